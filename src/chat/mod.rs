@@ -1,0 +1,228 @@
+//! One conversation turn with a model.
+//!
+//! In: messages and, if the reply must be JSON, its schema. Out: the text, how it ended, and its usage.
+//! This room gets a URL (or a model file) and never knows how the server came to be there, nor which
+//! protocol asks.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+/// Who speaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Role {
+    /// Instructions for the whole conversation.
+    System,
+    /// The side that asks.
+    User,
+    /// The model.
+    Assistant,
+}
+
+/// One message of a conversation.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Message {
+    /// Who speaks.
+    pub role: Role,
+    /// What is said.
+    pub content: String,
+}
+
+impl Message {
+    /// A message of `role`.
+    pub fn new(role: Role, content: impl Into<String>) -> Self {
+        Self { role, content: content.into() }
+    }
+
+    /// Instructions.
+    pub fn system(content: impl Into<String>) -> Self {
+        Self::new(Role::System, content)
+    }
+
+    /// A question.
+    pub fn user(content: impl Into<String>) -> Self {
+        Self::new(Role::User, content)
+    }
+
+    /// A reply.
+    pub fn assistant(content: impl Into<String>) -> Self {
+        Self::new(Role::Assistant, content)
+    }
+}
+
+/// What the reply must look like.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub enum Format {
+    /// Free text.
+    #[default]
+    Text,
+    /// One JSON object of this schema, enforced where the server can.
+    Schema {
+        /// A short identifier, letters and underscores.
+        name: &'static str,
+        /// JSON Schema of an object; every property is listed in `required`, `additionalProperties` is false.
+        schema: Value,
+    },
+}
+
+/// One turn.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ChatRequest {
+    /// The conversation so far; the last message is the one to answer.
+    pub messages: Vec<Message>,
+    /// What the reply must look like.
+    pub format: Format,
+}
+
+/// How a reply ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Finish {
+    /// The model was done.
+    Stop,
+    /// The token limit cut it off.
+    Length,
+    /// The provider refused or filtered it.
+    Filtered,
+}
+
+/// A model's answer.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ChatReply {
+    /// The text, without any thinking part.
+    pub text: String,
+    /// How it ended.
+    pub finish: Finish,
+    /// Tokens of this call, with those of its failed tries where the server reported them.
+    pub usage: Usage,
+}
+
+/// Tokens that calls cost, in the field names of the envelope.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Usage {
+    /// Tokens that the model wrote.
+    pub completion_tokens: u64,
+    /// Tokens that the model was given.
+    pub prompt_tokens: u64,
+    /// Both together.
+    pub total_tokens: u64,
+    /// Prompt tokens that the server reports as served from its cache.
+    pub cached_prompt_tokens: u64,
+    /// Prompt tokens that earlier calls had already sent, as far as the server tells: the cached ones.
+    pub seen_prompt_tokens: u64,
+    /// Prompt tokens less the seen ones.
+    pub new_prompt_tokens: u64,
+}
+
+impl Usage {
+    /// Usage of one call as the servers report it.
+    pub fn of_call(prompt: u64, completion: u64, cached: u64) -> Self {
+        let cached = cached.min(prompt);
+        Self {
+            completion_tokens: completion,
+            prompt_tokens: prompt,
+            total_tokens: prompt + completion,
+            cached_prompt_tokens: cached,
+            seen_prompt_tokens: cached,
+            new_prompt_tokens: prompt - cached,
+        }
+    }
+}
+
+impl std::ops::AddAssign for Usage {
+    fn add_assign(&mut self, other: Self) {
+        self.completion_tokens += other.completion_tokens;
+        self.prompt_tokens += other.prompt_tokens;
+        self.total_tokens += other.total_tokens;
+        self.cached_prompt_tokens += other.cached_prompt_tokens;
+        self.seen_prompt_tokens += other.seen_prompt_tokens;
+        self.new_prompt_tokens += other.new_prompt_tokens;
+    }
+}
+
+/// What every client can be told, whatever its provider. Built by the runner from the job.
+#[derive(Clone, Debug)]
+pub struct ChatSettings {
+    /// The model's name as the server knows it.
+    pub model: String,
+    /// The server's base URL, without a trailing slash.
+    pub base_url: String,
+    /// The credential, if the server wants one.
+    pub api_key: Option<crate::secrets::Secret>,
+    /// The longest silence of the server (until the first byte, then between two) before a try is given up.
+    pub timeout: Duration,
+    /// Tries after the first failed one.
+    pub retries: u32,
+    /// Sampling temperature; `None` leaves the server's default.
+    pub temperature: Option<f64>,
+    /// The longest reply, in tokens; `None` leaves the server's default.
+    pub max_tokens: Option<u32>,
+    /// Sampling seed.
+    pub seed: Option<u64>,
+    /// Ollama: the context window in tokens, one value for the whole job (another one reloads the model).
+    pub num_ctx: Option<u32>,
+    /// Ollama: let a thinking model think.
+    pub thinking: bool,
+    /// Ollama: how long the model stays loaded, as Ollama takes it (a number of seconds or `"10m"`).
+    pub keep_alive: Option<Value>,
+}
+
+/// Why a turn failed. Messages name the endpoint and never carry a credential.
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("{message}")]
+pub struct ChatError {
+    /// The kind, which decides on retries and on the hint.
+    pub kind: ChatErrorKind,
+    /// What failed, at which endpoint, with the server's own words.
+    pub message: String,
+    /// What to do about it, if that is known.
+    pub hint: Option<String>,
+    /// The wait that the server asked for (Retry-After).
+    pub retry_after: Option<Duration>,
+    /// Tokens that the failed tries cost, as far as the server reported them.
+    pub usage: Usage,
+}
+
+/// Kinds of failed turns.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ChatErrorKind {
+    /// No connection, or it was lost (also in the middle of a reply).
+    Connection,
+    /// The server was silent for longer than the timeout.
+    Timeout,
+    /// 401 or 403: the key is missing or wrong.
+    Auth,
+    /// 404: no such model or route.
+    NotFound,
+    /// 429.
+    RateLimited,
+    /// 5xx, or an error object within a 200 stream.
+    Server,
+    /// The prompt does not fit into the context window.
+    ContextTooLong,
+    /// Any other 4xx: the request is wrong.
+    Rejected,
+    /// The reply is none of what the dialect allows.
+    Malformed,
+    /// The model itself could not be loaded or run (embedded engine).
+    Model,
+}
+
+impl ChatErrorKind {
+    /// Whether the same request may succeed later.
+    pub fn is_transient(self) -> bool {
+        matches!(self, Self::Connection | Self::Timeout | Self::RateLimited | Self::Server | Self::Malformed)
+    }
+}
+
+/// A model that can be talked to. Calls may run at the same time; dropping the future cancels the call.
+#[async_trait]
+pub trait ChatClient: Send + Sync {
+    /// The place for messages: `ollama at http://localhost:11434`.
+    fn endpoint(&self) -> String;
+
+    /// One turn, with the client's own retries.
+    async fn chat(&self, request: &ChatRequest) -> Result<ChatReply, ChatError>;
+}

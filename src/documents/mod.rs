@@ -1,0 +1,1 @@
+//! Cutting documents into chunks. Pure: no model, no file, no network.

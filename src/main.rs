@@ -1,0 +1,2 @@
+//! minions, the program.
+fn main() {}

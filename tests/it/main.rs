@@ -1,0 +1,3 @@
+//! The one integration-test binary: the real executable, real servers, scripted servers for faults.
+
+mod support;
