@@ -16,5 +16,6 @@
 
 pub mod chat;
 pub mod documents;
+pub mod http;
 pub mod sandbox;
 pub mod secrets;
