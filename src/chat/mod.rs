@@ -4,6 +4,8 @@
 //! This room gets a URL (or a model file) and never knows how the server came to be there, nor which
 //! protocol asks.
 
+pub mod llama_cpp;
+
 use std::time::Duration;
 
 use async_trait::async_trait;
