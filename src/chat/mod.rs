@@ -9,6 +9,7 @@ mod dialect;
 mod fault;
 mod frames;
 mod http_client;
+pub mod llama_cpp;
 mod ollama;
 mod openai;
 pub mod providers;

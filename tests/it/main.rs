@@ -2,5 +2,7 @@
 
 mod chat_faults;
 mod chat_real_server;
+#[cfg(feature = "embedded")]
+mod llama_cpp;
 mod server_itself;
 mod support;
