@@ -1,6 +1,7 @@
 //! Every HTTP client against a server that fails in every way; and against one that does not.
 
 use std::net::TcpListener;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use minions::chat::{ChatError, ChatErrorKind as Kind, ChatReply, ChatSettings, Usage};
@@ -35,7 +36,7 @@ const VENDORS: [Vendor; 4] = [
         streamed: wire::openai_sse,
         plain: openai_plain,
         late_error: "data: {\"error\":{\"message\":\"boiler burst\",\"type\":\"server_error\"}}\n\n",
-        hints: ["base URL", "model_name", "OPENAI_API_KEY"],
+        hints: ["OPENAI_BASE_URL or kwargs.base_url", "model_name", "OPENAI_API_KEY"],
     },
     Vendor {
         name: "anthropic",
@@ -44,7 +45,7 @@ const VENDORS: [Vendor; 4] = [
         streamed: wire::anthropic_sse,
         plain: wire::anthropic_text,
         late_error: "event: error\ndata: {\"type\":\"error\",\"error\":{\"type\":\"api_error\",\"message\":\"boiler burst\"}}\n\n",
-        hints: ["base URL", "model_name", "ANTHROPIC_API_KEY"],
+        hints: ["ANTHROPIC_BASE_URL or kwargs.base_url", "model_name", "ANTHROPIC_API_KEY"],
     },
     Vendor {
         name: "ollama",
@@ -408,4 +409,39 @@ async fn no_call_is_made_without_a_key_that_is_needed() {
     }
     let settings = ChatSettings { api_key: None, ..settings("openai", "http://localhost:1/v1") };
     assert!(connect(providers::find("openai").unwrap(), settings).is_ok());
+}
+
+/// Collects what is logged on this thread.
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl std::io::Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().write(bytes)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn every_retry_is_logged_with_its_place_cause_and_number_but_no_key() {
+    let log = Log::default();
+    let writer = log.clone();
+    let subscriber = tracing_subscriber::fmt().with_writer(move || writer.clone()).with_ansi(false).finish();
+    let _guard = tracing::subscriber::set_default(subscriber);
+    let busy = soon(Reply::error(503, &json!({"error": format!("no room for {KEY}")})));
+    let refusal = Reply::error(400, &json!({"error": {"message": format!("no response_format for {KEY}")}}));
+    let server = Server::replies([busy, refusal, wire::openai_sse("{}")]);
+    client("openai", settings("openai", &server.url())).chat(&json_question("?")).await.unwrap();
+    let log = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+    let place = format!("openai at {}", server.url());
+    let lines: Vec<&str> = log.lines().filter(|line| line.contains("WARN")).collect();
+    assert_eq!(lines.len(), 2, "{log}");
+    let [retry, less] = lines[..] else { unreachable!() };
+    assert!(retry.contains(&place) && retry.contains("503"), "{retry}");
+    assert!(retry.ends_with("no room for ***; try 1 of 4 failed, the next in 0.0 s"), "{retry}");
+    assert!(less.contains(&place) && less.ends_with("from now on without the JSON schema"), "{less}");
+    assert!(!log.contains(KEY), "{log}");
 }
