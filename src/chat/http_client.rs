@@ -224,7 +224,7 @@ impl HttpClient {
     /// Every error of this client is made here, without the credential.
     fn error(&self, kind: Kind, text: &str) -> ChatError {
         let mut text = text.to_owned();
-        let password = self.url.password().map(|password| Secret::new(password));
+        let password = self.url.password().map(Secret::new);
         for secret in [&self.settings.api_key, &password].into_iter().flatten() {
             let secret = secret.expose().trim();
             if !secret.is_empty() {

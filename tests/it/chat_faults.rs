@@ -4,6 +4,7 @@ use std::net::TcpListener;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use futures_util::future::join_all;
 use minions::chat::{ChatError, ChatErrorKind as Kind, ChatReply, ChatSettings, Usage};
 use serde_json::{Value, json};
 
@@ -183,7 +184,8 @@ async fn what_may_succeed_later_is_tried_again() {
 
 #[tokio::test]
 async fn a_broken_reply_is_tried_again_and_never_taken_for_a_whole_one() {
-    for vendor in &VENDORS {
+    // Side by side, as the client waits before each second try.
+    join_all(VENDORS.iter().flat_map(|vendor| {
         let good = || (vendor.streamed)(TEXT);
         let cases = [
             ("cut", good().cut_after(2)),
@@ -197,11 +199,12 @@ async fn a_broken_reply_is_tried_again_and_never_taken_for_a_whole_one() {
             ("no text", (vendor.streamed)("")),
             ("late error", Reply::stream("text/event-stream", [vendor.late_error])),
         ];
-        for (case, bad) in cases {
+        cases.map(|(case, bad)| async move {
             let (outcome, asked) = vendor.outcome([bad, good()]).await;
             assert_eq!((&*outcome.unwrap().text, asked), (TEXT, 2), "{} {case}", vendor.name);
-        }
-    }
+        })
+    }))
+    .await;
 }
 
 #[tokio::test]
