@@ -24,8 +24,7 @@ pub trait Dialect: Send + Sync {
     /// Error objects never come here.
     fn take(&self, event: &Value, reply: &mut Partial) -> bool;
 
-    /// How many tokens of prompt at least are missing from a whole reply's count, though the server did not
-    /// complain: it cut the prompt silently.
+    /// How the server cut the prompt of a complete reply without saying so, if it did.
     fn cut_prompt(
         &self,
         _settings: &ChatSettings,
@@ -106,12 +105,8 @@ impl Abilities {
         if self.stream_options && refuses("stream_options") {
             return Some((Self { stream_options: false, ..self }, "stream_options"));
         }
-        // First: OpenAI's refusal of max_tokens names both.
         if !self.max_completion_tokens && text.contains("max_completion_tokens") && refuses("max_tokens") {
             return Some((Self { max_completion_tokens: true, ..self }, "max_tokens"));
-        }
-        if self.max_completion_tokens && refuses("max_completion_tokens") {
-            return Some((Self { max_completion_tokens: false, ..self }, "max_completion_tokens"));
         }
         if self.temperature && refuses("temperature") {
             return Some((Self { temperature: false, ..self }, "temperature"));
@@ -164,6 +159,42 @@ pub fn without_thinking(text: &str) -> &str {
     match trimmed.split_once("</think>\n") {
         Some((thinking, answer)) if !thinking.contains("<think>") => answer.trim(),
         _ => trimmed.trim_end(),
+    }
+}
+
+/// What a dialect makes of a server's bytes, for the tests of the dialects.
+#[cfg(test)]
+pub fn read(dialect: &dyn Dialect, bytes: &str) -> Partial {
+    use super::frames::{Frame, Frames};
+    let mut frames = Frames::default();
+    let mut reply = Partial::default();
+    let mut all = frames.push(bytes.as_bytes());
+    all.extend(frames.finish());
+    for frame in all {
+        match frame {
+            Frame::Json(event) => assert!(dialect.take(&event, &mut reply), "{event}"),
+            Frame::Done => reply.complete = true,
+            Frame::Garbage(text) => panic!("garbage: {text}"),
+        }
+    }
+    reply
+}
+
+/// Settings of which a test changes what it is about.
+#[cfg(test)]
+pub fn bare_settings(model: &str) -> ChatSettings {
+    ChatSettings {
+        model: model.to_owned(),
+        base_url: String::new(),
+        api_key: None,
+        timeout: std::time::Duration::from_secs(1),
+        retries: 0,
+        temperature: None,
+        max_tokens: None,
+        seed: None,
+        num_ctx: None,
+        thinking: false,
+        keep_alive: None,
     }
 }
 

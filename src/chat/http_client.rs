@@ -224,7 +224,7 @@ impl HttpClient {
     /// Every error of this client is made here, without the credential.
     fn error(&self, kind: Kind, text: &str) -> ChatError {
         let mut text = text.to_owned();
-        let password = self.url.password().map(|password| Secret::new(password));
+        let password = self.url.password().map(Secret::new);
         for secret in [&self.settings.api_key, &password].into_iter().flatten() {
             let secret = secret.expose().trim();
             if !secret.is_empty() {
@@ -293,7 +293,10 @@ fn retry_after(headers: &HeaderMap) -> Option<Duration> {
 /// What the user can do about a failure of this kind.
 fn hint(provider: &Provider, settings: &ChatSettings, kind: Kind) -> Option<String> {
     Some(match kind {
-        Kind::Connection => format!("{} or kwargs.base_url.", provider.start),
+        Kind::Connection => {
+            let names = provider.base_url_env.iter().copied().chain(["kwargs.base_url"]);
+            format!("{}, or name its address in {}.", provider.start, names.collect::<Vec<_>>().join(" or "))
+        }
         Kind::Timeout => "A model that is still loading needs longer: raise kwargs.timeout.".into(),
         Kind::Auth => match provider.key_env.first() {
             Some(name) => {
@@ -326,4 +329,57 @@ fn shortened(text: &str) -> String {
 async fn drain(mut response: Response) {
     let rest = async { while let Ok(Some(_)) = response.chunk().await {} };
     let _ = timeout(DRAIN, rest).await;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{dialect::bare_settings, providers::find};
+    use super::*;
+
+    fn settings(base_url: &str, model: &str, key: Option<&str>) -> ChatSettings {
+        ChatSettings { base_url: base_url.into(), api_key: key.map(Secret::new), ..bare_settings(model) }
+    }
+
+    #[test]
+    fn only_openai_itself_is_judged_by_the_models_name() {
+        let openai = find("openai").unwrap();
+        for (base, model, reasons) in [
+            ("https://api.openai.com/v1", "o3-mini", true),
+            ("https://api.openai.com/v1", "o1", true),
+            ("https://api.openai.com/v1", "gpt-5.1", true),
+            ("https://api.openai.com/v1", "gpt-5-chat-latest", false),
+            ("https://api.openai.com/v1", "gpt-4o", false),
+            ("https://api.openai.com/v1", "omni", false),
+            ("http://localhost:8080/v1", "o3-mini", false),
+        ] {
+            let abilities = abilities(openai, &settings(base, model, None));
+            assert_eq!(
+                (abilities.max_completion_tokens, !abilities.temperature),
+                (reasons, reasons),
+                "{base} {model}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_key_is_trimmed_hidden_and_must_fit_a_header() {
+        let openai = find("openai").unwrap();
+        let client =
+            |key| HttpClient::new(openai, &openai::OpenAi, settings("http://localhost/v1", "m", Some(key)));
+        let headers = client(" sk-1\n").ok().unwrap().headers;
+        assert_eq!(headers["authorization"], "Bearer sk-1");
+        assert!(!format!("{headers:?}").contains("sk-1"));
+        let error = client("sk-\u{1}é").err().unwrap();
+        assert_eq!(
+            error.message,
+            "openai at http://localhost/v1: the API key has characters that no header can carry"
+        );
+    }
+
+    #[test]
+    fn messages_are_one_line_of_bounded_length() {
+        assert_eq!(shortened(" a\n\tb\u{1b}[31m"), " a b [31m");
+        let long = shortened(&"é".repeat(9000));
+        assert_eq!(long.chars().count(), LONGEST_QUOTE + 1);
+    }
 }

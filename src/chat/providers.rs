@@ -30,7 +30,7 @@ pub struct Provider {
     pub local: bool,
     /// What it takes.
     pub abilities: Abilities,
-    /// What to do when it cannot be reached.
+    /// What to do when it cannot be reached, besides correcting the base URL.
     pub start: &'static str,
     /// What to do when it does not have the model.
     pub pull: &'static str,
@@ -60,7 +60,7 @@ const HOSTED: Provider = Provider {
     key: Key::Bearer,
     local: false,
     abilities: Abilities::USUAL,
-    start: "Check the network and the base URL",
+    start: "Check the network",
     pull: "Check model_name and the base URL",
 };
 
@@ -96,7 +96,7 @@ pub static PROVIDERS: &[Provider] = &[
         port: Some(11434),
         model: "llama3.2:3b",
         base_url_env: &["OLLAMA_HOST"],
-        start: "Start it with `ollama serve`, or name its address in OLLAMA_HOST",
+        start: "Start it with `ollama serve`",
         pull: "Fetch it with `ollama pull`",
         ..LOCAL
     },
@@ -109,7 +109,7 @@ pub static PROVIDERS: &[Provider] = &[
         base_url_env: &["MODEL_RUNNER_HOST"],
         abilities: Abilities { template_thinking: true, ..Abilities::USUAL },
         start: "Start it with `docker model install-runner` (Docker Desktop: `docker desktop enable \
-                model-runner --tcp 12434`), or name its address in MODEL_RUNNER_HOST",
+                model-runner --tcp 12434`)",
         pull: "Fetch it with `docker model pull`",
         ..LOCAL
     },

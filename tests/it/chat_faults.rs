@@ -1,10 +1,12 @@
 //! Every HTTP client against a server that fails in every way; and against one that does not.
 
 use std::net::TcpListener;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use minions::chat::{ChatError, ChatErrorKind as Kind, ChatReply, ChatSettings, Usage};
-use serde_json::{Value, json};
+use futures_util::future::join_all;
+use minions::chat::{ChatError, ChatErrorKind as Kind, ChatReply, ChatSettings, Finish, Usage};
+use serde_json::json;
 
 use crate::support::chat::{KEY, client, json_question, question, settings};
 use crate::support::server::{Reply, Request, Server};
@@ -35,7 +37,7 @@ const VENDORS: [Vendor; 4] = [
         streamed: wire::openai_sse,
         plain: openai_plain,
         late_error: "data: {\"error\":{\"message\":\"boiler burst\",\"type\":\"server_error\"}}\n\n",
-        hints: ["base URL", "model_name", "OPENAI_API_KEY"],
+        hints: ["OPENAI_BASE_URL or kwargs.base_url", "model_name", "OPENAI_API_KEY"],
     },
     Vendor {
         name: "anthropic",
@@ -44,7 +46,7 @@ const VENDORS: [Vendor; 4] = [
         streamed: wire::anthropic_sse,
         plain: wire::anthropic_text,
         late_error: "event: error\ndata: {\"type\":\"error\",\"error\":{\"type\":\"api_error\",\"message\":\"boiler burst\"}}\n\n",
-        hints: ["base URL", "model_name", "ANTHROPIC_API_KEY"],
+        hints: ["ANTHROPIC_BASE_URL or kwargs.base_url", "model_name", "ANTHROPIC_API_KEY"],
     },
     Vendor {
         name: "ollama",
@@ -182,7 +184,8 @@ async fn what_may_succeed_later_is_tried_again() {
 
 #[tokio::test]
 async fn a_broken_reply_is_tried_again_and_never_taken_for_a_whole_one() {
-    for vendor in &VENDORS {
+    // Side by side, as the client waits before each second try.
+    join_all(VENDORS.iter().flat_map(|vendor| {
         let good = || (vendor.streamed)(TEXT);
         let cases = [
             ("cut", good().cut_after(2)),
@@ -196,11 +199,12 @@ async fn a_broken_reply_is_tried_again_and_never_taken_for_a_whole_one() {
             ("no text", (vendor.streamed)("")),
             ("late error", Reply::stream("text/event-stream", [vendor.late_error])),
         ];
-        for (case, bad) in cases {
+        cases.map(|(case, bad)| async move {
             let (outcome, asked) = vendor.outcome([bad, good()]).await;
             assert_eq!((&*outcome.unwrap().text, asked), (TEXT, 2), "{} {case}", vendor.name);
-        }
-    }
+        })
+    }))
+    .await;
 }
 
 #[tokio::test]
@@ -315,97 +319,54 @@ async fn usage_of_tries_that_broke_off_is_counted() {
     assert_eq!(reply.usage, usage(20, 10));
 }
 
-/// The `response_format` types and other parameters of the requests that a picky server got.
-async fn asked_of(refuses: fn(&Value) -> Option<&'static str>, calls: usize) -> Vec<Value> {
-    let server = Server::start(move |request| match refuses(&request.json()) {
-        Some(refusal) => Reply::error(400, &json!({"error": {"message": refusal}})),
-        None => wire::openai(request, r#"{"answer": "x"}"#),
-    });
-    let settings =
-        ChatSettings { temperature: Some(0.2), max_tokens: Some(9), ..settings("openai", &server.url()) };
-    let client = client("openai", settings);
-    for _ in 0..calls {
-        client.chat(&json_question("?")).await.unwrap();
-    }
-    server.requests().iter().map(Request::json).collect()
-}
-
 #[tokio::test]
-async fn what_a_server_refuses_by_name_is_left_out_from_then_on() {
-    let formats = |bodies: &[Value]| {
-        bodies.iter().map(|body| body["response_format"]["type"].clone()).collect::<Vec<_>>()
+async fn a_refusal_and_a_spent_limit_are_not_tried_again() {
+    let ended = |reason: &str| {
+        Reply::json(&json!({
+            "choices": [{"index": 0, "finish_reason": reason, "message": {"content": "<think>hm"}}],
+            "usage": {"prompt_tokens": 10, "completion_tokens": 5},
+        }))
     };
-    let no_schema = asked_of(
-        |body| (body["response_format"]["type"] == "json_schema").then_some("json_schema is not supported"),
-        2,
-    )
-    .await;
-    assert_eq!(formats(&no_schema), [json!("json_schema"), json!("json_object"), json!("json_object")]);
-    let no_format =
-        asked_of(|body| (!body["response_format"].is_null()).then_some("response_format: unknown field"), 2)
-            .await;
-    assert_eq!(formats(&no_format), [json!("json_schema"), json!("json_object"), Value::Null, Value::Null]);
-
-    let no_options = asked_of(
-        |body| (!body["stream_options"].is_null()).then_some("Unrecognized request argument: stream_options"),
-        2,
-    )
-    .await;
-    assert_eq!(no_options.iter().filter(|body| body["stream_options"].is_null()).count(), 2);
-    assert_eq!(no_options.len(), 3);
-
-    let reasoning = asked_of(
-        |body| {
-            if !body["max_tokens"].is_null() {
-                return Some("Unsupported parameter: 'max_tokens' is not supported with this model. Use 'max_completion_tokens' instead.");
-            }
-            (!body["temperature"].is_null()).then_some("Unsupported value: 'temperature' does not support 0.2 with this model.")
-        },
-        2,
-    )
-    .await;
-    assert_eq!(reasoning.len(), 4);
-    assert_eq!(reasoning[3]["max_completion_tokens"], 9);
-    assert!(reasoning[3]["temperature"].is_null());
+    let openai = &VENDORS[0];
+    let (outcome, asked) = openai.outcome([ended("content_filter")]).await;
+    assert_eq!((outcome.unwrap().finish, asked), (Finish::Filtered, 1));
+    let (outcome, asked) = openai.outcome([ended("length")]).await;
+    let error = outcome.unwrap_err();
+    assert_eq!((error.kind, error.usage, asked), (Kind::Rejected, usage(10, 5), 1));
+    assert!(error.message.contains("kwargs.max_tokens"), "{error}");
 }
 
-#[tokio::test]
-async fn every_request_of_an_ollama_client_has_the_same_options() {
-    let server =
-        Server::replies([Reply::text(500, "").header("retry-after", "0"), wire::ollama_ndjson("{}")]);
-    let settings =
-        ChatSettings { num_ctx: Some(4096), temperature: Some(0.0), ..settings("ollama", &server.url()) };
-    let client = client("ollama", settings);
-    client.chat(&question("?")).await.unwrap();
-    client.chat(&json_question("?")).await.unwrap();
-    let requests = server.requests();
-    assert_eq!(requests.len(), 3);
-    for request in requests {
-        let body = request.json();
-        assert_eq!(body["options"], json!({"num_ctx": 4096, "temperature": 0.0}));
-        assert_eq!((&body["truncate"], &body["think"]), (&json!(false), &json!(false)));
+/// Collects what is logged on this thread.
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl std::io::Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().write(bytes)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
     }
 }
 
 #[tokio::test]
-async fn a_prompt_that_ollama_cut_in_silence_is_an_error() {
-    // The wire module's reply has read 10 tokens.
-    let server = Server::replies([wire::ollama_ndjson("Fine.")]);
-    let settings = ChatSettings { num_ctx: Some(64), ..settings("ollama", &server.url()) };
-    let error = client("ollama", settings).chat(&question(&"word ".repeat(65))).await.unwrap_err();
-    assert_eq!((error.kind, server.requests().len()), (Kind::ContextTooLong, 1), "{error}");
-    assert_eq!(error.usage, usage(10, 5));
-}
-
-#[tokio::test]
-async fn no_call_is_made_without_a_key_that_is_needed() {
-    use minions::chat::{connect, providers};
-    for (name, url) in [("openai", "https://api.openai.com/v1"), ("anthropic", "https://api.anthropic.com")] {
-        let settings = ChatSettings { api_key: None, ..settings(name, url) };
-        let error = connect(providers::find(name).unwrap(), settings).err().unwrap();
-        assert_eq!(error.kind, Kind::Auth);
-        assert_eq!(error.message, format!("{name} at {url}: there is no API key"));
-    }
-    let settings = ChatSettings { api_key: None, ..settings("openai", "http://localhost:1/v1") };
-    assert!(connect(providers::find("openai").unwrap(), settings).is_ok());
+async fn every_retry_is_logged_with_its_place_cause_and_number_but_no_key() {
+    let log = Log::default();
+    let writer = log.clone();
+    let subscriber = tracing_subscriber::fmt().with_writer(move || writer.clone()).with_ansi(false).finish();
+    let _guard = tracing::subscriber::set_default(subscriber);
+    let busy = soon(Reply::error(503, &json!({"error": format!("no room for {KEY}")})));
+    let refusal = Reply::error(400, &json!({"error": {"message": format!("no response_format for {KEY}")}}));
+    let server = Server::replies([busy, refusal, wire::openai_sse("{}")]);
+    client("openai", settings("openai", &server.url())).chat(&json_question("?")).await.unwrap();
+    let log = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+    let place = format!("openai at {}", server.url());
+    let lines: Vec<&str> = log.lines().filter(|line| line.contains("WARN")).collect();
+    assert_eq!(lines.len(), 2, "{log}");
+    let [retry, less] = lines[..] else { unreachable!() };
+    assert!(retry.contains(&place) && retry.contains("503"), "{retry}");
+    assert!(retry.ends_with("no room for ***; try 1 of 4 failed, the next in 0.0 s"), "{retry}");
+    assert!(less.contains(&place) && less.ends_with("from now on without the JSON schema"), "{less}");
+    assert!(!log.contains(KEY), "{log}");
 }
