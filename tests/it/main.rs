@@ -1,3 +1,4 @@
 //! The one integration-test binary: the real executable, real servers, scripted servers for faults.
 
+mod sandbox;
 mod support;
