@@ -81,7 +81,12 @@ fn printed_note(printed: &str) -> String {
 }
 
 fn at_note(at: &str) -> String {
-    if at.is_empty() { String::new() } else { format!(":\n{at}") }
+    match at {
+        "" => String::new(),
+        // A line of source starts with its number.
+        at if at.starts_with("line ") => format!(":\n{at}"),
+        at => format!(" {at}"),
+    }
 }
 
 fn at_least(got: usize, max: usize) -> String {

@@ -92,6 +92,11 @@ impl Sandbox {
 }
 
 impl Session {
+    /// The child's process id, while it lives.
+    pub fn process_id(&self) -> Option<u32> {
+        self.child.id()
+    }
+
     /// Calls the code's `prepare_jobs`. The manifests come back numbered.
     pub async fn prepare_jobs(
         &mut self,
@@ -150,8 +155,8 @@ impl Session {
             Ok(Ok((Reply::Failed(error), _))) => error.into(),
             Ok(Ok((Reply::Unsafe(reason), _))) => SandboxError::Broken(reason),
             Ok(Ok(answer)) => return Ok(answer),
-            Ok(Err(error)) => self.autopsy(&error).await,
-            Err(_) => CodeError::Timeout { limit: self.limits.time, at: String::new() }.into(),
+            Ok(Err(error)) => self.autopsy(&error, request.place()).await,
+            Err(_) => CodeError::Timeout { limit: self.limits.time, at: request.place().to_owned() }.into(),
         };
         // Reaped here, so that no zombie waits for the runtime to come round.
         let _ = self.child.kill().await;
@@ -159,7 +164,7 @@ impl Session {
     }
 
     /// Why the child stopped talking.
-    async fn autopsy(&mut self, error: &io::Error) -> SandboxError {
+    async fn autopsy(&mut self, error: &io::Error, place: &str) -> SandboxError {
         let status = match timeout(GRACE, self.child.wait()).await {
             Ok(Ok(status)) => status,
             // Alive: it broke the protocol.
@@ -170,7 +175,7 @@ impl Session {
             None => String::new(),
         };
         tracing::debug!(%status, %error, stderr = words, "the sandbox child died");
-        let at = String::new();
+        let at = place.to_owned();
         let code = match (status.code(), status.signal().and_then(|signal| Signal::try_from(signal).ok())) {
             (Some(OOM_EXIT_CODE), _) => CodeError::Memory { limit: self.limits.memory, at },
             (_, Some(Signal::SIGXCPU)) => CodeError::Timeout { limit: self.limits.time, at },

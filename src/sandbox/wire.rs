@@ -25,6 +25,17 @@ pub enum Request {
     Transform { jobs: Vec<JobRow> },
 }
 
+impl Request {
+    /// Which part of the code it runs.
+    pub fn place(&self) -> &'static str {
+        match self {
+            Self::Start { .. } => "at its top level",
+            Self::Prepare { .. } => "in prepare_jobs",
+            Self::Transform { .. } => "in transform_outputs",
+        }
+    }
+}
+
 /// From the child, one to each request.
 #[derive(Debug, Serialize, Deserialize)]
 pub enum Reply {

@@ -81,7 +81,9 @@ impl Functions {
             "_minions_count" => self.count(&args).map(|()| Ok(MontyObject::None)),
             "_minions_emit" => self.emit(args).map(|()| Ok(MontyObject::None)),
             "_minions_text" => self.finish(args).map(|()| Ok(MontyObject::None)),
-            chunker => Ok(chunk(chunker, args, kwargs)),
+            chunker if HOST_FUNCTIONS.contains(&chunker) => Ok(chunk(chunker, args, kwargs)),
+            // The interpreter asks the host for every name that it cannot find.
+            other => Ok(Err(exception(ExcType::NameError, &format!("name '{other}' is not defined")))),
         }
     }
 
@@ -212,8 +214,7 @@ fn chunk(
         }
         "chunk_by_page" => documents::chunk_by_page(&doc, markers(next())?.as_deref()).map(strings),
         "chunk_by_code" => Ok(strings(documents::chunk_by_code(&doc, number(1, 1)?))),
-        "chunk_by_function_and_class" => Ok(strings(documents::chunk_by_function_and_class(&doc))),
-        _ => return Err(exception(ExcType::NameError, &format!("name '{name}' is not defined"))),
+        _ => Ok(strings(documents::chunk_by_function_and_class(&doc))),
     };
     chunks.map_err(|error| exception(ExcType::ValueError, &format!("{name}(): {error}")))
 }

@@ -8,12 +8,12 @@ use monty_types::{
 
 use super::{
     functions::{Collected, Functions, HOST_FUNCTIONS},
-    report::{self, Printed},
+    report::{Printed, Script},
     source,
 };
 use crate::sandbox::{CodeError, Limits};
 
-const PRELUDE: &str = include_str!("prelude.py");
+const PRELUDE: &str = concat!(include_str!("prelude.py"), include_str!("shims.py"));
 /// Monty numbers the snippets that it is fed: the prelude is 0.
 const SCRIPT: &str = "<python-input-1>";
 
@@ -25,6 +25,7 @@ pub struct Interpreter {
     printed: Printed,
     limits: Limits,
     prepare_arity: usize,
+    script: Script,
 }
 
 impl Interpreter {
@@ -47,14 +48,15 @@ impl Interpreter {
             printed: Printed::default(),
             limits,
             prepare_arity: module.prepare_arity,
+            script: Script { name: SCRIPT, source: code.to_owned() },
         };
         let host = HOST_FUNCTIONS.iter().map(|name| {
             let function = MontyObject::Function { name: (*name).to_owned(), docstring: None };
             ((*name).to_owned(), function)
         });
-        this.run(PRELUDE, host.collect())?;
+        this.run("", PRELUDE, host.collect())?;
         let documents = MontyObject::List(documents.into_iter().map(MontyObject::String).collect());
-        this.run(&module.code, vec![("context".to_owned(), documents)])?;
+        this.run("at its top level", &module.code, vec![("context".to_owned(), documents)])?;
         Ok(this)
     }
 
@@ -68,6 +70,7 @@ impl Interpreter {
         let arguments = ["context", "_minions_manifests(_minions_m)", "_minions_outputs(_minions_o)"];
         let arguments = arguments[..self.prepare_arity].join(", ");
         self.run(
+            "in prepare_jobs",
             &format!("_minions_collect(prepare_jobs({arguments}))"),
             vec![("_minions_m".to_owned(), manifests), ("_minions_o".to_owned(), outputs)],
         )?;
@@ -77,8 +80,16 @@ impl Interpreter {
     /// Calls `transform_outputs`; the argument is a row for each job.
     pub fn transform_outputs(&mut self, jobs: MontyObject) -> Result<Collected, CodeError> {
         self.require("transform_outputs")?;
-        self.run("_minions_given = _minions_jobs(_minions_rows)", vec![("_minions_rows".to_owned(), jobs)])?;
-        self.run("_minions_finish(transform_outputs(list(_minions_given)), _minions_given)", vec![])?;
+        self.run(
+            "",
+            "_minions_given = _minions_jobs(_minions_rows)",
+            vec![("_minions_rows".to_owned(), jobs)],
+        )?;
+        self.run(
+            "in transform_outputs",
+            "_minions_finish(transform_outputs(list(_minions_given)), _minions_given)",
+            vec![],
+        )?;
         Ok(self.functions.take())
     }
 
@@ -88,7 +99,7 @@ impl Interpreter {
     }
 
     /// Runs one snippet to its end, answering the host functions that it calls.
-    fn run(&mut self, code: &str, inputs: Vec<(String, MontyObject)>) -> Result<(), CodeError> {
+    fn run(&mut self, place: &str, code: &str, inputs: Vec<(String, MontyObject)>) -> Result<(), CodeError> {
         let Some(mut repl) = self.repl.take() else {
             return Err(CodeError::Crashed("it was stopped before".to_owned()));
         };
@@ -124,7 +135,7 @@ impl Interpreter {
                 }
                 Err(failed) => {
                     let ReplStartError { error, .. } = *failed;
-                    return Err(report::failure(&error, SCRIPT, &self.limits, printed.take()));
+                    return Err(self.script.failure(&error, place, &self.limits, printed.take()));
                 }
             }
         }
@@ -135,7 +146,7 @@ fn denied(what: &str) -> MontyException {
     exception(
         ExcType::PermissionError,
         &format!(
-            "{what}: there are no files, processes, network or environment here; the documents are in `context`"
+            "{what}: there are no files, processes, network, environment or clock here; the documents are in `context`"
         ),
     )
 }

@@ -47,44 +47,76 @@ impl PrintWriterCallback for Printed {
     }
 }
 
-/// What an exception that reached us means.
-///
-/// `script` is the interpreter's name for the supervisor's code: other frames are ours and not shown.
-pub fn failure(error: &MontyException, script: &str, limits: &Limits, printed: String) -> CodeError {
-    let at = places(error.traceback(), script);
-    let message = error.message().unwrap_or_default();
-    // The interpreter's own limits cannot be caught by the code, and say so in these words.
-    match error.exc_type() {
-        ExcType::TimeoutError if message.starts_with("time limit exceeded") => {
-            CodeError::Timeout { limit: limits.time, at }
+/// The supervisor's code as its author knows it.
+pub struct Script {
+    /// The interpreter's name for it; other frames are ours and not shown.
+    pub name: &'static str,
+    /// Before it was adapted.
+    pub source: String,
+}
+
+impl Script {
+    /// What an exception that reached us means; `place` is what ran, for want of a line.
+    pub fn failure(
+        &self,
+        error: &MontyException,
+        place: &str,
+        limits: &Limits,
+        printed: String,
+    ) -> CodeError {
+        let at = self.places(error.traceback());
+        let somewhere = || if at.is_empty() { place.to_owned() } else { at.clone() };
+        let message = error.message().unwrap_or_default();
+        // The interpreter's own limits cannot be caught by the code, and say so in these words.
+        match error.exc_type() {
+            ExcType::TimeoutError if message.starts_with("time limit exceeded") => {
+                CodeError::Timeout { limit: limits.time, at: somewhere() }
+            }
+            ExcType::MemoryError if message.starts_with("memory limit exceeded") => {
+                CodeError::Memory { limit: limits.memory, at: somewhere() }
+            }
+            kind => {
+                let text =
+                    if message.is_empty() { String::new() } else { format!(": {}", in_plain_words(message)) };
+                let separator = if at.is_empty() { "" } else { "\n" };
+                CodeError::Raised { message: format!("{at}{separator}{kind}{text}"), printed }
+            }
         }
-        ExcType::MemoryError if message.starts_with("memory limit exceeded") => {
-            CodeError::Memory { limit: limits.memory, at }
-        }
-        kind => {
-            let text =
-                if message.is_empty() { String::new() } else { format!(": {}", clip(message, MESSAGE)) };
-            let separator = if at.is_empty() { "" } else { "\n" };
-            CodeError::Raised { message: format!("{at}{separator}{kind}{text}"), printed }
-        }
+    }
+
+    fn places(&self, frames: &[StackFrame]) -> String {
+        let own: Vec<_> = frames.iter().filter(|frame| frame.filename == self.name).collect();
+        let shown = own.iter().skip(own.len().saturating_sub(FRAMES)).map(|frame| {
+            let name = frame.frame_name.as_deref().filter(|name| *name != "<module>");
+            let name = name.map(|name| format!(", in {name}")).unwrap_or_default();
+            place(&self.source, frame.start.line as usize, &name)
+        });
+        shown.collect::<Vec<_>>().join("\n")
     }
 }
 
-/// An error found in the source before it runs.
+/// An error found in the source before it runs, on a line counted from one.
 pub fn at_line(line: usize, source: &str, message: &str) -> CodeError {
-    let text = source.lines().nth(line - 1).unwrap_or_default();
-    let message = format!("line {line}:\n    {}\n{message}", clip(text.trim(), LINE));
-    CodeError::Raised { message, printed: String::new() }
+    CodeError::Raised { message: format!("{}\n{message}", place(source, line, "")), printed: String::new() }
 }
 
-fn places(frames: &[StackFrame], script: &str) -> String {
-    let own: Vec<_> = frames.iter().filter(|frame| frame.filename == script).collect();
-    let shown = own.iter().skip(own.len().saturating_sub(FRAMES)).map(|frame| {
-        let name = frame.frame_name.as_deref().map(|name| format!(", in {name}")).unwrap_or_default();
-        let line = frame.preview_line.as_deref().unwrap_or_default().lines().next().unwrap_or_default();
-        format!("line {}{name}:\n    {}", frame.start.line, clip(line.trim(), LINE))
-    });
-    shown.collect::<Vec<_>>().join("\n")
+fn place(source: &str, line: usize, name: &str) -> String {
+    let text = source.lines().nth(line.saturating_sub(1)).unwrap_or_default();
+    format!("line {line}{name}:\n    {}", clip(text.trim(), LINE))
+}
+
+/// The interpreter's message without what only its authors understand.
+fn in_plain_words(message: &str) -> String {
+    let message = clip(message.strip_prefix("Internal error in monty: ").unwrap_or(message), MESSAGE);
+    if let Some(missing) = message.strip_prefix("The monty syntax parser does not yet support ") {
+        return format!("this Python does not support {missing}");
+    }
+    match message.strip_suffix(" is not yet supported in this context") {
+        Some(call) => {
+            format!("{call} works only in a plain call: use a for loop or a list comprehension instead")
+        }
+        None => message.into_owned(),
+    }
 }
 
 fn clip(text: &str, most: usize) -> Cow<'_, str> {
