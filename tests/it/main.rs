@@ -8,4 +8,6 @@ mod chat_real_server;
 #[cfg(feature = "embedded")]
 mod llama_cpp;
 mod server_itself;
+mod sandbox;
+mod sandbox_hostile;
 mod support;
