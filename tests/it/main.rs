@@ -1,4 +1,5 @@
 //! The one integration-test binary: the real executable, real servers, scripted servers for faults.
 
+mod runtimes;
 mod server_itself;
 mod support;
