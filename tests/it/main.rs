@@ -7,7 +7,8 @@ mod chat_quirks;
 mod chat_real_server;
 #[cfg(feature = "embedded")]
 mod llama_cpp;
-mod server_itself;
+mod runtimes;
 mod sandbox;
 mod sandbox_hostile;
+mod server_itself;
 mod support;
