@@ -87,6 +87,8 @@ pub struct ChatRequest {
     pub messages: Vec<Message>,
     /// What the reply must look like.
     pub format: Format,
+    /// Which of several replies to the same messages: shifts the seed, so that they differ.
+    pub sample: u32,
 }
 
 /// How a reply ended.
@@ -226,6 +228,13 @@ impl ChatErrorKind {
     /// Whether the same request may succeed later.
     pub fn is_transient(self) -> bool {
         matches!(self, Self::Connection | Self::Timeout | Self::RateLimited | Self::Server | Self::Malformed)
+    }
+}
+
+impl ChatSettings {
+    /// The seed of a request, if the job gave one.
+    fn seed_of(&self, request: &ChatRequest) -> Option<u64> {
+        self.seed.map(|seed| seed.wrapping_add(u64::from(request.sample)))
     }
 }
 

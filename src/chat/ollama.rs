@@ -25,7 +25,7 @@ impl Dialect for Ollama {
             "think": settings.thinking && abilities.thinking,
             // A prompt that does not fit is an error, not a shorter prompt.
             "truncate": false,
-            "options": options(settings),
+            "options": options(settings, request),
         });
         if let Format::Schema { schema, .. } = &request.format
             && abilities.json != JsonMode::Prompt
@@ -69,12 +69,12 @@ impl Dialect for Ollama {
 }
 
 /// The same on every call of a client: another `num_ctx` makes Ollama load the model anew.
-fn options(settings: &ChatSettings) -> Map<String, Value> {
+fn options(settings: &ChatSettings, request: &ChatRequest) -> Map<String, Value> {
     let options = [
         ("num_ctx", settings.num_ctx.map(Value::from)),
         ("num_predict", settings.max_tokens.map(Value::from)),
         ("temperature", settings.temperature.map(Value::from)),
-        ("seed", settings.seed.map(Value::from)),
+        ("seed", settings.seed_of(request).map(Value::from)),
     ];
     options.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))).collect()
 }

@@ -27,7 +27,7 @@ impl Dialect for OpenAi {
         if let Some(temperature) = settings.temperature.filter(|_| abilities.temperature) {
             body["temperature"] = temperature.into();
         }
-        if let Some(seed) = settings.seed.filter(|_| abilities.seed) {
+        if let Some(seed) = settings.seed_of(request).filter(|_| abilities.seed) {
             body["seed"] = seed.into();
         }
         if abilities.template_thinking && !settings.thinking {

@@ -3,8 +3,12 @@
 //! A row says where the vendor is, what it is called in the environment, which dialect it speaks and what it
 //! takes. Everything that differs from vendor to vendor is in a row or in its dialect, nowhere else.
 
+use std::fmt;
+use std::time::Duration;
+
 use super::dialect::{Abilities, Dialect};
 use super::{anthropic::Anthropic, ollama::Ollama, openai::OpenAi};
+use crate::config;
 
 /// One row.
 pub struct Provider {
@@ -30,10 +34,20 @@ pub struct Provider {
     pub local: bool,
     /// What it takes.
     pub abilities: Abilities,
+    /// Names of `kwargs` that only it knows.
+    pub kwargs: &'static [&'static str],
+    /// The longest silence unless the job says otherwise.
+    pub timeout: Duration,
     /// What to do when it cannot be reached, besides correcting the base URL.
     pub start: &'static str,
     /// What to do when it does not have the model.
     pub pull: &'static str,
+}
+
+impl fmt::Debug for Provider {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name)
+    }
 }
 
 /// How a credential travels.
@@ -60,6 +74,8 @@ const HOSTED: Provider = Provider {
     key: Key::Bearer,
     local: false,
     abilities: Abilities::USUAL,
+    kwargs: &[],
+    timeout: config::CALL_TIMEOUT,
     start: "Check the network",
     pull: "Check model_name and the base URL",
 };
@@ -96,6 +112,7 @@ pub static PROVIDERS: &[Provider] = &[
         port: Some(11434),
         model: "llama3.2:3b",
         base_url_env: &["OLLAMA_HOST"],
+        kwargs: &["num_ctx", "thinking", "keep_alive"],
         start: "Start it with `ollama serve`",
         pull: "Fetch it with `ollama pull`",
         ..LOCAL
@@ -107,14 +124,26 @@ pub static PROVIDERS: &[Provider] = &[
         port: Some(12434),
         model: "ai/llama3.2:3B-Q4_0",
         base_url_env: &["MODEL_RUNNER_HOST"],
+        kwargs: &["num_ctx"],
+        timeout: Duration::from_secs(60),
         abilities: Abilities { template_thinking: true, ..Abilities::USUAL },
         start: "Start it with `docker model install-runner` (Docker Desktop: `docker desktop enable \
                 model-runner --tcp 12434`)",
         pull: "Fetch it with `docker model pull`",
         ..LOCAL
     },
-    Provider { name: "llama_cpp", dialect: None, ..LOCAL },
+    Provider {
+        name: "llama_cpp",
+        dialect: None,
+        kwargs: &["n_ctx", "num_ctx", "n_gpu_layers", "chat_format", "n_threads"],
+        ..LOCAL
+    },
 ];
+
+/// The names of all rows.
+pub fn names() -> impl Iterator<Item = &'static str> {
+    PROVIDERS.iter().map(|provider| provider.name)
+}
 
 /// The row of this name.
 pub fn find(name: &str) -> Option<&'static Provider> {

@@ -80,11 +80,18 @@ fn job(chunk: usize, task: &str) -> ChatRequest {
     ChatRequest { messages: vec![Message::user(prompt)], format: job_format() }
 }
 
-const TASKS: [&str; 3] =
-    ["How many crates of pears were reported?", "Which depot is named first?", "Which week had the most broken seals?"];
+const TASKS: [&str; 3] = [
+    "How many crates of pears were reported?",
+    "Which depot is named first?",
+    "Which week had the most broken seals?",
+];
 
 async fn all(client: &LlamaCpp, requests: &[ChatRequest]) -> Vec<ChatReply> {
-    join_all(requests.iter().map(|request| client.chat(request))).await.into_iter().collect::<Result<_, _>>().unwrap()
+    join_all(requests.iter().map(|request| client.chat(request)))
+        .await
+        .into_iter()
+        .collect::<Result<_, _>>()
+        .unwrap()
 }
 
 fn stats(engine: &Engine) -> Stats {
@@ -123,7 +130,9 @@ async fn replies_at_once_all_match_their_schema() {
     assert_eq!(replies.len(), 24);
     for reply in &replies {
         assert_eq!(reply.finish, Finish::Stop, "{}", reply.text);
-        let Value::Object(object) = serde_json::from_str(&reply.text).unwrap() else { panic!("{}", reply.text) };
+        let Value::Object(object) = serde_json::from_str(&reply.text).unwrap() else {
+            panic!("{}", reply.text)
+        };
         assert_eq!(object.keys().collect::<Vec<_>>(), ["explanation", "citation", "answer"]);
         assert!(object["explanation"].is_string());
         assert!(object.values().all(|value| value.is_string() || value.is_null()));
@@ -161,7 +170,10 @@ async fn a_conversation_goes_on_from_its_cache() {
     request.messages.push(Message::user("Go on."));
     let second = client.chat(&request).await.unwrap();
     assert!(second.usage.cached_prompt_tokens + 4 >= first.usage.prompt_tokens, "{:?}", second.usage);
-    assert_eq!(second.usage.new_prompt_tokens, second.usage.prompt_tokens - second.usage.cached_prompt_tokens);
+    assert_eq!(
+        second.usage.new_prompt_tokens,
+        second.usage.prompt_tokens - second.usage.cached_prompt_tokens
+    );
 }
 
 #[tokio::test]
@@ -181,7 +193,8 @@ async fn a_dropped_call_frees_its_lane() {
     let engine = engine(4096, 1).await;
     let mut stats = engine.stats();
     let endless = engine.client(at_most(4000));
-    let story = tokio::spawn(async move { endless.chat(&ask("Count from 1 to 5000, one number a line.")).await });
+    let story =
+        tokio::spawn(async move { endless.chat(&ask("Count from 1 to 5000, one number a line.")).await });
     stats.wait_for(|stats| stats.active == 1).await.unwrap();
     story.abort();
     assert!(story.await.unwrap_err().is_cancelled());
@@ -240,7 +253,8 @@ async fn a_seed_repeats_a_reply() {
     let engine = engine(512, 1).await;
     let story = ask("Invent a name for a ship and say why.");
     let told = |seed| {
-        let client = engine.client(Sampling { temperature: Some(1.0), max_tokens: Some(40), seed: Some(seed) });
+        let client =
+            engine.client(Sampling { temperature: Some(1.0), max_tokens: Some(40), seed: Some(seed) });
         let story = story.clone();
         async move { client.chat(&story).await.unwrap().text }
     };
@@ -307,7 +321,8 @@ async fn settings_that_cannot_work_are_refused() {
     assert!(error.message.contains("257"), "{error}");
     let error = load_error(EngineSettings { n_ctx: 0, ..settings(&model()) }).await;
     assert!(error.message.contains("too short"), "{error}");
-    let error = load_error(EngineSettings { chat_format: Some("klingon".to_owned()), ..settings(&model()) }).await;
+    let error =
+        load_error(EngineSettings { chat_format: Some("klingon".to_owned()), ..settings(&model()) }).await;
     assert!(error.message.contains("\"klingon\""), "{error}");
 }
 

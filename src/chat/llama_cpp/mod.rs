@@ -93,6 +93,12 @@ pub struct Sampling {
 impl Sampling {
     /// The longest reply unless the job says otherwise. Also what bounds a small model that loops.
     pub const MAX_TOKENS: u32 = 1024;
+
+    /// The same for one of several replies to the same messages.
+    #[cfg(feature = "embedded")]
+    fn of(self, sample: u32) -> Self {
+        Self { seed: self.seed.map(|seed| seed.wrapping_add(u64::from(sample))), ..self }
+    }
 }
 
 /// What an engine has done since it was loaded.
