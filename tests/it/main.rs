@@ -2,13 +2,18 @@
 
 #![allow(clippy::unwrap_used, reason = "the helpers of a test may fail as a test does")]
 
+mod bad_input;
 mod chat_faults;
 mod chat_quirks;
 mod chat_real_server;
+mod endings;
 #[cfg(feature = "embedded")]
 mod llama_cpp;
+mod minion;
+mod minions;
 mod runtimes;
 mod sandbox;
 mod sandbox_hostile;
+mod secrets;
 mod server_itself;
 mod support;
