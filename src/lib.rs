@@ -16,5 +16,7 @@
 
 pub mod chat;
 pub mod documents;
+pub mod http;
+pub mod runtimes;
 pub mod sandbox;
 pub mod secrets;

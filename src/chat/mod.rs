@@ -4,6 +4,18 @@
 //! This room gets a URL (or a model file) and never knows how the server came to be there, nor which
 //! protocol asks.
 
+mod anthropic;
+mod dialect;
+mod fault;
+mod frames;
+mod http_client;
+pub mod llama_cpp;
+mod ollama;
+mod openai;
+pub mod providers;
+mod retry;
+
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -225,4 +237,22 @@ pub trait ChatClient: Send + Sync {
 
     /// One turn, with the client's own retries.
     async fn chat(&self, request: &ChatRequest) -> Result<ChatReply, ChatError>;
+}
+
+/// A client of `provider`. Makes no call; fails on a missing key and an unusable URL. The embedded engine has
+/// no URL and is made elsewhere.
+pub fn connect(
+    provider: &'static providers::Provider,
+    settings: ChatSettings,
+) -> Result<Arc<dyn ChatClient>, ChatError> {
+    match provider.dialect {
+        Some(dialect) => Ok(Arc::new(http_client::HttpClient::new(provider, dialect, settings)?)),
+        None => Err(ChatError {
+            kind: ChatErrorKind::Model,
+            message: format!("{} runs in this process, not behind a URL", provider.name),
+            hint: None,
+            retry_after: None,
+            usage: Usage::default(),
+        }),
+    }
 }

@@ -1,0 +1,186 @@
+//! The one HTTP client of the program, and the words for what goes wrong with it.
+//!
+//! In: a base URL. Out: a `reqwest::Client` for it; URLs and errors as short plain text without credentials.
+//! It must not know who is at the other end: status codes and bodies are the callers' business.
+
+use std::error::Error;
+use std::io;
+use std::net::IpAddr;
+use std::time::Duration;
+
+use reqwest::Url;
+use reqwest::redirect::Policy;
+
+/// How long a connection may take to come about. A reply may take as long as its caller allows.
+pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// A client for `base_url`: no redirects (a key must not follow one), no overall timeout, and no proxy for
+/// this machine and its private networks. The platform's root certificates are read for https alone, as
+/// that takes many milliseconds; reading none at all is an error.
+pub fn client(base_url: &str) -> Result<reqwest::Client, String> {
+    // It fails only where a provider is installed already, which is as good.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let url = Url::parse(base_url).map_err(|error| format!("unusable URL {}: {error}", shown(base_url)))?;
+    if !matches!(url.scheme(), "http" | "https") || url.host_str().is_none() {
+        return Err(format!("unusable URL {}: it must start with http:// or https://", shown(base_url)));
+    }
+    let mut builder = reqwest::Client::builder()
+        .user_agent(concat!("minions/", env!("CARGO_PKG_VERSION")))
+        .connect_timeout(CONNECT_TIMEOUT)
+        .redirect(Policy::none());
+    if url.scheme() == "http" {
+        builder = builder.tls_certs_only([]);
+    }
+    if has_private_host(&url) {
+        builder = builder.no_proxy();
+    }
+    builder.build().map_err(|error| format!("no HTTP client for {}: {}", shown(base_url), cause(&error)))
+}
+
+/// Whether the host is this machine or one that only a private network knows.
+pub fn is_private(url: &str) -> bool {
+    Url::parse(url).is_ok_and(|url| has_private_host(&url))
+}
+
+fn has_private_host(url: &Url) -> bool {
+    let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']);
+    match host.parse::<IpAddr>() {
+        Ok(IpAddr::V4(ip)) => {
+            ip.is_loopback() || ip.is_private() || ip.is_link_local() || ip.is_unspecified()
+        }
+        Ok(IpAddr::V6(ip)) => {
+            ip.is_loopback() || ip.is_unique_local() || ip.is_unicast_link_local() || ip.is_unspecified()
+        }
+        Err(_) => {
+            host == "localhost" || [".localhost", ".internal", ".local"].iter().any(|end| host.ends_with(end))
+        }
+    }
+}
+
+/// A URL for messages: without user, password, query and fragment, and without a trailing slash.
+pub fn shown(url: &str) -> String {
+    let bare = url.split(['?', '#']).next().unwrap_or_default().trim_end_matches('/');
+    match bare.split_once("://") {
+        Some((scheme, rest)) => format!("{scheme}://{}", without_userinfo(rest)),
+        None => without_userinfo(bare),
+    }
+}
+
+/// Cuts at the last `@` before the path, and, as a password may hold a slash, at any later one too.
+fn without_userinfo(rest: &str) -> String {
+    rest.rsplit_once('@').map_or(rest, |(_, host)| host).to_owned()
+}
+
+/// One short plain sentence for an error of reqwest, found anywhere in its chain of sources.
+pub fn cause(error: &(dyn Error + 'static)) -> String {
+    let mut innermost = error;
+    let mut words = plain(error);
+    while let Some(source) = innermost.source() {
+        innermost = source;
+        words = plain(source).or(words);
+    }
+    // Without words of ours the innermost says most: reqwest's own text would repeat the URL.
+    words.unwrap_or_else(|| innermost.to_string())
+}
+
+fn plain(error: &(dyn Error + 'static)) -> Option<String> {
+    if let Some(error) = error.downcast_ref::<io::Error>() {
+        return plain_io(error);
+    }
+    if let Some(error) = error.downcast_ref::<rustls::Error>() {
+        return Some(format!("the TLS connection failed: {error}"));
+    }
+    if let Some(error) = error.downcast_ref::<reqwest::Error>() {
+        return (error.is_timeout() && error.is_connect())
+            .then(|| format!("no connection within {} s", CONNECT_TIMEOUT.as_secs()));
+    }
+    let text = error.to_string();
+    let known = [
+        ("dns error", "name not found"),
+        ("tunnel error", "the proxy refused the connection"),
+        ("connection closed before message completed", "the server closed the connection"),
+        ("error reading a body from connection", "the connection was cut in the middle of the reply"),
+        ("invalid HTTP", "the answer is not HTTP"),
+        ("invalid header", "the answer is not HTTP"),
+        ("unexpected EOF during chunk", "the connection was cut in the middle of the reply"),
+    ];
+    known.iter().find(|(sign, _)| text.contains(sign)).map(|(_, words)| (*words).to_owned())
+}
+
+fn plain_io(error: &io::Error) -> Option<String> {
+    use io::ErrorKind as Kind;
+    let words = match error.kind() {
+        Kind::ConnectionRefused => "connection refused",
+        Kind::ConnectionReset | Kind::ConnectionAborted | Kind::BrokenPipe => "the connection was reset",
+        Kind::UnexpectedEof => "the connection was cut in the middle of the reply",
+        Kind::TimedOut => "the connection timed out",
+        Kind::HostUnreachable => "host unreachable",
+        Kind::NetworkUnreachable => "network unreachable",
+        _ if error.to_string().contains("lookup address") => "name not found",
+        _ => return None,
+    };
+    Some(words.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_shown_url_has_no_credentials() {
+        for (url, expected) in [
+            ("https://api.openai.com/v1/", "https://api.openai.com/v1"),
+            ("http://user:pa@ss@host:80/v1?key=k#f", "http://host:80/v1"),
+            ("http://user:p/a@host/v1", "http://host/v1"),
+            ("user:secret@host:11434", "host:11434"),
+            ("http://h?api_key=k", "http://h"),
+            ("", ""),
+        ] {
+            assert_eq!(shown(url), expected, "{url}");
+        }
+    }
+
+    #[test]
+    fn private_hosts_take_no_proxy() {
+        for url in [
+            "http://localhost:1",
+            "http://127.9.9.9",
+            "http://[::1]:11434",
+            "http://172.17.0.1:12434",
+            "http://model-runner.docker.internal",
+        ] {
+            assert!(is_private(url), "{url}");
+        }
+        for url in ["https://api.openai.com", "http://8.8.8.8", "http://notlocalhost"] {
+            assert!(!is_private(url), "{url}");
+        }
+    }
+
+    #[test]
+    fn unusable_urls_are_named_without_their_password() {
+        for url in ["", "localhost:11434", "ftp://u:secret@h", "http://", "unix:///var/run/x.sock"] {
+            let error = client(url).unwrap_err();
+            assert!(error.starts_with("unusable URL"), "{error}");
+            assert!(!error.contains("secret"), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_refused_connection_is_said_in_two_words() {
+        let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let url = format!("http://{free}/v1");
+        let sent = client(&url).unwrap().get(&url).send();
+        let error = runtime.block_on(sent).unwrap_err();
+        assert_eq!(cause(&error), "connection refused");
+    }
+
+    #[test]
+    fn a_name_that_does_not_exist_is_said_so() {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        // An `.internal` name is private, so no proxy of this machine is asked.
+        let url = "http://no-such-host.invalid.internal/";
+        let error = runtime.block_on(client(url).unwrap().get(url).send()).unwrap_err();
+        assert_eq!(cause(&error), "name not found");
+    }
+}

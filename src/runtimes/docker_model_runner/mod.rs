@@ -1,0 +1,255 @@
+//! Docker Model Runner that has the model, configured for the job.
+//!
+//! Its own errors are plain text, those of the llama.cpp server behind it are JSON. A configuration replaces the
+//! one before and splits its context among the slots, so it is sent once, before anything is loaded.
+
+mod create;
+
+use async_trait::async_trait;
+use reqwest::StatusCode;
+use serde_json::{Value, json};
+
+use super::api::{Answer, Api};
+use super::fetch::Fetch;
+use super::window::{self, Known, TooLong};
+use super::{Endpoint, Limits, Need, Runtime, RuntimeError, RuntimeErrorKind};
+use create::Create;
+
+/// The port of Docker Model Runner.
+pub const PORT: u16 = 12434;
+
+/// Slots where the job does not say: as many as llama.cpp takes by itself.
+const SLOTS: usize = 4;
+
+/// Docker Model Runner, of Docker Desktop or Docker Engine.
+pub struct DockerModelRunner {
+    api: Api,
+    limits: Limits,
+}
+
+/// Its address without the paths of the inference API, with which it is often given.
+pub fn base_url(given: &str) -> String {
+    let mut url = given.trim().trim_end_matches('/');
+    for end in ["/chat/completions", "/v1", "/llama.cpp", "/engines"] {
+        url = url.strip_suffix(end).unwrap_or(url);
+    }
+    if url.contains("://") { url.to_owned() } else { format!("http://{url}") }
+}
+
+impl DockerModelRunner {
+    /// The runner at `given`: its root, or any of the addresses that its documentation shows.
+    pub fn new(given: &str, limits: Limits) -> Result<Self, RuntimeError> {
+        Ok(Self { api: Api::new("Docker Model Runner", &base_url(given))?, limits })
+    }
+
+    /// What it knows of a model, if it has it. It normalises the name itself.
+    async fn inspect(&self, model: &str) -> Result<Option<Value>, RuntimeError> {
+        let answer = self.api.get(&format!("/models/{model}"), self.limits.answer).await?;
+        match answer.status {
+            StatusCode::OK => Ok(Some(answer.json())),
+            StatusCode::NOT_FOUND => Ok(None),
+            _ => Err(self.refused(&format!("did not say whether it has {model:?}"), &answer)),
+        }
+    }
+
+    async fn missing(&self, model: &str) -> RuntimeError {
+        // The list is for the message alone.
+        let answer = self.api.get("/models", self.limits.answer).await;
+        let models = answer.map(|answer| answer.json()).unwrap_or_default();
+        let tags: Vec<_> =
+            models.as_array().into_iter().flatten().filter_map(|model| model["tags"][0].as_str()).collect();
+        let list = if tags.is_empty() { "no model at all".to_owned() } else { tags.join(", ") };
+        let message = format!("{} does not have the model {model:?}; it has {list}", self.api.place);
+        RuntimeError::new(RuntimeErrorKind::ModelMissing, message)
+            .hint(format!("fetch it with `docker model pull {model}`, or name one of those"))
+    }
+
+    async fn pull(&self, model: &str) -> Result<(), RuntimeError> {
+        let (api, limits) = (&self.api, &self.limits);
+        Fetch { api, limits, model, path: "/models/create", body: json!({"from": model}) }.run(&Create).await
+    }
+
+    /// Sets context and slots. A model in use keeps what it has: that is said, and the job goes on.
+    async fn configure(&self, need: &Need, window: u32, slots: usize) -> Result<bool, RuntimeError> {
+        // llama.cpp divides the context among its slots.
+        let context = u64::from(window) * slots as u64;
+        let mut body = json!({
+            "model": need.model.trim(), "mode": "completion", "context-size": context,
+            "runtime-flags": ["--parallel", slots.to_string()],
+        });
+        if let Some(keep_alive) = need.keep_alive.as_ref().and_then(duration) {
+            body["keep_alive"] = keep_alive.into();
+        }
+        let answer = self.api.post("/engines/_configure", &body, self.limits.answer).await?;
+        match answer.status {
+            status if status.is_success() => Ok(true),
+            StatusCode::CONFLICT => {
+                tracing::warn!(
+                    "{}: {} is in use and keeps its configuration, with which a long prompt may not fit",
+                    self.api.place,
+                    need.model
+                );
+                Ok(false)
+            }
+            _ => Err(self
+                .refused(&format!("did not take the configuration of {:?}", need.model), &answer)
+                .hint("`num_ctx` and `max_concurrency` decide on it")),
+        }
+    }
+
+    fn refused(&self, what: &str, answer: &Answer) -> RuntimeError {
+        RuntimeError::rejected(&self.api.place, what, &answer.complaint())
+    }
+}
+
+#[async_trait]
+impl Runtime for DockerModelRunner {
+    async fn ensure_ready(&self) -> Result<(), RuntimeError> {
+        let answer = self.api.get("/engines/status", self.limits.answer).await.map_err(|error| {
+            error.hint(
+                "with Docker Desktop run `docker desktop enable model-runner --tcp 12434`, with Docker Engine \
+                 `docker model install-runner`, or give its address in MODEL_RUNNER_HOST or `base_url`",
+            )
+        })?;
+        // Installed engines by name, with what state they are in.
+        let engines = answer.json();
+        match engines["llama.cpp"].as_str() {
+            Some(state) if state.starts_with("Error") => {
+                Err(RuntimeError::rejected(&self.api.place, "has no working llama.cpp", state)
+                    .hint("see `docker model status` and `docker model logs`"))
+            }
+            Some(_) => Ok(()),
+            None if answer.status == StatusCode::OK && engines.is_object() => Ok(()),
+            None => Err(self
+                .refused("is no Docker Model Runner", &answer)
+                .hint("check host and port; its default is http://localhost:12434")),
+        }
+    }
+
+    async fn ensure_model(&self, need: &Need) -> Result<Endpoint, RuntimeError> {
+        let model = need.model.trim();
+        if !is_name(model) {
+            let message = format!("{model:?} is no model name for Docker Model Runner");
+            return Err(RuntimeError::new(RuntimeErrorKind::Rejected, message)
+                .hint("names look like ai/llama3.2:3B-Q4_0 or hf.co/org/repo:Q4_K_M"));
+        }
+        let inspected = match self.inspect(model).await? {
+            Some(inspected) => inspected,
+            None if !need.pull => return Err(self.missing(model).await),
+            None => {
+                self.pull(model).await?;
+                self.inspect(model).await?.ok_or_else(|| {
+                    let message = format!("{} fetched {model:?} and does not have it", self.api.place);
+                    RuntimeError::new(RuntimeErrorKind::PullFailed, message)
+                })?
+            }
+        };
+        let window = window::choose(need, known(&inspected["config"]))
+            .map_err(|TooLong { trained }| RuntimeError::too_long(model, need.tokens, trained))?;
+        let slots = need.slots.unwrap_or(SLOTS).max(1);
+        let is_configured = self.configure(need, window, slots).await?;
+        Ok(Endpoint {
+            base_url: format!("{}/engines/v1", self.api.base_url()),
+            model: model.to_owned(),
+            context_window: is_configured.then_some(window),
+            slots: is_configured.then_some(slots),
+        })
+    }
+
+    async fn warm_up(&self, _need: &Need, endpoint: &Endpoint) -> Result<(), RuntimeError> {
+        let body = json!({"model": endpoint.model, "messages": []});
+        let path = "/engines/v1/chat/completions";
+        let answer = self.api.post_with(path, &body, ("x-preload-only", "true"), self.limits.load).await?;
+        if !answer.status.is_success() {
+            let what = format!("could not load {:?}", endpoint.model);
+            return Err(self
+                .refused(&what, &answer)
+                .hint("a smaller model, a smaller `num_ctx` or fewer slots (`max_concurrency`) may help"));
+        }
+        Ok(())
+    }
+}
+
+/// A reference to a model that is fit for a URL's path.
+fn is_name(model: &str) -> bool {
+    let sound = |c: char| c.is_ascii_alphanumeric() || "-_.:/@".contains(c);
+    !model.is_empty()
+        && model.chars().all(sound)
+        && !model.split('/').any(|part| part.trim_matches('.').is_empty())
+}
+
+/// The windows in a model's description: the packager's own, and the trained one among the GGUF's metadata.
+fn known(config: &Value) -> Known {
+    let tokens = |value: &Value| value.as_u64().and_then(|tokens| u32::try_from(tokens).ok());
+    let gguf = config["gguf"].as_object();
+    let trained = gguf.into_iter().flatten().find(|(name, _)| name.ends_with(".context_length"));
+    Known {
+        trained: trained.and_then(|(_, value)| value.as_str()?.parse().ok()),
+        packaged: tokens(&config["context_size"]),
+        loaded: None,
+    }
+}
+
+/// Ollama's notation of a duration in Docker Model Runner's: always a text, seconds with their unit.
+fn duration(keep_alive: &Value) -> Option<String> {
+    match keep_alive {
+        Value::Number(seconds) if seconds.as_f64()? < 0.0 => Some("-1".to_owned()),
+        Value::Number(seconds) if seconds.as_f64()? == 0.0 => Some("0".to_owned()),
+        Value::Number(seconds) => Some(format!("{seconds}s")),
+        Value::String(text) => Some(text.clone()),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_documented_address_leads_to_the_root() {
+        for (given, expected) in [
+            ("http://localhost:12434", "http://localhost:12434"),
+            ("http://localhost:12434/", "http://localhost:12434"),
+            ("http://localhost:12434/engines/v1/", "http://localhost:12434"),
+            ("http://localhost:12434/engines/llama.cpp/v1", "http://localhost:12434"),
+            ("http://localhost:12434/v1", "http://localhost:12434"),
+            ("http://h:1/engines/v1/chat/completions", "http://h:1"),
+            ("model-runner.docker.internal", "http://model-runner.docker.internal"),
+            ("172.17.0.1:12434", "http://172.17.0.1:12434"),
+        ] {
+            assert_eq!(base_url(given), expected, "{given}");
+        }
+    }
+
+    #[test]
+    fn names_that_would_lead_elsewhere_are_none() {
+        for name in ["ai/smollm2", "hf.co/org/Repo-GGUF:Q4_K_M", "smollm2:latest", "sha256:00ff"] {
+            assert!(is_name(name), "{name}");
+        }
+        for name in ["", "../engines/unload", "ai//x", "a?force=1", "a b", "a#b", "/a", "a/", "a%2f"] {
+            assert!(!is_name(name), "{name}");
+        }
+    }
+
+    #[test]
+    fn the_windows_are_read_from_a_description() {
+        let config = json!({"gguf": {"llama.context_length": "8192", "x": "y"}, "context_size": 4096});
+        let known = known(&config);
+        assert_eq!((known.trained, known.packaged), (Some(8192), Some(4096)));
+        let known = super::known(&json!({"format": "gguf"}));
+        assert_eq!((known.trained, known.packaged), (None, None));
+    }
+
+    #[test]
+    fn a_keep_alive_is_always_a_text() {
+        for (given, expected) in [
+            (json!(-1), Some("-1")),
+            (json!(0), Some("0")),
+            (json!(300), Some("300s")),
+            (json!("10m"), Some("10m")),
+            (Value::Null, None),
+        ] {
+            assert_eq!(duration(&given).as_deref(), expected, "{given}");
+        }
+    }
+}

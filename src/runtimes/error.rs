@@ -1,0 +1,59 @@
+//! Why there is no endpoint. Messages name the server and never carry a credential.
+
+use super::api::short;
+
+/// Why there is no endpoint.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub struct RuntimeError {
+    /// The kind, for those who react to it.
+    pub kind: RuntimeErrorKind,
+    /// What failed, at which server, with the server's own words.
+    pub message: String,
+    /// What to do about it.
+    pub hint: Option<String>,
+}
+
+/// Kinds of failure.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RuntimeErrorKind {
+    /// Nothing answers, or it stopped answering.
+    Unreachable,
+    /// The server does not have the model, and no library that it asked has it either.
+    ModelMissing,
+    /// The model exists but could not be fetched.
+    PullFailed,
+    /// The job needs a longer context than the model was trained for.
+    ContextTooLong,
+    /// The server answers and refuses, or is not what it should be.
+    Rejected,
+}
+
+impl RuntimeError {
+    pub(super) fn new(kind: RuntimeErrorKind, message: impl Into<String>) -> Self {
+        Self { kind, message: message.into(), hint: None }
+    }
+
+    pub(super) fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+
+    /// The server at `place` answered, but not with what was asked for.
+    pub(super) fn rejected(place: &str, what: &str, words: &str) -> Self {
+        let words = short(words);
+        let colon = if words.is_empty() { "" } else { ": " };
+        Self::new(RuntimeErrorKind::Rejected, format!("{place} {what}{colon}{words}"))
+    }
+
+    /// The job's longest prompt and reply do not fit the model.
+    pub(super) fn too_long(model: &str, tokens: u32, trained: u32) -> Self {
+        let message = format!(
+            "the context is too long for {model}: about {tokens} tokens with the reply, and its window is \
+             {trained} tokens at most"
+        );
+        Self::new(RuntimeErrorKind::ContextTooLong, message).hint(
+            "use the protocol \"minions\", which cuts documents into chunks, or a model with a longer window",
+        )
+    }
+}

@@ -1,0 +1,100 @@
+//! From the address of a local model server to an endpoint that has the model.
+//!
+//! In: where the server is, which model is needed and how long its prompts get. Out: an [`Endpoint`], or a
+//! [`RuntimeError`] with what to do next. This room knows no job, no protocol and no chat client, reads no
+//! environment (addresses come as values), and talks to this machine or a server that the user named.
+//! Facts about the servers: the documentation and sources of Ollama 0.30 and later, and of
+//! docker/model-runner of July 2026.
+
+mod api;
+pub mod docker_model_runner;
+mod error;
+mod fetch;
+mod meter;
+pub mod ollama;
+pub mod probe;
+mod window;
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use serde_json::Value;
+
+pub use docker_model_runner::DockerModelRunner;
+pub use error::{RuntimeError, RuntimeErrorKind};
+pub use ollama::Ollama;
+
+/// What one job needs of a model server.
+#[derive(Clone, Debug, Default)]
+pub struct Need {
+    /// The model's name as the job gives it.
+    pub model: String,
+    /// The context window that the job asks for (`num_ctx`), in tokens; it wins over every other number.
+    pub window: Option<u32>,
+    /// The longest prompt and its reply together, in tokens.
+    pub tokens: u32,
+    /// Requests that will run at the same time, where the server can be told.
+    pub slots: Option<usize>,
+    /// Whether a missing model may be fetched.
+    pub pull: bool,
+    /// How long the model stays loaded, in Ollama's notation: seconds as a number, or `"10m"`.
+    pub keep_alive: Option<Value>,
+}
+
+/// A server that answers and has the model.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Endpoint {
+    /// Without a trailing slash; each chat dialect adds its own path.
+    pub base_url: String,
+    /// The model's name as this server spells it.
+    pub model: String,
+    /// Tokens of prompt and reply that one request may have. Every call of the job must ask for just this
+    /// window: another one makes the server load the model anew.
+    pub context_window: Option<u32>,
+    /// Requests that the server works on at the same time, if it tells.
+    pub slots: Option<usize>,
+}
+
+/// A local model server.
+#[async_trait]
+pub trait Runtime: Send + Sync {
+    /// Returns once the server answers.
+    async fn ensure_ready(&self) -> Result<(), RuntimeError>;
+
+    /// Finds the model, or fetches it, and settles the one context window of this job. Nothing is loaded.
+    async fn ensure_model(&self, need: &Need) -> Result<Endpoint, RuntimeError>;
+
+    /// Loads the model with the options of the calls to come, so that the first of them starts at once and a
+    /// fan-out finds no cold server. May take minutes; can run beside the supervisor's first call.
+    async fn warm_up(&self, need: &Need, endpoint: &Endpoint) -> Result<(), RuntimeError>;
+}
+
+/// How long a server may take.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// For the answer to a question that needs no model.
+    pub answer: Duration,
+    /// Without a new byte of a model that is being fetched.
+    pub stall: Duration,
+    /// Without a sign of life while the server checks and stores what it fetched.
+    pub store: Duration,
+    /// Times in a row that a fetch which stood still or was cut is taken up again.
+    pub resumes: u32,
+    /// Before it is taken up again.
+    pub pause: Duration,
+    /// For loading a model.
+    pub load: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            answer: Duration::from_secs(30),
+            stall: Duration::from_secs(60),
+            store: Duration::from_secs(600),
+            resumes: 3,
+            pause: Duration::from_secs(2),
+            load: Duration::from_secs(900),
+        }
+    }
+}

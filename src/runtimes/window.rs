@@ -1,0 +1,98 @@
+//! One context window for all calls of a job: a server that is asked for another one loads the model anew.
+
+use super::Need;
+
+/// The smallest window that is ever asked for.
+const SMALLEST: u32 = 4096;
+
+/// What is known about a model at a server, in tokens.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Known {
+    /// The longest context that the model was trained for.
+    pub(super) trained: Option<u32>,
+    /// The window that the model's packager set.
+    pub(super) packaged: Option<u32>,
+    /// The window with which the server holds it in memory now.
+    pub(super) loaded: Option<u32>,
+}
+
+/// The job does not fit the model: the trained context, in tokens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct TooLong {
+    pub(super) trained: u32,
+}
+
+/// The job's own number if it has one; else a window that is there already and is long enough; else the need,
+/// rounded up so that similar jobs share a window. Never more than the model was trained for.
+pub(super) fn choose(need: &Need, known: Known) -> Result<u32, TooLong> {
+    let trained = known.trained.unwrap_or(u32::MAX);
+    if let Some(asked) = need.window {
+        if asked > trained {
+            tracing::warn!(
+                "{} was trained for {trained} tokens: num_ctx {asked} is lowered to that",
+                need.model
+            );
+        }
+        return Ok(asked.clamp(1, trained));
+    }
+    if need.tokens > trained {
+        return Err(TooLong { trained });
+    }
+    let fits = |window: &u32| (need.tokens..=trained).contains(window);
+    let there = known.loaded.filter(fits).or(known.packaged.filter(fits));
+    Ok(there.unwrap_or_else(|| step_above(need.tokens).min(trained)))
+}
+
+/// The next of 4096, 6144, 8192, 12288, 16384, 24576 and so on.
+fn step_above(tokens: u32) -> u32 {
+    let power = tokens.max(SMALLEST).checked_next_power_of_two().unwrap_or(u32::MAX);
+    let between = power / 4 * 3;
+    if between >= tokens.max(SMALLEST) { between } else { power }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_need_is_rounded_up_in_steps() {
+        let table = [
+            (0, 4096),
+            (4096, 4096),
+            (4097, 6144),
+            (6145, 8192),
+            (8193, 12288),
+            (12289, 16384),
+            (100_000, 131_072),
+        ];
+        for (tokens, expected) in table {
+            assert_eq!(step_above(tokens), expected, "{tokens}");
+        }
+        assert_eq!(step_above(u32::MAX), u32::MAX);
+    }
+
+    #[test]
+    fn the_window_is_asked_there_or_sufficient() {
+        let known = |trained, packaged, loaded| Known { trained, packaged, loaded };
+        for (window, tokens, known, expected) in [
+            (None, 5000, known(Some(131_072), None, None), Ok(6144)),
+            (None, 5000, known(None, None, None), Ok(6144)),
+            // The trained context is the ceiling, exactly reached or not.
+            (None, 7000, known(Some(7500), None, None), Ok(7500)),
+            (None, 8192, known(Some(8192), None, None), Ok(8192)),
+            (None, 8193, known(Some(8192), None, None), Err(TooLong { trained: 8192 })),
+            (None, 10, known(Some(2048), None, None), Ok(2048)),
+            // What is there already is used if the job fits in.
+            (None, 5000, known(Some(131_072), Some(16_384), Some(32_768)), Ok(32_768)),
+            (None, 5000, known(Some(131_072), Some(16_384), Some(4096)), Ok(16_384)),
+            (None, 20_000, known(Some(131_072), Some(16_384), Some(4096)), Ok(24_576)),
+            (None, 100, known(Some(8192), Some(1 << 20), None), Ok(4096)),
+            // The job's own number wins, however little it is, up to the trained context.
+            (Some(2048), 5000, known(Some(131_072), Some(16_384), Some(32_768)), Ok(2048)),
+            (Some(48_000), 5000, known(Some(8192), None, None), Ok(8192)),
+        ] {
+            let need = Need { window, tokens, ..Need::default() };
+            assert_eq!(choose(&need, known), expected, "{need:?} {known:?}");
+        }
+    }
+}
