@@ -1,5 +1,4 @@
 //! The sandbox, in the real executable: what the supervisor's code can do, and what it is told when it fails.
-#![allow(clippy::unwrap_used, reason = "tests, helpers included")]
 
 use std::{path::PathBuf, time::Duration};
 

@@ -1,6 +1,4 @@
 //! Hostile and broken code: each snippet costs its own attempt, and nothing else.
-#![allow(clippy::unwrap_used, reason = "tests, helpers included")]
-
 use std::{
     process::Command,
     time::{Duration, Instant},
@@ -235,6 +233,9 @@ fn resident() -> u64 {
 #[tokio::test]
 #[ignore = "hostile_code_is_contained runs it in a process of its own"]
 async fn every_snippet() {
+    let session = sandbox(LONG).start("", &["doc"]).await.unwrap();
+    assert_eq!(children(), 1, "what counts the children does not count");
+    drop(session);
     let before = resident();
     let message = |error: CodeError| {
         let message = error.to_string();
@@ -266,15 +267,17 @@ async fn every_snippet() {
     }
     let grown = resident().saturating_sub(before);
     assert!(grown < FLAT, "the parent grew by {grown} bytes");
-    assert_eq!(children(), "", "a child is left");
+    assert_eq!(children(), 0, "a child is left");
 }
 
-/// Ours, of all threads, zombies too.
-fn children() -> String {
-    let threads = std::fs::read_dir("/proc/self/task").unwrap();
-    threads
-        .map(|thread| std::fs::read_to_string(thread.unwrap().path().join("children")).unwrap_or_default())
-        .collect()
+/// How many processes are ours, zombies too.
+fn children() -> usize {
+    let stats = std::fs::read_dir("/proc").unwrap().filter_map(|entry| {
+        let stat = std::fs::read_to_string(entry.ok()?.path().join("stat")).ok()?;
+        // The parent is the second field after the name, which is in brackets and may hold anything.
+        stat.rsplit(')').next()?.split_whitespace().nth(1)?.parse().ok()
+    });
+    stats.filter(|parent: &u32| *parent == std::process::id()).count()
 }
 
 #[test]
