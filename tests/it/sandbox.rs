@@ -146,6 +146,10 @@ async fn habits_of_the_usual_python_work() {
          assert itemgetter(1)([4, 5]) == 5 and attrgetter('manifest.task')(Job(JobManifest('c', 't'), JobOutput())) == 't'",
         "if __name__ == '__main__':\n    raise ValueError('not run')",
         "def prepare_jobs(context): return []\njobs = prepare_jobs(context)\nprint(len(jobs), flush=True)",
+        "from dataclasses import dataclass, field, asdict\n@dataclass\nclass A:\n    x: int = field(default=3)\n\
+         assert A().x == 3 and asdict(Job(JobManifest('c', 't'), JobOutput()))['manifest']['chunk'] == 'c'",
+        "assert sorted(['b', 'A'], key=str.lower) == ['A', 'b'] and list(map(str.strip, [' a '])) == ['a']\n\
+         x: typing.List[int] = []",
         "total = 0\ndef add():\n    global total\n    total += 1\nadd()\nassert total == 1",
         "def f(a, *rest, sep='-', **named): return sep.join([a, *rest, *named.values()])\nassert f('x', 'y', z='w') == 'x-y-w'",
         "if (n := len('abc')) > 2: assert n == 3\na, *b = [1, 2, 3]\nassert b == [2, 3] and 1 < 2 < 3 and list(zip('ab', [1, 2], strict=True))",

@@ -124,6 +124,10 @@ impl Adapter<'_> {
         let name = attribute.attr.as_str();
         let shim = match &*attribute.value {
             _ if name == "from_iterable" => imports::shim("itertools", name),
+            // `key=str.lower`: its types have no methods, only their values do.
+            Expr::Name(kind) if kind.id == "str" && name != "maketrans" && !name.starts_with('_') => {
+                Some(format!("(lambda text, *rest: text.{name}(*rest))"))
+            }
             Expr::Name(module) => {
                 let module = module.id.as_str();
                 imports::shim(self.modules.get(module).map_or(module, String::as_str), name)
@@ -223,6 +227,10 @@ mod tests {
         assert_eq!(adapted("class E(ValueError):\n    pass"), "E = ValueError; (None\n)");
         assert_eq!(adapted("sum(x for x in (y for y in z))"), "sum(iter(x for x in iter((y for y in z))))");
         assert_eq!(adapted("f'{next(x for x in y)}'"), "f'{next(iter(x for x in y))}'");
+        assert_eq!(
+            adapted("sorted(x, key=str.lower)"),
+            "sorted(x, key=(lambda text, *rest: text.lower(*rest)))"
+        );
         assert_eq!(adapted("del a, (b or c)['k'], d[e[1]]"), "a = None; (b or c).pop('k'); d.pop(e[1])");
         assert_eq!(adapted("if __name__ == '__main__':\n    main()"), "if False:\n    main()");
         assert!(

@@ -29,9 +29,9 @@ const HINTS: &[&str] = &["typing", "typing_extensions", "collections.abc", "pyda
 /// Gaps in the interpreter's modules that `shims.py` fills.
 #[rustfmt::skip]
 const GAPS: &[(&str, &str)] = &[
-    ("collections", "OrderedDict"), ("functools", "cache"), ("functools", "lru_cache"), ("functools", "wraps"),
-    ("itertools", "combinations"), ("itertools", "from_iterable"), ("itertools", "groupby"),
-    ("itertools", "product"), ("re", "sub"),
+    ("collections", "OrderedDict"), ("dataclasses", "asdict"), ("dataclasses", "field"), ("functools", "cache"),
+    ("functools", "lru_cache"), ("functools", "wraps"), ("itertools", "combinations"),
+    ("itertools", "from_iterable"), ("itertools", "groupby"), ("itertools", "product"), ("re", "sub"),
 ];
 
 /// Modules that `shims.py` stands in for.
