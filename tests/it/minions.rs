@@ -1,6 +1,7 @@
 //! The `minions` protocol through the real executable: a scripted supervisor, scripted and real workers.
 
 use std::collections::BTreeSet;
+use std::sync::Barrier;
 
 use serde_json::{Value, json};
 
@@ -54,9 +55,16 @@ fn params(document: &str) -> Value {
 
 #[test]
 fn fifty_two_jobs_are_fifty_two_independent_requests() {
-    let server = scripted(vec![PROGRAM.into(), verdict("provide_final_answer", Some("Aurora"))], found);
-    let document = document();
-    let result = Program::new().run_job(&job(&server, "minions", params(&document))).result();
+    // No call is answered before four are there: one that waits for another would meet the deadline.
+    let four = Barrier::new(4);
+    let script = vec![PROGRAM.into(), verdict("provide_final_answer", Some("Aurora"))];
+    let server = scripted(script, move |request| {
+        four.wait();
+        found(request)
+    });
+    let mut job = job(&server, "minions", params(&document()));
+    job["budget"] = json!({"deadline_s": 60});
+    let result = Program::new().run_job(&job).result();
     assert_eq!((&result["final_answer"], &result["status"]), (&json!("Aurora"), &json!("answered")));
 
     let worker = chats(&server, "worker");
@@ -76,7 +84,7 @@ fn fifty_two_jobs_are_fifty_two_independent_requests() {
             json!(["explanation", "citation", "answer"])
         );
     }
-    assert!(server.max_in_flight() >= 4);
+    assert_eq!(server.max_in_flight(), 4);
 
     // All 52 reach the aggregate, with ids by position, chunk and task.
     let remote = chats(&server, "supervisor");
