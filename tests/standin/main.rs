@@ -15,7 +15,7 @@
 #![allow(clippy::print_stdout, clippy::print_stderr, clippy::exit, reason = "a daemon's logs and exit codes")]
 
 #[path = "../it/support/server.rs"]
-#[allow(dead_code, reason = "shared with the tests")]
+#[allow(dead_code, clippy::unwrap_used, reason = "shared with the tests")]
 mod server;
 
 mod daemon;
