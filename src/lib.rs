@@ -15,6 +15,7 @@
 //! provider they talk to.
 
 pub mod chat;
+pub mod container;
 pub mod documents;
 pub mod http;
 pub mod runtimes;

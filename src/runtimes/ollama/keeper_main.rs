@@ -1,7 +1,8 @@
 //! What the hidden subcommand of [`super::start::COMMAND`] does.
 
+use std::ffi::OsString;
 use std::io::{self, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use tokio::signal::unix::{SignalKind, signal};
@@ -9,11 +10,14 @@ use tokio::signal::unix::{SignalKind, signal};
 use super::Host;
 use super::keeper::{Keeper, environment};
 use super::locks::Locks;
-use super::start::Report;
+use super::start::{COMMAND, Report};
 use crate::runtimes::{RuntimeError, RuntimeErrorKind};
 
 /// Calls at once where the user has not set `OLLAMA_NUM_PARALLEL`.
 pub const SLOTS: usize = 4;
+
+/// The last word of a persistent keeper's command line.
+const PERSISTENT: &str = "persistent";
 
 /// What a keeper is told.
 #[derive(Clone, Debug)]
@@ -28,6 +32,25 @@ pub struct KeeperArgs {
     pub persistent: bool,
     /// The process's environment.
     pub environment: Vec<(String, String)>,
+}
+
+impl KeeperArgs {
+    /// The command line of a keeper.
+    pub fn words(host: &Host, ollama: &Path, locks: &Path, persistent: bool) -> Vec<OsString> {
+        let words = [COMMAND.into(), host.to_string().into(), ollama.into(), locks.into()];
+        words.into_iter().chain(persistent.then(|| PERSISTENT.into())).collect()
+    }
+
+    /// What follows [`COMMAND`] on that command line; `None` if it is none of ours.
+    pub fn parse(words: &[OsString], environment: Vec<(String, String)>) -> Option<Self> {
+        let (words, persistent) = match words {
+            [words @ .., last] if last == PERSISTENT => (words, true),
+            words => (words, false),
+        };
+        let [host, ollama, locks] = words else { return None };
+        let host = Host::parse(host.to_str()?);
+        Some(Self { host, ollama: ollama.into(), locks: locks.into(), persistent, environment })
+    }
 }
 
 /// Keeps a daemon up until its last user is gone (or for ever) or a signal comes. Writes one line to stdout, once

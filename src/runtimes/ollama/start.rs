@@ -11,10 +11,10 @@ use tokio::sync::Mutex;
 use tokio::time::{Instant, sleep, timeout};
 
 use super::locks::{Held, Locks};
-use super::{Host, Ollama};
+use super::{Host, KeeperArgs, Ollama};
 use crate::runtimes::{RuntimeError, RuntimeErrorKind};
 
-/// The name of the hidden subcommand that becomes a keeper: `COMMAND HOST OLLAMA LOCKS`.
+/// The name of the hidden subcommand that becomes a keeper, see [`KeeperArgs`].
 pub const COMMAND: &str = "ollama-keeper";
 
 /// How a daemon is started where none answers.
@@ -98,9 +98,7 @@ impl Start {
     async fn spawn_keeper(&self) -> Result<(), RuntimeError> {
         tracing::info!("starting {} for {}", self.ollama.display(), self.host);
         let mut keeper = Command::new(&self.minions)
-            .arg(COMMAND)
-            .arg(self.host.to_string())
-            .args([&self.ollama, &self.locks])
+            .args(KeeperArgs::words(&self.host, &self.ollama, &self.locks, false))
             .envs(self.environment.iter().cloned())
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
