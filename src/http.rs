@@ -31,14 +31,18 @@ pub fn client(base_url: &str) -> Result<reqwest::Client, String> {
     if url.scheme() == "http" {
         builder = builder.tls_certs_only([]);
     }
-    if is_private(&url) {
+    if has_private_host(&url) {
         builder = builder.no_proxy();
     }
     builder.build().map_err(|error| format!("no HTTP client for {}: {}", shown(base_url), cause(&error)))
 }
 
 /// Whether the host is this machine or one that only a private network knows.
-fn is_private(url: &Url) -> bool {
+pub fn is_private(url: &str) -> bool {
+    Url::parse(url).is_ok_and(|url| has_private_host(&url))
+}
+
+fn has_private_host(url: &Url) -> bool {
     let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']);
     match host.parse::<IpAddr>() {
         Ok(IpAddr::V4(ip)) => {
@@ -138,7 +142,6 @@ mod tests {
 
     #[test]
     fn private_hosts_take_no_proxy() {
-        let private = |url: &str| is_private(&Url::parse(url).unwrap());
         for url in [
             "http://localhost:1",
             "http://127.9.9.9",
@@ -146,10 +149,10 @@ mod tests {
             "http://172.17.0.1:12434",
             "http://model-runner.docker.internal",
         ] {
-            assert!(private(url), "{url}");
+            assert!(is_private(url), "{url}");
         }
         for url in ["https://api.openai.com", "http://8.8.8.8", "http://notlocalhost"] {
-            assert!(!private(url), "{url}");
+            assert!(!is_private(url), "{url}");
         }
     }
 

@@ -15,9 +15,19 @@
 //! provider they talk to.
 
 pub mod chat;
+pub mod cli;
+pub mod config;
 pub mod container;
 pub mod documents;
+pub mod envelope;
+pub mod error;
 pub mod http;
+pub mod job;
+pub mod logging;
+pub mod prompts;
+pub mod protocols;
+pub mod runner;
 pub mod runtimes;
 pub mod sandbox;
 pub mod secrets;
+pub mod service;

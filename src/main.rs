@@ -1,64 +1,75 @@
-//! minions, the program. On this branch: the hidden subcommands of the container and the runtimes alone.
+//! minions, the program: a job in, an envelope out.
 
-use std::ffi::OsString;
-use std::path::{Path, PathBuf};
+use std::io;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
-use minions::container::{self, Entry, Places};
-use minions::runtimes::ollama::{self, Host, KeeperArgs, Start};
-use minions::runtimes::{Limits, Ollama, Runtime, RuntimeError};
+use anyhow::Context;
+use clap::Parser;
+use minions::cli::{Cli, Command, RunArgs};
+use minions::config::Environment;
+use minions::envelope::Envelope;
+use minions::error::{Exit, Failure};
+use minions::runner::{Input, Runner};
+use minions::secrets::Redactor;
+use minions::{logging, sandbox, service};
+use serde_json::Value;
+
+/// Counts, so that a sandbox child can be held to its memory limit; elsewhere it is the system's.
+#[global_allocator]
+static ALLOCATOR: monty_alloc::LimitedAllocator = monty_alloc::LimitedAllocator;
 
 fn main() -> ExitCode {
-    let words: Vec<OsString> = std::env::args_os().skip(1).collect();
-    let first = words.first().and_then(|word| word.to_str()).unwrap_or_default().to_owned();
-    let done = match &*first {
-        container::COMMAND => return entry(words[1..].to_vec()),
-        ollama::KEEPER_COMMAND => KeeperArgs::parse(&words[1..], std::env::vars().collect())
-            .map(|args| block_on(ollama::keeper_main(args))),
-        "health" => Some(block_on(health())),
-        // What a job does with the daemon, for trying it out in a container.
-        "ready" => Some(block_on(ready())),
-        _ => Some(Ok(())),
+    let redactor = Redactor::default();
+    let outcome = match Cli::try_parse() {
+        Ok(Cli { command: Some(Command::SandboxWorker), .. }) => return sandbox::worker_main(),
+        Ok(Cli { command: Some(Command::OllamaKeeper { words }), .. }) => return service::keeper(&words),
+        Ok(Cli { command: Some(Command::Entry { words }), .. }) => return service::entry(words),
+        Ok(Cli { command: Some(Command::Health), .. }) => return service::health(),
+        Ok(Cli { command: Some(Command::Run(args)), .. } | Cli { run: args, .. }) => run(args, &redactor),
+        Err(error) => match usage(&error) {
+            Some(failure) => Err(failure),
+            None => return ExitCode::SUCCESS,
+        },
     };
-    match done {
-        Some(Ok(())) => ExitCode::SUCCESS,
-        _ => ExitCode::FAILURE,
+    let envelope = Envelope::from(outcome);
+    let exit = envelope.exit();
+    match envelope.write(&mut io::stdout().lock(), &redactor) {
+        Ok(()) => ExitCode::from(exit as u8),
+        Err(error) => {
+            tracing::error!("the envelope can't be written to stdout: {error}");
+            ExitCode::from(Exit::Failed as u8)
+        }
     }
 }
 
-fn entry(arguments: Vec<OsString>) -> ExitCode {
-    let host = host();
-    let path = std::env::var("PATH").unwrap_or_default();
-    let keeper = ollama::find_program("ollama", &path)
-        .filter(|_| host.is_local())
-        .map(|program| KeeperArgs::words(&host, &program, &locks(), true));
-    let entry = Entry { arguments, minions: "/proc/self/exe".into(), keeper, places: Places::default() };
-    entry.run().map_or(ExitCode::FAILURE, |code| ExitCode::from(u8::try_from(code).unwrap_or(1)))
+/// Runs one job; whatever happens inside, there is an outcome.
+fn run(args: RunArgs, redactor: &Redactor) -> Result<Value, Failure> {
+    let environment = Environment::of_process();
+    environment.credentials().for_each(|secret| redactor.learn(secret));
+    logging::start(&environment, redactor);
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .context("the asynchronous runtime can't be started")
+        .map_err(|error| Failure::job(format!("{error:#}")))?;
+    // Links to the binary that runs even if its file is replaced meanwhile.
+    let program = PathBuf::from("/proc/self/exe");
+    let runner = Runner { environment, redactor: redactor.clone(), program };
+    let outcome = runtime.block_on(runner.run(args.job.map_or(Input::Stdin, Input::File)));
+    // A thread that still waits for stdin must not hold the envelope back.
+    runtime.shutdown_background();
+    outcome
 }
 
-async fn health() -> Result<(), RuntimeError> {
-    Ollama::new(&host().client_url(), None, Limits::default())?.ensure_ready().await
-}
-
-async fn ready() -> Result<(), RuntimeError> {
-    let path = std::env::var("PATH").unwrap_or_default();
-    let ollama = Ollama::new(&host().client_url(), None, Limits::default())?;
-    let ollama = match ollama::find_program("ollama", &path) {
-        Some(program) => ollama.starting(Start::new("/proc/self/exe", program, host(), locks())),
-        None => ollama,
-    };
-    ollama.ensure_ready().await
-}
-
-fn block_on<T>(future: impl Future<Output = Result<T, RuntimeError>>) -> Result<T, RuntimeError> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    runtime.map_or_else(|_| std::process::abort(), |runtime| runtime.block_on(future))
-}
-
-fn host() -> Host {
-    std::env::var("OLLAMA_HOST").map_or_else(|_| Host::default(), |text| Host::parse(&text))
-}
-
-fn locks() -> PathBuf {
-    Path::new("/tmp").join("minions-locks")
+/// What a bad command line is told; `None` after `--help` and `--version`, which clap has printed.
+fn usage(error: &clap::Error) -> Option<Failure> {
+    let printed = error.print();
+    if error.use_stderr() || printed.is_err() {
+        let line =
+            error.to_string().lines().next().unwrap_or_default().trim_start_matches("error: ").to_owned();
+        return Some(Failure::input(line).hint("`minions --help` shows what there is"));
+    }
+    None
 }

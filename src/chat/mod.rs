@@ -4,6 +4,18 @@
 //! This room gets a URL (or a model file) and never knows how the server came to be there, nor which
 //! protocol asks.
 
+mod anthropic;
+mod dialect;
+mod fault;
+mod frames;
+mod http_client;
+pub mod llama_cpp;
+mod ollama;
+mod openai;
+pub mod providers;
+mod retry;
+
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -75,6 +87,8 @@ pub struct ChatRequest {
     pub messages: Vec<Message>,
     /// What the reply must look like.
     pub format: Format,
+    /// Which of several replies to the same messages: shifts the seed, so that they differ.
+    pub sample: u32,
 }
 
 /// How a reply ended.
@@ -217,6 +231,13 @@ impl ChatErrorKind {
     }
 }
 
+impl ChatSettings {
+    /// The seed of a request, if the job gave one.
+    fn seed_of(&self, request: &ChatRequest) -> Option<u64> {
+        self.seed.map(|seed| seed.wrapping_add(u64::from(request.sample)))
+    }
+}
+
 /// A model that can be talked to. Calls may run at the same time; dropping the future cancels the call.
 #[async_trait]
 pub trait ChatClient: Send + Sync {
@@ -225,4 +246,22 @@ pub trait ChatClient: Send + Sync {
 
     /// One turn, with the client's own retries.
     async fn chat(&self, request: &ChatRequest) -> Result<ChatReply, ChatError>;
+}
+
+/// A client of `provider`. Makes no call; fails on a missing key and an unusable URL. The embedded engine has
+/// no URL and is made elsewhere.
+pub fn connect(
+    provider: &'static providers::Provider,
+    settings: ChatSettings,
+) -> Result<Arc<dyn ChatClient>, ChatError> {
+    match provider.dialect {
+        Some(dialect) => Ok(Arc::new(http_client::HttpClient::new(provider, dialect, settings)?)),
+        None => Err(ChatError {
+            kind: ChatErrorKind::Model,
+            message: format!("{} runs in this process, not behind a URL", provider.name),
+            hint: None,
+            retry_after: None,
+            usage: Usage::default(),
+        }),
+    }
 }

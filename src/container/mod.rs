@@ -30,15 +30,18 @@ enum Task {
     Other(Vec<OsString>),
 }
 
+/// Gives the command line of a keeper.
+pub type Keeper = Box<dyn Fn() -> Vec<OsString>>;
+
 /// What the entry step is told.
-#[derive(Debug)]
 pub struct Entry {
     /// What follows `entry` on the command line.
     pub arguments: Vec<OsString>,
     /// Our own executable.
     pub minions: PathBuf,
-    /// How our executable is started to keep a daemon up for ever; `None` where there is none to keep.
-    pub keeper: Option<Vec<OsString>>,
+    /// How our executable is started to keep a daemon up for ever, asked once we are the user that we become; `None`
+    /// where there is none to keep.
+    pub keeper: Option<Keeper>,
     /// What our programs must be able to write.
     pub places: Places,
 }
@@ -58,7 +61,7 @@ impl Entry {
                      /app/start_minion.sh`; to run one job alone use `docker run -i`"
                 );
                 match &self.keeper {
-                    Some(keeper) => ours(&self.minions, keeper),
+                    Some(keeper) => ours(&self.minions, &keeper()),
                     // Somebody has to be there, and to end when told to.
                     None => ours(Path::new("sleep"), &["infinity".into()]),
                 }

@@ -32,8 +32,10 @@ pub struct Need {
     pub model: String,
     /// The context window that the job asks for (`num_ctx`), in tokens; it wins over every other number.
     pub window: Option<u32>,
-    /// The longest prompt and its reply together, in tokens.
+    /// The longest prompt and its reply together, in tokens, estimated with room to spare.
     pub tokens: u32,
+    /// What the longest prompt has at the very least: a model with a shorter window cannot do the job.
+    pub at_least: u32,
     /// Requests that will run at the same time, where the server can be told.
     pub slots: Option<usize>,
     /// Whether a missing model may be fetched.

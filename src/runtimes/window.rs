@@ -35,10 +35,10 @@ pub(super) fn choose(need: &Need, known: Known) -> Result<u32, TooLong> {
         }
         return Ok(asked.clamp(1, trained));
     }
-    if need.tokens > trained {
+    if need.at_least > trained {
         return Err(TooLong { trained });
     }
-    let fits = |window: &u32| (need.tokens..=trained).contains(window);
+    let fits = |window: &u32| (need.tokens.min(trained)..=trained).contains(window);
     let there = known.loaded.filter(fits).or(known.packaged.filter(fits));
     Ok(there.unwrap_or_else(|| step_above(need.tokens).min(trained)))
 }
@@ -80,7 +80,8 @@ mod tests {
             // The trained context is the ceiling, exactly reached or not.
             (None, 7000, known(Some(7500), None, None), Ok(7500)),
             (None, 8192, known(Some(8192), None, None), Ok(8192)),
-            (None, 8193, known(Some(8192), None, None), Err(TooLong { trained: 8192 })),
+            (None, 8193, known(Some(8192), None, None), Ok(8192)),
+            (None, 20_000, known(Some(8192), None, None), Err(TooLong { trained: 8192 })),
             (None, 10, known(Some(2048), None, None), Ok(2048)),
             // What is there already is used if the job fits in.
             (None, 5000, known(Some(131_072), Some(16_384), Some(32_768)), Ok(32_768)),
@@ -91,7 +92,8 @@ mod tests {
             (Some(2048), 5000, known(Some(131_072), Some(16_384), Some(32_768)), Ok(2048)),
             (Some(48_000), 5000, known(Some(8192), None, None), Ok(8192)),
         ] {
-            let need = Need { window, tokens, ..Need::default() };
+            // Half of the generous estimate is certain.
+            let need = Need { window, tokens, at_least: tokens / 2, ..Need::default() };
             assert_eq!(choose(&need, known), expected, "{need:?} {known:?}");
         }
     }

@@ -1,5 +1,7 @@
 //! The values that cross the border between the supervisor's code and us, by the names it uses.
 
+use std::collections::HashMap;
+
 use serde::{Deserialize, Serialize};
 
 /// One question to the worker about one chunk of a document.
@@ -41,4 +43,47 @@ pub struct Job {
     pub sample: String,
     /// Set by the supervisor's code: keep this job in the aggregate.
     pub include: Option<bool>,
+}
+
+/// Numbers the manifests: equal chunks share a `chunk_id`, equal tasks a `task_id` (both in order of first
+/// use), and `job_id` is the position.
+pub fn set_ids(manifests: &mut [JobManifest]) {
+    let (mut chunks, mut tasks) = (HashMap::new(), HashMap::new());
+    for (job, manifest) in (0..).zip(manifests) {
+        let JobManifest { chunk, task, chunk_id, task_id, job_id, .. } = manifest;
+        *chunk_id = Some(number(&mut chunks, chunk));
+        *task_id = Some(number(&mut tasks, task));
+        *job_id = Some(job);
+    }
+}
+
+fn number<'a>(seen: &mut HashMap<&'a str, u64>, text: &'a str) -> u64 {
+    let next = seen.len() as u64;
+    *seen.entry(text).or_insert(next)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_follow_equality_of_text_and_position() {
+        let manifest = |chunk: &str, task: &str| JobManifest {
+            chunk: chunk.into(),
+            task: task.into(),
+            chunk_id: Some(99),
+            ..JobManifest::default()
+        };
+        let mut manifests = [
+            manifest("a", "x"),
+            manifest("a", "y"),
+            manifest("b", "x"),
+            manifest("", "y"),
+            manifest("a", "x"),
+        ];
+        set_ids(&mut manifests);
+        let ids = manifests.map(|m| (m.chunk_id.unwrap(), m.task_id.unwrap(), m.job_id.unwrap()));
+        assert_eq!(ids, [(0, 0, 0), (0, 1, 1), (1, 0, 2), (2, 1, 3), (0, 0, 4)]);
+        set_ids(&mut []);
+    }
 }

@@ -1,6 +1,15 @@
 //! The one integration-test binary: the real executable, real servers, scripted servers for faults.
 
+#![allow(clippy::unwrap_used, reason = "the helpers of a test may fail as a test does")]
+
+mod chat_faults;
+mod chat_quirks;
+mod chat_real_server;
+#[cfg(feature = "embedded")]
+mod llama_cpp;
 mod ollama_daemon;
 mod runtimes;
+mod sandbox;
+mod sandbox_hostile;
 mod server_itself;
 mod support;

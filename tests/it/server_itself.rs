@@ -1,6 +1,7 @@
 //! The scripted server does what it is told: the other tests rest on it.
 
 use std::sync::Barrier;
+use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
 use serde_json::json;
@@ -15,8 +16,13 @@ fn client(server: &Server) -> reqwest::Client {
 async fn it_records_requests_and_gives_the_scripted_replies() {
     let server =
         Server::replies([Reply::json(&json!({"n": 1})).header("x-id", "7"), Reply::text(503, "busy")]);
-    let send =
-        || client(&server).post(server.url() + "/v1?a=b").header("Some-Key", "k").body(r#"{"q":"é"}"#).send();
+    let send = || {
+        client(&server)
+            .post(server.url() + "/v1?a=b")
+            .header("Some-Key", "k")
+            .body(r#"{"messages":[{"content":"é"},{"content":"?"}]}"#)
+            .send()
+    };
     let first = send().await.unwrap();
     assert_eq!(first.headers()["x-id"], "7");
     assert_eq!(first.text().await.unwrap(), r#"{"n":1}"#);
@@ -27,8 +33,10 @@ async fn it_records_requests_and_gives_the_scripted_replies() {
     assert_eq!(requests.len(), 3);
     assert_eq!((&*requests[2].method, &*requests[2].path), ("POST", "/v1?a=b"));
     assert_eq!(requests[0].header("some-key"), Some("k"));
-    assert_eq!(requests[0].json(), json!({"q": "é"}));
+    assert_eq!(requests[0].json()["messages"][0], json!({"content": "é"}));
+    assert_eq!(requests[0].prompt(), "é\n?");
     assert!(requests[0].at < requests[1].at);
+    assert!(server.url().ends_with(&format!(":{}", server.port())));
 }
 
 #[tokio::test]
@@ -62,4 +70,12 @@ async fn it_misbehaves_on_demand() {
     assert_eq!(cause(get().await.unwrap_err()), "the connection was cut in the middle of the reply");
     assert_eq!(cause(get().await.unwrap_err()), "the answer is not HTTP");
     assert_eq!(cause(get().await.unwrap_err()), "the server closed the connection");
+}
+
+#[tokio::test]
+async fn it_takes_its_time_on_demand() {
+    let server = Server::replies([Reply::text(200, "late").delay(Duration::from_millis(50))]);
+    let before = Instant::now();
+    client(&server).get(server.url()).send().await.unwrap();
+    assert!(before.elapsed() >= Duration::from_millis(50));
 }

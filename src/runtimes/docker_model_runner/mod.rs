@@ -145,7 +145,7 @@ impl Runtime for DockerModelRunner {
             }
         };
         let window = window::choose(need, known(&inspected["config"]))
-            .map_err(|TooLong { trained }| RuntimeError::too_long(model, need.tokens, trained))?;
+            .map_err(|TooLong { trained }| RuntimeError::too_long(model, need.at_least, trained))?;
         let slots = need.slots.unwrap_or(SLOTS).max(1);
         let is_configured = self.configure(need, window, slots).await?;
         Ok(Endpoint {

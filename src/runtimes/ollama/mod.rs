@@ -192,7 +192,7 @@ impl Runtime for Ollama {
         let known =
             Known { trained: trained(&shown), packaged: packaged(&shown), loaded: self.loaded(&name).await };
         let window = window::choose(need, known)
-            .map_err(|TooLong { trained }| RuntimeError::too_long(&model, need.tokens, trained))?;
+            .map_err(|TooLong { trained }| RuntimeError::too_long(&model, need.at_least, trained))?;
         let family = shown["details"]["family"].as_str().unwrap_or_default();
         let slots = if ONE_SLOT.contains(&family) { Some(1) } else { self.slots };
         Ok(Endpoint { base_url: self.api.base_url().to_owned(), model, context_window: Some(window), slots })

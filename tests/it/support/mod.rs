@@ -1,4 +1,6 @@
 //! What the tests share.
 
+pub mod chat;
+pub mod llama_server;
 pub mod server;
 pub mod wire;

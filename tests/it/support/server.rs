@@ -17,6 +17,8 @@ use serde_json::Value;
 pub struct Request {
     /// Position among all requests of this server, from 0.
     pub index: usize,
+    /// Which of the server's connections it came on, from 0.
+    pub connection: usize,
     pub method: String,
     /// Path and query.
     pub path: String,
@@ -242,7 +244,7 @@ impl Drop for Server {
 }
 
 fn accept(listener: &TcpListener, shared: &Arc<Shared>) {
-    for stream in listener.incoming() {
+    for (number, stream) in listener.incoming().enumerate() {
         if shared.stopping.load(SeqCst) {
             return;
         }
@@ -252,14 +254,14 @@ fn accept(listener: &TcpListener, shared: &Arc<Shared>) {
             shared.connections.lock().unwrap().push(copy);
         }
         let shared = Arc::clone(shared);
-        let serve = move || while serve_one(&stream, &shared).is_some() {};
+        let serve = move || while serve_one(&stream, number, &shared).is_some() {};
         thread::Builder::new().stack_size(256 << 10).spawn(serve).expect("a thread for the connection");
     }
 }
 
 /// One request and its reply; `None` when the connection is to end.
-fn serve_one(mut stream: &TcpStream, shared: &Shared) -> Option<()> {
-    let request = read_request(stream, shared)?;
+fn serve_one(mut stream: &TcpStream, connection: usize, shared: &Shared) -> Option<()> {
+    let request = read_request(stream, connection, shared)?;
     let now = shared.in_flight.fetch_add(1, SeqCst) + 1;
     shared.max_in_flight.fetch_max(now, SeqCst);
     let reply = (shared.handler)(&request);
@@ -274,7 +276,7 @@ fn serve_one(mut stream: &TcpStream, shared: &Shared) -> Option<()> {
     Some(())
 }
 
-fn read_request(stream: &TcpStream, shared: &Shared) -> Option<Request> {
+fn read_request(stream: &TcpStream, connection: usize, shared: &Shared) -> Option<Request> {
     // Clients do not pipeline, so nothing of a next request is lost in this buffer.
     let mut reader = BufReader::new(stream);
     let mut line = String::new();
@@ -292,7 +294,8 @@ fn read_request(stream: &TcpStream, shared: &Shared) -> Option<Request> {
     let mut body = vec![0; length.map_or(0, |(_, value)| value.parse().unwrap())];
     reader.read_exact(&mut body).ok()?;
     let mut requests = shared.requests.lock().unwrap();
-    let request = Request { index: requests.len(), method, path, headers, body, at: Instant::now() };
+    let request =
+        Request { index: requests.len(), connection, method, path, headers, body, at: Instant::now() };
     requests.push(request.clone());
     Some(request)
 }

@@ -1,0 +1,385 @@
+//! The one client for every HTTP API: sends a turn, reads the stream, says what failed.
+//!
+//! In: a provider's row and settings, then requests. Out: replies, or errors that name the endpoint and what
+//! to do. What differs from vendor to vendor is in the row and its dialect; here is none of it.
+
+use std::sync::Mutex;
+use std::time::{Duration, SystemTime};
+
+use async_trait::async_trait;
+use reqwest::header::{HeaderMap, HeaderValue, RETRY_AFTER};
+use reqwest::{Response, StatusCode, Url};
+use tokio::time::timeout;
+
+use super::dialect::{Abilities, Dialect, Partial, without_thinking};
+use super::fault::{self, Fault};
+use super::frames::{Frame, Frames};
+use super::providers::{Key, Provider};
+use super::{
+    ChatClient, ChatError, ChatErrorKind as Kind, ChatReply, ChatRequest, ChatSettings, Finish, Usage,
+};
+use super::{openai, retry};
+use crate::{http, secrets::Secret};
+
+/// The longest reply that is read, in bytes: no model writes as much, and a runaway server must not fill the memory.
+const LONGEST_REPLY: usize = 64 << 20;
+/// As much of a server's words as a message shows, in characters.
+const LONGEST_QUOTE: usize = 500;
+/// How long to wait for the end of a stream whose reply is complete, so that its connection can be used again.
+const DRAIN: Duration = Duration::from_millis(500);
+
+/// A model behind an HTTP API.
+pub struct HttpClient {
+    provider: &'static Provider,
+    dialect: &'static dyn Dialect,
+    settings: ChatSettings,
+    http: reqwest::Client,
+    url: Url,
+    headers: HeaderMap,
+    /// What the server has not refused so far.
+    abilities: Mutex<Abilities>,
+}
+
+impl HttpClient {
+    /// A client of `provider`; fails on an unusable URL or credential, without a call.
+    pub fn new(
+        provider: &'static Provider,
+        dialect: &'static dyn Dialect,
+        settings: ChatSettings,
+    ) -> Result<Self, ChatError> {
+        let place = place(provider, &settings);
+        let url = provider.api_root(&settings.base_url) + dialect.path();
+        let fail = |kind, text: String| ChatError {
+            kind,
+            message: format!("{place}: {text}"),
+            hint: hint(provider, &settings, kind),
+            retry_after: None,
+            usage: Usage::default(),
+        };
+        let http = http::client(&settings.base_url).map_err(|text| fail(Kind::Rejected, text))?;
+        let url = Url::parse(&url).map_err(|error| fail(Kind::Rejected, format!("unusable URL: {error}")))?;
+        if settings.api_key.is_none() && provider.needs_key(&settings.base_url) {
+            return Err(fail(Kind::Auth, "there is no API key".into()));
+        }
+        let headers = headers(provider, dialect, settings.api_key.as_ref())
+            .ok_or_else(|| fail(Kind::Auth, "the API key has characters that no header can carry".into()))?;
+        let abilities = Mutex::new(abilities(provider, &settings));
+        Ok(Self { provider, dialect, settings, http, url, headers, abilities })
+    }
+
+    /// One try; again at once with less if the server refuses a parameter by name.
+    async fn turn(&self, request: &ChatRequest) -> Result<ChatReply, ChatError> {
+        loop {
+            let sent = self.current();
+            match self.send(request, sent).await {
+                Err(error) if error.kind == Kind::Rejected && self.shrink(sent, request, &error) => {}
+                outcome => return outcome,
+            }
+        }
+    }
+
+    fn current(&self) -> Abilities {
+        *self.abilities.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+
+    /// Leaves out what this refusal names, for this client's lifetime. `false` if it names nothing.
+    fn shrink(&self, sent: Abilities, request: &ChatRequest, refusal: &ChatError) -> bool {
+        let Some((less, what)) = sent.without(&refusal.message, &request.format) else { return false };
+        let mut known = self.abilities.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        // Calls run side by side: another one may have met the same refusal first.
+        if *known == sent {
+            tracing::warn!("{refusal}; from now on without {what}");
+            *known = less;
+        }
+        true
+    }
+
+    async fn send(&self, request: &ChatRequest, abilities: Abilities) -> Result<ChatReply, ChatError> {
+        let body = self.dialect.body(&self.settings, request, abilities).to_string();
+        let call = self.http.post(self.url.clone()).headers(self.headers.clone()).body(body).send();
+        let response = match timeout(self.settings.timeout, call).await {
+            Err(_) => return Err(self.silent()),
+            Ok(Err(error)) => {
+                let cause = http::cause(&error);
+                return Err(self.error(Kind::Connection, &format!(" cannot be reached: {cause}")));
+            }
+            Ok(Ok(response)) => response,
+        };
+        if response.status() != StatusCode::OK {
+            return Err(self.refused(response).await);
+        }
+        let mut reply = Partial::default();
+        let outcome = self.read(response, &mut reply).await;
+        let checked = outcome.and_then(|()| self.check(request, &reply));
+        checked.map_err(|error| ChatError { usage: reply.usage, ..error })
+    }
+
+    /// Reads a reply to its end.
+    async fn read(&self, mut response: Response, reply: &mut Partial) -> Result<(), ChatError> {
+        let mut frames = Frames::default();
+        let mut known = false;
+        let mut length = 0;
+        loop {
+            let chunk = match timeout(self.settings.timeout, response.chunk()).await {
+                Err(_) => return Err(self.silent()),
+                Ok(Err(error)) => {
+                    return Err(self.error(Kind::Connection, &format!(": {}", http::cause(&error))));
+                }
+                Ok(Ok(chunk)) => chunk,
+            };
+            let Some(chunk) = chunk else { break };
+            length += chunk.len();
+            if length > LONGEST_REPLY {
+                return Err(self.error(Kind::Rejected, " sent a reply of over 64 MiB"));
+            }
+            for frame in frames.push(&chunk) {
+                if self.take(frame, reply, &mut known)? {
+                    drain(response).await;
+                    return Ok(());
+                }
+            }
+        }
+        for frame in frames.finish() {
+            self.take(frame, reply, &mut known)?;
+        }
+        if reply.complete {
+            return Ok(());
+        }
+        let (kind, text) = match known {
+            true => (Kind::Connection, ": the reply broke off before its end"),
+            false => (Kind::Malformed, " sent an empty reply"),
+        };
+        Err(self.error(kind, text))
+    }
+
+    /// Takes a frame; `true` if no other follows.
+    fn take(&self, frame: Frame, reply: &mut Partial, known: &mut bool) -> Result<bool, ChatError> {
+        match frame {
+            Frame::Done => {
+                reply.complete = true;
+                return Ok(true);
+            }
+            Frame::Garbage(text) => return Err(self.malformed(&text)),
+            Frame::Json(event) => {
+                if let Some(Fault { kind, text }) = fault::of_event(&event) {
+                    return Err(self.error(kind, &format!(" failed: {text}")));
+                }
+                if !self.dialect.take(&event, reply) {
+                    return Err(self.malformed(&event.to_string()));
+                }
+                *known = true;
+            }
+        }
+        Ok(false)
+    }
+
+    /// A complete reply as the callers get it, unless there is nothing in it.
+    fn check(&self, request: &ChatRequest, reply: &Partial) -> Result<ChatReply, ChatError> {
+        if let Some(how) = self.dialect.cut_prompt(&self.settings, request, reply) {
+            return Err(self.error(Kind::ContextTooLong, &format!(" cut the prompt: {how}")));
+        }
+        let text = without_thinking(&reply.text);
+        let finish = reply.finish.unwrap_or(Finish::Stop);
+        match finish {
+            Finish::Length if text.is_empty() => {
+                let text =
+                    " reached the token limit before any text (did it think?); raise kwargs.max_tokens";
+                Err(self.error(Kind::Rejected, text))
+            }
+            Finish::Stop if text.is_empty() => Err(self.error(Kind::Malformed, " sent a reply without text")),
+            _ => Ok(ChatReply { text: text.to_owned(), finish, usage: reply.usage }),
+        }
+    }
+
+    /// The error of a status that is not 200.
+    async fn refused(&self, mut response: Response) -> ChatError {
+        let status = response.status();
+        let retry_after = retry_after(response.headers());
+        let mut body = Vec::new();
+        while body.len() < 64 << 10
+            && let Ok(Ok(Some(chunk))) = timeout(self.settings.timeout, response.chunk()).await
+        {
+            body.extend_from_slice(&chunk);
+        }
+        let Fault { kind, text } = fault::of_status(status.as_u16(), &body);
+        let text = if status.is_redirection() {
+            "a redirect, which is not followed: correct the base URL"
+        } else {
+            &text
+        };
+        let colon = if text.is_empty() { "" } else { ": " };
+        let reason = status.canonical_reason().map(|reason| format!(" ({reason})")).unwrap_or_default();
+        let message = format!(" answered {}{reason}{colon}{text}", status.as_u16());
+        ChatError { retry_after, ..self.error(kind, &message) }
+    }
+
+    fn silent(&self) -> ChatError {
+        self.error(Kind::Timeout, &format!(" was silent for {} s", self.settings.timeout.as_secs_f64()))
+    }
+
+    fn malformed(&self, quote: &str) -> ChatError {
+        self.error(Kind::Malformed, &format!(" sent what is no reply of its API: {quote}"))
+    }
+
+    /// Every error of this client is made here, without the credential.
+    fn error(&self, kind: Kind, text: &str) -> ChatError {
+        let mut text = text.to_owned();
+        let password = self.url.password().map(Secret::new);
+        for secret in [&self.settings.api_key, &password].into_iter().flatten() {
+            let secret = secret.expose().trim();
+            if !secret.is_empty() {
+                text = text.replace(secret, "***");
+            }
+        }
+        ChatError {
+            kind,
+            message: format!("{}{}", self.endpoint(), shortened(&text)),
+            hint: hint(self.provider, &self.settings, kind),
+            retry_after: None,
+            usage: Usage::default(),
+        }
+    }
+}
+
+#[async_trait]
+impl ChatClient for HttpClient {
+    fn endpoint(&self) -> String {
+        place(self.provider, &self.settings)
+    }
+
+    async fn chat(&self, request: &ChatRequest) -> Result<ChatReply, ChatError> {
+        retry::with_retries(self.settings.retries, || self.turn(request)).await
+    }
+}
+
+fn place(provider: &Provider, settings: &ChatSettings) -> String {
+    format!("{} at {}", provider.name, http::shown(&settings.base_url))
+}
+
+/// What this model at this place takes to begin with.
+fn abilities(provider: &Provider, settings: &ChatSettings) -> Abilities {
+    let usual = provider.abilities;
+    // A compatible server may use such a name too, but has its own rules, and says so if need be.
+    let reasons = provider.name == "openai"
+        && provider.is_vendor(&settings.base_url)
+        && openai::is_reasoning_model(&settings.model);
+    if reasons { Abilities { max_completion_tokens: true, temperature: false, ..usual } } else { usual }
+}
+
+/// `None` if the credential cannot be a header's value.
+fn headers(provider: &Provider, dialect: &dyn Dialect, key: Option<&Secret>) -> Option<HeaderMap> {
+    let mut headers = HeaderMap::new();
+    headers.insert("content-type", HeaderValue::from_static("application/json"));
+    for &(name, value) in dialect.headers() {
+        headers.insert(name, HeaderValue::from_static(value));
+    }
+    if let Some(key) = key {
+        let key = key.expose().trim();
+        let (name, value) = match provider.key {
+            Key::Header(name) => (name, key.to_owned()),
+            Key::Bearer | Key::Optional => ("authorization", format!("Bearer {key}")),
+        };
+        let mut value = HeaderValue::from_str(&value).ok()?;
+        value.set_sensitive(true);
+        headers.insert(name, value);
+    }
+    Some(headers)
+}
+
+fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+    retry::parse_retry_after(headers.get(RETRY_AFTER)?.to_str().ok()?, SystemTime::now())
+}
+
+/// What the user can do about a failure of this kind.
+fn hint(provider: &Provider, settings: &ChatSettings, kind: Kind) -> Option<String> {
+    Some(match kind {
+        Kind::Connection => {
+            let names = provider.base_url_env.iter().copied().chain(["kwargs.base_url"]);
+            format!("{}, or name its address in {}.", provider.start, names.collect::<Vec<_>>().join(" or "))
+        }
+        Kind::Timeout => "A model that is still loading needs longer: raise kwargs.timeout.".into(),
+        Kind::Auth => match provider.key_env.first() {
+            Some(name) => {
+                format!("Set {name} in the environment, or kwargs.api_key in the job, to a valid key.")
+            }
+            None => "If the server wants a key, set kwargs.api_key in the job.".into(),
+        },
+        Kind::NotFound => format!("{} (model_name is \"{}\").", provider.pull, settings.model),
+        Kind::RateLimited => "Lower kwargs.max_concurrency, or raise the account's limit.".into(),
+        Kind::ContextTooLong => "Shorten the text, or take a model with a larger context window.".into(),
+        Kind::Malformed => format!("Is this really the API of {}? Check the base URL.", provider.name),
+        Kind::Server | Kind::Rejected | Kind::Model => return None,
+    })
+}
+
+/// On one line, without control characters, and not too long.
+fn shortened(text: &str) -> String {
+    let begins_with_space = text.starts_with(' ');
+    let words = text.split(|c: char| c.is_whitespace() || c.is_control()).filter(|word| !word.is_empty());
+    let line = words.collect::<Vec<_>>().join(" ");
+    let mut line = if begins_with_space { format!(" {line}") } else { line };
+    if let Some((end, _)) = line.char_indices().nth(LONGEST_QUOTE) {
+        line.truncate(end);
+        line.push('…');
+    }
+    line
+}
+
+/// Reads what is left of a stream, which is its end mark.
+async fn drain(mut response: Response) {
+    let rest = async { while let Ok(Some(_)) = response.chunk().await {} };
+    let _ = timeout(DRAIN, rest).await;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{dialect::bare_settings, providers::find};
+    use super::*;
+
+    fn settings(base_url: &str, model: &str, key: Option<&str>) -> ChatSettings {
+        ChatSettings { base_url: base_url.into(), api_key: key.map(Secret::new), ..bare_settings(model) }
+    }
+
+    #[test]
+    fn only_openai_itself_is_judged_by_the_models_name() {
+        let openai = find("openai").unwrap();
+        for (base, model, reasons) in [
+            ("https://api.openai.com/v1", "o3-mini", true),
+            ("https://api.openai.com/v1", "o1", true),
+            ("https://api.openai.com/v1", "gpt-5.1", true),
+            ("https://api.openai.com/v1", "gpt-5-chat-latest", false),
+            ("https://api.openai.com/v1", "gpt-4o", false),
+            ("https://api.openai.com/v1", "omni", false),
+            ("http://localhost:8080/v1", "o3-mini", false),
+        ] {
+            let abilities = abilities(openai, &settings(base, model, None));
+            assert_eq!(
+                (abilities.max_completion_tokens, !abilities.temperature),
+                (reasons, reasons),
+                "{base} {model}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_key_is_trimmed_hidden_and_must_fit_a_header() {
+        let openai = find("openai").unwrap();
+        let client =
+            |key| HttpClient::new(openai, &openai::OpenAi, settings("http://localhost/v1", "m", Some(key)));
+        let headers = client(" sk-1\n").ok().unwrap().headers;
+        assert_eq!(headers["authorization"], "Bearer sk-1");
+        assert!(!format!("{headers:?}").contains("sk-1"));
+        let error = client("sk-\u{1}é").err().unwrap();
+        assert_eq!(
+            error.message,
+            "openai at http://localhost/v1: the API key has characters that no header can carry"
+        );
+    }
+
+    #[test]
+    fn messages_are_one_line_of_bounded_length() {
+        assert_eq!(shortened(" a\n\tb\u{1b}[31m"), " a b [31m");
+        let long = shortened(&"é".repeat(9000));
+        assert_eq!(long.chars().count(), LONGEST_QUOTE + 1);
+    }
+}

@@ -1,0 +1,170 @@
+//! Ollama's native `/api/chat`: settings and messages to a body, lines to a reply.
+//!
+//! Facts: Ollama's `docs/api.md` and `api/types.go`. The OpenAI route of Ollama has no way to set the context
+//! window, so it is not used.
+
+use serde_json::{Map, Value, json};
+
+use super::dialect::{Abilities, Dialect, JsonMode, Partial};
+use super::{ChatRequest, ChatSettings, Finish, Format, Usage};
+
+/// The dialect.
+pub struct Ollama;
+
+impl Dialect for Ollama {
+    fn path(&self) -> &'static str {
+        "/chat"
+    }
+
+    fn body(&self, settings: &ChatSettings, request: &ChatRequest, abilities: Abilities) -> Value {
+        let mut body = json!({
+            "model": settings.model,
+            "messages": request.messages,
+            "stream": true,
+            // Left out it means true for models that can think.
+            "think": settings.thinking && abilities.thinking,
+            // A prompt that does not fit is an error, not a shorter prompt.
+            "truncate": false,
+            "options": options(settings, request),
+        });
+        if let Format::Schema { schema, .. } = &request.format
+            && abilities.json != JsonMode::Prompt
+        {
+            body["format"] = if abilities.json == JsonMode::Schema { schema.clone() } else { "json".into() };
+        }
+        if let Some(keep_alive) = &settings.keep_alive {
+            body["keep_alive"] = keep_alive.clone();
+        }
+        body
+    }
+
+    fn take(&self, event: &Value, reply: &mut Partial) -> bool {
+        if !event["done"].is_boolean() && !event["message"].is_object() {
+            return false;
+        }
+        reply.text.push_str(event["message"]["content"].as_str().unwrap_or_default());
+        if event["done"] == true {
+            let count = |name: &str| event[name].as_u64().unwrap_or_default();
+            reply.usage = Usage::of_call(count("prompt_eval_count"), count("eval_count"), 0);
+            reply.finish = Some(if event["done_reason"] == "length" { Finish::Length } else { Finish::Stop });
+            reply.complete = true;
+        }
+        true
+    }
+
+    /// Servers that do not know `truncate` cut silently, to the window or to about half of it. Words are a
+    /// sure lower bound of tokens: no tokenizer of these models has tokens across white space. The count
+    /// alone proves nothing, as some versions leave cached tokens out of it.
+    fn cut_prompt(&self, settings: &ChatSettings, request: &ChatRequest, reply: &Partial) -> Option<String> {
+        let window = u64::from(settings.num_ctx?);
+        let words = request.messages.iter().flat_map(|message| message.content.split_whitespace());
+        let words = words.filter(|word| word.contains(char::is_alphanumeric)).count() as u64;
+        let counted = reply.usage.prompt_tokens;
+        let cut_to = |length: u64| counted.abs_diff(length) <= 16;
+        let cut = words > window || words > counted && (cut_to(window) || cut_to(window / 2));
+        cut.then(|| {
+            format!("the prompt has over {words} tokens, but the server has read {counted} of them (num_ctx {window})")
+        })
+    }
+}
+
+/// The same on every call of a client: another `num_ctx` makes Ollama load the model anew.
+fn options(settings: &ChatSettings, request: &ChatRequest) -> Map<String, Value> {
+    let options = [
+        ("num_ctx", settings.num_ctx.map(Value::from)),
+        ("num_predict", settings.max_tokens.map(Value::from)),
+        ("temperature", settings.temperature.map(Value::from)),
+        ("seed", settings.seed_of(request).map(Value::from)),
+    ];
+    options.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Message;
+    use super::super::dialect::{bare_settings, read};
+    use super::*;
+
+    fn asked(text: &str, format: Format) -> ChatRequest {
+        ChatRequest { messages: vec![Message::user(text)], format }
+    }
+
+    #[test]
+    fn the_body_has_what_was_set_and_never_lets_the_server_truncate() {
+        let bare = Ollama.body(&bare_settings("llama3.2:3b"), &asked("Who?", Format::Text), Abilities::USUAL);
+        let messages = json!([{"role": "user", "content": "Who?"}]);
+        assert_eq!(
+            bare,
+            json!({
+                "model": "llama3.2:3b", "messages": messages, "stream": true, "think": false,
+                "truncate": false, "options": {},
+            })
+        );
+        let settings = ChatSettings {
+            temperature: Some(0.0),
+            max_tokens: Some(100),
+            seed: Some(7),
+            num_ctx: Some(8192),
+            thinking: true,
+            keep_alive: Some(json!("10m")),
+            ..bare_settings("qwen3")
+        };
+        let schema = json!({"type": "object", "properties": {}});
+        let format = Format::Schema { name: "x", schema: schema.clone() };
+        assert_eq!(
+            Ollama.body(&settings, &asked("Who?", format), Abilities::USUAL),
+            json!({
+                "model": "qwen3", "messages": messages, "stream": true, "think": true, "truncate": false,
+                "options": {"num_ctx": 8192, "num_predict": 100, "temperature": 0.0, "seed": 7},
+                "format": schema, "keep_alive": "10m",
+            })
+        );
+        let thoughtless = Abilities { thinking: false, ..Abilities::USUAL };
+        assert_eq!(Ollama.body(&settings, &asked("Who?", Format::Text), thoughtless)["think"], false);
+    }
+
+    #[test]
+    fn documented_replies_are_read() {
+        // docs/api.md, "Generate a chat completion", streamed; then with a thought and the limit reached.
+        let line = r#"{"model":"llama3.2","created_at":"2023-08-04T08:52:19.385406455-07:00","message":{"role":"assistant","content":"The","images":null},"done":false}"#;
+        let done = r#"{"model":"llama3.2","created_at":"2023-08-04T19:22:45.499127Z","message":{"role":"assistant","content":""},"done":true,"total_duration":4883583458,"load_duration":1334875,"prompt_eval_count":26,"prompt_eval_duration":342546000,"eval_count":282,"eval_duration":4535599000}"#;
+        let expected = Partial {
+            text: "The".into(),
+            finish: Some(Finish::Stop),
+            usage: Usage::of_call(26, 282, 0),
+            complete: true,
+        };
+        assert_eq!(read(&Ollama, &format!("{line}\n{done}\n")), expected);
+        let thought = r#"{"message":{"role":"assistant","content":"","thinking":"hm"},"done":false}"#;
+        let cut = r#"{"message":{"role":"assistant","content":"Th"},"done":true,"done_reason":"length","eval_count":2}"#;
+        let reply = read(&Ollama, &format!("{thought}\n{cut}"));
+        assert_eq!((&*reply.text, reply.finish), ("Th", Some(Finish::Length)));
+        // Not streamed and aborted: the text is there, but not all of it.
+        assert!(!read(&Ollama, line).complete);
+        assert!(!Ollama.take(&json!({"result": 1}), &mut Partial::default()));
+    }
+
+    #[test]
+    fn a_silent_cut_is_seen_and_nothing_else_taken_for_one() {
+        let cut = |window: Option<u32>, words: usize, counted: u64| {
+            let settings = ChatSettings { num_ctx: window, ..bare_settings("m") };
+            let reply = Partial { usage: Usage::of_call(counted, 1, 0), ..Partial::default() };
+            Ollama.cut_prompt(&settings, &asked(&"word ".repeat(words), Format::Text), &reply).is_some()
+        };
+        for (window, words, counted, expected, case) in [
+            (4096, 3800, 2050, true, "cut to half of the window"),
+            (4096, 4200, 4096, true, "cut to the window"),
+            (4096, 5000, 300, true, "more words than the window has tokens"),
+            (4096, 3000, 3900, false, "it fits"),
+            (4096, 3000, 0, false, "no count: all of it was cached"),
+            (8192, 3000, 700, false, "an old version counts only what was not cached"),
+            (8192, 5, 30, false, "short"),
+        ] {
+            assert_eq!(cut(Some(window), words, counted), expected, "{case}");
+        }
+        assert!(!cut(None, 99_999, 10), "the window is not known");
+        let rulers = asked(&"=".repeat(50_000), Format::Text);
+        let settings = ChatSettings { num_ctx: Some(4096), ..bare_settings("m") };
+        assert!(Ollama.cut_prompt(&settings, &rulers, &Partial::default()).is_none());
+    }
+}

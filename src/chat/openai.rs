@@ -1,0 +1,214 @@
+//! OpenAI's chat completions, which most servers speak: settings and messages to a body, chunks to a reply.
+//!
+//! Facts: OpenAI's API reference, "Create chat completion" and "The chat completion chunk object".
+
+use serde_json::{Value, json};
+
+use super::dialect::{Abilities, Dialect, JsonMode, Partial};
+use super::{ChatRequest, ChatSettings, Finish, Format, Usage};
+
+/// The dialect.
+pub struct OpenAi;
+
+impl Dialect for OpenAi {
+    fn path(&self) -> &'static str {
+        "/chat/completions"
+    }
+
+    fn body(&self, settings: &ChatSettings, request: &ChatRequest, abilities: Abilities) -> Value {
+        let mut body = json!({"model": settings.model, "messages": request.messages, "stream": true});
+        if abilities.stream_options {
+            body["stream_options"] = json!({"include_usage": true});
+        }
+        if let Some(limit) = settings.max_tokens {
+            let name = if abilities.max_completion_tokens { "max_completion_tokens" } else { "max_tokens" };
+            body[name] = limit.into();
+        }
+        if let Some(temperature) = settings.temperature.filter(|_| abilities.temperature) {
+            body["temperature"] = temperature.into();
+        }
+        if let Some(seed) = settings.seed_of(request).filter(|_| abilities.seed) {
+            body["seed"] = seed.into();
+        }
+        if abilities.template_thinking && !settings.thinking {
+            body["chat_template_kwargs"] = json!({"enable_thinking": false});
+        }
+        if let Format::Schema { name, schema } = &request.format {
+            match abilities.json {
+                JsonMode::Schema => {
+                    let schema = json!({"name": name, "strict": true, "schema": schema});
+                    body["response_format"] = json!({"type": "json_schema", "json_schema": schema});
+                }
+                JsonMode::Object => body["response_format"] = json!({"type": "json_object"}),
+                JsonMode::Prompt => {}
+            }
+        }
+        body
+    }
+
+    fn take(&self, event: &Value, reply: &mut Partial) -> bool {
+        let usage = &event["usage"];
+        if usage.is_object() {
+            let tokens = |pointer| usage.pointer(pointer).and_then(Value::as_u64).unwrap_or_default();
+            let cached = tokens("/prompt_tokens_details/cached_tokens");
+            reply.usage = Usage::of_call(tokens("/prompt_tokens"), tokens("/completion_tokens"), cached);
+        }
+        let Some(choices) = event["choices"].as_array() else { return false };
+        // The last chunk, with the usage, has no choice.
+        let Some(choice) = choices.first() else { return true };
+        let message = if choice["message"].is_object() { &choice["message"] } else { &choice["delta"] };
+        push_text(&message["content"], &mut reply.text);
+        if let Some(refusal) = message["refusal"].as_str().filter(|refusal| !refusal.is_empty()) {
+            reply.text.push_str(refusal);
+            reply.finish = Some(Finish::Filtered);
+        }
+        if let Some(reason) = choice["finish_reason"].as_str() {
+            reply.complete = true;
+            reply.finish = reply.finish.or(Some(match reason {
+                "length" => Finish::Length,
+                "content_filter" => Finish::Filtered,
+                _ => Finish::Stop,
+            }));
+        }
+        true
+    }
+}
+
+/// Content is a string, or for some servers a list of parts of which those of type `text` count.
+fn push_text(content: &Value, text: &mut String) {
+    match content {
+        Value::String(part) => text.push_str(part),
+        Value::Array(parts) => {
+            text.extend(
+                parts.iter().filter(|part| part["type"] == "text").filter_map(|part| part["text"].as_str()),
+            );
+        }
+        _ => {}
+    }
+}
+
+/// Whether OpenAI itself takes `max_completion_tokens` and no temperature for this model: the o series and
+/// the gpt-5 family, but not its chat variants. Says nothing about other servers that use such names.
+pub fn is_reasoning_model(model: &str) -> bool {
+    let o_series = model.strip_prefix('o').is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()));
+    o_series || model.starts_with("gpt-5") && !model.contains("chat")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Message;
+    use super::super::dialect::{bare_settings, read};
+    use super::*;
+
+    fn asked(format: Format) -> ChatRequest {
+        ChatRequest { messages: vec![Message::system("Be brief."), Message::user("Who?")], format }
+    }
+
+    #[test]
+    fn the_body_has_what_was_set_and_nothing_else() {
+        let messages =
+            json!([{"role": "system", "content": "Be brief."}, {"role": "user", "content": "Who?"}]);
+        let bare = OpenAi.body(&bare_settings("gpt-4o"), &asked(Format::Text), Abilities::USUAL);
+        let stream = json!({"include_usage": true});
+        assert_eq!(
+            bare,
+            json!({"model": "gpt-4o", "messages": messages, "stream": true, "stream_options": stream})
+        );
+        let settings = ChatSettings {
+            temperature: Some(0.5),
+            max_tokens: Some(100),
+            seed: Some(7),
+            ..bare_settings("gpt-4o")
+        };
+        let schema =
+            json!({"type": "object", "properties": {}, "required": [], "additionalProperties": false});
+        let format = Format::Schema { name: "verdict", schema: schema.clone() };
+        let full = OpenAi.body(&settings, &asked(format.clone()), Abilities::USUAL);
+        assert_eq!(
+            full,
+            json!({
+                "model": "gpt-4o", "messages": messages, "stream": true, "stream_options": stream,
+                "max_tokens": 100, "temperature": 0.5, "seed": 7,
+                "response_format": {
+                    "type": "json_schema",
+                    "json_schema": {"name": "verdict", "strict": true, "schema": schema},
+                },
+            })
+        );
+        let reasoning = Abilities { max_completion_tokens: true, temperature: false, ..Abilities::USUAL };
+        let body = OpenAi.body(&settings, &asked(Format::Text), reasoning);
+        assert_eq!((&body["max_completion_tokens"], body.get("max_tokens")), (&json!(100), None));
+        assert_eq!(body.get("temperature"), None);
+        let object = Abilities { json: JsonMode::Object, ..Abilities::USUAL };
+        assert_eq!(
+            OpenAi.body(&settings, &asked(format.clone()), object)["response_format"],
+            json!({"type": "json_object"})
+        );
+        let prompt = Abilities { json: JsonMode::Prompt, ..Abilities::USUAL };
+        assert_eq!(OpenAi.body(&settings, &asked(format), prompt).get("response_format"), None);
+    }
+
+    #[test]
+    fn a_llama_cpp_server_is_told_not_to_think() {
+        let abilities = Abilities { template_thinking: true, ..Abilities::USUAL };
+        let body = |thinking| {
+            let settings = ChatSettings { thinking, ..bare_settings("m") };
+            OpenAi.body(&settings, &asked(Format::Text), abilities)
+        };
+        assert_eq!(body(false)["chat_template_kwargs"], json!({"enable_thinking": false}));
+        assert_eq!(body(true).get("chat_template_kwargs"), None);
+    }
+
+    fn expect(bytes: &str, text: &str, finish: Finish, usage: Usage) {
+        let expected = Partial { text: text.into(), finish: Some(finish), usage, complete: true };
+        assert_eq!(read(&OpenAi, bytes), expected, "{bytes}");
+    }
+
+    #[test]
+    fn documented_replies_are_read() {
+        // API reference, "Create chat completion": the reply with its usage details.
+        let whole = r#"{
+          "id": "chatcmpl-B9MBs8CjcvOU2jLn4n570S5qMJKcT", "object": "chat.completion", "created": 1741569952,
+          "model": "gpt-4.1-2025-04-14",
+          "choices": [{
+            "index": 0,
+            "message": {"role": "assistant", "content": "Hello! How can I assist you today?", "refusal": null, "annotations": []},
+            "logprobs": null, "finish_reason": "stop"
+          }],
+          "usage": {
+            "prompt_tokens": 19, "completion_tokens": 10, "total_tokens": 29,
+            "prompt_tokens_details": {"cached_tokens": 4, "audio_tokens": 0},
+            "completion_tokens_details": {"reasoning_tokens": 0}
+          },
+          "service_tier": "default"
+        }"#;
+        expect(whole, "Hello! How can I assist you today?", Finish::Stop, Usage::of_call(19, 10, 4));
+
+        let chunk = |delta: &str, finish: &str| {
+            format!(
+                "data: {{\"object\":\"chat.completion.chunk\",\"choices\":[{{\"index\":0,\"delta\":{delta},\"logprobs\":null,\"finish_reason\":{finish}}}],\"usage\":null}}\n\n"
+            )
+        };
+        let usage = "data: {\"choices\":[],\"usage\":{\"prompt_tokens\":9,\"completion_tokens\":12,\"total_tokens\":21}}\n\n";
+        let begin = chunk(r#"{"role":"assistant","content":"","refusal":null}"#, "null");
+        let stream =
+            [begin.clone(), chunk(r#"{"content":"Hel"}"#, "null"), chunk(r#"{"content":"lo"}"#, "null")]
+                .concat();
+        let end = |finish: &str| stream.clone() + &chunk("{}", finish) + usage + "data: [DONE]\n\n";
+        expect(&end("\"stop\""), "Hello", Finish::Stop, Usage::of_call(9, 12, 0));
+        expect(&end("\"length\""), "Hello", Finish::Length, Usage::of_call(9, 12, 0));
+        expect(&end("\"content_filter\""), "Hello", Finish::Filtered, Usage::of_call(9, 12, 0));
+        // Structured outputs: a refusal comes in place of the content.
+        let refused = begin + &chunk(r#"{"refusal":"I can't."}"#, "null") + &chunk("{}", "\"stop\"");
+        expect(&refused, "I can't.", Finish::Filtered, Usage::default());
+    }
+
+    #[test]
+    fn thoughts_are_no_text_and_a_stream_without_its_end_is_not_complete() {
+        let thinking = "data: {\"choices\":[{\"index\":0,\"delta\":{\"reasoning_content\":\"hm\"},\"finish_reason\":null}]}\n\n";
+        let text = "data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":[{\"type\":\"thinking\"},{\"type\":\"text\",\"text\":\"Yes\"}]},\"finish_reason\":null}]}\n\n";
+        let reply = read(&OpenAi, &[thinking, text].concat());
+        assert_eq!((&*reply.text, reply.complete), ("Yes", false));
+        assert!(!OpenAi.take(&json!({"result": 1}), &mut Partial::default()));
+    }
+}

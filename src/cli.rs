@@ -1,0 +1,61 @@
+//! The command line.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+/// A small local model and a frontier model in the cloud solve a job together.
+///
+/// Reads a JSON job from stdin and prints one JSON envelope: {"success", "result", "error"}.
+#[derive(Debug, Parser)]
+#[command(version, args_conflicts_with_subcommands = true, after_help = AFTER)]
+pub struct Cli {
+    /// What to do; without it, run the job on stdin.
+    #[command(subcommand)]
+    pub command: Option<Command>,
+    /// Options of `run`.
+    #[command(flatten)]
+    pub run: RunArgs,
+}
+
+const AFTER: &str = "\
+Example:
+  echo '{\"local_client\": {\"type\": \"ollama\"}, \"call_params\": {\"task\": \"Who signed?\", \"context\": [\"...\"]}}' \\
+    | OPENAI_API_KEY=... minions
+
+Exit codes: 0 answered, 1 the job failed, 2 unusable input, 124 deadline, 130 SIGINT, 143 SIGTERM.
+Logs go to stderr; RUST_LOG=minions=debug shows more.";
+
+/// What the program can do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run one job (the default).
+    Run(RunArgs),
+    /// Run the supervisor's code; started by minions itself.
+    #[command(name = crate::sandbox::WORKER_COMMAND, hide = true)]
+    SandboxWorker,
+    /// Keep an Ollama daemon up; started by minions itself.
+    #[command(name = crate::runtimes::ollama::KEEPER_COMMAND, hide = true)]
+    OllamaKeeper {
+        /// See `KeeperArgs`.
+        words: Vec<OsString>,
+    },
+    /// The first step of the container.
+    #[command(name = crate::container::COMMAND, hide = true)]
+    Entry {
+        /// A program that is not ours, or the arguments of `minions`; nothing for a job on stdin.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        words: Vec<OsString>,
+    },
+    /// Whether the Ollama daemon answers: exit code 0 if it does.
+    Health,
+}
+
+/// Options of `run`.
+#[derive(Args, Clone, Debug, Default)]
+pub struct RunArgs {
+    /// Read the job from FILE instead of stdin.
+    #[arg(long, value_name = "FILE")]
+    pub job: Option<PathBuf>,
+}

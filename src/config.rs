@@ -1,0 +1,85 @@
+//! Every default and every environment name, once.
+//!
+//! The environment is read here, at the start, and passed on as values: no other room looks at it.
+
+use std::time::Duration;
+
+/// Rounds of a protocol when the job does not say.
+pub const MAX_ROUNDS: u32 = 3;
+/// Where conversation logs go when the job does not say.
+pub const LOG_DIR: &str = "minion_logs";
+/// The longest silence of a model server, unless the job says otherwise. A cold local model loads for minutes.
+pub const CALL_TIMEOUT: Duration = Duration::from_secs(300);
+/// Tries after the first failed one, unless the job says otherwise.
+pub const RETRIES: u32 = 3;
+
+/// `minions`: worker jobs that one round may ask for.
+pub const MAX_JOBS_PER_ROUND: usize = 2048;
+/// `minions`: distinct tasks that the supervisor is advised to ask per round.
+pub const NUM_TASKS_PER_ROUND: u32 = 3;
+/// `minions`: replies that the worker gives to each job.
+pub const NUM_SAMPLES_PER_TASK: u32 = 1;
+/// `minions`: programs that the supervisor may try per round.
+pub const MAX_CODE_ATTEMPTS: u32 = 10;
+/// Times that a supervisor's reply which is not the JSON asked for is asked for again.
+pub const MAX_JSON_RETRIES: u32 = 3;
+
+/// Worker calls in flight when neither the job nor the server tells.
+pub const WORKER_CONCURRENCY: usize = 4;
+/// The worker's context window in tokens for `minions`, whose chunks are small, unless the job says otherwise.
+pub const MINIONS_WINDOW: u32 = 8192;
+/// The supervisor's context window in tokens where it is ours to choose.
+pub const SUPERVISOR_WINDOW: u32 = 8192;
+/// Tokens kept free for the worker's reply when a window is chosen.
+pub const REPLY_TOKENS: u32 = 1024;
+
+/// Environment: conversation logs go here when the job does not say.
+pub const ENV_LOG_DIR: &str = "MINIONS_LOG_DIR";
+/// Environment: log filter in the syntax of `tracing-subscriber`.
+pub const ENV_LOG: &str = "RUST_LOG";
+/// Environment: address of the Ollama daemon, as Ollama itself reads it.
+pub const ENV_OLLAMA_HOST: &str = "OLLAMA_HOST";
+/// Environment: address of Docker Model Runner.
+pub const ENV_MODEL_RUNNER_HOST: &str = "MODEL_RUNNER_HOST";
+
+/// A snapshot of the environment's variables, taken once.
+#[derive(Clone, Default)]
+pub struct Environment(std::collections::BTreeMap<String, String>);
+
+impl Environment {
+    /// The process's own. Values that are not UTF-8 are passed over.
+    pub fn of_process() -> Self {
+        std::env::vars_os()
+            .filter_map(|(k, v)| Some((k.into_string().ok()?, v.into_string().ok()?)))
+            .collect()
+    }
+
+    /// A variable that is set and not empty.
+    pub fn get(&self, name: &str) -> Option<&str> {
+        self.0.get(name).map(|value| value.trim()).filter(|value| !value.is_empty())
+    }
+
+    /// All variables, for a child that gets them.
+    pub fn all(&self) -> Vec<(String, String)> {
+        self.0.iter().map(|(name, value)| (name.clone(), value.clone())).collect()
+    }
+
+    /// Where lock files go: a directory of this user, the same for all its processes.
+    pub fn locks(&self) -> std::path::PathBuf {
+        let base = ["XDG_RUNTIME_DIR", "TMPDIR"].iter().find_map(|name| self.get(name)).unwrap_or("/tmp");
+        std::path::Path::new(base).join(format!("minions-{}", nix::unistd::geteuid()))
+    }
+
+    /// Values of the variables that hold credentials, by their names' endings.
+    pub fn credentials(&self) -> impl Iterator<Item = &str> {
+        let is_credential =
+            |name: &str| ["_KEY", "_TOKEN", "_SECRET", "_PASSWORD"].iter().any(|end| name.ends_with(end));
+        self.0.iter().filter(move |(name, _)| is_credential(name)).map(|(_, value)| value.as_str())
+    }
+}
+
+impl FromIterator<(String, String)> for Environment {
+    fn from_iter<I: IntoIterator<Item = (String, String)>>(variables: I) -> Self {
+        Self(variables.into_iter().collect())
+    }
+}

@@ -1,0 +1,136 @@
+//! Chunkers for Python source, by its grammar.
+
+use ruff_python_ast::{ModModule, Stmt, StmtClassDef, StmtFunctionDef};
+use ruff_python_parser::parse_module;
+use ruff_text_size::{Ranged, TextRange};
+
+use super::chunking::{SECTION_SIZE, chunk_by_section};
+
+/// The functions and methods of a module, decorators included, `per_chunk` to a chunk.
+///
+/// Text that is not Python, or has no functions, comes back in pieces of whole lines.
+pub fn chunk_by_code(doc: &str, per_chunk: usize) -> Vec<String> {
+    let Some(module) = parsed(doc) else { return pieces(doc) };
+    let mut functions = Vec::new();
+    for statement in &module.body {
+        match statement {
+            Stmt::FunctionDef(function) => functions.push(lines_of(doc, function.range())),
+            Stmt::ClassDef(class) => {
+                functions.extend(methods(class).map(|method| lines_of(doc, method.range())))
+            }
+            _ => {}
+        }
+    }
+    if functions.is_empty() {
+        return pieces(doc);
+    }
+    functions.chunks(per_chunk.max(1)).map(|batch| batch.join("\n\n")).collect()
+}
+
+/// Each function; each method under the head of its class; and for each class its outline (head, variables,
+/// heads of the methods). Every chunk starts with the imports of the module.
+///
+/// Text that is not Python, or has neither, comes back in pieces of whole lines.
+pub fn chunk_by_function_and_class(doc: &str) -> Vec<String> {
+    let Some(module) = parsed(doc) else { return pieces(doc) };
+    let imports = imports(doc, &module.body);
+    let mut chunks = Vec::new();
+    for statement in &module.body {
+        match statement {
+            Stmt::FunctionDef(function) => {
+                chunks.push(format!("{imports}{}", lines_of(doc, function.range())))
+            }
+            Stmt::ClassDef(class) => {
+                let head = class_head(doc, class);
+                let methods = methods(class).map(|method| lines_of(doc, method.range()));
+                chunks.extend(methods.map(|method| format!("{imports}{head}\n{method}")));
+                chunks.push(format!("{imports}{}", outline(doc, class, head)));
+            }
+            _ => {}
+        }
+    }
+    if chunks.is_empty() { pieces(doc) } else { chunks }
+}
+
+fn parsed(doc: &str) -> Option<ModModule> {
+    Some(parse_module(doc).ok()?.into_syntax())
+}
+
+fn methods(class: &StmtClassDef) -> impl Iterator<Item = &StmtFunctionDef> {
+    class.body.iter().filter_map(Stmt::as_function_def_stmt)
+}
+
+/// The import statements at any depth, each once, and a blank line.
+fn imports(doc: &str, body: &[Stmt]) -> String {
+    use ruff_python_ast::statement_visitor::{StatementVisitor, walk_stmt};
+    struct Imports<'a>(&'a str, Vec<&'a str>);
+    impl StatementVisitor<'_> for Imports<'_> {
+        fn visit_stmt(&mut self, statement: &Stmt) {
+            if matches!(statement, Stmt::Import(_) | Stmt::ImportFrom(_)) {
+                let text = &self.0[statement.range().to_std_range()];
+                if !self.1.contains(&text) {
+                    self.1.push(text);
+                }
+            }
+            walk_stmt(self, statement);
+        }
+    }
+    let mut found = Imports(doc, Vec::new());
+    found.visit_body(body);
+    if found.1.is_empty() { String::new() } else { format!("{}\n\n", found.1.join("\n")) }
+}
+
+/// `class Name(Bases):`, without its decorators.
+fn class_head<'a>(doc: &'a str, class: &StmtClassDef) -> &'a str {
+    let name = class.name.start().to_usize();
+    let start = doc[..name].rfind("class").unwrap_or(name);
+    head(doc, start, &class.body)
+}
+
+fn outline(doc: &str, class: &StmtClassDef, head_of_class: &str) -> String {
+    let members = class.body.iter().filter_map(|member| match member {
+        Stmt::Assign(_) | Stmt::AnnAssign(_) => Some(lines_of(doc, member.range())),
+        Stmt::FunctionDef(method) => {
+            Some(head(doc, line_start(doc, method.start().to_usize()), &method.body))
+        }
+        _ => None,
+    });
+    std::iter::once(head_of_class).chain(members).collect::<Vec<_>>().join("\n")
+}
+
+/// From `start` to where the body begins.
+fn head<'a>(doc: &'a str, start: usize, body: &[Stmt]) -> &'a str {
+    let end = body.first().map_or(doc.len(), |first| first.start().to_usize());
+    doc[start..end].trim_end()
+}
+
+/// The whole lines that the range touches, without the last line break.
+fn lines_of(doc: &str, range: TextRange) -> &str {
+    let end = range.end().to_usize();
+    let end = doc[end..].find(['\n', '\r']).map_or(doc.len(), |offset| end + offset);
+    &doc[line_start(doc, range.start().to_usize())..end]
+}
+
+fn line_start(doc: &str, byte: usize) -> usize {
+    doc[..byte].rfind(['\n', '\r']).map_or(0, |line_break| line_break + 1)
+}
+
+/// The text in whole lines, at most [`SECTION_SIZE`] characters a piece; a longer line is cut.
+fn pieces(doc: &str) -> Vec<String> {
+    let mut pieces = Vec::new();
+    let (mut piece, mut length) = (String::new(), 0);
+    let lines = doc.split_inclusive('\n');
+    for part in lines.flat_map(|line| chunk_by_section(line, SECTION_SIZE, 0).unwrap_or_default()) {
+        let added = part.chars().count();
+        if length + added > SECTION_SIZE {
+            pieces.push(std::mem::take(&mut piece));
+            length = 0;
+        }
+        piece.push_str(part);
+        length += added;
+    }
+    if !piece.is_empty() {
+        pieces.push(piece);
+    }
+    pieces
+}

@@ -1,0 +1,149 @@
+//! What a job holds once it is checked.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use serde_json::Value;
+
+use crate::chat::providers::Provider;
+use crate::secrets::Secret;
+
+/// One job: who works, by which protocol, on what.
+#[derive(Clone, Debug)]
+pub struct Job {
+    /// The worker's side.
+    pub local: ClientSpec,
+    /// The supervisor's side.
+    pub remote: ClientSpec,
+    /// How the two work together.
+    pub protocol: Protocol,
+    /// The question.
+    pub task: String,
+    /// The documents, in order; may be empty.
+    pub context: Vec<String>,
+    /// What the supervisor is told about the documents.
+    pub doc_metadata: Option<String>,
+    /// Rounds at most, from 1.
+    pub max_rounds: u32,
+    /// Where the conversation log goes.
+    pub log_dir: PathBuf,
+    /// The log's path within `log_dir`, if the job names one.
+    pub log_name: Option<PathBuf>,
+    /// What the job may cost.
+    pub budget: Budget,
+}
+
+/// How the two sides work together.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Protocol {
+    /// A chat.
+    Minion,
+    /// Decompose, fan out, aggregate.
+    Minions(MinionsParams),
+}
+
+impl Protocol {
+    /// Its name in a job.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Minion => "minion",
+            Self::Minions(_) => "minions",
+        }
+    }
+}
+
+/// Limits of the `minions` protocol.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MinionsParams {
+    /// Worker jobs per round at most; with samples each counts once.
+    pub max_jobs_per_round: usize,
+    /// Distinct tasks per round that the supervisor is advised to ask.
+    pub num_tasks_per_round: u32,
+    /// Replies that the worker gives to each job.
+    pub num_samples_per_task: u32,
+    /// Programs that the supervisor may try per round.
+    pub max_code_attempts: u32,
+    /// Worker calls in flight at most, if the job says.
+    pub worker_batch_size: Option<usize>,
+    /// The chunker that the supervisor is advised to use.
+    pub chunk_fn: String,
+}
+
+/// What a job may cost.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Budget {
+    /// Tokens of all remote calls together.
+    pub remote_tokens: Option<u64>,
+    /// Time from start to end.
+    pub deadline: Option<Duration>,
+}
+
+/// One side of a job.
+#[derive(Clone, Debug)]
+pub struct ClientSpec {
+    /// `local_client` or `remote_client`, for messages.
+    pub side: &'static str,
+    /// The row of the provider table.
+    pub provider: &'static Provider,
+    /// The model, if the job names one.
+    pub model: Option<String>,
+    /// `llama_cpp`: the GGUF file.
+    pub model_path: Option<PathBuf>,
+    /// The server's port, if the job names one.
+    pub port: Option<u16>,
+    /// The longest silence of the server.
+    pub timeout: Duration,
+    /// The other options.
+    pub kwargs: ClientKwargs,
+}
+
+impl ClientSpec {
+    /// Whether the model runs in this process.
+    pub fn is_embedded(&self) -> bool {
+        self.provider.dialect.is_none()
+    }
+
+    /// Whatever in it must not be shown: the key, and what a URL may carry.
+    pub fn secrets(&self) -> Vec<String> {
+        let mut secrets: Vec<String> =
+            self.kwargs.api_key.iter().map(|key| key.expose().to_owned()).collect();
+        if let Some(url) = self.kwargs.base_url.as_deref().and_then(|url| reqwest::Url::parse(url).ok()) {
+            secrets.extend(url.password().map(str::to_owned));
+            secrets.extend(url.query_pairs().map(|(_, value)| value.into_owned()));
+        }
+        secrets
+    }
+}
+
+/// Options of a client, as the job's `kwargs` name them.
+#[derive(Clone, Debug, Default)]
+pub struct ClientKwargs {
+    /// Sampling temperature.
+    pub temperature: Option<f64>,
+    /// Longest reply, in tokens.
+    pub max_tokens: Option<u32>,
+    /// Credential.
+    pub api_key: Option<Secret>,
+    /// The server's address.
+    pub base_url: Option<String>,
+    /// Context window in tokens (`num_ctx` or `n_ctx`).
+    pub num_ctx: Option<u32>,
+    /// Calls in flight at most.
+    pub max_concurrency: Option<usize>,
+    /// Sampling seed.
+    pub seed: Option<u64>,
+    /// Tries after the first failed one.
+    pub retries: Option<u32>,
+    /// Let a thinking model think.
+    pub thinking: bool,
+    /// How long Ollama keeps the model loaded.
+    pub keep_alive: Option<Value>,
+    /// JSON schema of the worker's replies in `minion`.
+    pub structured_output_schema: Option<Value>,
+    /// `llama_cpp`: layers on the GPU.
+    pub n_gpu_layers: Option<u32>,
+    /// `llama_cpp`: name of a chat template that replaces the model's own.
+    pub chat_format: Option<String>,
+    /// `llama_cpp`: threads.
+    pub n_threads: Option<u32>,
+}

@@ -1,0 +1,105 @@
+//! Asks the supervisor for JSON until it is usable.
+
+use serde_json::{Map, Value};
+
+use super::{ProtocolError, Side, Transcript, excerpt, reply};
+use crate::chat::{ChatRequest, Finish, Format, Message};
+use crate::{config, prompts};
+
+/// Characters of an unusable reply that an error quotes.
+const QUOTE: usize = 300;
+
+/// The supervisor, with its conversation so far.
+pub(super) struct Supervisor<'a> {
+    pub side: &'a Side,
+    pub transcript: &'a Transcript,
+    pub messages: Vec<Message>,
+}
+
+/// A reply that was judged.
+pub(super) enum Judged<T> {
+    /// It serves.
+    Usable(T),
+    /// It does not, for this reason; the second part serves if no better one comes.
+    Poor(String, Option<T>),
+}
+
+impl<'a> Supervisor<'a> {
+    pub(super) fn new(side: &'a Side, transcript: &'a Transcript) -> Self {
+        Self { side, transcript, messages: Vec::new() }
+    }
+
+    /// Sends `prompt` and gives the reply's text.
+    pub(super) async fn say(
+        &mut self,
+        prompt: String,
+        format: &Format,
+    ) -> Result<(String, Finish), ProtocolError> {
+        self.messages.push(Message::user(prompt));
+        let request =
+            ChatRequest { messages: std::mem::take(&mut self.messages), format: format.clone(), sample: 0 };
+        self.side.check_budget(&request)?;
+        let outcome = self.side.chat(&request).await;
+        self.messages = request.messages;
+        let prompt = self.messages.last().map_or("", |message| message.content.as_str());
+        let reply = outcome.map_err(ProtocolError::Supervisor)?;
+        tracing::info!(tokens = self.side.usage().total_tokens, "supervisor replied");
+        self.transcript.remote(prompt, &reply.text);
+        self.messages.push(Message::assistant(reply.text.clone()));
+        Ok((reply.text, reply.finish))
+    }
+
+    /// Sends `prompt` and gives the reply as `judge` reads it. What is unusable is asked for again.
+    pub(super) async fn ask<T>(
+        &mut self,
+        prompt: String,
+        format: &Format,
+        judge: impl Fn(Map<String, Value>) -> Judged<T>,
+    ) -> Result<T, ProtocolError> {
+        let mut prompt = prompt;
+        let mut fallback = None;
+        let mut tries = 0;
+        loop {
+            let (text, finish) = self.say(prompt, format).await?;
+            tries += 1;
+            let problem = match reply::last_object(&text).map(&judge) {
+                Ok(Judged::Usable(value)) => return Ok(value),
+                Ok(Judged::Poor(problem, poor)) => {
+                    fallback = poor.or(fallback);
+                    problem
+                }
+                Err(problem) if finish == Finish::Length => {
+                    format!("{problem}, as the token limit cut it off")
+                }
+                Err(problem) => problem,
+            };
+            if tries > config::MAX_JSON_RETRIES {
+                let quote = excerpt(&text, QUOTE);
+                return fallback.ok_or(ProtocolError::Unusable { tries, problem, quote });
+            }
+            tracing::warn!("the supervisor's reply is unusable and asked for again: {problem}");
+            prompt = prompts::JSON_AGAIN.fill(&[("problem", &problem), ("keys", &keys(format))]);
+        }
+    }
+}
+
+/// The keys that `format` asks for.
+fn keys(format: &Format) -> String {
+    let Format::Schema { schema, .. } = format else { return String::new() };
+    let keys = schema["properties"].as_object().into_iter().flat_map(Map::keys);
+    keys.map(|key| format!("{key:?}")).collect::<Vec<_>>().join(", ")
+}
+
+/// A schema of an object that has all of `properties` and no others.
+pub(super) fn schema(name: &'static str, properties: Value) -> Format {
+    let required: Vec<_> = properties.as_object().into_iter().flat_map(Map::keys).cloned().collect();
+    Format::Schema {
+        name,
+        schema: serde_json::json!({
+            "type": "object",
+            "properties": properties,
+            "required": required,
+            "additionalProperties": false,
+        }),
+    }
+}

@@ -1,0 +1,173 @@
+//! `minion`: the supervisor asks, the worker, who has read the documents, answers.
+//!
+//! Remote calls: one, and one per round.
+
+use serde_json::{Map, Value, json};
+
+use super::ask::{Judged, Supervisor, schema};
+use super::{Answer, ProtocolError, Side, Transcript, excerpt, joined, reply};
+use crate::chat::{ChatRequest, Finish, Format, Message};
+use crate::prompts;
+
+/// What the protocol needs of a job.
+pub struct Minion<'a> {
+    /// The side that asks.
+    pub supervisor: &'a Side,
+    /// The side that has the documents.
+    pub worker: &'a Side,
+    /// The question.
+    pub task: &'a str,
+    /// The documents.
+    pub context: &'a [String],
+    /// What the supervisor is told about them.
+    pub doc_metadata: Option<&'a str>,
+    /// Messages to the worker at most.
+    pub max_rounds: u32,
+    /// What the worker's replies must look like.
+    pub worker_format: Format,
+}
+
+/// The supervisor's next step.
+enum Step {
+    Ask(String),
+    Answer(String),
+}
+
+impl Minion<'_> {
+    /// The worker's instructions: the documents first, so that they stay cached from round to round.
+    pub fn worker_instructions(task: &str, context: &[String]) -> String {
+        match context.iter().all(|document| document.trim().is_empty()) {
+            true => prompts::MINION_WORKER_BARE.fill(&[("task", task)]),
+            false => prompts::MINION_WORKER.fill(&[("context", &joined(context)), ("task", task)]),
+        }
+    }
+
+    /// Runs the chat to its answer.
+    pub async fn run(&self, transcript: &Transcript) -> Result<Answer, ProtocolError> {
+        let mut supervisor = Supervisor::new(self.supervisor, transcript);
+        let mut chat = ChatRequest {
+            messages: vec![Message::system(Self::worker_instructions(self.task, self.context))],
+            format: self.worker_format.clone(),
+            sample: 0,
+        };
+        transcript.worker_instructions(Self::worker_instructions(self.task, &[note_of(self.context)]));
+        let mut question = supervisor.ask(self.first_prompt(), &first_format(), first_step).await?;
+        for round in 1..=self.max_rounds {
+            tracing::info!("round {round}/{}: {}", self.max_rounds, excerpt(&question, 200));
+            let answer = self.ask_worker(&mut chat, question, transcript).await?;
+            let left = self.max_rounds - round;
+            let (prompt, format) = match left {
+                0 => (prompts::MINION_LAST_REPLY.fill(&[("reply", &answer)]), last_format()),
+                _ => (
+                    prompts::MINION_REPLY.fill(&[("reply", &answer), ("left", &left.to_string())]),
+                    next_format(),
+                ),
+            };
+            let step = supervisor.ask(prompt, &format, |reply| next_step(reply, left)).await?;
+            question = match step {
+                Some(Step::Answer(text)) => return Ok(Answer::given(text)),
+                Some(Step::Ask(message)) => message,
+                None => break,
+            };
+        }
+        Ok(Answer::none())
+    }
+
+    fn first_prompt(&self) -> String {
+        let metadata = match self.doc_metadata {
+            Some(metadata) => metadata,
+            None if self.context.is_empty() => "there are none; the small model answers from what it knows",
+            None => "nothing is known",
+        };
+        let rounds = self.max_rounds.to_string();
+        prompts::MINION_SUPERVISOR.fill(&[("task", self.task), ("metadata", metadata), ("rounds", &rounds)])
+    }
+
+    async fn ask_worker(
+        &self,
+        chat: &mut ChatRequest,
+        question: String,
+        transcript: &Transcript,
+    ) -> Result<String, ProtocolError> {
+        chat.messages.push(Message::user(question.clone()));
+        let reply = self.worker.chat(chat).await.map_err(ProtocolError::Worker)?;
+        let mut text = reply.text;
+        if reply.finish == Finish::Length {
+            text.push_str("\n[cut off here by the token limit]");
+        }
+        transcript.local(&question, &text);
+        chat.messages.push(Message::assistant(text.clone()));
+        Ok(text)
+    }
+}
+
+/// Stands for the documents where the worker's messages are shown.
+fn note_of(context: &[String]) -> String {
+    match context {
+        [] => String::new(),
+        _ => {
+            let chars: usize = context.iter().map(|document| document.chars().count()).sum();
+            format!("[{} document(s), {chars} characters: see conversation_log.context]", context.len())
+        }
+    }
+}
+
+fn first_format() -> Format {
+    schema("first_message", json!({"reasoning": {"type": "string"}, "message": {"type": "string"}}))
+}
+
+fn next_format() -> Format {
+    schema(
+        "next_step",
+        json!({
+            "reasoning": {"type": "string"},
+            "decision": {"type": "string", "enum": ["provide_final_answer", "request_additional_info"]},
+            "message": {"type": ["string", "null"]},
+            "answer": {"type": ["string", "null"]},
+        }),
+    )
+}
+
+fn last_format() -> Format {
+    schema(
+        "last_step",
+        json!({
+            "reasoning": {"type": "string"},
+            "decision": {"type": "string", "enum": ["provide_final_answer"]},
+            "message": {"type": "null"},
+            "answer": {"type": "string"},
+        }),
+    )
+}
+
+fn first_step(mut reply: Map<String, Value>) -> Judged<String> {
+    match reply::text(reply.remove("message")) {
+        Some(message) => Judged::Usable(message),
+        None => Judged::Poor("\"message\" is missing or empty".into(), None),
+    }
+}
+
+/// The step that `reply` takes; `None` inside means that it refuses to answer though nothing is left.
+fn next_step(mut reply: Map<String, Value>, left: u32) -> Judged<Option<Step>> {
+    let decision = reply::text(reply.remove("decision")).unwrap_or_default();
+    let message = reply::text(reply.remove("message"));
+    let answer = reply::text(reply.remove("answer"));
+    match (decision.as_str(), answer, message) {
+        ("provide_final_answer", Some(answer), _) => Judged::Usable(Some(Step::Answer(answer))),
+        ("provide_final_answer", None, _) => Judged::Poor("\"answer\" is missing or empty".into(), None),
+        ("request_additional_info", _, Some(message)) if left > 0 => Judged::Usable(Some(Step::Ask(message))),
+        ("request_additional_info", _, None) if left > 0 => {
+            Judged::Poor("\"message\" is missing or empty".into(), None)
+        }
+        ("request_additional_info", _, _) => Judged::Poor(
+            "no messages are left, so \"decision\" must be \"provide_final_answer\"".into(),
+            Some(None),
+        ),
+        (other, _, _) => Judged::Poor(
+            format!(
+                "\"decision\" must be \"provide_final_answer\" or \"request_additional_info\", not {other:?}"
+            ),
+            None,
+        ),
+    }
+}

@@ -1,0 +1,150 @@
+//! The supervisor writes a program until one yields jobs.
+
+use std::fmt::Write as _;
+
+use super::{Memory, Minions};
+use crate::chat::{Format, Message};
+use crate::prompts;
+use crate::protocols::ask::Supervisor;
+use crate::protocols::{ProtocolError, Transcript, reply};
+use crate::sandbox::{JobManifest, SandboxError, Session};
+
+/// Documents whose lengths are told one by one.
+const LISTED_DOCUMENTS: usize = 20;
+
+/// A program that ran, and what it asks for.
+pub(super) struct Program {
+    pub code: String,
+    pub session: Session,
+    pub manifests: Vec<JobManifest>,
+    /// Why the programs before it failed.
+    pub failed: Vec<String>,
+}
+
+impl Minions<'_> {
+    pub(super) async fn decompose(
+        &self,
+        round: u32,
+        memory: &Memory,
+        transcript: &Transcript,
+    ) -> Result<Program, ProtocolError> {
+        let mut supervisor = Supervisor::new(self.supervisor, transcript);
+        let mut prompt = self.decompose_prompt(round, memory);
+        let mut failed = Vec::new();
+        loop {
+            let (text, _) = supervisor.say(prompt, &Format::Text).await?;
+            let problem = match reply::code_block(&text) {
+                None => "your reply holds no Python block".to_owned(),
+                Some(code) => match self.run_program(&code, memory).await {
+                    Ok((session, manifests)) => match self.complaint_about(&manifests) {
+                        None => return Ok(Program { code, session, manifests, failed }),
+                        Some(complaint) => complaint,
+                    },
+                    Err(SandboxError::Code(error)) => error.to_string(),
+                    Err(error) => return Err(ProtocolError::Sandbox(error)),
+                },
+            };
+            tracing::warn!("the supervisor's program failed and goes back to it: {problem}");
+            failed.push(problem.clone());
+            if failed.len() >= self.params.max_code_attempts as usize {
+                return Err(ProtocolError::Program { attempts: self.params.max_code_attempts, problem });
+            }
+            prompt = prompts::MINIONS_MEND.fill(&[("problem", &problem)]);
+            // The question and the newest program are enough to mend it; older ones only cost.
+            keep_question_and_last_reply(&mut supervisor.messages);
+        }
+    }
+
+    async fn run_program(
+        &self,
+        code: &str,
+        memory: &Memory,
+    ) -> Result<(Session, Vec<JobManifest>), SandboxError> {
+        let mut session = self.sandbox.start(code, self.context).await?;
+        let manifests = session.prepare_jobs(&memory.manifests, &memory.outputs).await?;
+        Ok((session, manifests))
+    }
+
+    /// What the jobs must be that Python does not check.
+    fn complaint_about(&self, manifests: &[JobManifest]) -> Option<String> {
+        if manifests.is_empty() {
+            return Some("prepare_jobs returned no jobs".into());
+        }
+        let limit = self.max_chunk_chars?;
+        let (at, length) = manifests
+            .iter()
+            .map(|job| job.chunk.chars().count() + job.task.chars().count() + job.advice.chars().count())
+            .enumerate()
+            .max_by_key(|(_, length)| *length)?;
+        (length > limit).then(|| {
+            format!(
+                "job {at} has {length} characters of chunk, task and advice, but the small model can read \
+                 {limit} at once: cut the documents into smaller chunks"
+            )
+        })
+    }
+
+    fn decompose_prompt(&self, round: u32, memory: &Memory) -> String {
+        let program = prompts::MINIONS_PROGRAM.fill(&[("chunker", &self.params.chunk_fn)]);
+        let chunk_limit = match self.max_chunk_chars {
+            Some(chars) => format!("chunks of at most {chars} characters (1,500 to 4,000 work best)"),
+            None => "chunks of 1,500 to 4,000 characters work best".to_owned(),
+        };
+        let samples = match self.params.num_samples_per_task {
+            1 => "once".to_owned(),
+            n => format!("{n} times, each answer being a Job of its own"),
+        };
+        prompts::MINIONS_DECOMPOSE.fill(&[
+            ("program", &program),
+            ("task", self.task),
+            ("metadata", self.metadata()),
+            ("documents", &described(self.context)),
+            ("tasks", &self.params.num_tasks_per_round.to_string()),
+            ("jobs", &self.params.max_jobs_per_round.to_string()),
+            ("chunk_limit", &chunk_limit),
+            ("samples", &samples),
+            ("round", &round.to_string()),
+            ("rounds", &self.max_rounds.to_string()),
+            ("earlier", &earlier(round, memory)),
+        ])
+    }
+}
+
+fn keep_question_and_last_reply(messages: &mut Vec<Message>) {
+    if messages.len() > 2 {
+        messages.drain(1..messages.len() - 1);
+    }
+}
+
+fn earlier(round: u32, memory: &Memory) -> String {
+    if round == 1 {
+        return String::new();
+    }
+    let mut tasks: Vec<&str> = memory.manifests.iter().map(|job| job.task.as_str()).collect();
+    tasks.sort_unstable();
+    tasks.dedup();
+    let nothing = "nothing";
+    let filled = prompts::MINIONS_EARLIER.fill(&[
+        ("scratchpad", memory.scratchpad.as_deref().unwrap_or(nothing)),
+        ("feedback", memory.feedback.as_deref().unwrap_or(nothing)),
+        ("tasks", &tasks.iter().take(10).copied().collect::<Vec<_>>().join(" / ")),
+    ]);
+    format!("\n\n{}", filled.trim_start())
+}
+
+/// How many documents there are and how long.
+fn described(context: &[String]) -> String {
+    if context.is_empty() {
+        return "none; make jobs with the empty chunk \"\", which the copies answer from what they know"
+            .into();
+    }
+    let lengths: Vec<usize> = context.iter().map(|document| document.chars().count()).collect();
+    let mut text = format!("{}, of ", lengths.len());
+    if lengths.len() <= LISTED_DOCUMENTS {
+        text.push_str(&lengths.iter().map(usize::to_string).collect::<Vec<_>>().join(", "));
+    } else {
+        let (least, most) = (lengths.iter().min().unwrap_or(&0), lengths.iter().max().unwrap_or(&0));
+        let _ = write!(text, "{least} to {most}, {} in all", lengths.iter().sum::<usize>());
+    }
+    text + " characters"
+}

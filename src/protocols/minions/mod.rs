@@ -1,0 +1,142 @@
+//! `minions`: the supervisor writes a program that cuts the documents into jobs, copies of the worker do them
+//! side by side, and the supervisor draws the answer from what the program makes of their replies.
+
+mod aggregate;
+mod decompose;
+mod fan_out;
+mod synthesise;
+mod worker;
+
+use serde_json::json;
+
+use super::{Answer, Entry, ProtocolError, Side, Status, Transcript};
+use crate::job::MinionsParams;
+use crate::prompts;
+use crate::sandbox::{Job, JobManifest, JobOutput, Sandbox};
+
+pub use fan_out::Reply;
+
+/// What the protocol needs of a job.
+pub struct Minions<'a> {
+    /// The side that writes the programs.
+    pub supervisor: &'a Side,
+    /// The side that reads the chunks.
+    pub worker: &'a Side,
+    /// Where the programs run.
+    pub sandbox: Sandbox,
+    /// The question.
+    pub task: &'a str,
+    /// The documents.
+    pub context: &'a [String],
+    /// What the supervisor is told about them.
+    pub doc_metadata: Option<&'a str>,
+    /// Rounds at most.
+    pub max_rounds: u32,
+    /// The protocol's own limits.
+    pub params: &'a MinionsParams,
+    /// Worker calls in flight.
+    pub lanes: usize,
+    /// The longest chunk that the worker can read, in characters, if that is known.
+    pub max_chunk_chars: Option<usize>,
+}
+
+/// What a round hands to the next.
+#[derive(Default)]
+struct Memory {
+    manifests: Vec<JobManifest>,
+    outputs: Vec<JobOutput>,
+    scratchpad: Option<String>,
+    feedback: Option<String>,
+}
+
+impl Minions<'_> {
+    /// Runs the rounds to their answer.
+    pub async fn run(&self, transcript: &Transcript) -> Result<Answer, ProtocolError> {
+        transcript.worker_instructions(prompts::MINIONS_WORKER.fill(&[]));
+        let mut memory = Memory::default();
+        let mut lost_any = false;
+        for round in 1..=self.max_rounds {
+            tracing::info!("round {round}/{}: the supervisor writes a program", self.max_rounds);
+            let mut program = self.decompose(round, &memory, transcript).await?;
+            tracing::info!("round {round}/{}: {} worker jobs", self.max_rounds, program.manifests.len());
+            let replies = self.fan_out(&program.manifests).await?;
+            let lost = replies.iter().filter(|reply| reply.lost.is_some()).count();
+            lost_any |= lost > 0;
+            let mut jobs = self.note_jobs(&program.manifests, replies, transcript);
+            let aggregate = aggregate::run(&mut program.session, &mut jobs, lost).await?;
+            let verdict = self.synthesise(round, &aggregate.text, &memory, transcript).await?;
+            transcript.round(json!({
+                "round": round,
+                "program": program.code,
+                "failed_programs": program.failed,
+                "local": {"jobs": jobs.iter().map(shown).collect::<Vec<_>>()},
+                "remote": {
+                    "answers": aggregate.text,
+                    "aggregate_error": aggregate.error,
+                    "explanation": verdict.explanation,
+                    "feedback": verdict.feedback,
+                    "scratchpad": verdict.scratchpad,
+                },
+            }));
+            if let Some(text) = verdict.answer {
+                let status = if lost_any { Status::Partial } else { Status::Answered };
+                return Ok(Answer { text, status });
+            }
+            let (manifests, outputs) = jobs.into_iter().map(|job| (job.manifest, job.output)).unzip();
+            memory = Memory {
+                manifests,
+                outputs,
+                scratchpad: verdict.scratchpad.or(memory.scratchpad),
+                feedback: verdict.feedback,
+            };
+        }
+        Ok(Answer::none())
+    }
+
+    fn metadata(&self) -> &str {
+        self.doc_metadata.unwrap_or("nothing is known")
+    }
+
+    /// Pairs each manifest with its replies, and notes them.
+    fn note_jobs(&self, manifests: &[JobManifest], replies: Vec<Reply>, transcript: &Transcript) -> Vec<Job> {
+        let jobs: Vec<Job> = replies
+            .into_iter()
+            .map(|reply| Job {
+                manifest: manifests[reply.job].clone(),
+                output: reply.output,
+                sample: reply.text,
+                include: None,
+            })
+            .collect();
+        for job in &jobs {
+            transcript.worker_job(question_of(&job.manifest), job.sample.clone());
+        }
+        transcript.entry(Entry {
+            user: "local",
+            prompt: format!("{} jobs", jobs.len()),
+            output: None,
+            job_manifests: Some(jobs.iter().map(|job| without_chunk(&job.manifest)).collect()),
+            job_outputs: Some(jobs.iter().map(|job| job.output.clone()).collect()),
+        });
+        jobs
+    }
+}
+
+/// The task of a job in words, for logs.
+fn question_of(manifest: &JobManifest) -> String {
+    format!("[chunk {}] {}", manifest.chunk_id.unwrap_or_default(), manifest.task)
+}
+
+/// A manifest for a log: the chunk stays where it is, only its length is told.
+fn without_chunk(manifest: &JobManifest) -> JobManifest {
+    JobManifest { chunk: format!("[{} characters]", manifest.chunk.chars().count()), ..manifest.clone() }
+}
+
+/// A job for the result.
+fn shown(job: &Job) -> serde_json::Value {
+    json!({
+        "manifest": without_chunk(&job.manifest),
+        "output": job.output,
+        "include": job.include,
+    })
+}

@@ -1,0 +1,88 @@
+//! The supervisor draws the answer, or says what is still missing.
+
+use serde_json::{Map, Value, json};
+
+use super::{Memory, Minions};
+use crate::chat::Format;
+use crate::prompts;
+use crate::protocols::ask::{Judged, Supervisor, schema};
+use crate::protocols::{ProtocolError, Transcript, reply};
+
+/// What the supervisor makes of a round.
+#[derive(Default)]
+pub(super) struct Verdict {
+    pub answer: Option<String>,
+    pub explanation: Option<String>,
+    pub feedback: Option<String>,
+    pub scratchpad: Option<String>,
+}
+
+impl Minions<'_> {
+    pub(super) async fn synthesise(
+        &self,
+        round: u32,
+        answers: &str,
+        memory: &Memory,
+        transcript: &Transcript,
+    ) -> Result<Verdict, ProtocolError> {
+        let last = round == self.max_rounds;
+        let scratchpad = match &memory.scratchpad {
+            Some(notes) => format!("\nYour notes from earlier rounds: {notes}\n"),
+            None => String::new(),
+        };
+        let prompt = if last { prompts::MINIONS_SYNTHESISE_LAST } else { prompts::MINIONS_SYNTHESISE };
+        let prompt = prompt.fill(&[
+            ("task", self.task),
+            ("metadata", self.metadata()),
+            ("answers", answers),
+            ("scratchpad", &scratchpad),
+            ("round", &round.to_string()),
+            ("rounds", &self.max_rounds.to_string()),
+        ]);
+        Supervisor::new(self.supervisor, transcript)
+            .ask(prompt, &format(last), |reply| verdict(reply, last))
+            .await
+    }
+}
+
+fn format(last: bool) -> Format {
+    let text_or_null = json!({"type": ["string", "null"]});
+    let decisions: &[&str] =
+        if last { &["provide_final_answer"] } else { &["provide_final_answer", "request_additional_info"] };
+    schema(
+        "verdict",
+        json!({
+            "explanation": {"type": "string"},
+            "decision": {"type": "string", "enum": decisions},
+            "answer": if last { json!({"type": "string"}) } else { text_or_null.clone() },
+            "feedback": text_or_null,
+            "scratchpad": text_or_null,
+        }),
+    )
+}
+
+fn verdict(mut reply: Map<String, Value>, last: bool) -> Judged<Verdict> {
+    let decision = reply::text(reply.remove("decision")).unwrap_or_default();
+    let answer = reply::text(reply.remove("answer"));
+    let verdict = Verdict {
+        answer: None,
+        explanation: reply::text(reply.remove("explanation")),
+        feedback: reply::text_or_nothing(reply.remove("feedback")),
+        scratchpad: reply::text_or_nothing(reply.remove("scratchpad")),
+    };
+    match (decision.as_str(), answer) {
+        ("provide_final_answer", Some(answer)) => Judged::Usable(Verdict { answer: Some(answer), ..verdict }),
+        ("provide_final_answer", None) => Judged::Poor("\"answer\" is missing or empty".into(), None),
+        ("request_additional_info", _) if !last => Judged::Usable(verdict),
+        ("request_additional_info", _) => Judged::Poor(
+            "this was the last round, so \"decision\" must be \"provide_final_answer\"".into(),
+            Some(verdict),
+        ),
+        (other, _) => Judged::Poor(
+            format!(
+                "\"decision\" must be \"provide_final_answer\" or \"request_additional_info\", not {other:?}"
+            ),
+            None,
+        ),
+    }
+}

@@ -1,0 +1,113 @@
+//! One worker job: one chat of its own, and its reply read with tolerance.
+
+use serde_json::json;
+
+use super::fan_out::Reply;
+use crate::chat::{ChatError, ChatErrorKind, ChatRequest, Finish, Format, Message};
+use crate::prompts;
+use crate::protocols::ask::schema;
+use crate::protocols::{Side, reply};
+use crate::sandbox::{JobManifest, JobOutput};
+
+/// Does job number `job`. A reply that is cut off or unreadable is asked for once more; after that, and when the
+/// call fails, the job stays without an answer and says why.
+pub(super) async fn answer(worker: &Side, manifest: &JobManifest, job: usize, sample: u32) -> Reply {
+    let mut request = request(manifest, sample);
+    let mut problem = String::new();
+    let mut text = String::new();
+    for attempt in 0..2 {
+        if attempt > 0 {
+            let again = prompts::JSON_AGAIN
+                .fill(&[("problem", &problem), ("keys", "\"explanation\", \"citation\", \"answer\"")]);
+            // Appended, so that the chunk stays a prefix that the server has cached.
+            if let Some(last) = request.messages.last_mut() {
+                last.content.push_str("\n\n");
+                last.content.push_str(&again);
+            }
+        }
+        match worker.chat(&request).await {
+            Ok(reply) => {
+                problem = match reply.finish {
+                    Finish::Length => "it was cut off by the token limit, so keep it short".to_owned(),
+                    Finish::Filtered => "the provider filtered it".to_owned(),
+                    Finish::Stop => match output(&reply.text) {
+                        Ok(output) => return Reply { job, output, text: reply.text, lost: None },
+                        Err(problem) => problem,
+                    },
+                };
+                text = reply.text;
+            }
+            Err(error) => return failed(job, error),
+        }
+        tracing::debug!(job, "the worker's reply is unusable: {problem}");
+    }
+    Reply {
+        job,
+        output: unanswered(format!("the worker's reply was unusable: {problem}")),
+        text,
+        lost: Some(Lost::Unreadable),
+    }
+}
+
+/// Why a reply is lost.
+#[derive(Clone, Debug)]
+pub enum Lost {
+    /// It could not be read, twice.
+    Unreadable,
+    /// The call failed.
+    Call(ChatError),
+}
+
+impl Lost {
+    /// No other call could go better.
+    pub(super) fn is_hopeless(&self) -> bool {
+        matches!(self, Self::Call(error) if matches!(error.kind, ChatErrorKind::Auth | ChatErrorKind::NotFound))
+    }
+}
+
+fn failed(job: usize, error: ChatError) -> Reply {
+    tracing::warn!(job, "a worker call failed: {error}");
+    let explanation = format!("the worker could not be asked: {error}");
+    Reply { job, output: unanswered(explanation), text: String::new(), lost: Some(Lost::Call(error)) }
+}
+
+fn unanswered(explanation: String) -> JobOutput {
+    JobOutput { explanation, citation: None, answer: None }
+}
+
+fn request(manifest: &JobManifest, sample: u32) -> ChatRequest {
+    let advice = match manifest.advice.trim() {
+        "" => String::new(),
+        advice => format!("Advice: {advice}\n"),
+    };
+    let question = prompts::MINIONS_JOB.fill(&[
+        ("chunk", &manifest.chunk),
+        ("task", &manifest.task),
+        ("advice", &advice),
+    ]);
+    ChatRequest {
+        messages: vec![Message::system(prompts::MINIONS_WORKER.fill(&[])), Message::user(question)],
+        format: format(),
+        sample,
+    }
+}
+
+fn format() -> Format {
+    schema(
+        "job_output",
+        json!({
+            "explanation": {"type": "string"},
+            "citation": {"type": ["string", "null"]},
+            "answer": {"type": ["string", "null"]},
+        }),
+    )
+}
+
+fn output(text: &str) -> Result<JobOutput, String> {
+    let mut object = reply::last_object(text)?;
+    Ok(JobOutput {
+        explanation: reply::text(object.remove("explanation")).unwrap_or_default(),
+        citation: reply::text_or_nothing(object.remove("citation")),
+        answer: reply::text_or_nothing(object.remove("answer")),
+    })
+}

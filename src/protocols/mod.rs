@@ -1,0 +1,133 @@
+//! The two ways in which a supervisor and a worker solve a job together.
+//!
+//! In: two clients, the job's texts and limits. Out: an answer; every step is noted in a [`Transcript`] as it
+//! happens. This room never knows which provider it talks to.
+
+mod ask;
+pub mod minion;
+pub mod minions;
+mod reply;
+mod side;
+mod transcript;
+
+use serde::Serialize;
+
+use crate::chat::ChatError;
+use crate::error::Failure;
+use crate::sandbox::SandboxError;
+
+pub use side::Side;
+pub use transcript::{Entry, Transcript};
+
+/// What the result says when the rounds are used up.
+pub const NO_ANSWER: &str = "No answer found.";
+
+/// How a job that did not fail ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Answer {
+    /// The answer, or [`NO_ANSWER`].
+    pub text: String,
+    /// How sound it is.
+    pub status: Status,
+}
+
+impl Answer {
+    fn given(text: String) -> Self {
+        Self { text, status: Status::Answered }
+    }
+
+    fn none() -> Self {
+        Self { text: NO_ANSWER.to_owned(), status: Status::NoAnswer }
+    }
+}
+
+/// How sound an answer is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Status {
+    /// The supervisor gave it.
+    Answered,
+    /// The rounds were used up without one.
+    NoAnswer,
+    /// The supervisor gave it, but some of the worker's replies were lost on the way.
+    Partial,
+}
+
+/// Why a protocol came to no end.
+#[derive(Debug, thiserror::Error)]
+pub enum ProtocolError {
+    /// A call to the supervisor failed.
+    #[error("the supervisor did not answer: {0}")]
+    Supervisor(ChatError),
+    /// A call to the worker failed, or all of a round's.
+    #[error("the worker did not answer: {0}")]
+    Worker(ChatError),
+    /// The supervisor's reply stayed unusable.
+    #[error("the supervisor's reply is unusable after {tries} tries: {problem}; it wrote: {quote}")]
+    Unusable {
+        /// Replies asked for.
+        tries: u32,
+        /// What is wrong with the last one.
+        problem: String,
+        /// Its beginning.
+        quote: String,
+    },
+    /// None of the supervisor's programs ran.
+    #[error("none of the supervisor's {attempts} programs ran; the last one failed so: {problem}")]
+    Program {
+        /// Programs tried.
+        attempts: u32,
+        /// Why the last one failed.
+        problem: String,
+    },
+    /// The sandbox itself failed.
+    #[error("the sandbox for the supervisor's program failed: {0}")]
+    Sandbox(SandboxError),
+    /// The next remote call would cost more than the job may.
+    #[error(
+        "the budget of {limit} remote tokens is used up: {spent} spent, and the next call needs about {next}"
+    )]
+    Budget {
+        /// Tokens allowed.
+        limit: u64,
+        /// Tokens spent.
+        spent: u64,
+        /// Estimated prompt tokens of the next call.
+        next: u64,
+    },
+}
+
+impl From<ProtocolError> for Failure {
+    fn from(error: ProtocolError) -> Self {
+        let hint = match &error {
+            ProtocolError::Supervisor(chat) | ProtocolError::Worker(chat) => chat.hint.clone(),
+            ProtocolError::Unusable { .. } | ProtocolError::Program { .. } => {
+                Some("use a stronger model as remote_client, or the protocol minion".into())
+            }
+            ProtocolError::Budget { .. } => Some("raise budget.remote_tokens or lower max_rounds".into()),
+            ProtocolError::Sandbox(_) => None,
+        };
+        Self { hint, ..Self::job(error.to_string()) }
+    }
+}
+
+/// The documents as one text: bare if there is one, numbered if there are more.
+pub fn joined(documents: &[String]) -> String {
+    match documents {
+        [only] => only.clone(),
+        many => many
+            .iter()
+            .enumerate()
+            .map(|(i, text)| format!("[Document {} of {}]\n{text}", i + 1, many.len()))
+            .collect::<Vec<_>>()
+            .join("\n\n"),
+    }
+}
+
+/// The first `limit` characters of `text`, with a mark where it was cut.
+fn excerpt(text: &str, limit: usize) -> String {
+    match text.char_indices().nth(limit) {
+        Some((end, _)) => format!("{}...", &text[..end]),
+        None => text.to_owned(),
+    }
+}

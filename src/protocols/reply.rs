@@ -1,0 +1,233 @@
+//! Finds the JSON in what a model wrote. Pure.
+//!
+//! Models wrap JSON in prose and fences, think aloud in it first, break lines inside strings, leave trailing
+//! commas and write Python's `None`. The last complete object counts.
+
+use serde_json::{Map, Value};
+
+/// Braces that lead nowhere, after which the search ends: each costs a walk to the end of the text.
+const MAX_FAILED_STARTS: usize = 1000;
+
+/// The last complete JSON object of `text`, or why there is none.
+pub fn last_object(text: &str) -> Result<Map<String, Value>, String> {
+    let mut complaint = "it holds no JSON object".to_owned();
+    let mut found = None;
+    let mut at = 0;
+    let mut failed = 0;
+    while failed < MAX_FAILED_STARTS
+        && let Some(start) = text[at..].find('{').map(|offset| at + offset)
+    {
+        match balanced(&text[start..]) {
+            Some(length) => match parse(&text[start..start + length]) {
+                Ok(object) => {
+                    found = Some(object);
+                    at = start + length;
+                }
+                Err(problem) => {
+                    complaint = format!("its JSON is invalid: {problem}");
+                    failed += 1;
+                    at = start + 1;
+                }
+            },
+            None => {
+                if found.is_none() {
+                    complaint = "its JSON object is not complete".to_owned();
+                }
+                failed += 1;
+                at = start + 1;
+            }
+        }
+    }
+    found.ok_or(complaint)
+}
+
+/// Length of the object that `text` begins with, braces inside strings left out.
+fn balanced(text: &str) -> Option<usize> {
+    let mut depth = 0usize;
+    let mut in_string = false;
+    let mut escaped = false;
+    for (at, byte) in text.bytes().enumerate() {
+        match (in_string, byte) {
+            (true, _) if escaped => escaped = false,
+            (true, b'\\') => escaped = true,
+            (_, b'"') => in_string = !in_string,
+            (false, b'{' | b'[') => depth += 1,
+            (false, b'}' | b']') => {
+                depth = depth.checked_sub(1)?;
+                if depth == 0 {
+                    return Some(at + 1);
+                }
+            }
+            _ => {}
+        }
+    }
+    None
+}
+
+fn parse(text: &str) -> Result<Map<String, Value>, serde_json::Error> {
+    serde_json::from_str(text).or_else(|strict| serde_json::from_str(&mended(text)).map_err(|_| strict))
+}
+
+/// `text` with raw control characters in strings escaped, trailing commas dropped and Python's literals
+/// replaced.
+fn mended(text: &str) -> String {
+    let mut out = String::with_capacity(text.len() + 16);
+    let mut rest = text.chars().peekable();
+    let mut in_string = false;
+    while let Some(c) = rest.next() {
+        match c {
+            '"' => {
+                in_string = !in_string;
+                out.push(c);
+            }
+            '\\' if in_string => match rest.next() {
+                Some(next @ ('"' | '\\' | '/' | 'b' | 'f' | 'n' | 'r' | 't' | 'u')) => out.extend([c, next]),
+                Some(next) => out.extend(['\\', '\\', next]),
+                None => {}
+            },
+            '\n' if in_string => out.push_str("\\n"),
+            '\r' if in_string => out.push_str("\\r"),
+            '\t' if in_string => out.push_str("\\t"),
+            c if in_string && c.is_control() => {}
+            ',' if !in_string => {
+                while rest.next_if(|c| c.is_whitespace()).is_some() {}
+                if !matches!(rest.peek(), Some('}' | ']')) {
+                    out.push(c);
+                }
+            }
+            c if !in_string && c.is_ascii_alphabetic() => {
+                let mut word = String::from(c);
+                while let Some(next) = rest.next_if(char::is_ascii_alphabetic) {
+                    word.push(next);
+                }
+                out.push_str(match word.as_str() {
+                    "None" | "undefined" | "NaN" => "null",
+                    "True" => "true",
+                    "False" => "false",
+                    other => other,
+                });
+            }
+            c => out.push(c),
+        }
+    }
+    out
+}
+
+/// Text where a model may have written a list or a number; blank is nothing.
+pub fn text(value: Option<Value>) -> Option<String> {
+    let text = match value? {
+        Value::Null => return None,
+        Value::String(text) => text,
+        Value::Array(items) => {
+            items.into_iter().filter_map(|item| text(Some(item))).collect::<Vec<_>>().join("; ")
+        }
+        other => other.to_string(),
+    };
+    Some(text.trim().to_owned()).filter(|text| !text.is_empty())
+}
+
+/// The same where small models write a word for nothing.
+pub fn text_or_nothing(value: Option<Value>) -> Option<String> {
+    const NOTHING: [&str; 5] = ["none", "null", "n/a", "nil", "not found"];
+    text(value)
+        .filter(|text| !NOTHING.iter().any(|word| text.trim_end_matches('.').eq_ignore_ascii_case(word)))
+}
+
+/// The code of the last fenced block of `reply`, if it has one; otherwise the whole text when it defines
+/// functions.
+pub fn code_block(reply: &str) -> Option<String> {
+    let mut found: Option<String> = None;
+    let mut open: Option<(usize, String)> = None;
+    for line in reply.lines() {
+        let ticks = line.trim_start().bytes().take_while(|b| *b == b'`').count();
+        open = match open {
+            None if ticks >= 3 => Some((ticks, String::new())),
+            None => None,
+            Some((fence, code)) if ticks >= fence && line.trim().len() == ticks => {
+                // Models show examples too: the block that defines the functions is the one.
+                let better = code.contains("def prepare_jobs")
+                    || found.as_ref().is_none_or(|old| !old.contains("def "));
+                if better {
+                    found = Some(code);
+                }
+                None
+            }
+            Some((fence, mut code)) => {
+                code.push_str(line);
+                code.push('\n');
+                Some((fence, code))
+            }
+        };
+    }
+    let unclosed = open.map(|(_, code)| code).filter(|code| code.contains("def prepare_jobs"));
+    unclosed
+        .or(found)
+        .or_else(|| (!reply.contains("```") && reply.contains("def prepare_jobs")).then(|| reply.to_owned()))
+        .filter(|code| !code.trim().is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn finds_the_last_object() {
+        let cases = [
+            (r#"{"a": 1}"#, json!({"a": 1})),
+            ("Sure!\n```json\n{\"a\": 1}\n```\nDone.", json!({"a": 1})),
+            (r#"{"a": 1} then {"a": 2}"#, json!({"a": 2})),
+            (r#"use {braces} like so: {"a": "}{"}"#, json!({"a": "}{"})),
+            (r#"{"a": "she said \"{\" twice"}"#, json!({"a": "she said \"{\" twice"})),
+            ("{\"a\": \"line\nbreak\tand tab\"}", json!({"a": "line\nbreak\tand tab"})),
+            (r#"{"a": [1, 2,], "b": None, "c": True,}"#, json!({"a": [1, 2], "b": null, "c": true})),
+            (r#"{"a": "None, of, these,]"}"#, json!({"a": "None, of, these,]"})),
+            (r#"{"a": {"b": {}}, "c": "ü😀"} {"#, json!({"a": {"b": {}}, "c": "ü😀"})),
+            (r#"{"re": "\d+", "x": 1,}"#, json!({"re": "\\d+", "x": 1})),
+            (
+                r#"{"reasoning": "draft: {not json}", "decision": "x"}"#,
+                json!({"reasoning": "draft: {not json}", "decision": "x"}),
+            ),
+            (r#"an odd " quote {"a": 1}"#, json!({"a": 1})),
+        ];
+        for (text, want) in cases {
+            assert_eq!(last_object(text).map(Value::Object), Ok(want), "{text}");
+        }
+    }
+
+    #[test]
+    fn says_why_there_is_none() {
+        assert_eq!(last_object("no idea").unwrap_err(), "it holds no JSON object");
+        assert_eq!(last_object(r#"{"a": "cut of"#).unwrap_err(), "its JSON object is not complete");
+        assert!(last_object("{a b}").unwrap_err().starts_with("its JSON is invalid"));
+        assert!(last_object(&"{".repeat(2_000)).is_err());
+    }
+
+    #[test]
+    fn text_of_any_value() {
+        for nothing in [None, Some(json!(null)), Some(json!(" \n")), Some(json!([]))] {
+            assert_eq!(text(nothing), None);
+        }
+        for nothing in [json!("None"), json!(" n/a "), json!("null."), json!("Not found")] {
+            assert_eq!(text_or_nothing(Some(nothing.clone())), None);
+            assert!(text(Some(nothing)).is_some());
+        }
+        assert_eq!(text(Some(json!(["a", null, 3]))), Some("a; 3".into()));
+        assert_eq!(text(Some(json!(42))), Some("42".into()));
+        assert_eq!(text(Some(json!(" x "))), Some("x".into()));
+    }
+
+    #[test]
+    fn finds_the_code() {
+        let code = "def prepare_jobs(c, m, o):\n    return []\n";
+        assert_eq!(code_block(&format!("Think.\n```python\n{code}```\nbye")).as_deref(), Some(code));
+        assert_eq!(
+            code_block(&format!("```python\n{code}```\nExample:\n```\nx = 1\n```")).as_deref(),
+            Some(code)
+        );
+        assert_eq!(code_block(&format!("```py\n{code}")).as_deref(), Some(code));
+        assert_eq!(code_block(code).as_deref(), Some(code));
+        assert_eq!(code_block("I would rather not."), None);
+        assert_eq!(code_block("```\n\n```"), None);
+    }
+}

@@ -1,0 +1,91 @@
+//! One side of a job: its client, and what its calls cost in tokens and time.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use super::ProtocolError;
+use crate::chat::{ChatClient, ChatError, ChatReply, ChatRequest, Usage};
+
+/// Characters of a token when a prompt has to be judged before it is sent.
+const CHARS_PER_TOKEN: u64 = 4;
+
+/// A client with a meter. Every call counts, also one that fails or is cut short.
+pub struct Side {
+    client: Arc<dyn ChatClient>,
+    token_limit: Option<u64>,
+    meter: Mutex<Meter>,
+}
+
+#[derive(Default)]
+struct Meter {
+    usage: Usage,
+    in_flight: usize,
+    since: Option<Instant>,
+    busy: Duration,
+}
+
+impl Side {
+    /// A side that may spend `token_limit` tokens, or any number.
+    pub fn new(client: Arc<dyn ChatClient>, token_limit: Option<u64>) -> Self {
+        Self { client, token_limit, meter: Mutex::default() }
+    }
+
+    /// Tokens spent so far.
+    pub fn usage(&self) -> Usage {
+        self.meter().usage
+    }
+
+    /// Time during which at least one call was under way.
+    pub fn busy(&self) -> Duration {
+        let meter = self.meter();
+        meter.busy + meter.since.map_or(Duration::ZERO, |since| since.elapsed())
+    }
+
+    /// An error if `request` would go over the side's budget.
+    pub fn check_budget(&self, request: &ChatRequest) -> Result<(), ProtocolError> {
+        let Some(limit) = self.token_limit else { return Ok(()) };
+        let spent = self.usage().total_tokens;
+        let chars: usize = request.messages.iter().map(|message| message.content.chars().count()).sum();
+        let next = chars as u64 / CHARS_PER_TOKEN;
+        if spent + next > limit { Err(ProtocolError::Budget { limit, spent, next }) } else { Ok(()) }
+    }
+
+    /// One turn.
+    pub async fn chat(&self, request: &ChatRequest) -> Result<ChatReply, ChatError> {
+        let _in_flight = InFlight::enter(self);
+        let outcome = self.client.chat(request).await;
+        self.meter().usage += match &outcome {
+            Ok(reply) => reply.usage,
+            Err(error) => error.usage,
+        };
+        outcome
+    }
+
+    fn meter(&self) -> MutexGuard<'_, Meter> {
+        self.meter.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A call under way; its end is noted also when it is cancelled.
+struct InFlight<'a>(&'a Side);
+
+impl<'a> InFlight<'a> {
+    fn enter(side: &'a Side) -> Self {
+        let mut meter = side.meter();
+        meter.in_flight += 1;
+        meter.since.get_or_insert_with(Instant::now);
+        Self(side)
+    }
+}
+
+impl Drop for InFlight<'_> {
+    fn drop(&mut self) {
+        let mut meter = self.0.meter();
+        meter.in_flight -= 1;
+        if meter.in_flight == 0
+            && let Some(since) = meter.since.take()
+        {
+            meter.busy += since.elapsed();
+        }
+    }
+}

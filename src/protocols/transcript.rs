@@ -1,0 +1,98 @@
+//! What was said and done, noted as it happens, so that a job that fails or is stopped still has its log.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::chat::Message;
+use crate::sandbox::{JobManifest, JobOutput};
+
+/// One exchange, in the field names of the log.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct Entry {
+    /// Who was asked: `remote` or `local`.
+    pub user: &'static str,
+    /// The newest part of the prompt.
+    pub prompt: String,
+    /// The reply, or why there is none.
+    pub output: Option<String>,
+    /// `minions`: the jobs of the round.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub job_manifests: Option<Vec<JobManifest>>,
+    /// `minions`: their replies, in the same order.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub job_outputs: Option<Vec<JobOutput>>,
+}
+
+/// The notes of one job.
+#[derive(Default)]
+pub struct Transcript(Mutex<Notes>);
+
+/// What a transcript holds.
+#[derive(Clone, Default)]
+pub struct Notes {
+    /// Exchanges in order.
+    pub conversation: Vec<Entry>,
+    /// Messages to and from the supervisor.
+    pub supervisor: Vec<Message>,
+    /// Messages to and from the worker, documents left out.
+    pub worker: Vec<Message>,
+    /// `minions`: what each round did.
+    pub rounds: Vec<Value>,
+}
+
+impl Transcript {
+    /// Notes a turn with the supervisor.
+    pub fn remote(&self, prompt: &str, output: &str) {
+        let mut notes = self.notes();
+        notes.supervisor.extend([Message::user(prompt), Message::assistant(output)]);
+        notes.conversation.push(Entry {
+            user: "remote",
+            prompt: prompt.to_owned(),
+            output: Some(output.to_owned()),
+            ..Entry::default()
+        });
+    }
+
+    /// Notes a turn with the worker.
+    pub fn local(&self, prompt: &str, output: &str) {
+        let mut notes = self.notes();
+        notes.worker.extend([Message::user(prompt), Message::assistant(output)]);
+        notes.conversation.push(Entry {
+            user: "local",
+            prompt: prompt.to_owned(),
+            output: Some(output.to_owned()),
+            ..Entry::default()
+        });
+    }
+
+    /// Notes the worker's instructions.
+    pub fn worker_instructions(&self, text: String) {
+        self.notes().worker.push(Message::system(text));
+    }
+
+    /// Notes messages of one worker job.
+    pub fn worker_job(&self, question: String, reply: String) {
+        self.notes().worker.extend([Message::user(question), Message::assistant(reply)]);
+    }
+
+    /// Notes an exchange that is neither of the above.
+    pub fn entry(&self, entry: Entry) {
+        self.notes().conversation.push(entry);
+    }
+
+    /// Notes what a round of `minions` did.
+    pub fn round(&self, round: Value) {
+        self.notes().rounds.push(round);
+    }
+
+    /// All notes so far; the transcript is empty afterwards.
+    pub fn take(&self) -> Notes {
+        std::mem::take(&mut *self.notes())
+    }
+
+    fn notes(&self) -> MutexGuard<'_, Notes> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,268 @@
+//! From the two sides that a job names to two clients that are ready to talk.
+//!
+//! What costs nothing is checked first (keys, addresses), then the local servers are asked for their models.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use super::Runner;
+use super::window::{self, Demand};
+use crate::chat::llama_cpp::{self, Engine, EngineSettings, Sampling};
+use crate::chat::{self, ChatClient, ChatError, ChatErrorKind, ChatSettings};
+use crate::config::{self, Environment};
+use crate::error::{Exit, Failure};
+use crate::job::{ClientSpec, Job, Protocol};
+use crate::runtimes::ollama::{Host, Start, find_program};
+use crate::runtimes::{DockerModelRunner, Endpoint, Limits, Need, Ollama, Runtime, RuntimeError, probe};
+use crate::secrets::Secret;
+
+/// Both sides, ready to talk.
+pub(super) struct Clients {
+    pub supervisor: Arc<dyn ChatClient>,
+    pub worker: Arc<dyn ChatClient>,
+    /// Worker calls in flight.
+    pub lanes: usize,
+    /// The longest chunk that the worker can read, in characters, if that is known.
+    pub max_chunk_chars: Option<usize>,
+    /// The local servers: what they have started stays up as long as they are held.
+    _runtimes: Vec<Arc<dyn Runtime>>,
+}
+
+/// One side, ready to talk.
+struct Opened {
+    client: Arc<dyn ChatClient>,
+    window: Option<u32>,
+    slots: Option<usize>,
+    runtime: Option<Arc<dyn Runtime>>,
+}
+
+/// One side as the job wants it.
+struct Wanted<'a> {
+    spec: &'a ClientSpec,
+    base_url: String,
+    demand: Demand,
+    lanes: Option<usize>,
+    temperature: Option<f64>,
+    max_tokens: Option<u32>,
+}
+
+pub(super) async fn open(job: &Job, runner: &Runner) -> Result<Clients, Failure> {
+    let mut worker = Wanted::worker(job, &runner.environment);
+    let mut supervisor = Wanted::supervisor(job, &runner.environment);
+    if worker.same_model(&supervisor) {
+        // One model in memory has one window: two would load it anew at every change of sides.
+        let demand = worker.demand.max(supervisor.demand);
+        (worker.demand, supervisor.demand) = (demand, demand);
+        let asked = job.local.kwargs.num_ctx.max(job.remote.kwargs.num_ctx);
+        (worker.demand.asked, supervisor.demand.asked) = (asked, asked);
+    }
+    for side in [&supervisor, &worker] {
+        if !side.spec.is_embedded() {
+            chat::connect(side.spec.provider, side.settings(runner, None)).map_err(unusable)?;
+        }
+    }
+    let mut engine = None;
+    let opened_worker = worker.open(runner, &mut engine).await?;
+    let opened_supervisor = supervisor.open(runner, &mut engine).await?;
+    Ok(Clients {
+        supervisor: opened_supervisor.client,
+        lanes: worker.lanes.or(opened_worker.slots).unwrap_or(config::WORKER_CONCURRENCY),
+        max_chunk_chars: opened_worker.window.map(window::chunk_chars),
+        worker: opened_worker.client,
+        _runtimes: [opened_worker.runtime, opened_supervisor.runtime].into_iter().flatten().collect(),
+    })
+}
+
+impl<'a> Wanted<'a> {
+    fn worker(job: &'a Job, environment: &Environment) -> Self {
+        let spec = &job.local;
+        let (samples, batch) = match &job.protocol {
+            Protocol::Minion => (1, Some(1)),
+            Protocol::Minions(params) => (params.num_samples_per_task, params.worker_batch_size),
+        };
+        // Facts are wanted, not ideas; but samples must differ.
+        let temperature = if samples > 1 { 0.7 } else { 0.0 };
+        let bounded = spec.provider.local && !spec.kwargs.thinking;
+        Self {
+            spec,
+            base_url: base_url(spec, environment),
+            demand: Demand::of_worker(job),
+            lanes: spec.kwargs.max_concurrency.or(batch),
+            temperature: spec.kwargs.temperature.or(Some(temperature)),
+            max_tokens: spec.kwargs.max_tokens.or(bounded.then_some(config::REPLY_TOKENS)),
+        }
+    }
+
+    fn supervisor(job: &'a Job, environment: &Environment) -> Self {
+        let spec = &job.remote;
+        Self {
+            spec,
+            base_url: base_url(spec, environment),
+            demand: Demand::of_supervisor(job),
+            lanes: Some(1),
+            temperature: spec.kwargs.temperature,
+            max_tokens: spec.kwargs.max_tokens,
+        }
+    }
+
+    fn same_model(&self, other: &Self) -> bool {
+        let model =
+            |side: &Self| side.spec.model.clone().unwrap_or_else(|| side.spec.provider.model.to_owned());
+        self.spec.provider.name == other.spec.provider.name
+            && self.spec.model_path == other.spec.model_path
+            && (self.spec.is_embedded() || (self.base_url == other.base_url && model(self) == model(other)))
+    }
+
+    async fn open(&self, runner: &Runner, engine: &mut Option<(PathBuf, Engine)>) -> Result<Opened, Failure> {
+        if let Some(path) = &self.spec.model_path {
+            return self.open_embedded(path, engine).await.map_err(Failure::from);
+        }
+        let (endpoint, runtime) = self.endpoint(runner).await?;
+        let client =
+            chat::connect(self.spec.provider, self.settings(runner, Some(&endpoint))).map_err(unusable)?;
+        Ok(Opened { client, window: endpoint.context_window, slots: endpoint.slots, runtime })
+    }
+
+    async fn open_embedded(
+        &self,
+        path: &PathBuf,
+        engine: &mut Option<(PathBuf, Engine)>,
+    ) -> Result<Opened, ChatError> {
+        let engine = match engine {
+            Some((loaded, engine)) if loaded == path => engine.clone(),
+            _ => {
+                let trained = llama_cpp::inspect(path)?.trained_context;
+                let loaded = Engine::load(EngineSettings {
+                    model_path: path.clone(),
+                    n_ctx: self.demand.window(&path.display().to_string(), Some(trained))?,
+                    lanes: self.lanes.unwrap_or(config::WORKER_CONCURRENCY),
+                    n_gpu_layers: self.spec.kwargs.n_gpu_layers,
+                    chat_format: self.spec.kwargs.chat_format.clone(),
+                    threads: self.spec.kwargs.n_threads,
+                })
+                .await?;
+                engine.insert((path.clone(), loaded)).1.clone()
+            }
+        };
+        let client = engine.client(Sampling {
+            temperature: self.temperature,
+            max_tokens: self.max_tokens,
+            seed: self.spec.kwargs.seed,
+        });
+        Ok(Opened {
+            client: Arc::new(client),
+            window: Some(engine.context_window()),
+            slots: Some(engine.lanes()),
+            runtime: None,
+        })
+    }
+
+    /// The server with the model, asked for both where it is ours to ask.
+    async fn endpoint(&self, runner: &Runner) -> Result<(Endpoint, Option<Arc<dyn Runtime>>), RuntimeError> {
+        let limits = Limits::default();
+        let runtime: Arc<dyn Runtime> = match self.spec.provider.name {
+            "ollama" => Arc::new(self.ollama(runner, limits)?),
+            "docker_model_runner" => Arc::new(DockerModelRunner::new(&self.base_url, limits)?),
+            _ => {
+                let props = probe::props(&self.base_url).await.unwrap_or_default();
+                let endpoint = Endpoint {
+                    base_url: self.base_url.clone(),
+                    model: self.model(),
+                    context_window: props.context_window,
+                    slots: props.slots,
+                };
+                return Ok((endpoint, None));
+            }
+        };
+        let need = Need {
+            model: self.model(),
+            window: self.demand.asked,
+            tokens: self.demand.likely,
+            at_least: self.demand.certain,
+            slots: self.lanes,
+            pull: true,
+            keep_alive: self.spec.kwargs.keep_alive.clone(),
+        };
+        runtime.ensure_ready().await?;
+        let endpoint = runtime.ensure_model(&need).await?;
+        tokio::spawn({
+            let (endpoint, runtime) = (endpoint.clone(), Arc::clone(&runtime));
+            // Beside the supervisor's first call; a failure shows again at the worker's first call.
+            async move {
+                if let Err(error) = runtime.warm_up(&need, &endpoint).await {
+                    tracing::warn!("the model is not loaded ahead: {error}");
+                }
+            }
+        });
+        Ok((endpoint, Some(runtime)))
+    }
+
+    /// The daemon, which is started where none answers, it would run on this machine and `ollama` is there.
+    fn ollama(&self, runner: &Runner, limits: Limits) -> Result<Ollama, RuntimeError> {
+        let ollama = Ollama::new(&self.base_url, self.lanes, limits)?;
+        let environment = &runner.environment;
+        let told = environment.get(config::ENV_OLLAMA_HOST).map(Host::parse);
+        // It listens where the user says, which may be on more than the address that we ask.
+        let host = told.filter(|told| told.client_url() == self.base_url);
+        let host = host.unwrap_or_else(|| Host::parse(&self.base_url));
+        let program = find_program("ollama", environment.get("PATH").unwrap_or_default());
+        Ok(match program.filter(|_| host.is_local()) {
+            Some(program) => ollama.starting(Start::new(&runner.program, program, host, environment.locks())),
+            None => ollama,
+        })
+    }
+
+    fn model(&self) -> String {
+        self.spec.model.clone().unwrap_or_else(|| self.spec.provider.model.to_owned())
+    }
+
+    fn settings(&self, runner: &Runner, endpoint: Option<&Endpoint>) -> ChatSettings {
+        let kwargs = &self.spec.kwargs;
+        let from_environment = || {
+            let value = self.spec.provider.key_env.iter().find_map(|name| runner.environment.get(name));
+            value.map(Secret::new)
+        };
+        ChatSettings {
+            model: endpoint.map_or_else(|| self.model(), |endpoint| endpoint.model.clone()),
+            base_url: endpoint.map_or(&self.base_url, |endpoint| &endpoint.base_url).clone(),
+            api_key: kwargs.api_key.clone().or_else(from_environment),
+            timeout: self.spec.timeout,
+            retries: kwargs.retries.unwrap_or(config::RETRIES),
+            temperature: self.temperature,
+            max_tokens: self.max_tokens,
+            seed: kwargs.seed,
+            num_ctx: endpoint.and_then(|endpoint| endpoint.context_window),
+            thinking: kwargs.thinking,
+            keep_alive: kwargs.keep_alive.clone(),
+        }
+    }
+}
+
+/// Where the side's server is: the job's word, then the environment's, then the default; the job's port last.
+fn base_url(spec: &ClientSpec, environment: &Environment) -> String {
+    if let Some(url) = &spec.kwargs.base_url {
+        return url.clone();
+    }
+    let provider = spec.provider;
+    let url = match provider.base_url_env.iter().find_map(|name| environment.get(name)) {
+        Some(host) if provider.name == "ollama" => Host::parse(host).client_url(),
+        Some(url) => url.trim_end_matches('/').to_owned(),
+        None => provider.base_url.to_owned(),
+    };
+    let Some(port) = spec.port else { return url };
+    let with_port = || {
+        let mut parsed = reqwest::Url::parse(&url).ok()?;
+        provider.port.and(parsed.set_port(Some(port)).ok())?;
+        Some(parsed.as_str().trim_end_matches('/').to_owned())
+    };
+    with_port().unwrap_or_else(|| {
+        tracing::warn!("{}.port has no effect on {}; use kwargs.base_url", spec.side, provider.name);
+        url.clone()
+    })
+}
+
+/// A side that can't be used as the job has it: nothing was sent.
+fn unusable(error: ChatError) -> Failure {
+    let exit = if error.kind == ChatErrorKind::Auth { Exit::Input } else { Exit::Failed };
+    Failure { exit, ..Failure::from(error) }
+}

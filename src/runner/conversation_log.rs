@@ -1,0 +1,77 @@
+//! The conversation log: one JSON file per job, whole or not there.
+
+use std::fs;
+use std::io::{self, BufWriter, Write};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+
+/// Characters of the task in a file name.
+const SLUG: usize = 40;
+
+/// Writes `log` below `dir` and gives its path. A log with a given name replaces the one before.
+pub(super) fn write(dir: &Path, name: Option<&Path>, task: &str, log: &Value) -> io::Result<PathBuf> {
+    let target = name.map(|name| dir.join(name));
+    let folder = target.as_deref().and_then(Path::parent).unwrap_or(dir);
+    fs::create_dir_all(folder)?;
+    let stamp = jiff::Timestamp::now().strftime("%Y%m%dT%H%M%SZ");
+    let prefix = format!("{stamp}_{}_", slug(task));
+    let mut file = tempfile::Builder::new()
+        .prefix(&prefix)
+        .suffix(".part")
+        .permissions(fs::Permissions::from_mode(0o666))
+        .tempfile_in(folder)?;
+    let mut out = BufWriter::new(file.as_file_mut());
+    serde_json::to_writer_pretty(&mut out, log)?;
+    out.write_all(b"\n")?;
+    out.flush()?;
+    drop(out);
+    let target = target.unwrap_or_else(|| file.path().with_extension("json"));
+    file.persist(&target)?;
+    Ok(target)
+}
+
+/// The task as a part of a file name.
+fn slug(task: &str) -> String {
+    let mut slug = String::new();
+    for c in task.chars().flat_map(char::to_lowercase) {
+        match c {
+            c if c.is_ascii_alphanumeric() => slug.push(c),
+            _ if slug.is_empty() || slug.ends_with('-') => {}
+            _ => slug.push('-'),
+        }
+        if slug.len() >= SLUG {
+            break;
+        }
+    }
+    let slug = slug.trim_end_matches('-');
+    if slug.is_empty() { "job".to_owned() } else { slug.to_owned() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn a_log_is_whole_and_alone() {
+        let dir = tempfile::tempdir().unwrap();
+        let first = write(dir.path(), None, "Was kostet's?", &json!({"n": 1})).unwrap();
+        let second = write(dir.path(), None, "Was kostet's?", &json!({"n": 2})).unwrap();
+        assert_ne!(first, second);
+        assert!(first.file_name().unwrap().to_str().unwrap().contains("_was-kostet-s_"), "{first:?}");
+        let named = write(dir.path(), Some(Path::new("a/b.json")), "t", &json!({"n": 3})).unwrap();
+        assert_eq!(named, dir.path().join("a/b.json"));
+        assert_eq!(fs::read_to_string(named).unwrap(), "{\n  \"n\": 3\n}\n");
+        let names: Vec<_> = fs::read_dir(dir.path()).unwrap().map(|e| e.unwrap().file_name()).collect();
+        assert!(names.iter().all(|name| !name.to_str().unwrap().ends_with(".part")), "{names:?}");
+    }
+
+    #[test]
+    fn slugs() {
+        assert_eq!(slug("How many?  (2024)"), "how-many-2024");
+        assert_eq!(slug("日本語"), "job");
+        assert_eq!(slug(&"ab ".repeat(100)).len(), 39);
+    }
+}

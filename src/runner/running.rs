@@ -1,0 +1,149 @@
+//! A job under way: what it has cost and said so far, and what becomes of that at its end.
+
+use std::sync::OnceLock;
+use std::time::Instant;
+
+use serde_json::{Value, json};
+
+use super::{Runner, clients, conversation_log};
+use crate::chat::{Format, Usage};
+use crate::error::Failure;
+use crate::job::{Job, Protocol};
+use crate::protocols::minion::Minion;
+use crate::protocols::minions::Minions;
+use crate::protocols::{Answer, Side, Transcript};
+use crate::sandbox::{Limits, Sandbox};
+
+/// A job under way.
+pub(super) struct Running {
+    job: Job,
+    started: Instant,
+    transcript: Transcript,
+    supervisor: OnceLock<Side>,
+    worker: OnceLock<Side>,
+}
+
+impl Running {
+    pub(super) fn new(job: Job) -> Self {
+        Self {
+            job,
+            started: Instant::now(),
+            transcript: Transcript::default(),
+            supervisor: OnceLock::new(),
+            worker: OnceLock::new(),
+        }
+    }
+
+    /// Runs the job's protocol.
+    pub(super) async fn solve(&self, runner: &Runner) -> Result<Answer, Failure> {
+        let job = &self.job;
+        let clients = clients::open(job, runner).await?;
+        let supervisor =
+            self.supervisor.get_or_init(|| Side::new(clients.supervisor, job.budget.remote_tokens));
+        let worker = self.worker.get_or_init(|| Side::new(clients.worker, None));
+        let answer = match &job.protocol {
+            Protocol::Minion => {
+                let schema = job.local.kwargs.structured_output_schema.clone();
+                Minion {
+                    supervisor,
+                    worker,
+                    task: &job.task,
+                    context: &job.context,
+                    doc_metadata: job.doc_metadata.as_deref(),
+                    max_rounds: job.max_rounds,
+                    worker_format: schema
+                        .map_or(Format::Text, |schema| Format::Schema { name: "reply", schema }),
+                }
+                .run(&self.transcript)
+                .await
+            }
+            Protocol::Minions(params) => {
+                Minions {
+                    supervisor,
+                    worker,
+                    sandbox: Sandbox {
+                        program: runner.program.clone(),
+                        limits: Limits { jobs: params.max_jobs_per_round, ..Limits::default() },
+                    },
+                    task: &job.task,
+                    context: &job.context,
+                    doc_metadata: job.doc_metadata.as_deref(),
+                    max_rounds: job.max_rounds,
+                    params,
+                    lanes: clients.lanes,
+                    max_chunk_chars: clients.max_chunk_chars,
+                }
+                .run(&self.transcript)
+                .await
+            }
+        };
+        answer.map_err(Failure::from)
+    }
+
+    /// Writes the conversation log and makes the result.
+    pub(super) fn close(
+        &self,
+        outcome: Result<Answer, Failure>,
+        redactor: &crate::secrets::Redactor,
+    ) -> Result<Value, Failure> {
+        let notes = self.transcript.take();
+        let usage = |side: &OnceLock<Side>| side.get().map_or(Usage::default(), Side::usage);
+        let (remote, local) = (usage(&self.supervisor), usage(&self.worker));
+        let timing = self.timing();
+        let mut log = json!({ "task": self.job.task });
+        match &self.job.protocol {
+            Protocol::Minion => log["context"] = json!(self.job.context),
+            Protocol::Minions(_) => log["doc_metadata"] = json!(self.job.doc_metadata),
+        }
+        log["conversation"] = json!(notes.conversation);
+        log["generated_final_answer"] = json!(outcome.as_ref().map_or("", |answer| &answer.text));
+        log["usage"] = json!({ "remote": remote, "local": local });
+        log["timing"] = timing.clone();
+        if let Err(failure) = &outcome {
+            log["error"] = json!(failure.to_string());
+        }
+        redactor.clean_value(&mut log);
+        let log_file = self.write_log(&log);
+        let answer = outcome?;
+        let mut result = json!({
+            "final_answer": answer.text,
+            "status": answer.status,
+            "supervisor_messages": notes.supervisor,
+            "worker_messages": notes.worker,
+            "remote_usage": remote,
+            "local_usage": local,
+            "log_file": log_file,
+            "conversation_log": log,
+            "timing": timing,
+        });
+        if let Protocol::Minions(_) = self.job.protocol {
+            result["meta"] = Value::Array(notes.rounds);
+        }
+        Ok(result)
+    }
+
+    /// Seconds: calls of either side, all of it, and what neither side's calls account for.
+    fn timing(&self) -> Value {
+        let busy = |side: &OnceLock<Side>| side.get().map_or(0.0, |side| side.busy().as_secs_f64());
+        let (remote, local) = (busy(&self.supervisor), busy(&self.worker));
+        let total = self.started.elapsed().as_secs_f64();
+        json!({
+            "local_call_time": local,
+            "remote_call_time": remote,
+            "total_time": total,
+            "overhead_time": (total - local - remote).max(0.0),
+        })
+    }
+
+    /// A log that can't be written is no reason to lose an answer.
+    fn write_log(&self, log: &Value) -> Option<String> {
+        let Job { log_dir, log_name, task, .. } = &self.job;
+        match conversation_log::write(log_dir, log_name.as_deref(), task, log) {
+            Ok(path) => Some(path.to_string_lossy().into_owned()),
+            Err(error) => {
+                tracing::warn!("no conversation log: {} can't be written: {error}", log_dir.display());
+                None
+            }
+        }
+    }
+}

@@ -1,0 +1,88 @@
+//! How long a side's context window has to be: one window for all calls of a job, so that no server loads its
+//! model anew in between.
+
+use crate::chat::{ChatError, ChatErrorKind, Usage};
+use crate::config;
+use crate::job::{Job, Protocol};
+
+/// Bytes of a token at the least that is seen in dense text: what a window must be prepared for.
+const BYTES_PER_TOKEN: usize = 3;
+/// Bytes of a token that no ordinary text exceeds: what needs no asking a server.
+const MOST_BYTES_PER_TOKEN: usize = 16;
+/// Tokens of our own prompts, of a question, of a task.
+const PROMPT_TOKENS: u32 = 512;
+
+/// What a side asks of its window, in tokens.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Demand {
+    /// The job's own number.
+    pub asked: Option<u32>,
+    /// The longest prompt and reply, estimated with room to spare.
+    pub likely: u32,
+    /// What it will be at the very least.
+    pub certain: u32,
+}
+
+impl Demand {
+    pub(super) fn of_worker(job: &Job) -> Self {
+        let asked = job.local.kwargs.num_ctx;
+        let Protocol::Minion = job.protocol else {
+            return Self { asked, likely: config::MINIONS_WINDOW, certain: 0 };
+        };
+        let bytes = job.task.len() + job.context.iter().map(String::len).sum::<usize>();
+        let talk = job.max_rounds.saturating_mul(config::REPLY_TOKENS + PROMPT_TOKENS);
+        Self {
+            asked,
+            likely: tokens(bytes / BYTES_PER_TOKEN).saturating_add(talk).saturating_add(PROMPT_TOKENS),
+            certain: tokens(bytes / MOST_BYTES_PER_TOKEN),
+        }
+    }
+
+    pub(super) fn of_supervisor(job: &Job) -> Self {
+        Self { asked: job.remote.kwargs.num_ctx, likely: config::SUPERVISOR_WINDOW, certain: 0 }
+    }
+
+    /// What serves both.
+    pub(super) fn max(self, other: Self) -> Self {
+        Self {
+            asked: self.asked.max(other.asked),
+            likely: self.likely.max(other.likely),
+            certain: self.certain.max(other.certain),
+        }
+    }
+
+    /// The window of a model that was trained for `trained` tokens.
+    pub(super) fn window(self, model: &str, trained: Option<u32>) -> Result<u32, ChatError> {
+        let most = trained.unwrap_or(u32::MAX);
+        if self.asked.is_some_and(|asked| asked > most) {
+            tracing::warn!("{model} was trained for {most} tokens: the window is lowered to that");
+        }
+        let window = self.asked.unwrap_or(self.likely).min(most);
+        if self.certain > window {
+            return Err(ChatError {
+                kind: ChatErrorKind::ContextTooLong,
+                message: format!(
+                    "the context is too long for {model}: {} tokens or more, and its window is {window} tokens",
+                    self.certain
+                ),
+                hint: Some(
+                    "use the protocol \"minions\", which cuts documents into chunks, or a model with a longer window"
+                        .into(),
+                ),
+                retry_after: None,
+                usage: Usage::default(),
+            });
+        }
+        Ok(window)
+    }
+}
+
+/// Characters of chunk, task and advice that fit into a window beside our prompt and the reply.
+pub(super) fn chunk_chars(window: u32) -> usize {
+    let free = window.saturating_sub(config::REPLY_TOKENS.min(window / 4) + PROMPT_TOKENS.min(window / 4));
+    usize::try_from(free).unwrap_or(usize::MAX).saturating_mul(BYTES_PER_TOKEN)
+}
+
+fn tokens(count: usize) -> u32 {
+    u32::try_from(count).unwrap_or(u32::MAX)
+}

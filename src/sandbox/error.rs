@@ -1,0 +1,94 @@
+//! What can go wrong in the sandbox, told apart by who can mend it.
+
+use std::{io, path::PathBuf, time::Duration};
+
+use serde::{Deserialize, Serialize};
+
+/// Why a sandbox call gave no result.
+#[derive(Debug, thiserror::Error)]
+pub enum SandboxError {
+    /// The code is to blame: its author gets the message and may try again.
+    #[error(transparent)]
+    Code(#[from] CodeError),
+    /// The child process could not be started: nothing that other code would mend.
+    #[error("cannot start the sandbox process {}: {source}", program.display())]
+    Spawn {
+        /// The executable that was tried.
+        program: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The child could not take its limits on, or spoke out of turn.
+    #[error("the sandbox process failed: {0}")]
+    Broken(String),
+}
+
+/// What the supervisor's code did wrong, in words for its author.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
+pub enum CodeError {
+    /// It raised an exception, or is not valid Python.
+    #[error("{message}{}", printed_note(.printed))]
+    Raised {
+        /// Where (line and source of the supervisor's code) and what, as Python would put it.
+        message: String,
+        /// The end of what it printed.
+        printed: String,
+    },
+    /// A function that it must define is not there.
+    #[error("the code defines no function `{0}`")]
+    Missing(String),
+    /// It ran too long.
+    #[error("the code ran longer than {limit:?} and was stopped{}", at_note(.at))]
+    Timeout {
+        /// The limit.
+        limit: Duration,
+        /// Where it was, when the interpreter could tell.
+        at: String,
+    },
+    /// It asked for too much memory.
+    #[error("the code used more than {} MB of memory and was stopped{}", .limit >> 20, at_note(.at))]
+    Memory {
+        /// The limit in bytes.
+        limit: usize,
+        /// Where it was, when the interpreter could tell.
+        at: String,
+    },
+    /// A text is longer than allowed.
+    #[error("{what} is {got} bytes long; at most {max} are allowed")]
+    TooLarge {
+        /// Which text.
+        what: String,
+        /// Its size in bytes.
+        got: usize,
+        /// The limit.
+        max: usize,
+    },
+    /// Too many manifests.
+    #[error("prepare_jobs made {} jobs; at most {max} are allowed: use larger chunks or fewer tasks", at_least(*got, *max))]
+    TooManyJobs {
+        /// How many; one more than `max` if it stopped counting there.
+        got: usize,
+        /// The limit.
+        max: usize,
+    },
+    /// The interpreter died of it.
+    #[error("the Python interpreter crashed while it ran the code ({0}); write it in a simpler way")]
+    Crashed(String),
+}
+
+fn printed_note(printed: &str) -> String {
+    if printed.is_empty() { String::new() } else { format!("\nPrinted before that:\n{printed}") }
+}
+
+fn at_note(at: &str) -> String {
+    match at {
+        "" => String::new(),
+        // A line of source starts with its number.
+        at if at.starts_with("line ") => format!(":\n{at}"),
+        at => format!(" {at}"),
+    }
+}
+
+fn at_least(got: usize, max: usize) -> String {
+    if got == max + 1 { format!("more than {max}") } else { got.to_string() }
+}

@@ -1,0 +1,184 @@
+//! What the parent and its child say to each other, and how it travels.
+//!
+//! A message is a JSON head followed by the long texts that it refers to by index. Each part is a block: its
+//! length as a little-endian u64, then its bytes. So a text is never escaped, and each distinct chunk crosses
+//! once however many jobs use it.
+
+use std::{
+    collections::HashMap,
+    io::{self, Read, Write},
+};
+
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+
+use super::{CodeError, JobManifest, JobOutput, Limits};
+
+/// From the parent.
+#[derive(Debug, Serialize, Deserialize)]
+pub enum Request {
+    /// Run the module's top level; the texts are the documents.
+    Start { code: String, limits: Limits },
+    /// Call `prepare_jobs`; the texts are chunks.
+    Prepare { manifests: Vec<Manifest>, outputs: Vec<JobOutput> },
+    /// Call `transform_outputs`; the texts are chunks.
+    Transform { jobs: Vec<JobRow> },
+}
+
+impl Request {
+    /// Which part of the code it runs.
+    pub fn place(&self) -> &'static str {
+        match self {
+            Self::Start { .. } => "at its top level",
+            Self::Prepare { .. } => "in prepare_jobs",
+            Self::Transform { .. } => "in transform_outputs",
+        }
+    }
+}
+
+/// From the child, one to each request.
+#[derive(Debug, Serialize, Deserialize)]
+pub enum Reply {
+    Started,
+    /// The texts are chunks.
+    Prepared(Vec<Manifest>),
+    /// The one text is the result.
+    Transformed {
+        include: Vec<Option<bool>>,
+    },
+    Failed(CodeError),
+    /// The child cannot confine itself.
+    Unsafe(String),
+}
+
+/// A [`JobManifest`] whose chunk is the text with that index.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Manifest {
+    pub chunk: usize,
+    pub task: String,
+    pub advice: String,
+    pub ids: [Option<u64>; 3],
+}
+
+/// A [`super::Job`] likewise.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct JobRow {
+    pub manifest: Manifest,
+    pub output: JobOutput,
+    pub sample: String,
+    pub include: Option<bool>,
+}
+
+/// Distinct texts, in order of first use.
+#[derive(Default)]
+pub struct Texts<'a> {
+    seen: HashMap<&'a str, usize>,
+    list: Vec<&'a str>,
+}
+
+impl<'a> Texts<'a> {
+    fn index(&mut self, text: &'a str) -> usize {
+        *self.seen.entry(text).or_insert_with(|| {
+            self.list.push(text);
+            self.list.len() - 1
+        })
+    }
+
+    /// The manifest with its chunk replaced by an index.
+    pub fn manifest(&mut self, full: &'a JobManifest) -> Manifest {
+        Manifest {
+            chunk: self.index(&full.chunk),
+            task: full.task.clone(),
+            advice: full.advice.clone(),
+            ids: [full.chunk_id, full.task_id, full.job_id],
+        }
+    }
+
+    /// What goes behind the head.
+    pub fn into_list(self) -> Vec<&'a str> {
+        self.list
+    }
+}
+
+/// Child side: writes a message.
+pub fn write(to: &mut impl Write, head: &impl Serialize, texts: &[impl AsRef<str>]) -> io::Result<()> {
+    let head = serde_json::to_vec(&(head, texts.len()))?;
+    to.write_all(&(head.len() as u64).to_le_bytes())?;
+    to.write_all(&head)?;
+    for text in texts {
+        let text = text.as_ref().as_bytes();
+        to.write_all(&(text.len() as u64).to_le_bytes())?;
+        to.write_all(text)?;
+    }
+    to.flush()
+}
+
+/// Child side: reads a message from the parent, which it trusts. `None` at the end of input.
+pub fn read<T: DeserializeOwned>(from: &mut impl Read) -> io::Result<Option<(T, Vec<String>)>> {
+    let mut length = [0; 8];
+    if from.read(&mut length[..1])? == 0 {
+        return Ok(None);
+    }
+    from.read_exact(&mut length[1..])?;
+    let head = read_block(from, u64::from_le_bytes(length))?;
+    let (head, count): (T, usize) = serde_json::from_slice(&head)?;
+    let mut texts = Vec::with_capacity(count);
+    for _ in 0..count {
+        from.read_exact(&mut length)?;
+        let block = read_block(from, u64::from_le_bytes(length))?;
+        texts.push(String::from_utf8(block).map_err(io::Error::other)?);
+    }
+    Ok(Some((head, texts)))
+}
+
+fn read_block(from: &mut impl Read, length: u64) -> io::Result<Vec<u8>> {
+    let length = usize::try_from(length).map_err(io::Error::other)?;
+    let mut block = vec![0; length];
+    from.read_exact(&mut block)?;
+    Ok(block)
+}
+
+/// Parent side: writes a message.
+pub async fn send(
+    to: &mut (impl AsyncWrite + Unpin),
+    head: &Request,
+    texts: &[impl AsRef<str>],
+) -> io::Result<()> {
+    let head = serde_json::to_vec(&(head, texts.len()))?;
+    to.write_u64_le(head.len() as u64).await?;
+    to.write_all(&head).await?;
+    drop(head);
+    for text in texts {
+        let text = text.as_ref().as_bytes();
+        to.write_u64_le(text.len() as u64).await?;
+        to.write_all(text).await?;
+    }
+    to.flush().await
+}
+
+/// Parent side: reads a reply from the child, which it does not trust: all blocks together stay under `max`
+/// bytes.
+pub async fn receive(from: &mut (impl AsyncRead + Unpin), max: usize) -> io::Result<(Reply, Vec<String>)> {
+    let mut left = max;
+    let head = receive_block(from, &mut left).await?;
+    let (head, count): (Reply, usize) = serde_json::from_slice(&head)?;
+    let mut texts = Vec::new();
+    for _ in 0..count {
+        let block = receive_block(from, &mut left).await?;
+        texts.push(String::from_utf8(block).map_err(io::Error::other)?);
+    }
+    Ok((head, texts))
+}
+
+async fn receive_block(from: &mut (impl AsyncRead + Unpin), left: &mut usize) -> io::Result<Vec<u8>> {
+    let length = from.read_u64_le().await?;
+    // Eight more for the length itself, or endless empty blocks would cost nothing.
+    let cost = usize::try_from(length).ok().and_then(|length| length.checked_add(8));
+    let Some(rest) = cost.and_then(|cost| left.checked_sub(cost)) else {
+        return Err(io::Error::other(format!("a reply of more than {left} bytes")));
+    };
+    *left = rest;
+    let mut block = vec![0; length as usize];
+    from.read_exact(&mut block).await?;
+    Ok(block)
+}

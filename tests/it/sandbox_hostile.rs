@@ -1,0 +1,282 @@
+//! Hostile and broken code: each snippet costs its own attempt, and nothing else.
+
+use std::{
+    process::Command,
+    time::{Duration, Instant},
+};
+
+use minions::sandbox::{CodeError, JobManifest, Limits, Sandbox, SandboxError};
+
+const TIME: Duration = Duration::from_secs(1);
+/// From the start of a snippet to its verdict.
+const CONTAINED: Duration = Duration::from_secs(5);
+/// What the parent may grow by over all snippets, in bytes.
+const FLAT: u64 = 32 << 20;
+
+/// Reaches for what is not there; the message holds the second part.
+const DENIED: &[(&str, &str)] = &[
+    ("open('/etc/passwd').read()", "PermissionError"),
+    ("open('/tmp/x', 'w')", "PermissionError"),
+    ("from pathlib import Path\nPath('/etc/passwd').read_text()", "PermissionError"),
+    ("from pathlib import Path\nlist(Path('/').iterdir())", "PermissionError"),
+    ("import os\nos.environ['PATH']", "PermissionError"),
+    ("import os\nos.getenv('OPENAI_API_KEY')", "PermissionError"),
+    ("import os\nos.listdir('/')", "PermissionError"),
+    ("import os\nos.remove('/etc/passwd')", "PermissionError"),
+    ("import os\nos.system('id')", "AttributeError"),
+    ("import os\nos.kill(os.getppid(), 9)", "AttributeError"),
+    ("import datetime\ndatetime.datetime.now()", "PermissionError"),
+    ("import subprocess\nsubprocess.run(['id'])", "no module 'subprocess'"),
+    ("import socket\nsocket.socket()", "no module 'socket'"),
+    ("from urllib.request import urlopen", "no module 'urllib.request'"),
+    ("import ctypes", "no module 'ctypes'"),
+    ("import pickle, json", "no module 'pickle'"),
+    ("import importlib\nimportlib.import_module('os')", "no module 'importlib'"),
+    ("__import__('os')", "NameError"),
+    ("eval('1')", "NameError"),
+    ("exec('1')", "NameError"),
+    ("compile('1', 'x', 'eval')", "NameError"),
+    ("globals()['open']", "NameError"),
+    ("input()", "NameError"),
+    ("__builtins__['open']", "NameError"),
+    ("().__class__.__base__.__subclasses__()", "AttributeError"),
+    ("(lambda: 0).__globals__", "AttributeError"),
+    ("chunk_by_section.__globals__", "AttributeError"),
+    ("'{0.__class__.__mro__}'.format(1)", "AttributeError"),
+    ("import sys\nsys.exit(3)", "AttributeError"),
+    ("exit()", "NameError"),
+    ("raise KeyboardInterrupt()", "KeyboardInterrupt"),
+    ("_minions_emit('a', 1)", "TypeError"),
+    ("_minions_reject()", "TypeError"),
+    ("_minions_text(1, 2, 3)", "TypeError"),
+];
+
+/// Broken, in ways that the message tells.
+const BROKEN: &[(&str, &str)] = &[
+    ("def f(:\n    pass", "SyntaxError"),
+    ("if True:\nx = 1", "line 2:\n    x = 1\nSyntaxError"),
+    ("x = 1\n\ny = 1 / 0", "line 3:\n    y = 1 / 0\nZeroDivisionError: division by zero"),
+    ("x = 1\0", "SyntaxError"),
+    ("raise ValueError('x' * 10**6)", "xxx..."),
+    ("def f():\n    return f()\nf()", "RecursionError"),
+    ("def f(n): return g(n)\ndef g(n): return f(n)\nf(1)", "RecursionError"),
+    ("def f(x): return sorted([1, 2], key=f)\nf(1)", "RecursionError"),
+    ("def f(m): return re.sub('a', f, 'a')\nf(1)", "RecursionError"),
+    ("class A:\n    def __repr__(self): return repr(self)\nprint(A())", "RecursionError"),
+    ("class A:\n    def __eq__(self, other): return self == other\nA() == A()", "RecursionError"),
+    ("class A:\n    def __str__(self): raise ValueError('evil')\nprint(A())", "evil"),
+    ("sorted([3, 1, 2], key=lambda x: 1 / 0)", "ZeroDivisionError"),
+    ("a = [3, 2, 1]\na.sort(key=lambda x: a.append(x) or x)", "ValueError"),
+    ("d = {1: 1}\nfor k in d:\n    d[k + 1] = 1", "RuntimeError"),
+    ("a = ()\nfor i in range(10**5):\n    a = (a,)\nhash(a)", "RecursionError"),
+    ("a = []\na.append(a)\njson.dumps(a)", "ValueError"),
+    ("json.loads('[' * 10**6)", "JSONDecodeError"),
+    ("int('9' * 10**6)", "ValueError"),
+    ("re.compile('(' * 10**5 + ')' * 10**5)", "PatternError"),
+    ("re.match(r'((a+)+)\\2$', 'a' * 60 + 'b')", "PatternError"),
+    ("chunk_by_section('abc', 10, 10)", "overlap (10) must be smaller than max_chunk_size (10)"),
+    ("chunk_by_section('abc', max_chunk_size=0)", "must be at least 1"),
+    ("chunk_by_section('abc', 10, overlap=-1)", "overlap is negative"),
+    ("chunk_by_section('abc', 10.5)", "must be an int, not float"),
+    ("chunk_by_section(context)", "doc must be a str, not list"),
+    ("chunk_by_section('abc', size=5)", "unexpected keyword argument 'size'"),
+    ("chunk_by_section('abc', 1, 0, 9)", "at most 3 arguments"),
+    ("chunk_by_section()", "missing 1 required"),
+    ("chunk_by_page('abc', ['('])", "page_markers"),
+    ("chunk_by_page('abc', ['(a{1000}){1000}'])", "page_markers"),
+    ("def f():\n    yield 1", "does not support yield"),
+    (
+        "class Base:\n    pass\nclass B(Base):\n    pass",
+        "line 3:\n    class B(Base):\nNotImplementedError: this Python has no",
+    ),
+    ("for i in range(10**9):\n    _minions_emit('dict', 'c', 't', None)", "more than 2048"),
+];
+
+/// Never ends, or not soon.
+const ENDLESS: &[&str] = &[
+    "while True: pass",
+    "while True:\n    try:\n        while True: pass\n    except BaseException:\n        pass",
+    "try:\n    while True: pass\nfinally:\n    while True: pass",
+    "for a in range(10**9):\n    for b in range(10**9):\n        pass",
+    "def f():\n    try:\n        f()\n    except RecursionError:\n        f()\nf()",
+    "sum(itertools.count())",
+    "-1 in itertools.count()",
+    "any(itertools.repeat(0))",
+    "sum(range(10**13))",
+    "while True: print('x' * 10**6)",
+    "for i in range(10**9): print(i)",
+    "for i in range(10**9):\n    try:\n        nosuch()\n    except NameError:\n        pass",
+    "for i in range(10**9):\n    try:\n        open('x')\n    except PermissionError:\n        pass",
+    "while True:\n    a = []\n    a.append(a)",
+    "class A:\n    def __repr__(self):\n        while True: pass\nraise ValueError(str(A()))",
+    "class A:\n    def __eq__(self, other): return False\n    def __hash__(self): return 1\nd = {A(): i for i in range(10**6)}",
+    "while True: chunk_by_section('a' * 10**6, 10, 1)",
+];
+
+/// Asks for more than there is.
+const GREEDY: &[&str] = &[
+    "'a' * 10**12",
+    "b'a' * 10**12",
+    "[0] * 10**10",
+    "10 ** 10 ** 10",
+    "1 << 10**11",
+    "s = 'a'\nwhile True: s += s",
+    "s = [1]\nwhile True: s = s + s",
+    "s = [1]\nwhile True: s.extend(s)",
+    "d = {}\nwhile True: d[len(d)] = 'x' * 1000",
+    "a = [1]\nfor x in a: a.append(x)",
+    "a = []\nwhile True:\n    try:\n        a.append('x' * 10**7)\n    except BaseException:\n        pass",
+    "f'{1:>{10**11}}'",
+    "'{:>100000000000}'.format(1)",
+    "'1'.zfill(10**12)",
+    "('a' * 10**5).replace('a', 'b' * 10**8)",
+    "','.join(['a' * 10**6] * 10**6)",
+    "json.dumps([1], indent=10**12)",
+    "list(range(10**12))",
+    "set(range(10**11))",
+    "list(itertools.count())",
+    "list(zip(itertools.count(), itertools.count()))",
+    "from itertools import product\nproduct(range(1000), repeat=9)",
+    "list(x for x in itertools.count())",
+    "print('x' * 10**9)",
+    "raise ValueError('x' * 10**9)",
+    "chunk_by_section('a' * 10**7, 1, 0)",
+    "f = lambda: 1\nfor i in range(10**6):\n    f = (lambda g: lambda: g())(f)",
+];
+
+/// Contained in one way or another: by an error, a limit or a kill.
+const STOPPED: &[&str] = &[
+    "a = 3 ** 10**6\nwhile True: a = a * a",
+    "str(10 ** 10**7)",
+    "re.search(r'(?=(a+)+$)b', 'a' * 10**5)",
+    "re.sub('', 'b' * 10**6, 'a' * 10**6)",
+    "math.factorial(10**9)",
+    "chunk_by_section('a' * 10**6, 10**5, 10**5 - 1)",
+    "import unicodedata\nwhile True: unicodedata.normalize('NFKD', '\\ufdfa' * 10**6)",
+    "a = []\nfor i in range(10**6): a = [a]\nrepr(a)",
+    "m = [1]\nfor i in range(10**6): m = enumerate(m)\nlist(m)",
+    "raise SystemExit(0)",
+    "len = iter = getattr = isinstance = type = str = None\n1 / 0",
+];
+
+/// Odd, but no harm done.
+const HARMLESS: &[&str] = &[
+    "re.match(r'(a+)+$', 'a' * 40 + 'b')",
+    "re.search(r'(a|a)*b', 'a' * 10**4)",
+    "a = []\na.append(a)\nprint(a)\nrepr(a)",
+    "def chunk_by_page(doc): return 'mine'\ndef print(*x): return 1\ncontext.append(print(1))\ncontext.clear()",
+    "JobManifest = None",
+    "f = int\nfrom functools import partial\nfor i in range(10**5): f = partial(f)\nf()",
+    "x = 1; ",
+    "",
+    "\u{feff}x = 1",
+    "x = '\u{1F469}\u{200D}\u{1F469} e\u{301}'\r\ny = 2\r\n",
+];
+
+fn generated() -> Vec<String> {
+    let deep = 100_000;
+    let around =
+        |open: &str, close: &str, times: usize| format!("x = {}{}", open.repeat(times), close.repeat(times));
+    vec![
+        around("(", ")", deep),
+        around("[", "]", deep),
+        around("{1:", "}", 30_000),
+        around("f(", ")", 30_000),
+        around("[x for x in ", "]", 10_000),
+        format!("x = {}1", "-".repeat(deep)),
+        format!("x = {}1", "not ".repeat(50_000)),
+        format!("x = {}1", "lambda:".repeat(30_000)),
+        format!("x = {}1", "1 if 1 else ".repeat(20_000)),
+        format!("x = 1{}", "+1".repeat(deep)),
+        format!("x = x{}", ".a".repeat(deep)),
+        format!("x = x{}", "[0]".repeat(80_000)),
+        format!("if 0: pass\n{}", "elif 0: pass\n".repeat(19_000)),
+        (0..600).map(|depth| format!("{}if 1:\n", " ".repeat(depth))).collect(),
+        format!("with {}a: pass", "a,".repeat(20_000)),
+        format!("f({})", "1,".repeat(50_000)),
+        "x = 1\n".repeat(1_000_000),
+        format!("x = '{}'", "a".repeat(10_000_000)),
+    ]
+}
+
+fn sandbox() -> Sandbox {
+    let limits = Limits { time: TIME, memory: 64 << 20, ..Limits::default() };
+    Sandbox { program: env!("CARGO_BIN_EXE_minions").into(), limits }
+}
+
+/// The verdict on one attempt, in time.
+async fn attempt(code: &str) -> Result<Vec<JobManifest>, CodeError> {
+    let begun = Instant::now();
+    let attempt = async {
+        let mut session = sandbox().start(code, &["alpha beta"]).await?;
+        session.prepare_jobs(&[], &[]).await
+    };
+    let verdict = attempt.await.map_err(|error| match error {
+        SandboxError::Code(error) => error,
+        other => panic!("{}: {other}", shown(code)),
+    });
+    assert!(begun.elapsed() < CONTAINED, "{}: {:?}", shown(code), begun.elapsed());
+    verdict
+}
+
+fn shown(code: &str) -> String {
+    code.chars().take(60).collect()
+}
+
+fn resident() -> u64 {
+    let statm = std::fs::read_to_string("/proc/self/statm").unwrap();
+    statm.split(' ').nth(1).unwrap().parse::<u64>().unwrap() * 4096
+}
+
+#[tokio::test]
+#[ignore = "hostile_code_is_contained runs it in a process of its own"]
+async fn every_snippet() {
+    let before = resident();
+    let message = |error: CodeError| {
+        let message = error.to_string();
+        assert!(message.len() < 10_000, "{} bytes of message", message.len());
+        message
+    };
+    for (code, part) in DENIED.iter().chain(BROKEN) {
+        let message = message(attempt(code).await.unwrap_err());
+        assert!(message.contains(part), "{}: {message}", shown(code));
+    }
+    for code in ENDLESS {
+        let error = attempt(code).await.unwrap_err();
+        assert!(matches!(error, CodeError::Timeout { .. }), "{}: {error}", shown(code));
+    }
+    for code in GREEDY {
+        let error = attempt(code).await.unwrap_err();
+        assert!(matches!(error, CodeError::Memory { .. }), "{}: {error}", shown(code));
+    }
+    for code in STOPPED.iter().map(|code| (*code).to_owned()).chain(generated()) {
+        message(attempt(&code).await.unwrap_err());
+        let after = attempt("def prepare_jobs(context):\n    return [JobManifest(context[0], 'task')]")
+            .await
+            .unwrap();
+        assert_eq!(after[0].chunk, "alpha beta");
+    }
+    for code in HARMLESS {
+        let error = attempt(code).await.unwrap_err();
+        assert_eq!(error, CodeError::Missing("prepare_jobs".to_owned()), "{}", shown(code));
+    }
+    let grown = resident().saturating_sub(before);
+    assert!(grown < FLAT, "the parent grew by {grown} bytes");
+    assert_eq!(children(), "", "a child is left");
+}
+
+/// Ours, zombies too.
+fn children() -> String {
+    let own = std::process::id();
+    std::fs::read_to_string(format!("/proc/{own}/task/{own}/children")).unwrap_or_default()
+}
+
+#[test]
+fn hostile_code_is_contained() {
+    let output = Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "sandbox_hostile::every_snippet", "--ignored", "--nocapture"])
+        .output()
+        .unwrap();
+    let words = String::from_utf8_lossy(&output.stderr) + String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success() && words.contains("1 passed"), "{words}");
+}

@@ -1,0 +1,47 @@
+//! Chat clients for tests.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use minions::chat::{ChatClient, ChatRequest, ChatSettings, Format, Message, connect, providers};
+use minions::secrets::Secret;
+use serde_json::json;
+
+/// The key that every client of these tests carries; no message may show it.
+pub const KEY: &str = "sk-test-7f3a9c";
+
+/// Settings for a server at `base_url`: three retries, and a timeout that only a silent server reaches.
+pub fn settings(provider: &str, base_url: &str) -> ChatSettings {
+    ChatSettings {
+        model: providers::find(provider).expect("a known provider").model.to_owned(),
+        base_url: base_url.to_owned(),
+        api_key: Some(Secret::new(KEY)),
+        timeout: Duration::from_secs(60),
+        retries: 3,
+        temperature: None,
+        max_tokens: None,
+        seed: None,
+        num_ctx: None,
+        thinking: false,
+        keep_alive: None,
+    }
+}
+
+/// A client of `provider` with these settings.
+pub fn client(provider: &str, settings: ChatSettings) -> Arc<dyn ChatClient> {
+    connect(providers::find(provider).expect("a known provider"), settings).expect("usable settings")
+}
+
+/// One question.
+pub fn question(text: &str) -> ChatRequest {
+    ChatRequest { messages: vec![Message::user(text)], format: Format::Text }
+}
+
+/// One question that is to be answered in JSON with the one key `answer`.
+pub fn json_question(text: &str) -> ChatRequest {
+    let schema = json!({
+        "type": "object", "properties": {"answer": {"type": "string"}},
+        "required": ["answer"], "additionalProperties": false,
+    });
+    ChatRequest { format: Format::Schema { name: "answer", schema }, ..question(text) }
+}

@@ -1,0 +1,35 @@
+//! A real model behind llama.cpp's own HTTP server, shared by all tests of the binary.
+
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::sync::OnceLock;
+
+/// The environment variable `name`, which `scripts/test.sh` sets.
+pub fn required_env(name: &str, what: &str) -> String {
+    std::env::var(name).unwrap_or_else(|_| panic!("set {name} to {what}; scripts/test.sh does"))
+}
+
+/// Its base URL, `http://127.0.0.1:PORT`, once it answers. It ends with this process.
+pub fn llama_server() -> &'static str {
+    static SERVER: OnceLock<(Child, String)> = OnceLock::new();
+    &SERVER.get_or_init(start).1
+}
+
+fn start() -> (Child, String) {
+    let python = required_env("MINIONS_TEST_PYTHON", "a python that has xllamacpp");
+    let model = required_env("MINIONS_TEST_MODEL", "a small GGUF model");
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/support/llama_server.py");
+    let mut child = Command::new(&python)
+        .arg(script)
+        .arg(&model)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap_or_else(|error| panic!("{python} does not start: {error}"));
+    let mut url = String::new();
+    BufReader::new(child.stdout.take().expect("it is piped")).read_line(&mut url).expect("a line of text");
+    assert!(url.starts_with("http"), "{python} cannot serve {model}: is xllamacpp installed there?");
+    (child, url.trim().to_owned())
+}
