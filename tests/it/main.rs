@@ -5,6 +5,7 @@
 mod chat_faults;
 mod chat_quirks;
 mod chat_real_server;
+mod container;
 #[cfg(feature = "embedded")]
 mod llama_cpp;
 mod ollama_daemon;

@@ -79,6 +79,10 @@ pub async fn keeper_main(args: KeeperArgs) -> Result<(), RuntimeError> {
         }
     };
     let report = |result: Result<(), &RuntimeError>| {
+        if persistent {
+            // Nobody waits for it, and a container's stdout is for envelopes.
+            return;
+        }
         let report = Report { error: result.err().map(ToString::to_string) };
         // Nobody may be left to read it.
         if let Ok(line) = serde_json::to_string(&report) {
