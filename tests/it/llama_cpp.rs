@@ -43,7 +43,7 @@ fn at_most(max_tokens: u32) -> Sampling {
 }
 
 fn ask(text: impl Into<String>) -> ChatRequest {
-    ChatRequest { messages: vec![Message::user(text)], format: Format::Text }
+    ChatRequest { messages: vec![Message::user(text)], format: Format::Text, sample: 0 }
 }
 
 /// The worker's reply in the `minions` protocol.
@@ -77,7 +77,7 @@ fn job(chunk: usize, task: &str) -> ChatRequest {
          answer or null.",
         document(chunk)
     );
-    ChatRequest { messages: vec![Message::user(prompt)], format: job_format() }
+    ChatRequest { messages: vec![Message::user(prompt)], format: job_format(), sample: 0 }
 }
 
 const TASKS: [&str; 3] = [

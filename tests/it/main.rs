@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "the helpers of a test may fail as a test does")]
 
+mod bad_input;
 mod chat_faults;
 mod chat_quirks;
 mod chat_real_server;
@@ -9,8 +10,12 @@ mod container;
 #[cfg(feature = "embedded")]
 mod llama_cpp;
 mod ollama_daemon;
+mod endings;
+mod minion;
+mod minions;
 mod runtimes;
 mod sandbox;
 mod sandbox_hostile;
+mod secrets;
 mod server_itself;
 mod support;
