@@ -7,12 +7,12 @@ mod chat_faults;
 mod chat_quirks;
 mod chat_real_server;
 mod container;
+mod endings;
 #[cfg(feature = "embedded")]
 mod llama_cpp;
-mod ollama_daemon;
-mod endings;
 mod minion;
 mod minions;
+mod ollama_daemon;
 mod runtimes;
 mod sandbox;
 mod sandbox_hostile;
