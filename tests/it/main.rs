@@ -6,11 +6,13 @@ mod bad_input;
 mod chat_faults;
 mod chat_quirks;
 mod chat_real_server;
+mod container;
 mod endings;
 #[cfg(feature = "embedded")]
 mod llama_cpp;
 mod minion;
 mod minions;
+mod ollama_daemon;
 mod runtimes;
 mod sandbox;
 mod sandbox_hostile;
