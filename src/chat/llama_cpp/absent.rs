@@ -87,7 +87,9 @@ mod tests {
             chat_format: None,
             threads: None,
         };
-        for error in [inspect(Path::new("model.gguf")).unwrap_err(), Engine::load(settings).await.unwrap_err()] {
+        for error in
+            [inspect(Path::new("model.gguf")).unwrap_err(), Engine::load(settings).await.unwrap_err()]
+        {
             assert_eq!(error.kind, ChatErrorKind::Model);
             assert!(error.hint.unwrap().contains("--features embedded"));
         }

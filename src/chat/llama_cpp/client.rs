@@ -1,8 +1,8 @@
 //! The engine's handles: [`Engine`] loads and is shared, [`LlamaCpp`] talks.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{self, Receiver, Sender};
-use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 
 use async_trait::async_trait;
@@ -57,7 +57,9 @@ impl Engine {
         let thread = thread::Builder::new()
             .name("llama.cpp".to_owned())
             .spawn(move || serve(&settings, ready, &inbox, sender))
-            .map_err(|error| failed(format!("cannot start a thread for the model: {error}"), "free some memory"))?;
+            .map_err(|error| {
+                failed(format!("cannot start a thread for the model: {error}"), "free some memory")
+            })?;
         let Loaded { model, prompter } = loaded.await.map_err(|_| stopped(&name))??;
         let core = Core {
             name,
@@ -155,8 +157,9 @@ impl Core {
                 Some(grammar.map_err(|_| bad_schema(name))?)
             }
         };
-        let sampler = Sampler::new(&self.model, sampling, grammar.as_deref())
-            .ok_or_else(|| bad_schema(if let Format::Schema { name, .. } = request.format { name } else { "" }))?;
+        let sampler = Sampler::new(&self.model, sampling, grammar.as_deref()).ok_or_else(|| {
+            bad_schema(if let Format::Schema { name, .. } = request.format { name } else { "" })
+        })?;
         let max_tokens = sampling.max_tokens.unwrap_or(Sampling::MAX_TOKENS).max(1) as usize;
         Ok(Request { ticket, prompt, sampler, max_tokens: max_tokens.min(left), answer })
     }
@@ -168,7 +171,9 @@ impl Core {
                 "the prompt is {tokens} tokens long, the context window of {} is {} tokens",
                 self.name, self.window
             ),
-            hint: Some("raise n_ctx, or use the `minions` protocol, which is made for long documents".to_owned()),
+            hint: Some(
+                "raise n_ctx, or use the `minions` protocol, which is made for long documents".to_owned(),
+            ),
             retry_after: None,
             usage: Usage::default(),
         }
@@ -178,12 +183,18 @@ impl Core {
 fn bad_schema(name: &str) -> ChatError {
     ChatError {
         kind: ChatErrorKind::Rejected,
-        ..failed(format!("llama.cpp cannot turn the JSON schema {name:?} into a grammar"), "simplify the schema")
+        ..failed(
+            format!("llama.cpp cannot turn the JSON schema {name:?} into a grammar"),
+            "simplify the schema",
+        )
     }
 }
 
 fn stopped(name: &str) -> ChatError {
-    failed(format!("the engine of {name} has stopped"), "run with RUST_LOG=debug to see what llama.cpp said last")
+    failed(
+        format!("the engine of {name} has stopped"),
+        "run with RUST_LOG=debug to see what llama.cpp said last",
+    )
 }
 
 /// A client of an [`Engine`]: cheap to clone.

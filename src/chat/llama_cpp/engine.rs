@@ -182,9 +182,11 @@ impl<'a> Worker<'a> {
             let gain = |at: usize| {
                 let prompt = &self.waiting[at].request.prompt;
                 let start = lanes::place(prompt, &views, self.sharing)?;
-                // Only most of a prompt is worth an exception; all begin with the same few tokens.
-                let reused = if 2 * start.reused > prompt.len() { start.reused } else { 0 };
-                Some((at, reused, start))
+                // Only most of a prompt is worth an exception; all begin with the same few tokens. In place comes
+                // first: a copy would evict what a lane holds, perhaps for a request that waits too.
+                let worth = 2 * start.reused > prompt.len();
+                let rank = (worth && start.lane == start.source, if worth { start.reused } else { 0 });
+                Some((at, rank, start))
             };
             let best = (0..self.waiting.len().min(window))
                 .filter_map(gain)
@@ -206,7 +208,8 @@ impl<'a> Worker<'a> {
         self.clock += 1;
         let lane = &mut self.lanes[start.lane];
         lane.last_used = self.clock;
-        lane.job = Some(Job { request, reused, wait, written: Vec::new(), text: Vec::new(), logits_at: None });
+        lane.job =
+            Some(Job { request, reused, wait, written: Vec::new(), text: Vec::new(), logits_at: None });
     }
 
     /// Makes `lane` hold exactly the first `length` tokens of `source`; gives what it holds then.
@@ -219,8 +222,10 @@ impl<'a> Worker<'a> {
         }
         self.lanes[lane].cached.truncate(if kept { cut } else { 0 });
         if lane != source && length > 0 {
-            let copied =
-                self.context.kv_cache_seq_cp(source as i32, lane as i32, Some(0), Some(length as u32)).is_ok();
+            let copied = self
+                .context
+                .kv_cache_seq_cp(source as i32, lane as i32, Some(0), Some(length as u32))
+                .is_ok();
             if copied {
                 self.lanes[lane].cached = self.lanes[source].cached[..length].to_vec();
             }
@@ -253,7 +258,8 @@ impl<'a> Worker<'a> {
     /// One token of each generating lane, then pieces of prompts, the oldest request first.
     fn fill_batch(&mut self) {
         self.batch.clear();
-        let mut order: Vec<usize> = (0..self.lanes.len()).filter(|at| self.lanes[*at].job.is_some()).collect();
+        let mut order: Vec<usize> =
+            (0..self.lanes.len()).filter(|at| self.lanes[*at].job.is_some()).collect();
         order.sort_by_key(|at| (!self.lanes[*at].prefill().is_empty(), self.lanes[*at].last_used));
         for at in order {
             let lane = &mut self.lanes[at];
@@ -288,7 +294,9 @@ impl<'a> Worker<'a> {
         }
         let mut evaluated = self.batch.n_tokens() as u64;
         for at in 0..self.lanes.len() {
-            let Some(logits_at) = self.lanes[at].job.as_mut().and_then(|job| job.logits_at.take()) else { continue };
+            let Some(logits_at) = self.lanes[at].job.as_mut().and_then(|job| job.logits_at.take()) else {
+                continue;
+            };
             let generating = self.lanes[at].job.as_ref().is_some_and(|job| !job.written.is_empty());
             evaluated -= u64::from(generating);
             self.advance(at, logits_at);

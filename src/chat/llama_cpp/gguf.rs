@@ -20,8 +20,10 @@ const LONGEST_TEXT: u64 = 16 << 20;
 /// The path is missing, a directory or unreadable; the file is no GGUF, ends early, or is part of a split model;
 /// it holds something else than a chat model (embeddings, an encoder, an adapter, a projector).
 pub fn inspect(path: &Path) -> Result<ModelInfo, ChatError> {
-    let fail = |what: String, hint: &str| failed(format!("cannot use the model {}: {what}", path.display()), hint);
-    let file = open(path).map_err(|what| fail(what, "set model_path to a GGUF file; scripts/fetch-model.sh gets one"))?;
+    let fail =
+        |what: String, hint: &str| failed(format!("cannot use the model {}: {what}", path.display()), hint);
+    let file = open(path)
+        .map_err(|what| fail(what, "set model_path to a GGUF file; scripts/fetch-model.sh gets one"))?;
     let bytes = file.metadata().map_err(|error| fail(error.to_string(), "check the file"))?.len();
     let header = Header::read(BufReader::new(file), bytes).map_err(|fault| match fault {
         Fault::NoGguf => fail(
@@ -37,10 +39,14 @@ pub fn inspect(path: &Path) -> Result<ModelInfo, ChatError> {
             "download it again and compare its checksum",
         ),
         Fault::Broken(what) => fail(format!("its metadata is broken: {what}"), "download it again"),
-        Fault::Io(error) => fail(format!("it cannot be read: {error}"), "check the file's permissions and the disk"),
+        Fault::Io(error) => {
+            fail(format!("it cannot be read: {error}"), "check the file's permissions and the disk")
+        }
     })?;
     header.refusal().map_or(Ok(()), |(what, hint)| Err(fail(what, hint)))?;
-    header.info(bytes).ok_or_else(|| fail("its metadata lacks the model's dimensions".to_owned(), "convert it again"))
+    header
+        .info(bytes)
+        .ok_or_else(|| fail("its metadata lacks the model's dimensions".to_owned(), "convert it again"))
 }
 
 fn open(path: &Path) -> Result<File, String> {
@@ -387,7 +393,10 @@ mod tests {
             (llama(&[])[..100].to_vec(), "cut off"),
             (b"GGUF\x03\0\0\0\0\0\0\0\0\0\0\0\xff\xff\xff\xff\xff\xff\xff\xff".to_vec(), "cut off"),
             (gguf(&[("k", vec![99, 0, 0, 0])]), "unknown value type 99"),
-            (llama(&[("split.count", number(3)), ("split.no", number(1))]), "part 2 of a model that is split into 3"),
+            (
+                llama(&[("split.count", number(3)), ("split.no", number(1))]),
+                "part 2 of a model that is split into 3",
+            ),
             (llama(&[("general.type", text("adapter"))]), "LoRA"),
             (bert(("bert.attention.causal", flag(0))), "embedding model"),
             (llama(&[("llama.pooling_type", number(3))]), "embedding model"),

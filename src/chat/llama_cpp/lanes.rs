@@ -111,7 +111,8 @@ mod tests {
     #[test]
     fn a_prefix_that_is_being_evaluated_is_waited_for_if_long() {
         let document = "d".repeat(100);
-        let start = placed(&format!("{document}x"), &[busy("dd", &format!("{document}y")), idle("")], true).unwrap();
+        let start =
+            placed(&format!("{document}x"), &[busy("dd", &format!("{document}y")), idle("")], true).unwrap();
         assert_eq!(start, Placement { lane: 1, source: 0, reused: 2, wait: Some((0, 100)) });
         let start = placed("ddddx", &[busy("", "ddddy"), idle("")], true).unwrap();
         assert_eq!(start.wait, None);

@@ -50,7 +50,8 @@ pub(super) fn model(settings: &EngineSettings, tap: &Tap) -> Result<LlamaModel, 
     if let Some(layers) = settings.n_gpu_layers {
         params = params.with_n_gpu_layers(layers);
     }
-    let (result, complaints) = tap.listen(|| LlamaModel::load_from_file(backend()?, &settings.model_path, &params).ok());
+    let (result, complaints) =
+        tap.listen(|| LlamaModel::load_from_file(backend()?, &settings.model_path, &params).ok());
     result.ok_or_else(|| explain(&settings.model_path, "load the model", &complaints))
 }
 

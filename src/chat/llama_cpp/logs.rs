@@ -69,7 +69,10 @@ impl Subscriber for Catcher {
         if lines.len() == KEPT {
             lines.pop_front();
         }
-        lines.push_back(Line { bad: *event.metadata().level() <= Level::WARN, text: text.0.trim().to_owned() });
+        lines.push_back(Line {
+            bad: *event.metadata().level() <= Level::WARN,
+            text: text.0.trim().to_owned(),
+        });
     }
 
     fn new_span(&self, _: &span::Attributes<'_>) -> span::Id {

@@ -45,7 +45,11 @@ fn fits(info: &ModelInfo, path: &Path, cells: u64, available: u64) -> Result<(),
 fn available() -> Option<u64> {
     let machine = fs::read_to_string("/proc/meminfo").ok().and_then(|text| field(&text, "MemAvailable:"));
     let groups = fs::read_to_string("/proc/self/cgroup").unwrap_or_default();
-    machine.map(|kib| kib * 1024).into_iter().chain(group_dirs(&groups).iter().filter_map(|dir| left(dir))).min()
+    machine
+        .map(|kib| kib * 1024)
+        .into_iter()
+        .chain(group_dirs(&groups).iter().filter_map(|dir| left(dir)))
+        .min()
 }
 
 /// The number behind `name` in lines of `name number`.

@@ -34,10 +34,8 @@ impl Prompter {
 
     /// The prompt for the next reply.
     pub(super) fn tokens(&self, messages: &[Message]) -> Result<Vec<LlamaToken>, ChatError> {
-        let mut messages: Vec<Message> = messages
-            .iter()
-            .map(|message| Message::new(message.role, self.plain(&message.content)))
-            .collect();
+        let mut messages: Vec<Message> =
+            messages.iter().map(|message| Message::new(message.role, self.plain(&message.content))).collect();
         if self.folds_system {
             messages = fold_system(messages);
         }
@@ -94,7 +92,10 @@ fn unknown_template(chat_format: Option<&str>) -> ChatError {
         Some(name) => format!("llama.cpp has no built-in chat template named {name:?}"),
         None => "llama.cpp does not recognise the model's chat template".to_owned(),
     };
-    failed(what, "set chat_format to one of llama.cpp's built-in templates: chatml, llama3, mistral-v7, gemma, phi4, ...")
+    failed(
+        what,
+        "set chat_format to one of llama.cpp's built-in templates: chatml, llama3, mistral-v7, gemma, phi4, ...",
+    )
 }
 
 fn control_texts(model: &LlamaModel) -> Vec<String> {

@@ -178,7 +178,8 @@ mod tests {
         assert_eq!(ids(top(&logits, 2, &tokens([1]))), [5, 4]);
         assert_eq!(ids(top(&logits, 99, &[])), [1, 5, 4, 0, 3]);
         assert!(top(&[f32::NAN; 8], 3, &[]).is_empty());
-        let long: Vec<f32> = (0..10_000u32).map(|at| (at.wrapping_mul(2_654_435_761) % 10_007) as f32).collect();
+        let long: Vec<f32> =
+            (0..10_000u32).map(|at| (at.wrapping_mul(2_654_435_761) % 10_007) as f32).collect();
         let mut sorted: Vec<i32> = (0..10_000).collect();
         sorted.sort_by(|a, b| long[*b as usize].total_cmp(&long[*a as usize]).then(a.cmp(b)));
         assert_eq!(ids(top(&long, 40, &[])), sorted[..40]);
