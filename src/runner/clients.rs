@@ -158,13 +158,14 @@ impl<'a> Wanted<'a> {
     }
 
     /// The server with the model, asked for both where it is ours to ask.
-    async fn endpoint(&self, runner: &Runner) -> Result<(Endpoint, Option<Arc<dyn Runtime>>), RuntimeError> {
+    async fn endpoint(&self, runner: &Runner) -> Result<(Endpoint, Option<Arc<dyn Runtime>>), Failure> {
         let limits = Limits::default();
         let runtime: Arc<dyn Runtime> = match self.spec.provider.name {
             "ollama" => Arc::new(self.ollama(runner, limits)?),
             "docker_model_runner" => Arc::new(DockerModelRunner::new(&self.base_url, limits)?),
             _ => {
                 let props = probe::props(&self.base_url).await.unwrap_or_default();
+                self.demand.window(&self.model(), props.context_window)?;
                 let endpoint = Endpoint {
                     base_url: self.base_url.clone(),
                     model: self.model(),
