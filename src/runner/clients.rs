@@ -42,6 +42,8 @@ struct Wanted<'a> {
     base_url: String,
     demand: Demand,
     lanes: Option<usize>,
+    /// The other side talks to the same model.
+    shared: bool,
     temperature: Option<f64>,
     max_tokens: Option<u32>,
 }
@@ -55,6 +57,7 @@ pub(super) async fn open(job: &Job, runner: &Runner) -> Result<Clients, Failure>
         (worker.demand, supervisor.demand) = (demand, demand);
         let asked = job.local.kwargs.num_ctx.max(job.remote.kwargs.num_ctx);
         (worker.demand.asked, supervisor.demand.asked) = (asked, asked);
+        worker.shared = true;
     }
     for side in [&supervisor, &worker] {
         if !side.spec.is_embedded() {
@@ -88,6 +91,7 @@ impl<'a> Wanted<'a> {
             base_url: base_url(spec, environment),
             demand: Demand::of_worker(job),
             lanes: spec.kwargs.max_concurrency.or(batch),
+            shared: false,
             temperature: spec.kwargs.temperature.or(Some(temperature)),
             max_tokens: spec.kwargs.max_tokens.or(bounded.then_some(config::REPLY_TOKENS)),
         }
@@ -100,6 +104,7 @@ impl<'a> Wanted<'a> {
             base_url: base_url(spec, environment),
             demand: Demand::of_supervisor(job),
             lanes: Some(1),
+            shared: false,
             temperature: spec.kwargs.temperature,
             max_tokens: spec.kwargs.max_tokens,
         }
@@ -135,7 +140,8 @@ impl<'a> Wanted<'a> {
                 let loaded = Engine::load(EngineSettings {
                     model_path: path.clone(),
                     n_ctx: self.demand.window(&path.display().to_string(), Some(trained))?,
-                    lanes: self.lanes.unwrap_or(config::WORKER_CONCURRENCY),
+                    // The supervisor's conversation keeps a lane, or each turn would evaluate it anew.
+                    lanes: self.lanes.unwrap_or(config::WORKER_CONCURRENCY) + usize::from(self.shared),
                     n_gpu_layers: self.spec.kwargs.n_gpu_layers,
                     chat_format: self.spec.kwargs.chat_format.clone(),
                     threads: self.spec.kwargs.n_threads,

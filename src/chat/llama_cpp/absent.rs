@@ -1,5 +1,6 @@
 //! The engine's names in a build without it: every entry is the same error.
 
+use std::convert::Infallible;
 use std::path::Path;
 
 use async_trait::async_trait;
@@ -25,7 +26,7 @@ pub fn inspect(_path: &Path) -> Result<ModelInfo, ChatError> {
 
 /// Stands in for the engine; there is no value of it.
 #[derive(Clone, Debug)]
-pub enum Engine {}
+pub struct Engine(Infallible);
 
 impl Engine {
     /// Fails: this build has no embedded engine.
@@ -38,37 +39,37 @@ impl Engine {
 
     /// See the embedded build.
     pub fn context_window(&self) -> u32 {
-        match *self {}
+        match self.0 {}
     }
 
     /// See the embedded build.
     pub fn lanes(&self) -> usize {
-        match *self {}
+        match self.0 {}
     }
 
     /// See the embedded build.
     pub fn stats(&self) -> watch::Receiver<Stats> {
-        match *self {}
+        match self.0 {}
     }
 
     /// See the embedded build.
     pub fn client(&self, _sampling: Sampling) -> LlamaCpp {
-        match *self {}
+        match self.0 {}
     }
 }
 
 /// Stands in for the client; there is no value of it.
 #[derive(Clone, Debug)]
-pub enum LlamaCpp {}
+pub struct LlamaCpp(Infallible);
 
 #[async_trait]
 impl ChatClient for LlamaCpp {
     fn endpoint(&self) -> String {
-        match *self {}
+        match self.0 {}
     }
 
     async fn chat(&self, _request: &ChatRequest) -> Result<ChatReply, ChatError> {
-        match *self {}
+        match self.0 {}
     }
 }
 
