@@ -13,7 +13,7 @@ use tokio::task::spawn_blocking;
 use super::engine::{Reply, Request, Worker};
 use super::logs::Tap;
 use super::prompt::Prompter;
-use super::sample::Sampler;
+use super::sample::{Sampler, Tokens};
 use super::{EngineSettings, Sampling, Stats, failed, load};
 use crate::chat::{ChatClient, ChatError, ChatErrorKind, ChatReply, ChatRequest, Finish, Format, Usage};
 
@@ -30,6 +30,7 @@ struct Core {
     lanes: usize,
     model: Arc<LlamaModel>,
     prompter: Prompter,
+    tokens: Arc<Tokens>,
     tickets: AtomicU64,
     stats: watch::Receiver<Stats>,
     /// Taken when the core is dropped, which ends the thread.
@@ -41,6 +42,7 @@ struct Core {
 struct Loaded {
     model: Arc<LlamaModel>,
     prompter: Prompter,
+    tokens: Arc<Tokens>,
 }
 
 impl Engine {
@@ -60,13 +62,14 @@ impl Engine {
             .map_err(|error| {
                 failed(format!("cannot start a thread for the model: {error}"), "free some memory")
             })?;
-        let Loaded { model, prompter } = loaded.await.map_err(|_| stopped(&name))??;
+        let Loaded { model, prompter, tokens } = loaded.await.map_err(|_| stopped(&name))??;
         let core = Core {
             name,
             window,
             lanes,
             model,
             prompter,
+            tokens,
             tickets: AtomicU64::new(0),
             stats,
             requests: Some(requests),
@@ -108,7 +111,8 @@ fn serve(
         load::check(settings)?;
         let model = Arc::new(load::model(settings, &tap)?);
         let prompter = Prompter::new(Arc::clone(&model), settings.chat_format.as_deref())?;
-        Ok(Loaded { model, prompter })
+        let tokens = Arc::new(Tokens::of(&model));
+        Ok(Loaded { model, prompter, tokens })
     };
     let loaded = match load() {
         Ok(loaded) => loaded,
@@ -150,18 +154,20 @@ impl Core {
         if left == 0 {
             return Err(self.too_long(prompt.len()));
         }
-        let grammar = match &request.format {
-            Format::Text => None,
-            Format::Schema { name, schema } => {
-                let grammar = llama_cpp_2::json_schema_to_grammar(&schema.to_string());
-                Some(grammar.map_err(|_| bad_schema(name))?)
-            }
+        let (name, schema) = match &request.format {
+            Format::Text => ("", None),
+            Format::Schema { name, schema } => (*name, Some(schema.to_string())),
         };
-        let sampler = Sampler::new(&self.model, sampling, grammar.as_deref()).ok_or_else(|| {
-            bad_schema(if let Format::Schema { name, .. } = request.format { name } else { "" })
-        })?;
-        let max_tokens = sampling.max_tokens.unwrap_or(Sampling::MAX_TOKENS).max(1) as usize;
-        Ok(Request { ticket, prompt, sampler, max_tokens: max_tokens.min(left), answer })
+        let grammar = schema.as_deref().map(llama_cpp_2::json_schema_to_grammar).transpose();
+        let grammar = grammar.map_err(|_| bad_schema(name))?;
+        let sampler = Sampler::new(&self.model, Arc::clone(&self.tokens), sampling, grammar.as_deref())
+            .ok_or_else(|| {
+                bad_schema(if let Format::Schema { name, .. } = request.format { name } else { "" })
+            })?;
+        let max_tokens = (sampling.max_tokens.unwrap_or(Sampling::MAX_TOKENS).max(1) as usize).min(left);
+        // The keys and quotes that may still be due, generously; a schema's text has more than these.
+        let closing = (8 + schema.map_or(0, |schema| schema.len()) / 8).min(max_tokens / 2);
+        Ok(Request { ticket, prompt, sampler, max_tokens, closing, answer })
     }
 
     fn too_long(&self, tokens: usize) -> ChatError {

@@ -34,6 +34,8 @@ pub(super) struct Request {
     pub(super) sampler: Sampler,
     /// The longest reply in tokens, at least 1.
     pub(super) max_tokens: usize,
+    /// How many of these a constrained reply needs to come to its end.
+    pub(super) closing: usize,
     /// Gets the reply; once nobody listens, the request is dropped.
     pub(super) answer: oneshot::Sender<Result<Reply, ChatError>>,
 }
@@ -60,6 +62,8 @@ struct Job {
     wait: Option<(usize, u64, usize)>,
     written: Vec<LlamaToken>,
     text: Vec<u8>,
+    /// The limit is near: the sampler closes the constrained reply.
+    closed: bool,
     /// Where in the batch the logits for the next token are.
     logits_at: Option<i32>,
 }
@@ -208,8 +212,15 @@ impl<'a> Worker<'a> {
         self.clock += 1;
         let lane = &mut self.lanes[start.lane];
         lane.last_used = self.clock;
-        lane.job =
-            Some(Job { request, reused, wait, written: Vec::new(), text: Vec::new(), logits_at: None });
+        lane.job = Some(Job {
+            request,
+            reused,
+            wait,
+            written: Vec::new(),
+            text: Vec::new(),
+            closed: false,
+            logits_at: None,
+        });
     }
 
     /// Makes `lane` hold exactly the first `length` tokens of `source`; gives what it holds then.
@@ -312,7 +323,13 @@ impl<'a> Worker<'a> {
         let window = self.window();
         let lane = &mut self.lanes[at];
         let Some(job) = &mut lane.job else { return };
-        let token = job.request.sampler.pick(self.context.get_logits_ith(logits_at), &job.written);
+        let left = job.request.max_tokens - job.written.len();
+        job.closed = job.request.sampler.constrained() && left <= job.request.closing;
+        let token = if job.closed {
+            job.request.sampler.close()
+        } else {
+            job.request.sampler.pick(self.context.get_logits_ith(logits_at), &job.written)
+        };
         let vocab = self.model.vocab();
         let finish = match token {
             None => {
@@ -322,14 +339,16 @@ impl<'a> Worker<'a> {
                 );
                 return self.answer(at, Err(error));
             }
-            Some(token) if vocab.is_eog(token) => Some(Finish::Stop),
+            Some(token) if vocab.is_eog(token) => {
+                Some(if job.closed { Finish::Length } else { Finish::Stop })
+            }
             Some(token) => {
                 job.written.push(token);
                 let before = job.text.len();
                 vocab.token_to_piece_into(token, &mut job.text, false, None);
                 let closes = job.text[before..].iter().any(|byte| matches!(byte, b'}' | b']'));
                 if closes && job.request.sampler.complete() {
-                    Some(Finish::Stop)
+                    Some(if job.closed { Finish::Length } else { Finish::Stop })
                 } else if job.written.len() >= job.request.max_tokens || lane.cached.len() + 1 >= window {
                     Some(Finish::Length)
                 } else {

@@ -83,7 +83,8 @@ pub struct EngineSettings {
 pub struct Sampling {
     /// `None` and 0 take the likeliest token. Above 0: top-k 40, top-p 0.95, min-p 0.05, then this temperature.
     pub temperature: Option<f64>,
-    /// The longest reply in tokens; `None` is [`Sampling::MAX_TOKENS`]. Never more than the window leaves.
+    /// The longest reply in tokens; `None` is [`Sampling::MAX_TOKENS`]. Never more than the window leaves. JSON
+    /// that would become longer is brought to a valid end shortly before; its finish is `Length` all the same.
     pub max_tokens: Option<u32>,
     /// Seed; `None` draws one per request. A seed repeats a reply exactly when nothing else shares the batch
     /// (other batch sizes round differently).

@@ -1,7 +1,11 @@
 //! Logits become the next token.
 //!
 //! The likeliest tokens are drawn first and only the drawn one is checked against the grammar; the grammar
-//! sees more of the vocabulary only when it refuses. A tail that repeats itself is not continued.
+//! sees more of the vocabulary only when it refuses. A tail that repeats itself is not continued. A repeat penalty
+//! is left out on purpose: with the small models that need one it made citations wrong and replies no shorter.
+
+use std::cmp::Ordering;
+use std::sync::Arc;
 
 use llama_cpp_2::model::LlamaModel;
 use llama_cpp_2::sampling::LlamaSampler;
@@ -22,30 +26,64 @@ const LOOP_TIMES: usize = 3;
 /// ... and it has at least this many tokens.
 const LOOP_TOKENS: usize = 24;
 
+/// What a model's tokens are to a sampler; made once per model.
+pub(super) struct Tokens {
+    suppressed: Vec<LlamaToken>,
+    end: LlamaToken,
+    /// What ends a JSON value soonest, the best first. The quote leads: inside a text all the others are text.
+    closers: Vec<LlamaToken>,
+    null: Option<LlamaToken>,
+    /// Allowed inside a text, and outside of it hardly ever.
+    letter: Option<LlamaToken>,
+    /// By token: bytes without white space.
+    lengths: Vec<u16>,
+}
+
+impl Tokens {
+    pub(super) fn of(model: &LlamaModel) -> Self {
+        let vocab = model.vocab();
+        let pieces: Vec<Vec<u8>> =
+            vocab.tokens().map(|token| vocab.token_to_piece(token, false, None)).collect();
+        let token_of = |text: &[u8]| {
+            pieces.iter().zip(0..).find(|(piece, _)| piece.as_slice() == text).map(|(_, id)| LlamaToken(id))
+        };
+        Self {
+            suppressed: vocab.suppress_tokens().to_vec(),
+            end: vocab.tokens().find(|token| vocab.is_eog(*token)).unwrap_or_else(|| vocab.eos()),
+            closers: [&b"\""[..], b"}", b"]", b",", b":"].into_iter().filter_map(token_of).collect(),
+            null: token_of(b"null"),
+            letter: token_of(b"z"),
+            lengths: pieces.iter().map(|piece| piece.trim_ascii().len() as u16).collect(),
+        }
+    }
+}
+
 /// The state of one reply's sampling.
 pub(super) struct Sampler {
+    tokens: Arc<Tokens>,
     /// Draws from a few candidates; none takes the likeliest.
     chain: Option<LlamaSampler>,
     grammar: Option<LlamaSampler>,
-    suppressed: Vec<LlamaToken>,
-    end: LlamaToken,
 }
 
 impl Sampler {
     /// `grammar` is in GBNF with the rule `root`. None if llama.cpp refuses it.
-    pub(super) fn new(model: &LlamaModel, sampling: Sampling, grammar: Option<&str>) -> Option<Self> {
+    pub(super) fn new(
+        model: &LlamaModel,
+        tokens: Arc<Tokens>,
+        sampling: Sampling,
+        grammar: Option<&str>,
+    ) -> Option<Self> {
         let grammar = match grammar {
             Some(text) => Some(LlamaSampler::grammar(model, text, "root").ok()?),
             None => None,
         };
-        let vocab = model.vocab();
-        let end = vocab.tokens().find(|token| vocab.is_eog(*token)).unwrap_or_else(|| vocab.eos());
-        Some(Self { chain: chain(sampling), grammar, suppressed: vocab.suppress_tokens().to_vec(), end })
+        Some(Self { tokens, chain: chain(sampling), grammar })
     }
 
     /// The token after `written`; none if the logits hold no number or the grammar leaves nothing.
     pub(super) fn pick(&mut self, logits: &[f32], written: &[LlamaToken]) -> Option<LlamaToken> {
-        let mut banned = self.suppressed.clone();
+        let mut banned = self.tokens.suppressed.clone();
         banned.extend(loop_continuation(written));
         let count = if self.chain.is_some() { TOP_K } else { 1 };
         let token = self.draw(top(logits, count, &banned))?;
@@ -58,15 +96,36 @@ impl Sampler {
                 return self.accept(token);
             }
         }
-        // Only the continuation of the loop is left.
+        // Only the continuation of a loop is left.
         let allowed = self.allowed(top(logits, logits.len(), &[]));
         let token = self.draw(allowed)?;
         self.accept(token)
     }
 
+    /// The token that brings the grammar's text to its end soonest, whatever the model would say.
+    pub(super) fn close(&mut self) -> Option<LlamaToken> {
+        let tokens = Arc::clone(&self.tokens);
+        let in_text = tokens.letter.is_some_and(|letter| self.allows(letter));
+        let null = tokens.null.filter(|_| !in_text);
+        let mut order = std::iter::once(tokens.end).chain(null).chain(tokens.closers.iter().copied());
+        let closer = order.find(|token| self.allows(*token));
+        let token = closer.or_else(|| {
+            let all =
+                (0..tokens.lengths.len() as i32).map(|id| LlamaTokenData::new(LlamaToken(id), 0.0, 0.0));
+            let allowed = self.allowed(all.collect());
+            allowed.iter().map(LlamaTokenData::id).max_by_key(|token| tokens.lengths[token.0 as usize])
+        })?;
+        self.accept(token)
+    }
+
+    /// Whether the reply has a grammar.
+    pub(super) fn constrained(&self) -> bool {
+        self.grammar.is_some()
+    }
+
     /// Whether the grammar is satisfied, so that nothing but the end need follow.
     pub(super) fn complete(&mut self) -> bool {
-        self.grammar.is_some() && self.allows(self.end)
+        self.grammar.is_some() && self.allows(self.tokens.end)
     }
 
     /// One of `candidates`, which are sorted by falling logit.
@@ -93,7 +152,7 @@ impl Sampler {
 
     fn accept(&mut self, token: LlamaToken) -> Option<LlamaToken> {
         match &mut self.grammar {
-            Some(grammar) if token != self.end => grammar.try_accept(token).ok().map(|()| token),
+            Some(grammar) if token != self.tokens.end => grammar.try_accept(token).ok().map(|()| token),
             _ => Some(token),
         }
     }
@@ -118,10 +177,24 @@ fn random_seed() -> u32 {
     std::collections::hash_map::RandomState::new().build_hasher().finish() as u32
 }
 
-/// The `count` likeliest tokens that are not banned, likeliest first.
+/// The `count` likeliest tokens (or some more) that are not banned, likeliest first.
 fn top(logits: &[f32], count: usize, banned: &[LlamaToken]) -> Vec<LlamaTokenData> {
-    let count = (count + banned.len()).min(logits.len());
-    let mut best: Vec<(f32, i32)> = Vec::with_capacity(2 * count);
+    let mut best = likeliest(logits, (count + banned.len()).min(logits.len()));
+    best.retain(|(_, id)| !banned.contains(&LlamaToken(*id)));
+    best.sort_unstable_by(by_likelihood);
+    best.into_iter().map(|(logit, id)| LlamaTokenData::new(LlamaToken(id), logit, 0.0)).collect()
+}
+
+/// A logit and its token.
+type Candidate = (f32, i32);
+
+fn by_likelihood(a: &Candidate, b: &Candidate) -> Ordering {
+    b.0.total_cmp(&a.0).then(a.1.cmp(&b.1))
+}
+
+/// The `count` greatest logits, in no order.
+fn likeliest(logits: &[f32], count: usize) -> Vec<Candidate> {
+    let mut best = Vec::with_capacity(2 * count);
     let mut floor = f32::NEG_INFINITY;
     for (&logit, id) in logits.iter().zip(0..) {
         if logit > floor {
@@ -133,17 +206,13 @@ fn top(logits: &[f32], count: usize, banned: &[LlamaToken]) -> Vec<LlamaTokenDat
         }
     }
     keep_best(&mut best, count);
-    best.sort_unstable_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
-    best.into_iter()
-        .map(|(logit, id)| LlamaTokenData::new(LlamaToken(id), logit, 0.0))
-        .filter(|candidate| !banned.contains(&candidate.id()))
-        .collect()
+    best
 }
 
 /// Cuts `best` down to its `count` greatest; the least of them comes last.
-fn keep_best(best: &mut Vec<(f32, i32)>, count: usize) {
+fn keep_best(best: &mut Vec<Candidate>, count: usize) {
     if best.len() > count && count > 0 {
-        best.select_nth_unstable_by(count - 1, |a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
+        best.select_nth_unstable_by(count - 1, by_likelihood);
         best.truncate(count);
     }
 }
@@ -166,23 +235,30 @@ mod tests {
         ids.into_iter().map(LlamaToken).collect()
     }
 
-    fn ids(candidates: Vec<LlamaTokenData>) -> Vec<i32> {
-        candidates.iter().map(|candidate| candidate.id().0).collect()
+    fn ids(logits: &[f32], count: usize, banned: &[i32]) -> Vec<i32> {
+        let best = top(logits, count, &tokens(banned.iter().copied()));
+        best.iter().take(count).map(|candidate| candidate.id().0).collect()
     }
 
     #[test]
-    fn the_likeliest_come_first_without_the_banned() {
+    fn the_likeliest_come_first() {
         let logits = [0.5, 3.0, f32::NAN, -1.0, 2.0, 3.0];
-        assert_eq!(ids(top(&logits, 1, &[])), [1]);
-        assert_eq!(ids(top(&logits, 3, &[])), [1, 5, 4]);
-        assert_eq!(ids(top(&logits, 2, &tokens([1]))), [5, 4]);
-        assert_eq!(ids(top(&logits, 99, &[])), [1, 5, 4, 0, 3]);
-        assert!(top(&[f32::NAN; 8], 3, &[]).is_empty());
+        assert_eq!(ids(&logits, 1, &[]), [1]);
+        assert_eq!(ids(&logits, 3, &[]), [1, 5, 4]);
+        assert_eq!(ids(&logits, 99, &[]), [1, 5, 4, 0, 3]);
+        assert!(ids(&[f32::NAN; 8], 3, &[]).is_empty());
         let long: Vec<f32> =
             (0..10_000u32).map(|at| (at.wrapping_mul(2_654_435_761) % 10_007) as f32).collect();
         let mut sorted: Vec<i32> = (0..10_000).collect();
         sorted.sort_by(|a, b| long[*b as usize].total_cmp(&long[*a as usize]).then(a.cmp(b)));
-        assert_eq!(ids(top(&long, 40, &[])), sorted[..40]);
+        assert_eq!(ids(&long, 40, &[]), sorted[..40]);
+    }
+
+    #[test]
+    fn the_banned_are_left_out() {
+        let logits = [0.5, 3.0, f32::NAN, -1.0, 2.0, 3.0];
+        assert_eq!(ids(&logits, 2, &[1]), [5, 4]);
+        assert_eq!(ids(&logits, 1, &[1, 5, 4]), [0]);
     }
 
     #[test]
