@@ -1,5 +1,6 @@
 //! The command line.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
@@ -34,6 +35,21 @@ pub enum Command {
     /// Run the supervisor's code; started by minions itself.
     #[command(name = crate::sandbox::WORKER_COMMAND, hide = true)]
     SandboxWorker,
+    /// Keep an Ollama daemon up; started by minions itself.
+    #[command(name = crate::runtimes::ollama::KEEPER_COMMAND, hide = true)]
+    OllamaKeeper {
+        /// See `KeeperArgs`.
+        words: Vec<OsString>,
+    },
+    /// The first step of the container.
+    #[command(name = crate::container::COMMAND, hide = true)]
+    Entry {
+        /// A program that is not ours, or the arguments of `minions`; nothing for a job on stdin.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        words: Vec<OsString>,
+    },
+    /// Whether the Ollama daemon answers: exit code 0 if it does.
+    Health,
 }
 
 /// Options of `run`.

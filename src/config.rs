@@ -59,6 +59,17 @@ impl Environment {
         self.0.get(name).map(|value| value.trim()).filter(|value| !value.is_empty())
     }
 
+    /// All variables, for a child that gets them.
+    pub fn all(&self) -> Vec<(String, String)> {
+        self.0.iter().map(|(name, value)| (name.clone(), value.clone())).collect()
+    }
+
+    /// Where lock files go: a directory of this user, the same for all its processes.
+    pub fn locks(&self) -> std::path::PathBuf {
+        let base = ["XDG_RUNTIME_DIR", "TMPDIR"].iter().find_map(|name| self.get(name)).unwrap_or("/tmp");
+        std::path::Path::new(base).join(format!("minions-{}", nix::unistd::geteuid()))
+    }
+
     /// Values of the variables that hold credentials, by their names' endings.
     pub fn credentials(&self) -> impl Iterator<Item = &str> {
         let is_credential =

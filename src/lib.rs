@@ -17,6 +17,7 @@
 pub mod chat;
 pub mod cli;
 pub mod config;
+pub mod container;
 pub mod documents;
 pub mod envelope;
 pub mod error;
@@ -29,3 +30,4 @@ pub mod runner;
 pub mod runtimes;
 pub mod sandbox;
 pub mod secrets;
+pub mod service;

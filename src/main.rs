@@ -12,7 +12,7 @@ use minions::envelope::Envelope;
 use minions::error::{Exit, Failure};
 use minions::runner::{Input, Runner};
 use minions::secrets::Redactor;
-use minions::{logging, sandbox};
+use minions::{logging, sandbox, service};
 use serde_json::Value;
 
 /// Counts, so that a sandbox child can be held to its memory limit; elsewhere it is the system's.
@@ -23,6 +23,9 @@ fn main() -> ExitCode {
     let redactor = Redactor::default();
     let outcome = match Cli::try_parse() {
         Ok(Cli { command: Some(Command::SandboxWorker), .. }) => return sandbox::worker_main(),
+        Ok(Cli { command: Some(Command::OllamaKeeper { words }), .. }) => return service::keeper(&words),
+        Ok(Cli { command: Some(Command::Entry { words }), .. }) => return service::entry(words),
+        Ok(Cli { command: Some(Command::Health), .. }) => return service::health(),
         Ok(Cli { command: Some(Command::Run(args)), .. } | Cli { run: args, .. }) => run(args, &redactor),
         Err(error) => match usage(&error) {
             Some(failure) => Err(failure),

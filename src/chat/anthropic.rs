@@ -127,7 +127,7 @@ mod tests {
     fn body(messages: Vec<Message>) -> Value {
         let format = Format::Schema { name: "x", schema: json!({}) };
         let settings = ChatSettings { temperature: Some(0.2), ..bare_settings("claude-3-5-sonnet-20241022") };
-        Anthropic.body(&settings, &ChatRequest { messages, format }, Abilities::USUAL)
+        Anthropic.body(&settings, &ChatRequest { messages, format, sample: 0 }, Abilities::USUAL)
     }
 
     #[test]
@@ -147,7 +147,7 @@ mod tests {
             })
         );
         let settings = ChatSettings { max_tokens: Some(9), seed: Some(1), ..bare_settings("claude") };
-        let request = ChatRequest { messages: vec![Message::user("?")], format: Format::Text };
+        let request = ChatRequest { messages: vec![Message::user("?")], format: Format::Text, sample: 0 };
         let bare = Anthropic.body(&settings, &request, Abilities { temperature: false, ..Abilities::USUAL });
         let messages = json!([{"role": "user", "content": "?"}]);
         assert_eq!(bare, json!({"model": "claude", "max_tokens": 9, "stream": true, "messages": messages}));

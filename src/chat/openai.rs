@@ -101,7 +101,7 @@ mod tests {
     use super::*;
 
     fn asked(format: Format) -> ChatRequest {
-        ChatRequest { messages: vec![Message::system("Be brief."), Message::user("Who?")], format }
+        ChatRequest { messages: vec![Message::system("Be brief."), Message::user("Who?")], format, sample: 0 }
     }
 
     #[test]

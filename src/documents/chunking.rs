@@ -187,3 +187,86 @@ impl Pack {
         (!parts.is_empty()).then(|| parts.join(self.separator))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Texts that trip a cutter by bytes, by lines or by sentences.
+    const ODD: &[&str] = &[
+        "",
+        " ",
+        "\n\n\n",
+        "one line",
+        "é",
+        "a\u{301}e\u{308}",
+        "👩\u{200D}👩 and 👍🏽",
+        "first\r\n\r\nsecond. Third!\r\n",
+        "no final newline\nat all",
+        "Page 1\ntext\nPAGE 2 of 9\n\nmore\n- 3 -\nend\u{c}new",
+    ];
+
+    #[test]
+    fn sections_overlap_and_cover() {
+        assert_eq!(chunk_by_section("abcdefg", 3, 1).unwrap(), ["abc", "cde", "efg", "g"]);
+        assert_eq!(chunk_by_section("abcdef", 3, 0).unwrap(), ["abc", "def"]);
+        assert_eq!(chunk_by_section("aé👩b", 2, 1).unwrap(), ["aé", "é👩", "👩b", "b"]);
+        assert_eq!(chunk_by_section("abc", usize::MAX, 0).unwrap(), ["abc"]);
+        assert_eq!(chunk_by_section("", 3000, 20).unwrap(), [""; 0]);
+        let chunks =
+            |length| chunk_by_section(&"x".repeat(length), SECTION_SIZE, SECTION_OVERLAP).unwrap().len();
+        assert_eq!(chunks(76_000), 26);
+        let long = "one huge line é ".repeat(10_000);
+        for doc in ODD.iter().copied().chain([&*long]) {
+            for (size, overlap) in [(1, 0), (2, 1), (7, 3), (3000, 20)] {
+                let sections = chunk_by_section(doc, size, overlap).unwrap();
+                let heads = sections.iter().flat_map(|section| section.chars().take(size - overlap));
+                assert_eq!(heads.collect::<String>(), doc, "{size} {overlap}");
+                assert!(sections.iter().all(|section| section.chars().count() <= size));
+            }
+        }
+    }
+
+    #[test]
+    fn sections_that_would_not_advance_are_refused() {
+        assert_eq!(chunk_by_section("abc", 0, 0), Err(ChunkError::Zero("max_chunk_size")));
+        assert_eq!(chunk_by_section("abc", 5, 5), Err(ChunkError::Overlap { overlap: 5, size: 5 }));
+        assert_eq!(chunk_by_paragraph("abc", 0, 0), Err(ChunkError::Zero("max_chunk_size")));
+    }
+
+    #[test]
+    fn pages_end_at_form_feeds_and_labels() {
+        let pages = |doc| chunk_by_page(doc, None).unwrap();
+        assert_eq!(pages(ODD[9]), ["\ntext\n", "\nmore\n", "\nend", "new"]);
+        assert_eq!(
+            pages("a\n--- Page ---\nb\n[page 2]\nc\n<PAGE>\nd\n(7)\ne"),
+            ["a\n", "\nb\n", "\nc\n", "\nd\n", "\ne"]
+        );
+        assert_eq!(pages("on page 3 of the book\nsee 12 there"), ["on page 3 of the book\nsee 12 there"]);
+        assert_eq!(pages(""), [""; 0]);
+        assert_eq!(pages("\u{c}"), ["\u{c}"]);
+        assert_eq!(chunk_by_page("aXXbxxc", Some(&["x+".to_owned()])).unwrap(), ["a", "b", "c"]);
+        assert!(matches!(chunk_by_page("a", Some(&["(".to_owned()])), Err(ChunkError::Marker(_))));
+    }
+
+    #[test]
+    fn paragraphs_are_packed_up_to_the_size() {
+        let chunks = |doc, size, overlap| chunk_by_paragraph(doc, size, overlap).unwrap();
+        assert_eq!(chunks("aa\n\nbb\n \ncc", 6, 0), ["aa\n\nbb", "cc"]);
+        assert_eq!(chunks("  aa \r\n\r\n bb  ", 100, 0), ["aa\n\nbb"]);
+        assert_eq!(chunks("One. Two!  Three? Four", 10, 0), ["One. Two!", "Three?", "Four"]);
+        assert_eq!(chunks("One. Two! Six? Ten.", 10, 1), ["One. Two!", "Two! Six?", "Six? Ten."]);
+        assert_eq!(chunks("Aa. Bb.\n\nCc. Dd.", 8, 1), ["Aa. Bb.", "Bb.\n\nCc. Dd."]);
+        assert_eq!(chunks("éééééééééé", 4, 0), ["éééé", "éééé", "éé"]);
+        assert_eq!(chunks("\n \n", 10, 0), [""; 0]);
+        let visible = |text: &str| text.chars().filter(|c| !c.is_whitespace()).collect::<String>();
+        let long = "A row without an end 1 2 3 ".repeat(500);
+        for doc in ODD.iter().copied().chain([&*long]) {
+            for size in [1, 5, 1500] {
+                let chunks = chunks(doc, size, 0);
+                assert_eq!(visible(&chunks.concat()), visible(doc));
+                assert!(chunks.iter().all(|chunk| chunk.chars().count() <= size));
+            }
+        }
+    }
+}

@@ -134,3 +134,87 @@ fn pieces(doc: &str) -> Vec<String> {
     }
     pieces
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MODULE: &str = "\
+import os
+from typing import (
+    Any,
+)
+
+LIMIT = 3
+
+@trace
+def first(a,
+          b=1):  # sums
+    return a + b
+
+async def second():
+    import os
+    import re
+
+@dataclass
+class Thing(Base):
+    '''Kept out.'''
+    size: int = 1
+    names = [
+        'é',
+    ]
+
+    def get(self):
+        return self.size
+
+    @property
+    def name(
+        self,
+    ) -> str:
+        return 'x'
+";
+
+    #[test]
+    fn functions_and_methods_come_with_their_decorators() {
+        let chunks = chunk_by_code(MODULE, 1);
+        assert_eq!(chunks.len(), 4);
+        assert_eq!(chunks[0], "@trace\ndef first(a,\n          b=1):  # sums\n    return a + b");
+        assert!(chunks[1].starts_with("async def second():"));
+        assert_eq!(chunks[2], "    def get(self):\n        return self.size");
+        assert!(chunks[3].starts_with("    @property\n    def name("));
+        assert_eq!(chunk_by_code(MODULE, 3), [chunks[..3].join("\n\n"), chunks[3].clone()]);
+        assert_eq!(
+            chunk_by_code("def f():\r\n    return 1\r\n\r\ndef g(): pass", 1),
+            ["def f():\r\n    return 1", "def g(): pass"]
+        );
+    }
+
+    #[test]
+    fn classes_are_outlined_after_their_methods() {
+        let imports = "import os\nfrom typing import (\n    Any,\n)\nimport re\n\n";
+        let chunks = chunk_by_function_and_class(MODULE);
+        assert_eq!(chunks.len(), 5);
+        assert!(chunks.iter().all(|chunk| chunk.starts_with(imports)));
+        let bare: Vec<_> = chunks.iter().map(|chunk| &chunk[imports.len()..]).collect();
+        assert_eq!(bare[2], "class Thing(Base):\n    def get(self):\n        return self.size");
+        assert_eq!(
+            bare[4],
+            "class Thing(Base):\n    size: int = 1\n    names = [\n        'é',\n    ]\n    def get(self):\n    \
+             @property\n    def name(\n        self,\n    ) -> str:"
+        );
+    }
+
+    #[test]
+    fn what_is_no_python_comes_back_whole_or_in_lines() {
+        for chunker in [|doc: &str| chunk_by_code(doc, 1), chunk_by_function_and_class] {
+            assert_eq!(chunker(""), [""; 0]);
+            assert_eq!(chunker("function f() { return 1 }\n"), ["function f() { return 1 }\n"]);
+            assert_eq!(chunker("x = 1"), ["x = 1"]);
+            let line = format!("{{ {} }}\n", "é".repeat(995));
+            let pieces = chunker(&line.repeat(7));
+            assert_eq!(pieces, [line.repeat(3), line.repeat(3), line.clone()]);
+            let huge = "{é".repeat(5000);
+            assert_eq!(chunker(&huge).concat(), huge);
+        }
+    }
+}

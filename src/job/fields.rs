@@ -164,7 +164,8 @@ pub(super) fn nearest<'a>(word: &str, known: impl Iterator<Item = &'a str>) -> O
     known
         .map(|name| (strsim::jaro_winkler(&word, name), name))
         .filter(|(score, _)| *score > 0.8)
-        .max_by(|a, b| a.0.total_cmp(&b.0))
+        // The first of equals.
+        .min_by(|a, b| b.0.total_cmp(&a.0))
         .map(|(_, name)| name.to_owned())
 }
 

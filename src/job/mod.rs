@@ -118,6 +118,9 @@ impl From<JobError> for Failure {
             | JobError::UnknownName { nearest: Some(name), .. } => {
                 failure.hint(format!("did you mean `{name}`?"))
             }
+            JobError::UnknownKey { known, .. } if known.is_empty() => {
+                failure.hint("no keys are known here; leave it out")
+            }
             JobError::UnknownKey { known, .. } => failure.hint(format!("known here: {known}")),
             JobError::UnknownName { known, .. } => failure.hint(format!("one of {known}")),
             JobError::Unsupported { instead, .. } => failure.hint(instead),

@@ -144,37 +144,37 @@ pub fn text_or_nothing(value: Option<Value>) -> Option<String> {
         .filter(|text| !NOTHING.iter().any(|word| text.trim_end_matches('.').eq_ignore_ascii_case(word)))
 }
 
-/// The code of the last fenced block of `reply`, if it has one; otherwise the whole text when it defines
-/// functions.
+/// The fenced block of `reply` that defines the program, or else its last one; without any fence the whole text if
+/// that defines it.
 pub fn code_block(reply: &str) -> Option<String> {
+    const DEFINITION: &str = "def prepare_jobs";
     let mut found: Option<String> = None;
-    let mut open: Option<(usize, String)> = None;
+    let mut open: Option<String> = None;
     for line in reply.lines() {
-        let ticks = line.trim_start().bytes().take_while(|b| *b == b'`').count();
+        let is_end = line.trim().starts_with("```") && line.trim().trim_matches('`').is_empty();
         open = match open {
-            None if ticks >= 3 => Some((ticks, String::new())),
-            None => None,
-            Some((fence, code)) if ticks >= fence && line.trim().len() == ticks => {
-                // Models show examples too: the block that defines the functions is the one.
-                let better = code.contains("def prepare_jobs")
-                    || found.as_ref().is_none_or(|old| !old.contains("def "));
-                if better {
+            Some(code) if is_end => {
+                // Models show examples too: the newest block that defines the program is the one.
+                if code.contains(DEFINITION) || found.as_ref().is_none_or(|old| !old.contains(DEFINITION)) {
                     found = Some(code);
                 }
                 None
             }
-            Some((fence, mut code)) => {
-                code.push_str(line);
-                code.push('\n');
-                Some((fence, code))
-            }
+            Some(code) => Some(code + line + "\n"),
+            None => opens_fence(line).then(String::new),
         };
     }
-    let unclosed = open.map(|(_, code)| code).filter(|code| code.contains("def prepare_jobs"));
-    unclosed
-        .or(found)
-        .or_else(|| (!reply.contains("```") && reply.contains("def prepare_jobs")).then(|| reply.to_owned()))
-        .filter(|code| !code.trim().is_empty())
+    let is_program = |code: &String| code.contains(DEFINITION);
+    let unclosed = open.filter(is_program);
+    let bare = || Some(reply.to_owned()).filter(|text| !text.contains("```") && is_program(text));
+    unclosed.or(found).or_else(bare).filter(|code| !code.trim().is_empty())
+}
+
+/// Whether a block begins behind `line`: three backticks and perhaps a language, prose before them or not.
+fn opens_fence(line: &str) -> bool {
+    line.rsplit_once("```").is_some_and(|(before, language)| {
+        !before.contains("```") && language.trim().chars().all(|c| c.is_ascii_alphanumeric())
+    })
 }
 
 #[cfg(test)]
@@ -239,6 +239,11 @@ mod tests {
             Some(code)
         );
         assert_eq!(code_block(&format!("```py\n{code}")).as_deref(), Some(code));
+        assert_eq!(
+            code_block(&format!("So: ```python\n{code}\n```")).as_deref(),
+            Some(&*format!("{code}\n"))
+        );
+        assert_eq!(code_block(&format!("```\nx = 1\n```\n```\n{code}```")).as_deref(), Some(code));
         assert_eq!(code_block(code).as_deref(), Some(code));
         assert_eq!(code_block("I would rather not."), None);
         assert_eq!(code_block("```\n\n```"), None);

@@ -12,7 +12,7 @@ use crate::chat::{self, ChatClient, ChatError, ChatErrorKind, ChatSettings};
 use crate::config::{self, Environment};
 use crate::error::{Exit, Failure};
 use crate::job::{ClientSpec, Job, Protocol};
-use crate::runtimes::ollama::Host;
+use crate::runtimes::ollama::{Host, Start, find_program};
 use crate::runtimes::{DockerModelRunner, Endpoint, Limits, Need, Ollama, Runtime, RuntimeError, probe};
 use crate::secrets::Secret;
 
@@ -24,6 +24,8 @@ pub(super) struct Clients {
     pub lanes: usize,
     /// The longest chunk that the worker can read, in characters, if that is known.
     pub max_chunk_chars: Option<usize>,
+    /// The local servers: what they have started stays up as long as they are held.
+    _runtimes: Vec<Arc<dyn Runtime>>,
 }
 
 /// One side, ready to talk.
@@ -31,6 +33,7 @@ struct Opened {
     client: Arc<dyn ChatClient>,
     window: Option<u32>,
     slots: Option<usize>,
+    runtime: Option<Arc<dyn Runtime>>,
 }
 
 /// One side as the job wants it.
@@ -66,6 +69,7 @@ pub(super) async fn open(job: &Job, runner: &Runner) -> Result<Clients, Failure>
         lanes: worker.lanes.or(opened_worker.slots).unwrap_or(config::WORKER_CONCURRENCY),
         max_chunk_chars: opened_worker.window.map(window::chunk_chars),
         worker: opened_worker.client,
+        _runtimes: [opened_worker.runtime, opened_supervisor.runtime].into_iter().flatten().collect(),
     })
 }
 
@@ -113,10 +117,10 @@ impl<'a> Wanted<'a> {
         if let Some(path) = &self.spec.model_path {
             return self.open_embedded(path, engine).await.map_err(Failure::from);
         }
-        let endpoint = self.endpoint().await?;
+        let (endpoint, runtime) = self.endpoint(runner).await?;
         let client =
             chat::connect(self.spec.provider, self.settings(runner, Some(&endpoint))).map_err(unusable)?;
-        Ok(Opened { client, window: endpoint.context_window, slots: endpoint.slots })
+        Ok(Opened { client, window: endpoint.context_window, slots: endpoint.slots, runtime })
     }
 
     async fn open_embedded(
@@ -149,23 +153,25 @@ impl<'a> Wanted<'a> {
             client: Arc::new(client),
             window: Some(engine.context_window()),
             slots: Some(engine.lanes()),
+            runtime: None,
         })
     }
 
     /// The server with the model, asked for both where it is ours to ask.
-    async fn endpoint(&self) -> Result<Endpoint, RuntimeError> {
+    async fn endpoint(&self, runner: &Runner) -> Result<(Endpoint, Option<Arc<dyn Runtime>>), RuntimeError> {
         let limits = Limits::default();
-        let runtime: Box<dyn Runtime> = match self.spec.provider.name {
-            "ollama" => Box::new(Ollama::new(&self.base_url, self.lanes, limits)?),
-            "docker_model_runner" => Box::new(DockerModelRunner::new(&self.base_url, limits)?),
+        let runtime: Arc<dyn Runtime> = match self.spec.provider.name {
+            "ollama" => Arc::new(self.ollama(runner, limits)?),
+            "docker_model_runner" => Arc::new(DockerModelRunner::new(&self.base_url, limits)?),
             _ => {
                 let props = probe::props(&self.base_url).await.unwrap_or_default();
-                return Ok(Endpoint {
+                let endpoint = Endpoint {
                     base_url: self.base_url.clone(),
                     model: self.model(),
                     context_window: props.context_window,
                     slots: props.slots,
-                });
+                };
+                return Ok((endpoint, None));
             }
         };
         let need = Need {
@@ -180,7 +186,7 @@ impl<'a> Wanted<'a> {
         runtime.ensure_ready().await?;
         let endpoint = runtime.ensure_model(&need).await?;
         tokio::spawn({
-            let endpoint = endpoint.clone();
+            let (endpoint, runtime) = (endpoint.clone(), Arc::clone(&runtime));
             // Beside the supervisor's first call; a failure shows again at the worker's first call.
             async move {
                 if let Err(error) = runtime.warm_up(&need, &endpoint).await {
@@ -188,7 +194,22 @@ impl<'a> Wanted<'a> {
                 }
             }
         });
-        Ok(endpoint)
+        Ok((endpoint, Some(runtime)))
+    }
+
+    /// The daemon, which is started where none answers, it would run on this machine and `ollama` is there.
+    fn ollama(&self, runner: &Runner, limits: Limits) -> Result<Ollama, RuntimeError> {
+        let ollama = Ollama::new(&self.base_url, self.lanes, limits)?;
+        let environment = &runner.environment;
+        let told = environment.get(config::ENV_OLLAMA_HOST).map(Host::parse);
+        // It listens where the user says, which may be on more than the address that we ask.
+        let host = told.filter(|told| told.client_url() == self.base_url);
+        let host = host.unwrap_or_else(|| Host::parse(&self.base_url));
+        let program = find_program("ollama", environment.get("PATH").unwrap_or_default());
+        Ok(match program.filter(|_| host.is_local()) {
+            Some(program) => ollama.starting(Start::new(&runner.program, program, host, environment.locks())),
+            None => ollama,
+        })
     }
 
     fn model(&self) -> String {

@@ -87,6 +87,7 @@ fn bytes_of(input: Input) -> Result<Vec<u8>, Failure> {
     match input {
         Input::Stdin => {
             let stdin = io::stdin();
+            tracing::debug!("reading the job from stdin");
             if stdin.is_terminal() {
                 tracing::info!("reading the job from the terminal; end it with Ctrl-D");
             }

@@ -13,6 +13,7 @@ mod fetch;
 mod meter;
 pub mod ollama;
 pub mod probe;
+mod process;
 mod window;
 
 use std::time::Duration;

@@ -182,3 +182,47 @@ async fn receive_block(from: &mut (impl AsyncRead + Unpin), left: &mut usize) ->
     from.read_exact(&mut block).await?;
     Ok(block)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn messages_cross_in_both_directions() {
+        let mut sent = Vec::new();
+        let request = Request::Start { code: "x = 'é'".into(), limits: Limits::default() };
+        send(&mut sent, &request, &["", "two\r\n\u{1F469}"]).await.unwrap();
+        let mut sent = &*sent;
+        let (read, texts) = super::read::<Request>(&mut sent).unwrap().unwrap();
+        assert!(matches!(read, Request::Start { code, .. } if code == "x = 'é'"));
+        assert_eq!(texts, ["", "two\r\n\u{1F469}"]);
+        assert!(super::read::<Request>(&mut sent).unwrap().is_none());
+
+        let mut answered = Vec::new();
+        write(&mut answered, &Reply::Transformed { include: vec![None] }, &["text"]).unwrap();
+        let (reply, texts) = receive(&mut &*answered, answered.len()).await.unwrap();
+        assert!(matches!(reply, Reply::Transformed { include } if include == [None]));
+        assert_eq!(texts, ["text"]);
+    }
+
+    #[tokio::test]
+    async fn a_reply_that_lies_is_refused_before_it_is_read() {
+        let mut whole = Vec::new();
+        write(&mut whole, &Reply::Started, &["x".repeat(1000)]).unwrap();
+        let huge = u64::MAX.to_le_bytes();
+        let empty_blocks = |count: u64| {
+            let head = format!("[\"Started\",{count}]");
+            [&(head.len() as u64).to_le_bytes()[..], head.as_bytes(), &[0; 8 * 64]].concat()
+        };
+        for (bytes, max) in [
+            (&whole[..], whole.len() - 1),
+            (&whole[..whole.len() - 1], 1 << 20),
+            (&huge, usize::MAX),
+            (&[], 100),
+            (&empty_blocks(u64::MAX), 256),
+            (&[4, 0, 0, 0, 0, 0, 0, 0, b'j', b'u', b'n', b'k'], 100),
+        ] {
+            assert!(receive(&mut &*bytes, max).await.is_err());
+        }
+    }
+}

@@ -2,13 +2,20 @@
 
 #![allow(clippy::unwrap_used, reason = "the helpers of a test may fail as a test does")]
 
+mod bad_input;
 mod chat_faults;
 mod chat_quirks;
 mod chat_real_server;
+mod container;
+mod endings;
 #[cfg(feature = "embedded")]
 mod llama_cpp;
+mod minion;
+mod minions;
+mod ollama_daemon;
 mod runtimes;
 mod sandbox;
 mod sandbox_hostile;
+mod secrets;
 mod server_itself;
 mod support;

@@ -289,7 +289,7 @@ mod ollama {
     #[tokio::test]
     async fn a_job_longer_than_the_trained_context_is_told_both_numbers() {
         let server = daemon(|_| whole_pull());
-        let long = Need { tokens: 200_000, ..need("llama3.2:3b") };
+        let long = Need { tokens: 250_000, at_least: 200_000, ..need("llama3.2:3b") };
         let error = at(&server).ensure_model(&long).await.unwrap_err();
         assert_eq!(error.kind, Kind::ContextTooLong);
         let message = message(&error);
@@ -488,7 +488,10 @@ mod docker_model_runner {
         assert!(error.message.contains("docker.io/ai/qwen3:latest"), "{error}");
 
         let server = runner(true, |_| whole_pull(), accepted);
-        let error = at(&server).ensure_model(&Need { tokens: 9000, ..need("ai/smollm2") }).await.unwrap_err();
+        let error = at(&server)
+            .ensure_model(&Need { tokens: 12_000, at_least: 9000, ..need("ai/smollm2") })
+            .await
+            .unwrap_err();
         assert_eq!(error.kind, Kind::ContextTooLong);
         assert!(error.message.contains("9000") && error.message.contains("8192"), "{error}");
     }

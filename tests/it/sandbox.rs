@@ -146,6 +146,10 @@ async fn habits_of_the_usual_python_work() {
          assert itemgetter(1)([4, 5]) == 5 and attrgetter('manifest.task')(Job(JobManifest('c', 't'), JobOutput())) == 't'",
         "if __name__ == '__main__':\n    raise ValueError('not run')",
         "def prepare_jobs(context): return []\njobs = prepare_jobs(context)\nprint(len(jobs), flush=True)",
+        "from dataclasses import dataclass, field, asdict\n@dataclass\nclass A:\n    x: int = field(default=3)\n\
+         assert A().x == 3 and asdict(Job(JobManifest('c', 't'), JobOutput()))['manifest']['chunk'] == 'c'",
+        "assert sorted(['b', 'A'], key=str.lower) == ['A', 'b'] and list(map(str.strip, [' a '])) == ['a']\n\
+         x: typing.List[int] = []",
         "total = 0\ndef add():\n    global total\n    total += 1\nadd()\nassert total == 1",
         "def f(a, *rest, sep='-', **named): return sep.join([a, *rest, *named.values()])\nassert f('x', 'y', z='w') == 'x-y-w'",
         "if (n := len('abc')) > 2: assert n == 3\na, *b = [1, 2, 3]\nassert b == [2, 3] and 1 < 2 < 3 and list(zip('ab', [1, 2], strict=True))",
@@ -246,9 +250,26 @@ def prepare_jobs(context, manifests, outputs):
         class Finding(BaseModel):
     NotImplementedError: this Python has no inheritance: write a plain class or a @dataclass (JobManifest, JobOutput and Job are in scope already)
     ");
-    insta::assert_snapshot!(told("import pandas as pd").await, @"");
-    insta::assert_snapshot!(told("def prepare_jobs(c, m, o):\n    return [x for x in map(chunk_by_section, c)]").await, @"");
-    insta::assert_snapshot!(told("print('a' * 100000)\nprint('end')\n1 / 0").await.replace("aaaaaaaaaa", ""), @"");
+    insta::assert_snapshot!(told("import pandas as pd").await, @"
+    line 1:
+        import pandas as pd
+    ModuleNotFoundError: no module 'pandas' here; JobManifest, JobOutput, Job, the chunk_by_ functions and the names of typing are in scope without an import; modules: base64, binascii, collections, dataclasses, datetime, functools, itertools, json, math, re, typing, unicodedata, heapq, operator, string, textwrap
+    ");
+    let mapped = "def prepare_jobs(c, m, o):\n    return [x for x in map(chunk_by_section, c)]";
+    insta::assert_snapshot!(told(mapped).await, @"
+    line 2, in prepare_jobs:
+        return [x for x in map(chunk_by_section, c)]
+    NotImplementedError: map(): 'chunk_by_section' works only in a plain call: use a for loop or a list comprehension instead
+    ");
+    let printed = told("print('a' * 100000)\nprint('end')\n1 / 0").await;
+    insta::assert_snapshot!(printed.replace(&"a".repeat(100), ""), @"
+    line 3:
+        1 / 0
+    ZeroDivisionError: division by zero
+    Printed before that:
+    aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa
+    end
+    ");
 }
 
 #[tokio::test]
@@ -296,7 +317,7 @@ async fn the_child_has_given_up_its_rights() {
 #[tokio::test]
 async fn a_large_context_goes_through() {
     let document = "0123456789 é ".repeat(2 << 20);
-    let code = "def prepare_jobs(context, m, o):\n    return [JobManifest(c, t) for c in chunk_by_section(context[0], 20000, 0) for t in 'ab']";
+    let code = "def prepare_jobs(context, m, o):\n    return [JobManifest(c, t) for c in chunk_by_section(context[0], 30000, 0) for t in 'ab']";
     let mut session = start(code, &[&document]).await;
     let manifests = session.prepare_jobs(&[], &[]).await.unwrap();
     assert_eq!(
@@ -306,18 +327,15 @@ async fn a_large_context_goes_through() {
     let status = std::fs::read_to_string(format!("/proc/{}/status", session.process_id().unwrap())).unwrap();
     let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
     let peak: usize = peak.trim().trim_end_matches(" kB").parse().unwrap();
-    assert!(peak << 10 < 6 * document.len(), "{} MB for {} MB", peak >> 10, document.len() >> 20);
+    assert!(peak << 10 < 4 * document.len(), "{} MB for {} MB", peak >> 10, document.len() >> 20);
 }
 
 #[tokio::test]
-async fn time_runs_anew_for_each_call() {
-    let limits = Limits { time: Duration::from_millis(700), ..Limits::default() };
-    let sandbox = Sandbox { limits, ..sandbox() };
-    let code = "def spin():\n    x = 0\n    for i in range(10**6): x += i\nspin()\n\
-                def prepare_jobs(c, m, o):\n    spin()\n    return []\n\
-                def transform_outputs(jobs):\n    while True: pass\n";
-    let mut session = sandbox.start(code, &["doc"]).await.unwrap();
+async fn a_timeout_names_the_function() {
+    let limits = Limits { time: Duration::from_millis(300), ..Limits::default() };
+    let code = "def prepare_jobs(c, m, o): return []\ndef transform_outputs(jobs):\n    while True: pass\n";
+    let mut session = Sandbox { limits, ..sandbox() }.start(code, &["doc"]).await.unwrap();
     session.prepare_jobs(&[], &[]).await.unwrap();
     let error = session.transform_outputs(&[]).await.unwrap_err();
-    insta::assert_snapshot!(error, @"");
+    insta::assert_snapshot!(error, @"the code ran longer than 300ms and was stopped in transform_outputs");
 }

@@ -182,9 +182,11 @@ impl<'a> Worker<'a> {
             let gain = |at: usize| {
                 let prompt = &self.waiting[at].request.prompt;
                 let start = lanes::place(prompt, &views, self.sharing)?;
-                // Only most of a prompt is worth an exception; all begin with the same few tokens.
-                let reused = if 2 * start.reused > prompt.len() { start.reused } else { 0 };
-                Some((at, reused, start))
+                // Only most of a prompt is worth an exception; all begin with the same few tokens. In place comes
+                // first: a copy would evict what a lane holds, perhaps for a request that waits too.
+                let worth = 2 * start.reused > prompt.len();
+                let rank = (worth && start.lane == start.source, if worth { start.reused } else { 0 });
+                Some((at, rank, start))
             };
             let best = (0..self.waiting.len().min(window))
                 .filter_map(gain)

@@ -68,6 +68,11 @@ impl Host {
         format!("{}://{host}:{}{path}", self.scheme, self.port)
     }
 
+    /// The port.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
     /// Whether a daemon for this address would run on this machine, so that it can be started here.
     pub fn is_local(&self) -> bool {
         let is_here = match self.host.parse::<IpAddr>() {

@@ -5,8 +5,12 @@
 //! there), and one `num_ctx` goes into every call, as another one loads the model anew.
 
 mod host;
+mod keeper;
+mod keeper_main;
+mod locks;
 mod name;
 mod pull;
+mod start;
 
 use async_trait::async_trait;
 use reqwest::StatusCode;
@@ -17,8 +21,12 @@ use super::fetch::Fetch;
 use super::window::{self, Known, TooLong};
 use super::{Endpoint, Limits, Need, Runtime, RuntimeError, RuntimeErrorKind};
 pub use host::Host;
+pub use keeper::{Keeper, environment};
+pub use keeper_main::{KeeperArgs, keeper_main};
+pub use locks::Locks;
 use name::Name;
 use pull::Pull;
+pub use start::{COMMAND as KEEPER_COMMAND, Start, find_program};
 
 /// What Docker Model Runner's imitation of Ollama gives as its version. It drops `format` and all counts.
 const MODEL_RUNNER_VERSION: &str = "0.1.0";
@@ -43,12 +51,45 @@ pub struct Ollama {
     api: Api,
     slots: Option<usize>,
     limits: Limits,
+    start: Option<Start>,
 }
 
 impl Ollama {
     /// The daemon at `base_url`. `slots` is its `OLLAMA_NUM_PARALLEL` where that is known: it does not tell.
     pub fn new(base_url: &str, slots: Option<usize>, limits: Limits) -> Result<Self, RuntimeError> {
-        Ok(Self { api: Api::new("Ollama", base_url)?, slots, limits })
+        Ok(Self { api: Api::new("Ollama", base_url)?, slots, limits, start: None })
+    }
+
+    /// Starts a daemon by `start` where none answers. It is kept up until this and every other user is dropped.
+    pub fn starting(self, start: Start) -> Self {
+        Self { start: Some(start), ..self }
+    }
+
+    /// Whether an Ollama daemon answers, and nothing else.
+    async fn look(&self) -> Result<(), RuntimeError> {
+        let answer = self.api.get("/api/version", self.limits.answer).await.map_err(|error| {
+            error.hint("start it with `ollama serve`, or give its address in OLLAMA_HOST or `base_url`")
+        })?;
+        if answer.status == StatusCode::FORBIDDEN {
+            return Err(self.refused("refuses this host name", &answer).hint(
+                "a daemon on the loopback knows only local names: use its address, or set OLLAMA_HOST on it",
+            ));
+        }
+        match answer.json()["version"].as_str() {
+            Some(MODEL_RUNNER_VERSION) => Err(RuntimeError::rejected(
+                &self.api.place,
+                "is Docker Model Runner's imitation, which drops the reply format",
+                "",
+            )
+            .hint("use the client type \"docker_model_runner\" for it")),
+            Some(version) => {
+                tracing::debug!("{} is version {version}", self.api.place);
+                Ok(())
+            }
+            None => Err(self
+                .refused("is no Ollama server", &answer)
+                .hint("check host and port; Ollama's default is port 11434")),
+        }
     }
 
     /// What `/api/show` knows of a model, if the daemon has it.
@@ -128,28 +169,11 @@ impl Ollama {
 #[async_trait]
 impl Runtime for Ollama {
     async fn ensure_ready(&self) -> Result<(), RuntimeError> {
-        let answer = self.api.get("/api/version", self.limits.answer).await.map_err(|error| {
-            error.hint("start it with `ollama serve`, or give its address in OLLAMA_HOST or `base_url`")
-        })?;
-        if answer.status == StatusCode::FORBIDDEN {
-            return Err(self.refused("refuses this host name", &answer).hint(
-                "a daemon on the loopback knows only local names: use its address, or set OLLAMA_HOST on it",
-            ));
-        }
-        match answer.json()["version"].as_str() {
-            Some(MODEL_RUNNER_VERSION) => Err(RuntimeError::rejected(
-                &self.api.place,
-                "is Docker Model Runner's imitation, which drops the reply format",
-                "",
-            )
-            .hint("use the client type \"docker_model_runner\" for it")),
-            Some(version) => {
-                tracing::debug!("{} is version {version}", self.api.place);
-                Ok(())
-            }
-            None => Err(self
-                .refused("is no Ollama server", &answer)
-                .hint("check host and port; Ollama's default is port 11434")),
+        let Some(start) = &self.start else { return self.look().await };
+        start.use_it().await?;
+        match self.look().await {
+            Err(error) if error.kind == RuntimeErrorKind::Unreachable => start.start(self).await,
+            seen => seen,
         }
     }
 

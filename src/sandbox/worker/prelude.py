@@ -6,6 +6,7 @@ import itertools
 import json
 import math
 import re
+import typing
 from collections import Counter, defaultdict, deque, namedtuple
 from dataclasses import dataclass
 from typing import Any, Callable, Dict, Iterable, List, Literal, Mapping, Optional, Sequence, Set, Tuple, Type, Union

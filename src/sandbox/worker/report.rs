@@ -7,13 +7,13 @@ use monty_types::{ExcType, MontyException, PrintWriterCallback, StackFrame};
 use crate::sandbox::{CodeError, Limits};
 
 /// Characters of an exception's own message that are kept.
-const MESSAGE: usize = 2000;
+const MESSAGE: usize = 1000;
 /// Characters of a source line.
 const LINE: usize = 200;
 /// Innermost frames shown.
 const FRAMES: usize = 5;
 /// Bytes of printed text that are kept.
-const PRINTED: usize = 4000;
+const PRINTED: usize = 1000;
 
 /// What the code prints goes here; only the end is kept.
 #[derive(Default)]
@@ -113,6 +113,7 @@ fn in_plain_words(message: &str) -> String {
     }
     match message.strip_suffix(" is not yet supported in this context") {
         Some(call) => {
+            let call = call.replace("external function ", "");
             format!("{call} works only in a plain call: use a for loop or a list comprehension instead")
         }
         None => message.into_owned(),

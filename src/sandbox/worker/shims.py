@@ -39,6 +39,20 @@ def _minions_itertools_from_iterable(iterables):
 _minions_collections_OrderedDict = dict
 
 
+def _minions_dataclasses_field(default=None, default_factory=None, **options):
+    if default_factory is not None:
+        raise NotImplementedError('field(default_factory=...) is not supported: make the field None and fill it later')
+    return default
+
+
+def _minions_dataclasses_asdict(value):
+    if hasattr(value, '__dataclass_fields__'):
+        return {name: _minions_dataclasses_asdict(getattr(value, name)) for name in value.__dataclass_fields__}
+    if isinstance(value, (list, tuple)):
+        return [_minions_dataclasses_asdict(item) for item in value]
+    return value
+
+
 def _minions_functools_lru_cache(maxsize=128, typed=False):
     def remember(function):
         known = {}

@@ -124,6 +124,10 @@ impl Adapter<'_> {
         let name = attribute.attr.as_str();
         let shim = match &*attribute.value {
             _ if name == "from_iterable" => imports::shim("itertools", name),
+            // `key=str.lower`: its types have no methods, only their values do.
+            Expr::Name(kind) if kind.id == "str" && name != "maketrans" && !name.starts_with('_') => {
+                Some(format!("(lambda text, *rest: text.{name}(*rest))"))
+            }
             Expr::Name(module) => {
                 let module = module.id.as_str();
                 imports::shim(self.modules.get(module).map_or(module, String::as_str), name)
@@ -178,5 +182,70 @@ impl Adapter<'_> {
     /// The line, counted from one, on which this byte is.
     fn line(&self, at: TextSize) -> usize {
         self.code[..at.to_usize()].matches('\n').count() + 1
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn adapted(code: &str) -> String {
+        let adapted = adapt(code).unwrap().code;
+        assert_eq!(adapted.matches('\n').count(), code.matches('\n').count(), "{adapted}");
+        adapted
+    }
+
+    #[test]
+    fn what_the_interpreter_takes_is_left_alone() {
+        for code in [
+            "",
+            "import re, json\nfrom collections import Counter\nfrom math import sqrt as root\nx = re.findall('a', 'b')\n",
+            "@dataclass\nclass JobManifest:\n    chunk: str\n\nclass Other:\n    x = 1\n",
+            "def f(:\n",
+            "del a[1:2], b.c\n",
+            "[x for x in y]\n{x: 1 for x in y}\n",
+        ] {
+            assert_eq!(adapted(code), code);
+        }
+    }
+
+    #[test]
+    fn replacements_keep_to_their_lines() {
+        assert_eq!(adapted("from typing import (\n  List,\n  Dict,\n); x = 1"), "(None\n\n\n); x = 1");
+        assert_eq!(adapted("from minions import JobManifest as JM, Job"), "JM = JobManifest");
+        assert_eq!(adapted("import re, string as s"), "import re as re; s = _minions_string");
+        assert_eq!(
+            adapted("from itertools import chain, groupby as g"),
+            "from itertools import chain as chain; g = _minions_itertools_groupby"
+        );
+        assert_eq!(
+            adapted("import itertools as it\nit.product(it.chain([1]))"),
+            "import itertools as it\n_minions_itertools_product(it.chain([1]))"
+        );
+        assert_eq!(adapted("class Job(BaseModel):\n    a: int\n    b: int\n"), "(None\n\n)\n");
+        assert_eq!(adapted("class A(object): pass"), "class A        : pass");
+        assert_eq!(adapted("class E(ValueError):\n    pass"), "E = ValueError; (None\n)");
+        assert_eq!(adapted("sum(x for x in (y for y in z))"), "sum(iter(x for x in iter((y for y in z))))");
+        assert_eq!(adapted("f'{next(x for x in y)}'"), "f'{next(iter(x for x in y))}'");
+        assert_eq!(
+            adapted("sorted(x, key=str.lower)"),
+            "sorted(x, key=(lambda text, *rest: text.lower(*rest)))"
+        );
+        assert_eq!(adapted("del a, (b or c)['k'], d[e[1]]"), "a = None; (b or c).pop('k'); d.pop(e[1])");
+        assert_eq!(adapted("if __name__ == '__main__':\n    main()"), "if False:\n    main()");
+        assert!(
+            adapted("import numpy as np").starts_with("raise ModuleNotFoundError(\"no module 'numpy' here;")
+        );
+    }
+
+    #[test]
+    fn arguments_are_those_that_prepare_jobs_takes() {
+        let arity =
+            |parameters: &str| adapt(&format!("def prepare_jobs({parameters}): pass")).unwrap().prepare_arity;
+        assert_eq!(
+            ["", "a", "a, b=1", "a, /, b, c=None", "a, b, c, d=1", "*a", "a, **k"].map(arity),
+            [0, 1, 2, 3, 3, 3, 1]
+        );
+        assert_eq!(adapt("x = 1").unwrap().prepare_arity, 3);
     }
 }

@@ -34,7 +34,7 @@ pub fn client(provider: &str, settings: ChatSettings) -> Arc<dyn ChatClient> {
 
 /// One question.
 pub fn question(text: &str) -> ChatRequest {
-    ChatRequest { messages: vec![Message::user(text)], format: Format::Text }
+    ChatRequest { messages: vec![Message::user(text)], format: Format::Text, sample: 0 }
 }
 
 /// One question that is to be answered in JSON with the one key `answer`.

@@ -2,5 +2,6 @@
 
 pub mod chat;
 pub mod llama_server;
+pub mod program;
 pub mod server;
 pub mod wire;

@@ -182,7 +182,11 @@ pub struct Server {
 impl Server {
     /// Listens on a free port of loopback and answers each request with what `handler` returns.
     pub fn start(handler: impl Fn(&Request) -> Reply + Send + Sync + 'static) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").expect("loopback has a free port");
+        Self::on(TcpListener::bind("127.0.0.1:0").expect("loopback has a free port"), handler)
+    }
+
+    /// The same at a port that is bound already.
+    pub fn on(listener: TcpListener, handler: impl Fn(&Request) -> Reply + Send + Sync + 'static) -> Self {
         let address = listener.local_addr().expect("a bound listener has an address");
         let shared = Arc::new(Shared {
             handler: Box::new(handler),

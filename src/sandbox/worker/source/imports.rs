@@ -8,9 +8,12 @@ use super::Adapter;
 /// What the interpreter can import by itself.
 #[rustfmt::skip]
 const MODULES: &[&str] = &[
-    "__future__", "asyncio", "base64", "binascii", "collections", "dataclasses", "datetime", "functools",
-    "itertools", "json", "math", "os", "pathlib", "re", "sys", "typing", "unicodedata",
+    "base64", "binascii", "collections", "dataclasses", "datetime", "functools", "itertools", "json", "math", "re",
+    "typing", "unicodedata",
 ];
+
+/// This too, but there is nothing to gain from it.
+const INERT: &[&str] = &["__future__", "asyncio", "os", "pathlib", "sys"];
 
 /// What the prelude and the host put in scope.
 #[rustfmt::skip]
@@ -26,9 +29,9 @@ const HINTS: &[&str] = &["typing", "typing_extensions", "collections.abc", "pyda
 /// Gaps in the interpreter's modules that `shims.py` fills.
 #[rustfmt::skip]
 const GAPS: &[(&str, &str)] = &[
-    ("collections", "OrderedDict"), ("functools", "cache"), ("functools", "lru_cache"), ("functools", "wraps"),
-    ("itertools", "combinations"), ("itertools", "from_iterable"), ("itertools", "groupby"),
-    ("itertools", "product"), ("re", "sub"),
+    ("collections", "OrderedDict"), ("dataclasses", "asdict"), ("dataclasses", "field"), ("functools", "cache"),
+    ("functools", "lru_cache"), ("functools", "wraps"), ("itertools", "combinations"),
+    ("itertools", "from_iterable"), ("itertools", "groupby"), ("itertools", "product"), ("re", "sub"),
 ];
 
 /// Modules that `shims.py` stands in for.
@@ -41,7 +44,7 @@ pub(super) fn shim(module: &str, name: &str) -> Option<String> {
 
 impl Adapter<'_> {
     pub(super) fn import(&mut self, import: &StmtImport) -> bool {
-        let known = |alias: &Alias| MODULES.contains(&alias.name.as_str());
+        let known = |alias: &Alias| importable(&alias.name);
         for alias in &import.names {
             if let Some(bound) = &alias.asname {
                 self.modules.insert(bound.to_string(), alias.name.to_string());
@@ -65,7 +68,7 @@ impl Adapter<'_> {
 
     pub(super) fn import_from(&mut self, import: &StmtImportFrom) -> bool {
         let module = import.module.as_ref().map_or("", |module| module.as_str());
-        let native = import.level == 0 && MODULES.contains(&module);
+        let native = import.level == 0 && importable(module);
         let hint = HINTS.contains(&module);
         let gap = |alias: &Alias| shim(module, alias.name.as_str()).is_some();
         if native && !hint && !import.names.iter().any(gap) {
@@ -91,9 +94,12 @@ impl Adapter<'_> {
     }
 }
 
+fn importable(module: &str) -> bool {
+    MODULES.contains(&module) || INERT.contains(&module)
+}
+
 fn unknown(module: &str) -> String {
-    let modules = MODULES.iter().chain(STAND_INS).filter(|module| !module.starts_with('_'));
-    let modules = modules.copied().collect::<Vec<_>>().join(", ");
+    let modules = MODULES.iter().chain(STAND_INS).copied().collect::<Vec<_>>().join(", ");
     let message = format!(
         "no module '{module}' here; JobManifest, JobOutput, Job, the chunk_by_ functions and the names of typing are \
          in scope without an import; modules: {modules}"

@@ -1,0 +1,32 @@
+# One program on Ollama's own image. Builds with the classic builder and with BuildKit.
+#
+#   docker build -t minions .
+#
+# Other bases: --build-arg OLLAMA_IMAGE=ollama/ollama:0.32.15-rocm for AMD GPUs.
+ARG RUST_IMAGE=rust:1.95-bookworm
+ARG OLLAMA_IMAGE=ollama/ollama:0.32.15
+
+FROM ${RUST_IMAGE} AS build
+WORKDIR /src
+# The dependencies alone, with empty sources: a change of our sources does not build them again.
+COPY Cargo.toml Cargo.lock ./
+RUN mkdir -p src tests/it tests/standin \
+    && echo 'fn main() {}' | tee src/main.rs tests/it/main.rs > tests/standin/main.rs \
+    && touch src/lib.rs \
+    && cargo build --release --locked --bin minions
+COPY src src
+# The empty sources are newer than ours may be.
+RUN touch src/main.rs src/lib.rs \
+    && cargo build --release --locked --bin minions \
+    && strip target/release/minions
+
+FROM ${OLLAMA_IMAGE}
+# The entry step becomes this user; it is root only to hand it what was mounted.
+RUN useradd --uid 10001 --create-home minions && install -d -m 1777 /app/minion_logs
+COPY --from=build /src/target/release/minions /usr/local/bin/minions
+COPY start_minion.sh /app/start_minion.sh
+WORKDIR /app
+# Ollama's image listens everywhere, and has no authentication.
+ENV OLLAMA_HOST=127.0.0.1:11434
+HEALTHCHECK --interval=30s --timeout=5s --start-period=120s CMD ["minions", "health"]
+ENTRYPOINT ["minions", "entry"]

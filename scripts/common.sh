@@ -1,0 +1,47 @@
+# What the scripts share; sourced, not run.
+
+# Says something to the person, on stderr: stdout belongs to envelopes.
+say() { printf '%s\n' "$*" >&2; }
+
+# Ends with a message.
+die() {
+    say "$@"
+    exit 1
+}
+
+# need_packages PACKAGE...: installs Debian packages if this user may, else names the command.
+need_packages() {
+    local as_root=()
+    if [ "$(id -u)" != 0 ]; then
+        if sudo -n true 2>/dev/null; then
+            as_root=(sudo)
+        else
+            die "Missing: $*. Install with: sudo apt-get update && sudo apt-get install -y $*"
+        fi
+    fi
+    command -v apt-get >/dev/null || die "Missing: $* (Debian's names). Install them with your package manager."
+    say "Installing $* ..."
+    "${as_root[@]}" apt-get update -qq >&2
+    DEBIAN_FRONTEND=noninteractive "${as_root[@]}" apt-get install -y -qq "$@" >&2
+}
+
+# What the embedded engine is built with.
+need_build_tools() {
+    local missing=()
+    command -v cmake >/dev/null || missing+=(cmake)
+    command -v make >/dev/null || missing+=(make)
+    command -v g++ >/dev/null || missing+=(g++)
+    compgen -G "/usr/lib/llvm-*/lib/libclang*.so*" >/dev/null || [ -n "${LIBCLANG_PATH:-}" ] || missing+=(libclang-dev)
+    [ ${#missing[@]} = 0 ] || need_packages "${missing[@]}"
+
+    command -v cargo >/dev/null || die "Missing: cargo. Install Rust 1.95 or newer with rustup."
+    local version
+    version=$(rustc --version | cut -d' ' -f2)
+    printf '1.95.0\n%s\n' "${version%%-*}" | sort -CV ||
+        die "Rust $version is too old: minions needs 1.95 or newer. Run: rustup update"
+}
+
+# The engine uses all SIMD of this machine; a binary for others is built without this.
+build_for_this_machine() {
+    export RUSTFLAGS="${RUSTFLAGS:+$RUSTFLAGS }-C target-cpu=native"
+}

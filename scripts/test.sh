@@ -1,0 +1,39 @@
+#!/usr/bin/env bash
+# Formatting, lints, all tests. Installs and fetches what they need.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+source scripts/common.sh
+
+need_build_tools
+build_for_this_machine
+command -v python3 >/dev/null || need_packages python3 python3-pip python3-venv
+
+step() { say "== $* ($(date +%T))"; }
+
+step "model and model server"
+MINIONS_TEST_MODEL=$(scripts/fetch-model.sh)
+# llama.cpp's own HTTP server, from PyPI.
+venv=target/test-python
+if ! "$venv/bin/python" -c 'import xllamacpp' 2>/dev/null; then
+    rm -rf "$venv"
+    python3 -m venv "$venv" 2>/dev/null || { need_packages python3-venv && python3 -m venv "$venv"; }
+    "$venv/bin/python" -m pip install --quiet xllamacpp==2026.10.11549 >&2
+fi
+MINIONS_TEST_PYTHON=$PWD/$venv/bin/python
+export MINIONS_TEST_MODEL MINIONS_TEST_PYTHON
+
+step "formatting"
+cargo fmt --check
+step "lints"
+cargo clippy --quiet --release --all-targets --features embedded -- -D warnings
+step "lints of the build without the engine"
+cargo clippy --quiet --release -- -D warnings
+step "build"
+cargo test --quiet --release --features embedded --no-run
+step "tests"
+real=(chat_real_server:: llama_cpp:: real_model)
+cargo test --release --features embedded -- "${real[@]/#/--skip=}"
+# One at a time: the model's threads take all cores.
+step "tests with the real model"
+cargo test --release --features embedded --test it -- --test-threads=1 "${real[@]}"
+step "done"

@@ -1,0 +1,78 @@
+//! Who starts, keeps and uses the daemon of one port, across processes: files that are locked, never read.
+
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::io;
+use std::path::PathBuf;
+
+use tokio::sync::oneshot;
+
+use crate::runtimes::{RuntimeError, RuntimeErrorKind};
+
+/// The lock files of one daemon.
+#[derive(Clone, Debug)]
+pub struct Locks {
+    directory: PathBuf,
+    name: String,
+}
+
+/// A lock that is held as long as this lives.
+#[derive(Debug)]
+pub struct Held(#[expect(dead_code, reason = "held, not used")] File);
+
+impl Locks {
+    /// In `directory`, which is made if it is missing, for the daemon of `port`.
+    pub fn new(directory: impl Into<PathBuf>, port: u16) -> Self {
+        Self { directory: directory.into(), name: format!("ollama-{port}") }
+    }
+
+    /// Says that a job uses the daemon; waits for a keeper that is just ending one.
+    pub(super) async fn join_users(&self) -> Result<Held, RuntimeError> {
+        self.wait("users", File::lock_shared).await
+    }
+
+    /// Waits until no job uses the daemon; new ones wait until this is dropped.
+    pub async fn last_user_gone(&self) -> Result<Held, RuntimeError> {
+        self.wait("users", File::lock).await
+    }
+
+    /// Waits for the turn to look whether there is a daemon, and to start one.
+    pub(super) async fn become_starter(&self) -> Result<Held, RuntimeError> {
+        self.wait("starter", File::lock).await
+    }
+
+    /// `None` if there is a keeper.
+    pub(super) fn become_keeper(&self) -> Result<Option<Held>, RuntimeError> {
+        let file = self.open("keeper")?;
+        match file.try_lock() {
+            Ok(()) => Ok(Some(Held(file))),
+            Err(TryLockError::WouldBlock) => Ok(None),
+            Err(TryLockError::Error(error)) => Err(self.failed(&error)),
+        }
+    }
+
+    /// In a thread of its own, as it may take for ever, and the program's end must not wait for it.
+    async fn wait(&self, role: &str, lock: fn(&File) -> io::Result<()>) -> Result<Held, RuntimeError> {
+        let file = self.open(role)?;
+        let (sender, receiver) = oneshot::channel();
+        std::thread::spawn(move || {
+            let locked = lock(&file).map(|()| Held(file));
+            // Nobody waits any more: the lock goes with its file.
+            let _ = sender.send(locked);
+        });
+        let locked = receiver.await.map_err(|_| self.failed(&io::Error::other("interrupted")))?;
+        locked.map_err(|error| self.failed(&error))
+    }
+
+    fn open(&self, role: &str) -> Result<File, RuntimeError> {
+        let path = self.directory.join(format!("{}.{role}", self.name));
+        let opened = fs::create_dir_all(&self.directory)
+            .and_then(|()| OpenOptions::new().create(true).truncate(false).write(true).open(path));
+        opened.map_err(|error| self.failed(&error))
+    }
+
+    fn failed(&self, error: &io::Error) -> RuntimeError {
+        let message = format!("no lock for the Ollama daemon in {}: {error}", self.directory.display());
+        RuntimeError::new(RuntimeErrorKind::Unreachable, message)
+            .hint("the directory must be writable; XDG_RUNTIME_DIR or TMPDIR may name another one")
+    }
+}

@@ -1,0 +1,160 @@
+//! Every unusable job gives one envelope, the right exit code, and a message with the place and the remedy.
+
+use std::fmt::Write as _;
+
+use serde_json::{Value, json};
+
+use crate::support::program::Program;
+
+/// A job that would run, but for what `change` does to it.
+fn changed(change: impl Fn(&mut Value)) -> Vec<u8> {
+    let mut job = json!({
+        "local_client": {"type": "ollama", "kwargs": {"base_url": "http://127.0.0.1:9", "retries": 0}},
+        "remote_client": {"type": "openai", "kwargs": {"api_key": "sk-test-0123456789"}},
+        "protocol": {"type": "minion"},
+        "call_params": {"task": "Who signed?", "context": ["Ada."]},
+    });
+    change(&mut job);
+    job.to_string().into_bytes()
+}
+
+/// The job with the value at `pointer` replaced or added.
+fn with(pointer: &str, value: Value) -> Vec<u8> {
+    let (parent, key) = pointer.rsplit_once('/').unwrap();
+    changed(|job| job.pointer_mut(parent).unwrap()[key] = value.clone())
+}
+
+fn without(key: &str) -> Vec<u8> {
+    changed(|job| drop(job.as_object_mut().unwrap().remove(key)))
+}
+
+fn as_minions(key: &str, value: Value) -> Vec<u8> {
+    changed(|job| {
+        job["protocol"]["type"] = json!("minions");
+        job["call_params"][key] = value.clone();
+    })
+}
+
+fn llama_cpp(model_path: &str) -> Vec<u8> {
+    changed(|job| job["local_client"] = json!({"type": "llama_cpp", "model_path": model_path}))
+}
+
+fn cases() -> Vec<(&'static str, Vec<u8>)> {
+    vec![
+        ("empty", vec![]),
+        ("blank", b" \n\t\n".to_vec()),
+        ("not JSON", b"task: who signed?".to_vec()),
+        ("truncated", with("/protocol/type", json!("minion"))[..150].to_vec()),
+        ("a trailing comma", b"{\n  \"call_params\": {\"task\": \"x\",}\n}".to_vec()),
+        ("invalid UTF-8", b"{\"call_params\":\n {\"task\": \"\xff\"}}".to_vec()),
+        ("UTF-16", "{\"call_params\"".encode_utf16().flat_map(u16::to_le_bytes).collect()),
+        ("nested 10,000 deep", ["[".repeat(10_000), "]".repeat(10_000)].concat().into_bytes()),
+        ("two values", b"{\"call_params\": {\"task\": \"x\"}}\n{}".to_vec()),
+        ("a list", b"[1, 2]".to_vec()),
+        ("a string", b"\"run\"".to_vec()),
+        ("no task", without("call_params")),
+        ("an empty task", with("/call_params/task", json!("  "))),
+        ("a task of the wrong type", with("/call_params/task", json!(["a"]))),
+        ("a misspelt key at the top", changed(|job| job["remote_cleint"] = json!({}))),
+        ("an unknown key at the top", changed(|job| job["zzz"] = json!(1))),
+        ("a misspelt key in call_params", with("/call_params/contxt", json!(["a"]))),
+        ("a key of the other protocol", with("/call_params/num_tasks_per_round", json!(2))),
+        ("a misspelt key in protocol", with("/protocol/max_round", json!(2))),
+        ("an unknown key in protocol.kwargs", with("/protocol/kwargs", json!({"fast": true}))),
+        ("a misspelt key in a client", with("/local_client/model", json!("llama3.2"))),
+        ("a misspelt client type", with("/local_client/type", json!("olama"))),
+        ("an unknown client type", with("/remote_client/type", json!("skynet"))),
+        ("a misspelt protocol", with("/protocol/type", json!("minios"))),
+        ("an unknown protocol", with("/protocol/type", json!("debate"))),
+        ("a client that is a string", with("/local_client", json!("ollama"))),
+        ("kwargs that are a list", with("/remote_client/kwargs", json!([]))),
+        ("a context of numbers", with("/call_params/context", json!(["a", 2]))),
+        ("a context that is an object", with("/call_params/context", json!({"a": "b"}))),
+        ("rounds as text", with("/call_params/max_rounds", json!("3"))),
+        ("no rounds", with("/call_params/max_rounds", json!(0))),
+        ("half a round", with("/call_params/max_rounds", json!(1.5))),
+        ("less than no rounds", with("/protocol/max_rounds", json!(-1))),
+        ("a port too high", with("/local_client/port", json!(70_000))),
+        ("a negative timeout", with("/local_client/timeout", json!(-1))),
+        ("a hot temperature", with("/remote_client/kwargs/temperature", json!(3))),
+        ("a base URL without a scheme", with("/remote_client/kwargs/base_url", json!("localhost:8080"))),
+        ("a way out in logging_id", with("/call_params/logging_id", json!("../../etc/cron.d/x"))),
+        ("a slash in logging_id", with("/call_params/logging_id", json!("a/b"))),
+        ("a way out in log_dir", with("/protocol/log_dir", json!("logs/../../x"))),
+        ("a way out in log_path", as_minions("log_path", json!("/etc/passwd"))),
+        ("an unknown chunker", as_minions("chunk_fn", json!("chunk_by_sections"))),
+        ("no jobs per round", as_minions("max_jobs_per_round", json!(0))),
+        ("retrieval, which comes later", as_minions("use_retrieval", json!("bm25"))),
+        ("privacy, which comes later", with("/call_params/is_privacy", json!(true))),
+        ("images, which come later", with("/call_params/images", json!(["a.png"]))),
+        ("tools, which come later", with("/local_client/kwargs/tool_calling", json!(true))),
+        ("custom_id, which comes later", changed(|job| job["custom_id"] = json!("a"))),
+        ("an unknown key in budget", changed(|job| job["budget"] = json!({"dollars": 1}))),
+        ("a schema where none is taken", with("/remote_client/kwargs/structured_output_schema", json!({}))),
+        ("no key for the provider", with("/remote_client/kwargs", json!({}))),
+        (
+            "an unreachable host",
+            with("/local_client/kwargs/base_url", json!("http://no-such-host.invalid:1")),
+        ),
+        ("a port where nothing listens", with("/local_client/port", json!(9))),
+        ("a model file without a path", with("/local_client/type", json!("llama_cpp"))),
+        ("a model file that is not there", llama_cpp("no/such/model.gguf")),
+        ("a model file that is a folder", llama_cpp("/usr")),
+        ("a model file for a server", with("/local_client/model_path", json!("x.gguf"))),
+    ]
+}
+
+#[test]
+fn every_bad_input_says_where_and_what_to_do() {
+    let mut report = String::new();
+    for (name, input) in cases() {
+        let ran = Program::new().run(&input);
+        let envelope = ran.envelope();
+        assert_eq!(envelope["success"], false, "{name}");
+        let error = envelope["error"].as_str().unwrap();
+        assert!(!ran.stderr.contains("panicked"), "{name}: {}", ran.stderr);
+        writeln!(report, "{name}\n  exit {}: {error}", ran.code.unwrap()).unwrap();
+    }
+    insta::assert_snapshot!(report);
+}
+
+#[test]
+fn a_context_of_200_mb_is_refused_in_words() {
+    let mut input = with("/call_params/context", json!(["@"]));
+    let at = input.iter().position(|byte| *byte == b'@').unwrap();
+    input.splice(at..=at, std::iter::repeat_n(*b"lorem ip", 25_000_000).flatten());
+    let model = std::env::var("MINIONS_TEST_MODEL");
+    let Ok(model) = model else { panic!("set MINIONS_TEST_MODEL; scripts/test.sh does") };
+    let input = String::from_utf8(input).unwrap().replacen(
+        r#"{"type":"ollama","kwargs":{"base_url":"http://127.0.0.1:9","retries":0}}"#,
+        &json!({"type": "llama_cpp", "model_path": model}).to_string(),
+        1,
+    );
+    let error = Program::new().run(input).error(1);
+    if cfg!(feature = "embedded") {
+        assert!(error.contains("the context is too long") && error.contains("minions"), "{error}");
+    }
+}
+
+#[test]
+fn a_bad_command_line_has_its_envelope_too() {
+    for (args, complaint) in [
+        (&["--jib", "x.json"][..], "unexpected argument '--jib' found"),
+        (&["walk"], "unrecognized subcommand 'walk'"),
+        (
+            &["run", "--job", "no/such.json"],
+            "the job file no/such.json can't be read: No such file or directory",
+        ),
+    ] {
+        let error = Program::new().args(args.iter().copied()).run("").error(2);
+        assert!(error.contains(complaint), "{error}");
+    }
+}
+
+#[test]
+fn a_misspelt_kwarg_is_a_warning() {
+    let ran = Program::new().run(with("/local_client/kwargs/temprature", json!(0.5)));
+    assert!(ran.stderr.contains("local_client.kwargs.temprature is not known here"), "{}", ran.stderr);
+    assert!(ran.stderr.contains("did you mean `temperature`?"), "{}", ran.stderr);
+    assert!(ran.error(1).contains("127.0.0.1:9"));
+}

@@ -1,0 +1,100 @@
+//! Whatever ends a job, there is one envelope, the right exit code, and a log of what it cost.
+
+use std::sync::mpsc;
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use serde_json::{Value, json};
+
+use crate::support::program::{Program, Ran, job};
+use crate::support::server::{Reply, Server};
+use crate::support::wire::openai;
+
+/// A server whose supervisor asks and whose worker never answers; says when the worker is asked.
+fn stuck() -> (Server, mpsc::Receiver<()>) {
+    let (asked, waits) = mpsc::sync_channel(100);
+    let server = Server::start(move |request| match request.json()["model"].as_str() {
+        Some("worker") => {
+            let _ = asked.try_send(());
+            Reply::hang()
+        }
+        Some(_) => openai(request, r#"{"reasoning": "r", "message": "Who?"}"#),
+        None => Reply::text(404, "not found"),
+    });
+    (server, waits)
+}
+
+fn params() -> Value {
+    json!({"task": "Who signed?", "context": ["Ada."]})
+}
+
+#[test]
+fn a_signal_ends_the_job_with_its_envelope() {
+    for (signal, code, name) in [(Signal::SIGTERM, 143, "SIGTERM"), (Signal::SIGINT, 130, "SIGINT")] {
+        let (server, asked) = stuck();
+        let (child, dir) = Program::new().start(job(&server, "minion", params()).to_string().as_bytes());
+        asked.recv().unwrap();
+        kill(Pid::from_raw(child.id().try_into().unwrap()), signal).unwrap();
+        let ran = Ran::of(child, dir);
+        assert!(ran.error(code).contains(&format!("stopped by {name}")));
+        let log = ran.log();
+        assert_eq!(log["usage"]["remote"]["prompt_tokens"], 10);
+        assert_eq!(log["conversation"].as_array().unwrap().len(), 1);
+        assert!(log["error"].as_str().unwrap().contains(name));
+    }
+}
+
+#[test]
+fn a_signal_while_the_job_is_read_has_its_envelope() {
+    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_minions"));
+    let piped = std::process::Stdio::piped;
+    let mut child = command
+        .env("RUST_LOG", "minions=debug")
+        .stdin(piped())
+        .stdout(piped())
+        .stderr(piped())
+        .spawn()
+        .unwrap();
+    // It says that it listens before it reads.
+    let stderr = child.stderr.take().unwrap();
+    let mut lines = std::io::BufRead::lines(std::io::BufReader::new(stderr));
+    assert!(lines.any(|line| line.unwrap().contains("reading the job")));
+    kill(Pid::from_raw(child.id().try_into().unwrap()), Signal::SIGTERM).unwrap();
+    // stdin stays open.
+    let stdin = child.stdin.take();
+    let ran = Ran::of(child, tempfile::tempdir().unwrap());
+    drop(stdin);
+    assert!(ran.error(143).contains("SIGTERM"));
+}
+
+#[test]
+fn a_deadline_ends_the_job_with_its_envelope() {
+    let (server, _asked) = stuck();
+    let mut job = job(&server, "minion", params());
+    job["budget"] = json!({"deadline_s": 0.5});
+    let ran = Program::new().run_job(&job);
+    let error = ran.error(124);
+    assert!(error.contains("deadline of 0.5 s") && error.contains("budget.deadline_s"), "{error}");
+    assert_eq!(ran.log()["usage"]["remote"]["prompt_tokens"], 10);
+}
+
+#[test]
+fn a_job_from_a_file() {
+    let (server, _asked) = stuck();
+    let mut job = job(&server, "minion", params());
+    job["budget"] = json!({"deadline_s": 0.2});
+    let program = Program::new();
+    let file = program.dir.path().join("job.json");
+    std::fs::write(&file, job.to_string()).unwrap();
+    let file = file.to_str().unwrap().to_owned();
+    program.args(["run", "--job", &file]).run("").error(124);
+}
+
+#[test]
+fn help_and_version_are_for_people() {
+    let ran = Program::new().args(["--help"]).run("");
+    assert_eq!(ran.code, Some(0));
+    assert!(ran.stdout.contains("Reads a JSON job from stdin") && !ran.stdout.contains("sandbox-worker"));
+    let ran = Program::new().args(["--version"]).run("");
+    assert_eq!(ran.stdout, concat!("minions ", env!("CARGO_PKG_VERSION"), "\n"));
+}

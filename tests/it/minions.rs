@@ -1,0 +1,294 @@
+//! The `minions` protocol through the real executable: a scripted supervisor, scripted and real workers.
+
+use std::collections::BTreeSet;
+use std::sync::Barrier;
+
+use serde_json::{Value, json};
+
+use crate::support::program::{Program, chats, job, last, scripted};
+use crate::support::server::{Reply, Request};
+use crate::support::wire::openai;
+
+/// Two tasks for each section, and every job's ids and answer in the aggregate.
+const PROGRAM: &str = r#"The figures decide. ```python
+def prepare_jobs(context, prev_job_manifests, prev_job_outputs):
+    jobs = []
+    for doc in context:
+        for chunk in chunk_by_section(doc, max_chunk_size=3000, overlap=20):
+            for task in ["Name the ship.", "Name the port."]:
+                jobs.append(JobManifest(chunk=chunk, task=task, advice="One word."))
+    return jobs
+
+def transform_outputs(jobs):
+    return "\n".join(
+        f"{j.manifest.job_id}/{j.manifest.chunk_id}/{j.manifest.task_id}={j.output.answer}" for j in jobs
+    )
+```"#;
+
+fn verdict(decision: &str, answer: Option<&str>) -> String {
+    json!({
+        "explanation": "e", "decision": decision, "answer": answer,
+        "feedback": "look for the harbour", "scratchpad": "the ship is the Aurora",
+    })
+    .to_string()
+}
+
+fn found(request: &Request) -> Reply {
+    openai(request, r#"{"explanation": "it says so", "citation": "the Aurora", "answer": "Aurora"}"#)
+}
+
+/// 76,000 characters in which no two chunks are equal.
+fn document() -> String {
+    let mut text = String::new();
+    let mut day = 0;
+    while text.len() < 76_000 {
+        day += 1;
+        text.push_str(&format!("Day {day}. The Aurora lay off the port in {day} fathoms. "));
+    }
+    text.truncate(76_000);
+    text
+}
+
+fn params(document: &str) -> Value {
+    json!({"task": "Which ship, which port?", "context": [document], "doc_metadata": "A ship's log.", "max_rounds": 2})
+}
+
+#[test]
+fn fifty_two_jobs_are_fifty_two_independent_requests() {
+    // No call is answered before four are there: one that waits for another would meet the deadline.
+    let four = Barrier::new(4);
+    let script = vec![PROGRAM.into(), verdict("provide_final_answer", Some("Aurora"))];
+    let server = scripted(script, move |request| {
+        four.wait();
+        found(request)
+    });
+    let mut job = job(&server, "minions", params(&document()));
+    job["budget"] = json!({"deadline_s": 60});
+    let result = Program::new().run_job(&job).result();
+    assert_eq!((&result["final_answer"], &result["status"]), (&json!("Aurora"), &json!("answered")));
+
+    let worker = chats(&server, "worker");
+    assert_eq!(worker.len(), 52);
+    let questions: BTreeSet<&str> = worker.iter().map(last).collect();
+    assert_eq!(questions.len(), 52, "every job is asked once");
+    for body in &worker {
+        let messages = body["messages"].as_array().unwrap();
+        assert_eq!(messages.len(), 2, "one chat of its own");
+        let question = last(body);
+        assert!(
+            question.find("fathoms").unwrap() < question.find("Task: Name the").unwrap(),
+            "the chunk comes first"
+        );
+        assert_eq!(
+            body["response_format"]["json_schema"]["schema"]["required"],
+            json!(["explanation", "citation", "answer"])
+        );
+    }
+    assert_eq!(server.max_in_flight(), 4);
+
+    // All 52 reach the aggregate, with ids by position, chunk and task.
+    let remote = chats(&server, "supervisor");
+    assert_eq!(remote.len(), 2);
+    let aggregate = last(&remote[1]);
+    for job in 0..52 {
+        let line = format!("{job}/{}/{}=Aurora", job / 2, job % 2);
+        assert!(aggregate.lines().any(|l| l == line), "{line} is missing in {aggregate}");
+    }
+    assert!(remote.iter().all(|body| !body.to_string().contains("fathoms")), "the documents stay here");
+
+    assert_eq!(result["local_usage"]["prompt_tokens"], 520);
+    assert_eq!(result["remote_usage"]["prompt_tokens"], 20);
+    let jobs = result["meta"][0]["local"]["jobs"].as_array().unwrap();
+    assert_eq!(jobs.len(), 52);
+    assert_eq!(jobs[51]["manifest"]["chunk_id"], 25);
+    let log = &result["conversation_log"];
+    assert_eq!(log["doc_metadata"], "A ship's log.");
+    let local = log["conversation"].as_array().unwrap().iter().find(|e| e["user"] == "local").unwrap();
+    assert_eq!(local["job_manifests"].as_array().unwrap().len(), 52);
+    assert_eq!(local["job_outputs"][0]["answer"], "Aurora");
+}
+
+#[test]
+fn a_second_round_knows_the_first() {
+    let second = r#"```python
+def prepare_jobs(context, prev_job_manifests, prev_job_outputs):
+    found = [m.chunk for m, o in zip(prev_job_manifests, prev_job_outputs) if o.answer]
+    return [JobManifest(found[0], "Name the harbour.", "")]
+
+def transform_outputs(jobs):
+    return "harbour: " + jobs[0].output.answer
+```"#;
+    let script = vec![
+        PROGRAM.into(),
+        verdict("request_additional_info", None),
+        second.into(),
+        verdict("provide_final_answer", Some("Aurora, Brest")),
+    ];
+    let server = scripted(script, found);
+    let result =
+        Program::new().run_job(&job(&server, "minions", params("The Aurora lay at Brest."))).result();
+    assert_eq!(result["final_answer"], "Aurora, Brest");
+    assert_eq!(chats(&server, "worker").len(), 3);
+    let remote = chats(&server, "supervisor");
+    assert!(
+        last(&remote[2]).contains("the ship is the Aurora")
+            && last(&remote[2]).contains("look for the harbour")
+    );
+    assert!(last(&remote[3]).contains("harbour: Aurora"));
+    assert_eq!(result["meta"].as_array().unwrap().len(), 2);
+}
+
+#[test]
+fn a_program_that_fails_goes_back_with_the_python_line() {
+    let bad = "```python\ndef prepare_jobs(context, m, o):\n    return contxt\n\ndef transform_outputs(jobs):\n    return ''\n```";
+    let script = vec![
+        "I need no program.".into(),
+        bad.into(),
+        PROGRAM.into(),
+        verdict("provide_final_answer", Some("Aurora")),
+    ];
+    let server = scripted(script, found);
+    let result = Program::new().run_job(&job(&server, "minions", params("The Aurora."))).result();
+    let remote = chats(&server, "supervisor");
+    assert!(last(&remote[1]).contains("holds no Python block"));
+    let complaint = last(&remote[2]);
+    assert!(complaint.contains("line 2") && complaint.contains("contxt"), "{complaint}");
+    assert_eq!(
+        remote[2]["messages"].as_array().unwrap().len(),
+        3,
+        "the question, the newest program, the complaint"
+    );
+    assert_eq!(result["meta"][0]["failed_programs"].as_array().unwrap().len(), 2);
+}
+
+#[test]
+fn programs_that_never_run_are_an_error() {
+    let server = scripted(vec!["no".into(); 3], found);
+    let mut job = job(&server, "minions", params("The Aurora."));
+    job["protocol"]["kwargs"] = json!({"max_code_attempts": 3});
+    let error = Program::new().run_job(&job).error(1);
+    assert!(error.contains("none of the supervisor's 3 programs ran"), "{error}");
+}
+
+#[test]
+fn more_jobs_than_allowed_go_back() {
+    let server = scripted(vec![PROGRAM.into(); 2], found);
+    let mut job = job(&server, "minions", params(&document()));
+    job["call_params"]["max_jobs_per_round"] = json!(51);
+    job["protocol"]["kwargs"] = json!({"max_code_attempts": 2});
+    let error = Program::new().run_job(&job).error(1);
+    assert!(error.contains("51"), "{error}");
+    assert!(chats(&server, "worker").is_empty());
+}
+
+#[test]
+fn an_unusable_reply_is_asked_for_again_and_then_kept_as_none() {
+    let server = scripted(vec![PROGRAM.into(), verdict("provide_final_answer", Some("Aurora"))], |request| {
+        if request.prompt().contains("Name the port.") {
+            openai(request, "It is hard to say.")
+        } else {
+            found(request)
+        }
+    });
+    let result = Program::new().run_job(&job(&server, "minions", params("The Aurora."))).result();
+    assert_eq!(result["status"], "partial");
+    assert_eq!(chats(&server, "worker").len(), 3);
+    let jobs = &result["meta"][0]["local"]["jobs"];
+    assert_eq!(jobs[1]["output"]["answer"], Value::Null);
+    assert!(jobs[1]["output"]["explanation"].as_str().unwrap().contains("no JSON object"));
+    assert!(last(&chats(&server, "supervisor")[1]).contains("(2 jobs, 1 with an answer, 1 lost)"));
+}
+
+#[test]
+fn replies_of_every_form_are_read() {
+    let replies = [
+        "```json\n{\"explanation\": \"e\", \"citation\": \"c\", \"answer\": \"A1\"}\n```",
+        "Here you are: {\"explanation\": \"e\", \"citation\": [\"c\", \"d\"], \"answer\": [\"A1\"],}",
+        "{\"explanation\": \"two\nlines\", \"citation\": None, \"answer\": \"A1\"}",
+    ];
+    for reply in replies {
+        let server = scripted(vec![PROGRAM.into(), verdict("provide_final_answer", Some("x"))], move |r| {
+            openai(r, reply)
+        });
+        let result = Program::new().run_job(&job(&server, "minions", params("The Aurora."))).result();
+        assert_eq!(result["meta"][0]["local"]["jobs"][0]["output"]["answer"], "A1", "{reply}");
+        assert_eq!(chats(&server, "worker").len(), 2);
+    }
+}
+
+#[test]
+fn samples_are_jobs_of_their_own() {
+    let server = scripted(vec![PROGRAM.into(), verdict("provide_final_answer", Some("x"))], found);
+    let mut job = job(&server, "minions", params("The Aurora."));
+    job["call_params"]["num_samples_per_task"] = json!(3);
+    job["local_client"]["kwargs"]["seed"] = json!(7);
+    Program::new().run_job(&job).result();
+    let worker = chats(&server, "worker");
+    assert_eq!(worker.len(), 6);
+    let seeds: BTreeSet<u64> = worker.iter().map(|body| body["seed"].as_u64().unwrap()).collect();
+    assert_eq!(seeds, [7, 8, 9].into());
+    assert!(worker.iter().all(|body| body["temperature"].as_f64().unwrap() > 0.0));
+    assert_eq!(last(&chats(&server, "supervisor")[1]).matches("0/0/0=Aurora").count(), 3);
+}
+
+#[test]
+fn an_aggregate_that_fails_is_replaced_by_the_plain_answers() {
+    let program =
+        PROGRAM.replace("def transform_outputs(jobs):", "def transform_outputs(jobs):\n    return 1 / 0");
+    let server = scripted(vec![program, verdict("provide_final_answer", Some("x"))], found);
+    let result = Program::new().run_job(&job(&server, "minions", params("The Aurora."))).result();
+    assert!(result["meta"][0]["remote"]["aggregate_error"].as_str().unwrap().contains("ZeroDivisionError"));
+    assert!(
+        last(&chats(&server, "supervisor")[1])
+            .contains("Task: Name the port.\n[chunk 0] Aurora | \"the Aurora\"")
+    );
+}
+
+#[test]
+fn a_worker_that_fails_every_call_fails_the_job() {
+    let server = scripted(vec![PROGRAM.into()], |_| Reply::text(500, "out of memory"));
+    let ran = Program::new().run_job(&job(&server, "minions", params("The Aurora.")));
+    let error = ran.error(1);
+    assert!(error.contains("the worker did not answer") && error.contains("out of memory"), "{error}");
+    assert_eq!(ran.log()["usage"]["remote"]["prompt_tokens"], 10);
+}
+
+#[test]
+fn a_worker_call_that_fails_costs_that_job_alone() {
+    let server = scripted(vec![PROGRAM.into(), verdict("provide_final_answer", Some("x"))], |request| {
+        if request.prompt().contains("Name the port.") { Reply::text(500, "boom") } else { found(request) }
+    });
+    let result = Program::new().run_job(&job(&server, "minions", params("The Aurora."))).result();
+    assert_eq!(result["status"], "partial");
+    assert!(
+        result["meta"][0]["local"]["jobs"][1]["output"]["explanation"].as_str().unwrap().contains("boom")
+    );
+}
+
+/// A scripted supervisor, and the real model reads: every job gets a reply of the right form.
+#[cfg(feature = "embedded")]
+#[test]
+fn real_model_as_worker() {
+    let server = scripted(vec![PROGRAM.into(), verdict("provide_final_answer", Some("Aurora"))], found);
+    let document: String = document().chars().take(9_000).collect();
+    let model = crate::support::llama_server::required_env("MINIONS_TEST_MODEL", "a small GGUF model");
+    let job = json!({
+        "local_client": {"type": "llama_cpp", "model_path": model, "kwargs": {"n_ctx": 4096, "max_tokens": 96, "max_concurrency": 2}},
+        "remote_client": crate::support::program::client(&server, "supervisor"),
+        "protocol": {"type": "minions"},
+        "call_params": params(&document),
+    });
+    let ran = Program::new().run_job(&job);
+    let result = ran.result();
+    let jobs = result["meta"][0]["local"]["jobs"].as_array().unwrap();
+    assert_eq!(jobs.len(), 8);
+    let ids: Vec<_> = jobs
+        .iter()
+        .map(|j| (j["manifest"]["chunk_id"].as_u64(), j["manifest"]["task_id"].as_u64()))
+        .collect();
+    assert_eq!(ids, (0..8).map(|job| (Some(job / 2), Some(job % 2))).collect::<Vec<_>>());
+    assert!(jobs.iter().filter(|j| j["output"]["answer"].is_string()).count() >= 4, "{jobs:#?}");
+    assert!(result["local_usage"]["prompt_tokens"].as_u64().unwrap() > 5_000);
+    assert!(result["local_usage"]["cached_prompt_tokens"].as_u64().unwrap() > 1_500, "chunks are read once");
+    assert!(chats(&server, "worker").is_empty());
+}

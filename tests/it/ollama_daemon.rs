@@ -1,0 +1,211 @@
+//! A daemon that jobs start, share, lose and leave: our keeper with the stand-in.
+
+use std::fs;
+use std::future::Future;
+use std::net::{TcpListener, TcpStream};
+use std::os::unix::fs::PermissionsExt;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use minions::runtimes::ollama::{Host, Start};
+use minions::runtimes::{Limits, Need, Ollama, Runtime, RuntimeErrorKind as Kind};
+use nix::sys::signal::Signal;
+use tempfile::TempDir;
+
+use crate::support::server::{Reply, Server};
+
+/// A machine of its own: a home with lock files, a free port, and an `ollama` that notes its starts.
+struct Machine {
+    home: TempDir,
+    port: u16,
+    environment: Vec<(String, String)>,
+}
+
+impl Machine {
+    fn new(environment: &[(&str, &str)]) -> Self {
+        let script = format!("exec {} \"$@\"", env!("CARGO_BIN_EXE_ollama-standin"));
+        Self::with_ollama(&script, environment)
+    }
+
+    /// `script` is what `ollama` does after its note.
+    fn with_ollama(script: &str, environment: &[(&str, &str)]) -> Self {
+        let home = tempfile::tempdir().expect("a folder for the test");
+        let ollama = home.path().join("ollama");
+        fs::write(&ollama, format!("#!/bin/sh\necho $$ >> \"$HOME/starts\"\n{script}\n")).expect("writable");
+        fs::set_permissions(&ollama, fs::Permissions::from_mode(0o755)).expect("ours");
+        let free = TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr()).expect("a free port");
+        let home_path = home.path().display().to_string();
+        let own = [("HOME", &*home_path), ("OLLAMA_MODELS", "")];
+        let environment = own.iter().chain(environment);
+        let environment =
+            environment.map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        Self { home, port: free.port(), environment }
+    }
+
+    fn host(&self) -> Host {
+        Host::local(self.port)
+    }
+
+    /// A job's view of the daemon.
+    fn job(&self) -> Ollama {
+        let ollama: PathBuf = self.home.path().join("ollama");
+        let mut start =
+            Start::new(env!("CARGO_BIN_EXE_minions"), ollama, self.host(), self.home.path().join("locks"));
+        start.environment = self.environment.clone();
+        start.limit = Duration::from_secs(20);
+        let limits = Limits { answer: Duration::from_secs(20), ..Limits::default() };
+        Ollama::new(&self.host().client_url(), Some(4), limits).expect("a usable address").starting(start)
+    }
+
+    /// The process ids of all daemons so far.
+    fn starts(&self) -> Vec<String> {
+        let starts = fs::read_to_string(self.home.path().join("starts")).unwrap_or_default();
+        starts.lines().map(str::to_owned).collect()
+    }
+
+    fn listens(&self) -> bool {
+        TcpStream::connect(("127.0.0.1", self.port)).is_ok()
+    }
+}
+
+fn need() -> Need {
+    Need { model: "m".to_owned(), tokens: 100, pull: true, ..Need::default() }
+}
+
+/// Polls; a test that waits for ever is ended by the runner of the tests.
+async fn until<F: Future<Output = bool>>(what: impl Fn() -> F) {
+    while !what().await {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}
+
+/// Processes, zombies apart, whose parent is `parent`.
+fn children(parent: &str) -> Vec<String> {
+    let stats = fs::read_dir("/proc").expect("Linux").flatten();
+    let stats = stats.filter_map(|entry| fs::read_to_string(entry.path().join("stat")).ok());
+    let fields = stats.map(|stat| {
+        let id = stat.split(' ').next().unwrap_or_default().to_owned();
+        (id, stat.rsplit_once(") ").map(|(_, rest)| rest.to_owned()).unwrap_or_default())
+    });
+    let is_child = |rest: &str| {
+        let mut words = rest.split(' ');
+        words.next() != Some("Z") && words.next() == Some(parent)
+    };
+    fields.filter(|(_, rest)| is_child(rest)).map(|(id, _)| id).collect()
+}
+
+fn kill(signal: Signal, id: &str) {
+    let id = nix::unistd::Pid::from_raw(id.parse().expect("a process id"));
+    nix::sys::signal::kill(id, signal).expect("it runs");
+}
+
+fn is_running(id: &str) -> bool {
+    fs::read_to_string(format!("/proc/{id}/stat")).is_ok_and(|stat| !stat.contains(") Z "))
+}
+
+#[tokio::test]
+async fn from_nothing_to_a_loaded_model_and_back() {
+    let machine = Machine::new(&[("STANDIN_PULL", "cut:50;ok"), ("STANDIN_DISCOVERY_MS", "50")]);
+    let job = machine.job();
+    job.ensure_ready().await.unwrap();
+    let endpoint = job.ensure_model(&need()).await.unwrap();
+    assert_eq!((endpoint.context_window, endpoint.slots), (Some(4096), Some(4)));
+    job.warm_up(&need(), &endpoint).await.unwrap();
+    let daemon = machine.starts().remove(0);
+    let runners = children(&daemon);
+    assert_eq!(runners.len(), 1);
+    // The settings for many calls at once have reached it.
+    let environment = fs::read_to_string(format!("/proc/{daemon}/environ")).unwrap();
+    for setting in ["OLLAMA_NUM_PARALLEL=4", "LLAMA_ARG_CACHE_RAM=0", "OLLAMA_NO_CLOUD=1"] {
+        assert!(environment.contains(setting), "{environment}");
+    }
+    drop(job);
+    until(|| async { !machine.listens() && !is_running(&runners[0]) && !is_running(&daemon) }).await;
+}
+
+#[tokio::test]
+async fn twenty_jobs_at_once_share_one_daemon() {
+    let machine = Machine::new(&[("STANDIN_MODELS", "m"), ("STANDIN_DISCOVERY_MS", "100")]);
+    let jobs = (0..20).map(|_| async {
+        let job = machine.job();
+        job.ensure_ready().await.unwrap();
+        job.ensure_model(&need()).await.unwrap();
+        job
+    });
+    let mut jobs = join_all(jobs).await;
+    assert_eq!(machine.starts().len(), 1);
+    // The one that started it may leave first: the last one decides.
+    let last = jobs.pop();
+    drop(jobs);
+    last.as_ref().unwrap().ensure_model(&need()).await.unwrap();
+    drop(last);
+    until(|| async { !machine.listens() }).await;
+    assert_eq!(machine.starts().len(), 1);
+}
+
+#[tokio::test]
+async fn a_daemon_that_is_killed_comes_back_and_leaves_no_runner() {
+    let machine = Machine::new(&[("STANDIN_MODELS", "m")]);
+    let job = machine.job();
+    job.ensure_ready().await.unwrap();
+    let endpoint = job.ensure_model(&need()).await.unwrap();
+    job.warm_up(&need(), &endpoint).await.unwrap();
+    let daemon = machine.starts().remove(0);
+    let runner = children(&daemon).remove(0);
+    kill(Signal::SIGKILL, &daemon);
+    until(|| async { !is_running(&runner) && machine.starts().len() == 2 }).await;
+    // Also a job that finds it down waits for the keeper, and starts none itself.
+    machine.job().ensure_ready().await.unwrap();
+    job.warm_up(&need(), &endpoint).await.unwrap();
+    assert_eq!(machine.starts().len(), 2);
+
+    // A runner that dies is the daemon's own business.
+    let runner = children(&machine.starts()[1]).remove(0);
+    kill(Signal::SIGKILL, &runner);
+    until(|| async { !is_running(&runner) }).await;
+    job.warm_up(&need(), &endpoint).await.unwrap();
+    assert_eq!(machine.starts().len(), 2);
+}
+
+#[tokio::test]
+async fn a_keeper_that_is_told_to_end_takes_its_daemon_with_it() {
+    let machine = Machine::new(&[("STANDIN_MODELS", "m")]);
+    let job = machine.job();
+    job.ensure_ready().await.unwrap();
+    let endpoint = job.ensure_model(&need()).await.unwrap();
+    job.warm_up(&need(), &endpoint).await.unwrap();
+    let daemon = machine.starts().remove(0);
+    let runner = children(&daemon).remove(0);
+    let stat = fs::read_to_string(format!("/proc/{daemon}/stat")).unwrap();
+    let keeper = stat.rsplit_once(") ").unwrap().1.split(' ').nth(1).unwrap().to_owned();
+    kill(Signal::SIGTERM, &keeper);
+    until(|| async { !is_running(&daemon) && !is_running(&runner) && !is_running(&keeper) }).await;
+}
+
+#[tokio::test]
+async fn a_daemon_that_fails_to_start_is_told_in_its_own_words() {
+    for (script, part) in [
+        ("echo 'Error: could not create directory' >&2; exit 1", "could not create directory"),
+        ("kill -9 $$", "signal: 9"),
+    ] {
+        let machine = Machine::with_ollama(script, &[]);
+        let error = machine.job().ensure_ready().await.unwrap_err();
+        assert_eq!(error.kind, Kind::Unreachable);
+        assert!(error.message.contains(part), "{error}");
+        assert_eq!(machine.starts().len(), 1);
+    }
+    let machine = Machine::new(&[]);
+    fs::remove_file(machine.home.path().join("ollama")).unwrap();
+    let error = machine.job().ensure_ready().await.unwrap_err();
+    assert!(error.message.contains("can't be started as"), "{error}");
+}
+
+#[tokio::test]
+async fn a_server_of_another_kind_is_not_replaced() {
+    let server = Server::replies([Reply::text(404, "404 page not found")]);
+    let machine = Machine { port: server.port(), ..Machine::new(&[]) };
+    let error = machine.job().ensure_ready().await.unwrap_err();
+    assert_eq!(error.kind, Kind::Rejected);
+    assert!(machine.starts().is_empty());
+}

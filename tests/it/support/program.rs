@@ -1,0 +1,158 @@
+//! The real executable, fed through a pipe as a user would.
+
+use std::io::Write;
+use std::path::Path;
+use std::process::{Child, Command, Output, Stdio};
+use std::sync::Mutex;
+
+use serde_json::{Value, json};
+
+use super::server::{Reply, Request, Server};
+use super::wire::openai;
+
+/// A run of the program that is to be started. It has no environment but what the test gives it, and a folder of
+/// its own to work in.
+pub struct Program {
+    command: Command,
+    /// Its working directory, where its logs go.
+    pub dir: tempfile::TempDir,
+}
+
+/// What a run left behind.
+pub struct Ran {
+    pub code: Option<i32>,
+    pub stdout: String,
+    pub stderr: String,
+    /// Its working directory.
+    pub dir: tempfile::TempDir,
+}
+
+impl Program {
+    pub fn new() -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_minions"));
+        command.env_clear().env("RUST_BACKTRACE", "0").current_dir(dir.path());
+        Self { command, dir }
+    }
+
+    pub fn env(mut self, name: &str, value: &str) -> Self {
+        self.command.env(name, value);
+        self
+    }
+
+    pub fn args<'a>(mut self, args: impl IntoIterator<Item = &'a str>) -> Self {
+        self.command.args(args);
+        self
+    }
+
+    /// Starts it with `input` on stdin, then the end of stdin.
+    pub fn start(mut self, input: &[u8]) -> (Child, tempfile::TempDir) {
+        self.command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = self.command.spawn().unwrap();
+        let mut stdin = child.stdin.take().unwrap();
+        let input = input.to_vec();
+        std::thread::spawn(move || {
+            // A program that has seen enough may close its end first.
+            let _ = stdin.write_all(&input);
+        });
+        (child, self.dir)
+    }
+
+    pub fn run(self, input: impl AsRef<[u8]>) -> Ran {
+        let (child, dir) = self.start(input.as_ref());
+        Ran::of(child, dir)
+    }
+
+    pub fn run_job(self, job: &Value) -> Ran {
+        self.run(job.to_string())
+    }
+}
+
+impl Ran {
+    /// Waits for the end.
+    pub fn of(child: Child, dir: tempfile::TempDir) -> Self {
+        let Output { status, stdout, stderr } = child.wait_with_output().unwrap();
+        let text = |bytes| String::from_utf8(bytes).unwrap();
+        Self { code: status.code(), stdout: text(stdout), stderr: text(stderr), dir }
+    }
+
+    /// The one envelope: three keys, nothing before it, a newline behind it.
+    pub fn envelope(&self) -> Value {
+        let envelope: Value = serde_json::from_str(&self.stdout).unwrap_or_else(|error| {
+            panic!("stdout is no JSON value: {error}\n{}\n{}", self.stdout, self.stderr)
+        });
+        let keys: Vec<_> = envelope.as_object().unwrap().keys().collect();
+        assert_eq!(keys, ["success", "result", "error"]);
+        assert!(self.stdout.starts_with('{') && self.stdout.ends_with("}\n"), "{:?}", self.stdout);
+        assert_eq!(envelope["success"] == true, envelope["error"].is_null());
+        assert_eq!(envelope["success"] == true, !envelope["result"].is_null());
+        envelope
+    }
+
+    /// The result of a run that succeeded.
+    pub fn result(&self) -> Value {
+        let mut envelope = self.envelope();
+        assert_eq!((self.code, &envelope["error"]), (Some(0), &Value::Null), "{}", self.stderr);
+        envelope["result"].take()
+    }
+
+    /// The message of a run that failed with `code`.
+    pub fn error(&self, code: i32) -> String {
+        let envelope = self.envelope();
+        assert_eq!(self.code, Some(code), "{envelope}\n{}", self.stderr);
+        envelope["error"].as_str().unwrap().to_owned()
+    }
+
+    /// The conversation log.
+    pub fn log(&self) -> Value {
+        let logs: Vec<_> = std::fs::read_dir(self.dir.path().join("minion_logs")).unwrap().collect();
+        assert_eq!(logs.len(), 1, "{logs:?}");
+        read_json(&logs[0].as_ref().unwrap().path())
+    }
+}
+
+pub fn read_json(path: &Path) -> Value {
+    serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap()
+}
+
+/// A client at `server` that speaks OpenAI's dialect; the server knows the sides apart by the model's name.
+pub fn client(server: &Server, model: &str) -> Value {
+    json!({
+        "type": "openai",
+        "model_name": model,
+        "kwargs": {"base_url": format!("{}/v1", server.url()), "api_key": "sk-test-0123456789", "retries": 1},
+    })
+}
+
+/// A job for `server` on both sides.
+pub fn job(server: &Server, protocol: &str, call_params: Value) -> Value {
+    json!({
+        "local_client": client(server, "worker"),
+        "remote_client": client(server, "supervisor"),
+        "protocol": {"type": protocol},
+        "call_params": call_params,
+    })
+}
+
+/// A server that answers the supervisor with `script` in turn and the worker with `worker`.
+pub fn scripted(script: Vec<String>, worker: impl Fn(&Request) -> Reply + Send + Sync + 'static) -> Server {
+    let script = Mutex::new(script.into_iter());
+    Server::start(move |request| match request.json()["model"].as_str() {
+        Some("worker") => worker(request),
+        Some(_) => match script.lock().unwrap().next() {
+            Some(text) => openai(request, &text),
+            None => Reply::error(400, &json!({"error": {"message": "the script is over"}})),
+        },
+        None => Reply::text(404, "not found"),
+    })
+}
+
+/// The bodies of the chat requests to `model`.
+pub fn chats(server: &Server, model: &str) -> Vec<Value> {
+    server.requests().iter().map(Request::json).filter(|body| body["model"] == model).collect()
+}
+
+/// The newest message of a chat.
+pub fn last(body: &Value) -> &str {
+    body["messages"].as_array().unwrap().last().unwrap()["content"].as_str().unwrap()
+}

@@ -1,0 +1,45 @@
+//! A stand-in for the Ollama daemon (`serve`) and for the llama-server that it runs its models with (`runner`).
+//!
+//! It does what the daemon of July 2026 does and our code relies on: the order of its start, its log lines and
+//! where they go, lines of JSON, errors under HTTP 200, the names' rules, slots, a reload on other options, an
+//! abrupt end on SIGTERM, a runner that outlives a SIGKILL. A model is a file of its name; an answer is made up.
+//! Switches, all of the environment:
+//!
+//! * `STANDIN_DISCOVERY_MS`: from listening to answering. `STANDIN_LOAD_MS`, `STANDIN_WORK_MS`: for a model to
+//!   load, and to answer.
+//! * `STANDIN_MODELS`: names that are there from the start.
+//! * `STANDIN_PULL`: what becomes of each pull in turn, the last one for ever: `ok`, `stall:40` and `cut:60`
+//!   (at so many percent), `error:TEXT`; separated by `;`.
+//! * `STANDIN_CHATTER`: lines that the runner logs for each answer.
+
+#![allow(clippy::print_stdout, clippy::print_stderr, clippy::exit, reason = "a daemon's logs and exit codes")]
+
+#[path = "../it/support/server.rs"]
+#[allow(dead_code, clippy::unwrap_used, reason = "shared with the tests")]
+mod server;
+
+mod daemon;
+mod models;
+mod runner;
+
+use std::env;
+use std::time::Duration;
+
+fn main() {
+    let arguments: Vec<String> = env::args().skip(1).collect();
+    match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+        ["serve"] => daemon::serve(),
+        ["runner", port] => runner::run(port),
+        _ => fail("usage: serve"),
+    }
+}
+
+fn fail(message: &str) -> ! {
+    eprintln!("Error: {message}");
+    std::process::exit(1)
+}
+
+/// A switch's milliseconds.
+fn millis(name: &str) -> Duration {
+    Duration::from_millis(env::var(name).ok().and_then(|value| value.parse().ok()).unwrap_or(0))
+}
