@@ -128,7 +128,18 @@ pub fn text(value: Option<Value>) -> Option<String> {
 
 /// The same where small models write a word for nothing.
 pub fn text_or_nothing(value: Option<Value>) -> Option<String> {
-    const NOTHING: [&str; 5] = ["none", "null", "n/a", "nil", "not found"];
+    const NOTHING: [&str; 10] = [
+        "none",
+        "null",
+        "n/a",
+        "nil",
+        "not found",
+        "not given",
+        "not mentioned",
+        "not provided",
+        "not specified",
+        "not stated",
+    ];
     text(value)
         .filter(|text| !NOTHING.iter().any(|word| text.trim_end_matches('.').eq_ignore_ascii_case(word)))
 }
@@ -208,7 +219,9 @@ mod tests {
         for nothing in [None, Some(json!(null)), Some(json!(" \n")), Some(json!([]))] {
             assert_eq!(text(nothing), None);
         }
-        for nothing in [json!("None"), json!(" n/a "), json!("null."), json!("Not found")] {
+        for nothing in
+            [json!("None"), json!(" n/a "), json!("null."), json!("Not found"), json!("Not mentioned.")]
+        {
             assert_eq!(text_or_nothing(Some(nothing.clone())), None);
             assert!(text(Some(nothing)).is_some());
         }

@@ -239,9 +239,17 @@ fn an_aggregate_that_fails_is_replaced_by_the_plain_answers() {
     let result = Program::new().run_job(&job(&server, "minions", params("The Aurora."))).result();
     assert!(result["meta"][0]["remote"]["aggregate_error"].as_str().unwrap().contains("ZeroDivisionError"));
     assert!(
-        last(&chats(&server, "supervisor")[1])
-            .contains("Task: Name the port.\n[chunk 0] Aurora | \"the Aurora\"")
+        last(&chats(&server, "supervisor")[1]).contains("Name the port.\n[chunk 0] Aurora | \"the Aurora\"")
     );
+}
+
+#[test]
+fn a_program_needs_no_aggregate_of_its_own() {
+    let program = PROGRAM.replace("def transform_outputs(jobs):", "def unused(jobs):");
+    let server = scripted(vec![program, verdict("provide_final_answer", Some("x"))], found);
+    let result = Program::new().run_job(&job(&server, "minions", params("The Aurora."))).result();
+    assert!(result["meta"][0]["remote"]["aggregate_error"].is_null());
+    assert!(last(&chats(&server, "supervisor")[1]).contains("[chunk 0] Aurora | \"the Aurora\""));
 }
 
 #[test]

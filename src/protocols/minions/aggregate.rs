@@ -1,12 +1,20 @@
 //! The supervisor's program turns the replies into the text that the supervisor reads.
 
+use std::collections::{BTreeMap, HashSet};
 use std::fmt::Write as _;
 
+use super::decompose::Program;
 use crate::protocols::{ProtocolError, excerpt};
-use crate::sandbox::{Job, SandboxError, Session};
+use crate::sandbox::{Job, SandboxError};
 
 /// Characters of an aggregate at most; what the supervisor reads is what costs.
 const LONGEST: usize = 200_000;
+/// Characters of a citation at most in the plain list.
+const CITATION: usize = 300;
+/// Bytes of a head line at most.
+const LONGEST_HEAD: usize = 100;
+/// Bytes from which on words are not found in a chunk by chance.
+const TELLING: usize = 4;
 
 /// What the supervisor reads.
 pub(super) struct Aggregate {
@@ -15,14 +23,15 @@ pub(super) struct Aggregate {
     pub error: Option<String>,
 }
 
-/// Runs `transform_outputs`; if that fails, or drops every answer, the answers are listed plainly.
+/// Runs `transform_outputs`. If the program has none, or it fails or drops every answer, the answers are listed
+/// plainly.
 pub(super) async fn run(
-    session: &mut Session,
+    program: &mut Program,
     jobs: &mut [Job],
     lost: usize,
 ) -> Result<Aggregate, ProtocolError> {
     let answered = jobs.iter().filter(|job| job.output.answer.is_some()).count();
-    let (text, error) = match session.transform_outputs(jobs).await {
+    let (text, error) = match program.session.transform_outputs(jobs).await {
         Ok(transformed) => {
             for (job, include) in jobs.iter_mut().zip(transformed.include) {
                 job.include = include;
@@ -34,6 +43,7 @@ pub(super) async fn run(
                 text => (text.to_owned(), None),
             }
         }
+        Err(_) if !program.code.contains("transform_outputs") => (plain(jobs), None),
         Err(SandboxError::Code(error)) => (plain(jobs), Some(error.to_string())),
         Err(error) => return Err(ProtocolError::Sandbox(error)),
     };
@@ -47,25 +57,57 @@ pub(super) async fn run(
     Ok(Aggregate { text: format!("{head})\n{}", excerpt(&text, LONGEST)), error })
 }
 
-/// The answers by task and then by chunk, with their citations.
+/// The answers by task and then by chunk, each once per document that the program names.
 fn plain(jobs: &[Job]) -> String {
-    let mut answered: Vec<&Job> = jobs.iter().filter(|job| job.output.answer.is_some()).collect();
-    answered.sort_by_key(|job| (job.manifest.task_id, job.manifest.chunk_id));
+    let mut tasks: BTreeMap<_, Vec<&Job>> = BTreeMap::new();
+    for job in jobs {
+        tasks.entry((job.manifest.task_id, job.manifest.task.as_str())).or_default().push(job);
+    }
     let mut text = String::new();
-    let mut task = None;
-    for job in answered {
-        if task != Some(&job.manifest.task) {
-            task = Some(&job.manifest.task);
-            let _ = writeln!(text, "Task: {}", job.manifest.task);
+    for ((_, task), mut jobs) in tasks {
+        jobs.sort_by_key(|job| job.manifest.chunk_id);
+        let answered = jobs.iter().filter(|job| job.output.answer.is_some()).count();
+        let _ = writeln!(text, "Task ({answered} of {} jobs answered): {task}", jobs.len());
+        let mut told = HashSet::new();
+        for job in jobs {
+            let source = head_line(&job.manifest.chunk).map_or_else(String::new, |head| format!(", {head}"));
+            if let Some(answer) =
+                with_proof(job).filter(|answer| told.insert((source.clone(), answer.clone())))
+            {
+                let _ =
+                    writeln!(text, "[chunk {}{source}] {answer}", job.manifest.chunk_id.unwrap_or_default());
+            }
         }
-        let _ = write!(text, "[chunk {}] ", job.manifest.chunk_id.unwrap_or_default());
-        text.push_str(job.output.answer.as_deref().unwrap_or_default());
-        if let Some(citation) = &job.output.citation {
-            let _ = write!(text, " | {citation:?}");
-        }
-        text.push('\n');
     }
     text
+}
+
+/// The answer with its citation, as far as the chunk bears them out.
+fn with_proof(job: &Job) -> Option<String> {
+    let chunk = &job.manifest.chunk;
+    let answer = job.output.answer.as_deref()?;
+    let proof = match job.output.citation.as_deref() {
+        Some(citation) if holds(chunk, citation) => format!("\"{}\"", excerpt(citation, CITATION)),
+        _ if holds(chunk, answer) => "in the chunk".to_owned(),
+        _ => "unconfirmed".to_owned(),
+    };
+    Some(format!("{answer} | {proof}"))
+}
+
+/// What the program put before the chunk to tell where it is from: a first line in brackets.
+fn head_line(chunk: &str) -> Option<&str> {
+    let (head, _) = chunk.strip_prefix('[')?.split_once('\n')?;
+    head.trim_end().strip_suffix(']').filter(|head| head.len() <= LONGEST_HEAD)
+}
+
+/// Whether the chunk has these words, white space, case and the quotes or dots around them left aside. Shorter
+/// ones would be found anywhere.
+fn holds(chunk: &str, words: &str) -> bool {
+    let plain = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ").to_lowercase();
+    let framing = |c: char| matches!(c, ' ' | '"' | '\'' | '.' | '\u{2026}' | '\u{201c}' | '\u{201d}');
+    let words = plain(words);
+    let words = words.trim_matches(framing);
+    words.len() >= TELLING && plain(chunk).contains(words)
 }
 
 #[cfg(test)]
@@ -73,10 +115,10 @@ mod tests {
     use super::*;
     use crate::sandbox::{JobManifest, JobOutput};
 
-    #[test]
-    fn plain_lists_answers_by_task_and_chunk() {
-        let job = |task: u64, chunk: u64, answer: Option<&str>| Job {
+    fn job(task: u64, chunk: u64, answer: Option<&str>, citation: Option<&str>) -> Job {
+        Job {
             manifest: JobManifest {
+                chunk: "So \"it\"\n  says. And it\nsays so.".to_owned(),
                 task: format!("T{task}"),
                 task_id: Some(task),
                 chunk_id: Some(chunk),
@@ -84,14 +126,42 @@ mod tests {
             },
             output: JobOutput {
                 answer: answer.map(str::to_owned),
-                citation: answer.map(|_| "so \"it\" says".to_owned()),
+                citation: citation.map(str::to_owned),
                 ..JobOutput::default()
             },
             ..Job::default()
-        };
-        let jobs = [job(1, 1, Some("b")), job(0, 1, None), job(1, 0, Some("a")), job(0, 0, Some("c"))];
-        let want = "Task: T0\n[chunk 0] c | \"so \\\"it\\\" says\"\nTask: T1\n[chunk 0] a | \"so \\\"it\\\" says\"\n\
-                    [chunk 1] b | \"so \\\"it\\\" says\"\n";
+        }
+    }
+
+    #[test]
+    fn plain_lists_answers_by_task_and_chunk() {
+        let said = Some("so \"it\" says");
+        let jobs = [
+            job(1, 1, Some("b"), said),
+            job(0, 1, None, None),
+            job(1, 0, Some("a"), None),
+            job(0, 0, Some("c"), said),
+        ];
+        let want = "Task (1 of 2 jobs answered): T0\n[chunk 0] c | \"so \"it\" says\"\nTask (2 of 2 jobs answered): T1\n[chunk 0] a | unconfirmed\n\
+                    [chunk 1] b | \"so \"it\" says\"\n";
+        assert_eq!(plain(&jobs), want);
+    }
+
+    #[test]
+    fn plain_checks_citations_and_leaves_repetitions_out() {
+        let mut titled = job(0, 3, Some("d"), Some("it  SAYS"));
+        titled.manifest.chunk.insert_str(0, "[Report 2]\n");
+        let jobs = [
+            job(0, 0, Some("a"), Some("\"So \"it\" says...\"")),
+            job(0, 1, Some("b"), Some("it denies")),
+            job(0, 2, Some("b"), Some("it denies")),
+            job(0, 2, Some("so \"IT\""), Some("it denies")),
+            job(0, 2, Some("c"), Some("it")),
+            titled,
+        ];
+        let want = "Task (6 of 6 jobs answered): T0\n[chunk 0] a | \"\"So \"it\" says...\"\"\n[chunk 1] b | unconfirmed\n\
+                    [chunk 2] so \"IT\" | in the chunk\n[chunk 2] c | unconfirmed\n\
+                    [chunk 3, Report 2] d | \"it  SAYS\"\n";
         assert_eq!(plain(&jobs), want);
     }
 }

@@ -68,7 +68,11 @@ impl Minions<'_> {
     /// What the jobs must be that Python does not check.
     fn complaint_about(&self, manifests: &[JobManifest]) -> Option<String> {
         if manifests.is_empty() {
-            return Some("prepare_jobs returned no jobs".into());
+            return Some(
+                "prepare_jobs returned no jobs: if its search found nothing, search more loosely or take all \
+                 chunks"
+                    .into(),
+            );
         }
         let limit = self.max_chunk_chars?;
         let (at, length) = manifests

@@ -63,7 +63,7 @@ impl Minions<'_> {
             let lost = replies.iter().filter(|reply| reply.lost.is_some()).count();
             lost_any |= lost > 0;
             let mut jobs = self.note_jobs(&program.manifests, replies, transcript);
-            let aggregate = aggregate::run(&mut program.session, &mut jobs, lost).await?;
+            let aggregate = aggregate::run(&mut program, &mut jobs, lost).await?;
             let verdict = self.synthesise(round, &aggregate.text, &memory, transcript).await?;
             transcript.round(json!({
                 "round": round,
