@@ -42,6 +42,12 @@ impl Failure {
         Self { message: message.into(), hint: None, exit: Exit::Input }
     }
 
+    /// minions itself is at fault.
+    pub fn defect(what: impl fmt::Display) -> Self {
+        Self::job(format!("minions itself failed: {what}"))
+            .hint("this is a defect of minions; please report it with the lines on stderr")
+    }
+
     /// Adds what to do next.
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());

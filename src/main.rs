@@ -1,6 +1,7 @@
 //! minions, the program: a job in, an envelope out.
 
 use std::io;
+use std::panic::AssertUnwindSafe;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -26,7 +27,11 @@ fn main() -> ExitCode {
         Ok(Cli { command: Some(Command::OllamaKeeper { words }), .. }) => return service::keeper(&words),
         Ok(Cli { command: Some(Command::Entry { words }), .. }) => return service::entry(words),
         Ok(Cli { command: Some(Command::Health), .. }) => return service::health(),
-        Ok(Cli { command: Some(Command::Run(args)), .. } | Cli { run: args, .. }) => run(args, &redactor),
+        Ok(Cli { command: Some(Command::Run(args)), .. } | Cli { run: args, .. }) => {
+            // Jobs run in a task of their own; this is for what is around them.
+            let caught = std::panic::catch_unwind(AssertUnwindSafe(|| run(args, &redactor)));
+            caught.unwrap_or_else(|_| Err(Failure::defect("a panic, whose words are on stderr")))
+        }
         Err(error) => match usage(&error) {
             Some(failure) => Err(failure),
             None => return ExitCode::SUCCESS,

@@ -16,7 +16,7 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use crate::config::{self, Environment};
-use crate::error::{Exit, Failure};
+use crate::error::Failure;
 use crate::job::{self, Job};
 use crate::secrets::Redactor;
 use interrupt::Signals;
@@ -107,9 +107,19 @@ fn bytes_of(input: Input) -> Result<Vec<u8>, Failure> {
 
 /// A defect of ours. The panic's own words are on stderr.
 fn of_panic(error: &tokio::task::JoinError) -> Failure {
-    Failure {
-        message: format!("minions itself failed: {error}"),
-        hint: Some("this is a defect of minions; please report it with the lines on stderr".into()),
-        exit: Exit::Failed,
+    Failure::defect(error)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::Exit;
+
+    #[tokio::test]
+    async fn a_panic_is_a_failure_like_any_other() {
+        let error = tokio::spawn(async { assert_eq!(1, 2) }).await.unwrap_err();
+        let failure = of_panic(&error);
+        assert_eq!(failure.exit, Exit::Failed);
+        assert!(failure.to_string().contains("panicked") && failure.to_string().contains("please report"));
     }
 }
