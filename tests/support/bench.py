@@ -28,6 +28,8 @@ class Server(ThreadingHTTPServer):
 
 class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    # Head and body in one packet: in two, the second waits 40 ms for an acknowledgement.
+    wbufsize = -1
 
     def do_GET(self):
         self.reply(404, {})
@@ -52,6 +54,7 @@ class Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Length", str(len(payload)))
         self.end_headers()
         self.wfile.write(payload)
+        self.wfile.flush()
 
     def log_message(self, *_):
         pass
