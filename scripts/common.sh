@@ -31,7 +31,9 @@ need_build_tools() {
     command -v cmake >/dev/null || missing+=(cmake)
     command -v make >/dev/null || missing+=(make)
     command -v g++ >/dev/null || missing+=(g++)
-    compgen -G "/usr/lib/llvm-*/lib/libclang*.so*" >/dev/null || [ -n "${LIBCLANG_PATH:-}" ] || missing+=(libclang-dev)
+    # bindgen takes the library and the compiler's own headers.
+    { compgen -G "/usr/lib/llvm-*/lib/libclang.so*" && compgen -G "/usr/lib/llvm-*/lib/clang/*/include/stddef.h"; } \
+        >/dev/null || [ -n "${LIBCLANG_PATH:-}" ] || missing+=(libclang-dev)
     [ ${#missing[@]} = 0 ] || need_packages "${missing[@]}"
 
     command -v cargo >/dev/null || die "Missing: cargo. Install Rust 1.95 or newer with rustup."

@@ -6,7 +6,8 @@ source scripts/common.sh
 
 need_build_tools
 build_for_this_machine
-command -v python3 >/dev/null || need_packages python3 python3-pip python3-venv
+python3 -m pip --version >/dev/null 2>&1 || need_packages python3 python3-pip python3-venv
+{ cargo fmt --version && cargo clippy --version; } >/dev/null || die "Missing. Run: rustup component add rustfmt clippy"
 
 step() { say "== $* ($(date +%T))"; }
 

@@ -4,6 +4,8 @@
 
 use std::time::Duration;
 
+use crate::chat::providers;
+
 /// Rounds of a protocol when the job does not say.
 pub const MAX_ROUNDS: u32 = 3;
 /// Where conversation logs go when the job does not say.
@@ -70,11 +72,19 @@ impl Environment {
         std::path::Path::new(base).join(format!("minions-{}", nix::unistd::geteuid()))
     }
 
-    /// Values of the variables that hold credentials, by their names' endings.
+    /// Values of the variables that hold credentials: those of our providers, and those that are named like a
+    /// credential and look like one (a `CACHE_KEY` of 1000000 must not be struck out of answers).
     pub fn credentials(&self) -> impl Iterator<Item = &str> {
-        let is_credential =
+        let ours = |name: &str| providers::PROVIDERS.iter().any(|provider| provider.key_env.contains(&name));
+        let is_named =
             |name: &str| ["_KEY", "_TOKEN", "_SECRET", "_PASSWORD"].iter().any(|end| name.ends_with(end));
-        self.0.iter().filter(move |(name, _)| is_credential(name)).map(|(_, value)| value.as_str())
+        let looks = |value: &str| {
+            value.len() >= 12
+                && value.contains(|c: char| c.is_ascii_digit())
+                && value.contains(|c: char| c.is_ascii_alphabetic())
+        };
+        let found = self.0.iter().filter(move |(name, value)| ours(name) || is_named(name) && looks(value));
+        found.map(|(_, value)| value.as_str())
     }
 }
 

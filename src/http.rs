@@ -52,7 +52,9 @@ fn has_private_host(url: &Url) -> bool {
             ip.is_loopback() || ip.is_unique_local() || ip.is_unicast_link_local() || ip.is_unspecified()
         }
         Err(_) => {
-            host == "localhost" || [".localhost", ".internal", ".local"].iter().any(|end| host.ends_with(end))
+            // A bare name, such as a compose service's, is known to a private network alone.
+            !host.is_empty() && !host.contains('.')
+                || [".localhost", ".internal", ".local"].iter().any(|end| host.ends_with(end))
         }
     }
 }
@@ -143,6 +145,7 @@ mod tests {
     #[test]
     fn private_hosts_take_no_proxy() {
         for url in [
+            "http://vllm:8000/v1",
             "http://localhost:1",
             "http://127.9.9.9",
             "http://[::1]:11434",
@@ -151,7 +154,7 @@ mod tests {
         ] {
             assert!(is_private(url), "{url}");
         }
-        for url in ["https://api.openai.com", "http://8.8.8.8", "http://notlocalhost"] {
+        for url in ["https://api.openai.com", "http://8.8.8.8", "http://notlocalhost.com"] {
             assert!(!is_private(url), "{url}");
         }
     }

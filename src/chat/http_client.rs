@@ -23,6 +23,8 @@ use crate::{http, secrets::Secret};
 
 /// The longest reply that is read, in bytes: no model writes as much, and a runaway server must not fill the memory.
 const LONGEST_REPLY: usize = 64 << 20;
+/// Times the longest silence that a whole reply may take.
+const WHOLE_REPLY: u32 = 10;
 /// As much of a server's words as a message shows, in characters.
 const LONGEST_QUOTE: usize = 500;
 /// How long to wait for the end of a stream whose reply is complete, so that its connection can be used again.
@@ -71,7 +73,10 @@ impl HttpClient {
     async fn turn(&self, request: &ChatRequest) -> Result<ChatReply, ChatError> {
         loop {
             let sent = self.current();
-            match self.send(request, sent).await {
+            // Silence has its own limit; this one is for a server that dribbles and never ends.
+            let whole = self.settings.timeout * WHOLE_REPLY;
+            let outcome = timeout(whole, self.send(request, sent)).await;
+            match outcome.unwrap_or_else(|_| Err(self.endless(whole))) {
                 Err(error) if error.kind == Kind::Rejected && self.shrink(sent, request, &error) => {}
                 outcome => return outcome,
             }
@@ -211,6 +216,10 @@ impl HttpClient {
         let reason = status.canonical_reason().map(|reason| format!(" ({reason})")).unwrap_or_default();
         let message = format!(" answered {}{reason}{colon}{text}", status.as_u16());
         ChatError { retry_after, ..self.error(kind, &message) }
+    }
+
+    fn endless(&self, whole: Duration) -> ChatError {
+        self.error(Kind::Timeout, &format!(" did not end its reply within {} s", whole.as_secs_f64()))
     }
 
     fn silent(&self) -> ChatError {

@@ -185,11 +185,13 @@ fn client_kwargs(side: &str, provider: &Provider, value: Value) -> Result<Client
 fn base_url(fields: &mut Fields) -> Result<Option<String>, JobError> {
     let Some(url) = fields.name("base_url")? else { return Ok(None) };
     let url = url.trim().trim_end_matches('/');
-    let has_host = reqwest::Url::parse(url).is_ok_and(|url| url.host().is_some());
+    let has_host = reqwest::Url::parse(url)
+        .is_ok_and(|url| url.host().is_some() && url.query().is_none() && url.fragment().is_none());
     if !has_host || !(url.starts_with("http://") || url.starts_with("https://")) {
         return Err(JobError::BadValue {
             place: fields.place("base_url"),
-            problem: "must be an http or https address such as http://localhost:8080/v1".into(),
+            problem: "must be an http or https address such as http://localhost:8080/v1, without a query"
+                .into(),
         });
     }
     Ok(Some(url.to_owned()))
@@ -354,6 +356,8 @@ fn refuse_unsupported(params: &mut Fields) -> Result<(), JobError> {
         let used = match params.value(key) {
             None | Some(Value::Bool(false)) => false,
             Some(Value::Array(items)) => !items.is_empty(),
+            Some(Value::String(text)) => !text.is_empty(),
+            Some(Value::Number(number)) => number.as_f64() != Some(0.0),
             Some(_) => true,
         };
         if used {

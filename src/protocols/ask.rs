@@ -42,7 +42,9 @@ impl<'a> Supervisor<'a> {
         let outcome = self.side.chat(&request).await;
         self.messages = request.messages;
         let prompt = self.messages.last().map_or("", |message| message.content.as_str());
-        let reply = outcome.map_err(ProtocolError::Supervisor)?;
+        let reply = outcome
+            .inspect_err(|error| self.transcript.remote(prompt, &format!("[failed: {error}]")))
+            .map_err(ProtocolError::Supervisor)?;
         tracing::info!(tokens = self.side.usage().total_tokens, "supervisor replied");
         self.transcript.remote(prompt, &reply.text);
         self.messages.push(Message::assistant(reply.text.clone()));

@@ -149,9 +149,10 @@ fn first_step(mut reply: Map<String, Value>) -> Judged<String> {
 
 /// The step that `reply` takes; `None` inside means that it refuses to answer though nothing is left.
 fn next_step(mut reply: Map<String, Value>, left: u32) -> Judged<Option<Step>> {
-    let decision = reply::text(reply.remove("decision")).unwrap_or_default();
     let message = reply::text(reply.remove("message"));
     let answer = reply::text(reply.remove("answer"));
+    let must_answer = left == 0 || message.is_none();
+    let decision = reply::decision(reply.remove("decision"), must_answer && answer.is_some());
     match (decision.as_str(), answer, message) {
         ("provide_final_answer", Some(answer), _) => Judged::Usable(Some(Step::Answer(answer))),
         ("provide_final_answer", None, _) => Judged::Poor("\"answer\" is missing or empty".into(), None),

@@ -144,6 +144,13 @@ pub fn text_or_nothing(value: Option<Value>) -> Option<String> {
         .filter(|text| !NOTHING.iter().any(|word| text.trim_end_matches('.').eq_ignore_ascii_case(word)))
 }
 
+/// The decision in its plain spelling. Where an answer is there and nothing but an answer can follow, the answer
+/// is the decision, whatever else was written.
+pub fn decision(value: Option<Value>, answer_decides: bool) -> String {
+    let said = text(value).unwrap_or_default().to_lowercase().replace([' ', '-'], "_");
+    if answer_decides { "provide_final_answer".to_owned() } else { said }
+}
+
 /// The fenced block of `reply` that defines the program, or else its last one; without any fence the whole text if
 /// that defines it.
 pub fn code_block(reply: &str) -> Option<String> {

@@ -85,10 +85,11 @@ impl<'a> Wanted<'a> {
         };
         // Facts are wanted, not ideas; but samples must differ.
         let temperature = if samples > 1 { 0.7 } else { 0.0 };
-        let bounded = spec.provider.local && !spec.kwargs.thinking;
+        let base_url = base_url(spec, environment);
+        let bounded = (spec.provider.local || crate::http::is_private(&base_url)) && !spec.kwargs.thinking;
         Self {
             spec,
-            base_url: base_url(spec, environment),
+            base_url,
             demand: Demand::of_worker(job),
             lanes: spec.kwargs.max_concurrency.or(batch),
             shared: false,
@@ -253,6 +254,9 @@ fn base_url(spec: &ClientSpec, environment: &Environment) -> String {
     let provider = spec.provider;
     let url = match provider.base_url_env.iter().find_map(|name| environment.get(name)) {
         Some(host) if provider.name == "ollama" => Host::parse(host).client_url(),
+        Some(host) if provider.local && !host.contains("://") => {
+            format!("http://{}", host.trim_end_matches('/'))
+        }
         Some(url) => url.trim_end_matches('/').to_owned(),
         None => provider.base_url.to_owned(),
     };
@@ -270,6 +274,7 @@ fn base_url(spec: &ClientSpec, environment: &Environment) -> String {
 
 /// A side that can't be used as the job has it: nothing was sent.
 fn unusable(error: ChatError) -> Failure {
-    let exit = if error.kind == ChatErrorKind::Auth { Exit::Input } else { Exit::Failed };
+    let is_input = matches!(error.kind, ChatErrorKind::Auth | ChatErrorKind::Rejected);
+    let exit = if is_input { Exit::Input } else { Exit::Failed };
     Failure { exit, ..Failure::from(error) }
 }

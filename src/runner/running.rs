@@ -1,7 +1,7 @@
 //! A job under way: what it has cost and said so far, and what becomes of that at its end.
 
 use std::sync::OnceLock;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
@@ -13,6 +13,9 @@ use crate::protocols::minion::Minion;
 use crate::protocols::minions::Minions;
 use crate::protocols::{Answer, Side, Transcript};
 use crate::sandbox::{Limits, Sandbox};
+
+/// Bytes of documents for which the supervisor's code gets a millisecond more.
+const BYTES_PER_MILLISECOND: usize = 20_000;
 
 /// A job under way.
 pub(super) struct Running {
@@ -63,7 +66,11 @@ impl Running {
                     worker,
                     sandbox: Sandbox {
                         program: runner.program.clone(),
-                        limits: Limits { jobs: params.max_jobs_per_round, ..Limits::default() },
+                        limits: Limits {
+                            jobs: params.max_jobs_per_round,
+                            time: time_for(&job.context),
+                            ..Limits::default()
+                        },
                     },
                     task: &job.task,
                     context: &job.context,
@@ -101,6 +108,9 @@ impl Running {
         log["timing"] = timing.clone();
         if let Err(failure) = &outcome {
             log["error"] = json!(failure.to_string());
+            // The result that would hold them does not come.
+            log["worker_messages"] = json!(notes.worker);
+            log["meta"] = json!(notes.rounds);
         }
         redactor.clean_value(&mut log);
         let log_file = self.write_log(&log);
@@ -146,4 +156,10 @@ impl Running {
             }
         }
     }
+}
+
+/// How long one call of the supervisor's code may take: long documents take longer to cut.
+fn time_for(context: &[String]) -> Duration {
+    let bytes: usize = context.iter().map(String::len).sum();
+    Limits::default().time + Duration::from_millis((bytes / BYTES_PER_MILLISECOND) as u64)
 }

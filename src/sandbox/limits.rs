@@ -26,7 +26,7 @@ pub struct Limits {
 impl Default for Limits {
     fn default() -> Self {
         Self {
-            time: Duration::from_secs(20),
+            time: Duration::from_secs(4),
             memory: 1 << 30,
             code: 256 << 10,
             jobs: 2048,

@@ -160,3 +160,22 @@ fn a_log_is_named_by_the_job_and_its_loss_is_no_failure() {
     assert_eq!(ran.result()["log_file"], Value::Null);
     assert!(ran.stderr.contains("no conversation log"), "{}", ran.stderr);
 }
+
+#[test]
+fn an_answer_that_is_there_is_taken() {
+    let odd = |decision: Value, message: Value| {
+        json!({"reasoning": "r", "decision": decision, "message": message, "answer": "Ada"}).to_string()
+    };
+    // In the last round nothing but an answer can follow; before it, a plain slip of the pen is no reason to ask again.
+    for (rounds, reply) in [
+        (1, odd(json!("request_additional_info"), json!("more"))),
+        (1, odd(json!(null), json!(null))),
+        (2, odd(json!(null), json!(null))),
+        (2, odd(json!("Provide Final Answer"), json!("none"))),
+    ] {
+        let server = scripted(vec![ask("Q"), reply], "Ada");
+        let mut job = job(&server, "minion", params());
+        job["call_params"]["max_rounds"] = json!(rounds);
+        assert_eq!(Program::new().run_job(&job).result()["final_answer"], "Ada");
+    }
+}

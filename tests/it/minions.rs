@@ -273,6 +273,41 @@ fn a_worker_call_that_fails_costs_that_job_alone() {
     );
 }
 
+#[test]
+fn one_refused_call_costs_that_job_alone() {
+    let server = scripted(vec![PROGRAM.into(), verdict("provide_final_answer", Some("x"))], |request| {
+        if request.prompt().contains("Name the port.") {
+            Reply::text(403, "content policy")
+        } else {
+            found(request)
+        }
+    });
+    let result = Program::new().run_job(&job(&server, "minions", params("The Aurora."))).result();
+    assert_eq!(result["status"], "partial");
+}
+
+#[test]
+fn a_worker_that_is_down_is_not_asked_for_every_job() {
+    let server = scripted(vec![PROGRAM.into()], |_| Reply::text(500, "down"));
+    let mut job = job(&server, "minions", params(&document()));
+    job["local_client"]["kwargs"]["retries"] = json!(0);
+    let ran = Program::new().run_job(&job);
+    assert!(ran.error(1).contains("down"));
+    assert!(chats(&server, "worker").len() < 12, "52 jobs, and the server is down");
+    // What was done is in the log.
+    assert_eq!(ran.log()["conversation"].as_array().unwrap().len(), 1);
+    assert!(ran.log()["worker_messages"].as_array().unwrap().len() > 4);
+}
+
+#[test]
+fn a_reply_of_another_form_is_not_taken_for_nothing() {
+    let server = scripted(vec![PROGRAM.into(), verdict("provide_final_answer", Some("x"))], |request| {
+        openai(request, r#"{"response": "42"}"#)
+    });
+    let result = Program::new().run_job(&job(&server, "minions", params("The Aurora."))).result();
+    assert_eq!((&result["status"], chats(&server, "worker").len()), (&json!("partial"), 4));
+}
+
 /// A scripted supervisor, and the real model reads: every job gets a reply of the right form.
 #[cfg(feature = "embedded")]
 #[test]

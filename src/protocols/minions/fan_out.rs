@@ -13,7 +13,7 @@ use futures_util::future::join_all;
 
 use super::Minions;
 use super::worker::{self, Lost};
-use crate::protocols::ProtocolError;
+use crate::protocols::{ProtocolError, Transcript};
 use crate::sandbox::{JobManifest, JobOutput};
 
 /// Time between two lines of progress.
@@ -37,15 +37,19 @@ type Call = (usize, u32);
 
 impl Minions<'_> {
     /// Asks the worker each job, as often as the job wants samples. Replies are in the order of the manifests.
-    pub(super) async fn fan_out(&self, manifests: &[JobManifest]) -> Result<Vec<Reply>, ProtocolError> {
+    pub(super) async fn fan_out(
+        &self,
+        manifests: &[JobManifest],
+        transcript: &Transcript,
+    ) -> Result<Vec<Reply>, ProtocolError> {
         let samples = self.params.num_samples_per_task;
         let board = Board::new(groups(manifests, samples), self.lanes);
-        let lanes = (0..board.lanes()).map(|lane| self.run_lane(lane, &board, manifests));
+        let lanes = (0..board.lanes()).map(|lane| self.run_lane(lane, &board, manifests, transcript));
         join_all(lanes).await;
         let mut done = board.into_done();
         let all_lost = done.iter().all(|(_, reply)| matches!(reply.lost, Some(Lost::Call(_))));
         let worst = done.iter().find_map(|(_, reply)| match &reply.lost {
-            Some(lost @ Lost::Call(error)) if all_lost || lost.is_hopeless() => Some(error.clone()),
+            Some(Lost::Call(error)) if all_lost => Some(error.clone()),
             _ => None,
         });
         if let Some(error) = worst {
@@ -55,9 +59,10 @@ impl Minions<'_> {
         Ok(done.into_iter().map(|(_, reply)| reply).collect())
     }
 
-    async fn run_lane(&self, lane: usize, board: &Board, manifests: &[JobManifest]) {
+    async fn run_lane(&self, lane: usize, board: &Board, manifests: &[JobManifest], transcript: &Transcript) {
         while let Some((job, sample)) = board.next(lane) {
             let reply = worker::answer(self.worker, &manifests[job], job, sample).await;
+            transcript.worker_job(super::question_of(&manifests[job]), reply.text.clone());
             board.done((job, sample), reply);
         }
     }
@@ -122,8 +127,11 @@ impl Board {
 
     fn done(&self, call: Call, reply: Reply) {
         let state = &mut *self.state();
-        state.hopeless |= reply.lost.as_ref().is_some_and(Lost::is_hopeless);
+        let is_hopeless = reply.lost.as_ref().is_some_and(Lost::is_hopeless);
         state.done.push((call, reply));
+        // Nothing has come through, on any lane: the rest would only wait for the same end.
+        let none_came = state.done.iter().all(|(_, reply)| matches!(reply.lost, Some(Lost::Call(_))));
+        state.hopeless |= none_came && (is_hopeless || state.done.len() > state.lanes.len());
         if state.told.elapsed() >= PROGRESS_EVERY || state.done.len() == state.total {
             state.told = Instant::now();
             tracing::info!("worker jobs: {} of {} done", state.done.len(), state.total);

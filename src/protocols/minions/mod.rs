@@ -59,7 +59,7 @@ impl Minions<'_> {
             tracing::info!("round {round}/{}: the supervisor writes a program", self.max_rounds);
             let mut program = self.decompose(round, &memory, transcript).await?;
             tracing::info!("round {round}/{}: {} worker jobs", self.max_rounds, program.manifests.len());
-            let replies = self.fan_out(&program.manifests).await?;
+            let replies = self.fan_out(&program.manifests, transcript).await?;
             let lost = replies.iter().filter(|reply| reply.lost.is_some()).count();
             lost_any |= lost > 0;
             let mut jobs = self.note_jobs(&program.manifests, replies, transcript);
@@ -108,9 +108,6 @@ impl Minions<'_> {
                 include: None,
             })
             .collect();
-        for job in &jobs {
-            transcript.worker_job(question_of(&job.manifest), job.sample.clone());
-        }
         transcript.entry(Entry {
             user: "local",
             prompt: format!("{} jobs", jobs.len()),

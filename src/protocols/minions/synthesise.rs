@@ -62,8 +62,8 @@ fn format(last: bool) -> Format {
 }
 
 fn verdict(mut reply: Map<String, Value>, last: bool) -> Judged<Verdict> {
-    let decision = reply::text(reply.remove("decision")).unwrap_or_default();
     let answer = reply::text(reply.remove("answer"));
+    let decision = reply::decision(reply.remove("decision"), last && answer.is_some());
     let verdict = Verdict {
         answer: None,
         explanation: reply::text(reply.remove("explanation")),

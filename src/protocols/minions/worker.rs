@@ -105,6 +105,9 @@ fn format() -> Format {
 
 fn output(text: &str) -> Result<JobOutput, String> {
     let mut object = reply::last_object(text)?;
+    if !object.contains_key("answer") {
+        return Err("its JSON has no key \"answer\"".to_owned());
+    }
     Ok(JobOutput {
         explanation: reply::text(object.remove("explanation")).unwrap_or_default(),
         citation: reply::text_or_nothing(object.remove("citation")),
