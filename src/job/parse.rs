@@ -87,19 +87,11 @@ fn client(root: &mut Fields, side: &'static str, default: &str) -> Result<Client
         known: providers::names().collect::<Vec<_>>().join(", "),
         name,
     })?;
-    let mut kwargs = fields.value("kwargs").unwrap_or_default();
-    // The original takes these beside `kwargs` or within.
-    let inner_timeout = match &mut kwargs {
-        Value::Object(map) => map.shift_remove("timeout"),
-        _ => None,
-    };
-    let timeout = match inner_timeout.filter(|value| !value.is_null()) {
-        Some(value) => {
-            let path = format!("{side}.kwargs");
-            Fields::strict(&path, serde_json::json!({ "timeout": value }), &["timeout"])?
-                .number("timeout", 0.001, LONGEST)?
-        }
-        None => fields.number("timeout", 0.001, LONGEST)?,
+    let kwargs = client_kwargs(side, provider, fields.value("kwargs").unwrap_or_default())?;
+    // The original takes it beside `kwargs` or within.
+    let timeout = match kwargs.timeout {
+        Some(inner) => Some(inner),
+        None => timeout(&mut fields)?,
     };
     let spec = ClientSpec {
         side,
@@ -107,8 +99,8 @@ fn client(root: &mut Fields, side: &'static str, default: &str) -> Result<Client
         model: fields.name("model_name")?,
         model_path: fields.name("model_path")?.map(PathBuf::from),
         port: fields.count("port", 1, u64::from(u16::MAX))?.and_then(|port| u16::try_from(port).ok()),
-        timeout: timeout.map_or(provider.timeout, Duration::from_secs_f64),
-        kwargs: client_kwargs(side, provider, kwargs)?,
+        timeout: timeout.unwrap_or(provider.timeout),
+        kwargs,
     };
     match (spec.is_embedded(), &spec.model_path) {
         (true, None) => Err(JobError::Missing {
@@ -136,6 +128,7 @@ fn client_kwargs(side: &str, provider: &Provider, value: Value) -> Result<Client
         "max_tokens",
         "api_key",
         "base_url",
+        "timeout",
         "verbose",
         "local",
         "use_async",
@@ -156,7 +149,6 @@ fn client_kwargs(side: &str, provider: &Provider, value: Value) -> Result<Client
             instead: "leave it out: worker and supervisor talk without tools",
         });
     }
-    let narrow = |n: u64| u32::try_from(n).unwrap_or(u32::MAX);
     let most = u64::from(u32::MAX);
     Ok(ClientKwargs {
         temperature: fields.number("temperature", 0.0, 2.0)?,
@@ -166,11 +158,12 @@ fn client_kwargs(side: &str, provider: &Provider, value: Value) -> Result<Client
             .filter(|key| !key.trim().is_empty())
             .map(|key| Secret::new(key.trim())),
         base_url: base_url(&mut fields)?,
+        timeout: timeout(&mut fields)?,
         num_ctx: match fields.count("num_ctx", 256, most)? {
             Some(tokens) => Some(narrow(tokens)),
             None => fields.count("n_ctx", 256, most)?.map(narrow),
         },
-        max_concurrency: fields.count("max_concurrency", 1, 4096)?.and_then(|n| usize::try_from(n).ok()),
+        max_concurrency: fields.count("max_concurrency", 1, 4096)?.map(wide),
         seed: fields.count("seed", 0, most)?,
         retries: fields.count("retries", 0, 100)?.map(narrow),
         thinking: fields.flag("thinking")?.unwrap_or(false),
@@ -180,6 +173,10 @@ fn client_kwargs(side: &str, provider: &Provider, value: Value) -> Result<Client
         chat_format: fields.name("chat_format")?,
         n_threads: fields.count("n_threads", 1, 4096)?.map(narrow),
     })
+}
+
+fn timeout(fields: &mut Fields) -> Result<Option<Duration>, JobError> {
+    Ok(fields.number("timeout", 0.001, LONGEST)?.map(Duration::from_secs_f64))
 }
 
 fn base_url(fields: &mut Fields) -> Result<Option<String>, JobError> {
@@ -297,7 +294,7 @@ fn call(
         task,
         context: params.strings("context")?,
         doc_metadata: params.string("doc_metadata")?.filter(|text| !text.trim().is_empty()),
-        max_rounds: rounds.and_then(|n| u32::try_from(n).ok()).unwrap_or(config::MAX_ROUNDS),
+        max_rounds: rounds.map_or(config::MAX_ROUNDS, narrow),
         log_name: log_name(&mut params, &log_dir, &name)?,
         log_dir,
         budget,
@@ -310,8 +307,6 @@ fn call(
 }
 
 fn minions_params(params: &mut Fields, kwargs: &mut Fields) -> Result<MinionsParams, JobError> {
-    let narrow = |n: u64| u32::try_from(n).unwrap_or(u32::MAX);
-    let wide = |n: u64| usize::try_from(n).unwrap_or(usize::MAX);
     let chunk_fn = params.name("chunk_fn")?.unwrap_or_else(|| CHUNKERS[0].to_owned());
     if !CHUNKERS.contains(&chunk_fn.as_str()) {
         return Err(JobError::UnknownName {
@@ -340,6 +335,14 @@ fn minions_params(params: &mut Fields, kwargs: &mut Fields) -> Result<MinionsPar
         worker_batch_size: kwargs.count("worker_batch_size", 1, 4096)?.map(wide),
         chunk_fn,
     })
+}
+
+fn narrow(n: u64) -> u32 {
+    u32::try_from(n).unwrap_or(u32::MAX)
+}
+
+fn wide(n: u64) -> usize {
+    usize::try_from(n).unwrap_or(usize::MAX)
 }
 
 /// Parts of the job format that come later: `false`, `null` and empty mean that the job does not use them.

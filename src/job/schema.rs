@@ -126,6 +126,8 @@ pub struct ClientKwargs {
     pub api_key: Option<Secret>,
     /// The server's address.
     pub base_url: Option<String>,
+    /// The longest silence of the server; the spec's `timeout` is the one in force.
+    pub timeout: Option<Duration>,
     /// Context window in tokens (`num_ctx` or `n_ctx`).
     pub num_ctx: Option<u32>,
     /// Calls in flight at most.

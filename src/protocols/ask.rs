@@ -24,6 +24,19 @@ pub(super) enum Judged<T> {
     Poor(String, Option<T>),
 }
 
+impl<T> Judged<T> {
+    /// A key that has to say something does not.
+    pub(super) fn missing(key: &str) -> Self {
+        Self::Poor(format!("{key:?} is missing or empty"), None)
+    }
+
+    /// A decision that is none of the two.
+    pub(super) fn no_decision(said: &str) -> Self {
+        let must = "\"decision\" must be \"provide_final_answer\" or \"request_additional_info\"";
+        Self::Poor(format!("{must}, not {said:?}"), None)
+    }
+}
+
 impl<'a> Supervisor<'a> {
     pub(super) fn new(side: &'a Side, transcript: &'a Transcript) -> Self {
         Self { side, transcript, messages: Vec::new() }

@@ -35,7 +35,7 @@ enum Step {
 
 impl Minion<'_> {
     /// The worker's instructions: the documents first, so that they stay cached from round to round.
-    pub fn worker_instructions(task: &str, context: &[String]) -> String {
+    fn worker_instructions(task: &str, context: &[String]) -> String {
         match context.iter().all(|document| document.trim().is_empty()) {
             true => prompts::MINION_WORKER_BARE.fill(&[("task", task)]),
             false => prompts::MINION_WORKER.fill(&[("context", &joined(context)), ("task", task)]),
@@ -143,7 +143,7 @@ fn last_format() -> Format {
 fn first_step(mut reply: Map<String, Value>) -> Judged<String> {
     match reply::text(reply.remove("message")) {
         Some(message) => Judged::Usable(message),
-        None => Judged::Poor("\"message\" is missing or empty".into(), None),
+        None => Judged::missing("message"),
     }
 }
 
@@ -155,20 +155,13 @@ fn next_step(mut reply: Map<String, Value>, left: u32) -> Judged<Option<Step>> {
     let decision = reply::decision(reply.remove("decision"), must_answer && answer.is_some());
     match (decision.as_str(), answer, message) {
         ("provide_final_answer", Some(answer), _) => Judged::Usable(Some(Step::Answer(answer))),
-        ("provide_final_answer", None, _) => Judged::Poor("\"answer\" is missing or empty".into(), None),
+        ("provide_final_answer", None, _) => Judged::missing("answer"),
         ("request_additional_info", _, Some(message)) if left > 0 => Judged::Usable(Some(Step::Ask(message))),
-        ("request_additional_info", _, None) if left > 0 => {
-            Judged::Poor("\"message\" is missing or empty".into(), None)
-        }
+        ("request_additional_info", _, None) if left > 0 => Judged::missing("message"),
         ("request_additional_info", _, _) => Judged::Poor(
             "no messages are left, so \"decision\" must be \"provide_final_answer\"".into(),
             Some(None),
         ),
-        (other, _, _) => Judged::Poor(
-            format!(
-                "\"decision\" must be \"provide_final_answer\" or \"request_additional_info\", not {other:?}"
-            ),
-            None,
-        ),
+        (other, _, _) => Judged::no_decision(other),
     }
 }

@@ -45,26 +45,19 @@ pub struct Notes {
 impl Transcript {
     /// Notes a turn with the supervisor.
     pub fn remote(&self, prompt: &str, output: &str) {
-        let mut notes = self.notes();
-        notes.supervisor.extend([Message::user(prompt), Message::assistant(output)]);
-        notes.conversation.push(Entry {
-            user: "remote",
-            prompt: prompt.to_owned(),
-            output: Some(output.to_owned()),
-            ..Entry::default()
-        });
+        self.notes().supervisor.extend([Message::user(prompt), Message::assistant(output)]);
+        self.exchange("remote", prompt, output);
     }
 
     /// Notes a turn with the worker.
     pub fn local(&self, prompt: &str, output: &str) {
-        let mut notes = self.notes();
-        notes.worker.extend([Message::user(prompt), Message::assistant(output)]);
-        notes.conversation.push(Entry {
-            user: "local",
-            prompt: prompt.to_owned(),
-            output: Some(output.to_owned()),
-            ..Entry::default()
-        });
+        self.worker_job(prompt.to_owned(), output.to_owned());
+        self.exchange("local", prompt, output);
+    }
+
+    fn exchange(&self, user: &'static str, prompt: &str, output: &str) {
+        let (prompt, output) = (prompt.to_owned(), Some(output.to_owned()));
+        self.entry(Entry { user, prompt, output, ..Entry::default() });
     }
 
     /// Notes the worker's instructions.

@@ -55,18 +55,13 @@ pub(super) async fn open(job: &Job, runner: &Runner) -> Result<Clients, Failure>
         // One model in memory has one window: two would load it anew at every change of sides.
         let demand = worker.demand.max(supervisor.demand);
         (worker.demand, supervisor.demand) = (demand, demand);
-        let asked = job.local.kwargs.num_ctx.max(job.remote.kwargs.num_ctx);
-        (worker.demand.asked, supervisor.demand.asked) = (asked, asked);
         worker.shared = true;
     }
-    for side in [&supervisor, &worker] {
-        if !side.spec.is_embedded() {
-            chat::connect(side.spec.provider, side.settings(runner, None)).map_err(unusable)?;
-        }
-    }
+    let checked_supervisor = supervisor.check(runner)?;
+    let checked_worker = worker.check(runner)?;
     let mut engine = None;
-    let opened_worker = worker.open(runner, &mut engine).await?;
-    let opened_supervisor = supervisor.open(runner, &mut engine).await?;
+    let opened_worker = worker.open(runner, checked_worker, &mut engine).await?;
+    let opened_supervisor = supervisor.open(runner, checked_supervisor, &mut engine).await?;
     Ok(Clients {
         supervisor: opened_supervisor.client,
         lanes: worker.lanes.or(opened_worker.slots).unwrap_or(config::WORKER_CONCURRENCY),
@@ -112,20 +107,35 @@ impl<'a> Wanted<'a> {
     }
 
     fn same_model(&self, other: &Self) -> bool {
-        let model =
-            |side: &Self| side.spec.model.clone().unwrap_or_else(|| side.spec.provider.model.to_owned());
         self.spec.provider.name == other.spec.provider.name
             && self.spec.model_path == other.spec.model_path
-            && (self.spec.is_embedded() || (self.base_url == other.base_url && model(self) == model(other)))
+            && (self.spec.is_embedded() || (self.base_url == other.base_url && self.model() == other.model()))
     }
 
-    async fn open(&self, runner: &Runner, engine: &mut Option<(PathBuf, Engine)>) -> Result<Opened, Failure> {
+    fn connect(&self, runner: &Runner, endpoint: Option<&Endpoint>) -> Result<Arc<dyn ChatClient>, Failure> {
+        chat::connect(self.spec.provider, self.settings(runner, endpoint)).map_err(unusable)
+    }
+
+    /// The client as the job alone describes it; none for the embedded engine. Makes no call.
+    fn check(&self, runner: &Runner) -> Result<Option<Arc<dyn ChatClient>>, Failure> {
+        if self.spec.is_embedded() { Ok(None) } else { self.connect(runner, None).map(Some) }
+    }
+
+    async fn open(
+        &self,
+        runner: &Runner,
+        checked: Option<Arc<dyn ChatClient>>,
+        engine: &mut Option<(PathBuf, Engine)>,
+    ) -> Result<Opened, Failure> {
         if let Some(path) = &self.spec.model_path {
             return self.open_embedded(path, engine).await.map_err(Failure::from);
         }
         let (endpoint, runtime) = self.endpoint(runner).await?;
-        let client =
-            chat::connect(self.spec.provider, self.settings(runner, Some(&endpoint))).map_err(unusable)?;
+        let client = match checked {
+            // Nothing was learnt that it does not know, and reading the root certificates takes its time.
+            Some(client) if runtime.is_none() => client,
+            _ => self.connect(runner, Some(&endpoint))?,
+        };
         Ok(Opened { client, window: endpoint.context_window, slots: endpoint.slots, runtime })
     }
 

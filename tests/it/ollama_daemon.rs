@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use minions::runtimes::ollama::{Host, Start};
-use minions::runtimes::{Limits, Need, Ollama, Runtime, RuntimeErrorKind as Kind};
+use minions::runtimes::{Endpoint, Limits, Need, Ollama, Runtime, RuntimeErrorKind as Kind};
 use nix::sys::signal::Signal;
 use tempfile::TempDir;
 
@@ -20,6 +20,14 @@ struct Machine {
     home: TempDir,
     port: u16,
     environment: Vec<(String, String)>,
+}
+
+/// A job that has its model, and the process ids of what serves it.
+struct Loaded {
+    job: Ollama,
+    endpoint: Endpoint,
+    daemon: String,
+    runner: String,
 }
 
 impl Machine {
@@ -56,6 +64,17 @@ impl Machine {
         start.limit = Duration::from_secs(20);
         let limits = Limits { answer: Duration::from_secs(20), ..Limits::default() };
         Ollama::new(&self.host().client_url(), Some(4), limits).expect("a usable address").starting(start)
+    }
+
+    /// A job whose daemon has started and loaded the model.
+    async fn loaded(&self) -> Loaded {
+        let job = self.job();
+        job.ensure_ready().await.unwrap();
+        let endpoint = job.ensure_model(&need()).await.unwrap();
+        job.warm_up(&need(), &endpoint).await.unwrap();
+        let daemon = self.starts().remove(0);
+        let runner = children(&daemon).remove(0);
+        Loaded { job, endpoint, daemon, runner }
     }
 
     /// The process ids of all daemons so far.
@@ -147,12 +166,7 @@ async fn twenty_jobs_at_once_share_one_daemon() {
 #[tokio::test]
 async fn a_daemon_that_is_killed_comes_back_and_leaves_no_runner() {
     let machine = Machine::new(&[("STANDIN_MODELS", "m")]);
-    let job = machine.job();
-    job.ensure_ready().await.unwrap();
-    let endpoint = job.ensure_model(&need()).await.unwrap();
-    job.warm_up(&need(), &endpoint).await.unwrap();
-    let daemon = machine.starts().remove(0);
-    let runner = children(&daemon).remove(0);
+    let Loaded { job, endpoint, daemon, runner } = machine.loaded().await;
     kill(Signal::SIGKILL, &daemon);
     until(|| async { !is_running(&runner) && machine.starts().len() == 2 }).await;
     // Also a job that finds it down waits for the keeper, and starts none itself.
@@ -171,12 +185,7 @@ async fn a_daemon_that_is_killed_comes_back_and_leaves_no_runner() {
 #[tokio::test]
 async fn a_keeper_that_is_told_to_end_takes_its_daemon_with_it() {
     let machine = Machine::new(&[("STANDIN_MODELS", "m")]);
-    let job = machine.job();
-    job.ensure_ready().await.unwrap();
-    let endpoint = job.ensure_model(&need()).await.unwrap();
-    job.warm_up(&need(), &endpoint).await.unwrap();
-    let daemon = machine.starts().remove(0);
-    let runner = children(&daemon).remove(0);
+    let Loaded { job: _job, daemon, runner, .. } = machine.loaded().await;
     let stat = fs::read_to_string(format!("/proc/{daemon}/stat")).unwrap();
     let keeper = stat.rsplit_once(") ").unwrap().1.split(' ').nth(1).unwrap().to_owned();
     kill(Signal::SIGTERM, &keeper);

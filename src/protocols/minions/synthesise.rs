@@ -72,17 +72,12 @@ fn verdict(mut reply: Map<String, Value>, last: bool) -> Judged<Verdict> {
     };
     match (decision.as_str(), answer) {
         ("provide_final_answer", Some(answer)) => Judged::Usable(Verdict { answer: Some(answer), ..verdict }),
-        ("provide_final_answer", None) => Judged::Poor("\"answer\" is missing or empty".into(), None),
+        ("provide_final_answer", None) => Judged::missing("answer"),
         ("request_additional_info", _) if !last => Judged::Usable(verdict),
         ("request_additional_info", _) => Judged::Poor(
             "this was the last round, so \"decision\" must be \"provide_final_answer\"".into(),
             Some(verdict),
         ),
-        (other, _) => Judged::Poor(
-            format!(
-                "\"decision\" must be \"provide_final_answer\" or \"request_additional_info\", not {other:?}"
-            ),
-            None,
-        ),
+        (other, _) => Judged::no_decision(other),
     }
 }
