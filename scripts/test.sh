@@ -36,5 +36,5 @@ real=(chat_real_server:: llama_cpp:: real_model)
 cargo test --release --features embedded -- "${real[@]/#/--skip=}"
 # One at a time: the model's threads take all cores.
 step "tests with the real model"
-cargo test --release --features embedded --test it -- --test-threads=1 "${real[@]}"
+cargo test --release --features embedded -- --test-threads=1 "${real[@]}"
 step "done"
