@@ -14,7 +14,7 @@ use super::engine::{Reply, Request, Worker};
 use super::logs::Tap;
 use super::prompt::Prompter;
 use super::sample::{Sampler, Tokens};
-use super::{EngineSettings, Sampling, Stats, failed, load};
+use super::{EngineSettings, Sampling, Stats, failed, fields, load};
 use crate::chat::{ChatClient, ChatError, ChatErrorKind, ChatReply, ChatRequest, Finish, Format, Usage};
 
 /// A loaded model with its lanes. Cheap to clone. The last handle (engine or client) that is dropped waits for
@@ -154,17 +154,17 @@ impl Core {
         if left == 0 {
             return Err(self.too_long(prompt.len()));
         }
+        let max_tokens = (sampling.max_tokens.unwrap_or(Sampling::MAX_TOKENS).max(1) as usize).min(left);
         let (name, schema) = match &request.format {
             Format::Text => ("", None),
-            Format::Schema { name, schema } => (*name, Some(schema.to_string())),
+            Format::Schema { name, schema } => {
+                (*name, Some(fields::with_shares(schema, max_tokens).to_string()))
+            }
         };
         let grammar = schema.as_deref().map(llama_cpp_2::json_schema_to_grammar).transpose();
         let grammar = grammar.map_err(|_| bad_schema(name))?;
         let sampler = Sampler::new(&self.model, Arc::clone(&self.tokens), sampling, grammar.as_deref())
-            .ok_or_else(|| {
-                bad_schema(if let Format::Schema { name, .. } = request.format { name } else { "" })
-            })?;
-        let max_tokens = (sampling.max_tokens.unwrap_or(Sampling::MAX_TOKENS).max(1) as usize).min(left);
+            .ok_or_else(|| bad_schema(name))?;
         // The keys and quotes that may still be due, generously; a schema's text has more than these.
         let closing = (8 + schema.map_or(0, |schema| schema.len()) / 8).min(max_tokens / 2);
         Ok(Request { ticket, prompt, sampler, max_tokens, closing, answer })
