@@ -11,7 +11,7 @@ use minions::cli::{Cli, Command, RunArgs};
 use minions::config::Environment;
 use minions::envelope::Envelope;
 use minions::error::{Exit, Failure};
-use minions::runner::{Input, Runner};
+use minions::runner::{Input, Interrupt, Runner};
 use minions::secrets::Redactor;
 use minions::{logging, sandbox, service};
 use serde_json::Value;
@@ -28,6 +28,8 @@ fn main() -> ExitCode {
         Ok(Cli { command: Some(Command::Entry { words }), .. }) => return service::entry(words),
         Ok(Cli { command: Some(Command::Health), .. }) => return service::health(),
         Ok(Cli { command: Some(Command::Run(args)), .. } | Cli { run: args, .. }) => {
+            #[cfg(feature = "embedded")]
+            minions::chat::llama_cpp::waits::shorten();
             // Jobs run in a task of their own; this is for what is around them.
             let caught = std::panic::catch_unwind(AssertUnwindSafe(|| run(args, &redactor)));
             caught.unwrap_or_else(|_| Err(Failure::defect("a panic, whose words are on stderr")))
@@ -50,6 +52,9 @@ fn main() -> ExitCode {
 
 /// Runs one job; whatever happens inside, there is an outcome.
 fn run(args: RunArgs, redactor: &Redactor) -> Result<Value, Failure> {
+    let interrupt = Interrupt::listen()
+        .context("the signals can't be listened to")
+        .map_err(|error| Failure::job(format!("{error:#}")))?;
     let environment = Environment::of_process();
     environment.credentials().for_each(|secret| redactor.learn(secret));
     logging::start(&environment, redactor);
@@ -61,7 +66,7 @@ fn run(args: RunArgs, redactor: &Redactor) -> Result<Value, Failure> {
         .map_err(|error| Failure::job(format!("{error:#}")))?;
     // Links to the binary that runs even if its file is replaced meanwhile.
     let program = PathBuf::from("/proc/self/exe");
-    let runner = Runner { environment, redactor: redactor.clone(), program };
+    let runner = Runner { environment, redactor: redactor.clone(), program, interrupt };
     let outcome = runtime.block_on(runner.run(args.job.map_or(Input::Stdin, Input::File)));
     // A thread that still waits for stdin must not hold the envelope back.
     runtime.shutdown_background();

@@ -1,28 +1,46 @@
 //! What may end a job from outside: SIGINT, SIGTERM, its deadline.
 
 use std::time::Duration;
+use std::{io, thread};
 
-use tokio::signal::unix::{Signal, SignalKind, signal};
+use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::iterator::Signals;
+use signal_hook::low_level;
+use tokio::sync::watch;
 
 use crate::error::{Exit, Failure};
 
-/// Listens for the signals that ask the program to end.
-pub(super) struct Signals {
-    interrupt: Signal,
-    terminate: Signal,
-}
+/// From a signal until the process ends all the same: somebody may have stopped reading its stdout.
+const LAST_WORDS: Duration = Duration::from_secs(5);
 
-impl Signals {
-    /// Takes the signals over; they no longer kill.
-    pub(super) fn listen() -> std::io::Result<Self> {
-        Ok(Self { interrupt: signal(SignalKind::interrupt())?, terminate: signal(SignalKind::terminate())? })
+/// Hears the signals that ask the program to end; they no longer kill.
+#[derive(Clone, Debug)]
+pub struct Interrupt(watch::Receiver<Option<i32>>);
+
+impl Interrupt {
+    /// Takes the signals over, on a thread of its own: it hears them before there is a runtime and while the
+    /// envelope is written.
+    pub fn listen() -> io::Result<Self> {
+        let mut signals = Signals::new([SIGINT, SIGTERM])?;
+        let (tell, heard) = watch::channel(None);
+        thread::Builder::new().name("signals".to_owned()).spawn(move || {
+            let Some(signal) = signals.forever().next() else { return };
+            // Nobody listens once the job is done.
+            let _ = tell.send(Some(signal));
+            thread::sleep(LAST_WORDS);
+            low_level::exit(128 + signal);
+        })?;
+        Ok(Self(heard))
     }
 
     /// Waits for one.
-    pub(super) async fn next(&mut self) -> Failure {
-        let (name, exit) = tokio::select! {
-            _ = self.interrupt.recv() => ("SIGINT", Exit::Interrupted),
-            _ = self.terminate.recv() => ("SIGTERM", Exit::Terminated),
+    pub(super) async fn heard(&mut self) -> Failure {
+        let signal = self.0.wait_for(Option::is_some).await.ok().and_then(|signal| *signal);
+        let (name, exit) = match signal {
+            Some(SIGINT) => ("SIGINT", Exit::Interrupted),
+            Some(_) => ("SIGTERM", Exit::Terminated),
+            // Its thread is gone, which only the end of the process does.
+            None => std::future::pending().await,
         };
         Failure { message: format!("the job was stopped by {name} before it was done"), hint: None, exit }
     }

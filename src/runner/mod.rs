@@ -19,7 +19,7 @@ use crate::config::{self, Environment};
 use crate::error::Failure;
 use crate::job::{self, Job};
 use crate::secrets::Redactor;
-use interrupt::Signals;
+pub use interrupt::Interrupt;
 use running::Running;
 
 /// Where a job is read from.
@@ -39,6 +39,8 @@ pub struct Runner {
     pub redactor: Redactor,
     /// Our own executable, which the sandbox starts.
     pub program: PathBuf,
+    /// What stops it from outside.
+    pub interrupt: Interrupt,
 }
 
 impl Runner {
@@ -46,11 +48,10 @@ impl Runner {
     pub async fn run(self, input: Input) -> Result<Value, Failure> {
         let redactor = self.redactor.clone();
         let runner = Arc::new(self);
-        let mut signals =
-            Signals::listen().map_err(|error| Failure::job(format!("no signal handlers: {error}")))?;
+        let mut interrupt = runner.interrupt.clone();
         let job = tokio::select! {
             job = Arc::clone(&runner).read(input) => job?,
-            stopped = signals.next() => return Err(stopped),
+            stopped = interrupt.heard() => return Err(stopped),
         };
         let deadline = interrupt::deadline(job.budget.deadline);
         let running = Arc::new(Running::new(job));
@@ -60,7 +61,7 @@ impl Runner {
         });
         let outcome = tokio::select! {
             done = &mut work => done.unwrap_or_else(|error| Err(of_panic(&error))),
-            stopped = signals.next() => Err(stopped),
+            stopped = interrupt.heard() => Err(stopped),
             late = deadline => Err(late),
         };
         // Dropping the work cuts its calls off and ends its sandbox before the log is closed.

@@ -6,7 +6,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde_json::{Value, json};
 
-use crate::support::program::{Program, Ran, job};
+use crate::support::program::{Program, Ran, job, scripted};
 use crate::support::server::{Reply, Server};
 use crate::support::wire::openai;
 
@@ -65,6 +65,43 @@ fn a_signal_while_the_job_is_read_has_its_envelope() {
     let ran = Ran::of(child, tempfile::tempdir().unwrap());
     drop(stdin);
     assert!(ran.error(143).contains("SIGTERM"));
+}
+
+#[test]
+fn a_signal_is_heard_before_anything_is_set_up() {
+    let piped = std::process::Stdio::piped;
+    for _ in 0..20 {
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_minions"));
+        let mut child = command.stdin(piped()).stdout(piped()).stderr(piped()).spawn().unwrap();
+        // The kernel's word for "this signal has a handler": the 15th bit of a hexadecimal number.
+        let status = format!("/proc/{}/status", child.id());
+        let caught = || {
+            let text = std::fs::read_to_string(&status).unwrap_or_default();
+            let mask = text.lines().find_map(|line| line.strip_prefix("SigCgt:")).unwrap_or("0");
+            u64::from_str_radix(mask.trim(), 16).is_ok_and(|mask| mask & (1 << 14) != 0)
+        };
+        while !caught() {}
+        kill(Pid::from_raw(child.id().try_into().unwrap()), Signal::SIGTERM).unwrap();
+        let stdin = child.stdin.take();
+        assert!(Ran::of(child, tempfile::tempdir().unwrap()).error(143).contains("SIGTERM"));
+        drop(stdin);
+    }
+}
+
+#[test]
+fn a_reader_that_stops_reading_does_not_keep_it_alive() {
+    let ask = r#"{"reasoning": "r", "message": "Who?"}"#.to_owned();
+    let answer =
+        json!({"reasoning": "r", "decision": "provide_final_answer", "message": null, "answer": "Ada"});
+    let server = scripted(vec![ask, answer.to_string()], |request| openai(request, "Ada"));
+    let mut params = params();
+    // Longer than a pipe holds.
+    params["context"] = json!(["Ada. ".repeat(100_000)]);
+    let (mut child, dir) = Program::new().start(job(&server, "minion", params).to_string().as_bytes());
+    // The log is written before the envelope.
+    while !dir.path().join("minion_logs").is_dir() {}
+    kill(Pid::from_raw(child.id().try_into().unwrap()), Signal::SIGTERM).unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(143));
 }
 
 #[test]

@@ -35,6 +35,8 @@ mod memory;
 mod prompt;
 #[cfg(feature = "embedded")]
 mod sample;
+#[cfg(feature = "embedded")]
+pub mod waits;
 
 #[cfg(feature = "embedded")]
 pub use client::{Engine, LlamaCpp};
