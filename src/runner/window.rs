@@ -1,9 +1,9 @@
 //! How long a side's context window has to be: one window for all calls of a job, so that no server loads its
 //! model anew in between.
 
-use crate::chat::{ChatError, ChatErrorKind, Usage};
 use crate::config;
 use crate::job::{Job, Protocol};
+use crate::runtimes::Need;
 
 /// Bytes of a token at the least that is seen in dense text: what a window must be prepared for.
 const BYTES_PER_TOKEN: usize = 3;
@@ -51,29 +51,10 @@ impl Demand {
         }
     }
 
-    /// The window of a model that was trained for `trained` tokens.
-    pub(super) fn window(self, model: &str, trained: Option<u32>) -> Result<u32, ChatError> {
-        let most = trained.unwrap_or(u32::MAX);
-        if self.asked.is_some_and(|asked| asked > most) {
-            tracing::warn!("{model} was trained for {most} tokens: the window is lowered to that");
-        }
-        let window = self.asked.unwrap_or(self.likely).min(most);
-        if self.certain > window {
-            return Err(ChatError {
-                kind: ChatErrorKind::ContextTooLong,
-                message: format!(
-                    "the context is too long for {model}: {} tokens or more, and its window is {window} tokens",
-                    self.certain
-                ),
-                hint: Some(
-                    "use the protocol \"minions\", which cuts documents into chunks, or a model with a longer window"
-                        .into(),
-                ),
-                retry_after: None,
-                usage: Usage::default(),
-            });
-        }
-        Ok(window)
+    /// The same for the model's server.
+    pub(super) fn of(self, model: String) -> Need {
+        let Self { asked: window, likely: tokens, certain: at_least } = self;
+        Need { model, window, tokens, at_least, ..Need::default() }
     }
 }
 

@@ -1,5 +1,6 @@
 //! Why there is no endpoint. Messages name the server and never carry a credential.
 
+use super::Need;
 use super::api::short;
 
 /// Why there is no endpoint.
@@ -46,14 +47,15 @@ impl RuntimeError {
         Self::new(RuntimeErrorKind::Rejected, format!("{place} {what}{colon}{words}"))
     }
 
-    /// The job's longest prompt and reply do not fit the model.
-    pub(super) fn too_long(model: &str, tokens: u32, trained: u32) -> Self {
+    /// Not even the least that the job can take fits into a window.
+    pub(super) fn too_long(need: &Need, window: u32) -> Self {
+        let (model, least) = (&need.model, need.at_least);
         let message = format!(
-            "the context is too long for {model}: about {tokens} tokens with the reply, and its window is \
-             {trained} tokens at most"
+            "the context is too long for {model}: {least} tokens or more, and its window is {window} tokens"
         );
         Self::new(RuntimeErrorKind::ContextTooLong, message).hint(
-            "use the protocol \"minions\", which cuts documents into chunks, or a model with a longer window",
+            "use the protocol \"minions\", which cuts documents into chunks, or a model with a longer window (a \
+             larger num_ctx, if the job sets one)",
         )
     }
 }

@@ -14,7 +14,7 @@ mod meter;
 pub mod ollama;
 pub mod probe;
 mod process;
-mod window;
+pub mod window;
 
 use std::time::Duration;
 

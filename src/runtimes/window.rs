@@ -1,46 +1,42 @@
 //! One context window for all calls of a job: a server that is asked for another one loads the model anew.
 
-use super::Need;
+use super::{Need, RuntimeError};
 
 /// The smallest window that is ever asked for.
 const SMALLEST: u32 = 4096;
 
 /// What is known about a model at a server, in tokens.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Known {
+pub struct Known {
     /// The longest context that the model was trained for.
-    pub(super) trained: Option<u32>,
+    pub trained: Option<u32>,
     /// The window that the model's packager set.
-    pub(super) packaged: Option<u32>,
+    pub packaged: Option<u32>,
     /// The window with which the server holds it in memory now.
-    pub(super) loaded: Option<u32>,
-}
-
-/// The job does not fit the model: the trained context, in tokens.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct TooLong {
-    pub(super) trained: u32,
+    pub loaded: Option<u32>,
 }
 
 /// The job's own number if it has one; else a window that is there already and is long enough; else the need,
-/// rounded up so that similar jobs share a window. Never more than the model was trained for.
-pub(super) fn choose(need: &Need, known: Known) -> Result<u32, TooLong> {
+/// rounded up so that similar jobs share a window. Never more than the model was trained for; an error if not even
+/// the least that the job can take fits.
+pub fn choose(need: &Need, known: Known) -> Result<u32, RuntimeError> {
     let trained = known.trained.unwrap_or(u32::MAX);
-    if let Some(asked) = need.window {
-        if asked > trained {
+    let fits = |window: &u32| (need.tokens.min(trained)..=trained).contains(window);
+    let window = match need.window {
+        Some(asked) if asked > trained => {
             tracing::warn!(
                 "{} was trained for {trained} tokens: num_ctx {asked} is lowered to that",
                 need.model
             );
+            trained
         }
-        return Ok(asked.clamp(1, trained));
-    }
-    if need.at_least > trained {
-        return Err(TooLong { trained });
-    }
-    let fits = |window: &u32| (need.tokens.min(trained)..=trained).contains(window);
-    let there = known.loaded.filter(fits).or(known.packaged.filter(fits));
-    Ok(there.unwrap_or_else(|| step_above(need.tokens).min(trained)))
+        Some(asked) => asked.max(1),
+        None => {
+            let there = known.loaded.filter(fits).or(known.packaged.filter(fits));
+            there.unwrap_or_else(|| step_above(need.tokens).min(trained))
+        }
+    };
+    if need.at_least > window { Err(RuntimeError::too_long(need, window)) } else { Ok(window) }
 }
 
 /// The next of 4096, 6144, 8192, 12288, 16384, 24576 and so on.
@@ -75,26 +71,27 @@ mod tests {
     fn the_window_is_asked_there_or_sufficient() {
         let known = |trained, packaged, loaded| Known { trained, packaged, loaded };
         for (window, tokens, known, expected) in [
-            (None, 5000, known(Some(131_072), None, None), Ok(6144)),
-            (None, 5000, known(None, None, None), Ok(6144)),
+            (None, 5000, known(Some(131_072), None, None), Some(6144)),
+            (None, 5000, known(None, None, None), Some(6144)),
             // The trained context is the ceiling, exactly reached or not.
-            (None, 7000, known(Some(7500), None, None), Ok(7500)),
-            (None, 8192, known(Some(8192), None, None), Ok(8192)),
-            (None, 8193, known(Some(8192), None, None), Ok(8192)),
-            (None, 20_000, known(Some(8192), None, None), Err(TooLong { trained: 8192 })),
-            (None, 10, known(Some(2048), None, None), Ok(2048)),
+            (None, 7000, known(Some(7500), None, None), Some(7500)),
+            (None, 8192, known(Some(8192), None, None), Some(8192)),
+            (None, 8193, known(Some(8192), None, None), Some(8192)),
+            (None, 20_000, known(Some(8192), None, None), None),
+            (None, 10, known(Some(2048), None, None), Some(2048)),
             // What is there already is used if the job fits in.
-            (None, 5000, known(Some(131_072), Some(16_384), Some(32_768)), Ok(32_768)),
-            (None, 5000, known(Some(131_072), Some(16_384), Some(4096)), Ok(16_384)),
-            (None, 20_000, known(Some(131_072), Some(16_384), Some(4096)), Ok(24_576)),
-            (None, 100, known(Some(8192), Some(1 << 20), None), Ok(4096)),
-            // The job's own number wins, however little it is, up to the trained context.
-            (Some(2048), 5000, known(Some(131_072), Some(16_384), Some(32_768)), Ok(2048)),
-            (Some(48_000), 5000, known(Some(8192), None, None), Ok(8192)),
+            (None, 5000, known(Some(131_072), Some(16_384), Some(32_768)), Some(32_768)),
+            (None, 5000, known(Some(131_072), Some(16_384), Some(4096)), Some(16_384)),
+            (None, 20_000, known(Some(131_072), Some(16_384), Some(4096)), Some(24_576)),
+            (None, 100, known(Some(8192), Some(1 << 20), None), Some(4096)),
+            // The job's own number wins, from the least that it can take up to the trained context.
+            (Some(2500), 5000, known(Some(131_072), Some(16_384), Some(32_768)), Some(2500)),
+            (Some(2499), 5000, known(Some(131_072), Some(16_384), Some(32_768)), None),
+            (Some(48_000), 5000, known(Some(8192), None, None), Some(8192)),
         ] {
             // Half of the generous estimate is certain.
             let need = Need { window, tokens, at_least: tokens / 2, ..Need::default() };
-            assert_eq!(choose(&need, known), expected, "{need:?} {known:?}");
+            assert_eq!(choose(&need, known).ok(), expected, "{need:?} {known:?}");
         }
     }
 }

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use super::api::{Answer, Api};
 use super::fetch::Fetch;
-use super::window::{self, Known, TooLong};
+use super::window::{self, Known};
 use super::{Endpoint, Limits, Need, Runtime, RuntimeError, RuntimeErrorKind};
 use create::Create;
 
@@ -144,8 +144,7 @@ impl Runtime for DockerModelRunner {
                 })?
             }
         };
-        let window = window::choose(need, known(&inspected["config"]))
-            .map_err(|TooLong { trained }| RuntimeError::too_long(model, need.at_least, trained))?;
+        let window = window::choose(need, known(&inspected["config"]))?;
         let slots = need.slots.unwrap_or(SLOTS).max(1);
         let is_configured = self.configure(need, window, slots).await?;
         Ok(Endpoint {

@@ -18,7 +18,7 @@ use serde_json::{Value, json};
 
 use super::api::{Answer, Api, short};
 use super::fetch::Fetch;
-use super::window::{self, Known, TooLong};
+use super::window::{self, Known};
 use super::{Endpoint, Limits, Need, Runtime, RuntimeError, RuntimeErrorKind};
 pub use host::Host;
 pub use keeper::{Keeper, environment};
@@ -191,8 +191,7 @@ impl Runtime for Ollama {
         }
         let known =
             Known { trained: trained(&shown), packaged: packaged(&shown), loaded: self.loaded(&name).await };
-        let window = window::choose(need, known)
-            .map_err(|TooLong { trained }| RuntimeError::too_long(&model, need.at_least, trained))?;
+        let window = window::choose(need, known)?;
         let family = shown["details"]["family"].as_str().unwrap_or_default();
         let slots = if ONE_SLOT.contains(&family) { Some(1) } else { self.slots };
         Ok(Endpoint { base_url: self.api.base_url().to_owned(), model, context_window: Some(window), slots })
