@@ -54,7 +54,9 @@ impl Write for CleanLine<'_> {
 impl Drop for CleanLine<'_> {
     fn drop(&mut self) {
         let line = self.redactor.clean(&String::from_utf8_lossy(&self.line));
-        // A closed stderr is no reason to fail.
-        let _ = io::stderr().lock().write_all(line.as_bytes());
+        let mut stderr = io::stderr().lock();
+        // Over a bar that shows progress. A closed stderr is no reason to fail.
+        let bar = if stderr.is_terminal() { "\r\x1b[K" } else { "" };
+        let _ = stderr.write_all(&[bar.as_bytes(), line.as_bytes()].concat());
     }
 }

@@ -93,6 +93,8 @@ fn kind(status: u16, said: &Said) -> Kind {
         _ if has(CONTEXT_SIGNS) => Kind::ContextTooLong,
         // Groq: the model did not manage to write JSON.
         400 if has(&["json_validate_failed"]) => Kind::Malformed,
+        // llama.cpp's server answers so while it loads its model, too: that has nothing to do with its load.
+        503 | 529 if !has(&["loading"]) => Kind::Busy,
         // 408: the server waited for us; 499: Ollama, another client left while the model was loading.
         408 | 499 | 500.. => Kind::Server,
         _ => Kind::Rejected,
@@ -167,7 +169,7 @@ mod tests {
             (
                 529,
                 json!({"type": "error", "error": {"type": "overloaded_error", "message": "Overloaded"}}),
-                Kind::Server,
+                Kind::Busy,
                 "Overloaded",
             ),
             (
@@ -199,7 +201,7 @@ mod tests {
             (json!({"error": "model runner has unexpectedly stopped"}), Some(Kind::Server)),
             (
                 json!({"type": "error", "error": {"type": "overloaded_error", "message": "Overloaded"}}),
-                Some(Kind::Server),
+                Some(Kind::Busy),
             ),
             (
                 json!({"type": "error", "error": {"type": "rate_limit_error", "message": "slow"}}),

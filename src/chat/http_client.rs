@@ -191,8 +191,8 @@ impl HttpClient {
                     " reached the token limit before any text (did it think?); raise kwargs.max_tokens";
                 Err(self.error(Kind::Rejected, text))
             }
-            Finish::Stop if text.is_empty() => Err(self.error(Kind::Malformed, " sent a reply without text")),
-            _ => Ok(ChatReply { text: text.to_owned(), finish, usage: reply.usage }),
+            Finish::Stop if text.is_empty() => Err(self.error(Kind::Empty, " sent a reply without text")),
+            _ => Ok(ChatReply { text: text.to_owned(), finish, usage: reply.usage, refused: false }),
         }
     }
 
@@ -314,9 +314,11 @@ fn hint(provider: &Provider, settings: &ChatSettings, kind: Kind) -> Option<Stri
             None => "If the server wants a key, set kwargs.api_key in the job.".into(),
         },
         Kind::NotFound => format!("{} (model_name is \"{}\").", provider.pull, settings.model),
+        Kind::Busy => "Lower kwargs.max_concurrency, or wait until the server has less to do.".into(),
         Kind::RateLimited => "Lower kwargs.max_concurrency, or raise the account's limit.".into(),
         Kind::ContextTooLong => "Shorten the text, or take a model with a larger context window.".into(),
         Kind::Malformed => format!("Is this really the API of {}? Check the base URL.", provider.name),
+        Kind::Empty => "The model has nothing to say to this: try another one.".into(),
         Kind::Server | Kind::Rejected | Kind::Model => return None,
     })
 }

@@ -111,6 +111,8 @@ pub struct ChatReply {
     pub finish: Finish,
     /// Tokens of this call, with those of its failed tries where the server reported them.
     pub usage: Usage,
+    /// The server refused a try, as it had too much to do.
+    pub refused: bool,
 }
 
 /// Tokens that calls cost, in the field names of the envelope.
@@ -212,6 +214,8 @@ pub enum ChatErrorKind {
     NotFound,
     /// 429.
     RateLimited,
+    /// 503: it has too much to do.
+    Busy,
     /// 5xx, or an error object within a 200 stream.
     Server,
     /// The prompt does not fit into the context window.
@@ -220,6 +224,8 @@ pub enum ChatErrorKind {
     Rejected,
     /// The reply is none of what the dialect allows.
     Malformed,
+    /// The reply is whole and holds no text.
+    Empty,
     /// The model itself could not be loaded or run (embedded engine).
     Model,
 }
@@ -227,7 +233,13 @@ pub enum ChatErrorKind {
 impl ChatErrorKind {
     /// Whether the same request may succeed later.
     pub fn is_transient(self) -> bool {
-        matches!(self, Self::Connection | Self::Timeout | Self::RateLimited | Self::Server | Self::Malformed)
+        self.is_refusal()
+            || matches!(self, Self::Connection | Self::Timeout | Self::Server | Self::Malformed | Self::Empty)
+    }
+
+    /// Whether the server has more to do than it can.
+    pub fn is_refusal(self) -> bool {
+        matches!(self, Self::RateLimited | Self::Busy)
     }
 }
 

@@ -33,6 +33,7 @@ where
         match turn().await {
             Ok(mut reply) => {
                 reply.usage += tries.usage;
+                reply.refused = tries.refused;
                 return Ok(reply);
             }
             Err(error) => tokio::time::sleep(tries.after(error)?).await,
@@ -45,12 +46,13 @@ struct Tries<W> {
     retries: u32,
     failed: u32,
     usage: Usage,
+    refused: bool,
     waits: W,
 }
 
 impl Tries<()> {
     fn new(retries: u32) -> Tries<impl Iterator<Item = Duration>> {
-        Tries { retries, failed: 0, usage: Usage::default(), waits: backoff(retries) }
+        Tries { retries, failed: 0, usage: Usage::default(), refused: false, waits: backoff(retries) }
     }
 }
 
@@ -59,6 +61,7 @@ impl<W: Iterator<Item = Duration>> Tries<W> {
     fn after(&mut self, mut error: ChatError) -> Result<Duration, ChatError> {
         self.failed += 1;
         self.usage += error.usage;
+        self.refused |= error.kind.is_refusal();
         error.usage = self.usage;
         if !error.kind.is_transient() {
             return Err(error);
@@ -155,7 +158,8 @@ mod tests {
         let (_, last) = fail(2, &error(Kind::Server, None));
         assert_eq!(last.usage, Usage::of_call(30, 3, 0));
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
-        let reply = ChatReply { text: "ok".into(), finish: Finish::Stop, usage: Usage::of_call(10, 5, 2) };
+        let usage = Usage::of_call(10, 5, 2);
+        let reply = ChatReply { text: "ok".into(), finish: Finish::Stop, usage, refused: false };
         let mut script =
             vec![Ok(reply), Err(error(Kind::Server, Some(0))), Err(error(Kind::Malformed, Some(0)))];
         let taken = with_retries(2, || std::future::ready(script.pop().unwrap()));

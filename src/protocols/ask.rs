@@ -14,6 +14,8 @@ pub(super) struct Supervisor<'a> {
     pub side: &'a Side,
     pub transcript: &'a Transcript,
     pub messages: Vec<Message>,
+    /// The server that has read the conversation so far.
+    home: Option<usize>,
 }
 
 /// A reply that was judged.
@@ -39,7 +41,7 @@ impl<T> Judged<T> {
 
 impl<'a> Supervisor<'a> {
     pub(super) fn new(side: &'a Side, transcript: &'a Transcript) -> Self {
-        Self { side, transcript, messages: Vec::new() }
+        Self { side, transcript, messages: Vec::new(), home: None }
     }
 
     /// Sends `prompt` and gives the reply's text.
@@ -52,7 +54,10 @@ impl<'a> Supervisor<'a> {
         let request =
             ChatRequest { messages: std::mem::take(&mut self.messages), format: format.clone(), sample: 0 };
         self.side.check_budget(&request)?;
-        let outcome = self.side.chat(&request).await;
+        let mut seat = self.side.seat(self.home).await;
+        let outcome = self.side.chat(&mut seat, &request).await;
+        self.home = Some(seat.home());
+        drop(seat);
         self.messages = request.messages;
         let prompt = self.messages.last().map_or("", |message| message.content.as_str());
         let reply = outcome

@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 
 use super::ask::{Judged, Supervisor, schema};
 use super::{Answer, ProtocolError, Side, Transcript, excerpt, joined, reply};
-use crate::chat::{ChatRequest, Finish, Format, Message};
+use crate::chat::{ChatErrorKind, ChatRequest, Finish, Format, Message};
 use crate::prompts;
 
 /// What the protocol needs of a job.
@@ -52,9 +52,11 @@ impl Minion<'_> {
         };
         transcript.worker_instructions(Self::worker_instructions(self.task, &[note_of(self.context)]));
         let mut question = supervisor.ask(self.first_prompt(), &first_format(), first_step).await?;
+        // The server that has read the documents.
+        let mut home = None;
         for round in 1..=self.max_rounds {
             tracing::info!("round {round}/{}: {}", self.max_rounds, excerpt(&question, 200));
-            let answer = self.ask_worker(&mut chat, question, transcript).await?;
+            let answer = self.ask_worker(&mut chat, &mut home, question, transcript).await?;
             let left = self.max_rounds - round;
             let (prompt, format) = match left {
                 0 => (prompts::MINION_LAST_REPLY.fill(&[("reply", &answer)]), last_format()),
@@ -86,29 +88,33 @@ impl Minion<'_> {
     async fn ask_worker(
         &self,
         chat: &mut ChatRequest,
+        home: &mut Option<usize>,
         question: String,
         transcript: &Transcript,
     ) -> Result<String, ProtocolError> {
         chat.messages.push(Message::user(question.clone()));
-        let reply = self.worker.chat(chat).await.map_err(ProtocolError::Worker)?;
-        let mut text = reply.text;
-        if reply.finish == Finish::Length {
-            text.push_str("\n[cut off here by the token limit]");
-        }
+        let mut seat = self.worker.seat(*home).await;
+        let outcome = self.worker.chat(&mut seat, chat).await;
+        *home = Some(seat.home());
+        let text = match outcome {
+            Ok(reply) if reply.finish == Finish::Length => reply.text + "\n[cut off here by the token limit]",
+            Ok(reply) => reply.text,
+            // The supervisor can ask in other words.
+            Err(error) if error.kind == ChatErrorKind::Empty => "[the small model said nothing]".to_owned(),
+            Err(error) => return Err(ProtocolError::Worker(error)),
+        };
         transcript.local(&question, &text);
         chat.messages.push(Message::assistant(text.clone()));
         Ok(text)
     }
 }
 
-/// Stands for the documents where the worker's messages are shown.
+/// Stands for the documents where the worker's messages are shown; blank ones are not sent either.
 fn note_of(context: &[String]) -> String {
-    match context {
-        [] => String::new(),
-        _ => {
-            let chars: usize = context.iter().map(|document| document.chars().count()).sum();
-            format!("[{} document(s), {chars} characters: see conversation_log.context]", context.len())
-        }
+    let chars: usize = context.iter().map(|document| document.chars().count()).sum();
+    match context.iter().all(|document| document.trim().is_empty()) {
+        true => String::new(),
+        false => format!("[{} document(s), {chars} characters: see conversation_log.context]", context.len()),
     }
 }
 

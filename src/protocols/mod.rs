@@ -8,6 +8,7 @@ pub mod minion;
 pub mod minions;
 mod reply;
 mod side;
+mod stations;
 mod transcript;
 
 use serde::Serialize;
@@ -17,6 +18,7 @@ use crate::error::Failure;
 use crate::sandbox::SandboxError;
 
 pub use side::Side;
+pub use stations::{Seat, Station, Stations};
 pub use transcript::{Entry, Transcript};
 
 /// What the result says when the rounds are used up.

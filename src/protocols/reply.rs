@@ -1,7 +1,7 @@
 //! Finds the JSON in what a model wrote. Pure.
 //!
 //! Models wrap JSON in prose and fences, think aloud in it first, break lines inside strings, leave trailing
-//! commas and write Python's `None`. The last complete object counts.
+//! commas and write Python's `None` and single quotes. The last complete object counts.
 
 use serde_json::{Map, Value};
 
@@ -68,34 +68,42 @@ fn parse(text: &str) -> Result<Map<String, Value>, serde_json::Error> {
     serde_json::from_str(text).or_else(|strict| serde_json::from_str(&mended(text)).map_err(|_| strict))
 }
 
-/// `text` with raw control characters in strings escaped, trailing commas dropped and Python's literals
-/// replaced.
+/// `text` with raw control characters in strings escaped, trailing commas dropped, and Python's literals and single
+/// quotes replaced.
 fn mended(text: &str) -> String {
     let mut out = String::with_capacity(text.len() + 16);
     let mut rest = text.chars().peekable();
-    let mut in_string = false;
+    let mut quote = None;
     while let Some(c) = rest.next() {
-        match c {
-            '"' => {
-                in_string = !in_string;
-                out.push(c);
+        match (quote, c) {
+            (None, '"' | '\'') => {
+                quote = Some(c);
+                out.push('"');
             }
-            '\\' if in_string => match rest.next() {
-                Some(next @ ('"' | '\\' | '/' | 'b' | 'f' | 'n' | 'r' | 't' | 'u')) => out.extend([c, next]),
+            (Some(open), _) if c == open => {
+                quote = None;
+                out.push('"');
+            }
+            (Some(_), '"') => out.push_str("\\\""),
+            (Some(_), '\\') => match rest.next() {
+                Some(next @ ('"' | '\\' | '/' | 'b' | 'f' | 'n' | 'r' | 't' | 'u')) => {
+                    out.extend(['\\', next])
+                }
+                Some('\'') => out.push('\''),
                 Some(next) => out.extend(['\\', '\\', next]),
                 None => {}
             },
-            '\n' if in_string => out.push_str("\\n"),
-            '\r' if in_string => out.push_str("\\r"),
-            '\t' if in_string => out.push_str("\\t"),
-            c if in_string && c.is_control() => {}
-            ',' if !in_string => {
+            (Some(_), '\n') => out.push_str("\\n"),
+            (Some(_), '\r') => out.push_str("\\r"),
+            (Some(_), '\t') => out.push_str("\\t"),
+            (Some(_), c) if c.is_control() => {}
+            (None, ',') => {
                 while rest.next_if(|c| c.is_whitespace()).is_some() {}
                 if !matches!(rest.peek(), Some('}' | ']')) {
                     out.push(c);
                 }
             }
-            c if !in_string && c.is_ascii_alphabetic() => {
+            (None, c) if c.is_ascii_alphabetic() => {
                 let mut word = String::from(c);
                 while let Some(next) = rest.next_if(char::is_ascii_alphabetic) {
                     word.push(next);
@@ -107,7 +115,7 @@ fn mended(text: &str) -> String {
                     other => other,
                 });
             }
-            c => out.push(c),
+            (_, c) => out.push(c),
         }
     }
     out
@@ -207,6 +215,10 @@ mod tests {
                 json!({"reasoning": "draft: {not json}", "decision": "x"}),
             ),
             (r#"an odd " quote {"a": 1}"#, json!({"a": 1})),
+            (
+                r#"{'a': 'x "y"', 'b': None, 'c': "it's", 'd': 'it\'s'}"#,
+                json!({"a": "x \"y\"", "b": null, "c": "it's", "d": "it's"}),
+            ),
         ];
         for (text, want) in cases {
             assert_eq!(last_object(text).map(Value::Object), Ok(want), "{text}");

@@ -1,17 +1,18 @@
-//! One side of a job: its client, and what its calls cost in tokens and time.
+//! One side of a job: its servers, and what its calls cost in tokens and time.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::ProtocolError;
-use crate::chat::{ChatClient, ChatError, ChatReply, ChatRequest, Usage};
+use super::stations::{Seat, Stations};
+use crate::chat::{ChatError, ChatReply, ChatRequest, Usage};
 
 /// Characters of a token when a prompt has to be judged before it is sent.
 const CHARS_PER_TOKEN: u64 = 4;
 
-/// A client with a meter. Every call counts, also one that fails or is cut short.
+/// Servers with a meter. Every call counts, also one that fails or is cut short.
 pub struct Side {
-    client: Arc<dyn ChatClient>,
+    stations: Arc<Stations>,
     token_limit: Option<u64>,
     meter: Mutex<Meter>,
 }
@@ -26,8 +27,8 @@ struct Meter {
 
 impl Side {
     /// A side that may spend `token_limit` tokens, or any number.
-    pub fn new(client: Arc<dyn ChatClient>, token_limit: Option<u64>) -> Self {
-        Self { client, token_limit, meter: Mutex::default() }
+    pub fn new(stations: Arc<Stations>, token_limit: Option<u64>) -> Self {
+        Self { stations, token_limit, meter: Mutex::default() }
     }
 
     /// Tokens spent so far.
@@ -50,10 +51,15 @@ impl Side {
         if spent + next > limit { Err(ProtocolError::Budget { limit, spent, next }) } else { Ok(()) }
     }
 
-    /// One turn.
-    pub async fn chat(&self, request: &ChatRequest) -> Result<ChatReply, ChatError> {
+    /// Waits for a slot of a server, rather of the server `home`.
+    pub async fn seat(&self, home: Option<usize>) -> Seat {
+        self.stations.seat(home).await
+    }
+
+    /// One turn from `seat`.
+    pub async fn chat(&self, seat: &mut Seat, request: &ChatRequest) -> Result<ChatReply, ChatError> {
         let _in_flight = InFlight::enter(self);
-        let outcome = self.client.chat(request).await;
+        let outcome = seat.chat(request).await;
         self.meter().usage += match &outcome {
             Ok(reply) => reply.usage,
             Err(error) => error.usage,

@@ -12,16 +12,18 @@ use crate::chat::{self, ChatClient, ChatError, ChatErrorKind, ChatSettings};
 use crate::config::{self, Environment};
 use crate::error::{Exit, Failure};
 use crate::job::{ClientSpec, Job, Protocol};
+use crate::protocols::{Station, Stations};
 use crate::runtimes::ollama::{Host, Start, find_program};
-use crate::runtimes::{DockerModelRunner, Endpoint, Limits, Need, Ollama, Runtime, RuntimeError, probe};
+use crate::runtimes::window::Known;
+use crate::runtimes::{
+    self, DockerModelRunner, Endpoint, Limits, Need, Ollama, Runtime, RuntimeError, probe,
+};
 use crate::secrets::Secret;
 
 /// Both sides, ready to talk.
 pub(super) struct Clients {
-    pub supervisor: Arc<dyn ChatClient>,
-    pub worker: Arc<dyn ChatClient>,
-    /// Worker calls in flight.
-    pub lanes: usize,
+    pub supervisor: Arc<Stations>,
+    pub worker: Arc<Stations>,
     /// The longest chunk that the worker can read, in characters, if that is known.
     pub max_chunk_chars: Option<usize>,
     /// The local servers: what they have started stays up as long as they are held.
@@ -63,10 +65,10 @@ pub(super) async fn open(job: &Job, runner: &Runner) -> Result<Clients, Failure>
     let opened_worker = worker.open(runner, checked_worker, &mut engine).await?;
     let opened_supervisor = supervisor.open(runner, checked_supervisor, &mut engine).await?;
     Ok(Clients {
-        supervisor: opened_supervisor.client,
-        lanes: worker.lanes.or(opened_worker.slots).unwrap_or(config::WORKER_CONCURRENCY),
+        // It is asked one thing at a time.
+        supervisor: Stations::new(vec![Station::new(opened_supervisor.client, supervisor.lanes)]),
         max_chunk_chars: opened_worker.window.map(window::chunk_chars),
-        worker: opened_worker.client,
+        worker: Stations::new(vec![Station::new(opened_worker.client, worker.lanes.or(opened_worker.slots))]),
         _runtimes: [opened_worker.runtime, opened_supervisor.runtime].into_iter().flatten().collect(),
     })
 }
@@ -128,7 +130,7 @@ impl<'a> Wanted<'a> {
         engine: &mut Option<(PathBuf, Engine)>,
     ) -> Result<Opened, Failure> {
         if let Some(path) = &self.spec.model_path {
-            return self.open_embedded(path, engine).await.map_err(Failure::from);
+            return self.open_embedded(path, engine).await;
         }
         let (endpoint, runtime) = self.endpoint(runner).await?;
         let client = match checked {
@@ -143,14 +145,17 @@ impl<'a> Wanted<'a> {
         &self,
         path: &PathBuf,
         engine: &mut Option<(PathBuf, Engine)>,
-    ) -> Result<Opened, ChatError> {
+    ) -> Result<Opened, Failure> {
         let engine = match engine {
             Some((loaded, engine)) if loaded == path => engine.clone(),
             _ => {
                 let trained = llama_cpp::inspect(path)?.trained_context;
                 let loaded = Engine::load(EngineSettings {
                     model_path: path.clone(),
-                    n_ctx: self.demand.window(&path.display().to_string(), Some(trained))?,
+                    n_ctx: runtimes::window::choose(
+                        &self.demand.of(path.display().to_string()),
+                        of_model(Some(trained)),
+                    )?,
                     // The supervisor's conversation keeps a lane, or each turn would evaluate it anew.
                     lanes: self.lanes.unwrap_or(config::WORKER_CONCURRENCY) + usize::from(self.shared),
                     n_gpu_layers: self.spec.kwargs.n_gpu_layers,
@@ -182,7 +187,7 @@ impl<'a> Wanted<'a> {
             "docker_model_runner" => Arc::new(DockerModelRunner::new(&self.base_url, limits)?),
             _ => {
                 let props = probe::props(&self.base_url).await.unwrap_or_default();
-                self.demand.window(&self.model(), props.context_window)?;
+                runtimes::window::choose(&self.demand.of(self.model()), of_model(props.context_window))?;
                 let endpoint = Endpoint {
                     base_url: self.base_url.clone(),
                     model: self.model(),
@@ -193,13 +198,10 @@ impl<'a> Wanted<'a> {
             }
         };
         let need = Need {
-            model: self.model(),
-            window: self.demand.asked,
-            tokens: self.demand.likely,
-            at_least: self.demand.certain,
             slots: self.lanes,
             pull: true,
             keep_alive: self.spec.kwargs.keep_alive.clone(),
+            ..self.demand.of(self.model())
         };
         runtime.ensure_ready().await?;
         let endpoint = runtime.ensure_model(&need).await?;
@@ -280,6 +282,11 @@ fn base_url(spec: &ClientSpec, environment: &Environment) -> String {
         tracing::warn!("{}.port has no effect on {}; use kwargs.base_url", spec.side, provider.name);
         url.clone()
     })
+}
+
+/// A model or server with a fixed longest window.
+fn of_model(longest: Option<u32>) -> Known {
+    Known { trained: longest, ..Known::default() }
 }
 
 /// A side that can't be used as the job has it: nothing was sent.

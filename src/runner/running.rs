@@ -1,5 +1,6 @@
 //! A job under way: what it has cost and said so far, and what becomes of that at its end.
 
+use std::io::{self, IsTerminal};
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
@@ -77,7 +78,7 @@ impl Running {
                     doc_metadata: job.doc_metadata.as_deref(),
                     max_rounds: job.max_rounds,
                     params,
-                    lanes: clients.lanes,
+                    bar: io::stderr().is_terminal(),
                     max_chunk_chars: clients.max_chunk_chars,
                 }
                 .run(&self.transcript)

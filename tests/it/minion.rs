@@ -179,3 +179,17 @@ fn an_answer_that_is_there_is_taken() {
         assert_eq!(Program::new().run_job(&job).result()["final_answer"], "Ada");
     }
 }
+
+#[test]
+fn a_worker_that_says_nothing_is_asked_in_other_words() {
+    let script = vec![ask("Who?"), ask("Which name is there?"), answer("nobody")];
+    let server = program::scripted(script, |request| match last(&request.json()) {
+        "Who?" => openai(request, ""),
+        _ => openai(request, "None."),
+    });
+    let result = Program::new().run_job(&job(&server, "minion", params())).result();
+    assert_eq!(result["final_answer"], "nobody");
+    assert!(last(&chats(&server, "supervisor")[1]).contains("[the small model said nothing]"));
+    // Asked twice: 1 retry.
+    assert_eq!(result["local_usage"]["prompt_tokens"], 30);
+}

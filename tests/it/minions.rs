@@ -64,6 +64,7 @@ fn fifty_two_jobs_are_fifty_two_independent_requests() {
     });
     let mut job = job(&server, "minions", params(&document()));
     job["budget"] = json!({"deadline_s": 60});
+    job["local_client"]["kwargs"]["max_concurrency"] = json!(4);
     let result = Program::new().run_job(&job).result();
     assert_eq!((&result["final_answer"], &result["status"]), (&json!("Aurora"), &json!("answered")));
 

@@ -228,7 +228,12 @@ impl ChatClient for LlamaCpp {
             return Err(stopped(&self.core.name));
         }
         let Reply { text, finish, usage } = reply.await.map_err(|_| stopped(&self.core.name))??;
-        Ok(ChatReply { text: readable(&text, finish), finish, usage })
+        let text = readable(&text, finish);
+        if text.is_empty() && finish == Finish::Stop {
+            let error = failed(format!("{} replied without text", self.core.name), "use another model");
+            return Err(ChatError { kind: ChatErrorKind::Empty, usage, ..error });
+        }
+        Ok(ChatReply { text, finish, usage, refused: false })
     }
 }
 

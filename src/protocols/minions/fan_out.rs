@@ -1,23 +1,26 @@
-//! Runs the jobs of a round on the worker's lanes.
+//! Runs the jobs of a round on the worker's slots.
 //!
-//! A lane is one slot of the model server. It takes a whole group of jobs that share a chunk, so that the chunk
-//! is evaluated once and its other jobs ride on the cached prefix. When no group is left, a lane takes half of
-//! what the busiest one still has, so that none stands idle.
+//! Whoever gets a seat at a server takes a whole group of jobs that share a chunk, so that the chunk is evaluated
+//! once and its other jobs ride on the cached prefix. When no group is left, a seat takes half of what the busiest one
+//! still has, so that no slot stands idle.
 
 use std::cmp::Reverse;
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::sync::{Mutex, PoisonError};
-use std::time::{Duration, Instant};
 
-use futures_util::future::join_all;
+use futures_util::StreamExt;
+use futures_util::stream::FuturesUnordered;
 
 use super::Minions;
+use super::progress::Progress;
 use super::worker::{self, Lost};
-use crate::protocols::{ProtocolError, Transcript};
+use crate::protocols::{ProtocolError, Seat, Transcript};
 use crate::sandbox::{JobManifest, JobOutput};
 
-/// Time between two lines of progress.
-const PROGRESS_EVERY: Duration = Duration::from_secs(3);
+/// Failed calls, and no other ones, after which the rest would only wait for the same end.
+const HOPELESS: usize = 8;
+/// A reply costs about as much as reading this many characters.
+const REPLY: usize = 1000;
 
 /// What a worker said to one job.
 #[derive(Clone, Debug)]
@@ -32,8 +35,8 @@ pub struct Reply {
     pub lost: Option<Lost>,
 }
 
-/// One call to make.
-type Call = (usize, u32);
+/// One call to make: the job's position and the sample.
+pub(super) type Call = (usize, u32);
 
 impl Minions<'_> {
     /// Asks the worker each job, as often as the job wants samples. Replies are in the order of the manifests.
@@ -42,45 +45,62 @@ impl Minions<'_> {
         manifests: &[JobManifest],
         transcript: &Transcript,
     ) -> Result<Vec<Reply>, ProtocolError> {
-        let samples = self.params.num_samples_per_task;
-        let board = Board::new(groups(manifests, samples), self.lanes);
-        let lanes = (0..board.lanes()).map(|lane| self.run_lane(lane, &board, manifests, transcript));
-        join_all(lanes).await;
-        let mut done = board.into_done();
-        let all_lost = done.iter().all(|(_, reply)| matches!(reply.lost, Some(Lost::Call(_))));
-        let worst = done.iter().find_map(|(_, reply)| match &reply.lost {
-            Some(Lost::Call(error)) if all_lost => Some(error.clone()),
-            _ => None,
-        });
-        if let Some(error) = worst {
-            return Err(ProtocolError::Worker(error));
+        let groups = groups(manifests, self.params.num_samples_per_task);
+        let calls = groups.iter().map(VecDeque::len).sum();
+        let progress = Progress::new(calls, self.worker.usage().completion_tokens, self.bar);
+        let board = Board::new(groups, progress);
+        let mut lanes = FuturesUnordered::new();
+        let mut seat = Box::pin(self.worker.seat(None));
+        loop {
+            tokio::select! {
+                biased;
+                Some(()) = lanes.next() => {}
+                free = &mut seat, if board.has_work() => {
+                    if let Some(lane) = board.open() {
+                        lanes.push(self.run_lane(lane, free, &board, manifests, transcript));
+                    }
+                    seat.set(self.worker.seat(None));
+                }
+                else => break,
+            }
         }
-        done.sort_by_key(|(call, _)| *call);
-        Ok(done.into_iter().map(|(_, reply)| reply).collect())
+        drop(lanes);
+        board.into_replies()
     }
 
-    async fn run_lane(&self, lane: usize, board: &Board, manifests: &[JobManifest], transcript: &Transcript) {
-        while let Some((job, sample)) = board.next(lane) {
-            let reply = worker::answer(self.worker, &manifests[job], job, sample).await;
-            transcript.worker_job(super::question_of(&manifests[job]), reply.text.clone());
-            board.done((job, sample), reply);
+    /// Works through one group.
+    async fn run_lane(
+        &self,
+        lane: usize,
+        mut seat: Seat,
+        board: &Board,
+        manifests: &[JobManifest],
+        transcript: &Transcript,
+    ) {
+        while let Some(call) = board.next(lane) {
+            let manifest = &manifests[call.0];
+            let reply = worker::answer(self.worker, &mut seat, manifest, call).await;
+            transcript.worker_job(super::question_of(manifest), reply.text.clone());
+            board.done(call, reply, self.worker.usage().completion_tokens);
         }
     }
 }
 
-/// Calls that share a chunk, largest groups first, so that no large one is left for the end.
+/// Calls that share a chunk; what takes longest comes first, so that none of it is left for the end.
 fn groups(manifests: &[JobManifest], samples: u32) -> VecDeque<VecDeque<Call>> {
-    let mut groups: Vec<VecDeque<Call>> = Vec::new();
-    let mut of_chunk = std::collections::HashMap::new();
+    let mut groups: Vec<(usize, VecDeque<Call>)> = Vec::new();
+    let mut of_chunk = HashMap::new();
     for (job, manifest) in manifests.iter().enumerate() {
         let group = *of_chunk.entry(manifest.chunk.as_str()).or_insert_with(|| {
-            groups.push(VecDeque::new());
+            groups.push((manifest.chunk.len(), VecDeque::new()));
             groups.len() - 1
         });
-        groups[group].extend((0..samples).map(|sample| (job, sample)));
+        let (work, calls) = &mut groups[group];
+        *work += samples as usize * REPLY + manifest.task.len() + manifest.advice.len();
+        calls.extend((0..samples).map(|sample| (job, sample)));
     }
-    groups.sort_by_key(|group| Reverse(group.len()));
-    groups.into()
+    groups.sort_by_key(|(work, _)| Reverse(*work));
+    groups.into_iter().map(|(_, calls)| calls).collect()
 }
 
 /// Who does what, and what is done.
@@ -88,58 +108,60 @@ struct Board(Mutex<State>);
 
 struct State {
     waiting: VecDeque<VecDeque<Call>>,
+    /// What each lane still has to do.
     lanes: Vec<VecDeque<Call>>,
     done: Vec<(Call, Reply)>,
-    total: usize,
     hopeless: bool,
-    told: Instant,
+    progress: Progress,
 }
 
 impl Board {
-    fn new(waiting: VecDeque<VecDeque<Call>>, lanes: usize) -> Self {
-        let total: usize = waiting.iter().map(VecDeque::len).sum();
-        let lanes = vec![VecDeque::new(); lanes.clamp(1, total.max(1))];
-        Self(Mutex::new(State {
-            waiting,
-            lanes,
-            done: Vec::new(),
-            total,
-            hopeless: false,
-            told: Instant::now(),
-        }))
+    fn new(waiting: VecDeque<VecDeque<Call>>, progress: Progress) -> Self {
+        let (lanes, done) = (Vec::new(), Vec::new());
+        Self(Mutex::new(State { waiting, lanes, done, hopeless: false, progress }))
     }
 
-    fn lanes(&self) -> usize {
-        self.state().lanes.len()
+    /// Whether a further lane would find something to do.
+    fn has_work(&self) -> bool {
+        let state = self.state();
+        !state.hopeless && (!state.waiting.is_empty() || state.lanes.iter().any(|calls| !calls.is_empty()))
+    }
+
+    /// A new lane with a group of its own, or with half of the busiest lane's.
+    fn open(&self) -> Option<usize> {
+        let state = &mut *self.state();
+        let calls = state.waiting.pop_front().or_else(|| state.half_of_the_busiest())?;
+        state.lanes.push(calls);
+        Some(state.lanes.len() - 1)
     }
 
     /// The next call of `lane`.
     fn next(&self, lane: usize) -> Option<Call> {
         let state = &mut *self.state();
-        if state.hopeless {
-            return None;
-        }
-        if state.lanes[lane].is_empty() {
-            state.lanes[lane] = state.waiting.pop_front().or_else(|| state.half_of_the_busiest())?;
-        }
-        state.lanes[lane].pop_front()
+        if state.hopeless { None } else { state.lanes[lane].pop_front() }
     }
 
-    fn done(&self, call: Call, reply: Reply) {
+    fn done(&self, call: Call, reply: Reply, tokens: u64) {
         let state = &mut *self.state();
         let is_hopeless = reply.lost.as_ref().is_some_and(Lost::is_hopeless);
         state.done.push((call, reply));
         // Nothing has come through, on any lane: the rest would only wait for the same end.
         let none_came = state.done.iter().all(|(_, reply)| matches!(reply.lost, Some(Lost::Call(_))));
-        state.hopeless |= none_came && (is_hopeless || state.done.len() > state.lanes.len());
-        if state.told.elapsed() >= PROGRESS_EVERY || state.done.len() == state.total {
-            state.told = Instant::now();
-            tracing::info!("worker jobs: {} of {} done", state.done.len(), state.total);
-        }
+        state.hopeless |= none_came && (is_hopeless || state.done.len() >= HOPELESS);
+        state.progress.tell(state.done.len(), tokens);
     }
 
-    fn into_done(self) -> Vec<(Call, Reply)> {
-        self.0.into_inner().unwrap_or_else(PoisonError::into_inner).done
+    /// All replies in the order of their calls; an error if no call has come through.
+    fn into_replies(self) -> Result<Vec<Reply>, ProtocolError> {
+        let mut done = self.0.into_inner().unwrap_or_else(PoisonError::into_inner).done;
+        done.sort_by_key(|(call, _)| *call);
+        let all_lost = done.iter().all(|(_, reply)| matches!(reply.lost, Some(Lost::Call(_))));
+        match done.first() {
+            Some((_, Reply { lost: Some(Lost::Call(error)), .. })) if all_lost => {
+                Err(ProtocolError::Worker(error.clone()))
+            }
+            _ => Ok(done.into_iter().map(|(_, reply)| reply).collect()),
+        }
     }
 
     fn state(&self) -> std::sync::MutexGuard<'_, State> {
@@ -163,37 +185,50 @@ mod tests {
         JobManifest { chunk: chunk.into(), task: task.into(), ..JobManifest::default() }
     }
 
-    fn drain(board: &Board, lane: usize, calls: usize) -> Vec<Call> {
-        std::iter::from_fn(|| board.next(lane)).take(calls).collect()
+    fn board(manifests: &[JobManifest], samples: u32) -> Board {
+        Board::new(groups(manifests, samples), Progress::new(manifests.len(), 0, false))
+    }
+
+    fn drain(board: &Board, lane: usize) -> Vec<Call> {
+        std::iter::from_fn(|| board.next(lane)).collect()
     }
 
     #[test]
     fn a_lane_takes_the_whole_group_of_a_chunk() {
-        let manifests = [
-            manifest("a", "1"),
-            manifest("b", "1"),
-            manifest("a", "2"),
-            manifest("b", "2"),
-            manifest("b", "3"),
-        ];
-        let board = Board::new(groups(&manifests, 1), 2);
-        assert_eq!(drain(&board, 0, 3), [(1, 0), (3, 0), (4, 0)]);
-        assert_eq!(drain(&board, 1, 3), [(0, 0), (2, 0)]);
+        let chunks = [("a", "1"), ("b", "1"), ("a", "2"), ("b", "2"), ("b", "3")];
+        let board = board(&chunks.map(|(chunk, task)| manifest(chunk, task)), 1);
+        assert_eq!((board.open(), board.open()), (Some(0), Some(1)));
+        assert_eq!(drain(&board, 0), [(1, 0), (3, 0), (4, 0)]);
+        assert_eq!(drain(&board, 1), [(0, 0), (2, 0)]);
+        assert!(!board.has_work());
+        assert_eq!(board.open(), None);
     }
 
     #[test]
-    fn an_idle_lane_takes_half_of_the_busiest() {
+    fn long_chunks_come_first() {
+        let long = "b".repeat(3000);
+        let board = board(&[manifest("a", "1"), manifest("a", "2"), manifest(&long, "1")], 1);
+        board.open();
+        assert_eq!(drain(&board, 0), [(2, 0)]);
+    }
+
+    #[test]
+    fn an_idle_seat_takes_half_of_the_busiest() {
         let manifests: Vec<_> = (0..9).map(|task| manifest("a", &task.to_string())).collect();
-        let board = Board::new(groups(&manifests, 1), 3);
+        let board = board(&manifests, 1);
+        board.open();
         assert_eq!(board.next(0), Some((0, 0)));
-        assert_eq!(drain(&board, 1, 2), [(5, 0), (6, 0)]);
-        assert_eq!(board.next(2), Some((3, 0)));
+        board.open();
+        board.open();
+        assert_eq!(drain(&board, 0), [(1, 0), (2, 0), (3, 0), (4, 0)]);
+        assert_eq!(drain(&board, 1), [(5, 0), (6, 0)]);
+        assert_eq!(drain(&board, 2), [(7, 0), (8, 0)]);
     }
 
     #[test]
-    fn samples_of_a_job_stay_together_and_lanes_never_outnumber_calls() {
-        let board = Board::new(groups(&[manifest("a", "1")], 3), 16);
-        assert_eq!(board.lanes(), 3);
-        assert_eq!(drain(&board, 0, 9), [(0, 0), (0, 1), (0, 2)]);
+    fn samples_of_a_job_stay_together() {
+        let board = board(&[manifest("a", "1")], 3);
+        board.open();
+        assert_eq!(drain(&board, 0), [(0, 0), (0, 1), (0, 2)]);
     }
 }

@@ -4,6 +4,7 @@
 mod aggregate;
 mod decompose;
 mod fan_out;
+mod progress;
 mod synthesise;
 mod worker;
 
@@ -34,8 +35,8 @@ pub struct Minions<'a> {
     pub max_rounds: u32,
     /// The protocol's own limits.
     pub params: &'a MinionsParams,
-    /// Worker calls in flight.
-    pub lanes: usize,
+    /// Progress is a bar on stderr, not lines.
+    pub bar: bool,
     /// The longest chunk that the worker can read, in characters, if that is known.
     pub max_chunk_chars: Option<usize>,
 }

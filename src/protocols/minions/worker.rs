@@ -2,16 +2,21 @@
 
 use serde_json::json;
 
-use super::fan_out::Reply;
+use super::fan_out::{Call, Reply};
 use crate::chat::{ChatError, ChatErrorKind, ChatRequest, Finish, Format, Message};
 use crate::prompts;
 use crate::protocols::ask::schema;
-use crate::protocols::{Side, reply};
+use crate::protocols::{Seat, Side, reply};
 use crate::sandbox::{JobManifest, JobOutput};
 
-/// Does job number `job`. A reply that is cut off or unreadable is asked for once more; after that, and when the
+/// Does a job. A reply that is cut off or unreadable is asked for once more; after that, and when the
 /// call fails, the job stays without an answer and says why.
-pub(super) async fn answer(worker: &Side, manifest: &JobManifest, job: usize, sample: u32) -> Reply {
+pub(super) async fn answer(
+    worker: &Side,
+    seat: &mut Seat,
+    manifest: &JobManifest,
+    (job, sample): Call,
+) -> Reply {
     let mut request = request(manifest, sample);
     let mut problem = String::new();
     let mut text = String::new();
@@ -25,15 +30,17 @@ pub(super) async fn answer(worker: &Side, manifest: &JobManifest, job: usize, sa
                 last.content.push_str(&again);
             }
         }
-        match worker.chat(&request).await {
+        match worker.chat(seat, &request).await {
             Ok(reply) => {
-                problem = match reply.finish {
-                    Finish::Length => "it was cut off by the token limit, so keep it short".to_owned(),
-                    Finish::Filtered => "the provider filtered it".to_owned(),
-                    Finish::Stop => match output(&reply.text) {
-                        Ok(output) => return Reply { job, output, text: reply.text, lost: None },
-                        Err(problem) => problem,
-                    },
+                problem = match (reply.finish, output(&reply.text)) {
+                    (Finish::Stop, Ok(output)) => return Reply { job, output, text: reply.text, lost: None },
+                    // Whole all the same: what was cut off came after it.
+                    (Finish::Length, Ok(output)) if output.answer.is_some() => {
+                        return Reply { job, output, text: reply.text, lost: None };
+                    }
+                    (Finish::Length, _) => "it was cut off by the token limit, so keep it short".to_owned(),
+                    (Finish::Filtered, _) => "the provider filtered it".to_owned(),
+                    (Finish::Stop, Err(problem)) => problem,
                 };
                 text = reply.text;
             }
