@@ -3,6 +3,7 @@
 //! In: a provider's row and settings, then requests. Out: replies, or errors that name the endpoint and what
 //! to do. What differs from vendor to vendor is in the row and its dialect; here is none of it.
 
+use std::borrow::Cow;
 use std::sync::Mutex;
 use std::time::{Duration, SystemTime};
 
@@ -16,9 +17,9 @@ use super::fault::{self, Fault};
 use super::frames::{Frame, Frames};
 use super::providers::{Key, Provider};
 use super::{
-    ChatClient, ChatError, ChatErrorKind as Kind, ChatReply, ChatRequest, ChatSettings, Finish, Usage,
+    ChatClient, ChatError, ChatErrorKind as Kind, ChatReply, ChatRequest, ChatSettings, Finish, Format, Usage,
 };
-use super::{openai, retry};
+use super::{fields, openai, retry};
 use crate::{http, secrets::Secret};
 
 /// The longest reply that is read, in bytes: no model writes as much, and a runaway server must not fill the memory.
@@ -100,6 +101,7 @@ impl HttpClient {
     }
 
     async fn send(&self, request: &ChatRequest, abilities: Abilities) -> Result<ChatReply, ChatError> {
+        let request = &self.within_the_limit(request);
         let body = self.dialect.body(&self.settings, request, abilities).to_string();
         let call = self.http.post(self.url.clone()).headers(self.headers.clone()).body(body).send();
         let response = match timeout(self.settings.timeout, call).await {
@@ -117,6 +119,21 @@ impl HttpClient {
         let outcome = self.read(response, &mut reply).await;
         let checked = outcome.and_then(|()| self.check(request, &reply));
         checked.map_err(|error| ChatError { usage: reply.usage, ..error })
+    }
+
+    /// The request with a share of the reply for each text of its schema. Hosted vendors reject such limits, and
+    /// their models need none.
+    fn within_the_limit<'a>(&self, request: &'a ChatRequest) -> Cow<'a, ChatRequest> {
+        let Self { settings: ChatSettings { max_tokens, base_url, .. }, provider, .. } = self;
+        match (&request.format, max_tokens) {
+            (Format::Schema { name, schema }, Some(tokens))
+                if provider.local || http::is_private(base_url) =>
+            {
+                let schema = fields::with_shares(schema, *tokens as usize);
+                Cow::Owned(ChatRequest { format: Format::Schema { name, schema }, ..request.clone() })
+            }
+            _ => Cow::Borrowed(request),
+        }
     }
 
     /// Reads a reply to its end.

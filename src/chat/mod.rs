@@ -7,6 +7,7 @@
 mod anthropic;
 mod dialect;
 mod fault;
+mod fields;
 mod frames;
 mod http_client;
 pub mod llama_cpp;

@@ -14,6 +14,7 @@ params.n_ctx = 8192
 params.n_parallel = 4
 params.hostnames = ["127.0.0.1"]
 params.port = 0
+params.endpoint_metrics = True
 
 # The server logs to stdout from C++: keep that for the URL alone.
 url_out = os.dup(1)

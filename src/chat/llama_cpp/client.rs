@@ -14,8 +14,10 @@ use super::engine::{Reply, Request, Worker};
 use super::logs::Tap;
 use super::prompt::Prompter;
 use super::sample::{Sampler, Tokens};
-use super::{EngineSettings, Sampling, Stats, failed, fields, load};
-use crate::chat::{ChatClient, ChatError, ChatErrorKind, ChatReply, ChatRequest, Finish, Format, Usage};
+use super::{EngineSettings, Sampling, Stats, failed, load};
+use crate::chat::{
+    ChatClient, ChatError, ChatErrorKind, ChatReply, ChatRequest, Finish, Format, Usage, fields,
+};
 
 /// A loaded model with its lanes. Cheap to clone. The last handle (engine or client) that is dropped waits for
 /// the step that is being computed, then frees the model.

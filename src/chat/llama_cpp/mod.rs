@@ -20,8 +20,6 @@ mod client;
 #[cfg(feature = "embedded")]
 mod engine;
 #[cfg(feature = "embedded")]
-mod fields;
-#[cfg(feature = "embedded")]
 mod gguf;
 #[cfg(feature = "embedded")]
 mod lanes;

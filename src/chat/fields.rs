@@ -4,16 +4,19 @@ use serde_json::Value;
 
 /// llama.cpp's grammars take no more repetitions than 2,000; longer texts stay without a limit.
 const LONGEST: usize = 1500;
-/// Characters of a token, cautiously, so that the keys and quotes have room too.
+/// Characters of a token, cautiously.
 const CHARS_PER_TOKEN: usize = 3;
+/// Tokens that a key takes with its quotes and white space.
+const KEY: usize = 12;
 
 /// `schema` with a length for each of its texts that has none: at least one character, and at most its share of
 /// the reply. Small models ramble in the first field until nothing is left for the one that counts.
 pub(super) fn with_shares(schema: &Value, max_tokens: usize) -> Value {
     let mut schema = schema.clone();
-    let Some(fields) = schema["properties"].as_object_mut() else { return schema };
-    let texts = || fields.values().filter(|field| is_free_text(field)).count();
-    let share = max_tokens * CHARS_PER_TOKEN / texts().max(1);
+    let Some(fields) = schema.get_mut("properties").and_then(Value::as_object_mut) else { return schema };
+    let texts = fields.values().filter(|field| is_free_text(field)).count();
+    let room = max_tokens.saturating_sub(KEY * fields.len());
+    let share = room * CHARS_PER_TOKEN / texts.max(1);
     for field in fields.values_mut().filter(|field| is_free_text(field)) {
         if share <= LONGEST {
             field["maxLength"] = share.max(1).into();
@@ -49,7 +52,7 @@ mod tests {
         let mut expected = schema.clone();
         for field in ["reasoning", "answer"] {
             expected["properties"][field]["minLength"] = json!(1);
-            expected["properties"][field]["maxLength"] = json!(300);
+            expected["properties"][field]["maxLength"] = json!(210);
         }
         assert_eq!(with_shares(&schema, 200), expected);
     }
@@ -57,7 +60,7 @@ mod tests {
     #[test]
     fn a_long_reply_needs_no_shares_and_other_schemas_stay() {
         let schema = json!({"properties": {"a": {"type": "string"}}});
-        assert_eq!(with_shares(&schema, 501)["properties"]["a"], json!({"type": "string", "minLength": 1}));
+        assert_eq!(with_shares(&schema, 513)["properties"]["a"], json!({"type": "string", "minLength": 1}));
         for schema in [json!({}), json!({"type": "array", "items": {"type": "string"}}), json!(true)] {
             assert_eq!(with_shares(&schema, 100), schema);
         }

@@ -1,0 +1,63 @@
+"""How full a fan-out keeps a server's slots. usage: fan_out.py BINARY
+
+A scripted server stands in for the model: slots and latency are known, so the shortest possible time is, too. Printed is
+the time of all worker calls (the result's local_call_time) against it.
+"""
+
+import json
+import os
+import random
+import subprocess
+import sys
+import tempfile
+
+from model_server import ModelServer
+
+
+def run(binary, server, documents):
+    """Seconds from the first worker call to the last."""
+    job = {
+        "local_client": server.client("worker"),
+        "remote_client": server.client("supervisor"),
+        "protocol": {"type": "minions", "max_rounds": 1},
+        "call_params": {"task": "t", "context": documents},
+    }
+    with tempfile.TemporaryDirectory() as folder:
+        done = subprocess.run([binary], input=json.dumps(job), capture_output=True, text=True, cwd=folder)
+    result = json.loads(done.stdout)["result"]
+    assert result["status"] == "answered", done.stderr
+    return result["timing"]["local_call_time"]
+
+
+def bound(lengths, slots):
+    return max(sum(lengths) / slots, max(lengths))
+
+
+def rows(binary):
+    for tells in (True, False):
+        word = "told" if tells else "found"
+        # 26 chunks and 2 tasks: waves of the slots, and a last one that they do not fill.
+        server = ModelServer(tasks=("Who?", "Where?"), slots=4, tells=tells, latency=lambda _: 0.1)
+        yield f"52 jobs of 100 ms, 4 slots ({word})", run(binary, server, [f"d{n}" for n in range(26)]), 1.3
+        for slots in (1, 16):
+            server = ModelServer(slots=slots, tells=tells, latency=lambda _: 0.02)
+            jobs = 64 * slots
+            took = run(binary, server, [f"d{n}" for n in range(jobs)])
+            yield f"{jobs} jobs of 20 ms, {slots} slots ({word})", took, 0.02 * jobs / slots
+    # A chunk's length decides how long its calls take.
+    random.seed(7)
+    sizes = [random.randint(200, 4000) for _ in range(260)]
+    server = ModelServer(tasks=("Who?", "Where?"), slots=4, tells=True, latency=lambda prompt: len(prompt) / 50_000)
+    documents = [f"d{n} " + "x" * size for n, size in enumerate(sizes)]
+    took = run(binary, server, documents)
+    lengths = [len(body["messages"][-1]["content"]) / 50_000 for body in server.bodies]
+    yield "520 jobs of 10 to 100 ms, 4 slots (told)", took, bound(lengths, 4)
+
+
+def main():
+    print(f"{'fan-out':46}{'seconds':>9}{'ideal':>9}{'ratio':>9}")
+    for name, took, ideal in rows(os.path.abspath(sys.argv[1])):
+        print(f"{name:46}{took:9.3f}{ideal:9.3f}{took / ideal:9.3f}", flush=True)
+
+
+main()
