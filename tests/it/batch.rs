@@ -199,40 +199,45 @@ fn an_unusable_command_line_has_one_envelope() {
     }
 }
 
-#[test]
-fn lines_come_as_jobs_end_or_in_order() {
-    for (options, expected) in [(&["--ordered"][..], ["first", "second"]), (&[], ["second", "first"])] {
-        // The first job's worker answers when the second job is done.
-        let (done, wait) = mpsc::channel();
-        let (done, wait) = (Mutex::new(done), Mutex::new(wait));
-        let server = Server::start(move |request| {
-            let messages = request.json()["messages"].as_array().map_or(0, Vec::len);
-            let is_second = request.prompt().contains("signed second");
-            match request.json()["model"].as_str() {
-                Some("worker") if is_second => openai(request, "Ada."),
-                Some("worker") => {
-                    wait.lock().unwrap().recv().unwrap();
-                    openai(request, "Ada.")
-                }
-                Some(_) if messages == 1 => openai(request, ASK),
-                Some(_) if is_second => {
-                    done.lock().unwrap().send(()).unwrap();
-                    openai(request, ANSWER)
-                }
-                Some(_) => openai(request, ANSWER),
-                None => Reply::text(404, "not found"),
-            }
-        });
-        let ran =
-            batch(options.iter().copied()).run(json_lines([task(&server, "first"), task(&server, "second")]));
-        assert_eq!(ran.code, Some(0), "{}", ran.stderr);
-        let mut ids: Vec<_> = lines(&ran.stdout).iter().map(|line| line["custom_id"].clone()).collect();
-        if options.is_empty() {
-            // Both end at almost the same time: here it only matters that none waits for the other's turn.
-            ids.sort_by_key(|id| id == "first");
+/// A server whose worker answers the job "first" only when it is told to.
+fn held_server() -> (Server, mpsc::Sender<()>) {
+    let (release, held) = mpsc::channel();
+    let held = Mutex::new(held);
+    let server = server(move |request| {
+        if request.prompt().contains("signed first") {
+            held.lock().unwrap().recv().unwrap();
         }
-        assert_eq!(ids, expected);
+        openai(request, "Ada.")
+    });
+    (server, release)
+}
+
+#[test]
+fn a_line_comes_when_its_job_is_done() {
+    let (server, release) = held_server();
+    let (mut child, dir) =
+        batch([]).start(json_lines(["first", "second"].map(|id| task(&server, id))).as_bytes());
+    let mut stdout = BufReader::new(child.stdout.take().unwrap()).lines();
+    let mut next = || succeeded(&format!("{}\n", stdout.next().unwrap().unwrap()));
+    assert_eq!(next(), ["second"]);
+    release.send(()).unwrap();
+    assert_eq!(next(), ["first"]);
+    assert_eq!(Ran::of(child, dir).code, Some(0));
+}
+
+#[test]
+fn lines_can_keep_the_order_of_the_input() {
+    let (server, release) = held_server();
+    let (child, dir) = batch(["--ordered"])
+        .start(json_lines(["first", "second", "third"].map(|id| task(&server, id))).as_bytes());
+    // Each job asks the supervisor twice; the first one's second time is still to come.
+    while chats(&server, "supervisor").len() < 5 {
+        std::thread::yield_now();
     }
+    release.send(()).unwrap();
+    let ran = Ran::of(child, dir);
+    let ids: Vec<_> = lines(&ran.stdout).iter().map(|line| line["custom_id"].clone()).collect();
+    assert_eq!(ids, ["first", "second", "third"]);
 }
 
 #[test]

@@ -122,7 +122,7 @@ impl Batch {
                     // Whatever still runs is given up.
                     drop(self.jobs);
                     self.output.abandon().await;
-                    return signal.unwrap_or(Exit::Terminated);
+                    return interrupt.heard().await.exit;
                 }
                 failure = interrupt.heard(), if signal.is_none() => {
                     tracing::warn!("stopped: running jobs get their line; a second signal ends the run at once");
@@ -156,7 +156,7 @@ impl Batch {
                 () = again.heard_again() => {
                     // Nobody may take the last line.
                     let _ = tokio::time::timeout(output::LAST_LINE, closing).await;
-                    return signal.unwrap_or(Exit::Terminated);
+                    return interrupt.heard().await.exit;
                 }
                 failure = interrupt.heard(), if signal.is_none() => signal = Some(failure.exit),
                 exit = &mut closing => return signal.unwrap_or(exit),
