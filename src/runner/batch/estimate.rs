@@ -24,13 +24,15 @@ pub(super) fn estimate(job: &Job) -> (Value, Usage) {
         }
     };
     let local_tokens = (chars / CHARS_PER_TOKEN) as u64 * readings;
-    let shown = json!({
+    let mut shown = json!({
         "dry_run": true,
         "protocol": job.protocol.name(),
         "remote_calls": remote_calls,
         "local_tokens": local_tokens,
         "method": METHOD,
-        "metadata": job.metadata,
     });
+    if let Some(metadata) = &job.metadata {
+        shown["metadata"] = metadata.clone();
+    }
     (shown, Usage::of_call(local_tokens, 0, 0))
 }
