@@ -1,13 +1,14 @@
 """What a batch costs besides its models. usage: bench_batch.py BINARY [JOBS]
 
 A server in this process answers both sides at once. Printed are the program's own CPU time for a job, how much its
-memory grew from the 100th job to the last, and what is left after a `kill -9` in the middle and a resume.
+memory grew from the 100th job to the last, and what is missing or twice after an end in the middle and a resume.
 """
 
 import asyncio
 import json
 import os
 import resource
+import signal
 import subprocess
 import sys
 import tempfile
@@ -100,32 +101,34 @@ def cpu():
 
 
 def whole_run(binary, folder, jobs, count):
-    """CPU milliseconds a job, growth in MB, jobs a second."""
+    """CPU milliseconds a job, growth in MB, jobs a second, bytes of output."""
     before, start = cpu(), time.perf_counter()
     with open(jobs, "rb") as stdin, subprocess.Popen(
         [binary, "batch"], stdin=stdin, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, cwd=folder,
     ) as child:
         at_first = at_last = 0.0
+        size = 0
         for number, line in enumerate(child.stdout, 1):
             assert json.loads(line)["success"], line
+            size += len(line)
             if number == 100:
                 at_first = resident(child.pid)
             if number == count:
                 at_last = resident(child.pid)
     seconds = time.perf_counter() - start
     assert (child.returncode, number) == (0, count)
-    return (cpu() - before) * 1000 / count, at_last - at_first, count / seconds
+    return (cpu() - before) * 1000 / count, at_last - at_first, count / seconds, size
 
 
-def killed_run(binary, folder, jobs, count):
-    """Jobs that are missing, and lines that are torn or there twice, after a kill and a resume."""
-    out = os.path.join(folder, "out.jsonl")
+def ended_run(binary, folder, jobs, half, how):
+    """Ended by a signal once `half` the output is there, then resumed: jobs that succeeded, lines torn or twice."""
+    out = os.path.join(folder, f"{how.name}.jsonl")
     with open(jobs, "rb") as stdin, open(out, "ab") as stdout:
         child = subprocess.Popen([binary, "batch"], stdin=stdin, stdout=stdout, stderr=subprocess.DEVNULL, cwd=folder)
-        while os.path.getsize(out) < 1000 * count // 2 and child.poll() is None:
+        while os.path.getsize(out) < half and child.poll() is None:
             time.sleep(0.001)
-        child.kill()
-        child.wait()
+        child.send_signal(how)
+        assert child.wait() in (-how, 128 + how)
     with open(jobs, "rb") as stdin, open(out, "ab") as stdout:
         subprocess.run([binary, "batch", "--resume", out], stdin=stdin, stdout=stdout, stderr=subprocess.DEVNULL,
                        cwd=folder, check=True)
@@ -137,9 +140,10 @@ def killed_run(binary, folder, jobs, count):
             except ValueError:
                 bad += 1
                 continue
-            bad += job["custom_id"] in ids or not job["success"]
-            ids.add(job["custom_id"])
-    return count - len(ids), bad
+            if job["success"]:
+                bad += job["custom_id"] in ids
+                ids.add(job["custom_id"])
+    return len(ids), bad
 
 
 def main():
@@ -149,15 +153,17 @@ def main():
     with tempfile.TemporaryDirectory() as folder:
         jobs = os.path.join(folder, "jobs.jsonl")
         write_jobs(jobs, url, count)
-        own, growth, rate = whole_run(binary, folder, jobs, count)
-        missing, bad = killed_run(binary, folder, jobs, count)
-    for name, value, unit in [
+        own, growth, rate, size = whole_run(binary, folder, jobs, count)
+        ends = [(how, ended_run(binary, folder, jobs, size // 2, how)) for how in (signal.SIGKILL, signal.SIGTERM)]
+    rows = [
         (f"batch of {count:,}: own CPU for a job", f"{own:.2f}", "ms"),
         ("  jobs a second", f"{rate:.0f}", ""),
         ("  memory, 100th job to the last", f"{growth:+.1f}", "MB"),
-        ("  after kill -9 and resume: missing", missing, "jobs"),
-        ("  after kill -9 and resume: torn or twice", bad, "lines"),
-    ]:
+    ]
+    for how, (succeeded, bad) in ends:
+        rows.append((f"  {how.name} and resume: missing", count - succeeded, "jobs"))
+        rows.append((f"  {how.name} and resume: torn or twice", bad, "lines"))
+    for name, value, unit in rows:
         print(f"{name:44}{value:>9} {unit}")
 
 
