@@ -5,9 +5,11 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
+use crate::runner::BatchOptions;
+
 /// A small local model and a frontier model in the cloud solve a job together.
 ///
-/// Reads a JSON job from stdin and prints one JSON envelope: {"success", "result", "error"}.
+/// Reads a JSON job from stdin and prints one JSON envelope: {"success", "result", "error"}. Several jobs are a batch.
 #[derive(Debug, Parser)]
 #[command(version, args_conflicts_with_subcommands = true, after_help = AFTER)]
 pub struct Cli {
@@ -24,7 +26,7 @@ Example:
   echo '{\"local_client\": {\"type\": \"ollama\"}, \"call_params\": {\"task\": \"Who signed?\", \"context\": [\"...\"]}}' \\
     | OPENAI_API_KEY=... minions
 
-Exit codes: 0 answered, 1 the job failed, 2 unusable input, 124 deadline, 130 SIGINT, 143 SIGTERM.
+Exit codes: 0 answered, 1 the job failed, 2 unusable input, 3 some lines of a batch failed, 124 deadline, 130 SIGINT, 143 SIGTERM.
 Logs go to stderr; RUST_LOG=minions=debug shows more.";
 
 /// What the program can do.
@@ -32,6 +34,8 @@ Logs go to stderr; RUST_LOG=minions=debug shows more.";
 pub enum Command {
     /// Run one job (the default).
     Run(RunArgs),
+    /// Run many jobs: JSON Lines in, one JSON line out for each.
+    Batch(BatchOptions),
     /// Run the supervisor's code; started by minions itself.
     #[command(name = crate::sandbox::WORKER_COMMAND, hide = true)]
     SandboxWorker,

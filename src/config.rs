@@ -26,6 +26,9 @@ pub const MAX_CODE_ATTEMPTS: u32 = 10;
 /// Times that a supervisor's reply which is not the JSON asked for is asked for again.
 pub const MAX_JSON_RETRIES: u32 = 3;
 
+/// Batch: jobs at the same time, unless the command line says otherwise.
+pub const BATCH_JOBS: u16 = 16;
+
 /// Worker calls in flight when neither the job nor the server tells.
 pub const WORKER_CONCURRENCY: usize = 4;
 /// The worker's context window in tokens for `minions`, whose chunks are small, unless the job says otherwise.

@@ -1,6 +1,6 @@
 //! `{success, result, error}`: the only writer of stdout.
 //!
-//! In: how the job ended. Out: one JSON value, cleaned of credentials, and the exit code.
+//! In: how the job ended. Out: one JSON value, cleaned of credentials, and the exit code; in a batch one line.
 
 use std::io::{self, Write};
 
@@ -38,14 +38,40 @@ impl Envelope {
     }
 
     /// Writes it, pretty printed and with a final newline. Nothing else may write to stdout.
-    pub fn write(mut self, out: &mut impl Write, redactor: &Redactor) -> io::Result<()> {
+    pub fn write(self, out: &mut impl Write, redactor: &Redactor) -> io::Result<()> {
+        let mut out = io::BufWriter::new(out);
+        serde_json::to_writer_pretty(&mut out, &self.clean(redactor))?;
+        out.write_all(b"\n")?;
+        out.flush()
+    }
+
+    /// Writes it as the line of the job `custom_id`: whole, in one write, after `before`.
+    pub fn write_line(
+        self,
+        custom_id: &str,
+        before: &[u8],
+        out: &mut impl Write,
+        redactor: &Redactor,
+    ) -> io::Result<()> {
+        #[derive(Serialize)]
+        struct Line<'a> {
+            custom_id: &'a str,
+            #[serde(flatten)]
+            envelope: &'a Envelope,
+        }
+        let line = Line { custom_id: &redactor.clean(custom_id), envelope: &self.clean(redactor) };
+        let mut bytes = before.to_vec();
+        serde_json::to_writer(&mut bytes, &line)?;
+        bytes.push(b'\n');
+        out.write_all(&bytes)?;
+        out.flush()
+    }
+
+    fn clean(mut self, redactor: &Redactor) -> Self {
         if let Some(result) = &mut self.result {
             redactor.clean_value(result);
         }
         self.error = self.error.map(|error| redactor.clean(&error));
-        let mut out = io::BufWriter::new(out);
-        serde_json::to_writer_pretty(&mut out, &self)?;
-        out.write_all(b"\n")?;
-        out.flush()
+        self
     }
 }

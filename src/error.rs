@@ -12,6 +12,8 @@ pub enum Exit {
     Failed = 1,
     /// The input or the command line is unusable.
     Input = 2,
+    /// A batch: some of its lines failed.
+    SomeFailed = 3,
     /// The deadline passed.
     Deadline = 124,
     /// SIGINT.

@@ -1,6 +1,7 @@
 //! Logs for people, on stderr, cleaned of credentials.
 
 use std::io::{self, IsTerminal, Write};
+use std::sync::Arc;
 
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::MakeWriter;
@@ -8,19 +9,44 @@ use tracing_subscriber::fmt::MakeWriter;
 use crate::config::{self, Environment};
 use crate::secrets::Redactor;
 
+/// What one job tells.
+const OF_A_JOB: &str = "minions=info";
+/// What many jobs tell: warnings, and how far the batch is.
+const OF_A_BATCH: &str = "minions=warn,minions::runner::batch=info";
+
+/// How much is told; can be lowered once it is known that there are many jobs.
+#[derive(Clone, Default)]
+pub struct Verbosity(Option<Arc<dyn Fn() + Send + Sync>>);
+
+impl Verbosity {
+    /// From now on only what matters among many jobs, unless `RUST_LOG` says otherwise.
+    pub fn of_a_batch(&self) {
+        if let Some(lower) = &self.0 {
+            lower();
+        }
+    }
+}
+
 /// Sends logs, and the words of a panic, to stderr. `RUST_LOG` chooses how much.
-pub fn start(environment: &Environment, redactor: &Redactor) {
-    let filter = environment.get(config::ENV_LOG).unwrap_or("minions=info");
-    let subscriber = tracing_subscriber::fmt()
-        .with_env_filter(EnvFilter::new(filter))
+pub fn start(environment: &Environment, redactor: &Redactor) -> Verbosity {
+    let chosen = environment.get(config::ENV_LOG);
+    let builder = tracing_subscriber::fmt()
+        .with_env_filter(EnvFilter::new(chosen.unwrap_or(OF_A_JOB)))
         .with_target(false)
         .with_ansi(io::stderr().is_terminal())
         .with_writer(CleanStderr(redactor.clone()))
-        .finish();
-    if tracing::subscriber::set_global_default(subscriber).is_err() {
+        .with_filter_reloading();
+    let filter = builder.reload_handle();
+    if tracing::subscriber::set_global_default(builder.finish()).is_err() {
         tracing::debug!("logs were started before");
     }
     std::panic::set_hook(Box::new(|panic| tracing::error!("{panic}")));
+    let lower = move || {
+        if let Err(error) = filter.reload(EnvFilter::new(OF_A_BATCH)) {
+            tracing::debug!("the log filter stays as it is: {error}");
+        }
+    };
+    Verbosity(chosen.is_none().then(|| Arc::new(lower) as _))
 }
 
 /// Opens stderr for one line at a time.

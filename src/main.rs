@@ -1,20 +1,20 @@
-//! minions, the program: a job in, an envelope out.
+//! minions, the program: a job in, an envelope out; many jobs in, a line out for each.
 
 use std::io;
 use std::panic::AssertUnwindSafe;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use anyhow::Context;
 use clap::Parser;
-use minions::cli::{Cli, Command, RunArgs};
+use minions::cli::{Cli, Command};
 use minions::config::Environment;
 use minions::envelope::Envelope;
 use minions::error::{Exit, Failure};
-use minions::runner::{Input, Interrupt, Runner};
+use minions::runner::{Ending, Interrupt, Runner, Surroundings, Work};
 use minions::secrets::Redactor;
 use minions::{logging, sandbox, service};
-use serde_json::Value;
 
 /// Counts, so that a sandbox child can be held to its memory limit; elsewhere it is the system's.
 #[global_allocator]
@@ -27,19 +27,20 @@ fn main() -> ExitCode {
         Ok(Cli { command: Some(Command::OllamaKeeper { words }), .. }) => return service::keeper(&words),
         Ok(Cli { command: Some(Command::Entry { words }), .. }) => return service::entry(words),
         Ok(Cli { command: Some(Command::Health), .. }) => return service::health(),
+        Ok(Cli { command: Some(Command::Batch(options)), .. }) => caught(Work::Batch(options), &redactor),
         Ok(Cli { command: Some(Command::Run(args)), .. } | Cli { run: args, .. }) => {
-            #[cfg(feature = "embedded")]
-            minions::chat::llama_cpp::waits::shorten();
-            // Jobs run in a task of their own; this is for what is around them.
-            let caught = std::panic::catch_unwind(AssertUnwindSafe(|| run(args, &redactor)));
-            caught.unwrap_or_else(|_| Err(Failure::defect("a panic, whose words are on stderr")))
+            caught(args.job.map_or(Work::Stdin, Work::File), &redactor)
         }
         Err(error) => match usage(&error) {
             Some(failure) => Err(failure),
             None => return ExitCode::SUCCESS,
         },
     };
-    let envelope = Envelope::from(outcome);
+    let envelope = match outcome {
+        Ok(Ending::Lines(exit)) => return ExitCode::from(exit as u8),
+        Ok(Ending::Result(result)) => Envelope::from(Ok(result)),
+        Err(failure) => Envelope::from(Err(failure)),
+    };
     let exit = envelope.exit();
     match envelope.write(&mut io::stdout().lock(), &redactor) {
         Ok(()) => ExitCode::from(exit as u8),
@@ -50,14 +51,22 @@ fn main() -> ExitCode {
     }
 }
 
-/// Runs one job; whatever happens inside, there is an outcome.
-fn run(args: RunArgs, redactor: &Redactor) -> Result<Value, Failure> {
+/// Does `work`; whatever happens inside, there is an outcome.
+fn caught(work: Work, redactor: &Redactor) -> Result<Ending, Failure> {
+    #[cfg(feature = "embedded")]
+    minions::chat::llama_cpp::waits::shorten();
+    // Jobs run in a task of their own; this is for what is around them.
+    let caught = std::panic::catch_unwind(AssertUnwindSafe(|| run(work, redactor)));
+    caught.unwrap_or_else(|_| Err(Failure::defect("a panic, whose words are on stderr")))
+}
+
+fn run(work: Work, redactor: &Redactor) -> Result<Ending, Failure> {
     let interrupt = Interrupt::listen()
         .context("the signals can't be listened to")
         .map_err(|error| Failure::job(format!("{error:#}")))?;
     let environment = Environment::of_process();
     environment.credentials().for_each(|secret| redactor.learn(secret));
-    logging::start(&environment, redactor);
+    let verbosity = logging::start(&environment, redactor);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()
@@ -66,8 +75,9 @@ fn run(args: RunArgs, redactor: &Redactor) -> Result<Value, Failure> {
         .map_err(|error| Failure::job(format!("{error:#}")))?;
     // Links to the binary that runs even if its file is replaced meanwhile.
     let program = PathBuf::from("/proc/self/exe");
-    let runner = Runner { environment, redactor: redactor.clone(), program, interrupt };
-    let outcome = runtime.block_on(runner.run(args.job.map_or(Input::Stdin, Input::File)));
+    let surroundings = Arc::new(Surroundings { environment, program });
+    let runner = Runner { surroundings, redactor: redactor.clone(), verbosity, interrupt };
+    let outcome = runtime.block_on(runner.run(work));
     // A thread that still waits for stdin must not hold the envelope back.
     runtime.shutdown_background();
     outcome

@@ -44,6 +44,9 @@ impl Redactor {
         if secret.chars().count() < SHORTEST {
             return;
         }
+        if self.0.read().unwrap_or_else(PoisonError::into_inner).iter().any(|known| known == secret) {
+            return;
+        }
         let quoted = Value::from(secret).to_string();
         let mut known = self.0.write().unwrap_or_else(PoisonError::into_inner);
         for form in [secret, quoted.trim_matches('"')] {

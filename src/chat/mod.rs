@@ -160,7 +160,7 @@ impl std::ops::AddAssign for Usage {
 }
 
 /// What every client can be told, whatever its provider. Built by the runner from the job.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct ChatSettings {
     /// The model's name as the server knows it.
     pub model: String,

@@ -1,13 +1,20 @@
 //! A job: bytes become a checked [`Job`], or an error that names the place and the remedy.
 //!
 //! In: the bytes of one JSON value. Out: a job with every default filled in. It must not know how a job is run.
+//! On the way: bytes, a JSON [`value`], a [`bare`] job, a checked job ([`parse`]).
 
+mod digest;
 mod fields;
+mod line;
 mod parse;
 mod schema;
+mod value;
 
+pub use digest::digest;
+pub use line::{bare, custom_id};
 pub use parse::parse;
 pub use schema::{Budget, ClientKwargs, ClientSpec, Job, MinionsParams, Protocol};
+pub use value::value;
 
 use crate::error::Failure;
 
@@ -113,7 +120,9 @@ impl From<JobError> for Failure {
                 failure.hint("the input ends before the job does; was it cut off on its way?")
             }
             JobError::Syntax { .. } => failure.hint("check the job with `python3 -m json.tool < job.json`"),
-            JobError::Trailing { .. } => failure.hint("send one JSON value; several jobs need one run each"),
+            JobError::Trailing { .. } => {
+                failure.hint("one JSON value is one job; several are a batch, `minions batch --input FILE`")
+            }
             JobError::UnknownKey { nearest: Some(name), .. }
             | JobError::UnknownName { nearest: Some(name), .. } => {
                 failure.hint(format!("did you mean `{name}`?"))

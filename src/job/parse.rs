@@ -1,4 +1,4 @@
-//! From bytes to a checked job.
+//! From a bare job as JSON to a checked one.
 
 use std::path::{Component, Path, PathBuf};
 use std::time::Duration;
@@ -22,57 +22,21 @@ const CHUNKERS: [&str; 5] = [
     "chunk_by_function_and_class",
 ];
 
-/// Reads one job. `log_dir` is where logs go when the job does not say.
-pub fn parse(bytes: &[u8], log_dir: &Path) -> Result<Job, JobError> {
+/// Checks one bare job. `log_dir` is where logs go when the job does not say.
+pub fn parse(job: Value, log_dir: &Path) -> Result<Job, JobError> {
     let mut root = Fields::strict(
         "",
-        json(bytes)?,
+        job,
         &["local_client", "remote_client", "protocol", "call_params", "custom_id", "metadata", "budget"],
     )?;
-    for key in ["custom_id", "metadata"] {
-        if root.value(key).is_some() {
-            return Err(JobError::Unsupported {
-                place: key.into(),
-                instead: "it belongs to batch mode, which is not there yet; leave it out",
-            });
-        }
-    }
+    root.name("custom_id")?;
+    let metadata = root.object("metadata")?;
     let local = client(&mut root, "local_client", "docker_model_runner")?;
     let remote = client(&mut root, "remote_client", "openai")?;
     let budget = budget(&mut root)?;
     let protocol = root.value("protocol").unwrap_or_default();
     let params = root.value("call_params").unwrap_or_default();
-    call(protocol, params, log_dir, local, remote, budget)
-}
-
-/// One JSON value with nothing but white space after it.
-fn json(bytes: &[u8]) -> Result<Value, JobError> {
-    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
-    let text = std::str::from_utf8(bytes).map_err(|error| {
-        let before = &bytes[..error.valid_up_to()];
-        let line_start = before.iter().rposition(|b| *b == b'\n').map_or(0, |at| at + 1);
-        JobError::NotUtf8 {
-            byte: bytes[error.valid_up_to()],
-            line: 1 + before.iter().filter(|b| **b == b'\n').count(),
-            column: 1 + before.len() - line_start,
-        }
-    })?;
-    if text.trim().is_empty() {
-        return Err(JobError::Empty);
-    }
-    let mut values = serde_json::Deserializer::from_str(text).into_iter::<Value>();
-    let value = match values.next() {
-        Some(Ok(value)) => value,
-        Some(Err(error)) => {
-            return Err(JobError::Syntax { truncated: error.is_eof(), problem: error.to_string() });
-        }
-        None => return Err(JobError::Empty),
-    };
-    let end = values.byte_offset();
-    if !text[end..].trim().is_empty() {
-        return Err(JobError::Trailing { line: 1 + text[..end].matches('\n').count() });
-    }
-    Ok(value)
+    Ok(Job { metadata, ..call(protocol, params, log_dir, local, remote, budget)? })
 }
 
 fn client(root: &mut Fields, side: &'static str, default: &str) -> Result<ClientSpec, JobError> {
@@ -298,6 +262,7 @@ fn call(
         log_name: log_name(&mut params, &log_dir, &name)?,
         log_dir,
         budget,
+        metadata: None,
         protocol: if is_minions {
             Protocol::Minions(minions_params(&mut params, &mut kwargs)?)
         } else {

@@ -31,6 +31,8 @@ pub struct Job {
     pub log_name: Option<PathBuf>,
     /// What the job may cost.
     pub budget: Budget,
+    /// What the result shows again as it is.
+    pub metadata: Option<Value>,
 }
 
 /// How the two sides work together.

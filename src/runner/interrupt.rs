@@ -15,27 +15,44 @@ const LAST_WORDS: Duration = Duration::from_secs(5);
 
 /// Hears the signals that ask the program to end; they no longer kill.
 #[derive(Clone, Debug)]
-pub struct Interrupt(watch::Receiver<Option<i32>>);
+pub struct Interrupt(watch::Receiver<Heard>);
+
+/// What came so far.
+#[derive(Clone, Copy, Debug, Default)]
+struct Heard {
+    signal: Option<i32>,
+    /// A second one.
+    again: bool,
+}
 
 impl Interrupt {
     /// Takes the signals over, on a thread of its own: it hears them before there is a runtime and while the
     /// envelope is written.
     pub fn listen() -> io::Result<Self> {
         let mut signals = Signals::new([SIGINT, SIGTERM])?;
-        let (tell, heard) = watch::channel(None);
+        let (tell, heard) = watch::channel(Heard::default());
         thread::Builder::new().name("signals".to_owned()).spawn(move || {
             let Some(signal) = signals.forever().next() else { return };
             // Nobody listens once the job is done.
-            let _ = tell.send(Some(signal));
-            thread::sleep(LAST_WORDS);
-            low_level::exit(128 + signal);
+            let _ = tell.send(Heard { signal: Some(signal), again: false });
+            let last_words = move || {
+                thread::sleep(LAST_WORDS);
+                low_level::exit(128 + signal);
+            };
+            if thread::Builder::new().spawn(last_words).is_err() {
+                low_level::exit(128 + signal);
+            }
+            for _ in signals.forever() {
+                let _ = tell.send(Heard { signal: Some(signal), again: true });
+            }
         })?;
         Ok(Self(heard))
     }
 
     /// Waits for one.
     pub(super) async fn heard(&mut self) -> Failure {
-        let signal = self.0.wait_for(Option::is_some).await.ok().and_then(|signal| *signal);
+        let signal =
+            self.0.wait_for(|heard| heard.signal.is_some()).await.ok().and_then(|heard| heard.signal);
         let (name, exit) = match signal {
             Some(SIGINT) => ("SIGINT", Exit::Interrupted),
             Some(_) => ("SIGTERM", Exit::Terminated),
@@ -43,6 +60,24 @@ impl Interrupt {
             None => std::future::pending().await,
         };
         Failure { message: format!("the job was stopped by {name} before it was done"), hint: None, exit }
+    }
+
+    /// Waits for a second one: whoever sent it wants no last words.
+    pub(super) async fn heard_again(&mut self) {
+        if self.0.wait_for(|heard| heard.again).await.is_err() {
+            std::future::pending().await
+        }
+    }
+}
+
+/// Waits until the run's `limit` has passed, for ever if there is none.
+pub(super) async fn run_deadline(limit: Option<Duration>) -> Failure {
+    let Some(limit) = limit else { return std::future::pending().await };
+    tokio::time::sleep(limit).await;
+    Failure {
+        message: format!("the run's deadline of {} s passed before the job was done", limit.as_secs_f64()),
+        hint: Some("raise --deadline and go on with --resume".into()),
+        exit: Exit::Deadline,
     }
 }
 

@@ -1,79 +1,125 @@
-//! One job from its bytes to its result.
+//! Jobs from their bytes to their results.
 //!
-//! In: where the job is read from. Out: the result for the envelope, or why there is none. The only room that
-//! knows all the others. Whatever ends a job, its conversation log is written.
+//! In: where jobs are read from. Out: the result of one for the envelope, or why there is none; of many the exit
+//! code, their lines being written. The only room that knows all the others. Whatever ends a job, its
+//! conversation log is written.
 
+mod address;
+pub mod batch;
 mod clients;
 mod conversation_log;
+mod input;
 mod interrupt;
+mod metered;
+mod places;
 mod running;
+mod slotted;
 mod window;
+mod workshop;
 
-use std::io::{self, IsTerminal, Read};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use serde_json::Value;
 
-use crate::config::{self, Environment};
-use crate::error::Failure;
-use crate::job::{self, Job};
-use crate::secrets::Redactor;
+pub use batch::{BatchOptions, FailOn};
 pub use interrupt::Interrupt;
-use running::Running;
 
-/// Where a job is read from.
+use crate::config::{self, Environment};
+use crate::error::{Exit, Failure};
+use crate::job::{self, Job};
+use crate::logging::Verbosity;
+use crate::secrets::Redactor;
+use input::{Found, Source};
+use running::{Done, Running};
+use workshop::Workshop;
+
+/// What there is to do.
 #[derive(Clone, Debug)]
-pub enum Input {
-    /// Standard input, to its end.
+pub enum Work {
+    /// What stdin holds: one job, or a batch.
     Stdin,
-    /// A file.
+    /// The one job in a file.
     File(PathBuf),
+    /// A batch.
+    Batch(BatchOptions),
+}
+
+/// What came of it.
+#[derive(Debug)]
+pub enum Ending {
+    /// One job's result.
+    Result(Value),
+    /// A batch, whose lines are written.
+    Lines(Exit),
+}
+
+/// What jobs find around them.
+pub struct Surroundings {
+    /// The environment's variables.
+    pub environment: Environment,
+    /// Our own executable, which the sandbox starts.
+    pub program: PathBuf,
 }
 
 /// What the runner is given.
 pub struct Runner {
-    /// The environment's variables.
-    pub environment: Environment,
-    /// Learns the job's credentials.
+    /// What jobs find around them.
+    pub surroundings: Arc<Surroundings>,
+    /// Learns the jobs' credentials.
     pub redactor: Redactor,
-    /// Our own executable, which the sandbox starts.
-    pub program: PathBuf,
+    /// Is lowered for a batch.
+    pub verbosity: Verbosity,
     /// What stops it from outside.
     pub interrupt: Interrupt,
 }
 
 impl Runner {
-    /// Reads the job and runs it to its end, a signal or its deadline.
-    pub async fn run(self, input: Input) -> Result<Value, Failure> {
-        let redactor = self.redactor.clone();
+    /// Does `work` to its end, a signal or a deadline.
+    pub async fn run(self, work: Work) -> Result<Ending, Failure> {
         let runner = Arc::new(self);
         let mut interrupt = runner.interrupt.clone();
-        let job = tokio::select! {
-            job = Arc::clone(&runner).read(input) => job?,
+        let source = match &work {
+            Work::Stdin => Source::Stdin,
+            Work::File(path) => Source::File(path.clone()),
+            Work::Batch(options) => options.input.clone().map_or(Source::Stdin, Source::File),
+        };
+        // Reading and parsing 100 MB takes its time: off the thread that hears signals.
+        let found = tokio::task::spawn_blocking(move || match work {
+            Work::Stdin => source.look(),
+            Work::File(_) => source.one(),
+            Work::Batch(options) => Ok(Found::Many(source.pieces()?, options)),
+        });
+        let found = tokio::select! {
+            found = found => found.unwrap_or_else(|error| Err(of_panic(&error)))?,
             stopped = interrupt.heard() => return Err(stopped),
         };
-        let deadline = interrupt::deadline(job.budget.deadline);
-        let running = Arc::new(Running::new(job));
-        let mut work = tokio::spawn({
-            let running = Arc::clone(&running);
-            async move { running.solve(&runner).await }
-        });
-        let outcome = tokio::select! {
-            done = &mut work => done.unwrap_or_else(|error| Err(of_panic(&error))),
-            stopped = interrupt.heard() => Err(stopped),
-            late = deadline => Err(late),
-        };
-        // Dropping the work cuts its calls off and ends its sandbox before the log is closed.
-        work.abort();
-        running.close(outcome, &redactor)
+        match found {
+            Found::One(bytes, first_line) => runner.one(bytes, first_line).await.map(Ending::Result),
+            Found::Many(pieces, options) => batch::run(runner, pieces, options).await.map(Ending::Lines),
+        }
     }
 
-    async fn read(self: Arc<Self>, input: Input) -> Result<Job, Failure> {
-        let log_dir = PathBuf::from(self.environment.get(config::ENV_LOG_DIR).unwrap_or(config::LOG_DIR));
-        // Parsing 100 MB takes its time too: both off the thread that hears signals.
-        let job = tokio::task::spawn_blocking(move || Ok(job::parse(&bytes_of(input)?, &log_dir)?)).await;
-        let job: Job = job.unwrap_or_else(|error| Err(of_panic(&error)))?;
+    /// One job of `bytes`.
+    async fn one(self: Arc<Self>, bytes: Vec<u8>, first_line: usize) -> Result<Value, Failure> {
+        let mut interrupt = self.interrupt.clone();
+        let runner = Arc::clone(&self);
+        let job = tokio::task::spawn_blocking(move || {
+            let job = job::bare(job::value(&bytes, first_line)?)?;
+            runner.checked(job)
+        });
+        let job = tokio::select! {
+            job = job => job.unwrap_or_else(|error| Err(of_panic(&error)))?,
+            stopped = interrupt.heard() => return Err(stopped),
+        };
+        let workshop = Arc::new(Workshop::new(Arc::clone(&self.surroundings), None));
+        self.work(job, workshop, interrupt.heard()).await.outcome
+    }
+
+    /// A bare job, checked; its credentials are learnt.
+    fn checked(&self, job: Value) -> Result<Job, Failure> {
+        let log_dir = self.surroundings.environment.get(config::ENV_LOG_DIR).unwrap_or(config::LOG_DIR);
+        let job = job::parse(job, Path::new(log_dir))?;
         for side in [&job.local, &job.remote] {
             for secret in side.secrets() {
                 self.redactor.learn(&secret);
@@ -81,29 +127,25 @@ impl Runner {
         }
         Ok(job)
     }
-}
 
-fn bytes_of(input: Input) -> Result<Vec<u8>, Failure> {
-    let mut bytes = Vec::new();
-    match input {
-        Input::Stdin => {
-            let stdin = io::stdin();
-            tracing::debug!("reading the job from stdin");
-            if stdin.is_terminal() {
-                tracing::info!("reading the job from the terminal; end it with Ctrl-D");
-            }
-            stdin
-                .lock()
-                .read_to_end(&mut bytes)
-                .map_err(|error| Failure::input(format!("stdin can't be read: {error}")))?;
-        }
-        Input::File(path) => {
-            bytes = std::fs::read(&path).map_err(|error| {
-                Failure::input(format!("the job file {} can't be read: {error}", path.display()))
-            })?;
-        }
+    /// Runs a job to its end, its deadline or `stop`.
+    async fn work(&self, job: Job, workshop: Arc<Workshop>, stop: impl Future<Output = Failure>) -> Done {
+        let deadline = interrupt::deadline(job.budget.deadline);
+        let running = Arc::new(Running::new(job));
+        let work = {
+            let running = Arc::clone(&running);
+            async move { running.solve(&workshop).await }
+        };
+        let mut work = tokio::spawn(tracing::Instrument::in_current_span(work));
+        let outcome = tokio::select! {
+            done = &mut work => done.unwrap_or_else(|error| Err(of_panic(&error))),
+            stopped = stop => Err(stopped),
+            late = deadline => Err(late),
+        };
+        // Dropping the work cuts its calls off and ends its sandbox before the log is closed.
+        work.abort();
+        running.close(outcome, &self.redactor)
     }
-    Ok(bytes)
 }
 
 /// A defect of ours. The panic's own words are on stderr.
@@ -114,7 +156,6 @@ fn of_panic(error: &tokio::task::JoinError) -> Failure {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::error::Exit;
 
     #[tokio::test]
     async fn a_panic_is_a_failure_like_any_other() {

@@ -6,7 +6,8 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use super::{Runner, clients, conversation_log};
+use super::workshop::Workshop;
+use super::{clients, conversation_log};
 use crate::chat::{Format, Usage};
 use crate::error::Failure;
 use crate::job::{Job, Protocol};
@@ -17,6 +18,21 @@ use crate::sandbox::{Limits, Sandbox};
 
 /// Bytes of documents for which the supervisor's code gets a millisecond more.
 const BYTES_PER_MILLISECOND: usize = 20_000;
+
+/// How a job ended and what it has cost.
+pub(super) struct Done {
+    /// The result for the envelope, or why there is none.
+    pub outcome: Result<Value, Failure>,
+    pub remote: Usage,
+    pub local: Usage,
+}
+
+impl Done {
+    /// A job for which no call was made.
+    pub(super) fn at_no_cost(outcome: Result<Value, Failure>) -> Self {
+        Self { outcome, remote: Usage::default(), local: Usage::default() }
+    }
+}
 
 /// A job under way.
 pub(super) struct Running {
@@ -39,9 +55,9 @@ impl Running {
     }
 
     /// Runs the job's protocol.
-    pub(super) async fn solve(&self, runner: &Runner) -> Result<Answer, Failure> {
+    pub(super) async fn solve(&self, workshop: &Workshop) -> Result<Answer, Failure> {
         let job = &self.job;
-        let clients = clients::open(job, runner).await?;
+        let clients = clients::open(job, workshop).await?;
         let supervisor =
             self.supervisor.get_or_init(|| Side::new(clients.supervisor, job.budget.remote_tokens));
         let worker = self.worker.get_or_init(|| Side::new(clients.worker, None));
@@ -66,7 +82,7 @@ impl Running {
                     supervisor,
                     worker,
                     sandbox: Sandbox {
-                        program: runner.program.clone(),
+                        program: workshop.surroundings.program.clone(),
                         limits: Limits {
                             jobs: params.max_jobs_per_round,
                             time: time_for(&job.context),
@@ -78,7 +94,7 @@ impl Running {
                     doc_metadata: job.doc_metadata.as_deref(),
                     max_rounds: job.max_rounds,
                     params,
-                    bar: io::stderr().is_terminal(),
+                    bar: io::stderr().is_terminal() && !workshop.is_for_many(),
                     max_chunk_chars: clients.max_chunk_chars,
                 }
                 .run(&self.transcript)
@@ -93,7 +109,7 @@ impl Running {
         &self,
         outcome: Result<Answer, Failure>,
         redactor: &crate::secrets::Redactor,
-    ) -> Result<Value, Failure> {
+    ) -> Done {
         let notes = self.transcript.take();
         let usage = |side: &OnceLock<Side>| side.get().map_or(Usage::default(), Side::usage);
         let (remote, local) = (usage(&self.supervisor), usage(&self.worker));
@@ -115,7 +131,10 @@ impl Running {
         }
         redactor.clean_value(&mut log);
         let log_file = self.write_log(&log);
-        let answer = outcome?;
+        let answer = match outcome {
+            Ok(answer) => answer,
+            Err(failure) => return Done { outcome: Err(failure), remote, local },
+        };
         let mut result = json!({
             "final_answer": answer.text,
             "status": answer.status,
@@ -130,7 +149,10 @@ impl Running {
         if let Protocol::Minions(_) = self.job.protocol {
             result["meta"] = Value::Array(notes.rounds);
         }
-        Ok(result)
+        if let Some(metadata) = &self.job.metadata {
+            result["metadata"] = metadata.clone();
+        }
+        Done { outcome: Ok(result), remote, local }
     }
 
     /// Seconds: calls of either side, all of it, and what neither side's calls account for.

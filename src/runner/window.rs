@@ -51,6 +51,11 @@ impl Demand {
         }
     }
 
+    /// Whether a window that was chosen for this serves `other` as well.
+    pub(super) fn covers(self, other: Self) -> bool {
+        self.likely >= other.likely && self.certain >= other.certain
+    }
+
     /// The same for the model's server.
     pub(super) fn of(self, model: String) -> Need {
         let Self { asked: window, likely: tokens, certain: at_least } = self;

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "the helpers of a test may fail as a test does")]
 
 mod bad_input;
+mod batch;
 mod chat_faults;
 mod chat_quirks;
 mod chat_real_server;

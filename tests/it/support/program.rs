@@ -46,9 +46,22 @@ impl Program {
     }
 
     /// Starts it with `input` on stdin, then the end of stdin.
-    pub fn start(mut self, input: &[u8]) -> (Child, tempfile::TempDir) {
+    pub fn start(self, input: &[u8]) -> (Child, tempfile::TempDir) {
+        self.start_into(input, Stdio::piped())
+    }
+
+    /// Starts it with stdin and stdout open.
+    pub fn open(mut self) -> (Child, tempfile::TempDir) {
         self.command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        (self.command.spawn().unwrap(), self.dir)
+    }
+
+    /// [`Self::start`] with another stdout.
+    pub fn start_into(mut self, input: &[u8], stdout: Stdio) -> (Child, tempfile::TempDir) {
+        self.command.stdin(Stdio::piped()).stdout(stdout).stderr(Stdio::piped());
         let mut child = self.command.spawn().unwrap();
+        // The command holds a copy of the child's stdout.
+        drop(self.command);
         let mut stdin = child.stdin.take().unwrap();
         let input = input.to_vec();
         std::thread::spawn(move || {

@@ -1,0 +1,114 @@
+//! One value of the input as a bare job: what the shape of OpenAI's batch files adds is folded into the job.
+
+use serde_json::{Map, Value};
+
+use super::JobError;
+use super::fields::{Fields, nearest};
+
+/// The name that the user gave the job, if it has a usable one.
+pub fn custom_id(line: &Value) -> Option<&str> {
+    line["custom_id"].as_str().filter(|id| !id.trim().is_empty())
+}
+
+/// The job of `{"custom_id", "method", "url", "body": job}`; a bare job as it is.
+pub fn bare(line: Value) -> Result<Value, JobError> {
+    let is_request = ["method", "url", "body"].iter().any(|key| line.get(key).is_some());
+    if !is_request {
+        return Ok(line);
+    }
+    let mut line = Fields::strict("", line, &["custom_id", "method", "url", "body", "metadata"])?;
+    if line.string("method")?.is_some_and(|method| method != "POST") {
+        return Err(JobError::BadValue { place: "method".into(), problem: "must be \"POST\"".into() });
+    }
+    let protocol = line.string("url")?.map(protocol_of).transpose()?;
+    let Some(Value::Object(mut job)) = line.object("body")? else {
+        return Err(JobError::Missing { place: "body", remedy: "it holds the job" });
+    };
+    for key in ["custom_id", "metadata"] {
+        let Some(value) = line.value(key) else { continue };
+        if job.get(key).is_some_and(|inner| !inner.is_null()) {
+            let problem = format!("is given twice: leave it out, `{key}` beside `body` is enough");
+            return Err(JobError::BadValue { place: format!("body.{key}"), problem });
+        }
+        job.insert(key.to_owned(), value);
+    }
+    if let Some(protocol) = protocol {
+        set_protocol(&mut job, protocol)?;
+    }
+    Ok(Value::Object(job))
+}
+
+fn protocol_of(url: String) -> Result<&'static str, JobError> {
+    match url.as_str() {
+        "/v1/minion" => Ok("minion"),
+        "/v1/minions" => Ok("minions"),
+        _ => Err(JobError::UnknownName {
+            place: "url".into(),
+            what: "address",
+            nearest: nearest(&url, ["/v1/minion", "/v1/minions"].into_iter()),
+            known: "/v1/minion, /v1/minions".into(),
+            name: url,
+        }),
+    }
+}
+
+/// Gives the job its protocol, or finds that it has another one.
+fn set_protocol(job: &mut Map<String, Value>, wanted: &'static str) -> Result<(), JobError> {
+    let protocol = job.entry("protocol").or_insert(Value::Null);
+    if protocol.is_null() {
+        *protocol = Value::Object(Map::new());
+    }
+    // What is no object is complained of where jobs are checked.
+    let Some(protocol) = protocol.as_object_mut() else { return Ok(()) };
+    match protocol.get("type") {
+        None | Some(Value::Null) => drop(protocol.insert("type".into(), wanted.into())),
+        Some(Value::String(name)) if name != wanted => {
+            return Err(JobError::BadValue {
+                place: "url".into(),
+                problem: format!("means the protocol {wanted}, but body.protocol.type is {name}"),
+            });
+        }
+        Some(_) => {}
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn a_request_becomes_a_bare_job() {
+        let job = json!({"call_params": {"task": "t"}});
+        assert_eq!(bare(job.clone()).unwrap(), job);
+        let line = json!({"custom_id": "a", "method": "POST", "url": "/v1/minions", "metadata": {"k": 1}, "body": job});
+        let expected = json!({
+            "call_params": {"task": "t"}, "custom_id": "a", "metadata": {"k": 1}, "protocol": {"type": "minions"},
+        });
+        assert_eq!(bare(line).unwrap(), expected);
+        let line = json!({"url": "/v1/minion", "body": {"protocol": {"type": "minion", "max_rounds": 1}}});
+        assert_eq!(bare(line).unwrap(), json!({"protocol": {"type": "minion", "max_rounds": 1}}));
+    }
+
+    #[test]
+    fn what_is_wrong_with_a_request_is_said() {
+        for (line, complaint) in [
+            (json!({"body": {}, "method": "GET"}), "`method` must be \"POST\""),
+            (json!({"body": {}, "url": "/v1/chat"}), "`url`: unknown address `/v1/chat`"),
+            (json!({"url": "/v1/minion"}), "`body` is missing: it holds the job"),
+            (json!({"body": [1]}), "`body` must be an object, not a list"),
+            (json!({"body": {}, "task": 1}), "unknown key `task`"),
+            (
+                json!({"url": "/v1/minion", "body": {"protocol": {"type": "minions"}}}),
+                "`url` means the protocol minion, but body.protocol.type is minions",
+            ),
+            (
+                json!({"custom_id": "a", "body": {"custom_id": "b"}}),
+                "`body.custom_id` is given twice: leave it out, `custom_id` beside `body` is enough",
+            ),
+        ] {
+            assert_eq!(bare(line.clone()).unwrap_err().to_string(), complaint, "{line}");
+        }
+    }
+}

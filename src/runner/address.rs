@@ -1,0 +1,31 @@
+//! Where a side's server is.
+
+use crate::config::Environment;
+use crate::job::ClientSpec;
+use crate::runtimes::ollama::Host;
+
+/// Where the side's server is: the job's word, then the environment's, then the default; the job's port last.
+pub(super) fn base_url(spec: &ClientSpec, environment: &Environment) -> String {
+    if let Some(url) = &spec.kwargs.base_url {
+        return url.clone();
+    }
+    let provider = spec.provider;
+    let url = match provider.base_url_env.iter().find_map(|name| environment.get(name)) {
+        Some(host) if provider.name == "ollama" => Host::parse(host).client_url(),
+        Some(host) if provider.local && !host.contains("://") => {
+            format!("http://{}", host.trim_end_matches('/'))
+        }
+        Some(url) => url.trim_end_matches('/').to_owned(),
+        None => provider.base_url.to_owned(),
+    };
+    let Some(port) = spec.port else { return url };
+    let with_port = || {
+        let mut parsed = reqwest::Url::parse(&url).ok()?;
+        provider.port.and(parsed.set_port(Some(port)).ok())?;
+        Some(parsed.as_str().trim_end_matches('/').to_owned())
+    };
+    with_port().unwrap_or_else(|| {
+        tracing::warn!("{}.port has no effect on {}; use kwargs.base_url", spec.side, provider.name);
+        url.clone()
+    })
+}

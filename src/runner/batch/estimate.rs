@@ -1,0 +1,38 @@
+//! What a job would cost, for `--dry-run`: from its texts alone, no call is made.
+
+use serde_json::{Value, json};
+
+use crate::chat::Usage;
+use crate::job::{Job, Protocol};
+
+/// Characters of a token.
+const CHARS_PER_TOKEN: usize = 4;
+/// How the estimate is made.
+const METHOD: &str =
+    "every round used, nothing asked twice; a token is 4 characters; prompts of minions left out";
+
+/// The result that a dry run shows, and the local tokens.
+pub(super) fn estimate(job: &Job) -> (Value, Usage) {
+    let chars: usize = job.context.iter().chain([&job.task]).map(|text| text.chars().count()).sum();
+    let rounds = u64::from(job.max_rounds);
+    let (remote_calls, readings) = match &job.protocol {
+        Protocol::Minion => (1 + rounds, rounds),
+        // A program and a synthesis each round; each task reads every document.
+        Protocol::Minions(params) => {
+            let readings = u64::from(params.num_tasks_per_round) * u64::from(params.num_samples_per_task);
+            (2 * rounds, rounds * readings)
+        }
+    };
+    let local_tokens = (chars / CHARS_PER_TOKEN) as u64 * readings;
+    let mut shown = json!({
+        "dry_run": true,
+        "protocol": job.protocol.name(),
+        "remote_calls": remote_calls,
+        "local_tokens": local_tokens,
+        "method": METHOD,
+    });
+    if let Some(metadata) = &job.metadata {
+        shown["metadata"] = metadata.clone();
+    }
+    (shown, Usage::of_call(local_tokens, 0, 0))
+}

@@ -1,0 +1,170 @@
+"""What a batch costs besides its models. usage: bench_batch.py BINARY [JOBS]
+
+A server in this process answers both sides at once. Printed are the program's own CPU time for a job, how much its
+memory grew from the 100th job to the last, and what is missing or twice after an end in the middle and a resume.
+"""
+
+import asyncio
+import json
+import os
+import resource
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+
+ASK = json.dumps({"reasoning": "r", "message": "Who signed?"})
+ANSWER = json.dumps({"reasoning": "r", "decision": "provide_final_answer", "message": None, "answer": "Ada"})
+
+
+def http(status, value):
+    body = json.dumps(value).encode()
+    head = f"HTTP/1.1 {status} X\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+    return head.encode() + body
+
+
+def chat(text):
+    return http(200, {
+        "choices": [{"index": 0, "finish_reason": "stop", "message": {"role": "assistant", "content": text}}],
+        "usage": {"prompt_tokens": 10, "completion_tokens": 5, "total_tokens": 15},
+    })
+
+
+WORKER, FIRST, NEXT, MISSING = chat("Ada signed."), chat(ASK), chat(ANSWER), http(404, {})
+
+
+class Server(asyncio.Protocol):
+    """HTTP/1.1 as far as our client speaks it: one request at a time on a connection."""
+
+    def connection_made(self, transport):
+        self.transport, self.received = transport, b""
+
+    def data_received(self, data):
+        self.received += data
+        head, end, body = self.received.partition(b"\r\n\r\n")
+        if not end:
+            return
+        length = next((int(line.split(b":")[1]) for line in head.lower().split(b"\r\n")
+                       if line.startswith(b"content-length:")), 0)
+        if len(body) < length:
+            return
+        self.received = b""
+        self.transport.write(self.reply(head, body))
+
+    @staticmethod
+    def reply(head, body):
+        if head.startswith(b"GET"):
+            return MISSING
+        if b'"model":"worker"' in body:
+            return WORKER
+        return NEXT if b'"assistant"' in body else FIRST
+
+
+def serve():
+    """The server's URL."""
+    loop, port = asyncio.new_event_loop(), []
+
+    async def start():
+        server = await loop.create_server(Server, "127.0.0.1", 0)
+        port.append(server.sockets[0].getsockname()[1])
+
+    loop.run_until_complete(start())
+    threading.Thread(target=loop.run_forever, daemon=True).start()
+    return f"http://127.0.0.1:{port[0]}/v1"
+
+
+def write_jobs(path, url, count):
+    def client(model):
+        return {"type": "openai", "model_name": model, "kwargs": {"base_url": url}}
+
+    with open(path, "w", encoding="utf-8") as out:
+        for number in range(count):
+            out.write(json.dumps({
+                "custom_id": f"job-{number}",
+                "local_client": client("worker"),
+                "remote_client": client("supervisor"),
+                "call_params": {"task": "Who signed?", "context": [f"{number} lorem ipsum " * 100], "max_rounds": 2},
+            }) + "\n")
+
+
+def resident(pid):
+    """In MB."""
+    with open(f"/proc/{pid}/statm", encoding="ascii") as statm:
+        return int(statm.read().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 1e6
+
+
+def cpu():
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime
+
+
+def whole_run(binary, folder, jobs, count):
+    """CPU milliseconds a job, growth in MB, jobs a second, bytes of output."""
+    before, start = cpu(), time.perf_counter()
+    with open(jobs, "rb") as stdin, subprocess.Popen(
+        [binary, "batch"], stdin=stdin, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, cwd=folder,
+    ) as child:
+        at_first = at_last = 0.0
+        size = 0
+        for number, line in enumerate(child.stdout, 1):
+            assert json.loads(line)["success"], line
+            size += len(line)
+            if number == 100:
+                at_first = resident(child.pid)
+            if number == count:
+                at_last = resident(child.pid)
+    seconds = time.perf_counter() - start
+    assert (child.returncode, number) == (0, count)
+    return (cpu() - before) * 1000 / count, at_last - at_first, count / seconds, size
+
+
+def ended_run(binary, folder, jobs, half, how):
+    """Ended by a signal once `half` the output is there, then resumed: jobs that succeeded, lines torn or twice."""
+    out = os.path.join(folder, f"{how.name}.jsonl")
+    with open(jobs, "rb") as stdin, open(out, "ab") as stdout:
+        child = subprocess.Popen([binary, "batch"], stdin=stdin, stdout=stdout, stderr=subprocess.DEVNULL, cwd=folder)
+        while os.path.getsize(out) < half and child.poll() is None:
+            time.sleep(0.001)
+        child.send_signal(how)
+        assert child.wait() in (-how, 128 + how)
+    with open(jobs, "rb") as stdin, open(out, "ab") as stdout:
+        subprocess.run([binary, "batch", "--resume", out], stdin=stdin, stdout=stdout, stderr=subprocess.DEVNULL,
+                       cwd=folder, check=True)
+    ids, bad = set(), 0
+    with open(out, encoding="utf-8") as lines:
+        for line in lines:
+            try:
+                job = json.loads(line)
+            except ValueError:
+                bad += 1
+                continue
+            if job["success"]:
+                bad += job["custom_id"] in ids
+                ids.add(job["custom_id"])
+    return len(ids), bad
+
+
+def main():
+    binary = os.path.abspath(sys.argv[1])
+    count = int(sys.argv[2]) if len(sys.argv) > 2 else 10_000
+    url = serve()
+    with tempfile.TemporaryDirectory() as folder:
+        jobs = os.path.join(folder, "jobs.jsonl")
+        write_jobs(jobs, url, count)
+        own, growth, rate, size = whole_run(binary, folder, jobs, count)
+        ends = [(how, ended_run(binary, folder, jobs, size // 2, how)) for how in (signal.SIGKILL, signal.SIGTERM)]
+    rows = [
+        (f"batch of {count:,}: own CPU for a job", f"{own:.2f}", "ms"),
+        ("  jobs a second", f"{rate:.0f}", ""),
+        ("  memory, 100th job to the last", f"{growth:+.1f}", "MB"),
+    ]
+    for how, (succeeded, bad) in ends:
+        rows.append((f"  {how.name} and resume: missing", count - succeeded, "jobs"))
+        rows.append((f"  {how.name} and resume: torn or twice", bad, "lines"))
+    for name, value, unit in rows:
+        print(f"{name:44}{value:>9} {unit}")
+
+
+main()
