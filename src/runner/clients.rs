@@ -13,6 +13,7 @@ use crate::config::{self, Environment};
 use crate::error::{Exit, Failure};
 use crate::job::{ClientSpec, Job, Protocol};
 use crate::protocols::{Station, Stations};
+use crate::runtimes::docker_model_runner::Seek;
 use crate::runtimes::ollama::{Host, Start, find_program};
 use crate::runtimes::window::Known;
 use crate::runtimes::{
@@ -184,7 +185,7 @@ impl<'a> Wanted<'a> {
         let limits = Limits::default();
         let runtime: Arc<dyn Runtime> = match self.spec.provider.name {
             "ollama" => Arc::new(self.ollama(runner, limits)?),
-            "docker_model_runner" => Arc::new(DockerModelRunner::new(&self.base_url, limits)?),
+            "docker_model_runner" => Arc::new(self.model_runner(runner, limits)?),
             _ => {
                 let props = probe::props(&self.base_url).await.unwrap_or_default();
                 runtimes::window::choose(&self.demand.of(self.model()), of_model(props.context_window))?;
@@ -230,6 +231,14 @@ impl<'a> Wanted<'a> {
             Some(program) => ollama.starting(Start::new(&runner.program, program, host, environment.locks())),
             None => ollama,
         })
+    }
+
+    /// The runner, which is looked for and started where none answers and it would be on this machine.
+    fn model_runner(&self, runner: &Runner, limits: Limits) -> Result<DockerModelRunner, RuntimeError> {
+        let environment = &runner.environment;
+        let version = environment.get(config::ENV_MODEL_RUNNER_VERSION).unwrap_or("latest").to_owned();
+        let seek = Seek { engines: environment.docker_engines(), version };
+        Ok(DockerModelRunner::new(&self.base_url, limits)?.seeking(seek))
     }
 
     fn model(&self) -> String {
