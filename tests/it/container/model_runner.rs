@@ -1,0 +1,173 @@
+//! Docker Model Runner on the real engine: our program on this machine and in a container, the runner a stand-in.
+
+use std::net::TcpListener;
+use std::sync::{Mutex, MutexGuard};
+
+use super::*;
+use crate::support::program::{Program, Ran};
+
+const NAME: &str = "docker-model-runner";
+const STANDIN: &str = "docker/model-runner";
+const SOCKET: [&str; 2] = ["-v", "/var/run/docker.sock:/var/run/docker.sock"];
+
+static ONE_RUNNER: Mutex<()> = Mutex::new(());
+
+/// A machine without a runner; what a test leaves is removed.
+struct Machine(#[expect(dead_code, reason = "held, not used")] MutexGuard<'static, ()>);
+
+impl Machine {
+    fn clean() -> Self {
+        let held = ONE_RUNNER.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        remove();
+        Self(held)
+    }
+}
+
+impl Drop for Machine {
+    fn drop(&mut self) {
+        remove();
+    }
+}
+
+fn remove() {
+    let _ = docker(&["rm", "-f", NAME], None);
+    let _ = docker(&["volume", "rm", "docker-model-runner-models"], None);
+}
+
+fn client(port: Option<u16>) -> Value {
+    let mut client = json!({"type": "docker_model_runner", "model_name": "ai/m"});
+    if let Some(port) = port {
+        client["port"] = port.into();
+    }
+    client
+}
+
+/// A job of our program on this machine.
+fn on_host(port: Option<u16>, version: &str) -> Ran {
+    let job = job_with(&client(port), &client(port), "minion");
+    Program::new().env("MODEL_RUNNER_CONTROLLER_VERSION", version).run(job)
+}
+
+fn succeeds(ran: &Ran) {
+    assert_eq!(ran.result()["final_answer"], SAID);
+}
+
+fn inspect(format: &str) -> String {
+    told(&["inspect", "-f", format, NAME])
+}
+
+#[test]
+#[ignore = "needs a Docker Engine and our image: scripts/test-container.sh"]
+fn from_nothing_from_stopped_and_from_running() {
+    let _machine = Machine::clean();
+    let ran = on_host(None, "latest");
+    succeeds(&ran);
+    assert!(ran.stderr.contains("fetches ai/m"), "{}", ran.stderr);
+    assert_eq!(inspect("{{.HostConfig.RestartPolicy.Name}}"), "always");
+    assert_eq!(inspect("{{index .Config.Labels \"com.docker.model-runner.role\"}}"), "controller");
+    let volume = told(&[
+        "volume",
+        "inspect",
+        "-f",
+        "{{index .Labels \"com.docker.model-runner.role\"}}",
+        "docker-model-runner-models",
+    ]);
+    assert_eq!(volume, "model-storage");
+    let bindings = inspect("{{json (index .HostConfig.PortBindings \"12434/tcp\")}}");
+    assert!(
+        bindings.contains("127.0.0.1") && bindings.contains("172.") && !bindings.contains("0.0.0.0"),
+        "{bindings}"
+    );
+    let made = inspect("{{.Created}}");
+
+    // Running: nothing is made or fetched.
+    let ran = on_host(None, "latest");
+    succeeds(&ran);
+    assert!(!ran.stderr.contains("fetches"), "{}", ran.stderr);
+
+    // Stopped: started, with its models.
+    told(&["stop", NAME]);
+    let ran = on_host(None, "latest");
+    succeeds(&ran);
+    assert!(!ran.stderr.contains("fetches"), "{}", ran.stderr);
+    assert_eq!(inspect("{{.Created}}"), made);
+
+    // Running, and found by its labels although it listens elsewhere than we were told.
+    succeeds(&on_host(Some(12599), "latest"));
+    assert_eq!(inspect("{{.Created}}"), made);
+}
+
+#[test]
+#[ignore = "needs a Docker Engine and our image: scripts/test-container.sh"]
+fn from_inside_a_container_by_the_mounted_socket() {
+    let machine = Machine::clean();
+    let job = job_with(&client(None), &client(None), "minions");
+    // As the image's own user, which joins the socket's group.
+    assert_eq!(answer(&run(&SOCKET, &job)), SAID);
+    // Without the socket: it is beside us.
+    assert_eq!(answer(&run(&[], &job)), SAID);
+    drop(machine);
+
+    let _machine = Machine::clean();
+    let said = error(&run(&[&SOCKET[..], &["--user", "4711:4711"]].concat(), &job));
+    assert!(said.contains("docker.sock can't be used: Permission denied"), "{said}");
+    assert!(said.contains("--group-add"), "{said}");
+}
+
+#[test]
+#[ignore = "needs a Docker Engine and our image: scripts/test-container.sh"]
+fn ten_jobs_at_once_make_one_runner() {
+    let _machine = Machine::clean();
+    thread::scope(|scope| {
+        let jobs: Vec<_> = (0..10).map(|_| scope.spawn(|| on_host(None, "latest"))).collect();
+        jobs.into_iter().for_each(|job| succeeds(&job.join().expect("no panic")));
+    });
+    assert_eq!(inspect("{{.RestartCount}}"), "0");
+}
+
+#[test]
+#[ignore = "needs a Docker Engine and our image: scripts/test-container.sh"]
+fn a_name_that_is_taken() {
+    let _machine = Machine::clean();
+    // By another installer's runner, without our labels.
+    told(&["create", "--name", NAME, "-p", "127.0.0.1:12434:12434", STANDIN]);
+    succeeds(&on_host(None, "latest"));
+    remove();
+    // By a stranger, which stays as it is.
+    told(&["create", "--name", NAME, IMAGE, "sleep", "1000"]);
+    let said = on_host(None, "latest").error(1);
+    assert!(said.contains("a container of minions has the name docker-model-runner"), "{said}");
+    assert!(said.contains("docker rename"), "{said}");
+    assert_eq!(inspect("{{.State.Status}}"), "created");
+}
+
+#[test]
+#[ignore = "needs a Docker Engine and our image: scripts/test-container.sh"]
+fn a_port_that_is_taken() {
+    let _machine = Machine::clean();
+    // By somebody who hangs up on everybody, to the end of the tests.
+    let other = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = other.local_addr().unwrap().port();
+    thread::spawn(move || other.incoming().for_each(drop));
+    let said = on_host(Some(port), "latest").error(1);
+    assert!(said.contains(&format!("another program has port {port}")), "{said}");
+    // Nothing that could never run is left behind.
+    assert!(!docker(&["inspect", NAME], None).status.success());
+}
+
+#[test]
+#[ignore = "needs a Docker Engine and our image: scripts/test-container.sh"]
+fn an_image_that_is_not_there_and_one_that_does_not_run() {
+    let _machine = Machine::clean();
+    let said = on_host(None, "absent").error(1);
+    assert!(said.contains("docker/model-runner:absent is not there and can't be pulled"), "{said}");
+    assert!(said.contains("docker load"), "{said}");
+
+    let said = on_host(None, "broken").error(1);
+    assert!(said.contains("ended: Error: no llama.cpp for this processor"), "{said}");
+
+    remove();
+    let job = job_with(&client(None), &client(None), "minion");
+    let said = Program::new().env("DOCKER_HOST", "unix:///nowhere/docker.sock").run(&job).error(1);
+    assert!(said.contains("no socket at /nowhere/docker.sock"), "{said}");
+}
