@@ -11,6 +11,7 @@
 //! * `STANDIN_MODELS`: names that are there from the start.
 //! * `STANDIN_PULL`: what becomes of each pull in turn, the last one for ever: `ok`, `stall:40` and `cut:60`
 //!   (at so many percent), `error:TEXT`; separated by `;`.
+//! * `STANDIN_PULL_MS`: how long a pull takes that goes well.
 //! * `STANDIN_CHATTER`: lines that the runner logs for each answer.
 //! * `STANDIN_TIMES`: a file for the times, in ms, of the daemon's first answer and of the first chat.
 //! * `STANDIN_DIE`: the last words of a model runner that ends at once.

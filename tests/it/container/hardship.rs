@@ -1,5 +1,7 @@
 //! Users, file systems, limits and downloads that are not as one would wish.
 
+use std::os::unix::fs::PermissionsExt;
+
 use super::*;
 
 #[test]
@@ -88,4 +90,21 @@ fn a_pull_that_goes_wrong_goes_on_or_says_why() {
             "{said}"
         );
     });
+}
+
+#[test]
+#[ignore = "needs a Docker Engine and our image: scripts/test-container.sh"]
+fn a_pull_has_a_bar_on_a_terminal_and_lines_elsewhere() {
+    let lines = text(&run(&["-e", "STANDIN_PULL_MS=300"], &job("minion")).stderr);
+    assert!(lines.contains("fetching m: 100 % of 1.0 MB") && !lines.contains('\r'), "{lines}");
+    // A terminal for stdin is none of a job's: it comes in a file.
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("job.json"), job("minion")).unwrap();
+    std::fs::set_permissions(folder.path(), std::fs::Permissions::from_mode(0o755)).unwrap();
+    let volume = format!("{}:/job:ro", folder.path().display());
+    let line = format!("docker run --rm -t -v {volume} -e STANDIN_PULL_MS=300 minions --job /job/job.json");
+    let mut command = Command::new("script");
+    command.args(["-qec", &line, "/dev/null"]);
+    let said = text(&fed(command, None).stdout);
+    assert!(said.contains("% of 1.0 MB m\r") && said.contains("#...") && said.contains(SAID), "{said}");
 }
