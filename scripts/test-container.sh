@@ -33,9 +33,11 @@ start_engine() {
 
 # Containers of these names are the tests' own; somebody else's are not to be lost.
 keep_strangers() {
-    local image
-    image=$(docker inspect -f '{{index .Config.Labels "minions.standin"}}{{.Config.Image}}' docker-model-runner 2>/dev/null) || return 0
-    case $image in true* | minions) ;; *) give_up "there is a Docker Model Runner on this machine: remove it first" ;; esac
+    local name standin
+    for name in docker-model-runner minions-container; do
+        standin=$(docker inspect -f '{{index .Config.Labels "minions.standin"}}' "$name" 2>/dev/null) || continue
+        [ "$standin" = true ] || give_up "there is a container $name on this machine, which they would remove"
+    done
 }
 
 # The system's own packages, so that what is built here runs there.
@@ -86,6 +88,7 @@ standin ollama/ollama:0.32.15 'ENV OLLAMA_HOST=0.0.0.0:11434' 'ENTRYPOINT ["/bin
 model_runner=('RUN useradd --system modelrunner && install -d -o modelrunner /models' 'USER modelrunner'
     'ENV MODEL_RUNNER_PORT=12434 MODELS_PATH=/models STANDIN_DISCOVERY_MS=200' 'EXPOSE 12434' 'ENTRYPOINT ["/bin/ollama", "model-runner"]')
 standin docker/model-runner:latest "${model_runner[@]}"
+standin docker/model-runner:latest-cuda "${model_runner[@]}"
 standin docker/model-runner:broken "${model_runner[@]}" 'ENV STANDIN_DIE="no llama.cpp for this processor"'
 say "image"
 quietly docker build -t minions .

@@ -42,6 +42,12 @@ enum Start {
     Failed(RuntimeError),
 }
 
+impl From<RuntimeError> for Start {
+    fn from(error: RuntimeError) -> Self {
+        Self::Failed(error)
+    }
+}
+
 impl Install<'_> {
     /// A runner that has been started: its container.
     pub(super) async fn ensure_running(&self) -> Result<ContainerInspectResponse, RuntimeError> {
@@ -54,29 +60,34 @@ impl Install<'_> {
         let runtimes = info.runtimes.iter().flatten().map(|(name, _)| name.as_str());
         let mut gpu = Gpu::of(runtimes);
         for _ in 0..TURNS {
-            let container = match self.find().await? {
-                Some(container) => container,
-                None => match self.create(gpu, &info).await? {
-                    Some(container) => container,
-                    // There is one of its name, without its labels.
-                    None => self.namesake().await?,
-                },
-            };
-            match self.start(&container).await {
-                Ok(()) => return self.look_at(&container).await,
+            match self.turn(gpu, &info).await {
+                Ok(container) => return self.look_at(&container).await,
                 Err(Start::Gone) => sleep(BETWEEN_TURNS).await,
                 Err(Start::NoGpu(why)) if gpu != Gpu::Generic => {
-                    tracing::warn!("no GPU for Docker Model Runner, the processor has to do: {why}");
+                    tracing::warn!("no GPU for {}, the processor has to do: {why}", super::NAME);
                     gpu = Gpu::Generic;
                 }
                 Err(Start::NoGpu(why)) => {
-                    return Err(error(format!("Docker Model Runner does not start: {why}")));
+                    return Err(error(format!("{} does not start: {why}", super::NAME)));
                 }
                 Err(Start::Failed(error)) => return Err(error),
             }
         }
         Err(error(format!("the container {NAME} comes and goes"))
             .hint("somebody else may be installing it: try again"))
+    }
+
+    /// Finds or makes a container, and starts it.
+    async fn turn(&self, gpu: Gpu, info: &SystemInfo) -> Result<String, Start> {
+        let container = match self.find().await? {
+            Some(container) => container,
+            None => match self.create(gpu, info).await? {
+                Some(container) => container,
+                // There is one of its name, without its labels.
+                None => self.namesake().await?,
+            },
+        };
+        self.start(&container).await.map(|()| container)
     }
 
     pub(super) async fn look_at(&self, container: &str) -> Result<ContainerInspectResponse, RuntimeError> {
@@ -96,7 +107,7 @@ impl Install<'_> {
     }
 
     /// A new container; `None` if its name is taken.
-    async fn create(&self, gpu: Gpu, info: &SystemInfo) -> Result<Option<String>, RuntimeError> {
+    async fn create(&self, gpu: Gpu, info: &SystemInfo) -> Result<Option<String>, Start> {
         let image = gpu.image(self.version);
         image::ensure(self.engine, &image, self.limits).await?;
         let is_rootless = info.security_options.iter().flatten().any(|option| option.contains("rootless"));
@@ -111,8 +122,12 @@ impl Install<'_> {
                 Ok(Some(created.id))
             }
             Err(error) if status(&error) == Some(409) => Ok(None),
+            Err(error) if gpu == Gpu::Cuda && words(&error).contains("runtime") => {
+                Err(Start::NoGpu(words(&error)))
+            }
             Err(error) => {
-                Err(self.engine.failed(&format!("does not make a container of {}", plan.image), &error))
+                let what = format!("does not make a container of {}", plan.image);
+                Err(Start::Failed(self.engine.failed(&what, &error)))
             }
         }
     }

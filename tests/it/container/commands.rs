@@ -1,37 +1,16 @@
 //! The commands of the README, word for word, and what they promise.
 
 use std::net::TcpListener;
-use std::path::Path;
-use std::process::Command;
 use std::sync::Mutex;
 
 use super::*;
 use crate::support::server::{Request, Server};
 use crate::support::wire::openai;
 
-const README: &str = include_str!("../../../README.md");
 const DOCKERFILE: &str = include_str!("../../../Dockerfile");
 
 /// The container's and the volume's names are the README's.
 static NAMES: Mutex<()> = Mutex::new(());
-
-/// A shell as a user has it, in a folder of its own, with the job in `$JOB` and in `job.json`.
-fn shell(folder: &Path, line: &str, job: &str) -> Output {
-    std::fs::write(folder.join("job.json"), job).unwrap();
-    let mut command = Command::new("bash");
-    command
-        .args(["-c", line])
-        .current_dir(folder)
-        .env("JOB", job)
-        .env("OPENAI_API_KEY", "sk-not-to-be-seen-1");
-    fed(command, None)
-}
-
-/// The same with a line that the README shows.
-fn documented(folder: &Path, line: &str, job: &str) -> Output {
-    assert!(README.contains(line), "the README does not show: {line}");
-    shell(folder, line, job)
-}
 
 #[test]
 #[ignore = "needs a Docker Engine and our image: scripts/test-container.sh"]
@@ -62,6 +41,7 @@ fn a_key_of_the_shell_goes_to_its_provider_and_nowhere_else() {
     assert_eq!(request.header("authorization"), Some("Bearer sk-not-to-be-seen-1"));
     let all = text(&output.stdout) + &text(&output.stderr);
     assert!(!all.contains("sk-not-to-be-seen"), "{all}");
+    assert_eq!(answer(&documented(folder.path(), line, &job("minions"))), SAID);
 }
 
 /// This machine's address in the containers' network.
@@ -78,7 +58,9 @@ fn bridge() -> String {
 fn ollama_may_listen_everywhere() {
     let folder = tempfile::tempdir().unwrap();
     let line = r#"echo "$JOB" | docker run -i -e OLLAMA_HOST=0.0.0.0:11434 minions"#;
-    assert_eq!(answer(&documented(folder.path(), line, &job("minion"))), SAID);
+    for protocol in ["minion", "minions"] {
+        assert_eq!(answer(&documented(folder.path(), line, &job(protocol))), SAID);
+    }
 }
 
 #[test]
@@ -88,8 +70,8 @@ fn logs_and_models_stay_in_their_volumes() {
     let folder = tempfile::tempdir().unwrap();
     std::fs::create_dir(folder.path().join("logs")).unwrap();
     let line = r#"echo "$JOB" | docker run -i -v "$PWD/logs:/app/minion_logs" -v minions-models:/root/.ollama minions"#;
-    for _ in 0..2 {
-        assert_eq!(answer(&documented(folder.path(), line, &job("minion"))), SAID);
+    for protocol in ["minion", "minions"] {
+        assert_eq!(answer(&documented(folder.path(), line, &job(protocol))), SAID);
     }
     assert_eq!(folder.path().join("logs").read_dir().unwrap().count(), 2);
     let models = told(&[

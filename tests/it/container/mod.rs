@@ -7,12 +7,14 @@ mod model_runner;
 mod persistent;
 
 use std::io::Write;
+use std::path::Path;
 use std::process::{Command, Output, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
+const README: &str = include_str!("../../../README.md");
 /// What `docker build` was given as a tag.
 const IMAGE: &str = "minions";
 /// What the stand-ins' models say.
@@ -33,6 +35,24 @@ fn fed(mut command: Command, stdin: Option<&str>) -> Output {
         let _ = pipe.write_all(text.as_bytes());
     }
     child.wait_with_output().expect("it ends")
+}
+
+/// A shell as a user has it, in a folder of its own, with the job in `$JOB` and in `job.json`.
+fn shell(folder: &Path, line: &str, job: &str) -> Output {
+    std::fs::write(folder.join("job.json"), job).unwrap();
+    let mut command = Command::new("bash");
+    command
+        .args(["-c", line])
+        .current_dir(folder)
+        .env("JOB", job)
+        .env("OPENAI_API_KEY", "sk-not-to-be-seen-1");
+    fed(command, None)
+}
+
+/// The same with a line that the README shows.
+fn documented(folder: &Path, line: &str, job: &str) -> Output {
+    assert!(README.contains(line), "the README does not show: {line}");
+    shell(folder, line, job)
 }
 
 /// What docker says on stdout, to a question that can't fail.

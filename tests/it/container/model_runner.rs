@@ -1,6 +1,8 @@
 //! Docker Model Runner on the real engine: our program on this machine and in a container, the runner a stand-in.
 
-use std::net::TcpListener;
+use std::io::Read;
+use std::net::{Shutdown, TcpListener};
+use std::os::unix::net::{UnixListener, UnixStream};
 use std::sync::{Mutex, MutexGuard};
 
 use super::*;
@@ -8,7 +10,6 @@ use crate::support::program::{Program, Ran};
 
 const NAME: &str = "docker-model-runner";
 const STANDIN: &str = "docker/model-runner";
-const SOCKET: [&str; 2] = ["-v", "/var/run/docker.sock:/var/run/docker.sock"];
 
 static ONE_RUNNER: Mutex<()> = Mutex::new(());
 
@@ -103,13 +104,15 @@ fn from_inside_a_container_by_the_mounted_socket() {
     let machine = Machine::clean();
     let job = job_with(&client(None), &client(None), "minions");
     // As the image's own user, which joins the socket's group.
-    assert_eq!(answer(&run(&SOCKET, &job)), SAID);
+    let folder = tempfile::tempdir().unwrap();
+    let line = r#"echo "$JOB" | docker run -i -v /var/run/docker.sock:/var/run/docker.sock minions"#;
+    assert_eq!(answer(&documented(folder.path(), line, &job)), SAID);
     // Without the socket: it is beside us.
     assert_eq!(answer(&run(&[], &job)), SAID);
     drop(machine);
 
     let _machine = Machine::clean();
-    let said = error(&run(&[&SOCKET[..], &["--user", "4711:4711"]].concat(), &job));
+    let said = error(&run(&["-v", "/var/run/docker.sock:/var/run/docker.sock", "--user", "4711:4711"], &job));
     assert!(said.contains("docker.sock can't be used: Permission denied"), "{said}");
     assert!(said.contains("--group-add"), "{said}");
 }
@@ -170,4 +173,43 @@ fn an_image_that_is_not_there_and_one_that_does_not_run() {
     let job = job_with(&client(None), &client(None), "minion");
     let said = Program::new().env("DOCKER_HOST", "unix:///nowhere/docker.sock").run(&job).error(1);
     assert!(said.contains("no socket at /nowhere/docker.sock"), "{said}");
+}
+
+/// An engine that says to have NVIDIA's runtime, and hasn't: the real one behind a socket at which a word is changed for
+/// another of the same length.
+fn boasting_engine(socket: &Path) {
+    let listener = UnixListener::bind(socket).unwrap();
+    thread::spawn(move || {
+        for client in listener.incoming().flatten() {
+            let engine = UnixStream::connect("/var/run/docker.sock").unwrap();
+            let (mut from_client, mut to_engine) = (client.try_clone().unwrap(), engine.try_clone().unwrap());
+            thread::spawn(move || std::io::copy(&mut from_client, &mut to_engine));
+            thread::spawn(move || {
+                let (mut engine, mut client) = (engine, client);
+                let mut piece = [0; 1 << 16];
+                while let Some(read) = engine.read(&mut piece).ok().filter(|&read| read > 0) {
+                    let said = text(&piece[..read])
+                        .replace("\"io.containerd.runc.v2\"", "\"nvidia\"               ");
+                    if client.write_all(said.as_bytes()).is_err() {
+                        break;
+                    }
+                }
+                let _ = client.shutdown(Shutdown::Both);
+            });
+        }
+    });
+}
+
+#[test]
+#[ignore = "needs a Docker Engine and our image: scripts/test-container.sh"]
+fn a_gpu_that_is_not_there() {
+    let _machine = Machine::clean();
+    let folder = tempfile::tempdir().unwrap();
+    let socket = folder.path().join("docker.sock");
+    boasting_engine(&socket);
+    let job = job_with(&client(None), &client(None), "minion");
+    let ran = Program::new().env("DOCKER_HOST", &format!("unix://{}", socket.display())).run(job);
+    succeeds(&ran);
+    assert!(ran.stderr.contains("no GPU for Docker Model Runner, the processor has to do"), "{}", ran.stderr);
+    assert_eq!(inspect("{{.Config.Image}}"), "docker/model-runner:latest");
 }
