@@ -27,8 +27,9 @@ fn one_job_alone_pulls_its_model_and_ends_with_the_job() {
 #[test]
 #[ignore = "needs a Docker Engine and our image: scripts/test-container.sh"]
 fn a_key_of_the_shell_goes_to_its_provider_and_nowhere_else() {
+    // Right as the first reply and as the last.
     let decided =
-        json!({"reasoning": "r", "decision": "provide_final_answer", "answer": "Ann", "message": null});
+        json!({"reasoning": "r", "message": "Who?", "decision": "provide_final_answer", "answer": "Ann"});
     let listener = TcpListener::bind(format!("{}:0", bridge())).unwrap();
     let provider = Server::on(listener, move |request: &Request| openai(request, &decided.to_string()));
     let url = format!("http://{}:{}/v1", bridge(), provider.port());
