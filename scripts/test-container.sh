@@ -7,6 +7,8 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 source scripts/common.sh
 target=${CARGO_TARGET_DIR:-target}
+# As test.sh does, so that what it has built is not built again.
+build_for_this_machine
 # The builder that every engine has, also those without buildx.
 export DOCKER_BUILDKIT=0
 

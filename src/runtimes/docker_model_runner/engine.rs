@@ -30,28 +30,32 @@ pub(super) struct Engine {
 impl Engine {
     /// The first of `hosts` that answers. They are written like `DOCKER_HOST`; those that are not there are passed over.
     pub(super) async fn connect(hosts: &[String]) -> Result<Self, RuntimeError> {
-        let mut absent = None;
+        let (mut absent, mut failure) = (None, None);
         for host in hosts {
             let Some(path) = host.strip_prefix(SCHEME) else {
-                return Err(none(&format!(
-                    "DOCKER_HOST is {host}, and only an engine of this machine, at a \
-                                          unix:// socket, is used to start it"
-                ))
-                .hint("start it on that machine, and give its address in MODEL_RUNNER_HOST or `base_url`"));
+                let why =
+                    format!("DOCKER_HOST is {host}, and only an engine at a unix:// socket starts it here");
+                return Err(none(&why).hint(
+                    "start it on that machine, and give its address in MODEL_RUNNER_HOST or `base_url`",
+                ));
             };
             match UnixStream::connect(path).await {
                 Ok(_) => return Self::greet(path).await,
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {
                     absent.get_or_insert(path);
                 }
-                Err(error) => return Err(unusable(path, &error)),
+                Err(error) => {
+                    failure.get_or_insert(unusable(path, &error));
+                }
             }
         }
         let path = absent.unwrap_or("/var/run/docker.sock");
-        Err(none(&format!("there is no Docker Engine: no socket at {path}")).hint(format!(
-            "start it by hand and give its address in MODEL_RUNNER_HOST; or install Docker; from inside a container mount \
-             the socket with `-v {path}:/var/run/docker.sock`; or use the client type \"ollama\""
-        )))
+        Err(failure.unwrap_or_else(|| {
+            none(&format!("there is no Docker Engine: no socket at {path}")).hint(format!(
+                "start it by hand and give its address in MODEL_RUNNER_HOST; or install Docker; from inside a \
+                 container mount the socket with `-v {path}:/var/run/docker.sock`; or use the client type \"ollama\""
+            ))
+        }))
     }
 
     async fn greet(path: &str) -> Result<Self, RuntimeError> {

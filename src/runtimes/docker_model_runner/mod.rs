@@ -139,7 +139,10 @@ impl Runtime for DockerModelRunner {
             Err(error) if error.kind == RuntimeErrorKind::Unreachable => error,
             seen => return seen,
         };
-        let Some(seek) = &self.seek else { return Err(failure) };
+        // One that was found and has gone is looked for no more than one that was given.
+        let Some(seek) = self.seek.as_ref().filter(|_| self.found.get().is_none()) else {
+            return Err(failure);
+        };
         let find = || seek.find(self.given.base_url(), &self.limits, failure);
         self.found.get_or_try_init(find).await.map(drop)
     }

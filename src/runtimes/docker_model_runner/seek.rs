@@ -4,7 +4,8 @@ use std::net::Ipv4Addr;
 use std::path::Path;
 use std::time::Duration;
 
-use futures_util::future::join_all;
+use futures_util::StreamExt;
+use futures_util::stream::FuturesUnordered;
 use tokio::time::{Instant, sleep};
 
 use super::engine::Engine;
@@ -84,13 +85,21 @@ impl Seek {
     }
 }
 
-/// The first in order, of those that answer.
+/// The first that answers.
 async fn first_that_answers(addresses: &[String]) -> Option<Api> {
-    let looks = addresses.iter().map(|address| async move {
-        let api = Api::new(NAME, address).ok()?;
-        look(&api, GLANCE).await.ok().map(|()| api)
-    });
-    join_all(looks).await.into_iter().flatten().next()
+    let mut looks: FuturesUnordered<_> = addresses
+        .iter()
+        .map(|address| async move {
+            let api = Api::new(NAME, address).ok()?;
+            look(&api, GLANCE).await.ok().map(|()| api)
+        })
+        .collect();
+    while let Some(looked) = looks.next().await {
+        if looked.is_some() {
+            return looked;
+        }
+    }
+    None
 }
 
 /// Where a container finds a runner beside it: Docker Desktop's, one that Compose was told of, and an engine's.
