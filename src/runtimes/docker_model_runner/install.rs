@@ -227,7 +227,8 @@ pub(super) fn addresses(container: &ContainerInspectResponse) -> Vec<String> {
 /// Docker Desktop has a model runner of its own. The one for Linux is an engine like any other.
 fn is_desktop(info: &SystemInfo, in_container: bool) -> bool {
     let kernel = info.kernel_version.as_deref().unwrap_or_default();
-    info.operating_system.as_deref() == Some("Docker Desktop") && (in_container || kernel.contains("WSL2"))
+    let has_its_own = in_container || !cfg!(target_os = "linux") || kernel.contains("WSL2");
+    info.operating_system.as_deref() == Some("Docker Desktop") && has_its_own
 }
 
 fn has_never_run(container: &ContainerInspectResponse) -> bool {
