@@ -72,10 +72,12 @@ quietly() { "$@" >"$work/log" 2>&1 || { cat "$work/log" >&2; return 1; }; }
 docker info >/dev/null 2>&1 || start_engine
 keep_strangers
 work=$(mktemp -d)
+left_over() { docker ps -aq --filter ancestor=minions --filter status=exited | sort; }
+left_over >"$work/before"
 clean_up() {
-    rm -rf "$work"
     # What the documented commands leave, which have no --rm.
-    docker ps -aq --filter ancestor=minions --filter status=exited | xargs -r docker rm >/dev/null
+    left_over | comm -13 "$work/before" - | xargs -r docker rm >/dev/null
+    rm -rf "$work"
 }
 trap clean_up EXIT
 

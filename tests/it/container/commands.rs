@@ -1,6 +1,6 @@
 //! The commands of the README, word for word, and what they promise.
 
-use std::net::TcpListener;
+use std::net::{TcpListener, TcpStream};
 use std::sync::Mutex;
 
 use super::*;
@@ -61,6 +61,21 @@ fn ollama_may_listen_everywhere() {
     let line = r#"echo "$JOB" | docker run -i -e OLLAMA_HOST=0.0.0.0:11434 minions"#;
     for protocol in ["minion", "minions"] {
         assert_eq!(answer(&documented(folder.path(), line, &job(protocol))), SAID);
+    }
+}
+
+#[test]
+#[ignore = "needs a Docker Engine and our image: scripts/test-container.sh"]
+fn only_an_open_ollama_is_reached_from_outside() {
+    for (name, options, expected) in [
+        ("minions-test-closed", &[][..], false),
+        ("minions-test-open", &["-e", "OLLAMA_HOST=0.0.0.0:11434"][..], true),
+    ] {
+        let container = Container::start(name, options);
+        let health = || docker(&["exec", &container.0, "minions", "health"], None).status.success();
+        until("the daemon", Duration::from_secs(60), health);
+        let address = told(&["inspect", "-f", "{{.NetworkSettings.Networks.bridge.IPAddress}}", name]);
+        assert_eq!(TcpStream::connect(format!("{address}:11434")).is_ok(), expected, "{name}");
     }
 }
 

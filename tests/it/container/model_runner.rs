@@ -2,6 +2,7 @@
 
 use std::io::Read;
 use std::net::{Shutdown, TcpListener};
+use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::sync::{Mutex, MutexGuard};
 
@@ -175,10 +176,10 @@ fn an_image_that_is_not_there_and_one_that_does_not_run() {
     assert!(said.contains("no socket at /nowhere/docker.sock"), "{said}");
 }
 
-/// An engine that says to have NVIDIA's runtime, and hasn't: the real one behind a socket at which a word is changed for
-/// another of the same length.
-fn boasting_engine(socket: &Path) {
+/// The real engine behind another socket, at which `change` puts words in its mouth, of the same length in all.
+fn disguised_engine(socket: &Path, change: fn(&str) -> String) {
     let listener = UnixListener::bind(socket).unwrap();
+    std::fs::set_permissions(socket, std::fs::Permissions::from_mode(0o666)).unwrap();
     thread::spawn(move || {
         for client in listener.incoming().flatten() {
             let engine = UnixStream::connect("/var/run/docker.sock").unwrap();
@@ -188,9 +189,7 @@ fn boasting_engine(socket: &Path) {
                 let (mut engine, mut client) = (engine, client);
                 let mut piece = [0; 1 << 16];
                 while let Some(read) = engine.read(&mut piece).ok().filter(|&read| read > 0) {
-                    let said = text(&piece[..read])
-                        .replace("\"io.containerd.runc.v2\"", "\"nvidia\"               ");
-                    if client.write_all(said.as_bytes()).is_err() {
+                    if client.write_all(change(&text(&piece[..read])).as_bytes()).is_err() {
                         break;
                     }
                 }
@@ -206,10 +205,30 @@ fn a_gpu_that_is_not_there() {
     let _machine = Machine::clean();
     let folder = tempfile::tempdir().unwrap();
     let socket = folder.path().join("docker.sock");
-    boasting_engine(&socket);
+    // It says to have NVIDIA's runtime, and has not.
+    disguised_engine(&socket, |said| said.replace("\"io.containerd.runc.v2\"", "\"nvidia\"               "));
     let job = job_with(&client(None), &client(None), "minion");
     let ran = Program::new().env("DOCKER_HOST", &format!("unix://{}", socket.display())).run(job);
     succeeds(&ran);
     assert!(ran.stderr.contains("no GPU for Docker Model Runner, the processor has to do"), "{}", ran.stderr);
     assert_eq!(inspect("{{.Config.Image}}"), "docker/model-runner:latest");
+}
+
+#[test]
+#[ignore = "needs a Docker Engine and our image: scripts/test-container.sh"]
+fn docker_desktop_without_its_port() {
+    let _machine = Machine::clean();
+    let folder = tempfile::tempdir().unwrap();
+    let socket = folder.path().join("docker.sock");
+    disguised_engine(&socket, |said| {
+        let Some((before, rest)) = said.split_once("\"OperatingSystem\":\"") else { return said.to_owned() };
+        let (name, after) = rest.split_once('"').unwrap();
+        let system = format!("{:width$}", "Docker Desktop\"", width = name.len() + 1);
+        format!("{before}\"OperatingSystem\":\"{system}{after}")
+    });
+    let volume = format!("{}:/var/run/docker.sock", socket.display());
+    let said = error(&run(&["-v", &volume], &job_with(&client(None), &client(None), "minion")));
+    assert!(said.contains("docker desktop enable model-runner --tcp 12434"), "{said}");
+    assert!(said.contains("Docker Desktop does not offer"), "{said}");
+    assert!(!docker(&["inspect", NAME], None).status.success(), "a runner was made beside Desktop's own");
 }
