@@ -74,9 +74,11 @@ keep_strangers
 work=$(mktemp -d)
 left_over() { docker ps -aq --filter ancestor=minions --filter status=exited | sort; }
 left_over >"$work/before"
+models=$(docker volume ls -q --filter name=^minions-models$)
 clean_up() {
     # What the documented commands leave, which have no --rm.
     left_over | comm -13 "$work/before" - | xargs -r docker rm >/dev/null
+    [ -n "$models" ] || docker volume rm minions-models >/dev/null 2>&1 || true
     rm -rf "$work"
 }
 trap clean_up EXIT
