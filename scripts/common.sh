@@ -45,5 +45,6 @@ need_build_tools() {
 
 # The engine uses all SIMD of this machine; a binary for others is built without this.
 build_for_this_machine() {
+    case ${RUSTFLAGS:-} in *target-cpu=native*) return ;; esac
     export RUSTFLAGS="${RUSTFLAGS:+$RUSTFLAGS }-C target-cpu=native"
 }

@@ -37,4 +37,6 @@ cargo test --release --features embedded -- "${real[@]/#/--skip=}"
 # One at a time: the model's threads take all cores.
 step "tests with the real model"
 cargo test --release --features embedded -- --test-threads=1 "${real[@]}"
+step "the container"
+scripts/test-container.sh --features embedded
 step "done"

@@ -46,6 +46,10 @@ pub const ENV_LOG: &str = "RUST_LOG";
 pub const ENV_OLLAMA_HOST: &str = "OLLAMA_HOST";
 /// Environment: address of Docker Model Runner.
 pub const ENV_MODEL_RUNNER_HOST: &str = "MODEL_RUNNER_HOST";
+/// Environment: address of the Docker Engine that runs Docker Model Runner.
+pub const ENV_DOCKER_HOST: &str = "DOCKER_HOST";
+/// Environment: tag of the runner's image, as the vendor's installer reads it.
+pub const ENV_MODEL_RUNNER_VERSION: &str = "MODEL_RUNNER_CONTROLLER_VERSION";
 
 /// A snapshot of the environment's variables, taken once.
 #[derive(Clone, Default)]
@@ -73,6 +77,24 @@ impl Environment {
     pub fn locks(&self) -> std::path::PathBuf {
         let base = ["XDG_RUNTIME_DIR", "TMPDIR"].iter().find_map(|name| self.get(name)).unwrap_or("/tmp");
         std::path::Path::new(base).join(format!("minions-{}", nix::unistd::geteuid()))
+    }
+
+    /// Where a Docker Engine may be: where the user says, else at the sockets of the system, of a rootless engine and
+    /// of Docker Desktop.
+    pub fn docker_engines(&self) -> Vec<String> {
+        if let Some(host) = self.get(ENV_DOCKER_HOST) {
+            return vec![host.to_owned()];
+        }
+        let below = |name: &str, path: &str| self.get(name).map(|base| format!("unix://{base}/{path}"));
+        [
+            Some("unix:///var/run/docker.sock".to_owned()),
+            below("XDG_RUNTIME_DIR", "docker.sock"),
+            below("HOME", ".docker/run/docker.sock"),
+            below("HOME", ".docker/desktop/docker.sock"),
+        ]
+        .into_iter()
+        .flatten()
+        .collect()
     }
 
     /// Values of the variables that hold credentials: those of our providers, and those that are named like a

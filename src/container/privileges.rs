@@ -64,6 +64,15 @@ pub(super) fn give_up(places: &Places) -> Vec<(OsString, OsString)> {
             tracing::warn!("this container runs as root, as it may not change to user {user}: {error}");
         }
     }
+    if !geteuid().is_root() && models.is_none() && is_mounted(&places.ollama) && !is_writable(&places.ollama)
+    {
+        tracing::warn!(
+            "user {} can't have the models at {}, which are root's: mount them elsewhere, owned by this user, and name \
+             the place in OLLAMA_MODELS",
+            geteuid(),
+            places.ollama.display()
+        );
+    }
     let home = if is_writable(&places.home) { &places.home } else { &places.spare_home };
     if let Err(error) = fs::create_dir_all(home) {
         tracing::warn!(
@@ -138,6 +147,12 @@ fn become_user(user: u32, group: u32, groups: &[Gid]) -> nix::Result<()> {
     setgroups(groups)?;
     setgid(Gid::from_raw(group))?;
     setuid(Uid::from_raw(user))
+}
+
+/// Also where this user may not look.
+fn is_mounted(place: &Path) -> bool {
+    let mounts = fs::read_to_string("/proc/self/mountinfo").unwrap_or_default();
+    mounts.lines().any(|line| line.split(' ').nth(4).is_some_and(|mount| Path::new(mount) == place))
 }
 
 fn is_writable(place: &Path) -> bool {

@@ -10,6 +10,7 @@ use super::window::Demand;
 use crate::chat::llama_cpp::{self, Engine, EngineSettings};
 use crate::config;
 use crate::error::Failure;
+use crate::runtimes::docker_model_runner::Seek;
 use crate::runtimes::ollama::{Host, Start, find_program};
 use crate::runtimes::window::{self, Known};
 use crate::runtimes::{DockerModelRunner, Endpoint, Limits, Need, Ollama, Runtime, RuntimeError, probe};
@@ -86,7 +87,7 @@ impl Place {
         let limits = Limits::default();
         let runtime: Arc<dyn Runtime> = match self.provider {
             "ollama" => Arc::new(self.ollama(&surroundings, limits)?),
-            "docker_model_runner" => Arc::new(DockerModelRunner::new(&self.base_url, limits)?),
+            "docker_model_runner" => Arc::new(self.model_runner(&surroundings, limits)?),
             _ => {
                 let props = probe::props(&self.base_url).await.unwrap_or_default();
                 let endpoint = Endpoint {
@@ -144,6 +145,18 @@ impl Place {
             }
             None => ollama,
         })
+    }
+
+    /// The runner, which is looked for and started where none answers and it would be on this machine.
+    fn model_runner(
+        &self,
+        surroundings: &Surroundings,
+        limits: Limits,
+    ) -> Result<DockerModelRunner, RuntimeError> {
+        let environment = &surroundings.environment;
+        let version = environment.get(config::ENV_MODEL_RUNNER_VERSION).unwrap_or("latest").to_owned();
+        let seek = Seek { engines: environment.docker_engines(), version };
+        Ok(DockerModelRunner::new(&self.base_url, limits)?.seeking(seek))
     }
 }
 

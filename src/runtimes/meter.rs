@@ -3,10 +3,16 @@
 //! Bytes count, not lines: Ollama goes on sending lines with an unchanged number while a download stands still.
 
 use std::collections::BTreeMap;
+use std::io::{self, IsTerminal, Write};
 use std::time::{Duration, Instant};
 
 /// Time between two lines on stderr that report less than ten percent.
 const QUIET: Duration = Duration::from_secs(10);
+
+/// Time between two drawings of the bar.
+const FRAME: Duration = Duration::from_millis(100);
+/// Characters of a bar that is full.
+const WIDTH: u64 = 30;
 
 /// The progress of one model, over all tries to fetch it.
 pub(super) struct Meter {
@@ -17,13 +23,16 @@ pub(super) struct Meter {
     best: u64,
     status: String,
     told: (u64, Instant),
+    /// When the bar was drawn last; none where stderr is no terminal.
+    bar: Option<Instant>,
 }
 
 impl Meter {
     pub(super) fn new(model: &str) -> Self {
         let now = Instant::now();
         let model = model.to_owned();
-        Self { model, layers: BTreeMap::new(), best: 0, status: String::new(), told: (0, now) }
+        let bar = io::stderr().is_terminal().then_some(now);
+        Self { model, layers: BTreeMap::new(), best: 0, status: String::new(), told: (0, now), bar }
     }
 
     /// A new try begins: gives the most bytes that were there so far.
@@ -65,6 +74,14 @@ impl Meter {
 
     fn tell(&mut self, done: u64, total: u64) {
         let percent = (done * 100).checked_div(total).unwrap_or(0).min(100);
+        if let Some(drawn) = &mut self.bar {
+            if drawn.elapsed() >= FRAME {
+                *drawn = Instant::now();
+                // The cursor goes back, so that a line of the log takes the bar's place.
+                erase_and_write(&format!("{} {percent} % of {} {}\r", bar(percent), size(total), self.model));
+            }
+            return;
+        }
         let (told, at) = self.told;
         if percent >= told + 10 || (percent > told && at.elapsed() >= QUIET) || (percent == 100 && told < 100)
         {
@@ -72,6 +89,25 @@ impl Meter {
             tracing::info!("fetching {}: {percent} % of {}", self.model, size(total));
         }
     }
+}
+
+impl Drop for Meter {
+    fn drop(&mut self) {
+        if self.bar.is_some() {
+            erase_and_write("");
+        }
+    }
+}
+
+/// A terminal that is gone is no reason to fail.
+fn erase_and_write(text: &str) {
+    let _ = io::stderr().lock().write_all(format!("\r\x1b[K{text}").as_bytes());
+}
+
+fn bar(percent: u64) -> String {
+    let full = percent.min(100) * WIDTH / 100;
+    let marks = (0..WIDTH).map(|place| if place < full { '#' } else { '.' });
+    marks.collect()
 }
 
 /// Bytes as people say them.
@@ -94,6 +130,13 @@ mod tests {
         {
             assert_eq!(size(bytes), expected);
         }
+    }
+
+    #[test]
+    fn a_bar_fills_up() {
+        assert_eq!(bar(0), ".".repeat(30));
+        assert_eq!(bar(50), "#".repeat(15) + &".".repeat(15));
+        assert_eq!(bar(100), "#".repeat(30));
     }
 
     #[test]

@@ -34,7 +34,8 @@ pub async fn props(base_url: &str) -> Option<Props> {
     (answer.status.is_success() && found != Props::default()).then_some(found)
 }
 
-fn is_loopback(base_url: &str) -> bool {
+/// Whether the address is this machine's own.
+pub(super) fn is_loopback(base_url: &str) -> bool {
     let Ok(url) = reqwest::Url::parse(base_url) else { return false };
     let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']);
     host == "localhost" || host.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())

@@ -4,7 +4,7 @@ use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::process::{Child, Command, Stdio, exit};
 use std::sync::{Arc, Condvar, Mutex};
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use std::{env, fs, thread};
 
 use nix::sys::signal::{SigSet, Signal};
@@ -85,6 +85,11 @@ impl Daemon {
     fn answer(&self, request: &Request) -> Reply {
         let body = request.json();
         let model = body["model"].as_str().unwrap_or_default();
+        match &*request.path {
+            "/api/version" => note("ready"),
+            "/api/chat" if body["messages"].get(0).is_some() => note("chat"),
+            _ => {}
+        }
         let reply = match (&*request.method, &*request.path) {
             ("GET", "/") => Reply::text(200, "Ollama is running"),
             ("GET", "/api/version") => Reply::json(&json!({"version": VERSION})),
@@ -227,6 +232,17 @@ fn ask(port: u16, body: &[u8]) -> Option<String> {
         if length.is_some_and(|length: usize| text.len() >= length) {
             return Some(text.to_owned());
         }
+    }
+}
+
+/// Writes down when something happens for the first time, where `STANDIN_TIMES` says.
+fn note(what: &str) {
+    let Ok(path) = env::var("STANDIN_TIMES") else { return };
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis();
+    let file = fs::OpenOptions::new().create(true).append(true).open(&path);
+    let is_new = fs::read_to_string(path).is_ok_and(|notes| !notes.contains(what));
+    if let (Ok(mut file), true) = (file, is_new) {
+        let _ = writeln!(file, "{what} {now}");
     }
 }
 

@@ -1,4 +1,5 @@
-//! A stand-in for the Ollama daemon (`serve`) and for the llama-server that it runs its models with (`runner`).
+//! A stand-in for the Ollama daemon (`serve`), for the llama-server that it runs its models with (`runner`), and for
+//! Docker Model Runner (`model-runner`).
 //!
 //! It does what the daemon of July 2026 does and our code relies on: the order of its start, its log lines and
 //! where they go, lines of JSON, errors under HTTP 200, the names' rules, slots, a reload on other options, an
@@ -10,7 +11,10 @@
 //! * `STANDIN_MODELS`: names that are there from the start.
 //! * `STANDIN_PULL`: what becomes of each pull in turn, the last one for ever: `ok`, `stall:40` and `cut:60`
 //!   (at so many percent), `error:TEXT`; separated by `;`.
+//! * `STANDIN_PULL_MS`: how long a pull takes that goes well.
 //! * `STANDIN_CHATTER`: lines that the runner logs for each answer.
+//! * `STANDIN_TIMES`: a file for the times, in ms, of the daemon's first answer and of the first chat.
+//! * `STANDIN_DIE`: the last words of a model runner that ends at once.
 
 #![allow(clippy::print_stdout, clippy::print_stderr, clippy::exit, reason = "a daemon's logs and exit codes")]
 
@@ -18,7 +22,12 @@
 #[allow(dead_code, clippy::unwrap_used, reason = "shared with the tests")]
 mod server;
 
+#[path = "../it/support/wire.rs"]
+#[allow(dead_code, reason = "shared with the tests")]
+mod wire;
+
 mod daemon;
+mod model_runner;
 mod models;
 mod runner;
 
@@ -30,7 +39,8 @@ fn main() {
     match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         ["serve"] => daemon::serve(),
         ["runner", port] => runner::run(port),
-        _ => fail("usage: serve"),
+        ["model-runner"] => model_runner::serve(),
+        _ => fail("usage: serve | model-runner"),
     }
 }
 

@@ -114,7 +114,7 @@ impl Models {
                     ),
                     Err(error) => lines.push(json!({"error": said(&error)})),
                 }
-                stream(&lines)
+                stream(&lines).gap(crate::millis("STANDIN_PULL_MS") / lines.len() as u32)
             }
         }
     }

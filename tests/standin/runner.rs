@@ -5,7 +5,7 @@ use std::thread;
 
 use serde_json::{Map, Value, json};
 
-use crate::server::{Reply, Request, Server};
+use crate::server::{Reply, Server};
 
 pub fn run(port: &str) {
     thread::sleep(crate::millis("STANDIN_LOAD_MS"));
@@ -22,19 +22,19 @@ pub fn run(port: &str) {
             eprintln!("slot update_slots: id {line} | task 0 | prompt processing progress, n_tokens = 2048");
         }
         thread::sleep(crate::millis("STANDIN_WORK_MS"));
-        Reply::text(200, &answer(request))
+        Reply::text(200, &answer(&request.prompt(), &request.json()["format"]))
     });
     loop {
         thread::park();
     }
 }
 
-fn answer(request: &Request) -> String {
-    let body = request.json();
-    if body["format"].is_object() {
-        return made_up(&body["format"]).to_string();
+/// What a model might say that is held to `schema`, if that is one.
+pub fn answer(prompt: &str, schema: &Value) -> String {
+    if schema.is_object() {
+        return made_up(schema).to_string();
     }
-    if request.prompt().contains("prepare_jobs") {
+    if prompt.contains("prepare_jobs") {
         return CODE.to_owned();
     }
     "The stand-in has answered.".to_owned()

@@ -2,29 +2,47 @@
 //!
 //! Its own errors are plain text, those of the llama.cpp server behind it are JSON. A configuration replaces the
 //! one before and splits its context among the slots, so it is sent once, before anything is loaded.
+//!
+//! Where no runner answers, `seek` looks in other places and starts one on the machine's Docker Engine by `install`.
 
+mod blueprint;
 mod create;
+mod engine;
+mod image;
+mod install;
+mod seek;
+
+use std::time::Duration;
 
 use async_trait::async_trait;
 use reqwest::StatusCode;
 use serde_json::{Value, json};
+use tokio::sync::OnceCell;
 
 use super::api::{Answer, Api};
 use super::fetch::Fetch;
+use super::probe;
 use super::window::{self, Known};
 use super::{Endpoint, Limits, Need, Runtime, RuntimeError, RuntimeErrorKind};
 use create::Create;
+pub use seek::Seek;
 
 /// The port of Docker Model Runner.
 pub const PORT: u16 = 12434;
+
+/// What it is called in messages.
+const NAME: &str = "Docker Model Runner";
 
 /// Slots where the job does not say: as many as llama.cpp takes by itself.
 const SLOTS: usize = 4;
 
 /// Docker Model Runner, of Docker Desktop or Docker Engine.
 pub struct DockerModelRunner {
-    api: Api,
+    given: Api,
+    /// Where it was found, if not where it was said to be.
+    found: OnceCell<Api>,
     limits: Limits,
+    seek: Option<Seek>,
 }
 
 /// Its address without the paths of the inference API, with which it is often given.
@@ -39,12 +57,24 @@ pub fn base_url(given: &str) -> String {
 impl DockerModelRunner {
     /// The runner at `given`: its root, or any of the addresses that its documentation shows.
     pub fn new(given: &str, limits: Limits) -> Result<Self, RuntimeError> {
-        Ok(Self { api: Api::new("Docker Model Runner", &base_url(given))?, limits })
+        let given = Api::new(NAME, &base_url(given))?;
+        Ok(Self { given, found: OnceCell::new(), limits, seek: None })
+    }
+
+    /// Looks elsewhere by `seek`, and starts a runner, where none answers and its address is this machine's. One that
+    /// was started stays: it is a service of the machine.
+    pub fn seeking(self, seek: Seek) -> Self {
+        let is_here = probe::is_loopback(self.given.base_url());
+        Self { seek: Some(seek).filter(|_| is_here), ..self }
+    }
+
+    fn api(&self) -> &Api {
+        self.found.get().unwrap_or(&self.given)
     }
 
     /// What it knows of a model, if it has it. It normalises the name itself.
     async fn inspect(&self, model: &str) -> Result<Option<Value>, RuntimeError> {
-        let answer = self.api.get(&format!("/models/{model}"), self.limits.answer).await?;
+        let answer = self.api().get(&format!("/models/{model}"), self.limits.answer).await?;
         match answer.status {
             StatusCode::OK => Ok(Some(answer.json())),
             StatusCode::NOT_FOUND => Ok(None),
@@ -54,18 +84,18 @@ impl DockerModelRunner {
 
     async fn missing(&self, model: &str) -> RuntimeError {
         // The list is for the message alone.
-        let answer = self.api.get("/models", self.limits.answer).await;
+        let answer = self.api().get("/models", self.limits.answer).await;
         let models = answer.map(|answer| answer.json()).unwrap_or_default();
         let tags: Vec<_> =
             models.as_array().into_iter().flatten().filter_map(|model| model["tags"][0].as_str()).collect();
         let list = if tags.is_empty() { "no model at all".to_owned() } else { tags.join(", ") };
-        let message = format!("{} does not have the model {model:?}; it has {list}", self.api.place);
+        let message = format!("{} does not have the model {model:?}; it has {list}", self.api().place);
         RuntimeError::new(RuntimeErrorKind::ModelMissing, message)
             .hint(format!("fetch it with `docker model pull {model}`, or name one of those"))
     }
 
     async fn pull(&self, model: &str) -> Result<(), RuntimeError> {
-        let (api, limits) = (&self.api, &self.limits);
+        let (api, limits) = (self.api(), &self.limits);
         Fetch { api, limits, model, path: "/models/create", body: json!({"from": model}) }.run(&Create).await
     }
 
@@ -80,13 +110,13 @@ impl DockerModelRunner {
         if let Some(keep_alive) = need.keep_alive.as_ref().and_then(duration) {
             body["keep_alive"] = keep_alive.into();
         }
-        let answer = self.api.post("/engines/_configure", &body, self.limits.answer).await?;
+        let answer = self.api().post("/engines/_configure", &body, self.limits.answer).await?;
         match answer.status {
             status if status.is_success() => Ok(true),
             StatusCode::CONFLICT => {
                 tracing::warn!(
                     "{}: {} is in use and keeps its configuration, with which a long prompt may not fit",
-                    self.api.place,
+                    self.api().place,
                     need.model
                 );
                 Ok(false)
@@ -98,32 +128,23 @@ impl DockerModelRunner {
     }
 
     fn refused(&self, what: &str, answer: &Answer) -> RuntimeError {
-        RuntimeError::rejected(&self.api.place, what, &answer.complaint())
+        RuntimeError::rejected(&self.api().place, what, &answer.complaint())
     }
 }
 
 #[async_trait]
 impl Runtime for DockerModelRunner {
     async fn ensure_ready(&self) -> Result<(), RuntimeError> {
-        let answer = self.api.get("/engines/status", self.limits.answer).await.map_err(|error| {
-            error.hint(
-                "with Docker Desktop run `docker desktop enable model-runner --tcp 12434`, with Docker Engine \
-                 `docker model install-runner`, or give its address in MODEL_RUNNER_HOST or `base_url`",
-            )
-        })?;
-        // Installed engines by name, with what state they are in.
-        let engines = answer.json();
-        match engines["llama.cpp"].as_str() {
-            Some(state) if state.starts_with("Error") => {
-                Err(RuntimeError::rejected(&self.api.place, "has no working llama.cpp", state)
-                    .hint("see `docker model status` and `docker model logs`"))
-            }
-            Some(_) => Ok(()),
-            None if answer.status == StatusCode::OK && engines.is_object() => Ok(()),
-            None => Err(self
-                .refused("is no Docker Model Runner", &answer)
-                .hint("check host and port; its default is http://localhost:12434")),
-        }
+        let failure = match look(self.api(), self.limits.answer).await {
+            Err(error) if error.kind == RuntimeErrorKind::Unreachable => error,
+            seen => return seen,
+        };
+        // One that was found and has gone is looked for no more than one that was given.
+        let Some(seek) = self.seek.as_ref().filter(|_| self.found.get().is_none()) else {
+            return Err(failure);
+        };
+        let find = || seek.find(self.given.base_url(), &self.limits, failure);
+        self.found.get_or_try_init(find).await.map(drop)
     }
 
     async fn ensure_model(&self, need: &Need) -> Result<Endpoint, RuntimeError> {
@@ -139,7 +160,7 @@ impl Runtime for DockerModelRunner {
             None => {
                 self.pull(model).await?;
                 self.inspect(model).await?.ok_or_else(|| {
-                    let message = format!("{} fetched {model:?} and does not have it", self.api.place);
+                    let message = format!("{} fetched {model:?} and does not have it", self.api().place);
                     RuntimeError::new(RuntimeErrorKind::PullFailed, message)
                 })?
             }
@@ -148,7 +169,7 @@ impl Runtime for DockerModelRunner {
         let slots = need.slots.unwrap_or(SLOTS).max(1);
         let is_configured = self.configure(need, window, slots).await?;
         Ok(Endpoint {
-            base_url: format!("{}/engines/v1", self.api.base_url()),
+            base_url: format!("{}/engines/v1", self.api().base_url()),
             model: model.to_owned(),
             context_window: is_configured.then_some(window),
             slots: is_configured.then_some(slots),
@@ -158,7 +179,7 @@ impl Runtime for DockerModelRunner {
     async fn warm_up(&self, _need: &Need, endpoint: &Endpoint) -> Result<(), RuntimeError> {
         let body = json!({"model": endpoint.model, "messages": []});
         let path = "/engines/v1/chat/completions";
-        let answer = self.api.post_with(path, &body, ("x-preload-only", "true"), self.limits.load).await?;
+        let answer = self.api().post_with(path, &body, ("x-preload-only", "true"), self.limits.load).await?;
         if !answer.status.is_success() {
             let what = format!("could not load {:?}", endpoint.model);
             return Err(self
@@ -166,6 +187,28 @@ impl Runtime for DockerModelRunner {
                 .hint("a smaller model, a smaller `num_ctx` or fewer slots (`max_concurrency`) may help"));
         }
         Ok(())
+    }
+}
+
+/// Whether a Docker Model Runner answers that can run models, and nothing else.
+async fn look(api: &Api, limit: Duration) -> Result<(), RuntimeError> {
+    let answer = api.get("/engines/status", limit).await.map_err(|error| {
+        error.hint(
+            "with Docker Desktop run `docker desktop enable model-runner --tcp 12434`, with Docker Engine \
+             `docker model install-runner`, or give its address in MODEL_RUNNER_HOST or `base_url`",
+        )
+    })?;
+    // Installed engines by name, with what state they are in.
+    let engines = answer.json();
+    match engines["llama.cpp"].as_str() {
+        Some(state) if state.starts_with("Error") => {
+            Err(RuntimeError::rejected(&api.place, "has no working llama.cpp", state)
+                .hint("see `docker model status` and `docker model logs`"))
+        }
+        Some(_) => Ok(()),
+        None if answer.status == StatusCode::OK && engines.is_object() => Ok(()),
+        None => Err(RuntimeError::rejected(&api.place, "is no Docker Model Runner", &answer.complaint())
+            .hint("check host and port; its default is http://localhost:12434")),
     }
 }
 

@@ -1,6 +1,6 @@
 //! A job's part in starting a daemon: one job at a time looks, starts a keeper, and waits for its report.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Stdio;
 use std::time::Duration;
 
@@ -129,16 +129,13 @@ fn failed(what: &str) -> RuntimeError {
 
 /// A program by its name in the directories of `PATH`.
 pub fn find_program(name: &str, path: &str) -> Option<PathBuf> {
-    use std::os::unix::fs::PermissionsExt;
-    let is_program = |file: &Path| {
-        file.metadata().is_ok_and(|meta| meta.is_file() && meta.permissions().mode() & 0o111 != 0)
-    };
-    std::env::split_paths(path).map(|folder| folder.join(name)).find(|file| is_program(file))
+    which::which_in_global(name, Some(path)).ok()?.next()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::path::Path;
 
     #[test]
     fn a_program_is_found_where_it_can_be_executed() {

@@ -1,5 +1,7 @@
 //! Docker Model Runner: finding, pulling and configuring a model.
 
+use minions::runtimes::docker_model_runner::Seek;
+
 use super::*;
 
 fn at(server: &Server) -> DockerModelRunner {
@@ -171,4 +173,18 @@ async fn what_answers_is_looked_at() {
     assert_eq!(error.kind, Kind::Unreachable);
     let message = message(&error);
     assert!(message.contains("connection refused") && message.contains("--tcp 12434"), "{message}");
+}
+
+#[tokio::test]
+async fn one_that_is_not_there_is_started_on_this_machine_alone() {
+    let seek = Seek { engines: vec!["unix:///nowhere/docker.sock".to_owned()], version: "latest".to_owned() };
+    let here = DockerModelRunner::new(&nobody(), LIMITS).unwrap().seeking(seek.clone());
+    let said = message(&here.ensure_ready().await.unwrap_err());
+    assert!(said.contains("connection refused; and it was not started: there is no Docker Engine"), "{said}");
+    assert!(said.contains("/nowhere/docker.sock"), "{said}");
+
+    let elsewhere = DockerModelRunner::new("http://runner.invalid:12434", LIMITS).unwrap().seeking(seek);
+    let said = message(&elsewhere.ensure_ready().await.unwrap_err());
+    assert!(said.contains("does not answer") && !said.contains("Docker Engine at"), "{said}");
+    assert!(!said.contains("not started"), "{said}");
 }

@@ -1,0 +1,153 @@
+//! The commands of the README, word for word, and what they promise.
+
+use std::net::{TcpListener, TcpStream};
+use std::sync::Mutex;
+
+use super::*;
+use crate::support::server::{Request, Server};
+use crate::support::wire::openai;
+
+const DOCKERFILE: &str = include_str!("../../../Dockerfile");
+
+/// The container's and the volume's names are the README's.
+static NAMES: Mutex<()> = Mutex::new(());
+
+#[test]
+#[ignore = "needs a Docker Engine and our image: scripts/test-container.sh"]
+fn one_job_alone_pulls_its_model_and_ends_with_the_job() {
+    let folder = tempfile::tempdir().unwrap();
+    for protocol in ["minion", "minions"] {
+        let output = documented(folder.path(), r#"echo "$JOB" | docker run -i minions"#, &job(protocol));
+        assert_eq!(answer(&output), SAID);
+    }
+    let empty = run(&[], "");
+    assert_eq!((empty.status.code(), &envelope(&empty)["success"]), (Some(2), &json!(false)));
+}
+
+#[test]
+#[ignore = "needs a Docker Engine and our image: scripts/test-container.sh"]
+fn a_key_of_the_shell_goes_to_its_provider_and_nowhere_else() {
+    // Right as the first reply and as the last.
+    let decided =
+        json!({"reasoning": "r", "message": "Who?", "decision": "provide_final_answer", "answer": "Ann"});
+    let listener = TcpListener::bind(format!("{}:0", bridge())).unwrap();
+    let provider = Server::on(listener, move |request: &Request| openai(request, &decided.to_string()));
+    let url = format!("http://{}:{}/v1", bridge(), provider.port());
+    let remote = json!({"type": "openai", "model_name": "gpt-4o", "kwargs": {"base_url": url}});
+    let folder = tempfile::tempdir().unwrap();
+    let line = r#"echo "$JOB" | docker run -i -e OPENAI_API_KEY minions"#;
+    let output = documented(folder.path(), line, &job_with(&ollama(), &remote, "minion"));
+    assert_eq!(answer(&output), "Ann");
+    let request = provider.requests().remove(0);
+    assert_eq!(request.header("authorization"), Some("Bearer sk-not-to-be-seen-1"));
+    let all = text(&output.stdout) + &text(&output.stderr);
+    assert!(!all.contains("sk-not-to-be-seen"), "{all}");
+    assert_eq!(answer(&documented(folder.path(), line, &job("minions"))), SAID);
+}
+
+/// This machine's address in the containers' network.
+fn bridge() -> String {
+    let route = told(&["run", "--rm", "--entrypoint", "cat", IMAGE, "/proc/net/route"]);
+    let default =
+        route.lines().find(|line| line.split_whitespace().nth(1) == Some("00000000")).expect("a route");
+    let gateway = default.split_whitespace().nth(2).and_then(|hex| u32::from_str_radix(hex, 16).ok());
+    std::net::Ipv4Addr::from(gateway.expect("hexadecimal").to_ne_bytes()).to_string()
+}
+
+#[test]
+#[ignore = "needs a Docker Engine and our image: scripts/test-container.sh"]
+fn ollama_may_listen_everywhere() {
+    let folder = tempfile::tempdir().unwrap();
+    let line = r#"echo "$JOB" | docker run -i -e OLLAMA_HOST=0.0.0.0:11434 minions"#;
+    for protocol in ["minion", "minions"] {
+        assert_eq!(answer(&documented(folder.path(), line, &job(protocol))), SAID);
+    }
+}
+
+#[test]
+#[ignore = "needs a Docker Engine and our image: scripts/test-container.sh"]
+fn only_an_open_ollama_is_reached_from_outside() {
+    for (name, options, expected) in [
+        ("minions-test-closed", &[][..], false),
+        ("minions-test-open", &["-e", "OLLAMA_HOST=0.0.0.0:11434"][..], true),
+    ] {
+        let container = Container::start(name, options);
+        let health = || docker(&["exec", &container.0, "minions", "health"], None).status.success();
+        until("the daemon", Duration::from_secs(60), health);
+        let address = told(&["inspect", "-f", "{{.NetworkSettings.Networks.bridge.IPAddress}}", name]);
+        assert_eq!(TcpStream::connect(format!("{address}:11434")).is_ok(), expected, "{name}");
+    }
+}
+
+#[test]
+#[ignore = "needs a Docker Engine and our image: scripts/test-container.sh"]
+fn logs_and_models_stay_in_their_volumes() {
+    let _names = NAMES.lock().unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::create_dir(folder.path().join("logs")).unwrap();
+    let line = r#"echo "$JOB" | docker run -i -v "$PWD/logs:/app/minion_logs" -v minions-models:/root/.ollama minions"#;
+    for protocol in ["minion", "minions"] {
+        assert_eq!(answer(&documented(folder.path(), line, &job(protocol))), SAID);
+    }
+    assert_eq!(folder.path().join("logs").read_dir().unwrap().count(), 2);
+    let models = told(&[
+        "run",
+        "--rm",
+        "--user",
+        "0",
+        "--entrypoint",
+        "find",
+        "-v",
+        "minions-models:/m",
+        IMAGE,
+        "/m",
+        "-name",
+        "latest",
+    ]);
+    assert!(models.contains("manifests/registry.ollama.ai/library/m/latest"), "{models}");
+}
+
+#[test]
+#[ignore = "needs a Docker Engine and our image: scripts/test-container.sh"]
+fn a_persistent_container_takes_jobs_and_is_stopped_and_removed() {
+    let _names = NAMES.lock().unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path();
+    let _ = docker(&["rm", "-f", "minions-container"], None);
+    let run = "docker run -d --name minions-container -e OPENAI_API_KEY minions";
+    assert!(documented(path, run, "").status.success());
+    for protocol in ["minion", "minions", "minion"] {
+        let exec = r#"echo "$JOB" | docker exec -i minions-container /app/start_minion.sh"#;
+        assert_eq!(answer(&documented(path, exec, &job(protocol))), SAID);
+    }
+    let stop = "docker stop minions-container && docker rm minions-container";
+    assert!(documented(path, stop, "").status.success());
+    assert!(!docker(&["inspect", "minions-container"], None).status.success());
+}
+
+#[test]
+#[ignore = "needs a Docker Engine and our image: scripts/test-container.sh"]
+fn any_other_command_is_executed_and_not_as_root() {
+    let folder = tempfile::tempdir().unwrap();
+    assert!(README.contains("docker run -it minions bash"));
+    // `script` gives it a terminal; bash on a terminal is interactive.
+    let line = r#"(sleep 1; echo 'echo user-$(id -u) on $(tty); exit 5') | script -qec "docker run -it minions bash" /dev/null"#;
+    let output = shell(folder.path(), line, "");
+    let said = text(&output.stdout);
+    assert!(said.contains("user-10001 on /dev/pts/0"), "{said}");
+    assert_eq!(output.status.code(), Some(5), "{said}");
+
+    let output = docker(&["run", "--rm", IMAGE, "bash", "-c", "id -u; echo $HOME; exit 5"], None);
+    assert_eq!((output.status.code(), &*text(&output.stdout)), (Some(5), "10001\n/home/minions\n"));
+    let absent = docker(&["run", "--rm", IMAGE, "no-such-program"], None);
+    assert_eq!(absent.status.code(), Some(127));
+}
+
+#[test]
+#[ignore = "needs a Docker Engine and our image: scripts/test-container.sh"]
+fn the_image_adds_at_most_40_megabytes() {
+    let size =
+        |image: &str| -> u64 { told(&["image", "inspect", "-f", "{{.Size}}", image]).parse().unwrap() };
+    let base = DOCKERFILE.lines().find_map(|line| line.strip_prefix("ARG OLLAMA_IMAGE=")).expect("a base");
+    assert!(size(IMAGE) - size(base) <= 40_000_000, "{} on {}", size(IMAGE), size(base));
+}
