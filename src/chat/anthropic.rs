@@ -125,7 +125,7 @@ mod tests {
     use super::*;
 
     fn body(messages: Vec<Message>) -> Value {
-        let format = Format::Schema { name: "x", schema: json!({}) };
+        let format = Format::Schema { name: "x", schema: json!({}), shares: false };
         let settings = ChatSettings { temperature: Some(0.2), ..bare_settings("claude-3-5-sonnet-20241022") };
         Anthropic.body(&settings, &ChatRequest { messages, format, sample: 0 }, Abilities::USUAL)
     }

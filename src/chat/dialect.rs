@@ -206,7 +206,7 @@ mod tests {
 
     #[test]
     fn only_what_a_refusal_names_is_left_out() {
-        let schema = Format::Schema { name: "x", schema: json!({}) };
+        let schema = Format::Schema { name: "x", schema: json!({}), shares: false };
         let usual = Abilities::USUAL;
         let object = Abilities { json: JsonMode::Object, ..usual };
         let cases = [

@@ -126,11 +126,14 @@ impl HttpClient {
     fn within_the_limit<'a>(&self, request: &'a ChatRequest) -> Cow<'a, ChatRequest> {
         let Self { settings: ChatSettings { max_tokens, base_url, .. }, provider, .. } = self;
         match (&request.format, max_tokens) {
-            (Format::Schema { name, schema }, Some(tokens))
+            (Format::Schema { name, schema, shares: true }, Some(tokens))
                 if provider.local || http::is_private(base_url) =>
             {
                 let schema = fields::with_shares(schema, *tokens as usize);
-                Cow::Owned(ChatRequest { format: Format::Schema { name, schema }, ..request.clone() })
+                Cow::Owned(ChatRequest {
+                    format: Format::Schema { name, schema, shares: false },
+                    ..request.clone()
+                })
             }
             _ => Cow::Borrowed(request),
         }

@@ -78,6 +78,8 @@ pub enum Format {
         name: &'static str,
         /// JSON Schema of an object; every property is listed in `required`, `additionalProperties` is false.
         schema: Value,
+        /// Its texts may be limited in length, so that each gets its share of a reply. Not where it is the job's own.
+        shares: bool,
     },
 }
 

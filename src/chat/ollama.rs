@@ -110,7 +110,7 @@ mod tests {
             ..bare_settings("qwen3")
         };
         let schema = json!({"type": "object", "properties": {}});
-        let format = Format::Schema { name: "x", schema: schema.clone() };
+        let format = Format::Schema { name: "x", schema: schema.clone(), shares: false };
         assert_eq!(
             Ollama.body(&settings, &asked("Who?", format), Abilities::USUAL),
             json!({

@@ -33,7 +33,7 @@ impl Dialect for OpenAi {
         if abilities.template_thinking && !settings.thinking {
             body["chat_template_kwargs"] = json!({"enable_thinking": false});
         }
-        if let Format::Schema { name, schema } = &request.format {
+        if let Format::Schema { name, schema, .. } = &request.format {
             match abilities.json {
                 JsonMode::Schema => {
                     let schema = json!({"name": name, "strict": true, "schema": schema});
@@ -122,7 +122,7 @@ mod tests {
         };
         let schema =
             json!({"type": "object", "properties": {}, "required": [], "additionalProperties": false});
-        let format = Format::Schema { name: "verdict", schema: schema.clone() };
+        let format = Format::Schema { name: "verdict", schema: schema.clone(), shares: false };
         let full = OpenAi.body(&settings, &asked(format.clone()), Abilities::USUAL);
         assert_eq!(
             full,

@@ -115,6 +115,7 @@ pub(super) fn schema(name: &'static str, properties: Value) -> Format {
     let required: Vec<_> = properties.as_object().into_iter().flat_map(Map::keys).cloned().collect();
     Format::Schema {
         name,
+        shares: true,
         schema: serde_json::json!({
             "type": "object",
             "properties": properties,

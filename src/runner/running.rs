@@ -71,8 +71,11 @@ impl Running {
                     context: &job.context,
                     doc_metadata: job.doc_metadata.as_deref(),
                     max_rounds: job.max_rounds,
-                    worker_format: schema
-                        .map_or(Format::Text, |schema| Format::Schema { name: "reply", schema }),
+                    worker_format: schema.map_or(Format::Text, |schema| Format::Schema {
+                        name: "reply",
+                        schema,
+                        shares: false,
+                    }),
                 }
                 .run(&self.transcript)
                 .await

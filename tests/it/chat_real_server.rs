@@ -36,7 +36,7 @@ async fn a_real_server_holds_the_reply_to_the_schema() {
     for provider in OPENAI_SHAPED {
         let client = client(provider, real(provider));
         let requests = ["ice", "fire", "snow", "tea", "steam"].map(|thing| ChatRequest {
-            format: Format::Schema { name: "answer", schema: schema.clone() },
+            format: Format::Schema { name: "answer", schema: schema.clone(), shares: false },
             ..question(&format!("Describe {thing}."))
         });
         for reply in join_all(requests.iter().map(|request| client.chat(request))).await {

@@ -159,9 +159,10 @@ impl Core {
         let max_tokens = (sampling.max_tokens.unwrap_or(Sampling::MAX_TOKENS).max(1) as usize).min(left);
         let (name, schema) = match &request.format {
             Format::Text => ("", None),
-            Format::Schema { name, schema } => {
+            Format::Schema { name, schema, shares: true } => {
                 (*name, Some(fields::with_shares(schema, max_tokens).to_string()))
             }
+            Format::Schema { name, schema, shares: false } => (*name, Some(schema.to_string())),
         };
         let grammar = schema.as_deref().map(llama_cpp_2::json_schema_to_grammar).transpose();
         let grammar = grammar.map_err(|_| bad_schema(name))?;

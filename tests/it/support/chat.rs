@@ -43,5 +43,5 @@ pub fn json_question(text: &str) -> ChatRequest {
         "type": "object", "properties": {"answer": {"type": "string"}},
         "required": ["answer"], "additionalProperties": false,
     });
-    ChatRequest { format: Format::Schema { name: "answer", schema }, ..question(text) }
+    ChatRequest { format: Format::Schema { name: "answer", schema, shares: false }, ..question(text) }
 }
