@@ -54,6 +54,12 @@ pub enum Command {
     },
     /// Whether the Ollama daemon answers: exit code 0 if it does.
     Health,
+    /// The client types that a job may name.
+    Providers {
+        /// As JSON, for programs.
+        #[arg(long)]
+        json: bool,
+    },
 }
 
 /// Options of `run`.

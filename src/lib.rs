@@ -8,6 +8,7 @@
 //! * [`runtimes`] a model server that answers and has the model: gives an endpoint;
 //! * [`chat`] one conversation turn with a model at an endpoint;
 //! * [`protocols`] `minion` and `minions`, with [`prompts`], [`sandbox`] and [`documents`];
+//! * [`listing`] what the program tells about itself on demand;
 //! * [`envelope`] the one writer of stdout, [`error`] what failed and the exit code,
 //!   [`secrets`] keys never leave.
 //!
@@ -23,6 +24,7 @@ pub mod envelope;
 pub mod error;
 pub mod http;
 pub mod job;
+pub mod listing;
 pub mod logging;
 pub mod prompts;
 pub mod protocols;

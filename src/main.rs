@@ -14,7 +14,7 @@ use minions::envelope::Envelope;
 use minions::error::{Exit, Failure};
 use minions::runner::{Ending, Interrupt, Runner, Surroundings, Work};
 use minions::secrets::Redactor;
-use minions::{logging, sandbox, service};
+use minions::{listing, logging, sandbox, service};
 
 /// Counts, so that a sandbox child can be held to its memory limit; elsewhere it is the system's.
 #[global_allocator]
@@ -28,6 +28,7 @@ fn main() -> ExitCode {
         Ok(Cli { command: Some(Command::Entry { words }), .. }) => return service::entry(words),
         Ok(Cli { command: Some(Command::Health), .. }) => return service::health(),
         Ok(Cli { command: Some(Command::Batch(options)), .. }) => caught(Work::Batch(options), &redactor),
+        Ok(Cli { command: Some(Command::Providers { json }), .. }) => return listing::providers(json),
         Ok(Cli { command: Some(Command::Run(args)), .. } | Cli { run: args, .. }) => {
             caught(args.job.map_or(Work::Stdin, Work::File), &redactor)
         }

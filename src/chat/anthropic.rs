@@ -5,7 +5,7 @@
 use serde_json::{Value, json};
 
 use super::dialect::{Abilities, Dialect, Partial};
-use super::{ChatRequest, ChatSettings, Finish, Message, Role, Usage};
+use super::{ChatRequest, ChatSettings, Finish, Image, Message, Role, Usage};
 
 /// `max_tokens` is required; this is sent when the job does not say.
 const DEFAULT_MAX_TOKENS: u32 = 4096;
@@ -14,6 +14,10 @@ const DEFAULT_MAX_TOKENS: u32 = 4096;
 pub struct Anthropic;
 
 impl Dialect for Anthropic {
+    fn name(&self) -> &'static str {
+        "anthropic"
+    }
+
     fn path(&self) -> &'static str {
         "/messages"
     }
@@ -37,7 +41,7 @@ impl Dialect for Anthropic {
         // What a going conversation has said so far comes again with its next turn. Writing a single
         // question into the cache would only cost.
         let going = turns.iter().any(|turn| turn.role == Role::Assistant);
-        let mut messages: Vec<Value> = turns.iter().map(|turn| json!(turn)).collect();
+        let mut messages: Vec<Value> = turns.iter().map(message).collect();
         if let (true, Some(last), Some(turn)) = (going, messages.last_mut(), turns.last()) {
             last["content"] = json!([cached(&turn.content)]);
         }
@@ -75,6 +79,22 @@ impl Dialect for Anthropic {
     }
 }
 
+/// Facts: "Vision": blocks of a list, the pictures before the text.
+fn message(turn: &Message) -> Value {
+    if turn.images.is_empty() {
+        return json!(turn);
+    }
+    let source = |image: &Image| match image {
+        Image::Data { media_type, base64 } => {
+            json!({"type": "base64", "media_type": media_type, "data": base64})
+        }
+        Image::Url(url) => json!({"type": "url", "url": url}),
+    };
+    let pictures = turn.images.iter().map(|image| json!({"type": "image", "source": source(image)}));
+    let blocks: Vec<Value> = pictures.chain([json!({"type": "text", "text": turn.content})]).collect();
+    json!({"role": turn.role, "content": blocks})
+}
+
 /// A text block up to which the prompt is kept in the vendor's cache.
 fn cached(text: &str) -> Value {
     json!({"type": "text", "text": text, "cache_control": {"type": "ephemeral"}})
@@ -85,7 +105,10 @@ fn merged(messages: &[Message]) -> Vec<Message> {
     let mut turns: Vec<Message> = Vec::new();
     for message in messages.iter().filter(|message| !message.content.trim().is_empty()) {
         match turns.last_mut() {
-            Some(last) if last.role == message.role => last.content += &format!("\n\n{}", message.content),
+            Some(last) if last.role == message.role => {
+                last.content += &format!("\n\n{}", message.content);
+                last.images.extend(message.images.iter().cloned());
+            }
             _ => turns.push(message.clone()),
         }
     }

@@ -9,6 +9,9 @@ use super::{ChatRequest, ChatSettings, Finish, Format, Usage};
 
 /// One vendor's API.
 pub trait Dialect: Send + Sync {
+    /// What it is called in listings.
+    fn name(&self) -> &'static str;
+
     /// The route below the API's root, with its slash.
     fn path(&self) -> &'static str;
 
@@ -19,6 +22,21 @@ pub trait Dialect: Send + Sync {
 
     /// The body of a streamed call.
     fn body(&self, settings: &ChatSettings, request: &ChatRequest, abilities: Abilities) -> Value;
+
+    /// Whether its servers fetch pictures by URL.
+    fn fetches_images(&self) -> bool {
+        true
+    }
+
+    /// The route of embeddings, if it has one.
+    fn embeddings_path(&self) -> Option<&'static str> {
+        None
+    }
+
+    /// The vectors in a reply of that route, in the order of the texts, and the prompt's tokens.
+    fn take_embeddings(&self, _reply: &Value) -> Option<(Vec<Vec<f32>>, u64)> {
+        None
+    }
 
     /// Takes one event, or a whole reply, of a server. `false` if it is not of this dialect.
     /// Error objects never come here.
@@ -68,8 +86,8 @@ pub struct Abilities {
     pub stream_options: bool,
     /// `temperature`.
     pub temperature: bool,
-    /// `seed`.
-    pub seed: bool,
+    /// What the seed is called, if it takes one.
+    pub seed: Option<&'static str>,
     /// The limit of the reply is called `max_completion_tokens`, not `max_tokens`.
     pub max_completion_tokens: bool,
     /// Ollama's `think: true`.
@@ -84,7 +102,7 @@ impl Abilities {
         json: JsonMode::Schema,
         stream_options: true,
         temperature: true,
-        seed: true,
+        seed: Some("seed"),
         max_completion_tokens: false,
         thinking: true,
         template_thinking: false,
@@ -111,8 +129,8 @@ impl Abilities {
         if self.temperature && refuses("temperature") {
             return Some((Self { temperature: false, ..self }, "temperature"));
         }
-        if self.seed && refuses("seed") {
-            return Some((Self { seed: false, ..self }, "seed"));
+        if self.seed.is_some() && refuses("seed") {
+            return Some((Self { seed: None, ..self }, "seed"));
         }
         if self.template_thinking && refuses("chat_template_kwargs") {
             return Some((Self { template_thinking: false, ..self }, "chat_template_kwargs"));
@@ -149,6 +167,11 @@ const JSON_SIGNS: &[&str] = &[
     "structured output",
     "grammar",
 ];
+
+/// A vector as JSON has it.
+pub fn vector(value: &Value) -> Option<Vec<f32>> {
+    value.as_array()?.iter().map(|number| number.as_f64().map(|number| number as f32)).collect()
+}
 
 /// Text without a leading `<think>` part. A model whose template opens the tag itself sends only its end.
 pub fn without_thinking(text: &str) -> &str {
@@ -195,6 +218,8 @@ pub fn bare_settings(model: &str) -> ChatSettings {
         num_ctx: None,
         thinking: false,
         keep_alive: None,
+        deployment: None,
+        api_version: None,
     }
 }
 

@@ -14,12 +14,13 @@ use tokio::time::timeout;
 
 use super::dialect::{Abilities, Dialect, Partial, without_thinking};
 use super::fault::{self, Fault};
+use super::fields;
 use super::frames::{Frame, Frames};
 use super::providers::{Key, Provider};
+use super::retry;
 use super::{
     ChatClient, ChatError, ChatErrorKind as Kind, ChatReply, ChatRequest, ChatSettings, Finish, Format, Usage,
 };
-use super::{fields, openai, retry};
 use crate::{http, secrets::Secret};
 
 /// The longest reply that is read, in bytes: no model writes as much, and a runaway server must not fill the memory.
@@ -33,12 +34,12 @@ const DRAIN: Duration = Duration::from_millis(500);
 
 /// A model behind an HTTP API.
 pub struct HttpClient {
-    provider: &'static Provider,
-    dialect: &'static dyn Dialect,
-    settings: ChatSettings,
-    http: reqwest::Client,
+    pub(super) provider: &'static Provider,
+    pub(super) dialect: &'static dyn Dialect,
+    pub(super) settings: ChatSettings,
+    pub(super) http: reqwest::Client,
     url: Url,
-    headers: HeaderMap,
+    pub(super) headers: HeaderMap,
     /// What the server has not refused so far.
     abilities: Mutex<Abilities>,
 }
@@ -48,10 +49,15 @@ impl HttpClient {
     pub fn new(
         provider: &'static Provider,
         dialect: &'static dyn Dialect,
-        settings: ChatSettings,
+        mut settings: ChatSettings,
     ) -> Result<Self, ChatError> {
         let place = place(provider, &settings);
-        let url = provider.api_root(&settings.base_url) + dialect.path();
+        // The model's name tells what it takes, that of a deployment may say anything.
+        let abilities = Mutex::new(abilities(provider, &settings));
+        if let Some(deployment) = &settings.deployment {
+            settings.model = deployment.clone();
+        }
+        let url = provider.url(&settings, dialect.path());
         let fail = |kind, text: String| ChatError {
             kind,
             message: format!("{place}: {text}"),
@@ -59,6 +65,18 @@ impl HttpClient {
             retry_after: None,
             usage: Usage::default(),
         };
+        if let Some(slot) = provider.open_slot(&settings.base_url) {
+            let name = slot.kwargs[0];
+            let hint = format!("Set {} in the environment, or kwargs.{name} in the job.", slot.env);
+            return Err(ChatError {
+                hint: Some(hint),
+                ..fail(Kind::Rejected, format!("there is no {name}"))
+            });
+        }
+        if settings.model.is_empty() {
+            let text = "there is no default model: name the one that it serves in model_name";
+            return Err(fail(Kind::Rejected, text.into()));
+        }
         let http = http::client(&settings.base_url).map_err(|text| fail(Kind::Rejected, text))?;
         let url = Url::parse(&url).map_err(|error| fail(Kind::Rejected, format!("unusable URL: {error}")))?;
         if settings.api_key.is_none() && provider.needs_key(&settings.base_url) {
@@ -66,7 +84,6 @@ impl HttpClient {
         }
         let headers = headers(provider, dialect, settings.api_key.as_ref())
             .ok_or_else(|| fail(Kind::Auth, "the API key has characters that no header can carry".into()))?;
-        let abilities = Mutex::new(abilities(provider, &settings));
         Ok(Self { provider, dialect, settings, http, url, headers, abilities })
     }
 
@@ -82,6 +99,18 @@ impl HttpClient {
                 outcome => return outcome,
             }
         }
+    }
+
+    /// A call as it would be sent, with the credential struck out.
+    #[cfg(test)]
+    pub(super) fn written(&self, request: &ChatRequest) -> String {
+        let headers = self.headers.iter().map(|(name, value)| {
+            let value = value.to_str().unwrap();
+            let key = self.settings.api_key.as_ref().map_or("", Secret::expose);
+            format!("{name}: {}\n", if key.is_empty() { value.to_owned() } else { value.replace(key, "***") })
+        });
+        let body = self.dialect.body(&self.settings, request, self.current());
+        format!("POST {}\n{}{body}\n", self.url, headers.collect::<String>())
     }
 
     fn current(&self) -> Abilities {
@@ -106,10 +135,7 @@ impl HttpClient {
         let call = self.http.post(self.url.clone()).headers(self.headers.clone()).body(body).send();
         let response = match timeout(self.settings.timeout, call).await {
             Err(_) => return Err(self.silent()),
-            Ok(Err(error)) => {
-                let cause = http::cause(&error);
-                return Err(self.error(Kind::Connection, &format!(" cannot be reached: {cause}")));
-            }
+            Ok(Err(error)) => return Err(self.unreachable(&error)),
             Ok(Ok(response)) => response,
         };
         if response.status() != StatusCode::OK {
@@ -217,7 +243,7 @@ impl HttpClient {
     }
 
     /// The error of a status that is not 200.
-    async fn refused(&self, mut response: Response) -> ChatError {
+    pub(super) async fn refused(&self, mut response: Response) -> ChatError {
         let status = response.status();
         let retry_after = retry_after(response.headers());
         let mut body = Vec::new();
@@ -238,11 +264,15 @@ impl HttpClient {
         ChatError { retry_after, ..self.error(kind, &message) }
     }
 
+    pub(super) fn unreachable(&self, error: &reqwest::Error) -> ChatError {
+        self.error(Kind::Connection, &format!(" cannot be reached: {}", http::cause(error)))
+    }
+
     fn endless(&self, whole: Duration) -> ChatError {
         self.error(Kind::Timeout, &format!(" did not end its reply within {} s", whole.as_secs_f64()))
     }
 
-    fn silent(&self) -> ChatError {
+    pub(super) fn silent(&self) -> ChatError {
         self.error(Kind::Timeout, &format!(" was silent for {} s", self.settings.timeout.as_secs_f64()))
     }
 
@@ -251,7 +281,7 @@ impl HttpClient {
     }
 
     /// Every error of this client is made here, without the credential.
-    fn error(&self, kind: Kind, text: &str) -> ChatError {
+    pub(super) fn error(&self, kind: Kind, text: &str) -> ChatError {
         let mut text = text.to_owned();
         let password = self.url.password().map(Secret::new);
         for secret in [&self.settings.api_key, &password].into_iter().flatten() {
@@ -289,9 +319,7 @@ fn place(provider: &Provider, settings: &ChatSettings) -> String {
 fn abilities(provider: &Provider, settings: &ChatSettings) -> Abilities {
     let usual = provider.abilities;
     // A compatible server may use such a name too, but has its own rules, and says so if need be.
-    let reasons = provider.name == "openai"
-        && provider.is_vendor(&settings.base_url)
-        && openai::is_reasoning_model(&settings.model);
+    let reasons = provider.is_vendor(&settings.base_url) && (provider.reasons)(&settings.model);
     if reasons { Abilities { max_completion_tokens: true, temperature: false, ..usual } } else { usual }
 }
 
@@ -364,7 +392,7 @@ async fn drain(mut response: Response) {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{dialect::bare_settings, providers::find};
+    use super::super::{dialect::bare_settings, openai, providers::find};
     use super::*;
 
     fn settings(base_url: &str, model: &str, key: Option<&str>) -> ChatSettings {

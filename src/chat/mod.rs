@@ -6,6 +6,9 @@
 
 mod anthropic;
 mod dialect;
+mod embeddings;
+#[cfg(test)]
+mod every_row;
 mod fault;
 mod fields;
 mod frames;
@@ -35,19 +38,36 @@ pub enum Role {
     Assistant,
 }
 
-/// One message of a conversation.
+/// One message of a conversation. Logs show it without its images.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Message {
     /// Who speaks.
     pub role: Role,
     /// What is said.
     pub content: String,
+    /// What is shown with it.
+    #[serde(skip)]
+    pub images: Vec<Arc<Image>>,
+}
+
+/// A picture for the model.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Image {
+    /// The picture itself.
+    Data {
+        /// Such as `image/png`.
+        media_type: &'static str,
+        /// Its bytes.
+        base64: String,
+    },
+    /// Where the server fetches it.
+    Url(String),
 }
 
 impl Message {
     /// A message of `role`.
     pub fn new(role: Role, content: impl Into<String>) -> Self {
-        Self { role, content: content.into() }
+        Self { role, content: content.into(), images: Vec::new() }
     }
 
     /// Instructions.
@@ -186,6 +206,10 @@ pub struct ChatSettings {
     pub thinking: bool,
     /// Ollama: how long the model stays loaded, as Ollama takes it (a number of seconds or `"10m"`).
     pub keep_alive: Option<Value>,
+    /// Azure: the deployment, which takes the model's place in requests.
+    pub deployment: Option<String>,
+    /// Azure: the API's version.
+    pub api_version: Option<String>,
 }
 
 /// Why a turn failed. Messages name the endpoint and never carry a credential.
@@ -261,6 +285,40 @@ pub trait ChatClient: Send + Sync {
 
     /// One turn, with the client's own retries.
     async fn chat(&self, request: &ChatRequest) -> Result<ChatReply, ChatError>;
+}
+
+/// A model that turns texts into vectors.
+#[async_trait]
+pub trait Embedder: Send + Sync {
+    /// The vectors of `texts`, in order, with the client's own retries.
+    async fn embed(&self, texts: &[String]) -> Result<Embedded, ChatError>;
+}
+
+/// Vectors and what they cost.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Embedded {
+    /// One for each text.
+    pub vectors: Vec<Vec<f32>>,
+    /// Tokens, with those of failed tries.
+    pub usage: Usage,
+}
+
+/// A client for embeddings; fails like [`connect`], and where the provider has none.
+pub fn connect_embedder(
+    provider: &'static providers::Provider,
+    settings: ChatSettings,
+) -> Result<Arc<dyn Embedder>, ChatError> {
+    let dialect = provider.dialect.filter(|dialect| dialect.embeddings_path().is_some());
+    match dialect {
+        Some(dialect) => Ok(Arc::new(http_client::HttpClient::new(provider, dialect, settings)?)),
+        None => Err(ChatError {
+            kind: ChatErrorKind::Rejected,
+            message: format!("{} has no embeddings here", provider.name),
+            hint: Some("Use \"bm25\", or a local client that has them, such as ollama.".into()),
+            retry_after: None,
+            usage: Usage::default(),
+        }),
+    }
 }
 
 /// A client of `provider`. Makes no call; fails on a missing key and an unusable URL. The embedded engine has

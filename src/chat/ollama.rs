@@ -5,21 +5,26 @@
 
 use serde_json::{Map, Value, json};
 
-use super::dialect::{Abilities, Dialect, JsonMode, Partial};
-use super::{ChatRequest, ChatSettings, Finish, Format, Usage};
+use super::dialect::{Abilities, Dialect, JsonMode, Partial, vector};
+use super::{ChatRequest, ChatSettings, Finish, Format, Image, Message, Usage};
 
 /// The dialect.
 pub struct Ollama;
 
 impl Dialect for Ollama {
+    fn name(&self) -> &'static str {
+        "ollama"
+    }
+
     fn path(&self) -> &'static str {
         "/chat"
     }
 
     fn body(&self, settings: &ChatSettings, request: &ChatRequest, abilities: Abilities) -> Value {
+        let messages: Vec<Value> = request.messages.iter().map(message).collect();
         let mut body = json!({
             "model": settings.model,
-            "messages": request.messages,
+            "messages": messages,
             "stream": true,
             // Left out it means true for models that can think.
             "think": settings.thinking && abilities.thinking,
@@ -36,6 +41,19 @@ impl Dialect for Ollama {
             body["keep_alive"] = keep_alive.clone();
         }
         body
+    }
+
+    fn fetches_images(&self) -> bool {
+        false
+    }
+
+    fn embeddings_path(&self) -> Option<&'static str> {
+        Some("/embed")
+    }
+
+    fn take_embeddings(&self, reply: &Value) -> Option<(Vec<Vec<f32>>, u64)> {
+        let vectors = reply["embeddings"].as_array()?.iter().map(vector).collect::<Option<_>>()?;
+        Some((vectors, reply["prompt_eval_count"].as_u64().unwrap_or_default()))
     }
 
     fn take(&self, event: &Value, reply: &mut Partial) -> bool {
@@ -68,6 +86,19 @@ impl Dialect for Ollama {
     }
 }
 
+/// Pictures are a list of base64 beside the text. Those with a URL were fetched before.
+fn message(message: &Message) -> Value {
+    let mut value = json!(message);
+    if !message.images.is_empty() {
+        let pictures = message.images.iter().map(|image| match &**image {
+            Image::Data { base64, .. } => base64,
+            Image::Url(url) => url,
+        });
+        value["images"] = json!(pictures.collect::<Vec<_>>());
+    }
+    value
+}
+
 /// The same on every call of a client: another `num_ctx` makes Ollama load the model anew.
 fn options(settings: &ChatSettings, request: &ChatRequest) -> Map<String, Value> {
     let options = [
@@ -81,7 +112,6 @@ fn options(settings: &ChatSettings, request: &ChatRequest) -> Map<String, Value>
 
 #[cfg(test)]
 mod tests {
-    use super::super::Message;
     use super::super::dialect::{bare_settings, read};
     use super::*;
 

@@ -4,19 +4,24 @@
 
 use serde_json::{Value, json};
 
-use super::dialect::{Abilities, Dialect, JsonMode, Partial};
-use super::{ChatRequest, ChatSettings, Finish, Format, Usage};
+use super::dialect::{Abilities, Dialect, JsonMode, Partial, vector};
+use super::{ChatRequest, ChatSettings, Finish, Format, Image, Message, Usage};
 
 /// The dialect.
 pub struct OpenAi;
 
 impl Dialect for OpenAi {
+    fn name(&self) -> &'static str {
+        "openai"
+    }
+
     fn path(&self) -> &'static str {
         "/chat/completions"
     }
 
     fn body(&self, settings: &ChatSettings, request: &ChatRequest, abilities: Abilities) -> Value {
-        let mut body = json!({"model": settings.model, "messages": request.messages, "stream": true});
+        let messages: Vec<Value> = request.messages.iter().map(message).collect();
+        let mut body = json!({"model": settings.model, "messages": messages, "stream": true});
         if abilities.stream_options {
             body["stream_options"] = json!({"include_usage": true});
         }
@@ -27,8 +32,8 @@ impl Dialect for OpenAi {
         if let Some(temperature) = settings.temperature.filter(|_| abilities.temperature) {
             body["temperature"] = temperature.into();
         }
-        if let Some(seed) = settings.seed_of(request).filter(|_| abilities.seed) {
-            body["seed"] = seed.into();
+        if let (Some(seed), Some(name)) = (settings.seed_of(request), abilities.seed) {
+            body[name] = seed.into();
         }
         if abilities.template_thinking && !settings.thinking {
             body["chat_template_kwargs"] = json!({"enable_thinking": false});
@@ -36,6 +41,8 @@ impl Dialect for OpenAi {
         if let Format::Schema { name, schema, .. } = &request.format {
             match abilities.json {
                 JsonMode::Schema => {
+                    // Perplexity takes letters and digits alone.
+                    let name = name.replace('_', "");
                     let schema = json!({"name": name, "strict": true, "schema": schema});
                     body["response_format"] = json!({"type": "json_schema", "json_schema": schema});
                 }
@@ -46,11 +53,26 @@ impl Dialect for OpenAi {
         body
     }
 
+    fn embeddings_path(&self) -> Option<&'static str> {
+        Some("/embeddings")
+    }
+
+    /// Facts: "Create embeddings"; the list has its own numbering.
+    fn take_embeddings(&self, reply: &Value) -> Option<(Vec<Vec<f32>>, u64)> {
+        let mut rows: Vec<&Value> = reply["data"].as_array()?.iter().collect();
+        rows.sort_by_key(|row| row["index"].as_u64());
+        let vectors = rows.into_iter().map(|row| vector(&row["embedding"])).collect::<Option<_>>()?;
+        Some((vectors, reply["usage"]["prompt_tokens"].as_u64().unwrap_or_default()))
+    }
+
     fn take(&self, event: &Value, reply: &mut Partial) -> bool {
         let usage = &event["usage"];
         if usage.is_object() {
             let tokens = |pointer| usage.pointer(pointer).and_then(Value::as_u64).unwrap_or_default();
-            let cached = tokens("/prompt_tokens_details/cached_tokens");
+            // OpenAI's place, DeepSeek's, Moonshot's.
+            let places =
+                ["/prompt_tokens_details/cached_tokens", "/prompt_cache_hit_tokens", "/cached_tokens"];
+            let cached = places.into_iter().map(tokens).max().unwrap_or_default();
             reply.usage = Usage::of_call(tokens("/prompt_tokens"), tokens("/completion_tokens"), cached);
         }
         let Some(choices) = event["choices"].as_array() else { return false };
@@ -72,6 +94,21 @@ impl Dialect for OpenAi {
         }
         true
     }
+}
+
+/// Facts: "Images and vision": parts of a list, a data URL for what is not fetched.
+fn message(message: &Message) -> Value {
+    if message.images.is_empty() {
+        return json!(message);
+    }
+    let url = |image: &Image| match image {
+        Image::Data { media_type, base64 } => format!("data:{media_type};base64,{base64}"),
+        Image::Url(url) => url.clone(),
+    };
+    let pictures =
+        message.images.iter().map(|image| json!({"type": "image_url", "image_url": {"url": url(image)}}));
+    let parts: Vec<Value> = pictures.chain([json!({"type": "text", "text": message.content})]).collect();
+    json!({"role": message.role, "content": parts})
 }
 
 /// Content is a string, or for some servers a list of parts of which those of type `text` count.
@@ -96,7 +133,6 @@ pub fn is_reasoning_model(model: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::super::Message;
     use super::super::dialect::{bare_settings, read};
     use super::*;
 
@@ -201,6 +237,20 @@ mod tests {
         // Structured outputs: a refusal comes in place of the content.
         let refused = begin + &chunk(r#"{"refusal":"I can't."}"#, "null") + &chunk("{}", "\"stop\"");
         expect(&refused, "I can't.", Finish::Filtered, Usage::default());
+    }
+
+    #[test]
+    fn cached_tokens_are_found_where_each_vendor_puts_them() {
+        for usage in [
+            json!({"prompt_tokens": 9, "completion_tokens": 2, "prompt_tokens_details": {"cached_tokens": 4}}),
+            // DeepSeek API docs, Context Caching.
+            json!({"prompt_tokens": 9, "completion_tokens": 2, "prompt_cache_hit_tokens": 4, "prompt_cache_miss_tokens": 5}),
+            json!({"prompt_tokens": 9, "completion_tokens": 2, "cached_tokens": 4}),
+        ] {
+            let mut reply = Partial::default();
+            assert!(OpenAi.take(&json!({"choices": [], "usage": usage}), &mut reply));
+            assert_eq!(reply.usage, Usage::of_call(9, 2, 4));
+        }
     }
 
     #[test]

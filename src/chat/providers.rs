@@ -1,14 +1,18 @@
 //! The table of providers: a vendor is one row.
 //!
-//! A row says where the vendor is, what it is called in the environment, which dialect it speaks and what it
-//! takes. Everything that differs from vendor to vendor is in a row or in its dialect, nowhere else.
+//! A row says where the vendor is, what it is called in the environment, which dialect it speaks, what it takes,
+//! and which document says so. Everything that differs from vendor to vendor is in a row or in its dialect,
+//! nowhere else.
+
+mod table;
 
 use std::fmt;
 use std::time::Duration;
 
+use super::ChatSettings;
 use super::dialect::{Abilities, Dialect};
-use super::{anthropic::Anthropic, ollama::Ollama, openai::OpenAi};
-use crate::config;
+
+pub use table::PROVIDERS;
 
 /// One row.
 pub struct Provider {
@@ -16,14 +20,18 @@ pub struct Provider {
     pub name: &'static str,
     /// How it is spoken to; `None` is the embedded engine.
     pub dialect: Option<&'static dyn Dialect>,
-    /// Where it is unless the job or the environment says otherwise.
+    /// Where it is unless the job or the environment says otherwise. A name in braces is one of its `slots`.
     pub base_url: &'static str,
+    /// What only its user can put into the base URL.
+    pub slots: &'static [Slot],
     /// Where the API begins below the base URL. A base URL that ends with it, or with `/v1`, is taken as well.
     pub root: &'static str,
     /// The port that `port` in a job replaces; of local servers alone.
     pub port: Option<u16>,
-    /// The model unless the job names one.
+    /// The model unless the job names one; empty where the job has to.
     pub model: &'static str,
+    /// The model for embeddings unless the job names one; empty where the job has to.
+    pub embedding_model: &'static str,
     /// Environment names for the credential, in order.
     pub key_env: &'static [&'static str],
     /// Environment names for the base URL, in order.
@@ -34,6 +42,8 @@ pub struct Provider {
     pub local: bool,
     /// What it takes.
     pub abilities: Abilities,
+    /// Whether a model of this name takes `max_completion_tokens` and no temperature.
+    pub reasons: fn(&str) -> bool,
     /// Names of `kwargs` that only it knows.
     pub kwargs: &'static [&'static str],
     /// The longest silence unless the job says otherwise.
@@ -42,6 +52,23 @@ pub struct Provider {
     pub start: &'static str,
     /// What to do when it does not have the model.
     pub pull: &'static str,
+    /// The vendor's own document that the row was checked against; `None` if none could be read.
+    pub source: Option<&'static str>,
+}
+
+/// A part of a base URL that differs from user to user.
+pub struct Slot {
+    /// Names in `kwargs`; the first is also the one in the base URL's braces.
+    pub kwargs: &'static [&'static str],
+    /// Name in the environment.
+    pub env: &'static str,
+}
+
+impl Slot {
+    /// As the base URL has it.
+    fn mark(&self) -> String {
+        format!("{{{}}}", self.kwargs[0])
+    }
 }
 
 impl fmt::Debug for Provider {
@@ -61,92 +88,14 @@ pub enum Key {
     Optional,
 }
 
-/// What most hosted vendors have in common.
-const HOSTED: Provider = Provider {
-    name: "",
-    dialect: Some(&OpenAi),
-    base_url: "",
-    root: "",
-    port: None,
-    model: "",
-    key_env: &[],
-    base_url_env: &[],
-    key: Key::Bearer,
-    local: false,
-    abilities: Abilities::USUAL,
-    kwargs: &[],
-    timeout: config::CALL_TIMEOUT,
-    start: "Check the network",
-    pull: "Check model_name and the base URL",
-};
-
-/// What most servers on one's own machine have in common.
-const LOCAL: Provider = Provider { key: Key::Optional, local: true, ..HOSTED };
-
-/// Every provider.
-pub static PROVIDERS: &[Provider] = &[
-    Provider {
-        name: "openai",
-        base_url: "https://api.openai.com/v1",
-        model: "gpt-4o",
-        key_env: &["OPENAI_API_KEY"],
-        base_url_env: &["OPENAI_BASE_URL"],
-        ..HOSTED
-    },
-    Provider {
-        name: "anthropic",
-        dialect: Some(&Anthropic),
-        base_url: "https://api.anthropic.com",
-        root: "/v1",
-        model: "claude-3-5-sonnet-20241022",
-        key_env: &["ANTHROPIC_API_KEY"],
-        base_url_env: &["ANTHROPIC_BASE_URL"],
-        key: Key::Header("x-api-key"),
-        ..HOSTED
-    },
-    Provider {
-        name: "ollama",
-        dialect: Some(&Ollama),
-        base_url: "http://localhost:11434",
-        root: "/api",
-        port: Some(11434),
-        model: "llama3.2:3b",
-        base_url_env: &["OLLAMA_HOST"],
-        kwargs: &["num_ctx", "thinking", "keep_alive"],
-        start: "Start it with `ollama serve`",
-        pull: "Fetch it with `ollama pull`",
-        ..LOCAL
-    },
-    Provider {
-        name: "docker_model_runner",
-        base_url: "http://localhost:12434",
-        root: "/engines/v1",
-        port: Some(12434),
-        model: "ai/llama3.2:3B-Q4_0",
-        base_url_env: &["MODEL_RUNNER_HOST"],
-        kwargs: &["num_ctx"],
-        timeout: Duration::from_secs(60),
-        abilities: Abilities { template_thinking: true, ..Abilities::USUAL },
-        start: "Start it with `docker model install-runner` (Docker Desktop: `docker desktop enable \
-                model-runner --tcp 12434`)",
-        pull: "Fetch it with `docker model pull`",
-        ..LOCAL
-    },
-    Provider {
-        name: "llama_cpp",
-        dialect: None,
-        kwargs: &["n_ctx", "num_ctx", "n_gpu_layers", "chat_format", "n_threads"],
-        ..LOCAL
-    },
-];
-
 /// The names of all rows.
 pub fn names() -> impl Iterator<Item = &'static str> {
     PROVIDERS.iter().map(|provider| provider.name)
 }
 
-/// The row of this name.
+/// The row of this name; hyphens count as underscores.
 pub fn find(name: &str) -> Option<&'static Provider> {
+    let name = name.replace('-', "_");
     PROVIDERS.iter().find(|provider| provider.name == name)
 }
 
@@ -159,7 +108,34 @@ impl Provider {
     /// Whether `base_url` is the vendor's own, not a compatible server's.
     pub fn is_vendor(&self, base_url: &str) -> bool {
         let host = |url: &str| reqwest::Url::parse(url).ok()?.host_str().map(str::to_owned);
-        host(base_url).is_some() && host(base_url) == host(self.base_url)
+        self.base_url.starts_with('{') || host(base_url).is_some() && host(base_url) == host(self.base_url)
+    }
+
+    /// The default base URL with its slots filled as far as `value` knows them.
+    pub fn default_base_url(&self, value: impl Fn(&Slot) -> Option<String>) -> String {
+        self.slots.iter().fold(self.base_url.to_owned(), |url, slot| match value(slot) {
+            Some(value) => url.replace(&slot.mark(), value.trim_end_matches('/')),
+            None => url,
+        })
+    }
+
+    /// The slot that `base_url` still lacks.
+    pub fn open_slot(&self, base_url: &str) -> Option<&Slot> {
+        self.slots.iter().find(|slot| base_url.contains(&slot.mark()))
+    }
+
+    /// Where calls of the API's route `path` go.
+    pub fn url(&self, settings: &ChatSettings, path: &str) -> String {
+        let root = self.api_root(&settings.base_url);
+        match settings.api_version.as_deref() {
+            // Azure: a dated version has a route for each deployment.
+            Some(version) if version.starts_with(|c: char| c.is_ascii_digit()) => {
+                let resource = root.trim_end_matches(self.root);
+                format!("{resource}/openai/deployments/{}{path}?api-version={version}", settings.model)
+            }
+            Some(version) => format!("{root}{path}?api-version={version}"),
+            None => root + path,
+        }
     }
 
     /// Where the API begins: the base URL with as much of the root as it does not have yet.
@@ -191,14 +167,31 @@ mod tests {
             if provider.dialect.is_none() {
                 continue;
             }
-            assert!(!provider.model.is_empty() && !provider.base_url_env.is_empty(), "{name}");
-            let url = reqwest::Url::parse(provider.base_url).unwrap();
+            assert!(!provider.base_url_env.is_empty() || !provider.slots.is_empty(), "{name}");
+            assert!(provider.local || !provider.model.is_empty(), "{name}");
+            let base_url = provider.default_base_url(|slot| {
+                let is_address = slot.kwargs[0].ends_with("endpoint");
+                Some(if is_address { "https://x.example/" } else { "x" }.to_owned())
+            });
+            assert!(provider.open_slot(&base_url).is_none(), "{name}: {base_url}");
+            let url = reqwest::Url::parse(&base_url).unwrap();
             assert_eq!(provider.port.is_some(), provider.local, "{name}");
             assert_eq!(url.port(), provider.port, "{name}");
-            assert_eq!(provider.needs_key(provider.base_url), !provider.key_env.is_empty(), "{name}");
-            assert!(provider.is_vendor(provider.base_url), "{name}");
+            assert_eq!(provider.needs_key(&base_url), !provider.key_env.is_empty(), "{name}");
+            assert_eq!(provider.needs_key(&base_url), !provider.local, "{name}");
+            assert!(provider.is_vendor(&base_url), "{name}");
         }
         assert!(find("chatgpt").is_none());
+        assert_eq!(find("llama-server").unwrap().name, "llama_server");
+    }
+
+    #[test]
+    fn what_only_the_user_knows_is_asked_for_by_name() {
+        let cloudflare = find("cloudflare").unwrap();
+        let half =
+            cloudflare.default_base_url(|slot| (slot.env == "CLOUDFLARE_ACCOUNT_ID").then(|| "a1".into()));
+        assert_eq!(cloudflare.open_slot(&half).unwrap().env, "CLOUDFLARE_GATEWAY_ID");
+        assert!(cloudflare.open_slot("https://gateway.example/compat").is_none());
     }
 
     #[test]
@@ -217,6 +210,10 @@ mod tests {
             ("anthropic", "https://gateway/anthropic/v1", "https://gateway/anthropic/v1"),
             ("openai", "https://api.openai.com/v1/", "https://api.openai.com/v1"),
             ("openai", "http://localhost:8080", "http://localhost:8080"),
+            ("azure_openai", "https://r.openai.azure.com", "https://r.openai.azure.com/openai/v1"),
+            ("azure_openai", "https://r.openai.azure.com/openai/v1/", "https://r.openai.azure.com/openai/v1"),
+            ("lemonade", "http://localhost:8000", "http://localhost:8000/api/v1"),
+            ("lemonade", "http://localhost:13305/v1", "http://localhost:13305/v1"),
         ] {
             assert_eq!(find(name).unwrap().api_root(base), expected, "{name} {base}");
         }

@@ -24,20 +24,32 @@ fn backoff(retries: u32) -> impl Iterator<Item = Duration> {
 }
 
 /// Takes `turn` until it succeeds, fails for good, or has failed `retries` + 1 times.
-pub async fn with_retries<T>(retries: u32, mut turn: impl FnMut() -> T) -> Result<ChatReply, ChatError>
+pub async fn with_retries<T, R: Costs>(retries: u32, mut turn: impl FnMut() -> T) -> Result<R, ChatError>
 where
-    T: Future<Output = Result<ChatReply, ChatError>>,
+    T: Future<Output = Result<R, ChatError>>,
 {
     let mut tries = Tries::new(retries);
     loop {
         match turn().await {
             Ok(mut reply) => {
-                reply.usage += tries.usage;
-                reply.refused = tries.refused;
+                reply.add(tries.usage, tries.refused);
                 return Ok(reply);
             }
             Err(error) => tokio::time::sleep(tries.after(error)?).await,
         }
+    }
+}
+
+/// What a turn gives, which knows what it cost.
+pub trait Costs {
+    /// Adds what the failed tries cost, and whether one of them was refused.
+    fn add(&mut self, usage: Usage, refused: bool);
+}
+
+impl Costs for ChatReply {
+    fn add(&mut self, usage: Usage, refused: bool) {
+        self.usage += usage;
+        self.refused = refused;
     }
 }
 

@@ -4,6 +4,9 @@ use serde_json::{Map, Value};
 
 use super::JobError;
 
+/// Longest timeout or deadline that makes sense, in seconds: a year.
+pub(super) const LONGEST: f64 = 365.0 * 24.0 * 3600.0;
+
 /// The fields of an object that are still to be read.
 pub(super) struct Fields {
     path: String,
@@ -64,6 +67,11 @@ impl Fields {
     /// The value as it is; `null` counts as missing.
     pub(super) fn value(&mut self, key: &str) -> Option<Value> {
         self.map.remove(key).filter(|value| !value.is_null())
+    }
+
+    /// Whether `key` is this string; it stays to be read.
+    pub(super) fn has(&self, key: &str, value: &str) -> bool {
+        self.map.get(key).is_some_and(|given| given == value)
     }
 
     /// A string.
@@ -156,6 +164,16 @@ impl Fields {
             }),
         }
     }
+}
+
+/// As a count that the program keeps in 32 bits.
+pub(super) fn narrow(n: u64) -> u32 {
+    u32::try_from(n).unwrap_or(u32::MAX)
+}
+
+/// As a count of things in memory.
+pub(super) fn wide(n: u64) -> usize {
+    usize::try_from(n).unwrap_or(usize::MAX)
 }
 
 /// The known name that `word` was probably meant to be.

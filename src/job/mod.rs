@@ -3,6 +3,7 @@
 //! In: the bytes of one JSON value. Out: a job with every default filled in. It must not know how a job is run.
 //! On the way: bytes, a JSON [`value`], a [`bare`] job, a checked job ([`parse`]).
 
+mod client;
 mod digest;
 mod fields;
 mod line;

@@ -1,18 +1,17 @@
 //! From a bare job as JSON to a checked one.
 
+use std::collections::BTreeMap;
 use std::path::{Component, Path, PathBuf};
 use std::time::Duration;
 
 use serde_json::Value;
 
-use super::fields::{Fields, nearest};
-use super::{Budget, ClientKwargs, ClientSpec, Job, JobError, MinionsParams, Protocol};
-use crate::chat::providers::{self, Provider};
-use crate::config;
-use crate::secrets::Secret;
+use super::client::client;
+use super::fields::{Fields, LONGEST, narrow, nearest, wide};
+use super::{Budget, ClientSpec, Job, JobError, MinionsParams, Protocol};
+use crate::sandbox::Search;
+use crate::{config, prompts};
 
-/// Longest timeout or deadline that makes sense, in seconds: a year.
-const LONGEST: f64 = 365.0 * 24.0 * 3600.0;
 /// The chunkers that the supervisor's code can call.
 const CHUNKERS: [&str; 5] = [
     "chunk_by_section",
@@ -37,135 +36,6 @@ pub fn parse(job: Value, log_dir: &Path) -> Result<Job, JobError> {
     let protocol = root.value("protocol").unwrap_or_default();
     let params = root.value("call_params").unwrap_or_default();
     Ok(Job { metadata, ..call(protocol, params, log_dir, local, remote, budget)? })
-}
-
-fn client(root: &mut Fields, side: &'static str, default: &str) -> Result<ClientSpec, JobError> {
-    let value = root.value(side).unwrap_or_default();
-    let known = ["type", "model_name", "model_path", "port", "timeout", "kwargs"];
-    let mut fields = Fields::strict(side, value, &known)?;
-    let name = fields.name("type")?.unwrap_or_else(|| default.to_owned());
-    let provider = providers::find(&name).ok_or_else(|| JobError::UnknownName {
-        place: format!("{side}.type"),
-        what: "client type",
-        nearest: nearest(&name, providers::names()),
-        known: providers::names().collect::<Vec<_>>().join(", "),
-        name,
-    })?;
-    let kwargs = client_kwargs(side, provider, fields.value("kwargs").unwrap_or_default())?;
-    // The original takes it beside `kwargs` or within.
-    let timeout = match kwargs.timeout {
-        Some(inner) => Some(inner),
-        None => timeout(&mut fields)?,
-    };
-    let spec = ClientSpec {
-        side,
-        provider,
-        model: fields.name("model_name")?,
-        model_path: fields.name("model_path")?.map(PathBuf::from),
-        port: fields.count("port", 1, u64::from(u16::MAX))?.and_then(|port| u16::try_from(port).ok()),
-        timeout: timeout.unwrap_or(provider.timeout),
-        kwargs,
-    };
-    match (spec.is_embedded(), &spec.model_path) {
-        (true, None) => Err(JobError::Missing {
-            place: if side == "local_client" {
-                "local_client.model_path"
-            } else {
-                "remote_client.model_path"
-            },
-            remedy: "a llama_cpp client needs the path of a GGUF file",
-        }),
-        (false, Some(_)) => Err(JobError::BadValue {
-            place: format!("{side}.model_path"),
-            problem: format!(
-                "belongs to the client type llama_cpp, not {}; name the model in model_name",
-                provider.name
-            ),
-        }),
-        _ => Ok(spec),
-    }
-}
-
-fn client_kwargs(side: &str, provider: &Provider, value: Value) -> Result<ClientKwargs, JobError> {
-    let mut known = vec![
-        "temperature",
-        "max_tokens",
-        "api_key",
-        "base_url",
-        "timeout",
-        "verbose",
-        "local",
-        "use_async",
-        "tool_calling",
-        "max_concurrency",
-        "seed",
-        "retries",
-        "structured_output_schema",
-    ];
-    known.extend(provider.kwargs);
-    let mut fields = Fields::tolerant(&format!("{side}.kwargs"), value, &known)?;
-    for accepted_without_effect in ["verbose", "local", "use_async"] {
-        fields.flag(accepted_without_effect)?;
-    }
-    if fields.flag("tool_calling")? == Some(true) {
-        return Err(JobError::Unsupported {
-            place: fields.place("tool_calling"),
-            instead: "leave it out: worker and supervisor talk without tools",
-        });
-    }
-    let most = u64::from(u32::MAX);
-    Ok(ClientKwargs {
-        temperature: fields.number("temperature", 0.0, 2.0)?,
-        max_tokens: fields.count("max_tokens", 1, most)?.map(narrow),
-        api_key: fields
-            .string("api_key")?
-            .filter(|key| !key.trim().is_empty())
-            .map(|key| Secret::new(key.trim())),
-        base_url: base_url(&mut fields)?,
-        timeout: timeout(&mut fields)?,
-        num_ctx: match fields.count("num_ctx", 256, most)? {
-            Some(tokens) => Some(narrow(tokens)),
-            None => fields.count("n_ctx", 256, most)?.map(narrow),
-        },
-        max_concurrency: fields.count("max_concurrency", 1, 4096)?.map(wide),
-        seed: fields.count("seed", 0, most)?,
-        retries: fields.count("retries", 0, 100)?.map(narrow),
-        thinking: fields.flag("thinking")?.unwrap_or(false),
-        keep_alive: keep_alive(&mut fields)?,
-        structured_output_schema: fields.object("structured_output_schema")?,
-        n_gpu_layers: fields.count("n_gpu_layers", 0, most)?.map(narrow),
-        chat_format: fields.name("chat_format")?,
-        n_threads: fields.count("n_threads", 1, 4096)?.map(narrow),
-    })
-}
-
-fn timeout(fields: &mut Fields) -> Result<Option<Duration>, JobError> {
-    Ok(fields.number("timeout", 0.001, LONGEST)?.map(Duration::from_secs_f64))
-}
-
-fn base_url(fields: &mut Fields) -> Result<Option<String>, JobError> {
-    let Some(url) = fields.name("base_url")? else { return Ok(None) };
-    let url = url.trim().trim_end_matches('/');
-    let has_host = reqwest::Url::parse(url)
-        .is_ok_and(|url| url.host().is_some() && url.query().is_none() && url.fragment().is_none());
-    if !has_host || !(url.starts_with("http://") || url.starts_with("https://")) {
-        return Err(JobError::BadValue {
-            place: fields.place("base_url"),
-            problem: "must be an http or https address such as http://localhost:8080/v1, without a query"
-                .into(),
-        });
-    }
-    Ok(Some(url.to_owned()))
-}
-
-fn keep_alive(fields: &mut Fields) -> Result<Option<Value>, JobError> {
-    match fields.value("keep_alive") {
-        Some(value) if !(value.is_number() || value.is_string()) => Err(JobError::BadValue {
-            place: fields.place("keep_alive"),
-            problem: "must be a number of seconds or a duration such as \"10m\"".into(),
-        }),
-        other => Ok(other),
-    }
 }
 
 fn budget(root: &mut Fields) -> Result<Budget, JobError> {
@@ -228,13 +98,28 @@ fn call(
     if protocol.value("callback").is_some() {
         return Err(JobError::Unsupported { place: "protocol.callback".into(), instead: "leave it out" });
     }
-    let known_kwargs: &[&str] =
-        if is_minions { &["max_code_attempts", "num_samples", "worker_batch_size"] } else { &[] };
+    let known_kwargs: &[&str] = if is_minions {
+        &["max_code_attempts", "num_samples", "worker_batch_size", "prompts", "is_multi_turn"]
+    } else {
+        &["prompts", "is_multi_turn"]
+    };
     let mut kwargs =
         Fields::strict("protocol.kwargs", protocol.value("kwargs").unwrap_or_default(), known_kwargs)?;
     let known: &[&str] = if is_minions { &MINIONS_PARAMS } else { &MINION_PARAMS };
     let mut params = Fields::strict("call_params", params, known)?;
-    refuse_unsupported(&mut params)?;
+    refuse_unsupported(&mut params, &mut kwargs)?;
+    if params.flag("is_follow_up")? == Some(true) {
+        tracing::warn!(
+            "call_params.is_follow_up has no effect: each job stands for itself, here as in the original"
+        );
+    }
+    let wants_embeddings = params.has("use_retrieval", "embedding");
+    if wants_embeddings && local.is_embedded() {
+        return Err(JobError::Unsupported {
+            place: params.place("use_retrieval"),
+            instead: "llama_cpp makes no embeddings here: use \"bm25\", or a model server as local_client, such as ollama",
+        });
+    }
     let schema = [&local, &remote].into_iter().find(|side| side.kwargs.structured_output_schema.is_some());
     if let Some(side) = schema
         && (is_minions || side.side == "remote_client")
@@ -252,12 +137,21 @@ fn call(
         None => protocol.count("max_rounds", 1, 1000)?,
     };
     let log_dir = log_dir_of(&mut protocol)?.unwrap_or_else(|| log_dir.to_owned());
+    let images = params.strings("images")?;
+    if !images.is_empty() && local.is_embedded() {
+        return Err(JobError::Unsupported {
+            place: params.place("images"),
+            instead: "llama_cpp reads text alone here: take a model server as local_client, such as ollama",
+        });
+    }
     Ok(Job {
         local,
         remote,
         task,
         context: params.strings("context")?,
+        images,
         doc_metadata: params.string("doc_metadata")?.filter(|text| !text.trim().is_empty()),
+        prompts: prompt_files(&mut kwargs)?,
         max_rounds: rounds.map_or(config::MAX_ROUNDS, narrow),
         log_name: log_name(&mut params, &log_dir, &name)?,
         log_dir,
@@ -282,6 +176,7 @@ fn minions_params(params: &mut Fields, kwargs: &mut Fields) -> Result<MinionsPar
             name: chunk_fn,
         });
     }
+    let (retrieval, retrieval_model) = retrieval(params)?;
     let samples = match params.count("num_samples_per_task", 1, 100)? {
         Some(samples) => Some(samples),
         None => kwargs.count("num_samples", 1, 100)?,
@@ -299,27 +194,67 @@ fn minions_params(params: &mut Fields, kwargs: &mut Fields) -> Result<MinionsPar
             .map_or(config::MAX_CODE_ATTEMPTS, narrow),
         worker_batch_size: kwargs.count("worker_batch_size", 1, 4096)?.map(wide),
         chunk_fn,
+        retrieval,
+        retrieval_model,
     })
 }
 
-fn narrow(n: u64) -> u32 {
-    u32::try_from(n).unwrap_or(u32::MAX)
+/// What the supervisor's code can search with, and the model for it.
+fn retrieval(params: &mut Fields) -> Result<(Search, Option<String>), JobError> {
+    let name = params.value("use_retrieval").filter(|value| *value != Value::Bool(false));
+    let search = match name.as_ref().map(|value| value.as_str().unwrap_or_default()) {
+        None => Search::Off,
+        Some("bm25") => Search::Bm25,
+        Some("embedding") => Search::Embedding,
+        Some(_) => {
+            return Err(JobError::BadValue {
+                place: params.place("use_retrieval"),
+                problem: "must be \"bm25\", \"embedding\" or null".into(),
+            });
+        }
+    };
+    let model = params.name("retrieval_model")?;
+    match (search, &model) {
+        (Search::Off | Search::Bm25, Some(_)) => Err(JobError::BadValue {
+            place: params.place("retrieval_model"),
+            problem: "belongs to use_retrieval \"embedding\"".into(),
+        }),
+        _ => Ok((search, model)),
+    }
 }
 
-fn wide(n: u64) -> usize {
-    usize::try_from(n).unwrap_or(usize::MAX)
+/// `prompts`: the names of ours, each with the path of a file.
+fn prompt_files(kwargs: &mut Fields) -> Result<BTreeMap<String, PathBuf>, JobError> {
+    let Some(Value::Object(files)) = kwargs.object("prompts")? else { return Ok(BTreeMap::new()) };
+    let path_of = |(name, path): (String, Value)| {
+        let place = format!("{}.{name}", kwargs.place("prompts"));
+        if !prompts::names().any(|known| known == name) {
+            return Err(JobError::UnknownName {
+                place,
+                what: "prompt",
+                nearest: nearest(&name, prompts::names()),
+                known: prompts::names().collect::<Vec<_>>().join(", "),
+                name,
+            });
+        }
+        match path {
+            Value::String(path) if !path.trim().is_empty() => Ok((name, PathBuf::from(path))),
+            _ => Err(JobError::BadValue { place, problem: "must be the path of a file".into() }),
+        }
+    };
+    files.into_iter().map(path_of).collect()
 }
 
 /// Parts of the job format that come later: `false`, `null` and empty mean that the job does not use them.
-fn refuse_unsupported(params: &mut Fields) -> Result<(), JobError> {
-    const LATER: [(&str, &str); 6] = [
+fn refuse_unsupported(params: &mut Fields, kwargs: &mut Fields) -> Result<(), JobError> {
+    const LATER: [(&str, &str); 2] = [
         ("is_privacy", "leave it out; the documents are read by the local model alone in any case"),
-        ("images", "leave it out; describe the pictures in the context"),
-        ("is_follow_up", "put what is known already into the context"),
         ("mcp_tools_info", "leave it out"),
-        ("use_retrieval", "leave it out; the supervisor's code can search the chunks itself"),
-        ("retrieval_model", "leave it out"),
     ];
+    if kwargs.flag("is_multi_turn")? == Some(true) {
+        let instead = "leave it out; put what is known already into the context";
+        return Err(JobError::Unsupported { place: kwargs.place("is_multi_turn"), instead });
+    }
     for (key, instead) in LATER {
         let used = match params.value(key) {
             None | Some(Value::Bool(false)) => false,

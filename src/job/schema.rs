@@ -1,11 +1,13 @@
 //! What a job holds once it is checked.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use serde_json::Value;
 
 use crate::chat::providers::Provider;
+use crate::sandbox::Search;
 use crate::secrets::Secret;
 
 /// One job: who works, by which protocol, on what.
@@ -21,8 +23,12 @@ pub struct Job {
     pub task: String,
     /// The documents, in order; may be empty.
     pub context: Vec<String>,
+    /// Pictures for the worker, as the job names them: paths, URLs, base64.
+    pub images: Vec<String>,
     /// What the supervisor is told about the documents.
     pub doc_metadata: Option<String>,
+    /// Files that replace prompts, by the prompts' names.
+    pub prompts: BTreeMap<String, PathBuf>,
     /// Rounds at most, from 1.
     pub max_rounds: u32,
     /// Where the conversation log goes.
@@ -69,6 +75,10 @@ pub struct MinionsParams {
     pub worker_batch_size: Option<usize>,
     /// The chunker that the supervisor is advised to use.
     pub chunk_fn: String,
+    /// What the supervisor's code can search chunks with.
+    pub retrieval: Search,
+    /// The model for [`Search::Embedding`], if the job names one.
+    pub retrieval_model: Option<String>,
 }
 
 /// What a job may cost.
@@ -144,6 +154,12 @@ pub struct ClientKwargs {
     pub keep_alive: Option<Value>,
     /// JSON schema of the worker's replies in `minion`.
     pub structured_output_schema: Option<Value>,
+    /// Parts of the base URL that only the user knows, by the provider's name for them.
+    pub address: BTreeMap<&'static str, String>,
+    /// Azure: the deployment.
+    pub deployment: Option<String>,
+    /// Azure: the API's version.
+    pub api_version: Option<String>,
     /// `llama_cpp`: layers on the GPU.
     pub n_gpu_layers: Option<u32>,
     /// `llama_cpp`: name of a chat template that replaces the model's own.

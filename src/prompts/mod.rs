@@ -1,7 +1,10 @@
 //! The prompts, one file each, with named slots such as `{{task}}`.
 //!
-//! In: the values of the slots. Out: the text. Slots are filled in one pass, so that what looks like a slot
+//! In: the values of the slots, and the job's own files for some prompts. Out: the text. Slots are filled in one pass, so that what looks like a slot
 //! inside a document stays as it is.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 /// A prompt whose slots are still open.
 #[derive(Clone, Copy, Debug)]
@@ -15,7 +18,6 @@ macro_rules! prompts {
     ($($(#[$doc:meta])* $constant:ident = $file:literal;)*) => {
         $($(#[$doc])* pub const $constant: Prompt =
             Prompt { name: $file, text: include_str!(concat!($file, ".md")) };)*
-        #[cfg(test)]
         const ALL: &[Prompt] = &[$($constant),*];
     };
 }
@@ -33,6 +35,10 @@ prompts! {
     MINION_WORKER_BARE = "minion_worker_bare";
     /// `minions`: what the supervisor's code may use.
     MINIONS_PROGRAM = "minions_program";
+    /// `minions`: the search by words in the code's scope.
+    MINIONS_BM25 = "minions_bm25";
+    /// `minions`: the search by meaning.
+    MINIONS_EMBEDDING = "minions_embedding";
     /// `minions`: the supervisor is asked for a program.
     MINIONS_DECOMPOSE = "minions_decompose";
     /// `minions`: what is known from earlier rounds.
@@ -51,30 +57,63 @@ prompts! {
     JSON_AGAIN = "json_again";
 }
 
-impl Prompt {
-    /// The text with its slots filled. A slot without a value keeps its name, which a test forbids.
-    pub fn fill(&self, values: &[(&str, &str)]) -> String {
-        let mut out =
-            String::with_capacity(self.text.len() + values.iter().map(|(_, v)| v.len()).sum::<usize>());
-        let mut rest = self.text.trim_end();
-        while let Some(start) = rest.find("{{") {
-            let Some(length) = rest[start..].find("}}") else { break };
-            let slot = &rest[start + 2..start + length];
-            out.push_str(&rest[..start]);
-            match values.iter().find(|(name, _)| *name == slot) {
-                Some((_, value)) => out.push_str(value),
-                None => out.push_str(&rest[start..start + length + 2]),
+/// The names of all prompts.
+pub fn names() -> impl Iterator<Item = &'static str> {
+    ALL.iter().map(|prompt| prompt.name)
+}
+
+/// The prompts of one job: ours, except those that it replaces.
+#[derive(Clone, Debug, Default)]
+pub struct Prompts(BTreeMap<&'static str, String>);
+
+impl Prompts {
+    /// Reads the files that replace prompts, by the prompts' names.
+    pub fn load(files: &BTreeMap<String, PathBuf>) -> Result<Self, String> {
+        let mut replaced = BTreeMap::new();
+        for prompt in ALL {
+            let Some(path) = files.get(prompt.name) else { continue };
+            let place = format!("`protocol.kwargs.prompts.{}`: {}", prompt.name, path.display());
+            let text =
+                std::fs::read_to_string(path).map_err(|error| format!("{place} can't be read: {error}"))?;
+            let known = slots(prompt.text);
+            if let Some(slot) = slots(&text).into_iter().find(|slot| !known.contains(slot)) {
+                let known = known.join(", ");
+                return Err(format!(
+                    "{place} has the slot `{slot}`, which this prompt does not fill; it has: {known}"
+                ));
             }
-            rest = &rest[start + length + 2..];
+            replaced.insert(prompt.name, text);
         }
-        out.push_str(rest);
-        out
+        Ok(Self(replaced))
     }
 
-    #[cfg(test)]
-    fn slots(&self) -> Vec<&'static str> {
-        self.text.split("{{").skip(1).filter_map(|part| part.split_once("}}")).map(|(slot, _)| slot).collect()
+    /// The prompt's text with its slots filled.
+    pub fn fill(&self, prompt: &Prompt, values: &[(&str, &str)]) -> String {
+        fill(self.0.get(prompt.name).map_or(prompt.text, String::as_str), values)
     }
+}
+
+/// What stands in double braces.
+fn slots(text: &str) -> Vec<&str> {
+    text.split("{{").skip(1).filter_map(|part| part.split_once("}}")).map(|(slot, _)| slot).collect()
+}
+
+/// The text with its slots filled. A slot without a value keeps its name, which a test forbids.
+fn fill(text: &str, values: &[(&str, &str)]) -> String {
+    let mut out = String::with_capacity(text.len() + values.iter().map(|(_, v)| v.len()).sum::<usize>());
+    let mut rest = text.trim_end();
+    while let Some(start) = rest.find("{{") {
+        let Some(length) = rest[start..].find("}}") else { break };
+        let slot = &rest[start + 2..start + length];
+        out.push_str(&rest[..start]);
+        match values.iter().find(|(name, _)| *name == slot) {
+            Some((_, value)) => out.push_str(value),
+            None => out.push_str(&rest[start..start + length + 2]),
+        }
+        rest = &rest[start + length + 2..];
+    }
+    out.push_str(rest);
+    out
 }
 
 #[cfg(test)]
@@ -84,9 +123,9 @@ mod tests {
     #[test]
     fn every_prompt_is_filled() {
         for prompt in ALL {
-            let slots = prompt.slots();
+            let slots = slots(prompt.text);
             let values: Vec<_> = slots.iter().map(|slot| (*slot, "{{value}}")).collect();
-            let filled = prompt.fill(&values);
+            let filled = Prompts::default().fill(prompt, &values);
             assert_eq!(filled.matches("{{value}}").count(), slots.len(), "{}", prompt.name);
             assert!(!filled.trim().is_empty() && filled.is_ascii(), "{}", prompt.name);
         }
@@ -94,7 +133,27 @@ mod tests {
 
     #[test]
     fn what_looks_like_a_slot_in_a_document_stays() {
-        let filled = MINIONS_JOB.fill(&[("chunk", "a {{task}} b"), ("task", "T"), ("advice", "")]);
+        let values = [("chunk", "a {{task}} b"), ("task", "T"), ("advice", "")];
+        let filled = Prompts::default().fill(&MINIONS_JOB, &values);
         assert!(filled.contains("a {{task}} b") && filled.contains('T'));
+    }
+
+    #[test]
+    fn a_jobs_own_prompt_takes_the_place_of_ours_but_for_slots_that_nobody_fills() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("own.md");
+        let files = BTreeMap::from([("minions_job".to_owned(), path.clone())]);
+        assert!(Prompts::load(&files).unwrap_err().contains("can't be read"));
+        std::fs::write(&path, "Mine: {{task}} in {{chunk}}\n").unwrap();
+        let prompts = Prompts::load(&files).unwrap();
+        let values = [("chunk", "C"), ("task", "T"), ("advice", "A")];
+        assert_eq!(prompts.fill(&MINIONS_JOB, &values), "Mine: T in C");
+        assert!(prompts.fill(&MINIONS_WORKER, &[]).contains("one part"));
+        std::fs::write(&path, "{{question}}").unwrap();
+        let error = Prompts::load(&files).unwrap_err();
+        assert!(
+            error.contains("minions_job") && error.contains("`question`") && error.contains("chunk"),
+            "{error}"
+        );
     }
 }

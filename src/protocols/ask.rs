@@ -4,7 +4,8 @@ use serde_json::{Map, Value};
 
 use super::{ProtocolError, Side, Transcript, excerpt, reply};
 use crate::chat::{ChatRequest, Finish, Format, Message};
-use crate::{config, prompts};
+use crate::config;
+use crate::prompts::{self, Prompts};
 
 /// Characters of an unusable reply that an error quotes.
 const QUOTE: usize = 300;
@@ -12,6 +13,7 @@ const QUOTE: usize = 300;
 /// The supervisor, with its conversation so far.
 pub(super) struct Supervisor<'a> {
     pub side: &'a Side,
+    pub prompts: &'a Prompts,
     pub transcript: &'a Transcript,
     pub messages: Vec<Message>,
     /// The server that has read the conversation so far.
@@ -40,8 +42,8 @@ impl<T> Judged<T> {
 }
 
 impl<'a> Supervisor<'a> {
-    pub(super) fn new(side: &'a Side, transcript: &'a Transcript) -> Self {
-        Self { side, transcript, messages: Vec::new(), home: None }
+    pub(super) fn new(side: &'a Side, prompts: &'a Prompts, transcript: &'a Transcript) -> Self {
+        Self { side, prompts, transcript, messages: Vec::new(), home: None }
     }
 
     /// Sends `prompt` and gives the reply's text.
@@ -98,7 +100,8 @@ impl<'a> Supervisor<'a> {
                 return fallback.ok_or(ProtocolError::Unusable { tries, problem, quote });
             }
             tracing::warn!("the supervisor's reply is unusable and asked for again: {problem}");
-            prompt = prompts::JSON_AGAIN.fill(&[("problem", &problem), ("keys", &keys(format))]);
+            prompt =
+                self.prompts.fill(&prompts::JSON_AGAIN, &[("problem", &problem), ("keys", &keys(format))]);
         }
     }
 }

@@ -2,12 +2,14 @@
 //!
 //! Remote calls: one, and one per round.
 
+use std::sync::Arc;
+
 use serde_json::{Map, Value, json};
 
 use super::ask::{Judged, Supervisor, schema};
 use super::{Answer, ProtocolError, Side, Transcript, excerpt, joined, reply};
-use crate::chat::{ChatErrorKind, ChatRequest, Finish, Format, Message};
-use crate::prompts;
+use crate::chat::{ChatErrorKind, ChatRequest, Finish, Format, Image, Message};
+use crate::prompts::{self, Prompts};
 
 /// What the protocol needs of a job.
 pub struct Minion<'a> {
@@ -19,6 +21,10 @@ pub struct Minion<'a> {
     pub task: &'a str,
     /// The documents.
     pub context: &'a [String],
+    /// Pictures that the worker sees with its first message.
+    pub images: &'a [Arc<Image>],
+    /// What the two sides are told.
+    pub prompts: &'a Prompts,
     /// What the supervisor is told about them.
     pub doc_metadata: Option<&'a str>,
     /// Messages to the worker at most.
@@ -35,22 +41,37 @@ enum Step {
 
 impl Minion<'_> {
     /// The worker's instructions: the documents first, so that they stay cached from round to round.
-    fn worker_instructions(task: &str, context: &[String]) -> String {
-        match context.iter().all(|document| document.trim().is_empty()) {
-            true => prompts::MINION_WORKER_BARE.fill(&[("task", task)]),
-            false => prompts::MINION_WORKER.fill(&[("context", &joined(context)), ("task", task)]),
+    fn worker_instructions(&self, context: &[String]) -> String {
+        let mut documents: Vec<String> =
+            context.iter().filter(|document| !document.trim().is_empty()).cloned().collect();
+        documents.extend(self.note_of_images());
+        match documents.is_empty() {
+            true => self.prompts.fill(&prompts::MINION_WORKER_BARE, &[("task", self.task)]),
+            false => {
+                let values = [("context", &*joined(&documents)), ("task", self.task)];
+                self.prompts.fill(&prompts::MINION_WORKER, &values)
+            }
+        }
+    }
+
+    /// Stands for the pictures among the documents.
+    fn note_of_images(&self) -> Option<String> {
+        match self.images.len() {
+            0 => None,
+            1 => Some("[a picture, shown with the first message]".to_owned()),
+            n => Some(format!("[{n} pictures, shown with the first message]")),
         }
     }
 
     /// Runs the chat to its answer.
     pub async fn run(&self, transcript: &Transcript) -> Result<Answer, ProtocolError> {
-        let mut supervisor = Supervisor::new(self.supervisor, transcript);
+        let mut supervisor = Supervisor::new(self.supervisor, self.prompts, transcript);
         let mut chat = ChatRequest {
-            messages: vec![Message::system(Self::worker_instructions(self.task, self.context))],
+            messages: vec![Message::system(self.worker_instructions(self.context))],
             format: self.worker_format.clone(),
             sample: 0,
         };
-        transcript.worker_instructions(Self::worker_instructions(self.task, &[note_of(self.context)]));
+        transcript.worker_instructions(self.worker_instructions(&[note_of(self.context)]));
         let mut question = supervisor.ask(self.first_prompt(), &first_format(), first_step).await?;
         // The server that has read the documents.
         let mut home = None;
@@ -59,9 +80,10 @@ impl Minion<'_> {
             let answer = self.ask_worker(&mut chat, &mut home, question, transcript).await?;
             let left = self.max_rounds - round;
             let (prompt, format) = match left {
-                0 => (prompts::MINION_LAST_REPLY.fill(&[("reply", &answer)]), last_format()),
+                0 => (self.prompts.fill(&prompts::MINION_LAST_REPLY, &[("reply", &answer)]), last_format()),
                 _ => (
-                    prompts::MINION_REPLY.fill(&[("reply", &answer), ("left", &left.to_string())]),
+                    self.prompts
+                        .fill(&prompts::MINION_REPLY, &[("reply", &answer), ("left", &left.to_string())]),
                     next_format(),
                 ),
             };
@@ -78,11 +100,20 @@ impl Minion<'_> {
     fn first_prompt(&self) -> String {
         let metadata = match self.doc_metadata {
             Some(metadata) => metadata,
-            None if self.context.is_empty() => "there are none; the small model answers from what it knows",
+            None if self.context.is_empty() && self.images.is_empty() => {
+                "there are none; the small model answers from what it knows"
+            }
             None => "nothing is known",
         };
+        let metadata = match self.images.len() {
+            0 => metadata.to_owned(),
+            n => format!("{metadata} (the small model also sees {n} picture(s))"),
+        };
         let rounds = self.max_rounds.to_string();
-        prompts::MINION_SUPERVISOR.fill(&[("task", self.task), ("metadata", metadata), ("rounds", &rounds)])
+        self.prompts.fill(
+            &prompts::MINION_SUPERVISOR,
+            &[("task", self.task), ("metadata", &metadata), ("rounds", &rounds)],
+        )
     }
 
     async fn ask_worker(
@@ -92,7 +123,11 @@ impl Minion<'_> {
         question: String,
         transcript: &Transcript,
     ) -> Result<String, ProtocolError> {
-        chat.messages.push(Message::user(question.clone()));
+        let mut message = Message::user(question.clone());
+        if chat.messages.len() == 1 {
+            message.images = self.images.to_vec();
+        }
+        chat.messages.push(message);
         let mut seat = self.worker.seat(*home).await;
         let outcome = self.worker.chat(&mut seat, chat).await;
         *home = Some(seat.home());

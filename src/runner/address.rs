@@ -16,7 +16,10 @@ pub(super) fn base_url(spec: &ClientSpec, environment: &Environment) -> String {
             format!("http://{}", host.trim_end_matches('/'))
         }
         Some(url) => url.trim_end_matches('/').to_owned(),
-        None => provider.base_url.to_owned(),
+        None => provider.default_base_url(|slot| {
+            let given = spec.kwargs.address.get(slot.kwargs[0]).cloned();
+            given.or_else(|| environment.get(slot.env).map(str::to_owned))
+        }),
     };
     let Some(port) = spec.port else { return url };
     let with_port = || {

@@ -9,12 +9,13 @@ use super::places::{Place, Ready, chosen};
 use super::window::{self, Demand};
 use super::workshop::Workshop;
 use crate::chat::llama_cpp::Sampling;
-use crate::chat::{self, ChatClient, ChatError, ChatErrorKind, ChatSettings};
+use crate::chat::{self, ChatClient, ChatError, ChatErrorKind, ChatSettings, Embedder};
 use crate::config::{self, Environment};
 use crate::error::{Exit, Failure};
-use crate::job::{ClientSpec, Job, Protocol};
+use crate::job::{ClientSpec, Job, MinionsParams, Protocol};
 use crate::protocols::{Station, Stations};
-use crate::runtimes::Endpoint;
+use crate::runtimes::{Endpoint, Need};
+use crate::sandbox::Search;
 use crate::secrets::Secret;
 
 /// Both sides, ready to talk.
@@ -23,6 +24,8 @@ pub(super) struct Clients {
     pub worker: Arc<Stations>,
     /// The longest chunk that the worker can read, in characters, if that is known.
     pub max_chunk_chars: Option<usize>,
+    /// Who embeds texts on the local side, if the job wants it.
+    pub embedder: Option<Arc<dyn Embedder>>,
     /// The servers: what was started for them stays up as long as they are held.
     _ready: [Arc<Ready>; 2],
 }
@@ -50,7 +53,8 @@ pub(super) async fn open(job: &Job, workshop: &Workshop) -> Result<Clients, Fail
         false => workshop.ready(supervisor.place(), supervisor.demand).await?,
     };
     let client = worker.client(workshop, checked_worker, &worker_ready)?;
-    let settings = worker.settings(&workshop.surroundings.environment, worker_ready.endpoint());
+    let environment = &workshop.surroundings.environment;
+    let settings = worker.settings(environment, worker_ready.endpoint());
     let slots = worker.lanes.or(worker_ready.slots());
     let supervisor_client = supervisor.client(workshop, checked_supervisor, &supervisor_ready)?;
     let supervisor_client = workshop.metered(&supervisor.base_url, supervisor_client);
@@ -58,6 +62,7 @@ pub(super) async fn open(job: &Job, workshop: &Workshop) -> Result<Clients, Fail
         // It is asked one thing at a time.
         supervisor: Stations::new(vec![Station::new(supervisor_client, supervisor.lanes)]),
         worker: workshop.stations(worker.place(), settings, slots, client),
+        embedder: worker.embedder(job, environment, &worker_ready).await?,
         max_chunk_chars: worker_ready.window().map(window::chunk_chars),
         _ready: [worker_ready, supervisor_ready],
     })
@@ -189,6 +194,35 @@ impl<'a> Wanted<'a> {
         }
     }
 
+    /// The model that embeds the job's texts, if it wants that: found or fetched where Ollama has it, elsewhere
+    /// taken as it is named.
+    async fn embedder(
+        &self,
+        job: &Job,
+        environment: &Environment,
+        ready: &Ready,
+    ) -> Result<Option<Arc<dyn Embedder>>, Failure> {
+        let Protocol::Minions(MinionsParams { retrieval: Search::Embedding, retrieval_model, .. }) =
+            &job.protocol
+        else {
+            return Ok(None);
+        };
+        let provider = self.spec.provider;
+        let mut settings = self.settings(environment, None);
+        settings.model = retrieval_model.clone().unwrap_or_else(|| provider.embedding_model.to_owned());
+        settings.deployment = None;
+        if settings.model.is_empty() {
+            let text =
+                format!("`call_params.retrieval_model` is missing: {} has no default one", provider.name);
+            return Err(Failure::input(text));
+        }
+        if let (Ready::Server(_, Some(runtime)), "ollama") = (ready, provider.name) {
+            let need = Need { model: settings.model.clone(), pull: true, ..Need::default() };
+            settings.model = runtime.ensure_model(&need).await?.model;
+        }
+        chat::connect_embedder(provider, settings).map(Some).map_err(unusable)
+    }
+
     fn model(&self) -> String {
         self.spec.model.clone().unwrap_or_else(|| self.spec.provider.model.to_owned())
     }
@@ -211,6 +245,8 @@ impl<'a> Wanted<'a> {
             num_ctx: endpoint.and_then(|endpoint| endpoint.context_window),
             thinking: kwargs.thinking,
             keep_alive: kwargs.keep_alive.clone(),
+            deployment: kwargs.deployment.clone(),
+            api_version: kwargs.api_version.clone(),
         }
     }
 }

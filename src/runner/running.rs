@@ -1,20 +1,22 @@
 //! A job under way: what it has cost and said so far, and what becomes of that at its end.
 
 use std::io::{self, IsTerminal};
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
+use super::retrieval::Embeddings;
 use super::workshop::Workshop;
-use super::{clients, conversation_log};
+use super::{clients, conversation_log, images};
 use crate::chat::{Format, Usage};
 use crate::error::Failure;
 use crate::job::{Job, Protocol};
+use crate::prompts::Prompts;
 use crate::protocols::minion::Minion;
 use crate::protocols::minions::Minions;
 use crate::protocols::{Answer, Side, Transcript};
-use crate::sandbox::{Limits, Sandbox};
+use crate::sandbox::{Limits, Retriever, Sandbox};
 
 /// Bytes of documents for which the supervisor's code gets a millisecond more.
 const BYTES_PER_MILLISECOND: usize = 20_000;
@@ -41,6 +43,7 @@ pub(super) struct Running {
     transcript: Transcript,
     supervisor: OnceLock<Side>,
     worker: OnceLock<Side>,
+    embeddings: OnceLock<Arc<Embeddings>>,
 }
 
 impl Running {
@@ -51,12 +54,16 @@ impl Running {
             transcript: Transcript::default(),
             supervisor: OnceLock::new(),
             worker: OnceLock::new(),
+            embeddings: OnceLock::new(),
         }
     }
 
     /// Runs the job's protocol.
     pub(super) async fn solve(&self, workshop: &Workshop) -> Result<Answer, Failure> {
         let job = &self.job;
+        let prompts = Prompts::load(&job.prompts).map_err(Failure::input)?;
+        let fetches = job.local.provider.dialect.is_some_and(|dialect| dialect.fetches_images());
+        let images = images::load(&job.images, fetches).await?;
         let clients = clients::open(job, workshop).await?;
         let supervisor =
             self.supervisor.get_or_init(|| Side::new(clients.supervisor, job.budget.remote_tokens));
@@ -69,6 +76,8 @@ impl Running {
                     worker,
                     task: &job.task,
                     context: &job.context,
+                    images: &images,
+                    prompts: &prompts,
                     doc_metadata: job.doc_metadata.as_deref(),
                     max_rounds: job.max_rounds,
                     worker_format: schema.map_or(Format::Text, |schema| Format::Schema {
@@ -81,6 +90,9 @@ impl Running {
                 .await
             }
             Protocol::Minions(params) => {
+                let retriever = clients.embedder.map(|model| -> Arc<dyn Retriever> {
+                    Arc::clone(self.embeddings.get_or_init(|| Arc::new(Embeddings::new(model)))) as _
+                });
                 Minions {
                     supervisor,
                     worker,
@@ -91,7 +103,10 @@ impl Running {
                             time: time_for(&job.context),
                             ..Limits::default()
                         },
+                        search: params.retrieval,
+                        retriever,
                     },
+                    prompts: &prompts,
                     task: &job.task,
                     context: &job.context,
                     doc_metadata: job.doc_metadata.as_deref(),
@@ -115,7 +130,8 @@ impl Running {
     ) -> Done {
         let notes = self.transcript.take();
         let usage = |side: &OnceLock<Side>| side.get().map_or(Usage::default(), Side::usage);
-        let (remote, local) = (usage(&self.supervisor), usage(&self.worker));
+        let (remote, mut local) = (usage(&self.supervisor), usage(&self.worker));
+        local += self.embeddings.get().map_or(Usage::default(), |embeddings| embeddings.cost().0);
         let timing = self.timing();
         let mut log = json!({ "task": self.job.task });
         match &self.job.protocol {
@@ -161,7 +177,8 @@ impl Running {
     /// Seconds: calls of either side, all of it, and what neither side's calls account for.
     fn timing(&self) -> Value {
         let busy = |side: &OnceLock<Side>| side.get().map_or(0.0, |side| side.busy().as_secs_f64());
-        let (remote, local) = (busy(&self.supervisor), busy(&self.worker));
+        let embedding = self.embeddings.get().map_or(0.0, |embeddings| embeddings.cost().1.as_secs_f64());
+        let (remote, local) = (busy(&self.supervisor), busy(&self.worker) + embedding);
         let total = self.started.elapsed().as_secs_f64();
         json!({
             "local_call_time": local,

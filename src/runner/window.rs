@@ -9,6 +9,8 @@ use crate::runtimes::Need;
 const BYTES_PER_TOKEN: usize = 3;
 /// Bytes of a token that no ordinary text exceeds: what needs no asking a server.
 const MOST_BYTES_PER_TOKEN: usize = 16;
+/// Tokens of a picture, as the hungrier models count them.
+const IMAGE_TOKENS: u32 = 1600;
 /// Tokens of our own prompts, of a question, of a task.
 const PROMPT_TOKENS: u32 = 512;
 
@@ -30,10 +32,13 @@ impl Demand {
             return Self { asked, likely: config::MINIONS_WINDOW, certain: 0 };
         };
         let bytes = job.task.len() + job.context.iter().map(String::len).sum::<usize>();
+        let pictures = tokens(job.images.len()).saturating_mul(IMAGE_TOKENS);
         let talk = job.max_rounds.saturating_mul(config::REPLY_TOKENS + PROMPT_TOKENS);
         Self {
             asked,
-            likely: tokens(bytes / BYTES_PER_TOKEN).saturating_add(talk).saturating_add(PROMPT_TOKENS),
+            likely: tokens(bytes / BYTES_PER_TOKEN)
+                .saturating_add(talk)
+                .saturating_add(PROMPT_TOKENS + pictures),
             certain: tokens(bytes / MOST_BYTES_PER_TOKEN),
         }
     }

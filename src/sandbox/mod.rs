@@ -8,6 +8,8 @@
 //!   Sandbox::start      -- code, documents -->       confine, prelude, module's top level
 //!   prepare_jobs        -- earlier jobs ---->        prepare_jobs(context, ...), checked one by one
 //!   transform_outputs   -- jobs with replies ->      transform_outputs(jobs), same globals
+//!   in any of them      <- queries, chunks ----      embedding_retrieve_top_k_chunks(...)
+//!                       -- positions ---------->
 //! ```
 //!
 //! Two walls stand one behind the other: the interpreter, which has no files, network or processes and stops
@@ -15,6 +17,7 @@
 
 mod error;
 mod limits;
+mod search;
 mod session;
 mod types;
 mod wire;
@@ -22,6 +25,7 @@ mod worker;
 
 pub use error::{CodeError, SandboxError};
 pub use limits::Limits;
+pub use search::{Retriever, Search};
 pub use session::{Sandbox, Session, Transformed};
 pub use types::{Job, JobManifest, JobOutput, set_ids};
 pub use worker::{WORKER_COMMAND, worker_main};

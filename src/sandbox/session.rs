@@ -1,6 +1,8 @@
 //! The parent's side: spawns the child, talks to it, kills it at the deadline.
 
-use std::{io, os::unix::process::ExitStatusExt, path::PathBuf, process::Stdio, time::Duration};
+use std::{
+    fmt, io, os::unix::process::ExitStatusExt, path::PathBuf, process::Stdio, sync::Arc, time::Duration,
+};
 
 use nix::sys::signal::Signal;
 use tokio::{
@@ -11,7 +13,7 @@ use tokio::{
 };
 
 use super::{
-    CodeError, Job, JobManifest, JobOutput, Limits, SandboxError, WORKER_COMMAND, set_ids,
+    CodeError, Job, JobManifest, JobOutput, Limits, Retriever, SandboxError, Search, WORKER_COMMAND, set_ids,
     wire::{self, JobRow, Manifest, Reply, Request, Texts},
     worker::OOM_EXIT_CODE,
 };
@@ -25,23 +27,36 @@ const REPLY_HEAD: usize = 64 << 20;
 /// Bytes of the child's stderr that are kept.
 const STDERR: u64 = 16 << 10;
 
+/// Searches by meaning that one call may ask for; each takes the time of a model.
+const SEARCHES: u32 = 64;
+
 /// Starts children for code.
-#[derive(Clone, Debug)]
+#[derive(Clone, Default)]
 pub struct Sandbox {
     /// Our own executable.
     pub program: PathBuf,
     /// For each child.
     pub limits: Limits,
+    /// What the code may search with.
+    pub search: Search,
+    /// Who answers a search by meaning.
+    pub retriever: Option<Arc<dyn Retriever>>,
+}
+
+impl fmt::Debug for Session {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Session({:?})", self.child.id())
+    }
 }
 
 /// One child with the supervisor's module loaded. Dropping it kills the child.
-#[derive(Debug)]
 pub struct Session {
     child: Child,
     input: BufWriter<ChildStdin>,
     output: ChildStdout,
     stderr: Option<JoinHandle<String>>,
     limits: Limits,
+    retriever: Option<Arc<dyn Retriever>>,
     /// Bytes of documents that the child holds.
     documents: usize,
 }
@@ -64,7 +79,8 @@ impl Sandbox {
         let mut session =
             spawned.map_err(|source| SandboxError::Spawn { program: self.program.clone(), source })?;
         session.documents = documents.iter().map(|document| document.as_ref().len()).sum();
-        let request = Request::Start { code: code.to_owned(), limits: self.limits.clone() };
+        let request =
+            Request::Start { code: code.to_owned(), limits: self.limits.clone(), search: self.search };
         match session.call(&request, documents, 0).await? {
             (Reply::Started, _) => Ok(session),
             _ => Err(out_of_turn()),
@@ -87,7 +103,8 @@ impl Sandbox {
         let output = child.stdout.take().ok_or_else(missing)?;
         let stderr = child.stderr.take().ok_or_else(missing)?;
         let stderr = Some(tokio::spawn(drain(stderr)));
-        Ok(Session { child, input, output, stderr, limits: self.limits.clone(), documents: 0 })
+        let (limits, retriever) = (self.limits.clone(), self.retriever.clone());
+        Ok(Session { child, input, output, stderr, limits, retriever, documents: 0 })
     }
 }
 
@@ -124,6 +141,8 @@ impl Session {
             output: job.output.clone(),
             sample: job.sample.clone(),
             include: job.include,
+            agreed: job.agreed,
+            samples: job.samples,
         };
         let rows = jobs.iter().map(|job| row(job, texts.manifest(&job.manifest))).collect();
         let request = Request::Transform { jobs: rows };
@@ -147,11 +166,28 @@ impl Session {
         let sent = texts.iter().map(|text| text.as_ref().len()).sum::<usize>();
         let megabytes = u32::try_from((sent + self.documents) >> 20).unwrap_or(u32::MAX);
         let deadline = self.limits.time + GRACE + TRANSFER_PER_MB * megabytes;
+        let most = if self.retriever.is_some() { reply.max(self.limits.chunks) } else { reply };
+        let most = most.saturating_add(REPLY_HEAD);
         let exchange = async {
             wire::send(&mut self.input, request, texts).await?;
-            wire::receive(&mut self.output, reply.saturating_add(REPLY_HEAD)).await
+            wire::receive(&mut self.output, most).await
         };
-        let failure = match timeout(deadline, exchange).await {
+        let mut answer = timeout(deadline, exchange).await;
+        let mut searches = 0;
+        while let Ok(Ok((Reply::Retrieve { queries, k }, chunks))) = answer {
+            searches += 1;
+            // The model's time is not the code's.
+            let found = match &self.retriever {
+                Some(retriever) if searches <= SEARCHES => retriever.top_k(&queries, &chunks, k).await,
+                _ => Err(format!("at most {SEARCHES} searches by meaning in one call")),
+            };
+            let exchange = async {
+                wire::send(&mut self.input, &Request::Retrieved(found), &[""; 0]).await?;
+                wire::receive(&mut self.output, most).await
+            };
+            answer = timeout(deadline, exchange).await;
+        }
+        let failure = match answer {
             Ok(Ok((Reply::Failed(error), _))) => error.into(),
             Ok(Ok((Reply::Unsafe(reason), _))) => SandboxError::Broken(reason),
             Ok(Ok(answer)) => return Ok(answer),

@@ -43,6 +43,10 @@ pub struct Job {
     pub sample: String,
     /// Set by the supervisor's code: keep this job in the aggregate.
     pub include: Option<bool>,
+    /// Samples that gave this answer.
+    pub agreed: u32,
+    /// Samples that could be read.
+    pub samples: u32,
 }
 
 /// Numbers the manifests: equal chunks share a `chunk_id`, equal tasks a `task_id` (both in order of first

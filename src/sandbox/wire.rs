@@ -12,17 +12,20 @@ use std::{
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
-use super::{CodeError, JobManifest, JobOutput, Limits};
+use super::{CodeError, JobManifest, JobOutput, Limits, Search};
+use crate::documents::Query;
 
 /// From the parent.
 #[derive(Debug, Serialize, Deserialize)]
 pub enum Request {
     /// Run the module's top level; the texts are the documents.
-    Start { code: String, limits: Limits },
+    Start { code: String, limits: Limits, search: Search },
     /// Call `prepare_jobs`; the texts are chunks.
     Prepare { manifests: Vec<Manifest>, outputs: Vec<JobOutput> },
     /// Call `transform_outputs`; the texts are chunks.
     Transform { jobs: Vec<JobRow> },
+    /// The positions of the chunks that [`Reply::Retrieve`] asks for, or why there are none.
+    Retrieved(Result<Vec<usize>, String>),
 }
 
 impl Request {
@@ -32,11 +35,12 @@ impl Request {
             Self::Start { .. } => "at its top level",
             Self::Prepare { .. } => "in prepare_jobs",
             Self::Transform { .. } => "in transform_outputs",
+            Self::Retrieved(_) => "in a retrieval",
         }
     }
 }
 
-/// From the child, one to each request.
+/// From the child, one to each request; before it, any number of [`Reply::Retrieve`].
 #[derive(Debug, Serialize, Deserialize)]
 pub enum Reply {
     Started,
@@ -45,6 +49,11 @@ pub enum Reply {
     /// The one text is the result.
     Transformed {
         include: Vec<Option<bool>>,
+    },
+    /// Which `k` of the texts match the queries by meaning? The child has no model.
+    Retrieve {
+        queries: Vec<Query>,
+        k: usize,
     },
     Failed(CodeError),
     /// The child cannot confine itself.
@@ -67,6 +76,8 @@ pub struct JobRow {
     pub output: JobOutput,
     pub sample: String,
     pub include: Option<bool>,
+    pub agreed: u32,
+    pub samples: u32,
 }
 
 /// Distinct texts, in order of first use.
@@ -190,7 +201,8 @@ mod tests {
     #[tokio::test]
     async fn messages_cross_in_both_directions() {
         let mut sent = Vec::new();
-        let request = Request::Start { code: "x = 'é'".into(), limits: Limits::default() };
+        let request =
+            Request::Start { code: "x = 'é'".into(), limits: Limits::default(), search: Search::Off };
         send(&mut sent, &request, &["", "two\r\n\u{1F469}"]).await.unwrap();
         let mut sent = &*sent;
         let (read, texts) = super::read::<Request>(&mut sent).unwrap().unwrap();

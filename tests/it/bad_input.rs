@@ -84,9 +84,43 @@ fn cases() -> Vec<(&'static str, Vec<u8>)> {
         ("a way out in log_path", as_minions("log_path", json!("/etc/passwd"))),
         ("an unknown chunker", as_minions("chunk_fn", json!("chunk_by_sections"))),
         ("no jobs per round", as_minions("max_jobs_per_round", json!(0))),
-        ("retrieval, which comes later", as_minions("use_retrieval", json!("bm25"))),
+        ("an unknown retrieval", as_minions("use_retrieval", json!("colbert"))),
+        ("a retrieval model for no embeddings", as_minions("retrieval_model", json!("nomic-embed-text"))),
+        (
+            "no embeddings at the provider",
+            changed(|job| {
+                job["protocol"]["type"] = json!("minions");
+                job["call_params"]["use_retrieval"] = json!("embedding");
+                job["local_client"] =
+                    json!({"type": "anthropic", "kwargs": {"base_url": "http://127.0.0.1:9"}});
+                job["call_params"]["retrieval_model"] = json!("x");
+            }),
+        ),
         ("privacy, which comes later", with("/call_params/is_privacy", json!(true))),
-        ("images, which come later", with("/call_params/images", json!(["a.png"]))),
+        (
+            "embeddings of the embedded engine",
+            changed(|job| {
+                job["protocol"]["type"] = json!("minions");
+                job["call_params"]["use_retrieval"] = json!("embedding");
+                job["local_client"] = json!({"type": "llama_cpp", "model_path": "x.gguf"});
+            }),
+        ),
+        ("several turns, which come later", with("/protocol/kwargs", json!({"is_multi_turn": true}))),
+        ("a picture that is not there", with("/call_params/images", json!(["no/such.png"]))),
+        ("a file that is no picture", with("/call_params/images", json!(["/etc/passwd"]))),
+        (
+            "a picture for the embedded engine",
+            changed(|job| {
+                job["local_client"] = json!({"type": "llama_cpp", "model_path": "x.gguf"});
+                job["call_params"]["images"] = json!(["a.png"]);
+            }),
+        ),
+        ("a misspelt prompt", with("/protocol/kwargs", json!({"prompts": {"minion_workr": "a.md"}}))),
+        ("a prompt without a path", with("/protocol/kwargs", json!({"prompts": {"minion_worker": 3}}))),
+        (
+            "a prompt that is not there",
+            with("/protocol/kwargs", json!({"prompts": {"minion_worker": "no.md"}})),
+        ),
         ("tools, which come later", with("/local_client/kwargs/tool_calling", json!(true))),
         ("a custom_id that is a number", changed(|job| job["custom_id"] = json!(7))),
         ("metadata that is a list", changed(|job| job["metadata"] = json!([1]))),

@@ -4,6 +4,7 @@
 
 mod bad_input;
 mod batch;
+mod call_params;
 mod chat_faults;
 mod chat_quirks;
 mod chat_real_server;
@@ -14,6 +15,7 @@ mod llama_cpp;
 mod minion;
 mod minions;
 mod ollama_daemon;
+mod providers;
 mod runtimes;
 mod sandbox;
 mod sandbox_hostile;

@@ -218,18 +218,34 @@ fn replies_of_every_form_are_read() {
 }
 
 #[test]
-fn samples_are_jobs_of_their_own() {
-    let server = scripted(vec![PROGRAM.into(), verdict("provide_final_answer", Some("x"))], found);
-    let mut job = job(&server, "minions", params("The Aurora."));
-    job["call_params"]["num_samples_per_task"] = json!(3);
-    job["local_client"]["kwargs"]["seed"] = json!(7);
-    Program::new().run_job(&job).result();
-    let worker = chats(&server, "worker");
-    assert_eq!(worker.len(), 6);
-    let seeds: BTreeSet<u64> = worker.iter().map(|body| body["seed"].as_u64().unwrap()).collect();
-    assert_eq!(seeds, [7, 8, 9].into());
-    assert!(worker.iter().all(|body| body["temperature"].as_f64().unwrap() > 0.0));
-    assert_eq!(last(&chats(&server, "supervisor")[1]).matches("0/0/0=Aurora").count(), 3);
+fn samples_agree_on_one_answer() {
+    let program = PROGRAM.replace("{j.output.answer}", "{j.output.answer} {j.agreed} of {j.samples}");
+    let bare = PROGRAM.replace("def transform_outputs(jobs):", "def unused(jobs):");
+    for (program, told) in
+        [(program, "0/0/0=Aurora 2 of 3"), (bare, "[chunk 0] Aurora | \"the Aurora\" | 2 of 3 samples")]
+    {
+        let server = scripted(vec![program, verdict("provide_final_answer", Some("x"))], |request| {
+            match request.json()["seed"].as_u64() {
+                Some(7) => openai(request, r#"{"explanation": "", "citation": null, "answer": "Boreas"}"#),
+                _ => found(request),
+            }
+        });
+        let mut job = job(&server, "minions", params("The Aurora."));
+        job["call_params"]["num_samples_per_task"] = json!(3);
+        job["local_client"]["kwargs"]["seed"] = json!(7);
+        let result = Program::new().run_job(&job).result();
+        let worker = chats(&server, "worker");
+        assert_eq!(worker.len(), 6);
+        let seeds: BTreeSet<u64> = worker.iter().map(|body| body["seed"].as_u64().unwrap()).collect();
+        assert_eq!(seeds, [7, 8, 9].into());
+        assert!(worker.iter().all(|body| body["temperature"].as_f64().unwrap() > 0.0));
+        let remote = chats(&server, "supervisor");
+        assert!(last(&remote[0]).contains("`agreed` of `samples`"));
+        assert!(last(&remote[1]).contains(told), "{}", last(&remote[1]));
+        assert!(!last(&remote[1]).contains("6 jobs"), "the samples of a job are one job");
+        assert!(!last(&remote[1]).contains("Boreas"));
+        assert_eq!(result["meta"][0]["local"]["jobs"][0]["agreed"], 2);
+    }
 }
 
 #[test]

@@ -7,7 +7,7 @@ use minions::sandbox::{
 };
 
 fn sandbox() -> Sandbox {
-    Sandbox { program: env!("CARGO_BIN_EXE_minions").into(), limits: Limits::default() }
+    Sandbox { program: env!("CARGO_BIN_EXE_minions").into(), limits: Limits::default(), ..Sandbox::default() }
 }
 
 async fn start(code: &str, documents: &[&str]) -> Session {
@@ -38,6 +38,7 @@ fn answered(manifests: &[JobManifest]) -> Vec<Job> {
         },
         sample: format!("raw {number}"),
         include: None,
+        ..Job::default()
     };
     manifests.iter().enumerate().map(job).collect()
 }
@@ -288,7 +289,11 @@ async fn a_child_that_is_killed_costs_its_session_only() {
 
 #[tokio::test]
 async fn a_program_that_cannot_start_is_not_the_codes_fault() {
-    let sandbox = |program: &str| Sandbox { program: PathBuf::from(program), limits: Limits::default() };
+    let sandbox = |program: &str| Sandbox {
+        program: PathBuf::from(program),
+        limits: Limits::default(),
+        ..Sandbox::default()
+    };
     let error = sandbox("/nowhere/minions").start("", &["doc"]).await.unwrap_err();
     assert!(
         matches!(error, SandboxError::Spawn { .. }) && error.to_string().contains("/nowhere/minions"),

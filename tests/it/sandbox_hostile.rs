@@ -203,7 +203,7 @@ fn generated() -> Vec<String> {
 
 fn sandbox(time: Duration) -> Sandbox {
     let limits = Limits { time, memory: 64 << 20, ..Limits::default() };
-    Sandbox { program: env!("CARGO_BIN_EXE_minions").into(), limits }
+    Sandbox { program: env!("CARGO_BIN_EXE_minions").into(), limits, ..Sandbox::default() }
 }
 
 /// The verdict on one attempt, in time.

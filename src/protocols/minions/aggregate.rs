@@ -91,7 +91,11 @@ fn with_proof(job: &Job) -> Option<String> {
         _ if holds(chunk, answer) => "in the chunk".to_owned(),
         _ => "unconfirmed".to_owned(),
     };
-    Some(format!("{answer} | {proof}"))
+    let agreement = match job.samples {
+        0 | 1 => String::new(),
+        samples => format!(" | {} of {samples} samples", job.agreed),
+    };
+    Some(format!("{answer} | {proof}{agreement}"))
 }
 
 /// What the program put before the chunk to tell where it is from: a first line in brackets.

@@ -7,7 +7,7 @@ use crate::chat::{Format, Message};
 use crate::prompts;
 use crate::protocols::ask::Supervisor;
 use crate::protocols::{ProtocolError, Transcript, reply};
-use crate::sandbox::{JobManifest, SandboxError, Session};
+use crate::sandbox::{JobManifest, SandboxError, Search, Session};
 
 /// Documents whose lengths are told one by one.
 const LISTED_DOCUMENTS: usize = 20;
@@ -28,7 +28,7 @@ impl Minions<'_> {
         memory: &Memory,
         transcript: &Transcript,
     ) -> Result<Program, ProtocolError> {
-        let mut supervisor = Supervisor::new(self.supervisor, transcript);
+        let mut supervisor = Supervisor::new(self.supervisor, self.prompts, transcript);
         let mut prompt = self.decompose_prompt(round, memory);
         let mut failed = Vec::new();
         loop {
@@ -49,7 +49,7 @@ impl Minions<'_> {
             if failed.len() >= self.params.max_code_attempts as usize {
                 return Err(ProtocolError::Program { attempts: self.params.max_code_attempts, problem });
             }
-            prompt = prompts::MINIONS_MEND.fill(&[("problem", &problem)]);
+            prompt = self.prompts.fill(&prompts::MINIONS_MEND, &[("problem", &problem)]);
             // The question and the newest program are enough to mend it; older ones only cost.
             keep_question_and_last_reply(&mut supervisor.messages);
         }
@@ -89,28 +89,64 @@ impl Minions<'_> {
     }
 
     fn decompose_prompt(&self, round: u32, memory: &Memory) -> String {
-        let program = prompts::MINIONS_PROGRAM.fill(&[("chunker", &self.params.chunk_fn)]);
+        let program = self.prompts.fill(
+            &prompts::MINIONS_PROGRAM,
+            &[("chunker", &self.params.chunk_fn), ("search", &self.search())],
+        );
         let chunk_limit = match self.max_chunk_chars {
             Some(chars) => format!("chunks of at most {chars} characters (1,500 to 4,000 work best)"),
             None => "chunks of 1,500 to 4,000 characters work best".to_owned(),
         };
         let samples = match self.params.num_samples_per_task {
             1 => "once".to_owned(),
-            n => format!("{n} times, each answer being a Job of its own"),
+            n => format!(
+                "{n} times: a Job has the answer that most of them gave, and as many as `agreed` of `samples` gave it"
+            ),
         };
-        prompts::MINIONS_DECOMPOSE.fill(&[
-            ("program", &program),
-            ("task", self.task),
-            ("metadata", self.metadata()),
-            ("documents", &described(self.context)),
-            ("tasks", &self.params.num_tasks_per_round.to_string()),
-            ("jobs", &self.params.max_jobs_per_round.to_string()),
-            ("chunk_limit", &chunk_limit),
-            ("samples", &samples),
-            ("round", &round.to_string()),
-            ("rounds", &self.max_rounds.to_string()),
-            ("earlier", &earlier(round, memory)),
-        ])
+        self.prompts.fill(
+            &prompts::MINIONS_DECOMPOSE,
+            &[
+                ("program", &program),
+                ("task", self.task),
+                ("metadata", self.metadata()),
+                ("documents", &described(self.context)),
+                ("tasks", &self.params.num_tasks_per_round.to_string()),
+                ("jobs", &self.params.max_jobs_per_round.to_string()),
+                ("chunk_limit", &chunk_limit),
+                ("samples", &samples),
+                ("round", &round.to_string()),
+                ("rounds", &self.max_rounds.to_string()),
+                ("earlier", &self.earlier(round, memory)),
+            ],
+        )
+    }
+
+    /// The search in the code's scope.
+    fn search(&self) -> String {
+        match self.sandbox.search {
+            Search::Off => String::new(),
+            Search::Bm25 => self.prompts.fill(&prompts::MINIONS_BM25, &[]) + "\n",
+            Search::Embedding => self.prompts.fill(&prompts::MINIONS_EMBEDDING, &[]) + "\n",
+        }
+    }
+
+    fn earlier(&self, round: u32, memory: &Memory) -> String {
+        if round == 1 {
+            return String::new();
+        }
+        let mut tasks: Vec<&str> = memory.manifests.iter().map(|job| job.task.as_str()).collect();
+        tasks.sort_unstable();
+        tasks.dedup();
+        let nothing = "nothing";
+        let filled = self.prompts.fill(
+            &prompts::MINIONS_EARLIER,
+            &[
+                ("scratchpad", memory.scratchpad.as_deref().unwrap_or(nothing)),
+                ("feedback", memory.feedback.as_deref().unwrap_or(nothing)),
+                ("tasks", &tasks.iter().take(10).copied().collect::<Vec<_>>().join(" / ")),
+            ],
+        );
+        format!("\n\n{}", filled.trim_start())
     }
 }
 
@@ -118,22 +154,6 @@ fn keep_question_and_last_reply(messages: &mut Vec<Message>) {
     if messages.len() > 2 {
         messages.drain(1..messages.len() - 1);
     }
-}
-
-fn earlier(round: u32, memory: &Memory) -> String {
-    if round == 1 {
-        return String::new();
-    }
-    let mut tasks: Vec<&str> = memory.manifests.iter().map(|job| job.task.as_str()).collect();
-    tasks.sort_unstable();
-    tasks.dedup();
-    let nothing = "nothing";
-    let filled = prompts::MINIONS_EARLIER.fill(&[
-        ("scratchpad", memory.scratchpad.as_deref().unwrap_or(nothing)),
-        ("feedback", memory.feedback.as_deref().unwrap_or(nothing)),
-        ("tasks", &tasks.iter().take(10).copied().collect::<Vec<_>>().join(" / ")),
-    ]);
-    format!("\n\n{}", filled.trim_start())
 }
 
 /// How many documents there are and how long.

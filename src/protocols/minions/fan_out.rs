@@ -79,7 +79,7 @@ impl Minions<'_> {
     ) {
         while let Some(call) = board.next(lane) {
             let manifest = &manifests[call.0];
-            let reply = worker::answer(self.worker, &mut seat, manifest, call).await;
+            let reply = worker::answer(self.worker, &mut seat, self.prompts, manifest, call).await;
             transcript.worker_job(super::question_of(manifest), reply.text.clone());
             board.done(call, reply, self.worker.usage().completion_tokens);
         }

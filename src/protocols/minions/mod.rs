@@ -2,6 +2,7 @@
 //! side by side, and the supervisor draws the answer from what the program makes of their replies.
 
 mod aggregate;
+mod agreement;
 mod decompose;
 mod fan_out;
 mod progress;
@@ -12,9 +13,10 @@ use serde_json::json;
 
 use super::{Answer, Entry, ProtocolError, Side, Status, Transcript};
 use crate::job::MinionsParams;
-use crate::prompts;
+use crate::prompts::{self, Prompts};
 use crate::sandbox::{Job, JobManifest, JobOutput, Sandbox};
 
+use agreement::Vote;
 pub use fan_out::Reply;
 
 /// What the protocol needs of a job.
@@ -25,6 +27,8 @@ pub struct Minions<'a> {
     pub worker: &'a Side,
     /// Where the programs run.
     pub sandbox: Sandbox,
+    /// What the two sides are told.
+    pub prompts: &'a Prompts,
     /// The question.
     pub task: &'a str,
     /// The documents.
@@ -53,7 +57,7 @@ struct Memory {
 impl Minions<'_> {
     /// Runs the rounds to their answer.
     pub async fn run(&self, transcript: &Transcript) -> Result<Answer, ProtocolError> {
-        transcript.worker_instructions(prompts::MINIONS_WORKER.fill(&[]));
+        transcript.worker_instructions(self.prompts.fill(&prompts::MINIONS_WORKER, &[]));
         let mut memory = Memory::default();
         let mut lost_any = false;
         for round in 1..=self.max_rounds {
@@ -61,9 +65,10 @@ impl Minions<'_> {
             let mut program = self.decompose(round, &memory, transcript).await?;
             tracing::info!("round {round}/{}: {} worker jobs", self.max_rounds, program.manifests.len());
             let replies = self.fan_out(&program.manifests, transcript).await?;
-            let lost = replies.iter().filter(|reply| reply.lost.is_some()).count();
+            let votes = agreement::of_samples(replies);
+            let lost = votes.iter().filter(|vote| vote.samples == 0).count();
             lost_any |= lost > 0;
-            let mut jobs = self.note_jobs(&program.manifests, replies, transcript);
+            let mut jobs = self.note_jobs(&program.manifests, votes, transcript);
             let aggregate = aggregate::run(&mut program, &mut jobs, lost).await?;
             let verdict = self.synthesise(round, &aggregate.text, &memory, transcript).await?;
             transcript.round(json!({
@@ -98,15 +103,17 @@ impl Minions<'_> {
         self.doc_metadata.unwrap_or("nothing is known")
     }
 
-    /// Pairs each manifest with its replies, and notes them.
-    fn note_jobs(&self, manifests: &[JobManifest], replies: Vec<Reply>, transcript: &Transcript) -> Vec<Job> {
-        let jobs: Vec<Job> = replies
+    /// Pairs each manifest with its reply, and notes them.
+    fn note_jobs(&self, manifests: &[JobManifest], votes: Vec<Vote>, transcript: &Transcript) -> Vec<Job> {
+        let jobs: Vec<Job> = votes
             .into_iter()
-            .map(|reply| Job {
+            .map(|Vote { reply, agreed, samples }| Job {
                 manifest: manifests[reply.job].clone(),
                 output: reply.output,
                 sample: reply.text,
                 include: None,
+                agreed,
+                samples,
             })
             .collect();
         transcript.entry(Entry {
@@ -136,5 +143,7 @@ fn shown(job: &Job) -> serde_json::Value {
         "manifest": without_chunk(&job.manifest),
         "output": job.output,
         "include": job.include,
+        "agreed": job.agreed,
+        "samples": job.samples,
     })
 }

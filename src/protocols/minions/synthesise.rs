@@ -31,15 +31,18 @@ impl Minions<'_> {
             None => String::new(),
         };
         let prompt = if last { prompts::MINIONS_SYNTHESISE_LAST } else { prompts::MINIONS_SYNTHESISE };
-        let prompt = prompt.fill(&[
-            ("task", self.task),
-            ("metadata", self.metadata()),
-            ("answers", answers),
-            ("scratchpad", &scratchpad),
-            ("round", &round.to_string()),
-            ("rounds", &self.max_rounds.to_string()),
-        ]);
-        Supervisor::new(self.supervisor, transcript)
+        let prompt = self.prompts.fill(
+            &prompt,
+            &[
+                ("task", self.task),
+                ("metadata", self.metadata()),
+                ("answers", answers),
+                ("scratchpad", &scratchpad),
+                ("round", &round.to_string()),
+                ("rounds", &self.max_rounds.to_string()),
+            ],
+        );
+        Supervisor::new(self.supervisor, self.prompts, transcript)
             .ask(prompt, &format(last), |reply| verdict(reply, last))
             .await
     }

@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::fan_out::{Call, Reply};
 use crate::chat::{ChatError, ChatErrorKind, ChatRequest, Finish, Format, Message};
-use crate::prompts;
+use crate::prompts::{self as texts, Prompts};
 use crate::protocols::ask::schema;
 use crate::protocols::{Seat, Side, reply};
 use crate::sandbox::{JobManifest, JobOutput};
@@ -14,16 +14,19 @@ use crate::sandbox::{JobManifest, JobOutput};
 pub(super) async fn answer(
     worker: &Side,
     seat: &mut Seat,
+    prompts: &Prompts,
     manifest: &JobManifest,
     (job, sample): Call,
 ) -> Reply {
-    let mut request = request(manifest, sample);
+    let mut request = request(prompts, manifest, sample);
     let mut problem = String::new();
     let mut text = String::new();
     for attempt in 0..2 {
         if attempt > 0 {
-            let again = prompts::JSON_AGAIN
-                .fill(&[("problem", &problem), ("keys", "\"explanation\", \"citation\", \"answer\"")]);
+            let again = prompts.fill(
+                &texts::JSON_AGAIN,
+                &[("problem", &problem), ("keys", "\"explanation\", \"citation\", \"answer\"")],
+            );
             // Appended, so that the chunk stays a prefix that the server has cached.
             if let Some(last) = request.messages.last_mut() {
                 last.content.push_str("\n\n");
@@ -82,18 +85,17 @@ fn unanswered(explanation: String) -> JobOutput {
     JobOutput { explanation, citation: None, answer: None }
 }
 
-fn request(manifest: &JobManifest, sample: u32) -> ChatRequest {
+fn request(prompts: &Prompts, manifest: &JobManifest, sample: u32) -> ChatRequest {
     let advice = match manifest.advice.trim() {
         "" => String::new(),
         advice => format!("Advice: {advice}\n"),
     };
-    let question = prompts::MINIONS_JOB.fill(&[
-        ("chunk", &manifest.chunk),
-        ("task", &manifest.task),
-        ("advice", &advice),
-    ]);
+    let question = prompts.fill(
+        &texts::MINIONS_JOB,
+        &[("chunk", &manifest.chunk), ("task", &manifest.task), ("advice", &advice)],
+    );
     ChatRequest {
-        messages: vec![Message::system(prompts::MINIONS_WORKER.fill(&[])), Message::user(question)],
+        messages: vec![Message::system(prompts.fill(&texts::MINIONS_WORKER, &[])), Message::user(question)],
         format: format(),
         sample,
     }

@@ -1,13 +1,18 @@
-//! The functions that the code can call and the host answers: the chunkers, and the prelude's own.
+//! The functions that the code can call and the host answers: the chunkers, the search, and the prelude's own.
 
 use std::{collections::HashMap, mem};
 
 use monty_types::{ExcType, MontyException, MontyObject};
 
-use super::interpreter::exception;
+use super::{
+    arguments::{bind, type_error},
+    ask::Ask,
+    interpreter::exception,
+    retrieval::retrieve,
+};
 use crate::{
     documents,
-    sandbox::{CodeError, Limits, wire::Manifest},
+    sandbox::{CodeError, Limits, Search, wire::Manifest},
 };
 
 /// Their names in scope.
@@ -40,6 +45,7 @@ type Answer = Result<Result<MontyObject, MontyException>, CodeError>;
 /// Answers calls, and collects what the code hands over.
 pub struct Functions {
     limits: Limits,
+    search: Search,
     manifests: Vec<Manifest>,
     /// Distinct chunks and their index.
     chunks: HashMap<String, usize>,
@@ -49,9 +55,10 @@ pub struct Functions {
 }
 
 impl Functions {
-    pub fn new(limits: Limits) -> Self {
+    pub fn new(limits: Limits, search: Search) -> Self {
         Self {
             limits,
+            search,
             manifests: Vec::new(),
             chunks: HashMap::new(),
             chunk_bytes: 0,
@@ -69,12 +76,13 @@ impl Functions {
         Collected { manifests: mem::take(&mut self.manifests), texts, include: mem::take(&mut self.include) }
     }
 
-    /// Answers one call of a name in [`HOST_FUNCTIONS`].
+    /// Answers one call of a name in [`HOST_FUNCTIONS`], or of the search.
     pub fn call(
         &mut self,
         name: &str,
         args: Vec<MontyObject>,
         kwargs: Vec<(MontyObject, MontyObject)>,
+        ask: &mut Ask,
     ) -> Answer {
         match name {
             "_minions_reject" => Err(self.reject(args)),
@@ -82,6 +90,9 @@ impl Functions {
             "_minions_emit" => self.emit(args).map(|()| Ok(MontyObject::None)),
             "_minions_text" => self.finish(args).map(|()| Ok(MontyObject::None)),
             chunker if HOST_FUNCTIONS.contains(&chunker) => Ok(chunk(chunker, args, kwargs)),
+            search if Some(search) == self.search.function() => {
+                Ok(retrieve(search, self.search, args, kwargs, ask))
+            }
             // The interpreter asks the host for every name that it cannot find.
             other => Ok(Err(exception(ExcType::NameError, &format!("name '{other}' is not defined")))),
         }
@@ -233,36 +244,4 @@ fn markers(value: Option<MontyObject>) -> Result<Option<Vec<String>>, MontyExcep
         }
         Some(_) => Err(wrong()),
     }
-}
-
-/// The arguments of a call in the order of the parameters.
-fn bind(
-    name: &str,
-    parameters: &[&str],
-    args: Vec<MontyObject>,
-    kwargs: Vec<(MontyObject, MontyObject)>,
-) -> Result<Vec<Option<MontyObject>>, MontyException> {
-    if args.len() > parameters.len() {
-        let (most, given) = (parameters.len(), args.len());
-        return Err(type_error(format!("{name}() takes at most {most} arguments ({given} given)")));
-    }
-    let mut values: Vec<_> = args.into_iter().map(Some).collect();
-    values.resize_with(parameters.len(), || None);
-    for (key, value) in kwargs {
-        let key = key.to_string();
-        let Some(position) = parameters.iter().position(|parameter| *parameter == key) else {
-            let known = parameters.join(", ");
-            return Err(type_error(format!(
-                "{name}() got an unexpected keyword argument '{key}'; it takes {known}"
-            )));
-        };
-        if values[position].replace(value).is_some() {
-            return Err(type_error(format!("{name}() got multiple values for argument '{key}'")));
-        }
-    }
-    Ok(values)
-}
-
-fn type_error(message: String) -> MontyException {
-    exception(ExcType::TypeError, &message)
 }

@@ -7,11 +7,12 @@ use monty_types::{
 };
 
 use super::{
+    ask::Ask,
     functions::{Collected, Functions, HOST_FUNCTIONS},
     report::{Printed, Script},
     source,
 };
-use crate::sandbox::{CodeError, Limits};
+use crate::sandbox::{CodeError, Limits, Search};
 
 const PRELUDE: &str = concat!(include_str!("prelude.py"), include_str!("shims.py"));
 /// Monty numbers the snippets that it is fed: the prelude is 0.
@@ -30,7 +31,13 @@ pub struct Interpreter {
 
 impl Interpreter {
     /// Runs the prelude and the module's top level.
-    pub fn start(code: &str, documents: Vec<String>, limits: Limits) -> Result<Self, CodeError> {
+    pub fn start(
+        code: &str,
+        documents: Vec<String>,
+        limits: Limits,
+        search: Search,
+        ask: &mut Ask,
+    ) -> Result<Self, CodeError> {
         if code.len() > limits.code {
             return Err(CodeError::TooLarge { what: "the code".into(), got: code.len(), max: limits.code });
         }
@@ -44,19 +51,19 @@ impl Interpreter {
         );
         let mut this = Self {
             repl: Some(MontyRepl::new("supervisor", tracker, CompileOptions::default())),
-            functions: Functions::new(limits.clone()),
+            functions: Functions::new(limits.clone(), search),
             printed: Printed::default(),
             limits,
             prepare_arity: module.prepare_arity,
             script: Script { name: SCRIPT, source: code.to_owned() },
         };
-        let host = HOST_FUNCTIONS.iter().map(|name| {
-            let function = MontyObject::Function { name: (*name).to_owned(), docstring: None };
-            ((*name).to_owned(), function)
+        let host = HOST_FUNCTIONS.iter().copied().chain(search.function()).map(|name| {
+            let function = MontyObject::Function { name: name.to_owned(), docstring: None };
+            (name.to_owned(), function)
         });
-        this.run("", PRELUDE, host.collect())?;
+        this.run("", PRELUDE, host.collect(), ask)?;
         let documents = MontyObject::List(documents.into_iter().map(MontyObject::String).collect());
-        this.run("at its top level", &module.code, vec![("context".to_owned(), documents)])?;
+        this.run("at its top level", &module.code, vec![("context".to_owned(), documents)], ask)?;
         Ok(this)
     }
 
@@ -65,6 +72,7 @@ impl Interpreter {
         &mut self,
         manifests: MontyObject,
         outputs: MontyObject,
+        ask: &mut Ask,
     ) -> Result<Collected, CodeError> {
         self.require("prepare_jobs")?;
         let arguments = ["context", "_minions_manifests(_minions_m)", "_minions_outputs(_minions_o)"];
@@ -73,22 +81,25 @@ impl Interpreter {
             "in prepare_jobs",
             &format!("_minions_collect(prepare_jobs({arguments}))"),
             vec![("_minions_m".to_owned(), manifests), ("_minions_o".to_owned(), outputs)],
+            ask,
         )?;
         Ok(self.functions.take())
     }
 
     /// Calls `transform_outputs`; the argument is a row for each job.
-    pub fn transform_outputs(&mut self, jobs: MontyObject) -> Result<Collected, CodeError> {
+    pub fn transform_outputs(&mut self, jobs: MontyObject, ask: &mut Ask) -> Result<Collected, CodeError> {
         self.require("transform_outputs")?;
         self.run(
             "",
             "_minions_given = _minions_jobs(_minions_rows)",
             vec![("_minions_rows".to_owned(), jobs)],
+            ask,
         )?;
         self.run(
             "in transform_outputs",
             "_minions_finish(transform_outputs(list(_minions_given)), _minions_given)",
             vec![],
+            ask,
         )?;
         Ok(self.functions.take())
     }
@@ -99,7 +110,13 @@ impl Interpreter {
     }
 
     /// Runs one snippet to its end, answering the host functions that it calls.
-    fn run(&mut self, place: &str, code: &str, inputs: Vec<(String, MontyObject)>) -> Result<(), CodeError> {
+    fn run(
+        &mut self,
+        place: &str,
+        code: &str,
+        inputs: Vec<(String, MontyObject)>,
+        ask: &mut Ask,
+    ) -> Result<(), CodeError> {
         let Some(mut repl) = self.repl.take() else {
             return Err(CodeError::Crashed("it was stopped before".to_owned()));
         };
@@ -114,7 +131,7 @@ impl Interpreter {
                 }
                 Ok(ReplProgress::FunctionCall(mut call)) => {
                     let (args, kwargs) = (std::mem::take(&mut call.args), std::mem::take(&mut call.kwargs));
-                    match functions.call(&call.function_name, args, kwargs)? {
+                    match functions.call(&call.function_name, args, kwargs, ask)? {
                         Ok(value) => call.resume(value, PrintWriter::Callback(printed)),
                         Err(exception) => call.resume(exception, PrintWriter::Callback(printed)),
                     }

@@ -3,10 +3,13 @@
 //! It reads requests from stdin and answers on stdout (see [`super::wire`]) until stdin ends. It trusts the
 //! parent and runs code that nobody trusts, so it gives up every right that it does not need first.
 
+mod arguments;
+mod ask;
 mod confine;
 mod functions;
 mod interpreter;
 mod report;
+mod retrieval;
 mod source;
 
 use std::{
@@ -18,6 +21,7 @@ use std::{
 use monty_types::MontyObject;
 pub use monty_types::OOM_EXIT_CODE;
 
+use self::ask::Ask;
 use self::interpreter::Interpreter;
 use super::{
     CodeError, JobOutput,
@@ -48,23 +52,41 @@ pub fn worker_main() -> ExitCode {
 
 /// Answers requests until the parent hangs up.
 fn serve(input: &mut impl Read, output: &mut impl Write) -> io::Result<()> {
-    let Some((Request::Start { code, limits }, documents)) = wire::read(input)? else {
+    let Some((Request::Start { code, limits, search }, documents)) = wire::read(input)? else {
         return Ok(());
     };
     let size = documents.iter().map(String::len).sum();
     if let Err(reason) = confine::resources(&limits, size) {
         return wire::write(output, &Reply::Unsafe(reason), &[""; 0]);
     }
-    let mut interpreter = match Interpreter::start(&code, documents, limits) {
+    let started = Interpreter::start(
+        &code,
+        documents,
+        limits,
+        search,
+        &mut Ask { input: &mut *input, output: &mut *output },
+    );
+    let mut interpreter = match started {
         Ok(interpreter) => interpreter,
         Err(error) => return wire::write(output, &Reply::Failed(error), &[""; 0]),
     };
     wire::write(output, &Reply::Started, &[""; 0])?;
     while let Some((request, texts)) = wire::read(input)? {
         let (reply, texts) = match request {
-            Request::Start { .. } => return Ok(()),
-            Request::Prepare { manifests, outputs } => prepare(&mut interpreter, manifests, outputs, &texts),
-            Request::Transform { jobs } => transform(&mut interpreter, jobs, &texts),
+            Request::Start { .. } | Request::Retrieved(_) => return Ok(()),
+            Request::Prepare { manifests, outputs } => prepare(
+                &mut interpreter,
+                &mut Ask { input: &mut *input, output: &mut *output },
+                manifests,
+                outputs,
+                &texts,
+            ),
+            Request::Transform { jobs } => transform(
+                &mut interpreter,
+                &mut Ask { input: &mut *input, output: &mut *output },
+                jobs,
+                &texts,
+            ),
         }
         .unwrap_or_else(|error| (Reply::Failed(error), Vec::new()));
         wire::write(output, &reply, &texts)?;
@@ -77,24 +99,28 @@ type Outcome = Result<(Reply, Vec<String>), CodeError>;
 
 fn prepare(
     interpreter: &mut Interpreter,
+    ask: &mut Ask,
     manifests: Vec<Manifest>,
     outputs: Vec<JobOutput>,
     texts: &[String],
 ) -> Outcome {
     let manifests = MontyObject::List(manifests.into_iter().map(|row| manifest_row(row, texts)).collect());
     let outputs = MontyObject::List(outputs.into_iter().map(output_row).collect());
-    let collected = interpreter.prepare_jobs(manifests, outputs)?;
+    let collected = interpreter.prepare_jobs(manifests, outputs, ask)?;
     Ok((Reply::Prepared(collected.manifests), collected.texts))
 }
 
-fn transform(interpreter: &mut Interpreter, jobs: Vec<JobRow>, texts: &[String]) -> Outcome {
+fn transform(interpreter: &mut Interpreter, ask: &mut Ask, jobs: Vec<JobRow>, texts: &[String]) -> Outcome {
     let row = |job: JobRow| {
         let include = job.include.map_or(MontyObject::None, MontyObject::Bool);
         let sample = MontyObject::String(job.sample);
-        MontyObject::Tuple(vec![manifest_row(job.manifest, texts), output_row(job.output), sample, include])
+        let counts = [job.agreed, job.samples].map(|count| MontyObject::Int(i64::from(count)));
+        let mut row = vec![manifest_row(job.manifest, texts), output_row(job.output), sample, include];
+        row.extend(counts);
+        MontyObject::Tuple(row)
     };
     let jobs = MontyObject::List(jobs.into_iter().map(row).collect());
-    let collected = interpreter.transform_outputs(jobs)?;
+    let collected = interpreter.transform_outputs(jobs, ask)?;
     Ok((Reply::Transformed { include: collected.include }, collected.texts))
 }
 

@@ -35,6 +35,8 @@ class Job:
     output: JobOutput
     sample: str = ''
     include: Optional[bool] = None
+    agreed: int = 1
+    samples: int = 1
 
 
 _minions_classes = (JobManifest, JobOutput, Job)
@@ -52,7 +54,10 @@ def _minions_outputs(rows):
 
 def _minions_jobs(rows):
     make = _minions_classes[2]
-    return [make(_minions_manifests([m])[0], _minions_outputs([o])[0], sample, include) for m, o, sample, include in rows]
+    jobs = []
+    for m, o, sample, include, agreed, samples in rows:
+        jobs.append(make(_minions_manifests([m])[0], _minions_outputs([o])[0], sample, include, agreed, samples))
+    return jobs
 
 
 def _minions_collect(made):

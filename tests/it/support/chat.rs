@@ -24,6 +24,8 @@ pub fn settings(provider: &str, base_url: &str) -> ChatSettings {
         num_ctx: None,
         thinking: false,
         keep_alive: None,
+        deployment: None,
+        api_version: None,
     }
 }
 

@@ -1,0 +1,62 @@
+//! Texts to vectors over the HTTP API of a provider.
+
+use async_trait::async_trait;
+use reqwest::StatusCode;
+use serde_json::{Value, json};
+use tokio::time::timeout;
+
+use super::http_client::HttpClient;
+use super::{ChatError, ChatErrorKind as Kind, Embedded, Embedder, Usage, retry};
+use crate::http;
+
+/// Texts of one call: servers have limits, and one that is slow must not look dead.
+const BATCH: usize = 32;
+
+#[async_trait]
+impl Embedder for HttpClient {
+    async fn embed(&self, texts: &[String]) -> Result<Embedded, ChatError> {
+        let mut all = Embedded::default();
+        for batch in texts.chunks(BATCH) {
+            let part = retry::with_retries(self.settings.retries, || self.embed_once(batch)).await;
+            // What the batches before have cost is not lost with this one.
+            let part = part.map_err(|mut error| {
+                error.usage += all.usage;
+                error
+            })?;
+            all.vectors.extend(part.vectors);
+            all.usage += part.usage;
+        }
+        Ok(all)
+    }
+}
+
+impl HttpClient {
+    async fn embed_once(&self, texts: &[String]) -> Result<Embedded, ChatError> {
+        let path = self.dialect.embeddings_path().unwrap_or_default();
+        let url = self.provider.url(&self.settings, path);
+        let body = json!({"model": self.settings.model, "input": texts}).to_string();
+        let call = async {
+            let response = self.http.post(&url).headers(self.headers.clone()).body(body).send().await;
+            let response = response.map_err(|error| self.unreachable(&error))?;
+            if response.status() != StatusCode::OK {
+                return Err(self.refused(response).await);
+            }
+            let text = response.text().await;
+            text.map_err(|error| self.error(Kind::Connection, &format!(": {}", http::cause(&error))))
+        };
+        let text = timeout(self.settings.timeout, call).await.unwrap_or_else(|_| Err(self.silent()))?;
+        let reply: Value = serde_json::from_str(&text).unwrap_or_default();
+        match self.dialect.take_embeddings(&reply) {
+            Some((vectors, tokens)) if vectors.len() == texts.len() => {
+                Ok(Embedded { vectors, usage: Usage::of_call(tokens, 0, 0) })
+            }
+            _ => Err(self.error(Kind::Rejected, " sent no embeddings")),
+        }
+    }
+}
+
+impl retry::Costs for Embedded {
+    fn add(&mut self, usage: Usage, _refused: bool) {
+        self.usage += usage;
+    }
+}

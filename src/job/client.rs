@@ -1,0 +1,164 @@
+//! One side of a job: which provider, which model, which options.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use serde_json::Value;
+
+use super::fields::{Fields, LONGEST, narrow, nearest, wide};
+use super::{ClientKwargs, ClientSpec, JobError};
+use crate::chat::providers::{self, Provider};
+use crate::secrets::Secret;
+
+pub(super) fn client(root: &mut Fields, side: &'static str, default: &str) -> Result<ClientSpec, JobError> {
+    let value = root.value(side).unwrap_or_default();
+    let known = ["type", "model_name", "model_path", "port", "timeout", "kwargs"];
+    let mut fields = Fields::strict(side, value, &known)?;
+    let name = fields.name("type")?.unwrap_or_else(|| default.to_owned());
+    let provider = providers::find(&name).ok_or_else(|| JobError::UnknownName {
+        place: format!("{side}.type"),
+        what: "client type",
+        nearest: nearest(&name, providers::names()),
+        known: providers::names().collect::<Vec<_>>().join(", "),
+        name,
+    })?;
+    let kwargs = client_kwargs(side, provider, fields.value("kwargs").unwrap_or_default())?;
+    // The original takes it beside `kwargs` or within.
+    let timeout = match kwargs.timeout {
+        Some(inner) => Some(inner),
+        None => timeout(&mut fields)?,
+    };
+    let spec = ClientSpec {
+        side,
+        provider,
+        model: fields.name("model_name")?,
+        model_path: fields.name("model_path")?.map(PathBuf::from),
+        port: fields.count("port", 1, u64::from(u16::MAX))?.and_then(|port| u16::try_from(port).ok()),
+        timeout: timeout.unwrap_or(provider.timeout),
+        kwargs,
+    };
+    match (spec.is_embedded(), &spec.model_path) {
+        (true, None) => Err(JobError::Missing {
+            place: if side == "local_client" {
+                "local_client.model_path"
+            } else {
+                "remote_client.model_path"
+            },
+            remedy: "a llama_cpp client needs the path of a GGUF file",
+        }),
+        (false, Some(_)) => Err(JobError::BadValue {
+            place: format!("{side}.model_path"),
+            problem: format!(
+                "belongs to the client type llama_cpp, not {}; name the model in model_name",
+                provider.name
+            ),
+        }),
+        _ => Ok(spec),
+    }
+}
+
+fn client_kwargs(side: &str, provider: &Provider, value: Value) -> Result<ClientKwargs, JobError> {
+    let mut known = vec![
+        "temperature",
+        "max_tokens",
+        "api_key",
+        "base_url",
+        "timeout",
+        "verbose",
+        "local",
+        "use_async",
+        "tool_calling",
+        "max_concurrency",
+        "seed",
+        "retries",
+        "structured_output_schema",
+    ];
+    known.extend(provider.kwargs);
+    let mut fields = Fields::tolerant(&format!("{side}.kwargs"), value, &known)?;
+    for accepted_without_effect in ["verbose", "local", "use_async"] {
+        fields.flag(accepted_without_effect)?;
+    }
+    if fields.flag("tool_calling")? == Some(true) {
+        return Err(JobError::Unsupported {
+            place: fields.place("tool_calling"),
+            instead: "leave it out: worker and supervisor talk without tools",
+        });
+    }
+    let most = u64::from(u32::MAX);
+    Ok(ClientKwargs {
+        temperature: fields.number("temperature", 0.0, 2.0)?,
+        max_tokens: fields.count("max_tokens", 1, most)?.map(narrow),
+        api_key: fields
+            .string("api_key")?
+            .filter(|key| !key.trim().is_empty())
+            .map(|key| Secret::new(key.trim())),
+        base_url: base_url(&mut fields)?,
+        timeout: timeout(&mut fields)?,
+        num_ctx: match fields.count("num_ctx", 256, most)? {
+            Some(tokens) => Some(narrow(tokens)),
+            None => fields.count("n_ctx", 256, most)?.map(narrow),
+        },
+        max_concurrency: fields.count("max_concurrency", 1, 4096)?.map(wide),
+        seed: fields.count("seed", 0, most)?,
+        retries: fields.count("retries", 0, 100)?.map(narrow),
+        thinking: fields.flag("thinking")?.unwrap_or(false),
+        keep_alive: keep_alive(&mut fields)?,
+        structured_output_schema: fields.object("structured_output_schema")?,
+        address: address(&mut fields, provider)?,
+        deployment: either(&mut fields, &["deployment", "azure_deployment"])?,
+        api_version: fields.name("api_version")?,
+        n_gpu_layers: fields.count("n_gpu_layers", 0, most)?.map(narrow),
+        chat_format: fields.name("chat_format")?,
+        n_threads: fields.count("n_threads", 1, 4096)?.map(narrow),
+    })
+}
+
+/// What fills the slots of the provider's base URL.
+fn address(fields: &mut Fields, provider: &Provider) -> Result<BTreeMap<&'static str, String>, JobError> {
+    let mut address = BTreeMap::new();
+    for slot in provider.slots {
+        if let Some(value) = either(fields, slot.kwargs)? {
+            address.insert(slot.kwargs[0], value);
+        }
+    }
+    Ok(address)
+}
+
+/// The first of several names for the same thing.
+fn either(fields: &mut Fields, names: &[&str]) -> Result<Option<String>, JobError> {
+    let mut found = None;
+    for name in names {
+        found = found.or(fields.name(name)?);
+    }
+    Ok(found)
+}
+
+fn timeout(fields: &mut Fields) -> Result<Option<Duration>, JobError> {
+    Ok(fields.number("timeout", 0.001, LONGEST)?.map(Duration::from_secs_f64))
+}
+
+fn base_url(fields: &mut Fields) -> Result<Option<String>, JobError> {
+    let Some(url) = fields.name("base_url")? else { return Ok(None) };
+    let url = url.trim().trim_end_matches('/');
+    let has_host = reqwest::Url::parse(url)
+        .is_ok_and(|url| url.host().is_some() && url.query().is_none() && url.fragment().is_none());
+    if !has_host || !(url.starts_with("http://") || url.starts_with("https://")) {
+        return Err(JobError::BadValue {
+            place: fields.place("base_url"),
+            problem: "must be an http or https address such as http://localhost:8080/v1, without a query"
+                .into(),
+        });
+    }
+    Ok(Some(url.to_owned()))
+}
+
+fn keep_alive(fields: &mut Fields) -> Result<Option<Value>, JobError> {
+    match fields.value("keep_alive") {
+        Some(value) if !(value.is_number() || value.is_string()) => Err(JobError::BadValue {
+            place: fields.place("keep_alive"),
+            problem: "must be a number of seconds or a duration such as \"10m\"".into(),
+        }),
+        other => Ok(other),
+    }
+}

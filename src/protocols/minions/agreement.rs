@@ -1,0 +1,96 @@
+//! Several samples of a job become one reply: the one that most of them gave.
+
+use std::collections::BTreeMap;
+
+use super::Reply;
+
+/// A job's reply and how many of its samples stand behind it.
+pub(super) struct Vote {
+    pub reply: Reply,
+    pub agreed: u32,
+    /// Samples that could be read.
+    pub samples: u32,
+}
+
+/// One vote for each job, in the order of the jobs. Lost samples have no say; where all are lost, the first of
+/// them tells why.
+pub(super) fn of_samples(replies: Vec<Reply>) -> Vec<Vote> {
+    let mut jobs: BTreeMap<usize, Vec<Reply>> = BTreeMap::new();
+    for reply in replies {
+        jobs.entry(reply.job).or_default().push(reply);
+    }
+    jobs.into_values().filter_map(vote).collect()
+}
+
+fn vote(replies: Vec<Reply>) -> Option<Vote> {
+    let samples = count(&replies, |reply| reply.lost.is_none());
+    let said = |reply: &Reply| reply.output.answer.as_deref().map(plain);
+    let agreed = |reply: &Reply| count(&replies, |other| other.lost.is_none() && said(other) == said(reply));
+    // An answer is worth more than none of as many samples, one with a citation more than one without; then
+    // the first.
+    let merit = |reply: &Reply| {
+        let output = &reply.output;
+        (reply.lost.is_none(), agreed(reply), output.answer.is_some(), output.citation.is_some())
+    };
+    let best = (0..replies.len()).rev().max_by_key(|&sample| merit(&replies[sample]))?;
+    let agreed = if samples > 0 { agreed(&replies[best]) } else { 0 };
+    Some(Vote { reply: replies.into_iter().nth(best)?, agreed, samples })
+}
+
+fn count(replies: &[Reply], which: impl Fn(&Reply) -> bool) -> u32 {
+    u32::try_from(replies.iter().filter(|reply| which(reply)).count()).unwrap_or(u32::MAX)
+}
+
+/// An answer without what two samples may write differently and mean the same.
+fn plain(answer: &str) -> String {
+    let words: Vec<String> = answer
+        .split_whitespace()
+        .map(|word| word.trim_matches(['.', ',', ';', ':', '"', '\'', '(', ')']).to_lowercase())
+        .filter(|word| !word.is_empty())
+        .collect();
+    words.join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::protocols::minions::worker::Lost;
+    use crate::sandbox::JobOutput;
+
+    fn reply(job: usize, text: &str, answer: Option<&str>, lost: bool) -> Reply {
+        let output = JobOutput {
+            answer: answer.map(str::to_owned),
+            citation: text.ends_with('!').then(|| text.to_owned()),
+            ..JobOutput::default()
+        };
+        Reply { job, output, text: text.to_owned(), lost: lost.then_some(Lost::Unreadable) }
+    }
+
+    fn voted(replies: Vec<Reply>) -> Vec<(String, u32, u32)> {
+        of_samples(replies).into_iter().map(|vote| (vote.reply.text, vote.agreed, vote.samples)).collect()
+    }
+
+    #[test]
+    fn most_samples_decide() {
+        let replies = vec![
+            reply(0, "a", Some("12.3%"), false),
+            reply(0, "b", Some("14"), false),
+            reply(0, "c!", Some(" 12.3%. "), false),
+            reply(1, "d", None, false),
+            reply(1, "e", None, false),
+            reply(1, "f", Some("x"), false),
+            reply(2, "g", None, false),
+            reply(2, "h", Some("x"), false),
+            reply(3, "i", None, true),
+            reply(3, "j", Some("x"), false),
+            reply(3, "k", None, true),
+            reply(4, "l", None, true),
+            reply(4, "m", None, true),
+        ];
+        let expected = [("c!", 2, 3), ("d", 2, 3), ("h", 1, 2), ("j", 1, 1), ("l", 0, 0)];
+        assert_eq!(
+            voted(replies),
+            expected.map(|(text, agreed, samples)| (text.to_owned(), agreed, samples))
+        );
+    }
+}

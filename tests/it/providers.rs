@@ -1,0 +1,71 @@
+//! The table of providers from outside: over the wire, in a job, in its listing.
+
+use minions::chat::ChatSettings;
+use minions::chat::providers::{Key, PROVIDERS};
+use serde_json::{Value, json};
+
+use crate::support::chat::{KEY, client, json_question, settings};
+use crate::support::program::{Program, job, scripted};
+use crate::support::server::Server;
+use crate::support::wire;
+
+#[tokio::test]
+async fn every_row_talks_to_a_server_of_its_dialect() {
+    for row in PROVIDERS {
+        let Some(dialect) = row.dialect else { continue };
+        let server = Server::start(|request| match request.path.rsplit('/').next() {
+            Some("messages") => wire::anthropic_sse(r#"{"answer": "x"}"#),
+            Some("chat") => wire::ollama_ndjson(r#"{"answer": "x"}"#),
+            _ => wire::openai(request, r#"{"answer": "x"}"#),
+        });
+        let settings = ChatSettings { model: "m".into(), seed: Some(7), ..settings(row.name, &server.url()) };
+        let reply = client(row.name, settings).chat(&json_question("?")).await.unwrap();
+        assert_eq!(reply.text, r#"{"answer": "x"}"#, "{}", row.name);
+        let [request] = &server.requests()[..] else { panic!("{}: one request", row.name) };
+        assert_eq!(request.path, format!("{}{}", row.root, dialect.path()), "{}", row.name);
+        let key = match row.key {
+            Key::Header(name) => request.header(name).unwrap().to_owned(),
+            Key::Bearer | Key::Optional => request.header("authorization").unwrap().replace("Bearer ", ""),
+        };
+        assert_eq!(key, KEY, "{}", row.name);
+        if let (Some(seed), "openai") = (row.abilities.seed, dialect.name()) {
+            assert_eq!(request.json()[seed], 7, "{}", row.name);
+        }
+    }
+}
+
+#[test]
+fn a_job_names_what_only_its_user_knows() {
+    let ask = json!({"reasoning": "r", "message": "Who?"}).to_string();
+    let answer =
+        json!({"reasoning": "r", "decision": "provide_final_answer", "message": null, "answer": "Ada"});
+    let server = scripted(vec![ask, answer.to_string()], |request| wire::openai(request, "Ada"));
+    let mut job = job(&server, "minion", json!({"task": "Who signed?", "context": ["Ada."]}));
+    job["remote_client"] = json!({
+        "type": "azure_openai", "model_name": "gpt-4o",
+        "kwargs": {"endpoint": server.url(), "deployment": "supervisor", "api_version": "2024-10-21"},
+    });
+    Program::new().run_job(&job).result();
+    let path = "/openai/deployments/supervisor/chat/completions?api-version=2024-10-21";
+    assert_eq!(server.requests().iter().filter(|request| request.path == path).count(), 2);
+
+    job["remote_client"] = json!({"type": "azure_openai", "kwargs": {"api_key": "sk-test-0123456789"}});
+    let error = Program::new().run_job(&job).error(2);
+    assert!(error.contains("no azure_endpoint") && error.contains("AZURE_OPENAI_ENDPOINT"), "{error}");
+}
+
+#[test]
+fn the_table_is_shown() {
+    let shown = Program::new().args(["providers"]).run("");
+    assert_eq!(shown.code, Some(0), "{}", shown.stderr);
+    let listed = Program::new().args(["providers", "--json"]).run("");
+    let rows: Vec<Value> = serde_json::from_str(&listed.stdout).unwrap();
+    assert_eq!(rows.len(), PROVIDERS.len());
+    for (row, provider) in rows.iter().zip(PROVIDERS) {
+        assert_eq!((&row["name"], &row["checked"]), (&json!(provider.name), &json!(provider.source)));
+        let line = shown.stdout.lines().find(|line| line.split_whitespace().next() == Some(provider.name));
+        let line = line.unwrap_or_else(|| panic!("{} is missing in {}", provider.name, shown.stdout));
+        assert!(line.contains(provider.base_url), "{line}");
+        assert_eq!(line.contains("(not checked)"), provider.source.is_none(), "{line}");
+    }
+}
