@@ -24,7 +24,7 @@ TASKS = [
     "What cargo is carried?", "How deep was the water?", "What was bought?", "Which wind blew?",
 ]
 WORDS = "wind sail rope deck salt rain gull chart mast anchor keel crew watch bell lamp tide rock sand cape bay".split()
-MAX_TOKENS = 100
+MAX_TOKENS = 48
 
 
 def documents(count):

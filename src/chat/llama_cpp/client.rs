@@ -10,6 +10,7 @@ use llama_cpp_2::model::LlamaModel;
 use tokio::sync::{oneshot, watch};
 use tokio::task::spawn_blocking;
 
+use super::closing::Closing;
 use super::engine::{Reply, Request, Worker};
 use super::logs::Tap;
 use super::prompt::Prompter;
@@ -168,8 +169,10 @@ impl Core {
         let grammar = grammar.map_err(|_| bad_schema(name))?;
         let sampler = Sampler::new(&self.model, Arc::clone(&self.tokens), sampling, grammar.as_deref())
             .ok_or_else(|| bad_schema(name))?;
-        // The keys and quotes that may still be due, generously; a schema's text has more than these.
-        let closing = (8 + schema.map_or(0, |schema| schema.len()) / 8).min(max_tokens / 2);
+        let closing = match &request.format {
+            Format::Schema { schema, shares, .. } => Closing::of(schema, *shares, max_tokens),
+            Format::Text => Closing::default(),
+        };
         Ok(Request { ticket, prompt, sampler, max_tokens, closing, answer })
     }
 

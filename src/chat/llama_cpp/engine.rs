@@ -12,6 +12,7 @@ use llama_cpp_2::model::LlamaModel;
 use llama_cpp_2::token::LlamaToken;
 use tokio::sync::{oneshot, watch};
 
+use super::closing::Closing;
 use super::lanes::{self, Placement, View};
 use super::logs::Tap;
 use super::memory::BATCH;
@@ -35,7 +36,7 @@ pub(super) struct Request {
     /// The longest reply in tokens, at least 1.
     pub(super) max_tokens: usize,
     /// How many of these a constrained reply needs to come to its end.
-    pub(super) closing: usize,
+    pub(super) closing: Closing,
     /// Gets the reply; once nobody listens, the request is dropped.
     pub(super) answer: oneshot::Sender<Result<Reply, ChatError>>,
 }
@@ -324,7 +325,7 @@ impl<'a> Worker<'a> {
         let lane = &mut self.lanes[at];
         let Some(job) = &mut lane.job else { return };
         let left = job.request.max_tokens - job.written.len();
-        job.closed = job.request.sampler.constrained() && left <= job.request.closing;
+        job.closed = job.request.sampler.constrained() && left <= job.request.closing.due(&job.text);
         let token = if job.closed {
             job.request.sampler.close()
         } else {

@@ -18,6 +18,8 @@ use super::{ChatError, ChatErrorKind, Usage};
 #[cfg(feature = "embedded")]
 mod client;
 #[cfg(feature = "embedded")]
+mod closing;
+#[cfg(feature = "embedded")]
 mod engine;
 #[cfg(feature = "embedded")]
 mod gguf;

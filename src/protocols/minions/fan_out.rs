@@ -10,6 +10,7 @@ use std::sync::{Mutex, PoisonError};
 
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
+use tokio::sync::Notify;
 
 use super::Minions;
 use super::progress::Progress;
@@ -21,6 +22,9 @@ use crate::sandbox::{JobManifest, JobOutput};
 const HOPELESS: usize = 8;
 /// A reply costs about as much as reading this many characters.
 const REPLY: usize = 1000;
+/// So many calls are shared out at once, though each seat has to read the chunk then; of more the first is done alone,
+/// after which servers that share what they have read have the chunk for all seats.
+const FEW: usize = 3;
 
 /// What a worker said to one job.
 #[derive(Clone, Debug)]
@@ -52,15 +56,21 @@ impl Minions<'_> {
         let mut lanes = FuturesUnordered::new();
         let mut seat = Box::pin(self.worker.seat(None));
         loop {
+            if !board.has_work() {
+                // It must not take the turn of another job's.
+                seat.set(self.worker.seat(None));
+            }
             tokio::select! {
+                // A slot that is free is filled before anything else is looked at.
                 biased;
-                Some(()) = lanes.next() => {}
                 free = &mut seat, if board.has_work() => {
-                    if let Some(lane) = board.open() {
-                        lanes.push(self.run_lane(lane, free, &board, manifests, transcript));
+                    if let Some(first) = board.open() {
+                        lanes.push(self.run_lane(first, free, &board, manifests, transcript));
                     }
                     seat.set(self.worker.seat(None));
                 }
+                Some(()) = lanes.next() => {}
+                () = board.warmed.notified(), if !lanes.is_empty() => {}
                 else => break,
             }
         }
@@ -68,20 +78,22 @@ impl Minions<'_> {
         board.into_replies()
     }
 
-    /// Works through one group.
+    /// Works through one group from its first call on.
     async fn run_lane(
         &self,
-        lane: usize,
+        (lane, first): (usize, Call),
         mut seat: Seat,
         board: &Board,
         manifests: &[JobManifest],
         transcript: &Transcript,
     ) {
-        while let Some(call) = board.next(lane) {
+        let mut next = Some(first);
+        while let Some(call) = next {
             let manifest = &manifests[call.0];
-            let reply = worker::answer(self.worker, &mut seat, self.prompts, manifest, call).await;
+            let reply = worker::answer(self.worker, &mut seat, &self.prompts, manifest, call).await;
             transcript.worker_job(super::question_of(manifest), reply.text.clone());
-            board.done(call, reply, self.worker.usage().completion_tokens);
+            board.done(lane, call, reply, self.worker.usage().completion_tokens);
+            next = board.next(lane);
         }
     }
 }
@@ -104,45 +116,67 @@ fn groups(manifests: &[JobManifest], samples: u32) -> VecDeque<VecDeque<Call>> {
 }
 
 /// Who does what, and what is done.
-struct Board(Mutex<State>);
+struct Board {
+    state: Mutex<State>,
+    /// A lane has done its first call.
+    warmed: Notify,
+}
 
 struct State {
     waiting: VecDeque<VecDeque<Call>>,
-    /// What each lane still has to do.
-    lanes: Vec<VecDeque<Call>>,
+    lanes: Vec<Lane>,
     done: Vec<(Call, Reply)>,
     hopeless: bool,
     progress: Progress,
 }
 
+/// The calls of one seat.
+struct Lane {
+    left: VecDeque<Call>,
+    /// Its server has read the chunk.
+    warm: bool,
+}
+
+impl Lane {
+    fn can_be_split(&self) -> bool {
+        !self.left.is_empty() && (self.warm || self.left.len() <= FEW)
+    }
+}
+
 impl Board {
     fn new(waiting: VecDeque<VecDeque<Call>>, progress: Progress) -> Self {
         let (lanes, done) = (Vec::new(), Vec::new());
-        Self(Mutex::new(State { waiting, lanes, done, hopeless: false, progress }))
+        let state = Mutex::new(State { waiting, lanes, done, hopeless: false, progress });
+        Self { state, warmed: Notify::new() }
     }
 
     /// Whether a further lane would find something to do.
     fn has_work(&self) -> bool {
         let state = self.state();
-        !state.hopeless && (!state.waiting.is_empty() || state.lanes.iter().any(|calls| !calls.is_empty()))
+        !state.hopeless && (!state.waiting.is_empty() || state.lanes.iter().any(Lane::can_be_split))
     }
 
-    /// A new lane with a group of its own, or with half of the busiest lane's.
-    fn open(&self) -> Option<usize> {
+    /// A new lane with a group of its own, or with half of the busiest lane's. It has its first call in hand, which no
+    /// other can take.
+    fn open(&self) -> Option<(usize, Call)> {
         let state = &mut *self.state();
-        let calls = state.waiting.pop_front().or_else(|| state.half_of_the_busiest())?;
-        state.lanes.push(calls);
-        Some(state.lanes.len() - 1)
+        let mut left = state.waiting.pop_front().or_else(|| state.half_of_the_busiest())?;
+        let first = left.pop_front()?;
+        state.lanes.push(Lane { left, warm: false });
+        Some((state.lanes.len() - 1, first))
     }
 
     /// The next call of `lane`.
     fn next(&self, lane: usize) -> Option<Call> {
         let state = &mut *self.state();
-        if state.hopeless { None } else { state.lanes[lane].pop_front() }
+        if state.hopeless { None } else { state.lanes[lane].left.pop_front() }
     }
 
-    fn done(&self, call: Call, reply: Reply, tokens: u64) {
+    fn done(&self, lane: usize, call: Call, reply: Reply, tokens: u64) {
         let state = &mut *self.state();
+        if !std::mem::replace(&mut state.lanes[lane].warm, true) {
+            self.warmed.notify_one();
+        }
         let is_hopeless = reply.lost.as_ref().is_some_and(Lost::is_hopeless);
         state.done.push((call, reply));
         // Nothing has come through, on any lane: the rest would only wait for the same end.
@@ -153,7 +187,7 @@ impl Board {
 
     /// All replies in the order of their calls; an error if no call has come through.
     fn into_replies(self) -> Result<Vec<Reply>, ProtocolError> {
-        let mut done = self.0.into_inner().unwrap_or_else(PoisonError::into_inner).done;
+        let mut done = self.state.into_inner().unwrap_or_else(PoisonError::into_inner).done;
         done.sort_by_key(|(call, _)| *call);
         let all_lost = done.iter().all(|(_, reply)| matches!(reply.lost, Some(Lost::Call(_))));
         match done.first() {
@@ -165,14 +199,14 @@ impl Board {
     }
 
     fn state(&self) -> std::sync::MutexGuard<'_, State> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl State {
     fn half_of_the_busiest(&mut self) -> Option<VecDeque<Call>> {
-        let busiest =
-            self.lanes.iter_mut().max_by_key(|calls| calls.len()).filter(|calls| !calls.is_empty())?;
+        let splittable = self.lanes.iter_mut().filter(|lane| lane.can_be_split());
+        let busiest = &mut splittable.max_by_key(|lane| lane.left.len())?.left;
         Some(busiest.split_off(busiest.len() / 2))
     }
 }
@@ -189,46 +223,53 @@ mod tests {
         Board::new(groups(manifests, samples), Progress::new(manifests.len(), 0, false))
     }
 
-    fn drain(board: &Board, lane: usize) -> Vec<Call> {
-        std::iter::from_fn(|| board.next(lane)).collect()
+    /// All calls of a new lane.
+    fn drain(board: &Board) -> Vec<Call> {
+        let Some((lane, first)) = board.open() else { return Vec::new() };
+        std::iter::once(first).chain(std::iter::from_fn(|| board.next(lane))).collect()
     }
 
     #[test]
     fn a_lane_takes_the_whole_group_of_a_chunk() {
         let chunks = [("a", "1"), ("b", "1"), ("a", "2"), ("b", "2"), ("b", "3")];
         let board = board(&chunks.map(|(chunk, task)| manifest(chunk, task)), 1);
-        assert_eq!((board.open(), board.open()), (Some(0), Some(1)));
-        assert_eq!(drain(&board, 0), [(1, 0), (3, 0), (4, 0)]);
-        assert_eq!(drain(&board, 1), [(0, 0), (2, 0)]);
-        assert!(!board.has_work());
-        assert_eq!(board.open(), None);
+        assert_eq!(drain(&board), [(1, 0), (3, 0), (4, 0)]);
+        assert_eq!(drain(&board), [(0, 0), (2, 0)]);
+        assert_eq!((board.has_work(), board.open()), (false, None));
     }
 
     #[test]
     fn long_chunks_come_first() {
         let long = "b".repeat(3000);
         let board = board(&[manifest("a", "1"), manifest("a", "2"), manifest(&long, "1")], 1);
-        board.open();
-        assert_eq!(drain(&board, 0), [(2, 0)]);
+        assert_eq!(drain(&board), [(2, 0)]);
     }
 
     #[test]
     fn an_idle_seat_takes_half_of_the_busiest() {
         let manifests: Vec<_> = (0..9).map(|task| manifest("a", &task.to_string())).collect();
         let board = board(&manifests, 1);
-        board.open();
-        assert_eq!(board.next(0), Some((0, 0)));
-        board.open();
-        board.open();
-        assert_eq!(drain(&board, 0), [(1, 0), (2, 0), (3, 0), (4, 0)]);
-        assert_eq!(drain(&board, 1), [(5, 0), (6, 0)]);
-        assert_eq!(drain(&board, 2), [(7, 0), (8, 0)]);
+        assert_eq!(board.open(), Some((0, (0, 0))));
+        // The chunk is read by one first.
+        assert_eq!((board.has_work(), board.open()), (false, None));
+        let reply = Reply { job: 0, output: JobOutput::default(), text: String::new(), lost: None };
+        board.done(0, (0, 0), reply, 0);
+        assert_eq!(board.next(0), Some((1, 0)));
+        assert_eq!(drain(&board), [(5, 0), (6, 0), (7, 0), (8, 0)]);
+        assert_eq!(drain(&board), [(3, 0), (4, 0)]);
+        assert_eq!(drain(&board), [(2, 0)]);
+    }
+
+    #[test]
+    fn a_call_in_hand_is_not_taken_away() {
+        let board = board(&[manifest("a", "1"), manifest("a", "2")], 1);
+        assert_eq!(board.open(), Some((0, (0, 0))));
+        assert_eq!(board.open(), Some((1, (1, 0))));
+        assert_eq!((board.has_work(), board.open()), (false, None));
     }
 
     #[test]
     fn samples_of_a_job_stay_together() {
-        let board = board(&[manifest("a", "1")], 3);
-        board.open();
-        assert_eq!(drain(&board, 0), [(0, 0), (0, 1), (0, 2)]);
+        assert_eq!(drain(&board(&[manifest("a", "1")], 3)), [(0, 0), (0, 1), (0, 2)]);
     }
 }

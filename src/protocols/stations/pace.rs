@@ -13,6 +13,8 @@ const FASTER: f64 = 1.2;
 const QUEUED: f64 = 1.75;
 /// The most that is ever tried.
 const MOST: usize = 256;
+/// Windows after which more calls are tried again: the last try may have met a busy moment.
+const PATIENCE: u32 = 8;
 
 /// The calls that one server gets at once.
 #[derive(Clone, Debug)]
@@ -23,14 +25,20 @@ pub(super) enum Pace {
     Found(Search),
 }
 
-/// A search that is under way or has settled.
+/// A search for the best number.
 #[derive(Clone, Debug)]
 pub(super) struct Search {
     limit: usize,
-    settled: bool,
-    /// Calls a second with half as many.
-    before: f64,
+    phase: Phase,
     window: Option<Window>,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Phase {
+    /// Is this number better than half of it, which did so many calls a second?
+    Climbing(f64),
+    /// It is the best one, for so many windows.
+    Settled(u32),
 }
 
 /// Calls that ended while the server had as many as it may.
@@ -46,7 +54,7 @@ impl Pace {
     pub(super) fn new(told: Option<usize>) -> Self {
         match told {
             Some(slots) => Self::Told(slots.max(1)),
-            None => Self::Found(Search { limit: FIRST, settled: false, before: 0.0, window: None }),
+            None => Self::Found(Search { limit: FIRST, phase: Phase::Climbing(0.0), window: None }),
         }
     }
 
@@ -61,9 +69,8 @@ impl Pace {
     /// A call begins, after which `in_flight` are under way.
     pub(super) fn begin(&mut self, now: Instant, in_flight: usize) {
         if let Self::Found(search) = self
-            && !search.settled
             && search.window.is_none()
-            && in_flight == search.limit
+            && in_flight >= search.limit
         {
             let (shortest, longest) = (Duration::MAX, Duration::ZERO);
             search.window = Some(Window { since: now, ended: 0, shortest, longest });
@@ -74,13 +81,14 @@ impl Pace {
     pub(super) fn end(&mut self, now: Instant, length: Duration, in_flight: usize) {
         let Self::Found(search) = self else { return };
         match &mut search.window {
-            // Not as many as may be: this says nothing about the limit.
-            Some(_) if in_flight < search.limit => search.window = None,
+            // Far fewer than may be: this says nothing about the limit.
+            Some(_) if in_flight * 4 < search.limit * 3 => search.window = None,
             Some(window) => {
                 window.ended += 1;
                 window.shortest = window.shortest.min(length);
                 window.longest = window.longest.max(length);
-                if window.ended >= search.limit {
+                // Two rounds: the first may still have to connect.
+                if window.ended >= 2 * search.limit {
                     search.judge(now);
                 }
             }
@@ -91,7 +99,7 @@ impl Pace {
     /// The server had too much to do and refused a call.
     pub(super) fn refused(&mut self) {
         if let Self::Found(search) = self {
-            *search = Search { limit: (search.limit / 2).max(1), settled: true, ..search.clone() };
+            search.settle();
         }
     }
 }
@@ -100,15 +108,26 @@ impl Search {
     fn judge(&mut self, now: Instant) {
         let Some(Window { since, ended, shortest, longest }) = self.window.take() else { return };
         let rate = ended as f64 / (now - since).as_secs_f64().max(1e-6);
-        if self.before == 0.0 && self.limit == FIRST && longest > shortest.mul_f64(QUEUED) {
-            self.limit = 1;
-        } else if rate > self.before * FASTER && self.limit < MOST {
-            self.before = rate;
-            self.limit *= 2;
-        } else {
-            self.limit = (self.limit / 2).max(1);
-            self.settled = true;
+        tracing::debug!(limit = self.limit, phase = ?self.phase, rate, ?shortest, ?longest, "the pace of a server");
+        match self.phase {
+            Phase::Climbing(0.0) if self.limit == FIRST && longest > shortest.mul_f64(QUEUED) => {
+                self.limit = 1;
+            }
+            Phase::Climbing(before) if rate <= before * FASTER => self.settle(),
+            Phase::Settled(left) if left > 0 => self.phase = Phase::Settled(left - 1),
+            _ if self.limit < MOST => {
+                self.limit *= 2;
+                self.phase = Phase::Climbing(rate);
+            }
+            _ => self.phase = Phase::Settled(PATIENCE),
         }
+    }
+
+    /// Half as many, for a while.
+    fn settle(&mut self) {
+        self.limit = (self.limit / 2).max(1);
+        self.phase = Phase::Settled(PATIENCE);
+        self.window = None;
     }
 }
 
@@ -116,15 +135,17 @@ impl Search {
 mod tests {
     use super::*;
 
-    /// Where the search settles at a server of `slots` that takes 100 ms for a call and lets others wait.
+    /// The limit of most calls at a server of `slots` that takes 100 ms for a call and lets others wait.
     fn settles_at(slots: usize) -> usize {
+        let mut limits = std::collections::BTreeMap::<usize, u32>::new();
         let mut pace = Pace::new(None);
         let start = Instant::now();
         let mut now = Duration::ZERO;
         // When the call began, and when each of the slots is free again.
         let mut calls: Vec<(Duration, Duration)> = Vec::new();
         let mut free = vec![Duration::ZERO; slots];
-        for _ in 0..500 {
+        for _ in 0..4000 {
+            *limits.entry(pace.limit()).or_default() += 1;
             while calls.len() < pace.limit() {
                 let slot = free.iter_mut().min().unwrap();
                 *slot = now.max(*slot) + Duration::from_millis(100);
@@ -137,7 +158,7 @@ mod tests {
             now = ended;
             pace.end(start + now, ended - begun, in_flight);
         }
-        pace.limit()
+        limits.into_iter().max_by_key(|(_, calls)| *calls).unwrap().0
     }
 
     #[test]
