@@ -15,6 +15,7 @@ mod metered;
 mod places;
 mod retrieval;
 mod running;
+mod servers;
 mod slotted;
 mod window;
 mod workshop;
