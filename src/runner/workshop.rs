@@ -21,8 +21,8 @@ use crate::chat::{ChatClient, ChatError, ChatSettings};
 use crate::error::Failure;
 use crate::protocols::Stations;
 
-/// Models, clients and stations that are kept, of each; jobs with more different settings take turns.
-const KEPT: usize = 64;
+/// Models, clients and stations that are kept, of each; jobs with more different settings or servers take turns.
+const KEPT: usize = 256;
 /// How long a server that is down is not asked for its model, where others are up.
 const REST: Duration = Duration::from_secs(30);
 
