@@ -303,7 +303,7 @@ fn a_daemon_that_is_down_is_not_asked_anew_by_every_job() {
     let (up, down) = (ollama(4096), Server::replies([Reply::text(500, "no room on the disk")]));
     let supervisor = Server::start(|request| {
         let is_first = request.json()["messages"].as_array().is_some_and(|all| all.len() == 1);
-        let ask = json!({"reasoning": "r", "message": "Document 7. Which?"});
+        let ask = json!({"reasoning": "r", "message": "Which?"});
         let answer =
             json!({"reasoning": "r", "decision": "provide_final_answer", "message": null, "answer": "7"});
         openai(request, &if is_first { ask } else { answer }.to_string())
@@ -311,6 +311,7 @@ fn a_daemon_that_is_down_is_not_asked_anew_by_every_job() {
     let lines = (0..6).map(|n| {
         let mut job = ollama_job(&supervisor, &[down.url(), up.url()]);
         job["protocol"] = json!({"type": "minion"});
+        job["call_params"]["context"] = json!("Document 7. The Aurora lay at Brest.");
         job["custom_id"] = json!(n.to_string());
         format!("{job}\n")
     });
