@@ -76,8 +76,8 @@ impl Station {
 }
 
 impl Stations {
-    /// Any number of servers, at least one. `retries`: times that a turn which all of several have lost is given to them
-    /// again; the clients of these need no retries of their own, as another server is better than a wait.
+    /// Any number of servers, at least one. `retries`: times that a turn which all of several have lost is given
+    /// to them again; their clients need no retries of their own, as another server is better than a wait.
     pub fn new(all: Vec<Station>, retries: u32) -> Arc<Self> {
         Arc::new(Self { all, retries, room: Notify::new() })
     }
