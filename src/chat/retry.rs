@@ -31,10 +31,7 @@ where
     let mut tries = Tries::new(retries);
     loop {
         match turn().await {
-            Ok(mut reply) => {
-                reply.add(tries.usage, tries.refused);
-                return Ok(reply);
-            }
+            Ok(reply) => return Ok(tries.before(reply)),
             Err(error) => tokio::time::sleep(tries.after(error)?).await,
         }
     }
@@ -53,8 +50,8 @@ impl Costs for ChatReply {
     }
 }
 
-/// The failed tries of one turn.
-struct Tries<W> {
+/// The failed tries of one turn, for who has to take it himself.
+pub struct Tries<W> {
     retries: u32,
     failed: u32,
     usage: Usage,
@@ -63,14 +60,21 @@ struct Tries<W> {
 }
 
 impl Tries<()> {
-    fn new(retries: u32) -> Tries<impl Iterator<Item = Duration>> {
+    /// None so far, and `retries` to come after the first.
+    pub fn new(retries: u32) -> Tries<impl Iterator<Item = Duration>> {
         Tries { retries, failed: 0, usage: Usage::default(), refused: false, waits: backoff(retries) }
     }
 }
 
 impl<W: Iterator<Item = Duration>> Tries<W> {
+    /// The reply with what came before it.
+    pub fn before<R: Costs>(&self, mut reply: R) -> R {
+        reply.add(self.usage, self.refused);
+        reply
+    }
+
     /// The wait before the next try, or the error if there is none.
-    fn after(&mut self, mut error: ChatError) -> Result<Duration, ChatError> {
+    pub fn after(&mut self, mut error: ChatError) -> Result<Duration, ChatError> {
         self.failed += 1;
         self.usage += error.usage;
         self.refused |= error.kind.is_refusal();

@@ -93,7 +93,7 @@ fn client_kwargs(side: &str, provider: &Provider, value: Value) -> Result<Client
             .string("api_key")?
             .filter(|key| !key.trim().is_empty())
             .map(|key| Secret::new(key.trim())),
-        base_url: base_url(&mut fields)?,
+        base_urls: base_urls(&mut fields)?,
         timeout: timeout(&mut fields)?,
         num_ctx: match fields.count("num_ctx", 256, most)? {
             Some(tokens) => Some(narrow(tokens)),
@@ -138,19 +138,38 @@ fn timeout(fields: &mut Fields) -> Result<Option<Duration>, JobError> {
     Ok(fields.number("timeout", 0.001, LONGEST)?.map(Duration::from_secs_f64))
 }
 
-fn base_url(fields: &mut Fields) -> Result<Option<String>, JobError> {
-    let Some(url) = fields.name("base_url")? else { return Ok(None) };
-    let url = url.trim().trim_end_matches('/');
-    let has_host = reqwest::Url::parse(url)
-        .is_ok_and(|url| url.host().is_some() && url.query().is_none() && url.fragment().is_none());
-    if !has_host || !(url.starts_with("http://") || url.starts_with("https://")) {
-        return Err(JobError::BadValue {
-            place: fields.place("base_url"),
-            problem: "must be an http or https address such as http://localhost:8080/v1, without a query"
-                .into(),
-        });
+/// One address or a list of them.
+fn base_urls(fields: &mut Fields) -> Result<Vec<String>, JobError> {
+    let place = fields.place("base_url");
+    let is_list = fields.is_list("base_url");
+    let mut urls: Vec<String> = Vec::new();
+    for (at, text) in fields.strings("base_url")?.iter().enumerate() {
+        let url = text.trim().trim_end_matches('/');
+        let bad = |problem: String| {
+            let place = if is_list { format!("{place}[{at}]") } else { place.clone() };
+            Err(JobError::BadValue { place, problem })
+        };
+        if url.is_empty() {
+            return bad("must not be empty".into());
+        }
+        let has_host = reqwest::Url::parse(url)
+            .is_ok_and(|url| url.host().is_some() && url.query().is_none() && url.fragment().is_none());
+        if !has_host || !(url.starts_with("http://") || url.starts_with("https://")) {
+            return bad(
+                "must be an http or https address such as http://localhost:8080/v1, without a query".into()
+            );
+        }
+        if let Some(same) = urls.iter().position(|known| known == url) {
+            return bad(format!(
+                "names the same server as {place}[{same}]; for more calls at once raise max_concurrency"
+            ));
+        }
+        urls.push(url.to_owned());
     }
-    Ok(Some(url.to_owned()))
+    if is_list && urls.is_empty() {
+        return Err(JobError::BadValue { place, problem: "must name at least one address".into() });
+    }
+    Ok(urls)
 }
 
 fn keep_alive(fields: &mut Fields) -> Result<Option<Value>, JobError> {

@@ -92,6 +92,11 @@ impl Fields {
         }
     }
 
+    /// Whether a list is there.
+    pub(super) fn is_list(&self, key: &str) -> bool {
+        self.map.get(key).is_some_and(Value::is_array)
+    }
+
     /// A list of strings; one string is a list of one.
     pub(super) fn strings(&mut self, key: &str) -> Result<Vec<String>, JobError> {
         let place = self.place(key);

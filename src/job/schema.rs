@@ -119,7 +119,7 @@ impl ClientSpec {
     pub fn secrets(&self) -> Vec<String> {
         let mut secrets: Vec<String> =
             self.kwargs.api_key.iter().map(|key| key.expose().to_owned()).collect();
-        if let Some(url) = self.kwargs.base_url.as_deref().and_then(|url| reqwest::Url::parse(url).ok()) {
+        for url in self.kwargs.base_urls.iter().filter_map(|url| reqwest::Url::parse(url).ok()) {
             secrets.extend(url.password().map(str::to_owned));
             secrets.extend(url.query_pairs().map(|(_, value)| value.into_owned()));
         }
@@ -136,13 +136,13 @@ pub struct ClientKwargs {
     pub max_tokens: Option<u32>,
     /// Credential.
     pub api_key: Option<Secret>,
-    /// The server's address.
-    pub base_url: Option<String>,
+    /// The addresses of its servers (`base_url`), each once; none if the job does not say.
+    pub base_urls: Vec<String>,
     /// The longest silence of the server; the spec's `timeout` is the one in force.
     pub timeout: Option<Duration>,
     /// Context window in tokens (`num_ctx` or `n_ctx`).
     pub num_ctx: Option<u32>,
-    /// Calls in flight at most.
+    /// Calls in flight at most, at each server.
     pub max_concurrency: Option<usize>,
     /// Sampling seed.
     pub seed: Option<u64>,

@@ -1,14 +1,19 @@
-//! Where a side's server is.
+//! Where a side's servers are.
 
 use crate::config::Environment;
 use crate::job::ClientSpec;
 use crate::runtimes::ollama::Host;
 
-/// Where the side's server is: the job's word, then the environment's, then the default; the job's port last.
-pub(super) fn base_url(spec: &ClientSpec, environment: &Environment) -> String {
-    if let Some(url) = &spec.kwargs.base_url {
-        return url.clone();
+/// Where the side's servers are, at least one: the job's word, then the environment's, then the default.
+pub(super) fn base_urls(spec: &ClientSpec, environment: &Environment) -> Vec<String> {
+    match &spec.kwargs.base_urls[..] {
+        told @ [_, ..] if !spec.is_embedded() => told.to_vec(),
+        _ => vec![base_url(spec, environment)],
     }
+}
+
+/// The environment's word, then the default; the job's port last.
+fn base_url(spec: &ClientSpec, environment: &Environment) -> String {
     let provider = spec.provider;
     let url = match provider.base_url_env.iter().find_map(|name| environment.get(name)) {
         Some(host) if provider.name == "ollama" => Host::parse(host).client_url(),

@@ -4,8 +4,9 @@
 
 use std::sync::Arc;
 
-use super::address::base_url;
+use super::address::base_urls;
 use super::places::{Place, Ready, chosen};
+use super::servers::{Server, Servers};
 use super::window::{self, Demand};
 use super::workshop::Workshop;
 use crate::chat::llama_cpp::Sampling;
@@ -13,7 +14,7 @@ use crate::chat::{self, ChatClient, ChatError, ChatErrorKind, ChatSettings, Embe
 use crate::config::{self, Environment};
 use crate::error::{Exit, Failure};
 use crate::job::{ClientSpec, Job, MinionsParams, Protocol};
-use crate::protocols::{Station, Stations};
+use crate::protocols::Stations;
 use crate::runtimes::{Endpoint, Need};
 use crate::sandbox::Search;
 use crate::secrets::Secret;
@@ -27,14 +28,15 @@ pub(super) struct Clients {
     /// Who embeds texts on the local side, if the job wants it.
     pub embedder: Option<Arc<dyn Embedder>>,
     /// The servers: what was started for them stays up as long as they are held.
-    _ready: [Arc<Ready>; 2],
+    _servers: [Servers; 2],
 }
 
 /// One side as the job wants it.
-struct Wanted<'a> {
-    spec: &'a ClientSpec,
-    base_url: String,
-    demand: Demand,
+pub(super) struct Wanted<'a> {
+    pub spec: &'a ClientSpec,
+    /// Where its servers are, at least one.
+    pub base_urls: Vec<String>,
+    pub demand: Demand,
     lanes: Option<usize>,
     /// The other side talks to the same model.
     shared: bool,
@@ -45,26 +47,23 @@ struct Wanted<'a> {
 /// Opens both sides of `job` with what the workshop has already.
 pub(super) async fn open(job: &Job, workshop: &Workshop) -> Result<Clients, Failure> {
     let (worker, supervisor) = sides(job, workshop);
-    let checked_supervisor = supervisor.check(workshop)?;
-    let checked_worker = worker.check(workshop)?;
-    let worker_ready = workshop.ready(worker.place(), worker.demand).await?;
-    let supervisor_ready = match worker.shared {
-        true => Arc::clone(&worker_ready),
-        false => workshop.ready(supervisor.place(), supervisor.demand).await?,
+    supervisor.check(workshop)?;
+    worker.check(workshop)?;
+    let worker_servers = Servers::open(&worker, workshop, None).await?;
+    let known = worker.shared.then_some(&worker_servers);
+    let supervisor_servers = Servers::open(&supervisor, workshop, known).await?;
+    let metered = |server: Server| {
+        let client = workshop.metered(&server.place.base_url, Arc::clone(&server.client));
+        Server { client, ..server }.station()
     };
-    let client = worker.client(workshop, checked_worker, &worker_ready)?;
-    let environment = &workshop.surroundings.environment;
-    let settings = worker.settings(environment, worker_ready.endpoint());
-    let slots = worker.lanes.or(worker_ready.slots());
-    let supervisor_client = supervisor.client(workshop, checked_supervisor, &supervisor_ready)?;
-    let supervisor_client = workshop.metered(&supervisor.base_url, supervisor_client);
+    let stations = supervisor.servers(workshop, &supervisor_servers)?.into_iter().map(metered).collect();
     Ok(Clients {
         // It is asked one thing at a time.
-        supervisor: Stations::new(vec![Station::new(supervisor_client, supervisor.lanes)]),
-        worker: workshop.stations(worker.place(), settings, slots, client),
-        embedder: worker.embedder(job, environment, &worker_ready).await?,
-        max_chunk_chars: worker_ready.window().map(window::chunk_chars),
-        _ready: [worker_ready, supervisor_ready],
+        supervisor: Stations::new(stations, supervisor.retries()),
+        worker: workshop.stations(worker.servers(workshop, &worker_servers)?, worker.retries()),
+        embedder: worker.embedder(job, workshop, &worker_servers).await?,
+        max_chunk_chars: worker_servers.window().map(window::chunk_chars),
+        _servers: [worker_servers, supervisor_servers],
     })
 }
 
@@ -100,11 +99,12 @@ impl<'a> Wanted<'a> {
         };
         // Facts are wanted, not ideas; but samples must differ.
         let temperature = if samples > 1 { 0.7 } else { 0.0 };
-        let base_url = base_url(spec, environment);
-        let bounded = (spec.provider.local || crate::http::is_private(&base_url)) && !spec.kwargs.thinking;
+        let base_urls = base_urls(spec, environment);
+        let is_ours = spec.provider.local || base_urls.iter().all(|url| crate::http::is_private(url));
+        let bounded = is_ours && !spec.kwargs.thinking;
         Self {
             spec,
-            base_url,
+            base_urls,
             demand: Demand::of_worker(job),
             lanes: spec.kwargs.max_concurrency.or(batch),
             shared: false,
@@ -117,7 +117,7 @@ impl<'a> Wanted<'a> {
         let spec = &job.remote;
         Self {
             spec,
-            base_url: base_url(spec, environment),
+            base_urls: base_urls(spec, environment),
             demand: Demand::of_supervisor(job),
             lanes: Some(1),
             shared: false,
@@ -127,17 +127,18 @@ impl<'a> Wanted<'a> {
     }
 
     fn same_model(&self, other: &Self) -> bool {
+        let has_server = || self.base_urls.iter().any(|base_url| other.base_urls.contains(base_url));
         self.spec.provider.name == other.spec.provider.name
             && self.spec.model_path == other.spec.model_path
-            && (self.spec.is_embedded() || (self.base_url == other.base_url && self.model() == other.model()))
+            && (self.spec.is_embedded() || (has_server() && self.model() == other.model()))
     }
 
-    /// Where its model is.
-    fn place(&self) -> Place {
+    /// Where its model is, at one of its servers.
+    pub(super) fn place(&self, base_url: &str) -> Place {
         let kwargs = &self.spec.kwargs;
         Place {
             provider: self.spec.provider.name,
-            base_url: self.base_url.clone(),
+            base_url: base_url.to_owned(),
             model: self.model(),
             model_path: self.spec.model_path.clone(),
             lanes: self.lanes,
@@ -150,57 +151,87 @@ impl<'a> Wanted<'a> {
         }
     }
 
-    /// The client as the job alone describes it; none for the embedded engine. Makes no call.
-    fn check(&self, workshop: &Workshop) -> Result<Option<Arc<dyn ChatClient>>, Failure> {
-        if self.spec.is_embedded() { Ok(None) } else { self.connect(workshop, None).map(Some) }
+    /// An error if the job alone shows that it has no client. Makes no call.
+    fn check(&self, workshop: &Workshop) -> Result<(), Failure> {
+        if self.spec.is_embedded() {
+            return Ok(());
+        }
+        let environment = &workshop.surroundings.environment;
+        let each = |base_url| self.connect(workshop, self.settings(environment, base_url, None)).map(drop);
+        self.base_urls.iter().try_for_each(|base_url| each(base_url))
     }
 
-    fn connect(
-        &self,
-        workshop: &Workshop,
-        endpoint: Option<&Endpoint>,
-    ) -> Result<Arc<dyn ChatClient>, Failure> {
-        let settings = self.settings(&workshop.surroundings.environment, endpoint);
+    fn connect(&self, workshop: &Workshop, settings: ChatSettings) -> Result<Arc<dyn ChatClient>, Failure> {
         let provider = self.spec.provider;
         workshop
             .client(provider.name, settings, |settings| chat::connect(provider, settings))
             .map_err(unusable)
     }
 
-    /// The client for a side whose server is known.
-    fn client(
+    /// The side's servers as calls go to them.
+    fn servers(&self, workshop: &Workshop, servers: &Servers) -> Result<Vec<Server>, Failure> {
+        let window = servers.window();
+        servers.iter().map(|(base_url, ready)| self.server(workshop, base_url, ready, window)).collect()
+    }
+
+    fn server(
         &self,
         workshop: &Workshop,
-        checked: Option<Arc<dyn ChatClient>>,
-        ready: &Ready,
-    ) -> Result<Arc<dyn ChatClient>, Failure> {
-        match (ready, checked) {
-            (Ready::Engine(engine), _) => {
+        base_url: &str,
+        ready: Option<&Ready>,
+        window: Option<u32>,
+    ) -> Result<Server, Failure> {
+        let environment = &workshop.surroundings.environment;
+        let bare = || self.settings(environment, base_url, None);
+        let settings = match ready {
+            Some(Ready::Engine(_)) => {
                 let path = self.spec.model_path.as_deref().map(|path| path.display().to_string());
-                chosen(self.demand, path.unwrap_or_default(), Some(engine.context_window()))?;
+                chosen(self.demand, path.unwrap_or_default(), window)?;
+                bare()
+            }
+            Some(Ready::Server(_, None)) => {
+                chosen(self.demand, self.model(), window)?;
+                // Nothing was learnt that the client does not know.
+                bare()
+            }
+            Some(Ready::Server(endpoint, Some(_))) => {
+                let endpoint = Endpoint { context_window: window, ..endpoint.clone() };
+                self.settings(environment, base_url, Some(&endpoint))
+            }
+            None => ChatSettings { num_ctx: window, ..bare() },
+        };
+        let client = match ready {
+            Some(Ready::Engine(engine)) => {
                 let sampling = Sampling {
                     temperature: self.temperature,
                     max_tokens: self.max_tokens,
                     seed: self.spec.kwargs.seed,
                 };
-                Ok(Arc::new(engine.client(sampling)))
+                Arc::new(engine.client(sampling))
             }
-            (Ready::Server(endpoint, None), checked) => {
-                chosen(self.demand, self.model(), endpoint.context_window)?;
-                // Nothing was learnt that the client does not know.
-                checked.map_or_else(|| self.connect(workshop, Some(endpoint)), Ok)
-            }
-            (Ready::Server(endpoint, Some(_)), _) => self.connect(workshop, Some(endpoint)),
-        }
+            _ => self.connect(workshop, settings.clone())?,
+        };
+        Ok(Server {
+            place: self.place(base_url),
+            settings,
+            slots: self.lanes.or(ready.and_then(Ready::slots)),
+            is_up: ready.is_some(),
+            client,
+        })
+    }
+
+    /// Tries after the first failed one: at a single server by its client, else at all of them again.
+    fn retries(&self) -> u32 {
+        self.spec.kwargs.retries.unwrap_or(config::RETRIES)
     }
 
     /// The model that embeds the job's texts, if it wants that: found or fetched where Ollama has it, elsewhere
-    /// taken as it is named.
+    /// taken as it is named. It is the first server's that is up.
     async fn embedder(
         &self,
         job: &Job,
-        environment: &Environment,
-        ready: &Ready,
+        workshop: &Workshop,
+        servers: &Servers,
     ) -> Result<Option<Arc<dyn Embedder>>, Failure> {
         let Protocol::Minions(MinionsParams { retrieval: Search::Embedding, retrieval_model, .. }) =
             &job.protocol
@@ -208,7 +239,10 @@ impl<'a> Wanted<'a> {
             return Ok(None);
         };
         let provider = self.spec.provider;
-        let mut settings = self.settings(environment, None);
+        let up = servers.iter().find_map(|(base_url, ready)| Some((base_url, ready?)));
+        let Some((base_url, ready)) = up else { return Ok(None) };
+        let mut settings = self.settings(&workshop.surroundings.environment, base_url, None);
+        settings.retries = self.retries();
         settings.model = retrieval_model.clone().unwrap_or_else(|| provider.embedding_model.to_owned());
         settings.deployment = None;
         if settings.model.is_empty() {
@@ -227,7 +261,12 @@ impl<'a> Wanted<'a> {
         self.spec.model.clone().unwrap_or_else(|| self.spec.provider.model.to_owned())
     }
 
-    fn settings(&self, environment: &Environment, endpoint: Option<&Endpoint>) -> ChatSettings {
+    fn settings(
+        &self,
+        environment: &Environment,
+        base_url: &str,
+        endpoint: Option<&Endpoint>,
+    ) -> ChatSettings {
         let kwargs = &self.spec.kwargs;
         let from_environment = || {
             let value = self.spec.provider.key_env.iter().find_map(|name| environment.get(name));
@@ -235,10 +274,11 @@ impl<'a> Wanted<'a> {
         };
         ChatSettings {
             model: endpoint.map_or_else(|| self.model(), |endpoint| endpoint.model.clone()),
-            base_url: endpoint.map_or(&self.base_url, |endpoint| &endpoint.base_url).clone(),
+            base_url: endpoint.map_or(base_url, |endpoint| &endpoint.base_url).to_owned(),
             api_key: kwargs.api_key.clone().or_else(from_environment),
             timeout: self.spec.timeout,
-            retries: kwargs.retries.unwrap_or(config::RETRIES),
+            // A lost call goes to another server at once.
+            retries: if self.base_urls.len() > 1 { 0 } else { self.retries() },
             temperature: self.temperature,
             max_tokens: self.max_tokens,
             seed: kwargs.seed,

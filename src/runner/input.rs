@@ -26,7 +26,7 @@ pub(super) enum Found {
     /// One job and the number of its first line.
     One(Vec<u8>, usize),
     /// A batch.
-    Many(Incoming, BatchOptions),
+    Many(Incoming, Box<BatchOptions>),
 }
 
 impl Source {
@@ -72,7 +72,7 @@ impl Source {
         if is_batch {
             pieces.put_back(second);
             pieces.put_back(Some(first));
-            return Ok(Found::Many(pieces, BatchOptions::default()));
+            return Ok(Found::Many(pieces, Box::default()));
         }
         let Piece { line, mut bytes } = first;
         if let Some(second) = second {

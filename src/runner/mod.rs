@@ -15,6 +15,7 @@ mod metered;
 mod places;
 mod retrieval;
 mod running;
+mod servers;
 mod slotted;
 mod window;
 mod workshop;
@@ -90,7 +91,7 @@ impl Runner {
         let found = tokio::task::spawn_blocking(move || match work {
             Work::Stdin => source.look(),
             Work::File(_) => source.one(),
-            Work::Batch(options) => Ok(Found::Many(source.pieces()?, options)),
+            Work::Batch(options) => Ok(Found::Many(source.pieces()?, Box::new(options))),
         });
         let found = tokio::select! {
             found = found => found.unwrap_or_else(|error| Err(of_panic(&error)))?,
@@ -98,7 +99,7 @@ impl Runner {
         };
         match found {
             Found::One(bytes, first_line) => runner.one(bytes, first_line).await.map(Ending::Result),
-            Found::Many(pieces, options) => batch::run(runner, pieces, options).await.map(Ending::Lines),
+            Found::Many(pieces, options) => batch::run(runner, pieces, *options).await.map(Ending::Lines),
         }
     }
 

@@ -51,14 +51,6 @@ impl Ready {
         }
     }
 
-    /// Where it is, if it is behind a URL.
-    pub(super) fn endpoint(&self) -> Option<&Endpoint> {
-        match self {
-            Self::Engine(_) => None,
-            Self::Server(endpoint, _) => Some(endpoint),
-        }
-    }
-
     /// Tokens of prompt and reply that one call may have, if that is known.
     pub(super) fn window(&self) -> Option<u32> {
         match self {

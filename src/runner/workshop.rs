@@ -5,6 +5,7 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, Shared};
@@ -13,14 +14,17 @@ use tokio::sync::Semaphore;
 use super::Surroundings;
 use super::metered::{Metered, Pace, Pacing, Purse};
 use super::places::{Place, Ready};
+use super::servers::Server;
 use super::slotted::Slotted;
 use super::window::Demand;
 use crate::chat::{ChatClient, ChatError, ChatSettings};
 use crate::error::Failure;
-use crate::protocols::{Station, Stations};
+use crate::protocols::Stations;
 
-/// Models, clients and stations that are kept, of each; jobs with more different settings take turns.
-const KEPT: usize = 64;
+/// Models, clients and stations that are kept, of each; jobs with more different settings or servers take turns.
+const KEPT: usize = 256;
+/// How long a server that is down is not asked for its model, where others are up.
+const REST: Duration = Duration::from_secs(30);
 
 /// What the jobs of a run share.
 pub(super) struct Workshop {
@@ -29,6 +33,8 @@ pub(super) struct Workshop {
     models: Mutex<Vec<Kept>>,
     clients: Mutex<Vec<Connected>>,
     stations: Mutex<Vec<Seats>>,
+    /// Servers that were down, and since when.
+    down: Mutex<HashMap<String, Instant>>,
     slots: Mutex<HashMap<String, Slots>>,
     paces: Mutex<HashMap<String, Arc<Pace>>>,
 }
@@ -55,9 +61,7 @@ struct Connected {
 
 /// A worker's stations and whom they are for.
 struct Seats {
-    place: Place,
-    settings: ChatSettings,
-    slots: Option<usize>,
+    servers: Vec<(Place, ChatSettings, Option<usize>)>,
     stations: Arc<Stations>,
 }
 
@@ -91,6 +95,7 @@ impl Workshop {
             models: Mutex::default(),
             clients: Mutex::default(),
             stations: Mutex::default(),
+            down: Mutex::default(),
             slots: Mutex::default(),
             paces: Mutex::default(),
         }
@@ -153,26 +158,39 @@ impl Workshop {
         Ok(client)
     }
 
-    /// The stations of a worker with these settings, for all jobs that have the same.
-    pub(super) fn stations(
-        &self,
-        place: Place,
-        settings: ChatSettings,
-        slots: Option<usize>,
-        client: Arc<dyn ChatClient>,
-    ) -> Arc<Stations> {
+    /// The server at `base_url` is down.
+    pub(super) fn rest(&self, base_url: &str) {
+        locked(&self.down).insert(base_url.to_owned(), Instant::now());
+    }
+
+    /// Whether the server at `base_url` was down a moment ago.
+    pub(super) fn is_resting(&self, base_url: &str) -> bool {
+        locked(&self.down).get(base_url).is_some_and(|since| since.elapsed() < REST)
+    }
+
+    /// The stations of a worker with these servers, for all jobs that have the same.
+    pub(super) fn stations(&self, servers: Vec<Server>, retries: u32) -> Arc<Stations> {
         let mut all = locked(&self.stations);
-        let same =
-            |seats: &&Seats| (&seats.place, &seats.settings, seats.slots) == (&place, &settings, slots);
+        let same = |seats: &&Seats| {
+            let pairs = seats.servers.iter().zip(&servers);
+            let is_same = |(known, server): (&(Place, ChatSettings, Option<usize>), &Server)| {
+                (&known.0, &known.1, known.2) == (&server.place, &server.settings, server.slots)
+            };
+            seats.servers.len() == servers.len() && pairs.into_iter().all(is_same)
+        };
         if let Some(seats) = all.iter().find(same) {
             return Arc::clone(&seats.stations);
         }
-        let client = match slots {
-            Some(count) if self.is_for_many() => self.with_slots(&place, count, client),
-            _ => client,
-        };
-        let stations = Stations::new(vec![Station::new(client, slots)]);
-        keep(&mut all, Seats { place, settings, slots, stations: Arc::clone(&stations) });
+        let (mut known, mut stations) = (Vec::new(), Vec::new());
+        for mut server in servers {
+            if let Some(count) = server.slots.filter(|_| self.is_for_many()) {
+                server.client = self.with_slots(&server.place, count, server.client);
+            }
+            stations.push(server.station());
+            known.push((server.place, server.settings, server.slots));
+        }
+        let stations = Stations::new(stations, retries);
+        keep(&mut all, Seats { servers: known, stations: Arc::clone(&stations) });
         stations
     }
 

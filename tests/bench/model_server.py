@@ -41,8 +41,8 @@ def chat(text):
 class ModelServer:
     """Runs in a thread of its own from its making on."""
 
-    def __init__(self, tasks=("Who?",), slots=None, tells=False, latency=lambda prompt: 0.0):
-        self.tasks, self.tells, self.latency, self.slots = tasks, tells, latency, slots
+    def __init__(self, tasks=("Who?",), slots=None, tells=False, latency=lambda prompt: 0.0, code=None):
+        self.code, self.tells, self.latency, self.slots = code or program(tasks), tells, latency, slots
         self.in_flight = self.most = 0
         self.bodies = []
         self.loop = asyncio.new_event_loop()
@@ -81,7 +81,7 @@ class ModelServer:
         body = json.loads(body)
         if body["model"] == "supervisor":
             first = body["messages"][0]["content"]
-            return chat(program(self.tasks) if "JobManifest" in first else VERDICT)
+            return chat(self.code if "JobManifest" in first else VERDICT)
         self.bodies.append(body)
         self.in_flight += 1
         self.most = max(self.most, self.in_flight)

@@ -293,6 +293,27 @@ fn a_server_is_asked_once_for_all_jobs_and_connections_are_shared() {
 }
 
 #[test]
+fn shards_are_the_whole_input_once() {
+    let server = prompt_server();
+    let mut ids: Vec<String> = (0..20).map(|n| format!("job {n}")).collect();
+    let mut input = json_lines(ids.iter().map(|id| task(&server, id)));
+    // Blank, bad and pretty-printed ones belong to one shard each as well.
+    input.push_str(&format!("\n\nno json\n{:#}\n", task(&server, "pretty")));
+    ids.extend(["line-23".to_owned(), "pretty".to_owned()]);
+    let mut found = Vec::new();
+    for index in 0..3 {
+        let ran = batch(["--fail-on", "never", "--shard", &format!("{index}/3")]).run(&input);
+        assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+        let lines = lines(&ran.stdout);
+        assert!((6..=8).contains(&lines.len()), "{}", ran.stdout);
+        found.extend(lines.iter().map(|line| line["custom_id"].as_str().unwrap().to_owned()));
+    }
+    ids.sort();
+    found.sort();
+    assert_eq!(found, ids);
+}
+
+#[test]
 fn a_failure_is_not_remembered() {
     let server = Server::start(|request| match request.path.as_str() {
         "/api/version" if request.index == 0 => Reply::error(500, &json!({"error": "not yet"})),

@@ -10,6 +10,7 @@ mod chat_quirks;
 mod chat_real_server;
 mod container;
 mod endings;
+mod fleet;
 #[cfg(feature = "embedded")]
 mod llama_cpp;
 mod minion;

@@ -6,12 +6,13 @@
 
 mod pace;
 
+use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use tokio::sync::Notify;
 
-use crate::chat::{ChatClient, ChatError, ChatErrorKind as Kind, ChatReply, ChatRequest, Usage};
+use crate::chat::{ChatClient, ChatError, ChatErrorKind as Kind, ChatReply, ChatRequest, Tries, Usage};
 use pace::Pace;
 
 /// How long a server that failed gets no calls while others are up; twice as long each time, up to the longest.
@@ -34,6 +35,8 @@ struct State {
 /// All servers of a side, for all jobs that use them.
 pub struct Stations {
     all: Vec<Station>,
+    /// Times that a turn goes round again after all servers of several lost it.
+    retries: u32,
     room: Notify,
 }
 
@@ -41,6 +44,8 @@ pub struct Stations {
 pub struct Seat {
     stations: Arc<Stations>,
     at: usize,
+    /// Not while it moves from one server to another.
+    is_taken: bool,
 }
 
 impl Station {
@@ -50,39 +55,67 @@ impl Station {
         Self { client, state: Mutex::new(state) }
     }
 
+    /// It was found down: it gets no calls for a while.
+    pub fn resting(self) -> Self {
+        self.state().rest(Duration::ZERO);
+        self
+    }
+
+    /// No calls for a while, after this error.
+    fn rest_for(&self, error: &ChatError) {
+        let state = &mut *self.state();
+        if !state.is_down(Instant::now()) {
+            let rest = state.rest(error.retry_after.unwrap_or_default());
+            tracing::warn!("{error}; its calls go elsewhere for {} s", rest.as_secs());
+        }
+    }
+
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Stations {
-    /// Any number of servers, at least one.
-    pub fn new(all: Vec<Station>) -> Arc<Self> {
-        Arc::new(Self { all, room: Notify::new() })
+    /// Any number of servers, at least one. `retries`: times that a turn which all of several have lost is given
+    /// to them again; their clients need no retries of their own, as another server is better than a wait.
+    pub fn new(all: Vec<Station>, retries: u32) -> Arc<Self> {
+        Arc::new(Self { all, retries, room: Notify::new() })
     }
 
     /// Waits for a free slot: of the server `home` if it has one, else of the one with the most room. In turn.
     pub async fn seat(self: &Arc<Self>, home: Option<usize>) -> Seat {
+        let at = self.find(home, &[]).await;
+        Seat { stations: Arc::clone(self), at, is_taken: true }
+    }
+
+    /// Takes a slot of a server that is not among `tried`, once one is free.
+    async fn find(&self, home: Option<usize>, tried: &[usize]) -> usize {
         loop {
-            let room = self.room.notified();
-            if let Some(at) = self.take(home) {
-                return Seat { stations: Arc::clone(self), at };
+            let mut room = pin!(self.room.notified());
+            // From here on no slot gets free unheard.
+            room.as_mut().enable();
+            if let Some(at) = self.take(home, tried) {
+                return at;
             }
-            room.await;
+            match self.next_return() {
+                Some(back) => drop(tokio::time::timeout_at(back.into(), room).await),
+                None => room.await,
+            }
         }
     }
 
     /// Takes a slot, if one is free.
-    fn take(&self, home: Option<usize>) -> Option<usize> {
+    fn take(&self, home: Option<usize>, tried: &[usize]) -> Option<usize> {
         let now = Instant::now();
-        let all_down = self.all.iter().all(|station| station.state().is_down(now));
+        let open = || (0..self.all.len()).filter(|at| !tried.contains(at));
+        let all_down = open().all(|at| self.all[at].state().is_down(now));
         let room = |at: usize| {
             let state = self.all[at].state();
             let free = state.pace.limit().saturating_sub(state.in_flight);
             (free > 0 && (all_down || !state.is_down(now))).then(|| free as f64 / state.pace.limit() as f64)
         };
         let roomiest = || {
-            let with_room = (0..self.all.len()).filter_map(|at| Some((at, room(at)?)));
+            let with_room = open().filter_map(|at| Some((at, room(at)?)));
             with_room.reduce(|best, other| if other.1 > best.1 { other } else { best }).map(|(at, _)| at)
         };
         let at = home.filter(|home| room(*home).is_some()).or_else(roomiest)?;
@@ -90,16 +123,38 @@ impl Stations {
         Some(at)
     }
 
+    /// When the next server that rests may get calls again.
+    fn next_return(&self) -> Option<Instant> {
+        let now = Instant::now();
+        self.all.iter().filter_map(|station| station.state().down_until.filter(|until| now < *until)).min()
+    }
+
     /// Gives a slot back.
     fn leave(&self, at: usize) {
         self.all[at].state().in_flight -= 1;
-        self.room.notify_one();
+        self.tell_of_room();
+    }
+
+    fn tell_of_room(&self) {
+        match self.all.len() {
+            1 => self.room.notify_one(),
+            // Who waits longest may not want this server.
+            _ => self.room.notify_waiters(),
+        }
     }
 }
 
 impl State {
     fn is_down(&self, now: Instant) -> bool {
         self.down_until.is_some_and(|until| now < until)
+    }
+
+    /// No calls for a while, at least for as long as the server `asked`.
+    fn rest(&mut self, asked: Duration) -> Duration {
+        let rest = self.rest.max(asked);
+        self.down_until = Some(Instant::now() + rest);
+        self.rest = (self.rest * 2).min(LONGEST_REST);
+        rest
     }
 }
 
@@ -111,22 +166,42 @@ impl Seat {
 
     /// One turn. If the server is lost and there are others, the turn is taken at one of those.
     pub async fn chat(&mut self, request: &ChatRequest) -> Result<ChatReply, ChatError> {
-        let mut lost = Usage::default();
-        let mut others = self.stations.all.len() - 1;
+        if self.stations.all.len() == 1 {
+            return self.turn(request).await;
+        }
+        let mut tries = Tries::new(self.stations.retries);
+        loop {
+            match self.round(request).await {
+                Ok(reply) => return Ok(tries.before(reply)),
+                Err(error) => tokio::time::sleep(tries.after(error)?).await,
+            }
+        }
+    }
+
+    /// A turn at one server after the other, until one of them takes it.
+    async fn round(&mut self, request: &ChatRequest) -> Result<ChatReply, ChatError> {
+        let mut cost = Usage::default();
+        let mut tried = Vec::new();
+        let mut lost: Vec<ChatError> = Vec::new();
         loop {
             match self.turn(request).await {
                 Ok(mut reply) => {
-                    reply.usage += lost;
+                    reply.usage += cost;
                     return Ok(reply);
                 }
                 Err(mut error) => {
-                    lost += error.usage;
-                    error.usage = lost;
-                    if others == 0 || !is_of_the_server(error.kind) {
+                    cost += error.usage;
+                    error.usage = cost;
+                    if !is_of_the_server(error.kind) {
                         return Err(error);
                     }
-                    others -= 1;
-                    self.move_on(&error).await;
+                    tried.push(self.at);
+                    lost.push(error.clone());
+                    if tried.len() == self.stations.all.len() {
+                        self.stations.all[self.at].rest_for(&error);
+                        return Err(all_lost(lost, cost));
+                    }
+                    self.move_on(&error, &tried).await;
                 }
             }
         }
@@ -153,24 +228,28 @@ impl Seat {
             Err(_) => {}
         }
         // More room than this seat's own.
-        (before..state.pace.limit()).for_each(|_| self.stations.room.notify_one());
+        (before..state.pace.limit()).for_each(|_| self.stations.tell_of_room());
         outcome
     }
 
-    /// Leaves a server that does not answer for another one.
-    async fn move_on(&mut self, error: &ChatError) {
-        {
-            let state = &mut *self.stations.all[self.at].state();
-            if !state.is_down(Instant::now()) {
-                tracing::warn!("{error}; its calls go elsewhere for {} s", state.rest.as_secs());
-                state.down_until = Some(Instant::now() + state.rest);
-                state.rest = (state.rest * 2).min(LONGEST_REST);
-            }
-        }
-        // Its own slot is given back only now that another one is there.
-        let seat = self.stations.seat(None).await;
-        *self = seat;
+    /// Leaves a server that does not answer for one that is not among `tried`.
+    async fn move_on(&mut self, error: &ChatError, tried: &[usize]) {
+        self.stations.all[self.at].rest_for(error);
+        // Kept, the slot could be what someone waits for whose slot this one waits for.
+        self.is_taken = false;
+        self.stations.leave(self.at);
+        self.at = self.stations.find(None, tried).await;
+        self.is_taken = true;
     }
+}
+
+/// What all servers said; that it may go better later, if one of them said so.
+fn all_lost(lost: Vec<ChatError>, usage: Usage) -> ChatError {
+    let message = lost.iter().map(|error| error.message.as_str()).collect::<Vec<_>>().join("; ");
+    let told = lost.iter().find(|error| error.kind.is_transient()).or(lost.last());
+    let (kind, hint) = told.map_or((Kind::Connection, None), |error| (error.kind, error.hint.clone()));
+    let retry_after = lost.iter().map(|error| error.retry_after).min().flatten();
+    ChatError { kind, message, hint, retry_after, usage }
 }
 
 /// Whether another server may do better with the same request.
@@ -181,6 +260,8 @@ fn is_of_the_server(kind: Kind) -> bool {
 
 impl Drop for Seat {
     fn drop(&mut self) {
-        self.stations.leave(self.at);
+        if self.is_taken {
+            self.stations.leave(self.at);
+        }
     }
 }

@@ -9,6 +9,7 @@ use serde_json::Value;
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 use tokio::task::JoinHandle;
 
+use super::Shard;
 use super::pieces::{Piece, Pieces};
 use super::resume::{Fingerprint, fingerprint};
 use crate::error::Failure;
@@ -34,15 +35,16 @@ pub(super) struct Lines {
 }
 
 impl Lines {
-    /// Reads `pieces`; jobs that are in `done` are left out.
+    /// Reads `pieces`, those of `shard`; jobs that are in `done` are left out.
     pub(super) fn read<R: BufRead + Send + 'static>(
         runner: Arc<Runner>,
         mut pieces: Pieces<R>,
+        shard: Shard,
         done: HashSet<Fingerprint>,
     ) -> Self {
         let (sender, lines) = channel(AHEAD);
         let skipped = Arc::new(AtomicU64::new(0));
-        let mut reader = Reader { runner, done, seen: HashSet::new(), skipped: Arc::clone(&skipped) };
+        let mut reader = Reader { runner, shard, done, seen: HashSet::new(), skipped: Arc::clone(&skipped) };
         let reader = tokio::task::spawn_blocking(move || reader.run(&mut pieces, &sender));
         Self { lines, reader, skipped }
     }
@@ -65,6 +67,7 @@ impl Lines {
 
 struct Reader {
     runner: Arc<Runner>,
+    shard: Shard,
     done: HashSet<Fingerprint>,
     /// The custom_ids so far.
     seen: HashSet<Fingerprint>,
@@ -73,19 +76,23 @@ struct Reader {
 
 impl Reader {
     fn run<R: BufRead>(&mut self, pieces: &mut Pieces<R>, lines: &Sender<Line>) -> Result<(), Failure> {
-        loop {
+        for number in 0.. {
             let piece = pieces
                 .next()
                 .map_err(|error| Failure::job(format!("the rest of the input can't be read: {error}")))?;
-            let Some(piece) = piece else { return Ok(()) };
+            let Some(piece) = piece else { break };
+            if !self.shard.has(number) {
+                continue;
+            }
             match self.line(&piece) {
                 None => drop(self.skipped.fetch_add(1, Relaxed)),
                 Some(line) => {
                     // Nobody takes them any more.
-                    let Ok(()) = lines.blocking_send(line) else { return Ok(()) };
+                    let Ok(()) = lines.blocking_send(line) else { break };
                 }
             }
         }
+        Ok(())
     }
 
     /// The job of `piece`, or what is wrong with it; `None` if it is done already.

@@ -11,6 +11,7 @@ mod output;
 pub(super) mod pieces;
 mod report;
 mod resume;
+mod shard;
 
 use std::io;
 use std::pin::pin;
@@ -22,6 +23,7 @@ use tokio::task::JoinSet;
 use tracing::Instrument;
 
 pub use options::{BatchOptions, FailOn};
+pub use shard::Shard;
 
 use super::input::Incoming;
 use super::interrupt;
@@ -59,7 +61,8 @@ pub(super) async fn run(
         tracing::debug!("what stdout holds already is not known: {error}");
         b""
     });
-    let lines = Lines::read(Arc::clone(&runner), pieces, std::mem::take(&mut earlier.done));
+    let done = std::mem::take(&mut earlier.done);
+    let lines = Lines::read(Arc::clone(&runner), pieces, options.shard, done);
     let purse = Arc::new(Purse::new(options.remote_tokens));
     let pacing = Pacing { requests: options.requests_per_minute, tokens: options.tokens_per_minute };
     let limits = RunLimits { purse: Arc::clone(&purse), pacing };

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 
+use super::Shard;
 use crate::config;
 
 /// Options of `batch`.
@@ -13,6 +14,9 @@ pub struct BatchOptions {
     /// Read the jobs from FILE instead of stdin.
     #[arg(long, value_name = "FILE")]
     pub input: Option<PathBuf>,
+    /// Take every COUNT-th job, from the INDEX-th on (from 0): one of COUNT runs that share an input.
+    #[arg(long, value_name = "INDEX/COUNT", default_value = "0/1", hide_default_value = true)]
+    pub shard: Shard,
     /// Leave out the jobs that succeeded in FILE, an earlier output; `>> FILE` is safe.
     #[arg(long, value_name = "FILE")]
     pub resume: Option<PathBuf>,
@@ -58,6 +62,7 @@ impl Default for BatchOptions {
     fn default() -> Self {
         Self {
             input: None,
+            shard: Shard::WHOLE,
             resume: None,
             ordered: false,
             max_jobs: config::BATCH_JOBS,

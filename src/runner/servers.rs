@@ -1,0 +1,118 @@
+//! The servers of a side, made ready side by side. Some may be down as long as one is up.
+
+use std::sync::Arc;
+
+use futures_util::future::join_all;
+
+use super::clients::Wanted;
+use super::places::{Place, Ready};
+use super::workshop::Workshop;
+use crate::chat::{ChatClient, ChatSettings};
+use crate::error::Failure;
+use crate::protocols::Station;
+
+/// Servers that were asked for the model.
+pub(super) struct Servers {
+    all: Vec<Asked>,
+}
+
+/// One of them.
+struct Asked {
+    base_url: String,
+    /// None if it is down.
+    ready: Option<Arc<Ready>>,
+}
+
+/// A server as calls go to it.
+pub(super) struct Server {
+    pub place: Place,
+    pub settings: ChatSettings,
+    /// Calls that it takes at once, if it or the user tells.
+    pub slots: Option<usize>,
+    pub is_up: bool,
+    pub client: Arc<dyn ChatClient>,
+}
+
+impl Servers {
+    /// The servers of `wanted`; what `known` has made ready is taken as it is. Those that were down a moment ago are
+    /// asked only if no other is up.
+    pub(super) async fn open(
+        wanted: &Wanted<'_>,
+        workshop: &Workshop,
+        known: Option<&Self>,
+    ) -> Result<Self, Failure> {
+        let ask = |base_url: &String| {
+            let (there, place) = (known.and_then(|known| known.ready_at(base_url)), wanted.place(base_url));
+            async move {
+                match there {
+                    Some(ready) => Ok(ready),
+                    None => workshop.ready(place, wanted.demand).await,
+                }
+            }
+        };
+        let is_one = wanted.base_urls.len() == 1;
+        let (resting, others): (Vec<_>, Vec<_>) =
+            wanted.base_urls.iter().partition(|base_url| !is_one && workshop.is_resting(base_url));
+        let mut asked = others.clone();
+        let mut outcomes = join_all(others.into_iter().map(&ask)).await;
+        if outcomes.iter().all(Result::is_err) {
+            outcomes.extend(join_all(resting.iter().copied().map(&ask)).await);
+            asked.extend(resting);
+        }
+        if outcomes.iter().all(Result::is_err) {
+            return Err(none_is_up(wanted.spec.side, outcomes.into_iter().filter_map(Result::err).collect()));
+        }
+        let mut ready = Vec::new();
+        for (base_url, outcome) in asked.into_iter().zip(outcomes) {
+            match outcome {
+                Ok(model) => ready.push((base_url, model)),
+                Err(failure) => {
+                    tracing::warn!("{failure}; the other servers do its work");
+                    workshop.rest(base_url);
+                }
+            }
+        }
+        let all = wanted.base_urls.iter().map(|base_url| Asked {
+            base_url: base_url.clone(),
+            ready: ready.iter().find(|(known, _)| *known == base_url).map(|(_, model)| Arc::clone(model)),
+        });
+        Ok(Self { all: all.collect() })
+    }
+
+    /// Tokens of prompt and reply that every one of them takes, if that is known: the same number is asked of all.
+    pub(super) fn window(&self) -> Option<u32> {
+        self.models().filter_map(|model| model.window()).min()
+    }
+
+    /// The models that are ready.
+    pub(super) fn models(&self) -> impl Iterator<Item = &Arc<Ready>> {
+        self.all.iter().filter_map(|server| server.ready.as_ref())
+    }
+
+    /// Their addresses, and what is ready there.
+    pub(super) fn iter(&self) -> impl Iterator<Item = (&str, Option<&Ready>)> {
+        self.all.iter().map(|server| (server.base_url.as_str(), server.ready.as_deref()))
+    }
+
+    fn ready_at(&self, base_url: &str) -> Option<Arc<Ready>> {
+        self.all.iter().find(|server| server.base_url == base_url)?.ready.clone()
+    }
+}
+
+impl Server {
+    /// Where calls wait for it; one that is down is tried again after a while.
+    pub(super) fn station(&self) -> Station {
+        let station = Station::new(Arc::clone(&self.client), self.slots);
+        if self.is_up { station } else { station.resting() }
+    }
+}
+
+fn none_is_up(side: &str, failures: Vec<Failure>) -> Failure {
+    let messages: Vec<_> = failures.iter().map(|failure| failure.message.as_str()).collect();
+    let message = match &messages[..] {
+        [only] => (*only).to_owned(),
+        all => format!("none of the {} servers of {side} can be used: {}", all.len(), all.join("; ")),
+    };
+    let first = failures.into_iter().next().unwrap_or_else(|| Failure::job(""));
+    Failure { message, ..first }
+}
