@@ -1,6 +1,5 @@
 //! Every HTTP client against a server that fails in every way; and against one that does not.
 
-use std::net::TcpListener;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -261,7 +260,10 @@ async fn a_stream_that_keeps_coming_may_take_longer_than_the_timeout() {
 #[tokio::test]
 async fn an_unreachable_server_is_named_with_what_to_do() {
     for vendor in &VENDORS {
-        let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        // Bound, so that no other test gets it, and nobody listens.
+        let socket = tokio::net::TcpSocket::new_v4().unwrap();
+        socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+        let free = socket.local_addr().unwrap();
         let url = format!("http://user:{KEY}@{free}");
         let settings = ChatSettings { retries: 1, ..vendor.settings(&url) };
         let error = client(vendor.name, settings).chat(&question("?")).await.unwrap_err();

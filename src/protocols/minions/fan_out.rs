@@ -90,9 +90,9 @@ impl Minions<'_> {
         let mut next = Some(first);
         while let Some(call) = next {
             let manifest = &manifests[call.0];
-            let reply = worker::answer(self.worker, &mut seat, &self.prompts, manifest, call).await;
+            let reply = worker::answer(self.worker, &mut seat, self.prompts, manifest, call).await;
             transcript.worker_job(super::question_of(manifest), reply.text.clone());
-            board.done(lane, call, reply, self.worker.usage().completion_tokens);
+            board.done(call, reply, self.worker.usage().completion_tokens);
             next = board.next(lane);
         }
     }
@@ -118,7 +118,7 @@ fn groups(manifests: &[JobManifest], samples: u32) -> VecDeque<VecDeque<Call>> {
 /// Who does what, and what is done.
 struct Board {
     state: Mutex<State>,
-    /// A lane has done its first call.
+    /// Lanes may be split that could not before.
     warmed: Notify,
 }
 
@@ -133,7 +133,7 @@ struct State {
 /// The calls of one seat.
 struct Lane {
     left: VecDeque<Call>,
-    /// Its server has read the chunk.
+    /// A call has ended since it was opened, most likely its first.
     warm: bool,
 }
 
@@ -172,9 +172,11 @@ impl Board {
         if state.hopeless { None } else { state.lanes[lane].left.pop_front() }
     }
 
-    fn done(&self, lane: usize, call: Call, reply: Reply, tokens: u64) {
+    fn done(&self, call: Call, reply: Reply, tokens: u64) {
         let state = &mut *self.state();
-        if !std::mem::replace(&mut state.lanes[lane].warm, true) {
+        // Its server has read the chunk; and one that another lane has overtaken is not worth waiting for.
+        if state.lanes.iter().any(|lane| !lane.warm) {
+            state.lanes.iter_mut().for_each(|lane| lane.warm = true);
             self.warmed.notify_one();
         }
         let is_hopeless = reply.lost.as_ref().is_some_and(Lost::is_hopeless);
@@ -253,7 +255,7 @@ mod tests {
         // The chunk is read by one first.
         assert_eq!((board.has_work(), board.open()), (false, None));
         let reply = Reply { job: 0, output: JobOutput::default(), text: String::new(), lost: None };
-        board.done(0, (0, 0), reply, 0);
+        board.done((0, 0), reply, 0);
         assert_eq!(board.next(0), Some((1, 0)));
         assert_eq!(drain(&board), [(5, 0), (6, 0), (7, 0), (8, 0)]);
         assert_eq!(drain(&board), [(3, 0), (4, 0)]);
