@@ -19,7 +19,7 @@ use crate::sandbox::SandboxError;
 
 pub use side::Side;
 pub use stations::{Seat, Station, Stations};
-pub use transcript::{Entry, Transcript};
+pub use transcript::{Cited, Entry, Transcript};
 
 /// What the result says when the rounds are used up.
 pub const NO_ANSWER: &str = "No answer found.";

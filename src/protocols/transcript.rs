@@ -6,6 +6,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::chat::Message;
+use crate::documents::evidence::Evidence;
 use crate::sandbox::{JobManifest, JobOutput};
 
 /// One exchange, in the field names of the log.
@@ -25,6 +26,22 @@ pub struct Entry {
     pub job_outputs: Option<Vec<JobOutput>>,
 }
 
+/// `minions`: words that the worker cites, and where the documents have them.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Cited {
+    /// From 1.
+    pub round: u32,
+    /// The worker job of the round.
+    pub job_id: Option<u64>,
+    /// Its chunk.
+    pub chunk_id: Option<u64>,
+    /// The worker's words.
+    pub citation: String,
+    /// Their place.
+    #[serde(flatten)]
+    pub evidence: Evidence,
+}
+
 /// The notes of one job.
 #[derive(Default)]
 pub struct Transcript(Mutex<Notes>);
@@ -40,6 +57,8 @@ pub struct Notes {
     pub worker: Vec<Message>,
     /// `minions`: what each round did.
     pub rounds: Vec<Value>,
+    /// `minions`: what the worker cited.
+    pub evidence: Vec<Cited>,
 }
 
 impl Transcript {
@@ -78,6 +97,11 @@ impl Transcript {
     /// Notes what a round of `minions` did.
     pub fn round(&self, round: Value) {
         self.notes().rounds.push(round);
+    }
+
+    /// Notes what the worker cited.
+    pub fn cited(&self, citations: Vec<Cited>) {
+        self.notes().evidence.extend(citations);
     }
 
     /// All notes so far; the transcript is empty afterwards.

@@ -167,6 +167,7 @@ impl Running {
         });
         if let Protocol::Minions(_) = self.job.protocol {
             result["meta"] = Value::Array(notes.rounds);
+            result["evidence"] = json!(notes.evidence);
         }
         if let Some(metadata) = &self.job.metadata {
             result["metadata"] = metadata.clone();
