@@ -11,6 +11,7 @@ mod code_chunking;
 pub mod evidence;
 mod folding;
 mod retrieval;
+pub mod verbatim;
 mod wording;
 
 pub use chunking::{ChunkError, PARAGRAPH_SIZE, SECTION_OVERLAP, SECTION_SIZE};

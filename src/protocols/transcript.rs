@@ -59,6 +59,15 @@ pub struct Notes {
     pub rounds: Vec<Value>,
     /// `minions`: what the worker cited.
     pub evidence: Vec<Cited>,
+    /// Messages of the fan-out under way, as its jobs end.
+    fan_out: Vec<((usize, u32), [Message; 2])>,
+}
+
+impl Notes {
+    fn settle(&mut self) {
+        self.fan_out.sort_by_key(|(call, _)| *call);
+        self.worker.extend(self.fan_out.drain(..).flat_map(|(_, messages)| messages));
+    }
 }
 
 impl Transcript {
@@ -70,7 +79,7 @@ impl Transcript {
 
     /// Notes a turn with the worker.
     pub fn local(&self, prompt: &str, output: &str) {
-        self.worker_job(prompt.to_owned(), output.to_owned());
+        self.notes().worker.extend([Message::user(prompt), Message::assistant(output)]);
         self.exchange("local", prompt, output);
     }
 
@@ -84,9 +93,14 @@ impl Transcript {
         self.notes().worker.push(Message::system(text));
     }
 
-    /// Notes messages of one worker job.
-    pub fn worker_job(&self, question: String, reply: String) {
-        self.notes().worker.extend([Message::user(question), Message::assistant(reply)]);
+    /// Notes messages of a worker job and its sample.
+    pub fn worker_job(&self, call: (usize, u32), question: String, reply: String) {
+        self.notes().fan_out.push((call, [Message::user(question), Message::assistant(reply)]));
+    }
+
+    /// Puts the messages of a fan-out in the order of its jobs, whichever ended first.
+    pub fn end_of_fan_out(&self) {
+        self.notes().settle();
     }
 
     /// Notes an exchange that is neither of the above.
@@ -106,7 +120,9 @@ impl Transcript {
 
     /// All notes so far; the transcript is empty afterwards.
     pub fn take(&self) -> Notes {
-        std::mem::take(&mut *self.notes())
+        let mut notes = std::mem::take(&mut *self.notes());
+        notes.settle();
+        notes
     }
 
     fn notes(&self) -> MutexGuard<'_, Notes> {
