@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::runner::BatchOptions;
+use crate::runner::{BatchOptions, JobOptions};
 
 /// A small local model and a frontier model in the cloud solve a job together.
 ///
@@ -22,9 +22,11 @@ pub struct Cli {
 }
 
 const AFTER: &str = "\
-Example:
+Examples:
   echo '{\"local_client\": {\"type\": \"ollama\"}, \"call_params\": {\"task\": \"Who signed?\", \"context\": [\"...\"]}}' \\
     | OPENAI_API_KEY=... minions
+  minions --max-egress-chars 2000 --record tape < job.json
+  minions --replay tape < job.json
 
 Exit codes: 0 answered, 1 the job failed, 2 unusable input, 3 some lines of a batch failed, 124 deadline, 130 SIGINT, 143 SIGTERM.
 Logs go to stderr; RUST_LOG=minions=debug shows more.";
@@ -68,4 +70,7 @@ pub struct RunArgs {
     /// Read the job from FILE instead of stdin.
     #[arg(long, value_name = "FILE")]
     pub job: Option<PathBuf>,
+    /// What holds for it.
+    #[command(flatten)]
+    pub options: JobOptions,
 }

@@ -42,6 +42,18 @@ pub fn is_private(url: &str) -> bool {
     Url::parse(url).is_ok_and(|url| has_private_host(&url))
 }
 
+/// Whether the host is this machine, also as a container on it knows it.
+pub fn is_this_machine(url: &str) -> bool {
+    let Ok(url) = Url::parse(url) else { return false };
+    let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']);
+    match host.parse::<IpAddr>() {
+        Ok(ip) => ip.is_loopback() || ip.is_unspecified(),
+        Err(_) => {
+            host == "localhost" || [".localhost", ".docker.internal"].iter().any(|end| host.ends_with(end))
+        }
+    }
+}
+
 fn has_private_host(url: &Url) -> bool {
     let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']);
     match host.parse::<IpAddr>() {
@@ -156,6 +168,28 @@ mod tests {
         }
         for url in ["https://api.openai.com", "http://8.8.8.8", "http://notlocalhost.com"] {
             assert!(!is_private(url), "{url}");
+        }
+    }
+
+    #[test]
+    fn this_machine_is_not_the_network_around_it() {
+        for url in [
+            "http://localhost:1",
+            "http://127.9.9.9",
+            "http://[::1]:1",
+            "http://0.0.0.0:1",
+            "http://model-runner.docker.internal",
+        ] {
+            assert!(is_this_machine(url), "{url}");
+        }
+        for url in [
+            "http://192.168.1.2",
+            "http://vllm:8000/v1",
+            "https://api.openai.com",
+            "http://localhost.evil.com",
+            "",
+        ] {
+            assert!(!is_this_machine(url), "{url}");
         }
     }
 

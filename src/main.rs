@@ -12,7 +12,7 @@ use minions::cli::{Cli, Command};
 use minions::config::Environment;
 use minions::envelope::Envelope;
 use minions::error::{Exit, Failure};
-use minions::runner::{Ending, Interrupt, Runner, Surroundings, Work};
+use minions::runner::{Ending, Interrupt, JobOptions, Runner, Surroundings, Work};
 use minions::secrets::Redactor;
 use minions::{listing, logging, sandbox, service};
 
@@ -27,10 +27,13 @@ fn main() -> ExitCode {
         Ok(Cli { command: Some(Command::OllamaKeeper { words }), .. }) => return service::keeper(&words),
         Ok(Cli { command: Some(Command::Entry { words }), .. }) => return service::entry(words),
         Ok(Cli { command: Some(Command::Health), .. }) => return service::health(),
-        Ok(Cli { command: Some(Command::Batch(options)), .. }) => caught(Work::Batch(options), &redactor),
+        Ok(Cli { command: Some(Command::Batch(options)), .. }) => {
+            let each = options.each.clone();
+            caught(Work::Batch(options), each, &redactor)
+        }
         Ok(Cli { command: Some(Command::Providers { json }), .. }) => return listing::providers(json),
         Ok(Cli { command: Some(Command::Run(args)), .. } | Cli { run: args, .. }) => {
-            caught(args.job.map_or(Work::Stdin, Work::File), &redactor)
+            caught(args.job.map_or(Work::Stdin, Work::File), args.options, &redactor)
         }
         Err(error) => match usage(&error) {
             Some(failure) => Err(failure),
@@ -53,15 +56,15 @@ fn main() -> ExitCode {
 }
 
 /// Does `work`; whatever happens inside, there is an outcome.
-fn caught(work: Work, redactor: &Redactor) -> Result<Ending, Failure> {
+fn caught(work: Work, options: JobOptions, redactor: &Redactor) -> Result<Ending, Failure> {
     #[cfg(feature = "embedded")]
     minions::chat::llama_cpp::waits::shorten();
     // Jobs run in a task of their own; this is for what is around them.
-    let caught = std::panic::catch_unwind(AssertUnwindSafe(|| run(work, redactor)));
+    let caught = std::panic::catch_unwind(AssertUnwindSafe(|| run(work, options, redactor)));
     caught.unwrap_or_else(|_| Err(Failure::defect("a panic, whose words are on stderr")))
 }
 
-fn run(work: Work, redactor: &Redactor) -> Result<Ending, Failure> {
+fn run(work: Work, options: JobOptions, redactor: &Redactor) -> Result<Ending, Failure> {
     let interrupt = Interrupt::listen()
         .context("the signals can't be listened to")
         .map_err(|error| Failure::job(format!("{error:#}")))?;
@@ -76,7 +79,7 @@ fn run(work: Work, redactor: &Redactor) -> Result<Ending, Failure> {
         .map_err(|error| Failure::job(format!("{error:#}")))?;
     // Links to the binary that runs even if its file is replaced meanwhile.
     let program = PathBuf::from("/proc/self/exe");
-    let surroundings = Arc::new(Surroundings { environment, program });
+    let surroundings = Arc::new(Surroundings { environment, program, options });
     let runner = Runner { surroundings, redactor: redactor.clone(), verbosity, interrupt };
     let outcome = runtime.block_on(runner.run(work));
     // A thread that still waits for stdin must not hold the envelope back.

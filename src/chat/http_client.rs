@@ -4,7 +4,7 @@
 //! to do. What differs from vendor to vendor is in the row and its dialect; here is none of it.
 
 use std::borrow::Cow;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
@@ -12,6 +12,7 @@ use reqwest::header::{HeaderMap, HeaderValue, RETRY_AFTER};
 use reqwest::{Response, StatusCode, Url};
 use tokio::time::timeout;
 
+use super::departure::{Arrival, Departure, Gate};
 use super::dialect::{Abilities, Dialect, Partial, without_thinking};
 use super::fault::{self, Fault};
 use super::fields;
@@ -32,7 +33,8 @@ const LONGEST_QUOTE: usize = 500;
 /// How long to wait for the end of a stream whose reply is complete, so that its connection can be used again.
 const DRAIN: Duration = Duration::from_millis(500);
 
-/// A model behind an HTTP API.
+/// A model behind an HTTP API. Clones share their connections and what they learn.
+#[derive(Clone)]
 pub struct HttpClient {
     pub(super) provider: &'static Provider,
     pub(super) dialect: &'static dyn Dialect,
@@ -41,7 +43,9 @@ pub struct HttpClient {
     url: Url,
     pub(super) headers: HeaderMap,
     /// What the server has not refused so far.
-    abilities: Mutex<Abilities>,
+    abilities: Arc<Mutex<Abilities>>,
+    /// Sees what is sent.
+    gate: Option<Arc<dyn Gate>>,
 }
 
 impl HttpClient {
@@ -53,7 +57,7 @@ impl HttpClient {
     ) -> Result<Self, ChatError> {
         let place = place(provider, &settings);
         // The model's name tells what it takes, that of a deployment may say anything.
-        let abilities = Mutex::new(abilities(provider, &settings));
+        let abilities = Arc::new(Mutex::new(abilities(provider, &settings)));
         if let Some(deployment) = &settings.deployment {
             settings.model = deployment.clone();
         }
@@ -84,7 +88,7 @@ impl HttpClient {
         }
         let headers = headers(provider, dialect, settings.api_key.as_ref())
             .ok_or_else(|| fail(Kind::Auth, "the API key has characters that no header can carry".into()))?;
-        Ok(Self { provider, dialect, settings, http, url, headers, abilities })
+        Ok(Self { provider, dialect, settings, http, url, headers, abilities, gate: None })
     }
 
     /// One try; again at once with less if the server refuses a parameter by name.
@@ -132,10 +136,28 @@ impl HttpClient {
     async fn send(&self, request: &ChatRequest, abilities: Abilities) -> Result<ChatReply, ChatError> {
         let request = &self.within_the_limit(request);
         let body = self.dialect.body(&self.settings, request, abilities).to_string();
+        let Some(gate) = &self.gate else { return self.post(request, body, &mut true).await };
+        let call = gate.leave(request, Departure::new(self.endpoint(), &body))?;
+        let mut sent = true;
+        let outcome = self.post(request, body, &mut sent).await;
+        gate.ended(call, Arrival::new(&outcome, sent));
+        outcome
+    }
+
+    /// Sends `body` and reads the reply; `sent` becomes false if there was no connection.
+    async fn post(
+        &self,
+        request: &ChatRequest,
+        body: String,
+        sent: &mut bool,
+    ) -> Result<ChatReply, ChatError> {
         let call = self.http.post(self.url.clone()).headers(self.headers.clone()).body(body).send();
         let response = match timeout(self.settings.timeout, call).await {
             Err(_) => return Err(self.silent()),
-            Ok(Err(error)) => return Err(self.unreachable(&error)),
+            Ok(Err(error)) => {
+                *sent = !error.is_connect();
+                return Err(self.unreachable(&error));
+            }
             Ok(Ok(response)) => response,
         };
         if response.status() != StatusCode::OK {
@@ -309,6 +331,10 @@ impl ChatClient for HttpClient {
     async fn chat(&self, request: &ChatRequest) -> Result<ChatReply, ChatError> {
         retry::with_retries(self.settings.retries, || self.turn(request)).await
     }
+
+    fn watched(&self, gate: Arc<dyn Gate>) -> Option<Arc<dyn ChatClient>> {
+        Some(Arc::new(Self { gate: Some(gate), ..self.clone() }))
+    }
 }
 
 fn place(provider: &Provider, settings: &ChatSettings) -> String {
@@ -367,7 +393,7 @@ fn hint(provider: &Provider, settings: &ChatSettings, kind: Kind) -> Option<Stri
         Kind::ContextTooLong => "Shorten the text, or take a model with a larger context window.".into(),
         Kind::Malformed => format!("Is this really the API of {}? Check the base URL.", provider.name),
         Kind::Empty => "The model has nothing to say to this: try another one.".into(),
-        Kind::Server | Kind::Rejected | Kind::Model => return None,
+        Kind::Server | Kind::Rejected | Kind::Model | Kind::Withheld => return None,
     })
 }
 

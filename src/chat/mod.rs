@@ -5,6 +5,7 @@
 //! protocol asks.
 
 mod anthropic;
+mod departure;
 mod dialect;
 mod embeddings;
 #[cfg(test)]
@@ -26,6 +27,7 @@ use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+pub use departure::{Arrival, Departure, Gate};
 pub use retry::Tries;
 
 /// Who speaks.
@@ -53,7 +55,8 @@ pub struct Message {
 }
 
 /// A picture for the model.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Image {
     /// The picture itself.
     Data {
@@ -89,7 +92,8 @@ impl Message {
 }
 
 /// What the reply must look like.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Format {
     /// Free text.
     #[default]
@@ -117,7 +121,8 @@ pub struct ChatRequest {
 }
 
 /// How a reply ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Finish {
     /// The model was done.
     Stop,
@@ -128,7 +133,7 @@ pub enum Finish {
 }
 
 /// A model's answer.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ChatReply {
     /// The text, without any thinking part.
     pub text: String,
@@ -215,7 +220,7 @@ pub struct ChatSettings {
 }
 
 /// Why a turn failed. Messages name the endpoint and never carry a credential.
-#[derive(Clone, Debug, thiserror::Error)]
+#[derive(Clone, Debug, Serialize, Deserialize, thiserror::Error)]
 #[error("{message}")]
 pub struct ChatError {
     /// The kind, which decides on retries and on the hint.
@@ -231,7 +236,8 @@ pub struct ChatError {
 }
 
 /// Kinds of failed turns.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum ChatErrorKind {
     /// No connection, or it was lost (also in the middle of a reply).
     Connection,
@@ -257,6 +263,8 @@ pub enum ChatErrorKind {
     Empty,
     /// The model itself could not be loaded or run (embedded engine).
     Model,
+    /// A [`Gate`] kept the request here.
+    Withheld,
 }
 
 impl ChatErrorKind {
@@ -287,6 +295,11 @@ pub trait ChatClient: Send + Sync {
 
     /// One turn, with the client's own retries.
     async fn chat(&self, request: &ChatRequest) -> Result<ChatReply, ChatError>;
+
+    /// The same client with all that it sends passing `gate`; `None` if it sends nothing.
+    fn watched(&self, _gate: Arc<dyn Gate>) -> Option<Arc<dyn ChatClient>> {
+        None
+    }
 }
 
 /// A model that turns texts into vectors.
@@ -297,7 +310,7 @@ pub trait Embedder: Send + Sync {
 }
 
 /// Vectors and what they cost.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Embedded {
     /// One for each text.
     pub vectors: Vec<Vec<f32>>,

@@ -1,4 +1,5 @@
-//! Cutting documents into chunks, and choosing among them. Pure: no model, no file, no network.
+//! Cutting documents into chunks, choosing among them, and finding words in them again. Pure: no model, no file,
+//! no network.
 //!
 //! In: the text of a document. Out: its chunks, in order. Sizes are in characters (Unicode scalar values, as
 //! Python counts), and no cut ever falls inside one. An empty document has no chunks.
@@ -7,7 +8,11 @@
 mod cases;
 mod chunking;
 mod code_chunking;
+pub mod evidence;
+mod folding;
 mod retrieval;
+pub mod verbatim;
+mod wording;
 
 pub use chunking::{ChunkError, PARAGRAPH_SIZE, SECTION_OVERLAP, SECTION_SIZE};
 pub use chunking::{chunk_by_page, chunk_by_paragraph, chunk_by_section};

@@ -14,7 +14,7 @@ mod value;
 pub use digest::digest;
 pub use line::{bare, custom_id};
 pub use parse::parse;
-pub use schema::{Budget, ClientKwargs, ClientSpec, Job, MinionsParams, Protocol};
+pub use schema::{Budget, ClientKwargs, ClientSpec, Job, MinionsParams, Prices, Protocol};
 pub use value::value;
 
 use crate::error::Failure;

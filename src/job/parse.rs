@@ -8,10 +8,12 @@ use serde_json::Value;
 
 use super::client::client;
 use super::fields::{Fields, LONGEST, narrow, nearest, wide};
-use super::{Budget, ClientSpec, Job, JobError, MinionsParams, Protocol};
+use super::{Budget, ClientSpec, Job, JobError, MinionsParams, Prices, Protocol};
 use crate::sandbox::Search;
 use crate::{config, prompts};
 
+/// The highest price and budget that make sense.
+const MOST_DOLLARS: f64 = 1e9;
 /// The chunkers that the supervisor's code can call.
 const CHUNKERS: [&str; 5] = [
     "chunk_by_section",
@@ -40,15 +42,12 @@ pub fn parse(job: Value, log_dir: &Path) -> Result<Job, JobError> {
 
 fn budget(root: &mut Fields) -> Result<Budget, JobError> {
     let value = root.value("budget").unwrap_or_default();
-    let mut fields = Fields::strict("budget", value, &["remote_tokens", "usd", "deadline_s"])?;
-    if fields.value("usd").is_some() {
-        return Err(JobError::Unsupported {
-            place: "budget.usd".into(),
-            instead: "limit budget.remote_tokens: prices are not known to this version",
-        });
-    }
+    let mut fields =
+        Fields::strict("budget", value, &["remote_tokens", "egress_chars", "usd", "deadline_s"])?;
     Ok(Budget {
         remote_tokens: fields.count("remote_tokens", 1, u64::MAX)?,
+        usd: fields.number("usd", 0.0, MOST_DOLLARS)?,
+        egress_chars: fields.count("egress_chars", 0, u64::MAX)?,
         deadline: fields.number("deadline_s", 0.001, LONGEST)?.map(Duration::from_secs_f64),
     })
 }
@@ -99,9 +98,9 @@ fn call(
         return Err(JobError::Unsupported { place: "protocol.callback".into(), instead: "leave it out" });
     }
     let known_kwargs: &[&str] = if is_minions {
-        &["max_code_attempts", "num_samples", "worker_batch_size", "prompts", "is_multi_turn"]
+        &["max_code_attempts", "num_samples", "worker_batch_size", "prompts", "prices", "is_multi_turn"]
     } else {
-        &["prompts", "is_multi_turn"]
+        &["prompts", "prices", "is_multi_turn"]
     };
     let mut kwargs =
         Fields::strict("protocol.kwargs", protocol.value("kwargs").unwrap_or_default(), known_kwargs)?;
@@ -144,11 +143,18 @@ fn call(
             instead: "llama_cpp reads text alone here: take a model server as local_client, such as ollama",
         });
     }
+    let prices = prices(&mut kwargs)?;
+    if budget.usd.is_some() && prices.is_none() {
+        return Err(JobError::Missing {
+            place: "protocol.kwargs.prices",
+            remedy: "budget.usd needs what the remote model costs, in dollars per million tokens: {\"input\": ..., \"output\": ...}",
+        });
+    }
     Ok(Job {
         local,
         remote,
         task,
-        context: params.strings("context")?,
+        context: params.strings("context")?.into(),
         images,
         doc_metadata: params.string("doc_metadata")?.filter(|text| !text.trim().is_empty()),
         prompts: prompt_files(&mut kwargs)?,
@@ -156,6 +162,7 @@ fn call(
         log_name: log_name(&mut params, &log_dir, &name)?,
         log_dir,
         budget,
+        prices,
         metadata: None,
         protocol: if is_minions {
             Protocol::Minions(minions_params(&mut params, &mut kwargs)?)
@@ -221,6 +228,21 @@ fn retrieval(params: &mut Fields) -> Result<(Search, Option<String>), JobError> 
         }),
         _ => Ok((search, model)),
     }
+}
+
+/// `prices`: dollars per million tokens.
+fn prices(kwargs: &mut Fields) -> Result<Option<Prices>, JobError> {
+    let Some(value) = kwargs.object("prices")? else { return Ok(None) };
+    let mut prices = Fields::strict(&kwargs.place("prices"), value, &["input", "output", "cached_input"])?;
+    let mut price = |key| prices.number(key, 0.0, MOST_DOLLARS);
+    let (input, cached_input) = (price("input")?, price("cached_input")?);
+    let Some((input, output)) = input.zip(price("output")?) else {
+        return Err(JobError::Missing {
+            place: "protocol.kwargs.prices",
+            remedy: "both \"input\" and \"output\" have to be there, in dollars per million tokens",
+        });
+    };
+    Ok(Some(Prices { input, output, cached_input: cached_input.unwrap_or(input) }))
 }
 
 /// `prompts`: the names of ours, each with the path of a file.

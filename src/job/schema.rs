@@ -2,10 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::Value;
 
+use crate::chat::Usage;
 use crate::chat::providers::Provider;
 use crate::sandbox::Search;
 use crate::secrets::Secret;
@@ -22,7 +24,7 @@ pub struct Job {
     /// The question.
     pub task: String,
     /// The documents, in order; may be empty.
-    pub context: Vec<String>,
+    pub context: Arc<[String]>,
     /// Pictures for the worker, as the job names them: paths, URLs, base64.
     pub images: Vec<String>,
     /// What the supervisor is told about the documents.
@@ -37,6 +39,8 @@ pub struct Job {
     pub log_name: Option<PathBuf>,
     /// What the job may cost.
     pub budget: Budget,
+    /// What the supervisor's tokens cost, if the job tells.
+    pub prices: Option<Prices>,
     /// What the result shows again as it is.
     pub metadata: Option<Value>,
 }
@@ -86,8 +90,33 @@ pub struct MinionsParams {
 pub struct Budget {
     /// Tokens of all remote calls together.
     pub remote_tokens: Option<u64>,
+    /// Dollars for all remote calls together; the job has prices then.
+    pub usd: Option<f64>,
+    /// Characters of the documents that may leave this machine.
+    pub egress_chars: Option<u64>,
     /// Time from start to end.
     pub deadline: Option<Duration>,
+}
+
+/// Dollars for a million tokens of the supervisor.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Prices {
+    /// Of a prompt.
+    pub input: f64,
+    /// Of a prompt, as far as it comes from the server's cache.
+    pub cached_input: f64,
+    /// Of a reply.
+    pub output: f64,
+}
+
+impl Prices {
+    /// Dollars for `usage`.
+    pub fn cost(&self, usage: Usage) -> f64 {
+        let dollars = |tokens: u64, price: f64| tokens as f64 * price / 1e6;
+        dollars(usage.prompt_tokens - usage.cached_prompt_tokens.min(usage.prompt_tokens), self.input)
+            + dollars(usage.cached_prompt_tokens, self.cached_input)
+            + dollars(usage.completion_tokens, self.output)
+    }
 }
 
 /// One side of a job.

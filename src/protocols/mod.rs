@@ -17,9 +17,9 @@ use crate::chat::ChatError;
 use crate::error::Failure;
 use crate::sandbox::SandboxError;
 
-pub use side::Side;
+pub use side::{Side, SpendingLimits};
 pub use stations::{Seat, Station, Stations};
-pub use transcript::{Entry, Transcript};
+pub use transcript::{Cited, Entry, Transcript};
 
 /// What the result says when the rounds are used up.
 pub const NO_ANSWER: &str = "No answer found.";
@@ -97,6 +97,18 @@ pub enum ProtocolError {
         /// Estimated prompt tokens of the next call.
         next: u64,
     },
+    /// The same in dollars.
+    #[error(
+        "the budget of ${limit} is used up: ${spent:.6} spent, and the prompt of the next call costs about ${next:.6}"
+    )]
+    Dollars {
+        /// Dollars allowed.
+        limit: f64,
+        /// Dollars spent.
+        spent: f64,
+        /// Estimated dollars for the prompt of the next call.
+        next: f64,
+    },
 }
 
 impl From<ProtocolError> for Failure {
@@ -107,6 +119,7 @@ impl From<ProtocolError> for Failure {
                 Some("use a stronger model as remote_client, or the protocol minion".into())
             }
             ProtocolError::Budget { .. } => Some("raise budget.remote_tokens or lower max_rounds".into()),
+            ProtocolError::Dollars { .. } => Some("raise budget.usd or lower max_rounds".into()),
             ProtocolError::Sandbox(_) => None,
         };
         Self { hint, ..Self::job(error.to_string()) }

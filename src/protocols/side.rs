@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use super::ProtocolError;
 use super::stations::{Seat, Stations};
 use crate::chat::{ChatError, ChatReply, ChatRequest, Usage};
+use crate::job::Prices;
 
 /// Characters of a token when a prompt has to be judged before it is sent.
 const CHARS_PER_TOKEN: u64 = 4;
@@ -13,8 +14,17 @@ const CHARS_PER_TOKEN: u64 = 4;
 /// Servers with a meter. Every call counts, also one that fails or is cut short.
 pub struct Side {
     stations: Arc<Stations>,
-    token_limit: Option<u64>,
+    limits: SpendingLimits,
     meter: Mutex<Meter>,
+}
+
+/// What a side may spend.
+#[derive(Clone, Copy, Default)]
+pub struct SpendingLimits {
+    /// Tokens.
+    pub tokens: Option<u64>,
+    /// Dollars, and what is paid for tokens.
+    pub dollars: Option<(f64, Prices)>,
 }
 
 #[derive(Default)]
@@ -26,9 +36,9 @@ struct Meter {
 }
 
 impl Side {
-    /// A side that may spend `token_limit` tokens, or any number.
-    pub fn new(stations: Arc<Stations>, token_limit: Option<u64>) -> Self {
-        Self { stations, token_limit, meter: Mutex::default() }
+    /// A side that may spend so much.
+    pub fn new(stations: Arc<Stations>, limits: SpendingLimits) -> Self {
+        Self { stations, limits, meter: Mutex::default() }
     }
 
     /// Tokens spent so far.
@@ -44,11 +54,21 @@ impl Side {
 
     /// An error if `request` would go over the side's budget.
     pub fn check_budget(&self, request: &ChatRequest) -> Result<(), ProtocolError> {
-        let Some(limit) = self.token_limit else { return Ok(()) };
-        let spent = self.usage().total_tokens;
+        let usage = self.usage();
         let chars: usize = request.messages.iter().map(|message| message.content.chars().count()).sum();
         let next = chars as u64 / CHARS_PER_TOKEN;
-        if spent + next > limit { Err(ProtocolError::Budget { limit, spent, next }) } else { Ok(()) }
+        if let Some(limit) = self.limits.tokens
+            && usage.total_tokens + next > limit
+        {
+            return Err(ProtocolError::Budget { limit, spent: usage.total_tokens, next });
+        }
+        if let Some((limit, prices)) = self.limits.dollars {
+            let (spent, next) = (prices.cost(usage), prices.cost(Usage::of_call(next, 0, 0)));
+            if spent + next > limit {
+                return Err(ProtocolError::Dollars { limit, spent, next });
+            }
+        }
+        Ok(())
     }
 
     /// Waits for a slot of a server, rather of the server `home`.

@@ -6,6 +6,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::chat::Message;
+use crate::documents::evidence::Evidence;
 use crate::sandbox::{JobManifest, JobOutput};
 
 /// One exchange, in the field names of the log.
@@ -25,6 +26,22 @@ pub struct Entry {
     pub job_outputs: Option<Vec<JobOutput>>,
 }
 
+/// `minions`: words that the worker cites, and where the documents have them.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Cited {
+    /// From 1.
+    pub round: u32,
+    /// The worker job of the round.
+    pub job_id: Option<u64>,
+    /// Its chunk.
+    pub chunk_id: Option<u64>,
+    /// The worker's words.
+    pub citation: String,
+    /// Their place.
+    #[serde(flatten)]
+    pub evidence: Evidence,
+}
+
 /// The notes of one job.
 #[derive(Default)]
 pub struct Transcript(Mutex<Notes>);
@@ -40,6 +57,17 @@ pub struct Notes {
     pub worker: Vec<Message>,
     /// `minions`: what each round did.
     pub rounds: Vec<Value>,
+    /// `minions`: what the worker cited.
+    pub evidence: Vec<Cited>,
+    /// Messages of the fan-out under way, as its jobs end.
+    fan_out: Vec<((usize, u32), [Message; 2])>,
+}
+
+impl Notes {
+    fn settle(&mut self) {
+        self.fan_out.sort_by_key(|(call, _)| *call);
+        self.worker.extend(self.fan_out.drain(..).flat_map(|(_, messages)| messages));
+    }
 }
 
 impl Transcript {
@@ -51,7 +79,7 @@ impl Transcript {
 
     /// Notes a turn with the worker.
     pub fn local(&self, prompt: &str, output: &str) {
-        self.worker_job(prompt.to_owned(), output.to_owned());
+        self.notes().worker.extend([Message::user(prompt), Message::assistant(output)]);
         self.exchange("local", prompt, output);
     }
 
@@ -65,9 +93,14 @@ impl Transcript {
         self.notes().worker.push(Message::system(text));
     }
 
-    /// Notes messages of one worker job.
-    pub fn worker_job(&self, question: String, reply: String) {
-        self.notes().worker.extend([Message::user(question), Message::assistant(reply)]);
+    /// Notes messages of a worker job and its sample.
+    pub fn worker_job(&self, call: (usize, u32), question: String, reply: String) {
+        self.notes().fan_out.push((call, [Message::user(question), Message::assistant(reply)]));
+    }
+
+    /// Puts the messages of a fan-out in the order of its jobs, whichever ended first.
+    pub fn end_of_fan_out(&self) {
+        self.notes().settle();
     }
 
     /// Notes an exchange that is neither of the above.
@@ -80,9 +113,16 @@ impl Transcript {
         self.notes().rounds.push(round);
     }
 
+    /// Notes what the worker cited.
+    pub fn cited(&self, citations: Vec<Cited>) {
+        self.notes().evidence.extend(citations);
+    }
+
     /// All notes so far; the transcript is empty afterwards.
     pub fn take(&self) -> Notes {
-        std::mem::take(&mut *self.notes())
+        let mut notes = std::mem::take(&mut *self.notes());
+        notes.settle();
+        notes
     }
 
     fn notes(&self) -> MutexGuard<'_, Notes> {

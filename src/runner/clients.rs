@@ -5,16 +5,18 @@
 use std::sync::Arc;
 
 use super::address::base_urls;
+use super::egress::Ledger;
 use super::places::{Place, Ready, chosen};
 use super::servers::{Server, Servers};
+use super::tape::{Embedding, Missing, Reel, Talk, Tape};
 use super::window::{self, Demand};
 use super::workshop::Workshop;
 use crate::chat::llama_cpp::Sampling;
-use crate::chat::{self, ChatClient, ChatError, ChatErrorKind, ChatSettings, Embedder};
+use crate::chat::{self, ChatClient, ChatError, ChatErrorKind, ChatSettings, Embedder, Gate};
 use crate::config::{self, Environment};
 use crate::error::{Exit, Failure};
 use crate::job::{ClientSpec, Job, MinionsParams, Protocol};
-use crate::protocols::Stations;
+use crate::protocols::{Station, Stations};
 use crate::runtimes::{Endpoint, Need};
 use crate::sandbox::Search;
 use crate::secrets::Secret;
@@ -28,7 +30,9 @@ pub(super) struct Clients {
     /// Who embeds texts on the local side, if the job wants it.
     pub embedder: Option<Arc<dyn Embedder>>,
     /// The servers: what was started for them stays up as long as they are held.
-    _servers: [Servers; 2],
+    _servers: Vec<Servers>,
+    /// What a replay did not have.
+    pub missing: Missing,
 }
 
 /// One side as the job wants it.
@@ -45,26 +49,74 @@ pub(super) struct Wanted<'a> {
 }
 
 /// Opens both sides of `job` with what the workshop has already.
-pub(super) async fn open(job: &Job, workshop: &Workshop) -> Result<Clients, Failure> {
+pub(super) async fn open(job: &Job, workshop: &Workshop, ledger: &Arc<Ledger>) -> Result<Clients, Failure> {
     let (worker, supervisor) = sides(job, workshop);
+    if let Tape::Replay(reel) = &workshop.tape {
+        return Ok(replayed(job, [&worker, &supervisor], &workshop.tape, reel, ledger));
+    }
+    let recording = workshop.tape.recording()?;
     supervisor.check(workshop)?;
     worker.check(workshop)?;
     let worker_servers = Servers::open(&worker, workshop, None).await?;
     let known = worker.shared.then_some(&worker_servers);
     let supervisor_servers = Servers::open(&supervisor, workshop, known).await?;
-    let metered = |server: Server| {
-        let client = workshop.metered(&server.place.base_url, Arc::clone(&server.client));
+    let watched = |server: Server| {
+        let Server { place, client, .. } = &server;
+        let client = match (supervisor.gate(ledger, &place.base_url), recording) {
+            (gate, Some(reel)) => {
+                supervisor.taped("supervisor", Some(Arc::clone(client)), gate, reel, &Missing::default())
+            }
+            (Some(gate), None) => client.watched(gate).unwrap_or_else(|| Arc::clone(client)),
+            (None, None) => Arc::clone(client),
+        };
+        let client = workshop.metered(&place.base_url, client);
         Server { client, ..server }.station()
     };
-    let stations = supervisor.servers(workshop, &supervisor_servers)?.into_iter().map(metered).collect();
+    let stations = supervisor.servers(workshop, &supervisor_servers)?.into_iter().map(watched).collect();
+    let taped = |server: Server| match recording {
+        Some(reel) => {
+            let client = Some(Arc::clone(&server.client));
+            Server { client: worker.taped("worker", client, None, reel, &Missing::default()), ..server }
+        }
+        None => server,
+    };
+    let workers = worker.servers(workshop, &worker_servers)?.into_iter().map(taped).collect();
+    let embedder = worker.embedder(job, workshop, &worker_servers).await?;
+    let window = worker_servers.window().map(window::chunk_chars);
     Ok(Clients {
         // It is asked one thing at a time.
         supervisor: Stations::new(stations, supervisor.retries()),
-        worker: workshop.stations(worker.servers(workshop, &worker_servers)?, worker.retries()),
-        embedder: worker.embedder(job, workshop, &worker_servers).await?,
-        max_chunk_chars: worker_servers.window().map(window::chunk_chars),
-        _servers: [worker_servers, supervisor_servers],
+        worker: workshop.stations(workers, worker.retries()),
+        embedder: embedder.map(|embedder| match recording {
+            Some(reel) => worker.taped_embedder(job, Some(embedder), reel, &Missing::default()),
+            None => embedder,
+        }),
+        max_chunk_chars: workshop.tape.max_chunk_chars(&worker.model(), window),
+        _servers: vec![worker_servers, supervisor_servers],
+        missing: Missing::default(),
     })
+}
+
+/// Both sides of `job` from a recording; nothing is opened. One thing at a time, so that each run is the same.
+fn replayed(
+    job: &Job,
+    [worker, supervisor]: [&Wanted; 2],
+    tape: &Tape,
+    reel: &Arc<Reel>,
+    ledger: &Arc<Ledger>,
+) -> Clients {
+    let missing = Missing::default();
+    let only = |client| Stations::new(vec![Station::new(client, Some(1))], 0);
+    let gate = supervisor.base_urls.first().and_then(|base_url| supervisor.gate(ledger, base_url));
+    let embeds = matches!(&job.protocol, Protocol::Minions(params) if params.retrieval == Search::Embedding);
+    Clients {
+        supervisor: only(supervisor.taped("supervisor", None, gate, reel, &missing)),
+        worker: only(worker.taped("worker", None, None, reel, &missing)),
+        max_chunk_chars: tape.max_chunk_chars(&worker.model(), None),
+        embedder: embeds.then(|| worker.taped_embedder(job, None, reel, &missing)),
+        _servers: Vec::new(),
+        missing,
+    }
 }
 
 /// What is wrong with the sides of `job`, as far as that shows without a call.
@@ -131,6 +183,46 @@ impl<'a> Wanted<'a> {
         self.spec.provider.name == other.spec.provider.name
             && self.spec.model_path == other.spec.model_path
             && (self.spec.is_embedded() || (has_server() && self.model() == other.model()))
+    }
+
+    /// Whether what it is told leaves this machine. A hosted vendor's type does wherever its address is: behind a
+    /// local one is a proxy.
+    fn is_remote(&self, base_url: &str) -> bool {
+        let is_here = self.spec.provider.local && crate::http::is_this_machine(base_url);
+        !self.spec.is_embedded() && !is_here
+    }
+
+    /// What sees the calls to one of its servers before they leave this machine, if they do.
+    fn gate(&self, ledger: &Arc<Ledger>, base_url: &str) -> Option<Arc<dyn Gate>> {
+        self.is_remote(base_url).then(|| Arc::clone(ledger) as Arc<dyn Gate>)
+    }
+
+    /// A client that records `client`, or replays if there is none.
+    fn taped(
+        &self,
+        side: &'static str,
+        client: Option<Arc<dyn ChatClient>>,
+        gate: Option<Arc<dyn Gate>>,
+        reel: &Arc<Reel>,
+        missing: &Missing,
+    ) -> Arc<dyn ChatClient> {
+        let (model, reel, missing) = (self.model(), Arc::clone(reel), missing.clone());
+        Arc::new(Talk { side, model, client, gate, reel, missing })
+    }
+
+    /// The same for the model that embeds.
+    fn taped_embedder(
+        &self,
+        job: &Job,
+        embedder: Option<Arc<dyn Embedder>>,
+        reel: &Arc<Reel>,
+        missing: &Missing,
+    ) -> Arc<dyn Embedder> {
+        let model = match &job.protocol {
+            Protocol::Minions(MinionsParams { retrieval_model: Some(model), .. }) => model.clone(),
+            _ => self.spec.provider.embedding_model.to_owned(),
+        };
+        Arc::new(Embedding { model, embedder, reel: Arc::clone(reel), missing: missing.clone() })
     }
 
     /// Where its model is, at one of its servers.

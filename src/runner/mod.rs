@@ -8,15 +8,19 @@ mod address;
 pub mod batch;
 mod clients;
 mod conversation_log;
+mod egress;
 mod images;
 mod input;
 mod interrupt;
 mod metered;
+mod options;
 mod places;
 mod retrieval;
 mod running;
+mod savings;
 mod servers;
 mod slotted;
+mod tape;
 mod window;
 mod workshop;
 
@@ -27,6 +31,7 @@ use serde_json::Value;
 
 pub use batch::{BatchOptions, FailOn};
 pub use interrupt::Interrupt;
+pub use options::JobOptions;
 
 use crate::config::{self, Environment};
 use crate::error::{Exit, Failure};
@@ -63,6 +68,8 @@ pub struct Surroundings {
     pub environment: Environment,
     /// Our own executable, which the sandbox starts.
     pub program: PathBuf,
+    /// What the command line says about every job.
+    pub options: JobOptions,
 }
 
 /// What the runner is given.
@@ -115,7 +122,7 @@ impl Runner {
             job = job => job.unwrap_or_else(|error| Err(of_panic(&error)))?,
             stopped = interrupt.heard() => return Err(stopped),
         };
-        let workshop = Arc::new(Workshop::new(Arc::clone(&self.surroundings), None));
+        let workshop = Arc::new(Workshop::new(Arc::clone(&self.surroundings), None, &self.redactor));
         self.work(job, workshop, interrupt.heard()).await.outcome
     }
 
@@ -134,7 +141,7 @@ impl Runner {
     /// Runs a job to its end, its deadline or `stop`.
     async fn work(&self, job: Job, workshop: Arc<Workshop>, stop: impl Future<Output = Failure>) -> Done {
         let deadline = interrupt::deadline(job.budget.deadline);
-        let running = Arc::new(Running::new(job));
+        let running = Arc::new(Running::new(job, &self.surroundings.options));
         let work = {
             let running = Arc::clone(&running);
             async move { running.solve(&workshop).await }

@@ -6,7 +6,10 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
+use super::egress::Ledger;
+use super::options::JobOptions;
 use super::retrieval::Embeddings;
+use super::savings::savings;
 use super::workshop::Workshop;
 use super::{clients, conversation_log, images};
 use crate::chat::{Format, Usage};
@@ -15,7 +18,7 @@ use crate::job::{Job, Protocol};
 use crate::prompts::Prompts;
 use crate::protocols::minion::Minion;
 use crate::protocols::minions::Minions;
-use crate::protocols::{Answer, Side, Transcript};
+use crate::protocols::{Answer, Side, SpendingLimits, Transcript};
 use crate::sandbox::{Limits, Retriever, Sandbox};
 
 /// Bytes of documents for which the supervisor's code gets a millisecond more.
@@ -44,11 +47,14 @@ pub(super) struct Running {
     supervisor: OnceLock<Side>,
     worker: OnceLock<Side>,
     embeddings: OnceLock<Arc<Embeddings>>,
+    ledger: Arc<Ledger>,
 }
 
 impl Running {
-    pub(super) fn new(job: Job) -> Self {
+    pub(super) fn new(job: Job, options: &JobOptions) -> Self {
+        let limits = [job.budget.egress_chars, options.max_egress_chars];
         Self {
+            ledger: Ledger::new(Arc::clone(&job.context), limits.into_iter().flatten().min()),
             job,
             started: Instant::now(),
             transcript: Transcript::default(),
@@ -64,10 +70,12 @@ impl Running {
         let prompts = Prompts::load(&job.prompts).map_err(Failure::input)?;
         let fetches = job.local.provider.dialect.is_some_and(|dialect| dialect.fetches_images());
         let images = images::load(&job.images, fetches).await?;
-        let clients = clients::open(job, workshop).await?;
-        let supervisor =
-            self.supervisor.get_or_init(|| Side::new(clients.supervisor, job.budget.remote_tokens));
-        let worker = self.worker.get_or_init(|| Side::new(clients.worker, None));
+        let clients = clients::open(job, workshop, &self.ledger).await?;
+        let missing = clients.missing;
+        let spending =
+            SpendingLimits { tokens: job.budget.remote_tokens, dollars: job.budget.usd.zip(job.prices) };
+        let supervisor = self.supervisor.get_or_init(|| Side::new(clients.supervisor, spending));
+        let worker = self.worker.get_or_init(|| Side::new(clients.worker, SpendingLimits::default()));
         let answer = match &job.protocol {
             Protocol::Minion => {
                 let schema = job.local.kwargs.structured_output_schema.clone();
@@ -119,7 +127,8 @@ impl Running {
                 .await
             }
         };
-        answer.map_err(Failure::from)
+        // A request that a replay does not have fails the job, even where the protocol could do without it.
+        missing.failure().map_or_else(|| answer.map_err(Failure::from), Err)
     }
 
     /// Writes the conversation log and makes the result.
@@ -135,7 +144,7 @@ impl Running {
         let timing = self.timing();
         let mut log = json!({ "task": self.job.task });
         match &self.job.protocol {
-            Protocol::Minion => log["context"] = json!(self.job.context),
+            Protocol::Minion => log["context"] = json!(self.job.context[..]),
             Protocol::Minions(_) => log["doc_metadata"] = json!(self.job.doc_metadata),
         }
         log["conversation"] = json!(notes.conversation);
@@ -147,6 +156,7 @@ impl Running {
             // The result that would hold them does not come.
             log["worker_messages"] = json!(notes.worker);
             log["meta"] = json!(notes.rounds);
+            log["egress"] = self.ledger.shown();
         }
         redactor.clean_value(&mut log);
         let log_file = self.write_log(&log);
@@ -164,9 +174,12 @@ impl Running {
             "log_file": log_file,
             "conversation_log": log,
             "timing": timing,
+            "egress": self.ledger.shown(),
+            "savings": savings(&self.job, &answer.text, remote),
         });
         if let Protocol::Minions(_) = self.job.protocol {
             result["meta"] = Value::Array(notes.rounds);
+            result["evidence"] = json!(notes.evidence);
         }
         if let Some(metadata) = &self.job.metadata {
             result["metadata"] = metadata.clone();

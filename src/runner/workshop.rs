@@ -16,10 +16,12 @@ use super::metered::{Metered, Pace, Pacing, Purse};
 use super::places::{Place, Ready};
 use super::servers::Server;
 use super::slotted::Slotted;
+use super::tape::Tape;
 use super::window::Demand;
 use crate::chat::{ChatClient, ChatError, ChatSettings};
 use crate::error::Failure;
 use crate::protocols::Stations;
+use crate::secrets::Redactor;
 
 /// Models, clients and stations that are kept, of each; jobs with more different settings or servers take turns.
 const KEPT: usize = 256;
@@ -29,6 +31,7 @@ const REST: Duration = Duration::from_secs(30);
 /// What the jobs of a run share.
 pub(super) struct Workshop {
     pub surroundings: Arc<Surroundings>,
+    pub tape: Tape,
     limits: Option<RunLimits>,
     models: Mutex<Vec<Kept>>,
     clients: Mutex<Vec<Connected>>,
@@ -88,8 +91,13 @@ impl Kept {
 
 impl Workshop {
     /// For one job, without limits, or for many.
-    pub(super) fn new(surroundings: Arc<Surroundings>, limits: Option<RunLimits>) -> Self {
+    pub(super) fn new(
+        surroundings: Arc<Surroundings>,
+        limits: Option<RunLimits>,
+        redactor: &Redactor,
+    ) -> Self {
         Self {
+            tape: Tape::new(&surroundings.options, redactor),
             surroundings,
             limits,
             models: Mutex::default(),

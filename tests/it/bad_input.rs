@@ -128,6 +128,8 @@ fn cases() -> Vec<(&'static str, Vec<u8>)> {
         ("a custom_id that is a number", changed(|job| job["custom_id"] = json!(7))),
         ("metadata that is a list", changed(|job| job["metadata"] = json!([1]))),
         ("an unknown key in budget", changed(|job| job["budget"] = json!({"dollars": 1}))),
+        ("dollars without prices", changed(|job| job["budget"] = json!({"usd": 1}))),
+        ("a price that is missing", with("/protocol/kwargs", json!({"prices": {"input": 1}}))),
         ("a schema where none is taken", with("/remote_client/kwargs/structured_output_schema", json!({}))),
         ("no key for the provider", with("/remote_client/kwargs", json!({}))),
         (

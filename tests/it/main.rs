@@ -9,6 +9,7 @@ mod chat_faults;
 mod chat_quirks;
 mod chat_real_server;
 mod container;
+mod egress;
 mod endings;
 mod fleet;
 #[cfg(feature = "embedded")]
@@ -20,6 +21,8 @@ mod providers;
 mod runtimes;
 mod sandbox;
 mod sandbox_hostile;
+mod savings;
 mod secrets;
 mod server_itself;
 mod support;
+mod tape;

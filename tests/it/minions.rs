@@ -356,3 +356,49 @@ fn real_model_as_worker() {
     assert!(result["local_usage"]["cached_prompt_tokens"].as_u64().unwrap() > 700, "chunks are read once");
     assert!(chats(&server, "worker").is_empty());
 }
+
+#[test]
+fn evidence_tells_where_the_documents_have_what_is_cited() {
+    let program = r#"```python
+def prepare_jobs(context, prev_job_manifests, prev_job_outputs):
+    return [JobManifest(chunk=f"[Log {i + 1}]\n{chunk}", task="Which ship?", advice="") for i, doc in enumerate(context)
+            for chunk in chunk_by_paragraph(doc, max_chunk_size=45)]
+```"#;
+    let documents = [
+        "Nothing here. Only fog 👩\u{200D}👩 and more of it.",
+        "Élan, fog.\r\nThe  Aurora\r\nlay off Brest in 12 fathoms.",
+    ];
+    let script = vec![program.into(), verdict("provide_final_answer", Some("Aurora"))];
+    let server = scripted(script, |request| {
+        let citation = match last(&request.json()) {
+            chunk if chunk.contains("Brest") => "The aurora lay off brest",
+            _ => "The Aurora sank off Brest",
+        };
+        openai(request, &json!({"explanation": "e", "citation": citation, "answer": "Aurora"}).to_string())
+    });
+    let params = json!({"task": "Which ship?", "context": documents, "max_rounds": 1});
+    let result = Program::new().run_job(&job(&server, "minions", params)).result();
+    let evidence = result["evidence"].as_array().unwrap();
+    assert!(evidence.len() >= 3, "{evidence:?}");
+    let (found, made_up): (Vec<&Value>, Vec<&Value>) =
+        evidence.iter().partition(|cited| cited["verified"] == true);
+    assert_eq!(found.len(), 1, "{evidence:?}");
+    assert_eq!(
+        (&found[0]["match"], &found[0]["document"], &found[0]["round"]),
+        (&json!("folded"), &json!(1), &json!(1))
+    );
+    let place = |key: &str| usize::try_from(found[0][key].as_u64().unwrap()).unwrap();
+    let read: String =
+        documents[1].chars().skip(place("start")).take(place("end") - place("start")).collect();
+    assert_eq!(read, "The  Aurora\r\nlay off Brest");
+    for cited in made_up {
+        assert_eq!(
+            (&cited["citation"], &cited["document"], &cited["match"]),
+            (&json!("The Aurora sank off Brest"), &Value::Null, &Value::Null)
+        );
+    }
+    // The supervisor is told the same.
+    let aggregate = chats(&server, "supervisor").pop().unwrap();
+    let told = last(&aggregate);
+    assert!(told.contains("\"The aurora lay off brest\"") && told.contains("Aurora | unconfirmed"), "{told}");
+}

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashSet};
 use std::fmt::Write as _;
 
 use super::decompose::Program;
+use crate::documents::evidence::holds;
 use crate::protocols::{ProtocolError, excerpt};
 use crate::sandbox::{Job, SandboxError};
 
@@ -13,8 +14,6 @@ const LONGEST: usize = 200_000;
 const CITATION: usize = 300;
 /// Bytes of a head line at most.
 const LONGEST_HEAD: usize = 100;
-/// Bytes from which on words are not found in a chunk by chance.
-const TELLING: usize = 4;
 
 /// What the supervisor reads.
 pub(super) struct Aggregate {
@@ -102,16 +101,6 @@ fn with_proof(job: &Job) -> Option<String> {
 fn head_line(chunk: &str) -> Option<&str> {
     let (head, _) = chunk.strip_prefix('[')?.split_once('\n')?;
     head.trim_end().strip_suffix(']').filter(|head| head.len() <= LONGEST_HEAD)
-}
-
-/// Whether the chunk has these words, white space, case and the quotes or dots around them left aside. Shorter
-/// ones would be found anywhere.
-fn holds(chunk: &str, words: &str) -> bool {
-    let plain = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ").to_lowercase();
-    let framing = |c: char| matches!(c, ' ' | '"' | '\'' | '.' | '\u{2026}' | '\u{201c}' | '\u{201d}');
-    let words = plain(words);
-    let words = words.trim_matches(framing);
-    words.len() >= TELLING && plain(chunk).contains(words)
 }
 
 #[cfg(test)]

@@ -75,6 +75,7 @@ impl Minions<'_> {
             }
         }
         drop(lanes);
+        transcript.end_of_fan_out();
         board.into_replies()
     }
 
@@ -91,7 +92,7 @@ impl Minions<'_> {
         while let Some(call) = next {
             let manifest = &manifests[call.0];
             let reply = worker::answer(self.worker, &mut seat, self.prompts, manifest, call).await;
-            transcript.worker_job(super::question_of(manifest), reply.text.clone());
+            transcript.worker_job(call, super::question_of(manifest), reply.text.clone());
             board.done(call, reply, self.worker.usage().completion_tokens);
             next = board.next(lane);
         }

@@ -3,6 +3,7 @@
 
 mod aggregate;
 mod agreement;
+mod citations;
 mod decompose;
 mod fan_out;
 mod progress;
@@ -12,6 +13,7 @@ mod worker;
 use serde_json::json;
 
 use super::{Answer, Entry, ProtocolError, Side, Status, Transcript};
+use crate::documents::evidence::Sources;
 use crate::job::MinionsParams;
 use crate::prompts::{self, Prompts};
 use crate::sandbox::{Job, JobManifest, JobOutput, Sandbox};
@@ -58,6 +60,7 @@ impl Minions<'_> {
     /// Runs the rounds to their answer.
     pub async fn run(&self, transcript: &Transcript) -> Result<Answer, ProtocolError> {
         transcript.worker_instructions(self.prompts.fill(&prompts::MINIONS_WORKER, &[]));
+        let sources = Sources::new(self.context);
         let mut memory = Memory::default();
         let mut lost_any = false;
         for round in 1..=self.max_rounds {
@@ -69,6 +72,7 @@ impl Minions<'_> {
             let lost = votes.iter().filter(|vote| vote.samples == 0).count();
             lost_any |= lost > 0;
             let mut jobs = self.note_jobs(&program.manifests, votes, transcript);
+            transcript.cited(citations::checked(round, &jobs, &sources));
             let aggregate = aggregate::run(&mut program, &mut jobs, lost).await?;
             let verdict = self.synthesise(round, &aggregate.text, &memory, transcript).await?;
             transcript.round(json!({

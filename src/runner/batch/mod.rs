@@ -68,7 +68,7 @@ pub(super) async fn run(
     let limits = RunLimits { purse: Arc::clone(&purse), pacing };
     let max_jobs = usize::from(options.max_jobs);
     let batch = Batch {
-        workshop: Arc::new(Workshop::new(Arc::clone(&runner.surroundings), Some(limits))),
+        workshop: Arc::new(Workshop::new(Arc::clone(&runner.surroundings), Some(limits), &runner.redactor)),
         output: Output::open(runner.redactor.clone(), options.ordered, before),
         places: Arc::new(Semaphore::new(max_jobs * UNPRINTED)),
         stop: watch::Sender::new(None),

@@ -7,6 +7,7 @@ use clap::{Args, ValueEnum};
 
 use super::Shard;
 use crate::config;
+use crate::runner::JobOptions;
 
 /// Options of `batch`.
 #[derive(Args, Clone, Debug)]
@@ -44,6 +45,9 @@ pub struct BatchOptions {
     /// Tokens that go to and come from each remote endpoint in a minute.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub tokens_per_minute: Option<u32>,
+    /// What holds for each job.
+    #[command(flatten)]
+    pub each: JobOptions,
 }
 
 /// Which failed lines make the run a failed one.
@@ -72,6 +76,7 @@ impl Default for BatchOptions {
             remote_tokens: None,
             requests_per_minute: None,
             tokens_per_minute: None,
+            each: JobOptions::default(),
         }
     }
 }

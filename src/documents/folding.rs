@@ -1,0 +1,60 @@
+//! A text with white space and case folded, that knows where each of its bytes is from.
+
+use std::ops::Range;
+
+use memchr::memmem;
+
+/// In lower case, with one space for any white space.
+pub(super) struct Folded {
+    pub text: String,
+    /// For each byte of `text` the first byte of the character that it is from; at the end the original's length.
+    from: Vec<u32>,
+}
+
+impl Folded {
+    pub(super) fn new(original: &str) -> Self {
+        let mut text = String::with_capacity(original.len());
+        let mut from = Vec::with_capacity(original.len() + 1);
+        for (at, c) in original.char_indices() {
+            if c.is_whitespace() {
+                if !text.ends_with(' ') {
+                    text.push(' ');
+                }
+            } else if c.is_ascii() {
+                text.push(c.to_ascii_lowercase());
+            } else {
+                text.extend(c.to_lowercase());
+            }
+            from.resize(text.len(), small(at));
+        }
+        from.push(small(original.len()));
+        Self { text, from }
+    }
+
+    /// The bytes of the original that fold to `words`.
+    pub(super) fn find(&self, words: &str) -> Option<Range<usize>> {
+        let at = memmem::find(self.text.as_bytes(), words.as_bytes())?;
+        Some(self.origin(&(at..at + words.len())))
+    }
+
+    /// The bytes of the original that these bytes are from, without white space at the end.
+    pub(super) fn origin(&self, folded: &Range<usize>) -> Range<usize> {
+        let end = folded.start + self.text[folded.clone()].trim_end().len();
+        let start = self.from[folded.start];
+        let last = if end > folded.start { self.from[end - 1] } else { start };
+        // Where the next character starts; a character may have become several bytes.
+        let next = self.from[end..].iter().find(|from| **from > last || end == folded.start);
+        start as usize..next.map_or(last, |next| *next) as usize
+    }
+
+    /// The bytes that these bytes of the original became.
+    pub(super) fn position(&self, original: &Range<usize>) -> Range<usize> {
+        let of = |byte: usize| self.from.partition_point(|from| (*from as usize) < byte).min(self.text.len());
+        of(original.start)..of(original.end)
+    }
+}
+
+/// Documents of 4 GB do not get here.
+fn small(at: usize) -> u32 {
+    u32::try_from(at).unwrap_or(u32::MAX)
+}

@@ -1,0 +1,135 @@
+//! The ledger of a job: every call that left this machine, and what of the documents it carried.
+//!
+//! The supervisor's calls count, unless its server is this machine. What is counted of the documents are parts
+//! of [`SHORTEST`](verbatim::SHORTEST) characters or more that a message has character by character; a part that
+//! is sent again has left once.
+
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+
+use serde_json::{Value, json};
+
+use crate::chat::{Arrival, ChatError, ChatRequest, Departure, Gate};
+use crate::documents::verbatim::{self, Passage, Verbatim};
+
+/// What has left, and how much may.
+pub(super) struct Ledger {
+    documents: Arc<[String]>,
+    index: OnceLock<Verbatim>,
+    /// Characters of the documents that may leave.
+    limit: Option<u64>,
+    calls: Mutex<Vec<Call>>,
+}
+
+struct Call {
+    departure: Departure,
+    passages: Vec<Passage>,
+    arrival: Option<Arrival>,
+}
+
+impl Call {
+    /// Whether anything has left, as far as is known.
+    fn is_sent(&self) -> bool {
+        self.arrival.as_ref().is_none_or(|arrival| arrival.sent)
+    }
+}
+
+impl Ledger {
+    pub(super) fn new(documents: Arc<[String]>, limit: Option<u64>) -> Arc<Self> {
+        Arc::new(Self { documents, index: OnceLock::new(), limit, calls: Mutex::default() })
+    }
+
+    /// As the result shows it.
+    pub(super) fn shown(&self) -> Value {
+        let calls = self.calls();
+        let left = verbatim::joined(passages(&calls));
+        let sent = |call: &&Call| call.is_sent();
+        json!({
+            "calls": calls.iter().map(|call| self.call(call)).collect::<Vec<_>>(),
+            "bytes": calls.iter().filter(sent).map(|call| call.departure.bytes).sum::<usize>(),
+            "context_chars": self.chars(&left),
+            "of_context_chars": self.documents.iter().map(|text| text.chars().count()).sum::<usize>(),
+            "passages": self.in_characters(&left),
+        })
+    }
+
+    fn call(&self, call: &Call) -> Value {
+        let Departure { endpoint, bytes, sha256 } = &call.departure;
+        let arrival = call.arrival.clone().unwrap_or_else(|| Arrival {
+            error: Some("cut off before its end".to_owned()),
+            ..Arrival::default()
+        });
+        json!({
+            "endpoint": endpoint,
+            "bytes": if call.is_sent() { *bytes } else { 0 },
+            "sha256": call.is_sent().then_some(sha256),
+            "context_chars": self.chars(&verbatim::joined(call.passages.clone())),
+            "prompt_tokens": arrival.usage.prompt_tokens,
+            "completion_tokens": arrival.usage.completion_tokens,
+            "error": arrival.error,
+        })
+    }
+
+    fn chars(&self, passages: &[Passage]) -> usize {
+        passages.iter().map(|passage| self.text(passage).chars().count()).sum()
+    }
+
+    fn text(&self, passage: &Passage) -> &str {
+        &self.documents[passage.document][passage.start..passage.end]
+    }
+
+    /// Sorted passages as characters.
+    fn in_characters(&self, passages: &[Passage]) -> Vec<Value> {
+        let (mut document, mut byte, mut chars) = (0, 0, 0);
+        let mut shown = Vec::new();
+        for passage in passages {
+            if passage.document != document {
+                (document, byte, chars) = (passage.document, 0, 0);
+            }
+            let text = &self.documents[document];
+            let start = chars + text[byte..passage.start].chars().count();
+            chars = start + self.text(passage).chars().count();
+            byte = passage.end;
+            shown.push(json!({"document": document, "start": start, "end": chars}));
+        }
+        shown
+    }
+
+    fn calls(&self) -> MutexGuard<'_, Vec<Call>> {
+        self.calls.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What all calls carried.
+fn passages(calls: &[Call]) -> Vec<Passage> {
+    calls.iter().filter(|call| call.is_sent()).flat_map(|call| call.passages.iter().cloned()).collect()
+}
+
+impl Gate for Ledger {
+    fn leave(&self, request: &ChatRequest, departure: Departure) -> Result<usize, ChatError> {
+        let index = self.index.get_or_init(|| Verbatim::new(&self.documents));
+        let messages = request.messages.iter();
+        let carried: Vec<Passage> =
+            messages.flat_map(|message| index.passages(&self.documents, &message.content)).collect();
+        let mut calls = self.calls();
+        if let Some(limit) = self.limit {
+            let mut all = passages(&calls);
+            all.extend(carried.iter().cloned());
+            let chars = self.chars(&verbatim::joined(all)) as u64;
+            if chars > limit {
+                let why = format!(
+                    "{chars} characters of the documents would have left this machine, and the budget is {limit}"
+                );
+                let hint = "raise budget.egress_chars or --max-egress-chars";
+                return Err(ChatError::withheld(&departure.endpoint, &why, hint));
+            }
+        }
+        calls.push(Call { departure, passages: carried, arrival: None });
+        Ok(calls.len() - 1)
+    }
+
+    fn ended(&self, call: usize, arrival: Arrival) {
+        if let Some(call) = self.calls().get_mut(call) {
+            call.arrival = Some(arrival);
+        }
+    }
+}

@@ -1,0 +1,84 @@
+//! Record and replay: every exchange with a model, in a folder, and a job that runs on these alone.
+//!
+//! In: requests. Out: in a recording the models' answers, which are written down as they come; in a replay what
+//! was written. Exchanges are taken at the clients, above HTTP and the embedded engine, so that a replay needs
+//! neither a network nor keys, and opens nothing.
+
+mod clients;
+mod reel;
+
+use std::path::Path;
+use std::sync::{Arc, OnceLock};
+
+use serde_json::json;
+
+pub(super) use clients::{Embedding, Talk};
+pub(super) use reel::Reel;
+
+use super::options::JobOptions;
+use crate::error::Failure;
+use crate::secrets::Redactor;
+
+/// What a run does with its exchanges.
+pub(super) enum Tape {
+    /// Nothing.
+    Off,
+    /// Writes them.
+    Record(Arc<Reel>),
+    /// Has them from an earlier run.
+    Replay(Arc<Reel>),
+}
+
+/// The first request of a job that its replay does not have.
+#[derive(Clone, Default)]
+pub(super) struct Missing(Arc<OnceLock<String>>);
+
+impl Tape {
+    pub(super) fn new(options: &JobOptions, redactor: &Redactor) -> Self {
+        let reel = |dir: &Path| Arc::new(Reel::new(dir, redactor.clone()));
+        match (&options.record, &options.replay) {
+            (Some(dir), _) => Self::Record(reel(dir)),
+            (None, Some(dir)) => Self::Replay(reel(dir)),
+            (None, None) => Self::Off,
+        }
+    }
+
+    /// The recording, once it can be written.
+    pub(super) fn recording(&self) -> Result<Option<&Arc<Reel>>, Failure> {
+        let Self::Record(reel) = self else { return Ok(None) };
+        reel.prepare()?;
+        Ok(Some(reel))
+    }
+
+    /// The longest chunk that a worker can read: as it is known now, or was when it was recorded.
+    pub(super) fn max_chunk_chars(&self, model: &str, known: Option<usize>) -> Option<usize> {
+        let request = json!({"side": "window", "model": model});
+        match self {
+            Self::Off => known,
+            Self::Record(reel) => {
+                reel.write(&request, json!({"max_chunk_chars": known}));
+                known
+            }
+            Self::Replay(reel) => {
+                let answer = reel.read(&request).ok()?;
+                answer["max_chunk_chars"].as_u64().and_then(|chars| usize::try_from(chars).ok())
+            }
+        }
+    }
+}
+
+impl Missing {
+    fn note(&self, what: String) {
+        // The first one counts: what follows may only follow from it.
+        let _ = self.0.set(what);
+    }
+
+    /// Why the job failed, if a request was missing.
+    pub(super) fn failure(&self) -> Option<Failure> {
+        let what = self.0.get()?;
+        Some(
+            Failure::job(what.clone())
+                .hint("record the job again with --record, or run it as it was recorded"),
+        )
+    }
+}
