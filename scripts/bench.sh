@@ -1,10 +1,37 @@
 #!/usr/bin/env bash
-# Prints what minions costs besides the models: time and memory of a `minion` job with 100 kB of context against a
-# local server that answers at once. The release binary without the embedded engine.
+# Prints what minions costs besides the models, and how well it uses them: each row against its ideal, its promise, or a
+# peer that was measured in the same run. Takes about ten minutes on a quiet machine; on a busy one it means little.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 source scripts/common.sh
 need_build_tools
-say "Building without the engine ..."
-cargo build --release --quiet --target-dir target/lean >&2
-exec python3 tests/support/bench.py target/lean/release/minions
+build_for_this_machine
+model=$(scripts/fetch-model.sh)
+python=$(model_server_python)
+
+binaries=target/bench
+mkdir -p "$binaries"
+build() {
+    say "Building $1 ..."
+    cargo build --release --quiet --target-dir target "${@:2}" >&2
+    cp target/release/minions "$binaries/$1"
+}
+build lean
+build embedded --features embedded
+
+say "== a job, start-up and memory"
+python3 tests/bench/overhead.py "$binaries/lean"
+say "== a batch"
+python3 tests/bench/batch.py "$binaries/lean"
+say "== a context of 100 MB"
+python3 tests/bench/long_context.py "$binaries/lean"
+say "== a fan-out against its ideal"
+python3 tests/bench/fan_out.py "$binaries/lean"
+say "== a fan-out on a real llama.cpp server, and on the engine within"
+python3 tests/bench/real_server.py "$binaries/embedded" "$model" "$python"
+if docker image inspect minions >/dev/null 2>&1; then
+    say "== the container"
+    python3 tests/bench/container.py
+else
+    say "(the container's rows need an engine and the image: docker build -t minions .)"
+fi

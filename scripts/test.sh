@@ -13,14 +13,7 @@ step() { say "== $* ($(date +%T))"; }
 
 step "model and model server"
 MINIONS_TEST_MODEL=$(scripts/fetch-model.sh)
-# llama.cpp's own HTTP server, from PyPI.
-venv=target/test-python
-if ! "$venv/bin/python" -c 'import xllamacpp' 2>/dev/null; then
-    rm -rf "$venv"
-    python3 -m venv "$venv" 2>/dev/null || { need_packages python3-venv && python3 -m venv "$venv"; }
-    "$venv/bin/python" -m pip install --quiet xllamacpp==2026.10.11549 >&2
-fi
-MINIONS_TEST_PYTHON=$PWD/$venv/bin/python
+MINIONS_TEST_PYTHON=$(model_server_python)
 export MINIONS_TEST_MODEL MINIONS_TEST_PYTHON
 
 step "formatting"

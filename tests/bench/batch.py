@@ -1,4 +1,4 @@
-"""What a batch costs besides its models. usage: bench_batch.py BINARY [JOBS]
+"""What a batch costs besides its models. usage: batch.py BINARY [JOBS]
 
 A server in this process answers both sides at once. Printed are the program's own CPU time for a job, how much its
 memory grew from the 100th job to the last, and what is missing or twice after an end in the middle and a resume.

@@ -1,4 +1,4 @@
-"""What the container costs besides its models. usage: bench_container.py
+"""What the container costs besides its models. usage: container.py
 
 Needs what scripts/test-container.sh leaves on the Docker Engine: the image `minions` on a stand-in for Ollama, which
 answers at once. The supervisor is a server in this process. Printed are

@@ -1,4 +1,4 @@
-"""What a `minion` job costs besides its models. usage: bench.py BINARY
+"""What a `minion` job costs besides its models. usage: overhead.py BINARY
 
 A server in this process answers both sides at once; what is left is the program's own time. Printed are the median
 and the worst of the runs, and the largest resident size that the system saw.
