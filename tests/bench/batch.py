@@ -15,22 +15,10 @@ import tempfile
 import threading
 import time
 
+from model_server import chat, http
+
 ASK = json.dumps({"reasoning": "r", "message": "Who signed?"})
 ANSWER = json.dumps({"reasoning": "r", "decision": "provide_final_answer", "message": None, "answer": "Ada"})
-
-
-def http(status, value):
-    body = json.dumps(value).encode()
-    head = f"HTTP/1.1 {status} X\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
-    return head.encode() + body
-
-
-def chat(text):
-    return http(200, {
-        "choices": [{"index": 0, "finish_reason": "stop", "message": {"role": "assistant", "content": text}}],
-        "usage": {"prompt_tokens": 10, "completion_tokens": 5, "total_tokens": 15},
-    })
-
 
 WORKER, FIRST, NEXT, MISSING = chat("Ada signed."), chat(ASK), chat(ANSWER), http(404, {})
 
