@@ -21,15 +21,7 @@ pub struct Cli {
     pub run: RunArgs,
 }
 
-const AFTER: &str = "\
-Examples:
-  echo '{\"local_client\": {\"type\": \"ollama\"}, \"call_params\": {\"task\": \"Who signed?\", \"context\": [\"...\"]}}' \\
-    | OPENAI_API_KEY=... minions
-  minions --max-egress-chars 2000 --record tape < job.json
-  minions --replay tape < job.json
-
-Exit codes: 0 answered, 1 the job failed, 2 unusable input, 3 some lines of a batch failed, 124 deadline, 130 SIGINT, 143 SIGTERM.
-Logs go to stderr; RUST_LOG=minions=debug shows more.";
+const AFTER: &str = include_str!("help.txt");
 
 /// What the program can do.
 #[derive(Debug, Subcommand)]

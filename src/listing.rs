@@ -7,7 +7,7 @@ use std::process::ExitCode;
 
 use serde_json::{Value, json};
 
-use crate::chat::providers::{PROVIDERS, Provider};
+use crate::chat::providers::{PROVIDERS, Provider, Source};
 
 /// `minions providers`.
 pub fn providers(as_json: bool) -> ExitCode {
@@ -29,7 +29,8 @@ fn in_json() -> String {
                 "key": provider.key_env,
                 "model": provider.model,
                 "local": provider.local,
-                "checked": provider.source,
+                "checked": provider.source.document(),
+                "parameters_checked": matches!(provider.source, Source::All(_)),
             })
         })
         .collect();
@@ -38,20 +39,19 @@ fn in_json() -> String {
 
 fn in_columns() -> String {
     let head = ["type", "dialect", "base URL", "key", "default model", "checked against"];
-    let mut rows = vec![head];
+    let mut rows = vec![head.map(str::to_owned)];
     rows.extend(PROVIDERS.iter().map(|provider| {
-        [
-            provider.name,
-            dialect(provider),
-            provider.base_url,
-            provider.key_env.first().copied().unwrap_or_default(),
-            provider.model,
-            provider.source.unwrap_or("(not checked)"),
-        ]
+        let checked = match provider.source {
+            Source::All(document) => document.to_owned(),
+            Source::Address(document) => format!("{document} (parameters not checked)"),
+        };
+        let key = provider.key_env.first().copied().unwrap_or_default();
+        let cells = [provider.name, dialect(provider), provider.base_url, key, provider.model, &checked];
+        cells.map(str::to_owned)
     }));
     let width = |column: usize| rows.iter().map(|row| row[column].len()).max().unwrap_or_default();
     let widths: Vec<usize> = (0..head.len()).map(width).collect();
-    let line = |row: &[&str; 6]| {
+    let line = |row: &[String; 6]| {
         let cells = row.iter().zip(&widths).map(|(cell, width)| format!("{cell:width$}"));
         format!("{}\n", cells.collect::<Vec<_>>().join("  ").trim_end())
     };

@@ -96,7 +96,7 @@ fn message(turn: &Message) -> Value {
 }
 
 /// A text block up to which the prompt is kept in the vendor's cache.
-fn cached(text: &str) -> Value {
+pub(super) fn cached(text: &str) -> Value {
     json!({"type": "text", "text": text, "cache_control": {"type": "ephemeral"}})
 }
 

@@ -3,7 +3,7 @@
 use ring::digest;
 use serde::{Deserialize, Serialize};
 
-use super::{ChatError, ChatErrorKind, ChatReply, ChatRequest, Usage};
+use super::{ChatError, ChatErrorKind, Usage};
 
 /// The body of a call that is about to be made.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -29,8 +29,8 @@ pub struct Arrival {
 
 /// Sees every body before it leaves, and may keep it here.
 pub trait Gate: Send + Sync {
-    /// `request` is about to leave as the body of a call, which gets a number; an error keeps it here.
-    fn leave(&self, request: &ChatRequest, departure: Departure) -> Result<usize, ChatError>;
+    /// These texts are about to leave in the body of a call, which gets a number; an error keeps them here.
+    fn leave(&self, texts: &[&str], departure: Departure) -> Result<usize, ChatError>;
 
     /// How that call ended. One that is cut off never does.
     fn ended(&self, call: usize, arrival: Arrival);
@@ -47,9 +47,9 @@ impl Departure {
 
 impl Arrival {
     /// Of one try, `sent` or not.
-    pub(super) fn new(outcome: &Result<ChatReply, ChatError>, sent: bool) -> Self {
+    pub(super) fn new(outcome: Result<Usage, &ChatError>, sent: bool) -> Self {
         match outcome {
-            Ok(reply) => Self { sent, usage: reply.usage, error: None },
+            Ok(usage) => Self { sent, usage, error: None },
             Err(error) => Self { sent, usage: error.usage, error: Some(error.message.clone()) },
         }
     }

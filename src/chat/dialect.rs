@@ -77,6 +77,17 @@ pub enum JsonMode {
     Prompt,
 }
 
+/// How a server is asked to keep the beginning of a prompt in its cache.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Caching {
+    /// Not at all: it does so by itself, or has none.
+    Itself,
+    /// Prompts that begin alike have the same `prompt_cache_key`.
+    Key,
+    /// Models of Anthropic's: `cache_control` marks the end of what is to be kept.
+    Marks,
+}
+
 /// What a server takes. Starts with the provider's row and shrinks when the server refuses something by name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Abilities {
@@ -94,6 +105,8 @@ pub struct Abilities {
     pub thinking: bool,
     /// `chat_template_kwargs.enable_thinking` (llama.cpp's server) turns thinking off.
     pub template_thinking: bool,
+    /// How it is asked to cache.
+    pub caching: Caching,
 }
 
 impl Abilities {
@@ -106,6 +119,7 @@ impl Abilities {
         max_completion_tokens: false,
         thinking: true,
         template_thinking: false,
+        caching: Caching::Itself,
     };
 
     /// Less than these, after a server refused a request with this text; with the name of what is left out.
@@ -134,6 +148,9 @@ impl Abilities {
         }
         if self.template_thinking && refuses("chat_template_kwargs") {
             return Some((Self { template_thinking: false, ..self }, "chat_template_kwargs"));
+        }
+        if self.caching != Caching::Itself && ["prompt_cache_key", "cache_control"].into_iter().any(refuses) {
+            return Some((Self { caching: Caching::Itself, ..self }, "the request to cache"));
         }
         if self.thinking && text.contains("does not support thinking") {
             return Some((Self { thinking: false, ..self }, "think"));
@@ -265,6 +282,12 @@ mod tests {
                 usual,
                 Some((Abilities { thinking: false, ..usual }, "think")),
             ),
+            (
+                "Unrecognized request argument supplied: prompt_cache_key",
+                Abilities { caching: Caching::Key, ..usual },
+                Some((usual, "the request to cache")),
+            ),
+            ("prompt_cache_key is too long", Abilities { caching: Caching::Key, ..usual }, None),
             ("temperature must be between 0 and 2", usual, None),
             ("max_tokens must be positive", usual, None),
             ("model is required", usual, None),

@@ -1,12 +1,15 @@
 //! Texts to vectors over the HTTP API of a provider.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 use tokio::time::timeout;
 
+use super::departure::{Arrival, Departure, Gate};
 use super::http_client::HttpClient;
-use super::{ChatError, ChatErrorKind as Kind, Embedded, Embedder, Usage, retry};
+use super::{ChatClient, ChatError, ChatErrorKind as Kind, Embedded, Embedder, Usage, retry};
 use crate::http;
 
 /// Texts of one call: servers have limits, and one that is slow must not look dead.
@@ -28,16 +31,39 @@ impl Embedder for HttpClient {
         }
         Ok(all)
     }
+
+    fn watched(&self, gate: Arc<dyn Gate>) -> Option<Arc<dyn Embedder>> {
+        Some(Arc::new(self.behind(gate)))
+    }
 }
 
 impl HttpClient {
     async fn embed_once(&self, texts: &[String]) -> Result<Embedded, ChatError> {
+        let body = json!({"model": self.settings.model, "input": texts}).to_string();
+        let Some(gate) = &self.gate else { return self.post_texts(texts, body, &mut true).await };
+        let carried: Vec<&str> = texts.iter().map(String::as_str).collect();
+        let call = gate.leave(&carried, Departure::new(self.endpoint(), &body))?;
+        let mut sent = true;
+        let outcome = self.post_texts(texts, body, &mut sent).await;
+        gate.ended(call, Arrival::new(outcome.as_ref().map(|embedded| embedded.usage), sent));
+        outcome
+    }
+
+    /// Sends `body` and reads the vectors of `texts`; `sent` becomes false if there was no connection.
+    async fn post_texts(
+        &self,
+        texts: &[String],
+        body: String,
+        sent: &mut bool,
+    ) -> Result<Embedded, ChatError> {
         let path = self.dialect.embeddings_path().unwrap_or_default();
         let url = self.provider.url(&self.settings, path);
-        let body = json!({"model": self.settings.model, "input": texts}).to_string();
         let call = async {
             let response = self.http.post(&url).headers(self.headers.clone()).body(body).send().await;
-            let response = response.map_err(|error| self.unreachable(&error))?;
+            let response = response.map_err(|error| {
+                *sent = !error.is_connect();
+                self.unreachable(&error)
+            })?;
             if response.status() != StatusCode::OK {
                 return Err(self.refused(response).await);
             }

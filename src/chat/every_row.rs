@@ -71,6 +71,14 @@ fn reasoning_models_and_deployments() {
         azure("gpt-4o", Some("my-gpt"), Some("2024-10-21")),
         azure("gpt-4o", None, Some("preview")),
         azure("o3-mini", Some("my-thinker"), Some("2024-10-21")),
+        written(
+            row("openrouter"),
+            ChatSettings { model: "anthropic/claude-sonnet-4.5".into(), ..settings(row("openrouter")) },
+        ),
+        written(
+            row("moonshot"),
+            ChatSettings { model: "kimi-k2-0905-preview".into(), ..settings(row("moonshot")) },
+        ),
     ];
     insta::assert_snapshot!(requests.join("\n"));
 }

@@ -13,7 +13,7 @@ use reqwest::{Response, StatusCode, Url};
 use tokio::time::timeout;
 
 use super::departure::{Arrival, Departure, Gate};
-use super::dialect::{Abilities, Dialect, Partial, without_thinking};
+use super::dialect::{Abilities, Caching, Dialect, Partial, without_thinking};
 use super::fault::{self, Fault};
 use super::fields;
 use super::frames::{Frame, Frames};
@@ -45,7 +45,7 @@ pub struct HttpClient {
     /// What the server has not refused so far.
     abilities: Arc<Mutex<Abilities>>,
     /// Sees what is sent.
-    gate: Option<Arc<dyn Gate>>,
+    pub(super) gate: Option<Arc<dyn Gate>>,
 }
 
 impl HttpClient {
@@ -117,6 +117,11 @@ impl HttpClient {
         format!("POST {}\n{}{body}\n", self.url, headers.collect::<String>())
     }
 
+    /// The same client with all that it sends passing `gate`.
+    pub(super) fn behind(&self, gate: Arc<dyn Gate>) -> Self {
+        Self { gate: Some(gate), ..self.clone() }
+    }
+
     fn current(&self) -> Abilities {
         *self.abilities.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
@@ -137,10 +142,11 @@ impl HttpClient {
         let request = &self.within_the_limit(request);
         let body = self.dialect.body(&self.settings, request, abilities).to_string();
         let Some(gate) = &self.gate else { return self.post(request, body, &mut true).await };
-        let call = gate.leave(request, Departure::new(self.endpoint(), &body))?;
+        let texts: Vec<&str> = request.messages.iter().map(|message| &*message.content).collect();
+        let call = gate.leave(&texts, Departure::new(self.endpoint(), &body))?;
         let mut sent = true;
         let outcome = self.post(request, body, &mut sent).await;
-        gate.ended(call, Arrival::new(&outcome, sent));
+        gate.ended(call, Arrival::new(outcome.as_ref().map(|reply| reply.usage), sent));
         outcome
     }
 
@@ -333,7 +339,7 @@ impl ChatClient for HttpClient {
     }
 
     fn watched(&self, gate: Arc<dyn Gate>) -> Option<Arc<dyn ChatClient>> {
-        Some(Arc::new(Self { gate: Some(gate), ..self.clone() }))
+        Some(Arc::new(self.behind(gate)))
     }
 }
 
@@ -345,7 +351,10 @@ fn place(provider: &Provider, settings: &ChatSettings) -> String {
 fn abilities(provider: &Provider, settings: &ChatSettings) -> Abilities {
     let usual = provider.abilities;
     // A compatible server may use such a name too, but has its own rules, and says so if need be.
-    let reasons = provider.is_vendor(&settings.base_url) && (provider.reasons)(&settings.model);
+    if !provider.is_vendor(&settings.base_url) {
+        return Abilities { caching: Caching::Itself, ..usual };
+    }
+    let reasons = (provider.reasons)(&settings.model);
     if reasons { Abilities { max_completion_tokens: true, temperature: false, ..usual } } else { usual }
 }
 
@@ -443,6 +452,8 @@ mod tests {
                 (reasons, reasons),
                 "{base} {model}"
             );
+            // Who else speaks the dialect may not know what its inventor has added.
+            assert_eq!(abilities.caching == Caching::Key, base.contains("openai.com"), "{base}");
         }
     }
 

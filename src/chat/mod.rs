@@ -316,6 +316,11 @@ pub trait ChatClient: Send + Sync {
 pub trait Embedder: Send + Sync {
     /// The vectors of `texts`, in order, with the client's own retries.
     async fn embed(&self, texts: &[String]) -> Result<Embedded, ChatError>;
+
+    /// The same embedder with all that it sends passing `gate`; `None` if it sends nothing.
+    fn watched(&self, _gate: Arc<dyn Gate>) -> Option<Arc<dyn Embedder>> {
+        None
+    }
 }
 
 /// Vectors and what they cost.

@@ -2,10 +2,15 @@
 //!
 //! Facts: OpenAI's API reference, "Create chat completion" and "The chat completion chunk object".
 
+use ring::digest::{Context, SHA256};
 use serde_json::{Value, json};
 
-use super::dialect::{Abilities, Dialect, JsonMode, Partial, vector};
-use super::{ChatRequest, ChatSettings, Finish, Format, Image, Message, Usage};
+use super::anthropic::cached;
+use super::dialect::{Abilities, Caching, Dialect, JsonMode, Partial, vector};
+use super::{ChatRequest, ChatSettings, Finish, Format, Image, Message, Role, Usage};
+
+/// Characters of a message that tell which prompts begin alike.
+const BEGINNING: usize = 1000;
 
 /// The dialect.
 pub struct OpenAi;
@@ -20,8 +25,14 @@ impl Dialect for OpenAi {
     }
 
     fn body(&self, settings: &ChatSettings, request: &ChatRequest, abilities: Abilities) -> Value {
-        let messages: Vec<Value> = request.messages.iter().map(message).collect();
+        let mut messages: Vec<Value> = request.messages.iter().map(message).collect();
+        if abilities.caching == Caching::Marks && settings.model.starts_with("anthropic/") {
+            mark(&request.messages, &mut messages);
+        }
         let mut body = json!({"model": settings.model, "messages": messages, "stream": true});
+        if abilities.caching == Caching::Key {
+            body["prompt_cache_key"] = cache_key(&request.messages).into();
+        }
         if abilities.stream_options {
             body["stream_options"] = json!({"include_usage": true});
         }
@@ -66,7 +77,8 @@ impl Dialect for OpenAi {
     }
 
     fn take(&self, event: &Value, reply: &mut Partial) -> bool {
-        let usage = &event["usage"];
+        // Groq has it elsewhere: API reference, "The chat completion chunk object".
+        let usage = if event["usage"].is_object() { &event["usage"] } else { &event["x_groq"]["usage"] };
         if usage.is_object() {
             let tokens = |pointer| usage.pointer(pointer).and_then(Value::as_u64).unwrap_or_default();
             // OpenAI's place, DeepSeek's, Moonshot's.
@@ -94,6 +106,37 @@ impl Dialect for OpenAi {
         }
         true
     }
+}
+
+/// Marks what comes again: the instructions, and a conversation that goes on up to its last message.
+///
+/// Facts: OpenRouter's documentation, "Prompt Caching": marks stand on text parts, as in Anthropic's own API.
+fn mark(messages: &[Message], written: &mut [Value]) {
+    let is_going = messages.iter().any(|message| message.role == Role::Assistant);
+    let last = messages.len().saturating_sub(1);
+    for (at, (message, value)) in messages.iter().zip(written).enumerate() {
+        if message.role != Role::System && !(is_going && at == last) {
+            continue;
+        }
+        match &mut value["content"] {
+            // The text is the last part.
+            Value::Array(parts) => drop(parts.pop().map(|_| parts.push(cached(&message.content)))),
+            content => *content = json!([cached(&message.content)]),
+        }
+    }
+}
+
+/// The same for prompts that begin alike: the turns of a conversation, the questions about a chunk.
+///
+/// Facts: "Prompt caching" of OpenAI's and of Mistral's documentation.
+fn cache_key(messages: &[Message]) -> String {
+    let mut hash = Context::new(&SHA256);
+    for message in messages.iter().take_while(|message| message.role != Role::Assistant) {
+        let end = message.content.char_indices().nth(BEGINNING).map_or(message.content.len(), |(at, _)| at);
+        hash.update(&message.content.as_bytes()[..end]);
+        hash.update(&[0]);
+    }
+    hash.finish().as_ref()[..16].iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// Facts: "Images and vision": parts of a list, a data URL for what is not fetched.
@@ -129,6 +172,11 @@ fn push_text(content: &Value, text: &mut String) {
 pub fn is_reasoning_model(model: &str) -> bool {
     let o_series = model.strip_prefix('o').is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()));
     o_series || model.starts_with("gpt-5") && !model.contains("chat")
+}
+
+/// Whether Moonshot fixes the temperature of this model: its K2.5, K2.6 and later ones.
+pub fn is_fixed_kimi(model: &str) -> bool {
+    model.starts_with("kimi-k") && !model.starts_with("kimi-k2-")
 }
 
 #[cfg(test)]
@@ -247,10 +295,57 @@ mod tests {
             json!({"prompt_tokens": 9, "completion_tokens": 2, "prompt_cache_hit_tokens": 4, "prompt_cache_miss_tokens": 5}),
             json!({"prompt_tokens": 9, "completion_tokens": 2, "cached_tokens": 4}),
         ] {
-            let mut reply = Partial::default();
-            assert!(OpenAi.take(&json!({"choices": [], "usage": usage}), &mut reply));
-            assert_eq!(reply.usage, Usage::of_call(9, 2, 4));
+            for event in
+                [json!({"choices": [], "usage": usage}), json!({"choices": [], "x_groq": {"usage": usage}})]
+            {
+                let mut reply = Partial::default();
+                assert!(OpenAi.take(&event, &mut reply));
+                assert_eq!(reply.usage, Usage::of_call(9, 2, 4));
+            }
         }
+    }
+
+    fn body(caching: Caching, model: &str, messages: Vec<Message>) -> Value {
+        let abilities = Abilities { caching, ..Abilities::USUAL };
+        OpenAi.body(&bare_settings(model), &ChatRequest { messages, ..ChatRequest::default() }, abilities)
+    }
+
+    #[test]
+    fn prompts_that_begin_alike_have_one_cache_key() {
+        let key =
+            |messages| body(Caching::Key, "m", messages)["prompt_cache_key"].as_str().unwrap().to_owned();
+        let (system, user) = (|text: &str| Message::system(text), |text: &str| Message::user(text));
+        let first = key(vec![system("Be brief."), user("Who?")]);
+        assert_eq!(first.len(), 32);
+        let next = vec![system("Be brief."), user("Who?"), Message::assistant("I."), user("Why?")];
+        assert_eq!(key(next), first);
+        assert_ne!(key(vec![system("Be brief."), user("Whom?")]), first);
+        assert_ne!(key(vec![system("Be brief.Who?")]), first);
+        let chunk = |task: &str| key(vec![system("s"), user(&("é".repeat(1000) + task))]);
+        assert_eq!(chunk("one"), chunk("two"));
+        assert_eq!(body(Caching::Itself, "m", vec![user("?")]).get("prompt_cache_key"), None);
+    }
+
+    #[test]
+    fn models_of_anthropics_get_their_marks() {
+        let mut picture = Message::user("c");
+        picture.images = vec![std::sync::Arc::new(Image::Url("http://x/a.png".into()))];
+        let going = vec![Message::system("s"), Message::user("a"), Message::assistant("b"), picture];
+        let marked = body(Caching::Marks, "anthropic/claude-sonnet-4.5", going.clone())["messages"].take();
+        assert_eq!(
+            marked,
+            json!([
+                {"role": "system", "content": [cached("s")]},
+                {"role": "user", "content": "a"},
+                {"role": "assistant", "content": "b"},
+                {"role": "user", "content": [{"type": "image_url", "image_url": {"url": "http://x/a.png"}}, cached("c")]},
+            ])
+        );
+        // A single question does not come again, and other models have no marks.
+        let single = body(Caching::Marks, "anthropic/claude-sonnet-4.5", going[..2].to_vec());
+        assert_eq!(single["messages"][1], json!({"role": "user", "content": "a"}));
+        let other = body(Caching::Marks, "openai/gpt-4o", going);
+        assert!(!other.to_string().contains("cache_control"));
     }
 
     #[test]

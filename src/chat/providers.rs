@@ -52,8 +52,28 @@ pub struct Provider {
     pub start: &'static str,
     /// What to do when it does not have the model.
     pub pull: &'static str,
-    /// The vendor's own document that the row was checked against; `None` if none could be read.
-    pub source: Option<&'static str>,
+    /// The lowest temperature that it takes.
+    pub coolest: f64,
+    /// What the row was checked against.
+    pub source: Source,
+}
+
+/// The vendor's own document that a row was checked against.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// All of it: address, dialect, key, and the abilities.
+    All(&'static str),
+    /// Address, dialect and key. The abilities are what most servers take.
+    Address(&'static str),
+}
+
+impl Source {
+    /// The document.
+    pub fn document(&self) -> &'static str {
+        match self {
+            Self::All(document) | Self::Address(document) => document,
+        }
+    }
 }
 
 /// A part of a base URL that differs from user to user.
@@ -93,6 +113,14 @@ pub fn names() -> impl Iterator<Item = &'static str> {
     PROVIDERS.iter().map(|provider| provider.name)
 }
 
+/// Why a client type of the original has no row, if it is one that has none for a reason.
+pub fn why_none(name: &str) -> Option<&'static str> {
+    matches!(name, "cartesia" | "cartesia_mlx" | "cartesia-mlx").then_some(
+        "cartesia is a library for Python, without a server that could be called: take a model of a local server \
+         instead, such as mlx_lm or ollama",
+    )
+}
+
 /// The row of this name; hyphens count as underscores.
 pub fn find(name: &str) -> Option<&'static Provider> {
     let name = name.replace('-', "_");
@@ -109,6 +137,17 @@ impl Provider {
     pub fn is_vendor(&self, base_url: &str) -> bool {
         let host = |url: &str| reqwest::Url::parse(url).ok()?.host_str().map(str::to_owned);
         self.base_url.starts_with('{') || host(base_url).is_some() && host(base_url) == host(self.base_url)
+    }
+
+    /// Which of these `kwargs` `model` at `base_url` is never sent.
+    pub fn unsent(&self, base_url: &str, model: &str) -> Vec<&'static str> {
+        let fixed = self.is_vendor(base_url) && (self.reasons)(model);
+        let seedless = self.dialect.is_some() && self.abilities.seed.is_none();
+        [("temperature", fixed), ("seed", seedless)]
+            .into_iter()
+            .filter(|(_, is)| *is)
+            .map(|(name, _)| name)
+            .collect()
     }
 
     /// The default base URL with its slots filled as far as `value` knows them.
@@ -217,6 +256,21 @@ mod tests {
         ] {
             assert_eq!(find(name).unwrap().api_root(base), expected, "{name} {base}");
         }
+    }
+
+    #[test]
+    fn what_a_model_is_never_sent_is_known() {
+        let unsent = |name: &str, model: &str| {
+            let provider = find(name).unwrap();
+            provider.unsent(provider.base_url, model)
+        };
+        assert_eq!(unsent("openai", "gpt-4o"), [""; 0]);
+        assert_eq!(unsent("openai", "o3-mini"), ["temperature"]);
+        assert_eq!(find("openai").unwrap().unsent("http://localhost:8080/v1", "o3-mini"), [""; 0]);
+        assert_eq!(unsent("moonshot", "kimi-k2.6"), ["temperature", "seed"]);
+        assert_eq!(unsent("moonshot", "kimi-k2-0905-preview"), ["seed"]);
+        assert_eq!(unsent("anthropic", "claude"), ["seed"]);
+        assert_eq!((unsent("ollama", "m"), unsent("llama_cpp", "m")), (vec![], vec![]));
     }
 
     #[test]

@@ -2,7 +2,7 @@
 //!
 //! In: the documents; chunks, which programs may have cut, rejoined and given a head line; citations. Out: the
 //! place of each in a document. Words count as cited from a document only if the chunk has them too: the worker
-//! has read nothing else.
+//! has read nothing else. And only whole: "can" is not cited from "cannot", nor "$1.2" from "$1.25 million".
 
 use std::cell::OnceCell;
 use std::ops::Range;
@@ -16,6 +16,10 @@ use super::wording::{self, Word};
 
 /// Bytes from which on words are not found in a chunk by chance.
 const TELLING: usize = 4;
+/// For each word with a typing error there must be so many in all.
+const WORDS_PER_ERROR: usize = 4;
+/// Places that are looked at for a whole one.
+const PLACES: usize = 1000;
 
 /// Where cited words stand.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
@@ -26,7 +30,8 @@ pub struct Evidence {
     pub start: Option<usize>,
     /// The character after the last one.
     pub end: Option<usize>,
-    /// The document has these words at this place, and the chunk has them.
+    /// The document has these words at this place, and the chunk has them. Without it a place is only where they
+    /// are probably from.
     pub verified: bool,
     /// How much they are alike.
     #[serde(rename = "match")]
@@ -41,7 +46,7 @@ pub enum Likeness {
     Exact,
     /// But for white space, case and what frames the citation.
     Folded,
-    /// In every word and number, but for marks and a few typing errors.
+    /// In every word and number, but for marks; not `verified` if it is but for a few typing errors too.
     Fuzzy,
 }
 
@@ -96,17 +101,37 @@ impl<'a> Sources<'a> {
         self.folded.get_or_init(|| self.texts.iter().map(|text| Folded::new(text)).collect())
     }
 
-    /// The first place that has these words.
+    fn text(&self, (document, bytes): &Place) -> &'a str {
+        &self.texts[*document][bytes.clone()]
+    }
+
+    fn evidence(&self, place: Place, citation: &str, verified: bool) -> Evidence {
+        let words = self.text(&place);
+        let (document, bytes) = place;
+        let start = self.texts[document][..bytes.start].chars().count();
+        Evidence {
+            document: Some(document),
+            start: Some(start),
+            end: Some(start + words.chars().count()),
+            verified,
+            likeness: Some(likeness(words, citation)),
+        }
+    }
+
+    /// The first place that has these words, whole.
     fn anywhere(&self, words: &str) -> Option<Place> {
-        let verbatim = |(document, text): (usize, &String)| {
-            let at = memmem::find(text.as_bytes(), words.as_bytes())?;
-            Some((document, at..at + words.len()))
+        let verbatim = |(document, text): (usize, &'a String)| {
+            let places = occurrences(text, words).take(PLACES);
+            whole(text, places).map(|bytes| (document, bytes))
         };
         self.texts.iter().enumerate().find_map(verbatim).or_else(|| {
             let words = Folded::new(words);
             let words = words.text.trim();
-            let mut folded = self.folded().iter().enumerate();
-            folded.find_map(|(document, text)| Some((document, text.find(words)?)))
+            let mut folded = self.folded().iter().zip(self.texts).enumerate();
+            folded.find_map(|(document, (folded, text))| {
+                let places = folded.find(words).take(PLACES);
+                whole(text, places).map(|bytes| (document, bytes))
+            })
         })
     }
 }
@@ -114,48 +139,51 @@ impl<'a> Sources<'a> {
 impl Chunk<'_> {
     /// Where `citation` is from.
     pub fn evidence(&self, citation: &str) -> Evidence {
-        let Some((document, bytes)) = self.span(citation).and_then(|span| self.place(span)) else {
+        let words = unframed(citation);
+        let folded = Folded::new(words);
+        if folded.text.len() < TELLING || words.chars().filter(|c| c.is_alphanumeric()).count() < 2 {
             return Evidence::default();
-        };
-        let text = &self.sources.texts[document];
-        let start = text[..bytes.start].chars().count();
-        let likeness = likeness(&text[bytes.clone()], citation);
-        Evidence {
-            document: Some(document),
-            start: Some(start),
-            end: Some(start + text[bytes].chars().count()),
-            verified: true,
-            likeness: Some(likeness),
         }
+        let verbatim = occurrences(self.text, citation.trim()).chain(occurrences(self.text, words));
+        let found = self
+            .first(verbatim)
+            .or_else(|| self.first(self.folded().find(&folded.text)))
+            .or_else(|| self.alike(words, 0))
+            .filter(|place| wording::same_figures(self.sources.text(place), words));
+        if let Some(place) = found {
+            return self.sources.evidence(place, citation, true);
+        }
+        let errors = wording::words(words).len() / WORDS_PER_ERROR;
+        let alike = (errors > 0).then(|| self.alike(words, errors)).flatten();
+        alike.map_or_else(Evidence::default, |place| self.sources.evidence(place, citation, false))
     }
 
     fn folded(&self) -> &Folded {
         self.folded.get_or_init(|| Folded::new(self.text))
     }
 
-    /// The bytes of the chunk that are cited.
-    fn span(&self, citation: &str) -> Option<Range<usize>> {
-        let words = unframed(citation);
-        let folded = Folded::new(words);
-        if folded.text.len() < TELLING {
-            return None;
-        }
-        let verbatim = |words: &str| {
-            let at = memmem::find(self.text.as_bytes(), words.as_bytes())?;
-            Some(at..at + words.len())
-        };
-        verbatim(citation.trim())
-            .or_else(|| verbatim(words))
-            .or_else(|| self.folded().find(&folded.text))
-            .or_else(|| {
-                let words = wording::words(words);
-                wording::find(self.words.get_or_init(|| wording::words(self.text)), &words)
-            })
+    /// Where the words are but for marks and so many typing errors.
+    fn alike(&self, words: &str, errors: usize) -> Option<Place> {
+        let text = self.words.get_or_init(|| wording::words(self.text));
+        self.first(wording::find(text, &wording::words(words), errors).into_iter())
+    }
+
+    /// The place of the first of these spans that is whole, in the chunk and in its document.
+    fn first(&self, spans: impl Iterator<Item = Range<usize>>) -> Option<Place> {
+        let mut spans = spans.take(PLACES).filter(|span| wording::is_whole(self.text, span)).peekable();
+        spans.peek()?;
+        // Where the chunk is from nowhere, they are all looked for in the same way.
+        let tries = if matches!(self.home(), Home::Unknown) { 1 } else { PLACES };
+        spans.take(tries).find_map(|span| self.place(span))
+    }
+
+    fn home(&self) -> &Home {
+        self.home.get_or_init(|| self.look_for_home())
     }
 
     /// The place in a document of a span of the chunk.
     fn place(&self, span: Range<usize>) -> Option<Place> {
-        let at_home = match *self.home.get_or_init(|| self.look_for_home()) {
+        let at_home = match *self.home() {
             Home::Verbatim { document, at, skip } if span.start >= skip => {
                 Some((document, at + span.start - skip..at + span.end - skip))
             }
@@ -169,7 +197,13 @@ impl Chunk<'_> {
             }
             _ => None,
         };
-        at_home.or_else(|| self.sources.anywhere(&self.text[span]))
+        match at_home {
+            // The chunk may end where a word of the document goes on.
+            Some((document, bytes)) => {
+                wording::is_whole(&self.sources.texts[document], &bytes).then_some((document, bytes))
+            }
+            None => self.sources.anywhere(&self.text[span]),
+        }
     }
 
     fn look_for_home(&self) -> Home {
@@ -206,19 +240,30 @@ fn likeness(text: &str, citation: &str) -> Likeness {
     }
 }
 
-/// Whether the chunk has these words, white space, case and the quotes or dots around them left aside. Shorter
-/// ones would be found anywhere.
+/// Whether the chunk has these words.
 pub fn holds(chunk: &str, words: &str) -> bool {
-    let words = Folded::new(unframed(words));
-    words.text.len() >= TELLING
-        && memmem::find(Folded::new(chunk).text.as_bytes(), words.text.as_bytes()).is_some()
+    let text = [chunk.to_owned()];
+    Sources::new(&text).chunk(chunk).evidence(words).verified
 }
 
-/// Without the quotes, dots and spaces around it.
+fn occurrences<'a>(text: &'a str, words: &'a str) -> impl Iterator<Item = Range<usize>> + 'a {
+    memmem::find_iter(text.as_bytes(), words.as_bytes()).map(|at| at..at + words.len())
+}
+
+/// The first of these places that cuts no word.
+fn whole(text: &str, mut places: impl Iterator<Item = Range<usize>>) -> Option<Range<usize>> {
+    places.find(|bytes| wording::is_whole(text, bytes))
+}
+
+/// Without the quotes, dots and spaces around it. The dot of ".5" is none of them.
 fn unframed(text: &str) -> &str {
     let framing =
         |c: char| c.is_whitespace() || matches!(c, '"' | '\'' | '.' | '\u{2026}' | '\u{201c}' | '\u{201d}');
-    text.trim_matches(framing)
+    let bare = text.trim_matches(framing);
+    match text[..text.len() - text.trim_start_matches(framing).len()].strip_suffix('.') {
+        Some(before) if bare.starts_with(char::is_numeric) => &text[before.len()..][..bare.len() + 1],
+        _ => bare,
+    }
 }
 
 #[cfg(test)]
@@ -271,13 +316,6 @@ mod tests {
                 Fuzzy,
                 2,
                 "said “no more delays”, reportedly",
-            ),
-            (
-                &documents[2],
-                "She said no more deleys, reportedly",
-                Fuzzy,
-                2,
-                "She said “no more delays”, reportedly",
             ),
         ];
         let sources = Sources::new(&documents);

@@ -31,10 +31,10 @@ impl Folded {
         Self { text, from }
     }
 
-    /// The bytes of the original that fold to `words`.
-    pub(super) fn find(&self, words: &str) -> Option<Range<usize>> {
-        let at = memmem::find(self.text.as_bytes(), words.as_bytes())?;
-        Some(self.origin(&(at..at + words.len())))
+    /// The bytes of the original that fold to `words`, wherever they stand.
+    pub(super) fn find<'a>(&'a self, words: &'a str) -> impl Iterator<Item = Range<usize>> + 'a {
+        let places = memmem::find_iter(self.text.as_bytes(), words.as_bytes());
+        places.map(|at| self.origin(&(at..at + words.len())))
     }
 
     /// The bytes of the original that these bytes are from, without white space at the end.

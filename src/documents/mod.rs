@@ -9,6 +9,8 @@ mod cases;
 mod chunking;
 mod code_chunking;
 pub mod evidence;
+#[cfg(test)]
+mod fabrications;
 mod folding;
 mod retrieval;
 pub mod tokens;

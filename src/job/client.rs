@@ -16,6 +16,9 @@ pub(super) fn client(root: &mut Fields, side: &'static str, default: &str) -> Re
     let known = ["type", "model_name", "model_path", "port", "timeout", "kwargs"];
     let mut fields = Fields::strict(side, value, &known)?;
     let name = fields.name("type")?.unwrap_or_else(|| default.to_owned());
+    if let Some(why) = providers::why_none(&name) {
+        return Err(JobError::NoClient { place: format!("{side}.type"), name, why });
+    }
     let provider = providers::find(&name).ok_or_else(|| JobError::UnknownName {
         place: format!("{side}.type"),
         what: "client type",

@@ -73,6 +73,16 @@ pub enum JobError {
         /// The name that was probably meant.
         nearest: Option<String>,
     },
+    /// A client type of the original that can't be had here.
+    #[error("`{place}`: there is no client type `{name}`")]
+    NoClient {
+        /// The key with its path.
+        place: String,
+        /// The type.
+        name: String,
+        /// Why, and what to do instead.
+        why: &'static str,
+    },
     /// A value of the wrong type.
     #[error("`{place}` must be {wanted}, not {got}")]
     WrongType {
@@ -133,6 +143,7 @@ impl From<JobError> for Failure {
             }
             JobError::UnknownKey { known, .. } => failure.hint(format!("known here: {known}")),
             JobError::UnknownName { known, .. } => failure.hint(format!("one of {known}")),
+            JobError::NoClient { why, .. } => failure.hint(why),
             JobError::Unsupported { instead, .. } => failure.hint(instead),
             JobError::WrongType { .. } | JobError::BadValue { .. } | JobError::Missing { .. } => failure,
         }

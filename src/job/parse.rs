@@ -151,6 +151,7 @@ fn call(
         });
     }
     Ok(Job {
+        line: None,
         local,
         remote,
         task,

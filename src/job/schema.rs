@@ -15,6 +15,8 @@ use crate::secrets::Secret;
 /// One job: who works, by which protocol, on what.
 #[derive(Clone, Debug)]
 pub struct Job {
+    /// Its name in a batch.
+    pub line: Option<String>,
     /// The worker's side.
     pub local: ClientSpec,
     /// The supervisor's side.

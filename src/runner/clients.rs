@@ -15,6 +15,7 @@ use crate::chat::llama_cpp::Sampling;
 use crate::chat::{self, ChatClient, ChatError, ChatErrorKind, ChatSettings, Embedder, Gate};
 use crate::config::{self, Environment};
 use crate::error::{Exit, Failure};
+use crate::http;
 use crate::job::{ClientSpec, Job, MinionsParams, Protocol};
 use crate::protocols::{Station, Stations};
 use crate::runtimes::{Endpoint, Need};
@@ -37,6 +38,8 @@ pub(super) struct Clients {
 
 /// One side as the job wants it.
 pub(super) struct Wanted<'a> {
+    /// `supervisor` or `worker`.
+    role: &'static str,
     pub spec: &'a ClientSpec,
     /// Where its servers are, at least one.
     pub base_urls: Vec<String>,
@@ -53,47 +56,52 @@ pub(super) struct Wanted<'a> {
 /// Opens both sides of `job` with what the workshop has already.
 pub(super) async fn open(job: &Job, workshop: &Workshop, ledger: &Arc<Ledger>) -> Result<Clients, Failure> {
     let (worker, supervisor) = sides(job, workshop);
-    if let Tape::Replay(reel) = &workshop.tape {
-        return Ok(replayed(job, [&worker, &supervisor], &workshop.tape, reel, ledger));
+    let tape = workshop.tape.of_job(job.line.as_deref());
+    if let Tape::Replay(reel) = &tape {
+        return Ok(replayed(job, [&worker, &supervisor], &tape, reel, ledger));
     }
-    let recording = workshop.tape.recording()?;
-    supervisor.check(workshop)?;
-    worker.check(workshop)?;
+    let recording = tape.recording()?;
+    for side in [&supervisor, &worker] {
+        side.check(workshop)?;
+        side.warn();
+    }
     let worker_servers = Servers::open(&worker, workshop, None).await?;
     let known = worker.shared.then_some(&worker_servers);
     let supervisor_servers = Servers::open(&supervisor, workshop, known).await?;
-    let watched = |mut server: Server| {
-        let base_url = &server.place.base_url;
-        let client = workshop.metered(base_url, server.client, supervisor.turn_retries());
-        server.client = match (supervisor.gate(ledger, base_url), recording) {
-            (gate, Some(reel)) => {
-                supervisor.taped("supervisor", Some(client), gate, reel, &Missing::default())
-            }
-            (Some(gate), None) => client.watched(gate).unwrap_or(client),
-            (None, None) => client,
+    let watched = |wanted: &Wanted, mut server: Server| {
+        server.client = match (wanted.gate(ledger, &server.place.base_url), recording) {
+            (gate, Some(reel)) => wanted.taped(Some(server.client), gate, reel, &Missing::default()),
+            (Some(gate), None) => server.client.watched(gate).unwrap_or(server.client),
+            (None, None) => server.client,
         };
-        server.station()
+        server
     };
-    let stations = supervisor.servers(workshop, &supervisor_servers)?.into_iter().map(watched).collect();
-    let taped = |server: Server| match recording {
-        Some(reel) => {
-            let client = Some(Arc::clone(&server.client));
-            Server { client: worker.taped("worker", client, None, reel, &Missing::default()), ..server }
-        }
-        None => server,
+    let metered = |mut server: Server| {
+        server.client = workshop.metered(&server.place.base_url, server.client, supervisor.turn_retries());
+        watched(&supervisor, server).station()
     };
-    let workers = worker.servers(workshop, &worker_servers)?.into_iter().map(taped).collect();
+    let stations = supervisor.servers(workshop, &supervisor_servers)?.into_iter().map(metered).collect();
+    let workers = worker.servers(workshop, &worker_servers)?;
+    let workers = workers.into_iter().map(|server| watched(&worker, server)).collect();
+    // What sees a job's calls is the job's own.
+    let is_own = tape.is_recording() || worker.base_urls.iter().any(|base_url| worker.is_remote(base_url));
     let embedder = worker.embedder(job, workshop, &worker_servers).await?;
     let window = worker_servers.window().map(window::chunk_chars);
     Ok(Clients {
         // It is asked one thing at a time.
         supervisor: Stations::new(stations, supervisor.retries()),
-        worker: workshop.stations(workers, worker.retries()),
-        embedder: embedder.map(|embedder| match recording {
-            Some(reel) => worker.taped_embedder(job, Some(embedder), reel, &Missing::default()),
-            None => embedder,
+        worker: workshop.stations(workers, worker.retries(), is_own),
+        embedder: embedder.map(|(base_url, embedder)| {
+            let gate = worker.is_remote(&base_url).then(|| ledger.watch("embedding"));
+            match (gate, recording) {
+                (gate, Some(reel)) => {
+                    worker.taped_embedder(job, Some(embedder), gate, reel, &Missing::default())
+                }
+                (Some(gate), None) => embedder.watched(gate).unwrap_or(embedder),
+                (None, None) => embedder,
+            }
         }),
-        max_chunk_chars: workshop.tape.max_chunk_chars(&worker.model(), window),
+        max_chunk_chars: tape.max_chunk_chars(&worker.model(), window),
         _servers: vec![worker_servers, supervisor_servers],
         missing: Missing::default(),
     })
@@ -109,13 +117,14 @@ fn replayed(
 ) -> Clients {
     let missing = Missing::default();
     let only = |client| Stations::new(vec![Station::new(client, Some(1))], 0);
-    let gate = supervisor.base_urls.first().and_then(|base_url| supervisor.gate(ledger, base_url));
+    // What left is known from the recording.
+    let gate = |side| Some(ledger.watch(side));
     let embeds = matches!(&job.protocol, Protocol::Minions(params) if params.retrieval == Search::Embedding);
     Clients {
-        supervisor: only(supervisor.taped("supervisor", None, gate, reel, &missing)),
-        worker: only(worker.taped("worker", None, None, reel, &missing)),
+        supervisor: only(supervisor.taped(None, gate(supervisor.role), reel, &missing)),
+        worker: only(worker.taped(None, gate(worker.role), reel, &missing)),
         max_chunk_chars: tape.max_chunk_chars(&worker.model(), None),
-        embedder: embeds.then(|| worker.taped_embedder(job, None, reel, &missing)),
+        embedder: embeds.then(|| worker.taped_embedder(job, None, gate("embedding"), reel, &missing)),
         _servers: Vec::new(),
         missing,
     }
@@ -133,7 +142,8 @@ pub(super) fn check(job: &Job, workshop: &Workshop) -> Result<(), Failure> {
 fn sides<'a>(job: &'a Job, workshop: &Workshop) -> (Wanted<'a>, Wanted<'a>) {
     let environment = &workshop.surroundings.environment;
     let mut worker = Wanted::worker(job, environment, workshop.is_for_many());
-    let mut supervisor = Wanted::supervisor(job, environment, workshop.is_for_many());
+    let mut supervisor = Wanted::supervisor(job, environment);
+    supervisor.is_metered = workshop.is_for_many();
     if worker.same_model(&supervisor) {
         // One model in memory has one window: two would load it anew at every change of sides.
         let demand = worker.demand.max(supervisor.demand);
@@ -152,11 +162,12 @@ impl<'a> Wanted<'a> {
             Protocol::Minions(params) => (params.num_samples_per_task, params.worker_batch_size),
         };
         // Facts are wanted, not ideas; but samples must differ.
-        let temperature = if samples > 1 { 0.7 } else { 0.0 };
+        let temperature = if samples > 1 { 0.7 } else { spec.provider.coolest };
         let base_urls = base_urls(spec, environment);
-        let is_ours = spec.provider.local || base_urls.iter().all(|url| crate::http::is_private(url));
+        let is_ours = spec.provider.local || base_urls.iter().all(|url| http::is_private(url));
         let bounded = is_ours && !spec.kwargs.thinking;
         Self {
+            role: "worker",
             spec,
             base_urls,
             demand: Demand::of_worker(job),
@@ -168,15 +179,16 @@ impl<'a> Wanted<'a> {
         }
     }
 
-    fn supervisor(job: &'a Job, environment: &Environment, among_many: bool) -> Self {
+    fn supervisor(job: &'a Job, environment: &Environment) -> Self {
         let spec = &job.remote;
         Self {
+            role: "supervisor",
             spec,
             base_urls: base_urls(spec, environment),
             demand: Demand::of_supervisor(job),
             lanes: Some(1),
             shared: false,
-            is_metered: among_many,
+            is_metered: false,
             temperature: spec.kwargs.temperature,
             max_tokens: spec.kwargs.max_tokens,
         }
@@ -189,29 +201,33 @@ impl<'a> Wanted<'a> {
             && (self.spec.is_embedded() || (has_server() && self.model() == other.model()))
     }
 
-    /// Whether what it is told leaves this machine. A hosted vendor's type does wherever its address is: behind a
-    /// local one is a proxy.
+    /// Whether what it is told leaves. The supervisor, who is not to have the documents, keeps it here only as a
+    /// local type on this machine: behind a hosted vendor's type at a local address is a proxy. The worker has the
+    /// documents: they leave where its server is neither this machine nor on its private network.
     fn is_remote(&self, base_url: &str) -> bool {
-        let is_here = self.spec.provider.local && crate::http::is_this_machine(base_url);
+        let is_here = match self.role {
+            "worker" => http::is_private(base_url),
+            _ => self.spec.provider.local && http::is_this_machine(base_url),
+        };
         !self.spec.is_embedded() && !is_here
     }
 
-    /// What sees the calls to one of its servers before they leave this machine, if they do.
+    /// What sees the calls to one of its servers before they leave, if they do.
     fn gate(&self, ledger: &Arc<Ledger>, base_url: &str) -> Option<Arc<dyn Gate>> {
-        self.is_remote(base_url).then(|| Arc::clone(ledger) as Arc<dyn Gate>)
+        self.is_remote(base_url).then(|| ledger.watch(self.role))
     }
 
     /// A client that records `client`, or replays if there is none.
     fn taped(
         &self,
-        side: &'static str,
         client: Option<Arc<dyn ChatClient>>,
         gate: Option<Arc<dyn Gate>>,
         reel: &Arc<Reel>,
         missing: &Missing,
     ) -> Arc<dyn ChatClient> {
         let (model, reel, missing) = (self.model(), Arc::clone(reel), missing.clone());
-        Arc::new(Talk { side, model, client, gate, reel, missing })
+        let (side, is_one_of_several) = (self.role, self.base_urls.len() > 1);
+        Arc::new(Talk { side, model, client, is_one_of_several, gate, reel, missing })
     }
 
     /// The same for the model that embeds.
@@ -219,6 +235,7 @@ impl<'a> Wanted<'a> {
         &self,
         job: &Job,
         embedder: Option<Arc<dyn Embedder>>,
+        gate: Option<Arc<dyn Gate>>,
         reel: &Arc<Reel>,
         missing: &Missing,
     ) -> Arc<dyn Embedder> {
@@ -226,7 +243,7 @@ impl<'a> Wanted<'a> {
             Protocol::Minions(MinionsParams { retrieval_model: Some(model), .. }) => model.clone(),
             _ => self.spec.provider.embedding_model.to_owned(),
         };
-        Arc::new(Embedding { model, embedder, reel: Arc::clone(reel), missing: missing.clone() })
+        Arc::new(Embedding { model, embedder, gate, reel: Arc::clone(reel), missing: missing.clone() })
     }
 
     /// Where its model is, at one of its servers.
@@ -244,6 +261,20 @@ impl<'a> Wanted<'a> {
             n_gpu_layers: kwargs.n_gpu_layers,
             chat_format: kwargs.chat_format.clone(),
             n_threads: kwargs.n_threads,
+        }
+    }
+
+    /// Says which of the job's options the model is never sent.
+    fn warn(&self) {
+        let Self { spec: ClientSpec { side, provider, kwargs, .. }, base_urls, .. } = self;
+        let model = self.model();
+        let unsent = base_urls.iter().flat_map(|base_url| provider.unsent(base_url, &model));
+        for name in unsent.collect::<std::collections::BTreeSet<_>>() {
+            if kwargs.temperature.is_some() && name == "temperature"
+                || kwargs.seed.is_some() && name == "seed"
+            {
+                tracing::warn!("{side}.kwargs.{name} has no effect: {model} of {} takes none", provider.name);
+            }
         }
     }
 
@@ -327,13 +358,13 @@ impl<'a> Wanted<'a> {
     }
 
     /// The model that embeds the job's texts, if it wants that: found or fetched where Ollama has it, elsewhere
-    /// taken as it is named. It is the first server's that is up.
+    /// taken as it is named. It is the first server's that is up, whose address comes with it.
     async fn embedder(
         &self,
         job: &Job,
         workshop: &Workshop,
         servers: &Servers,
-    ) -> Result<Option<Arc<dyn Embedder>>, Failure> {
+    ) -> Result<Option<(String, Arc<dyn Embedder>)>, Failure> {
         let Protocol::Minions(MinionsParams { retrieval: Search::Embedding, retrieval_model, .. }) =
             &job.protocol
         else {
@@ -355,7 +386,8 @@ impl<'a> Wanted<'a> {
             let need = Need { model: settings.model.clone(), pull: true, ..Need::default() };
             settings.model = runtime.ensure_model(&need).await?.model;
         }
-        chat::connect_embedder(provider, settings).map(Some).map_err(unusable)
+        let embedder = chat::connect_embedder(provider, settings).map_err(unusable)?;
+        Ok(Some((base_url.to_owned(), embedder)))
     }
 
     fn model(&self) -> String {
@@ -397,3 +429,6 @@ fn unusable(error: ChatError) -> Failure {
     let exit = if is_input { Exit::Input } else { Exit::Failed };
     Failure { exit, ..Failure::from(error) }
 }
+
+#[cfg(test)]
+mod tests;

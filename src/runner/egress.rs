@@ -1,14 +1,14 @@
 //! The ledger of a job: every call that left this machine, and what of the documents it carried.
 //!
-//! The supervisor's calls count, unless its server is this machine. What is counted of the documents are parts
-//! of [`SHORTEST`](verbatim::SHORTEST) characters or more that a message has character by character; a part that
-//! is sent again has left once.
+//! Which calls those are is the sides' business. What is counted of the documents are parts of
+//! [`SHORTEST`](verbatim::SHORTEST) characters or more that a text has character by character; a part that is sent
+//! again has left once.
 
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use serde_json::{Value, json};
 
-use crate::chat::{Arrival, ChatError, ChatRequest, Departure, Gate};
+use crate::chat::{Arrival, ChatError, Departure, Gate};
 use crate::documents::verbatim::{self, Passage, Verbatim};
 
 /// What has left, and how much may.
@@ -21,6 +21,7 @@ pub(super) struct Ledger {
 }
 
 struct Call {
+    side: &'static str,
     departure: Departure,
     passages: Vec<Passage>,
     arrival: Option<Arrival>,
@@ -36,6 +37,11 @@ impl Call {
 impl Ledger {
     pub(super) fn new(documents: Arc<[String]>, limit: Option<u64>) -> Arc<Self> {
         Arc::new(Self { documents, index: OnceLock::new(), limit, calls: Mutex::default() })
+    }
+
+    /// What sees the calls of one side.
+    pub(super) fn watch(self: &Arc<Self>, side: &'static str) -> Arc<dyn Gate> {
+        Arc::new(Watch { ledger: Arc::clone(self), side })
     }
 
     /// As the result shows it.
@@ -59,6 +65,7 @@ impl Ledger {
             ..Arrival::default()
         });
         json!({
+            "side": call.side,
             "endpoint": endpoint,
             "bytes": if call.is_sent() { *bytes } else { 0 },
             "sha256": call.is_sent().then_some(sha256),
@@ -104,17 +111,23 @@ fn passages(calls: &[Call]) -> Vec<Passage> {
     calls.iter().filter(|call| call.is_sent()).flat_map(|call| call.passages.iter().cloned()).collect()
 }
 
-impl Gate for Ledger {
-    fn leave(&self, request: &ChatRequest, departure: Departure) -> Result<usize, ChatError> {
-        let index = self.index.get_or_init(|| Verbatim::new(&self.documents));
-        let messages = request.messages.iter();
+/// Notes the calls of one side.
+struct Watch {
+    ledger: Arc<Ledger>,
+    side: &'static str,
+}
+
+impl Gate for Watch {
+    fn leave(&self, texts: &[&str], departure: Departure) -> Result<usize, ChatError> {
+        let Self { ledger, side } = self;
+        let index = ledger.index.get_or_init(|| Verbatim::new(&ledger.documents));
         let carried: Vec<Passage> =
-            messages.flat_map(|message| index.passages(&self.documents, &message.content)).collect();
-        let mut calls = self.calls();
-        if let Some(limit) = self.limit {
+            texts.iter().flat_map(|text| index.passages(&ledger.documents, text)).collect();
+        let mut calls = ledger.calls();
+        if let Some(limit) = ledger.limit {
             let mut all = passages(&calls);
             all.extend(carried.iter().cloned());
-            let chars = self.chars(&verbatim::joined(all)) as u64;
+            let chars = ledger.chars(&verbatim::joined(all)) as u64;
             if chars > limit {
                 let why = format!(
                     "{chars} characters of the documents would have left this machine, and the budget is {limit}"
@@ -123,12 +136,12 @@ impl Gate for Ledger {
                 return Err(ChatError::withheld(&departure.endpoint, &why, hint));
             }
         }
-        calls.push(Call { departure, passages: carried, arrival: None });
+        calls.push(Call { side, departure, passages: carried, arrival: None });
         Ok(calls.len() - 1)
     }
 
     fn ended(&self, call: usize, arrival: Arrival) {
-        if let Some(call) = self.calls().get_mut(call) {
+        if let Some(call) = self.ledger.calls().get_mut(call) {
             call.arrival = Some(arrival);
         }
     }

@@ -176,8 +176,8 @@ impl Workshop {
         locked(&self.down).get(base_url).is_some_and(|since| since.elapsed() < REST)
     }
 
-    /// The stations of a worker with these servers, for all jobs that have the same.
-    pub(super) fn stations(&self, servers: Vec<Server>, retries: u32) -> Arc<Stations> {
+    /// The stations of a worker with these servers, for all jobs that have the same, or the job's own.
+    pub(super) fn stations(&self, servers: Vec<Server>, retries: u32, is_own: bool) -> Arc<Stations> {
         let mut all = locked(&self.stations);
         let same = |seats: &&Seats| {
             let pairs = seats.servers.iter().zip(&servers);
@@ -186,7 +186,7 @@ impl Workshop {
             };
             seats.servers.len() == servers.len() && pairs.into_iter().all(is_same)
         };
-        if let Some(seats) = all.iter().find(same) {
+        if let Some(seats) = all.iter().find(same).filter(|_| !is_own) {
             return Arc::clone(&seats.stations);
         }
         let (mut known, mut stations) = (Vec::new(), Vec::new());
@@ -198,7 +198,9 @@ impl Workshop {
             known.push((server.place, server.settings, server.slots));
         }
         let stations = Stations::new(stations, retries);
-        keep(&mut all, Seats { servers: known, stations: Arc::clone(&stations) });
+        if !is_own {
+            keep(&mut all, Seats { servers: known, stations: Arc::clone(&stations) });
+        }
         stations
     }
 

@@ -47,6 +47,9 @@ pub struct Job {
     pub agreed: u32,
     /// Samples that could be read.
     pub samples: u32,
+    /// The documents have what it cites.
+    #[serde(skip)]
+    pub confirmed: bool,
 }
 
 /// Numbers the manifests: equal chunks share a `chunk_id`, equal tasks a `task_id` (both in order of first

@@ -63,6 +63,7 @@ fn cases() -> Vec<(&'static str, Vec<u8>)> {
         ("an unknown key in protocol.kwargs", with("/protocol/kwargs", json!({"fast": true}))),
         ("a misspelt key in a client", with("/local_client/model", json!("llama3.2"))),
         ("a misspelt client type", with("/local_client/type", json!("olama"))),
+        ("a client type without a server", with("/local_client/type", json!("cartesia"))),
         ("an unknown client type", with("/remote_client/type", json!("skynet"))),
         ("a misspelt protocol", with("/protocol/type", json!("minios"))),
         ("an unknown protocol", with("/protocol/type", json!("debate"))),
@@ -99,6 +100,8 @@ fn cases() -> Vec<(&'static str, Vec<u8>)> {
                 job["call_params"]["retrieval_model"] = json!("x");
             }),
         ),
+        ("tools by MCP, which come later", as_minions("mcp_tools_info", json!([{"name": "t"}]))),
+        ("a callback", with("/protocol/callback", json!("f"))),
         ("privacy, which comes later", with("/call_params/is_privacy", json!(true))),
         (
             "embeddings of the embedded engine",

@@ -67,6 +67,43 @@ fn the_supervisor_is_told_each_limit() {
 }
 
 #[test]
+fn the_sides_of_a_chat_are_told_each_limit() {
+    let said = |key: &str, value: Value, side: &str| {
+        let server = scripted(vec![ask(), answer()], |request| openai(request, "Ada"));
+        let mut job = job(&server, "minion", json!({"task": "Who?", "context": ["Signed."]}));
+        job["call_params"][key] = value;
+        Program::new().run_job(&job).result();
+        chats(&server, side)[0]["messages"].to_string()
+    };
+    for (key, value, side, words) in [
+        ("task", json!("Find the ship."), "supervisor", "Find the ship."),
+        ("task", json!("Find the ship."), "worker", "Find the ship."),
+        ("doc_metadata", json!("A ship's log."), "supervisor", "A ship's log."),
+        ("context", json!(["A", "Second one."]), "worker", "[Document 2 of 2]\\nSecond one."),
+        ("max_rounds", json!(7), "supervisor", "at most 7 messages"),
+    ] {
+        assert!(!said("context", json!(["Signed."]), side).contains(words), "{key}");
+        let told = said(key, value, side);
+        assert!(told.contains(words), "{key}: {words} is missing in {told}");
+    }
+}
+
+#[test]
+fn the_protocol_has_rounds_too_and_the_call_s_own_come_first() {
+    let rounds = |of_call: Option<u32>| {
+        let program = CHUNKS.replace("SEARCH", "context");
+        let server = scripted(vec![program, verdict()], found);
+        let mut job = job(&server, "minions", json!({"task": "T", "context": ["The Aurora."]}));
+        job["protocol"]["max_rounds"] = json!(4);
+        job["call_params"]["max_rounds"] = json!(of_call);
+        Program::new().run_job(&job).result();
+        last(&chats(&server, "supervisor")[0]).to_owned()
+    };
+    assert!(rounds(None).contains("Round 1 of 4"));
+    assert!(rounds(Some(6)).contains("Round 1 of 6"));
+}
+
+#[test]
 fn the_log_goes_where_the_job_says() {
     let log_file =
         |name: &str, value: &str| told(&[(name, json!(value))], json!({})).1.result()["log_file"].clone();

@@ -1,5 +1,8 @@
 //! The egress ledger: what it says is what a server got, and nothing goes over its budget.
 
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+
 use ring::digest;
 use serde_json::{Value, json};
 
@@ -38,18 +41,40 @@ fn quoting(request: &Request) -> Reply {
     }
 }
 
-/// A server whose first reply to the supervisor is an error of its own.
+/// A server that at first fails the supervisor in every way: an error of its own, a reply that is cut off, and a
+/// parameter that it refuses, so that the call is made again without.
 fn stumbling(script: Vec<String>) -> Server {
-    let script = std::sync::Mutex::new(script.into_iter());
-    let stumbles = std::sync::atomic::AtomicBool::new(true);
+    let script = Mutex::new(script.into_iter());
+    let tries = AtomicUsize::new(0);
     Server::start(move |request| match request.json()["model"].as_str() {
         Some("worker") => quoting(request),
-        Some(_) if stumbles.swap(false, std::sync::atomic::Ordering::SeqCst) => {
-            Reply::text(500, "oh").header("retry-after", "0")
-        }
-        Some(_) => openai(request, &script.lock().unwrap().next().unwrap()),
+        Some(_) => match tries.fetch_add(1, SeqCst) {
+            0 => Reply::text(500, "oh").header("retry-after", "0"),
+            1 => openai(request, "a reply of some words that is not whole").cut_after(3),
+            2 => Reply::error(
+                400,
+                &json!({"error": {"message": "Unrecognized request argument supplied: stream_options"}}),
+            ),
+            _ => openai(request, &script.lock().unwrap().next().unwrap()),
+        },
         None => Reply::text(404, "not found"),
     })
+}
+
+/// What the ledger tells of each call.
+fn told(egress: &Value) -> Vec<(usize, String)> {
+    let calls = egress["calls"].as_array().unwrap();
+    let told = calls
+        .iter()
+        .map(|call| (call["bytes"].as_u64().unwrap() as usize, call["sha256"].as_str().unwrap().to_owned()));
+    told.collect()
+}
+
+/// What a server got of these requests.
+fn got(server: &Server, which: impl Fn(&Request) -> bool) -> Vec<(usize, String)> {
+    let requests = server.requests();
+    let got = requests.iter().filter(|request| which(request));
+    got.map(|request| (request.body.len(), sha256(&request.body))).collect()
 }
 
 fn sha256(bytes: &[u8]) -> String {
@@ -60,26 +85,19 @@ fn sha256(bytes: &[u8]) -> String {
 fn the_ledger_is_what_the_server_got_byte_for_byte() {
     for (protocol, script, params) in cases() {
         let server = stumbling(script);
-        let result = Program::new().run_job(&job(&server, protocol, params)).result();
+        let mut job = job(&server, protocol, params);
+        job["remote_client"]["kwargs"]["retries"] = json!(2);
+        let result = Program::new().run_job(&job).result();
         let egress = &result["egress"];
-        let got: Vec<(usize, String)> = server
-            .requests()
-            .iter()
-            .filter(|request| request.json()["model"] == "supervisor")
-            .map(|request| (request.body.len(), sha256(&request.body)))
-            .collect();
+        let got = got(&server, |request| request.json()["model"] == "supervisor");
         let calls = egress["calls"].as_array().unwrap();
-        let told: Vec<(usize, String)> = calls
-            .iter()
-            .map(|call| {
-                (call["bytes"].as_u64().unwrap() as usize, call["sha256"].as_str().unwrap().to_owned())
-            })
-            .collect();
-        assert_eq!(told, got, "{protocol}");
-        assert!(got.len() >= 4, "{protocol}: {calls:?}");
+        assert_eq!(told(egress), got, "{protocol}");
+        assert!(got.len() >= 6, "{protocol}: {calls:?}");
         assert_eq!(egress["bytes"], got.iter().map(|(bytes, _)| bytes).sum::<usize>());
-        assert!(calls[0]["error"].as_str().unwrap().contains("500"), "the failed one counts");
-        assert_eq!(calls[1]["error"], Value::Null);
+        for (call, error) in calls.iter().zip(["500", "cut", "stream_options"]) {
+            assert!(call["error"].as_str().unwrap().contains(error), "those that failed count: {call}");
+        }
+        assert!(calls[3..].iter().all(|call| call["error"].is_null() && call["side"] == "supervisor"));
         let tokens: u64 = calls.iter().map(|call| call["prompt_tokens"].as_u64().unwrap()).sum();
         assert_eq!(result["remote_usage"]["prompt_tokens"], tokens);
 
@@ -92,7 +110,7 @@ fn the_ledger_is_what_the_server_got_byte_for_byte() {
         let left: String =
             DOCUMENT.chars().skip(place("start")).take(place("end") - place("start")).collect();
         assert_eq!(left, QUOTED);
-        assert_eq!(calls[1]["context_chars"], 0);
+        assert_eq!(calls[3]["context_chars"], 0);
     }
 }
 
@@ -136,6 +154,92 @@ fn a_job_fails_before_it_sends_more_than_its_budget() {
             );
         }
     }
+}
+
+/// A worker outside, as far as its address tells: a proxy leads to `server`.
+fn outside(server: &Server, job: &mut Value) -> Program {
+    job["local_client"]["kwargs"]["base_url"] = json!("http://worker.example.com/v1");
+    Program::new().env("HTTP_PROXY", &server.url())
+}
+
+#[test]
+fn a_worker_outside_is_in_the_ledger_with_all_that_it_reads() {
+    let picture = "data:image/png;base64,iVBORw0KGgo=";
+    for (protocol, script, mut params) in cases() {
+        let mut script = script.into_iter().skip(1);
+        if protocol == "minion" {
+            params["images"] = json!([picture]);
+        } else {
+            params["use_retrieval"] = json!("embedding");
+            params["retrieval_model"] = json!("embedder");
+        }
+        let search =
+            PROGRAM.replace("in context", "in embedding_retrieve_top_k_chunks(['ship'], context, k=2)");
+        let first = script.next().unwrap();
+        let script = [if protocol == "minions" { search } else { first }].into_iter().chain(script);
+        let (script, stumbles) = (Mutex::new(script), AtomicUsize::new(0));
+        let server = Server::start(move |request| match request.json()["model"].as_str() {
+            _ if request.path.ends_with("/embeddings") && stumbles.fetch_add(1, SeqCst) == 0 => {
+                Reply::text(503, "busy").header("retry-after", "0")
+            }
+            _ if request.path.ends_with("/embeddings") => {
+                let rows = |(index, _)| json!({"index": index, "embedding": [1.0, index]});
+                let body = request.json();
+                let rows: Vec<Value> =
+                    body["input"].as_array().unwrap().iter().enumerate().map(rows).collect();
+                Reply::json(&json!({"data": rows, "usage": {"prompt_tokens": 9}}))
+            }
+            Some("worker") => quoting(request),
+            Some(_) => openai(request, &script.lock().unwrap().next().unwrap()),
+            None => Reply::text(404, "not found"),
+        });
+        let mut job = job(&server, protocol, params);
+        let ran = outside(&server, &mut job).run_job(&job);
+        let egress = &ran.result()["egress"];
+        let mut told = told(egress);
+        // What is asked before, which models a server has, carries nothing.
+        let mut got = got(&server, |request| request.method == "POST");
+        assert!(server.requests().iter().all(|request| request.method == "POST" || request.body.is_empty()));
+        // Calls at the same time may come in any order.
+        told.sort();
+        got.sort();
+        assert_eq!(told, got, "{protocol}");
+        let of_side = |side: &str| {
+            egress["calls"].as_array().unwrap().iter().filter(|call| call["side"] == side).count()
+        };
+        assert_eq!(of_side("embedding"), if protocol == "minions" { 2 } else { 0 }, "{protocol}");
+        assert!(of_side("worker") >= 1, "{egress}");
+        assert_eq!(egress["context_chars"], egress["of_context_chars"], "{protocol}: it has read them");
+
+        // The documents are more than the budget: not one of them leaves.
+        let server =
+            scripted(vec![if protocol == "minion" { step("", None) } else { PROGRAM.into() }], quoting);
+        job["remote_client"]["kwargs"]["base_url"] = json!(format!("{}/v1", server.url()));
+        job["call_params"]["use_retrieval"] = Value::Null;
+        job["call_params"]["retrieval_model"] = Value::Null;
+        if protocol == "minion" {
+            job["call_params"].as_object_mut().unwrap().remove("use_retrieval");
+            job["call_params"].as_object_mut().unwrap().remove("retrieval_model");
+        }
+        let error = outside(&server, &mut job).args(["--max-egress-chars", "30"]).run_job(&job).error(1);
+        assert!(error.contains("characters of the documents would have left"), "{error}");
+        assert!(chats(&server, "worker").is_empty());
+    }
+}
+
+#[test]
+fn a_call_that_is_cut_off_counts() {
+    let server = Server::start(|request| match request.method.as_str() {
+        "POST" => Reply::hang(),
+        _ => Reply::text(404, "not found"),
+    });
+    let mut job = job(&server, "minion", json!({"task": "Which ship?", "context": [DOCUMENT]}));
+    job["budget"] = json!({"deadline_s": 1.0});
+    let ran = Program::new().run_job(&job);
+    ran.error(124);
+    let egress = &ran.log()["egress"];
+    assert_eq!(told(egress), got(&server, |request| request.method == "POST"));
+    assert_eq!(egress["calls"][0]["error"], "cut off before its end");
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! The table of providers from outside: over the wire, in a job, in its listing.
 
 use minions::chat::ChatSettings;
-use minions::chat::providers::{Key, PROVIDERS};
+use minions::chat::providers::{Key, PROVIDERS, Source};
 use serde_json::{Value, json};
 
 use crate::support::chat::{KEY, client, json_question, settings};
@@ -62,10 +62,15 @@ fn the_table_is_shown() {
     let rows: Vec<Value> = serde_json::from_str(&listed.stdout).unwrap();
     assert_eq!(rows.len(), PROVIDERS.len());
     for (row, provider) in rows.iter().zip(PROVIDERS) {
-        assert_eq!((&row["name"], &row["checked"]), (&json!(provider.name), &json!(provider.source)));
+        let is_checked = matches!(provider.source, Source::All(_));
+        assert!(!provider.source.document().is_empty(), "{}", provider.name);
+        assert_eq!(
+            (&row["name"], &row["checked"], &row["parameters_checked"]),
+            (&json!(provider.name), &json!(provider.source.document()), &json!(is_checked))
+        );
         let line = shown.stdout.lines().find(|line| line.split_whitespace().next() == Some(provider.name));
         let line = line.unwrap_or_else(|| panic!("{} is missing in {}", provider.name, shown.stdout));
         assert!(line.contains(provider.base_url), "{line}");
-        assert_eq!(line.contains("(not checked)"), provider.source.is_none(), "{line}");
+        assert_eq!(line.contains("(parameters not checked)"), !is_checked, "{line}");
     }
 }

@@ -1,13 +1,14 @@
 //! The rows.
 //!
-//! `source` is the vendor's own document, read in November 2026; a row without one has its facts from others'
-//! documents or from the original's clients. What a server refuses by name is left out in any case, so that
-//! abilities here only spare it the refusal, or say what a vendor would swallow in silence.
+//! `source` is the vendor's own document, read in November 2026: `All` where it lists what requests may have,
+//! `Address` where it only tells where the vendor is and which dialect it speaks. What a server refuses by name is
+//! left out in any case, so that abilities here only spare it the refusal, or say what a vendor would swallow in
+//! silence.
 
 use std::time::Duration;
 
-use super::{Key, Provider, Slot};
-use crate::chat::dialect::{Abilities, JsonMode};
+use super::{Key, Provider, Slot, Source};
+use crate::chat::dialect::{Abilities, Caching, JsonMode};
 use crate::chat::{anthropic::Anthropic, ollama::Ollama, openai, openai::OpenAi};
 use crate::config;
 
@@ -31,7 +32,8 @@ const HOSTED: Provider = Provider {
     timeout: config::CALL_TIMEOUT,
     start: "Check the network",
     pull: "Check model_name and the base URL",
-    source: None,
+    coolest: 0.0,
+    source: Source::Address(""),
 };
 
 /// What most servers on one's own machine have in common.
@@ -46,8 +48,9 @@ pub static PROVIDERS: &[Provider] = &[
         embedding_model: "text-embedding-3-small",
         key_env: &["OPENAI_API_KEY"],
         base_url_env: &["OPENAI_BASE_URL"],
+        abilities: Abilities { caching: Caching::Key, ..Abilities::USUAL },
         reasons: openai::is_reasoning_model,
-        source: Some("OpenAI API reference, Create chat completion"),
+        source: Source::All("OpenAI API reference, Create chat completion; Prompt caching"),
         ..HOSTED
     },
     Provider {
@@ -59,7 +62,8 @@ pub static PROVIDERS: &[Provider] = &[
         key_env: &["ANTHROPIC_API_KEY"],
         base_url_env: &["ANTHROPIC_BASE_URL"],
         key: Key::Header("x-api-key"),
-        source: Some("Anthropic docs, Messages; Prompt caching"),
+        abilities: Abilities { seed: None, ..Abilities::USUAL },
+        source: Source::All("Anthropic docs, Messages; Prompt caching"),
         ..HOSTED
     },
     Provider {
@@ -73,7 +77,7 @@ pub static PROVIDERS: &[Provider] = &[
         key: Key::Header("api-key"),
         reasons: openai::is_reasoning_model,
         kwargs: &["azure_endpoint", "endpoint", "azure_deployment", "deployment", "api_version"],
-        source: Some("Azure OpenAI REST API reference; API version lifecycle"),
+        source: Source::Address("Azure OpenAI REST API reference; API version lifecycle"),
         ..HOSTED
     },
     Provider {
@@ -82,7 +86,7 @@ pub static PROVIDERS: &[Provider] = &[
         model: "meta-llama/Llama-3.3-70B-Instruct-Turbo",
         key_env: &["TOGETHER_API_KEY"],
         base_url_env: &["TOGETHER_BASE_URL"],
-        source: Some("Together docs, OpenAI compatibility"),
+        source: Source::All("Together docs, OpenAI compatibility; Python SDK, chat completions"),
         ..HOSTED
     },
     Provider {
@@ -91,7 +95,8 @@ pub static PROVIDERS: &[Provider] = &[
         model: "openai/gpt-4o",
         key_env: &["OPENROUTER_API_KEY"],
         base_url_env: &["OPENROUTER_BASE_URL"],
-        source: Some("OpenRouter docs, API overview; Structured outputs"),
+        abilities: Abilities { caching: Caching::Marks, ..Abilities::USUAL },
+        source: Source::All("OpenRouter docs, API overview; Structured outputs; Prompt caching"),
         ..HOSTED
     },
     Provider {
@@ -100,8 +105,9 @@ pub static PROVIDERS: &[Provider] = &[
         model: "sonar-pro",
         key_env: &["PERPLEXITY_API_KEY"],
         base_url_env: &["PERPLEXITY_BASE_URL"],
-        // Its docs have the usage in every chunk, and no seed.
+        // No such options and no seed; the usage is in every chunk.
         abilities: Abilities { stream_options: false, seed: None, ..Abilities::USUAL },
+        source: Source::All("Perplexity Python SDK, chat completions"),
         ..HOSTED
     },
     Provider {
@@ -111,7 +117,7 @@ pub static PROVIDERS: &[Provider] = &[
         key_env: &["DEEPSEEK_API_KEY"],
         base_url_env: &["DEEPSEEK_BASE_URL"],
         abilities: Abilities { json: JsonMode::Object, seed: None, ..Abilities::USUAL },
-        source: Some("DeepSeek API docs, JSON Output"),
+        source: Source::Address("DeepSeek API docs, JSON Output"),
         ..HOSTED
     },
     Provider {
@@ -122,8 +128,13 @@ pub static PROVIDERS: &[Provider] = &[
         key_env: &["MISTRAL_API_KEY"],
         base_url_env: &["MISTRAL_BASE_URL"],
         // Its schema has another name for the seed and no stream options; the last chunk has the usage.
-        abilities: Abilities { stream_options: false, seed: Some("random_seed"), ..Abilities::USUAL },
-        source: Some("Mistral docs, Custom structured outputs; OpenAPI specification"),
+        abilities: Abilities {
+            stream_options: false,
+            seed: Some("random_seed"),
+            caching: Caching::Key,
+            ..Abilities::USUAL
+        },
+        source: Source::All("Mistral docs, Custom structured outputs; Prompt caching; OpenAPI specification"),
         ..HOSTED
     },
     Provider {
@@ -132,7 +143,8 @@ pub static PROVIDERS: &[Provider] = &[
         model: "llama-3.3-70b-versatile",
         key_env: &["GROQ_API_KEY"],
         base_url_env: &["GROQ_BASE_URL"],
-        source: Some("Groq docs, OpenAI compatibility"),
+        abilities: Abilities { max_completion_tokens: true, ..Abilities::USUAL },
+        source: Source::All("Groq docs, OpenAI compatibility; Python SDK, chat completions"),
         ..HOSTED
     },
     Provider {
@@ -142,7 +154,7 @@ pub static PROVIDERS: &[Provider] = &[
         key_env: &["GEMINI_API_KEY", "GOOGLE_API_KEY"],
         base_url_env: &["GEMINI_BASE_URL"],
         abilities: Abilities { seed: None, ..Abilities::USUAL },
-        source: Some("Gemini API docs, OpenAI compatibility"),
+        source: Source::Address("Gemini API docs, OpenAI compatibility"),
         ..HOSTED
     },
     Provider {
@@ -151,7 +163,7 @@ pub static PROVIDERS: &[Provider] = &[
         model: "grok-4",
         key_env: &["XAI_API_KEY"],
         base_url_env: &["XAI_BASE_URL"],
-        source: Some("xAI docs, API overview"),
+        source: Source::Address("xAI docs, API overview"),
         ..HOSTED
     },
     Provider {
@@ -161,6 +173,7 @@ pub static PROVIDERS: &[Provider] = &[
         key_env: &["CEREBRAS_API_KEY"],
         base_url_env: &["CEREBRAS_BASE_URL"],
         abilities: Abilities { max_completion_tokens: true, ..Abilities::USUAL },
+        source: Source::All("Cerebras docs, Chat completions; Python SDK"),
         ..HOSTED
     },
     Provider {
@@ -169,7 +182,7 @@ pub static PROVIDERS: &[Provider] = &[
         model: "Meta-Llama-3.3-70B-Instruct",
         key_env: &["SAMBANOVA_API_KEY"],
         base_url_env: &["SAMBANOVA_BASE_URL"],
-        source: Some("SambaNova docs, API keys and URLs"),
+        source: Source::Address("SambaNova docs, API keys and URLs"),
         ..HOSTED
     },
     Provider {
@@ -178,9 +191,9 @@ pub static PROVIDERS: &[Provider] = &[
         model: "command-a-03-2025",
         key_env: &["COHERE_API_KEY", "CO_API_KEY"],
         base_url_env: &["COHERE_BASE_URL"],
-        // Reported to refuse stream options, and to take a JSON object rather than OpenAI's schema.
+        // Its list has no stream options, and a JSON object rather than OpenAI's schema.
         abilities: Abilities { json: JsonMode::Object, stream_options: false, ..Abilities::USUAL },
-        source: Some("Cohere docs, Compatibility API"),
+        source: Source::All("Cohere docs, Compatibility API"),
         ..HOSTED
     },
     Provider {
@@ -189,7 +202,7 @@ pub static PROVIDERS: &[Provider] = &[
         model: "qwen-plus",
         key_env: &["DASHSCOPE_API_KEY"],
         base_url_env: &["DASHSCOPE_BASE_URL"],
-        source: Some("Alibaba Cloud Model Studio, OpenAI compatible - Chat"),
+        source: Source::Address("Alibaba Cloud Model Studio, OpenAI compatible - Chat"),
         ..HOSTED
     },
     Provider {
@@ -198,6 +211,14 @@ pub static PROVIDERS: &[Provider] = &[
         model: "kimi-k2.6",
         key_env: &["MOONSHOT_API_KEY"],
         base_url_env: &["MOONSHOT_BASE_URL"],
+        abilities: Abilities {
+            seed: None,
+            max_completion_tokens: true,
+            caching: Caching::Key,
+            ..Abilities::USUAL
+        },
+        reasons: openai::is_fixed_kimi,
+        source: Source::All("Kimi API docs, Create chat completion (OpenAPI specification)"),
         ..HOSTED
     },
     Provider {
@@ -213,6 +234,9 @@ pub static PROVIDERS: &[Provider] = &[
             max_completion_tokens: true,
             ..Abilities::USUAL
         },
+        // From above 0 up to 1.
+        coolest: 0.01,
+        source: Source::All("MiniMax docs, OpenAI compatible API; Text chat"),
         ..HOSTED
     },
     Provider {
@@ -221,6 +245,7 @@ pub static PROVIDERS: &[Provider] = &[
         model: "accounts/fireworks/models/gpt-oss-120b",
         key_env: &["FIREWORKS_API_KEY"],
         base_url_env: &["FIREWORKS_BASE_URL"],
+        source: Source::All("Fireworks docs, Structured responses; Python SDK, chat completions"),
         ..HOSTED
     },
     Provider {
@@ -229,6 +254,7 @@ pub static PROVIDERS: &[Provider] = &[
         model: "Hermes-4-70B",
         key_env: &["NOUSRESEARCH_API_KEY", "NOUS_API_KEY"],
         base_url_env: &["NOUSRESEARCH_BASE_URL"],
+        source: Source::Address("Nous Research, Hermes Agent (hermes_cli/auth)"),
         ..HOSTED
     },
     Provider {
@@ -237,6 +263,7 @@ pub static PROVIDERS: &[Provider] = &[
         model: "meta-llama/Llama-3.3-70B-Instruct",
         key_env: &["HF_TOKEN"],
         base_url_env: &["HUGGINGFACE_BASE_URL"],
+        source: Source::All("Hugging Face docs, Inference Providers, Chat completion"),
         ..HOSTED
     },
     Provider {
@@ -245,7 +272,7 @@ pub static PROVIDERS: &[Provider] = &[
         model: "openai/gpt-4o",
         key_env: &["AI_GATEWAY_API_KEY"],
         base_url_env: &["VERCEL_AI_GATEWAY_BASE_URL"],
-        source: Some("Vercel docs, AI Gateway, OpenAI-compatible API"),
+        source: Source::Address("Vercel docs, AI Gateway, OpenAI-compatible API"),
         ..HOSTED
     },
     Provider {
@@ -256,11 +283,12 @@ pub static PROVIDERS: &[Provider] = &[
             Slot { kwargs: &["gateway_id"], env: "CLOUDFLARE_GATEWAY_ID" },
         ],
         model: "openai/gpt-4o-mini",
+        // Deprecated in favour of an API of the account; it goes on for who uses it.
         // The key of the vendor behind the gateway.
         key_env: &["OPENAI_API_KEY"],
         base_url_env: &["CLOUDFLARE_GATEWAY_BASE_URL"],
         kwargs: &["account_id", "gateway_id"],
-        source: Some("Cloudflare docs, AI Gateway, OpenAI Compatibility"),
+        source: Source::Address("Cloudflare docs, AI Gateway, OpenAI Compatibility"),
         ..HOSTED
     },
     Provider {
@@ -275,7 +303,7 @@ pub static PROVIDERS: &[Provider] = &[
         kwargs: &["num_ctx", "thinking", "keep_alive"],
         start: "Start it with `ollama serve`",
         pull: "Fetch it with `ollama pull`",
-        source: Some("Ollama, docs/api.md"),
+        source: Source::All("Ollama, docs/api.md"),
         ..LOCAL
     },
     Provider {
@@ -291,19 +319,20 @@ pub static PROVIDERS: &[Provider] = &[
         start: "Start it with `docker model install-runner` (Docker Desktop: `docker desktop enable \
                 model-runner --tcp 12434`)",
         pull: "Fetch it with `docker model pull`",
-        source: Some("Docker docs, Model Runner, API reference"),
+        source: Source::Address("Docker docs, Model Runner, API reference"),
         ..LOCAL
     },
     Provider {
         name: "lemonade",
-        // Where the original looks. Version 10 listens at 13305 unless told otherwise.
+        // Where the original looks, and where it was before version 10.
         base_url: "http://localhost:8000",
         root: "/api/v1",
         port: Some(8000),
         model: "Llama-3.2-3B-Instruct-Hybrid",
         base_url_env: &["LEMONADE_BASE_URL"],
-        start: "Start it with `lemonade-server serve`",
+        start: "Start it with `lemonade-server serve` (from version 10 on it listens at port 13305)",
         pull: "Fetch it with `lemonade pull`",
+        source: Source::Address("Lemonade docs, OpenAI-compatible API"),
         ..LOCAL
     },
     Provider {
@@ -315,7 +344,7 @@ pub static PROVIDERS: &[Provider] = &[
         base_url_env: &["TOKASAURUS_BASE_URL"],
         abilities: Abilities { json: JsonMode::Prompt, ..Abilities::USUAL },
         start: "Start it with `toka model=...`",
-        source: Some("Tokasaurus, README"),
+        source: Source::Address("Tokasaurus, README"),
         ..LOCAL
     },
     Provider {
@@ -329,7 +358,7 @@ pub static PROVIDERS: &[Provider] = &[
         base_url_env: &["LLAMA_SERVER_BASE_URL"],
         abilities: Abilities { template_thinking: true, ..Abilities::USUAL },
         start: "Start it with `llama-server -m model.gguf`",
-        source: Some("llama.cpp, tools/server/README.md"),
+        source: Source::All("llama.cpp, tools/server/README.md"),
         ..LOCAL
     },
     Provider {
@@ -340,7 +369,7 @@ pub static PROVIDERS: &[Provider] = &[
         base_url_env: &["VLLM_BASE_URL"],
         abilities: Abilities { template_thinking: true, ..Abilities::USUAL },
         start: "Start it with `vllm serve MODEL`",
-        source: Some("vLLM docs, OpenAI-Compatible Server"),
+        source: Source::All("vLLM docs, OpenAI-Compatible Server"),
         ..LOCAL
     },
     Provider {
@@ -350,7 +379,7 @@ pub static PROVIDERS: &[Provider] = &[
         port: Some(30000),
         base_url_env: &["SGLANG_BASE_URL"],
         start: "Start it with `python -m sglang.launch_server --model-path MODEL`",
-        source: Some("SGLang docs, OpenAI-compatible API"),
+        source: Source::Address("SGLang docs, OpenAI-compatible API"),
         ..LOCAL
     },
     Provider {
@@ -360,7 +389,7 @@ pub static PROVIDERS: &[Provider] = &[
         port: Some(1234),
         base_url_env: &["LM_STUDIO_BASE_URL"],
         start: "Start it with `lms server start`",
-        source: Some("LM Studio docs, Structured output"),
+        source: Source::Address("LM Studio docs, Structured output"),
         ..LOCAL
     },
     Provider {
@@ -377,7 +406,7 @@ pub static PROVIDERS: &[Provider] = &[
             ..Abilities::USUAL
         },
         start: "Start it with `mlx_lm.server --model MODEL`",
-        source: Some("MLX LM, SERVER.md"),
+        source: Source::All("MLX LM, SERVER.md"),
         ..LOCAL
     },
     Provider {
@@ -388,7 +417,7 @@ pub static PROVIDERS: &[Provider] = &[
         model: "mlx-community/Llama-3.2-1B-Instruct-4bit",
         base_url_env: &["MLX_OMNI_BASE_URL"],
         start: "Start it with `mlx-omni-server`",
-        source: Some("MLX Omni Server, README"),
+        source: Source::Address("MLX Omni Server, README"),
         ..LOCAL
     },
     Provider {
@@ -399,14 +428,14 @@ pub static PROVIDERS: &[Provider] = &[
         model: "foundation",
         base_url_env: &["OSAURUS_BASE_URL"],
         start: "Start it with `osaurus serve`",
-        source: Some("Osaurus docs, CLI reference"),
+        source: Source::Address("Osaurus docs, CLI reference"),
         ..LOCAL
     },
     Provider {
         name: "llama_cpp",
         dialect: None,
         kwargs: &["n_ctx", "num_ctx", "n_gpu_layers", "chat_format", "n_threads"],
-        source: Some("llama.cpp, include/llama.h"),
+        source: Source::All("llama.cpp, include/llama.h"),
         ..LOCAL
     },
 ];

@@ -81,12 +81,12 @@ fn plain(jobs: &[Job]) -> String {
     text
 }
 
-/// The answer with its citation, as far as the chunk bears them out.
+/// The answer with its citation, as far as the documents bear them out.
 fn with_proof(job: &Job) -> Option<String> {
     let chunk = &job.manifest.chunk;
     let answer = job.output.answer.as_deref()?;
     let proof = match job.output.citation.as_deref() {
-        Some(citation) if holds(chunk, citation) => format!("\"{}\"", excerpt(citation, CITATION)),
+        Some(citation) if job.confirmed => format!("\"{}\"", excerpt(citation, CITATION)),
         _ if holds(chunk, answer) => "in the chunk".to_owned(),
         _ => "unconfirmed".to_owned(),
     };
@@ -109,9 +109,11 @@ mod tests {
     use crate::sandbox::{JobManifest, JobOutput};
 
     fn job(task: u64, chunk: u64, answer: Option<&str>, citation: Option<&str>) -> Job {
+        let text = "So \"it\"\n  says. And it\nsays so.";
         Job {
+            confirmed: citation.is_some_and(|citation| holds(text, citation)),
             manifest: JobManifest {
-                chunk: "So \"it\"\n  says. And it\nsays so.".to_owned(),
+                chunk: text.to_owned(),
                 task: format!("T{task}"),
                 task_id: Some(task),
                 chunk_id: Some(chunk),

@@ -72,7 +72,7 @@ impl Minions<'_> {
             let lost = votes.iter().filter(|vote| vote.samples == 0).count();
             lost_any |= lost > 0;
             let mut jobs = self.note_jobs(&program.manifests, votes, transcript);
-            transcript.cited(citations::checked(round, &jobs, &sources));
+            transcript.cited(citations::checked(round, &mut jobs, &sources));
             let aggregate = aggregate::run(&mut program, &mut jobs, lost).await?;
             let verdict = self.synthesise(round, &aggregate.text, &memory, transcript).await?;
             transcript.round(json!({
@@ -118,6 +118,7 @@ impl Minions<'_> {
                 include: None,
                 agreed,
                 samples,
+                confirmed: false,
             })
             .collect();
         transcript.entry(Entry {

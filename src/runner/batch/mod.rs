@@ -198,7 +198,8 @@ impl Batch {
             let Done { mut outcome, remote, local, dollars, savings } = match job {
                 Err(failure) => Done::at_no_cost(Err(failure)),
                 Ok(job) if is_dry => dry(&job, &workshop),
-                Ok(job) => {
+                Ok(mut job) => {
+                    job.line = Some(custom_id.clone());
                     let work = async move { runner.work(*job, workshop, stopped(stop)).await };
                     let done = tokio::spawn(work.in_current_span()).await;
                     done.unwrap_or_else(|error| Done::at_no_cost(Err(super::of_panic(&error))))

@@ -6,9 +6,10 @@ use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use super::reel::Exchange;
 use super::{Missing, Reel};
 use crate::chat::{
-    Arrival, ChatClient, ChatError, ChatReply, ChatRequest, Departure, Embedded, Embedder, Gate,
+    Arrival, ChatClient, ChatError, ChatReply, ChatRequest, Departure, Embedded, Embedder, Gate, Usage,
 };
 
 /// One side's conversation turns.
@@ -18,6 +19,8 @@ pub(in crate::runner) struct Talk {
     pub model: String,
     /// Who is asked in a recording; in a replay nobody is.
     pub client: Option<Arc<dyn ChatClient>>,
+    /// It is one of several servers: a turn that it loses is taken again at another one.
+    pub is_one_of_several: bool,
     /// What is told of each body that leaves.
     pub gate: Option<Arc<dyn Gate>>,
     pub reel: Arc<Reel>,
@@ -30,6 +33,14 @@ struct Turn {
     /// The bodies that left, with those of failed tries.
     sent: Vec<Sent>,
     reply: Option<ChatReply>,
+    error: Option<ChatError>,
+}
+
+/// An embedding as it is written down.
+#[derive(Serialize, Deserialize)]
+struct Vectors {
+    sent: Vec<Sent>,
+    embedded: Option<Embedded>,
     error: Option<ChatError>,
 }
 
@@ -69,43 +80,54 @@ impl Talk {
         client: &Arc<dyn ChatClient>,
         request: &ChatRequest,
     ) -> Result<ChatReply, ChatError> {
-        let scribe = self
-            .gate
-            .as_ref()
-            .map(|gate| Arc::new(Scribe { gate: Arc::clone(gate), sent: Mutex::default() }));
+        let exchange = self.reel.begin(self.request(request));
+        let scribe = self.gate.as_ref().map(Scribe::new);
         let watched = scribe.as_ref().and_then(|scribe| client.watched(Arc::clone(scribe) as Arc<dyn Gate>));
         let outcome = watched.as_ref().unwrap_or(client).chat(request).await;
-        let sent = scribe
-            .map_or_else(Vec::new, |scribe| scribe.sent().iter().map(|(_, sent)| sent.clone()).collect());
+        let sent = scribe.map_or_else(Vec::new, |scribe| scribe.all());
         let (reply, error) = (outcome.clone().ok(), outcome.clone().err());
-        self.reel.write(&self.request(request), json!(Turn { sent, reply, error }));
+        self.reel.write(&exchange, json!(Turn { sent, reply, error }));
         outcome
     }
 
     fn replay(&self, request: &ChatRequest) -> Result<ChatReply, ChatError> {
+        let mut lost = Usage::default();
+        loop {
+            let exchange = self.reel.begin(self.request(request));
+            let turn = self.turn(&exchange, request)?;
+            tell(self.gate.as_ref(), &texts(request), turn.sent)?;
+            match (turn.reply, turn.error) {
+                (Some(mut reply), _) => {
+                    reply.usage += lost;
+                    return Ok(reply);
+                }
+                (None, Some(error)) if self.is_one_of_several && self.reel.has_next(&exchange) => {
+                    lost += error.usage;
+                }
+                (None, Some(mut error)) => {
+                    error.usage += lost;
+                    return Err(error);
+                }
+                (None, None) => {
+                    return Err(self.unheard(format!("a recorded turn of the {} is empty", self.side)));
+                }
+            }
+        }
+    }
+
+    fn turn(&self, exchange: &Exchange, request: &ChatRequest) -> Result<Turn, ChatError> {
         let answer = self
             .reel
-            .read(&self.request(request))
+            .read(exchange)
             .and_then(|answer| serde_json::from_value::<Turn>(answer).map_err(|error| error.to_string()));
-        let turn = answer.map_err(|problem| {
+        answer.map_err(|problem| {
             let last = request.messages.last().map_or("", |message| &message.content);
             let begins: String = last.chars().take(100).collect();
             self.unheard(format!(
                 "a request to the {} was not recorded: {problem}; it begins: {begins:?}",
                 self.side
             ))
-        })?;
-        if let Some(gate) = &self.gate {
-            for Sent { departure, arrival } in turn.sent {
-                let call = gate.leave(request, departure)?;
-                arrival.into_iter().for_each(|arrival| gate.ended(call, arrival));
-            }
-        }
-        match (turn.reply, turn.error) {
-            (Some(reply), _) => Ok(reply),
-            (None, Some(error)) => Err(error),
-            (None, None) => Err(self.unheard(format!("a recorded turn of the {} is empty", self.side))),
-        }
+        })
     }
 
     fn unheard(&self, what: String) -> ChatError {
@@ -128,15 +150,38 @@ impl ChatClient for Talk {
     }
 }
 
+/// What a request's messages say.
+fn texts(request: &ChatRequest) -> Vec<&str> {
+    request.messages.iter().map(|message| &*message.content).collect()
+}
+
+/// Tells `gate` what was sent when it was recorded.
+fn tell(gate: Option<&Arc<dyn Gate>>, texts: &[&str], sent: Vec<Sent>) -> Result<(), ChatError> {
+    let Some(gate) = gate else { return Ok(()) };
+    for Sent { departure, arrival } in sent {
+        let call = gate.leave(texts, departure)?;
+        arrival.into_iter().for_each(|arrival| gate.ended(call, arrival));
+    }
+    Ok(())
+}
+
 impl Scribe {
+    fn new(gate: &Arc<dyn Gate>) -> Arc<Self> {
+        Arc::new(Self { gate: Arc::clone(gate), sent: Mutex::default() })
+    }
+
+    fn all(&self) -> Vec<Sent> {
+        self.sent().iter().map(|(_, sent)| sent.clone()).collect()
+    }
+
     fn sent(&self) -> MutexGuard<'_, Vec<(usize, Sent)>> {
         self.sent.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Gate for Scribe {
-    fn leave(&self, request: &ChatRequest, departure: Departure) -> Result<usize, ChatError> {
-        let call = self.gate.leave(request, departure.clone())?;
+    fn leave(&self, texts: &[&str], departure: Departure) -> Result<usize, ChatError> {
+        let call = self.gate.leave(texts, departure.clone())?;
         self.sent().push((call, Sent { departure, arrival: None }));
         Ok(call)
     }
@@ -154,6 +199,8 @@ pub(in crate::runner) struct Embedding {
     pub model: String,
     /// Who is asked in a recording; in a replay nobody is.
     pub embedder: Option<Arc<dyn Embedder>>,
+    /// What is told of each body that leaves.
+    pub gate: Option<Arc<dyn Gate>>,
     pub reel: Arc<Reel>,
     pub missing: Missing,
 }
@@ -161,11 +208,15 @@ pub(in crate::runner) struct Embedding {
 #[async_trait]
 impl Embedder for Embedding {
     async fn embed(&self, texts: &[String]) -> Result<Embedded, ChatError> {
-        let request = json!({"side": "embedding", "model": self.model, "texts": texts});
+        let exchange = self.reel.begin(json!({"side": "embedding", "model": self.model, "texts": texts}));
         if let Some(embedder) = &self.embedder {
-            let outcome = embedder.embed(texts).await;
-            let (vectors, error) = (outcome.as_ref().ok(), outcome.as_ref().err());
-            self.reel.write(&request, json!({"embedded": vectors, "error": error}));
+            let scribe = self.gate.as_ref().map(Scribe::new);
+            let watched =
+                scribe.as_ref().and_then(|scribe| embedder.watched(Arc::clone(scribe) as Arc<dyn Gate>));
+            let outcome = watched.as_ref().unwrap_or(embedder).embed(texts).await;
+            let sent = scribe.map_or_else(Vec::new, |scribe| scribe.all());
+            let (embedded, error) = (outcome.as_ref().ok().cloned(), outcome.as_ref().err().cloned());
+            self.reel.write(&exchange, json!(Vectors { sent, embedded, error }));
             return outcome;
         }
         let unheard = |problem: String| {
@@ -173,12 +224,14 @@ impl Embedder for Embedding {
             self.missing.note(what.clone());
             ChatError::withheld("the recorded embedding model", &what, "record the job again")
         };
-        let mut answer = self.reel.read(&request).map_err(unheard)?;
-        match serde_json::from_value(answer["error"].take()) {
-            Ok(Some(error)) => Err(error),
-            _ => {
-                serde_json::from_value(answer["embedded"].take()).map_err(|error| unheard(error.to_string()))
-            }
+        let answer = self.reel.read(&exchange).map_err(unheard)?;
+        let vectors: Vectors = serde_json::from_value(answer).map_err(|error| unheard(error.to_string()))?;
+        let carried: Vec<&str> = texts.iter().map(String::as_str).collect();
+        tell(self.gate.as_ref(), &carried, vectors.sent)?;
+        match (vectors.embedded, vectors.error) {
+            (Some(embedded), _) => Ok(embedded),
+            (None, Some(error)) => Err(error),
+            (None, None) => Err(unheard("the recorded answer is empty".to_owned())),
         }
     }
 }

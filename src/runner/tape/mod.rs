@@ -43,6 +43,20 @@ impl Tape {
         }
     }
 
+    /// The same for a job; `job` is its name in a batch.
+    pub(super) fn of_job(&self, job: Option<&str>) -> Self {
+        match self {
+            Self::Off => Self::Off,
+            Self::Record(reel) => Self::Record(reel.of_job(job)),
+            Self::Replay(reel) => Self::Replay(reel.of_job(job)),
+        }
+    }
+
+    /// Whether it is written.
+    pub(super) fn is_recording(&self) -> bool {
+        matches!(self, Self::Record(_))
+    }
+
     /// The recording, once it can be written.
     pub(super) fn recording(&self) -> Result<Option<&Arc<Reel>>, Failure> {
         let Self::Record(reel) = self else { return Ok(None) };
@@ -56,11 +70,11 @@ impl Tape {
         match self {
             Self::Off => known,
             Self::Record(reel) => {
-                reel.write(&request, json!({"max_chunk_chars": known}));
+                reel.write(&reel.begin(request), json!({"max_chunk_chars": known}));
                 known
             }
             Self::Replay(reel) => {
-                let answer = reel.read(&request).ok()?;
+                let answer = reel.read(&reel.begin(request)).ok()?;
                 answer["max_chunk_chars"].as_u64().and_then(|chars| usize::try_from(chars).ok())
             }
         }

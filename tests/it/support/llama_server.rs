@@ -12,8 +12,28 @@ pub fn required_env(name: &str, what: &str) -> String {
 
 /// Its base URL, `http://127.0.0.1:PORT`, once it answers. It ends with this process.
 pub fn llama_server() -> &'static str {
-    static SERVER: OnceLock<(Child, String)> = OnceLock::new();
-    &SERVER.get_or_init(start).1
+    static SERVER: OnceLock<LlamaServer> = OnceLock::new();
+    &SERVER.get_or_init(LlamaServer::start).url
+}
+
+/// One of its own for a test; it ends with this value.
+pub struct LlamaServer {
+    child: Child,
+    pub url: String,
+}
+
+impl LlamaServer {
+    pub fn start() -> Self {
+        let (child, url) = start();
+        Self { child, url }
+    }
+}
+
+impl Drop for LlamaServer {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
 }
 
 fn start() -> (Child, String) {

@@ -35,6 +35,18 @@ impl Program {
         Self { command, dir }
     }
 
+    /// Without a network, not even its own machine's, where the system lets us; elsewhere its proxies lead nowhere.
+    pub fn unplugged() -> Self {
+        let mut program = Self::new();
+        if Command::new("unshare").args(["-rn", "true"]).status().is_ok_and(|status| status.success()) {
+            let mut command = Command::new("unshare");
+            command.args(["-rn", env!("CARGO_BIN_EXE_minions")]);
+            command.env_clear().env("RUST_BACKTRACE", "0").current_dir(program.dir.path());
+            program.command = command;
+        }
+        program.env("HTTP_PROXY", "http://127.0.0.1:9").env("HTTPS_PROXY", "http://127.0.0.1:9")
+    }
+
     pub fn env(mut self, name: &str, value: &str) -> Self {
         self.command.env(name, value);
         self
