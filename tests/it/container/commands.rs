@@ -1,7 +1,7 @@
 //! The commands of the README, word for word, and what they promise.
 
 use std::net::{TcpListener, TcpStream};
-use std::sync::Mutex;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::*;
 use crate::support::server::{Request, Server};
@@ -11,6 +11,10 @@ const DOCKERFILE: &str = include_str!("../../../Dockerfile");
 
 /// The container's and the volume's names are the README's.
 static NAMES: Mutex<()> = Mutex::new(());
+
+pub(super) fn names() -> MutexGuard<'static, ()> {
+    NAMES.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
 #[test]
 #[ignore = "needs a Docker Engine and our image: scripts/test-container.sh"]
@@ -82,7 +86,7 @@ fn only_an_open_ollama_is_reached_from_outside() {
 #[test]
 #[ignore = "needs a Docker Engine and our image: scripts/test-container.sh"]
 fn logs_and_models_stay_in_their_volumes() {
-    let _names = NAMES.lock().unwrap();
+    let _names = names();
     let folder = tempfile::tempdir().unwrap();
     std::fs::create_dir(folder.path().join("logs")).unwrap();
     let line = r#"echo "$JOB" | docker run -i -v "$PWD/logs:/app/minion_logs" -v minions-models:/root/.ollama minions"#;
@@ -110,7 +114,7 @@ fn logs_and_models_stay_in_their_volumes() {
 #[test]
 #[ignore = "needs a Docker Engine and our image: scripts/test-container.sh"]
 fn a_persistent_container_takes_jobs_and_is_stopped_and_removed() {
-    let _names = NAMES.lock().unwrap();
+    let _names = names();
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path();
     let _ = docker(&["rm", "-f", "minions-container"], None);
@@ -150,4 +154,20 @@ fn the_image_adds_at_most_40_megabytes() {
         |image: &str| -> u64 { told(&["image", "inspect", "-f", "{{.Size}}", image]).parse().unwrap() };
     let base = DOCKERFILE.lines().find_map(|line| line.strip_prefix("ARG OLLAMA_IMAGE=")).expect("a base");
     assert!(size(IMAGE) - size(base) <= 40_000_000, "{} on {}", size(IMAGE), size(base));
+}
+
+#[test]
+#[ignore = "needs a Docker Engine and our image: scripts/test-container.sh"]
+fn a_change_of_the_sources_builds_no_dependency_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let files = "{Cargo.toml,Cargo.lock,Dockerfile,start_minion.sh,src}";
+    let copied = format!("cp -r {}/{files} .", env!("CARGO_MANIFEST_DIR"));
+    assert!(shell(folder.path(), &copied, "").status.success());
+    std::fs::write(folder.path().join("src/lib.rs"), "no Rust at all").unwrap();
+    let output = shell(folder.path(), "DOCKER_BUILDKIT=0 docker build . 2>&1", "");
+    let said = text(&output.stdout);
+    let (_, dependencies) = said.split_once(" : RUN mkdir -p src").expect("the step of the dependencies");
+    assert_eq!(dependencies.lines().nth(1), Some(" ---> Using cache"), "{said}");
+    // It went on to our own sources, which are no Rust.
+    assert!(!output.status.success() && said.contains("src/lib.rs:1"), "{said}");
 }

@@ -7,9 +7,12 @@ use super::*;
 #[test]
 #[ignore = "needs a Docker Engine and our image: scripts/test-container.sh"]
 fn it_works_as_any_user_and_with_little() {
-    let cases: [&[&str]; 5] = [
+    let cases: [&[&str]; 8] = [
         &["--user", "4711"],
         &["--user", "4711:4711", "--read-only", "--tmpfs", "/tmp"],
+        &["--user", "0:0"],
+        &["--user", "10001:10001"],
+        &["--user", "nobody"],
         &["--read-only", "--tmpfs", "/tmp"],
         &["--memory", "512m"],
         &["--cap-drop", "ALL"],
@@ -26,6 +29,25 @@ fn it_works_as_any_user_and_with_little() {
     let nowhere = run(&["--read-only"], &job("minion"));
     let said = error(&nowhere);
     assert!(said.contains("must be writable"), "{said}");
+}
+
+#[test]
+#[ignore = "needs a Docker Engine and our image: scripts/test-container.sh"]
+fn a_read_only_container_has_its_volumes() {
+    let logs = tempfile::tempdir().unwrap();
+    let volume = format!("{}:/app/minion_logs", logs.path().display());
+    let models = "minions-test-read-only:/root/.ollama";
+    let options = ["--read-only", "--tmpfs", "/tmp", "-v", &volume, "-v", models];
+    let first = run(&options, &job("minion"));
+    let second = run(&options, &job("minions"));
+    let _ = docker(&["volume", "rm", "minions-test-read-only"], None);
+    for output in [&first, &second] {
+        assert_eq!(answer(output), SAID);
+    }
+    assert_eq!(logs.path().read_dir().unwrap().count(), 2);
+    // The second has the first one's model.
+    let fetches = |output: &Output| text(&output.stderr).contains("fetches m");
+    assert_eq!([&first, &second].map(fetches), [true, false], "{}", text(&first.stderr));
 }
 
 #[test]
