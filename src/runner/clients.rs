@@ -38,6 +38,7 @@ pub(super) struct Clients {
 /// One side as the job wants it.
 pub(super) struct Wanted<'a> {
     pub spec: &'a ClientSpec,
+    model: String,
     /// Where its servers are, at least one.
     pub base_urls: Vec<String>,
     pub demand: Demand,
@@ -91,7 +92,7 @@ pub(super) async fn open(job: &Job, workshop: &Workshop, ledger: &Arc<Ledger>) -
             Some(reel) => worker.taped_embedder(job, Some(embedder), reel, &Missing::default()),
             None => embedder,
         }),
-        max_chunk_chars: workshop.tape.max_chunk_chars(&worker.model(), window),
+        max_chunk_chars: workshop.tape.max_chunk_chars(&worker.model, window),
         _servers: vec![worker_servers, supervisor_servers],
         missing: Missing::default(),
     })
@@ -112,7 +113,7 @@ fn replayed(
     Clients {
         supervisor: only(supervisor.taped("supervisor", None, gate, reel, &missing)),
         worker: only(worker.taped("worker", None, None, reel, &missing)),
-        max_chunk_chars: tape.max_chunk_chars(&worker.model(), None),
+        max_chunk_chars: tape.max_chunk_chars(&worker.model, None),
         embedder: embeds.then(|| worker.taped_embedder(job, None, reel, &missing)),
         _servers: Vec::new(),
         missing,
@@ -156,6 +157,7 @@ impl<'a> Wanted<'a> {
         let bounded = is_ours && !spec.kwargs.thinking;
         Self {
             spec,
+            model: model(spec, environment),
             base_urls,
             demand: Demand::of_worker(job),
             lanes: spec.kwargs.max_concurrency.or(batch),
@@ -169,6 +171,7 @@ impl<'a> Wanted<'a> {
         let spec = &job.remote;
         Self {
             spec,
+            model: model(spec, environment),
             base_urls: base_urls(spec, environment),
             demand: Demand::of_supervisor(job),
             lanes: Some(1),
@@ -182,7 +185,7 @@ impl<'a> Wanted<'a> {
         let has_server = || self.base_urls.iter().any(|base_url| other.base_urls.contains(base_url));
         self.spec.provider.name == other.spec.provider.name
             && self.spec.model_path == other.spec.model_path
-            && (self.spec.is_embedded() || (has_server() && self.model() == other.model()))
+            && (self.spec.is_embedded() || (has_server() && self.model == other.model))
     }
 
     /// Whether what it is told leaves this machine. A hosted vendor's type does wherever its address is: behind a
@@ -206,7 +209,7 @@ impl<'a> Wanted<'a> {
         reel: &Arc<Reel>,
         missing: &Missing,
     ) -> Arc<dyn ChatClient> {
-        let (model, reel, missing) = (self.model(), Arc::clone(reel), missing.clone());
+        let (model, reel, missing) = (self.model.clone(), Arc::clone(reel), missing.clone());
         Arc::new(Talk { side, model, client, gate, reel, missing })
     }
 
@@ -231,7 +234,7 @@ impl<'a> Wanted<'a> {
         Place {
             provider: self.spec.provider.name,
             base_url: base_url.to_owned(),
-            model: self.model(),
+            model: self.model.clone(),
             model_path: self.spec.model_path.clone(),
             lanes: self.lanes,
             shared: self.shared,
@@ -282,7 +285,7 @@ impl<'a> Wanted<'a> {
                 bare()
             }
             Some(Ready::Server(_, None)) => {
-                chosen(self.demand, self.model(), window)?;
+                chosen(self.demand, self.model.clone(), window)?;
                 // Nothing was learnt that the client does not know.
                 bare()
             }
@@ -349,10 +352,6 @@ impl<'a> Wanted<'a> {
         chat::connect_embedder(provider, settings).map(Some).map_err(unusable)
     }
 
-    fn model(&self) -> String {
-        self.spec.model.clone().unwrap_or_else(|| self.spec.provider.model.to_owned())
-    }
-
     fn settings(
         &self,
         environment: &Environment,
@@ -365,7 +364,7 @@ impl<'a> Wanted<'a> {
             value.map(Secret::new)
         };
         ChatSettings {
-            model: endpoint.map_or_else(|| self.model(), |endpoint| endpoint.model.clone()),
+            model: endpoint.map_or_else(|| self.model.clone(), |endpoint| endpoint.model.clone()),
             base_url: endpoint.map_or(base_url, |endpoint| &endpoint.base_url).to_owned(),
             api_key: kwargs.api_key.clone().or_else(from_environment),
             timeout: self.spec.timeout,
@@ -381,6 +380,13 @@ impl<'a> Wanted<'a> {
             api_version: kwargs.api_version.clone(),
         }
     }
+}
+
+/// The job's word, then the environment's, then the default.
+fn model(spec: &ClientSpec, environment: &Environment) -> String {
+    let provider = spec.provider;
+    let told = || provider.model_env.iter().find_map(|name| environment.get(name));
+    spec.model.as_deref().or_else(told).unwrap_or(provider.model).to_owned()
 }
 
 /// A side that can't be used as the job has it: nothing was sent.
