@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use minions::runtimes::ollama::{Host, Start};
+use minions::runtimes::ollama::{Host, KeeperArgs, Start};
 use minions::runtimes::{Endpoint, Limits, Need, Ollama, Runtime, RuntimeErrorKind as Kind};
 use nix::sys::signal::Signal;
 use serde_json::json;
@@ -182,6 +182,36 @@ async fn a_daemon_that_is_killed_comes_back_and_leaves_no_runner() {
     until(|| async { !is_running(&runner) }).await;
     job.warm_up(&need(), &endpoint).await.unwrap();
     assert_eq!(machine.starts().len(), 2);
+}
+
+#[tokio::test]
+async fn a_daemon_that_keeps_dying_is_started_again_after_longer_and_longer_pauses() {
+    let script =
+        format!("[ -f \"$HOME/well\" ] || exit 1; exec {} \"$@\"", env!("CARGO_BIN_EXE_ollama-standin"));
+    let machine = Machine::with_ollama(&script, &[("STANDIN_MODELS", "m")]);
+    let home = machine.home.path();
+    // As the container's entry step starts it.
+    let words = KeeperArgs::words(&machine.host(), &home.join("ollama"), &home.join("locks"), true);
+    let begun = std::time::Instant::now();
+    let mut keeper = tokio::process::Command::new(env!("CARGO_BIN_EXE_minions"))
+        .args(words)
+        .envs(machine.environment.iter().cloned())
+        .stderr(std::process::Stdio::null())
+        .kill_on_drop(true)
+        .spawn()
+        .unwrap();
+    until(|| async { machine.starts().len() == 4 }).await;
+    // At once, after half a second, after a second.
+    assert!(begun.elapsed() >= Duration::from_millis(1500));
+    // A job that has come meanwhile waits for it, and starts none itself.
+    let job = machine.job();
+    let (ready, ()) = tokio::join!(job.ensure_ready(), async { fs::write(home.join("well"), "").unwrap() });
+    ready.unwrap();
+    assert_eq!(job.ensure_model(&need()).await.unwrap().slots, Some(4));
+    assert_eq!(machine.starts().len(), 5);
+    kill(Signal::SIGTERM, &keeper.id().unwrap().to_string());
+    assert!(keeper.wait().await.unwrap().success());
+    assert!(!machine.listens());
 }
 
 #[tokio::test]

@@ -90,8 +90,10 @@ impl Daemon {
     fn answer(&self, request: &Request) -> Reply {
         let body = request.json();
         let model = body["model"].as_str().unwrap_or_default();
-        if request.path == "/api/version" {
-            note("ready");
+        match &*request.path {
+            "/api/version" => note("ready"),
+            "/api/pull" => note("pull"),
+            _ => {}
         }
         let reply = match (&*request.method, &*request.path) {
             ("GET", "/") => Reply::text(200, "Ollama is running"),

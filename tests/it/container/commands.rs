@@ -1,6 +1,7 @@
 //! The commands of the README, word for word, and what they promise.
 
 use std::net::{TcpListener, TcpStream};
+use std::os::unix::fs::PermissionsExt;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::*;
@@ -170,4 +171,36 @@ fn a_change_of_the_sources_builds_no_dependency_again() {
     assert_eq!(dependencies.lines().nth(1), Some(" ---> Using cache"), "{said}");
     // It went on to our own sources, which are no Rust.
     assert!(!output.status.success() && said.contains("src/lib.rs:1"), "{said}");
+}
+
+/// With a compiler that copies what is built already: this is about the builder, and about the names of the bases.
+#[test]
+#[ignore = "needs a Docker Engine and our image: scripts/test-container.sh"]
+fn buildkit_builds_it_as_well() {
+    let folder = tempfile::tempdir().unwrap();
+    let compiler = folder.path().join("cargo");
+    std::fs::write(
+        &compiler,
+        "#!/bin/sh\nmkdir -p target/release && cp /usr/local/bin/minions target/release\n",
+    )
+    .unwrap();
+    std::fs::set_permissions(&compiler, std::fs::Permissions::from_mode(0o755)).unwrap();
+    std::fs::write(folder.path().join("Dockerfile"), format!("FROM {IMAGE}\nCOPY cargo /usr/local/bin\n"))
+        .unwrap();
+    let output = shell(folder.path(), "DOCKER_BUILDKIT=0 docker build -t minions-test-rust .", "");
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    // A newer client needs a plugin for it, which the one of Debian's engine has inside.
+    let line = format!(
+        "cd {}; for docker in docker /usr/bin/docker; do DOCKER_BUILDKIT=1 $docker build -t minions-test-buildkit \
+         --build-arg RUST_IMAGE=minions-test-rust . && exit; done; exit 1",
+        env!("CARGO_MANIFEST_DIR")
+    );
+    let output = shell(folder.path(), &line, "");
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    let output = docker(
+        &["run", "--rm", "-i", "-e", "STANDIN_MODELS=m", "minions-test-buildkit"],
+        Some(&job("minion")),
+    );
+    assert_eq!(answer(&output), SAID);
+    told(&["rmi", "minions-test-buildkit", "minions-test-rust"]);
 }

@@ -1,6 +1,6 @@
 //! Users, file systems, limits and downloads that are not as one would wish.
 
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 
 use super::*;
 
@@ -48,6 +48,47 @@ fn a_read_only_container_has_its_volumes() {
     // The second has the first one's model.
     let fetches = |output: &Output| text(&output.stderr).contains("fetches m");
     assert_eq!([&first, &second].map(fetches), [true, false], "{}", text(&first.stderr));
+}
+
+#[test]
+#[ignore = "needs a Docker Engine and our image: scripts/test-container.sh"]
+fn the_persistent_container_works_as_any_user_and_read_only() {
+    let options = ["--user", "4711", "--read-only", "--tmpfs", "/tmp", "-e", "STANDIN_MODELS=m"];
+    let container = Container::start("minions-test-frugal", &options);
+    container.jobs(3, "minions", || ()).iter().for_each(|output| assert_eq!(answer(output), SAID));
+    assert_eq!(container.processes("ollama serve").len(), 1);
+}
+
+#[test]
+#[ignore = "needs a Docker Engine and our image: scripts/test-container.sh"]
+fn volumes_of_others_are_used_and_logs_are_the_owners_of_their_directory() {
+    // Filled by an Ollama that ran as root.
+    let models = "minions-test-roots:/root/.ollama";
+    let ollama = Container("minions-test-roots".to_owned());
+    told(&[
+        "run",
+        "-d",
+        "--name",
+        &ollama.0,
+        "-v",
+        models,
+        "-e",
+        "STANDIN_MODELS=m",
+        "ollama/ollama:0.32.15",
+    ]);
+    let manifest = "/root/.ollama/models/manifests/registry.ollama.ai/library/m/latest";
+    let has_model = || docker(&["exec", &ollama.0, "test", "-f", manifest], None).status.success();
+    until("a model", Duration::from_secs(60), has_model);
+    drop(ollama);
+    let logs = tempfile::tempdir().unwrap();
+    std::os::unix::fs::chown(logs.path(), Some(4711), Some(4712)).unwrap();
+    let volume = format!("{}:/app/minion_logs", logs.path().display());
+    let output = run(&["-v", &volume, "-v", models], &job("minion"));
+    let _ = docker(&["volume", "rm", "minions-test-roots"], None);
+    assert_eq!(answer(&output), SAID);
+    assert!(!text(&output.stderr).contains("fetches"), "{}", text(&output.stderr));
+    let log = logs.path().read_dir().unwrap().next().expect("a log").unwrap().metadata().unwrap();
+    assert_eq!((log.uid(), log.gid()), (4711, 4712));
 }
 
 #[test]

@@ -107,7 +107,10 @@ fn from_inside_a_container_by_the_mounted_socket() {
     // As the image's own user, which joins the socket's group.
     let folder = tempfile::tempdir().unwrap();
     let line = r#"echo "$JOB" | docker run -i -v /var/run/docker.sock:/var/run/docker.sock minions"#;
-    assert_eq!(answer(&documented(folder.path(), line, &job)), SAID);
+    for protocol in ["minion", "minions"] {
+        let job = job_with(&client(None), &client(None), protocol);
+        assert_eq!(answer(&documented(folder.path(), line, &job)), SAID);
+    }
     // Without the socket: it is beside us.
     assert_eq!(answer(&run(&[], &job)), SAID);
     drop(machine);

@@ -25,8 +25,10 @@ fn twenty_jobs_at_once_share_one_daemon() {
     assert_eq!((noted(&container, "daemon-"), noted(&container, "load-")), (1, 1));
     assert_eq!(container.processes("ollama serve").len(), 1);
     assert!(container.processes("root ").is_empty(), "{}", told(&["top", &container.0]));
-    // Nothing but envelopes is for stdout, and here are none.
-    assert_eq!(text(&docker(&["logs", &container.0], None).stdout), "");
+    // Nothing but envelopes is for stdout, and here are none; what it does instead it says.
+    let logs = docker(&["logs", &container.0], None);
+    assert_eq!(text(&logs.stdout), "");
+    assert!(text(&logs.stderr).contains("no job on stdin: staying up"), "{}", text(&logs.stderr));
 }
 
 #[test]
@@ -103,17 +105,31 @@ fn docker_stop_ends_it_in_time_and_running_jobs_print_their_envelopes() {
 #[test]
 #[ignore = "needs a Docker Engine and our image: scripts/test-container.sh"]
 fn a_job_that_is_alone_prints_its_envelope_when_it_is_stopped() {
-    let name = "minions-test-stop-alone";
-    let options = ["--name", name, "-e", "STANDIN_MODELS=m", "-e", "STANDIN_WORK_MS=60000"];
-    for (stop, code) in [(&["stop"][..], 143), (&["kill", "-s", "INT"], 130)] {
+    let container = Container("minions-test-stop-alone".to_owned());
+    let (stop, interrupt) = (&["stop"][..], &["kill", "-s", "INT"][..]);
+    let working = ["STANDIN_MODELS=m", "STANDIN_WORK_MS=60000"];
+    for (options, sign, way, code) in [
+        (working, "chat ", stop, 143),
+        (working, "chat ", interrupt, 130),
+        // Its model is on its way, and does not come.
+        (["STANDIN_PULL=stall:40", "STANDIN_WORK_MS=0"], "pull ", stop, 143),
+        // Its daemon does not answer yet.
+        (["STANDIN_DISCOVERY_MS=60000", "STANDIN_WORK_MS=0"], "daemon-", stop, 143),
+    ] {
+        let options = options.iter().flat_map(|option| ["-e", option]).chain(NOTED);
+        let options: Vec<_> = ["--name", &container.0].into_iter().chain(options).collect();
         let output = thread::scope(|scope| {
-            let container = Container(name.to_owned());
             let job = scope.spawn(|| run(&options, &job("minion")));
-            until("a job", Duration::from_secs(60), || !container.processes("ollama runner").is_empty());
-            assert!(docker(&[stop, &[name]].concat(), None).status.success());
+            let notes = || text(&docker(&["exec", &container.0, "cat", "/tmp/notes"], None).stdout);
+            until(sign, Duration::from_secs(60), || notes().lines().any(|line| line.starts_with(sign)));
+            assert!(docker(&[way, &[&*container.0]].concat(), None).status.success());
             job.join().expect("no panic")
         });
-        assert_eq!((output.status.code(), &envelope(&output)["success"]), (Some(code), &json!(false)));
+        assert_eq!(
+            (output.status.code(), &envelope(&output)["success"]),
+            (Some(code), &json!(false)),
+            "{sign}"
+        );
     }
 }
 
