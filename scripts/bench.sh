@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Prints what minions costs besides the models, and how well it uses them: each row against its ideal, its promise, or a
-# peer that was measured in the same run. Takes about ten minutes on a quiet machine; on a busy one it means little.
+# Prints what minions costs besides the models, and how well it uses them: each row against an ideal, a limit, or a peer
+# that was measured in the same run. Takes about ten minutes on a quiet machine; on a busy one it means little.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 source scripts/common.sh
@@ -19,19 +19,14 @@ build() {
 build lean
 build embedded --features embedded
 
-say "== a job, start-up and memory"
+PYTHONPATH=tests/bench python3 -c 'import table; table.head()'
 python3 tests/bench/overhead.py "$binaries/lean"
-say "== a batch"
 python3 tests/bench/batch.py "$binaries/lean"
-say "== a context of 100 MB"
 python3 tests/bench/long_context.py "$binaries/lean"
-say "== a fan-out against its ideal"
 python3 tests/bench/fan_out.py "$binaries/lean"
-say "== a fan-out on a real llama.cpp server, and on the engine within"
 python3 tests/bench/real_server.py "$binaries/embedded" "$model" "$python"
 if docker image inspect minions >/dev/null 2>&1; then
-    say "== the container"
     python3 tests/bench/container.py
 else
-    say "(the container's rows need an engine and the image: docker build -t minions .)"
+    say "(the container's rows need an engine and the image: scripts/test-container.sh)"
 fi

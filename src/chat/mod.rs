@@ -28,7 +28,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 pub use departure::{Arrival, Departure, Gate};
-pub use retry::Tries;
+pub use retry::{Tries, with_retries};
+
+use crate::documents::tokens::estimate;
 
 /// Who speaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -118,6 +120,13 @@ pub struct ChatRequest {
     pub format: Format,
     /// Which of several replies to the same messages: shifts the seed, so that they differ.
     pub sample: u32,
+}
+
+impl ChatRequest {
+    /// About how many tokens its messages are.
+    pub fn estimated_tokens(&self) -> u64 {
+        self.messages.iter().map(|message| estimate(&message.content)).sum()
+    }
 }
 
 /// How a reply ended.

@@ -11,6 +11,7 @@ mod code_chunking;
 pub mod evidence;
 mod folding;
 mod retrieval;
+pub mod tokens;
 pub mod verbatim;
 mod wording;
 

@@ -152,6 +152,19 @@ pub fn text_or_nothing(value: Option<Value>) -> Option<String> {
         .filter(|text| !NOTHING.iter().any(|word| text.trim_end_matches('.').eq_ignore_ascii_case(word)))
 }
 
+/// Takes the field `name`, also one whose key only begins with that word, such as "Answer or null".
+pub fn field(object: &mut Map<String, Value>, name: &str) -> Option<Value> {
+    let first_word = |key: &str| {
+        let mut words = key.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty());
+        words.next().unwrap_or_default().to_lowercase()
+    };
+    let key = match object.contains_key(name) {
+        true => name.to_owned(),
+        false => object.keys().find(|key| first_word(key) == name)?.clone(),
+    };
+    object.remove(&key)
+}
+
 /// The decision in its plain spelling. Where an answer is there and nothing but an answer can follow, the answer
 /// is the decision, whatever else was written.
 pub fn decision(value: Option<Value>, answer_decides: bool) -> String {
@@ -231,6 +244,15 @@ mod tests {
         assert_eq!(last_object(r#"{"a": "cut of"#).unwrap_err(), "its JSON object is not complete");
         assert!(last_object("{a b}").unwrap_err().starts_with("its JSON is invalid"));
         assert!(last_object(&"{".repeat(2_000)).is_err());
+    }
+
+    #[test]
+    fn a_field_is_found_by_its_first_word() {
+        let object = json!({"Answer": 1, "citation copied exactly": 2, "answer": 3, "no answer": 4});
+        let mut object = object.as_object().unwrap().clone();
+        let mut take = |name| field(&mut object, name);
+        assert_eq!((take("answer"), take("answer"), take("answer")), (Some(json!(3)), Some(json!(1)), None));
+        assert_eq!((take("citation"), take("explanation")), (Some(json!(2)), None));
     }
 
     #[test]

@@ -8,9 +8,6 @@ use super::stations::{Seat, Stations};
 use crate::chat::{ChatError, ChatReply, ChatRequest, Usage};
 use crate::job::Prices;
 
-/// Characters of a token when a prompt has to be judged before it is sent.
-const CHARS_PER_TOKEN: u64 = 4;
-
 /// Servers with a meter. Every call counts, also one that fails or is cut short.
 pub struct Side {
     stations: Arc<Stations>,
@@ -55,8 +52,7 @@ impl Side {
     /// An error if `request` would go over the side's budget.
     pub fn check_budget(&self, request: &ChatRequest) -> Result<(), ProtocolError> {
         let usage = self.usage();
-        let chars: usize = request.messages.iter().map(|message| message.content.chars().count()).sum();
-        let next = chars as u64 / CHARS_PER_TOKEN;
+        let next = request.estimated_tokens();
         if let Some(limit) = self.limits.tokens
             && usage.total_tokens + next > limit
         {

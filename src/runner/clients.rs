@@ -45,6 +45,8 @@ pub(super) struct Wanted<'a> {
     lanes: Option<usize>,
     /// The other side talks to the same model.
     shared: bool,
+    /// Its calls count for the limits of a run, each try by itself.
+    is_metered: bool,
     temperature: Option<f64>,
     max_tokens: Option<u32>,
 }
@@ -61,17 +63,17 @@ pub(super) async fn open(job: &Job, workshop: &Workshop, ledger: &Arc<Ledger>) -
     let worker_servers = Servers::open(&worker, workshop, None).await?;
     let known = worker.shared.then_some(&worker_servers);
     let supervisor_servers = Servers::open(&supervisor, workshop, known).await?;
-    let watched = |server: Server| {
-        let Server { place, client, .. } = &server;
-        let client = match (supervisor.gate(ledger, &place.base_url), recording) {
+    let watched = |mut server: Server| {
+        let base_url = &server.place.base_url;
+        let client = workshop.metered(base_url, server.client, supervisor.turn_retries());
+        server.client = match (supervisor.gate(ledger, base_url), recording) {
             (gate, Some(reel)) => {
-                supervisor.taped("supervisor", Some(Arc::clone(client)), gate, reel, &Missing::default())
+                supervisor.taped("supervisor", Some(client), gate, reel, &Missing::default())
             }
-            (Some(gate), None) => client.watched(gate).unwrap_or_else(|| Arc::clone(client)),
-            (None, None) => Arc::clone(client),
+            (Some(gate), None) => client.watched(gate).unwrap_or(client),
+            (None, None) => client,
         };
-        let client = workshop.metered(&place.base_url, client);
-        Server { client, ..server }.station()
+        server.station()
     };
     let stations = supervisor.servers(workshop, &supervisor_servers)?.into_iter().map(watched).collect();
     let taped = |server: Server| match recording {
@@ -132,7 +134,7 @@ pub(super) fn check(job: &Job, workshop: &Workshop) -> Result<(), Failure> {
 fn sides<'a>(job: &'a Job, workshop: &Workshop) -> (Wanted<'a>, Wanted<'a>) {
     let environment = &workshop.surroundings.environment;
     let mut worker = Wanted::worker(job, environment, workshop.is_for_many());
-    let mut supervisor = Wanted::supervisor(job, environment);
+    let mut supervisor = Wanted::supervisor(job, environment, workshop.is_for_many());
     if worker.same_model(&supervisor) {
         // One model in memory has one window: two would load it anew at every change of sides.
         let demand = worker.demand.max(supervisor.demand);
@@ -162,12 +164,13 @@ impl<'a> Wanted<'a> {
             demand: Demand::of_worker(job),
             lanes: spec.kwargs.max_concurrency.or(batch),
             shared: false,
+            is_metered: false,
             temperature: spec.kwargs.temperature.or(Some(temperature)),
             max_tokens: spec.kwargs.max_tokens.or(bounded.then_some(config::REPLY_TOKENS)),
         }
     }
 
-    fn supervisor(job: &'a Job, environment: &Environment) -> Self {
+    fn supervisor(job: &'a Job, environment: &Environment, among_many: bool) -> Self {
         let spec = &job.remote;
         Self {
             spec,
@@ -176,6 +179,7 @@ impl<'a> Wanted<'a> {
             demand: Demand::of_supervisor(job),
             lanes: Some(1),
             shared: false,
+            is_metered: among_many,
             temperature: spec.kwargs.temperature,
             max_tokens: spec.kwargs.max_tokens,
         }
@@ -320,6 +324,11 @@ impl<'a> Wanted<'a> {
         self.spec.kwargs.retries.unwrap_or(config::RETRIES)
     }
 
+    /// Those of one server: none if a lost call goes to another one at once.
+    fn turn_retries(&self) -> u32 {
+        if self.base_urls.len() > 1 { 0 } else { self.retries() }
+    }
+
     /// The model that embeds the job's texts, if it wants that: found or fetched where Ollama has it, elsewhere
     /// taken as it is named. It is the first server's that is up.
     async fn embedder(
@@ -368,8 +377,7 @@ impl<'a> Wanted<'a> {
             base_url: endpoint.map_or(base_url, |endpoint| &endpoint.base_url).to_owned(),
             api_key: kwargs.api_key.clone().or_else(from_environment),
             timeout: self.spec.timeout,
-            // A lost call goes to another server at once.
-            retries: if self.base_urls.len() > 1 { 0 } else { self.retries() },
+            retries: if self.is_metered { 0 } else { self.turn_retries() },
             temperature: self.temperature,
             max_tokens: self.max_tokens,
             seed: kwargs.seed,

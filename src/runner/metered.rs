@@ -1,4 +1,5 @@
-//! A client that is held to the limits of a run: its remote tokens, and what an endpoint takes per minute.
+//! A client that is held to the limits of a run: its remote tokens, and what an endpoint takes per minute. Every try
+//! counts, so it makes them itself.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -6,14 +7,15 @@ use std::time::{Duration, Instant};
 use async_trait::async_trait;
 use tokio::sync::Notify;
 
-use crate::chat::{ChatClient, ChatError, ChatErrorKind, ChatReply, ChatRequest, Usage};
-
-/// Characters of a token when a prompt has to be judged before it is sent.
-const CHARS_PER_TOKEN: u64 = 4;
+use crate::chat::{ChatClient, ChatError, ChatErrorKind, ChatReply, ChatRequest, Gate, Usage, with_retries};
 
 /// A client whose calls cost something.
+#[derive(Clone)]
 pub(super) struct Metered {
+    /// It makes one try.
     pub client: Arc<dyn ChatClient>,
+    /// Tries after the first failed one.
+    pub retries: u32,
     pub purse: Arc<Purse>,
     pub pace: Arc<Pace>,
 }
@@ -25,8 +27,18 @@ impl ChatClient for Metered {
     }
 
     async fn chat(&self, request: &ChatRequest) -> Result<ChatReply, ChatError> {
-        let chars: usize = request.messages.iter().map(|message| message.content.chars().count()).sum();
-        let estimate = chars as u64 / CHARS_PER_TOKEN;
+        with_retries(self.retries, || self.turn(request)).await
+    }
+
+    fn watched(&self, gate: Arc<dyn Gate>) -> Option<Arc<dyn ChatClient>> {
+        let client = self.client.watched(gate)?;
+        Some(Arc::new(Self { client, ..self.clone() }))
+    }
+}
+
+impl Metered {
+    async fn turn(&self, request: &ChatRequest) -> Result<ChatReply, ChatError> {
+        let estimate = request.estimated_tokens();
         let mut reserved = self.purse.reserve(estimate)?;
         tokio::time::sleep_until(self.pace.reserve(Instant::now(), estimate).into()).await;
         let outcome = self.client.chat(request).await;

@@ -9,10 +9,11 @@ use serde_json::{Value, json};
 use super::egress::Ledger;
 use super::options::JobOptions;
 use super::retrieval::Embeddings;
-use super::savings::savings;
+use super::savings::Savings;
 use super::workshop::Workshop;
 use super::{clients, conversation_log, images};
 use crate::chat::{Format, Usage};
+use crate::documents::tokens::{self, Count};
 use crate::error::Failure;
 use crate::job::{Job, Protocol};
 use crate::prompts::Prompts;
@@ -30,12 +31,16 @@ pub(super) struct Done {
     pub outcome: Result<Value, Failure>,
     pub remote: Usage,
     pub local: Usage,
+    /// Dollars for `remote`, if the job has prices.
+    pub dollars: Option<f64>,
+    /// None if there is no answer.
+    pub savings: Option<Savings>,
 }
 
 impl Done {
     /// A job for which no call was made.
     pub(super) fn at_no_cost(outcome: Result<Value, Failure>) -> Self {
-        Self { outcome, remote: Usage::default(), local: Usage::default() }
+        Self { outcome, remote: Usage::default(), local: Usage::default(), dollars: None, savings: None }
     }
 }
 
@@ -48,6 +53,8 @@ pub(super) struct Running {
     worker: OnceLock<Side>,
     embeddings: OnceLock<Arc<Embeddings>>,
     ledger: Arc<Ledger>,
+    /// Tokens of the job's texts, once it is answered.
+    texts: OnceLock<Count>,
 }
 
 impl Running {
@@ -61,12 +68,15 @@ impl Running {
             supervisor: OnceLock::new(),
             worker: OnceLock::new(),
             embeddings: OnceLock::new(),
+            texts: OnceLock::new(),
         }
     }
 
     /// Runs the job's protocol.
     pub(super) async fn solve(&self, workshop: &Workshop) -> Result<Answer, Failure> {
         let job = &self.job;
+        // Beside the models, which take longer.
+        let counting = counting(job);
         let prompts = Prompts::load(&job.prompts).map_err(Failure::input)?;
         let fetches = job.local.provider.dialect.is_some_and(|dialect| dialect.fetches_images());
         let images = images::load(&job.images, fetches).await?;
@@ -127,6 +137,9 @@ impl Running {
                 .await
             }
         };
+        if let Ok(texts) = counting.await {
+            let _ = self.texts.set(texts);
+        }
         // A request that a replay does not have fails the job, even where the protocol could do without it.
         missing.failure().map_or_else(|| answer.map_err(Failure::from), Err)
     }
@@ -141,6 +154,7 @@ impl Running {
         let usage = |side: &OnceLock<Side>| side.get().map_or(Usage::default(), Side::usage);
         let (remote, mut local) = (usage(&self.supervisor), usage(&self.worker));
         local += self.embeddings.get().map_or(Usage::default(), |embeddings| embeddings.cost().0);
+        let dollars = self.job.prices.map(|prices| prices.cost(remote));
         let timing = self.timing();
         let mut log = json!({ "task": self.job.task });
         match &self.job.protocol {
@@ -162,8 +176,12 @@ impl Running {
         let log_file = self.write_log(&log);
         let answer = match outcome {
             Ok(answer) => answer,
-            Err(failure) => return Done { outcome: Err(failure), remote, local },
+            Err(failure) => {
+                return Done { outcome: Err(failure), remote, local, dollars, savings: None };
+            }
         };
+        let savings =
+            self.texts.get().map(|texts| Savings::new(&self.job, texts.clone(), &answer.text, remote));
         let mut result = json!({
             "final_answer": answer.text,
             "status": answer.status,
@@ -175,7 +193,7 @@ impl Running {
             "conversation_log": log,
             "timing": timing,
             "egress": self.ledger.shown(),
-            "savings": savings(&self.job, &answer.text, remote),
+            "savings": savings.as_ref().map(Savings::shown),
         });
         if let Protocol::Minions(_) = self.job.protocol {
             result["meta"] = Value::Array(notes.rounds);
@@ -184,7 +202,7 @@ impl Running {
         if let Some(metadata) = &self.job.metadata {
             result["metadata"] = metadata.clone();
         }
-        Done { outcome: Ok(result), remote, local }
+        Done { outcome: Ok(result), remote, local, dollars, savings }
     }
 
     /// Seconds: calls of either side, all of it, and what neither side's calls account for.
@@ -218,4 +236,11 @@ impl Running {
 fn time_for(context: &[String]) -> Duration {
     let bytes: usize = context.iter().map(String::len).sum();
     Limits::default().time + Duration::from_millis((bytes / BYTES_PER_MILLISECOND) as u64)
+}
+
+/// Counts the tokens of the job's texts, in a thread of its own.
+fn counting(job: &Job) -> tokio::task::JoinHandle<Count> {
+    let context = Arc::clone(&job.context);
+    let others: Vec<String> = job.doc_metadata.iter().chain([&job.task]).cloned().collect();
+    tokio::task::spawn_blocking(move || tokens::count(context.iter().chain(&others).map(String::as_str)))
 }

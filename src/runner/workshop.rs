@@ -216,13 +216,18 @@ impl Workshop {
     }
 
     /// The supervisor's client, held to the limits of the run.
-    pub(super) fn metered(&self, base_url: &str, client: Arc<dyn ChatClient>) -> Arc<dyn ChatClient> {
+    pub(super) fn metered(
+        &self,
+        base_url: &str,
+        client: Arc<dyn ChatClient>,
+        retries: u32,
+    ) -> Arc<dyn ChatClient> {
         let Some(RunLimits { purse, pacing }) = &self.limits else { return client };
         let pace = {
             let mut paces = locked(&self.paces);
             Arc::clone(paces.entry(base_url.to_owned()).or_insert_with(|| Arc::new(Pace::new(*pacing))))
         };
-        Arc::new(Metered { client, purse: Arc::clone(purse), pace })
+        Arc::new(Metered { client, retries, purse: Arc::clone(purse), pace })
     }
 }
 

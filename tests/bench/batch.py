@@ -16,6 +16,7 @@ import threading
 import time
 
 from model_server import chat, http
+from table import row
 
 ASK = json.dumps({"reasoning": "r", "message": "Who signed?"})
 ANSWER = json.dumps({"reasoning": "r", "decision": "provide_final_answer", "message": None, "answer": "Ada"})
@@ -143,16 +144,11 @@ def main():
         write_jobs(jobs, url, count)
         own, growth, rate, size = whole_run(binary, folder, jobs, count)
         ends = [(how, ended_run(binary, folder, jobs, size // 2, how)) for how in (signal.SIGKILL, signal.SIGTERM)]
-    rows = [
-        (f"batch of {count:,}: own CPU for a job", f"{own:.2f}", "ms"),
-        ("  jobs a second", f"{rate:.0f}", ""),
-        ("  memory, 100th job to the last", f"{growth:+.1f}", "MB"),
-    ]
+    row(f"batch of {count:,} ({rate:.0f} jobs/s): own CPU for a job", own, 1, "ms", "<= 1", digits=2)
+    row("  memory, 100th job to the last", growth, 60, "MB", "<= 1")
     for how, (succeeded, bad) in ends:
-        rows.append((f"  {how.name} and resume: missing", count - succeeded, "jobs"))
-        rows.append((f"  {how.name} and resume: torn or twice", bad, "lines"))
-    for name, value, unit in rows:
-        print(f"{name:44}{value:>9} {unit}")
+        row(f"  {how.name} and resume: missing", count - succeeded, 0, "jobs", "none", digits=0)
+        row(f"  {how.name} and resume: torn or twice", bad, 0, "lines", "none", digits=0)
 
 
 main()

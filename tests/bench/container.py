@@ -17,6 +17,7 @@ import tempfile
 import time
 
 from model_server import ModelServer
+from table import row
 
 RUNS = 10
 NAME = "minions-bench"
@@ -75,14 +76,10 @@ def main():
     finally:
         docker("rm", "-f", NAME)
     base = statistics.median(trues)
-    rows = [
-        ("cold: ready to first request", statistics.median(colds), max(colds)),
-        ("docker exec true", base, max(trues)),
-        ("warm: job less docker exec true", statistics.median(jobs) - base, max(jobs) - base),
-    ]
-    print(f"{'':32}{'median':>9}{'worst':>9}")
-    for name, median, worst in rows:
-        print(f"{name:32}{median:9.1f}{worst:9.1f} ms")
+    row("container, cold: daemon ready to first request, median", statistics.median(colds), 500, "ms", "<= 1")
+    row("  worst", max(colds), 500, "ms", "<= 1")
+    row(f"container, warm: job less {base:.0f} ms of docker exec, median", statistics.median(jobs) - base, 150, "ms", "<= 1")
+    row("  worst", max(jobs) - base, 150, "ms", "<= 1")
 
 
 main()

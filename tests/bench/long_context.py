@@ -13,6 +13,7 @@ import tempfile
 import time
 
 from model_server import ModelServer
+from table import row
 
 MEGABYTE = 1_000_000
 PAGE = os.sysconf("SC_PAGE_SIZE")
@@ -88,20 +89,20 @@ def run(binary, context, cut, keep):
 
 def main():
     binary = os.path.abspath(sys.argv[1])
-    print(f"{'minions over 100 MB of documents':46}{'seconds':>9}{'MB':>9}{'calls':>9}")
     section, paragraph = "chunk_by_section(doc)", "chunk_by_paragraph(doc)"
     lines = "doc.split('\\n')"
     rows = [
-        ("1 document, sections, every n-th kept", 1, ENGLISH, section, STRIDE.format(each=100)),
-        ("20 documents, sections, every n-th kept", 20, ENGLISH, section, STRIDE.format(each=5)),
-        ("20 documents, sections, searched for a word", 20, ENGLISH, section, SEARCH),
-        ("1 document, paragraphs, searched for a word", 1, ENGLISH, paragraph, SEARCH),
-        ("1 document, lines, searched for a word", 1, ENGLISH, lines, SEARCH),
-        ("1 document in Russian, sections, n-th kept", 1, RUSSIAN, section, STRIDE.format(each=100)),
+        ("100 MB, 1 document, sections, every n-th kept", 1, ENGLISH, section, STRIDE.format(each=100)),
+        ("100 MB, 20 documents, sections, every n-th kept", 20, ENGLISH, section, STRIDE.format(each=5)),
+        ("100 MB, 20 documents, sections, a word", 20, ENGLISH, section, SEARCH),
+        ("100 MB, 1 document, paragraphs, a word", 1, ENGLISH, paragraph, SEARCH),
+        ("100 MB, 1 document, lines, a word", 1, ENGLISH, lines, SEARCH),
+        ("100 MB, 1 document, Russian, every n-th kept", 1, RUSSIAN, section, STRIDE.format(each=100)),
     ]
     for name, count, line, cut, keep in rows:
         took, most, calls = run(binary, list(documents(count, line)), cut, keep)
-        print(f"{name:46}{took:9.2f}{most / MEGABYTE:9.0f}{calls:9}", flush=True)
+        row(f"{name} ({calls} calls)", took, 20, "s", "<= 1")
+        row("  all processes together", most / MEGABYTE, 1000, "MB", "<= 1", digits=0)
 
 
 main()

@@ -1,7 +1,7 @@
 """What a `minion` job costs besides its models. usage: overhead.py BINARY
 
 A server in this process answers both sides at once; what is left is the program's own time. Printed are the median
-and the worst of the runs, and the largest resident size that the system saw.
+and the worst of the runs, and the largest resident size that the system saw, against the limits that we set ourselves.
 """
 
 import json
@@ -14,6 +14,8 @@ import tempfile
 import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+from table import row
 
 RUNS = 30
 ASK = json.dumps({"reasoning": "r", "decision": "request_additional_info", "message": "Who signed?", "answer": None})
@@ -92,15 +94,12 @@ def main():
             versions.append((time.perf_counter() - start) * 1000)
     own = [wall - served for wall, served in zip(walls, busy)]
     memory = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
-    rows = [
-        ("minion job, 100 kB of context", statistics.median(walls), max(walls), "ms"),
-        ("  of which not the server's", statistics.median(own), max(own), "ms"),
-        ("largest resident size", memory, memory, "MB"),
-        ("minions --version", statistics.median(versions), max(versions), "ms"),
-    ]
-    print(f"{'':32}{'median':>9}{'worst':>9}")
-    for name, median, worst, unit in rows:
-        print(f"{name:32}{median:9.1f}{worst:9.1f} {unit}")
+    row("minion job, 100 kB of context: median of the time", statistics.median(walls), 30, "ms", "<= 1")
+    row("  worst", max(walls), 30, "ms", "<= 1")
+    row("  median without the server's share", statistics.median(own), 30, "ms", "<= 1")
+    row("  largest resident size", memory, 30, "MB", "<= 1")
+    row("minions --version: median of the time", statistics.median(versions), 10, "ms", "<= 1")
+    row("  worst", max(versions), 10, "ms", "<= 1")
 
 
 main()

@@ -40,6 +40,19 @@ fn savings_are_told_with_their_method() {
 }
 
 #[test]
+fn long_documents_are_counted_by_a_tokenizer() {
+    let server = server();
+    let mut job = the_job(&server, Value::Null);
+    job["call_params"]["context"] =
+        json!(["Nobody remembered when the lighthouse had been switched off. ".repeat(4000)]);
+    let savings = Program::new().run_job(&job).result()["savings"].take();
+    // 10 tokens to a sentence with its space; by characters it would be 61,000.
+    let tokens = savings["remote_only"]["prompt_tokens"].as_u64().unwrap();
+    assert!(tokens.abs_diff(40_000) < 100, "{tokens}");
+    assert!(savings["method"].as_str().unwrap().ends_with("tokens by the tokenizer o200k_base"), "{savings}");
+}
+
+#[test]
 fn prices_make_dollars() {
     let server = server();
     let prices = json!({"input": 1000.0, "output": 2000, "cached_input": 100});

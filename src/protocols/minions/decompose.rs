@@ -1,5 +1,6 @@
 //! The supervisor writes a program until one yields jobs.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use super::{Memory, Minions};
@@ -100,7 +101,8 @@ impl Minions<'_> {
         let samples = match self.params.num_samples_per_task {
             1 => "once".to_owned(),
             n => format!(
-                "{n} times: a Job has the answer that most of them gave, and as many as `agreed` of `samples` gave it"
+                "{n} times: a job's `output` is the answer that most of them gave in the same words, `agreed` of \
+                 `samples` (shown as `| 2 of {n} samples`), so ask for one bare value in a fixed form"
             ),
         };
         self.prompts.fill(
@@ -134,16 +136,21 @@ impl Minions<'_> {
         if round == 1 {
             return String::new();
         }
-        let mut tasks: Vec<&str> = memory.manifests.iter().map(|job| job.task.as_str()).collect();
-        tasks.sort_unstable();
-        tasks.dedup();
+        let mut answered: BTreeMap<&str, (usize, usize)> = BTreeMap::new();
+        for (job, output) in memory.manifests.iter().zip(&memory.outputs) {
+            let (with, all) = answered.entry(&job.task).or_default();
+            *with += usize::from(output.answer.is_some());
+            *all += 1;
+        }
+        let tasks: Vec<_> =
+            answered.iter().take(10).map(|(task, (with, all))| format!("{task} ({with} of {all})")).collect();
         let nothing = "nothing";
         let filled = self.prompts.fill(
             &prompts::MINIONS_EARLIER,
             &[
                 ("scratchpad", memory.scratchpad.as_deref().unwrap_or(nothing)),
                 ("feedback", memory.feedback.as_deref().unwrap_or(nothing)),
-                ("tasks", &tasks.iter().take(10).copied().collect::<Vec<_>>().join(" / ")),
+                ("tasks", &tasks.join(" / ")),
             ],
         );
         format!("\n\n{}", filled.trim_start())

@@ -114,12 +114,10 @@ fn format() -> Format {
 
 fn output(text: &str) -> Result<JobOutput, String> {
     let mut object = reply::last_object(text)?;
-    if !object.contains_key("answer") {
-        return Err("its JSON has no key \"answer\"".to_owned());
-    }
+    let answer = reply::field(&mut object, "answer").ok_or("its JSON has no key \"answer\"")?;
     Ok(JobOutput {
-        explanation: reply::text(object.remove("explanation")).unwrap_or_default(),
-        citation: reply::text_or_nothing(object.remove("citation")),
-        answer: reply::text_or_nothing(object.remove("answer")),
+        explanation: reply::text(reply::field(&mut object, "explanation")).unwrap_or_default(),
+        citation: reply::text_or_nothing(reply::field(&mut object, "citation")),
+        answer: reply::text_or_nothing(Some(answer)),
     })
 }

@@ -3,17 +3,12 @@
 use serde_json::{Value, json};
 
 use crate::chat::Usage;
+use crate::documents::tokens::{Count, count};
 use crate::job::{Job, Protocol};
-
-/// Characters of a token.
-const CHARS_PER_TOKEN: usize = 4;
-/// How the estimate is made.
-const METHOD: &str =
-    "every round used, nothing asked twice; a token is 4 characters; prompts of minions left out";
 
 /// The result that a dry run shows, and the local tokens.
 pub(super) fn estimate(job: &Job) -> (Value, Usage) {
-    let chars: usize = job.context.iter().chain([&job.task]).map(|text| text.chars().count()).sum();
+    let Count { tokens, method } = count(job.context.iter().chain([&job.task]).map(String::as_str));
     let rounds = u64::from(job.max_rounds);
     let (remote_calls, readings) = match &job.protocol {
         Protocol::Minion => (1 + rounds, rounds),
@@ -23,13 +18,15 @@ pub(super) fn estimate(job: &Job) -> (Value, Usage) {
             (2 * rounds, rounds * readings)
         }
     };
-    let local_tokens = (chars / CHARS_PER_TOKEN) as u64 * readings;
+    let local_tokens = tokens * readings;
     let mut shown = json!({
         "dry_run": true,
         "protocol": job.protocol.name(),
         "remote_calls": remote_calls,
         "local_tokens": local_tokens,
-        "method": METHOD,
+        "method": format!(
+            "every round used, nothing asked twice; prompts of minions left out; tokens by {method}"
+        ),
     });
     if let Some(metadata) = &job.metadata {
         shown["metadata"] = metadata.clone();

@@ -195,7 +195,7 @@ impl Batch {
         let span = tracing::warn_span!("job", id = line.custom_id.as_str());
         let work = async move {
             let Line { custom_id, hash, job } = line;
-            let Done { mut outcome, remote, local } = match job {
+            let Done { mut outcome, remote, local, dollars, savings } = match job {
                 Err(failure) => Done::at_no_cost(Err(failure)),
                 Ok(job) if is_dry => dry(&job, &workshop),
                 Ok(job) => {
@@ -209,7 +209,7 @@ impl Batch {
             {
                 result["job_hash"] = hash.into();
             }
-            let ended = Ended { is_failed: outcome.is_err(), remote, local };
+            let ended = Ended { is_failed: outcome.is_err(), remote, local, dollars, savings };
             // It fails only where nothing can be written any more.
             let _ = output.send(Printed { position, custom_id, envelope: outcome.into(), place }).await;
             ended

@@ -5,12 +5,15 @@ use std::time::Instant;
 use super::options::FailOn;
 use crate::chat::Usage;
 use crate::error::Exit;
+use crate::runner::savings::Savings;
 
 /// A line that is done.
 pub(super) struct Ended {
     pub is_failed: bool,
     pub remote: Usage,
     pub local: Usage,
+    pub dollars: Option<f64>,
+    pub savings: Option<Savings>,
 }
 
 /// Counts what was done.
@@ -21,12 +24,25 @@ pub(super) struct Report {
     /// Tokens.
     local: u64,
     remote: u64,
+    /// Remote tokens.
+    saved: i64,
+    /// Spent and saved, by jobs that have prices.
+    dollars: Option<(f64, f64)>,
     told: u64,
 }
 
 impl Report {
     pub(super) fn new() -> Self {
-        Self { started: Instant::now(), done: 0, failed: 0, local: 0, remote: 0, told: 0 }
+        Self {
+            started: Instant::now(),
+            done: 0,
+            failed: 0,
+            local: 0,
+            remote: 0,
+            saved: 0,
+            dollars: None,
+            told: 0,
+        }
     }
 
     /// Counts a line.
@@ -37,6 +53,12 @@ impl Report {
         }
         self.local += ended.local.total_tokens;
         self.remote += ended.remote.total_tokens;
+        self.saved += ended.savings.as_ref().map_or(0, Savings::tokens);
+        if let Some(spent) = ended.dollars {
+            let saved = ended.savings.as_ref().and_then(Savings::dollars).unwrap_or_default();
+            let so_far = self.dollars.unwrap_or_default();
+            self.dollars = Some((so_far.0 + spent, so_far.1 + saved));
+        }
     }
 
     /// Tells how far it is, if that has changed.
@@ -53,12 +75,16 @@ impl Report {
 
     /// Tells what came of it all.
     pub(super) fn summary(&self, skipped: u64, is_dry: bool) {
-        let Self { done, failed, local, remote, .. } = self;
-        let (seconds, estimated) =
-            (self.started.elapsed().as_secs_f64(), if is_dry { " (estimated)" } else { "" });
+        let Self { done, failed, local, remote, saved, .. } = self;
+        let seconds = self.started.elapsed().as_secs_f64();
+        let tokens = match is_dry {
+            true => format!("tokens (estimated): {local} local"),
+            false => format!("tokens: {local} local, {remote} remote, {saved} remote ones saved"),
+        };
+        let dollars = self.dollars.map(|(spent, saved)| format!("${spent:.4} spent, ${saved:.4} saved; "));
+        let dollars = dollars.unwrap_or_default();
         tracing::info!(
-            "jobs: {done} done, {failed} failed, {skipped} skipped; tokens{estimated}: {local} local, {remote} remote; \
-             {seconds:.1} s"
+            "jobs: {done} done, {failed} failed, {skipped} skipped; {tokens}; {dollars}{seconds:.1} s"
         );
     }
 

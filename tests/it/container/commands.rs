@@ -1,7 +1,6 @@
 //! The commands of the README, word for word, and what they promise.
 
 use std::net::{TcpListener, TcpStream};
-use std::os::unix::fs::PermissionsExt;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::*;
@@ -157,50 +156,37 @@ fn the_image_adds_at_most_40_megabytes() {
     assert!(size(IMAGE) - size(base) <= 40_000_000, "{} on {}", size(IMAGE), size(base));
 }
 
+/// With a compiler that copies what is built already: this is about the builders, and about the names of the bases.
 #[test]
 #[ignore = "needs a Docker Engine and our image: scripts/test-container.sh"]
-fn a_change_of_the_sources_builds_no_dependency_again() {
+fn both_builders_build_it_and_no_dependency_again_where_a_source_has_changed() {
     let folder = tempfile::tempdir().unwrap();
-    let files = "{Cargo.toml,Cargo.lock,Dockerfile,start_minion.sh,src}";
-    let copied = format!("cp -r {}/{files} .", env!("CARGO_MANIFEST_DIR"));
-    assert!(shell(folder.path(), &copied, "").status.success());
-    std::fs::write(folder.path().join("src/lib.rs"), "no Rust at all").unwrap();
-    let output = shell(folder.path(), "DOCKER_BUILDKIT=0 docker build . 2>&1", "");
-    let said = text(&output.stdout);
-    let (_, dependencies) = said.split_once(" : RUN mkdir -p src").expect("the step of the dependencies");
-    assert_eq!(dependencies.lines().nth(1), Some(" ---> Using cache"), "{said}");
-    // It went on to our own sources, which are no Rust.
-    assert!(!output.status.success() && said.contains("src/lib.rs:1"), "{said}");
-}
-
-/// With a compiler that copies what is built already: this is about the builder, and about the names of the bases.
-#[test]
-#[ignore = "needs a Docker Engine and our image: scripts/test-container.sh"]
-fn buildkit_builds_it_as_well() {
-    let folder = tempfile::tempdir().unwrap();
-    let compiler = folder.path().join("cargo");
-    std::fs::write(
-        &compiler,
-        "#!/bin/sh\nmkdir -p target/release && cp /usr/local/bin/minions target/release\n",
-    )
-    .unwrap();
-    std::fs::set_permissions(&compiler, std::fs::Permissions::from_mode(0o755)).unwrap();
-    std::fs::write(folder.path().join("Dockerfile"), format!("FROM {IMAGE}\nCOPY cargo /usr/local/bin\n"))
-        .unwrap();
-    let output = shell(folder.path(), "DOCKER_BUILDKIT=0 docker build -t minions-test-rust .", "");
-    assert!(output.status.success(), "{}", text(&output.stderr));
-    // A newer client needs a plugin for it, which the one of Debian's engine has inside.
-    let line = format!(
-        "cd {}; for docker in docker /usr/bin/docker; do DOCKER_BUILDKIT=1 $docker build -t minions-test-buildkit \
-         --build-arg RUST_IMAGE=minions-test-rust . && exit; done; exit 1",
+    let succeeds = |line: &str| {
+        let output = shell(folder.path(), line, "");
+        assert!(output.status.success(), "{line}: {}", text(&output.stderr));
+        text(&output.stdout)
+    };
+    succeeds(&format!(
+        r#"cp -r {}/{{Cargo.toml,Cargo.lock,Dockerfile,start_minion.sh,src}} . && mkdir compiler && cd compiler
+        echo 'mkdir -p target/release && cp /usr/local/bin/minions target/release' > cargo && chmod +x cargo
+        printf '%s\n' 'FROM {IMAGE}' 'COPY cargo /usr/local/bin/' > Dockerfile
+        DOCKER_BUILDKIT=0 docker build -t minions-test-rust ."#,
         env!("CARGO_MANIFEST_DIR")
-    );
-    let output = shell(folder.path(), &line, "");
-    assert!(output.status.success(), "{}", text(&output.stderr));
-    let output = docker(
-        &["run", "--rm", "-i", "-e", "STANDIN_MODELS=m", "minions-test-buildkit"],
-        Some(&job("minion")),
-    );
+    ));
+    let build = "build -t minions-test-built --build-arg RUST_IMAGE=minions-test-rust .";
+    let older = format!("DOCKER_BUILDKIT=0 docker {build}");
+    succeeds(&older);
+    let said = succeeds(&format!("echo '// changed' >> src/lib.rs && {older}"));
+    let cached = |step: &str| {
+        let (_, after) = said.split_once(step).unwrap_or_else(|| panic!("no {step} in {said}"));
+        after.lines().nth(1) == Some(" ---> Using cache")
+    };
+    assert_eq!((cached(" : RUN mkdir -p src"), cached(" : COPY src")), (true, false), "{said}");
+
+    // A newer client needs a plugin for it, which the one of Debian's engine has inside.
+    succeeds(&format!("DOCKER_BUILDKIT=1 docker {build} || DOCKER_BUILDKIT=1 /usr/bin/docker {build}"));
+    let output =
+        docker(&["run", "--rm", "-i", "-e", "STANDIN_MODELS=m", "minions-test-built"], Some(&job("minion")));
     assert_eq!(answer(&output), SAID);
-    told(&["rmi", "minions-test-buildkit", "minions-test-rust"]);
+    told(&["rmi", "minions-test-built", "minions-test-rust"]);
 }

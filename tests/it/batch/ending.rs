@@ -1,0 +1,145 @@
+//! Ends before the end of the input, and going on with the rest.
+
+use std::fs::OpenOptions;
+use std::path::Path;
+use std::process::Stdio;
+use std::sync::Arc;
+use std::sync::atomic::Ordering::SeqCst;
+
+use super::*;
+
+#[test]
+fn a_signal_ends_running_jobs_with_their_line_and_leaves_the_rest() {
+    for (name, number, code) in [("SIGTERM", Signal::SIGTERM, 143), ("SIGINT", Signal::SIGINT, 130)] {
+        let (server, asked) = stuck_server();
+        let input = json_lines(["a", "stuck", "b", "c"].map(|id| task(&server, id)));
+        let (child, dir) = batch(["--max-jobs", "1"]).start(input.as_bytes());
+        asked.recv().unwrap();
+        signal(&child, number);
+        let ran = Ran::of(child, dir);
+        assert_eq!(ran.code, Some(code), "{}", ran.stderr);
+        let all = lines(&ran.stdout);
+        assert_eq!(all.len(), 2, "{}", ran.stdout);
+        assert_eq!((&all[0]["custom_id"], &all[1]["custom_id"]), (&json!("a"), &json!("stuck")));
+        assert!(all[1]["error"].as_str().unwrap().contains(&format!("stopped by {name}")));
+        assert!(ran.stderr.contains("--resume goes on with it"), "{}", ran.stderr);
+        assert!(chats(&server, "supervisor").iter().all(|chat| !chat.to_string().contains("signed b?")));
+    }
+}
+
+#[test]
+fn a_second_signal_ends_the_run_at_once() {
+    let (server, asked) = stuck_server();
+    let mut long = task(&server, "long");
+    // More than a pipe holds, and nobody reads it.
+    long["call_params"]["context"] = json!(["x".repeat(1 << 20)]);
+    let (mut child, _dir) =
+        batch(["--max-jobs", "1"]).start(json_lines([long, task(&server, "stuck")]).as_bytes());
+    asked.recv().unwrap();
+    signal(&child, Signal::SIGTERM);
+    let mut told = BufReader::new(child.stderr.take().unwrap()).lines();
+    assert!(told.any(|line| line.unwrap().contains("a second signal ends the run at once")));
+    signal(&child, Signal::SIGTERM);
+    assert_eq!(child.wait().unwrap().code(), Some(143));
+}
+
+/// Starts a batch that appends to `out`.
+fn appending(options: &[&str], input: &str, out: &Path) -> (Child, tempfile::TempDir) {
+    let file = OpenOptions::new().append(true).create(true).open(out).unwrap();
+    batch(options.iter().copied()).start_into(input.as_bytes(), Stdio::from(file))
+}
+
+#[test]
+fn after_a_kill_a_resume_completes_the_same_file() {
+    let stuck = Arc::new(std::sync::atomic::AtomicBool::new(true));
+    let (asked, waits) = mpsc::sync_channel(100);
+    let is_stuck = Arc::clone(&stuck);
+    let server = server(move |request| {
+        if !request.prompt().contains("stuck") || !is_stuck.load(SeqCst) {
+            return openai(request, "Ada.");
+        }
+        let _ = asked.try_send(());
+        Reply::hang()
+    });
+    let dir = tempfile::tempdir().unwrap();
+    let out = dir.path().join("out.jsonl");
+    let input = json_lines(["a", "b", "stuck", "c"].map(|id| task(&server, id)));
+    let (mut child, _logs) = appending(&["--max-jobs", "1"], &input, &out);
+    waits.recv().unwrap();
+    signal(&child, Signal::SIGKILL);
+    child.wait().unwrap();
+    let before = std::fs::read_to_string(&out).unwrap();
+    assert_eq!(succeeded(&before), ["a", "b"]);
+    stuck.store(false, SeqCst);
+    let path = out.to_str().unwrap();
+    for torn in ["", "{\"custom_id\":\"stuck\",\"success\":true,\"result\":{\"final_an"] {
+        std::fs::write(&out, format!("{before}{torn}")).unwrap();
+        let (child, logs) = appending(&["--resume", path], &input, &out);
+        let ran = Ran::of(child, logs);
+        assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+        assert_eq!(ran.stderr.contains("line 3 was cut off"), !torn.is_empty(), "{}", ran.stderr);
+        let after = std::fs::read_to_string(&out).unwrap();
+        assert!(after.starts_with(&before));
+        assert_eq!(succeeded(&after), ["a", "b", "c", "stuck"]);
+        let asked = chats(&server, "worker").len();
+        let (child, logs) = appending(&["--resume", path], &input, &out);
+        assert_eq!(Ran::of(child, logs).code, Some(0));
+        assert_eq!(std::fs::read_to_string(&out).unwrap(), after, "all is done");
+        assert_eq!(chats(&server, "worker").len(), asked);
+    }
+}
+
+#[test]
+fn output_never_joins_a_line_that_lacks_its_end() {
+    let server = prompt_server();
+    let dir = tempfile::tempdir().unwrap();
+    let out = dir.path().join("out.jsonl");
+    std::fs::write(&out, "{\"by\": \"another program\"}").unwrap();
+    let (child, logs) = appending(&[], &json_lines([task(&server, "a")]), &out);
+    assert_eq!(Ran::of(child, logs).code, Some(0));
+    let text = std::fs::read_to_string(&out).unwrap();
+    let (first, rest) = text.split_once('\n').unwrap();
+    assert_eq!((first, succeeded(rest)), ("{\"by\": \"another program\"}", vec!["a".to_owned()]));
+}
+
+#[test]
+fn a_changed_job_is_not_done() {
+    let server = prompt_server();
+    let dir = tempfile::tempdir().unwrap();
+    let out = dir.path().join("out.jsonl");
+    let first = batch([]).run(json_lines(["a", "b"].map(|id| task(&server, id))));
+    std::fs::write(&out, &first.stdout).unwrap();
+    let mut changed = task(&server, "b");
+    changed["call_params"]["task"] = json!("Who else?");
+    let mut with_new_key = task(&server, "a");
+    with_new_key["remote_client"]["kwargs"]["api_key"] = json!("sk-another-0123456789");
+    let ran = batch(["--resume", out.to_str().unwrap()]).run(json_lines([with_new_key, changed]));
+    assert_eq!(succeeded(&ran.stdout), ["b"]);
+    assert!(ran.stderr.contains("1 done, 0 failed, 1 skipped"), "{}", ran.stderr);
+}
+
+#[test]
+fn a_closed_stdout_ends_the_run() {
+    let (server, _asked) = stuck_server();
+    let mut jobs = ["a", "b", "stuck", "c"].map(|id| task(&server, id));
+    for job in &mut jobs[..2] {
+        // More than a pipe holds.
+        job["call_params"]["context"] = json!(["x".repeat(1 << 20)]);
+    }
+    let (reader, writer) = std::io::pipe().unwrap();
+    let (child, dir) =
+        batch(["--max-jobs", "1"]).start_into(json_lines(jobs.clone()).as_bytes(), Stdio::from(writer));
+    let mut first = String::new();
+    // The reader goes after one line.
+    BufReader::new(reader).read_line(&mut first).unwrap();
+    assert_eq!(succeeded(&first), ["a"]);
+    let full = OpenOptions::new().write(true).open("/dev/full").unwrap();
+    let (other, other_dir) =
+        batch(["--max-jobs", "1"]).start_into(json_lines(jobs).as_bytes(), Stdio::from(full));
+    for ran in [Ran::of(child, dir), Ran::of(other, other_dir)] {
+        assert_eq!(ran.code, Some(1), "{}", ran.stderr);
+        assert!(ran.stderr.contains("stdout can't be written to"), "{}", ran.stderr);
+    }
+    let asked = chats(&server, "supervisor");
+    assert!(asked.iter().all(|chat| !chat.to_string().contains("signed c?")), "a job was taken after that");
+}
