@@ -176,7 +176,7 @@ fn both_builders_build_it_and_no_dependency_again_where_a_source_has_changed() {
     let build = "build -t minions-test-built --build-arg RUST_IMAGE=minions-test-rust .";
     let older = format!("DOCKER_BUILDKIT=0 docker {build}");
     succeeds(&older);
-    let said = succeeds(&format!("echo '// changed' >> src/lib.rs && {older}"));
+    let said = succeeds(&format!("echo // $PWD >> src/lib.rs && {older}"));
     let cached = |step: &str| {
         let (_, after) = said.split_once(step).unwrap_or_else(|| panic!("no {step} in {said}"));
         after.lines().nth(1) == Some(" ---> Using cache")
