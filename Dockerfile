@@ -21,8 +21,9 @@ RUN touch src/main.rs src/lib.rs \
     && strip target/release/minions
 
 FROM ${OLLAMA_IMAGE}
-# The entry step becomes this user; it is root only to hand it what was mounted.
-RUN useradd --uid 10001 --create-home minions && install -d -m 1777 /app/minion_logs
+# The entry step becomes this user; it is root only to hand it what was mounted. Others may pass through /root, where
+# volumes with models are mounted by habit.
+RUN useradd --uid 10001 --create-home minions && install -d -m 1777 /app/minion_logs && chmod a+x /root
 COPY --from=build /src/target/release/minions /usr/local/bin/minions
 COPY start_minion.sh /app/start_minion.sh
 WORKDIR /app

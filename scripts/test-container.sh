@@ -33,10 +33,18 @@ start_engine() {
     give_up "dockerd does not start, see /tmp/dockerd.log"
 }
 
+# The plugin, or the older program that Debian has.
+need_compose() {
+    docker compose version >/dev/null 2>&1 && return
+    command -v docker-compose >/dev/null && return
+    [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null || give_up "no Docker Compose here, and this user can't install it"
+    need_packages docker-compose
+}
+
 # Containers of these names are the tests' own; somebody else's are not to be lost.
 keep_strangers() {
     local name standin
-    for name in docker-model-runner minions-container; do
+    for name in docker-model-runner minions-container $(docker ps -aq --filter label=com.docker.compose.project=minions); do
         standin=$(docker inspect -f '{{index .Config.Labels "minions.standin"}}' "$name" 2>/dev/null) || continue
         [ "$standin" = true ] || give_up "there is a container $name on this machine, which they would remove"
     done
@@ -70,15 +78,17 @@ standin() {
 quietly() { "$@" >"$work/log" 2>&1 || { cat "$work/log" >&2; return 1; }; }
 
 docker info >/dev/null 2>&1 || start_engine
+need_compose
 keep_strangers
 work=$(mktemp -d)
 left_over() { docker ps -aq --filter ancestor=minions --filter status=exited | sort; }
 left_over >"$work/before"
-models=$(docker volume ls -q --filter name=^minions-models$)
+volumes() { docker volume ls -q --filter name='^minions[-_]models$' | sort; }
+volumes >"$work/volumes"
 clean_up() {
     # What the documented commands leave, which have no --rm.
     left_over | comm -13 "$work/before" - | xargs -r docker rm >/dev/null
-    [ -n "$models" ] || docker volume rm minions-models >/dev/null 2>&1 || true
+    volumes | comm -13 "$work/volumes" - | xargs -r docker volume rm >/dev/null
     rm -rf "$work"
 }
 trap clean_up EXIT

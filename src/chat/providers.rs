@@ -36,6 +36,8 @@ pub struct Provider {
     pub key_env: &'static [&'static str],
     /// Environment names for the base URL, in order.
     pub base_url_env: &'static [&'static str],
+    /// Environment names for the model that is taken where the job names none, in order.
+    pub model_env: &'static [&'static str],
     /// How the credential travels.
     pub key: Key,
     /// It runs on this machine or close to it: text sent to it does not leave.

@@ -5,9 +5,9 @@
 //! and a home that can't be written is replaced by one that can.
 
 use std::ffi::OsString;
+use std::fs;
 use std::os::unix::fs::{MetadataExt, chown};
 use std::path::{Path, PathBuf};
-use std::{fs, io};
 
 use nix::unistd::{Gid, Uid, geteuid, setgid, setgroups, setuid};
 
@@ -53,10 +53,6 @@ pub(super) fn give_up(places: &Places) -> Vec<(OsString, OsString)> {
         }
         // Only a volume is ever there: what the image itself has is root's, and empty.
         if places.ollama.is_dir() {
-            let parent = places.ollama.parent().unwrap_or(Path::new("/"));
-            if let Err(error) = make_passable(parent) {
-                tracing::warn!("{} can't be made passable: {error}", parent.display());
-            }
             give_all(&places.ollama, user, group);
             models = Some(places.ollama.join("models"));
         }
@@ -118,17 +114,6 @@ fn give_all(place: &Path, user: u32, group: u32) {
             }
             _ => {}
         }
-    }
-}
-
-/// Lets others through a directory, not into it.
-fn make_passable(place: &Path) -> io::Result<()> {
-    use std::os::unix::fs::PermissionsExt;
-    let mode = fs::metadata(place)?.permissions().mode();
-    if mode & 0o001 == 0 {
-        fs::set_permissions(place, fs::Permissions::from_mode(mode | 0o111))
-    } else {
-        Ok(())
     }
 }
 

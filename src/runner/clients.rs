@@ -41,6 +41,7 @@ pub(super) struct Wanted<'a> {
     /// `supervisor` or `worker`.
     role: &'static str,
     pub spec: &'a ClientSpec,
+    model: String,
     /// Where its servers are, at least one.
     pub base_urls: Vec<String>,
     pub demand: Demand,
@@ -101,7 +102,7 @@ pub(super) async fn open(job: &Job, workshop: &Workshop, ledger: &Arc<Ledger>) -
                 (None, None) => embedder,
             }
         }),
-        max_chunk_chars: tape.max_chunk_chars(&worker.model(), window),
+        max_chunk_chars: tape.max_chunk_chars(&worker.model, window),
         _servers: vec![worker_servers, supervisor_servers],
         missing: Missing::default(),
     })
@@ -123,7 +124,7 @@ fn replayed(
     Clients {
         supervisor: only(supervisor.taped(None, gate(supervisor.role), reel, &missing)),
         worker: only(worker.taped(None, gate(worker.role), reel, &missing)),
-        max_chunk_chars: tape.max_chunk_chars(&worker.model(), None),
+        max_chunk_chars: tape.max_chunk_chars(&worker.model, None),
         embedder: embeds.then(|| worker.taped_embedder(job, None, gate("embedding"), reel, &missing)),
         _servers: Vec::new(),
         missing,
@@ -169,6 +170,7 @@ impl<'a> Wanted<'a> {
         Self {
             role: "worker",
             spec,
+            model: model(spec, environment),
             base_urls,
             demand: Demand::of_worker(job),
             lanes: spec.kwargs.max_concurrency.or(batch),
@@ -184,6 +186,7 @@ impl<'a> Wanted<'a> {
         Self {
             role: "supervisor",
             spec,
+            model: model(spec, environment),
             base_urls: base_urls(spec, environment),
             demand: Demand::of_supervisor(job),
             lanes: Some(1),
@@ -198,7 +201,7 @@ impl<'a> Wanted<'a> {
         let has_server = || self.base_urls.iter().any(|base_url| other.base_urls.contains(base_url));
         self.spec.provider.name == other.spec.provider.name
             && self.spec.model_path == other.spec.model_path
-            && (self.spec.is_embedded() || (has_server() && self.model() == other.model()))
+            && (self.spec.is_embedded() || (has_server() && self.model == other.model))
     }
 
     /// Whether what it is told leaves. The supervisor, who is not to have the documents, keeps it here only as a
@@ -225,7 +228,7 @@ impl<'a> Wanted<'a> {
         reel: &Arc<Reel>,
         missing: &Missing,
     ) -> Arc<dyn ChatClient> {
-        let (model, reel, missing) = (self.model(), Arc::clone(reel), missing.clone());
+        let (model, reel, missing) = (self.model.clone(), Arc::clone(reel), missing.clone());
         let (side, is_one_of_several) = (self.role, self.base_urls.len() > 1);
         Arc::new(Talk { side, model, client, is_one_of_several, gate, reel, missing })
     }
@@ -252,7 +255,7 @@ impl<'a> Wanted<'a> {
         Place {
             provider: self.spec.provider.name,
             base_url: base_url.to_owned(),
-            model: self.model(),
+            model: self.model.clone(),
             model_path: self.spec.model_path.clone(),
             lanes: self.lanes,
             shared: self.shared,
@@ -267,8 +270,8 @@ impl<'a> Wanted<'a> {
     /// Says which of the job's options the model is never sent.
     fn warn(&self) {
         let Self { spec: ClientSpec { side, provider, kwargs, .. }, base_urls, .. } = self;
-        let model = self.model();
-        let unsent = base_urls.iter().flat_map(|base_url| provider.unsent(base_url, &model));
+        let model = &self.model;
+        let unsent = base_urls.iter().flat_map(|base_url| provider.unsent(base_url, model));
         for name in unsent.collect::<std::collections::BTreeSet<_>>() {
             if kwargs.temperature.is_some() && name == "temperature"
                 || kwargs.seed.is_some() && name == "seed"
@@ -317,7 +320,7 @@ impl<'a> Wanted<'a> {
                 bare()
             }
             Some(Ready::Server(_, None)) => {
-                chosen(self.demand, self.model(), window)?;
+                chosen(self.demand, self.model.clone(), window)?;
                 // Nothing was learnt that the client does not know.
                 bare()
             }
@@ -390,10 +393,6 @@ impl<'a> Wanted<'a> {
         Ok(Some((base_url.to_owned(), embedder)))
     }
 
-    fn model(&self) -> String {
-        self.spec.model.clone().unwrap_or_else(|| self.spec.provider.model.to_owned())
-    }
-
     fn settings(
         &self,
         environment: &Environment,
@@ -406,7 +405,7 @@ impl<'a> Wanted<'a> {
             value.map(Secret::new)
         };
         ChatSettings {
-            model: endpoint.map_or_else(|| self.model(), |endpoint| endpoint.model.clone()),
+            model: endpoint.map_or_else(|| self.model.clone(), |endpoint| endpoint.model.clone()),
             base_url: endpoint.map_or(base_url, |endpoint| &endpoint.base_url).to_owned(),
             api_key: kwargs.api_key.clone().or_else(from_environment),
             timeout: self.spec.timeout,
@@ -421,6 +420,13 @@ impl<'a> Wanted<'a> {
             api_version: kwargs.api_version.clone(),
         }
     }
+}
+
+/// The job's word, then the environment's, then the default.
+fn model(spec: &ClientSpec, environment: &Environment) -> String {
+    let provider = spec.provider;
+    let told = || provider.model_env.iter().find_map(|name| environment.get(name));
+    spec.model.as_deref().or_else(told).unwrap_or(provider.model).to_owned()
 }
 
 /// A side that can't be used as the job has it: nothing was sent.

@@ -8,8 +8,10 @@ import asyncio
 import json
 import threading
 
+# A question, too, for `minion`.
 VERDICT = json.dumps({
     "explanation": "e", "decision": "provide_final_answer", "answer": "done", "feedback": None, "scratchpad": None,
+    "reasoning": "r", "message": "Who?",
 })
 REPLY = json.dumps({"explanation": "e", "citation": None, "answer": "a"})
 
@@ -41,8 +43,10 @@ def chat(text):
 class ModelServer:
     """Runs in a thread of its own from its making on."""
 
-    def __init__(self, tasks=("Who?",), slots=None, tells=False, latency=lambda prompt: 0.0, code=None):
+    def __init__(self, tasks=("Who?",), slots=None, tells=False, latency=lambda prompt: 0.0, code=None,
+                 host="127.0.0.1"):
         self.code, self.tells, self.latency, self.slots = code or program(tasks), tells, latency, slots
+        self.host = host
         self.in_flight = self.most = 0
         self.bodies = []
         self.loop = asyncio.new_event_loop()
@@ -53,8 +57,8 @@ class ModelServer:
     def _run(self, started):
         async def start():
             self.gate = asyncio.Semaphore(self.slots or 1_000_000)
-            server = await asyncio.start_server(self._serve, "127.0.0.1", 0, backlog=1024, limit=1 << 28)
-            self.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+            server = await asyncio.start_server(self._serve, self.host, 0, backlog=1024, limit=1 << 28)
+            self.url = f"http://{self.host}:{server.sockets[0].getsockname()[1]}"
 
         self.loop.run_until_complete(start())
         started.set()

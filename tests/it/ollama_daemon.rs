@@ -8,11 +8,13 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use minions::runtimes::ollama::{Host, Start};
+use minions::runtimes::ollama::{Host, KeeperArgs, Start};
 use minions::runtimes::{Endpoint, Limits, Need, Ollama, Runtime, RuntimeErrorKind as Kind};
 use nix::sys::signal::Signal;
+use serde_json::json;
 use tempfile::TempDir;
 
+use crate::support::program::Program;
 use crate::support::server::{Reply, Server};
 
 /// A machine of its own: a home with lock files, a free port, and an `ollama` that notes its starts.
@@ -63,7 +65,7 @@ impl Machine {
         start.environment = self.environment.clone();
         start.limit = Duration::from_secs(20);
         let limits = Limits { answer: Duration::from_secs(20), ..Limits::default() };
-        Ollama::new(&self.host().client_url(), Some(4), limits).expect("a usable address").starting(start)
+        Ollama::new(&self.host().client_url(), None, limits).expect("a usable address").starting(start)
     }
 
     /// A job whose daemon has started and loaded the model.
@@ -183,6 +185,36 @@ async fn a_daemon_that_is_killed_comes_back_and_leaves_no_runner() {
 }
 
 #[tokio::test]
+async fn a_daemon_that_keeps_dying_is_started_again_after_longer_and_longer_pauses() {
+    let script =
+        format!("[ -f \"$HOME/well\" ] || exit 1; exec {} \"$@\"", env!("CARGO_BIN_EXE_ollama-standin"));
+    let machine = Machine::with_ollama(&script, &[("STANDIN_MODELS", "m")]);
+    let home = machine.home.path();
+    // As the container's entry step starts it.
+    let words = KeeperArgs::words(&machine.host(), &home.join("ollama"), &home.join("locks"), true);
+    let begun = std::time::Instant::now();
+    let mut keeper = tokio::process::Command::new(env!("CARGO_BIN_EXE_minions"))
+        .args(words)
+        .envs(machine.environment.iter().cloned())
+        .stderr(std::process::Stdio::null())
+        .kill_on_drop(true)
+        .spawn()
+        .unwrap();
+    until(|| async { machine.starts().len() == 4 }).await;
+    // At once, after half a second, after a second.
+    assert!(begun.elapsed() >= Duration::from_millis(1500));
+    // A job that has come meanwhile waits for it, and starts none itself.
+    let job = machine.job();
+    let (ready, ()) = tokio::join!(job.ensure_ready(), async { fs::write(home.join("well"), "").unwrap() });
+    ready.unwrap();
+    assert_eq!(job.ensure_model(&need()).await.unwrap().slots, Some(4));
+    assert_eq!(machine.starts().len(), 5);
+    kill(Signal::SIGTERM, &keeper.id().unwrap().to_string());
+    assert!(keeper.wait().await.unwrap().success());
+    assert!(!machine.listens());
+}
+
+#[tokio::test]
 async fn a_keeper_that_is_told_to_end_takes_its_daemon_with_it() {
     let machine = Machine::new(&[("STANDIN_MODELS", "m")]);
     let Loaded { job: _job, daemon, runner, .. } = machine.loaded().await;
@@ -217,4 +249,70 @@ async fn a_server_of_another_kind_is_not_replaced() {
     let error = machine.job().ensure_ready().await.unwrap_err();
     assert_eq!(error.kind, Kind::Rejected);
     assert!(machine.starts().is_empty());
+}
+
+#[tokio::test]
+async fn jobs_know_the_slots_of_a_daemon_that_is_ours_and_of_no_other() {
+    let slots = async |job: &Ollama| job.ensure_model(&need()).await.unwrap().slots;
+    let machine = Machine::new(&[("STANDIN_MODELS", "m"), ("OLLAMA_NUM_PARALLEL", "7")]);
+    let (first, second) = (machine.job(), machine.job());
+    first.ensure_ready().await.unwrap();
+    second.ensure_ready().await.unwrap();
+    assert_eq!((slots(&first).await, slots(&second).await), (Some(7), Some(7)));
+    // Also that of the daemon which takes a dead one's place.
+    kill(Signal::SIGKILL, &machine.starts()[0]);
+    until(|| async { machine.starts().len() == 2 }).await;
+    first.ensure_ready().await.unwrap();
+    assert_eq!(slots(&first).await, Some(7));
+    drop((first, second));
+    until(|| async { !machine.listens() }).await;
+
+    // Somebody else's, where ours was.
+    let stranger = TcpListener::bind(("127.0.0.1", machine.port)).expect("free again");
+    let _stranger = Server::on(stranger, |request| match &*request.path {
+        "/api/version" => Reply::json(&json!({"version": "0.32.15"})),
+        _ => Reply::json(&json!({"models": []})),
+    });
+    let job = machine.job();
+    job.ensure_ready().await.unwrap();
+    assert_eq!(slots(&job).await, None);
+
+    // A number that the daemon itself does not take.
+    let machine = Machine::new(&[("STANDIN_MODELS", "m"), ("OLLAMA_NUM_PARALLEL", "many")]);
+    let job = machine.job();
+    job.ensure_ready().await.unwrap();
+    assert_eq!(slots(&job).await, None);
+}
+
+/// The program as it is, with an `ollama` to find: one daemon, one load with the options of all calls, and nothing left.
+#[test]
+fn a_job_loads_its_model_once_and_leaves_no_daemon() {
+    for protocol in ["minion", "minions"] {
+        let machine = Machine::new(&[]);
+        let home = machine.home.path().display().to_string();
+        let client = json!({"type": "ollama", "model_name": "m"});
+        let documents: Vec<_> = (0..10).map(|n| format!("Ann signed letter {n}.")).collect();
+        let ran = Program::new()
+            .env("HOME", &home)
+            .env("XDG_RUNTIME_DIR", &home)
+            .env("PATH", &format!("{home}:/usr/bin:/bin"))
+            .env("OLLAMA_HOST", &machine.host().to_string())
+            .env("OLLAMA_NUM_PARALLEL", "6")
+            .env("STANDIN_MODELS", "m")
+            .env("STANDIN_NOTES", &format!("{home}/notes"))
+            .run_job(&json!({
+                "local_client": client, "remote_client": client, "protocol": {"type": protocol},
+                "call_params": {"task": "Who signed?", "context": documents},
+            }));
+        assert_eq!(ran.result()["final_answer"], "The stand-in has answered.");
+        assert_eq!(machine.starts().len(), 1);
+        let notes = fs::read_to_string(machine.home.path().join("notes")).unwrap();
+        assert_eq!(notes.lines().filter(|line| line.starts_with("load-")).count(), 1, "{notes}");
+        // Workers take the slots that the daemon was given.
+        assert_eq!(notes.contains("at-once-6 "), protocol == "minions", "{notes}");
+        assert!(!notes.contains("at-once-7 "), "{notes}");
+        while machine.listens() {
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
 }

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::support::chat::{KEY, client, json_question, settings};
 use crate::support::program::{Program, job, scripted};
-use crate::support::server::Server;
+use crate::support::server::{Reply, Server};
 use crate::support::wire;
 
 #[tokio::test]
@@ -52,6 +52,41 @@ fn a_job_names_what_only_its_user_knows() {
     job["remote_client"] = json!({"type": "azure_openai", "kwargs": {"api_key": "sk-test-0123456789"}});
     let error = Program::new().run_job(&job).error(2);
     assert!(error.contains("no azure_endpoint") && error.contains("AZURE_OPENAI_ENDPOINT"), "{error}");
+}
+
+/// As Docker Compose sets them by docker/compose.models.yaml.
+#[test]
+fn docker_model_runner_has_address_and_model_from_the_environment() {
+    let overlay = include_str!("../../docker/compose.models.yaml");
+    assert!(
+        overlay.contains("endpoint_var: MODEL_RUNNER_HOST")
+            && overlay.contains("model_var: MODEL_RUNNER_MODEL")
+    );
+    let runner = Server::start(|request| match &*request.path {
+        "/engines/status" => Reply::json(&json!({"llama.cpp": "Running: llama.cpp b9879"})),
+        "/engines/_configure" => Reply::text(202, ""),
+        path if path.starts_with("/models/") => Reply::json(&json!({"config": {}})),
+        _ => wire::openai(request, "Ada"),
+    });
+    for (local, model) in [
+        (json!(null), "ai/chosen"),
+        (json!({"type": "docker_model_runner", "model_name": "ai/own"}), "ai/own"),
+    ] {
+        let decided =
+            json!({"reasoning": "r", "message": "Who?", "decision": "provide_final_answer", "answer": "Ada"});
+        let supervisor = scripted(vec![decided.to_string(); 2], |_| Reply::text(500, "not the worker's"));
+        let mut job = job(&supervisor, "minion", json!({"task": "Who signed?", "context": ["Ada."]}));
+        job["local_client"] = local;
+        let ran = Program::new()
+            .env("MODEL_RUNNER_HOST", &format!("{}/v1/", runner.url()))
+            .env("MODEL_RUNNER_MODEL", "ai/chosen")
+            .run_job(&job);
+        assert_eq!(ran.result()["final_answer"], "Ada");
+        let asked = runner.requests().into_iter().filter(|request| request.prompt().contains("Who?"));
+        let asked: Vec<_> =
+            asked.map(|request| (request.path.clone(), request.json()["model"].clone())).collect();
+        assert_eq!(asked.last(), Some(&("/engines/v1/chat/completions".to_owned(), json!(model))));
+    }
 }
 
 #[test]

@@ -2,7 +2,8 @@
 
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
-use std::process::{Child, Command, Stdio, exit};
+use std::process::{Child, Command, Stdio, exit, id};
+use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use std::{env, fs, thread};
@@ -28,6 +29,8 @@ struct Daemon {
     shown: Mutex<Value>,
     busy: Mutex<usize>,
     freed: Condvar,
+    /// Calls that have come and not gone, with a slot or without.
+    in_hand: AtomicUsize,
 }
 
 struct Loaded {
@@ -63,7 +66,9 @@ pub fn serve() {
         shown: Mutex::new(json!({"models": []})),
         busy: Mutex::default(),
         freed: Condvar::new(),
+        in_hand: AtomicUsize::new(0),
     });
+    note(&format!("daemon-{}", id()));
     let settings: Vec<_> = env::vars().filter(|(name, _)| name.starts_with("OLLAMA_")).collect();
     log(&format!("msg=\"server config\" env={:?}", format!("{settings:?}")));
     let address = listener.local_addr().map(|address| address.to_string()).unwrap_or_default();
@@ -87,7 +92,7 @@ impl Daemon {
         let model = body["model"].as_str().unwrap_or_default();
         match &*request.path {
             "/api/version" => note("ready"),
-            "/api/chat" if body["messages"].get(0).is_some() => note("chat"),
+            "/api/pull" => note("pull"),
             _ => {}
         }
         let reply = match (&*request.method, &*request.path) {
@@ -103,6 +108,13 @@ impl Daemon {
                 "parameters": "", "details": {"family": "llama"}, "capabilities": ["completion", "tools"],
                 "model_info": {"general.architecture": "llama", "llama.context_length": TRAINED},
             })),
+            ("POST", "/api/chat") if body["messages"].get(0).is_some() => {
+                note("chat");
+                note(&format!("at-once-{}", self.in_hand.fetch_add(1, SeqCst) + 1));
+                let reply = self.chat(model, &body, request);
+                self.in_hand.fetch_sub(1, SeqCst);
+                reply
+            }
             ("POST", "/api/chat") => self.chat(model, &body, request),
             _ => Reply::text(404, "404 page not found"),
         };
@@ -196,6 +208,7 @@ impl Loaded {
 fn start(model: &str, window: u64, slots: usize) -> Result<Loaded, String> {
     let free = TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr());
     let port = free.map_err(|error| error.to_string())?.port();
+    note(&format!("load-{port}"));
     log(&format!(
         "msg=\"starting llama-server\" cmd=\"llama-server --port {port} -c {} -np {slots}\"",
         window * slots as u64
@@ -235,12 +248,13 @@ fn ask(port: u16, body: &[u8]) -> Option<String> {
     }
 }
 
-/// Writes down when something happens for the first time, where `STANDIN_TIMES` says.
+/// Writes down when something happens for the first time, where `STANDIN_NOTES` says.
 fn note(what: &str) {
-    let Ok(path) = env::var("STANDIN_TIMES") else { return };
+    let Ok(path) = env::var("STANDIN_NOTES") else { return };
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis();
     let file = fs::OpenOptions::new().create(true).append(true).open(&path);
-    let is_new = fs::read_to_string(path).is_ok_and(|notes| !notes.contains(what));
+    let is_noted = |notes: String| notes.lines().any(|line| line.split(' ').next() == Some(what));
+    let is_new = fs::read_to_string(path).is_ok_and(|notes| !is_noted(notes));
     if let (Ok(mut file), true) = (file, is_new) {
         let _ = writeln!(file, "{what} {now}");
     }

@@ -13,7 +13,8 @@
 //!   (at so many percent), `error:TEXT`; separated by `;`.
 //! * `STANDIN_PULL_MS`: how long a pull takes that goes well.
 //! * `STANDIN_CHATTER`: lines that the runner logs for each answer.
-//! * `STANDIN_TIMES`: a file for the times, in ms, of the daemon's first answer and of the first chat.
+//! * `STANDIN_NOTES`: a file for what the daemon does for the first time, and when, in ms: `ready`, `pull`,
+//!   `chat`, `daemon-PROCESS`, `load-PORT` for each runner, `at-once-N` for N calls in hand.
 //! * `STANDIN_DIE`: the last words of a model runner that ends at once.
 
 #![allow(clippy::print_stdout, clippy::print_stderr, clippy::exit, reason = "a daemon's logs and exit codes")]

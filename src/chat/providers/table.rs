@@ -24,6 +24,7 @@ const HOSTED: Provider = Provider {
     embedding_model: "",
     key_env: &[],
     base_url_env: &[],
+    model_env: &[],
     key: Key::Bearer,
     local: false,
     abilities: Abilities::USUAL,
@@ -313,6 +314,8 @@ pub static PROVIDERS: &[Provider] = &[
         port: Some(12434),
         model: "ai/llama3.2:3B-Q4_0",
         base_url_env: &["MODEL_RUNNER_HOST"],
+        // Docker Compose fills in both, see docker/compose.models.yaml.
+        model_env: &["MODEL_RUNNER_MODEL"],
         kwargs: &["num_ctx"],
         timeout: Duration::from_secs(60),
         abilities: Abilities { template_thinking: true, ..Abilities::USUAL },

@@ -117,10 +117,15 @@ impl Engine {
 
 /// The engine's own words, without the client's around them.
 pub(super) fn words(error: &EngineError) -> String {
+    short(&all_words(error))
+}
+
+/// The same at full length: what an OCI runtime says comes last.
+pub(super) fn all_words(error: &EngineError) -> String {
     match error {
-        EngineError::DockerResponseServerError { message, .. } => short(message),
-        EngineError::DockerStreamError { error } => short(error),
-        error => short(&error.to_string()),
+        EngineError::DockerResponseServerError { message, .. } => message.clone(),
+        EngineError::DockerStreamError { error } => error.clone(),
+        error => error.to_string(),
     }
 }
 

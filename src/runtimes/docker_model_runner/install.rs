@@ -14,7 +14,7 @@ use bollard::query_parameters::{
 use tokio::time::sleep;
 
 use super::blueprint::{self, CONTROLLER, Gpu, INSIDE, NAME, Plan, ROLE, SERVICE, STORAGE, VOLUME};
-use super::engine::{Engine, status, words};
+use super::engine::{Engine, all_words, status, words};
 use super::image;
 use crate::runtimes::{Limits, RuntimeError, RuntimeErrorKind};
 
@@ -187,12 +187,17 @@ impl Install<'_> {
                  address in MODEL_RUNNER_HOST",
             )));
         }
-        if is_new
-            && ["could not select device driver", "nvidia", "gpu"].iter().any(|sign| said.contains(sign))
-        {
-            return Err(Start::NoGpu(said));
-        }
-        Err(Start::Failed(self.engine.failed(&format!("does not start {NAME}"), &failure)))
+        let failed = || self.engine.failed(&format!("does not start {NAME}"), &failure);
+        let in_full = all_words(&failure).to_lowercase();
+        Err(match ["nvidia", "gpu"].iter().any(|sign| in_full.contains(sign)) {
+            true if is_new => Start::NoGpu(said),
+            // Somebody wants it to have the GPU, so it is not made anew behind their back.
+            true => Start::Failed(failed().hint(format!(
+                "it was made with a GPU that is not there now: bring that back, or `docker rm {NAME}` to have it made \
+                 anew; its models stay in their volume"
+            ))),
+            false => Start::Failed(failed()),
+        })
     }
 }
 

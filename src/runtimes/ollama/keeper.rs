@@ -3,7 +3,8 @@
 //! A daemon must outlive the job that started it as long as another job uses it, its pipes must be read all that
 //! time, and it must not outlive them all, however they end. So no job owns it. Three locks, which the kernel
 //! releases with their process, say who is there: `starter` (one job looks and starts), `keeper` (a keeper lives)
-//! and `users` (shared by the jobs; the keeper gets it when the last one is gone).
+//! and `users` (shared by the jobs; the keeper gets it when the last one is gone). A fourth, `slots`, holds the number
+//! of calls that the daemon takes at once, for the jobs to read.
 
 use std::future::Future;
 use std::io;
@@ -13,11 +14,13 @@ use std::time::Duration;
 use tokio::process::Command;
 use tokio::time::{Instant, sleep, timeout_at};
 
-use super::locks::Locks;
+use super::locks::{Held, Locks};
 use super::{Host, Ollama};
 use crate::runtimes::process::Supervised;
 use crate::runtimes::{Limits, Runtime, RuntimeError, RuntimeErrorKind};
 
+/// The daemon's name for its slots.
+const PARALLEL: &str = "OLLAMA_NUM_PARALLEL";
 /// Between two looks at a daemon whose port is not open yet.
 const LOOK: Duration = Duration::from_millis(10);
 /// A daemon that lived so long is started again at once.
@@ -63,7 +66,7 @@ impl Keeper {
             let begun = Instant::now();
             let mut child = self.spawn();
             let error = tokio::select! {
-                error = self.tend(&mut child, &mut report) => error,
+                error = self.tend(locks, &mut child, &mut report) => error,
                 last = &mut end => {
                     if let Ok(child) = child {
                         child.stop(self.grace).await;
@@ -90,6 +93,14 @@ impl Keeper {
         }
     }
 
+    /// Tells jobs how many calls at once the daemon takes, unless the user has set what is no such number.
+    async fn tell_slots(&self, locks: &Locks) -> Option<Held> {
+        let (_, value) = self.environment.iter().find(|(name, _)| name == PARALLEL)?;
+        let slots = value.parse().ok().filter(|&slots| slots > 0)?;
+        let told = locks.tell_slots(slots).await;
+        told.inspect_err(|error| tracing::warn!("jobs are not told the daemon's slots: {error}")).ok()
+    }
+
     fn spawn(&self) -> io::Result<Supervised> {
         let mut command = Command::new(&self.program);
         command.arg("serve").env_clear().envs(self.environment.iter().cloned());
@@ -99,6 +110,7 @@ impl Keeper {
     /// From a daemon's start to its end: why it ended.
     async fn tend(
         &self,
+        locks: &Locks,
         child: &mut io::Result<Supervised>,
         report: &mut Option<impl FnOnce(Result<(), &RuntimeError>)>,
     ) -> RuntimeError {
@@ -108,6 +120,8 @@ impl Keeper {
                 return self.failed(&format!("can't be started as {}: {error}", self.program.display()));
             }
         };
+        // As long as our child lives: without it another daemon may have the port, with slots of its own.
+        let _told = self.tell_slots(locks).await;
         if let Err(error) = self.ready(child).await {
             return error;
         }
@@ -167,7 +181,7 @@ pub fn environment(
         given.into_iter().filter(|(name, _)| !is_credential(name) && name != "OLLAMA_HOST").collect();
     let ours = [
         // Calls at once; each slot has a whole window.
-        ("OLLAMA_NUM_PARALLEL", slots.to_string()),
+        (PARALLEL, slots.to_string()),
         // The window of calls that name none, so that theirs is ours and nothing is loaded anew.
         ("OLLAMA_CONTEXT_LENGTH", "8192".to_owned()),
         ("OLLAMA_KEEP_ALIVE", "30m".to_owned()),

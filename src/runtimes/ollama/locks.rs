@@ -1,7 +1,7 @@
-//! Who starts, keeps and uses the daemon of one port, across processes: files that are locked, never read.
+//! Who starts, keeps and uses the daemon of one port, across processes: files that are locked. One of them is read, too.
 
 use std::fs::{self, File, OpenOptions, TryLockError};
-use std::io;
+use std::io::{self, Read, Write};
 use std::path::PathBuf;
 
 use tokio::sync::oneshot;
@@ -17,7 +17,7 @@ pub struct Locks {
 
 /// A lock that is held as long as this lives.
 #[derive(Debug)]
-pub struct Held(#[expect(dead_code, reason = "held, not used")] File);
+pub struct Held(File);
 
 impl Locks {
     /// In `directory`, which is made if it is missing, for the daemon of `port`.
@@ -50,6 +50,23 @@ impl Locks {
         }
     }
 
+    /// Tells all jobs, until this is dropped, how many calls at once the keeper's daemon takes.
+    pub(super) async fn tell_slots(&self, slots: usize) -> Result<Held, RuntimeError> {
+        // Waits, unlike a keeper's own lock, which a job that only looks must never be in the way of.
+        let Held(mut file) = self.wait("slots", File::lock).await?;
+        let told = file.set_len(0).and_then(|()| write!(file, "{slots}"));
+        told.map(|()| Held(file)).map_err(|error| self.failed(&error))
+    }
+
+    /// What a keeper that lives has told; what a dead one has told is not locked any more.
+    pub(super) fn told_slots(&self) -> Option<usize> {
+        let mut file = File::open(self.path("slots")).ok()?;
+        let Err(TryLockError::WouldBlock) = file.try_lock_shared() else { return None };
+        let mut told = String::new();
+        file.read_to_string(&mut told).ok()?;
+        told.parse().ok()
+    }
+
     /// In a thread of its own, as it may take for ever, and the program's end must not wait for it.
     async fn wait(&self, role: &str, lock: fn(&File) -> io::Result<()>) -> Result<Held, RuntimeError> {
         let file = self.open(role)?;
@@ -64,10 +81,13 @@ impl Locks {
     }
 
     fn open(&self, role: &str) -> Result<File, RuntimeError> {
-        let path = self.directory.join(format!("{}.{role}", self.name));
         let opened = fs::create_dir_all(&self.directory)
-            .and_then(|()| OpenOptions::new().create(true).truncate(false).write(true).open(path));
+            .and_then(|()| OpenOptions::new().create(true).truncate(false).write(true).open(self.path(role)));
         opened.map_err(|error| self.failed(&error))
+    }
+
+    fn path(&self, role: &str) -> PathBuf {
+        self.directory.join(format!("{}.{role}", self.name))
     }
 
     fn failed(&self, error: &io::Error) -> RuntimeError {

@@ -55,7 +55,8 @@ pub struct Ollama {
 }
 
 impl Ollama {
-    /// The daemon at `base_url`. `slots` is its `OLLAMA_NUM_PARALLEL` where that is known: it does not tell.
+    /// The daemon at `base_url`. `slots` is its `OLLAMA_NUM_PARALLEL` where the user gives it: only one that we keep
+    /// up is known without.
     pub fn new(base_url: &str, slots: Option<usize>, limits: Limits) -> Result<Self, RuntimeError> {
         Ok(Self { api: Api::new("Ollama", base_url)?, slots, limits, start: None })
     }
@@ -193,7 +194,10 @@ impl Runtime for Ollama {
             Known { trained: trained(&shown), packaged: packaged(&shown), loaded: self.loaded(&name).await };
         let window = window::choose(need, known)?;
         let family = shown["details"]["family"].as_str().unwrap_or_default();
-        let slots = if ONE_SLOT.contains(&family) { Some(1) } else { self.slots };
+        // A daemon that lowers the number for a family that is not in the list tells its log alone: our calls beyond
+        // its slots then wait in its queue.
+        let kept = || self.start.as_ref()?.slots();
+        let slots = if ONE_SLOT.contains(&family) { Some(1) } else { self.slots.or_else(kept) };
         Ok(Endpoint { base_url: self.api.base_url().to_owned(), model, context_window: Some(window), slots })
     }
 

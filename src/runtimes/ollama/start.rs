@@ -74,6 +74,11 @@ impl Start {
         Ok(())
     }
 
+    /// Calls that the daemon takes at once, if a keeper of ours has it.
+    pub(super) fn slots(&self) -> Option<usize> {
+        self.locks().told_slots()
+    }
+
     /// Has a daemon started, unless one has come meanwhile.
     pub(super) async fn start(&self, ollama: &Ollama) -> Result<(), RuntimeError> {
         let locks = self.locks();

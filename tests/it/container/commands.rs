@@ -1,7 +1,7 @@
 //! The commands of the README, word for word, and what they promise.
 
 use std::net::{TcpListener, TcpStream};
-use std::sync::Mutex;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::*;
 use crate::support::server::{Request, Server};
@@ -11,6 +11,10 @@ const DOCKERFILE: &str = include_str!("../../../Dockerfile");
 
 /// The container's and the volume's names are the README's.
 static NAMES: Mutex<()> = Mutex::new(());
+
+pub(super) fn names() -> MutexGuard<'static, ()> {
+    NAMES.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
 #[test]
 #[ignore = "needs a Docker Engine and our image: scripts/test-container.sh"]
@@ -82,7 +86,7 @@ fn only_an_open_ollama_is_reached_from_outside() {
 #[test]
 #[ignore = "needs a Docker Engine and our image: scripts/test-container.sh"]
 fn logs_and_models_stay_in_their_volumes() {
-    let _names = NAMES.lock().unwrap();
+    let _names = names();
     let folder = tempfile::tempdir().unwrap();
     std::fs::create_dir(folder.path().join("logs")).unwrap();
     let line = r#"echo "$JOB" | docker run -i -v "$PWD/logs:/app/minion_logs" -v minions-models:/root/.ollama minions"#;
@@ -110,7 +114,7 @@ fn logs_and_models_stay_in_their_volumes() {
 #[test]
 #[ignore = "needs a Docker Engine and our image: scripts/test-container.sh"]
 fn a_persistent_container_takes_jobs_and_is_stopped_and_removed() {
-    let _names = NAMES.lock().unwrap();
+    let _names = names();
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path();
     let _ = docker(&["rm", "-f", "minions-container"], None);
@@ -150,4 +154,39 @@ fn the_image_adds_at_most_40_megabytes() {
         |image: &str| -> u64 { told(&["image", "inspect", "-f", "{{.Size}}", image]).parse().unwrap() };
     let base = DOCKERFILE.lines().find_map(|line| line.strip_prefix("ARG OLLAMA_IMAGE=")).expect("a base");
     assert!(size(IMAGE) - size(base) <= 40_000_000, "{} on {}", size(IMAGE), size(base));
+}
+
+/// With a compiler that copies what is built already: this is about the builders, and about the names of the bases.
+#[test]
+#[ignore = "needs a Docker Engine and our image: scripts/test-container.sh"]
+fn both_builders_build_it_and_no_dependency_again_where_a_source_has_changed() {
+    let folder = tempfile::tempdir().unwrap();
+    let succeeds = |line: &str| {
+        let output = shell(folder.path(), line, "");
+        assert!(output.status.success(), "{line}: {}", text(&output.stderr));
+        text(&output.stdout)
+    };
+    succeeds(&format!(
+        r#"cp -r {}/{{Cargo.toml,Cargo.lock,Dockerfile,start_minion.sh,src}} . && mkdir compiler && cd compiler
+        echo 'mkdir -p target/release && cp /usr/local/bin/minions target/release' > cargo && chmod +x cargo
+        printf '%s\n' 'FROM {IMAGE}' 'COPY cargo /usr/local/bin/' > Dockerfile
+        DOCKER_BUILDKIT=0 docker build -t minions-test-rust ."#,
+        env!("CARGO_MANIFEST_DIR")
+    ));
+    let build = "build -t minions-test-built --build-arg RUST_IMAGE=minions-test-rust .";
+    let older = format!("DOCKER_BUILDKIT=0 docker {build}");
+    succeeds(&older);
+    let said = succeeds(&format!("echo // $PWD >> src/lib.rs && {older}"));
+    let cached = |step: &str| {
+        let (_, after) = said.split_once(step).unwrap_or_else(|| panic!("no {step} in {said}"));
+        after.lines().nth(1) == Some(" ---> Using cache")
+    };
+    assert_eq!((cached(" : RUN mkdir -p src"), cached(" : COPY src")), (true, false), "{said}");
+
+    // A newer client needs a plugin for it, which the one of Debian's engine has inside.
+    succeeds(&format!("DOCKER_BUILDKIT=1 docker {build} || DOCKER_BUILDKIT=1 /usr/bin/docker {build}"));
+    let output =
+        docker(&["run", "--rm", "-i", "-e", "STANDIN_MODELS=m", "minions-test-built"], Some(&job("minion")));
+    assert_eq!(answer(&output), SAID);
+    told(&["rmi", "minions-test-built", "minions-test-rust"]);
 }

@@ -1,15 +1,18 @@
 //! Users, file systems, limits and downloads that are not as one would wish.
 
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 
 use super::*;
 
 #[test]
 #[ignore = "needs a Docker Engine and our image: scripts/test-container.sh"]
 fn it_works_as_any_user_and_with_little() {
-    let cases: [&[&str]; 5] = [
+    let cases: [&[&str]; 8] = [
         &["--user", "4711"],
         &["--user", "4711:4711", "--read-only", "--tmpfs", "/tmp"],
+        &["--user", "0:0"],
+        &["--user", "10001:10001"],
+        &["--user", "nobody"],
         &["--read-only", "--tmpfs", "/tmp"],
         &["--memory", "512m"],
         &["--cap-drop", "ALL"],
@@ -26,6 +29,66 @@ fn it_works_as_any_user_and_with_little() {
     let nowhere = run(&["--read-only"], &job("minion"));
     let said = error(&nowhere);
     assert!(said.contains("must be writable"), "{said}");
+}
+
+#[test]
+#[ignore = "needs a Docker Engine and our image: scripts/test-container.sh"]
+fn a_read_only_container_has_its_volumes() {
+    let logs = tempfile::tempdir().unwrap();
+    let volume = format!("{}:/app/minion_logs", logs.path().display());
+    let models = "minions-test-read-only:/root/.ollama";
+    let options = ["--read-only", "--tmpfs", "/tmp", "-v", &volume, "-v", models];
+    let first = run(&options, &job("minion"));
+    let second = run(&options, &job("minions"));
+    let _ = docker(&["volume", "rm", "minions-test-read-only"], None);
+    for output in [&first, &second] {
+        assert_eq!(answer(output), SAID);
+    }
+    assert_eq!(logs.path().read_dir().unwrap().count(), 2);
+    // The second has the first one's model.
+    let fetches = |output: &Output| text(&output.stderr).contains("fetches m");
+    assert_eq!([&first, &second].map(fetches), [true, false], "{}", text(&first.stderr));
+}
+
+#[test]
+#[ignore = "needs a Docker Engine and our image: scripts/test-container.sh"]
+fn the_persistent_container_works_as_any_user_and_read_only() {
+    let options = ["--user", "4711", "--read-only", "--tmpfs", "/tmp", "-e", "STANDIN_MODELS=m"];
+    let container = Container::start("minions-test-frugal", &options);
+    container.jobs(3, "minions", || ()).iter().for_each(|output| assert_eq!(answer(output), SAID));
+    assert_eq!(container.processes("ollama serve").len(), 1);
+}
+
+#[test]
+#[ignore = "needs a Docker Engine and our image: scripts/test-container.sh"]
+fn volumes_of_others_are_used_and_logs_are_the_owners_of_their_directory() {
+    // Filled by an Ollama that ran as root.
+    let models = "minions-test-roots:/root/.ollama";
+    let ollama = Container("minions-test-roots".to_owned());
+    told(&[
+        "run",
+        "-d",
+        "--name",
+        &ollama.0,
+        "-v",
+        models,
+        "-e",
+        "STANDIN_MODELS=m",
+        "ollama/ollama:0.32.15",
+    ]);
+    let manifest = "/root/.ollama/models/manifests/registry.ollama.ai/library/m/latest";
+    let has_model = || docker(&["exec", &ollama.0, "test", "-f", manifest], None).status.success();
+    until("a model", Duration::from_secs(60), has_model);
+    drop(ollama);
+    let logs = tempfile::tempdir().unwrap();
+    std::os::unix::fs::chown(logs.path(), Some(4711), Some(4712)).unwrap();
+    let volume = format!("{}:/app/minion_logs", logs.path().display());
+    let output = run(&["-v", &volume, "-v", models], &job("minion"));
+    let _ = docker(&["volume", "rm", "minions-test-roots"], None);
+    assert_eq!(answer(&output), SAID);
+    assert!(!text(&output.stderr).contains("fetches"), "{}", text(&output.stderr));
+    let log = logs.path().read_dir().unwrap().next().expect("a log").unwrap().metadata().unwrap();
+    assert_eq!((log.uid(), log.gid()), (4711, 4712));
 }
 
 #[test]

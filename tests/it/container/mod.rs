@@ -2,6 +2,7 @@
 //! `scripts/test-container.sh` builds and runs it all.
 
 mod commands;
+mod compose;
 mod hardship;
 mod model_runner;
 mod persistent;

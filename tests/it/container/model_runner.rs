@@ -15,10 +15,10 @@ const STANDIN: &str = "docker/model-runner";
 static ONE_RUNNER: Mutex<()> = Mutex::new(());
 
 /// A machine without a runner; what a test leaves is removed.
-struct Machine(#[expect(dead_code, reason = "held, not used")] MutexGuard<'static, ()>);
+pub(super) struct Machine(#[expect(dead_code, reason = "held, not used")] MutexGuard<'static, ()>);
 
 impl Machine {
-    fn clean() -> Self {
+    pub(super) fn clean() -> Self {
         let held = ONE_RUNNER.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         remove();
         Self(held)
@@ -36,7 +36,7 @@ fn remove() {
     let _ = docker(&["volume", "rm", "docker-model-runner-models"], None);
 }
 
-fn client(port: Option<u16>) -> Value {
+pub(super) fn client(port: Option<u16>) -> Value {
     let mut client = json!({"type": "docker_model_runner", "model_name": "ai/m"});
     if let Some(port) = port {
         client["port"] = port.into();
@@ -45,12 +45,12 @@ fn client(port: Option<u16>) -> Value {
 }
 
 /// A job of our program on this machine.
-fn on_host(port: Option<u16>, version: &str) -> Ran {
+pub(super) fn on_host(port: Option<u16>, version: &str) -> Ran {
     let job = job_with(&client(port), &client(port), "minion");
     Program::new().env("MODEL_RUNNER_CONTROLLER_VERSION", version).run(job)
 }
 
-fn succeeds(ran: &Ran) {
+pub(super) fn succeeds(ran: &Ran) {
     assert_eq!(ran.result()["final_answer"], SAID);
 }
 
@@ -107,7 +107,10 @@ fn from_inside_a_container_by_the_mounted_socket() {
     // As the image's own user, which joins the socket's group.
     let folder = tempfile::tempdir().unwrap();
     let line = r#"echo "$JOB" | docker run -i -v /var/run/docker.sock:/var/run/docker.sock minions"#;
-    assert_eq!(answer(&documented(folder.path(), line, &job)), SAID);
+    for protocol in ["minion", "minions"] {
+        let job = job_with(&client(None), &client(None), protocol);
+        assert_eq!(answer(&documented(folder.path(), line, &job)), SAID);
+    }
     // Without the socket: it is beside us.
     assert_eq!(answer(&run(&[], &job)), SAID);
     drop(machine);
@@ -176,42 +179,98 @@ fn an_image_that_is_not_there_and_one_that_does_not_run() {
     assert!(said.contains("no socket at /nowhere/docker.sock"), "{said}");
 }
 
-/// The real engine behind another socket, at which `change` puts words in its mouth, of the same length in all.
-fn disguised_engine(socket: &Path, change: fn(&str) -> String) {
+/// The real engine behind another socket, at which `ask` changes what it is asked and `say` what it says, to something of
+/// the same length.
+fn disguised_engine(socket: &Path, ask: fn(&str) -> String, say: fn(&str) -> String) {
     let listener = UnixListener::bind(socket).unwrap();
     std::fs::set_permissions(socket, std::fs::Permissions::from_mode(0o666)).unwrap();
     thread::spawn(move || {
         for client in listener.incoming().flatten() {
             let engine = UnixStream::connect("/var/run/docker.sock").unwrap();
-            let (mut from_client, mut to_engine) = (client.try_clone().unwrap(), engine.try_clone().unwrap());
-            thread::spawn(move || std::io::copy(&mut from_client, &mut to_engine));
-            thread::spawn(move || {
-                let (mut engine, mut client) = (engine, client);
-                let mut piece = [0; 1 << 16];
-                while let Some(read) = engine.read(&mut piece).ok().filter(|&read| read > 0) {
-                    if client.write_all(change(&text(&piece[..read])).as_bytes()).is_err() {
-                        break;
-                    }
-                }
-                let _ = client.shutdown(Shutdown::Both);
-            });
+            let (from_client, to_engine) = (client.try_clone().unwrap(), engine.try_clone().unwrap());
+            thread::spawn(move || pass_on(from_client, to_engine, ask));
+            thread::spawn(move || pass_on(engine, client, say));
         }
     });
+}
+
+fn pass_on(mut from: UnixStream, mut to: UnixStream, change: fn(&str) -> String) {
+    let mut piece = [0; 1 << 16];
+    while let Some(read) = from.read(&mut piece).ok().filter(|&read| read > 0) {
+        if to.write_all(change(&text(&piece[..read])).as_bytes()).is_err() {
+            break;
+        }
+    }
+    let _ = to.shutdown(Shutdown::Write);
+}
+
+/// A job at a disguised engine.
+fn at_disguised(ask: fn(&str) -> String, say: fn(&str) -> String) -> Ran {
+    let folder = tempfile::tempdir().unwrap();
+    let socket = folder.path().join("docker.sock");
+    disguised_engine(&socket, ask, say);
+    let job = job_with(&client(None), &client(None), "minion");
+    Program::new().env("DOCKER_HOST", &format!("unix://{}", socket.display())).run(job)
+}
+
+/// An engine that says to have NVIDIA's runtime.
+fn claims_nvidia(said: &str) -> String {
+    said.replace("\"io.containerd.runc.v2\"", "\"nvidia\"               ")
 }
 
 #[test]
 #[ignore = "needs a Docker Engine and our image: scripts/test-container.sh"]
 fn a_gpu_that_is_not_there() {
+    let runs_without = |ran: &Ran, because: &str| {
+        succeeds(ran);
+        assert!(
+            ran.stderr.contains("no GPU for Docker Model Runner, the processor has to do"),
+            "{}",
+            ran.stderr
+        );
+        assert!(ran.stderr.contains(because), "{because}: {}", ran.stderr);
+        assert_eq!(inspect("{{.Config.Image}}"), "docker/model-runner:latest");
+        assert_eq!(inspect("{{.HostConfig.DeviceRequests}}"), "[]");
+    };
+    // The engine does not know the runtime that it has named.
+    let machine = Machine::clean();
+    runs_without(&at_disguised(str::to_owned, claims_nvidia), "nvidia");
+    drop(machine);
+
+    // It knows it, and has no driver for the GPU that the container is to have: the real engine's own words.
+    let machine = Machine::clean();
+    let knows = |asked: &str| asked.replace("\"Runtime\":\"nvidia\"", "\"Runtime\":\"runc\"  ");
+    runs_without(&at_disguised(knows, claims_nvidia), "could not select device driver");
+    drop(machine);
+
+    // It has one, and NVIDIA's own tool finds no card.
+    let _machine = Machine::clean();
+    let words = |said: &str| {
+        let own = "could not select device driver \\\"\\\" with capabilities: [[gpu]]";
+        let nvidias = format!("{:width$}", "nvidia-container-cli: no NVML driver", width = own.len());
+        claims_nvidia(said).replace(own, &nvidias)
+    };
+    runs_without(&at_disguised(knows, words), "nvidia-container-cli: no NVML driver");
+}
+
+#[test]
+#[ignore = "needs a Docker Engine and our image: scripts/test-container.sh"]
+fn a_gpu_that_has_gone_since_is_told() {
     let _machine = Machine::clean();
     let folder = tempfile::tempdir().unwrap();
-    let socket = folder.path().join("docker.sock");
-    // It says to have NVIDIA's runtime, and has not.
-    disguised_engine(&socket, |said| said.replace("\"io.containerd.runc.v2\"", "\"nvidia\"               "));
-    let job = job_with(&client(None), &client(None), "minion");
-    let ran = Program::new().env("DOCKER_HOST", &format!("unix://{}", socket.display())).run(job);
-    succeeds(&ran);
-    assert!(ran.stderr.contains("no GPU for Docker Model Runner, the processor has to do"), "{}", ran.stderr);
-    assert_eq!(inspect("{{.Config.Image}}"), "docker/model-runner:latest");
+    let driver = folder.path().join("libnvidia-ml.so.1");
+    std::fs::write(&driver, "").unwrap();
+    let mount = format!("type=bind,source={},target=/usr/lib/libnvidia-ml.so.1", driver.display());
+    let role = "com.docker.model-runner.role=controller";
+    let labels = ["--label", "com.docker.desktop.service=model-runner", "--label", role];
+    told(&[&["run", "-d", "--name", NAME, "--mount", &mount], &labels[..], &[STANDIN]].concat());
+    told(&["stop", NAME]);
+    std::fs::remove_file(&driver).unwrap();
+    let said = on_host(None, "latest").error(1);
+    assert!(said.contains("does not start docker-model-runner: ") && said.contains("libnvidia-ml"), "{said}");
+    assert!(said.contains("docker rm docker-model-runner"), "{said}");
+    // It is somebody's, and stays.
+    assert_eq!(inspect("{{.State.Status}}"), "exited");
 }
 
 #[test]
@@ -220,7 +279,7 @@ fn docker_desktop_without_its_port() {
     let _machine = Machine::clean();
     let folder = tempfile::tempdir().unwrap();
     let socket = folder.path().join("docker.sock");
-    disguised_engine(&socket, |said| {
+    disguised_engine(&socket, str::to_owned, |said| {
         let Some((before, rest)) = said.split_once("\"OperatingSystem\":\"") else { return said.to_owned() };
         let (name, after) = rest.split_once('"').unwrap();
         let system = format!("{:width$}", "Docker Desktop\"", width = name.len() + 1);

@@ -7,42 +7,81 @@ const LOADED: [&str; 4] = ["-e", "STANDIN_MODELS=m", "-e", "STANDIN_WORK_MS=300"
 /// How a job shows among the container's processes.
 const A_JOB: &str = "exe run";
 
+/// Where the stand-in notes what it does.
+const NOTED: [&str; 2] = ["-e", "STANDIN_NOTES=/tmp/notes"];
+
+/// How often something was noted.
+fn noted(container: &Container, what: &str) -> usize {
+    told(&["exec", &container.0, "cat", "/tmp/notes"]).lines().filter(|line| line.starts_with(what)).count()
+}
+
 #[test]
 #[ignore = "needs a Docker Engine and our image: scripts/test-container.sh"]
 fn twenty_jobs_at_once_share_one_daemon() {
-    let container = Container::start("minions-test-many", &["-e", "STANDIN_MODELS=m"]);
+    let container =
+        Container::start("minions-test-many", &[&["-e", "STANDIN_MODELS=m"], &NOTED[..]].concat());
     container.jobs(20, "minion", || ()).iter().for_each(|output| assert_eq!(answer(output), SAID));
+    // There never was a second one, and its model was loaded once for all calls.
+    assert_eq!((noted(&container, "daemon-"), noted(&container, "load-")), (1, 1));
     assert_eq!(container.processes("ollama serve").len(), 1);
     assert!(container.processes("root ").is_empty(), "{}", told(&["top", &container.0]));
-    // Nothing but envelopes is for stdout, and here are none.
-    assert_eq!(text(&docker(&["logs", &container.0], None).stdout), "");
+    // Nothing but envelopes is for stdout, and here are none; what it does instead it says.
+    let logs = docker(&["logs", &container.0], None);
+    assert_eq!(text(&logs.stdout), "");
+    assert!(text(&logs.stderr).contains("no job on stdin: staying up"), "{}", text(&logs.stderr));
+}
+
+#[test]
+#[ignore = "needs a Docker Engine and our image: scripts/test-container.sh"]
+fn a_job_takes_all_slots_of_the_daemon_and_no_more() {
+    let options = [&LOADED[..], &NOTED, &["-e", "OLLAMA_NUM_PARALLEL=12"]].concat();
+    let container = Container::start("minions-test-slots", &options);
+    let mut job: Value = serde_json::from_str(&job("minions")).unwrap();
+    job["call_params"]["context"] = (0..30).map(|n| format!("Ann signed letter {n}.")).collect();
+    let output = docker(&["exec", "-i", &container.0, "/app/start_minion.sh"], Some(&job.to_string()));
+    assert_eq!(answer(&output), SAID);
+    assert_eq!((noted(&container, "at-once-12 "), noted(&container, "at-once-13 ")), (1, 0));
 }
 
 #[test]
 #[ignore = "needs a Docker Engine and our image: scripts/test-container.sh"]
 fn jobs_survive_the_deaths_of_daemon_and_runner() {
-    let container = Container::start("minions-test-deaths", &LOADED);
-    let loaded = || !container.processes("ollama runner").is_empty();
-    for victim in ["ollama serve", "ollama runner"] {
-        let outputs = container.jobs(10, "minions", || {
-            let all_run = || container.processes(A_JOB).len() >= 10 && loaded();
+    let slow = ["-e", "STANDIN_MODELS=m", "-e", "STANDIN_WORK_MS=1500"];
+    let container = Container::start("minions-test-deaths", &slow);
+    let outputs = container.jobs(10, "minions", || {
+        for victim in ["ollama serve", "ollama runner"] {
+            let all_run =
+                || container.processes(A_JOB).len() == 10 && !container.processes("ollama runner").is_empty();
             until("ten jobs in flight", Duration::from_secs(60), all_run);
-            let runner = container.processes("ollama runner");
+            let (daemon, runner) =
+                (container.processes("ollama serve"), container.processes("ollama runner"));
             container.kill(victim);
             // The limit is what we promise.
-            until("the daemon", Duration::from_secs(5), || {
-                docker(&["exec", &container.0, "minions", "health"], None).status.success()
-            });
+            let is_back = || {
+                let now = container.processes("ollama serve");
+                now.len() == 1
+                    && (victim != "ollama serve" || now != daemon)
+                    && docker(&["exec", &container.0, "minions", "health"], None).status.success()
+            };
+            until("the daemon", Duration::from_secs(5), is_back);
             until("the old runner's end", Duration::from_secs(5), || {
                 container.processes("ollama runner").iter().all(|id| !runner.contains(id))
             });
-        });
-        outputs.iter().for_each(|output| assert_eq!(answer(output), SAID, "{victim}"));
-        assert_eq!(container.processes("ollama serve").len(), 1);
-        assert_eq!(container.processes("ollama runner").len(), 1);
-    }
+        }
+    });
+    outputs.iter().for_each(|output| assert_eq!(answer(output), SAID));
     // Process 1, the keeper, the daemon and its runner: nothing of the jobs is left, not even as a zombie.
     until("the end of what jobs have started", Duration::from_secs(5), || container.processes("").len() == 4);
+}
+
+#[test]
+#[ignore = "needs a Docker Engine and our image: scripts/test-container.sh"]
+fn what_others_leave_behind_is_reaped() {
+    let container = Container::start("minions-test-orphans", &[]);
+    told(&["exec", &container.0, "sh", "-c", "(sleep 3 & sleep 3 &) > /dev/null 2>&1"]);
+    assert_eq!(container.processes("sleep 3").len(), 2, "{}", told(&["top", &container.0]));
+    // A zombie has no words left but its name.
+    until("their end", Duration::from_secs(10), || container.processes("sleep").is_empty());
 }
 
 #[test]
@@ -66,16 +105,32 @@ fn docker_stop_ends_it_in_time_and_running_jobs_print_their_envelopes() {
 #[test]
 #[ignore = "needs a Docker Engine and our image: scripts/test-container.sh"]
 fn a_job_that_is_alone_prints_its_envelope_when_it_is_stopped() {
-    let name = "minions-test-stop-alone";
-    let options = ["--name", name, "-e", "STANDIN_MODELS=m", "-e", "STANDIN_WORK_MS=60000"];
-    let output = thread::scope(|scope| {
-        let container = Container(name.to_owned());
-        let job = scope.spawn(|| run(&options, &job("minion")));
-        until("a job", Duration::from_secs(60), || !container.processes("ollama runner").is_empty());
-        assert!(docker(&["stop", name], None).status.success());
-        job.join().expect("no panic")
-    });
-    assert_eq!((output.status.code(), &envelope(&output)["success"]), (Some(143), &json!(false)));
+    let container = Container("minions-test-stop-alone".to_owned());
+    let (stop, interrupt) = (&["stop"][..], &["kill", "-s", "INT"][..]);
+    let working = ["STANDIN_MODELS=m", "STANDIN_WORK_MS=60000"];
+    for (options, sign, way, code) in [
+        (working, "chat ", stop, 143),
+        (working, "chat ", interrupt, 130),
+        // Its model is on its way, and does not come.
+        (["STANDIN_PULL=stall:40", "STANDIN_WORK_MS=0"], "pull ", stop, 143),
+        // Its daemon does not answer yet.
+        (["STANDIN_DISCOVERY_MS=60000", "STANDIN_WORK_MS=0"], "daemon-", stop, 143),
+    ] {
+        let options = options.iter().flat_map(|option| ["-e", option]).chain(NOTED);
+        let options: Vec<_> = ["--name", &container.0].into_iter().chain(options).collect();
+        let output = thread::scope(|scope| {
+            let job = scope.spawn(|| run(&options, &job("minion")));
+            let notes = || text(&docker(&["exec", &container.0, "cat", "/tmp/notes"], None).stdout);
+            until(sign, Duration::from_secs(60), || notes().lines().any(|line| line.starts_with(sign)));
+            assert!(docker(&[way, &[&*container.0]].concat(), None).status.success());
+            job.join().expect("no panic")
+        });
+        assert_eq!(
+            (output.status.code(), &envelope(&output)["success"]),
+            (Some(code), &json!(false)),
+            "{sign}"
+        );
+    }
 }
 
 #[test]
