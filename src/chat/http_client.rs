@@ -1,17 +1,18 @@
-//! The one client for every HTTP API: sends a turn, reads the stream, says what failed.
+//! The one client for every HTTP API: sends a turn and reads the stream; what it says of failures is in `complaints`.
 //!
 //! In: a provider's row and settings, then requests. Out: replies, or errors that name the endpoint and what
 //! to do. What differs from vendor to vendor is in the row and its dialect; here is none of it.
 
 use std::borrow::Cow;
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use async_trait::async_trait;
-use reqwest::header::{HeaderMap, HeaderValue, RETRY_AFTER};
+use reqwest::header::{HeaderMap, HeaderValue};
 use reqwest::{Response, StatusCode, Url};
 use tokio::time::timeout;
 
+use super::complaints::hint;
 use super::departure::{Arrival, Departure, Gate};
 use super::dialect::{Abilities, Caching, Dialect, Partial, without_thinking};
 use super::fault::{self, Fault};
@@ -28,8 +29,6 @@ use crate::{http, secrets::Secret};
 const LONGEST_REPLY: usize = 64 << 20;
 /// Times the longest silence that a whole reply may take.
 const WHOLE_REPLY: u32 = 10;
-/// As much of a server's words as a message shows, in characters.
-const LONGEST_QUOTE: usize = 500;
 /// How long to wait for the end of a stream whose reply is complete, so that its connection can be used again.
 const DRAIN: Duration = Duration::from_millis(500);
 
@@ -40,7 +39,7 @@ pub struct HttpClient {
     pub(super) dialect: &'static dyn Dialect,
     pub(super) settings: ChatSettings,
     pub(super) http: reqwest::Client,
-    url: Url,
+    pub(super) url: Url,
     pub(super) headers: HeaderMap,
     /// What the server has not refused so far.
     abilities: Arc<Mutex<Abilities>>,
@@ -269,63 +268,6 @@ impl HttpClient {
             _ => Ok(ChatReply { text: text.to_owned(), finish, usage: reply.usage, refused: false }),
         }
     }
-
-    /// The error of a status that is not 200.
-    pub(super) async fn refused(&self, mut response: Response) -> ChatError {
-        let status = response.status();
-        let retry_after = retry_after(response.headers());
-        let mut body = Vec::new();
-        while body.len() < 64 << 10
-            && let Ok(Ok(Some(chunk))) = timeout(self.settings.timeout, response.chunk()).await
-        {
-            body.extend_from_slice(&chunk);
-        }
-        let Fault { kind, text } = fault::of_status(status.as_u16(), &body);
-        let text = if status.is_redirection() {
-            "a redirect, which is not followed: correct the base URL"
-        } else {
-            &text
-        };
-        let colon = if text.is_empty() { "" } else { ": " };
-        let reason = status.canonical_reason().map(|reason| format!(" ({reason})")).unwrap_or_default();
-        let message = format!(" answered {}{reason}{colon}{text}", status.as_u16());
-        ChatError { retry_after, ..self.error(kind, &message) }
-    }
-
-    pub(super) fn unreachable(&self, error: &reqwest::Error) -> ChatError {
-        self.error(Kind::Connection, &format!(" cannot be reached: {}", http::cause(error)))
-    }
-
-    fn endless(&self, whole: Duration) -> ChatError {
-        self.error(Kind::Timeout, &format!(" did not end its reply within {} s", whole.as_secs_f64()))
-    }
-
-    pub(super) fn silent(&self) -> ChatError {
-        self.error(Kind::Timeout, &format!(" was silent for {} s", self.settings.timeout.as_secs_f64()))
-    }
-
-    fn malformed(&self, quote: &str) -> ChatError {
-        self.error(Kind::Malformed, &format!(" sent what is no reply of its API: {quote}"))
-    }
-
-    /// Every error of this client is made here, without the credential.
-    pub(super) fn error(&self, kind: Kind, text: &str) -> ChatError {
-        let mut text = text.to_owned();
-        let password = self.url.password().map(Secret::new);
-        for secret in [&self.settings.api_key, &password].into_iter().flatten() {
-            let secret = secret.expose().trim();
-            if !secret.is_empty() {
-                text = text.replace(secret, "***");
-            }
-        }
-        ChatError {
-            kind,
-            message: format!("{}{}", self.endpoint(), shortened(&text)),
-            hint: hint(self.provider, &self.settings, kind),
-            retry_after: None,
-            usage: Usage::default(),
-        }
-    }
 }
 
 #[async_trait]
@@ -376,47 +318,6 @@ fn headers(provider: &Provider, dialect: &dyn Dialect, key: Option<&Secret>) -> 
         headers.insert(name, value);
     }
     Some(headers)
-}
-
-fn retry_after(headers: &HeaderMap) -> Option<Duration> {
-    retry::parse_retry_after(headers.get(RETRY_AFTER)?.to_str().ok()?, SystemTime::now())
-}
-
-/// What the user can do about a failure of this kind.
-fn hint(provider: &Provider, settings: &ChatSettings, kind: Kind) -> Option<String> {
-    Some(match kind {
-        Kind::Connection => {
-            let names = provider.base_url_env.iter().copied().chain(["kwargs.base_url"]);
-            format!("{}, or name its address in {}.", provider.start, names.collect::<Vec<_>>().join(" or "))
-        }
-        Kind::Timeout => "A model that is still loading needs longer: raise kwargs.timeout.".into(),
-        Kind::Auth => match provider.key_env.first() {
-            Some(name) => {
-                format!("Set {name} in the environment, or kwargs.api_key in the job, to a valid key.")
-            }
-            None => "If the server wants a key, set kwargs.api_key in the job.".into(),
-        },
-        Kind::NotFound => format!("{} (model_name is \"{}\").", provider.pull, settings.model),
-        Kind::Busy => "Lower kwargs.max_concurrency, or wait until the server has less to do.".into(),
-        Kind::RateLimited => "Lower kwargs.max_concurrency, or raise the account's limit.".into(),
-        Kind::ContextTooLong => "Shorten the text, or take a model with a larger context window.".into(),
-        Kind::Malformed => format!("Is this really the API of {}? Check the base URL.", provider.name),
-        Kind::Empty => "The model has nothing to say to this: try another one.".into(),
-        Kind::Server | Kind::Rejected | Kind::Model | Kind::Withheld => return None,
-    })
-}
-
-/// On one line, without control characters, and not too long.
-fn shortened(text: &str) -> String {
-    let begins_with_space = text.starts_with(' ');
-    let words = text.split(|c: char| c.is_whitespace() || c.is_control()).filter(|word| !word.is_empty());
-    let line = words.collect::<Vec<_>>().join(" ");
-    let mut line = if begins_with_space { format!(" {line}") } else { line };
-    if let Some((end, _)) = line.char_indices().nth(LONGEST_QUOTE) {
-        line.truncate(end);
-        line.push('…');
-    }
-    line
 }
 
 /// Reads what is left of a stream, which is its end mark.
@@ -470,12 +371,5 @@ mod tests {
             error.message,
             "openai at http://localhost/v1: the API key has characters that no header can carry"
         );
-    }
-
-    #[test]
-    fn messages_are_one_line_of_bounded_length() {
-        assert_eq!(shortened(" a\n\tb\u{1b}[31m"), " a b [31m");
-        let long = shortened(&"é".repeat(9000));
-        assert_eq!(long.chars().count(), LONGEST_QUOTE + 1);
     }
 }

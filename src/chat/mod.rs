@@ -5,6 +5,7 @@
 //! protocol asks.
 
 mod anthropic;
+mod complaints;
 mod departure;
 mod dialect;
 mod embeddings;
