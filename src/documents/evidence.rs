@@ -148,24 +148,23 @@ impl Chunk<'_> {
         let found = self
             .first(verbatim)
             .or_else(|| self.first(self.folded().find(&folded.text)))
-            .or_else(|| self.alike(words, 0))
-            .filter(|place| wording::same_figures(self.sources.text(place), words));
-        if let Some(place) = found {
-            return self.sources.evidence(place, citation, true);
-        }
-        let errors = wording::words(words).len() / WORDS_PER_ERROR;
-        let alike = (errors > 0).then(|| self.alike(words, errors)).flatten();
-        alike.map_or_else(Evidence::default, |place| self.sources.evidence(place, citation, false))
+            .map(|place| (place, true))
+            .or_else(|| self.alike(words));
+        let Some((place, is_same)) = found else { return Evidence::default() };
+        let verified = is_same && wording::same_figures(self.sources.text(&place), words);
+        self.sources.evidence(place, citation, verified)
     }
 
     fn folded(&self) -> &Folded {
         self.folded.get_or_init(|| Folded::new(self.text))
     }
 
-    /// Where the words are but for marks and so many typing errors.
-    fn alike(&self, words: &str, errors: usize) -> Option<Place> {
+    /// Where the words are but for marks, or if that is nowhere but for a few typing errors too; and which it is.
+    fn alike(&self, words: &str) -> Option<(Place, bool)> {
         let text = self.words.get_or_init(|| wording::words(self.text));
-        self.first(wording::find(text, &wording::words(words), errors).into_iter())
+        let wanted = wording::words(words);
+        let (span, is_same) = wording::find(text, &wanted, wanted.len() / WORDS_PER_ERROR)?;
+        Some((self.first([span].into_iter())?, is_same))
     }
 
     /// The place of the first of these spans that is whole, in the chunk and in its document.

@@ -85,20 +85,30 @@ pub(super) fn same_figures(text: &str, other: &str) -> bool {
     words.len() == others.len() && (0..words.len()).all(|at| !(is_number(at) || is_unit(at)) || same(at))
 }
 
-/// The bytes of the first words of `text` that are `wanted`, but for so many typing errors.
-pub(super) fn find(text: &[Word], wanted: &[Word], allowed: usize) -> Option<Range<usize>> {
-    let same = |words: &&[Word]| {
+/// The bytes of the words of `text` that are `wanted`, and whether that is so without a typing error: the first ones
+/// without, else the first with no more than `allowed`.
+pub(super) fn find(text: &[Word], wanted: &[Word], allowed: usize) -> Option<(Range<usize>, bool)> {
+    let errors = |words: &[Word]| {
         let mut errors = 0;
-        words.iter().zip(wanted).all(|(word, wanted)| {
+        let same = words.iter().zip(wanted).all(|(word, wanted)| {
             word.folded == wanted.folded
                 || errors < allowed && is_typing_error(word, wanted) && {
                     errors += 1;
                     true
                 }
-        })
+        });
+        same.then_some(errors)
     };
-    let found = text.windows(wanted.len().max(1)).find(same).filter(|_| !wanted.is_empty())?;
-    Some(found.first()?.at.start..found.last()?.at.end)
+    let bytes = |words: &[Word]| Some(words.first()?.at.start..words.last()?.at.end);
+    let mut alike = None;
+    for words in text.windows(wanted.len().max(1)).filter(|_| !wanted.is_empty()) {
+        match errors(words) {
+            Some(0) => return Some((bytes(words)?, true)),
+            Some(_) if alike.is_none() => alike = Some((bytes(words)?, false)),
+            _ => {}
+        }
+    }
+    alike
 }
 
 /// One letter too many, missing, wrong or at its neighbour's place, not the first, in a long word that is no name.
