@@ -77,8 +77,7 @@ fn volumes_of_others_are_used_and_logs_are_the_owners_of_their_directory() {
         "ollama/ollama:0.32.15",
     ]);
     let manifest = "/root/.ollama/models/manifests/registry.ollama.ai/library/m/latest";
-    let has_model = || docker(&["exec", &ollama.0, "test", "-f", manifest], None).status.success();
-    until("a model", Duration::from_secs(60), has_model);
+    until("a model", Duration::from_secs(60), || ollama.path(manifest).is_file());
     drop(ollama);
     let logs = tempfile::tempdir().unwrap();
     std::os::unix::fs::chown(logs.path(), Some(4711), Some(4712)).unwrap();

@@ -8,7 +8,7 @@ mod model_runner;
 mod persistent;
 
 use std::io::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -131,6 +131,20 @@ impl Container {
             meanwhile();
             jobs.into_iter().map(|job| job.join().expect("no panic")).collect()
         })
+    }
+
+    /// Whether its daemon answers. The end of a short `docker exec` is lost now and then by engine 20.10 (docker/cli
+    /// issue 4553), which then waits for ever: what is asked again and again gets a limit, or does without.
+    fn is_healthy(&self) -> bool {
+        let mut command = Command::new("timeout");
+        command.args(["2", "docker", "exec", &self.0, "minions", "health"]);
+        fed(command, None).status.success()
+    }
+
+    /// Where this machine sees one of its files while it runs.
+    fn path(&self, inside: &str) -> PathBuf {
+        let process = docker(&["inspect", "-f", "{{.State.Pid}}", &self.0], None).stdout;
+        format!("/proc/{}/root{inside}", text(&process).trim()).into()
     }
 
     /// Process ids, on this machine, of what runs with these words.
