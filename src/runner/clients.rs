@@ -345,6 +345,7 @@ impl<'a> Wanted<'a> {
             place: self.place(base_url),
             settings,
             slots: self.lanes.or(ready.and_then(Ready::slots)),
+            shares_prefixes: ready.is_some_and(Ready::shares_prefixes),
             is_up: ready.is_some(),
             client,
         })

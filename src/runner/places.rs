@@ -51,6 +51,15 @@ impl Ready {
         }
     }
 
+    /// Whether what one of its slots has read is there for the others. Not in llama.cpp's server, which is also within
+    /// Ollama and Docker Model Runner, and which tells its slots; others are taken to have a cache for all.
+    pub(super) fn shares_prefixes(&self) -> bool {
+        match self {
+            Self::Engine(_) => true,
+            Self::Server(endpoint, runtime) => runtime.is_none() && endpoint.slots.is_none(),
+        }
+    }
+
     /// Tokens of prompt and reply that one call may have, if that is known.
     pub(super) fn window(&self) -> Option<u32> {
         match self {

@@ -29,6 +29,7 @@ pub(super) struct Server {
     pub settings: ChatSettings,
     /// Calls that it takes at once, if it or the user tells.
     pub slots: Option<usize>,
+    pub shares_prefixes: bool,
     pub is_up: bool,
     pub client: Arc<dyn ChatClient>,
 }
@@ -102,7 +103,8 @@ impl Servers {
 impl Server {
     /// Where calls wait for it; one that is down is tried again after a while.
     pub(super) fn station(&self) -> Station {
-        let station = Station::new(Arc::clone(&self.client), self.slots);
+        let station =
+            Station::new(Arc::clone(&self.client), self.slots).sharing_prefixes(self.shares_prefixes);
         if self.is_up { station } else { station.resting() }
     }
 }

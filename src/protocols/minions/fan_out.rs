@@ -2,11 +2,13 @@
 //!
 //! Whoever gets a seat at a server takes a whole group of jobs that share a chunk, so that the chunk is evaluated
 //! once and its other jobs ride on the cached prefix. When no group is left, a seat takes half of what the busiest one
-//! still has, so that no slot stands idle.
+//! still has, so that no slot stands idle: unless it would have to read the chunk again, and that costs more than it
+//! saves.
 
 use std::cmp::Reverse;
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
@@ -22,9 +24,12 @@ use crate::sandbox::{JobManifest, JobOutput};
 const HOPELESS: usize = 8;
 /// A reply costs about as much as reading this many characters.
 const REPLY: usize = 1000;
-/// So many calls are shared out at once, though each seat has to read the chunk then; of more the first is done alone,
-/// after which servers that share what they have read have the chunk for all seats.
+/// Where slots share what they have read: so many calls are shared out at once, though each seat has to read the chunk
+/// then; of more the first is done alone, after which it is there for all seats.
 const FEW: usize = 3;
+/// Where they do not: a chunk is read again if that takes less than this part of the time that its other calls still
+/// need. Few, as reading takes the machine from the calls of all other slots.
+const WORTH: u32 = 8;
 
 /// What a worker said to one job.
 #[derive(Clone, Debug)]
@@ -55,22 +60,25 @@ impl Minions<'_> {
         let board = Board::new(groups, progress);
         let mut lanes = FuturesUnordered::new();
         let mut seat = Box::pin(self.worker.seat(None));
+        let mut wants_seat = true;
         loop {
-            if !board.has_work() {
+            if !wants_seat {
                 // It must not take the turn of another job's.
                 seat.set(self.worker.seat(None));
             }
             tokio::select! {
                 // A slot that is free is filled before anything else is looked at.
                 biased;
-                free = &mut seat, if board.has_work() => {
-                    if let Some(first) = board.open() {
+                free = &mut seat, if wants_seat => {
+                    let opened = board.open(free.home(), free.shares_prefixes());
+                    wants_seat = opened.is_some() && board.has_work();
+                    if let Some(first) = opened {
                         lanes.push(self.run_lane(first, free, &board, manifests, transcript));
                     }
                     seat.set(self.worker.seat(None));
                 }
-                Some(()) = lanes.next() => {}
-                () = board.warmed.notified(), if !lanes.is_empty() => {}
+                Some(()) = lanes.next() => wants_seat = board.has_work(),
+                () = board.changed.notified(), if !lanes.is_empty() => wants_seat = board.has_work(),
                 else => break,
             }
         }
@@ -91,9 +99,10 @@ impl Minions<'_> {
         let mut next = Some(first);
         while let Some(call) = next {
             let manifest = &manifests[call.0];
+            let begun = Instant::now();
             let reply = worker::answer(self.worker, &mut seat, self.prompts, manifest, call).await;
             transcript.worker_job(call, super::question_of(manifest), reply.text.clone());
-            board.done(call, reply, self.worker.usage().completion_tokens);
+            board.done(lane, call, reply, begun.elapsed(), self.worker.usage().completion_tokens);
             next = board.next(lane);
         }
     }
@@ -119,8 +128,8 @@ fn groups(manifests: &[JobManifest], samples: u32) -> VecDeque<VecDeque<Call>> {
 /// Who does what, and what is done.
 struct Board {
     state: Mutex<State>,
-    /// Lanes may be split that could not before.
-    warmed: Notify,
+    /// A call has ended: a lane may be split that could not before.
+    changed: Notify,
 }
 
 struct State {
@@ -133,14 +142,59 @@ struct State {
 
 /// The calls of one seat.
 struct Lane {
+    /// Which of the worker's servers it is at.
+    server: usize,
     left: VecDeque<Call>,
-    /// A call has ended since it was opened, most likely its first.
+    /// None of its own calls has ended.
+    is_new: bool,
+    /// A call of any lane has ended since it was opened.
     warm: bool,
+    times: Times,
+}
+
+/// How long the calls on a chunk have taken.
+#[derive(Clone, Copy, Default)]
+struct Times {
+    /// The one that read it.
+    first: Option<Duration>,
+    /// All others together.
+    others: Duration,
+    count: u32,
 }
 
 impl Lane {
-    fn can_be_split(&self) -> bool {
-        !self.left.is_empty() && (self.warm || self.left.len() <= FEW)
+    fn new(server: usize, left: VecDeque<Call>, times: Times) -> Self {
+        Self { server, left, is_new: true, warm: false, times }
+    }
+
+    /// Whether a slot of `server` may take calls of it. At another server there is nobody to be slowed down.
+    fn can_be_split(&self, server: usize, shares_prefixes: bool) -> bool {
+        let left = self.left.len();
+        let is_worth_it = if shares_prefixes || server != self.server {
+            self.warm || left <= FEW
+        } else {
+            self.times.is_worth_reading_again(left)
+        };
+        left > 0 && is_worth_it
+    }
+}
+
+impl Times {
+    fn add(&mut self, took: Duration, is_first: bool) {
+        if is_first {
+            self.first.get_or_insert(took);
+        } else {
+            self.others += took;
+            self.count += 1;
+        }
+    }
+
+    /// Whether the chunk is read in a small part of the time that so many calls take after it.
+    fn is_worth_reading_again(&self, calls: usize) -> bool {
+        let (Some(first), Some(each)) = (self.first, self.others.checked_div(self.count)) else {
+            return false;
+        };
+        first.saturating_sub(each) * WORTH <= each.saturating_mul(u32::try_from(calls).unwrap_or(u32::MAX))
     }
 }
 
@@ -148,22 +202,33 @@ impl Board {
     fn new(waiting: VecDeque<VecDeque<Call>>, progress: Progress) -> Self {
         let (lanes, done) = (Vec::new(), Vec::new());
         let state = Mutex::new(State { waiting, lanes, done, hopeless: false, progress });
-        Self { state, warmed: Notify::new() }
+        Self { state, changed: Notify::new() }
     }
 
-    /// Whether a further lane would find something to do.
+    /// Whether a further lane might find something to do.
     fn has_work(&self) -> bool {
         let state = self.state();
-        !state.hopeless && (!state.waiting.is_empty() || state.lanes.iter().any(Lane::can_be_split))
+        !state.hopeless && (!state.waiting.is_empty() || state.lanes.iter().any(|lane| !lane.left.is_empty()))
     }
 
-    /// A new lane with a group of its own, or with half of the busiest lane's. It has its first call in hand, which no
-    /// other can take.
-    fn open(&self) -> Option<(usize, Call)> {
+    /// A new lane on a slot of `server`, with a group of its own or with half of the busiest lane's. It has its first
+    /// call in hand, which no other can take. `shares_prefixes`: that slot has what the others of its server have read.
+    fn open(&self, server: usize, shares_prefixes: bool) -> Option<(usize, Call)> {
         let state = &mut *self.state();
-        let mut left = state.waiting.pop_front().or_else(|| state.half_of_the_busiest())?;
-        let first = left.pop_front()?;
-        state.lanes.push(Lane { left, warm: false });
+        if state.hopeless {
+            return None;
+        }
+        let mut lane = match state.waiting.pop_front() {
+            Some(group) => Lane::new(server, group, Times::default()),
+            None => {
+                let splittable =
+                    state.lanes.iter_mut().filter(|lane| lane.can_be_split(server, shares_prefixes));
+                let busiest = splittable.max_by_key(|lane| lane.left.len())?;
+                Lane::new(server, busiest.left.split_off(busiest.left.len() / 2), busiest.times)
+            }
+        };
+        let first = lane.left.pop_front()?;
+        state.lanes.push(lane);
         Some((state.lanes.len() - 1, first))
     }
 
@@ -173,13 +238,15 @@ impl Board {
         if state.hopeless { None } else { state.lanes[lane].left.pop_front() }
     }
 
-    fn done(&self, call: Call, reply: Reply, tokens: u64) {
+    fn done(&self, lane: usize, call: Call, reply: Reply, took: Duration, tokens: u64) {
         let state = &mut *self.state();
-        // Its server has read the chunk; and one that another lane has overtaken is not worth waiting for.
-        if state.lanes.iter().any(|lane| !lane.warm) {
-            state.lanes.iter_mut().for_each(|lane| lane.warm = true);
-            self.warmed.notify_one();
+        let its = &mut state.lanes[lane];
+        if reply.lost.is_none() {
+            its.times.add(took, std::mem::take(&mut its.is_new));
         }
+        // Its server has read the chunk; and one that another lane has overtaken is not worth waiting for.
+        state.lanes.iter_mut().for_each(|lane| lane.warm = true);
+        self.changed.notify_one();
         let is_hopeless = reply.lost.as_ref().is_some_and(Lost::is_hopeless);
         state.done.push((call, reply));
         // Nothing has come through, on any lane: the rest would only wait for the same end.
@@ -206,14 +273,6 @@ impl Board {
     }
 }
 
-impl State {
-    fn half_of_the_busiest(&mut self) -> Option<VecDeque<Call>> {
-        let splittable = self.lanes.iter_mut().filter(|lane| lane.can_be_split());
-        let busiest = &mut splittable.max_by_key(|lane| lane.left.len())?.left;
-        Some(busiest.split_off(busiest.len() / 2))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -226,9 +285,20 @@ mod tests {
         Board::new(groups(manifests, samples), Progress::new(manifests.len(), 0, false))
     }
 
+    /// A lane at a server whose slots share what they have read.
+    fn open(board: &Board) -> Option<(usize, Call)> {
+        board.open(0, true)
+    }
+
+    /// Its call ends after so many ms.
+    fn end(board: &Board, lane: usize, call: Call, took: u64) {
+        let reply = Reply { job: call.0, output: JobOutput::default(), text: String::new(), lost: None };
+        board.done(lane, call, reply, Duration::from_millis(took), 0);
+    }
+
     /// All calls of a new lane.
     fn drain(board: &Board) -> Vec<Call> {
-        let Some((lane, first)) = board.open() else { return Vec::new() };
+        let Some((lane, first)) = open(board) else { return Vec::new() };
         std::iter::once(first).chain(std::iter::from_fn(|| board.next(lane))).collect()
     }
 
@@ -238,7 +308,7 @@ mod tests {
         let board = board(&chunks.map(|(chunk, task)| manifest(chunk, task)), 1);
         assert_eq!(drain(&board), [(1, 0), (3, 0), (4, 0)]);
         assert_eq!(drain(&board), [(0, 0), (2, 0)]);
-        assert_eq!((board.has_work(), board.open()), (false, None));
+        assert_eq!(open(&board), None);
     }
 
     #[test]
@@ -252,11 +322,10 @@ mod tests {
     fn an_idle_seat_takes_half_of_the_busiest() {
         let manifests: Vec<_> = (0..9).map(|task| manifest("a", &task.to_string())).collect();
         let board = board(&manifests, 1);
-        assert_eq!(board.open(), Some((0, (0, 0))));
+        assert_eq!(open(&board), Some((0, (0, 0))));
         // The chunk is read by one first.
-        assert_eq!((board.has_work(), board.open()), (false, None));
-        let reply = Reply { job: 0, output: JobOutput::default(), text: String::new(), lost: None };
-        board.done((0, 0), reply, 0);
+        assert_eq!(open(&board), None);
+        end(&board, 0, (0, 0), 1);
         assert_eq!(board.next(0), Some((1, 0)));
         assert_eq!(drain(&board), [(5, 0), (6, 0), (7, 0), (8, 0)]);
         assert_eq!(drain(&board), [(3, 0), (4, 0)]);
@@ -264,11 +333,32 @@ mod tests {
     }
 
     #[test]
+    fn a_chunk_is_read_again_only_where_that_costs_little() {
+        let manifests: Vec<_> = (0..10).map(|task| manifest("a", &task.to_string())).collect();
+        // After two calls seven are left: they take 70 ms, of which reading may cost an eighth.
+        for (first, is_split) in [(10, true), (18, true), (19, false), (500, false)] {
+            let board = board(&manifests, 1);
+            let open = || board.open(0, false);
+            open();
+            for (job, took) in [(0, first), (1, 10)] {
+                assert_eq!(open(), None, "nothing is known of the times before call {job} has ended");
+                end(&board, 0, (job, 0), took);
+                assert_eq!(board.next(0), Some((job + 1, 0)));
+            }
+            assert_eq!(open(), is_split.then_some((1, (6, 0))), "{first}");
+            // What a lane has learnt goes with the calls that are taken from it.
+            assert_eq!(open(), (first == 10).then_some((2, (8, 0))), "{first}");
+            // At another server it takes nobody's time.
+            assert!(board.open(1, false).is_some(), "{first}");
+        }
+    }
+
+    #[test]
     fn a_call_in_hand_is_not_taken_away() {
         let board = board(&[manifest("a", "1"), manifest("a", "2")], 1);
-        assert_eq!(board.open(), Some((0, (0, 0))));
-        assert_eq!(board.open(), Some((1, (1, 0))));
-        assert_eq!((board.has_work(), board.open()), (false, None));
+        assert_eq!(open(&board), Some((0, (0, 0))));
+        assert_eq!(open(&board), Some((1, (1, 0))));
+        assert_eq!(open(&board), None);
     }
 
     #[test]

@@ -22,6 +22,7 @@ const LONGEST_REST: Duration = Duration::from_secs(60);
 /// One server of a side.
 pub struct Station {
     client: Arc<dyn ChatClient>,
+    shares_prefixes: bool,
     state: Mutex<State>,
 }
 
@@ -52,7 +53,13 @@ impl Station {
     /// The server of `client`. `slots`: calls that it takes at once, if it or the user tells.
     pub fn new(client: Arc<dyn ChatClient>, slots: Option<usize>) -> Self {
         let state = State { pace: Pace::new(slots), in_flight: 0, rest: FIRST_REST, down_until: None };
-        Self { client, state: Mutex::new(state) }
+        Self { client, shares_prefixes: false, state: Mutex::new(state) }
+    }
+
+    /// What one of its slots has read, the others need not read again.
+    pub fn sharing_prefixes(mut self, shares: bool) -> Self {
+        self.shares_prefixes = shares;
+        self
     }
 
     /// It was found down: it gets no calls for a while.
@@ -162,6 +169,11 @@ impl Seat {
     /// Which server it is at: where what it has read is cached.
     pub fn home(&self) -> usize {
         self.at
+    }
+
+    /// Whether it has what the other seats at its server have read.
+    pub fn shares_prefixes(&self) -> bool {
+        self.stations.all[self.at].shares_prefixes
     }
 
     /// One turn. If the server is lost and there are others, the turn is taken at one of those.
