@@ -6,6 +6,8 @@
 use std::collections::HashMap;
 use std::ops::Range;
 
+use foldhash::fast::RandomState;
+
 /// The fewest characters that count: fewer are common by chance.
 pub const SHORTEST: usize = 20;
 /// Bytes of a gram.
@@ -15,8 +17,8 @@ const STEP: usize = SHORTEST - GRAM + 1;
 /// Places that are known of a gram.
 const MOST: usize = 16;
 
-/// Grams of documents and where they are.
-pub struct Verbatim(HashMap<[u8; GRAM], Vec<Place>>);
+/// Grams of documents and where they are. Every byte of a text that leaves is looked up, hence the quick hash.
+pub struct Verbatim(HashMap<u64, Vec<Place>, RandomState>);
 
 #[derive(Clone, Copy)]
 struct Place {
@@ -44,11 +46,11 @@ struct Common {
 impl Verbatim {
     /// An index of these documents.
     pub fn new(documents: &[String]) -> Self {
-        let mut grams: HashMap<[u8; GRAM], Vec<Place>> = HashMap::new();
+        let mut grams = HashMap::<u64, Vec<Place>, RandomState>::default();
         for (document, text) in documents.iter().enumerate() {
             for at in (0..text.len()).step_by(STEP) {
-                let Some(gram) = text.as_bytes()[at..].first_chunk::<GRAM>() else { break };
-                let places = grams.entry(*gram).or_default();
+                let Some(gram) = gram(text, at) else { break };
+                let places = grams.entry(gram).or_default();
                 if places.len() < MOST {
                     places.push(Place { document, at });
                 }
@@ -62,8 +64,8 @@ impl Verbatim {
         let mut passages = Vec::new();
         let mut last = Common { place: Place { document: 0, at: 0 }, text: 0..0 };
         let mut at = 0;
-        while let Some(gram) = text.as_bytes().get(at..).and_then(<[u8]>::first_chunk::<GRAM>) {
-            let places = self.0.get(gram).into_iter().flatten();
+        while let Some(gram) = gram(text, at) {
+            let places = self.0.get(&gram).into_iter().flatten();
             let parts = places
                 .filter(|place| !last.covers(**place, at))
                 .map(|place| Common::around(*place, at, documents, text));
@@ -102,6 +104,11 @@ impl Common {
             && place.document == self.place.document
             && place.at + self.text.start == at + self.place.at
     }
+}
+
+/// The gram of `text` at this byte.
+fn gram(text: &str, at: usize) -> Option<u64> {
+    text.as_bytes().get(at..)?.first_chunk::<GRAM>().copied().map(u64::from_ne_bytes)
 }
 
 /// Enough characters, and not just a line of dashes.
