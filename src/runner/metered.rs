@@ -38,7 +38,8 @@ impl ChatClient for Metered {
 
 impl Metered {
     async fn turn(&self, request: &ChatRequest) -> Result<ChatReply, ChatError> {
-        let estimate = request.estimated_tokens();
+        let counts = self.purse.limit.is_some() || self.pace.tokens.is_some();
+        let estimate = if counts { request.estimated_tokens() } else { 0 };
         let mut reserved = self.purse.reserve(estimate)?;
         tokio::time::sleep_until(self.pace.reserve(Instant::now(), estimate).into()).await;
         let outcome = self.client.chat(request).await;

@@ -136,6 +136,7 @@ struct State {
     waiting: VecDeque<VecDeque<Call>>,
     lanes: Vec<Lane>,
     done: Vec<(Call, Reply)>,
+    times: Times,
     hopeless: bool,
     progress: Progress,
 }
@@ -149,59 +150,63 @@ struct Lane {
     is_new: bool,
     /// A call of any lane has ended since it was opened.
     warm: bool,
-    times: Times,
 }
 
-/// How long the calls on a chunk have taken.
-#[derive(Clone, Copy, Default)]
+/// How long calls have taken.
+#[derive(Default)]
 struct Times {
-    /// The one that read it.
-    first: Option<Duration>,
-    /// All others together.
-    others: Duration,
+    /// The first ones of their lanes, which read a chunk.
+    first: Mean,
+    others: Mean,
+}
+
+#[derive(Default)]
+struct Mean {
+    sum: Duration,
     count: u32,
 }
 
 impl Lane {
-    fn new(server: usize, left: VecDeque<Call>, times: Times) -> Self {
-        Self { server, left, is_new: true, warm: false, times }
+    fn new(server: usize, left: VecDeque<Call>) -> Self {
+        Self { server, left, is_new: true, warm: false }
     }
 
     /// Whether a slot of `server` may take calls of it. At another server there is nobody to be slowed down.
-    fn can_be_split(&self, server: usize, shares_prefixes: bool) -> bool {
+    fn can_be_split(&self, server: usize, shares_prefixes: bool, times: &Times) -> bool {
         let left = self.left.len();
         let is_worth_it = if shares_prefixes || server != self.server {
             self.warm || left <= FEW
         } else {
-            self.times.is_worth_reading_again(left)
+            times.are_worth_reading_again(left)
         };
         left > 0 && is_worth_it
     }
 }
 
 impl Times {
-    fn add(&mut self, took: Duration, is_first: bool) {
-        if is_first {
-            self.first.get_or_insert(took);
-        } else {
-            self.others += took;
-            self.count += 1;
-        }
+    /// Whether a chunk is read in a small part of the time that so many calls take after it.
+    fn are_worth_reading_again(&self, calls: usize) -> bool {
+        let (Some(first), Some(each)) = (self.first.value(), self.others.value()) else { return false };
+        let calls = u32::try_from(calls).unwrap_or(u32::MAX);
+        first.saturating_sub(each) * WORTH <= each.saturating_mul(calls)
+    }
+}
+
+impl Mean {
+    fn add(&mut self, took: Duration) {
+        self.sum += took;
+        self.count += 1;
     }
 
-    /// Whether the chunk is read in a small part of the time that so many calls take after it.
-    fn is_worth_reading_again(&self, calls: usize) -> bool {
-        let (Some(first), Some(each)) = (self.first, self.others.checked_div(self.count)) else {
-            return false;
-        };
-        first.saturating_sub(each) * WORTH <= each.saturating_mul(u32::try_from(calls).unwrap_or(u32::MAX))
+    fn value(&self) -> Option<Duration> {
+        self.sum.checked_div(self.count)
     }
 }
 
 impl Board {
     fn new(waiting: VecDeque<VecDeque<Call>>, progress: Progress) -> Self {
-        let (lanes, done) = (Vec::new(), Vec::new());
-        let state = Mutex::new(State { waiting, lanes, done, hopeless: false, progress });
+        let (lanes, done, times) = (Vec::new(), Vec::new(), Times::default());
+        let state = Mutex::new(State { waiting, lanes, done, times, hopeless: false, progress });
         Self { state, changed: Notify::new() }
     }
 
@@ -218,17 +223,15 @@ impl Board {
         if state.hopeless {
             return None;
         }
-        let mut lane = match state.waiting.pop_front() {
-            Some(group) => Lane::new(server, group, Times::default()),
-            None => {
-                let splittable =
-                    state.lanes.iter_mut().filter(|lane| lane.can_be_split(server, shares_prefixes));
-                let busiest = splittable.max_by_key(|lane| lane.left.len())?;
-                Lane::new(server, busiest.left.split_off(busiest.left.len() / 2), busiest.times)
-            }
-        };
-        let first = lane.left.pop_front()?;
-        state.lanes.push(lane);
+        let State { waiting, lanes, times, .. } = state;
+        let mut left = waiting.pop_front().or_else(|| {
+            let splittable =
+                lanes.iter_mut().filter(|lane| lane.can_be_split(server, shares_prefixes, times));
+            let busiest = &mut splittable.max_by_key(|lane| lane.left.len())?.left;
+            Some(busiest.split_off(busiest.len() / 2))
+        })?;
+        let first = left.pop_front()?;
+        state.lanes.push(Lane::new(server, left));
         Some((state.lanes.len() - 1, first))
     }
 
@@ -240,9 +243,10 @@ impl Board {
 
     fn done(&self, lane: usize, call: Call, reply: Reply, took: Duration, tokens: u64) {
         let state = &mut *self.state();
-        let its = &mut state.lanes[lane];
         if reply.lost.is_none() {
-            its.times.add(took, std::mem::take(&mut its.is_new));
+            let is_first = std::mem::take(&mut state.lanes[lane].is_new);
+            let times = if is_first { &mut state.times.first } else { &mut state.times.others };
+            times.add(took);
         }
         // Its server has read the chunk; and one that another lane has overtaken is not worth waiting for.
         state.lanes.iter_mut().for_each(|lane| lane.warm = true);
@@ -346,11 +350,22 @@ mod tests {
                 assert_eq!(board.next(0), Some((job + 1, 0)));
             }
             assert_eq!(open(), is_split.then_some((1, (6, 0))), "{first}");
-            // What a lane has learnt goes with the calls that are taken from it.
+            // What one lane has learnt all know.
             assert_eq!(open(), (first == 10).then_some((2, (8, 0))), "{first}");
             // At another server it takes nobody's time.
             assert!(board.open(1, false).is_some(), "{first}");
         }
+    }
+
+    #[test]
+    fn what_reading_costs_is_learnt_from_all_chunks() {
+        let board = board(&[("a", "1"), ("a", "2"), ("b", "1"), ("b", "2")].map(|(c, t)| manifest(c, t)), 1);
+        let open = || board.open(0, false);
+        assert_eq!(open(), Some((0, (0, 0))));
+        end(&board, 0, (0, 0), 10);
+        assert_eq!(board.next(0), Some((1, 0)));
+        end(&board, 0, (1, 0), 10);
+        assert_eq!((open(), open()), (Some((1, (2, 0))), Some((2, (3, 0)))));
     }
 
     #[test]
