@@ -226,22 +226,21 @@ impl<'a> Worker<'a> {
 
     /// Makes `lane` hold exactly the first `length` tokens of `source`; gives what it holds then.
     fn reuse(&mut self, lane: usize, source: usize, length: usize) -> usize {
-        let cut = if lane == source { length } else { 0 };
+        let mut cut = if lane == source { length } else { 0 };
+        // From lane to lane all cells are copied, or none.
+        if lane != source
+            && length > 0
+            && self.context.kv_cache_seq_cp(source as i32, lane as i32, None, None).is_ok()
+        {
+            self.lanes[lane].cached = self.lanes[source].cached[..length].to_vec();
+            cut = length;
+        }
         let kept = self.context.kv_cache_seq_rm(lane as i32, Some(cut as u32), None).is_ok();
         if !kept {
             // Recurrent states cannot be cut: start anew.
             let _ = self.context.kv_cache_seq_rm(lane as i32, None, None);
         }
         self.lanes[lane].cached.truncate(if kept { cut } else { 0 });
-        if lane != source && length > 0 {
-            let copied = self
-                .context
-                .kv_cache_seq_cp(source as i32, lane as i32, Some(0), Some(length as u32))
-                .is_ok();
-            if copied {
-                self.lanes[lane].cached = self.lanes[source].cached[..length].to_vec();
-            }
-        }
         self.lanes[lane].cached.len()
     }
 
