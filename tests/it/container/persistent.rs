@@ -117,11 +117,11 @@ fn a_job_that_is_alone_prints_its_envelope_when_it_is_stopped() {
     ] {
         let options = options.iter().flat_map(|option| ["-e", option]).chain(NOTED);
         let options: Vec<_> = ["--name", &container.0].into_iter().chain(options).collect();
-        let output = thread::scope(|scope| {
+        let (stopped, output) = thread::scope(|scope| {
             let job = scope.spawn(|| run(&options, &job("minion")));
             until(sign, Duration::from_secs(60), || job.is_finished() || noted(&container, sign) > 0);
-            let _ = docker(&[way, &[&*container.0]].concat(), None);
-            job.join().expect("no panic")
+            let stopped = docker(&[way, &[&*container.0]].concat(), None);
+            (stopped, job.join().expect("no panic"))
         });
         assert_eq!(
             (output.status.code(), &envelope(&output)["success"]),
@@ -129,6 +129,7 @@ fn a_job_that_is_alone_prints_its_envelope_when_it_is_stopped() {
             "{sign}: {}",
             text(&output.stderr)
         );
+        assert!(stopped.status.success(), "{sign}: {}", text(&stopped.stderr));
     }
 }
 
