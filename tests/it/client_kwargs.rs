@@ -1,5 +1,6 @@
 //! Every option of a client gets where it belongs: each of these fails when its option is ignored.
 
+use std::sync::Barrier;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
@@ -130,9 +131,13 @@ fn as_many_tries_are_made_as_the_job_says() {
 #[test]
 fn calls_at_the_same_time_are_limited() {
     for (client_limit, batch_limit, most) in [(Some(2), None, 2), (None, Some(3), 3), (Some(2), Some(3), 2)] {
-        let worker = Server::start(|request| {
-            let reply = r#"{"explanation": "e", "citation": null, "answer": "a"}"#;
-            openai(request, reply).delay(Duration::from_millis(60))
+        // Passes only if as many are here.
+        let barrier = Barrier::new(most);
+        let worker = Server::start(move |request| {
+            if request.method == "POST" {
+                barrier.wait();
+            }
+            openai(request, r#"{"explanation": "e", "citation": null, "answer": "a"}"#)
         });
         let verdict = json!({"explanation": "e", "decision": "provide_final_answer", "answer": "x"});
         let server =
@@ -146,6 +151,7 @@ fn calls_at_the_same_time_are_limited() {
         if let Some(limit) = batch_limit {
             job["protocol"]["kwargs"] = json!({"worker_batch_size": limit});
         }
+        job["budget"] = json!({"deadline_s": 60});
         Program::new().run_job(&job).result();
         assert_eq!(asked(&worker).len(), 24);
         assert_eq!(worker.max_in_flight(), most, "{client_limit:?} {batch_limit:?}");

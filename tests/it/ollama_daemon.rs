@@ -299,6 +299,8 @@ fn a_job_loads_its_model_once_and_leaves_no_daemon() {
             .env("OLLAMA_HOST", &machine.host().to_string())
             .env("OLLAMA_NUM_PARALLEL", "6")
             .env("STANDIN_MODELS", "m")
+            // Long enough for all slots to be taken before the first call is answered, on a busy machine too.
+            .env("STANDIN_WORK_MS", if protocol == "minions" { "700" } else { "0" })
             .env("STANDIN_NOTES", &format!("{home}/notes"))
             .run_job(&json!({
                 "local_client": client, "remote_client": client, "protocol": {"type": protocol},

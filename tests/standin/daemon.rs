@@ -248,15 +248,17 @@ fn ask(port: u16, body: &[u8]) -> Option<String> {
     }
 }
 
-/// Writes down when something happens for the first time, where `STANDIN_NOTES` says.
+/// Writes down when something happens for the first time, where `STANDIN_NOTES` says: one at a time, a line at once.
 fn note(what: &str) {
+    static NOTING: Mutex<()> = Mutex::new(());
     let Ok(path) = env::var("STANDIN_NOTES") else { return };
+    let _noting = NOTING.lock().expect("no panic");
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis();
     let file = fs::OpenOptions::new().create(true).append(true).open(&path);
     let is_noted = |notes: String| notes.lines().any(|line| line.split(' ').next() == Some(what));
     let is_new = fs::read_to_string(path).is_ok_and(|notes| !is_noted(notes));
     if let (Ok(mut file), true) = (file, is_new) {
-        let _ = writeln!(file, "{what} {now}");
+        let _ = file.write_all(format!("{what} {now}\n").as_bytes());
     }
 }
 

@@ -35,7 +35,8 @@ fn twenty_jobs_at_once_share_one_daemon() {
 #[test]
 #[ignore = "needs a Docker Engine and our image: scripts/test-container.sh"]
 fn a_job_takes_all_slots_of_the_daemon_and_no_more() {
-    let options = [&LOADED[..], &NOTED, &["-e", "OLLAMA_NUM_PARALLEL=12"]].concat();
+    let options =
+        [&LOADED[..2], &NOTED, &["-e", "OLLAMA_NUM_PARALLEL=12", "-e", "STANDIN_WORK_MS=700"]].concat();
     let container = Container::start("minions-test-slots", &options);
     let mut job: Value = serde_json::from_str(&job("minions")).unwrap();
     job["call_params"]["context"] = (0..30).map(|n| format!("Ann signed letter {n}.")).collect();

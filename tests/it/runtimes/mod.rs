@@ -15,7 +15,7 @@ use crate::support::server::{Reply, Request, Server};
 
 const LIMITS: Limits = Limits {
     answer: Duration::from_secs(20),
-    stall: Duration::from_millis(200),
+    stall: Duration::from_millis(500),
     store: Duration::from_secs(20),
     resumes: 3,
     pause: Duration::ZERO,
