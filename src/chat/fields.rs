@@ -26,6 +26,27 @@ pub(super) fn with_shares(schema: &Value, max_tokens: usize) -> Value {
     schema
 }
 
+/// The texts of a `reply` to such a schema that were cut off: they are as long as they may be, or were not done when the
+/// reply was `closed` after so many bytes.
+pub(super) fn cut(schema: &Value, reply: &str, closed: Option<usize>) -> Vec<String> {
+    let Ok(Value::Object(written)) = serde_json::from_str(reply) else { return Vec::new() };
+    let Some(fields) = schema["properties"].as_object() else { return Vec::new() };
+    let begun = |key: &str| {
+        closed.is_none_or(|end| reply.get(..end).is_some_and(|text| text.contains(&format!("{key:?}"))))
+    };
+    // The last one that was begun was not done.
+    let undone = fields.keys().rposition(|key| begun(key)).filter(|_| closed.is_some()).unwrap_or(usize::MAX);
+    let is_full = |key: &str, field: &Value| {
+        let length = written.get(key).and_then(Value::as_str).map(|text| text.chars().count() as u64);
+        length.is_some() && length == field["maxLength"].as_u64()
+    };
+    let texts = fields.iter().enumerate().filter(|(_, (_, field))| !field["minLength"].is_null());
+    texts
+        .filter(|(at, (key, field))| *at >= undone || is_full(key, field))
+        .map(|(_, (key, _))| key.clone())
+        .collect()
+}
+
 fn is_free_text(field: &Value) -> bool {
     let is_text = match &field["type"] {
         Value::Array(types) => types.iter().any(|kind| kind == "string"),
@@ -55,6 +76,23 @@ mod tests {
             expected["properties"][field]["maxLength"] = json!(210);
         }
         assert_eq!(with_shares(&schema, 200), expected);
+    }
+
+    #[test]
+    fn a_text_that_ends_where_it_had_to_is_cut() {
+        let texts = json!({"why": {"type": "string"}, "decision": {"enum": ["a"]}, "answer": {"type": ["string", "null"]}});
+        let schema = with_shares(&json!({"type": "object", "properties": texts}), 40);
+        assert_eq!(schema["properties"]["answer"]["maxLength"], 6);
+        let cut = |reply: &str, closed| cut(&schema, reply, closed);
+        assert_eq!(cut(r#"{"why": "short", "decision": "a", "answer": null}"#, None), [""; 0]);
+        assert_eq!(cut(r#"{"why": "w", "decision": "a", "answer": "\u00e9t\u00e9 de"}"#, None), ["answer"]);
+        // The server does not keep to the schema.
+        assert_eq!(cut(r#"{"why": "w", "decision": "a", "answer": "long answer"}"#, None), [""; 0]);
+        assert_eq!(cut(r#"{"why": "w"#, None), [""; 0]);
+        // In the first text, and in the last.
+        let reply = r#"{"why": "w", "decision": "a", "answer": "x"}"#;
+        assert_eq!(cut(reply, Some(10)), ["why", "answer"]);
+        assert_eq!(cut(reply, Some(reply.len() - 2)), ["answer"]);
     }
 
     #[test]

@@ -184,7 +184,7 @@ impl HttpClient {
             {
                 let schema = fields::with_shares(schema, *tokens as usize);
                 Cow::Owned(ChatRequest {
-                    format: Format::Schema { name, schema, shares: false },
+                    format: Format::Schema { name, schema, shares: true },
                     ..request.clone()
                 })
             }
@@ -265,7 +265,13 @@ impl HttpClient {
                 Err(self.error(Kind::Rejected, text))
             }
             Finish::Stop if text.is_empty() => Err(self.error(Kind::Empty, " sent a reply without text")),
-            _ => Ok(ChatReply { text: text.to_owned(), finish, usage: reply.usage, refused: false }),
+            _ => {
+                let cut = match &request.format {
+                    Format::Schema { schema, shares: true, .. } => fields::cut(schema, text, None),
+                    _ => Vec::new(),
+                };
+                Ok(ChatReply { text: text.to_owned(), finish, usage: reply.usage, refused: false, cut })
+            }
         }
     }
 }

@@ -153,6 +153,9 @@ pub struct ChatReply {
     pub usage: Usage,
     /// The server refused a try, as it had too much to do.
     pub refused: bool,
+    /// Texts of a constrained reply that were cut off where their share of it ended.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub cut: Vec<String>,
 }
 
 /// Tokens that calls cost, in the field names of the envelope.
@@ -287,6 +290,13 @@ impl ChatErrorKind {
     /// Whether the server has more to do than it can.
     pub fn is_refusal(self) -> bool {
         matches!(self, Self::RateLimited | Self::Busy)
+    }
+
+    /// Whether it says more of the server than of the request: other requests would fare as badly there, and this one
+    /// may fare better elsewhere.
+    pub fn is_of_the_server(self) -> bool {
+        let is_lost = matches!(self, Self::Connection | Self::Timeout | Self::Server | Self::Model);
+        is_lost || self.is_refusal() || matches!(self, Self::Auth | Self::NotFound)
     }
 }
 

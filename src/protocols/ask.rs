@@ -3,7 +3,7 @@
 use serde_json::{Map, Value};
 
 use super::{ProtocolError, Side, Transcript, excerpt, reply};
-use crate::chat::{ChatRequest, Finish, Format, Message};
+use crate::chat::{ChatReply, ChatRequest, Finish, Format, Message};
 use crate::config;
 use crate::prompts::{self, Prompts};
 
@@ -46,12 +46,8 @@ impl<'a> Supervisor<'a> {
         Self { side, prompts, transcript, messages: Vec::new(), home: None }
     }
 
-    /// Sends `prompt` and gives the reply's text.
-    pub(super) async fn say(
-        &mut self,
-        prompt: String,
-        format: &Format,
-    ) -> Result<(String, Finish), ProtocolError> {
+    /// Sends `prompt` and gives the reply.
+    pub(super) async fn say(&mut self, prompt: String, format: &Format) -> Result<ChatReply, ProtocolError> {
         self.messages.push(Message::user(prompt));
         let request =
             ChatRequest { messages: std::mem::take(&mut self.messages), format: format.clone(), sample: 0 };
@@ -68,7 +64,7 @@ impl<'a> Supervisor<'a> {
         tracing::info!(tokens = self.side.usage().total_tokens, "supervisor replied");
         self.transcript.remote(prompt, &reply.text);
         self.messages.push(Message::assistant(reply.text.clone()));
-        Ok((reply.text, reply.finish))
+        Ok(reply)
     }
 
     /// Sends `prompt` and gives the reply as `judge` reads it. What is unusable is asked for again.
@@ -82,9 +78,13 @@ impl<'a> Supervisor<'a> {
         let mut fallback = None;
         let mut tries = 0;
         loop {
-            let (text, finish) = self.say(prompt, format).await?;
+            let ChatReply { text, finish, cut, .. } = self.say(prompt, format).await?;
             tries += 1;
-            let problem = match reply::last_object(&text).map(&judge) {
+            let object = reply::last_object(&text).map(|mut object| {
+                reply::mark_cut(&mut object, &cut);
+                object
+            });
+            let problem = match object.map(&judge) {
                 Ok(Judged::Usable(value)) => return Ok(value),
                 Ok(Judged::Poor(problem, poor)) => {
                     fallback = poor.or(fallback);

@@ -132,7 +132,7 @@ impl Minion<'_> {
         let outcome = self.worker.chat(&mut seat, chat).await;
         *home = Some(seat.home());
         let text = match outcome {
-            Ok(reply) if reply.finish == Finish::Length => reply.text + "\n[cut off here by the token limit]",
+            Ok(reply) if reply.finish == Finish::Length => reply.text + reply::CUT,
             Ok(reply) => reply.text,
             // The supervisor can ask in other words.
             Err(error) if error.kind == ChatErrorKind::Empty => "[the small model said nothing]".to_owned(),

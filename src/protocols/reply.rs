@@ -5,6 +5,8 @@
 
 use serde_json::{Map, Value};
 
+/// Stands where a text was cut off.
+pub const CUT: &str = "\n[cut off here by the token limit]";
 /// Braces that lead nowhere, after which the search ends: each costs a walk to the end of the text.
 const MAX_FAILED_STARTS: usize = 1000;
 
@@ -39,6 +41,15 @@ pub fn last_object(text: &str) -> Result<Map<String, Value>, String> {
         }
     }
     found.ok_or(complaint)
+}
+
+/// Says of the texts that were `cut` off that they were.
+pub fn mark_cut<'a>(object: &mut Map<String, Value>, cut: impl IntoIterator<Item = &'a String>) {
+    for key in cut {
+        if let Some(Value::String(text)) = object.get_mut(key) {
+            text.push_str(CUT);
+        }
+    }
 }
 
 /// Length of the object that `text` begins with, braces inside strings left out.

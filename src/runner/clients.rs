@@ -26,8 +26,8 @@ use crate::secrets::Secret;
 pub(super) struct Clients {
     pub supervisor: Arc<Stations>,
     pub worker: Arc<Stations>,
-    /// The longest chunk that the worker can read, in characters, if that is known.
-    pub max_chunk_chars: Option<usize>,
+    /// The longest chunk that the worker can read, in bytes, if that is known.
+    pub max_chunk_bytes: Option<usize>,
     /// Who embeds texts on the local side, if the job wants it.
     pub embedder: Option<Arc<dyn Embedder>>,
     /// The servers: what was started for them stays up as long as they are held.
@@ -87,7 +87,7 @@ pub(super) async fn open(job: &Job, workshop: &Workshop, ledger: &Arc<Ledger>) -
     // What sees a job's calls is the job's own.
     let is_own = tape.is_recording() || worker.base_urls.iter().any(|base_url| worker.is_remote(base_url));
     let embedder = worker.embedder(job, workshop, &worker_servers).await?;
-    let window = worker_servers.window().map(window::chunk_chars);
+    let window = worker_servers.window().map(window::chunk_bytes);
     Ok(Clients {
         // It is asked one thing at a time.
         supervisor: Stations::new(stations, supervisor.retries()),
@@ -102,7 +102,7 @@ pub(super) async fn open(job: &Job, workshop: &Workshop, ledger: &Arc<Ledger>) -
                 (None, None) => embedder,
             }
         }),
-        max_chunk_chars: tape.max_chunk_chars(&worker.model, window),
+        max_chunk_bytes: tape.max_chunk_bytes(&worker.model, window),
         _servers: vec![worker_servers, supervisor_servers],
         missing: Missing::default(),
     })
@@ -124,7 +124,7 @@ fn replayed(
     Clients {
         supervisor: only(supervisor.taped(None, gate(supervisor.role), reel, &missing)),
         worker: only(worker.taped(None, gate(worker.role), reel, &missing)),
-        max_chunk_chars: tape.max_chunk_chars(&worker.model, None),
+        max_chunk_bytes: tape.max_chunk_bytes(&worker.model, None),
         embedder: embeds.then(|| worker.taped_embedder(job, None, gate("embedding"), reel, &missing)),
         _servers: Vec::new(),
         missing,

@@ -18,6 +18,8 @@ pub(super) struct Ledger {
     /// Characters of the documents that may leave.
     limit: Option<u64>,
     calls: Mutex<Vec<Call>>,
+    /// The first call that was kept here.
+    refusal: OnceLock<ChatError>,
 }
 
 struct Call {
@@ -36,12 +38,23 @@ impl Call {
 
 impl Ledger {
     pub(super) fn new(documents: Arc<[String]>, limit: Option<u64>) -> Arc<Self> {
-        Arc::new(Self { documents, index: OnceLock::new(), limit, calls: Mutex::default() })
+        Arc::new(Self {
+            documents,
+            index: OnceLock::new(),
+            limit,
+            calls: Mutex::default(),
+            refusal: OnceLock::new(),
+        })
     }
 
     /// What sees the calls of one side.
     pub(super) fn watch(self: &Arc<Self>, side: &'static str) -> Arc<dyn Gate> {
         Arc::new(Watch { ledger: Arc::clone(self), side })
+    }
+
+    /// Why the job may send no more. It fails then, also where the protocol could do without the call.
+    pub(super) fn refusal(&self) -> Option<&ChatError> {
+        self.refusal.get()
     }
 
     /// As the result shows it.
@@ -133,7 +146,8 @@ impl Gate for Watch {
                     "{chars} characters of the documents would have left this machine, and the budget is {limit}"
                 );
                 let hint = "raise budget.egress_chars or --max-egress-chars";
-                return Err(ChatError::withheld(&departure.endpoint, &why, hint));
+                let refusal = ChatError::withheld(&departure.endpoint, &why, hint);
+                return Err(ledger.refusal.get_or_init(|| refusal).clone());
             }
         }
         calls.push(Call { side, departure, passages: carried, arrival: None });

@@ -131,7 +131,7 @@ impl Running {
                     max_rounds: job.max_rounds,
                     params,
                     bar: io::stderr().is_terminal() && !workshop.is_for_many(),
-                    max_chunk_chars: clients.max_chunk_chars,
+                    max_chunk_bytes: clients.max_chunk_bytes,
                 }
                 .run(&self.transcript)
                 .await
@@ -140,8 +140,16 @@ impl Running {
         if let Ok(texts) = counting.await {
             let _ = self.texts.set(texts);
         }
-        // A request that a replay does not have fails the job, even where the protocol could do without it.
-        missing.failure().map_or_else(|| answer.map_err(Failure::from), Err)
+        // A request that a replay does not have, or that may not leave, fails the job, even where the protocol could
+        // do without it.
+        if let Some(failure) = missing.failure() {
+            return Err(failure);
+        }
+        let answer = answer?;
+        match self.ledger.refusal() {
+            Some(refusal) => Err(Failure { hint: refusal.hint.clone(), ..Failure::job(refusal.to_string()) }),
+            None => Ok(answer),
+        }
     }
 
     /// Writes the conversation log and makes the result.

@@ -68,8 +68,8 @@ impl Demand {
     }
 }
 
-/// Characters of chunk, task and advice that fit into a window beside our prompt and the reply.
-pub(super) fn chunk_chars(window: u32) -> usize {
+/// Bytes of chunk, task and advice that fit into a window beside our prompt and the reply.
+pub(super) fn chunk_bytes(window: u32) -> usize {
     let free = window.saturating_sub(config::REPLY_TOKENS.min(window / 4) + PROMPT_TOKENS.min(window / 4));
     usize::try_from(free).unwrap_or(usize::MAX).saturating_mul(BYTES_PER_TOKEN)
 }

@@ -228,6 +228,22 @@ fn a_worker_outside_is_in_the_ledger_with_all_that_it_reads() {
 }
 
 #[test]
+fn a_worker_call_that_may_not_leave_fails_the_job_though_others_have_been_answered() {
+    let context: Vec<_> =
+        (0..10).map(|n| format!("Letter {n} says that Ann of house {n} signed it.")).collect();
+    let server = scripted(vec![PROGRAM.into(), step("provide_final_answer", Some("Ann"))], quoting);
+    let mut job = job(&server, "minions", json!({"task": "Who?", "context": context, "max_rounds": 1}));
+    let ran = outside(&server, &mut job).args(["--max-egress-chars", "150"]).run_job(&job);
+    let error = ran.error(1);
+    assert!(error.contains("and the budget is 150"), "{error}");
+    assert!(ran.log()["egress"]["context_chars"].as_u64().unwrap() <= 150);
+    // Some had left before, and after the first refusal nothing did.
+    let sent = chats(&server, "worker").len();
+    assert!(0 < sent && sent < 10, "{sent}");
+    assert_eq!(chats(&server, "supervisor").len(), 1);
+}
+
+#[test]
 fn a_call_that_is_cut_off_counts() {
     let server = Server::start(|request| match request.method.as_str() {
         "POST" => Reply::hang(),

@@ -2,11 +2,12 @@
 
 use std::collections::BTreeSet;
 use std::sync::Barrier;
+use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 
 use serde_json::{Value, json};
 
-use crate::support::program::{Program, chats, job, last, scripted};
-use crate::support::server::{Reply, Request};
+use crate::support::program::{Program, chats, client, job, last, scripted};
+use crate::support::server::{Reply, Request, Server};
 use crate::support::wire::openai;
 
 /// Two tasks for each section, and every job's ids and answer in the aggregate.
@@ -198,6 +199,96 @@ fn an_unusable_reply_is_asked_for_again_and_then_kept_as_none() {
     assert_eq!(jobs[1]["output"]["answer"], Value::Null);
     assert!(jobs[1]["output"]["explanation"].as_str().unwrap().contains("no JSON object"));
     assert!(last(&chats(&server, "supervisor")[1]).contains("(2 jobs, 1 with an answer, 1 lost)"));
+}
+
+#[test]
+fn a_call_that_the_server_refuses_costs_no_other() {
+    let asked = AtomicUsize::new(0);
+    let server =
+        scripted(
+            vec![PROGRAM.into(), verdict("provide_final_answer", Some("x"))],
+            move |request| match asked.fetch_add(1, SeqCst) {
+                0 => Reply::error(403, &json!({"error": {"message": "content policy"}})),
+                _ => found(request),
+            },
+        );
+    let mut job = job(&server, "minions", params(&document()));
+    job["local_client"]["kwargs"]["max_concurrency"] = json!(1);
+    let result = Program::new().run_job(&job).result();
+    assert_eq!(result["status"], "partial");
+    assert_eq!(chats(&server, "worker").len(), 52);
+    assert!(last(&chats(&server, "supervisor")[1]).contains("(52 jobs, 51 with an answer, 1 lost)"));
+}
+
+#[test]
+fn the_supervisor_is_told_that_every_chunk_was_too_long() {
+    let too_long = json!({"error": {"message": "9000 tokens", "code": "context_length_exceeded"}});
+    let server = scripted(
+        vec![
+            PROGRAM.into(),
+            verdict("request_additional_info", None),
+            PROGRAM.into(),
+            verdict("provide_final_answer", Some("x")),
+        ],
+        move |_| Reply::error(400, &too_long),
+    );
+    let result = Program::new().run_job(&job(&server, "minions", params(&document()))).result();
+    assert_eq!((&result["status"], chats(&server, "worker").len()), (&json!("partial"), 2 * 52));
+    let told = chats(&server, "supervisor");
+    assert!(
+        last(&told[1]).contains("(52 jobs, 0 with an answer, 52 lost)\n[the first one lost: "),
+        "{}",
+        last(&told[1])
+    );
+    assert!(last(&told[1]).contains("9000 tokens"));
+}
+
+#[test]
+fn a_chunk_is_measured_in_what_it_costs_and_told_in_characters() {
+    // 2560 tokens are free, of at least 3 bytes each: 7680 characters here, and a third of that in Chinese.
+    let program = PROGRAM.replace("max_chunk_size=3000, overlap=20", "max_chunk_size=5000, overlap=20");
+    for (text, most, fits) in [("a b ", 7680, true), ("\u{8239}\u{6e2f}\u{53e3}", 2560, false)] {
+        let script = vec![program.clone(); 2].into_iter().chain([verdict("provide_final_answer", Some("x"))]);
+        let chat = scripted(script.collect(), found);
+        let server = Server::start(move |request| match &*request.path {
+            "/props" => {
+                Reply::json(&json!({"total_slots": 4, "default_generation_settings": {"n_ctx": 4096}}))
+            }
+            _ => found(request),
+        });
+        let mut job = job(&chat, "minions", params(&text.repeat(12_000 / text.chars().count())));
+        job["local_client"] = client(&server, "worker");
+        job["protocol"]["kwargs"] = json!({"max_code_attempts": 2});
+        let ran = Program::new().run_job(&job);
+        let prompt = last(&chats(&chat, "supervisor")[0]).to_owned();
+        assert!(prompt.contains(&format!("chunks of at most {most} characters")), "{prompt}");
+        match fits {
+            true => assert_eq!(ran.result()["status"], "answered"),
+            false => {
+                let error = ran.error(1);
+                assert!(error.contains("but the small model can read 25"), "{error}");
+                assert!(chats(&server, "worker").is_empty());
+            }
+        }
+    }
+}
+
+#[test]
+fn an_answer_that_its_limit_cut_off_says_so() {
+    let server = scripted(
+        // Without an aggregate of its own: the plain list.
+        vec![PROGRAM.replace("transform_outputs", "unused"), verdict("provide_final_answer", Some("x"))],
+        |request| {
+            let most = &request.json()["response_format"]["json_schema"]["schema"]["properties"]["answer"]["maxLength"];
+            let answer =
+                "Aurora; Boreas; ".chars().cycle().take(most.as_u64().unwrap() as usize).collect::<String>();
+            openai(request, &json!({"explanation": "e", "citation": null, "answer": answer}).to_string())
+        },
+    );
+    let result = Program::new().run_job(&job(&server, "minions", params("The Aurora."))).result();
+    assert!(last(&chats(&server, "supervisor")[1]).contains("[cut off here by the token limit]"));
+    let answer = &result["meta"][0]["local"]["jobs"][0]["output"]["answer"];
+    assert!(answer.as_str().unwrap().ends_with("[cut off here by the token limit]"), "{answer}");
 }
 
 #[test]

@@ -7,6 +7,7 @@ use std::thread::{self, JoinHandle};
 
 use async_trait::async_trait;
 use llama_cpp_2::model::LlamaModel;
+use serde_json::Value;
 use tokio::sync::{oneshot, watch};
 use tokio::task::spawn_blocking;
 
@@ -144,27 +145,28 @@ impl Drop for Core {
 }
 
 impl Core {
-    /// Tokens and sampler for a request. Takes milliseconds for long prompts: not for the async runtime.
+    /// Tokens and sampler for a request, and the schema where its texts have shares of the reply. Takes milliseconds for long prompts: not for the async runtime.
     fn prepare(
         &self,
         ticket: u64,
         request: &ChatRequest,
         sampling: Sampling,
         answer: oneshot::Sender<Result<Reply, ChatError>>,
-    ) -> Result<Request, ChatError> {
+    ) -> Result<(Request, Option<Value>), ChatError> {
         let prompt = self.prompter.tokens(&request.messages)?;
         let left = (self.window as usize).saturating_sub(prompt.len());
         if left == 0 {
             return Err(self.too_long(prompt.len()));
         }
         let max_tokens = (sampling.max_tokens.unwrap_or(Sampling::MAX_TOKENS).max(1) as usize).min(left);
-        let (name, schema) = match &request.format {
-            Format::Text => ("", None),
+        let (name, schema, shares) = match &request.format {
+            Format::Text => ("", None, None),
             Format::Schema { name, schema, shares: true } => {
-                (*name, Some(fields::with_shares(schema, max_tokens).to_string()))
+                (*name, None, Some(fields::with_shares(schema, max_tokens)))
             }
-            Format::Schema { name, schema, shares: false } => (*name, Some(schema.to_string())),
+            Format::Schema { name, schema, shares: false } => (*name, Some(schema), None),
         };
+        let schema = shares.as_ref().or(schema).map(Value::to_string);
         let grammar = schema.as_deref().map(llama_cpp_2::json_schema_to_grammar).transpose();
         let grammar = grammar.map_err(|_| bad_schema(name))?;
         let sampler = Sampler::new(&self.model, Arc::clone(&self.tokens), sampling, grammar.as_deref())
@@ -173,7 +175,7 @@ impl Core {
             Format::Schema { schema, shares, .. } => Closing::of(schema, *shares, max_tokens),
             Format::Text => Closing::default(),
         };
-        Ok(Request { ticket, prompt, sampler, max_tokens, closing, answer })
+        Ok((Request { ticket, prompt, sampler, max_tokens, closing, answer }, shares))
     }
 
     fn too_long(&self, tokens: usize) -> ChatError {
@@ -228,18 +230,21 @@ impl ChatClient for LlamaCpp {
         let (core, request, sampling) =
             (Arc::clone(&self.core), request.clone(), self.sampling.of(request.sample));
         let prepared = spawn_blocking(move || core.prepare(ticket, &request, sampling, answer)).await;
-        let prepared = prepared.map_err(|_| stopped(&self.core.name))??;
+        let (prepared, shares) = prepared.map_err(|_| stopped(&self.core.name))??;
         let sent = self.core.requests.as_ref().is_some_and(|requests| requests.send(prepared).is_ok());
         if !sent {
             return Err(stopped(&self.core.name));
         }
-        let Reply { text, finish, usage } = reply.await.map_err(|_| stopped(&self.core.name))??;
-        let text = readable(&text, finish);
+        let Reply { text: bytes, finish, closed, usage } =
+            reply.await.map_err(|_| stopped(&self.core.name))??;
+        let text = readable(&bytes, finish);
         if text.is_empty() && finish == Finish::Stop {
             let error = failed(format!("{} replied without text", self.core.name), "use another model");
             return Err(ChatError { kind: ChatErrorKind::Empty, usage, ..error });
         }
-        Ok(ChatReply { text, finish, usage, refused: false })
+        let cut = shares
+            .map_or_else(Vec::new, |schema| fields::cut(&schema, &String::from_utf8_lossy(&bytes), closed));
+        Ok(ChatReply { text, finish, usage, refused: false, cut })
     }
 }
 

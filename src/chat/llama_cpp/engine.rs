@@ -47,6 +47,8 @@ pub(super) struct Reply {
     pub(super) text: Vec<u8>,
     /// How it ended.
     pub(super) finish: Finish,
+    /// After so many bytes it was brought to its end.
+    pub(super) closed: Option<usize>,
     /// Tokens of this request.
     pub(super) usage: Usage,
 }
@@ -63,8 +65,8 @@ struct Job {
     wait: Option<(usize, u64, usize)>,
     written: Vec<LlamaToken>,
     text: Vec<u8>,
-    /// The limit is near: the sampler closes the constrained reply.
-    closed: bool,
+    /// The limit is near: after so many bytes the sampler has begun to close the constrained reply.
+    closed: Option<usize>,
     /// Where in the batch the logits for the next token are.
     logits_at: Option<i32>,
 }
@@ -219,7 +221,7 @@ impl<'a> Worker<'a> {
             wait,
             written: Vec::new(),
             text: Vec::new(),
-            closed: false,
+            closed: None,
             logits_at: None,
         });
     }
@@ -324,8 +326,8 @@ impl<'a> Worker<'a> {
         let lane = &mut self.lanes[at];
         let Some(job) = &mut lane.job else { return };
         let left = job.request.max_tokens - job.written.len();
-        job.closed = job.request.sampler.constrained() && left <= job.request.closing.due(&job.text);
-        let token = if job.closed {
+        let token = if job.request.sampler.constrained() && left <= job.request.closing.due(&job.text) {
+            job.closed.get_or_insert(job.text.len());
             job.request.sampler.close()
         } else {
             job.request.sampler.pick(self.context.get_logits_ith(logits_at), &job.written)
@@ -340,7 +342,7 @@ impl<'a> Worker<'a> {
                 return self.answer(at, Err(error));
             }
             Some(token) if vocab.is_eog(token) => {
-                Some(if job.closed { Finish::Length } else { Finish::Stop })
+                Some(if job.closed.is_some() { Finish::Length } else { Finish::Stop })
             }
             Some(token) => {
                 job.written.push(token);
@@ -348,7 +350,7 @@ impl<'a> Worker<'a> {
                 vocab.token_to_piece_into(token, &mut job.text, false, None);
                 let closes = job.text[before..].iter().any(|byte| matches!(byte, b'}' | b']'));
                 if closes && job.request.sampler.complete() {
-                    Some(if job.closed { Finish::Length } else { Finish::Stop })
+                    Some(if job.closed.is_some() { Finish::Length } else { Finish::Stop })
                 } else if job.written.len() >= job.request.max_tokens || lane.cached.len() + 1 >= window {
                     Some(Finish::Length)
                 } else {
@@ -360,7 +362,8 @@ impl<'a> Worker<'a> {
             let usage =
                 Usage::of_call(job.request.prompt.len() as u64, job.written.len() as u64, job.reused as u64);
             let text = std::mem::take(&mut job.text);
-            self.answer(at, Ok(Reply { text, finish, usage }));
+            let closed = job.closed;
+            self.answer(at, Ok(Reply { text, finish, closed, usage }));
         }
     }
 

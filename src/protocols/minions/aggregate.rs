@@ -12,14 +12,18 @@ use crate::sandbox::{Job, SandboxError};
 const LONGEST: usize = 200_000;
 /// Characters of a citation at most in the plain list.
 const CITATION: usize = 300;
+/// Characters of a reason at most.
+const LONGEST_REASON: usize = 300;
 /// Bytes of a head line at most.
 const LONGEST_HEAD: usize = 100;
 
 /// What the supervisor reads.
 pub(super) struct Aggregate {
     pub text: String,
-    /// Why the program's own aggregate could not serve.
+    /// Why the program's own aggregate could not serve, or what is left out.
     pub error: Option<String>,
+    /// It is too long, so the supervisor reads a part of it.
+    pub is_cut: bool,
 }
 
 /// Runs `transform_outputs`. If the program has none, or it fails or drops every answer, the answers are listed
@@ -30,55 +34,84 @@ pub(super) async fn run(
     lost: usize,
 ) -> Result<Aggregate, ProtocolError> {
     let answered = jobs.iter().filter(|job| job.output.answer.is_some()).count();
-    let (text, error) = match program.session.transform_outputs(jobs).await {
+    let (text, failure) = match program.session.transform_outputs(jobs).await {
         Ok(transformed) => {
             for (job, include) in jobs.iter_mut().zip(transformed.include) {
                 job.include = include;
             }
             match transformed.text.trim() {
-                "" if answered > 0 => {
-                    (plain(jobs), Some("transform_outputs returned an empty text".to_owned()))
-                }
-                text => (text.to_owned(), None),
+                "" if answered > 0 => (None, Some("transform_outputs returned an empty text".to_owned())),
+                text => (Some(text.to_owned()), None),
             }
         }
-        Err(_) if !program.code.contains("transform_outputs") => (plain(jobs), None),
-        Err(SandboxError::Code(error)) => (plain(jobs), Some(error.to_string())),
+        Err(_) if !program.code.contains("transform_outputs") => (None, None),
+        Err(SandboxError::Code(error)) => (None, Some(error.to_string())),
         Err(error) => return Err(ProtocolError::Sandbox(error)),
     };
-    if let Some(error) = &error {
-        tracing::warn!("the answers are listed plainly: {error}");
+    if let Some(failure) = &failure {
+        tracing::warn!("the answers are listed plainly: {failure}");
+    }
+    let (text, left_out) = text.map_or_else(|| plain(jobs, LONGEST), |text| beginning(text, LONGEST));
+    if let Some(left_out) = &left_out {
+        tracing::warn!("the supervisor can't read all that the workers found: {left_out}");
     }
     let mut head = format!("({} jobs, {answered} with an answer", jobs.len());
     if lost > 0 {
         let _ = write!(head, ", {lost} lost");
     }
-    Ok(Aggregate { text: format!("{head})\n{}", excerpt(&text, LONGEST)), error })
+    head.push(')');
+    // Else there is nothing to go by.
+    if let Some(job) = jobs.iter().find(|job| answered == 0 && job.samples == 0) {
+        let _ = write!(head, "\n[the first one lost: {}]", excerpt(&job.output.explanation, LONGEST_REASON));
+    }
+    let is_cut = left_out.is_some();
+    let error = failure.into_iter().chain(left_out).reduce(|first, second| format!("{first}; {second}"));
+    Ok(Aggregate { text: format!("{head}\n{text}"), error, is_cut })
 }
 
-/// The answers by task and then by chunk, each once per document that the program names.
-fn plain(jobs: &[Job]) -> String {
+/// At most `longest` characters of `text` and a mark, and what is left out.
+fn beginning(text: String, longest: usize) -> (String, Option<String>) {
+    let Some((end, _)) = text.char_indices().nth(longest) else { return (text, None) };
+    let left_out =
+        format!("{} characters are left out, as the text is too long", text[end..].chars().count());
+    (format!("{}\n[{left_out}]", &text[..end]), Some(left_out))
+}
+
+/// The answers by task and then by chunk, each once per document that the program names; and how many are left out,
+/// where a task has more than its share of `longest` characters.
+fn plain(jobs: &[Job], longest: usize) -> (String, Option<String>) {
     let mut tasks: BTreeMap<_, Vec<&Job>> = BTreeMap::new();
     for job in jobs {
         tasks.entry((job.manifest.task_id, job.manifest.task.as_str())).or_default().push(job);
     }
+    let share = longest / tasks.len().max(1);
     let mut text = String::new();
+    let mut left_out = 0;
     for ((_, task), mut jobs) in tasks {
         jobs.sort_by_key(|job| job.manifest.chunk_id);
         let answered = jobs.iter().filter(|job| job.output.answer.is_some()).count();
         let _ = writeln!(text, "Task ({answered} of {} jobs answered): {task}", jobs.len());
         let mut told = HashSet::new();
+        let (mut room, mut over) = (share, 0);
         for job in jobs {
             let source = head_line(&job.manifest.chunk).map_or_else(String::new, |head| format!(", {head}"));
-            if let Some(answer) =
-                with_proof(job).filter(|answer| told.insert((source.clone(), answer.clone())))
-            {
-                let _ =
-                    writeln!(text, "[chunk {}{source}] {answer}", job.manifest.chunk_id.unwrap_or_default());
+            let answer = with_proof(job).filter(|answer| told.insert((source.clone(), answer.clone())));
+            let Some(answer) = answer else { continue };
+            let line = format!("[chunk {}{source}] {answer}\n", job.manifest.chunk_id.unwrap_or_default());
+            match room.checked_sub(line.chars().count()) {
+                Some(left) if over == 0 => {
+                    room = left;
+                    text.push_str(&line);
+                }
+                _ => over += 1,
             }
         }
+        if over > 0 {
+            let _ = writeln!(text, "[{over} more answers are left out, as the list is too long]");
+            left_out += over;
+        }
     }
-    text
+    (text, (left_out > 0).then(|| format!("{left_out} answers are left out, as the list is too long")))
 }
 
 /// The answer with its citation, as far as the documents bear them out.
@@ -139,7 +172,7 @@ mod tests {
         ];
         let want = "Task (1 of 2 jobs answered): T0\n[chunk 0] c | \"so \"it\" says\"\nTask (2 of 2 jobs answered): T1\n[chunk 0] a | unconfirmed\n\
                     [chunk 1] b | \"so \"it\" says\"\n";
-        assert_eq!(plain(&jobs), want);
+        assert_eq!(plain(&jobs, LONGEST), (want.to_owned(), None));
     }
 
     #[test]
@@ -157,6 +190,31 @@ mod tests {
         let want = "Task (6 of 6 jobs answered): T0\n[chunk 0] a | \"\"So \"it\" says...\"\"\n[chunk 1] b | unconfirmed\n\
                     [chunk 2] so \"IT\" | in the chunk\n[chunk 2] c | unconfirmed\n\
                     [chunk 3, Report 2] d | \"it  SAYS\"\n";
-        assert_eq!(plain(&jobs), want);
+        assert_eq!(plain(&jobs, LONGEST), (want.to_owned(), None));
+    }
+
+    #[test]
+    fn each_task_has_its_share_and_what_is_left_out_is_counted() {
+        let long = "a".repeat(60);
+        let jobs: Vec<_> = (0..12)
+            .map(|n| job(n % 2, n / 2, Some(&format!("{long}{n}")), None))
+            .chain([job(2, 0, Some("short"), None)])
+            .collect();
+        let (text, left_out) = plain(&jobs, 3 * 200);
+        for task in ["T0", "T1"] {
+            let part = text.split("Task (").find(|part| part.contains(&format!(": {task}\n"))).unwrap();
+            assert_eq!(part.matches(&long).count(), 2, "{part}");
+            assert!(part.ends_with("[4 more answers are left out, as the list is too long]\n"), "{part}");
+        }
+        assert!(text.ends_with("[chunk 0] short | unconfirmed\n"), "{text}");
+        assert_eq!(left_out.unwrap(), "8 answers are left out, as the list is too long");
+    }
+
+    #[test]
+    fn a_text_that_is_too_long_says_so() {
+        assert_eq!(beginning("\u{e9}t\u{e9}".to_owned(), 3), ("\u{e9}t\u{e9}".to_owned(), None));
+        let (text, left_out) = beginning("\u{e9}t\u{e9}".to_owned(), 1);
+        assert_eq!(text, "\u{e9}\n[2 characters are left out, as the text is too long]");
+        assert!(left_out.is_some());
     }
 }

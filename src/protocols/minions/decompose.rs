@@ -33,7 +33,7 @@ impl Minions<'_> {
         let mut prompt = self.decompose_prompt(round, memory);
         let mut failed = Vec::new();
         loop {
-            let (text, _) = supervisor.say(prompt, &Format::Text).await?;
+            let text = supervisor.say(prompt, &Format::Text).await?.text;
             let problem = match reply::code_block(&text) {
                 None => "your reply holds no Python block".to_owned(),
                 Some(code) => match self.run_program(&code, memory).await {
@@ -67,7 +67,7 @@ impl Minions<'_> {
     }
 
     /// What the jobs must be that Python does not check.
-    fn complaint_about(&self, manifests: &[JobManifest]) -> Option<String> {
+    fn complaint_about<'a>(&self, manifests: &'a [JobManifest]) -> Option<String> {
         if manifests.is_empty() {
             return Some(
                 "prepare_jobs returned no jobs: if its search found nothing, search more loosely or take all \
@@ -75,16 +75,17 @@ impl Minions<'_> {
                     .into(),
             );
         }
-        let limit = self.max_chunk_chars?;
-        let (at, length) = manifests
-            .iter()
-            .map(|job| job.chunk.chars().count() + job.task.chars().count() + job.advice.chars().count())
-            .enumerate()
-            .max_by_key(|(_, length)| *length)?;
-        (length > limit).then(|| {
+        let limit = self.max_chunk_bytes?;
+        let texts = |job: &'a JobManifest| [job.chunk.as_str(), &job.task, &job.advice];
+        let bytes = |job| texts(job).map(str::len).iter().sum::<usize>();
+        let (at, longest) = manifests.iter().enumerate().max_by_key(|(_, job)| bytes(job))?;
+        (bytes(longest) > limit).then(|| {
+            let texts = texts(longest);
             format!(
-                "job {at} has {length} characters of chunk, task and advice, but the small model can read \
-                 {limit} at once: cut the documents into smaller chunks"
+                "job {at} has {} characters of chunk, task and advice, but the small model can read {} at once: cut \
+                 the documents into smaller chunks",
+                texts.map(|text| text.chars().count()).iter().sum::<usize>(),
+                characters(limit, texts)
             )
         })
     }
@@ -94,8 +95,11 @@ impl Minions<'_> {
             &prompts::MINIONS_PROGRAM,
             &[("chunker", &self.params.chunk_fn), ("search", &self.search())],
         );
-        let chunk_limit = match self.max_chunk_chars {
-            Some(chars) => format!("chunks of at most {chars} characters (1,500 to 4,000 work best)"),
+        let chunk_limit = match self.max_chunk_bytes {
+            Some(bytes) => {
+                let chars = characters(bytes, self.context.iter().map(String::as_str));
+                format!("chunks of at most {chars} characters (1,500 to 4,000 work best)")
+            }
             None => "chunks of 1,500 to 4,000 characters work best".to_owned(),
         };
         let samples = match self.params.num_samples_per_task {
@@ -161,6 +165,16 @@ fn keep_question_and_last_reply(messages: &mut Vec<Message>) {
     if messages.len() > 2 {
         messages.drain(1..messages.len() - 1);
     }
+}
+
+/// How many characters so many bytes are, in texts like these.
+fn characters<'a>(bytes: usize, texts: impl IntoIterator<Item = &'a str>) -> usize {
+    let (mut all_bytes, mut all_chars) = (0, 0);
+    for text in texts {
+        all_bytes += text.len();
+        all_chars += text.chars().count();
+    }
+    if all_bytes == 0 { bytes } else { (bytes as f64 * all_chars as f64 / all_bytes as f64) as usize }
 }
 
 /// How many documents there are and how long.

@@ -3,6 +3,7 @@
 
 mod aggregate;
 mod agreement;
+mod board;
 mod citations;
 mod decompose;
 mod fan_out;
@@ -43,8 +44,8 @@ pub struct Minions<'a> {
     pub params: &'a MinionsParams,
     /// Progress is a bar on stderr, not lines.
     pub bar: bool,
-    /// The longest chunk that the worker can read, in characters, if that is known.
-    pub max_chunk_chars: Option<usize>,
+    /// The longest chunk that the worker can read, in bytes, if that is known.
+    pub max_chunk_bytes: Option<usize>,
 }
 
 /// What a round hands to the next.
@@ -74,6 +75,7 @@ impl Minions<'_> {
             let mut jobs = self.note_jobs(&program.manifests, votes, transcript);
             transcript.cited(citations::checked(round, &mut jobs, &sources));
             let aggregate = aggregate::run(&mut program, &mut jobs, lost).await?;
+            lost_any |= aggregate.is_cut;
             let verdict = self.synthesise(round, &aggregate.text, &memory, transcript).await?;
             transcript.round(json!({
                 "round": round,

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::fan_out::{Call, Reply};
-use crate::chat::{ChatError, ChatErrorKind, ChatRequest, Finish, Format, Message};
+use crate::chat::{ChatError, ChatRequest, Finish, Format, Message};
 use crate::prompts::{self as texts, Prompts};
 use crate::protocols::ask::schema;
 use crate::protocols::{Seat, Side, reply};
@@ -35,7 +35,7 @@ pub(super) async fn answer(
         }
         match worker.chat(seat, &request).await {
             Ok(reply) => {
-                problem = match (reply.finish, output(&reply.text)) {
+                problem = match (reply.finish, output(&reply.text, &reply.cut)) {
                     (Finish::Stop, Ok(output)) => return Reply { job, output, text: reply.text, lost: None },
                     // Whole all the same: what was cut off came after it.
                     (Finish::Length, Ok(output)) if output.answer.is_some() => {
@@ -66,13 +66,6 @@ pub enum Lost {
     Unreadable,
     /// The call failed.
     Call(ChatError),
-}
-
-impl Lost {
-    /// No other call could go better.
-    pub(super) fn is_hopeless(&self) -> bool {
-        matches!(self, Self::Call(error) if matches!(error.kind, ChatErrorKind::Auth | ChatErrorKind::NotFound))
-    }
 }
 
 fn failed(job: usize, error: ChatError) -> Reply {
@@ -112,8 +105,10 @@ fn format() -> Format {
     )
 }
 
-fn output(text: &str) -> Result<JobOutput, String> {
+fn output(text: &str, cut: &[String]) -> Result<JobOutput, String> {
     let mut object = reply::last_object(text)?;
+    // A citation is the document's words, of which the beginning serves as well.
+    reply::mark_cut(&mut object, cut.iter().filter(|key| *key != "citation"));
     let answer = reply::field(&mut object, "answer").ok_or("its JSON has no key \"answer\"")?;
     Ok(JobOutput {
         explanation: reply::text(reply::field(&mut object, "explanation")).unwrap_or_default(),

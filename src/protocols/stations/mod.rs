@@ -204,7 +204,7 @@ impl Seat {
                 Err(mut error) => {
                     cost += error.usage;
                     error.usage = cost;
-                    if !is_of_the_server(error.kind) {
+                    if !error.kind.is_of_the_server() {
                         return Err(error);
                     }
                     tried.push(self.at);
@@ -262,12 +262,6 @@ fn all_lost(lost: Vec<ChatError>, usage: Usage) -> ChatError {
     let (kind, hint) = told.map_or((Kind::Connection, None), |error| (error.kind, error.hint.clone()));
     let retry_after = lost.iter().map(|error| error.retry_after).min().flatten();
     ChatError { kind, message, hint, retry_after, usage }
-}
-
-/// Whether another server may do better with the same request.
-fn is_of_the_server(kind: Kind) -> bool {
-    use Kind::{Auth, Busy, Connection, NotFound, RateLimited, Server, Timeout};
-    matches!(kind, Auth | Busy | Connection | NotFound | RateLimited | Server | Timeout)
 }
 
 impl Drop for Seat {

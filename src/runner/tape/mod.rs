@@ -65,17 +65,17 @@ impl Tape {
     }
 
     /// The longest chunk that a worker can read: as it is known now, or was when it was recorded.
-    pub(super) fn max_chunk_chars(&self, model: &str, known: Option<usize>) -> Option<usize> {
+    pub(super) fn max_chunk_bytes(&self, model: &str, known: Option<usize>) -> Option<usize> {
         let request = json!({"side": "window", "model": model});
         match self {
             Self::Off => known,
             Self::Record(reel) => {
-                reel.write(&reel.begin(request), json!({"max_chunk_chars": known}));
+                reel.write(&reel.begin(request), json!({"max_chunk_bytes": known}));
                 known
             }
             Self::Replay(reel) => {
                 let answer = reel.read(&reel.begin(request)).ok()?;
-                answer["max_chunk_chars"].as_u64().and_then(|chars| usize::try_from(chars).ok())
+                answer["max_chunk_bytes"].as_u64().and_then(|bytes| usize::try_from(bytes).ok())
             }
         }
     }
