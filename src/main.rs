@@ -72,7 +72,7 @@ fn run(work: Work, options: JobOptions, redactor: &Redactor) -> Result<Ending, F
     environment.credentials().for_each(|secret| redactor.learn(secret));
     let verbosity = logging::start(&environment, redactor);
     let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2)
+        .worker_threads(1)
         .enable_all()
         .build()
         .context("the asynchronous runtime can't be started")

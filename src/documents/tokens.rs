@@ -6,7 +6,7 @@
 use tiktoken::CoreBpe;
 
 /// Texts of fewer bytes are estimated: to load the tokenizer's tables takes 0.1 s and 30 MB.
-const COUNTED_FROM: usize = 128 << 10;
+pub const COUNTED_FROM: usize = 128 << 10;
 /// Of longer texts so many bytes are counted, in pieces from all over them.
 const SAMPLE: usize = 1 << 20;
 /// Bytes of a piece. What a text of one endless word costs grows faster than its length.

@@ -5,6 +5,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
+use tokio::task::{JoinError, JoinHandle, spawn_blocking};
 
 use super::egress::Ledger;
 use super::options::JobOptions;
@@ -76,7 +77,7 @@ impl Running {
     pub(super) async fn solve(&self, workshop: &Workshop) -> Result<Answer, Failure> {
         let job = &self.job;
         // Beside the models, which take longer.
-        let counting = counting(job);
+        let counting = Counting::begin(job);
         let prompts = Prompts::load(&job.prompts).map_err(Failure::input)?;
         let fetches = job.local.provider.dialect.is_some_and(|dialect| dialect.fetches_images());
         let images = images::load(&job.images, fetches).await?;
@@ -137,7 +138,7 @@ impl Running {
                 .await
             }
         };
-        if let Ok(texts) = counting.await {
+        if let Ok(texts) = counting.texts().await {
             let _ = self.texts.set(texts);
         }
         // A request that a replay does not have, or that may not leave, fails the job, even where the protocol could
@@ -246,9 +247,31 @@ fn time_for(context: &[String]) -> Duration {
     Limits::default().time + Duration::from_millis((bytes / BYTES_PER_MILLISECOND) as u64)
 }
 
-/// Counts the tokens of the job's texts, in a thread of its own.
-fn counting(job: &Job) -> tokio::task::JoinHandle<Count> {
-    let context = Arc::clone(&job.context);
-    let others: Vec<String> = job.doc_metadata.iter().chain([&job.task]).cloned().collect();
-    tokio::task::spawn_blocking(move || tokens::count(context.iter().chain(&others).map(String::as_str)))
+/// The tokens of a job's texts: those of long ones are counted in a thread of its own, beside the models; for short ones,
+/// which are not counted but estimated, that would cost more.
+enum Counting<'a> {
+    Short(&'a Job),
+    Long(JoinHandle<Count>),
+}
+
+impl<'a> Counting<'a> {
+    fn begin(job: &'a Job) -> Self {
+        if texts(job).map(str::len).sum::<usize>() < tokens::COUNTED_FROM {
+            return Self::Short(job);
+        }
+        let context = Arc::clone(&job.context);
+        let others: Vec<String> = job.doc_metadata.iter().chain([&job.task]).cloned().collect();
+        Self::Long(spawn_blocking(move || tokens::count(context.iter().chain(&others).map(String::as_str))))
+    }
+
+    async fn texts(self) -> Result<Count, JoinError> {
+        match self {
+            Self::Short(job) => Ok(tokens::count(texts(job))),
+            Self::Long(counting) => counting.await,
+        }
+    }
+}
+
+fn texts(job: &Job) -> impl Iterator<Item = &str> + Clone {
+    job.context.iter().chain(&job.doc_metadata).chain([&job.task]).map(String::as_str)
 }
