@@ -18,7 +18,7 @@ use crate::error::{Exit, Failure};
 use crate::http;
 use crate::job::{ClientSpec, Job, MinionsParams, Protocol};
 use crate::protocols::{Station, Stations};
-use crate::runtimes::{Endpoint, Need};
+use crate::runtimes::{Endpoint, Need, Purpose};
 use crate::sandbox::Search;
 use crate::secrets::Secret;
 
@@ -387,7 +387,8 @@ impl<'a> Wanted<'a> {
             return Err(Failure::input(text));
         }
         if let (Ready::Server(_, Some(runtime)), "ollama") = (ready, provider.name) {
-            let need = Need { model: settings.model.clone(), pull: true, ..Need::default() };
+            let model = settings.model.clone();
+            let need = Need { model, purpose: Purpose::Embed, pull: true, ..Need::default() };
             settings.model = runtime.ensure_model(&need).await?.model;
         }
         let embedder = chat::connect_embedder(provider, settings).map_err(unusable)?;

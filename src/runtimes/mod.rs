@@ -30,6 +30,8 @@ pub use ollama::Ollama;
 pub struct Need {
     /// The model's name as the job gives it.
     pub model: String,
+    /// What it is for.
+    pub purpose: Purpose,
     /// The context window that the job asks for (`num_ctx`), in tokens; it wins over every other number.
     pub window: Option<u32>,
     /// The longest prompt and its reply together, in tokens, estimated with room to spare.
@@ -42,6 +44,16 @@ pub struct Need {
     pub pull: bool,
     /// How long the model stays loaded, in Ollama's notation: seconds as a number, or `"10m"`.
     pub keep_alive: Option<Value>,
+}
+
+/// What a model is for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Purpose {
+    /// Conversation turns.
+    #[default]
+    Chat,
+    /// Texts to vectors.
+    Embed,
 }
 
 /// A server that answers and has the model.

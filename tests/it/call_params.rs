@@ -160,10 +160,13 @@ fn ollama_gets_pictures_as_base64_and_its_embeddings_come_from_its_own_model() {
     let ollama = Server::start(|request| match &*request.path {
         "/api/version" => Reply::json(&json!({"version": "0.32.15"})),
         "/api/ps" => Reply::json(&json!({"models": []})),
-        "/api/show" => Reply::json(&json!({
-            "parameters": "", "capabilities": ["completion"], "details": {"family": "llama"},
-            "model_info": {"general.architecture": "llama", "llama.context_length": 131_072},
-        })),
+        "/api/show" => {
+            let can = if request.json()["model"] == "nomic-embed-text" { "embedding" } else { "completion" };
+            Reply::json(&json!({
+                "parameters": "", "capabilities": [can], "details": {"family": "llama"},
+                "model_info": {"general.architecture": "llama", "llama.context_length": 131_072},
+            }))
+        }
         "/api/chat" if request.prompt().contains("<part>") => {
             ollama_ndjson(r#"{"explanation": "e", "citation": null, "answer": "a"}"#)
         }

@@ -19,7 +19,7 @@ use serde_json::{Value, json};
 use super::api::{Answer, Api, short};
 use super::fetch::Fetch;
 use super::window::{self, Known};
-use super::{Endpoint, Limits, Need, Runtime, RuntimeError, RuntimeErrorKind};
+use super::{Endpoint, Limits, Need, Purpose, Runtime, RuntimeError, RuntimeErrorKind};
 pub use host::Host;
 pub use keeper::{Keeper, environment};
 pub use keeper_main::{KeeperArgs, keeper_main};
@@ -185,7 +185,7 @@ impl Runtime for Ollama {
                 .hint("names look like llama3.2:3b, me/model:tag or hf.co/org/repo:Q4_K_M")
         })?;
         let (model, shown) = self.find(need, &name).await?;
-        can_chat(&self.api.place, &model, &shown)?;
+        check(need.purpose, &self.api.place, &model, &shown)?;
         let is_remote = shown["remote_host"].as_str().is_some_and(|host| !host.is_empty());
         if is_remote || name.is_cloud() {
             tracing::warn!("{model} runs on Ollama's machines: what it reads leaves this one");
@@ -221,16 +221,22 @@ impl Runtime for Ollama {
     }
 }
 
-/// A model for embeddings alone is refused before anything is loaded.
-fn can_chat(place: &str, model: &str, shown: &Value) -> Result<(), RuntimeError> {
-    match shown["capabilities"].as_array() {
-        Some(all) if !all.is_empty() && !all.iter().any(|one| one == "completion") => {
-            let what = format!("has {model:?}, which cannot chat; it can");
-            let all: Vec<_> = all.iter().filter_map(Value::as_str).collect();
-            Err(RuntimeError::rejected(place, &what, &all.join(", ")).hint("name a chat model"))
+/// A model that is not for this is refused before anything is loaded. One that chats may embed, too: `/api/embed` asks
+/// for no capability (Ollama's `server/routes.go`).
+fn check(purpose: Purpose, place: &str, model: &str, shown: &Value) -> Result<(), RuntimeError> {
+    let (wanted, what, hint): (&[&str], _, _) = match purpose {
+        Purpose::Chat => (&["completion"], "chat", "name a chat model"),
+        Purpose::Embed => {
+            (&["embedding", "completion"], "embed", "name an embedding model in `call_params.retrieval_model`")
         }
-        _ => Ok(()),
+    };
+    let told = shown["capabilities"].as_array().into_iter().flatten();
+    let told: Vec<_> = told.filter_map(Value::as_str).collect();
+    if told.is_empty() || told.iter().any(|one| wanted.contains(one)) {
+        return Ok(());
     }
+    let what = format!("has {model:?}, which cannot {what}; it can");
+    Err(RuntimeError::rejected(place, &what, &told.join(", ")).hint(hint))
 }
 
 /// The context that the model was trained for: `model_info` has it under `ARCHITECTURE.context_length`.

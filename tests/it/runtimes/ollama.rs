@@ -230,10 +230,32 @@ async fn what_cannot_be_run_is_refused_before_it_is_loaded() {
     assert_eq!(error.kind, Kind::Rejected);
     assert!(error.message.contains("cannot chat"), "{error}");
 
+    let picture = json!({"capabilities": ["image"], "model_info": {}});
+    let server = Server::replies([Reply::json(&picture)]);
+    let error = at(&server).ensure_model(&embedding_need("z-image")).await.unwrap_err();
+    assert_eq!(error.kind, Kind::Rejected);
+    assert!(message(&error).contains("cannot embed; it can: image"), "{error}");
+    assert!(message(&error).contains("retrieval_model"), "{error:?}");
+
     let server = Server::replies([Reply::text(500, "not to be asked")]);
     let error = at(&server).ensure_model(&need("../../x")).await.unwrap_err();
     assert_eq!(error.kind, Kind::Rejected);
     assert!(server.requests().is_empty());
+}
+
+fn embedding_need(model: &str) -> Need {
+    Need { model: model.to_owned(), purpose: Purpose::Embed, pull: true, ..Need::default() }
+}
+
+#[tokio::test]
+async fn what_can_embed_is_not_asked_to_chat() {
+    // Ollama embeds with chat models as well, and old versions do not tell.
+    for capabilities in [json!(["embedding"]), json!(["completion", "tools"]), Value::Null] {
+        let shown = json!({"capabilities": capabilities, "model_info": {}});
+        let server = Server::replies([Reply::json(&shown), Reply::json(&json!({"models": []}))]);
+        let endpoint = at(&server).ensure_model(&embedding_need("nomic-embed-text")).await.unwrap();
+        assert_eq!(endpoint.model, "nomic-embed-text");
+    }
 }
 
 #[tokio::test]
