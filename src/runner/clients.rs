@@ -8,7 +8,7 @@ use super::address::base_urls;
 use super::egress::Ledger;
 use super::places::{Place, Ready, chosen};
 use super::servers::{Server, Servers};
-use super::tape::{Embedding, Missing, Reel, Talk, Tape};
+use super::tape::{Missing, Reel, Talk, Tape};
 use super::window::{self, Demand};
 use super::workshop::Workshop;
 use crate::chat::llama_cpp::Sampling;
@@ -16,9 +16,9 @@ use crate::chat::{self, ChatClient, ChatError, ChatErrorKind, ChatSettings, Embe
 use crate::config::{self, Environment};
 use crate::error::{Exit, Failure};
 use crate::http;
-use crate::job::{ClientSpec, Job, MinionsParams, Protocol};
+use crate::job::{ClientSpec, Job, Protocol};
 use crate::protocols::{Station, Stations};
-use crate::runtimes::{Endpoint, Need, Purpose};
+use crate::runtimes::Endpoint;
 use crate::sandbox::Search;
 use crate::secrets::Secret;
 
@@ -233,22 +233,6 @@ impl<'a> Wanted<'a> {
         Arc::new(Talk { side, model, client, is_one_of_several, gate, reel, missing })
     }
 
-    /// The same for the model that embeds.
-    fn taped_embedder(
-        &self,
-        job: &Job,
-        embedder: Option<Arc<dyn Embedder>>,
-        gate: Option<Arc<dyn Gate>>,
-        reel: &Arc<Reel>,
-        missing: &Missing,
-    ) -> Arc<dyn Embedder> {
-        let model = match &job.protocol {
-            Protocol::Minions(MinionsParams { retrieval_model: Some(model), .. }) => model.clone(),
-            _ => self.spec.provider.embedding_model.to_owned(),
-        };
-        Arc::new(Embedding { model, embedder, gate, reel: Arc::clone(reel), missing: missing.clone() })
-    }
-
     /// Where its model is, at one of its servers.
     pub(super) fn place(&self, base_url: &str) -> Place {
         let kwargs = &self.spec.kwargs;
@@ -361,40 +345,6 @@ impl<'a> Wanted<'a> {
         if self.base_urls.len() > 1 { 0 } else { self.retries() }
     }
 
-    /// The model that embeds the job's texts, if it wants that: found or fetched where Ollama has it, elsewhere
-    /// taken as it is named. It is the first server's that is up, whose address comes with it.
-    async fn embedder(
-        &self,
-        job: &Job,
-        workshop: &Workshop,
-        servers: &Servers,
-    ) -> Result<Option<(String, Arc<dyn Embedder>)>, Failure> {
-        let Protocol::Minions(MinionsParams { retrieval: Search::Embedding, retrieval_model, .. }) =
-            &job.protocol
-        else {
-            return Ok(None);
-        };
-        let provider = self.spec.provider;
-        let up = servers.iter().find_map(|(base_url, ready)| Some((base_url, ready?)));
-        let Some((base_url, ready)) = up else { return Ok(None) };
-        let mut settings = self.settings(&workshop.surroundings.environment, base_url, None);
-        settings.retries = self.retries();
-        settings.model = retrieval_model.clone().unwrap_or_else(|| provider.embedding_model.to_owned());
-        settings.deployment = None;
-        if settings.model.is_empty() {
-            let text =
-                format!("`call_params.retrieval_model` is missing: {} has no default one", provider.name);
-            return Err(Failure::input(text));
-        }
-        if let (Ready::Server(_, Some(runtime)), "ollama") = (ready, provider.name) {
-            let model = settings.model.clone();
-            let need = Need { model, purpose: Purpose::Embed, pull: true, ..Need::default() };
-            settings.model = runtime.ensure_model(&need).await?.model;
-        }
-        let embedder = chat::connect_embedder(provider, settings).map_err(unusable)?;
-        Ok(Some((base_url.to_owned(), embedder)))
-    }
-
     fn settings(
         &self,
         environment: &Environment,
@@ -438,5 +388,6 @@ fn unusable(error: ChatError) -> Failure {
     Failure { exit, ..Failure::from(error) }
 }
 
+mod embedding;
 #[cfg(test)]
 mod tests;
