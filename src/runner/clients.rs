@@ -70,7 +70,8 @@ pub(super) async fn open(job: &Job, workshop: &Workshop, ledger: &Arc<Ledger>) -
     let known = worker.shared.then_some(&worker_servers);
     let supervisor_servers = Servers::open(&supervisor, workshop, known).await?;
     let watched = |wanted: &Wanted, mut server: Server| {
-        server.client = match (wanted.gate(ledger, &server.place.base_url), recording) {
+        let gate = server.is_remote.then(|| ledger.watch(wanted.role));
+        server.client = match (gate, recording) {
             (gate, Some(reel)) => wanted.taped(Some(server.client), gate, reel, &Missing::default()),
             (Some(gate), None) => server.client.watched(gate).unwrap_or(server.client),
             (None, None) => server.client,
@@ -83,17 +84,17 @@ pub(super) async fn open(job: &Job, workshop: &Workshop, ledger: &Arc<Ledger>) -
     };
     let stations = supervisor.servers(workshop, &supervisor_servers)?.into_iter().map(metered).collect();
     let workers = worker.servers(workshop, &worker_servers)?;
-    let workers = workers.into_iter().map(|server| watched(&worker, server)).collect();
     // What sees a job's calls is the job's own.
-    let is_own = tape.is_recording() || worker.base_urls.iter().any(|base_url| worker.is_remote(base_url));
+    let is_own = tape.is_recording() || workers.iter().any(|server| server.is_remote);
+    let workers = workers.into_iter().map(|server| watched(&worker, server)).collect();
     let embedder = worker.embedder(job, workshop, &worker_servers).await?;
     let window = worker_servers.window().map(window::chunk_chars);
     Ok(Clients {
         // It is asked one thing at a time.
         supervisor: Stations::new(stations, supervisor.retries()),
         worker: workshop.stations(workers, worker.retries(), is_own),
-        embedder: embedder.map(|(base_url, embedder)| {
-            let gate = worker.is_remote(&base_url).then(|| ledger.watch("embedding"));
+        embedder: embedder.map(|(is_remote, embedder)| {
+            let gate = is_remote.then(|| ledger.watch("embedding"));
             match (gate, recording) {
                 (gate, Some(reel)) => {
                     worker.taped_embedder(job, Some(embedder), gate, reel, &Missing::default())
@@ -204,20 +205,16 @@ impl<'a> Wanted<'a> {
             && (self.spec.is_embedded() || (has_server() && self.model == other.model))
     }
 
-    /// Whether what it is told leaves. The supervisor, who is not to have the documents, keeps it here only as a
-    /// local type on this machine: behind a hosted vendor's type at a local address is a proxy. The worker has the
-    /// documents: they leave where its server is neither this machine nor on its private network.
+    /// Whether what it is told leaves, as far as the address tells. The supervisor, who is not to have the documents,
+    /// keeps it here only as a local type on this machine: behind a hosted vendor's type at a local address is a
+    /// proxy. The worker has the documents: they leave where its server is neither this machine nor on its private
+    /// network.
     fn is_remote(&self, base_url: &str) -> bool {
         let is_here = match self.role {
             "worker" => http::is_private(base_url),
             _ => self.spec.provider.local && http::is_this_machine(base_url),
         };
         !self.spec.is_embedded() && !is_here
-    }
-
-    /// What sees the calls to one of its servers before they leave, if they do.
-    fn gate(&self, ledger: &Arc<Ledger>, base_url: &str) -> Option<Arc<dyn Gate>> {
-        self.is_remote(base_url).then(|| ledger.watch(self.role))
     }
 
     /// A client that records `client`, or replays if there is none.
@@ -285,7 +282,13 @@ impl<'a> Wanted<'a> {
     /// The side's servers as calls go to them.
     fn servers(&self, workshop: &Workshop, servers: &Servers) -> Result<Vec<Server>, Failure> {
         let window = servers.window();
-        servers.iter().map(|(base_url, ready)| self.server(workshop, base_url, ready, window)).collect()
+        // One that is down has the same model as the others.
+        let leaves = servers.models().any(|model| model.leaves());
+        let server = |(base_url, ready)| {
+            let server = self.server(workshop, base_url, ready, window)?;
+            Ok(Server { is_remote: server.is_remote || leaves, ..server })
+        };
+        servers.iter().map(server).collect()
     }
 
     fn server(
@@ -331,6 +334,7 @@ impl<'a> Wanted<'a> {
             slots: self.lanes.or(ready.and_then(Ready::slots)),
             shares_prefixes: ready.is_some_and(Ready::shares_prefixes),
             is_up: ready.is_some(),
+            is_remote: self.is_remote(base_url),
             client,
         })
     }

@@ -68,6 +68,8 @@ pub struct Endpoint {
     pub context_window: Option<u32>,
     /// Requests that the server works on at the same time, if it tells.
     pub slots: Option<usize>,
+    /// It passes what it is told on to machines of somebody else's, wherever it is itself.
+    pub leaves: bool,
 }
 
 /// A local model server.

@@ -16,13 +16,13 @@ use crate::sandbox::Search;
 
 impl Wanted<'_> {
     /// The model that embeds the job's texts, if it wants that: found or fetched where Ollama has it, elsewhere
-    /// taken as it is named. It is the first server's that is up, whose address comes with it.
+    /// taken as it is named. It is the first server's that is up. With it comes whether the texts leave.
     pub(super) async fn embedder(
         &self,
         job: &Job,
         workshop: &Workshop,
         servers: &Servers,
-    ) -> Result<Option<(String, Arc<dyn Embedder>)>, Failure> {
+    ) -> Result<Option<(bool, Arc<dyn Embedder>)>, Failure> {
         let Protocol::Minions(MinionsParams { retrieval: Search::Embedding, retrieval_model, .. }) =
             &job.protocol
         else {
@@ -38,13 +38,16 @@ impl Wanted<'_> {
                 format!("`call_params.retrieval_model` is missing: {} has no default one", provider.name);
             return Err(Failure::input(text));
         }
+        let mut is_remote = self.is_remote(base_url);
         if let (Ready::Server(_, Some(runtime)), "ollama") = (ready, provider.name) {
             let model = settings.model.clone();
             let need = Need { model, purpose: Purpose::Embed, pull: true, ..Need::default() };
-            settings.model = runtime.ensure_model(&need).await?.model;
+            let endpoint = runtime.ensure_model(&need).await?;
+            settings.model = endpoint.model;
+            is_remote |= endpoint.leaves;
         }
         let embedder = chat::connect_embedder(provider, settings).map_err(unusable)?;
-        Ok(Some((base_url.to_owned(), embedder)))
+        Ok(Some((is_remote, embedder)))
     }
 
     /// Those of `model`, or the provider's own one, where the server was found.

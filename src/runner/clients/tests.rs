@@ -73,6 +73,7 @@ fn embeddings_go_where_the_server_was_found() {
         model: "ai/m".to_owned(),
         context_window: Some(8192),
         slots: None,
+        leaves: false,
     };
     let ready = Ready::Server(endpoint, Some(Arc::new(runtime)));
     let settings = worker.embedding_settings(&environment, &worker.base_urls[0], &ready, Some("ai/embedder"));

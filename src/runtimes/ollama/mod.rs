@@ -186,8 +186,8 @@ impl Runtime for Ollama {
         })?;
         let (model, shown) = self.find(need, &name).await?;
         check(need.purpose, &self.api.place, &model, &shown)?;
-        let is_remote = shown["remote_host"].as_str().is_some_and(|host| !host.is_empty());
-        if is_remote || name.is_cloud() {
+        let leaves = name.is_cloud() || shown["remote_host"].as_str().is_some_and(|host| !host.is_empty());
+        if leaves {
             tracing::warn!("{model} runs on Ollama's machines: what it reads leaves this one");
         }
         let known =
@@ -198,7 +198,8 @@ impl Runtime for Ollama {
         // its slots then wait in its queue.
         let kept = || self.start.as_ref()?.slots();
         let slots = if ONE_SLOT.contains(&family) { Some(1) } else { self.slots.or_else(kept) };
-        Ok(Endpoint { base_url: self.api.base_url().to_owned(), model, context_window: Some(window), slots })
+        let base_url = self.api.base_url().to_owned();
+        Ok(Endpoint { base_url, model, context_window: Some(window), slots, leaves })
     }
 
     async fn warm_up(&self, need: &Need, endpoint: &Endpoint) -> Result<(), RuntimeError> {
