@@ -6,6 +6,7 @@
 
 mod anthropic;
 mod complaints;
+mod cut;
 mod departure;
 mod dialect;
 mod embeddings;
@@ -127,6 +128,11 @@ impl ChatRequest {
     /// About how many tokens its messages are.
     pub fn estimated_tokens(&self) -> u64 {
         self.messages.iter().map(|message| estimate(&message.content)).sum()
+    }
+
+    /// How many words its messages have.
+    fn words(&self) -> u64 {
+        cut::words(self.messages.iter().map(|message| &*message.content))
     }
 }
 
