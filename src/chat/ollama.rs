@@ -51,6 +51,11 @@ impl Dialect for Ollama {
         Some("/embed")
     }
 
+    fn embeddings_body(&self, model: &str, texts: &[String]) -> Value {
+        // Left out it means that a text is embedded by its beginning.
+        json!({"model": model, "input": texts, "truncate": false})
+    }
+
     fn take_embeddings(&self, reply: &Value) -> Option<(Vec<Vec<f32>>, u64)> {
         let vectors = reply["embeddings"].as_array()?.iter().map(vector).collect::<Option<_>>()?;
         Some((vectors, reply["prompt_eval_count"].as_u64().unwrap_or_default()))
