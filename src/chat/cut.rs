@@ -22,7 +22,9 @@ pub fn prompt(words: u64, counted: u64, window: Option<u32>) -> Option<String> {
     let cut_to = |length: u64| counted.abs_diff(length) <= 16;
     let cut = words > window || words > counted && (cut_to(window) || cut_to(window / 2));
     cut.then(|| {
-        format!("the prompt has over {words} tokens, but the server has read {counted} of them (num_ctx {window})")
+        format!(
+            "the prompt has over {words} tokens, but the server has read {counted} of them (num_ctx {window})"
+        )
     })
 }
 

@@ -234,6 +234,7 @@ pub fn bare_settings(model: &str) -> ChatSettings {
         api_key: None,
         timeout: std::time::Duration::from_secs(1),
         retries: 0,
+        outage: std::time::Duration::ZERO,
         temperature: None,
         max_tokens: None,
         seed: None,

@@ -9,7 +9,9 @@ use tokio::time::timeout;
 
 use super::departure::{Arrival, Departure, Gate};
 use super::http_client::HttpClient;
-use super::{ChatClient, ChatError, ChatErrorKind as Kind, Embedded, Embedder, Usage, cut, retry};
+use super::{
+    ChatClient, ChatError, ChatErrorKind as Kind, ChatSettings, Embedded, Embedder, Usage, cut, retry,
+};
 use crate::http;
 
 /// Texts of one call: servers have limits, and one that is slow must not look dead.
@@ -20,7 +22,8 @@ impl Embedder for HttpClient {
     async fn embed(&self, texts: &[String]) -> Result<Embedded, ChatError> {
         let mut all = Embedded::default();
         for batch in texts.chunks(BATCH) {
-            let part = retry::with_retries(self.settings.retries, || self.embed_once(batch)).await;
+            let ChatSettings { retries, outage, .. } = self.settings;
+            let part = retry::with_retries(retries, outage, || self.embed_once(batch)).await;
             // What the batches before have cost is not lost with this one.
             let part = part.map_err(|mut error| {
                 error.usage += all.usage;

@@ -217,6 +217,8 @@ pub struct ChatSettings {
     pub timeout: Duration,
     /// Tries after the first failed one.
     pub retries: u32,
+    /// How long instead, if there are retries, while the server is away: of one that somebody brings back. Else zero.
+    pub outage: Duration,
     /// Sampling temperature; `None` leaves the server's default.
     pub temperature: Option<f64>,
     /// The longest reply, in tokens; `None` leaves the server's default.

@@ -331,8 +331,10 @@ mod tests {
     fn a_prompt_that_was_cut_is_told_from_one_that_was_cached() {
         let cut = |model: &str, window, prompt, cached| {
             let settings = ChatSettings { num_ctx: window, ..bare_settings(model) };
-            let request =
-                ChatRequest { messages: vec![Message::user("word ".repeat(60_000))], ..ChatRequest::default() };
+            let request = ChatRequest {
+                messages: vec![Message::user("word ".repeat(60_000))],
+                ..ChatRequest::default()
+            };
             let reply = Partial { usage: Usage::of_call(prompt, 1, cached), ..Partial::default() };
             OpenAi.cut_prompt(&settings, &request, &reply).is_some()
         };

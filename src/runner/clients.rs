@@ -3,6 +3,7 @@
 //! What costs nothing is checked first (keys, addresses), then the local servers are asked for their models.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::address::base_urls;
 use super::egress::Ledger;
@@ -79,7 +80,8 @@ pub(super) async fn open(job: &Job, workshop: &Workshop, ledger: &Arc<Ledger>) -
         server
     };
     let metered = |mut server: Server| {
-        server.client = workshop.metered(&server.place.base_url, server.client, supervisor.turn_retries());
+        let (retries, outage) = (supervisor.turn_retries(), server.settings.outage);
+        server.client = workshop.metered(&server.place.base_url, server.client, retries, outage);
         watched(&supervisor, server).station()
     };
     let stations = supervisor.servers(workshop, &supervisor_servers)?.into_iter().map(metered).collect();
@@ -366,6 +368,11 @@ impl<'a> Wanted<'a> {
             api_key: kwargs.api_key.clone().or_else(from_environment),
             timeout: self.spec.timeout,
             retries: if self.is_metered { 0 } else { self.turn_retries() },
+            outage: if endpoint.is_some_and(|endpoint| endpoint.kept) {
+                config::OUTAGE
+            } else {
+                Duration::ZERO
+            },
             temperature: self.temperature,
             max_tokens: self.max_tokens,
             seed: kwargs.seed,

@@ -102,6 +102,7 @@ impl Place {
                     context_window: props.context_window,
                     slots: props.slots,
                     leaves: false,
+                    kept: false,
                 };
                 return Ok(Ready::Server(endpoint, None));
             }

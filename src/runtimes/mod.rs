@@ -70,6 +70,8 @@ pub struct Endpoint {
     pub slots: Option<usize>,
     /// It passes what it is told on to machines of somebody else's, wherever it is itself.
     pub leaves: bool,
+    /// Somebody of ours brings it back when it goes away.
+    pub kept: bool,
 }
 
 /// A local model server.

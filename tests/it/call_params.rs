@@ -217,8 +217,9 @@ fn ollama_gets_pictures_as_base64_and_its_embeddings_come_from_its_own_model() {
 #[test]
 fn a_chunk_that_is_too_long_for_the_embedding_model_is_not_ranked_by_its_beginning() {
     let long = "word ".repeat(3000);
-    let script =
-        || vec![CHUNKS.replace("SEARCH", "embedding_retrieve_top_k_chunks(['word'], context, k=1)"), verdict()];
+    let script = || {
+        vec![CHUNKS.replace("SEARCH", "embedding_retrieve_top_k_chunks(['word'], context, k=1)"), verdict()]
+    };
     let failed = |local: Value| {
         let server = scripted(script(), found);
         let params = json!({

@@ -92,6 +92,7 @@ async fn a_prompt_that_ollama_cut_in_silence_is_an_error() {
 #[tokio::test]
 async fn a_prompt_that_another_local_server_cut_in_silence_is_an_error() {
     let long = question(&"word ".repeat(60_000));
+    let settings = |name, url: &str| ChatSettings { model: "m".to_owned(), ..settings(name, url) };
     for name in ["lm_studio", "openai", "docker_model_runner"] {
         let server = Server::replies([wire::openai_sse_usage("Fine.", (4096, 5))]);
         let error = client(name, settings(name, &server.url())).chat(&long).await.unwrap_err();

@@ -239,7 +239,8 @@ fn cloud_daemon(script: Vec<String>) -> Server {
         })),
         ("/api/embed", _) => {
             let body = request.json();
-            let vectors: Vec<[f32; 2]> = body["input"].as_array().unwrap().iter().map(|_| [1.0, 0.5]).collect();
+            let vectors: Vec<[f32; 2]> =
+                body["input"].as_array().unwrap().iter().map(|_| [1.0, 0.5]).collect();
             Reply::json(&json!({"embeddings": vectors, "prompt_eval_count": 9}))
         }
         // Loading carries nothing.
@@ -259,22 +260,19 @@ fn a_local_daemon_that_passes_the_documents_on_is_outside() {
         let mut script: Vec<String> = script.into_iter().skip(1).collect();
         if protocol == "minions" {
             params["use_retrieval"] = json!("embedding");
-            params["retrieval_model"] = json!("embedder-cloud");
-            script[0] = PROGRAM
-                .replace("in context", "in embedding_retrieve_top_k_chunks(['ship'], context, k=2)");
+            params["retrieval_model"] = json!("embedder:33m-cloud");
+            script[0] =
+                PROGRAM.replace("in context", "in embedding_retrieve_top_k_chunks(['ship'], context, k=2)");
         }
         let daemon = cloud_daemon(script);
-        let client = |model: &str| {
-            json!({"type": "ollama", "model_name": model, "kwargs": {"base_url": daemon.url(), "retries": 0}})
-        };
+        let client = |model: &str| json!({"type": "ollama", "model_name": model, "kwargs": {"base_url": daemon.url(), "retries": 0}});
         let job = json!({
             "local_client": client("worker:1b-cloud"), "remote_client": client("remote-by-description"),
             "protocol": {"type": protocol}, "call_params": params,
         });
         let egress = &Program::new().run_job(&job).result()["egress"];
         let mut told = told(egress);
-        let carries =
-            |request: &Request| request.path == "/api/embed" || !request.prompt().is_empty();
+        let carries = |request: &Request| request.path == "/api/embed" || !request.prompt().is_empty();
         let mut got = got(&daemon, carries);
         told.sort();
         got.sort();

@@ -74,10 +74,35 @@ fn embeddings_go_where_the_server_was_found() {
         context_window: Some(8192),
         slots: None,
         leaves: false,
+        kept: false,
     };
     let ready = Ready::Server(endpoint, Some(Arc::new(runtime)));
     let settings = worker.embedding_settings(&environment, &worker.base_urls[0], &ready, Some("ai/embedder"));
     assert_eq!((&*settings.base_url, &*settings.model), (found, "ai/embedder"));
     assert_eq!(settings.retries, config::RETRIES);
     assert_eq!(worker.base_urls, ["http://localhost:12434"]);
+}
+
+#[test]
+fn calls_wait_for_a_daemon_that_is_kept() {
+    let outage = |kept, kwargs: Value| {
+        let local = json!({"type": "ollama", "model_name": "m", "kwargs": kwargs});
+        let job = job(local, json!({"type": "openai"}));
+        let environment = Environment::from_iter([]);
+        let worker = Wanted::worker(&job, &environment, false);
+        let endpoint = Endpoint {
+            base_url: worker.base_urls[0].clone(),
+            model: "m".to_owned(),
+            context_window: None,
+            slots: None,
+            leaves: false,
+            kept,
+        };
+        let settings = worker.settings(&environment, &worker.base_urls[0], Some(&endpoint));
+        (settings.outage, settings.retries)
+    };
+    assert_eq!(outage(true, json!({})), (config::OUTAGE, config::RETRIES));
+    assert_eq!(outage(false, json!({})), (Duration::ZERO, config::RETRIES));
+    // With which there is no outage either.
+    assert_eq!(outage(true, json!({"retries": 0})).1, 0);
 }

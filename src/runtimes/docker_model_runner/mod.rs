@@ -174,6 +174,7 @@ impl Runtime for DockerModelRunner {
             context_window: is_configured.then_some(window),
             slots: is_configured.then_some(slots),
             leaves: false,
+            kept: false,
         })
     }
 

@@ -196,10 +196,10 @@ impl Runtime for Ollama {
         let family = shown["details"]["family"].as_str().unwrap_or_default();
         // A daemon that lowers the number for a family that is not in the list tells its log alone: our calls beyond
         // its slots then wait in its queue.
-        let kept = || self.start.as_ref()?.slots();
-        let slots = if ONE_SLOT.contains(&family) { Some(1) } else { self.slots.or_else(kept) };
+        let told = self.start.as_ref().and_then(Start::slots);
+        let slots = if ONE_SLOT.contains(&family) { Some(1) } else { self.slots.or(told) };
         let base_url = self.api.base_url().to_owned();
-        Ok(Endpoint { base_url, model, context_window: Some(window), slots, leaves })
+        Ok(Endpoint { base_url, model, context_window: Some(window), slots, leaves, kept: told.is_some() })
     }
 
     async fn warm_up(&self, need: &Need, endpoint: &Endpoint) -> Result<(), RuntimeError> {
@@ -227,9 +227,11 @@ impl Runtime for Ollama {
 fn check(purpose: Purpose, place: &str, model: &str, shown: &Value) -> Result<(), RuntimeError> {
     let (wanted, what, hint): (&[&str], _, _) = match purpose {
         Purpose::Chat => (&["completion"], "chat", "name a chat model"),
-        Purpose::Embed => {
-            (&["embedding", "completion"], "embed", "name an embedding model in `call_params.retrieval_model`")
-        }
+        Purpose::Embed => (
+            &["embedding", "completion"],
+            "embed",
+            "name an embedding model in `call_params.retrieval_model`",
+        ),
     };
     let told = shown["capabilities"].as_array().into_iter().flatten();
     let told: Vec<_> = told.filter_map(Value::as_str).collect();

@@ -64,6 +64,7 @@ async fn a_model_that_is_there_is_not_pulled() {
         context_window: Some(6144),
         slots: Some(4),
         leaves: false,
+        kept: false,
     };
     assert_eq!(endpoint, expected);
     assert_eq!(asked(&server), ["GET /api/version", "POST /api/show", "GET /api/ps"]);
@@ -90,7 +91,14 @@ async fn a_window_that_is_loaded_already_is_kept() {
 }
 
 fn loading(server: &Server, context_window: Option<u32>) -> Endpoint {
-    Endpoint { base_url: server.url(), model: "m".to_owned(), context_window, slots: None, leaves: false }
+    Endpoint {
+        base_url: server.url(),
+        model: "m".to_owned(),
+        context_window,
+        slots: None,
+        leaves: false,
+        kept: false,
+    }
 }
 
 #[tokio::test]
