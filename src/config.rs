@@ -14,6 +14,8 @@ pub const LOG_DIR: &str = "minion_logs";
 pub const CALL_TIMEOUT: Duration = Duration::from_secs(300);
 /// Tries after the first failed one, unless the job says otherwise.
 pub const RETRIES: u32 = 3;
+/// How long calls are tried again at a daemon that we keep up, while it is away. It is to be back within 5 seconds.
+pub const OUTAGE: Duration = Duration::from_secs(20);
 
 /// `minions`: worker jobs that one round may ask for.
 pub const MAX_JOBS_PER_ROUND: usize = 2048;

@@ -3,7 +3,7 @@
 //! A dialect is pure: it turns a request into a JSON body and takes the server's events into a reply.
 //! It must not know the network, retries or credentials.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::{ChatRequest, ChatSettings, Finish, Format, Usage};
 
@@ -31,6 +31,11 @@ pub trait Dialect: Send + Sync {
     /// The route of embeddings, if it has one.
     fn embeddings_path(&self) -> Option<&'static str> {
         None
+    }
+
+    /// The body of a call of that route.
+    fn embeddings_body(&self, model: &str, texts: &[String]) -> Value {
+        json!({"model": model, "input": texts})
     }
 
     /// The vectors in a reply of that route, in the order of the texts, and the prompt's tokens.
@@ -229,6 +234,7 @@ pub fn bare_settings(model: &str) -> ChatSettings {
         api_key: None,
         timeout: std::time::Duration::from_secs(1),
         retries: 0,
+        outage: std::time::Duration::ZERO,
         temperature: None,
         max_tokens: None,
         seed: None,
@@ -242,8 +248,6 @@ pub fn bare_settings(model: &str) -> ChatSettings {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
 
     #[test]

@@ -4,12 +4,14 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use reqwest::StatusCode;
-use serde_json::{Value, json};
+use serde_json::Value;
 use tokio::time::timeout;
 
 use super::departure::{Arrival, Departure, Gate};
 use super::http_client::HttpClient;
-use super::{ChatClient, ChatError, ChatErrorKind as Kind, Embedded, Embedder, Usage, retry};
+use super::{
+    ChatClient, ChatError, ChatErrorKind as Kind, ChatSettings, Embedded, Embedder, Usage, cut, retry,
+};
 use crate::http;
 
 /// Texts of one call: servers have limits, and one that is slow must not look dead.
@@ -20,7 +22,8 @@ impl Embedder for HttpClient {
     async fn embed(&self, texts: &[String]) -> Result<Embedded, ChatError> {
         let mut all = Embedded::default();
         for batch in texts.chunks(BATCH) {
-            let part = retry::with_retries(self.settings.retries, || self.embed_once(batch)).await;
+            let ChatSettings { retries, outage, .. } = self.settings;
+            let part = retry::with_retries(retries, outage, || self.embed_once(batch)).await;
             // What the batches before have cost is not lost with this one.
             let part = part.map_err(|mut error| {
                 error.usage += all.usage;
@@ -39,7 +42,7 @@ impl Embedder for HttpClient {
 
 impl HttpClient {
     async fn embed_once(&self, texts: &[String]) -> Result<Embedded, ChatError> {
-        let body = json!({"model": self.settings.model, "input": texts}).to_string();
+        let body = self.dialect.embeddings_body(&self.settings.model, texts).to_string();
         let Some(gate) = &self.gate else { return self.post_texts(texts, body, &mut true).await };
         let carried: Vec<&str> = texts.iter().map(String::as_str).collect();
         let call = gate.leave(&carried, Departure::new(self.endpoint(), &body))?;
@@ -72,11 +75,19 @@ impl HttpClient {
         };
         let text = timeout(self.settings.timeout, call).await.unwrap_or_else(|_| Err(self.silent()))?;
         let reply: Value = serde_json::from_str(&text).unwrap_or_default();
-        match self.dialect.take_embeddings(&reply) {
-            Some((vectors, tokens)) if vectors.len() == texts.len() => {
-                Ok(Embedded { vectors, usage: Usage::of_call(tokens, 0, 0) })
+        let (vectors, tokens) = match self.dialect.take_embeddings(&reply) {
+            Some((vectors, tokens)) if vectors.len() == texts.len() => (vectors, tokens),
+            _ => return Err(self.error(Kind::Rejected, " sent no embeddings")),
+        };
+        let usage = Usage::of_call(tokens, 0, 0);
+        // A route that cannot be told not to cut, such as Ollama's of OpenAI's dialect.
+        let words = cut::words(texts.iter().map(String::as_str));
+        match cut::text(words, tokens, cut::SHORTEST_EMBEDDED) {
+            Some(how) => {
+                let what = format!(" has cut what it was to embed: {how}");
+                Err(ChatError { usage, ..self.error(Kind::ContextTooLong, &what) })
             }
-            _ => Err(self.error(Kind::Rejected, " sent no embeddings")),
+            None => Ok(Embedded { vectors, usage }),
         }
     }
 }

@@ -114,6 +114,8 @@ const CONTEXT_SIGNS: &[&str] = &[
     "exceed context limit",
     "maximum prompt length",
     "input is too long",
+    // llama.cpp's server, of a text that is to be embedded.
+    "too large to process",
 ];
 
 #[cfg(test)]
@@ -152,6 +154,18 @@ mod tests {
                 json!({"type": "error", "error": {"type": "invalid_request_error", "message": "prompt is too long: 208656 tokens > 200000 maximum"}}),
                 Kind::ContextTooLong,
                 "prompt is too long: 208656 tokens > 200000 maximum",
+            ),
+            (
+                400,
+                json!({"error": "the input length exceeds the context length"}),
+                Kind::ContextTooLong,
+                "the input length exceeds the context length",
+            ),
+            (
+                500,
+                json!({"error": {"code": 500, "message": "input (900 tokens) is too large to process. increase the physical batch size", "type": "server_error"}}),
+                Kind::ContextTooLong,
+                "input (900 tokens) is too large to process. increase the physical batch size",
             ),
             (404, json!({"error": "model 'x' not found"}), Kind::NotFound, "model 'x' not found"),
             (

@@ -283,7 +283,8 @@ impl ChatClient for HttpClient {
     }
 
     async fn chat(&self, request: &ChatRequest) -> Result<ChatReply, ChatError> {
-        retry::with_retries(self.settings.retries, || self.turn(request)).await
+        let ChatSettings { retries, outage, .. } = self.settings;
+        retry::with_retries(retries, outage, || self.turn(request)).await
     }
 
     fn watched(&self, gate: Arc<dyn Gate>) -> Option<Arc<dyn ChatClient>> {

@@ -6,6 +6,7 @@
 
 mod anthropic;
 mod complaints;
+mod cut;
 mod departure;
 mod dialect;
 mod embeddings;
@@ -128,6 +129,11 @@ impl ChatRequest {
     pub fn estimated_tokens(&self) -> u64 {
         self.messages.iter().map(|message| estimate(&message.content)).sum()
     }
+
+    /// How many words its messages have.
+    fn words(&self) -> u64 {
+        cut::words(self.messages.iter().map(|message| &*message.content))
+    }
 }
 
 /// How a reply ended.
@@ -214,6 +220,8 @@ pub struct ChatSettings {
     pub timeout: Duration,
     /// Tries after the first failed one.
     pub retries: u32,
+    /// How long instead, if there are retries, while the server is away: of one that somebody brings back. Else zero.
+    pub outage: Duration,
     /// Sampling temperature; `None` leaves the server's default.
     pub temperature: Option<f64>,
     /// The longest reply, in tokens; `None` leaves the server's default.

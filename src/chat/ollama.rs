@@ -6,7 +6,7 @@
 use serde_json::{Map, Value, json};
 
 use super::dialect::{Abilities, Dialect, JsonMode, Partial, vector};
-use super::{ChatRequest, ChatSettings, Finish, Format, Image, Message, Usage};
+use super::{ChatRequest, ChatSettings, Finish, Format, Image, Message, Usage, cut};
 
 /// The dialect.
 pub struct Ollama;
@@ -51,6 +51,11 @@ impl Dialect for Ollama {
         Some("/embed")
     }
 
+    fn embeddings_body(&self, model: &str, texts: &[String]) -> Value {
+        // Left out it means that a text is embedded by its beginning.
+        json!({"model": model, "input": texts, "truncate": false})
+    }
+
     fn take_embeddings(&self, reply: &Value) -> Option<(Vec<Vec<f32>>, u64)> {
         let vectors = reply["embeddings"].as_array()?.iter().map(vector).collect::<Option<_>>()?;
         Some((vectors, reply["prompt_eval_count"].as_u64().unwrap_or_default()))
@@ -70,19 +75,10 @@ impl Dialect for Ollama {
         true
     }
 
-    /// Servers that do not know `truncate` cut silently, to the window or to about half of it. Words are a
-    /// sure lower bound of tokens: no tokenizer of these models has tokens across white space. The count
-    /// alone proves nothing, as some versions leave cached tokens out of it.
+    /// Servers that do not know `truncate` cut silently, to the window or to about half of it. The count alone proves
+    /// nothing, as some versions leave cached tokens out of it.
     fn cut_prompt(&self, settings: &ChatSettings, request: &ChatRequest, reply: &Partial) -> Option<String> {
-        let window = u64::from(settings.num_ctx?);
-        let words = request.messages.iter().flat_map(|message| message.content.split_whitespace());
-        let words = words.filter(|word| word.contains(char::is_alphanumeric)).count() as u64;
-        let counted = reply.usage.prompt_tokens;
-        let cut_to = |length: u64| counted.abs_diff(length) <= 16;
-        let cut = words > window || words > counted && (cut_to(window) || cut_to(window / 2));
-        cut.then(|| {
-            format!("the prompt has over {words} tokens, but the server has read {counted} of them (num_ctx {window})")
-        })
+        cut::prompt(request.words(), reply.usage.prompt_tokens, Some(settings.num_ctx?))
     }
 }
 
@@ -172,29 +168,5 @@ mod tests {
         // Not streamed and aborted: the text is there, but not all of it.
         assert!(!read(&Ollama, line).complete);
         assert!(!Ollama.take(&json!({"result": 1}), &mut Partial::default()));
-    }
-
-    #[test]
-    fn a_silent_cut_is_seen_and_nothing_else_taken_for_one() {
-        let cut = |window: Option<u32>, words: usize, counted: u64| {
-            let settings = ChatSettings { num_ctx: window, ..bare_settings("m") };
-            let reply = Partial { usage: Usage::of_call(counted, 1, 0), ..Partial::default() };
-            Ollama.cut_prompt(&settings, &asked(&"word ".repeat(words), Format::Text), &reply).is_some()
-        };
-        for (window, words, counted, expected, case) in [
-            (4096, 3800, 2050, true, "cut to half of the window"),
-            (4096, 4200, 4096, true, "cut to the window"),
-            (4096, 5000, 300, true, "more words than the window has tokens"),
-            (4096, 3000, 3900, false, "it fits"),
-            (4096, 3000, 0, false, "no count: all of it was cached"),
-            (8192, 3000, 700, false, "an old version counts only what was not cached"),
-            (8192, 5, 30, false, "short"),
-        ] {
-            assert_eq!(cut(Some(window), words, counted), expected, "{case}");
-        }
-        assert!(!cut(None, 99_999, 10), "the window is not known");
-        let rulers = asked(&"=".repeat(50_000), Format::Text);
-        let settings = ChatSettings { num_ctx: Some(4096), ..bare_settings("m") };
-        assert!(Ollama.cut_prompt(&settings, &rulers, &Partial::default()).is_none());
     }
 }

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::anthropic::cached;
 use super::dialect::{Abilities, Caching, Dialect, JsonMode, Partial, vector};
-use super::{ChatRequest, ChatSettings, Finish, Format, Image, Message, Role, Usage};
+use super::{ChatRequest, ChatSettings, Finish, Format, Image, Message, Role, Usage, cut};
 
 /// Characters of a message that tell which prompts begin alike.
 const BEGINNING: usize = 1000;
@@ -85,7 +85,10 @@ impl Dialect for OpenAi {
             let places =
                 ["/prompt_tokens_details/cached_tokens", "/prompt_cache_hit_tokens", "/cached_tokens"];
             let cached = places.into_iter().map(tokens).max().unwrap_or_default();
-            reply.usage = Usage::of_call(tokens("/prompt_tokens"), tokens("/completion_tokens"), cached);
+            let told = tokens("/prompt_tokens");
+            // More than all of them: some gateways count them apart.
+            let prompt = if cached > told { told + cached } else { told };
+            reply.usage = Usage::of_call(prompt, tokens("/completion_tokens"), cached);
         }
         let Some(choices) = event["choices"].as_array() else { return false };
         // The last chunk, with the usage, has no choice.
@@ -105,6 +108,17 @@ impl Dialect for OpenAi {
             }));
         }
         true
+    }
+
+    /// Local servers that take any prompt cut it, such as Ollama behind its route of this dialect. Cached tokens may be
+    /// counted apart, and gateways to Anthropic's models leave out those that are written into the cache; what does not
+    /// fit there is refused.
+    fn cut_prompt(&self, settings: &ChatSettings, request: &ChatRequest, reply: &Partial) -> Option<String> {
+        if settings.model.contains("claude") {
+            return None;
+        }
+        let counted = reply.usage.prompt_tokens + reply.usage.cached_prompt_tokens;
+        cut::prompt(request.words(), counted, settings.num_ctx)
     }
 }
 
@@ -303,6 +317,31 @@ mod tests {
                 assert_eq!(reply.usage, Usage::of_call(9, 2, 4));
             }
         }
+    }
+
+    #[test]
+    fn cached_tokens_that_are_counted_apart_are_of_the_prompt_too() {
+        let usage = json!({"prompt_tokens": 3, "prompt_tokens_details": {"cached_tokens": 40}});
+        let mut reply = Partial::default();
+        assert!(OpenAi.take(&json!({"choices": [], "usage": usage}), &mut reply));
+        assert_eq!(reply.usage, Usage::of_call(43, 0, 40));
+    }
+
+    #[test]
+    fn a_prompt_that_was_cut_is_told_from_one_that_was_cached() {
+        let cut = |model: &str, window, prompt, cached| {
+            let settings = ChatSettings { num_ctx: window, ..bare_settings(model) };
+            let request = ChatRequest {
+                messages: vec![Message::user("word ".repeat(60_000))],
+                ..ChatRequest::default()
+            };
+            let reply = Partial { usage: Usage::of_call(prompt, 1, cached), ..Partial::default() };
+            OpenAi.cut_prompt(&settings, &request, &reply).is_some()
+        };
+        assert!(cut("m", None, 4096, 0) && cut("m", None, 4096, 4000) && cut("m", Some(8192), 8190, 0));
+        assert!(!cut("m", None, 61_000, 0) && !cut("m", None, 0, 0));
+        assert!(!cut("m", None, 35_000, 30_000), "perhaps counted apart");
+        assert!(!cut("anthropic/claude-sonnet-4.5", None, 2000, 0), "written into the cache");
     }
 
     fn body(caching: Caching, model: &str, messages: Vec<Message>) -> Value {

@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime};
 
 use backon::{BackoffBuilder, ExponentialBuilder};
 
-use super::{ChatError, ChatReply, Usage};
+use super::{ChatError, ChatErrorKind, ChatReply, Usage};
 
 /// The longest wait that a server may ask for. A longer one is an error at once: the user should know, not wait.
 pub const LONGEST_WAIT: Duration = Duration::from_secs(60);
@@ -23,12 +23,28 @@ fn backoff(retries: u32) -> impl Iterator<Item = Duration> {
         .build()
 }
 
-/// Takes `turn` until it succeeds, fails for good, or has failed `retries` + 1 times.
-pub async fn with_retries<T, R: Costs>(retries: u32, mut turn: impl FnMut() -> T) -> Result<R, ChatError>
+/// Waits between tries at a server that is being brought back: short ones, `outage` in all.
+fn outage_waits(outage: Duration) -> impl Iterator<Item = Duration> {
+    ExponentialBuilder::default()
+        .with_min_delay(Duration::from_millis(200))
+        .with_max_delay(Duration::from_secs(1))
+        .without_max_times()
+        .with_total_delay(Some(outage))
+        .with_jitter()
+        .build()
+}
+
+/// Takes `turn` until it succeeds, fails for good, or has failed `retries` + 1 times; while there is no connection,
+/// until `outage` is over, if that is not zero. Without retries any failure is the last.
+pub async fn with_retries<T, R: Costs>(
+    retries: u32,
+    outage: Duration,
+    mut turn: impl FnMut() -> T,
+) -> Result<R, ChatError>
 where
     T: Future<Output = Result<R, ChatError>>,
 {
-    let mut tries = Tries::new(retries);
+    let mut tries = Tries::new(retries, outage);
     loop {
         match turn().await {
             Ok(reply) => return Ok(tries.before(reply)),
@@ -51,22 +67,28 @@ impl Costs for ChatReply {
 }
 
 /// The failed tries of one turn, for who has to take it himself.
-pub struct Tries<W> {
+pub struct Tries<W, O> {
     retries: u32,
     failed: u32,
     usage: Usage,
     refused: bool,
     waits: W,
+    /// Waits for a connection, where they are other ones.
+    outage: Option<O>,
 }
 
-impl Tries<()> {
-    /// None so far, and `retries` to come after the first.
-    pub fn new(retries: u32) -> Tries<impl Iterator<Item = Duration>> {
-        Tries { retries, failed: 0, usage: Usage::default(), refused: false, waits: backoff(retries) }
+impl Tries<(), ()> {
+    /// None so far, and `retries` to come after the first, or as many as `outage` has room for.
+    pub fn new(
+        retries: u32,
+        outage: Duration,
+    ) -> Tries<impl Iterator<Item = Duration>, impl Iterator<Item = Duration>> {
+        let outage = (retries > 0 && !outage.is_zero()).then(|| outage_waits(outage));
+        Tries { retries, failed: 0, usage: Usage::default(), refused: false, waits: backoff(retries), outage }
     }
 }
 
-impl<W: Iterator<Item = Duration>> Tries<W> {
+impl<W: Iterator<Item = Duration>, O: Iterator<Item = Duration>> Tries<W, O> {
     /// The reply with what came before it.
     pub fn before<R: Costs>(&self, mut reply: R) -> R {
         reply.add(self.usage, self.refused);
@@ -87,15 +109,17 @@ impl<W: Iterator<Item = Duration>> Tries<W> {
             error.message += &format!(" (it asks to wait {asked} s; the longest wait here is {longest} s)");
             return Err(error);
         }
-        let Some(wait) = self.waits.next() else {
+        let outage = self.outage.as_mut().filter(|_| error.kind == ChatErrorKind::Connection);
+        let is_outage = outage.is_some();
+        let Some(wait) = outage.map_or_else(|| self.waits.next(), Iterator::next) else {
             if self.failed > 1 {
                 error.message += &format!(" (tried {} times)", self.failed);
             }
             return Err(error);
         };
         let wait = error.retry_after.unwrap_or(wait);
-        let (failed, tries) = (self.failed, self.retries + 1);
-        tracing::warn!("{error}; try {failed} of {tries} failed, the next in {:.1} s", wait.as_secs_f64());
+        let of = if is_outage { String::new() } else { format!(" of {}", self.retries + 1) };
+        tracing::warn!("{error}; try {}{of} failed, the next in {:.1} s", self.failed, wait.as_secs_f64());
         Ok(wait)
     }
 }
@@ -127,7 +151,11 @@ mod tests {
 
     /// The waits between tries that all fail in this way, and the last error.
     fn fail(retries: u32, failure: &ChatError) -> (Vec<Duration>, ChatError) {
-        let mut tries = Tries::new(retries);
+        fail_during(retries, Duration::ZERO, failure)
+    }
+
+    fn fail_during(retries: u32, outage: Duration, failure: &ChatError) -> (Vec<Duration>, ChatError) {
+        let mut tries = Tries::new(retries, outage);
         let mut waits = Vec::new();
         loop {
             match tries.after(failure.clone()) {
@@ -163,6 +191,20 @@ mod tests {
     }
 
     #[test]
+    fn a_server_that_is_brought_back_is_waited_for() {
+        let outage = Duration::from_secs(20);
+        let (waits, last) = fail_during(1, outage, &error(Kind::Connection, None));
+        let all: Duration = waits.iter().sum();
+        // The last wait would have been too long.
+        assert!(all <= outage && all + Duration::from_secs(2) >= outage, "{waits:?}");
+        assert!(waits.iter().all(|wait| *wait <= Duration::from_secs(2)), "soon after it is back: {waits:?}");
+        assert!(last.message.ends_with(&format!("(tried {} times)", waits.len() + 1)), "{last}");
+        // Other failures are counted, and who wants no retries gets none.
+        assert_eq!(fail_during(1, outage, &error(Kind::Server, None)).0.len(), 1);
+        assert_eq!(fail_during(0, outage, &error(Kind::Connection, None)).0.len(), 0);
+    }
+
+    #[test]
     fn a_wait_beyond_the_cap_is_an_error_at_once() {
         let (waits, last) = fail(5, &error(Kind::RateLimited, Some(61)));
         assert_eq!(waits.len(), 0);
@@ -179,7 +221,7 @@ mod tests {
             ChatReply { text: "ok".into(), finish: Finish::Stop, usage, refused: false, cut: Vec::new() };
         let mut script =
             vec![Ok(reply), Err(error(Kind::Server, Some(0))), Err(error(Kind::Malformed, Some(0)))];
-        let taken = with_retries(2, || std::future::ready(script.pop().unwrap()));
+        let taken = with_retries(2, Duration::ZERO, || std::future::ready(script.pop().unwrap()));
         let mut expected = Usage::of_call(20, 2, 0);
         expected += Usage::of_call(10, 5, 2);
         assert_eq!(runtime.block_on(taken).unwrap().usage, expected);

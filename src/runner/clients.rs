@@ -3,12 +3,13 @@
 //! What costs nothing is checked first (keys, addresses), then the local servers are asked for their models.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::address::base_urls;
 use super::egress::Ledger;
 use super::places::{Place, Ready, chosen};
 use super::servers::{Server, Servers};
-use super::tape::{Embedding, Missing, Reel, Talk, Tape};
+use super::tape::{Missing, Reel, Talk, Tape};
 use super::window::{self, Demand};
 use super::workshop::Workshop;
 use crate::chat::llama_cpp::Sampling;
@@ -16,9 +17,9 @@ use crate::chat::{self, ChatClient, ChatError, ChatErrorKind, ChatSettings, Embe
 use crate::config::{self, Environment};
 use crate::error::{Exit, Failure};
 use crate::http;
-use crate::job::{ClientSpec, Job, MinionsParams, Protocol};
+use crate::job::{ClientSpec, Job, Protocol};
 use crate::protocols::{Station, Stations};
-use crate::runtimes::{Endpoint, Need};
+use crate::runtimes::Endpoint;
 use crate::sandbox::Search;
 use crate::secrets::Secret;
 
@@ -70,7 +71,8 @@ pub(super) async fn open(job: &Job, workshop: &Workshop, ledger: &Arc<Ledger>) -
     let known = worker.shared.then_some(&worker_servers);
     let supervisor_servers = Servers::open(&supervisor, workshop, known).await?;
     let watched = |wanted: &Wanted, mut server: Server| {
-        server.client = match (wanted.gate(ledger, &server.place.base_url), recording) {
+        let gate = server.is_remote.then(|| ledger.watch(wanted.role));
+        server.client = match (gate, recording) {
             (gate, Some(reel)) => wanted.taped(Some(server.client), gate, reel, &Missing::default()),
             (Some(gate), None) => server.client.watched(gate).unwrap_or(server.client),
             (None, None) => server.client,
@@ -78,22 +80,23 @@ pub(super) async fn open(job: &Job, workshop: &Workshop, ledger: &Arc<Ledger>) -
         server
     };
     let metered = |mut server: Server| {
-        server.client = workshop.metered(&server.place.base_url, server.client, supervisor.turn_retries());
+        let (retries, outage) = (supervisor.turn_retries(), server.settings.outage);
+        server.client = workshop.metered(&server.place.base_url, server.client, retries, outage);
         watched(&supervisor, server).station()
     };
     let stations = supervisor.servers(workshop, &supervisor_servers)?.into_iter().map(metered).collect();
     let workers = worker.servers(workshop, &worker_servers)?;
-    let workers = workers.into_iter().map(|server| watched(&worker, server)).collect();
     // What sees a job's calls is the job's own.
-    let is_own = tape.is_recording() || worker.base_urls.iter().any(|base_url| worker.is_remote(base_url));
+    let is_own = tape.is_recording() || workers.iter().any(|server| server.is_remote);
+    let workers = workers.into_iter().map(|server| watched(&worker, server)).collect();
     let embedder = worker.embedder(job, workshop, &worker_servers).await?;
     let window = worker_servers.window().map(window::chunk_bytes);
     Ok(Clients {
         // It is asked one thing at a time.
         supervisor: Stations::new(stations, supervisor.retries()),
         worker: workshop.stations(workers, worker.retries(), is_own),
-        embedder: embedder.map(|(base_url, embedder)| {
-            let gate = worker.is_remote(&base_url).then(|| ledger.watch("embedding"));
+        embedder: embedder.map(|(is_remote, embedder)| {
+            let gate = is_remote.then(|| ledger.watch("embedding"));
             match (gate, recording) {
                 (gate, Some(reel)) => {
                     worker.taped_embedder(job, Some(embedder), gate, reel, &Missing::default())
@@ -204,20 +207,16 @@ impl<'a> Wanted<'a> {
             && (self.spec.is_embedded() || (has_server() && self.model == other.model))
     }
 
-    /// Whether what it is told leaves. The supervisor, who is not to have the documents, keeps it here only as a
-    /// local type on this machine: behind a hosted vendor's type at a local address is a proxy. The worker has the
-    /// documents: they leave where its server is neither this machine nor on its private network.
+    /// Whether what it is told leaves, as far as the address tells. The supervisor, who is not to have the documents,
+    /// keeps it here only as a local type on this machine: behind a hosted vendor's type at a local address is a
+    /// proxy. The worker has the documents: they leave where its server is neither this machine nor on its private
+    /// network.
     fn is_remote(&self, base_url: &str) -> bool {
         let is_here = match self.role {
             "worker" => http::is_private(base_url),
             _ => self.spec.provider.local && http::is_this_machine(base_url),
         };
         !self.spec.is_embedded() && !is_here
-    }
-
-    /// What sees the calls to one of its servers before they leave, if they do.
-    fn gate(&self, ledger: &Arc<Ledger>, base_url: &str) -> Option<Arc<dyn Gate>> {
-        self.is_remote(base_url).then(|| ledger.watch(self.role))
     }
 
     /// A client that records `client`, or replays if there is none.
@@ -231,22 +230,6 @@ impl<'a> Wanted<'a> {
         let (model, reel, missing) = (self.model.clone(), Arc::clone(reel), missing.clone());
         let (side, is_one_of_several) = (self.role, self.base_urls.len() > 1);
         Arc::new(Talk { side, model, client, is_one_of_several, gate, reel, missing })
-    }
-
-    /// The same for the model that embeds.
-    fn taped_embedder(
-        &self,
-        job: &Job,
-        embedder: Option<Arc<dyn Embedder>>,
-        gate: Option<Arc<dyn Gate>>,
-        reel: &Arc<Reel>,
-        missing: &Missing,
-    ) -> Arc<dyn Embedder> {
-        let model = match &job.protocol {
-            Protocol::Minions(MinionsParams { retrieval_model: Some(model), .. }) => model.clone(),
-            _ => self.spec.provider.embedding_model.to_owned(),
-        };
-        Arc::new(Embedding { model, embedder, gate, reel: Arc::clone(reel), missing: missing.clone() })
     }
 
     /// Where its model is, at one of its servers.
@@ -301,7 +284,13 @@ impl<'a> Wanted<'a> {
     /// The side's servers as calls go to them.
     fn servers(&self, workshop: &Workshop, servers: &Servers) -> Result<Vec<Server>, Failure> {
         let window = servers.window();
-        servers.iter().map(|(base_url, ready)| self.server(workshop, base_url, ready, window)).collect()
+        // One that is down has the same model as the others.
+        let leaves = servers.models().any(|model| model.leaves());
+        let server = |(base_url, ready)| {
+            let server = self.server(workshop, base_url, ready, window)?;
+            Ok(Server { is_remote: server.is_remote || leaves, ..server })
+        };
+        servers.iter().map(server).collect()
     }
 
     fn server(
@@ -347,6 +336,7 @@ impl<'a> Wanted<'a> {
             slots: self.lanes.or(ready.and_then(Ready::slots)),
             shares_prefixes: ready.is_some_and(Ready::shares_prefixes),
             is_up: ready.is_some(),
+            is_remote: self.is_remote(base_url),
             client,
         })
     }
@@ -359,39 +349,6 @@ impl<'a> Wanted<'a> {
     /// Those of one server: none if a lost call goes to another one at once.
     fn turn_retries(&self) -> u32 {
         if self.base_urls.len() > 1 { 0 } else { self.retries() }
-    }
-
-    /// The model that embeds the job's texts, if it wants that: found or fetched where Ollama has it, elsewhere
-    /// taken as it is named. It is the first server's that is up, whose address comes with it.
-    async fn embedder(
-        &self,
-        job: &Job,
-        workshop: &Workshop,
-        servers: &Servers,
-    ) -> Result<Option<(String, Arc<dyn Embedder>)>, Failure> {
-        let Protocol::Minions(MinionsParams { retrieval: Search::Embedding, retrieval_model, .. }) =
-            &job.protocol
-        else {
-            return Ok(None);
-        };
-        let provider = self.spec.provider;
-        let up = servers.iter().find_map(|(base_url, ready)| Some((base_url, ready?)));
-        let Some((base_url, ready)) = up else { return Ok(None) };
-        let mut settings = self.settings(&workshop.surroundings.environment, base_url, None);
-        settings.retries = self.retries();
-        settings.model = retrieval_model.clone().unwrap_or_else(|| provider.embedding_model.to_owned());
-        settings.deployment = None;
-        if settings.model.is_empty() {
-            let text =
-                format!("`call_params.retrieval_model` is missing: {} has no default one", provider.name);
-            return Err(Failure::input(text));
-        }
-        if let (Ready::Server(_, Some(runtime)), "ollama") = (ready, provider.name) {
-            let need = Need { model: settings.model.clone(), pull: true, ..Need::default() };
-            settings.model = runtime.ensure_model(&need).await?.model;
-        }
-        let embedder = chat::connect_embedder(provider, settings).map_err(unusable)?;
-        Ok(Some((base_url.to_owned(), embedder)))
     }
 
     fn settings(
@@ -411,6 +368,11 @@ impl<'a> Wanted<'a> {
             api_key: kwargs.api_key.clone().or_else(from_environment),
             timeout: self.spec.timeout,
             retries: if self.is_metered { 0 } else { self.turn_retries() },
+            outage: if endpoint.is_some_and(|endpoint| endpoint.kept) {
+                config::OUTAGE
+            } else {
+                Duration::ZERO
+            },
             temperature: self.temperature,
             max_tokens: self.max_tokens,
             seed: kwargs.seed,
@@ -437,5 +399,6 @@ fn unusable(error: ChatError) -> Failure {
     Failure { exit, ..Failure::from(error) }
 }
 
+mod embedding;
 #[cfg(test)]
 mod tests;

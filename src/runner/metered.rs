@@ -16,6 +16,8 @@ pub(super) struct Metered {
     pub client: Arc<dyn ChatClient>,
     /// Tries after the first failed one.
     pub retries: u32,
+    /// How long instead while the server is away, as in the client's settings.
+    pub outage: Duration,
     pub purse: Arc<Purse>,
     pub pace: Arc<Pace>,
 }
@@ -27,7 +29,7 @@ impl ChatClient for Metered {
     }
 
     async fn chat(&self, request: &ChatRequest) -> Result<ChatReply, ChatError> {
-        with_retries(self.retries, || self.turn(request)).await
+        with_retries(self.retries, self.outage, || self.turn(request)).await
     }
 
     fn watched(&self, gate: Arc<dyn Gate>) -> Option<Arc<dyn ChatClient>> {

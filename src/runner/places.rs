@@ -51,6 +51,11 @@ impl Ready {
         }
     }
 
+    /// Whether it passes on what it is told, wherever it is itself.
+    pub(super) fn leaves(&self) -> bool {
+        matches!(self, Self::Server(Endpoint { leaves: true, .. }, _))
+    }
+
     /// Whether what one of its slots has read is there for the others. Not in llama.cpp's server, which is also within
     /// Ollama and Docker Model Runner, and which tells its slots; others are taken to have a cache for all.
     pub(super) fn shares_prefixes(&self) -> bool {
@@ -96,6 +101,8 @@ impl Place {
                     model: self.model,
                     context_window: props.context_window,
                     slots: props.slots,
+                    leaves: false,
+                    kept: false,
                 };
                 return Ok(Ready::Server(endpoint, None));
             }

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 
-use crate::chat::{Embedder, Usage};
+use crate::chat::{ChatErrorKind, Embedder, Usage};
 use crate::documents::{Query, vector_top_k};
 use crate::sandbox::Retriever;
 
@@ -58,7 +58,11 @@ impl Embeddings {
                 state.usage += error.usage;
                 let hint = error.hint.as_deref().unwrap_or_default();
                 tracing::warn!("no embeddings: {error}. {hint}");
-                Err(format!("the embedding model failed ({error}); search in another way"))
+                let way = match error.kind {
+                    ChatErrorKind::ContextTooLong => "cut smaller chunks, or search in another way",
+                    _ => "search in another way",
+                };
+                Err(format!("the embedding model failed ({error}); {way}"))
             }
         }
     }

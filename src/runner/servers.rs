@@ -31,6 +31,8 @@ pub(super) struct Server {
     pub slots: Option<usize>,
     pub shares_prefixes: bool,
     pub is_up: bool,
+    /// What it is told leaves.
+    pub is_remote: bool,
     pub client: Arc<dyn ChatClient>,
 }
 

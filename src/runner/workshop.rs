@@ -223,13 +223,14 @@ impl Workshop {
         base_url: &str,
         client: Arc<dyn ChatClient>,
         retries: u32,
+        outage: Duration,
     ) -> Arc<dyn ChatClient> {
         let Some(RunLimits { purse, pacing }) = &self.limits else { return client };
         let pace = {
             let mut paces = locked(&self.paces);
             Arc::clone(paces.entry(base_url.to_owned()).or_insert_with(|| Arc::new(Pace::new(*pacing))))
         };
-        Arc::new(Metered { client, retries, purse: Arc::clone(purse), pace })
+        Arc::new(Metered { client, retries, outage, purse: Arc::clone(purse), pace })
     }
 }
 

@@ -30,6 +30,8 @@ pub use ollama::Ollama;
 pub struct Need {
     /// The model's name as the job gives it.
     pub model: String,
+    /// What it is for.
+    pub purpose: Purpose,
     /// The context window that the job asks for (`num_ctx`), in tokens; it wins over every other number.
     pub window: Option<u32>,
     /// The longest prompt and its reply together, in tokens, estimated with room to spare.
@@ -44,6 +46,16 @@ pub struct Need {
     pub keep_alive: Option<Value>,
 }
 
+/// What a model is for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Purpose {
+    /// Conversation turns.
+    #[default]
+    Chat,
+    /// Texts to vectors.
+    Embed,
+}
+
 /// A server that answers and has the model.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Endpoint {
@@ -56,6 +68,10 @@ pub struct Endpoint {
     pub context_window: Option<u32>,
     /// Requests that the server works on at the same time, if it tells.
     pub slots: Option<usize>,
+    /// It passes what it is told on to machines of somebody else's, wherever it is itself.
+    pub leaves: bool,
+    /// Somebody of ours brings it back when it goes away.
+    pub kept: bool,
 }
 
 /// A local model server.

@@ -160,10 +160,13 @@ fn ollama_gets_pictures_as_base64_and_its_embeddings_come_from_its_own_model() {
     let ollama = Server::start(|request| match &*request.path {
         "/api/version" => Reply::json(&json!({"version": "0.32.15"})),
         "/api/ps" => Reply::json(&json!({"models": []})),
-        "/api/show" => Reply::json(&json!({
-            "parameters": "", "capabilities": ["completion"], "details": {"family": "llama"},
-            "model_info": {"general.architecture": "llama", "llama.context_length": 131_072},
-        })),
+        "/api/show" => {
+            let can = if request.json()["model"] == "nomic-embed-text" { "embedding" } else { "completion" };
+            Reply::json(&json!({
+                "parameters": "", "capabilities": [can], "details": {"family": "llama"},
+                "model_info": {"general.architecture": "llama", "llama.context_length": 131_072},
+            }))
+        }
         "/api/chat" if request.prompt().contains("<part>") => {
             ollama_ndjson(r#"{"explanation": "e", "citation": null, "answer": "a"}"#)
         }
@@ -208,6 +211,55 @@ fn ollama_gets_pictures_as_base64_and_its_embeddings_come_from_its_own_model() {
         (1, &json!("[18 characters]"))
     );
     assert_eq!(result["local_usage"]["prompt_tokens"], 110, "embeddings count");
+    assert_eq!(embedded[0]["truncate"], false);
+}
+
+#[test]
+fn a_chunk_that_is_too_long_for_the_embedding_model_is_not_ranked_by_its_beginning() {
+    let long = "word ".repeat(3000);
+    let script = || {
+        vec![CHUNKS.replace("SEARCH", "embedding_retrieve_top_k_chunks(['word'], context, k=1)"), verdict()]
+    };
+    let failed = |local: Value| {
+        let server = scripted(script(), found);
+        let params = json!({
+            "task": "T", "context": ["Short.", long], "use_retrieval": "embedding", "retrieval_model": "e",
+        });
+        let mut job = job(&server, "minions", params);
+        job["local_client"] = local;
+        job["protocol"]["kwargs"] = json!({"max_code_attempts": 1});
+        Program::new().run_job(&job).error(1)
+    };
+    // It does as it is told; left to itself, it would cut.
+    let ollama = Server::start(|request| match (&*request.path, request.json()) {
+        ("/api/version", _) => Reply::json(&json!({"version": "0.32.15"})),
+        ("/api/embed", body) if body["truncate"] == false => {
+            Reply::error(400, &json!({"error": "the input length exceeds the context length"}))
+        }
+        ("/api/embed", body) => {
+            let vectors = vec![[1.0, 0.0]; body["input"].as_array().unwrap().len()];
+            Reply::json(&json!({"embeddings": vectors, "prompt_eval_count": 0}))
+        }
+        ("/api/show", _) => Reply::json(&json!({"capabilities": ["completion", "embedding"]})),
+        _ => Reply::json(&json!({"models": [], "done": true})),
+    });
+    let error = failed(json!({"type": "ollama", "kwargs": {"base_url": ollama.url(), "retries": 0}}));
+    assert!(error.contains("the input length exceeds the context length"), "{error}");
+    assert!(error.contains("cut smaller chunks"), "{error}");
+
+    // It cannot be told, but counts what it has read.
+    let other = Server::start(|request| match request.json()["input"].as_array() {
+        Some(texts) => {
+            let rows = (0..texts.len()).map(|index| json!({"index": index, "embedding": [1.0, 0.0]}));
+            Reply::json(&json!({"data": rows.collect::<Vec<_>>(), "usage": {"prompt_tokens": 2048 + 3}}))
+        }
+        None => Reply::text(404, "not found"),
+    });
+    let base_url = format!("{}/v1", other.url());
+    let error =
+        failed(json!({"type": "lm_studio", "model_name": "worker", "kwargs": {"base_url": base_url}}));
+    assert!(error.contains("has cut what it was to embed"), "{error}");
+    assert!(error.contains("the server has read 2051 of them"), "{error}");
 }
 
 /// A vector for a text: near to others about harbours, or not.

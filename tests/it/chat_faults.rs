@@ -338,9 +338,45 @@ async fn a_refusal_and_a_spent_limit_are_not_tried_again() {
     assert!(error.message.contains("kwargs.max_tokens"), "{error}");
 }
 
+#[tokio::test]
+async fn a_daemon_that_is_kept_up_may_be_away_for_longer_than_the_retries() {
+    let log = Log::default();
+    let _guard = log.listen();
+    // Bound, so that no other test gets it, and nobody listens yet.
+    let socket = tokio::net::TcpSocket::new_v4().unwrap();
+    socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let url = format!("http://{}", socket.local_addr().unwrap());
+    let settings = ChatSettings { retries: 1, outage: Duration::from_secs(600), ..settings("ollama", &url) };
+    let client = client("ollama", settings);
+    let asked = question("?");
+    let mut call = client.chat(&asked);
+    // By count it would have been given up.
+    tokio::select! {
+        outcome = &mut call => panic!("given up: {outcome:?}"),
+        () = until(|| log.text().matches("connection refused").count() > 2) => {}
+    }
+    let listener = socket.listen(16).unwrap().into_std().unwrap();
+    listener.set_nonblocking(false).unwrap();
+    let _server = Server::on(listener, |_| wire::ollama_ndjson(TEXT));
+    assert_eq!(call.await.unwrap().text, TEXT);
+    assert!(log.text().contains("try 3 failed, the next in"), "{}", log.text());
+}
+
 /// Collects what is logged on this thread.
 #[derive(Clone, Default)]
 struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl Log {
+    fn listen(&self) -> tracing::subscriber::DefaultGuard {
+        let writer = self.clone();
+        let subscriber = tracing_subscriber::fmt().with_writer(move || writer.clone()).with_ansi(false);
+        tracing::subscriber::set_default(subscriber.finish())
+    }
+
+    fn text(&self) -> String {
+        String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
+    }
+}
 
 impl std::io::Write for Log {
     fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
@@ -355,14 +391,12 @@ impl std::io::Write for Log {
 #[tokio::test]
 async fn every_retry_is_logged_with_its_place_cause_and_number_but_no_key() {
     let log = Log::default();
-    let writer = log.clone();
-    let subscriber = tracing_subscriber::fmt().with_writer(move || writer.clone()).with_ansi(false).finish();
-    let _guard = tracing::subscriber::set_default(subscriber);
+    let _guard = log.listen();
     let busy = soon(Reply::error(503, &json!({"error": format!("no room for {KEY}")})));
     let refusal = Reply::error(400, &json!({"error": {"message": format!("no response_format for {KEY}")}}));
     let server = Server::replies([busy, refusal, wire::openai_sse("{}")]);
     client("openai", settings("openai", &server.url())).chat(&json_question("?")).await.unwrap();
-    let log = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+    let log = log.text();
     let place = format!("openai at {}", server.url());
     let lines: Vec<&str> = log.lines().filter(|line| line.contains("WARN")).collect();
     assert_eq!(lines.len(), 2, "{log}");

@@ -90,6 +90,24 @@ async fn a_prompt_that_ollama_cut_in_silence_is_an_error() {
 }
 
 #[tokio::test]
+async fn a_prompt_that_another_local_server_cut_in_silence_is_an_error() {
+    let long = question(&"word ".repeat(60_000));
+    let settings = |name, url: &str| ChatSettings { model: "m".to_owned(), ..settings(name, url) };
+    for name in ["lm_studio", "openai", "docker_model_runner"] {
+        let server = Server::replies([wire::openai_sse_usage("Fine.", (4096, 5))]);
+        let error = client(name, settings(name, &server.url())).chat(&long).await.unwrap_err();
+        assert_eq!((error.kind, server.requests().len()), (Kind::ContextTooLong, 1), "{error}");
+        assert!(error.message.contains("60000 tokens, but the server has read 4096"), "{error}");
+        assert_eq!(error.usage, Usage::of_call(4096, 5, 0));
+        // One that read all of it, and one that does not tell.
+        for tokens in [61_000, 0] {
+            let server = Server::replies([wire::openai_sse_usage("Fine.", (tokens, 5))]);
+            client(name, settings(name, &server.url())).chat(&long).await.unwrap();
+        }
+    }
+}
+
+#[tokio::test]
 async fn no_call_is_made_without_a_key_that_is_needed() {
     for (name, url) in [("openai", "https://api.openai.com/v1"), ("anthropic", "https://api.anthropic.com")] {
         let settings = ChatSettings { api_key: None, ..settings(name, url) };

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::support::program::{Program, chats, client, job, scripted};
 use crate::support::server::{Reply, Request, Server};
-use crate::support::wire::openai;
+use crate::support::wire::{ollama_ndjson, openai};
 
 const DOCUMENT: &str =
     "Head.\r\nThe Aurora lay off the port of Brest in 12 fathoms 👩\u{200D}👩 of water.\r\nTail of it.";
@@ -224,6 +224,77 @@ fn a_worker_outside_is_in_the_ledger_with_all_that_it_reads() {
         let error = outside(&server, &mut job).args(["--max-egress-chars", "30"]).run_job(&job).error(1);
         assert!(error.contains("characters of the documents would have left"), "{error}");
         assert!(chats(&server, "worker").is_empty());
+    }
+}
+
+/// An Ollama daemon of this machine whose models run on Ollama's.
+fn cloud_daemon(script: Vec<String>) -> Server {
+    let script = Mutex::new(script.into_iter());
+    Server::start(move |request| match (&*request.path, request.json()["model"].as_str()) {
+        ("/api/version", _) => Reply::json(&json!({"version": "0.32.15"})),
+        ("/api/ps", _) => Reply::json(&json!({"models": []})),
+        ("/api/show", Some(model)) => Reply::json(&json!({
+            "capabilities": [if model.starts_with("embedder") { "embedding" } else { "completion" }],
+            "remote_host": if model.ends_with("cloud") { "" } else { "https://ollama.com:443" },
+        })),
+        ("/api/embed", _) => {
+            let body = request.json();
+            let vectors: Vec<[f32; 2]> =
+                body["input"].as_array().unwrap().iter().map(|_| [1.0, 0.5]).collect();
+            Reply::json(&json!({"embeddings": vectors, "prompt_eval_count": 9}))
+        }
+        // Loading carries nothing.
+        ("/api/chat", _) if request.json()["messages"] == json!([]) => Reply::json(&json!({"done": true})),
+        ("/api/chat", Some("worker:1b-cloud")) => {
+            let quote = json!({"explanation": "e", "citation": QUOTED, "answer": "Aurora"}).to_string();
+            ollama_ndjson(if request.prompt().contains("Task: ") { &quote } else { QUOTED })
+        }
+        ("/api/chat", _) => ollama_ndjson(&script.lock().unwrap().next().unwrap()),
+        _ => Reply::text(404, "404 page not found"),
+    })
+}
+
+#[test]
+fn a_local_daemon_that_passes_the_documents_on_is_outside() {
+    for (protocol, script, mut params) in cases() {
+        let mut script: Vec<String> = script.into_iter().skip(1).collect();
+        if protocol == "minions" {
+            params["use_retrieval"] = json!("embedding");
+            params["retrieval_model"] = json!("embedder:33m-cloud");
+            script[0] =
+                PROGRAM.replace("in context", "in embedding_retrieve_top_k_chunks(['ship'], context, k=2)");
+        }
+        let daemon = cloud_daemon(script);
+        let client = |model: &str| json!({"type": "ollama", "model_name": model, "kwargs": {"base_url": daemon.url(), "retries": 0}});
+        let job = json!({
+            "local_client": client("worker:1b-cloud"), "remote_client": client("remote-by-description"),
+            "protocol": {"type": protocol}, "call_params": params,
+        });
+        let egress = &Program::new().run_job(&job).result()["egress"];
+        let mut told = told(egress);
+        let carries = |request: &Request| request.path == "/api/embed" || !request.prompt().is_empty();
+        let mut got = got(&daemon, carries);
+        told.sort();
+        got.sort();
+        assert_eq!(told, got, "{protocol}: {egress}");
+        let sides = |side: &str| egress["calls"].as_array().unwrap().iter().any(|call| call["side"] == side);
+        assert!(sides("worker") && sides("supervisor"), "{egress}");
+        assert_eq!(sides("embedding"), protocol == "minions", "{egress}");
+        assert_eq!(egress["context_chars"], egress["of_context_chars"], "{protocol}: it has read them");
+
+        let daemon = cloud_daemon(vec![if protocol == "minion" { step("", None) } else { PROGRAM.into() }]);
+        let mut job = job.clone();
+        for side in ["local_client", "remote_client"] {
+            job[side]["kwargs"]["base_url"] = json!(daemon.url());
+        }
+        if protocol == "minions" {
+            job["call_params"]["use_retrieval"] = Value::Null;
+            job["call_params"]["retrieval_model"] = Value::Null;
+        }
+        let error = Program::new().args(["--max-egress-chars", "0"]).run_job(&job).error(1);
+        assert!(error.contains("characters of the documents would have left"), "{error}");
+        let sent = daemon.requests().into_iter().map(|request| request.prompt());
+        assert!(sent.into_iter().all(|prompt| !prompt.contains("port of Brest")));
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::future::Future;
+use std::io::{BufRead, BufReader};
 use std::net::{TcpListener, TcpStream};
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
@@ -253,7 +254,12 @@ async fn a_server_of_another_kind_is_not_replaced() {
 
 #[tokio::test]
 async fn jobs_know_the_slots_of_a_daemon_that_is_ours_and_of_no_other() {
-    let slots = async |job: &Ollama| job.ensure_model(&need()).await.unwrap().slots;
+    let slots = async |job: &Ollama| {
+        let endpoint = job.ensure_model(&need()).await.unwrap();
+        // Whose daemon it is decides both.
+        assert_eq!(endpoint.kept, endpoint.slots.is_some());
+        endpoint.slots
+    };
     let machine = Machine::new(&[("STANDIN_MODELS", "m"), ("OLLAMA_NUM_PARALLEL", "7")]);
     let (first, second) = (machine.job(), machine.job());
     first.ensure_ready().await.unwrap();
@@ -316,5 +322,53 @@ fn a_job_loads_its_model_once_and_leaves_no_daemon() {
         while machine.listens() {
             std::thread::sleep(Duration::from_millis(10));
         }
+    }
+}
+
+/// The daemon dies under a job and takes longer to come back than a few retries last.
+#[test]
+fn a_job_waits_for_a_daemon_that_is_kept() {
+    let standin = env!("CARGO_BIN_EXE_ollama-standin");
+    let script = format!(
+        "if [ \"$(wc -l < \"$HOME/starts\")\" -gt 1 ]; then until [ -f \"$HOME/go\" ]; do sleep 0.05; done; fi; exec {standin} \"$@\""
+    );
+    let machine = Machine::with_ollama(&script, &[]);
+    let home = machine.home.path().display().to_string();
+    let client = json!({"type": "ollama", "model_name": "m"});
+    let (mut child, _dir) = Program::new()
+        .env("HOME", &home)
+        .env("XDG_RUNTIME_DIR", &home)
+        .env("PATH", &format!("{home}:/usr/bin:/bin"))
+        .env("OLLAMA_HOST", &machine.host().to_string())
+        .env("STANDIN_MODELS", "m")
+        .env("STANDIN_WORK_MS", "300")
+        .env("STANDIN_NOTES", &format!("{home}/notes"))
+        .start(
+            json!({
+                "local_client": client, "remote_client": client, "protocol": {"type": "minion"},
+                "call_params": {"task": "Who signed?", "context": ["Ann signed."]},
+            })
+            .to_string()
+            .as_bytes(),
+        );
+    let notes = || fs::read_to_string(machine.home.path().join("notes")).unwrap_or_default();
+    while !notes().contains("chat ") {
+        assert!(child.try_wait().unwrap().is_none(), "it ended before its first call");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    kill(Signal::SIGKILL, &machine.starts()[0]);
+    let mut said = Vec::new();
+    // More tries than there are retries.
+    for line in BufReader::new(child.stderr.take().unwrap()).lines() {
+        said.push(line.unwrap());
+        if said.iter().filter(|line| line.contains("failed, the next in")).count() == 6 {
+            fs::write(machine.home.path().join("go"), "").unwrap();
+        }
+    }
+    let ran = child.wait_with_output().unwrap();
+    assert!(ran.status.success(), "{said:#?}\n{}", String::from_utf8_lossy(&ran.stdout));
+    assert!(said.iter().any(|line| line.contains("try 6 failed, the next in")), "{said:#?}");
+    while machine.listens() {
+        std::thread::sleep(Duration::from_millis(10));
     }
 }

@@ -181,7 +181,7 @@ impl Seat {
         if self.stations.all.len() == 1 {
             return self.turn(request).await;
         }
-        let mut tries = Tries::new(self.stations.retries);
+        let mut tries = Tries::new(self.stations.retries, Duration::ZERO);
         loop {
             match self.round(request).await {
                 Ok(reply) => return Ok(tries.before(reply)),

@@ -5,6 +5,7 @@ use std::path::Path;
 use serde_json::{Value, json};
 
 use super::*;
+use crate::runtimes::{DockerModelRunner, Limits};
 
 fn job(local: Value, remote: Value) -> Job {
     let job = json!({"local_client": local, "remote_client": remote, "call_params": {"task": "t"}});
@@ -56,4 +57,52 @@ fn a_side_is_remote_by_what_it_must_not_tell() {
     let embedded = json!({"type": "llama_cpp", "model_path": "m.gguf"});
     let job = job(embedded.clone(), embedded);
     assert!(!Wanted::supervisor(&job, &Environment::from_iter([]),).is_remote(""));
+}
+
+#[test]
+fn embeddings_go_where_the_server_was_found() {
+    let local = json!({"type": "docker_model_runner", "model_name": "ai/m"});
+    let job = job(local, json!({"type": "ollama"}));
+    let environment = Environment::from_iter([]);
+    let worker = Wanted::worker(&job, &environment, false);
+    // A container does not find the runner where its machine does.
+    let found = "http://172.17.0.1:12434/engines/v1";
+    let runtime = DockerModelRunner::new(found, Limits::default()).unwrap();
+    let endpoint = Endpoint {
+        base_url: found.to_owned(),
+        model: "ai/m".to_owned(),
+        context_window: Some(8192),
+        slots: None,
+        leaves: false,
+        kept: false,
+    };
+    let ready = Ready::Server(endpoint, Some(Arc::new(runtime)));
+    let settings = worker.embedding_settings(&environment, &worker.base_urls[0], &ready, Some("ai/embedder"));
+    assert_eq!((&*settings.base_url, &*settings.model), (found, "ai/embedder"));
+    assert_eq!(settings.retries, config::RETRIES);
+    assert_eq!(worker.base_urls, ["http://localhost:12434"]);
+}
+
+#[test]
+fn calls_wait_for_a_daemon_that_is_kept() {
+    let outage = |kept, kwargs: Value| {
+        let local = json!({"type": "ollama", "model_name": "m", "kwargs": kwargs});
+        let job = job(local, json!({"type": "openai"}));
+        let environment = Environment::from_iter([]);
+        let worker = Wanted::worker(&job, &environment, false);
+        let endpoint = Endpoint {
+            base_url: worker.base_urls[0].clone(),
+            model: "m".to_owned(),
+            context_window: None,
+            slots: None,
+            leaves: false,
+            kept,
+        };
+        let settings = worker.settings(&environment, &worker.base_urls[0], Some(&endpoint));
+        (settings.outage, settings.retries)
+    };
+    assert_eq!(outage(true, json!({})), (config::OUTAGE, config::RETRIES));
+    assert_eq!(outage(false, json!({})), (Duration::ZERO, config::RETRIES));
+    // With which there is no outage either.
+    assert_eq!(outage(true, json!({"retries": 0})).1, 0);
 }

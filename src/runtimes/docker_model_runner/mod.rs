@@ -173,6 +173,8 @@ impl Runtime for DockerModelRunner {
             model: model.to_owned(),
             context_window: is_configured.then_some(window),
             slots: is_configured.then_some(slots),
+            leaves: false,
+            kept: false,
         })
     }
 

@@ -19,7 +19,7 @@ use serde_json::{Value, json};
 use super::api::{Answer, Api, short};
 use super::fetch::Fetch;
 use super::window::{self, Known};
-use super::{Endpoint, Limits, Need, Runtime, RuntimeError, RuntimeErrorKind};
+use super::{Endpoint, Limits, Need, Purpose, Runtime, RuntimeError, RuntimeErrorKind};
 pub use host::Host;
 pub use keeper::{Keeper, environment};
 pub use keeper_main::{KeeperArgs, keeper_main};
@@ -185,9 +185,9 @@ impl Runtime for Ollama {
                 .hint("names look like llama3.2:3b, me/model:tag or hf.co/org/repo:Q4_K_M")
         })?;
         let (model, shown) = self.find(need, &name).await?;
-        can_chat(&self.api.place, &model, &shown)?;
-        let is_remote = shown["remote_host"].as_str().is_some_and(|host| !host.is_empty());
-        if is_remote || name.is_cloud() {
+        check(need.purpose, &self.api.place, &model, &shown)?;
+        let leaves = name.is_cloud() || shown["remote_host"].as_str().is_some_and(|host| !host.is_empty());
+        if leaves {
             tracing::warn!("{model} runs on Ollama's machines: what it reads leaves this one");
         }
         let known =
@@ -196,9 +196,10 @@ impl Runtime for Ollama {
         let family = shown["details"]["family"].as_str().unwrap_or_default();
         // A daemon that lowers the number for a family that is not in the list tells its log alone: our calls beyond
         // its slots then wait in its queue.
-        let kept = || self.start.as_ref()?.slots();
-        let slots = if ONE_SLOT.contains(&family) { Some(1) } else { self.slots.or_else(kept) };
-        Ok(Endpoint { base_url: self.api.base_url().to_owned(), model, context_window: Some(window), slots })
+        let told = self.start.as_ref().and_then(Start::slots);
+        let slots = if ONE_SLOT.contains(&family) { Some(1) } else { self.slots.or(told) };
+        let base_url = self.api.base_url().to_owned();
+        Ok(Endpoint { base_url, model, context_window: Some(window), slots, leaves, kept: told.is_some() })
     }
 
     async fn warm_up(&self, need: &Need, endpoint: &Endpoint) -> Result<(), RuntimeError> {
@@ -221,16 +222,24 @@ impl Runtime for Ollama {
     }
 }
 
-/// A model for embeddings alone is refused before anything is loaded.
-fn can_chat(place: &str, model: &str, shown: &Value) -> Result<(), RuntimeError> {
-    match shown["capabilities"].as_array() {
-        Some(all) if !all.is_empty() && !all.iter().any(|one| one == "completion") => {
-            let what = format!("has {model:?}, which cannot chat; it can");
-            let all: Vec<_> = all.iter().filter_map(Value::as_str).collect();
-            Err(RuntimeError::rejected(place, &what, &all.join(", ")).hint("name a chat model"))
-        }
-        _ => Ok(()),
+/// A model that is not for this is refused before anything is loaded. One that chats may embed, too: `/api/embed` asks
+/// for no capability (Ollama's `server/routes.go`).
+fn check(purpose: Purpose, place: &str, model: &str, shown: &Value) -> Result<(), RuntimeError> {
+    let (wanted, what, hint): (&[&str], _, _) = match purpose {
+        Purpose::Chat => (&["completion"], "chat", "name a chat model"),
+        Purpose::Embed => (
+            &["embedding", "completion"],
+            "embed",
+            "name an embedding model in `call_params.retrieval_model`",
+        ),
+    };
+    let told = shown["capabilities"].as_array().into_iter().flatten();
+    let told: Vec<_> = told.filter_map(Value::as_str).collect();
+    if told.is_empty() || told.iter().any(|one| wanted.contains(one)) {
+        return Ok(());
     }
+    let what = format!("has {model:?}, which cannot {what}; it can");
+    Err(RuntimeError::rejected(place, &what, &told.join(", ")).hint(hint))
 }
 
 /// The context that the model was trained for: `model_info` has it under `ARCHITECTURE.context_length`.

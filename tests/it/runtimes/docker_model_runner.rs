@@ -61,6 +61,8 @@ async fn a_model_that_is_there_is_configured_and_loaded() {
         model: "ai/smollm2".to_owned(),
         context_window: Some(6144),
         slots: Some(3),
+        leaves: false,
+        kept: false,
     };
     assert_eq!(endpoint, expected);
     runner.warm_up(&need, &endpoint).await.unwrap();

@@ -7,7 +7,8 @@ use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::time::Duration;
 
 use minions::runtimes::{
-    DockerModelRunner, Endpoint, Limits, Need, Ollama, Runtime, RuntimeError, RuntimeErrorKind as Kind, probe,
+    DockerModelRunner, Endpoint, Limits, Need, Ollama, Purpose, Runtime, RuntimeError,
+    RuntimeErrorKind as Kind, probe,
 };
 use serde_json::{Value, json};
 

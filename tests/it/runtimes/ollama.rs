@@ -63,6 +63,8 @@ async fn a_model_that_is_there_is_not_pulled() {
         model: "llama3.2:3b".to_owned(),
         context_window: Some(6144),
         slots: Some(4),
+        leaves: false,
+        kept: false,
     };
     assert_eq!(endpoint, expected);
     assert_eq!(asked(&server), ["GET /api/version", "POST /api/show", "GET /api/ps"]);
@@ -88,11 +90,21 @@ async fn a_window_that_is_loaded_already_is_kept() {
     assert_eq!(window(asked).await, Some(2048));
 }
 
+fn loading(server: &Server, context_window: Option<u32>) -> Endpoint {
+    Endpoint {
+        base_url: server.url(),
+        model: "m".to_owned(),
+        context_window,
+        slots: None,
+        leaves: false,
+        kept: false,
+    }
+}
+
 #[tokio::test]
 async fn the_model_is_loaded_once_with_the_options_of_the_calls() {
     let server = Server::replies([Reply::json(&json!({"done": true, "done_reason": "load"}))]);
-    let endpoint =
-        Endpoint { base_url: server.url(), model: "m".to_owned(), context_window: Some(8192), slots: None };
+    let endpoint = loading(&server, Some(8192));
     let need = Need { keep_alive: Some(json!("10m")), ..need("m") };
     at(&server).warm_up(&need, &endpoint).await.unwrap();
     at(&server).warm_up(&super::need("m"), &endpoint).await.unwrap();
@@ -107,7 +119,7 @@ async fn the_model_is_loaded_once_with_the_options_of_the_calls() {
 async fn a_model_that_does_not_load_is_told_in_the_daemons_words() {
     let said = json!({"error": "llama-server process has terminated: cudaMalloc failed: out of memory"});
     let server = Server::replies([Reply::error(500, &said)]);
-    let endpoint = Endpoint { base_url: server.url(), model: "m".into(), context_window: None, slots: None };
+    let endpoint = loading(&server, None);
     let error = at(&server).warm_up(&need("m"), &endpoint).await.unwrap_err();
     assert_eq!(error.kind, Kind::Rejected);
     assert!(message(&error).contains("cudaMalloc failed: out of memory"), "{error}");
@@ -230,10 +242,32 @@ async fn what_cannot_be_run_is_refused_before_it_is_loaded() {
     assert_eq!(error.kind, Kind::Rejected);
     assert!(error.message.contains("cannot chat"), "{error}");
 
+    let picture = json!({"capabilities": ["image"], "model_info": {}});
+    let server = Server::replies([Reply::json(&picture)]);
+    let error = at(&server).ensure_model(&embedding_need("z-image")).await.unwrap_err();
+    assert_eq!(error.kind, Kind::Rejected);
+    assert!(message(&error).contains("cannot embed; it can: image"), "{error}");
+    assert!(message(&error).contains("retrieval_model"), "{error:?}");
+
     let server = Server::replies([Reply::text(500, "not to be asked")]);
     let error = at(&server).ensure_model(&need("../../x")).await.unwrap_err();
     assert_eq!(error.kind, Kind::Rejected);
     assert!(server.requests().is_empty());
+}
+
+fn embedding_need(model: &str) -> Need {
+    Need { model: model.to_owned(), purpose: Purpose::Embed, pull: true, ..Need::default() }
+}
+
+#[tokio::test]
+async fn what_can_embed_is_not_asked_to_chat() {
+    // Ollama embeds with chat models as well, and old versions do not tell.
+    for capabilities in [json!(["embedding"]), json!(["completion", "tools"]), Value::Null] {
+        let shown = json!({"capabilities": capabilities, "model_info": {}});
+        let server = Server::replies([Reply::json(&shown), Reply::json(&json!({"models": []}))]);
+        let endpoint = at(&server).ensure_model(&embedding_need("nomic-embed-text")).await.unwrap();
+        assert_eq!(endpoint.model, "nomic-embed-text");
+    }
 }
 
 #[tokio::test]
@@ -253,6 +287,18 @@ async fn a_family_that_ollama_runs_one_by_one_has_one_slot() {
     let shown = json!({"details": {"family": "qwen35"}, "capabilities": ["completion"]});
     let server = Server::replies([Reply::json(&shown), Reply::json(&json!({"models": []}))]);
     assert_eq!(at(&server).ensure_model(&need("qwen3.5")).await.unwrap().slots, Some(1));
+}
+
+#[tokio::test]
+async fn a_model_on_ollamas_own_machines_is_known_by_its_name_or_its_description() {
+    let leaves = async |model: &str, remote_host: &str| {
+        let shown = json!({"capabilities": ["completion"], "remote_host": remote_host});
+        let server = Server::replies([Reply::json(&shown), Reply::json(&json!({"models": []}))]);
+        at(&server).ensure_model(&need(model)).await.unwrap().leaves
+    };
+    assert!(leaves("gpt-oss:120b-cloud", "").await);
+    assert!(leaves("mine", "https://ollama.com:443").await);
+    assert!(!leaves("mine", "").await);
 }
 
 #[tokio::test]

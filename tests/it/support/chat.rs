@@ -18,6 +18,7 @@ pub fn settings(provider: &str, base_url: &str) -> ChatSettings {
         api_key: Some(Secret::new(KEY)),
         timeout: Duration::from_secs(60),
         retries: 3,
+        outage: Duration::ZERO,
         temperature: None,
         max_tokens: None,
         seed: None,
