@@ -4,17 +4,20 @@
 //! [`SHORTEST`](verbatim::SHORTEST) characters or more that a text has character by character; a part that is sent
 //! again has left once.
 
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use ring::digest::{SHA256, digest};
 use serde_json::{Value, json};
 
 use crate::chat::{Arrival, ChatError, Departure, Gate};
-use crate::documents::verbatim::{self, Passage, Verbatim};
+use crate::documents::verbatim::{self, Passage};
 
 /// What has left, and how much may.
 pub(super) struct Ledger {
     documents: Arc<[String]>,
-    index: OnceLock<Verbatim>,
+    /// What texts have of them, by the SHA-256 of the text: most of a conversation is sent with each call.
+    carried: Mutex<HashMap<[u8; 32], Vec<Passage>>>,
     /// Characters of the documents that may leave.
     limit: Option<u64>,
     calls: Mutex<Vec<Call>>,
@@ -36,7 +39,7 @@ impl Call {
 
 impl Ledger {
     pub(super) fn new(documents: Arc<[String]>, limit: Option<u64>) -> Arc<Self> {
-        Arc::new(Self { documents, index: OnceLock::new(), limit, calls: Mutex::default() })
+        Arc::new(Self { documents, carried: Mutex::default(), limit, calls: Mutex::default() })
     }
 
     /// What sees the calls of one side.
@@ -84,6 +87,18 @@ impl Ledger {
         &self.documents[passage.document][passage.start..passage.end]
     }
 
+    /// What a text has of the documents.
+    fn carried(&self, text: &str) -> Vec<Passage> {
+        let mut hash = [0; 32];
+        hash.copy_from_slice(digest(&SHA256, text.as_bytes()).as_ref());
+        if let Some(known) = locked(&self.carried).get(&hash) {
+            return known.clone();
+        }
+        let passages = verbatim::passages(&self.documents, text);
+        locked(&self.carried).insert(hash, passages.clone());
+        passages
+    }
+
     /// Sorted passages as characters.
     fn in_characters(&self, passages: &[Passage]) -> Vec<Value> {
         let (mut document, mut byte, mut chars) = (0, 0, 0);
@@ -102,8 +117,12 @@ impl Ledger {
     }
 
     fn calls(&self) -> MutexGuard<'_, Vec<Call>> {
-        self.calls.lock().unwrap_or_else(PoisonError::into_inner)
+        locked(&self.calls)
     }
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// What all calls carried.
@@ -120,9 +139,7 @@ struct Watch {
 impl Gate for Watch {
     fn leave(&self, texts: &[&str], departure: Departure) -> Result<usize, ChatError> {
         let Self { ledger, side } = self;
-        let index = ledger.index.get_or_init(|| Verbatim::new(&ledger.documents));
-        let carried: Vec<Passage> =
-            texts.iter().flat_map(|text| index.passages(&ledger.documents, text)).collect();
+        let carried: Vec<Passage> = texts.iter().flat_map(|text| ledger.carried(text)).collect();
         let mut calls = ledger.calls();
         if let Some(limit) = ledger.limit {
             let mut all = passages(&calls);

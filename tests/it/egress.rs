@@ -156,6 +156,40 @@ fn a_job_fails_before_it_sends_more_than_its_budget() {
     }
 }
 
+/// Rows of a table, each of which is made of what many others have too.
+fn table() -> Vec<String> {
+    let row = |n: usize| {
+        let (year, place) = (2000 + n % 25, ["EU", "US", "JP"][n / 7 % 3]);
+        format!("| {year} | Q{} | {place} | {}.{} |", 1 + n / 25 % 4, 10 + n / 100 % 90, n / 3 % 10)
+    };
+    (0..8000).map(row).collect()
+}
+
+#[test]
+fn rows_of_a_table_count_however_alike_they_are() {
+    let rows = table();
+    let mut quoted: Vec<String> = rows.iter().skip(3000).step_by(13).take(300).cloned().collect();
+    quoted.sort();
+    quoted.dedup();
+    let left = quoted.iter().map(String::len).sum::<usize>();
+    let quote = quoted.join("; ");
+    let (_, script, mut params) = cases().into_iter().next().unwrap();
+    params["context"] = json!([rows.join("\n")]);
+    for (limit, fails) in [(left * 11 / 10, false), (left - 1, true)] {
+        let quote = quote.clone();
+        let server = scripted(script[1..].to_vec(), move |request| openai(request, &quote));
+        let mut job = job(&server, "minion", params.clone());
+        job["budget"] = json!({"egress_chars": limit});
+        let ran = Program::new().run_job(&job);
+        if fails {
+            assert!(ran.error(1).contains("characters of the documents would have left"));
+        } else {
+            let counted = ran.result()["egress"]["context_chars"].as_u64().unwrap() as usize;
+            assert!((left..=limit).contains(&counted), "{counted} of {left}");
+        }
+    }
+}
+
 /// A worker outside, as far as its address tells: a proxy leads to `server`.
 fn outside(server: &Server, job: &mut Value) -> Program {
     job["local_client"]["kwargs"]["base_url"] = json!("http://worker.example.com/v1");
