@@ -10,7 +10,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use ring::digest::{SHA256, digest};
 use serde_json::{Value, json};
 
-use crate::chat::{Arrival, ChatError, Departure, Gate};
+use crate::chat::{Arrival, ChatError, Departure, Gate, Usage};
+use crate::documents::tokens::estimate;
 use crate::documents::verbatim::{self, Passage};
 
 /// What has left, and how much may.
@@ -27,6 +28,8 @@ struct Call {
     side: &'static str,
     departure: Departure,
     passages: Vec<Passage>,
+    /// Of its texts, by estimate.
+    tokens: u64,
     arrival: Option<Arrival>,
 }
 
@@ -34,6 +37,11 @@ impl Call {
     /// Whether anything has left, as far as is known.
     fn is_sent(&self) -> bool {
         self.arrival.as_ref().is_none_or(|arrival| arrival.sent)
+    }
+
+    /// What it has cost: where it was cut off nobody tells.
+    fn usage(&self) -> Usage {
+        self.arrival.as_ref().map_or_else(|| Usage::of_call(self.tokens, 0, 0), |arrival| arrival.usage)
     }
 }
 
@@ -45,6 +53,13 @@ impl Ledger {
     /// What sees the calls of one side.
     pub(super) fn watch(self: &Arc<Self>, side: &'static str) -> Arc<dyn Gate> {
         Arc::new(Watch { ledger: Arc::clone(self), side })
+    }
+
+    /// Tokens of one side's calls, each try by itself.
+    pub(super) fn usage(&self, side: &str) -> Usage {
+        let mut usage = Usage::default();
+        self.calls().iter().filter(|call| call.side == side).for_each(|call| usage += call.usage());
+        usage
     }
 
     /// As the result shows it.
@@ -63,19 +78,18 @@ impl Ledger {
 
     fn call(&self, call: &Call) -> Value {
         let Departure { endpoint, bytes, sha256 } = &call.departure;
-        let arrival = call.arrival.clone().unwrap_or_else(|| Arrival {
-            error: Some("cut off before its end".to_owned()),
-            ..Arrival::default()
-        });
+        let cut_off = || Some("cut off before its end".to_owned());
+        let (usage, error) =
+            (call.usage(), call.arrival.as_ref().map_or_else(cut_off, |arrival| arrival.error.clone()));
         json!({
             "side": call.side,
             "endpoint": endpoint,
             "bytes": if call.is_sent() { *bytes } else { 0 },
             "sha256": call.is_sent().then_some(sha256),
             "context_chars": self.chars(&verbatim::joined(call.passages.clone())),
-            "prompt_tokens": arrival.usage.prompt_tokens,
-            "completion_tokens": arrival.usage.completion_tokens,
-            "error": arrival.error,
+            "prompt_tokens": usage.prompt_tokens,
+            "completion_tokens": usage.completion_tokens,
+            "error": error,
         })
     }
 
@@ -140,6 +154,7 @@ impl Gate for Watch {
     fn leave(&self, texts: &[&str], departure: Departure) -> Result<usize, ChatError> {
         let Self { ledger, side } = self;
         let carried: Vec<Passage> = texts.iter().flat_map(|text| ledger.carried(text)).collect();
+        let tokens = texts.iter().map(|text| estimate(text)).sum();
         let mut calls = ledger.calls();
         if let Some(limit) = ledger.limit {
             let mut all = passages(&calls);
@@ -153,7 +168,7 @@ impl Gate for Watch {
                 return Err(ChatError::withheld(&departure.endpoint, &why, hint));
             }
         }
-        calls.push(Call { side, departure, passages: carried, arrival: None });
+        calls.push(Call { side, departure, passages: carried, tokens, arrival: None });
         Ok(calls.len() - 1)
     }
 

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::support::program::{Program, chats, client, job, scripted};
 use crate::support::server::{Reply, Request, Server};
-use crate::support::wire::openai;
+use crate::support::wire::{openai, openai_text};
 
 const DOCUMENT: &str =
     "Head.\r\nThe Aurora lay off the port of Brest in 12 fathoms 👩\u{200D}👩 of water.\r\nTail of it.";
@@ -274,6 +274,29 @@ fn a_call_that_is_cut_off_counts() {
     let egress = &ran.log()["egress"];
     assert_eq!(told(egress), got(&server, |request| request.method == "POST"));
     assert_eq!(egress["calls"][0]["error"], "cut off before its end");
+    // Nobody tells what it has cost.
+    let tokens = &egress["calls"][0]["prompt_tokens"];
+    assert!(tokens.as_u64().unwrap() > 50, "{egress}");
+    assert_eq!(&ran.log()["usage"]["remote"]["prompt_tokens"], tokens);
+}
+
+#[test]
+fn tries_before_a_cut_off_one_count_as_their_server_told() {
+    let tries = AtomicUsize::new(0);
+    let server = Server::start(move |request| match &*request.method {
+        // Without text it is asked again.
+        "POST" if tries.fetch_add(1, SeqCst) == 0 => openai_text("", (1000, 7)),
+        "POST" => Reply::hang(),
+        _ => Reply::text(404, "not found"),
+    });
+    let mut job = job(&server, "minion", json!({"task": "Which ship?", "context": [DOCUMENT]}));
+    job["budget"] = json!({"deadline_s": 3.0});
+    let ran = Program::new().run_job(&job);
+    ran.error(124);
+    let log = ran.log();
+    let usage = &log["usage"]["remote"];
+    let last = log["egress"]["calls"][1]["prompt_tokens"].as_u64().unwrap();
+    assert_eq!((&usage["prompt_tokens"], &usage["completion_tokens"]), (&json!(1000 + last), &json!(7)));
 }
 
 #[test]
