@@ -8,7 +8,7 @@ use super::stations::{Seat, Stations};
 use crate::chat::{ChatError, ChatReply, ChatRequest, Usage};
 use crate::job::Prices;
 
-/// Servers with a meter. Every call counts, also one that fails or is cut short.
+/// Servers with a meter. Every call counts, also one that fails; of one that is cut short only the time.
 pub struct Side {
     stations: Arc<Stations>,
     limits: SpendingLimits,

@@ -4,17 +4,21 @@
 //! [`SHORTEST`](verbatim::SHORTEST) characters or more that a text has character by character; a part that is sent
 //! again has left once.
 
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
+use ring::digest::{SHA256, digest};
 use serde_json::{Value, json};
 
-use crate::chat::{Arrival, ChatError, Departure, Gate};
-use crate::documents::verbatim::{self, Passage, Verbatim};
+use crate::chat::{Arrival, ChatError, Departure, Gate, Usage};
+use crate::documents::tokens::estimate;
+use crate::documents::verbatim::{self, Passage};
 
 /// What has left, and how much may.
 pub(super) struct Ledger {
     documents: Arc<[String]>,
-    index: OnceLock<Verbatim>,
+    /// What texts have of them, by the SHA-256 of the text: most of a conversation is sent with each call.
+    carried: Mutex<HashMap<[u8; 32], Vec<Passage>>>,
     /// Characters of the documents that may leave.
     limit: Option<u64>,
     calls: Mutex<Vec<Call>>,
@@ -26,6 +30,8 @@ struct Call {
     side: &'static str,
     departure: Departure,
     passages: Vec<Passage>,
+    /// Of its texts, by estimate.
+    tokens: u64,
     arrival: Option<Arrival>,
 }
 
@@ -34,13 +40,18 @@ impl Call {
     fn is_sent(&self) -> bool {
         self.arrival.as_ref().is_none_or(|arrival| arrival.sent)
     }
+
+    /// What it has cost: where it was cut off nobody tells.
+    fn usage(&self) -> Usage {
+        self.arrival.as_ref().map_or_else(|| Usage::of_call(self.tokens, 0, 0), |arrival| arrival.usage)
+    }
 }
 
 impl Ledger {
     pub(super) fn new(documents: Arc<[String]>, limit: Option<u64>) -> Arc<Self> {
         Arc::new(Self {
             documents,
-            index: OnceLock::new(),
+            carried: Mutex::default(),
             limit,
             calls: Mutex::default(),
             refusal: OnceLock::new(),
@@ -55,6 +66,13 @@ impl Ledger {
     /// Why the job may send no more. It fails then, also where the protocol could do without the call.
     pub(super) fn refusal(&self) -> Option<&ChatError> {
         self.refusal.get()
+    }
+
+    /// Tokens of one side's calls, each try by itself.
+    pub(super) fn usage(&self, side: &str) -> Usage {
+        let mut usage = Usage::default();
+        self.calls().iter().filter(|call| call.side == side).for_each(|call| usage += call.usage());
+        usage
     }
 
     /// As the result shows it.
@@ -73,19 +91,18 @@ impl Ledger {
 
     fn call(&self, call: &Call) -> Value {
         let Departure { endpoint, bytes, sha256 } = &call.departure;
-        let arrival = call.arrival.clone().unwrap_or_else(|| Arrival {
-            error: Some("cut off before its end".to_owned()),
-            ..Arrival::default()
-        });
+        let cut_off = || Some("cut off before its end".to_owned());
+        let (usage, error) =
+            (call.usage(), call.arrival.as_ref().map_or_else(cut_off, |arrival| arrival.error.clone()));
         json!({
             "side": call.side,
             "endpoint": endpoint,
             "bytes": if call.is_sent() { *bytes } else { 0 },
             "sha256": call.is_sent().then_some(sha256),
             "context_chars": self.chars(&verbatim::joined(call.passages.clone())),
-            "prompt_tokens": arrival.usage.prompt_tokens,
-            "completion_tokens": arrival.usage.completion_tokens,
-            "error": arrival.error,
+            "prompt_tokens": usage.prompt_tokens,
+            "completion_tokens": usage.completion_tokens,
+            "error": error,
         })
     }
 
@@ -95,6 +112,18 @@ impl Ledger {
 
     fn text(&self, passage: &Passage) -> &str {
         &self.documents[passage.document][passage.start..passage.end]
+    }
+
+    /// What a text has of the documents.
+    fn carried(&self, text: &str) -> Vec<Passage> {
+        let mut hash = [0; 32];
+        hash.copy_from_slice(digest(&SHA256, text.as_bytes()).as_ref());
+        if let Some(known) = locked(&self.carried).get(&hash) {
+            return known.clone();
+        }
+        let passages = verbatim::passages(&self.documents, text);
+        locked(&self.carried).insert(hash, passages.clone());
+        passages
     }
 
     /// Sorted passages as characters.
@@ -115,8 +144,12 @@ impl Ledger {
     }
 
     fn calls(&self) -> MutexGuard<'_, Vec<Call>> {
-        self.calls.lock().unwrap_or_else(PoisonError::into_inner)
+        locked(&self.calls)
     }
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// What all calls carried.
@@ -133,9 +166,8 @@ struct Watch {
 impl Gate for Watch {
     fn leave(&self, texts: &[&str], departure: Departure) -> Result<usize, ChatError> {
         let Self { ledger, side } = self;
-        let index = ledger.index.get_or_init(|| Verbatim::new(&ledger.documents));
-        let carried: Vec<Passage> =
-            texts.iter().flat_map(|text| index.passages(&ledger.documents, text)).collect();
+        let carried: Vec<Passage> = texts.iter().flat_map(|text| ledger.carried(text)).collect();
+        let tokens = texts.iter().map(|text| estimate(text)).sum();
         let mut calls = ledger.calls();
         if let Some(limit) = ledger.limit {
             let mut all = passages(&calls);
@@ -150,7 +182,7 @@ impl Gate for Watch {
                 return Err(ledger.refusal.get_or_init(|| refusal).clone());
             }
         }
-        calls.push(Call { side, departure, passages: carried, arrival: None });
+        calls.push(Call { side, departure, passages: carried, tokens, arrival: None });
         Ok(calls.len() - 1)
     }
 

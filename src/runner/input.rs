@@ -74,7 +74,7 @@ impl Source {
             pieces.put_back(Some(first));
             return Ok(Found::Many(pieces, Box::default()));
         }
-        let Piece { line, mut bytes } = first;
+        let Piece { line, mut bytes, .. } = first;
         if let Some(second) = second {
             bytes.resize(bytes.len() + (second.line - line).saturating_sub(newlines(&bytes)), b'\n');
             bytes.extend(second.bytes);

@@ -40,17 +40,18 @@ impl ChatClient for Metered {
 
 impl Metered {
     async fn turn(&self, request: &ChatRequest) -> Result<ChatReply, ChatError> {
-        let counts = self.purse.limit.is_some() || self.pace.tokens.is_some();
-        let estimate = if counts { request.estimated_tokens() } else { 0 };
+        let estimate = request.estimated_tokens();
         let mut reserved = self.purse.reserve(estimate)?;
         tokio::time::sleep_until(self.pace.reserve(Instant::now(), estimate).into()).await;
+        // From here on it is sent. Where we hang up, nobody tells what it has cost.
+        reserved.spent = estimate;
         let outcome = self.client.chat(request).await;
-        let spent = match &outcome {
-            Ok(reply) => reply.usage,
-            Err(error) => error.usage,
+        reserved.spent = match &outcome {
+            Ok(reply) => reply.usage.total_tokens,
+            Err(error) if error.kind == ChatErrorKind::Timeout => error.usage.total_tokens.max(estimate),
+            Err(error) => error.usage.total_tokens,
         };
-        reserved.spend(spent.total_tokens);
-        self.pace.correct(estimate, spent.total_tokens);
+        self.pace.correct(estimate, reserved.spent);
         outcome
     }
 }
@@ -80,6 +81,11 @@ impl Purse {
         self.empty.notified().await;
     }
 
+    /// Tokens that were spent so far: of calls that were cut off, as many as their prompts are by estimate.
+    pub(super) fn spent(&self) -> u64 {
+        locked(&self.spent).tokens
+    }
+
     fn reserve(&self, tokens: u64) -> Result<Reserved<'_>, ChatError> {
         let mut spent = locked(&self.spent);
         if let Some(limit) = self.limit
@@ -99,25 +105,22 @@ impl Purse {
             });
         }
         spent.reserved += tokens;
-        Ok(Reserved { purse: self, tokens })
+        Ok(Reserved { purse: self, tokens, spent: 0 })
     }
 }
 
-/// Tokens of a call in flight; they are free again at its end.
+/// Tokens of a call in flight; at its end, however that comes, they are free again but for those spent.
 struct Reserved<'a> {
     purse: &'a Purse,
     tokens: u64,
-}
-
-impl Reserved<'_> {
-    fn spend(&mut self, tokens: u64) {
-        locked(&self.purse.spent).tokens += tokens;
-    }
+    spent: u64,
 }
 
 impl Drop for Reserved<'_> {
     fn drop(&mut self) {
-        locked(&self.purse.spent).reserved -= self.tokens;
+        let mut spent = locked(&self.purse.spent);
+        spent.reserved -= self.tokens;
+        spent.tokens += self.spent;
     }
 }
 
@@ -242,9 +245,55 @@ mod tests {
         let mut first = purse.reserve(60).unwrap();
         let refused = purse.reserve(50).err().unwrap();
         assert!(refused.message.contains("0 spent, 60 in flight") && refused.message.contains("about 50"));
-        first.spend(30);
+        first.spent = 30;
         drop(first);
         drop(purse.reserve(50).unwrap());
         assert!(purse.reserve(71).is_err());
+        assert_eq!(purse.spent(), 30);
+    }
+
+    /// Never answers, or says that it was silent.
+    struct Silent {
+        is_told: bool,
+    }
+
+    #[async_trait]
+    impl ChatClient for Silent {
+        fn endpoint(&self) -> String {
+            "silence".into()
+        }
+
+        async fn chat(&self, _: &ChatRequest) -> Result<ChatReply, ChatError> {
+            if !self.is_told {
+                std::future::pending::<()>().await;
+            }
+            Err(ChatError {
+                kind: ChatErrorKind::Timeout,
+                message: "silent".into(),
+                hint: None,
+                retry_after: None,
+                usage: Usage::default(),
+            })
+        }
+    }
+
+    /// What the purse has spent after such a call, which is dropped after a while.
+    async fn spent_on(is_told: bool, pacing: Pacing) -> u64 {
+        let purse = Arc::new(Purse::new(None));
+        let (client, pace) = (Arc::new(Silent { is_told }), Arc::new(Pace::new(pacing)));
+        pace.reserve(Instant::now(), 0);
+        let metered = Metered { client, retries: 0, outage: Duration::ZERO, purse: Arc::clone(&purse), pace };
+        let request =
+            ChatRequest { messages: vec![crate::chat::Message::user("x".repeat(400))], ..Default::default() };
+        let _ = tokio::time::timeout(Duration::from_millis(1), metered.chat(&request)).await;
+        purse.spent()
+    }
+
+    #[tokio::test]
+    async fn a_call_that_is_cut_off_is_spent_if_it_was_sent() {
+        assert_eq!(spent_on(false, Pacing::default()).await, 100);
+        assert_eq!(spent_on(true, Pacing::default()).await, 100);
+        // It still waited for its turn.
+        assert_eq!(spent_on(false, Pacing { requests: Some(1), tokens: None }).await, 0);
     }
 }

@@ -160,8 +160,8 @@ impl Running {
         redactor: &crate::secrets::Redactor,
     ) -> Done {
         let notes = self.transcript.take();
-        let usage = |side: &OnceLock<Side>| side.get().map_or(Usage::default(), Side::usage);
-        let (remote, mut local) = (usage(&self.supervisor), usage(&self.worker));
+        let (remote, mut local) =
+            (self.usage(&self.supervisor, "supervisor"), self.usage(&self.worker, "worker"));
         local += self.embeddings.get().map_or(Usage::default(), |embeddings| embeddings.cost().0);
         let dollars = self.job.prices.map(|prices| prices.cost(remote));
         let timing = self.timing();
@@ -212,6 +212,13 @@ impl Running {
             result["metadata"] = metadata.clone();
         }
         Done { outcome: Ok(result), remote, local, dollars, savings }
+    }
+
+    /// Tokens of a side's calls. It knows of a turn when that ends; of the tries of one that was cut off only the
+    /// ledger does, if they left.
+    fn usage(&self, side: &OnceLock<Side>, name: &str) -> Usage {
+        let (ended, left) = (side.get().map_or(Usage::default(), Side::usage), self.ledger.usage(name));
+        if left.total_tokens > ended.total_tokens { left } else { ended }
     }
 
     /// Seconds: calls of either side, all of it, and what neither side's calls account for.

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::support::program::{Program, chats, client, job, scripted};
 use crate::support::server::{Reply, Request, Server};
-use crate::support::wire::{ollama_ndjson, openai};
+use crate::support::wire::{ollama_ndjson, openai, openai_text};
 
 const DOCUMENT: &str =
     "Head.\r\nThe Aurora lay off the port of Brest in 12 fathoms 👩\u{200D}👩 of water.\r\nTail of it.";
@@ -152,6 +152,40 @@ fn a_job_fails_before_it_sends_more_than_its_budget() {
                 (egress["calls"].as_array().unwrap().len(), &egress["context_chars"]),
                 (sent.len(), &json!(0))
             );
+        }
+    }
+}
+
+/// Rows of a table, each of which is made of what many others have too.
+fn table() -> Vec<String> {
+    let row = |n: usize| {
+        let (year, place) = (2000 + n % 25, ["EU", "US", "JP"][n / 7 % 3]);
+        format!("| {year} | Q{} | {place} | {}.{} |", 1 + n / 25 % 4, 10 + n / 100 % 90, n / 3 % 10)
+    };
+    (0..8000).map(row).collect()
+}
+
+#[test]
+fn rows_of_a_table_count_however_alike_they_are() {
+    let rows = table();
+    let mut quoted: Vec<String> = rows.iter().skip(3000).step_by(13).take(300).cloned().collect();
+    quoted.sort();
+    quoted.dedup();
+    let left = quoted.iter().map(String::len).sum::<usize>();
+    let quote = quoted.join("; ");
+    let (_, script, mut params) = cases().into_iter().next().unwrap();
+    params["context"] = json!([rows.join("\n")]);
+    for (limit, fails) in [(left * 11 / 10, false), (left - 1, true)] {
+        let quote = quote.clone();
+        let server = scripted(script[1..].to_vec(), move |request| openai(request, &quote));
+        let mut job = job(&server, "minion", params.clone());
+        job["budget"] = json!({"egress_chars": limit});
+        let ran = Program::new().run_job(&job);
+        if fails {
+            assert!(ran.error(1).contains("characters of the documents would have left"));
+        } else {
+            let counted = ran.result()["egress"]["context_chars"].as_u64().unwrap() as usize;
+            assert!((left..=limit).contains(&counted), "{counted} of {left}");
         }
     }
 }
@@ -327,6 +361,29 @@ fn a_call_that_is_cut_off_counts() {
     let egress = &ran.log()["egress"];
     assert_eq!(told(egress), got(&server, |request| request.method == "POST"));
     assert_eq!(egress["calls"][0]["error"], "cut off before its end");
+    // Nobody tells what it has cost.
+    let tokens = &egress["calls"][0]["prompt_tokens"];
+    assert!(tokens.as_u64().unwrap() > 50, "{egress}");
+    assert_eq!(&ran.log()["usage"]["remote"]["prompt_tokens"], tokens);
+}
+
+#[test]
+fn tries_before_a_cut_off_one_count_as_their_server_told() {
+    let tries = AtomicUsize::new(0);
+    let server = Server::start(move |request| match &*request.method {
+        // Without text it is asked again.
+        "POST" if tries.fetch_add(1, SeqCst) == 0 => openai_text("", (1000, 7)),
+        "POST" => Reply::hang(),
+        _ => Reply::text(404, "not found"),
+    });
+    let mut job = job(&server, "minion", json!({"task": "Which ship?", "context": [DOCUMENT]}));
+    job["budget"] = json!({"deadline_s": 3.0});
+    let ran = Program::new().run_job(&job);
+    ran.error(124);
+    let log = ran.log();
+    let usage = &log["usage"]["remote"];
+    let last = log["egress"]["calls"][1]["prompt_tokens"].as_u64().unwrap();
+    assert_eq!((&usage["prompt_tokens"], &usage["completion_tokens"]), (&json!(1000 + last), &json!(7)));
 }
 
 #[test]

@@ -95,21 +95,37 @@ impl Reader {
         Ok(())
     }
 
+    /// What a job without a custom_id goes by: `line-3`, then `line-3.2`, unless an earlier job is called that.
+    fn line_id(&mut self, piece: &Piece) -> String {
+        let line = piece.line;
+        let mut nth = piece.nth;
+        loop {
+            let id = if nth == 1 { format!("line-{line}") } else { format!("line-{line}.{nth}") };
+            if self.seen.insert(fingerprint(&id, "")) {
+                return id;
+            }
+            nth += 1;
+        }
+    }
+
     /// The job of `piece`, or what is wrong with it; `None` if it is done already.
     fn line(&mut self, piece: &Piece) -> Option<Line> {
         let value = job::value(&piece.bytes, piece.line);
         let named = value.as_ref().ok().and_then(job::custom_id);
-        let custom_id = named.map_or_else(|| format!("line-{}", piece.line), str::to_owned);
+        let (custom_id, is_new) = match named {
+            Some(name) => (name.to_owned(), self.seen.insert(fingerprint(name, ""))),
+            None => (self.line_id(piece), true),
+        };
         let _span = tracing::warn_span!("line", number = piece.line).entered();
         let bare = value.and_then(job::bare).map_err(Failure::from);
         let hash = bare.as_ref().map(job::digest).unwrap_or_default();
-        let is_new = self.seen.insert(fingerprint(&custom_id, ""));
         if is_new && self.done.contains(&fingerprint(&custom_id, &hash)) {
             return None;
         }
         let job = match bare {
             Ok(_) if !is_new => Err(Failure::input(format!(
-                "the custom_id {custom_id:?} is that of an earlier line; each job needs one of its own"
+                "the custom_id {custom_id:?} is that of an earlier line; each job needs one of its own (without one it \
+                 gets line-N)"
             ))),
             bare => bare.and_then(|job: Value| self.runner.checked(job)),
         };

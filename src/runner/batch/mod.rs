@@ -223,7 +223,7 @@ impl Batch {
         let skipped = self.lines.skipped();
         let is_stopped = self.stop.borrow().is_some();
         let broken = self.output.close().await;
-        self.report.summary(skipped, self.options.dry_run);
+        self.report.summary(skipped, self.options.dry_run, self.purse.spent());
         match (end, broken) {
             (End::Left(exit), _) => {
                 tracing::warn!("the rest of the input is left; --resume goes on with it");

@@ -12,6 +12,8 @@ const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 pub(in crate::runner) struct Piece {
     /// Number of its first line, from 1.
     pub line: usize,
+    /// Which of those that begin on that line it is, from 1.
+    pub nth: usize,
     pub bytes: Vec<u8>,
 }
 
@@ -97,7 +99,9 @@ impl<R: BufRead> Pieces<R> {
     fn cut(&mut self, piece: &mut Piece, end: usize) {
         let rest = piece.bytes[end..].trim_ascii_start();
         if rest.starts_with(b"{") {
-            self.line_ahead = Some(Piece { line: self.lines, bytes: rest.to_vec() });
+            // It is on the line where this one ends.
+            let nth = if self.lines == piece.line { piece.nth + 1 } else { 1 };
+            self.line_ahead = Some(Piece { line: self.lines, nth, bytes: rest.to_vec() });
             piece.bytes.truncate(end);
         } else {
             self.is_json_lines |= piece.is_one_line();
@@ -122,7 +126,7 @@ impl<R: BufRead> Pieces<R> {
         if self.lines == 1 && bytes.starts_with(BYTE_ORDER_MARK) {
             bytes.drain(..BYTE_ORDER_MARK.len());
         }
-        Ok(Some(Piece { line: self.lines, bytes }))
+        Ok(Some(Piece { line: self.lines, nth: 1, bytes }))
     }
 }
 
@@ -208,18 +212,15 @@ impl Scan {
 mod tests {
     use super::*;
 
-    fn cut(text: &str) -> Vec<(usize, String)> {
+    fn pieces(text: &str) -> Vec<Piece> {
         let mut pieces = Pieces::new(text.as_bytes());
-        let mut all = Vec::new();
-        while let Some(piece) = pieces.next().unwrap() {
-            all.push((piece.line, String::from_utf8(piece.bytes).unwrap().trim_end().to_owned()));
-        }
-        all
+        std::iter::from_fn(|| pieces.next().unwrap()).collect()
     }
 
-    fn expect(text: &str, pieces: &[(usize, &str)]) {
-        let pieces: Vec<_> = pieces.iter().map(|(line, piece)| (*line, (*piece).to_owned())).collect();
-        assert_eq!(cut(text), pieces, "{text}");
+    fn expect(text: &str, expected: &[(usize, &str)]) {
+        let of = |piece: Piece| (piece.line, String::from_utf8(piece.bytes).unwrap().trim_end().to_owned());
+        let expected: Vec<_> = expected.iter().map(|(line, piece)| (*line, (*piece).to_owned())).collect();
+        assert_eq!(pieces(text).into_iter().map(of).collect::<Vec<_>>(), expected, "{text}");
     }
 
     #[test]
@@ -238,6 +239,15 @@ mod tests {
         );
         // By hand, without indentation.
         expect("{\n\"a\":\n{\"b\": [\n{},\n{}\n]\n}\n}", &[(1, "{\n\"a\":\n{\"b\": [\n{},\n{}\n]\n}\n}")]);
+    }
+
+    #[test]
+    fn those_of_a_line_are_counted() {
+        let places = |text| pieces(text).iter().map(|piece| (piece.line, piece.nth)).collect::<Vec<_>>();
+        assert_eq!(places("{}{} {}\n{}\n"), [(1, 1), (1, 2), (1, 3), (2, 1)]);
+        // Files without a last newline, one after the other.
+        assert_eq!(places("{\n\n}{\n\n}{\n}{}"), [(1, 1), (3, 1), (5, 1), (6, 1)]);
+        assert_eq!(places("{}{\n}{}{}\n\n{}"), [(1, 1), (1, 2), (2, 1), (2, 2), (4, 1)]);
     }
 
     #[test]

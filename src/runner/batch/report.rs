@@ -73,9 +73,10 @@ impl Report {
         }
     }
 
-    /// Tells what came of it all.
-    pub(super) fn summary(&self, skipped: u64, is_dry: bool) {
-        let Self { done, failed, local, remote, saved, .. } = self;
+    /// Tells what came of it all. The purse has also `spent` what no job was told of: on calls that were cut off.
+    pub(super) fn summary(&self, skipped: u64, is_dry: bool, spent: u64) {
+        let Self { done, failed, local, saved, .. } = self;
+        let remote = self.remote.max(spent);
         let seconds = self.started.elapsed().as_secs_f64();
         let tokens = match is_dry {
             true => format!("tokens (estimated): {local} local"),

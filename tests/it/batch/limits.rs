@@ -48,6 +48,34 @@ fn the_runs_remote_tokens_are_not_overspent() {
 }
 
 #[test]
+fn calls_that_are_cut_off_are_paid_by_the_run() {
+    let server = Server::start(|request| match request.json()["model"].as_str() {
+        Some("worker") => openai(request, "Ada."),
+        Some(_) => Reply::hang(),
+        None => Reply::text(404, "not found"),
+    });
+    let late = |n: usize| {
+        let mut job = task(&server, &n.to_string());
+        job["budget"] = json!({"deadline_s": 0.3});
+        job
+    };
+    let ran =
+        batch(["--max-jobs=1", "--remote-tokens=600", "--fail-on=never"]).run(json_lines((10..22).map(late)));
+    assert_eq!(ran.code, Some(3), "the rest is left: {}", ran.stderr);
+    let all = lines(&ran.stdout);
+    let refused = all.last().unwrap()["error"].as_str().unwrap();
+    assert!(refused.contains("budget of 600 remote tokens"), "{refused}");
+    let number = |after: &str| -> u64 {
+        let digits = refused.split_once(after).unwrap().1.trim_start();
+        digits.split(|char: char| !char.is_ascii_digit()).next().unwrap().parse().unwrap()
+    };
+    let (spent, each) = (number("is used up:"), number("needs about"));
+    let sent = chats(&server, "supervisor").len() as u64;
+    assert_eq!((sent, spent), (600 / each, sent * each), "{refused}");
+    assert!(ran.stderr.contains(&format!("tokens: 0 local, {spent} remote")), "{}", ran.stderr);
+}
+
+#[test]
 fn a_minute_has_no_more_than_is_allowed() {
     for option in ["--requests-per-minute=1", "--tokens-per-minute=1"] {
         let server = prompt_server();

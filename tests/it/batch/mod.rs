@@ -152,6 +152,49 @@ fn every_line_has_its_line_and_a_bad_one_costs_itself() {
 }
 
 #[test]
+fn jobs_on_one_line_have_ids_of_their_own() {
+    let server = prompt_server();
+    let bare = |name: &str| {
+        let mut job = task(&server, name);
+        job.as_object_mut().unwrap().remove("custom_id");
+        job
+    };
+    // `cat` of files without a last newline.
+    let input = ["a", "b", "c"].map(|name| bare(name).to_string()).concat();
+    let dir = tempfile::tempdir().unwrap();
+    let out = dir.path().join("out.jsonl");
+    let ran = batch([]).run(&input);
+    assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+    assert_eq!(succeeded(&ran.stdout), ["line-1", "line-1.2", "line-1.3"]);
+    // They are the same in a resumed run.
+    std::fs::write(&out, ran.stdout).unwrap();
+    let ran = batch(["--resume", out.to_str().unwrap()]).run(format!("{input}{}", bare("d")));
+    assert!(ran.stderr.contains("1 done, 0 failed, 3 skipped"), "{}", ran.stderr);
+    assert_eq!(succeeded(&ran.stdout), ["line-1.4"]);
+
+    // Someone has named a job so.
+    let input = format!(
+        "{}\n{}{}\n{}\n{}",
+        task(&server, "line-2"),
+        bare("a"),
+        bare("b"),
+        bare("c"),
+        task(&server, "line-3")
+    );
+    let ran = batch([]).run(input);
+    assert_eq!(ran.code, Some(3), "{}", ran.stderr);
+    let (good, bad): (Vec<_>, Vec<_>) =
+        lines(&ran.stdout).into_iter().partition(|line| line["success"] == true);
+    assert_eq!(by_id(good).into_keys().collect::<Vec<_>>(), ["line-2", "line-2.2", "line-2.3", "line-3"]);
+    let [bad] = &bad[..] else { panic!("{bad:?}") };
+    let error = bad["error"].as_str().unwrap();
+    assert!(
+        error.starts_with("line 4: the custom_id \"line-3\"") && error.contains("gets line-N"),
+        "{error}"
+    );
+}
+
+#[test]
 fn one_job_is_a_batch_only_with_a_custom_id() {
     let server = prompt_server();
     let mut one = task(&server, "a");

@@ -92,6 +92,35 @@ fn volumes_of_others_are_used_and_logs_are_the_owners_of_their_directory() {
 
 #[test]
 #[ignore = "needs a Docker Engine and our image: scripts/test-container.sh"]
+fn models_are_fetched_into_one_volume_whoever_owns_the_logs() {
+    let models = "minions-test-heirs:/root/.ollama";
+    let folder = tempfile::tempdir().unwrap();
+    let fetch = |model: &str, owner: Option<u32>| {
+        let logs = folder.path().join(model);
+        std::fs::create_dir(&logs).unwrap();
+        std::os::unix::fs::chown(&logs, owner, owner).unwrap();
+        let volume = format!("{}:/app/minion_logs", logs.display());
+        let ollama = json!({"type": "ollama", "model_name": model});
+        run(&["-v", &volume, "-v", models], &job_with(&ollama, &ollama, "minion"))
+    };
+    // Docker made the folder; somebody made it; Docker again.
+    for (model, owner) in [("one", None), ("two", Some(4711)), ("three", None)] {
+        let output = fetch(model, owner);
+        assert_eq!(answer(&output), SAID, "{model}");
+        assert!(!text(&output.stderr).contains("can't write"), "{}", text(&output.stderr));
+    }
+    // They are another user's now, who is not to lose them.
+    let output = fetch("four", Some(4712));
+    let said = text(&output.stderr);
+    error(&output);
+    assert!(said.contains("user 4712 can't write /root/.ollama/models, which is user 4711's"), "{said}");
+    let output = fetch("five", Some(4711));
+    let _ = docker(&["volume", "rm", "minions-test-heirs"], None);
+    assert_eq!(answer(&output), SAID);
+}
+
+#[test]
+#[ignore = "needs a Docker Engine and our image: scripts/test-container.sh"]
 fn a_log_volume_that_cant_be_written_is_told_and_costs_no_answer() {
     let folder = tempfile::tempdir().unwrap();
     let read_only = format!("{}:/app/minion_logs:ro", folder.path().display());
