@@ -81,9 +81,10 @@ impl Purse {
         self.empty.notified().await;
     }
 
-    /// Tokens that were spent so far: of calls that were cut off, as many as their prompts are by estimate.
+    /// Tokens that were spent so far: of calls that were cut off or go on, as many as their prompts are by estimate.
     pub(super) fn spent(&self) -> u64 {
-        locked(&self.spent).tokens
+        let spent = locked(&self.spent);
+        spent.tokens + spent.reserved
     }
 
     fn reserve(&self, tokens: u64) -> Result<Reserved<'_>, ChatError> {

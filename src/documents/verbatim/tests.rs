@@ -176,7 +176,7 @@ fn what_repeats_itself_takes_no_more_steps_for_a_byte_the_longer_it_is() {
         ("rulers", |n| (format!("{}\n", "-".repeat(80)).repeat(n / 81), "-".repeat(n / 2))),
     ];
     for (name, make) in cases {
-        let [few, many] = [4_000, 64_000].map(|n| make(n)).map(|(document, text)| steps(&document, &text));
+        let [few, many] = [4_000, 64_000].map(make).map(|(document, text)| steps(&document, &text));
         assert!(many <= 1.5 * few.max(1.0) && many <= STEPS as f64, "{name}: {few:.1}, {many:.1}");
     }
 }
