@@ -40,7 +40,8 @@ impl HttpClient {
     }
 
     pub(super) fn unreachable(&self, error: &reqwest::Error) -> ChatError {
-        self.error(Kind::Connection, &format!(" cannot be reached: {}", http::cause(error)))
+        let kind = if error.is_connect() { Kind::Unreachable } else { Kind::Connection };
+        self.error(kind, &format!(" cannot be reached: {}", http::cause(error)))
     }
 
     pub(super) fn endless(&self, whole: Duration) -> ChatError {
@@ -82,7 +83,7 @@ fn retry_after(headers: &HeaderMap) -> Option<Duration> {
 /// What the user can do about a failure of this kind.
 pub(super) fn hint(provider: &Provider, settings: &ChatSettings, kind: Kind) -> Option<String> {
     Some(match kind {
-        Kind::Connection => {
+        Kind::Connection | Kind::Unreachable => {
             let names = provider.base_url_env.iter().copied().chain(["kwargs.base_url"]);
             format!("{}, or name its address in {}.", provider.start, names.collect::<Vec<_>>().join(" or "))
         }

@@ -260,7 +260,9 @@ pub struct ChatError {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ChatErrorKind {
-    /// No connection, or it was lost (also in the middle of a reply).
+    /// There is no connection.
+    Unreachable,
+    /// It was lost (also in the middle of a reply).
     Connection,
     /// The server was silent for longer than the timeout.
     Timeout,
@@ -292,7 +294,15 @@ impl ChatErrorKind {
     /// Whether the same request may succeed later.
     pub fn is_transient(self) -> bool {
         self.is_refusal()
-            || matches!(self, Self::Connection | Self::Timeout | Self::Server | Self::Malformed | Self::Empty)
+            || matches!(
+                self,
+                Self::Unreachable
+                    | Self::Connection
+                    | Self::Timeout
+                    | Self::Server
+                    | Self::Malformed
+                    | Self::Empty
+            )
     }
 
     /// Whether the server has more to do than it can.
@@ -303,8 +313,9 @@ impl ChatErrorKind {
     /// Whether it says more of the server than of the request: other requests would fare as badly there, and this one
     /// may fare better elsewhere.
     pub fn is_of_the_server(self) -> bool {
-        let is_lost = matches!(self, Self::Connection | Self::Timeout | Self::Server | Self::Model);
-        is_lost || self.is_refusal() || matches!(self, Self::Auth | Self::NotFound)
+        use ChatErrorKind::{Auth, Connection, Model, NotFound, Server, Timeout, Unreachable};
+        self.is_refusal()
+            || matches!(self, Auth | Connection | Model | NotFound | Server | Timeout | Unreachable)
     }
 }
 

@@ -109,7 +109,7 @@ impl<W: Iterator<Item = Duration>, O: Iterator<Item = Duration>> Tries<W, O> {
             error.message += &format!(" (it asks to wait {asked} s; the longest wait here is {longest} s)");
             return Err(error);
         }
-        let outage = self.outage.as_mut().filter(|_| error.kind == ChatErrorKind::Connection);
+        let outage = self.outage.as_mut().filter(|_| error.kind == ChatErrorKind::Unreachable);
         let is_outage = outage.is_some();
         let Some(wait) = outage.map_or_else(|| self.waits.next(), Iterator::next) else {
             if self.failed > 1 {
@@ -193,15 +193,17 @@ mod tests {
     #[test]
     fn a_server_that_is_brought_back_is_waited_for() {
         let outage = Duration::from_secs(20);
-        let (waits, last) = fail_during(1, outage, &error(Kind::Connection, None));
+        let (waits, last) = fail_during(1, outage, &error(Kind::Unreachable, None));
         let all: Duration = waits.iter().sum();
         // The last wait would have been too long.
         assert!(all <= outage && all + Duration::from_secs(2) >= outage, "{waits:?}");
         assert!(waits.iter().all(|wait| *wait <= Duration::from_secs(2)), "soon after it is back: {waits:?}");
         assert!(last.message.ends_with(&format!("(tried {} times)", waits.len() + 1)), "{last}");
         // Other failures are counted, and who wants no retries gets none.
-        assert_eq!(fail_during(1, outage, &error(Kind::Server, None)).0.len(), 1);
-        assert_eq!(fail_during(0, outage, &error(Kind::Connection, None)).0.len(), 0);
+        for kind in [Kind::Server, Kind::Connection] {
+            assert_eq!(fail_during(1, outage, &error(kind, None)).0.len(), 1);
+        }
+        assert_eq!(fail_during(0, outage, &error(Kind::Unreachable, None)).0.len(), 0);
     }
 
     #[test]

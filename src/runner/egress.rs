@@ -4,21 +4,24 @@
 //! [`SHORTEST`](verbatim::SHORTEST) characters or more that a text has character by character; a part that is sent
 //! again has left once.
 
-use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
-use ring::digest::{SHA256, digest};
 use serde_json::{Value, json};
+use tokio::runtime::{Handle, RuntimeFlavor};
+use tokio::task::block_in_place;
 
 use crate::chat::{Arrival, ChatError, Departure, Gate, Usage};
 use crate::documents::tokens::estimate;
 use crate::documents::verbatim::{self, Passage};
 
+/// Between two texts that are searched for at once: no character, so no document has it.
+const BETWEEN: &str = "\u{ffff}";
+/// Bytes of documents that are searched in well under a millisecond.
+const QUICK: usize = 1 << 20;
+
 /// What has left, and how much may.
 pub(super) struct Ledger {
     documents: Arc<[String]>,
-    /// What texts have of them, by the SHA-256 of the text: most of a conversation is sent with each call.
-    carried: Mutex<HashMap<[u8; 32], Vec<Passage>>>,
     /// Characters of the documents that may leave.
     limit: Option<u64>,
     calls: Mutex<Vec<Call>>,
@@ -49,13 +52,7 @@ impl Call {
 
 impl Ledger {
     pub(super) fn new(documents: Arc<[String]>, limit: Option<u64>) -> Arc<Self> {
-        Arc::new(Self {
-            documents,
-            carried: Mutex::default(),
-            limit,
-            calls: Mutex::default(),
-            refusal: OnceLock::new(),
-        })
+        Arc::new(Self { documents, limit, calls: Mutex::default(), refusal: OnceLock::new() })
     }
 
     /// What sees the calls of one side.
@@ -114,16 +111,13 @@ impl Ledger {
         &self.documents[passage.document][passage.start..passage.end]
     }
 
-    /// What a text has of the documents.
-    fn carried(&self, text: &str) -> Vec<Passage> {
-        let mut hash = [0; 32];
-        hash.copy_from_slice(digest(&SHA256, text.as_bytes()).as_ref());
-        if let Some(known) = locked(&self.carried).get(&hash) {
-            return known.clone();
-        }
-        let passages = verbatim::passages(&self.documents, text);
-        locked(&self.carried).insert(hash, passages.clone());
-        passages
+    /// What texts have of the documents, which takes time where these are long.
+    fn carried(&self, texts: &[&str]) -> Vec<Passage> {
+        let search = || verbatim::passages(&self.documents, &texts.join(BETWEEN));
+        let bytes: usize = self.documents.iter().map(String::len).sum();
+        let is_shared =
+            Handle::try_current().is_ok_and(|it| it.runtime_flavor() == RuntimeFlavor::MultiThread);
+        if bytes > QUICK && is_shared { block_in_place(search) } else { search() }
     }
 
     /// Sorted passages as characters.
@@ -166,7 +160,7 @@ struct Watch {
 impl Gate for Watch {
     fn leave(&self, texts: &[&str], departure: Departure) -> Result<usize, ChatError> {
         let Self { ledger, side } = self;
-        let carried: Vec<Passage> = texts.iter().flat_map(|text| ledger.carried(text)).collect();
+        let carried = ledger.carried(texts);
         let tokens = texts.iter().map(|text| estimate(text)).sum();
         let mut calls = ledger.calls();
         if let Some(limit) = ledger.limit {

@@ -267,7 +267,7 @@ async fn an_unreachable_server_is_named_with_what_to_do() {
         let url = format!("http://user:{KEY}@{free}");
         let settings = ChatSettings { retries: 1, ..vendor.settings(&url) };
         let error = client(vendor.name, settings).chat(&question("?")).await.unwrap_err();
-        assert_eq!(error.kind, Kind::Connection);
+        assert_eq!(error.kind, Kind::Unreachable);
         assert!(error.message.ends_with("cannot be reached: connection refused (tried 2 times)"), "{error}");
         assert!(error.hint.as_ref().unwrap().contains(vendor.hints[0]), "{error:?}");
         vendor.assert_presentable(&error, &format!("http://{free}"));

@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 
 use super::decompose::Program;
 use crate::documents::evidence::holds;
+use crate::protocols::reply::CUT;
 use crate::protocols::{ProtocolError, excerpt};
 use crate::sandbox::{Job, SandboxError};
 
@@ -12,6 +13,8 @@ use crate::sandbox::{Job, SandboxError};
 const LONGEST: usize = 200_000;
 /// Characters of a citation at most in the plain list.
 const CITATION: usize = 300;
+/// Characters at most of what says that answers are left out.
+const LONGEST_MARK: usize = 80;
 /// Characters of a reason at most.
 const LONGEST_REASON: usize = 300;
 /// Bytes of a head line at most.
@@ -77,50 +80,92 @@ fn beginning(text: String, longest: usize) -> (String, Option<String>) {
     (format!("{}\n[{left_out}]", &text[..end]), Some(left_out))
 }
 
-/// The answers by task and then by chunk, each once per document that the program names; and how many are left out,
-/// where a task has more than its share of `longest` characters.
+/// The answers by task and then by chunk, each once per document that the program names; and how many are left out, if
+/// that is more than `longest` characters.
 fn plain(jobs: &[Job], longest: usize) -> (String, Option<String>) {
     let mut tasks: BTreeMap<_, Vec<&Job>> = BTreeMap::new();
     for job in jobs {
         tasks.entry((job.manifest.task_id, job.manifest.task.as_str())).or_default().push(job);
     }
-    let share = longest / tasks.len().max(1);
+    let lists: Vec<_> = tasks.into_iter().map(|((_, task), jobs)| List::new(task, jobs)).collect();
+    let shares = shares(lists.iter().map(List::chars).collect(), longest);
     let mut text = String::new();
     let mut left_out = 0;
-    for ((_, task), mut jobs) in tasks {
+    for (list, share) in lists.iter().zip(shares) {
+        left_out += list.write(share, &mut text);
+    }
+    // Nothing but head lines may be more.
+    let (text, cut) = beginning(text, longest + LONGEST_MARK * lists.len());
+    let left_out =
+        (left_out > 0).then(|| format!("{left_out} answers are left out, as the list is too long"));
+    (text, left_out.or(cut))
+}
+
+/// How much of `room` each of these lengths gets: what it needs, or as much as any other that needs more.
+fn shares(lengths: Vec<usize>, mut room: usize) -> Vec<usize> {
+    let mut order: Vec<usize> = (0..lengths.len()).collect();
+    order.sort_by_key(|&at| lengths[at]);
+    let mut shares = lengths;
+    for (given, at) in order.iter().enumerate() {
+        shares[*at] = shares[*at].min(room / (order.len() - given));
+        room -= shares[*at];
+    }
+    shares
+}
+
+/// The answers to a task.
+struct List {
+    head: String,
+    lines: Vec<String>,
+}
+
+impl List {
+    fn new(task: &str, mut jobs: Vec<&Job>) -> Self {
         jobs.sort_by_key(|job| job.manifest.chunk_id);
         let answered = jobs.iter().filter(|job| job.output.answer.is_some()).count();
-        let _ = writeln!(text, "Task ({answered} of {} jobs answered): {task}", jobs.len());
         let mut told = HashSet::new();
-        let (mut room, mut over) = (share, 0);
-        for job in jobs {
+        let line = |job: &&Job| {
             let source = head_line(&job.manifest.chunk).map_or_else(String::new, |head| format!(", {head}"));
-            let answer = with_proof(job).filter(|answer| told.insert((source.clone(), answer.clone())));
-            let Some(answer) = answer else { continue };
-            let line = format!("[chunk {}{source}] {answer}\n", job.manifest.chunk_id.unwrap_or_default());
+            let answer = with_proof(job).filter(|answer| told.insert((source.clone(), answer.clone())))?;
+            Some(format!("[chunk {}{source}] {answer}\n", job.manifest.chunk_id.unwrap_or_default()))
+        };
+        let head = format!("Task ({answered} of {} jobs answered): {task}\n", jobs.len());
+        Self { head, lines: jobs.iter().filter_map(line).collect() }
+    }
+
+    fn chars(&self) -> usize {
+        self.lines.iter().chain([&self.head]).map(|line| line.chars().count()).sum()
+    }
+
+    /// Writes what fits into so many characters; gives how many answers do not.
+    fn write(&self, room: usize, text: &mut String) -> usize {
+        let mut room = room.saturating_sub(self.head.chars().count());
+        let mut left_out = 0;
+        text.push_str(&self.head);
+        for line in &self.lines {
             match room.checked_sub(line.chars().count()) {
-                Some(left) if over == 0 => {
+                Some(left) => {
                     room = left;
-                    text.push_str(&line);
+                    text.push_str(line);
                 }
-                _ => over += 1,
+                None => left_out += 1,
             }
         }
-        if over > 0 {
-            let _ = writeln!(text, "[{over} more answers are left out, as the list is too long]");
-            left_out += over;
+        if left_out > 0 {
+            let _ = writeln!(text, "[{left_out} more answers are left out, as the list is too long]");
         }
+        left_out
     }
-    (text, (left_out > 0).then(|| format!("{left_out} answers are left out, as the list is too long")))
 }
 
 /// The answer with its citation, as far as the documents bear them out.
 fn with_proof(job: &Job) -> Option<String> {
     let chunk = &job.manifest.chunk;
     let answer = job.output.answer.as_deref()?;
+    let whole = answer.strip_suffix(CUT).unwrap_or(answer);
     let proof = match job.output.citation.as_deref() {
         Some(citation) if job.confirmed => format!("\"{}\"", excerpt(citation, CITATION)),
-        _ if holds(chunk, answer) => "in the chunk".to_owned(),
+        _ if holds(chunk, whole) => "in the chunk".to_owned(),
         _ => "unconfirmed".to_owned(),
     };
     let agreement = match job.samples {
@@ -200,7 +245,7 @@ mod tests {
             .map(|n| job(n % 2, n / 2, Some(&format!("{long}{n}")), None))
             .chain([job(2, 0, Some("short"), None)])
             .collect();
-        let (text, left_out) = plain(&jobs, 3 * 200);
+        let (text, left_out) = plain(&jobs, 520);
         for task in ["T0", "T1"] {
             let part = text.split("Task (").find(|part| part.contains(&format!(": {task}\n"))).unwrap();
             assert_eq!(part.matches(&long).count(), 2, "{part}");
@@ -208,6 +253,28 @@ mod tests {
         }
         assert!(text.ends_with("[chunk 0] short | unconfirmed\n"), "{text}");
         assert_eq!(left_out.unwrap(), "8 answers are left out, as the list is too long");
+        // All of it fits, however uneven.
+        let (text, left_out) = plain(&jobs, 1400);
+        assert_eq!((text.matches(&long).count(), left_out), (12, None));
+    }
+
+    #[test]
+    fn a_long_answer_leaves_room_for_short_ones_and_heads_are_bounded() {
+        let long = "a".repeat(200);
+        let jobs = [job(0, 0, Some(&long), None), job(0, 1, Some("b"), None)];
+        let (text, left_out) = plain(&jobs, 100);
+        assert!(text.contains("[chunk 1] b |") && !text.contains(&long), "{text}");
+        assert_eq!(left_out.unwrap(), "1 answers are left out, as the list is too long");
+        let jobs: Vec<_> = (0..100).map(|task| job(task, 0, Some("b"), None)).collect();
+        let (text, left_out) = plain(&jobs, 1000);
+        assert!(text.chars().count() < 1000 + 101 * LONGEST_MARK && left_out.is_some());
+    }
+
+    #[test]
+    fn what_one_does_not_need_the_others_get() {
+        assert_eq!(shares(vec![5, 100, 1, 40], 60), [5, 27, 1, 27]);
+        assert_eq!(shares(vec![5, 100], 200), [5, 100]);
+        assert_eq!(shares(vec![], 10), [0; 0]);
     }
 
     #[test]

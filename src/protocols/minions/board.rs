@@ -13,7 +13,7 @@ use tokio::sync::Notify;
 
 use super::fan_out::{Call, Reply};
 use super::progress::Progress;
-use super::worker::Lost;
+use super::worker::{self, Lost};
 use crate::chat::{ChatError, ChatErrorKind};
 use crate::protocols::ProtocolError;
 use crate::sandbox::JobManifest;
@@ -22,6 +22,8 @@ use crate::sandbox::JobManifest;
 const HOPELESS: usize = 8;
 /// The same for a key that is not taken or a model that is not there.
 const REFUSED: usize = 3;
+/// The same in a row, once it has answered some.
+const GONE: usize = 32;
 /// A reply costs about as much as reading this many characters.
 const REPLY: usize = 1000;
 /// Where slots share what they have read: so many calls are shared out at once, though each seat has to read the chunk
@@ -68,7 +70,7 @@ struct State {
 #[derive(Default)]
 struct Fails {
     answered: bool,
-    /// Lost for a reason that is the server's.
+    /// Lost since the last answer for a reason that is the server's.
     lost: usize,
     /// Of these, the ones that it refused.
     refused: usize,
@@ -76,7 +78,7 @@ struct Fails {
     too_long: bool,
     /// The job may send no more.
     withheld: bool,
-    /// Why the first one was lost, or withheld.
+    /// Why calls were lost, or withheld.
     reason: Option<ChatError>,
 }
 
@@ -134,27 +136,30 @@ impl Times {
 impl Fails {
     fn add(&mut self, lost: Option<&Lost>) {
         let Some(Lost::Call(error)) = lost else {
-            self.answered = true;
+            *self = Self { answered: true, lost: 0, refused: 0, ..std::mem::take(self) };
             return;
         };
         self.lost += usize::from(error.kind.is_of_the_server());
         self.refused += usize::from(matches!(error.kind, ChatErrorKind::Auth | ChatErrorKind::NotFound));
         self.too_long |= error.kind == ChatErrorKind::ContextTooLong;
-        if error.kind == ChatErrorKind::Withheld {
-            (self.withheld, self.reason) = (true, Some(error.clone()));
+        if !self.withheld && (self.reason.is_none() || !matches!(error.kind, ChatErrorKind::ContextTooLong)) {
+            self.reason = Some(error.clone());
         }
-        self.reason.get_or_insert_with(|| error.clone());
+        self.withheld |= error.kind == ChatErrorKind::Withheld;
     }
 
     /// No further call would go better. One that is still under way may yet show that they do.
     fn are_hopeless(&self) -> bool {
-        self.withheld || !self.answered && (self.lost >= HOPELESS || self.refused >= REFUSED)
+        let is_gone = match self.answered {
+            true => self.lost >= GONE,
+            false => self.lost >= HOPELESS || self.refused >= REFUSED,
+        };
+        self.withheld || is_gone
     }
 
-    /// Why the round can't go on.
-    fn reason(self) -> Option<ChatError> {
-        let is_lost = self.are_hopeless() || !self.answered && !self.too_long;
-        self.reason.filter(|_| is_lost)
+    /// Whether the round can't go on.
+    fn are_fatal(&self) -> bool {
+        self.withheld || !self.answered && (self.are_hopeless() || !self.too_long)
     }
 }
 
@@ -205,7 +210,13 @@ impl Board {
     /// The next call of `lane`.
     pub(super) fn next(&self, lane: usize) -> Option<Call> {
         let state = &mut *self.state();
-        if state.fails.are_hopeless() { None } else { state.lanes[lane].left.pop_front() }
+        if state.fails.are_hopeless() {
+            // For another lane, should there be hope again.
+            let left = std::mem::take(&mut state.lanes[lane].left);
+            state.waiting.extend(Some(left).filter(|left| !left.is_empty()));
+            return None;
+        }
+        state.lanes[lane].left.pop_front()
     }
 
     pub(super) fn done(&self, lane: usize, call: Call, reply: Reply, took: Duration, tokens: u64) {
@@ -223,11 +234,25 @@ impl Board {
         state.progress.tell(state.done.len(), tokens);
     }
 
-    /// All replies in the order of their calls; an error if no call could be answered, or the job may send no more.
+    /// All replies in the order of their calls, lost ones for those that were not made; an error if no call could be
+    /// answered, or the job may send no more.
     pub(super) fn into_replies(self) -> Result<Vec<Reply>, ProtocolError> {
-        let State { mut done, fails, .. } = self.state.into_inner().unwrap_or_else(PoisonError::into_inner);
-        if let Some(reason) = fails.reason() {
-            return Err(ProtocolError::Worker(reason));
+        let State { mut done, waiting, lanes, fails, .. } =
+            self.state.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let is_fatal = fails.are_fatal();
+        if let Some(reason) = fails.reason {
+            if is_fatal {
+                return Err(ProtocolError::Worker(reason));
+            }
+            let left = lanes.into_iter().map(|lane| lane.left).chain(waiting).flatten();
+            let calls = done.len();
+            done.extend(left.map(|call| (call, worker::lost(call.0, reason.clone()))));
+            if calls < done.len() {
+                tracing::warn!(
+                    "{} worker calls were not made: the last {GONE} all failed",
+                    done.len() - calls
+                );
+            }
         }
         done.sort_by_key(|(call, _)| *call);
         Ok(done.into_iter().map(|(_, reply)| reply).collect())
@@ -382,12 +407,36 @@ mod tests {
     #[test]
     fn an_answer_that_comes_late_brings_hope_back() {
         let board = lanes(4);
-        (0..3).for_each(|lane| lose(&board, lane, (2 * lane, 0), ChatErrorKind::Auth));
+        for lane in 0..3 {
+            lose(&board, lane, (2 * lane, 0), ChatErrorKind::Auth);
+            // Its second call is left.
+            assert_eq!(board.next(lane), (lane < 2).then_some((2 * lane + 1, 0)));
+        }
         assert!(!board.has_work());
         end(&board, 3, (6, 0), 1);
-        assert_eq!(drain(&board), [(7, 0)]);
-        (0..9).for_each(|_| lose(&board, 1, (2, 0), ChatErrorKind::Server));
-        assert!(board.has_work() && board.into_replies().is_ok());
+        assert_eq!(board.next(3), Some((7, 0)));
+        // Also where slots do not share what they have read.
+        assert_eq!(board.open(0, false), Some((4, (5, 0))));
+        assert!(!board.has_work() && board.into_replies().is_ok());
+    }
+
+    #[test]
+    fn calls_that_a_server_leaves_behind_are_lost_and_not_forgotten() {
+        let manifests: Vec<_> = (0..50).map(|n| manifest(&format!("{n:02}"), "1")).collect();
+        let board = board(&manifests, 1);
+        let mut calls = 0;
+        while let Some((lane, call)) = open(&board) {
+            match call.0 {
+                0 | 10 => end(&board, lane, call, 1),
+                _ => lose(&board, lane, call, ChatErrorKind::Server),
+            }
+            calls += 1;
+        }
+        assert_eq!(calls, 11 + GONE);
+        let replies = board.into_replies().unwrap();
+        assert_eq!(replies.iter().map(|reply| reply.job).collect::<Vec<_>>(), (0..50).collect::<Vec<_>>());
+        assert_eq!(replies.iter().filter(|reply| reply.lost.is_none()).count(), 2);
+        assert!(replies[49].output.explanation.contains("Server"));
     }
 
     #[test]
@@ -396,7 +445,7 @@ mod tests {
         (0..10).for_each(|lane| lose(&board, lane, (2 * lane, 0), ChatErrorKind::ContextTooLong));
         assert!(board.has_work());
         // The supervisor may cut smaller chunks.
-        assert_eq!(board.into_replies().unwrap().len(), 10);
+        assert!(board.into_replies().is_ok());
         let board = lanes(10);
         (0..10).for_each(|lane| lose(&board, lane, (2 * lane, 0), ChatErrorKind::Rejected));
         assert!(board.has_work() && board.into_replies().is_err());

@@ -70,6 +70,11 @@ pub enum Lost {
 
 fn failed(job: usize, error: ChatError) -> Reply {
     tracing::warn!(job, "a worker call failed: {error}");
+    lost(job, error)
+}
+
+/// A job whose call failed, or would have.
+pub(super) fn lost(job: usize, error: ChatError) -> Reply {
     let explanation = format!("the worker could not be asked: {error}");
     Reply { job, output: unanswered(explanation), text: String::new(), lost: Some(Lost::Call(error)) }
 }
