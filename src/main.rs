@@ -58,7 +58,7 @@ fn main() -> ExitCode {
 /// Does `work`; whatever happens inside, there is an outcome.
 fn caught(work: Work, options: JobOptions, redactor: &Redactor) -> Result<Ending, Failure> {
     #[cfg(feature = "embedded")]
-    minions::chat::llama_cpp::waits::shorten();
+    minions::chat::llama_cpp::waits::choose();
     // Jobs run in a task of their own; this is for what is around them.
     let caught = std::panic::catch_unwind(AssertUnwindSafe(|| run(work, options, redactor)));
     caught.unwrap_or_else(|_| Err(Failure::defect("a panic, whose words are on stderr")))
