@@ -138,12 +138,8 @@ impl Ledger {
     }
 
     fn calls(&self) -> MutexGuard<'_, Vec<Call>> {
-        locked(&self.calls)
+        self.calls.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// What all calls carried.

@@ -11,19 +11,13 @@ use std::time::Duration;
 
 use tokio::sync::Notify;
 
+use super::fails::{Fails, GONE};
 use super::fan_out::{Call, Reply};
 use super::progress::Progress;
-use super::worker::{self, Lost};
-use crate::chat::{ChatError, ChatErrorKind};
+use super::worker;
 use crate::protocols::ProtocolError;
 use crate::sandbox::JobManifest;
 
-/// Calls that the server has failed, and none that it answered, after which the rest would only wait for the same end.
-const HOPELESS: usize = 8;
-/// The same for a key that is not taken or a model that is not there.
-const REFUSED: usize = 3;
-/// The same in a row, once it has answered some.
-const GONE: usize = 32;
 /// A reply costs about as much as reading this many characters.
 const REPLY: usize = 1000;
 /// Where slots share what they have read: so many calls are shared out at once, though each seat has to read the chunk
@@ -64,22 +58,6 @@ struct State {
     times: Times,
     fails: Fails,
     progress: Progress,
-}
-
-/// What has become of calls, as far as that tells how others would end.
-#[derive(Default)]
-struct Fails {
-    answered: bool,
-    /// Lost since the last answer for a reason that is the server's.
-    lost: usize,
-    /// Of these, the ones that it refused.
-    refused: usize,
-    /// A chunk was too long, which the supervisor can mend.
-    too_long: bool,
-    /// The job may send no more.
-    withheld: bool,
-    /// Why calls were lost, or withheld.
-    reason: Option<ChatError>,
 }
 
 /// The calls of one seat.
@@ -130,36 +108,6 @@ impl Times {
         let (Some(first), Some(each)) = (self.first.value(), self.others.value()) else { return false };
         let calls = u32::try_from(calls).unwrap_or(u32::MAX);
         first.saturating_sub(each) * WORTH <= each.saturating_mul(calls)
-    }
-}
-
-impl Fails {
-    fn add(&mut self, lost: Option<&Lost>) {
-        let Some(Lost::Call(error)) = lost else {
-            *self = Self { answered: true, lost: 0, refused: 0, ..std::mem::take(self) };
-            return;
-        };
-        self.lost += usize::from(error.kind.is_of_the_server());
-        self.refused += usize::from(matches!(error.kind, ChatErrorKind::Auth | ChatErrorKind::NotFound));
-        self.too_long |= error.kind == ChatErrorKind::ContextTooLong;
-        if !self.withheld && (self.reason.is_none() || !matches!(error.kind, ChatErrorKind::ContextTooLong)) {
-            self.reason = Some(error.clone());
-        }
-        self.withheld |= error.kind == ChatErrorKind::Withheld;
-    }
-
-    /// No further call would go better. One that is still under way may yet show that they do.
-    fn are_hopeless(&self) -> bool {
-        let is_gone = match self.answered {
-            true => self.lost >= GONE,
-            false => self.lost >= HOPELESS || self.refused >= REFUSED,
-        };
-        self.withheld || is_gone
-    }
-
-    /// Whether the round can't go on.
-    fn are_fatal(&self) -> bool {
-        self.withheld || !self.answered && (self.are_hopeless() || !self.too_long)
     }
 }
 
@@ -265,8 +213,10 @@ impl Board {
 
 #[cfg(test)]
 mod tests {
+    use super::super::fails::{HOPELESS, REFUSED};
+    use super::super::worker::Lost;
     use super::*;
-    use crate::chat::Usage;
+    use crate::chat::{ChatError, ChatErrorKind, Usage};
     use crate::sandbox::JobOutput;
 
     fn manifest(chunk: &str, task: &str) -> JobManifest {

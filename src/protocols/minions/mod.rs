@@ -6,6 +6,7 @@ mod agreement;
 mod board;
 mod citations;
 mod decompose;
+mod fails;
 mod fan_out;
 mod progress;
 mod synthesise;
