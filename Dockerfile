@@ -10,13 +10,20 @@ FROM ${RUST_IMAGE} AS build
 WORKDIR /src
 # The dependencies alone, with empty sources: a change of our sources does not build them again.
 COPY Cargo.toml Cargo.lock ./
+COPY crates/chat/Cargo.toml crates/chat/
+COPY crates/documents/Cargo.toml crates/documents/
+COPY crates/llama/Cargo.toml crates/llama/
+COPY crates/runtimes/Cargo.toml crates/runtimes/
+COPY crates/sandbox/Cargo.toml crates/sandbox/
 RUN mkdir -p src tests/it tests/standin \
     && echo 'fn main() {}' | tee src/main.rs tests/it/main.rs > tests/standin/main.rs \
     && touch src/lib.rs \
+    && for crate in crates/*; do mkdir $crate/src && touch $crate/src/lib.rs; done \
     && cargo build --release --locked --bin minions
 COPY src src
+COPY crates crates
 # The empty sources are newer than ours may be.
-RUN touch src/main.rs src/lib.rs \
+RUN find src crates -name '*.rs' -exec touch {} + \
     && cargo build --release --locked --bin minions \
     && strip target/release/minions
 

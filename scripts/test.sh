@@ -19,7 +19,7 @@ export MINIONS_TEST_MODEL MINIONS_TEST_PYTHON
 step "formatting"
 cargo fmt --check
 step "lints"
-cargo clippy --quiet --release --all-targets --features embedded -- -D warnings
+cargo clippy --quiet --release --workspace --all-targets --features embedded -- -D warnings
 step "lints of the build without the engine"
 cargo clippy --quiet --release -- -D warnings
 step "build"

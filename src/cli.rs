@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::runner::{BatchOptions, JobOptions};
+use crate::engine::{BatchOptions, JobOptions};
 
 /// A small local model and a frontier model in the cloud solve a job together.
 ///
@@ -34,9 +34,9 @@ pub enum Command {
     #[command(name = crate::sandbox::WORKER_COMMAND, hide = true)]
     SandboxWorker,
     /// Keep an Ollama daemon up; started by minions itself.
-    #[command(name = crate::runtimes::ollama::KEEPER_COMMAND, hide = true)]
-    OllamaKeeper {
-        /// See `KeeperArgs`.
+    #[command(name = crate::runtimes::ollama::WATCHDOG_COMMAND, hide = true)]
+    OllamaWatchdog {
+        /// See `WatchdogArgs`.
         words: Vec<OsString>,
     },
     /// The first step of the container.

@@ -10,8 +10,6 @@ use crate::chat::providers;
 pub const MAX_ROUNDS: u32 = 3;
 /// Where conversation logs go when the job does not say.
 pub const LOG_DIR: &str = "minion_logs";
-/// The longest silence of a model server, unless the job says otherwise. A cold local model loads for minutes.
-pub const CALL_TIMEOUT: Duration = Duration::from_secs(300);
 /// Tries after the first failed one, unless the job says otherwise.
 pub const RETRIES: u32 = 3;
 /// How long calls are tried again at a daemon that we keep up, while it is away. It is to be back within 5 seconds.

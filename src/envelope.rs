@@ -7,8 +7,8 @@ use std::io::{self, Write};
 use serde::Serialize;
 use serde_json::Value;
 
+use crate::chat::secrets::Redactor;
 use crate::error::{Exit, Failure};
-use crate::secrets::Redactor;
 
 /// What one job prints: these three keys, no more.
 #[derive(Debug, Serialize)]

@@ -1,35 +1,20 @@
 //! minions: a small local model and a frontier model in the cloud solve a job together.
-//!
-//! The rooms, in the order in which a job walks through them:
-//!
-//! * [`cli`] the command line, [`config`] every default and environment name;
-//! * [`job`] bytes from stdin become a checked [`job::Job`];
-//! * [`runner`] one job end to end: the only room that knows all the others;
-//! * [`runtimes`] a model server that answers and has the model: gives an endpoint;
-//! * [`chat`] one conversation turn with a model at an endpoint;
-//! * [`protocols`] `minion` and `minions`, with [`prompts`], [`sandbox`] and [`documents`];
-//! * [`listing`] what the program tells about itself on demand;
-//! * [`envelope`] the one writer of stdout, [`error`] what failed and the exit code,
-//!   [`secrets`] keys never leave.
-//!
-//! Arrows point one way: `chat` gets a URL and never knows `runtimes`; `protocols` never know which
-//! provider they talk to.
 
-pub mod chat;
+pub use minions_chat as chat;
+pub use minions_documents as documents;
+pub use minions_llama as llama;
+pub use minions_runtimes as runtimes;
+pub use minions_sandbox as sandbox;
+
 pub mod cli;
 pub mod config;
 pub mod container;
-pub mod documents;
+pub mod engine;
 pub mod envelope;
 pub mod error;
-pub mod http;
 pub mod job;
 pub mod listing;
 pub mod logging;
 pub mod prompts;
 pub mod protocols;
-pub mod runner;
-pub mod runtimes;
-pub mod sandbox;
-pub mod secrets;
 pub mod service;

@@ -6,13 +6,13 @@ use std::sync::Arc;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::MakeWriter;
 
+use crate::chat::secrets::Redactor;
 use crate::config::{self, Environment};
-use crate::secrets::Redactor;
 
 /// What one job tells.
 const OF_A_JOB: &str = "minions=info";
 /// What many jobs tell: warnings, and how far the batch is.
-const OF_A_BATCH: &str = "minions=warn,minions::runner::batch=info";
+const OF_A_BATCH: &str = "minions=warn,minions::engine::batch=info";
 
 /// How much is told; can be lowered once it is known that there are many jobs.
 #[derive(Clone, Default)]

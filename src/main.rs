@@ -8,23 +8,23 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use clap::Parser;
+use minions::chat::secrets::Redactor;
 use minions::cli::{Cli, Command};
 use minions::config::Environment;
+use minions::engine::{Ending, Interrupt, JobOptions, Runner, Surroundings, Work};
 use minions::envelope::Envelope;
 use minions::error::{Exit, Failure};
-use minions::runner::{Ending, Interrupt, JobOptions, Runner, Surroundings, Work};
-use minions::secrets::Redactor;
 use minions::{listing, logging, sandbox, service};
 
 /// Counts, so that a sandbox child can be held to its memory limit; elsewhere it is the system's.
 #[global_allocator]
-static ALLOCATOR: monty_alloc::LimitedAllocator = monty_alloc::LimitedAllocator;
+static ALLOCATOR: minions::sandbox::LimitedAllocator = minions::sandbox::LimitedAllocator;
 
 fn main() -> ExitCode {
     let redactor = Redactor::default();
     let outcome = match Cli::try_parse() {
         Ok(Cli { command: Some(Command::SandboxWorker), .. }) => return sandbox::worker_main(),
-        Ok(Cli { command: Some(Command::OllamaKeeper { words }), .. }) => return service::keeper(&words),
+        Ok(Cli { command: Some(Command::OllamaWatchdog { words }), .. }) => return service::watchdog(&words),
         Ok(Cli { command: Some(Command::Entry { words }), .. }) => return service::entry(words),
         Ok(Cli { command: Some(Command::Health), .. }) => return service::health(),
         Ok(Cli { command: Some(Command::Batch(options)), .. }) => {
@@ -58,7 +58,7 @@ fn main() -> ExitCode {
 /// Does `work`; whatever happens inside, there is an outcome.
 fn caught(work: Work, options: JobOptions, redactor: &Redactor) -> Result<Ending, Failure> {
     #[cfg(feature = "embedded")]
-    minions::chat::llama_cpp::waits::choose();
+    minions::llama::openmp::reexec_with_passive_wait();
     // Jobs run in a task of their own; this is for what is around them.
     let caught = std::panic::catch_unwind(AssertUnwindSafe(|| run(work, options, redactor)));
     caught.unwrap_or_else(|_| Err(Failure::defect("a panic, whose words are on stderr")))

@@ -1,4 +1,4 @@
-//! What the program does besides jobs: the container's first step, the keeper of a daemon, the health check.
+//! What the program does besides jobs: the container's first step, the watchdog of a daemon, the health check.
 //!
 //! In: words of the command line. Out: an exit code. Nothing here writes an envelope.
 
@@ -7,21 +7,21 @@ use std::future::Future;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use crate::chat::secrets::Redactor;
 use crate::config::{self, Environment};
-use crate::container::{Entry, Keeper, Places};
+use crate::container::{Entry, Places, Watchdog};
 use crate::logging;
-use crate::runtimes::ollama::{self, Host, KeeperArgs};
+use crate::runtimes::ollama::{self, Host, WatchdogArgs};
 use crate::runtimes::{Limits, Ollama, Runtime, RuntimeError};
-use crate::secrets::Redactor;
 
 /// The hidden subcommand that keeps an Ollama daemon up.
-pub fn keeper(words: &[OsString]) -> ExitCode {
+pub fn watchdog(words: &[OsString]) -> ExitCode {
     let environment = started();
-    let Some(args) = KeeperArgs::parse(words, environment.all()) else {
-        tracing::error!("not a keeper's command line");
+    let Some(args) = WatchdogArgs::parse(words, environment.all()) else {
+        tracing::error!("not a watchdog's command line");
         return ExitCode::from(2);
     };
-    ended(ollama::keeper_main(args))
+    ended(ollama::watchdog_main(args))
 }
 
 /// The container's first step. It returns only where it stays.
@@ -30,14 +30,14 @@ pub fn entry(words_of_entry: Vec<OsString>) -> ExitCode {
     let host = host(&environment);
     let is_local = host.is_local();
     let program = ollama::find_program("ollama", environment.get("PATH").unwrap_or_default());
-    let words = move |program: PathBuf| -> Keeper {
+    let words = move |program: PathBuf| -> Watchdog {
         // The lock files of the user that we have become: those of the jobs.
-        Box::new(move || KeeperArgs::words(&host, &program, &environment.locks(), true))
+        Box::new(move || WatchdogArgs::words(&host, &program, &environment.locks(), true))
     };
     let entry = Entry {
         arguments: words_of_entry,
         minions: "/proc/self/exe".into(),
-        keeper: program.filter(|_| is_local).map(words),
+        watchdog: program.filter(|_| is_local).map(words),
         places: Places::default(),
     };
     match entry.run() {

@@ -30,8 +30,8 @@ enum Task {
     Other(Vec<OsString>),
 }
 
-/// Gives the command line of a keeper.
-pub type Keeper = Box<dyn Fn() -> Vec<OsString>>;
+/// Gives the command line of a watchdog.
+pub type Watchdog = Box<dyn Fn() -> Vec<OsString>>;
 
 /// What the entry step is told.
 pub struct Entry {
@@ -41,7 +41,7 @@ pub struct Entry {
     pub minions: PathBuf,
     /// How our executable is started to keep a daemon up for ever, asked once we are the user that we become; `None`
     /// where there is none to keep.
-    pub keeper: Option<Keeper>,
+    pub watchdog: Option<Watchdog>,
     /// What our programs must be able to write.
     pub places: Places,
 }
@@ -60,8 +60,8 @@ impl Entry {
                     "no job on stdin: staying up as the host of Ollama. Run jobs with `docker exec -i CONTAINER \
                      /app/start_minion.sh`; to run one job alone use `docker run -i`"
                 );
-                match &self.keeper {
-                    Some(keeper) => ours(&self.minions, &keeper()),
+                match &self.watchdog {
+                    Some(watchdog) => ours(&self.minions, &watchdog()),
                     // Somebody has to be there, and to end when told to.
                     None => ours(Path::new("sleep"), &["infinity".into()]),
                 }

@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::fields::{Fields, LONGEST, narrow, nearest, wide};
 use super::{ClientKwargs, ClientSpec, JobError};
 use crate::chat::providers::{self, Provider};
-use crate::secrets::Secret;
+use crate::chat::secrets::Secret;
 
 pub(super) fn client(root: &mut Fields, side: &'static str, default: &str) -> Result<ClientSpec, JobError> {
     let value = root.value(side).unwrap_or_default();

@@ -9,8 +9,8 @@ use serde_json::Value;
 
 use crate::chat::Usage;
 use crate::chat::providers::Provider;
+use crate::chat::secrets::Secret;
 use crate::sandbox::Search;
-use crate::secrets::Secret;
 
 /// One job: who works, by which protocol, on what.
 #[derive(Clone, Debug)]

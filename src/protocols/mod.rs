@@ -7,8 +7,8 @@ mod ask;
 pub mod minion;
 pub mod minions;
 mod reply;
+mod server_pool;
 mod side;
-mod stations;
 mod transcript;
 
 use serde::Serialize;
@@ -17,8 +17,8 @@ use crate::chat::ChatError;
 use crate::error::Failure;
 use crate::sandbox::SandboxError;
 
+pub use server_pool::{Permit, PooledServer, ServerPool};
 pub use side::{Side, SpendingLimits};
-pub use stations::{Seat, Station, Stations};
 pub use transcript::{Cited, Entry, Transcript};
 
 /// What the result says when the rounds are used up.

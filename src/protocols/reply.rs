@@ -6,12 +6,12 @@
 use serde_json::{Map, Value};
 
 /// Stands where a text was cut off.
-pub const CUT: &str = "\n[cut off here by the token limit]";
+pub(super) const CUT: &str = "\n[cut off here by the token limit]";
 /// Braces that lead nowhere, after which the search ends: each costs a walk to the end of the text.
 const MAX_FAILED_STARTS: usize = 1000;
 
 /// The last complete JSON object of `text`, or why there is none.
-pub fn last_object(text: &str) -> Result<Map<String, Value>, String> {
+pub(super) fn last_object(text: &str) -> Result<Map<String, Value>, String> {
     let mut complaint = "it holds no JSON object".to_owned();
     let mut found = None;
     let mut at = 0;
@@ -44,7 +44,7 @@ pub fn last_object(text: &str) -> Result<Map<String, Value>, String> {
 }
 
 /// Says of the texts that were `cut` off that they were.
-pub fn mark_cut<'a>(object: &mut Map<String, Value>, cut: impl IntoIterator<Item = &'a String>) {
+pub(super) fn mark_cut<'a>(object: &mut Map<String, Value>, cut: impl IntoIterator<Item = &'a String>) {
     for key in cut {
         if let Some(Value::String(text)) = object.get_mut(key) {
             text.push_str(CUT);
@@ -133,7 +133,7 @@ fn mended(text: &str) -> String {
 }
 
 /// Text where a model may have written a list or a number; blank is nothing.
-pub fn text(value: Option<Value>) -> Option<String> {
+pub(super) fn text(value: Option<Value>) -> Option<String> {
     let text = match value? {
         Value::Null => return None,
         Value::String(text) => text,
@@ -146,7 +146,7 @@ pub fn text(value: Option<Value>) -> Option<String> {
 }
 
 /// The same where small models write a word for nothing.
-pub fn text_or_nothing(value: Option<Value>) -> Option<String> {
+pub(super) fn text_or_nothing(value: Option<Value>) -> Option<String> {
     const NOTHING: [&str; 10] = [
         "none",
         "null",
@@ -164,7 +164,7 @@ pub fn text_or_nothing(value: Option<Value>) -> Option<String> {
 }
 
 /// Takes the field `name`, also one whose key only begins with that word, such as "Answer or null".
-pub fn field(object: &mut Map<String, Value>, name: &str) -> Option<Value> {
+pub(super) fn field(object: &mut Map<String, Value>, name: &str) -> Option<Value> {
     let first_word = |key: &str| {
         let mut words = key.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty());
         words.next().unwrap_or_default().to_lowercase()
@@ -178,14 +178,14 @@ pub fn field(object: &mut Map<String, Value>, name: &str) -> Option<Value> {
 
 /// The decision in its plain spelling. Where an answer is there and nothing but an answer can follow, the answer
 /// is the decision, whatever else was written.
-pub fn decision(value: Option<Value>, answer_decides: bool) -> String {
+pub(super) fn decision(value: Option<Value>, answer_decides: bool) -> String {
     let said = text(value).unwrap_or_default().to_lowercase().replace([' ', '-'], "_");
     if answer_decides { "provide_final_answer".to_owned() } else { said }
 }
 
 /// The fenced block of `reply` that defines the program, or else its last one; without any fence the whole text if
 /// that defines it.
-pub fn code_block(reply: &str) -> Option<String> {
+pub(super) fn code_block(reply: &str) -> Option<String> {
     const DEFINITION: &str = "def prepare_jobs";
     let mut found: Option<String> = None;
     let mut open: Option<String> = None;

@@ -4,13 +4,13 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::ProtocolError;
-use super::stations::{Seat, Stations};
+use super::server_pool::{Permit, ServerPool};
 use crate::chat::{ChatError, ChatReply, ChatRequest, Usage};
 use crate::job::Prices;
 
 /// Servers with a meter. Every call counts, also one that fails; of one that is cut short only the time.
 pub struct Side {
-    stations: Arc<Stations>,
+    stations: Arc<ServerPool>,
     limits: SpendingLimits,
     meter: Mutex<Meter>,
 }
@@ -34,7 +34,7 @@ struct Meter {
 
 impl Side {
     /// A side that may spend so much.
-    pub fn new(stations: Arc<Stations>, limits: SpendingLimits) -> Self {
+    pub fn new(stations: Arc<ServerPool>, limits: SpendingLimits) -> Self {
         Self { stations, limits, meter: Mutex::default() }
     }
 
@@ -71,12 +71,12 @@ impl Side {
     }
 
     /// Waits for a slot of a server, rather of the server `home`.
-    pub async fn seat(&self, home: Option<usize>) -> Seat {
+    pub async fn seat(&self, home: Option<usize>) -> Permit {
         self.stations.seat(home).await
     }
 
     /// One turn from `seat`.
-    pub async fn chat(&self, seat: &mut Seat, request: &ChatRequest) -> Result<ChatReply, ChatError> {
+    pub async fn chat(&self, seat: &mut Permit, request: &ChatRequest) -> Result<ChatReply, ChatError> {
         let _in_flight = InFlight::enter(self);
         let outcome = seat.chat(request).await;
         self.meter().usage += match &outcome {

@@ -6,8 +6,8 @@ use std::io::{Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 use futures_util::future::join_all;
-use minions::chat::llama_cpp::{Engine, EngineSettings, LlamaCpp, Sampling, Stats, inspect};
 use minions::chat::{ChatClient, ChatError, ChatErrorKind, ChatReply, ChatRequest, Finish, Format, Message};
+use minions::llama::{Engine, EngineSettings, LlamaCpp, Sampling, Stats, inspect};
 use nix::sys::resource::{UsageWho, getrusage};
 use nix::sys::time::{TimeVal, TimeValLike};
 use serde_json::{Value, json};

@@ -1,4 +1,4 @@
-//! A daemon that jobs start, share, lose and leave: our keeper with the stand-in.
+//! A daemon that jobs start, share, lose and leave: our watchdog with the stand-in.
 
 use std::fs;
 use std::future::Future;
@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use minions::runtimes::ollama::{Host, KeeperArgs, Start};
+use minions::runtimes::ollama::{Host, Start, WatchdogArgs};
 use minions::runtimes::{Endpoint, Limits, Need, Ollama, Runtime, RuntimeErrorKind as Kind};
 use nix::sys::signal::Signal;
 use serde_json::json;
@@ -172,7 +172,7 @@ async fn a_daemon_that_is_killed_comes_back_and_leaves_no_runner() {
     let Loaded { job, endpoint, daemon, runner } = machine.loaded().await;
     kill(Signal::SIGKILL, &daemon);
     until(|| async { !is_running(&runner) && machine.starts().len() == 2 }).await;
-    // Also a job that finds it down waits for the keeper, and starts none itself.
+    // Also a job that finds it down waits for the watchdog, and starts none itself.
     machine.job().ensure_ready().await.unwrap();
     job.warm_up(&need(), &endpoint).await.unwrap();
     assert_eq!(machine.starts().len(), 2);
@@ -192,9 +192,9 @@ async fn a_daemon_that_keeps_dying_is_started_again_after_longer_and_longer_paus
     let machine = Machine::with_ollama(&script, &[("STANDIN_MODELS", "m")]);
     let home = machine.home.path();
     // As the container's entry step starts it.
-    let words = KeeperArgs::words(&machine.host(), &home.join("ollama"), &home.join("locks"), true);
+    let words = WatchdogArgs::words(&machine.host(), &home.join("ollama"), &home.join("locks"), true);
     let begun = std::time::Instant::now();
-    let mut keeper = tokio::process::Command::new(env!("CARGO_BIN_EXE_minions"))
+    let mut watchdog = tokio::process::Command::new(env!("CARGO_BIN_EXE_minions"))
         .args(words)
         .envs(machine.environment.iter().cloned())
         .stderr(std::process::Stdio::null())
@@ -210,8 +210,8 @@ async fn a_daemon_that_keeps_dying_is_started_again_after_longer_and_longer_paus
     ready.unwrap();
     assert_eq!(job.ensure_model(&need()).await.unwrap().slots, Some(4));
     assert_eq!(machine.starts().len(), 5);
-    kill(Signal::SIGTERM, &keeper.id().unwrap().to_string());
-    assert!(keeper.wait().await.unwrap().success());
+    kill(Signal::SIGTERM, &watchdog.id().unwrap().to_string());
+    assert!(watchdog.wait().await.unwrap().success());
     assert!(!machine.listens());
 }
 
@@ -220,9 +220,9 @@ async fn a_keeper_that_is_told_to_end_takes_its_daemon_with_it() {
     let machine = Machine::new(&[("STANDIN_MODELS", "m")]);
     let Loaded { job: _job, daemon, runner, .. } = machine.loaded().await;
     let stat = fs::read_to_string(format!("/proc/{daemon}/stat")).unwrap();
-    let keeper = stat.rsplit_once(") ").unwrap().1.split(' ').nth(1).unwrap().to_owned();
-    kill(Signal::SIGTERM, &keeper);
-    until(|| async { !is_running(&daemon) && !is_running(&runner) && !is_running(&keeper) }).await;
+    let watchdog = stat.rsplit_once(") ").unwrap().1.split(' ').nth(1).unwrap().to_owned();
+    kill(Signal::SIGTERM, &watchdog);
+    until(|| async { !is_running(&daemon) && !is_running(&runner) && !is_running(&watchdog) }).await;
 }
 
 #[tokio::test]

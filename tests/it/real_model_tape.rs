@@ -9,13 +9,13 @@ use crate::support::program::{Program, Ran, read_json};
 use crate::tape::timeless;
 
 /// The folder of a protocol's tape.
-pub fn folder(protocol: &str) -> PathBuf {
+pub(crate) fn folder(protocol: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/tapes").join(format!("real_{protocol}"))
 }
 
 /// Its job, at a server. The model is too small to write a program: the prompt of the second job says it over and
 /// over.
-pub fn the_job(protocol: &str, url: &str) -> Value {
+pub(crate) fn the_job(protocol: &str, url: &str) -> Value {
     let mut job = read_json(&folder(protocol).join("job.json"));
     for side in ["local_client", "remote_client"] {
         job[side]["kwargs"]["base_url"] = json!(format!("{url}/v1"));
@@ -64,7 +64,7 @@ fn keep(protocol: &str, tape: &Path, recorded: &Ran) {
 }
 
 /// What is kept of a result: not the savings, which are counted anew.
-pub fn kept(ran: &Ran) -> String {
+pub(crate) fn kept(ran: &Ran) -> String {
     let mut result: Value = serde_json::from_str(&timeless(ran)).unwrap();
     result["savings"] = Value::Null;
     format!("{result:#}")

@@ -14,7 +14,7 @@ const ENV_KEY: &str = "sk-from-env-\"quoted\"-Zq82";
 const URL_KEY: &str = "password-in-url-Zq83";
 const OTHER_KEY: &str = "hf_some-other-key-Zq84";
 
-/// Fails if any credential, or the part that all of them share, is in what the run left behind.
+/// GiveUpPolicy if any credential, or the part that all of them share, is in what the run left behind.
 fn assert_clean(ran: &Ran) {
     let mut texts =
         vec![("stdout".to_owned(), ran.stdout.clone()), ("stderr".to_owned(), ran.stderr.clone())];

@@ -9,7 +9,7 @@ use serde_json::json;
 use crate::support::server::{Reply, Server};
 
 fn client(server: &Server) -> reqwest::Client {
-    minions::http::client(&server.url()).unwrap()
+    minions::chat::http::client(&server.url()).unwrap()
 }
 
 #[tokio::test]
@@ -64,7 +64,7 @@ async fn it_misbehaves_on_demand() {
     ]);
     let client = client(&server);
     let get = || async { client.get(server.url()).send().await?.text().await };
-    let cause = |error: reqwest::Error| minions::http::cause(&error);
+    let cause = |error: reqwest::Error| minions::chat::http::cause(&error);
     assert_eq!(get().await.unwrap(), "one two three");
     assert_eq!(get().await.unwrap(), "one two ");
     assert_eq!(cause(get().await.unwrap_err()), "the connection was cut in the middle of the reply");

@@ -41,7 +41,7 @@ fn the_job(server: &Server, protocol: &str) -> Value {
 }
 
 /// The result without what is a time.
-pub fn timeless(ran: &Ran) -> String {
+pub(crate) fn timeless(ran: &Ran) -> String {
     let mut result = ran.result();
     result["timing"] = Value::Null;
     result["conversation_log"]["timing"] = Value::Null;

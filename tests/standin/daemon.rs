@@ -40,7 +40,7 @@ struct Loaded {
     runner: Child,
 }
 
-pub fn serve() {
+pub(crate) fn serve() {
     let mut ends = SigSet::empty();
     ends.add(Signal::SIGTERM);
     ends.add(Signal::SIGINT);

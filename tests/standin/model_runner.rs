@@ -25,7 +25,7 @@ struct ModelRunner {
     configured: Mutex<HashMap<String, Value>>,
 }
 
-pub fn serve() {
+pub(crate) fn serve() {
     let mut ends = SigSet::empty();
     ends.add(Signal::SIGTERM);
     ends.add(Signal::SIGINT);

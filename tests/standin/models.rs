@@ -11,13 +11,13 @@ use crate::server::Reply;
 /// Bytes of every model.
 const SIZE: u64 = 1_000_000;
 
-pub struct Models {
+pub(crate) struct Models {
     directory: PathBuf,
     pulls: AtomicUsize,
 }
 
 impl Models {
-    pub fn open(home: &str) -> Self {
+    pub(crate) fn open(home: &str) -> Self {
         let directory = match env::var("OLLAMA_MODELS") {
             Ok(directory) if !directory.is_empty() => PathBuf::from(directory),
             _ => PathBuf::from(home).join(".ollama/models"),
@@ -59,11 +59,11 @@ impl Models {
         fs::write(manifest, name)
     }
 
-    pub fn has(&self, name: &str) -> bool {
+    pub(crate) fn has(&self, name: &str) -> bool {
         self.directory.join("manifests").join(Self::key(name)).is_file()
     }
 
-    pub fn list(&self) -> Value {
+    pub(crate) fn list(&self) -> Value {
         let mut names = Vec::new();
         let mut folders = vec![self.directory.join("manifests")];
         while let Some(folder) = folders.pop() {
@@ -82,7 +82,7 @@ impl Models {
     }
 
     /// A stream of lines, as the next of `STANDIN_PULL` wants it.
-    pub fn pull(&self, name: &str) -> Reply {
+    pub(crate) fn pull(&self, name: &str) -> Reply {
         let script = env::var("STANDIN_PULL").unwrap_or_else(|_| "ok".to_owned());
         let steps: Vec<&str> = script.split(';').collect();
         let index = self.pulls.fetch_add(1, SeqCst).min(steps.len() - 1);

@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 
 use crate::server::{Reply, Server};
 
-pub fn run(port: &str) {
+pub(crate) fn run(port: &str) {
     thread::sleep(crate::millis("STANDIN_LOAD_MS"));
     let listener = match TcpListener::bind(format!("127.0.0.1:{port}")) {
         Ok(listener) => listener,
@@ -30,7 +30,7 @@ pub fn run(port: &str) {
 }
 
 /// What a model might say that is held to `schema`, if that is one.
-pub fn answer(prompt: &str, schema: &Value) -> String {
+pub(crate) fn answer(prompt: &str, schema: &Value) -> String {
     if schema.is_object() {
         return made_up(schema).to_string();
     }

@@ -1,6 +1,6 @@
 //! Runs the jobs of a round on the worker's slots.
 //!
-//! Whoever gets a seat at a server makes the calls of one lane; which those are is the [`Board`]'s business.
+//! Whoever gets a seat at a server makes the calls of one lane; which those are is the [`Scheduler`]'s business.
 
 use std::collections::VecDeque;
 use std::time::Instant;
@@ -9,10 +9,10 @@ use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 
 use super::Minions;
-use super::board::{Board, groups};
 use super::progress::Progress;
+use super::scheduler::{Scheduler, groups};
 use super::worker::{self, Lost};
-use crate::protocols::{ProtocolError, Seat, Transcript};
+use crate::protocols::{Permit, ProtocolError, Transcript};
 use crate::sandbox::{JobManifest, JobOutput};
 
 /// What a worker said to one job.
@@ -41,7 +41,7 @@ impl Minions<'_> {
         let groups = groups(manifests, self.params.num_samples_per_task);
         let calls = groups.iter().map(VecDeque::len).sum();
         let progress = Progress::new(calls, self.worker.usage().completion_tokens, self.bar);
-        let board = Board::new(groups, progress);
+        let board = Scheduler::new(groups, progress);
         let mut lanes = FuturesUnordered::new();
         let mut seat = Box::pin(self.worker.seat(None));
         let mut wants_seat = true;
@@ -75,8 +75,8 @@ impl Minions<'_> {
     async fn run_lane(
         &self,
         (lane, first): (usize, Call),
-        mut seat: Seat,
-        board: &Board,
+        mut seat: Permit,
+        board: &Scheduler,
         manifests: &[JobManifest],
         transcript: &Transcript,
     ) {

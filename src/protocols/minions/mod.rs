@@ -3,12 +3,12 @@
 
 mod aggregate;
 mod agreement;
-mod board;
 mod citations;
 mod decompose;
-mod fails;
 mod fan_out;
+mod give_up;
 mod progress;
+mod scheduler;
 mod synthesise;
 mod worker;
 

@@ -6,14 +6,14 @@ use super::fan_out::{Call, Reply};
 use crate::chat::{ChatError, ChatRequest, Finish, Format, Message};
 use crate::prompts::{self as texts, Prompts};
 use crate::protocols::ask::schema;
-use crate::protocols::{Seat, Side, reply};
+use crate::protocols::{Permit, Side, reply};
 use crate::sandbox::{JobManifest, JobOutput};
 
 /// Does a job. A reply that is cut off or unreadable is asked for once more; after that, and when the
 /// call fails, the job stays without an answer and says why.
 pub(super) async fn answer(
     worker: &Side,
-    seat: &mut Seat,
+    seat: &mut Permit,
     prompts: &Prompts,
     manifest: &JobManifest,
     (job, sample): Call,

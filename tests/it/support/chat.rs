@@ -3,15 +3,15 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use minions::chat::secrets::Secret;
 use minions::chat::{ChatClient, ChatRequest, ChatSettings, Format, Message, connect, providers};
-use minions::secrets::Secret;
 use serde_json::json;
 
 /// The key that every client of these tests carries; no message may show it.
-pub const KEY: &str = "sk-test-7f3a9c";
+pub(crate) const KEY: &str = "sk-test-7f3a9c";
 
 /// Settings for a server at `base_url`: three retries, and a timeout that only a silent server reaches.
-pub fn settings(provider: &str, base_url: &str) -> ChatSettings {
+pub(crate) fn settings(provider: &str, base_url: &str) -> ChatSettings {
     ChatSettings {
         model: providers::find(provider).expect("a known provider").model.to_owned(),
         base_url: base_url.to_owned(),
@@ -31,17 +31,17 @@ pub fn settings(provider: &str, base_url: &str) -> ChatSettings {
 }
 
 /// A client of `provider` with these settings.
-pub fn client(provider: &str, settings: ChatSettings) -> Arc<dyn ChatClient> {
+pub(crate) fn client(provider: &str, settings: ChatSettings) -> Arc<dyn ChatClient> {
     connect(providers::find(provider).expect("a known provider"), settings).expect("usable settings")
 }
 
 /// One question.
-pub fn question(text: &str) -> ChatRequest {
+pub(crate) fn question(text: &str) -> ChatRequest {
     ChatRequest { messages: vec![Message::user(text)], format: Format::Text, sample: 0 }
 }
 
 /// One question that is to be answered in JSON with the one key `answer`.
-pub fn json_question(text: &str) -> ChatRequest {
+pub(crate) fn json_question(text: &str) -> ChatRequest {
     let schema = json!({
         "type": "object", "properties": {"answer": {"type": "string"}},
         "required": ["answer"], "additionalProperties": false,

@@ -6,24 +6,24 @@ use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
 
 /// The environment variable `name`, which `scripts/test.sh` sets.
-pub fn required_env(name: &str, what: &str) -> String {
+pub(crate) fn required_env(name: &str, what: &str) -> String {
     std::env::var(name).unwrap_or_else(|_| panic!("set {name} to {what}; scripts/test.sh does"))
 }
 
 /// Its base URL, `http://127.0.0.1:PORT`, once it answers. It ends with this process.
-pub fn llama_server() -> &'static str {
+pub(crate) fn llama_server() -> &'static str {
     static SERVER: OnceLock<LlamaServer> = OnceLock::new();
     &SERVER.get_or_init(LlamaServer::start).url
 }
 
 /// One of its own for a test; it ends with this value.
-pub struct LlamaServer {
+pub(crate) struct LlamaServer {
     child: Child,
     pub url: String,
 }
 
 impl LlamaServer {
-    pub fn start() -> Self {
+    pub(crate) fn start() -> Self {
         let (child, url) = start();
         Self { child, url }
     }

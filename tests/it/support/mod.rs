@@ -1,7 +1,7 @@
 //! What the tests share.
 
-pub mod chat;
-pub mod llama_server;
-pub mod program;
-pub mod server;
-pub mod wire;
+pub(crate) mod chat;
+pub(crate) mod llama_server;
+pub(crate) mod program;
+pub(crate) mod server;
+pub(crate) mod wire;

@@ -12,14 +12,14 @@ use super::wire::openai;
 
 /// A run of the program that is to be started. It has no environment but what the test gives it, and a folder of
 /// its own to work in.
-pub struct Program {
+pub(crate) struct Program {
     command: Command,
     /// Its working directory, where its logs go.
     pub dir: tempfile::TempDir,
 }
 
 /// What a run left behind.
-pub struct Ran {
+pub(crate) struct Ran {
     pub code: Option<i32>,
     pub stdout: String,
     pub stderr: String,
@@ -28,7 +28,7 @@ pub struct Ran {
 }
 
 impl Program {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let dir = tempfile::tempdir().unwrap();
         let mut command = Command::new(env!("CARGO_BIN_EXE_minions"));
         command.env_clear().env("RUST_BACKTRACE", "0").current_dir(dir.path());
@@ -36,7 +36,7 @@ impl Program {
     }
 
     /// Without a network, not even its own machine's, where the system lets us; elsewhere its proxies lead nowhere.
-    pub fn unplugged() -> Self {
+    pub(crate) fn unplugged() -> Self {
         let mut program = Self::new();
         if Command::new("unshare").args(["-rn", "true"]).status().is_ok_and(|status| status.success()) {
             let mut command = Command::new("unshare");
@@ -47,29 +47,29 @@ impl Program {
         program.env("HTTP_PROXY", "http://127.0.0.1:9").env("HTTPS_PROXY", "http://127.0.0.1:9")
     }
 
-    pub fn env(mut self, name: &str, value: &str) -> Self {
+    pub(crate) fn env(mut self, name: &str, value: &str) -> Self {
         self.command.env(name, value);
         self
     }
 
-    pub fn args<'a>(mut self, args: impl IntoIterator<Item = &'a str>) -> Self {
+    pub(crate) fn args<'a>(mut self, args: impl IntoIterator<Item = &'a str>) -> Self {
         self.command.args(args);
         self
     }
 
     /// Starts it with `input` on stdin, then the end of stdin.
-    pub fn start(self, input: &[u8]) -> (Child, tempfile::TempDir) {
+    pub(crate) fn start(self, input: &[u8]) -> (Child, tempfile::TempDir) {
         self.start_into(input, Stdio::piped())
     }
 
     /// Starts it with stdin and stdout open.
-    pub fn open(mut self) -> (Child, tempfile::TempDir) {
+    pub(crate) fn open(mut self) -> (Child, tempfile::TempDir) {
         self.command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         (self.command.spawn().unwrap(), self.dir)
     }
 
     /// [`Self::start`] with another stdout.
-    pub fn start_into(mut self, input: &[u8], stdout: Stdio) -> (Child, tempfile::TempDir) {
+    pub(crate) fn start_into(mut self, input: &[u8], stdout: Stdio) -> (Child, tempfile::TempDir) {
         self.command.stdin(Stdio::piped()).stdout(stdout).stderr(Stdio::piped());
         let mut child = self.command.spawn().unwrap();
         // The command holds a copy of the child's stdout.
@@ -83,26 +83,26 @@ impl Program {
         (child, self.dir)
     }
 
-    pub fn run(self, input: impl AsRef<[u8]>) -> Ran {
+    pub(crate) fn run(self, input: impl AsRef<[u8]>) -> Ran {
         let (child, dir) = self.start(input.as_ref());
         Ran::of(child, dir)
     }
 
-    pub fn run_job(self, job: &Value) -> Ran {
+    pub(crate) fn run_job(self, job: &Value) -> Ran {
         self.run(job.to_string())
     }
 }
 
 impl Ran {
     /// Waits for the end.
-    pub fn of(child: Child, dir: tempfile::TempDir) -> Self {
+    pub(crate) fn of(child: Child, dir: tempfile::TempDir) -> Self {
         let Output { status, stdout, stderr } = child.wait_with_output().unwrap();
         let text = |bytes| String::from_utf8(bytes).unwrap();
         Self { code: status.code(), stdout: text(stdout), stderr: text(stderr), dir }
     }
 
     /// The one envelope: three keys, nothing before it, a newline behind it.
-    pub fn envelope(&self) -> Value {
+    pub(crate) fn envelope(&self) -> Value {
         let envelope: Value = serde_json::from_str(&self.stdout).unwrap_or_else(|error| {
             panic!("stdout is no JSON value: {error}\n{}\n{}", self.stdout, self.stderr)
         });
@@ -115,33 +115,33 @@ impl Ran {
     }
 
     /// The result of a run that succeeded.
-    pub fn result(&self) -> Value {
+    pub(crate) fn result(&self) -> Value {
         let mut envelope = self.envelope();
         assert_eq!((self.code, &envelope["error"]), (Some(0), &Value::Null), "{}", self.stderr);
         envelope["result"].take()
     }
 
     /// The message of a run that failed with `code`.
-    pub fn error(&self, code: i32) -> String {
+    pub(crate) fn error(&self, code: i32) -> String {
         let envelope = self.envelope();
         assert_eq!(self.code, Some(code), "{envelope}\n{}", self.stderr);
         envelope["error"].as_str().unwrap().to_owned()
     }
 
     /// The conversation log.
-    pub fn log(&self) -> Value {
+    pub(crate) fn log(&self) -> Value {
         let logs: Vec<_> = std::fs::read_dir(self.dir.path().join("minion_logs")).unwrap().collect();
         assert_eq!(logs.len(), 1, "{logs:?}");
         read_json(&logs[0].as_ref().unwrap().path())
     }
 }
 
-pub fn read_json(path: &Path) -> Value {
+pub(crate) fn read_json(path: &Path) -> Value {
     serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap()
 }
 
 /// A client at `server` that speaks OpenAI's dialect; the server knows the sides apart by the model's name.
-pub fn client(server: &Server, model: &str) -> Value {
+pub(crate) fn client(server: &Server, model: &str) -> Value {
     json!({
         "type": "openai",
         "model_name": model,
@@ -150,7 +150,7 @@ pub fn client(server: &Server, model: &str) -> Value {
 }
 
 /// A job for `server` on both sides.
-pub fn job(server: &Server, protocol: &str, call_params: Value) -> Value {
+pub(crate) fn job(server: &Server, protocol: &str, call_params: Value) -> Value {
     json!({
         "local_client": client(server, "worker"),
         "remote_client": client(server, "supervisor"),
@@ -160,7 +160,10 @@ pub fn job(server: &Server, protocol: &str, call_params: Value) -> Value {
 }
 
 /// A server that answers the supervisor with `script` in turn and the worker with `worker`.
-pub fn scripted(script: Vec<String>, worker: impl Fn(&Request) -> Reply + Send + Sync + 'static) -> Server {
+pub(crate) fn scripted(
+    script: Vec<String>,
+    worker: impl Fn(&Request) -> Reply + Send + Sync + 'static,
+) -> Server {
     let script = Mutex::new(script.into_iter());
     Server::start(move |request| match request.json()["model"].as_str() {
         Some("worker") => worker(request),
@@ -173,11 +176,11 @@ pub fn scripted(script: Vec<String>, worker: impl Fn(&Request) -> Reply + Send +
 }
 
 /// The bodies of the chat requests to `model`.
-pub fn chats(server: &Server, model: &str) -> Vec<Value> {
+pub(crate) fn chats(server: &Server, model: &str) -> Vec<Value> {
     server.requests().iter().map(Request::json).filter(|body| body["model"] == model).collect()
 }
 
 /// The newest message of a chat.
-pub fn last(body: &Value) -> &str {
+pub(crate) fn last(body: &Value) -> &str {
     body["messages"].as_array().unwrap().last().unwrap()["content"].as_str().unwrap()
 }

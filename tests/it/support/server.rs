@@ -14,7 +14,7 @@ use serde_json::Value;
 
 /// One request as it came in.
 #[derive(Clone, Debug)]
-pub struct Request {
+pub(crate) struct Request {
     /// Position among all requests of this server, from 0.
     pub index: usize,
     /// Which of the server's connections it came on, from 0.
@@ -30,17 +30,17 @@ pub struct Request {
 }
 
 impl Request {
-    pub fn header(&self, name: &str) -> Option<&str> {
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
         self.headers.iter().find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, value)| &**value)
     }
 
     /// The body, `Value::Null` if it is not JSON.
-    pub fn json(&self) -> Value {
+    pub(crate) fn json(&self) -> Value {
         serde_json::from_slice(&self.body).unwrap_or_default()
     }
 
     /// The contents of all messages of a chat request, joined by newlines.
-    pub fn prompt(&self) -> String {
+    pub(crate) fn prompt(&self) -> String {
         let body = self.json();
         let messages = body["messages"].as_array().into_iter().flatten();
         messages.filter_map(|message| message["content"].as_str()).collect::<Vec<_>>().join("\n")
@@ -49,7 +49,7 @@ impl Request {
 
 /// What to answer.
 #[derive(Clone, Debug)]
-pub struct Reply {
+pub(crate) struct Reply {
     status: u16,
     headers: Vec<(String, String)>,
     delay: Duration,
@@ -69,33 +69,33 @@ enum Body {
 }
 
 impl Reply {
-    pub fn new(status: u16, content_type: &str, body: impl Into<Vec<u8>>) -> Self {
+    pub(crate) fn new(status: u16, content_type: &str, body: impl Into<Vec<u8>>) -> Self {
         let headers = vec![("content-type".to_owned(), content_type.to_owned())];
         Self { status, headers, delay: Duration::ZERO, body: Body::Whole(body.into()) }
     }
 
-    pub fn json(body: &Value) -> Self {
+    pub(crate) fn json(body: &Value) -> Self {
         Self::new(200, "application/json", body.to_string())
     }
 
-    pub fn text(status: u16, body: &str) -> Self {
+    pub(crate) fn text(status: u16, body: &str) -> Self {
         Self::new(status, "text/plain", body)
     }
 
     /// An error status with a JSON body.
-    pub fn error(status: u16, body: &Value) -> Self {
+    pub(crate) fn error(status: u16, body: &Value) -> Self {
         Self { status, ..Self::json(body) }
     }
 
     /// A stream of these chunks, each one write.
-    pub fn stream<C: Into<Vec<u8>>>(content_type: &str, chunks: impl IntoIterator<Item = C>) -> Self {
+    pub(crate) fn stream<C: Into<Vec<u8>>>(content_type: &str, chunks: impl IntoIterator<Item = C>) -> Self {
         let chunks = chunks.into_iter().map(Into::into).collect();
         let body = Body::Chunks { chunks, gap: Duration::ZERO, cut: false };
         Self { body, ..Self::new(200, content_type, "") }
     }
 
     /// Bytes that are no HTTP.
-    pub fn garbage() -> Self {
+    pub(crate) fn garbage() -> Self {
         Self {
             body: Body::Raw(b"\x00\xff\x16\x03nothing that anybody speaks\r\n\r\n".into()),
             ..Self::text(0, "")
@@ -103,16 +103,16 @@ impl Reply {
     }
 
     /// Takes the request and never answers; ends when the client goes away.
-    pub fn hang() -> Self {
+    pub(crate) fn hang() -> Self {
         Self { body: Body::Hang, ..Self::text(0, "") }
     }
 
     /// Closes the connection without an answer.
-    pub fn close() -> Self {
+    pub(crate) fn close() -> Self {
         Self { body: Body::Raw(Vec::new()), ..Self::text(0, "") }
     }
 
-    pub fn header(mut self, name: &str, value: &str) -> Self {
+    pub(crate) fn header(mut self, name: &str, value: &str) -> Self {
         self.headers.push((name.to_owned(), value.to_owned()));
         self
     }
@@ -122,13 +122,13 @@ impl Reply {
     }
 
     /// Waits before the first byte.
-    pub fn delay(mut self, delay: Duration) -> Self {
+    pub(crate) fn delay(mut self, delay: Duration) -> Self {
         self.delay = delay;
         self
     }
 
     /// Waits between the chunks of a stream.
-    pub fn gap(mut self, wait: Duration) -> Self {
+    pub(crate) fn gap(mut self, wait: Duration) -> Self {
         if let Body::Chunks { gap, .. } = &mut self.body {
             *gap = wait;
         }
@@ -136,7 +136,7 @@ impl Reply {
     }
 
     /// Keeps the first `chunks` of a stream and cuts the connection there.
-    pub fn cut_after(mut self, keep: usize) -> Self {
+    pub(crate) fn cut_after(mut self, keep: usize) -> Self {
         if let Body::Chunks { chunks, cut, .. } = &mut self.body {
             chunks.truncate(keep);
             *cut = true;
@@ -145,7 +145,7 @@ impl Reply {
     }
 
     /// Keeps the first `chunks` of a stream and ends it there, as if it were whole.
-    pub fn end_after(mut self, keep: usize) -> Self {
+    pub(crate) fn end_after(mut self, keep: usize) -> Self {
         if let Body::Chunks { chunks, .. } = &mut self.body {
             chunks.truncate(keep);
         }
@@ -153,7 +153,7 @@ impl Reply {
     }
 
     /// Cuts the whole stream into chunks of `size` bytes, wherever that falls.
-    pub fn rechunk(mut self, size: usize) -> Self {
+    pub(crate) fn rechunk(mut self, size: usize) -> Self {
         if let Body::Chunks { chunks, .. } = &mut self.body {
             *chunks = chunks.concat().chunks(size).map(<[u8]>::to_vec).collect();
         }
@@ -174,19 +174,22 @@ struct Shared {
 }
 
 /// The server. Dropping it closes the port and every connection.
-pub struct Server {
+pub(crate) struct Server {
     address: SocketAddr,
     shared: Arc<Shared>,
 }
 
 impl Server {
     /// Listens on a free port of loopback and answers each request with what `handler` returns.
-    pub fn start(handler: impl Fn(&Request) -> Reply + Send + Sync + 'static) -> Self {
+    pub(crate) fn start(handler: impl Fn(&Request) -> Reply + Send + Sync + 'static) -> Self {
         Self::on(TcpListener::bind("127.0.0.1:0").expect("loopback has a free port"), handler)
     }
 
     /// The same at a port that is bound already.
-    pub fn on(listener: TcpListener, handler: impl Fn(&Request) -> Reply + Send + Sync + 'static) -> Self {
+    pub(crate) fn on(
+        listener: TcpListener,
+        handler: impl Fn(&Request) -> Reply + Send + Sync + 'static,
+    ) -> Self {
         let address = listener.local_addr().expect("a bound listener has an address");
         let shared = Arc::new(Shared {
             handler: Box::new(handler),
@@ -203,32 +206,32 @@ impl Server {
     }
 
     /// Answers with these replies in turn, and with the last one from then on.
-    pub fn replies(replies: impl IntoIterator<Item = Reply>) -> Self {
+    pub(crate) fn replies(replies: impl IntoIterator<Item = Reply>) -> Self {
         let replies: Vec<Reply> = replies.into_iter().collect();
         Self::start(move |request| replies[request.index.min(replies.len() - 1)].clone())
     }
 
     /// `http://127.0.0.1:PORT`
-    pub fn url(&self) -> String {
+    pub(crate) fn url(&self) -> String {
         format!("http://{}", self.address)
     }
 
-    pub fn port(&self) -> u16 {
+    pub(crate) fn port(&self) -> u16 {
         self.address.port()
     }
 
     /// All requests so far, in order of arrival.
-    pub fn requests(&self) -> Vec<Request> {
+    pub(crate) fn requests(&self) -> Vec<Request> {
         self.shared.requests.lock().unwrap().clone()
     }
 
     /// The most requests that were without their whole answer at one time.
-    pub fn max_in_flight(&self) -> usize {
+    pub(crate) fn max_in_flight(&self) -> usize {
         self.shared.max_in_flight.load(SeqCst)
     }
 
     /// How many clients went away while they were kept hanging or being streamed to.
-    pub fn hung_up(&self) -> usize {
+    pub(crate) fn hung_up(&self) -> usize {
         self.shared.hung_up.load(SeqCst)
     }
 }

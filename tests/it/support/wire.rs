@@ -5,10 +5,10 @@ use serde_json::{Value, json};
 use super::server::{Reply, Request};
 
 /// Prompt and completion tokens that every reply of this module reports, unless it is told others.
-pub const TOKENS: (u64, u64) = (10, 5);
+pub(crate) const TOKENS: (u64, u64) = (10, 5);
 
 /// OpenAI `/v1/chat/completions`, not streamed. `usage`: prompt and completion tokens.
-pub fn openai_text(text: &str, usage: (u64, u64)) -> Reply {
+pub(crate) fn openai_text(text: &str, usage: (u64, u64)) -> Reply {
     Reply::json(&json!({
         "id": "chatcmpl-1", "object": "chat.completion", "created": 1_700_000_000, "model": "gpt-4o",
         "choices": [{
@@ -19,12 +19,12 @@ pub fn openai_text(text: &str, usage: (u64, u64)) -> Reply {
 }
 
 /// OpenAI, streamed: a chunk a word, the finish, the usage, `[DONE]`.
-pub fn openai_sse(text: &str) -> Reply {
+pub(crate) fn openai_sse(text: &str) -> Reply {
     openai_sse_usage(text, TOKENS)
 }
 
 /// [`openai_sse`] with other token counts.
-pub fn openai_sse_usage(text: &str, usage: (u64, u64)) -> Reply {
+pub(crate) fn openai_sse_usage(text: &str, usage: (u64, u64)) -> Reply {
     let chunk = |delta: Value, finish: Value| {
         json!({
             "id": "chatcmpl-1", "object": "chat.completion.chunk", "created": 1_700_000_000, "model": "gpt-4o",
@@ -43,7 +43,7 @@ pub fn openai_sse_usage(text: &str, usage: (u64, u64)) -> Reply {
 }
 
 /// OpenAI, streamed if the request asks for it.
-pub fn openai(request: &Request, text: &str) -> Reply {
+pub(crate) fn openai(request: &Request, text: &str) -> Reply {
     if request.json()["stream"] == true { openai_sse(text) } else { openai_text(text, TOKENS) }
 }
 
@@ -55,7 +55,7 @@ fn openai_usage((prompt, completion): (u64, u64)) -> Value {
 }
 
 /// Ollama `/api/chat`, streamed: a line a word, then the line with `done`.
-pub fn ollama_ndjson(text: &str) -> Reply {
+pub(crate) fn ollama_ndjson(text: &str) -> Reply {
     let line = |content: &str| {
         json!({
             "model": "llama3.2:3b", "created_at": "2026-08-01T10:00:00Z",
@@ -68,7 +68,7 @@ pub fn ollama_ndjson(text: &str) -> Reply {
 }
 
 /// Ollama, not streamed.
-pub fn ollama_text(text: &str) -> Reply {
+pub(crate) fn ollama_text(text: &str) -> Reply {
     Reply::json(&ollama_done(json!({
         "model": "llama3.2:3b", "created_at": "2026-08-01T10:00:00Z",
         "message": {"role": "assistant", "content": text},
@@ -88,7 +88,7 @@ fn ollama_done(mut line: Value) -> Value {
 }
 
 /// Anthropic `/v1/messages`, streamed.
-pub fn anthropic_sse(text: &str) -> Reply {
+pub(crate) fn anthropic_sse(text: &str) -> Reply {
     let start = json!({
         "type": "message_start",
         "message": {
@@ -124,7 +124,7 @@ pub fn anthropic_sse(text: &str) -> Reply {
 }
 
 /// Anthropic, not streamed.
-pub fn anthropic_text(text: &str) -> Reply {
+pub(crate) fn anthropic_text(text: &str) -> Reply {
     Reply::json(&json!({
         "id": "msg_1", "type": "message", "role": "assistant", "model": "claude-3-5-sonnet-20241022",
         "content": [{"type": "text", "text": text}], "stop_reason": "end_turn", "stop_sequence": null,

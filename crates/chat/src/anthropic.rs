@@ -1,0 +1,263 @@
+//! Anthropic's messages API: settings and messages to a body, events to a reply.
+//!
+//! Facts: Anthropic's documentation, "Messages", "Streaming messages", "Prompt caching", "Errors".
+
+use serde_json::{Value, json};
+
+use super::dialect::{Abilities, Dialect, Partial};
+use super::{ChatRequest, ChatSettings, Finish, Image, Message, Role, Usage};
+
+/// `max_tokens` is required; this is sent when the job does not say.
+const DEFAULT_MAX_TOKENS: u32 = 4096;
+
+/// The dialect.
+pub(crate) struct Anthropic;
+
+impl Dialect for Anthropic {
+    fn name(&self) -> &'static str {
+        "anthropic"
+    }
+
+    fn path(&self) -> &'static str {
+        "/messages"
+    }
+
+    fn headers(&self) -> &'static [(&'static str, &'static str)] {
+        &[("anthropic-version", "2023-06-01")]
+    }
+
+    fn body(&self, settings: &ChatSettings, request: &ChatRequest, abilities: Abilities) -> Value {
+        let turns = merged(&request.messages);
+        let (system, turns): (Vec<_>, Vec<_>) = turns.into_iter().partition(|turn| turn.role == Role::System);
+        let mut body = json!({
+            "model": settings.model,
+            "max_tokens": settings.max_tokens.unwrap_or(DEFAULT_MAX_TOKENS),
+            "stream": true,
+        });
+        if !system.is_empty() {
+            let text = system.iter().map(|turn| &*turn.content).collect::<Vec<_>>().join("\n\n");
+            body["system"] = json!([cached(&text)]);
+        }
+        // What a going conversation has said so far comes again with its next turn. Writing a single
+        // question into the cache would only cost.
+        let going = turns.iter().any(|turn| turn.role == Role::Assistant);
+        let mut messages: Vec<Value> = turns.iter().map(message).collect();
+        if let (true, Some(last), Some(turn)) = (going, messages.last_mut(), turns.last()) {
+            last["content"] = json!([cached(&turn.content)]);
+        }
+        body["messages"] = messages.into();
+        if let Some(temperature) = settings.temperature.filter(|_| abilities.temperature) {
+            body["temperature"] = temperature.into();
+        }
+        body
+    }
+
+    fn take(&self, event: &Value, reply: &mut Partial) -> bool {
+        match event["type"].as_str() {
+            Some("message_start") => take_usage(&event["message"]["usage"], reply),
+            Some("content_block_delta") => {
+                // Deltas of thinking have another key.
+                reply.text.push_str(event["delta"]["text"].as_str().unwrap_or_default());
+            }
+            Some("message_delta") => {
+                take_usage(&event["usage"], reply);
+                reply.finish = finish(&event["delta"]["stop_reason"]).or(reply.finish);
+            }
+            Some("message_stop") => reply.complete = true,
+            Some("message") => {
+                let blocks = event["content"].as_array().into_iter().flatten();
+                reply.text.extend(blocks.filter_map(|block| block["text"].as_str()));
+                take_usage(&event["usage"], reply);
+                reply.finish = finish(&event["stop_reason"]);
+                reply.complete = true;
+            }
+            // "Streaming messages": new types may come and are to be ignored.
+            Some(_) => {}
+            None => return false,
+        }
+        true
+    }
+}
+
+/// Facts: "Vision": blocks of a list, the pictures before the text.
+fn message(turn: &Message) -> Value {
+    if turn.images.is_empty() {
+        return json!(turn);
+    }
+    let source = |image: &Image| match image {
+        Image::Data { media_type, base64 } => {
+            json!({"type": "base64", "media_type": media_type, "data": base64})
+        }
+        Image::Url(url) => json!({"type": "url", "url": url}),
+    };
+    let pictures = turn.images.iter().map(|image| json!({"type": "image", "source": source(image)}));
+    let blocks: Vec<Value> = pictures.chain([json!({"type": "text", "text": turn.content})]).collect();
+    json!({"role": turn.role, "content": blocks})
+}
+
+/// A text block up to which the prompt is kept in the vendor's cache.
+pub(super) fn cached(text: &str) -> Value {
+    json!({"type": "text", "text": text, "cache_control": {"type": "ephemeral"}})
+}
+
+/// Messages without empty ones, which the API refuses, and with neighbours of one role made one.
+fn merged(messages: &[Message]) -> Vec<Message> {
+    let mut turns: Vec<Message> = Vec::new();
+    for message in messages.iter().filter(|message| !message.content.trim().is_empty()) {
+        match turns.last_mut() {
+            Some(last) if last.role == message.role => {
+                last.content += &format!("\n\n{}", message.content);
+                last.images.extend(message.images.iter().cloned());
+            }
+            _ => turns.push(message.clone()),
+        }
+    }
+    turns
+}
+
+/// The prompt is what was read afresh, from the cache and into it. Counts grow over a stream and a later
+/// event may leave some out.
+fn take_usage(usage: &Value, reply: &mut Partial) {
+    let count = |name: &str| usage[name].as_u64();
+    let (read, write) = (count("cache_read_input_tokens"), count("cache_creation_input_tokens"));
+    let known = reply.usage;
+    let (prompt, cached) = match count("input_tokens") {
+        Some(input) => {
+            let read = read.unwrap_or_default();
+            (input + read + write.unwrap_or_default(), read)
+        }
+        None => (known.prompt_tokens, known.cached_prompt_tokens),
+    };
+    let completion = count("output_tokens").unwrap_or(known.completion_tokens);
+    reply.usage =
+        Usage::of_call(prompt.max(known.prompt_tokens), completion, cached.max(known.cached_prompt_tokens));
+}
+
+fn finish(stop_reason: &Value) -> Option<Finish> {
+    Some(match stop_reason.as_str()? {
+        "max_tokens" | "model_context_window_exceeded" => Finish::Length,
+        "refusal" => Finish::Filtered,
+        _ => Finish::Stop,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Format;
+    use super::super::dialect::{bare_settings, read};
+    use super::*;
+
+    fn body(messages: Vec<Message>) -> Value {
+        let format = Format::Schema { name: "x", schema: json!({}), shares: false };
+        let settings = ChatSettings { temperature: Some(0.2), ..bare_settings("claude-3-5-sonnet-20241022") };
+        Anthropic.body(&settings, &ChatRequest { messages, format, sample: 0 }, Abilities::USUAL)
+    }
+
+    #[test]
+    fn the_body_has_the_system_apart_and_no_parameter_that_is_refused() {
+        let question = body(vec![
+            Message::system("Be brief."),
+            Message::user("Read this."),
+            Message::user(""),
+            Message::user("Who?"),
+        ]);
+        assert_eq!(
+            question,
+            json!({
+                "model": "claude-3-5-sonnet-20241022", "max_tokens": 4096, "stream": true, "temperature": 0.2,
+                "system": [{"type": "text", "text": "Be brief.", "cache_control": {"type": "ephemeral"}}],
+                "messages": [{"role": "user", "content": "Read this.\n\nWho?"}],
+            })
+        );
+        let settings = ChatSettings { max_tokens: Some(9), seed: Some(1), ..bare_settings("claude") };
+        let request = ChatRequest { messages: vec![Message::user("?")], format: Format::Text, sample: 0 };
+        let bare = Anthropic.body(&settings, &request, Abilities { temperature: false, ..Abilities::USUAL });
+        let messages = json!([{"role": "user", "content": "?"}]);
+        assert_eq!(bare, json!({"model": "claude", "max_tokens": 9, "stream": true, "messages": messages}));
+    }
+
+    #[test]
+    fn a_going_conversation_is_kept_in_the_cache_up_to_its_last_message() {
+        let going = body(vec![Message::user("a"), Message::assistant("b"), Message::user("c")]);
+        let last = json!([{"type": "text", "text": "c", "cache_control": {"type": "ephemeral"}}]);
+        assert_eq!(
+            going["messages"],
+            json!([
+                {"role": "user", "content": "a"},
+                {"role": "assistant", "content": "b"},
+                {"role": "user", "content": last},
+            ])
+        );
+    }
+
+    /// "Streaming messages", the basic request, with a cached prefix and the given end.
+    fn stream(stop_reason: &str) -> String {
+        format!(
+            r#"event: message_start
+data: {{"type": "message_start", "message": {{"id": "msg_1nZdL29xx5MUA1yADyHTEsnR8uuvGzszyY", "type": "message", "role": "assistant", "content": [], "model": "claude-3-5-sonnet-20241022", "stop_reason": null, "stop_sequence": null, "usage": {{"input_tokens": 25, "cache_creation_input_tokens": 300, "cache_read_input_tokens": 2000, "output_tokens": 1}}}}}}
+
+event: content_block_start
+data: {{"type": "content_block_start", "index": 0, "content_block": {{"type": "thinking", "thinking": ""}}}}
+
+event: content_block_delta
+data: {{"type": "content_block_delta", "index": 0, "delta": {{"type": "thinking_delta", "thinking": "hm"}}}}
+
+event: ping
+data: {{"type": "ping"}}
+
+event: content_block_delta
+data: {{"type": "content_block_delta", "index": 1, "delta": {{"type": "text_delta", "text": "Hello"}}}}
+
+event: content_block_delta
+data: {{"type": "content_block_delta", "index": 1, "delta": {{"type": "text_delta", "text": "!"}}}}
+
+event: content_block_stop
+data: {{"type": "content_block_stop", "index": 1}}
+
+event: message_delta
+data: {{"type": "message_delta", "delta": {{"stop_reason": "{stop_reason}", "stop_sequence":null}}, "usage": {{"output_tokens": 15}}}}
+
+event: message_stop
+data: {{"type": "message_stop"}}
+
+"#
+        )
+    }
+
+    #[test]
+    fn documented_replies_are_read() {
+        for (stop_reason, finish) in [
+            ("end_turn", Finish::Stop),
+            ("stop_sequence", Finish::Stop),
+            ("max_tokens", Finish::Length),
+            ("refusal", Finish::Filtered),
+        ] {
+            let expected = Partial {
+                text: "Hello!".into(),
+                finish: Some(finish),
+                usage: Usage::of_call(2325, 15, 2000),
+                complete: true,
+            };
+            assert_eq!(read(&Anthropic, &stream(stop_reason)), expected, "{stop_reason}");
+        }
+        let whole = r#"{"id": "msg_013Zva2CMHLNnXjNJJKqJ2EF", "type": "message", "role": "assistant",
+            "content": [{"type": "thinking", "thinking": "hm"}, {"text": "Hi!", "type": "text"}],
+            "model": "claude-3-5-sonnet-20241022", "stop_reason": "end_turn", "stop_sequence": null,
+            "usage": {"input_tokens": 2095, "output_tokens": 503}}"#;
+        let expected = Partial {
+            text: "Hi!".into(),
+            finish: Some(Finish::Stop),
+            usage: Usage::of_call(2095, 503, 0),
+            complete: true,
+        };
+        assert_eq!(read(&Anthropic, whole), expected);
+        assert!(!Anthropic.take(&json!({"result": 1}), &mut Partial::default()));
+    }
+
+    #[test]
+    fn a_stream_without_message_stop_is_not_complete_but_has_cost_its_prompt() {
+        let whole = stream("end_turn");
+        let reply = read(&Anthropic, &whole[..whole.find("event: message_delta").unwrap()]);
+        assert_eq!((reply.complete, reply.usage), (false, Usage::of_call(2325, 1, 2000)));
+    }
+}

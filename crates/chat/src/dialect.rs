@@ -1,0 +1,322 @@
+//! What the APIs have in common, as seen by the one HTTP client.
+//!
+//! A dialect is pure: it turns a request into a JSON body and takes the server's events into a reply.
+//! It must not know the network, retries or credentials.
+
+use serde_json::{Value, json};
+
+use super::{ChatRequest, ChatSettings, Finish, Format, Usage};
+
+/// One vendor's API.
+pub trait Dialect: Send + Sync {
+    /// What it is called in listings.
+    fn name(&self) -> &'static str;
+
+    /// The route below the API's root, with its slash.
+    fn path(&self) -> &'static str;
+
+    /// Headers besides the credential and the content type.
+    fn headers(&self) -> &'static [(&'static str, &'static str)] {
+        &[]
+    }
+
+    /// The body of a streamed call.
+    fn body(&self, settings: &ChatSettings, request: &ChatRequest, abilities: Abilities) -> Value;
+
+    /// Whether its servers fetch pictures by URL.
+    fn fetches_images(&self) -> bool {
+        true
+    }
+
+    /// The route of embeddings, if it has one.
+    fn embeddings_path(&self) -> Option<&'static str> {
+        None
+    }
+
+    /// The body of a call of that route.
+    fn embeddings_body(&self, model: &str, texts: &[String]) -> Value {
+        json!({"model": model, "input": texts})
+    }
+
+    /// The vectors in a reply of that route, in the order of the texts, and the prompt's tokens.
+    fn take_embeddings(&self, _reply: &Value) -> Option<(Vec<Vec<f32>>, u64)> {
+        None
+    }
+
+    /// Takes one event, or a whole reply, of a server. `false` if it is not of this dialect.
+    /// Error objects never come here.
+    fn take(&self, event: &Value, reply: &mut Partial) -> bool;
+
+    /// How the server cut the prompt of a complete reply without saying so, if it did.
+    fn cut_prompt(
+        &self,
+        _settings: &ChatSettings,
+        _request: &ChatRequest,
+        _reply: &Partial,
+    ) -> Option<String> {
+        None
+    }
+}
+
+/// A reply as far as it has come in.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Partial {
+    /// Text, perhaps still with `<think>` in it.
+    pub text: String,
+    /// How it ended.
+    pub finish: Option<Finish>,
+    /// Tokens so far.
+    pub usage: Usage,
+    /// The server has said that this is all.
+    pub complete: bool,
+}
+
+/// How the reply can be forced to be JSON.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum JsonMode {
+    /// To a schema.
+    Schema,
+    /// To any object.
+    Object,
+    /// Not at all: the prompt alone asks for it.
+    Prompt,
+}
+
+/// How a server is asked to keep the beginning of a prompt in its cache.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Caching {
+    /// Not at all: it does so by itself, or has none.
+    Itself,
+    /// Prompts that begin alike have the same `prompt_cache_key`.
+    Key,
+    /// Models of Anthropic's: `cache_control` marks the end of what is to be kept.
+    Marks,
+}
+
+/// What a server takes. Starts with the provider's row and shrinks when the server refuses something by name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Abilities {
+    /// `response_format` or `format`.
+    pub json: JsonMode,
+    /// `stream_options`: usage at the end of a stream.
+    pub stream_options: bool,
+    /// `temperature`.
+    pub temperature: bool,
+    /// What the seed is called, if it takes one.
+    pub seed: Option<&'static str>,
+    /// The limit of the reply is called `max_completion_tokens`, not `max_tokens`.
+    pub max_completion_tokens: bool,
+    /// Ollama's `think: true`.
+    pub thinking: bool,
+    /// `chat_template_kwargs.enable_thinking` (llama.cpp's server) turns thinking off.
+    pub template_thinking: bool,
+    /// How it is asked to cache.
+    pub caching: Caching,
+}
+
+impl Abilities {
+    /// What most servers take.
+    pub const USUAL: Self = Self {
+        json: JsonMode::Schema,
+        stream_options: true,
+        temperature: true,
+        seed: Some("seed"),
+        max_completion_tokens: false,
+        thinking: true,
+        template_thinking: false,
+        caching: Caching::Itself,
+    };
+
+    /// Less than these, after a server refused a request with this text; with the name of what is left out.
+    /// `None` if the text does not clearly name something that was sent and can be left out.
+    pub fn without(self, refusal: &str, format: &Format) -> Option<(Self, &'static str)> {
+        let text = refusal.to_lowercase();
+        let names = |signs: &[&str]| signs.iter().any(|sign| text.contains(sign));
+        let refuses = |name: &str| text.contains(name) && names(REFUSALS);
+        if *format != Format::Text && self.json != JsonMode::Prompt && names(JSON_SIGNS) {
+            return Some(match self.json {
+                JsonMode::Schema => (Self { json: JsonMode::Object, ..self }, "the JSON schema"),
+                _ => (Self { json: JsonMode::Prompt, ..self }, "response_format"),
+            });
+        }
+        if self.stream_options && refuses("stream_options") {
+            return Some((Self { stream_options: false, ..self }, "stream_options"));
+        }
+        if !self.max_completion_tokens && text.contains("max_completion_tokens") && refuses("max_tokens") {
+            return Some((Self { max_completion_tokens: true, ..self }, "max_tokens"));
+        }
+        if self.temperature && refuses("temperature") {
+            return Some((Self { temperature: false, ..self }, "temperature"));
+        }
+        if self.seed.is_some() && refuses("seed") {
+            return Some((Self { seed: None, ..self }, "seed"));
+        }
+        if self.template_thinking && refuses("chat_template_kwargs") {
+            return Some((Self { template_thinking: false, ..self }, "chat_template_kwargs"));
+        }
+        if self.caching != Caching::Itself && ["prompt_cache_key", "cache_control"].into_iter().any(refuses) {
+            return Some((Self { caching: Caching::Itself, ..self }, "the request to cache"));
+        }
+        if self.thinking && text.contains("does not support thinking") {
+            return Some((Self { thinking: false, ..self }, "think"));
+        }
+        None
+    }
+}
+
+/// Words by which servers refuse a parameter, as against a wrong value of it.
+const REFUSALS: &[&str] = &[
+    "unsupported",
+    "not support",
+    "unavailable",
+    "not available",
+    "not allowed",
+    "not permitted",
+    "unknown",
+    "unrecognized",
+    "unexpected",
+    "extra input",
+    "deprecated",
+];
+
+/// Words by which servers speak of a JSON mode.
+const JSON_SIGNS: &[&str] = &[
+    "response_format",
+    "response format",
+    "json_schema",
+    "json schema",
+    "json_object",
+    "structured output",
+    "grammar",
+];
+
+/// A vector as JSON has it.
+pub(crate) fn vector(value: &Value) -> Option<Vec<f32>> {
+    value.as_array()?.iter().map(|number| number.as_f64().map(|number| number as f32)).collect()
+}
+
+/// Text without a leading `<think>` part. A model whose template opens the tag itself sends only its end.
+pub(crate) fn without_thinking(text: &str) -> &str {
+    let trimmed = text.trim_start();
+    if let Some(thinking) = trimmed.strip_prefix("<think>") {
+        return thinking.split_once("</think>").map_or("", |(_, answer)| answer).trim();
+    }
+    match trimmed.split_once("</think>\n") {
+        Some((thinking, answer)) if !thinking.contains("<think>") => answer.trim(),
+        _ => trimmed.trim_end(),
+    }
+}
+
+/// What a dialect makes of a server's bytes, for the tests of the dialects.
+#[cfg(test)]
+pub(crate) fn read(dialect: &dyn Dialect, bytes: &str) -> Partial {
+    use super::frames::{Frame, Frames};
+    let mut frames = Frames::default();
+    let mut reply = Partial::default();
+    let mut all = frames.push(bytes.as_bytes());
+    all.extend(frames.finish());
+    for frame in all {
+        match frame {
+            Frame::Json(event) => assert!(dialect.take(&event, &mut reply), "{event}"),
+            Frame::Done => reply.complete = true,
+            Frame::Garbage(text) => panic!("garbage: {text}"),
+        }
+    }
+    reply
+}
+
+/// Settings of which a test changes what it is about.
+#[cfg(test)]
+pub(crate) fn bare_settings(model: &str) -> ChatSettings {
+    ChatSettings {
+        model: model.to_owned(),
+        base_url: String::new(),
+        api_key: None,
+        timeout: std::time::Duration::from_secs(1),
+        retries: 0,
+        outage: std::time::Duration::ZERO,
+        temperature: None,
+        max_tokens: None,
+        seed: None,
+        num_ctx: None,
+        thinking: false,
+        keep_alive: None,
+        deployment: None,
+        api_version: None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_a_refusal_names_is_left_out() {
+        let schema = Format::Schema { name: "x", schema: json!({}), shares: false };
+        let usual = Abilities::USUAL;
+        let object = Abilities { json: JsonMode::Object, ..usual };
+        let cases = [
+            (
+                "Invalid parameter: 'response_format' of type 'json_schema' is not supported with this model.",
+                usual,
+                Some((object, "the JSON schema")),
+            ),
+            (
+                "This response_format type is unavailable now",
+                object,
+                Some((Abilities { json: JsonMode::Prompt, ..usual }, "response_format")),
+            ),
+            (
+                "Unsupported parameter: 'max_tokens' is not supported with this model. Use 'max_completion_tokens' instead.",
+                usual,
+                Some((Abilities { max_completion_tokens: true, ..usual }, "max_tokens")),
+            ),
+            (
+                "Unsupported value: 'temperature' does not support 0.2 with this model. Only the default (1) value is supported.",
+                usual,
+                Some((Abilities { temperature: false, ..usual }, "temperature")),
+            ),
+            (
+                "Unrecognized request argument supplied: stream_options",
+                usual,
+                Some((Abilities { stream_options: false, ..usual }, "stream_options")),
+            ),
+            (
+                "\"llama3.2\" does not support thinking",
+                usual,
+                Some((Abilities { thinking: false, ..usual }, "think")),
+            ),
+            (
+                "Unrecognized request argument supplied: prompt_cache_key",
+                Abilities { caching: Caching::Key, ..usual },
+                Some((usual, "the request to cache")),
+            ),
+            ("prompt_cache_key is too long", Abilities { caching: Caching::Key, ..usual }, None),
+            ("temperature must be between 0 and 2", usual, None),
+            ("max_tokens must be positive", usual, None),
+            ("model is required", usual, None),
+        ];
+        for (refusal, before, expected) in cases {
+            assert_eq!(before.without(refusal, &schema), expected, "{refusal}");
+        }
+        assert_eq!(usual.without("response_format is not supported", &Format::Text), None);
+    }
+
+    #[test]
+    fn thinking_is_no_part_of_the_text() {
+        for (text, expected) in [
+            ("<think>\nhm\n</think>\n\nYes.", "Yes."),
+            ("  <think></think>Yes.", "Yes."),
+            ("hm, so\n</think>\n\nYes.", "Yes."),
+            ("<think>never ends", ""),
+            (" Yes. ", "Yes."),
+            (
+                "The tag <think> ends with </think>\nin this text",
+                "The tag <think> ends with </think>\nin this text",
+            ),
+            (r#"{"a": "</think>"}"#, r#"{"a": "</think>"}"#),
+        ] {
+            assert_eq!(without_thinking(text), expected, "{text}");
+        }
+    }
+}

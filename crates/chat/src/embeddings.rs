@@ -1,0 +1,99 @@
+//! Texts to vectors over the HTTP API of a provider.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use reqwest::StatusCode;
+use serde_json::Value;
+use tokio::time::timeout;
+
+use super::egress_gate::{CallOutcome, EgressGate, OutboundRequest};
+use super::http_client::HttpClient;
+use super::{
+    ChatClient, ChatError, ChatErrorKind as Kind, ChatSettings, Embedded, Embedder, Usage, retry, truncation,
+};
+use crate::http;
+
+/// Texts of one call: servers have limits, and one that is slow must not look dead.
+const BATCH: usize = 32;
+
+#[async_trait]
+impl Embedder for HttpClient {
+    async fn embed(&self, texts: &[String]) -> Result<Embedded, ChatError> {
+        let mut all = Embedded::default();
+        for batch in texts.chunks(BATCH) {
+            let ChatSettings { retries, outage, .. } = self.settings;
+            let part = retry::with_retries(retries, outage, || self.embed_once(batch)).await;
+            // What the batches before have cost is not lost with this one.
+            let part = part.map_err(|mut error| {
+                error.usage += all.usage;
+                error
+            })?;
+            all.vectors.extend(part.vectors);
+            all.usage += part.usage;
+        }
+        Ok(all)
+    }
+
+    fn watched(&self, gate: Arc<dyn EgressGate>) -> Option<Arc<dyn Embedder>> {
+        Some(Arc::new(self.behind(gate)))
+    }
+}
+
+impl HttpClient {
+    async fn embed_once(&self, texts: &[String]) -> Result<Embedded, ChatError> {
+        let body = self.dialect.embeddings_body(&self.settings.model, texts).to_string();
+        let Some(gate) = &self.gate else { return self.post_texts(texts, body, &mut true).await };
+        let carried: Vec<&str> = texts.iter().map(String::as_str).collect();
+        let call = gate.leave(&carried, OutboundRequest::new(self.endpoint(), &body))?;
+        let mut sent = true;
+        let outcome = self.post_texts(texts, body, &mut sent).await;
+        gate.ended(call, CallOutcome::new(outcome.as_ref().map(|embedded| embedded.usage), sent));
+        outcome
+    }
+
+    /// Sends `body` and reads the vectors of `texts`; `sent` becomes false if there was no connection.
+    async fn post_texts(
+        &self,
+        texts: &[String],
+        body: String,
+        sent: &mut bool,
+    ) -> Result<Embedded, ChatError> {
+        let path = self.dialect.embeddings_path().unwrap_or_default();
+        let url = self.provider.url(&self.settings, path);
+        let call = async {
+            let response = self.http.post(&url).headers(self.headers.clone()).body(body).send().await;
+            let response = response.map_err(|error| {
+                *sent = !error.is_connect();
+                self.unreachable(&error)
+            })?;
+            if response.status() != StatusCode::OK {
+                return Err(self.refused(response).await);
+            }
+            let text = response.text().await;
+            text.map_err(|error| self.error(Kind::Connection, &format!(": {}", http::cause(&error))))
+        };
+        let text = timeout(self.settings.timeout, call).await.unwrap_or_else(|_| Err(self.silent()))?;
+        let reply: Value = serde_json::from_str(&text).unwrap_or_default();
+        let (vectors, tokens) = match self.dialect.take_embeddings(&reply) {
+            Some((vectors, tokens)) if vectors.len() == texts.len() => (vectors, tokens),
+            _ => return Err(self.error(Kind::Rejected, " sent no embeddings")),
+        };
+        let usage = Usage::of_call(tokens, 0, 0);
+        // A route that cannot be told not to cut, such as Ollama's of OpenAI's dialect.
+        let words = truncation::words(texts.iter().map(String::as_str));
+        match truncation::text(words, tokens, truncation::SHORTEST_EMBEDDED) {
+            Some(how) => {
+                let what = format!(" has cut what it was to embed: {how}");
+                Err(ChatError { usage, ..self.error(Kind::ContextTooLong, &what) })
+            }
+            None => Ok(Embedded { vectors, usage }),
+        }
+    }
+}
+
+impl retry::Costs for Embedded {
+    fn add(&mut self, usage: Usage, _refused: bool) {
+        self.usage += usage;
+    }
+}

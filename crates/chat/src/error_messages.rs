@@ -1,0 +1,130 @@
+//! What the HTTP client says when a call fails: where, what, and what to do about it. No credential is ever in it.
+
+use std::time::{Duration, SystemTime};
+
+use reqwest::Response;
+use reqwest::header::{HeaderMap, RETRY_AFTER};
+use tokio::time::timeout;
+
+use super::error_body::{self, ErrorBody};
+use super::http_client::HttpClient;
+use super::providers::Provider;
+use super::retry;
+use super::{ChatClient, ChatError, ChatErrorKind as Kind, ChatSettings, Usage};
+use crate::{http, secrets::Secret};
+
+/// As much of a server's words as a message shows, in characters.
+const LONGEST_QUOTE: usize = 500;
+
+impl HttpClient {
+    /// The error of a status that is not 200.
+    pub(super) async fn refused(&self, mut response: Response) -> ChatError {
+        let status = response.status();
+        let retry_after = retry_after(response.headers());
+        let mut body = Vec::new();
+        while body.len() < 64 << 10
+            && let Ok(Ok(Some(chunk))) = timeout(self.settings.timeout, response.chunk()).await
+        {
+            body.extend_from_slice(&chunk);
+        }
+        let ErrorBody { kind, text } = error_body::of_status(status.as_u16(), &body);
+        let text = if status.is_redirection() {
+            "a redirect, which is not followed: correct the base URL"
+        } else {
+            &text
+        };
+        let colon = if text.is_empty() { "" } else { ": " };
+        let reason = status.canonical_reason().map(|reason| format!(" ({reason})")).unwrap_or_default();
+        let message = format!(" answered {}{reason}{colon}{text}", status.as_u16());
+        ChatError { retry_after, ..self.error(kind, &message) }
+    }
+
+    pub(super) fn unreachable(&self, error: &reqwest::Error) -> ChatError {
+        let kind = if error.is_connect() { Kind::Unreachable } else { Kind::Connection };
+        self.error(kind, &format!(" cannot be reached: {}", http::cause(error)))
+    }
+
+    pub(super) fn endless(&self, whole: Duration) -> ChatError {
+        self.error(Kind::Timeout, &format!(" did not end its reply within {} s", whole.as_secs_f64()))
+    }
+
+    pub(super) fn silent(&self) -> ChatError {
+        self.error(Kind::Timeout, &format!(" was silent for {} s", self.settings.timeout.as_secs_f64()))
+    }
+
+    pub(super) fn malformed(&self, quote: &str) -> ChatError {
+        self.error(Kind::Malformed, &format!(" sent what is no reply of its API: {quote}"))
+    }
+
+    /// Every error of this client is made here, without the credential.
+    pub(super) fn error(&self, kind: Kind, text: &str) -> ChatError {
+        let mut text = text.to_owned();
+        let password = self.url.password().map(Secret::new);
+        for secret in [&self.settings.api_key, &password].into_iter().flatten() {
+            let secret = secret.expose().trim();
+            if !secret.is_empty() {
+                text = text.replace(secret, "***");
+            }
+        }
+        ChatError {
+            kind,
+            message: format!("{}{}", self.endpoint(), shortened(&text)),
+            hint: hint(self.provider, &self.settings, kind),
+            retry_after: None,
+            usage: Usage::default(),
+        }
+    }
+}
+
+fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+    retry::parse_retry_after(headers.get(RETRY_AFTER)?.to_str().ok()?, SystemTime::now())
+}
+
+/// What the user can do about a failure of this kind.
+pub(super) fn hint(provider: &Provider, settings: &ChatSettings, kind: Kind) -> Option<String> {
+    Some(match kind {
+        Kind::Connection | Kind::Unreachable => {
+            let names = provider.base_url_env.iter().copied().chain(["kwargs.base_url"]);
+            format!("{}, or name its address in {}.", provider.start, names.collect::<Vec<_>>().join(" or "))
+        }
+        Kind::Timeout => "A model that is still loading needs longer: raise kwargs.timeout.".into(),
+        Kind::Auth => match provider.key_env.first() {
+            Some(name) => {
+                format!("Set {name} in the environment, or kwargs.api_key in the job, to a valid key.")
+            }
+            None => "If the server wants a key, set kwargs.api_key in the job.".into(),
+        },
+        Kind::NotFound => format!("{} (model_name is \"{}\").", provider.pull, settings.model),
+        Kind::Busy => "Lower kwargs.max_concurrency, or wait until the server has less to do.".into(),
+        Kind::RateLimited => "Lower kwargs.max_concurrency, or raise the account's limit.".into(),
+        Kind::ContextTooLong => "Shorten the text, or take a model with a larger context window.".into(),
+        Kind::Malformed => format!("Is this really the API of {}? Check the base URL.", provider.name),
+        Kind::Empty => "The model has nothing to say to this: try another one.".into(),
+        Kind::Server | Kind::Rejected | Kind::Model | Kind::Withheld => return None,
+    })
+}
+
+/// On one line, without control characters, and not too long.
+fn shortened(text: &str) -> String {
+    let begins_with_space = text.starts_with(' ');
+    let words = text.split(|c: char| c.is_whitespace() || c.is_control()).filter(|word| !word.is_empty());
+    let line = words.collect::<Vec<_>>().join(" ");
+    let mut line = if begins_with_space { format!(" {line}") } else { line };
+    if let Some((end, _)) = line.char_indices().nth(LONGEST_QUOTE) {
+        line.truncate(end);
+        line.push('…');
+    }
+    line
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn messages_are_one_line_of_bounded_length() {
+        assert_eq!(shortened(" a\n\tb\u{1b}[31m"), " a b [31m");
+        let long = shortened(&"é".repeat(9000));
+        assert_eq!(long.chars().count(), LONGEST_QUOTE + 1);
+    }
+}

@@ -1,0 +1,382 @@
+//! The one client for every HTTP API: sends a turn and reads the stream; what it says of failures is in `complaints`.
+//!
+//! In: a provider's row and settings, then requests. Out: replies, or errors that name the endpoint and what
+//! to do. What differs from vendor to vendor is in the row and its dialect; here is none of it.
+
+use std::borrow::Cow;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use reqwest::header::{HeaderMap, HeaderValue};
+use reqwest::{Response, StatusCode, Url};
+use tokio::time::timeout;
+
+use super::dialect::{Abilities, Caching, Dialect, Partial, without_thinking};
+use super::egress_gate::{CallOutcome, EgressGate, OutboundRequest};
+use super::error_body::{self, ErrorBody};
+use super::error_messages::hint;
+use super::frames::{Frame, Frames};
+use super::providers::{Key, Provider};
+use super::retry;
+use super::schema_limits;
+use super::{
+    ChatClient, ChatError, ChatErrorKind as Kind, ChatReply, ChatRequest, ChatSettings, Finish, Format, Usage,
+};
+use crate::{http, secrets::Secret};
+
+/// The longest reply that is read, in bytes: no model writes as much, and a runaway server must not fill the memory.
+const LONGEST_REPLY: usize = 64 << 20;
+/// Times the longest silence that a whole reply may take.
+const WHOLE_REPLY: u32 = 10;
+/// How long to wait for the end of a stream whose reply is complete, so that its connection can be used again.
+const DRAIN: Duration = Duration::from_millis(500);
+
+/// A model behind an HTTP API. Clones share their connections and what they learn.
+#[derive(Clone)]
+pub(crate) struct HttpClient {
+    pub(super) provider: &'static Provider,
+    pub(super) dialect: &'static dyn Dialect,
+    pub(super) settings: ChatSettings,
+    pub(super) http: reqwest::Client,
+    pub(super) url: Url,
+    pub(super) headers: HeaderMap,
+    /// What the server has not refused so far.
+    abilities: Arc<Mutex<Abilities>>,
+    /// Sees what is sent.
+    pub(super) gate: Option<Arc<dyn EgressGate>>,
+}
+
+impl HttpClient {
+    /// A client of `provider`; fails on an unusable URL or credential, without a call.
+    pub(crate) fn new(
+        provider: &'static Provider,
+        dialect: &'static dyn Dialect,
+        mut settings: ChatSettings,
+    ) -> Result<Self, ChatError> {
+        let place = place(provider, &settings);
+        // The model's name tells what it takes, that of a deployment may say anything.
+        let abilities = Arc::new(Mutex::new(abilities(provider, &settings)));
+        if let Some(deployment) = &settings.deployment {
+            settings.model = deployment.clone();
+        }
+        let url = provider.url(&settings, dialect.path());
+        let fail = |kind, text: String| ChatError {
+            kind,
+            message: format!("{place}: {text}"),
+            hint: hint(provider, &settings, kind),
+            retry_after: None,
+            usage: Usage::default(),
+        };
+        if let Some(slot) = provider.open_slot(&settings.base_url) {
+            let name = slot.kwargs[0];
+            let hint = format!("Set {} in the environment, or kwargs.{name} in the job.", slot.env);
+            return Err(ChatError {
+                hint: Some(hint),
+                ..fail(Kind::Rejected, format!("there is no {name}"))
+            });
+        }
+        if settings.model.is_empty() {
+            let text = "there is no default model: name the one that it serves in model_name";
+            return Err(fail(Kind::Rejected, text.into()));
+        }
+        let http = http::client(&settings.base_url).map_err(|text| fail(Kind::Rejected, text))?;
+        let url = Url::parse(&url).map_err(|error| fail(Kind::Rejected, format!("unusable URL: {error}")))?;
+        if settings.api_key.is_none() && provider.needs_key(&settings.base_url) {
+            return Err(fail(Kind::Auth, "there is no API key".into()));
+        }
+        let headers = headers(provider, dialect, settings.api_key.as_ref())
+            .ok_or_else(|| fail(Kind::Auth, "the API key has characters that no header can carry".into()))?;
+        Ok(Self { provider, dialect, settings, http, url, headers, abilities, gate: None })
+    }
+
+    /// One try; again at once with less if the server refuses a parameter by name.
+    async fn turn(&self, request: &ChatRequest) -> Result<ChatReply, ChatError> {
+        loop {
+            let sent = self.current();
+            // Silence has its own limit; this one is for a server that dribbles and never ends.
+            let whole = self.settings.timeout * WHOLE_REPLY;
+            let outcome = timeout(whole, self.send(request, sent)).await;
+            match outcome.unwrap_or_else(|_| Err(self.endless(whole))) {
+                Err(error) if error.kind == Kind::Rejected && self.shrink(sent, request, &error) => {}
+                outcome => return outcome,
+            }
+        }
+    }
+
+    /// A call as it would be sent, with the credential struck out.
+    #[cfg(test)]
+    pub(super) fn written(&self, request: &ChatRequest) -> String {
+        let headers = self.headers.iter().map(|(name, value)| {
+            let value = value.to_str().unwrap();
+            let key = self.settings.api_key.as_ref().map_or("", Secret::expose);
+            format!("{name}: {}\n", if key.is_empty() { value.to_owned() } else { value.replace(key, "***") })
+        });
+        let body = self.dialect.body(&self.settings, request, self.current());
+        format!("POST {}\n{}{body}\n", self.url, headers.collect::<String>())
+    }
+
+    /// The same client with all that it sends passing `gate`.
+    pub(super) fn behind(&self, gate: Arc<dyn EgressGate>) -> Self {
+        Self { gate: Some(gate), ..self.clone() }
+    }
+
+    fn current(&self) -> Abilities {
+        *self.abilities.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+
+    /// Leaves out what this refusal names, for this client's lifetime. `false` if it names nothing.
+    fn shrink(&self, sent: Abilities, request: &ChatRequest, refusal: &ChatError) -> bool {
+        let Some((less, what)) = sent.without(&refusal.message, &request.format) else { return false };
+        let mut known = self.abilities.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        // Calls run side by side: another one may have met the same refusal first.
+        if *known == sent {
+            tracing::warn!("{refusal}; from now on without {what}");
+            *known = less;
+        }
+        true
+    }
+
+    async fn send(&self, request: &ChatRequest, abilities: Abilities) -> Result<ChatReply, ChatError> {
+        let request = &self.within_the_limit(request);
+        let body = self.dialect.body(&self.settings, request, abilities).to_string();
+        let Some(gate) = &self.gate else { return self.post(request, body, &mut true).await };
+        let texts: Vec<&str> = request.messages.iter().map(|message| &*message.content).collect();
+        let call = gate.leave(&texts, OutboundRequest::new(self.endpoint(), &body))?;
+        let mut sent = true;
+        let outcome = self.post(request, body, &mut sent).await;
+        gate.ended(call, CallOutcome::new(outcome.as_ref().map(|reply| reply.usage), sent));
+        outcome
+    }
+
+    /// Sends `body` and reads the reply; `sent` becomes false if there was no connection.
+    async fn post(
+        &self,
+        request: &ChatRequest,
+        body: String,
+        sent: &mut bool,
+    ) -> Result<ChatReply, ChatError> {
+        let call = self.http.post(self.url.clone()).headers(self.headers.clone()).body(body).send();
+        let response = match timeout(self.settings.timeout, call).await {
+            Err(_) => return Err(self.silent()),
+            Ok(Err(error)) => {
+                *sent = !error.is_connect();
+                return Err(self.unreachable(&error));
+            }
+            Ok(Ok(response)) => response,
+        };
+        if response.status() != StatusCode::OK {
+            return Err(self.refused(response).await);
+        }
+        let mut reply = Partial::default();
+        let outcome = self.read(response, &mut reply).await;
+        let checked = outcome.and_then(|()| self.check(request, &reply));
+        checked.map_err(|error| ChatError { usage: reply.usage, ..error })
+    }
+
+    /// The request with a share of the reply for each text of its schema. Hosted vendors reject such limits, and
+    /// their models need none.
+    fn within_the_limit<'a>(&self, request: &'a ChatRequest) -> Cow<'a, ChatRequest> {
+        let Self { settings: ChatSettings { max_tokens, base_url, .. }, provider, .. } = self;
+        match (&request.format, max_tokens) {
+            (Format::Schema { name, schema, shares: true }, Some(tokens))
+                if provider.local || http::is_private(base_url) =>
+            {
+                let schema = schema_limits::with_shares(schema, *tokens as usize);
+                Cow::Owned(ChatRequest {
+                    format: Format::Schema { name, schema, shares: true },
+                    ..request.clone()
+                })
+            }
+            _ => Cow::Borrowed(request),
+        }
+    }
+
+    /// Reads a reply to its end.
+    async fn read(&self, mut response: Response, reply: &mut Partial) -> Result<(), ChatError> {
+        let mut frames = Frames::default();
+        let mut known = false;
+        let mut length = 0;
+        loop {
+            let chunk = match timeout(self.settings.timeout, response.chunk()).await {
+                Err(_) => return Err(self.silent()),
+                Ok(Err(error)) => {
+                    return Err(self.error(Kind::Connection, &format!(": {}", http::cause(&error))));
+                }
+                Ok(Ok(chunk)) => chunk,
+            };
+            let Some(chunk) = chunk else { break };
+            length += chunk.len();
+            if length > LONGEST_REPLY {
+                return Err(self.error(Kind::Rejected, " sent a reply of over 64 MiB"));
+            }
+            for frame in frames.push(&chunk) {
+                if self.take(frame, reply, &mut known)? {
+                    drain(response).await;
+                    return Ok(());
+                }
+            }
+        }
+        for frame in frames.finish() {
+            self.take(frame, reply, &mut known)?;
+        }
+        if reply.complete {
+            return Ok(());
+        }
+        let (kind, text) = match known {
+            true => (Kind::Connection, ": the reply broke off before its end"),
+            false => (Kind::Malformed, " sent an empty reply"),
+        };
+        Err(self.error(kind, text))
+    }
+
+    /// Takes a frame; `true` if no other follows.
+    fn take(&self, frame: Frame, reply: &mut Partial, known: &mut bool) -> Result<bool, ChatError> {
+        match frame {
+            Frame::Done => {
+                reply.complete = true;
+                return Ok(true);
+            }
+            Frame::Garbage(text) => return Err(self.malformed(&text)),
+            Frame::Json(event) => {
+                if let Some(ErrorBody { kind, text }) = error_body::of_event(&event) {
+                    return Err(self.error(kind, &format!(" failed: {text}")));
+                }
+                if !self.dialect.take(&event, reply) {
+                    return Err(self.malformed(&event.to_string()));
+                }
+                *known = true;
+            }
+        }
+        Ok(false)
+    }
+
+    /// A complete reply as the callers get it, unless there is nothing in it.
+    fn check(&self, request: &ChatRequest, reply: &Partial) -> Result<ChatReply, ChatError> {
+        if let Some(how) = self.dialect.cut_prompt(&self.settings, request, reply) {
+            return Err(self.error(Kind::ContextTooLong, &format!(" cut the prompt: {how}")));
+        }
+        let text = without_thinking(&reply.text);
+        let finish = reply.finish.unwrap_or(Finish::Stop);
+        match finish {
+            Finish::Length if text.is_empty() => {
+                let text =
+                    " reached the token limit before any text (did it think?); raise kwargs.max_tokens";
+                Err(self.error(Kind::Rejected, text))
+            }
+            Finish::Stop if text.is_empty() => Err(self.error(Kind::Empty, " sent a reply without text")),
+            _ => {
+                let cut = match &request.format {
+                    Format::Schema { schema, shares: true, .. } => schema_limits::cut(schema, text, None),
+                    _ => Vec::new(),
+                };
+                Ok(ChatReply { text: text.to_owned(), finish, usage: reply.usage, refused: false, cut })
+            }
+        }
+    }
+}
+
+#[async_trait]
+impl ChatClient for HttpClient {
+    fn endpoint(&self) -> String {
+        place(self.provider, &self.settings)
+    }
+
+    async fn chat(&self, request: &ChatRequest) -> Result<ChatReply, ChatError> {
+        let ChatSettings { retries, outage, .. } = self.settings;
+        retry::with_retries(retries, outage, || self.turn(request)).await
+    }
+
+    fn watched(&self, gate: Arc<dyn EgressGate>) -> Option<Arc<dyn ChatClient>> {
+        Some(Arc::new(self.behind(gate)))
+    }
+}
+
+fn place(provider: &Provider, settings: &ChatSettings) -> String {
+    format!("{} at {}", provider.name, http::shown(&settings.base_url))
+}
+
+/// What this model at this place takes to begin with.
+fn abilities(provider: &Provider, settings: &ChatSettings) -> Abilities {
+    let usual = provider.abilities;
+    // A compatible server may use such a name too, but has its own rules, and says so if need be.
+    if !provider.is_vendor(&settings.base_url) {
+        return Abilities { caching: Caching::Itself, ..usual };
+    }
+    let reasons = (provider.is_reasoning_model)(&settings.model);
+    if reasons { Abilities { max_completion_tokens: true, temperature: false, ..usual } } else { usual }
+}
+
+/// `None` if the credential cannot be a header's value.
+fn headers(provider: &Provider, dialect: &dyn Dialect, key: Option<&Secret>) -> Option<HeaderMap> {
+    let mut headers = HeaderMap::new();
+    headers.insert("content-type", HeaderValue::from_static("application/json"));
+    for &(name, value) in dialect.headers() {
+        headers.insert(name, HeaderValue::from_static(value));
+    }
+    if let Some(key) = key {
+        let key = key.expose().trim();
+        let (name, value) = match provider.key {
+            Key::Header(name) => (name, key.to_owned()),
+            Key::Bearer | Key::Optional => ("authorization", format!("Bearer {key}")),
+        };
+        let mut value = HeaderValue::from_str(&value).ok()?;
+        value.set_sensitive(true);
+        headers.insert(name, value);
+    }
+    Some(headers)
+}
+
+/// Reads what is left of a stream, which is its end mark.
+async fn drain(mut response: Response) {
+    let rest = async { while let Ok(Some(_)) = response.chunk().await {} };
+    let _ = timeout(DRAIN, rest).await;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{dialect::bare_settings, openai, providers::find};
+    use super::*;
+
+    fn settings(base_url: &str, model: &str, key: Option<&str>) -> ChatSettings {
+        ChatSettings { base_url: base_url.into(), api_key: key.map(Secret::new), ..bare_settings(model) }
+    }
+
+    #[test]
+    fn only_openai_itself_is_judged_by_the_models_name() {
+        let openai = find("openai").unwrap();
+        for (base, model, reasons) in [
+            ("https://api.openai.com/v1", "o3-mini", true),
+            ("https://api.openai.com/v1", "o1", true),
+            ("https://api.openai.com/v1", "gpt-5.1", true),
+            ("https://api.openai.com/v1", "gpt-5-chat-latest", false),
+            ("https://api.openai.com/v1", "gpt-4o", false),
+            ("https://api.openai.com/v1", "omni", false),
+            ("http://localhost:8080/v1", "o3-mini", false),
+        ] {
+            let abilities = abilities(openai, &settings(base, model, None));
+            assert_eq!(
+                (abilities.max_completion_tokens, !abilities.temperature),
+                (reasons, reasons),
+                "{base} {model}"
+            );
+            // Who else speaks the dialect may not know what its inventor has added.
+            assert_eq!(abilities.caching == Caching::Key, base.contains("openai.com"), "{base}");
+        }
+    }
+
+    #[test]
+    fn a_key_is_trimmed_hidden_and_must_fit_a_header() {
+        let openai = find("openai").unwrap();
+        let client =
+            |key| HttpClient::new(openai, &openai::OpenAi, settings("http://localhost/v1", "m", Some(key)));
+        let headers = client(" sk-1\n").ok().unwrap().headers;
+        assert_eq!(headers["authorization"], "Bearer sk-1");
+        assert!(!format!("{headers:?}").contains("sk-1"));
+        let error = client("sk-\u{1}é").err().unwrap();
+        assert_eq!(
+            error.message,
+            "openai at http://localhost/v1: the API key has characters that no header can carry"
+        );
+    }
+}

@@ -1,0 +1,172 @@
+//! Ollama's native `/api/chat`: settings and messages to a body, lines to a reply.
+//!
+//! Facts: Ollama's `docs/api.md` and `api/types.go`. The OpenAI route of Ollama has no way to set the context
+//! window, so it is not used.
+
+use serde_json::{Map, Value, json};
+
+use super::dialect::{Abilities, Dialect, JsonMode, Partial, vector};
+use super::{ChatRequest, ChatSettings, Finish, Format, Image, Message, Usage, truncation};
+
+/// The dialect.
+pub(crate) struct Ollama;
+
+impl Dialect for Ollama {
+    fn name(&self) -> &'static str {
+        "ollama"
+    }
+
+    fn path(&self) -> &'static str {
+        "/chat"
+    }
+
+    fn body(&self, settings: &ChatSettings, request: &ChatRequest, abilities: Abilities) -> Value {
+        let messages: Vec<Value> = request.messages.iter().map(message).collect();
+        let mut body = json!({
+            "model": settings.model,
+            "messages": messages,
+            "stream": true,
+            // Left out it means true for models that can think.
+            "think": settings.thinking && abilities.thinking,
+            // A prompt that does not fit is an error, not a shorter prompt.
+            "truncate": false,
+            "options": options(settings, request),
+        });
+        if let Format::Schema { schema, .. } = &request.format
+            && abilities.json != JsonMode::Prompt
+        {
+            body["format"] = if abilities.json == JsonMode::Schema { schema.clone() } else { "json".into() };
+        }
+        if let Some(keep_alive) = &settings.keep_alive {
+            body["keep_alive"] = keep_alive.clone();
+        }
+        body
+    }
+
+    fn fetches_images(&self) -> bool {
+        false
+    }
+
+    fn embeddings_path(&self) -> Option<&'static str> {
+        Some("/embed")
+    }
+
+    fn embeddings_body(&self, model: &str, texts: &[String]) -> Value {
+        // Left out it means that a text is embedded by its beginning.
+        json!({"model": model, "input": texts, "truncate": false})
+    }
+
+    fn take_embeddings(&self, reply: &Value) -> Option<(Vec<Vec<f32>>, u64)> {
+        let vectors = reply["embeddings"].as_array()?.iter().map(vector).collect::<Option<_>>()?;
+        Some((vectors, reply["prompt_eval_count"].as_u64().unwrap_or_default()))
+    }
+
+    fn take(&self, event: &Value, reply: &mut Partial) -> bool {
+        if !event["done"].is_boolean() && !event["message"].is_object() {
+            return false;
+        }
+        reply.text.push_str(event["message"]["content"].as_str().unwrap_or_default());
+        if event["done"] == true {
+            let count = |name: &str| event[name].as_u64().unwrap_or_default();
+            reply.usage = Usage::of_call(count("prompt_eval_count"), count("eval_count"), 0);
+            reply.finish = Some(if event["done_reason"] == "length" { Finish::Length } else { Finish::Stop });
+            reply.complete = true;
+        }
+        true
+    }
+
+    /// Servers that do not know `truncate` cut silently, to the window or to about half of it. The count alone proves
+    /// nothing, as some versions leave cached tokens out of it.
+    fn cut_prompt(&self, settings: &ChatSettings, request: &ChatRequest, reply: &Partial) -> Option<String> {
+        truncation::prompt(request.words(), reply.usage.prompt_tokens, Some(settings.num_ctx?))
+    }
+}
+
+/// Pictures are a list of base64 beside the text. Those with a URL were fetched before.
+fn message(message: &Message) -> Value {
+    let mut value = json!(message);
+    if !message.images.is_empty() {
+        let pictures = message.images.iter().map(|image| match &**image {
+            Image::Data { base64, .. } => base64,
+            Image::Url(url) => url,
+        });
+        value["images"] = json!(pictures.collect::<Vec<_>>());
+    }
+    value
+}
+
+/// The same on every call of a client: another `num_ctx` makes Ollama load the model anew.
+fn options(settings: &ChatSettings, request: &ChatRequest) -> Map<String, Value> {
+    let options = [
+        ("num_ctx", settings.num_ctx.map(Value::from)),
+        ("num_predict", settings.max_tokens.map(Value::from)),
+        ("temperature", settings.temperature.map(Value::from)),
+        ("seed", settings.seed_of(request).map(Value::from)),
+    ];
+    options.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::dialect::{bare_settings, read};
+    use super::*;
+
+    fn asked(text: &str, format: Format) -> ChatRequest {
+        ChatRequest { messages: vec![Message::user(text)], format, sample: 0 }
+    }
+
+    #[test]
+    fn the_body_has_what_was_set_and_never_lets_the_server_truncate() {
+        let bare = Ollama.body(&bare_settings("llama3.2:3b"), &asked("Who?", Format::Text), Abilities::USUAL);
+        let messages = json!([{"role": "user", "content": "Who?"}]);
+        assert_eq!(
+            bare,
+            json!({
+                "model": "llama3.2:3b", "messages": messages, "stream": true, "think": false,
+                "truncate": false, "options": {},
+            })
+        );
+        let settings = ChatSettings {
+            temperature: Some(0.0),
+            max_tokens: Some(100),
+            seed: Some(7),
+            num_ctx: Some(8192),
+            thinking: true,
+            keep_alive: Some(json!("10m")),
+            ..bare_settings("qwen3")
+        };
+        let schema = json!({"type": "object", "properties": {}});
+        let format = Format::Schema { name: "x", schema: schema.clone(), shares: false };
+        assert_eq!(
+            Ollama.body(&settings, &asked("Who?", format), Abilities::USUAL),
+            json!({
+                "model": "qwen3", "messages": messages, "stream": true, "think": true, "truncate": false,
+                "options": {"num_ctx": 8192, "num_predict": 100, "temperature": 0.0, "seed": 7},
+                "format": schema, "keep_alive": "10m",
+            })
+        );
+        let thoughtless = Abilities { thinking: false, ..Abilities::USUAL };
+        assert_eq!(Ollama.body(&settings, &asked("Who?", Format::Text), thoughtless)["think"], false);
+    }
+
+    #[test]
+    fn documented_replies_are_read() {
+        // docs/api.md, "Generate a chat completion", streamed; then with a thought and the limit reached.
+        let line = r#"{"model":"llama3.2","created_at":"2023-08-04T08:52:19.385406455-07:00","message":{"role":"assistant","content":"The","images":null},"done":false}"#;
+        let done = r#"{"model":"llama3.2","created_at":"2023-08-04T19:22:45.499127Z","message":{"role":"assistant","content":""},"done":true,"total_duration":4883583458,"load_duration":1334875,"prompt_eval_count":26,"prompt_eval_duration":342546000,"eval_count":282,"eval_duration":4535599000}"#;
+        let expected = Partial {
+            text: "The".into(),
+            finish: Some(Finish::Stop),
+            usage: Usage::of_call(26, 282, 0),
+            complete: true,
+        };
+        assert_eq!(read(&Ollama, &format!("{line}\n{done}\n")), expected);
+        let thought = r#"{"message":{"role":"assistant","content":"","thinking":"hm"},"done":false}"#;
+        let cut = r#"{"message":{"role":"assistant","content":"Th"},"done":true,"done_reason":"length","eval_count":2}"#;
+        let reply = read(&Ollama, &format!("{thought}\n{cut}"));
+        assert_eq!((&*reply.text, reply.finish), ("Th", Some(Finish::Length)));
+        // Not streamed and aborted: the text is there, but not all of it.
+        assert!(!read(&Ollama, line).complete);
+        assert!(!Ollama.take(&json!({"result": 1}), &mut Partial::default()));
+    }
+}

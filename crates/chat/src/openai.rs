@@ -1,0 +1,398 @@
+//! OpenAI's chat completions, which most servers speak: settings and messages to a body, chunks to a reply.
+//!
+//! Facts: OpenAI's API reference, "Create chat completion" and "The chat completion chunk object".
+
+use ring::digest::{Context, SHA256};
+use serde_json::{Value, json};
+
+use super::anthropic::cached;
+use super::dialect::{Abilities, Caching, Dialect, JsonMode, Partial, vector};
+use super::{ChatRequest, ChatSettings, Finish, Format, Image, Message, Role, Usage, truncation};
+
+/// Characters of a message that tell which prompts begin alike.
+const BEGINNING: usize = 1000;
+
+/// The dialect.
+pub(crate) struct OpenAi;
+
+impl Dialect for OpenAi {
+    fn name(&self) -> &'static str {
+        "openai"
+    }
+
+    fn path(&self) -> &'static str {
+        "/chat/completions"
+    }
+
+    fn body(&self, settings: &ChatSettings, request: &ChatRequest, abilities: Abilities) -> Value {
+        let mut messages: Vec<Value> = request.messages.iter().map(message).collect();
+        if abilities.caching == Caching::Marks && settings.model.starts_with("anthropic/") {
+            mark(&request.messages, &mut messages);
+        }
+        let mut body = json!({"model": settings.model, "messages": messages, "stream": true});
+        if abilities.caching == Caching::Key {
+            body["prompt_cache_key"] = cache_key(&request.messages).into();
+        }
+        if abilities.stream_options {
+            body["stream_options"] = json!({"include_usage": true});
+        }
+        if let Some(limit) = settings.max_tokens {
+            let name = if abilities.max_completion_tokens { "max_completion_tokens" } else { "max_tokens" };
+            body[name] = limit.into();
+        }
+        if let Some(temperature) = settings.temperature.filter(|_| abilities.temperature) {
+            body["temperature"] = temperature.into();
+        }
+        if let (Some(seed), Some(name)) = (settings.seed_of(request), abilities.seed) {
+            body[name] = seed.into();
+        }
+        if abilities.template_thinking && !settings.thinking {
+            body["chat_template_kwargs"] = json!({"enable_thinking": false});
+        }
+        if let Format::Schema { name, schema, .. } = &request.format {
+            match abilities.json {
+                JsonMode::Schema => {
+                    // Perplexity takes letters and digits alone.
+                    let name = name.replace('_', "");
+                    let schema = json!({"name": name, "strict": true, "schema": schema});
+                    body["response_format"] = json!({"type": "json_schema", "json_schema": schema});
+                }
+                JsonMode::Object => body["response_format"] = json!({"type": "json_object"}),
+                JsonMode::Prompt => {}
+            }
+        }
+        body
+    }
+
+    fn embeddings_path(&self) -> Option<&'static str> {
+        Some("/embeddings")
+    }
+
+    /// Facts: "Create embeddings"; the list has its own numbering.
+    fn take_embeddings(&self, reply: &Value) -> Option<(Vec<Vec<f32>>, u64)> {
+        let mut rows: Vec<&Value> = reply["data"].as_array()?.iter().collect();
+        rows.sort_by_key(|row| row["index"].as_u64());
+        let vectors = rows.into_iter().map(|row| vector(&row["embedding"])).collect::<Option<_>>()?;
+        Some((vectors, reply["usage"]["prompt_tokens"].as_u64().unwrap_or_default()))
+    }
+
+    fn take(&self, event: &Value, reply: &mut Partial) -> bool {
+        // Groq has it elsewhere: API reference, "The chat completion chunk object".
+        let usage = if event["usage"].is_object() { &event["usage"] } else { &event["x_groq"]["usage"] };
+        if usage.is_object() {
+            let tokens = |pointer| usage.pointer(pointer).and_then(Value::as_u64).unwrap_or_default();
+            // OpenAI's place, DeepSeek's, Moonshot's.
+            let places =
+                ["/prompt_tokens_details/cached_tokens", "/prompt_cache_hit_tokens", "/cached_tokens"];
+            let cached = places.into_iter().map(tokens).max().unwrap_or_default();
+            let told = tokens("/prompt_tokens");
+            // More than all of them: some gateways count them apart.
+            let prompt = if cached > told { told + cached } else { told };
+            reply.usage = Usage::of_call(prompt, tokens("/completion_tokens"), cached);
+        }
+        let Some(choices) = event["choices"].as_array() else { return false };
+        // The last chunk, with the usage, has no choice.
+        let Some(choice) = choices.first() else { return true };
+        let message = if choice["message"].is_object() { &choice["message"] } else { &choice["delta"] };
+        push_text(&message["content"], &mut reply.text);
+        if let Some(refusal) = message["refusal"].as_str().filter(|refusal| !refusal.is_empty()) {
+            reply.text.push_str(refusal);
+            reply.finish = Some(Finish::Filtered);
+        }
+        if let Some(reason) = choice["finish_reason"].as_str() {
+            reply.complete = true;
+            reply.finish = reply.finish.or(Some(match reason {
+                "length" => Finish::Length,
+                "content_filter" => Finish::Filtered,
+                _ => Finish::Stop,
+            }));
+        }
+        true
+    }
+
+    /// Local servers that take any prompt cut it, such as Ollama behind its route of this dialect. Cached tokens may be
+    /// counted apart, and gateways to Anthropic's models leave out those that are written into the cache; what does not
+    /// fit there is refused.
+    fn cut_prompt(&self, settings: &ChatSettings, request: &ChatRequest, reply: &Partial) -> Option<String> {
+        if settings.model.contains("claude") {
+            return None;
+        }
+        let counted = reply.usage.prompt_tokens + reply.usage.cached_prompt_tokens;
+        truncation::prompt(request.words(), counted, settings.num_ctx)
+    }
+}
+
+/// Marks what comes again: the instructions, and a conversation that goes on up to its last message.
+///
+/// Facts: OpenRouter's documentation, "Prompt Caching": marks stand on text parts, as in Anthropic's own API.
+fn mark(messages: &[Message], written: &mut [Value]) {
+    let is_going = messages.iter().any(|message| message.role == Role::Assistant);
+    let last = messages.len().saturating_sub(1);
+    for (at, (message, value)) in messages.iter().zip(written).enumerate() {
+        if message.role != Role::System && !(is_going && at == last) {
+            continue;
+        }
+        match &mut value["content"] {
+            // The text is the last part.
+            Value::Array(parts) => drop(parts.pop().map(|_| parts.push(cached(&message.content)))),
+            content => *content = json!([cached(&message.content)]),
+        }
+    }
+}
+
+/// The same for prompts that begin alike: the turns of a conversation, the questions about a chunk.
+///
+/// Facts: "Prompt caching" of OpenAI's and of Mistral's documentation.
+fn cache_key(messages: &[Message]) -> String {
+    let mut hash = Context::new(&SHA256);
+    for message in messages.iter().take_while(|message| message.role != Role::Assistant) {
+        let end = message.content.char_indices().nth(BEGINNING).map_or(message.content.len(), |(at, _)| at);
+        hash.update(&message.content.as_bytes()[..end]);
+        hash.update(&[0]);
+    }
+    hash.finish().as_ref()[..16].iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// Facts: "Images and vision": parts of a list, a data URL for what is not fetched.
+fn message(message: &Message) -> Value {
+    if message.images.is_empty() {
+        return json!(message);
+    }
+    let url = |image: &Image| match image {
+        Image::Data { media_type, base64 } => format!("data:{media_type};base64,{base64}"),
+        Image::Url(url) => url.clone(),
+    };
+    let pictures =
+        message.images.iter().map(|image| json!({"type": "image_url", "image_url": {"url": url(image)}}));
+    let parts: Vec<Value> = pictures.chain([json!({"type": "text", "text": message.content})]).collect();
+    json!({"role": message.role, "content": parts})
+}
+
+/// Content is a string, or for some servers a list of parts of which those of type `text` count.
+fn push_text(content: &Value, text: &mut String) {
+    match content {
+        Value::String(part) => text.push_str(part),
+        Value::Array(parts) => {
+            text.extend(
+                parts.iter().filter(|part| part["type"] == "text").filter_map(|part| part["text"].as_str()),
+            );
+        }
+        _ => {}
+    }
+}
+
+/// Whether OpenAI itself takes `max_completion_tokens` and no temperature for this model: the o series and
+/// the gpt-5 family, but not its chat variants. Says nothing about other servers that use such names.
+pub(crate) fn is_reasoning_model(model: &str) -> bool {
+    let o_series = model.strip_prefix('o').is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()));
+    o_series || model.starts_with("gpt-5") && !model.contains("chat")
+}
+
+/// Whether Moonshot fixes the temperature of this model: its K2.5, K2.6 and later ones.
+pub(crate) fn is_fixed_kimi(model: &str) -> bool {
+    model.starts_with("kimi-k") && !model.starts_with("kimi-k2-")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::dialect::{bare_settings, read};
+    use super::*;
+
+    fn asked(format: Format) -> ChatRequest {
+        ChatRequest { messages: vec![Message::system("Be brief."), Message::user("Who?")], format, sample: 0 }
+    }
+
+    #[test]
+    fn the_body_has_what_was_set_and_nothing_else() {
+        let messages =
+            json!([{"role": "system", "content": "Be brief."}, {"role": "user", "content": "Who?"}]);
+        let bare = OpenAi.body(&bare_settings("gpt-4o"), &asked(Format::Text), Abilities::USUAL);
+        let stream = json!({"include_usage": true});
+        assert_eq!(
+            bare,
+            json!({"model": "gpt-4o", "messages": messages, "stream": true, "stream_options": stream})
+        );
+        let settings = ChatSettings {
+            temperature: Some(0.5),
+            max_tokens: Some(100),
+            seed: Some(7),
+            ..bare_settings("gpt-4o")
+        };
+        let schema =
+            json!({"type": "object", "properties": {}, "required": [], "additionalProperties": false});
+        let format = Format::Schema { name: "verdict", schema: schema.clone(), shares: false };
+        let full = OpenAi.body(&settings, &asked(format.clone()), Abilities::USUAL);
+        assert_eq!(
+            full,
+            json!({
+                "model": "gpt-4o", "messages": messages, "stream": true, "stream_options": stream,
+                "max_tokens": 100, "temperature": 0.5, "seed": 7,
+                "response_format": {
+                    "type": "json_schema",
+                    "json_schema": {"name": "verdict", "strict": true, "schema": schema},
+                },
+            })
+        );
+        let reasoning = Abilities { max_completion_tokens: true, temperature: false, ..Abilities::USUAL };
+        let body = OpenAi.body(&settings, &asked(Format::Text), reasoning);
+        assert_eq!((&body["max_completion_tokens"], body.get("max_tokens")), (&json!(100), None));
+        assert_eq!(body.get("temperature"), None);
+        let object = Abilities { json: JsonMode::Object, ..Abilities::USUAL };
+        assert_eq!(
+            OpenAi.body(&settings, &asked(format.clone()), object)["response_format"],
+            json!({"type": "json_object"})
+        );
+        let prompt = Abilities { json: JsonMode::Prompt, ..Abilities::USUAL };
+        assert_eq!(OpenAi.body(&settings, &asked(format), prompt).get("response_format"), None);
+    }
+
+    #[test]
+    fn a_llama_cpp_server_is_told_not_to_think() {
+        let abilities = Abilities { template_thinking: true, ..Abilities::USUAL };
+        let body = |thinking| {
+            let settings = ChatSettings { thinking, ..bare_settings("m") };
+            OpenAi.body(&settings, &asked(Format::Text), abilities)
+        };
+        assert_eq!(body(false)["chat_template_kwargs"], json!({"enable_thinking": false}));
+        assert_eq!(body(true).get("chat_template_kwargs"), None);
+    }
+
+    fn expect(bytes: &str, text: &str, finish: Finish, usage: Usage) {
+        let expected = Partial { text: text.into(), finish: Some(finish), usage, complete: true };
+        assert_eq!(read(&OpenAi, bytes), expected, "{bytes}");
+    }
+
+    #[test]
+    fn documented_replies_are_read() {
+        // API reference, "Create chat completion": the reply with its usage details.
+        let whole = r#"{
+          "id": "chatcmpl-B9MBs8CjcvOU2jLn4n570S5qMJKcT", "object": "chat.completion", "created": 1741569952,
+          "model": "gpt-4.1-2025-04-14",
+          "choices": [{
+            "index": 0,
+            "message": {"role": "assistant", "content": "Hello! How can I assist you today?", "refusal": null, "annotations": []},
+            "logprobs": null, "finish_reason": "stop"
+          }],
+          "usage": {
+            "prompt_tokens": 19, "completion_tokens": 10, "total_tokens": 29,
+            "prompt_tokens_details": {"cached_tokens": 4, "audio_tokens": 0},
+            "completion_tokens_details": {"reasoning_tokens": 0}
+          },
+          "service_tier": "default"
+        }"#;
+        expect(whole, "Hello! How can I assist you today?", Finish::Stop, Usage::of_call(19, 10, 4));
+
+        let chunk = |delta: &str, finish: &str| {
+            format!(
+                "data: {{\"object\":\"chat.completion.chunk\",\"choices\":[{{\"index\":0,\"delta\":{delta},\"logprobs\":null,\"finish_reason\":{finish}}}],\"usage\":null}}\n\n"
+            )
+        };
+        let usage = "data: {\"choices\":[],\"usage\":{\"prompt_tokens\":9,\"completion_tokens\":12,\"total_tokens\":21}}\n\n";
+        let begin = chunk(r#"{"role":"assistant","content":"","refusal":null}"#, "null");
+        let stream =
+            [begin.clone(), chunk(r#"{"content":"Hel"}"#, "null"), chunk(r#"{"content":"lo"}"#, "null")]
+                .concat();
+        let end = |finish: &str| stream.clone() + &chunk("{}", finish) + usage + "data: [DONE]\n\n";
+        expect(&end("\"stop\""), "Hello", Finish::Stop, Usage::of_call(9, 12, 0));
+        expect(&end("\"length\""), "Hello", Finish::Length, Usage::of_call(9, 12, 0));
+        expect(&end("\"content_filter\""), "Hello", Finish::Filtered, Usage::of_call(9, 12, 0));
+        // Structured outputs: a refusal comes in place of the content.
+        let refused = begin + &chunk(r#"{"refusal":"I can't."}"#, "null") + &chunk("{}", "\"stop\"");
+        expect(&refused, "I can't.", Finish::Filtered, Usage::default());
+    }
+
+    #[test]
+    fn cached_tokens_are_found_where_each_vendor_puts_them() {
+        for usage in [
+            json!({"prompt_tokens": 9, "completion_tokens": 2, "prompt_tokens_details": {"cached_tokens": 4}}),
+            // DeepSeek API docs, Context Caching.
+            json!({"prompt_tokens": 9, "completion_tokens": 2, "prompt_cache_hit_tokens": 4, "prompt_cache_miss_tokens": 5}),
+            json!({"prompt_tokens": 9, "completion_tokens": 2, "cached_tokens": 4}),
+        ] {
+            for event in
+                [json!({"choices": [], "usage": usage}), json!({"choices": [], "x_groq": {"usage": usage}})]
+            {
+                let mut reply = Partial::default();
+                assert!(OpenAi.take(&event, &mut reply));
+                assert_eq!(reply.usage, Usage::of_call(9, 2, 4));
+            }
+        }
+    }
+
+    #[test]
+    fn cached_tokens_that_are_counted_apart_are_of_the_prompt_too() {
+        let usage = json!({"prompt_tokens": 3, "prompt_tokens_details": {"cached_tokens": 40}});
+        let mut reply = Partial::default();
+        assert!(OpenAi.take(&json!({"choices": [], "usage": usage}), &mut reply));
+        assert_eq!(reply.usage, Usage::of_call(43, 0, 40));
+    }
+
+    #[test]
+    fn a_prompt_that_was_cut_is_told_from_one_that_was_cached() {
+        let cut = |model: &str, window, prompt, cached| {
+            let settings = ChatSettings { num_ctx: window, ..bare_settings(model) };
+            let request = ChatRequest {
+                messages: vec![Message::user("word ".repeat(60_000))],
+                ..ChatRequest::default()
+            };
+            let reply = Partial { usage: Usage::of_call(prompt, 1, cached), ..Partial::default() };
+            OpenAi.cut_prompt(&settings, &request, &reply).is_some()
+        };
+        assert!(cut("m", None, 4096, 0) && cut("m", None, 4096, 4000) && cut("m", Some(8192), 8190, 0));
+        assert!(!cut("m", None, 61_000, 0) && !cut("m", None, 0, 0));
+        assert!(!cut("m", None, 35_000, 30_000), "perhaps counted apart");
+        assert!(!cut("anthropic/claude-sonnet-4.5", None, 2000, 0), "written into the cache");
+    }
+
+    fn body(caching: Caching, model: &str, messages: Vec<Message>) -> Value {
+        let abilities = Abilities { caching, ..Abilities::USUAL };
+        OpenAi.body(&bare_settings(model), &ChatRequest { messages, ..ChatRequest::default() }, abilities)
+    }
+
+    #[test]
+    fn prompts_that_begin_alike_have_one_cache_key() {
+        let key =
+            |messages| body(Caching::Key, "m", messages)["prompt_cache_key"].as_str().unwrap().to_owned();
+        let (system, user) = (|text: &str| Message::system(text), |text: &str| Message::user(text));
+        let first = key(vec![system("Be brief."), user("Who?")]);
+        assert_eq!(first.len(), 32);
+        let next = vec![system("Be brief."), user("Who?"), Message::assistant("I."), user("Why?")];
+        assert_eq!(key(next), first);
+        assert_ne!(key(vec![system("Be brief."), user("Whom?")]), first);
+        assert_ne!(key(vec![system("Be brief.Who?")]), first);
+        let chunk = |task: &str| key(vec![system("s"), user(&("é".repeat(1000) + task))]);
+        assert_eq!(chunk("one"), chunk("two"));
+        assert_eq!(body(Caching::Itself, "m", vec![user("?")]).get("prompt_cache_key"), None);
+    }
+
+    #[test]
+    fn models_of_anthropics_get_their_marks() {
+        let mut picture = Message::user("c");
+        picture.images = vec![std::sync::Arc::new(Image::Url("http://x/a.png".into()))];
+        let going = vec![Message::system("s"), Message::user("a"), Message::assistant("b"), picture];
+        let marked = body(Caching::Marks, "anthropic/claude-sonnet-4.5", going.clone())["messages"].take();
+        assert_eq!(
+            marked,
+            json!([
+                {"role": "system", "content": [cached("s")]},
+                {"role": "user", "content": "a"},
+                {"role": "assistant", "content": "b"},
+                {"role": "user", "content": [{"type": "image_url", "image_url": {"url": "http://x/a.png"}}, cached("c")]},
+            ])
+        );
+        // A single question does not come again, and other models have no marks.
+        let single = body(Caching::Marks, "anthropic/claude-sonnet-4.5", going[..2].to_vec());
+        assert_eq!(single["messages"][1], json!({"role": "user", "content": "a"}));
+        let other = body(Caching::Marks, "openai/gpt-4o", going);
+        assert!(!other.to_string().contains("cache_control"));
+    }
+
+    #[test]
+    fn thoughts_are_no_text_and_a_stream_without_its_end_is_not_complete() {
+        let thinking = "data: {\"choices\":[{\"index\":0,\"delta\":{\"reasoning_content\":\"hm\"},\"finish_reason\":null}]}\n\n";
+        let text = "data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":[{\"type\":\"thinking\"},{\"type\":\"text\",\"text\":\"Yes\"}]},\"finish_reason\":null}]}\n\n";
+        let reply = read(&OpenAi, &[thinking, text].concat());
+        assert_eq!((&*reply.text, reply.complete), ("Yes", false));
+        assert!(!OpenAi.take(&json!({"result": 1}), &mut Partial::default()));
+    }
+}

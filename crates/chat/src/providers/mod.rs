@@ -1,0 +1,287 @@
+//! The table of providers: a vendor is one row.
+//!
+//! A row says where the vendor is, what it is called in the environment, which dialect it speaks, what it takes,
+//! and which document says so. Everything that differs from vendor to vendor is in a row or in its dialect,
+//! nowhere else.
+
+mod table;
+
+use std::fmt;
+use std::time::Duration;
+
+use super::ChatSettings;
+use super::dialect::{Abilities, Dialect};
+
+pub use table::PROVIDERS;
+
+/// One row.
+pub struct Provider {
+    /// `type` in a job.
+    pub name: &'static str,
+    /// How it is spoken to; `None` is the embedded engine.
+    pub dialect: Option<&'static dyn Dialect>,
+    /// Where it is unless the job or the environment says otherwise. A name in braces is one of its `slots`.
+    pub base_url: &'static str,
+    /// What only its user can put into the base URL.
+    pub slots: &'static [Slot],
+    /// Where the API begins below the base URL. A base URL that ends with it, or with `/v1`, is taken as well.
+    pub root: &'static str,
+    /// The port that `port` in a job replaces; of local servers alone.
+    pub port: Option<u16>,
+    /// The model unless the job names one; empty where the job has to.
+    pub model: &'static str,
+    /// The model for embeddings unless the job names one; empty where the job has to.
+    pub embedding_model: &'static str,
+    /// Environment names for the credential, in order.
+    pub key_env: &'static [&'static str],
+    /// Environment names for the base URL, in order.
+    pub base_url_env: &'static [&'static str],
+    /// Environment names for the model that is taken where the job names none, in order.
+    pub model_env: &'static [&'static str],
+    /// How the credential travels.
+    pub key: Key,
+    /// It runs on this machine or close to it: text sent to it does not leave.
+    pub local: bool,
+    /// What it takes.
+    pub abilities: Abilities,
+    /// Whether a model of this name takes `max_completion_tokens` and no temperature.
+    pub is_reasoning_model: fn(&str) -> bool,
+    /// Names of `kwargs` that only it knows.
+    pub kwargs: &'static [&'static str],
+    /// The longest silence unless the job says otherwise.
+    pub timeout: Duration,
+    /// What to do when it cannot be reached, besides correcting the base URL.
+    pub start: &'static str,
+    /// What to do when it does not have the model.
+    pub pull: &'static str,
+    /// The lowest temperature that it takes.
+    pub min_temperature: f64,
+    /// What the row was checked against.
+    pub source: Source,
+}
+
+/// The vendor's own document that a row was checked against.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// All of it: address, dialect, key, and the abilities.
+    All(&'static str),
+    /// Address, dialect and key. The abilities are what most servers take.
+    Address(&'static str),
+}
+
+impl Source {
+    /// The document.
+    pub fn document(&self) -> &'static str {
+        match self {
+            Self::All(document) | Self::Address(document) => document,
+        }
+    }
+}
+
+/// A part of a base URL that differs from user to user.
+pub struct Slot {
+    /// Names in `kwargs`; the first is also the one in the base URL's braces.
+    pub kwargs: &'static [&'static str],
+    /// Name in the environment.
+    pub env: &'static str,
+}
+
+impl Slot {
+    /// As the base URL has it.
+    fn mark(&self) -> String {
+        format!("{{{}}}", self.kwargs[0])
+    }
+}
+
+impl fmt::Debug for Provider {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name)
+    }
+}
+
+/// How a credential travels.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Key {
+    /// `Authorization: Bearer`.
+    Bearer,
+    /// A header of this name.
+    Header(&'static str),
+    /// None is needed; one that is given all the same goes as a bearer.
+    Optional,
+}
+
+/// The names of all rows.
+pub fn names() -> impl Iterator<Item = &'static str> {
+    PROVIDERS.iter().map(|provider| provider.name)
+}
+
+/// Why a client type of the original has no row, if it is one that has none for a reason.
+pub fn why_none(name: &str) -> Option<&'static str> {
+    matches!(name, "cartesia" | "cartesia_mlx" | "cartesia-mlx").then_some(
+        "cartesia is a library for Python, without a server that could be called: take a model of a local server \
+         instead, such as mlx_lm or ollama",
+    )
+}
+
+/// The row of this name; hyphens count as underscores.
+pub fn find(name: &str) -> Option<&'static Provider> {
+    let name = name.replace('-', "_");
+    PROVIDERS.iter().find(|provider| provider.name == name)
+}
+
+impl Provider {
+    /// Whether a call to `base_url` needs a credential. A server of one's own never does.
+    pub fn needs_key(&self, base_url: &str) -> bool {
+        self.key != Key::Optional && !crate::http::is_private(base_url)
+    }
+
+    /// Whether `base_url` is the vendor's own, not a compatible server's.
+    pub fn is_vendor(&self, base_url: &str) -> bool {
+        let host = |url: &str| reqwest::Url::parse(url).ok()?.host_str().map(str::to_owned);
+        self.base_url.starts_with('{') || host(base_url).is_some() && host(base_url) == host(self.base_url)
+    }
+
+    /// Which of these `kwargs` `model` at `base_url` is never sent.
+    pub fn unsent(&self, base_url: &str, model: &str) -> Vec<&'static str> {
+        let fixed = self.is_vendor(base_url) && (self.is_reasoning_model)(model);
+        let seedless = self.dialect.is_some() && self.abilities.seed.is_none();
+        [("temperature", fixed), ("seed", seedless)]
+            .into_iter()
+            .filter(|(_, is)| *is)
+            .map(|(name, _)| name)
+            .collect()
+    }
+
+    /// The default base URL with its slots filled as far as `value` knows them.
+    pub fn default_base_url(&self, value: impl Fn(&Slot) -> Option<String>) -> String {
+        self.slots.iter().fold(self.base_url.to_owned(), |url, slot| match value(slot) {
+            Some(value) => url.replace(&slot.mark(), value.trim_end_matches('/')),
+            None => url,
+        })
+    }
+
+    /// The slot that `base_url` still lacks.
+    pub fn open_slot(&self, base_url: &str) -> Option<&Slot> {
+        self.slots.iter().find(|slot| base_url.contains(&slot.mark()))
+    }
+
+    /// Where calls of the API's route `path` go.
+    pub fn url(&self, settings: &ChatSettings, path: &str) -> String {
+        let root = self.api_root(&settings.base_url);
+        match settings.api_version.as_deref() {
+            // Azure: a dated version has a route for each deployment.
+            Some(version) if version.starts_with(|c: char| c.is_ascii_digit()) => {
+                let resource = root.trim_end_matches(self.root);
+                format!("{resource}/openai/deployments/{}{path}?api-version={version}", settings.model)
+            }
+            Some(version) => format!("{root}{path}?api-version={version}"),
+            None => root + path,
+        }
+    }
+
+    /// Where the API begins: the base URL with as much of the root as it does not have yet.
+    pub fn api_root(&self, base_url: &str) -> String {
+        let base = base_url.trim_end_matches('/');
+        if self.root.is_empty() {
+            return base.to_owned();
+        }
+        // People who know the OpenAI route give it to Ollama too.
+        let base = if self.root.ends_with("/v1") { base } else { base.trim_end_matches("/v1") };
+        if base.ends_with("/v1") {
+            return base.to_owned();
+        }
+        let starts = self.root.match_indices('/').map(|(at, _)| at).chain([self.root.len()]);
+        let had = starts.filter(|&at| base.ends_with(&self.root[..at])).max().unwrap_or_default();
+        format!("{base}{}", &self.root[had..])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_row_is_whole() {
+        for provider in PROVIDERS {
+            let name = provider.name;
+            assert!(std::ptr::eq(find(name).unwrap(), provider), "{name}: two rows");
+            if provider.dialect.is_none() {
+                continue;
+            }
+            assert!(!provider.base_url_env.is_empty() || !provider.slots.is_empty(), "{name}");
+            assert!(provider.local || !provider.model.is_empty(), "{name}");
+            let base_url = provider.default_base_url(|slot| {
+                let is_address = slot.kwargs[0].ends_with("endpoint");
+                Some(if is_address { "https://x.example/" } else { "x" }.to_owned())
+            });
+            assert!(provider.open_slot(&base_url).is_none(), "{name}: {base_url}");
+            let url = reqwest::Url::parse(&base_url).unwrap();
+            assert_eq!(provider.port.is_some(), provider.local, "{name}");
+            assert_eq!(url.port(), provider.port, "{name}");
+            assert_eq!(provider.needs_key(&base_url), !provider.key_env.is_empty(), "{name}");
+            assert_eq!(provider.needs_key(&base_url), !provider.local, "{name}");
+            assert!(provider.is_vendor(&base_url), "{name}");
+        }
+        assert!(find("chatgpt").is_none());
+        assert_eq!(find("llama-server").unwrap().name, "llama_server");
+    }
+
+    #[test]
+    fn what_only_the_user_knows_is_asked_for_by_name() {
+        let cloudflare = find("cloudflare").unwrap();
+        let half =
+            cloudflare.default_base_url(|slot| (slot.env == "CLOUDFLARE_ACCOUNT_ID").then(|| "a1".into()));
+        assert_eq!(cloudflare.open_slot(&half).unwrap().env, "CLOUDFLARE_GATEWAY_ID");
+        assert!(cloudflare.open_slot("https://gateway.example/compat").is_none());
+    }
+
+    #[test]
+    fn a_base_url_is_taken_with_and_without_its_root() {
+        for (name, base, expected) in [
+            ("docker_model_runner", "http://h:12434", "http://h:12434/engines/v1"),
+            ("docker_model_runner", "http://h:12434/engines", "http://h:12434/engines/v1"),
+            ("docker_model_runner", "http://h:12434/engines/v1/", "http://h:12434/engines/v1"),
+            ("docker_model_runner", "http://h/engines/llama.cpp/v1", "http://h/engines/llama.cpp/v1"),
+            ("docker_model_runner", "http://h/v1", "http://h/v1"),
+            ("ollama", "http://h:11434", "http://h:11434/api"),
+            ("ollama", "http://h:11434/api/", "http://h:11434/api"),
+            ("ollama", "http://h:11434/v1", "http://h:11434/api"),
+            ("ollama", "https://h/ollama", "https://h/ollama/api"),
+            ("anthropic", "https://api.anthropic.com", "https://api.anthropic.com/v1"),
+            ("anthropic", "https://gateway/anthropic/v1", "https://gateway/anthropic/v1"),
+            ("openai", "https://api.openai.com/v1/", "https://api.openai.com/v1"),
+            ("openai", "http://localhost:8080", "http://localhost:8080"),
+            ("azure_openai", "https://r.openai.azure.com", "https://r.openai.azure.com/openai/v1"),
+            ("azure_openai", "https://r.openai.azure.com/openai/v1/", "https://r.openai.azure.com/openai/v1"),
+            ("lemonade", "http://localhost:8000", "http://localhost:8000/api/v1"),
+            ("lemonade", "http://localhost:13305/v1", "http://localhost:13305/v1"),
+        ] {
+            assert_eq!(find(name).unwrap().api_root(base), expected, "{name} {base}");
+        }
+    }
+
+    #[test]
+    fn what_a_model_is_never_sent_is_known() {
+        let unsent = |name: &str, model: &str| {
+            let provider = find(name).unwrap();
+            provider.unsent(provider.base_url, model)
+        };
+        assert_eq!(unsent("openai", "gpt-4o"), [""; 0]);
+        assert_eq!(unsent("openai", "o3-mini"), ["temperature"]);
+        assert_eq!(find("openai").unwrap().unsent("http://localhost:8080/v1", "o3-mini"), [""; 0]);
+        assert_eq!(unsent("moonshot", "kimi-k2.6"), ["temperature", "seed"]);
+        assert_eq!(unsent("moonshot", "kimi-k2-0905-preview"), ["seed"]);
+        assert_eq!(unsent("anthropic", "claude"), ["seed"]);
+        assert_eq!((unsent("ollama", "m"), unsent("llama_cpp", "m")), (vec![], vec![]));
+    }
+
+    #[test]
+    fn only_vendors_want_a_key_and_decide_by_model_name() {
+        let openai = find("openai").unwrap();
+        assert!(openai.needs_key("https://api.openai.com/v1"));
+        assert!(!openai.needs_key("http://localhost:8080/v1"));
+        assert!(!find("ollama").unwrap().needs_key("https://ollama.example.com"));
+        assert!(openai.is_vendor("https://api.openai.com/v1"));
+        assert!(!openai.is_vendor("http://localhost:8080/v1"));
+    }
+}

@@ -1,0 +1,444 @@
+//! The rows.
+//!
+//! `source` is the vendor's own document, read in November 2026: `All` where it lists what requests may have,
+//! `Address` where it only tells where the vendor is and which dialect it speaks. What a server refuses by name is
+//! left out in any case, so that abilities here only spare it the refusal, or say what a vendor would swallow in
+//! silence.
+
+use std::time::Duration;
+
+use super::{Key, Provider, Slot, Source};
+use crate::CALL_TIMEOUT;
+use crate::dialect::{Abilities, Caching, JsonMode};
+use crate::{anthropic::Anthropic, ollama::Ollama, openai, openai::OpenAi};
+
+/// What most hosted vendors have in common.
+const HOSTED: Provider = Provider {
+    name: "",
+    dialect: Some(&OpenAi),
+    base_url: "",
+    slots: &[],
+    root: "",
+    port: None,
+    model: "",
+    embedding_model: "",
+    key_env: &[],
+    base_url_env: &[],
+    model_env: &[],
+    key: Key::Bearer,
+    local: false,
+    abilities: Abilities::USUAL,
+    is_reasoning_model: |_| false,
+    kwargs: &[],
+    timeout: CALL_TIMEOUT,
+    start: "Check the network",
+    pull: "Check model_name and the base URL",
+    min_temperature: 0.0,
+    source: Source::Address(""),
+};
+
+/// What most servers on one's own machine have in common.
+const LOCAL: Provider = Provider { key: Key::Optional, local: true, start: "Start it", ..HOSTED };
+
+/// Every provider: the hosted ones, then the local ones.
+pub static PROVIDERS: &[Provider] = &[
+    Provider {
+        name: "openai",
+        base_url: "https://api.openai.com/v1",
+        model: "gpt-4o",
+        embedding_model: "text-embedding-3-small",
+        key_env: &["OPENAI_API_KEY"],
+        base_url_env: &["OPENAI_BASE_URL"],
+        abilities: Abilities { caching: Caching::Key, ..Abilities::USUAL },
+        is_reasoning_model: openai::is_reasoning_model,
+        source: Source::All("OpenAI API reference, Create chat completion; Prompt caching"),
+        ..HOSTED
+    },
+    Provider {
+        name: "anthropic",
+        dialect: Some(&Anthropic),
+        base_url: "https://api.anthropic.com",
+        root: "/v1",
+        model: "claude-3-5-sonnet-20241022",
+        key_env: &["ANTHROPIC_API_KEY"],
+        base_url_env: &["ANTHROPIC_BASE_URL"],
+        key: Key::Header("x-api-key"),
+        abilities: Abilities { seed: None, ..Abilities::USUAL },
+        source: Source::All("Anthropic docs, Messages; Prompt caching"),
+        ..HOSTED
+    },
+    Provider {
+        name: "azure_openai",
+        base_url: "{azure_endpoint}",
+        slots: &[Slot { kwargs: &["azure_endpoint", "endpoint"], env: "AZURE_OPENAI_ENDPOINT" }],
+        // Without a dated api_version; with one, see `Provider::url`.
+        root: "/openai/v1",
+        model: "gpt-4o",
+        key_env: &["AZURE_OPENAI_API_KEY"],
+        key: Key::Header("api-key"),
+        is_reasoning_model: openai::is_reasoning_model,
+        kwargs: &["azure_endpoint", "endpoint", "azure_deployment", "deployment", "api_version"],
+        source: Source::Address("Azure OpenAI REST API reference; API version lifecycle"),
+        ..HOSTED
+    },
+    Provider {
+        name: "together",
+        base_url: "https://api.together.ai/v1",
+        model: "meta-llama/Llama-3.3-70B-Instruct-Turbo",
+        key_env: &["TOGETHER_API_KEY"],
+        base_url_env: &["TOGETHER_BASE_URL"],
+        source: Source::All("Together docs, OpenAI compatibility; Python SDK, chat completions"),
+        ..HOSTED
+    },
+    Provider {
+        name: "openrouter",
+        base_url: "https://openrouter.ai/api/v1",
+        model: "openai/gpt-4o",
+        key_env: &["OPENROUTER_API_KEY"],
+        base_url_env: &["OPENROUTER_BASE_URL"],
+        abilities: Abilities { caching: Caching::Marks, ..Abilities::USUAL },
+        source: Source::All("OpenRouter docs, API overview; Structured outputs; Prompt caching"),
+        ..HOSTED
+    },
+    Provider {
+        name: "perplexity",
+        base_url: "https://api.perplexity.ai",
+        model: "sonar-pro",
+        key_env: &["PERPLEXITY_API_KEY"],
+        base_url_env: &["PERPLEXITY_BASE_URL"],
+        // No such options and no seed; the usage is in every chunk.
+        abilities: Abilities { stream_options: false, seed: None, ..Abilities::USUAL },
+        source: Source::All("Perplexity Python SDK, chat completions"),
+        ..HOSTED
+    },
+    Provider {
+        name: "deepseek",
+        base_url: "https://api.deepseek.com",
+        model: "deepseek-chat",
+        key_env: &["DEEPSEEK_API_KEY"],
+        base_url_env: &["DEEPSEEK_BASE_URL"],
+        abilities: Abilities { json: JsonMode::Object, seed: None, ..Abilities::USUAL },
+        source: Source::Address("DeepSeek API docs, JSON Output"),
+        ..HOSTED
+    },
+    Provider {
+        name: "mistral",
+        base_url: "https://api.mistral.ai/v1",
+        model: "mistral-large-latest",
+        embedding_model: "mistral-embed",
+        key_env: &["MISTRAL_API_KEY"],
+        base_url_env: &["MISTRAL_BASE_URL"],
+        // Its schema has another name for the seed and no stream options; the last chunk has the usage.
+        abilities: Abilities {
+            stream_options: false,
+            seed: Some("random_seed"),
+            caching: Caching::Key,
+            ..Abilities::USUAL
+        },
+        source: Source::All("Mistral docs, Custom structured outputs; Prompt caching; OpenAPI specification"),
+        ..HOSTED
+    },
+    Provider {
+        name: "groq",
+        base_url: "https://api.groq.com/openai/v1",
+        model: "llama-3.3-70b-versatile",
+        key_env: &["GROQ_API_KEY"],
+        base_url_env: &["GROQ_BASE_URL"],
+        abilities: Abilities { max_completion_tokens: true, ..Abilities::USUAL },
+        source: Source::All("Groq docs, OpenAI compatibility; Python SDK, chat completions"),
+        ..HOSTED
+    },
+    Provider {
+        name: "gemini",
+        base_url: "https://generativelanguage.googleapis.com/v1beta/openai",
+        model: "gemini-3-flash-preview",
+        key_env: &["GEMINI_API_KEY", "GOOGLE_API_KEY"],
+        base_url_env: &["GEMINI_BASE_URL"],
+        abilities: Abilities { seed: None, ..Abilities::USUAL },
+        source: Source::Address("Gemini API docs, OpenAI compatibility"),
+        ..HOSTED
+    },
+    Provider {
+        name: "grok",
+        base_url: "https://api.x.ai/v1",
+        model: "grok-4",
+        key_env: &["XAI_API_KEY"],
+        base_url_env: &["XAI_BASE_URL"],
+        source: Source::Address("xAI docs, API overview"),
+        ..HOSTED
+    },
+    Provider {
+        name: "cerebras",
+        base_url: "https://api.cerebras.ai/v1",
+        model: "gpt-oss-120b",
+        key_env: &["CEREBRAS_API_KEY"],
+        base_url_env: &["CEREBRAS_BASE_URL"],
+        abilities: Abilities { max_completion_tokens: true, ..Abilities::USUAL },
+        source: Source::All("Cerebras docs, Chat completions; Python SDK"),
+        ..HOSTED
+    },
+    Provider {
+        name: "sambanova",
+        base_url: "https://api.sambanova.ai/v1",
+        model: "Meta-Llama-3.3-70B-Instruct",
+        key_env: &["SAMBANOVA_API_KEY"],
+        base_url_env: &["SAMBANOVA_BASE_URL"],
+        source: Source::Address("SambaNova docs, API keys and URLs"),
+        ..HOSTED
+    },
+    Provider {
+        name: "cohere",
+        base_url: "https://api.cohere.ai/compatibility/v1",
+        model: "command-a-03-2025",
+        key_env: &["COHERE_API_KEY", "CO_API_KEY"],
+        base_url_env: &["COHERE_BASE_URL"],
+        // Its list has no stream options, and a JSON object rather than OpenAI's schema.
+        abilities: Abilities { json: JsonMode::Object, stream_options: false, ..Abilities::USUAL },
+        source: Source::All("Cohere docs, Compatibility API"),
+        ..HOSTED
+    },
+    Provider {
+        name: "qwen",
+        base_url: "https://dashscope-intl.aliyuncs.com/compatible-mode/v1",
+        model: "qwen-plus",
+        key_env: &["DASHSCOPE_API_KEY"],
+        base_url_env: &["DASHSCOPE_BASE_URL"],
+        source: Source::Address("Alibaba Cloud Model Studio, OpenAI compatible - Chat"),
+        ..HOSTED
+    },
+    Provider {
+        name: "moonshot",
+        base_url: "https://api.moonshot.ai/v1",
+        model: "kimi-k2.6",
+        key_env: &["MOONSHOT_API_KEY"],
+        base_url_env: &["MOONSHOT_BASE_URL"],
+        abilities: Abilities {
+            seed: None,
+            max_completion_tokens: true,
+            caching: Caching::Key,
+            ..Abilities::USUAL
+        },
+        is_reasoning_model: openai::is_fixed_kimi,
+        source: Source::All("Kimi API docs, Create chat completion (OpenAPI specification)"),
+        ..HOSTED
+    },
+    Provider {
+        name: "minimax",
+        base_url: "https://api.minimax.io/v1",
+        model: "MiniMax-M2",
+        key_env: &["MINIMAX_API_KEY"],
+        base_url_env: &["MINIMAX_BASE_URL"],
+        // No JSON mode and no seed are documented.
+        abilities: Abilities {
+            json: JsonMode::Prompt,
+            seed: None,
+            max_completion_tokens: true,
+            ..Abilities::USUAL
+        },
+        // From above 0 up to 1.
+        min_temperature: 0.01,
+        source: Source::All("MiniMax docs, OpenAI compatible API; Text chat"),
+        ..HOSTED
+    },
+    Provider {
+        name: "fireworks",
+        base_url: "https://api.fireworks.ai/inference/v1",
+        model: "accounts/fireworks/models/gpt-oss-120b",
+        key_env: &["FIREWORKS_API_KEY"],
+        base_url_env: &["FIREWORKS_BASE_URL"],
+        source: Source::All("Fireworks docs, Structured responses; Python SDK, chat completions"),
+        ..HOSTED
+    },
+    Provider {
+        name: "nousresearch",
+        base_url: "https://inference-api.nousresearch.com/v1",
+        model: "Hermes-4-70B",
+        key_env: &["NOUSRESEARCH_API_KEY", "NOUS_API_KEY"],
+        base_url_env: &["NOUSRESEARCH_BASE_URL"],
+        source: Source::Address("Nous Research, Hermes Agent (hermes_cli/auth)"),
+        ..HOSTED
+    },
+    Provider {
+        name: "huggingface",
+        base_url: "https://router.huggingface.co/v1",
+        model: "meta-llama/Llama-3.3-70B-Instruct",
+        key_env: &["HF_TOKEN"],
+        base_url_env: &["HUGGINGFACE_BASE_URL"],
+        source: Source::All("Hugging Face docs, Inference Providers, Chat completion"),
+        ..HOSTED
+    },
+    Provider {
+        name: "vercel_gateway",
+        base_url: "https://ai-gateway.vercel.sh/v1",
+        model: "openai/gpt-4o",
+        key_env: &["AI_GATEWAY_API_KEY"],
+        base_url_env: &["VERCEL_AI_GATEWAY_BASE_URL"],
+        source: Source::Address("Vercel docs, AI Gateway, OpenAI-compatible API"),
+        ..HOSTED
+    },
+    Provider {
+        name: "cloudflare",
+        base_url: "https://gateway.ai.cloudflare.com/v1/{account_id}/{gateway_id}/compat",
+        slots: &[
+            Slot { kwargs: &["account_id"], env: "CLOUDFLARE_ACCOUNT_ID" },
+            Slot { kwargs: &["gateway_id"], env: "CLOUDFLARE_GATEWAY_ID" },
+        ],
+        model: "openai/gpt-4o-mini",
+        // Deprecated in favour of an API of the account; it goes on for who uses it.
+        // The key of the vendor behind the gateway.
+        key_env: &["OPENAI_API_KEY"],
+        base_url_env: &["CLOUDFLARE_GATEWAY_BASE_URL"],
+        kwargs: &["account_id", "gateway_id"],
+        source: Source::Address("Cloudflare docs, AI Gateway, OpenAI Compatibility"),
+        ..HOSTED
+    },
+    Provider {
+        name: "ollama",
+        dialect: Some(&Ollama),
+        base_url: "http://localhost:11434",
+        root: "/api",
+        port: Some(11434),
+        model: "llama3.2:3b",
+        embedding_model: "nomic-embed-text",
+        base_url_env: &["OLLAMA_HOST"],
+        kwargs: &["num_ctx", "thinking", "keep_alive"],
+        start: "Start it with `ollama serve`",
+        pull: "Fetch it with `ollama pull`",
+        source: Source::All("Ollama, docs/api.md"),
+        ..LOCAL
+    },
+    Provider {
+        name: "docker_model_runner",
+        base_url: "http://localhost:12434",
+        root: "/engines/v1",
+        port: Some(12434),
+        model: "ai/llama3.2:3B-Q4_0",
+        base_url_env: &["MODEL_RUNNER_HOST"],
+        // Docker Compose fills in both, see docker/compose.models.yaml.
+        model_env: &["MODEL_RUNNER_MODEL"],
+        kwargs: &["num_ctx"],
+        timeout: Duration::from_secs(60),
+        abilities: Abilities { template_thinking: true, ..Abilities::USUAL },
+        start: "Start it with `docker model install-runner` (Docker Desktop: `docker desktop enable \
+                model-runner --tcp 12434`)",
+        pull: "Fetch it with `docker model pull`",
+        source: Source::Address("Docker docs, Model Runner, API reference"),
+        ..LOCAL
+    },
+    Provider {
+        name: "lemonade",
+        // Where the original looks, and where it was before version 10.
+        base_url: "http://localhost:8000",
+        root: "/api/v1",
+        port: Some(8000),
+        model: "Llama-3.2-3B-Instruct-Hybrid",
+        base_url_env: &["LEMONADE_BASE_URL"],
+        start: "Start it with `lemonade-server serve` (from version 10 on it listens at port 13305)",
+        pull: "Fetch it with `lemonade pull`",
+        source: Source::Address("Lemonade docs, OpenAI-compatible API"),
+        ..LOCAL
+    },
+    Provider {
+        name: "tokasaurus",
+        base_url: "http://localhost:10210",
+        root: "/v1",
+        port: Some(10210),
+        model: "default",
+        base_url_env: &["TOKASAURUS_BASE_URL"],
+        abilities: Abilities { json: JsonMode::Prompt, ..Abilities::USUAL },
+        start: "Start it with `toka model=...`",
+        source: Source::Address("Tokasaurus, README"),
+        ..LOCAL
+    },
+    Provider {
+        name: "llama_server",
+        base_url: "http://localhost:8080",
+        root: "/v1",
+        port: Some(8080),
+        // One model is loaded, whatever it is called.
+        model: "default",
+        embedding_model: "default",
+        base_url_env: &["LLAMA_SERVER_BASE_URL"],
+        abilities: Abilities { template_thinking: true, ..Abilities::USUAL },
+        start: "Start it with `llama-server -m model.gguf`",
+        source: Source::All("llama.cpp, tools/server/README.md"),
+        ..LOCAL
+    },
+    Provider {
+        name: "vllm",
+        base_url: "http://localhost:8000",
+        root: "/v1",
+        port: Some(8000),
+        base_url_env: &["VLLM_BASE_URL"],
+        abilities: Abilities { template_thinking: true, ..Abilities::USUAL },
+        start: "Start it with `vllm serve MODEL`",
+        source: Source::All("vLLM docs, OpenAI-Compatible Server"),
+        ..LOCAL
+    },
+    Provider {
+        name: "sglang",
+        base_url: "http://localhost:30000",
+        root: "/v1",
+        port: Some(30000),
+        base_url_env: &["SGLANG_BASE_URL"],
+        start: "Start it with `python -m sglang.launch_server --model-path MODEL`",
+        source: Source::Address("SGLang docs, OpenAI-compatible API"),
+        ..LOCAL
+    },
+    Provider {
+        name: "lm_studio",
+        base_url: "http://localhost:1234",
+        root: "/v1",
+        port: Some(1234),
+        base_url_env: &["LM_STUDIO_BASE_URL"],
+        start: "Start it with `lms server start`",
+        source: Source::Address("LM Studio docs, Structured output"),
+        ..LOCAL
+    },
+    Provider {
+        name: "mlx_lm",
+        base_url: "http://localhost:8080",
+        root: "/v1",
+        port: Some(8080),
+        base_url_env: &["MLX_LM_BASE_URL"],
+        // Its list of fields has none of the three.
+        abilities: Abilities {
+            json: JsonMode::Prompt,
+            stream_options: false,
+            seed: None,
+            ..Abilities::USUAL
+        },
+        start: "Start it with `mlx_lm.server --model MODEL`",
+        source: Source::All("MLX LM, SERVER.md"),
+        ..LOCAL
+    },
+    Provider {
+        name: "mlx_omni",
+        base_url: "http://localhost:10240",
+        root: "/v1",
+        port: Some(10240),
+        model: "mlx-community/Llama-3.2-1B-Instruct-4bit",
+        base_url_env: &["MLX_OMNI_BASE_URL"],
+        start: "Start it with `mlx-omni-server`",
+        source: Source::Address("MLX Omni Server, README"),
+        ..LOCAL
+    },
+    Provider {
+        name: "osaurus",
+        base_url: "http://localhost:1337",
+        root: "/v1",
+        port: Some(1337),
+        model: "foundation",
+        base_url_env: &["OSAURUS_BASE_URL"],
+        start: "Start it with `osaurus serve`",
+        source: Source::Address("Osaurus docs, CLI reference"),
+        ..LOCAL
+    },
+    Provider {
+        name: "llama_cpp",
+        dialect: None,
+        kwargs: &["n_ctx", "num_ctx", "n_gpu_layers", "chat_format", "n_threads"],
+        source: Source::All("llama.cpp, include/llama.h"),
+        ..LOCAL
+    },
+];

@@ -1,0 +1,247 @@
+//! The one place where a failed turn is tried again.
+//!
+//! In: a turn that can be taken repeatedly. Out: its reply or its last error, with the usage of every try.
+//! It must not know how a turn is taken.
+
+use std::time::{Duration, SystemTime};
+
+use backon::{BackoffBuilder, ExponentialBuilder};
+
+use super::{ChatError, ChatErrorKind, ChatReply, Usage};
+
+/// The longest wait that a server may ask for. A longer one is an error at once: the user should know, not wait.
+pub(crate) const LONGEST_WAIT: Duration = Duration::from_secs(60);
+
+/// Waits between tries where the server asks for none: twice as long each time, plus up to as much again by
+/// chance, so that many workers do not come back together.
+fn backoff(retries: u32) -> impl Iterator<Item = Duration> {
+    ExponentialBuilder::default()
+        .with_min_delay(Duration::from_millis(300))
+        .with_max_delay(Duration::from_secs(15))
+        .with_max_times(retries as usize)
+        .with_jitter()
+        .build()
+}
+
+/// Waits between tries at a server that is being brought back: short ones, `outage` in all.
+fn outage_waits(outage: Duration) -> impl Iterator<Item = Duration> {
+    ExponentialBuilder::default()
+        .with_min_delay(Duration::from_millis(200))
+        .with_max_delay(Duration::from_secs(1))
+        .without_max_times()
+        .with_total_delay(Some(outage))
+        .with_jitter()
+        .build()
+}
+
+/// Takes `turn` until it succeeds, fails for good, or has failed `retries` + 1 times; while there is no connection,
+/// until `outage` is over, if that is not zero. Without retries any failure is the last.
+pub async fn with_retries<T, R: Costs>(
+    retries: u32,
+    outage: Duration,
+    mut turn: impl FnMut() -> T,
+) -> Result<R, ChatError>
+where
+    T: Future<Output = Result<R, ChatError>>,
+{
+    let mut tries = Tries::new(retries, outage);
+    loop {
+        match turn().await {
+            Ok(reply) => return Ok(tries.before(reply)),
+            Err(error) => tokio::time::sleep(tries.after(error)?).await,
+        }
+    }
+}
+
+/// What a turn gives, which knows what it cost.
+pub trait Costs {
+    /// Adds what the failed tries cost, and whether one of them was refused.
+    fn add(&mut self, usage: Usage, refused: bool);
+}
+
+impl Costs for ChatReply {
+    fn add(&mut self, usage: Usage, refused: bool) {
+        self.usage += usage;
+        self.refused = refused;
+    }
+}
+
+/// The failed tries of one turn, for who has to take it himself.
+pub struct Tries<W, O> {
+    retries: u32,
+    failed: u32,
+    usage: Usage,
+    refused: bool,
+    waits: W,
+    /// Waits for a connection, where they are other ones.
+    outage: Option<O>,
+}
+
+impl Tries<(), ()> {
+    /// None so far, and `retries` to come after the first, or as many as `outage` has room for.
+    pub fn new(
+        retries: u32,
+        outage: Duration,
+    ) -> Tries<impl Iterator<Item = Duration>, impl Iterator<Item = Duration>> {
+        let outage = (retries > 0 && !outage.is_zero()).then(|| outage_waits(outage));
+        Tries { retries, failed: 0, usage: Usage::default(), refused: false, waits: backoff(retries), outage }
+    }
+}
+
+impl<W: Iterator<Item = Duration>, O: Iterator<Item = Duration>> Tries<W, O> {
+    /// The reply with what came before it.
+    pub fn before<R: Costs>(&self, mut reply: R) -> R {
+        reply.add(self.usage, self.refused);
+        reply
+    }
+
+    /// The wait before the next try, or the error if there is none.
+    pub fn after(&mut self, mut error: ChatError) -> Result<Duration, ChatError> {
+        self.failed += 1;
+        self.usage += error.usage;
+        self.refused |= error.kind.is_refusal();
+        error.usage = self.usage;
+        if !error.kind.is_transient() {
+            return Err(error);
+        }
+        if let Some(asked) = error.retry_after.filter(|&asked| asked > LONGEST_WAIT) {
+            let (asked, longest) = (asked.as_secs(), LONGEST_WAIT.as_secs());
+            error.message += &format!(" (it asks to wait {asked} s; the longest wait here is {longest} s)");
+            return Err(error);
+        }
+        let outage = self.outage.as_mut().filter(|_| error.kind == ChatErrorKind::Unreachable);
+        let is_outage = outage.is_some();
+        let Some(wait) = outage.map_or_else(|| self.waits.next(), Iterator::next) else {
+            if self.failed > 1 {
+                error.message += &format!(" (tried {} times)", self.failed);
+            }
+            return Err(error);
+        };
+        let wait = error.retry_after.unwrap_or(wait);
+        let of = if is_outage { String::new() } else { format!(" of {}", self.retries + 1) };
+        tracing::warn!("{error}; try {}{of} failed, the next in {:.1} s", self.failed, wait.as_secs_f64());
+        Ok(wait)
+    }
+}
+
+/// The wait that a `Retry-After` header asks for: seconds, or a date of HTTP.
+pub(crate) fn parse_retry_after(value: &str, now: SystemTime) -> Option<Duration> {
+    let value = value.trim();
+    if let Ok(seconds) = value.parse::<f64>() {
+        return Duration::try_from_secs_f64(seconds).ok();
+    }
+    let date = httpdate::parse_http_date(value).ok()?;
+    Some(date.duration_since(now).unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{ChatErrorKind as Kind, Finish};
+    use super::*;
+
+    fn error(kind: Kind, retry_after: Option<u64>) -> ChatError {
+        ChatError {
+            kind,
+            message: "ollama at http://localhost:11434 failed".into(),
+            hint: None,
+            retry_after: retry_after.map(Duration::from_secs),
+            usage: Usage::of_call(10, 1, 0),
+        }
+    }
+
+    /// The waits between tries that all fail in this way, and the last error.
+    fn fail(retries: u32, failure: &ChatError) -> (Vec<Duration>, ChatError) {
+        fail_during(retries, Duration::ZERO, failure)
+    }
+
+    fn fail_during(retries: u32, outage: Duration, failure: &ChatError) -> (Vec<Duration>, ChatError) {
+        let mut tries = Tries::new(retries, outage);
+        let mut waits = Vec::new();
+        loop {
+            match tries.after(failure.clone()) {
+                Ok(wait) => waits.push(wait),
+                Err(error) => return (waits, error),
+            }
+        }
+    }
+
+    #[test]
+    fn transient_failures_are_tried_again_as_often_as_allowed() {
+        let (waits, last) = fail(2, &error(Kind::Connection, None));
+        assert_eq!(waits.len(), 2);
+        assert!(last.message.ends_with("(tried 3 times)"), "{last}");
+        let (waits, last) = fail(0, &error(Kind::Connection, None));
+        assert_eq!((waits.len(), last.message), (0, error(Kind::Connection, None).message));
+        for kind in [Kind::Auth, Kind::NotFound, Kind::ContextTooLong, Kind::Rejected, Kind::Model] {
+            assert_eq!(fail(5, &error(kind, None)).0.len(), 0, "{kind:?}");
+        }
+    }
+
+    #[test]
+    fn waits_grow_and_follow_the_server() {
+        let (waits, _) = fail(8, &error(Kind::Timeout, None));
+        for (number, wait) in waits.iter().enumerate() {
+            let least = Duration::from_millis(300 << number).min(Duration::from_secs(15));
+            assert!((least..=2 * least).contains(wait), "{waits:?}");
+        }
+        for asked in [0, 42, 60] {
+            let (waits, _) = fail(1, &error(Kind::RateLimited, Some(asked)));
+            assert_eq!(waits, [Duration::from_secs(asked)]);
+        }
+    }
+
+    #[test]
+    fn a_server_that_is_brought_back_is_waited_for() {
+        let outage = Duration::from_secs(20);
+        let (waits, last) = fail_during(1, outage, &error(Kind::Unreachable, None));
+        let all: Duration = waits.iter().sum();
+        // The last wait would have been too long.
+        assert!(all <= outage && all + Duration::from_secs(2) >= outage, "{waits:?}");
+        assert!(waits.iter().all(|wait| *wait <= Duration::from_secs(2)), "soon after it is back: {waits:?}");
+        assert!(last.message.ends_with(&format!("(tried {} times)", waits.len() + 1)), "{last}");
+        // Other failures are counted, and who wants no retries gets none.
+        for kind in [Kind::Server, Kind::Connection] {
+            assert_eq!(fail_during(1, outage, &error(kind, None)).0.len(), 1);
+        }
+        assert_eq!(fail_during(0, outage, &error(Kind::Unreachable, None)).0.len(), 0);
+    }
+
+    #[test]
+    fn a_wait_beyond_the_cap_is_an_error_at_once() {
+        let (waits, last) = fail(5, &error(Kind::RateLimited, Some(61)));
+        assert_eq!(waits.len(), 0);
+        assert!(last.message.ends_with("(it asks to wait 61 s; the longest wait here is 60 s)"), "{last}");
+    }
+
+    #[test]
+    fn usage_of_failed_tries_is_added_up() {
+        let (_, last) = fail(2, &error(Kind::Server, None));
+        assert_eq!(last.usage, Usage::of_call(30, 3, 0));
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+        let usage = Usage::of_call(10, 5, 2);
+        let reply =
+            ChatReply { text: "ok".into(), finish: Finish::Stop, usage, refused: false, cut: Vec::new() };
+        let mut script =
+            vec![Ok(reply), Err(error(Kind::Server, Some(0))), Err(error(Kind::Malformed, Some(0)))];
+        let taken = with_retries(2, Duration::ZERO, || std::future::ready(script.pop().unwrap()));
+        let mut expected = Usage::of_call(20, 2, 0);
+        expected += Usage::of_call(10, 5, 2);
+        assert_eq!(runtime.block_on(taken).unwrap().usage, expected);
+    }
+
+    #[test]
+    fn retry_after_is_seconds_or_a_date() {
+        let now = httpdate::parse_http_date("Sun, 06 Nov 1994 08:49:37 GMT").unwrap();
+        for (value, expected) in [
+            ("7", Some(7.0)),
+            (" 0.5 ", Some(0.5)),
+            ("Sun, 06 Nov 1994 08:49:59 GMT", Some(22.0)),
+            ("Sun, 06 Nov 1994 08:49:00 GMT", Some(0.0)),
+            ("-1", None),
+            ("1e300", None),
+            ("soon", None),
+        ] {
+            assert_eq!(parse_retry_after(value, now), expected.map(Duration::from_secs_f64), "{value}");
+        }
+    }
+}

@@ -1,0 +1,66 @@
+//! Whether a server has cut a text without saying so, by its own count of tokens.
+//!
+//! Words are a sure lower bound of tokens: no tokenizer of these models has tokens across white space.
+
+/// Fewer tokens than this are no prompt that was cut to a window, or to half of it: they are a count of something else,
+/// such as what was not cached.
+const SHORTEST_PROMPT: u64 = 1024;
+/// The same for texts that are embedded.
+pub(crate) const SHORTEST_EMBEDDED: u64 = 128;
+
+/// The words of `texts`.
+pub(crate) fn words<'a>(texts: impl Iterator<Item = &'a str>) -> u64 {
+    let words = texts.flat_map(str::split_whitespace);
+    words.filter(|word| word.contains(char::is_alphanumeric)).count() as u64
+}
+
+/// How a prompt of `words` was cut, if it was, of which the server has `counted` so many tokens. Where its window is
+/// not known, any that is shorter than the prompt may be it.
+pub(crate) fn prompt(words: u64, counted: u64, window: Option<u32>) -> Option<String> {
+    let Some(window) = window else { return text(words, counted, SHORTEST_PROMPT) };
+    let window = u64::from(window);
+    let cut_to = |length: u64| counted.abs_diff(length) <= 16;
+    let cut = words > window || words > counted && (cut_to(window) || cut_to(window / 2));
+    cut.then(|| {
+        format!(
+            "the prompt has over {words} tokens, but the server has read {counted} of them (num_ctx {window})"
+        )
+    })
+}
+
+/// The same for what has no window of its own, if at least `shortest` tokens were counted.
+pub(crate) fn text(words: u64, counted: u64, shortest: u64) -> Option<String> {
+    (counted >= shortest && words > counted)
+        .then(|| format!("it has over {words} tokens, but the server has read {counted} of them"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_silent_cut_is_seen_and_nothing_else_taken_for_one() {
+        for (window, words, counted, expected, case) in [
+            (Some(4096), 3800, 2050, true, "cut to half of the window"),
+            (Some(4096), 4200, 4096, true, "cut to the window"),
+            (Some(4096), 5000, 300, true, "more words than the window has tokens"),
+            (Some(4096), 3000, 3900, false, "it fits"),
+            (Some(4096), 3000, 0, false, "no count: all of it was cached"),
+            (Some(8192), 3000, 700, false, "an old version counts only what was not cached"),
+            (Some(8192), 5, 30, false, "short"),
+            (None, 60_000, 4096, true, "cut to a window that is not known"),
+            (None, 1800, 1026, true, "cut to half of the shortest one"),
+            (None, 5000, 3100, true, "cut to what a reply leaves of a window"),
+            (None, 3000, 3900, false, "it fits a window that is not known"),
+            (None, 60_000, 0, false, "no count"),
+            (None, 60_000, 10, false, "a count of something else"),
+        ] {
+            assert_eq!(prompt(words, counted, window).is_some(), expected, "{case}");
+        }
+    }
+
+    #[test]
+    fn what_may_be_one_token_with_its_neighbours_is_no_word() {
+        assert_eq!(words(["=".repeat(50_000).as_str(), "a - b\n| c |"].into_iter()), 3);
+    }
+}

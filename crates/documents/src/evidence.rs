@@ -1,0 +1,391 @@
+//! Where the words that a worker cites stand in the documents.
+//!
+//! In: the documents; chunks, which programs may have cut, rejoined and given a head line; citations. Out: the
+//! place of each in a document. Words count as cited from a document only if the chunk has them too: the worker
+//! has read nothing else. And only whole: "can" is not cited from "cannot", nor "$1.2" from "$1.25 million".
+
+use std::cell::OnceCell;
+use std::ops::Range;
+use std::sync::OnceLock;
+
+use memchr::memmem;
+use serde::Serialize;
+
+use super::folding::Folded;
+use super::wording::{self, Word};
+
+/// Bytes from which on words are not found in a chunk by chance.
+const TELLING: usize = 4;
+/// For each word with a typing error there must be so many in all.
+const WORDS_PER_ERROR: usize = 4;
+/// Places that are looked at for a whole one.
+const PLACES: usize = 1000;
+
+/// Where cited words stand.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Evidence {
+    /// The document's position, from 0.
+    pub document: Option<usize>,
+    /// The first character, from 0.
+    pub start: Option<usize>,
+    /// The character after the last one.
+    pub end: Option<usize>,
+    /// The document has these words at this place, and the chunk has them. Without it a place is only where they
+    /// are probably from.
+    pub verified: bool,
+    /// How much they are alike.
+    #[serde(rename = "match")]
+    pub likeness: Option<Likeness>,
+}
+
+/// How much a citation and the words of a document are alike.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Likeness {
+    /// In every character.
+    Exact,
+    /// But for white space, case and what frames the citation.
+    Folded,
+    /// In every word and number, but for marks; not `verified` if it is but for a few typing errors too.
+    Fuzzy,
+}
+
+/// The documents, prepared for many citations.
+pub struct Sources<'a> {
+    texts: &'a [String],
+    folded: OnceLock<Vec<Folded>>,
+}
+
+/// A chunk, prepared for its citations.
+pub struct Chunk<'a> {
+    sources: &'a Sources<'a>,
+    text: &'a str,
+    folded: OnceCell<Folded>,
+    words: OnceCell<Vec<Word<'a>>>,
+    home: OnceCell<Home>,
+}
+
+/// Bytes of a document.
+type Place = (usize, Range<usize>);
+
+/// Where a chunk, or what follows its first line, is from.
+enum Home {
+    /// Its bytes from `skip` on are those of a document from `at` on.
+    Verbatim {
+        document: usize,
+        at: usize,
+        skip: usize,
+    },
+    /// The same with both folded.
+    Folded {
+        document: usize,
+        at: usize,
+        skip: usize,
+    },
+    Unknown,
+}
+
+impl<'a> Sources<'a> {
+    /// Of these documents.
+    pub fn new(texts: &'a [String]) -> Self {
+        Self { texts, folded: OnceLock::new() }
+    }
+
+    /// A chunk of them.
+    pub fn chunk(&'a self, text: &'a str) -> Chunk<'a> {
+        let (folded, words, home) = (OnceCell::new(), OnceCell::new(), OnceCell::new());
+        Chunk { sources: self, text, folded, words, home }
+    }
+
+    fn folded(&self) -> &[Folded] {
+        self.folded.get_or_init(|| self.texts.iter().map(|text| Folded::new(text)).collect())
+    }
+
+    fn text(&self, (document, bytes): &Place) -> &'a str {
+        &self.texts[*document][bytes.clone()]
+    }
+
+    fn evidence(&self, place: Place, citation: &str, verified: bool) -> Evidence {
+        let words = self.text(&place);
+        let (document, bytes) = place;
+        let start = self.texts[document][..bytes.start].chars().count();
+        Evidence {
+            document: Some(document),
+            start: Some(start),
+            end: Some(start + words.chars().count()),
+            verified,
+            likeness: Some(likeness(words, citation)),
+        }
+    }
+
+    /// The first place that has these words, whole.
+    fn anywhere(&self, words: &str) -> Option<Place> {
+        let verbatim = |(document, text): (usize, &'a String)| {
+            let places = occurrences(text, words).take(PLACES);
+            whole(text, places).map(|bytes| (document, bytes))
+        };
+        self.texts.iter().enumerate().find_map(verbatim).or_else(|| {
+            let words = Folded::new(words);
+            let words = words.text.trim();
+            let mut folded = self.folded().iter().zip(self.texts).enumerate();
+            folded.find_map(|(document, (folded, text))| {
+                let places = folded.find(words).take(PLACES);
+                whole(text, places).map(|bytes| (document, bytes))
+            })
+        })
+    }
+}
+
+impl Chunk<'_> {
+    /// Where `citation` is from.
+    pub fn evidence(&self, citation: &str) -> Evidence {
+        let words = unframed(citation);
+        let folded = Folded::new(words);
+        if folded.text.len() < TELLING || words.chars().filter(|c| c.is_alphanumeric()).count() < 2 {
+            return Evidence::default();
+        }
+        let verbatim = occurrences(self.text, citation.trim()).chain(occurrences(self.text, words));
+        let found = self
+            .first(verbatim)
+            .or_else(|| self.first(self.folded().find(&folded.text)))
+            .map(|place| (place, true))
+            .or_else(|| self.alike(words));
+        let Some((place, is_same)) = found else { return Evidence::default() };
+        let verified = is_same && wording::same_figures(self.sources.text(&place), words);
+        self.sources.evidence(place, citation, verified)
+    }
+
+    fn folded(&self) -> &Folded {
+        self.folded.get_or_init(|| Folded::new(self.text))
+    }
+
+    /// Where the words are but for marks, or if that is nowhere but for a few typing errors too; and which it is.
+    fn alike(&self, words: &str) -> Option<(Place, bool)> {
+        let text = self.words.get_or_init(|| wording::words(self.text));
+        let side_config = wording::words(words);
+        let (span, is_same) = wording::find(text, &side_config, side_config.len() / WORDS_PER_ERROR)?;
+        Some((self.first([span].into_iter())?, is_same))
+    }
+
+    /// The place of the first of these spans that is whole, in the chunk and in its document.
+    fn first(&self, spans: impl Iterator<Item = Range<usize>>) -> Option<Place> {
+        let mut spans = spans.take(PLACES).filter(|span| wording::is_whole(self.text, span)).peekable();
+        spans.peek()?;
+        // Where the chunk is from nowhere, they are all looked for in the same way.
+        let tries = if matches!(self.home(), Home::Unknown) { 1 } else { PLACES };
+        spans.take(tries).find_map(|span| self.place(span))
+    }
+
+    fn home(&self) -> &Home {
+        self.home.get_or_init(|| self.look_for_home())
+    }
+
+    /// The place in a document of a span of the chunk.
+    fn place(&self, span: Range<usize>) -> Option<Place> {
+        let at_home = match *self.home() {
+            Home::Verbatim { document, at, skip } if span.start >= skip => {
+                Some((document, at + span.start - skip..at + span.end - skip))
+            }
+            Home::Folded { document, at, skip } => {
+                let folded = self.folded().position(&span);
+                let inside = folded.start.checked_sub(skip);
+                inside.map(|start| {
+                    let bytes = at + start..at + folded.end - skip;
+                    (document, self.sources.folded()[document].origin(&bytes))
+                })
+            }
+            _ => None,
+        };
+        match at_home {
+            // The chunk may end where a word of the document goes on.
+            Some((document, bytes)) => {
+                wording::is_whole(&self.sources.texts[document], &bytes).then_some((document, bytes))
+            }
+            None => self.sources.anywhere(&self.text[span]),
+        }
+    }
+
+    fn look_for_home(&self) -> Home {
+        let second_line = self.text.find('\n').map(|end| end + 1);
+        let skips = [Some(0), second_line];
+        for skip in skips.into_iter().flatten() {
+            let text = &self.text[skip..];
+            if unframed(text).is_empty() {
+                continue;
+            }
+            for (document, whole) in self.sources.texts.iter().enumerate() {
+                if let Some(at) = memmem::find(whole.as_bytes(), text.as_bytes()) {
+                    return Home::Verbatim { document, at, skip };
+                }
+            }
+            let from = self.folded().position(&(skip..self.text.len())).start;
+            let text = &self.folded().text[from..];
+            let skip = from + (text.len() - text.trim_start().len());
+            for (document, whole) in self.sources.folded().iter().enumerate() {
+                if let Some(at) = memmem::find(whole.text.as_bytes(), text.trim().as_bytes()) {
+                    return Home::Folded { document, at, skip };
+                }
+            }
+        }
+        Home::Unknown
+    }
+}
+
+fn likeness(text: &str, citation: &str) -> Likeness {
+    match citation.trim() == text {
+        true => Likeness::Exact,
+        false if Folded::new(unframed(text)).text == Folded::new(unframed(citation)).text => Likeness::Folded,
+        false => Likeness::Fuzzy,
+    }
+}
+
+/// Whether the chunk has these words.
+pub fn holds(chunk: &str, words: &str) -> bool {
+    let text = [chunk.to_owned()];
+    Sources::new(&text).chunk(chunk).evidence(words).verified
+}
+
+fn occurrences<'a>(text: &'a str, words: &'a str) -> impl Iterator<Item = Range<usize>> + 'a {
+    memmem::find_iter(text.as_bytes(), words.as_bytes()).map(|at| at..at + words.len())
+}
+
+/// The first of these places that cuts no word.
+fn whole(text: &str, mut places: impl Iterator<Item = Range<usize>>) -> Option<Range<usize>> {
+    places.find(|bytes| wording::is_whole(text, bytes))
+}
+
+/// Without the quotes, dots and spaces around it. The dot of ".5" is none of them.
+fn unframed(text: &str) -> &str {
+    let framing =
+        |c: char| c.is_whitespace() || matches!(c, '"' | '\'' | '.' | '\u{2026}' | '\u{201c}' | '\u{201d}');
+    let bare = text.trim_matches(framing);
+    match text[..text.len() - text.trim_start_matches(framing).len()].strip_suffix('.') {
+        Some(before) if bare.starts_with(char::is_numeric) => &text[before.len()..][..bare.len() + 1],
+        _ => bare,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What the evidence's place in the documents reads, character by character.
+    fn read_back(documents: &[String], evidence: &Evidence) -> String {
+        let text = &documents[evidence.document.unwrap()];
+        let (start, end) = (evidence.start.unwrap(), evidence.end.unwrap());
+        text.chars().skip(start).take(end - start).collect()
+    }
+
+    fn owned(texts: &[&str]) -> Vec<String> {
+        texts.iter().map(|text| (*text).to_owned()).collect()
+    }
+
+    #[test]
+    fn offsets_read_back_give_the_citation() {
+        use Likeness::{Exact, Folded, Fuzzy};
+        let documents = owned(&[
+            "Café 👩\u{200D}👩 opened.\r\nThe  Aurora\r\nlay off\u{a0}BREST, in 12 fathoms.\r\n",
+            "",
+            "e\u{301}te\u{301} 中文文件。İstanbul’a gitti. She said “no more delays”, reportedly.",
+        ]);
+        // Chunk, citation, how alike, document, what stands there.
+        let rejoined = "Café 👩\u{200D}👩 opened. The  Aurora lay off BREST, in 12 fathoms.";
+        let titled = "[Log 1]\nThe  Aurora\r\nlay off";
+        let both = "[Log 1]\nopened. The Aurora lay off";
+        let cases: &[(&str, &str, Likeness, usize, &str)] = &[
+            (&documents[0], "👩\u{200D}👩 opened", Exact, 0, "👩\u{200D}👩 opened"),
+            (
+                &documents[0],
+                "\"The aurora lay off Brest...\"",
+                Folded,
+                0,
+                "The  Aurora\r\nlay off\u{a0}BREST",
+            ),
+            (rejoined, "opened. The  Aurora lay", Folded, 0, "opened.\r\nThe  Aurora\r\nlay"),
+            (rejoined, "Café", Exact, 0, "Café"),
+            (titled, "Aurora\r\nlay", Exact, 0, "Aurora\r\nlay"),
+            (both, "THE AURORA LAY OFF", Folded, 0, "The  Aurora\r\nlay off"),
+            (&documents[0], "lay off Brest in 12 fathoms", Fuzzy, 0, "lay off\u{a0}BREST, in 12 fathoms"),
+            (&documents[2], "e\u{301}te\u{301}", Exact, 2, "e\u{301}te\u{301}"),
+            (&documents[2], "文文件", Exact, 2, "文文件"),
+            (&documents[2], "i\u{307}STANBUL’A  gitti", Folded, 2, "İstanbul’a gitti"),
+            (
+                &documents[2],
+                "said \"no more delays\" reportedly",
+                Fuzzy,
+                2,
+                "said “no more delays”, reportedly",
+            ),
+        ];
+        let sources = Sources::new(&documents);
+        for (chunk, citation, likeness, document, stands) in cases {
+            let evidence = sources.chunk(chunk).evidence(citation);
+            assert!(evidence.verified, "{citation:?}");
+            assert_eq!(
+                (evidence.likeness, evidence.document),
+                (Some(*likeness), Some(*document)),
+                "{citation:?}"
+            );
+            assert_eq!(read_back(&documents, &evidence), *stands, "{citation:?}");
+        }
+    }
+
+    #[test]
+    fn a_citation_is_placed_where_its_chunk_is_from() {
+        let documents = owned(&["One. It rained.\n\nTwo.  It rained.", "Three. It rained."]);
+        let sources = Sources::new(&documents);
+        let start = |chunk: &str| {
+            let evidence = sources.chunk(chunk).evidence("It rained");
+            (evidence.document.unwrap(), evidence.start.unwrap())
+        };
+        assert_eq!(start("One. It rained."), (0, 5));
+        assert_eq!(start("Two.  It rained."), (0, 23));
+        assert_eq!(start("[Report]\nTwo. It rained."), (0, 23));
+        assert_eq!(start("Three. It rained."), (1, 7));
+        assert_eq!(start("altogether made up: It rained."), (0, 5));
+    }
+
+    #[test]
+    fn what_is_made_up_is_never_verified() {
+        let text = "The board did not approve the dividend of $1.20 in 2022, said Martin Weber, the chairman of the board.";
+        let documents = owned(&[text]);
+        let sources = Sources::new(&documents);
+        let chunk = format!("[Report 2022]\n{text}");
+        for citation in [
+            "The board did approve the dividend",
+            "The board did not approve the dividend of $1.30 in 2022",
+            "the dividend of 1.20 in 2022, said Martin Weber",
+            "the dividend of $120 in 2022, said Martin Weber",
+            "in 2023, said Martin Weber, the chairman of the board",
+            "said Marlin Weber, the chairman of the board",
+            "The board did not improve the dividend of $1.20 in 2022",
+            "the dividend did not approve the board",
+            "The board resigned.",
+            "Report 2022",
+            "the",
+            "...",
+            "",
+        ] {
+            assert_eq!(sources.chunk(&chunk).evidence(citation), Evidence::default(), "{citation:?}");
+        }
+        // Of the documents, but the worker can't have read it.
+        assert!(!sources.chunk("Weather is fine.").evidence("did not approve the dividend").verified);
+        assert!(!Sources::new(&[]).chunk(text).evidence("did not approve the dividend").verified);
+    }
+
+    #[test]
+    fn two_thousand_citations_of_a_long_document() {
+        let documents = [(0..)
+            .map(|day| format!("Day {day}. The Aurora lay  off the port in {day} fathoms.\n"))
+            .take(20_000)
+            .collect::<String>()];
+        let sources = Sources::new(&documents);
+        let whole = sources.chunk(&documents[0]);
+        for day in 0..2000 {
+            let chunk = format!("[Log]\nThe Aurora lay off the port in {day} fathoms. Day {}.", day + 1);
+            let evidence = sources.chunk(&chunk).evidence(&format!("the port in {day} fathoms"));
+            assert_eq!(read_back(&documents, &evidence), format!("the port in {day} fathoms"));
+            assert!(!whole.evidence(&format!("the port in {day} miles")).verified);
+        }
+    }
+}

@@ -1,0 +1,115 @@
+//! What a text has, to be looked up.
+
+use std::hash::BuildHasher;
+use std::iter;
+
+use foldhash::fast::RandomState;
+
+use super::{GRAM, SHORTEST, before, gram};
+
+/// The grams of a text, or nearly: one in some thousands seems to be there and is not.
+pub(super) struct Grams(Vec<u64>);
+
+impl Grams {
+    pub(super) fn of(text: &str) -> Self {
+        let mut words = vec![0; text.len().div_ceil(2).next_power_of_two()];
+        for at in 0..text.len() {
+            let Some(gram) = gram(text, at) else { break };
+            let (word, bits) = place(gram, words.len());
+            words[word] |= bits;
+        }
+        Self(words)
+    }
+
+    pub(super) fn may_have(&self, gram: u64) -> bool {
+        let (word, bits) = place(gram, self.0.len());
+        self.0[word] & bits == bits
+    }
+
+    /// Whether it may have both ends of `window`.
+    pub(super) fn may_have_ends_of(&self, window: &str) -> bool {
+        let ends = [0, window.len() - GRAM];
+        ends.into_iter().all(|at| gram(window, at).is_some_and(|gram| self.may_have(gram)))
+    }
+}
+
+/// The word and three of its bits for a gram, in so many words: a power of two.
+fn place(gram: u64, words: usize) -> (usize, u64) {
+    let product = u128::from(gram).wrapping_mul(0x9E37_79B9_7F4A_7C15_F39C_C060_5CED_C835);
+    let hash = (product >> 64) as u64 ^ product as u64;
+    let bit = |at: u32| 1 << ((hash >> at) & 63);
+    (hash as usize & (words - 1), bit(46) | bit(52) | bit(58))
+}
+
+/// The places in a text of each window of it.
+pub(super) struct Windows<'a> {
+    text: &'a str,
+    hasher: RandomState,
+    /// The first place of a window; places count from 1, and 0 is none.
+    slots: Vec<u32>,
+    /// For each byte of the text, the next place of the window that begins there.
+    next: Vec<u32>,
+    /// For each byte of the text: the window that begins there, or the same one at a later place, follows another
+    /// character than that at the next place.
+    differs: Vec<bool>,
+}
+
+impl<'a> Windows<'a> {
+    pub(super) fn of(text: &'a str) -> Self {
+        let slots = vec![0; (2 * text.len()).next_power_of_two()];
+        let mut windows = Self {
+            text,
+            hasher: RandomState::default(),
+            slots,
+            next: vec![0; text.len()],
+            differs: vec![false; text.len()],
+        };
+        // From the last one, so that the first comes first.
+        let ends = iter::once(text.len()).chain(text.char_indices().rev().map(|(at, _)| at));
+        let starts = text.char_indices().rev().map(|(at, _)| at).skip(SHORTEST - 1);
+        for (start, end) in starts.zip(ends) {
+            let slot = windows.slot(&text[start..end]);
+            windows.next[start] = windows.slots[slot];
+            windows.differs[start] = windows
+                .next(start)
+                .is_some_and(|next| windows.differs[next] || before(text, start) != before(text, next));
+            windows.slots[slot] = start as u32 + 1;
+        }
+        windows
+    }
+
+    /// The first place of this window.
+    pub(super) fn first(&self, window: &str) -> Option<usize> {
+        place_of(self.slots[self.slot(window)])
+    }
+
+    /// The next place of the window that begins here.
+    pub(super) fn next(&self, here: usize) -> Option<usize> {
+        place_of(self.next[here])
+    }
+
+    /// Whether all places of the window that is first here follow the same character.
+    pub(super) fn follow_one(&self, first: usize) -> bool {
+        !self.differs[first]
+    }
+
+    /// The slot of a window, or the one that it would have.
+    fn slot(&self, window: &str) -> usize {
+        let mask = self.slots.len() - 1;
+        let mut slot = self.hasher.hash_one(window) as usize & mask;
+        while place_of(self.slots[slot]).is_some_and(|at| !self.text[at..].starts_with(window)) {
+            slot = (slot + 1) & mask;
+        }
+        slot
+    }
+}
+
+fn place_of(number: u32) -> Option<usize> {
+    (number as usize).checked_sub(1)
+}
+
+/// Where windows begin and end, of [`SHORTEST`] characters each.
+pub(super) fn windows(text: &str) -> impl Iterator<Item = (usize, usize)> {
+    let ends = text.char_indices().map(|(at, char)| at + char.len_utf8()).skip(SHORTEST - 1);
+    text.char_indices().map(|(at, _)| at).zip(ends)
+}

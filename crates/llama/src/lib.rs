@@ -1,0 +1,137 @@
+//! `llama_cpp`: llama.cpp in this process, no server.
+//!
+//! In: a GGUF file and how much of the machine it may take. Out: an [`Engine`] and any number of
+//! [`LlamaCpp`] clients, which share its lanes. All clients of one engine decode in one batch.
+//!
+//! * [`inspect`]: a file's own figures, without loading it (`gguf`); `memory`: does it fit;
+//! * `load`: model and context, or the reason why not (`logs` catches llama.cpp's words);
+//! * `prompt`: messages become tokens; `sample`: logits become a token;
+//! * `lanes`: which cached prefix serves a prompt (pure); `engine`: the thread that decodes;
+//! * `client`: the [`ChatClient`](minions_chat::ChatClient).
+//!
+//! Built without the cargo feature `embedded`, the same names exist and every entry says how to build it.
+
+use std::path::PathBuf;
+
+use minions_chat::{ChatError, ChatErrorKind, Usage};
+
+#[cfg(feature = "embedded")]
+mod client;
+#[cfg(feature = "embedded")]
+mod engine;
+#[cfg(feature = "embedded")]
+mod gguf;
+#[cfg(feature = "embedded")]
+mod json_tail;
+#[cfg(feature = "embedded")]
+mod lanes;
+#[cfg(feature = "embedded")]
+mod load;
+#[cfg(feature = "embedded")]
+mod logs;
+#[cfg(feature = "embedded")]
+mod memory;
+#[cfg(feature = "embedded")]
+pub mod openmp;
+#[cfg(feature = "embedded")]
+mod prompt;
+#[cfg(feature = "embedded")]
+mod sample;
+
+#[cfg(feature = "embedded")]
+pub use client::{Engine, LlamaCpp};
+#[cfg(feature = "embedded")]
+pub use gguf::inspect;
+
+#[cfg(not(feature = "embedded"))]
+mod absent;
+#[cfg(not(feature = "embedded"))]
+pub use absent::{Engine, LlamaCpp, inspect};
+
+/// What a GGUF file says about itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ModelInfo {
+    /// The architecture's name, as in `general.architecture`.
+    pub architecture: String,
+    /// Tokens of context that the model was trained on: the longest sensible window.
+    pub trained_context: u32,
+    /// The file's size. The weights are mapped from it and take as much memory.
+    pub file_bytes: u64,
+    /// Bytes of KV cache that one token of context takes (16-bit keys and values).
+    pub kv_bytes_per_token: u64,
+    /// Tokens in the vocabulary.
+    pub vocabulary: u32,
+    /// Whether the file carries a chat template; without one `chat_format` must name one.
+    pub has_chat_template: bool,
+}
+
+/// How an engine is loaded.
+#[derive(Clone, Debug)]
+pub struct EngineSettings {
+    /// The GGUF file.
+    pub model_path: PathBuf,
+    /// The context window of each lane, in tokens; prompt and reply share it.
+    pub n_ctx: u32,
+    /// Replies that are generated at the same time, 1 to 256.
+    pub lanes: usize,
+    /// Layers to put on a GPU, if the build has a GPU backend; `None` is llama.cpp's default.
+    pub n_gpu_layers: Option<u32>,
+    /// A chat template by llama.cpp's name (`chatml`, `llama3`, ...) instead of the file's own.
+    pub chat_format: Option<String>,
+    /// Threads to compute with; `None` takes one per physical core that this process may use.
+    pub threads: Option<u32>,
+}
+
+/// How a client samples.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Sampling {
+    /// `None` and 0 take the likeliest token. Above 0: top-k 40, top-p 0.95, min-p 0.05, then this temperature.
+    pub temperature: Option<f64>,
+    /// The longest reply in tokens; `None` is [`Sampling::MAX_TOKENS`]. Never more than the window leaves. JSON
+    /// that would become longer is brought to a valid end shortly before; its finish is `Length` all the same.
+    pub max_tokens: Option<u32>,
+    /// Seed; `None` draws one per request. A seed repeats a reply exactly when nothing else shares the batch
+    /// (other batch sizes round differently).
+    pub seed: Option<u64>,
+}
+
+impl Sampling {
+    /// The longest reply unless the job says otherwise. Also what bounds a small model that loops.
+    pub const MAX_TOKENS: u32 = 1024;
+
+    /// The same for one of several replies to the same messages.
+    #[cfg(feature = "embedded")]
+    fn of(self, sample: u32) -> Self {
+        Self { seed: self.seed.map(|seed| seed.wrapping_add(u64::from(sample))), ..self }
+    }
+}
+
+/// What an engine has done since it was loaded.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Stats {
+    /// Requests in a lane.
+    pub active: usize,
+    /// Requests that wait for a lane.
+    pub waiting: usize,
+    /// Requests that were answered.
+    pub finished: u64,
+    /// Requests that were given up by their caller.
+    pub cancelled: u64,
+    /// Prompt tokens that were evaluated.
+    pub evaluated_prompt_tokens: u64,
+    /// Prompt tokens that a lane's cache served.
+    pub cached_prompt_tokens: u64,
+    /// Tokens that were generated.
+    pub generated_tokens: u64,
+}
+
+/// A failure of the model or the engine itself; never worth a retry.
+fn failed(message: String, hint: &str) -> ChatError {
+    ChatError {
+        kind: ChatErrorKind::Model,
+        message,
+        hint: Some(hint.to_owned()),
+        retry_after: None,
+        usage: Usage::default(),
+    }
+}

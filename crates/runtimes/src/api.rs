@@ -1,0 +1,233 @@
+//! Questions to a model server over HTTP: one answer, or a stream of lines.
+//!
+//! In: paths and JSON. Out: status and text, or lines. What they mean is the servers' own files' business.
+
+use std::time::Duration;
+
+use reqwest::{Method, Response, StatusCode};
+use serde_json::Value;
+use tokio::time::{Instant, timeout, timeout_at};
+
+use super::{RuntimeError, RuntimeErrorKind};
+use minions_chat::http;
+
+/// A server's words in a message, at most.
+const SHORT: usize = 400;
+
+/// One model server.
+pub(super) struct Api {
+    /// For messages: `Ollama at http://127.0.0.1:11434`.
+    pub(super) place: String,
+    base_url: String,
+    client: reqwest::Client,
+}
+
+/// A whole answer.
+pub(super) struct Answer {
+    pub(super) status: StatusCode,
+    pub(super) body: String,
+}
+
+impl Api {
+    /// `name` is what the server is called in messages.
+    pub(super) fn new(name: &str, base_url: &str) -> Result<Self, RuntimeError> {
+        let base_url = base_url.trim_end_matches('/').to_owned();
+        let client =
+            http::client(&base_url).map_err(|error| RuntimeError::new(RuntimeErrorKind::Rejected, error))?;
+        Ok(Self { place: format!("{name} at {}", http::shown(&base_url)), base_url, client })
+    }
+
+    pub(super) fn base_url(&self) -> &str {
+        &self.base_url
+    }
+
+    /// GET, and the whole answer within `limit`.
+    pub(super) async fn get(&self, path: &str, limit: Duration) -> Result<Answer, RuntimeError> {
+        self.whole(self.client.request(Method::GET, self.url(path)), limit).await
+    }
+
+    /// POST of JSON, and the whole answer within `limit`.
+    pub(super) async fn post(
+        &self,
+        path: &str,
+        body: &Value,
+        limit: Duration,
+    ) -> Result<Answer, RuntimeError> {
+        self.whole(self.posting(path, body), limit).await
+    }
+
+    /// POST of JSON with one more header.
+    pub(super) async fn post_with(
+        &self,
+        path: &str,
+        body: &Value,
+        header: (&str, &str),
+        limit: Duration,
+    ) -> Result<Answer, RuntimeError> {
+        self.whole(self.posting(path, body).header(header.0, header.1), limit).await
+    }
+
+    /// POST of JSON whose answer is a stream of lines; the first of them may take `limit`.
+    pub(super) async fn stream(
+        &self,
+        path: &str,
+        body: &Value,
+        limit: Duration,
+    ) -> Result<Lines, RuntimeError> {
+        // Docker Model Runner writes JSON lines only to clients that accept just that.
+        let request = self.posting(path, body).header("accept", "application/json");
+        let sent = timeout(limit, request.send()).await.map_err(|_| self.silent(limit))?;
+        let response = sent.map_err(|error| self.lost(&error))?;
+        Ok(Lines { status: response.status(), response, buffer: Vec::new(), ended: false })
+    }
+
+    fn posting(&self, path: &str, body: &Value) -> reqwest::RequestBuilder {
+        let request = self.client.request(Method::POST, self.url(path));
+        request.header("content-type", "application/json").body(body.to_string())
+    }
+
+    fn url(&self, path: &str) -> String {
+        format!("{}{path}", self.base_url)
+    }
+
+    async fn whole(&self, request: reqwest::RequestBuilder, limit: Duration) -> Result<Answer, RuntimeError> {
+        let exchange = async {
+            let response = request.send().await?;
+            Ok(Answer { status: response.status(), body: response.text().await? })
+        };
+        let answer = timeout(limit, exchange).await.map_err(|_| self.silent(limit))?;
+        answer.map_err(|error: reqwest::Error| self.lost(&error))
+    }
+
+    /// The connection failed.
+    pub(super) fn lost(&self, error: &reqwest::Error) -> RuntimeError {
+        let message = format!("{} does not answer: {}", self.place, http::cause(error));
+        RuntimeError::new(RuntimeErrorKind::Unreachable, message)
+    }
+
+    fn silent(&self, limit: Duration) -> RuntimeError {
+        let message = format!("{} does not answer within {} s", self.place, limit.as_secs_f64());
+        RuntimeError::new(RuntimeErrorKind::Unreachable, message)
+    }
+}
+
+impl Answer {
+    /// The body, `Null` if it is not JSON.
+    pub(super) fn json(&self) -> Value {
+        serde_json::from_str(&self.body).unwrap_or_default()
+    }
+
+    /// What an error answer says, whichever of the servers' shapes it has.
+    pub(super) fn words(&self) -> String {
+        words(&self.body)
+    }
+
+    /// The status, and what the answer says.
+    pub(super) fn complaint(&self) -> String {
+        let words = self.words();
+        let colon = if words.is_empty() { "" } else { ": " };
+        format!("HTTP {}{colon}{words}", self.status.as_u16())
+    }
+}
+
+/// The text of an error body: `{"error": "text"}`, `{"error": {"message": "text"}}`, `{"message": "text"}`, or
+/// plain text.
+pub(super) fn words(body: &str) -> String {
+    let json: Value = serde_json::from_str(body).unwrap_or_default();
+    let known = [&json["error"], &json["error"]["message"], &json["message"]];
+    let text = known.into_iter().find_map(Value::as_str).unwrap_or(body);
+    short(text)
+}
+
+/// A server's words on one line, not too many of them.
+pub(super) fn short(text: &str) -> String {
+    let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    match line.char_indices().nth(SHORT) {
+        Some((cut, _)) => format!("{} ...", &line[..cut]),
+        None => line,
+    }
+}
+
+/// An answer that comes line by line.
+pub(super) struct Lines {
+    pub(super) status: StatusCode,
+    response: Response,
+    buffer: Vec<u8>,
+    ended: bool,
+}
+
+/// What came of waiting for a line.
+pub(super) enum Line {
+    /// A line that is not empty, without its end.
+    Text(String),
+    /// The server ended the stream.
+    End,
+    /// The connection was lost: why.
+    Lost(String),
+    /// The time was up.
+    Silent,
+}
+
+impl Lines {
+    /// The next line, until `deadline`.
+    pub(super) async fn next(&mut self, deadline: Instant) -> Line {
+        loop {
+            if let Some(line) = self.take() {
+                return Line::Text(line);
+            }
+            if self.ended {
+                return Line::End;
+            }
+            match timeout_at(deadline, self.response.chunk()).await {
+                Ok(Ok(Some(bytes))) => self.buffer.extend_from_slice(&bytes),
+                Ok(Ok(None)) => self.ended = true,
+                Ok(Err(error)) => return Line::Lost(http::cause(&error)),
+                Err(_) => return Line::Silent,
+            }
+        }
+    }
+
+    /// The rest as one text, for an answer that turned out to be an error.
+    pub(super) async fn rest(mut self, limit: Duration) -> String {
+        let deadline = Instant::now() + limit;
+        let mut text = String::new();
+        while let Line::Text(line) = self.next(deadline).await {
+            text = text + &line + "\n";
+        }
+        words(&text)
+    }
+
+    fn take(&mut self) -> Option<String> {
+        loop {
+            let end = match self.buffer.iter().position(|&byte| byte == b'\n') {
+                Some(end) => end + 1,
+                None if self.ended && !self.buffer.is_empty() => self.buffer.len(),
+                None => return None,
+            };
+            let line: Vec<u8> = self.buffer.drain(..end).collect();
+            let line = String::from_utf8_lossy(&line).trim().to_owned();
+            if !line.is_empty() {
+                return Some(line);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_body_is_read_in_every_shape() {
+        for (body, expected) in [
+            (r#"{"error":"model 'x' not found"}"#, "model 'x' not found"),
+            (r#"{"error":{"code":400,"message":"too long","type":"t"}}"#, "too long"),
+            (r#"{"type":"error","code":null,"message":"crashed"}"#, "crashed"),
+            ("error while getting model:\n  not found\n", "error while getting model: not found"),
+            ("", ""),
+        ] {
+            assert_eq!(words(body), expected, "{body}");
+        }
+        assert_eq!(words(&"é".repeat(500)).chars().count(), SHORT + 4);
+    }
+}

@@ -1,0 +1,46 @@
+//! The runner's image: the local one, or the registry's.
+
+use bollard::models::CreateImageInfo;
+use bollard::query_parameters::CreateImageOptionsBuilder;
+use futures_util::StreamExt;
+use tokio::time::timeout;
+
+use super::engine::{Engine, status, words};
+use crate::meter::Meter;
+use crate::{Limits, RuntimeError, RuntimeErrorKind};
+
+/// Has the engine have the image. One that is there is not updated: a job should start soon, and offline, too.
+pub(super) async fn ensure(engine: &Engine, image: &str, limits: &Limits) -> Result<(), RuntimeError> {
+    match engine.docker.inspect_image(image).await {
+        Ok(_) => return Ok(()),
+        Err(error) if status(&error) == Some(404) => {}
+        Err(error) => return Err(engine.failed(&format!("does not say whether it has {image}"), &error)),
+    }
+    tracing::info!("pulling {image}");
+    let missing = |why: &str| {
+        let message = format!("the image {image} is not there and can't be pulled: {why}");
+        RuntimeError::new(RuntimeErrorKind::PullFailed, message).hint(format!(
+            "`docker pull {image}` by hand may say more; without network bring it with `docker save` and `docker load`"
+        ))
+    };
+    let options = CreateImageOptionsBuilder::new().from_image(image).build();
+    let mut events = engine.docker.create_image(Some(options), None, None);
+    let mut meter = Meter::new(image);
+    loop {
+        // Every few lines are new bytes, or the engine unpacks a layer, of which it tells as well.
+        let event = timeout(limits.stall.max(limits.store), events.next()).await;
+        match event.map_err(|_| missing("the engine says nothing any more"))? {
+            None => return Ok(()),
+            Some(Err(error)) => return Err(missing(&words(&error))),
+            Some(Ok(CreateImageInfo { id: Some(id), progress_detail: Some(detail), status, .. }))
+                if status.as_deref() == Some("Downloading") =>
+            {
+                let bytes = |count: Option<i64>| count.and_then(|count| u64::try_from(count).ok());
+                if let (Some(done), Some(total)) = (bytes(detail.current), bytes(detail.total)) {
+                    meter.layer(&id, done, total);
+                }
+            }
+            Some(Ok(_)) => {}
+        }
+    }
+}

@@ -1,0 +1,146 @@
+//! Fetching a model through its server: a stream of lines that may end in an error, in silence, or too early.
+//!
+//! One loop for all servers. What a line or a refusal means is a [`Dialect`]'s to say.
+
+use reqwest::StatusCode;
+use serde_json::Value;
+use tokio::time::Instant;
+
+use super::api::{Api, Line, Lines};
+use super::meter::Meter;
+use super::{Limits, RuntimeError, RuntimeErrorKind};
+
+/// How a server speaks of a fetch. Pure.
+pub(super) trait Dialect: Sync {
+    /// The meaning of one line.
+    fn read(&self, line: &str) -> Step;
+
+    /// The meaning of an answer that is no success.
+    fn refusal(&self, status: StatusCode, said: &str) -> ErrorBody;
+}
+
+/// What one line says.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Step {
+    /// Bytes of a layer.
+    Layer {
+        /// Which one.
+        id: String,
+        /// Bytes that are there.
+        done: u64,
+        /// Bytes in all.
+        total: u64,
+    },
+    /// What the server is doing.
+    Status(String),
+    /// The model is there, if this is the last line.
+    Done,
+    /// It failed.
+    ErrorBody(ErrorBody),
+}
+
+/// Why a fetch failed.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum ErrorBody {
+    /// It may be taken up where it was.
+    Resumable(String),
+    /// For good, with a hint.
+    Final(RuntimeErrorKind, String, String),
+}
+
+/// One fetch.
+pub(super) struct Fetch<'a> {
+    pub(super) api: &'a Api,
+    pub(super) limits: &'a Limits,
+    pub(super) model: &'a str,
+    /// Where it is asked for, and how.
+    pub(super) path: &'a str,
+    pub(super) body: Value,
+}
+
+impl Fetch<'_> {
+    /// Fetches the model, taking it up again where the connection is cut or no byte comes.
+    pub(super) async fn run(&self, dialect: &dyn Dialect) -> Result<(), RuntimeError> {
+        tracing::info!("{} fetches {}", self.api.place, self.model);
+        let mut meter = Meter::new(self.model);
+        let mut left = self.limits.resumes;
+        loop {
+            let mark = meter.restart();
+            let why = match self.once(dialect, &mut meter).await? {
+                None => return Ok(()),
+                Some(ErrorBody::Final(kind, said, hint)) => return Err(self.failed(kind, &said, &hint)),
+                Some(ErrorBody::Resumable(why)) => why,
+            };
+            // Bytes that no try had before: the network is slow or shaky, but it carries on.
+            if meter.is_beyond(mark) {
+                left = self.limits.resumes;
+            }
+            if left == 0 {
+                let hint =
+                    "check the server's network; what it has is kept, and the next job goes on from there";
+                return Err(self.failed(RuntimeErrorKind::PullFailed, &why, hint));
+            }
+            left -= 1;
+            tracing::warn!("fetching {}: {why}; taking it up again", self.model);
+            tokio::time::sleep(self.limits.pause).await;
+        }
+    }
+
+    /// One try: `None` is success. An error means that the server is gone.
+    async fn once(
+        &self,
+        dialect: &dyn Dialect,
+        meter: &mut Meter,
+    ) -> Result<Option<ErrorBody>, RuntimeError> {
+        let lines = self.api.stream(self.path, &self.body, self.limits.stall).await?;
+        if lines.status.is_success() {
+            return Ok(self.follow(lines, dialect, meter).await);
+        }
+        let status = lines.status;
+        let said = lines.rest(self.limits.answer).await;
+        Ok(Some(dialect.refusal(status, &format!("HTTP {}: {said}", status.as_u16()))))
+    }
+
+    async fn follow(&self, mut lines: Lines, dialect: &dyn Dialect, meter: &mut Meter) -> Option<ErrorBody> {
+        let mut moved = Instant::now();
+        let mut is_done = false;
+        loop {
+            let patience = if meter.is_waiting_for_network() { self.limits.stall } else { self.limits.store };
+            // Also where lines keep coming: they may all say the same. Dropping the stream makes the server drop
+            // the download and keep what it has.
+            if moved.elapsed() >= patience {
+                return Some(ErrorBody::Resumable(format!(
+                    "not one new byte for {} s",
+                    patience.as_secs_f64()
+                )));
+            }
+            let step = match lines.next(moved + patience).await {
+                Line::Text(line) => dialect.read(&line),
+                // The last line decides.
+                Line::End if is_done => return None,
+                Line::End => {
+                    return Some(ErrorBody::Resumable(
+                        "the stream ended before the end of the model".to_owned(),
+                    ));
+                }
+                Line::Lost(why) => return Some(ErrorBody::Resumable(why)),
+                Line::Silent => continue,
+            };
+            is_done = step == Step::Done;
+            let has_moved = match step {
+                Step::Layer { id, done, total } => meter.layer(&id, done, total),
+                Step::Status(status) => meter.status(&status),
+                Step::Done => true,
+                Step::ErrorBody(fault) => return Some(fault),
+            };
+            if has_moved {
+                moved = Instant::now();
+            }
+        }
+    }
+
+    fn failed(&self, kind: RuntimeErrorKind, said: &str, hint: &str) -> RuntimeError {
+        RuntimeError::new(kind, format!("{} could not fetch {:?}: {said}", self.api.place, self.model))
+            .hint(hint)
+    }
+}

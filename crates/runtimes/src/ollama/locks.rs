@@ -1,0 +1,98 @@
+//! Who starts, keeps and uses the daemon of one port, across processes: files that are locked. One of them is read, too.
+
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::io::{self, Read, Write};
+use std::path::PathBuf;
+
+use tokio::sync::oneshot;
+
+use crate::{RuntimeError, RuntimeErrorKind};
+
+/// The lock files of one daemon.
+#[derive(Clone, Debug)]
+pub struct Locks {
+    directory: PathBuf,
+    name: String,
+}
+
+/// A lock that is held as long as this lives.
+#[derive(Debug)]
+pub struct Held(File);
+
+impl Locks {
+    /// In `directory`, which is made if it is missing, for the daemon of `port`.
+    pub fn new(directory: impl Into<PathBuf>, port: u16) -> Self {
+        Self { directory: directory.into(), name: format!("ollama-{port}") }
+    }
+
+    /// Says that a job uses the daemon; waits for a watchdog that is just ending one.
+    pub(super) async fn join_users(&self) -> Result<Held, RuntimeError> {
+        self.wait("users", File::lock_shared).await
+    }
+
+    /// Waits until no job uses the daemon; new ones wait until this is dropped.
+    pub async fn last_user_gone(&self) -> Result<Held, RuntimeError> {
+        self.wait("users", File::lock).await
+    }
+
+    /// Waits for the turn to look whether there is a daemon, and to start one.
+    pub(super) async fn become_starter(&self) -> Result<Held, RuntimeError> {
+        self.wait("starter", File::lock).await
+    }
+
+    /// `None` if there is a watchdog.
+    pub(super) fn become_keeper(&self) -> Result<Option<Held>, RuntimeError> {
+        let file = self.open("watchdog")?;
+        match file.try_lock() {
+            Ok(()) => Ok(Some(Held(file))),
+            Err(TryLockError::WouldBlock) => Ok(None),
+            Err(TryLockError::Error(error)) => Err(self.failed(&error)),
+        }
+    }
+
+    /// Tells all jobs, until this is dropped, how many calls at once the watchdog's daemon takes.
+    pub(super) async fn tell_slots(&self, slots: usize) -> Result<Held, RuntimeError> {
+        // Waits, unlike a watchdog's own lock, which a job that only looks must never be in the way of.
+        let Held(mut file) = self.wait("slots", File::lock).await?;
+        let told = file.set_len(0).and_then(|()| write!(file, "{slots}"));
+        told.map(|()| Held(file)).map_err(|error| self.failed(&error))
+    }
+
+    /// What a watchdog that lives has told; what a dead one has told is not locked any more.
+    pub(super) fn told_slots(&self) -> Option<usize> {
+        let mut file = File::open(self.path("slots")).ok()?;
+        let Err(TryLockError::WouldBlock) = file.try_lock_shared() else { return None };
+        let mut told = String::new();
+        file.read_to_string(&mut told).ok()?;
+        told.parse().ok()
+    }
+
+    /// In a thread of its own, as it may take for ever, and the program's end must not wait for it.
+    async fn wait(&self, role: &str, lock: fn(&File) -> io::Result<()>) -> Result<Held, RuntimeError> {
+        let file = self.open(role)?;
+        let (sender, receiver) = oneshot::channel();
+        std::thread::spawn(move || {
+            let locked = lock(&file).map(|()| Held(file));
+            // Nobody waits any more: the lock goes with its file.
+            let _ = sender.send(locked);
+        });
+        let locked = receiver.await.map_err(|_| self.failed(&io::Error::other("interrupted")))?;
+        locked.map_err(|error| self.failed(&error))
+    }
+
+    fn open(&self, role: &str) -> Result<File, RuntimeError> {
+        let opened = fs::create_dir_all(&self.directory)
+            .and_then(|()| OpenOptions::new().create(true).truncate(false).write(true).open(self.path(role)));
+        opened.map_err(|error| self.failed(&error))
+    }
+
+    fn path(&self, role: &str) -> PathBuf {
+        self.directory.join(format!("{}.{role}", self.name))
+    }
+
+    fn failed(&self, error: &io::Error) -> RuntimeError {
+        let message = format!("no lock for the Ollama daemon in {}: {error}", self.directory.display());
+        RuntimeError::new(RuntimeErrorKind::Unreachable, message)
+            .hint("the directory must be writable; XDG_RUNTIME_DIR or TMPDIR may name another one")
+    }
+}

@@ -1,0 +1,278 @@
+//! An Ollama daemon that has the model.
+//!
+//! The daemon's own rules decide what is asked here: readiness is an answer of `/api/version` (its port accepts
+//! long before), a model is looked for before it is pulled (a pull needs the network even for a model that is
+//! there), and one `num_ctx` goes into every call, as another one loads the model anew.
+
+mod host;
+mod locks;
+mod name;
+mod pull;
+mod start;
+mod watchdog;
+mod watchdog_main;
+
+use async_trait::async_trait;
+use reqwest::StatusCode;
+use serde_json::{Value, json};
+
+use super::api::{Answer, Api, short};
+use super::fetch::Fetch;
+use super::window::{self, Known};
+use super::{Endpoint, Limits, Need, Purpose, Runtime, RuntimeError, RuntimeErrorKind};
+pub use host::Host;
+pub use locks::Locks;
+use name::Name;
+use pull::Pull;
+pub use start::{COMMAND as WATCHDOG_COMMAND, Start, find_program};
+pub use watchdog::{Watchdog, environment};
+pub use watchdog_main::{WatchdogArgs, watchdog_main};
+
+/// What Docker Model Runner's imitation of Ollama gives as its version. It drops `format` and all counts.
+const MODEL_RUNNER_VERSION: &str = "0.1.0";
+
+/// Families that Ollama runs with one slot, whatever `OLLAMA_NUM_PARALLEL` says (its `server/sched.go`).
+const ONE_SLOT: [&str; 11] = [
+    "mllama",
+    "qwen3vl",
+    "qwen3vlmoe",
+    "qwen35",
+    "qwen35moe",
+    "qwen3next",
+    "lfm2",
+    "lfm2moe",
+    "nemotron_h",
+    "nemotron_h_moe",
+    "nemotron_h_omni",
+];
+
+/// An Ollama daemon, here or elsewhere.
+pub struct Ollama {
+    api: Api,
+    slots: Option<usize>,
+    limits: Limits,
+    start: Option<Start>,
+}
+
+impl Ollama {
+    /// The daemon at `base_url`. `slots` is its `OLLAMA_NUM_PARALLEL` where the user gives it: only one that we keep
+    /// up is known without.
+    pub fn new(base_url: &str, slots: Option<usize>, limits: Limits) -> Result<Self, RuntimeError> {
+        Ok(Self { api: Api::new("Ollama", base_url)?, slots, limits, start: None })
+    }
+
+    /// Starts a daemon by `start` where none answers. It is kept up until this and every other user is dropped.
+    pub fn starting(self, start: Start) -> Self {
+        Self { start: Some(start), ..self }
+    }
+
+    /// Whether an Ollama daemon answers, and nothing else.
+    async fn look(&self) -> Result<(), RuntimeError> {
+        let answer = self.api.get("/api/version", self.limits.answer).await.map_err(|error| {
+            error.hint("start it with `ollama serve`, or give its address in OLLAMA_HOST or `base_url`")
+        })?;
+        if answer.status == StatusCode::FORBIDDEN {
+            return Err(self.refused("refuses this host name", &answer).hint(
+                "a daemon on the loopback knows only local names: use its address, or set OLLAMA_HOST on it",
+            ));
+        }
+        match answer.json()["version"].as_str() {
+            Some(MODEL_RUNNER_VERSION) => Err(RuntimeError::rejected(
+                &self.api.place,
+                "is Docker Model Runner's imitation, which drops the reply format",
+                "",
+            )
+            .hint("use the client type \"docker_model_runner\" for it")),
+            Some(version) => {
+                tracing::debug!("{} is version {version}", self.api.place);
+                Ok(())
+            }
+            None => Err(self
+                .refused("is no Ollama server", &answer)
+                .hint("check host and port; Ollama's default is port 11434")),
+        }
+    }
+
+    /// What `/api/show` knows of a model, if the daemon has it.
+    async fn show(&self, model: &str) -> Result<Option<Value>, RuntimeError> {
+        let answer = self.api.post("/api/show", &json!({"model": model}), self.limits.answer).await?;
+        match answer.status {
+            StatusCode::OK => Ok(Some(answer.json())),
+            StatusCode::NOT_FOUND => Ok(None),
+            _ => Err(self.refused(&format!("did not say whether it has {model:?}"), &answer)),
+        }
+    }
+
+    /// The model's name at this daemon and its description, fetched if need be and allowed.
+    async fn find(&self, need: &Need, name: &Name) -> Result<(String, Value), RuntimeError> {
+        let model = need.model.trim();
+        if let Some(shown) = self.show(model).await? {
+            return Ok((model.to_owned(), shown));
+        }
+        let present = self.present().await?;
+        // Older daemons tell upper case from lower case.
+        if let Some(same) = present.iter().find(|there| Name::parse(there).as_ref() == Ok(name))
+            && let Some(shown) = self.show(same).await?
+        {
+            return Ok((same.clone(), shown));
+        }
+        if !need.pull {
+            return Err(self.missing(model, &present));
+        }
+        let (api, limits) = (&self.api, &self.limits);
+        let body = json!({"model": model, "stream": true});
+        Fetch { api, limits, model, path: "/api/pull", body }.run(&Pull).await?;
+        let shown = self.show(model).await?.ok_or_else(|| {
+            let message = format!("{} fetched {model:?} and does not have it", self.api.place);
+            RuntimeError::new(RuntimeErrorKind::PullFailed, message)
+        })?;
+        Ok((model.to_owned(), shown))
+    }
+
+    /// The models of this daemon, by name.
+    async fn present(&self) -> Result<Vec<String>, RuntimeError> {
+        let answer = self.api.get("/api/tags", self.limits.answer).await?;
+        if answer.status != StatusCode::OK {
+            return Err(self.refused("did not list its models", &answer));
+        }
+        let json = answer.json();
+        let names =
+            json["models"].as_array().into_iter().flatten().filter_map(|model| model["name"].as_str());
+        Ok(names.map(str::to_owned).collect())
+    }
+
+    /// The window with which the model is in memory now.
+    async fn loaded(&self, name: &Name) -> Option<u32> {
+        // It only spares a load, so a daemon that does not answer this is no failure.
+        let answer = self.api.get("/api/ps", self.limits.answer).await.ok()?.json();
+        let same = |model: &&Value| {
+            let there = model["name"].as_str().map(Name::parse);
+            there.is_some_and(|there| there.as_ref() == Ok(name))
+        };
+        tokens(&answer["models"].as_array()?.iter().find(same)?["context_length"])
+    }
+
+    fn missing(&self, model: &str, present: &[String]) -> RuntimeError {
+        let list = match present {
+            [] => "no model at all".to_owned(),
+            names => short(&names.join(", ")),
+        };
+        let message = format!("{} does not have the model {model:?}; it has {list}", self.api.place);
+        RuntimeError::new(RuntimeErrorKind::ModelMissing, message)
+            .hint(format!("fetch it with `ollama pull {model}`, or name one of those"))
+    }
+
+    fn refused(&self, what: &str, answer: &Answer) -> RuntimeError {
+        RuntimeError::rejected(&self.api.place, what, &answer.complaint())
+    }
+}
+
+#[async_trait]
+impl Runtime for Ollama {
+    async fn ensure_ready(&self) -> Result<(), RuntimeError> {
+        let Some(start) = &self.start else { return self.look().await };
+        start.use_it().await?;
+        match self.look().await {
+            Err(error) if error.kind == RuntimeErrorKind::Unreachable => start.start(self).await,
+            seen => seen,
+        }
+    }
+
+    async fn ensure_model(&self, need: &Need) -> Result<Endpoint, RuntimeError> {
+        let name = Name::parse(&need.model).map_err(|why| {
+            let message = format!("{:?} is no model name for Ollama: {why}", need.model);
+            RuntimeError::new(RuntimeErrorKind::Rejected, message)
+                .hint("names look like llama3.2:3b, me/model:tag or hf.co/org/repo:Q4_K_M")
+        })?;
+        let (model, shown) = self.find(need, &name).await?;
+        check(need.purpose, &self.api.place, &model, &shown)?;
+        let leaves = name.is_cloud() || shown["remote_host"].as_str().is_some_and(|host| !host.is_empty());
+        if leaves {
+            tracing::warn!("{model} runs on Ollama's machines: what it reads leaves this one");
+        }
+        let known =
+            Known { trained: trained(&shown), packaged: packaged(&shown), loaded: self.loaded(&name).await };
+        let window = window::choose(need, known)?;
+        let family = shown["details"]["family"].as_str().unwrap_or_default();
+        // A daemon that lowers the number for a family that is not in the list tells its log alone: our calls beyond
+        // its slots then wait in its queue.
+        let told = self.start.as_ref().and_then(Start::slots);
+        let slots = if ONE_SLOT.contains(&family) { Some(1) } else { self.slots.or(told) };
+        let base_url = self.api.base_url().to_owned();
+        Ok(Endpoint { base_url, model, context_window: Some(window), slots, leaves, kept: told.is_some() })
+    }
+
+    async fn warm_up(&self, need: &Need, endpoint: &Endpoint) -> Result<(), RuntimeError> {
+        // Only num_ctx: every other option that a load depends on stays at what later calls leave it at, too.
+        let mut body = json!({"model": endpoint.model, "messages": [], "stream": false});
+        if let Some(window) = endpoint.context_window {
+            body["options"] = json!({"num_ctx": window});
+        }
+        if let Some(keep_alive) = &need.keep_alive {
+            body["keep_alive"] = keep_alive.clone();
+        }
+        let answer = self.api.post("/api/chat", &body, self.limits.load).await?;
+        if answer.status != StatusCode::OK || answer.json()["error"].is_string() {
+            let what = format!("could not load {:?}", endpoint.model);
+            return Err(self.refused(&what, &answer).hint(
+                "a smaller model, a smaller `num_ctx` or more memory may help; the daemon's log says more",
+            ));
+        }
+        Ok(())
+    }
+}
+
+/// A model that is not for this is refused before anything is loaded. One that chats may embed, too: `/api/embed` asks
+/// for no capability (Ollama's `server/routes.go`).
+fn check(purpose: Purpose, place: &str, model: &str, shown: &Value) -> Result<(), RuntimeError> {
+    let (side_config, what, hint): (&[&str], _, _) = match purpose {
+        Purpose::Chat => (&["completion"], "chat", "name a chat model"),
+        Purpose::Embed => (
+            &["embedding", "completion"],
+            "embed",
+            "name an embedding model in `call_params.retrieval_model`",
+        ),
+    };
+    let told = shown["capabilities"].as_array().into_iter().flatten();
+    let told: Vec<_> = told.filter_map(Value::as_str).collect();
+    if told.is_empty() || told.iter().any(|one| side_config.contains(one)) {
+        return Ok(());
+    }
+    let what = format!("has {model:?}, which cannot {what}; it can");
+    Err(RuntimeError::rejected(place, &what, &told.join(", ")).hint(hint))
+}
+
+/// The context that the model was trained for: `model_info` has it under `ARCHITECTURE.context_length`.
+fn trained(shown: &Value) -> Option<u32> {
+    let info = &shown["model_info"];
+    let architecture = info["general.architecture"].as_str()?;
+    tokens(&info[format!("{architecture}.context_length")])
+}
+
+/// The `num_ctx` of the model's Modelfile. `parameters` is a text with a name and a value a line.
+fn packaged(shown: &Value) -> Option<u32> {
+    let lines = shown["parameters"].as_str()?.lines();
+    let mut words = lines.map(str::split_whitespace).find(|words| words.clone().next() == Some("num_ctx"))?;
+    words.nth(1)?.parse().ok()
+}
+
+fn tokens(value: &Value) -> Option<u32> {
+    value.as_u64().and_then(|tokens| u32::try_from(tokens).ok()).filter(|&tokens| tokens > 0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_two_windows_are_read_from_a_description() {
+        let shown = json!({
+            "parameters": "num_keep                       24\nnum_ctx                        16384\nstop \"x\"",
+            "model_info": {"general.architecture": "llama", "llama.context_length": 131_072},
+        });
+        assert_eq!((trained(&shown), packaged(&shown)), (Some(131_072), Some(16_384)));
+        for shown in [json!({}), json!({"parameters": "", "model_info": {"general.architecture": "x"}})] {
+            assert_eq!((trained(&shown), packaged(&shown)), (None, None));
+        }
+    }
+}

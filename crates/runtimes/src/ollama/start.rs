@@ -1,0 +1,151 @@
+//! A job's part in starting a daemon: one job at a time looks, starts a watchdog, and waits for its report.
+
+use std::path::PathBuf;
+use std::process::Stdio;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::process::Command;
+use tokio::sync::Mutex;
+use tokio::time::{Instant, sleep, timeout};
+
+use super::locks::{Held, Locks};
+use super::{Host, Ollama, WatchdogArgs};
+use crate::{RuntimeError, RuntimeErrorKind};
+
+/// The name of the hidden subcommand that becomes a watchdog, see [`WatchdogArgs`].
+pub const COMMAND: &str = "ollama-watchdog";
+
+/// How a daemon is started where none answers.
+#[derive(Debug)]
+pub struct Start {
+    /// Our own executable.
+    pub minions: PathBuf,
+    /// The `ollama` program.
+    pub ollama: PathBuf,
+    /// Where the daemon is to listen.
+    pub host: Host,
+    /// Where the lock files are: a directory of this user, the same for all jobs.
+    pub locks: PathBuf,
+    /// For the whole start.
+    pub limit: Duration,
+    /// What a watchdog passes on; the rest of the environment is the process's own.
+    pub environment: Vec<(String, String)>,
+    pub(super) user: Mutex<Option<Held>>,
+}
+
+/// The one line that a watchdog writes to stdout.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Report {
+    /// What went wrong; nothing if the daemon answers.
+    pub(super) error: Option<String>,
+}
+
+impl Start {
+    /// With two minutes to start.
+    pub fn new(
+        minions: impl Into<PathBuf>,
+        ollama: impl Into<PathBuf>,
+        host: Host,
+        locks: impl Into<PathBuf>,
+    ) -> Self {
+        Self {
+            minions: minions.into(),
+            ollama: ollama.into(),
+            host,
+            locks: locks.into(),
+            limit: Duration::from_secs(120),
+            environment: Vec::new(),
+            user: Mutex::default(),
+        }
+    }
+
+    fn locks(&self) -> Locks {
+        Locks::new(&self.locks, self.host.port())
+    }
+
+    /// Says that this job uses the daemon, so that no watchdog ends it. Held until this is dropped.
+    pub(super) async fn use_it(&self) -> Result<(), RuntimeError> {
+        let mut user = self.user.lock().await;
+        if user.is_none() {
+            *user = Some(self.locks().join_users().await?);
+        }
+        Ok(())
+    }
+
+    /// Calls that the daemon takes at once, if a watchdog of ours has it.
+    pub(super) fn slots(&self) -> Option<usize> {
+        self.locks().told_slots()
+    }
+
+    /// Has a daemon started, unless one has come meanwhile.
+    pub(super) async fn start(&self, ollama: &Ollama) -> Result<(), RuntimeError> {
+        let locks = self.locks();
+        let _turn = locks.become_starter().await?;
+        let deadline = Instant::now() + self.limit;
+        loop {
+            match ollama.look().await {
+                Err(error) if error.kind == RuntimeErrorKind::Unreachable && Instant::now() < deadline => {}
+                seen => return seen,
+            }
+            match locks.become_keeper()? {
+                // A watchdog lives and is about to start its daemon, or to start it again.
+                None => sleep(Duration::from_millis(20)).await,
+                Some(free) => {
+                    drop(free);
+                    return self.spawn_keeper().await;
+                }
+            }
+        }
+    }
+
+    async fn spawn_keeper(&self) -> Result<(), RuntimeError> {
+        tracing::info!("starting {} for {}", self.ollama.display(), self.host);
+        let mut watchdog = Command::new(&self.minions)
+            .args(WatchdogArgs::words(&self.host, &self.ollama, &self.locks, false))
+            .envs(self.environment.iter().cloned())
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            // It outlives the job, and whoever reads the job's stderr waits for its end.
+            .stderr(Stdio::null())
+            .process_group(0)
+            .spawn()
+            .map_err(|error| failed(&format!("can't start {}: {error}", self.minions.display())))?;
+        let mut line = String::new();
+        if let Some(stdout) = watchdog.stdout.take() {
+            let mut stdout = BufReader::new(stdout);
+            let read = timeout(self.limit, stdout.read_line(&mut line)).await;
+            read.map_err(|_| failed("its watchdog does not report"))?
+                .map_err(|error| failed(&error.to_string()))?;
+        }
+        match serde_json::from_str::<Report>(&line) {
+            Ok(Report { error: None }) => Ok(()),
+            Ok(Report { error: Some(error) }) => Err(failed(&error)),
+            Err(_) => Err(failed("its watchdog ended without a report")),
+        }
+    }
+}
+
+fn failed(what: &str) -> RuntimeError {
+    RuntimeError::new(RuntimeErrorKind::Unreachable, format!("Ollama was not started: {what}"))
+        .hint("run `ollama serve` by hand to see what is wrong, or give the address of a running one in OLLAMA_HOST")
+}
+
+/// A program by its name in the directories of `PATH`.
+pub fn find_program(name: &str, path: &str) -> Option<PathBuf> {
+    which::which_in_global(name, Some(path)).ok()?.next()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::path::Path;
+
+    #[test]
+    fn a_program_is_found_where_it_can_be_executed() {
+        assert_eq!(find_program("sh", "/nowhere:/etc:/bin").as_deref(), Some(Path::new("/bin/sh")));
+        assert_eq!(find_program("passwd", "/etc"), None);
+        assert_eq!(find_program("sh", ""), None);
+    }
+}

@@ -1,0 +1,117 @@
+//! Gives up what a sandbox child does not need: files, processes, privileges, core dumps, memory, time, and
+//! nearly all system calls.
+//!
+//! The interpreter offers none of these to the code; this is for the day that it has a hole.
+
+use nix::sys::resource::{Resource, setrlimit};
+
+use crate::Limits;
+
+/// Room for the program itself, its stacks and the allocator's slack, in bytes of address space.
+const OWN_ADDRESS_SPACE: usize = 2 << 30;
+/// The top level, `prepare_jobs`, `transform_outputs`, and one to spare.
+const CALLS: u64 = 4;
+
+/// What can be given up before anything is read.
+pub(super) fn process() -> Result<(), String> {
+    // No limit yet; what the program itself holds is noted here and never counts.
+    monty_alloc::set_limit(None, false)?;
+    #[cfg(target_os = "linux")]
+    {
+        use nix::sys::{prctl, signal::Signal};
+        named("PR_SET_PDEATHSIG", prctl::set_pdeathsig(Signal::SIGKILL))?;
+        named("PR_SET_NO_NEW_PRIVS", prctl::set_no_new_privs())?;
+        named("PR_SET_DUMPABLE", prctl::set_dumpable(false))?;
+    }
+    for resource in
+        [Resource::RLIMIT_CORE, Resource::RLIMIT_FSIZE, Resource::RLIMIT_NPROC, Resource::RLIMIT_NOFILE]
+    {
+        limit(resource, 0, 0)?;
+    }
+    Ok(())
+}
+
+/// What depends on the limits and on the size of the documents. Walls behind the interpreter's own limits, so
+/// with room to spare: its messages are better.
+pub(super) fn resources(limits: &Limits, documents: usize) -> Result<(), String> {
+    let seconds = limits.time.as_secs().saturating_add(1).saturating_mul(CALLS);
+    limit(Resource::RLIMIT_CPU, seconds, seconds.saturating_add(1))?;
+    #[cfg(target_os = "linux")]
+    {
+        let space = documents.saturating_mul(4).saturating_add(limits.memory).saturating_mul(2);
+        let space = space.saturating_add(OWN_ADDRESS_SPACE) as u64;
+        limit(Resource::RLIMIT_AS, space, space)?;
+    }
+    monty_alloc::set_limit(Some(limits.memory.saturating_add(documents)), false).map_err(str::to_owned)?;
+    #[cfg(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64")))]
+    system_calls::only_what_it_needs().map_err(|error| format!("seccomp: {error}"))?;
+    Ok(())
+}
+
+fn limit(resource: Resource, soft: u64, hard: u64) -> Result<(), String> {
+    named(&format!("{resource:?}"), setrlimit(resource, soft, hard))
+}
+
+fn named(what: &str, result: nix::Result<()>) -> Result<(), String> {
+    result.map_err(|error| format!("{what}: {error}"))
+}
+
+#[cfg(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64")))]
+mod system_calls {
+    use std::env::consts::ARCH;
+
+    use nix::libc::{self, EPERM, c_long};
+    use seccompiler::{
+        BackendError, BpfProgram, Error, SeccompAction, SeccompFilter, apply_filter_all_threads,
+    };
+
+    /// Pipes that are open, memory, threads that exist, clocks, and the ways to die. glibc and musl alike; a
+    /// call that is missing here fails with EPERM and does not kill.
+    const ALLOWED: &[c_long] = &[
+        libc::SYS_read,
+        libc::SYS_write,
+        libc::SYS_readv,
+        libc::SYS_writev,
+        libc::SYS_close,
+        libc::SYS_mmap,
+        libc::SYS_mremap,
+        libc::SYS_munmap,
+        libc::SYS_mprotect,
+        libc::SYS_madvise,
+        libc::SYS_brk,
+        libc::SYS_futex,
+        libc::SYS_sched_yield,
+        libc::SYS_clock_gettime,
+        libc::SYS_getrandom,
+        libc::SYS_getpid,
+        libc::SYS_gettid,
+        libc::SYS_tgkill,
+        libc::SYS_rt_sigaction,
+        libc::SYS_rt_sigprocmask,
+        libc::SYS_rt_sigreturn,
+        libc::SYS_sigaltstack,
+        libc::SYS_restart_syscall,
+        libc::SYS_exit,
+        libc::SYS_exit_group,
+    ];
+
+    /// Every other call fails from here on, in all threads.
+    pub(super) fn only_what_it_needs() -> Result<(), Error> {
+        let program = compiled().map_err(Error::Backend)?;
+        match apply_filter_all_threads(&program) {
+            // A kernel or container without filters: the other walls stand.
+            Err(Error::Seccomp(error))
+                if matches!(error.raw_os_error(), Some(libc::EINVAL | libc::ENOSYS)) =>
+            {
+                Ok(())
+            }
+            other => other,
+        }
+    }
+
+    fn compiled() -> Result<BpfProgram, BackendError> {
+        let rules = ALLOWED.iter().map(|call| (*call, Vec::new())).collect();
+        let otherwise = SeccompAction::Errno(EPERM as u32);
+        SeccompFilter::new(rules, otherwise, SeccompAction::Allow, ARCH.try_into()?)?.try_into()
+    }
+}

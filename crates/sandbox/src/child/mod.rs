@@ -1,0 +1,138 @@
+//! The child: `minions sandbox-worker`. The only folder that names monty.
+//!
+//! It reads requests from stdin and answers on stdout (see [`super::wire`]) until stdin ends. It trusts the
+//! parent and runs code that nobody trusts, so it gives up every right that it does not need first.
+
+mod arguments;
+mod ask;
+mod confine;
+mod functions;
+mod interpreter;
+mod report;
+mod retrieval;
+mod source;
+
+use std::{
+    io::{self, BufWriter, Read, Write},
+    process::ExitCode,
+    thread,
+};
+
+use monty_types::MontyObject;
+pub(crate) use monty_types::OOM_EXIT_CODE;
+
+use self::ask::Ask;
+use self::interpreter::Interpreter;
+use super::{
+    CodeError, JobOutput,
+    wire::{self, JobRow, Manifest, Reply, Request},
+};
+
+/// The hidden subcommand under which the program becomes a sandbox child.
+pub const WORKER_COMMAND: &str = "sandbox-worker";
+
+/// The interpreter recurses on the native stack when Python code calls back into it (a sort key that sorts).
+/// Only touched pages cost memory.
+const STACK: usize = 256 << 20;
+
+/// The whole life of a sandbox child: to be called by `main` before anything else is set up.
+pub fn worker_main() -> ExitCode {
+    let served = thread::Builder::new().stack_size(STACK).spawn(|| {
+        let mut output = BufWriter::with_capacity(1 << 16, io::stdout());
+        if let Err(reason) = confine::process() {
+            return wire::write(&mut output, &Reply::Unsafe(reason), &[""; 0]);
+        }
+        serve(&mut io::stdin().lock(), &mut output)
+    });
+    match served.map(thread::JoinHandle::join) {
+        Ok(Ok(Ok(()))) => ExitCode::SUCCESS,
+        _ => ExitCode::FAILURE,
+    }
+}
+
+/// Answers requests until the parent hangs up.
+fn serve(input: &mut impl Read, output: &mut impl Write) -> io::Result<()> {
+    let Some((Request::Start { code, limits, search }, documents)) = wire::read(input)? else {
+        return Ok(());
+    };
+    let size = documents.iter().map(String::len).sum();
+    if let Err(reason) = confine::resources(&limits, size) {
+        return wire::write(output, &Reply::Unsafe(reason), &[""; 0]);
+    }
+    let started = Interpreter::start(
+        &code,
+        documents,
+        limits,
+        search,
+        &mut Ask { input: &mut *input, output: &mut *output },
+    );
+    let mut interpreter = match started {
+        Ok(interpreter) => interpreter,
+        Err(error) => return wire::write(output, &Reply::Failed(error), &[""; 0]),
+    };
+    wire::write(output, &Reply::Started, &[""; 0])?;
+    while let Some((request, texts)) = wire::read(input)? {
+        let (reply, texts) = match request {
+            Request::Start { .. } | Request::Retrieved(_) => return Ok(()),
+            Request::Prepare { manifests, outputs } => prepare(
+                &mut interpreter,
+                &mut Ask { input: &mut *input, output: &mut *output },
+                manifests,
+                outputs,
+                &texts,
+            ),
+            Request::Transform { jobs } => transform(
+                &mut interpreter,
+                &mut Ask { input: &mut *input, output: &mut *output },
+                jobs,
+                &texts,
+            ),
+        }
+        .unwrap_or_else(|error| (Reply::Failed(error), Vec::new()));
+        wire::write(output, &reply, &texts)?;
+    }
+    Ok(())
+}
+
+/// A request's outcome: the reply and the texts behind it.
+type Outcome = Result<(Reply, Vec<String>), CodeError>;
+
+fn prepare(
+    interpreter: &mut Interpreter,
+    ask: &mut Ask,
+    manifests: Vec<Manifest>,
+    outputs: Vec<JobOutput>,
+    texts: &[String],
+) -> Outcome {
+    let manifests = MontyObject::List(manifests.into_iter().map(|row| manifest_row(row, texts)).collect());
+    let outputs = MontyObject::List(outputs.into_iter().map(output_row).collect());
+    let collected = interpreter.prepare_jobs(manifests, outputs, ask)?;
+    Ok((Reply::Prepared(collected.manifests), collected.texts))
+}
+
+fn transform(interpreter: &mut Interpreter, ask: &mut Ask, jobs: Vec<JobRow>, texts: &[String]) -> Outcome {
+    let row = |job: JobRow| {
+        let include = job.include.map_or(MontyObject::None, MontyObject::Bool);
+        let sample = MontyObject::String(job.sample);
+        let counts = [job.agreed, job.samples].map(|count| MontyObject::Int(i64::from(count)));
+        let mut row = vec![manifest_row(job.manifest, texts), output_row(job.output), sample, include];
+        row.extend(counts);
+        MontyObject::Tuple(row)
+    };
+    let jobs = MontyObject::List(jobs.into_iter().map(row).collect());
+    let collected = interpreter.transform_outputs(jobs, ask)?;
+    Ok((Reply::Transformed { include: collected.include }, collected.texts))
+}
+
+fn manifest_row(manifest: Manifest, texts: &[String]) -> MontyObject {
+    let chunk = texts.get(manifest.chunk).cloned().unwrap_or_default();
+    let mut row: Vec<_> = [chunk, manifest.task, manifest.advice].map(MontyObject::String).into();
+    // Ids are positions, far below the sign bit.
+    row.extend(manifest.ids.map(|id| id.map_or(MontyObject::None, |id| MontyObject::Int(id as i64))));
+    MontyObject::Tuple(row)
+}
+
+fn output_row(output: JobOutput) -> MontyObject {
+    let text = |text: Option<String>| text.map_or(MontyObject::None, MontyObject::String);
+    MontyObject::Tuple(vec![text(Some(output.explanation)), text(output.citation), text(output.answer)])
+}

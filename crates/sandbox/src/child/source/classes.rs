@@ -1,0 +1,61 @@
+//! Classes: copies of ours give way to ours, and bases that mean nothing are dropped.
+
+use ruff_python_ast::{Expr, Stmt, StmtClassDef};
+use ruff_text_size::Ranged;
+
+use super::Adapter;
+use crate::child::report;
+
+/// The classes of ours that code likes to define again.
+const OURS: &[&str] = &["JobManifest", "JobOutput", "Job"];
+
+impl Adapter<'_> {
+    /// Whether the class needs no further look.
+    pub(super) fn class(&mut self, class: &StmtClassDef) -> bool {
+        let name = class.name.as_str();
+        let bases = class.arguments.as_ref();
+        let derived = bases.is_some_and(|bases| {
+            let plain = |base: &Expr| base.as_name_expr().is_some_and(|base| base.id == "object");
+            !bases.keywords.is_empty() || !bases.args.iter().all(plain)
+        });
+        let bare = class.decorator_list.is_empty() && !class.body.iter().any(Stmt::is_function_def_stmt);
+        if OURS.contains(&name) && (derived || bare) {
+            self.replace(class.range(), Vec::new());
+            return true;
+        }
+        let Some(bases) = bases else { return false };
+        if !derived {
+            let blank = self.text(bases.range()).replace(|c| c != '\n' && c != '\r', " ");
+            self.edits.push((bases.range(), blank));
+            return false;
+        }
+        match &bases.args[..] {
+            // An exception that adds nothing to its base is caught and raised as its base.
+            [Expr::Name(base)] if is_exception(&base.id) && is_empty(&class.body) => {
+                self.replace(class.range(), vec![format!("{name} = {}", base.id)]);
+            }
+            _ => self.reject(class),
+        }
+        true
+    }
+
+    fn reject(&mut self, class: &StmtClassDef) {
+        let message = "NotImplementedError: this Python has no inheritance: write a plain class or a @dataclass \
+                       (JobManifest, JobOutput and Job are in scope already)";
+        let error = report::at_line(self.line(class.name.start()), self.code, message);
+        self.error.get_or_insert(error);
+    }
+}
+
+fn is_exception(name: &str) -> bool {
+    name.ends_with("Error") || name.ends_with("Exception")
+}
+
+/// A docstring, `pass` or `...` and nothing else.
+fn is_empty(body: &[Stmt]) -> bool {
+    body.iter().all(|statement| match statement {
+        Stmt::Pass(_) => true,
+        Stmt::Expr(expression) => expression.value.is_literal_expr(),
+        _ => false,
+    })
+}

@@ -1,0 +1,254 @@
+//! The parent's side: spawns the child, talks to it, kills it at the deadline.
+
+use std::{
+    fmt, io, os::unix::process::ExitStatusExt, path::PathBuf, process::Stdio, sync::Arc, time::Duration,
+};
+
+use nix::sys::signal::Signal;
+use tokio::{
+    io::{AsyncReadExt, BufWriter},
+    process::{Child, ChildStderr, ChildStdin, ChildStdout, Command},
+    task::JoinHandle,
+    time::timeout,
+};
+
+use super::{
+    CodeError, Job, JobManifest, JobOutput, Limits, Retriever, SandboxError, Search, WORKER_COMMAND,
+    child::OOM_EXIT_CODE,
+    set_ids,
+    wire::{self, JobRow, Manifest, Reply, Request, Texts},
+};
+
+/// What the child may take beyond its own time limit, which gives the better message, before it is killed.
+const GRACE: Duration = Duration::from_millis(500);
+/// Time to move a message, for each megabyte of it.
+const TRANSFER_PER_MB: Duration = Duration::from_millis(50);
+/// Bytes of a reply beyond the texts that it may carry: tasks and advice.
+const REPLY_HEAD: usize = 64 << 20;
+/// Bytes of the child's stderr that are kept.
+const STDERR: u64 = 16 << 10;
+
+/// Searches by meaning that one call may ask for; each takes the time of a model.
+const SEARCHES: u32 = 64;
+
+/// Starts children for code.
+#[derive(Clone, Default)]
+pub struct Sandbox {
+    /// Our own executable.
+    pub program: PathBuf,
+    /// For each child.
+    pub limits: Limits,
+    /// What the code may search with.
+    pub search: Search,
+    /// Who answers a search by meaning.
+    pub retriever: Option<Arc<dyn Retriever>>,
+}
+
+impl fmt::Debug for Session {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Session({:?})", self.child.id())
+    }
+}
+
+/// One child with the supervisor's module loaded. Dropping it kills the child.
+pub struct Session {
+    child: Child,
+    input: BufWriter<ChildStdin>,
+    output: ChildStdout,
+    stderr: Option<JoinHandle<String>>,
+    limits: Limits,
+    retriever: Option<Arc<dyn Retriever>>,
+    /// Bytes of documents that the child holds.
+    documents: usize,
+}
+
+/// What `transform_outputs` gave.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Transformed {
+    /// For the supervisor.
+    pub text: String,
+    /// `include` of each job, in the order given, as the code left it.
+    pub include: Vec<Option<bool>>,
+}
+
+impl Sandbox {
+    /// Spawns a child, hands it the documents and runs the module's top level.
+    ///
+    /// The child dies with the thread that calls this, so not from a short-lived one.
+    pub async fn start(&self, code: &str, documents: &[impl AsRef<str>]) -> Result<Session, SandboxError> {
+        let spawned = self.spawn();
+        let mut session =
+            spawned.map_err(|source| SandboxError::Spawn { program: self.program.clone(), source })?;
+        session.documents = documents.iter().map(|document| document.as_ref().len()).sum();
+        let request =
+            Request::Start { code: code.to_owned(), limits: self.limits.clone(), search: self.search };
+        match session.call(&request, documents, 0).await? {
+            (Reply::Started, _) => Ok(session),
+            _ => Err(out_of_turn()),
+        }
+    }
+
+    fn spawn(&self) -> io::Result<Session> {
+        let mut child = Command::new(&self.program)
+            .arg(WORKER_COMMAND)
+            .env_clear()
+            .current_dir("/")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .process_group(0)
+            .kill_on_drop(true)
+            .spawn()?;
+        let missing = || io::Error::other("a pipe is missing");
+        let input = BufWriter::with_capacity(1 << 16, child.stdin.take().ok_or_else(missing)?);
+        let output = child.stdout.take().ok_or_else(missing)?;
+        let stderr = child.stderr.take().ok_or_else(missing)?;
+        let stderr = Some(tokio::spawn(drain(stderr)));
+        let (limits, retriever) = (self.limits.clone(), self.retriever.clone());
+        Ok(Session { child, input, output, stderr, limits, retriever, documents: 0 })
+    }
+}
+
+impl Session {
+    /// The child's process id, while it lives.
+    pub fn process_id(&self) -> Option<u32> {
+        self.child.id()
+    }
+
+    /// Calls the code's `prepare_jobs`. The manifests come back numbered.
+    pub async fn prepare_jobs(
+        &mut self,
+        previous: &[JobManifest],
+        outputs: &[JobOutput],
+    ) -> Result<Vec<JobManifest>, SandboxError> {
+        let mut texts = Texts::default();
+        let manifests = previous.iter().map(|manifest| texts.manifest(manifest)).collect();
+        let request = Request::Prepare { manifests, outputs: outputs.to_vec() };
+        match self.call(&request, &texts.into_list(), self.limits.chunks).await? {
+            (Reply::Prepared(manifests), texts) if manifests.len() <= self.limits.jobs => {
+                let mut manifests = expand(manifests, &texts, self.limits.chunks).ok_or_else(out_of_turn)?;
+                set_ids(&mut manifests);
+                Ok(manifests)
+            }
+            _ => Err(out_of_turn()),
+        }
+    }
+
+    /// Calls the code's `transform_outputs`, in the same child: what `prepare_jobs` left in globals is there.
+    pub async fn transform_outputs(&mut self, jobs: &[Job]) -> Result<Transformed, SandboxError> {
+        let mut texts = Texts::default();
+        let row = |job: &Job, manifest| JobRow {
+            manifest,
+            output: job.output.clone(),
+            sample: job.sample.clone(),
+            include: job.include,
+            agreed: job.agreed,
+            samples: job.samples,
+        };
+        let rows = jobs.iter().map(|job| row(job, texts.manifest(&job.manifest))).collect();
+        let request = Request::Transform { jobs: rows };
+        match self.call(&request, &texts.into_list(), self.limits.output).await? {
+            (Reply::Transformed { include }, mut texts)
+                if include.len() == jobs.len() && texts.len() == 1 =>
+            {
+                Ok(Transformed { text: texts.remove(0), include })
+            }
+            _ => Err(out_of_turn()),
+        }
+    }
+
+    /// One exchange. After an error the child is gone.
+    async fn call(
+        &mut self,
+        request: &Request,
+        texts: &[impl AsRef<str>],
+        reply: usize,
+    ) -> Result<(Reply, Vec<String>), SandboxError> {
+        let sent = texts.iter().map(|text| text.as_ref().len()).sum::<usize>();
+        let megabytes = u32::try_from((sent + self.documents) >> 20).unwrap_or(u32::MAX);
+        let deadline = self.limits.time + GRACE + TRANSFER_PER_MB * megabytes;
+        let most = if self.retriever.is_some() { reply.max(self.limits.chunks) } else { reply };
+        let most = most.saturating_add(REPLY_HEAD);
+        let exchange = async {
+            wire::send(&mut self.input, request, texts).await?;
+            wire::receive(&mut self.output, most).await
+        };
+        let mut answer = timeout(deadline, exchange).await;
+        let mut searches = 0;
+        while let Ok(Ok((Reply::Retrieve { queries, k }, chunks))) = answer {
+            searches += 1;
+            // The model's time is not the code's.
+            let found = match &self.retriever {
+                Some(retriever) if searches <= SEARCHES => retriever.top_k(&queries, &chunks, k).await,
+                _ => Err(format!("at most {SEARCHES} searches by meaning in one call")),
+            };
+            let exchange = async {
+                wire::send(&mut self.input, &Request::Retrieved(found), &[""; 0]).await?;
+                wire::receive(&mut self.output, most).await
+            };
+            answer = timeout(deadline, exchange).await;
+        }
+        let failure = match answer {
+            Ok(Ok((Reply::Failed(error), _))) => error.into(),
+            Ok(Ok((Reply::Unsafe(reason), _))) => SandboxError::Broken(reason),
+            Ok(Ok(answer)) => return Ok(answer),
+            Ok(Err(error)) => self.autopsy(&error, request.place()).await,
+            Err(_) => CodeError::Timeout { limit: self.limits.time, at: request.place().to_owned() }.into(),
+        };
+        // Reaped here, so that no zombie waits for the runtime to come round.
+        let _ = self.child.kill().await;
+        Err(failure)
+    }
+
+    /// Why the child stopped talking.
+    async fn autopsy(&mut self, error: &io::Error, place: &str) -> SandboxError {
+        let status = match timeout(GRACE, self.child.wait()).await {
+            Ok(Ok(status)) => status,
+            // Alive: it broke the protocol.
+            _ => return SandboxError::Broken(error.to_string()),
+        };
+        let words = match self.stderr.take() {
+            Some(reader) => timeout(GRACE, reader).await.ok().and_then(Result::ok).unwrap_or_default(),
+            None => String::new(),
+        };
+        tracing::debug!(%status, %error, stderr = words, "the sandbox child died");
+        let at = place.to_owned();
+        let code = match (status.code(), status.signal().and_then(|signal| Signal::try_from(signal).ok())) {
+            (Some(OOM_EXIT_CODE), _) => CodeError::Memory { limit: self.limits.memory, at },
+            (_, Some(Signal::SIGXCPU)) => CodeError::Timeout { limit: self.limits.time, at },
+            (_, Some(Signal::SIGABRT)) if words.contains("overflowed its stack") => {
+                CodeError::Crashed("it is nested too deeply".to_owned())
+            }
+            _ => CodeError::Crashed(status.to_string()),
+        };
+        code.into()
+    }
+}
+
+/// The manifests with their chunks; `None` if an index is wrong or the chunks are too long together.
+fn expand(rows: Vec<Manifest>, texts: &[String], max: usize) -> Option<Vec<JobManifest>> {
+    let mut left = max;
+    let one = |row: Manifest| {
+        let chunk = texts.get(row.chunk)?;
+        left = left.checked_sub(chunk.len())?;
+        Some(JobManifest {
+            chunk: chunk.clone(),
+            task: row.task,
+            advice: row.advice,
+            ..JobManifest::default()
+        })
+    };
+    rows.into_iter().map(one).collect()
+}
+
+fn out_of_turn() -> SandboxError {
+    SandboxError::Broken("an answer to another question".to_owned())
+}
+
+/// Reads to the end, so that the child never blocks on it, and keeps the first part.
+async fn drain(mut stderr: ChildStderr) -> String {
+    let mut kept = Vec::new();
+    let _ = (&mut stderr).take(STDERR).read_to_end(&mut kept).await;
+    let _ = tokio::io::copy(&mut stderr, &mut tokio::io::sink()).await;
+    String::from_utf8_lossy(&kept).into_owned()
+}

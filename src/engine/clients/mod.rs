@@ -1,0 +1,412 @@
+//! From the two sides that a job names to two clients that are ready to talk.
+//!
+//! What costs nothing is checked first (keys, addresses), then the local servers are asked for their models.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::address::base_urls;
+use super::egress::Ledger;
+use super::models::{ModelKey, Ready, chosen};
+use super::servers::{Server, Servers};
+use super::shared::SharedResources;
+use super::tape::{Missing, RecordedChat, Recording, Tape};
+use super::window::{self, Demand};
+use crate::chat::http;
+use crate::chat::secrets::Secret;
+use crate::chat::{self, ChatClient, ChatError, ChatErrorKind, ChatSettings, EgressGate, Embedder};
+use crate::config::{self, Environment};
+use crate::error::{Exit, Failure};
+use crate::job::{ClientSpec, Job, Protocol};
+use crate::llama::Sampling;
+use crate::protocols::{PooledServer, ServerPool};
+use crate::runtimes::Endpoint;
+use crate::sandbox::Search;
+
+/// Both sides, ready to talk.
+pub(super) struct Clients {
+    pub supervisor: Arc<ServerPool>,
+    pub worker: Arc<ServerPool>,
+    /// The longest chunk that the worker can read, in bytes, if that is known.
+    pub max_chunk_bytes: Option<usize>,
+    /// Who embeds texts on the local side, if the job wants it.
+    pub embedder: Option<Arc<dyn Embedder>>,
+    /// The servers: what was started for them stays up as long as they are held.
+    _servers: Vec<Servers>,
+    /// What a replay did not have.
+    pub missing: Missing,
+}
+
+/// One side as the job wants it.
+pub(super) struct SideConfig<'a> {
+    /// `supervisor` or `worker`.
+    role: &'static str,
+    pub spec: &'a ClientSpec,
+    model: String,
+    /// Where its servers are, at least one.
+    pub base_urls: Vec<String>,
+    pub demand: Demand,
+    lanes: Option<usize>,
+    /// The other side talks to the same model.
+    shared: bool,
+    /// Its calls count for the limits of a run, each try by itself.
+    is_metered: bool,
+    temperature: Option<f64>,
+    max_tokens: Option<u32>,
+}
+
+/// Opens both sides of `job` with what the shared has already.
+pub(super) async fn open(
+    job: &Job,
+    shared: &SharedResources,
+    ledger: &Arc<Ledger>,
+) -> Result<Clients, Failure> {
+    let (worker, supervisor) = sides(job, shared);
+    let tape = shared.tape.of_job(job.line.as_deref());
+    if let Tape::Replay(recording) = &tape {
+        return Ok(replayed(job, [&worker, &supervisor], &tape, recording, ledger));
+    }
+    let recording = tape.recording()?;
+    for side in [&supervisor, &worker] {
+        side.check(shared)?;
+        side.warn();
+    }
+    let worker_servers = Servers::open(&worker, shared, None).await?;
+    let known = worker.shared.then_some(&worker_servers);
+    let supervisor_servers = Servers::open(&supervisor, shared, known).await?;
+    let watched = |side_config: &SideConfig, mut server: Server| {
+        let gate = server.is_remote.then(|| ledger.watch(side_config.role));
+        server.client = match (gate, recording) {
+            (gate, Some(recording)) => {
+                side_config.taped(Some(server.client), gate, recording, &Missing::default())
+            }
+            (Some(gate), None) => server.client.watched(gate).unwrap_or(server.client),
+            (None, None) => server.client,
+        };
+        server
+    };
+    let metered = |mut server: Server| {
+        let (retries, outage) = (supervisor.turn_retries(), server.settings.outage);
+        server.client = shared.metered(&server.place.base_url, server.client, retries, outage);
+        watched(&supervisor, server).station()
+    };
+    let stations = supervisor.servers(shared, &supervisor_servers)?.into_iter().map(metered).collect();
+    let workers = worker.servers(shared, &worker_servers)?;
+    // What sees a job's calls is the job's own.
+    let is_own = tape.is_recording() || workers.iter().any(|server| server.is_remote);
+    let workers = workers.into_iter().map(|server| watched(&worker, server)).collect();
+    let embedder = worker.embedder(job, shared, &worker_servers).await?;
+    let window = worker_servers.window().map(window::chunk_bytes);
+    Ok(Clients {
+        // It is asked one thing at a time.
+        supervisor: ServerPool::new(stations, supervisor.retries()),
+        worker: shared.stations(workers, worker.retries(), is_own),
+        embedder: embedder.map(|(is_remote, embedder)| {
+            let gate = is_remote.then(|| ledger.watch("embedding"));
+            match (gate, recording) {
+                (gate, Some(recording)) => {
+                    worker.taped_embedder(job, Some(embedder), gate, recording, &Missing::default())
+                }
+                (Some(gate), None) => embedder.watched(gate).unwrap_or(embedder),
+                (None, None) => embedder,
+            }
+        }),
+        max_chunk_bytes: tape.max_chunk_bytes(&worker.model, window),
+        _servers: vec![worker_servers, supervisor_servers],
+        missing: Missing::default(),
+    })
+}
+
+/// Both sides of `job` from a recording; nothing is opened. One thing at a time, so that each run is the same.
+fn replayed(
+    job: &Job,
+    [worker, supervisor]: [&SideConfig; 2],
+    tape: &Tape,
+    recording: &Arc<Recording>,
+    ledger: &Arc<Ledger>,
+) -> Clients {
+    let missing = Missing::default();
+    let only = |client| ServerPool::new(vec![PooledServer::new(client, Some(1))], 0);
+    // What left is known from the recording.
+    let gate = |side| Some(ledger.watch(side));
+    let embeds = matches!(&job.protocol, Protocol::Minions(params) if params.retrieval == Search::Embedding);
+    Clients {
+        supervisor: only(supervisor.taped(None, gate(supervisor.role), recording, &missing)),
+        worker: only(worker.taped(None, gate(worker.role), recording, &missing)),
+        max_chunk_bytes: tape.max_chunk_bytes(&worker.model, None),
+        embedder: embeds.then(|| worker.taped_embedder(job, None, gate("embedding"), recording, &missing)),
+        _servers: Vec::new(),
+        missing,
+    }
+}
+
+/// What is wrong with the sides of `job`, as far as that shows without a call.
+pub(super) fn check(job: &Job, shared: &SharedResources) -> Result<(), Failure> {
+    let (worker, supervisor) = sides(job, shared);
+    supervisor.check(shared)?;
+    worker.check(shared)?;
+    Ok(())
+}
+
+/// The worker and the supervisor.
+fn sides<'a>(job: &'a Job, shared: &SharedResources) -> (SideConfig<'a>, SideConfig<'a>) {
+    let environment = &shared.surroundings.environment;
+    let mut worker = SideConfig::worker(job, environment, shared.is_for_many());
+    let mut supervisor = SideConfig::supervisor(job, environment);
+    supervisor.is_metered = shared.is_for_many();
+    if worker.same_model(&supervisor) {
+        // One model in memory has one window: two would load it anew at every change of sides.
+        let demand = worker.demand.max(supervisor.demand);
+        (worker.demand, supervisor.demand) = (demand, demand);
+        worker.shared = true;
+    }
+    (worker, supervisor)
+}
+
+impl<'a> SideConfig<'a> {
+    fn worker(job: &'a Job, environment: &Environment, among_many: bool) -> Self {
+        let spec = &job.local;
+        let (samples, batch) = match &job.protocol {
+            // One call at a time is the job's, but the slots are for all jobs.
+            Protocol::Minion => (1, (!among_many).then_some(1)),
+            Protocol::Minions(params) => (params.num_samples_per_task, params.worker_batch_size),
+        };
+        // Facts are side_config, not ideas; but samples must differ.
+        let temperature = if samples > 1 { 0.7 } else { spec.provider.min_temperature };
+        let base_urls = base_urls(spec, environment);
+        let is_ours = spec.provider.local || base_urls.iter().all(|url| http::is_private(url));
+        let bounded = is_ours && !spec.kwargs.thinking;
+        Self {
+            role: "worker",
+            spec,
+            model: model(spec, environment),
+            base_urls,
+            demand: Demand::of_worker(job),
+            lanes: spec.kwargs.max_concurrency.or(batch),
+            shared: false,
+            is_metered: false,
+            temperature: spec.kwargs.temperature.or(Some(temperature)),
+            max_tokens: spec.kwargs.max_tokens.or(bounded.then_some(config::REPLY_TOKENS)),
+        }
+    }
+
+    fn supervisor(job: &'a Job, environment: &Environment) -> Self {
+        let spec = &job.remote;
+        Self {
+            role: "supervisor",
+            spec,
+            model: model(spec, environment),
+            base_urls: base_urls(spec, environment),
+            demand: Demand::of_supervisor(job),
+            lanes: Some(1),
+            shared: false,
+            is_metered: false,
+            temperature: spec.kwargs.temperature,
+            max_tokens: spec.kwargs.max_tokens,
+        }
+    }
+
+    fn same_model(&self, other: &Self) -> bool {
+        let has_server = || self.base_urls.iter().any(|base_url| other.base_urls.contains(base_url));
+        self.spec.provider.name == other.spec.provider.name
+            && self.spec.model_path == other.spec.model_path
+            && (self.spec.is_embedded() || (has_server() && self.model == other.model))
+    }
+
+    /// Whether what it is told leaves, as far as the address tells. The supervisor, who is not to have the documents,
+    /// keeps it here only as a local type on this machine: behind a hosted vendor's type at a local address is a
+    /// proxy. The worker has the documents: they leave where its server is neither this machine nor on its private
+    /// network.
+    fn is_remote(&self, base_url: &str) -> bool {
+        let is_here = match self.role {
+            "worker" => http::is_private(base_url),
+            _ => self.spec.provider.local && http::is_this_machine(base_url),
+        };
+        !self.spec.is_embedded() && !is_here
+    }
+
+    /// A client that records `client`, or replays if there is none.
+    fn taped(
+        &self,
+        client: Option<Arc<dyn ChatClient>>,
+        gate: Option<Arc<dyn EgressGate>>,
+        recording: &Arc<Recording>,
+        missing: &Missing,
+    ) -> Arc<dyn ChatClient> {
+        let (model, recording, missing) = (self.model.clone(), Arc::clone(recording), missing.clone());
+        let (side, is_one_of_several) = (self.role, self.base_urls.len() > 1);
+        Arc::new(RecordedChat { side, model, client, is_one_of_several, gate, recording, missing })
+    }
+
+    /// Where its model is, at one of its servers.
+    pub(super) fn place(&self, base_url: &str) -> ModelKey {
+        let kwargs = &self.spec.kwargs;
+        ModelKey {
+            provider: self.spec.provider.name,
+            base_url: base_url.to_owned(),
+            model: self.model.clone(),
+            model_path: self.spec.model_path.clone(),
+            lanes: self.lanes,
+            shared: self.shared,
+            num_ctx: kwargs.num_ctx,
+            keep_alive: kwargs.keep_alive.clone(),
+            n_gpu_layers: kwargs.n_gpu_layers,
+            chat_format: kwargs.chat_format.clone(),
+            n_threads: kwargs.n_threads,
+        }
+    }
+
+    /// Says which of the job's options the model is never sent.
+    fn warn(&self) {
+        let Self { spec: ClientSpec { side, provider, kwargs, .. }, base_urls, .. } = self;
+        let model = &self.model;
+        let unsent = base_urls.iter().flat_map(|base_url| provider.unsent(base_url, model));
+        for name in unsent.collect::<std::collections::BTreeSet<_>>() {
+            if kwargs.temperature.is_some() && name == "temperature"
+                || kwargs.seed.is_some() && name == "seed"
+            {
+                tracing::warn!("{side}.kwargs.{name} has no effect: {model} of {} takes none", provider.name);
+            }
+        }
+    }
+
+    /// An error if the job alone shows that it has no client. Makes no call.
+    fn check(&self, shared: &SharedResources) -> Result<(), Failure> {
+        if self.spec.is_embedded() {
+            return Ok(());
+        }
+        let environment = &shared.surroundings.environment;
+        let each = |base_url| self.connect(shared, self.settings(environment, base_url, None)).map(drop);
+        self.base_urls.iter().try_for_each(|base_url| each(base_url))
+    }
+
+    fn connect(
+        &self,
+        shared: &SharedResources,
+        settings: ChatSettings,
+    ) -> Result<Arc<dyn ChatClient>, Failure> {
+        let provider = self.spec.provider;
+        shared.client(provider.name, settings, |settings| chat::connect(provider, settings)).map_err(unusable)
+    }
+
+    /// The side's servers as calls go to them.
+    fn servers(&self, shared: &SharedResources, servers: &Servers) -> Result<Vec<Server>, Failure> {
+        let window = servers.window();
+        // One that is down has the same model as the others.
+        let leaves = servers.models().any(|model| model.leaves());
+        let server = |(base_url, ready)| {
+            let server = self.server(shared, base_url, ready, window)?;
+            Ok(Server { is_remote: server.is_remote || leaves, ..server })
+        };
+        servers.iter().map(server).collect()
+    }
+
+    fn server(
+        &self,
+        shared: &SharedResources,
+        base_url: &str,
+        ready: Option<&Ready>,
+        window: Option<u32>,
+    ) -> Result<Server, Failure> {
+        let environment = &shared.surroundings.environment;
+        let bare = || self.settings(environment, base_url, None);
+        let settings = match ready {
+            Some(Ready::Engine(_)) => {
+                let path = self.spec.model_path.as_deref().map(|path| path.display().to_string());
+                chosen(self.demand, path.unwrap_or_default(), window)?;
+                bare()
+            }
+            Some(Ready::Server(_, None)) => {
+                chosen(self.demand, self.model.clone(), window)?;
+                // Nothing was learnt that the client does not know.
+                bare()
+            }
+            Some(Ready::Server(endpoint, Some(_))) => {
+                let endpoint = Endpoint { context_window: window, ..endpoint.clone() };
+                self.settings(environment, base_url, Some(&endpoint))
+            }
+            None => ChatSettings { num_ctx: window, ..bare() },
+        };
+        let client = match ready {
+            Some(Ready::Engine(engine)) => {
+                let sampling = Sampling {
+                    temperature: self.temperature,
+                    max_tokens: self.max_tokens,
+                    seed: self.spec.kwargs.seed,
+                };
+                Arc::new(engine.client(sampling))
+            }
+            _ => self.connect(shared, settings.clone())?,
+        };
+        Ok(Server {
+            place: self.place(base_url),
+            settings,
+            slots: self.lanes.or(ready.and_then(Ready::slots)),
+            shares_prefixes: ready.is_some_and(Ready::shares_prefixes),
+            is_up: ready.is_some(),
+            is_remote: self.is_remote(base_url),
+            client,
+        })
+    }
+
+    /// Tries after the first failed one: at a single server by its client, else at all of them again.
+    fn retries(&self) -> u32 {
+        self.spec.kwargs.retries.unwrap_or(config::RETRIES)
+    }
+
+    /// Those of one server: none if a lost call goes to another one at once.
+    fn turn_retries(&self) -> u32 {
+        if self.base_urls.len() > 1 { 0 } else { self.retries() }
+    }
+
+    fn settings(
+        &self,
+        environment: &Environment,
+        base_url: &str,
+        endpoint: Option<&Endpoint>,
+    ) -> ChatSettings {
+        let kwargs = &self.spec.kwargs;
+        let from_environment = || {
+            let value = self.spec.provider.key_env.iter().find_map(|name| environment.get(name));
+            value.map(Secret::new)
+        };
+        ChatSettings {
+            model: endpoint.map_or_else(|| self.model.clone(), |endpoint| endpoint.model.clone()),
+            base_url: endpoint.map_or(base_url, |endpoint| &endpoint.base_url).to_owned(),
+            api_key: kwargs.api_key.clone().or_else(from_environment),
+            timeout: self.spec.timeout,
+            retries: if self.is_metered { 0 } else { self.turn_retries() },
+            outage: if endpoint.is_some_and(|endpoint| endpoint.kept) {
+                config::OUTAGE
+            } else {
+                Duration::ZERO
+            },
+            temperature: self.temperature,
+            max_tokens: self.max_tokens,
+            seed: kwargs.seed,
+            num_ctx: endpoint.and_then(|endpoint| endpoint.context_window),
+            thinking: kwargs.thinking,
+            keep_alive: kwargs.keep_alive.clone(),
+            deployment: kwargs.deployment.clone(),
+            api_version: kwargs.api_version.clone(),
+        }
+    }
+}
+
+/// The job's word, then the environment's, then the default.
+fn model(spec: &ClientSpec, environment: &Environment) -> String {
+    let provider = spec.provider;
+    let told = || provider.model_env.iter().find_map(|name| environment.get(name));
+    spec.model.as_deref().or_else(told).unwrap_or(provider.model).to_owned()
+}
+
+/// A side that can't be used as the job has it: nothing was sent.
+fn unusable(error: ChatError) -> Failure {
+    let is_input = matches!(error.kind, ChatErrorKind::Auth | ChatErrorKind::Rejected);
+    let exit = if is_input { Exit::Input } else { Exit::Failed };
+    Failure { exit, ..Failure::from(error) }
+}
+
+mod embedding;
+#[cfg(test)]
+mod tests;

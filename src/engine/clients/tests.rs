@@ -1,0 +1,108 @@
+//! From a job's options to the place of its model, and which of its calls leave.
+
+use std::path::Path;
+
+use serde_json::{Value, json};
+
+use super::*;
+use crate::runtimes::{DockerModelRunner, Limits};
+
+fn job(local: Value, remote: Value) -> Job {
+    let job = json!({"local_client": local, "remote_client": remote, "call_params": {"task": "t"}});
+    crate::job::parse(job, Path::new("logs")).unwrap()
+}
+
+#[test]
+fn the_embedded_engines_options_get_to_its_place() {
+    let kwargs = json!({
+        "n_ctx": 2048, "n_gpu_layers": 3, "chat_format": "chatml", "n_threads": 5, "max_concurrency": 6,
+    });
+    let local = json!({"type": "llama_cpp", "model_path": "m.gguf", "kwargs": kwargs});
+    let job = job(local, json!({"type": "ollama"}));
+    let place = SideConfig::worker(&job, &Environment::from_iter([]), false).place("");
+    assert_eq!(place.model_path.as_deref(), Some(Path::new("m.gguf")));
+    assert_eq!((place.num_ctx, place.n_gpu_layers, place.n_threads), (Some(2048), Some(3), Some(5)));
+    assert_eq!((place.chat_format.as_deref(), place.lanes), (Some("chatml"), Some(6)));
+}
+
+#[test]
+fn what_only_the_user_knows_of_an_address_is_filled_in() {
+    let gateway = json!({
+        "type": "cloudflare", "kwargs": {"account_id": "a1", "gateway_id": "g2", "api_key": "sk-0123456789"},
+    });
+    let job = job(json!({"type": "ollama"}), gateway);
+    let supervisor = SideConfig::supervisor(&job, &Environment::from_iter([]));
+    assert_eq!(supervisor.base_urls, ["https://gateway.ai.cloudflare.com/v1/a1/g2/compat"]);
+}
+
+#[test]
+fn a_side_is_remote_by_what_it_must_not_tell() {
+    for (kind, base_url, worker_leaves, supervisor_leaves) in [
+        ("ollama", "http://localhost:11434", false, false),
+        ("ollama", "http://10.1.2.3:11434", false, true),
+        ("ollama", "http://gpu-1:11434", false, true),
+        ("ollama", "https://ollama.example.com", true, true),
+        // Behind a hosted vendor's type at a local address is perhaps a proxy.
+        ("openai", "http://127.0.0.1:8080/v1", false, true),
+        ("openai", "https://api.openai.com/v1", true, true),
+    ] {
+        let client = json!({"type": kind, "model_name": "m", "kwargs": {"base_url": base_url}});
+        let job = job(client.clone(), client);
+        let environment = Environment::from_iter([]);
+        let (worker, supervisor) =
+            (SideConfig::worker(&job, &environment, false), SideConfig::supervisor(&job, &environment));
+        assert_eq!(worker.is_remote(base_url), worker_leaves, "{kind} {base_url}");
+        assert_eq!(supervisor.is_remote(base_url), supervisor_leaves, "{kind} {base_url}");
+    }
+    let embedded = json!({"type": "llama_cpp", "model_path": "m.gguf"});
+    let job = job(embedded.clone(), embedded);
+    assert!(!SideConfig::supervisor(&job, &Environment::from_iter([]),).is_remote(""));
+}
+
+#[test]
+fn embeddings_go_where_the_server_was_found() {
+    let local = json!({"type": "docker_model_runner", "model_name": "ai/m"});
+    let job = job(local, json!({"type": "ollama"}));
+    let environment = Environment::from_iter([]);
+    let worker = SideConfig::worker(&job, &environment, false);
+    // A container does not find the runner where its machine does.
+    let found = "http://172.17.0.1:12434/engines/v1";
+    let runtime = DockerModelRunner::new(found, Limits::default()).unwrap();
+    let endpoint = Endpoint {
+        base_url: found.to_owned(),
+        model: "ai/m".to_owned(),
+        context_window: Some(8192),
+        slots: None,
+        leaves: false,
+        kept: false,
+    };
+    let ready = Ready::Server(endpoint, Some(Arc::new(runtime)));
+    let settings = worker.embedding_settings(&environment, &worker.base_urls[0], &ready, Some("ai/embedder"));
+    assert_eq!((&*settings.base_url, &*settings.model), (found, "ai/embedder"));
+    assert_eq!(settings.retries, config::RETRIES);
+    assert_eq!(worker.base_urls, ["http://localhost:12434"]);
+}
+
+#[test]
+fn calls_wait_for_a_daemon_that_is_kept() {
+    let outage = |kept, kwargs: Value| {
+        let local = json!({"type": "ollama", "model_name": "m", "kwargs": kwargs});
+        let job = job(local, json!({"type": "openai"}));
+        let environment = Environment::from_iter([]);
+        let worker = SideConfig::worker(&job, &environment, false);
+        let endpoint = Endpoint {
+            base_url: worker.base_urls[0].clone(),
+            model: "m".to_owned(),
+            context_window: None,
+            slots: None,
+            leaves: false,
+            kept,
+        };
+        let settings = worker.settings(&environment, &worker.base_urls[0], Some(&endpoint));
+        (settings.outage, settings.retries)
+    };
+    assert_eq!(outage(true, json!({})), (config::OUTAGE, config::RETRIES));
+    assert_eq!(outage(false, json!({})), (Duration::ZERO, config::RETRIES));
+    // With which there is no outage either.
+    assert_eq!(outage(true, json!({"retries": 0})).1, 0);
+}

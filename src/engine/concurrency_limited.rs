@@ -1,0 +1,27 @@
+//! A client whose calls wait for a free slot of the server.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use tokio::sync::Semaphore;
+
+use crate::chat::{ChatClient, ChatError, ChatReply, ChatRequest};
+
+/// A client with as many calls in flight, over all that share the slots, as there are slots.
+pub(super) struct ConcurrencyLimited {
+    pub client: Arc<dyn ChatClient>,
+    pub slots: Arc<Semaphore>,
+}
+
+#[async_trait]
+impl ChatClient for ConcurrencyLimited {
+    fn endpoint(&self) -> String {
+        self.client.endpoint()
+    }
+
+    async fn chat(&self, request: &ChatRequest) -> Result<ChatReply, ChatError> {
+        // Closed it never is.
+        let _slot = self.slots.acquire().await;
+        self.client.chat(request).await
+    }
+}

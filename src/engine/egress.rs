@@ -1,0 +1,184 @@
+//! The ledger of a job: every call that left this machine, and what of the documents it carried.
+//!
+//! Which calls those are is the sides' business. What is counted of the documents are parts of
+//! [`SHORTEST`](verbatim::SHORTEST) characters or more that a text has character by character; a part that is sent
+//! again has left once.
+
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+
+use serde_json::{Value, json};
+use tokio::runtime::{Handle, RuntimeFlavor};
+use tokio::task::block_in_place;
+
+use crate::chat::{CallOutcome, ChatError, EgressGate, OutboundRequest, Usage};
+use crate::documents::tokens::estimate;
+use crate::documents::verbatim::{self, Passage};
+
+/// Between two texts that are searched for at once: no character, so no document has it.
+const BETWEEN: &str = "\u{ffff}";
+/// Bytes of documents that are searched in well under a millisecond.
+const QUICK: usize = 1 << 20;
+
+/// What has left, and how much may.
+pub(super) struct Ledger {
+    documents: Arc<[String]>,
+    /// Characters of the documents that may leave.
+    limit: Option<u64>,
+    calls: Mutex<Vec<Call>>,
+    /// The first call that was kept here.
+    refusal: OnceLock<ChatError>,
+}
+
+struct Call {
+    side: &'static str,
+    departure: OutboundRequest,
+    passages: Vec<Passage>,
+    /// Of its texts, by estimate.
+    tokens: u64,
+    arrival: Option<CallOutcome>,
+}
+
+impl Call {
+    /// Whether anything has left, as far as is known.
+    fn is_sent(&self) -> bool {
+        self.arrival.as_ref().is_none_or(|arrival| arrival.sent)
+    }
+
+    /// What it has cost: where it was cut off nobody tells.
+    fn usage(&self) -> Usage {
+        self.arrival.as_ref().map_or_else(|| Usage::of_call(self.tokens, 0, 0), |arrival| arrival.usage)
+    }
+}
+
+impl Ledger {
+    pub(super) fn new(documents: Arc<[String]>, limit: Option<u64>) -> Arc<Self> {
+        Arc::new(Self { documents, limit, calls: Mutex::default(), refusal: OnceLock::new() })
+    }
+
+    /// What sees the calls of one side.
+    pub(super) fn watch(self: &Arc<Self>, side: &'static str) -> Arc<dyn EgressGate> {
+        Arc::new(Watch { ledger: Arc::clone(self), side })
+    }
+
+    /// Why the job may send no more. It fails then, also where the protocol could do without the call.
+    pub(super) fn refusal(&self) -> Option<&ChatError> {
+        self.refusal.get()
+    }
+
+    /// Tokens of one side's calls, each try by itself.
+    pub(super) fn usage(&self, side: &str) -> Usage {
+        let mut usage = Usage::default();
+        self.calls().iter().filter(|call| call.side == side).for_each(|call| usage += call.usage());
+        usage
+    }
+
+    /// As the result shows it.
+    pub(super) fn shown(&self) -> Value {
+        let calls = self.calls();
+        let left = verbatim::joined(passages(&calls));
+        let sent = |call: &&Call| call.is_sent();
+        json!({
+            "calls": calls.iter().map(|call| self.call(call)).collect::<Vec<_>>(),
+            "bytes": calls.iter().filter(sent).map(|call| call.departure.bytes).sum::<usize>(),
+            "context_chars": self.chars(&left),
+            "of_context_chars": self.documents.iter().map(|text| text.chars().count()).sum::<usize>(),
+            "passages": self.in_characters(&left),
+        })
+    }
+
+    fn call(&self, call: &Call) -> Value {
+        let OutboundRequest { endpoint, bytes, sha256 } = &call.departure;
+        let cut_off = || Some("cut off before its end".to_owned());
+        let (usage, error) =
+            (call.usage(), call.arrival.as_ref().map_or_else(cut_off, |arrival| arrival.error.clone()));
+        json!({
+            "side": call.side,
+            "endpoint": endpoint,
+            "bytes": if call.is_sent() { *bytes } else { 0 },
+            "sha256": call.is_sent().then_some(sha256),
+            "context_chars": self.chars(&verbatim::joined(call.passages.clone())),
+            "prompt_tokens": usage.prompt_tokens,
+            "completion_tokens": usage.completion_tokens,
+            "error": error,
+        })
+    }
+
+    fn chars(&self, passages: &[Passage]) -> usize {
+        passages.iter().map(|passage| self.text(passage).chars().count()).sum()
+    }
+
+    fn text(&self, passage: &Passage) -> &str {
+        &self.documents[passage.document][passage.start..passage.end]
+    }
+
+    /// What texts have of the documents, which takes time where these are long.
+    fn carried(&self, texts: &[&str]) -> Vec<Passage> {
+        let search = || verbatim::passages(&self.documents, &texts.join(BETWEEN));
+        let bytes: usize = self.documents.iter().map(String::len).sum();
+        let is_shared =
+            Handle::try_current().is_ok_and(|it| it.runtime_flavor() == RuntimeFlavor::MultiThread);
+        if bytes > QUICK && is_shared { block_in_place(search) } else { search() }
+    }
+
+    /// Sorted passages as characters.
+    fn in_characters(&self, passages: &[Passage]) -> Vec<Value> {
+        let (mut document, mut byte, mut chars) = (0, 0, 0);
+        let mut shown = Vec::new();
+        for passage in passages {
+            if passage.document != document {
+                (document, byte, chars) = (passage.document, 0, 0);
+            }
+            let text = &self.documents[document];
+            let start = chars + text[byte..passage.start].chars().count();
+            chars = start + self.text(passage).chars().count();
+            byte = passage.end;
+            shown.push(json!({"document": document, "start": start, "end": chars}));
+        }
+        shown
+    }
+
+    fn calls(&self) -> MutexGuard<'_, Vec<Call>> {
+        self.calls.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What all calls carried.
+fn passages(calls: &[Call]) -> Vec<Passage> {
+    calls.iter().filter(|call| call.is_sent()).flat_map(|call| call.passages.iter().cloned()).collect()
+}
+
+/// Notes the calls of one side.
+struct Watch {
+    ledger: Arc<Ledger>,
+    side: &'static str,
+}
+
+impl EgressGate for Watch {
+    fn leave(&self, texts: &[&str], departure: OutboundRequest) -> Result<usize, ChatError> {
+        let Self { ledger, side } = self;
+        let carried = ledger.carried(texts);
+        let tokens = texts.iter().map(|text| estimate(text)).sum();
+        let mut calls = ledger.calls();
+        if let Some(limit) = ledger.limit {
+            let mut all = passages(&calls);
+            all.extend(carried.iter().cloned());
+            let chars = ledger.chars(&verbatim::joined(all)) as u64;
+            if chars > limit {
+                let why = format!(
+                    "{chars} characters of the documents would have left this machine, and the budget is {limit}"
+                );
+                let hint = "raise budget.egress_chars or --max-egress-chars";
+                let refusal = ChatError::withheld(&departure.endpoint, &why, hint);
+                return Err(ledger.refusal.get_or_init(|| refusal).clone());
+            }
+        }
+        calls.push(Call { side, departure, passages: carried, tokens, arrival: None });
+        Ok(calls.len() - 1)
+    }
+
+    fn ended(&self, call: usize, arrival: CallOutcome) {
+        if let Some(call) = self.ledger.calls().get_mut(call) {
+            call.arrival = Some(arrival);
+        }
+    }
+}

@@ -1,0 +1,97 @@
+//! The pictures of a job: from paths, URLs and base64 to what a dialect sends.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig};
+use base64::{alphabet, engine::DecodePaddingMode};
+
+use crate::chat::Image;
+use crate::chat::http;
+use crate::error::Failure;
+
+/// Bytes of a picture at most.
+const LARGEST: usize = 20 << 20;
+/// How long a picture may take to come.
+const FETCH: Duration = Duration::from_secs(60);
+
+/// With or without padding, as people paste it.
+const BASE64: GeneralPurpose = GeneralPurpose::new(
+    &alphabet::STANDARD,
+    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
+);
+
+/// The pictures in order. URLs are fetched here if the worker's server does not fetch them itself.
+pub(super) async fn load(named: &[String], fetches: bool) -> Result<Vec<Arc<Image>>, Failure> {
+    let mut images = Vec::new();
+    for (position, name) in named.iter().enumerate() {
+        let image = one(name.trim(), fetches).await;
+        let image =
+            image.map_err(|problem| Failure::input(format!("`call_params.images[{position}]` {problem}")))?;
+        images.push(Arc::new(image));
+    }
+    Ok(images)
+}
+
+async fn one(name: &str, fetches: bool) -> Result<Image, String> {
+    if name.starts_with("http://") || name.starts_with("https://") {
+        return if fetches { Ok(Image::Url(name.to_owned())) } else { data(&fetched(name).await?) };
+    }
+    if let Some((_, base64)) = name.strip_prefix("data:").and_then(|data| data.split_once(";base64,")) {
+        return data(&decoded(base64).ok_or("is a data URL whose base64 is broken")?);
+    }
+    // A path is short; a picture as base64 is not, and may be longer than the system takes for a path.
+    if name.len() < 4096 && Path::new(name).is_file() {
+        return data(&std::fs::read(name).map_err(|error| format!("can't be read: {error}"))?);
+    }
+    match decoded(name).filter(|bytes| media_type(bytes).is_some()) {
+        Some(bytes) => data(&bytes),
+        None => Err("is no file here, no URL, and no picture in base64".to_owned()),
+    }
+}
+
+fn decoded(base64: &str) -> Option<Vec<u8>> {
+    let bare: String = base64.chars().filter(|c| !c.is_whitespace()).collect();
+    BASE64.decode(bare).ok()
+}
+
+fn data(bytes: &[u8]) -> Result<Image, String> {
+    if bytes.len() > LARGEST {
+        return Err(format!("has {} bytes; at most {LARGEST} are sent", bytes.len()));
+    }
+    let media_type = media_type(bytes).ok_or("is no PNG, JPEG, GIF or WebP")?;
+    Ok(Image::Data { media_type, base64: BASE64.encode(bytes) })
+}
+
+/// What the first bytes say: names and servers err.
+fn media_type(bytes: &[u8]) -> Option<&'static str> {
+    match bytes {
+        [0x89, b'P', b'N', b'G', ..] => Some("image/png"),
+        [0xff, 0xd8, 0xff, ..] => Some("image/jpeg"),
+        [b'G', b'I', b'F', b'8', ..] => Some("image/gif"),
+        [b'R', b'I', b'F', b'F', _, _, _, _, b'W', b'E', b'B', b'P', ..] => Some("image/webp"),
+        _ => None,
+    }
+}
+
+async fn fetched(url: &str) -> Result<Vec<u8>, String> {
+    let fetch = async {
+        let mut response = http::client(url)?.get(url).send().await.map_err(|error| http::cause(&error))?;
+        if !response.status().is_success() {
+            return Err(format!("the server answered {}", response.status()));
+        }
+        let mut bytes = Vec::new();
+        while let Some(part) = response.chunk().await.map_err(|error| http::cause(&error))? {
+            bytes.extend_from_slice(&part);
+            if bytes.len() > LARGEST {
+                return Err(format!("it has more than {LARGEST} bytes"));
+            }
+        }
+        Ok(bytes)
+    };
+    let bytes = tokio::time::timeout(FETCH, fetch).await;
+    let bytes = bytes.unwrap_or_else(|_| Err(format!("it took longer than {} s", FETCH.as_secs())));
+    bytes.map_err(|problem| format!("can't be fetched from {}: {problem}", http::shown(url)))
+}

@@ -1,0 +1,126 @@
+//! The servers of a side, made ready side by side. Some may be down as long as one is up.
+
+use std::sync::Arc;
+
+use futures_util::future::join_all;
+
+use super::clients::SideConfig;
+use super::models::{ModelKey, Ready};
+use super::shared::SharedResources;
+use crate::chat::{ChatClient, ChatSettings};
+use crate::error::Failure;
+use crate::protocols::PooledServer;
+
+/// Servers that were asked for the model.
+pub(super) struct Servers {
+    all: Vec<Asked>,
+}
+
+/// One of them.
+struct Asked {
+    base_url: String,
+    /// None if it is down.
+    ready: Option<Arc<Ready>>,
+}
+
+/// A server as calls go to it.
+pub(super) struct Server {
+    pub place: ModelKey,
+    pub settings: ChatSettings,
+    /// Calls that it takes at once, if it or the user tells.
+    pub slots: Option<usize>,
+    pub shares_prefixes: bool,
+    pub is_up: bool,
+    /// What it is told leaves.
+    pub is_remote: bool,
+    pub client: Arc<dyn ChatClient>,
+}
+
+impl Servers {
+    /// The servers of `wanted`; what `known` has made ready is taken as it is. Those that were down a moment ago are
+    /// asked only if no other is up.
+    pub(super) async fn open(
+        side_config: &SideConfig<'_>,
+        shared: &SharedResources,
+        known: Option<&Self>,
+    ) -> Result<Self, Failure> {
+        let ask = |base_url: &String| {
+            let (there, place) =
+                (known.and_then(|known| known.ready_at(base_url)), side_config.place(base_url));
+            async move {
+                match there {
+                    Some(ready) => Ok(ready),
+                    None => shared.ready(place, side_config.demand).await,
+                }
+            }
+        };
+        let is_one = side_config.base_urls.len() == 1;
+        let (resting, others): (Vec<_>, Vec<_>) =
+            side_config.base_urls.iter().partition(|base_url| !is_one && shared.is_resting(base_url));
+        let mut asked = others.clone();
+        let mut outcomes = join_all(others.into_iter().map(&ask)).await;
+        if outcomes.iter().all(Result::is_err) {
+            outcomes.extend(join_all(resting.iter().copied().map(&ask)).await);
+            asked.extend(resting);
+        }
+        if outcomes.iter().all(Result::is_err) {
+            return Err(none_is_up(
+                side_config.spec.side,
+                outcomes.into_iter().filter_map(Result::err).collect(),
+            ));
+        }
+        let mut ready = Vec::new();
+        for (base_url, outcome) in asked.into_iter().zip(outcomes) {
+            match outcome {
+                Ok(model) => ready.push((base_url, model)),
+                Err(failure) => {
+                    tracing::warn!("{failure}; the other servers do its work");
+                    shared.rest(base_url);
+                }
+            }
+        }
+        let all = side_config.base_urls.iter().map(|base_url| Asked {
+            base_url: base_url.clone(),
+            ready: ready.iter().find(|(known, _)| *known == base_url).map(|(_, model)| Arc::clone(model)),
+        });
+        Ok(Self { all: all.collect() })
+    }
+
+    /// Tokens of prompt and reply that every one of them takes, if that is known: the same number is asked of all.
+    pub(super) fn window(&self) -> Option<u32> {
+        self.models().filter_map(|model| model.window()).min()
+    }
+
+    /// The models that are ready.
+    pub(super) fn models(&self) -> impl Iterator<Item = &Arc<Ready>> {
+        self.all.iter().filter_map(|server| server.ready.as_ref())
+    }
+
+    /// Their addresses, and what is ready there.
+    pub(super) fn iter(&self) -> impl Iterator<Item = (&str, Option<&Ready>)> {
+        self.all.iter().map(|server| (server.base_url.as_str(), server.ready.as_deref()))
+    }
+
+    fn ready_at(&self, base_url: &str) -> Option<Arc<Ready>> {
+        self.all.iter().find(|server| server.base_url == base_url)?.ready.clone()
+    }
+}
+
+impl Server {
+    /// Where calls wait for it; one that is down is tried again after a while.
+    pub(super) fn station(&self) -> PooledServer {
+        let station =
+            PooledServer::new(Arc::clone(&self.client), self.slots).sharing_prefixes(self.shares_prefixes);
+        if self.is_up { station } else { station.resting() }
+    }
+}
+
+fn none_is_up(side: &str, failures: Vec<Failure>) -> Failure {
+    let messages: Vec<_> = failures.iter().map(|failure| failure.message.as_str()).collect();
+    let message = match &messages[..] {
+        [only] => (*only).to_owned(),
+        all => format!("none of the {} servers of {side} can be used: {}", all.len(), all.join("; ")),
+    };
+    let first = failures.into_iter().next().unwrap_or_else(|| Failure::job(""));
+    Failure { message, ..first }
+}

@@ -1,0 +1,247 @@
+//! What the jobs of a run share: models that are ready, clients, the worker's stations, limits of the run.
+//!
+//! What is asked for at the same time is made once, and a failure is told to all that waited for it; who comes
+//! later tries again.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use futures_util::FutureExt;
+use futures_util::future::{BoxFuture, Shared};
+use tokio::sync::Semaphore;
+
+use super::Surroundings;
+use super::concurrency_limited::ConcurrencyLimited;
+use super::metered::{Metered, Pace, Pacing, TokenBudget};
+use super::models::{ModelKey, Ready};
+use super::servers::Server;
+use super::tape::Tape;
+use super::window::Demand;
+use crate::chat::secrets::Redactor;
+use crate::chat::{ChatClient, ChatError, ChatSettings};
+use crate::error::Failure;
+use crate::protocols::ServerPool;
+
+/// Models, clients and stations that are kept, of each; jobs with more different settings or servers take turns.
+const KEPT: usize = 256;
+/// How long a server that is down is not asked for its model, where others are up.
+const REST: Duration = Duration::from_secs(30);
+
+/// What the jobs of a run share.
+pub(super) struct SharedResources {
+    pub surroundings: Arc<Surroundings>,
+    pub tape: Tape,
+    limits: Option<RunLimits>,
+    models: Mutex<Vec<Kept>>,
+    clients: Mutex<Vec<Connected>>,
+    stations: Mutex<Vec<SharedPool>>,
+    /// Servers that were down, and since when.
+    down: Mutex<HashMap<String, Instant>>,
+    slots: Mutex<HashMap<String, Slots>>,
+    paces: Mutex<HashMap<String, Arc<Pace>>>,
+}
+
+/// Limits that hold for all jobs of a run together.
+pub(super) struct RunLimits {
+    pub token_budget: Arc<TokenBudget>,
+    pub pacing: Pacing,
+}
+
+/// A model that is ready, or is being made so.
+struct Kept {
+    place: ModelKey,
+    demand: Demand,
+    attempt: Shared<BoxFuture<'static, Result<Arc<Ready>, Failure>>>,
+}
+
+/// A client and what it was made of.
+struct Connected {
+    provider: &'static str,
+    settings: ChatSettings,
+    client: Arc<dyn ChatClient>,
+}
+
+/// A worker's stations and whom they are for.
+struct SharedPool {
+    servers: Vec<(ModelKey, ChatSettings, Option<usize>)>,
+    stations: Arc<ServerPool>,
+}
+
+/// Worker calls that a place may have in flight.
+struct Slots {
+    count: usize,
+    free: Arc<Semaphore>,
+}
+
+impl Kept {
+    /// The model, if it is ready.
+    fn ready(&self) -> Option<&Arc<Ready>> {
+        self.attempt.peek().and_then(|outcome| outcome.as_ref().ok())
+    }
+
+    fn serves(&self, place: &ModelKey, demand: Demand) -> bool {
+        let is_long_enough = || {
+            let window = self.ready().and_then(|model| model.window());
+            self.demand.covers(demand) || window.is_some_and(|window| demand.likely <= window)
+        };
+        self.place == *place && (!place.has_window_of_ours() || is_long_enough())
+    }
+}
+
+impl SharedResources {
+    /// For one job, without limits, or for many.
+    pub(super) fn new(
+        surroundings: Arc<Surroundings>,
+        limits: Option<RunLimits>,
+        redactor: &Redactor,
+    ) -> Self {
+        Self {
+            tape: Tape::new(&surroundings.options, redactor),
+            surroundings,
+            limits,
+            models: Mutex::default(),
+            clients: Mutex::default(),
+            stations: Mutex::default(),
+            down: Mutex::default(),
+            slots: Mutex::default(),
+            paces: Mutex::default(),
+        }
+    }
+
+    /// Whether several jobs share it.
+    pub(super) fn is_for_many(&self) -> bool {
+        self.limits.is_some()
+    }
+
+    /// The model at `place`, with a window that is long enough for `demand`.
+    pub(super) async fn ready(&self, place: ModelKey, demand: Demand) -> Result<Arc<Ready>, Failure> {
+        let attempt = {
+            let mut kept = locked(&self.models);
+            kept.retain(|kept| !matches!(kept.attempt.peek(), Some(Err(_))));
+            // The newest that is ready; only then one that is being made and may still fail.
+            let ready = kept.iter().rposition(|kept| kept.ready().is_some() && kept.serves(&place, demand));
+            match ready.or_else(|| kept.iter().position(|kept| kept.serves(&place, demand))) {
+                Some(at) => {
+                    let attempt = kept[at].attempt.clone();
+                    if ready.is_some() {
+                        // One window at a place: those before it are too short for some job.
+                        let mut position = 0;
+                        kept.retain(|kept| {
+                            position += 1;
+                            position > at || kept.place != place
+                        });
+                    }
+                    attempt
+                }
+                None => {
+                    // Jobs that are there already must fit too, or the next one would load the model anew.
+                    let there = kept.iter().filter(|kept| kept.place == place && kept.ready().is_some());
+                    let demand = there.fold(demand, |demand, kept| demand.max(kept.demand));
+                    let opening = place.clone().open(demand, Arc::clone(&self.surroundings));
+                    let attempt = opening.map(|outcome| outcome.map(Arc::new)).boxed().shared();
+                    keep(&mut kept, Kept { place, demand, attempt: attempt.clone() });
+                    attempt
+                }
+            }
+        };
+        attempt.await
+    }
+
+    /// The client of `provider` with these settings; made by `connect` if there is none.
+    pub(super) fn client(
+        &self,
+        provider: &'static str,
+        settings: ChatSettings,
+        connect: impl FnOnce(ChatSettings) -> Result<Arc<dyn ChatClient>, ChatError>,
+    ) -> Result<Arc<dyn ChatClient>, ChatError> {
+        let mut clients = locked(&self.clients);
+        if let Some(known) =
+            clients.iter().find(|known| known.provider == provider && known.settings == settings)
+        {
+            return Ok(Arc::clone(&known.client));
+        }
+        let client = connect(settings.clone())?;
+        keep(&mut clients, Connected { provider, settings, client: Arc::clone(&client) });
+        Ok(client)
+    }
+
+    /// The server at `base_url` is down.
+    pub(super) fn rest(&self, base_url: &str) {
+        locked(&self.down).insert(base_url.to_owned(), Instant::now());
+    }
+
+    /// Whether the server at `base_url` was down a moment ago.
+    pub(super) fn is_resting(&self, base_url: &str) -> bool {
+        locked(&self.down).get(base_url).is_some_and(|since| since.elapsed() < REST)
+    }
+
+    /// The stations of a worker with these servers, for all jobs that have the same, or the job's own.
+    pub(super) fn stations(&self, servers: Vec<Server>, retries: u32, is_own: bool) -> Arc<ServerPool> {
+        let mut all = locked(&self.stations);
+        let same = |seats: &&SharedPool| {
+            let pairs = seats.servers.iter().zip(&servers);
+            let is_same = |(known, server): (&(ModelKey, ChatSettings, Option<usize>), &Server)| {
+                (&known.0, &known.1, known.2) == (&server.place, &server.settings, server.slots)
+            };
+            seats.servers.len() == servers.len() && pairs.into_iter().all(is_same)
+        };
+        if let Some(seats) = all.iter().find(same).filter(|_| !is_own) {
+            return Arc::clone(&seats.stations);
+        }
+        let (mut known, mut stations) = (Vec::new(), Vec::new());
+        for mut server in servers {
+            if let Some(count) = server.slots.filter(|_| self.is_for_many()) {
+                server.client = self.with_slots(&server.place, count, server.client);
+            }
+            stations.push(server.station());
+            known.push((server.place, server.settings, server.slots));
+        }
+        let stations = ServerPool::new(stations, retries);
+        if !is_own {
+            keep(&mut all, SharedPool { servers: known, stations: Arc::clone(&stations) });
+        }
+        stations
+    }
+
+    /// A client that waits for one of the `count` slots that all at `place` share, whatever their settings.
+    fn with_slots(&self, place: &ModelKey, count: usize, client: Arc<dyn ChatClient>) -> Arc<dyn ChatClient> {
+        let path = place.model_path.as_deref().unwrap_or(std::path::Path::new("")).display();
+        let name = format!("{} {} {path}", place.base_url, place.model);
+        let mut slots = locked(&self.slots);
+        let slots =
+            slots.entry(name).or_insert_with(|| Slots { count, free: Arc::new(Semaphore::new(count)) });
+        // A job that names more knows more.
+        slots.free.add_permits(count.saturating_sub(slots.count));
+        slots.count = slots.count.max(count);
+        Arc::new(ConcurrencyLimited { client, slots: Arc::clone(&slots.free) })
+    }
+
+    /// The supervisor's client, held to the limits of the run.
+    pub(super) fn metered(
+        &self,
+        base_url: &str,
+        client: Arc<dyn ChatClient>,
+        retries: u32,
+        outage: Duration,
+    ) -> Arc<dyn ChatClient> {
+        let Some(RunLimits { token_budget, pacing }) = &self.limits else { return client };
+        let pace = {
+            let mut paces = locked(&self.paces);
+            Arc::clone(paces.entry(base_url.to_owned()).or_insert_with(|| Arc::new(Pace::new(*pacing))))
+        };
+        Arc::new(Metered { client, retries, outage, token_budget: Arc::clone(token_budget), pace })
+    }
+}
+
+/// Adds `item`; the oldest goes if there are too many.
+fn keep<T>(items: &mut Vec<T>, item: T) {
+    if items.len() >= KEPT {
+        items.remove(0);
+    }
+    items.push(item);
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
