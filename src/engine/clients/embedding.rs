@@ -7,7 +7,7 @@ use super::super::servers::Servers;
 use super::super::shared::SharedResources;
 use super::super::tape::{Embedding, Missing, Recording};
 use super::{SideConfig, unusable};
-use crate::chat::{self, ChatSettings, EgressGate, Embedder};
+use crate::chat::{self, ChatSettings, Embedder};
 use crate::config::Environment;
 use crate::error::Failure;
 use crate::job::{Job, MinionsParams, Protocol};
@@ -75,7 +75,6 @@ impl SideConfig<'_> {
         &self,
         job: &Job,
         embedder: Option<Arc<dyn Embedder>>,
-        gate: Option<Arc<dyn EgressGate>>,
         recording: &Arc<Recording>,
         missing: &Missing,
     ) -> Arc<dyn Embedder> {
@@ -86,7 +85,7 @@ impl SideConfig<'_> {
         Arc::new(Embedding {
             model,
             embedder,
-            gate,
+            gate: None,
             recording: Arc::clone(recording),
             missing: missing.clone(),
         })

@@ -14,7 +14,7 @@ use super::tape::{Missing, RecordedChat, Recording, Tape};
 use super::window::{self, Demand};
 use crate::chat::http;
 use crate::chat::secrets::Secret;
-use crate::chat::{self, ChatClient, ChatError, ChatErrorKind, ChatSettings, EgressGate, Embedder};
+use crate::chat::{self, ChatClient, ChatError, ChatErrorKind, ChatSettings, Embedder};
 use crate::config::{self, Environment};
 use crate::error::{Exit, Failure};
 use crate::job::{ClientSpec, Job, Protocol};
@@ -75,14 +75,12 @@ pub(super) async fn open(
     let known = worker.shared.then_some(&worker_servers);
     let supervisor_servers = Servers::open(&supervisor, shared, known).await?;
     let watched = |side_config: &SideConfig, mut server: Server| {
-        let gate = server.is_remote.then(|| ledger.watch(side_config.role));
-        server.client = match (gate, recording) {
-            (gate, Some(recording)) => {
-                side_config.taped(Some(server.client), gate, recording, &Missing::default())
-            }
-            (Some(gate), None) => server.client.watched(gate).unwrap_or(server.client),
-            (None, None) => server.client,
-        };
+        if let Some(recording) = recording {
+            server.client = side_config.taped(Some(server.client), recording, &Missing::default());
+        }
+        if server.is_remote {
+            server.client = server.client.gated(ledger.watch(side_config.role));
+        }
         server
     };
     let metered = |mut server: Server| {
@@ -101,15 +99,11 @@ pub(super) async fn open(
         // It is asked one thing at a time.
         supervisor: ServerPool::new(stations, supervisor.retries()),
         worker: shared.stations(workers, worker.retries(), is_own),
-        embedder: embedder.map(|(is_remote, embedder)| {
-            let gate = is_remote.then(|| ledger.watch("embedding"));
-            match (gate, recording) {
-                (gate, Some(recording)) => {
-                    worker.taped_embedder(job, Some(embedder), gate, recording, &Missing::default())
-                }
-                (Some(gate), None) => embedder.watched(gate).unwrap_or(embedder),
-                (None, None) => embedder,
+        embedder: embedder.map(|(is_remote, mut embedder)| {
+            if let Some(recording) = recording {
+                embedder = worker.taped_embedder(job, Some(embedder), recording, &Missing::default());
             }
+            if is_remote { embedder.gated(ledger.watch("embedding")) } else { embedder }
         }),
         max_chunk_bytes: tape.max_chunk_bytes(&worker.model, window),
         _servers: vec![worker_servers, supervisor_servers],
@@ -127,14 +121,15 @@ fn replayed(
 ) -> Clients {
     let missing = Missing::default();
     let only = |client| ServerPool::new(vec![PooledServer::new(client, Some(1))], 0);
-    // What left is known from the recording.
-    let gate = |side| Some(ledger.watch(side));
+    // The recording knows what left.
+    let chat = |side: &SideConfig| only(side.taped(None, recording, &missing).gated(ledger.watch(side.role)));
+    let embedder = || worker.taped_embedder(job, None, recording, &missing).gated(ledger.watch("embedding"));
     let embeds = matches!(&job.protocol, Protocol::Minions(params) if params.retrieval == Search::Embedding);
     Clients {
-        supervisor: only(supervisor.taped(None, gate(supervisor.role), recording, &missing)),
-        worker: only(worker.taped(None, gate(worker.role), recording, &missing)),
+        supervisor: chat(supervisor),
+        worker: chat(worker),
         max_chunk_bytes: tape.max_chunk_bytes(&worker.model, None),
-        embedder: embeds.then(|| worker.taped_embedder(job, None, gate("embedding"), recording, &missing)),
+        embedder: embeds.then(embedder),
         _servers: Vec::new(),
         missing,
     }
@@ -229,13 +224,12 @@ impl<'a> SideConfig<'a> {
     fn taped(
         &self,
         client: Option<Arc<dyn ChatClient>>,
-        gate: Option<Arc<dyn EgressGate>>,
         recording: &Arc<Recording>,
         missing: &Missing,
     ) -> Arc<dyn ChatClient> {
         let (model, recording, missing) = (self.model.clone(), Arc::clone(recording), missing.clone());
         let (side, is_one_of_several) = (self.role, self.base_urls.len() > 1);
-        Arc::new(RecordedChat { side, model, client, is_one_of_several, gate, recording, missing })
+        Arc::new(RecordedChat { side, model, client, is_one_of_several, gate: None, recording, missing })
     }
 
     /// Where its model is, at one of its servers.
@@ -408,5 +402,7 @@ fn unusable(error: ChatError) -> Failure {
 }
 
 mod embedding;
+#[cfg(test)]
+mod gating_tests;
 #[cfg(test)]
 mod tests;

@@ -14,6 +14,7 @@ use crate::chat::{
 };
 
 /// One side's conversation turns.
+#[derive(Clone)]
 pub(in crate::engine) struct RecordedChat {
     /// `supervisor` or `worker`.
     pub side: &'static str,
@@ -83,10 +84,10 @@ impl RecordedChat {
     ) -> Result<ChatReply, ChatError> {
         let exchange = self.recording.begin(self.request(request));
         let recorder = self.gate.as_ref().map(Recorder::new);
-        let watched = recorder
-            .as_ref()
-            .and_then(|recorder| client.watched(Arc::clone(recorder) as Arc<dyn EgressGate>));
-        let outcome = watched.as_ref().unwrap_or(client).chat(request).await;
+        let outcome = match &recorder {
+            Some(recorder) => client.gated(Arc::clone(recorder) as _).chat(request).await,
+            None => client.chat(request).await,
+        };
         let sent = recorder.map_or_else(Vec::new, |recorder| recorder.all());
         let (reply, error) = (outcome.clone().ok(), outcome.clone().err());
         self.recording.write(&exchange, json!(Turn { sent, reply, error }));
@@ -151,6 +152,11 @@ impl ChatClient for RecordedChat {
             None => self.replay(request),
         }
     }
+
+    /// The gate sees what the client sends now, or what the recording says was sent.
+    fn gated(&self, gate: Arc<dyn EgressGate>) -> Arc<dyn ChatClient> {
+        Arc::new(Self { gate: Some(gate), ..self.clone() })
+    }
 }
 
 /// What a request's messages say.
@@ -198,6 +204,7 @@ impl EgressGate for Recorder {
 }
 
 /// An embedding model.
+#[derive(Clone)]
 pub(in crate::engine) struct Embedding {
     pub model: String,
     /// Who is asked in a recording; in a replay nobody is.
@@ -215,10 +222,10 @@ impl Embedder for Embedding {
             self.recording.begin(json!({"side": "embedding", "model": self.model, "texts": texts}));
         if let Some(embedder) = &self.embedder {
             let recorder = self.gate.as_ref().map(Recorder::new);
-            let watched = recorder
-                .as_ref()
-                .and_then(|recorder| embedder.watched(Arc::clone(recorder) as Arc<dyn EgressGate>));
-            let outcome = watched.as_ref().unwrap_or(embedder).embed(texts).await;
+            let outcome = match &recorder {
+                Some(recorder) => embedder.gated(Arc::clone(recorder) as _).embed(texts).await,
+                None => embedder.embed(texts).await,
+            };
             let sent = recorder.map_or_else(Vec::new, |recorder| recorder.all());
             let (embedded, error) = (outcome.as_ref().ok().cloned(), outcome.as_ref().err().cloned());
             self.recording.write(&exchange, json!(Vectors { sent, embedded, error }));
@@ -238,5 +245,9 @@ impl Embedder for Embedding {
             (None, Some(error)) => Err(error),
             (None, None) => Err(unheard("the recorded answer is empty".to_owned())),
         }
+    }
+
+    fn gated(&self, gate: Arc<dyn EgressGate>) -> Arc<dyn Embedder> {
+        Arc::new(Self { gate: Some(gate), ..self.clone() })
     }
 }
