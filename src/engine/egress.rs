@@ -13,6 +13,7 @@ use tokio::task::block_in_place;
 use crate::chat::{CallOutcome, ChatError, EgressGate, OutboundRequest, Usage};
 use crate::documents::tokens::estimate;
 use crate::documents::verbatim::{self, Passage};
+use crate::job::JobRole;
 
 /// Between two texts that are searched for at once: no character, so no document has it.
 const BETWEEN: &str = "\u{ffff}";
@@ -30,7 +31,7 @@ pub(super) struct Ledger {
 }
 
 struct Call {
-    side: &'static str,
+    side: JobRole,
     departure: OutboundRequest,
     passages: Vec<Passage>,
     /// Of its texts, by estimate.
@@ -56,7 +57,7 @@ impl Ledger {
     }
 
     /// What sees the calls of one side.
-    pub(super) fn watch(self: &Arc<Self>, side: &'static str) -> Arc<dyn EgressGate> {
+    pub(super) fn watch(self: &Arc<Self>, side: JobRole) -> Arc<dyn EgressGate> {
         Arc::new(Watch { ledger: Arc::clone(self), side })
     }
 
@@ -66,7 +67,7 @@ impl Ledger {
     }
 
     /// Tokens of one side's calls, each try by itself.
-    pub(super) fn usage(&self, side: &str) -> Usage {
+    pub(super) fn usage(&self, side: JobRole) -> Usage {
         let mut usage = Usage::default();
         self.calls().iter().filter(|call| call.side == side).for_each(|call| usage += call.usage());
         usage
@@ -150,7 +151,7 @@ fn passages(calls: &[Call]) -> Vec<Passage> {
 /// Notes the calls of one side.
 struct Watch {
     ledger: Arc<Ledger>,
-    side: &'static str,
+    side: JobRole,
 }
 
 impl EgressGate for Watch {
@@ -172,7 +173,7 @@ impl EgressGate for Watch {
                 return Err(ledger.refusal.get_or_init(|| refusal).clone());
             }
         }
-        calls.push(Call { side, departure, passages: carried, tokens, arrival: None });
+        calls.push(Call { side: *side, departure, passages: carried, tokens, arrival: None });
         Ok(calls.len() - 1)
     }
 

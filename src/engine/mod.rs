@@ -13,6 +13,7 @@ mod egress;
 mod images;
 mod input;
 mod interrupt;
+mod location;
 mod metered;
 mod models;
 mod options;

@@ -16,7 +16,7 @@ use super::{clients, conversation_log, images};
 use crate::chat::{Format, Usage};
 use crate::documents::tokens::{self, Count};
 use crate::error::Failure;
-use crate::job::{Job, Protocol};
+use crate::job::{Job, JobRole, Protocol};
 use crate::prompts::Prompts;
 use crate::protocols::minion::Minion;
 use crate::protocols::minions::Minions;
@@ -161,7 +161,7 @@ impl Running {
     ) -> Done {
         let notes = self.transcript.take();
         let (remote, mut local) =
-            (self.usage(&self.supervisor, "supervisor"), self.usage(&self.worker, "worker"));
+            (self.usage(&self.supervisor, JobRole::Supervisor), self.usage(&self.worker, JobRole::Worker));
         local += self.embeddings.get().map_or(Usage::default(), |embeddings| embeddings.cost().0);
         let dollars = self.job.prices.map(|prices| prices.cost(remote));
         let timing = self.timing();
@@ -216,8 +216,8 @@ impl Running {
 
     /// Tokens of a side's calls. It knows of a turn when that ends; of the tries of one that was cut off only the
     /// ledger does, if they left.
-    fn usage(&self, side: &OnceLock<Side>, name: &str) -> Usage {
-        let (ended, left) = (side.get().map_or(Usage::default(), Side::usage), self.ledger.usage(name));
+    fn usage(&self, side: &OnceLock<Side>, role: JobRole) -> Usage {
+        let (ended, left) = (side.get().map_or(Usage::default(), Side::usage), self.ledger.usage(role));
         if left.total_tokens > ended.total_tokens { left } else { ended }
     }
 

@@ -8,12 +8,14 @@ mod digest;
 mod fields;
 mod line;
 mod parse;
+mod role;
 mod schema;
 mod value;
 
 pub use digest::digest;
 pub use line::{bare, custom_id};
 pub use parse::parse;
+pub use role::JobRole;
 pub use schema::{Budget, ClientKwargs, ClientSpec, Job, MinionsParams, Prices, Protocol};
 pub use value::value;
 

@@ -2,11 +2,18 @@
 //!
 //! What costs nothing is checked first (keys, addresses), then the local servers are asked for their models.
 
+mod embedding;
+#[cfg(test)]
+mod gating_tests;
+#[cfg(test)]
+mod tests;
+
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::address::base_urls;
 use super::egress::Ledger;
+use super::location::Location;
 use super::models::{ModelKey, Ready, chosen};
 use super::servers::{Server, Servers};
 use super::shared::SharedResources;
@@ -17,11 +24,12 @@ use crate::chat::secrets::Secret;
 use crate::chat::{self, ChatClient, ChatError, ChatErrorKind, ChatSettings, Embedder};
 use crate::config::{self, Environment};
 use crate::error::{Exit, Failure};
-use crate::job::{ClientSpec, Job, Protocol};
+use crate::job::{ClientSpec, Job, JobRole, Protocol};
 use crate::llama::Sampling;
 use crate::protocols::{PooledServer, ServerPool};
 use crate::runtimes::Endpoint;
 use crate::sandbox::Search;
+use embedding::LocalEmbedder;
 
 /// Both sides, ready to talk.
 pub(super) struct Clients {
@@ -39,8 +47,7 @@ pub(super) struct Clients {
 
 /// One side as the job wants it.
 pub(super) struct SideConfig<'a> {
-    /// `supervisor` or `worker`.
-    role: &'static str,
+    role: JobRole,
     pub spec: &'a ClientSpec,
     model: String,
     /// Where its servers are, at least one.
@@ -99,11 +106,11 @@ pub(super) async fn open(
         // It is asked one thing at a time.
         supervisor: ServerPool::new(stations, supervisor.retries()),
         worker: shared.stations(workers, worker.retries(), is_own),
-        embedder: embedder.map(|(is_remote, mut embedder)| {
+        embedder: embedder.map(|LocalEmbedder { mut embedder, is_remote }| {
             if let Some(recording) = recording {
                 embedder = worker.taped_embedder(job, Some(embedder), recording, &Missing::default());
             }
-            if is_remote { embedder.gated(ledger.watch("embedding")) } else { embedder }
+            if is_remote { embedder.gated(ledger.watch(JobRole::Embedding)) } else { embedder }
         }),
         max_chunk_bytes: tape.max_chunk_bytes(&worker.model, window),
         _servers: vec![worker_servers, supervisor_servers],
@@ -123,7 +130,8 @@ fn replayed(
     let only = |client| ServerPool::new(vec![PooledServer::new(client, Some(1))], 0);
     // The recording knows what left.
     let chat = |side: &SideConfig| only(side.taped(None, recording, &missing).gated(ledger.watch(side.role)));
-    let embedder = || worker.taped_embedder(job, None, recording, &missing).gated(ledger.watch("embedding"));
+    let embedder =
+        || worker.taped_embedder(job, None, recording, &missing).gated(ledger.watch(JobRole::Embedding));
     let embeds = matches!(&job.protocol, Protocol::Minions(params) if params.retrieval == Search::Embedding);
     Clients {
         supervisor: chat(supervisor),
@@ -172,7 +180,7 @@ impl<'a> SideConfig<'a> {
         let is_ours = spec.provider.local || base_urls.iter().all(|url| http::is_private(url));
         let bounded = is_ours && !spec.kwargs.thinking;
         Self {
-            role: "worker",
+            role: JobRole::Worker,
             spec,
             model: model(spec, environment),
             base_urls,
@@ -188,7 +196,7 @@ impl<'a> SideConfig<'a> {
     fn supervisor(job: &'a Job, environment: &Environment) -> Self {
         let spec = &job.remote;
         Self {
-            role: "supervisor",
+            role: JobRole::Supervisor,
             spec,
             model: model(spec, environment),
             base_urls: base_urls(spec, environment),
@@ -208,16 +216,11 @@ impl<'a> SideConfig<'a> {
             && (self.spec.is_embedded() || (has_server() && self.model == other.model))
     }
 
-    /// Whether what it is told leaves, as far as the address tells. The supervisor, who is not to have the documents,
-    /// keeps it here only as a local type on this machine: behind a hosted vendor's type at a local address is a
-    /// proxy. The worker has the documents: they leave where its server is neither this machine nor on its private
-    /// network.
-    fn is_remote(&self, base_url: &str) -> bool {
-        let is_here = match self.role {
-            "worker" => http::is_private(base_url),
-            _ => self.spec.provider.local && http::is_this_machine(base_url),
-        };
-        !self.spec.is_embedded() && !is_here
+    /// Whether what is sent to `base_url` leaves this machine; `forwards`: the server passes it on to other hosts.
+    fn is_remote(&self, base_url: &str, forwards: bool) -> bool {
+        let location =
+            if forwards { Location::Forwarded } else { Location::of(self.spec.provider, base_url) };
+        location.is_remote(self.role)
     }
 
     /// A client that records `client`, or replays if there is none.
@@ -236,7 +239,7 @@ impl<'a> SideConfig<'a> {
     pub(super) fn place(&self, base_url: &str) -> ModelKey {
         let kwargs = &self.spec.kwargs;
         ModelKey {
-            provider: self.spec.provider.name,
+            provider: self.spec.provider,
             base_url: base_url.to_owned(),
             model: self.model.clone(),
             model_path: self.spec.model_path.clone(),
@@ -287,10 +290,10 @@ impl<'a> SideConfig<'a> {
     fn servers(&self, shared: &SharedResources, servers: &Servers) -> Result<Vec<Server>, Failure> {
         let window = servers.window();
         // One that is down has the same model as the others.
-        let leaves = servers.models().any(|model| model.leaves());
+        let forwards = servers.models().any(|model| model.forwards());
         let server = |(base_url, ready)| {
             let server = self.server(shared, base_url, ready, window)?;
-            Ok(Server { is_remote: server.is_remote || leaves, ..server })
+            Ok(Server { is_remote: self.is_remote(base_url, forwards), ..server })
         };
         servers.iter().map(server).collect()
     }
@@ -304,25 +307,20 @@ impl<'a> SideConfig<'a> {
     ) -> Result<Server, Failure> {
         let environment = &shared.surroundings.environment;
         let bare = || self.settings(environment, base_url, None);
+        if let Some(Ready::Embedded(_) | Ready::Foreign(_)) = ready {
+            self.check_window(window)?;
+        }
         let settings = match ready {
-            Some(Ready::Engine(_)) => {
-                let path = self.spec.model_path.as_deref().map(|path| path.display().to_string());
-                chosen(self.demand, path.unwrap_or_default(), window)?;
-                bare()
-            }
-            Some(Ready::Server(_, None)) => {
-                chosen(self.demand, self.model.clone(), window)?;
-                // Nothing was learnt that the client does not know.
-                bare()
-            }
-            Some(Ready::Server(endpoint, Some(_))) => {
+            // Nothing was learnt that the client does not know.
+            Some(Ready::Embedded(_) | Ready::Foreign(_)) => bare(),
+            Some(Ready::Managed(endpoint, _)) => {
                 let endpoint = Endpoint { context_window: window, ..endpoint.clone() };
                 self.settings(environment, base_url, Some(&endpoint))
             }
             None => ChatSettings { num_ctx: window, ..bare() },
         };
         let client = match ready {
-            Some(Ready::Engine(engine)) => {
+            Some(Ready::Embedded(engine)) => {
                 let sampling = Sampling {
                     temperature: self.temperature,
                     max_tokens: self.max_tokens,
@@ -330,7 +328,7 @@ impl<'a> SideConfig<'a> {
                 };
                 Arc::new(engine.client(sampling))
             }
-            _ => self.connect(shared, settings.clone())?,
+            Some(Ready::Managed(..) | Ready::Foreign(_)) | None => self.connect(shared, settings.clone())?,
         };
         Ok(Server {
             place: self.place(base_url),
@@ -338,9 +336,16 @@ impl<'a> SideConfig<'a> {
             slots: self.lanes.or(ready.and_then(Ready::slots)),
             shares_prefixes: ready.is_some_and(Ready::shares_prefixes),
             is_up: ready.is_some(),
-            is_remote: self.is_remote(base_url),
+            is_remote: self.is_remote(base_url, ready.is_some_and(Ready::forwards)),
             client,
         })
+    }
+
+    /// An error if a fixed window, which nobody chose for this job, is too short for it.
+    fn check_window(&self, window: Option<u32>) -> Result<(), Failure> {
+        let path = self.spec.model_path.as_deref().map(|path| path.display().to_string());
+        chosen(self.demand, path.unwrap_or_else(|| self.model.clone()), window)?;
+        Ok(())
     }
 
     /// Tries after the first failed one: at a single server by its client, else at all of them again.
@@ -400,9 +405,3 @@ fn unusable(error: ChatError) -> Failure {
     let exit = if is_input { Exit::Input } else { Exit::Failed };
     Failure { exit, ..Failure::from(error) }
 }
-
-mod embedding;
-#[cfg(test)]
-mod gating_tests;
-#[cfg(test)]
-mod tests;

@@ -12,12 +12,12 @@ use crate::chat::{
     CallOutcome, ChatClient, ChatError, ChatReply, ChatRequest, EgressGate, Embedded, Embedder,
     OutboundRequest, Usage,
 };
+use crate::job::JobRole;
 
 /// One side's conversation turns.
 #[derive(Clone)]
 pub(in crate::engine) struct RecordedChat {
-    /// `supervisor` or `worker`.
-    pub side: &'static str,
+    pub side: JobRole,
     pub model: String,
     /// Who is asked in a recording; in a replay nobody is.
     pub client: Option<Arc<dyn ChatClient>>,
@@ -219,7 +219,7 @@ pub(in crate::engine) struct Embedding {
 impl Embedder for Embedding {
     async fn embed(&self, texts: &[String]) -> Result<Embedded, ChatError> {
         let exchange =
-            self.recording.begin(json!({"side": "embedding", "model": self.model, "texts": texts}));
+            self.recording.begin(json!({"side": JobRole::Embedding, "model": self.model, "texts": texts}));
         if let Some(embedder) = &self.embedder {
             let recorder = self.gate.as_ref().map(Recorder::new);
             let outcome = match &recorder {
