@@ -28,7 +28,16 @@ pub fn parse(job: Value, log_dir: &Path) -> Result<Job, JobError> {
     let mut root = Fields::strict(
         "",
         job,
-        &["local_client", "remote_client", "protocol", "call_params", "custom_id", "metadata", "budget"],
+        &[
+            "local_client",
+            "remote_client",
+            "protocol",
+            "call_params",
+            "custom_id",
+            "metadata",
+            "budget",
+            "output",
+        ],
     )?;
     root.name("custom_id")?;
     let metadata = root.object("metadata")?;
@@ -37,7 +46,8 @@ pub fn parse(job: Value, log_dir: &Path) -> Result<Job, JobError> {
     let budget = budget(&mut root)?;
     let protocol = root.value("protocol").unwrap_or_default();
     let params = root.value("call_params").unwrap_or_default();
-    Ok(Job { metadata, ..call(protocol, params, log_dir, local, remote, budget)? })
+    let is_slim = is_slim(&mut root)?;
+    Ok(Job { metadata, is_slim, ..call(protocol, params, log_dir, local, remote, budget)? })
 }
 
 fn budget(root: &mut Fields) -> Result<Budget, JobError> {
@@ -152,6 +162,8 @@ fn call(
     }
     Ok(Job {
         line: None,
+        hash: None,
+        is_slim: false,
         local,
         remote,
         task,
@@ -228,6 +240,18 @@ fn retrieval(params: &mut Fields) -> Result<(Search, Option<String>), JobError> 
             problem: "belongs to use_retrieval \"embedding\"".into(),
         }),
         _ => Ok((search, model)),
+    }
+}
+
+/// `output`: whether the result leaves out what repeats.
+fn is_slim(root: &mut Fields) -> Result<bool, JobError> {
+    match root.string("output")?.as_deref() {
+        None | Some("full") => Ok(false),
+        Some("slim") => Ok(true),
+        Some(_) => {
+            let problem = "must be \"full\" or \"slim\"".to_owned();
+            Err(JobError::BadValue { place: root.place("output"), problem })
+        }
     }
 }
 

@@ -12,7 +12,7 @@ use crate::chat::{ChatErrorKind, ChatRequest, Finish, Format, Image, Message};
 use crate::prompts::{self, Prompts};
 
 /// What the protocol needs of a job.
-pub struct Minion<'a> {
+pub(crate) struct Minion<'a> {
     /// The side that asks.
     pub supervisor: &'a Side,
     /// The side that has the documents.
@@ -64,7 +64,7 @@ impl Minion<'_> {
     }
 
     /// Runs the chat to its answer.
-    pub async fn run(&self, transcript: &Transcript) -> Result<Answer, ProtocolError> {
+    pub(crate) async fn run(&self, transcript: &Transcript) -> Result<Answer, ProtocolError> {
         let mut supervisor = Supervisor::new(self.supervisor, self.prompts, transcript);
         let mut chat = ChatRequest {
             messages: vec![Message::system(self.worker_instructions(self.context))],

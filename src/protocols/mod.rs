@@ -4,8 +4,8 @@
 //! happens. This room never knows which provider it talks to.
 
 mod ask;
-pub mod minion;
-pub mod minions;
+pub(crate) mod minion;
+pub(crate) mod minions;
 mod reply;
 mod server_pool;
 mod side;
@@ -14,19 +14,20 @@ mod transcript;
 use serde::Serialize;
 
 use crate::chat::ChatError;
-use crate::error::Failure;
+use crate::error::{Failure, FailureKind};
 use crate::sandbox::SandboxError;
 
-pub use server_pool::{Permit, PooledServer, ServerPool};
-pub use side::{Side, SpendingLimits};
-pub use transcript::{Cited, Entry, Transcript};
+pub(crate) use server_pool::{Permit, PooledServer, ServerPool};
+pub(crate) use side::{Side, SpendingLimits};
+pub use transcript::{Cited, Entry};
+pub(crate) use transcript::{Notes, Transcript};
 
 /// What the result says when the rounds are used up.
-pub const NO_ANSWER: &str = "No answer found.";
+pub(crate) const NO_ANSWER: &str = "No answer found.";
 
 /// How a job that did not fail ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Answer {
+pub(crate) struct Answer {
     /// The answer, or [`NO_ANSWER`].
     pub text: String,
     /// How sound it is.
@@ -122,12 +123,18 @@ impl From<ProtocolError> for Failure {
             ProtocolError::Dollars { .. } => Some("raise budget.usd or lower max_rounds".into()),
             ProtocolError::Sandbox(_) => None,
         };
-        Self { hint, ..Self::job(error.to_string()) }
+        let kind = match &error {
+            ProtocolError::Supervisor(chat) | ProtocolError::Worker(chat) => Self::from(chat.clone()).kind,
+            ProtocolError::Unusable { .. } | ProtocolError::Program { .. } => FailureKind::Protocol,
+            ProtocolError::Budget { .. } | ProtocolError::Dollars { .. } => FailureKind::Budget,
+            ProtocolError::Sandbox(_) => FailureKind::Sandbox,
+        };
+        Self { hint, ..Self::new(kind, error.to_string()).caused_by(error) }
     }
 }
 
 /// The documents as one text: bare if there is one, numbered if there are more.
-pub fn joined(documents: &[String]) -> String {
+pub(crate) fn joined(documents: &[String]) -> String {
     match documents {
         [only] => only.clone(),
         many => many

@@ -50,6 +50,37 @@ pub enum Role {
     Assistant,
 }
 
+/// TEMPORARY
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum JobRole {
+    /// a
+    Supervisor,
+    /// a
+    Worker,
+    /// a
+    Embedding,
+}
+impl JobRole {
+    /// a
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Supervisor => "supervisor",
+            Self::Worker => "worker",
+            Self::Embedding => "embedding",
+        }
+    }
+}
+/// TEMPORARY
+pub trait CallObserver: Send + Sync {
+    /// a
+    fn begin(&self, endpoint: &str);
+    /// a
+    fn delta(&self, text: &str);
+    /// a
+    fn failed(&self, error: &ChatError, next_try_in: Option<Duration>);
+}
+
 /// One message of a conversation. Logs show it without its images.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Message {

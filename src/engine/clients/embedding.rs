@@ -31,7 +31,7 @@ impl SideConfig<'_> {
         let provider = self.spec.provider;
         let up = servers.iter().find_map(|(base_url, ready)| Some((base_url, ready?)));
         let Some((base_url, ready)) = up else { return Ok(None) };
-        let environment = &shared.surroundings.environment;
+        let environment = &shared.config.environment;
         let mut settings = self.embedding_settings(environment, base_url, ready, retrieval_model.as_deref());
         if settings.model.is_empty() {
             let text =

@@ -2,14 +2,12 @@
 //!
 //! Whoever gets a seat at a server makes the calls of one lane; which those are is the [`Scheduler`]'s business.
 
-use std::collections::VecDeque;
 use std::time::Instant;
 
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 
 use super::Minions;
-use super::progress::Progress;
 use super::scheduler::{Scheduler, groups};
 use super::worker::{self, Lost};
 use crate::protocols::{Permit, ProtocolError, Transcript};
@@ -17,7 +15,7 @@ use crate::sandbox::{JobManifest, JobOutput};
 
 /// What a worker said to one job.
 #[derive(Clone, Debug)]
-pub struct Reply {
+pub(crate) struct Reply {
     /// The job's position among the manifests.
     pub job: usize,
     /// The reply as the supervisor's code sees it.
@@ -39,9 +37,7 @@ impl Minions<'_> {
         transcript: &Transcript,
     ) -> Result<Vec<Reply>, ProtocolError> {
         let groups = groups(manifests, self.params.num_samples_per_task);
-        let calls = groups.iter().map(VecDeque::len).sum();
-        let progress = Progress::new(calls, self.worker.usage().completion_tokens, self.bar);
-        let board = Scheduler::new(groups, progress);
+        let board = Scheduler::new(groups);
         let mut lanes = FuturesUnordered::new();
         let mut seat = Box::pin(self.worker.seat(None));
         let mut wants_seat = true;
@@ -86,7 +82,7 @@ impl Minions<'_> {
             let begun = Instant::now();
             let reply = worker::answer(self.worker, &mut seat, self.prompts, manifest, call).await;
             transcript.worker_job(call, super::question_of(manifest), reply.text.clone());
-            board.done(lane, call, reply, begun.elapsed(), self.worker.usage().completion_tokens);
+            board.done(lane, call, reply, begun.elapsed());
             next = board.next(lane);
         }
     }

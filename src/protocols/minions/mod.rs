@@ -7,7 +7,6 @@ mod citations;
 mod decompose;
 mod fan_out;
 mod give_up;
-mod progress;
 mod scheduler;
 mod synthesise;
 mod worker;
@@ -21,10 +20,10 @@ use crate::prompts::{self, Prompts};
 use crate::sandbox::{Job, JobManifest, JobOutput, Sandbox};
 
 use agreement::Vote;
-pub use fan_out::Reply;
+pub(crate) use fan_out::Reply;
 
 /// What the protocol needs of a job.
-pub struct Minions<'a> {
+pub(crate) struct Minions<'a> {
     /// The side that writes the programs.
     pub supervisor: &'a Side,
     /// The side that reads the chunks.
@@ -43,8 +42,6 @@ pub struct Minions<'a> {
     pub max_rounds: u32,
     /// The protocol's own limits.
     pub params: &'a MinionsParams,
-    /// Progress is a bar on stderr, not lines.
-    pub bar: bool,
     /// The longest chunk that the worker can read, in bytes, if that is known.
     pub max_chunk_bytes: Option<usize>,
 }
@@ -60,7 +57,7 @@ struct Memory {
 
 impl Minions<'_> {
     /// Runs the rounds to their answer.
-    pub async fn run(&self, transcript: &Transcript) -> Result<Answer, ProtocolError> {
+    pub(crate) async fn run(&self, transcript: &Transcript) -> Result<Answer, ProtocolError> {
         transcript.worker_instructions(self.prompts.fill(&prompts::MINIONS_WORKER, &[]));
         let sources = Sources::new(self.context);
         let mut memory = Memory::default();

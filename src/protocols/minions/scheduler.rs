@@ -13,7 +13,6 @@ use tokio::sync::Notify;
 
 use super::fan_out::{Call, Reply};
 use super::give_up::{GONE, GiveUpPolicy};
-use super::progress::Progress;
 use super::worker;
 use crate::protocols::ProtocolError;
 use crate::sandbox::JobManifest;
@@ -57,7 +56,6 @@ struct State {
     done: Vec<(Call, Reply)>,
     times: Times,
     fails: GiveUpPolicy,
-    progress: Progress,
 }
 
 /// The calls of one seat.
@@ -123,9 +121,9 @@ impl Mean {
 }
 
 impl Scheduler {
-    pub(super) fn new(waiting: VecDeque<VecDeque<Call>>, progress: Progress) -> Self {
+    pub(super) fn new(waiting: VecDeque<VecDeque<Call>>) -> Self {
         let (lanes, done, times, fails) = (Vec::new(), Vec::new(), Times::default(), GiveUpPolicy::default());
-        let state = Mutex::new(State { waiting, lanes, done, times, fails, progress });
+        let state = Mutex::new(State { waiting, lanes, done, times, fails });
         Self { state, changed: Notify::new() }
     }
 
@@ -167,7 +165,7 @@ impl Scheduler {
         state.lanes[lane].left.pop_front()
     }
 
-    pub(super) fn done(&self, lane: usize, call: Call, reply: Reply, took: Duration, tokens: u64) {
+    pub(super) fn done(&self, lane: usize, call: Call, reply: Reply, took: Duration) {
         let state = &mut *self.state();
         if reply.lost.is_none() {
             let is_first = std::mem::take(&mut state.lanes[lane].is_new);
@@ -179,7 +177,6 @@ impl Scheduler {
         self.changed.notify_one();
         state.fails.add(reply.lost.as_ref());
         state.done.push((call, reply));
-        state.progress.tell(state.done.len(), tokens);
     }
 
     /// All replies in the order of their calls, lost ones for those that were not made; an error if no call could be
@@ -224,7 +221,7 @@ mod tests {
     }
 
     fn board(manifests: &[JobManifest], samples: u32) -> Scheduler {
-        Scheduler::new(groups(manifests, samples), Progress::new(manifests.len(), 0, false))
+        Scheduler::new(groups(manifests, samples))
     }
 
     /// A lane at a server whose slots share what they have read.
@@ -235,7 +232,7 @@ mod tests {
     /// Its call ends after so many ms.
     fn end(board: &Scheduler, lane: usize, call: Call, took: u64) {
         let reply = Reply { job: call.0, output: JobOutput::default(), text: String::new(), lost: None };
-        board.done(lane, call, reply, Duration::from_millis(took), 0);
+        board.done(lane, call, reply, Duration::from_millis(took));
     }
 
     /// Its call is lost.
@@ -249,7 +246,7 @@ mod tests {
         };
         let lost = Some(Lost::Call(error));
         let reply = Reply { job: call.0, output: JobOutput::default(), text: String::new(), lost };
-        board.done(lane, call, reply, Duration::ZERO, 0);
+        board.done(lane, call, reply, Duration::ZERO);
     }
 
     /// A board of so many chunks, with a lane for each.

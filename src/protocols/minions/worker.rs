@@ -61,7 +61,7 @@ pub(super) async fn answer(
 
 /// Why a reply is lost.
 #[derive(Clone, Debug)]
-pub enum Lost {
+pub(crate) enum Lost {
     /// It could not be read, twice.
     Unreadable,
     /// The call failed.

@@ -22,7 +22,7 @@ const POLICY: &str = "OMP_WAIT_POLICY";
 
 /// Starts this program anew with waits that suit the machine, unless the environment says how long they are. To be called
 /// before anything is read; where it can't be done the program goes on as it is.
-pub fn choose() {
+pub(crate) fn reexec_with_passive_wait() {
     if [SPINS, POLICY].iter().any(|name| env::var_os(name).is_some()) {
         return;
     }

@@ -6,21 +6,21 @@ use std::sync::Arc;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::MakeWriter;
 
-use crate::chat::secrets::Redactor;
-use crate::config::{self, Environment};
+use minions::chat::secrets::Redactor;
+use minions::config::{self, Environment};
 
 /// What one job tells.
 const OF_A_JOB: &str = "minions=info";
 /// What many jobs tell: warnings, and how far the batch is.
-const OF_A_BATCH: &str = "minions=warn,minions::engine::batch=info";
+const OF_A_BATCH: &str = "minions=warn,minions::cli::batch=info";
 
 /// How much is told; can be lowered once it is known that there are many jobs.
 #[derive(Clone, Default)]
-pub struct Verbosity(Option<Arc<dyn Fn() + Send + Sync>>);
+pub(crate) struct Verbosity(Option<Arc<dyn Fn() + Send + Sync>>);
 
 impl Verbosity {
     /// From now on only what matters among many jobs, unless `RUST_LOG` says otherwise.
-    pub fn of_a_batch(&self) {
+    pub(crate) fn of_a_batch(&self) {
         if let Some(lower) = &self.0 {
             lower();
         }
@@ -28,7 +28,7 @@ impl Verbosity {
 }
 
 /// Sends logs, and the words of a panic, to stderr. `RUST_LOG` chooses how much.
-pub fn start(environment: &Environment, redactor: &Redactor) -> Verbosity {
+pub(crate) fn start(environment: &Environment, redactor: &Redactor) -> Verbosity {
     let chosen = environment.get(config::ENV_LOG);
     let builder = tracing_subscriber::fmt()
         .with_env_filter(EnvFilter::new(chosen.unwrap_or(OF_A_JOB)))

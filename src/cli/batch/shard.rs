@@ -4,14 +4,14 @@ use std::str::FromStr;
 
 /// The jobs whose number in the input, from 0, leaves `index` when divided by `count`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Shard {
+pub(crate) struct Shard {
     index: u64,
     count: u64,
 }
 
 impl Shard {
     /// All of the input.
-    pub const WHOLE: Self = Self { index: 0, count: 1 };
+    pub(crate) const WHOLE: Self = Self { index: 0, count: 1 };
 
     /// Whether the job with this number is one of its own.
     pub(super) fn has(self, number: u64) -> bool {

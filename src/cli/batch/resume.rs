@@ -10,7 +10,7 @@ use std::path::Path;
 use ring::digest::{SHA256, digest};
 use serde::Deserialize;
 
-use crate::error::Failure;
+use minions::error::Failure;
 
 /// 128 bits that stand for a custom_id and the content of its job.
 pub(super) type Fingerprint = [u8; 16];

@@ -5,14 +5,16 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::engine::{BatchOptions, JobOptions};
+use super::batch::BatchOptions;
+use super::container;
+use super::options::RunOptions;
 
 /// A small local model and a frontier model in the cloud solve a job together.
 ///
 /// Reads a JSON job from stdin and prints one JSON envelope: {"success", "result", "error"}. Several jobs are a batch.
 #[derive(Debug, Parser)]
 #[command(version, args_conflicts_with_subcommands = true, after_help = AFTER)]
-pub struct Cli {
+pub(crate) struct Cli {
     /// What to do; without it, run the job on stdin.
     #[command(subcommand)]
     pub command: Option<Command>,
@@ -25,22 +27,22 @@ const AFTER: &str = include_str!("help.txt");
 
 /// What the program can do.
 #[derive(Debug, Subcommand)]
-pub enum Command {
+pub(crate) enum Command {
     /// Run one job (the default).
     Run(RunArgs),
     /// Run many jobs: JSON Lines in, one JSON line out for each.
-    Batch(BatchOptions),
+    Batch(Box<BatchOptions>),
     /// Run the supervisor's code; started by minions itself.
-    #[command(name = crate::sandbox::WORKER_COMMAND, hide = true)]
+    #[command(name = minions::sandbox::WORKER_COMMAND, hide = true)]
     SandboxWorker,
     /// Keep an Ollama daemon up; started by minions itself.
-    #[command(name = crate::runtimes::ollama::WATCHDOG_COMMAND, hide = true)]
+    #[command(name = minions::runtimes::ollama::WATCHDOG_COMMAND, hide = true)]
     OllamaWatchdog {
         /// See `WatchdogArgs`.
         words: Vec<OsString>,
     },
     /// The first step of the container.
-    #[command(name = crate::container::COMMAND, hide = true)]
+    #[command(name = container::COMMAND, hide = true)]
     Entry {
         /// A program that is not ours, or the arguments of `minions`; nothing for a job on stdin.
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
@@ -58,11 +60,11 @@ pub enum Command {
 
 /// Options of `run`.
 #[derive(Args, Clone, Debug, Default)]
-pub struct RunArgs {
+pub(crate) struct RunArgs {
     /// Read the job from FILE instead of stdin.
     #[arg(long, value_name = "FILE")]
     pub job: Option<PathBuf>,
     /// What holds for it.
     #[command(flatten)]
-    pub options: JobOptions,
+    pub options: RunOptions,
 }

@@ -6,12 +6,12 @@ use std::time::Duration;
 use clap::{Args, ValueEnum};
 
 use super::Shard;
-use crate::config;
-use crate::engine::JobOptions;
+use crate::cli::options::RunOptions;
+use minions::config;
 
 /// Options of `batch`.
 #[derive(Args, Clone, Debug)]
-pub struct BatchOptions {
+pub(crate) struct BatchOptions {
     /// Read the jobs from FILE instead of stdin.
     #[arg(long, value_name = "FILE")]
     pub input: Option<PathBuf>,
@@ -47,12 +47,12 @@ pub struct BatchOptions {
     pub tokens_per_minute: Option<u32>,
     /// What holds for each job.
     #[command(flatten)]
-    pub each: JobOptions,
+    pub each: RunOptions,
 }
 
 /// Which failed lines make the run a failed one.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-pub enum FailOn {
+pub(crate) enum FailOn {
     /// One failed line is enough.
     #[default]
     Any,
@@ -76,7 +76,7 @@ impl Default for BatchOptions {
             remote_tokens: None,
             requests_per_minute: None,
             tokens_per_minute: None,
-            each: JobOptions::default(),
+            each: RunOptions::default(),
         }
     }
 }

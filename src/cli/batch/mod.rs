@@ -1,14 +1,14 @@
 //! Many jobs: one line out for each, as soon as it is done.
 //!
 //! In: pieces of the input, read as jobs are taken. Out: lines on stdout, progress on stderr, the exit code.
-//! `pieces` cuts the stream, `lines` makes jobs of it, `output` writes; the jobs run as single ones do and share
-//! a shared.
+//! `json_splitter` cuts the stream, `lines` makes jobs of it, `output` writes; the jobs run as single ones do, on one
+//! engine.
 
-mod estimate;
 pub(super) mod json_splitter;
 mod lines;
 mod options;
 mod output;
+mod progress;
 mod report;
 mod resume;
 mod shard;
@@ -18,90 +18,106 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{Semaphore, watch};
+use minions::engine::{CancelToken, Engine, JobEstimate, JobResult, RunLimits};
+use minions::error::{Exit, Failure};
+use minions::events::EventListener;
+use minions::job::Job;
+use serde::Serialize;
+use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tracing::Instrument;
 
-pub use options::{BatchOptions, FailOn};
-pub use shard::Shard;
+pub(super) use options::{BatchOptions, FailOn};
+pub(super) use shard::Shard;
 
 use super::input::Incoming;
 use super::interrupt;
-use super::metered::{Pacing, TokenBudget};
-use super::running::Done;
-use super::shared::{RunLimits, SharedResources};
-use super::{Runner, clients};
-use crate::error::{Exit, Failure};
+use super::run::Program;
 use lines::{Line, Lines};
 use output::{Output, Printed};
+use progress::BatchProgress;
 use report::{Ended, Report};
 use resume::Earlier;
 
-/// Time between two lines of progress.
-const PROGRESS_EVERY: Duration = Duration::from_secs(5);
+/// Time between two looks at the progress.
+const PROGRESS_EVERY: Duration = Duration::from_millis(500);
 /// Lines that may be taken and not yet printed, for each job that may run: what `--ordered` holds back.
 const UNPRINTED: usize = 4;
 
 /// Runs the jobs of `pieces`; gives the exit code once every line is written.
 pub(super) async fn run(
-    runner: Arc<Runner>,
+    program: Program,
     pieces: Incoming,
     options: BatchOptions,
+    events: Option<Arc<dyn EventListener>>,
 ) -> Result<Exit, Failure> {
-    let mut interrupt = runner.interrupt.clone();
-    runner.verbosity.of_a_batch();
+    let mut interrupt = program.interrupt.clone();
+    program.verbosity.of_a_batch();
     let path = options.resume.clone();
     let reading = tokio::task::spawn_blocking(move || path.as_deref().map(Earlier::read).transpose());
     // To its end before anything is written: it may be the file that stdout appends to.
     let mut earlier = tokio::select! {
-        earlier = reading => earlier.unwrap_or_else(|error| Err(super::of_panic(&error)))?.unwrap_or_default(),
+        earlier = reading => earlier.unwrap_or_else(|error| Err(error.into()))?.unwrap_or_default(),
         stopped = interrupt.heard() => return Err(stopped),
     };
     let before = earlier.prepare(&io::stdout()).unwrap_or_else(|error| {
         tracing::debug!("what stdout holds already is not known: {error}");
         b""
     });
+    let engine = program.engine(
+        true,
+        RunLimits {
+            remote_tokens: options.remote_tokens,
+            requests_per_minute: options.requests_per_minute,
+            tokens_per_minute: options.tokens_per_minute,
+        },
+    );
     let done = std::mem::take(&mut earlier.done);
-    let lines = Lines::read(Arc::clone(&runner), pieces, options.shard, done);
-    let token_budget = Arc::new(TokenBudget::new(options.remote_tokens));
-    let pacing = Pacing { requests: options.requests_per_minute, tokens: options.tokens_per_minute };
-    let limits = RunLimits { token_budget: Arc::clone(&token_budget), pacing };
-    let max_jobs = usize::from(options.max_jobs);
+    let lines = Lines::read(engine.clone(), pieces, options.shard, done);
+    let progress = BatchProgress::new(options.input.as_deref());
+    let listeners = events.into_iter().chain([Arc::clone(&progress) as _]).collect();
     let batch = Batch {
-        shared: Arc::new(SharedResources::new(
-            Arc::clone(&runner.surroundings),
-            Some(limits),
-            &runner.redactor,
-        )),
-        output: Output::open(runner.redactor.clone(), options.ordered, before),
-        places: Arc::new(Semaphore::new(max_jobs * UNPRINTED)),
-        stop: watch::Sender::new(None),
+        engine,
+        listeners,
+        output: Output::open(program.redactor.clone(), options.ordered, before),
+        places: Arc::new(Semaphore::new(usize::from(options.max_jobs) * UNPRINTED)),
+        stop: CancelToken::new(),
         jobs: JoinSet::new(),
         report: Report::new(),
+        progress,
         taken: 0,
-        runner,
+        program,
         options,
         lines,
-        token_budget,
     };
     Ok(batch.run().await)
 }
 
 /// A batch under way.
 struct Batch {
-    runner: Arc<Runner>,
+    program: Program,
+    engine: Engine,
+    /// Hear the events of every job.
+    listeners: Vec<Arc<dyn EventListener>>,
     options: BatchOptions,
-    shared: Arc<SharedResources>,
-    token_budget: Arc<TokenBudget>,
     lines: Lines,
     output: Output,
     /// For lines that are taken and not yet printed.
     places: Arc<Semaphore>,
-    /// Why the jobs have to end, once they have to.
-    stop: watch::Sender<Option<Failure>>,
+    /// Ends all jobs.
+    stop: CancelToken,
     jobs: JoinSet<Ended>,
     report: Report,
+    progress: Arc<BatchProgress>,
     taken: u64,
+}
+
+/// What a line's job gives.
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
+enum LineResult {
+    Answer(Box<JobResult>),
+    Estimate(JobEstimate),
 }
 
 /// Why no more lines are taken.
@@ -114,14 +130,14 @@ enum End {
 
 impl Batch {
     async fn run(mut self) -> Exit {
-        let mut again = self.runner.interrupt.clone();
+        let mut again = self.program.interrupt.clone();
         let mut interrupt = again.clone();
         let mut signal = None;
         let mut deadline = pin!(interrupt::run_deadline(self.options.deadline));
         let mut ticks = tokio::time::interval(PROGRESS_EVERY);
         let mut end = None;
         while end.is_none() || !self.jobs.is_empty() {
-            let is_stopped = self.stop.borrow().is_some();
+            let is_stopped = self.stop.is_cancelled();
             let may_take = end.is_none() && self.jobs.len() < usize::from(self.options.max_jobs);
             tokio::select! {
                 biased;
@@ -129,11 +145,11 @@ impl Batch {
                     // Whatever still runs is given up.
                     drop(self.jobs);
                     self.output.abandon().await;
-                    return interrupt.heard().await.exit;
+                    return interrupt.heard().await.kind.exit();
                 }
                 failure = interrupt.heard(), if signal.is_none() => {
                     tracing::warn!("stopped: running jobs get their line; a second signal ends the run at once");
-                    signal = Some(failure.exit);
+                    signal = Some(failure.kind.exit());
                     end = Some(self.stop(failure));
                 }
                 failure = &mut deadline, if !is_stopped => end = Some(self.stop(failure)),
@@ -141,19 +157,19 @@ impl Batch {
                     tracing::error!("{failure}");
                     end = Some(self.stop(failure));
                 }
-                () = self.token_budget.emptied(), if end.is_none() => {
+                () = self.engine.remote_tokens_used_up(), if end.is_none() => {
                     tracing::warn!("the run's remote tokens are used up: no more jobs are taken");
                     end = Some(End::Left(Exit::SomeFailed));
                 }
                 Some(ended) = self.jobs.join_next() => match ended {
                     Ok(ended) => self.report.count(&ended),
-                    Err(error) => tracing::error!("{}", super::of_panic(&error)),
+                    Err(error) => tracing::error!("{}", Failure::from(error)),
                 },
                 line = take(&self.places, &mut self.lines), if may_take => match line {
                     Some((line, place)) => self.start(line, place),
                     None => end = Some(self.end_of_input().await),
                 },
-                _ = ticks.tick() => self.report.progress(self.jobs.len(), self.lines.skipped()),
+                _ = ticks.tick() => self.progress.tell(&self.report, self.jobs.len(), self.lines.skipped()),
             }
         }
         let mut closing = pin!(self.close(end.unwrap_or(End::Input)));
@@ -163,9 +179,9 @@ impl Batch {
                 () = again.heard_again() => {
                     // Nobody may take the last line.
                     let _ = tokio::time::timeout(output::LAST_LINE, closing).await;
-                    return interrupt.heard().await.exit;
+                    return interrupt.heard().await.kind.exit();
                 }
-                failure = interrupt.heard(), if signal.is_none() => signal = Some(failure.exit),
+                failure = interrupt.heard(), if signal.is_none() => signal = Some(failure.kind.exit()),
                 exit = &mut closing => return signal.unwrap_or(exit),
             }
         }
@@ -173,8 +189,8 @@ impl Batch {
 
     /// Tells the running jobs to end.
     fn stop(&self, failure: Failure) -> End {
-        let exit = failure.exit;
-        self.stop.send_replace(Some(failure));
+        let exit = failure.kind.exit();
+        self.stop.cancel_because(failure);
         End::Left(exit)
     }
 
@@ -183,7 +199,7 @@ impl Batch {
             Ok(()) => End::Input,
             Err(failure) => {
                 tracing::error!("{failure}");
-                End::Left(failure.exit)
+                End::Left(failure.kind.exit())
             }
         }
     }
@@ -192,29 +208,24 @@ impl Batch {
     fn start(&mut self, line: Line, place: tokio::sync::OwnedSemaphorePermit) {
         let position = self.taken;
         self.taken += 1;
+        let Line { custom_id, hash, job } = line;
         let output = self.output.lines();
-        let stop = self.stop.subscribe();
-        let (runner, shared) = (Arc::clone(&self.runner), Arc::clone(&self.shared));
-        let is_dry = self.options.dry_run;
-        let span = tracing::warn_span!("job", id = line.custom_id.as_str());
+        let span = tracing::warn_span!("job", id = custom_id.as_str());
+        let events = self.engine.events(self.listeners.clone(), Some(&custom_id));
+        let (engine, stop) = (self.engine.clone(), self.stop.clone());
+        let (is_dry, is_slim) = (self.options.dry_run, self.options.each.slim);
+        let id = custom_id.clone();
         let work = async move {
-            let Line { custom_id, hash, job } = line;
-            let Done { mut outcome, remote, local, dollars, savings } = match job {
-                Err(failure) => Done::at_no_cost(Err(failure)),
-                Ok(job) if is_dry => dry(&job, &shared),
-                Ok(mut job) => {
-                    job.line = Some(custom_id.clone());
-                    let work = async move { runner.work(*job, shared, stopped(stop)).await };
-                    let done = tokio::spawn(work.in_current_span()).await;
-                    done.unwrap_or_else(|error| Done::at_no_cost(Err(super::of_panic(&error))))
-                }
-            };
-            if let Ok(result) = &mut outcome
-                && !is_dry
-            {
-                result["job_hash"] = hash.into();
+            let job = job?;
+            if is_dry {
+                return engine.estimate(&job).map(LineResult::Estimate);
             }
-            let ended = Ended { is_failed: outcome.is_err(), remote, local, dollars, savings };
+            let job = Job { line: Some(id), hash: Some(hash), is_slim: is_slim || job.is_slim, ..*job };
+            engine.run(job, events, &stop).await.map(|result| LineResult::Answer(Box::new(result)))
+        };
+        let work = async move {
+            let outcome = work.await;
+            let ended = Ended::of(&outcome);
             // It fails only where nothing can be written any more.
             let _ = output.send(Printed { position, custom_id, envelope: outcome.into(), place }).await;
             ended
@@ -225,9 +236,10 @@ impl Batch {
     /// Waits for the last line to be written.
     async fn close(self, end: End) -> Exit {
         let skipped = self.lines.skipped();
-        let is_stopped = self.stop.borrow().is_some();
+        let is_stopped = self.stop.is_cancelled();
         let broken = self.output.close().await;
-        self.report.summary(skipped, self.options.dry_run, self.token_budget.spent());
+        self.progress.end();
+        self.report.summary(skipped, self.options.dry_run, self.engine.remote_tokens_spent());
         match (end, broken) {
             (End::Left(exit), _) => {
                 tracing::warn!("the rest of the input is left; --resume goes on with it");
@@ -235,7 +247,7 @@ impl Batch {
             }
             (End::Input, Some(failure)) if !is_stopped => {
                 tracing::error!("{failure}");
-                failure.exit
+                failure.kind.exit()
             }
             (End::Input, _) => {
                 if self.taken + skipped == 0 {
@@ -254,19 +266,4 @@ async fn take(
 ) -> Option<(Line, tokio::sync::OwnedSemaphorePermit)> {
     let place = Arc::clone(places).acquire_owned().await.ok()?;
     Some((lines.next().await?, place))
-}
-
-/// Waits until the jobs have to end.
-async fn stopped(mut stop: watch::Receiver<Option<Failure>>) -> Failure {
-    match stop.wait_for(Option::is_some).await.map(|failure| failure.clone()) {
-        Ok(Some(failure)) => failure,
-        _ => std::future::pending().await,
-    }
-}
-
-/// What a job would cost.
-fn dry(job: &crate::job::Job, shared: &SharedResources) -> Done {
-    let (result, local) = estimate::estimate(job);
-    let outcome = clients::check(job, shared).map(|()| result);
-    Done { local, ..Done::at_no_cost(outcome) }
 }

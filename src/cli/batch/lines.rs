@@ -12,9 +12,9 @@ use tokio::task::JoinHandle;
 use super::Shard;
 use super::json_splitter::{JsonPiece, JsonSplitter};
 use super::resume::{Fingerprint, fingerprint};
-use crate::engine::{Runner, of_panic};
-use crate::error::Failure;
-use crate::job::{self, Job};
+use minions::engine::Engine;
+use minions::error::Failure;
+use minions::job::{self, Job};
 
 /// Lines that wait to be taken, besides the one in the reader's hand.
 const AHEAD: usize = 1;
@@ -37,14 +37,14 @@ pub(super) struct Lines {
 impl Lines {
     /// Reads `pieces`, those of `shard`; jobs that are in `done` are left out.
     pub(super) fn read<R: BufRead + Send + 'static>(
-        runner: Arc<Runner>,
+        engine: Engine,
         mut pieces: JsonSplitter<R>,
         shard: Shard,
         done: HashSet<Fingerprint>,
     ) -> Self {
         let (sender, lines) = channel(AHEAD);
         let skipped = Arc::new(AtomicU64::new(0));
-        let mut reader = Reader { runner, shard, done, seen: HashSet::new(), skipped: Arc::clone(&skipped) };
+        let mut reader = Reader { engine, shard, done, seen: HashSet::new(), skipped: Arc::clone(&skipped) };
         let reader = tokio::task::spawn_blocking(move || reader.run(&mut pieces, &sender));
         Self { lines, reader, skipped }
     }
@@ -56,7 +56,7 @@ impl Lines {
 
     /// After the last line: whether it was the last of the input.
     pub(super) async fn end(&mut self) -> Result<(), Failure> {
-        (&mut self.reader).await.unwrap_or_else(|error| Err(of_panic(&error)))
+        (&mut self.reader).await.unwrap_or_else(|error| Err(error.into()))
     }
 
     /// Jobs that were left out so far.
@@ -66,7 +66,7 @@ impl Lines {
 }
 
 struct Reader {
-    runner: Arc<Runner>,
+    engine: Engine,
     shard: Shard,
     done: HashSet<Fingerprint>,
     /// The custom_ids so far.
@@ -79,7 +79,7 @@ impl Reader {
         for number in 0.. {
             let piece = pieces
                 .next()
-                .map_err(|error| Failure::job(format!("the rest of the input can't be read: {error}")))?;
+                .map_err(|error| Failure::system(format!("the rest of the input can't be read: {error}")))?;
             let Some(piece) = piece else { break };
             if !self.shard.has(number) {
                 continue;
@@ -127,7 +127,7 @@ impl Reader {
                 "the custom_id {custom_id:?} is that of an earlier line; each job needs one of its own (without one it \
                  gets line-N)"
             ))),
-            bare => bare.and_then(|job: Value| self.runner.checked(job)),
+            bare => bare.and_then(|job: Value| self.engine.job(job)),
         };
         let number = piece.line;
         let job = job

@@ -1,4 +1,4 @@
-//! What may end a job from outside: SIGINT, SIGTERM, its deadline.
+//! What may end the program from outside: SIGINT, SIGTERM, the deadline of a batch.
 
 use std::time::Duration;
 use std::{io, thread};
@@ -8,14 +8,14 @@ use signal_hook::iterator::Signals;
 use signal_hook::low_level;
 use tokio::sync::watch;
 
-use crate::error::{Exit, Failure};
+use minions::error::{Failure, FailureKind};
 
 /// From a signal until the process ends all the same: somebody may have stopped reading its stdout.
 const LAST_WORDS: Duration = Duration::from_secs(5);
 
 /// Hears the signals that ask the program to end; they no longer kill.
 #[derive(Clone, Debug)]
-pub struct Interrupt(watch::Receiver<Heard>);
+pub(crate) struct Interrupt(watch::Receiver<Heard>);
 
 /// What came so far.
 #[derive(Clone, Copy, Debug, Default)]
@@ -28,7 +28,7 @@ struct Heard {
 impl Interrupt {
     /// Takes the signals over, on a thread of its own: it hears them before there is a runtime and while the
     /// envelope is written.
-    pub fn listen() -> io::Result<Self> {
+    pub(crate) fn listen() -> io::Result<Self> {
         let mut signals = Signals::new([SIGINT, SIGTERM])?;
         let (tell, heard) = watch::channel(Heard::default());
         thread::Builder::new().name("signals".to_owned()).spawn(move || {
@@ -50,20 +50,20 @@ impl Interrupt {
     }
 
     /// Waits for one.
-    pub(super) async fn heard(&mut self) -> Failure {
+    pub(crate) async fn heard(&mut self) -> Failure {
         let signal =
             self.0.wait_for(|heard| heard.signal.is_some()).await.ok().and_then(|heard| heard.signal);
-        let (name, exit) = match signal {
-            Some(SIGINT) => ("SIGINT", Exit::Interrupted),
-            Some(_) => ("SIGTERM", Exit::Terminated),
+        let (name, kind) = match signal {
+            Some(SIGINT) => ("SIGINT", FailureKind::Cancelled),
+            Some(_) => ("SIGTERM", FailureKind::Terminated),
             // Its thread is gone, which only the end of the process does.
             None => std::future::pending().await,
         };
-        Failure { message: format!("the job was stopped by {name} before it was done"), hint: None, exit }
+        Failure::new(kind, format!("the job was stopped by {name} before it was done"))
     }
 
     /// Waits for a second one: whoever sent it wants no last words.
-    pub(super) async fn heard_again(&mut self) {
+    pub(crate) async fn heard_again(&mut self) {
         if self.0.wait_for(|heard| heard.again).await.is_err() {
             std::future::pending().await
         }
@@ -71,23 +71,9 @@ impl Interrupt {
 }
 
 /// Waits until the run's `limit` has passed, for ever if there is none.
-pub(super) async fn run_deadline(limit: Option<Duration>) -> Failure {
+pub(crate) async fn run_deadline(limit: Option<Duration>) -> Failure {
     let Some(limit) = limit else { return std::future::pending().await };
     tokio::time::sleep(limit).await;
-    Failure {
-        message: format!("the run's deadline of {} s passed before the job was done", limit.as_secs_f64()),
-        hint: Some("raise --deadline and go on with --resume".into()),
-        exit: Exit::Deadline,
-    }
-}
-
-/// Waits until `limit` has passed, for ever if there is none.
-pub(super) async fn deadline(limit: Option<Duration>) -> Failure {
-    let Some(limit) = limit else { return std::future::pending().await };
-    tokio::time::sleep(limit).await;
-    Failure {
-        message: format!("the job's deadline of {} s passed before it was done", limit.as_secs_f64()),
-        hint: Some("raise budget.deadline_s, lower max_rounds, or use a faster local model".into()),
-        exit: Exit::Deadline,
-    }
+    let message = format!("the run's deadline of {} s passed before the job was done", limit.as_secs_f64());
+    Failure::new(FailureKind::Deadline, message).hint("raise --deadline and go on with --resume")
 }

@@ -7,10 +7,10 @@ use std::process::ExitCode;
 
 use serde_json::{Value, json};
 
-use crate::chat::providers::{PROVIDERS, Provider, Source};
+use minions::chat::providers::{PROVIDERS, Provider, Source};
 
 /// `minions providers`.
-pub fn providers(as_json: bool) -> ExitCode {
+pub(crate) fn providers(as_json: bool) -> ExitCode {
     let text = if as_json { in_json() } else { in_columns() };
     match io::stdout().lock().write_all(text.as_bytes()) {
         Ok(()) => ExitCode::SUCCESS,

@@ -14,10 +14,10 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::{fs, io};
 
-pub use privileges::Places;
+pub(super) use privileges::Places;
 
 /// The name of the hidden subcommand.
-pub const COMMAND: &str = "entry";
+pub(super) const COMMAND: &str = "entry";
 
 /// What the container is to do.
 #[derive(Debug, PartialEq, Eq)]
@@ -31,10 +31,10 @@ enum Task {
 }
 
 /// Gives the command line of a watchdog.
-pub type Watchdog = Box<dyn Fn() -> Vec<OsString>>;
+pub(super) type Watchdog = Box<dyn Fn() -> Vec<OsString>>;
 
 /// What the entry step is told.
-pub struct Entry {
+pub(super) struct Entry {
     /// What follows `entry` on the command line.
     pub arguments: Vec<OsString>,
     /// Our own executable.
@@ -49,7 +49,7 @@ pub struct Entry {
 impl Entry {
     /// Does it all: the exit code for the container. A program that is not ours takes this process's place, and so
     /// does a job if this is not process 1 (`docker exec`).
-    pub fn run(self) -> io::Result<i32> {
+    pub(super) fn run(self) -> io::Result<i32> {
         let is_init = std::process::id() == 1;
         let environment = privileges::give_up(&self.places);
         let task = task(self.arguments, stdin_is_null());

@@ -4,25 +4,25 @@ use std::fs::File;
 use std::io::{self, BufReader, IsTerminal, Read};
 use std::path::PathBuf;
 
-use super::BatchOptions;
+use super::batch::BatchOptions;
 use super::batch::json_splitter::{JsonPiece, JsonSplitter};
-use crate::error::Failure;
-use crate::job;
+use minions::error::Failure;
+use minions::job;
 
 /// Values on their way in.
-pub(super) type Incoming = JsonSplitter<BufReader<Box<dyn Read + Send>>>;
+pub(crate) type Incoming = JsonSplitter<BufReader<Box<dyn Read + Send>>>;
 
 /// Bytes read at once.
 const BUFFER: usize = 1 << 16;
 
 /// Where jobs are read from.
-pub(super) enum Source {
+pub(crate) enum Source {
     Stdin,
     File(PathBuf),
 }
 
 /// What the input holds.
-pub(super) enum Found {
+pub(crate) enum Found {
     /// One job and the number of its first line.
     One(Vec<u8>, usize),
     /// A batch.
@@ -31,7 +31,7 @@ pub(super) enum Found {
 
 impl Source {
     /// The values, one after the other.
-    pub(super) fn pieces(&self) -> Result<Incoming, Failure> {
+    pub(crate) fn pieces(&self) -> Result<Incoming, Failure> {
         let input: Box<dyn Read + Send> = match self {
             Self::Stdin => {
                 let stdin = io::stdin();
@@ -47,14 +47,14 @@ impl Source {
     }
 
     /// All of it as one job.
-    pub(super) fn one(&self) -> Result<Found, Failure> {
+    pub(crate) fn one(&self) -> Result<Found, Failure> {
         let mut bytes = Vec::new();
         self.pieces()?.read_rest(&mut bytes).map_err(|error| self.unreadable(&error))?;
         Ok(Found::One(bytes, 1))
     }
 
     /// Reads as far as it takes to know whether there are several values, or one with a `custom_id`.
-    pub(super) fn look(&self) -> Result<Found, Failure> {
+    pub(crate) fn look(&self) -> Result<Found, Failure> {
         let fail = |error| self.unreadable(&error);
         let mut pieces = self.pieces()?;
         let Some(first) = pieces.next().map_err(fail)? else { return Ok(Found::One(Vec::new(), 1)) };

@@ -17,7 +17,7 @@ const ROOT: u32 = 0;
 
 /// What our programs write, and what they must be in a group for.
 #[derive(Clone, Debug)]
-pub struct Places {
+pub(crate) struct Places {
     /// The user of the image, where all that is mounted is root's.
     pub user: u32,
     /// Where logs go.

@@ -9,7 +9,7 @@ const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
 /// One value of the input, or what stands in its place.
 #[derive(Debug, PartialEq)]
-pub(in crate::engine) struct JsonPiece {
+pub(in crate::cli) struct JsonPiece {
     /// Number of its first line, from 1.
     pub line: usize,
     /// Which of those that begin on that line it is, from 1.
@@ -19,13 +19,13 @@ pub(in crate::engine) struct JsonPiece {
 
 impl JsonPiece {
     /// Whether it is a line, as in JSON Lines.
-    pub(in crate::engine) fn is_one_line(&self) -> bool {
+    pub(in crate::cli) fn is_one_line(&self) -> bool {
         !self.bytes.trim_ascii().contains(&b'\n')
     }
 }
 
 /// The pieces of a stream. Holds no more than one of them and a line.
-pub(in crate::engine) struct JsonSplitter<R> {
+pub(in crate::cli) struct JsonSplitter<R> {
     input: R,
     /// Lines read.
     lines: usize,
@@ -37,17 +37,17 @@ pub(in crate::engine) struct JsonSplitter<R> {
 }
 
 impl<R: BufRead> JsonSplitter<R> {
-    pub(in crate::engine) fn new(input: R) -> Self {
+    pub(in crate::cli) fn new(input: R) -> Self {
         Self { input, lines: 0, line_ahead: None, put_back: Vec::new(), is_json_lines: false }
     }
 
     /// `piece` will be the next one.
-    pub(in crate::engine) fn put_back(&mut self, piece: Option<JsonPiece>) {
+    pub(in crate::cli) fn put_back(&mut self, piece: Option<JsonPiece>) {
         self.put_back.extend(piece);
     }
 
     /// Adds all that is left to `bytes`.
-    pub(in crate::engine) fn read_rest(&mut self, bytes: &mut Vec<u8>) -> io::Result<()> {
+    pub(in crate::cli) fn read_rest(&mut self, bytes: &mut Vec<u8>) -> io::Result<()> {
         if let Some(ahead) = self.line_ahead.take() {
             bytes.extend(ahead.bytes);
         }
@@ -55,7 +55,7 @@ impl<R: BufRead> JsonSplitter<R> {
     }
 
     /// The next piece; `None` at the end.
-    pub(in crate::engine) fn next(&mut self) -> io::Result<Option<JsonPiece>> {
+    pub(in crate::cli) fn next(&mut self) -> io::Result<Option<JsonPiece>> {
         if let Some(piece) = self.put_back.pop() {
             return Ok(Some(piece));
         }

@@ -1,19 +1,35 @@
 //! How far the batch is, on stderr, and what its exit code is.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
+use super::LineResult;
 use super::options::FailOn;
-use crate::chat::Usage;
-use crate::engine::savings::Savings;
-use crate::error::Exit;
+use minions::chat::Usage;
+use minions::engine::SavingsReport;
+use minions::error::{Exit, Failure, Spent};
 
-/// A line that is done.
+/// What a line that is done has cost.
 pub(super) struct Ended {
-    pub is_failed: bool,
-    pub remote: Usage,
-    pub local: Usage,
-    pub dollars: Option<f64>,
-    pub savings: Option<Savings>,
+    is_failed: bool,
+    spent: Spent,
+    /// Remote tokens, and dollars if the job has prices.
+    saved: Option<(i64, Option<f64>)>,
+}
+
+impl Ended {
+    pub(super) fn of(outcome: &Result<LineResult, Failure>) -> Self {
+        let saved = |savings: &SavingsReport| (savings.saved_tokens, savings.usd.map(|usd| usd.saved));
+        match outcome {
+            Ok(LineResult::Answer(result)) => {
+                Self { is_failed: false, spent: result.spent, saved: result.savings.as_ref().map(saved) }
+            }
+            Ok(LineResult::Estimate(estimate)) => {
+                let local = Usage::of_call(estimate.local_tokens, 0, 0);
+                Self { is_failed: false, spent: Spent { local, ..Spent::default() }, saved: None }
+            }
+            Err(failure) => Self { is_failed: true, spent: *failure.spent, saved: None },
+        }
+    }
 }
 
 /// Counts what was done.
@@ -28,21 +44,11 @@ pub(super) struct Report {
     saved: i64,
     /// Spent and saved, by jobs that have prices.
     dollars: Option<(f64, f64)>,
-    told: u64,
 }
 
 impl Report {
     pub(super) fn new() -> Self {
-        Self {
-            started: Instant::now(),
-            done: 0,
-            failed: 0,
-            local: 0,
-            remote: 0,
-            saved: 0,
-            dollars: None,
-            told: 0,
-        }
+        Self { started: Instant::now(), done: 0, failed: 0, local: 0, remote: 0, saved: 0, dollars: None }
     }
 
     /// Counts a line.
@@ -51,26 +57,34 @@ impl Report {
             false => self.done += 1,
             true => self.failed += 1,
         }
-        self.local += ended.local.total_tokens;
-        self.remote += ended.remote.total_tokens;
-        self.saved += ended.savings.as_ref().map_or(0, Savings::tokens);
-        if let Some(spent) = ended.dollars {
-            let saved = ended.savings.as_ref().and_then(Savings::dollars).unwrap_or_default();
+        self.local += ended.spent.local.total_tokens;
+        self.remote += ended.spent.remote.total_tokens;
+        self.saved += ended.saved.map_or(0, |(tokens, _)| tokens);
+        if let Some(spent) = ended.spent.usd {
+            let saved = ended.saved.and_then(|(_, dollars)| dollars).unwrap_or_default();
             let so_far = self.dollars.unwrap_or_default();
             self.dollars = Some((so_far.0 + spent, so_far.1 + saved));
         }
     }
 
-    /// Tells how far it is, if that has changed.
-    pub(super) fn progress(&mut self, running: usize, skipped: u64) {
-        let ended = self.done + self.failed;
-        if ended + skipped != self.told {
-            self.told = ended + skipped;
-            let (failed, per_second) = (self.failed, ended as f64 / self.started.elapsed().as_secs_f64());
-            tracing::info!(
-                "{ended} jobs ended, {failed} of them failed; {skipped} skipped, {running} running, {per_second:.1} a second"
-            );
-        }
+    /// Jobs that have ended, and those of them that failed.
+    pub(super) fn ended(&self) -> (u64, u64) {
+        (self.done + self.failed, self.failed)
+    }
+
+    /// Tokens of the local sides.
+    pub(super) fn local_tokens(&self) -> u64 {
+        self.local
+    }
+
+    /// Dollars spent by jobs that have prices.
+    pub(super) fn dollars(&self) -> Option<f64> {
+        self.dollars.map(|(spent, _)| spent)
+    }
+
+    /// Since the batch began.
+    pub(super) fn elapsed(&self) -> Duration {
+        self.started.elapsed()
     }
 
     /// Tells what came of it all. The token_budget has also `spent` what no job was told of: on calls that were cut off.

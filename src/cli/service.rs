@@ -7,15 +7,15 @@ use std::future::Future;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use crate::chat::secrets::Redactor;
-use crate::config::{self, Environment};
-use crate::container::{Entry, Places, Watchdog};
-use crate::logging;
-use crate::runtimes::ollama::{self, Host, WatchdogArgs};
-use crate::runtimes::{Limits, Ollama, Runtime, RuntimeError};
+use crate::cli::container::{Entry, Places, Watchdog};
+use crate::cli::logging;
+use minions::chat::secrets::Redactor;
+use minions::config::{self, Environment};
+use minions::runtimes::ollama::{self, Host, WatchdogArgs};
+use minions::runtimes::{Limits, Ollama, Runtime, RuntimeError};
 
 /// The hidden subcommand that keeps an Ollama daemon up.
-pub fn watchdog(words: &[OsString]) -> ExitCode {
+pub(crate) fn watchdog(words: &[OsString]) -> ExitCode {
     let environment = started();
     let Some(args) = WatchdogArgs::parse(words, environment.all()) else {
         tracing::error!("not a watchdog's command line");
@@ -25,7 +25,7 @@ pub fn watchdog(words: &[OsString]) -> ExitCode {
 }
 
 /// The container's first step. It returns only where it stays.
-pub fn entry(words_of_entry: Vec<OsString>) -> ExitCode {
+pub(crate) fn entry(words_of_entry: Vec<OsString>) -> ExitCode {
     let environment = started();
     let host = host(&environment);
     let is_local = host.is_local();
@@ -51,7 +51,7 @@ pub fn entry(words_of_entry: Vec<OsString>) -> ExitCode {
 }
 
 /// Whether the daemon answers.
-pub fn health() -> ExitCode {
+pub(crate) fn health() -> ExitCode {
     let host = host(&started());
     ended(async { Ollama::new(&host.client_url(), None, Limits::default())?.ensure_ready().await })
 }

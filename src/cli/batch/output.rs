@@ -8,10 +8,12 @@ use tokio::sync::OwnedSemaphorePermit;
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 use tokio::task::JoinHandle;
 
-use crate::chat::secrets::Redactor;
-use crate::engine::of_panic;
-use crate::envelope::Envelope;
-use crate::error::Failure;
+use minions::chat::secrets::Redactor;
+use minions::envelope::Envelope;
+use minions::error::Failure;
+
+use super::LineResult;
+use crate::cli::envelope;
 
 /// Lines that wait for the one that is being written.
 const WAITING: usize = 16;
@@ -23,7 +25,7 @@ pub(super) struct Printed {
     /// Position among the lines of the run, from 0.
     pub position: u64,
     pub custom_id: String,
-    pub envelope: Envelope,
+    pub envelope: Envelope<LineResult>,
     /// Given back when it is printed.
     pub place: OwnedSemaphorePermit,
 }
@@ -73,8 +75,8 @@ impl Output {
 async fn failure(writer: &mut JoinHandle<io::Result<()>>) -> Option<Failure> {
     match writer.await {
         Ok(Ok(())) => None,
-        Ok(Err(error)) => Some(Failure::job(format!("stdout can't be written to: {error}"))),
-        Err(error) => Some(of_panic(&error)),
+        Ok(Err(error)) => Some(Failure::system(format!("stdout can't be written to: {error}"))),
+        Err(error) => Some(error.into()),
     }
 }
 
@@ -106,7 +108,7 @@ impl Writer {
 
     fn write(&mut self, line: Printed) -> io::Result<()> {
         let Printed { custom_id, envelope, place, .. } = line;
-        envelope.write_line(&custom_id, self.before, &mut io::stdout().lock(), &self.redactor)?;
+        envelope::write_line(&envelope, &custom_id, self.before, &mut io::stdout().lock(), &self.redactor)?;
         self.before = b"";
         drop(place);
         Ok(())
