@@ -1,6 +1,6 @@
 //! Runs the jobs of a round on the worker's slots.
 //!
-//! Whoever gets a seat at a server makes the calls of one lane; which those are is the [`Scheduler`]'s business.
+//! Each permit for a server makes the calls of one lane; the [`Scheduler`] decides which those are.
 
 use std::collections::VecDeque;
 use std::time::Instant;
@@ -9,27 +9,12 @@ use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 
 use super::Minions;
+use super::call::{Call, WorkerReply};
 use super::progress::Progress;
 use super::scheduler::{Scheduler, groups};
-use super::worker::{self, Lost};
+use super::worker;
 use crate::protocols::{Permit, ProtocolError, Transcript};
-use crate::sandbox::{JobManifest, JobOutput};
-
-/// What a worker said to one job.
-#[derive(Clone, Debug)]
-pub struct Reply {
-    /// The job's position among the manifests.
-    pub job: usize,
-    /// The reply as the supervisor's code sees it.
-    pub output: JobOutput,
-    /// The reply as it was.
-    pub text: String,
-    /// Why there is none.
-    pub lost: Option<Lost>,
-}
-
-/// One call to make: the job's position and the sample.
-pub(super) type Call = (usize, u32);
+use crate::sandbox::JobManifest;
 
 impl Minions<'_> {
     /// Asks the worker each job, as often as the job wants samples. Replies are in the order of the manifests.
@@ -37,57 +22,58 @@ impl Minions<'_> {
         &self,
         manifests: &[JobManifest],
         transcript: &Transcript,
-    ) -> Result<Vec<Reply>, ProtocolError> {
+    ) -> Result<Vec<WorkerReply>, ProtocolError> {
         let groups = groups(manifests, self.params.num_samples_per_task);
         let calls = groups.iter().map(VecDeque::len).sum();
         let progress = Progress::new(calls, self.worker.usage().completion_tokens, self.bar);
-        let board = Scheduler::new(groups, progress);
+        let scheduler = Scheduler::new(groups, progress);
         let mut lanes = FuturesUnordered::new();
-        let mut seat = Box::pin(self.worker.seat(None));
-        let mut wants_seat = true;
+        let mut requested_permit = FuturesUnordered::new();
+        let mut wants_permit = true;
         loop {
-            if !wants_seat {
-                // It must not take the turn of another job's.
-                seat.set(self.worker.seat(None));
+            if !wants_permit {
+                // Leave the queue, so that other jobs' calls go first.
+                requested_permit.clear();
+            } else if requested_permit.is_empty() {
+                requested_permit.push(self.worker.seat(None));
             }
             tokio::select! {
-                // A slot that is free is filled before anything else is looked at.
+                // A free slot is filled before anything else is looked at.
                 biased;
-                free = &mut seat, if wants_seat => {
-                    let opened = board.open(free.home(), free.shares_prefixes());
-                    wants_seat = opened.is_some() && board.has_work();
+                Some(permit) = requested_permit.next() => {
+                    let opened = scheduler.open(permit.home(), permit.shares_prefixes());
+                    wants_permit = opened.is_some() && scheduler.has_work();
                     if let Some(first) = opened {
-                        lanes.push(self.run_lane(first, free, &board, manifests, transcript));
+                        lanes.push(self.run_lane(first, permit, &scheduler, manifests, transcript));
                     }
-                    seat.set(self.worker.seat(None));
                 }
-                Some(()) = lanes.next() => wants_seat = board.has_work(),
-                () = board.changed.notified(), if !lanes.is_empty() => wants_seat = board.has_work(),
+                Some(()) = lanes.next() => wants_permit = scheduler.has_work(),
+                () = scheduler.changed.notified(), if !lanes.is_empty() => wants_permit = scheduler.has_work(),
                 else => break,
             }
         }
         drop(lanes);
         transcript.end_of_fan_out();
-        board.into_replies()
+        scheduler.into_replies()
     }
 
-    /// Works through one group from its first call on.
+    /// Makes the calls of one lane, from its first one on.
     async fn run_lane(
         &self,
         (lane, first): (usize, Call),
-        mut seat: Permit,
-        board: &Scheduler,
+        mut permit: Permit,
+        scheduler: &Scheduler,
         manifests: &[JobManifest],
         transcript: &Transcript,
     ) {
         let mut next = Some(first);
         while let Some(call) = next {
-            let manifest = &manifests[call.0];
+            let manifest = &manifests[call.job];
             let begun = Instant::now();
-            let reply = worker::answer(self.worker, &mut seat, self.prompts, manifest, call).await;
-            transcript.worker_job(call, super::question_of(manifest), reply.text.clone());
-            board.done(lane, call, reply, begun.elapsed(), self.worker.usage().completion_tokens);
-            next = board.next(lane);
+            let reply = worker::answer(self.worker, &mut permit, self.prompts, manifest, call).await;
+            transcript.worker_job((call.job, call.sample), super::question_of(manifest), reply.text.clone());
+            scheduler.done(lane, call, reply, begun.elapsed(), self.worker.usage().completion_tokens);
+            next = scheduler.next(lane);
         }
     }
 }

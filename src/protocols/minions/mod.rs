@@ -3,10 +3,12 @@
 
 mod aggregate;
 mod agreement;
+mod call;
 mod citations;
 mod decompose;
 mod fan_out;
 mod give_up;
+mod lane;
 mod progress;
 mod scheduler;
 mod synthesise;
@@ -21,7 +23,6 @@ use crate::prompts::{self, Prompts};
 use crate::sandbox::{Job, JobManifest, JobOutput, Sandbox};
 
 use agreement::Vote;
-pub use fan_out::Reply;
 
 /// What the protocol needs of a job.
 pub struct Minions<'a> {

@@ -2,8 +2,8 @@
 
 use serde_json::json;
 
-use super::fan_out::{Call, Reply};
-use crate::chat::{ChatError, ChatRequest, Finish, Format, Message};
+use super::call::{Call, WorkerReply};
+use crate::chat::{ChatRequest, Finish, Format, Message};
 use crate::prompts::{self as texts, Prompts};
 use crate::protocols::ask::schema;
 use crate::protocols::{Permit, Side, reply};
@@ -16,8 +16,8 @@ pub(super) async fn answer(
     seat: &mut Permit,
     prompts: &Prompts,
     manifest: &JobManifest,
-    (job, sample): Call,
-) -> Reply {
+    Call { job, sample }: Call,
+) -> WorkerReply {
     let mut request = request(prompts, manifest, sample);
     let mut problem = String::new();
     let mut text = String::new();
@@ -36,10 +36,12 @@ pub(super) async fn answer(
         match worker.chat(seat, &request).await {
             Ok(reply) => {
                 problem = match (reply.finish, output(&reply.text, &reply.cut)) {
-                    (Finish::Stop, Ok(output)) => return Reply { job, output, text: reply.text, lost: None },
+                    (Finish::Stop, Ok(output)) => {
+                        return WorkerReply { job, output, text: reply.text, lost: None };
+                    }
                     // Whole all the same: what was cut off came after it.
                     (Finish::Length, Ok(output)) if output.answer.is_some() => {
-                        return Reply { job, output, text: reply.text, lost: None };
+                        return WorkerReply { job, output, text: reply.text, lost: None };
                     }
                     (Finish::Length, _) => "it was cut off by the token limit, so keep it short".to_owned(),
                     (Finish::Filtered, _) => "the provider filtered it".to_owned(),
@@ -47,40 +49,14 @@ pub(super) async fn answer(
                 };
                 text = reply.text;
             }
-            Err(error) => return failed(job, error),
+            Err(error) => {
+                tracing::warn!(job, "a worker call failed: {error}");
+                return WorkerReply::failed(job, error);
+            }
         }
         tracing::debug!(job, "the worker's reply is unusable: {problem}");
     }
-    Reply {
-        job,
-        output: unanswered(format!("the worker's reply was unusable: {problem}")),
-        text,
-        lost: Some(Lost::Unreadable),
-    }
-}
-
-/// Why a reply is lost.
-#[derive(Clone, Debug)]
-pub enum Lost {
-    /// It could not be read, twice.
-    Unreadable,
-    /// The call failed.
-    Call(ChatError),
-}
-
-fn failed(job: usize, error: ChatError) -> Reply {
-    tracing::warn!(job, "a worker call failed: {error}");
-    lost(job, error)
-}
-
-/// A job whose call failed, or would have.
-pub(super) fn lost(job: usize, error: ChatError) -> Reply {
-    let explanation = format!("the worker could not be asked: {error}");
-    Reply { job, output: unanswered(explanation), text: String::new(), lost: Some(Lost::Call(error)) }
-}
-
-fn unanswered(explanation: String) -> JobOutput {
-    JobOutput { explanation, citation: None, answer: None }
+    WorkerReply::unreadable(job, text, &problem)
 }
 
 fn request(prompts: &Prompts, manifest: &JobManifest, sample: u32) -> ChatRequest {
