@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use super::{ProtocolError, Side, Transcript, excerpt, reply};
+use super::{Assignment, ProtocolError, Side, Transcript, excerpt, reply};
 use crate::chat::{ChatReply, ChatRequest, Finish, Format, Message};
 use crate::config;
 use crate::prompts::{self, Prompts};
@@ -12,12 +12,12 @@ const QUOTE: usize = 300;
 
 /// The supervisor, with its conversation so far.
 pub(super) struct Supervisor<'a> {
-    pub side: &'a Side,
-    pub prompts: &'a Prompts,
-    pub transcript: &'a Transcript,
+    side: &'a Side,
+    prompts: &'a Prompts,
+    transcript: &'a Transcript,
     pub messages: Vec<Message>,
-    /// The server that has read the conversation so far.
-    home: Option<usize>,
+    /// The server that has the conversation so far cached.
+    preferred_server: Option<usize>,
 }
 
 /// A reply that was judged.
@@ -42,8 +42,10 @@ impl<T> Judged<T> {
 }
 
 impl<'a> Supervisor<'a> {
-    pub(super) fn new(side: &'a Side, prompts: &'a Prompts, transcript: &'a Transcript) -> Self {
-        Self { side, prompts, transcript, messages: Vec::new(), home: None }
+    /// A supervisor to whom nothing was said yet.
+    pub(super) fn new(assignment: &Assignment<'a>, transcript: &'a Transcript) -> Self {
+        let Assignment { supervisor: side, prompts, .. } = *assignment;
+        Self { side, prompts, transcript, messages: Vec::new(), preferred_server: None }
     }
 
     /// Sends `prompt` and gives the reply.
@@ -52,10 +54,10 @@ impl<'a> Supervisor<'a> {
         let request =
             ChatRequest { messages: std::mem::take(&mut self.messages), format: format.clone(), sample: 0 };
         self.side.check_budget(&request)?;
-        let mut seat = self.side.seat(self.home).await;
-        let outcome = self.side.chat(&mut seat, &request).await;
-        self.home = Some(seat.home());
-        drop(seat);
+        let mut permit = self.side.seat(self.preferred_server).await;
+        let outcome = self.side.chat(&mut permit, &request).await;
+        self.preferred_server = Some(permit.home());
+        drop(permit);
         self.messages = request.messages;
         let prompt = self.messages.last().map_or("", |message| message.content.as_str());
         let reply = outcome

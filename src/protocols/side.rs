@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::ProtocolError;
+use super::error::ProtocolError;
 use super::server_pool::{Permit, ServerPool};
 use crate::chat::{ChatError, ChatReply, ChatRequest, Usage};
 use crate::job::Prices;

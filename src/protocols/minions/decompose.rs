@@ -29,7 +29,7 @@ impl Minions<'_> {
         memory: &Memory,
         transcript: &Transcript,
     ) -> Result<Program, ProtocolError> {
-        let mut supervisor = Supervisor::new(self.supervisor, self.prompts, transcript);
+        let mut supervisor = Supervisor::new(&self.assignment, transcript);
         let mut prompt = self.decompose_prompt(round, memory);
         let mut failed = Vec::new();
         loop {
@@ -50,7 +50,7 @@ impl Minions<'_> {
             if failed.len() >= self.params.max_code_attempts as usize {
                 return Err(ProtocolError::Program { attempts: self.params.max_code_attempts, problem });
             }
-            prompt = self.prompts.fill(&prompts::MINIONS_MEND, &[("problem", &problem)]);
+            prompt = self.assignment.prompts.fill(&prompts::MINIONS_MEND, &[("problem", &problem)]);
             // The question and the newest program are enough to mend it; older ones only cost.
             keep_question_and_last_reply(&mut supervisor.messages);
         }
@@ -61,7 +61,7 @@ impl Minions<'_> {
         code: &str,
         memory: &Memory,
     ) -> Result<(Session, Vec<JobManifest>), SandboxError> {
-        let mut session = self.sandbox.start(code, self.context).await?;
+        let mut session = self.sandbox.start(code, self.assignment.context).await?;
         let manifests = session.prepare_jobs(&memory.manifests, &memory.outputs).await?;
         Ok((session, manifests))
     }
@@ -91,13 +91,13 @@ impl Minions<'_> {
     }
 
     fn decompose_prompt(&self, round: u32, memory: &Memory) -> String {
-        let program = self.prompts.fill(
+        let program = self.assignment.prompts.fill(
             &prompts::MINIONS_PROGRAM,
             &[("chunker", &self.params.chunk_fn), ("search", &self.search())],
         );
         let chunk_limit = match self.max_chunk_bytes {
             Some(bytes) => {
-                let chars = characters(bytes, self.context.iter().map(String::as_str));
+                let chars = characters(bytes, self.assignment.context.iter().map(String::as_str));
                 format!("chunks of at most {chars} characters (1,500 to 4,000 work best)")
             }
             None => "chunks of 1,500 to 4,000 characters work best".to_owned(),
@@ -109,19 +109,19 @@ impl Minions<'_> {
                  `samples` (shown as `| 2 of {n} samples`), so ask for one bare value in a fixed form"
             ),
         };
-        self.prompts.fill(
+        self.assignment.prompts.fill(
             &prompts::MINIONS_DECOMPOSE,
             &[
                 ("program", &program),
-                ("task", self.task),
+                ("task", self.assignment.task),
                 ("metadata", self.metadata()),
-                ("documents", &described(self.context)),
+                ("documents", &described(self.assignment.context)),
                 ("tasks", &self.params.num_tasks_per_round.to_string()),
                 ("jobs", &self.params.max_jobs_per_round.to_string()),
                 ("chunk_limit", &chunk_limit),
                 ("samples", &samples),
                 ("round", &round.to_string()),
-                ("rounds", &self.max_rounds.to_string()),
+                ("rounds", &self.assignment.max_rounds.to_string()),
                 ("earlier", &self.earlier(round, memory)),
             ],
         )
@@ -131,8 +131,8 @@ impl Minions<'_> {
     fn search(&self) -> String {
         match self.sandbox.search {
             Search::Off => String::new(),
-            Search::Bm25 => self.prompts.fill(&prompts::MINIONS_BM25, &[]) + "\n",
-            Search::Embedding => self.prompts.fill(&prompts::MINIONS_EMBEDDING, &[]) + "\n",
+            Search::Bm25 => self.assignment.prompts.fill(&prompts::MINIONS_BM25, &[]) + "\n",
+            Search::Embedding => self.assignment.prompts.fill(&prompts::MINIONS_EMBEDDING, &[]) + "\n",
         }
     }
 
@@ -149,7 +149,7 @@ impl Minions<'_> {
         let tasks: Vec<_> =
             answered.iter().take(10).map(|(task, (with, all))| format!("{task} ({with} of {all})")).collect();
         let nothing = "nothing";
-        let filled = self.prompts.fill(
+        let filled = self.assignment.prompts.fill(
             &prompts::MINIONS_EARLIER,
             &[
                 ("scratchpad", memory.scratchpad.as_deref().unwrap_or(nothing)),

@@ -25,7 +25,7 @@ impl Minions<'_> {
     ) -> Result<Vec<WorkerReply>, ProtocolError> {
         let groups = groups(manifests, self.params.num_samples_per_task);
         let calls = groups.iter().map(VecDeque::len).sum();
-        let progress = Progress::new(calls, self.worker.usage().completion_tokens, self.bar);
+        let progress = Progress::new(calls, self.assignment.worker.usage().completion_tokens, self.bar);
         let scheduler = Scheduler::new(groups, progress);
         let mut lanes = FuturesUnordered::new();
         let mut requested_permit = FuturesUnordered::new();
@@ -35,7 +35,7 @@ impl Minions<'_> {
                 // Leave the queue, so that other jobs' calls go first.
                 requested_permit.clear();
             } else if requested_permit.is_empty() {
-                requested_permit.push(self.worker.seat(None));
+                requested_permit.push(self.assignment.worker.seat(None));
             }
             tokio::select! {
                 // A free slot is filled before anything else is looked at.
@@ -70,9 +70,17 @@ impl Minions<'_> {
         while let Some(call) = next {
             let manifest = &manifests[call.job];
             let begun = Instant::now();
-            let reply = worker::answer(self.worker, &mut permit, self.prompts, manifest, call).await;
+            let reply =
+                worker::answer(self.assignment.worker, &mut permit, self.assignment.prompts, manifest, call)
+                    .await;
             transcript.worker_job((call.job, call.sample), super::question_of(manifest), reply.text.clone());
-            scheduler.done(lane, call, reply, begun.elapsed(), self.worker.usage().completion_tokens);
+            scheduler.done(
+                lane,
+                call,
+                reply,
+                begun.elapsed(),
+                self.assignment.worker.usage().completion_tokens,
+            );
             next = scheduler.next(lane);
         }
     }

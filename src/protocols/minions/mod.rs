@@ -16,32 +16,20 @@ mod worker;
 
 use serde_json::json;
 
-use super::{Answer, Entry, ProtocolError, Side, Status, Transcript};
+use super::{Answer, Assignment, Entry, ProtocolError, Status, Transcript};
 use crate::documents::evidence::Sources;
 use crate::job::MinionsParams;
-use crate::prompts::{self, Prompts};
+use crate::prompts;
 use crate::sandbox::{Job, JobManifest, JobOutput, Sandbox};
 
 use agreement::Vote;
 
-/// What the protocol needs of a job.
+/// One run of the protocol.
 pub struct Minions<'a> {
-    /// The side that writes the programs.
-    pub supervisor: &'a Side,
-    /// The side that reads the chunks.
-    pub worker: &'a Side,
-    /// Where the programs run.
+    /// The question, the documents and the two sides.
+    pub assignment: Assignment<'a>,
+    /// Where the supervisor's programs run.
     pub sandbox: Sandbox,
-    /// What the two sides are told.
-    pub prompts: &'a Prompts,
-    /// The question.
-    pub task: &'a str,
-    /// The documents.
-    pub context: &'a [String],
-    /// What the supervisor is told about them.
-    pub doc_metadata: Option<&'a str>,
-    /// Rounds at most.
-    pub max_rounds: u32,
     /// The protocol's own limits.
     pub params: &'a MinionsParams,
     /// Progress is a bar on stderr, not lines.
@@ -62,14 +50,15 @@ struct Memory {
 impl Minions<'_> {
     /// Runs the rounds to their answer.
     pub async fn run(&self, transcript: &Transcript) -> Result<Answer, ProtocolError> {
-        transcript.worker_instructions(self.prompts.fill(&prompts::MINIONS_WORKER, &[]));
-        let sources = Sources::new(self.context);
+        let Assignment { context, max_rounds, .. } = self.assignment;
+        transcript.worker_instructions(self.assignment.prompts.fill(&prompts::MINIONS_WORKER, &[]));
+        let sources = Sources::new(context);
         let mut memory = Memory::default();
         let mut lost_any = false;
-        for round in 1..=self.max_rounds {
-            tracing::info!("round {round}/{}: the supervisor writes a program", self.max_rounds);
+        for round in 1..=max_rounds {
+            tracing::info!("round {round}/{max_rounds}: the supervisor writes a program");
             let mut program = self.decompose(round, &memory, transcript).await?;
-            tracing::info!("round {round}/{}: {} worker jobs", self.max_rounds, program.manifests.len());
+            tracing::info!("round {round}/{max_rounds}: {} worker jobs", program.manifests.len());
             let replies = self.fan_out(&program.manifests, transcript).await?;
             let votes = agreement::of_samples(replies);
             let lost = votes.iter().filter(|vote| vote.samples == 0).count();
@@ -108,7 +97,7 @@ impl Minions<'_> {
     }
 
     fn metadata(&self) -> &str {
-        self.doc_metadata.unwrap_or("nothing is known")
+        self.assignment.doc_metadata.unwrap_or("nothing is known")
     }
 
     /// Pairs each manifest with its reply, and notes them.
