@@ -76,7 +76,7 @@ impl Minions<'_> {
             );
         }
         let limit = self.max_chunk_bytes?;
-        let texts = |job: &'a JobManifest| [job.chunk.as_str(), &job.task, &job.advice];
+        let texts = |job: &'a JobManifest| [&*job.chunk, &job.task, &job.advice];
         let bytes = |job| texts(job).map(str::len).iter().sum::<usize>();
         let (at, longest) = manifests.iter().enumerate().max_by_key(|(_, job)| bytes(job))?;
         (bytes(longest) > limit).then(|| {

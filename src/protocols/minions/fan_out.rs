@@ -12,8 +12,8 @@ use super::Minions;
 use super::call::{Call, WorkerReply};
 use super::progress::Progress;
 use super::scheduler::{Scheduler, groups};
-use super::worker;
-use crate::protocols::{Permit, ProtocolError, Transcript};
+use super::worker::Worker;
+use crate::protocols::{Permit, ProtocolError, Side, Transcript};
 use crate::sandbox::JobManifest;
 
 impl Minions<'_> {
@@ -23,10 +23,32 @@ impl Minions<'_> {
         manifests: &[JobManifest],
         transcript: &Transcript,
     ) -> Result<Vec<WorkerReply>, ProtocolError> {
+        let side = self.assignment.worker;
         let groups = groups(manifests, self.params.num_samples_per_task);
         let calls = groups.iter().map(VecDeque::len).sum();
-        let progress = Progress::new(calls, self.assignment.worker.usage().completion_tokens, self.bar);
+        let progress = Progress::new(calls, side.usage().completion_tokens, self.bar);
         let scheduler = Scheduler::new(groups, progress);
+        let worker = Worker::new(&self.assignment);
+        let fan_out = FanOut { side, worker, manifests, transcript, scheduler };
+        fan_out.run().await;
+        transcript.end_of_fan_out();
+        fan_out.scheduler.into_replies()
+    }
+}
+
+/// The calls of one round.
+struct FanOut<'a> {
+    side: &'a Side,
+    worker: Worker<'a>,
+    manifests: &'a [JobManifest],
+    transcript: &'a Transcript,
+    scheduler: Scheduler,
+}
+
+impl FanOut<'_> {
+    /// Opens a lane for each permit that it gets, as long as there is work for a further one.
+    async fn run(&self) {
+        let scheduler = &self.scheduler;
         let mut lanes = FuturesUnordered::new();
         let mut requested_permit = FuturesUnordered::new();
         let mut wants_permit = true;
@@ -35,7 +57,7 @@ impl Minions<'_> {
                 // Leave the queue, so that other jobs' calls go first.
                 requested_permit.clear();
             } else if requested_permit.is_empty() {
-                requested_permit.push(self.assignment.worker.seat(None));
+                requested_permit.push(self.side.seat(None));
             }
             tokio::select! {
                 // A free slot is filled before anything else is looked at.
@@ -44,7 +66,7 @@ impl Minions<'_> {
                     let opened = scheduler.open(permit.home(), permit.shares_prefixes());
                     wants_permit = opened.is_some() && scheduler.has_work();
                     if let Some(first) = opened {
-                        lanes.push(self.run_lane(first, permit, &scheduler, manifests, transcript));
+                        lanes.push(self.run_lane(first, permit));
                     }
                 }
                 Some(()) = lanes.next() => wants_permit = scheduler.has_work(),
@@ -52,36 +74,28 @@ impl Minions<'_> {
                 else => break,
             }
         }
-        drop(lanes);
-        transcript.end_of_fan_out();
-        scheduler.into_replies()
     }
 
     /// Makes the calls of one lane, from its first one on.
-    async fn run_lane(
-        &self,
-        (lane, first): (usize, Call),
-        mut permit: Permit,
-        scheduler: &Scheduler,
-        manifests: &[JobManifest],
-        transcript: &Transcript,
-    ) {
+    async fn run_lane(&self, (lane, first): (usize, Call), mut permit: Permit) {
         let mut next = Some(first);
         while let Some(call) = next {
-            let manifest = &manifests[call.job];
+            let manifest = &self.manifests[call.job];
             let begun = Instant::now();
-            let reply =
-                worker::answer(self.assignment.worker, &mut permit, self.assignment.prompts, manifest, call)
-                    .await;
-            transcript.worker_job((call.job, call.sample), super::question_of(manifest), reply.text.clone());
-            scheduler.done(
-                lane,
-                call,
-                reply,
-                begun.elapsed(),
-                self.assignment.worker.usage().completion_tokens,
+            let reply = self.worker.answer(&mut permit, manifest, call).await;
+            self.transcript.worker_job(
+                (call.job, call.sample),
+                question_without_chunk(manifest),
+                reply.text.clone(),
             );
-            next = scheduler.next(lane);
+            let tokens = self.side.usage().completion_tokens;
+            self.scheduler.done(lane, call, reply, begun.elapsed(), tokens);
+            next = self.scheduler.next(lane);
         }
     }
+}
+
+/// The question of a job as logs show it.
+fn question_without_chunk(manifest: &JobManifest) -> String {
+    format!("[chunk {}] {}", manifest.chunk_id.unwrap_or_default(), manifest.task)
 }

@@ -63,7 +63,9 @@ impl Minions<'_> {
             let votes = agreement::of_samples(replies);
             let lost = votes.iter().filter(|vote| vote.samples == 0).count();
             lost_any |= lost > 0;
-            let mut jobs = self.note_jobs(&program.manifests, votes, transcript);
+            let mut jobs = paired(&program.manifests, votes);
+            let logged: Vec<_> = jobs.iter().map(|job| without_chunk(&job.manifest)).collect();
+            transcript.entry(entry_of(&jobs, &logged));
             transcript.cited(citations::checked(round, &mut jobs, &sources));
             let aggregate = aggregate::run(&mut program, &mut jobs, lost).await?;
             lost_any |= aggregate.is_cut;
@@ -72,7 +74,7 @@ impl Minions<'_> {
                 "round": round,
                 "program": program.code,
                 "failed_programs": program.failed,
-                "local": {"jobs": jobs.iter().map(shown).collect::<Vec<_>>()},
+                "local": {"jobs": jobs.iter().zip(&logged).map(shown).collect::<Vec<_>>()},
                 "remote": {
                     "answers": aggregate.text,
                     "aggregate_error": aggregate.error,
@@ -99,46 +101,43 @@ impl Minions<'_> {
     fn metadata(&self) -> &str {
         self.assignment.doc_metadata.unwrap_or("nothing is known")
     }
+}
 
-    /// Pairs each manifest with its reply, and notes them.
-    fn note_jobs(&self, manifests: &[JobManifest], votes: Vec<Vote>, transcript: &Transcript) -> Vec<Job> {
-        let jobs: Vec<Job> = votes
-            .into_iter()
-            .map(|Vote { reply, agreed, samples }| Job {
-                manifest: manifests[reply.job].clone(),
-                output: reply.output,
-                sample: reply.text,
-                include: None,
-                agreed,
-                samples,
-                confirmed: false,
-            })
-            .collect();
-        transcript.entry(Entry {
-            user: "local",
-            prompt: format!("{} jobs", jobs.len()),
-            output: None,
-            job_manifests: Some(jobs.iter().map(|job| without_chunk(&job.manifest)).collect()),
-            job_outputs: Some(jobs.iter().map(|job| job.output.clone()).collect()),
-        });
-        jobs
+/// Pairs each vote with the manifest of its job.
+fn paired(manifests: &[JobManifest], votes: Vec<Vote>) -> Vec<Job> {
+    let job = |Vote { reply, agreed, samples }: Vote| Job {
+        manifest: manifests[reply.job].clone(),
+        output: reply.output,
+        sample: reply.text,
+        include: None,
+        agreed,
+        samples,
+        confirmed: false,
+    };
+    votes.into_iter().map(job).collect()
+}
+
+/// The jobs of a round for the conversation log, with their manifests as the log shows them.
+fn entry_of(jobs: &[Job], logged: &[JobManifest]) -> Entry {
+    Entry {
+        user: "local",
+        prompt: format!("{} jobs", jobs.len()),
+        output: None,
+        job_manifests: Some(logged.to_vec()),
+        job_outputs: Some(jobs.iter().map(|job| job.output.clone()).collect()),
     }
 }
 
-/// The task of a job in words, for logs.
-fn question_of(manifest: &JobManifest) -> String {
-    format!("[chunk {}] {}", manifest.chunk_id.unwrap_or_default(), manifest.task)
-}
-
-/// A manifest for a log: the chunk stays where it is, only its length is told.
+/// A manifest for a log: the length of the chunk stands in place of its text.
 fn without_chunk(manifest: &JobManifest) -> JobManifest {
-    JobManifest { chunk: format!("[{} characters]", manifest.chunk.chars().count()), ..manifest.clone() }
+    let chunk = format!("[{} characters]", manifest.chunk.chars().count()).into();
+    JobManifest { chunk, ..manifest.clone() }
 }
 
-/// A job for the result.
-fn shown(job: &Job) -> serde_json::Value {
+/// A job for the result, with its manifest as logs show it.
+fn shown((job, logged): (&Job, &JobManifest)) -> serde_json::Value {
     json!({
-        "manifest": without_chunk(&job.manifest),
+        "manifest": logged,
         "output": job.output,
         "include": job.include,
         "agreed": job.agreed,

@@ -26,7 +26,7 @@ pub(super) fn groups(manifests: &[JobManifest], samples: u32) -> VecDeque<VecDeq
     let mut groups: Vec<(usize, VecDeque<Call>)> = Vec::new();
     let mut group_of_chunk = HashMap::new();
     for (job, manifest) in manifests.iter().enumerate() {
-        let group = *group_of_chunk.entry(manifest.chunk.as_str()).or_insert_with(|| {
+        let group = *group_of_chunk.entry(&*manifest.chunk).or_insert_with(|| {
             groups.push((manifest.chunk.len(), VecDeque::new()));
             groups.len() - 1
         });
