@@ -18,3 +18,4 @@ pub mod logging;
 pub mod prompts;
 pub mod protocols;
 pub mod service;
+mod sync;

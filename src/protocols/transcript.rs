@@ -1,6 +1,6 @@
 //! What was said and done, noted as it happens, so that a job that fails or is stopped still has its log.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard};
 
 use serde::Serialize;
 use serde_json::Value;
@@ -8,6 +8,7 @@ use serde_json::Value;
 use crate::chat::Message;
 use crate::documents::evidence::Evidence;
 use crate::sandbox::{JobManifest, JobOutput};
+use crate::sync::lock;
 
 /// One exchange, in the field names of the log.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
@@ -126,6 +127,6 @@ impl Transcript {
     }
 
     fn notes(&self) -> MutexGuard<'_, Notes> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.0)
     }
 }

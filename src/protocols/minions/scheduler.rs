@@ -17,6 +17,7 @@ use super::lane::{CallTimes, Lane};
 use super::progress::Progress;
 use crate::protocols::ProtocolError;
 use crate::sandbox::JobManifest;
+use crate::sync::lock;
 
 /// Writing a reply costs about as much time as reading this many characters.
 const REPLY_COST: usize = 1000;
@@ -149,7 +150,7 @@ impl Scheduler {
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.state)
     }
 }
 
