@@ -60,6 +60,14 @@ pub enum FailureKind {
 }
 
 impl FailureKind {
+    /// The kind of a job's failure when a call failed for this reason.
+    pub(crate) fn of_call(kind: ChatErrorKind) -> Self {
+        match kind {
+            ChatErrorKind::Withheld => Self::Budget,
+            kind => Self::Model(kind),
+        }
+    }
+
     /// The exit code of a program whose job failed so.
     pub fn exit(self) -> Exit {
         match self {
@@ -165,10 +173,7 @@ impl From<tokio::task::JoinError> for Failure {
 
 impl From<ChatError> for Failure {
     fn from(error: ChatError) -> Self {
-        let kind = match error.kind {
-            ChatErrorKind::Withheld => FailureKind::Budget,
-            kind => FailureKind::Model(kind),
-        };
+        let kind = FailureKind::of_call(error.kind);
         Self { hint: error.hint.clone(), ..Self::new(kind, error.message.clone()).caused_by(error) }
     }
 }

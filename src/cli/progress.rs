@@ -4,7 +4,7 @@ use std::io::{self, IsTerminal, Write};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use minions::events::{Event, EventKind, EventListener, WorkerJobState};
+use minions::events::{Event, EventKind, EventListener, WorkerJob, WorkerJobState};
 
 /// Time between two lines.
 const LINE_EVERY: Duration = Duration::from_secs(5);
@@ -80,12 +80,12 @@ impl State {
             EventKind::Call { side, endpoint, .. } => {
                 self.call = Some((format!("the {} ({endpoint})", side.as_str()), Instant::now()));
             }
-            EventKind::WorkerJob { state: WorkerJobState::Waiting, .. } => {
+            EventKind::WorkerJob(WorkerJob { state: WorkerJobState::Waiting, .. }) => {
                 let tokens_before = self.tokens;
                 let new = || FanOut { total: 0, ended: 0, tokens_before, began: Instant::now() };
                 self.fan_out.get_or_insert_with(new).total += 1;
             }
-            EventKind::WorkerJob { worker_tokens: Some(tokens), .. } => {
+            EventKind::WorkerJob(WorkerJob { worker_tokens: Some(tokens), .. }) => {
                 self.tokens = *tokens;
                 if let Some(fan_out) = &mut self.fan_out {
                     fan_out.ended += 1;

@@ -20,7 +20,7 @@ use crate::job::{Job, Protocol};
 use crate::prompts::Prompts;
 use crate::protocols::minion::Minion;
 use crate::protocols::minions::Minions;
-use crate::protocols::{Answer, Notes, Side, SpendingLimits, Transcript};
+use crate::protocols::{Answer, Assignment, Notes, Side, SpendingLimits, Transcript};
 use crate::sandbox::{Limits, Retriever, Sandbox};
 
 /// The version that results name.
@@ -90,18 +90,21 @@ impl JobRun {
             SpendingLimits { tokens: job.budget.remote_tokens, dollars: job.budget.usd.zip(job.prices) };
         let supervisor = self.supervisor.get_or_init(|| Side::new(clients.supervisor, spending));
         let worker = self.worker.get_or_init(|| Side::new(clients.worker, SpendingLimits::default()));
+        let assignment = Assignment {
+            supervisor,
+            worker,
+            prompts: &prompts,
+            task: &job.task,
+            context: &job.context,
+            doc_metadata: job.doc_metadata.as_deref(),
+            max_rounds: job.max_rounds,
+        };
         let answer = match &job.protocol {
             Protocol::Minion => {
                 let schema = job.local.kwargs.structured_output_schema.clone();
                 Minion {
-                    supervisor,
-                    worker,
-                    task: &job.task,
-                    context: &job.context,
+                    assignment,
                     images: &images,
-                    prompts: &prompts,
-                    doc_metadata: job.doc_metadata.as_deref(),
-                    max_rounds: job.max_rounds,
                     worker_format: schema.map_or(Format::Text, |schema| Format::Schema {
                         name: "reply",
                         schema,
@@ -116,8 +119,7 @@ impl JobRun {
                     Arc::clone(self.embeddings.get_or_init(|| Arc::new(Embeddings::new(model)))) as _
                 });
                 Minions {
-                    supervisor,
-                    worker,
+                    assignment,
                     sandbox: Sandbox {
                         program: shared.config.program.clone(),
                         limits: Limits {
@@ -128,11 +130,6 @@ impl JobRun {
                         search: params.retrieval,
                         retriever,
                     },
-                    prompts: &prompts,
-                    task: &job.task,
-                    context: &job.context,
-                    doc_metadata: job.doc_metadata.as_deref(),
-                    max_rounds: job.max_rounds,
                     params,
                     max_chunk_bytes: clients.max_chunk_bytes,
                 }

@@ -1,10 +1,12 @@
 //! Calls to models as events.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
 use super::{EventKind, Events, Purpose};
-use crate::chat::{CallObserver, ChatError, JobRole};
+use crate::chat::{CallObserver, ChatError};
+use crate::job::JobRole;
 
 /// Turns what a chat client tells of a call into events.
 pub(crate) struct CallEvents {
@@ -16,8 +18,13 @@ pub(crate) struct CallEvents {
 }
 
 impl CallEvents {
-    pub(crate) fn new(events: &Events, side: JobRole, purpose: Purpose) -> Self {
-        Self { events: events.clone(), side, purpose, call: AtomicU64::new(0) }
+    pub(crate) fn new(events: &Events, side: JobRole, purpose: Purpose) -> Arc<Self> {
+        Arc::new(Self { events: events.clone(), side, purpose, call: AtomicU64::new(0) })
+    }
+
+    /// For the request, if anybody listens.
+    pub(crate) fn observer(self: &Arc<Self>) -> Option<Arc<dyn CallObserver>> {
+        self.events.are_on().then(|| Arc::clone(self) as _)
     }
 
     /// The number of the last try.

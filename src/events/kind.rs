@@ -3,8 +3,9 @@
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::chat::{JobRole, Role, Usage};
+use crate::chat::{Role, Usage};
 use crate::error::FailureKind;
+use crate::job::JobRole;
 
 /// A document, as the `started` event lists it.
 #[derive(Clone, Debug, Serialize)]
@@ -59,6 +60,47 @@ pub enum WorkerJobState {
     Cited,
     /// Its citation does not stand in the document.
     Unverified,
+}
+
+/// How far a worker job is, and what is known of it then.
+#[derive(Clone, Debug, Serialize)]
+pub struct WorkerJob {
+    /// The round, from 1.
+    pub round: u32,
+    /// The job's position in the round, from 0.
+    pub index: usize,
+    /// Which of the answers to the job, from 0.
+    pub sample: u32,
+    /// The job's number in the supervisor's program.
+    pub job_id: Option<u64>,
+    /// Its chunk's number there.
+    pub chunk_id: Option<u64>,
+    /// The task; with `waiting` alone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub task: Option<String>,
+    /// How far it is.
+    pub state: WorkerJobState,
+    /// The worker's answer.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub answer: Option<String>,
+    /// The words that the worker cites; with `cited` and `unverified` alone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub citation: Option<String>,
+    /// The document in which they stand, from 0.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub document: Option<usize>,
+    /// Where they begin in it, in characters.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub start: Option<usize>,
+    /// Where they end.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub end: Option<usize>,
+    /// Tokens that the worker has written in the whole job; with the ends of calls alone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub worker_tokens: Option<u64>,
+    /// Milliseconds that the job's calls took.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ms: Option<u64>,
 }
 
 /// What happened. New kinds and fields may come; a reader passes over what it does not know.
@@ -142,44 +184,7 @@ pub enum EventKind {
         error: Option<String>,
     },
     /// `minions`: a worker job has come further.
-    WorkerJob {
-        /// The round, from 1.
-        round: u32,
-        /// The job's position in the round, from 0.
-        index: usize,
-        /// Which of the answers to the job, from 0.
-        sample: u32,
-        /// The job's number in the supervisor's program.
-        job_id: Option<u64>,
-        /// Its chunk's number there.
-        chunk_id: Option<u64>,
-        /// The task; with `waiting` alone.
-        #[serde(skip_serializing_if = "Option::is_none")]
-        task: Option<String>,
-        /// How far it is.
-        state: WorkerJobState,
-        /// The worker's answer.
-        #[serde(skip_serializing_if = "Option::is_none")]
-        answer: Option<String>,
-        /// The words that the worker cites; with `cited` and `unverified` alone.
-        #[serde(skip_serializing_if = "Option::is_none")]
-        citation: Option<String>,
-        /// The document in which they stand, from 0.
-        #[serde(skip_serializing_if = "Option::is_none")]
-        document: Option<usize>,
-        /// Where they begin in it, in characters.
-        #[serde(skip_serializing_if = "Option::is_none")]
-        start: Option<usize>,
-        /// Where they end.
-        #[serde(skip_serializing_if = "Option::is_none")]
-        end: Option<usize>,
-        /// Tokens that the worker has written in the whole job; with the ends of calls alone.
-        #[serde(skip_serializing_if = "Option::is_none")]
-        worker_tokens: Option<u64>,
-        /// Milliseconds that the job's calls took.
-        #[serde(skip_serializing_if = "Option::is_none")]
-        ms: Option<u64>,
-    },
+    WorkerJob(WorkerJob),
     /// A request left this machine.
     Egress {
         /// Bytes that left so far.

@@ -18,7 +18,7 @@ use crate::chat::secrets::Redactor;
 use crate::sync::lock;
 
 pub(crate) use calls::CallEvents;
-pub use kind::{DocumentInfo, EventKind, ModelInfo, Purpose, WorkerJobState};
+pub use kind::{DocumentInfo, EventKind, ModelInfo, Purpose, WorkerJob, WorkerJobState};
 pub use log::{EventLog, EventReader};
 use redaction::{Deltas, redact};
 
@@ -166,7 +166,7 @@ impl Stream {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::chat::JobRole;
+    use crate::job::JobRole;
 
     fn delta(call: u64, text: &str) -> EventKind {
         EventKind::Delta { call, side: JobRole::Supervisor, text: text.to_owned() }

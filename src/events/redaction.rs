@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::EventKind;
+use super::{EventKind, WorkerJob};
 use crate::chat::secrets::Redactor;
 
 /// The ends of replies under way that could be the beginning of a credential.
@@ -49,7 +49,7 @@ pub(super) fn redact(kind: &mut EventKind, redactor: &Redactor) {
             clean(code);
             clean_if_any(error);
         }
-        EventKind::WorkerJob { task, answer, citation, .. } => {
+        EventKind::WorkerJob(WorkerJob { task, answer, citation, .. }) => {
             [task, answer, citation].into_iter().for_each(clean_if_any);
         }
         EventKind::Finished { envelope: Some(envelope), .. } => redactor.clean_value(envelope),

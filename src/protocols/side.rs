@@ -1,12 +1,13 @@
 //! One side of a job: its servers, and what its calls cost in tokens and time.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
-use super::ProtocolError;
+use super::error::ProtocolError;
 use super::server_pool::{Permit, ServerPool};
 use crate::chat::{ChatError, ChatReply, ChatRequest, Usage};
 use crate::job::Prices;
+use crate::sync::lock;
 
 /// Servers with a meter. Every call counts, also one that fails; of one that is cut short only the time.
 pub(crate) struct Side {
@@ -91,7 +92,7 @@ impl Side {
     }
 
     fn meter(&self) -> MutexGuard<'_, Meter> {
-        self.meter.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.meter)
     }
 }
 

@@ -5,9 +5,10 @@ use std::sync::{Mutex, MutexGuard};
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::chat::Message;
+use crate::chat::{Message, Role};
 use crate::documents::evidence::Evidence;
 use crate::events::{EventKind, Events};
+use crate::job::JobRole;
 use crate::sandbox::{JobManifest, JobOutput};
 use crate::sync::lock;
 
@@ -47,7 +48,7 @@ pub struct Cited {
 /// The notes of one job.
 pub(crate) struct Transcript {
     notes: Mutex<Notes>,
-    /// Hear what is noted.
+    /// Hear what happens.
     pub(super) events: Events,
 }
 
@@ -78,9 +79,35 @@ impl Notes {
 }
 
 impl Transcript {
-    /// An empty one. What is noted goes to `events` as well.
+    /// An empty one. What happens goes to `events` as well.
     pub(crate) fn new(events: Events) -> Self {
         Self { notes: Mutex::default(), events }
+    }
+
+    /// Tells what a side is told, before the call that carries it.
+    pub(crate) fn told(&self, side: JobRole, text: &str) {
+        self.message(side, Role::User, None, text);
+    }
+
+    /// Tells what a side's model said, in the call of this number.
+    pub(crate) fn said(&self, side: JobRole, call: u64, text: &str) {
+        self.message(side, Role::Assistant, Some(call), text);
+    }
+
+    fn message(&self, side: JobRole, role: Role, call: Option<u64>, text: &str) {
+        self.events.emit_text(|| EventKind::Message { call, side, role, text: text.to_owned() });
+    }
+
+    /// Tells that something did not go as it should, though the job goes on.
+    pub(crate) fn warn(&self, text: String) {
+        tracing::warn!("{text}");
+        self.events.emit(|| EventKind::Warning { text });
+    }
+
+    /// Notes that a round begins.
+    pub(crate) fn begin_round(&self, round: u32, of: u32) {
+        self.notes().begun = round;
+        self.events.emit(|| EventKind::Round { round, of });
     }
 
     /// Notes a turn with the supervisor.
@@ -102,6 +129,7 @@ impl Transcript {
 
     /// Notes the worker's instructions.
     pub(crate) fn worker_instructions(&self, text: String) {
+        self.message(JobRole::Worker, Role::System, None, &text);
         self.notes().worker.push(Message::system(text));
     }
 
@@ -118,12 +146,6 @@ impl Transcript {
     /// Notes an exchange that is neither of the above.
     pub(crate) fn entry(&self, entry: Entry) {
         self.notes().conversation.push(entry);
-    }
-
-    /// Notes that a round begins.
-    pub(crate) fn begin_round(&self, round: u32, of: u32) {
-        self.notes().begun = round;
-        self.events.emit(|| EventKind::Round { round, of });
     }
 
     /// Notes what a round of `minions` did.

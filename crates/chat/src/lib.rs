@@ -51,27 +51,6 @@ pub enum Role {
 }
 
 /// TEMPORARY
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum JobRole {
-    /// a
-    Supervisor,
-    /// a
-    Worker,
-    /// a
-    Embedding,
-}
-impl JobRole {
-    /// a
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Supervisor => "supervisor",
-            Self::Worker => "worker",
-            Self::Embedding => "embedding",
-        }
-    }
-}
-/// TEMPORARY
 pub trait CallObserver: Send + Sync {
     /// a
     fn begin(&self, endpoint: &str);
@@ -149,7 +128,7 @@ pub enum Format {
 }
 
 /// One turn.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Default)]
 pub struct ChatRequest {
     /// The conversation so far; the last message is the one to answer.
     pub messages: Vec<Message>,
@@ -157,6 +136,8 @@ pub struct ChatRequest {
     pub format: Format,
     /// Which of several replies to the same messages: shifts the seed, so that they differ.
     pub sample: u32,
+    /// TEMPORARY
+    pub observer: Option<Arc<dyn CallObserver>>,
 }
 
 impl ChatRequest {

@@ -90,11 +90,7 @@ impl Redactor {
 
     /// `value` as indented JSON without any credential.
     pub fn clean_json_pretty(&self, value: &impl Serialize) -> serde_json::Result<Vec<u8>> {
-        self.clean_json_by(
-            value,
-            serde_json::to_vec_pretty,
-            serde_json::to_vec_pretty,
-        )
+        self.clean_json_by(value, serde_json::to_vec_pretty, serde_json::to_vec_pretty)
     }
 
     /// Nearly no text holds a credential, so the text is looked through first; only one that does is taken apart, since

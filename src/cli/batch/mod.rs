@@ -27,7 +27,7 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tracing::Instrument;
 
-pub(super) use options::{BatchOptions, FailOn};
+pub(super) use options::BatchOptions;
 pub(super) use shard::Shard;
 
 use super::input::Incoming;

@@ -130,7 +130,7 @@ fn replayed(
     let only = |client| ServerPool::new(vec![PooledServer::new(client, Some(1))], 0);
     // What left is known from the recording.
     let gate = |side| Some(ledger.watch(side));
-    let embeds = matches!(&job.protocol, Protocol::Minions(params) if params.retrieval == Search::Embedding);
+    let embeds = job.protocol.retrieval() == Search::Embedding;
     Clients {
         supervisor: only(supervisor.taped(None, gate(supervisor.role), recording, &missing)),
         worker: only(worker.taped(None, gate(worker.role), recording, &missing)),
