@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use super::Surroundings;
+use super::EngineConfig;
 use super::window::Demand;
 use crate::chat::providers::{Provider, RuntimeKind};
 use crate::config;
@@ -91,20 +91,16 @@ impl ModelKey {
     }
 
     /// Makes the model ready with a window for `demand`.
-    pub(super) async fn open(
-        self,
-        demand: Demand,
-        surroundings: Arc<Surroundings>,
-    ) -> Result<Ready, Failure> {
+    pub(super) async fn open(self, demand: Demand, engine: Arc<EngineConfig>) -> Result<Ready, Failure> {
         let limits = Limits::default();
         match self.provider.runtime {
             RuntimeKind::Embedded => Ok(Ready::Embedded(self.load(demand).await?)),
             RuntimeKind::Ollama => {
-                let runtime = self.ollama(&surroundings, limits)?;
+                let runtime = self.ollama(&engine, limits)?;
                 self.manage(Arc::new(runtime), demand).await
             }
             RuntimeKind::DockerModelRunner => {
-                let runtime = self.model_runner(&surroundings, limits)?;
+                let runtime = self.model_runner(&engine, limits)?;
                 self.manage(Arc::new(runtime), demand).await
             }
             RuntimeKind::Foreign => Ok(Ready::Foreign(self.probe().await)),
@@ -160,29 +156,23 @@ impl ModelKey {
     }
 
     /// The daemon, which is started where none answers, it would run on this machine and `ollama` is there.
-    fn ollama(&self, surroundings: &Surroundings, limits: Limits) -> Result<Ollama, RuntimeError> {
+    fn ollama(&self, engine: &EngineConfig, limits: Limits) -> Result<Ollama, RuntimeError> {
         let ollama = Ollama::new(&self.base_url, self.lanes, limits)?;
-        let environment = &surroundings.environment;
+        let environment = &engine.environment;
         let told = environment.get(config::ENV_OLLAMA_HOST).map(Host::parse);
         // It listens where the user says, which may be on more than the address that we ask.
         let host = told.filter(|told| told.client_url() == self.base_url);
         let host = host.unwrap_or_else(|| Host::parse(&self.base_url));
         let program = find_program("ollama", environment.get("PATH").unwrap_or_default());
         Ok(match program.filter(|_| host.is_local()) {
-            Some(program) => {
-                ollama.starting(Start::new(&surroundings.program, program, host, environment.locks()))
-            }
+            Some(program) => ollama.starting(Start::new(&engine.program, program, host, environment.locks())),
             None => ollama,
         })
     }
 
     /// The runner, which is looked for and started where none answers and it would be on this machine.
-    fn model_runner(
-        &self,
-        surroundings: &Surroundings,
-        limits: Limits,
-    ) -> Result<DockerModelRunner, RuntimeError> {
-        let environment = &surroundings.environment;
+    fn model_runner(&self, engine: &EngineConfig, limits: Limits) -> Result<DockerModelRunner, RuntimeError> {
+        let environment = &engine.environment;
         let version = environment.get(config::ENV_MODEL_RUNNER_VERSION).unwrap_or("latest").to_owned();
         let seek = Seek { engines: environment.docker_engines(), version };
         Ok(DockerModelRunner::new(&self.base_url, limits)?.seeking(seek))
