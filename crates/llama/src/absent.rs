@@ -17,7 +17,7 @@ fn absent() -> ChatError {
     )
 }
 
-/// Fails: this build has no embedded engine.
+/// Stands in for the embedded engine: this build has no embedded engine.
 ///
 /// # Errors
 /// Always.
@@ -30,7 +30,7 @@ pub fn inspect(_path: &Path) -> Result<ModelInfo, ChatError> {
 pub struct Engine(Infallible);
 
 impl Engine {
-    /// Fails: this build has no embedded engine.
+    /// Stands in for the embedded engine: this build has no embedded engine.
     ///
     /// # Errors
     /// Always.
