@@ -3,6 +3,8 @@
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
+use crate::support::program::Program;
+
 /// Lines of the README at most: what is longer belongs in docs/.
 const README_LINES: usize = 150;
 
@@ -55,6 +57,23 @@ fn every_link_leads_somewhere() {
             }
         }
     }
+}
+
+#[test]
+fn every_job_that_a_page_shows_is_a_good_one() {
+    let mut jobs = 0;
+    for page in pages() {
+        let text = read(&page);
+        let blocks = text.split("```json\n").skip(1).filter_map(|rest| Some(rest.split_once("```")?.0));
+        for job in blocks.filter(|block| block.starts_with('{') && block.contains("\"call_params\"")) {
+            let program =
+                Program::new().args(["batch", "--dry-run"]).env("OPENAI_API_KEY", "sk-test-0123456789");
+            let ran = program.run(job);
+            assert_eq!(ran.code, Some(0), "{}: {}", page.display(), ran.stdout);
+            jobs += 1;
+        }
+    }
+    assert!(jobs >= 2, "{jobs}");
 }
 
 #[test]
