@@ -11,6 +11,7 @@ use tokio::runtime::{Handle, RuntimeFlavor};
 use tokio::task::block_in_place;
 
 use crate::chat::{CallOutcome, ChatError, EgressGate, OutboundRequest, Usage};
+use crate::documents::Document;
 use crate::documents::tokens::estimate;
 use crate::documents::verbatim::{self, Passage};
 
@@ -21,7 +22,7 @@ const QUICK: usize = 1 << 20;
 
 /// What has left, and how much may.
 pub(super) struct Ledger {
-    documents: Arc<[String]>,
+    documents: Arc<[Document]>,
     /// Characters of the documents that may leave.
     limit: Option<u64>,
     calls: Mutex<Vec<Call>>,
@@ -51,7 +52,7 @@ impl Call {
 }
 
 impl Ledger {
-    pub(super) fn new(documents: Arc<[String]>, limit: Option<u64>) -> Arc<Self> {
+    pub(super) fn new(documents: Arc<[Document]>, limit: Option<u64>) -> Arc<Self> {
         Arc::new(Self { documents, limit, calls: Mutex::default(), refusal: OnceLock::new() })
     }
 
@@ -81,7 +82,7 @@ impl Ledger {
             "calls": calls.iter().map(|call| self.call(call)).collect::<Vec<_>>(),
             "bytes": calls.iter().filter(sent).map(|call| call.departure.bytes).sum::<usize>(),
             "context_chars": self.chars(&left),
-            "of_context_chars": self.documents.iter().map(|text| text.chars().count()).sum::<usize>(),
+            "of_context_chars": self.documents.iter().map(Document::chars).sum::<usize>(),
             "passages": self.in_characters(&left),
         })
     }
@@ -108,13 +109,13 @@ impl Ledger {
     }
 
     fn text(&self, passage: &Passage) -> &str {
-        &self.documents[passage.document][passage.start..passage.end]
+        &self.documents[passage.document].text[passage.start..passage.end]
     }
 
     /// What texts have of the documents, which takes time where these are long.
     fn carried(&self, texts: &[&str]) -> Vec<Passage> {
         let search = || verbatim::passages(&self.documents, &texts.join(BETWEEN));
-        let bytes: usize = self.documents.iter().map(String::len).sum();
+        let bytes: usize = self.documents.iter().map(|document| document.text.len()).sum();
         let is_shared =
             Handle::try_current().is_ok_and(|it| it.runtime_flavor() == RuntimeFlavor::MultiThread);
         if bytes > QUICK && is_shared { block_in_place(search) } else { search() }
@@ -128,11 +129,15 @@ impl Ledger {
             if passage.document != document {
                 (document, byte, chars) = (passage.document, 0, 0);
             }
-            let text = &self.documents[document];
+            let Document { name, text, .. } = &self.documents[document];
             let start = chars + text[byte..passage.start].chars().count();
             chars = start + self.text(passage).chars().count();
             byte = passage.end;
-            shown.push(json!({"document": document, "start": start, "end": chars}));
+            let mut place = json!({"document": document, "start": start, "end": chars});
+            if let Some(name) = name {
+                place["source"] = json!(name);
+            }
+            shown.push(place);
         }
         shown
     }

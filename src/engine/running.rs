@@ -14,6 +14,7 @@ use super::savings::Savings;
 use super::shared::SharedResources;
 use super::{clients, conversation_log, images};
 use crate::chat::{Format, Usage};
+use crate::documents::Document;
 use crate::documents::tokens::{self, Count};
 use crate::error::Failure;
 use crate::job::{Job, Protocol};
@@ -249,8 +250,8 @@ impl Running {
 }
 
 /// How long one call of the supervisor's code may take: long documents take longer to cut.
-fn time_for(context: &[String]) -> Duration {
-    let bytes: usize = context.iter().map(String::len).sum();
+fn time_for(context: &[Document]) -> Duration {
+    let bytes: usize = context.iter().map(|document| document.text.len()).sum();
     Limits::default().time + Duration::from_millis((bytes / BYTES_PER_MILLISECOND) as u64)
 }
 
@@ -268,7 +269,7 @@ impl<'a> Counting<'a> {
         }
         let context = Arc::clone(&job.context);
         let others: Vec<String> = job.doc_metadata.iter().chain([&job.task]).cloned().collect();
-        Self::Long(spawn_blocking(move || tokens::count(context.iter().chain(&others).map(String::as_str))))
+        Self::Long(spawn_blocking(move || tokens::count(chained(&context, &others))))
     }
 
     async fn texts(self) -> Result<Count, JoinError> {
@@ -280,5 +281,12 @@ impl<'a> Counting<'a> {
 }
 
 fn texts(job: &Job) -> impl Iterator<Item = &str> + Clone {
-    job.context.iter().chain(&job.doc_metadata).chain([&job.task]).map(String::as_str)
+    chained(&job.context, job.doc_metadata.iter().chain([&job.task]))
+}
+
+fn chained<'a>(
+    context: &'a [Document],
+    others: impl IntoIterator<Item = &'a String, IntoIter: Clone>,
+) -> impl Iterator<Item = &'a str> + Clone {
+    context.iter().map(Document::as_ref).chain(others.into_iter().map(String::as_str))
 }

@@ -31,7 +31,7 @@ impl Demand {
         let Protocol::Minion = job.protocol else {
             return Self { asked, likely: config::MINIONS_WINDOW, certain: 0 };
         };
-        let bytes = job.task.len() + job.context.iter().map(String::len).sum::<usize>();
+        let bytes = job.task.len() + job.context.iter().map(|document| document.text.len()).sum::<usize>();
         let pictures = tokens(job.images.len()).saturating_mul(IMAGE_TOKENS);
         let talk = job.max_rounds.saturating_mul(config::REPLY_TOKENS + PROMPT_TOKENS);
         Self {

@@ -7,6 +7,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::client::client;
+use super::context::context;
 use super::fields::{Fields, LONGEST, narrow, nearest, wide};
 use super::{Budget, ClientSpec, Job, JobError, MinionsParams, Prices, Protocol};
 use crate::sandbox::Search;
@@ -155,7 +156,7 @@ fn call(
         local,
         remote,
         task,
-        context: params.strings("context")?.into(),
+        context: context(&mut params)?.into(),
         images,
         doc_metadata: params.string("doc_metadata")?.filter(|text| !text.trim().is_empty()),
         prompts: prompt_files(&mut kwargs)?,

@@ -9,6 +9,7 @@ use serde_json::{Map, Value, json};
 use super::ask::{Judged, Supervisor, schema};
 use super::{Answer, ProtocolError, Side, Transcript, excerpt, joined, reply};
 use crate::chat::{ChatErrorKind, ChatRequest, Finish, Format, Image, Message};
+use crate::documents::Document;
 use crate::prompts::{self, Prompts};
 
 /// What the protocol needs of a job.
@@ -20,7 +21,7 @@ pub struct Minion<'a> {
     /// The question.
     pub task: &'a str,
     /// The documents.
-    pub context: &'a [String],
+    pub context: &'a [Document],
     /// Pictures that the worker sees with its first message.
     pub images: &'a [Arc<Image>],
     /// What the two sides are told.
@@ -41,10 +42,10 @@ enum Step {
 
 impl Minion<'_> {
     /// The worker's instructions: the documents first, so that they stay cached from round to round.
-    fn worker_instructions(&self, context: &[String]) -> String {
-        let mut documents: Vec<String> =
-            context.iter().filter(|document| !document.trim().is_empty()).cloned().collect();
-        documents.extend(self.note_of_images());
+    fn worker_instructions(&self, context: &[Document]) -> String {
+        let mut documents: Vec<Document> =
+            context.iter().filter(|document| !document.text.trim().is_empty()).cloned().collect();
+        documents.extend(self.note_of_images().map(Document::from));
         match documents.is_empty() {
             true => self.prompts.fill(&prompts::MINION_WORKER_BARE, &[("task", self.task)]),
             false => {
@@ -71,7 +72,7 @@ impl Minion<'_> {
             format: self.worker_format.clone(),
             sample: 0,
         };
-        transcript.worker_instructions(self.worker_instructions(&[note_of(self.context)]));
+        transcript.worker_instructions(self.worker_instructions(&[note_of(self.context).into()]));
         let mut question = supervisor.ask(self.first_prompt(), &first_format(), first_step).await?;
         // The server that has read the documents.
         let mut home = None;
@@ -145,9 +146,9 @@ impl Minion<'_> {
 }
 
 /// Stands for the documents where the worker's messages are shown; blank ones are not sent either.
-fn note_of(context: &[String]) -> String {
-    let chars: usize = context.iter().map(|document| document.chars().count()).sum();
-    match context.iter().all(|document| document.trim().is_empty()) {
+fn note_of(context: &[Document]) -> String {
+    let chars: usize = context.iter().map(Document::chars).sum();
+    match context.iter().all(|document| document.text.trim().is_empty()) {
         true => String::new(),
         false => format!("[{} document(s), {chars} characters: see conversation_log.context]", context.len()),
     }

@@ -3,12 +3,13 @@
 use serde_json::{Value, json};
 
 use crate::chat::Usage;
+use crate::documents::Document;
 use crate::documents::tokens::{Count, count};
 use crate::job::{Job, Protocol};
 
 /// The result that a dry run shows, and the local tokens.
 pub(super) fn estimate(job: &Job) -> (Value, Usage) {
-    let Count { tokens, method } = count(job.context.iter().chain([&job.task]).map(String::as_str));
+    let Count { tokens, method } = count(job.context.iter().map(Document::as_ref).chain([&*job.task]));
     let rounds = u64::from(job.max_rounds);
     let (remote_calls, readings) = match &job.protocol {
         Protocol::Minion => (1 + rounds, rounds),

@@ -2,12 +2,14 @@
 
 use std::collections::HashMap;
 
+use crate::documents::Document;
 use crate::documents::evidence::{Chunk, Sources};
 use crate::protocols::Cited;
 use crate::sandbox::Job;
 
-/// The citations of a round, each with its place; those that hold are marked in their jobs.
-pub(super) fn checked(round: u32, jobs: &mut [Job], sources: &Sources) -> Vec<Cited> {
+/// The citations of a round, each with its place; those that hold are marked in their jobs. `sources` are made of
+/// `documents`.
+pub(super) fn checked(round: u32, jobs: &mut [Job], sources: &Sources, documents: &[Document]) -> Vec<Cited> {
     let mut chunks: HashMap<&str, Chunk> = HashMap::new();
     let checked = |job| {
         let Job { manifest, output, confirmed, .. }: &mut Job = job;
@@ -16,7 +18,18 @@ pub(super) fn checked(round: u32, jobs: &mut [Job], sources: &Sources) -> Vec<Ci
         let chunk = chunks.entry(&manifest.chunk).or_insert_with(|| sources.chunk(&manifest.chunk));
         let evidence = chunk.evidence(&citation);
         *confirmed = evidence.verified;
-        Some(Cited { round, job_id: manifest.job_id, chunk_id: manifest.chunk_id, citation, evidence })
+        let document = evidence.document.map(|at| &documents[at]);
+        Some(Cited {
+            round,
+            job_id: manifest.job_id,
+            chunk_id: manifest.chunk_id,
+            citation,
+            source: document.and_then(|document| document.name.clone()),
+            place: document
+                .zip(evidence.start)
+                .and_then(|(document, start)| document.places.at(start).cloned()),
+            evidence,
+        })
     };
     jobs.iter_mut().filter_map(checked).collect()
 }

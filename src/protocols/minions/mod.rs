@@ -15,6 +15,7 @@ mod worker;
 use serde_json::json;
 
 use super::{Answer, Entry, ProtocolError, Side, Status, Transcript};
+use crate::documents::Document;
 use crate::documents::evidence::Sources;
 use crate::job::MinionsParams;
 use crate::prompts::{self, Prompts};
@@ -36,7 +37,7 @@ pub struct Minions<'a> {
     /// The question.
     pub task: &'a str,
     /// The documents.
-    pub context: &'a [String],
+    pub context: &'a [Document],
     /// What the supervisor is told about them.
     pub doc_metadata: Option<&'a str>,
     /// Rounds at most.
@@ -74,7 +75,7 @@ impl Minions<'_> {
             let lost = votes.iter().filter(|vote| vote.samples == 0).count();
             lost_any |= lost > 0;
             let mut jobs = self.note_jobs(&program.manifests, votes, transcript);
-            transcript.cited(citations::checked(round, &mut jobs, &sources));
+            transcript.cited(citations::checked(round, &mut jobs, &sources, self.context));
             let aggregate = aggregate::run(&mut program, &mut jobs, lost).await?;
             lost_any |= aggregate.is_cut;
             let verdict = self.synthesise(round, &aggregate.text, &memory, transcript).await?;
