@@ -31,8 +31,8 @@ pub enum Command {
     /// Run many jobs: JSON Lines in, one JSON line out for each.
     Batch(BatchOptions),
     /// Run the supervisor's code; started by minions itself.
-    #[command(name = crate::sandbox::WORKER_COMMAND, hide = true)]
-    SandboxWorker,
+    #[command(name = crate::sandbox::CHILD_COMMAND, hide = true)]
+    SandboxChild,
     /// Keep an Ollama daemon up; started by minions itself.
     #[command(name = crate::runtimes::ollama::WATCHDOG_COMMAND, hide = true)]
     OllamaWatchdog {

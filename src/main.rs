@@ -14,6 +14,7 @@ use minions::config::Environment;
 use minions::engine::{Ending, Interrupt, JobOptions, Runner, Surroundings, Work};
 use minions::envelope::Envelope;
 use minions::error::{Exit, Failure};
+use minions::sandbox::SandboxProgram;
 use minions::{listing, logging, sandbox, service};
 
 /// Counts, so that a sandbox child can be held to its memory limit; elsewhere it is the system's.
@@ -23,7 +24,7 @@ static ALLOCATOR: minions::sandbox::LimitedAllocator = minions::sandbox::Limited
 fn main() -> ExitCode {
     let redactor = Redactor::default();
     let outcome = match Cli::try_parse() {
-        Ok(Cli { command: Some(Command::SandboxWorker), .. }) => return sandbox::worker_main(),
+        Ok(Cli { command: Some(Command::SandboxChild), .. }) => return sandbox::child_main(),
         Ok(Cli { command: Some(Command::OllamaWatchdog { words }), .. }) => return service::watchdog(&words),
         Ok(Cli { command: Some(Command::Entry { words }), .. }) => return service::entry(words),
         Ok(Cli { command: Some(Command::Health), .. }) => return service::health(),
@@ -79,7 +80,8 @@ fn run(work: Work, options: JobOptions, redactor: &Redactor) -> Result<Ending, F
         .map_err(|error| Failure::job(format!("{error:#}")))?;
     // Links to the binary that runs even if its file is replaced meanwhile.
     let program = PathBuf::from("/proc/self/exe");
-    let surroundings = Arc::new(Surroundings { environment, program, options });
+    let sandbox = SandboxProgram::new(&program, [sandbox::CHILD_COMMAND]);
+    let surroundings = Arc::new(Surroundings { environment, program, sandbox, options });
     let runner = Runner { surroundings, redactor: redactor.clone(), verbosity, interrupt };
     let outcome = runtime.block_on(runner.run(work));
     // A thread that still waits for stdin must not hold the envelope back.

@@ -38,6 +38,7 @@ use crate::config::{self, Environment};
 use crate::error::{Exit, Failure};
 use crate::job::{self, Job};
 use crate::logging::Verbosity;
+use crate::sandbox::SandboxProgram;
 use input::{Found, Source};
 use running::{Done, Running};
 use shared::SharedResources;
@@ -66,8 +67,10 @@ pub enum Ending {
 pub struct Surroundings {
     /// The environment's variables.
     pub environment: Environment,
-    /// Our own executable, which the sandbox starts.
+    /// Our own executable, which keeps an Ollama daemon up.
     pub program: PathBuf,
+    /// What the sandbox's children run.
+    pub sandbox: SandboxProgram,
     /// What the command line says about every job.
     pub options: JobOptions,
 }

@@ -22,7 +22,7 @@ use crate::prompts::Prompts;
 use crate::protocols::minion::Minion;
 use crate::protocols::minions::Minions;
 use crate::protocols::{Answer, Side, SpendingLimits, Transcript};
-use crate::sandbox::{Limits, Retriever, Sandbox};
+use crate::sandbox::{HostCalls, Sandbox, SandboxLimits, SearchByMeaning};
 
 /// Bytes of documents for which the supervisor's code gets a millisecond more.
 const BYTES_PER_MILLISECOND: usize = 20_000;
@@ -110,21 +110,22 @@ impl Running {
                 .await
             }
             Protocol::Minions(params) => {
-                let retriever = clients.embedder.map(|model| -> Arc<dyn Retriever> {
-                    Arc::clone(self.embeddings.get_or_init(|| Arc::new(Embeddings::new(model)))) as _
+                let host = clients.embedder.map(|model| -> Arc<dyn HostCalls> {
+                    let embeddings = self.embeddings.get_or_init(|| Arc::new(Embeddings::new(model)));
+                    Arc::new(SearchByMeaning(Arc::clone(embeddings) as _))
                 });
                 Minions {
                     supervisor,
                     worker,
                     sandbox: Sandbox {
-                        program: shared.surroundings.program.clone(),
-                        limits: Limits {
+                        program: shared.surroundings.sandbox.clone(),
+                        limits: SandboxLimits {
                             jobs: params.max_jobs_per_round,
                             time: time_for(&job.context),
-                            ..Limits::default()
+                            ..SandboxLimits::default()
                         },
                         search: params.retrieval,
-                        retriever,
+                        host,
                     },
                     prompts: &prompts,
                     task: &job.task,
@@ -252,7 +253,7 @@ impl Running {
 /// How long one call of the supervisor's code may take: long documents take longer to cut.
 fn time_for(context: &[Document]) -> Duration {
     let bytes: usize = context.iter().map(|document| document.text.len()).sum();
-    Limits::default().time + Duration::from_millis((bytes / BYTES_PER_MILLISECOND) as u64)
+    SandboxLimits::default().time + Duration::from_millis((bytes / BYTES_PER_MILLISECOND) as u64)
 }
 
 /// The tokens of a job's texts: those of long ones are counted in a thread of its own, beside the models; for short ones,

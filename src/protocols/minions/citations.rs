@@ -5,14 +5,19 @@ use std::collections::HashMap;
 use crate::documents::Document;
 use crate::documents::evidence::{Chunk, Sources};
 use crate::protocols::Cited;
-use crate::sandbox::Job;
+use crate::sandbox::JobRecord;
 
 /// The citations of a round, each with its place; those that hold are marked in their jobs. `sources` are made of
 /// `documents`.
-pub(super) fn checked(round: u32, jobs: &mut [Job], sources: &Sources, documents: &[Document]) -> Vec<Cited> {
+pub(super) fn checked(
+    round: u32,
+    jobs: &mut [JobRecord],
+    sources: &Sources,
+    documents: &[Document],
+) -> Vec<Cited> {
     let mut chunks: HashMap<&str, Chunk> = HashMap::new();
     let checked = |job| {
-        let Job { manifest, output, confirmed, .. }: &mut Job = job;
+        let JobRecord { manifest, output, confirmed, .. }: &mut JobRecord = job;
         let citation = output.citation.clone()?;
         let manifest = &*manifest;
         let chunk = chunks.entry(&manifest.chunk).or_insert_with(|| sources.chunk(&manifest.chunk));

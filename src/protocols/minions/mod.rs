@@ -19,7 +19,7 @@ use crate::documents::Document;
 use crate::documents::evidence::Sources;
 use crate::job::MinionsParams;
 use crate::prompts::{self, Prompts};
-use crate::sandbox::{Job, JobManifest, JobOutput, Sandbox};
+use crate::sandbox::{JobManifest, JobOutput, JobRecord, Sandbox};
 
 use agreement::Vote;
 pub use fan_out::Reply;
@@ -112,10 +112,15 @@ impl Minions<'_> {
     }
 
     /// Pairs each manifest with its reply, and notes them.
-    fn note_jobs(&self, manifests: &[JobManifest], votes: Vec<Vote>, transcript: &Transcript) -> Vec<Job> {
-        let jobs: Vec<Job> = votes
+    fn note_jobs(
+        &self,
+        manifests: &[JobManifest],
+        votes: Vec<Vote>,
+        transcript: &Transcript,
+    ) -> Vec<JobRecord> {
+        let jobs: Vec<JobRecord> = votes
             .into_iter()
-            .map(|Vote { reply, agreed, samples }| Job {
+            .map(|Vote { reply, agreed, samples }| JobRecord {
                 manifest: manifests[reply.job].clone(),
                 output: reply.output,
                 sample: reply.text,
@@ -147,7 +152,7 @@ fn without_chunk(manifest: &JobManifest) -> JobManifest {
 }
 
 /// A job for the result.
-fn shown(job: &Job) -> serde_json::Value {
+fn shown(job: &JobRecord) -> serde_json::Value {
     json!({
         "manifest": without_chunk(&job.manifest),
         "output": job.output,
