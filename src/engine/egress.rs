@@ -6,9 +6,9 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
+use async_trait::async_trait;
 use serde_json::{Value, json};
-use tokio::runtime::{Handle, RuntimeFlavor};
-use tokio::task::block_in_place;
+use tokio::task::{JoinError, spawn_blocking};
 
 use crate::chat::{CallOutcome, ChatError, EgressGate, OutboundRequest, Usage};
 use crate::documents::Document;
@@ -66,6 +66,11 @@ impl Ledger {
         self.refusal.get()
     }
 
+    /// Keeps a call here. The first refusal is the job's.
+    fn refuse(&self, endpoint: &str, why: &str, hint: &str) -> ChatError {
+        self.refusal.get_or_init(|| ChatError::withheld(endpoint, why, hint)).clone()
+    }
+
     /// Tokens of one side's calls, each try by itself.
     pub(super) fn usage(&self, side: &str) -> Usage {
         let mut usage = Usage::default();
@@ -112,13 +117,12 @@ impl Ledger {
         &self.documents[passage.document].text[passage.start..passage.end]
     }
 
-    /// What texts have of the documents, which takes time where these are long.
-    fn carried(&self, texts: &[&str]) -> Vec<Passage> {
-        let search = || verbatim::passages(&self.documents, &texts.join(BETWEEN));
-        let bytes: usize = self.documents.iter().map(|document| document.text.len()).sum();
-        let is_shared =
-            Handle::try_current().is_ok_and(|it| it.runtime_flavor() == RuntimeFlavor::MultiThread);
-        if bytes > QUICK && is_shared { block_in_place(search) } else { search() }
+    /// What texts have of the documents. Long documents are searched beside the runtime, as that takes time.
+    async fn carried(&self, texts: &[&str]) -> Result<Vec<Passage>, JoinError> {
+        let (documents, text) = (Arc::clone(&self.documents), texts.join(BETWEEN));
+        let bytes: usize = documents.iter().map(|document| document.text.len()).sum();
+        let search = move || verbatim::passages(&documents, &text);
+        if bytes > QUICK { spawn_blocking(search).await } else { Ok(search()) }
     }
 
     /// Sorted passages as characters.
@@ -158,10 +162,14 @@ struct Watch {
     side: &'static str,
 }
 
+#[async_trait]
 impl EgressGate for Watch {
-    fn leave(&self, texts: &[&str], departure: OutboundRequest) -> Result<usize, ChatError> {
+    async fn leave(&self, texts: &[&str], departure: OutboundRequest) -> Result<usize, ChatError> {
         let Self { ledger, side } = self;
-        let carried = ledger.carried(texts);
+        let carried = ledger.carried(texts).await.map_err(|error| {
+            let why = format!("what it carries of the documents could not be searched for: {error}");
+            ledger.refuse(&departure.endpoint, &why, "this is a defect of minions; please report it")
+        })?;
         let tokens = texts.iter().map(|text| estimate(text)).sum();
         let mut calls = ledger.calls();
         if let Some(limit) = ledger.limit {
@@ -173,8 +181,7 @@ impl EgressGate for Watch {
                     "{chars} characters of the documents would have left this machine, and the budget is {limit}"
                 );
                 let hint = "raise budget.egress_chars or --max-egress-chars";
-                let refusal = ChatError::withheld(&departure.endpoint, &why, hint);
-                return Err(ledger.refusal.get_or_init(|| refusal).clone());
+                return Err(ledger.refuse(&departure.endpoint, &why, hint));
             }
         }
         calls.push(Call { side, departure, passages: carried, tokens, arrival: None });
