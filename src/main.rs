@@ -28,7 +28,7 @@ static ALLOCATOR: minions::sandbox::LimitedAllocator = minions::sandbox::Limited
 fn main() -> ExitCode {
     let redactor = Redactor::default();
     let asked = match Cli::try_parse() {
-        Ok(Cli { command: Some(Command::SandboxWorker), .. }) => return sandbox::worker_main(),
+        Ok(Cli { command: Some(Command::SandboxChild), .. }) => return sandbox::child_main(),
         Ok(Cli { command: Some(Command::OllamaWatchdog { words }), .. }) => return service::watchdog(&words),
         Ok(Cli { command: Some(Command::Entry { words }), .. }) => return service::entry(words),
         Ok(Cli { command: Some(Command::Health), .. }) => return service::health(),

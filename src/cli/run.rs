@@ -132,11 +132,11 @@ impl Program {
     pub(super) fn engine(&self, is_for_many: bool, limits: RunLimits) -> Engine {
         Engine::new(EngineConfig {
             environment: self.environment.clone(),
-            program: self.program.clone(),
             is_for_many,
             jobs: self.options.for_engine(),
             limits,
             redactor: self.redactor.clone(),
+            ..EngineConfig::new(self.program.clone())
         })
     }
 }

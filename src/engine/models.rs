@@ -143,8 +143,10 @@ impl ModelKey {
         let host = told.filter(|told| told.client_url() == self.base_url);
         let host = host.unwrap_or_else(|| Host::parse(&self.base_url));
         let program = find_program("ollama", environment.get("PATH").unwrap_or_default());
-        Ok(match program.filter(|_| host.is_local()) {
-            Some(program) => ollama.starting(Start::new(&engine.program, program, host, environment.locks())),
+        Ok(match program.zip(engine.program.as_ref()).filter(|_| host.is_local()) {
+            Some((program, minions)) => {
+                ollama.starting(Start::new(minions, program, host, environment.locks()))
+            }
             None => ollama,
         })
     }

@@ -52,7 +52,7 @@ pub enum Likeness {
 
 /// The documents, prepared for many citations.
 pub struct Sources<'a> {
-    texts: &'a [String],
+    texts: Vec<&'a str>,
     folded: OnceLock<Vec<Folded>>,
 }
 
@@ -87,8 +87,8 @@ enum Home {
 
 impl<'a> Sources<'a> {
     /// Of these documents.
-    pub fn new(texts: &'a [String]) -> Self {
-        Self { texts, folded: OnceLock::new() }
+    pub fn new(documents: &'a [impl AsRef<str>]) -> Self {
+        Self { texts: documents.iter().map(AsRef::as_ref).collect(), folded: OnceLock::new() }
     }
 
     /// A chunk of them.
@@ -120,14 +120,14 @@ impl<'a> Sources<'a> {
 
     /// The first place that has these words, whole.
     fn anywhere(&self, words: &str) -> Option<Place> {
-        let verbatim = |(document, text): (usize, &'a String)| {
+        let verbatim = |(document, text): (usize, &&'a str)| {
             let places = occurrences(text, words).take(PLACES);
             whole(text, places).map(|bytes| (document, bytes))
         };
         self.texts.iter().enumerate().find_map(verbatim).or_else(|| {
             let words = Folded::new(words);
             let words = words.text.trim();
-            let mut folded = self.folded().iter().zip(self.texts).enumerate();
+            let mut folded = self.folded().iter().zip(&self.texts).enumerate();
             folded.find_map(|(document, (folded, text))| {
                 let places = folded.find(words).take(PLACES);
                 whole(text, places).map(|bytes| (document, bytes))
@@ -199,7 +199,7 @@ impl Chunk<'_> {
         match at_home {
             // The chunk may end where a word of the document goes on.
             Some((document, bytes)) => {
-                wording::is_whole(&self.sources.texts[document], &bytes).then_some((document, bytes))
+                wording::is_whole(self.sources.texts[document], &bytes).then_some((document, bytes))
             }
             None => self.sources.anywhere(&self.text[span]),
         }
@@ -241,8 +241,7 @@ fn likeness(text: &str, citation: &str) -> Likeness {
 
 /// Whether the chunk has these words.
 pub fn holds(chunk: &str, words: &str) -> bool {
-    let text = [chunk.to_owned()];
-    Sources::new(&text).chunk(chunk).evidence(words).verified
+    Sources::new(&[chunk]).chunk(chunk).evidence(words).verified
 }
 
 fn occurrences<'a>(text: &'a str, words: &'a str) -> impl Iterator<Item = Range<usize>> + 'a {
@@ -370,7 +369,7 @@ mod tests {
         }
         // Of the documents, but the worker can't have read it.
         assert!(!sources.chunk("Weather is fine.").evidence("did not approve the dividend").verified);
-        assert!(!Sources::new(&[]).chunk(text).evidence("did not approve the dividend").verified);
+        assert!(!Sources::new(&[""; 0]).chunk(text).evidence("did not approve the dividend").verified);
     }
 
     #[test]

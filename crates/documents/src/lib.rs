@@ -8,6 +8,7 @@
 mod cases;
 mod chunking;
 mod code_chunking;
+mod document;
 pub mod evidence;
 #[cfg(test)]
 mod fabrications;
@@ -20,4 +21,5 @@ mod wording;
 pub use chunking::{ChunkError, PARAGRAPH_SIZE, SECTION_OVERLAP, SECTION_SIZE};
 pub use chunking::{chunk_by_page, chunk_by_paragraph, chunk_by_section};
 pub use code_chunking::{chunk_by_code, chunk_by_function_and_class};
+pub use document::{Document, Place, Places};
 pub use retrieval::{Query, bm25_top_k, vector_top_k};

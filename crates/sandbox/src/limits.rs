@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 /// The limits of one attempt. Each has a default that no honest code reaches.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Limits {
+pub struct SandboxLimits {
     /// Wall time of one call: of the module's top level, of `prepare_jobs`, of `transform_outputs`.
     pub time: Duration,
     /// Bytes that the code may hold beyond the documents themselves.
@@ -23,7 +23,7 @@ pub struct Limits {
     pub recursion: usize,
 }
 
-impl Default for Limits {
+impl Default for SandboxLimits {
     fn default() -> Self {
         Self {
             time: Duration::from_secs(4),

@@ -35,7 +35,7 @@ pub struct JobOutput {
 
 /// A question with its reply.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Job {
+pub struct JobRecord {
     /// The question.
     pub manifest: JobManifest,
     /// The reply.

@@ -10,22 +10,22 @@ use std::{
 };
 
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use serde_json::Value;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
-use super::{CodeError, JobManifest, JobOutput, Limits, Search};
-use minions_documents::Query;
+use super::{CodeError, HostCall, JobManifest, JobOutput, SandboxLimits, Search};
 
 /// From the parent.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum Request {
     /// Run the module's top level; the texts are the documents.
-    Start { code: String, limits: Limits, search: Search },
+    Start { code: String, limits: SandboxLimits, search: Search },
     /// Call `prepare_jobs`; the texts are chunks.
     Prepare { manifests: Vec<Manifest>, outputs: Vec<JobOutput> },
     /// Call `transform_outputs`; the texts are chunks.
     Transform { jobs: Vec<JobRow> },
-    /// The positions of the chunks that [`Reply::Retrieve`] asks for, or why there are none.
-    Retrieved(Result<Vec<usize>, String>),
+    /// What the host answers to [`Reply::Call`], or why it does not.
+    Answered(Result<Value, String>),
 }
 
 impl Request {
@@ -35,12 +35,12 @@ impl Request {
             Self::Start { .. } => "at its top level",
             Self::Prepare { .. } => "in prepare_jobs",
             Self::Transform { .. } => "in transform_outputs",
-            Self::Retrieved(_) => "in a retrieval",
+            Self::Answered(_) => "in a call of the host",
         }
     }
 }
 
-/// From the child, one to each request; before it, any number of [`Reply::Retrieve`].
+/// From the child, one to each request; before it, any number of [`Reply::Call`].
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum Reply {
     Started,
@@ -50,11 +50,8 @@ pub(crate) enum Reply {
     Transformed {
         include: Vec<Option<bool>>,
     },
-    /// Which `k` of the texts match the queries by meaning? The child has no model.
-    Retrieve {
-        queries: Vec<Query>,
-        k: usize,
-    },
+    /// The code calls a function of the host, with these texts.
+    Call(HostCall),
     Failed(CodeError),
     /// The child cannot confine itself.
     Unsafe(String),
@@ -69,7 +66,7 @@ pub(crate) struct Manifest {
     pub ids: [Option<u64>; 3],
 }
 
-/// A [`super::Job`] likewise.
+/// A [`super::JobRecord`] likewise.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct JobRow {
     pub manifest: Manifest,
@@ -205,7 +202,7 @@ mod tests {
     async fn messages_cross_in_both_directions() {
         let mut sent = Vec::new();
         let request =
-            Request::Start { code: "x = 'é'".into(), limits: Limits::default(), search: Search::Off };
+            Request::Start { code: "x = 'é'".into(), limits: SandboxLimits::default(), search: Search::Off };
         send(&mut sent, &request, &["", "two\r\n\u{1F469}"]).await.unwrap();
         let mut sent = &*sent;
         let (read, texts) = super::read::<Request>(&mut sent).unwrap().unwrap();

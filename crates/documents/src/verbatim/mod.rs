@@ -40,8 +40,8 @@ pub struct Passage {
 }
 
 /// The parts of `documents` that `text` has, in the order of the text.
-pub fn passages(documents: &[String], text: &str) -> Vec<Passage> {
-    let bytes: usize = documents.iter().map(String::len).sum();
+pub fn passages(documents: &[impl AsRef<str>], text: &str) -> Vec<Passage> {
+    let bytes: usize = documents.iter().map(|document| document.as_ref().len()).sum();
     let search = |block: &str| {
         let found = search(documents, block, (bytes + block.len()).saturating_mul(STEPS));
         found.into_iter().flat_map(|found| found.told()).map(|(_, passage)| passage).collect::<Vec<_>>()
@@ -71,10 +71,10 @@ fn before(text: &str, at: usize) -> Option<char> {
 }
 
 /// What a text has of the documents; `None` if that is nothing.
-fn search<'a>(documents: &'a [String], text: &'a str, steps: usize) -> Option<Found<'a>> {
+fn search<'a>(documents: &[impl AsRef<str>], text: &'a str, steps: usize) -> Option<Found<'a>> {
     let grams = Grams::of(text);
     let mut found = None;
-    for (number, document) in documents.iter().enumerate() {
+    for (number, document) in documents.iter().map(AsRef::as_ref).enumerate() {
         let mut at = STRIDE - 1;
         while let Some(gram) = gram(document, at) {
             if grams.may_have(gram) {

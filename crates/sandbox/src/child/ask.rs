@@ -1,9 +1,11 @@
 //! What the child asks its parent in the middle of a call.
 
-use std::io::{Read, Write};
+use std::io::{self, Read, Write};
 
+use serde_json::Value;
+
+use crate::HostCall;
 use crate::wire::{self, Reply, Request};
-use minions_documents::Query;
 
 /// The way to the parent.
 pub(super) struct Ask<'a> {
@@ -12,18 +14,13 @@ pub(super) struct Ask<'a> {
 }
 
 impl Ask<'_> {
-    /// The positions of the `k` chunks closest to the queries, or why there are none.
-    pub(super) fn retrieve(
-        &mut self,
-        queries: Vec<Query>,
-        chunks: &[String],
-        k: usize,
-    ) -> Result<Vec<usize>, String> {
-        let lost = |error: std::io::Error| format!("the search was lost: {error}");
-        wire::write(&mut self.output, &Reply::Retrieve { queries, k }, chunks).map_err(lost)?;
+    /// What the host answers to a call with these texts, or why it does not.
+    pub(super) fn call(&mut self, call: HostCall, texts: &[String]) -> Result<Value, String> {
+        let lost = |error: io::Error| format!("the call was lost: {error}");
+        wire::write(&mut self.output, &Reply::Call(call), texts).map_err(lost)?;
         match wire::read(&mut self.input).map_err(lost)? {
-            Some((Request::Retrieved(found), _)) => found,
-            _ => Err("the search was lost".to_owned()),
+            Some((Request::Answered(answer), _)) => answer,
+            _ => Err("the call was lost".to_owned()),
         }
     }
 }

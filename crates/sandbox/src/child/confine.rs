@@ -5,7 +5,7 @@
 
 use nix::sys::resource::{Resource, setrlimit};
 
-use crate::Limits;
+use crate::SandboxLimits;
 
 /// Room for the program itself, its stacks and the allocator's slack, in bytes of address space.
 const OWN_ADDRESS_SPACE: usize = 2 << 30;
@@ -33,7 +33,7 @@ pub(super) fn process() -> Result<(), String> {
 
 /// What depends on the limits and on the size of the documents. Walls behind the interpreter's own limits, so
 /// with room to spare: its messages are better.
-pub(super) fn resources(limits: &Limits, documents: usize) -> Result<(), String> {
+pub(super) fn resources(limits: &SandboxLimits, documents: usize) -> Result<(), String> {
     let seconds = limits.time.as_secs().saturating_add(1).saturating_mul(CALLS);
     limit(Resource::RLIMIT_CPU, seconds, seconds.saturating_add(1))?;
     #[cfg(target_os = "linux")]

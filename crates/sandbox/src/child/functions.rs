@@ -5,14 +5,14 @@ use std::{collections::HashMap, mem};
 use monty_types::{ExcType, MontyException, MontyObject};
 
 use super::{
-    arguments::{bind, type_error},
+    arguments::bind,
     ask::Ask,
-    interpreter::exception,
+    exceptions::{exception, type_error},
     retrieval::retrieve,
 };
 use minions_documents as documents;
 
-use crate::{CodeError, Limits, Search, wire::Manifest};
+use crate::{CodeError, SandboxLimits, Search, wire::Manifest};
 
 /// Their names in scope.
 pub(super) const HOST_FUNCTIONS: &[&str] = &[
@@ -43,7 +43,7 @@ type Answer = Result<Result<MontyObject, MontyException>, CodeError>;
 
 /// Answers calls, and collects what the code hands over.
 pub(super) struct Functions {
-    limits: Limits,
+    limits: SandboxLimits,
     search: Search,
     manifests: Vec<Manifest>,
     /// Distinct chunks and their index.
@@ -54,7 +54,7 @@ pub(super) struct Functions {
 }
 
 impl Functions {
-    pub(super) fn new(limits: Limits, search: Search) -> Self {
+    pub(super) fn new(limits: SandboxLimits, search: Search) -> Self {
         Self {
             limits,
             search,

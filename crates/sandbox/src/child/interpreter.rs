@@ -8,11 +8,12 @@ use monty_types::{
 
 use super::{
     ask::Ask,
+    exceptions::exception,
     functions::{Collected, Functions, HOST_FUNCTIONS},
     report::{Printed, Script},
     source,
 };
-use crate::{CodeError, Limits, Search};
+use crate::{CodeError, SandboxLimits, Search};
 
 const PRELUDE: &str = concat!(include_str!("prelude.py"), include_str!("shims.py"));
 /// Monty numbers the snippets that it is fed: the prelude is 0.
@@ -24,7 +25,7 @@ pub(super) struct Interpreter {
     repl: Option<MontyRepl>,
     functions: Functions,
     printed: Printed,
-    limits: Limits,
+    limits: SandboxLimits,
     prepare_arity: usize,
     script: Script,
 }
@@ -34,7 +35,7 @@ impl Interpreter {
     pub(super) fn start(
         code: &str,
         documents: Vec<String>,
-        limits: Limits,
+        limits: SandboxLimits,
         search: Search,
         ask: &mut Ask,
     ) -> Result<Self, CodeError> {
@@ -170,9 +171,4 @@ fn denied(what: &str) -> MontyException {
             "{what}: there are no files, processes, network, environment or clock here; the documents are in `context`"
         ),
     )
-}
-
-/// An exception to raise in the code.
-pub(super) fn exception(kind: ExcType, message: &str) -> MontyException {
-    MontyException::new(kind, Some(message.to_owned()))
 }

@@ -1,4 +1,4 @@
-//! The child: `minions sandbox-worker`. The only folder that names monty.
+//! The child: `minions-sandbox`, or `minions sandbox-child`. The only folder that names monty.
 //!
 //! It reads requests from stdin and answers on stdout (see [`super::wire`]) until stdin ends. It trusts the
 //! parent and runs code that nobody trusts, so it gives up every right that it does not need first.
@@ -6,6 +6,7 @@
 mod arguments;
 mod ask;
 mod confine;
+mod exceptions;
 mod functions;
 mod interpreter;
 mod report;
@@ -28,15 +29,15 @@ use super::{
     wire::{self, JobRow, Manifest, Reply, Request},
 };
 
-/// The hidden subcommand under which the program becomes a sandbox child.
-pub const WORKER_COMMAND: &str = "sandbox-worker";
+/// The hidden subcommand under which `minions` becomes a sandbox child.
+pub const CHILD_COMMAND: &str = "sandbox-child";
 
 /// The interpreter recurses on the native stack when Python code calls back into it (a sort key that sorts).
 /// Only touched pages cost memory.
 const STACK: usize = 256 << 20;
 
 /// The whole life of a sandbox child: to be called by `main` before anything else is set up.
-pub fn worker_main() -> ExitCode {
+pub fn child_main() -> ExitCode {
     let served = thread::Builder::new().stack_size(STACK).spawn(|| {
         let mut output = BufWriter::with_capacity(1 << 16, io::stdout());
         if let Err(reason) = confine::process() {
@@ -73,7 +74,7 @@ fn serve(input: &mut impl Read, output: &mut impl Write) -> io::Result<()> {
     wire::write(output, &Reply::Started, &[""; 0])?;
     while let Some((request, texts)) = wire::read(input)? {
         let (reply, texts) = match request {
-            Request::Start { .. } | Request::Retrieved(_) => return Ok(()),
+            Request::Start { .. } | Request::Answered(_) => return Ok(()),
             Request::Prepare { manifests, outputs } => prepare(
                 &mut interpreter,
                 &mut Ask { input: &mut *input, output: &mut *output },

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use monty_types::{ExcType, MontyException, PrintWriterCallback, StackFrame};
 
-use crate::{CodeError, Limits};
+use crate::{CodeError, SandboxLimits};
 
 /// Characters of an exception's own message that are kept.
 const MESSAGE: usize = 1000;
@@ -61,7 +61,7 @@ impl Script {
         &self,
         error: &MontyException,
         place: &str,
-        limits: &Limits,
+        limits: &SandboxLimits,
         printed: String,
     ) -> CodeError {
         let at = self.places(error.traceback());

@@ -2,12 +2,11 @@
 
 use monty_types::{ExcType, MontyException, MontyObject};
 
-use super::{
-    arguments::{bind, type_error},
-    ask::Ask,
-    interpreter::exception,
-};
-use crate::Search;
+use super::arguments::bind;
+use super::ask::Ask;
+use super::exceptions::{exception, type_error};
+use crate::search::SearchArguments;
+use crate::{HostCall, Search};
 use minions_documents::{Query, bm25_top_k};
 
 /// Chunks unless the code says otherwise.
@@ -44,13 +43,25 @@ pub(super) fn retrieve(
         }
     };
     let found = match search {
-        Search::Embedding => ask
-            .retrieve(queries, &chunks, k)
+        Search::Embedding => by_meaning(name, SearchArguments { queries, k }, &chunks, ask)
             .map_err(|reason| exception(ExcType::RuntimeError, &format!("{name}(): {reason}")))?,
         Search::Bm25 | Search::Off => bm25_top_k(&queries, &chunks, k),
     };
     let chosen = found.into_iter().filter_map(|position| chunks.get(position).cloned());
     Ok(MontyObject::List(chosen.map(MontyObject::String).collect()))
+}
+
+/// The positions that the host finds.
+fn by_meaning(
+    name: &str,
+    arguments: SearchArguments,
+    chunks: &[String],
+    ask: &mut Ask,
+) -> Result<Vec<usize>, String> {
+    let lost = |error: serde_json::Error| format!("the search was lost: {error}");
+    let arguments = serde_json::to_value(arguments).map_err(lost)?;
+    let found = ask.call(HostCall { name: name.to_owned(), arguments }, chunks)?;
+    serde_json::from_value(found).map_err(lost)
 }
 
 /// A text, a list of texts, or a dict of texts and weights.

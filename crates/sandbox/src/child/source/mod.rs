@@ -141,9 +141,12 @@ impl Adapter<'_> {
 
     /// `if __name__ == "__main__":` never holds here: the functions are called from outside.
     fn main_guard(&mut self, branch: &StmtIf) -> bool {
+        let is_name = |side: &Expr| side.as_name_expr().is_some_and(|name| name.id == "__name__");
+        let is_main =
+            |side: &Expr| side.as_string_literal_expr().is_some_and(|text| text.value == *"__main__");
         if let Expr::Compare(test) = &*branch.test
-            && matches!(*test.ops, [CmpOp::Eq])
-            && self.text(test.range()).contains("__name__")
+            && let ([CmpOp::Eq], [right]) = (&*test.ops, &*test.comparators)
+            && (is_name(&test.left) && is_main(right) || is_main(&test.left) && is_name(right))
         {
             self.edits.push((test.range(), "False".to_owned()));
             return true;
@@ -204,6 +207,9 @@ mod tests {
             "def f(:\n",
             "del a[1:2], b.c\n",
             "[x for x in y]\n{x: 1 for x in y}\n",
+            "if type(x).__name__ == 'str':\n    y()\n",
+            "if x.__name__ == '__main__' or __name__ == 'x':\n    y()\n",
+            "if __name__ != '__main__':\n    y()\n",
         ] {
             assert_eq!(adapted(code), code);
         }
@@ -232,7 +238,9 @@ mod tests {
             "sorted(x, key=(lambda text, *rest: text.lower(*rest)))"
         );
         assert_eq!(adapted("del a, (b or c)['k'], d[e[1]]"), "a = None; (b or c).pop('k'); d.pop(e[1])");
-        assert_eq!(adapted("if __name__ == '__main__':\n    main()"), "if False:\n    main()");
+        for test in ["__name__ == '__main__'", "\"__main__\" == __name__"] {
+            assert_eq!(adapted(&format!("if {test}:\n    main()")), "if False:\n    main()");
+        }
         assert!(
             adapted("import numpy as np").starts_with("raise ModuleNotFoundError(\"no module 'numpy' here;")
         );
