@@ -205,3 +205,28 @@ impl EgressGate for Watch {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn long_documents_are_searched_beside_the_runtime() {
+        let line = "The Aurora lay off the port of Brest.";
+        let fog = "Fog, and more fog, all day long.\n";
+        let before = fog.repeat(2 * QUICK / fog.len());
+        let document =
+            Document { name: Some("log.txt".to_owned()), ..Document::from(format!("{before}{line}")) };
+        let ledger = Ledger::new([document].into(), Some(40), Events::off());
+        let gate = ledger.watch("supervisor");
+        let request = || OutboundRequest { endpoint: "E".to_owned(), bytes: 1, sha256: String::new() };
+        assert_eq!(gate.leave(&["It says:", line], request()).await.unwrap(), 0);
+        let (start, end) = (before.len(), before.len() + line.len());
+        let source = Some("log.txt".to_owned());
+        let passages = vec![EgressPassage { document: 0, start, end, source }];
+        assert_eq!(ledger.report().passages, Some(passages));
+        assert!(ledger.refusal().is_none());
+        let error = gate.leave(&[fog], request()).await.unwrap_err();
+        assert!(error.message.contains("E was not called") && ledger.refusal().is_some(), "{error:?}");
+    }
+}

@@ -1,4 +1,4 @@
-//! What the code may ask of the host in the middle of one of its calls.
+//! Calls of the host that the code makes while one of its functions runs.
 
 use std::collections::HashMap;
 
@@ -9,22 +9,22 @@ use serde_json::Value;
 /// A call that the code makes and the host answers. Its long texts travel beside it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct HostCall {
-    /// Which of the host's functions.
+    /// The name of the host's function.
     pub name: String,
-    /// Its arguments but for the texts.
+    /// The arguments except for the texts, as JSON.
     pub arguments: Value,
 }
 
-/// How often the code may make a call of one name, for each call of the code itself.
+/// How often one run of the code (its top level, or one of its functions) may make calls of one name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HostCallLimit {
-    /// Calls.
+    /// The most calls.
     pub calls: u32,
-    /// What the code's author is told beyond that.
+    /// The error of further calls, in words for the code's author.
     pub message: String,
 }
 
-/// The functions that the host answers. The code is trusted in none of its arguments.
+/// The functions that the host answers. An implementation must not trust the arguments.
 #[async_trait]
 pub trait HostCalls: Send + Sync {
     /// The limit of the calls of this name; `None` if the host has no such function.
@@ -34,7 +34,7 @@ pub trait HostCalls: Send + Sync {
     async fn answer(&self, call: HostCall, texts: Vec<String>) -> Result<Value, String>;
 }
 
-/// The host's functions during one call of the code.
+/// The host's functions during one run of the code, and how often each was called.
 pub(crate) struct Counted<'a> {
     host: Option<&'a dyn HostCalls>,
     made: HashMap<String, u32>,

@@ -1,7 +1,7 @@
 //! Runs the supervisor's Python in a child process, under limits.
 //!
-//! In: code, documents, earlier jobs. Out: manifests, or the text for the supervisor, or an error that says
-//! whether the code is to blame. It must not know any model, provider or prompt.
+//! A session takes code, documents and earlier jobs, and gives manifests, or the text for the supervisor, or an error
+//! that says whether the code is to blame. The crate knows no model, provider or prompt.
 //!
 //! ```text
 //! parent (session.rs)                              child: `minions-sandbox` (child/)
@@ -12,8 +12,8 @@
 //!                       -- its answer --------->
 //! ```
 //!
-//! Two walls stand one behind the other: the interpreter, which has no files, network or processes and stops
-//! itself at its limits, and the process, which has no right to them either and is killed at a deadline.
+//! The code is confined twice. The interpreter has no files, network or processes and stops itself at its limits. The
+//! process has no right to them either, and is killed at a deadline.
 
 mod child;
 mod error;

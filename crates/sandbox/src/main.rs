@@ -1,4 +1,4 @@
-//! The sandbox's child as a program of its own, for programs that do not embed it.
+//! The sandbox's child as a program of its own, for hosts that cannot start themselves as the child.
 
 use std::process::ExitCode;
 

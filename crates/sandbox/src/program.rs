@@ -21,20 +21,20 @@ pub struct SandboxProgram(Arc<Shared>);
 struct Shared {
     path: PathBuf,
     arguments: Vec<OsString>,
-    /// Where the thread takes its orders; `None` before the first child.
+    /// The queue to the thread; `None` before the first child.
     orders: Mutex<Option<mpsc::Sender<Order>>>,
 }
 
 /// A child to start.
 struct Order {
     command: Command,
-    /// The runtime that is to own the child's pipes.
+    /// The runtime that will own the child's pipes.
     runtime: Handle,
     reply: oneshot::Sender<io::Result<Child>>,
 }
 
 impl SandboxProgram {
-    /// Starts no thread and no child yet.
+    /// Names the program. The thread starts with the first child.
     pub fn new<A: Into<OsString>>(path: impl Into<PathBuf>, arguments: impl IntoIterator<Item = A>) -> Self {
         let arguments = arguments.into_iter().map(Into::into).collect();
         Self(Arc::new(Shared { path: path.into(), arguments, orders: Mutex::default() }))
@@ -64,7 +64,7 @@ impl SandboxProgram {
         started.await.map_err(|_| lost())?
     }
 
-    /// Where to send orders; starts the thread for the first one.
+    /// The queue to the thread, which starts with the first order.
     fn orders(&self) -> io::Result<mpsc::Sender<Order>> {
         let mut orders = self.0.orders.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(orders) = &*orders {
@@ -76,11 +76,11 @@ impl SandboxProgram {
     }
 }
 
-/// Starts children until no one is left to order any.
+/// Starts children until the queue is closed.
 fn start_each(orders: &mpsc::Receiver<Order>) {
     for Order { mut command, runtime, reply } in orders {
         let _inside = runtime.enter();
-        // Nobody waits for a call that was cut off; its child is dropped, and so killed.
+        // If the caller was cancelled meanwhile, the child is dropped, which kills it.
         let _ = reply.send(command.spawn());
     }
 }

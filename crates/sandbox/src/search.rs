@@ -1,4 +1,4 @@
-//! What the supervisor's code may search chunks with.
+//! The searches over chunks that the supervisor's code may use.
 
 use std::sync::Arc;
 
@@ -15,17 +15,17 @@ const SEARCHES: u32 = 64;
 /// The retrieval function in the code's scope.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Search {
-    /// None.
+    /// The code has no retrieval function.
     #[default]
     Off,
-    /// `bm25_retrieve_top_k_chunks`: by words, in the child.
+    /// `bm25_retrieve_top_k_chunks` searches by words, in the child.
     Bm25,
-    /// `embedding_retrieve_top_k_chunks`: by meaning. The child asks the parent, which has a model.
+    /// `embedding_retrieve_top_k_chunks` searches by meaning. The child asks the host, which has a model.
     Embedding,
 }
 
 impl Search {
-    /// The function's name.
+    /// The name of the function in the code's scope.
     pub fn function(self) -> Option<&'static str> {
         match self {
             Self::Off => None,
@@ -35,11 +35,10 @@ impl Search {
     }
 }
 
-/// The parent's side of a search by meaning.
+/// The model behind a search by meaning.
 #[async_trait]
 pub trait Retriever: Send + Sync {
-    /// The positions of the `k` chunks closest to the queries, in order; or why there are none, in words for the
-    /// code's author.
+    /// The indices of the `k` chunks closest to the queries, in order. An error is in words for the code's author.
     async fn top_k(&self, queries: &[Query], chunks: &[String], k: usize) -> Result<Vec<usize>, String>;
 }
 

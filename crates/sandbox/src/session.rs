@@ -1,4 +1,4 @@
-//! The parent's side: spawns the child, talks to it, kills it at the deadline.
+//! The parent's side: starts the child, exchanges messages with it, kills it at the deadline.
 
 use std::{fmt, io, os::unix::process::ExitStatusExt, sync::Arc, time::Duration};
 
@@ -19,25 +19,25 @@ use super::{
     wire::{self, JobRow, Manifest, Reply, Request, Texts},
 };
 
-/// What the child may take beyond its own time limit, which gives the better message, before it is killed.
+/// The time beyond the child's own limit before it is killed. The child's own limit gives the better message.
 const GRACE: Duration = Duration::from_millis(500);
 /// Time to move a message, for each megabyte of it.
 const TRANSFER_PER_MB: Duration = Duration::from_millis(50);
-/// Bytes of a reply beyond the texts that it may carry: tasks and advice.
+/// The most bytes of a reply besides its texts, for tasks and advice.
 const REPLY_HEAD: usize = 64 << 20;
 /// Bytes of the child's stderr that are kept.
 const STDERR: u64 = 16 << 10;
 
-/// Starts children for code.
+/// Starts children that run code.
 #[derive(Clone)]
 pub struct Sandbox {
-    /// What a child runs.
+    /// The program of each child.
     pub program: SandboxProgram,
     /// The limits of each child.
     pub limits: SandboxLimits,
-    /// What the code may search with.
+    /// The retrieval function in the code's scope.
     pub search: Search,
-    /// Answers what the code asks of the host; without it such calls fail.
+    /// Answers the code's calls of the host; without it they fail.
     pub host: Option<Arc<dyn HostCalls>>,
 }
 
@@ -57,21 +57,21 @@ pub struct Session {
     host: Option<Arc<dyn HostCalls>>,
     /// Bytes of documents that the child holds.
     documents: usize,
-    /// Keeps the thread that the child must not outlive.
+    /// Keeps the thread alive that started the child.
     _program: SandboxProgram,
 }
 
-/// What `transform_outputs` gave.
+/// The result of `transform_outputs`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Transformed {
-    /// For the supervisor.
+    /// The text for the supervisor.
     pub text: String,
-    /// `include` of each job, in the order given, as the code left it.
+    /// The `include` flag of each job after the call, in the order of the jobs.
     pub include: Vec<Option<bool>>,
 }
 
 impl Sandbox {
-    /// With the default limits, no search, and no host calls.
+    /// A sandbox with the default limits, no search, and no host calls.
     pub fn new(program: SandboxProgram) -> Self {
         Self { program, limits: SandboxLimits::default(), search: Search::Off, host: None }
     }
@@ -126,7 +126,7 @@ impl Session {
         }
     }
 
-    /// Calls the code's `transform_outputs`, in the same child: what `prepare_jobs` left in globals is there.
+    /// Calls the code's `transform_outputs`, in the same child, with the globals that `prepare_jobs` left.
     pub async fn transform_outputs(&mut self, jobs: &[JobRecord]) -> Result<Transformed, SandboxError> {
         let mut texts = Texts::default();
         let row = |job: &JobRecord, manifest| JobRow {
@@ -149,7 +149,7 @@ impl Session {
         }
     }
 
-    /// One exchange. After an error the child is gone.
+    /// Sends a request and receives its reply. After an error the child is dead.
     async fn call(
         &mut self,
         request: &Request,
@@ -168,7 +168,7 @@ impl Session {
         let mut answer = timeout(deadline, exchange).await;
         let mut host = Counted::new(self.host.as_deref());
         while let Ok(Ok((Reply::Call(call), texts))) = answer {
-            // The host's time is not the code's.
+            // The deadline does not cover the host's own time.
             let answered = host.answer(call, texts).await;
             let exchange = async {
                 wire::send(&mut self.input, &Request::Answered(answered), &[""; 0]).await?;
@@ -183,7 +183,7 @@ impl Session {
             Ok(Err(error)) => self.autopsy(&error, request.place()).await,
             Err(_) => CodeError::Timeout { limit: self.limits.time, at: request.place().to_owned() }.into(),
         };
-        // Reaped here, so that no zombie waits for the runtime to come round.
+        // The child is reaped here, so that no zombie is left.
         let _ = self.child.kill().await;
         Err(failure)
     }
@@ -192,7 +192,7 @@ impl Session {
     async fn autopsy(&mut self, error: &io::Error, place: &str) -> SandboxError {
         let status = match timeout(GRACE, self.child.wait()).await {
             Ok(Ok(status)) => status,
-            // Alive: it broke the protocol.
+            // A child that is alive broke the protocol.
             _ => return SandboxError::Broken(error.to_string()),
         };
         let words = match self.stderr.take() {
@@ -234,7 +234,7 @@ fn out_of_turn() -> SandboxError {
     SandboxError::Broken("an answer to another question".to_owned())
 }
 
-/// Reads to the end, so that the child never blocks on it, and keeps the first part.
+/// Reads stderr to its end, so that the child never blocks on it, and keeps the first part.
 async fn drain(mut stderr: ChildStderr) -> String {
     let mut kept = Vec::new();
     let _ = (&mut stderr).take(STDERR).read_to_end(&mut kept).await;

@@ -1,4 +1,4 @@
-//! What the parent and its child say to each other, and how it travels.
+//! The messages between the parent and its child, and their encoding.
 //!
 //! A message is a JSON head followed by the long texts that it refers to by index. Each part is a block: its
 //! length as a little-endian u64, then its bytes. So a text is never escaped, and each distinct chunk crosses
@@ -15,7 +15,7 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
 use super::{CodeError, HostCall, JobManifest, JobOutput, SandboxLimits, Search};
 
-/// From the parent.
+/// A message from the parent.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum Request {
     /// Run the module's top level; the texts are the documents.
@@ -24,12 +24,12 @@ pub(crate) enum Request {
     Prepare { manifests: Vec<Manifest>, outputs: Vec<JobOutput> },
     /// Call `transform_outputs`; the texts are chunks.
     Transform { jobs: Vec<JobRow> },
-    /// What the host answers to [`Reply::Call`], or why it does not.
+    /// The host's answer to [`Reply::Call`], or why there is none.
     Answered(Result<Value, String>),
 }
 
 impl Request {
-    /// Which part of the code it runs.
+    /// The part of the code that the request runs, for messages.
     pub(crate) fn place(&self) -> &'static str {
         match self {
             Self::Start { .. } => "at its top level",
@@ -40,7 +40,7 @@ impl Request {
     }
 }
 
-/// From the child, one to each request; before it, any number of [`Reply::Call`].
+/// A message from the child: one reply to each request, after any number of [`Reply::Call`].
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum Reply {
     Started,
@@ -66,7 +66,7 @@ pub(crate) struct Manifest {
     pub ids: [Option<u64>; 3],
 }
 
-/// A [`super::JobRecord`] likewise.
+/// A [`super::JobRecord`] with such a manifest.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct JobRow {
     pub manifest: Manifest,
@@ -102,7 +102,7 @@ impl<'a> Texts<'a> {
         }
     }
 
-    /// What goes behind the head.
+    /// The texts that follow the head.
     pub(crate) fn into_list(self) -> Vec<&'a str> {
         self.list
     }
@@ -183,7 +183,7 @@ pub(crate) async fn receive(
 
 async fn receive_block(from: &mut (impl AsyncRead + Unpin), left: &mut usize) -> io::Result<Vec<u8>> {
     let length = from.read_u64_le().await?;
-    // Eight more for the length itself, or endless empty blocks would cost nothing.
+    // The length itself costs eight bytes; otherwise endless empty blocks would cost nothing.
     let cost = usize::try_from(length).ok().and_then(|length| length.checked_add(8));
     let Some(rest) = cost.and_then(|cost| left.checked_sub(cost)) else {
         return Err(io::Error::other(format!("a reply of more than {left} bytes")));

@@ -1,4 +1,4 @@
-//! What the child asks its parent in the middle of a call.
+//! The child's calls of its parent while code runs.
 
 use std::io::{self, Read, Write};
 
@@ -7,14 +7,14 @@ use serde_json::Value;
 use crate::HostCall;
 use crate::wire::{self, Reply, Request};
 
-/// The way to the parent.
+/// The pipes to the parent.
 pub(super) struct Ask<'a> {
     pub input: &'a mut dyn Read,
     pub output: &'a mut dyn Write,
 }
 
 impl Ask<'_> {
-    /// What the host answers to a call with these texts, or why it does not.
+    /// Calls the host with these texts. An error is in words for the code's author.
     pub(super) fn call(&mut self, call: HostCall, texts: &[String]) -> Result<Value, String> {
         let lost = |error: io::Error| format!("the call was lost: {error}");
         wire::write(&mut self.output, &Reply::Call(call), texts).map_err(lost)?;

@@ -1,7 +1,7 @@
-//! The child: `minions-sandbox`, or `minions sandbox-child`. The only folder that names monty.
+//! The child: `minions-sandbox`, or `minions sandbox-child`. No other folder names monty.
 //!
-//! It reads requests from stdin and answers on stdout (see [`super::wire`]) until stdin ends. It trusts the
-//! parent and runs code that nobody trusts, so it gives up every right that it does not need first.
+//! The child reads requests from stdin and replies on stdout (see [`super::wire`]) until stdin ends. It trusts the
+//! parent and runs untrusted code, so it first gives up every right that it does not need.
 
 mod arguments;
 mod ask;
@@ -32,11 +32,11 @@ use super::{
 /// The hidden subcommand under which `minions` becomes a sandbox child.
 pub const CHILD_COMMAND: &str = "sandbox-child";
 
-/// The interpreter recurses on the native stack when Python code calls back into it (a sort key that sorts).
-/// Only touched pages cost memory.
+/// Bytes of the interpreter's stack. The interpreter recurses on it when Python code calls back into the interpreter,
+/// such as a sort key that sorts. Only touched pages cost memory.
 const STACK: usize = 256 << 20;
 
-/// The whole life of a sandbox child: to be called by `main` before anything else is set up.
+/// The whole life of a sandbox child. `main` must call it before it sets up anything else.
 pub fn child_main() -> ExitCode {
     let served = thread::Builder::new().stack_size(STACK).spawn(|| {
         let mut output = BufWriter::with_capacity(1 << 16, io::stdout());
@@ -51,7 +51,7 @@ pub fn child_main() -> ExitCode {
     }
 }
 
-/// Answers requests until the parent hangs up.
+/// Answers requests until the parent closes the pipe.
 fn serve(input: &mut impl Read, output: &mut impl Write) -> io::Result<()> {
     let Some((Request::Start { code, limits, search }, documents)) = wire::read(input)? else {
         return Ok(());
@@ -95,7 +95,7 @@ fn serve(input: &mut impl Read, output: &mut impl Write) -> io::Result<()> {
     Ok(())
 }
 
-/// A request's outcome: the reply and the texts behind it.
+/// The outcome of a request: the reply and its texts.
 type Outcome = Result<(Reply, Vec<String>), CodeError>;
 
 fn prepare(
@@ -128,7 +128,7 @@ fn transform(interpreter: &mut Interpreter, ask: &mut Ask, jobs: Vec<JobRow>, te
 fn manifest_row(manifest: Manifest, texts: &[String]) -> MontyObject {
     let chunk = texts.get(manifest.chunk).cloned().unwrap_or_default();
     let mut row: Vec<_> = [chunk, manifest.task, manifest.advice].map(MontyObject::String).into();
-    // Ids are positions, far below the sign bit.
+    // Ids are indices, far below the sign bit.
     row.extend(manifest.ids.map(|id| id.map_or(MontyObject::None, |id| MontyObject::Int(id as i64))));
     MontyObject::Tuple(row)
 }

@@ -9,11 +9,11 @@ use crate::search::SearchArguments;
 use crate::{HostCall, Search};
 use minions_documents::{Query, bm25_top_k};
 
-/// Chunks unless the code says otherwise.
+/// The number of chunks if the code gives no `k`.
 const TOP_K: usize = 10;
 
-/// Answers `search(queries, chunks, k=10, weights=None)`. Code written for the original calls the queries
-/// `keywords`, and puts the weights third.
+/// Answers `search(queries, chunks, k=10, weights=None)`. Code for the original minions names the queries `keywords`,
+/// and gives the weights third.
 pub(super) fn retrieve(
     name: &str,
     search: Search,
@@ -51,7 +51,7 @@ pub(super) fn retrieve(
     Ok(MontyObject::List(chosen.map(MontyObject::String).collect()))
 }
 
-/// The positions that the host finds.
+/// The indices of the chunks that the host finds.
 fn by_meaning(
     name: &str,
     arguments: SearchArguments,
@@ -64,7 +64,7 @@ fn by_meaning(
     serde_json::from_value(found).map_err(lost)
 }
 
-/// A text, a list of texts, or a dict of texts and weights.
+/// Reads a text, a list of texts, or a dict of texts and weights.
 fn queries(name: &str, given: Option<MontyObject>) -> Result<Vec<Query>, MontyException> {
     match given {
         Some(MontyObject::String(text)) => Ok(vec![(text, 1.0)]),
