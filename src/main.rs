@@ -1,5 +1,7 @@
 //! minions, the program: a job in, an envelope out; many jobs in, a line out for each.
 
+mod demo;
+
 use std::io;
 use std::panic::AssertUnwindSafe;
 use std::path::PathBuf;
@@ -31,6 +33,7 @@ fn main() -> ExitCode {
             let each = options.each.clone();
             caught(Work::Batch(options), each, &redactor)
         }
+        Ok(Cli { command: Some(Command::Demo), .. }) => return demo::run(),
         Ok(Cli { command: Some(Command::Providers { json }), .. }) => return listing::providers(json),
         Ok(Cli { command: Some(Command::Run(args)), .. } | Cli { run: args, .. }) => {
             caught(args.job.map_or(Work::Stdin, Work::File), args.options, &redactor)
