@@ -75,10 +75,14 @@ fn the_recorded_answers_are_put_under_new_prompts() {
     Program::new().args(["--record", dir.path().to_str().unwrap()]).run_job(&job).result();
     std::fs::remove_dir_all(&kept).unwrap();
     std::fs::create_dir(&kept).unwrap();
+    let mut names = Vec::new();
     for file in std::fs::read_dir(dir.path()).unwrap() {
-        let path = file.unwrap().path();
-        std::fs::copy(&path, kept.join(path.file_name().unwrap())).unwrap();
+        let file = file.unwrap();
+        std::fs::copy(file.path(), kept.join(file.file_name())).unwrap();
+        names.push(format!("    {:?},\n", file.file_name()));
     }
+    names.sort();
+    std::fs::write(folder().join("tape.list"), format!("files![\n{}]\n", names.concat())).unwrap();
 }
 
 /// A server that gives the answers of a tape: to the supervisor its programs first and then its verdicts, to the worker
@@ -91,6 +95,9 @@ fn answers_again(tape: Vec<Value>) -> Server {
     let script = std::sync::Mutex::new(script.into_iter());
     let known: Vec<_> = side("worker").map(|it| (chunk_and_task(last(&it["request"])), text(it))).collect();
     Server::start(move |request| {
+        if !request.path.ends_with("/chat/completions") {
+            return Reply::text(404, "not found");
+        }
         let body = request.json();
         if body["model"] == "claude" {
             return reply(request, &script.lock().unwrap().next().unwrap());
