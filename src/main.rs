@@ -19,7 +19,7 @@ use cli::args::{Cli, Command};
 use cli::interrupt::Interrupt;
 use cli::options::RunOptions;
 use cli::run::{Program, RunOutcome, Work};
-use cli::{envelope, listing, logging, service};
+use cli::{demo, envelope, listing, logging, service};
 
 /// Counts, so that a sandbox child can be held to its memory limit; elsewhere it is the system's.
 #[global_allocator]
@@ -37,6 +37,7 @@ fn main() -> ExitCode {
             let each = options.each.clone();
             Ok((Work::Batch(options), each))
         }
+        Ok(Cli { command: Some(Command::Demo), .. }) => return demo::run(),
         Ok(Cli { command: Some(Command::Run(args)), .. } | Cli { run: args, .. }) => {
             Ok((args.job.map_or(Work::Stdin, Work::File), args.options))
         }

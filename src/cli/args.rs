@@ -50,6 +50,8 @@ pub(crate) enum Command {
     },
     /// Whether the Ollama daemon answers: exit code 0 if it does.
     Health,
+    /// Replay a recorded run and show what happened in it; no model, key or network is needed.
+    Demo,
     /// The client types that a job may name.
     Providers {
         /// As JSON, for programs.

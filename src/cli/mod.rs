@@ -5,6 +5,7 @@
 pub(crate) mod args;
 mod batch;
 mod container;
+pub(crate) mod demo;
 pub(crate) mod envelope;
 mod events_file;
 mod input;
