@@ -17,5 +17,6 @@ pub mod listing;
 pub mod logging;
 pub mod prompts;
 pub mod protocols;
+mod pull_bar;
 pub mod service;
 mod sync;
