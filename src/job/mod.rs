@@ -9,6 +9,7 @@ mod error;
 mod fields;
 mod line;
 mod parse;
+mod role;
 mod schema;
 mod value;
 
@@ -16,5 +17,6 @@ pub use digest::digest;
 pub use error::JobError;
 pub use line::{bare, custom_id};
 pub use parse::parse;
+pub use role::JobRole;
 pub use schema::{Budget, ClientKwargs, ClientSpec, Job, MinionsParams, Prices, Protocol, ProtocolKind};
 pub use value::value;

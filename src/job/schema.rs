@@ -17,6 +17,10 @@ use crate::sandbox::Search;
 pub struct Job {
     /// Its name in a batch.
     pub line: Option<String>,
+    /// In a batch: what stands for its content.
+    pub hash: Option<String>,
+    /// Whether its result leaves out what repeats.
+    pub is_slim: bool,
     /// The worker's side.
     pub local: ClientSpec,
     /// The supervisor's side.

@@ -4,7 +4,7 @@ use super::side::Side;
 use crate::prompts::Prompts;
 
 /// The question, the documents and the two sides that work on them.
-pub struct Assignment<'a> {
+pub(crate) struct Assignment<'a> {
     /// The side that plans, asks and answers.
     pub supervisor: &'a Side,
     /// The side that reads the documents.

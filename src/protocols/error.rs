@@ -1,7 +1,7 @@
 //! Why a protocol gave no answer.
 
 use crate::chat::ChatError;
-use crate::error::Failure;
+use crate::error::{Failure, FailureKind};
 use crate::sandbox::SandboxError;
 
 /// Why a protocol gave no answer.
@@ -71,6 +71,12 @@ impl From<ProtocolError> for Failure {
             ProtocolError::Dollars { .. } => Some("raise budget.usd or lower max_rounds".into()),
             ProtocolError::Sandbox(_) => None,
         };
-        Self { hint, ..Self::job(error.to_string()) }
+        let kind = match &error {
+            ProtocolError::Supervisor(chat) | ProtocolError::Worker(chat) => FailureKind::of_call(chat.kind),
+            ProtocolError::Unusable { .. } | ProtocolError::Program { .. } => FailureKind::Protocol,
+            ProtocolError::Budget { .. } | ProtocolError::Dollars { .. } => FailureKind::Budget,
+            ProtocolError::Sandbox(_) => FailureKind::Sandbox,
+        };
+        Self { hint, ..Self::new(kind, error.to_string()).caused_by(error) }
     }
 }

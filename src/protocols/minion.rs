@@ -9,10 +9,12 @@ use serde_json::{Map, Value, json};
 use super::ask::{Judged, Supervisor, schema};
 use super::{Answer, Assignment, ProtocolError, Transcript, excerpt, joined, reply};
 use crate::chat::{ChatErrorKind, ChatRequest, Finish, Format, Image, Message};
+use crate::events::{CallEvents, Purpose};
+use crate::job::JobRole;
 use crate::prompts;
 
 /// One run of the protocol.
-pub struct Minion<'a> {
+pub(crate) struct Minion<'a> {
     /// The question, the documents and the two sides.
     pub assignment: Assignment<'a>,
     /// Pictures that the worker sees with its first message.
@@ -51,19 +53,20 @@ impl Minion<'_> {
     }
 
     /// Runs the chat to its answer.
-    pub async fn run(&self, transcript: &Transcript) -> Result<Answer, ProtocolError> {
+    pub(crate) async fn run(&self, transcript: &Transcript) -> Result<Answer, ProtocolError> {
         let Assignment { prompts, context, max_rounds, .. } = self.assignment;
-        let mut supervisor = Supervisor::new(&self.assignment, transcript);
+        let mut supervisor = Supervisor::new(&self.assignment, Purpose::Step, transcript);
         let mut chat = ChatRequest {
             messages: vec![Message::system(self.worker_instructions(context))],
             format: self.worker_format.clone(),
-            sample: 0,
+            ..ChatRequest::default()
         };
         transcript.worker_instructions(self.worker_instructions(&[note_of(context)]));
         let mut question = supervisor.ask(self.first_prompt(), &first_format(), first_step).await?;
         // The server that has read the documents.
         let mut home = None;
         for round in 1..=max_rounds {
+            transcript.begin_round(round, max_rounds);
             tracing::info!("round {round}/{}: {}", max_rounds, excerpt(&question, 200));
             let answer = self.ask_worker(&mut chat, &mut home, question, transcript).await?;
             let left = max_rounds - round;
@@ -110,6 +113,9 @@ impl Minion<'_> {
         question: String,
         transcript: &Transcript,
     ) -> Result<String, ProtocolError> {
+        transcript.told(JobRole::Worker, &question);
+        let calls = CallEvents::new(&transcript.events, JobRole::Worker, Purpose::Reply);
+        chat.observer = calls.observer();
         let mut message = Message::user(question.clone());
         if chat.messages.len() == 1 {
             message.images = self.images.to_vec();
@@ -118,6 +124,9 @@ impl Minion<'_> {
         let mut seat = self.assignment.worker.seat(*home).await;
         let outcome = self.assignment.worker.chat(&mut seat, chat).await;
         *home = Some(seat.home());
+        if let Ok(reply) = &outcome {
+            transcript.said(JobRole::Worker, calls.call(), &reply.text);
+        }
         let text = match outcome {
             Ok(reply) if reply.finish == Finish::Length => reply.text + reply::CUT,
             Ok(reply) => reply.text,

@@ -6,8 +6,8 @@
 mod ask;
 mod assignment;
 mod error;
-pub mod minion;
-pub mod minions;
+pub(crate) mod minion;
+pub(crate) mod minions;
 mod reply;
 mod server_pool;
 mod side;
@@ -15,18 +15,19 @@ mod transcript;
 
 use serde::Serialize;
 
-pub use assignment::Assignment;
-pub use error::ProtocolError;
-pub use server_pool::{Permit, PooledServer, ServerPool};
-pub use side::{Side, SpendingLimits};
-pub use transcript::{Cited, Entry, Transcript};
+pub(crate) use assignment::Assignment;
+pub(crate) use error::ProtocolError;
+pub(crate) use server_pool::{Permit, PooledServer, ServerPool};
+pub(crate) use side::{Side, SpendingLimits};
+pub use transcript::{Cited, Entry};
+pub(crate) use transcript::{Notes, Transcript};
 
 /// What the result says when the rounds are used up.
-pub const NO_ANSWER: &str = "No answer found.";
+pub(crate) const NO_ANSWER: &str = "No answer found.";
 
 /// How a job that did not fail ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Answer {
+pub(crate) struct Answer {
     /// The answer, or [`NO_ANSWER`].
     pub text: String,
     /// How sound it is.
@@ -56,7 +57,7 @@ pub enum Status {
 }
 
 /// The documents as one text: bare if there is one, numbered if there are more.
-pub fn joined(documents: &[String]) -> String {
+pub(crate) fn joined(documents: &[String]) -> String {
     match documents {
         [only] => only.clone(),
         many => many

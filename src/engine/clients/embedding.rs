@@ -29,7 +29,7 @@ impl SideConfig<'_> {
         let provider = self.spec.provider;
         let up = servers.iter().find_map(|(base_url, ready)| Some((base_url, ready?)));
         let Some((base_url, ready)) = up else { return Ok(None) };
-        let environment = &shared.surroundings.environment;
+        let environment = &shared.config.environment;
         let mut settings =
             self.embedding_settings(environment, base_url, ready, job.protocol.retrieval_model());
         if settings.model.is_empty() {

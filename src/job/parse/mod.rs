@@ -21,10 +21,20 @@ pub fn parse(job: Value, log_dir: &Path) -> Result<Job, JobError> {
     let mut root = Fields::strict(
         "",
         job,
-        &["local_client", "remote_client", "protocol", "call_params", "custom_id", "metadata", "budget"],
+        &[
+            "local_client",
+            "remote_client",
+            "protocol",
+            "call_params",
+            "custom_id",
+            "metadata",
+            "budget",
+            "output",
+        ],
     )?;
     root.name("custom_id")?;
     let metadata = root.object("metadata")?;
+    let is_slim = is_slim(&mut root)?;
     let local = client(&mut root, "local_client", "docker_model_runner")?;
     let remote = client(&mut root, "remote_client", "openai")?;
     let budget = cost::budget(&mut root)?;
@@ -37,6 +47,8 @@ pub fn parse(job: Value, log_dir: &Path) -> Result<Job, JobError> {
     let log_dir = log::log_dir(&mut protocol_fields)?.unwrap_or_else(|| log_dir.to_owned());
     Ok(Job {
         line: None,
+        hash: None,
+        is_slim,
         task,
         max_rounds: max_rounds(&mut params, &mut protocol_fields)?,
         images: images(&mut params, &local)?,
@@ -52,6 +64,18 @@ pub fn parse(job: Value, log_dir: &Path) -> Result<Job, JobError> {
         budget,
         metadata,
     })
+}
+
+/// `output`: whether the result leaves out what repeats.
+fn is_slim(root: &mut Fields) -> Result<bool, JobError> {
+    match root.string("output")?.as_deref() {
+        None | Some("full") => Ok(false),
+        Some("slim") => Ok(true),
+        Some(_) => {
+            let problem = "must be \"full\" or \"slim\"".to_owned();
+            Err(JobError::BadValue { place: root.place("output"), problem })
+        }
+    }
 }
 
 /// The objects that say what is to be done, and how.

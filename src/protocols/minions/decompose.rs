@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 
 use super::{Memory, Minions};
 use crate::chat::{Format, Message};
+use crate::events::{EventKind, Purpose};
 use crate::prompts;
 use crate::protocols::ask::Supervisor;
 use crate::protocols::{ProtocolError, Transcript, reply};
@@ -29,22 +30,30 @@ impl Minions<'_> {
         memory: &Memory,
         transcript: &Transcript,
     ) -> Result<Program, ProtocolError> {
-        let mut supervisor = Supervisor::new(&self.assignment, transcript);
+        let mut supervisor = Supervisor::new(&self.assignment, Purpose::Program, transcript);
         let mut prompt = self.decompose_prompt(round, memory);
         let mut failed = Vec::new();
         loop {
             let text = supervisor.say(prompt, &Format::Text).await?.text;
-            let problem = match reply::code_block(&text) {
-                None => "your reply holds no Python block".to_owned(),
-                Some(code) => match self.run_program(&code, memory).await {
-                    Ok((session, manifests)) => match self.complaint_about(&manifests) {
-                        None => return Ok(Program { code, session, manifests, failed }),
-                        Some(complaint) => complaint,
-                    },
-                    Err(SandboxError::Code(error)) => error.to_string(),
-                    Err(error) => return Err(ProtocolError::Sandbox(error)),
-                },
+            let code = reply::code_block(&text);
+            let tell = |jobs: usize, error: Option<&str>| {
+                transcript.events.emit_text(|| EventKind::Program {
+                    round,
+                    attempt: failed.len() + 1,
+                    code: code.clone().unwrap_or_default(),
+                    jobs,
+                    error: error.map(str::to_owned),
+                });
             };
+            let problem = match self.run_reply(code.as_deref(), memory).await? {
+                Ok((session, manifests)) => {
+                    tell(manifests.len(), None);
+                    let code = code.unwrap_or_default();
+                    return Ok(Program { code, session, manifests, failed });
+                }
+                Err(problem) => problem,
+            };
+            tell(0, Some(&problem));
             tracing::warn!("the supervisor's program failed and goes back to it: {problem}");
             failed.push(problem.clone());
             if failed.len() >= self.params.max_code_attempts as usize {
@@ -53,6 +62,23 @@ impl Minions<'_> {
             prompt = self.assignment.prompts.fill(&prompts::MINIONS_MEND, &[("problem", &problem)]);
             // The question and the newest program are enough to mend it; older ones only cost.
             keep_question_and_last_reply(&mut supervisor.messages);
+        }
+    }
+
+    /// Runs the program of a reply. The inner error is in words for the supervisor, who may mend it.
+    async fn run_reply(
+        &self,
+        code: Option<&str>,
+        memory: &Memory,
+    ) -> Result<Result<(Session, Vec<JobManifest>), String>, ProtocolError> {
+        let Some(code) = code else { return Ok(Err("your reply holds no Python block".to_owned())) };
+        match self.run_program(code, memory).await {
+            Ok((session, manifests)) => match self.complaint_about(&manifests) {
+                None => Ok(Ok((session, manifests))),
+                Some(complaint) => Ok(Err(complaint)),
+            },
+            Err(SandboxError::Code(error)) => Ok(Err(error.to_string())),
+            Err(error) => Err(ProtocolError::Sandbox(error)),
         }
     }
 

@@ -2,7 +2,6 @@
 //!
 //! Each permit for a server makes the calls of one lane; the [`Scheduler`] decides which those are.
 
-use std::collections::VecDeque;
 use std::time::Instant;
 
 use futures_util::StreamExt;
@@ -10,7 +9,7 @@ use futures_util::stream::FuturesUnordered;
 
 use super::Minions;
 use super::call::{Call, WorkerReply};
-use super::progress::Progress;
+use super::job_events::JobEvents;
 use super::scheduler::{Scheduler, groups};
 use super::worker::Worker;
 use crate::protocols::{Permit, ProtocolError, Side, Transcript};
@@ -20,16 +19,17 @@ impl Minions<'_> {
     /// Asks the worker each job, as often as the job wants samples. Replies are in the order of the manifests.
     pub(super) async fn fan_out(
         &self,
+        round: u32,
         manifests: &[JobManifest],
         transcript: &Transcript,
     ) -> Result<Vec<WorkerReply>, ProtocolError> {
         let side = self.assignment.worker;
         let groups = groups(manifests, self.params.num_samples_per_task);
-        let calls = groups.iter().map(VecDeque::len).sum();
-        let progress = Progress::new(calls, side.usage().completion_tokens, self.bar);
-        let scheduler = Scheduler::new(groups, progress);
+        let jobs = JobEvents { events: &transcript.events, round, manifests };
+        groups.iter().flatten().for_each(|call| jobs.waiting(*call));
         let worker = Worker::new(&self.assignment);
-        let fan_out = FanOut { side, worker, manifests, transcript, scheduler };
+        let scheduler = Scheduler::new(groups);
+        let fan_out = FanOut { side, worker, manifests, transcript, jobs, scheduler };
         fan_out.run().await;
         transcript.end_of_fan_out();
         fan_out.scheduler.into_replies()
@@ -42,6 +42,7 @@ struct FanOut<'a> {
     worker: Worker<'a>,
     manifests: &'a [JobManifest],
     transcript: &'a Transcript,
+    jobs: JobEvents<'a>,
     scheduler: Scheduler,
 }
 
@@ -82,14 +83,15 @@ impl FanOut<'_> {
         while let Some(call) = next {
             let manifest = &self.manifests[call.job];
             let begun = Instant::now();
-            let reply = self.worker.answer(&mut permit, manifest, call).await;
+            self.jobs.running(call);
+            let reply = self.worker.answer(&mut permit, manifest, call, self.jobs.events).await;
             self.transcript.worker_job(
                 (call.job, call.sample),
                 question_without_chunk(manifest),
                 reply.text.clone(),
             );
-            let tokens = self.side.usage().completion_tokens;
-            self.scheduler.done(lane, call, reply, begun.elapsed(), tokens);
+            self.jobs.ended(call, &reply, begun.elapsed(), self.side.usage().completion_tokens);
+            self.scheduler.done(lane, call, reply, begun.elapsed());
             next = self.scheduler.next(lane);
         }
     }

@@ -8,8 +8,8 @@ mod citations;
 mod decompose;
 mod fan_out;
 mod give_up;
+mod job_events;
 mod lane;
-mod progress;
 mod scheduler;
 mod synthesise;
 mod worker;
@@ -25,15 +25,13 @@ use crate::sandbox::{Job, JobManifest, JobOutput, Sandbox};
 use agreement::Vote;
 
 /// One run of the protocol.
-pub struct Minions<'a> {
+pub(crate) struct Minions<'a> {
     /// The question, the documents and the two sides.
     pub assignment: Assignment<'a>,
     /// Where the supervisor's programs run.
     pub sandbox: Sandbox,
     /// The protocol's own limits.
     pub params: &'a MinionsParams,
-    /// Progress is a bar on stderr, not lines.
-    pub bar: bool,
     /// The longest chunk that the worker can read, in bytes, if that is known.
     pub max_chunk_bytes: Option<usize>,
 }
@@ -49,24 +47,25 @@ struct Memory {
 
 impl Minions<'_> {
     /// Runs the rounds to their answer.
-    pub async fn run(&self, transcript: &Transcript) -> Result<Answer, ProtocolError> {
+    pub(crate) async fn run(&self, transcript: &Transcript) -> Result<Answer, ProtocolError> {
         let Assignment { context, max_rounds, .. } = self.assignment;
         transcript.worker_instructions(self.assignment.prompts.fill(&prompts::MINIONS_WORKER, &[]));
         let sources = Sources::new(context);
         let mut memory = Memory::default();
         let mut lost_any = false;
         for round in 1..=max_rounds {
+            transcript.begin_round(round, max_rounds);
             tracing::info!("round {round}/{max_rounds}: the supervisor writes a program");
             let mut program = self.decompose(round, &memory, transcript).await?;
             tracing::info!("round {round}/{max_rounds}: {} worker jobs", program.manifests.len());
-            let replies = self.fan_out(&program.manifests, transcript).await?;
+            let replies = self.fan_out(round, &program.manifests, transcript).await?;
             let votes = agreement::of_samples(replies);
             let lost = votes.iter().filter(|vote| vote.samples == 0).count();
             lost_any |= lost > 0;
             let mut jobs = paired(&program.manifests, votes);
             let logged: Vec<_> = jobs.iter().map(|job| without_chunk(&job.manifest)).collect();
             transcript.entry(entry_of(&jobs, &logged));
-            transcript.cited(citations::checked(round, &mut jobs, &sources));
+            transcript.cited(citations::checked(round, &mut jobs, &sources, &transcript.events));
             let aggregate = aggregate::run(&mut program, &mut jobs, lost).await?;
             lost_any |= aggregate.is_cut;
             let verdict = self.synthesise(round, &aggregate.text, &memory, transcript).await?;

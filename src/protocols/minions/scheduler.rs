@@ -14,7 +14,6 @@ use tokio::sync::Notify;
 use super::call::{Call, WorkerReply};
 use super::give_up::{GiveUpPolicy, MAX_FAILURES_IN_A_ROW};
 use super::lane::{CallTimes, Lane};
-use super::progress::Progress;
 use crate::protocols::ProtocolError;
 use crate::sandbox::JobManifest;
 use crate::sync::lock;
@@ -52,19 +51,17 @@ struct State {
     done: Vec<(Call, WorkerReply)>,
     times: CallTimes,
     give_up: GiveUpPolicy,
-    progress: Progress,
 }
 
 impl Scheduler {
     /// Schedules the calls of `groups`.
-    pub(super) fn new(groups: VecDeque<VecDeque<Call>>, progress: Progress) -> Self {
+    pub(super) fn new(groups: VecDeque<VecDeque<Call>>) -> Self {
         let state = State {
             waiting: groups,
             lanes: Vec::new(),
             done: Vec::new(),
             times: CallTimes::default(),
             give_up: GiveUpPolicy::default(),
-            progress,
         };
         Self { state: Mutex::new(state), changed: Notify::new() }
     }
@@ -108,8 +105,8 @@ impl Scheduler {
         state.lanes[lane].left.pop_front()
     }
 
-    /// Notes that a call of `lane` ended after `took`. `tokens`: what the worker has written so far in all.
-    pub(super) fn done(&self, lane: usize, call: Call, reply: WorkerReply, took: Duration, tokens: u64) {
+    /// Notes that a call of `lane` ended after `took`.
+    pub(super) fn done(&self, lane: usize, call: Call, reply: WorkerReply, took: Duration) {
         let state = &mut *self.state();
         if reply.lost.is_none() {
             let is_first = std::mem::take(&mut state.lanes[lane].is_new);
@@ -122,7 +119,6 @@ impl Scheduler {
         self.changed.notify_one();
         state.give_up.add(reply.lost.as_ref());
         state.done.push((call, reply));
-        state.progress.tell(state.done.len(), tokens);
     }
 
     /// All replies in the order of their calls, with a lost one for each call that was not made. An error if no call
@@ -166,7 +162,7 @@ mod tests {
     }
 
     fn scheduler_of(manifests: &[JobManifest], samples: u32) -> Scheduler {
-        Scheduler::new(groups(manifests, samples), Progress::new(manifests.len(), 0, false))
+        Scheduler::new(groups(manifests, samples))
     }
 
     /// The first sample of `job`.
@@ -183,7 +179,7 @@ mod tests {
     fn end(scheduler: &Scheduler, lane: usize, call: Call, took: u64) {
         let reply =
             WorkerReply { job: call.job, output: JobOutput::default(), text: String::new(), lost: None };
-        scheduler.done(lane, call, reply, Duration::from_millis(took), 0);
+        scheduler.done(lane, call, reply, Duration::from_millis(took));
     }
 
     /// The call fails.
@@ -196,7 +192,7 @@ mod tests {
             usage: Usage::default(),
         };
         let reply = WorkerReply::failed(call.job, error);
-        scheduler.done(lane, call, reply, Duration::ZERO, 0);
+        scheduler.done(lane, call, reply, Duration::ZERO);
     }
 
     /// A scheduler of `chunks` chunks with two jobs each, and a lane for each chunk.

@@ -4,6 +4,7 @@ use serde_json::{Map, Value, json};
 
 use super::{Memory, Minions};
 use crate::chat::Format;
+use crate::events::Purpose;
 use crate::prompts;
 use crate::protocols::ask::{Judged, Supervisor, schema};
 use crate::protocols::{Assignment, ProtocolError, Transcript, reply};
@@ -43,7 +44,7 @@ impl Minions<'_> {
                 ("rounds", &max_rounds.to_string()),
             ],
         );
-        Supervisor::new(&self.assignment, transcript)
+        Supervisor::new(&self.assignment, Purpose::Synthesis, transcript)
             .ask(prompt, &format(last), |reply| verdict(reply, last))
             .await
     }

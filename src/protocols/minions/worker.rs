@@ -4,6 +4,8 @@ use serde_json::json;
 
 use super::call::{Call, WorkerReply};
 use crate::chat::{ChatReply, ChatRequest, Finish, Format, Message};
+use crate::events::{CallEvents, Events, Purpose};
+use crate::job::JobRole;
 use crate::prompts::{self, Prompts};
 use crate::protocols::ask::schema;
 use crate::protocols::{Assignment, Permit, Side, reply};
@@ -34,8 +36,10 @@ impl<'a> Worker<'a> {
         permit: &mut Permit,
         manifest: &JobManifest,
         Call { job, sample }: Call,
+        events: &Events,
     ) -> WorkerReply {
         let mut request = self.request(manifest, sample);
+        request.observer = CallEvents::new(events, JobRole::Worker, Purpose::WorkerJob).observer();
         let mut tries = 0;
         loop {
             let reply = match self.side.chat(permit, &request).await {
@@ -71,6 +75,7 @@ impl<'a> Worker<'a> {
             messages: vec![self.instructions.clone(), Message::user(question)],
             format: self.format.clone(),
             sample,
+            ..ChatRequest::default()
         }
     }
 
