@@ -10,6 +10,7 @@ use super::window::Demand;
 use crate::config;
 use crate::error::Failure;
 use crate::llama::{self, Engine, EngineSettings};
+use crate::pull_bar::PullBar;
 use crate::runtimes::docker_model_runner::Seek;
 use crate::runtimes::ollama::{Host, Start, find_program};
 use crate::runtimes::window::{self, Known};
@@ -87,9 +88,10 @@ impl ModelKey {
             return Ok(Ready::Engine(self.load(path.clone(), demand).await?));
         }
         let limits = Limits::default();
+        let pulls = Arc::new(PullBar::default());
         let runtime: Arc<dyn Runtime> = match self.provider {
-            "ollama" => Arc::new(self.ollama(&engine, limits)?),
-            "docker_model_runner" => Arc::new(self.model_runner(&engine, limits)?),
+            "ollama" => Arc::new(self.ollama(&engine, limits)?.reporting(pulls)),
+            "docker_model_runner" => Arc::new(self.model_runner(&engine, limits)?.reporting(pulls)),
             _ => {
                 let props = probe::props(&self.base_url).await.unwrap_or_default();
                 let endpoint = Endpoint {

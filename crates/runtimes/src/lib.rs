@@ -10,10 +10,10 @@ mod api;
 pub mod docker_model_runner;
 mod error;
 mod fetch;
-mod meter;
 pub mod ollama;
 pub mod probe;
 mod process;
+mod progress;
 pub mod window;
 
 use std::time::Duration;
@@ -24,6 +24,7 @@ use serde_json::Value;
 pub use docker_model_runner::DockerModelRunner;
 pub use error::{RuntimeError, RuntimeErrorKind};
 pub use ollama::Ollama;
+pub use progress::PullProgress;
 
 /// What one job needs of a model server.
 #[derive(Clone, Debug, Default)]

@@ -12,12 +12,15 @@ mod start;
 mod watchdog;
 mod watchdog_main;
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 
 use super::api::{Answer, Api, short};
 use super::fetch::Fetch;
+use super::progress::{NoProgress, PullProgress};
 use super::window::{self, Known};
 use super::{Endpoint, Limits, Need, Purpose, Runtime, RuntimeError, RuntimeErrorKind};
 pub use host::Host;
@@ -52,18 +55,25 @@ pub struct Ollama {
     slots: Option<usize>,
     limits: Limits,
     start: Option<Start>,
+    progress: Arc<dyn PullProgress>,
 }
 
 impl Ollama {
     /// The daemon at `base_url`. `slots` is its `OLLAMA_NUM_PARALLEL` where the user gives it: only one that we keep
     /// up is known without.
     pub fn new(base_url: &str, slots: Option<usize>, limits: Limits) -> Result<Self, RuntimeError> {
-        Ok(Self { api: Api::new("Ollama", base_url)?, slots, limits, start: None })
+        let api = Api::new("Ollama", base_url)?;
+        Ok(Self { api, slots, limits, start: None, progress: Arc::new(NoProgress) })
     }
 
     /// Starts a daemon by `start` where none answers. It is kept up until this and every other user is dropped.
     pub fn starting(self, start: Start) -> Self {
         Self { start: Some(start), ..self }
+    }
+
+    /// Tells `progress` of the pulls of models.
+    pub fn reporting(self, progress: Arc<dyn PullProgress>) -> Self {
+        Self { progress, ..self }
     }
 
     /// Whether an Ollama daemon answers, and nothing else.
@@ -119,9 +129,9 @@ impl Ollama {
         if !need.pull {
             return Err(self.missing(model, &present));
         }
-        let (api, limits) = (&self.api, &self.limits);
+        let (api, limits, progress) = (&self.api, &self.limits, &*self.progress);
         let body = json!({"model": model, "stream": true});
-        Fetch { api, limits, model, path: "/api/pull", body }.run(&Pull).await?;
+        Fetch { api, limits, model, path: "/api/pull", body, progress }.run(&Pull).await?;
         let shown = self.show(model).await?.ok_or_else(|| {
             let message = format!("{} fetched {model:?} and does not have it", self.api.place);
             RuntimeError::new(RuntimeErrorKind::PullFailed, message)
