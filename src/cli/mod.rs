@@ -16,5 +16,6 @@ pub(crate) mod logging;
 pub(crate) mod openmp;
 pub(crate) mod options;
 mod progress;
+mod pull_bar;
 pub(crate) mod run;
 pub(crate) mod service;

@@ -10,11 +10,12 @@ use super::window::Demand;
 use crate::config;
 use crate::error::Failure;
 use crate::llama::{self, Engine, EngineSettings};
-use crate::pull_bar::PullBar;
 use crate::runtimes::docker_model_runner::Seek;
 use crate::runtimes::ollama::{Host, Start, find_program};
 use crate::runtimes::window::{self, Known};
-use crate::runtimes::{DockerModelRunner, Endpoint, Limits, Need, Ollama, Runtime, RuntimeError, probe};
+use crate::runtimes::{
+    DockerModelRunner, Endpoint, Limits, Need, Ollama, PullProgress, Runtime, RuntimeError, probe,
+};
 
 /// What decides where a model runs and how. Equal places are one.
 #[derive(Clone, Debug, PartialEq)]
@@ -83,12 +84,16 @@ impl ModelKey {
     }
 
     /// Makes the model ready with a window for `demand`.
-    pub(super) async fn open(self, demand: Demand, engine: Arc<EngineConfig>) -> Result<Ready, Failure> {
+    pub(super) async fn open(
+        self,
+        demand: Demand,
+        engine: Arc<EngineConfig>,
+        pulls: Arc<dyn PullProgress>,
+    ) -> Result<Ready, Failure> {
         if let Some(path) = &self.model_path {
             return Ok(Ready::Engine(self.load(path.clone(), demand).await?));
         }
         let limits = Limits::default();
-        let pulls = Arc::new(PullBar::default());
         let runtime: Arc<dyn Runtime> = match self.provider {
             "ollama" => Arc::new(self.ollama(&engine, limits)?.reporting(pulls)),
             "docker_model_runner" => Arc::new(self.model_runner(&engine, limits)?.reporting(pulls)),

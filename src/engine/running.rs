@@ -86,7 +86,9 @@ impl JobRun {
         let prompts = Prompts::load(&job.prompts).map_err(Failure::input)?;
         let fetches = job.local.provider.dialect.is_some_and(|dialect| dialect.fetches_images());
         let images = images::load(&job.images, fetches).await?;
+        let waiting = shared.pulls.wait_with(&self.events);
         let clients = clients::open(job, shared, &self.ledger).await?;
+        drop(waiting);
         let missing = clients.missing;
         let spending =
             SpendingLimits { tokens: job.budget.remote_tokens, dollars: job.budget.usd.zip(job.prices) };
