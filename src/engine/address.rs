@@ -1,5 +1,6 @@
 //! Where a side's servers are.
 
+use crate::chat::providers::RuntimeKind;
 use crate::config::Environment;
 use crate::job::ClientSpec;
 use crate::runtimes::ollama::Host;
@@ -16,7 +17,7 @@ pub(super) fn base_urls(spec: &ClientSpec, environment: &Environment) -> Vec<Str
 fn base_url(spec: &ClientSpec, environment: &Environment) -> String {
     let provider = spec.provider;
     let url = match provider.base_url_env.iter().find_map(|name| environment.get(name)) {
-        Some(host) if provider.name == "ollama" => Host::parse(host).client_url(),
+        Some(host) if provider.runtime == RuntimeKind::Ollama => Host::parse(host).client_url(),
         Some(host) if provider.local && !host.contains("://") => {
             format!("http://{}", host.trim_end_matches('/'))
         }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use tokio::sync::Semaphore;
 
-use crate::chat::{ChatClient, ChatError, ChatReply, ChatRequest};
+use crate::chat::{ChatClient, ChatError, ChatReply, ChatRequest, EgressGate};
 
 /// A client with as many calls in flight, over all that share the slots, as there are slots.
 pub(super) struct ConcurrencyLimited {
@@ -20,8 +20,12 @@ impl ChatClient for ConcurrencyLimited {
     }
 
     async fn chat(&self, request: &ChatRequest) -> Result<ChatReply, ChatError> {
-        // Closed it never is.
+        // The semaphore is never closed, so this never fails.
         let _slot = self.slots.acquire().await;
         self.client.chat(request).await
+    }
+
+    fn gated(&self, gate: Arc<dyn EgressGate>) -> Arc<dyn ChatClient> {
+        Arc::new(Self { client: self.client.gated(gate), slots: Arc::clone(&self.slots) })
     }
 }

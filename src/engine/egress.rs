@@ -15,6 +15,7 @@ use crate::documents::Document;
 use crate::documents::tokens::estimate;
 use crate::documents::verbatim::{self, Passage};
 use crate::events::{EventKind, Events};
+use crate::job::JobRole;
 
 /// Between two texts that are searched for at once: no character, so no document has it.
 const BETWEEN: &str = "\u{ffff}";
@@ -33,7 +34,7 @@ pub(super) struct Ledger {
 }
 
 struct Call {
-    side: &'static str,
+    side: JobRole,
     departure: OutboundRequest,
     passages: Vec<Passage>,
     /// Of its texts, by estimate.
@@ -59,7 +60,7 @@ impl Ledger {
     }
 
     /// What sees the calls of one side.
-    pub(super) fn watch(self: &Arc<Self>, side: &'static str) -> Arc<dyn EgressGate> {
+    pub(super) fn watch(self: &Arc<Self>, side: JobRole) -> Arc<dyn EgressGate> {
         Arc::new(Watch { ledger: Arc::clone(self), side })
     }
 
@@ -74,7 +75,7 @@ impl Ledger {
     }
 
     /// Tokens of one side's calls, each try by itself.
-    pub(super) fn usage(&self, side: &str) -> Usage {
+    pub(super) fn usage(&self, side: JobRole) -> Usage {
         let mut usage = Usage::default();
         self.calls().iter().filter(|call| call.side == side).for_each(|call| usage += call.usage());
         usage
@@ -165,7 +166,7 @@ fn passages(calls: &[Call]) -> Vec<Passage> {
 /// Notes the calls of one side.
 struct Watch {
     ledger: Arc<Ledger>,
-    side: &'static str,
+    side: JobRole,
 }
 
 #[async_trait]
@@ -190,7 +191,7 @@ impl EgressGate for Watch {
                 return Err(ledger.refuse(&departure.endpoint, &why, hint));
             }
         }
-        calls.push(Call { side, departure, passages: carried, tokens, arrival: None });
+        calls.push(Call { side: *side, departure, passages: carried, tokens, arrival: None });
         ledger.events.emit(|| EventKind::Egress {
             bytes: bytes(&calls),
             context_chars: ledger.chars(&verbatim::joined(passages(&calls))),
@@ -218,7 +219,7 @@ mod tests {
         let document =
             Document { name: Some("log.txt".to_owned()), ..Document::from(format!("{before}{line}")) };
         let ledger = Ledger::new([document].into(), Some(40), Events::off());
-        let gate = ledger.watch("supervisor");
+        let gate = ledger.watch(JobRole::Supervisor);
         let request = || OutboundRequest { endpoint: "E".to_owned(), bytes: 1, sha256: String::new() };
         assert_eq!(gate.leave(&["It says:", line], request()).await.unwrap(), 0);
         let (start, end) = (before.len(), before.len() + line.len());

@@ -2,6 +2,8 @@
 
 use serde::Serialize;
 
+use crate::job::JobRole;
+
 /// What left this machine, in the envelope's field names.
 #[derive(Clone, Debug, Serialize)]
 pub struct EgressReport {
@@ -23,7 +25,7 @@ pub struct EgressReport {
 #[derive(Clone, Debug, Serialize)]
 pub struct EgressCall {
     /// `supervisor`, `worker` or `embedding`.
-    pub side: &'static str,
+    pub side: JobRole,
     /// The model server, as messages name it.
     pub endpoint: String,
     /// Bytes of the request's body; 0 if there was no connection.

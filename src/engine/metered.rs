@@ -34,9 +34,8 @@ impl ChatClient for Metered {
         with_retries(self.retries, self.outage, || self.turn(request)).await
     }
 
-    fn watched(&self, gate: Arc<dyn EgressGate>) -> Option<Arc<dyn ChatClient>> {
-        let client = self.client.watched(gate)?;
-        Some(Arc::new(Self { client, ..self.clone() }))
+    fn gated(&self, gate: Arc<dyn EgressGate>) -> Arc<dyn ChatClient> {
+        Arc::new(Self { client: self.client.gated(gate), ..self.clone() })
     }
 }
 
@@ -256,6 +255,7 @@ mod tests {
     }
 
     /// Never answers, or says that it was silent.
+    #[derive(Clone)]
     struct Silent {
         is_told: bool,
     }
@@ -278,9 +278,13 @@ mod tests {
                 usage: Usage::default(),
             })
         }
+
+        fn gated(&self, _: Arc<dyn EgressGate>) -> Arc<dyn ChatClient> {
+            Arc::new(self.clone())
+        }
     }
 
-    /// What the token_budget has spent after such a call, which is dropped after a while.
+    /// What the budget has spent after such a call, which is dropped after a while.
     async fn spent_on(is_told: bool, pacing: Pacing) -> u64 {
         let token_budget = Arc::new(TokenBudget::new(None));
         let (client, pace) = (Arc::new(Silent { is_told }), Arc::new(Pace::new(pacing)));

@@ -14,6 +14,7 @@ mod egress;
 mod egress_report;
 mod estimate;
 mod images;
+mod location;
 mod metered;
 mod models;
 mod pulls;

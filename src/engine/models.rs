@@ -1,4 +1,4 @@
-//! A place where a model runs: how it is made ready, and what is known of it then.
+//! Models by their keys: how a model is made ready, and what is known of it then.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use super::EngineConfig;
 use super::window::Demand;
+use crate::chat::providers::{Provider, RuntimeKind};
 use crate::config;
 use crate::error::Failure;
 use crate::llama::{self, Engine, EngineSettings};
@@ -17,11 +18,10 @@ use crate::runtimes::{
     DockerModelRunner, Endpoint, Limits, Need, Ollama, PullProgress, Runtime, RuntimeError, probe,
 };
 
-/// What decides where a model runs and how. Equal places are one.
+/// What decides where a model runs and how. Equal keys mean one model in memory.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct ModelKey {
-    /// The provider's name.
-    pub provider: &'static str,
+    pub provider: &'static Provider,
     pub base_url: String,
     pub model: String,
     pub model_path: Option<PathBuf>,
@@ -39,48 +39,57 @@ pub(super) struct ModelKey {
 /// A model that is ready.
 pub(super) enum Ready {
     /// In this process.
-    Engine(Engine),
-    /// Behind a URL; with the runtime if it was ours to ask.
-    Server(Endpoint, Option<Arc<dyn Runtime>>),
+    Embedded(Engine),
+    /// Behind the URL of a runtime that was asked for it, with a window of our choice.
+    Managed(Endpoint, Arc<dyn Runtime>),
+    /// Behind the URL of a server that is used as it is found.
+    Foreign(Endpoint),
 }
 
 impl Ready {
     /// Calls that it works on at the same time, if it tells.
     pub(super) fn slots(&self) -> Option<usize> {
         match self {
-            Self::Engine(engine) => Some(engine.lanes()),
-            Self::Server(endpoint, _) => endpoint.slots,
+            Self::Embedded(engine) => Some(engine.lanes()),
+            Self::Managed(endpoint, _) | Self::Foreign(endpoint) => endpoint.slots,
         }
     }
 
-    /// Whether it passes on what it is told, wherever it is itself.
-    pub(super) fn leaves(&self) -> bool {
-        matches!(self, Self::Server(Endpoint { leaves: true, .. }, _))
+    /// Whether the server forwards prompts to another host, even if it runs here.
+    pub(super) fn forwards(&self) -> bool {
+        match self {
+            Self::Embedded(_) => false,
+            Self::Managed(endpoint, _) | Self::Foreign(endpoint) => endpoint.leaves,
+        }
     }
 
-    /// Whether what one of its slots has read is there for the others. Not in llama.cpp's server, which is also within
-    /// Ollama and Docker Model Runner, and which tells its slots; others are taken to have a cache for all.
+    /// Whether all slots share one cache of prefixes. llama.cpp's server, which also runs within Ollama and Docker Model
+    /// Runner, has a cache for each slot, and reports its slots; other servers are taken to share one.
     pub(super) fn shares_prefixes(&self) -> bool {
         match self {
-            Self::Engine(_) => true,
-            Self::Server(endpoint, runtime) => runtime.is_none() && endpoint.slots.is_none(),
+            Self::Embedded(_) => true,
+            Self::Managed(..) => false,
+            Self::Foreign(endpoint) => endpoint.slots.is_none(),
         }
     }
 
     /// Tokens of prompt and reply that one call may have, if that is known.
     pub(super) fn window(&self) -> Option<u32> {
         match self {
-            Self::Engine(engine) => Some(engine.context_window()),
-            Self::Server(endpoint, _) => endpoint.context_window,
+            Self::Embedded(engine) => Some(engine.context_window()),
+            Self::Managed(endpoint, _) | Self::Foreign(endpoint) => endpoint.context_window,
         }
     }
 }
 
 impl ModelKey {
-    /// Whether its window is ours to choose.
+    /// Whether minions chooses the context window.
     pub(super) fn has_window_of_ours(&self) -> bool {
         self.num_ctx.is_none()
-            && (self.model_path.is_some() || matches!(self.provider, "ollama" | "docker_model_runner"))
+            && match self.provider.runtime {
+                RuntimeKind::Embedded | RuntimeKind::Ollama | RuntimeKind::DockerModelRunner => true,
+                RuntimeKind::Foreign => false,
+            }
     }
 
     /// Makes the model ready with a window for `demand`.
@@ -90,26 +99,36 @@ impl ModelKey {
         engine: Arc<EngineConfig>,
         pulls: Arc<dyn PullProgress>,
     ) -> Result<Ready, Failure> {
-        if let Some(path) = &self.model_path {
-            return Ok(Ready::Engine(self.load(path.clone(), demand).await?));
-        }
         let limits = Limits::default();
-        let runtime: Arc<dyn Runtime> = match self.provider {
-            "ollama" => Arc::new(self.ollama(&engine, limits)?.reporting(pulls)),
-            "docker_model_runner" => Arc::new(self.model_runner(&engine, limits)?.reporting(pulls)),
-            _ => {
-                let props = probe::props(&self.base_url).await.unwrap_or_default();
-                let endpoint = Endpoint {
-                    base_url: self.base_url,
-                    model: self.model,
-                    context_window: props.context_window,
-                    slots: props.slots,
-                    leaves: false,
-                    kept: false,
-                };
-                return Ok(Ready::Server(endpoint, None));
+        match self.provider.runtime {
+            RuntimeKind::Embedded => Ok(Ready::Embedded(self.load(demand).await?)),
+            RuntimeKind::Ollama => {
+                let runtime = self.ollama(&engine, limits)?.reporting(pulls);
+                self.manage(Arc::new(runtime), demand).await
             }
-        };
+            RuntimeKind::DockerModelRunner => {
+                let runtime = self.model_runner(&engine, limits)?.reporting(pulls);
+                self.manage(Arc::new(runtime), demand).await
+            }
+            RuntimeKind::Foreign => Ok(Ready::Foreign(self.probe().await)),
+        }
+    }
+
+    /// The endpoint of a server that is used as it is found, with what it reports of itself.
+    async fn probe(self) -> Endpoint {
+        let props = probe::props(&self.base_url).await.unwrap_or_default();
+        Endpoint {
+            base_url: self.base_url,
+            model: self.model,
+            context_window: props.context_window,
+            slots: props.slots,
+            leaves: false,
+            kept: false,
+        }
+    }
+
+    /// Has `runtime` find or fetch the model, and load it in the background.
+    async fn manage(self, runtime: Arc<dyn Runtime>, demand: Demand) -> Result<Ready, Failure> {
         let need =
             Need { slots: self.lanes, pull: true, keep_alive: self.keep_alive, ..demand.of(self.model) };
         runtime.ensure_ready().await?;
@@ -123,10 +142,12 @@ impl ModelKey {
                 }
             }
         });
-        Ok(Ready::Server(endpoint, Some(runtime)))
+        Ok(Ready::Managed(endpoint, runtime))
     }
 
-    async fn load(&self, path: PathBuf, demand: Demand) -> Result<Engine, Failure> {
+    async fn load(&self, demand: Demand) -> Result<Engine, Failure> {
+        // A checked job names a file for this provider; without one the engine reports an unusable path.
+        let path = self.model_path.clone().unwrap_or_default();
         let trained = llama::inspect(&path)?.trained_context;
         let engine = Engine::load(EngineSettings {
             n_ctx: chosen(demand, path.display().to_string(), Some(trained))?,

@@ -17,7 +17,7 @@ use crate::documents::Document;
 use crate::documents::tokens::{self, Count};
 use crate::error::{Failure, Spent};
 use crate::events::{DocumentInfo, EventKind, Events, ModelInfo};
-use crate::job::{Job, Protocol};
+use crate::job::{Job, JobRole, Protocol};
 use crate::prompts::Prompts;
 use crate::protocols::minion::Minion;
 use crate::protocols::minions::Minions;
@@ -240,16 +240,16 @@ impl JobRun {
 
     /// What the calls have cost so far.
     fn spent(&self) -> Spent {
-        let remote = self.usage(&self.supervisor, "supervisor");
-        let mut local = self.usage(&self.worker, "worker");
+        let remote = self.usage(&self.supervisor, JobRole::Supervisor);
+        let mut local = self.usage(&self.worker, JobRole::Worker);
         local += self.embeddings.get().map_or(Usage::default(), |embeddings| embeddings.cost().0);
         Spent { remote, local, usd: self.job.prices.map(|prices| prices.cost(remote)) }
     }
 
     /// Tokens of a side's calls. It knows of a turn when that ends; of the tries of one that was cut off only the
     /// ledger does, if they left.
-    fn usage(&self, side: &OnceLock<Side>, name: &str) -> Usage {
-        let (ended, left) = (side.get().map_or(Usage::default(), Side::usage), self.ledger.usage(name));
+    fn usage(&self, side: &OnceLock<Side>, role: JobRole) -> Usage {
+        let (ended, left) = (side.get().map_or(Usage::default(), Side::usage), self.ledger.usage(role));
         if left.total_tokens > ended.total_tokens { left } else { ended }
     }
 

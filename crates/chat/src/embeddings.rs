@@ -35,8 +35,8 @@ impl Embedder for HttpClient {
         Ok(all)
     }
 
-    fn watched(&self, gate: Arc<dyn EgressGate>) -> Option<Arc<dyn Embedder>> {
-        Some(Arc::new(self.behind(gate)))
+    fn gated(&self, gate: Arc<dyn EgressGate>) -> Arc<dyn Embedder> {
+        Arc::new(self.behind(gate))
     }
 }
 

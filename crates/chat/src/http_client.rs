@@ -287,8 +287,8 @@ impl ChatClient for HttpClient {
         retry::with_retries(retries, outage, || self.turn(request)).await
     }
 
-    fn watched(&self, gate: Arc<dyn EgressGate>) -> Option<Arc<dyn ChatClient>> {
-        Some(Arc::new(self.behind(gate)))
+    fn gated(&self, gate: Arc<dyn EgressGate>) -> Arc<dyn ChatClient> {
+        Arc::new(self.behind(gate))
     }
 }
 

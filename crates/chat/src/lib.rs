@@ -19,7 +19,7 @@ mod ollama;
 mod openai;
 pub mod providers;
 mod retry;
-mod schema_limits;
+pub mod schema_limits;
 pub mod secrets;
 mod truncation;
 
@@ -351,10 +351,10 @@ pub trait ChatClient: Send + Sync {
     /// One turn, with the client's own retries.
     async fn chat(&self, request: &ChatRequest) -> Result<ChatReply, ChatError>;
 
-    /// The same client with all that it sends passing `gate`; `None` if it sends nothing.
-    fn watched(&self, _gate: Arc<dyn EgressGate>) -> Option<Arc<dyn ChatClient>> {
-        None
-    }
+    /// This client, with every body that it sends passing `gate` before it leaves. A decorator gates the client inside
+    /// it; a client that sends nothing is returned as it is. There is no default, so that no client escapes the gate by
+    /// an omission.
+    fn gated(&self, gate: Arc<dyn EgressGate>) -> Arc<dyn ChatClient>;
 }
 
 /// A model that turns texts into vectors.
@@ -363,10 +363,8 @@ pub trait Embedder: Send + Sync {
     /// The vectors of `texts`, in order, with the client's own retries.
     async fn embed(&self, texts: &[String]) -> Result<Embedded, ChatError>;
 
-    /// The same embedder with all that it sends passing `gate`; `None` if it sends nothing.
-    fn watched(&self, _gate: Arc<dyn EgressGate>) -> Option<Arc<dyn Embedder>> {
-        None
-    }
+    /// This embedder, with every body that it sends passing `gate` before it leaves. See [`ChatClient::gated`].
+    fn gated(&self, gate: Arc<dyn EgressGate>) -> Arc<dyn Embedder>;
 }
 
 /// Vectors and what they cost.

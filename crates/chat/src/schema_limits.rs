@@ -11,7 +11,7 @@ const KEY: usize = 12;
 
 /// `schema` with a length for each of its texts that has none: at least one character, and at most its share of
 /// the reply. Small models ramble in the first field until nothing is left for the one that counts.
-pub(super) fn with_shares(schema: &Value, max_tokens: usize) -> Value {
+pub fn with_shares(schema: &Value, max_tokens: usize) -> Value {
     let mut schema = schema.clone();
     let Some(fields) = schema.get_mut("properties").and_then(Value::as_object_mut) else { return schema };
     let texts = fields.values().filter(|field| is_free_text(field)).count();
@@ -28,7 +28,7 @@ pub(super) fn with_shares(schema: &Value, max_tokens: usize) -> Value {
 
 /// The texts of a `reply` to such a schema that were cut off: they are as long as they may be, or were not done when the
 /// reply was `closed` after so many bytes.
-pub(super) fn cut(schema: &Value, reply: &str, closed: Option<usize>) -> Vec<String> {
+pub fn cut(schema: &Value, reply: &str, closed: Option<usize>) -> Vec<String> {
     let Ok(Value::Object(written)) = serde_json::from_str(reply) else { return Vec::new() };
     let Some(fields) = schema["properties"].as_object() else { return Vec::new() };
     let begun = |key: &str| {

@@ -2,12 +2,13 @@
 
 use std::convert::Infallible;
 use std::path::Path;
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use tokio::sync::watch;
 
 use super::{EngineSettings, ModelInfo, Sampling, Stats, failed};
-use minions_chat::{ChatClient, ChatError, ChatReply, ChatRequest};
+use minions_chat::{ChatClient, ChatError, ChatReply, ChatRequest, EgressGate};
 
 fn absent() -> ChatError {
     failed(
@@ -16,7 +17,7 @@ fn absent() -> ChatError {
     )
 }
 
-/// GiveUpPolicy: this build has no embedded engine.
+/// Fails: this build has no embedded engine.
 ///
 /// # Errors
 /// Always.
@@ -29,7 +30,7 @@ pub fn inspect(_path: &Path) -> Result<ModelInfo, ChatError> {
 pub struct Engine(Infallible);
 
 impl Engine {
-    /// GiveUpPolicy: this build has no embedded engine.
+    /// Fails: this build has no embedded engine.
     ///
     /// # Errors
     /// Always.
@@ -65,6 +66,10 @@ pub struct LlamaCpp(Infallible);
 #[async_trait]
 impl ChatClient for LlamaCpp {
     fn endpoint(&self) -> String {
+        match self.0 {}
+    }
+
+    fn gated(&self, _gate: Arc<dyn EgressGate>) -> Arc<dyn ChatClient> {
         match self.0 {}
     }
 

@@ -18,7 +18,8 @@ use super::prompt::Prompter;
 use super::sample::{Sampler, Tokens};
 use super::{EngineSettings, Sampling, Stats, failed, load};
 use minions_chat::{
-    ChatClient, ChatError, ChatErrorKind, ChatReply, ChatRequest, Finish, Format, Usage, fields,
+    ChatClient, ChatError, ChatErrorKind, ChatReply, ChatRequest, EgressGate, Finish, Format, Usage,
+    schema_limits,
 };
 
 /// A loaded model with its lanes. Cheap to clone. The last handle (engine or client) that is dropped waits for
@@ -162,7 +163,7 @@ impl Core {
         let (name, schema, shares) = match &request.format {
             Format::Text => ("", None, None),
             Format::Schema { name, schema, shares: true } => {
-                (*name, None, Some(fields::with_shares(schema, max_tokens)))
+                (*name, None, Some(schema_limits::with_shares(schema, max_tokens)))
             }
             Format::Schema { name, schema, shares: false } => (*name, Some(schema), None),
         };
@@ -224,6 +225,11 @@ impl ChatClient for LlamaCpp {
         format!("llama_cpp with {}", self.core.name)
     }
 
+    /// Itself: the engine computes in this process and sends nothing.
+    fn gated(&self, _gate: Arc<dyn EgressGate>) -> Arc<dyn ChatClient> {
+        Arc::new(self.clone())
+    }
+
     async fn chat(&self, request: &ChatRequest) -> Result<ChatReply, ChatError> {
         let ticket = self.core.tickets.fetch_add(1, Ordering::Relaxed);
         let (answer, reply) = oneshot::channel();
@@ -242,8 +248,9 @@ impl ChatClient for LlamaCpp {
             let error = failed(format!("{} replied without text", self.core.name), "use another model");
             return Err(ChatError { kind: ChatErrorKind::Empty, usage, ..error });
         }
-        let cut = shares
-            .map_or_else(Vec::new, |schema| fields::cut(&schema, &String::from_utf8_lossy(&bytes), closed));
+        let cut = shares.map_or_else(Vec::new, |schema| {
+            schema_limits::cut(&schema, &String::from_utf8_lossy(&bytes), closed)
+        });
         Ok(ChatReply { text, finish, usage, refused: false, cut })
     }
 }

@@ -2,27 +2,36 @@
 
 use std::sync::Arc;
 
+use super::super::location::Location;
 use super::super::models::Ready;
 use super::super::servers::Servers;
 use super::super::shared::SharedResources;
 use super::super::tape::{Embedding, Missing, Recording};
 use super::{SideConfig, unusable};
-use crate::chat::{self, ChatSettings, EgressGate, Embedder};
+use crate::chat::providers::RuntimeKind;
+use crate::chat::{self, ChatSettings, Embedder};
 use crate::config::Environment;
 use crate::error::Failure;
-use crate::job::Job;
+use crate::job::{Job, JobRole};
 use crate::runtimes::{Need, Purpose};
 use crate::sandbox::Search;
 
+/// An embedding model of the local side.
+pub(super) struct LocalEmbedder {
+    pub embedder: Arc<dyn Embedder>,
+    /// The texts leave this machine.
+    pub is_remote: bool,
+}
+
 impl SideConfig<'_> {
-    /// The model that embeds the job's texts, if it wants that: found or fetched where Ollama has it, elsewhere
-    /// taken as it is named. It is the first server's that is up. With it comes whether the texts leave.
+    /// The model that embeds the job's texts, if the job asks for embeddings, at the first server that is up. Ollama
+    /// fetches it if need be; other servers are taken to have it.
     pub(super) async fn embedder(
         &self,
         job: &Job,
         shared: &SharedResources,
         servers: &Servers,
-    ) -> Result<Option<(bool, Arc<dyn Embedder>)>, Failure> {
+    ) -> Result<Option<LocalEmbedder>, Failure> {
         if job.protocol.retrieval() != Search::Embedding {
             return Ok(None);
         }
@@ -37,16 +46,18 @@ impl SideConfig<'_> {
                 format!("`call_params.retrieval_model` is missing: {} has no default one", provider.name);
             return Err(Failure::input(text));
         }
-        let mut is_remote = self.is_remote(base_url);
-        if let (Ready::Server(_, Some(runtime)), "ollama") = (ready, provider.name) {
+        let mut location = Location::of(provider, base_url);
+        if let (Ready::Managed(_, runtime), RuntimeKind::Ollama) = (ready, provider.runtime) {
             let model = settings.model.clone();
             let need = Need { model, purpose: Purpose::Embed, pull: true, ..Need::default() };
             let endpoint = runtime.ensure_model(&need).await?;
             settings.model = endpoint.model;
-            is_remote |= endpoint.leaves;
+            if endpoint.leaves {
+                location = Location::Forwarded;
+            }
         }
         let embedder = chat::connect_embedder(provider, settings).map_err(unusable)?;
-        Ok(Some((is_remote, embedder)))
+        Ok(Some(LocalEmbedder { embedder, is_remote: location.is_remote(JobRole::Embedding) }))
     }
 
     /// Those of `model`, or the provider's own one, where the server was found.
@@ -58,8 +69,8 @@ impl SideConfig<'_> {
         model: Option<&str>,
     ) -> ChatSettings {
         let endpoint = match ready {
-            Ready::Server(endpoint, Some(_)) => Some(endpoint),
-            _ => None,
+            Ready::Managed(endpoint, _) => Some(endpoint),
+            Ready::Embedded(_) | Ready::Foreign(_) => None,
         };
         ChatSettings {
             model: model.unwrap_or(self.spec.provider.embedding_model).to_owned(),
@@ -74,7 +85,6 @@ impl SideConfig<'_> {
         &self,
         job: &Job,
         embedder: Option<Arc<dyn Embedder>>,
-        gate: Option<Arc<dyn EgressGate>>,
         recording: &Arc<Recording>,
         missing: &Missing,
     ) -> Arc<dyn Embedder> {
@@ -82,7 +92,7 @@ impl SideConfig<'_> {
         Arc::new(Embedding {
             model,
             embedder,
-            gate,
+            gate: None,
             recording: Arc::clone(recording),
             missing: missing.clone(),
         })

@@ -2,11 +2,18 @@
 //!
 //! What costs nothing is checked first (keys, addresses), then the local servers are asked for their models.
 
+mod embedding;
+#[cfg(test)]
+mod gating_tests;
+#[cfg(test)]
+mod tests;
+
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::address::base_urls;
 use super::egress::Ledger;
+use super::location::Location;
 use super::models::{ModelKey, Ready, chosen};
 use super::servers::{Server, Servers};
 use super::shared::SharedResources;
@@ -14,15 +21,16 @@ use super::tape::{Missing, RecordedChat, Recording, Tape};
 use super::window::{self, Demand};
 use crate::chat::http;
 use crate::chat::secrets::Secret;
-use crate::chat::{self, ChatClient, ChatError, ChatErrorKind, ChatSettings, EgressGate, Embedder};
+use crate::chat::{self, ChatClient, ChatError, ChatErrorKind, ChatSettings, Embedder};
 use crate::config::{self, Environment};
 use crate::error::{Failure, FailureKind};
 use crate::events::ModelInfo;
-use crate::job::{ClientSpec, Job, Protocol};
+use crate::job::{ClientSpec, Job, JobRole, Protocol};
 use crate::llama::Sampling;
 use crate::protocols::{PooledServer, ServerPool};
 use crate::runtimes::Endpoint;
 use crate::sandbox::Search;
+use embedding::LocalEmbedder;
 
 /// Both sides, ready to talk.
 pub(super) struct Clients {
@@ -40,8 +48,7 @@ pub(super) struct Clients {
 
 /// One side as the job wants it.
 pub(super) struct SideConfig<'a> {
-    /// `supervisor` or `worker`.
-    role: &'static str,
+    role: JobRole,
     pub spec: &'a ClientSpec,
     model: String,
     /// Where its servers are, at least one.
@@ -76,14 +83,12 @@ pub(super) async fn open(
     let known = worker.shared.then_some(&worker_servers);
     let supervisor_servers = Servers::open(&supervisor, shared, known).await?;
     let watched = |side_config: &SideConfig, mut server: Server| {
-        let gate = server.is_remote.then(|| ledger.watch(side_config.role));
-        server.client = match (gate, recording) {
-            (gate, Some(recording)) => {
-                side_config.taped(Some(server.client), gate, recording, &Missing::default())
-            }
-            (Some(gate), None) => server.client.watched(gate).unwrap_or(server.client),
-            (None, None) => server.client,
-        };
+        if let Some(recording) = recording {
+            server.client = side_config.taped(Some(server.client), recording, &Missing::default());
+        }
+        if server.is_remote {
+            server.client = server.client.gated(ledger.watch(side_config.role));
+        }
         server
     };
     let metered = |mut server: Server| {
@@ -102,15 +107,11 @@ pub(super) async fn open(
         // It is asked one thing at a time.
         supervisor: ServerPool::new(stations, supervisor.retries()),
         worker: shared.stations(workers, worker.retries(), is_own),
-        embedder: embedder.map(|(is_remote, embedder)| {
-            let gate = is_remote.then(|| ledger.watch("embedding"));
-            match (gate, recording) {
-                (gate, Some(recording)) => {
-                    worker.taped_embedder(job, Some(embedder), gate, recording, &Missing::default())
-                }
-                (Some(gate), None) => embedder.watched(gate).unwrap_or(embedder),
-                (None, None) => embedder,
+        embedder: embedder.map(|LocalEmbedder { mut embedder, is_remote }| {
+            if let Some(recording) = recording {
+                embedder = worker.taped_embedder(job, Some(embedder), recording, &Missing::default());
             }
+            if is_remote { embedder.gated(ledger.watch(JobRole::Embedding)) } else { embedder }
         }),
         max_chunk_bytes: tape.max_chunk_bytes(&worker.model, window),
         _servers: vec![worker_servers, supervisor_servers],
@@ -128,14 +129,16 @@ fn replayed(
 ) -> Clients {
     let missing = Missing::default();
     let only = |client| ServerPool::new(vec![PooledServer::new(client, Some(1))], 0);
-    // What left is known from the recording.
-    let gate = |side| Some(ledger.watch(side));
+    // The recording knows what left.
+    let chat = |side: &SideConfig| only(side.taped(None, recording, &missing).gated(ledger.watch(side.role)));
+    let embedder =
+        || worker.taped_embedder(job, None, recording, &missing).gated(ledger.watch(JobRole::Embedding));
     let embeds = job.protocol.retrieval() == Search::Embedding;
     Clients {
-        supervisor: only(supervisor.taped(None, gate(supervisor.role), recording, &missing)),
-        worker: only(worker.taped(None, gate(worker.role), recording, &missing)),
+        supervisor: chat(supervisor),
+        worker: chat(worker),
         max_chunk_bytes: tape.max_chunk_bytes(&worker.model, None),
-        embedder: embeds.then(|| worker.taped_embedder(job, None, gate("embedding"), recording, &missing)),
+        embedder: embeds.then(embedder),
         _servers: Vec::new(),
         missing,
     }
@@ -189,7 +192,7 @@ impl<'a> SideConfig<'a> {
         let is_ours = spec.provider.local || base_urls.iter().all(|url| http::is_private(url));
         let bounded = is_ours && !spec.kwargs.thinking;
         Self {
-            role: "worker",
+            role: JobRole::Worker,
             spec,
             model: model(spec, environment),
             base_urls,
@@ -205,7 +208,7 @@ impl<'a> SideConfig<'a> {
     fn supervisor(job: &'a Job, environment: &Environment) -> Self {
         let spec = &job.remote;
         Self {
-            role: "supervisor",
+            role: JobRole::Supervisor,
             spec,
             model: model(spec, environment),
             base_urls: base_urls(spec, environment),
@@ -225,36 +228,30 @@ impl<'a> SideConfig<'a> {
             && (self.spec.is_embedded() || (has_server() && self.model == other.model))
     }
 
-    /// Whether what it is told leaves, as far as the address tells. The supervisor, who is not to have the documents,
-    /// keeps it here only as a local type on this machine: behind a hosted vendor's type at a local address is a
-    /// proxy. The worker has the documents: they leave where its server is neither this machine nor on its private
-    /// network.
-    fn is_remote(&self, base_url: &str) -> bool {
-        let is_here = match self.role {
-            "worker" => http::is_private(base_url),
-            _ => self.spec.provider.local && http::is_this_machine(base_url),
-        };
-        !self.spec.is_embedded() && !is_here
+    /// Whether what is sent to `base_url` leaves this machine; `forwards`: the server passes it on to other hosts.
+    fn is_remote(&self, base_url: &str, forwards: bool) -> bool {
+        let location =
+            if forwards { Location::Forwarded } else { Location::of(self.spec.provider, base_url) };
+        location.is_remote(self.role)
     }
 
     /// A client that records `client`, or replays if there is none.
     fn taped(
         &self,
         client: Option<Arc<dyn ChatClient>>,
-        gate: Option<Arc<dyn EgressGate>>,
         recording: &Arc<Recording>,
         missing: &Missing,
     ) -> Arc<dyn ChatClient> {
         let (model, recording, missing) = (self.model.clone(), Arc::clone(recording), missing.clone());
         let (side, is_one_of_several) = (self.role, self.base_urls.len() > 1);
-        Arc::new(RecordedChat { side, model, client, is_one_of_several, gate, recording, missing })
+        Arc::new(RecordedChat { side, model, client, is_one_of_several, gate: None, recording, missing })
     }
 
     /// Where its model is, at one of its servers.
     pub(super) fn place(&self, base_url: &str) -> ModelKey {
         let kwargs = &self.spec.kwargs;
         ModelKey {
-            provider: self.spec.provider.name,
+            provider: self.spec.provider,
             base_url: base_url.to_owned(),
             model: self.model.clone(),
             model_path: self.spec.model_path.clone(),
@@ -305,10 +302,10 @@ impl<'a> SideConfig<'a> {
     fn servers(&self, shared: &SharedResources, servers: &Servers) -> Result<Vec<Server>, Failure> {
         let window = servers.window();
         // One that is down has the same model as the others.
-        let leaves = servers.models().any(|model| model.leaves());
+        let forwards = servers.models().any(|model| model.forwards());
         let server = |(base_url, ready)| {
             let server = self.server(shared, base_url, ready, window)?;
-            Ok(Server { is_remote: server.is_remote || leaves, ..server })
+            Ok(Server { is_remote: self.is_remote(base_url, forwards), ..server })
         };
         servers.iter().map(server).collect()
     }
@@ -322,25 +319,20 @@ impl<'a> SideConfig<'a> {
     ) -> Result<Server, Failure> {
         let environment = &shared.config.environment;
         let bare = || self.settings(environment, base_url, None);
+        if let Some(Ready::Embedded(_) | Ready::Foreign(_)) = ready {
+            self.check_window(window)?;
+        }
         let settings = match ready {
-            Some(Ready::Engine(_)) => {
-                let path = self.spec.model_path.as_deref().map(|path| path.display().to_string());
-                chosen(self.demand, path.unwrap_or_default(), window)?;
-                bare()
-            }
-            Some(Ready::Server(_, None)) => {
-                chosen(self.demand, self.model.clone(), window)?;
-                // Nothing was learnt that the client does not know.
-                bare()
-            }
-            Some(Ready::Server(endpoint, Some(_))) => {
+            // Nothing was learnt that the client does not know.
+            Some(Ready::Embedded(_) | Ready::Foreign(_)) => bare(),
+            Some(Ready::Managed(endpoint, _)) => {
                 let endpoint = Endpoint { context_window: window, ..endpoint.clone() };
                 self.settings(environment, base_url, Some(&endpoint))
             }
             None => ChatSettings { num_ctx: window, ..bare() },
         };
         let client = match ready {
-            Some(Ready::Engine(engine)) => {
+            Some(Ready::Embedded(engine)) => {
                 let sampling = Sampling {
                     temperature: self.temperature,
                     max_tokens: self.max_tokens,
@@ -348,7 +340,7 @@ impl<'a> SideConfig<'a> {
                 };
                 Arc::new(engine.client(sampling))
             }
-            _ => self.connect(shared, settings.clone())?,
+            Some(Ready::Managed(..) | Ready::Foreign(_)) | None => self.connect(shared, settings.clone())?,
         };
         Ok(Server {
             place: self.place(base_url),
@@ -356,9 +348,16 @@ impl<'a> SideConfig<'a> {
             slots: self.lanes.or(ready.and_then(Ready::slots)),
             shares_prefixes: ready.is_some_and(Ready::shares_prefixes),
             is_up: ready.is_some(),
-            is_remote: self.is_remote(base_url),
+            is_remote: self.is_remote(base_url, ready.is_some_and(Ready::forwards)),
             client,
         })
+    }
+
+    /// An error if a fixed window, which nobody chose for this job, is too short for it.
+    fn check_window(&self, window: Option<u32>) -> Result<(), Failure> {
+        let path = self.spec.model_path.as_deref().map(|path| path.display().to_string());
+        chosen(self.demand, path.unwrap_or_else(|| self.model.clone()), window)?;
+        Ok(())
     }
 
     /// Tries after the first failed one: at a single server by its client, else at all of them again.
@@ -418,7 +417,3 @@ fn unusable(error: ChatError) -> Failure {
     let failure = Failure::from(error);
     if is_input { Failure { kind: FailureKind::Input, ..failure } } else { failure }
 }
-
-mod embedding;
-#[cfg(test)]
-mod tests;

@@ -1,4 +1,4 @@
-//! From a job's options to the place of its model, and which of its calls leave.
+//! From a job's options to the place of its model, and where its calls go.
 
 use std::path::Path;
 
@@ -36,30 +36,6 @@ fn what_only_the_user_knows_of_an_address_is_filled_in() {
 }
 
 #[test]
-fn a_side_is_remote_by_what_it_must_not_tell() {
-    for (kind, base_url, worker_leaves, supervisor_leaves) in [
-        ("ollama", "http://localhost:11434", false, false),
-        ("ollama", "http://10.1.2.3:11434", false, true),
-        ("ollama", "http://gpu-1:11434", false, true),
-        ("ollama", "https://ollama.example.com", true, true),
-        // Behind a hosted vendor's type at a local address is perhaps a proxy.
-        ("openai", "http://127.0.0.1:8080/v1", false, true),
-        ("openai", "https://api.openai.com/v1", true, true),
-    ] {
-        let client = json!({"type": kind, "model_name": "m", "kwargs": {"base_url": base_url}});
-        let job = job(client.clone(), client);
-        let environment = Environment::from_iter([]);
-        let (worker, supervisor) =
-            (SideConfig::worker(&job, &environment, false), SideConfig::supervisor(&job, &environment));
-        assert_eq!(worker.is_remote(base_url), worker_leaves, "{kind} {base_url}");
-        assert_eq!(supervisor.is_remote(base_url), supervisor_leaves, "{kind} {base_url}");
-    }
-    let embedded = json!({"type": "llama_cpp", "model_path": "m.gguf"});
-    let job = job(embedded.clone(), embedded);
-    assert!(!SideConfig::supervisor(&job, &Environment::from_iter([]),).is_remote(""));
-}
-
-#[test]
 fn embeddings_go_where_the_server_was_found() {
     let local = json!({"type": "docker_model_runner", "model_name": "ai/m"});
     let job = job(local, json!({"type": "ollama"}));
@@ -76,7 +52,7 @@ fn embeddings_go_where_the_server_was_found() {
         leaves: false,
         kept: false,
     };
-    let ready = Ready::Server(endpoint, Some(Arc::new(runtime)));
+    let ready = Ready::Managed(endpoint, Arc::new(runtime));
     let settings = worker.embedding_settings(&environment, &worker.base_urls[0], &ready, Some("ai/embedder"));
     assert_eq!((&*settings.base_url, &*settings.model), (found, "ai/embedder"));
     assert_eq!(settings.retries, config::RETRIES);

@@ -12,11 +12,12 @@ use crate::chat::{
     CallOutcome, ChatClient, ChatError, ChatReply, ChatRequest, EgressGate, Embedded, Embedder,
     OutboundRequest, Usage,
 };
+use crate::job::JobRole;
 
 /// One side's conversation turns.
+#[derive(Clone)]
 pub(in crate::engine) struct RecordedChat {
-    /// `supervisor` or `worker`.
-    pub side: &'static str,
+    pub side: JobRole,
     pub model: String,
     /// Who is asked in a recording; in a replay nobody is.
     pub client: Option<Arc<dyn ChatClient>>,
@@ -83,10 +84,10 @@ impl RecordedChat {
     ) -> Result<ChatReply, ChatError> {
         let exchange = self.recording.begin(self.request(request));
         let recorder = self.gate.as_ref().map(Recorder::new);
-        let watched = recorder
-            .as_ref()
-            .and_then(|recorder| client.watched(Arc::clone(recorder) as Arc<dyn EgressGate>));
-        let outcome = watched.as_ref().unwrap_or(client).chat(request).await;
+        let outcome = match &recorder {
+            Some(recorder) => client.gated(Arc::clone(recorder) as _).chat(request).await,
+            None => client.chat(request).await,
+        };
         let sent = recorder.map_or_else(Vec::new, |recorder| recorder.all());
         let (reply, error) = (outcome.clone().ok(), outcome.clone().err());
         self.recording.write(&exchange, json!(Turn { sent, reply, error }));
@@ -151,6 +152,11 @@ impl ChatClient for RecordedChat {
             None => self.replay(request).await,
         }
     }
+
+    /// The gate sees what the client sends now, or what the recording says was sent.
+    fn gated(&self, gate: Arc<dyn EgressGate>) -> Arc<dyn ChatClient> {
+        Arc::new(Self { gate: Some(gate), ..self.clone() })
+    }
 }
 
 /// What a request's messages say.
@@ -199,6 +205,7 @@ impl EgressGate for Recorder {
 }
 
 /// An embedding model.
+#[derive(Clone)]
 pub(in crate::engine) struct Embedding {
     pub model: String,
     /// Who is asked in a recording; in a replay nobody is.
@@ -213,13 +220,13 @@ pub(in crate::engine) struct Embedding {
 impl Embedder for Embedding {
     async fn embed(&self, texts: &[String]) -> Result<Embedded, ChatError> {
         let exchange =
-            self.recording.begin(json!({"side": "embedding", "model": self.model, "texts": texts}));
+            self.recording.begin(json!({"side": JobRole::Embedding, "model": self.model, "texts": texts}));
         if let Some(embedder) = &self.embedder {
             let recorder = self.gate.as_ref().map(Recorder::new);
-            let watched = recorder
-                .as_ref()
-                .and_then(|recorder| embedder.watched(Arc::clone(recorder) as Arc<dyn EgressGate>));
-            let outcome = watched.as_ref().unwrap_or(embedder).embed(texts).await;
+            let outcome = match &recorder {
+                Some(recorder) => embedder.gated(Arc::clone(recorder) as _).embed(texts).await,
+                None => embedder.embed(texts).await,
+            };
             let sent = recorder.map_or_else(Vec::new, |recorder| recorder.all());
             let (embedded, error) = (outcome.as_ref().ok().cloned(), outcome.as_ref().err().cloned());
             self.recording.write(&exchange, json!(Vectors { sent, embedded, error }));
@@ -239,5 +246,9 @@ impl Embedder for Embedding {
             (None, Some(error)) => Err(error),
             (None, None) => Err(unheard("the recorded answer is empty".to_owned())),
         }
+    }
+
+    fn gated(&self, gate: Arc<dyn EgressGate>) -> Arc<dyn Embedder> {
+        Arc::new(Self { gate: Some(gate), ..self.clone() })
     }
 }

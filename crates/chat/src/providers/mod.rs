@@ -20,6 +20,8 @@ pub struct Provider {
     pub name: &'static str,
     /// How it is spoken to; `None` is the embedded engine.
     pub dialect: Option<&'static dyn Dialect>,
+    /// What serves its models.
+    pub runtime: RuntimeKind,
     /// Where it is unless the job or the environment says otherwise. A name in braces is one of its `slots`.
     pub base_url: &'static str,
     /// What only its user can put into the base URL.
@@ -60,6 +62,19 @@ pub struct Provider {
     pub source: Source,
 }
 
+/// What serves a provider's models, as far as minions manages it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RuntimeKind {
+    /// The Ollama daemon, which minions starts and asks for models.
+    Ollama,
+    /// Docker Model Runner, which minions starts and asks for models.
+    DockerModelRunner,
+    /// llama.cpp in this process.
+    Embedded,
+    /// A server that is used as it is found.
+    Foreign,
+}
+
 /// The vendor's own document that a row was checked against.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Source {
@@ -90,6 +105,13 @@ impl Slot {
     /// As the base URL has it.
     fn mark(&self) -> String {
         format!("{{{}}}", self.kwargs[0])
+    }
+}
+
+/// Rows are the same if their names are: no two rows share one.
+impl PartialEq for Provider {
+    fn eq(&self, other: &Self) -> bool {
+        self.name == other.name
     }
 }
 
@@ -205,6 +227,8 @@ mod tests {
         for provider in PROVIDERS {
             let name = provider.name;
             assert!(std::ptr::eq(find(name).unwrap(), provider), "{name}: two rows");
+            let is_embedded = provider.runtime == RuntimeKind::Embedded;
+            assert_eq!(provider.dialect.is_none(), is_embedded, "{name}");
             if provider.dialect.is_none() {
                 continue;
             }

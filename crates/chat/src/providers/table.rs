@@ -7,7 +7,7 @@
 
 use std::time::Duration;
 
-use super::{Key, Provider, Slot, Source};
+use super::{Key, Provider, RuntimeKind, Slot, Source};
 use crate::CALL_TIMEOUT;
 use crate::dialect::{Abilities, Caching, JsonMode};
 use crate::{anthropic::Anthropic, ollama::Ollama, openai, openai::OpenAi};
@@ -16,6 +16,7 @@ use crate::{anthropic::Anthropic, ollama::Ollama, openai, openai::OpenAi};
 const HOSTED: Provider = Provider {
     name: "",
     dialect: Some(&OpenAi),
+    runtime: RuntimeKind::Foreign,
     base_url: "",
     slots: &[],
     root: "",
@@ -295,6 +296,7 @@ pub static PROVIDERS: &[Provider] = &[
     Provider {
         name: "ollama",
         dialect: Some(&Ollama),
+        runtime: RuntimeKind::Ollama,
         base_url: "http://localhost:11434",
         root: "/api",
         port: Some(11434),
@@ -309,6 +311,7 @@ pub static PROVIDERS: &[Provider] = &[
     },
     Provider {
         name: "docker_model_runner",
+        runtime: RuntimeKind::DockerModelRunner,
         base_url: "http://localhost:12434",
         root: "/engines/v1",
         port: Some(12434),
@@ -437,6 +440,7 @@ pub static PROVIDERS: &[Provider] = &[
     Provider {
         name: "llama_cpp",
         dialect: None,
+        runtime: RuntimeKind::Embedded,
         kwargs: &["n_ctx", "num_ctx", "n_gpu_layers", "chat_format", "n_threads"],
         source: Source::All("llama.cpp, include/llama.h"),
         ..LOCAL
