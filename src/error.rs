@@ -1,6 +1,13 @@
-//! What failed, what to do next, and the exit code: one mapping for all rooms.
+//! Why a job has no answer: the kind, the words, the remedy. Exit codes are derived from the kind here, and nowhere else.
 
+use std::error::Error;
 use std::fmt;
+use std::sync::Arc;
+
+use serde::Serialize;
+
+use crate::chat::{ChatError, ChatErrorKind, Usage};
+use crate::runtimes::RuntimeError;
 
 /// The program's exit codes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,43 +23,127 @@ pub enum Exit {
     SomeFailed = 3,
     /// The deadline passed.
     Deadline = 124,
-    /// SIGINT.
+    /// SIGINT, or the caller's cancel.
     Interrupted = 130,
     /// SIGTERM.
     Terminated = 143,
 }
 
+/// What kind of thing went wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FailureKind {
+    /// The job, or the command line, is unusable as it is. Nothing was sent.
+    Input,
+    /// A call to a model failed.
+    Model(ChatErrorKind),
+    /// A model server could not be found, started or made ready.
+    Runtime,
+    /// The job may spend, or send out, no more.
+    Budget,
+    /// The supervisor's replies or programs stayed unusable.
+    Protocol,
+    /// The sandbox itself failed.
+    Sandbox,
+    /// A replay lacks an exchange.
+    Replay,
+    /// The deadline passed.
+    Deadline,
+    /// The caller cancelled the job, or SIGINT did.
+    Cancelled,
+    /// SIGTERM ended the job.
+    Terminated,
+    /// A file, a pipe or another part of the system failed.
+    System,
+    /// minions itself is at fault.
+    Defect,
+}
+
+impl FailureKind {
+    /// The kind of a job's failure when a call failed for this reason.
+    pub(crate) fn of_call(kind: ChatErrorKind) -> Self {
+        match kind {
+            ChatErrorKind::Withheld => Self::Budget,
+            kind => Self::Model(kind),
+        }
+    }
+
+    /// The exit code of a program whose job failed so.
+    pub fn exit(self) -> Exit {
+        match self {
+            Self::Input => Exit::Input,
+            Self::Deadline => Exit::Deadline,
+            Self::Cancelled => Exit::Interrupted,
+            Self::Terminated => Exit::Terminated,
+            Self::Model(_)
+            | Self::Runtime
+            | Self::Budget
+            | Self::Protocol
+            | Self::Sandbox
+            | Self::Replay
+            | Self::System
+            | Self::Defect => Exit::Failed,
+        }
+    }
+}
+
+/// What a job's calls have cost so far, in tokens and, if the job has prices, in dollars.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Spent {
+    /// Tokens of the supervisor's calls.
+    pub remote: Usage,
+    /// Tokens of the worker's calls and of embeddings.
+    pub local: Usage,
+    /// Dollars for `remote`.
+    pub usd: Option<f64>,
+}
+
 /// Why a job has no answer.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct Failure {
+    /// What kind of thing went wrong.
+    pub kind: FailureKind,
     /// What failed, and where.
     pub message: String,
     /// What to do next.
     pub hint: Option<String>,
-    /// The exit code.
-    pub exit: Exit,
+    /// The error below, where there is one.
+    pub source: Option<Arc<dyn Error + Send + Sync>>,
+    /// What the job had cost by then.
+    pub spent: Box<Spent>,
 }
 
 impl Failure {
-    /// The job failed.
-    pub fn job(message: impl Into<String>) -> Self {
-        Self { message: message.into(), hint: None, exit: Exit::Failed }
+    /// A failure of this kind.
+    pub fn new(kind: FailureKind, message: impl Into<String>) -> Self {
+        Self { kind, message: message.into(), hint: None, source: None, spent: Box::default() }
     }
 
     /// The input is unusable.
     pub fn input(message: impl Into<String>) -> Self {
-        Self { message: message.into(), hint: None, exit: Exit::Input }
+        Self::new(FailureKind::Input, message)
+    }
+
+    /// A part of the system failed.
+    pub fn system(message: impl Into<String>) -> Self {
+        Self::new(FailureKind::System, message)
     }
 
     /// minions itself is at fault.
     pub fn defect(what: impl fmt::Display) -> Self {
-        Self::job(format!("minions itself failed: {what}"))
+        Self::new(FailureKind::Defect, format!("minions itself failed: {what}"))
             .hint("this is a defect of minions; please report it with the lines on stderr")
     }
 
     /// Adds what to do next.
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
+        self
+    }
+
+    /// Adds the error below.
+    pub fn caused_by(mut self, source: impl Error + Send + Sync + 'static) -> Self {
+        self.source = Some(Arc::new(source));
         self
     }
 }
@@ -67,16 +158,31 @@ impl fmt::Display for Failure {
     }
 }
 
-impl std::error::Error for Failure {}
-
-impl From<crate::chat::ChatError> for Failure {
-    fn from(error: crate::chat::ChatError) -> Self {
-        Self { message: error.message, hint: error.hint, exit: Exit::Failed }
+impl Error for Failure {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        self.source.as_deref().map(|source| source as _)
     }
 }
 
-impl From<crate::runtimes::RuntimeError> for Failure {
-    fn from(error: crate::runtimes::RuntimeError) -> Self {
-        Self { message: error.message, hint: error.hint, exit: Exit::Failed }
+/// A task of ours that panicked. The panic's own words are the subscriber's.
+impl From<tokio::task::JoinError> for Failure {
+    fn from(error: tokio::task::JoinError) -> Self {
+        Self::defect(error)
+    }
+}
+
+impl From<ChatError> for Failure {
+    fn from(error: ChatError) -> Self {
+        let kind = FailureKind::of_call(error.kind);
+        Self { hint: error.hint.clone(), ..Self::new(kind, error.message.clone()).caused_by(error) }
+    }
+}
+
+impl From<RuntimeError> for Failure {
+    fn from(error: RuntimeError) -> Self {
+        Self {
+            hint: error.hint.clone(),
+            ..Self::new(FailureKind::Runtime, error.message.clone()).caused_by(error)
+        }
     }
 }

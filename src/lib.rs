@@ -1,4 +1,40 @@
 //! minions: a small local model and a frontier model in the cloud solve a job together.
+//!
+//! Start at [`engine::Engine`]: it runs jobs. The rooms, in the order in which a job walks through them:
+//!
+//! * [`job`]: JSON becomes a checked [`job::Job`], or an error that names the place and the remedy;
+//! * [`engine`]: one job end to end, any number at once; the only room that knows all the others;
+//! * [`runtimes`]: a model server that answers and has the model; gives an endpoint;
+//! * [`chat`]: one conversation turn with a model at an endpoint; [`llama`]: the same in this process;
+//! * `protocols`: `minion` and `minions`, with [`prompts`], [`sandbox`] and [`documents`];
+//! * [`events`]: what happens in a job, as it happens;
+//! * [`error`]: why a job has no answer; [`config`]: every default and every environment name.
+//!
+//! Arrows point one way: `chat` gets a URL and never knows `runtimes`; `protocols` never know which provider they talk
+//! to. Nothing here writes to stdout or stderr, takes over a signal, ends the process or reads its environment: that is
+//! the program's, in `src/main.rs` and `src/cli`.
+//!
+//! # Words
+//!
+//! | word | means |
+//! |---|---|
+//! | job | a question, its documents, two sides and a protocol; its result or failure is one envelope |
+//! | side | the supervisor or the worker of a job, with its model servers |
+//! | supervisor | the strong model in the cloud, which never reads the documents |
+//! | worker | the small local model, which does |
+//! | document | a text that the worker reads, with its name and places |
+//! | chunk | a part of a document that fits into the worker's context window |
+//! | manifest | one task on one chunk, as the supervisor's program asks for it |
+//! | worker job | a manifest with the worker's output |
+//! | round | one turn of a protocol: a message and its reply, or a program, its worker jobs and the synthesis |
+//! | program | the supervisor's Python code, which runs in the sandbox |
+//! | slot | one call that a model server works on at a time |
+//! | permit | the right to use a slot, until it is given back |
+//! | ledger | the record of what left this machine |
+//! | tape | the recorded exchanges of a job, which can be replayed |
+//! | budget | what a job may spend: tokens, dollars, characters that leave, time |
+//! | event | something that happened in a job |
+//! | envelope | `{success, result, error}`, as the program prints it |
 
 pub use minions_chat as chat;
 pub use minions_documents as documents;
@@ -6,15 +42,14 @@ pub use minions_llama as llama;
 pub use minions_runtimes as runtimes;
 pub use minions_sandbox as sandbox;
 
-pub mod cli;
 pub mod config;
-pub mod container;
 pub mod engine;
 pub mod envelope;
 pub mod error;
+pub mod events;
 pub mod job;
-pub mod listing;
-pub mod logging;
 pub mod prompts;
-pub mod protocols;
-pub mod service;
+mod protocols;
+mod sync;
+
+pub use protocols::{Cited, Entry, Status};

@@ -1,20 +1,25 @@
 //! minions, the program: a job in, an envelope out; many jobs in, a line out for each.
 
+mod cli;
+
 use std::io;
 use std::panic::AssertUnwindSafe;
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::sync::Arc;
 
 use anyhow::Context;
 use clap::Parser;
 use minions::chat::secrets::Redactor;
-use minions::cli::{Cli, Command};
 use minions::config::Environment;
-use minions::engine::{Ending, Interrupt, JobOptions, Runner, Surroundings, Work};
 use minions::envelope::Envelope;
 use minions::error::{Exit, Failure};
-use minions::{listing, logging, sandbox, service};
+use minions::sandbox;
+
+use cli::args::{Cli, Command};
+use cli::interrupt::Interrupt;
+use cli::options::RunOptions;
+use cli::run::{Program, RunOutcome, Work};
+use cli::{envelope, listing, logging, service};
 
 /// Counts, so that a sandbox child can be held to its memory limit; elsewhere it is the system's.
 #[global_allocator]
@@ -22,31 +27,37 @@ static ALLOCATOR: minions::sandbox::LimitedAllocator = minions::sandbox::Limited
 
 fn main() -> ExitCode {
     let redactor = Redactor::default();
-    let outcome = match Cli::try_parse() {
+    let asked = match Cli::try_parse() {
         Ok(Cli { command: Some(Command::SandboxWorker), .. }) => return sandbox::worker_main(),
         Ok(Cli { command: Some(Command::OllamaWatchdog { words }), .. }) => return service::watchdog(&words),
         Ok(Cli { command: Some(Command::Entry { words }), .. }) => return service::entry(words),
         Ok(Cli { command: Some(Command::Health), .. }) => return service::health(),
+        Ok(Cli { command: Some(Command::Providers { json }), .. }) => return listing::providers(json),
         Ok(Cli { command: Some(Command::Batch(options)), .. }) => {
             let each = options.each.clone();
-            caught(Work::Batch(options), each, &redactor)
+            Ok((Work::Batch(options), each))
         }
-        Ok(Cli { command: Some(Command::Providers { json }), .. }) => return listing::providers(json),
         Ok(Cli { command: Some(Command::Run(args)), .. } | Cli { run: args, .. }) => {
-            caught(args.job.map_or(Work::Stdin, Work::File), args.options, &redactor)
+            Ok((args.job.map_or(Work::Stdin, Work::File), args.options))
         }
         Err(error) => match usage(&error) {
             Some(failure) => Err(failure),
             None => return ExitCode::SUCCESS,
         },
     };
+    // Before anything is read or opened, since it begins the program anew.
+    #[cfg(feature = "embedded")]
+    if asked.is_ok() {
+        cli::openmp::reexec_with_passive_wait();
+    }
+    let outcome = asked.and_then(|(work, options)| caught(work, options, &redactor));
     let envelope = match outcome {
-        Ok(Ending::Lines(exit)) => return ExitCode::from(exit as u8),
-        Ok(Ending::Result(result)) => Envelope::from(Ok(result)),
+        Ok(RunOutcome::Lines(exit)) => return ExitCode::from(exit as u8),
+        Ok(RunOutcome::Result(result)) => Envelope::from(Ok(result)),
         Err(failure) => Envelope::from(Err(failure)),
     };
     let exit = envelope.exit();
-    match envelope.write(&mut io::stdout().lock(), &redactor) {
+    match envelope::write(&envelope, &mut io::stdout().lock(), &redactor) {
         Ok(()) => ExitCode::from(exit as u8),
         Err(error) => {
             tracing::error!("the envelope can't be written to stdout: {error}");
@@ -56,18 +67,16 @@ fn main() -> ExitCode {
 }
 
 /// Does `work`; whatever happens inside, there is an outcome.
-fn caught(work: Work, options: JobOptions, redactor: &Redactor) -> Result<Ending, Failure> {
-    #[cfg(feature = "embedded")]
-    minions::llama::openmp::reexec_with_passive_wait();
+fn caught(work: Work, options: RunOptions, redactor: &Redactor) -> Result<RunOutcome, Failure> {
     // Jobs run in a task of their own; this is for what is around them.
     let caught = std::panic::catch_unwind(AssertUnwindSafe(|| run(work, options, redactor)));
     caught.unwrap_or_else(|_| Err(Failure::defect("a panic, whose words are on stderr")))
 }
 
-fn run(work: Work, options: JobOptions, redactor: &Redactor) -> Result<Ending, Failure> {
+fn run(work: Work, options: RunOptions, redactor: &Redactor) -> Result<RunOutcome, Failure> {
     let interrupt = Interrupt::listen()
         .context("the signals can't be listened to")
-        .map_err(|error| Failure::job(format!("{error:#}")))?;
+        .map_err(|error| Failure::system(format!("{error:#}")))?;
     let environment = Environment::of_process();
     environment.credentials().for_each(|secret| redactor.learn(secret));
     let verbosity = logging::start(&environment, redactor);
@@ -76,12 +85,11 @@ fn run(work: Work, options: JobOptions, redactor: &Redactor) -> Result<Ending, F
         .enable_all()
         .build()
         .context("the asynchronous runtime can't be started")
-        .map_err(|error| Failure::job(format!("{error:#}")))?;
+        .map_err(|error| Failure::system(format!("{error:#}")))?;
     // Links to the binary that runs even if its file is replaced meanwhile.
     let program = PathBuf::from("/proc/self/exe");
-    let surroundings = Arc::new(Surroundings { environment, program, options });
-    let runner = Runner { surroundings, redactor: redactor.clone(), verbosity, interrupt };
-    let outcome = runtime.block_on(runner.run(work));
+    let program = Program { environment, program, options, redactor: redactor.clone(), verbosity, interrupt };
+    let outcome = runtime.block_on(program.run(work));
     // A thread that still waits for stdin must not hold the envelope back.
     runtime.shutdown_background();
     outcome

@@ -1,17 +1,24 @@
 //! The conversation log: one JSON file per job, whole or not there.
 
 use std::fs;
-use std::io::{self, BufWriter, Write};
+use std::io::{self, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-use serde_json::Value;
+use crate::chat::secrets::Redactor;
+use serde::Serialize;
 
 /// Characters of the task in a file name.
 const SLUG: usize = 40;
 
-/// Writes `log` below `dir` and gives its path. A log with a given name replaces the one before.
-pub(super) fn write(dir: &Path, name: Option<&Path>, task: &str, log: &Value) -> io::Result<PathBuf> {
+/// Writes `log` below `dir`, without credentials, and gives its path. A log with a given name replaces the one before.
+pub(super) fn write(
+    dir: &Path,
+    name: Option<&Path>,
+    task: &str,
+    log: &impl Serialize,
+    redactor: &Redactor,
+) -> io::Result<PathBuf> {
     let target = name.map(|name| dir.join(name));
     let folder = target.as_deref().and_then(Path::parent).unwrap_or(dir);
     fs::create_dir_all(folder)?;
@@ -22,11 +29,9 @@ pub(super) fn write(dir: &Path, name: Option<&Path>, task: &str, log: &Value) ->
         .suffix(".part")
         .permissions(fs::Permissions::from_mode(0o666))
         .tempfile_in(folder)?;
-    let mut out = BufWriter::new(file.as_file_mut());
-    serde_json::to_writer_pretty(&mut out, log)?;
-    out.write_all(b"\n")?;
-    out.flush()?;
-    drop(out);
+    let mut text = redactor.clean_json_pretty(log)?;
+    text.push(b'\n');
+    file.write_all(&text)?;
     let target = target.unwrap_or_else(|| file.path().with_extension("json"));
     file.persist(&target)?;
     Ok(target)
@@ -57,11 +62,14 @@ mod tests {
     #[test]
     fn a_log_is_whole_and_alone() {
         let dir = tempfile::tempdir().unwrap();
-        let first = write(dir.path(), None, "Was kostet's?", &json!({"n": 1})).unwrap();
-        let second = write(dir.path(), None, "Was kostet's?", &json!({"n": 2})).unwrap();
+        let first = write(dir.path(), None, "Was kostet's?", &json!({"n": 1}), &Redactor::default()).unwrap();
+        let second =
+            write(dir.path(), None, "Was kostet's?", &json!({"n": 2}), &Redactor::default()).unwrap();
         assert_ne!(first, second);
         assert!(first.file_name().unwrap().to_str().unwrap().contains("_was-kostet-s_"), "{first:?}");
-        let named = write(dir.path(), Some(Path::new("a/b.json")), "t", &json!({"n": 3})).unwrap();
+        let named =
+            write(dir.path(), Some(Path::new("a/b.json")), "t", &json!({"n": 3}), &Redactor::default())
+                .unwrap();
         assert_eq!(named, dir.path().join("a/b.json"));
         assert_eq!(fs::read_to_string(named).unwrap(), "{\n  \"n\": 3\n}\n");
         let names: Vec<_> = fs::read_dir(dir.path()).unwrap().map(|e| e.unwrap().file_name()).collect();

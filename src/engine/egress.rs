@@ -6,13 +6,14 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
-use serde_json::{Value, json};
 use tokio::runtime::{Handle, RuntimeFlavor};
 use tokio::task::block_in_place;
 
+use super::egress_report::{EgressCall, EgressPassage, EgressReport};
 use crate::chat::{CallOutcome, ChatError, EgressGate, OutboundRequest, Usage};
 use crate::documents::tokens::estimate;
 use crate::documents::verbatim::{self, Passage};
+use crate::events::{EventKind, Events};
 
 /// Between two texts that are searched for at once: no character, so no document has it.
 const BETWEEN: &str = "\u{ffff}";
@@ -24,6 +25,7 @@ pub(super) struct Ledger {
     documents: Arc<[String]>,
     /// Characters of the documents that may leave.
     limit: Option<u64>,
+    events: Events,
     calls: Mutex<Vec<Call>>,
     /// The first call that was kept here.
     refusal: OnceLock<ChatError>,
@@ -51,8 +53,8 @@ impl Call {
 }
 
 impl Ledger {
-    pub(super) fn new(documents: Arc<[String]>, limit: Option<u64>) -> Arc<Self> {
-        Arc::new(Self { documents, limit, calls: Mutex::default(), refusal: OnceLock::new() })
+    pub(super) fn new(documents: Arc<[String]>, limit: Option<u64>, events: Events) -> Arc<Self> {
+        Arc::new(Self { documents, limit, events, calls: Mutex::default(), refusal: OnceLock::new() })
     }
 
     /// What sees the calls of one side.
@@ -73,34 +75,37 @@ impl Ledger {
     }
 
     /// As the result shows it.
-    pub(super) fn shown(&self) -> Value {
+    pub(super) fn report(&self) -> EgressReport {
         let calls = self.calls();
         let left = verbatim::joined(passages(&calls));
-        let sent = |call: &&Call| call.is_sent();
-        json!({
-            "calls": calls.iter().map(|call| self.call(call)).collect::<Vec<_>>(),
-            "bytes": calls.iter().filter(sent).map(|call| call.departure.bytes).sum::<usize>(),
-            "context_chars": self.chars(&left),
-            "of_context_chars": self.documents.iter().map(|text| text.chars().count()).sum::<usize>(),
-            "passages": self.in_characters(&left),
-        })
+        EgressReport {
+            calls: Some(calls.iter().map(|call| self.call(call)).collect()),
+            bytes: bytes(&calls),
+            context_chars: self.chars(&left),
+            of_context_chars: self.all_chars(),
+            passages: Some(self.in_characters(&left)),
+        }
     }
 
-    fn call(&self, call: &Call) -> Value {
+    fn call(&self, call: &Call) -> EgressCall {
         let OutboundRequest { endpoint, bytes, sha256 } = &call.departure;
         let cut_off = || Some("cut off before its end".to_owned());
-        let (usage, error) =
-            (call.usage(), call.arrival.as_ref().map_or_else(cut_off, |arrival| arrival.error.clone()));
-        json!({
-            "side": call.side,
-            "endpoint": endpoint,
-            "bytes": if call.is_sent() { *bytes } else { 0 },
-            "sha256": call.is_sent().then_some(sha256),
-            "context_chars": self.chars(&verbatim::joined(call.passages.clone())),
-            "prompt_tokens": usage.prompt_tokens,
-            "completion_tokens": usage.completion_tokens,
-            "error": error,
-        })
+        let usage = call.usage();
+        EgressCall {
+            side: call.side,
+            endpoint: endpoint.clone(),
+            bytes: if call.is_sent() { *bytes } else { 0 },
+            sha256: call.is_sent().then(|| sha256.clone()),
+            context_chars: self.chars(&verbatim::joined(call.passages.clone())),
+            prompt_tokens: usage.prompt_tokens,
+            completion_tokens: usage.completion_tokens,
+            error: call.arrival.as_ref().map_or_else(cut_off, |arrival| arrival.error.clone()),
+        }
+    }
+
+    /// Characters of all documents.
+    fn all_chars(&self) -> usize {
+        self.documents.iter().map(|text| text.chars().count()).sum()
     }
 
     fn chars(&self, passages: &[Passage]) -> usize {
@@ -121,7 +126,7 @@ impl Ledger {
     }
 
     /// Sorted passages as characters.
-    fn in_characters(&self, passages: &[Passage]) -> Vec<Value> {
+    fn in_characters(&self, passages: &[Passage]) -> Vec<EgressPassage> {
         let (mut document, mut byte, mut chars) = (0, 0, 0);
         let mut shown = Vec::new();
         for passage in passages {
@@ -132,7 +137,7 @@ impl Ledger {
             let start = chars + text[byte..passage.start].chars().count();
             chars = start + self.text(passage).chars().count();
             byte = passage.end;
-            shown.push(json!({"document": document, "start": start, "end": chars}));
+            shown.push(EgressPassage { document, start, end: chars });
         }
         shown
     }
@@ -140,6 +145,11 @@ impl Ledger {
     fn calls(&self) -> MutexGuard<'_, Vec<Call>> {
         self.calls.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Bytes that left.
+fn bytes(calls: &[Call]) -> usize {
+    calls.iter().filter(|call| call.is_sent()).map(|call| call.departure.bytes).sum()
 }
 
 /// What all calls carried.
@@ -173,6 +183,11 @@ impl EgressGate for Watch {
             }
         }
         calls.push(Call { side, departure, passages: carried, tokens, arrival: None });
+        ledger.events.emit(|| EventKind::Egress {
+            bytes: bytes(&calls),
+            context_chars: ledger.chars(&verbatim::joined(passages(&calls))),
+            of_context_chars: ledger.all_chars(),
+        });
         Ok(calls.len() - 1)
     }
 

@@ -1,21 +1,22 @@
-//! Jobs from their bytes to their results.
+//! Jobs from their checked form to their results: the room that knows all the others.
 //!
-//! In: where jobs are read from. Out: the result of one for the envelope, or why there is none; of many the exit
-//! code, their lines being written. The only room that knows all the others. Whatever ends a job, its
-//! conversation log is written.
+//! In: a [`Job`], where its [`Events`] go, and what may cancel it. Out: a [`JobResult`], or the [`Failure`]. Whatever
+//! ends a job, its conversation log is written and its last event is `finished`. Any number of jobs run at once on one
+//! [`Engine`]: they share clients, models that are loaded, slots of model servers, and limits.
 
 mod address;
-pub mod batch;
+mod cancel;
 mod clients;
 mod concurrency_limited;
+mod config;
 mod conversation_log;
 mod egress;
+mod egress_report;
+mod estimate;
 mod images;
-mod input;
-mod interrupt;
 mod metered;
 mod models;
-mod options;
+mod result;
 mod retrieval;
 mod running;
 mod savings;
@@ -24,148 +25,149 @@ mod shared;
 mod tape;
 mod window;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde_json::Value;
 
-pub use batch::{BatchOptions, FailOn};
-pub use interrupt::Interrupt;
-pub use options::JobOptions;
+pub use cancel::CancelToken;
+pub use config::{EngineConfig, JobOptions, RunLimits};
+pub use egress_report::{EgressCall, EgressPassage, EgressReport};
+pub use estimate::JobEstimate;
+pub use result::{ConversationLog, EvidenceSummary, FailedLog, JobResult, LoggedUsage, Timing};
+pub use savings::{Dollars, SavingsReport, Tokens};
 
-use crate::chat::secrets::Redactor;
-use crate::config::{self, Environment};
-use crate::error::{Exit, Failure};
+use crate::config::{ENV_LOG_DIR, LOG_DIR};
+use crate::envelope::Envelope;
+use crate::error::{Failure, FailureKind};
+use crate::events::{EventKind, EventListener, Events};
 use crate::job::{self, Job};
-use crate::logging::Verbosity;
-use input::{Found, Source};
-use running::{Done, Running};
+use running::JobRun;
 use shared::SharedResources;
 
-/// What there is to do.
-#[derive(Clone, Debug)]
-pub enum Work {
-    /// What stdin holds: one job, or a batch.
-    Stdin,
-    /// The one job in a file.
-    File(PathBuf),
-    /// A batch.
-    Batch(BatchOptions),
-}
+/// Runs jobs. Clones are the same engine.
+#[derive(Clone)]
+pub struct Engine(Arc<SharedResources>);
 
-/// What came of it.
-#[derive(Debug)]
-pub enum Ending {
-    /// One job's result.
-    Result(Value),
-    /// A batch, whose lines are written.
-    Lines(Exit),
-}
-
-/// What jobs find around them.
-pub struct Surroundings {
-    /// The environment's variables.
-    pub environment: Environment,
-    /// Our own executable, which the sandbox starts.
-    pub program: PathBuf,
-    /// What the command line says about every job.
-    pub options: JobOptions,
-}
-
-/// What the runner is given.
-pub struct Runner {
-    /// What jobs find around them.
-    pub surroundings: Arc<Surroundings>,
-    /// Learns the jobs' credentials.
-    pub redactor: Redactor,
-    /// Is lowered for a batch.
-    pub verbosity: Verbosity,
-    /// What stops it from outside.
-    pub interrupt: Interrupt,
-}
-
-impl Runner {
-    /// Does `work` to its end, a signal or a deadline.
-    pub async fn run(self, work: Work) -> Result<Ending, Failure> {
-        let runner = Arc::new(self);
-        let mut interrupt = runner.interrupt.clone();
-        let source = match &work {
-            Work::Stdin => Source::Stdin,
-            Work::File(path) => Source::File(path.clone()),
-            Work::Batch(options) => options.input.clone().map_or(Source::Stdin, Source::File),
-        };
-        // Reading and parsing 100 MB takes its time: off the thread that hears signals.
-        let found = tokio::task::spawn_blocking(move || match work {
-            Work::Stdin => source.look(),
-            Work::File(_) => source.one(),
-            Work::Batch(options) => Ok(Found::Many(source.pieces()?, Box::new(options))),
-        });
-        let found = tokio::select! {
-            found = found => found.unwrap_or_else(|error| Err(of_panic(&error)))?,
-            stopped = interrupt.heard() => return Err(stopped),
-        };
-        match found {
-            Found::One(bytes, first_line) => runner.one(bytes, first_line).await.map(Ending::Result),
-            Found::Many(pieces, options) => batch::run(runner, pieces, *options).await.map(Ending::Lines),
-        }
+impl Engine {
+    /// An engine that has opened nothing yet. The redactor learns the credentials of the environment.
+    pub fn new(config: EngineConfig) -> Self {
+        config.environment.credentials().for_each(|secret| config.redactor.learn(secret));
+        Self(Arc::new(SharedResources::new(config)))
     }
 
-    /// One job of `bytes`.
-    async fn one(self: Arc<Self>, bytes: Vec<u8>, first_line: usize) -> Result<Value, Failure> {
-        let mut interrupt = self.interrupt.clone();
-        let runner = Arc::clone(&self);
-        let job = tokio::task::spawn_blocking(move || {
-            let job = job::bare(job::value(&bytes, first_line)?)?;
-            runner.checked(job)
-        });
-        let job = tokio::select! {
-            job = job => job.unwrap_or_else(|error| Err(of_panic(&error)))?,
-            stopped = interrupt.heard() => return Err(stopped),
-        };
-        let shared = Arc::new(SharedResources::new(Arc::clone(&self.surroundings), None, &self.redactor));
-        self.work(job, shared, interrupt.heard()).await.outcome
-    }
-
-    /// A bare job, checked; its credentials are learnt.
-    fn checked(&self, job: Value) -> Result<Job, Failure> {
-        let log_dir = self.surroundings.environment.get(config::ENV_LOG_DIR).unwrap_or(config::LOG_DIR);
+    /// Checks a job in the JSON form of `docs/job.md`. Its credentials are learnt, so that none shows in a later message.
+    ///
+    /// # Errors
+    /// [`FailureKind::Input`], naming the place in the job and the remedy.
+    pub fn job(&self, job: Value) -> Result<Job, Failure> {
+        let config = &self.0.config;
+        let log_dir = config.environment.get(ENV_LOG_DIR).unwrap_or(LOG_DIR);
         let job = job::parse(job, Path::new(log_dir))?;
         for side in [&job.local, &job.remote] {
             for secret in side.secrets() {
-                self.redactor.learn(&secret);
+                config.redactor.learn(&secret);
             }
         }
         Ok(job)
     }
 
-    /// Runs a job to its end, its deadline or `stop`.
-    async fn work(
-        &self,
-        job: Job,
-        shared: Arc<SharedResources>,
-        stop: impl Future<Output = Failure>,
-    ) -> Done {
-        let deadline = interrupt::deadline(job.budget.deadline);
-        let running = Arc::new(Running::new(job, &self.surroundings.options));
+    /// Runs a job to its answer, its deadline, or until `cancel` ends it; by then its calls are cut off and its sandbox
+    /// is gone. Dropping the future cancels the job, too, but nothing waits for its end then, and no log is written.
+    ///
+    /// # Errors
+    /// Every [`FailureKind`]; [`Failure::spent`] says what the job had cost.
+    pub async fn run(&self, job: Job, events: Events, cancel: &CancelToken) -> Result<JobResult, Failure> {
+        let outcome = self.run_to_end(job, events.clone(), cancel).await;
+        events.emit(|| {
+            let envelope = events.have_texts().then(|| {
+                let envelope = Envelope::from(outcome.as_ref().map_err(Clone::clone));
+                serde_json::to_value(envelope).unwrap_or_default()
+            });
+            EventKind::Finished {
+                success: outcome.is_ok(),
+                kind: outcome.as_ref().err().map(|failure| failure.kind),
+                envelope,
+            }
+        });
+        outcome
+    }
+
+    /// Events of a job that goes to `listeners`, without the credentials that this engine has learnt. `job` names the
+    /// job in each event.
+    pub fn events(&self, listeners: Vec<Arc<dyn EventListener>>, job: Option<&str>) -> Events {
+        Events::new(listeners, job, &self.0.config.redactor)
+    }
+
+    async fn run_to_end(&self, job: Job, events: Events, cancel: &CancelToken) -> Result<JobResult, Failure> {
+        let deadline = job.budget.deadline;
+        let run = Arc::new(JobRun::new(job, &self.0, events));
         let work = {
-            let running = Arc::clone(&running);
-            async move { running.solve(&shared).await }
+            let (run, shared) = (Arc::clone(&run), Arc::clone(&self.0));
+            async move { run.solve(&shared).await }
         };
-        let mut work = tokio::spawn(tracing::Instrument::in_current_span(work));
+        let mut work = AbortOnDrop(tokio::spawn(tracing::Instrument::in_current_span(work)));
         let outcome = tokio::select! {
-            done = &mut work => done.unwrap_or_else(|error| Err(of_panic(&error))),
-            stopped = stop => Err(stopped),
-            late = deadline => Err(late),
+            done = &mut work.0 => done.unwrap_or_else(|error| Err(error.into())),
+            reason = cancel.cancelled() => Err(work.end(reason).await),
+            late = passed(deadline) => Err(work.end(late).await),
         };
-        // Dropping the work cuts its calls off and ends its sandbox before the log is closed.
-        work.abort();
-        running.close(outcome, &self.redactor)
+        let shared = Arc::clone(&self.0);
+        let span = tracing::Span::current();
+        // The log is a file, and may be long.
+        let closing = tokio::task::spawn_blocking(move || {
+            span.in_scope(|| run.close(outcome, &shared.config.redactor))
+        });
+        closing.await.unwrap_or_else(|error| Err(error.into()))
+    }
+
+    /// What a job would cost, from its texts alone. Makes no call.
+    ///
+    /// # Errors
+    /// [`FailureKind::Input`] for a side that cannot be used as the job has it: a missing key, an unusable address.
+    pub fn estimate(&self, job: &Job) -> Result<JobEstimate, Failure> {
+        clients::check(job, &self.0)?;
+        Ok(JobEstimate::of(job))
+    }
+
+    /// Remote tokens that all jobs have spent so far. Calls under way count with their prompts, by estimate.
+    pub fn remote_tokens_spent(&self) -> u64 {
+        self.0.token_budget.spent()
+    }
+
+    /// Waits until a call was refused since [`RunLimits::remote_tokens`] are used up.
+    pub async fn remote_tokens_used_up(&self) {
+        self.0.token_budget.emptied().await;
     }
 }
 
-/// A defect of ours. The panic's own words are on stderr.
-fn of_panic(error: &tokio::task::JoinError) -> Failure {
-    Failure::defect(error)
+/// A task that does not outlive its owner.
+struct AbortOnDrop<T>(tokio::task::JoinHandle<T>);
+
+impl<T> AbortOnDrop<T> {
+    /// Ends the task, waits until it has ended, and gives `reason` back.
+    async fn end(&mut self, reason: Failure) -> Failure {
+        self.0.abort();
+        // It was aborted, or came to its end in the same moment.
+        let _ = (&mut self.0).await;
+        reason
+    }
+}
+
+impl<T> Drop for AbortOnDrop<T> {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+/// Waits until `limit` has passed, for ever if there is none.
+async fn passed(limit: Option<Duration>) -> Failure {
+    let Some(limit) = limit else { return std::future::pending().await };
+    tokio::time::sleep(limit).await;
+    let message = format!("the job's deadline of {} s passed before it was done", limit.as_secs_f64());
+    Failure::new(FailureKind::Deadline, message)
+        .hint("raise budget.deadline_s, lower max_rounds, or use a faster local model")
 }
 
 #[cfg(test)]
@@ -175,8 +177,8 @@ mod tests {
     #[tokio::test]
     async fn a_panic_is_a_failure_like_any_other() {
         let error = tokio::spawn(async { assert_eq!(1, 2) }).await.unwrap_err();
-        let failure = of_panic(&error);
-        assert_eq!(failure.exit, Exit::Failed);
+        let failure = Failure::from(error);
+        assert_eq!(failure.kind, FailureKind::Defect);
         assert!(failure.to_string().contains("panicked") && failure.to_string().contains("please report"));
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use super::Surroundings;
+use super::EngineConfig;
 use super::window::Demand;
 use crate::config;
 use crate::error::Failure;
@@ -82,18 +82,14 @@ impl ModelKey {
     }
 
     /// Makes the model ready with a window for `demand`.
-    pub(super) async fn open(
-        self,
-        demand: Demand,
-        surroundings: Arc<Surroundings>,
-    ) -> Result<Ready, Failure> {
+    pub(super) async fn open(self, demand: Demand, engine: Arc<EngineConfig>) -> Result<Ready, Failure> {
         if let Some(path) = &self.model_path {
             return Ok(Ready::Engine(self.load(path.clone(), demand).await?));
         }
         let limits = Limits::default();
         let runtime: Arc<dyn Runtime> = match self.provider {
-            "ollama" => Arc::new(self.ollama(&surroundings, limits)?),
-            "docker_model_runner" => Arc::new(self.model_runner(&surroundings, limits)?),
+            "ollama" => Arc::new(self.ollama(&engine, limits)?),
+            "docker_model_runner" => Arc::new(self.model_runner(&engine, limits)?),
             _ => {
                 let props = probe::props(&self.base_url).await.unwrap_or_default();
                 let endpoint = Endpoint {
@@ -139,29 +135,23 @@ impl ModelKey {
     }
 
     /// The daemon, which is started where none answers, it would run on this machine and `ollama` is there.
-    fn ollama(&self, surroundings: &Surroundings, limits: Limits) -> Result<Ollama, RuntimeError> {
+    fn ollama(&self, engine: &EngineConfig, limits: Limits) -> Result<Ollama, RuntimeError> {
         let ollama = Ollama::new(&self.base_url, self.lanes, limits)?;
-        let environment = &surroundings.environment;
+        let environment = &engine.environment;
         let told = environment.get(config::ENV_OLLAMA_HOST).map(Host::parse);
         // It listens where the user says, which may be on more than the address that we ask.
         let host = told.filter(|told| told.client_url() == self.base_url);
         let host = host.unwrap_or_else(|| Host::parse(&self.base_url));
         let program = find_program("ollama", environment.get("PATH").unwrap_or_default());
         Ok(match program.filter(|_| host.is_local()) {
-            Some(program) => {
-                ollama.starting(Start::new(&surroundings.program, program, host, environment.locks()))
-            }
+            Some(program) => ollama.starting(Start::new(&engine.program, program, host, environment.locks())),
             None => ollama,
         })
     }
 
     /// The runner, which is looked for and started where none answers and it would be on this machine.
-    fn model_runner(
-        &self,
-        surroundings: &Surroundings,
-        limits: Limits,
-    ) -> Result<DockerModelRunner, RuntimeError> {
-        let environment = &surroundings.environment;
+    fn model_runner(&self, engine: &EngineConfig, limits: Limits) -> Result<DockerModelRunner, RuntimeError> {
+        let environment = &engine.environment;
         let version = environment.get(config::ENV_MODEL_RUNNER_VERSION).unwrap_or("latest").to_owned();
         let seek = Seek { engines: environment.docker_engines(), version };
         Ok(DockerModelRunner::new(&self.base_url, limits)?.seeking(seek))

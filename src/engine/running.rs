@@ -1,54 +1,38 @@
 //! A job under way: what it has cost and said so far, and what becomes of that at its end.
 
-use std::io::{self, IsTerminal};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
-use serde_json::{Value, json};
 use tokio::task::{JoinError, JoinHandle, spawn_blocking};
 
 use super::egress::Ledger;
-use super::options::JobOptions;
+use super::result::{ConversationLog, EvidenceSummary, FailedLog, JobResult, LoggedUsage, Timing};
 use super::retrieval::Embeddings;
-use super::savings::Savings;
+use super::savings::SavingsReport;
 use super::shared::SharedResources;
 use super::{clients, conversation_log, images};
+use crate::chat::secrets::Redactor;
 use crate::chat::{Format, Usage};
 use crate::documents::tokens::{self, Count};
-use crate::error::Failure;
+use crate::error::{Failure, Spent};
+use crate::events::{DocumentInfo, EventKind, Events, ModelInfo};
 use crate::job::{Job, Protocol};
 use crate::prompts::Prompts;
 use crate::protocols::minion::Minion;
 use crate::protocols::minions::Minions;
-use crate::protocols::{Answer, Side, SpendingLimits, Transcript};
+use crate::protocols::{Answer, Assignment, Notes, Side, SpendingLimits, Transcript};
 use crate::sandbox::{Limits, Retriever, Sandbox};
 
+/// The version that results name.
+const VERSION: &str = env!("CARGO_PKG_VERSION");
 /// Bytes of documents for which the supervisor's code gets a millisecond more.
 const BYTES_PER_MILLISECOND: usize = 20_000;
 
-/// How a job ended and what it has cost.
-pub(super) struct Done {
-    /// The result for the envelope, or why there is none.
-    pub outcome: Result<Value, Failure>,
-    pub remote: Usage,
-    pub local: Usage,
-    /// Dollars for `remote`, if the job has prices.
-    pub dollars: Option<f64>,
-    /// None if there is no answer.
-    pub savings: Option<Savings>,
-}
-
-impl Done {
-    /// A job for which no call was made.
-    pub(super) fn at_no_cost(outcome: Result<Value, Failure>) -> Self {
-        Self { outcome, remote: Usage::default(), local: Usage::default(), dollars: None, savings: None }
-    }
-}
-
 /// A job under way.
-pub(super) struct Running {
+pub(super) struct JobRun {
     job: Job,
     started: Instant,
+    events: Events,
     transcript: Transcript,
     supervisor: OnceLock<Side>,
     worker: OnceLock<Side>,
@@ -56,26 +40,45 @@ pub(super) struct Running {
     ledger: Arc<Ledger>,
     /// Tokens of the job's texts, once it is answered.
     texts: OnceLock<Count>,
+    local_client: ModelInfo,
+    remote_client: ModelInfo,
 }
 
-impl Running {
-    pub(super) fn new(job: Job, options: &JobOptions) -> Self {
-        let limits = [job.budget.egress_chars, options.max_egress_chars];
+impl JobRun {
+    pub(super) fn new(job: Job, shared: &SharedResources, events: Events) -> Self {
+        let limits = [job.budget.egress_chars, shared.config.jobs.max_egress_chars];
+        let limit = limits.into_iter().flatten().min();
+        let [local_client, remote_client] = clients::models(&job, &shared.config.environment);
         Self {
-            ledger: Ledger::new(Arc::clone(&job.context), limits.into_iter().flatten().min()),
+            ledger: Ledger::new(Arc::clone(&job.context), limit, events.clone()),
             job,
             started: Instant::now(),
-            transcript: Transcript::default(),
+            transcript: Transcript::new(events.clone()),
+            events,
             supervisor: OnceLock::new(),
             worker: OnceLock::new(),
             embeddings: OnceLock::new(),
             texts: OnceLock::new(),
+            local_client,
+            remote_client,
         }
+    }
+
+    fn tell_start(&self) {
+        let document = |text: &String| DocumentInfo { name: None, chars: text.chars().count() };
+        self.events.emit(|| EventKind::Started {
+            protocol: self.job.protocol.name(),
+            documents: self.job.context.iter().map(document).collect(),
+            local: self.local_client.clone(),
+            remote: self.remote_client.clone(),
+            minions_version: VERSION,
+        });
     }
 
     /// Runs the job's protocol.
     pub(super) async fn solve(&self, shared: &SharedResources) -> Result<Answer, Failure> {
         let job = &self.job;
+        self.tell_start();
         // Beside the models, which take longer.
         let counting = Counting::begin(job);
         let prompts = Prompts::load(&job.prompts).map_err(Failure::input)?;
@@ -87,18 +90,21 @@ impl Running {
             SpendingLimits { tokens: job.budget.remote_tokens, dollars: job.budget.usd.zip(job.prices) };
         let supervisor = self.supervisor.get_or_init(|| Side::new(clients.supervisor, spending));
         let worker = self.worker.get_or_init(|| Side::new(clients.worker, SpendingLimits::default()));
+        let assignment = Assignment {
+            supervisor,
+            worker,
+            prompts: &prompts,
+            task: &job.task,
+            context: &job.context,
+            doc_metadata: job.doc_metadata.as_deref(),
+            max_rounds: job.max_rounds,
+        };
         let answer = match &job.protocol {
             Protocol::Minion => {
                 let schema = job.local.kwargs.structured_output_schema.clone();
                 Minion {
-                    supervisor,
-                    worker,
-                    task: &job.task,
-                    context: &job.context,
+                    assignment,
                     images: &images,
-                    prompts: &prompts,
-                    doc_metadata: job.doc_metadata.as_deref(),
-                    max_rounds: job.max_rounds,
                     worker_format: schema.map_or(Format::Text, |schema| Format::Schema {
                         name: "reply",
                         schema,
@@ -113,10 +119,9 @@ impl Running {
                     Arc::clone(self.embeddings.get_or_init(|| Arc::new(Embeddings::new(model)))) as _
                 });
                 Minions {
-                    supervisor,
-                    worker,
+                    assignment,
                     sandbox: Sandbox {
-                        program: shared.surroundings.program.clone(),
+                        program: shared.config.program.clone(),
                         limits: Limits {
                             jobs: params.max_jobs_per_round,
                             time: time_for(&job.context),
@@ -125,13 +130,7 @@ impl Running {
                         search: params.retrieval,
                         retriever,
                     },
-                    prompts: &prompts,
-                    task: &job.task,
-                    context: &job.context,
-                    doc_metadata: job.doc_metadata.as_deref(),
-                    max_rounds: job.max_rounds,
                     params,
-                    bar: io::stderr().is_terminal() && !shared.is_for_many(),
                     max_chunk_bytes: clients.max_chunk_bytes,
                 }
                 .run(&self.transcript)
@@ -148,70 +147,98 @@ impl Running {
         }
         let answer = answer?;
         match self.ledger.refusal() {
-            Some(refusal) => Err(Failure { hint: refusal.hint.clone(), ..Failure::job(refusal.to_string()) }),
+            Some(refusal) => Err(refusal.clone().into()),
             None => Ok(answer),
         }
     }
 
-    /// Writes the conversation log and makes the result.
+    /// Writes the conversation log and makes the result. Blocks while it writes.
     pub(super) fn close(
         &self,
         outcome: Result<Answer, Failure>,
-        redactor: &crate::chat::secrets::Redactor,
-    ) -> Done {
+        redactor: &Redactor,
+    ) -> Result<JobResult, Failure> {
         let notes = self.transcript.take();
-        let (remote, mut local) =
-            (self.usage(&self.supervisor, "supervisor"), self.usage(&self.worker, "worker"));
-        local += self.embeddings.get().map_or(Usage::default(), |embeddings| embeddings.cost().0);
-        let dollars = self.job.prices.map(|prices| prices.cost(remote));
+        let spent = self.spent();
         let timing = self.timing();
-        let mut log = json!({ "task": self.job.task });
-        match &self.job.protocol {
-            Protocol::Minion => log["context"] = json!(self.job.context[..]),
-            Protocol::Minions(_) => log["doc_metadata"] = json!(self.job.doc_metadata),
-        }
-        log["conversation"] = json!(notes.conversation);
-        log["generated_final_answer"] = json!(outcome.as_ref().map_or("", |answer| &answer.text));
-        log["usage"] = json!({ "remote": remote, "local": local });
-        log["timing"] = timing.clone();
-        if let Err(failure) = &outcome {
-            log["error"] = json!(failure.to_string());
-            // The result that would hold them does not come.
-            log["worker_messages"] = json!(notes.worker);
-            log["meta"] = json!(notes.rounds);
-            log["egress"] = self.ledger.shown();
-        }
-        redactor.clean_value(&mut log);
-        let log_file = self.write_log(&log);
-        let answer = match outcome {
-            Ok(answer) => answer,
-            Err(failure) => {
-                return Done { outcome: Err(failure), remote, local, dollars, savings: None };
-            }
-        };
+        let log = self.log(&outcome, &notes, spent, timing);
+        let log_file = self.write_log(&log, redactor);
+        let answer = outcome.map_err(|failure| Failure { spent: Box::new(spent), ..failure })?;
         let savings =
-            self.texts.get().map(|texts| Savings::new(&self.job, texts.clone(), &answer.text, remote));
-        let mut result = json!({
-            "final_answer": answer.text,
-            "status": answer.status,
-            "supervisor_messages": notes.supervisor,
-            "worker_messages": notes.worker,
-            "remote_usage": remote,
-            "local_usage": local,
-            "log_file": log_file,
-            "conversation_log": log,
-            "timing": timing,
-            "egress": self.ledger.shown(),
-            "savings": savings.as_ref().map(Savings::shown),
+            self.texts.get().map(|texts| SavingsReport::new(&self.job, texts, &answer.text, spent.remote));
+        self.events.emit(|| EventKind::Usage {
+            remote: spent.remote,
+            local: spent.local,
+            usd: spent.usd,
+            remote_only_usd: savings.as_ref().and_then(|savings| savings.usd).map(|usd| usd.remote_only),
         });
-        if let Protocol::Minions(_) = self.job.protocol {
-            result["meta"] = Value::Array(notes.rounds);
-            result["evidence"] = json!(notes.evidence);
+        let has_rounds = matches!(self.job.protocol, Protocol::Minions(_));
+        let result = JobResult {
+            final_answer: answer.text,
+            status: answer.status,
+            supervisor_messages: Some(notes.supervisor),
+            worker_messages: Some(notes.worker),
+            remote_usage: spent.remote,
+            local_usage: spent.local,
+            log_file,
+            conversation_log: Some(log),
+            timing,
+            egress: self.ledger.report(),
+            savings,
+            evidence_summary: has_rounds.then(|| EvidenceSummary {
+                citations: notes.evidence.len(),
+                verified: notes.evidence.iter().filter(|cited| cited.evidence.verified).count(),
+            }),
+            meta: has_rounds.then_some(notes.rounds),
+            evidence: has_rounds.then_some(notes.evidence),
+            metadata: self.job.metadata.clone(),
+            job_hash: self.job.hash.clone(),
+            rounds: notes.begun,
+            local_client: self.local_client.clone(),
+            remote_client: self.remote_client.clone(),
+            minions_version: VERSION,
+            spent,
+        };
+        Ok(if self.job.is_slim { result.slim() } else { result })
+    }
+
+    fn log(
+        &self,
+        outcome: &Result<Answer, Failure>,
+        notes: &Notes,
+        spent: Spent,
+        timing: Timing,
+    ) -> ConversationLog {
+        let (context, doc_metadata) = match &self.job.protocol {
+            Protocol::Minion => (Some(self.job.context.to_vec()), None),
+            Protocol::Minions(_) => (None, Some(self.job.doc_metadata.clone())),
+        };
+        ConversationLog {
+            task: self.job.task.clone(),
+            context,
+            doc_metadata,
+            conversation: notes.conversation.clone(),
+            generated_final_answer: outcome
+                .as_ref()
+                .map_or_else(|_| String::new(), |answer| answer.text.clone()),
+            usage: LoggedUsage { remote: spent.remote, local: spent.local },
+            timing,
+            // The result that would hold these does not come.
+            failed: outcome.as_ref().err().map(|failure| FailedLog {
+                error: failure.to_string(),
+                worker_messages: notes.worker.clone(),
+                meta: notes.rounds.clone(),
+                egress: self.ledger.report(),
+            }),
         }
-        if let Some(metadata) = &self.job.metadata {
-            result["metadata"] = metadata.clone();
-        }
-        Done { outcome: Ok(result), remote, local, dollars, savings }
+    }
+
+    /// What the calls have cost so far.
+    fn spent(&self) -> Spent {
+        let remote = self.usage(&self.supervisor, "supervisor");
+        let mut local = self.usage(&self.worker, "worker");
+        local += self.embeddings.get().map_or(Usage::default(), |embeddings| embeddings.cost().0);
+        Spent { remote, local, usd: self.job.prices.map(|prices| prices.cost(remote)) }
     }
 
     /// Tokens of a side's calls. It knows of a turn when that ends; of the tries of one that was cut off only the
@@ -222,26 +249,28 @@ impl Running {
     }
 
     /// Seconds: calls of either side, all of it, and what neither side's calls account for.
-    fn timing(&self) -> Value {
+    fn timing(&self) -> Timing {
         let busy = |side: &OnceLock<Side>| side.get().map_or(0.0, |side| side.busy().as_secs_f64());
         let embedding = self.embeddings.get().map_or(0.0, |embeddings| embeddings.cost().1.as_secs_f64());
         let (remote, local) = (busy(&self.supervisor), busy(&self.worker) + embedding);
         let total = self.started.elapsed().as_secs_f64();
-        json!({
-            "local_call_time": local,
-            "remote_call_time": remote,
-            "total_time": total,
-            "overhead_time": (total - local - remote).max(0.0),
-        })
+        Timing {
+            local_call_time: local,
+            remote_call_time: remote,
+            total_time: total,
+            overhead_time: (total - local - remote).max(0.0),
+        }
     }
 
     /// A log that can't be written is no reason to lose an answer.
-    fn write_log(&self, log: &Value) -> Option<String> {
+    fn write_log(&self, log: &ConversationLog, redactor: &Redactor) -> Option<String> {
         let Job { log_dir, log_name, task, .. } = &self.job;
-        match conversation_log::write(log_dir, log_name.as_deref(), task, log) {
+        match conversation_log::write(log_dir, log_name.as_deref(), task, log, redactor) {
             Ok(path) => Some(path.to_string_lossy().into_owned()),
             Err(error) => {
-                tracing::warn!("no conversation log: {} can't be written: {error}", log_dir.display());
+                let what = format!("no conversation log: {} can't be written: {error}", log_dir.display());
+                tracing::warn!("{what}");
+                self.events.emit(|| EventKind::Warning { text: what });
                 None
             }
         }

@@ -1,63 +1,83 @@
 //! What a job's remote side cost against a run that would have sent the documents there.
 
-use serde_json::{Value, json};
+use serde::Serialize;
 
 use crate::chat::Usage;
 use crate::documents::tokens::{Count, estimate};
 use crate::job::{Job, Prices};
 
-/// What a job that was answered has cost, and what it would have cost.
-#[derive(Clone, Debug)]
-pub(super) struct Savings {
-    remote: Usage,
-    remote_only: Usage,
-    method: String,
-    prices: Option<Prices>,
+/// What an answered job has cost against what it would have cost with the documents sent, in the envelope's field names.
+#[derive(Clone, Debug, Serialize)]
+pub struct SavingsReport {
+    /// How the tokens were counted.
+    pub method: String,
+    /// What the supervisor's calls cost.
+    pub remote: Tokens,
+    /// What one call with all documents would have cost.
+    pub remote_only: Tokens,
+    /// Remote tokens; below zero where the documents were short.
+    pub saved_tokens: i64,
+    /// `remote_only` divided by `remote`.
+    pub ratio: Option<f64>,
+    /// The same in dollars, if the job has prices.
+    pub usd: Option<Dollars>,
 }
 
-impl Savings {
+/// Tokens of one side of the comparison.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct Tokens {
+    /// Tokens that the model was given.
+    pub prompt_tokens: u64,
+    /// Tokens that the model wrote.
+    pub completion_tokens: u64,
+    /// Both together.
+    pub total_tokens: u64,
+}
+
+/// Dollars of the comparison, to one millionth.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct Dollars {
+    /// What the supervisor's calls cost.
+    pub remote: f64,
+    /// What one call with all documents would have cost.
+    pub remote_only: f64,
+    /// The difference.
+    pub saved: f64,
+}
+
+impl SavingsReport {
     /// `remote` is what the supervisor's calls cost until it said `answer`; `texts` are what the job brought.
-    pub(super) fn new(job: &Job, texts: Count, answer: &str, remote: Usage) -> Self {
+    pub(super) fn new(job: &Job, texts: &Count, answer: &str, remote: Usage) -> Self {
         let remote_only = Usage::of_call(texts.tokens, estimate(answer), 0);
-        Self { remote, remote_only, method: texts.method, prices: job.prices }
-    }
-
-    /// Remote tokens; below zero where the documents were short.
-    pub(super) fn tokens(&self) -> i64 {
-        self.remote_only.total_tokens as i64 - self.remote.total_tokens as i64
-    }
-
-    /// Dollars, if the job has prices.
-    pub(super) fn dollars(&self) -> Option<f64> {
-        self.prices.map(|prices| prices.cost(self.remote_only) - prices.cost(self.remote))
-    }
-
-    /// As the result shows it.
-    pub(super) fn shown(&self) -> Value {
-        let Self { remote, remote_only, method, prices } = self;
-        let used = |usage: &Usage| {
-            json!({
-                "prompt_tokens": usage.prompt_tokens,
-                "completion_tokens": usage.completion_tokens,
-                "total_tokens": usage.total_tokens,
-            })
-        };
         let ratio =
             (remote.total_tokens > 0).then(|| remote_only.total_tokens as f64 / remote.total_tokens as f64);
-        json!({
-            "method": format!(
-                "remote as its server counted; remote_only: the context, doc_metadata, task and answer once, tokens by {method}"
+        Self {
+            method: format!(
+                "remote as its server counted; remote_only: the context, doc_metadata, task and answer once, tokens by {}",
+                texts.method
             ),
-            "remote": used(remote),
-            "remote_only": used(remote_only),
-            "saved_tokens": self.tokens(),
-            "ratio": ratio.map(|ratio| rounded(ratio, 100.0)),
-            "usd": prices.map(|prices| json!({
-                "remote": rounded(prices.cost(*remote), 1e6),
-                "remote_only": rounded(prices.cost(*remote_only), 1e6),
-                "saved": self.dollars().map(|dollars| rounded(dollars, 1e6)),
-            })),
-        })
+            remote: remote.into(),
+            remote_only: remote_only.into(),
+            saved_tokens: remote_only.total_tokens as i64 - remote.total_tokens as i64,
+            ratio: ratio.map(|ratio| rounded(ratio, 100.0)),
+            usd: job.prices.map(|prices| dollars(prices, remote, remote_only)),
+        }
+    }
+}
+
+impl From<Usage> for Tokens {
+    fn from(usage: Usage) -> Self {
+        let Usage { prompt_tokens, completion_tokens, total_tokens, .. } = usage;
+        Self { prompt_tokens, completion_tokens, total_tokens }
+    }
+}
+
+fn dollars(prices: Prices, remote: Usage, remote_only: Usage) -> Dollars {
+    let (remote, remote_only) = (prices.cost(remote), prices.cost(remote_only));
+    Dollars {
+        remote: rounded(remote, 1e6),
+        remote_only: rounded(remote_only, 1e6),
+        saved: rounded(remote_only - remote, 1e6),
     }
 }
 

@@ -8,7 +8,7 @@ use super::clients::SideConfig;
 use super::models::{ModelKey, Ready};
 use super::shared::SharedResources;
 use crate::chat::{ChatClient, ChatSettings};
-use crate::error::Failure;
+use crate::error::{Failure, FailureKind};
 use crate::protocols::PooledServer;
 
 /// Servers that were asked for the model.
@@ -121,6 +121,8 @@ fn none_is_up(side: &str, failures: Vec<Failure>) -> Failure {
         [only] => (*only).to_owned(),
         all => format!("none of the {} servers of {side} can be used: {}", all.len(), all.join("; ")),
     };
-    let first = failures.into_iter().next().unwrap_or_else(|| Failure::job(""));
-    Failure { message, ..first }
+    match failures.into_iter().next() {
+        Some(first) => Failure { message, ..first },
+        None => Failure::new(FailureKind::Runtime, message),
+    }
 }

@@ -4,24 +4,24 @@
 //! later tries again.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, Shared};
 use tokio::sync::Semaphore;
 
-use super::Surroundings;
+use super::EngineConfig;
 use super::concurrency_limited::ConcurrencyLimited;
 use super::metered::{Metered, Pace, Pacing, TokenBudget};
 use super::models::{ModelKey, Ready};
 use super::servers::Server;
 use super::tape::Tape;
 use super::window::Demand;
-use crate::chat::secrets::Redactor;
 use crate::chat::{ChatClient, ChatError, ChatSettings};
 use crate::error::Failure;
 use crate::protocols::ServerPool;
+use crate::sync::lock;
 
 /// Models, clients and stations that are kept, of each; jobs with more different settings or servers take turns.
 const KEPT: usize = 256;
@@ -30,9 +30,10 @@ const REST: Duration = Duration::from_secs(30);
 
 /// What the jobs of a run share.
 pub(super) struct SharedResources {
-    pub surroundings: Arc<Surroundings>,
+    pub config: Arc<EngineConfig>,
     pub tape: Tape,
-    limits: Option<RunLimits>,
+    /// The remote tokens of all jobs together.
+    pub token_budget: Arc<TokenBudget>,
     models: Mutex<Vec<Kept>>,
     clients: Mutex<Vec<Connected>>,
     stations: Mutex<Vec<SharedPool>>,
@@ -40,12 +41,6 @@ pub(super) struct SharedResources {
     down: Mutex<HashMap<String, Instant>>,
     slots: Mutex<HashMap<String, Slots>>,
     paces: Mutex<HashMap<String, Arc<Pace>>>,
-}
-
-/// Limits that hold for all jobs of a run together.
-pub(super) struct RunLimits {
-    pub token_budget: Arc<TokenBudget>,
-    pub pacing: Pacing,
 }
 
 /// A model that is ready, or is being made so.
@@ -90,16 +85,11 @@ impl Kept {
 }
 
 impl SharedResources {
-    /// For one job, without limits, or for many.
-    pub(super) fn new(
-        surroundings: Arc<Surroundings>,
-        limits: Option<RunLimits>,
-        redactor: &Redactor,
-    ) -> Self {
+    pub(super) fn new(config: EngineConfig) -> Self {
         Self {
-            tape: Tape::new(&surroundings.options, redactor),
-            surroundings,
-            limits,
+            tape: Tape::new(&config.jobs, &config.redactor),
+            token_budget: Arc::new(TokenBudget::new(config.limits.remote_tokens)),
+            config: Arc::new(config),
             models: Mutex::default(),
             clients: Mutex::default(),
             stations: Mutex::default(),
@@ -111,13 +101,13 @@ impl SharedResources {
 
     /// Whether several jobs share it.
     pub(super) fn is_for_many(&self) -> bool {
-        self.limits.is_some()
+        self.config.is_for_many
     }
 
     /// The model at `place`, with a window that is long enough for `demand`.
     pub(super) async fn ready(&self, place: ModelKey, demand: Demand) -> Result<Arc<Ready>, Failure> {
         let attempt = {
-            let mut kept = locked(&self.models);
+            let mut kept = lock(&self.models);
             kept.retain(|kept| !matches!(kept.attempt.peek(), Some(Err(_))));
             // The newest that is ready; only then one that is being made and may still fail.
             let ready = kept.iter().rposition(|kept| kept.ready().is_some() && kept.serves(&place, demand));
@@ -138,7 +128,7 @@ impl SharedResources {
                     // Jobs that are there already must fit too, or the next one would load the model anew.
                     let there = kept.iter().filter(|kept| kept.place == place && kept.ready().is_some());
                     let demand = there.fold(demand, |demand, kept| demand.max(kept.demand));
-                    let opening = place.clone().open(demand, Arc::clone(&self.surroundings));
+                    let opening = place.clone().open(demand, Arc::clone(&self.config));
                     let attempt = opening.map(|outcome| outcome.map(Arc::new)).boxed().shared();
                     keep(&mut kept, Kept { place, demand, attempt: attempt.clone() });
                     attempt
@@ -155,7 +145,7 @@ impl SharedResources {
         settings: ChatSettings,
         connect: impl FnOnce(ChatSettings) -> Result<Arc<dyn ChatClient>, ChatError>,
     ) -> Result<Arc<dyn ChatClient>, ChatError> {
-        let mut clients = locked(&self.clients);
+        let mut clients = lock(&self.clients);
         if let Some(known) =
             clients.iter().find(|known| known.provider == provider && known.settings == settings)
         {
@@ -168,17 +158,17 @@ impl SharedResources {
 
     /// The server at `base_url` is down.
     pub(super) fn rest(&self, base_url: &str) {
-        locked(&self.down).insert(base_url.to_owned(), Instant::now());
+        lock(&self.down).insert(base_url.to_owned(), Instant::now());
     }
 
     /// Whether the server at `base_url` was down a moment ago.
     pub(super) fn is_resting(&self, base_url: &str) -> bool {
-        locked(&self.down).get(base_url).is_some_and(|since| since.elapsed() < REST)
+        lock(&self.down).get(base_url).is_some_and(|since| since.elapsed() < REST)
     }
 
     /// The stations of a worker with these servers, for all jobs that have the same, or the job's own.
     pub(super) fn stations(&self, servers: Vec<Server>, retries: u32, is_own: bool) -> Arc<ServerPool> {
-        let mut all = locked(&self.stations);
+        let mut all = lock(&self.stations);
         let same = |seats: &&SharedPool| {
             let pairs = seats.servers.iter().zip(&servers);
             let is_same = |(known, server): (&(ModelKey, ChatSettings, Option<usize>), &Server)| {
@@ -208,7 +198,7 @@ impl SharedResources {
     fn with_slots(&self, place: &ModelKey, count: usize, client: Arc<dyn ChatClient>) -> Arc<dyn ChatClient> {
         let path = place.model_path.as_deref().unwrap_or(std::path::Path::new("")).display();
         let name = format!("{} {} {path}", place.base_url, place.model);
-        let mut slots = locked(&self.slots);
+        let mut slots = lock(&self.slots);
         let slots =
             slots.entry(name).or_insert_with(|| Slots { count, free: Arc::new(Semaphore::new(count)) });
         // A job that names more knows more.
@@ -225,12 +215,16 @@ impl SharedResources {
         retries: u32,
         outage: Duration,
     ) -> Arc<dyn ChatClient> {
-        let Some(RunLimits { token_budget, pacing }) = &self.limits else { return client };
+        if !self.is_for_many() {
+            return client;
+        }
         let pace = {
-            let mut paces = locked(&self.paces);
-            Arc::clone(paces.entry(base_url.to_owned()).or_insert_with(|| Arc::new(Pace::new(*pacing))))
+            let limits = self.config.limits;
+            let pacing = Pacing { requests: limits.requests_per_minute, tokens: limits.tokens_per_minute };
+            let mut paces = lock(&self.paces);
+            Arc::clone(paces.entry(base_url.to_owned()).or_insert_with(|| Arc::new(Pace::new(pacing))))
         };
-        Arc::new(Metered { client, retries, outage, token_budget: Arc::clone(token_budget), pace })
+        Arc::new(Metered { client, retries, outage, token_budget: Arc::clone(&self.token_budget), pace })
     }
 }
 
@@ -240,8 +234,4 @@ fn keep<T>(items: &mut Vec<T>, item: T) {
         items.remove(0);
     }
     items.push(item);
-}
-
-fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -28,14 +28,19 @@ pub(super) struct Demand {
 impl Demand {
     pub(super) fn of_worker(job: &Job) -> Self {
         let asked = job.local.kwargs.num_ctx;
-        let Protocol::Minion = job.protocol else {
-            return Self { asked, likely: config::MINIONS_WINDOW, certain: 0 };
-        };
+        match job.protocol {
+            Protocol::Minion => Self { asked, ..Self::of_reading_all(job) },
+            Protocol::Minions(_) => Self { asked, likely: config::MINIONS_WINDOW, certain: 0 },
+        }
+    }
+
+    /// What a worker needs that reads all documents and pictures at once.
+    fn of_reading_all(job: &Job) -> Self {
         let bytes = job.task.len() + job.context.iter().map(String::len).sum::<usize>();
         let pictures = tokens(job.images.len()).saturating_mul(IMAGE_TOKENS);
         let talk = job.max_rounds.saturating_mul(config::REPLY_TOKENS + PROMPT_TOKENS);
         Self {
-            asked,
+            asked: None,
             likely: tokens(bytes / BYTES_PER_TOKEN)
                 .saturating_add(talk)
                 .saturating_add(PROMPT_TOKENS + pictures),

@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::fields::{Fields, LONGEST, narrow, nearest, wide};
-use super::{ClientKwargs, ClientSpec, JobError};
+use super::error::JobError;
+use super::fields::{Fields, Given, LONGEST, either, narrow, nearest, wide};
+use super::schema::{ClientKwargs, ClientSpec};
 use crate::chat::providers::{self, Provider};
 use crate::chat::secrets::Secret;
 
@@ -26,19 +27,16 @@ pub(super) fn client(root: &mut Fields, side: &'static str, default: &str) -> Re
         known: providers::names().collect::<Vec<_>>().join(", "),
         name,
     })?;
-    let kwargs = client_kwargs(side, provider, fields.value("kwargs").unwrap_or_default())?;
-    // The original takes it beside `kwargs` or within.
-    let timeout = match kwargs.timeout {
-        Some(inner) => Some(inner),
-        None => timeout(&mut fields)?,
-    };
+    let (kwargs, inner_timeout) = client_kwargs(side, provider, fields.value("kwargs").unwrap_or_default())?;
+    // The original takes the timeout beside `kwargs` or in it.
+    let timeout = either([timeout(&mut fields)?, inner_timeout])?;
     let spec = ClientSpec {
         side,
         provider,
         model: fields.name("model_name")?,
         model_path: fields.name("model_path")?.map(PathBuf::from),
         port: fields.count("port", 1, u64::from(u16::MAX))?.and_then(|port| u16::try_from(port).ok()),
-        timeout: timeout.unwrap_or(provider.timeout),
+        timeout: timeout.map_or(provider.timeout, Duration::from_secs_f64),
         kwargs,
     };
     match (spec.is_embedded(), &spec.model_path) {
@@ -61,7 +59,12 @@ pub(super) fn client(root: &mut Fields, side: &'static str, default: &str) -> Re
     }
 }
 
-fn client_kwargs(side: &str, provider: &Provider, value: Value) -> Result<ClientKwargs, JobError> {
+/// The options in `kwargs`, and the timeout if it is one of them.
+fn client_kwargs(
+    side: &str,
+    provider: &Provider,
+    value: Value,
+) -> Result<(ClientKwargs, Given<f64>), JobError> {
     let mut known = vec![
         "temperature",
         "max_tokens",
@@ -89,7 +92,7 @@ fn client_kwargs(side: &str, provider: &Provider, value: Value) -> Result<Client
         });
     }
     let most = u64::from(u32::MAX);
-    Ok(ClientKwargs {
+    let kwargs = ClientKwargs {
         temperature: fields.number("temperature", 0.0, 2.0)?,
         max_tokens: fields.count("max_tokens", 1, most)?.map(narrow),
         api_key: fields
@@ -97,11 +100,11 @@ fn client_kwargs(side: &str, provider: &Provider, value: Value) -> Result<Client
             .filter(|key| !key.trim().is_empty())
             .map(|key| Secret::new(key.trim())),
         base_urls: base_urls(&mut fields)?,
-        timeout: timeout(&mut fields)?,
-        num_ctx: match fields.count("num_ctx", 256, most)? {
-            Some(tokens) => Some(narrow(tokens)),
-            None => fields.count("n_ctx", 256, most)?.map(narrow),
-        },
+        num_ctx: either([
+            Given { place: fields.place("num_ctx"), value: fields.count("num_ctx", 256, most)? },
+            Given { place: fields.place("n_ctx"), value: fields.count("n_ctx", 256, most)? },
+        ])?
+        .map(narrow),
         max_concurrency: fields.count("max_concurrency", 1, 4096)?.map(wide),
         seed: fields.count("seed", 0, most)?,
         retries: fields.count("retries", 0, 100)?.map(narrow),
@@ -109,36 +112,35 @@ fn client_kwargs(side: &str, provider: &Provider, value: Value) -> Result<Client
         keep_alive: keep_alive(&mut fields)?,
         structured_output_schema: fields.object("structured_output_schema")?,
         address: address(&mut fields, provider)?,
-        deployment: either(&mut fields, &["deployment", "azure_deployment"])?,
+        deployment: one_of(&mut fields, &["deployment", "azure_deployment"])?,
         api_version: fields.name("api_version")?,
         n_gpu_layers: fields.count("n_gpu_layers", 0, most)?.map(narrow),
         chat_format: fields.name("chat_format")?,
         n_threads: fields.count("n_threads", 1, 4096)?.map(narrow),
-    })
+    };
+    Ok((kwargs, timeout(&mut fields)?))
 }
 
 /// What fills the slots of the provider's base URL.
 fn address(fields: &mut Fields, provider: &Provider) -> Result<BTreeMap<&'static str, String>, JobError> {
     let mut address = BTreeMap::new();
     for slot in provider.slots {
-        if let Some(value) = either(fields, slot.kwargs)? {
+        if let Some(value) = one_of(fields, slot.kwargs)? {
             address.insert(slot.kwargs[0], value);
         }
     }
     Ok(address)
 }
 
-/// The first of several names for the same thing.
-fn either(fields: &mut Fields, names: &[&str]) -> Result<Option<String>, JobError> {
-    let mut found = None;
-    for name in names {
-        found = found.or(fields.name(name)?);
-    }
-    Ok(found)
+/// An option that has several names.
+fn one_of(fields: &mut Fields, names: &[&str]) -> Result<Option<String>, JobError> {
+    let given = |name: &&str| Ok(Given { place: fields.place(name), value: fields.name(name)? });
+    either(names.iter().map(given).collect::<Result<Vec<_>, JobError>>()?)
 }
 
-fn timeout(fields: &mut Fields) -> Result<Option<Duration>, JobError> {
-    Ok(fields.number("timeout", 0.001, LONGEST)?.map(Duration::from_secs_f64))
+/// `timeout`, in seconds.
+fn timeout(fields: &mut Fields) -> Result<Given<f64>, JobError> {
+    Ok(Given { place: fields.place("timeout"), value: fields.number("timeout", 0.001, LONGEST)? })
 }
 
 /// One address or a list of them.

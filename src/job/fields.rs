@@ -1,8 +1,10 @@
 //! Reads the fields of one JSON object, so that every complaint names its place and its remedy.
 
+use std::fmt::Display;
+
 use serde_json::{Map, Value};
 
-use super::JobError;
+use super::error::JobError;
 
 /// Longest timeout or deadline that makes sense, in seconds: a year.
 pub(super) const LONGEST: f64 = 365.0 * 24.0 * 3600.0;
@@ -67,11 +69,6 @@ impl Fields {
     /// The value as it is; `null` counts as missing.
     pub(super) fn value(&mut self, key: &str) -> Option<Value> {
         self.map.remove(key).filter(|value| !value.is_null())
-    }
-
-    /// Whether `key` is this string; it stays to be read.
-    pub(super) fn has(&self, key: &str, value: &str) -> bool {
-        self.map.get(key).is_some_and(|given| given == value)
     }
 
     /// A string.
@@ -168,6 +165,28 @@ impl Fields {
                 got: kind(&value),
             }),
         }
+    }
+}
+
+/// What the job gives in one of the places where it can give an option.
+pub(super) struct Given<T> {
+    /// The key with its path.
+    pub place: String,
+    pub value: Option<T>,
+}
+
+/// An option that the job can give in several places. The same value twice is fine, two different ones are an error.
+pub(super) fn either<T: PartialEq + Display>(
+    places: impl IntoIterator<Item = Given<T>>,
+) -> Result<Option<T>, JobError> {
+    let mut given = places.into_iter().filter_map(|given| Some((given.place, given.value?)));
+    let Some((place, value)) = given.next() else { return Ok(None) };
+    match given.find(|(_, other)| *other != value) {
+        None => Ok(Some(value)),
+        Some((second, other)) => Err(JobError::BadValue {
+            place,
+            problem: format!("is {value}, but `{second}` is {other}: leave one of the two out"),
+        }),
     }
 }
 

@@ -1,9 +1,10 @@
-//! One value of the input as a bare job: what the shape of OpenAI's batch files adds is folded into the job.
+//! From one value of the input to a bare job: a request in the shape of OpenAI's batch files is unwrapped.
 
 use serde_json::{Map, Value};
 
-use super::JobError;
+use super::error::JobError;
 use super::fields::{Fields, nearest};
+use super::schema::ProtocolKind;
 
 /// The name that the user gave the job, if it has a usable one.
 pub fn custom_id(line: &Value) -> Option<&str> {
@@ -38,37 +39,41 @@ pub fn bare(line: Value) -> Result<Value, JobError> {
     Ok(Value::Object(job))
 }
 
+/// The protocol whose address `url` is.
 fn protocol_of(url: String) -> Result<&'static str, JobError> {
-    match url.as_str() {
-        "/v1/minion" => Ok("minion"),
-        "/v1/minions" => Ok("minions"),
-        _ => Err(JobError::UnknownName {
-            place: "url".into(),
-            what: "address",
-            nearest: nearest(&url, ["/v1/minion", "/v1/minions"].into_iter()),
-            known: "/v1/minion, /v1/minions".into(),
-            name: url,
-        }),
+    let addresses = ProtocolKind::ALL.map(|kind| (format!("/v1/{}", kind.name()), kind.name()));
+    if let Some((_, protocol)) = addresses.iter().find(|(address, _)| *address == url) {
+        return Ok(protocol);
     }
+    let known = addresses.map(|(address, _)| address);
+    Err(JobError::UnknownName {
+        place: "url".into(),
+        what: "address",
+        nearest: nearest(&url, known.iter().map(String::as_str)),
+        known: known.join(", "),
+        name: url,
+    })
 }
 
-/// Gives the job its protocol, or finds that it has another one.
+/// Sets the job's protocol; an error if the job names another one.
 fn set_protocol(job: &mut Map<String, Value>, wanted: &'static str) -> Result<(), JobError> {
     let protocol = job.entry("protocol").or_insert(Value::Null);
     if protocol.is_null() {
         *protocol = Value::Object(Map::new());
     }
-    // What is no object is complained of where jobs are checked.
+    // A non-object is reported later, when the job is checked.
     let Some(protocol) = protocol.as_object_mut() else { return Ok(()) };
-    match protocol.get("type") {
-        None | Some(Value::Null) => drop(protocol.insert("type".into(), wanted.into())),
-        Some(Value::String(name)) if name != wanted => {
+    let named = protocol.entry("type").or_insert(Value::Null);
+    match named {
+        Value::Null => *named = wanted.into(),
+        Value::String(name) if name != wanted => {
             return Err(JobError::BadValue {
                 place: "url".into(),
                 problem: format!("means the protocol {wanted}, but body.protocol.type is {name}"),
             });
         }
-        Some(_) => {}
+        // The right name; or not a string, which is reported later as well.
+        _ => {}
     }
     Ok(())
 }

@@ -5,147 +5,18 @@
 
 mod client;
 mod digest;
+mod error;
 mod fields;
 mod line;
 mod parse;
+mod role;
 mod schema;
 mod value;
 
 pub use digest::digest;
+pub use error::JobError;
 pub use line::{bare, custom_id};
 pub use parse::parse;
-pub use schema::{Budget, ClientKwargs, ClientSpec, Job, MinionsParams, Prices, Protocol};
+pub use role::JobRole;
+pub use schema::{Budget, ClientKwargs, ClientSpec, Job, MinionsParams, Prices, Protocol, ProtocolKind};
 pub use value::value;
-
-use crate::error::Failure;
-
-/// Why a job is unusable.
-#[derive(Debug, thiserror::Error)]
-pub enum JobError {
-    /// Nothing but white space.
-    #[error("the job is empty: stdin held no JSON value")]
-    Empty,
-    /// Bytes that are no text.
-    #[error("the job is not UTF-8 text: bad byte 0x{byte:02x} at line {line} column {column}")]
-    NotUtf8 {
-        /// The byte.
-        byte: u8,
-        /// From 1.
-        line: usize,
-        /// In bytes, from 1.
-        column: usize,
-    },
-    /// Not JSON.
-    #[error("the job is not valid JSON: {problem}")]
-    Syntax {
-        /// The parser's words, with line and column.
-        problem: String,
-        /// The input ended too early.
-        truncated: bool,
-    },
-    /// More than one value.
-    #[error("the job ends at line {line}, but more follows")]
-    Trailing {
-        /// From 1.
-        line: usize,
-    },
-    /// A key that does not exist.
-    #[error("unknown key `{place}`")]
-    UnknownKey {
-        /// The key with its path.
-        place: String,
-        /// The keys that exist there.
-        known: String,
-        /// The key that was probably meant.
-        nearest: Option<String>,
-    },
-    /// A name that is none of those known.
-    #[error("`{place}`: unknown {what} `{name}`")]
-    UnknownName {
-        /// The key with its path.
-        place: String,
-        /// What it names.
-        what: &'static str,
-        /// The unknown name.
-        name: String,
-        /// The names that exist.
-        known: String,
-        /// The name that was probably meant.
-        nearest: Option<String>,
-    },
-    /// A client type of the original that can't be had here.
-    #[error("`{place}`: there is no client type `{name}`")]
-    NoClient {
-        /// The key with its path.
-        place: String,
-        /// The type.
-        name: String,
-        /// Why, and what to do instead.
-        why: &'static str,
-    },
-    /// A value of the wrong type.
-    #[error("`{place}` must be {wanted}, not {got}")]
-    WrongType {
-        /// The key with its path.
-        place: String,
-        /// The right type.
-        wanted: &'static str,
-        /// What was there.
-        got: &'static str,
-    },
-    /// A value out of range or of the wrong form.
-    #[error("`{place}` {problem}")]
-    BadValue {
-        /// The key with its path.
-        place: String,
-        /// What is wrong with it.
-        problem: String,
-    },
-    /// A value that has to be there.
-    #[error("`{place}` is missing: {remedy}")]
-    Missing {
-        /// The key with its path.
-        place: &'static str,
-        /// What to write there.
-        remedy: &'static str,
-    },
-    /// A part of the job format that this version does not do.
-    #[error("`{place}` is not supported by this version")]
-    Unsupported {
-        /// The key with its path.
-        place: String,
-        /// What to do instead.
-        instead: &'static str,
-    },
-}
-
-impl From<JobError> for Failure {
-    fn from(error: JobError) -> Self {
-        let failure = Self::input(error.to_string());
-        match error {
-            JobError::Empty => {
-                failure.hint("pipe a job in, `minions < job.json`; in Docker use `docker run -i`")
-            }
-            JobError::NotUtf8 { .. } => failure.hint("save the job as UTF-8"),
-            JobError::Syntax { truncated: true, .. } => {
-                failure.hint("the input ends before the job does; was it cut off on its way?")
-            }
-            JobError::Syntax { .. } => failure.hint("check the job with `python3 -m json.tool < job.json`"),
-            JobError::Trailing { .. } => {
-                failure.hint("one JSON value is one job; several are a batch, `minions batch --input FILE`")
-            }
-            JobError::UnknownKey { nearest: Some(name), .. }
-            | JobError::UnknownName { nearest: Some(name), .. } => {
-                failure.hint(format!("did you mean `{name}`?"))
-            }
-            JobError::UnknownKey { known, .. } if known.is_empty() => {
-                failure.hint("no keys are known here; leave it out")
-            }
-            JobError::UnknownKey { known, .. } => failure.hint(format!("known here: {known}")),
-            JobError::UnknownName { known, .. } => failure.hint(format!("one of {known}")),
-            JobError::NoClient { why, .. } => failure.hint(why),
-            JobError::Unsupported { instead, .. } => failure.hint(instead),
-            JobError::WrongType { .. } | JobError::BadValue { .. } | JobError::Missing { .. } => failure,
-        }
-    }
-}

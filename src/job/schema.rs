@@ -17,6 +17,10 @@ use crate::sandbox::Search;
 pub struct Job {
     /// Its name in a batch.
     pub line: Option<String>,
+    /// In a batch: what stands for its content.
+    pub hash: Option<String>,
+    /// Whether its result leaves out what repeats.
+    pub is_slim: bool,
     /// The worker's side.
     pub local: ClientSpec,
     /// The supervisor's side.
@@ -57,11 +61,54 @@ pub enum Protocol {
 }
 
 impl Protocol {
+    /// Which protocol it is.
+    pub fn kind(&self) -> ProtocolKind {
+        match self {
+            Self::Minion => ProtocolKind::Minion,
+            Self::Minions(_) => ProtocolKind::Minions,
+        }
+    }
+
     /// Its name in a job.
     pub fn name(&self) -> &'static str {
+        self.kind().name()
+    }
+
+    /// What the supervisor's code can search chunks with.
+    pub fn retrieval(&self) -> Search {
+        match self {
+            Self::Minion => Search::Off,
+            Self::Minions(params) => params.retrieval,
+        }
+    }
+
+    /// The model for [`Search::Embedding`], if the job names one.
+    pub fn retrieval_model(&self) -> Option<&str> {
+        match self {
+            Self::Minion => None,
+            Self::Minions(params) => params.retrieval_model.as_deref(),
+        }
+    }
+}
+
+/// A protocol without its parameters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ProtocolKind {
+    /// [`Protocol::Minion`].
+    Minion,
+    /// [`Protocol::Minions`].
+    Minions,
+}
+
+impl ProtocolKind {
+    /// Every protocol.
+    pub const ALL: [Self; 2] = [Self::Minion, Self::Minions];
+
+    /// Its name in a job.
+    pub fn name(self) -> &'static str {
         match self {
             Self::Minion => "minion",
-            Self::Minions(_) => "minions",
+            Self::Minions => "minions",
         }
     }
 }
@@ -169,8 +216,6 @@ pub struct ClientKwargs {
     pub api_key: Option<Secret>,
     /// The addresses of its servers (`base_url`), each once; none if the job does not say.
     pub base_urls: Vec<String>,
-    /// The longest silence of the server; the spec's `timeout` is the one in force.
-    pub timeout: Option<Duration>,
     /// Context window in tokens (`num_ctx` or `n_ctx`).
     pub num_ctx: Option<u32>,
     /// Calls in flight at most, at each server.

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::JobError;
+use super::error::JobError;
 
 /// One JSON value with nothing but white space after it. Messages count lines from `first_line`.
 pub fn value(bytes: &[u8], first_line: usize) -> Result<Value, JobError> {

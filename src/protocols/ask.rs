@@ -2,9 +2,11 @@
 
 use serde_json::{Map, Value};
 
-use super::{ProtocolError, Side, Transcript, excerpt, reply};
+use super::{Assignment, ProtocolError, Side, Transcript, excerpt, reply};
 use crate::chat::{ChatReply, ChatRequest, Finish, Format, Message};
 use crate::config;
+use crate::events::{CallEvents, Purpose};
+use crate::job::JobRole;
 use crate::prompts::{self, Prompts};
 
 /// Characters of an unusable reply that an error quotes.
@@ -12,12 +14,13 @@ const QUOTE: usize = 300;
 
 /// The supervisor, with its conversation so far.
 pub(super) struct Supervisor<'a> {
-    pub side: &'a Side,
-    pub prompts: &'a Prompts,
-    pub transcript: &'a Transcript,
+    side: &'a Side,
+    prompts: &'a Prompts,
+    transcript: &'a Transcript,
+    purpose: Purpose,
     pub messages: Vec<Message>,
-    /// The server that has read the conversation so far.
-    home: Option<usize>,
+    /// The server that has the conversation so far cached.
+    preferred_server: Option<usize>,
 }
 
 /// A reply that was judged.
@@ -42,26 +45,35 @@ impl<T> Judged<T> {
 }
 
 impl<'a> Supervisor<'a> {
-    pub(super) fn new(side: &'a Side, prompts: &'a Prompts, transcript: &'a Transcript) -> Self {
-        Self { side, prompts, transcript, messages: Vec::new(), home: None }
+    /// A supervisor to whom nothing was said yet.
+    pub(super) fn new(assignment: &Assignment<'a>, purpose: Purpose, transcript: &'a Transcript) -> Self {
+        let Assignment { supervisor: side, prompts, .. } = *assignment;
+        Self { side, prompts, transcript, purpose, messages: Vec::new(), preferred_server: None }
     }
 
     /// Sends `prompt` and gives the reply.
     pub(super) async fn say(&mut self, prompt: String, format: &Format) -> Result<ChatReply, ProtocolError> {
+        self.transcript.told(JobRole::Supervisor, &prompt);
         self.messages.push(Message::user(prompt));
-        let request =
-            ChatRequest { messages: std::mem::take(&mut self.messages), format: format.clone(), sample: 0 };
+        let calls = CallEvents::new(&self.transcript.events, JobRole::Supervisor, self.purpose);
+        let request = ChatRequest {
+            messages: std::mem::take(&mut self.messages),
+            format: format.clone(),
+            observer: calls.observer(),
+            ..ChatRequest::default()
+        };
         self.side.check_budget(&request)?;
-        let mut seat = self.side.seat(self.home).await;
-        let outcome = self.side.chat(&mut seat, &request).await;
-        self.home = Some(seat.home());
-        drop(seat);
+        let mut permit = self.side.seat(self.preferred_server).await;
+        let outcome = self.side.chat(&mut permit, &request).await;
+        self.preferred_server = Some(permit.home());
+        drop(permit);
         self.messages = request.messages;
         let prompt = self.messages.last().map_or("", |message| message.content.as_str());
         let reply = outcome
             .inspect_err(|error| self.transcript.remote(prompt, &format!("[failed: {error}]")))
             .map_err(ProtocolError::Supervisor)?;
         tracing::info!(tokens = self.side.usage().total_tokens, "supervisor replied");
+        self.transcript.said(JobRole::Supervisor, calls.call(), &reply.text);
         self.transcript.remote(prompt, &reply.text);
         self.messages.push(Message::assistant(reply.text.clone()));
         Ok(reply)
@@ -99,7 +111,8 @@ impl<'a> Supervisor<'a> {
                 let quote = excerpt(&text, QUOTE);
                 return fallback.ok_or(ProtocolError::Unusable { tries, problem, quote });
             }
-            tracing::warn!("the supervisor's reply is unusable and asked for again: {problem}");
+            self.transcript
+                .warn(format!("the supervisor's reply is unusable and asked for again: {problem}"));
             prompt =
                 self.prompts.fill(&prompts::JSON_AGAIN, &[("problem", &problem), ("keys", &keys(format))]);
         }

@@ -7,29 +7,19 @@ use std::sync::Arc;
 use serde_json::{Map, Value, json};
 
 use super::ask::{Judged, Supervisor, schema};
-use super::{Answer, ProtocolError, Side, Transcript, excerpt, joined, reply};
+use super::{Answer, Assignment, ProtocolError, Transcript, excerpt, joined, reply};
 use crate::chat::{ChatErrorKind, ChatRequest, Finish, Format, Image, Message};
-use crate::prompts::{self, Prompts};
+use crate::events::{CallEvents, Purpose};
+use crate::job::JobRole;
+use crate::prompts;
 
-/// What the protocol needs of a job.
-pub struct Minion<'a> {
-    /// The side that asks.
-    pub supervisor: &'a Side,
-    /// The side that has the documents.
-    pub worker: &'a Side,
-    /// The question.
-    pub task: &'a str,
-    /// The documents.
-    pub context: &'a [String],
+/// One run of the protocol.
+pub(crate) struct Minion<'a> {
+    /// The question, the documents and the two sides.
+    pub assignment: Assignment<'a>,
     /// Pictures that the worker sees with its first message.
     pub images: &'a [Arc<Image>],
-    /// What the two sides are told.
-    pub prompts: &'a Prompts,
-    /// What the supervisor is told about them.
-    pub doc_metadata: Option<&'a str>,
-    /// Messages to the worker at most.
-    pub max_rounds: u32,
-    /// What the worker's replies must look like.
+    /// The form that the worker's replies must have.
     pub worker_format: Format,
 }
 
@@ -45,12 +35,11 @@ impl Minion<'_> {
         let mut documents: Vec<String> =
             context.iter().filter(|document| !document.trim().is_empty()).cloned().collect();
         documents.extend(self.note_of_images());
-        match documents.is_empty() {
-            true => self.prompts.fill(&prompts::MINION_WORKER_BARE, &[("task", self.task)]),
-            false => {
-                let values = [("context", &*joined(&documents)), ("task", self.task)];
-                self.prompts.fill(&prompts::MINION_WORKER, &values)
-            }
+        let Assignment { prompts, task, .. } = self.assignment;
+        if documents.is_empty() {
+            prompts.fill(&prompts::MINION_WORKER_BARE, &[("task", task)])
+        } else {
+            prompts.fill(&prompts::MINION_WORKER, &[("context", &joined(&documents)), ("task", task)])
         }
     }
 
@@ -64,26 +53,27 @@ impl Minion<'_> {
     }
 
     /// Runs the chat to its answer.
-    pub async fn run(&self, transcript: &Transcript) -> Result<Answer, ProtocolError> {
-        let mut supervisor = Supervisor::new(self.supervisor, self.prompts, transcript);
+    pub(crate) async fn run(&self, transcript: &Transcript) -> Result<Answer, ProtocolError> {
+        let Assignment { prompts, context, max_rounds, .. } = self.assignment;
+        let mut supervisor = Supervisor::new(&self.assignment, Purpose::Step, transcript);
         let mut chat = ChatRequest {
-            messages: vec![Message::system(self.worker_instructions(self.context))],
+            messages: vec![Message::system(self.worker_instructions(context))],
             format: self.worker_format.clone(),
-            sample: 0,
+            ..ChatRequest::default()
         };
-        transcript.worker_instructions(self.worker_instructions(&[note_of(self.context)]));
+        transcript.worker_instructions(self.worker_instructions(&[note_of(context)]));
         let mut question = supervisor.ask(self.first_prompt(), &first_format(), first_step).await?;
         // The server that has read the documents.
         let mut home = None;
-        for round in 1..=self.max_rounds {
-            tracing::info!("round {round}/{}: {}", self.max_rounds, excerpt(&question, 200));
+        for round in 1..=max_rounds {
+            transcript.begin_round(round, max_rounds);
+            tracing::info!("round {round}/{}: {}", max_rounds, excerpt(&question, 200));
             let answer = self.ask_worker(&mut chat, &mut home, question, transcript).await?;
-            let left = self.max_rounds - round;
+            let left = max_rounds - round;
             let (prompt, format) = match left {
-                0 => (self.prompts.fill(&prompts::MINION_LAST_REPLY, &[("reply", &answer)]), last_format()),
+                0 => (prompts.fill(&prompts::MINION_LAST_REPLY, &[("reply", &answer)]), last_format()),
                 _ => (
-                    self.prompts
-                        .fill(&prompts::MINION_REPLY, &[("reply", &answer), ("left", &left.to_string())]),
+                    prompts.fill(&prompts::MINION_REPLY, &[("reply", &answer), ("left", &left.to_string())]),
                     next_format(),
                 ),
             };
@@ -98,9 +88,9 @@ impl Minion<'_> {
     }
 
     fn first_prompt(&self) -> String {
-        let metadata = match self.doc_metadata {
+        let metadata = match self.assignment.doc_metadata {
             Some(metadata) => metadata,
-            None if self.context.is_empty() && self.images.is_empty() => {
+            None if self.assignment.context.is_empty() && self.images.is_empty() => {
                 "there are none; the small model answers from what it knows"
             }
             None => "nothing is known",
@@ -109,10 +99,10 @@ impl Minion<'_> {
             0 => metadata.to_owned(),
             n => format!("{metadata} (the small model also sees {n} picture(s))"),
         };
-        let rounds = self.max_rounds.to_string();
-        self.prompts.fill(
+        let rounds = self.assignment.max_rounds.to_string();
+        self.assignment.prompts.fill(
             &prompts::MINION_SUPERVISOR,
-            &[("task", self.task), ("metadata", &metadata), ("rounds", &rounds)],
+            &[("task", self.assignment.task), ("metadata", &metadata), ("rounds", &rounds)],
         )
     }
 
@@ -123,14 +113,20 @@ impl Minion<'_> {
         question: String,
         transcript: &Transcript,
     ) -> Result<String, ProtocolError> {
+        transcript.told(JobRole::Worker, &question);
+        let calls = CallEvents::new(&transcript.events, JobRole::Worker, Purpose::Reply);
+        chat.observer = calls.observer();
         let mut message = Message::user(question.clone());
         if chat.messages.len() == 1 {
             message.images = self.images.to_vec();
         }
         chat.messages.push(message);
-        let mut seat = self.worker.seat(*home).await;
-        let outcome = self.worker.chat(&mut seat, chat).await;
+        let mut seat = self.assignment.worker.seat(*home).await;
+        let outcome = self.assignment.worker.chat(&mut seat, chat).await;
         *home = Some(seat.home());
+        if let Ok(reply) = &outcome {
+            transcript.said(JobRole::Worker, calls.call(), &reply.text);
+        }
         let text = match outcome {
             Ok(reply) if reply.finish == Finish::Length => reply.text + reply::CUT,
             Ok(reply) => reply.text,
@@ -147,9 +143,10 @@ impl Minion<'_> {
 /// Stands for the documents where the worker's messages are shown; blank ones are not sent either.
 fn note_of(context: &[String]) -> String {
     let chars: usize = context.iter().map(|document| document.chars().count()).sum();
-    match context.iter().all(|document| document.trim().is_empty()) {
-        true => String::new(),
-        false => format!("[{} document(s), {chars} characters: see conversation_log.context]", context.len()),
+    if context.iter().all(|document| document.trim().is_empty()) {
+        String::new()
+    } else {
+        format!("[{} document(s), {chars} characters: see conversation_log.context]", context.len())
     }
 }
 

@@ -4,8 +4,10 @@
 //! happens. This room never knows which provider it talks to.
 
 mod ask;
-pub mod minion;
-pub mod minions;
+mod assignment;
+mod error;
+pub(crate) mod minion;
+pub(crate) mod minions;
 mod reply;
 mod server_pool;
 mod side;
@@ -13,20 +15,19 @@ mod transcript;
 
 use serde::Serialize;
 
-use crate::chat::ChatError;
-use crate::error::Failure;
-use crate::sandbox::SandboxError;
-
-pub use server_pool::{Permit, PooledServer, ServerPool};
-pub use side::{Side, SpendingLimits};
-pub use transcript::{Cited, Entry, Transcript};
+pub(crate) use assignment::Assignment;
+pub(crate) use error::ProtocolError;
+pub(crate) use server_pool::{Permit, PooledServer, ServerPool};
+pub(crate) use side::{Side, SpendingLimits};
+pub use transcript::{Cited, Entry};
+pub(crate) use transcript::{Notes, Transcript};
 
 /// What the result says when the rounds are used up.
-pub const NO_ANSWER: &str = "No answer found.";
+pub(crate) const NO_ANSWER: &str = "No answer found.";
 
 /// How a job that did not fail ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Answer {
+pub(crate) struct Answer {
     /// The answer, or [`NO_ANSWER`].
     pub text: String,
     /// How sound it is.
@@ -55,79 +56,8 @@ pub enum Status {
     Partial,
 }
 
-/// Why a protocol came to no end.
-#[derive(Debug, thiserror::Error)]
-pub enum ProtocolError {
-    /// A call to the supervisor failed.
-    #[error("the supervisor did not answer: {0}")]
-    Supervisor(ChatError),
-    /// A call to the worker failed, or all of a round's.
-    #[error("the worker did not answer: {0}")]
-    Worker(ChatError),
-    /// The supervisor's reply stayed unusable.
-    #[error("the supervisor's reply is unusable after {tries} tries: {problem}; it wrote: {quote}")]
-    Unusable {
-        /// Replies asked for.
-        tries: u32,
-        /// What is wrong with the last one.
-        problem: String,
-        /// Its beginning.
-        quote: String,
-    },
-    /// None of the supervisor's programs ran.
-    #[error("none of the supervisor's {attempts} programs ran; the last one failed so: {problem}")]
-    Program {
-        /// Programs tried.
-        attempts: u32,
-        /// Why the last one failed.
-        problem: String,
-    },
-    /// The sandbox itself failed.
-    #[error("the sandbox for the supervisor's program failed: {0}")]
-    Sandbox(SandboxError),
-    /// The next remote call would cost more than the job may.
-    #[error(
-        "the budget of {limit} remote tokens is used up: {spent} spent, and the next call needs about {next}"
-    )]
-    Budget {
-        /// Tokens allowed.
-        limit: u64,
-        /// Tokens spent.
-        spent: u64,
-        /// Estimated prompt tokens of the next call.
-        next: u64,
-    },
-    /// The same in dollars.
-    #[error(
-        "the budget of ${limit} is used up: ${spent:.6} spent, and the prompt of the next call costs about ${next:.6}"
-    )]
-    Dollars {
-        /// Dollars allowed.
-        limit: f64,
-        /// Dollars spent.
-        spent: f64,
-        /// Estimated dollars for the prompt of the next call.
-        next: f64,
-    },
-}
-
-impl From<ProtocolError> for Failure {
-    fn from(error: ProtocolError) -> Self {
-        let hint = match &error {
-            ProtocolError::Supervisor(chat) | ProtocolError::Worker(chat) => chat.hint.clone(),
-            ProtocolError::Unusable { .. } | ProtocolError::Program { .. } => {
-                Some("use a stronger model as remote_client, or the protocol minion".into())
-            }
-            ProtocolError::Budget { .. } => Some("raise budget.remote_tokens or lower max_rounds".into()),
-            ProtocolError::Dollars { .. } => Some("raise budget.usd or lower max_rounds".into()),
-            ProtocolError::Sandbox(_) => None,
-        };
-        Self { hint, ..Self::job(error.to_string()) }
-    }
-}
-
 /// The documents as one text: bare if there is one, numbered if there are more.
-pub fn joined(documents: &[String]) -> String {
+pub(crate) fn joined(documents: &[String]) -> String {
     match documents {
         [only] => only.clone(),
         many => many

@@ -169,10 +169,10 @@ pub(super) fn field(object: &mut Map<String, Value>, name: &str) -> Option<Value
         let mut words = key.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty());
         words.next().unwrap_or_default().to_lowercase()
     };
-    let key = match object.contains_key(name) {
-        true => name.to_owned(),
-        false => object.keys().find(|key| first_word(key) == name)?.clone(),
-    };
+    if let Some(value) = object.remove(name) {
+        return Some(value);
+    }
+    let key = object.keys().find(|key| first_word(key) == name)?.clone();
     object.remove(&key)
 }
 

@@ -1,15 +1,16 @@
 //! One side of a job: its servers, and what its calls cost in tokens and time.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
-use super::ProtocolError;
+use super::error::ProtocolError;
 use super::server_pool::{Permit, ServerPool};
 use crate::chat::{ChatError, ChatReply, ChatRequest, Usage};
 use crate::job::Prices;
+use crate::sync::lock;
 
 /// Servers with a meter. Every call counts, also one that fails; of one that is cut short only the time.
-pub struct Side {
+pub(crate) struct Side {
     stations: Arc<ServerPool>,
     limits: SpendingLimits,
     meter: Mutex<Meter>,
@@ -17,7 +18,7 @@ pub struct Side {
 
 /// What a side may spend.
 #[derive(Clone, Copy, Default)]
-pub struct SpendingLimits {
+pub(crate) struct SpendingLimits {
     /// Tokens.
     pub tokens: Option<u64>,
     /// Dollars, and what is paid for tokens.
@@ -34,23 +35,23 @@ struct Meter {
 
 impl Side {
     /// A side that may spend so much.
-    pub fn new(stations: Arc<ServerPool>, limits: SpendingLimits) -> Self {
+    pub(crate) fn new(stations: Arc<ServerPool>, limits: SpendingLimits) -> Self {
         Self { stations, limits, meter: Mutex::default() }
     }
 
     /// Tokens spent so far.
-    pub fn usage(&self) -> Usage {
+    pub(crate) fn usage(&self) -> Usage {
         self.meter().usage
     }
 
     /// Time during which at least one call was under way.
-    pub fn busy(&self) -> Duration {
+    pub(crate) fn busy(&self) -> Duration {
         let meter = self.meter();
         meter.busy + meter.since.map_or(Duration::ZERO, |since| since.elapsed())
     }
 
     /// An error if `request` would go over the side's budget.
-    pub fn check_budget(&self, request: &ChatRequest) -> Result<(), ProtocolError> {
+    pub(crate) fn check_budget(&self, request: &ChatRequest) -> Result<(), ProtocolError> {
         if self.limits.tokens.is_none() && self.limits.dollars.is_none() {
             return Ok(());
         }
@@ -71,12 +72,16 @@ impl Side {
     }
 
     /// Waits for a slot of a server, rather of the server `home`.
-    pub async fn seat(&self, home: Option<usize>) -> Permit {
+    pub(crate) async fn seat(&self, home: Option<usize>) -> Permit {
         self.stations.seat(home).await
     }
 
     /// One turn from `seat`.
-    pub async fn chat(&self, seat: &mut Permit, request: &ChatRequest) -> Result<ChatReply, ChatError> {
+    pub(crate) async fn chat(
+        &self,
+        seat: &mut Permit,
+        request: &ChatRequest,
+    ) -> Result<ChatReply, ChatError> {
         let _in_flight = InFlight::enter(self);
         let outcome = seat.chat(request).await;
         self.meter().usage += match &outcome {
@@ -87,7 +92,7 @@ impl Side {
     }
 
     fn meter(&self) -> MutexGuard<'_, Meter> {
-        self.meter.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.meter)
     }
 }
 

@@ -1,13 +1,16 @@
 //! What was said and done, noted as it happens, so that a job that fails or is stopped still has its log.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard};
 
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::chat::Message;
+use crate::chat::{Message, Role};
 use crate::documents::evidence::Evidence;
+use crate::events::{EventKind, Events};
+use crate::job::JobRole;
 use crate::sandbox::{JobManifest, JobOutput};
+use crate::sync::lock;
 
 /// One exchange, in the field names of the log.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
@@ -43,18 +46,23 @@ pub struct Cited {
 }
 
 /// The notes of one job.
-#[derive(Default)]
-pub struct Transcript(Mutex<Notes>);
+pub(crate) struct Transcript {
+    notes: Mutex<Notes>,
+    /// Hear what happens.
+    pub(super) events: Events,
+}
 
 /// What a transcript holds.
 #[derive(Clone, Default)]
-pub struct Notes {
+pub(crate) struct Notes {
     /// Exchanges in order.
     pub conversation: Vec<Entry>,
     /// Messages to and from the supervisor.
     pub supervisor: Vec<Message>,
     /// Messages to and from the worker, documents left out.
     pub worker: Vec<Message>,
+    /// Rounds that were begun.
+    pub begun: u32,
     /// `minions`: what each round did.
     pub rounds: Vec<Value>,
     /// `minions`: what the worker cited.
@@ -71,14 +79,45 @@ impl Notes {
 }
 
 impl Transcript {
+    /// An empty one. What happens goes to `events` as well.
+    pub(crate) fn new(events: Events) -> Self {
+        Self { notes: Mutex::default(), events }
+    }
+
+    /// Tells what a side is told, before the call that carries it.
+    pub(crate) fn told(&self, side: JobRole, text: &str) {
+        self.message(side, Role::User, None, text);
+    }
+
+    /// Tells what a side's model said, in the call of this number.
+    pub(crate) fn said(&self, side: JobRole, call: u64, text: &str) {
+        self.message(side, Role::Assistant, Some(call), text);
+    }
+
+    fn message(&self, side: JobRole, role: Role, call: Option<u64>, text: &str) {
+        self.events.emit_text(|| EventKind::Message { call, side, role, text: text.to_owned() });
+    }
+
+    /// Tells that something did not go as it should, though the job goes on.
+    pub(crate) fn warn(&self, text: String) {
+        tracing::warn!("{text}");
+        self.events.emit(|| EventKind::Warning { text });
+    }
+
+    /// Notes that a round begins.
+    pub(crate) fn begin_round(&self, round: u32, of: u32) {
+        self.notes().begun = round;
+        self.events.emit(|| EventKind::Round { round, of });
+    }
+
     /// Notes a turn with the supervisor.
-    pub fn remote(&self, prompt: &str, output: &str) {
+    pub(crate) fn remote(&self, prompt: &str, output: &str) {
         self.notes().supervisor.extend([Message::user(prompt), Message::assistant(output)]);
         self.exchange("remote", prompt, output);
     }
 
     /// Notes a turn with the worker.
-    pub fn local(&self, prompt: &str, output: &str) {
+    pub(crate) fn local(&self, prompt: &str, output: &str) {
         self.notes().worker.extend([Message::user(prompt), Message::assistant(output)]);
         self.exchange("local", prompt, output);
     }
@@ -89,43 +128,44 @@ impl Transcript {
     }
 
     /// Notes the worker's instructions.
-    pub fn worker_instructions(&self, text: String) {
+    pub(crate) fn worker_instructions(&self, text: String) {
+        self.message(JobRole::Worker, Role::System, None, &text);
         self.notes().worker.push(Message::system(text));
     }
 
     /// Notes messages of a worker job and its sample.
-    pub fn worker_job(&self, call: (usize, u32), question: String, reply: String) {
+    pub(crate) fn worker_job(&self, call: (usize, u32), question: String, reply: String) {
         self.notes().fan_out.push((call, [Message::user(question), Message::assistant(reply)]));
     }
 
     /// Puts the messages of a fan-out in the order of its jobs, whichever ended first.
-    pub fn end_of_fan_out(&self) {
+    pub(crate) fn end_of_fan_out(&self) {
         self.notes().settle();
     }
 
     /// Notes an exchange that is neither of the above.
-    pub fn entry(&self, entry: Entry) {
+    pub(crate) fn entry(&self, entry: Entry) {
         self.notes().conversation.push(entry);
     }
 
     /// Notes what a round of `minions` did.
-    pub fn round(&self, round: Value) {
+    pub(crate) fn round(&self, round: Value) {
         self.notes().rounds.push(round);
     }
 
     /// Notes what the worker cited.
-    pub fn cited(&self, citations: Vec<Cited>) {
+    pub(crate) fn cited(&self, citations: Vec<Cited>) {
         self.notes().evidence.extend(citations);
     }
 
     /// All notes so far; the transcript is empty afterwards.
-    pub fn take(&self) -> Notes {
+    pub(crate) fn take(&self) -> Notes {
         let mut notes = std::mem::take(&mut *self.notes());
         notes.settle();
         notes
     }
 
     fn notes(&self) -> MutexGuard<'_, Notes> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.notes)
     }
 }

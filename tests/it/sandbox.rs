@@ -64,8 +64,7 @@ def transform_outputs(jobs):
 "#;
     let mut session = start(code, &["abcdefgh", "abcdxy"]).await;
     let manifests = session.prepare_jobs(&[], &[]).await.unwrap();
-    let chunks: Vec<_> =
-        manifests.iter().map(|m| (m.chunk.as_str(), m.chunk_id, m.task_id, m.job_id)).collect();
+    let chunks: Vec<_> = manifests.iter().map(|m| (&*m.chunk, m.chunk_id, m.task_id, m.job_id)).collect();
     assert_eq!(
         chunks,
         [
@@ -104,7 +103,7 @@ def transform_outputs(jobs):
     let again = second.prepare_jobs(&manifests, &outputs).await.unwrap();
     assert_eq!(again.len(), 1);
     assert_eq!(again[0].task, "when again (answer 1, 1)");
-    assert_eq!((again[0].chunk.as_str(), again[0].advice.as_str()), ("Ann came in 1990.", "because 1"));
+    assert_eq!((&*again[0].chunk, again[0].advice.as_str()), ("Ann came in 1990.", "because 1"));
 }
 
 /// Code as models write it for the usual Python: each must simply run.
@@ -325,10 +324,7 @@ async fn a_large_context_goes_through() {
     let code = "def prepare_jobs(context, m, o):\n    return [JobManifest(c, t) for c in chunk_by_section(context[0], 30000, 0) for t in 'ab']";
     let mut session = start(code, &[&document]).await;
     let manifests = session.prepare_jobs(&[], &[]).await.unwrap();
-    assert_eq!(
-        manifests.iter().filter(|m| m.task == "b").map(|m| m.chunk.as_str()).collect::<String>(),
-        document
-    );
+    assert_eq!(manifests.iter().filter(|m| m.task == "b").map(|m| &*m.chunk).collect::<String>(), document);
     let status = std::fs::read_to_string(format!("/proc/{}/status", session.process_id().unwrap())).unwrap();
     let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
     let peak: usize = peak.trim().trim_end_matches(" kB").parse().unwrap();

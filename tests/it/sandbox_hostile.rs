@@ -255,7 +255,7 @@ async fn every_snippet() {
         message(attempt(&code, SHORT).await.unwrap_err());
         let trivial = "def prepare_jobs(context):\n    return [JobManifest(context[0], 'task')]";
         let after = attempt(trivial, LONG).await.unwrap();
-        assert_eq!(after[0].chunk, "alpha beta");
+        assert_eq!(&*after[0].chunk, "alpha beta");
     }
     for code in HARMLESS {
         let error = attempt(code, LONG).await.unwrap_err();

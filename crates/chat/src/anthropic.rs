@@ -150,7 +150,11 @@ mod tests {
     fn body(messages: Vec<Message>) -> Value {
         let format = Format::Schema { name: "x", schema: json!({}), shares: false };
         let settings = ChatSettings { temperature: Some(0.2), ..bare_settings("claude-3-5-sonnet-20241022") };
-        Anthropic.body(&settings, &ChatRequest { messages, format, sample: 0 }, Abilities::USUAL)
+        Anthropic.body(
+            &settings,
+            &ChatRequest { messages, format, ..ChatRequest::default() },
+            Abilities::USUAL,
+        )
     }
 
     #[test]
@@ -170,7 +174,7 @@ mod tests {
             })
         );
         let settings = ChatSettings { max_tokens: Some(9), seed: Some(1), ..bare_settings("claude") };
-        let request = ChatRequest { messages: vec![Message::user("?")], format: Format::Text, sample: 0 };
+        let request = ChatRequest { messages: vec![Message::user("?")], ..ChatRequest::default() };
         let bare = Anthropic.body(&settings, &request, Abilities { temperature: false, ..Abilities::USUAL });
         let messages = json!([{"role": "user", "content": "?"}]);
         assert_eq!(bare, json!({"model": "claude", "max_tokens": 9, "stream": true, "messages": messages}));

@@ -17,7 +17,7 @@ fn asked() -> ChatRequest {
     ChatRequest {
         messages: vec![Message::system("Be brief."), Message::user("Who?")],
         format: Format::Schema { name: "job_output", schema, shares: false },
-        sample: 0,
+        ..ChatRequest::default()
     }
 }
 

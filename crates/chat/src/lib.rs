@@ -50,6 +50,16 @@ pub enum Role {
     Assistant,
 }
 
+/// TEMPORARY
+pub trait CallObserver: Send + Sync {
+    /// a
+    fn begin(&self, endpoint: &str);
+    /// a
+    fn delta(&self, text: &str);
+    /// a
+    fn failed(&self, error: &ChatError, next_try_in: Option<Duration>);
+}
+
 /// One message of a conversation. Logs show it without its images.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Message {
@@ -118,7 +128,7 @@ pub enum Format {
 }
 
 /// One turn.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Default)]
 pub struct ChatRequest {
     /// The conversation so far; the last message is the one to answer.
     pub messages: Vec<Message>,
@@ -126,6 +136,8 @@ pub struct ChatRequest {
     pub format: Format,
     /// Which of several replies to the same messages: shifts the seed, so that they differ.
     pub sample: u32,
+    /// TEMPORARY
+    pub observer: Option<Arc<dyn CallObserver>>,
 }
 
 impl ChatRequest {

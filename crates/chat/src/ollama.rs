@@ -112,7 +112,7 @@ mod tests {
     use super::*;
 
     fn asked(text: &str, format: Format) -> ChatRequest {
-        ChatRequest { messages: vec![Message::user(text)], format, sample: 0 }
+        ChatRequest { messages: vec![Message::user(text)], format, ..ChatRequest::default() }
     }
 
     #[test]

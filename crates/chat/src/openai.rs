@@ -199,7 +199,11 @@ mod tests {
     use super::*;
 
     fn asked(format: Format) -> ChatRequest {
-        ChatRequest { messages: vec![Message::system("Be brief."), Message::user("Who?")], format, sample: 0 }
+        ChatRequest {
+            messages: vec![Message::system("Be brief."), Message::user("Who?")],
+            format,
+            ..ChatRequest::default()
+        }
     }
 
     #[test]

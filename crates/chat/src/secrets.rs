@@ -5,6 +5,7 @@
 use std::fmt;
 use std::sync::{Arc, PoisonError, RwLock};
 
+use serde::Serialize;
 use serde_json::Value;
 
 /// Shorter values are placeholders (`none`, `EMPTY`, `ollama`): replacing them would garble answers.
@@ -66,6 +67,55 @@ impl Redactor {
         })
     }
 
+    /// How many bytes of `text` hold no beginning of a credential that more text could complete, nor a part of one.
+    pub fn safe_length(&self, text: &str) -> usize {
+        let known = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        let is_beginning =
+            |rest: &str| known.iter().any(|form| form.len() > rest.len() && form.starts_with(rest));
+        let longest = known.first().map_or(0, String::len);
+        let from = text.len().saturating_sub(longest);
+        let starts = text.char_indices().map(|(at, _)| at).filter(|at| *at >= from);
+        let cut = starts.into_iter().find(|at| is_beginning(&text[*at..])).unwrap_or(text.len());
+        let parted = |form: &String| {
+            let whole = text.match_indices(form.as_str()).map(|(at, _)| at);
+            whole.filter(|at| *at < cut && at + form.len() > cut).min()
+        };
+        known.iter().filter_map(parted).min().unwrap_or(cut)
+    }
+
+    /// `value` as one line of JSON without any credential.
+    pub fn clean_json(&self, value: &impl Serialize) -> serde_json::Result<Vec<u8>> {
+        self.clean_json_by(value, |value| serde_json::to_vec(value), serde_json::to_vec)
+    }
+
+    /// `value` as indented JSON without any credential.
+    pub fn clean_json_pretty(&self, value: &impl Serialize) -> serde_json::Result<Vec<u8>> {
+        self.clean_json_by(value, serde_json::to_vec_pretty, serde_json::to_vec_pretty)
+    }
+
+    /// Nearly no text holds a credential, so the text is looked through first; only one that does is taken apart, since
+    /// a credential may also look like a number of the JSON.
+    fn clean_json_by<T: Serialize>(
+        &self,
+        value: &T,
+        write: impl Fn(&T) -> serde_json::Result<Vec<u8>>,
+        write_value: impl Fn(&Value) -> serde_json::Result<Vec<u8>>,
+    ) -> serde_json::Result<Vec<u8>> {
+        let text = write(value)?;
+        if !std::str::from_utf8(&text).is_ok_and(|text| self.is_in(text)) {
+            return Ok(text);
+        }
+        let mut value = serde_json::to_value(value)?;
+        self.clean_value(&mut value);
+        write_value(&value)
+    }
+
+    /// Whether any credential stands in `text`.
+    pub fn is_in(&self, text: &str) -> bool {
+        let known = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        known.iter().any(|secret| text.contains(secret.as_str()))
+    }
+
     /// Cleans every string of `value` in place, and the keys of its objects.
     pub fn clean_value(&self, value: &mut Value) {
         match value {
@@ -79,11 +129,6 @@ impl Redactor {
             }
             _ => {}
         }
-    }
-
-    fn is_in(&self, text: &str) -> bool {
-        let known = self.0.read().unwrap_or_else(PoisonError::into_inner);
-        known.iter().any(|secret| text.contains(secret.as_str()))
     }
 }
 
@@ -104,6 +149,25 @@ mod tests {
         redactor.clean_value(&mut value);
         assert_eq!(value, json!({"[redacted]": ["x [redacted]", {"k": "[redacted]"}], "n": 1}));
         assert_eq!(format!("{:?}", Secret::new("sk-12345678")), "Secret(***)");
+    }
+
+    #[test]
+    fn what_may_become_a_credential_is_held_back() {
+        let redactor = Redactor::default();
+        assert_eq!(redactor.safe_length("sk-1"), 4);
+        for secret in ["sk-12345678", "sk-12345678-longer", "abcdab1"] {
+            redactor.learn(secret);
+        }
+        for (text, safe) in [
+            ("a text", "a text"),
+            ("the key s", "the key "),
+            ("é sk-12345678", "é "),
+            ("sk-12345678-x", "sk-12345678-x"),
+            ("ends with ab", "ends with "),
+            ("sk-12345678 sk-12345678-lon", "sk-12345678 "),
+        ] {
+            assert_eq!(&text[..redactor.safe_length(text)], safe, "{text}");
+        }
     }
 
     #[test]

@@ -32,8 +32,6 @@ mod logs;
 #[cfg(feature = "embedded")]
 mod memory;
 #[cfg(feature = "embedded")]
-pub mod openmp;
-#[cfg(feature = "embedded")]
 mod prompt;
 #[cfg(feature = "embedded")]
 mod sample;

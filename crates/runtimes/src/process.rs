@@ -4,7 +4,7 @@
 use std::collections::VecDeque;
 use std::io;
 use std::process::{ExitStatus, Stdio};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use nix::sys::signal::{Signal, kill, killpg};
@@ -75,8 +75,7 @@ impl Supervised {
 
     /// The end of what it wrote to stderr.
     pub(super) fn last_words(&self) -> String {
-        let words = self.words.lock().unwrap_or_else(PoisonError::into_inner);
-        words.iter().map(String::as_str).collect::<Vec<_>>().join(" | ")
+        lock(&self.words).iter().map(String::as_str).collect::<Vec<_>>().join(" | ")
     }
 
     fn kill_group(&self) {
@@ -91,6 +90,11 @@ impl Drop for Supervised {
     }
 }
 
+/// The value behind `mutex`, also after a thread panicked while it held the lock.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 /// Reads a pipe to its end: a child whose pipe is full stands still.
 async fn drain(pipe: impl AsyncRead + Unpin, name: &'static str, words: Option<Words>) {
     let mut pipe = BufReader::new(pipe);
@@ -100,7 +104,7 @@ async fn drain(pipe: impl AsyncRead + Unpin, name: &'static str, words: Option<W
         line.clear();
         tracing::debug!("{name}: {text}");
         if let Some(words) = &words {
-            let mut words = words.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut words = lock(words);
             words.push_back(text);
             if words.len() > LAST_WORDS {
                 words.pop_front();

@@ -126,7 +126,7 @@ impl Session {
         let request = Request::Prepare { manifests, outputs: outputs.to_vec() };
         match self.call(&request, &texts.into_list(), self.limits.chunks).await? {
             (Reply::Prepared(manifests), texts) if manifests.len() <= self.limits.jobs => {
-                let mut manifests = expand(manifests, &texts, self.limits.chunks).ok_or_else(out_of_turn)?;
+                let mut manifests = expand(manifests, texts, self.limits.chunks).ok_or_else(out_of_turn)?;
                 set_ids(&mut manifests);
                 Ok(manifests)
             }
@@ -226,13 +226,14 @@ impl Session {
 }
 
 /// The manifests with their chunks; `None` if an index is wrong or the chunks are too long together.
-fn expand(rows: Vec<Manifest>, texts: &[String], max: usize) -> Option<Vec<JobManifest>> {
+fn expand(rows: Vec<Manifest>, texts: Vec<String>, max: usize) -> Option<Vec<JobManifest>> {
+    let texts: Vec<Arc<str>> = texts.into_iter().map(Arc::from).collect();
     let mut left = max;
     let one = |row: Manifest| {
         let chunk = texts.get(row.chunk)?;
         left = left.checked_sub(chunk.len())?;
         Some(JobManifest {
-            chunk: chunk.clone(),
+            chunk: Arc::clone(chunk),
             task: row.task,
             advice: row.advice,
             ..JobManifest::default()

@@ -1,14 +1,15 @@
 //! The values that cross the border between the supervisor's code and us, by the names it uses.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
 /// One question to the worker about one chunk of a document.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct JobManifest {
-    /// The text that the worker reads.
-    pub chunk: String,
+    /// The text that the worker reads, shared by all manifests that have it.
+    pub chunk: Arc<str>,
     /// What it is asked.
     pub task: String,
     /// How to go about it.

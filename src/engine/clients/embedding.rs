@@ -10,7 +10,7 @@ use super::{SideConfig, unusable};
 use crate::chat::{self, ChatSettings, EgressGate, Embedder};
 use crate::config::Environment;
 use crate::error::Failure;
-use crate::job::{Job, MinionsParams, Protocol};
+use crate::job::Job;
 use crate::runtimes::{Need, Purpose};
 use crate::sandbox::Search;
 
@@ -23,16 +23,15 @@ impl SideConfig<'_> {
         shared: &SharedResources,
         servers: &Servers,
     ) -> Result<Option<(bool, Arc<dyn Embedder>)>, Failure> {
-        let Protocol::Minions(MinionsParams { retrieval: Search::Embedding, retrieval_model, .. }) =
-            &job.protocol
-        else {
+        if job.protocol.retrieval() != Search::Embedding {
             return Ok(None);
-        };
+        }
         let provider = self.spec.provider;
         let up = servers.iter().find_map(|(base_url, ready)| Some((base_url, ready?)));
         let Some((base_url, ready)) = up else { return Ok(None) };
-        let environment = &shared.surroundings.environment;
-        let mut settings = self.embedding_settings(environment, base_url, ready, retrieval_model.as_deref());
+        let environment = &shared.config.environment;
+        let mut settings =
+            self.embedding_settings(environment, base_url, ready, job.protocol.retrieval_model());
         if settings.model.is_empty() {
             let text =
                 format!("`call_params.retrieval_model` is missing: {} has no default one", provider.name);
@@ -79,10 +78,7 @@ impl SideConfig<'_> {
         recording: &Arc<Recording>,
         missing: &Missing,
     ) -> Arc<dyn Embedder> {
-        let model = match &job.protocol {
-            Protocol::Minions(MinionsParams { retrieval_model: Some(model), .. }) => model.clone(),
-            _ => self.spec.provider.embedding_model.to_owned(),
-        };
+        let model = job.protocol.retrieval_model().unwrap_or(self.spec.provider.embedding_model).to_owned();
         Arc::new(Embedding {
             model,
             embedder,

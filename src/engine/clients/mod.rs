@@ -16,7 +16,8 @@ use crate::chat::http;
 use crate::chat::secrets::Secret;
 use crate::chat::{self, ChatClient, ChatError, ChatErrorKind, ChatSettings, EgressGate, Embedder};
 use crate::config::{self, Environment};
-use crate::error::{Exit, Failure};
+use crate::error::{Failure, FailureKind};
+use crate::events::ModelInfo;
 use crate::job::{ClientSpec, Job, Protocol};
 use crate::llama::Sampling;
 use crate::protocols::{PooledServer, ServerPool};
@@ -129,7 +130,7 @@ fn replayed(
     let only = |client| ServerPool::new(vec![PooledServer::new(client, Some(1))], 0);
     // What left is known from the recording.
     let gate = |side| Some(ledger.watch(side));
-    let embeds = matches!(&job.protocol, Protocol::Minions(params) if params.retrieval == Search::Embedding);
+    let embeds = job.protocol.retrieval() == Search::Embedding;
     Clients {
         supervisor: only(supervisor.taped(None, gate(supervisor.role), recording, &missing)),
         worker: only(worker.taped(None, gate(worker.role), recording, &missing)),
@@ -148,9 +149,20 @@ pub(super) fn check(job: &Job, shared: &SharedResources) -> Result<(), Failure> 
     Ok(())
 }
 
+/// The models of the worker and of the supervisor.
+pub(super) fn models(job: &Job, environment: &Environment) -> [ModelInfo; 2] {
+    [&job.local, &job.remote].map(|spec| ModelInfo {
+        client_type: spec.provider.name,
+        model_name: match &spec.model_path {
+            Some(path) => path.display().to_string(),
+            None => model(spec, environment),
+        },
+    })
+}
+
 /// The worker and the supervisor.
 fn sides<'a>(job: &'a Job, shared: &SharedResources) -> (SideConfig<'a>, SideConfig<'a>) {
-    let environment = &shared.surroundings.environment;
+    let environment = &shared.config.environment;
     let mut worker = SideConfig::worker(job, environment, shared.is_for_many());
     let mut supervisor = SideConfig::supervisor(job, environment);
     supervisor.is_metered = shared.is_for_many();
@@ -275,7 +287,7 @@ impl<'a> SideConfig<'a> {
         if self.spec.is_embedded() {
             return Ok(());
         }
-        let environment = &shared.surroundings.environment;
+        let environment = &shared.config.environment;
         let each = |base_url| self.connect(shared, self.settings(environment, base_url, None)).map(drop);
         self.base_urls.iter().try_for_each(|base_url| each(base_url))
     }
@@ -308,7 +320,7 @@ impl<'a> SideConfig<'a> {
         ready: Option<&Ready>,
         window: Option<u32>,
     ) -> Result<Server, Failure> {
-        let environment = &shared.surroundings.environment;
+        let environment = &shared.config.environment;
         let bare = || self.settings(environment, base_url, None);
         let settings = match ready {
             Some(Ready::Engine(_)) => {
@@ -403,8 +415,8 @@ fn model(spec: &ClientSpec, environment: &Environment) -> String {
 /// A side that can't be used as the job has it: nothing was sent.
 fn unusable(error: ChatError) -> Failure {
     let is_input = matches!(error.kind, ChatErrorKind::Auth | ChatErrorKind::Rejected);
-    let exit = if is_input { Exit::Input } else { Exit::Failed };
-    Failure { exit, ..Failure::from(error) }
+    let failure = Failure::from(error);
+    if is_input { Failure { kind: FailureKind::Input, ..failure } } else { failure }
 }
 
 mod embedding;

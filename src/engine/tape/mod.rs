@@ -15,9 +15,9 @@ use serde_json::json;
 pub(super) use clients::{Embedding, RecordedChat};
 pub(super) use recording::Recording;
 
-use super::options::JobOptions;
+use super::JobOptions;
 use crate::chat::secrets::Redactor;
-use crate::error::Failure;
+use crate::error::{Failure, FailureKind};
 
 /// What a run does with its exchanges.
 pub(super) enum Tape {
@@ -91,7 +91,7 @@ impl Missing {
     pub(super) fn failure(&self) -> Option<Failure> {
         let what = self.0.get()?;
         Some(
-            Failure::job(what.clone())
+            Failure::new(FailureKind::Replay, what.clone())
                 .hint("record the job again with --record, or run it as it was recorded"),
         )
     }

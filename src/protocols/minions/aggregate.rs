@@ -191,7 +191,7 @@ mod tests {
         Job {
             confirmed: citation.is_some_and(|citation| holds(text, citation)),
             manifest: JobManifest {
-                chunk: text.to_owned(),
+                chunk: text.into(),
                 task: format!("T{task}"),
                 task_id: Some(task),
                 chunk_id: Some(chunk),
@@ -223,7 +223,7 @@ mod tests {
     #[test]
     fn plain_checks_citations_and_leaves_repetitions_out() {
         let mut titled = job(0, 3, Some("d"), Some("it  SAYS"));
-        titled.manifest.chunk.insert_str(0, "[Report 2]\n");
+        titled.manifest.chunk = format!("[Report 2]\n{}", titled.manifest.chunk).into();
         let jobs = [
             job(0, 0, Some("a"), Some("\"So \"it\" says...\"")),
             job(0, 1, Some("b"), Some("it denies")),

@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use super::Reply;
+use super::call::WorkerReply;
 
 /// A job's reply and how many of its samples stand behind it.
 pub(super) struct Vote {
-    pub reply: Reply,
+    pub reply: WorkerReply,
     pub agreed: u32,
     /// Samples that could be read.
     pub samples: u32,
@@ -14,21 +14,22 @@ pub(super) struct Vote {
 
 /// One vote for each job, in the order of the jobs. Lost samples have no say; where all are lost, the first of
 /// them tells why.
-pub(super) fn of_samples(replies: Vec<Reply>) -> Vec<Vote> {
-    let mut jobs: BTreeMap<usize, Vec<Reply>> = BTreeMap::new();
+pub(super) fn of_samples(replies: Vec<WorkerReply>) -> Vec<Vote> {
+    let mut jobs: BTreeMap<usize, Vec<WorkerReply>> = BTreeMap::new();
     for reply in replies {
         jobs.entry(reply.job).or_default().push(reply);
     }
     jobs.into_values().filter_map(vote).collect()
 }
 
-fn vote(replies: Vec<Reply>) -> Option<Vote> {
+fn vote(replies: Vec<WorkerReply>) -> Option<Vote> {
     let samples = count(&replies, |reply| reply.lost.is_none());
-    let said = |reply: &Reply| reply.output.answer.as_deref().map(plain);
-    let agreed = |reply: &Reply| count(&replies, |other| other.lost.is_none() && said(other) == said(reply));
+    let said = |reply: &WorkerReply| reply.output.answer.as_deref().map(plain);
+    let agreed =
+        |reply: &WorkerReply| count(&replies, |other| other.lost.is_none() && said(other) == said(reply));
     // An answer is worth more than none of as many samples, one with a citation more than one without; then
     // the first.
-    let merit = |reply: &Reply| {
+    let merit = |reply: &WorkerReply| {
         let output = &reply.output;
         (reply.lost.is_none(), agreed(reply), output.answer.is_some(), output.citation.is_some())
     };
@@ -37,7 +38,7 @@ fn vote(replies: Vec<Reply>) -> Option<Vote> {
     Some(Vote { reply: replies.into_iter().nth(best)?, agreed, samples })
 }
 
-fn count(replies: &[Reply], which: impl Fn(&Reply) -> bool) -> u32 {
+fn count(replies: &[WorkerReply], which: impl Fn(&WorkerReply) -> bool) -> u32 {
     u32::try_from(replies.iter().filter(|reply| which(reply)).count()).unwrap_or(u32::MAX)
 }
 
@@ -54,19 +55,19 @@ fn plain(answer: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::protocols::minions::worker::Lost;
+    use crate::protocols::minions::call::Lost;
     use crate::sandbox::JobOutput;
 
-    fn reply(job: usize, text: &str, answer: Option<&str>, lost: bool) -> Reply {
+    fn reply(job: usize, text: &str, answer: Option<&str>, lost: bool) -> WorkerReply {
         let output = JobOutput {
             answer: answer.map(str::to_owned),
             citation: text.ends_with('!').then(|| text.to_owned()),
             ..JobOutput::default()
         };
-        Reply { job, output, text: text.to_owned(), lost: lost.then_some(Lost::Unreadable) }
+        WorkerReply { job, output, text: text.to_owned(), lost: lost.then_some(Lost::Unreadable) }
     }
 
-    fn voted(replies: Vec<Reply>) -> Vec<(String, u32, u32)> {
+    fn voted(replies: Vec<WorkerReply>) -> Vec<(String, u32, u32)> {
         of_samples(replies).into_iter().map(|vote| (vote.reply.text, vote.agreed, vote.samples)).collect()
     }
 

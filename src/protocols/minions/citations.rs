@@ -2,21 +2,24 @@
 
 use std::collections::HashMap;
 
+use super::job_events;
 use crate::documents::evidence::{Chunk, Sources};
+use crate::events::Events;
 use crate::protocols::Cited;
 use crate::sandbox::Job;
 
 /// The citations of a round, each with its place; those that hold are marked in their jobs.
-pub(super) fn checked(round: u32, jobs: &mut [Job], sources: &Sources) -> Vec<Cited> {
+pub(super) fn checked(round: u32, jobs: &mut [Job], sources: &Sources, events: &Events) -> Vec<Cited> {
     let mut chunks: HashMap<&str, Chunk> = HashMap::new();
-    let checked = |job| {
-        let Job { manifest, output, confirmed, .. }: &mut Job = job;
-        let citation = output.citation.clone()?;
+    let mut cited = Vec::new();
+    for (index, Job { manifest, output, confirmed, .. }) in jobs.iter_mut().enumerate() {
+        let Some(citation) = output.citation.clone() else { continue };
         let manifest = &*manifest;
         let chunk = chunks.entry(&manifest.chunk).or_insert_with(|| sources.chunk(&manifest.chunk));
         let evidence = chunk.evidence(&citation);
         *confirmed = evidence.verified;
-        Some(Cited { round, job_id: manifest.job_id, chunk_id: manifest.chunk_id, citation, evidence })
-    };
-    jobs.iter_mut().filter_map(checked).collect()
+        job_events::cited(events, round, index, manifest, &citation, &evidence);
+        cited.push(Cited { round, job_id: manifest.job_id, chunk_id: manifest.chunk_id, citation, evidence });
+    }
+    cited
 }

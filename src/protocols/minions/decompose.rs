@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 
 use super::{Memory, Minions};
 use crate::chat::{Format, Message};
+use crate::events::{EventKind, Purpose};
 use crate::prompts;
 use crate::protocols::ask::Supervisor;
 use crate::protocols::{ProtocolError, Transcript, reply};
@@ -29,30 +30,55 @@ impl Minions<'_> {
         memory: &Memory,
         transcript: &Transcript,
     ) -> Result<Program, ProtocolError> {
-        let mut supervisor = Supervisor::new(self.supervisor, self.prompts, transcript);
+        let mut supervisor = Supervisor::new(&self.assignment, Purpose::Program, transcript);
         let mut prompt = self.decompose_prompt(round, memory);
         let mut failed = Vec::new();
         loop {
             let text = supervisor.say(prompt, &Format::Text).await?.text;
-            let problem = match reply::code_block(&text) {
-                None => "your reply holds no Python block".to_owned(),
-                Some(code) => match self.run_program(&code, memory).await {
-                    Ok((session, manifests)) => match self.complaint_about(&manifests) {
-                        None => return Ok(Program { code, session, manifests, failed }),
-                        Some(complaint) => complaint,
-                    },
-                    Err(SandboxError::Code(error)) => error.to_string(),
-                    Err(error) => return Err(ProtocolError::Sandbox(error)),
-                },
+            let code = reply::code_block(&text);
+            let tell = |jobs: usize, error: Option<&str>| {
+                transcript.events.emit_text(|| EventKind::Program {
+                    round,
+                    attempt: failed.len() + 1,
+                    code: code.clone().unwrap_or_default(),
+                    jobs,
+                    error: error.map(str::to_owned),
+                });
             };
+            let problem = match self.run_reply(code.as_deref(), memory).await? {
+                Ok((session, manifests)) => {
+                    tell(manifests.len(), None);
+                    let code = code.unwrap_or_default();
+                    return Ok(Program { code, session, manifests, failed });
+                }
+                Err(problem) => problem,
+            };
+            tell(0, Some(&problem));
             tracing::warn!("the supervisor's program failed and goes back to it: {problem}");
             failed.push(problem.clone());
             if failed.len() >= self.params.max_code_attempts as usize {
                 return Err(ProtocolError::Program { attempts: self.params.max_code_attempts, problem });
             }
-            prompt = self.prompts.fill(&prompts::MINIONS_MEND, &[("problem", &problem)]);
+            prompt = self.assignment.prompts.fill(&prompts::MINIONS_MEND, &[("problem", &problem)]);
             // The question and the newest program are enough to mend it; older ones only cost.
             keep_question_and_last_reply(&mut supervisor.messages);
+        }
+    }
+
+    /// Runs the program of a reply. The inner error is in words for the supervisor, who may mend it.
+    async fn run_reply(
+        &self,
+        code: Option<&str>,
+        memory: &Memory,
+    ) -> Result<Result<(Session, Vec<JobManifest>), String>, ProtocolError> {
+        let Some(code) = code else { return Ok(Err("your reply holds no Python block".to_owned())) };
+        match self.run_program(code, memory).await {
+            Ok((session, manifests)) => match self.complaint_about(&manifests) {
+                None => Ok(Ok((session, manifests))),
+                Some(complaint) => Ok(Err(complaint)),
+            },
+            Err(SandboxError::Code(error)) => Ok(Err(error.to_string())),
+            Err(error) => Err(ProtocolError::Sandbox(error)),
         }
     }
 
@@ -61,7 +87,7 @@ impl Minions<'_> {
         code: &str,
         memory: &Memory,
     ) -> Result<(Session, Vec<JobManifest>), SandboxError> {
-        let mut session = self.sandbox.start(code, self.context).await?;
+        let mut session = self.sandbox.start(code, self.assignment.context).await?;
         let manifests = session.prepare_jobs(&memory.manifests, &memory.outputs).await?;
         Ok((session, manifests))
     }
@@ -76,7 +102,7 @@ impl Minions<'_> {
             );
         }
         let limit = self.max_chunk_bytes?;
-        let texts = |job: &'a JobManifest| [job.chunk.as_str(), &job.task, &job.advice];
+        let texts = |job: &'a JobManifest| [&*job.chunk, &job.task, &job.advice];
         let bytes = |job| texts(job).map(str::len).iter().sum::<usize>();
         let (at, longest) = manifests.iter().enumerate().max_by_key(|(_, job)| bytes(job))?;
         (bytes(longest) > limit).then(|| {
@@ -91,13 +117,13 @@ impl Minions<'_> {
     }
 
     fn decompose_prompt(&self, round: u32, memory: &Memory) -> String {
-        let program = self.prompts.fill(
+        let program = self.assignment.prompts.fill(
             &prompts::MINIONS_PROGRAM,
             &[("chunker", &self.params.chunk_fn), ("search", &self.search())],
         );
         let chunk_limit = match self.max_chunk_bytes {
             Some(bytes) => {
-                let chars = characters(bytes, self.context.iter().map(String::as_str));
+                let chars = characters(bytes, self.assignment.context.iter().map(String::as_str));
                 format!("chunks of at most {chars} characters (1,500 to 4,000 work best)")
             }
             None => "chunks of 1,500 to 4,000 characters work best".to_owned(),
@@ -109,19 +135,19 @@ impl Minions<'_> {
                  `samples` (shown as `| 2 of {n} samples`), so ask for one bare value in a fixed form"
             ),
         };
-        self.prompts.fill(
+        self.assignment.prompts.fill(
             &prompts::MINIONS_DECOMPOSE,
             &[
                 ("program", &program),
-                ("task", self.task),
+                ("task", self.assignment.task),
                 ("metadata", self.metadata()),
-                ("documents", &described(self.context)),
+                ("documents", &described(self.assignment.context)),
                 ("tasks", &self.params.num_tasks_per_round.to_string()),
                 ("jobs", &self.params.max_jobs_per_round.to_string()),
                 ("chunk_limit", &chunk_limit),
                 ("samples", &samples),
                 ("round", &round.to_string()),
-                ("rounds", &self.max_rounds.to_string()),
+                ("rounds", &self.assignment.max_rounds.to_string()),
                 ("earlier", &self.earlier(round, memory)),
             ],
         )
@@ -131,8 +157,8 @@ impl Minions<'_> {
     fn search(&self) -> String {
         match self.sandbox.search {
             Search::Off => String::new(),
-            Search::Bm25 => self.prompts.fill(&prompts::MINIONS_BM25, &[]) + "\n",
-            Search::Embedding => self.prompts.fill(&prompts::MINIONS_EMBEDDING, &[]) + "\n",
+            Search::Bm25 => self.assignment.prompts.fill(&prompts::MINIONS_BM25, &[]) + "\n",
+            Search::Embedding => self.assignment.prompts.fill(&prompts::MINIONS_EMBEDDING, &[]) + "\n",
         }
     }
 
@@ -149,7 +175,7 @@ impl Minions<'_> {
         let tasks: Vec<_> =
             answered.iter().take(10).map(|(task, (with, all))| format!("{task} ({with} of {all})")).collect();
         let nothing = "nothing";
-        let filled = self.prompts.fill(
+        let filled = self.assignment.prompts.fill(
             &prompts::MINIONS_EARLIER,
             &[
                 ("scratchpad", memory.scratchpad.as_deref().unwrap_or(nothing)),

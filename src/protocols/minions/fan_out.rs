@@ -1,93 +1,103 @@
 //! Runs the jobs of a round on the worker's slots.
 //!
-//! Whoever gets a seat at a server makes the calls of one lane; which those are is the [`Scheduler`]'s business.
+//! Each permit for a server makes the calls of one lane; the [`Scheduler`] decides which those are.
 
-use std::collections::VecDeque;
 use std::time::Instant;
 
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 
 use super::Minions;
-use super::progress::Progress;
+use super::call::{Call, WorkerReply};
+use super::job_events::JobEvents;
 use super::scheduler::{Scheduler, groups};
-use super::worker::{self, Lost};
-use crate::protocols::{Permit, ProtocolError, Transcript};
-use crate::sandbox::{JobManifest, JobOutput};
-
-/// What a worker said to one job.
-#[derive(Clone, Debug)]
-pub struct Reply {
-    /// The job's position among the manifests.
-    pub job: usize,
-    /// The reply as the supervisor's code sees it.
-    pub output: JobOutput,
-    /// The reply as it was.
-    pub text: String,
-    /// Why there is none.
-    pub lost: Option<Lost>,
-}
-
-/// One call to make: the job's position and the sample.
-pub(super) type Call = (usize, u32);
+use super::worker::Worker;
+use crate::protocols::{Permit, ProtocolError, Side, Transcript};
+use crate::sandbox::JobManifest;
 
 impl Minions<'_> {
     /// Asks the worker each job, as often as the job wants samples. Replies are in the order of the manifests.
     pub(super) async fn fan_out(
         &self,
+        round: u32,
         manifests: &[JobManifest],
         transcript: &Transcript,
-    ) -> Result<Vec<Reply>, ProtocolError> {
+    ) -> Result<Vec<WorkerReply>, ProtocolError> {
+        let side = self.assignment.worker;
         let groups = groups(manifests, self.params.num_samples_per_task);
-        let calls = groups.iter().map(VecDeque::len).sum();
-        let progress = Progress::new(calls, self.worker.usage().completion_tokens, self.bar);
-        let board = Scheduler::new(groups, progress);
+        let jobs = JobEvents { events: &transcript.events, round, manifests };
+        groups.iter().flatten().for_each(|call| jobs.waiting(*call));
+        let worker = Worker::new(&self.assignment);
+        let scheduler = Scheduler::new(groups);
+        let fan_out = FanOut { side, worker, manifests, transcript, jobs, scheduler };
+        fan_out.run().await;
+        transcript.end_of_fan_out();
+        fan_out.scheduler.into_replies()
+    }
+}
+
+/// The calls of one round.
+struct FanOut<'a> {
+    side: &'a Side,
+    worker: Worker<'a>,
+    manifests: &'a [JobManifest],
+    transcript: &'a Transcript,
+    jobs: JobEvents<'a>,
+    scheduler: Scheduler,
+}
+
+impl FanOut<'_> {
+    /// Opens a lane for each permit that it gets, as long as there is work for a further one.
+    async fn run(&self) {
+        let scheduler = &self.scheduler;
         let mut lanes = FuturesUnordered::new();
-        let mut seat = Box::pin(self.worker.seat(None));
-        let mut wants_seat = true;
+        let mut requested_permit = FuturesUnordered::new();
+        let mut wants_permit = true;
         loop {
-            if !wants_seat {
-                // It must not take the turn of another job's.
-                seat.set(self.worker.seat(None));
+            if !wants_permit {
+                // Leave the queue, so that other jobs' calls go first.
+                requested_permit.clear();
+            } else if requested_permit.is_empty() {
+                requested_permit.push(self.side.seat(None));
             }
             tokio::select! {
-                // A slot that is free is filled before anything else is looked at.
+                // A free slot is filled before anything else is looked at.
                 biased;
-                free = &mut seat, if wants_seat => {
-                    let opened = board.open(free.home(), free.shares_prefixes());
-                    wants_seat = opened.is_some() && board.has_work();
+                Some(permit) = requested_permit.next() => {
+                    let opened = scheduler.open(permit.home(), permit.shares_prefixes());
+                    wants_permit = opened.is_some() && scheduler.has_work();
                     if let Some(first) = opened {
-                        lanes.push(self.run_lane(first, free, &board, manifests, transcript));
+                        lanes.push(self.run_lane(first, permit));
                     }
-                    seat.set(self.worker.seat(None));
                 }
-                Some(()) = lanes.next() => wants_seat = board.has_work(),
-                () = board.changed.notified(), if !lanes.is_empty() => wants_seat = board.has_work(),
+                Some(()) = lanes.next() => wants_permit = scheduler.has_work(),
+                () = scheduler.changed.notified(), if !lanes.is_empty() => wants_permit = scheduler.has_work(),
                 else => break,
             }
         }
-        drop(lanes);
-        transcript.end_of_fan_out();
-        board.into_replies()
     }
 
-    /// Works through one group from its first call on.
-    async fn run_lane(
-        &self,
-        (lane, first): (usize, Call),
-        mut seat: Permit,
-        board: &Scheduler,
-        manifests: &[JobManifest],
-        transcript: &Transcript,
-    ) {
+    /// Makes the calls of one lane, from its first one on.
+    async fn run_lane(&self, (lane, first): (usize, Call), mut permit: Permit) {
         let mut next = Some(first);
         while let Some(call) = next {
-            let manifest = &manifests[call.0];
+            let manifest = &self.manifests[call.job];
             let begun = Instant::now();
-            let reply = worker::answer(self.worker, &mut seat, self.prompts, manifest, call).await;
-            transcript.worker_job(call, super::question_of(manifest), reply.text.clone());
-            board.done(lane, call, reply, begun.elapsed(), self.worker.usage().completion_tokens);
-            next = board.next(lane);
+            self.jobs.running(call);
+            let reply = self.worker.answer(&mut permit, manifest, call, self.jobs.events).await;
+            self.transcript.worker_job(
+                (call.job, call.sample),
+                question_without_chunk(manifest),
+                reply.text.clone(),
+            );
+            self.jobs.ended(call, &reply, begun.elapsed(), self.side.usage().completion_tokens);
+            self.scheduler.done(lane, call, reply, begun.elapsed());
+            next = self.scheduler.next(lane);
         }
     }
+}
+
+/// The question of a job as logs show it.
+fn question_without_chunk(manifest: &JobManifest) -> String {
+    format!("[chunk {}] {}", manifest.chunk_id.unwrap_or_default(), manifest.task)
 }

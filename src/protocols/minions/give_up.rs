@@ -1,57 +1,67 @@
-//! When it is no use to go on asking.
+//! When a fan-out stops calling the worker.
 
-use super::worker::Lost;
+use super::call::Lost;
 use crate::chat::{ChatError, ChatErrorKind};
 
-/// Calls that the server has failed, and none that it answered, after which the rest would only wait for the same end.
-pub(super) const HOPELESS: usize = 8;
-/// The same for a key that is not taken or a model that is not there.
-pub(super) const REFUSED: usize = 3;
-/// The same in a row, once it has answered some.
-pub(super) const GONE: usize = 32;
+/// After so many failed calls without any answer, the fan-out gives up: the others would fail the same way.
+pub(super) const MAX_FAILURES_WITHOUT_ANSWER: usize = 8;
+/// The same limit for calls that fail because of a bad key or a missing model.
+pub(super) const MAX_REFUSALS: usize = 3;
+/// Once the worker has answered some calls, the fan-out gives up after so many failures in a row.
+pub(super) const MAX_FAILURES_IN_A_ROW: usize = 32;
 
-/// What has become of calls, as far as that tells how others would end.
+/// Counts how calls ended, as far as that predicts how the next ones will end.
 #[derive(Default)]
 pub(super) struct GiveUpPolicy {
-    answered: bool,
-    /// Lost since the last answer for a reason that is the server's.
-    lost: usize,
-    /// Of these, the ones that it refused.
-    refused: usize,
-    /// A chunk was too long, which the supervisor can mend.
-    too_long: bool,
-    /// The job may send no more.
-    withheld: bool,
-    /// Why calls were lost, or withheld.
+    has_answers: bool,
+    /// Calls that failed since the last answer for a reason that lies with the server.
+    failures: usize,
+    /// Those of them that failed because of a bad key or a missing model.
+    refusals: usize,
+    /// A chunk was too long; the supervisor can cut smaller ones in the next round.
+    chunk_was_too_long: bool,
+    /// The job may send nothing more.
+    is_withheld: bool,
+    /// The error of the calls that failed or were withheld.
     pub reason: Option<ChatError>,
 }
 
 impl GiveUpPolicy {
+    /// Counts one call that ended. An unreadable reply counts as an answer, as the server gave it.
     pub(super) fn add(&mut self, lost: Option<&Lost>) {
-        let Some(Lost::Call(error)) = lost else {
-            *self = Self { answered: true, lost: 0, refused: 0, ..std::mem::take(self) };
-            return;
-        };
-        self.lost += usize::from(error.kind.is_of_the_server());
-        self.refused += usize::from(matches!(error.kind, ChatErrorKind::Auth | ChatErrorKind::NotFound));
-        self.too_long |= error.kind == ChatErrorKind::ContextTooLong;
-        if !self.withheld && (self.reason.is_none() || !matches!(error.kind, ChatErrorKind::ContextTooLong)) {
+        match lost {
+            Some(Lost::Call(error)) => self.add_failure(error),
+            Some(Lost::Unreadable) | None => {
+                self.has_answers = true;
+                self.failures = 0;
+                self.refusals = 0;
+            }
+        }
+    }
+
+    fn add_failure(&mut self, error: &ChatError) {
+        self.failures += usize::from(error.kind.is_of_the_server());
+        self.refusals += usize::from(matches!(error.kind, ChatErrorKind::Auth | ChatErrorKind::NotFound));
+        self.chunk_was_too_long |= error.kind == ChatErrorKind::ContextTooLong;
+        if !self.is_withheld && (self.reason.is_none() || error.kind != ChatErrorKind::ContextTooLong) {
             self.reason = Some(error.clone());
         }
-        self.withheld |= error.kind == ChatErrorKind::Withheld;
+        self.is_withheld |= error.kind == ChatErrorKind::Withheld;
     }
 
-    /// No further call would go better. One that is still under way may yet show that they do.
-    pub(super) fn are_hopeless(&self) -> bool {
-        let is_gone = match self.answered {
-            true => self.lost >= GONE,
-            false => self.lost >= HOPELESS || self.refused >= REFUSED,
+    /// Whether to make no further call. An answer to a call still under way can turn this back to `false`.
+    pub(super) fn should_stop(&self) -> bool {
+        let has_failed = if self.has_answers {
+            self.failures >= MAX_FAILURES_IN_A_ROW
+        } else {
+            self.failures >= MAX_FAILURES_WITHOUT_ANSWER || self.refusals >= MAX_REFUSALS
         };
-        self.withheld || is_gone
+        self.is_withheld || has_failed
     }
 
-    /// Whether the round can't go on.
-    pub(super) fn are_fatal(&self) -> bool {
-        self.withheld || !self.answered && (self.are_hopeless() || !self.too_long)
+    /// Whether the whole job fails: the worker answered nothing and no smaller chunk would help, or nothing more
+    /// may be sent.
+    pub(super) fn is_fatal(&self) -> bool {
+        self.is_withheld || !self.has_answers && (self.should_stop() || !self.chunk_was_too_long)
     }
 }

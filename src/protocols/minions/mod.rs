@@ -3,48 +3,35 @@
 
 mod aggregate;
 mod agreement;
+mod call;
 mod citations;
 mod decompose;
 mod fan_out;
 mod give_up;
-mod progress;
+mod job_events;
+mod lane;
 mod scheduler;
 mod synthesise;
 mod worker;
 
 use serde_json::json;
 
-use super::{Answer, Entry, ProtocolError, Side, Status, Transcript};
+use super::{Answer, Assignment, Entry, ProtocolError, Status, Transcript};
 use crate::documents::evidence::Sources;
 use crate::job::MinionsParams;
-use crate::prompts::{self, Prompts};
+use crate::prompts;
 use crate::sandbox::{Job, JobManifest, JobOutput, Sandbox};
 
 use agreement::Vote;
-pub use fan_out::Reply;
 
-/// What the protocol needs of a job.
-pub struct Minions<'a> {
-    /// The side that writes the programs.
-    pub supervisor: &'a Side,
-    /// The side that reads the chunks.
-    pub worker: &'a Side,
-    /// Where the programs run.
+/// One run of the protocol.
+pub(crate) struct Minions<'a> {
+    /// The question, the documents and the two sides.
+    pub assignment: Assignment<'a>,
+    /// Where the supervisor's programs run.
     pub sandbox: Sandbox,
-    /// What the two sides are told.
-    pub prompts: &'a Prompts,
-    /// The question.
-    pub task: &'a str,
-    /// The documents.
-    pub context: &'a [String],
-    /// What the supervisor is told about them.
-    pub doc_metadata: Option<&'a str>,
-    /// Rounds at most.
-    pub max_rounds: u32,
     /// The protocol's own limits.
     pub params: &'a MinionsParams,
-    /// Progress is a bar on stderr, not lines.
-    pub bar: bool,
     /// The longest chunk that the worker can read, in bytes, if that is known.
     pub max_chunk_bytes: Option<usize>,
 }
@@ -60,21 +47,25 @@ struct Memory {
 
 impl Minions<'_> {
     /// Runs the rounds to their answer.
-    pub async fn run(&self, transcript: &Transcript) -> Result<Answer, ProtocolError> {
-        transcript.worker_instructions(self.prompts.fill(&prompts::MINIONS_WORKER, &[]));
-        let sources = Sources::new(self.context);
+    pub(crate) async fn run(&self, transcript: &Transcript) -> Result<Answer, ProtocolError> {
+        let Assignment { context, max_rounds, .. } = self.assignment;
+        transcript.worker_instructions(self.assignment.prompts.fill(&prompts::MINIONS_WORKER, &[]));
+        let sources = Sources::new(context);
         let mut memory = Memory::default();
         let mut lost_any = false;
-        for round in 1..=self.max_rounds {
-            tracing::info!("round {round}/{}: the supervisor writes a program", self.max_rounds);
+        for round in 1..=max_rounds {
+            transcript.begin_round(round, max_rounds);
+            tracing::info!("round {round}/{max_rounds}: the supervisor writes a program");
             let mut program = self.decompose(round, &memory, transcript).await?;
-            tracing::info!("round {round}/{}: {} worker jobs", self.max_rounds, program.manifests.len());
-            let replies = self.fan_out(&program.manifests, transcript).await?;
+            tracing::info!("round {round}/{max_rounds}: {} worker jobs", program.manifests.len());
+            let replies = self.fan_out(round, &program.manifests, transcript).await?;
             let votes = agreement::of_samples(replies);
             let lost = votes.iter().filter(|vote| vote.samples == 0).count();
             lost_any |= lost > 0;
-            let mut jobs = self.note_jobs(&program.manifests, votes, transcript);
-            transcript.cited(citations::checked(round, &mut jobs, &sources));
+            let mut jobs = paired(&program.manifests, votes);
+            let logged: Vec<_> = jobs.iter().map(|job| without_chunk(&job.manifest)).collect();
+            transcript.entry(entry_of(&jobs, &logged));
+            transcript.cited(citations::checked(round, &mut jobs, &sources, &transcript.events));
             let aggregate = aggregate::run(&mut program, &mut jobs, lost).await?;
             lost_any |= aggregate.is_cut;
             let verdict = self.synthesise(round, &aggregate.text, &memory, transcript).await?;
@@ -82,7 +73,7 @@ impl Minions<'_> {
                 "round": round,
                 "program": program.code,
                 "failed_programs": program.failed,
-                "local": {"jobs": jobs.iter().map(shown).collect::<Vec<_>>()},
+                "local": {"jobs": jobs.iter().zip(&logged).map(shown).collect::<Vec<_>>()},
                 "remote": {
                     "answers": aggregate.text,
                     "aggregate_error": aggregate.error,
@@ -107,48 +98,45 @@ impl Minions<'_> {
     }
 
     fn metadata(&self) -> &str {
-        self.doc_metadata.unwrap_or("nothing is known")
-    }
-
-    /// Pairs each manifest with its reply, and notes them.
-    fn note_jobs(&self, manifests: &[JobManifest], votes: Vec<Vote>, transcript: &Transcript) -> Vec<Job> {
-        let jobs: Vec<Job> = votes
-            .into_iter()
-            .map(|Vote { reply, agreed, samples }| Job {
-                manifest: manifests[reply.job].clone(),
-                output: reply.output,
-                sample: reply.text,
-                include: None,
-                agreed,
-                samples,
-                confirmed: false,
-            })
-            .collect();
-        transcript.entry(Entry {
-            user: "local",
-            prompt: format!("{} jobs", jobs.len()),
-            output: None,
-            job_manifests: Some(jobs.iter().map(|job| without_chunk(&job.manifest)).collect()),
-            job_outputs: Some(jobs.iter().map(|job| job.output.clone()).collect()),
-        });
-        jobs
+        self.assignment.doc_metadata.unwrap_or("nothing is known")
     }
 }
 
-/// The task of a job in words, for logs.
-fn question_of(manifest: &JobManifest) -> String {
-    format!("[chunk {}] {}", manifest.chunk_id.unwrap_or_default(), manifest.task)
+/// Pairs each vote with the manifest of its job.
+fn paired(manifests: &[JobManifest], votes: Vec<Vote>) -> Vec<Job> {
+    let job = |Vote { reply, agreed, samples }: Vote| Job {
+        manifest: manifests[reply.job].clone(),
+        output: reply.output,
+        sample: reply.text,
+        include: None,
+        agreed,
+        samples,
+        confirmed: false,
+    };
+    votes.into_iter().map(job).collect()
 }
 
-/// A manifest for a log: the chunk stays where it is, only its length is told.
+/// The jobs of a round for the conversation log, with their manifests as the log shows them.
+fn entry_of(jobs: &[Job], logged: &[JobManifest]) -> Entry {
+    Entry {
+        user: "local",
+        prompt: format!("{} jobs", jobs.len()),
+        output: None,
+        job_manifests: Some(logged.to_vec()),
+        job_outputs: Some(jobs.iter().map(|job| job.output.clone()).collect()),
+    }
+}
+
+/// A manifest for a log: the length of the chunk stands in place of its text.
 fn without_chunk(manifest: &JobManifest) -> JobManifest {
-    JobManifest { chunk: format!("[{} characters]", manifest.chunk.chars().count()), ..manifest.clone() }
+    let chunk = format!("[{} characters]", manifest.chunk.chars().count()).into();
+    JobManifest { chunk, ..manifest.clone() }
 }
 
-/// A job for the result.
-fn shown(job: &Job) -> serde_json::Value {
+/// A job for the result, with its manifest as logs show it.
+fn shown((job, logged): (&Job, &JobManifest)) -> serde_json::Value {
     json!({
-        "manifest": without_chunk(&job.manifest),
+        "manifest": logged,
         "output": job.output,
         "include": job.include,
         "agreed": job.agreed,

@@ -4,9 +4,10 @@ use serde_json::{Map, Value, json};
 
 use super::{Memory, Minions};
 use crate::chat::Format;
+use crate::events::Purpose;
 use crate::prompts;
 use crate::protocols::ask::{Judged, Supervisor, schema};
-use crate::protocols::{ProtocolError, Transcript, reply};
+use crate::protocols::{Assignment, ProtocolError, Transcript, reply};
 
 /// What the supervisor makes of a round.
 #[derive(Default)]
@@ -25,24 +26,25 @@ impl Minions<'_> {
         memory: &Memory,
         transcript: &Transcript,
     ) -> Result<Verdict, ProtocolError> {
-        let last = round == self.max_rounds;
+        let Assignment { prompts, task, max_rounds, .. } = self.assignment;
+        let last = round == max_rounds;
         let scratchpad = match &memory.scratchpad {
             Some(notes) => format!("\nYour notes from earlier rounds: {notes}\n"),
             None => String::new(),
         };
         let prompt = if last { prompts::MINIONS_SYNTHESISE_LAST } else { prompts::MINIONS_SYNTHESISE };
-        let prompt = self.prompts.fill(
+        let prompt = prompts.fill(
             &prompt,
             &[
-                ("task", self.task),
+                ("task", task),
                 ("metadata", self.metadata()),
                 ("answers", answers),
                 ("scratchpad", &scratchpad),
                 ("round", &round.to_string()),
-                ("rounds", &self.max_rounds.to_string()),
+                ("rounds", &max_rounds.to_string()),
             ],
         );
-        Supervisor::new(self.supervisor, self.prompts, transcript)
+        Supervisor::new(&self.assignment, Purpose::Synthesis, transcript)
             .ask(prompt, &format(last), |reply| verdict(reply, last))
             .await
     }

@@ -1,101 +1,94 @@
-//! One worker job: one chat of its own, and its reply read with tolerance.
+//! One worker job: a chat of its own, whose reply is read with tolerance.
 
 use serde_json::json;
 
-use super::fan_out::{Call, Reply};
-use crate::chat::{ChatError, ChatRequest, Finish, Format, Message};
-use crate::prompts::{self as texts, Prompts};
+use super::call::{Call, WorkerReply};
+use crate::chat::{ChatReply, ChatRequest, Finish, Format, Message};
+use crate::events::{CallEvents, Events, Purpose};
+use crate::job::JobRole;
+use crate::prompts::{self, Prompts};
 use crate::protocols::ask::schema;
-use crate::protocols::{Permit, Side, reply};
+use crate::protocols::{Assignment, Permit, Side, reply};
 use crate::sandbox::{JobManifest, JobOutput};
 
-/// Does a job. A reply that is cut off or unreadable is asked for once more; after that, and when the
-/// call fails, the job stays without an answer and says why.
-pub(super) async fn answer(
-    worker: &Side,
-    seat: &mut Permit,
-    prompts: &Prompts,
-    manifest: &JobManifest,
-    (job, sample): Call,
-) -> Reply {
-    let mut request = request(prompts, manifest, sample);
-    let mut problem = String::new();
-    let mut text = String::new();
-    for attempt in 0..2 {
-        if attempt > 0 {
-            let again = prompts.fill(
-                &texts::JSON_AGAIN,
-                &[("problem", &problem), ("keys", "\"explanation\", \"citation\", \"answer\"")],
-            );
-            // Appended, so that the chunk stays a prefix that the server has cached.
-            if let Some(last) = request.messages.last_mut() {
-                last.content.push_str("\n\n");
-                last.content.push_str(&again);
-            }
-        }
-        match worker.chat(seat, &request).await {
-            Ok(reply) => {
-                problem = match (reply.finish, output(&reply.text, &reply.cut)) {
-                    (Finish::Stop, Ok(output)) => return Reply { job, output, text: reply.text, lost: None },
-                    // Whole all the same: what was cut off came after it.
-                    (Finish::Length, Ok(output)) if output.answer.is_some() => {
-                        return Reply { job, output, text: reply.text, lost: None };
-                    }
-                    (Finish::Length, _) => "it was cut off by the token limit, so keep it short".to_owned(),
-                    (Finish::Filtered, _) => "the provider filtered it".to_owned(),
-                    (Finish::Stop, Err(problem)) => problem,
-                };
-                text = reply.text;
-            }
-            Err(error) => return failed(job, error),
-        }
-        tracing::debug!(job, "the worker's reply is unusable: {problem}");
+/// The most replies that are asked for until one is usable.
+const MAX_TRIES: u32 = 2;
+
+/// The worker, with what all calls of a fan-out have in common.
+pub(super) struct Worker<'a> {
+    side: &'a Side,
+    prompts: &'a Prompts,
+    instructions: Message,
+    format: Format,
+}
+
+impl<'a> Worker<'a> {
+    pub(super) fn new(assignment: &Assignment<'a>) -> Self {
+        let Assignment { worker: side, prompts, .. } = *assignment;
+        let instructions = Message::system(prompts.fill(&prompts::MINIONS_WORKER, &[]));
+        Self { side, prompts, instructions, format: format() }
     }
-    Reply {
-        job,
-        output: unanswered(format!("the worker's reply was unusable: {problem}")),
-        text,
-        lost: Some(Lost::Unreadable),
+
+    /// Makes one call. A reply that is cut off or unreadable is asked for once more; after that, and when the call
+    /// fails, the reply has no answer and says why.
+    pub(super) async fn answer(
+        &self,
+        permit: &mut Permit,
+        manifest: &JobManifest,
+        Call { job, sample }: Call,
+        events: &Events,
+    ) -> WorkerReply {
+        let mut request = self.request(manifest, sample);
+        request.observer = CallEvents::new(events, JobRole::Worker, Purpose::WorkerJob).observer();
+        let mut tries = 0;
+        loop {
+            let reply = match self.side.chat(permit, &request).await {
+                Ok(reply) => reply,
+                Err(error) => {
+                    tracing::warn!(job, "a worker call failed: {error}");
+                    return WorkerReply::failed(job, error);
+                }
+            };
+            let problem = match output(&reply) {
+                Ok(output) => return WorkerReply { job, output, text: reply.text, lost: None },
+                Err(problem) => problem,
+            };
+            tracing::debug!(job, "the worker's reply is unusable: {problem}");
+            tries += 1;
+            if tries == MAX_TRIES {
+                return WorkerReply::unreadable(job, reply.text, &problem);
+            }
+            self.ask_again(&mut request, &problem);
+        }
     }
-}
 
-/// Why a reply is lost.
-#[derive(Clone, Debug)]
-pub enum Lost {
-    /// It could not be read, twice.
-    Unreadable,
-    /// The call failed.
-    Call(ChatError),
-}
+    fn request(&self, manifest: &JobManifest, sample: u32) -> ChatRequest {
+        let advice = match manifest.advice.trim() {
+            "" => String::new(),
+            advice => format!("Advice: {advice}\n"),
+        };
+        let question = self.prompts.fill(
+            &prompts::MINIONS_JOB,
+            &[("chunk", &manifest.chunk), ("task", &manifest.task), ("advice", &advice)],
+        );
+        ChatRequest {
+            messages: vec![self.instructions.clone(), Message::user(question)],
+            format: self.format.clone(),
+            sample,
+            ..ChatRequest::default()
+        }
+    }
 
-fn failed(job: usize, error: ChatError) -> Reply {
-    tracing::warn!(job, "a worker call failed: {error}");
-    lost(job, error)
-}
-
-/// A job whose call failed, or would have.
-pub(super) fn lost(job: usize, error: ChatError) -> Reply {
-    let explanation = format!("the worker could not be asked: {error}");
-    Reply { job, output: unanswered(explanation), text: String::new(), lost: Some(Lost::Call(error)) }
-}
-
-fn unanswered(explanation: String) -> JobOutput {
-    JobOutput { explanation, citation: None, answer: None }
-}
-
-fn request(prompts: &Prompts, manifest: &JobManifest, sample: u32) -> ChatRequest {
-    let advice = match manifest.advice.trim() {
-        "" => String::new(),
-        advice => format!("Advice: {advice}\n"),
-    };
-    let question = prompts.fill(
-        &texts::MINIONS_JOB,
-        &[("chunk", &manifest.chunk), ("task", &manifest.task), ("advice", &advice)],
-    );
-    ChatRequest {
-        messages: vec![Message::system(prompts.fill(&texts::MINIONS_WORKER, &[])), Message::user(question)],
-        format: format(),
-        sample,
+    /// Appends to the question what was wrong with the reply. The chunk stays a prefix that the server has cached.
+    fn ask_again(&self, request: &mut ChatRequest, problem: &str) {
+        let again = self.prompts.fill(
+            &prompts::JSON_AGAIN,
+            &[("problem", problem), ("keys", "\"explanation\", \"citation\", \"answer\"")],
+        );
+        if let Some(question) = request.messages.last_mut() {
+            question.content.push_str("\n\n");
+            question.content.push_str(&again);
+        }
     }
 }
 
@@ -110,9 +103,20 @@ fn format() -> Format {
     )
 }
 
-fn output(text: &str, cut: &[String]) -> Result<JobOutput, String> {
+/// The output that `reply` holds, or why it is unusable.
+fn output(reply: &ChatReply) -> Result<JobOutput, String> {
+    match (reply.finish, parsed(&reply.text, &reply.cut)) {
+        (Finish::Stop, output) => output,
+        // The token limit cut off only what followed the object.
+        (Finish::Length, Ok(output)) if output.answer.is_some() => Ok(output),
+        (Finish::Length, _) => Err("it was cut off by the token limit, so keep it short".to_owned()),
+        (Finish::Filtered, _) => Err("the provider filtered it".to_owned()),
+    }
+}
+
+fn parsed(text: &str, cut: &[String]) -> Result<JobOutput, String> {
     let mut object = reply::last_object(text)?;
-    // A citation is the document's words, of which the beginning serves as well.
+    // A citation is not marked: the beginning of the document's words can be found as well.
     reply::mark_cut(&mut object, cut.iter().filter(|key| *key != "citation"));
     let answer = reply::field(&mut object, "answer").ok_or("its JSON has no key \"answer\"")?;
     Ok(JobOutput {

@@ -20,7 +20,7 @@ const FIRST_REST: Duration = Duration::from_secs(2);
 const LONGEST_REST: Duration = Duration::from_secs(60);
 
 /// One server of a side.
-pub struct PooledServer {
+pub(crate) struct PooledServer {
     client: Arc<dyn ChatClient>,
     shares_prefixes: bool,
     state: Mutex<State>,
@@ -34,7 +34,7 @@ struct State {
 }
 
 /// All servers of a side, for all jobs that use them.
-pub struct ServerPool {
+pub(crate) struct ServerPool {
     all: Vec<PooledServer>,
     /// Times that a turn goes round again after all servers of several lost it.
     retries: u32,
@@ -42,7 +42,7 @@ pub struct ServerPool {
 }
 
 /// A slot of a server, until it is dropped.
-pub struct Permit {
+pub(crate) struct Permit {
     stations: Arc<ServerPool>,
     at: usize,
     /// Not while it moves from one server to another.
@@ -51,20 +51,20 @@ pub struct Permit {
 
 impl PooledServer {
     /// The server of `client`. `slots`: calls that it takes at once, if it or the user tells.
-    pub fn new(client: Arc<dyn ChatClient>, slots: Option<usize>) -> Self {
+    pub(crate) fn new(client: Arc<dyn ChatClient>, slots: Option<usize>) -> Self {
         let state =
             State { limit: AdaptiveLimit::new(slots), in_flight: 0, rest: FIRST_REST, down_until: None };
         Self { client, shares_prefixes: false, state: Mutex::new(state) }
     }
 
     /// What one of its slots has read, the others need not read again.
-    pub fn sharing_prefixes(mut self, shares: bool) -> Self {
+    pub(crate) fn sharing_prefixes(mut self, shares: bool) -> Self {
         self.shares_prefixes = shares;
         self
     }
 
     /// It was found down: it gets no calls for a while.
-    pub fn resting(self) -> Self {
+    pub(crate) fn resting(self) -> Self {
         self.state().rest(Duration::ZERO);
         self
     }
@@ -86,12 +86,12 @@ impl PooledServer {
 impl ServerPool {
     /// Any number of servers, at least one. `retries`: times that a turn which all of several have lost is given
     /// to them again; their clients need no retries of their own, as another server is better than a wait.
-    pub fn new(all: Vec<PooledServer>, retries: u32) -> Arc<Self> {
+    pub(crate) fn new(all: Vec<PooledServer>, retries: u32) -> Arc<Self> {
         Arc::new(Self { all, retries, room: Notify::new() })
     }
 
     /// Waits for a free slot: of the server `home` if it has one, else of the one with the most room. In turn.
-    pub async fn seat(self: &Arc<Self>, home: Option<usize>) -> Permit {
+    pub(crate) async fn seat(self: &Arc<Self>, home: Option<usize>) -> Permit {
         let at = self.find(home, &[]).await;
         Permit { stations: Arc::clone(self), at, is_taken: true }
     }
@@ -168,17 +168,17 @@ impl State {
 
 impl Permit {
     /// Which server it is at: where what it has read is cached.
-    pub fn home(&self) -> usize {
+    pub(crate) fn home(&self) -> usize {
         self.at
     }
 
     /// Whether it has what the other seats at its server have read.
-    pub fn shares_prefixes(&self) -> bool {
+    pub(crate) fn shares_prefixes(&self) -> bool {
         self.stations.all[self.at].shares_prefixes
     }
 
     /// One turn. If the server is lost and there are others, the turn is taken at one of those.
-    pub async fn chat(&mut self, request: &ChatRequest) -> Result<ChatReply, ChatError> {
+    pub(crate) async fn chat(&mut self, request: &ChatRequest) -> Result<ChatReply, ChatError> {
         if self.stations.all.len() == 1 {
             return self.turn(request).await;
         }

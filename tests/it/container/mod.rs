@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 
 use crate::support::wait::until;
 
-const README: &str = include_str!("../../../README.md");
+const PAGE: &str = include_str!("../../../docs/container.md");
 /// What `docker build` was given as a tag.
 const IMAGE: &str = "minions";
 /// What the stand-ins' models say.
@@ -51,9 +51,9 @@ fn shell(folder: &Path, line: &str, job: &str) -> Output {
     fed(command, None)
 }
 
-/// The same with a line that the README shows.
+/// The same with a line that docs/container.md shows.
 fn documented(folder: &Path, line: &str, job: &str) -> Output {
-    assert!(README.contains(line), "the README does not show: {line}");
+    assert!(PAGE.contains(line), "docs/container.md does not show: {line}");
     shell(folder, line, job)
 }
 

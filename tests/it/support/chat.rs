@@ -37,7 +37,7 @@ pub(crate) fn client(provider: &str, settings: ChatSettings) -> Arc<dyn ChatClie
 
 /// One question.
 pub(crate) fn question(text: &str) -> ChatRequest {
-    ChatRequest { messages: vec![Message::user(text)], format: Format::Text, sample: 0 }
+    ChatRequest { messages: vec![Message::user(text)], ..ChatRequest::default() }
 }
 
 /// One question that is to be answered in JSON with the one key `answer`.

@@ -189,14 +189,17 @@ impl Install<'_> {
         }
         let failed = || self.engine.failed(&format!("does not start {NAME}"), &failure);
         let in_full = all_words(&failure).to_lowercase();
-        Err(match ["nvidia", "gpu"].iter().any(|sign| in_full.contains(sign)) {
-            true if is_new => Start::NoGpu(said),
-            // Somebody wants it to have the GPU, so it is not made anew behind their back.
-            true => Start::Failed(failed().hint(format!(
+        let lacks_gpu = ["nvidia", "gpu"].iter().any(|sign| in_full.contains(sign));
+        Err(if lacks_gpu && is_new {
+            Start::NoGpu(said)
+        } else if lacks_gpu {
+            // Somebody made the container with the GPU on purpose, so it is not replaced without asking.
+            Start::Failed(failed().hint(format!(
                 "it was made with a GPU that is not there now: bring that back, or `docker rm {NAME}` to have it made \
                  anew; its models stay in their volume"
-            ))),
-            false => Start::Failed(failed()),
+            )))
+        } else {
+            Start::Failed(failed())
         })
     }
 }

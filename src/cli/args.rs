@@ -1,0 +1,70 @@
+//! The command line.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+use super::batch::BatchOptions;
+use super::container;
+use super::options::RunOptions;
+
+/// A small local model and a frontier model in the cloud solve a job together.
+///
+/// Reads a JSON job from stdin and prints one JSON envelope: {"success", "result", "error"}. Several jobs are a batch.
+#[derive(Debug, Parser)]
+#[command(version, args_conflicts_with_subcommands = true, after_help = AFTER)]
+pub(crate) struct Cli {
+    /// What to do; without it, run the job on stdin.
+    #[command(subcommand)]
+    pub command: Option<Command>,
+    /// Options of `run`.
+    #[command(flatten)]
+    pub run: RunArgs,
+}
+
+const AFTER: &str = include_str!("help.txt");
+
+/// What the program can do.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Run one job (the default).
+    Run(RunArgs),
+    /// Run many jobs: JSON Lines in, one JSON line out for each.
+    Batch(Box<BatchOptions>),
+    /// Run the supervisor's code; started by minions itself.
+    #[command(name = minions::sandbox::WORKER_COMMAND, hide = true)]
+    SandboxWorker,
+    /// Keep an Ollama daemon up; started by minions itself.
+    #[command(name = minions::runtimes::ollama::WATCHDOG_COMMAND, hide = true)]
+    OllamaWatchdog {
+        /// See `WatchdogArgs`.
+        words: Vec<OsString>,
+    },
+    /// The first step of the container.
+    #[command(name = container::COMMAND, hide = true)]
+    Entry {
+        /// A program that is not ours, or the arguments of `minions`; nothing for a job on stdin.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        words: Vec<OsString>,
+    },
+    /// Whether the Ollama daemon answers: exit code 0 if it does.
+    Health,
+    /// The client types that a job may name.
+    Providers {
+        /// As JSON, for programs.
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+/// Options of `run`.
+#[derive(Args, Clone, Debug, Default)]
+pub(crate) struct RunArgs {
+    /// Read the job from FILE instead of stdin.
+    #[arg(long, value_name = "FILE")]
+    pub job: Option<PathBuf>,
+    /// What holds for it.
+    #[command(flatten)]
+    pub options: RunOptions,
+}

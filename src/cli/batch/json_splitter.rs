@@ -1,0 +1,283 @@
+//! Cuts a stream into JSON values: one a line, or several lines to a value. It does not parse them.
+//!
+//! A piece that is no JSON is given out too, for the parser to complain of; the next one begins on the line
+//! after, so that a bad line costs nothing but itself.
+
+use std::io::{self, BufRead};
+
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+
+/// One value of the input, or what stands in its place.
+#[derive(Debug, PartialEq)]
+pub(in crate::cli) struct JsonPiece {
+    /// Number of its first line, from 1.
+    pub line: usize,
+    /// Which of those that begin on that line it is, from 1.
+    pub nth: usize,
+    pub bytes: Vec<u8>,
+}
+
+impl JsonPiece {
+    /// Whether it is a line, as in JSON Lines.
+    pub(in crate::cli) fn is_one_line(&self) -> bool {
+        !self.bytes.trim_ascii().contains(&b'\n')
+    }
+}
+
+/// The pieces of a stream. Holds no more than one of them and a line.
+pub(in crate::cli) struct JsonSplitter<R> {
+    input: R,
+    /// Lines read.
+    lines: usize,
+    /// A line, or the rest of one, that was read too far.
+    line_ahead: Option<JsonPiece>,
+    put_back: Vec<JsonPiece>,
+    /// A value that is one line was seen: the others probably are, too.
+    is_json_lines: bool,
+}
+
+impl<R: BufRead> JsonSplitter<R> {
+    pub(in crate::cli) fn new(input: R) -> Self {
+        Self { input, lines: 0, line_ahead: None, put_back: Vec::new(), is_json_lines: false }
+    }
+
+    /// `piece` will be the next one.
+    pub(in crate::cli) fn put_back(&mut self, piece: Option<JsonPiece>) {
+        self.put_back.extend(piece);
+    }
+
+    /// Adds all that is left to `bytes`.
+    pub(in crate::cli) fn read_rest(&mut self, bytes: &mut Vec<u8>) -> io::Result<()> {
+        if let Some(ahead) = self.line_ahead.take() {
+            bytes.extend(ahead.bytes);
+        }
+        self.input.read_to_end(bytes).map(drop)
+    }
+
+    /// The next piece; `None` at the end.
+    pub(in crate::cli) fn next(&mut self) -> io::Result<Option<JsonPiece>> {
+        if let Some(piece) = self.put_back.pop() {
+            return Ok(Some(piece));
+        }
+        let mut piece = loop {
+            match self.line()? {
+                None => return Ok(None),
+                Some(line) if line.bytes.trim_ascii().is_empty() => {}
+                Some(line) => break line,
+            }
+        };
+        let mut scan = Scan::default();
+        let mut scanned = 0;
+        loop {
+            match scan.feed(&piece.bytes[scanned..]) {
+                Seen::End(length) => {
+                    self.cut(&mut piece, scanned + length);
+                    return Ok(Some(piece));
+                }
+                Seen::Nothing => return Ok(Some(piece)),
+                Seen::Defect | Seen::Open => {}
+            }
+            if self.is_line_of_its_own(&piece) {
+                return Ok(Some(piece));
+            }
+            match self.line()? {
+                None => return Ok(Some(piece)),
+                Some(line) if scan.is_followed_by(&line.bytes) => {
+                    self.line_ahead = Some(line);
+                    return Ok(Some(piece));
+                }
+                Some(line) => {
+                    scanned = piece.bytes.len();
+                    piece.bytes.extend(line.bytes);
+                }
+            }
+        }
+    }
+
+    /// Ends `piece` at `end`. A value that begins behind it on the same line is the next piece; anything else
+    /// there is a defect of this one.
+    fn cut(&mut self, piece: &mut JsonPiece, end: usize) {
+        let rest = piece.bytes[end..].trim_ascii_start();
+        if rest.starts_with(b"{") {
+            // It is on the line where this one ends.
+            let nth = if self.lines == piece.line { piece.nth + 1 } else { 1 };
+            self.line_ahead = Some(JsonPiece { line: self.lines, nth, bytes: rest.to_vec() });
+            piece.bytes.truncate(end);
+        } else {
+            self.is_json_lines |= piece.is_one_line();
+        }
+    }
+
+    /// Whether an unfinished value that is one line so far can't go on in the next.
+    fn is_line_of_its_own(&self, piece: &JsonPiece) -> bool {
+        let begins_a_value = matches!(piece.bytes.trim_ascii(), b"{" | b"[");
+        self.is_json_lines && piece.is_one_line() && !begins_a_value
+    }
+
+    fn line(&mut self) -> io::Result<Option<JsonPiece>> {
+        if self.line_ahead.is_some() {
+            return Ok(self.line_ahead.take());
+        }
+        let mut bytes = Vec::new();
+        if self.input.read_until(b'\n', &mut bytes)? == 0 {
+            return Ok(None);
+        }
+        self.lines += 1;
+        if self.lines == 1 && bytes.starts_with(BYTE_ORDER_MARK) {
+            bytes.drain(..BYTE_ORDER_MARK.len());
+        }
+        Ok(Some(JsonPiece { line: self.lines, nth: 1, bytes }))
+    }
+}
+
+/// How far a value is known.
+#[derive(Default)]
+struct Scan {
+    /// Brackets that are open.
+    open: Vec<u8>,
+    in_string: bool,
+    escaped: bool,
+    /// The last byte outside of strings that is no white space.
+    last: u8,
+    is_defect: bool,
+}
+
+/// What a scan has seen.
+enum Seen {
+    /// The value ended after so many of the bytes fed.
+    End(usize),
+    /// It goes on.
+    Open,
+    /// It is no JSON, whatever follows.
+    Defect,
+    /// Neither an object nor a list begins here.
+    Nothing,
+}
+
+impl Scan {
+    fn feed(&mut self, bytes: &[u8]) -> Seen {
+        for (at, byte) in bytes.iter().copied().enumerate() {
+            if self.is_defect {
+                break;
+            }
+            if self.in_string {
+                match byte {
+                    _ if self.escaped => self.escaped = false,
+                    b'\\' => self.escaped = true,
+                    b'"' => self.in_string = false,
+                    b'\n' => self.is_defect = true,
+                    _ => {}
+                }
+                continue;
+            }
+            if byte.is_ascii_whitespace() {
+                continue;
+            }
+            match byte {
+                b'{' | b'[' => self.open.push(byte),
+                _ if self.open.is_empty() => return Seen::Nothing,
+                b'"' => self.in_string = true,
+                b'}' | b']' => {
+                    let begin = if byte == b'}' { b'{' } else { b'[' };
+                    self.is_defect = self.open.pop() != Some(begin);
+                    if self.open.is_empty() && !self.is_defect {
+                        return Seen::End(at + 1);
+                    }
+                }
+                _ => {}
+            }
+            self.last = byte;
+        }
+        if self.is_defect { Seen::Defect } else { Seen::Open }
+    }
+
+    /// Whether `line`, which follows an unfinished value, begins a new one.
+    fn is_followed_by(&self, line: &[u8]) -> bool {
+        if !line.starts_with(b"{") {
+            return false;
+        }
+        let in_list = self.open.last() == Some(&b'[');
+        let may_hold_an_object = self.last == b':' || in_list && matches!(self.last, b',' | b'[');
+        // Within a job an object holds no other job.
+        let is_job = || {
+            let name = b"\"call_params\"";
+            line.windows(name.len()).any(|bytes| bytes == name)
+                && matches!(Self::default().feed(line), Seen::End(_))
+        };
+        self.is_defect || !may_hold_an_object || is_job()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pieces(text: &str) -> Vec<JsonPiece> {
+        let mut pieces = JsonSplitter::new(text.as_bytes());
+        std::iter::from_fn(|| pieces.next().unwrap()).collect()
+    }
+
+    fn expect(text: &str, expected: &[(usize, &str)]) {
+        let of =
+            |piece: JsonPiece| (piece.line, String::from_utf8(piece.bytes).unwrap().trim_end().to_owned());
+        let expected: Vec<_> = expected.iter().map(|(line, piece)| (*line, (*piece).to_owned())).collect();
+        assert_eq!(pieces(text).into_iter().map(of).collect::<Vec<_>>(), expected, "{text}");
+    }
+
+    #[test]
+    fn values_are_lines_or_take_several() {
+        expect("", &[]);
+        expect(" \n\n", &[]);
+        expect("\u{feff}{\"a\": 1}\r\n\n{\"b\": \"}\"}", &[(1, r#"{"a": 1}"#), (3, r#"{"b": "}"}"#)]);
+        expect(
+            "{\n  \"a\": [\n    1\n  ]\n}\n{\n  \"b\": {}\n}\n",
+            &[(1, "{\n  \"a\": [\n    1\n  ]\n}"), (6, "{\n  \"b\": {}\n}")],
+        );
+        expect("{\"a\": 1} {\"b\": 2}{\n}", &[(1, r#"{"a": 1}"#), (1, r#"{"b": 2}"#), (1, "{\n}")]);
+        expect(
+            "{\"a\": 1}\n{\n \"b\": 2\n}\n{\"c\": 3}",
+            &[(1, r#"{"a": 1}"#), (2, "{\n \"b\": 2\n}"), (5, r#"{"c": 3}"#)],
+        );
+        // By hand, without indentation.
+        expect("{\n\"a\":\n{\"b\": [\n{},\n{}\n]\n}\n}", &[(1, "{\n\"a\":\n{\"b\": [\n{},\n{}\n]\n}\n}")]);
+    }
+
+    #[test]
+    fn those_of_a_line_are_counted() {
+        let places = |text| pieces(text).iter().map(|piece| (piece.line, piece.nth)).collect::<Vec<_>>();
+        assert_eq!(places("{}{} {}\n{}\n"), [(1, 1), (1, 2), (1, 3), (2, 1)]);
+        // Files without a last newline, one after the other.
+        assert_eq!(places("{\n\n}{\n\n}{\n}{}"), [(1, 1), (3, 1), (5, 1), (6, 1)]);
+        assert_eq!(places("{}{\n}{}{}\n\n{}"), [(1, 1), (1, 2), (2, 1), (2, 2), (4, 1)]);
+    }
+
+    #[test]
+    fn a_bad_line_costs_itself() {
+        let good = r#"{"call_params": {"task": "\"}{"}}"#;
+        for bad in [
+            "nonsense",
+            r#"{"a": "cut off"#,
+            r#"{"a": {"b": 1}"#,
+            r#"{"a":"#,
+            r#"{"a": ["#,
+            r#"{"a": [1,"#,
+            r#"{"a": 1]"#,
+            "}",
+            "42",
+            "\"text\"",
+            "{} more",
+        ] {
+            expect(&format!("{good}\n{bad}\nmore\n{good}\n"), &[(1, good), (2, bad), (3, "more"), (4, good)]);
+            expect(&format!("{bad}\n{good}\n"), &[(1, bad), (2, good)]);
+        }
+    }
+
+    #[test]
+    fn a_broken_value_of_many_lines_ends_where_the_next_begins() {
+        for broken in ["{\n \"a\": \"\n \"\n", "{\n \"a\": [1\n}\n", "{\n \"a\": 1,\n"] {
+            let good = "{\n \"b\": 1\n}";
+            let lines = broken.lines().count();
+            expect(&format!("{broken}{good}\n"), &[(1, broken.trim_end()), (lines + 1, good)]);
+        }
+    }
+}

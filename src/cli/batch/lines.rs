@@ -1,0 +1,138 @@
+//! From pieces of the input to jobs, in a thread of its own that reads no further than the jobs are taken.
+
+use std::collections::HashSet;
+use std::io::BufRead;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+use serde_json::Value;
+use tokio::sync::mpsc::{Receiver, Sender, channel};
+use tokio::task::JoinHandle;
+
+use super::Shard;
+use super::json_splitter::{JsonPiece, JsonSplitter};
+use super::resume::{Fingerprint, fingerprint};
+use minions::engine::Engine;
+use minions::error::Failure;
+use minions::job::{self, Job};
+
+/// Lines that wait to be taken, besides the one in the reader's hand.
+const AHEAD: usize = 1;
+
+/// A line of the input.
+pub(super) struct Line {
+    pub custom_id: String,
+    /// What tells its content apart; empty if there is no job.
+    pub hash: String,
+    pub job: Result<Box<Job>, Failure>,
+}
+
+/// The lines of the input, as they are taken.
+pub(super) struct Lines {
+    lines: Receiver<Line>,
+    reader: JoinHandle<Result<(), Failure>>,
+    skipped: Arc<AtomicU64>,
+}
+
+impl Lines {
+    /// Reads `pieces`, those of `shard`; jobs that are in `done` are left out.
+    pub(super) fn read<R: BufRead + Send + 'static>(
+        engine: Engine,
+        mut pieces: JsonSplitter<R>,
+        shard: Shard,
+        done: HashSet<Fingerprint>,
+    ) -> Self {
+        let (sender, lines) = channel(AHEAD);
+        let skipped = Arc::new(AtomicU64::new(0));
+        let mut reader = Reader { engine, shard, done, seen: HashSet::new(), skipped: Arc::clone(&skipped) };
+        let reader = tokio::task::spawn_blocking(move || reader.run(&mut pieces, &sender));
+        Self { lines, reader, skipped }
+    }
+
+    /// The next one; `None` at the end of the input.
+    pub(super) async fn next(&mut self) -> Option<Line> {
+        self.lines.recv().await
+    }
+
+    /// After the last line: whether it was the last of the input.
+    pub(super) async fn end(&mut self) -> Result<(), Failure> {
+        (&mut self.reader).await.unwrap_or_else(|error| Err(error.into()))
+    }
+
+    /// Jobs that were left out so far.
+    pub(super) fn skipped(&self) -> u64 {
+        self.skipped.load(Relaxed)
+    }
+}
+
+struct Reader {
+    engine: Engine,
+    shard: Shard,
+    done: HashSet<Fingerprint>,
+    /// The custom_ids so far.
+    seen: HashSet<Fingerprint>,
+    skipped: Arc<AtomicU64>,
+}
+
+impl Reader {
+    fn run<R: BufRead>(&mut self, pieces: &mut JsonSplitter<R>, lines: &Sender<Line>) -> Result<(), Failure> {
+        for number in 0.. {
+            let piece = pieces
+                .next()
+                .map_err(|error| Failure::system(format!("the rest of the input can't be read: {error}")))?;
+            let Some(piece) = piece else { break };
+            if !self.shard.has(number) {
+                continue;
+            }
+            match self.line(&piece) {
+                None => drop(self.skipped.fetch_add(1, Relaxed)),
+                Some(line) => {
+                    // Nobody takes them any more.
+                    let Ok(()) = lines.blocking_send(line) else { break };
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// What a job without a custom_id goes by: `line-3`, then `line-3.2`, unless an earlier job is called that.
+    fn line_id(&mut self, piece: &JsonPiece) -> String {
+        let line = piece.line;
+        let mut nth = piece.nth;
+        loop {
+            let id = if nth == 1 { format!("line-{line}") } else { format!("line-{line}.{nth}") };
+            if self.seen.insert(fingerprint(&id, "")) {
+                return id;
+            }
+            nth += 1;
+        }
+    }
+
+    /// The job of `piece`, or what is wrong with it; `None` if it is done already.
+    fn line(&mut self, piece: &JsonPiece) -> Option<Line> {
+        let value = job::value(&piece.bytes, piece.line);
+        let named = value.as_ref().ok().and_then(job::custom_id);
+        let (custom_id, is_new) = match named {
+            Some(name) => (name.to_owned(), self.seen.insert(fingerprint(name, ""))),
+            None => (self.line_id(piece), true),
+        };
+        let _span = tracing::warn_span!("line", number = piece.line).entered();
+        let bare = value.and_then(job::bare).map_err(Failure::from);
+        let hash = bare.as_ref().map(job::digest).unwrap_or_default();
+        if is_new && self.done.contains(&fingerprint(&custom_id, &hash)) {
+            return None;
+        }
+        let job = match bare {
+            Ok(_) if !is_new => Err(Failure::input(format!(
+                "the custom_id {custom_id:?} is that of an earlier line; each job needs one of its own (without one it \
+                 gets line-N)"
+            ))),
+            bare => bare.and_then(|job: Value| self.engine.job(job)),
+        };
+        let number = piece.line;
+        let job = job
+            .map(Box::new)
+            .map_err(|failure| Failure { message: format!("line {number}: {}", failure.message), ..failure });
+        Some(Line { custom_id, hash, job })
+    }
+}

@@ -1,0 +1,269 @@
+//! Many jobs: one line out for each, as soon as it is done.
+//!
+//! In: pieces of the input, read as jobs are taken. Out: lines on stdout, progress on stderr, the exit code.
+//! `json_splitter` cuts the stream, `lines` makes jobs of it, `output` writes; the jobs run as single ones do, on one
+//! engine.
+
+pub(super) mod json_splitter;
+mod lines;
+mod options;
+mod output;
+mod progress;
+mod report;
+mod resume;
+mod shard;
+
+use std::io;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use minions::engine::{CancelToken, Engine, JobEstimate, JobResult, RunLimits};
+use minions::error::{Exit, Failure};
+use minions::events::EventListener;
+use minions::job::Job;
+use serde::Serialize;
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
+use tracing::Instrument;
+
+pub(super) use options::BatchOptions;
+pub(super) use shard::Shard;
+
+use super::input::Incoming;
+use super::interrupt;
+use super::run::Program;
+use lines::{Line, Lines};
+use output::{Output, Printed};
+use progress::BatchProgress;
+use report::{Ended, Report};
+use resume::Earlier;
+
+/// Time between two looks at the progress.
+const PROGRESS_EVERY: Duration = Duration::from_millis(500);
+/// Lines that may be taken and not yet printed, for each job that may run: what `--ordered` holds back.
+const UNPRINTED: usize = 4;
+
+/// Runs the jobs of `pieces`; gives the exit code once every line is written.
+pub(super) async fn run(
+    program: Program,
+    pieces: Incoming,
+    options: BatchOptions,
+    events: Option<Arc<dyn EventListener>>,
+) -> Result<Exit, Failure> {
+    let mut interrupt = program.interrupt.clone();
+    program.verbosity.of_a_batch();
+    let path = options.resume.clone();
+    let reading = tokio::task::spawn_blocking(move || path.as_deref().map(Earlier::read).transpose());
+    // To its end before anything is written: it may be the file that stdout appends to.
+    let mut earlier = tokio::select! {
+        earlier = reading => earlier.unwrap_or_else(|error| Err(error.into()))?.unwrap_or_default(),
+        stopped = interrupt.heard() => return Err(stopped),
+    };
+    let before = earlier.prepare(&io::stdout()).unwrap_or_else(|error| {
+        tracing::debug!("what stdout holds already is not known: {error}");
+        b""
+    });
+    let engine = program.engine(
+        true,
+        RunLimits {
+            remote_tokens: options.remote_tokens,
+            requests_per_minute: options.requests_per_minute,
+            tokens_per_minute: options.tokens_per_minute,
+        },
+    );
+    let done = std::mem::take(&mut earlier.done);
+    let lines = Lines::read(engine.clone(), pieces, options.shard, done);
+    let progress = BatchProgress::new(options.input.as_deref());
+    let listeners = events.into_iter().chain([Arc::clone(&progress) as _]).collect();
+    let batch = Batch {
+        engine,
+        listeners,
+        output: Output::open(program.redactor.clone(), options.ordered, before),
+        places: Arc::new(Semaphore::new(usize::from(options.max_jobs) * UNPRINTED)),
+        stop: CancelToken::new(),
+        jobs: JoinSet::new(),
+        report: Report::new(),
+        progress,
+        taken: 0,
+        program,
+        options,
+        lines,
+    };
+    Ok(batch.run().await)
+}
+
+/// A batch under way.
+struct Batch {
+    program: Program,
+    engine: Engine,
+    /// Hear the events of every job.
+    listeners: Vec<Arc<dyn EventListener>>,
+    options: BatchOptions,
+    lines: Lines,
+    output: Output,
+    /// For lines that are taken and not yet printed.
+    places: Arc<Semaphore>,
+    /// Ends all jobs.
+    stop: CancelToken,
+    jobs: JoinSet<Ended>,
+    report: Report,
+    progress: Arc<BatchProgress>,
+    taken: u64,
+}
+
+/// What a line's job gives.
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
+enum LineResult {
+    Answer(Box<JobResult>),
+    Estimate(JobEstimate),
+}
+
+/// Why no more lines are taken.
+enum End {
+    /// There are none.
+    Input,
+    /// The rest stays for a resume.
+    Left(Exit),
+}
+
+impl Batch {
+    async fn run(mut self) -> Exit {
+        let mut again = self.program.interrupt.clone();
+        let mut interrupt = again.clone();
+        let mut signal = None;
+        let mut deadline = pin!(interrupt::run_deadline(self.options.deadline));
+        let mut ticks = tokio::time::interval(PROGRESS_EVERY);
+        let mut end = None;
+        while end.is_none() || !self.jobs.is_empty() {
+            let is_stopped = self.stop.is_cancelled();
+            let may_take = end.is_none() && self.jobs.len() < usize::from(self.options.max_jobs);
+            tokio::select! {
+                biased;
+                () = again.heard_again() => {
+                    // Whatever still runs is given up.
+                    drop(self.jobs);
+                    self.output.abandon().await;
+                    return interrupt.heard().await.kind.exit();
+                }
+                failure = interrupt.heard(), if signal.is_none() => {
+                    tracing::warn!("stopped: running jobs get their line; a second signal ends the run at once");
+                    signal = Some(failure.kind.exit());
+                    end = Some(self.stop(failure));
+                }
+                failure = &mut deadline, if !is_stopped => end = Some(self.stop(failure)),
+                failure = self.output.broken(), if !is_stopped => {
+                    tracing::error!("{failure}");
+                    end = Some(self.stop(failure));
+                }
+                () = self.engine.remote_tokens_used_up(), if end.is_none() => {
+                    tracing::warn!("the run's remote tokens are used up: no more jobs are taken");
+                    end = Some(End::Left(Exit::SomeFailed));
+                }
+                Some(ended) = self.jobs.join_next() => match ended {
+                    Ok(ended) => self.report.count(&ended),
+                    Err(error) => tracing::error!("{}", Failure::from(error)),
+                },
+                line = take(&self.places, &mut self.lines), if may_take => match line {
+                    Some((line, place)) => self.start(line, place),
+                    None => end = Some(self.end_of_input().await),
+                },
+                _ = ticks.tick() => self.progress.tell(&self.report, self.jobs.len(), self.lines.skipped()),
+            }
+        }
+        let mut closing = pin!(self.close(end.unwrap_or(End::Input)));
+        loop {
+            tokio::select! {
+                biased;
+                () = again.heard_again() => {
+                    // Nobody may take the last line.
+                    let _ = tokio::time::timeout(output::LAST_LINE, closing).await;
+                    return interrupt.heard().await.kind.exit();
+                }
+                failure = interrupt.heard(), if signal.is_none() => signal = Some(failure.kind.exit()),
+                exit = &mut closing => return signal.unwrap_or(exit),
+            }
+        }
+    }
+
+    /// Tells the running jobs to end.
+    fn stop(&self, failure: Failure) -> End {
+        let exit = failure.kind.exit();
+        self.stop.cancel_because(failure);
+        End::Left(exit)
+    }
+
+    async fn end_of_input(&mut self) -> End {
+        match self.lines.end().await {
+            Ok(()) => End::Input,
+            Err(failure) => {
+                tracing::error!("{failure}");
+                End::Left(failure.kind.exit())
+            }
+        }
+    }
+
+    /// Runs a line's job, or prints what is wrong with it.
+    fn start(&mut self, line: Line, place: tokio::sync::OwnedSemaphorePermit) {
+        let position = self.taken;
+        self.taken += 1;
+        let Line { custom_id, hash, job } = line;
+        let output = self.output.lines();
+        let span = tracing::warn_span!("job", id = custom_id.as_str());
+        let events = self.engine.events(self.listeners.clone(), Some(&custom_id));
+        let (engine, stop) = (self.engine.clone(), self.stop.clone());
+        let (is_dry, is_slim) = (self.options.dry_run, self.options.each.slim);
+        let id = custom_id.clone();
+        let work = async move {
+            let job = job?;
+            if is_dry {
+                return engine.estimate(&job).map(LineResult::Estimate);
+            }
+            let job = Job { line: Some(id), hash: Some(hash), is_slim: is_slim || job.is_slim, ..*job };
+            engine.run(job, events, &stop).await.map(|result| LineResult::Answer(Box::new(result)))
+        };
+        let work = async move {
+            let outcome = work.await;
+            let ended = Ended::of(&outcome);
+            // It fails only where nothing can be written any more.
+            let _ = output.send(Printed { position, custom_id, envelope: outcome.into(), place }).await;
+            ended
+        };
+        self.jobs.spawn(work.instrument(span));
+    }
+
+    /// Waits for the last line to be written.
+    async fn close(self, end: End) -> Exit {
+        let skipped = self.lines.skipped();
+        let is_stopped = self.stop.is_cancelled();
+        let broken = self.output.close().await;
+        self.progress.end();
+        self.report.summary(skipped, self.options.dry_run, self.engine.remote_tokens_spent());
+        match (end, broken) {
+            (End::Left(exit), _) => {
+                tracing::warn!("the rest of the input is left; --resume goes on with it");
+                exit
+            }
+            (End::Input, Some(failure)) if !is_stopped => {
+                tracing::error!("{failure}");
+                failure.kind.exit()
+            }
+            (End::Input, _) => {
+                if self.taken + skipped == 0 {
+                    tracing::warn!("the input held no job");
+                }
+                self.report.exit(self.options.fail_on, skipped)
+            }
+        }
+    }
+}
+
+/// The next line and a place for it.
+async fn take(
+    places: &Arc<Semaphore>,
+    lines: &mut Lines,
+) -> Option<(Line, tokio::sync::OwnedSemaphorePermit)> {
+    let place = Arc::clone(places).acquire_owned().await.ok()?;
+    Some((lines.next().await?, place))
+}

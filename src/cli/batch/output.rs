@@ -1,0 +1,116 @@
+//! Lines on their way to stdout: written whole, one after the other, in a thread of their own.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::time::Duration;
+
+use tokio::sync::OwnedSemaphorePermit;
+use tokio::sync::mpsc::{Receiver, Sender, channel};
+use tokio::task::JoinHandle;
+
+use minions::chat::secrets::Redactor;
+use minions::envelope::Envelope;
+use minions::error::Failure;
+
+use super::LineResult;
+use crate::cli::envelope;
+
+/// Lines that wait for the one that is being written.
+const WAITING: usize = 16;
+/// How long a line that is being written may still take when the program has to end at once.
+pub(super) const LAST_LINE: Duration = Duration::from_secs(1);
+
+/// A line to print.
+pub(super) struct Printed {
+    /// Position among the lines of the run, from 0.
+    pub position: u64,
+    pub custom_id: String,
+    pub envelope: Envelope<LineResult>,
+    /// Given back when it is printed.
+    pub place: OwnedSemaphorePermit,
+}
+
+/// Where lines go.
+pub(super) struct Output {
+    lines: Sender<Printed>,
+    /// `None` once it has ended.
+    writer: Option<JoinHandle<io::Result<()>>>,
+}
+
+impl Output {
+    /// Writes to stdout; the first line begins with `before`.
+    pub(super) fn open(redactor: Redactor, ordered: bool, before: &'static [u8]) -> Self {
+        let (lines, printed) = channel(WAITING);
+        let writer = tokio::task::spawn_blocking(move || {
+            Writer { redactor, before, next: 0, early: BTreeMap::new() }.run(printed, ordered)
+        });
+        Self { lines, writer: Some(writer) }
+    }
+
+    /// Takes the lines.
+    pub(super) fn lines(&self) -> Sender<Printed> {
+        self.lines.clone()
+    }
+
+    /// Waits until nothing can be written any more.
+    pub(super) async fn broken(&mut self) -> Failure {
+        let Some(writer) = &mut self.writer else { return std::future::pending().await };
+        let failure = failure(writer).await;
+        self.writer = None;
+        failure.unwrap_or_else(|| Failure::defect("the output ended too early"))
+    }
+
+    /// Waits until every line is written.
+    pub(super) async fn close(self) -> Option<Failure> {
+        drop(self.lines);
+        failure(&mut self.writer?).await
+    }
+
+    /// Waits for no line but the one that is being written.
+    pub(super) async fn abandon(self) {
+        let _ = tokio::time::timeout(LAST_LINE, self.close()).await;
+    }
+}
+
+async fn failure(writer: &mut JoinHandle<io::Result<()>>) -> Option<Failure> {
+    match writer.await {
+        Ok(Ok(())) => None,
+        Ok(Err(error)) => Some(Failure::system(format!("stdout can't be written to: {error}"))),
+        Err(error) => Some(error.into()),
+    }
+}
+
+struct Writer {
+    redactor: Redactor,
+    before: &'static [u8],
+    /// Position of the next line.
+    next: u64,
+    /// Lines that are done before their turn.
+    early: BTreeMap<u64, Printed>,
+}
+
+impl Writer {
+    fn run(&mut self, mut lines: Receiver<Printed>, ordered: bool) -> io::Result<()> {
+        while let Some(line) = lines.blocking_recv() {
+            if !ordered {
+                self.write(line)?;
+                continue;
+            }
+            self.early.insert(line.position, line);
+            while let Some(line) = self.early.remove(&self.next) {
+                self.write(line)?;
+                self.next += 1;
+            }
+        }
+        // What is missing before these was given up.
+        std::mem::take(&mut self.early).into_values().try_for_each(|line| self.write(line))
+    }
+
+    fn write(&mut self, line: Printed) -> io::Result<()> {
+        let Printed { custom_id, envelope, place, .. } = line;
+        envelope::write_line(&envelope, &custom_id, self.before, &mut io::stdout().lock(), &self.redactor)?;
+        self.before = b"";
+        drop(place);
+        Ok(())
+    }
+}

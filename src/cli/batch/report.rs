@@ -1,0 +1,115 @@
+//! How far the batch is, on stderr, and what its exit code is.
+
+use std::time::{Duration, Instant};
+
+use super::LineResult;
+use super::options::FailOn;
+use minions::chat::Usage;
+use minions::engine::SavingsReport;
+use minions::error::{Exit, Failure, Spent};
+
+/// What a line that is done has cost.
+pub(super) struct Ended {
+    is_failed: bool,
+    spent: Spent,
+    /// Remote tokens, and dollars if the job has prices.
+    saved: Option<(i64, Option<f64>)>,
+}
+
+impl Ended {
+    pub(super) fn of(outcome: &Result<LineResult, Failure>) -> Self {
+        let saved = |savings: &SavingsReport| (savings.saved_tokens, savings.usd.map(|usd| usd.saved));
+        match outcome {
+            Ok(LineResult::Answer(result)) => {
+                Self { is_failed: false, spent: result.spent, saved: result.savings.as_ref().map(saved) }
+            }
+            Ok(LineResult::Estimate(estimate)) => {
+                let local = Usage::of_call(estimate.local_tokens, 0, 0);
+                Self { is_failed: false, spent: Spent { local, ..Spent::default() }, saved: None }
+            }
+            Err(failure) => Self { is_failed: true, spent: *failure.spent, saved: None },
+        }
+    }
+}
+
+/// Counts what was done.
+pub(super) struct Report {
+    started: Instant,
+    done: u64,
+    failed: u64,
+    /// Tokens.
+    local: u64,
+    remote: u64,
+    /// Remote tokens.
+    saved: i64,
+    /// Spent and saved, by jobs that have prices.
+    dollars: Option<(f64, f64)>,
+}
+
+impl Report {
+    pub(super) fn new() -> Self {
+        Self { started: Instant::now(), done: 0, failed: 0, local: 0, remote: 0, saved: 0, dollars: None }
+    }
+
+    /// Counts a line.
+    pub(super) fn count(&mut self, ended: &Ended) {
+        match ended.is_failed {
+            false => self.done += 1,
+            true => self.failed += 1,
+        }
+        self.local += ended.spent.local.total_tokens;
+        self.remote += ended.spent.remote.total_tokens;
+        self.saved += ended.saved.map_or(0, |(tokens, _)| tokens);
+        if let Some(spent) = ended.spent.usd {
+            let saved = ended.saved.and_then(|(_, dollars)| dollars).unwrap_or_default();
+            let so_far = self.dollars.unwrap_or_default();
+            self.dollars = Some((so_far.0 + spent, so_far.1 + saved));
+        }
+    }
+
+    /// Jobs that have ended, and those of them that failed.
+    pub(super) fn ended(&self) -> (u64, u64) {
+        (self.done + self.failed, self.failed)
+    }
+
+    /// Tokens of the local sides.
+    pub(super) fn local_tokens(&self) -> u64 {
+        self.local
+    }
+
+    /// Dollars spent by jobs that have prices.
+    pub(super) fn dollars(&self) -> Option<f64> {
+        self.dollars.map(|(spent, _)| spent)
+    }
+
+    /// Since the batch began.
+    pub(super) fn elapsed(&self) -> Duration {
+        self.started.elapsed()
+    }
+
+    /// Tells what came of it all. The token_budget has also `spent` what no job was told of: on calls that were cut off.
+    pub(super) fn summary(&self, skipped: u64, is_dry: bool, spent: u64) {
+        let Self { done, failed, local, saved, .. } = self;
+        let remote = self.remote.max(spent);
+        let seconds = self.started.elapsed().as_secs_f64();
+        let tokens = match is_dry {
+            true => format!("tokens (estimated): {local} local"),
+            false => format!("tokens: {local} local, {remote} remote, {saved} remote ones saved"),
+        };
+        let dollars = self.dollars.map(|(spent, saved)| format!("${spent:.4} spent, ${saved:.4} saved; "));
+        let dollars = dollars.unwrap_or_default();
+        tracing::info!(
+            "jobs: {done} done, {failed} failed, {skipped} skipped; {tokens}; {dollars}{seconds:.1} s"
+        );
+    }
+
+    /// The exit code of a run that came to the end of its input.
+    pub(super) fn exit(&self, fail_on: FailOn, skipped: u64) -> Exit {
+        let is_failed = match fail_on {
+            FailOn::Any => self.failed > 0,
+            FailOn::All => self.failed > 0 && self.done + skipped == 0,
+            FailOn::Never => false,
+        };
+        if is_failed { Exit::SomeFailed } else { Exit::Success }
+    }
+}

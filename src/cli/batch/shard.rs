@@ -1,0 +1,50 @@
+//! One of several runs that share an input, each on a machine of its own.
+
+use std::str::FromStr;
+
+/// The jobs whose number in the input, from 0, leaves `index` when divided by `count`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Shard {
+    index: u64,
+    count: u64,
+}
+
+impl Shard {
+    /// All of the input.
+    pub(crate) const WHOLE: Self = Self { index: 0, count: 1 };
+
+    /// Whether the job with this number is one of its own.
+    pub(super) fn has(self, number: u64) -> bool {
+        number % self.count == self.index
+    }
+}
+
+impl FromStr for Shard {
+    type Err = String;
+
+    /// `INDEX/COUNT`, the index from 0.
+    fn from_str(text: &str) -> Result<Self, String> {
+        let parts = text.split_once('/').and_then(|(index, count)| {
+            let (index, count) = (index.trim().parse().ok()?, count.trim().parse().ok()?);
+            (index < count).then_some(Self { index, count })
+        });
+        parts.ok_or_else(|| "it must be INDEX/COUNT, the index from 0 to COUNT - 1, such as 0/4".to_owned())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_job_is_in_one_shard() {
+        let shards = ["0/3", "1/3", " 2 / 3"].map(|text| text.parse::<Shard>().unwrap());
+        for number in 0..20 {
+            assert_eq!(shards.iter().filter(|shard| shard.has(number)).count(), 1, "{number}");
+            assert!(Shard::WHOLE.has(number));
+        }
+        for text in ["", "1", "3/3", "0/0", "-1/2", "a/b", "1/2/3"] {
+            assert!(text.parse::<Shard>().is_err(), "{text}");
+        }
+    }
+}

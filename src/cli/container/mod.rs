@@ -1,0 +1,128 @@
+//! The first step of our image: who we run as, what we run, and the duties of process 1.
+//!
+//! In: the command line that follows `entry`, the environment and what stdin is. Out: an exit code, or this process
+//! has become another program. It knows no job and no model server: it starts our own binary for both.
+
+mod init;
+mod privileges;
+
+use std::ffi::OsString;
+use std::os::fd::AsFd;
+use std::os::unix::fs::{FileTypeExt, MetadataExt};
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::{fs, io};
+
+pub(super) use privileges::Places;
+
+/// The name of the hidden subcommand.
+pub(super) const COMMAND: &str = "entry";
+
+/// What the container is to do.
+#[derive(Debug, PartialEq, Eq)]
+enum Task {
+    /// Run our own program with these arguments: a job is on stdin, or named.
+    Minions(Vec<OsString>),
+    /// Stay up as the host of the Ollama daemon.
+    Host,
+    /// Become another program.
+    Other(Vec<OsString>),
+}
+
+/// Gives the command line of a watchdog.
+pub(super) type Watchdog = Box<dyn Fn() -> Vec<OsString>>;
+
+/// What the entry step is told.
+pub(super) struct Entry {
+    /// What follows `entry` on the command line.
+    pub arguments: Vec<OsString>,
+    /// Our own executable.
+    pub minions: PathBuf,
+    /// How our executable is started to keep a daemon up for ever, asked once we are the user that we become; `None`
+    /// where there is none to keep.
+    pub watchdog: Option<Watchdog>,
+    /// What our programs must be able to write.
+    pub places: Places,
+}
+
+impl Entry {
+    /// Does it all: the exit code for the container. A program that is not ours takes this process's place, and so
+    /// does a job if this is not process 1 (`docker exec`).
+    pub(super) fn run(self) -> io::Result<i32> {
+        let is_init = std::process::id() == 1;
+        let environment = privileges::give_up(&self.places);
+        let task = task(self.arguments, stdin_is_null());
+        let mut command = match &task {
+            Task::Minions(arguments) => ours(&self.minions, arguments),
+            Task::Host => {
+                tracing::info!(
+                    "no job on stdin: staying up as the host of Ollama. Run jobs with `docker exec -i CONTAINER \
+                     /app/start_minion.sh`; to run one job alone use `docker run -i`"
+                );
+                match &self.watchdog {
+                    Some(watchdog) => ours(&self.minions, &watchdog()),
+                    // Somebody has to be there, and to end when told to.
+                    None => ours(Path::new("sleep"), &["infinity".into()]),
+                }
+            }
+            Task::Other(words) => ours(Path::new(&words[0]), &words[1..]),
+        };
+        command.envs(environment);
+        match task {
+            Task::Minions(_) if is_init => supervise(command, init::Others::Leave),
+            Task::Host => supervise(command, init::Others::End),
+            _ => Err(command.exec()),
+        }
+    }
+}
+
+fn supervise(command: Command, others: init::Others) -> io::Result<i32> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(init::supervise(command, others))
+}
+
+fn ours(program: &Path, arguments: &[OsString]) -> Command {
+    let mut command = Command::new(program);
+    command.args(arguments);
+    command
+}
+
+/// `run`, `batch` and options are ours; no words mean a job on stdin, or none at all where stdin is `/dev/null`.
+fn task(words: Vec<OsString>, stdin_is_null: bool) -> Task {
+    match words.first().map(|word| word.to_string_lossy().into_owned()) {
+        None if stdin_is_null => Task::Host,
+        None => Task::Minions(Vec::new()),
+        Some(first) if first.starts_with('-') || ["run", "batch"].contains(&&*first) => Task::Minions(words),
+        Some(_) => Task::Other(words),
+    }
+}
+
+/// Docker gives `/dev/null` where it was not told `-i`. A stdin that is closed is as good.
+fn stdin_is_null() -> bool {
+    let Ok(stdin) = io::stdin().as_fd().try_clone_to_owned() else { return true };
+    let Ok(stdin) = fs::File::from(stdin).metadata() else { return true };
+    let null = fs::metadata("/dev/null").map(|null| null.rdev());
+    stdin.file_type().is_char_device() && null.is_ok_and(|null| null == stdin.rdev())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_words_and_stdin_say_what_to_do() {
+        let words = |line: &str| line.split_whitespace().map(OsString::from).collect::<Vec<_>>();
+        for (line, null, expected) in [
+            ("", true, Task::Host),
+            ("", false, Task::Minions(words(""))),
+            ("run", true, Task::Minions(words("run"))),
+            ("batch --ordered", false, Task::Minions(words("batch --ordered"))),
+            ("--job x.json", true, Task::Minions(words("--job x.json"))),
+            ("bash", false, Task::Other(words("bash"))),
+            ("sh -c true", true, Task::Other(words("sh -c true"))),
+        ] {
+            assert_eq!(task(words(line), null), expected, "{line:?} {null}");
+        }
+    }
+}

@@ -1,0 +1,217 @@
+//! From root to a user that owns what it writes.
+//!
+//! Volumes come as they are: the owner of the log directory is the user we become, so that the logs are the
+//! caller's own; where that is root, the owner of the models. A directory of root's is given to that user, and so
+//! are models that the image's own user had in an earlier container. Where this process is not root all of it is
+//! skipped, and a home that can't be written is replaced by one that can.
+
+use std::ffi::OsString;
+use std::fs;
+use std::io;
+use std::os::unix::fs::{MetadataExt, chown};
+use std::path::{Path, PathBuf};
+
+use nix::unistd::{Gid, Uid, geteuid, setgid, setgroups, setuid};
+
+const ROOT: u32 = 0;
+
+/// What our programs write, and what they must be in a group for.
+#[derive(Clone, Debug)]
+pub(crate) struct Places {
+    /// The user of the image, where all that is mounted is root's.
+    pub user: u32,
+    /// Where logs go.
+    pub logs: PathBuf,
+    /// That user's home.
+    pub home: PathBuf,
+    /// Where a home goes if that one can't be written.
+    pub spare_home: PathBuf,
+    /// Ollama's own directory in its image, where volumes are mounted by habit.
+    pub ollama: PathBuf,
+    /// Devices and sockets whose groups we join if they are there; of a directory, what is in it.
+    pub shared: Vec<PathBuf>,
+}
+
+impl Default for Places {
+    /// As in our image.
+    fn default() -> Self {
+        Self {
+            user: 10001,
+            logs: "/app/minion_logs".into(),
+            home: "/home/minions".into(),
+            spare_home: "/tmp/minions".into(),
+            ollama: "/root/.ollama".into(),
+            shared: ["/var/run/docker.sock", "/dev/dri", "/dev/kfd"].map(PathBuf::from).into(),
+        }
+    }
+}
+
+/// Stops being root, if it is, and gives the variables that follow from that. What does not work is a warning: a
+/// read-only file system or a log directory that can't be written is no reason not to run a job.
+pub(super) fn give_up(places: &Places) -> Vec<(OsString, OsString)> {
+    let mut models = None;
+    if geteuid().is_root() {
+        let (user, group) = heir(places);
+        for place in [&places.logs, &places.home] {
+            give(place, &[ROOT], user, group);
+        }
+        // Only a volume is ever there: what the image itself has is root's, and empty.
+        if places.ollama.is_dir() {
+            give_all(&places.ollama, &[ROOT, places.user], user, group);
+            models = Some(places.ollama.join("models"));
+        }
+        if let Err(error) = become_user(user, group, &groups(&places.shared)) {
+            tracing::warn!("this container runs as root, as it may not change to user {user}: {error}");
+        }
+    }
+    if !geteuid().is_root() && models.is_none() && is_mounted(&places.ollama) && !is_writable(&places.ollama)
+    {
+        tracing::warn!(
+            "user {} can't have the models at {}, which are root's: mount them elsewhere, owned by this user, and name \
+             the place in OLLAMA_MODELS",
+            geteuid(),
+            places.ollama.display()
+        );
+    }
+    let is_told = std::env::var_os("OLLAMA_MODELS").is_some();
+    let models = models.filter(|_| !is_told);
+    if let Some(place) = models.as_deref().and_then(shut) {
+        tracing::warn!(
+            "user {} can't write {}, which is user {}'s: no model can be fetched. Mount another volume for the models, or \
+             give this one to the owner of the logs (chown -R)",
+            geteuid(),
+            place.display(),
+            owner(&place).map_or(ROOT, |(user, _)| user),
+        );
+    }
+    let home = if is_writable(&places.home) { &places.home } else { &places.spare_home };
+    if let Err(error) = fs::create_dir_all(home) {
+        tracing::warn!(
+            "no writable home: {} and {}: {error}. Ollama needs one: give a tmpfs for /tmp",
+            places.home.display(),
+            places.spare_home.display()
+        );
+    }
+    let mut variables = vec![("HOME".into(), home.clone().into_os_string())];
+    if let Some(models) = models {
+        variables.push(("OLLAMA_MODELS".into(), models.into_os_string()));
+    }
+    variables
+}
+
+/// The user and group that we become.
+fn heir(places: &Places) -> (u32, u32) {
+    let owners = [&places.logs, &places.ollama].into_iter().find_map(|place| owner(place));
+    owners.unwrap_or((places.user, places.user))
+}
+
+/// Whose a directory is, unless it is root's or is not there.
+fn owner(place: &Path) -> Option<(u32, u32)> {
+    let meta = fs::metadata(place).ok()?;
+    (meta.uid() != 0).then(|| (meta.uid(), meta.gid()))
+}
+
+/// Makes a directory if it is missing, and gives it to the user if it is one of `from` who has it.
+fn give(place: &Path, from: &[u32], user: u32, group: u32) {
+    let given = fs::create_dir_all(place).and_then(|()| hand_over(place, from, user, group));
+    if let Err(error) = given {
+        tracing::warn!("{} can't be given to user {user}: {error}", place.display());
+    }
+}
+
+fn hand_over(place: &Path, from: &[u32], user: u32, group: u32) -> io::Result<()> {
+    let has = fs::metadata(place)?.uid();
+    if has != user && from.contains(&has) { chown(place, Some(user), Some(group)) } else { Ok(()) }
+}
+
+/// The same for all directories and files in it: a volume that an Ollama of root's has filled.
+fn give_all(place: &Path, from: &[u32], user: u32, group: u32) {
+    give(place, from, user, group);
+    for entry in fs::read_dir(place).into_iter().flatten().flatten() {
+        match entry.file_type() {
+            Ok(kind) if kind.is_dir() => give_all(&entry.path(), from, user, group),
+            Ok(kind) if kind.is_file() => drop(hand_over(&entry.path(), from, user, group)),
+            _ => {}
+        }
+    }
+}
+
+/// Where among the models this user would write and can't.
+fn shut(models: &Path) -> Option<PathBuf> {
+    // Where there are none yet, they are made in the directory above.
+    let first = if models.is_dir() { models } else { models.parent()? };
+    let places = [first.to_owned(), models.join("blobs"), models.join("manifests")];
+    places.into_iter().find(|place| place.is_dir() && !is_writable(place))
+}
+
+fn groups(shared: &[PathBuf]) -> Vec<Gid> {
+    let inside =
+        |place: &PathBuf| fs::read_dir(place).into_iter().flatten().flatten().map(|entry| entry.path());
+    let all = shared.iter().flat_map(|place| inside(place).chain([place.clone()]));
+    let mut groups: Vec<_> = all.filter_map(|place| Some(fs::metadata(place).ok()?.gid())).collect();
+    groups.sort_unstable();
+    groups.dedup();
+    groups.into_iter().map(Gid::from_raw).collect()
+}
+
+/// Groups first: once the user is changed they can't be.
+fn become_user(user: u32, group: u32, groups: &[Gid]) -> nix::Result<()> {
+    setgroups(groups)?;
+    setgid(Gid::from_raw(group))?;
+    setuid(Uid::from_raw(user))
+}
+
+/// Also where this user may not look.
+fn is_mounted(place: &Path) -> bool {
+    let mounts = fs::read_to_string("/proc/self/mountinfo").unwrap_or_default();
+    mounts.lines().any(|line| line.split(' ').nth(4).is_some_and(|mount| Path::new(mount) == place))
+}
+
+fn is_writable(place: &Path) -> bool {
+    tempfile::tempfile_in(place).is_ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn places(folder: &Path) -> Places {
+        let [logs, ollama] = ["logs", "ollama"].map(|name| folder.join(name));
+        fs::create_dir(&logs).unwrap();
+        fs::create_dir_all(ollama.join("models/blobs")).unwrap();
+        fs::write(ollama.join("models/blobs/one"), "").unwrap();
+        Places { logs, ollama, ..Places::default() }
+    }
+
+    fn own(place: &Path, user: u32) {
+        chown(place, Some(user), Some(user)).unwrap();
+    }
+
+    #[test]
+    fn the_owner_of_the_logs_gets_the_models_unless_they_are_a_stranger_s() {
+        if !geteuid().is_root() {
+            return eprintln!("only root can give files away: nothing is tested here");
+        }
+        for (logs, models, becomes, has) in [
+            (ROOT, ROOT, 10001, 10001),
+            (1000, ROOT, 1000, 1000),
+            (1000, 10001, 1000, 1000),
+            (ROOT, 1000, 1000, 1000),
+            (ROOT, 10001, 10001, 10001),
+            (2000, 1000, 2000, 1000),
+        ] {
+            let folder = tempfile::tempdir().unwrap();
+            let places = places(folder.path());
+            own(&places.logs, logs);
+            let inside =
+                ["", "models", "models/blobs", "models/blobs/one"].map(|name| places.ollama.join(name));
+            inside.iter().for_each(|place| own(place, models));
+            let (user, group) = heir(&places);
+            assert_eq!((user, group), (becomes, becomes), "{logs} {models}");
+            give_all(&places.ollama, &[ROOT, places.user], user, group);
+            for place in &inside {
+                assert_eq!(fs::metadata(place).unwrap().uid(), has, "{logs} {models} {}", place.display());
+            }
+        }
+    }
+}

@@ -1,0 +1,42 @@
+//! The only writer of stdout: envelopes, cleaned of credentials.
+
+use std::io::{self, Write};
+
+use minions::chat::secrets::Redactor;
+use minions::envelope::Envelope;
+use serde::Serialize;
+
+/// Writes `envelope`, indented and with a final newline.
+pub(crate) fn write(
+    envelope: &Envelope<impl Serialize>,
+    out: &mut impl Write,
+    redactor: &Redactor,
+) -> io::Result<()> {
+    let mut text = redactor.clean_json_pretty(envelope)?;
+    text.push(b'\n');
+    out.write_all(&text)?;
+    out.flush()
+}
+
+/// Writes `envelope` as the line of the job `custom_id`: whole, in one write, after `before`.
+pub(crate) fn write_line(
+    envelope: &Envelope<impl Serialize>,
+    custom_id: &str,
+    before: &[u8],
+    out: &mut impl Write,
+    redactor: &Redactor,
+) -> io::Result<()> {
+    #[derive(Serialize)]
+    struct Line<'a, T> {
+        custom_id: &'a str,
+        success: bool,
+        result: &'a Option<T>,
+        error: &'a Option<String>,
+    }
+    let Envelope { success, result, error, .. } = envelope;
+    let mut bytes = before.to_vec();
+    bytes.extend(redactor.clean_json(&Line { custom_id, success: *success, result, error })?);
+    bytes.push(b'\n');
+    out.write_all(&bytes)?;
+    out.flush()
+}

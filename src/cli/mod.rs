@@ -1,0 +1,19 @@
+//! The program around the engine: its command line, stdin and stdout, signals, progress, the container.
+//!
+//! In: arguments, bytes, signals. Out: envelopes on stdout, words for people on stderr, an exit code.
+
+pub(crate) mod args;
+mod batch;
+mod container;
+pub(crate) mod envelope;
+mod events_file;
+mod input;
+pub(crate) mod interrupt;
+pub(crate) mod listing;
+pub(crate) mod logging;
+#[cfg(feature = "embedded")]
+pub(crate) mod openmp;
+pub(crate) mod options;
+mod progress;
+pub(crate) mod run;
+pub(crate) mod service;

@@ -1,0 +1,36 @@
+//! What the command line says about every job.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use minions::engine::JobOptions;
+
+use super::events_file::EventsTarget;
+
+/// Options of jobs, one or many.
+#[derive(Args, Clone, Debug, Default)]
+pub(crate) struct RunOptions {
+    /// Fail a job before more than N characters of its documents leave this machine.
+    #[arg(long, value_name = "N")]
+    pub max_egress_chars: Option<u64>,
+    /// Write every exchange with a model into DIR, without keys.
+    #[arg(long, value_name = "DIR", conflicts_with = "replay")]
+    pub record: Option<PathBuf>,
+    /// Answer from what --record wrote into DIR: no network, no keys, no models.
+    #[arg(long, value_name = "DIR")]
+    pub replay: Option<PathBuf>,
+    /// Leave out of results what repeats: the conversation and our prompts.
+    #[arg(long)]
+    pub slim: bool,
+    /// Write what happens as NDJSON to a FILE, or to fd:N, a file descriptor that is open.
+    #[arg(long, value_name = "FILE|fd:N")]
+    pub events: Option<EventsTarget>,
+}
+
+impl RunOptions {
+    /// What the engine is told of them.
+    pub(crate) fn for_engine(&self) -> JobOptions {
+        let Self { max_egress_chars, record, replay, .. } = self.clone();
+        JobOptions { max_egress_chars, record, replay }
+    }
+}

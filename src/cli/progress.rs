@@ -1,0 +1,173 @@
+//! Progress on stderr, drawn from events: a bar on a terminal, else a line every few seconds.
+
+use std::io::{self, IsTerminal, Write};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use minions::events::{Event, EventKind, EventListener, WorkerJob, WorkerJobState};
+
+/// Time between two lines.
+const LINE_EVERY: Duration = Duration::from_secs(5);
+/// Time between two states of a bar.
+const BAR_EVERY: Duration = Duration::from_millis(100);
+/// The longest time without a word.
+const HEARTBEAT: Duration = Duration::from_secs(20);
+/// Characters of a bar.
+const WIDTH: usize = 24;
+
+/// Shows how far a single job is.
+pub(crate) struct JobProgress {
+    is_terminal: bool,
+    state: Mutex<State>,
+}
+
+struct State {
+    /// The worker jobs of the round under way.
+    fan_out: Option<FanOut>,
+    /// Tokens that the worker has written in the whole job.
+    tokens: u64,
+    /// The call that was begun last, and when.
+    call: Option<(String, Instant)>,
+    told: Instant,
+    is_finished: bool,
+}
+
+#[derive(Clone, Copy)]
+struct FanOut {
+    total: usize,
+    ended: usize,
+    /// Tokens that the worker had written before.
+    tokens_before: u64,
+    began: Instant,
+}
+
+impl JobProgress {
+    pub(crate) fn new() -> Arc<Self> {
+        let state = State { fan_out: None, tokens: 0, call: None, told: Instant::now(), is_finished: false };
+        Arc::new(Self { is_terminal: io::stderr().is_terminal(), state: Mutex::new(state) })
+    }
+
+    /// Says from time to time that the job goes on, until it ends.
+    pub(crate) async fn beat(self: Arc<Self>) {
+        loop {
+            tokio::time::sleep(LINE_EVERY).await;
+            let state = &mut *self.state();
+            if state.is_finished {
+                return;
+            }
+            state.beat();
+        }
+    }
+
+    fn state(&self) -> std::sync::MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl EventListener for JobProgress {
+    fn event(&self, event: &Arc<Event>) {
+        self.state().take(&event.kind, self.is_terminal);
+    }
+
+    fn wants_texts(&self) -> bool {
+        false
+    }
+}
+
+impl State {
+    fn take(&mut self, kind: &EventKind, is_terminal: bool) {
+        match kind {
+            EventKind::Call { side, endpoint, .. } => {
+                self.call = Some((format!("the {} ({endpoint})", side.as_str()), Instant::now()));
+            }
+            EventKind::WorkerJob(WorkerJob { state: WorkerJobState::Waiting, .. }) => {
+                let tokens_before = self.tokens;
+                let new = || FanOut { total: 0, ended: 0, tokens_before, began: Instant::now() };
+                self.fan_out.get_or_insert_with(new).total += 1;
+            }
+            EventKind::WorkerJob(WorkerJob { worker_tokens: Some(tokens), .. }) => {
+                self.tokens = *tokens;
+                if let Some(fan_out) = &mut self.fan_out {
+                    fan_out.ended += 1;
+                }
+                self.tell(is_terminal);
+            }
+            EventKind::Finished { .. } => self.is_finished = true,
+            _ => {}
+        }
+    }
+
+    fn tell(&mut self, is_terminal: bool) {
+        let Some(FanOut { total, ended, tokens_before, began }) = self.fan_out else { return };
+        let is_last = ended == total;
+        let every = if is_terminal { BAR_EVERY } else { LINE_EVERY };
+        if self.told.elapsed() < every && !is_last {
+            return;
+        }
+        self.told = Instant::now();
+        let line = line(ended, total, self.tokens.saturating_sub(tokens_before), began.elapsed());
+        if is_terminal {
+            draw(ended, total, &line, is_last)
+        } else {
+            tracing::info!("{line}")
+        }
+        if is_last {
+            self.fan_out = None;
+        }
+    }
+
+    fn beat(&mut self) {
+        let Some((whom, since)) = self.call.as_ref().filter(|_| self.told.elapsed() >= HEARTBEAT) else {
+            return;
+        };
+        self.told = Instant::now();
+        match &self.fan_out {
+            Some(FanOut { total, ended, .. }) => {
+                tracing::info!("worker jobs: {ended} of {total} done, still at it")
+            }
+            None => tracing::info!("waiting for {whom} for {} s", since.elapsed().as_secs()),
+        }
+    }
+}
+
+/// A bar with `line` behind it, over the one before.
+pub(crate) fn draw(done: usize, total: usize, line: &str, is_last: bool) {
+    let filled = WIDTH * done.min(total) / total.max(1);
+    let (there, missing) = ("#".repeat(filled), "-".repeat(WIDTH - filled));
+    let end = if is_last { "\n" } else { "" };
+    // A closed stderr is no reason to fail.
+    let _ = write!(io::stderr().lock(), "\r\x1b[K[{there}{missing}] {line}{end}");
+}
+
+/// `done` of `total`, the speed, and the time left if the rest goes as fast.
+fn line(done: usize, total: usize, tokens: u64, passed: Duration) -> String {
+    let seconds = passed.as_secs_f64().max(1e-3);
+    let mut line = format!("worker jobs: {done} of {total} done, {:.0} tokens/s", tokens as f64 / seconds);
+    if let Some(left) = time_left(done, total, passed) {
+        line += &format!(", {left} left");
+    }
+    line
+}
+
+/// Minutes and seconds until the end, if the rest goes as fast; nothing at the beginning and at the end.
+pub(crate) fn time_left(done: usize, total: usize, passed: Duration) -> Option<String> {
+    if done == 0 || done >= total {
+        return None;
+    }
+    let left = passed.as_secs_f64().max(1e-3) * (total - done) as f64 / done as f64;
+    let left = Duration::from_secs_f64(left).as_secs();
+    Some(format!("{}:{:02}", left / 60, left % 60))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_says_how_far_how_fast_and_how_long() {
+        let minute = Duration::from_secs(60);
+        assert_eq!(line(0, 52, 0, Duration::ZERO), "worker jobs: 0 of 52 done, 0 tokens/s");
+        assert_eq!(line(13, 52, 600, minute), "worker jobs: 13 of 52 done, 10 tokens/s, 3:00 left");
+        assert_eq!(line(52, 52, 6000, minute), "worker jobs: 52 of 52 done, 100 tokens/s");
+    }
+}

@@ -1,0 +1,142 @@
+//! From the work that the command line names to its envelope, or its lines.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use minions::chat::secrets::Redactor;
+use minions::config::Environment;
+use minions::engine::{CancelToken, Engine, EngineConfig, JobResult, RunLimits};
+use minions::error::{Exit, Failure};
+use minions::events::EventListener;
+use minions::job;
+
+use super::batch::{self, BatchOptions};
+use super::events_file::{EventsEnd, EventsFile};
+use super::input::{Found, Source};
+use super::interrupt::Interrupt;
+use super::logging::Verbosity;
+use super::options::RunOptions;
+use super::progress::JobProgress;
+
+/// What there is to do.
+#[derive(Clone, Debug)]
+pub(crate) enum Work {
+    /// What stdin holds: one job, or a batch.
+    Stdin,
+    /// The one job in a file.
+    File(PathBuf),
+    /// A batch.
+    Batch(Box<BatchOptions>),
+}
+
+/// What came of it.
+#[derive(Debug)]
+pub(crate) enum RunOutcome {
+    /// One job's result.
+    Result(Box<JobResult>),
+    /// A batch, whose lines are written.
+    Lines(Exit),
+}
+
+/// What the program runs jobs with.
+pub(crate) struct Program {
+    pub environment: Environment,
+    /// Our own executable.
+    pub program: PathBuf,
+    /// What the command line says about every job.
+    pub options: RunOptions,
+    pub redactor: Redactor,
+    pub verbosity: Verbosity,
+    pub interrupt: Interrupt,
+}
+
+impl Program {
+    /// Does `work` to its end, a signal or a deadline.
+    pub(crate) async fn run(self, work: Work) -> Result<RunOutcome, Failure> {
+        let events = self.options.events.as_ref().map(EventsFile::open).transpose()?;
+        let (events, end): (Option<Arc<EventsFile>>, Option<EventsEnd>) = events.unzip();
+        let outcome = self.run_with(work, events.map(|events| events as _)).await;
+        if let Some(end) = end {
+            end.wait();
+        }
+        outcome
+    }
+
+    async fn run_with(
+        self,
+        work: Work,
+        events: Option<Arc<dyn EventListener>>,
+    ) -> Result<RunOutcome, Failure> {
+        let mut interrupt = self.interrupt.clone();
+        let source = match &work {
+            Work::Stdin => Source::Stdin,
+            Work::File(path) => Source::File(path.clone()),
+            Work::Batch(options) => options.input.clone().map_or(Source::Stdin, Source::File),
+        };
+        // Reading and parsing 100 MB takes its time: off the thread that hears signals.
+        let found = tokio::task::spawn_blocking(move || match work {
+            Work::Stdin => source.look(),
+            Work::File(_) => source.one(),
+            Work::Batch(options) => Ok(Found::Many(source.pieces()?, options)),
+        });
+        let found = tokio::select! {
+            found = found => found.unwrap_or_else(|error| Err(error.into()))?,
+            stopped = interrupt.heard() => return Err(stopped),
+        };
+        match found {
+            Found::One(bytes, first_line) => {
+                let result = self.one(bytes, first_line, events).await?;
+                Ok(RunOutcome::Result(Box::new(result)))
+            }
+            Found::Many(pieces, options) => {
+                batch::run(self, pieces, *options, events).await.map(RunOutcome::Lines)
+            }
+        }
+    }
+
+    /// One job of `bytes`.
+    async fn one(
+        self,
+        bytes: Vec<u8>,
+        first_line: usize,
+        events: Option<Arc<dyn EventListener>>,
+    ) -> Result<JobResult, Failure> {
+        let mut interrupt = self.interrupt.clone();
+        let engine = self.engine(false, RunLimits::default());
+        let reader = engine.clone();
+        let is_slim = self.options.slim;
+        let job = tokio::task::spawn_blocking(move || {
+            let mut job = reader.job(job::bare(job::value(&bytes, first_line)?)?)?;
+            job.is_slim |= is_slim;
+            Ok::<_, Failure>(job)
+        });
+        let job = tokio::select! {
+            job = job => job.unwrap_or_else(|error| Err(error.into()))?,
+            stopped = interrupt.heard() => return Err(stopped),
+        };
+        let progress = JobProgress::new();
+        tokio::spawn(Arc::clone(&progress).beat());
+        let listeners = events.into_iter().chain([progress as _]).collect();
+        let cancel = CancelToken::new();
+        let mut running = std::pin::pin!(engine.run(job, engine.events(listeners, None), &cancel));
+        tokio::select! {
+            result = &mut running => result,
+            stopped = interrupt.heard() => {
+                cancel.cancel_because(stopped);
+                running.await
+            }
+        }
+    }
+
+    /// An engine with these limits for all jobs together.
+    pub(super) fn engine(&self, is_for_many: bool, limits: RunLimits) -> Engine {
+        Engine::new(EngineConfig {
+            environment: self.environment.clone(),
+            program: self.program.clone(),
+            is_for_many,
+            jobs: self.options.for_engine(),
+            limits,
+            redactor: self.redactor.clone(),
+        })
+    }
+}

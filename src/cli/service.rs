@@ -1,0 +1,84 @@
+//! What the program does besides jobs: the container's first step, the watchdog of a daemon, the health check.
+//!
+//! In: words of the command line. Out: an exit code. Nothing here writes an envelope.
+
+use std::ffi::OsString;
+use std::future::Future;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use crate::cli::container::{Entry, Places, Watchdog};
+use crate::cli::logging;
+use minions::chat::secrets::Redactor;
+use minions::config::{self, Environment};
+use minions::runtimes::ollama::{self, Host, WatchdogArgs};
+use minions::runtimes::{Limits, Ollama, Runtime, RuntimeError};
+
+/// The hidden subcommand that keeps an Ollama daemon up.
+pub(crate) fn watchdog(words: &[OsString]) -> ExitCode {
+    let environment = started();
+    let Some(args) = WatchdogArgs::parse(words, environment.all()) else {
+        tracing::error!("not a watchdog's command line");
+        return ExitCode::from(2);
+    };
+    ended(ollama::watchdog_main(args))
+}
+
+/// The container's first step. It returns only where it stays.
+pub(crate) fn entry(words_of_entry: Vec<OsString>) -> ExitCode {
+    let environment = started();
+    let host = host(&environment);
+    let is_local = host.is_local();
+    let program = ollama::find_program("ollama", environment.get("PATH").unwrap_or_default());
+    let words = move |program: PathBuf| -> Watchdog {
+        // The lock files of the user that we have become: those of the jobs.
+        Box::new(move || WatchdogArgs::words(&host, &program, &environment.locks(), true))
+    };
+    let entry = Entry {
+        arguments: words_of_entry,
+        minions: "/proc/self/exe".into(),
+        watchdog: program.filter(|_| is_local).map(words),
+        places: Places::default(),
+    };
+    match entry.run() {
+        Ok(code) => ExitCode::from(u8::try_from(code).unwrap_or(1)),
+        Err(error) => {
+            tracing::error!("{error}");
+            // As a shell says that a program is not there.
+            ExitCode::from(127)
+        }
+    }
+}
+
+/// Whether the daemon answers.
+pub(crate) fn health() -> ExitCode {
+    let host = host(&started());
+    ended(async { Ollama::new(&host.client_url(), None, Limits::default())?.ensure_ready().await })
+}
+
+fn started() -> Environment {
+    let environment = Environment::of_process();
+    let redactor = Redactor::default();
+    environment.credentials().for_each(|secret| redactor.learn(secret));
+    logging::start(&environment, &redactor);
+    environment
+}
+
+fn host(environment: &Environment) -> Host {
+    environment.get(config::ENV_OLLAMA_HOST).map(Host::parse).unwrap_or_default()
+}
+
+fn ended(task: impl Future<Output = Result<(), RuntimeError>>) -> ExitCode {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    match runtime.map(|runtime| runtime.block_on(task)) {
+        Ok(Ok(())) => ExitCode::SUCCESS,
+        Ok(Err(error)) => {
+            tracing::error!("{error}");
+            ExitCode::FAILURE
+        }
+        Err(error) => {
+            tracing::error!("the asynchronous runtime can't be started: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,59 @@
+//! The ledger as the result shows it.
+
+use serde::Serialize;
+
+/// What left this machine, in the envelope's field names.
+#[derive(Clone, Debug, Serialize)]
+pub struct EgressReport {
+    /// Each remote call, also failed tries. `None` in a slim result.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub calls: Option<Vec<EgressCall>>,
+    /// Bytes of all request bodies that left.
+    pub bytes: usize,
+    /// Characters of the documents that left word for word, each counted once.
+    pub context_chars: usize,
+    /// Characters of the documents.
+    pub of_context_chars: usize,
+    /// Where the characters that left stand. `None` in a slim result.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub passages: Option<Vec<EgressPassage>>,
+}
+
+/// One remote call.
+#[derive(Clone, Debug, Serialize)]
+pub struct EgressCall {
+    /// `supervisor`, `worker` or `embedding`.
+    pub side: &'static str,
+    /// The model server, as messages name it.
+    pub endpoint: String,
+    /// Bytes of the request's body; 0 if there was no connection.
+    pub bytes: usize,
+    /// SHA-256 of the body as it was sent, in hexadecimal.
+    pub sha256: Option<String>,
+    /// Characters of the documents that it carried.
+    pub context_chars: usize,
+    /// Tokens of the prompt; an estimate where the call was cut off.
+    pub prompt_tokens: u64,
+    /// Tokens of the reply.
+    pub completion_tokens: u64,
+    /// Why the call failed.
+    pub error: Option<String>,
+}
+
+/// A part of a document that left, in characters from 0.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct EgressPassage {
+    /// The document, from 0.
+    pub document: usize,
+    /// Its first character.
+    pub start: usize,
+    /// The character behind its last one.
+    pub end: usize,
+}
+
+impl EgressReport {
+    /// The sums alone.
+    pub(super) fn slim(self) -> Self {
+        Self { calls: None, passages: None, ..self }
+    }
+}

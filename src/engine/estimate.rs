@@ -1,0 +1,50 @@
+//! What a job would cost, from its texts alone.
+
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::documents::tokens::{Count, count};
+use crate::job::{Job, Protocol};
+
+/// What a job would cost if every round was used and nothing was asked twice, in the field names of a dry run's result.
+#[derive(Clone, Debug, Serialize)]
+pub struct JobEstimate {
+    /// Always true: tells it from a result.
+    pub dry_run: bool,
+    /// The protocol's name.
+    pub protocol: &'static str,
+    /// Calls of the supervisor.
+    pub remote_calls: u64,
+    /// Tokens of the documents that the worker reads, each time that it does.
+    pub local_tokens: u64,
+    /// How the tokens were counted.
+    pub method: String,
+    /// The job's own `metadata`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub metadata: Option<Value>,
+}
+
+impl JobEstimate {
+    pub(super) fn of(job: &Job) -> Self {
+        let Count { tokens, method } = count(job.context.iter().chain([&job.task]).map(String::as_str));
+        let rounds = u64::from(job.max_rounds);
+        let (remote_calls, readings) = match &job.protocol {
+            Protocol::Minion => (1 + rounds, rounds),
+            // A program and a synthesis each round; each task reads every document.
+            Protocol::Minions(params) => {
+                let readings = u64::from(params.num_tasks_per_round) * u64::from(params.num_samples_per_task);
+                (2 * rounds, rounds * readings)
+            }
+        };
+        Self {
+            dry_run: true,
+            protocol: job.protocol.name(),
+            remote_calls,
+            local_tokens: tokens * readings,
+            method: format!(
+                "every round used, nothing asked twice; prompts of minions left out; tokens by {method}"
+            ),
+            metadata: job.metadata.clone(),
+        }
+    }
+}

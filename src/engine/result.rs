@@ -1,0 +1,149 @@
+//! What an answered job gives: the types of the envelope's `result`, in its field names.
+
+use serde::Serialize;
+use serde_json::Value;
+
+use super::egress_report::EgressReport;
+use super::savings::SavingsReport;
+use crate::chat::{Message, Usage};
+use crate::error::Spent;
+use crate::events::ModelInfo;
+use crate::protocols::{Cited, Entry, Status};
+
+/// The result of a job that was answered, or whose rounds were used up.
+#[derive(Clone, Debug, Serialize)]
+pub struct JobResult {
+    /// The answer, or "No answer found.".
+    pub final_answer: String,
+    /// How sound the answer is.
+    pub status: Status,
+    /// Messages to and from the supervisor. `None` in a slim result.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub supervisor_messages: Option<Vec<Message>>,
+    /// Messages to and from the worker, documents left out. `None` in a slim result.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub worker_messages: Option<Vec<Message>>,
+    /// Tokens of the supervisor's calls.
+    pub remote_usage: Usage,
+    /// Tokens of the worker's calls and of embeddings.
+    pub local_usage: Usage,
+    /// The conversation log's path, if it could be written.
+    pub log_file: Option<String>,
+    /// What the log file holds. `None` in a slim result.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub conversation_log: Option<ConversationLog>,
+    /// Where the time went.
+    pub timing: Timing,
+    /// What left this machine.
+    pub egress: EgressReport,
+    /// Remote tokens, and dollars if the job has prices, against a run that had sent the documents.
+    pub savings: Option<SavingsReport>,
+    /// `minions`: what each round did. `None` in a slim result.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub meta: Option<Vec<Value>>,
+    /// `minions`: the worker's citations, each with its place in the documents.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub evidence: Option<Vec<Cited>>,
+    /// The job's own `metadata`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub metadata: Option<Value>,
+    /// In a batch: what stands for the job's content.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub job_hash: Option<String>,
+    /// Rounds that were begun.
+    pub rounds: u32,
+    /// `minions`: how many citations there are, and how many of them stand in the documents.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub evidence_summary: Option<EvidenceSummary>,
+    /// The worker's client type and model.
+    pub local_client: ModelInfo,
+    /// The supervisor's client type and model.
+    pub remote_client: ModelInfo,
+    /// The version of minions.
+    pub minions_version: &'static str,
+    /// What the job has cost.
+    #[serde(skip)]
+    pub spent: Spent,
+}
+
+/// Sums of the evidence.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct EvidenceSummary {
+    /// The worker's citations.
+    pub citations: usize,
+    /// Those that stand in the documents.
+    pub verified: usize,
+}
+
+/// Where a job's time went, in seconds.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct Timing {
+    /// While at least one call of the worker, or an embedding, was under way.
+    pub local_call_time: f64,
+    /// While a call of the supervisor was under way.
+    pub remote_call_time: f64,
+    /// From the job's start to its end.
+    pub total_time: f64,
+    /// What neither side's calls account for.
+    pub overhead_time: f64,
+}
+
+/// Tokens of both sides, as the conversation log has them.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct LoggedUsage {
+    /// Of the supervisor.
+    pub remote: Usage,
+    /// Of the worker.
+    pub local: Usage,
+}
+
+/// What the conversation log of a job holds.
+#[derive(Clone, Debug, Serialize)]
+pub struct ConversationLog {
+    /// The question.
+    pub task: String,
+    /// `minion`: the documents.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub context: Option<Vec<String>>,
+    /// `minions`: what the supervisor was told about the documents.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub doc_metadata: Option<Option<String>>,
+    /// The exchanges in order.
+    pub conversation: Vec<Entry>,
+    /// The answer; empty if there is none.
+    pub generated_final_answer: String,
+    /// Tokens of both sides.
+    pub usage: LoggedUsage,
+    /// Where the time went.
+    pub timing: Timing,
+    /// What a failed job has here, since it has no result.
+    #[serde(flatten)]
+    pub failed: Option<FailedLog>,
+}
+
+/// What the log of a failed job holds besides.
+#[derive(Clone, Debug, Serialize)]
+pub struct FailedLog {
+    /// Why the job failed.
+    pub error: String,
+    /// Messages to and from the worker, documents left out.
+    pub worker_messages: Vec<Message>,
+    /// `minions`: what each round did.
+    pub meta: Vec<Value>,
+    /// What left this machine.
+    pub egress: EgressReport,
+}
+
+impl JobResult {
+    /// The result without what repeats: the conversation, our prompts, the single calls of the ledger.
+    pub fn slim(self) -> Self {
+        Self {
+            supervisor_messages: None,
+            worker_messages: None,
+            conversation_log: None,
+            meta: None,
+            egress: self.egress.slim(),
+            ..self
+        }
+    }
+}

@@ -1,0 +1,223 @@
+//! The kinds of events, in the field names of the NDJSON lines.
+
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::chat::{Role, Usage};
+use crate::error::FailureKind;
+use crate::job::JobRole;
+
+/// A document, as the `started` event lists it.
+#[derive(Clone, Debug, Serialize)]
+pub struct DocumentInfo {
+    /// Its name, if the job gives one.
+    pub name: Option<String>,
+    /// Its length in characters.
+    pub chars: usize,
+}
+
+/// A side's client type and model.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct ModelInfo {
+    /// `type` in the job.
+    #[serde(rename = "type")]
+    pub client_type: &'static str,
+    /// The model's name, or the file of an embedded one.
+    pub model_name: String,
+}
+
+/// What a call to a model is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Purpose {
+    /// `minion`: the supervisor's next message, or its answer.
+    Step,
+    /// `minion`: the worker's reply to a message.
+    Reply,
+    /// `minions`: the supervisor writes a program.
+    Program,
+    /// `minions`: the supervisor draws the answer.
+    Synthesis,
+    /// `minions`: one worker job.
+    WorkerJob,
+}
+
+/// How far a worker job is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum WorkerJobState {
+    /// No slot has been free for it yet.
+    Waiting,
+    /// A call for it is under way.
+    Running,
+    /// The worker answered.
+    Answered,
+    /// The worker found no answer in its chunk.
+    None,
+    /// The call failed, or the reply could not be read.
+    Lost,
+    /// Its citation stands in the document.
+    Cited,
+    /// Its citation does not stand in the document.
+    Unverified,
+}
+
+/// How far a worker job is, and what is known of it then.
+#[derive(Clone, Debug, Serialize)]
+pub struct WorkerJob {
+    /// The round, from 1.
+    pub round: u32,
+    /// The job's position in the round, from 0.
+    pub index: usize,
+    /// Which of the answers to the job, from 0.
+    pub sample: u32,
+    /// The job's number in the supervisor's program.
+    pub job_id: Option<u64>,
+    /// Its chunk's number there.
+    pub chunk_id: Option<u64>,
+    /// The task; with `waiting` alone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub task: Option<String>,
+    /// How far it is.
+    pub state: WorkerJobState,
+    /// The worker's answer.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub answer: Option<String>,
+    /// The words that the worker cites; with `cited` and `unverified` alone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub citation: Option<String>,
+    /// The document in which they stand, from 0.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub document: Option<usize>,
+    /// Where they begin in it, in characters.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub start: Option<usize>,
+    /// Where they end.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub end: Option<usize>,
+    /// Tokens that the worker has written in the whole job; with the ends of calls alone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub worker_tokens: Option<u64>,
+    /// Milliseconds that the job's calls took.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ms: Option<u64>,
+}
+
+/// What happened. New kinds and fields may come; a reader passes over what it does not know.
+#[derive(Clone, Debug, Serialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum EventKind {
+    /// The job began.
+    Started {
+        /// The protocol's name.
+        protocol: &'static str,
+        /// The documents, in the job's order.
+        documents: Vec<DocumentInfo>,
+        /// The worker.
+        local: ModelInfo,
+        /// The supervisor.
+        remote: ModelInfo,
+        /// This program's version.
+        minions_version: &'static str,
+    },
+    /// A model is being fetched.
+    Pull {
+        /// The model's name.
+        model: String,
+        /// The server's word for what it does.
+        status: String,
+        /// Bytes that are here.
+        completed: u64,
+        /// Bytes in all; 0 where the server does not tell.
+        total: u64,
+    },
+    /// A round begins.
+    Round {
+        /// From 1.
+        round: u32,
+        /// Rounds at most.
+        of: u32,
+    },
+    /// A call to a model begins. Each try is a call of its own.
+    Call {
+        /// Its number.
+        call: u64,
+        /// Whose model is called.
+        side: JobRole,
+        /// What for.
+        purpose: Purpose,
+        /// The model server, as messages name it.
+        endpoint: String,
+    },
+    /// A piece of a reply, as it comes.
+    Delta {
+        /// The call's number. The pieces of a call that succeeds are its message, byte for byte.
+        call: u64,
+        /// Whose model speaks.
+        side: JobRole,
+        /// The piece.
+        text: String,
+    },
+    /// A message to or from a model, whole.
+    Message {
+        /// The call that it came from; none for what a model is told.
+        call: Option<u64>,
+        /// Whose conversation it belongs to.
+        side: JobRole,
+        /// Who speaks in it.
+        role: Role,
+        /// The text; documents are left out.
+        text: String,
+    },
+    /// `minions`: the supervisor's program ran, or failed.
+    Program {
+        /// The round, from 1.
+        round: u32,
+        /// Its try in the round, from 1.
+        attempt: usize,
+        /// The Python code.
+        code: String,
+        /// Worker jobs that it asks for.
+        jobs: usize,
+        /// Why it goes back to the supervisor.
+        error: Option<String>,
+    },
+    /// `minions`: a worker job has come further.
+    WorkerJob(WorkerJob),
+    /// A request left this machine.
+    Egress {
+        /// Bytes that left so far.
+        bytes: usize,
+        /// Characters of the documents that left so far.
+        context_chars: usize,
+        /// Characters of the documents.
+        of_context_chars: usize,
+    },
+    /// Tokens so far.
+    Usage {
+        /// Of the supervisor.
+        remote: Usage,
+        /// Of the worker.
+        local: Usage,
+        /// Dollars for `remote`, if the job has prices.
+        usd: Option<f64>,
+        /// What a run that had sent the documents would have cost, once that is known.
+        remote_only_usd: Option<f64>,
+    },
+    /// Something did not go as it should; the job goes on.
+    Warning {
+        /// In words.
+        text: String,
+    },
+    /// The job ended. Nothing follows.
+    Finished {
+        /// Whether it has a result.
+        success: bool,
+        /// What kind of failure ended it.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        kind: Option<FailureKind>,
+        /// `{success, result, error}`; none where nobody wants texts.
+        envelope: Option<Value>,
+    },
+}

@@ -1,0 +1,39 @@
+//! The parameters of the protocol `minion`.
+
+use super::{AssignmentFields, Parser, refuse_schema, refuse_use};
+use crate::job::error::JobError;
+use crate::job::schema::{ClientSpec, Protocol};
+
+pub(super) const PARSER: Parser = Parser {
+    params: &[
+        "task",
+        "context",
+        "max_rounds",
+        "doc_metadata",
+        "logging_id",
+        "is_privacy",
+        "images",
+        "is_follow_up",
+    ],
+    kwargs: &["prompts", "prices", "is_multi_turn"],
+    parse,
+};
+
+fn parse(
+    AssignmentFields { params, .. }: &mut AssignmentFields,
+    _local: &ClientSpec,
+    remote: &ClientSpec,
+) -> Result<Protocol, JobError> {
+    refuse_use(
+        params,
+        "is_privacy",
+        "leave it out; the documents are read by the local model alone in any case",
+    )?;
+    if params.flag("is_follow_up")? == Some(true) {
+        tracing::warn!(
+            "call_params.is_follow_up has no effect: each job stands for itself, here as in the original"
+        );
+    }
+    refuse_schema(remote)?;
+    Ok(Protocol::Minion)
+}

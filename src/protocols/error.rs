@@ -1,0 +1,82 @@
+//! Why a protocol gave no answer.
+
+use crate::chat::ChatError;
+use crate::error::{Failure, FailureKind};
+use crate::sandbox::SandboxError;
+
+/// Why a protocol gave no answer.
+#[derive(Debug, thiserror::Error)]
+pub enum ProtocolError {
+    /// A call to the supervisor failed.
+    #[error("the supervisor did not answer: {0}")]
+    Supervisor(ChatError),
+    /// A call to the worker failed, or all of a round's.
+    #[error("the worker did not answer: {0}")]
+    Worker(ChatError),
+    /// The supervisor's reply stayed unusable.
+    #[error("the supervisor's reply is unusable after {tries} tries: {problem}; it wrote: {quote}")]
+    Unusable {
+        /// Replies asked for.
+        tries: u32,
+        /// What is wrong with the last one.
+        problem: String,
+        /// Its beginning.
+        quote: String,
+    },
+    /// None of the supervisor's programs ran.
+    #[error("none of the supervisor's {attempts} programs ran; the last one failed so: {problem}")]
+    Program {
+        /// Programs tried.
+        attempts: u32,
+        /// Why the last one failed.
+        problem: String,
+    },
+    /// The sandbox itself failed.
+    #[error("the sandbox for the supervisor's program failed: {0}")]
+    Sandbox(SandboxError),
+    /// The next remote call would cost more than the job may.
+    #[error(
+        "the budget of {limit} remote tokens is used up: {spent} spent, and the next call needs about {next}"
+    )]
+    Budget {
+        /// Tokens allowed.
+        limit: u64,
+        /// Tokens spent.
+        spent: u64,
+        /// Estimated prompt tokens of the next call.
+        next: u64,
+    },
+    /// The same in dollars.
+    #[error(
+        "the budget of ${limit} is used up: ${spent:.6} spent, and the prompt of the next call costs about ${next:.6}"
+    )]
+    Dollars {
+        /// Dollars allowed.
+        limit: f64,
+        /// Dollars spent.
+        spent: f64,
+        /// Estimated dollars for the prompt of the next call.
+        next: f64,
+    },
+}
+
+impl From<ProtocolError> for Failure {
+    fn from(error: ProtocolError) -> Self {
+        let hint = match &error {
+            ProtocolError::Supervisor(chat) | ProtocolError::Worker(chat) => chat.hint.clone(),
+            ProtocolError::Unusable { .. } | ProtocolError::Program { .. } => {
+                Some("use a stronger model as remote_client, or the protocol minion".into())
+            }
+            ProtocolError::Budget { .. } => Some("raise budget.remote_tokens or lower max_rounds".into()),
+            ProtocolError::Dollars { .. } => Some("raise budget.usd or lower max_rounds".into()),
+            ProtocolError::Sandbox(_) => None,
+        };
+        let kind = match &error {
+            ProtocolError::Supervisor(chat) | ProtocolError::Worker(chat) => FailureKind::of_call(chat.kind),
+            ProtocolError::Unusable { .. } | ProtocolError::Program { .. } => FailureKind::Protocol,
+            ProtocolError::Budget { .. } | ProtocolError::Dollars { .. } => FailureKind::Budget,
+            ProtocolError::Sandbox(_) => FailureKind::Sandbox,
+        };
+        Self { hint, ..Self::new(kind, error.to_string()).caused_by(error) }
+    }
+}
