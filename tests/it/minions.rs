@@ -1,13 +1,13 @@
 //! The `minions` protocol through the real executable: a scripted supervisor, scripted and real workers.
 
 use std::collections::BTreeSet;
-use std::sync::Barrier;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 
 use serde_json::{Value, json};
 
 use crate::support::program::{Program, chats, client, job, last, scripted};
 use crate::support::server::{Reply, Request, Server};
+use crate::support::wait::Barrier;
 use crate::support::wire::openai;
 
 /// Two tasks for each section, and every job's ids and answer in the aggregate.
@@ -422,7 +422,7 @@ fn a_reply_of_another_form_is_not_taken_for_nothing() {
 fn real_model_as_worker() {
     let server = scripted(vec![PROGRAM.into(), verdict("provide_final_answer", Some("Aurora"))], found);
     let document: String = document().chars().take(5_900).collect();
-    let model = crate::support::llama_server::required_env("MINIONS_TEST_MODEL", "a small GGUF model");
+    let model = crate::support::llama_server::model();
     let job = json!({
         "local_client": {"type": "llama_cpp", "model_path": model, "kwargs": {"n_ctx": 4096, "max_tokens": 160, "max_concurrency": 2, "n_threads": 1}},
         "remote_client": crate::support::program::client(&server, "supervisor"),

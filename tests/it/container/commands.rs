@@ -76,7 +76,7 @@ fn only_an_open_ollama_is_reached_from_outside() {
         ("minions-test-open", &["-e", "OLLAMA_HOST=0.0.0.0:11434"][..], true),
     ] {
         let container = Container::start(name, options);
-        until("the daemon", Duration::from_secs(60), || container.is_healthy());
+        until("the daemon", || container.is_healthy());
         let address = told(&["inspect", "-f", "{{.NetworkSettings.Networks.bridge.IPAddress}}", name]);
         assert_eq!(TcpStream::connect(format!("{address}:11434")).is_ok(), expected, "{name}");
     }

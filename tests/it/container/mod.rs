@@ -11,9 +11,10 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::thread;
-use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
+
+use crate::support::wait::until;
 
 const PAGE: &str = include_str!("../../../docs/container.md");
 /// What `docker build` was given as a tag.
@@ -155,7 +156,7 @@ impl Container {
     }
 
     fn kill(&self, words: &str) {
-        until("something to kill", Duration::from_secs(60), || !self.processes(words).is_empty());
+        until("something to kill", || !self.processes(words).is_empty());
         for id in self.processes(words) {
             let _ = nix::sys::signal::kill(nix::unistd::Pid::from_raw(id), nix::sys::signal::Signal::SIGKILL);
         }
@@ -165,14 +166,5 @@ impl Container {
 impl Drop for Container {
     fn drop(&mut self) {
         let _ = docker(&["rm", "-f", &self.0], None);
-    }
-}
-
-/// Waits for something that has to come within `limit`.
-fn until(what: &str, limit: Duration, mut is_so: impl FnMut() -> bool) {
-    let deadline = Instant::now() + limit;
-    while !is_so() {
-        assert!(Instant::now() < deadline, "{what} did not come within {limit:?}");
-        thread::sleep(Duration::from_millis(20));
     }
 }

@@ -4,4 +4,5 @@ pub(crate) mod chat;
 pub(crate) mod llama_server;
 pub(crate) mod program;
 pub(crate) mod server;
+pub(crate) mod wait;
 pub(crate) mod wire;
