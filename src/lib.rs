@@ -50,7 +50,6 @@ pub mod events;
 pub mod job;
 pub mod prompts;
 mod protocols;
-mod pull_bar;
 mod sync;
 
 pub use protocols::{Cited, Entry, Status};

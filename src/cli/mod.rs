@@ -5,6 +5,7 @@
 pub(crate) mod args;
 mod batch;
 mod container;
+pub(crate) mod demo;
 pub(crate) mod envelope;
 mod events_file;
 mod input;
@@ -15,5 +16,6 @@ pub(crate) mod logging;
 pub(crate) mod openmp;
 pub(crate) mod options;
 mod progress;
+mod pull_bar;
 pub(crate) mod run;
 pub(crate) mod service;

@@ -17,6 +17,7 @@ use super::interrupt::Interrupt;
 use super::logging::Verbosity;
 use super::options::RunOptions;
 use super::progress::JobProgress;
+use super::pull_bar::PullBar;
 
 /// What there is to do.
 #[derive(Clone, Debug)]
@@ -116,7 +117,8 @@ impl Program {
         };
         let progress = JobProgress::new();
         tokio::spawn(Arc::clone(&progress).beat());
-        let listeners = events.into_iter().chain([progress as _]).collect();
+        let listeners =
+            events.into_iter().chain([progress as _, Arc::new(PullBar::default()) as _]).collect();
         let cancel = CancelToken::new();
         let mut running = std::pin::pin!(engine.run(job, engine.events(listeners, None), &cancel));
         tokio::select! {
@@ -132,11 +134,11 @@ impl Program {
     pub(super) fn engine(&self, is_for_many: bool, limits: RunLimits) -> Engine {
         Engine::new(EngineConfig {
             environment: self.environment.clone(),
-            program: self.program.clone(),
             is_for_many,
             jobs: self.options.for_engine(),
             limits,
             redactor: self.redactor.clone(),
+            ..EngineConfig::new(self.program.clone())
         })
     }
 }

@@ -16,6 +16,7 @@ mod estimate;
 mod images;
 mod metered;
 mod models;
+mod pulls;
 mod result;
 mod retrieval;
 mod running;

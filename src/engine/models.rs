@@ -10,11 +10,12 @@ use super::window::Demand;
 use crate::config;
 use crate::error::Failure;
 use crate::llama::{self, Engine, EngineSettings};
-use crate::pull_bar::PullBar;
 use crate::runtimes::docker_model_runner::Seek;
 use crate::runtimes::ollama::{Host, Start, find_program};
 use crate::runtimes::window::{self, Known};
-use crate::runtimes::{DockerModelRunner, Endpoint, Limits, Need, Ollama, Runtime, RuntimeError, probe};
+use crate::runtimes::{
+    DockerModelRunner, Endpoint, Limits, Need, Ollama, PullProgress, Runtime, RuntimeError, probe,
+};
 
 /// What decides where a model runs and how. Equal places are one.
 #[derive(Clone, Debug, PartialEq)]
@@ -83,12 +84,16 @@ impl ModelKey {
     }
 
     /// Makes the model ready with a window for `demand`.
-    pub(super) async fn open(self, demand: Demand, engine: Arc<EngineConfig>) -> Result<Ready, Failure> {
+    pub(super) async fn open(
+        self,
+        demand: Demand,
+        engine: Arc<EngineConfig>,
+        pulls: Arc<dyn PullProgress>,
+    ) -> Result<Ready, Failure> {
         if let Some(path) = &self.model_path {
             return Ok(Ready::Engine(self.load(path.clone(), demand).await?));
         }
         let limits = Limits::default();
-        let pulls = Arc::new(PullBar::default());
         let runtime: Arc<dyn Runtime> = match self.provider {
             "ollama" => Arc::new(self.ollama(&engine, limits)?.reporting(pulls)),
             "docker_model_runner" => Arc::new(self.model_runner(&engine, limits)?.reporting(pulls)),
@@ -145,8 +150,10 @@ impl ModelKey {
         let host = told.filter(|told| told.client_url() == self.base_url);
         let host = host.unwrap_or_else(|| Host::parse(&self.base_url));
         let program = find_program("ollama", environment.get("PATH").unwrap_or_default());
-        Ok(match program.filter(|_| host.is_local()) {
-            Some(program) => ollama.starting(Start::new(&engine.program, program, host, environment.locks())),
+        Ok(match program.zip(engine.program.as_ref()).filter(|_| host.is_local()) {
+            Some((program, minions)) => {
+                ollama.starting(Start::new(minions, program, host, environment.locks()))
+            }
             None => ollama,
         })
     }

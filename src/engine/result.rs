@@ -1,11 +1,14 @@
 //! What an answered job gives: the types of the envelope's `result`, in its field names.
 
-use serde::Serialize;
+use std::sync::Arc;
+
+use serde::{Serialize, Serializer};
 use serde_json::Value;
 
 use super::egress_report::EgressReport;
 use super::savings::SavingsReport;
 use crate::chat::{Message, Usage};
+use crate::documents::Document;
 use crate::error::Spent;
 use crate::events::ModelInfo;
 use crate::protocols::{Cited, Entry, Status};
@@ -103,8 +106,8 @@ pub struct ConversationLog {
     /// The question.
     pub task: String,
     /// `minion`: the documents.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub context: Option<Vec<String>>,
+    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "documents")]
+    pub context: Option<Arc<[Document]>>,
     /// `minions`: what the supervisor was told about the documents.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub doc_metadata: Option<Option<String>>,
@@ -132,6 +135,10 @@ pub struct FailedLog {
     pub meta: Vec<Value>,
     /// What left this machine.
     pub egress: EgressReport,
+}
+
+fn documents<S: Serializer>(context: &Option<Arc<[Document]>>, serializer: S) -> Result<S::Ok, S::Error> {
+    context.as_deref().serialize(serializer)
 }
 
 impl JobResult {

@@ -10,6 +10,7 @@ use serde_json::Value;
 use crate::chat::Usage;
 use crate::chat::providers::Provider;
 use crate::chat::secrets::Secret;
+use crate::documents::Document;
 use crate::sandbox::Search;
 
 /// One job: the two sides, the protocol, the question and the documents.
@@ -30,7 +31,7 @@ pub struct Job {
     /// The question.
     pub task: String,
     /// The documents, in order; may be empty.
-    pub context: Arc<[String]>,
+    pub context: Arc<[Document]>,
     /// Pictures for the worker, as the job names them: paths, URLs, base64.
     pub images: Vec<String>,
     /// What the supervisor is told about the documents.

@@ -9,6 +9,7 @@ use serde_json::{Map, Value, json};
 use super::ask::{Judged, Supervisor, schema};
 use super::{Answer, Assignment, ProtocolError, Transcript, excerpt, joined, reply};
 use crate::chat::{ChatErrorKind, ChatRequest, Finish, Format, Image, Message};
+use crate::documents::Document;
 use crate::events::{CallEvents, Purpose};
 use crate::job::JobRole;
 use crate::prompts;
@@ -31,10 +32,10 @@ enum Step {
 
 impl Minion<'_> {
     /// The worker's instructions: the documents first, so that they stay cached from round to round.
-    fn worker_instructions(&self, context: &[String]) -> String {
-        let mut documents: Vec<String> =
-            context.iter().filter(|document| !document.trim().is_empty()).cloned().collect();
-        documents.extend(self.note_of_images());
+    fn worker_instructions(&self, context: &[Document]) -> String {
+        let mut documents: Vec<Document> =
+            context.iter().filter(|document| !document.text.trim().is_empty()).cloned().collect();
+        documents.extend(self.note_of_images().map(Document::from));
         let Assignment { prompts, task, .. } = self.assignment;
         if documents.is_empty() {
             prompts.fill(&prompts::MINION_WORKER_BARE, &[("task", task)])
@@ -61,7 +62,7 @@ impl Minion<'_> {
             format: self.worker_format.clone(),
             ..ChatRequest::default()
         };
-        transcript.worker_instructions(self.worker_instructions(&[note_of(context)]));
+        transcript.worker_instructions(self.worker_instructions(&[note_of(context).into()]));
         let mut question = supervisor.ask(self.first_prompt(), &first_format(), first_step).await?;
         // The server that has the documents cached.
         let mut preferred_server = None;
@@ -141,9 +142,9 @@ impl Minion<'_> {
 }
 
 /// Stands for the documents where the worker's messages are shown; blank ones are not sent either.
-fn note_of(context: &[String]) -> String {
-    let chars: usize = context.iter().map(|document| document.chars().count()).sum();
-    if context.iter().all(|document| document.trim().is_empty()) {
+fn note_of(context: &[Document]) -> String {
+    let chars: usize = context.iter().map(Document::chars).sum();
+    if context.iter().all(|document| document.text.trim().is_empty()) {
         String::new()
     } else {
         format!("[{} document(s), {chars} characters: see conversation_log.context]", context.len())

@@ -15,6 +15,8 @@ mod transcript;
 
 use serde::Serialize;
 
+use crate::documents::Document;
+
 pub(crate) use assignment::Assignment;
 pub(crate) use error::ProtocolError;
 pub(crate) use server_pool::{Permit, PooledServer, ServerPool};
@@ -57,15 +59,14 @@ pub enum Status {
 }
 
 /// The documents as one text: bare if there is one, numbered if there are more.
-pub(crate) fn joined(documents: &[String]) -> String {
+pub(crate) fn joined(documents: &[Document]) -> String {
+    let headed = |(i, Document { name, text, .. }): (usize, &Document)| {
+        let name = name.as_ref().map_or(String::new(), |name| format!(": {name}"));
+        format!("[Document {} of {}{name}]\n{text}", i + 1, documents.len())
+    };
     match documents {
-        [only] => only.clone(),
-        many => many
-            .iter()
-            .enumerate()
-            .map(|(i, text)| format!("[Document {} of {}]\n{text}", i + 1, many.len()))
-            .collect::<Vec<_>>()
-            .join("\n\n"),
+        [Document { name: None, text, .. }] => text.clone(),
+        many => many.iter().enumerate().map(headed).collect::<Vec<_>>().join("\n\n"),
     }
 }
 
@@ -74,5 +75,26 @@ fn excerpt(text: &str, limit: usize) -> String {
     match text.char_indices().nth(limit) {
         Some((end, _)) => format!("{}...", &text[..end]),
         None => text.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn documents_are_joined_below_their_names() {
+        let bare = |text: &str| Document::from(text.to_owned());
+        let named = Document { name: Some("annual.pdf".to_owned()), ..bare("a") };
+        let cases = [
+            (vec![], ""),
+            (vec![bare("a")], "a"),
+            (vec![bare("a"), bare("b")], "[Document 1 of 2]\na\n\n[Document 2 of 2]\nb"),
+            (vec![named.clone()], "[Document 1 of 1: annual.pdf]\na"),
+            (vec![named, bare("b")], "[Document 1 of 2: annual.pdf]\na\n\n[Document 2 of 2]\nb"),
+        ];
+        for (documents, text) in cases {
+            assert_eq!(joined(&documents), text);
+        }
     }
 }

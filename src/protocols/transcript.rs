@@ -6,6 +6,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::chat::{Message, Role};
+use crate::documents::Place;
 use crate::documents::evidence::Evidence;
 use crate::events::{EventKind, Events};
 use crate::job::JobRole;
@@ -40,9 +41,15 @@ pub struct Cited {
     pub chunk_id: Option<u64>,
     /// The worker's words.
     pub citation: String,
-    /// Their place.
+    /// Where the documents have them.
     #[serde(flatten)]
     pub evidence: Evidence,
+    /// The name of that document, if it has one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub source: Option<String>,
+    /// The page, slide or row where they begin, if that is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub place: Option<Place>,
 }
 
 /// The notes of one job.

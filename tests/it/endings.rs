@@ -131,7 +131,7 @@ fn a_job_from_a_file() {
 fn help_and_version_are_for_people() {
     let ran = Program::new().args(["--help"]).run("");
     assert_eq!(ran.code, Some(0));
-    assert!(ran.stdout.contains("Reads a JSON job from stdin") && !ran.stdout.contains("sandbox-worker"));
+    assert!(ran.stdout.contains("Reads a JSON job from stdin") && !ran.stdout.contains("sandbox-child"));
     let ran = Program::new().args(["--version"]).run("");
     assert_eq!(ran.stdout, concat!("minions ", env!("CARGO_PKG_VERSION"), "\n"));
 }

@@ -10,6 +10,7 @@ mod chat_quirks;
 mod chat_real_server;
 mod client_kwargs;
 mod container;
+mod demo;
 mod docs;
 mod egress;
 mod endings;

@@ -5,7 +5,9 @@ use std::{
 };
 
 use futures_util::future::join_all;
-use minions::sandbox::{CodeError, JobManifest, Limits, Sandbox, SandboxError};
+use minions::sandbox::{
+    CHILD_COMMAND, CodeError, JobManifest, Sandbox, SandboxError, SandboxLimits, SandboxProgram,
+};
 
 /// What a snippet may take that is to be stopped for its time, and one that is not.
 const SHORT: Duration = Duration::from_secs(1);
@@ -202,8 +204,9 @@ fn generated() -> Vec<String> {
 }
 
 fn sandbox(time: Duration) -> Sandbox {
-    let limits = Limits { time, memory: 64 << 20, ..Limits::default() };
-    Sandbox { program: env!("CARGO_BIN_EXE_minions").into(), limits, ..Sandbox::default() }
+    let limits = SandboxLimits { time, memory: 64 << 20, ..SandboxLimits::default() };
+    let program = SandboxProgram::new(env!("CARGO_BIN_EXE_minions"), [CHILD_COMMAND]);
+    Sandbox { limits, ..Sandbox::new(program) }
 }
 
 /// The verdict on one attempt, in time.

@@ -142,7 +142,7 @@ impl HttpClient {
         let body = self.dialect.body(&self.settings, request, abilities).to_string();
         let Some(gate) = &self.gate else { return self.post(request, body, &mut true).await };
         let texts: Vec<&str> = request.messages.iter().map(|message| &*message.content).collect();
-        let call = gate.leave(&texts, OutboundRequest::new(self.endpoint(), &body))?;
+        let call = gate.leave(&texts, OutboundRequest::new(self.endpoint(), &body)).await?;
         let mut sent = true;
         let outcome = self.post(request, body, &mut sent).await;
         gate.ended(call, CallOutcome::new(outcome.as_ref().map(|reply| reply.usage), sent));

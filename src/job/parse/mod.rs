@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 
 use super::client::client;
+use super::context::context;
 use super::error::JobError;
 use super::fields::{Fields, narrow, nearest};
 use super::schema::{Budget, ClientSpec, Job, Prices, Protocol, ProtocolKind};
@@ -53,7 +54,7 @@ pub fn parse(job: Value, log_dir: &Path) -> Result<Job, JobError> {
         max_rounds: max_rounds(&mut params, &mut protocol_fields)?,
         images: images(&mut params, &local)?,
         prices: prices(&mut kwargs, budget)?,
-        context: params.strings("context")?.into(),
+        context: context(&mut params)?.into(),
         doc_metadata: params.string("doc_metadata")?.filter(|text| !text.trim().is_empty()),
         prompts: prompt_files(&mut kwargs)?,
         log_name: log::log_name(&mut params, &log_dir, kind.name())?,

@@ -7,7 +7,7 @@ use super::decompose::Program;
 use crate::documents::evidence::holds;
 use crate::protocols::reply::CUT;
 use crate::protocols::{ProtocolError, excerpt};
-use crate::sandbox::{Job, SandboxError};
+use crate::sandbox::{JobRecord, SandboxError};
 
 /// The most characters of an aggregate. It is limited because the supervisor's prompts are what costs.
 const LONGEST: usize = 200_000;
@@ -33,7 +33,7 @@ pub(super) struct Aggregate {
 /// plainly.
 pub(super) async fn run(
     program: &mut Program,
-    jobs: &mut [Job],
+    jobs: &mut [JobRecord],
     lost: usize,
 ) -> Result<Aggregate, ProtocolError> {
     let answered = jobs.iter().filter(|job| job.output.answer.is_some()).count();
@@ -82,8 +82,8 @@ fn beginning(text: String, longest: usize) -> (String, Option<String>) {
 
 /// The answers by task and then by chunk, each once per document that the program names; and how many are left out, if
 /// that is more than `longest` characters.
-fn plain(jobs: &[Job], longest: usize) -> (String, Option<String>) {
-    let mut tasks: BTreeMap<_, Vec<&Job>> = BTreeMap::new();
+fn plain(jobs: &[JobRecord], longest: usize) -> (String, Option<String>) {
+    let mut tasks: BTreeMap<_, Vec<&JobRecord>> = BTreeMap::new();
     for job in jobs {
         tasks.entry((job.manifest.task_id, job.manifest.task.as_str())).or_default().push(job);
     }
@@ -120,11 +120,11 @@ struct List {
 }
 
 impl List {
-    fn new(task: &str, mut jobs: Vec<&Job>) -> Self {
+    fn new(task: &str, mut jobs: Vec<&JobRecord>) -> Self {
         jobs.sort_by_key(|job| job.manifest.chunk_id);
         let answered = jobs.iter().filter(|job| job.output.answer.is_some()).count();
         let mut told = HashSet::new();
-        let line = |job: &&Job| {
+        let line = |job: &&JobRecord| {
             let source = head_line(&job.manifest.chunk).map_or_else(String::new, |head| format!(", {head}"));
             let answer = with_proof(job).filter(|answer| told.insert((source.clone(), answer.clone())))?;
             Some(format!("[chunk {}{source}] {answer}\n", job.manifest.chunk_id.unwrap_or_default()))
@@ -159,7 +159,7 @@ impl List {
 }
 
 /// The answer with its citation if the documents contain it, else with a mark that it is unconfirmed.
-fn with_proof(job: &Job) -> Option<String> {
+fn with_proof(job: &JobRecord) -> Option<String> {
     let chunk = &job.manifest.chunk;
     let answer = job.output.answer.as_deref()?;
     let whole = answer.strip_suffix(CUT).unwrap_or(answer);
@@ -186,9 +186,9 @@ mod tests {
     use super::*;
     use crate::sandbox::{JobManifest, JobOutput};
 
-    fn job(task: u64, chunk: u64, answer: Option<&str>, citation: Option<&str>) -> Job {
+    fn job(task: u64, chunk: u64, answer: Option<&str>, citation: Option<&str>) -> JobRecord {
         let text = "So \"it\"\n  says. And it\nsays so.";
-        Job {
+        JobRecord {
             confirmed: citation.is_some_and(|citation| holds(text, citation)),
             manifest: JobManifest {
                 chunk: text.into(),
@@ -202,7 +202,7 @@ mod tests {
                 citation: citation.map(str::to_owned),
                 ..JobOutput::default()
             },
-            ..Job::default()
+            ..JobRecord::default()
         }
     }
 

@@ -20,7 +20,7 @@ use super::{Answer, Assignment, Entry, ProtocolError, Status, Transcript};
 use crate::documents::evidence::Sources;
 use crate::job::MinionsParams;
 use crate::prompts;
-use crate::sandbox::{Job, JobManifest, JobOutput, Sandbox};
+use crate::sandbox::{JobManifest, JobOutput, JobRecord, Sandbox};
 
 use agreement::Vote;
 
@@ -65,7 +65,7 @@ impl Minions<'_> {
             let mut jobs = paired(&program.manifests, votes);
             let logged: Vec<_> = jobs.iter().map(|job| without_chunk(&job.manifest)).collect();
             transcript.entry(entry_of(&jobs, &logged));
-            transcript.cited(citations::checked(round, &mut jobs, &sources, &transcript.events));
+            transcript.cited(citations::checked(round, &mut jobs, &sources, context, &transcript.events));
             let aggregate = aggregate::run(&mut program, &mut jobs, lost).await?;
             lost_any |= aggregate.is_cut;
             let verdict = self.synthesise(round, &aggregate.text, &memory, transcript).await?;
@@ -103,8 +103,8 @@ impl Minions<'_> {
 }
 
 /// Pairs each vote with the manifest of its job.
-fn paired(manifests: &[JobManifest], votes: Vec<Vote>) -> Vec<Job> {
-    let job = |Vote { reply, agreed, samples }: Vote| Job {
+fn paired(manifests: &[JobManifest], votes: Vec<Vote>) -> Vec<JobRecord> {
+    let job = |Vote { reply, agreed, samples }: Vote| JobRecord {
         manifest: manifests[reply.job].clone(),
         output: reply.output,
         sample: reply.text,
@@ -117,7 +117,7 @@ fn paired(manifests: &[JobManifest], votes: Vec<Vote>) -> Vec<Job> {
 }
 
 /// The jobs of a round for the conversation log, with their manifests as the log shows them.
-fn entry_of(jobs: &[Job], logged: &[JobManifest]) -> Entry {
+fn entry_of(jobs: &[JobRecord], logged: &[JobManifest]) -> Entry {
     Entry {
         user: "local",
         prompt: format!("{} jobs", jobs.len()),
@@ -134,7 +134,7 @@ fn without_chunk(manifest: &JobManifest) -> JobManifest {
 }
 
 /// A job for the result, with its manifest as logs show it.
-fn shown((job, logged): (&Job, &JobManifest)) -> serde_json::Value {
+fn shown((job, logged): (&JobRecord, &JobManifest)) -> serde_json::Value {
     json!({
         "manifest": logged,
         "output": job.output,

@@ -2,11 +2,10 @@
 
 use std::collections::HashMap;
 use std::io::{self, IsTerminal, Write};
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use crate::runtimes::PullProgress;
-use crate::sync::lock;
+use minions::events::{Event, EventKind, EventListener};
 
 /// Time between two lines that report less than ten percent.
 const LINE_EVERY: Duration = Duration::from_secs(10);
@@ -28,9 +27,25 @@ struct Shown {
     bar: Option<Instant>,
 }
 
-impl PullProgress for PullBar {
+impl EventListener for PullBar {
+    fn event(&self, event: &Arc<Event>) {
+        match &event.kind {
+            EventKind::Pull { model, is_done: true, .. } => self.done(model),
+            EventKind::Pull { model, status, completed, total, is_done: false } => {
+                self.progress(model, status, *completed, *total);
+            }
+            _ => {}
+        }
+    }
+
+    fn wants_texts(&self) -> bool {
+        false
+    }
+}
+
+impl PullBar {
     fn progress(&self, model: &str, status: &str, completed: u64, total: u64) {
-        let mut pulls = lock(&self.0);
+        let mut pulls = self.pulls();
         let shown = pulls.entry(model.to_owned()).or_insert_with(Shown::nothing);
         // Bytes alone are shown.
         if status == shown.status {
@@ -41,10 +56,14 @@ impl PullProgress for PullBar {
     }
 
     fn done(&self, model: &str) {
-        let shown = lock(&self.0).remove(model);
+        let shown = self.pulls().remove(model);
         if shown.is_some_and(|shown| shown.bar.is_some()) {
             erase_and_write("");
         }
+    }
+
+    fn pulls(&self) -> MutexGuard<'_, HashMap<String, Shown>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
