@@ -1,7 +1,7 @@
 //! The two ways in which a supervisor and a worker solve a job together.
 //!
 //! In: two clients, the job's texts and limits. Out: an answer; every step is noted in a [`Transcript`] as it
-//! happens. This room never knows which provider it talks to.
+//! happens. Protocols never know which provider they talk to.
 
 mod ask;
 mod assignment;
@@ -32,7 +32,7 @@ pub(crate) const NO_ANSWER: &str = "No answer found.";
 pub(crate) struct Answer {
     /// The answer, or [`NO_ANSWER`].
     pub text: String,
-    /// How sound it is.
+    /// How reliable it is.
     pub status: Status,
 }
 
@@ -46,7 +46,7 @@ impl Answer {
     }
 }
 
-/// How sound an answer is.
+/// How reliable an answer is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Status {

@@ -1,4 +1,4 @@
-//! What was said and done, noted as it happens, so that a job that fails or is stopped still has its log.
+//! Notes what is said and done as it happens, so that a job that fails or is stopped still has its log.
 
 use std::sync::{Mutex, MutexGuard};
 
@@ -66,7 +66,7 @@ pub(crate) struct Notes {
     pub conversation: Vec<Entry>,
     /// Messages to and from the supervisor.
     pub supervisor: Vec<Message>,
-    /// Messages to and from the worker, documents left out.
+    /// Messages to and from the worker, without the documents.
     pub worker: Vec<Message>,
     /// Rounds that were begun.
     pub begun: u32,
@@ -74,7 +74,7 @@ pub(crate) struct Notes {
     pub rounds: Vec<Value>,
     /// `minions`: what the worker cited.
     pub evidence: Vec<Cited>,
-    /// Messages of the fan-out under way, as its jobs end.
+    /// Messages of the fan-out under way, in the order in which its calls ended.
     fan_out: Vec<((usize, u32), [Message; 2])>,
 }
 
@@ -140,12 +140,12 @@ impl Transcript {
         self.notes().worker.push(Message::system(text));
     }
 
-    /// Notes messages of a worker job and its sample.
+    /// Notes the question and the reply of one call of a fan-out: a job's position and its sample.
     pub(crate) fn worker_job(&self, call: (usize, u32), question: String, reply: String) {
         self.notes().fan_out.push((call, [Message::user(question), Message::assistant(reply)]));
     }
 
-    /// Puts the messages of a fan-out in the order of its jobs, whichever ended first.
+    /// Sorts the messages of a fan-out by job and sample, whichever ended first.
     pub(crate) fn end_of_fan_out(&self) {
         self.notes().settle();
     }

@@ -1,6 +1,6 @@
 //! Fetching a model through its server: a stream of lines that may end in an error, in silence, or too early.
 //!
-//! One loop for all servers. What a line or a refusal means is a [`Dialect`]'s to say.
+//! One loop serves all servers. A [`Dialect`] reads their lines and refusals.
 
 use reqwest::StatusCode;
 use serde_json::Value;
@@ -10,12 +10,12 @@ use super::api::{Api, Line, Lines};
 use super::progress::{PullProgress, PullTracker};
 use super::{Limits, RuntimeError, RuntimeErrorKind};
 
-/// How a server speaks of a fetch. Pure.
+/// Reads what a server says of a fetch. Pure.
 pub(super) trait Dialect: Sync {
     /// The meaning of one line.
     fn read(&self, line: &str) -> Step;
 
-    /// The meaning of an answer that is no success.
+    /// The meaning of an answer whose status is not a success.
     fn refusal(&self, status: StatusCode, said: &str) -> ErrorBody;
 }
 
@@ -42,9 +42,9 @@ pub(super) enum Step {
 /// Why a fetch failed.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum ErrorBody {
-    /// It may be taken up where it was.
+    /// The fetch can be resumed, for this reason.
     Resumable(String),
-    /// For good, with a hint.
+    /// Another try would fail the same way: kind, the server's words, hint.
     Final(RuntimeErrorKind, String, String),
 }
 
@@ -53,14 +53,14 @@ pub(super) struct Fetch<'a> {
     pub(super) api: &'a Api,
     pub(super) limits: &'a Limits,
     pub(super) model: &'a str,
-    /// Where it is asked for, and how.
+    /// The path and the body of the request.
     pub(super) path: &'a str,
     pub(super) body: Value,
     pub(super) progress: &'a dyn PullProgress,
 }
 
 impl Fetch<'_> {
-    /// Fetches the model, taking it up again where the connection is cut or no byte comes.
+    /// Fetches the model. A fetch that is cut or gets no byte is resumed.
     pub(super) async fn run(&self, dialect: &dyn Dialect) -> Result<(), RuntimeError> {
         tracing::info!("{} fetches {}", self.api.place, self.model);
         let mut tracker = PullTracker::new(self.model, self.progress);
@@ -72,7 +72,7 @@ impl Fetch<'_> {
                 Some(ErrorBody::Final(kind, said, hint)) => return Err(self.failed(kind, &said, &hint)),
                 Some(ErrorBody::Resumable(why)) => why,
             };
-            // Bytes that no try had before: the network is slow or shaky, but it carries on.
+            // New bytes came, so the network is slow or unreliable, but works.
             if tracker.is_beyond(mark) {
                 left = self.limits.resumes;
             }
@@ -113,8 +113,8 @@ impl Fetch<'_> {
         loop {
             let patience =
                 if tracker.is_waiting_for_network() { self.limits.stall } else { self.limits.store };
-            // Also where lines keep coming: they may all say the same. Dropping the stream makes the server drop
-            // the download and keep what it has.
+            // Lines that keep coming may all report the same number. Dropping the stream makes the server stop the
+            // download and keep its bytes.
             if moved.elapsed() >= patience {
                 return Some(ErrorBody::Resumable(format!(
                     "not one new byte for {} s",

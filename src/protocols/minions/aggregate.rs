@@ -9,23 +9,23 @@ use crate::protocols::reply::CUT;
 use crate::protocols::{ProtocolError, excerpt};
 use crate::sandbox::{JobRecord, SandboxError};
 
-/// Characters of an aggregate at most; what the supervisor reads is what costs.
+/// The most characters of an aggregate. It is limited because the supervisor's prompts are what costs.
 const LONGEST: usize = 200_000;
-/// Characters of a citation at most in the plain list.
+/// The most characters of a citation in the plain list.
 const CITATION: usize = 300;
-/// Characters at most of what says that answers are left out.
+/// The most characters of the line that says how many answers are left out.
 const LONGEST_MARK: usize = 80;
-/// Characters of a reason at most.
+/// The most characters of the reason why a call was lost.
 const LONGEST_REASON: usize = 300;
-/// Bytes of a head line at most.
+/// The most bytes of a chunk's head line.
 const LONGEST_HEAD: usize = 100;
 
 /// What the supervisor reads.
 pub(super) struct Aggregate {
     pub text: String,
-    /// Why the program's own aggregate could not serve, or what is left out.
+    /// Why the program's own aggregate is not used, or what is left out.
     pub error: Option<String>,
-    /// It is too long, so the supervisor reads a part of it.
+    /// The text was too long, so the supervisor reads a part of it.
     pub is_cut: bool,
 }
 
@@ -63,7 +63,7 @@ pub(super) async fn run(
         let _ = write!(head, ", {lost} lost");
     }
     head.push(')');
-    // Else there is nothing to go by.
+    // Without any answer the supervisor needs to know what went wrong.
     if let Some(job) = jobs.iter().find(|job| answered == 0 && job.samples == 0) {
         let _ = write!(head, "\n[the first one lost: {}]", excerpt(&job.output.explanation, LONGEST_REASON));
     }
@@ -94,14 +94,14 @@ fn plain(jobs: &[JobRecord], longest: usize) -> (String, Option<String>) {
     for (list, share) in lists.iter().zip(shares) {
         left_out += list.write(share, &mut text);
     }
-    // Nothing but head lines may be more.
+    // Only the head lines of many tasks can make it longer.
     let (text, cut) = beginning(text, longest + LONGEST_MARK * lists.len());
     let left_out =
         (left_out > 0).then(|| format!("{left_out} answers are left out, as the list is too long"));
     (text, left_out.or(cut))
 }
 
-/// How much of `room` each of these lengths gets: what it needs, or as much as any other that needs more.
+/// The share of `room` for each of these lengths: what it needs, or the same part as all others that need more.
 fn shares(lengths: Vec<usize>, mut room: usize) -> Vec<usize> {
     let mut order: Vec<usize> = (0..lengths.len()).collect();
     order.sort_by_key(|&at| lengths[at]);
@@ -137,7 +137,7 @@ impl List {
         self.lines.iter().chain([&self.head]).map(|line| line.chars().count()).sum()
     }
 
-    /// Writes what fits into so many characters; gives how many answers do not.
+    /// Writes the lines that fit into `room` characters. Gives how many answers do not fit.
     fn write(&self, room: usize, text: &mut String) -> usize {
         let mut room = room.saturating_sub(self.head.chars().count());
         let mut left_out = 0;
@@ -158,7 +158,7 @@ impl List {
     }
 }
 
-/// The answer with its citation, as far as the documents bear them out.
+/// The answer with its citation if the documents contain it, else with a mark that it is unconfirmed.
 fn with_proof(job: &JobRecord) -> Option<String> {
     let chunk = &job.manifest.chunk;
     let answer = job.output.answer.as_deref()?;
@@ -175,7 +175,7 @@ fn with_proof(job: &JobRecord) -> Option<String> {
     Some(format!("{answer} | {proof}{agreement}"))
 }
 
-/// What the program put before the chunk to tell where it is from: a first line in brackets.
+/// The first line of the chunk if it is in brackets: programs put there where the chunk is from.
 fn head_line(chunk: &str) -> Option<&str> {
     let (head, _) = chunk.strip_prefix('[')?.split_once('\n')?;
     head.trim_end().strip_suffix(']').filter(|head| head.len() <= LONGEST_HEAD)

@@ -59,14 +59,14 @@ pub struct Ollama {
 }
 
 impl Ollama {
-    /// The daemon at `base_url`. `slots` is its `OLLAMA_NUM_PARALLEL` where the user gives it: only one that we keep
-    /// up is known without.
+    /// The daemon at `base_url`. `slots` is its `OLLAMA_NUM_PARALLEL` if the user gives it; it is known without
+    /// only for a daemon that a watchdog of minions runs.
     pub fn new(base_url: &str, slots: Option<usize>, limits: Limits) -> Result<Self, RuntimeError> {
         let api = Api::new("Ollama", base_url)?;
         Ok(Self { api, slots, limits, start: None, progress: Arc::new(NoProgress) })
     }
 
-    /// Starts a daemon by `start` where none answers. It is kept up until this and every other user is dropped.
+    /// Starts a daemon by `start` where none answers. The daemon runs until this and every other user is dropped.
     pub fn starting(self, start: Start) -> Self {
         Self { start: Some(start), ..self }
     }
@@ -113,7 +113,7 @@ impl Ollama {
         }
     }
 
-    /// The model's name at this daemon and its description, fetched if need be and allowed.
+    /// The model's name at this daemon and its description. A missing model is fetched if that is allowed.
     async fn find(&self, need: &Need, name: &Name) -> Result<(String, Value), RuntimeError> {
         let model = need.model.trim();
         if let Some(shown) = self.show(model).await? {
@@ -153,7 +153,7 @@ impl Ollama {
 
     /// The window with which the model is in memory now.
     async fn loaded(&self, name: &Name) -> Option<u32> {
-        // It only spares a load, so a daemon that does not answer this is no failure.
+        // The answer only saves a load, so a daemon without an answer is no failure.
         let answer = self.api.get("/api/ps", self.limits.answer).await.ok()?.json();
         let same = |model: &&Value| {
             let there = model["name"].as_str().map(Name::parse);
@@ -204,8 +204,8 @@ impl Runtime for Ollama {
             Known { trained: trained(&shown), packaged: packaged(&shown), loaded: self.loaded(&name).await };
         let window = window::choose(need, known)?;
         let family = shown["details"]["family"].as_str().unwrap_or_default();
-        // A daemon that lowers the number for a family that is not in the list tells its log alone: our calls beyond
-        // its slots then wait in its queue.
+        // A daemon that lowers the number for another family writes that to its log only; calls beyond its slots then
+        // wait in its queue.
         let told = self.start.as_ref().and_then(Start::slots);
         let slots = if ONE_SLOT.contains(&family) { Some(1) } else { self.slots.or(told) };
         let base_url = self.api.base_url().to_owned();
@@ -213,7 +213,7 @@ impl Runtime for Ollama {
     }
 
     async fn warm_up(&self, need: &Need, endpoint: &Endpoint) -> Result<(), RuntimeError> {
-        // Only num_ctx: every other option that a load depends on stays at what later calls leave it at, too.
+        // Only num_ctx is sent: later calls leave every other option that a load depends on at its default, too.
         let mut body = json!({"model": endpoint.model, "messages": [], "stream": false});
         if let Some(window) = endpoint.context_window {
             body["options"] = json!({"num_ctx": window});
