@@ -14,8 +14,10 @@ mod demo;
 mod docs;
 mod egress;
 mod endings;
+mod events;
 mod fleet;
 mod help;
+mod library;
 #[cfg(feature = "embedded")]
 mod llama_cpp;
 mod minion;
