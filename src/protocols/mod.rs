@@ -58,7 +58,7 @@ pub enum Status {
     Partial,
 }
 
-/// The documents as one text: bare if there is one, numbered if there are more.
+/// The documents as one text, each below a heading with its number and name. A single one without a name has none.
 pub(crate) fn joined(documents: &[Document]) -> String {
     let headed = |(i, Document { name, text, .. }): (usize, &Document)| {
         let name = name.as_ref().map_or(String::new(), |name| format!(": {name}"));
