@@ -67,5 +67,6 @@ fn keep(protocol: &str, tape: &Path, recorded: &Ran) {
 pub(crate) fn kept(ran: &Ran) -> String {
     let mut result: Value = serde_json::from_str(&timeless(ran)).unwrap();
     result["savings"] = Value::Null;
+    result["minions_version"] = Value::Null;
     format!("{result:#}")
 }

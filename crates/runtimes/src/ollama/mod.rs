@@ -235,7 +235,7 @@ impl Runtime for Ollama {
 /// A model that is not for this is refused before anything is loaded. One that chats may embed, too: `/api/embed` asks
 /// for no capability (Ollama's `server/routes.go`).
 fn check(purpose: Purpose, place: &str, model: &str, shown: &Value) -> Result<(), RuntimeError> {
-    let (side_config, what, hint): (&[&str], _, _) = match purpose {
+    let (wanted, what, hint): (&[&str], _, _) = match purpose {
         Purpose::Chat => (&["completion"], "chat", "name a chat model"),
         Purpose::Embed => (
             &["embedding", "completion"],
@@ -245,7 +245,7 @@ fn check(purpose: Purpose, place: &str, model: &str, shown: &Value) -> Result<()
     };
     let told = shown["capabilities"].as_array().into_iter().flatten();
     let told: Vec<_> = told.filter_map(Value::as_str).collect();
-    if told.is_empty() || told.iter().any(|one| side_config.contains(one)) {
+    if told.is_empty() || told.iter().any(|one| wanted.contains(one)) {
         return Ok(());
     }
     let what = format!("has {model:?}, which cannot {what}; it can");
