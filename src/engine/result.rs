@@ -11,7 +11,7 @@ use crate::chat::{Message, Usage};
 use crate::documents::Document;
 use crate::error::Spent;
 use crate::events::ModelInfo;
-use crate::protocols::{Cited, Entry, Status};
+use crate::protocols::{Cited, Entry, Round, Status};
 
 /// The result of a job that was answered, or whose rounds were used up.
 #[derive(Clone, Debug, Serialize)]
@@ -43,7 +43,7 @@ pub struct JobResult {
     pub savings: Option<SavingsReport>,
     /// `minions`: what each round did. `None` in a slim result.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub meta: Option<Vec<Value>>,
+    pub meta: Option<Vec<Round>>,
     /// `minions`: the worker's citations, each with its place in the documents.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub evidence: Option<Vec<Cited>>,
@@ -132,7 +132,7 @@ pub struct FailedLog {
     /// Messages to and from the worker, documents left out.
     pub worker_messages: Vec<Message>,
     /// `minions`: what each round did.
-    pub meta: Vec<Value>,
+    pub meta: Vec<Round>,
     /// What left this machine.
     pub egress: EgressReport,
 }

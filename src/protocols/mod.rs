@@ -9,6 +9,7 @@ mod error;
 pub(crate) mod minion;
 pub(crate) mod minions;
 mod reply;
+mod round;
 mod server_pool;
 mod side;
 mod transcript;
@@ -19,6 +20,7 @@ use crate::documents::Document;
 
 pub(crate) use assignment::Assignment;
 pub(crate) use error::ProtocolError;
+pub use round::{Round, RoundJob, RoundJobs, RoundVerdict};
 pub(crate) use server_pool::{Permit, PooledServer, ServerPool};
 pub(crate) use side::{Side, SpendingLimits};
 pub use transcript::{Cited, Entry};

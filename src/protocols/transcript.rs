@@ -3,8 +3,8 @@
 use std::sync::{Mutex, MutexGuard};
 
 use serde::Serialize;
-use serde_json::Value;
 
+use super::round::Round;
 use crate::chat::{Message, Role};
 use crate::documents::Place;
 use crate::documents::evidence::Evidence;
@@ -71,7 +71,7 @@ pub(crate) struct Notes {
     /// Rounds that were begun.
     pub begun: u32,
     /// `minions`: what each round did.
-    pub rounds: Vec<Value>,
+    pub rounds: Vec<Round>,
     /// `minions`: what the worker cited.
     pub evidence: Vec<Cited>,
     /// Messages of the fan-out under way, in the order in which its calls ended.
@@ -156,7 +156,7 @@ impl Transcript {
     }
 
     /// Notes what a round of `minions` did.
-    pub(crate) fn round(&self, round: Value) {
+    pub(crate) fn round(&self, round: Round) {
         self.notes().rounds.push(round);
     }
 

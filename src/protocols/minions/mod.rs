@@ -14,8 +14,7 @@ mod scheduler;
 mod synthesise;
 mod worker;
 
-use serde_json::json;
-
+use super::round::{Round, RoundJob, RoundJobs, RoundVerdict};
 use super::{Answer, Assignment, Entry, ProtocolError, Status, Transcript};
 use crate::documents::evidence::Sources;
 use crate::job::MinionsParams;
@@ -69,19 +68,21 @@ impl Minions<'_> {
             let aggregate = aggregate::run(&mut program, &mut jobs, lost).await?;
             lost_any |= aggregate.is_cut;
             let verdict = self.synthesise(round, &aggregate.text, &memory, transcript).await?;
-            transcript.round(json!({
-                "round": round,
-                "program": program.code,
-                "failed_programs": program.failed,
-                "local": {"jobs": jobs.iter().zip(&logged).map(shown).collect::<Vec<_>>()},
-                "remote": {
-                    "answers": aggregate.text,
-                    "aggregate_error": aggregate.error,
-                    "explanation": verdict.explanation,
-                    "feedback": verdict.feedback,
-                    "scratchpad": verdict.scratchpad,
+            transcript.round(Round {
+                round,
+                program: program.code,
+                failed_programs: program.failed,
+                local: RoundJobs {
+                    jobs: jobs.iter().zip(&logged).map(|(job, logged)| RoundJob::new(job, logged)).collect(),
                 },
-            }));
+                remote: RoundVerdict {
+                    answers: aggregate.text,
+                    aggregate_error: aggregate.error,
+                    explanation: verdict.explanation,
+                    feedback: verdict.feedback.clone(),
+                    scratchpad: verdict.scratchpad.clone(),
+                },
+            });
             if let Some(text) = verdict.answer {
                 let status = if lost_any { Status::Partial } else { Status::Answered };
                 return Ok(Answer { text, status });
@@ -131,15 +132,4 @@ fn entry_of(jobs: &[JobRecord], logged: &[JobManifest]) -> Entry {
 fn without_chunk(manifest: &JobManifest) -> JobManifest {
     let chunk = format!("[{} characters]", manifest.chunk.chars().count()).into();
     JobManifest { chunk, ..manifest.clone() }
-}
-
-/// A job for the result, with its manifest as logs show it.
-fn shown((job, logged): (&JobRecord, &JobManifest)) -> serde_json::Value {
-    json!({
-        "manifest": logged,
-        "output": job.output,
-        "include": job.include,
-        "agreed": job.agreed,
-        "samples": job.samples,
-    })
 }
