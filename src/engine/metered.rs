@@ -31,7 +31,7 @@ impl ChatClient for Metered {
     }
 
     async fn chat(&self, request: &ChatRequest) -> Result<ChatReply, ChatError> {
-        with_retries(self.retries, self.outage, || self.turn(request)).await
+        with_retries(self.retries, self.outage, request.observer.as_deref(), || self.turn(request)).await
     }
 
     fn gated(&self, gate: Arc<dyn EgressGate>) -> Arc<dyn ChatClient> {

@@ -3,10 +3,9 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use serde_json::Value;
-
 use super::EngineConfig;
 use super::window::Demand;
+use crate::chat::VendorOptions;
 use crate::chat::providers::{Provider, RuntimeKind};
 use crate::config;
 use crate::error::Failure;
@@ -30,10 +29,7 @@ pub(super) struct ModelKey {
     /// Both sides of a job talk to it.
     pub shared: bool,
     pub num_ctx: Option<u32>,
-    pub keep_alive: Option<Value>,
-    pub n_gpu_layers: Option<u32>,
-    pub chat_format: Option<String>,
-    pub n_threads: Option<u32>,
+    pub vendor: VendorOptions,
 }
 
 /// A model that is ready.
@@ -129,8 +125,12 @@ impl ModelKey {
 
     /// Has `runtime` find or fetch the model, and load it in the background.
     async fn manage(self, runtime: Arc<dyn Runtime>, demand: Demand) -> Result<Ready, Failure> {
-        let need =
-            Need { slots: self.lanes, pull: true, keep_alive: self.keep_alive, ..demand.of(self.model) };
+        let need = Need {
+            slots: self.lanes,
+            pull: true,
+            keep_alive: self.vendor.keep_alive().cloned(),
+            ..demand.of(self.model)
+        };
         runtime.ensure_ready().await?;
         let endpoint = runtime.ensure_model(&need).await?;
         tokio::spawn({
@@ -148,15 +148,21 @@ impl ModelKey {
     async fn load(&self, demand: Demand) -> Result<Engine, Failure> {
         // A checked job names a file for this provider; without one the engine reports an unusable path.
         let path = self.model_path.clone().unwrap_or_default();
+        let (n_gpu_layers, chat_format, threads) = match &self.vendor {
+            VendorOptions::LlamaCpp { n_gpu_layers, chat_format, n_threads } => {
+                (*n_gpu_layers, chat_format.clone(), *n_threads)
+            }
+            _ => (None, None, None),
+        };
         let trained = llama::inspect(&path)?.trained_context;
         let engine = Engine::load(EngineSettings {
             n_ctx: chosen(demand, path.display().to_string(), Some(trained))?,
             model_path: path,
             // The supervisor's conversation keeps a lane, or each turn would evaluate it anew.
             lanes: self.lanes.unwrap_or(config::WORKER_CONCURRENCY) + usize::from(self.shared),
-            n_gpu_layers: self.n_gpu_layers,
-            chat_format: self.chat_format.clone(),
-            threads: self.n_threads,
+            n_gpu_layers,
+            chat_format,
+            threads,
         })
         .await?;
         Ok(engine)

@@ -27,7 +27,7 @@ pub(super) struct Demand {
 
 impl Demand {
     pub(super) fn of_worker(job: &Job) -> Self {
-        let asked = job.local.kwargs.num_ctx;
+        let asked = job.local.kwargs.generation.num_ctx;
         match job.protocol {
             Protocol::Minion => Self { asked, ..Self::of_reading_all(job) },
             Protocol::Minions(_) => Self { asked, likely: config::MINIONS_WINDOW, certain: 0 },
@@ -49,7 +49,7 @@ impl Demand {
     }
 
     pub(super) fn of_supervisor(job: &Job) -> Self {
-        Self { asked: job.remote.kwargs.num_ctx, likely: config::SUPERVISOR_WINDOW, certain: 0 }
+        Self { asked: job.remote.kwargs.generation.num_ctx, likely: config::SUPERVISOR_WINDOW, certain: 0 }
     }
 
     /// What serves both.

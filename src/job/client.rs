@@ -9,8 +9,9 @@ use serde_json::Value;
 use super::error::JobError;
 use super::fields::{Fields, Given, LONGEST, either, narrow, nearest, wide};
 use super::schema::{ClientKwargs, ClientSpec};
-use crate::chat::providers::{self, Provider};
+use crate::chat::providers::{self, Provider, RuntimeKind};
 use crate::chat::secrets::Secret;
+use crate::chat::{Generation, VendorOptions};
 
 pub(super) fn client(root: &mut Fields, side: &'static str, default: &str) -> Result<ClientSpec, JobError> {
     let value = root.value(side).unwrap_or_default();
@@ -91,34 +92,56 @@ fn client_kwargs(
             instead: "leave it out: worker and supervisor talk without tools",
         });
     }
-    let most = u64::from(u32::MAX);
     let kwargs = ClientKwargs {
-        temperature: fields.number("temperature", 0.0, 2.0)?,
-        max_tokens: fields.count("max_tokens", 1, most)?.map(narrow),
+        generation: generation(&mut fields)?,
         api_key: fields
             .string("api_key")?
             .filter(|key| !key.trim().is_empty())
             .map(|key| Secret::new(key.trim())),
         base_urls: base_urls(&mut fields)?,
+        max_concurrency: fields.count("max_concurrency", 1, 4096)?.map(wide),
+        retries: fields.count("retries", 0, 100)?.map(narrow),
+        vendor: vendor(&mut fields, provider)?,
+        structured_output_schema: fields.object("structured_output_schema")?,
+        address: address(&mut fields, provider)?,
+    };
+    Ok((kwargs, timeout(&mut fields)?))
+}
+
+/// How replies are generated. What the provider does not know was passed over before.
+fn generation(fields: &mut Fields) -> Result<Generation, JobError> {
+    let most = u64::from(u32::MAX);
+    Ok(Generation {
+        temperature: fields.number("temperature", 0.0, 2.0)?,
+        max_tokens: fields.count("max_tokens", 1, most)?.map(narrow),
+        seed: fields.count("seed", 0, most)?,
         num_ctx: either([
             Given { place: fields.place("num_ctx"), value: fields.count("num_ctx", 256, most)? },
             Given { place: fields.place("n_ctx"), value: fields.count("n_ctx", 256, most)? },
         ])?
         .map(narrow),
-        max_concurrency: fields.count("max_concurrency", 1, 4096)?.map(wide),
-        seed: fields.count("seed", 0, most)?,
-        retries: fields.count("retries", 0, 100)?.map(narrow),
         thinking: fields.flag("thinking")?.unwrap_or(false),
-        keep_alive: keep_alive(&mut fields)?,
-        structured_output_schema: fields.object("structured_output_schema")?,
-        address: address(&mut fields, provider)?,
-        deployment: one_of(&mut fields, &["deployment", "azure_deployment"])?,
-        api_version: fields.name("api_version")?,
-        n_gpu_layers: fields.count("n_gpu_layers", 0, most)?.map(narrow),
-        chat_format: fields.name("chat_format")?,
-        n_threads: fields.count("n_threads", 1, 4096)?.map(narrow),
-    };
-    Ok((kwargs, timeout(&mut fields)?))
+    })
+}
+
+/// The options that only this provider has.
+fn vendor(fields: &mut Fields, provider: &Provider) -> Result<VendorOptions, JobError> {
+    Ok(match provider.runtime {
+        RuntimeKind::Ollama => VendorOptions::Ollama { keep_alive: keep_alive(fields)? },
+        RuntimeKind::Embedded => VendorOptions::LlamaCpp {
+            n_gpu_layers: fields.count("n_gpu_layers", 0, u64::from(u32::MAX))?.map(narrow),
+            chat_format: fields.name("chat_format")?,
+            n_threads: fields.count("n_threads", 1, 4096)?.map(narrow),
+        },
+        RuntimeKind::DockerModelRunner => VendorOptions::None,
+        RuntimeKind::Foreign => {
+            let deployment = one_of(fields, &["deployment", "azure_deployment"])?;
+            match (deployment, fields.name("api_version")?) {
+                (None, None) => VendorOptions::None,
+                (deployment, api_version) => VendorOptions::Azure { deployment, api_version },
+            }
+        }
+    })
 }
 
 /// What fills the slots of the provider's base URL.

@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::chat::Usage;
 use crate::chat::providers::Provider;
 use crate::chat::secrets::Secret;
+use crate::chat::{Generation, Usage, VendorOptions};
 use crate::documents::Document;
 use crate::sandbox::Search;
 
@@ -209,38 +209,20 @@ impl ClientSpec {
 /// Options of a client, as the job's `kwargs` name them.
 #[derive(Clone, Debug, Default)]
 pub struct ClientKwargs {
-    /// Sampling temperature.
-    pub temperature: Option<f64>,
-    /// Longest reply, in tokens.
-    pub max_tokens: Option<u32>,
+    /// How replies are generated; the context window is `num_ctx` or `n_ctx`.
+    pub generation: Generation,
+    /// What only one vendor has.
+    pub vendor: VendorOptions,
     /// Credential.
     pub api_key: Option<Secret>,
     /// The addresses of its servers (`base_url`), each once; none if the job does not say.
     pub base_urls: Vec<String>,
-    /// Context window in tokens (`num_ctx` or `n_ctx`).
-    pub num_ctx: Option<u32>,
     /// Calls in flight at most, at each server.
     pub max_concurrency: Option<usize>,
-    /// Sampling seed.
-    pub seed: Option<u64>,
     /// Tries after the first failed one.
     pub retries: Option<u32>,
-    /// Let a thinking model think.
-    pub thinking: bool,
-    /// How long Ollama keeps the model loaded.
-    pub keep_alive: Option<Value>,
     /// JSON schema of the worker's replies in `minion`.
     pub structured_output_schema: Option<Value>,
     /// Parts of the base URL that the user gives, by the provider's names for them.
     pub address: BTreeMap<&'static str, String>,
-    /// Azure: the deployment.
-    pub deployment: Option<String>,
-    /// Azure: the API's version.
-    pub api_version: Option<String>,
-    /// `llama_cpp`: layers on the GPU.
-    pub n_gpu_layers: Option<u32>,
-    /// `llama_cpp`: name of a chat template that replaces the model's own.
-    pub chat_format: Option<String>,
-    /// `llama_cpp`: threads.
-    pub n_threads: Option<u32>,
 }

@@ -1,6 +1,6 @@
 //! What a client leaves out, keeps the same or refuses by itself, as its server or its vendor wants it.
 
-use minions::chat::{ChatErrorKind as Kind, ChatSettings, Usage, connect, providers};
+use minions::chat::{ChatErrorKind as Kind, ChatSettings, Generation, Usage, connect, providers};
 use serde_json::{Value, json};
 
 use crate::support::chat::{client, json_question, question, settings};
@@ -13,8 +13,10 @@ async fn asked_of(refuses: fn(&Value) -> Option<&'static str>, calls: usize) -> 
         Some(refusal) => Reply::error(400, &json!({"error": {"message": refusal}})),
         None => wire::openai(request, r#"{"answer": "x"}"#),
     });
-    let settings =
-        ChatSettings { temperature: Some(0.2), max_tokens: Some(9), ..settings("openai", &server.url()) };
+    let settings = ChatSettings {
+        generation: Generation { temperature: Some(0.2), max_tokens: Some(9), ..Generation::default() },
+        ..settings("openai", &server.url())
+    };
     let client = client("openai", settings);
     for _ in 0..calls {
         client.chat(&json_question("?")).await.unwrap();
@@ -65,8 +67,10 @@ async fn what_a_server_refuses_by_name_is_left_out_from_then_on() {
 async fn every_request_of_an_ollama_client_has_the_same_options() {
     let server =
         Server::replies([Reply::text(500, "").header("retry-after", "0"), wire::ollama_ndjson("{}")]);
-    let settings =
-        ChatSettings { num_ctx: Some(4096), temperature: Some(0.0), ..settings("ollama", &server.url()) };
+    let settings = ChatSettings {
+        generation: Generation { num_ctx: Some(4096), temperature: Some(0.0), ..Generation::default() },
+        ..settings("ollama", &server.url())
+    };
     let client = client("ollama", settings);
     client.chat(&question("?")).await.unwrap();
     client.chat(&json_question("?")).await.unwrap();
@@ -83,7 +87,10 @@ async fn every_request_of_an_ollama_client_has_the_same_options() {
 async fn a_prompt_that_ollama_cut_in_silence_is_an_error() {
     // The wire module's reply has read 10 tokens.
     let server = Server::replies([wire::ollama_ndjson("Fine.")]);
-    let settings = ChatSettings { num_ctx: Some(64), ..settings("ollama", &server.url()) };
+    let settings = ChatSettings {
+        generation: Generation { num_ctx: Some(64), ..Generation::default() },
+        ..settings("ollama", &server.url())
+    };
     let error = client("ollama", settings).chat(&question(&"word ".repeat(65))).await.unwrap_err();
     assert_eq!((error.kind, server.requests().len()), (Kind::ContextTooLong, 1), "{error}");
     assert_eq!(error.usage, Usage::of_call(10, 5, 0));

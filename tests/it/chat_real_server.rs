@@ -1,7 +1,7 @@
 //! The OpenAI-shaped clients against llama.cpp's own server and a real model.
 
 use futures_util::future::join_all;
-use minions::chat::{ChatErrorKind, ChatRequest, ChatSettings, Finish, Format};
+use minions::chat::{ChatErrorKind, ChatRequest, ChatSettings, Finish, Format, Generation};
 use serde_json::{Value, json};
 
 use crate::support::chat::{client, question, settings};
@@ -11,7 +11,15 @@ const OPENAI_SHAPED: [&str; 2] = ["openai", "docker_model_runner"];
 
 fn real(provider: &str) -> ChatSettings {
     let url = format!("{}/v1", llama_server());
-    ChatSettings { temperature: Some(0.0), seed: Some(7), max_tokens: Some(24), ..settings(provider, &url) }
+    ChatSettings {
+        generation: Generation {
+            temperature: Some(0.0),
+            seed: Some(7),
+            max_tokens: Some(24),
+            ..Generation::default()
+        },
+        ..settings(provider, &url)
+    }
 }
 
 #[tokio::test]
@@ -20,7 +28,10 @@ async fn a_real_server_answers_with_text_and_usage() {
         let reply = client(provider, real(provider)).chat(&question("Say hello.")).await.unwrap();
         assert!(!reply.text.is_empty());
         assert!(reply.usage.prompt_tokens > 3 && reply.usage.completion_tokens > 0, "{reply:?}");
-        let cut = ChatSettings { max_tokens: Some(2), ..real(provider) };
+        let cut = ChatSettings {
+            generation: Generation { max_tokens: Some(2), ..real(provider).generation },
+            ..real(provider)
+        };
         let reply = client(provider, cut).chat(&question("Count from 1 to 100.")).await.unwrap();
         assert_eq!((reply.finish, reply.usage.completion_tokens), (Finish::Length, 2));
     }

@@ -8,6 +8,7 @@ mod call_params;
 mod chat_faults;
 mod chat_quirks;
 mod chat_real_server;
+mod chat_streaming;
 mod client_kwargs;
 mod container;
 mod demo;

@@ -1,7 +1,7 @@
 //! The table of providers from outside: over the wire, in a job, in its listing.
 
-use minions::chat::ChatSettings;
 use minions::chat::providers::{Key, PROVIDERS, Source};
+use minions::chat::{ChatSettings, Generation};
 use serde_json::{Value, json};
 
 use crate::support::chat::{KEY, client, json_question, settings};
@@ -18,7 +18,11 @@ async fn every_row_talks_to_a_server_of_its_dialect() {
             Some("chat") => wire::ollama_ndjson(r#"{"answer": "x"}"#),
             _ => wire::openai(request, r#"{"answer": "x"}"#),
         });
-        let settings = ChatSettings { model: "m".into(), seed: Some(7), ..settings(row.name, &server.url()) };
+        let settings = ChatSettings {
+            model: "m".into(),
+            generation: Generation { seed: Some(7), ..Generation::default() },
+            ..settings(row.name, &server.url())
+        };
         let reply = client(row.name, settings).chat(&json_question("?")).await.unwrap();
         assert_eq!(reply.text, r#"{"answer": "x"}"#, "{}", row.name);
         let [request] = &server.requests()[..] else { panic!("{}: one request", row.name) };

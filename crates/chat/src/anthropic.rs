@@ -5,7 +5,7 @@
 use serde_json::{Value, json};
 
 use super::dialect::{Abilities, Dialect, Partial};
-use super::{ChatRequest, ChatSettings, Finish, Image, Message, Role, Usage};
+use super::{ChatRequest, ChatSettings, Finish, Format, Image, Message, Role, Usage};
 
 /// `max_tokens` is required; this is sent when the job does not say.
 const DEFAULT_MAX_TOKENS: u32 = 4096;
@@ -26,12 +26,18 @@ impl Dialect for Anthropic {
         &[("anthropic-version", "2023-06-01")]
     }
 
-    fn body(&self, settings: &ChatSettings, request: &ChatRequest, abilities: Abilities) -> Value {
+    fn body(
+        &self,
+        settings: &ChatSettings,
+        request: &ChatRequest,
+        _: &Format,
+        abilities: Abilities,
+    ) -> Value {
         let turns = merged(&request.messages);
         let (system, turns): (Vec<_>, Vec<_>) = turns.into_iter().partition(|turn| turn.role == Role::System);
         let mut body = json!({
             "model": settings.model,
-            "max_tokens": settings.max_tokens.unwrap_or(DEFAULT_MAX_TOKENS),
+            "max_tokens": settings.generation.max_tokens.unwrap_or(DEFAULT_MAX_TOKENS),
             "stream": true,
         });
         if !system.is_empty() {
@@ -43,10 +49,10 @@ impl Dialect for Anthropic {
         let going = turns.iter().any(|turn| turn.role == Role::Assistant);
         let mut messages: Vec<Value> = turns.iter().map(message).collect();
         if let (true, Some(last), Some(turn)) = (going, messages.last_mut(), turns.last()) {
-            last["content"] = json!([cached(&turn.content)]);
+            mark_cached(last, &turn.content);
         }
         body["messages"] = messages.into();
-        if let Some(temperature) = settings.temperature.filter(|_| abilities.temperature) {
+        if let Some(temperature) = settings.generation.temperature.filter(|_| abilities.temperature) {
             body["temperature"] = temperature.into();
         }
         body
@@ -93,6 +99,17 @@ fn message(turn: &Message) -> Value {
     let pictures = turn.images.iter().map(|image| json!({"type": "image", "source": source(image)}));
     let blocks: Vec<Value> = pictures.chain([json!({"type": "text", "text": turn.content})]).collect();
     json!({"role": turn.role, "content": blocks})
+}
+
+/// Marks a written message, whose text is its last part, as the end of what the vendor's cache keeps.
+pub(super) fn mark_cached(message: &mut Value, text: &str) {
+    match &mut message["content"] {
+        Value::Array(parts) => {
+            parts.pop();
+            parts.push(cached(text));
+        }
+        content => *content = json!([cached(text)]),
+    }
 }
 
 /// A text block up to which the prompt is kept in the vendor's cache.
@@ -143,14 +160,16 @@ fn finish(stop_reason: &Value) -> Option<Finish> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::Format;
-    use super::super::dialect::{bare_settings, read};
+    use super::super::Generation;
+    use super::super::dialect::{body_of, read};
     use super::*;
 
     fn body(messages: Vec<Message>) -> Value {
         let format = Format::Schema { name: "x", schema: json!({}), shares: false };
-        let settings = ChatSettings { temperature: Some(0.2), ..bare_settings("claude-3-5-sonnet-20241022") };
-        Anthropic.body(
+        let generation = Generation { temperature: Some(0.2), ..Generation::default() };
+        let settings = ChatSettings { generation, ..ChatSettings::new("claude-3-5-sonnet-20241022", "") };
+        body_of(
+            &Anthropic,
             &settings,
             &ChatRequest { messages, format, ..ChatRequest::default() },
             Abilities::USUAL,
@@ -173,9 +192,11 @@ mod tests {
                 "messages": [{"role": "user", "content": "Read this.\n\nWho?"}],
             })
         );
-        let settings = ChatSettings { max_tokens: Some(9), seed: Some(1), ..bare_settings("claude") };
+        let generation = Generation { max_tokens: Some(9), seed: Some(1), ..Generation::default() };
+        let settings = ChatSettings { generation, ..ChatSettings::new("claude", "") };
         let request = ChatRequest { messages: vec![Message::user("?")], ..ChatRequest::default() };
-        let bare = Anthropic.body(&settings, &request, Abilities { temperature: false, ..Abilities::USUAL });
+        let bare =
+            body_of(&Anthropic, &settings, &request, Abilities { temperature: false, ..Abilities::USUAL });
         let messages = json!([{"role": "user", "content": "?"}]);
         assert_eq!(bare, json!({"model": "claude", "max_tokens": 9, "stream": true, "messages": messages}));
     }
@@ -192,6 +213,19 @@ mod tests {
                 {"role": "user", "content": last},
             ])
         );
+    }
+
+    #[test]
+    fn the_pictures_of_a_going_conversation_are_sent() {
+        let picture = Image::Data { media_type: "image/png", base64: "iVBORw0KGgo=".into() };
+        let shown = Message { images: vec![picture.into()], ..Message::user("c") };
+        let going = body(vec![Message::user("a"), Message::assistant("b"), shown]);
+        let source = json!({"type": "base64", "media_type": "image/png", "data": "iVBORw0KGgo="});
+        let parts = json!([
+            {"type": "image", "source": source},
+            {"type": "text", "text": "c", "cache_control": {"type": "ephemeral"}},
+        ]);
+        assert_eq!(going["messages"][2], json!({"role": "user", "content": parts}));
     }
 
     /// "Streaming messages", the basic request, with a cached prefix and the given end.

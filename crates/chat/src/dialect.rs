@@ -20,8 +20,14 @@ pub trait Dialect: Send + Sync {
         &[]
     }
 
-    /// The body of a streamed call.
-    fn body(&self, settings: &ChatSettings, request: &ChatRequest, abilities: Abilities) -> Value;
+    /// The body of a streamed call. `format` replaces the request's own, and may have limits that this one lacks.
+    fn body(
+        &self,
+        settings: &ChatSettings,
+        request: &ChatRequest,
+        format: &Format,
+        abilities: Abilities,
+    ) -> Value;
 
     /// Whether its servers fetch pictures by URL.
     fn fetches_images(&self) -> bool {
@@ -225,25 +231,15 @@ pub(crate) fn read(dialect: &dyn Dialect, bytes: &str) -> Partial {
     reply
 }
 
-/// Settings of which a test changes what it is about.
+/// The body of a request in its own format.
 #[cfg(test)]
-pub(crate) fn bare_settings(model: &str) -> ChatSettings {
-    ChatSettings {
-        model: model.to_owned(),
-        base_url: String::new(),
-        api_key: None,
-        timeout: std::time::Duration::from_secs(1),
-        retries: 0,
-        outage: std::time::Duration::ZERO,
-        temperature: None,
-        max_tokens: None,
-        seed: None,
-        num_ctx: None,
-        thinking: false,
-        keep_alive: None,
-        deployment: None,
-        api_version: None,
-    }
+pub(crate) fn body_of(
+    dialect: &dyn Dialect,
+    settings: &ChatSettings,
+    request: &ChatRequest,
+    abilities: Abilities,
+) -> Value {
+    dialect.body(settings, request, &request.format, abilities)
 }
 
 #[cfg(test)]

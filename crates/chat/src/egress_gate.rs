@@ -48,11 +48,15 @@ impl OutboundRequest {
 }
 
 impl CallOutcome {
-    /// Of one try, `sent` or not.
-    pub(super) fn new(outcome: Result<Usage, &ChatError>, sent: bool) -> Self {
+    /// The outcome of one try. The body was not sent only where there was no connection.
+    pub(super) fn new(outcome: Result<Usage, &ChatError>) -> Self {
         match outcome {
-            Ok(usage) => Self { sent, usage, error: None },
-            Err(error) => Self { sent, usage: error.usage, error: Some(error.message.clone()) },
+            Ok(usage) => Self { sent: true, usage, error: None },
+            Err(error) => Self {
+                sent: error.kind != ChatErrorKind::Unreachable,
+                usage: error.usage,
+                error: Some(error.message.clone()),
+            },
         }
     }
 }

@@ -23,7 +23,7 @@ impl Embedder for HttpClient {
         let mut all = Embedded::default();
         for batch in texts.chunks(BATCH) {
             let ChatSettings { retries, outage, .. } = self.settings;
-            let part = retry::with_retries(retries, outage, || self.embed_once(batch)).await;
+            let part = retry::with_retries(retries, outage, None, || self.embed_once(batch)).await;
             // What the batches before have cost is not lost with this one.
             let part = part.map_err(|mut error| {
                 error.usage += all.usage;
@@ -43,30 +43,21 @@ impl Embedder for HttpClient {
 impl HttpClient {
     async fn embed_once(&self, texts: &[String]) -> Result<Embedded, ChatError> {
         let body = self.dialect.embeddings_body(&self.settings.model, texts).to_string();
-        let Some(gate) = &self.gate else { return self.post_texts(texts, body, &mut true).await };
+        let Some(gate) = &self.gate else { return self.post_texts(texts, body).await };
         let carried: Vec<&str> = texts.iter().map(String::as_str).collect();
         let call = gate.leave(&carried, OutboundRequest::new(self.endpoint(), &body)).await?;
-        let mut sent = true;
-        let outcome = self.post_texts(texts, body, &mut sent).await;
-        gate.ended(call, CallOutcome::new(outcome.as_ref().map(|embedded| embedded.usage), sent));
+        let outcome = self.post_texts(texts, body).await;
+        gate.ended(call, CallOutcome::new(outcome.as_ref().map(|embedded| embedded.usage)));
         outcome
     }
 
-    /// Sends `body` and reads the vectors of `texts`; `sent` becomes false if there was no connection.
-    async fn post_texts(
-        &self,
-        texts: &[String],
-        body: String,
-        sent: &mut bool,
-    ) -> Result<Embedded, ChatError> {
+    /// Sends `body` and reads the vectors of `texts`.
+    async fn post_texts(&self, texts: &[String], body: String) -> Result<Embedded, ChatError> {
         let path = self.dialect.embeddings_path().unwrap_or_default();
         let url = self.provider.url(&self.settings, path);
         let call = async {
             let response = self.http.post(&url).headers(self.headers.clone()).body(body).send().await;
-            let response = response.map_err(|error| {
-                *sent = !error.is_connect();
-                self.unreachable(&error)
-            })?;
+            let response = response.map_err(|error| self.unreachable(&error))?;
             if response.status() != StatusCode::OK {
                 return Err(self.refused(response).await);
             }

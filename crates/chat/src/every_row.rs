@@ -2,10 +2,9 @@
 
 use serde_json::json;
 
-use super::dialect::bare_settings;
 use super::http_client::HttpClient;
 use super::providers::{PROVIDERS, Provider};
-use super::{ChatRequest, ChatSettings, Format, Image, Message};
+use super::{ChatRequest, ChatSettings, Format, Generation, Image, Message, VendorOptions};
 use crate::secrets::Secret;
 
 /// A question with all that a job can set.
@@ -31,10 +30,13 @@ fn settings(provider: &Provider) -> ChatSettings {
             })
         }),
         api_key: (!provider.local).then(|| Secret::new("sk-0123456789")),
-        temperature: Some(0.2),
-        max_tokens: Some(900),
-        seed: Some(7),
-        ..bare_settings(model)
+        generation: Generation {
+            temperature: Some(0.2),
+            max_tokens: Some(900),
+            seed: Some(7),
+            ..Generation::default()
+        },
+        ..ChatSettings::new(model, "")
     }
 }
 
@@ -59,8 +61,10 @@ fn reasoning_models_and_deployments() {
     let azure = |model: &str, deployment: Option<&str>, version: Option<&str>| {
         let settings = ChatSettings {
             model: model.into(),
-            deployment: deployment.map(Into::into),
-            api_version: version.map(Into::into),
+            vendor: VendorOptions::Azure {
+                deployment: deployment.map(Into::into),
+                api_version: version.map(Into::into),
+            },
             ..settings(row("azure_openai"))
         };
         written(row("azure_openai"), settings)

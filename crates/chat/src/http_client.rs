@@ -1,4 +1,4 @@
-//! The one client for every HTTP API: sends a turn and reads the stream; what it says of failures is in `complaints`.
+//! The one client for every HTTP API: sends a turn and reads the stream; what it says of failures is in `error_messages`.
 //!
 //! In: a provider's row and settings, then requests. Out: replies, or errors that name the endpoint and what
 //! to do. What differs from vendor to vendor is in the row and its dialect; here is none of it.
@@ -17,6 +17,7 @@ use super::egress_gate::{CallOutcome, EgressGate, OutboundRequest};
 use super::error_body::{self, ErrorBody};
 use super::error_messages::hint;
 use super::frames::{Frame, Frames};
+use super::observer::WatchedTry;
 use super::providers::{Key, Provider};
 use super::retry;
 use super::schema_limits;
@@ -57,8 +58,8 @@ impl HttpClient {
         let place = place(provider, &settings);
         // The model's name tells what it takes, that of a deployment may say anything.
         let abilities = Arc::new(Mutex::new(abilities(provider, &settings)));
-        if let Some(deployment) = &settings.deployment {
-            settings.model = deployment.clone();
+        if let Some(deployment) = settings.vendor.deployment() {
+            settings.model = deployment.to_owned();
         }
         let url = provider.url(&settings, dialect.path());
         let fail = |kind, text: String| ChatError {
@@ -112,7 +113,7 @@ impl HttpClient {
             let key = self.settings.api_key.as_ref().map_or("", Secret::expose);
             format!("{name}: {}\n", if key.is_empty() { value.to_owned() } else { value.replace(key, "***") })
         });
-        let body = self.dialect.body(&self.settings, request, self.current());
+        let body = self.dialect.body(&self.settings, request, &request.format, self.current());
         format!("POST {}\n{}{body}\n", self.url, headers.collect::<String>())
     }
 
@@ -138,62 +139,64 @@ impl HttpClient {
     }
 
     async fn send(&self, request: &ChatRequest, abilities: Abilities) -> Result<ChatReply, ChatError> {
-        let request = &self.within_the_limit(request);
-        let body = self.dialect.body(&self.settings, request, abilities).to_string();
-        let Some(gate) = &self.gate else { return self.post(request, body, &mut true).await };
+        let format = &self.within_the_limit(&request.format);
+        let body = self.dialect.body(&self.settings, request, format, abilities).to_string();
+        let Some(gate) = &self.gate else { return self.post(request, format, body).await };
         let texts: Vec<&str> = request.messages.iter().map(|message| &*message.content).collect();
         let call = gate.leave(&texts, OutboundRequest::new(self.endpoint(), &body)).await?;
-        let mut sent = true;
-        let outcome = self.post(request, body, &mut sent).await;
-        gate.ended(call, CallOutcome::new(outcome.as_ref().map(|reply| reply.usage), sent));
+        let outcome = self.post(request, format, body).await;
+        gate.ended(call, CallOutcome::new(outcome.as_ref().map(|reply| reply.usage)));
         outcome
     }
 
-    /// Sends `body` and reads the reply; `sent` becomes false if there was no connection.
+    /// Sends `body` and reads the reply, which comes in `format`.
     async fn post(
         &self,
         request: &ChatRequest,
+        format: &Format,
         body: String,
-        sent: &mut bool,
     ) -> Result<ChatReply, ChatError> {
+        let mut watched = WatchedTry::begin(request.observer.as_ref(), || self.endpoint());
         let call = self.http.post(self.url.clone()).headers(self.headers.clone()).body(body).send();
         let response = match timeout(self.settings.timeout, call).await {
             Err(_) => return Err(self.silent()),
-            Ok(Err(error)) => {
-                *sent = !error.is_connect();
-                return Err(self.unreachable(&error));
-            }
+            Ok(Err(error)) => return Err(self.unreachable(&error)),
             Ok(Ok(response)) => response,
         };
         if response.status() != StatusCode::OK {
             return Err(self.refused(response).await);
         }
         let mut reply = Partial::default();
-        let outcome = self.read(response, &mut reply).await;
-        let checked = outcome.and_then(|()| self.check(request, &reply));
+        let outcome = self.read(response, &mut reply, &mut watched).await;
+        let checked = outcome.and_then(|()| self.check(request, format, &reply));
+        if let Ok(ChatReply { text, .. }) = &checked {
+            watched.ended(&reply.text, text);
+        }
         checked.map_err(|error| ChatError { usage: reply.usage, ..error })
     }
 
-    /// The request with a share of the reply for each text of its schema. Hosted vendors reject such limits, and
-    /// their models need none.
-    fn within_the_limit<'a>(&self, request: &'a ChatRequest) -> Cow<'a, ChatRequest> {
-        let Self { settings: ChatSettings { max_tokens, base_url, .. }, provider, .. } = self;
-        match (&request.format, max_tokens) {
+    /// The format with a share of the reply for each text of its schema. Hosted vendors reject such limits, and their
+    /// models need none.
+    fn within_the_limit<'a>(&self, format: &'a Format) -> Cow<'a, Format> {
+        let Self { settings: ChatSettings { generation, base_url, .. }, provider, .. } = self;
+        match (format, generation.max_tokens) {
             (Format::Schema { name, schema, shares: true }, Some(tokens))
                 if provider.local || http::is_private(base_url) =>
             {
-                let schema = schema_limits::with_shares(schema, *tokens as usize);
-                Cow::Owned(ChatRequest {
-                    format: Format::Schema { name, schema, shares: true },
-                    ..request.clone()
-                })
+                let schema = schema_limits::with_shares(schema, tokens as usize);
+                Cow::Owned(Format::Schema { name, schema, shares: true })
             }
-            _ => Cow::Borrowed(request),
+            _ => Cow::Borrowed(format),
         }
     }
 
     /// Reads a reply to its end.
-    async fn read(&self, mut response: Response, reply: &mut Partial) -> Result<(), ChatError> {
+    async fn read(
+        &self,
+        mut response: Response,
+        reply: &mut Partial,
+        watched: &mut WatchedTry<'_>,
+    ) -> Result<(), ChatError> {
         let mut frames = Frames::default();
         let mut known = false;
         let mut length = 0;
@@ -216,6 +219,7 @@ impl HttpClient {
                     return Ok(());
                 }
             }
+            watched.grown(&reply.text);
         }
         for frame in frames.finish() {
             self.take(frame, reply, &mut known)?;
@@ -252,7 +256,7 @@ impl HttpClient {
     }
 
     /// A complete reply as the callers get it, unless there is nothing in it.
-    fn check(&self, request: &ChatRequest, reply: &Partial) -> Result<ChatReply, ChatError> {
+    fn check(&self, request: &ChatRequest, format: &Format, reply: &Partial) -> Result<ChatReply, ChatError> {
         if let Some(how) = self.dialect.cut_prompt(&self.settings, request, reply) {
             return Err(self.error(Kind::ContextTooLong, &format!(" cut the prompt: {how}")));
         }
@@ -266,7 +270,7 @@ impl HttpClient {
             }
             Finish::Stop if text.is_empty() => Err(self.error(Kind::Empty, " sent a reply without text")),
             _ => {
-                let cut = match &request.format {
+                let cut = match format {
                     Format::Schema { schema, shares: true, .. } => schema_limits::cut(schema, text, None),
                     _ => Vec::new(),
                 };
@@ -284,7 +288,7 @@ impl ChatClient for HttpClient {
 
     async fn chat(&self, request: &ChatRequest) -> Result<ChatReply, ChatError> {
         let ChatSettings { retries, outage, .. } = self.settings;
-        retry::with_retries(retries, outage, || self.turn(request)).await
+        retry::with_retries(retries, outage, request.observer.as_deref(), || self.turn(request)).await
     }
 
     fn gated(&self, gate: Arc<dyn EgressGate>) -> Arc<dyn ChatClient> {
@@ -335,11 +339,11 @@ async fn drain(mut response: Response) {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{dialect::bare_settings, openai, providers::find};
+    use super::super::{openai, providers::find};
     use super::*;
 
     fn settings(base_url: &str, model: &str, key: Option<&str>) -> ChatSettings {
-        ChatSettings { base_url: base_url.into(), api_key: key.map(Secret::new), ..bare_settings(model) }
+        ChatSettings { api_key: key.map(Secret::new), ..ChatSettings::new(model, base_url) }
     }
 
     #[test]

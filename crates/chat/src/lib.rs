@@ -5,6 +5,7 @@
 //! protocol asks.
 
 mod anthropic;
+mod deltas;
 mod dialect;
 mod egress_gate;
 mod embeddings;
@@ -15,12 +16,14 @@ mod every_row;
 mod frames;
 pub mod http;
 mod http_client;
+mod observer;
 mod ollama;
 mod openai;
 pub mod providers;
 mod retry;
 pub mod schema_limits;
 pub mod secrets;
+mod settings;
 mod truncation;
 
 use std::sync::Arc;
@@ -31,7 +34,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 pub use egress_gate::{CallOutcome, EgressGate, OutboundRequest};
+pub use observer::CallObserver;
 pub use retry::{Tries, with_retries};
+pub use settings::{ChatSettings, Generation, VendorOptions};
 
 use minions_documents::tokens::estimate;
 
@@ -48,16 +53,6 @@ pub enum Role {
     User,
     /// The model.
     Assistant,
-}
-
-/// TEMPORARY
-pub trait CallObserver: Send + Sync {
-    /// a
-    fn begin(&self, endpoint: &str);
-    /// a
-    fn delta(&self, text: &str);
-    /// a
-    fn failed(&self, error: &ChatError, next_try_in: Option<Duration>);
 }
 
 /// One message of a conversation. Logs show it without its images.
@@ -136,7 +131,7 @@ pub struct ChatRequest {
     pub format: Format,
     /// Which of several replies to the same messages: shifts the seed, so that they differ.
     pub sample: u32,
-    /// TEMPORARY
+    /// Who watches the reply as it comes; no part of what is asked, so recordings leave it out.
     pub observer: Option<Arc<dyn CallObserver>>,
 }
 
@@ -223,39 +218,6 @@ impl std::ops::AddAssign for Usage {
     }
 }
 
-/// What every client can be told, whatever its provider. Built by the runner from the job.
-#[derive(Clone, Debug, PartialEq)]
-pub struct ChatSettings {
-    /// The model's name as the server knows it.
-    pub model: String,
-    /// The server's base URL, without a trailing slash.
-    pub base_url: String,
-    /// The credential, if the server wants one.
-    pub api_key: Option<crate::secrets::Secret>,
-    /// The longest silence of the server (until the first byte, then between two) before a try is given up.
-    pub timeout: Duration,
-    /// Tries after the first failed one.
-    pub retries: u32,
-    /// How long instead, if there are retries, while the server is away: of one that somebody brings back. Else zero.
-    pub outage: Duration,
-    /// Sampling temperature; `None` leaves the server's default.
-    pub temperature: Option<f64>,
-    /// The longest reply, in tokens; `None` leaves the server's default.
-    pub max_tokens: Option<u32>,
-    /// Sampling seed.
-    pub seed: Option<u64>,
-    /// Ollama: the context window in tokens, one value for the whole job (another one reloads the model).
-    pub num_ctx: Option<u32>,
-    /// Ollama: let a thinking model think.
-    pub thinking: bool,
-    /// Ollama: how long the model stays loaded, as Ollama takes it (a number of seconds or `"10m"`).
-    pub keep_alive: Option<Value>,
-    /// Azure: the deployment, which takes the model's place in requests.
-    pub deployment: Option<String>,
-    /// Azure: the API's version.
-    pub api_version: Option<String>,
-}
-
 /// Why a turn failed. Messages name the endpoint and never carry a credential.
 #[derive(Clone, Debug, Serialize, Deserialize, thiserror::Error)]
 #[error("{message}")]
@@ -332,13 +294,6 @@ impl ChatErrorKind {
         use ChatErrorKind::{Auth, Connection, Model, NotFound, Server, Timeout, Unreachable};
         self.is_refusal()
             || matches!(self, Auth | Connection | Model | NotFound | Server | Timeout | Unreachable)
-    }
-}
-
-impl ChatSettings {
-    /// The seed of a request, if the job gave one.
-    fn seed_of(&self, request: &ChatRequest) -> Option<u64> {
-        self.seed.map(|seed| seed.wrapping_add(u64::from(request.sample)))
     }
 }
 

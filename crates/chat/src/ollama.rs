@@ -20,24 +20,30 @@ impl Dialect for Ollama {
         "/chat"
     }
 
-    fn body(&self, settings: &ChatSettings, request: &ChatRequest, abilities: Abilities) -> Value {
+    fn body(
+        &self,
+        settings: &ChatSettings,
+        request: &ChatRequest,
+        format: &Format,
+        abilities: Abilities,
+    ) -> Value {
         let messages: Vec<Value> = request.messages.iter().map(message).collect();
         let mut body = json!({
             "model": settings.model,
             "messages": messages,
             "stream": true,
             // Left out it means true for models that can think.
-            "think": settings.thinking && abilities.thinking,
+            "think": settings.generation.thinking && abilities.thinking,
             // A prompt that does not fit is an error, not a shorter prompt.
             "truncate": false,
             "options": options(settings, request),
         });
-        if let Format::Schema { schema, .. } = &request.format
+        if let Format::Schema { schema, .. } = format
             && abilities.json != JsonMode::Prompt
         {
             body["format"] = if abilities.json == JsonMode::Schema { schema.clone() } else { "json".into() };
         }
-        if let Some(keep_alive) = &settings.keep_alive {
+        if let Some(keep_alive) = settings.vendor.keep_alive() {
             body["keep_alive"] = keep_alive.clone();
         }
         body
@@ -78,7 +84,7 @@ impl Dialect for Ollama {
     /// Servers that do not know `truncate` cut silently, to the window or to about half of it. The count alone proves
     /// nothing, as some versions leave cached tokens out of it.
     fn cut_prompt(&self, settings: &ChatSettings, request: &ChatRequest, reply: &Partial) -> Option<String> {
-        truncation::prompt(request.words(), reply.usage.prompt_tokens, Some(settings.num_ctx?))
+        truncation::prompt(request.words(), reply.usage.prompt_tokens, Some(settings.generation.num_ctx?))
     }
 }
 
@@ -98,17 +104,18 @@ fn message(message: &Message) -> Value {
 /// The same on every call of a client: another `num_ctx` makes Ollama load the model anew.
 fn options(settings: &ChatSettings, request: &ChatRequest) -> Map<String, Value> {
     let options = [
-        ("num_ctx", settings.num_ctx.map(Value::from)),
-        ("num_predict", settings.max_tokens.map(Value::from)),
-        ("temperature", settings.temperature.map(Value::from)),
-        ("seed", settings.seed_of(request).map(Value::from)),
+        ("num_ctx", settings.generation.num_ctx.map(Value::from)),
+        ("num_predict", settings.generation.max_tokens.map(Value::from)),
+        ("temperature", settings.generation.temperature.map(Value::from)),
+        ("seed", settings.generation.seed_of(request).map(Value::from)),
     ];
     options.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))).collect()
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::dialect::{bare_settings, read};
+    use super::super::dialect::{body_of, read};
+    use super::super::{Generation, VendorOptions};
     use super::*;
 
     fn asked(text: &str, format: Format) -> ChatRequest {
@@ -117,7 +124,12 @@ mod tests {
 
     #[test]
     fn the_body_has_what_was_set_and_never_lets_the_server_truncate() {
-        let bare = Ollama.body(&bare_settings("llama3.2:3b"), &asked("Who?", Format::Text), Abilities::USUAL);
+        let bare = body_of(
+            &Ollama,
+            &ChatSettings::new("llama3.2:3b", ""),
+            &asked("Who?", Format::Text),
+            Abilities::USUAL,
+        );
         let messages = json!([{"role": "user", "content": "Who?"}]);
         assert_eq!(
             bare,
@@ -126,19 +138,19 @@ mod tests {
                 "truncate": false, "options": {},
             })
         );
-        let settings = ChatSettings {
+        let generation = Generation {
             temperature: Some(0.0),
             max_tokens: Some(100),
             seed: Some(7),
             num_ctx: Some(8192),
             thinking: true,
-            keep_alive: Some(json!("10m")),
-            ..bare_settings("qwen3")
         };
+        let vendor = VendorOptions::Ollama { keep_alive: Some(json!("10m")) };
+        let settings = ChatSettings { generation, vendor, ..ChatSettings::new("qwen3", "") };
         let schema = json!({"type": "object", "properties": {}});
         let format = Format::Schema { name: "x", schema: schema.clone(), shares: false };
         assert_eq!(
-            Ollama.body(&settings, &asked("Who?", format), Abilities::USUAL),
+            body_of(&Ollama, &settings, &asked("Who?", format), Abilities::USUAL),
             json!({
                 "model": "qwen3", "messages": messages, "stream": true, "think": true, "truncate": false,
                 "options": {"num_ctx": 8192, "num_predict": 100, "temperature": 0.0, "seed": 7},
@@ -146,7 +158,7 @@ mod tests {
             })
         );
         let thoughtless = Abilities { thinking: false, ..Abilities::USUAL };
-        assert_eq!(Ollama.body(&settings, &asked("Who?", Format::Text), thoughtless)["think"], false);
+        assert_eq!(body_of(&Ollama, &settings, &asked("Who?", Format::Text), thoughtless)["think"], false);
     }
 
     #[test]

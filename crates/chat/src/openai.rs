@@ -5,7 +5,7 @@
 use ring::digest::{Context, SHA256};
 use serde_json::{Value, json};
 
-use super::anthropic::cached;
+use super::anthropic::mark_cached;
 use super::dialect::{Abilities, Caching, Dialect, JsonMode, Partial, vector};
 use super::{ChatRequest, ChatSettings, Finish, Format, Image, Message, Role, Usage, truncation};
 
@@ -24,7 +24,13 @@ impl Dialect for OpenAi {
         "/chat/completions"
     }
 
-    fn body(&self, settings: &ChatSettings, request: &ChatRequest, abilities: Abilities) -> Value {
+    fn body(
+        &self,
+        settings: &ChatSettings,
+        request: &ChatRequest,
+        format: &Format,
+        abilities: Abilities,
+    ) -> Value {
         let mut messages: Vec<Value> = request.messages.iter().map(message).collect();
         if abilities.caching == Caching::Marks && settings.model.starts_with("anthropic/") {
             mark(&request.messages, &mut messages);
@@ -36,20 +42,20 @@ impl Dialect for OpenAi {
         if abilities.stream_options {
             body["stream_options"] = json!({"include_usage": true});
         }
-        if let Some(limit) = settings.max_tokens {
+        if let Some(limit) = settings.generation.max_tokens {
             let name = if abilities.max_completion_tokens { "max_completion_tokens" } else { "max_tokens" };
             body[name] = limit.into();
         }
-        if let Some(temperature) = settings.temperature.filter(|_| abilities.temperature) {
+        if let Some(temperature) = settings.generation.temperature.filter(|_| abilities.temperature) {
             body["temperature"] = temperature.into();
         }
-        if let (Some(seed), Some(name)) = (settings.seed_of(request), abilities.seed) {
+        if let (Some(seed), Some(name)) = (settings.generation.seed_of(request), abilities.seed) {
             body[name] = seed.into();
         }
-        if abilities.template_thinking && !settings.thinking {
+        if abilities.template_thinking && !settings.generation.thinking {
             body["chat_template_kwargs"] = json!({"enable_thinking": false});
         }
-        if let Format::Schema { name, schema, .. } = &request.format {
+        if let Format::Schema { name, schema, .. } = format {
             match abilities.json {
                 JsonMode::Schema => {
                     // Perplexity takes letters and digits alone.
@@ -118,7 +124,7 @@ impl Dialect for OpenAi {
             return None;
         }
         let counted = reply.usage.prompt_tokens + reply.usage.cached_prompt_tokens;
-        truncation::prompt(request.words(), counted, settings.num_ctx)
+        truncation::prompt(request.words(), counted, settings.generation.num_ctx)
     }
 }
 
@@ -132,11 +138,7 @@ fn mark(messages: &[Message], written: &mut [Value]) {
         if message.role != Role::System && !(is_going && at == last) {
             continue;
         }
-        match &mut value["content"] {
-            // The text is the last part.
-            Value::Array(parts) => drop(parts.pop().map(|_| parts.push(cached(&message.content)))),
-            content => *content = json!([cached(&message.content)]),
-        }
+        mark_cached(value, &message.content);
     }
 }
 
@@ -195,7 +197,9 @@ pub(crate) fn is_fixed_kimi(model: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::super::dialect::{bare_settings, read};
+    use super::super::Generation;
+    use super::super::anthropic::cached;
+    use super::super::dialect::{body_of, read};
     use super::*;
 
     fn asked(format: Format) -> ChatRequest {
@@ -210,22 +214,23 @@ mod tests {
     fn the_body_has_what_was_set_and_nothing_else() {
         let messages =
             json!([{"role": "system", "content": "Be brief."}, {"role": "user", "content": "Who?"}]);
-        let bare = OpenAi.body(&bare_settings("gpt-4o"), &asked(Format::Text), Abilities::USUAL);
+        let bare = body_of(&OpenAi, &ChatSettings::new("gpt-4o", ""), &asked(Format::Text), Abilities::USUAL);
         let stream = json!({"include_usage": true});
         assert_eq!(
             bare,
             json!({"model": "gpt-4o", "messages": messages, "stream": true, "stream_options": stream})
         );
-        let settings = ChatSettings {
+        let generation = Generation {
             temperature: Some(0.5),
             max_tokens: Some(100),
             seed: Some(7),
-            ..bare_settings("gpt-4o")
+            ..Generation::default()
         };
+        let settings = ChatSettings { generation, ..ChatSettings::new("gpt-4o", "") };
         let schema =
             json!({"type": "object", "properties": {}, "required": [], "additionalProperties": false});
         let format = Format::Schema { name: "verdict", schema: schema.clone(), shares: false };
-        let full = OpenAi.body(&settings, &asked(format.clone()), Abilities::USUAL);
+        let full = body_of(&OpenAi, &settings, &asked(format.clone()), Abilities::USUAL);
         assert_eq!(
             full,
             json!({
@@ -238,24 +243,25 @@ mod tests {
             })
         );
         let reasoning = Abilities { max_completion_tokens: true, temperature: false, ..Abilities::USUAL };
-        let body = OpenAi.body(&settings, &asked(Format::Text), reasoning);
+        let body = body_of(&OpenAi, &settings, &asked(Format::Text), reasoning);
         assert_eq!((&body["max_completion_tokens"], body.get("max_tokens")), (&json!(100), None));
         assert_eq!(body.get("temperature"), None);
         let object = Abilities { json: JsonMode::Object, ..Abilities::USUAL };
         assert_eq!(
-            OpenAi.body(&settings, &asked(format.clone()), object)["response_format"],
+            body_of(&OpenAi, &settings, &asked(format.clone()), object)["response_format"],
             json!({"type": "json_object"})
         );
         let prompt = Abilities { json: JsonMode::Prompt, ..Abilities::USUAL };
-        assert_eq!(OpenAi.body(&settings, &asked(format), prompt).get("response_format"), None);
+        assert_eq!(body_of(&OpenAi, &settings, &asked(format), prompt).get("response_format"), None);
     }
 
     #[test]
     fn a_llama_cpp_server_is_told_not_to_think() {
         let abilities = Abilities { template_thinking: true, ..Abilities::USUAL };
         let body = |thinking| {
-            let settings = ChatSettings { thinking, ..bare_settings("m") };
-            OpenAi.body(&settings, &asked(Format::Text), abilities)
+            let generation = Generation { thinking, ..Generation::default() };
+            let settings = ChatSettings { generation, ..ChatSettings::new("m", "") };
+            body_of(&OpenAi, &settings, &asked(Format::Text), abilities)
         };
         assert_eq!(body(false)["chat_template_kwargs"], json!({"enable_thinking": false}));
         assert_eq!(body(true).get("chat_template_kwargs"), None);
@@ -334,7 +340,8 @@ mod tests {
     #[test]
     fn a_prompt_that_was_cut_is_told_from_one_that_was_cached() {
         let cut = |model: &str, window, prompt, cached| {
-            let settings = ChatSettings { num_ctx: window, ..bare_settings(model) };
+            let generation = Generation { num_ctx: window, ..Generation::default() };
+            let settings = ChatSettings { generation, ..ChatSettings::new(model, "") };
             let request = ChatRequest {
                 messages: vec![Message::user("word ".repeat(60_000))],
                 ..ChatRequest::default()
@@ -350,7 +357,12 @@ mod tests {
 
     fn body(caching: Caching, model: &str, messages: Vec<Message>) -> Value {
         let abilities = Abilities { caching, ..Abilities::USUAL };
-        OpenAi.body(&bare_settings(model), &ChatRequest { messages, ..ChatRequest::default() }, abilities)
+        body_of(
+            &OpenAi,
+            &ChatSettings::new(model, ""),
+            &ChatRequest { messages, ..ChatRequest::default() },
+            abilities,
+        )
     }
 
     #[test]

@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime};
 
 use backon::{BackoffBuilder, ExponentialBuilder};
 
-use super::{ChatError, ChatErrorKind, ChatReply, Usage};
+use super::{CallObserver, ChatError, ChatErrorKind, ChatReply, Usage};
 
 /// The longest wait that a server may ask for. A longer one is an error at once: the user should know, not wait.
 pub(crate) const LONGEST_WAIT: Duration = Duration::from_secs(60);
@@ -34,11 +34,12 @@ fn outage_waits(outage: Duration) -> impl Iterator<Item = Duration> {
         .build()
 }
 
-/// Takes `turn` until it succeeds, fails for good, or has failed `retries` + 1 times; while there is no connection,
-/// until `outage` is over, if that is not zero. Without retries any failure is the last.
+/// Calls `turn` at most `retries` + 1 times. With a non-zero `outage`, refused connections are retried for that long
+/// instead; no retries mean no outage either. `observer` is told of each failure that another try follows.
 pub async fn with_retries<T, R: Costs>(
     retries: u32,
     outage: Duration,
+    observer: Option<&dyn CallObserver>,
     mut turn: impl FnMut() -> T,
 ) -> Result<R, ChatError>
 where
@@ -48,14 +49,14 @@ where
     loop {
         match turn().await {
             Ok(reply) => return Ok(tries.before(reply)),
-            Err(error) => tokio::time::sleep(tries.after(error)?).await,
+            Err(error) => tokio::time::sleep(tries.after(error, observer)?).await,
         }
     }
 }
 
-/// What a turn gives, which knows what it cost.
+/// The outcome of a turn, which counts what the turn cost.
 pub trait Costs {
-    /// Adds what the failed tries cost, and whether one of them was refused.
+    /// Adds what the failed tries cost; `refused`: a server refused one of them, as it had too much to do.
     fn add(&mut self, usage: Usage, refused: bool);
 }
 
@@ -66,37 +67,39 @@ impl Costs for ChatReply {
     }
 }
 
-/// The failed tries of one turn, for who has to take it himself.
-pub struct Tries<W, O> {
+type Waits = Box<dyn Iterator<Item = Duration> + Send>;
+
+/// Retry state for callers that run their own loop.
+pub struct Tries {
     retries: u32,
     failed: u32,
     usage: Usage,
     refused: bool,
-    waits: W,
-    /// Waits for a connection, where they are other ones.
-    outage: Option<O>,
+    waits: Waits,
+    /// Waits after refused connections, where the server is one that is restarted automatically.
+    outage: Option<Waits>,
 }
 
-impl Tries<(), ()> {
-    /// None so far, and `retries` to come after the first, or as many as `outage` has room for.
-    pub fn new(
-        retries: u32,
-        outage: Duration,
-    ) -> Tries<impl Iterator<Item = Duration>, impl Iterator<Item = Duration>> {
-        let outage = (retries > 0 && !outage.is_zero()).then(|| outage_waits(outage));
-        Tries { retries, failed: 0, usage: Usage::default(), refused: false, waits: backoff(retries), outage }
+impl Tries {
+    /// No try has failed yet; see [`with_retries`] for how many may.
+    pub fn new(retries: u32, outage: Duration) -> Self {
+        let outage = (retries > 0 && !outage.is_zero()).then(|| Box::new(outage_waits(outage)) as Waits);
+        let waits = Box::new(backoff(retries));
+        Self { retries, failed: 0, usage: Usage::default(), refused: false, waits, outage }
     }
-}
 
-impl<W: Iterator<Item = Duration>, O: Iterator<Item = Duration>> Tries<W, O> {
-    /// The reply with what came before it.
+    /// The reply, with the cost of the failed tries added.
     pub fn before<R: Costs>(&self, mut reply: R) -> R {
         reply.add(self.usage, self.refused);
         reply
     }
 
-    /// The wait before the next try, or the error if there is none.
-    pub fn after(&mut self, mut error: ChatError) -> Result<Duration, ChatError> {
+    /// The wait before the next try, of which `observer` is told; or the error, if there is no next try.
+    pub fn after(
+        &mut self,
+        mut error: ChatError,
+        observer: Option<&dyn CallObserver>,
+    ) -> Result<Duration, ChatError> {
         self.failed += 1;
         self.usage += error.usage;
         self.refused |= error.kind.is_refusal();
@@ -111,7 +114,7 @@ impl<W: Iterator<Item = Duration>, O: Iterator<Item = Duration>> Tries<W, O> {
         }
         let outage = self.outage.as_mut().filter(|_| error.kind == ChatErrorKind::Unreachable);
         let is_outage = outage.is_some();
-        let Some(wait) = outage.map_or_else(|| self.waits.next(), Iterator::next) else {
+        let Some(wait) = outage.unwrap_or(&mut self.waits).next() else {
             if self.failed > 1 {
                 error.message += &format!(" (tried {} times)", self.failed);
             }
@@ -120,6 +123,9 @@ impl<W: Iterator<Item = Duration>, O: Iterator<Item = Duration>> Tries<W, O> {
         let wait = error.retry_after.unwrap_or(wait);
         let of = if is_outage { String::new() } else { format!(" of {}", self.retries + 1) };
         tracing::warn!("{error}; try {}{of} failed, the next in {:.1} s", self.failed, wait.as_secs_f64());
+        if let Some(observer) = observer {
+            observer.failed(&error, Some(wait));
+        }
         Ok(wait)
     }
 }
@@ -158,7 +164,7 @@ mod tests {
         let mut tries = Tries::new(retries, outage);
         let mut waits = Vec::new();
         loop {
-            match tries.after(failure.clone()) {
+            match tries.after(failure.clone(), None) {
                 Ok(wait) => waits.push(wait),
                 Err(error) => return (waits, error),
             }
@@ -223,7 +229,7 @@ mod tests {
             ChatReply { text: "ok".into(), finish: Finish::Stop, usage, refused: false, cut: Vec::new() };
         let mut script =
             vec![Ok(reply), Err(error(Kind::Server, Some(0))), Err(error(Kind::Malformed, Some(0)))];
-        let taken = with_retries(2, Duration::ZERO, || std::future::ready(script.pop().unwrap()));
+        let taken = with_retries(2, Duration::ZERO, None, || std::future::ready(script.pop().unwrap()));
         let mut expected = Usage::of_call(20, 2, 0);
         expected += Usage::of_call(10, 5, 2);
         assert_eq!(runtime.block_on(taken).unwrap().usage, expected);

@@ -122,7 +122,10 @@ fn serve(
     let loaded = match load() {
         Ok(loaded) => loaded,
         // Nobody listens if the load was cancelled.
-        Err(error) => return drop(ready.send(Err(error))),
+        Err(error) => {
+            let _ = ready.send(Err(error));
+            return;
+        }
     };
     let model = Arc::clone(&loaded.model);
     match load::context(&model, settings, &tap) {
@@ -131,7 +134,9 @@ fn serve(
                 Worker::new(&model, context, settings.lanes, tap, stats).run(inbox);
             }
         }
-        Err(error) => drop(ready.send(Err(error))),
+        Err(error) => {
+            let _ = ready.send(Err(error));
+        }
     }
 }
 
@@ -231,8 +236,12 @@ impl ChatClient for LlamaCpp {
     }
 
     async fn chat(&self, request: &ChatRequest) -> Result<ChatReply, ChatError> {
+        if let Some(observer) = &request.observer {
+            observer.begin(&self.endpoint());
+        }
         let ticket = self.core.tickets.fetch_add(1, Ordering::Relaxed);
         let (answer, reply) = oneshot::channel();
+        let observer = request.observer.clone();
         let (core, request, sampling) =
             (Arc::clone(&self.core), request.clone(), self.sampling.of(request.sample));
         let prepared = spawn_blocking(move || core.prepare(ticket, &request, sampling, answer)).await;
@@ -251,6 +260,10 @@ impl ChatClient for LlamaCpp {
         let cut = shares.map_or_else(Vec::new, |schema| {
             schema_limits::cut(&schema, &String::from_utf8_lossy(&bytes), closed)
         });
+        // All of it at once: the engine hands over whole replies.
+        if let Some(observer) = observer.filter(|_| !text.is_empty()) {
+            observer.delta(&text);
+        }
         Ok(ChatReply { text, finish, usage, refused: false, cut })
     }
 }

@@ -13,7 +13,7 @@
 
 use std::path::PathBuf;
 
-use minions_chat::{ChatError, ChatErrorKind, Usage};
+use minions_chat::{ChatError, ChatErrorKind, Generation, Usage};
 
 #[cfg(feature = "embedded")]
 mod client;
@@ -101,6 +101,14 @@ impl Sampling {
     #[cfg(feature = "embedded")]
     fn of(self, sample: u32) -> Self {
         Self { seed: self.seed.map(|seed| seed.wrapping_add(u64::from(sample))), ..self }
+    }
+}
+
+impl From<Generation> for Sampling {
+    /// The window and thinking are no matter of sampling.
+    fn from(generation: Generation) -> Self {
+        let Generation { temperature, max_tokens, seed, .. } = generation;
+        Self { temperature, max_tokens, seed }
     }
 }
 

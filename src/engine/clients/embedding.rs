@@ -75,7 +75,7 @@ impl SideConfig<'_> {
         ChatSettings {
             model: model.unwrap_or(self.spec.provider.embedding_model).to_owned(),
             retries: self.retries(),
-            deployment: None,
+            vendor: self.spec.kwargs.vendor.clone().without_deployment(),
             ..self.settings(environment, base_url, endpoint)
         }
     }

@@ -21,7 +21,7 @@ use super::tape::{Missing, RecordedChat, Recording, Tape};
 use super::window::{self, Demand};
 use crate::chat::http;
 use crate::chat::secrets::Secret;
-use crate::chat::{self, ChatClient, ChatError, ChatErrorKind, ChatSettings, Embedder};
+use crate::chat::{self, ChatClient, ChatError, ChatErrorKind, ChatSettings, Embedder, Generation};
 use crate::config::{self, Environment};
 use crate::error::{Failure, FailureKind};
 use crate::events::ModelInfo;
@@ -59,8 +59,8 @@ pub(super) struct SideConfig<'a> {
     shared: bool,
     /// Its calls count for the limits of a run, each try by itself.
     is_metered: bool,
-    temperature: Option<f64>,
-    max_tokens: Option<u32>,
+    /// How its replies are generated, with the side's defaults.
+    generation: Generation,
 }
 
 /// Opens both sides of `job` with what the shared has already.
@@ -186,11 +186,12 @@ impl<'a> SideConfig<'a> {
             Protocol::Minion => (1, (!among_many).then_some(1)),
             Protocol::Minions(params) => (params.num_samples_per_task, params.worker_batch_size),
         };
-        // Facts are side_config, not ideas; but samples must differ.
+        // Facts are wanted, not ideas; but samples must differ.
         let temperature = if samples > 1 { 0.7 } else { spec.provider.min_temperature };
         let base_urls = base_urls(spec, environment);
         let is_ours = spec.provider.local || base_urls.iter().all(|url| http::is_private(url));
-        let bounded = is_ours && !spec.kwargs.thinking;
+        let given = spec.kwargs.generation;
+        let bounded = is_ours && !given.thinking;
         Self {
             role: JobRole::Worker,
             spec,
@@ -200,8 +201,11 @@ impl<'a> SideConfig<'a> {
             lanes: spec.kwargs.max_concurrency.or(batch),
             shared: false,
             is_metered: false,
-            temperature: spec.kwargs.temperature.or(Some(temperature)),
-            max_tokens: spec.kwargs.max_tokens.or(bounded.then_some(config::REPLY_TOKENS)),
+            generation: Generation {
+                temperature: given.temperature.or(Some(temperature)),
+                max_tokens: given.max_tokens.or(bounded.then_some(config::REPLY_TOKENS)),
+                ..given
+            },
         }
     }
 
@@ -216,8 +220,7 @@ impl<'a> SideConfig<'a> {
             lanes: Some(1),
             shared: false,
             is_metered: false,
-            temperature: spec.kwargs.temperature,
-            max_tokens: spec.kwargs.max_tokens,
+            generation: spec.kwargs.generation,
         }
     }
 
@@ -257,11 +260,8 @@ impl<'a> SideConfig<'a> {
             model_path: self.spec.model_path.clone(),
             lanes: self.lanes,
             shared: self.shared,
-            num_ctx: kwargs.num_ctx,
-            keep_alive: kwargs.keep_alive.clone(),
-            n_gpu_layers: kwargs.n_gpu_layers,
-            chat_format: kwargs.chat_format.clone(),
-            n_threads: kwargs.n_threads,
+            num_ctx: kwargs.generation.num_ctx,
+            vendor: kwargs.vendor.clone(),
         }
     }
 
@@ -271,8 +271,8 @@ impl<'a> SideConfig<'a> {
         let model = &self.model;
         let unsent = base_urls.iter().flat_map(|base_url| provider.unsent(base_url, model));
         for name in unsent.collect::<std::collections::BTreeSet<_>>() {
-            if kwargs.temperature.is_some() && name == "temperature"
-                || kwargs.seed.is_some() && name == "seed"
+            if kwargs.generation.temperature.is_some() && name == "temperature"
+                || kwargs.generation.seed.is_some() && name == "seed"
             {
                 tracing::warn!("{side}.kwargs.{name} has no effect: {model} of {} takes none", provider.name);
             }
@@ -329,17 +329,13 @@ impl<'a> SideConfig<'a> {
                 let endpoint = Endpoint { context_window: window, ..endpoint.clone() };
                 self.settings(environment, base_url, Some(&endpoint))
             }
-            None => ChatSettings { num_ctx: window, ..bare() },
+            None => {
+                let generation = Generation { num_ctx: window, ..self.generation };
+                ChatSettings { generation, ..bare() }
+            }
         };
         let client = match ready {
-            Some(Ready::Embedded(engine)) => {
-                let sampling = Sampling {
-                    temperature: self.temperature,
-                    max_tokens: self.max_tokens,
-                    seed: self.spec.kwargs.seed,
-                };
-                Arc::new(engine.client(sampling))
-            }
+            Some(Ready::Embedded(engine)) => Arc::new(engine.client(Sampling::from(self.generation))),
             Some(Ready::Managed(..) | Ready::Foreign(_)) | None => self.connect(shared, settings.clone())?,
         };
         Ok(Server {
@@ -392,14 +388,12 @@ impl<'a> SideConfig<'a> {
             } else {
                 Duration::ZERO
             },
-            temperature: self.temperature,
-            max_tokens: self.max_tokens,
-            seed: kwargs.seed,
-            num_ctx: endpoint.and_then(|endpoint| endpoint.context_window),
-            thinking: kwargs.thinking,
-            keep_alive: kwargs.keep_alive.clone(),
-            deployment: kwargs.deployment.clone(),
-            api_version: kwargs.api_version.clone(),
+            // The window that was settled with the server, if any: the job's own number was a wish.
+            generation: Generation {
+                num_ctx: endpoint.and_then(|endpoint| endpoint.context_window),
+                ..self.generation
+            },
+            vendor: kwargs.vendor.clone(),
         }
     }
 }

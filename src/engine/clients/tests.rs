@@ -5,6 +5,7 @@ use std::path::Path;
 use serde_json::{Value, json};
 
 use super::*;
+use crate::chat::VendorOptions;
 use crate::runtimes::{DockerModelRunner, Limits};
 
 fn job(local: Value, remote: Value) -> Job {
@@ -21,8 +22,10 @@ fn the_embedded_engines_options_get_to_its_place() {
     let job = job(local, json!({"type": "ollama"}));
     let place = SideConfig::worker(&job, &Environment::from_iter([]), false).place("");
     assert_eq!(place.model_path.as_deref(), Some(Path::new("m.gguf")));
-    assert_eq!((place.num_ctx, place.n_gpu_layers, place.n_threads), (Some(2048), Some(3), Some(5)));
-    assert_eq!((place.chat_format.as_deref(), place.lanes), (Some("chatml"), Some(6)));
+    assert_eq!((place.num_ctx, place.lanes), (Some(2048), Some(6)));
+    let (n_gpu_layers, n_threads) = (Some(3), Some(5));
+    let chat_format = Some("chatml".to_owned());
+    assert_eq!(place.vendor, VendorOptions::LlamaCpp { n_gpu_layers, chat_format, n_threads });
 }
 
 #[test]

@@ -103,6 +103,12 @@ impl RecordedChat {
             match (turn.reply, turn.error) {
                 (Some(mut reply), _) => {
                     reply.usage += lost;
+                    if let Some(observer) = &request.observer {
+                        observer.begin(&self.endpoint());
+                        if !reply.text.is_empty() {
+                            observer.delta(&reply.text);
+                        }
+                    }
                     return Ok(reply);
                 }
                 (None, Some(error)) if self.is_one_of_several && self.recording.has_next(&exchange) => {

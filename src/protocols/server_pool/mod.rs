@@ -106,7 +106,10 @@ impl ServerPool {
                 return at;
             }
             match self.next_return() {
-                Some(back) => drop(tokio::time::timeout_at(back.into(), room).await),
+                Some(back) => {
+                    // Room or the end of a cooldown: either is a reason to look again.
+                    let _ = tokio::time::timeout_at(back.into(), room).await;
+                }
                 None => room.await,
             }
         }
@@ -179,14 +182,21 @@ impl Permit {
 
     /// One turn. If the server is lost and there are others, the turn is taken at one of those.
     pub(crate) async fn chat(&mut self, request: &ChatRequest) -> Result<ChatReply, ChatError> {
-        if self.stations.all.len() == 1 {
-            return self.turn(request).await;
+        let outcome =
+            if self.stations.all.len() == 1 { self.turn(request).await } else { self.rounds(request).await };
+        if let (Err(error), Some(observer)) = (&outcome, &request.observer) {
+            observer.failed(error, None);
         }
+        outcome
+    }
+
+    /// A turn at any of several servers, as many rounds over all of them as the pool's retries allow.
+    async fn rounds(&mut self, request: &ChatRequest) -> Result<ChatReply, ChatError> {
         let mut tries = Tries::new(self.stations.retries, Duration::ZERO);
         loop {
             match self.round(request).await {
                 Ok(reply) => return Ok(tries.before(reply)),
-                Err(error) => tokio::time::sleep(tries.after(error)?).await,
+                Err(error) => tokio::time::sleep(tries.after(error, request.observer.as_deref())?).await,
             }
         }
     }
@@ -213,6 +223,9 @@ impl Permit {
                     if tried.len() == self.stations.all.len() {
                         self.stations.all[self.at].rest_for(&error);
                         return Err(all_lost(lost, cost));
+                    }
+                    if let Some(observer) = &request.observer {
+                        observer.failed(&error, Some(Duration::ZERO));
                     }
                     self.move_on(&error, &tried).await;
                 }
@@ -248,7 +261,7 @@ impl Permit {
     /// Leaves a server that does not answer for one that is not among `tried`.
     async fn move_on(&mut self, error: &ChatError, tried: &[usize]) {
         self.stations.all[self.at].rest_for(error);
-        // Kept, the slot could be what someone waits for whose slot this one waits for.
+        // Release first: waiting for a slot while holding one can deadlock.
         self.is_taken = false;
         self.stations.leave(self.at);
         self.at = self.stations.find(None, tried).await;

@@ -12,21 +12,12 @@ pub(crate) const KEY: &str = "sk-test-7f3a9c";
 
 /// Settings for a server at `base_url`: three retries, and a timeout that only a silent server reaches.
 pub(crate) fn settings(provider: &str, base_url: &str) -> ChatSettings {
+    let model = providers::find(provider).expect("a known provider").model;
     ChatSettings {
-        model: providers::find(provider).expect("a known provider").model.to_owned(),
-        base_url: base_url.to_owned(),
         api_key: Some(Secret::new(KEY)),
         timeout: Duration::from_secs(60),
         retries: 3,
-        outage: Duration::ZERO,
-        temperature: None,
-        max_tokens: None,
-        seed: None,
-        num_ctx: None,
-        thinking: false,
-        keep_alive: None,
-        deployment: None,
-        api_version: None,
+        ..ChatSettings::new(model, base_url)
     }
 }
 

@@ -190,7 +190,7 @@ impl Provider {
     /// Where calls of the API's route `path` go.
     pub fn url(&self, settings: &ChatSettings, path: &str) -> String {
         let root = self.api_root(&settings.base_url);
-        match settings.api_version.as_deref() {
+        match settings.vendor.api_version() {
             // Azure: a dated version has a route for each deployment.
             Some(version) if version.starts_with(|c: char| c.is_ascii_digit()) => {
                 let resource = root.trim_end_matches(self.root);

@@ -1,0 +1,123 @@
+//! What a client is told about its server and its calls.
+
+use std::time::Duration;
+
+use serde_json::Value;
+
+use super::secrets::Secret;
+use super::{CALL_TIMEOUT, ChatRequest};
+
+/// Settings of a client, whatever its provider.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ChatSettings {
+    /// The model's name as the server knows it.
+    pub model: String,
+    /// The server's base URL, without a trailing slash.
+    pub base_url: String,
+    /// The credential, if the server wants one.
+    pub api_key: Option<Secret>,
+    /// The longest silence of the server (until the first byte, then between two) before a try is given up.
+    pub timeout: Duration,
+    /// Tries after the first failed one.
+    pub retries: u32,
+    /// How long refused connections are retried if the server is one that is restarted automatically; zero otherwise.
+    pub outage: Duration,
+    /// How replies are generated.
+    pub generation: Generation,
+    /// What only one vendor has.
+    pub vendor: VendorOptions,
+}
+
+/// How a model generates its replies: the options of a call that most servers have.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Generation {
+    /// Sampling temperature; `None` leaves the server's default.
+    pub temperature: Option<f64>,
+    /// The longest reply, in tokens; `None` leaves the server's default.
+    pub max_tokens: Option<u32>,
+    /// Sampling seed.
+    pub seed: Option<u64>,
+    /// The context window in tokens, one value for all calls of a job, as Ollama loads the model anew for another one;
+    /// `None` if it is not known.
+    pub num_ctx: Option<u32>,
+    /// Let a thinking model think.
+    pub thinking: bool,
+}
+
+/// Options that only one vendor has.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub enum VendorOptions {
+    /// None.
+    #[default]
+    None,
+    /// Ollama's.
+    Ollama {
+        /// How long the model stays loaded: a number of seconds, or a text such as `"10m"`.
+        keep_alive: Option<Value>,
+    },
+    /// Azure's.
+    Azure {
+        /// The deployment, which takes the model's place in requests.
+        deployment: Option<String>,
+        /// The version of the API, such as `2024-10-21`.
+        api_version: Option<String>,
+    },
+    /// The embedded engine's.
+    LlamaCpp {
+        /// Layers on the GPU.
+        n_gpu_layers: Option<u32>,
+        /// The name of a chat template that replaces the model's own.
+        chat_format: Option<String>,
+        /// Threads.
+        n_threads: Option<u32>,
+    },
+}
+
+impl ChatSettings {
+    /// Settings for `model` at `base_url`: no key, no retries, every option as the server has it.
+    pub fn new(model: impl Into<String>, base_url: impl Into<String>) -> Self {
+        Self {
+            model: model.into(),
+            base_url: base_url.into(),
+            api_key: None,
+            timeout: CALL_TIMEOUT,
+            retries: 0,
+            outage: Duration::ZERO,
+            generation: Generation::default(),
+            vendor: VendorOptions::None,
+        }
+    }
+}
+
+impl Generation {
+    /// The seed of a request, if there is one: samples of the same messages have different ones.
+    pub(crate) fn seed_of(&self, request: &ChatRequest) -> Option<u64> {
+        self.seed.map(|seed| seed.wrapping_add(u64::from(request.sample)))
+    }
+}
+
+impl VendorOptions {
+    /// Ollama: how long the model stays loaded.
+    pub fn keep_alive(&self) -> Option<&Value> {
+        if let Self::Ollama { keep_alive } = self { keep_alive.as_ref() } else { None }
+    }
+
+    /// Azure: the deployment.
+    pub fn deployment(&self) -> Option<&str> {
+        if let Self::Azure { deployment, .. } = self { deployment.as_deref() } else { None }
+    }
+
+    /// Azure: the version of the API.
+    pub fn api_version(&self) -> Option<&str> {
+        if let Self::Azure { api_version, .. } = self { api_version.as_deref() } else { None }
+    }
+
+    /// The same for another model than the one that is deployed.
+    #[must_use]
+    pub fn without_deployment(self) -> Self {
+        match self {
+            Self::Azure { api_version, .. } => Self::Azure { deployment: None, api_version },
+            other => other,
+        }
+    }
+}
