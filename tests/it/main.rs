@@ -12,6 +12,7 @@ mod chat_real_server;
 mod client_kwargs;
 mod container;
 mod docs;
+mod documentation;
 mod egress;
 mod endings;
 mod fleet;
