@@ -15,6 +15,7 @@ mod docs;
 mod documentation;
 mod egress;
 mod endings;
+mod file_circles;
 mod fleet;
 mod help;
 #[cfg(feature = "embedded")]
