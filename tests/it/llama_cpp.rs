@@ -42,7 +42,7 @@ fn at_most(max_tokens: u32) -> Sampling {
 }
 
 fn ask(text: impl Into<String>) -> ChatRequest {
-    ChatRequest { messages: vec![Message::user(text)], format: Format::Text, sample: 0 }
+    ChatRequest { messages: vec![Message::user(text)], format: Format::Text, sample: 0, observer: None }
 }
 
 /// The worker's reply in the `minions` protocol.
@@ -76,7 +76,7 @@ fn job(chunk: usize, task: &str) -> ChatRequest {
          answer or null.",
         document(chunk)
     );
-    ChatRequest { messages: vec![Message::user(prompt)], format: job_format(), sample: 0 }
+    ChatRequest { messages: vec![Message::user(prompt)], format: job_format(), sample: 0, observer: None }
 }
 
 const TASKS: [&str; 3] = [
