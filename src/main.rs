@@ -18,7 +18,8 @@ use minions::sandbox;
 use cli::args::{Cli, Command};
 use cli::interrupt::Interrupt;
 use cli::options::RunOptions;
-use cli::run::{Program, RunOutcome, Work};
+use cli::program::Program;
+use cli::run::{RunOutcome, Work};
 use cli::{demo, envelope, listing, logging, service};
 
 /// Counts, so that a sandbox child can be held to its memory limit; elsewhere it is the system's.

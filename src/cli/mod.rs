@@ -15,6 +15,7 @@ pub(crate) mod logging;
 #[cfg(feature = "embedded")]
 pub(crate) mod openmp;
 pub(crate) mod options;
+pub(crate) mod program;
 mod progress;
 mod pull_bar;
 pub(crate) mod run;

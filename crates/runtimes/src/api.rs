@@ -8,11 +8,9 @@ use reqwest::{Method, Response, StatusCode};
 use serde_json::Value;
 use tokio::time::{Instant, timeout, timeout_at};
 
+use super::words::short;
 use super::{RuntimeError, RuntimeErrorKind};
 use minions_chat::http;
-
-/// The most characters of a server's words in a message.
-const SHORT: usize = 400;
 
 /// One model server.
 pub(super) struct Api {
@@ -139,15 +137,6 @@ pub(super) fn words(body: &str) -> String {
     short(text)
 }
 
-/// A server's words on one line, shortened.
-pub(super) fn short(text: &str) -> String {
-    let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
-    match line.char_indices().nth(SHORT) {
-        Some((cut, _)) => format!("{} ...", &line[..cut]),
-        None => line,
-    }
-}
-
 /// An answer that comes line by line.
 pub(super) struct Lines {
     pub(super) status: StatusCode,
@@ -215,6 +204,7 @@ impl Lines {
 
 #[cfg(test)]
 mod tests {
+    use super::super::words::SHORT;
     use super::*;
 
     #[test]

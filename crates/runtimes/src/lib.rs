@@ -16,6 +16,7 @@ pub mod probe;
 mod process;
 mod progress;
 pub mod window;
+mod words;
 
 use std::time::Duration;
 

@@ -32,8 +32,8 @@ pub(super) use shard::Shard;
 
 use super::input::Incoming;
 use super::interrupt;
+use super::program::Program;
 use super::pull_bar::PullBar;
-use super::run::Program;
 use lines::{Line, Lines};
 use output::{Output, Printed};
 use progress::BatchProgress;

@@ -10,6 +10,7 @@ mod name;
 mod pull;
 mod start;
 mod watchdog;
+mod watchdog_args;
 mod watchdog_main;
 
 use std::sync::Arc;
@@ -18,18 +19,20 @@ use async_trait::async_trait;
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 
-use super::api::{Answer, Api, short};
+use super::api::{Answer, Api};
 use super::fetch::Fetch;
 use super::progress::{NoProgress, PullProgress};
 use super::window::{self, Known};
+use super::words::short;
 use super::{Endpoint, Limits, Need, Purpose, Runtime, RuntimeError, RuntimeErrorKind};
 pub use host::Host;
 pub use locks::Locks;
 use name::Name;
 use pull::Pull;
-pub use start::{COMMAND as WATCHDOG_COMMAND, Start, find_program};
+pub use start::{Start, find_program};
 pub use watchdog::{Watchdog, environment};
-pub use watchdog_main::{WatchdogArgs, watchdog_main};
+pub use watchdog_args::{COMMAND as WATCHDOG_COMMAND, WatchdogArgs};
+pub use watchdog_main::watchdog_main;
 
 /// What Docker Model Runner's imitation of Ollama gives as its version. It drops `format` and all counts.
 const MODEL_RUNNER_VERSION: &str = "0.1.0";
