@@ -7,7 +7,8 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use minions::events::{Event, EventKind, EventListener, WorkerJob};
+use minions::events::{Event, EventKind, EventListener};
+use minions::job::JobRole;
 
 use super::report::Report;
 use crate::cli::progress::{draw, time_left};
@@ -105,7 +106,7 @@ impl BatchProgress {
 
 impl EventListener for BatchProgress {
     fn event(&self, event: &Arc<Event>) {
-        if matches!(event.kind, EventKind::WorkerJob(WorkerJob { worker_tokens: Some(_), .. })) {
+        if matches!(event.kind, EventKind::Call { side: JobRole::Worker, .. }) {
             self.worker_calls.fetch_add(1, Relaxed);
         }
     }
