@@ -22,6 +22,8 @@ RUN mkdir -p src tests/it tests/standin \
     && cargo build --release --locked --bin minions
 COPY src src
 COPY crates crates
+# The recording that `minions demo` replays is compiled in.
+COPY examples/demo examples/demo
 # The empty sources are newer than ours may be.
 RUN find src crates -name '*.rs' -exec touch {} + \
     && cargo build --release --locked --bin minions \

@@ -11,15 +11,18 @@ source scripts/common.sh
 need_build_tools </dev/null
 build_for_this_machine
 model=$(scripts/fetch-model.sh </dev/null)
-say "Building (a few minutes the first time) ..."
-cargo build --release --features embedded --quiet </dev/null >&2
 minions=$(cargo metadata --format-version 1 --no-deps | python3 -c 'import json, sys; print(json.load(sys.stdin)["target_directory"])')/release/minions
+built() { stat -c %y "$minions" 2>/dev/null || true; }
+before=$(built)
+[ -n "$before" ] || say "Building minions with llama.cpp, which takes some minutes the first time ..."
+cargo build --release --features embedded </dev/null >&2
+[ "$before" != "$(built)" ] || say "minions is already built."
 
 if [ $# -gt 0 ]; then
     cd "$calling_dir"
     exec "$minions" "$@"
 fi
-# A pipe or a file that has something to say holds a job; an empty one, a terminal or /dev/null does not.
+# A pipe or a file that is not empty holds a job; a terminal or /dev/null holds none.
 first=
 if [ ! -t 0 ] && IFS= read -r -t 5 -N 1 first; then
     cd "$calling_dir"
@@ -27,4 +30,7 @@ if [ ! -t 0 ] && IFS= read -r -t 5 -N 1 first; then
     exit
 fi
 say "Running examples/quickstart.json on $model ..."
-exec "$minions" --job examples/quickstart.json
+code=0
+"$minions" --job examples/quickstart.json || code=$?
+say "The program is $minions. Next: $minions --help, or a job of your own: $minions < job.json"
+exit $code

@@ -96,9 +96,9 @@ trap clean_up EXIT
 say "base images"
 make_bases
 say "stand-ins"
-cargo build --quiet --release --bin ollama-standin "$@"
+cargo test --quiet --test it --no-run "$@"
 mkdir "$work/standin"
-cp "$target/release/ollama-standin" "$work/standin/"
+cp "$target/debug/ollama-standin" "$work/standin/"
 # What the official images set.
 standin ollama/ollama:0.32.15 'ENV OLLAMA_HOST=0.0.0.0:11434' 'ENTRYPOINT ["/bin/ollama"]' 'CMD ["serve"]'
 model_runner=('RUN useradd --system modelrunner && install -d -o modelrunner /models' 'USER modelrunner'
@@ -110,4 +110,4 @@ say "image"
 quietly docker build -t minions .
 say "tests of the container"
 # A few at a time: some only wait.
-cargo test --quiet --release --test it "$@" -- --ignored --test-threads 3 container::
+cargo test --quiet --test it "$@" -- --ignored --test-threads 3 container::

@@ -19,17 +19,12 @@ export MINIONS_TEST_MODEL MINIONS_TEST_PYTHON
 step "formatting"
 cargo fmt --check
 step "lints"
-cargo clippy --quiet --release --workspace --all-targets --features embedded -- -D warnings
+cargo clippy --quiet --workspace --all-targets --features embedded -- -D warnings
 step "lints of the build without the engine"
-cargo clippy --quiet --release -- -D warnings
-step "build"
-cargo test --quiet --release --features embedded --no-run
+cargo clippy --quiet --workspace --all-targets -- -D warnings
 step "tests"
-real=(chat_real_server:: llama_cpp:: real_model)
-cargo test --release --features embedded -- "${real[@]/#/--skip=}"
-# One at a time: the model's threads take all cores.
-step "tests with the real model"
-cargo test --release --features embedded -- --test-threads=1 "${real[@]}"
+# Alone, as the model's threads take all cores.
+scripts/run-tests.py --alone chat_real_server:: --alone llama_cpp:: --alone real_model --workspace --features embedded
 step "the container"
-scripts/test-container.sh --features embedded
+scripts/test-container.sh --workspace --features embedded
 step "done"

@@ -1,6 +1,6 @@
 //! Every default and every environment name, once.
 //!
-//! The environment is read here, at the start, and passed on as values: no other room looks at it.
+//! The environment is read here, at the start, and passed on as values: no other module reads it.
 
 use std::time::Duration;
 
@@ -10,9 +10,9 @@ use crate::chat::providers;
 pub const MAX_ROUNDS: u32 = 3;
 /// Where conversation logs go when the job does not say.
 pub const LOG_DIR: &str = "minion_logs";
-/// Tries after the first failed one, unless the job says otherwise.
+/// Retries of a failed call, unless the job says otherwise.
 pub const RETRIES: u32 = 3;
-/// How long calls are tried again at a daemon that we keep up, while it is away. It is to be back within 5 seconds.
+/// How long calls to a daemon that minions restarts are retried while it is down. A restart takes 5 seconds at most.
 pub const OUTAGE: Duration = Duration::from_secs(20);
 
 /// `minions`: worker jobs that one round may ask for.
@@ -23,17 +23,17 @@ pub const NUM_TASKS_PER_ROUND: u32 = 3;
 pub const NUM_SAMPLES_PER_TASK: u32 = 1;
 /// `minions`: programs that the supervisor may try per round.
 pub const MAX_CODE_ATTEMPTS: u32 = 10;
-/// Times that a supervisor's reply which is not the JSON asked for is asked for again.
+/// How often the supervisor is asked again for a reply that is not the JSON asked for.
 pub const MAX_JSON_RETRIES: u32 = 3;
 
 /// Batch: jobs at the same time, unless the command line says otherwise.
 pub const BATCH_JOBS: u16 = 16;
 
-/// Worker calls in flight when neither the job nor the server tells.
+/// Worker calls in flight when neither the job nor the server gives a number.
 pub const WORKER_CONCURRENCY: usize = 4;
 /// The worker's context window in tokens for `minions`, whose chunks are small, unless the job says otherwise.
 pub const MINIONS_WINDOW: u32 = 8192;
-/// The supervisor's context window in tokens where it is ours to choose.
+/// The supervisor's context window in tokens where minions chooses it.
 pub const SUPERVISOR_WINDOW: u32 = 8192;
 /// Tokens kept free for the worker's reply when a window is chosen.
 pub const REPLY_TOKENS: u32 = 1024;
@@ -56,7 +56,7 @@ pub const ENV_MODEL_RUNNER_VERSION: &str = "MODEL_RUNNER_CONTROLLER_VERSION";
 pub struct Environment(std::collections::BTreeMap<String, String>);
 
 impl Environment {
-    /// The process's own. Values that are not UTF-8 are passed over.
+    /// The variables of this process, without those whose value is not UTF-8.
     pub fn of_process() -> Self {
         std::env::vars_os()
             .filter_map(|(k, v)| Some((k.into_string().ok()?, v.into_string().ok()?)))
@@ -79,8 +79,8 @@ impl Environment {
         std::path::Path::new(base).join(format!("minions-{}", nix::unistd::geteuid()))
     }
 
-    /// Where a Docker Engine may be: where the user says, else at the sockets of the system, of a rootless engine and
-    /// of Docker Desktop.
+    /// The addresses at which a Docker Engine may answer: the user's own, else the sockets of the system, of a rootless
+    /// engine and of Docker Desktop.
     pub fn docker_engines(&self) -> Vec<String> {
         if let Some(host) = self.get(ENV_DOCKER_HOST) {
             return vec![host.to_owned()];
@@ -97,8 +97,8 @@ impl Environment {
         .collect()
     }
 
-    /// Values of the variables that hold credentials: those of our providers, and those that are named like a
-    /// credential and look like one (a `CACHE_KEY` of 1000000 must not be struck out of answers).
+    /// Values of the variables that hold credentials: the keys of the providers, and values that look
+    /// like a credential in variables named like one (a `CACHE_KEY` of 1000000 must not be removed from answers).
     pub fn credentials(&self) -> impl Iterator<Item = &str> {
         let ours = |name: &str| providers::PROVIDERS.iter().any(|provider| provider.key_env.contains(&name));
         let is_named =

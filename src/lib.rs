@@ -52,4 +52,4 @@ pub mod prompts;
 mod protocols;
 mod sync;
 
-pub use protocols::{Cited, Entry, Status};
+pub use protocols::{Cited, Entry, Round, RoundJob, RoundJobs, RoundVerdict, Status};

@@ -18,8 +18,9 @@ use minions::sandbox;
 use cli::args::{Cli, Command};
 use cli::interrupt::Interrupt;
 use cli::options::RunOptions;
-use cli::run::{Program, RunOutcome, Work};
-use cli::{envelope, listing, logging, service};
+use cli::program::Program;
+use cli::run::{RunOutcome, Work};
+use cli::{demo, envelope, listing, logging, service};
 
 /// Counts, so that a sandbox child can be held to its memory limit; elsewhere it is the system's.
 #[global_allocator]
@@ -28,7 +29,7 @@ static ALLOCATOR: minions::sandbox::LimitedAllocator = minions::sandbox::Limited
 fn main() -> ExitCode {
     let redactor = Redactor::default();
     let asked = match Cli::try_parse() {
-        Ok(Cli { command: Some(Command::SandboxWorker), .. }) => return sandbox::worker_main(),
+        Ok(Cli { command: Some(Command::SandboxChild), .. }) => return sandbox::child_main(),
         Ok(Cli { command: Some(Command::OllamaWatchdog { words }), .. }) => return service::watchdog(&words),
         Ok(Cli { command: Some(Command::Entry { words }), .. }) => return service::entry(words),
         Ok(Cli { command: Some(Command::Health), .. }) => return service::health(),
@@ -37,6 +38,7 @@ fn main() -> ExitCode {
             let each = options.each.clone();
             Ok((Work::Batch(options), each))
         }
+        Ok(Cli { command: Some(Command::Demo), .. }) => return demo::run(),
         Ok(Cli { command: Some(Command::Run(args)), .. } | Cli { run: args, .. }) => {
             Ok((args.job.map_or(Work::Stdin, Work::File), args.options))
         }

@@ -33,8 +33,8 @@ pub(crate) enum Command {
     /// Run many jobs: JSON Lines in, one JSON line out for each.
     Batch(Box<BatchOptions>),
     /// Run the supervisor's code; started by minions itself.
-    #[command(name = minions::sandbox::WORKER_COMMAND, hide = true)]
-    SandboxWorker,
+    #[command(name = minions::sandbox::CHILD_COMMAND, hide = true)]
+    SandboxChild,
     /// Keep an Ollama daemon up; started by minions itself.
     #[command(name = minions::runtimes::ollama::WATCHDOG_COMMAND, hide = true)]
     OllamaWatchdog {
@@ -50,6 +50,8 @@ pub(crate) enum Command {
     },
     /// Whether the Ollama daemon answers: exit code 0 if it does.
     Health,
+    /// Replay a recorded run and show what happened in it; no model, key or network is needed.
+    Demo,
     /// The client types that a job may name.
     Providers {
         /// As JSON, for programs.

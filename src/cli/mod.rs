@@ -5,6 +5,7 @@
 pub(crate) mod args;
 mod batch;
 mod container;
+pub(crate) mod demo;
 pub(crate) mod envelope;
 mod events_file;
 mod input;
@@ -14,6 +15,8 @@ pub(crate) mod logging;
 #[cfg(feature = "embedded")]
 pub(crate) mod openmp;
 pub(crate) mod options;
+pub(crate) mod program;
 mod progress;
+mod pull_bar;
 pub(crate) mod run;
 pub(crate) mod service;

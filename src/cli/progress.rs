@@ -55,7 +55,9 @@ impl JobProgress {
             if state.is_finished {
                 return;
             }
-            state.beat();
+            if let Some(line) = state.beat(Instant::now()) {
+                tracing::info!("{line}");
+            }
         }
     }
 
@@ -116,17 +118,17 @@ impl State {
         }
     }
 
-    fn beat(&mut self) {
-        let Some((whom, since)) = self.call.as_ref().filter(|_| self.told.elapsed() >= HEARTBEAT) else {
-            return;
-        };
-        self.told = Instant::now();
-        match &self.fan_out {
-            Some(FanOut { total, ended, .. }) => {
-                tracing::info!("worker jobs: {ended} of {total} done, still at it")
-            }
-            None => tracing::info!("waiting for {whom} for {} s", since.elapsed().as_secs()),
+    /// What to say `now`, if nothing was said for long.
+    fn beat(&mut self, now: Instant) -> Option<String> {
+        if now.saturating_duration_since(self.told) < HEARTBEAT {
+            return None;
         }
+        let (whom, since) = self.call.as_ref()?;
+        self.told = now;
+        Some(match &self.fan_out {
+            Some(FanOut { total, ended, .. }) => format!("worker jobs: {ended} of {total} done, still at it"),
+            None => format!("waiting for {whom} for {} s", now.saturating_duration_since(*since).as_secs()),
+        })
     }
 }
 
@@ -162,6 +164,24 @@ pub(crate) fn time_left(done: usize, total: usize, passed: Duration) -> Option<S
 #[cfg(test)]
 mod tests {
     use super::*;
+    use minions::events::Purpose;
+    use minions::job::JobRole;
+
+    #[test]
+    fn a_long_silence_is_broken() {
+        let began = Instant::now();
+        let mut state = State { fan_out: None, tokens: 0, call: None, told: began, is_finished: false };
+        let later = |seconds| began + Duration::from_secs(seconds);
+        assert_eq!(state.beat(later(60)), None, "no call is under way");
+        let endpoint = "openai at http://h".to_owned();
+        let call = EventKind::Call { call: 1, side: JobRole::Supervisor, purpose: Purpose::Step, endpoint };
+        state.take(&call, false);
+        assert_eq!(state.beat(later(19)), None);
+        let line = state.beat(later(26)).unwrap();
+        assert!(line.starts_with("waiting for the supervisor (openai at http://h) for 2"), "{line}");
+        assert_eq!(state.beat(later(30)), None, "not again at once");
+        assert!(state.beat(later(50)).is_some());
+    }
 
     #[test]
     fn a_line_says_how_far_how_fast_and_how_long() {

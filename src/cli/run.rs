@@ -3,9 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use minions::chat::secrets::Redactor;
-use minions::config::Environment;
-use minions::engine::{CancelToken, Engine, EngineConfig, JobResult, RunLimits};
+use minions::engine::{CancelToken, JobResult, RunLimits};
 use minions::error::{Exit, Failure};
 use minions::events::EventListener;
 use minions::job;
@@ -13,10 +11,9 @@ use minions::job;
 use super::batch::{self, BatchOptions};
 use super::events_file::{EventsEnd, EventsFile};
 use super::input::{Found, Source};
-use super::interrupt::Interrupt;
-use super::logging::Verbosity;
-use super::options::RunOptions;
+use super::program::Program;
 use super::progress::JobProgress;
+use super::pull_bar::PullBar;
 
 /// What there is to do.
 #[derive(Clone, Debug)]
@@ -36,18 +33,6 @@ pub(crate) enum RunOutcome {
     Result(Box<JobResult>),
     /// A batch, whose lines are written.
     Lines(Exit),
-}
-
-/// What the program runs jobs with.
-pub(crate) struct Program {
-    pub environment: Environment,
-    /// Our own executable.
-    pub program: PathBuf,
-    /// What the command line says about every job.
-    pub options: RunOptions,
-    pub redactor: Redactor,
-    pub verbosity: Verbosity,
-    pub interrupt: Interrupt,
 }
 
 impl Program {
@@ -116,7 +101,8 @@ impl Program {
         };
         let progress = JobProgress::new();
         tokio::spawn(Arc::clone(&progress).beat());
-        let listeners = events.into_iter().chain([progress as _]).collect();
+        let listeners =
+            events.into_iter().chain([progress as _, Arc::new(PullBar::default()) as _]).collect();
         let cancel = CancelToken::new();
         let mut running = std::pin::pin!(engine.run(job, engine.events(listeners, None), &cancel));
         tokio::select! {
@@ -126,17 +112,5 @@ impl Program {
                 running.await
             }
         }
-    }
-
-    /// An engine with these limits for all jobs together.
-    pub(super) fn engine(&self, is_for_many: bool, limits: RunLimits) -> Engine {
-        Engine::new(EngineConfig {
-            environment: self.environment.clone(),
-            program: self.program.clone(),
-            is_for_many,
-            jobs: self.options.for_engine(),
-            limits,
-            redactor: self.redactor.clone(),
-        })
     }
 }

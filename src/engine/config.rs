@@ -4,15 +4,18 @@ use std::path::PathBuf;
 
 use crate::chat::secrets::Redactor;
 use crate::config::Environment;
+use crate::sandbox::{CHILD_COMMAND, SandboxProgram};
 
 /// What an engine is made with. All jobs of the engine share it.
-#[derive(Clone, Default)]
+#[derive(Clone)]
 pub struct EngineConfig {
     /// Keys, addresses of model servers, proxies, folders: the variables that `docs/operate.md` lists. The engine never
     /// reads the process's own environment; [`Environment::of_process`] does.
     pub environment: Environment,
-    /// The `minions` program. It is started as the sandbox's child, and to keep an Ollama daemon up.
-    pub program: PathBuf,
+    /// The `minions` program, which is started to keep an Ollama daemon up. Without it none is started.
+    pub program: Option<PathBuf>,
+    /// What the sandbox's children run.
+    pub sandbox: SandboxProgram,
     /// Whether several jobs run at the same time. A single job may take a model server's whole memory for its one
     /// long call; many share the server's slots.
     pub is_for_many: bool,
@@ -47,13 +50,18 @@ pub struct RunLimits {
 }
 
 impl EngineConfig {
-    /// The process's environment and this `minions` program, for many jobs at a time.
+    /// The process's environment, for many jobs at a time. `program` is a `minions` program: it runs the supervisor's
+    /// code, each time in a child of its own.
     pub fn new(program: impl Into<PathBuf>) -> Self {
+        let program = program.into();
         Self {
             environment: Environment::of_process(),
-            program: program.into(),
+            sandbox: SandboxProgram::new(&program, [CHILD_COMMAND]),
+            program: Some(program),
             is_for_many: true,
-            ..Self::default()
+            jobs: JobOptions::default(),
+            limits: RunLimits::default(),
+            redactor: Redactor::default(),
         }
     }
 }

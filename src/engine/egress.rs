@@ -6,11 +6,12 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
-use tokio::runtime::{Handle, RuntimeFlavor};
-use tokio::task::block_in_place;
+use async_trait::async_trait;
+use tokio::task::{JoinError, spawn_blocking};
 
 use super::egress_report::{EgressCall, EgressPassage, EgressReport};
 use crate::chat::{CallOutcome, ChatError, EgressGate, OutboundRequest, Usage};
+use crate::documents::Document;
 use crate::documents::tokens::estimate;
 use crate::documents::verbatim::{self, Passage};
 use crate::events::{EventKind, Events};
@@ -23,7 +24,7 @@ const QUICK: usize = 1 << 20;
 
 /// What has left, and how much may.
 pub(super) struct Ledger {
-    documents: Arc<[String]>,
+    documents: Arc<[Document]>,
     /// Characters of the documents that may leave.
     limit: Option<u64>,
     events: Events,
@@ -54,7 +55,7 @@ impl Call {
 }
 
 impl Ledger {
-    pub(super) fn new(documents: Arc<[String]>, limit: Option<u64>, events: Events) -> Arc<Self> {
+    pub(super) fn new(documents: Arc<[Document]>, limit: Option<u64>, events: Events) -> Arc<Self> {
         Arc::new(Self { documents, limit, events, calls: Mutex::default(), refusal: OnceLock::new() })
     }
 
@@ -66,6 +67,11 @@ impl Ledger {
     /// Why the job may send no more. It fails then, also where the protocol could do without the call.
     pub(super) fn refusal(&self) -> Option<&ChatError> {
         self.refusal.get()
+    }
+
+    /// Keeps a call here. The first refusal is the job's.
+    fn refuse(&self, endpoint: &str, why: &str, hint: &str) -> ChatError {
+        self.refusal.get_or_init(|| ChatError::withheld(endpoint, why, hint)).clone()
     }
 
     /// Tokens of one side's calls, each try by itself.
@@ -106,7 +112,7 @@ impl Ledger {
 
     /// Characters of all documents.
     fn all_chars(&self) -> usize {
-        self.documents.iter().map(|text| text.chars().count()).sum()
+        self.documents.iter().map(Document::chars).sum()
     }
 
     fn chars(&self, passages: &[Passage]) -> usize {
@@ -114,16 +120,15 @@ impl Ledger {
     }
 
     fn text(&self, passage: &Passage) -> &str {
-        &self.documents[passage.document][passage.start..passage.end]
+        &self.documents[passage.document].text[passage.start..passage.end]
     }
 
-    /// What texts have of the documents, which takes time where these are long.
-    fn carried(&self, texts: &[&str]) -> Vec<Passage> {
-        let search = || verbatim::passages(&self.documents, &texts.join(BETWEEN));
-        let bytes: usize = self.documents.iter().map(String::len).sum();
-        let is_shared =
-            Handle::try_current().is_ok_and(|it| it.runtime_flavor() == RuntimeFlavor::MultiThread);
-        if bytes > QUICK && is_shared { block_in_place(search) } else { search() }
+    /// What texts have of the documents. Long documents are searched beside the runtime, as that takes time.
+    async fn carried(&self, texts: &[&str]) -> Result<Vec<Passage>, JoinError> {
+        let (documents, text) = (Arc::clone(&self.documents), texts.join(BETWEEN));
+        let bytes: usize = documents.iter().map(|document| document.text.len()).sum();
+        let search = move || verbatim::passages(&documents, &text);
+        if bytes > QUICK { spawn_blocking(search).await } else { Ok(search()) }
     }
 
     /// Sorted passages as characters.
@@ -134,11 +139,11 @@ impl Ledger {
             if passage.document != document {
                 (document, byte, chars) = (passage.document, 0, 0);
             }
-            let text = &self.documents[document];
+            let Document { name, text, .. } = &self.documents[document];
             let start = chars + text[byte..passage.start].chars().count();
             chars = start + self.text(passage).chars().count();
             byte = passage.end;
-            shown.push(EgressPassage { document, start, end: chars });
+            shown.push(EgressPassage { document, start, end: chars, source: name.clone() });
         }
         shown
     }
@@ -164,10 +169,14 @@ struct Watch {
     side: JobRole,
 }
 
+#[async_trait]
 impl EgressGate for Watch {
-    fn leave(&self, texts: &[&str], departure: OutboundRequest) -> Result<usize, ChatError> {
+    async fn leave(&self, texts: &[&str], departure: OutboundRequest) -> Result<usize, ChatError> {
         let Self { ledger, side } = self;
-        let carried = ledger.carried(texts);
+        let carried = ledger.carried(texts).await.map_err(|error| {
+            let why = format!("what it carries of the documents could not be searched for: {error}");
+            ledger.refuse(&departure.endpoint, &why, "this is a defect of minions; please report it")
+        })?;
         let tokens = texts.iter().map(|text| estimate(text)).sum();
         let mut calls = ledger.calls();
         if let Some(limit) = ledger.limit {
@@ -179,8 +188,7 @@ impl EgressGate for Watch {
                     "{chars} characters of the documents would have left this machine, and the budget is {limit}"
                 );
                 let hint = "raise budget.egress_chars or --max-egress-chars";
-                let refusal = ChatError::withheld(&departure.endpoint, &why, hint);
-                return Err(ledger.refusal.get_or_init(|| refusal).clone());
+                return Err(ledger.refuse(&departure.endpoint, &why, hint));
             }
         }
         calls.push(Call { side: *side, departure, passages: carried, tokens, arrival: None });
@@ -196,5 +204,30 @@ impl EgressGate for Watch {
         if let Some(call) = self.ledger.calls().get_mut(call) {
             call.arrival = Some(arrival);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn long_documents_are_searched_beside_the_runtime() {
+        let line = "The Aurora lay off the port of Brest.";
+        let fog = "Fog, and more fog, all day long.\n";
+        let before = fog.repeat(2 * QUICK / fog.len());
+        let document =
+            Document { name: Some("log.txt".to_owned()), ..Document::from(format!("{before}{line}")) };
+        let ledger = Ledger::new([document].into(), Some(40), Events::off());
+        let gate = ledger.watch(JobRole::Supervisor);
+        let request = || OutboundRequest { endpoint: "E".to_owned(), bytes: 1, sha256: String::new() };
+        assert_eq!(gate.leave(&["It says:", line], request()).await.unwrap(), 0);
+        let (start, end) = (before.len(), before.len() + line.len());
+        let source = Some("log.txt".to_owned());
+        let passages = vec![EgressPassage { document: 0, start, end, source }];
+        assert_eq!(ledger.report().passages, Some(passages));
+        assert!(ledger.refusal().is_none());
+        let error = gate.leave(&[fog], request()).await.unwrap_err();
+        assert!(error.message.contains("E was not called") && ledger.refusal().is_some(), "{error:?}");
     }
 }

@@ -51,6 +51,9 @@ pub struct EgressPassage {
     pub start: usize,
     /// The character behind its last one.
     pub end: usize,
+    /// The document's name, if it has one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub source: Option<String>,
 }
 
 impl EgressReport {

@@ -3,6 +3,7 @@
 use serde::Serialize;
 use serde_json::Value;
 
+use crate::documents::Document;
 use crate::documents::tokens::{Count, count};
 use crate::job::{Job, Protocol};
 
@@ -26,7 +27,7 @@ pub struct JobEstimate {
 
 impl JobEstimate {
     pub(super) fn of(job: &Job) -> Self {
-        let Count { tokens, method } = count(job.context.iter().chain([&job.task]).map(String::as_str));
+        let Count { tokens, method } = count(job.context.iter().map(Document::as_ref).chain([&*job.task]));
         let rounds = u64::from(job.max_rounds);
         let (remote_calls, readings) = match &job.protocol {
             Protocol::Minion => (1 + rounds, rounds),

@@ -17,6 +17,7 @@ mod images;
 mod location;
 mod metered;
 mod models;
+mod pulls;
 mod result;
 mod retrieval;
 mod running;

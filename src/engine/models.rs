@@ -13,7 +13,9 @@ use crate::llama::{self, Engine, EngineSettings};
 use crate::runtimes::docker_model_runner::Seek;
 use crate::runtimes::ollama::{Host, Start, find_program};
 use crate::runtimes::window::{self, Known};
-use crate::runtimes::{DockerModelRunner, Endpoint, Limits, Need, Ollama, Runtime, RuntimeError, probe};
+use crate::runtimes::{
+    DockerModelRunner, Endpoint, Limits, Need, Ollama, PullProgress, Runtime, RuntimeError, probe,
+};
 
 /// What decides where a model runs and how. Equal keys mean one model in memory.
 #[derive(Clone, Debug, PartialEq)]
@@ -87,16 +89,21 @@ impl ModelKey {
     }
 
     /// Makes the model ready with a window for `demand`.
-    pub(super) async fn open(self, demand: Demand, engine: Arc<EngineConfig>) -> Result<Ready, Failure> {
+    pub(super) async fn open(
+        self,
+        demand: Demand,
+        engine: Arc<EngineConfig>,
+        pulls: Arc<dyn PullProgress>,
+    ) -> Result<Ready, Failure> {
         let limits = Limits::default();
         match self.provider.runtime {
             RuntimeKind::Embedded => Ok(Ready::Embedded(self.load(demand).await?)),
             RuntimeKind::Ollama => {
-                let runtime = self.ollama(&engine, limits)?;
+                let runtime = self.ollama(&engine, limits)?.reporting(pulls);
                 self.manage(Arc::new(runtime), demand).await
             }
             RuntimeKind::DockerModelRunner => {
-                let runtime = self.model_runner(&engine, limits)?;
+                let runtime = self.model_runner(&engine, limits)?.reporting(pulls);
                 self.manage(Arc::new(runtime), demand).await
             }
             RuntimeKind::Foreign => Ok(Ready::Foreign(self.probe().await)),
@@ -170,8 +177,10 @@ impl ModelKey {
         let host = told.filter(|told| told.client_url() == self.base_url);
         let host = host.unwrap_or_else(|| Host::parse(&self.base_url));
         let program = find_program("ollama", environment.get("PATH").unwrap_or_default());
-        Ok(match program.filter(|_| host.is_local()) {
-            Some(program) => ollama.starting(Start::new(&engine.program, program, host, environment.locks())),
+        Ok(match program.zip(engine.program.as_ref()).filter(|_| host.is_local()) {
+            Some((program, minions)) => {
+                ollama.starting(Start::new(minions, program, host, environment.locks()))
+            }
             None => ollama,
         })
     }

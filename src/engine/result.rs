@@ -1,14 +1,17 @@
 //! What an answered job gives: the types of the envelope's `result`, in its field names.
 
-use serde::Serialize;
+use std::sync::Arc;
+
+use serde::{Serialize, Serializer};
 use serde_json::Value;
 
 use super::egress_report::EgressReport;
 use super::savings::SavingsReport;
 use crate::chat::{Message, Usage};
+use crate::documents::Document;
 use crate::error::Spent;
 use crate::events::ModelInfo;
-use crate::protocols::{Cited, Entry, Status};
+use crate::protocols::{Cited, Entry, Round, Status};
 
 /// The result of a job that was answered, or whose rounds were used up.
 #[derive(Clone, Debug, Serialize)]
@@ -40,7 +43,7 @@ pub struct JobResult {
     pub savings: Option<SavingsReport>,
     /// `minions`: what each round did. `None` in a slim result.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub meta: Option<Vec<Value>>,
+    pub meta: Option<Vec<Round>>,
     /// `minions`: the worker's citations, each with its place in the documents.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub evidence: Option<Vec<Cited>>,
@@ -103,8 +106,8 @@ pub struct ConversationLog {
     /// The question.
     pub task: String,
     /// `minion`: the documents.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub context: Option<Vec<String>>,
+    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "documents")]
+    pub context: Option<Arc<[Document]>>,
     /// `minions`: what the supervisor was told about the documents.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub doc_metadata: Option<Option<String>>,
@@ -129,9 +132,13 @@ pub struct FailedLog {
     /// Messages to and from the worker, documents left out.
     pub worker_messages: Vec<Message>,
     /// `minions`: what each round did.
-    pub meta: Vec<Value>,
+    pub meta: Vec<Round>,
     /// What left this machine.
     pub egress: EgressReport,
+}
+
+fn documents<S: Serializer>(context: &Option<Arc<[Document]>>, serializer: S) -> Result<S::Ok, S::Error> {
+    context.as_deref().serialize(serializer)
 }
 
 impl JobResult {

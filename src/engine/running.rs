@@ -13,6 +13,7 @@ use super::shared::SharedResources;
 use super::{clients, conversation_log, images};
 use crate::chat::secrets::Redactor;
 use crate::chat::{Format, Usage};
+use crate::documents::Document;
 use crate::documents::tokens::{self, Count};
 use crate::error::{Failure, Spent};
 use crate::events::{DocumentInfo, EventKind, Events, ModelInfo};
@@ -21,7 +22,7 @@ use crate::prompts::Prompts;
 use crate::protocols::minion::Minion;
 use crate::protocols::minions::Minions;
 use crate::protocols::{Answer, Assignment, Notes, Side, SpendingLimits, Transcript};
-use crate::sandbox::{Limits, Retriever, Sandbox};
+use crate::sandbox::{HostCalls, Sandbox, SandboxLimits, SearchByMeaning};
 
 /// The version that results name.
 const VERSION: &str = env!("CARGO_PKG_VERSION");
@@ -65,7 +66,8 @@ impl JobRun {
     }
 
     fn tell_start(&self) {
-        let document = |text: &String| DocumentInfo { name: None, chars: text.chars().count() };
+        let document =
+            |document: &Document| DocumentInfo { name: document.name.clone(), chars: document.chars() };
         self.events.emit(|| EventKind::Started {
             protocol: self.job.protocol.name(),
             documents: self.job.context.iter().map(document).collect(),
@@ -84,7 +86,9 @@ impl JobRun {
         let prompts = Prompts::load(&job.prompts).map_err(Failure::input)?;
         let fetches = job.local.provider.dialect.is_some_and(|dialect| dialect.fetches_images());
         let images = images::load(&job.images, fetches).await?;
+        let waiting = shared.pulls.wait_with(&self.events);
         let clients = clients::open(job, shared, &self.ledger).await?;
+        drop(waiting);
         let missing = clients.missing;
         let spending =
             SpendingLimits { tokens: job.budget.remote_tokens, dollars: job.budget.usd.zip(job.prices) };
@@ -115,20 +119,21 @@ impl JobRun {
                 .await
             }
             Protocol::Minions(params) => {
-                let retriever = clients.embedder.map(|model| -> Arc<dyn Retriever> {
-                    Arc::clone(self.embeddings.get_or_init(|| Arc::new(Embeddings::new(model)))) as _
+                let host = clients.embedder.map(|model| -> Arc<dyn HostCalls> {
+                    let embeddings = self.embeddings.get_or_init(|| Arc::new(Embeddings::new(model)));
+                    Arc::new(SearchByMeaning(Arc::clone(embeddings) as _))
                 });
                 Minions {
                     assignment,
                     sandbox: Sandbox {
-                        program: shared.config.program.clone(),
-                        limits: Limits {
+                        program: shared.config.sandbox.clone(),
+                        limits: SandboxLimits {
                             jobs: params.max_jobs_per_round,
                             time: time_for(&job.context),
-                            ..Limits::default()
+                            ..SandboxLimits::default()
                         },
                         search: params.retrieval,
-                        retriever,
+                        host,
                     },
                     params,
                     max_chunk_bytes: clients.max_chunk_bytes,
@@ -210,7 +215,7 @@ impl JobRun {
         timing: Timing,
     ) -> ConversationLog {
         let (context, doc_metadata) = match &self.job.protocol {
-            Protocol::Minion => (Some(self.job.context.to_vec()), None),
+            Protocol::Minion => (Some(Arc::clone(&self.job.context)), None),
             Protocol::Minions(_) => (None, Some(self.job.doc_metadata.clone())),
         };
         ConversationLog {
@@ -278,9 +283,9 @@ impl JobRun {
 }
 
 /// How long one call of the supervisor's code may take: long documents take longer to cut.
-fn time_for(context: &[String]) -> Duration {
-    let bytes: usize = context.iter().map(String::len).sum();
-    Limits::default().time + Duration::from_millis((bytes / BYTES_PER_MILLISECOND) as u64)
+fn time_for(context: &[Document]) -> Duration {
+    let bytes: usize = context.iter().map(|document| document.text.len()).sum();
+    SandboxLimits::default().time + Duration::from_millis((bytes / BYTES_PER_MILLISECOND) as u64)
 }
 
 /// The tokens of a job's texts: those of long ones are counted in a thread of its own, beside the models; for short ones,
@@ -297,7 +302,7 @@ impl<'a> Counting<'a> {
         }
         let context = Arc::clone(&job.context);
         let others: Vec<String> = job.doc_metadata.iter().chain([&job.task]).cloned().collect();
-        Self::Long(spawn_blocking(move || tokens::count(context.iter().chain(&others).map(String::as_str))))
+        Self::Long(spawn_blocking(move || tokens::count(chained(&context, &others))))
     }
 
     async fn texts(self) -> Result<Count, JoinError> {
@@ -309,5 +314,12 @@ impl<'a> Counting<'a> {
 }
 
 fn texts(job: &Job) -> impl Iterator<Item = &str> + Clone {
-    job.context.iter().chain(&job.doc_metadata).chain([&job.task]).map(String::as_str)
+    chained(&job.context, job.doc_metadata.iter().chain([&job.task]))
+}
+
+fn chained<'a>(
+    context: &'a [Document],
+    others: impl IntoIterator<Item = &'a String, IntoIter: Clone>,
+) -> impl Iterator<Item = &'a str> + Clone {
+    context.iter().map(Document::as_ref).chain(others.into_iter().map(String::as_str))
 }

@@ -15,6 +15,7 @@ use super::EngineConfig;
 use super::concurrency_limited::ConcurrencyLimited;
 use super::metered::{Metered, Pace, Pacing, TokenBudget};
 use super::models::{ModelKey, Ready};
+use super::pulls::Pulls;
 use super::servers::Server;
 use super::tape::Tape;
 use super::window::Demand;
@@ -32,6 +33,8 @@ const REST: Duration = Duration::from_secs(30);
 pub(super) struct SharedResources {
     pub config: Arc<EngineConfig>,
     pub tape: Tape,
+    /// Tell waiting jobs how far the pulls of models are.
+    pub pulls: Arc<Pulls>,
     /// The remote tokens of all jobs together.
     pub token_budget: Arc<TokenBudget>,
     models: Mutex<Vec<Kept>>,
@@ -90,6 +93,7 @@ impl SharedResources {
             tape: Tape::new(&config.jobs, &config.redactor),
             token_budget: Arc::new(TokenBudget::new(config.limits.remote_tokens)),
             config: Arc::new(config),
+            pulls: Arc::default(),
             models: Mutex::default(),
             clients: Mutex::default(),
             stations: Mutex::default(),
@@ -128,7 +132,8 @@ impl SharedResources {
                     // Jobs that are there already must fit too, or the next one would load the model anew.
                     let there = kept.iter().filter(|kept| kept.place == place && kept.ready().is_some());
                     let demand = there.fold(demand, |demand, kept| demand.max(kept.demand));
-                    let opening = place.clone().open(demand, Arc::clone(&self.config));
+                    let opening =
+                        place.clone().open(demand, Arc::clone(&self.config), Arc::clone(&self.pulls) as _);
                     let attempt = opening.map(|outcome| outcome.map(Arc::new)).boxed().shared();
                     keep(&mut kept, Kept { place, demand, attempt: attempt.clone() });
                     attempt

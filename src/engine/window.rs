@@ -36,7 +36,7 @@ impl Demand {
 
     /// What a worker needs that reads all documents and pictures at once.
     fn of_reading_all(job: &Job) -> Self {
-        let bytes = job.task.len() + job.context.iter().map(String::len).sum::<usize>();
+        let bytes = job.task.len() + job.context.iter().map(|document| document.text.len()).sum::<usize>();
         let pictures = tokens(job.images.len()).saturating_mul(IMAGE_TOKENS);
         let talk = job.max_rounds.saturating_mul(config::REPLY_TOKENS + PROMPT_TOKENS);
         Self {

@@ -131,6 +131,8 @@ pub enum EventKind {
         completed: u64,
         /// Bytes in all; 0 where the server does not tell.
         total: u64,
+        /// Whether it ended, with or without success. The numbers count for nothing then.
+        is_done: bool,
     },
     /// A round begins.
     Round {

@@ -1,13 +1,13 @@
-//! What tells two jobs apart.
+//! A hash that is equal for equal jobs.
 
 use ring::digest::{Context, SHA256};
 use serde_json::Value;
 
-/// Bytes of the hash that are kept.
+/// How many bytes of the hash are kept.
 const LENGTH: usize = 16;
 
-/// 128 bits of SHA-256 over what a bare job asks for, in hexadecimal: the same for the same job, whatever the
-/// order of its keys. Its `custom_id` does not count, nor do its API keys.
+/// 128 bits of SHA-256 over the content of a bare job, in hexadecimal. The order of keys, the `custom_id` and API keys
+/// do not change it.
 pub fn digest(job: &Value) -> String {
     let mut hash = Hash(Context::new(&SHA256));
     hash.feed(job, &mut Vec::new());
@@ -18,7 +18,7 @@ pub fn digest(job: &Value) -> String {
 struct Hash(Context);
 
 impl Hash {
-    /// Takes in `value`, which is at `path`, as JSON with sorted keys.
+    /// Hashes `value`, which is at `path`, as JSON with sorted keys.
     fn feed<'a>(&mut self, value: &'a Value, path: &mut Vec<&'a str>) {
         match value {
             Value::Array(items) => {
@@ -50,7 +50,7 @@ impl Hash {
         }
     }
 
-    /// Its length first, so that no text can look like two.
+    /// Hashes the length of `text` first, so that no text can be taken for two.
     fn text(&mut self, text: &str) {
         self.0.update(text.len().to_string().as_bytes());
         self.0.update(b"\"");

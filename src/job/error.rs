@@ -8,7 +8,7 @@ pub enum JobError {
     /// Nothing but white space.
     #[error("the job is empty: stdin held no JSON value")]
     Empty,
-    /// Bytes that are no text.
+    /// Bytes that are not UTF-8 text.
     #[error("the job is not UTF-8 text: bad byte 0x{byte:02x} at line {line} column {column}")]
     NotUtf8 {
         /// The byte.
@@ -42,7 +42,7 @@ pub enum JobError {
         /// The key that was probably meant.
         nearest: Option<String>,
     },
-    /// A name that is none of those known.
+    /// An unknown name.
     #[error("`{place}`: unknown {what} `{name}`")]
     UnknownName {
         /// The key with its path.
@@ -56,7 +56,7 @@ pub enum JobError {
         /// The name that was probably meant.
         nearest: Option<String>,
     },
-    /// A client type of the original that can't be had here.
+    /// A client type of the original that does not exist here.
     #[error("`{place}`: there is no client type `{name}`")]
     NoClient {
         /// The key with its path.
@@ -92,7 +92,7 @@ pub enum JobError {
         /// What to write there.
         remedy: &'static str,
     },
-    /// A part of the job format that this version does not do.
+    /// A part of the job format that this version does not support.
     #[error("`{place}` is not supported by this version")]
     Unsupported {
         /// The key with its path.

@@ -96,21 +96,23 @@ impl Fields {
 
     /// A list of strings; one string is a list of one.
     pub(super) fn strings(&mut self, key: &str) -> Result<Vec<String>, JobError> {
+        self.list(key, text)
+    }
+
+    /// A list whose items `convert` reads, each with its place; one string is a list of one.
+    pub(super) fn list<T>(
+        &mut self,
+        key: &str,
+        convert: impl Fn(&str, Value) -> Result<T, JobError>,
+    ) -> Result<Vec<T>, JobError> {
         let place = self.place(key);
         match self.value(key) {
             None => Ok(Vec::new()),
-            Some(Value::String(text)) => Ok(vec![text]),
+            Some(one @ Value::String(_)) => Ok(vec![convert(&place, one)?]),
             Some(Value::Array(items)) => items
                 .into_iter()
                 .enumerate()
-                .map(|(i, item)| match item {
-                    Value::String(text) => Ok(text),
-                    other => Err(JobError::WrongType {
-                        place: format!("{place}[{i}]"),
-                        wanted: "a string",
-                        got: kind(&other),
-                    }),
-                })
+                .map(|(i, item)| convert(&format!("{place}[{i}]"), item))
                 .collect(),
             Some(other) => Err(JobError::WrongType { place, wanted: "a list of strings", got: kind(&other) }),
         }
@@ -187,6 +189,14 @@ pub(super) fn either<T: PartialEq + Display>(
             place,
             problem: format!("is {value}, but `{second}` is {other}: leave one of the two out"),
         }),
+    }
+}
+
+/// The string that stands at `place`.
+pub(super) fn text(place: &str, value: Value) -> Result<String, JobError> {
+    match value {
+        Value::String(text) => Ok(text),
+        other => Err(JobError::WrongType { place: place.to_owned(), wanted: "a string", got: kind(&other) }),
     }
 }
 

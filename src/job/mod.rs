@@ -4,6 +4,7 @@
 //! On the way: bytes, a JSON [`value`], a [`bare`] job, a checked job ([`parse`]).
 
 mod client;
+mod context;
 mod digest;
 mod error;
 mod fields;

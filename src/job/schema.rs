@@ -10,16 +10,17 @@ use serde_json::Value;
 use crate::chat::providers::Provider;
 use crate::chat::secrets::Secret;
 use crate::chat::{Generation, Usage, VendorOptions};
+use crate::documents::Document;
 use crate::sandbox::Search;
 
-/// One job: who works, by which protocol, on what.
+/// One job: the two sides, the protocol, the question and the documents.
 #[derive(Clone, Debug)]
 pub struct Job {
     /// Its name in a batch.
     pub line: Option<String>,
-    /// In a batch: what stands for its content.
+    /// In a batch: the hash of its content.
     pub hash: Option<String>,
-    /// Whether its result leaves out what repeats.
+    /// Whether its result leaves out the messages and the conversation log.
     pub is_slim: bool,
     /// The worker's side.
     pub local: ClientSpec,
@@ -30,14 +31,14 @@ pub struct Job {
     /// The question.
     pub task: String,
     /// The documents, in order; may be empty.
-    pub context: Arc<[String]>,
+    pub context: Arc<[Document]>,
     /// Pictures for the worker, as the job names them: paths, URLs, base64.
     pub images: Vec<String>,
     /// What the supervisor is told about the documents.
     pub doc_metadata: Option<String>,
     /// Files that replace prompts, by the prompts' names.
     pub prompts: BTreeMap<String, PathBuf>,
-    /// Rounds at most, from 1.
+    /// The most rounds, at least 1.
     pub max_rounds: u32,
     /// Where the conversation log goes.
     pub log_dir: PathBuf,
@@ -45,9 +46,9 @@ pub struct Job {
     pub log_name: Option<PathBuf>,
     /// What the job may cost.
     pub budget: Budget,
-    /// What the supervisor's tokens cost, if the job tells.
+    /// What the supervisor's tokens cost, if the job says.
     pub prices: Option<Prices>,
-    /// What the result shows again as it is.
+    /// An object of the caller's own, copied to the result.
     pub metadata: Option<Value>,
 }
 
@@ -116,7 +117,7 @@ impl ProtocolKind {
 /// Limits of the `minions` protocol.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MinionsParams {
-    /// Worker jobs per round at most; with samples each counts once.
+    /// The most worker jobs per round. A job with several samples counts once.
     pub max_jobs_per_round: usize,
     /// Distinct tasks per round that the supervisor is advised to ask.
     pub num_tasks_per_round: u32,
@@ -139,7 +140,7 @@ pub struct MinionsParams {
 pub struct Budget {
     /// Tokens of all remote calls together.
     pub remote_tokens: Option<u64>,
-    /// Dollars for all remote calls together; the job has prices then.
+    /// Dollars for all remote calls together; if set, the job has prices.
     pub usd: Option<f64>,
     /// Characters of the documents that may leave this machine.
     pub egress_chars: Option<u64>,
@@ -152,7 +153,7 @@ pub struct Budget {
 pub struct Prices {
     /// Of a prompt.
     pub input: f64,
-    /// Of a prompt, as far as it comes from the server's cache.
+    /// Of the part of a prompt that comes from the server's cache.
     pub cached_input: f64,
     /// Of a reply.
     pub output: f64,
@@ -181,7 +182,7 @@ pub struct ClientSpec {
     pub model_path: Option<PathBuf>,
     /// The server's port, if the job names one.
     pub port: Option<u16>,
-    /// The longest silence of the server.
+    /// The longest time without a byte from the server.
     pub timeout: Duration,
     /// The other options.
     pub kwargs: ClientKwargs,
@@ -193,7 +194,7 @@ impl ClientSpec {
         self.provider.dialect.is_none()
     }
 
-    /// Whatever in it must not be shown: the key, and what a URL may carry.
+    /// The values that must not be shown: the key, and passwords and query values of URLs.
     pub fn secrets(&self) -> Vec<String> {
         let mut secrets: Vec<String> =
             self.kwargs.api_key.iter().map(|key| key.expose().to_owned()).collect();
@@ -222,6 +223,6 @@ pub struct ClientKwargs {
     pub retries: Option<u32>,
     /// JSON schema of the worker's replies in `minion`.
     pub structured_output_schema: Option<Value>,
-    /// Parts of the base URL that only the user knows, by the provider's name for them.
+    /// Parts of the base URL that the user gives, by the provider's names for them.
     pub address: BTreeMap<&'static str, String>,
 }

@@ -1,7 +1,7 @@
 //! The prompts, one file each, with named slots such as `{{task}}`.
 //!
-//! In: the values of the slots, and the job's own files for some prompts. Out: the text. Slots are filled in one pass, so that what looks like a slot
-//! inside a document stays as it is.
+//! In: the values of the slots, and the job's own files for some prompts. Out: the text. Slots are filled in one pass,
+//! so that a document's own words in double braces stay as they are.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -62,7 +62,7 @@ pub fn names() -> impl Iterator<Item = &'static str> {
     ALL.iter().map(|prompt| prompt.name)
 }
 
-/// The prompts of one job: ours, except those that it replaces.
+/// The prompts of one job: the built-in ones, except those that the job replaces.
 #[derive(Clone, Debug, Default)]
 pub struct Prompts(BTreeMap<&'static str, String>);
 
@@ -93,7 +93,7 @@ impl Prompts {
     }
 }
 
-/// What stands in double braces.
+/// The names in double braces.
 fn slots(text: &str) -> Vec<&str> {
     text.split("{{").skip(1).filter_map(|part| part.split_once("}}")).map(|(slot, _)| slot).collect()
 }

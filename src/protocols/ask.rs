@@ -23,21 +23,21 @@ pub(super) struct Supervisor<'a> {
     preferred_server: Option<usize>,
 }
 
-/// A reply that was judged.
+/// What `judge` makes of a reply.
 pub(super) enum Judged<T> {
-    /// It serves.
+    /// The reply is usable.
     Usable(T),
-    /// It does not, for this reason; the second part serves if no better one comes.
+    /// The reply is not usable, for this reason. The second part is what to take if no usable reply comes.
     Poor(String, Option<T>),
 }
 
 impl<T> Judged<T> {
-    /// A key that has to say something does not.
+    /// The value of `key`, which must not be empty, is missing.
     pub(super) fn missing(key: &str) -> Self {
         Self::Poor(format!("{key:?} is missing or empty"), None)
     }
 
-    /// A decision that is none of the two.
+    /// The decision is neither of the two that exist.
     pub(super) fn no_decision(said: &str) -> Self {
         let must = "\"decision\" must be \"provide_final_answer\" or \"request_additional_info\"";
         Self::Poor(format!("{must}, not {said:?}"), None)
@@ -63,7 +63,7 @@ impl<'a> Supervisor<'a> {
             ..ChatRequest::default()
         };
         self.side.check_budget(&request)?;
-        let mut permit = self.side.seat(self.preferred_server).await;
+        let mut permit = self.side.permit(self.preferred_server).await;
         let outcome = self.side.chat(&mut permit, &request).await;
         self.preferred_server = Some(permit.home());
         drop(permit);
@@ -79,7 +79,7 @@ impl<'a> Supervisor<'a> {
         Ok(reply)
     }
 
-    /// Sends `prompt` and gives the reply as `judge` reads it. What is unusable is asked for again.
+    /// Sends `prompt` and gives the reply as `judge` reads it. An unusable reply is asked for again.
     pub(super) async fn ask<T>(
         &mut self,
         prompt: String,

@@ -1,6 +1,7 @@
 //! What every protocol is given.
 
 use super::side::Side;
+use crate::documents::Document;
 use crate::prompts::Prompts;
 
 /// The question, the documents and the two sides that work on them.
@@ -14,7 +15,7 @@ pub(crate) struct Assignment<'a> {
     /// The question.
     pub task: &'a str,
     /// The documents.
-    pub context: &'a [String],
+    pub context: &'a [Document],
     /// What the supervisor is told about the documents.
     pub doc_metadata: Option<&'a str>,
     /// The most rounds, at least 1.

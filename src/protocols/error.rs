@@ -20,7 +20,7 @@ pub enum ProtocolError {
         tries: u32,
         /// What is wrong with the last one.
         problem: String,
-        /// Its beginning.
+        /// The beginning of the last reply.
         quote: String,
     },
     /// None of the supervisor's programs ran.
@@ -34,7 +34,7 @@ pub enum ProtocolError {
     /// The sandbox itself failed.
     #[error("the sandbox for the supervisor's program failed: {0}")]
     Sandbox(SandboxError),
-    /// The next remote call would cost more than the job may.
+    /// The next remote call would cost more tokens than the job may spend.
     #[error(
         "the budget of {limit} remote tokens is used up: {spent} spent, and the next call needs about {next}"
     )]
@@ -46,7 +46,7 @@ pub enum ProtocolError {
         /// Estimated prompt tokens of the next call.
         next: u64,
     },
-    /// The same in dollars.
+    /// The next remote call would cost more dollars than the job may spend.
     #[error(
         "the budget of ${limit} is used up: ${spent:.6} spent, and the prompt of the next call costs about ${next:.6}"
     )]

@@ -1,6 +1,6 @@
-//! `minion`: the supervisor asks, the worker, who has read the documents, answers.
+//! `minion`: the supervisor asks questions, and the worker, which reads the documents, answers them.
 //!
-//! Remote calls: one, and one per round.
+//! The supervisor is called once for the first question and once per round.
 
 use std::sync::Arc;
 
@@ -9,6 +9,7 @@ use serde_json::{Map, Value, json};
 use super::ask::{Judged, Supervisor, schema};
 use super::{Answer, Assignment, ProtocolError, Transcript, excerpt, joined, reply};
 use crate::chat::{ChatErrorKind, ChatRequest, Finish, Format, Image, Message};
+use crate::documents::Document;
 use crate::events::{CallEvents, Purpose};
 use crate::job::JobRole;
 use crate::prompts;
@@ -31,10 +32,10 @@ enum Step {
 
 impl Minion<'_> {
     /// The worker's instructions: the documents first, so that they stay cached from round to round.
-    fn worker_instructions(&self, context: &[String]) -> String {
-        let mut documents: Vec<String> =
-            context.iter().filter(|document| !document.trim().is_empty()).cloned().collect();
-        documents.extend(self.note_of_images());
+    fn worker_instructions(&self, context: &[Document]) -> String {
+        let mut documents: Vec<Document> =
+            context.iter().filter(|document| !document.text.trim().is_empty()).cloned().collect();
+        documents.extend(self.note_of_images().map(Document::from));
         let Assignment { prompts, task, .. } = self.assignment;
         if documents.is_empty() {
             prompts.fill(&prompts::MINION_WORKER_BARE, &[("task", task)])
@@ -61,14 +62,14 @@ impl Minion<'_> {
             format: self.worker_format.clone(),
             ..ChatRequest::default()
         };
-        transcript.worker_instructions(self.worker_instructions(&[note_of(context)]));
+        transcript.worker_instructions(self.worker_instructions(&[note_of(context).into()]));
         let mut question = supervisor.ask(self.first_prompt(), &first_format(), first_step).await?;
-        // The server that has read the documents.
-        let mut home = None;
+        // The server that has the documents cached.
+        let mut preferred_server = None;
         for round in 1..=max_rounds {
             transcript.begin_round(round, max_rounds);
             tracing::info!("round {round}/{}: {}", max_rounds, excerpt(&question, 200));
-            let answer = self.ask_worker(&mut chat, &mut home, question, transcript).await?;
+            let answer = self.ask_worker(&mut chat, &mut preferred_server, question, transcript).await?;
             let left = max_rounds - round;
             let (prompt, format) = match left {
                 0 => (prompts.fill(&prompts::MINION_LAST_REPLY, &[("reply", &answer)]), last_format()),
@@ -109,7 +110,7 @@ impl Minion<'_> {
     async fn ask_worker(
         &self,
         chat: &mut ChatRequest,
-        home: &mut Option<usize>,
+        preferred_server: &mut Option<usize>,
         question: String,
         transcript: &Transcript,
     ) -> Result<String, ProtocolError> {
@@ -121,16 +122,16 @@ impl Minion<'_> {
             message.images = self.images.to_vec();
         }
         chat.messages.push(message);
-        let mut seat = self.assignment.worker.seat(*home).await;
-        let outcome = self.assignment.worker.chat(&mut seat, chat).await;
-        *home = Some(seat.home());
+        let mut permit = self.assignment.worker.permit(*preferred_server).await;
+        let outcome = self.assignment.worker.chat(&mut permit, chat).await;
+        *preferred_server = Some(permit.home());
         if let Ok(reply) = &outcome {
             transcript.said(JobRole::Worker, calls.call(), &reply.text);
         }
         let text = match outcome {
             Ok(reply) if reply.finish == Finish::Length => reply.text + reply::CUT,
             Ok(reply) => reply.text,
-            // The supervisor can ask in other words.
+            // The job goes on: the supervisor can ask in other words.
             Err(error) if error.kind == ChatErrorKind::Empty => "[the small model said nothing]".to_owned(),
             Err(error) => return Err(ProtocolError::Worker(error)),
         };
@@ -141,9 +142,9 @@ impl Minion<'_> {
 }
 
 /// Stands for the documents where the worker's messages are shown; blank ones are not sent either.
-fn note_of(context: &[String]) -> String {
-    let chars: usize = context.iter().map(|document| document.chars().count()).sum();
-    if context.iter().all(|document| document.trim().is_empty()) {
+fn note_of(context: &[Document]) -> String {
+    let chars: usize = context.iter().map(Document::chars).sum();
+    if context.iter().all(|document| document.text.trim().is_empty()) {
         String::new()
     } else {
         format!("[{} document(s), {chars} characters: see conversation_log.context]", context.len())
@@ -185,7 +186,7 @@ fn first_step(mut reply: Map<String, Value>) -> Judged<String> {
     }
 }
 
-/// The step that `reply` takes; `None` inside means that it refuses to answer though nothing is left.
+/// The step that `reply` takes. An inner `None` means that it asks for more although no messages are left.
 fn next_step(mut reply: Map<String, Value>, left: u32) -> Judged<Option<Step>> {
     let message = reply::text(reply.remove("message"));
     let answer = reply::text(reply.remove("answer"));

@@ -1,7 +1,7 @@
 //! The two ways in which a supervisor and a worker solve a job together.
 //!
 //! In: two clients, the job's texts and limits. Out: an answer; every step is noted in a [`Transcript`] as it
-//! happens. This room never knows which provider it talks to.
+//! happens. Protocols never know which provider they talk to.
 
 mod ask;
 mod assignment;
@@ -9,14 +9,18 @@ mod error;
 pub(crate) mod minion;
 pub(crate) mod minions;
 mod reply;
+mod round;
 mod server_pool;
 mod side;
 mod transcript;
 
 use serde::Serialize;
 
+use crate::documents::Document;
+
 pub(crate) use assignment::Assignment;
 pub(crate) use error::ProtocolError;
+pub use round::{Round, RoundJob, RoundJobs, RoundVerdict};
 pub(crate) use server_pool::{Permit, PooledServer, ServerPool};
 pub(crate) use side::{Side, SpendingLimits};
 pub use transcript::{Cited, Entry};
@@ -30,7 +34,7 @@ pub(crate) const NO_ANSWER: &str = "No answer found.";
 pub(crate) struct Answer {
     /// The answer, or [`NO_ANSWER`].
     pub text: String,
-    /// How sound it is.
+    /// How reliable it is.
     pub status: Status,
 }
 
@@ -44,7 +48,7 @@ impl Answer {
     }
 }
 
-/// How sound an answer is.
+/// How reliable an answer is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Status {
@@ -56,16 +60,15 @@ pub enum Status {
     Partial,
 }
 
-/// The documents as one text: bare if there is one, numbered if there are more.
-pub(crate) fn joined(documents: &[String]) -> String {
+/// The documents as one text, each below a heading with its number and name. A single one without a name has none.
+pub(crate) fn joined(documents: &[Document]) -> String {
+    let headed = |(i, Document { name, text, .. }): (usize, &Document)| {
+        let name = name.as_ref().map_or(String::new(), |name| format!(": {name}"));
+        format!("[Document {} of {}{name}]\n{text}", i + 1, documents.len())
+    };
     match documents {
-        [only] => only.clone(),
-        many => many
-            .iter()
-            .enumerate()
-            .map(|(i, text)| format!("[Document {} of {}]\n{text}", i + 1, many.len()))
-            .collect::<Vec<_>>()
-            .join("\n\n"),
+        [Document { name: None, text, .. }] => text.clone(),
+        many => many.iter().enumerate().map(headed).collect::<Vec<_>>().join("\n\n"),
     }
 }
 
@@ -74,5 +77,26 @@ fn excerpt(text: &str, limit: usize) -> String {
     match text.char_indices().nth(limit) {
         Some((end, _)) => format!("{}...", &text[..end]),
         None => text.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn documents_are_joined_below_their_names() {
+        let bare = |text: &str| Document::from(text.to_owned());
+        let named = Document { name: Some("annual.pdf".to_owned()), ..bare("a") };
+        let cases = [
+            (vec![], ""),
+            (vec![bare("a")], "a"),
+            (vec![bare("a"), bare("b")], "[Document 1 of 2]\na\n\n[Document 2 of 2]\nb"),
+            (vec![named.clone()], "[Document 1 of 1: annual.pdf]\na"),
+            (vec![named, bare("b")], "[Document 1 of 2: annual.pdf]\na\n\n[Document 2 of 2]\nb"),
+        ];
+        for (documents, text) in cases {
+            assert_eq!(joined(&documents), text);
+        }
     }
 }

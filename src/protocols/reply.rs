@@ -5,9 +5,9 @@
 
 use serde_json::{Map, Value};
 
-/// Stands where a text was cut off.
+/// The mark at the end of a text that was cut off.
 pub(super) const CUT: &str = "\n[cut off here by the token limit]";
-/// Braces that lead nowhere, after which the search ends: each costs a walk to the end of the text.
+/// The search ends after so many braces that begin no object, as each can cost a walk to the end of the text.
 const MAX_FAILED_STARTS: usize = 1000;
 
 /// The last complete JSON object of `text`, or why there is none.
@@ -43,7 +43,7 @@ pub(super) fn last_object(text: &str) -> Result<Map<String, Value>, String> {
     found.ok_or(complaint)
 }
 
-/// Says of the texts that were `cut` off that they were.
+/// Marks the texts whose keys are in `cut` as cut off.
 pub(super) fn mark_cut<'a>(object: &mut Map<String, Value>, cut: impl IntoIterator<Item = &'a String>) {
     for key in cut {
         if let Some(Value::String(text)) = object.get_mut(key) {
@@ -52,7 +52,7 @@ pub(super) fn mark_cut<'a>(object: &mut Map<String, Value>, cut: impl IntoIterat
     }
 }
 
-/// Length of the object that `text` begins with, braces inside strings left out.
+/// The length of the object at the beginning of `text`. Braces inside strings do not count.
 fn balanced(text: &str) -> Option<usize> {
     let mut depth = 0usize;
     let mut in_string = false;
@@ -132,7 +132,7 @@ fn mended(text: &str) -> String {
     out
 }
 
-/// Text where a model may have written a list or a number; blank is nothing.
+/// The value as text, also where the model wrote a list or a number. A blank text is `None`.
 pub(super) fn text(value: Option<Value>) -> Option<String> {
     let text = match value? {
         Value::Null => return None,
@@ -145,7 +145,7 @@ pub(super) fn text(value: Option<Value>) -> Option<String> {
     Some(text.trim().to_owned()).filter(|text| !text.is_empty())
 }
 
-/// The same where small models write a word for nothing.
+/// The same, but `None` as well for words such as "n/a", which small models write for nothing.
 pub(super) fn text_or_nothing(value: Option<Value>) -> Option<String> {
     const NOTHING: [&str; 10] = [
         "none",
@@ -176,8 +176,8 @@ pub(super) fn field(object: &mut Map<String, Value>, name: &str) -> Option<Value
     object.remove(&key)
 }
 
-/// The decision in its plain spelling. Where an answer is there and nothing but an answer can follow, the answer
-/// is the decision, whatever else was written.
+/// The decision in its plain spelling. If `answer_decides`, the decision is to answer, whatever the model wrote: an
+/// answer is there and nothing else can follow.
 pub(super) fn decision(value: Option<Value>, answer_decides: bool) -> String {
     let said = text(value).unwrap_or_default().to_lowercase().replace([' ', '-'], "_");
     if answer_decides { "provide_final_answer".to_owned() } else { said }
@@ -193,7 +193,7 @@ pub(super) fn code_block(reply: &str) -> Option<String> {
         let is_end = line.trim().starts_with("```") && line.trim().trim_matches('`').is_empty();
         open = match open {
             Some(code) if is_end => {
-                // Models show examples too: the newest block that defines the program is the one.
+                // Models show examples too, so a later block replaces this one only if it defines the program.
                 if code.contains(DEFINITION) || found.as_ref().is_none_or(|old| !old.contains(DEFINITION)) {
                     found = Some(code);
                 }
@@ -209,7 +209,7 @@ pub(super) fn code_block(reply: &str) -> Option<String> {
     unclosed.or(found).or_else(bare).filter(|code| !code.trim().is_empty())
 }
 
-/// Whether a block begins behind `line`: three backticks and perhaps a language, prose before them or not.
+/// Whether a block begins after `line`: it ends in three backticks, perhaps with a language, and may begin with prose.
 fn opens_fence(line: &str) -> bool {
     line.rsplit_once("```").is_some_and(|(before, language)| {
         !before.contains("```") && language.trim().chars().all(|c| c.is_ascii_alphanumeric())

@@ -9,9 +9,10 @@ use crate::chat::{ChatError, ChatReply, ChatRequest, Usage};
 use crate::job::Prices;
 use crate::sync::lock;
 
-/// Servers with a meter. Every call counts, also one that fails; of one that is cut short only the time.
+/// The servers of a side, and a meter of their calls. A call that fails counts as well. A call that is cancelled counts
+/// with its time alone, as its tokens are unknown.
 pub(crate) struct Side {
-    stations: Arc<ServerPool>,
+    servers: Arc<ServerPool>,
     limits: SpendingLimits,
     meter: Mutex<Meter>,
 }
@@ -21,7 +22,7 @@ pub(crate) struct Side {
 pub(crate) struct SpendingLimits {
     /// Tokens.
     pub tokens: Option<u64>,
-    /// Dollars, and what is paid for tokens.
+    /// Dollars, and the prices of tokens.
     pub dollars: Option<(f64, Prices)>,
 }
 
@@ -34,9 +35,9 @@ struct Meter {
 }
 
 impl Side {
-    /// A side that may spend so much.
-    pub(crate) fn new(stations: Arc<ServerPool>, limits: SpendingLimits) -> Self {
-        Self { stations, limits, meter: Mutex::default() }
+    /// A side with these servers, which may spend what `limits` allow.
+    pub(crate) fn new(servers: Arc<ServerPool>, limits: SpendingLimits) -> Self {
+        Self { servers, limits, meter: Mutex::default() }
     }
 
     /// Tokens spent so far.
@@ -44,7 +45,7 @@ impl Side {
         self.meter().usage
     }
 
-    /// Time during which at least one call was under way.
+    /// The time during which at least one call was under way.
     pub(crate) fn busy(&self) -> Duration {
         let meter = self.meter();
         meter.busy + meter.since.map_or(Duration::ZERO, |since| since.elapsed())
@@ -71,19 +72,19 @@ impl Side {
         Ok(())
     }
 
-    /// Waits for a slot of a server, rather of the server `home`.
-    pub(crate) async fn seat(&self, home: Option<usize>) -> Permit {
-        self.stations.seat(home).await
+    /// Waits for a permit to make one call, at `preferred_server` if it has a free slot.
+    pub(crate) async fn permit(&self, preferred_server: Option<usize>) -> Permit {
+        self.servers.seat(preferred_server).await
     }
 
-    /// One turn from `seat`.
+    /// Makes one call with `permit`.
     pub(crate) async fn chat(
         &self,
-        seat: &mut Permit,
+        permit: &mut Permit,
         request: &ChatRequest,
     ) -> Result<ChatReply, ChatError> {
         let _in_flight = InFlight::enter(self);
-        let outcome = seat.chat(request).await;
+        let outcome = permit.chat(request).await;
         self.meter().usage += match &outcome {
             Ok(reply) => reply.usage,
             Err(error) => error.usage,
@@ -96,7 +97,7 @@ impl Side {
     }
 }
 
-/// A call under way; its end is noted also when it is cancelled.
+/// A call under way. Dropping it notes the end of the call, also when the call is cancelled.
 struct InFlight<'a>(&'a Side);
 
 impl<'a> InFlight<'a> {

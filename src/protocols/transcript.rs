@@ -1,11 +1,12 @@
-//! What was said and done, noted as it happens, so that a job that fails or is stopped still has its log.
+//! Notes what is said and done as it happens, so that a job that fails or is stopped still has its log.
 
 use std::sync::{Mutex, MutexGuard};
 
 use serde::Serialize;
-use serde_json::Value;
 
+use super::round::Round;
 use crate::chat::{Message, Role};
+use crate::documents::Place;
 use crate::documents::evidence::Evidence;
 use crate::events::{EventKind, Events};
 use crate::job::JobRole;
@@ -40,9 +41,15 @@ pub struct Cited {
     pub chunk_id: Option<u64>,
     /// The worker's words.
     pub citation: String,
-    /// Their place.
+    /// Where the documents have them.
     #[serde(flatten)]
     pub evidence: Evidence,
+    /// The name of that document, if it has one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub source: Option<String>,
+    /// The page, slide or row where they begin, if that is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub place: Option<Place>,
 }
 
 /// The notes of one job.
@@ -59,15 +66,15 @@ pub(crate) struct Notes {
     pub conversation: Vec<Entry>,
     /// Messages to and from the supervisor.
     pub supervisor: Vec<Message>,
-    /// Messages to and from the worker, documents left out.
+    /// Messages to and from the worker, without the documents.
     pub worker: Vec<Message>,
     /// Rounds that were begun.
     pub begun: u32,
     /// `minions`: what each round did.
-    pub rounds: Vec<Value>,
+    pub rounds: Vec<Round>,
     /// `minions`: what the worker cited.
     pub evidence: Vec<Cited>,
-    /// Messages of the fan-out under way, as its jobs end.
+    /// Messages of the fan-out under way, in the order in which its calls ended.
     fan_out: Vec<((usize, u32), [Message; 2])>,
 }
 
@@ -133,12 +140,12 @@ impl Transcript {
         self.notes().worker.push(Message::system(text));
     }
 
-    /// Notes messages of a worker job and its sample.
+    /// Notes the question and the reply of one call of a fan-out: a job's position and its sample.
     pub(crate) fn worker_job(&self, call: (usize, u32), question: String, reply: String) {
         self.notes().fan_out.push((call, [Message::user(question), Message::assistant(reply)]));
     }
 
-    /// Puts the messages of a fan-out in the order of its jobs, whichever ended first.
+    /// Sorts the messages of a fan-out by job and sample, whichever ended first.
     pub(crate) fn end_of_fan_out(&self) {
         self.notes().settle();
     }
@@ -149,7 +156,7 @@ impl Transcript {
     }
 
     /// Notes what a round of `minions` did.
-    pub(crate) fn round(&self, round: Value) {
+    pub(crate) fn round(&self, round: Round) {
         self.notes().rounds.push(round);
     }
 

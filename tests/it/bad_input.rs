@@ -35,10 +35,6 @@ fn as_minions(key: &str, value: Value) -> Vec<u8> {
     })
 }
 
-fn llama_cpp(model_path: &str) -> Vec<u8> {
-    changed(|job| job["local_client"] = json!({"type": "llama_cpp", "model_path": model_path}))
-}
-
 fn cases() -> Vec<(&'static str, Vec<u8>)> {
     vec![
         ("empty", vec![]),
@@ -141,16 +137,14 @@ fn cases() -> Vec<(&'static str, Vec<u8>)> {
         ),
         ("a port where nothing listens", with("/local_client/port", json!(9))),
         ("a model file without a path", with("/local_client/type", json!("llama_cpp"))),
-        ("a model file that is not there", llama_cpp("no/such/model.gguf")),
-        ("a model file that is a folder", llama_cpp("/usr")),
         ("a model file for a server", with("/local_client/model_path", json!("x.gguf"))),
     ]
 }
 
-#[test]
-fn every_bad_input_says_where_and_what_to_do() {
+/// What the program says about each.
+fn report(cases: Vec<(&'static str, Vec<u8>)>) -> String {
     let mut report = String::new();
-    for (name, input) in cases() {
+    for (name, input) in cases {
         let ran = Program::new().run(&input);
         let envelope = ran.envelope();
         assert_eq!(envelope["success"], false, "{name}");
@@ -158,23 +152,42 @@ fn every_bad_input_says_where_and_what_to_do() {
         assert!(!ran.stderr.contains("panicked"), "{name}: {}", ran.stderr);
         writeln!(report, "{name}\n  exit {}: {error}", ran.code.unwrap()).unwrap();
     }
-    insta::assert_snapshot!(report);
+    report
 }
 
 #[test]
-fn a_context_of_200_mb_is_refused_in_words() {
-    let mut input = with("/call_params/context", json!(["@"]));
-    let at = input.iter().position(|byte| *byte == b'@').unwrap();
-    input.splice(at..=at, std::iter::repeat_n(*b"lorem ip", 25_000_000).flatten());
-    let model = std::env::var("MINIONS_TEST_MODEL");
-    let Ok(model) = model else { panic!("set MINIONS_TEST_MODEL; scripts/test.sh does") };
-    let input = String::from_utf8(input).unwrap().replacen(
-        r#"{"type":"ollama","kwargs":{"base_url":"http://127.0.0.1:9","retries":0}}"#,
-        &json!({"type": "llama_cpp", "model_path": model}).to_string(),
-        1,
-    );
-    let error = Program::new().run(input).error(1);
-    if cfg!(feature = "embedded") {
+fn every_bad_input_says_where_and_what_to_do() {
+    insta::assert_snapshot!(report(cases()));
+}
+
+#[cfg(feature = "embedded")]
+mod embedded {
+    use super::*;
+
+    fn llama_cpp(model_path: &str) -> Value {
+        json!({"type": "llama_cpp", "model_path": model_path})
+    }
+
+    #[test]
+    fn every_bad_model_file_says_where_and_what_to_do() {
+        let cases = [
+            ("a model file that is not there", "no/such/model.gguf"),
+            ("a model file that is a folder", "/usr"),
+        ];
+        let input = |path| changed(|job| job["local_client"] = llama_cpp(path));
+        insta::assert_snapshot!(report(cases.map(|(name, path)| (name, input(path))).into()));
+    }
+
+    #[test]
+    fn a_context_of_200_mb_is_refused_in_words() {
+        let client = llama_cpp(&crate::support::llama_server::model());
+        let mut input = changed(|job| {
+            job["local_client"] = client.clone();
+            job["call_params"]["context"] = json!(["@"]);
+        });
+        let at = input.iter().rposition(|byte| *byte == b'@').unwrap();
+        input.splice(at..=at, std::iter::repeat_n(*b"lorem ip", 25_000_000).flatten());
+        let error = Program::new().run(input).error(1);
         assert!(error.contains("the context is too long") && error.contains("minions"), "{error}");
     }
 }

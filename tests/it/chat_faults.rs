@@ -9,6 +9,7 @@ use serde_json::json;
 
 use crate::support::chat::{KEY, client, json_question, question, settings};
 use crate::support::server::{Reply, Request, Server};
+use crate::support::wait::until_async;
 use crate::support::wire;
 
 /// A provider and what its vendor's server would send.
@@ -279,15 +280,9 @@ async fn dropping_the_call_closes_the_connection() {
     let server = Server::replies([Reply::hang()]);
     let client = client("openai", settings("openai", &server.url()));
     let call = tokio::spawn(async move { client.chat(&question("?")).await });
-    until(|| server.max_in_flight() == 1).await;
+    until_async("the call", || server.max_in_flight() == 1).await;
     call.abort();
-    until(|| server.hung_up() == 1).await;
-}
-
-async fn until(condition: impl Fn() -> bool) {
-    while !condition() {
-        tokio::time::sleep(Duration::from_millis(1)).await;
-    }
+    until_async("the end of the connection", || server.hung_up() == 1).await;
 }
 
 #[tokio::test]
@@ -353,7 +348,7 @@ async fn a_daemon_that_is_kept_up_may_be_away_for_longer_than_the_retries() {
     // By count it would have been given up.
     tokio::select! {
         outcome = &mut call => panic!("given up: {outcome:?}"),
-        () = until(|| log.text().matches("connection refused").count() > 2) => {}
+        () = until_async("the third try", || log.text().matches("connection refused").count() > 2) => {}
     }
     let listener = socket.listen(16).unwrap().into_std().unwrap();
     listener.set_nonblocking(false).unwrap();

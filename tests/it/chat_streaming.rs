@@ -59,7 +59,10 @@ fn watched() -> (Arc<Notes>, ChatRequest) {
     (Arc::clone(&notes), ChatRequest { observer: Some(Arc::clone(&notes) as _), ..question("Who speaks?") })
 }
 
-const VENDORS: [(&str, fn(&str) -> Reply); 4] = [
+/// A client type, and the reply of its server that says a text.
+type Vendor = (&'static str, fn(&str) -> Reply);
+
+const VENDORS: [Vendor; 4] = [
     ("openai", wire::openai_sse),
     ("anthropic", wire::anthropic_sse),
     ("ollama", wire::ollama_ndjson),

@@ -1,12 +1,12 @@
 //! Every option of a client gets where it belongs: each of these fails when its option is ignored.
 
-use std::sync::Barrier;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
 use crate::support::program::{Program, Ran, chats, client, job, scripted};
 use crate::support::server::{Reply, Request, Server};
+use crate::support::wait::Barrier;
 use crate::support::wire::{ollama_ndjson, openai};
 
 const PROGRAM: &str = "```python

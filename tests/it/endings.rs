@@ -6,8 +6,9 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde_json::{Value, json};
 
-use crate::support::program::{Program, Ran, job, scripted};
+use crate::support::program::{Program, Ran, Running, job, scripted};
 use crate::support::server::{Reply, Server};
+use crate::support::wait::{next, until};
 use crate::support::wire::openai;
 
 /// A server whose supervisor asks and whose worker never answers; says when the worker is asked.
@@ -33,7 +34,7 @@ fn a_signal_ends_the_job_with_its_envelope() {
     for (signal, code, name) in [(Signal::SIGTERM, 143, "SIGTERM"), (Signal::SIGINT, 130, "SIGINT")] {
         let (server, asked) = stuck();
         let (child, dir) = Program::new().start(job(&server, "minion", params()).to_string().as_bytes());
-        asked.recv().unwrap();
+        next("the call of the worker", &asked);
         kill(Pid::from_raw(child.id().try_into().unwrap()), signal).unwrap();
         let ran = Ran::of(child, dir);
         assert!(ran.error(code).contains(&format!("stopped by {name}")));
@@ -48,13 +49,8 @@ fn a_signal_ends_the_job_with_its_envelope() {
 fn a_signal_while_the_job_is_read_has_its_envelope() {
     let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_minions"));
     let piped = std::process::Stdio::piped;
-    let mut child = command
-        .env("RUST_LOG", "minions=debug")
-        .stdin(piped())
-        .stdout(piped())
-        .stderr(piped())
-        .spawn()
-        .unwrap();
+    command.env("RUST_LOG", "minions=debug").stdin(piped()).stdout(piped()).stderr(piped());
+    let mut child = Running::spawn(&mut command);
     // It says that it listens before it reads.
     let stderr = child.stderr.take().unwrap();
     let mut lines = std::io::BufRead::lines(std::io::BufReader::new(stderr));
@@ -72,7 +68,7 @@ fn a_signal_is_heard_before_anything_is_set_up() {
     let piped = std::process::Stdio::piped;
     for _ in 0..20 {
         let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_minions"));
-        let mut child = command.stdin(piped()).stdout(piped()).stderr(piped()).spawn().unwrap();
+        let mut child = Running::spawn(command.stdin(piped()).stdout(piped()).stderr(piped()));
         // The kernel's word for "this signal has a handler": the 15th bit of a hexadecimal number.
         let status = format!("/proc/{}/status", child.id());
         let caught = || {
@@ -80,7 +76,7 @@ fn a_signal_is_heard_before_anything_is_set_up() {
             let mask = text.lines().find_map(|line| line.strip_prefix("SigCgt:")).unwrap_or("0");
             u64::from_str_radix(mask.trim(), 16).is_ok_and(|mask| mask & (1 << 14) != 0)
         };
-        while !caught() {}
+        until("the handler of signals", caught);
         kill(Pid::from_raw(child.id().try_into().unwrap()), Signal::SIGTERM).unwrap();
         let stdin = child.stdin.take();
         assert!(Ran::of(child, tempfile::tempdir().unwrap()).error(143).contains("SIGTERM"));
@@ -99,7 +95,7 @@ fn a_reader_that_stops_reading_does_not_keep_it_alive() {
     params["context"] = json!(["Ada. ".repeat(100_000)]);
     let (mut child, dir) = Program::new().start(job(&server, "minion", params).to_string().as_bytes());
     // The log is written before the envelope.
-    while !dir.path().join("minion_logs").is_dir() {}
+    until("the log", || dir.path().join("minion_logs").is_dir());
     kill(Pid::from_raw(child.id().try_into().unwrap()), Signal::SIGTERM).unwrap();
     assert_eq!(child.wait().unwrap().code(), Some(143));
 }
@@ -131,7 +127,7 @@ fn a_job_from_a_file() {
 fn help_and_version_are_for_people() {
     let ran = Program::new().args(["--help"]).run("");
     assert_eq!(ran.code, Some(0));
-    assert!(ran.stdout.contains("Reads a JSON job from stdin") && !ran.stdout.contains("sandbox-worker"));
+    assert!(ran.stdout.contains("Reads a JSON job from stdin") && !ran.stdout.contains("sandbox-child"));
     let ran = Program::new().args(["--version"]).run("");
     assert_eq!(ran.stdout, concat!("minions ", env!("CARGO_PKG_VERSION"), "\n"));
 }

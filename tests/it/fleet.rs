@@ -3,28 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::TcpListener;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
-use std::sync::{Arc, Barrier, Condvar, Mutex, mpsc};
+use std::sync::{Arc, mpsc};
 
 use serde_json::{Value, json};
 
 use crate::support::program::{Program, Ran, chats, client, last, scripted};
 use crate::support::server::{Reply, Request, Server};
+use crate::support::wait::{Barrier, Door, next};
 use crate::support::wire::{ollama_ndjson, openai};
-
-/// A door that stays open once it was opened.
-#[derive(Clone, Default)]
-struct Door(Arc<(Mutex<bool>, Condvar)>);
-
-impl Door {
-    fn open(&self) {
-        *self.0.0.lock().unwrap() = true;
-        self.0.1.notify_all();
-    }
-
-    fn wait(&self) {
-        drop(self.0.1.wait_while(self.0.0.lock().unwrap(), |open| !*open).unwrap());
-    }
-}
 
 /// A supervisor whose program asks `tasks` about each document, and lists every job with its answer.
 fn supervisor(tasks: usize) -> Server {
@@ -162,7 +148,7 @@ fn a_server_that_is_killed_in_the_middle_costs_no_answer() {
         let dead = dead.clone();
         worker(move |request| {
             if asked_before(request) >= 20 {
-                dead.wait();
+                dead.wait("the end of the server");
             }
             found(request)
         })
@@ -170,7 +156,7 @@ fn a_server_that_is_killed_in_the_middle_costs_no_answer() {
     let supervisor = supervisor(1);
     let job = fleet_job(&supervisor, urls(&[&others[0], &killed, &others[1]]), 4, 200);
     let (child, dir) = Program::new().start(job.to_string().as_bytes());
-    told.recv().unwrap();
+    next("a call on each slot of the server", &told);
     drop(killed);
     dead.open();
     let ran = Ran::of(child, dir);
@@ -202,7 +188,7 @@ fn a_server_that_comes_back_gets_calls_again() {
     };
     // Holds its calls back, so that there is work left.
     let steady = worker(move |request| {
-        is_back.wait();
+        is_back.wait("a call at the server that is back");
         found(request)
     });
     let supervisor = supervisor(1);
@@ -236,7 +222,7 @@ fn a_stuck_server_holds_up_its_own_calls_alone() {
     let stuck = {
         let others_done = others_done.clone();
         worker(move |request| {
-            others_done.wait();
+            others_done.wait("the end of all other calls");
             found(request)
         })
     };

@@ -1,4 +1,4 @@
-//! What the help and the README show for pasting works when it is pasted.
+//! Lines that the help and the documentation show for pasting work when they are pasted.
 
 use serde_json::{Value, json};
 
@@ -7,6 +7,13 @@ use crate::support::server::{Reply, Server};
 use crate::support::wire::openai;
 
 const HEAD: &str = "Lines to paste into a job:\n";
+/// The pages that have what the help shows.
+const DOCS: &str = concat!(
+    include_str!("../../docs/job.md"),
+    include_str!("../../docs/batch.md"),
+    include_str!("../../docs/egress.md"),
+    include_str!("../../docs/record-replay.md")
+);
 const PROGRAM: &str = "```python
 def prepare_jobs(context, prev_job_manifests, prev_job_outputs):
     return [JobManifest(chunk=doc, task='Which?') for doc in context]
@@ -57,7 +64,6 @@ fn every_line_of_the_help_can_be_pasted() {
     let help = Program::new().args(["--help"]).run("").stdout;
     let lines = lines(&help);
     assert_eq!(lines.len(), 10, "{lines:?}");
-    let readme = include_str!("../../README.md");
     for (part, line) in lines {
         let pasted: Value =
             serde_json::from_str(&format!("{{{line}}}")).unwrap_or_else(|error| panic!("{line}: {error}"));
@@ -79,14 +85,13 @@ fn every_line_of_the_help_can_be_pasted() {
         let result = ran.result();
         assert_eq!(result["final_answer"], "Ada", "{line}");
         assert!(result["egress"].is_object() && result["savings"].is_object());
-        assert!(readme.contains(&line), "{line} is missing in the README");
+        assert!(DOCS.contains(&line), "{line} is missing in docs/");
     }
 }
 
 #[test]
 fn every_command_of_the_help_can_be_pasted() {
     let help = Program::new().args(["--help"]).run("").stdout;
-    let readme = include_str!("../../README.md");
     // The names of files are the reader's own; what is tested is that the words before them are understood.
     for (command, args) in [
         ("minions providers", vec!["providers"]),
@@ -99,7 +104,7 @@ fn every_command_of_the_help_can_be_pasted() {
     ] {
         assert!(help.contains(command), "{command}");
         for word in args.iter().filter(|word| word.starts_with("--")) {
-            assert!(readme.contains(word), "{word} is missing in the README");
+            assert!(DOCS.contains(word), "{word} is missing in docs/");
         }
         if command.contains("--replay") {
             continue;

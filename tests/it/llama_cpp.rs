@@ -8,14 +8,10 @@ use std::path::{Path, PathBuf};
 use futures_util::future::join_all;
 use minions::chat::{ChatClient, ChatError, ChatErrorKind, ChatReply, ChatRequest, Finish, Format, Message};
 use minions::llama::{Engine, EngineSettings, LlamaCpp, Sampling, Stats, inspect};
-use nix::sys::resource::{UsageWho, getrusage};
-use nix::sys::time::{TimeVal, TimeValLike};
 use serde_json::{Value, json};
 
 fn model() -> PathBuf {
-    let path = std::env::var_os("MINIONS_TEST_MODEL")
-        .expect("set MINIONS_TEST_MODEL to the model's path: MINIONS_TEST_MODEL=$(scripts/fetch-model.sh)");
-    PathBuf::from(path)
+    crate::support::llama_server::model().into()
 }
 
 fn settings(model_path: &Path) -> EngineSettings {
@@ -46,7 +42,7 @@ fn at_most(max_tokens: u32) -> Sampling {
 }
 
 fn ask(text: impl Into<String>) -> ChatRequest {
-    ChatRequest { messages: vec![Message::user(text)], format: Format::Text, sample: 0 }
+    ChatRequest { messages: vec![Message::user(text)], format: Format::Text, sample: 0, observer: None }
 }
 
 /// The worker's reply in the `minions` protocol.
@@ -80,7 +76,7 @@ fn job(chunk: usize, task: &str) -> ChatRequest {
          answer or null.",
         document(chunk)
     );
-    ChatRequest { messages: vec![Message::user(prompt)], format: job_format(), sample: 0 }
+    ChatRequest { messages: vec![Message::user(prompt)], format: job_format(), sample: 0, observer: None }
 }
 
 const TASKS: [&str; 3] = [
@@ -368,53 +364,4 @@ async fn a_model_without_a_template_needs_a_chat_format() {
     let client = Engine::load(chatml).await.unwrap().client(Sampling::default());
     let reply = client.chat(&ask("What is the capital of France?")).await.unwrap();
     assert!(reply.text.contains("Paris"), "{}", reply.text);
-}
-
-/// What this process has computed so far: with one thread a measure that other load hardly changes.
-fn cpu_seconds() -> f64 {
-    let usage = getrusage(UsageWho::RUSAGE_SELF).unwrap();
-    let seconds = |time: TimeVal| time.num_microseconds() as f64 / 1e6;
-    seconds(usage.user_time()) + seconds(usage.system_time())
-}
-
-/// Not a test: prints what `scripts/bench.sh` compares with llama.cpp's server, 8 chunks x 3 tasks on 4 lanes.
-/// With MINIONS_BENCH_JOBS the requests are written there too, as bodies for `/v1/chat/completions`.
-#[tokio::test]
-#[ignore = "a measurement"]
-async fn throughput() {
-    let number = |name: &str| std::env::var(name).ok().and_then(|value| value.parse::<u32>().ok());
-    let max_tokens = number("MINIONS_BENCH_TOKENS").unwrap_or(128);
-    let requests: Vec<_> = (0..number("MINIONS_BENCH_CHUNKS").unwrap_or(8) as usize)
-        .flat_map(|chunk| TASKS.map(|task| job(chunk, task)))
-        .collect();
-    if let Some(path) = std::env::var_os("MINIONS_BENCH_JOBS") {
-        let body = |request: &ChatRequest| {
-            let Format::Schema { schema, .. } = &request.format else { panic!("all jobs have a schema") };
-            let format =
-                json!({"type": "json_schema", "json_schema": {"name": "job_output", "schema": schema}});
-            let body = json!({"messages": request.messages, "response_format": format, "temperature": 0,
-                "max_tokens": max_tokens, "cache_prompt": true});
-            body.to_string() + "\n"
-        };
-        fs::write(path, requests.iter().map(body).collect::<String>()).unwrap();
-    }
-    let threads = number("MINIONS_BENCH_THREADS");
-    let engine = Engine::load(EngineSettings { threads, n_ctx: 2048, ..settings(&model()) }).await.unwrap();
-    let client = engine.client(at_most(max_tokens));
-    let (started, cpu) = (std::time::Instant::now(), cpu_seconds());
-    let replies = all(&client, &requests).await;
-    let (seconds, cpu) = (started.elapsed().as_secs_f64(), cpu_seconds() - cpu);
-    let stats = stats(&engine);
-    let cut = replies.iter().filter(|reply| reply.finish == Finish::Length).count();
-    println!(
-        "{}",
-        json!({"seconds": seconds, "cpu_seconds": cpu, "evaluated_prompt_tokens": stats.evaluated_prompt_tokens,
-            "cached_prompt_tokens": stats.cached_prompt_tokens, "generated_tokens": stats.generated_tokens,
-            "generated_per_second": stats.generated_tokens as f64 / seconds, "cut_off": cut})
-    );
-    if std::env::var_os("MINIONS_BENCH_SHOW").is_some() {
-        for reply in replies {
-            println!("{:?} {} {}", reply.finish, reply.usage.completion_tokens, reply.text);
-        }
-    }
 }

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "the helpers of a test may fail as a test does")]
 
+mod architecture;
 mod bad_input;
 mod batch;
 mod call_params;
@@ -11,10 +12,16 @@ mod chat_real_server;
 mod chat_streaming;
 mod client_kwargs;
 mod container;
+mod demo;
+mod docs;
+mod documentation;
 mod egress;
 mod endings;
+mod events;
+mod file_circles;
 mod fleet;
 mod help;
+mod library;
 #[cfg(feature = "embedded")]
 mod llama_cpp;
 mod minion;

@@ -74,6 +74,21 @@ fn a_chat_to_its_answer() {
 }
 
 #[test]
+fn documents_keep_their_names() {
+    let server = scripted(vec![ask("Who?"), answer("Ada")], "Ada, it says \"Signed by Ada, in Brest.\"");
+    let context = json!([{"name": "a.pdf", "text": "Signed by Ada, in Brest."}, "Countersigned by Bob."]);
+    let params = json!({"task": "Who signed?", "context": context, "max_rounds": 3});
+    let result = Program::new().run_job(&job(&server, "minion", params)).result();
+    let read = chats(&server, "worker")[0]["messages"][0]["content"].as_str().unwrap().to_owned();
+    let joined =
+        "[Document 1 of 2: a.pdf]\nSigned by Ada, in Brest.\n\n[Document 2 of 2]\nCountersigned by Bob.";
+    assert!(read.contains(joined), "{read}");
+    assert_eq!(result["conversation_log"]["context"], context);
+    let passages = json!([{"document": 0, "start": 0, "end": 24, "source": "a.pdf"}]);
+    assert_eq!(result["egress"]["passages"], passages);
+}
+
+#[test]
 fn the_last_round_must_answer() {
     let server = scripted(vec![ask("Q"), ask("more"), ask("more"), answer("Ada")], "Ada");
     let mut job = job(&server, "minion", params());

@@ -1,13 +1,13 @@
 //! The `minions` protocol through the real executable: a scripted supervisor, scripted and real workers.
 
 use std::collections::BTreeSet;
-use std::sync::Barrier;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 
 use serde_json::{Value, json};
 
 use crate::support::program::{Program, chats, client, job, last, scripted};
 use crate::support::server::{Reply, Request, Server};
+use crate::support::wait::Barrier;
 use crate::support::wire::openai;
 
 /// Two tasks for each section, and every job's ids and answer in the aggregate.
@@ -422,7 +422,7 @@ fn a_reply_of_another_form_is_not_taken_for_nothing() {
 fn real_model_as_worker() {
     let server = scripted(vec![PROGRAM.into(), verdict("provide_final_answer", Some("Aurora"))], found);
     let document: String = document().chars().take(5_900).collect();
-    let model = crate::support::llama_server::required_env("MINIONS_TEST_MODEL", "a small GGUF model");
+    let model = crate::support::llama_server::model();
     let job = json!({
         "local_client": {"type": "llama_cpp", "model_path": model, "kwargs": {"n_ctx": 4096, "max_tokens": 160, "max_concurrency": 2, "n_threads": 1}},
         "remote_client": crate::support::program::client(&server, "supervisor"),
@@ -467,7 +467,8 @@ def prepare_jobs(context, prev_job_manifests, prev_job_outputs):
         };
         openai(request, &json!({"explanation": "e", "citation": citation, "answer": "Aurora"}).to_string())
     });
-    let params = json!({"task": "Which ship?", "context": documents, "max_rounds": 1});
+    let context = json!([documents[0], {"name": "log 2.txt", "text": documents[1]}]);
+    let params = json!({"task": "Which ship?", "context": context, "max_rounds": 1});
     let result = Program::new().run_job(&job(&server, "minions", params)).result();
     let evidence = result["evidence"].as_array().unwrap();
     assert!(evidence.len() >= 3, "{evidence:?}");
@@ -478,6 +479,7 @@ def prepare_jobs(context, prev_job_manifests, prev_job_outputs):
         (&found[0]["match"], &found[0]["document"], &found[0]["round"]),
         (&json!("folded"), &json!(1), &json!(1))
     );
+    assert_eq!((&found[0]["source"], found[0].get("place")), (&json!("log 2.txt"), None));
     let place = |key: &str| usize::try_from(found[0][key].as_u64().unwrap()).unwrap();
     let read: String =
         documents[1].chars().skip(place("start")).take(place("end") - place("start")).collect();
@@ -487,7 +489,16 @@ def prepare_jobs(context, prev_job_manifests, prev_job_outputs):
             (&cited["citation"], &cited["document"], &cited["match"]),
             (&json!("The Aurora sank off Brest"), &Value::Null, &Value::Null)
         );
+        assert_eq!(cited.get("source"), None);
     }
+    // The supervisor is told the names.
+    let asked = chats(&server, "supervisor").remove(0);
+    let listed = format!(
+        "2, of {}, {} (log 2.txt) characters",
+        documents[0].chars().count(),
+        documents[1].chars().count()
+    );
+    assert!(last(&asked).contains(&listed), "{asked}");
     // The supervisor is told the same.
     let aggregate = chats(&server, "supervisor").pop().unwrap();
     let told = last(&aggregate);

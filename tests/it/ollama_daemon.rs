@@ -1,7 +1,6 @@
 //! A daemon that jobs start, share, lose and leave: our watchdog with the stand-in.
 
 use std::fs;
-use std::future::Future;
 use std::io::{BufRead, BufReader};
 use std::net::{TcpListener, TcpStream};
 use std::os::unix::fs::PermissionsExt;
@@ -17,6 +16,7 @@ use tempfile::TempDir;
 
 use crate::support::program::Program;
 use crate::support::server::{Reply, Server};
+use crate::support::wait::{until, until_async};
 
 /// A machine of its own: a home with lock files, a free port, and an `ollama` that notes its starts.
 struct Machine {
@@ -95,13 +95,6 @@ fn need() -> Need {
     Need { model: "m".to_owned(), tokens: 100, pull: true, ..Need::default() }
 }
 
-/// Polls; a test that waits for ever is ended by the runner of the tests.
-async fn until<F: Future<Output = bool>>(what: impl Fn() -> F) {
-    while !what().await {
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
-}
-
 /// Processes, zombies apart, whose parent is `parent`.
 fn children(parent: &str) -> Vec<String> {
     let stats = fs::read_dir("/proc").expect("Linux").flatten();
@@ -143,7 +136,10 @@ async fn from_nothing_to_a_loaded_model_and_back() {
         assert!(environment.contains(setting), "{environment}");
     }
     drop(job);
-    until(|| async { !machine.listens() && !is_running(&runners[0]) && !is_running(&daemon) }).await;
+    until_async("the end of the daemon and its runner", || {
+        !machine.listens() && !is_running(&runners[0]) && !is_running(&daemon)
+    })
+    .await;
 }
 
 #[tokio::test]
@@ -162,7 +158,7 @@ async fn twenty_jobs_at_once_share_one_daemon() {
     drop(jobs);
     last.as_ref().unwrap().ensure_model(&need()).await.unwrap();
     drop(last);
-    until(|| async { !machine.listens() }).await;
+    until_async("the end of the daemon", || !machine.listens()).await;
     assert_eq!(machine.starts().len(), 1);
 }
 
@@ -171,7 +167,7 @@ async fn a_daemon_that_is_killed_comes_back_and_leaves_no_runner() {
     let machine = Machine::new(&[("STANDIN_MODELS", "m")]);
     let Loaded { job, endpoint, daemon, runner } = machine.loaded().await;
     kill(Signal::SIGKILL, &daemon);
-    until(|| async { !is_running(&runner) && machine.starts().len() == 2 }).await;
+    until_async("the second daemon", || !is_running(&runner) && machine.starts().len() == 2).await;
     // Also a job that finds it down waits for the watchdog, and starts none itself.
     machine.job().ensure_ready().await.unwrap();
     job.warm_up(&need(), &endpoint).await.unwrap();
@@ -180,7 +176,7 @@ async fn a_daemon_that_is_killed_comes_back_and_leaves_no_runner() {
     // A runner that dies is the daemon's own business.
     let runner = children(&machine.starts()[1]).remove(0);
     kill(Signal::SIGKILL, &runner);
-    until(|| async { !is_running(&runner) }).await;
+    until_async("the end of the runner", || !is_running(&runner)).await;
     job.warm_up(&need(), &endpoint).await.unwrap();
     assert_eq!(machine.starts().len(), 2);
 }
@@ -201,7 +197,7 @@ async fn a_daemon_that_keeps_dying_is_started_again_after_longer_and_longer_paus
         .kill_on_drop(true)
         .spawn()
         .unwrap();
-    until(|| async { machine.starts().len() == 4 }).await;
+    until_async("the fourth daemon", || machine.starts().len() == 4).await;
     // At once, after half a second, after a second.
     assert!(begun.elapsed() >= Duration::from_millis(1500));
     // A job that has come meanwhile waits for it, and starts none itself.
@@ -222,7 +218,10 @@ async fn a_keeper_that_is_told_to_end_takes_its_daemon_with_it() {
     let stat = fs::read_to_string(format!("/proc/{daemon}/stat")).unwrap();
     let watchdog = stat.rsplit_once(") ").unwrap().1.split(' ').nth(1).unwrap().to_owned();
     kill(Signal::SIGTERM, &watchdog);
-    until(|| async { !is_running(&daemon) && !is_running(&runner) && !is_running(&watchdog) }).await;
+    until_async("the end of all three", || {
+        !is_running(&daemon) && !is_running(&runner) && !is_running(&watchdog)
+    })
+    .await;
 }
 
 #[tokio::test]
@@ -267,11 +266,11 @@ async fn jobs_know_the_slots_of_a_daemon_that_is_ours_and_of_no_other() {
     assert_eq!((slots(&first).await, slots(&second).await), (Some(7), Some(7)));
     // Also that of the daemon which takes a dead one's place.
     kill(Signal::SIGKILL, &machine.starts()[0]);
-    until(|| async { machine.starts().len() == 2 }).await;
+    until_async("the second daemon", || machine.starts().len() == 2).await;
     first.ensure_ready().await.unwrap();
     assert_eq!(slots(&first).await, Some(7));
     drop((first, second));
-    until(|| async { !machine.listens() }).await;
+    until_async("the end of the daemon", || !machine.listens()).await;
 
     // Somebody else's, where ours was.
     let stranger = TcpListener::bind(("127.0.0.1", machine.port)).expect("free again");
@@ -319,9 +318,7 @@ fn a_job_loads_its_model_once_and_leaves_no_daemon() {
         // Workers take the slots that the daemon was given.
         assert_eq!(notes.contains("at-once-6 "), protocol == "minions", "{notes}");
         assert!(!notes.contains("at-once-7 "), "{notes}");
-        while machine.listens() {
-            std::thread::sleep(Duration::from_millis(10));
-        }
+        until("the end of the daemon", || !machine.listens());
     }
 }
 
@@ -352,10 +349,10 @@ fn a_job_waits_for_a_daemon_that_is_kept() {
             .as_bytes(),
         );
     let notes = || fs::read_to_string(machine.home.path().join("notes")).unwrap_or_default();
-    while !notes().contains("chat ") {
+    until("the first call", || {
         assert!(child.try_wait().unwrap().is_none(), "it ended before its first call");
-        std::thread::sleep(Duration::from_millis(5));
-    }
+        notes().contains("chat ")
+    });
     kill(Signal::SIGKILL, &machine.starts()[0]);
     let mut said = Vec::new();
     // More tries than there are retries.
@@ -368,7 +365,5 @@ fn a_job_waits_for_a_daemon_that_is_kept() {
     let ran = child.wait_with_output().unwrap();
     assert!(ran.status.success(), "{said:#?}\n{}", String::from_utf8_lossy(&ran.stdout));
     assert!(said.iter().any(|line| line.contains("try 6 failed, the next in")), "{said:#?}");
-    while machine.listens() {
-        std::thread::sleep(Duration::from_millis(10));
-    }
+    until("the end of the daemon", || !machine.listens());
 }

@@ -113,3 +113,15 @@ fn the_table_is_shown() {
         assert_eq!(line.contains("(parameters not checked)"), !is_checked, "{line}");
     }
 }
+
+#[test]
+fn the_page_on_clients_lists_every_row() {
+    let page = include_str!("../../docs/providers.md");
+    for row in PROVIDERS {
+        let line = page.lines().find(|line| line.starts_with(&format!("| `{}` |", row.name)));
+        let line = line.unwrap_or_else(|| panic!("docs/providers.md does not list {}", row.name));
+        for word in row.base_url_env.iter().chain(row.key_env) {
+            assert!(line.contains(&format!("`{word}`")), "{word} is missing in docs/providers.md: {line}");
+        }
+    }
+}

@@ -1,13 +1,14 @@
 //! The sandbox, in the real executable: what the supervisor's code can do, and what it is told when it fails.
 
-use std::{path::PathBuf, time::Duration};
+use std::time::Duration;
 
 use minions::sandbox::{
-    CodeError, Job, JobManifest, JobOutput, Limits, Sandbox, SandboxError, Session, Transformed,
+    CHILD_COMMAND, CodeError, JobManifest, JobOutput, JobRecord, Sandbox, SandboxError, SandboxLimits,
+    SandboxProgram, Session, Transformed,
 };
 
 fn sandbox() -> Sandbox {
-    Sandbox { program: env!("CARGO_BIN_EXE_minions").into(), limits: Limits::default(), ..Sandbox::default() }
+    Sandbox::new(SandboxProgram::new(env!("CARGO_BIN_EXE_minions"), [CHILD_COMMAND]))
 }
 
 async fn start(code: &str, documents: &[&str]) -> Session {
@@ -28,8 +29,8 @@ async fn told(code: &str) -> String {
 }
 
 /// A job for each manifest, answered with its number.
-fn answered(manifests: &[JobManifest]) -> Vec<Job> {
-    let job = |(number, manifest): (usize, &JobManifest)| Job {
+fn answered(manifests: &[JobManifest]) -> Vec<JobRecord> {
+    let job = |(number, manifest): (usize, &JobManifest)| JobRecord {
         manifest: manifest.clone(),
         output: JobOutput {
             explanation: format!("because {number}"),
@@ -38,7 +39,7 @@ fn answered(manifests: &[JobManifest]) -> Vec<Job> {
         },
         sample: format!("raw {number}"),
         include: None,
-        ..Job::default()
+        ..JobRecord::default()
     };
     manifests.iter().enumerate().map(job).collect()
 }
@@ -288,11 +289,7 @@ async fn a_child_that_is_killed_costs_its_session_only() {
 
 #[tokio::test]
 async fn a_program_that_cannot_start_is_not_the_codes_fault() {
-    let sandbox = |program: &str| Sandbox {
-        program: PathBuf::from(program),
-        limits: Limits::default(),
-        ..Sandbox::default()
-    };
+    let sandbox = |program: &str| Sandbox::new(SandboxProgram::new(program, [CHILD_COMMAND]));
     let error = sandbox("/nowhere/minions").start("", &["doc"]).await.unwrap_err();
     assert!(
         matches!(error, SandboxError::Spawn { .. }) && error.to_string().contains("/nowhere/minions"),
@@ -333,7 +330,7 @@ async fn a_large_context_goes_through() {
 
 #[tokio::test]
 async fn a_timeout_names_the_function() {
-    let limits = Limits { time: Duration::from_secs(1), ..Limits::default() };
+    let limits = SandboxLimits { time: Duration::from_secs(1), ..SandboxLimits::default() };
     let code = "def prepare_jobs(c, m, o): return []\ndef transform_outputs(jobs):\n    while True: pass\n";
     let mut session = Sandbox { limits, ..sandbox() }.start(code, &["doc"]).await.unwrap();
     session.prepare_jobs(&[], &[]).await.unwrap();

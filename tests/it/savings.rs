@@ -60,7 +60,7 @@ fn prices_make_dollars() {
     let usage = |key: &str| result["remote_usage"][key].as_f64().unwrap();
     let spent = (usage("prompt_tokens") * 1000.0 + usage("completion_tokens") * 2000.0) / 1e6;
     let usd = &result["savings"]["usd"];
-    let near = |value: &Value, side_config: f64| (value.as_f64().unwrap() - side_config).abs() < 1e-5;
+    let near = |value: &Value, expected: f64| (value.as_f64().unwrap() - expected).abs() < 1e-5;
     assert!(near(&usd["remote"], spent) && near(&usd["remote_only"], 1.015), "{usd}");
     assert!(near(&usd["saved"], 1.015 - spent), "{usd}");
 }

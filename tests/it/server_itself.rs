@@ -1,12 +1,12 @@
 //! The scripted server does what it is told: the other tests rest on it.
 
-use std::sync::Barrier;
 use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
 use serde_json::json;
 
 use crate::support::server::{Reply, Server};
+use crate::support::wait::Barrier;
 
 fn client(server: &Server) -> reqwest::Client {
     minions::chat::http::client(&server.url()).unwrap()

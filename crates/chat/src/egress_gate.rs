@@ -1,5 +1,6 @@
 //! What leaves for a server: told to a gate before it does, and how it ended.
 
+use async_trait::async_trait;
 use ring::digest;
 use serde::{Deserialize, Serialize};
 
@@ -28,9 +29,10 @@ pub struct CallOutcome {
 }
 
 /// Sees every body before it leaves, and may keep it here.
+#[async_trait]
 pub trait EgressGate: Send + Sync {
     /// These texts are about to leave in the body of a call, which gets a number; an error keeps them here.
-    fn leave(&self, texts: &[&str], departure: OutboundRequest) -> Result<usize, ChatError>;
+    async fn leave(&self, texts: &[&str], departure: OutboundRequest) -> Result<usize, ChatError>;
 
     /// How that call ended. One that is cut off never does.
     fn ended(&self, call: usize, arrival: CallOutcome);

@@ -45,7 +45,7 @@ impl HttpClient {
         let body = self.dialect.embeddings_body(&self.settings.model, texts).to_string();
         let Some(gate) = &self.gate else { return self.post_texts(texts, body).await };
         let carried: Vec<&str> = texts.iter().map(String::as_str).collect();
-        let call = gate.leave(&carried, OutboundRequest::new(self.endpoint(), &body))?;
+        let call = gate.leave(&carried, OutboundRequest::new(self.endpoint(), &body)).await?;
         let outcome = self.post_texts(texts, body).await;
         gate.ended(call, CallOutcome::new(outcome.as_ref().map(|embedded| embedded.usage)));
         outcome

@@ -143,7 +143,7 @@ impl HttpClient {
         let body = self.dialect.body(&self.settings, request, format, abilities).to_string();
         let Some(gate) = &self.gate else { return self.post(request, format, body).await };
         let texts: Vec<&str> = request.messages.iter().map(|message| &*message.content).collect();
-        let call = gate.leave(&texts, OutboundRequest::new(self.endpoint(), &body))?;
+        let call = gate.leave(&texts, OutboundRequest::new(self.endpoint(), &body)).await?;
         let outcome = self.post(request, format, body).await;
         gate.ended(call, CallOutcome::new(outcome.as_ref().map(|reply| reply.usage)));
         outcome

@@ -6,9 +6,9 @@ use ruff_text_size::{Ranged, TextRange};
 
 use super::chunking::{SECTION_SIZE, chunk_by_section};
 
-/// The functions and methods of a module, decorators included, `per_chunk` to a chunk.
+/// Cuts a module into its functions and methods, decorators included, with `per_chunk` of them in a chunk.
 ///
-/// Text that is not Python, or has no functions, comes back in pieces of whole lines.
+/// A text that is not Python, or has no functions, is cut into pieces of whole lines.
 pub fn chunk_by_code(doc: &str, per_chunk: usize) -> Vec<String> {
     let Some(module) = parsed(doc) else { return pieces(doc) };
     let mut functions = Vec::new();
@@ -27,10 +27,10 @@ pub fn chunk_by_code(doc: &str, per_chunk: usize) -> Vec<String> {
     functions.chunks(per_chunk.max(1)).map(|batch| batch.join("\n\n")).collect()
 }
 
-/// Each function; each method under the head of its class; and for each class its outline (head, variables,
-/// heads of the methods). Every chunk starts with the imports of the module.
+/// Cuts a module into its functions, its methods (each below the head of its class), and an outline of each class
+/// (head, variables, heads of the methods). Every chunk begins with the imports of the module.
 ///
-/// Text that is not Python, or has neither, comes back in pieces of whole lines.
+/// A text that is not Python, or has neither functions nor classes, is cut into pieces of whole lines.
 pub fn chunk_by_function_and_class(doc: &str) -> Vec<String> {
     let Some(module) = parsed(doc) else { return pieces(doc) };
     let imports = imports(doc, &module.body);
@@ -60,7 +60,7 @@ fn methods(class: &StmtClassDef) -> impl Iterator<Item = &StmtFunctionDef> {
     class.body.iter().filter_map(Stmt::as_function_def_stmt)
 }
 
-/// The import statements at any depth, each once, and a blank line.
+/// The import statements of any depth, each once, and a blank line.
 fn imports(doc: &str, body: &[Stmt]) -> String {
     use ruff_python_ast::statement_visitor::{StatementVisitor, walk_stmt};
     struct Imports<'a>(&'a str, Vec<&'a str>);
@@ -80,7 +80,7 @@ fn imports(doc: &str, body: &[Stmt]) -> String {
     if found.1.is_empty() { String::new() } else { format!("{}\n\n", found.1.join("\n")) }
 }
 
-/// `class Name(Bases):`, without its decorators.
+/// The line `class Name(Bases):`, without decorators.
 fn class_head<'a>(doc: &'a str, class: &StmtClassDef) -> &'a str {
     let name = class.name.start().to_usize();
     let start = doc[..name].rfind("class").unwrap_or(name);
@@ -98,13 +98,13 @@ fn outline(doc: &str, class: &StmtClassDef, head_of_class: &str) -> String {
     std::iter::once(head_of_class).chain(members).collect::<Vec<_>>().join("\n")
 }
 
-/// From `start` to where the body begins.
+/// The text from `start` to the beginning of the body.
 fn head<'a>(doc: &'a str, start: usize, body: &[Stmt]) -> &'a str {
     let end = body.first().map_or(doc.len(), |first| first.start().to_usize());
     doc[start..end].trim_end()
 }
 
-/// The whole lines that the range touches, without the last line break.
+/// The lines that overlap the range, without the last line break.
 fn lines_of(doc: &str, range: TextRange) -> &str {
     let end = range.end().to_usize();
     let end = doc[end..].find(['\n', '\r']).map_or(doc.len(), |offset| end + offset);
@@ -115,7 +115,7 @@ fn line_start(doc: &str, byte: usize) -> usize {
     doc[..byte].rfind(['\n', '\r']).map_or(0, |line_break| line_break + 1)
 }
 
-/// The text in whole lines, at most [`SECTION_SIZE`] characters a piece; a longer line is cut.
+/// Cuts a text into pieces of whole lines, of at most [`SECTION_SIZE`] characters; a longer line is cut.
 fn pieces(doc: &str) -> Vec<String> {
     let mut pieces = Vec::new();
     let (mut piece, mut length) = (String::new(), 0);

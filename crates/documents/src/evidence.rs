@@ -1,8 +1,9 @@
-//! Where the words that a worker cites stand in the documents.
+//! Finds where the documents contain the words that a worker cites.
 //!
-//! In: the documents; chunks, which programs may have cut, rejoined and given a head line; citations. Out: the
-//! place of each in a document. Words count as cited from a document only if the chunk has them too: the worker
-//! has read nothing else. And only whole: "can" is not cited from "cannot", nor "$1.2" from "$1.25 million".
+//! The input is the documents, the chunks (which programs may have cut, rejoined and given a head line) and the
+//! citations. The output is the place of each citation in a document. A place counts only if the chunk contains the
+//! words too, since the worker has read nothing else, and only if the words are whole: "can" is not cited from
+//! "cannot", nor "$1.2" from "$1.25 million".
 
 use std::cell::OnceCell;
 use std::ops::Range;
@@ -14,49 +15,49 @@ use serde::Serialize;
 use super::folding::Folded;
 use super::wording::{self, Word};
 
-/// Bytes from which on words are not found in a chunk by chance.
+/// The fewest bytes of a citation: shorter words are in a chunk by chance.
 const TELLING: usize = 4;
-/// For each word with a typing error there must be so many in all.
+/// A citation may have one word with a typing error for each so many words.
 const WORDS_PER_ERROR: usize = 4;
-/// Places that are looked at for a whole one.
+/// The most places that are examined before the search for a whole one ends.
 const PLACES: usize = 1000;
 
-/// Where cited words stand.
+/// The place of a citation in the documents.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Evidence {
-    /// The document's position, from 0.
+    /// The index of the document, from 0.
     pub document: Option<usize>,
-    /// The first character, from 0.
+    /// The offset of the first character, from 0.
     pub start: Option<usize>,
-    /// The character after the last one.
+    /// The offset after the last character.
     pub end: Option<usize>,
-    /// The document has these words at this place, and the chunk has them. Without it a place is only where they
-    /// are probably from.
+    /// Whether both the document at this place and the chunk contain the words. If not, the place is only the most
+    /// probable one.
     pub verified: bool,
-    /// How much they are alike.
+    /// How similar the citation and the words of the document are.
     #[serde(rename = "match")]
     pub likeness: Option<Likeness>,
 }
 
-/// How much a citation and the words of a document are alike.
+/// How similar a citation and the words of a document are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Likeness {
-    /// In every character.
+    /// They are equal in every character.
     Exact,
-    /// But for white space, case and what frames the citation.
+    /// They differ in white space, case or the quotes and dots around the citation.
     Folded,
-    /// In every word and number, but for marks; not `verified` if it is but for a few typing errors too.
+    /// They differ in punctuation, or, if the evidence is not `verified`, in a few typing errors too.
     Fuzzy,
 }
 
-/// The documents, prepared for many citations.
+/// The texts of the documents, and their folded forms once a citation needs them.
 pub struct Sources<'a> {
-    texts: &'a [String],
+    texts: Vec<&'a str>,
     folded: OnceLock<Vec<Folded>>,
 }
 
-/// A chunk, prepared for its citations.
+/// A chunk, and what the search has found out about it so far.
 pub struct Chunk<'a> {
     sources: &'a Sources<'a>,
     text: &'a str,
@@ -65,18 +66,18 @@ pub struct Chunk<'a> {
     home: OnceCell<Home>,
 }
 
-/// Bytes of a document.
+/// The index of a document and a range of its bytes.
 type Place = (usize, Range<usize>);
 
-/// Where a chunk, or what follows its first line, is from.
+/// The origin of a chunk, or of the chunk without its first line.
 enum Home {
-    /// Its bytes from `skip` on are those of a document from `at` on.
+    /// The chunk's bytes from `skip` on equal the document's bytes from `at` on.
     Verbatim {
         document: usize,
         at: usize,
         skip: usize,
     },
-    /// The same with both folded.
+    /// The same holds for the folded forms of both.
     Folded {
         document: usize,
         at: usize,
@@ -86,12 +87,12 @@ enum Home {
 }
 
 impl<'a> Sources<'a> {
-    /// Of these documents.
-    pub fn new(texts: &'a [String]) -> Self {
-        Self { texts, folded: OnceLock::new() }
+    /// Prepares these documents, in the order of a job.
+    pub fn new(documents: &'a [impl AsRef<str>]) -> Self {
+        Self { texts: documents.iter().map(AsRef::as_ref).collect(), folded: OnceLock::new() }
     }
 
-    /// A chunk of them.
+    /// Prepares a chunk of these documents.
     pub fn chunk(&'a self, text: &'a str) -> Chunk<'a> {
         let (folded, words, home) = (OnceCell::new(), OnceCell::new(), OnceCell::new());
         Chunk { sources: self, text, folded, words, home }
@@ -118,16 +119,16 @@ impl<'a> Sources<'a> {
         }
     }
 
-    /// The first place that has these words, whole.
+    /// The first place that contains these words whole.
     fn anywhere(&self, words: &str) -> Option<Place> {
-        let verbatim = |(document, text): (usize, &'a String)| {
+        let verbatim = |(document, text): (usize, &&'a str)| {
             let places = occurrences(text, words).take(PLACES);
             whole(text, places).map(|bytes| (document, bytes))
         };
         self.texts.iter().enumerate().find_map(verbatim).or_else(|| {
             let words = Folded::new(words);
             let words = words.text.trim();
-            let mut folded = self.folded().iter().zip(self.texts).enumerate();
+            let mut folded = self.folded().iter().zip(&self.texts).enumerate();
             folded.find_map(|(document, (folded, text))| {
                 let places = folded.find(words).take(PLACES);
                 whole(text, places).map(|bytes| (document, bytes))
@@ -137,7 +138,7 @@ impl<'a> Sources<'a> {
 }
 
 impl Chunk<'_> {
-    /// Where `citation` is from.
+    /// The place of `citation`; the default, without a place, if there is none.
     pub fn evidence(&self, citation: &str) -> Evidence {
         let words = unframed(citation);
         let folded = Folded::new(words);
@@ -159,19 +160,19 @@ impl Chunk<'_> {
         self.folded.get_or_init(|| Folded::new(self.text))
     }
 
-    /// Where the words are but for marks, or if that is nowhere but for a few typing errors too; and which it is.
+    /// The place where at most punctuation differs, else the one with a few typing errors; the flag says which it is.
     fn alike(&self, words: &str) -> Option<(Place, bool)> {
         let text = self.words.get_or_init(|| wording::words(self.text));
-        let side_config = wording::words(words);
-        let (span, is_same) = wording::find(text, &side_config, side_config.len() / WORDS_PER_ERROR)?;
+        let wanted = wording::words(words);
+        let (span, is_same) = wording::find(text, &wanted, wanted.len() / WORDS_PER_ERROR)?;
         Some((self.first([span].into_iter())?, is_same))
     }
 
-    /// The place of the first of these spans that is whole, in the chunk and in its document.
+    /// The place of the first of these spans that cuts no word, neither in the chunk nor in its document.
     fn first(&self, spans: impl Iterator<Item = Range<usize>>) -> Option<Place> {
         let mut spans = spans.take(PLACES).filter(|span| wording::is_whole(self.text, span)).peekable();
         spans.peek()?;
-        // Where the chunk is from nowhere, they are all looked for in the same way.
+        // Without a known origin of the chunk, all equal spans lead to the same place.
         let tries = if matches!(self.home(), Home::Unknown) { 1 } else { PLACES };
         spans.take(tries).find_map(|span| self.place(span))
     }
@@ -180,7 +181,7 @@ impl Chunk<'_> {
         self.home.get_or_init(|| self.look_for_home())
     }
 
-    /// The place in a document of a span of the chunk.
+    /// The place in a document that a span of the chunk comes from.
     fn place(&self, span: Range<usize>) -> Option<Place> {
         let at_home = match *self.home() {
             Home::Verbatim { document, at, skip } if span.start >= skip => {
@@ -197,9 +198,9 @@ impl Chunk<'_> {
             _ => None,
         };
         match at_home {
-            // The chunk may end where a word of the document goes on.
+            // The chunk may end in the middle of a word of the document.
             Some((document, bytes)) => {
-                wording::is_whole(&self.sources.texts[document], &bytes).then_some((document, bytes))
+                wording::is_whole(self.sources.texts[document], &bytes).then_some((document, bytes))
             }
             None => self.sources.anywhere(&self.text[span]),
         }
@@ -239,22 +240,21 @@ fn likeness(text: &str, citation: &str) -> Likeness {
     }
 }
 
-/// Whether the chunk has these words.
+/// Whether the chunk contains these words, whole.
 pub fn holds(chunk: &str, words: &str) -> bool {
-    let text = [chunk.to_owned()];
-    Sources::new(&text).chunk(chunk).evidence(words).verified
+    Sources::new(&[chunk]).chunk(chunk).evidence(words).verified
 }
 
 fn occurrences<'a>(text: &'a str, words: &'a str) -> impl Iterator<Item = Range<usize>> + 'a {
     memmem::find_iter(text.as_bytes(), words.as_bytes()).map(|at| at..at + words.len())
 }
 
-/// The first of these places that cuts no word.
+/// The first of these ranges that cuts no word.
 fn whole(text: &str, mut places: impl Iterator<Item = Range<usize>>) -> Option<Range<usize>> {
     places.find(|bytes| wording::is_whole(text, bytes))
 }
 
-/// Without the quotes, dots and spaces around it. The dot of ".5" is none of them.
+/// The text without the quotes, dots and spaces around it. The dot of ".5" stays.
 fn unframed(text: &str) -> &str {
     let framing =
         |c: char| c.is_whitespace() || matches!(c, '"' | '\'' | '.' | '\u{2026}' | '\u{201c}' | '\u{201d}');
@@ -269,7 +269,7 @@ fn unframed(text: &str) -> &str {
 mod tests {
     use super::*;
 
-    /// What the evidence's place in the documents reads, character by character.
+    /// The characters of the documents at the place of the evidence.
     fn read_back(documents: &[String], evidence: &Evidence) -> String {
         let text = &documents[evidence.document.unwrap()];
         let (start, end) = (evidence.start.unwrap(), evidence.end.unwrap());
@@ -288,7 +288,7 @@ mod tests {
             "",
             "e\u{301}te\u{301} 中文文件。İstanbul’a gitti. She said “no more delays”, reportedly.",
         ]);
-        // Chunk, citation, how alike, document, what stands there.
+        // The chunk, the citation, the likeness, the document, and the words at the place.
         let rejoined = "Café 👩\u{200D}👩 opened. The  Aurora lay off BREST, in 12 fathoms.";
         let titled = "[Log 1]\nThe  Aurora\r\nlay off";
         let both = "[Log 1]\nopened. The Aurora lay off";
@@ -368,9 +368,9 @@ mod tests {
         ] {
             assert_eq!(sources.chunk(&chunk).evidence(citation), Evidence::default(), "{citation:?}");
         }
-        // Of the documents, but the worker can't have read it.
+        // A document contains it, but the worker has not read it.
         assert!(!sources.chunk("Weather is fine.").evidence("did not approve the dividend").verified);
-        assert!(!Sources::new(&[]).chunk(text).evidence("did not approve the dividend").verified);
+        assert!(!Sources::new(&[""; 0]).chunk(text).evidence("did not approve the dividend").verified);
     }
 
     #[test]

@@ -1,13 +1,13 @@
-//! A text with white space and case folded, that knows where each of its bytes is from.
+//! A text with white space and case folded, and the origin of each of its bytes.
 
 use std::ops::Range;
 
 use memchr::memmem;
 
-/// In lower case, with one space for any white space.
+/// A text in lower case, with one space in place of each run of white space.
 pub(super) struct Folded {
     pub text: String,
-    /// For each byte of `text` the first byte of the character that it is from; at the end the original's length.
+    /// For each byte of `text`, the offset of the original character; the last entry is the length of the original.
     from: Vec<u32>,
 }
 
@@ -31,30 +31,30 @@ impl Folded {
         Self { text, from }
     }
 
-    /// The bytes of the original that fold to `words`, wherever they stand.
+    /// The ranges of the original that fold to `words`.
     pub(super) fn find<'a>(&'a self, words: &'a str) -> impl Iterator<Item = Range<usize>> + 'a {
         let places = memmem::find_iter(self.text.as_bytes(), words.as_bytes());
         places.map(|at| self.origin(&(at..at + words.len())))
     }
 
-    /// The bytes of the original that these bytes are from, without white space at the end.
+    /// The range of the original that these folded bytes come from, without white space at the end.
     pub(super) fn origin(&self, folded: &Range<usize>) -> Range<usize> {
         let end = folded.start + self.text[folded.clone()].trim_end().len();
         let start = self.from[folded.start];
         let last = if end > folded.start { self.from[end - 1] } else { start };
-        // Where the next character starts; a character may have become several bytes.
+        // Several folded bytes may come from one character, so this looks for the next character.
         let next = self.from[end..].iter().find(|from| **from > last || end == folded.start);
         start as usize..next.map_or(last, |next| *next) as usize
     }
 
-    /// The bytes that these bytes of the original became.
+    /// The folded range of these bytes of the original.
     pub(super) fn position(&self, original: &Range<usize>) -> Range<usize> {
         let of = |byte: usize| self.from.partition_point(|from| (*from as usize) < byte).min(self.text.len());
         of(original.start)..of(original.end)
     }
 }
 
-/// Documents of 4 GB do not get here.
+/// An offset in 32 bits. No document is as long as 4 GB.
 fn small(at: usize) -> u32 {
     u32::try_from(at).unwrap_or(u32::MAX)
 }

@@ -1,16 +1,17 @@
-//! Cutting documents into chunks, choosing among them, and finding words in them again. Pure: no model, no file,
-//! no network.
+//! Cuts documents into chunks, ranks the chunks, and finds quoted words in the documents again. The crate is pure: it
+//! uses no model, no file and no network.
 //!
-//! In: the text of a document. Out: its chunks, in order. Sizes are in characters (Unicode scalar values, as
-//! Python counts), and no cut ever falls inside one. An empty document has no chunks.
+//! A chunker takes the text of a document and gives its chunks, in order. Sizes count characters (Unicode scalar
+//! values, as Python does), and no cut falls inside one. An empty document has no chunks.
 
-#[cfg(test)]
-mod cases;
 mod chunking;
+#[cfg(test)]
+mod chunking_tests;
 mod code_chunking;
+mod document;
 pub mod evidence;
 #[cfg(test)]
-mod fabrications;
+mod evidence_tests;
 mod folding;
 mod retrieval;
 pub mod tokens;
@@ -20,4 +21,5 @@ mod wording;
 pub use chunking::{ChunkError, PARAGRAPH_SIZE, SECTION_OVERLAP, SECTION_SIZE};
 pub use chunking::{chunk_by_page, chunk_by_paragraph, chunk_by_section};
 pub use code_chunking::{chunk_by_code, chunk_by_function_and_class};
+pub use document::{Document, Place, Places};
 pub use retrieval::{Query, bm25_top_k, vector_top_k};

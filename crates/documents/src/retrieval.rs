@@ -1,14 +1,14 @@
-//! Which chunks match some queries best: by words (BM25), or by vectors that a model made.
+//! Ranks chunks for queries: by words (BM25), or by the vectors of an embedding model.
 
 use bm25::{Embedder, EmbedderBuilder, Scorer, Tokenizer};
 use rust_stemmers::{Algorithm, Stemmer};
 use unicode_segmentation::UnicodeSegmentation;
 
-/// A query and how much it counts.
+/// A query and its weight.
 pub type Query = (String, f32);
 
-/// The `k` chunks that share the most telling words with the queries, fewer if fewer share any: their positions,
-/// in order.
+/// The indices of the `k` chunks with the highest BM25 scores, in the order of the chunks. A chunk that shares no word
+/// with the queries is left out.
 pub fn bm25_top_k(queries: &[Query], chunks: &[String], k: usize) -> Vec<usize> {
     let corpus: Vec<&str> = chunks.iter().map(String::as_str).collect();
     let embedder: Embedder<u32, Words> =
@@ -26,7 +26,7 @@ pub fn bm25_top_k(queries: &[Query], chunks: &[String], k: usize) -> Vec<usize> 
     top_k(&scores, k).into_iter().filter(|&position| scores[position] > 0.0).collect()
 }
 
-/// The `k` chunks whose vectors are closest to those of the queries: their positions, in order.
+/// The indices of the `k` chunks whose vectors have the smallest angle to those of the queries, in order.
 pub fn vector_top_k(queries: &[(Vec<f32>, f32)], chunks: &[Vec<f32>], k: usize) -> Vec<usize> {
     let score = |chunk: &Vec<f32>| queries.iter().map(|(query, weight)| cosine(query, chunk) * weight).sum();
     top_k(&chunks.iter().map(score).collect::<Vec<f32>>(), k)
@@ -34,7 +34,7 @@ pub fn vector_top_k(queries: &[(Vec<f32>, f32)], chunks: &[Vec<f32>], k: usize) 
 
 fn top_k(scores: &[f32], k: usize) -> Vec<usize> {
     let mut positions: Vec<usize> = (0..scores.len()).collect();
-    // Stable: the first of equals.
+    // The sort is stable, so the first of equal chunks wins.
     positions.sort_by(|&a, &b| scores[b].total_cmp(&scores[a]));
     positions.truncate(k);
     positions.sort_unstable();
@@ -47,8 +47,8 @@ fn cosine(a: &[f32], b: &[f32]) -> f32 {
     if length > 0.0 { dot(a, b) / length } else { 0.0 }
 }
 
-/// Words by the rules of Unicode, in lower case, English ones by their stems. Chinese and Japanese come
-/// character by character.
+/// The words of a text by the rules of Unicode, in lower case, English words as stems. Each Chinese or Japanese
+/// character is a word.
 struct Words(Stemmer);
 
 impl Default for Words {

@@ -1,33 +1,33 @@
-//! How many tokens texts are.
+//! Counts the tokens of texts.
 //!
-//! Every model has a tokenizer of its own. Where the number itself is asked for, long texts are counted with that of
-//! OpenAI's newer models; short ones and prompts that are to be sent are estimated, which costs nothing.
+//! Every model has a tokenizer of its own. Where the number is shown, long texts are counted with the tokenizer of
+//! OpenAI's newer models. Short texts, and prompts before they are sent, are estimated, which costs nothing.
 
 use tiktoken::CoreBpe;
 
-/// Texts of fewer bytes are estimated: to load the tokenizer's tables takes 0.1 s and 30 MB.
+/// Texts of fewer bytes are estimated, because the tables of the tokenizer take 0.1 s and 30 MB to load.
 pub const COUNTED_FROM: usize = 128 << 10;
-/// Of longer texts so many bytes are counted, in pieces from all over them.
+/// The bytes that are counted of longer texts, in evenly spread pieces.
 const SAMPLE: usize = 1 << 20;
-/// Bytes of a piece. What a text of one endless word costs grows faster than its length.
+/// Bytes of a piece. The time to count one endless word grows faster than its length.
 const PIECE: usize = 16 << 10;
 
-/// A number of tokens and how it was found.
+/// A number of tokens and the method of counting.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Count {
     /// Tokens.
     pub tokens: u64,
-    /// In words that go on from "tokens by".
+    /// The method, in words that follow "tokens by".
     pub method: String,
 }
 
-/// About how many tokens `text` is: characters by four, where those of which one is a word count three.
+/// Estimates the tokens of `text`: characters / 4; a CJK character counts as 3/4 of a token.
 pub fn estimate(text: &str) -> u64 {
-    // As many for a whole text as for its parts together, but for the rounding.
+    // Apart from rounding, a text has as many tokens as its parts together.
     quarters(text).div_ceil(4)
 }
 
-/// How many tokens `texts` are together.
+/// Counts or estimates the tokens of all `texts` together.
 pub fn count<'a>(texts: impl Iterator<Item = &'a str> + Clone) -> Count {
     let bytes: usize = texts.clone().map(str::len).sum();
     let tokenizer = (bytes >= COUNTED_FROM).then(|| tiktoken::get_encoding("o200k_base")).flatten();
@@ -40,7 +40,7 @@ pub fn count<'a>(texts: impl Iterator<Item = &'a str> + Clone) -> Count {
     }
 }
 
-/// Counts every piece, or, of texts that are too long, one of so many.
+/// Counts every piece, or, for long texts, one piece in so many, and extrapolates.
 fn sampled<'a>(tokenizer: &CoreBpe, texts: impl Iterator<Item = &'a str>, bytes: usize) -> Count {
     let every = bytes.div_ceil(SAMPLE);
     let (mut counted, mut tokens) = (0, 0);
@@ -58,7 +58,7 @@ fn sampled<'a>(tokenizer: &CoreBpe, texts: impl Iterator<Item = &'a str>, bytes:
     }
 }
 
-/// Cuts a text; no piece ends inside a character.
+/// Cuts a text into pieces, never inside a character.
 fn pieces(text: &str) -> impl Iterator<Item = &str> {
     let mut rest = text;
     std::iter::from_fn(move || {
@@ -68,12 +68,12 @@ fn pieces(text: &str) -> impl Iterator<Item = &str> {
     })
 }
 
-/// Quarters of a token.
+/// The estimate in quarters of a token.
 fn quarters(text: &str) -> u64 {
     text.chars().map(|char| if is_word(char) { 3 } else { 1 }).sum()
 }
 
-/// Chinese and Japanese characters, Korean syllables, and symbols beyond them.
+/// Whether this is a Chinese or Japanese character, a Korean syllable, or a symbol of the higher planes.
 fn is_word(char: char) -> bool {
     matches!(char, '\u{2e80}'..='\u{9fff}' | '\u{ac00}'..='\u{d7a3}' | '\u{f900}'..='\u{faff}' | '\u{1f000}'..='\u{3ffff}')
 }
@@ -93,7 +93,7 @@ mod tests {
 
     #[test]
     fn long_texts_are_counted() {
-        // 10 to a sentence with its space, as the crate bpe-openai has it too.
+        // A sentence with its space has 10 tokens; the crate bpe-openai gives the same number.
         let text = PROSE.repeat(4000);
         let Count { tokens, method } = count([text.as_str()].into_iter());
         assert!(tokens.abs_diff(4000 * 10) < 40, "{tokens}");

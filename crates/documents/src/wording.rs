@@ -1,20 +1,20 @@
-//! The words of a text, and where the same words stand in another but for marks and typing errors.
+//! The words of a text, and a search for the same words that tolerates punctuation and typing errors.
 //!
-//! What changes the sense is never an error: a word left out or put in, another number, sign or unit, another name.
-//! Nor is what is left of a word or a number that was cut.
+//! A change of the sense is never tolerated: a word left out or put in, another number, sign, unit or name, or a
+//! part of a word or a number.
 
 use std::ops::Range;
 use std::sync::LazyLock;
 
 use regex::Regex;
 
-/// Letters of scripts that put spaces between words.
+/// A letter of a script that puts spaces between words.
 const LETTER: &str =
     r"[\p{Alphabetic}\p{M}--[\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}]]";
-/// A number in brackets, which accountants write for one below zero.
+/// A number in brackets, the accountants' notation for a negative number.
 const LOSS: &str = r"\(\p{Sc}?\p{Nd}[\p{Nd}.,]*\s?%?\)";
 
-/// A number with its sign and unit, letters and digits, a letter of a script without spaces, a sign or a fraction.
+/// A word: a number with sign and unit, letters and digits, a letter of a script without spaces, a sign, a fraction.
 static WORD: LazyLock<Regex> = LazyLock::new(|| {
     let number = format!(
         r"[-+\u{{2212}}\u{{2013}}]*\.?\p{{Nd}}(?:{LETTER}|[\p{{Nd}}\p{{No}}])*(?:[.,:/]\p{{Nd}}(?:{LETTER}|[\p{{Nd}}\p{{No}}])*)*(?:\s?%)?"
@@ -22,7 +22,7 @@ static WORD: LazyLock<Regex> = LazyLock::new(|| {
     let letters = format!(r"(?:{LETTER}|\p{{Nd}})+(?:['\u{{2019}}]{LETTER}+)*");
     pattern(&[LOSS, &number, &letters, r"\p{Alphabetic}", r"[\p{Sm}\p{Sc}\p{No}--[|~^]]"])
 });
-/// What says something else when a part of it is left out: `cannot`, `non-profit`, `-1,200.50 %`, `US$5 million`.
+/// An expression whose parts mean something else: `cannot`, `non-profit`, `-1,200.50 %`, `US$5 million`.
 static WHOLE: LazyLock<Regex> = LazyLock::new(|| {
     let digits = format!(r"\p{{Nd}}(?:{LETTER}|[\p{{Nd}}\p{{No}}])*");
     let number = format!(
@@ -32,14 +32,14 @@ static WHOLE: LazyLock<Regex> = LazyLock::new(|| {
         format!(r"(?:{LETTER}|\p{{Nd}})+(?:[-\u{{2010}}\u{{2011}}'\u{{2019}}](?:{LETTER}|\p{{Nd}})+)*");
     pattern(&[LOSS, &number, &letters])
 });
-/// Bytes around a cut that tell whether it is within a word.
+/// The bytes around a cut that decide whether it is inside a word.
 const NEAR: usize = 80;
 /// The fewest letters of a word that may have a typing error.
 const LONG: usize = 6;
 /// The most letters of a unit.
 const UNIT: usize = 3;
 
-/// A word and where it is.
+/// A word and its range of bytes.
 pub(super) struct Word<'a> {
     written: &'a str,
     folded: String,
@@ -60,13 +60,13 @@ fn pattern(kinds: &[&str]) -> Regex {
     Regex::new(&kinds.join("|")).expect("a fixed pattern")
 }
 
-/// Without the differences that only keyboards make.
+/// The word without differences that come from keyboards alone.
 fn plain(word: &str) -> String {
     let word = word.replace(['\u{2212}', '\u{2013}'], "-").replace('\u{2019}', "'");
     word.replace(char::is_whitespace, "")
 }
 
-/// Whether no word or number of `text` is cut at either end of these bytes.
+/// Whether neither end of this range cuts a word or a number of `text`.
 pub(super) fn is_whole(text: &str, bytes: &Range<usize>) -> bool {
     let is_cut = |at: usize| {
         let from = text.floor_char_boundary(at.saturating_sub(NEAR));
@@ -76,7 +76,7 @@ pub(super) fn is_whole(text: &str, bytes: &Range<usize>) -> bool {
     !is_cut(bytes.start) && !is_cut(bytes.end)
 }
 
-/// Whether two texts of the same words have the same numbers and units, by the letter: a milliwatt is no megawatt.
+/// Whether two texts of the same words have exactly the same numbers and units: a milliwatt is not a megawatt.
 pub(super) fn same_figures(text: &str, other: &str) -> bool {
     let (words, others) = (words(text), words(other));
     let is_number = |at: usize| words[at].written.contains(char::is_numeric);
@@ -85,14 +85,14 @@ pub(super) fn same_figures(text: &str, other: &str) -> bool {
     words.len() == others.len() && (0..words.len()).all(|at| !(is_number(at) || is_unit(at)) || same(at))
 }
 
-/// The bytes of the words of `text` that are `wanted`, and whether that is so without a typing error: the first ones
-/// without, else the first with no more than `allowed`.
-pub(super) fn find(text: &[Word], side_config: &[Word], allowed: usize) -> Option<(Range<usize>, bool)> {
+/// Finds the `wanted` words in `text`: the first place without a typing error, else the first with at most `allowed`.
+/// Gives its range of bytes, and whether it has no typing error.
+pub(super) fn find(text: &[Word], wanted: &[Word], allowed: usize) -> Option<(Range<usize>, bool)> {
     let errors = |words: &[Word]| {
         let mut errors = 0;
-        let same = words.iter().zip(side_config).all(|(word, side_config)| {
-            word.folded == side_config.folded
-                || errors < allowed && is_typing_error(word, side_config) && {
+        let same = words.iter().zip(wanted).all(|(word, wanted)| {
+            word.folded == wanted.folded
+                || errors < allowed && is_typing_error(word, wanted) && {
                     errors += 1;
                     true
                 }
@@ -101,7 +101,7 @@ pub(super) fn find(text: &[Word], side_config: &[Word], allowed: usize) -> Optio
     };
     let bytes = |words: &[Word]| Some(words.first()?.at.start..words.last()?.at.end);
     let mut alike = None;
-    for words in text.windows(side_config.len().max(1)).filter(|_| !side_config.is_empty()) {
+    for words in text.windows(wanted.len().max(1)).filter(|_| !wanted.is_empty()) {
         match errors(words) {
             Some(0) => return Some((bytes(words)?, true)),
             Some(_) if alike.is_none() => alike = Some((bytes(words)?, false)),
@@ -111,16 +111,16 @@ pub(super) fn find(text: &[Word], side_config: &[Word], allowed: usize) -> Optio
     alike
 }
 
-/// One letter too many, missing, wrong or at its neighbour's place, not the first, in a long word that is no name.
-fn is_typing_error(word: &Word, side_config: &Word) -> bool {
+/// Whether two long words, not names, differ by one letter after the first: one more, missing, wrong or swapped.
+fn is_typing_error(word: &Word, wanted: &Word) -> bool {
     let may_err = |word: &Word| {
         word.folded.len() >= LONG
             && word.written.starts_with(char::is_lowercase)
             && !word.written.contains(char::is_numeric)
     };
-    word.folded.len().abs_diff(side_config.folded.len()) <= 4
-        && word.folded.chars().next() == side_config.folded.chars().next()
+    word.folded.len().abs_diff(wanted.folded.len()) <= 4
+        && word.folded.chars().next() == wanted.folded.chars().next()
         && may_err(word)
-        && may_err(side_config)
-        && strsim::osa_distance(&word.folded, &side_config.folded) == 1
+        && may_err(wanted)
+        && strsim::osa_distance(&word.folded, &wanted.folded) == 1
 }

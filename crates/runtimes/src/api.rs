@@ -1,6 +1,6 @@
 //! Questions to a model server over HTTP: one answer, or a stream of lines.
 //!
-//! In: paths and JSON. Out: status and text, or lines. What they mean is the servers' own files' business.
+//! In: paths and JSON. Out: status and text, or lines. Their meaning is read in the files of the servers.
 
 use std::time::Duration;
 
@@ -8,11 +8,9 @@ use reqwest::{Method, Response, StatusCode};
 use serde_json::Value;
 use tokio::time::{Instant, timeout, timeout_at};
 
+use super::words::short;
 use super::{RuntimeError, RuntimeErrorKind};
 use minions_chat::http;
-
-/// A server's words in a message, at most.
-const SHORT: usize = 400;
 
 /// One model server.
 pub(super) struct Api {
@@ -74,7 +72,7 @@ impl Api {
         body: &Value,
         limit: Duration,
     ) -> Result<Lines, RuntimeError> {
-        // Docker Model Runner writes JSON lines only to clients that accept just that.
+        // Docker Model Runner writes JSON lines only to clients that accept nothing else.
         let request = self.posting(path, body).header("accept", "application/json");
         let sent = timeout(limit, request.send()).await.map_err(|_| self.silent(limit))?;
         let response = sent.map_err(|error| self.lost(&error))?;
@@ -139,15 +137,6 @@ pub(super) fn words(body: &str) -> String {
     short(text)
 }
 
-/// A server's words on one line, not too many of them.
-pub(super) fn short(text: &str) -> String {
-    let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
-    match line.char_indices().nth(SHORT) {
-        Some((cut, _)) => format!("{} ...", &line[..cut]),
-        None => line,
-    }
-}
-
 /// An answer that comes line by line.
 pub(super) struct Lines {
     pub(super) status: StatusCode,
@@ -156,7 +145,7 @@ pub(super) struct Lines {
     ended: bool,
 }
 
-/// What came of waiting for a line.
+/// How waiting for a line ended.
 pub(super) enum Line {
     /// A line that is not empty, without its end.
     Text(String),
@@ -164,7 +153,7 @@ pub(super) enum Line {
     End,
     /// The connection was lost: why.
     Lost(String),
-    /// The time was up.
+    /// No line came before the deadline.
     Silent,
 }
 
@@ -187,7 +176,7 @@ impl Lines {
         }
     }
 
-    /// The rest as one text, for an answer that turned out to be an error.
+    /// The remaining lines as one text, for an answer that is an error.
     pub(super) async fn rest(mut self, limit: Duration) -> String {
         let deadline = Instant::now() + limit;
         let mut text = String::new();
@@ -215,6 +204,7 @@ impl Lines {
 
 #[cfg(test)]
 mod tests {
+    use super::super::words::SHORT;
     use super::*;
 
     #[test]

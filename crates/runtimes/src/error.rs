@@ -1,7 +1,7 @@
 //! Why there is no endpoint. Messages name the server and never carry a credential.
 
 use super::Need;
-use super::api::short;
+use super::words::short;
 
 /// Why there is no endpoint.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

@@ -1,21 +1,21 @@
 //! Fetching a model through its server: a stream of lines that may end in an error, in silence, or too early.
 //!
-//! One loop for all servers. What a line or a refusal means is a [`Dialect`]'s to say.
+//! One loop serves all servers. A [`Dialect`] reads their lines and refusals.
 
 use reqwest::StatusCode;
 use serde_json::Value;
 use tokio::time::Instant;
 
 use super::api::{Api, Line, Lines};
-use super::meter::Meter;
+use super::progress::{PullProgress, PullTracker};
 use super::{Limits, RuntimeError, RuntimeErrorKind};
 
-/// How a server speaks of a fetch. Pure.
+/// Reads what a server says of a fetch. Pure.
 pub(super) trait Dialect: Sync {
     /// The meaning of one line.
     fn read(&self, line: &str) -> Step;
 
-    /// The meaning of an answer that is no success.
+    /// The meaning of an answer whose status is not a success.
     fn refusal(&self, status: StatusCode, said: &str) -> ErrorBody;
 }
 
@@ -42,9 +42,9 @@ pub(super) enum Step {
 /// Why a fetch failed.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum ErrorBody {
-    /// It may be taken up where it was.
+    /// The fetch can be resumed, for this reason.
     Resumable(String),
-    /// For good, with a hint.
+    /// Another try would fail the same way: kind, the server's words, hint.
     Final(RuntimeErrorKind, String, String),
 }
 
@@ -53,26 +53,27 @@ pub(super) struct Fetch<'a> {
     pub(super) api: &'a Api,
     pub(super) limits: &'a Limits,
     pub(super) model: &'a str,
-    /// Where it is asked for, and how.
+    /// The path and the body of the request.
     pub(super) path: &'a str,
     pub(super) body: Value,
+    pub(super) progress: &'a dyn PullProgress,
 }
 
 impl Fetch<'_> {
-    /// Fetches the model, taking it up again where the connection is cut or no byte comes.
+    /// Fetches the model. A fetch that is cut or gets no byte is resumed.
     pub(super) async fn run(&self, dialect: &dyn Dialect) -> Result<(), RuntimeError> {
         tracing::info!("{} fetches {}", self.api.place, self.model);
-        let mut meter = Meter::new(self.model);
+        let mut tracker = PullTracker::new(self.model, self.progress);
         let mut left = self.limits.resumes;
         loop {
-            let mark = meter.restart();
-            let why = match self.once(dialect, &mut meter).await? {
+            let mark = tracker.restart();
+            let why = match self.once(dialect, &mut tracker).await? {
                 None => return Ok(()),
                 Some(ErrorBody::Final(kind, said, hint)) => return Err(self.failed(kind, &said, &hint)),
                 Some(ErrorBody::Resumable(why)) => why,
             };
-            // Bytes that no try had before: the network is slow or shaky, but it carries on.
-            if meter.is_beyond(mark) {
+            // New bytes came, so the network is slow or unreliable, but works.
+            if tracker.is_beyond(mark) {
                 left = self.limits.resumes;
             }
             if left == 0 {
@@ -90,24 +91,30 @@ impl Fetch<'_> {
     async fn once(
         &self,
         dialect: &dyn Dialect,
-        meter: &mut Meter,
+        tracker: &mut PullTracker<'_>,
     ) -> Result<Option<ErrorBody>, RuntimeError> {
         let lines = self.api.stream(self.path, &self.body, self.limits.stall).await?;
         if lines.status.is_success() {
-            return Ok(self.follow(lines, dialect, meter).await);
+            return Ok(self.follow(lines, dialect, tracker).await);
         }
         let status = lines.status;
         let said = lines.rest(self.limits.answer).await;
         Ok(Some(dialect.refusal(status, &format!("HTTP {}: {said}", status.as_u16()))))
     }
 
-    async fn follow(&self, mut lines: Lines, dialect: &dyn Dialect, meter: &mut Meter) -> Option<ErrorBody> {
+    async fn follow(
+        &self,
+        mut lines: Lines,
+        dialect: &dyn Dialect,
+        tracker: &mut PullTracker<'_>,
+    ) -> Option<ErrorBody> {
         let mut moved = Instant::now();
         let mut is_done = false;
         loop {
-            let patience = if meter.is_waiting_for_network() { self.limits.stall } else { self.limits.store };
-            // Also where lines keep coming: they may all say the same. Dropping the stream makes the server drop
-            // the download and keep what it has.
+            let patience =
+                if tracker.is_waiting_for_network() { self.limits.stall } else { self.limits.store };
+            // Lines that keep coming may all report the same number. Dropping the stream makes the server stop the
+            // download and keep its bytes.
             if moved.elapsed() >= patience {
                 return Some(ErrorBody::Resumable(format!(
                     "not one new byte for {} s",
@@ -128,8 +135,8 @@ impl Fetch<'_> {
             };
             is_done = step == Step::Done;
             let has_moved = match step {
-                Step::Layer { id, done, total } => meter.layer(&id, done, total),
-                Step::Status(status) => meter.status(&status),
+                Step::Layer { id, done, total } => tracker.layer(&id, done, total),
+                Step::Status(status) => tracker.status(&status),
                 Step::Done => true,
                 Step::ErrorBody(fault) => return Some(fault),
             };

@@ -1,8 +1,9 @@
 //! From the address of a local model server to an endpoint that has the model.
 //!
 //! In: where the server is, which model is needed and how long its prompts get. Out: an [`Endpoint`], or a
-//! [`RuntimeError`] with what to do next. This room knows no job, no protocol and no chat client, reads no
-//! environment (addresses come as values), and talks to this machine or a server that the user named.
+//! [`RuntimeError`] with what to do next. This crate knows no job, no protocol and no chat client. It reads
+//! no environment (addresses come as values), writes nothing to stderr (see [`PullProgress`]), and talks only to this
+//! machine or to a server that the user named.
 //! Facts about the servers: the documentation and sources of Ollama 0.30 and later, and of
 //! docker/model-runner of July 2026.
 
@@ -10,11 +11,12 @@ mod api;
 pub mod docker_model_runner;
 mod error;
 mod fetch;
-mod meter;
 pub mod ollama;
 pub mod probe;
 mod process;
+mod progress;
 pub mod window;
+mod words;
 
 use std::time::Duration;
 
@@ -24,6 +26,7 @@ use serde_json::Value;
 pub use docker_model_runner::DockerModelRunner;
 pub use error::{RuntimeError, RuntimeErrorKind};
 pub use ollama::Ollama;
+pub use progress::PullProgress;
 
 /// What one job needs of a model server.
 #[derive(Clone, Debug, Default)]
@@ -36,9 +39,9 @@ pub struct Need {
     pub window: Option<u32>,
     /// The longest prompt and its reply together, in tokens, estimated with room to spare.
     pub tokens: u32,
-    /// What the longest prompt has at the very least: a model with a shorter window cannot do the job.
+    /// A lower bound for the longest prompt, in tokens: a model with a shorter window cannot do the job.
     pub at_least: u32,
-    /// Requests that will run at the same time, where the server can be told.
+    /// Requests that will run at the same time, for servers that can be told.
     pub slots: Option<usize>,
     /// Whether a missing model may be fetched.
     pub pull: bool,
@@ -66,11 +69,11 @@ pub struct Endpoint {
     /// Tokens of prompt and reply that one request may have. Every call of the job must ask for just this
     /// window: another one makes the server load the model anew.
     pub context_window: Option<u32>,
-    /// Requests that the server works on at the same time, if it tells.
+    /// Requests that the server works on at the same time, if it reports that.
     pub slots: Option<usize>,
-    /// It passes what it is told on to machines of somebody else's, wherever it is itself.
+    /// Whether the server forwards prompts to another host, even if it runs here.
     pub leaves: bool,
-    /// Somebody of ours brings it back when it goes away.
+    /// Whether a watchdog of minions restarts the server when it ends.
     pub kept: bool,
 }
 
@@ -80,28 +83,28 @@ pub trait Runtime: Send + Sync {
     /// Returns once the server answers.
     async fn ensure_ready(&self) -> Result<(), RuntimeError>;
 
-    /// Finds the model, or fetches it, and settles the one context window of this job. Nothing is loaded.
+    /// Finds the model, or fetches it, and chooses the one context window of this job. Nothing is loaded.
     async fn ensure_model(&self, need: &Need) -> Result<Endpoint, RuntimeError>;
 
-    /// Loads the model with the options of the calls to come, so that the first of them starts at once and a
-    /// fan-out finds no cold server. May take minutes; can run beside the supervisor's first call.
+    /// Loads the model with the options of the calls to come, so that the first of them starts at once. This
+    /// can take minutes, and can run beside the supervisor's first call.
     async fn warm_up(&self, need: &Need, endpoint: &Endpoint) -> Result<(), RuntimeError>;
 }
 
 /// How long a server may take.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
-    /// For the answer to a question that needs no model.
+    /// The longest wait for an answer that needs no model.
     pub answer: Duration,
-    /// Without a new byte of a model that is being fetched.
+    /// The longest time without a new byte of a model that is being fetched.
     pub stall: Duration,
-    /// Without a sign of life while the server checks and stores what it fetched.
+    /// The longest time without a report while the server checks and stores what it fetched.
     pub store: Duration,
-    /// Times in a row that a fetch which stood still or was cut is taken up again.
+    /// How often in a row a fetch that stalled or was cut is resumed.
     pub resumes: u32,
-    /// Before it is taken up again.
+    /// The pause before a fetch is resumed.
     pub pause: Duration,
-    /// For loading a model.
+    /// The longest time for loading a model.
     pub load: Duration,
 }
 

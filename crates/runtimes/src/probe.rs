@@ -1,6 +1,6 @@
-//! What a llama.cpp server tells about itself: for servers of the OpenAI shape that run on this machine.
+//! Asks a llama.cpp server on this machine for its slots and its context window.
 //!
-//! Only the loopback is ever asked: a vendor's server has no such route, and is none of this room's business.
+//! Only servers on the loopback are asked: a vendor's server has no such route.
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -16,7 +16,7 @@ pub struct Props {
     pub context_window: Option<u32>,
 }
 
-/// Asks the server at `base_url`, which may end in `/v1`; nothing known is no failure.
+/// Asks the server at `base_url`, which may end in `/v1`. A server that does not answer is no failure.
 pub async fn props(base_url: &str) -> Option<Props> {
     if !is_loopback(base_url) {
         return None;

@@ -1,5 +1,5 @@
-//! A child process that is looked after: its own process group, both pipes drained for ever, its last words kept,
-//! and nothing of its group left behind.
+//! A child process in a process group of its own: both pipes are drained, its last words are kept, and the whole group
+//! ends with it.
 
 use std::collections::VecDeque;
 use std::io;
@@ -16,7 +16,7 @@ use tokio::time::timeout;
 
 /// Lines of stderr that are kept for an error message.
 const LAST_WORDS: usize = 8;
-/// For what is still in the pipe of a child that has ended.
+/// How long the pipe of a child that has ended is still read.
 const LISTEN_ON: Duration = Duration::from_millis(500);
 
 type Words = Arc<Mutex<VecDeque<String>>>;
@@ -45,13 +45,13 @@ impl Supervised {
         Ok(Self { child, group, words, listener })
     }
 
-    /// Waits for the child's end and its last words. Its descendants end with it: an Ollama daemon that is killed leaves a runner
-    /// behind that holds its memory.
+    /// Waits for the child's end and its last words. Its descendants are ended as well: an Ollama
+    /// daemon that is killed leaves a runner that holds its memory.
     pub(super) async fn ended(&mut self) -> io::Result<ExitStatus> {
         let status = self.child.wait().await;
         self.kill_group();
         if let Some(listener) = self.listener.take() {
-            // Only a descendant that left the group could still hold the pipe.
+            // A descendant that left the group can still hold the pipe open.
             let _ = timeout(LISTEN_ON, listener).await;
         }
         status
@@ -65,7 +65,7 @@ impl Supervised {
     /// SIGTERM to the child, and after `grace` SIGKILL to all of its group.
     pub(super) async fn stop(mut self, grace: Duration) {
         if self.is_alive() {
-            // The leader alone: it ends its descendants in its own order.
+            // Only the leader gets SIGTERM: it ends its descendants in its own order.
             let _ = kill(self.group, Signal::SIGTERM);
             let _ = timeout(grace, self.child.wait()).await;
         }
@@ -79,7 +79,7 @@ impl Supervised {
     }
 
     fn kill_group(&self) {
-        // It fails when nobody is left, which is the aim.
+        // This fails if the group has ended already.
         let _ = killpg(self.group, Signal::SIGKILL);
     }
 }
@@ -95,7 +95,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Reads a pipe to its end: a child whose pipe is full stands still.
+/// Reads a pipe to its end, because a child whose pipe is full blocks.
 async fn drain(pipe: impl AsyncRead + Unpin, name: &'static str, words: Option<Words>) {
     let mut pipe = BufReader::new(pipe);
     let mut line = Vec::new();

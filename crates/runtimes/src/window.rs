@@ -16,9 +16,9 @@ pub struct Known {
     pub loaded: Option<u32>,
 }
 
-/// The job's own number if it has one; else a window that is there already and is long enough; else the need,
-/// rounded up so that similar jobs share a window. Never more than the model was trained for; an error if not even
-/// the least that the job can take fits.
+/// Chooses the job's own number if it has one, else a window that is loaded or packaged and long enough, else the need,
+/// rounded up so that similar jobs share a window. The window is never longer than the model was trained for. An error
+/// if `need.at_least` does not fit.
 pub fn choose(need: &Need, known: Known) -> Result<u32, RuntimeError> {
     let trained = known.trained.unwrap_or(u32::MAX);
     let fits = |window: &u32| (need.tokens.min(trained)..=trained).contains(window);

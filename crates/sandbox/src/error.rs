@@ -1,4 +1,4 @@
-//! What can go wrong in the sandbox, told apart by who can mend it.
+//! The errors of the sandbox: those that other code would mend, and all others.
 
 use std::{io, path::PathBuf, time::Duration};
 
@@ -10,7 +10,7 @@ pub enum SandboxError {
     /// The code is to blame: its author gets the message and may try again.
     #[error(transparent)]
     Code(#[from] CodeError),
-    /// The child process could not be started: nothing that other code would mend.
+    /// The child process could not be started.
     #[error("cannot start the sandbox process {}: {source}", program.display())]
     Spawn {
         /// The executable that was tried.
@@ -18,7 +18,7 @@ pub enum SandboxError {
         /// What the system said.
         source: io::Error,
     },
-    /// The child could not take its limits on, or spoke out of turn.
+    /// The child could not confine itself, or broke the protocol.
     #[error("the sandbox process failed: {0}")]
     Broken(String),
 }
@@ -26,31 +26,31 @@ pub enum SandboxError {
 /// What the supervisor's code did wrong, in words for its author.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
 pub enum CodeError {
-    /// It raised an exception, or is not valid Python.
+    /// The code raised an exception, or is not valid Python.
     #[error("{message}{}", printed_note(.printed))]
     Raised {
-        /// Where (line and source of the supervisor's code) and what, as Python would put it.
+        /// The line and source of the code, and the exception, as Python shows them.
         message: String,
         /// The end of what it printed.
         printed: String,
     },
-    /// A function that it must define is not there.
+    /// The code lacks a function that it must define.
     #[error("the code defines no function `{0}`")]
     Missing(String),
-    /// It ran too long.
+    /// The code ran too long.
     #[error("the code ran longer than {limit:?} and was stopped{}", at_note(.at))]
     Timeout {
         /// The limit.
         limit: Duration,
-        /// Where it was, when the interpreter could tell.
+        /// The place in the code, if the interpreter knows it.
         at: String,
     },
-    /// It asked for too much memory.
+    /// The code asked for too much memory.
     #[error("the code used more than {} MB of memory and was stopped{}", .limit >> 20, at_note(.at))]
     Memory {
         /// The limit in bytes.
         limit: usize,
-        /// Where it was, when the interpreter could tell.
+        /// The place in the code, if the interpreter knows it.
         at: String,
     },
     /// A text is longer than allowed.
@@ -63,15 +63,15 @@ pub enum CodeError {
         /// The limit.
         max: usize,
     },
-    /// Too many manifests.
+    /// `prepare_jobs` returned too many manifests.
     #[error("prepare_jobs made {} jobs; at most {max} are allowed: use larger chunks or fewer tasks", at_least(*got, *max))]
     TooManyJobs {
-        /// How many; one more than `max` if it stopped counting there.
+        /// Their number; `max + 1` if counting stopped there.
         got: usize,
         /// The limit.
         max: usize,
     },
-    /// The interpreter died of it.
+    /// The interpreter crashed.
     #[error("the Python interpreter crashed while it ran the code ({0}); write it in a simpler way")]
     Crashed(String),
 }

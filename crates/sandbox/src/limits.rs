@@ -1,29 +1,29 @@
-//! What the supervisor's code may use before it is stopped.
+//! The limits of the supervisor's code.
 
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-/// The limits of one attempt. Each has a default that no honest code reaches.
+/// The limits of one session. No honest code reaches the defaults.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Limits {
-    /// Wall time of one call: of the module's top level, of `prepare_jobs`, of `transform_outputs`.
+pub struct SandboxLimits {
+    /// Wall time of the module's top level, of `prepare_jobs` and of `transform_outputs`, each.
     pub time: Duration,
     /// Bytes that the code may hold beyond the documents themselves.
     pub memory: usize,
     /// Bytes of source.
     pub code: usize,
-    /// Manifests that `prepare_jobs` may return.
+    /// The most manifests that `prepare_jobs` may return.
     pub jobs: usize,
     /// Bytes of chunk text in all manifests together, a chunk counted as often as it is used.
     pub chunks: usize,
-    /// Bytes that `transform_outputs` may return.
+    /// Bytes of the text that `transform_outputs` may return.
     pub output: usize,
-    /// Python calls inside one another.
+    /// The depth of nested Python calls.
     pub recursion: usize,
 }
 
-impl Default for Limits {
+impl Default for SandboxLimits {
     fn default() -> Self {
         Self {
             time: Duration::from_secs(4),

@@ -1,47 +1,44 @@
-//! The parent's side: spawns the child, talks to it, kills it at the deadline.
+//! The parent's side: starts the child, exchanges messages with it, kills it at the deadline.
 
-use std::{
-    fmt, io, os::unix::process::ExitStatusExt, path::PathBuf, process::Stdio, sync::Arc, time::Duration,
-};
+use std::{fmt, io, os::unix::process::ExitStatusExt, sync::Arc, time::Duration};
 
 use nix::sys::signal::Signal;
 use tokio::{
     io::{AsyncReadExt, BufWriter},
-    process::{Child, ChildStderr, ChildStdin, ChildStdout, Command},
+    process::{Child, ChildStderr, ChildStdin, ChildStdout},
     task::JoinHandle,
     time::timeout,
 };
 
 use super::{
-    CodeError, Job, JobManifest, JobOutput, Limits, Retriever, SandboxError, Search, WORKER_COMMAND,
+    CodeError, HostCalls, JobManifest, JobOutput, JobRecord, SandboxError, SandboxLimits, SandboxProgram,
+    Search,
     child::OOM_EXIT_CODE,
+    host::Counted,
     set_ids,
     wire::{self, JobRow, Manifest, Reply, Request, Texts},
 };
 
-/// What the child may take beyond its own time limit, which gives the better message, before it is killed.
+/// The time beyond the child's own limit before it is killed. The child's own limit gives the better message.
 const GRACE: Duration = Duration::from_millis(500);
 /// Time to move a message, for each megabyte of it.
 const TRANSFER_PER_MB: Duration = Duration::from_millis(50);
-/// Bytes of a reply beyond the texts that it may carry: tasks and advice.
+/// The most bytes of a reply besides its texts, for tasks and advice.
 const REPLY_HEAD: usize = 64 << 20;
 /// Bytes of the child's stderr that are kept.
 const STDERR: u64 = 16 << 10;
 
-/// Searches by meaning that one call may ask for; each takes the time of a model.
-const SEARCHES: u32 = 64;
-
-/// Starts children for code.
-#[derive(Clone, Default)]
+/// Starts children that run code.
+#[derive(Clone)]
 pub struct Sandbox {
-    /// Our own executable.
-    pub program: PathBuf,
-    /// For each child.
-    pub limits: Limits,
-    /// What the code may search with.
+    /// The program of each child.
+    pub program: SandboxProgram,
+    /// The limits of each child.
+    pub limits: SandboxLimits,
+    /// The retrieval function in the code's scope.
     pub search: Search,
-    /// Who answers a search by meaning.
-    pub retriever: Option<Arc<dyn Retriever>>,
+    /// Answers the code's calls of the host; without it they fail.
+    pub host: Option<Arc<dyn HostCalls>>,
 }
 
 impl fmt::Debug for Session {
@@ -56,29 +53,33 @@ pub struct Session {
     input: BufWriter<ChildStdin>,
     output: ChildStdout,
     stderr: Option<JoinHandle<String>>,
-    limits: Limits,
-    retriever: Option<Arc<dyn Retriever>>,
+    limits: SandboxLimits,
+    host: Option<Arc<dyn HostCalls>>,
     /// Bytes of documents that the child holds.
     documents: usize,
+    /// Keeps the thread alive that started the child.
+    _program: SandboxProgram,
 }
 
-/// What `transform_outputs` gave.
+/// The result of `transform_outputs`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Transformed {
-    /// For the supervisor.
+    /// The text for the supervisor.
     pub text: String,
-    /// `include` of each job, in the order given, as the code left it.
+    /// The `include` flag of each job after the call, in the order of the jobs.
     pub include: Vec<Option<bool>>,
 }
 
 impl Sandbox {
-    /// Spawns a child, hands it the documents and runs the module's top level.
-    ///
-    /// The child dies with the thread that calls this, so not from a short-lived one.
+    /// A sandbox with the default limits, no search, and no host calls.
+    pub fn new(program: SandboxProgram) -> Self {
+        Self { program, limits: SandboxLimits::default(), search: Search::Off, host: None }
+    }
+
+    /// Spawns a child, hands it the documents and runs the module's top level. Needs a tokio runtime with IO and time.
     pub async fn start(&self, code: &str, documents: &[impl AsRef<str>]) -> Result<Session, SandboxError> {
-        let spawned = self.spawn();
-        let mut session =
-            spawned.map_err(|source| SandboxError::Spawn { program: self.program.clone(), source })?;
+        let failed = |source| SandboxError::Spawn { program: self.program.path().to_owned(), source };
+        let mut session = self.spawn().await.map_err(failed)?;
         session.documents = documents.iter().map(|document| document.as_ref().len()).sum();
         let request =
             Request::Start { code: code.to_owned(), limits: self.limits.clone(), search: self.search };
@@ -88,24 +89,15 @@ impl Sandbox {
         }
     }
 
-    fn spawn(&self) -> io::Result<Session> {
-        let mut child = Command::new(&self.program)
-            .arg(WORKER_COMMAND)
-            .env_clear()
-            .current_dir("/")
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .process_group(0)
-            .kill_on_drop(true)
-            .spawn()?;
+    async fn spawn(&self) -> io::Result<Session> {
+        let mut child = self.program.spawn().await?;
         let missing = || io::Error::other("a pipe is missing");
         let input = BufWriter::with_capacity(1 << 16, child.stdin.take().ok_or_else(missing)?);
         let output = child.stdout.take().ok_or_else(missing)?;
         let stderr = child.stderr.take().ok_or_else(missing)?;
         let stderr = Some(tokio::spawn(drain(stderr)));
-        let (limits, retriever) = (self.limits.clone(), self.retriever.clone());
-        Ok(Session { child, input, output, stderr, limits, retriever, documents: 0 })
+        let (limits, host, _program) = (self.limits.clone(), self.host.clone(), self.program.clone());
+        Ok(Session { child, input, output, stderr, limits, host, documents: 0, _program })
     }
 }
 
@@ -134,10 +126,10 @@ impl Session {
         }
     }
 
-    /// Calls the code's `transform_outputs`, in the same child: what `prepare_jobs` left in globals is there.
-    pub async fn transform_outputs(&mut self, jobs: &[Job]) -> Result<Transformed, SandboxError> {
+    /// Calls the code's `transform_outputs`, in the same child, with the globals that `prepare_jobs` left.
+    pub async fn transform_outputs(&mut self, jobs: &[JobRecord]) -> Result<Transformed, SandboxError> {
         let mut texts = Texts::default();
-        let row = |job: &Job, manifest| JobRow {
+        let row = |job: &JobRecord, manifest| JobRow {
             manifest,
             output: job.output.clone(),
             sample: job.sample.clone(),
@@ -157,7 +149,7 @@ impl Session {
         }
     }
 
-    /// One exchange. After an error the child is gone.
+    /// Sends a request and receives its reply. After an error the child is dead.
     async fn call(
         &mut self,
         request: &Request,
@@ -167,23 +159,19 @@ impl Session {
         let sent = texts.iter().map(|text| text.as_ref().len()).sum::<usize>();
         let megabytes = u32::try_from((sent + self.documents) >> 20).unwrap_or(u32::MAX);
         let deadline = self.limits.time + GRACE + TRANSFER_PER_MB * megabytes;
-        let most = if self.retriever.is_some() { reply.max(self.limits.chunks) } else { reply };
+        let most = if self.host.is_some() { reply.max(self.limits.chunks) } else { reply };
         let most = most.saturating_add(REPLY_HEAD);
         let exchange = async {
             wire::send(&mut self.input, request, texts).await?;
             wire::receive(&mut self.output, most).await
         };
         let mut answer = timeout(deadline, exchange).await;
-        let mut searches = 0;
-        while let Ok(Ok((Reply::Retrieve { queries, k }, chunks))) = answer {
-            searches += 1;
-            // The model's time is not the code's.
-            let found = match &self.retriever {
-                Some(retriever) if searches <= SEARCHES => retriever.top_k(&queries, &chunks, k).await,
-                _ => Err(format!("at most {SEARCHES} searches by meaning in one call")),
-            };
+        let mut host = Counted::new(self.host.as_deref());
+        while let Ok(Ok((Reply::Call(call), texts))) = answer {
+            // The deadline does not cover the host's own time.
+            let answered = host.answer(call, texts).await;
             let exchange = async {
-                wire::send(&mut self.input, &Request::Retrieved(found), &[""; 0]).await?;
+                wire::send(&mut self.input, &Request::Answered(answered), &[""; 0]).await?;
                 wire::receive(&mut self.output, most).await
             };
             answer = timeout(deadline, exchange).await;
@@ -195,7 +183,7 @@ impl Session {
             Ok(Err(error)) => self.autopsy(&error, request.place()).await,
             Err(_) => CodeError::Timeout { limit: self.limits.time, at: request.place().to_owned() }.into(),
         };
-        // Reaped here, so that no zombie waits for the runtime to come round.
+        // The child is reaped here, so that no zombie is left.
         let _ = self.child.kill().await;
         Err(failure)
     }
@@ -204,7 +192,7 @@ impl Session {
     async fn autopsy(&mut self, error: &io::Error, place: &str) -> SandboxError {
         let status = match timeout(GRACE, self.child.wait()).await {
             Ok(Ok(status)) => status,
-            // Alive: it broke the protocol.
+            // A child that is alive broke the protocol.
             _ => return SandboxError::Broken(error.to_string()),
         };
         let words = match self.stderr.take() {
@@ -246,7 +234,7 @@ fn out_of_turn() -> SandboxError {
     SandboxError::Broken("an answer to another question".to_owned())
 }
 
-/// Reads to the end, so that the child never blocks on it, and keeps the first part.
+/// Reads stderr to its end, so that the child never blocks on it, and keeps the first part.
 async fn drain(mut stderr: ChildStderr) -> String {
     let mut kept = Vec::new();
     let _ = (&mut stderr).take(STDERR).read_to_end(&mut kept).await;

@@ -1,4 +1,4 @@
-//! The values that cross the border between the supervisor's code and us, by the names it uses.
+//! The values that the supervisor's code and the host exchange, with the code's own field names.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -10,22 +10,22 @@ use serde::{Deserialize, Serialize};
 pub struct JobManifest {
     /// The text that the worker reads, shared by all manifests that have it.
     pub chunk: Arc<str>,
-    /// What it is asked.
+    /// The question to the worker.
     pub task: String,
-    /// How to go about it.
+    /// Advice on how to answer it.
     pub advice: String,
-    /// Equal for equal chunks; set by the host after `prepare_jobs`.
+    /// The number of the chunk, equal for equal chunks. The host sets it after `prepare_jobs`.
     pub chunk_id: Option<u64>,
-    /// Equal for equal tasks; set by the host.
+    /// The number of the task, equal for equal tasks. The host sets it.
     pub task_id: Option<u64>,
-    /// Position in the list; set by the host.
+    /// The index in the list. The host sets it.
     pub job_id: Option<u64>,
 }
 
-/// What the worker replied.
+/// The worker's reply.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct JobOutput {
-    /// Why, or what went wrong.
+    /// The worker's reasons, or what went wrong.
     pub explanation: String,
     /// The words of the chunk that prove the answer.
     pub citation: Option<String>,
@@ -33,22 +33,22 @@ pub struct JobOutput {
     pub answer: Option<String>,
 }
 
-/// A question with its reply.
+/// A question with its reply. The code knows it as `Job`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Job {
+pub struct JobRecord {
     /// The question.
     pub manifest: JobManifest,
     /// The reply.
     pub output: JobOutput,
     /// The raw text of the reply.
     pub sample: String,
-    /// Set by the supervisor's code: keep this job in the aggregate.
+    /// Whether the aggregate keeps this job, if the code said so.
     pub include: Option<bool>,
-    /// Samples that gave this answer.
+    /// The number of samples that gave this answer.
     pub agreed: u32,
-    /// Samples that could be read.
+    /// The number of samples that could be read.
     pub samples: u32,
-    /// The documents have what it cites.
+    /// Whether the documents contain the citation.
     #[serde(skip)]
     pub confirmed: bool,
 }

@@ -1,4 +1,4 @@
-//! What the parent and its child say to each other, and how it travels.
+//! The messages between the parent and its child, and their encoding.
 //!
 //! A message is a JSON head followed by the long texts that it refers to by index. Each part is a block: its
 //! length as a little-endian u64, then its bytes. So a text is never escaped, and each distinct chunk crosses
@@ -10,37 +10,37 @@ use std::{
 };
 
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use serde_json::Value;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
-use super::{CodeError, JobManifest, JobOutput, Limits, Search};
-use minions_documents::Query;
+use super::{CodeError, HostCall, JobManifest, JobOutput, SandboxLimits, Search};
 
-/// From the parent.
+/// A message from the parent.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum Request {
     /// Run the module's top level; the texts are the documents.
-    Start { code: String, limits: Limits, search: Search },
+    Start { code: String, limits: SandboxLimits, search: Search },
     /// Call `prepare_jobs`; the texts are chunks.
     Prepare { manifests: Vec<Manifest>, outputs: Vec<JobOutput> },
     /// Call `transform_outputs`; the texts are chunks.
     Transform { jobs: Vec<JobRow> },
-    /// The positions of the chunks that [`Reply::Retrieve`] asks for, or why there are none.
-    Retrieved(Result<Vec<usize>, String>),
+    /// The host's answer to [`Reply::Call`], or why there is none.
+    Answered(Result<Value, String>),
 }
 
 impl Request {
-    /// Which part of the code it runs.
+    /// The part of the code that the request runs, for messages.
     pub(crate) fn place(&self) -> &'static str {
         match self {
             Self::Start { .. } => "at its top level",
             Self::Prepare { .. } => "in prepare_jobs",
             Self::Transform { .. } => "in transform_outputs",
-            Self::Retrieved(_) => "in a retrieval",
+            Self::Answered(_) => "in a call of the host",
         }
     }
 }
 
-/// From the child, one to each request; before it, any number of [`Reply::Retrieve`].
+/// A message from the child: one reply to each request, after any number of [`Reply::Call`].
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum Reply {
     Started,
@@ -50,11 +50,8 @@ pub(crate) enum Reply {
     Transformed {
         include: Vec<Option<bool>>,
     },
-    /// Which `k` of the texts match the queries by meaning? The child has no model.
-    Retrieve {
-        queries: Vec<Query>,
-        k: usize,
-    },
+    /// The code calls a function of the host, with these texts.
+    Call(HostCall),
     Failed(CodeError),
     /// The child cannot confine itself.
     Unsafe(String),
@@ -69,7 +66,7 @@ pub(crate) struct Manifest {
     pub ids: [Option<u64>; 3],
 }
 
-/// A [`super::Job`] likewise.
+/// A [`super::JobRecord`] with such a manifest.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct JobRow {
     pub manifest: Manifest,
@@ -105,7 +102,7 @@ impl<'a> Texts<'a> {
         }
     }
 
-    /// What goes behind the head.
+    /// The texts that follow the head.
     pub(crate) fn into_list(self) -> Vec<&'a str> {
         self.list
     }
@@ -186,7 +183,7 @@ pub(crate) async fn receive(
 
 async fn receive_block(from: &mut (impl AsyncRead + Unpin), left: &mut usize) -> io::Result<Vec<u8>> {
     let length = from.read_u64_le().await?;
-    // Eight more for the length itself, or endless empty blocks would cost nothing.
+    // The length itself costs eight bytes; otherwise endless empty blocks would cost nothing.
     let cost = usize::try_from(length).ok().and_then(|length| length.checked_add(8));
     let Some(rest) = cost.and_then(|cost| left.checked_sub(cost)) else {
         return Err(io::Error::other(format!("a reply of more than {left} bytes")));
@@ -205,7 +202,7 @@ mod tests {
     async fn messages_cross_in_both_directions() {
         let mut sent = Vec::new();
         let request =
-            Request::Start { code: "x = 'é'".into(), limits: Limits::default(), search: Search::Off };
+            Request::Start { code: "x = 'é'".into(), limits: SandboxLimits::default(), search: Search::Off };
         send(&mut sent, &request, &["", "two\r\n\u{1F469}"]).await.unwrap();
         let mut sent = &*sent;
         let (read, texts) = super::read::<Request>(&mut sent).unwrap().unwrap();

@@ -32,7 +32,8 @@ pub(super) use shard::Shard;
 
 use super::input::Incoming;
 use super::interrupt;
-use super::run::Program;
+use super::program::Program;
+use super::pull_bar::PullBar;
 use lines::{Line, Lines};
 use output::{Output, Printed};
 use progress::BatchProgress;
@@ -75,7 +76,8 @@ pub(super) async fn run(
     let done = std::mem::take(&mut earlier.done);
     let lines = Lines::read(engine.clone(), pieces, options.shard, done);
     let progress = BatchProgress::new(options.input.as_deref());
-    let listeners = events.into_iter().chain([Arc::clone(&progress) as _]).collect();
+    let listeners =
+        events.into_iter().chain([Arc::clone(&progress) as _, Arc::new(PullBar::default()) as _]).collect();
     let batch = Batch {
         engine,
         listeners,

@@ -1,13 +1,15 @@
 //! How far the batch is, on stderr: a bar on a terminal, else a line every few seconds.
 
+use std::collections::HashMap;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, IsTerminal};
 use std::path::Path;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use minions::events::{Event, EventKind, EventListener, WorkerJob};
+use minions::job::JobRole;
 
 use super::report::Report;
 use crate::cli::progress::{draw, time_left};
@@ -22,8 +24,34 @@ pub(super) struct BatchProgress {
     is_terminal: bool,
     /// Jobs of the input; 0 as long as that is not known.
     total: AtomicUsize,
-    worker_calls: AtomicU64,
+    counts: Mutex<Counts>,
     told: Mutex<Told>,
+}
+
+/// What the workers of all jobs did.
+#[derive(Default)]
+struct Counts {
+    worker_calls: u64,
+    /// Tokens that they wrote.
+    tokens: u64,
+    /// The tokens of each job under way, which are in the sum already.
+    of_jobs: HashMap<Arc<str>, u64>,
+}
+
+impl Counts {
+    /// The worker of the event's job has written `tokens` so far.
+    fn written(&mut self, event: &Event, tokens: u64) {
+        let Some(job) = &event.job else { return };
+        let known = self.of_jobs.entry(Arc::clone(job)).or_default();
+        self.tokens += tokens.saturating_sub(*known);
+        *known = tokens.max(*known);
+    }
+
+    fn end(&mut self, event: &Event) {
+        if let Some(job) = &event.job {
+            self.of_jobs.remove(job);
+        }
+    }
 }
 
 struct Told {
@@ -39,7 +67,7 @@ impl BatchProgress {
         let progress = Arc::new(Self {
             is_terminal: io::stderr().is_terminal(),
             total: AtomicUsize::new(0),
-            worker_calls: AtomicU64::new(0),
+            counts: Mutex::default(),
             told: Mutex::new(told),
         });
         if let Some(path) = input.map(Path::to_owned).filter(|_| progress.is_terminal) {
@@ -81,19 +109,23 @@ impl BatchProgress {
         }
     }
 
+    fn counts(&self) -> MutexGuard<'_, Counts> {
+        self.counts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn line(&self, report: &Report, total: usize, running: usize, skipped: u64) -> String {
         let (ended, failed) = report.ended();
-        let calls = self.worker_calls.load(Relaxed);
+        let Counts { worker_calls, tokens, .. } = *self.counts();
         let of = if total > 0 { format!(" of {total}") } else { String::new() };
         let mut line = format!("{}{of} jobs", ended + skipped);
         if failed > 0 {
             line += &format!(" ({failed} failed)");
         }
-        line += &format!(", {running} running, {calls} worker calls");
+        line += &format!(", {running} running, {worker_calls} worker calls");
         let seconds = report.elapsed().as_secs_f64().max(1e-3);
-        line += &format!(", {:.0} tokens/s", report.local_tokens() as f64 / seconds);
+        line += &format!(", {:.0} tokens/s", tokens as f64 / seconds);
         if let Some(dollars) = report.dollars() {
-            line += &format!(", ${dollars:.2}");
+            line += &format!(", ${dollars:.4}");
         }
         let left = usize::try_from(ended).ok().zip(total.checked_sub(usize::try_from(skipped).unwrap_or(0)));
         if let Some(left) = left.and_then(|(ended, total)| time_left(ended, total, report.elapsed())) {
@@ -105,8 +137,14 @@ impl BatchProgress {
 
 impl EventListener for BatchProgress {
     fn event(&self, event: &Arc<Event>) {
-        if matches!(event.kind, EventKind::WorkerJob(WorkerJob { worker_tokens: Some(_), .. })) {
-            self.worker_calls.fetch_add(1, Relaxed);
+        match &event.kind {
+            EventKind::Call { side: JobRole::Worker, .. } => self.counts().worker_calls += 1,
+            EventKind::WorkerJob(WorkerJob { worker_tokens: Some(tokens), .. }) => {
+                self.counts().written(event, *tokens);
+            }
+            EventKind::Usage { local, .. } => self.counts().written(event, local.completion_tokens),
+            EventKind::Finished { .. } => self.counts().end(event),
+            _ => {}
         }
     }
 

@@ -72,11 +72,6 @@ impl Report {
         (self.done + self.failed, self.failed)
     }
 
-    /// Tokens of the local sides.
-    pub(super) fn local_tokens(&self) -> u64 {
-        self.local
-    }
-
     /// Dollars spent by jobs that have prices.
     pub(super) fn dollars(&self) -> Option<f64> {
         self.dollars.map(|(spent, _)| spent)

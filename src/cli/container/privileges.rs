@@ -190,7 +190,8 @@ mod tests {
     #[test]
     fn the_owner_of_the_logs_gets_the_models_unless_they_are_a_stranger_s() {
         if !geteuid().is_root() {
-            return eprintln!("only root can give files away: nothing is tested here");
+            assert_ne!(std::env::var("CI").as_deref(), Ok("true"), "only root can give files away");
+            return eprintln!("skipped: only root can give files away");
         }
         for (logs, models, becomes, has) in [
             (ROOT, ROOT, 10001, 10001),

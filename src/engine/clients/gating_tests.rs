@@ -27,7 +27,7 @@ impl ChatClient for Sending {
         if let Some(gate) = &self.0 {
             let body = OutboundRequest { endpoint: self.endpoint(), bytes: 1, sha256: String::new() };
             let texts: Vec<&str> = request.messages.iter().map(|message| &*message.content).collect();
-            gate.leave(&texts, body)?;
+            gate.leave(&texts, body).await?;
         }
         Ok(ChatReply {
             text: "yes".into(),
@@ -47,8 +47,9 @@ impl ChatClient for Sending {
 #[derive(Default)]
 struct Notes(Mutex<Vec<String>>);
 
+#[async_trait]
 impl EgressGate for Notes {
-    fn leave(&self, texts: &[&str], _: OutboundRequest) -> Result<usize, ChatError> {
+    async fn leave(&self, texts: &[&str], _: OutboundRequest) -> Result<usize, ChatError> {
         let mut notes = self.0.lock().unwrap();
         notes.push(texts.concat());
         Ok(notes.len() - 1)

@@ -94,12 +94,12 @@ impl RecordedChat {
         outcome
     }
 
-    fn replay(&self, request: &ChatRequest) -> Result<ChatReply, ChatError> {
+    async fn replay(&self, request: &ChatRequest) -> Result<ChatReply, ChatError> {
         let mut lost = Usage::default();
         loop {
             let exchange = self.recording.begin(self.request(request));
             let turn = self.turn(&exchange, request)?;
-            tell(self.gate.as_ref(), &texts(request), turn.sent)?;
+            tell(self.gate.as_ref(), &texts(request), turn.sent).await?;
             match (turn.reply, turn.error) {
                 (Some(mut reply), _) => {
                     reply.usage += lost;
@@ -155,7 +155,7 @@ impl ChatClient for RecordedChat {
     async fn chat(&self, request: &ChatRequest) -> Result<ChatReply, ChatError> {
         match &self.client {
             Some(client) => self.record(client, request).await,
-            None => self.replay(request),
+            None => self.replay(request).await,
         }
     }
 
@@ -171,10 +171,10 @@ fn texts(request: &ChatRequest) -> Vec<&str> {
 }
 
 /// Tells `gate` what was sent when it was recorded.
-fn tell(gate: Option<&Arc<dyn EgressGate>>, texts: &[&str], sent: Vec<Sent>) -> Result<(), ChatError> {
+async fn tell(gate: Option<&Arc<dyn EgressGate>>, texts: &[&str], sent: Vec<Sent>) -> Result<(), ChatError> {
     let Some(gate) = gate else { return Ok(()) };
     for Sent { departure, arrival } in sent {
-        let call = gate.leave(texts, departure)?;
+        let call = gate.leave(texts, departure).await?;
         arrival.into_iter().for_each(|arrival| gate.ended(call, arrival));
     }
     Ok(())
@@ -194,9 +194,10 @@ impl Recorder {
     }
 }
 
+#[async_trait]
 impl EgressGate for Recorder {
-    fn leave(&self, texts: &[&str], departure: OutboundRequest) -> Result<usize, ChatError> {
-        let call = self.gate.leave(texts, departure.clone())?;
+    async fn leave(&self, texts: &[&str], departure: OutboundRequest) -> Result<usize, ChatError> {
+        let call = self.gate.leave(texts, departure.clone()).await?;
         self.sent().push((call, Sent { departure, arrival: None }));
         Ok(call)
     }
@@ -245,7 +246,7 @@ impl Embedder for Embedding {
         let answer = self.recording.read(&exchange).map_err(unheard)?;
         let vectors: Vectors = serde_json::from_value(answer).map_err(|error| unheard(error.to_string()))?;
         let carried: Vec<&str> = texts.iter().map(String::as_str).collect();
-        tell(self.gate.as_ref(), &carried, vectors.sent)?;
+        tell(self.gate.as_ref(), &carried, vectors.sent).await?;
         match (vectors.embedded, vectors.error) {
             (Some(embedded), _) => Ok(embedded),
             (None, Some(error)) => Err(error),

@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 
 use super::client::client;
+use super::context::context;
 use super::error::JobError;
 use super::fields::{Fields, narrow, nearest};
 use super::schema::{Budget, ClientSpec, Job, Prices, Protocol, ProtocolKind};
@@ -53,7 +54,7 @@ pub fn parse(job: Value, log_dir: &Path) -> Result<Job, JobError> {
         max_rounds: max_rounds(&mut params, &mut protocol_fields)?,
         images: images(&mut params, &local)?,
         prices: prices(&mut kwargs, budget)?,
-        context: params.strings("context")?.into(),
+        context: context(&mut params)?.into(),
         doc_metadata: params.string("doc_metadata")?.filter(|text| !text.trim().is_empty()),
         prompts: prompt_files(&mut kwargs)?,
         log_name: log::log_name(&mut params, &log_dir, kind.name())?,
@@ -238,7 +239,10 @@ mod tests {
         let same = job(side(5.0, 5.0), samples(2, 2)).unwrap();
         assert_eq!(same.local.timeout.as_secs(), 5);
         assert!(matches!(same.protocol, Protocol::Minions(params) if params.num_samples_per_task == 2));
-        assert_eq!(job(window(4096, 4096), samples(1, 1)).unwrap().local.kwargs.num_ctx, Some(4096));
+        assert_eq!(
+            job(window(4096, 4096), samples(1, 1)).unwrap().local.kwargs.generation.num_ctx,
+            Some(4096)
+        );
         for (local, samples, complaint) in [
             (
                 side(5.0, 7.5),

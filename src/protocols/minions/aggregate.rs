@@ -7,25 +7,25 @@ use super::decompose::Program;
 use crate::documents::evidence::holds;
 use crate::protocols::reply::CUT;
 use crate::protocols::{ProtocolError, excerpt};
-use crate::sandbox::{Job, SandboxError};
+use crate::sandbox::{JobRecord, SandboxError};
 
-/// Characters of an aggregate at most; what the supervisor reads is what costs.
+/// The most characters of an aggregate. It is limited because the supervisor's prompts are what costs.
 const LONGEST: usize = 200_000;
-/// Characters of a citation at most in the plain list.
+/// The most characters of a citation in the plain list.
 const CITATION: usize = 300;
-/// Characters at most of what says that answers are left out.
+/// The most characters of the line that says how many answers are left out.
 const LONGEST_MARK: usize = 80;
-/// Characters of a reason at most.
+/// The most characters of the reason why a call was lost.
 const LONGEST_REASON: usize = 300;
-/// Bytes of a head line at most.
+/// The most bytes of a chunk's head line.
 const LONGEST_HEAD: usize = 100;
 
 /// What the supervisor reads.
 pub(super) struct Aggregate {
     pub text: String,
-    /// Why the program's own aggregate could not serve, or what is left out.
+    /// Why the program's own aggregate is not used, or what is left out.
     pub error: Option<String>,
-    /// It is too long, so the supervisor reads a part of it.
+    /// The text was too long, so the supervisor reads a part of it.
     pub is_cut: bool,
 }
 
@@ -33,7 +33,7 @@ pub(super) struct Aggregate {
 /// plainly.
 pub(super) async fn run(
     program: &mut Program,
-    jobs: &mut [Job],
+    jobs: &mut [JobRecord],
     lost: usize,
 ) -> Result<Aggregate, ProtocolError> {
     let answered = jobs.iter().filter(|job| job.output.answer.is_some()).count();
@@ -63,7 +63,7 @@ pub(super) async fn run(
         let _ = write!(head, ", {lost} lost");
     }
     head.push(')');
-    // Else there is nothing to go by.
+    // Without any answer the supervisor needs to know what went wrong.
     if let Some(job) = jobs.iter().find(|job| answered == 0 && job.samples == 0) {
         let _ = write!(head, "\n[the first one lost: {}]", excerpt(&job.output.explanation, LONGEST_REASON));
     }
@@ -82,8 +82,8 @@ fn beginning(text: String, longest: usize) -> (String, Option<String>) {
 
 /// The answers by task and then by chunk, each once per document that the program names; and how many are left out, if
 /// that is more than `longest` characters.
-fn plain(jobs: &[Job], longest: usize) -> (String, Option<String>) {
-    let mut tasks: BTreeMap<_, Vec<&Job>> = BTreeMap::new();
+fn plain(jobs: &[JobRecord], longest: usize) -> (String, Option<String>) {
+    let mut tasks: BTreeMap<_, Vec<&JobRecord>> = BTreeMap::new();
     for job in jobs {
         tasks.entry((job.manifest.task_id, job.manifest.task.as_str())).or_default().push(job);
     }
@@ -94,14 +94,14 @@ fn plain(jobs: &[Job], longest: usize) -> (String, Option<String>) {
     for (list, share) in lists.iter().zip(shares) {
         left_out += list.write(share, &mut text);
     }
-    // Nothing but head lines may be more.
+    // Only the head lines of many tasks can make it longer.
     let (text, cut) = beginning(text, longest + LONGEST_MARK * lists.len());
     let left_out =
         (left_out > 0).then(|| format!("{left_out} answers are left out, as the list is too long"));
     (text, left_out.or(cut))
 }
 
-/// How much of `room` each of these lengths gets: what it needs, or as much as any other that needs more.
+/// The share of `room` for each of these lengths: what it needs, or the same part as all others that need more.
 fn shares(lengths: Vec<usize>, mut room: usize) -> Vec<usize> {
     let mut order: Vec<usize> = (0..lengths.len()).collect();
     order.sort_by_key(|&at| lengths[at]);
@@ -120,11 +120,11 @@ struct List {
 }
 
 impl List {
-    fn new(task: &str, mut jobs: Vec<&Job>) -> Self {
+    fn new(task: &str, mut jobs: Vec<&JobRecord>) -> Self {
         jobs.sort_by_key(|job| job.manifest.chunk_id);
         let answered = jobs.iter().filter(|job| job.output.answer.is_some()).count();
         let mut told = HashSet::new();
-        let line = |job: &&Job| {
+        let line = |job: &&JobRecord| {
             let source = head_line(&job.manifest.chunk).map_or_else(String::new, |head| format!(", {head}"));
             let answer = with_proof(job).filter(|answer| told.insert((source.clone(), answer.clone())))?;
             Some(format!("[chunk {}{source}] {answer}\n", job.manifest.chunk_id.unwrap_or_default()))
@@ -137,7 +137,7 @@ impl List {
         self.lines.iter().chain([&self.head]).map(|line| line.chars().count()).sum()
     }
 
-    /// Writes what fits into so many characters; gives how many answers do not.
+    /// Writes the lines that fit into `room` characters. Gives how many answers do not fit.
     fn write(&self, room: usize, text: &mut String) -> usize {
         let mut room = room.saturating_sub(self.head.chars().count());
         let mut left_out = 0;
@@ -158,8 +158,8 @@ impl List {
     }
 }
 
-/// The answer with its citation, as far as the documents bear them out.
-fn with_proof(job: &Job) -> Option<String> {
+/// The answer with its citation if the documents contain it, else with a mark that it is unconfirmed.
+fn with_proof(job: &JobRecord) -> Option<String> {
     let chunk = &job.manifest.chunk;
     let answer = job.output.answer.as_deref()?;
     let whole = answer.strip_suffix(CUT).unwrap_or(answer);
@@ -175,7 +175,7 @@ fn with_proof(job: &Job) -> Option<String> {
     Some(format!("{answer} | {proof}{agreement}"))
 }
 
-/// What the program put before the chunk to tell where it is from: a first line in brackets.
+/// The first line of the chunk if it is in brackets: programs put there where the chunk is from.
 fn head_line(chunk: &str) -> Option<&str> {
     let (head, _) = chunk.strip_prefix('[')?.split_once('\n')?;
     head.trim_end().strip_suffix(']').filter(|head| head.len() <= LONGEST_HEAD)
@@ -186,9 +186,9 @@ mod tests {
     use super::*;
     use crate::sandbox::{JobManifest, JobOutput};
 
-    fn job(task: u64, chunk: u64, answer: Option<&str>, citation: Option<&str>) -> Job {
+    fn job(task: u64, chunk: u64, answer: Option<&str>, citation: Option<&str>) -> JobRecord {
         let text = "So \"it\"\n  says. And it\nsays so.";
-        Job {
+        JobRecord {
             confirmed: citation.is_some_and(|citation| holds(text, citation)),
             manifest: JobManifest {
                 chunk: text.into(),
@@ -202,7 +202,7 @@ mod tests {
                 citation: citation.map(str::to_owned),
                 ..JobOutput::default()
             },
-            ..Job::default()
+            ..JobRecord::default()
         }
     }
 

@@ -1,10 +1,10 @@
-//! Several samples of a job become one reply: the one that most of them gave.
+//! Chooses one reply among the samples of a job: the one whose answer most of them gave.
 
 use std::collections::BTreeMap;
 
 use super::call::WorkerReply;
 
-/// A job's reply and how many of its samples stand behind it.
+/// A job's reply and how many of its samples gave the same answer.
 pub(super) struct Vote {
     pub reply: WorkerReply,
     pub agreed: u32,
@@ -12,8 +12,8 @@ pub(super) struct Vote {
     pub samples: u32,
 }
 
-/// One vote for each job, in the order of the jobs. Lost samples have no say; where all are lost, the first of
-/// them tells why.
+/// One vote for each job, in the order of the jobs. Lost samples do not count; if all are
+/// lost, the first of them is the reply and says why.
 pub(super) fn of_samples(replies: Vec<WorkerReply>) -> Vec<Vote> {
     let mut jobs: BTreeMap<usize, Vec<WorkerReply>> = BTreeMap::new();
     for reply in replies {
@@ -27,8 +27,7 @@ fn vote(replies: Vec<WorkerReply>) -> Option<Vote> {
     let said = |reply: &WorkerReply| reply.output.answer.as_deref().map(plain);
     let agreed =
         |reply: &WorkerReply| count(&replies, |other| other.lost.is_none() && said(other) == said(reply));
-    // An answer is worth more than none of as many samples, one with a citation more than one without; then
-    // the first.
+    // Among equally frequent replies one with an answer is better, then one with a citation, then the first.
     let merit = |reply: &WorkerReply| {
         let output = &reply.output;
         (reply.lost.is_none(), agreed(reply), output.answer.is_some(), output.citation.is_some())
@@ -42,7 +41,7 @@ fn count(replies: &[WorkerReply], which: impl Fn(&WorkerReply) -> bool) -> u32 {
     u32::try_from(replies.iter().filter(|reply| which(reply)).count()).unwrap_or(u32::MAX)
 }
 
-/// An answer without what two samples may write differently and mean the same.
+/// The answer in a form in which two samples that mean the same are equal: without case, marks and extra spaces.
 fn plain(answer: &str) -> String {
     let words: Vec<String> = answer
         .split_whitespace()

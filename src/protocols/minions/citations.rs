@@ -3,23 +3,41 @@
 use std::collections::HashMap;
 
 use super::job_events;
+use crate::documents::Document;
 use crate::documents::evidence::{Chunk, Sources};
 use crate::events::Events;
 use crate::protocols::Cited;
-use crate::sandbox::Job;
+use crate::sandbox::JobRecord;
 
 /// The citations of a round, each with its place; those that hold are marked in their jobs.
-pub(super) fn checked(round: u32, jobs: &mut [Job], sources: &Sources, events: &Events) -> Vec<Cited> {
+pub(super) fn checked(
+    round: u32,
+    jobs: &mut [JobRecord],
+    sources: &Sources,
+    documents: &[Document],
+    events: &Events,
+) -> Vec<Cited> {
     let mut chunks: HashMap<&str, Chunk> = HashMap::new();
     let mut cited = Vec::new();
-    for (index, Job { manifest, output, confirmed, .. }) in jobs.iter_mut().enumerate() {
+    for (index, JobRecord { manifest, output, confirmed, .. }) in jobs.iter_mut().enumerate() {
         let Some(citation) = output.citation.clone() else { continue };
         let manifest = &*manifest;
         let chunk = chunks.entry(&manifest.chunk).or_insert_with(|| sources.chunk(&manifest.chunk));
         let evidence = chunk.evidence(&citation);
         *confirmed = evidence.verified;
         job_events::cited(events, round, index, manifest, &citation, &evidence);
-        cited.push(Cited { round, job_id: manifest.job_id, chunk_id: manifest.chunk_id, citation, evidence });
+        let document = evidence.document.map(|at| &documents[at]);
+        cited.push(Cited {
+            round,
+            job_id: manifest.job_id,
+            chunk_id: manifest.chunk_id,
+            citation,
+            source: document.and_then(|document| document.name.clone()),
+            place: document
+                .zip(evidence.start)
+                .and_then(|(document, start)| document.places.at(start).cloned()),
+            evidence,
+        });
     }
     cited
 }

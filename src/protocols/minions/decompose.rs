@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 
 use super::{Memory, Minions};
 use crate::chat::{Format, Message};
+use crate::documents::Document;
 use crate::events::{EventKind, Purpose};
 use crate::prompts;
 use crate::protocols::ask::Supervisor;
@@ -123,7 +124,7 @@ impl Minions<'_> {
         );
         let chunk_limit = match self.max_chunk_bytes {
             Some(bytes) => {
-                let chars = characters(bytes, self.assignment.context.iter().map(String::as_str));
+                let chars = characters(bytes, self.assignment.context.iter().map(Document::as_ref));
                 format!("chunks of at most {chars} characters (1,500 to 4,000 work best)")
             }
             None => "chunks of 1,500 to 4,000 characters work best".to_owned(),
@@ -203,17 +204,21 @@ fn characters<'a>(bytes: usize, texts: impl IntoIterator<Item = &'a str>) -> usi
     if all_bytes == 0 { bytes } else { (bytes as f64 * all_chars as f64 / all_bytes as f64) as usize }
 }
 
-/// How many documents there are and how long.
-fn described(context: &[String]) -> String {
+/// How many documents there are, how long, and what they are called.
+fn described(context: &[Document]) -> String {
     if context.is_empty() {
         return "none; make jobs with the empty chunk \"\", which the copies answer from what they know"
             .into();
     }
-    let lengths: Vec<usize> = context.iter().map(|document| document.chars().count()).collect();
-    let mut text = format!("{}, of ", lengths.len());
-    if lengths.len() <= LISTED_DOCUMENTS {
-        text.push_str(&lengths.iter().map(usize::to_string).collect::<Vec<_>>().join(", "));
+    let mut text = format!("{}, of ", context.len());
+    if context.len() <= LISTED_DOCUMENTS {
+        let listed = |document: &Document| match &document.name {
+            Some(name) => format!("{} ({name})", document.chars()),
+            None => document.chars().to_string(),
+        };
+        text.push_str(&context.iter().map(listed).collect::<Vec<_>>().join(", "));
     } else {
+        let lengths: Vec<usize> = context.iter().map(Document::chars).collect();
         let (least, most) = (lengths.iter().min().unwrap_or(&0), lengths.iter().max().unwrap_or(&0));
         let _ = write!(text, "{least} to {most}, {} in all", lengths.iter().sum::<usize>());
     }

@@ -58,7 +58,7 @@ impl FanOut<'_> {
                 // Leave the queue, so that other jobs' calls go first.
                 requested_permit.clear();
             } else if requested_permit.is_empty() {
-                requested_permit.push(self.side.seat(None));
+                requested_permit.push(self.side.permit(None));
             }
             tokio::select! {
                 // A free slot is filled before anything else is looked at.

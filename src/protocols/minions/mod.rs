@@ -14,13 +14,12 @@ mod scheduler;
 mod synthesise;
 mod worker;
 
-use serde_json::json;
-
+use super::round::{Round, RoundJob, RoundJobs, RoundVerdict};
 use super::{Answer, Assignment, Entry, ProtocolError, Status, Transcript};
 use crate::documents::evidence::Sources;
 use crate::job::MinionsParams;
 use crate::prompts;
-use crate::sandbox::{Job, JobManifest, JobOutput, Sandbox};
+use crate::sandbox::{JobManifest, JobOutput, JobRecord, Sandbox};
 
 use agreement::Vote;
 
@@ -65,23 +64,25 @@ impl Minions<'_> {
             let mut jobs = paired(&program.manifests, votes);
             let logged: Vec<_> = jobs.iter().map(|job| without_chunk(&job.manifest)).collect();
             transcript.entry(entry_of(&jobs, &logged));
-            transcript.cited(citations::checked(round, &mut jobs, &sources, &transcript.events));
+            transcript.cited(citations::checked(round, &mut jobs, &sources, context, &transcript.events));
             let aggregate = aggregate::run(&mut program, &mut jobs, lost).await?;
             lost_any |= aggregate.is_cut;
             let verdict = self.synthesise(round, &aggregate.text, &memory, transcript).await?;
-            transcript.round(json!({
-                "round": round,
-                "program": program.code,
-                "failed_programs": program.failed,
-                "local": {"jobs": jobs.iter().zip(&logged).map(shown).collect::<Vec<_>>()},
-                "remote": {
-                    "answers": aggregate.text,
-                    "aggregate_error": aggregate.error,
-                    "explanation": verdict.explanation,
-                    "feedback": verdict.feedback,
-                    "scratchpad": verdict.scratchpad,
+            transcript.round(Round {
+                round,
+                program: program.code,
+                failed_programs: program.failed,
+                local: RoundJobs {
+                    jobs: jobs.iter().zip(&logged).map(|(job, logged)| RoundJob::new(job, logged)).collect(),
                 },
-            }));
+                remote: RoundVerdict {
+                    answers: aggregate.text,
+                    aggregate_error: aggregate.error,
+                    explanation: verdict.explanation,
+                    feedback: verdict.feedback.clone(),
+                    scratchpad: verdict.scratchpad.clone(),
+                },
+            });
             if let Some(text) = verdict.answer {
                 let status = if lost_any { Status::Partial } else { Status::Answered };
                 return Ok(Answer { text, status });
@@ -103,8 +104,8 @@ impl Minions<'_> {
 }
 
 /// Pairs each vote with the manifest of its job.
-fn paired(manifests: &[JobManifest], votes: Vec<Vote>) -> Vec<Job> {
-    let job = |Vote { reply, agreed, samples }: Vote| Job {
+fn paired(manifests: &[JobManifest], votes: Vec<Vote>) -> Vec<JobRecord> {
+    let job = |Vote { reply, agreed, samples }: Vote| JobRecord {
         manifest: manifests[reply.job].clone(),
         output: reply.output,
         sample: reply.text,
@@ -117,7 +118,7 @@ fn paired(manifests: &[JobManifest], votes: Vec<Vote>) -> Vec<Job> {
 }
 
 /// The jobs of a round for the conversation log, with their manifests as the log shows them.
-fn entry_of(jobs: &[Job], logged: &[JobManifest]) -> Entry {
+fn entry_of(jobs: &[JobRecord], logged: &[JobManifest]) -> Entry {
     Entry {
         user: "local",
         prompt: format!("{} jobs", jobs.len()),
@@ -131,15 +132,4 @@ fn entry_of(jobs: &[Job], logged: &[JobManifest]) -> Entry {
 fn without_chunk(manifest: &JobManifest) -> JobManifest {
     let chunk = format!("[{} characters]", manifest.chunk.chars().count()).into();
     JobManifest { chunk, ..manifest.clone() }
-}
-
-/// A job for the result, with its manifest as logs show it.
-fn shown((job, logged): (&Job, &JobManifest)) -> serde_json::Value {
-    json!({
-        "manifest": logged,
-        "output": job.output,
-        "include": job.include,
-        "agreed": job.agreed,
-        "samples": job.samples,
-    })
 }

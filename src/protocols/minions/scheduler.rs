@@ -1,8 +1,8 @@
 //! Decides which call is made next.
 //!
-//! A lane takes the whole group of jobs that share a chunk, so that the server reads the chunk once and answers the other
-//! jobs from its cache. When no group is left, a new lane takes half of the calls of the lane with the most left, so that
-//! no slot is idle; it does not where reading the chunk again would cost more time than it saves.
+//! A lane takes the whole group of jobs that share a chunk, so that the server reads the chunk once and answers the
+//! other jobs from its cache. When no group is left, a new lane takes half of the calls of the lane with the most left,
+//! so that no slot is idle; it does not where reading the chunk again would cost more time than it saves.
 
 use std::cmp::Reverse;
 use std::collections::{HashMap, VecDeque};

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::SeqCst;
 
 use super::*;
+use crate::support::program::Running;
 
 #[test]
 fn a_signal_ends_running_jobs_with_their_line_and_leaves_the_rest() {
@@ -14,7 +15,7 @@ fn a_signal_ends_running_jobs_with_their_line_and_leaves_the_rest() {
         let (server, asked) = stuck_server();
         let input = json_lines(["a", "stuck", "b", "c"].map(|id| task(&server, id)));
         let (child, dir) = batch(["--max-jobs", "1"]).start(input.as_bytes());
-        asked.recv().unwrap();
+        next("the call of the job that is stuck", &asked);
         signal(&child, number);
         let ran = Ran::of(child, dir);
         assert_eq!(ran.code, Some(code), "{}", ran.stderr);
@@ -35,7 +36,7 @@ fn a_second_signal_ends_the_run_at_once() {
     long["call_params"]["context"] = json!(["x".repeat(1 << 20)]);
     let (mut child, _dir) =
         batch(["--max-jobs", "1"]).start(json_lines([long, task(&server, "stuck")]).as_bytes());
-    asked.recv().unwrap();
+    next("the call of the job that is stuck", &asked);
     signal(&child, Signal::SIGTERM);
     let mut told = BufReader::new(child.stderr.take().unwrap()).lines();
     assert!(told.any(|line| line.unwrap().contains("a second signal ends the run at once")));
@@ -44,7 +45,7 @@ fn a_second_signal_ends_the_run_at_once() {
 }
 
 /// Starts a batch that appends to `out`.
-fn appending(options: &[&str], input: &str, out: &Path) -> (Child, tempfile::TempDir) {
+fn appending(options: &[&str], input: &str, out: &Path) -> (Running, tempfile::TempDir) {
     let file = OpenOptions::new().append(true).create(true).open(out).unwrap();
     batch(options.iter().copied()).start_into(input.as_bytes(), Stdio::from(file))
 }
@@ -65,7 +66,7 @@ fn after_a_kill_a_resume_completes_the_same_file() {
     let out = dir.path().join("out.jsonl");
     let input = json_lines(["a", "b", "stuck", "c"].map(|id| task(&server, id)));
     let (mut child, _logs) = appending(&["--max-jobs", "1"], &input, &out);
-    waits.recv().unwrap();
+    next("the call of the job that is stuck", &waits);
     signal(&child, Signal::SIGKILL);
     child.wait().unwrap();
     let before = std::fs::read_to_string(&out).unwrap();

@@ -16,6 +16,7 @@ use serde_json::{Value, json};
 
 use crate::support::program::{Program, Ran, chats, job};
 use crate::support::server::{Reply, Request, Server};
+use crate::support::wait::{next, until};
 use crate::support::wire::openai;
 
 const ASK: &str = r#"{"reasoning": "r", "message": "Who?"}"#;
@@ -250,7 +251,7 @@ fn held_server() -> (Server, mpsc::Sender<()>) {
     let held = Mutex::new(held);
     let server = server(move |request| {
         if request.prompt().contains("signed first") {
-            held.lock().unwrap().recv().unwrap();
+            next("leave to answer the first job", &held.lock().unwrap());
         }
         openai(request, "Ada.")
     });
@@ -276,9 +277,7 @@ fn lines_can_keep_the_order_of_the_input() {
     let (child, dir) = batch(["--ordered"])
         .start(json_lines(["first", "second", "third"].map(|id| task(&server, id))).as_bytes());
     // Each job asks the supervisor twice; the first one's second time is still to come.
-    while chats(&server, "supervisor").len() < 5 {
-        std::thread::yield_now();
-    }
+    until("the last call but one", || chats(&server, "supervisor").len() >= 5);
     release.send(()).unwrap();
     let ran = Ran::of(child, dir);
     let ids: Vec<_> = lines(&ran.stdout).iter().map(|line| line["custom_id"].clone()).collect();

@@ -1,9 +1,10 @@
 //! What the jobs of a batch share: slots, servers, connections, models.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
-use std::sync::{Arc, Barrier};
 
 use super::*;
+use crate::support::wait::Barrier;
 use crate::support::wire::ollama_ndjson;
 
 #[test]

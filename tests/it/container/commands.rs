@@ -1,4 +1,4 @@
-//! The commands of the README, word for word, and what they promise.
+//! The commands of docs/container.md, word for word, and what they promise.
 
 use std::net::{TcpListener, TcpStream};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -9,7 +9,7 @@ use crate::support::wire::openai;
 
 const DOCKERFILE: &str = include_str!("../../../Dockerfile");
 
-/// The container's and the volume's names are the README's.
+/// The container's and the volume's names are those of docs/container.md.
 static NAMES: Mutex<()> = Mutex::new(());
 
 pub(super) fn names() -> MutexGuard<'static, ()> {
@@ -76,7 +76,7 @@ fn only_an_open_ollama_is_reached_from_outside() {
         ("minions-test-open", &["-e", "OLLAMA_HOST=0.0.0.0:11434"][..], true),
     ] {
         let container = Container::start(name, options);
-        until("the daemon", Duration::from_secs(60), || container.is_healthy());
+        until("the daemon", || container.is_healthy());
         let address = told(&["inspect", "-f", "{{.NetworkSettings.Networks.bridge.IPAddress}}", name]);
         assert_eq!(TcpStream::connect(format!("{address}:11434")).is_ok(), expected, "{name}");
     }
@@ -132,7 +132,7 @@ fn a_persistent_container_takes_jobs_and_is_stopped_and_removed() {
 #[ignore = "needs a Docker Engine and our image: scripts/test-container.sh"]
 fn any_other_command_is_executed_and_not_as_root() {
     let folder = tempfile::tempdir().unwrap();
-    assert!(README.contains("docker run -it minions bash"));
+    assert!(PAGE.contains("docker run -it minions bash"));
     // `script` gives it a terminal; bash on a terminal is interactive.
     let line = r#"(sleep 1; echo 'echo user-$(id -u) on $(tty); exit 5') | script -qec "docker run -it minions bash" /dev/null"#;
     let output = shell(folder.path(), line, "");

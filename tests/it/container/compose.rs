@@ -1,10 +1,10 @@
-//! docker/compose.yaml and its overlays, by the commands of the README.
+//! docker/compose.yaml and its overlays, by the commands of docs/container.md.
 
 use super::commands::names;
 use super::model_runner::{Machine, client, on_host, succeeds};
 use super::*;
 
-/// What the README has before all others.
+/// The first line of the page's section on Compose.
 const PROJECT: &str = "export COMPOSE_PROJECT_NAME=minions COMPOSE_FILE=docker/compose.yaml";
 
 /// A folder with the Compose files as a clone has them. What was started there is ended with it.
@@ -19,13 +19,13 @@ impl Checkout {
         let folder = tempfile::tempdir().unwrap();
         let files = format!("cp -r {}/docker .", env!("CARGO_MANIFEST_DIR"));
         assert!(shell(folder.path(), &files, "").status.success());
-        assert!(README.contains(PROJECT));
+        assert!(PAGE.contains(PROJECT));
         Self { folder, project: format!("{PROJECT}{overlay}") }
     }
 
-    /// A line of the README, after the one that names the files.
+    /// A line of the page, after the one that names the files.
     fn run(&self, line: &str, job: &str) -> Output {
-        assert!(README.contains(line), "the README does not show: {line}");
+        assert!(PAGE.contains(line), "docs/container.md does not show: {line}");
         self.run_undocumented(line, job)
     }
 

@@ -77,7 +77,7 @@ fn volumes_of_others_are_used_and_logs_are_the_owners_of_their_directory() {
         "ollama/ollama:0.32.15",
     ]);
     let manifest = "/root/.ollama/models/manifests/registry.ollama.ai/library/m/latest";
-    until("a model", Duration::from_secs(60), || ollama.path(manifest).is_file());
+    until("a model", || ollama.path(manifest).is_file());
     drop(ollama);
     let logs = tempfile::tempdir().unwrap();
     std::os::unix::fs::chown(logs.path(), Some(4711), Some(4712)).unwrap();

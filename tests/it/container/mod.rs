@@ -11,11 +11,12 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::thread;
-use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-const README: &str = include_str!("../../../README.md");
+use crate::support::wait::until;
+
+const PAGE: &str = include_str!("../../../docs/container.md");
 /// What `docker build` was given as a tag.
 const IMAGE: &str = "minions";
 /// What the stand-ins' models say.
@@ -50,9 +51,9 @@ fn shell(folder: &Path, line: &str, job: &str) -> Output {
     fed(command, None)
 }
 
-/// The same with a line that the README shows.
+/// The same with a line that docs/container.md shows.
 fn documented(folder: &Path, line: &str, job: &str) -> Output {
-    assert!(README.contains(line), "the README does not show: {line}");
+    assert!(PAGE.contains(line), "docs/container.md does not show: {line}");
     shell(folder, line, job)
 }
 
@@ -155,7 +156,7 @@ impl Container {
     }
 
     fn kill(&self, words: &str) {
-        until("something to kill", Duration::from_secs(60), || !self.processes(words).is_empty());
+        until("something to kill", || !self.processes(words).is_empty());
         for id in self.processes(words) {
             let _ = nix::sys::signal::kill(nix::unistd::Pid::from_raw(id), nix::sys::signal::Signal::SIGKILL);
         }
@@ -165,14 +166,5 @@ impl Container {
 impl Drop for Container {
     fn drop(&mut self) {
         let _ = docker(&["rm", "-f", &self.0], None);
-    }
-}
-
-/// Waits for something that has to come within `limit`.
-fn until(what: &str, limit: Duration, mut is_so: impl FnMut() -> bool) {
-    let deadline = Instant::now() + limit;
-    while !is_so() {
-        assert!(Instant::now() < deadline, "{what} did not come within {limit:?}");
-        thread::sleep(Duration::from_millis(20));
     }
 }

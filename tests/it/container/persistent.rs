@@ -1,6 +1,9 @@
 //! The container that stays: many jobs, deaths of what it keeps, and its end.
 
+use std::time::Duration;
+
 use super::*;
+use crate::support::wait::until_within;
 
 const LOADED: [&str; 4] = ["-e", "STANDIN_MODELS=m", "-e", "STANDIN_WORK_MS=300"];
 
@@ -54,7 +57,7 @@ fn jobs_survive_the_deaths_of_daemon_and_runner() {
         for victim in ["ollama serve", "ollama runner"] {
             let all_run =
                 || container.processes(A_JOB).len() == 10 && !container.processes("ollama runner").is_empty();
-            until("ten jobs in flight", Duration::from_secs(60), all_run);
+            until("ten jobs in flight", all_run);
             let (daemon, runner) =
                 (container.processes("ollama serve"), container.processes("ollama runner"));
             container.kill(victim);
@@ -63,15 +66,17 @@ fn jobs_survive_the_deaths_of_daemon_and_runner() {
                 let now = container.processes("ollama serve");
                 now.len() == 1 && (victim != "ollama serve" || now != daemon) && container.is_healthy()
             };
-            until("the daemon", Duration::from_secs(5), is_back);
-            until("the old runner's end", Duration::from_secs(5), || {
+            until_within(Duration::from_secs(5), "the daemon", is_back);
+            until_within(Duration::from_secs(5), "the old runner's end", || {
                 container.processes("ollama runner").iter().all(|id| !runner.contains(id))
             });
         }
     });
     outputs.iter().for_each(|output| assert_eq!(answer(output), SAID));
     // Process 1, the watchdog, the daemon and its runner: nothing of the jobs is left, not even as a zombie.
-    until("the end of what jobs have started", Duration::from_secs(5), || container.processes("").len() == 4);
+    until_within(Duration::from_secs(5), "the end of what jobs have started", || {
+        container.processes("").len() == 4
+    });
 }
 
 #[test]
@@ -81,7 +86,7 @@ fn what_others_leave_behind_is_reaped() {
     told(&["exec", &container.0, "sh", "-c", "(sleep 3 & sleep 3 &) > /dev/null 2>&1"]);
     assert_eq!(container.processes("sleep 3").len(), 2, "{}", told(&["top", &container.0]));
     // A zombie has no words left but its name.
-    until("their end", Duration::from_secs(10), || container.processes("sleep").is_empty());
+    until_within(Duration::from_secs(10), "their end", || container.processes("sleep").is_empty());
 }
 
 #[test]
@@ -91,7 +96,7 @@ fn docker_stop_ends_it_in_time_and_running_jobs_print_their_envelopes() {
         Container::start("minions-test-stop", &["-e", "STANDIN_MODELS=m", "-e", "STANDIN_WORK_MS=60000"]);
     // One that has come so far that its model is loaded: before, it may not be there to be told.
     let outputs = container.jobs(1, "minion", || {
-        until("a job", Duration::from_secs(60), || !container.processes("ollama runner").is_empty());
+        until("a job", || !container.processes("ollama runner").is_empty());
         assert!(docker(&["stop", &container.0], None).status.success());
     });
     for output in outputs {
@@ -120,7 +125,7 @@ fn a_job_that_is_alone_prints_its_envelope_when_it_is_stopped() {
         let options: Vec<_> = ["--name", &container.0].into_iter().chain(options).collect();
         let (stopped, output) = thread::scope(|scope| {
             let job = scope.spawn(|| run(&options, &job("minion")));
-            until(sign, Duration::from_secs(60), || job.is_finished() || noted(&container, sign) > 0);
+            until(sign, || job.is_finished() || noted(&container, sign) > 0);
             let stopped = docker(&[way, &[&*container.0]].concat(), None);
             (stopped, job.join().expect("no panic"))
         });
@@ -140,10 +145,10 @@ fn it_becomes_healthy_and_unhealthy_with_its_daemon() {
     let often = ["--health-interval", "200ms", "--health-retries", "1", "--health-start-period", "0s"];
     let container = Container::start("minions-test-health", &often);
     let health = || told(&["inspect", "-f", "{{.State.Health.Status}}", &container.0]);
-    until("health", Duration::from_secs(60), || health() == "healthy");
+    until("health", || health() == "healthy");
     let daemon = container.processes("ollama serve");
     for id in daemon {
         let _ = nix::sys::signal::kill(nix::unistd::Pid::from_raw(id), nix::sys::signal::Signal::SIGSTOP);
     }
-    until("the loss of health", Duration::from_secs(60), || health() == "unhealthy");
+    until("the loss of health", || health() == "unhealthy");
 }

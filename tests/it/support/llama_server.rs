@@ -5,8 +5,13 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
 
+/// The path of the small real model.
+pub(crate) fn model() -> String {
+    required_env("MINIONS_TEST_MODEL", "the path of a small GGUF model")
+}
+
 /// The environment variable `name`, which `scripts/test.sh` sets.
-pub(crate) fn required_env(name: &str, what: &str) -> String {
+fn required_env(name: &str, what: &str) -> String {
     std::env::var(name).unwrap_or_else(|_| panic!("set {name} to {what}; scripts/test.sh does"))
 }
 
@@ -38,7 +43,7 @@ impl Drop for LlamaServer {
 
 fn start() -> (Child, String) {
     let python = required_env("MINIONS_TEST_PYTHON", "a python that has xllamacpp");
-    let model = required_env("MINIONS_TEST_MODEL", "a small GGUF model");
+    let model = model();
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/support/llama_server.py");
     let mut child = Command::new(&python)
         .arg(script)

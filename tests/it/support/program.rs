@@ -1,6 +1,7 @@
 //! The real executable, fed through a pipe as a user would.
 
-use std::io::Write;
+use std::io::{self, Write};
+use std::ops::{Deref, DerefMut};
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::Mutex;
@@ -12,11 +13,15 @@ use super::wire::openai;
 
 /// A run of the program that is to be started. It has no environment but what the test gives it, and a folder of
 /// its own to work in.
+#[must_use = "it is not run yet"]
 pub(crate) struct Program {
     command: Command,
     /// Its working directory, where its logs go.
     pub dir: tempfile::TempDir,
 }
+
+/// A run that goes on. It is killed if the test ends before it does.
+pub(crate) struct Running(Option<Child>);
 
 /// What a run left behind.
 pub(crate) struct Ran {
@@ -58,20 +63,20 @@ impl Program {
     }
 
     /// Starts it with `input` on stdin, then the end of stdin.
-    pub(crate) fn start(self, input: &[u8]) -> (Child, tempfile::TempDir) {
+    pub(crate) fn start(self, input: &[u8]) -> (Running, tempfile::TempDir) {
         self.start_into(input, Stdio::piped())
     }
 
     /// Starts it with stdin and stdout open.
-    pub(crate) fn open(mut self) -> (Child, tempfile::TempDir) {
+    pub(crate) fn open(mut self) -> (Running, tempfile::TempDir) {
         self.command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        (self.command.spawn().unwrap(), self.dir)
+        (Running::spawn(&mut self.command), self.dir)
     }
 
     /// [`Self::start`] with another stdout.
-    pub(crate) fn start_into(mut self, input: &[u8], stdout: Stdio) -> (Child, tempfile::TempDir) {
+    pub(crate) fn start_into(mut self, input: &[u8], stdout: Stdio) -> (Running, tempfile::TempDir) {
         self.command.stdin(Stdio::piped()).stdout(stdout).stderr(Stdio::piped());
-        let mut child = self.command.spawn().unwrap();
+        let mut child = Running::spawn(&mut self.command);
         // The command holds a copy of the child's stdout.
         drop(self.command);
         let mut stdin = child.stdin.take().unwrap();
@@ -83,25 +88,61 @@ impl Program {
         (child, self.dir)
     }
 
+    #[track_caller]
     pub(crate) fn run(self, input: impl AsRef<[u8]>) -> Ran {
         let (child, dir) = self.start(input.as_ref());
         Ran::of(child, dir)
     }
 
+    #[track_caller]
     pub(crate) fn run_job(self, job: &Value) -> Ran {
         self.run(job.to_string())
     }
 }
 
+impl Running {
+    pub(crate) fn spawn(command: &mut Command) -> Self {
+        Self(Some(command.spawn().unwrap()))
+    }
+
+    pub(crate) fn wait_with_output(mut self) -> io::Result<Output> {
+        self.0.take().expect("it is taken here alone").wait_with_output()
+    }
+}
+
+impl Deref for Running {
+    type Target = Child;
+
+    fn deref(&self) -> &Child {
+        self.0.as_ref().expect("it is taken at the end alone")
+    }
+}
+
+impl DerefMut for Running {
+    fn deref_mut(&mut self) -> &mut Child {
+        self.0.as_mut().expect("it is taken at the end alone")
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        if let Some(child) = &mut self.0 {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
+}
+
 impl Ran {
     /// Waits for the end.
-    pub(crate) fn of(child: Child, dir: tempfile::TempDir) -> Self {
+    pub(crate) fn of(child: Running, dir: tempfile::TempDir) -> Self {
         let Output { status, stdout, stderr } = child.wait_with_output().unwrap();
         let text = |bytes| String::from_utf8(bytes).unwrap();
         Self { code: status.code(), stdout: text(stdout), stderr: text(stderr), dir }
     }
 
     /// The one envelope: three keys, nothing before it, a newline behind it.
+    #[track_caller]
     pub(crate) fn envelope(&self) -> Value {
         let envelope: Value = serde_json::from_str(&self.stdout).unwrap_or_else(|error| {
             panic!("stdout is no JSON value: {error}\n{}\n{}", self.stdout, self.stderr)
@@ -115,6 +156,7 @@ impl Ran {
     }
 
     /// The result of a run that succeeded.
+    #[track_caller]
     pub(crate) fn result(&self) -> Value {
         let mut envelope = self.envelope();
         assert_eq!((self.code, &envelope["error"]), (Some(0), &Value::Null), "{}", self.stderr);
@@ -122,6 +164,7 @@ impl Ran {
     }
 
     /// The message of a run that failed with `code`.
+    #[track_caller]
     pub(crate) fn error(&self, code: i32) -> String {
         let envelope = self.envelope();
         assert_eq!(self.code, Some(code), "{envelope}\n{}", self.stderr);
@@ -129,6 +172,7 @@ impl Ran {
     }
 
     /// The conversation log.
+    #[track_caller]
     pub(crate) fn log(&self) -> Value {
         let logs: Vec<_> = std::fs::read_dir(self.dir.path().join("minion_logs")).unwrap().collect();
         assert_eq!(logs.len(), 1, "{logs:?}");

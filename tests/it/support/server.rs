@@ -1,16 +1,17 @@
 //! A scripted HTTP/1.1 server: answers what a test tells it to, misbehaves on demand, records every request.
 //!
-//! Each connection has a thread of its own, so a handler may block (on a `Barrier`, a channel) to hold its
-//! reply until the test is ready, and several hundred requests can be in flight.
+//! Each connection has a thread of its own, so a handler may block (on a barrier, a channel) to hold its reply
+//! until the test is ready, and several hundred requests can be in flight. A handler that panics fails the test.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 /// One request as it came in.
 #[derive(Clone, Debug)]
@@ -169,8 +170,19 @@ struct Shared {
     in_flight: AtomicUsize,
     max_in_flight: AtomicUsize,
     hung_up: AtomicUsize,
+    panicked: AtomicBool,
     stopping: AtomicBool,
     connections: Mutex<Vec<TcpStream>>,
+}
+
+impl Shared {
+    /// What the handler returns; if it panics an error that no client tries again, so that the test goes on.
+    fn answer(&self, request: &Request) -> Reply {
+        catch_unwind(AssertUnwindSafe(|| (self.handler)(request))).unwrap_or_else(|_| {
+            self.panicked.store(true, SeqCst);
+            Reply::error(400, &json!({"error": {"message": "the handler of the test's server panicked"}}))
+        })
+    }
 }
 
 /// The server. Dropping it closes the port and every connection.
@@ -197,6 +209,7 @@ impl Server {
             in_flight: AtomicUsize::default(),
             max_in_flight: AtomicUsize::default(),
             hung_up: AtomicUsize::default(),
+            panicked: AtomicBool::default(),
             stopping: AtomicBool::default(),
             connections: Mutex::default(),
         });
@@ -243,6 +256,8 @@ impl Drop for Server {
         for connection in self.shared.connections.lock().unwrap().drain(..) {
             let _ = connection.shutdown(Shutdown::Both);
         }
+        let failed = self.shared.panicked.load(SeqCst) && !thread::panicking();
+        assert!(!failed, "the handler of the test's server panicked, see above");
     }
 }
 
@@ -267,7 +282,7 @@ fn serve_one(mut stream: &TcpStream, connection: usize, shared: &Shared) -> Opti
     let request = read_request(stream, connection, shared)?;
     let now = shared.in_flight.fetch_add(1, SeqCst) + 1;
     shared.max_in_flight.fetch_max(now, SeqCst);
-    let reply = (shared.handler)(&request);
+    let reply = shared.answer(&request);
     let rest = write_reply(stream, &reply, shared);
     // Before the last bytes: with them the client may already be at its next request.
     shared.in_flight.fetch_sub(1, SeqCst);

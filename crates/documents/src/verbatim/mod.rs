@@ -1,12 +1,12 @@
-//! Which parts of the documents a text has, character by character.
+//! Finds the parts of the documents that a text contains verbatim.
 //!
-//! Each character of a text that is one of [`SHORTEST`] or more in a row which a document has too, a letter or digit
-//! among them, is told, however common it all is; and told once, at one place where a document has them. The longest
-//! such parts are told whole, unless their first characters are in the text more than [`MOST`] times, or the search
-//! takes more than [`STEPS`] for each byte: then they may be told in pieces, of several places.
+//! A part is a run of [`SHORTEST`] or more characters, with a letter or digit, that the text shares with a document.
+//! Every character of such a run is reported, however common the run is, and reported once, at one place in a
+//! document. The longest parts are reported whole. They may be reported in pieces, from several places, if their first
+//! characters occur more than `MOST` times in the text, or if the search takes more than `STEPS` for each byte.
 //!
-//! Nothing is kept of the documents. They are read once for each text, and not all of them: one gram in [`STRIDE`]
-//! bytes, and what is around it where the text has that gram too.
+//! The search keeps no index of the documents. It reads them once for each text, and only one gram in `STRIDE`
+//! bytes, and the surroundings of a gram that the text contains too.
 
 mod text;
 
@@ -15,33 +15,33 @@ use std::ops::Range;
 
 use text::{Grams, Windows, windows};
 
-/// The fewest characters that count: fewer are common by chance.
+/// The fewest characters of a part: texts share shorter runs by chance.
 pub const SHORTEST: usize = 20;
 /// Bytes of a gram.
 const GRAM: usize = 8;
 /// Bytes from one gram to the next: any [`SHORTEST`] characters hold one.
 const STRIDE: usize = SHORTEST - GRAM + 1;
-/// Places in the text that are compared with one in a document.
+/// The most places in the text that are compared with one place in a document.
 const MOST: usize = 32;
-/// Comparisons of a byte for each byte of the text and the documents.
+/// The most comparisons of bytes for each byte of the text and the documents.
 const STEPS: usize = 64;
-/// Bytes of a text that are searched for at once, which takes 20 times as much memory.
+/// Bytes of a text that are searched for at once. The search takes 20 times as much memory.
 const BLOCK: usize = 4 << 20;
 
-/// Bytes of a document.
+/// A range of bytes of a document.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Passage {
-    /// Its position, from 0.
+    /// The index of the document, from 0.
     pub document: usize,
-    /// The first byte; the characters are whole.
+    /// The first byte, at the start of a character.
     pub start: usize,
-    /// The byte after the last.
+    /// The byte after the last one, at the end of a character.
     pub end: usize,
 }
 
-/// The parts of `documents` that `text` has, in the order of the text.
-pub fn passages(documents: &[String], text: &str) -> Vec<Passage> {
-    let bytes: usize = documents.iter().map(String::len).sum();
+/// The parts of `documents` that `text` contains, in the order of the text.
+pub fn passages(documents: &[impl AsRef<str>], text: &str) -> Vec<Passage> {
+    let bytes: usize = documents.iter().map(|document| document.as_ref().len()).sum();
     let search = |block: &str| {
         let found = search(documents, block, (bytes + block.len()).saturating_mul(STEPS));
         found.into_iter().flat_map(|found| found.told()).map(|(_, passage)| passage).collect::<Vec<_>>()
@@ -49,7 +49,7 @@ pub fn passages(documents: &[String], text: &str) -> Vec<Passage> {
     blocks(text, BLOCK).flat_map(search).collect()
 }
 
-/// The text in blocks of so many bytes. They overlap, so that all that counts is in one of them.
+/// Cuts the text into blocks of so many bytes. The blocks overlap, so that each shortest part is in one of them.
 fn blocks(text: &str, bytes: usize) -> impl Iterator<Item = &str> {
     let mut rest = Some(text);
     iter::from_fn(move || {
@@ -60,25 +60,25 @@ fn blocks(text: &str, bytes: usize) -> impl Iterator<Item = &str> {
     })
 }
 
-/// Where the last `count` characters begin.
+/// The byte offset of the last `count` characters.
 fn last(text: &str, count: usize) -> usize {
     text.char_indices().rev().nth(count - 1).map_or(0, |(at, _)| at)
 }
 
-/// The character before this byte.
+/// The character before this byte offset.
 fn before(text: &str, at: usize) -> Option<char> {
     text[..at].chars().next_back()
 }
 
-/// What a text has of the documents; `None` if that is nothing.
-fn search<'a>(documents: &'a [String], text: &'a str, steps: usize) -> Option<Found<'a>> {
+/// The parts that a text shares with the documents; `None` if there are none.
+fn search<'a>(documents: &[impl AsRef<str>], text: &'a str, steps: usize) -> Option<Found<'a>> {
     let grams = Grams::of(text);
     let mut found = None;
-    for (number, document) in documents.iter().enumerate() {
+    for (number, document) in documents.iter().map(AsRef::as_ref).enumerate() {
         let mut at = STRIDE - 1;
         while let Some(gram) = gram(document, at) {
             if grams.may_have(gram) {
-                // The windows that hold this gram and none before it.
+                // These windows contain this gram and no earlier one.
                 let first = document.ceil_char_boundary(at + 1 - STRIDE);
                 let windows = windows(&document[first..]).map(|(start, end)| first + start..first + end);
                 for window in windows.take_while(|window| window.start <= at) {
@@ -94,31 +94,31 @@ fn search<'a>(documents: &'a [String], text: &'a str, steps: usize) -> Option<Fo
     found
 }
 
-/// The gram of `text` at this byte.
+/// The gram of `text` at this byte offset.
 fn gram(text: &str, at: usize) -> Option<u64> {
     text.as_bytes().get(at..)?.first_chunk::<GRAM>().copied().map(u64::from_ne_bytes)
 }
 
-/// The parts of a text that documents have.
+/// The parts of a text that the documents contain.
 struct Found<'a> {
     text: &'a str,
     windows: Windows<'a>,
-    /// The first one is none: it goes nowhere.
+    /// The parts found so far; index 0 is a placeholder that covers nothing.
     parts: Vec<Part>,
-    /// For each byte of the text that of the parts around it which goes furthest.
+    /// For each byte, the index of the part covering it that ends last; 0 if none.
     furthest: Vec<u32>,
-    /// That are left.
+    /// The comparisons that are left.
     steps: usize,
 }
 
-/// A part that is the same in a text and a document.
+/// A part that a text and a document share.
 #[derive(Default)]
 struct Part {
     document: usize,
-    /// Its first byte in the document.
+    /// The offset of the first byte in the document.
     at: usize,
     text: Range<usize>,
-    /// It is not just a line of dashes.
+    /// Whether it contains a letter or a digit, and so is more than a line of dashes.
     tells: bool,
 }
 
@@ -128,7 +128,7 @@ impl<'a> Found<'a> {
         Self { text, windows: Windows::of(text), parts: vec![Part::default()], furthest, steps }
     }
 
-    /// Looks for the longest part that begins with this window of a document.
+    /// Notes the longest part that begins with this window of a document.
     fn look_up(&mut self, number: usize, document: &str, window: Range<usize>) {
         let Some(first) = self.windows.first(&document[window.clone()]) else { return };
         self.compare(number, document, &window, first);
@@ -145,12 +145,12 @@ impl<'a> Found<'a> {
         }
     }
 
-    /// Whether a part that has these places is also one from the character before.
+    /// Whether a part at these two places would also match one character earlier.
     fn begins_before(&self, document: &str, at: usize, here: usize) -> bool {
         before(self.text, here).is_some_and(|char| before(document, at) == Some(char))
     }
 
-    /// Notes the part that begins with this window, which the text has `here`, if it goes further than those known.
+    /// Notes the part that begins with this window at `here` in the text, if it ends later than the known ones.
     fn compare(&mut self, number: usize, document: &str, window: &Range<usize>, here: usize) {
         let (theirs, ours) = (&document.as_bytes()[window.start..], &self.text.as_bytes()[here..]);
         let reach = self.parts[self.furthest[here] as usize].text.end;
@@ -158,7 +158,7 @@ impl<'a> Found<'a> {
         self.step(1);
         if reach > 0 {
             same = reach - here;
-            // The byte that it must have more comes first: most fail there.
+            // The byte after the known part is compared first, as most places differ there.
             let is_longer = same < ours.len() && theirs.get(same) == ours.get(same);
             if self.steps == 0 || !is_longer || self.begins_before(document, window.start, here) {
                 return;
@@ -183,14 +183,14 @@ impl<'a> Found<'a> {
         self.steps = self.steps.saturating_sub(bytes);
     }
 
-    /// Notes a part for the windows of the text that it holds.
+    /// Notes a part for all windows of the text inside it.
     fn note(&mut self, part: Part) {
         let Range { start, end } = part.text;
         let windows = start..=last(&self.text[..end], SHORTEST);
         let number = self.parts.len() as u32;
         self.parts.push(part);
         for at in windows {
-            // All that follow are in that part, too.
+            // All later windows are inside that part too.
             if self.parts[self.furthest[at] as usize].text.end >= end {
                 break;
             }
@@ -198,11 +198,11 @@ impl<'a> Found<'a> {
         }
     }
 
-    /// The passages that have all of it, and where in the text they begin.
+    /// Passages that cover all parts without overlapping in the text, each with its offset in the text.
     fn told(&self) -> Vec<(usize, Passage)> {
         let mut passages = Vec::new();
         let mut end = 0;
-        // Overlaps with what is told, and goes furthest.
+        // The part that overlaps the last passage and ends last.
         let mut next: Option<&Part> = None;
         let mut tell = |part: &Part, end: &mut usize| {
             let told = end.saturating_sub(part.text.start);
@@ -230,7 +230,7 @@ impl<'a> Found<'a> {
     }
 }
 
-/// The passages in order, those that touch or overlap joined.
+/// Sorts the passages, and joins those that touch or overlap.
 pub fn joined(mut passages: Vec<Passage>) -> Vec<Passage> {
     passages.sort_unstable();
     let mut joined: Vec<Passage> = Vec::new();

@@ -10,7 +10,7 @@ fn found(documents: &[&str], text: &str) -> Vec<(usize, String)> {
     passages.into_iter().map(|p| (p.document, documents[p.document][p.start..p.end].to_owned())).collect()
 }
 
-/// Numbers that look like chance, the same each time.
+/// Pseudorandom numbers, the same in each run.
 struct Dice(u64);
 
 impl Dice {
@@ -44,7 +44,7 @@ fn characters_count_and_stay_whole() {
         [(0, document[3..].split('👩').next().unwrap().to_owned())]
     );
     assert_eq!(found(&[document], "日本語の文書はここにあ"), [], "eleven characters");
-    // Two characters that begin with the same bytes.
+    // The two last characters begin with the same byte.
     let (this, other) = ("twenty characters, it is: é", "twenty characters, it is: è");
     assert_eq!(found(&[this], other), [(0, "twenty characters, it is: ".to_owned())]);
     assert_eq!(found(&[&"-".repeat(90)], &"-".repeat(90)), []);
@@ -60,11 +60,11 @@ fn parts_that_follow_each_other_are_told_apart() {
         (1, "In June the Aurora lay in the harbour".to_owned()),
     ];
     assert_eq!(found(&documents, text), expected);
-    // Sent twice, it has left once.
+    // A text that is sent twice has left once.
     assert_eq!(found(&documents, &text.repeat(2)), expected);
 }
 
-/// Rows of which every gram is common.
+/// Tables in which every gram is common.
 fn tables() -> [(&'static str, Vec<String>); 4] {
     let mut dice = Dice(1);
     let rows = |row: &mut dyn FnMut(usize) -> String| (0..8000).map(row).collect();
@@ -106,7 +106,7 @@ fn rows_of_a_table_are_found_whole_however_common_what_they_are_made_of() {
     }
 }
 
-/// Bytes of the text that are told, each once.
+/// The bytes of the text that are reported, each once.
 fn bytes_told(documents: &[String], text: &str, steps: usize) -> Vec<bool> {
     let mut told = vec![false; text.len()];
     for (at, passage) in search(documents, text, steps).iter().flat_map(Found::told) {
@@ -119,7 +119,7 @@ fn bytes_told(documents: &[String], text: &str, steps: usize) -> Vec<bool> {
     told
 }
 
-/// Bytes of the text in windows that a document has.
+/// The bytes of the text in windows that a document contains.
 fn bytes_shared(documents: &[String], text: &str) -> Vec<bool> {
     let mut shared = vec![false; text.len()];
     for (start, end) in windows(text) {
@@ -157,7 +157,7 @@ fn long_and_repetitive_documents_are_no_burden() {
     assert_eq!(found(&[&document], &"lorem ipsam ".repeat(20_000)), []);
 }
 
-/// Steps for each byte that a search takes.
+/// The steps of a search for each byte.
 fn steps(document: &str, text: &str) -> f64 {
     let documents = owned(&[document]);
     let left = search(&documents, text, usize::MAX).map_or(usize::MAX, |found| found.steps);
@@ -190,7 +190,7 @@ fn out_of_steps_it_still_finds_every_window() {
     for steps in [0, 100, 10_000, usize::MAX] {
         let told = bytes_told(&documents, &text, steps);
         let windows = || windows(&text).filter(|(start, end)| shared[*start..*end].iter().all(|byte| *byte));
-        // One of the places where the text has it.
+        // The place is one of those where the text contains it.
         let is_told = |window: &str| {
             text.match_indices(window).any(|(at, _)| told[at..at + window.len()].iter().all(|byte| *byte))
         };

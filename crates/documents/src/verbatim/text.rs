@@ -1,4 +1,4 @@
-//! What a text has, to be looked up.
+//! Indices of the grams and windows of a text.
 
 use std::hash::BuildHasher;
 use std::iter;
@@ -7,7 +7,7 @@ use foldhash::fast::RandomState;
 
 use super::{GRAM, SHORTEST, before, gram};
 
-/// The grams of a text, or nearly: one in some thousands seems to be there and is not.
+/// A filter of the grams of a text. One absent gram in some thousands passes it.
 pub(super) struct Grams(Vec<u64>);
 
 impl Grams {
@@ -26,14 +26,14 @@ impl Grams {
         self.0[word] & bits == bits
     }
 
-    /// Whether it may have both ends of `window`.
+    /// Whether the text may contain both the first and the last gram of `window`.
     pub(super) fn may_have_ends_of(&self, window: &str) -> bool {
         let ends = [0, window.len() - GRAM];
         ends.into_iter().all(|at| gram(window, at).is_some_and(|gram| self.may_have(gram)))
     }
 }
 
-/// The word and three of its bits for a gram, in so many words: a power of two.
+/// The index of a filter word, and three of its bits, for a gram. `words` is a power of two.
 fn place(gram: u64, words: usize) -> (usize, u64) {
     let product = u128::from(gram).wrapping_mul(0x9E37_79B9_7F4A_7C15_F39C_C060_5CED_C835);
     let hash = (product >> 64) as u64 ^ product as u64;
@@ -41,16 +41,16 @@ fn place(gram: u64, words: usize) -> (usize, u64) {
     (hash as usize & (words - 1), bit(46) | bit(52) | bit(58))
 }
 
-/// The places in a text of each window of it.
+/// The places of each window in a text.
 pub(super) struct Windows<'a> {
     text: &'a str,
     hasher: RandomState,
-    /// The first place of a window; places count from 1, and 0 is none.
+    /// The first place of a window in each slot, counted from 1; 0 is an empty slot.
     slots: Vec<u32>,
-    /// For each byte of the text, the next place of the window that begins there.
+    /// For each byte of the text, the next place with the same window.
     next: Vec<u32>,
-    /// For each byte of the text: the window that begins there, or the same one at a later place, follows another
-    /// character than that at the next place.
+    /// For each byte of the text, whether any two neighbouring occurrences of its window, from here on, have different
+    /// characters before them.
     differs: Vec<bool>,
 }
 
@@ -64,7 +64,7 @@ impl<'a> Windows<'a> {
             next: vec![0; text.len()],
             differs: vec![false; text.len()],
         };
-        // From the last one, so that the first comes first.
+        // Backwards, so that each list begins with the first place.
         let ends = iter::once(text.len()).chain(text.char_indices().rev().map(|(at, _)| at));
         let starts = text.char_indices().rev().map(|(at, _)| at).skip(SHORTEST - 1);
         for (start, end) in starts.zip(ends) {
@@ -78,22 +78,22 @@ impl<'a> Windows<'a> {
         windows
     }
 
-    /// The first place of this window.
+    /// The first place of this window in the text.
     pub(super) fn first(&self, window: &str) -> Option<usize> {
         place_of(self.slots[self.slot(window)])
     }
 
-    /// The next place of the window that begins here.
+    /// The next place of the window that begins at `here`.
     pub(super) fn next(&self, here: usize) -> Option<usize> {
         place_of(self.next[here])
     }
 
-    /// Whether all places of the window that is first here follow the same character.
+    /// Whether all places of the window that first begins at `first` have the same character before them.
     pub(super) fn follow_one(&self, first: usize) -> bool {
         !self.differs[first]
     }
 
-    /// The slot of a window, or the one that it would have.
+    /// The slot of a window, or the empty slot for it.
     fn slot(&self, window: &str) -> usize {
         let mask = self.slots.len() - 1;
         let mut slot = self.hasher.hash_one(window) as usize & mask;
@@ -108,7 +108,7 @@ fn place_of(number: u32) -> Option<usize> {
     (number as usize).checked_sub(1)
 }
 
-/// Where windows begin and end, of [`SHORTEST`] characters each.
+/// The byte ranges of all windows of [`SHORTEST`] characters.
 pub(super) fn windows(text: &str) -> impl Iterator<Item = (usize, usize)> {
     let ends = text.char_indices().map(|(at, char)| at + char.len_utf8()).skip(SHORTEST - 1);
     text.char_indices().map(|(at, _)| at).zip(ends)

@@ -14,7 +14,7 @@ use bollard::{API_DEFAULT_VERSION, Docker};
 use futures_util::StreamExt;
 use tokio::net::UnixStream;
 
-use crate::api::short;
+use crate::words::short;
 use crate::{RuntimeError, RuntimeErrorKind};
 
 /// Seconds for an answer of the engine.

@@ -6,11 +6,16 @@ use futures_util::StreamExt;
 use tokio::time::timeout;
 
 use super::engine::{Engine, status, words};
-use crate::meter::Meter;
+use crate::progress::{PullProgress, PullTracker};
 use crate::{Limits, RuntimeError, RuntimeErrorKind};
 
 /// Has the engine have the image. One that is there is not updated: a job should start soon, and offline, too.
-pub(super) async fn ensure(engine: &Engine, image: &str, limits: &Limits) -> Result<(), RuntimeError> {
+pub(super) async fn ensure(
+    engine: &Engine,
+    image: &str,
+    limits: &Limits,
+    progress: &dyn PullProgress,
+) -> Result<(), RuntimeError> {
     match engine.docker.inspect_image(image).await {
         Ok(_) => return Ok(()),
         Err(error) if status(&error) == Some(404) => {}
@@ -25,7 +30,7 @@ pub(super) async fn ensure(engine: &Engine, image: &str, limits: &Limits) -> Res
     };
     let options = CreateImageOptionsBuilder::new().from_image(image).build();
     let mut events = engine.docker.create_image(Some(options), None, None);
-    let mut meter = Meter::new(image);
+    let mut tracker = PullTracker::new(image, progress);
     loop {
         // Every few lines are new bytes, or the engine unpacks a layer, of which it tells as well.
         let event = timeout(limits.stall.max(limits.store), events.next()).await;
@@ -37,7 +42,7 @@ pub(super) async fn ensure(engine: &Engine, image: &str, limits: &Limits) -> Res
             {
                 let bytes = |count: Option<i64>| count.and_then(|count| u64::try_from(count).ok());
                 if let (Some(done), Some(total)) = (bytes(detail.current), bytes(detail.total)) {
-                    meter.layer(&id, done, total);
+                    tracker.layer(&id, done, total);
                 }
             }
             Some(Ok(_)) => {}

@@ -16,6 +16,7 @@ use tokio::time::sleep;
 use super::blueprint::{self, CONTROLLER, Gpu, INSIDE, NAME, Plan, ROLE, SERVICE, STORAGE, VOLUME};
 use super::engine::{Engine, all_words, status, words};
 use super::image;
+use crate::progress::PullProgress;
 use crate::{Limits, RuntimeError, RuntimeErrorKind};
 
 /// Another installer may be between two of its steps.
@@ -32,6 +33,8 @@ pub(super) struct Install<'a> {
     pub(super) version: &'a str,
     /// What can be seen of this machine's devices is not what the engine sees.
     pub(super) in_container: bool,
+    /// Is told of the pull of the image.
+    pub(super) progress: &'a dyn PullProgress,
 }
 
 /// Why a container did not start.
@@ -109,7 +112,7 @@ impl Install<'_> {
     /// A new container; `None` if its name is taken.
     async fn create(&self, gpu: Gpu, info: &SystemInfo) -> Result<Option<String>, Start> {
         let image = gpu.image(self.version);
-        image::ensure(self.engine, &image, self.limits).await?;
+        image::ensure(self.engine, &image, self.limits, self.progress).await?;
         let is_rootless = info.security_options.iter().flatten().any(|option| option.contains("rootless"));
         let gateway = if is_rootless { None } else { self.engine.gateway().await };
         let (devices, groups) = if self.in_container { Default::default() } else { hardware() };

@@ -12,6 +12,7 @@ mod image;
 mod install;
 mod seek;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -22,6 +23,7 @@ use tokio::sync::OnceCell;
 use super::api::{Answer, Api};
 use super::fetch::Fetch;
 use super::probe;
+use super::progress::{NoProgress, PullProgress};
 use super::window::{self, Known};
 use super::{Endpoint, Limits, Need, Runtime, RuntimeError, RuntimeErrorKind};
 use create::Create;
@@ -43,6 +45,7 @@ pub struct DockerModelRunner {
     found: OnceCell<Api>,
     limits: Limits,
     seek: Option<Seek>,
+    progress: Arc<dyn PullProgress>,
 }
 
 /// Its address without the paths of the inference API, with which it is often given.
@@ -58,7 +61,7 @@ impl DockerModelRunner {
     /// The runner at `given`: its root, or any of the addresses that its documentation shows.
     pub fn new(given: &str, limits: Limits) -> Result<Self, RuntimeError> {
         let given = Api::new(NAME, &base_url(given))?;
-        Ok(Self { given, found: OnceCell::new(), limits, seek: None })
+        Ok(Self { given, found: OnceCell::new(), limits, seek: None, progress: Arc::new(NoProgress) })
     }
 
     /// Looks elsewhere by `seek`, and starts a runner, where none answers and its address is this machine's. One that
@@ -66,6 +69,11 @@ impl DockerModelRunner {
     pub fn seeking(self, seek: Seek) -> Self {
         let is_here = probe::is_loopback(self.given.base_url());
         Self { seek: Some(seek).filter(|_| is_here), ..self }
+    }
+
+    /// Tells `progress` of the pulls of models and of the runner's image.
+    pub fn reporting(self, progress: Arc<dyn PullProgress>) -> Self {
+        Self { progress, ..self }
     }
 
     fn api(&self) -> &Api {
@@ -95,8 +103,9 @@ impl DockerModelRunner {
     }
 
     async fn pull(&self, model: &str) -> Result<(), RuntimeError> {
-        let (api, limits) = (self.api(), &self.limits);
-        Fetch { api, limits, model, path: "/models/create", body: json!({"from": model}) }.run(&Create).await
+        let (api, limits, progress) = (self.api(), &self.limits, &*self.progress);
+        let body = json!({"from": model});
+        Fetch { api, limits, model, path: "/models/create", body, progress }.run(&Create).await
     }
 
     /// Sets context and slots. A model in use keeps what it has: that is said, and the job goes on.
@@ -143,7 +152,7 @@ impl Runtime for DockerModelRunner {
         let Some(seek) = self.seek.as_ref().filter(|_| self.found.get().is_none()) else {
             return Err(failure);
         };
-        let find = || seek.find(self.given.base_url(), &self.limits, failure);
+        let find = || seek.find(self.given.base_url(), &self.limits, &*self.progress, failure);
         self.found.get_or_try_init(find).await.map(drop)
     }
 

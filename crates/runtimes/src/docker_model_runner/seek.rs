@@ -12,6 +12,7 @@ use super::engine::Engine;
 use super::install::{Install, addresses};
 use super::{NAME, look};
 use crate::api::Api;
+use crate::progress::PullProgress;
 use crate::{Limits, RuntimeError, RuntimeErrorKind};
 
 /// For an address at which there may be nobody, not even a machine.
@@ -36,6 +37,7 @@ impl Seek {
         &self,
         given: &str,
         limits: &Limits,
+        progress: &dyn PullProgress,
         failure: RuntimeError,
     ) -> Result<Api, RuntimeError> {
         let port = reqwest::Url::parse(given)
@@ -46,15 +48,22 @@ impl Seek {
         if in_container && let Some(api) = first_that_answers(&neighbours(port, gateway())).await {
             return Ok(api);
         }
-        self.start(port, in_container, limits).await.map_err(|error| RuntimeError {
+        self.start(port, in_container, limits, progress).await.map_err(|error| RuntimeError {
             message: format!("{failure}; and it was not started: {}", error.message),
             ..error
         })
     }
 
-    async fn start(&self, port: u16, in_container: bool, limits: &Limits) -> Result<Api, RuntimeError> {
+    async fn start(
+        &self,
+        port: u16,
+        in_container: bool,
+        limits: &Limits,
+        progress: &dyn PullProgress,
+    ) -> Result<Api, RuntimeError> {
         let engine = Engine::connect(&self.engines).await?;
-        let install = Install { engine: &engine, limits, port, version: &self.version, in_container };
+        let version = &self.version;
+        let install = Install { engine: &engine, limits, port, version, in_container, progress };
         let container = install.ensure_running().await?;
         let id = container.id.clone().unwrap_or_default();
         let restarts = container.restart_count;

@@ -1,4 +1,4 @@
-//! Who starts, keeps and uses the daemon of one port, across processes: files that are locked. One of them is read, too.
+//! Locked files that say, across processes, who starts, keeps and uses the daemon of one port. One is also read.
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Read, Write};
@@ -52,7 +52,7 @@ impl Locks {
 
     /// Tells all jobs, until this is dropped, how many calls at once the watchdog's daemon takes.
     pub(super) async fn tell_slots(&self, slots: usize) -> Result<Held, RuntimeError> {
-        // Waits, unlike a watchdog's own lock, which a job that only looks must never be in the way of.
+        // This waits. A watchdog's own lock does not, so that a job that only looks never blocks it.
         let Held(mut file) = self.wait("slots", File::lock).await?;
         let told = file.set_len(0).and_then(|()| write!(file, "{slots}"));
         told.map(|()| Held(file)).map_err(|error| self.failed(&error))
@@ -73,7 +73,7 @@ impl Locks {
         let (sender, receiver) = oneshot::channel();
         std::thread::spawn(move || {
             let locked = lock(&file).map(|()| Held(file));
-            // Nobody waits any more: the lock goes with its file.
+            // Nobody waits for the lock any more: it is released with its file.
             let _ = sender.send(locked);
         });
         let locked = receiver.await.map_err(|_| self.failed(&io::Error::other("interrupted")))?;

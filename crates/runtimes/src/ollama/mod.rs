@@ -10,23 +10,29 @@ mod name;
 mod pull;
 mod start;
 mod watchdog;
+mod watchdog_args;
 mod watchdog_main;
+
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 
-use super::api::{Answer, Api, short};
+use super::api::{Answer, Api};
 use super::fetch::Fetch;
+use super::progress::{NoProgress, PullProgress};
 use super::window::{self, Known};
+use super::words::short;
 use super::{Endpoint, Limits, Need, Purpose, Runtime, RuntimeError, RuntimeErrorKind};
 pub use host::Host;
 pub use locks::Locks;
 use name::Name;
 use pull::Pull;
-pub use start::{COMMAND as WATCHDOG_COMMAND, Start, find_program};
+pub use start::{Start, find_program};
 pub use watchdog::{Watchdog, environment};
-pub use watchdog_main::{WatchdogArgs, watchdog_main};
+pub use watchdog_args::{COMMAND as WATCHDOG_COMMAND, WatchdogArgs};
+pub use watchdog_main::watchdog_main;
 
 /// What Docker Model Runner's imitation of Ollama gives as its version. It drops `format` and all counts.
 const MODEL_RUNNER_VERSION: &str = "0.1.0";
@@ -52,18 +58,25 @@ pub struct Ollama {
     slots: Option<usize>,
     limits: Limits,
     start: Option<Start>,
+    progress: Arc<dyn PullProgress>,
 }
 
 impl Ollama {
-    /// The daemon at `base_url`. `slots` is its `OLLAMA_NUM_PARALLEL` where the user gives it: only one that we keep
-    /// up is known without.
+    /// The daemon at `base_url`. `slots` is its `OLLAMA_NUM_PARALLEL` if the user gives it; it is known without
+    /// only for a daemon that a watchdog of minions runs.
     pub fn new(base_url: &str, slots: Option<usize>, limits: Limits) -> Result<Self, RuntimeError> {
-        Ok(Self { api: Api::new("Ollama", base_url)?, slots, limits, start: None })
+        let api = Api::new("Ollama", base_url)?;
+        Ok(Self { api, slots, limits, start: None, progress: Arc::new(NoProgress) })
     }
 
-    /// Starts a daemon by `start` where none answers. It is kept up until this and every other user is dropped.
+    /// Starts a daemon by `start` where none answers. The daemon runs until this and every other user is dropped.
     pub fn starting(self, start: Start) -> Self {
         Self { start: Some(start), ..self }
+    }
+
+    /// Tells `progress` of the pulls of models.
+    pub fn reporting(self, progress: Arc<dyn PullProgress>) -> Self {
+        Self { progress, ..self }
     }
 
     /// Whether an Ollama daemon answers, and nothing else.
@@ -103,7 +116,7 @@ impl Ollama {
         }
     }
 
-    /// The model's name at this daemon and its description, fetched if need be and allowed.
+    /// The model's name at this daemon and its description. A missing model is fetched if that is allowed.
     async fn find(&self, need: &Need, name: &Name) -> Result<(String, Value), RuntimeError> {
         let model = need.model.trim();
         if let Some(shown) = self.show(model).await? {
@@ -119,9 +132,9 @@ impl Ollama {
         if !need.pull {
             return Err(self.missing(model, &present));
         }
-        let (api, limits) = (&self.api, &self.limits);
+        let (api, limits, progress) = (&self.api, &self.limits, &*self.progress);
         let body = json!({"model": model, "stream": true});
-        Fetch { api, limits, model, path: "/api/pull", body }.run(&Pull).await?;
+        Fetch { api, limits, model, path: "/api/pull", body, progress }.run(&Pull).await?;
         let shown = self.show(model).await?.ok_or_else(|| {
             let message = format!("{} fetched {model:?} and does not have it", self.api.place);
             RuntimeError::new(RuntimeErrorKind::PullFailed, message)
@@ -143,7 +156,7 @@ impl Ollama {
 
     /// The window with which the model is in memory now.
     async fn loaded(&self, name: &Name) -> Option<u32> {
-        // It only spares a load, so a daemon that does not answer this is no failure.
+        // The answer only saves a load, so a daemon without an answer is no failure.
         let answer = self.api.get("/api/ps", self.limits.answer).await.ok()?.json();
         let same = |model: &&Value| {
             let there = model["name"].as_str().map(Name::parse);
@@ -194,8 +207,8 @@ impl Runtime for Ollama {
             Known { trained: trained(&shown), packaged: packaged(&shown), loaded: self.loaded(&name).await };
         let window = window::choose(need, known)?;
         let family = shown["details"]["family"].as_str().unwrap_or_default();
-        // A daemon that lowers the number for a family that is not in the list tells its log alone: our calls beyond
-        // its slots then wait in its queue.
+        // A daemon that lowers the number for another family writes that to its log only; calls beyond its slots then
+        // wait in its queue.
         let told = self.start.as_ref().and_then(Start::slots);
         let slots = if ONE_SLOT.contains(&family) { Some(1) } else { self.slots.or(told) };
         let base_url = self.api.base_url().to_owned();
@@ -203,7 +216,7 @@ impl Runtime for Ollama {
     }
 
     async fn warm_up(&self, need: &Need, endpoint: &Endpoint) -> Result<(), RuntimeError> {
-        // Only num_ctx: every other option that a load depends on stays at what later calls leave it at, too.
+        // Only num_ctx is sent: later calls leave every other option that a load depends on at its default, too.
         let mut body = json!({"model": endpoint.model, "messages": [], "stream": false});
         if let Some(window) = endpoint.context_window {
             body["options"] = json!({"num_ctx": window});
@@ -225,7 +238,7 @@ impl Runtime for Ollama {
 /// A model that is not for this is refused before anything is loaded. One that chats may embed, too: `/api/embed` asks
 /// for no capability (Ollama's `server/routes.go`).
 fn check(purpose: Purpose, place: &str, model: &str, shown: &Value) -> Result<(), RuntimeError> {
-    let (side_config, what, hint): (&[&str], _, _) = match purpose {
+    let (wanted, what, hint): (&[&str], _, _) = match purpose {
         Purpose::Chat => (&["completion"], "chat", "name a chat model"),
         Purpose::Embed => (
             &["embedding", "completion"],
@@ -235,7 +248,7 @@ fn check(purpose: Purpose, place: &str, model: &str, shown: &Value) -> Result<()
     };
     let told = shown["capabilities"].as_array().into_iter().flatten();
     let told: Vec<_> = told.filter_map(Value::as_str).collect();
-    if told.is_empty() || told.iter().any(|one| side_config.contains(one)) {
+    if told.is_empty() || told.iter().any(|one| wanted.contains(one)) {
         return Ok(());
     }
     let what = format!("has {model:?}, which cannot {what}; it can");

@@ -6,7 +6,7 @@ use serde::Deserialize;
 use crate::RuntimeErrorKind::{self, ModelMissing, PullFailed, Rejected};
 use crate::fetch::{Dialect, ErrorBody, Step};
 
-/// Ollama's way of speaking of a fetch.
+/// Reads what Ollama says of a fetch.
 pub(super) struct Pull;
 
 #[derive(Default, Deserialize)]

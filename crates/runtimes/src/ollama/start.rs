@@ -4,18 +4,15 @@ use std::path::PathBuf;
 use std::process::Stdio;
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::Command;
 use tokio::sync::Mutex;
 use tokio::time::{Instant, sleep, timeout};
 
 use super::locks::{Held, Locks};
-use super::{Host, Ollama, WatchdogArgs};
+use super::watchdog_args::{Report, WatchdogArgs};
+use super::{Host, Ollama};
 use crate::{RuntimeError, RuntimeErrorKind};
-
-/// The name of the hidden subcommand that becomes a watchdog, see [`WatchdogArgs`].
-pub const COMMAND: &str = "ollama-watchdog";
 
 /// How a daemon is started where none answers.
 #[derive(Debug)]
@@ -33,13 +30,6 @@ pub struct Start {
     /// What a watchdog passes on; the rest of the environment is the process's own.
     pub environment: Vec<(String, String)>,
     pub(super) user: Mutex<Option<Held>>,
-}
-
-/// The one line that a watchdog writes to stdout.
-#[derive(Debug, Serialize, Deserialize)]
-pub(super) struct Report {
-    /// What went wrong; nothing if the daemon answers.
-    pub(super) error: Option<String>,
 }
 
 impl Start {

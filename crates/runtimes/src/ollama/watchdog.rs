@@ -1,4 +1,5 @@
-//! The watchdog: a process of ours that starts one Ollama daemon, keeps it up, and ends it with its last user.
+//! The watchdog: a process of minions that starts one Ollama daemon, restarts it when it ends, and ends it with its
+//! last user.
 //!
 //! A daemon must outlive the job that started it as long as another job uses it, its pipes must be read all that
 //! time, and it must not outlive them all, however they end. So no job owns it. Three locks, which the kernel
@@ -38,11 +39,11 @@ pub struct Watchdog {
     pub host: Host,
     /// Its whole environment, see [`environment`].
     pub environment: Vec<(String, String)>,
-    /// Go on after a start that failed, as the host of a container does.
+    /// Whether to go on after a failed start, as in a container that hosts the daemon.
     pub persistent: bool,
-    /// For a start: looking for GPUs may take a minute.
+    /// The longest time for a start. Looking for GPUs can take a minute.
     pub start: Duration,
-    /// From SIGTERM to SIGKILL.
+    /// The time from SIGTERM to SIGKILL.
     pub grace: Duration,
 }
 

@@ -1,57 +1,17 @@
-//! What the hidden subcommand of [`super::start::COMMAND`] does.
+//! What the hidden subcommand of [`super::watchdog_args::COMMAND`] does.
 
-use std::ffi::OsString;
 use std::io::{self, Write};
-use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use tokio::signal::unix::{SignalKind, signal};
 
-use super::Host;
 use super::locks::Locks;
-use super::start::{COMMAND, Report};
 use super::watchdog::{Watchdog, environment};
+use super::watchdog_args::{Report, WatchdogArgs};
 use crate::{RuntimeError, RuntimeErrorKind};
 
 /// Calls at once where the user has not set `OLLAMA_NUM_PARALLEL`.
 pub(super) const SLOTS: usize = 4;
-
-/// The last word of a persistent watchdog's command line.
-const PERSISTENT: &str = "persistent";
-
-/// What a watchdog is told.
-#[derive(Clone, Debug)]
-pub struct WatchdogArgs {
-    /// Where the daemon is to listen.
-    pub host: Host,
-    /// The `ollama` program.
-    pub ollama: PathBuf,
-    /// Where the lock files are.
-    pub locks: PathBuf,
-    /// Until SIGTERM or SIGINT, whether or not a job uses the daemon: the host of a container.
-    pub persistent: bool,
-    /// The process's environment.
-    pub environment: Vec<(String, String)>,
-}
-
-impl WatchdogArgs {
-    /// The command line of a watchdog.
-    pub fn words(host: &Host, ollama: &Path, locks: &Path, persistent: bool) -> Vec<OsString> {
-        let words = [COMMAND.into(), host.to_string().into(), ollama.into(), locks.into()];
-        words.into_iter().chain(persistent.then(|| PERSISTENT.into())).collect()
-    }
-
-    /// What follows [`COMMAND`] on that command line; `None` if it is none of ours.
-    pub fn parse(words: &[OsString], environment: Vec<(String, String)>) -> Option<Self> {
-        let (words, persistent) = match words {
-            [words @ .., last] if last == PERSISTENT => (words, true),
-            words => (words, false),
-        };
-        let [host, ollama, locks] = words else { return None };
-        let host = Host::parse(host.to_str()?);
-        Some(Self { host, ollama: ollama.into(), locks: locks.into(), persistent, environment })
-    }
-}
 
 /// Keeps a daemon up until its last user is gone (or for ever) or a signal comes. Writes one line to stdout, once
 /// the daemon answers or has failed to.

@@ -1,8 +1,8 @@
 //! Python's rules for the arguments of a call.
 
-use monty_types::{ExcType, MontyException, MontyObject};
+use monty_types::{MontyException, MontyObject};
 
-use super::interpreter::exception;
+use super::exceptions::type_error;
 
 /// The arguments of a call in the order of the parameters.
 pub(super) fn bind(
@@ -30,9 +30,4 @@ pub(super) fn bind(
         }
     }
     Ok(values)
-}
-
-/// A TypeError with this message.
-pub(super) fn type_error(message: String) -> MontyException {
-    exception(ExcType::TypeError, &message)
 }

@@ -1,29 +1,26 @@
-//! What the child asks its parent in the middle of a call.
+//! The child's calls of its parent while code runs.
 
-use std::io::{Read, Write};
+use std::io::{self, Read, Write};
 
+use serde_json::Value;
+
+use crate::HostCall;
 use crate::wire::{self, Reply, Request};
-use minions_documents::Query;
 
-/// The way to the parent.
+/// The pipes to the parent.
 pub(super) struct Ask<'a> {
     pub input: &'a mut dyn Read,
     pub output: &'a mut dyn Write,
 }
 
 impl Ask<'_> {
-    /// The positions of the `k` chunks closest to the queries, or why there are none.
-    pub(super) fn retrieve(
-        &mut self,
-        queries: Vec<Query>,
-        chunks: &[String],
-        k: usize,
-    ) -> Result<Vec<usize>, String> {
-        let lost = |error: std::io::Error| format!("the search was lost: {error}");
-        wire::write(&mut self.output, &Reply::Retrieve { queries, k }, chunks).map_err(lost)?;
+    /// Calls the host with these texts. An error is in words for the code's author.
+    pub(super) fn call(&mut self, call: HostCall, texts: &[String]) -> Result<Value, String> {
+        let lost = |error: io::Error| format!("the call was lost: {error}");
+        wire::write(&mut self.output, &Reply::Call(call), texts).map_err(lost)?;
         match wire::read(&mut self.input).map_err(lost)? {
-            Some((Request::Retrieved(found), _)) => found,
-            _ => Err("the search was lost".to_owned()),
+            Some((Request::Answered(answer), _)) => answer,
+            _ => Err("the call was lost".to_owned()),
         }
     }
 }

@@ -1,20 +1,20 @@
-//! Gives up what a sandbox child does not need: files, processes, privileges, core dumps, memory, time, and
+//! Gives up the rights that a sandbox child does not need: files, processes, privileges, core dumps, memory, time, and
 //! nearly all system calls.
 //!
-//! The interpreter offers none of these to the code; this is for the day that it has a hole.
+//! The interpreter offers none of these to the code; the confinement holds even if the interpreter has a hole.
 
 use nix::sys::resource::{Resource, setrlimit};
 
-use crate::Limits;
+use crate::SandboxLimits;
 
-/// Room for the program itself, its stacks and the allocator's slack, in bytes of address space.
+/// Bytes of address space for the program itself, its stacks and the allocator's slack.
 const OWN_ADDRESS_SPACE: usize = 2 << 30;
-/// The top level, `prepare_jobs`, `transform_outputs`, and one to spare.
+/// The runs of the code that share the CPU time: top level, `prepare_jobs`, `transform_outputs`, and one to spare.
 const CALLS: u64 = 4;
 
-/// What can be given up before anything is read.
+/// Gives up the rights that do not depend on the request.
 pub(super) fn process() -> Result<(), String> {
-    // No limit yet; what the program itself holds is noted here and never counts.
+    // This sets no limit yet, and excludes the program's own memory from the count.
     monty_alloc::set_limit(None, false)?;
     #[cfg(target_os = "linux")]
     {
@@ -31,9 +31,9 @@ pub(super) fn process() -> Result<(), String> {
     Ok(())
 }
 
-/// What depends on the limits and on the size of the documents. Walls behind the interpreter's own limits, so
-/// with room to spare: its messages are better.
-pub(super) fn resources(limits: &Limits, documents: usize) -> Result<(), String> {
+/// Sets the limits that depend on the request and on the bytes of the documents. They are wider than the
+/// interpreter's own limits, which give better messages.
+pub(super) fn resources(limits: &SandboxLimits, documents: usize) -> Result<(), String> {
     let seconds = limits.time.as_secs().saturating_add(1).saturating_mul(CALLS);
     limit(Resource::RLIMIT_CPU, seconds, seconds.saturating_add(1))?;
     #[cfg(target_os = "linux")]
@@ -65,8 +65,8 @@ mod system_calls {
         BackendError, BpfProgram, Error, SeccompAction, SeccompFilter, apply_filter_all_threads,
     };
 
-    /// Pipes that are open, memory, threads that exist, clocks, and the ways to die. glibc and musl alike; a
-    /// call that is missing here fails with EPERM and does not kill.
+    /// The system calls for open pipes, memory, existing threads, clocks and exits, of both glibc and musl. Any other
+    /// call fails with EPERM and does not kill the child.
     const ALLOWED: &[c_long] = &[
         libc::SYS_read,
         libc::SYS_write,
@@ -95,11 +95,11 @@ mod system_calls {
         libc::SYS_exit_group,
     ];
 
-    /// Every other call fails from here on, in all threads.
+    /// Makes every other system call fail from now on, in all threads.
     pub(super) fn only_what_it_needs() -> Result<(), Error> {
         let program = compiled().map_err(Error::Backend)?;
         match apply_filter_all_threads(&program) {
-            // A kernel or container without filters: the other walls stand.
+            // A kernel or container without filters still has the other limits.
             Err(Error::Seccomp(error))
                 if matches!(error.raw_os_error(), Some(libc::EINVAL | libc::ENOSYS)) =>
             {

@@ -1,20 +1,20 @@
-//! The functions that the code can call and the host answers: the chunkers, the search, and the prelude's own.
+//! The functions of the child that the code can call: the chunkers, the search, and those of the prelude.
 
 use std::{collections::HashMap, mem};
 
 use monty_types::{ExcType, MontyException, MontyObject};
 
 use super::{
-    arguments::{bind, type_error},
+    arguments::bind,
     ask::Ask,
-    interpreter::exception,
+    exceptions::{exception, type_error},
     retrieval::retrieve,
 };
 use minions_documents as documents;
 
-use crate::{CodeError, Limits, Search, wire::Manifest};
+use crate::{CodeError, SandboxLimits, Search, wire::Manifest};
 
-/// Their names in scope.
+/// The names of the functions in the code's scope, but for the search.
 pub(super) const HOST_FUNCTIONS: &[&str] = &[
     "chunk_by_section",
     "chunk_by_page",
@@ -27,26 +27,26 @@ pub(super) const HOST_FUNCTIONS: &[&str] = &[
     "_minions_text",
 ];
 
-/// What the code handed over in a call.
+/// The values that the code handed over in a call.
 #[derive(Default)]
 pub(super) struct Collected {
-    /// From `prepare_jobs`.
+    /// The manifests from `prepare_jobs`.
     pub manifests: Vec<Manifest>,
-    /// Its distinct chunks; or the text of `transform_outputs`.
+    /// The distinct chunks of the manifests, or the text of `transform_outputs`.
     pub texts: Vec<String>,
     /// The `include` flags after `transform_outputs`.
     pub include: Vec<Option<bool>>,
 }
 
-/// A value or an exception for the code; or the end of the attempt.
+/// A value or an exception for the code, or an error that ends the session.
 type Answer = Result<Result<MontyObject, MontyException>, CodeError>;
 
 /// Answers calls, and collects what the code hands over.
 pub(super) struct Functions {
-    limits: Limits,
+    limits: SandboxLimits,
     search: Search,
     manifests: Vec<Manifest>,
-    /// Distinct chunks and their index.
+    /// The distinct chunks, each with its index.
     chunks: HashMap<String, usize>,
     chunk_bytes: usize,
     text: Option<String>,
@@ -54,7 +54,7 @@ pub(super) struct Functions {
 }
 
 impl Functions {
-    pub(super) fn new(limits: Limits, search: Search) -> Self {
+    pub(super) fn new(limits: SandboxLimits, search: Search) -> Self {
         Self {
             limits,
             search,
@@ -66,7 +66,7 @@ impl Functions {
         }
     }
 
-    /// What was collected since the last time.
+    /// The values collected since the last call of this function.
     pub(super) fn take(&mut self) -> Collected {
         self.chunk_bytes = 0;
         let mut texts = vec![String::new(); self.chunks.len()];
@@ -115,7 +115,7 @@ impl Functions {
         }
     }
 
-    /// Takes one manifest: its type's name, chunk, task and advice; `...` stands for a field that is missing.
+    /// Takes one manifest: the name of its type, chunk, task and advice. `...` stands for a missing field.
     fn emit(&mut self, args: Vec<MontyObject>) -> Result<(), CodeError> {
         let Ok([MontyObject::String(kind), chunk, task, advice]) = <[MontyObject; 4]>::try_from(args) else {
             return Err(raised("TypeError: not for the code to call".to_owned()));

@@ -1,4 +1,4 @@
-//! One Monty session: the prelude, the supervisor's module, then calls of its functions.
+//! One Monty session: runs the prelude and the supervisor's module, then calls the module's functions.
 
 use monty::{MontyRepl, ReplProgress, ReplStartError};
 use monty_types::{
@@ -8,23 +8,24 @@ use monty_types::{
 
 use super::{
     ask::Ask,
+    exceptions::exception,
     functions::{Collected, Functions, HOST_FUNCTIONS},
     report::{Printed, Script},
     source,
 };
-use crate::{CodeError, Limits, Search};
+use crate::{CodeError, SandboxLimits, Search};
 
 const PRELUDE: &str = concat!(include_str!("prelude.py"), include_str!("shims.py"));
-/// Monty numbers the snippets that it is fed: the prelude is 0.
+/// Monty's name for the second snippet, the module. Monty numbers snippets from 0, and the prelude is 0.
 const SCRIPT: &str = "<python-input-1>";
 
 /// The supervisor's code, loaded.
 pub(super) struct Interpreter {
-    /// Absent while a call runs, and after one that cannot be resumed.
+    /// `None` while a call runs, and after a call that cannot be resumed.
     repl: Option<MontyRepl>,
     functions: Functions,
     printed: Printed,
-    limits: Limits,
+    limits: SandboxLimits,
     prepare_arity: usize,
     script: Script,
 }
@@ -34,7 +35,7 @@ impl Interpreter {
     pub(super) fn start(
         code: &str,
         documents: Vec<String>,
-        limits: Limits,
+        limits: SandboxLimits,
         search: Search,
         ask: &mut Ask,
     ) -> Result<Self, CodeError> {
@@ -67,7 +68,7 @@ impl Interpreter {
         Ok(this)
     }
 
-    /// Calls `prepare_jobs`; the arguments are rows for the prelude.
+    /// Calls `prepare_jobs`. The prelude makes its arguments from these rows.
     pub(super) fn prepare_jobs(
         &mut self,
         manifests: MontyObject,
@@ -86,7 +87,7 @@ impl Interpreter {
         Ok(self.functions.take())
     }
 
-    /// Calls `transform_outputs`; the argument is a row for each job.
+    /// Calls `transform_outputs`. `jobs` has a row for each job.
     pub(super) fn transform_outputs(
         &mut self,
         jobs: MontyObject,
@@ -113,7 +114,7 @@ impl Interpreter {
         if found { Ok(()) } else { Err(CodeError::Missing(name.to_owned())) }
     }
 
-    /// Runs one snippet to its end, answering the host functions that it calls.
+    /// Runs one snippet to its end, and answers its calls of the child's functions.
     fn run(
         &mut self,
         place: &str,
@@ -170,9 +171,4 @@ fn denied(what: &str) -> MontyException {
             "{what}: there are no files, processes, network, environment or clock here; the documents are in `context`"
         ),
     )
-}
-
-/// An exception to raise in the code.
-pub(super) fn exception(kind: ExcType, message: &str) -> MontyException {
-    MontyException::new(kind, Some(message.to_owned()))
 }

@@ -1,11 +1,12 @@
-//! The child: `minions sandbox-worker`. The only folder that names monty.
+//! The child: `minions-sandbox`, or `minions sandbox-child`. No other folder names monty.
 //!
-//! It reads requests from stdin and answers on stdout (see [`super::wire`]) until stdin ends. It trusts the
-//! parent and runs code that nobody trusts, so it gives up every right that it does not need first.
+//! The child reads requests from stdin and replies on stdout (see [`super::wire`]) until stdin ends. It trusts the
+//! parent and runs untrusted code, so it first gives up every right that it does not need.
 
 mod arguments;
 mod ask;
 mod confine;
+mod exceptions;
 mod functions;
 mod interpreter;
 mod report;
@@ -28,15 +29,15 @@ use super::{
     wire::{self, JobRow, Manifest, Reply, Request},
 };
 
-/// The hidden subcommand under which the program becomes a sandbox child.
-pub const WORKER_COMMAND: &str = "sandbox-worker";
+/// The hidden subcommand under which `minions` becomes a sandbox child.
+pub const CHILD_COMMAND: &str = "sandbox-child";
 
-/// The interpreter recurses on the native stack when Python code calls back into it (a sort key that sorts).
-/// Only touched pages cost memory.
+/// Bytes of the interpreter's stack. The interpreter recurses on it when Python code calls back into the interpreter,
+/// such as a sort key that sorts. Only touched pages cost memory.
 const STACK: usize = 256 << 20;
 
-/// The whole life of a sandbox child: to be called by `main` before anything else is set up.
-pub fn worker_main() -> ExitCode {
+/// The whole life of a sandbox child. `main` must call it before it sets up anything else.
+pub fn child_main() -> ExitCode {
     let served = thread::Builder::new().stack_size(STACK).spawn(|| {
         let mut output = BufWriter::with_capacity(1 << 16, io::stdout());
         if let Err(reason) = confine::process() {
@@ -50,7 +51,7 @@ pub fn worker_main() -> ExitCode {
     }
 }
 
-/// Answers requests until the parent hangs up.
+/// Answers requests until the parent closes the pipe.
 fn serve(input: &mut impl Read, output: &mut impl Write) -> io::Result<()> {
     let Some((Request::Start { code, limits, search }, documents)) = wire::read(input)? else {
         return Ok(());
@@ -73,7 +74,7 @@ fn serve(input: &mut impl Read, output: &mut impl Write) -> io::Result<()> {
     wire::write(output, &Reply::Started, &[""; 0])?;
     while let Some((request, texts)) = wire::read(input)? {
         let (reply, texts) = match request {
-            Request::Start { .. } | Request::Retrieved(_) => return Ok(()),
+            Request::Start { .. } | Request::Answered(_) => return Ok(()),
             Request::Prepare { manifests, outputs } => prepare(
                 &mut interpreter,
                 &mut Ask { input: &mut *input, output: &mut *output },
@@ -94,7 +95,7 @@ fn serve(input: &mut impl Read, output: &mut impl Write) -> io::Result<()> {
     Ok(())
 }
 
-/// A request's outcome: the reply and the texts behind it.
+/// The outcome of a request: the reply and its texts.
 type Outcome = Result<(Reply, Vec<String>), CodeError>;
 
 fn prepare(
@@ -127,7 +128,7 @@ fn transform(interpreter: &mut Interpreter, ask: &mut Ask, jobs: Vec<JobRow>, te
 fn manifest_row(manifest: Manifest, texts: &[String]) -> MontyObject {
     let chunk = texts.get(manifest.chunk).cloned().unwrap_or_default();
     let mut row: Vec<_> = [chunk, manifest.task, manifest.advice].map(MontyObject::String).into();
-    // Ids are positions, far below the sign bit.
+    // Ids are indices, far below the sign bit.
     row.extend(manifest.ids.map(|id| id.map_or(MontyObject::None, |id| MontyObject::Int(id as i64))));
     MontyObject::Tuple(row)
 }

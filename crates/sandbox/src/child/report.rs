@@ -1,26 +1,26 @@
-//! Turns the interpreter's exceptions into words for the author of the code.
+//! Turns the interpreter's exceptions into messages for the author of the code.
 
 use std::borrow::Cow;
 
 use monty_types::{ExcType, MontyException, PrintWriterCallback, StackFrame};
 
-use crate::{CodeError, Limits};
+use crate::{CodeError, SandboxLimits};
 
-/// Characters of an exception's own message that are kept.
+/// The most characters of an exception's own message.
 const MESSAGE: usize = 1000;
-/// Characters of a source line.
+/// The most characters of a source line.
 const LINE: usize = 200;
-/// Innermost frames shown.
+/// The number of innermost frames in a message.
 const FRAMES: usize = 5;
 /// Bytes of printed text that are kept.
 const PRINTED: usize = 1000;
 
-/// What the code prints goes here; only the end is kept.
+/// The end of the text that the code printed.
 #[derive(Default)]
 pub(super) struct Printed(String);
 
 impl Printed {
-    /// The end of it, emptied.
+    /// Takes the text out.
     pub(super) fn take(&mut self) -> String {
         self.trim(PRINTED);
         std::mem::take(&mut self.0)
@@ -49,25 +49,25 @@ impl PrintWriterCallback for Printed {
 
 /// The supervisor's code as its author knows it.
 pub(super) struct Script {
-    /// The interpreter's name for it; other frames are ours and not shown.
+    /// The interpreter's name for the script. Frames of other names are ours and not shown.
     pub name: &'static str,
-    /// Before it was adapted.
+    /// The source before it was adapted.
     pub source: String,
 }
 
 impl Script {
-    /// What an exception that reached us means; `place` is what ran, for want of a line.
+    /// The error for an uncaught exception. `place` names what ran, where no line is known.
     pub(super) fn failure(
         &self,
         error: &MontyException,
         place: &str,
-        limits: &Limits,
+        limits: &SandboxLimits,
         printed: String,
     ) -> CodeError {
         let at = self.places(error.traceback());
         let somewhere = || if at.is_empty() { place.to_owned() } else { at.clone() };
         let message = error.message().unwrap_or_default();
-        // The interpreter's own limits cannot be caught by the code, and say so in these words.
+        // The code cannot catch the exceptions of the interpreter's own limits, which begin with these words.
         match error.exc_type() {
             ExcType::TimeoutError if message.starts_with("time limit exceeded") => {
                 CodeError::Timeout { limit: limits.time, at: somewhere() }
@@ -95,7 +95,7 @@ impl Script {
     }
 }
 
-/// An error found in the source before it runs, on a line counted from one.
+/// An error in the source before it runs, at a line counted from 1.
 pub(super) fn at_line(line: usize, source: &str, message: &str) -> CodeError {
     CodeError::Raised { message: format!("{}\n{message}", place(source, line, "")), printed: String::new() }
 }
@@ -105,7 +105,7 @@ fn place(source: &str, line: usize, name: &str) -> String {
     format!("line {line}{name}:\n    {}", clip(text.trim(), LINE))
 }
 
-/// The interpreter's message without what only its authors understand.
+/// The interpreter's message without words about the interpreter's internals.
 fn in_plain_words(message: &str) -> String {
     let message = clip(message.strip_prefix("Internal error in monty: ").unwrap_or(message), MESSAGE);
     if let Some(missing) = message.strip_prefix("The monty syntax parser does not yet support ") {

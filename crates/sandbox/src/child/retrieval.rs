@@ -2,19 +2,18 @@
 
 use monty_types::{ExcType, MontyException, MontyObject};
 
-use super::{
-    arguments::{bind, type_error},
-    ask::Ask,
-    interpreter::exception,
-};
-use crate::Search;
+use super::arguments::bind;
+use super::ask::Ask;
+use super::exceptions::{exception, type_error};
+use crate::search::SearchArguments;
+use crate::{HostCall, Search};
 use minions_documents::{Query, bm25_top_k};
 
-/// Chunks unless the code says otherwise.
+/// The number of chunks if the code gives no `k`.
 const TOP_K: usize = 10;
 
-/// Answers `search(queries, chunks, k=10, weights=None)`. Code written for the original calls the queries
-/// `keywords`, and puts the weights third.
+/// Answers `search(queries, chunks, k=10, weights=None)`. Code for the original minions names the queries `keywords`,
+/// and gives the weights third.
 pub(super) fn retrieve(
     name: &str,
     search: Search,
@@ -44,8 +43,7 @@ pub(super) fn retrieve(
         }
     };
     let found = match search {
-        Search::Embedding => ask
-            .retrieve(queries, &chunks, k)
+        Search::Embedding => by_meaning(name, SearchArguments { queries, k }, &chunks, ask)
             .map_err(|reason| exception(ExcType::RuntimeError, &format!("{name}(): {reason}")))?,
         Search::Bm25 | Search::Off => bm25_top_k(&queries, &chunks, k),
     };
@@ -53,7 +51,20 @@ pub(super) fn retrieve(
     Ok(MontyObject::List(chosen.map(MontyObject::String).collect()))
 }
 
-/// A text, a list of texts, or a dict of texts and weights.
+/// The indices of the chunks that the host finds.
+fn by_meaning(
+    name: &str,
+    arguments: SearchArguments,
+    chunks: &[String],
+    ask: &mut Ask,
+) -> Result<Vec<usize>, String> {
+    let lost = |error: serde_json::Error| format!("the search was lost: {error}");
+    let arguments = serde_json::to_value(arguments).map_err(lost)?;
+    let found = ask.call(HostCall { name: name.to_owned(), arguments }, chunks)?;
+    serde_json::from_value(found).map_err(lost)
+}
+
+/// Reads a text, a list of texts, or a dict of texts and weights.
 fn queries(name: &str, given: Option<MontyObject>) -> Result<Vec<Query>, MontyException> {
     match given {
         Some(MontyObject::String(text)) => Ok(vec![(text, 1.0)]),

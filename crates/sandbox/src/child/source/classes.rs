@@ -1,4 +1,4 @@
-//! Classes: copies of ours give way to ours, and bases that mean nothing are dropped.
+//! Adapts classes: removes copies of our classes, and bases without effect.
 
 use ruff_python_ast::{Expr, Stmt, StmtClassDef};
 use ruff_text_size::Ranged;
@@ -6,11 +6,11 @@ use ruff_text_size::Ranged;
 use super::Adapter;
 use crate::child::report;
 
-/// The classes of ours that code likes to define again.
+/// Our classes that code often defines again.
 const OURS: &[&str] = &["JobManifest", "JobOutput", "Job"];
 
 impl Adapter<'_> {
-    /// Whether the class needs no further look.
+    /// Adapts a class. Gives `true` if its body needs no visit.
     pub(super) fn class(&mut self, class: &StmtClassDef) -> bool {
         let name = class.name.as_str();
         let bases = class.arguments.as_ref();
@@ -30,7 +30,7 @@ impl Adapter<'_> {
             return false;
         }
         match &bases.args[..] {
-            // An exception that adds nothing to its base is caught and raised as its base.
+            // An exception class without a body becomes an alias of its base.
             [Expr::Name(base)] if is_exception(&base.id) && is_empty(&class.body) => {
                 self.replace(class.range(), vec![format!("{name} = {}", base.id)]);
             }
@@ -51,7 +51,7 @@ fn is_exception(name: &str) -> bool {
     name.ends_with("Error") || name.ends_with("Exception")
 }
 
-/// A docstring, `pass` or `...` and nothing else.
+/// Whether the body consists of docstrings, `pass` and `...` alone.
 fn is_empty(body: &[Stmt]) -> bool {
     body.iter().all(|statement| match statement {
         Stmt::Pass(_) => true,

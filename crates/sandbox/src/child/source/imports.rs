@@ -1,21 +1,21 @@
-//! Imports: what is in scope is not imported again, what the shims have comes from there.
+//! Adapts imports: removes those of names in scope, and takes others from the shims.
 
 use ruff_python_ast::{Alias, StmtImport, StmtImportFrom};
 use ruff_text_size::Ranged;
 
 use super::Adapter;
 
-/// What the interpreter can import by itself.
+/// The modules of the interpreter.
 #[rustfmt::skip]
 const MODULES: &[&str] = &[
     "base64", "binascii", "collections", "dataclasses", "datetime", "functools", "itertools", "json", "math", "re",
     "typing", "unicodedata",
 ];
 
-/// This too, but there is nothing to gain from it.
+/// Modules that the interpreter has too, but without anything useful.
 const INERT: &[&str] = &["__future__", "asyncio", "os", "pathlib", "sys"];
 
-/// What the prelude and the host put in scope.
+/// The names that the prelude and the host put in scope.
 #[rustfmt::skip]
 const IN_SCOPE: &[&str] = &[
     "JobManifest", "JobOutput", "Job", "chunk_by_section", "chunk_by_page", "chunk_by_paragraph", "chunk_by_code",
@@ -23,10 +23,10 @@ const IN_SCOPE: &[&str] = &[
     "Sequence", "Set", "Tuple", "Type", "Union", "dataclass", "Counter", "defaultdict", "deque", "namedtuple",
 ];
 
-/// Imported to annotate or to derive from, so any value will do.
+/// Modules whose names serve as annotations or bases alone, so that any value will do.
 const HINTS: &[&str] = &["typing", "typing_extensions", "collections.abc", "pydantic", "abc"];
 
-/// Gaps in the interpreter's modules that `shims.py` fills.
+/// Names that the interpreter's modules lack and `shims.py` has.
 #[rustfmt::skip]
 const GAPS: &[(&str, &str)] = &[
     ("collections", "OrderedDict"), ("dataclasses", "asdict"), ("dataclasses", "field"), ("functools", "cache"),
@@ -34,10 +34,10 @@ const GAPS: &[(&str, &str)] = &[
     ("itertools", "from_iterable"), ("itertools", "groupby"), ("itertools", "product"), ("re", "sub"),
 ];
 
-/// Modules that `shims.py` stands in for.
+/// Modules that `shims.py` replaces.
 const STAND_INS: &[&str] = &["heapq", "operator", "string", "textwrap"];
 
-/// The name of what fills a gap in a module.
+/// The name of the shim for a name in a module.
 pub(super) fn shim(module: &str, name: &str) -> Option<String> {
     GAPS.contains(&(module, name)).then(|| format!("_minions_{module}_{name}"))
 }
@@ -104,7 +104,7 @@ fn unknown(module: &str) -> String {
         "no module '{module}' here; JobManifest, JobOutput, Job, the chunk_by_ functions and the names of typing are \
          in scope without an import; modules: {modules}"
     );
-    // A Rust string literal is a Python one too, for all that a module's name can hold.
+    // For every possible module name, the Rust string literal is a Python one too.
     format!("raise ModuleNotFoundError({message:?})")
 }
 

@@ -1,8 +1,8 @@
-//! Adapts the supervisor's source to the interpreter, without moving a line.
+//! Adapts the supervisor's source to the interpreter, and keeps every line in its place.
 //!
-//! Code written for the usual Python imports what is in scope here already, derives its own copy of our classes
-//! from pydantic, or uses a corner of the language that the interpreter lacks and that has a plain substitute.
-//! Such places are replaced; everything else stays as it was written.
+//! Code written for CPython imports names that are in scope here already, derives copies of our classes from
+//! pydantic, or uses features that the interpreter lacks and that have a plain substitute. The adapter replaces such
+//! places and leaves everything else.
 
 mod classes;
 mod imports;
@@ -21,16 +21,16 @@ use crate::CodeError;
 /// Source for the interpreter.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Module {
-    /// As many lines as the original.
+    /// The adapted code, with as many lines as the original.
     pub code: String,
-    /// How many of context, manifests and outputs `prepare_jobs` takes.
+    /// The number of parameters of `prepare_jobs`, up to three: context, manifests, outputs.
     pub prepare_arity: usize,
 }
 
-/// Replaces what the interpreter would reject without need.
+/// Replaces code that the interpreter would reject though it has a substitute.
 pub(super) fn adapt(code: &str) -> Result<Module, CodeError> {
     let Ok(parsed) = parse_module(code) else {
-        // Left to the interpreter, which words a syntax error as Python does.
+        // The interpreter reports a syntax error in the words of Python.
         return Ok(Module { code: code.to_owned(), prepare_arity: 3 });
     };
     let mut adapter = Adapter { code, edits: Vec::new(), modules: HashMap::new(), error: None };
@@ -52,9 +52,9 @@ fn arity(function: &StmtFunctionDef) -> usize {
 
 struct Adapter<'a> {
     code: &'a str,
-    /// Ranges and what goes there; none overlaps another.
+    /// Ranges and their replacements. No two ranges overlap.
     edits: Vec<(TextRange, String)>,
-    /// Names under which the code imported modules, where they differ from the modules' own.
+    /// The aliases under which the code imported modules, with the modules' own names.
     modules: HashMap<String, String>,
     error: Option<CodeError>,
 }
@@ -76,7 +76,7 @@ impl<'a> Visitor<'a> for Adapter<'a> {
 
     fn visit_expr(&mut self, expression: &'a Expr) {
         match expression {
-            // A list to the interpreter, which `next` does not take.
+            // The interpreter makes a list of it, and `next` takes no list.
             Expr::Generator(generator) => {
                 self.edits.push((TextRange::empty(generator.start()), "iter(".to_owned()));
                 self.edits.push((TextRange::empty(generator.end()), ")".to_owned()));
@@ -93,7 +93,7 @@ impl Adapter<'_> {
         if let Some(error) = self.error {
             return Err(error);
         }
-        // An insertion goes before what it precedes.
+        // An insertion at the start of a range comes first.
         self.edits.sort_by_key(|(range, _)| (range.start(), range.end()));
         let mut adapted = String::with_capacity(self.code.len());
         let mut from = 0;
@@ -110,7 +110,7 @@ impl Adapter<'_> {
         &self.code[range.to_std_range()]
     }
 
-    /// Puts simple statements in place of one, over as many lines.
+    /// Replaces one statement by simple statements that span as many lines.
     fn replace(&mut self, range: TextRange, mut statements: Vec<String>) {
         let lines = self.text(range).matches('\n').count();
         if lines > 0 || statements.is_empty() {
@@ -119,12 +119,12 @@ impl Adapter<'_> {
         self.edits.push((range, statements.join("; ")));
     }
 
-    /// `itertools.groupby` and the like.
+    /// Replaces attributes of modules such as `itertools.groupby` by their shims.
     fn attribute(&mut self, attribute: &ExprAttribute) -> bool {
         let name = attribute.attr.as_str();
         let shim = match &*attribute.value {
             _ if name == "from_iterable" => imports::shim("itertools", name),
-            // `key=str.lower`: its types have no methods, only their values do.
+            // In the interpreter `str.lower` does not exist, only methods of values do.
             Expr::Name(kind) if kind.id == "str" && name != "maketrans" && !name.starts_with('_') => {
                 Some(format!("(lambda text, *rest: text.{name}(*rest))"))
             }
@@ -139,11 +139,14 @@ impl Adapter<'_> {
         true
     }
 
-    /// `if __name__ == "__main__":` never holds here: the functions are called from outside.
+    /// Replaces the test of `if __name__ == "__main__":` by `False`, as the host calls the functions.
     fn main_guard(&mut self, branch: &StmtIf) -> bool {
+        let is_name = |side: &Expr| side.as_name_expr().is_some_and(|name| name.id == "__name__");
+        let is_main =
+            |side: &Expr| side.as_string_literal_expr().is_some_and(|text| text.value == *"__main__");
         if let Expr::Compare(test) = &*branch.test
-            && matches!(*test.ops, [CmpOp::Eq])
-            && self.text(test.range()).contains("__name__")
+            && let ([CmpOp::Eq], [right]) = (&*test.ops, &*test.comparators)
+            && (is_name(&test.left) && is_main(right) || is_main(&test.left) && is_name(right))
         {
             self.edits.push((test.range(), "False".to_owned()));
             return true;
@@ -151,7 +154,7 @@ impl Adapter<'_> {
         false
     }
 
-    /// `del d[k]` takes the item out, `del x` lets go of the value.
+    /// Replaces `del d[k]` by `d.pop(k)`, and `del x` by `x = None`.
     fn delete(&mut self, delete: &StmtDelete) -> bool {
         let simple = |target: &Expr| match target {
             Expr::Name(_) => true,
@@ -179,7 +182,7 @@ impl Adapter<'_> {
         true
     }
 
-    /// The line, counted from one, on which this byte is.
+    /// The line of this byte offset, from 1.
     fn line(&self, at: TextSize) -> usize {
         self.code[..at.to_usize()].matches('\n').count() + 1
     }
@@ -204,6 +207,9 @@ mod tests {
             "def f(:\n",
             "del a[1:2], b.c\n",
             "[x for x in y]\n{x: 1 for x in y}\n",
+            "if type(x).__name__ == 'str':\n    y()\n",
+            "if x.__name__ == '__main__' or __name__ == 'x':\n    y()\n",
+            "if __name__ != '__main__':\n    y()\n",
         ] {
             assert_eq!(adapted(code), code);
         }
@@ -232,7 +238,9 @@ mod tests {
             "sorted(x, key=(lambda text, *rest: text.lower(*rest)))"
         );
         assert_eq!(adapted("del a, (b or c)['k'], d[e[1]]"), "a = None; (b or c).pop('k'); d.pop(e[1])");
-        assert_eq!(adapted("if __name__ == '__main__':\n    main()"), "if False:\n    main()");
+        for test in ["__name__ == '__main__'", "\"__main__\" == __name__"] {
+            assert_eq!(adapted(&format!("if {test}:\n    main()")), "if False:\n    main()");
+        }
         assert!(
             adapted("import numpy as np").starts_with("raise ModuleNotFoundError(\"no module 'numpy' here;")
         );

@@ -1,16 +1,16 @@
-//! Citations that no document has, made as like to the real words as can be.
+//! Tests with citations that no document has, made as similar to the real words as possible.
 
 use super::evidence::{Evidence, Likeness, Sources};
 
-/// The evidence of `citation` from a chunk that is all of its document.
+/// The evidence of `citation` where the chunk is the whole document.
 fn evidence(document: &str, citation: &str) -> Evidence {
     let documents = [document.to_owned()];
     Sources::new(&documents).chunk(document).evidence(citation)
 }
 
-/// A document's words, a citation that they bear out, and some that they don't.
+/// A document, a citation that it contains, and citations that it does not contain.
 const CASES: &[(&str, &str, &[&str])] = &[
-    // Numbers: a digit, a digit less, a part, another sign, another unit, another magnitude.
+    // Numbers with another digit, a digit less, a part, another sign, another unit or another magnitude.
     (
         "Revenue was 1200 million in 2022.",
         "Revenue was 1200 million",
@@ -68,7 +68,7 @@ const CASES: &[(&str, &str, &[&str])] = &[
         "was p < 0.05",
         &["was p > 0.05", "was p = 0.05", "was p 0.05 there"],
     ),
-    // Words: not, left out or put in; a part of one; another one.
+    // Sentences with "not" left out or put in, a part of a word, or another word.
     (
         "The board did not approve the dividend, and cannot.",
         "did not approve the dividend",
@@ -93,14 +93,14 @@ const CASES: &[(&str, &str, &[&str])] = &[
     (
         "The 5-year bond and the county court ruled.",
         "county court ruled",
-        &["year bond and", "the country court ruled", "and the county"],
+        &["year bond and", "the country court ruled", "and the country"],
     ),
     (
         "本公司没有批准股息，共12亿元。",
         "没有批准股息",
         &["本公司批准股息", "本公司没有批准股利", "共12元", "共12"],
     ),
-    // Places apart that are joined, and words in another order.
+    // Distant places joined, and words in another order.
     (
         "The board met. It rained all day. It approved the budget.",
         "It rained all day",
@@ -111,14 +111,14 @@ const CASES: &[(&str, &str, &[&str])] = &[
             "all day rained It",
         ],
     ),
-    // Letters that only look the same, and invisible ones.
+    // Letters that only look the same, and invisible letters.
     (
         "The captain was Peter Pan.",
         "captain was Peter",
         &["captain was Pеter", "cap\u{200b}tain was Peter", "cаptain was Peter"],
     ),
     ("A resume\u{301} and 3\u{20e3} of it.", "resume\u{301} and", &["A resume"]),
-    // Nothing to cite.
+    // Citations without words.
     (
         "A 5 is here … — \u{a0}and there.",
         "5 is here",
@@ -131,9 +131,7 @@ fn near_misses_are_never_verified() {
     for (document, real, made_up) in CASES {
         assert!(evidence(document, real).verified, "{real:?} of {document:?}");
         for citation in *made_up {
-            // "and the county" is there: it is the case's other real one.
-            let is_there = document.contains(citation) && *citation == "and the county";
-            assert_eq!(evidence(document, citation).verified, is_there, "{citation:?} of {document:?}");
+            assert!(!evidence(document, citation).verified, "{citation:?} of {document:?}");
         }
     }
 }
@@ -146,7 +144,7 @@ fn a_typing_error_is_placed_and_not_verified() {
         (found.document, found.start, found.verified, found.likeness),
         (Some(0), Some(10), false, Some(Likeness::Fuzzy))
     );
-    // What is there in all its words comes first.
+    // A place with all the words is preferred to one with a typing error.
     let found = evidence("the district court, ruled. the distrikt court ruled", "the district court ruled");
     assert_eq!((found.start, found.verified), (Some(0), true));
 }
@@ -164,7 +162,7 @@ fn a_chunk_that_cuts_a_word_does_not_bear_it_out() {
     ] {
         assert!(!sources.chunk(chunk).evidence(citation).verified, "{citation:?} of {chunk:?}");
     }
-    // The first place is only a part of a number, the second is the one.
+    // The first place is a part of a number; the second place is whole.
     let found = sources.chunk(&documents[0]).evidence("revenue was 12");
     assert_eq!((found.start, found.verified), (Some(48), true));
 }

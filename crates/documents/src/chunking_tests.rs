@@ -1,4 +1,4 @@
-//! Every chunker on texts of every kind.
+//! Tests of every chunker on texts of every kind.
 
 use super::{
     chunk_by_code, chunk_by_function_and_class, chunk_by_page, chunk_by_paragraph, chunk_by_section,
