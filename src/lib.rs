@@ -11,8 +11,8 @@
 //! * [`error`]: why a job has no answer; [`config`]: every default and every environment name.
 //!
 //! Arrows point one way: `chat` gets a URL and never knows `runtimes`; `protocols` never know which provider they talk
-//! to. Nothing here writes to stdout or stderr, takes over a signal, ends the process or reads its environment: that is
-//! the program's, in `src/main.rs` and `src/cli`.
+//! to. Nothing here writes to stdout or stderr, takes over a signal, ends the process or reads its environment, but
+//! for the proxies that the HTTP library looks up: that is the program's, in `src/main.rs` and `src/cli`.
 //!
 //! # Words
 //!
