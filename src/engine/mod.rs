@@ -22,8 +22,10 @@ mod result;
 mod retrieval;
 mod running;
 mod savings;
+mod server;
 mod servers;
 mod shared;
+mod side_config;
 mod tape;
 mod window;
 
