@@ -29,6 +29,9 @@ pub const MAX_JSON_RETRIES: u32 = 3;
 /// Batch: jobs at the same time, unless the command line says otherwise.
 pub const BATCH_JOBS: u16 = 16;
 
+/// The temperature of a worker that answers each task several times, unless the job says otherwise: the samples must
+/// differ.
+pub const SAMPLES_TEMPERATURE: f64 = 0.7;
 /// Worker calls in flight when neither the job nor the server gives a number.
 pub const WORKER_CONCURRENCY: usize = 4;
 /// The worker's context window in tokens for `minions`, whose chunks are small, unless the job says otherwise.

@@ -1,11 +1,11 @@
-//! Where a side's servers are.
+//! The base URLs of a side's servers.
 
 use crate::chat::providers::RuntimeKind;
 use crate::config::Environment;
 use crate::job::ClientSpec;
 use crate::runtimes::ollama::Host;
 
-/// Where the side's servers are, at least one: the job's word, then the environment's, then the default.
+/// The base URLs of the side's servers, at least one: those of the job, else of the environment, else the default.
 pub(super) fn base_urls(spec: &ClientSpec, environment: &Environment) -> Vec<String> {
     match &spec.kwargs.base_urls[..] {
         told @ [_, ..] if !spec.is_embedded() => told.to_vec(),
@@ -13,7 +13,7 @@ pub(super) fn base_urls(spec: &ClientSpec, environment: &Environment) -> Vec<Str
     }
 }
 
-/// The environment's word, then the default; the job's port last.
+/// The environment's base URL or else the default one, with the job's port.
 fn base_url(spec: &ClientSpec, environment: &Environment) -> String {
     let provider = spec.provider;
     let url = match provider.base_url_env.iter().find_map(|name| environment.get(name)) {
@@ -22,9 +22,9 @@ fn base_url(spec: &ClientSpec, environment: &Environment) -> String {
             format!("http://{}", host.trim_end_matches('/'))
         }
         Some(url) => url.trim_end_matches('/').to_owned(),
-        None => provider.default_base_url(|slot| {
-            let given = spec.kwargs.address.get(slot.kwargs[0]).cloned();
-            given.or_else(|| environment.get(slot.env).map(str::to_owned))
+        None => provider.default_base_url(|part| {
+            let given = spec.kwargs.address.get(part.kwargs[0]).cloned();
+            given.or_else(|| environment.get(part.env).map(str::to_owned))
         }),
     };
     let Some(port) = spec.port else { return url };

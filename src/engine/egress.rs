@@ -1,10 +1,9 @@
 //! The ledger of a job: every call that left this machine, and what of the documents it carried.
 //!
-//! Which calls those are is the sides' business. What is counted of the documents are parts of
-//! [`SHORTEST`](verbatim::SHORTEST) characters or more that a text has character by character; a part that is sent
-//! again has left once.
+//! The caller decides which sides are watched. A part of a document counts if a call carries it character by character
+//! and it has at least [`SHORTEST`](verbatim::SHORTEST) characters; a part that is sent again counts once.
 
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 
 use async_trait::async_trait;
 use tokio::task::{JoinError, spawn_blocking};
@@ -16,41 +15,43 @@ use crate::documents::tokens::estimate;
 use crate::documents::verbatim::{self, Passage};
 use crate::events::{EventKind, Events};
 use crate::job::JobRole;
+use crate::sync::lock;
 
-/// Between two texts that are searched for at once: no character, so no document has it.
+/// Stands between two texts that are searched at once. It is no character, so no document has it.
 const BETWEEN: &str = "\u{ffff}";
-/// Bytes of documents that are searched in well under a millisecond.
+/// The number of bytes of documents that are searched in well under a millisecond.
 const QUICK: usize = 1 << 20;
 
-/// What has left, and how much may.
+/// The calls that have left, and the limit of what may leave.
 pub(super) struct Ledger {
     documents: Arc<[Document]>,
     /// Characters of the documents that may leave.
     limit: Option<u64>,
     events: Events,
     calls: Mutex<Vec<Call>>,
-    /// The first call that was kept here.
+    /// The error of the first call that was not let through.
     refusal: OnceLock<ChatError>,
 }
 
 struct Call {
     side: JobRole,
-    departure: OutboundRequest,
+    request: OutboundRequest,
     passages: Vec<Passage>,
-    /// Of its texts, by estimate.
+    /// The tokens of the call's texts, by estimate.
     tokens: u64,
-    arrival: Option<CallOutcome>,
+    /// `None` while the call is under way, and for ever if it was cut off.
+    outcome: Option<CallOutcome>,
 }
 
 impl Call {
     /// Whether anything has left, as far as is known.
     fn is_sent(&self) -> bool {
-        self.arrival.as_ref().is_none_or(|arrival| arrival.sent)
+        self.outcome.as_ref().is_none_or(|outcome| outcome.sent)
     }
 
-    /// What it has cost: where it was cut off nobody tells.
+    /// The tokens that the call has cost. Those of a call that was cut off are the estimate, as no server reports them.
     fn usage(&self) -> Usage {
-        self.arrival.as_ref().map_or_else(|| Usage::of_call(self.tokens, 0, 0), |arrival| arrival.usage)
+        self.outcome.as_ref().map_or_else(|| Usage::of_call(self.tokens, 0, 0), |outcome| outcome.usage)
     }
 }
 
@@ -59,29 +60,30 @@ impl Ledger {
         Arc::new(Self { documents, limit, events, calls: Mutex::default(), refusal: OnceLock::new() })
     }
 
-    /// What sees the calls of one side.
+    /// The gate for the calls of one side.
     pub(super) fn watch(self: &Arc<Self>, side: JobRole) -> Arc<dyn EgressGate> {
         Arc::new(Watch { ledger: Arc::clone(self), side })
     }
 
-    /// Why the job may send no more. It fails then, also where the protocol could do without the call.
+    /// The error of the first call that was not let through. The job fails with it, also where the protocol could do
+    /// without the call.
     pub(super) fn refusal(&self) -> Option<&ChatError> {
         self.refusal.get()
     }
 
-    /// Keeps a call here. The first refusal is the job's.
+    /// The error of a call that is not let through: that of the first such call of the job.
     fn refuse(&self, endpoint: &str, why: &str, hint: &str) -> ChatError {
         self.refusal.get_or_init(|| ChatError::withheld(endpoint, why, hint)).clone()
     }
 
-    /// Tokens of one side's calls, each try by itself.
+    /// Tokens of one side's calls, each try counted by itself.
     pub(super) fn usage(&self, side: JobRole) -> Usage {
         let mut usage = Usage::default();
         self.calls().iter().filter(|call| call.side == side).for_each(|call| usage += call.usage());
         usage
     }
 
-    /// As the result shows it.
+    /// The ledger as the result shows it.
     pub(super) fn report(&self) -> EgressReport {
         let calls = self.calls();
         let left = verbatim::joined(passages(&calls));
@@ -95,7 +97,7 @@ impl Ledger {
     }
 
     fn call(&self, call: &Call) -> EgressCall {
-        let OutboundRequest { endpoint, bytes, sha256 } = &call.departure;
+        let OutboundRequest { endpoint, bytes, sha256 } = &call.request;
         let cut_off = || Some("cut off before its end".to_owned());
         let usage = call.usage();
         EgressCall {
@@ -106,7 +108,7 @@ impl Ledger {
             context_chars: self.chars(&verbatim::joined(call.passages.clone())),
             prompt_tokens: usage.prompt_tokens,
             completion_tokens: usage.completion_tokens,
-            error: call.arrival.as_ref().map_or_else(cut_off, |arrival| arrival.error.clone()),
+            error: call.outcome.as_ref().map_or_else(cut_off, |outcome| outcome.error.clone()),
         }
     }
 
@@ -123,7 +125,8 @@ impl Ledger {
         &self.documents[passage.document].text[passage.start..passage.end]
     }
 
-    /// What texts have of the documents. Long documents are searched beside the runtime, as that takes time.
+    /// The passages of the documents that `texts` carry. Long documents are searched in a blocking task, as that takes
+    /// time.
     async fn carried(&self, texts: &[&str]) -> Result<Vec<Passage>, JoinError> {
         let (documents, text) = (Arc::clone(&self.documents), texts.join(BETWEEN));
         let bytes: usize = documents.iter().map(|document| document.text.len()).sum();
@@ -131,7 +134,7 @@ impl Ledger {
         if bytes > QUICK { spawn_blocking(search).await } else { Ok(search()) }
     }
 
-    /// Sorted passages as characters.
+    /// `passages`, which are sorted, in characters instead of bytes.
     fn in_characters(&self, passages: &[Passage]) -> Vec<EgressPassage> {
         let (mut document, mut byte, mut chars) = (0, 0, 0);
         let mut shown = Vec::new();
@@ -149,21 +152,21 @@ impl Ledger {
     }
 
     fn calls(&self) -> MutexGuard<'_, Vec<Call>> {
-        self.calls.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.calls)
     }
 }
 
-/// Bytes that left.
+/// The bytes of all bodies that left.
 fn bytes(calls: &[Call]) -> usize {
-    calls.iter().filter(|call| call.is_sent()).map(|call| call.departure.bytes).sum()
+    calls.iter().filter(|call| call.is_sent()).map(|call| call.request.bytes).sum()
 }
 
-/// What all calls carried.
+/// The passages of all calls that left.
 fn passages(calls: &[Call]) -> Vec<Passage> {
     calls.iter().filter(|call| call.is_sent()).flat_map(|call| call.passages.iter().cloned()).collect()
 }
 
-/// Notes the calls of one side.
+/// The gate that notes the calls of one side.
 struct Watch {
     ledger: Arc<Ledger>,
     side: JobRole,
@@ -171,11 +174,11 @@ struct Watch {
 
 #[async_trait]
 impl EgressGate for Watch {
-    async fn leave(&self, texts: &[&str], departure: OutboundRequest) -> Result<usize, ChatError> {
+    async fn leave(&self, texts: &[&str], request: OutboundRequest) -> Result<usize, ChatError> {
         let Self { ledger, side } = self;
         let carried = ledger.carried(texts).await.map_err(|error| {
             let why = format!("what it carries of the documents could not be searched for: {error}");
-            ledger.refuse(&departure.endpoint, &why, "this is a defect of minions; please report it")
+            ledger.refuse(&request.endpoint, &why, "this is a defect of minions; please report it")
         })?;
         let tokens = texts.iter().map(|text| estimate(text)).sum();
         let mut calls = ledger.calls();
@@ -188,10 +191,10 @@ impl EgressGate for Watch {
                     "{chars} characters of the documents would have left this machine, and the budget is {limit}"
                 );
                 let hint = "raise budget.egress_chars or --max-egress-chars";
-                return Err(ledger.refuse(&departure.endpoint, &why, hint));
+                return Err(ledger.refuse(&request.endpoint, &why, hint));
             }
         }
-        calls.push(Call { side: *side, departure, passages: carried, tokens, arrival: None });
+        calls.push(Call { side: *side, request, passages: carried, tokens, outcome: None });
         ledger.events.emit_detail(|| EventKind::Egress {
             bytes: bytes(&calls),
             context_chars: ledger.chars(&verbatim::joined(passages(&calls))),
@@ -200,9 +203,9 @@ impl EgressGate for Watch {
         Ok(calls.len() - 1)
     }
 
-    fn ended(&self, call: usize, arrival: CallOutcome) {
+    fn ended(&self, call: usize, outcome: CallOutcome) {
         if let Some(call) = self.ledger.calls().get_mut(call) {
-            call.arrival = Some(arrival);
+            call.outcome = Some(outcome);
         }
     }
 }

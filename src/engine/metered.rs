@@ -1,24 +1,23 @@
-//! A client that is held to the limits of a run: its remote tokens, and what an endpoint takes per minute. Every try
-//! counts, so it makes them itself.
+//! A client that keeps to the limits of a run: the remote tokens of the run, and the requests and tokens that an
+//! endpoint gets in a minute. Every try counts, so this client makes the retries itself.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use tokio::sync::Notify;
 
-use crate::chat::{
-    ChatClient, ChatError, ChatErrorKind, ChatReply, ChatRequest, EgressGate, Usage, with_retries,
-};
+use crate::chat::{ChatClient, ChatError, ChatErrorKind, ChatReply, ChatRequest, EgressGate, with_retries};
+use crate::sync::lock;
 
-/// A client whose calls cost something.
+/// A client whose calls count for the limits of a run.
 #[derive(Clone)]
 pub(super) struct Metered {
-    /// It makes one try.
+    /// The client inside, which makes one try for each turn.
     pub client: Arc<dyn ChatClient>,
     /// Tries after the first failed one.
     pub retries: u32,
-    /// How long instead while the server is away, as in the client's settings.
+    /// How long refused connections are retried instead, as in the client's settings.
     pub outage: Duration,
     pub token_budget: Arc<TokenBudget>,
     pub pace: Arc<Pace>,
@@ -44,7 +43,7 @@ impl Metered {
         let estimate = request.estimated_tokens();
         let mut reserved = self.token_budget.reserve(estimate)?;
         tokio::time::sleep_until(self.pace.reserve(Instant::now(), estimate).into()).await;
-        // From here on it is sent. Where we hang up, nobody tells what it has cost.
+        // From here on the call counts as sent. If it is cut off, no server reports its cost, so the estimate stays.
         reserved.spent = estimate;
         let outcome = self.client.chat(request).await;
         reserved.spent = match &outcome {
@@ -68,7 +67,7 @@ pub(super) struct TokenBudget {
 #[derive(Default)]
 struct Spent {
     tokens: u64,
-    /// Of calls in flight.
+    /// The estimated tokens of the calls in flight.
     reserved: u64,
 }
 
@@ -82,36 +81,32 @@ impl TokenBudget {
         self.empty.notified().await;
     }
 
-    /// Tokens that were spent so far: of calls that were cut off or go on, as many as their prompts are by estimate.
+    /// Tokens that were spent so far. A call that was cut off or is in flight counts with the estimate of its prompt.
     pub(super) fn spent(&self) -> u64 {
-        let spent = locked(&self.spent);
+        let spent = lock(&self.spent);
         spent.tokens + spent.reserved
     }
 
     fn reserve(&self, tokens: u64) -> Result<Reserved<'_>, ChatError> {
-        let mut spent = locked(&self.spent);
+        let mut spent = lock(&self.spent);
         if let Some(limit) = self.limit
             && spent.tokens + spent.reserved + tokens > limit
         {
             self.empty.notify_one();
-            return Err(ChatError {
-                kind: ChatErrorKind::Rejected,
-                message: format!(
-                    "the run's budget of {limit} remote tokens is used up: {} spent, {} in flight, and the next call \
-                     needs about {tokens}",
-                    spent.tokens, spent.reserved
-                ),
-                hint: Some("raise --remote-tokens and go on with --resume".into()),
-                retry_after: None,
-                usage: Usage::default(),
-            });
+            let message = format!(
+                "the run's budget of {limit} remote tokens is used up: {} spent, {} in flight, and the next call needs \
+                 about {tokens}",
+                spent.tokens, spent.reserved
+            );
+            let error = ChatError::new(ChatErrorKind::Rejected, message);
+            return Err(error.hint("raise --remote-tokens and go on with --resume"));
         }
         spent.reserved += tokens;
         Ok(Reserved { token_budget: self, tokens, spent: 0 })
     }
 }
 
-/// Tokens of a call in flight; at its end, however that comes, they are free again but for those spent.
+/// The tokens that are reserved for a call in flight. Dropping this frees them, except those that the call has spent.
 struct Reserved<'a> {
     token_budget: &'a TokenBudget,
     tokens: u64,
@@ -120,20 +115,20 @@ struct Reserved<'a> {
 
 impl Drop for Reserved<'_> {
     fn drop(&mut self) {
-        let mut spent = locked(&self.token_budget.spent);
+        let mut spent = lock(&self.token_budget.spent);
         spent.reserved -= self.tokens;
         spent.tokens += self.spent;
     }
 }
 
-/// What an endpoint takes per minute; `None` is any number.
+/// How many requests and tokens an endpoint gets in a minute; `None` is any number.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Pacing {
     pub requests: Option<u32>,
     pub tokens: Option<u32>,
 }
 
-/// When the next call may start.
+/// Tells when the next call to an endpoint may start.
 #[derive(Default)]
 pub(super) struct Pace {
     requests: Option<Mutex<RateLimiter>>,
@@ -146,24 +141,24 @@ impl Pace {
         Self { requests: flow(pacing.requests), tokens: flow(pacing.tokens) }
     }
 
-    /// When a call of about `tokens` that is ready `now` may start.
+    /// The time at which a call of about `tokens` that is ready `now` may start.
     fn reserve(&self, now: Instant, tokens: u64) -> Instant {
-        let request = self.requests.as_ref().map_or(now, |flow| locked(flow).reserve(now, 1));
-        self.tokens.as_ref().map_or(request, |flow| locked(flow).reserve(request, tokens))
+        let request = self.requests.as_ref().map_or(now, |flow| lock(flow).reserve(now, 1));
+        self.tokens.as_ref().map_or(request, |flow| lock(flow).reserve(request, tokens))
     }
 
-    /// Counts what a call has cost instead of what was expected.
+    /// Counts the tokens that a call has `spent` instead of the `expected` ones.
     fn correct(&self, expected: u64, spent: u64) {
         if let Some(flow) = &self.tokens {
-            locked(flow).correct(expected, spent);
+            lock(flow).correct(expected, spent);
         }
     }
 }
 
-/// So many units a minute, evenly: one after the other, with no more than a second's worth at once.
+/// Spreads units evenly over each minute, with no more than a second's worth of them at once.
 struct RateLimiter {
     per_minute: u32,
-    /// When the units so far have flown off.
+    /// The time at which all units so far have had their time; `None` before the first one.
     next: Option<Instant>,
 }
 
@@ -178,7 +173,7 @@ impl RateLimiter {
         Duration::from_secs_f64(units as f64 * 60.0 / f64::from(self.per_minute))
     }
 
-    /// When `units` that are ready `now` may start. However many they are, they start some time.
+    /// The time at which `units` that are ready `now` may start, however many they are.
     fn reserve(&mut self, now: Instant, units: u64) -> Instant {
         let idle_since = now.checked_sub(Self::BURST).unwrap_or(now);
         let start = self.next.map_or(now, |next| next.max(idle_since));
@@ -193,10 +188,6 @@ impl RateLimiter {
             false => next.checked_sub(self.time_of(expected - spent)),
         };
     }
-}
-
-fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]
@@ -242,7 +233,7 @@ mod tests {
     }
 
     #[test]
-    fn a_purse_counts_calls_in_flight() {
+    fn a_token_budget_counts_calls_in_flight() {
         let token_budget = TokenBudget::new(Some(100));
         let mut first = token_budget.reserve(60).unwrap();
         let refused = token_budget.reserve(50).err().unwrap();
@@ -270,13 +261,7 @@ mod tests {
             if !self.is_told {
                 std::future::pending::<()>().await;
             }
-            Err(ChatError {
-                kind: ChatErrorKind::Timeout,
-                message: "silent".into(),
-                hint: None,
-                retry_after: None,
-                usage: Usage::default(),
-            })
+            Err(ChatError::new(ChatErrorKind::Timeout, "silent"))
         }
 
         fn gated(&self, _: Arc<dyn EgressGate>) -> Arc<dyn ChatClient> {
@@ -284,7 +269,7 @@ mod tests {
         }
     }
 
-    /// What the budget has spent after such a call, which is dropped after a while.
+    /// The tokens that the budget has spent after a call of [`Silent`], which is dropped after a while.
     async fn spent_on(is_told: bool, pacing: Pacing) -> u64 {
         let token_budget = Arc::new(TokenBudget::new(None));
         let (client, pace) = (Arc::new(Silent { is_told }), Arc::new(Pace::new(pacing)));

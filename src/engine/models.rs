@@ -26,8 +26,8 @@ pub(super) struct ModelKey {
     pub model_path: Option<PathBuf>,
     /// Calls that will run at the same time, if that is settled.
     pub lanes: Option<usize>,
-    /// Both sides of a job talk to it.
-    pub shared: bool,
+    /// Whether both sides of a job use it.
+    pub serves_both_sides: bool,
     pub num_ctx: Option<u32>,
     pub vendor: VendorOptions,
 }
@@ -159,7 +159,7 @@ impl ModelKey {
             n_ctx: chosen(demand, path.display().to_string(), Some(trained))?,
             model_path: path,
             // The supervisor's conversation keeps a lane, or each turn would evaluate it anew.
-            lanes: self.lanes.unwrap_or(config::WORKER_CONCURRENCY) + usize::from(self.shared),
+            lanes: self.lanes.unwrap_or(config::WORKER_CONCURRENCY) + usize::from(self.serves_both_sides),
             n_gpu_layers,
             chat_format,
             threads,

@@ -1,7 +1,7 @@
 //! Search by meaning for the supervisor's code: the local client's own embeddings, so that no text leaves.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
@@ -9,6 +9,7 @@ use async_trait::async_trait;
 use crate::chat::{ChatErrorKind, Embedder, Usage};
 use crate::documents::{Query, vector_top_k};
 use crate::sandbox::Retriever;
+use crate::sync::lock;
 
 /// An embedding model with a memory and a meter.
 pub(super) struct Embeddings {
@@ -68,7 +69,7 @@ impl Embeddings {
     }
 
     fn state(&self) -> std::sync::MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.state)
     }
 }
 

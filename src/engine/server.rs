@@ -6,24 +6,25 @@ use super::models::ModelKey;
 use crate::chat::{ChatClient, ChatSettings};
 use crate::protocols::PooledServer;
 
-/// A server as calls go to it.
+/// A server with the client that makes its calls.
 pub(super) struct Server {
-    pub place: ModelKey,
+    pub key: ModelKey,
     pub settings: ChatSettings,
-    /// Calls that it takes at once, if it or the user tells.
+    /// How many calls it takes at once, if the server or the user tells.
     pub slots: Option<usize>,
+    /// Whether all its slots share one cache of prompt prefixes.
     pub shares_prefixes: bool,
     pub is_up: bool,
-    /// What it is told leaves.
+    /// Whether the texts of its calls leave this machine.
     pub is_remote: bool,
     pub client: Arc<dyn ChatClient>,
 }
 
 impl Server {
-    /// Where calls wait for it; one that is down is tried again after a while.
-    pub(super) fn station(&self) -> PooledServer {
-        let station =
+    /// The server for a pool, where calls wait for its slots. A server that is down is tried again after a while.
+    pub(super) fn pooled(&self) -> PooledServer {
+        let pooled =
             PooledServer::new(Arc::clone(&self.client), self.slots).sharing_prefixes(self.shares_prefixes);
-        if self.is_up { station } else { station.resting() }
+        if self.is_up { pooled } else { pooled.resting() }
     }
 }

@@ -1,4 +1,4 @@
-//! The servers of a side, made ready side by side. Some may be down as long as one is up.
+//! The servers of a side, made ready at the same time. Some may be down as long as one is up.
 
 use std::sync::Arc;
 
@@ -9,33 +9,35 @@ use super::shared::SharedResources;
 use super::side_config::SideConfig;
 use crate::error::{Failure, FailureKind};
 
-/// Servers that were asked for the model.
+/// The servers of a side, after each was asked for the model.
 pub(super) struct Servers {
     all: Vec<Asked>,
 }
 
-/// One of them.
+/// A server that was asked for the model.
 struct Asked {
     base_url: String,
-    /// None if it is down.
+    /// `None` if the server is down.
     ready: Option<Arc<Ready>>,
 }
 
 impl Servers {
-    /// The servers of a side; what `known` has made ready is taken as it is. Those that were down a moment ago are
-    /// asked only if no other is up.
+    /// Makes the servers of a side ready, except those that `known` has made ready already. Servers that were down a
+    /// moment ago are asked only if no other one is up.
+    ///
+    /// # Errors
+    /// The failure of the first server, with the messages of all, if none is up.
     pub(super) async fn open(
         side_config: &SideConfig<'_>,
         shared: &SharedResources,
         known: Option<&Self>,
     ) -> Result<Self, Failure> {
         let ask = |base_url: &String| {
-            let (there, place) =
-                (known.and_then(|known| known.ready_at(base_url)), side_config.place(base_url));
+            let (there, key) = (known.and_then(|known| known.ready_at(base_url)), side_config.key(base_url));
             async move {
                 match there {
                     Some(ready) => Ok(ready),
-                    None => shared.ready(place, side_config.demand).await,
+                    None => shared.ready(key, side_config.demand).await,
                 }
             }
         };
@@ -71,7 +73,8 @@ impl Servers {
         Ok(Self { all: all.collect() })
     }
 
-    /// Tokens of prompt and reply that every one of them takes, if that is known: the same number is asked of all.
+    /// The shortest of the servers' windows, in tokens of prompt and reply, if one is known. All servers are asked for
+    /// this number.
     pub(super) fn window(&self) -> Option<u32> {
         self.models().filter_map(|model| model.window()).min()
     }
@@ -81,7 +84,7 @@ impl Servers {
         self.all.iter().filter_map(|server| server.ready.as_ref())
     }
 
-    /// Their addresses, and what is ready there.
+    /// The servers' base URLs, each with the model that is ready there.
     pub(super) fn iter(&self) -> impl Iterator<Item = (&str, Option<&Ready>)> {
         self.all.iter().map(|server| (server.base_url.as_str(), server.ready.as_deref()))
     }

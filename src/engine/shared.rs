@@ -1,7 +1,7 @@
-//! What the jobs of a run share: models that are ready, clients, the worker's stations, limits of the run.
+//! The resources that the jobs of a run share: models that are ready, clients, pools of worker servers, and limits.
 //!
-//! What is asked for at the same time is made once, and a failure is told to all that waited for it; who comes
-//! later tries again.
+//! A model that several jobs ask for at the same time is made ready once. Its failure is told to all jobs that waited
+//! for it; a later job tries again.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
@@ -24,49 +24,51 @@ use crate::error::Failure;
 use crate::protocols::ServerPool;
 use crate::sync::lock;
 
-/// Models, clients and stations that are kept, of each; jobs with more different settings or servers take turns.
+/// How many models, clients and pools are kept, of each. Jobs with more different settings or servers take turns.
 const KEPT: usize = 256;
-/// How long a server that is down is not asked for its model, where others are up.
+/// How long a server that is down is not asked for its model while others are up.
 const REST: Duration = Duration::from_secs(30);
 
-/// What the jobs of a run share.
+/// The resources that the jobs of a run share.
 pub(super) struct SharedResources {
     pub config: Arc<EngineConfig>,
     pub tape: Tape,
-    /// Tell waiting jobs how far the pulls of models are.
+    /// Tells waiting jobs how far the pulls of models are.
     pub pulls: Arc<Pulls>,
     /// The remote tokens of all jobs together.
     pub token_budget: Arc<TokenBudget>,
     models: Mutex<Vec<Kept>>,
     clients: Mutex<Vec<Connected>>,
-    stations: Mutex<Vec<SharedPool>>,
-    /// Servers that were down, and since when.
+    pools: Mutex<Vec<SharedPool>>,
+    /// The base URLs of servers that were down, and since when.
     down: Mutex<HashMap<String, Instant>>,
+    /// The worker slots of each model, by its address and name.
     slots: Mutex<HashMap<String, Slots>>,
+    /// By base URL.
     paces: Mutex<HashMap<String, Arc<Pace>>>,
 }
 
-/// A model that is ready, or is being made so.
+/// A model that is ready or is being made ready.
 struct Kept {
-    place: ModelKey,
+    key: ModelKey,
     demand: Demand,
     attempt: Shared<BoxFuture<'static, Result<Arc<Ready>, Failure>>>,
 }
 
-/// A client and what it was made of.
+/// A client, with the provider and the settings that it was made of.
 struct Connected {
     provider: &'static str,
     settings: ChatSettings,
     client: Arc<dyn ChatClient>,
 }
 
-/// A worker's stations and whom they are for.
+/// A pool of worker servers, with the keys, settings and slots of the servers that it is for.
 struct SharedPool {
     servers: Vec<(ModelKey, ChatSettings, Option<usize>)>,
-    stations: Arc<ServerPool>,
+    pool: Arc<ServerPool>,
 }
 
-/// Worker calls that a place may have in flight.
+/// How many worker calls one model may have in flight.
 struct Slots {
     count: usize,
     free: Arc<Semaphore>,
@@ -78,12 +80,12 @@ impl Kept {
         self.attempt.peek().and_then(|outcome| outcome.as_ref().ok())
     }
 
-    fn serves(&self, place: &ModelKey, demand: Demand) -> bool {
+    fn serves(&self, key: &ModelKey, demand: Demand) -> bool {
         let is_long_enough = || {
             let window = self.ready().and_then(|model| model.window());
             self.demand.covers(demand) || window.is_some_and(|window| demand.likely <= window)
         };
-        self.place == *place && (!place.has_window_of_ours() || is_long_enough())
+        self.key == *key && (!key.has_window_of_ours() || is_long_enough())
     }
 }
 
@@ -96,7 +98,7 @@ impl SharedResources {
             pulls: Arc::default(),
             models: Mutex::default(),
             clients: Mutex::default(),
-            stations: Mutex::default(),
+            pools: Mutex::default(),
             down: Mutex::default(),
             slots: Mutex::default(),
             paces: Mutex::default(),
@@ -108,34 +110,34 @@ impl SharedResources {
         self.config.is_for_many
     }
 
-    /// The model at `place`, with a window that is long enough for `demand`.
-    pub(super) async fn ready(&self, place: ModelKey, demand: Demand) -> Result<Arc<Ready>, Failure> {
+    /// The model of `key`, with a window that is long enough for `demand`.
+    pub(super) async fn ready(&self, key: ModelKey, demand: Demand) -> Result<Arc<Ready>, Failure> {
         let attempt = {
             let mut kept = lock(&self.models);
             kept.retain(|kept| !matches!(kept.attempt.peek(), Some(Err(_))));
             // The newest that is ready; only then one that is being made and may still fail.
-            let ready = kept.iter().rposition(|kept| kept.ready().is_some() && kept.serves(&place, demand));
-            match ready.or_else(|| kept.iter().position(|kept| kept.serves(&place, demand))) {
+            let ready = kept.iter().rposition(|kept| kept.ready().is_some() && kept.serves(&key, demand));
+            match ready.or_else(|| kept.iter().position(|kept| kept.serves(&key, demand))) {
                 Some(at) => {
                     let attempt = kept[at].attempt.clone();
                     if ready.is_some() {
-                        // One window at a place: those before it are too short for some job.
+                        // One window for each model: the windows before it are too short for some job.
                         let mut position = 0;
                         kept.retain(|kept| {
                             position += 1;
-                            position > at || kept.place != place
+                            position > at || kept.key != key
                         });
                     }
                     attempt
                 }
                 None => {
-                    // Jobs that are there already must fit too, or the next one would load the model anew.
-                    let there = kept.iter().filter(|kept| kept.place == place && kept.ready().is_some());
+                    // The window must do for the jobs that use the model now, or their next call would load it anew.
+                    let there = kept.iter().filter(|kept| kept.key == key && kept.ready().is_some());
                     let demand = there.fold(demand, |demand, kept| demand.max(kept.demand));
                     let opening =
-                        place.clone().open(demand, Arc::clone(&self.config), Arc::clone(&self.pulls) as _);
+                        key.clone().open(demand, Arc::clone(&self.config), Arc::clone(&self.pulls) as _);
                     let attempt = opening.map(|outcome| outcome.map(Arc::new)).boxed().shared();
-                    keep(&mut kept, Kept { place, demand, attempt: attempt.clone() });
+                    keep(&mut kept, Kept { key, demand, attempt: attempt.clone() });
                     attempt
                 }
             }
@@ -143,7 +145,7 @@ impl SharedResources {
         attempt.await
     }
 
-    /// The client of `provider` with these settings; made by `connect` if there is none.
+    /// The client of `provider` with these settings, which `connect` makes if there is none.
     pub(super) fn client(
         &self,
         provider: &'static str,
@@ -161,7 +163,7 @@ impl SharedResources {
         Ok(client)
     }
 
-    /// The server at `base_url` is down.
+    /// Notes that the server at `base_url` is down.
     pub(super) fn rest(&self, base_url: &str) {
         lock(&self.down).insert(base_url.to_owned(), Instant::now());
     }
@@ -171,48 +173,48 @@ impl SharedResources {
         lock(&self.down).get(base_url).is_some_and(|since| since.elapsed() < REST)
     }
 
-    /// The stations of a worker with these servers, for all jobs that have the same, or the job's own.
-    pub(super) fn stations(&self, servers: Vec<Server>, retries: u32, is_own: bool) -> Arc<ServerPool> {
-        let mut all = lock(&self.stations);
-        let same = |seats: &&SharedPool| {
-            let pairs = seats.servers.iter().zip(&servers);
+    /// The pool of a worker with these servers: one for all jobs that have the same servers, or the job's own.
+    pub(super) fn pool(&self, servers: Vec<Server>, retries: u32, is_own: bool) -> Arc<ServerPool> {
+        let mut all = lock(&self.pools);
+        let same = |shared: &&SharedPool| {
+            let pairs = shared.servers.iter().zip(&servers);
             let is_same = |(known, server): (&(ModelKey, ChatSettings, Option<usize>), &Server)| {
-                (&known.0, &known.1, known.2) == (&server.place, &server.settings, server.slots)
+                (&known.0, &known.1, known.2) == (&server.key, &server.settings, server.slots)
             };
-            seats.servers.len() == servers.len() && pairs.into_iter().all(is_same)
+            shared.servers.len() == servers.len() && pairs.into_iter().all(is_same)
         };
-        if let Some(seats) = all.iter().find(same).filter(|_| !is_own) {
-            return Arc::clone(&seats.stations);
+        if let Some(shared) = all.iter().find(same).filter(|_| !is_own) {
+            return Arc::clone(&shared.pool);
         }
-        let (mut known, mut stations) = (Vec::new(), Vec::new());
+        let (mut known, mut pooled) = (Vec::new(), Vec::new());
         for mut server in servers {
             if let Some(count) = server.slots.filter(|_| self.is_for_many()) {
-                server.client = self.with_slots(&server.place, count, server.client);
+                server.client = self.with_slots(&server.key, count, server.client);
             }
-            stations.push(server.station());
-            known.push((server.place, server.settings, server.slots));
+            pooled.push(server.pooled());
+            known.push((server.key, server.settings, server.slots));
         }
-        let stations = ServerPool::new(stations, retries);
+        let pool = ServerPool::new(pooled, retries);
         if !is_own {
-            keep(&mut all, SharedPool { servers: known, stations: Arc::clone(&stations) });
+            keep(&mut all, SharedPool { servers: known, pool: Arc::clone(&pool) });
         }
-        stations
+        pool
     }
 
-    /// A client that waits for one of the `count` slots that all at `place` share, whatever their settings.
-    fn with_slots(&self, place: &ModelKey, count: usize, client: Arc<dyn ChatClient>) -> Arc<dyn ChatClient> {
-        let path = place.model_path.as_deref().unwrap_or(std::path::Path::new("")).display();
-        let name = format!("{} {} {path}", place.base_url, place.model);
+    /// A client that waits for one of the `count` slots that all clients of the model share, whatever their settings.
+    fn with_slots(&self, key: &ModelKey, count: usize, client: Arc<dyn ChatClient>) -> Arc<dyn ChatClient> {
+        let path = key.model_path.as_deref().unwrap_or(std::path::Path::new("")).display();
+        let name = format!("{} {} {path}", key.base_url, key.model);
         let mut slots = lock(&self.slots);
         let slots =
             slots.entry(name).or_insert_with(|| Slots { count, free: Arc::new(Semaphore::new(count)) });
-        // A job that names more knows more.
+        // A job that names more slots than are known is right.
         slots.free.add_permits(count.saturating_sub(slots.count));
         slots.count = slots.count.max(count);
         Arc::new(ConcurrencyLimited { client, slots: Arc::clone(&slots.free) })
     }
 
-    /// The supervisor's client, held to the limits of the run.
+    /// A supervisor's client that keeps to the limits of the run.
     pub(super) fn metered(
         &self,
         base_url: &str,
@@ -233,7 +235,7 @@ impl SharedResources {
     }
 }
 
-/// Adds `item`; the oldest goes if there are too many.
+/// Adds `item`, and removes the oldest one if there are too many.
 fn keep<T>(items: &mut Vec<T>, item: T) {
     if items.len() >= KEPT {
         items.remove(0);

@@ -22,8 +22,8 @@ pub(super) struct SideConfig<'a> {
     pub base_urls: Vec<String>,
     pub demand: Demand,
     pub lanes: Option<usize>,
-    /// The other side talks to the same model.
-    pub shared: bool,
+    /// Whether both sides use one model in memory. Set on the worker alone.
+    pub has_same_model: bool,
     /// Its calls count for the limits of a run, each try by itself.
     pub is_metered: bool,
     /// How its replies are generated, with the side's defaults.
@@ -43,7 +43,7 @@ pub(super) fn sides<'a>(
         // One model in memory has one window: two would load it anew at every change of sides.
         let demand = worker.demand.max(supervisor.demand);
         (worker.demand, supervisor.demand) = (demand, demand);
-        worker.shared = true;
+        worker.has_same_model = true;
     }
     (worker, supervisor)
 }
@@ -56,8 +56,9 @@ impl<'a> SideConfig<'a> {
             Protocol::Minion => (1, (!among_many).then_some(1)),
             Protocol::Minions(params) => (params.num_samples_per_task, params.worker_batch_size),
         };
-        // Facts are wanted, not ideas; but samples must differ.
-        let temperature = if samples > 1 { 0.7 } else { spec.provider.min_temperature };
+        // A single reply is to give facts, so it is sampled as coldly as the provider allows.
+        let temperature =
+            if samples > 1 { config::SAMPLES_TEMPERATURE } else { spec.provider.min_temperature };
         let base_urls = base_urls(spec, environment);
         let is_ours = spec.provider.local || base_urls.iter().all(|url| http::is_private(url));
         let given = spec.kwargs.generation;
@@ -69,7 +70,7 @@ impl<'a> SideConfig<'a> {
             base_urls,
             demand: Demand::of_worker(job),
             lanes: spec.kwargs.max_concurrency.or(batch),
-            shared: false,
+            has_same_model: false,
             is_metered: false,
             generation: Generation {
                 temperature: given.temperature.or(Some(temperature)),
@@ -88,7 +89,7 @@ impl<'a> SideConfig<'a> {
             base_urls: base_urls(spec, environment),
             demand: Demand::of_supervisor(job),
             lanes: Some(1),
-            shared: false,
+            has_same_model: false,
             is_metered: false,
             generation: spec.kwargs.generation,
         }
@@ -108,8 +109,8 @@ impl<'a> SideConfig<'a> {
         location.is_remote(self.role)
     }
 
-    /// Where its model is, at one of its servers.
-    pub(super) fn place(&self, base_url: &str) -> ModelKey {
+    /// The key of its model at one of its servers.
+    pub(super) fn key(&self, base_url: &str) -> ModelKey {
         let kwargs = &self.spec.kwargs;
         ModelKey {
             provider: self.spec.provider,
@@ -117,7 +118,7 @@ impl<'a> SideConfig<'a> {
             model: self.model.clone(),
             model_path: self.spec.model_path.clone(),
             lanes: self.lanes,
-            shared: self.shared,
+            serves_both_sides: self.has_same_model,
             num_ctx: kwargs.generation.num_ctx,
             vendor: kwargs.vendor.clone(),
         }

@@ -147,7 +147,7 @@ fn vendor(fields: &mut Fields, provider: &Provider) -> Result<VendorOptions, Job
 /// What fills the slots of the provider's base URL.
 fn address(fields: &mut Fields, provider: &Provider) -> Result<BTreeMap<&'static str, String>, JobError> {
     let mut address = BTreeMap::new();
-    for slot in provider.slots {
+    for slot in provider.url_parts {
         if let Some(value) = one_of(fields, slot.kwargs)? {
             address.insert(slot.kwargs[0], value);
         }

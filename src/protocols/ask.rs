@@ -65,7 +65,7 @@ impl<'a> Supervisor<'a> {
         self.side.check_budget(&request)?;
         let mut permit = self.side.permit(self.preferred_server).await;
         let outcome = self.side.chat(&mut permit, &request).await;
-        self.preferred_server = Some(permit.home());
+        self.preferred_server = Some(permit.server());
         drop(permit);
         self.messages = request.messages;
         let prompt = self.messages.last().map_or("", |message| message.content.as_str());

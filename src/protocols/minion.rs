@@ -124,7 +124,7 @@ impl Minion<'_> {
         chat.messages.push(message);
         let mut permit = self.assignment.worker.permit(*preferred_server).await;
         let outcome = self.assignment.worker.chat(&mut permit, chat).await;
-        *preferred_server = Some(permit.home());
+        *preferred_server = Some(permit.server());
         if let Ok(reply) = &outcome {
             transcript.said(JobRole::Worker, calls.call(), &reply.text);
         }

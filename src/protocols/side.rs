@@ -74,7 +74,7 @@ impl Side {
 
     /// Waits for a permit to make one call, at `preferred_server` if it has a free slot.
     pub(crate) async fn permit(&self, preferred_server: Option<usize>) -> Permit {
-        self.servers.seat(preferred_server).await
+        self.servers.permit(preferred_server).await
     }
 
     /// Makes one call with `permit`.

@@ -1,4 +1,4 @@
-//! What leaves for a server: told to a gate before it does, and how it ended.
+//! The gate that is told of every request body before it leaves for a server, and of the call's end.
 
 use async_trait::async_trait;
 use ring::digest;
@@ -9,37 +9,40 @@ use super::{ChatError, ChatErrorKind, Usage};
 /// The body of a call that is about to be made.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OutboundRequest {
-    /// Where to, as messages say it.
+    /// The model server, as messages name it.
     pub endpoint: String,
-    /// Its length.
+    /// The body's length in bytes.
     pub bytes: usize,
-    /// SHA-256 of it, in hexadecimal.
+    /// SHA-256 of the body, in hexadecimal.
     pub sha256: String,
 }
 
 /// How a call ended.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CallOutcome {
-    /// There was a connection, so the body may have got there.
+    /// Whether there was a connection, so that the body may have reached the server.
     pub sent: bool,
-    /// Tokens, as far as the server told.
+    /// Tokens of the call, as far as the server reported them.
     pub usage: Usage,
-    /// Why there is no reply.
+    /// Why there is no reply; `None` if there is one.
     pub error: Option<String>,
 }
 
 /// Sees every body before it leaves, and may keep it here.
 #[async_trait]
 pub trait EgressGate: Send + Sync {
-    /// These texts are about to leave in the body of a call, which gets a number; an error keeps them here.
-    async fn leave(&self, texts: &[&str], departure: OutboundRequest) -> Result<usize, ChatError>;
+    /// Decides on the call whose body `request` describes and which carries `texts`. Gives the number of the call.
+    ///
+    /// # Errors
+    /// The call is not made: nothing leaves, and the call fails with this error.
+    async fn leave(&self, texts: &[&str], request: OutboundRequest) -> Result<usize, ChatError>;
 
-    /// How that call ended. One that is cut off never does.
-    fn ended(&self, call: usize, arrival: CallOutcome);
+    /// Tells how the call of this number ended. A call that is cut off is never told of.
+    fn ended(&self, call: usize, outcome: CallOutcome);
 }
 
 impl OutboundRequest {
-    /// Of `body` to `endpoint`.
+    /// Describes `body`, which is about to be sent to `endpoint`.
     pub(super) fn new(endpoint: String, body: &str) -> Self {
         let hash = digest::digest(&digest::SHA256, body.as_bytes());
         let sha256 = hash.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
@@ -62,14 +65,8 @@ impl CallOutcome {
 }
 
 impl ChatError {
-    /// A call to `endpoint` that a gate does not let through.
+    /// The error of a call to `endpoint` that a gate does not let through.
     pub fn withheld(endpoint: &str, why: &str, hint: &str) -> Self {
-        Self {
-            kind: ChatErrorKind::Withheld,
-            message: format!("{endpoint} was not called: {why}"),
-            hint: Some(hint.to_owned()),
-            retry_after: None,
-            usage: Usage::default(),
-        }
+        Self::new(ChatErrorKind::Withheld, format!("{endpoint} was not called: {why}")).hint(hint)
     }
 }

@@ -1,4 +1,4 @@
-//! What the HTTP client says when a call fails: where, what, and what to do about it. No credential is ever in it.
+//! The errors of the HTTP client: each names the endpoint, the failure and a remedy. None holds a credential.
 
 use std::time::{Duration, SystemTime};
 
@@ -10,10 +10,10 @@ use super::endpoint::Endpoint;
 use super::error_body::{self, ErrorBody};
 use super::providers::Provider;
 use super::retry;
-use super::{ChatError, ChatErrorKind as Kind, ChatSettings, Usage};
+use super::{ChatError, ChatErrorKind as Kind, ChatSettings};
 use crate::{http, secrets::Secret};
 
-/// As much of a server's words as a message shows, in characters.
+/// The longest quote of a server's words in a message, in characters.
 const LONGEST_QUOTE: usize = 500;
 
 impl Endpoint {
@@ -56,7 +56,7 @@ impl Endpoint {
         self.error(Kind::Malformed, &format!(" sent what is no reply of its API: {quote}"))
     }
 
-    /// Every error of a call is made here, without the credential.
+    /// An error of a call, without the credential. Every other function makes its errors with this one.
     pub(super) fn error(&self, kind: Kind, text: &str) -> ChatError {
         let mut text = text.to_owned();
         let password = self.url.password().map(Secret::new);
@@ -67,11 +67,8 @@ impl Endpoint {
             }
         }
         ChatError {
-            kind,
-            message: format!("{}{}", self.name(), shortened(&text)),
             hint: hint(self.provider, &self.settings, kind),
-            retry_after: None,
-            usage: Usage::default(),
+            ..ChatError::new(kind, format!("{}{}", self.name(), shortened(&text)))
         }
     }
 }
@@ -80,12 +77,16 @@ fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     retry::parse_retry_after(headers.get(RETRY_AFTER)?.to_str().ok()?, SystemTime::now())
 }
 
-/// What the user can do about a failure of this kind.
+/// The hint for a failure of this kind: what the user can do about it.
 pub(super) fn hint(provider: &Provider, settings: &ChatSettings, kind: Kind) -> Option<String> {
     Some(match kind {
         Kind::Connection | Kind::Unreachable => {
             let names = provider.base_url_env.iter().copied().chain(["kwargs.base_url"]);
-            format!("{}, or name its address in {}.", provider.start, names.collect::<Vec<_>>().join(" or "))
+            format!(
+                "{}, or name its address in {}.",
+                provider.start_hint,
+                names.collect::<Vec<_>>().join(" or ")
+            )
         }
         Kind::Timeout => "A model that is still loading needs longer: raise kwargs.timeout.".into(),
         Kind::Auth => match provider.key_env.first() {
@@ -104,7 +105,7 @@ pub(super) fn hint(provider: &Provider, settings: &ChatSettings, kind: Kind) -> 
     })
 }
 
-/// On one line, without control characters, and not too long.
+/// `text` on one line, without control characters, cut to [`LONGEST_QUOTE`].
 fn shortened(text: &str) -> String {
     let begins_with_space = text.starts_with(' ');
     let words = text.split(|c: char| c.is_whitespace() || c.is_control()).filter(|word| !word.is_empty());

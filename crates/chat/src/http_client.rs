@@ -23,7 +23,7 @@ use super::providers::{Key, Provider};
 use super::retry;
 use super::schema_limits;
 use super::{
-    ChatClient, ChatError, ChatErrorKind as Kind, ChatReply, ChatRequest, ChatSettings, Finish, Format, Usage,
+    ChatClient, ChatError, ChatErrorKind as Kind, ChatReply, ChatRequest, ChatSettings, Finish, Format,
 };
 use crate::{http, secrets::Secret};
 
@@ -54,7 +54,7 @@ impl HttpClient {
         dialect: &'static dyn Dialect,
         mut settings: ChatSettings,
     ) -> Result<Self, ChatError> {
-        let place = endpoint::name(provider, &settings);
+        let name = endpoint::name(provider, &settings);
         // The model's name tells what it takes, that of a deployment may say anything.
         let abilities = Arc::new(Mutex::new(abilities(provider, &settings)));
         if let Some(deployment) = settings.vendor.deployment() {
@@ -62,19 +62,13 @@ impl HttpClient {
         }
         let url = provider.url(&settings, dialect.path());
         let fail = |kind, text: String| ChatError {
-            kind,
-            message: format!("{place}: {text}"),
             hint: hint(provider, &settings, kind),
-            retry_after: None,
-            usage: Usage::default(),
+            ..ChatError::new(kind, format!("{name}: {text}"))
         };
-        if let Some(slot) = provider.open_slot(&settings.base_url) {
-            let name = slot.kwargs[0];
-            let hint = format!("Set {} in the environment, or kwargs.{name} in the job.", slot.env);
-            return Err(ChatError {
-                hint: Some(hint),
-                ..fail(Kind::Rejected, format!("there is no {name}"))
-            });
+        if let Some(part) = provider.missing_url_part(&settings.base_url) {
+            let option = part.kwargs[0];
+            let hint = format!("Set {} in the environment, or kwargs.{option} in the job.", part.env);
+            return Err(fail(Kind::Rejected, format!("there is no {option}")).hint(hint));
         }
         if settings.model.is_empty() {
             let text = "there is no default model: name the one that it serves in model_name";

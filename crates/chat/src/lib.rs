@@ -269,10 +269,22 @@ pub enum ChatErrorKind {
     Withheld,
 }
 
+impl ChatError {
+    /// An error of `kind`, without hint, wait and usage.
+    pub fn new(kind: ChatErrorKind, message: impl Into<String>) -> Self {
+        Self { kind, message: message.into(), hint: None, retry_after: None, usage: Usage::default() }
+    }
+
+    /// The same error with a hint.
+    pub fn hint(self, hint: impl Into<String>) -> Self {
+        Self { hint: Some(hint.into()), ..self }
+    }
+}
+
 impl ChatErrorKind {
     /// Whether the same request may succeed later.
     pub fn is_transient(self) -> bool {
-        self.is_refusal()
+        self.is_overload()
             || matches!(
                 self,
                 Self::Unreachable
@@ -284,16 +296,16 @@ impl ChatErrorKind {
             )
     }
 
-    /// Whether the server has more to do than it can.
-    pub fn is_refusal(self) -> bool {
+    /// Whether the server has too much to do at the moment.
+    pub fn is_overload(self) -> bool {
         matches!(self, Self::RateLimited | Self::Busy)
     }
 
-    /// Whether it says more of the server than of the request: other requests would fare as badly there, and this one
-    /// may fare better elsewhere.
+    /// Whether the failure is the server's rather than the request's: other requests would fail there too, and another
+    /// server may answer this one.
     pub fn is_of_the_server(self) -> bool {
         use ChatErrorKind::{Auth, Connection, Model, NotFound, Server, Timeout, Unreachable};
-        self.is_refusal()
+        self.is_overload()
             || matches!(self, Auth | Connection | Model | NotFound | Server | Timeout | Unreachable)
     }
 }
@@ -340,13 +352,11 @@ pub fn connect_embedder(
     let dialect = provider.dialect.filter(|dialect| dialect.embeddings_path().is_some());
     match dialect {
         Some(dialect) => Ok(Arc::new(http_client::HttpClient::new(provider, dialect, settings)?)),
-        None => Err(ChatError {
-            kind: ChatErrorKind::Rejected,
-            message: format!("{} has no embeddings here", provider.name),
-            hint: Some("Use \"bm25\", or a local client that has them, such as ollama.".into()),
-            retry_after: None,
-            usage: Usage::default(),
-        }),
+        None => {
+            let message = format!("{} has no embeddings here", provider.name);
+            let error = ChatError::new(ChatErrorKind::Rejected, message);
+            Err(error.hint("Use \"bm25\", or a local client that has them, such as ollama."))
+        }
     }
 }
 
@@ -358,12 +368,9 @@ pub fn connect(
 ) -> Result<Arc<dyn ChatClient>, ChatError> {
     match provider.dialect {
         Some(dialect) => Ok(Arc::new(http_client::HttpClient::new(provider, dialect, settings)?)),
-        None => Err(ChatError {
-            kind: ChatErrorKind::Model,
-            message: format!("{} runs in this process, not behind a URL", provider.name),
-            hint: None,
-            retry_after: None,
-            usage: Usage::default(),
-        }),
+        None => {
+            let message = format!("{} runs in this process, not behind a URL", provider.name);
+            Err(ChatError::new(ChatErrorKind::Model, message))
+        }
     }
 }

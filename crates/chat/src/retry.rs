@@ -1,7 +1,9 @@
-//! The one place where a failed turn is tried again.
+//! Retries of a failed turn at one server, after a wait.
 //!
-//! In: a turn that can be taken repeatedly. Out: its reply or its last error, with the usage of every try.
-//! It must not know how a turn is taken.
+//! In: a turn that can be taken repeatedly. Out: the turn's reply or its last error, with the usage of every try. This
+//! file does not know how a turn is taken. Two others repeat turns, too: `http_client` sends a request again at once,
+//! without the parameter that the server has refused, and a pool of several servers takes a failed turn to the next
+//! one, with the [`Tries`] of this file between its passes.
 
 use std::time::{Duration, SystemTime};
 
@@ -12,8 +14,8 @@ use super::{CallObserver, ChatError, ChatErrorKind, ChatReply, Usage};
 /// The longest wait that a server may ask for. A longer one is an error at once: the user should know, not wait.
 pub(crate) const LONGEST_WAIT: Duration = Duration::from_secs(60);
 
-/// Waits between tries where the server asks for none: twice as long each time, plus up to as much again by
-/// chance, so that many workers do not come back together.
+/// The waits between tries where the server asks for none. Each wait is twice as long as the one before, plus up to as
+/// much again by chance, so that many workers do not come back together.
 fn backoff(retries: u32) -> impl Iterator<Item = Duration> {
     ExponentialBuilder::default()
         .with_min_delay(Duration::from_millis(300))
@@ -23,7 +25,7 @@ fn backoff(retries: u32) -> impl Iterator<Item = Duration> {
         .build()
 }
 
-/// Waits between tries at a server that is being brought back: short ones, `outage` in all.
+/// The waits between tries at a server that is being restarted: short ones, `outage` in all.
 fn outage_waits(outage: Duration) -> impl Iterator<Item = Duration> {
     ExponentialBuilder::default()
         .with_min_delay(Duration::from_millis(200))
@@ -35,7 +37,10 @@ fn outage_waits(outage: Duration) -> impl Iterator<Item = Duration> {
 }
 
 /// Calls `turn` at most `retries` + 1 times. With a non-zero `outage`, refused connections are retried for that long
-/// instead; no retries mean no outage either. `observer` is told of each failure that another try follows.
+/// instead; without retries there is no outage either. `observer` is told of each failure that another try follows.
+///
+/// # Errors
+/// The last try's error, with the usage of all tries.
 pub async fn with_retries<T, R: Costs>(
     retries: u32,
     outage: Duration,
@@ -48,8 +53,8 @@ where
     let mut tries = Tries::new(retries, outage);
     loop {
         match turn().await {
-            Ok(reply) => return Ok(tries.before(reply)),
-            Err(error) => tokio::time::sleep(tries.after(error, observer)?).await,
+            Ok(reply) => return Ok(tries.with_failed_tries(reply)),
+            Err(error) => tokio::time::sleep(tries.next_wait(error, observer)?).await,
         }
     }
 }
@@ -69,7 +74,7 @@ impl Costs for ChatReply {
 
 type Waits = Box<dyn Iterator<Item = Duration> + Send>;
 
-/// Retry state for callers that run their own loop.
+/// The state of retries, for callers that run their own loop.
 pub struct Tries {
     retries: u32,
     failed: u32,
@@ -81,28 +86,31 @@ pub struct Tries {
 }
 
 impl Tries {
-    /// No try has failed yet; see [`with_retries`] for how many may.
+    /// The state before the first try. [`with_retries`] says what `retries` and `outage` mean.
     pub fn new(retries: u32, outage: Duration) -> Self {
         let outage = (retries > 0 && !outage.is_zero()).then(|| Box::new(outage_waits(outage)) as Waits);
         let waits = Box::new(backoff(retries));
         Self { retries, failed: 0, usage: Usage::default(), refused: false, waits, outage }
     }
 
-    /// The reply, with the cost of the failed tries added.
-    pub fn before<R: Costs>(&self, mut reply: R) -> R {
+    /// `reply` with the cost of the failed tries added.
+    pub fn with_failed_tries<R: Costs>(&self, mut reply: R) -> R {
         reply.add(self.usage, self.refused);
         reply
     }
 
-    /// The wait before the next try, of which `observer` is told; or the error, if there is no next try.
-    pub fn after(
+    /// Counts a failed try and gives the wait before the next one, of which `observer` is told.
+    ///
+    /// # Errors
+    /// `error`, with the usage of all tries, if there is no next try.
+    pub fn next_wait(
         &mut self,
         mut error: ChatError,
         observer: Option<&dyn CallObserver>,
     ) -> Result<Duration, ChatError> {
         self.failed += 1;
         self.usage += error.usage;
-        self.refused |= error.kind.is_refusal();
+        self.refused |= error.kind.is_overload();
         error.usage = self.usage;
         if !error.kind.is_transient() {
             return Err(error);
@@ -147,11 +155,9 @@ mod tests {
 
     fn error(kind: Kind, retry_after: Option<u64>) -> ChatError {
         ChatError {
-            kind,
-            message: "ollama at http://localhost:11434 failed".into(),
-            hint: None,
             retry_after: retry_after.map(Duration::from_secs),
             usage: Usage::of_call(10, 1, 0),
+            ..ChatError::new(kind, "ollama at http://localhost:11434 failed")
         }
     }
 
@@ -164,7 +170,7 @@ mod tests {
         let mut tries = Tries::new(retries, outage);
         let mut waits = Vec::new();
         loop {
-            match tries.after(failure.clone(), None) {
+            match tries.next_wait(failure.clone(), None) {
                 Ok(wait) => waits.push(wait),
                 Err(error) => return (waits, error),
             }
@@ -205,7 +211,7 @@ mod tests {
         assert!(all <= outage && all + Duration::from_secs(2) >= outage, "{waits:?}");
         assert!(waits.iter().all(|wait| *wait <= Duration::from_secs(2)), "soon after it is back: {waits:?}");
         assert!(last.message.ends_with(&format!("(tried {} times)", waits.len() + 1)), "{last}");
-        // Other failures are counted, and who wants no retries gets none.
+        // Other failures are counted, and a caller that wants no retries gets none.
         for kind in [Kind::Server, Kind::Connection] {
             assert_eq!(fail_during(1, outage, &error(kind, None)).0.len(), 1);
         }

@@ -60,7 +60,7 @@ pub(super) async fn open(
         side.warn();
     }
     let worker_servers = Servers::open(&worker, shared, None).await?;
-    let known = worker.shared.then_some(&worker_servers);
+    let known = worker.has_same_model.then_some(&worker_servers);
     let supervisor_servers = Servers::open(&supervisor, shared, known).await?;
     let watched = |side_config: &SideConfig, mut server: Server| {
         if let Some(recording) = recording {
@@ -73,10 +73,10 @@ pub(super) async fn open(
     };
     let metered = |mut server: Server| {
         let (retries, outage) = (supervisor.turn_retries(), server.settings.outage);
-        server.client = shared.metered(&server.place.base_url, server.client, retries, outage);
-        watched(&supervisor, server).station()
+        server.client = shared.metered(&server.key.base_url, server.client, retries, outage);
+        watched(&supervisor, server).pooled()
     };
-    let stations = supervisor.servers(shared, &supervisor_servers)?.into_iter().map(metered).collect();
+    let supervisors = supervisor.servers(shared, &supervisor_servers)?.into_iter().map(metered).collect();
     let workers = worker.servers(shared, &worker_servers)?;
     // What sees a job's calls is the job's own.
     let is_own = tape.is_recording() || workers.iter().any(|server| server.is_remote);
@@ -85,8 +85,8 @@ pub(super) async fn open(
     let window = worker_servers.window().map(window::chunk_bytes);
     Ok(Clients {
         // It is asked one thing at a time.
-        supervisor: ServerPool::new(stations, supervisor.retries()),
-        worker: shared.stations(workers, worker.retries(), is_own),
+        supervisor: ServerPool::new(supervisors, supervisor.retries()),
+        worker: shared.pool(workers, worker.retries(), is_own),
         embedder: embedder.map(|LocalEmbedder { mut embedder, is_remote }| {
             if let Some(recording) = recording {
                 embedder = worker.taped_embedder(job, Some(embedder), recording, &Missing::default());
@@ -216,7 +216,7 @@ impl SideConfig<'_> {
             Some(Ready::Managed(..) | Ready::Foreign(_)) | None => self.connect(shared, settings.clone())?,
         };
         Ok(Server {
-            place: self.place(base_url),
+            key: self.key(base_url),
             settings,
             slots: self.lanes.or(ready.and_then(Ready::slots)),
             shares_prefixes: ready.is_some_and(Ready::shares_prefixes),

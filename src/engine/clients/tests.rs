@@ -1,4 +1,4 @@
-//! From a job's options to the place of its model, and where its calls go.
+//! From a job's options to the key of its model and the address of its calls.
 
 use std::path::Path;
 use std::time::Duration;
@@ -16,18 +16,18 @@ fn job(local: Value, remote: Value) -> Job {
 }
 
 #[test]
-fn the_embedded_engines_options_get_to_its_place() {
+fn the_embedded_engines_options_get_into_its_key() {
     let kwargs = json!({
         "n_ctx": 2048, "n_gpu_layers": 3, "chat_format": "chatml", "n_threads": 5, "max_concurrency": 6,
     });
     let local = json!({"type": "llama_cpp", "model_path": "m.gguf", "kwargs": kwargs});
     let job = job(local, json!({"type": "ollama"}));
-    let place = SideConfig::worker(&job, &Environment::from_iter([]), false).place("");
-    assert_eq!(place.model_path.as_deref(), Some(Path::new("m.gguf")));
-    assert_eq!((place.num_ctx, place.lanes), (Some(2048), Some(6)));
+    let key = SideConfig::worker(&job, &Environment::from_iter([]), false).key("");
+    assert_eq!(key.model_path.as_deref(), Some(Path::new("m.gguf")));
+    assert_eq!((key.num_ctx, key.lanes), (Some(2048), Some(6)));
     let (n_gpu_layers, n_threads) = (Some(3), Some(5));
     let chat_format = Some("chatml".to_owned());
-    assert_eq!(place.vendor, VendorOptions::LlamaCpp { n_gpu_layers, chat_format, n_threads });
+    assert_eq!(key.vendor, VendorOptions::LlamaCpp { n_gpu_layers, chat_format, n_threads });
 }
 
 #[test]

@@ -1,6 +1,6 @@
-//! Clients that are recorded, or replayed.
+//! Clients that record their exchanges, or replay recorded ones.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
@@ -13,23 +13,24 @@ use crate::chat::{
     OutboundRequest, Usage,
 };
 use crate::job::JobRole;
+use crate::sync::lock;
 
-/// One side's conversation turns.
+/// A client of one side that records its turns, or replays recorded ones.
 #[derive(Clone)]
 pub(in crate::engine) struct RecordedChat {
     pub side: JobRole,
     pub model: String,
-    /// Who is asked in a recording; in a replay nobody is.
+    /// The client that is recorded; `None` in a replay.
     pub client: Option<Arc<dyn ChatClient>>,
-    /// It is one of several servers: a turn that it loses is taken again at another one.
+    /// Whether its server is one of several: then a turn that fails there is taken again at another one.
     pub is_one_of_several: bool,
-    /// What is told of each body that leaves.
+    /// The gate that is told of each body that leaves.
     pub gate: Option<Arc<dyn EgressGate>>,
     pub recording: Arc<Recording>,
     pub missing: Missing,
 }
 
-/// A turn as it is written down.
+/// A turn as a tape's file has it.
 #[derive(Serialize, Deserialize)]
 struct Turn {
     /// The bodies that left, with those of failed tries.
@@ -38,7 +39,7 @@ struct Turn {
     error: Option<ChatError>,
 }
 
-/// An embedding as it is written down.
+/// A call for embeddings as a tape's file has it.
 #[derive(Serialize, Deserialize)]
 struct Vectors {
     sent: Vec<Sent>,
@@ -46,16 +47,19 @@ struct Vectors {
     error: Option<ChatError>,
 }
 
+/// A body that left and how its call ended, in the field names of the tape's files.
 #[derive(Clone, Serialize, Deserialize)]
 struct Sent {
-    departure: OutboundRequest,
-    arrival: Option<CallOutcome>,
+    #[serde(rename = "departure")]
+    request: OutboundRequest,
+    #[serde(rename = "arrival")]
+    outcome: Option<CallOutcome>,
 }
 
-/// A gate that writes down what passes.
+/// A gate that notes each call and passes it on to another gate.
 struct Recorder {
     gate: Arc<dyn EgressGate>,
-    /// With the gate's own numbers.
+    /// The calls, each with the number that the other gate gave it.
     sent: Mutex<Vec<(usize, Sent)>>,
 }
 
@@ -119,7 +123,7 @@ impl RecordedChat {
                     return Err(error);
                 }
                 (None, None) => {
-                    return Err(self.unheard(format!("a recorded turn of the {} is empty", self.side)));
+                    return Err(self.not_recorded(format!("a recorded turn of the {} is empty", self.side)));
                 }
             }
         }
@@ -133,14 +137,14 @@ impl RecordedChat {
         answer.map_err(|problem| {
             let last = request.messages.last().map_or("", |message| &message.content);
             let begins: String = last.chars().take(100).collect();
-            self.unheard(format!(
+            self.not_recorded(format!(
                 "a request to the {} was not recorded: {problem}; it begins: {begins:?}",
                 self.side
             ))
         })
     }
 
-    fn unheard(&self, what: String) -> ChatError {
+    fn not_recorded(&self, what: String) -> ChatError {
         self.missing.note(what.clone());
         ChatError::withheld(&self.endpoint(), &what, "record the job again")
     }
@@ -159,23 +163,23 @@ impl ChatClient for RecordedChat {
         }
     }
 
-    /// The gate sees what the client sends now, or what the recording says was sent.
+    /// The gate is told of the bodies that the client sends, or of those that the recording has.
     fn gated(&self, gate: Arc<dyn EgressGate>) -> Arc<dyn ChatClient> {
         Arc::new(Self { gate: Some(gate), ..self.clone() })
     }
 }
 
-/// What a request's messages say.
+/// The texts of a request's messages.
 fn texts(request: &ChatRequest) -> Vec<&str> {
     request.messages.iter().map(|message| &*message.content).collect()
 }
 
-/// Tells `gate` what was sent when it was recorded.
+/// Tells `gate` of the bodies that were sent during the recording.
 async fn tell(gate: Option<&Arc<dyn EgressGate>>, texts: &[&str], sent: Vec<Sent>) -> Result<(), ChatError> {
     let Some(gate) = gate else { return Ok(()) };
-    for Sent { departure, arrival } in sent {
-        let call = gate.leave(texts, departure).await?;
-        arrival.into_iter().for_each(|arrival| gate.ended(call, arrival));
+    for Sent { request, outcome } in sent {
+        let call = gate.leave(texts, request).await?;
+        outcome.into_iter().for_each(|outcome| gate.ended(call, outcome));
     }
     Ok(())
 }
@@ -190,33 +194,33 @@ impl Recorder {
     }
 
     fn sent(&self) -> MutexGuard<'_, Vec<(usize, Sent)>> {
-        self.sent.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.sent)
     }
 }
 
 #[async_trait]
 impl EgressGate for Recorder {
-    async fn leave(&self, texts: &[&str], departure: OutboundRequest) -> Result<usize, ChatError> {
-        let call = self.gate.leave(texts, departure.clone()).await?;
-        self.sent().push((call, Sent { departure, arrival: None }));
+    async fn leave(&self, texts: &[&str], request: OutboundRequest) -> Result<usize, ChatError> {
+        let call = self.gate.leave(texts, request.clone()).await?;
+        self.sent().push((call, Sent { request, outcome: None }));
         Ok(call)
     }
 
-    fn ended(&self, call: usize, arrival: CallOutcome) {
+    fn ended(&self, call: usize, outcome: CallOutcome) {
         if let Some((_, sent)) = self.sent().iter_mut().find(|(number, _)| *number == call) {
-            sent.arrival = Some(arrival.clone());
+            sent.outcome = Some(outcome.clone());
         }
-        self.gate.ended(call, arrival);
+        self.gate.ended(call, outcome);
     }
 }
 
-/// An embedding model.
+/// An embedding model that is recorded, or replayed.
 #[derive(Clone)]
 pub(in crate::engine) struct Embedding {
     pub model: String,
-    /// Who is asked in a recording; in a replay nobody is.
+    /// The embedder that is recorded; `None` in a replay.
     pub embedder: Option<Arc<dyn Embedder>>,
-    /// What is told of each body that leaves.
+    /// The gate that is told of each body that leaves.
     pub gate: Option<Arc<dyn EgressGate>>,
     pub recording: Arc<Recording>,
     pub missing: Missing,
@@ -238,19 +242,20 @@ impl Embedder for Embedding {
             self.recording.write(&exchange, json!(Vectors { sent, embedded, error }));
             return outcome;
         }
-        let unheard = |problem: String| {
+        let not_recorded = |problem: String| {
             let what = format!("texts to embed were not recorded: {problem}");
             self.missing.note(what.clone());
             ChatError::withheld("the recorded embedding model", &what, "record the job again")
         };
-        let answer = self.recording.read(&exchange).map_err(unheard)?;
-        let vectors: Vectors = serde_json::from_value(answer).map_err(|error| unheard(error.to_string()))?;
+        let answer = self.recording.read(&exchange).map_err(not_recorded)?;
+        let vectors: Vectors =
+            serde_json::from_value(answer).map_err(|error| not_recorded(error.to_string()))?;
         let carried: Vec<&str> = texts.iter().map(String::as_str).collect();
         tell(self.gate.as_ref(), &carried, vectors.sent).await?;
         match (vectors.embedded, vectors.error) {
             (Some(embedded), _) => Ok(embedded),
             (None, Some(error)) => Err(error),
-            (None, None) => Err(unheard("the recorded answer is empty".to_owned())),
+            (None, None) => Err(not_recorded("the recorded answer is empty".to_owned())),
         }
     }
 

@@ -1,8 +1,9 @@
-//! Record and replay: every exchange with a model, in a folder, and a job that runs on these alone.
+//! Recording and replay: a recording writes every exchange with a model to a folder, and a replay runs a job on such a
+//! folder alone.
 //!
-//! In: requests. Out: in a recording the models' answers, which are written down as they come; in a replay what
-//! was written. Exchanges are taken at the clients, above HTTP and the embedded engine, so that a replay needs
-//! neither a network nor keys, and opens nothing.
+//! In: requests. Out: answers. In a recording they come from the models and are written down; in a replay they come
+//! from the folder. Exchanges are recorded at the clients, above HTTP and the embedded engine, so that a replay needs
+//! neither a network nor keys, and opens no server.
 
 mod clients;
 mod recording;
@@ -19,13 +20,13 @@ use super::JobOptions;
 use crate::chat::secrets::Redactor;
 use crate::error::{Failure, FailureKind};
 
-/// What a run does with its exchanges.
+/// Whether a run records its exchanges, or replays them.
 pub(super) enum Tape {
-    /// Nothing.
+    /// Neither.
     Off,
-    /// Writes them.
+    /// Writes the exchanges to this recording.
     Record(Arc<Recording>),
-    /// Has them from an earlier run.
+    /// Takes the exchanges from this recording of an earlier run.
     Replay(Arc<Recording>),
 }
 
@@ -43,7 +44,7 @@ impl Tape {
         }
     }
 
-    /// The same for a job; `job` is its name in a batch.
+    /// The tape of one job; `job` is the job's name in a batch.
     pub(super) fn of_job(&self, job: Option<&str>) -> Self {
         match self {
             Self::Off => Self::Off,
@@ -52,19 +53,22 @@ impl Tape {
         }
     }
 
-    /// Whether it is written.
+    /// Whether the exchanges are written.
     pub(super) fn is_recording(&self) -> bool {
         matches!(self, Self::Record(_))
     }
 
-    /// The recording, once it can be written.
+    /// The recording to write, whose folder is made first; `None` if nothing is recorded.
+    ///
+    /// # Errors
+    /// [`FailureKind::Input`] if the folder cannot be made.
     pub(super) fn recording(&self) -> Result<Option<&Arc<Recording>>, Failure> {
         let Self::Record(recording) = self else { return Ok(None) };
         recording.prepare()?;
         Ok(Some(recording))
     }
 
-    /// The longest chunk that a worker can read: as it is known now, or was when it was recorded.
+    /// The longest chunk that the worker can read, in bytes: `known`, or in a replay the recorded one.
     pub(super) fn max_chunk_bytes(&self, model: &str, known: Option<usize>) -> Option<usize> {
         let request = json!({"side": "window", "model": model});
         match self {
@@ -83,7 +87,7 @@ impl Tape {
 
 impl Missing {
     fn note(&self, what: String) {
-        // The first one counts: what follows may only follow from it.
+        // Only the first missing request is told: later ones may be missing because of it.
         let _ = self.0.set(what);
     }
 

@@ -1,28 +1,29 @@
-//! The folder: one file an exchange, named by a hash of the request.
+//! The folder of a recording: one file for each exchange, named by a hash of its request.
 
 use std::collections::HashMap;
 use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use serde_json::{Value, json};
 
 use crate::chat::secrets::Redactor;
 use crate::error::Failure;
 use crate::job::digest;
+use crate::sync::lock;
 
 /// A folder of exchanges, as one job uses it.
 pub(in crate::engine) struct Recording {
     dir: PathBuf,
     redactor: Redactor,
-    /// The job's name in a batch: what two jobs ask alike may be answered differently.
+    /// The job's name in a batch: two jobs that ask the same may get different answers.
     job: Option<String>,
-    /// How often each request came.
+    /// How often each request was made, by its hash.
     seen: Mutex<HashMap<String, usize>>,
 }
 
-/// A request that is made, and which time it is.
+/// A request, and how many times the job has made it by now.
 pub(super) struct Exchange {
     request: Value,
     hash: String,
@@ -30,7 +31,7 @@ pub(super) struct Exchange {
 }
 
 impl Exchange {
-    /// The file of the request's `turn`, from 1.
+    /// The name of the file for the request's `turn`, from 1.
     fn file(&self, turn: usize) -> String {
         let side = self.request["side"].as_str().unwrap_or_default();
         match turn {
@@ -45,12 +46,15 @@ impl Recording {
         Self { dir: dir.to_owned(), redactor, job: None, seen: Mutex::default() }
     }
 
-    /// The same folder for a job.
+    /// The recording of one job in the same folder.
     pub(super) fn of_job(&self, job: Option<&str>) -> Arc<Self> {
         Arc::new(Self { job: job.map(str::to_owned), ..Self::new(&self.dir, self.redactor.clone()) })
     }
 
     /// Makes the folder.
+    ///
+    /// # Errors
+    /// [`FailureKind::Input`](crate::error::FailureKind::Input) if the folder cannot be made.
     pub(super) fn prepare(&self) -> Result<(), Failure> {
         let made = fs::create_dir_all(&self.dir);
         made.map_err(|error| {
@@ -58,20 +62,20 @@ impl Recording {
         })
     }
 
-    /// Begins an exchange: equal ones keep the order in which they begin, whichever is answered first.
+    /// Begins an exchange. Equal requests are numbered in the order in which they begin, whichever is answered first.
     pub(super) fn begin(&self, mut request: Value) -> Exchange {
         if let Some(job) = &self.job {
             request["job"] = json!(job);
         }
         self.redactor.clean_value(&mut request);
         let hash = digest(&request);
-        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut seen = lock(&self.seen);
         let turn = seen.entry(hash.clone()).or_default();
         *turn += 1;
         Exchange { request, hash, turn: *turn }
     }
 
-    /// Writes an exchange, without credentials. What can't be written costs the recording, not the answer.
+    /// Writes an exchange, without credentials. If that fails, the recording is incomplete, and the job goes on.
     pub(super) fn write(&self, exchange: &Exchange, mut answer: Value) {
         self.redactor.clean_value(&mut answer);
         let (name, whole) =
@@ -87,7 +91,10 @@ impl Recording {
         }
     }
 
-    /// The answer to a request. One that came before has the answer of its turn, or the first there is.
+    /// The recorded answer to a request: that of its turn, or else of its first turn.
+    ///
+    /// # Errors
+    /// The problem as text, if there is no such file or it is broken.
     pub(super) fn read(&self, exchange: &Exchange) -> Result<Value, String> {
         let (first, name) = (exchange.file(1), exchange.file(exchange.turn));
         let text = fs::read(self.dir.join(&name)).or_else(|_| fs::read(self.dir.join(&first)));
@@ -97,7 +104,7 @@ impl Recording {
         Ok(exchange["answer"].clone())
     }
 
-    /// Whether the request was made once more.
+    /// Whether the recording has the request once more after this exchange.
     pub(super) fn has_next(&self, exchange: &Exchange) -> bool {
         self.dir.join(exchange.file(exchange.turn + 1)).exists()
     }

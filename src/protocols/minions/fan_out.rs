@@ -66,7 +66,7 @@ impl FanOut<'_> {
                 // A free slot is filled before anything else is looked at.
                 biased;
                 Some(permit) = requested_permit.next() => {
-                    let opened = scheduler.open(permit.home(), permit.shares_prefixes());
+                    let opened = scheduler.open(permit.server(), permit.shares_prefixes());
                     wants_permit = opened.is_some() && scheduler.has_work();
                     if let Some(first) = opened {
                         lanes.push(self.run_lane(first, permit));

@@ -1,27 +1,29 @@
-//! How many calls a server takes at once, found by measuring where it does not tell. Pure: time comes in.
+//! How many calls a server gets at once: the number that it tells, or else one found by measuring. Pure: the caller
+//! passes the time in.
 //!
-//! More calls than slots wait in the server and push each other's documents out of its cache; fewer leave slots
-//! empty. So the number is doubled as long as that makes the server faster, and halved when it refuses calls.
+//! More calls than slots wait in the server and push each other's documents out of its cache; fewer calls leave slots
+//! empty. So the number is doubled as long as that makes the server faster, and halved when the server refuses calls.
 
 use std::time::{Duration, Instant};
 
-/// What most servers have, and the first guess.
+/// The first guess: most servers have as many slots.
 const FIRST: usize = 4;
-/// Twice the calls must be done this much faster to be worth it.
+/// Twice as many calls are worth it if the server then answers this many times as many calls in a second.
 const FASTER: f64 = 1.2;
-/// One of the first calls waited behind others if it took this much longer: the server has fewer slots.
+/// If the longest of the first calls took this many times as long as the shortest one, it waited behind others: the
+/// server has fewer slots.
 const QUEUED: f64 = 1.75;
-/// The most that is ever tried.
+/// The highest limit that is ever tried.
 const MOST: usize = 256;
-/// Windows after which more calls are tried again: the last try may have met a busy moment.
+/// The number of windows after which more calls are tried again: the last try may have met a busy moment.
 const PATIENCE: u32 = 8;
 
-/// The calls that one server gets at once.
+/// How many calls one server gets at once.
 #[derive(Clone, Debug)]
 pub(super) enum AdaptiveLimit {
-    /// As many as it, or the user, says.
+    /// The number that the server or the user tells.
     Told(usize),
-    /// As many as turn out well.
+    /// The number that a search finds.
     Found(Search),
 }
 
@@ -35,13 +37,13 @@ pub(super) struct Search {
 
 #[derive(Clone, Copy, Debug)]
 enum Phase {
-    /// Is this number better than half of it, which did so many calls a second?
+    /// The limit was doubled. Before that the server answered this many calls a second; 0 at the first limit.
     Climbing(f64),
-    /// It is the best one, for so many windows.
+    /// The limit stays for this many more windows.
     Settled(u32),
 }
 
-/// Calls that ended while the server had as many as it may.
+/// The calls that ended while the server had as many calls as the limit allows.
 #[derive(Clone, Debug)]
 struct Window {
     since: Instant,
@@ -58,7 +60,7 @@ impl AdaptiveLimit {
         }
     }
 
-    /// Calls that may be under way.
+    /// How many calls may be under way, at least 1.
     pub(super) fn limit(&self) -> usize {
         match self {
             Self::Told(slots) => *slots,
@@ -66,7 +68,7 @@ impl AdaptiveLimit {
         }
     }
 
-    /// A call begins, after which `in_flight` are under way.
+    /// Notes that a call begins, after which `in_flight` calls are under way.
     pub(super) fn begin(&mut self, now: Instant, in_flight: usize) {
         if let Self::Found(search) = self
             && search.window.is_none()
@@ -77,17 +79,17 @@ impl AdaptiveLimit {
         }
     }
 
-    /// A call that took `length` ends, before which `in_flight` were under way.
+    /// Notes that a call which took `length` ends, before which `in_flight` calls were under way.
     pub(super) fn end(&mut self, now: Instant, length: Duration, in_flight: usize) {
         let Self::Found(search) = self else { return };
         match &mut search.window {
-            // Far fewer than may be: this says nothing about the limit.
+            // Far fewer calls than the limit allows say nothing about the limit.
             Some(_) if in_flight * 4 < search.limit * 3 => search.window = None,
             Some(window) => {
                 window.ended += 1;
                 window.shortest = window.shortest.min(length);
                 window.longest = window.longest.max(length);
-                // Two rounds: the first may still have to connect.
+                // Two calls for each slot: the first one may still have to connect.
                 if window.ended >= 2 * search.limit {
                     search.judge(now);
                 }
@@ -96,7 +98,7 @@ impl AdaptiveLimit {
         }
     }
 
-    /// The server had too much to do and refused a call.
+    /// Notes that the server had too much to do and refused a call.
     pub(super) fn refused(&mut self) {
         if let Self::Found(search) = self {
             search.settle();
@@ -123,7 +125,7 @@ impl Search {
         }
     }
 
-    /// Half as many, for a while.
+    /// Halves the limit and keeps it for a while.
     fn settle(&mut self) {
         self.limit = (self.limit / 2).max(1);
         self.phase = Phase::Settled(PATIENCE);

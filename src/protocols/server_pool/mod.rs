@@ -1,21 +1,23 @@
 //! The servers that a side's calls go to: how many calls each takes at once, who has room, who is down.
 //!
-//! In: a client for each server. Out: seats. A seat is one slot of one server; who holds it makes its calls there,
-//! so that what the server has cached is used again. Jobs of a batch share their stations, so that no server ever
-//! gets more calls than it has slots.
+//! In: a client for each server. Out: permits. A permit is one slot of one server; its holder makes all its calls
+//! there, so that the prefixes which the server has cached are used again. Jobs of a batch share their pools, so that
+//! no server ever gets more calls than it has slots.
 
 mod adaptive_limit;
 
 use std::pin::pin;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
 use tokio::sync::Notify;
 
 use crate::chat::{ChatClient, ChatError, ChatErrorKind as Kind, ChatReply, ChatRequest, Tries, Usage};
+use crate::sync::lock;
 use adaptive_limit::AdaptiveLimit;
 
-/// How long a server that failed gets no calls while others are up; twice as long each time, up to the longest.
+/// How long a server that failed gets no calls while others are up. The rest doubles with each failure, up to
+/// [`LONGEST_REST`].
 const FIRST_REST: Duration = Duration::from_secs(2);
 const LONGEST_REST: Duration = Duration::from_secs(60);
 
@@ -35,41 +37,43 @@ struct State {
 
 /// All servers of a side, for all jobs that use them.
 pub(crate) struct ServerPool {
-    all: Vec<PooledServer>,
-    /// Times that a turn goes round again after all servers of several lost it.
+    servers: Vec<PooledServer>,
+    /// How many more passes over all servers a turn may take after each server of one pass has failed.
     retries: u32,
+    /// Wakes the waiting callers when a slot may be free.
     room: Notify,
 }
 
-/// A slot of a server, until it is dropped.
+/// One slot of one server. Dropping the permit releases the slot.
 pub(crate) struct Permit {
-    stations: Arc<ServerPool>,
-    at: usize,
-    /// Not while it moves from one server to another.
-    is_taken: bool,
+    pool: Arc<ServerPool>,
+    /// The server's position in the pool.
+    server: usize,
+    /// Whether the permit holds a slot: not while it moves from one server to another.
+    holds_slot: bool,
 }
 
 impl PooledServer {
-    /// The server of `client`. `slots`: calls that it takes at once, if it or the user tells.
+    /// A server whose calls `client` makes. `slots`: how many calls it takes at once, if the server or the user tells.
     pub(crate) fn new(client: Arc<dyn ChatClient>, slots: Option<usize>) -> Self {
         let state =
             State { limit: AdaptiveLimit::new(slots), in_flight: 0, rest: FIRST_REST, down_until: None };
         Self { client, shares_prefixes: false, state: Mutex::new(state) }
     }
 
-    /// What one of its slots has read, the others need not read again.
+    /// Sets whether all slots of the server share one cache of prompt prefixes.
     pub(crate) fn sharing_prefixes(mut self, shares: bool) -> Self {
         self.shares_prefixes = shares;
         self
     }
 
-    /// It was found down: it gets no calls for a while.
+    /// This server, found down: it gets no calls for a while.
     pub(crate) fn resting(self) -> Self {
         self.state().rest(Duration::ZERO);
         self
     }
 
-    /// No calls for a while, after this error.
+    /// Gives the server no calls for a while, because of `error`.
     fn rest_for(&self, error: &ChatError) {
         let state = &mut *self.state();
         if !state.is_down(Instant::now()) {
@@ -79,30 +83,32 @@ impl PooledServer {
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.state)
     }
 }
 
 impl ServerPool {
-    /// Any number of servers, at least one. `retries`: times that a turn which all of several have lost is given
-    /// to them again; their clients need no retries of their own, as another server is better than a wait.
-    pub(crate) fn new(all: Vec<PooledServer>, retries: u32) -> Arc<Self> {
-        Arc::new(Self { all, retries, room: Notify::new() })
+    /// A pool of one or more servers. `retries`: how many more passes over several servers a turn may take after each
+    /// of them has failed. The clients of several servers need no retries of their own, as another server is better
+    /// than a wait.
+    pub(crate) fn new(servers: Vec<PooledServer>, retries: u32) -> Arc<Self> {
+        Arc::new(Self { servers, retries, room: Notify::new() })
     }
 
-    /// Waits for a free slot: of the server `home` if it has one, else of the one with the most room. In turn.
-    pub(crate) async fn seat(self: &Arc<Self>, home: Option<usize>) -> Permit {
-        let at = self.find(home, &[]).await;
-        Permit { stations: Arc::clone(self), at, is_taken: true }
+    /// Waits for a free slot: of `preferred_server` if that has one, else of the server with the most room. Callers
+    /// are served in the order in which they came.
+    pub(crate) async fn permit(self: &Arc<Self>, preferred_server: Option<usize>) -> Permit {
+        let server = self.find(preferred_server, &[]).await;
+        Permit { pool: Arc::clone(self), server, holds_slot: true }
     }
 
     /// Takes a slot of a server that is not among `tried`, once one is free.
-    async fn find(&self, home: Option<usize>, tried: &[usize]) -> usize {
+    async fn find(&self, preferred_server: Option<usize>, tried: &[usize]) -> usize {
         loop {
             let mut room = pin!(self.room.notified());
-            // From here on no slot gets free unheard.
+            // From here on this future is told of every slot that gets free.
             room.as_mut().enable();
-            if let Some(at) = self.take(home, tried) {
+            if let Some(at) = self.take(preferred_server, tried) {
                 return at;
             }
             match self.next_return() {
@@ -116,12 +122,12 @@ impl ServerPool {
     }
 
     /// Takes a slot, if one is free.
-    fn take(&self, home: Option<usize>, tried: &[usize]) -> Option<usize> {
+    fn take(&self, preferred_server: Option<usize>, tried: &[usize]) -> Option<usize> {
         let now = Instant::now();
-        let open = || (0..self.all.len()).filter(|at| !tried.contains(at));
-        let all_down = open().all(|at| self.all[at].state().is_down(now));
+        let open = || (0..self.servers.len()).filter(|at| !tried.contains(at));
+        let all_down = open().all(|at| self.servers[at].state().is_down(now));
         let room = |at: usize| {
-            let state = self.all[at].state();
+            let state = self.servers[at].state();
             let free = state.limit.limit().saturating_sub(state.in_flight);
             (free > 0 && (all_down || !state.is_down(now))).then(|| free as f64 / state.limit.limit() as f64)
         };
@@ -129,27 +135,27 @@ impl ServerPool {
             let with_room = open().filter_map(|at| Some((at, room(at)?)));
             with_room.reduce(|best, other| if other.1 > best.1 { other } else { best }).map(|(at, _)| at)
         };
-        let at = home.filter(|home| room(*home).is_some()).or_else(roomiest)?;
-        self.all[at].state().in_flight += 1;
+        let at = preferred_server.filter(|server| room(*server).is_some()).or_else(roomiest)?;
+        self.servers[at].state().in_flight += 1;
         Some(at)
     }
 
-    /// When the next server that rests may get calls again.
+    /// The time at which the next resting server may get calls again.
     fn next_return(&self) -> Option<Instant> {
         let now = Instant::now();
-        self.all.iter().filter_map(|station| station.state().down_until.filter(|until| now < *until)).min()
+        self.servers.iter().filter_map(|server| server.state().down_until.filter(|until| now < *until)).min()
     }
 
-    /// Gives a slot back.
-    fn leave(&self, at: usize) {
-        self.all[at].state().in_flight -= 1;
+    /// Gives a slot of the server `at` back.
+    fn release(&self, at: usize) {
+        self.servers[at].state().in_flight -= 1;
         self.tell_of_room();
     }
 
     fn tell_of_room(&self) {
-        match self.all.len() {
+        match self.servers.len() {
             1 => self.room.notify_one(),
-            // Who waits longest may not want this server.
+            // The caller that waits longest may not want this server.
             _ => self.room.notify_waiters(),
         }
     }
@@ -160,7 +166,7 @@ impl State {
         self.down_until.is_some_and(|until| now < until)
     }
 
-    /// No calls for a while, at least for as long as the server `asked`.
+    /// Begins a rest without calls, at least as long as the server `asked` for, and gives its length.
     fn rest(&mut self, asked: Duration) -> Duration {
         let rest = self.rest.max(asked);
         self.down_until = Some(Instant::now() + rest);
@@ -170,39 +176,42 @@ impl State {
 }
 
 impl Permit {
-    /// Which server it is at: where what it has read is cached.
-    pub(crate) fn home(&self) -> usize {
-        self.at
+    /// The position of the permit's server in the pool. That server has the prefixes of its calls in its cache.
+    pub(crate) fn server(&self) -> usize {
+        self.server
     }
 
-    /// Whether it has what the other seats at its server have read.
+    /// Whether the slot has the prefixes that the other slots of its server have read.
     pub(crate) fn shares_prefixes(&self) -> bool {
-        self.stations.all[self.at].shares_prefixes
+        self.pool.servers[self.server].shares_prefixes
     }
 
-    /// One turn. If the server is lost and there are others, the turn is taken at one of those.
+    /// Takes one turn. If the server fails and the pool has others, the turn is taken at one of those.
+    ///
+    /// # Errors
+    /// The client's error of a single server; the errors of all servers in one where each of several has failed.
     pub(crate) async fn chat(&mut self, request: &ChatRequest) -> Result<ChatReply, ChatError> {
         let outcome =
-            if self.stations.all.len() == 1 { self.turn(request).await } else { self.rounds(request).await };
+            if self.pool.servers.len() == 1 { self.turn(request).await } else { self.passes(request).await };
         if let (Err(error), Some(observer)) = (&outcome, &request.observer) {
             observer.failed(error, None);
         }
         outcome
     }
 
-    /// A turn at any of several servers, as many rounds over all of them as the pool's retries allow.
-    async fn rounds(&mut self, request: &ChatRequest) -> Result<ChatReply, ChatError> {
-        let mut tries = Tries::new(self.stations.retries, Duration::ZERO);
+    /// Takes a turn at any of several servers, in as many passes over all of them as the pool's retries allow.
+    async fn passes(&mut self, request: &ChatRequest) -> Result<ChatReply, ChatError> {
+        let mut tries = Tries::new(self.pool.retries, Duration::ZERO);
         loop {
-            match self.round(request).await {
-                Ok(reply) => return Ok(tries.before(reply)),
-                Err(error) => tokio::time::sleep(tries.after(error, request.observer.as_deref())?).await,
+            match self.pass(request).await {
+                Ok(reply) => return Ok(tries.with_failed_tries(reply)),
+                Err(error) => tokio::time::sleep(tries.next_wait(error, request.observer.as_deref())?).await,
             }
         }
     }
 
-    /// A turn at one server after the other, until one of them takes it.
-    async fn round(&mut self, request: &ChatRequest) -> Result<ChatReply, ChatError> {
+    /// Takes a turn at one server after the other, until one of them answers.
+    async fn pass(&mut self, request: &ChatRequest) -> Result<ChatReply, ChatError> {
         let mut cost = Usage::default();
         let mut tried = Vec::new();
         let mut lost: Vec<ChatError> = Vec::new();
@@ -218,10 +227,10 @@ impl Permit {
                     if !error.kind.is_of_the_server() {
                         return Err(error);
                     }
-                    tried.push(self.at);
+                    tried.push(self.server);
                     lost.push(error.clone());
-                    if tried.len() == self.stations.all.len() {
-                        self.stations.all[self.at].rest_for(&error);
+                    if tried.len() == self.pool.servers.len() {
+                        self.pool.servers[self.server].rest_for(&error);
                         return Err(all_lost(lost, cost));
                     }
                     if let Some(observer) = &request.observer {
@@ -234,14 +243,14 @@ impl Permit {
     }
 
     async fn turn(&self, request: &ChatRequest) -> Result<ChatReply, ChatError> {
-        let station = &self.stations.all[self.at];
+        let server = &self.pool.servers[self.server];
         let begun = Instant::now();
         {
-            let state = &mut *station.state();
+            let state = &mut *server.state();
             state.limit.begin(begun, state.in_flight);
         }
-        let outcome = station.client.chat(request).await;
-        let state = &mut *station.state();
+        let outcome = server.client.chat(request).await;
+        let state = &mut *server.state();
         let before = state.limit.limit();
         match &outcome {
             Ok(reply) if reply.refused => state.limit.refused(),
@@ -250,26 +259,27 @@ impl Permit {
                 state.limit.end(now, now - begun, state.in_flight);
                 (state.rest, state.down_until) = (FIRST_REST, None);
             }
-            Err(error) if error.kind.is_refusal() => state.limit.refused(),
+            Err(error) if error.kind.is_overload() => state.limit.refused(),
             Err(_) => {}
         }
-        // More room than this seat's own.
-        (before..state.limit.limit()).for_each(|_| self.stations.tell_of_room());
+        // The limit may have grown: wake a caller for each new slot.
+        (before..state.limit.limit()).for_each(|_| self.pool.tell_of_room());
         outcome
     }
 
-    /// Leaves a server that does not answer for one that is not among `tried`.
+    /// Moves the permit from a server that does not answer to one that is not among `tried`.
     async fn move_on(&mut self, error: &ChatError, tried: &[usize]) {
-        self.stations.all[self.at].rest_for(error);
+        self.pool.servers[self.server].rest_for(error);
         // Release first: waiting for a slot while holding one can deadlock.
-        self.is_taken = false;
-        self.stations.leave(self.at);
-        self.at = self.stations.find(None, tried).await;
-        self.is_taken = true;
+        self.holds_slot = false;
+        self.pool.release(self.server);
+        self.server = self.pool.find(None, tried).await;
+        self.holds_slot = true;
     }
 }
 
-/// What all servers said; that it may go better later, if one of them said so.
+/// One error for the errors of all servers. Its kind and hint are those of the first transient one, as a later try may
+/// succeed then; else those of the last one.
 fn all_lost(lost: Vec<ChatError>, usage: Usage) -> ChatError {
     let message = lost.iter().map(|error| error.message.as_str()).collect::<Vec<_>>().join("; ");
     let told = lost.iter().find(|error| error.kind.is_transient()).or(lost.last());
@@ -280,8 +290,8 @@ fn all_lost(lost: Vec<ChatError>, usage: Usage) -> ChatError {
 
 impl Drop for Permit {
     fn drop(&mut self) {
-        if self.is_taken {
-            self.stations.leave(self.at);
+        if self.holds_slot {
+            self.pool.release(self.server);
         }
     }
 }

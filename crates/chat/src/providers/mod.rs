@@ -1,8 +1,7 @@
 //! The table of providers: a vendor is one row.
 //!
-//! A row says where the vendor is, what it is called in the environment, which dialect it speaks, what it takes,
-//! and which document says so. Everything that differs from vendor to vendor is in a row or in its dialect,
-//! nowhere else.
+//! A row has the vendor's address, its names in the environment, its dialect, the parameters that it takes, and the
+//! document that says so. Everything that differs from vendor to vendor is in a row or in a dialect, nowhere else.
 
 mod table;
 
@@ -14,55 +13,57 @@ use super::dialect::{Abilities, Dialect};
 
 pub use table::PROVIDERS;
 
-/// One row.
+/// One row of the table: a provider.
 pub struct Provider {
     /// `type` in a job.
     pub name: &'static str,
-    /// How it is spoken to; `None` is the embedded engine.
+    /// The dialect of its API; `None` is the embedded engine.
     pub dialect: Option<&'static dyn Dialect>,
-    /// What serves its models.
+    /// The kind of server that serves its models.
     pub runtime: RuntimeKind,
-    /// Where it is unless the job or the environment says otherwise. A name in braces is one of its `slots`.
+    /// The base URL unless the job or the environment says otherwise. A name in braces stands for one of `url_parts`.
     pub base_url: &'static str,
-    /// What only its user can put into the base URL.
-    pub slots: &'static [Slot],
-    /// Where the API begins below the base URL. A base URL that ends with it, or with `/v1`, is taken as well.
+    /// The parts of the base URL that differ from user to user.
+    pub url_parts: &'static [UrlPart],
+    /// The path below the base URL at which the API begins. A base URL that ends with this path, or with `/v1`, is
+    /// taken as well.
     pub root: &'static str,
-    /// The port that `port` in a job replaces; of local servers alone.
+    /// The port that `port` in a job replaces. Only local servers have one.
     pub port: Option<u16>,
-    /// The model unless the job names one; empty where the job has to.
+    /// The model unless the job names one; empty if the job must name one.
     pub model: &'static str,
-    /// The model for embeddings unless the job names one; empty where the job has to.
+    /// The model for embeddings unless the job names one; empty if the job must name one.
     pub embedding_model: &'static str,
     /// Environment names for the credential, in order.
     pub key_env: &'static [&'static str],
     /// Environment names for the base URL, in order.
     pub base_url_env: &'static [&'static str],
-    /// Environment names for the model that is taken where the job names none, in order.
+    /// Environment names for the model, in order, where the job names none.
     pub model_env: &'static [&'static str],
     /// How the credential travels.
     pub key: Key,
-    /// It runs on this machine or close to it: text sent to it does not leave.
+    /// Whether users run this server themselves; `false` for a hosted vendor. Whether texts that are sent to it leave
+    /// this machine depends on its address, too, and is decided by the engine.
     pub local: bool,
-    /// What it takes.
+    /// The parameters that it takes.
     pub abilities: Abilities,
-    /// Whether a model of this name takes `max_completion_tokens` and no temperature.
+    /// Whether the model of a name takes `max_completion_tokens` and no temperature.
     pub is_reasoning_model: fn(&str) -> bool,
-    /// Names of `kwargs` that only it knows.
+    /// Names of `kwargs` that only this provider knows.
     pub kwargs: &'static [&'static str],
-    /// The longest silence unless the job says otherwise.
+    /// The longest silence of the server unless the job says otherwise.
     pub timeout: Duration,
-    /// What to do when it cannot be reached, besides correcting the base URL.
-    pub start: &'static str,
-    /// What to do when it does not have the model.
+    /// The hint for a server that cannot be reached, besides correcting the base URL: how to start it.
+    pub start_hint: &'static str,
+    /// The hint for a server that does not have the model.
     pub pull: &'static str,
     /// The lowest temperature that it takes.
     pub min_temperature: f64,
-    /// What the row was checked against.
+    /// The document that the row was checked against.
     pub source: Source,
 }
 
-/// What serves a provider's models, as far as minions manages it.
+/// The kind of server that serves a provider's models, as far as minions manages it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RuntimeKind {
     /// The Ollama daemon, which minions starts and asks for models.
@@ -78,9 +79,9 @@ pub enum RuntimeKind {
 /// The vendor's own document that a row was checked against.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Source {
-    /// All of it: address, dialect, key, and the abilities.
+    /// The document shows the whole row: address, dialect, key and abilities.
     All(&'static str),
-    /// Address, dialect and key. The abilities are what most servers take.
+    /// The document shows address, dialect and key. The abilities are those of most servers.
     Address(&'static str),
 }
 
@@ -94,21 +95,21 @@ impl Source {
 }
 
 /// A part of a base URL that differs from user to user.
-pub struct Slot {
+pub struct UrlPart {
     /// Names in `kwargs`; the first is also the one in the base URL's braces.
     pub kwargs: &'static [&'static str],
     /// Name in the environment.
     pub env: &'static str,
 }
 
-impl Slot {
-    /// As the base URL has it.
+impl UrlPart {
+    /// The part's name in braces, as it stands in the base URL.
     fn mark(&self) -> String {
         format!("{{{}}}", self.kwargs[0])
     }
 }
 
-/// Rows are the same if their names are: no two rows share one.
+/// Two rows are equal if their names are equal: no two rows share a name.
 impl PartialEq for Provider {
     fn eq(&self, other: &Self) -> bool {
         self.name == other.name
@@ -128,7 +129,7 @@ pub enum Key {
     Bearer,
     /// A header of this name.
     Header(&'static str),
-    /// None is needed; one that is given all the same goes as a bearer.
+    /// No credential is needed. One that is given all the same goes as `Authorization: Bearer`.
     Optional,
 }
 
@@ -137,7 +138,7 @@ pub fn names() -> impl Iterator<Item = &'static str> {
     PROVIDERS.iter().map(|provider| provider.name)
 }
 
-/// Why a client type of the original has no row, if it is one that has none for a reason.
+/// Why a client type of the original Python library has no row, for those that are left out on purpose.
 pub fn why_none(name: &str) -> Option<&'static str> {
     matches!(name, "cartesia" | "cartesia_mlx" | "cartesia-mlx").then_some(
         "cartesia is a library for Python, without a server that could be called: take a model of a local server \
@@ -152,7 +153,7 @@ pub fn find(name: &str) -> Option<&'static Provider> {
 }
 
 impl Provider {
-    /// Whether a call to `base_url` needs a credential. A server of one's own never does.
+    /// Whether a call to `base_url` needs a credential. A server of a private network never does.
     pub fn needs_key(&self, base_url: &str) -> bool {
         self.key != Key::Optional && !crate::http::is_private(base_url)
     }
@@ -163,7 +164,7 @@ impl Provider {
         self.base_url.starts_with('{') || host(base_url).is_some() && host(base_url) == host(self.base_url)
     }
 
-    /// Which of these `kwargs` `model` at `base_url` is never sent.
+    /// The names of the `kwargs` that `model` at `base_url` is never sent.
     pub fn unsent(&self, base_url: &str, model: &str) -> Vec<&'static str> {
         let fixed = self.is_vendor(base_url) && (self.is_reasoning_model)(model);
         let seedless = self.dialect.is_some() && self.abilities.seed.is_none();
@@ -174,20 +175,20 @@ impl Provider {
             .collect()
     }
 
-    /// The default base URL with its slots filled as far as `value` knows them.
-    pub fn default_base_url(&self, value: impl Fn(&Slot) -> Option<String>) -> String {
-        self.slots.iter().fold(self.base_url.to_owned(), |url, slot| match value(slot) {
-            Some(value) => url.replace(&slot.mark(), value.trim_end_matches('/')),
+    /// The default base URL with its parts filled in as far as `value` knows them.
+    pub fn default_base_url(&self, value: impl Fn(&UrlPart) -> Option<String>) -> String {
+        self.url_parts.iter().fold(self.base_url.to_owned(), |url, part| match value(part) {
+            Some(value) => url.replace(&part.mark(), value.trim_end_matches('/')),
             None => url,
         })
     }
 
-    /// The slot that `base_url` still lacks.
-    pub fn open_slot(&self, base_url: &str) -> Option<&Slot> {
-        self.slots.iter().find(|slot| base_url.contains(&slot.mark()))
+    /// The first part that `base_url` still lacks.
+    pub fn missing_url_part(&self, base_url: &str) -> Option<&UrlPart> {
+        self.url_parts.iter().find(|part| base_url.contains(&part.mark()))
     }
 
-    /// Where calls of the API's route `path` go.
+    /// The URL of the API's route `path`.
     pub fn url(&self, settings: &ChatSettings, path: &str) -> String {
         let root = self.api_root(&settings.base_url);
         match settings.vendor.api_version() {
@@ -201,7 +202,7 @@ impl Provider {
         }
     }
 
-    /// Where the API begins: the base URL with as much of the root as it does not have yet.
+    /// The URL at which the API begins: the base URL with the part of the root that it does not end with yet.
     pub fn api_root(&self, base_url: &str) -> String {
         let base = base_url.trim_end_matches('/');
         if self.root.is_empty() {
@@ -232,13 +233,13 @@ mod tests {
             if provider.dialect.is_none() {
                 continue;
             }
-            assert!(!provider.base_url_env.is_empty() || !provider.slots.is_empty(), "{name}");
+            assert!(!provider.base_url_env.is_empty() || !provider.url_parts.is_empty(), "{name}");
             assert!(provider.local || !provider.model.is_empty(), "{name}");
-            let base_url = provider.default_base_url(|slot| {
-                let is_address = slot.kwargs[0].ends_with("endpoint");
+            let base_url = provider.default_base_url(|part| {
+                let is_address = part.kwargs[0].ends_with("endpoint");
                 Some(if is_address { "https://x.example/" } else { "x" }.to_owned())
             });
-            assert!(provider.open_slot(&base_url).is_none(), "{name}: {base_url}");
+            assert!(provider.missing_url_part(&base_url).is_none(), "{name}: {base_url}");
             let url = reqwest::Url::parse(&base_url).unwrap();
             assert_eq!(provider.port.is_some(), provider.local, "{name}");
             assert_eq!(url.port(), provider.port, "{name}");
@@ -254,9 +255,9 @@ mod tests {
     fn what_only_the_user_knows_is_asked_for_by_name() {
         let cloudflare = find("cloudflare").unwrap();
         let half =
-            cloudflare.default_base_url(|slot| (slot.env == "CLOUDFLARE_ACCOUNT_ID").then(|| "a1".into()));
-        assert_eq!(cloudflare.open_slot(&half).unwrap().env, "CLOUDFLARE_GATEWAY_ID");
-        assert!(cloudflare.open_slot("https://gateway.example/compat").is_none());
+            cloudflare.default_base_url(|part| (part.env == "CLOUDFLARE_ACCOUNT_ID").then(|| "a1".into()));
+        assert_eq!(cloudflare.missing_url_part(&half).unwrap().env, "CLOUDFLARE_GATEWAY_ID");
+        assert!(cloudflare.missing_url_part("https://gateway.example/compat").is_none());
     }
 
     #[test]

@@ -7,7 +7,7 @@
 
 use std::time::Duration;
 
-use super::{Key, Provider, RuntimeKind, Slot, Source};
+use super::{Key, Provider, RuntimeKind, Source, UrlPart};
 use crate::CALL_TIMEOUT;
 use crate::dialect::{Abilities, Caching, JsonMode};
 use crate::{anthropic::Anthropic, ollama::Ollama, openai, openai::OpenAi};
@@ -18,7 +18,7 @@ const HOSTED: Provider = Provider {
     dialect: Some(&OpenAi),
     runtime: RuntimeKind::Foreign,
     base_url: "",
-    slots: &[],
+    url_parts: &[],
     root: "",
     port: None,
     model: "",
@@ -32,14 +32,14 @@ const HOSTED: Provider = Provider {
     is_reasoning_model: |_| false,
     kwargs: &[],
     timeout: CALL_TIMEOUT,
-    start: "Check the network",
+    start_hint: "Check the network",
     pull: "Check model_name and the base URL",
     min_temperature: 0.0,
     source: Source::Address(""),
 };
 
 /// What most servers on one's own machine have in common.
-const LOCAL: Provider = Provider { key: Key::Optional, local: true, start: "Start it", ..HOSTED };
+const LOCAL: Provider = Provider { key: Key::Optional, local: true, start_hint: "Start it", ..HOSTED };
 
 /// Every provider: the hosted ones, then the local ones.
 pub static PROVIDERS: &[Provider] = &[
@@ -71,7 +71,7 @@ pub static PROVIDERS: &[Provider] = &[
     Provider {
         name: "azure_openai",
         base_url: "{azure_endpoint}",
-        slots: &[Slot { kwargs: &["azure_endpoint", "endpoint"], env: "AZURE_OPENAI_ENDPOINT" }],
+        url_parts: &[UrlPart { kwargs: &["azure_endpoint", "endpoint"], env: "AZURE_OPENAI_ENDPOINT" }],
         // Without a dated api_version; with one, see `Provider::url`.
         root: "/openai/v1",
         model: "gpt-4o",
@@ -280,9 +280,9 @@ pub static PROVIDERS: &[Provider] = &[
     Provider {
         name: "cloudflare",
         base_url: "https://gateway.ai.cloudflare.com/v1/{account_id}/{gateway_id}/compat",
-        slots: &[
-            Slot { kwargs: &["account_id"], env: "CLOUDFLARE_ACCOUNT_ID" },
-            Slot { kwargs: &["gateway_id"], env: "CLOUDFLARE_GATEWAY_ID" },
+        url_parts: &[
+            UrlPart { kwargs: &["account_id"], env: "CLOUDFLARE_ACCOUNT_ID" },
+            UrlPart { kwargs: &["gateway_id"], env: "CLOUDFLARE_GATEWAY_ID" },
         ],
         model: "openai/gpt-4o-mini",
         // Deprecated in favour of an API of the account; it goes on for who uses it.
@@ -304,7 +304,7 @@ pub static PROVIDERS: &[Provider] = &[
         embedding_model: "nomic-embed-text",
         base_url_env: &["OLLAMA_HOST"],
         kwargs: &["num_ctx", "thinking", "keep_alive"],
-        start: "Start it with `ollama serve`",
+        start_hint: "Start it with `ollama serve`",
         pull: "Fetch it with `ollama pull`",
         source: Source::All("Ollama, docs/api.md"),
         ..LOCAL
@@ -322,7 +322,7 @@ pub static PROVIDERS: &[Provider] = &[
         kwargs: &["num_ctx"],
         timeout: Duration::from_secs(60),
         abilities: Abilities { template_thinking: true, ..Abilities::USUAL },
-        start: "Start it with `docker model install-runner` (Docker Desktop: `docker desktop enable \
+        start_hint: "Start it with `docker model install-runner` (Docker Desktop: `docker desktop enable \
                 model-runner --tcp 12434`)",
         pull: "Fetch it with `docker model pull`",
         source: Source::Address("Docker docs, Model Runner, API reference"),
@@ -336,7 +336,7 @@ pub static PROVIDERS: &[Provider] = &[
         port: Some(8000),
         model: "Llama-3.2-3B-Instruct-Hybrid",
         base_url_env: &["LEMONADE_BASE_URL"],
-        start: "Start it with `lemonade-server serve` (from version 10 on it listens at port 13305)",
+        start_hint: "Start it with `lemonade-server serve` (from version 10 on it listens at port 13305)",
         pull: "Fetch it with `lemonade pull`",
         source: Source::Address("Lemonade docs, OpenAI-compatible API"),
         ..LOCAL
@@ -349,7 +349,7 @@ pub static PROVIDERS: &[Provider] = &[
         model: "default",
         base_url_env: &["TOKASAURUS_BASE_URL"],
         abilities: Abilities { json: JsonMode::Prompt, ..Abilities::USUAL },
-        start: "Start it with `toka model=...`",
+        start_hint: "Start it with `toka model=...`",
         source: Source::Address("Tokasaurus, README"),
         ..LOCAL
     },
@@ -363,7 +363,7 @@ pub static PROVIDERS: &[Provider] = &[
         embedding_model: "default",
         base_url_env: &["LLAMA_SERVER_BASE_URL"],
         abilities: Abilities { template_thinking: true, ..Abilities::USUAL },
-        start: "Start it with `llama-server -m model.gguf`",
+        start_hint: "Start it with `llama-server -m model.gguf`",
         source: Source::All("llama.cpp, tools/server/README.md"),
         ..LOCAL
     },
@@ -374,7 +374,7 @@ pub static PROVIDERS: &[Provider] = &[
         port: Some(8000),
         base_url_env: &["VLLM_BASE_URL"],
         abilities: Abilities { template_thinking: true, ..Abilities::USUAL },
-        start: "Start it with `vllm serve MODEL`",
+        start_hint: "Start it with `vllm serve MODEL`",
         source: Source::All("vLLM docs, OpenAI-Compatible Server"),
         ..LOCAL
     },
@@ -384,7 +384,7 @@ pub static PROVIDERS: &[Provider] = &[
         root: "/v1",
         port: Some(30000),
         base_url_env: &["SGLANG_BASE_URL"],
-        start: "Start it with `python -m sglang.launch_server --model-path MODEL`",
+        start_hint: "Start it with `python -m sglang.launch_server --model-path MODEL`",
         source: Source::Address("SGLang docs, OpenAI-compatible API"),
         ..LOCAL
     },
@@ -394,7 +394,7 @@ pub static PROVIDERS: &[Provider] = &[
         root: "/v1",
         port: Some(1234),
         base_url_env: &["LM_STUDIO_BASE_URL"],
-        start: "Start it with `lms server start`",
+        start_hint: "Start it with `lms server start`",
         source: Source::Address("LM Studio docs, Structured output"),
         ..LOCAL
     },
@@ -411,7 +411,7 @@ pub static PROVIDERS: &[Provider] = &[
             seed: None,
             ..Abilities::USUAL
         },
-        start: "Start it with `mlx_lm.server --model MODEL`",
+        start_hint: "Start it with `mlx_lm.server --model MODEL`",
         source: Source::All("MLX LM, SERVER.md"),
         ..LOCAL
     },
@@ -422,7 +422,7 @@ pub static PROVIDERS: &[Provider] = &[
         port: Some(10240),
         model: "mlx-community/Llama-3.2-1B-Instruct-4bit",
         base_url_env: &["MLX_OMNI_BASE_URL"],
-        start: "Start it with `mlx-omni-server`",
+        start_hint: "Start it with `mlx-omni-server`",
         source: Source::Address("MLX Omni Server, README"),
         ..LOCAL
     },
@@ -433,7 +433,7 @@ pub static PROVIDERS: &[Provider] = &[
         port: Some(1337),
         model: "foundation",
         base_url_env: &["OSAURUS_BASE_URL"],
-        start: "Start it with `osaurus serve`",
+        start_hint: "Start it with `osaurus serve`",
         source: Source::Address("Osaurus docs, CLI reference"),
         ..LOCAL
     },
