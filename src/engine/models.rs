@@ -154,6 +154,7 @@ impl ModelKey {
             }
             _ => (None, None, None),
         };
+        llama::check_built()?;
         let trained = llama::inspect(&path)?.trained_context;
         let engine = Engine::load(EngineSettings {
             n_ctx: chosen(demand, path.display().to_string(), Some(trained))?,

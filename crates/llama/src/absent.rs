@@ -1,13 +1,12 @@
-//! The engine's names in a build without it: every entry is the same error.
+//! The names of the engine in a build without it: everything that would make an engine gives the same error.
 
 use std::convert::Infallible;
-use std::path::Path;
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use tokio::sync::watch;
 
-use super::{EngineSettings, ModelInfo, Sampling, Stats, failed};
+use super::{EngineSettings, Sampling, Stats, failed};
 use minions_chat::{ChatClient, ChatError, ChatReply, ChatRequest, EgressGate};
 
 fn absent() -> ChatError {
@@ -17,11 +16,11 @@ fn absent() -> ChatError {
     )
 }
 
-/// Stands in for the embedded engine: this build has no embedded engine.
+/// Whether this build has the embedded engine: it has none.
 ///
 /// # Errors
-/// Always.
-pub fn inspect(_path: &Path) -> Result<ModelInfo, ChatError> {
+/// Always; the hint says how to build the engine.
+pub fn check_built() -> Result<(), ChatError> {
     Err(absent())
 }
 
@@ -30,10 +29,10 @@ pub fn inspect(_path: &Path) -> Result<ModelInfo, ChatError> {
 pub struct Engine(Infallible);
 
 impl Engine {
-    /// Stands in for the embedded engine: this build has no embedded engine.
+    /// Stands in for loading an engine: this build has none.
     ///
     /// # Errors
-    /// Always.
+    /// Always; the hint says how to build the engine.
     pub async fn load(_settings: EngineSettings) -> Result<Self, ChatError> {
         Err(absent())
     }
@@ -93,9 +92,7 @@ mod tests {
             chat_format: None,
             threads: None,
         };
-        for error in
-            [inspect(Path::new("model.gguf")).unwrap_err(), Engine::load(settings).await.unwrap_err()]
-        {
+        for error in [check_built().unwrap_err(), Engine::load(settings).await.unwrap_err()] {
             assert_eq!(error.kind, ChatErrorKind::Model);
             assert!(error.hint.unwrap().contains("--features embedded"));
         }

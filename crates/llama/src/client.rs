@@ -1,4 +1,4 @@
-//! The engine's handles: [`Engine`] loads and is shared, [`LlamaCpp`] talks.
+//! The handles of the engine: an [`Engine`] is loaded and shared, a [`LlamaCpp`] is a client of it.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -18,8 +18,7 @@ use super::prompt::Prompter;
 use super::sample::{Sampler, Tokens};
 use super::{EngineSettings, Sampling, Stats, failed, load};
 use minions_chat::{
-    ChatClient, ChatError, ChatErrorKind, ChatReply, ChatRequest, EgressGate, Finish, Format, Usage,
-    schema_limits,
+    ChatClient, ChatError, ChatErrorKind, ChatReply, ChatRequest, EgressGate, Finish, Format, schema_limits,
 };
 
 /// A loaded model with its lanes. Cheap to clone. The last handle (engine or client) that is dropped waits for
@@ -43,11 +42,19 @@ struct Core {
     thread: Option<JoinHandle<()>>,
 }
 
-/// What the thread hands back once the model is loaded.
+/// The parts that the thread hands back once the model is loaded.
 struct Loaded {
     model: Arc<LlamaModel>,
     prompter: Prompter,
     tokens: Arc<Tokens>,
+}
+
+/// Whether this build has the embedded engine.
+///
+/// # Errors
+/// None: this build has it.
+pub fn check_built() -> Result<(), ChatError> {
+    Ok(())
 }
 
 impl Engine {
@@ -88,12 +95,12 @@ impl Engine {
         self.core.window
     }
 
-    /// Replies that are generated at the same time; more requests wait for a lane.
+    /// The number of replies that are generated at the same time; further requests wait for a lane.
     pub fn lanes(&self) -> usize {
         self.core.lanes
     }
 
-    /// What the engine does, updated with every step.
+    /// The counts of the engine's work, updated with every step.
     pub fn stats(&self) -> watch::Receiver<Stats> {
         self.core.stats.clone()
     }
@@ -104,7 +111,7 @@ impl Engine {
     }
 }
 
-/// The engine's thread: loads, reports, serves.
+/// The engine's thread: loads the model, reports that through `ready`, and serves requests.
 fn serve(
     settings: &EngineSettings,
     ready: oneshot::Sender<Result<Loaded, ChatError>>,
@@ -121,7 +128,7 @@ fn serve(
     };
     let loaded = match load() {
         Ok(loaded) => loaded,
-        // Nobody listens if the load was cancelled.
+        // The receiver is gone if the load was cancelled.
         Err(error) => {
             let _ = ready.send(Err(error));
             return;
@@ -151,7 +158,8 @@ impl Drop for Core {
 }
 
 impl Core {
-    /// Tokens and sampler for a request, and the schema where its texts have shares of the reply. Takes milliseconds for long prompts: not for the async runtime.
+    /// Tokens and sampler for a request, and the schema if its texts have shares of the reply. Takes milliseconds for
+    /// long prompts, so it must not run on the async runtime.
     fn prepare(
         &self,
         ticket: u64,
@@ -185,29 +193,18 @@ impl Core {
     }
 
     fn too_long(&self, tokens: usize) -> ChatError {
-        ChatError {
-            kind: ChatErrorKind::ContextTooLong,
-            message: format!(
-                "the prompt is {tokens} tokens long, the context window of {} is {} tokens",
-                self.name, self.window
-            ),
-            hint: Some(
-                "raise n_ctx, or use the `minions` protocol, which is made for long documents".to_owned(),
-            ),
-            retry_after: None,
-            usage: Usage::default(),
-        }
+        let message = format!(
+            "the prompt is {tokens} tokens long, the context window of {} is {} tokens",
+            self.name, self.window
+        );
+        ChatError::new(ChatErrorKind::ContextTooLong, message)
+            .hint("raise n_ctx, or use the `minions` protocol, which is made for long documents")
     }
 }
 
 fn bad_schema(name: &str) -> ChatError {
-    ChatError {
-        kind: ChatErrorKind::Rejected,
-        ..failed(
-            format!("llama.cpp cannot turn the JSON schema {name:?} into a grammar"),
-            "simplify the schema",
-        )
-    }
+    let message = format!("llama.cpp cannot turn the JSON schema {name:?} into a grammar");
+    ChatError::new(ChatErrorKind::Rejected, message).hint("simplify the schema")
 }
 
 fn stopped(name: &str) -> ChatError {
@@ -230,7 +227,7 @@ impl ChatClient for LlamaCpp {
         format!("llama_cpp with {}", self.core.name)
     }
 
-    /// Itself: the engine computes in this process and sends nothing.
+    /// This client as it is: the engine computes in this process and sends nothing.
     fn gated(&self, _gate: Arc<dyn EgressGate>) -> Arc<dyn ChatClient> {
         Arc::new(self.clone())
     }
@@ -260,7 +257,7 @@ impl ChatClient for LlamaCpp {
         let cut = shares.map_or_else(Vec::new, |schema| {
             schema_limits::cut(&schema, &String::from_utf8_lossy(&bytes), closed)
         });
-        // All of it at once: the engine hands over whole replies.
+        // The whole text at once: the engine hands over whole replies.
         if let Some(observer) = observer.filter(|_| !text.is_empty()) {
             observer.delta(&text);
         }

@@ -1,8 +1,8 @@
 //! The thread that owns the context: every active lane goes on in one batch, step after step.
 //!
-//! In: requests from a channel. Out: a reply for each, and [`Stats`]. A step is: take in what arrived, give
-//! free lanes to waiting requests, decode one batch (a token of each generating lane, then pieces of
-//! prompts), sample. It knows tokens only, no messages.
+//! In: requests from a channel. Out: a reply for each, and [`Stats`]. A step takes in the requests that have arrived,
+//! gives free lanes to waiting requests, decodes one batch (a token of each generating lane, then pieces of prompts),
+//! and samples. The thread knows tokens only, no messages.
 
 use std::sync::mpsc::{Receiver, TryRecvError};
 
@@ -20,9 +20,9 @@ use super::sample::Sampler;
 use super::{Stats, failed};
 use minions_chat::{ChatError, Finish, Usage};
 
-/// Waiting requests among which one with a cached prefix may go first.
+/// The number of waiting requests among which one with a cached prefix may go first.
 const LOOKAHEAD: usize = 64;
-/// How often a request may be overtaken by such a one.
+/// How often a request may be overtaken by requests with a cached prefix.
 const PATIENCE: u32 = 64;
 
 /// A prompt to answer.
@@ -35,19 +35,19 @@ pub(super) struct Request {
     pub(super) sampler: Sampler,
     /// The longest reply in tokens, at least 1.
     pub(super) max_tokens: usize,
-    /// How many of these a constrained reply needs to come to its end.
+    /// How many tokens a constrained reply needs to come to its end.
     pub(super) closing: Closing,
-    /// Gets the reply; once nobody listens, the request is dropped.
+    /// Receives the reply. Once its receiver is gone, the request is dropped.
     pub(super) answer: oneshot::Sender<Result<Reply, ChatError>>,
 }
 
-/// What the model wrote.
+/// The reply that the model wrote.
 pub(super) struct Reply {
-    /// The bytes, control tokens left out.
+    /// Its bytes, without control tokens.
     pub(super) text: Vec<u8>,
-    /// How it ended.
+    /// How the reply ended.
     pub(super) finish: Finish,
-    /// After so many bytes it was brought to its end.
+    /// The number of bytes after which the sampler began to close the reply; `None` if it ended by itself.
     pub(super) closed: Option<usize>,
     /// Tokens of this request.
     pub(super) usage: Usage,
@@ -58,16 +58,17 @@ struct Waiting {
     overtaken: u32,
 }
 
-struct Job {
+/// A request that has a lane.
+struct ActiveRequest {
     request: Request,
     reused: usize,
-    /// A prefix that another lane is still evaluating: the lane, its job, the length.
+    /// A prefix that another lane is still evaluating: the lane, the ticket of its request, the length.
     wait: Option<(usize, u64, usize)>,
     written: Vec<LlamaToken>,
     text: Vec<u8>,
-    /// The limit is near: after so many bytes the sampler has begun to close the constrained reply.
+    /// The number of bytes after which the sampler began to close the constrained reply, as the limit was near.
     closed: Option<usize>,
-    /// Where in the batch the logits for the next token are.
+    /// The position in the batch of the logits for the next token.
     logits_at: Option<i32>,
 }
 
@@ -75,26 +76,28 @@ struct Job {
 struct Lane {
     /// The tokens whose keys and values the context holds for this lane's sequence.
     cached: Vec<LlamaToken>,
-    job: Option<Job>,
+    active: Option<ActiveRequest>,
     last_used: u64,
 }
 
 impl Lane {
-    /// Prompt tokens still to evaluate.
+    /// The prompt tokens that are still to be evaluated.
     fn prefill(&self) -> &[LlamaToken] {
-        self.job.as_ref().map_or(&[], |job| job.request.prompt.get(self.cached.len()..).unwrap_or(&[]))
+        self.active
+            .as_ref()
+            .map_or(&[], |active| active.request.prompt.get(self.cached.len()..).unwrap_or(&[]))
     }
 
     fn view(&self) -> View<'_> {
-        let coming = match &self.job {
-            Some(job) if !self.prefill().is_empty() => &job.request.prompt[..],
+        let coming = match &self.active {
+            Some(active) if !self.prefill().is_empty() => &active.request.prompt[..],
             _ => &[],
         };
-        View { cached: &self.cached, coming, free: self.job.is_none(), last_used: self.last_used }
+        View { cached: &self.cached, coming, free: self.active.is_none(), last_used: self.last_used }
     }
 }
 
-/// The engine's state, all on its thread.
+/// The state of the engine, which lives on the engine's thread.
 pub(super) struct Worker<'a> {
     model: &'a LlamaModel,
     context: LlamaContext<'a>,
@@ -142,9 +145,9 @@ impl<'a> Worker<'a> {
         }
     }
 
-    /// Takes all that arrived; sleeps while there is nothing to do. False when nobody can ask any more.
+    /// Takes all requests that have arrived; blocks while there is nothing to do. `false` once no request can come.
     fn intake(&mut self, requests: &Receiver<Request>) -> bool {
-        let idle = self.waiting.is_empty() && self.lanes.iter().all(|lane| lane.job.is_none());
+        let idle = self.waiting.is_empty() && self.lanes.iter().all(|lane| lane.active.is_none());
         if idle {
             match requests.recv() {
                 Ok(request) => self.enqueue(request),
@@ -170,8 +173,8 @@ impl<'a> Worker<'a> {
         self.waiting.retain(|waiting| !waiting.request.answer.is_closed());
         let mut cancelled = before - self.waiting.len();
         for lane in &mut self.lanes {
-            if lane.job.as_ref().is_some_and(|job| job.request.answer.is_closed()) {
-                lane.job = None;
+            if lane.active.as_ref().is_some_and(|active| active.request.answer.is_closed()) {
+                lane.active = None;
                 cancelled += 1;
             }
         }
@@ -183,14 +186,14 @@ impl<'a> Worker<'a> {
 
     /// Gives free lanes to waiting requests: the first one, or one soon after it whose prefix is cached.
     fn admit(&mut self) {
-        while !self.waiting.is_empty() && self.lanes.iter().any(|lane| lane.job.is_none()) {
+        while !self.waiting.is_empty() && self.lanes.iter().any(|lane| lane.active.is_none()) {
             let views: Vec<View<'_>> = self.lanes.iter().map(Lane::view).collect();
             let window = if self.waiting[0].overtaken < PATIENCE { LOOKAHEAD } else { 1 };
             let gain = |at: usize| {
                 let prompt = &self.waiting[at].request.prompt;
                 let start = lanes::place(prompt, &views, self.sharing)?;
-                // Only most of a prompt is worth an exception; all begin with the same few tokens. In place comes
-                // first: a copy would evict what a lane holds, perhaps for a request that waits too.
+                // An exception must save most of a prompt, as all prompts begin with the same few tokens. A lane that
+                // has the prefix itself comes first: a copy would evict tokens that another request may need.
                 let worth = 2 * start.reused > prompt.len();
                 let rank = (worth && start.lane == start.source, if worth { start.reused } else { 0 });
                 Some((at, rank, start))
@@ -210,12 +213,12 @@ impl<'a> Worker<'a> {
     fn start(&mut self, request: Request, start: Placement) {
         let reused = self.reuse(start.lane, start.source, start.reused);
         let wait = start.wait.and_then(|(source, length)| {
-            self.lanes[source].job.as_ref().map(|job| (source, job.request.ticket, length))
+            self.lanes[source].active.as_ref().map(|active| (source, active.request.ticket, length))
         });
         self.clock += 1;
         let lane = &mut self.lanes[start.lane];
         lane.last_used = self.clock;
-        lane.job = Some(Job {
+        lane.active = Some(ActiveRequest {
             request,
             reused,
             wait,
@@ -226,7 +229,7 @@ impl<'a> Worker<'a> {
         });
     }
 
-    /// Makes `lane` hold exactly the first `length` tokens of `source`; gives what it holds then.
+    /// Makes `lane` hold exactly the first `length` tokens of `source`. Gives the number of tokens that it then holds.
     fn reuse(&mut self, lane: usize, source: usize, length: usize) -> usize {
         let mut cut = if lane == source { length } else { 0 };
         // From lane to lane all cells are copied, or none.
@@ -246,53 +249,54 @@ impl<'a> Worker<'a> {
         self.lanes[lane].cached.len()
     }
 
-    /// Lanes that wait for a prefix take it as soon as it is there, or what there is if its owner has gone.
+    /// Gives each lane that waits for a prefix that prefix once it is evaluated, or the evaluated part of it if the
+    /// request that evaluated it is gone.
     fn resume_waiting_lanes(&mut self) {
         for lane in 0..self.lanes.len() {
-            let Some(job) = &self.lanes[lane].job else { continue };
-            let Some((source, ticket, length)) = job.wait else { continue };
+            let Some(active) = &self.lanes[lane].active else { continue };
+            let Some((source, ticket, length)) = active.wait else { continue };
             let owner = &self.lanes[source];
-            let evaluating = owner.job.as_ref().is_some_and(|other| other.request.ticket == ticket);
+            let evaluating = owner.active.as_ref().is_some_and(|other| other.request.ticket == ticket);
             if evaluating && owner.cached.len() < length {
                 continue;
             }
-            let length = lanes::common(&job.request.prompt, &owner.cached).min(length);
-            let mut reused = job.reused;
+            let length = lanes::common(&active.request.prompt, &owner.cached).min(length);
+            let mut reused = active.reused;
             if length > reused {
                 reused = self.reuse(lane, source, length);
             }
-            if let Some(job) = &mut self.lanes[lane].job {
-                job.reused = reused;
-                job.wait = None;
+            if let Some(active) = &mut self.lanes[lane].active {
+                active.reused = reused;
+                active.wait = None;
             }
         }
     }
 
-    /// One token of each generating lane, then pieces of prompts, the oldest request first.
+    /// Fills the batch with one token of each generating lane, then with pieces of prompts, the oldest request first.
     fn fill_batch(&mut self) {
         self.batch.clear();
         let mut order: Vec<usize> =
-            (0..self.lanes.len()).filter(|at| self.lanes[*at].job.is_some()).collect();
+            (0..self.lanes.len()).filter(|at| self.lanes[*at].active.is_some()).collect();
         order.sort_by_key(|at| (!self.lanes[*at].prefill().is_empty(), self.lanes[*at].last_used));
         for at in order {
             let lane = &mut self.lanes[at];
             let room = BATCH as usize - self.batch.n_tokens() as usize;
             let position = lane.cached.len();
-            let Some(job) = &mut lane.job else { continue };
-            if job.wait.is_some() || room == 0 {
+            let Some(active) = &mut lane.active else { continue };
+            if active.wait.is_some() || room == 0 {
                 continue;
             }
-            let all: &[LlamaToken] = match job.request.prompt.get(position..) {
+            let all: &[LlamaToken] = match active.request.prompt.get(position..) {
                 Some(rest) if !rest.is_empty() => rest,
-                _ => job.written.last().map_or(&[], std::slice::from_ref),
+                _ => active.written.last().map_or(&[], std::slice::from_ref),
             };
             let piece = all[..all.len().min(room)].to_vec();
             for (offset, token) in piece.iter().enumerate() {
                 let last = offset + 1 == all.len();
                 if last {
-                    job.logits_at = Some(self.batch.n_tokens());
+                    active.logits_at = Some(self.batch.n_tokens());
                 }
-                // There is room, which is the only way to fail.
+                // Adding fails only without room, and there is room.
                 let _ = self.batch.add(*token, (position + offset) as i32, &[at as i32], last);
             }
             lane.cached.extend(piece);
@@ -307,10 +311,11 @@ impl<'a> Worker<'a> {
         }
         let mut evaluated = self.batch.n_tokens() as u64;
         for at in 0..self.lanes.len() {
-            let Some(logits_at) = self.lanes[at].job.as_mut().and_then(|job| job.logits_at.take()) else {
+            let Some(logits_at) = self.lanes[at].active.as_mut().and_then(|active| active.logits_at.take())
+            else {
                 continue;
             };
-            let generating = self.lanes[at].job.as_ref().is_some_and(|job| !job.written.is_empty());
+            let generating = self.lanes[at].active.as_ref().is_some_and(|active| !active.written.is_empty());
             evaluated -= u64::from(generating);
             self.advance(at, logits_at);
         }
@@ -320,18 +325,19 @@ impl<'a> Worker<'a> {
         });
     }
 
-    /// Samples the next token of a lane and answers if it was the last.
+    /// Samples the next token of a lane and answers the request if that token was the last.
     fn advance(&mut self, at: usize, logits_at: i32) {
         let window = self.window();
         let lane = &mut self.lanes[at];
-        let Some(job) = &mut lane.job else { return };
-        let left = job.request.max_tokens - job.written.len();
-        let token = if job.request.sampler.constrained() && left <= job.request.closing.due(&job.text) {
-            job.closed.get_or_insert(job.text.len());
-            job.request.sampler.close()
-        } else {
-            job.request.sampler.pick(self.context.get_logits_ith(logits_at), &job.written)
-        };
+        let Some(active) = &mut lane.active else { return };
+        let left = active.request.max_tokens - active.written.len();
+        let token =
+            if active.request.sampler.constrained() && left <= active.request.closing.due(&active.text) {
+                active.closed.get_or_insert(active.text.len());
+                active.request.sampler.close()
+            } else {
+                active.request.sampler.pick(self.context.get_logits_ith(logits_at), &active.written)
+            };
         let vocab = self.model.vocab();
         let finish = match token {
             None => {
@@ -342,16 +348,17 @@ impl<'a> Worker<'a> {
                 return self.answer(at, Err(error));
             }
             Some(token) if vocab.is_eog(token) => {
-                Some(if job.closed.is_some() { Finish::Length } else { Finish::Stop })
+                Some(if active.closed.is_some() { Finish::Length } else { Finish::Stop })
             }
             Some(token) => {
-                job.written.push(token);
-                let before = job.text.len();
-                vocab.token_to_piece_into(token, &mut job.text, false, None);
-                let closes = job.text[before..].iter().any(|byte| matches!(byte, b'}' | b']'));
-                if closes && job.request.sampler.complete() {
-                    Some(if job.closed.is_some() { Finish::Length } else { Finish::Stop })
-                } else if job.written.len() >= job.request.max_tokens || lane.cached.len() + 1 >= window {
+                active.written.push(token);
+                let before = active.text.len();
+                vocab.token_to_piece_into(token, &mut active.text, false, None);
+                let closes = active.text[before..].iter().any(|byte| matches!(byte, b'}' | b']'));
+                if closes && active.request.sampler.complete() {
+                    Some(if active.closed.is_some() { Finish::Length } else { Finish::Stop })
+                } else if active.written.len() >= active.request.max_tokens || lane.cached.len() + 1 >= window
+                {
                     Some(Finish::Length)
                 } else {
                     None
@@ -359,28 +366,31 @@ impl<'a> Worker<'a> {
             }
         };
         if let Some(finish) = finish {
-            let usage =
-                Usage::of_call(job.request.prompt.len() as u64, job.written.len() as u64, job.reused as u64);
-            let text = std::mem::take(&mut job.text);
-            let closed = job.closed;
+            let usage = Usage::of_call(
+                active.request.prompt.len() as u64,
+                active.written.len() as u64,
+                active.reused as u64,
+            );
+            let text = std::mem::take(&mut active.text);
+            let closed = active.closed;
             self.answer(at, Ok(Reply { text, finish, closed, usage }));
         }
     }
 
-    /// Frees the lane, which keeps its tokens for the next request.
+    /// Answers the request of a lane and frees the lane, which keeps its tokens for the next request.
     fn answer(&mut self, at: usize, reply: Result<Reply, ChatError>) {
-        let Some(job) = self.lanes[at].job.take() else { return };
+        let Some(active) = self.lanes[at].active.take() else { return };
         self.stats.send_if_modified(|stats| {
             stats.finished += 1;
-            stats.cached_prompt_tokens += job.reused as u64;
-            stats.generated_tokens += job.written.len() as u64;
+            stats.cached_prompt_tokens += active.reused as u64;
+            stats.generated_tokens += active.written.len() as u64;
             false
         });
-        // Nobody listens if the call was cancelled meanwhile.
-        let _ = job.request.answer.send(reply);
+        // The receiver is gone if the call was cancelled meanwhile.
+        let _ = active.request.answer.send(reply);
     }
 
-    /// After a failed step the state of the cache is unknown.
+    /// Fails all active requests and clears the cache, whose state is unknown after a failed step.
     fn fail_all(&mut self, message: &str) {
         self.context.clear_kv_cache();
         for at in 0..self.lanes.len() {
@@ -389,13 +399,13 @@ impl<'a> Worker<'a> {
         }
     }
 
-    /// The longest prompt and reply of a lane.
+    /// The longest prompt and reply of a lane, in tokens.
     fn window(&self) -> usize {
         self.context.n_ctx() as usize / self.lanes.len()
     }
 
     fn publish(&self) {
-        let active = self.lanes.iter().filter(|lane| lane.job.is_some()).count();
+        let active = self.lanes.iter().filter(|lane| lane.active.is_some()).count();
         self.stats.send_modify(|stats| {
             stats.active = active;
             stats.waiting = self.waiting.len();

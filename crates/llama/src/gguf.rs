@@ -1,6 +1,6 @@
 //! A GGUF file's metadata, read without llama.cpp (whose getters abort on an unexpected type).
 //!
-//! In: a path. Out: [`ModelInfo`], or why the file cannot be a chat model. Layout after ggml's `docs/gguf.md`:
+//! In: a path. Out: [`ModelInfo`], or the reason why the file cannot be a chat model. Layout after ggml's `docs/gguf.md`:
 //! magic, version, counts, key-value pairs, tensor descriptions, tensor data.
 
 use std::collections::HashMap;
@@ -11,10 +11,10 @@ use std::path::Path;
 use super::{ModelInfo, failed};
 use minions_chat::ChatError;
 
-/// Longer strings than this are no sane metadata (chat templates have some ten kilobytes).
+/// The longest text in bytes that is read: chat templates have some ten kilobytes.
 const LONGEST_TEXT: u64 = 16 << 20;
 
-/// A file's own figures, without loading it.
+/// The figures of a GGUF file's metadata, read without loading the model. Needs no engine.
 ///
 /// # Errors
 /// The path is missing, a directory or unreadable; the file is no GGUF, ends early, or is part of a split model;
@@ -26,20 +26,20 @@ pub fn inspect(path: &Path) -> Result<ModelInfo, ChatError> {
         .map_err(|what| fail(what, "set model_path to a GGUF file; scripts/fetch-model.sh gets one"))?;
     let bytes = file.metadata().map_err(|error| fail(error.to_string(), "check the file"))?.len();
     let header = Header::read(BufReader::new(file), bytes).map_err(|fault| match fault {
-        ErrorBody::NoGguf => fail(
+        HeaderError::NoGguf => fail(
             "it is no GGUF file (it does not start with \"GGUF\")".to_owned(),
             "download a model in GGUF format, or convert it with llama.cpp's convert_hf_to_gguf.py",
         ),
-        ErrorBody::Version(version) => fail(
+        HeaderError::Version(version) => fail(
             format!("GGUF version {version} is not supported (2 and 3 are)"),
             "convert the model again with a current llama.cpp",
         ),
-        ErrorBody::Cut => fail(
+        HeaderError::Cut => fail(
             format!("the file is cut off: its {bytes} bytes end before the model does"),
             "download it again and compare its checksum",
         ),
-        ErrorBody::Broken(what) => fail(format!("its metadata is broken: {what}"), "download it again"),
-        ErrorBody::Io(error) => {
+        HeaderError::Broken(what) => fail(format!("its metadata is broken: {what}"), "download it again"),
+        HeaderError::Io(error) => {
             fail(format!("it cannot be read: {error}"), "check the file's permissions and the disk")
         }
     })?;
@@ -63,7 +63,8 @@ fn open(path: &Path) -> Result<File, String> {
     File::open(path).map_err(|error| format!("it cannot be read: {error}"))
 }
 
-enum ErrorBody {
+/// The reason why a header cannot be read.
+enum HeaderError {
     NoGguf,
     Version(u32),
     Cut,
@@ -71,19 +72,19 @@ enum ErrorBody {
     Io(io::Error),
 }
 
-impl From<io::Error> for ErrorBody {
+impl From<io::Error> for HeaderError {
     fn from(error: io::Error) -> Self {
         if error.kind() == io::ErrorKind::UnexpectedEof { Self::Cut } else { Self::Io(error) }
     }
 }
 
-/// A value, as far as somebody asks for it.
+/// A value, as far as [`Header`] needs it.
 enum Value {
     Number(u64),
     Flag(bool),
     Text(String),
     Numbers(Vec<u64>),
-    /// An array of texts: how many.
+    /// The number of texts in an array of texts.
     Texts(u64),
     Other,
 }
@@ -93,17 +94,17 @@ struct Header {
 }
 
 impl Header {
-    fn read(input: impl Read, bytes: u64) -> Result<Self, ErrorBody> {
+    fn read(input: impl Read, bytes: u64) -> Result<Self, HeaderError> {
         let mut reader = Reader { input, at: 0, end: bytes };
         let mut magic = [0; 4];
         match reader.fill(&mut magic) {
             Ok(()) if magic == *b"GGUF" => {}
-            Ok(()) | Err(ErrorBody::Cut) => return Err(ErrorBody::NoGguf),
+            Ok(()) | Err(HeaderError::Cut) => return Err(HeaderError::NoGguf),
             Err(fault) => return Err(fault),
         }
         let version = reader.u32()?;
         if !(2..=3).contains(&version) {
-            return Err(ErrorBody::Version(version));
+            return Err(HeaderError::Version(version));
         }
         let (tensors, pairs) = (reader.u64()?, reader.u64()?);
         let mut values = HashMap::new();
@@ -122,7 +123,7 @@ impl Header {
         }
         // The last tensor has at least one byte; llama.cpp checks the exact end when it loads.
         if tensors > 0 && reader.at.saturating_add(last) >= bytes {
-            return Err(ErrorBody::Cut);
+            return Err(HeaderError::Cut);
         }
         Ok(Self { values })
     }
@@ -141,12 +142,12 @@ impl Header {
         }
     }
 
-    /// The architecture's own `key`.
+    /// `key` with the architecture's name before it.
     fn own(&self, key: &str) -> String {
         format!("{}.{key}", self.text("general.architecture").unwrap_or_default())
     }
 
-    /// Why this is not a model to chat with, and the hint.
+    /// The reason why this file is no chat model, and the hint; `None` if it is one.
     fn refusal(&self) -> Option<(String, &'static str)> {
         if let Some(parts) = self.number("split.count").filter(|parts| *parts > 1) {
             let part = self.number("split.no").unwrap_or(0) + 1;
@@ -204,7 +205,7 @@ impl Header {
     }
 }
 
-/// Little-endian values, never beyond the end of the file.
+/// Reads little-endian values, never beyond the end of the file.
 struct Reader<R> {
     input: R,
     at: u64,
@@ -212,48 +213,48 @@ struct Reader<R> {
 }
 
 impl<R: Read> Reader<R> {
-    fn fill(&mut self, bytes: &mut [u8]) -> Result<(), ErrorBody> {
+    fn fill(&mut self, bytes: &mut [u8]) -> Result<(), HeaderError> {
         self.input.read_exact(bytes)?;
         self.at += bytes.len() as u64;
         Ok(())
     }
 
-    fn skip(&mut self, count: u64) -> Result<(), ErrorBody> {
+    fn skip(&mut self, count: u64) -> Result<(), HeaderError> {
         if count > self.end - self.at.min(self.end) {
-            return Err(ErrorBody::Cut);
+            return Err(HeaderError::Cut);
         }
         io::copy(&mut self.input.by_ref().take(count), &mut io::sink())?;
         self.at += count;
         Ok(())
     }
 
-    fn u32(&mut self) -> Result<u32, ErrorBody> {
+    fn u32(&mut self) -> Result<u32, HeaderError> {
         let mut bytes = [0; 4];
         self.fill(&mut bytes)?;
         Ok(u32::from_le_bytes(bytes))
     }
 
-    fn u64(&mut self) -> Result<u64, ErrorBody> {
+    fn u64(&mut self) -> Result<u64, HeaderError> {
         let mut bytes = [0; 8];
         self.fill(&mut bytes)?;
         Ok(u64::from_le_bytes(bytes))
     }
 
-    fn text(&mut self) -> Result<String, ErrorBody> {
+    fn text(&mut self) -> Result<String, HeaderError> {
         let length = self.u64()?;
         if length > self.end - self.at.min(self.end) {
-            return Err(ErrorBody::Cut);
+            return Err(HeaderError::Cut);
         }
         if length > LONGEST_TEXT {
-            return Err(ErrorBody::Broken(format!("a text of {length} bytes")));
+            return Err(HeaderError::Broken(format!("a text of {length} bytes")));
         }
         let mut bytes = vec![0; length as usize];
         self.fill(&mut bytes)?;
         Ok(String::from_utf8_lossy(&bytes).into_owned())
     }
 
-    /// Integers of any width as numbers; negative ones and fractions are of no interest here.
-    fn value(&mut self, kind: u32) -> Result<Value, ErrorBody> {
+    /// Reads a value. Integers of any width become numbers; negative ones and fractions are not needed here.
+    fn value(&mut self, kind: u32) -> Result<Value, HeaderError> {
         Ok(match kind {
             8 => Value::Text(self.text()?),
             9 => self.array()?,
@@ -264,20 +265,20 @@ impl<R: Read> Reader<R> {
             }
             _ => {
                 let width =
-                    width(kind).ok_or_else(|| ErrorBody::Broken(format!("unknown value type {kind}")))?;
+                    width(kind).ok_or_else(|| HeaderError::Broken(format!("unknown value type {kind}")))?;
                 let number = self.number(width)?;
                 if matches!(kind, 6 | 12) { Value::Other } else { Value::Number(number) }
             }
         })
     }
 
-    fn number(&mut self, width: usize) -> Result<u64, ErrorBody> {
+    fn number(&mut self, width: usize) -> Result<u64, HeaderError> {
         let mut bytes = [0; 8];
         self.fill(&mut bytes[..width])?;
         Ok(u64::from_le_bytes(bytes))
     }
 
-    fn array(&mut self) -> Result<Value, ErrorBody> {
+    fn array(&mut self) -> Result<Value, HeaderError> {
         let (kind, count) = (self.u32()?, self.u64()?);
         if kind == 8 {
             for _ in 0..count {
@@ -286,8 +287,8 @@ impl<R: Read> Reader<R> {
             }
             return Ok(Value::Texts(count));
         }
-        let width = width(kind).ok_or_else(|| ErrorBody::Broken(format!("an array of type {kind}")))?;
-        // Per-layer figures are short; token scores and types are long and of no interest.
+        let width = width(kind).ok_or_else(|| HeaderError::Broken(format!("an array of type {kind}")))?;
+        // Figures for each layer are short; token scores and types are long and not needed.
         if matches!(kind, 4 | 5 | 10 | 11) && count <= 4096 {
             return (0..count).map(|_| self.number(width)).collect::<Result<_, _>>().map(Value::Numbers);
         }

@@ -2,26 +2,27 @@
 
 use serde_json::Value;
 
-/// A quote and a brace.
+/// Tokens of the last quote and brace, with a reserve.
 const END: usize = 4;
-/// A key's quotes, its colon, a short value and a comma.
+/// Tokens of a key's quotes, its colon, a short value and a comma.
 const FIELD: usize = 6;
-/// Bytes of a token in a key, cautiously.
+/// The number of bytes of a key that one token has at least.
 const BYTES_PER_TOKEN: usize = 3;
 
-/// What may still be due at any point of a reply.
+/// Tells how many tokens a reply still needs to its end.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Closing {
-    /// The keys with their quotes, where they come once and in one level; they are no longer due once written.
+    /// The keys with their quotes, if each comes once and all are on one level. A key that is written is not due again.
     keys: Vec<String>,
-    /// What is due all the time.
+    /// The tokens that are due at every point.
     fixed: usize,
-    /// No more than this, or nothing would be left for what the model has to say.
+    /// The most tokens that are due: more would leave the model no room for its text.
     most: usize,
 }
 
 impl Closing {
-    /// For replies of `schema`. `is_flat`: an object of plain fields; any other is judged by its length.
+    /// The closing of replies of `schema`. `is_flat`: whether it is an object of plain fields; the tokens of any other
+    /// schema are estimated by its length.
     pub(super) fn of(schema: &Value, is_flat: bool, max_tokens: usize) -> Self {
         let keys = schema["properties"].as_object().filter(|_| is_flat);
         let keys: Vec<_> =
@@ -31,7 +32,7 @@ impl Closing {
         Self { keys, fixed, most: max_tokens / 2 }
     }
 
-    /// Tokens to the end of a reply of which `text` is written.
+    /// The number of tokens to the end of a reply of which `text` is written.
     pub(super) fn due(&self, text: &[u8]) -> usize {
         let is_missing = |key: &&String| !text.windows(key.len()).any(|window| window == key.as_bytes());
         let missing = self.keys.iter().filter(is_missing);

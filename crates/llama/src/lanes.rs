@@ -1,4 +1,4 @@
-//! Which lane serves a prompt, and which cached tokens it can reuse. Pure: tokens in, a plan out.
+//! The choice of a lane for a prompt, and of the cached tokens that it can reuse. Pure: tokens in, a plan out.
 
 use llama_cpp_2::token::LlamaToken;
 
@@ -9,11 +9,11 @@ const WORTH_WAITING: usize = 32;
 pub(super) struct View<'a> {
     /// Tokens whose keys and values the lane holds.
     pub(super) cached: &'a [LlamaToken],
-    /// The whole prompt, while the lane is evaluating it.
+    /// The whole prompt while the lane is evaluating it, else empty.
     pub(super) coming: &'a [LlamaToken],
-    /// Whether it can take a request.
+    /// Whether the lane can take a request.
     pub(super) free: bool,
-    /// When it last worked; smaller is longer ago.
+    /// The time at which the lane last took a request; smaller is longer ago.
     pub(super) last_used: u64,
 }
 
@@ -22,21 +22,21 @@ pub(super) struct View<'a> {
 pub(super) struct Placement {
     /// The lane to take.
     pub(super) lane: usize,
-    /// Where the reusable prefix lies now: the lane itself or another one.
+    /// The lane that has the reusable prefix now: the lane to take or another one.
     pub(super) source: usize,
-    /// Its length.
+    /// The length of the reusable prefix in tokens.
     pub(super) reused: usize,
-    /// A lane that is evaluating a longer common prefix, and that prefix's length: to be waited for.
+    /// A lane to wait for, which is evaluating a longer common prefix, and the length of that prefix.
     pub(super) wait: Option<(usize, usize)>,
 }
 
-/// Tokens that both start with.
+/// The number of tokens that both start with.
 pub(super) fn common(a: &[LlamaToken], b: &[LlamaToken]) -> usize {
     a.iter().zip(b).take_while(|(a, b)| a == b).count()
 }
 
-/// The best start for `prompt`, or none while every lane is busy. `sharing` is false for models whose state
-/// cannot be cut or copied by position: these go on only from exactly what a lane holds.
+/// The best placement of `prompt`, or `None` while every lane is busy. `sharing` is false for models whose state cannot
+/// be cut or copied by position: such a model can reuse only all the tokens of a lane.
 pub(super) fn place(prompt: &[LlamaToken], lanes: &[View<'_>], sharing: bool) -> Option<Placement> {
     // The last token is always evaluated: its logits are the first of the reply.
     let limit = prompt.len().saturating_sub(1);
@@ -52,7 +52,7 @@ pub(super) fn place(prompt: &[LlamaToken], lanes: &[View<'_>], sharing: bool) ->
         return Some(Placement { lane, source: lane, reused: own_reuse, wait: None });
     }
     let (source, reused) = lanes.iter().map(reusable).enumerate().max_by_key(|(_, reuse)| *reuse)?;
-    // Taking the lane that has the prefix evicts nothing else.
+    // Taking the lane that has the prefix evicts no other tokens.
     let (lane, source) = if own_reuse == reused && reused > 0 { (own, own) } else { (oldest, source) };
     let wait = lanes
         .iter()

@@ -3,23 +3,23 @@
 //! In: a GGUF file and how much of the machine it may take. Out: an [`Engine`] and any number of
 //! [`LlamaCpp`] clients, which share its lanes. All clients of one engine decode in one batch.
 //!
-//! * [`inspect`]: a file's own figures, without loading it (`gguf`); `memory`: does it fit;
-//! * `load`: model and context, or the reason why not (`logs` catches llama.cpp's words);
+//! * [`inspect`]: the figures of a file's metadata, without loading it (`gguf`); [`memory`]: whether it fits. Both are
+//!   pure Rust;
+//! * `load`: model and context, or the reason why not (`logs` catches llama.cpp's log lines);
 //! * `prompt`: messages become tokens; `sample`: logits become a token;
 //! * `lanes`: which cached prefix serves a prompt (pure); `engine`: the thread that decodes;
 //! * `client`: the [`ChatClient`](minions_chat::ChatClient).
 //!
-//! Built without the cargo feature `embedded`, the same names exist and every entry says how to build it.
+//! Without the cargo feature `embedded` the same names exist, and [`Engine::load`] fails with how to build the engine.
 
 use std::path::PathBuf;
 
-use minions_chat::{ChatError, ChatErrorKind, Generation, Usage};
+use minions_chat::{ChatError, ChatErrorKind, Generation};
 
 #[cfg(feature = "embedded")]
 mod client;
 #[cfg(feature = "embedded")]
 mod engine;
-#[cfg(feature = "embedded")]
 mod gguf;
 #[cfg(feature = "embedded")]
 mod json_tail;
@@ -29,31 +29,29 @@ mod lanes;
 mod load;
 #[cfg(feature = "embedded")]
 mod logs;
-#[cfg(feature = "embedded")]
-mod memory;
+pub mod memory;
 #[cfg(feature = "embedded")]
 mod prompt;
 #[cfg(feature = "embedded")]
 mod sample;
 
 #[cfg(feature = "embedded")]
-pub use client::{Engine, LlamaCpp};
-#[cfg(feature = "embedded")]
+pub use client::{Engine, LlamaCpp, check_built};
 pub use gguf::inspect;
 
 #[cfg(not(feature = "embedded"))]
 mod absent;
 #[cfg(not(feature = "embedded"))]
-pub use absent::{Engine, LlamaCpp, inspect};
+pub use absent::{Engine, LlamaCpp, check_built};
 
-/// What a GGUF file says about itself.
+/// The figures of a GGUF file's metadata.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ModelInfo {
     /// The architecture's name, as in `general.architecture`.
     pub architecture: String,
-    /// Tokens of context that the model was trained on: the longest sensible window.
+    /// The context that the model was trained on, in tokens: the longest sensible window.
     pub trained_context: u32,
-    /// The file's size. The weights are mapped from it and take as much memory.
+    /// The file's size in bytes. The weights are mapped from it and take as much memory.
     pub file_bytes: u64,
     /// Bytes of KV cache that one token of context takes (16-bit keys and values).
     pub kv_bytes_per_token: u64,
@@ -70,13 +68,13 @@ pub struct EngineSettings {
     pub model_path: PathBuf,
     /// The context window of each lane, in tokens; prompt and reply share it.
     pub n_ctx: u32,
-    /// Replies that are generated at the same time, 1 to 256.
+    /// The number of replies that are generated at the same time, 1 to 256.
     pub lanes: usize,
     /// Layers to put on a GPU, if the build has a GPU backend; `None` is llama.cpp's default.
     pub n_gpu_layers: Option<u32>,
     /// A chat template by llama.cpp's name (`chatml`, `llama3`, ...) instead of the file's own.
     pub chat_format: Option<String>,
-    /// Threads to compute with; `None` takes one per physical core that this process may use.
+    /// Threads that compute; `None` takes one for each physical core that this process may use.
     pub threads: Option<u32>,
 }
 
@@ -94,10 +92,10 @@ pub struct Sampling {
 }
 
 impl Sampling {
-    /// The longest reply unless the job says otherwise. Also what bounds a small model that loops.
+    /// The longest reply in tokens unless the job says otherwise. It also bounds a small model that loops.
     pub const MAX_TOKENS: u32 = 1024;
 
-    /// The same for one of several replies to the same messages.
+    /// The sampling of one of several replies to the same messages: with a seed of its own.
     #[cfg(feature = "embedded")]
     fn of(self, sample: u32) -> Self {
         Self { seed: self.seed.map(|seed| seed.wrapping_add(u64::from(sample))), ..self }
@@ -105,14 +103,14 @@ impl Sampling {
 }
 
 impl From<Generation> for Sampling {
-    /// The window and thinking are no matter of sampling.
+    /// Takes temperature, limit and seed; the window and thinking have nothing to do with sampling.
     fn from(generation: Generation) -> Self {
         let Generation { temperature, max_tokens, seed, .. } = generation;
         Self { temperature, max_tokens, seed }
     }
 }
 
-/// What an engine has done since it was loaded.
+/// Counts of an engine's work since it was loaded.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Stats {
     /// Requests in a lane.
@@ -131,13 +129,7 @@ pub struct Stats {
     pub generated_tokens: u64,
 }
 
-/// A failure of the model or the engine itself; never worth a retry.
+/// The error of a failure of the model or the engine itself, which no retry helps.
 fn failed(message: String, hint: &str) -> ChatError {
-    ChatError {
-        kind: ChatErrorKind::Model,
-        message,
-        hint: Some(hint.to_owned()),
-        retry_after: None,
-        usage: Usage::default(),
-    }
+    ChatError::new(ChatErrorKind::Model, message).hint(hint)
 }

@@ -1,4 +1,4 @@
-//! Model and context from a file, or the reason why not.
+//! Loads a model and its context from a file.
 
 use std::collections::HashSet;
 use std::fs;
@@ -20,7 +20,7 @@ use minions_chat::ChatError;
 /// llama.cpp's limit of sequences in one context.
 const MOST_LANES: usize = 256;
 
-/// Checks the settings against file and memory, cheaply.
+/// Checks the settings against the file and the memory, without loading the model.
 pub(super) fn check(settings: &EngineSettings) -> Result<(), ChatError> {
     let path = &settings.model_path;
     let info = inspect(path)?;
@@ -44,7 +44,7 @@ pub(super) fn check(settings: &EngineSettings) -> Result<(), ChatError> {
     memory::check(&info, path, settings.n_ctx, settings.lanes)
 }
 
-/// Maps the weights.
+/// Maps the weights from the file.
 pub(super) fn model(settings: &EngineSettings, tap: &Tap) -> Result<LlamaModel, ChatError> {
     let mut params = LlamaModelParams::default();
     if let Some(layers) = settings.n_gpu_layers {
@@ -70,17 +70,17 @@ pub(super) fn context<'a>(
         .with_n_ubatch(BATCH)
         .with_n_threads(threads)
         .with_n_threads_batch(threads)
-        // Cells of its own for each lane: in one pool attention looks at the cells of all, which with 4 lanes of 800
-        // tokens took 18% of the time instead of 13%. A shared prefix is copied: far less work than reading it.
+        // Each lane has cells of its own. In one pool attention would look at the cells of all lanes, which with 4 lanes
+        // of 800 tokens took 18% of the time instead of 13%. Copying a shared prefix is far less work than reading it.
         .with_kv_unified(false)
-        // The whole past of sliding-window layers is kept, else no prefix could be reused.
+        // Sliding-window layers keep their whole past, else no prefix could be reused.
         .with_swa_full(true)
         .with_no_perf(true);
     let (result, complaints) = tap.listen(|| model.new_context(backend()?, params).ok());
     result.ok_or_else(|| explain(&settings.model_path, "allocate the context of the model", &complaints))
 }
 
-/// llama.cpp's state for the whole process; it cannot be set up twice.
+/// The state of llama.cpp for the whole process, which cannot be set up twice.
 fn backend() -> Option<&'static LlamaBackend> {
     static BACKEND: OnceLock<Option<LlamaBackend>> = OnceLock::new();
     BACKEND.get_or_init(|| LlamaBackend::init().ok()).as_ref()
@@ -100,7 +100,7 @@ fn explain(path: &Path, what: &str, complaints: &str) -> ChatError {
     failed(format!("llama.cpp cannot {what} {}: {words}", path.display()), hint)
 }
 
-/// Physical cores, but no more than this process may use: a second thread on a core only takes its caches.
+/// The number of physical cores, but no more than this process may use: a second thread on a core only takes its caches.
 fn physical_cores() -> u32 {
     let allowed = std::thread::available_parallelism().map_or(1, usize::from);
     let siblings: HashSet<String> = fs::read_dir("/sys/devices/system/cpu")

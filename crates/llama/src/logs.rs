@@ -1,7 +1,7 @@
-//! llama.cpp's log lines, caught on the thread that calls it: to the debug log, and into messages of errors.
+//! The log lines of llama.cpp, caught on the thread that calls it. They go to the debug log and into error messages.
 //!
-//! The crate hands each line to the current tracing subscriber. A [`Tap`] is that subscriber for the time of
-//! a call; it keeps the lines, so that nothing of llama.cpp reaches stderr by itself.
+//! The crate `llama-cpp-2` hands each line to the current tracing subscriber. A [`Tap`] is that subscriber during a
+//! call. It keeps the lines, so that no line of llama.cpp reaches stderr by itself.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, Once, PoisonError};
@@ -9,10 +9,10 @@ use std::sync::{Arc, Mutex, Once, PoisonError};
 use tracing::field::{Field, Visit};
 use tracing::{Dispatch, Event, Level, Metadata, Subscriber, dispatcher, span};
 
-/// Lines kept of one call.
+/// The number of lines that are kept of one call.
 const KEPT: usize = 400;
 
-/// Catches what llama.cpp logs.
+/// Catches the log lines of llama.cpp.
 pub(super) struct Tap {
     lines: Arc<Mutex<VecDeque<Line>>>,
     dispatch: Dispatch,
@@ -57,7 +57,7 @@ impl Subscriber for Catcher {
         metadata.is_event() && metadata.target() == "llama-cpp-2"
     }
 
-    /// The crate does not ask for hints; every other call site should stay as it is.
+    /// Off for every other call site; the crate `llama-cpp-2` does not ask for this hint.
     fn max_level_hint(&self) -> Option<tracing::level_filters::LevelFilter> {
         Some(tracing::level_filters::LevelFilter::OFF)
     }

@@ -1,4 +1,4 @@
-//! How much memory is left, and whether a model fits into it. Linux's own figures; elsewhere unknown.
+//! Whether a model fits into the memory that is left, by Linux's figures. On other systems every model fits.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -6,14 +6,18 @@ use std::path::{Path, PathBuf};
 use super::{ModelInfo, failed};
 use minions_chat::ChatError;
 
-/// Tokens that are evaluated in one step; sizes the compute buffers.
+/// The number of tokens that are evaluated in one step, which the size of the compute buffers depends on.
 pub(super) const BATCH: u32 = 512;
 
-/// Code, tokenizer and scratch memory of llama.cpp besides weights, KV cache and logits.
+/// Bytes of llama.cpp's code, tokenizer and scratch memory, besides weights, KV cache and logits.
 const OVERHEAD: u64 = 64 << 20;
 
-/// Refuses what would not fit, before anything is loaded.
-pub(super) fn check(info: &ModelInfo, path: &Path, n_ctx: u32, lanes: usize) -> Result<(), ChatError> {
+/// Checks that the model of `info` at `path`, with `lanes` windows of `n_ctx` tokens each, fits into the memory that
+/// this process may still take. Needs no engine.
+///
+/// # Errors
+/// A [`ChatErrorKind::Model`](minions_chat::ChatErrorKind::Model) with the bytes that are needed and available.
+pub fn check(info: &ModelInfo, path: &Path, n_ctx: u32, lanes: usize) -> Result<(), ChatError> {
     match available() {
         Some(available) => fits(info, path, u64::from(n_ctx).saturating_mul(lanes as u64), available),
         None => Ok(()),
@@ -41,7 +45,7 @@ fn fits(info: &ModelInfo, path: &Path, cells: u64, available: u64) -> Result<(),
     ))
 }
 
-/// Bytes that this process may still take: the least of what the machine and each control group leaves.
+/// The number of bytes that this process may still take: the least that the machine or a control group leaves.
 fn available() -> Option<u64> {
     let machine = fs::read_to_string("/proc/meminfo").ok().and_then(|text| field(&text, "MemAvailable:"));
     let groups = fs::read_to_string("/proc/self/cgroup").unwrap_or_default();
@@ -52,7 +56,7 @@ fn available() -> Option<u64> {
         .min()
 }
 
-/// The number behind `name` in lines of `name number`.
+/// The number behind `name` in `text`, whose lines are of the form `name number`.
 fn field(text: &str, name: &str) -> Option<u64> {
     text.lines().find_map(|line| line.strip_prefix(name)?.split_whitespace().next()?.parse().ok())
 }

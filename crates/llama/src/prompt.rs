@@ -1,4 +1,4 @@
-//! Messages become the tokens of a prompt, by the model's chat template.
+//! Prompts: messages become tokens by the model's chat template.
 
 use std::sync::Arc;
 
@@ -13,14 +13,14 @@ use minions_chat::{ChatError, Message, Role};
 pub(super) struct Prompter {
     model: Arc<LlamaModel>,
     template: LlamaChatTemplate,
-    /// The template drops system messages, so they go into the first user message.
+    /// Whether the template drops system messages, which then go into the first user message.
     folds_system: bool,
-    /// The texts of control tokens: what a document must not be able to say.
+    /// The texts of control tokens, which a document must not be able to write.
     control: Vec<String>,
 }
 
 impl Prompter {
-    /// Takes `chat_format`, or else the template in the model.
+    /// A prompter with the template `chat_format`, or else with the model's own.
     pub(super) fn new(model: Arc<LlamaModel>, chat_format: Option<&str>) -> Result<Self, ChatError> {
         let template = template(&model, chat_format)?;
         let mut prompter = Self { control: control_texts(&model), model, template, folds_system: false };
@@ -32,7 +32,7 @@ impl Prompter {
         Ok(prompter)
     }
 
-    /// The prompt for the next reply.
+    /// The tokens of the prompt for the next reply.
     pub(super) fn tokens(&self, messages: &[Message]) -> Result<Vec<LlamaToken>, ChatError> {
         let mut messages: Vec<Message> =
             messages.iter().map(|message| Message::new(message.role, self.plain(&message.content))).collect();
@@ -52,8 +52,8 @@ impl Prompter {
         self.model.apply_chat_template(&self.template, &chat, true).ok()
     }
 
-    /// `content` without NUL bytes, and with a space inside whatever would be read as a control token:
-    /// text of unknown origin must not end its own message.
+    /// `content` without NUL bytes, and with a space inside each text that would be read as a control token, so that text
+    /// of unknown origin cannot end its own message.
     fn plain(&self, content: &str) -> String {
         let mut content = content.replace('\0', " ");
         for text in self.control.iter().filter(|text| text.len() > 1) {
@@ -107,7 +107,7 @@ fn control_texts(model: &LlamaModel) -> Vec<String> {
         .collect()
 }
 
-/// System messages become the start of the first user message.
+/// Moves system messages to the start of the first user message.
 fn fold_system(messages: Vec<Message>) -> Vec<Message> {
     let (system, mut rest): (Vec<_>, Vec<_>) =
         messages.into_iter().partition(|message| message.role == Role::System);

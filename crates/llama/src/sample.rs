@@ -1,4 +1,4 @@
-//! Logits become the next token.
+//! Sampling: logits become the next token.
 //!
 //! The likeliest tokens are drawn first and only the drawn one is checked against the grammar; the grammar
 //! sees more of the vocabulary only when it refuses. A tail that repeats itself is not continued. A repeat penalty
@@ -15,9 +15,9 @@ use llama_cpp_2::token::data_array::LlamaTokenDataArray;
 
 use super::Sampling;
 
-/// Candidates when sampling with a temperature.
+/// The number of candidates when sampling with a temperature.
 const TOP_K: usize = 40;
-/// Candidates that the grammar sees before it has to see the whole vocabulary.
+/// The number of candidates that the grammar sees before it has to see the whole vocabulary.
 const WIDER: usize = 256;
 /// A tail is a loop if a block of at most this many tokens ...
 const LOOP_BLOCK: usize = 64;
@@ -26,16 +26,16 @@ const LOOP_TIMES: usize = 3;
 /// ... and it has at least this many tokens.
 const LOOP_TOKENS: usize = 24;
 
-/// What a model's tokens are to a sampler; made once per model.
+/// The tokens of a model that a sampler treats in a special way. Made once for each model.
 pub(super) struct Tokens {
     suppressed: Vec<LlamaToken>,
     end: LlamaToken,
-    /// What ends a JSON value soonest, the best first. The quote leads: inside a text all the others are text.
+    /// The tokens that end a JSON value soonest, the best first. The quote is first: inside a text the others are text.
     closers: Vec<LlamaToken>,
     null: Option<LlamaToken>,
-    /// Allowed inside a text, and outside of it hardly ever.
+    /// A letter, which a JSON grammar allows inside a text and hardly ever outside of one.
     letter: Option<LlamaToken>,
-    /// By token: bytes without white space.
+    /// The number of bytes of each token, without white space.
     lengths: Vec<u16>,
 }
 
@@ -61,13 +61,13 @@ impl Tokens {
 /// The state of one reply's sampling.
 pub(super) struct Sampler {
     tokens: Arc<Tokens>,
-    /// Draws from a few candidates; none takes the likeliest.
+    /// Draws from a few candidates; `None` takes the likeliest one.
     chain: Option<LlamaSampler>,
     grammar: Option<LlamaSampler>,
 }
 
 impl Sampler {
-    /// `grammar` is in GBNF with the rule `root`. None if llama.cpp refuses it.
+    /// A sampler. `grammar` is in GBNF with the rule `root`. `None` if llama.cpp refuses the grammar.
     pub(super) fn new(
         model: &LlamaModel,
         tokens: Arc<Tokens>,
@@ -81,7 +81,7 @@ impl Sampler {
         Some(Self { tokens, chain: chain(sampling), grammar })
     }
 
-    /// The token after `written`; none if the logits hold no number or the grammar leaves nothing.
+    /// The token after `written`; `None` if the logits hold no number or the grammar allows no token.
     pub(super) fn pick(&mut self, logits: &[f32], written: &[LlamaToken]) -> Option<LlamaToken> {
         let mut banned = self.tokens.suppressed.clone();
         banned.extend(loop_continuation(written));
@@ -96,13 +96,13 @@ impl Sampler {
                 return self.accept(token);
             }
         }
-        // Only the continuation of a loop is left.
+        // The grammar allows only the continuation of a loop.
         let allowed = self.allowed(top(logits, logits.len(), &[]));
         let token = self.draw(allowed)?;
         self.accept(token)
     }
 
-    /// The token that brings the grammar's text to its end soonest, whatever the model would say.
+    /// The token that brings the text of the grammar to its end soonest, whatever the logits are.
     pub(super) fn close(&mut self) -> Option<LlamaToken> {
         let tokens = Arc::clone(&self.tokens);
         let in_text = tokens.letter.is_some_and(|letter| self.allows(letter));
@@ -123,7 +123,7 @@ impl Sampler {
         self.grammar.is_some()
     }
 
-    /// Whether the grammar is satisfied, so that nothing but the end need follow.
+    /// Whether the grammar allows the text to end here.
     pub(super) fn complete(&mut self) -> bool {
         self.grammar.is_some() && self.allows(self.tokens.end)
     }
@@ -141,7 +141,7 @@ impl Sampler {
         !self.allowed(vec![LlamaTokenData::new(token, 0.0, 0.0)]).is_empty()
     }
 
-    /// The candidates that the grammar lets through, in their order.
+    /// The candidates that the grammar allows, in their order.
     fn allowed(&mut self, candidates: Vec<LlamaTokenData>) -> Vec<LlamaTokenData> {
         let Some(grammar) = &mut self.grammar else { return candidates };
         let mut array = LlamaTokenDataArray::new(candidates, true);
