@@ -1,9 +1,9 @@
-//! Locks.
+//! Locking of mutexes.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// The value behind `mutex`. A thread that panicked while it held the lock is no reason to stop: what it guards here is
-/// whole after every statement.
+/// Locks `mutex`, also after a thread has panicked while it held the lock: every value that a mutex guards in this
+/// crate is consistent after each statement.
 pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,4 +1,4 @@
-//! What ends a job from outside.
+//! Tokens that end jobs from outside.
 
 use std::sync::Arc;
 
@@ -38,12 +38,12 @@ impl CancelToken {
         });
     }
 
-    /// Whether it is cancelled.
+    /// Whether the token is cancelled.
     pub fn is_cancelled(&self) -> bool {
         self.0.borrow().is_some()
     }
 
-    /// Waits until it is cancelled, and says why.
+    /// Waits until the token is cancelled, and gives the reason.
     pub async fn cancelled(&self) -> Failure {
         let mut reason = self.0.subscribe();
         let reason = reason.wait_for(Option::is_some).await.map(|reason| reason.clone());

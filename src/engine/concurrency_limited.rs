@@ -7,7 +7,8 @@ use tokio::sync::Semaphore;
 
 use crate::chat::{ChatClient, ChatError, ChatReply, ChatRequest, EgressGate};
 
-/// A client with as many calls in flight, over all that share the slots, as there are slots.
+/// A client that takes a slot for each call. All clients that share the slots have at most as many calls in flight as
+/// there are slots.
 pub(super) struct ConcurrencyLimited {
     pub client: Arc<dyn ChatClient>,
     pub slots: Arc<Semaphore>,

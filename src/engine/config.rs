@@ -1,4 +1,4 @@
-//! What an engine is made with.
+//! The configuration of an engine.
 
 use std::path::PathBuf;
 
@@ -6,7 +6,7 @@ use crate::chat::secrets::Redactor;
 use crate::config::Environment;
 use crate::sandbox::{CHILD_COMMAND, SandboxProgram};
 
-/// What an engine is made with. All jobs of the engine share it.
+/// The configuration of an engine, which all its jobs share.
 #[derive(Clone)]
 pub struct EngineConfig {
     /// Keys, addresses of model servers, folders: the variables that `docs/operate.md` lists. The engine reads none of
@@ -14,12 +14,12 @@ pub struct EngineConfig {
     pub environment: Environment,
     /// The `minions` program, which is started to keep an Ollama daemon up. Without it none is started.
     pub program: Option<PathBuf>,
-    /// What the sandbox's children run.
+    /// The program that the sandbox's children run.
     pub sandbox: SandboxProgram,
     /// Whether several jobs run at the same time. A single job may take a model server's whole memory for its one
     /// long call; many share the server's slots.
     pub is_for_many: bool,
-    /// Limits for every job, and what its exchanges with models are written to or read from.
+    /// Options of every job: its limit, and the folder that its exchanges with models are written to or read from.
     pub jobs: JobOptions,
     /// Limits for all jobs together.
     pub limits: RunLimits,
@@ -50,8 +50,8 @@ pub struct RunLimits {
 }
 
 impl EngineConfig {
-    /// The process's environment, for many jobs at a time. `program` is a `minions` program: it runs the supervisor's
-    /// code, each time in a child of its own.
+    /// A configuration for many jobs at a time, with the process's environment. `program` is a `minions` program, which
+    /// runs the supervisor's code, each time in a child of its own.
     pub fn new(program: impl Into<PathBuf>) -> Self {
         let program = program.into();
         Self {

@@ -1,4 +1,4 @@
-//! The conversation log: one JSON file per job, whole or not there.
+//! The conversation log: one JSON file per job, which is either complete or absent.
 
 use std::fs;
 use std::io::{self, Write};
@@ -8,10 +8,10 @@ use std::path::{Path, PathBuf};
 use crate::chat::secrets::Redactor;
 use serde::Serialize;
 
-/// Characters of the task in a file name.
+/// The number of characters of the task in a file name.
 const SLUG: usize = 40;
 
-/// Writes `log` below `dir`, without credentials, and gives its path. A log with a given name replaces the one before.
+/// Writes `log` below `dir`, without credentials, and gives its path. With a given `name`, an existing log is replaced.
 pub(super) fn write(
     dir: &Path,
     name: Option<&Path>,
@@ -37,7 +37,7 @@ pub(super) fn write(
     Ok(target)
 }
 
-/// The task as a part of a file name.
+/// `task` as a part of a file name.
 fn slug(task: &str) -> String {
     let mut slug = String::new();
     for c in task.chars().flat_map(char::to_lowercase) {

@@ -1,13 +1,13 @@
-//! The ledger as the result shows it.
+//! The report of a job's egress, as the result shows it.
 
 use serde::Serialize;
 
 use crate::job::JobRole;
 
-/// What left this machine, in the envelope's field names.
+/// The calls and passages that left this machine, in the envelope's field names.
 #[derive(Clone, Debug, Serialize)]
 pub struct EgressReport {
-    /// Each remote call, also failed tries. `None` in a slim result.
+    /// Each remote call, failed tries included. `None` in a slim result.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub calls: Option<Vec<EgressCall>>,
     /// Bytes of all request bodies that left.
@@ -16,7 +16,7 @@ pub struct EgressReport {
     pub context_chars: usize,
     /// Characters of the documents.
     pub of_context_chars: usize,
-    /// Where the characters that left stand. `None` in a slim result.
+    /// The passages of the documents that left. `None` in a slim result.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub passages: Option<Vec<EgressPassage>>,
 }
@@ -32,13 +32,13 @@ pub struct EgressCall {
     pub bytes: usize,
     /// SHA-256 of the body as it was sent, in hexadecimal.
     pub sha256: Option<String>,
-    /// Characters of the documents that it carried.
+    /// Characters of the documents that the call carried.
     pub context_chars: usize,
     /// Tokens of the prompt; an estimate where the call was cut off.
     pub prompt_tokens: u64,
     /// Tokens of the reply.
     pub completion_tokens: u64,
-    /// Why the call failed.
+    /// Why the call failed; `None` if it did not.
     pub error: Option<String>,
 }
 
@@ -57,7 +57,7 @@ pub struct EgressPassage {
 }
 
 impl EgressReport {
-    /// The sums alone.
+    /// The report without the single calls and passages.
     pub(super) fn slim(self) -> Self {
         Self { calls: None, passages: None, ..self }
     }

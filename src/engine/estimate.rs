@@ -1,4 +1,4 @@
-//! What a job would cost, from its texts alone.
+//! The estimated cost of a job, from its texts alone.
 
 use serde::Serialize;
 use serde_json::Value;
@@ -7,16 +7,16 @@ use crate::documents::Document;
 use crate::documents::tokens::{Count, count};
 use crate::job::{Job, Protocol};
 
-/// What a job would cost if every round was used and nothing was asked twice, in the field names of a dry run's result.
+/// The cost of a job if every round was used and nothing was asked twice, in the field names of a dry run's result.
 #[derive(Clone, Debug, Serialize)]
 pub struct JobEstimate {
-    /// Always true: tells it from a result.
+    /// Always true: tells an estimate from a result.
     pub dry_run: bool,
     /// The protocol's name.
     pub protocol: &'static str,
     /// Calls of the supervisor.
     pub remote_calls: u64,
-    /// Tokens of the documents that the worker reads, each time that it does.
+    /// Tokens of the documents that the worker reads, over all its readings.
     pub local_tokens: u64,
     /// How the tokens were counted.
     pub method: String,

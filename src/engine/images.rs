@@ -1,4 +1,4 @@
-//! The pictures of a job: from paths, URLs and base64 to what a dialect sends.
+//! The pictures of a job: paths, URLs and base64 become images for a dialect.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -12,18 +12,21 @@ use crate::chat::Image;
 use crate::chat::http;
 use crate::error::Failure;
 
-/// Bytes of a picture at most.
+/// The most bytes of a picture.
 const LARGEST: usize = 20 << 20;
-/// How long a picture may take to come.
+/// How long fetching a picture may take.
 const FETCH: Duration = Duration::from_secs(60);
 
-/// With or without padding, as people paste it.
+/// Base64 with or without padding, as people paste both.
 const BASE64: GeneralPurpose = GeneralPurpose::new(
     &alphabet::STANDARD,
     GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
 );
 
-/// The pictures in order. URLs are fetched here if the worker's server does not fetch them itself.
+/// The pictures in order. URLs are fetched here unless the worker's server fetches them itself (`fetches`).
+///
+/// # Errors
+/// [`FailureKind::Input`](crate::error::FailureKind::Input), naming the picture and the problem.
 pub(super) async fn load(named: &[String], fetches: bool) -> Result<Vec<Arc<Image>>, Failure> {
     let mut images = Vec::new();
     for (position, name) in named.iter().enumerate() {
@@ -42,7 +45,7 @@ async fn one(name: &str, fetches: bool) -> Result<Image, String> {
     if let Some((_, base64)) = name.strip_prefix("data:").and_then(|data| data.split_once(";base64,")) {
         return data(&decoded(base64).ok_or("is a data URL whose base64 is broken")?);
     }
-    // A path is short; a picture as base64 is not, and may be longer than the system takes for a path.
+    // A picture in base64 may be longer than any path that the system takes.
     if name.len() < 4096 && Path::new(name).is_file() {
         return data(&std::fs::read(name).map_err(|error| format!("can't be read: {error}"))?);
     }
@@ -65,7 +68,7 @@ fn data(bytes: &[u8]) -> Result<Image, String> {
     Ok(Image::Data { media_type, base64: BASE64.encode(bytes) })
 }
 
-/// What the first bytes say: names and servers err.
+/// The media type by the first bytes, as names and servers may be wrong.
 fn media_type(bytes: &[u8]) -> Option<&'static str> {
     match bytes {
         [0x89, b'P', b'N', b'G', ..] => Some("image/png"),

@@ -1,10 +1,10 @@
-//! Where a model runs, as seen from this machine, and for which roles that counts as leaving it.
+//! The location of a model as seen from this machine, and the roles for which texts sent there leave this machine.
 
 use crate::chat::http;
 use crate::chat::providers::{Provider, RuntimeKind};
 use crate::job::JobRole;
 
-/// Where a model runs, as far as its client type, its address and its server tell.
+/// The location of a model, as far as its client type, its address and its server tell.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Location {
     /// In this process.
@@ -17,7 +17,7 @@ pub(super) enum Location {
     Network,
     /// Anywhere else.
     Elsewhere,
-    /// Behind a server that forwards prompts to hosts of somebody else, wherever the server is.
+    /// Behind a server that forwards prompts to other hosts, wherever the server is.
     Forwarded,
 }
 
@@ -35,9 +35,9 @@ impl Location {
         }
     }
 
-    /// Whether what a model in `role` is told leaves this machine. Worker and embedding model have the documents, and
-    /// the private network is trusted with them. The supervisor must not have them: nothing but this machine is
-    /// trusted to keep what it is told.
+    /// Whether texts that are sent to a model in `role` leave this machine. Worker and embedding model get the
+    /// documents, and the private network is trusted with them. The supervisor must not get them, so for the supervisor
+    /// only this machine is trusted.
     pub(super) fn is_remote(self, role: JobRole) -> bool {
         match (role, self) {
             (JobRole::Supervisor, Self::Process | Self::Machine) => false,

@@ -291,7 +291,7 @@ mod tests {
     async fn a_call_that_is_cut_off_is_spent_if_it_was_sent() {
         assert_eq!(spent_on(false, Pacing::default()).await, 100);
         assert_eq!(spent_on(true, Pacing::default()).await, 100);
-        // It still waited for its turn.
+        // The call still waited for its time.
         assert_eq!(spent_on(false, Pacing { requests: Some(1), tokens: None }).await, 0);
     }
 }

@@ -1,4 +1,4 @@
-//! Jobs from their checked form to their results: the room that knows all the others.
+//! The engine: runs jobs from their checked form to their results. This module knows all the others.
 //!
 //! In: a [`Job`], where its [`Events`] go, and what may cancel it. Out: a [`JobResult`], or the [`Failure`]. Whatever
 //! ends a job, its conversation log is written and its last event is `finished`. Any number of jobs run at once on one
@@ -63,7 +63,8 @@ impl Engine {
         Self(Arc::new(SharedResources::new(config)))
     }
 
-    /// Checks a job in the JSON form of `docs/job.md`. Its credentials are learnt, so that none shows in a later message.
+    /// Checks a job in the JSON form of `docs/job.md`. Its credentials are learnt, so that none shows in a later
+    /// message.
     ///
     /// # Errors
     /// [`FailureKind::Input`], naming the place in the job and the remedy.
@@ -80,8 +81,8 @@ impl Engine {
     }
 
     /// Runs a job to its answer, its deadline, or until `cancel` ends it; by then its calls are cut off and its sandbox
-    /// is gone. Dropping the future cancels the job, too, but nothing waits for its end then, and no log is written. The
-    /// last event is `finished` in any case.
+    /// is gone. Dropping the future cancels the job, too, but nothing waits for its end then, and no log is written.
+    /// The last event is `finished` in any case.
     ///
     /// # Errors
     /// Every [`FailureKind`]; [`Failure::spent`] says what the job had cost.
@@ -118,7 +119,7 @@ impl Engine {
         Events::new(listeners, job, &self.0.config.redactor)
     }
 
-    /// What a job would cost, from its texts alone. Makes no call.
+    /// The estimated cost of a job, from its texts alone. Makes no call.
     ///
     /// # Errors
     /// [`FailureKind::Input`] for a side that cannot be used as the job has it: a missing key, an unusable address.
@@ -127,12 +128,12 @@ impl Engine {
         Ok(JobEstimate::of(job))
     }
 
-    /// Remote tokens that all jobs have spent so far. Calls under way count with their prompts, by estimate.
+    /// Remote tokens that all jobs have spent so far. A call under way counts with the estimate of its prompt.
     pub fn remote_tokens_spent(&self) -> u64 {
         self.0.token_budget.spent()
     }
 
-    /// Waits until a call was refused since [`RunLimits::remote_tokens`] are used up.
+    /// Waits until a call is refused because [`RunLimits::remote_tokens`] are used up.
     pub async fn remote_tokens_used_up(&self) {
         self.0.token_budget.emptied().await;
     }
@@ -175,7 +176,7 @@ impl<T> AbortOnDrop<T> {
     /// Ends the task, waits until it has ended, and gives `reason` back.
     async fn end(&mut self, reason: Failure) -> Failure {
         self.0.abort();
-        // It was aborted, or came to its end in the same moment.
+        // The task was aborted, or came to its end in the same moment.
         let _ = (&mut self.0).await;
         reason
     }

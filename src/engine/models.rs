@@ -1,4 +1,4 @@
-//! Models by their keys: how a model is made ready, and what is known of it then.
+//! Models by their keys: how a model is made ready, and the properties of a ready model.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -17,14 +17,14 @@ use crate::runtimes::{
     DockerModelRunner, Endpoint, Limits, Need, Ollama, PullProgress, Runtime, RuntimeError, probe,
 };
 
-/// What decides where a model runs and how. Equal keys mean one model in memory.
+/// The options that decide where a model runs and how. Equal keys mean one model in memory.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct ModelKey {
     pub provider: &'static Provider,
     pub base_url: String,
     pub model: String,
     pub model_path: Option<PathBuf>,
-    /// Calls that will run at the same time, if that is settled.
+    /// The number of calls that will run at the same time, if that is settled.
     pub lanes: Option<usize>,
     /// Whether both sides of a job use it.
     pub serves_both_sides: bool,
@@ -34,16 +34,16 @@ pub(super) struct ModelKey {
 
 /// A model that is ready.
 pub(super) enum Ready {
-    /// In this process.
+    /// A model in this process.
     Embedded(Engine),
-    /// Behind the URL of a runtime that was asked for it, with a window of our choice.
+    /// A model of a runtime that was asked for it, with a window that minions chose.
     Managed(Endpoint, Arc<dyn Runtime>),
-    /// Behind the URL of a server that is used as it is found.
+    /// A model of a server that is used as it is found.
     Foreign(Endpoint),
 }
 
 impl Ready {
-    /// Calls that it works on at the same time, if it tells.
+    /// The number of calls that it works on at the same time, if that is known.
     pub(super) fn slots(&self) -> Option<usize> {
         match self {
             Self::Embedded(engine) => Some(engine.lanes()),
@@ -59,8 +59,8 @@ impl Ready {
         }
     }
 
-    /// Whether all slots share one cache of prefixes. llama.cpp's server, which also runs within Ollama and Docker Model
-    /// Runner, has a cache for each slot, and reports its slots; other servers are taken to share one.
+    /// Whether all slots share one cache of prefixes. llama.cpp's server, which also runs within Ollama and Docker
+    /// Model Runner, has a cache for each slot, and reports its slots; other servers are taken to share one.
     pub(super) fn shares_prefixes(&self) -> bool {
         match self {
             Self::Embedded(_) => true,
@@ -69,7 +69,7 @@ impl Ready {
         }
     }
 
-    /// Tokens of prompt and reply that one call may have, if that is known.
+    /// The context window in tokens of prompt and reply, if that is known.
     pub(super) fn window(&self) -> Option<u32> {
         match self {
             Self::Embedded(engine) => Some(engine.context_window()),
@@ -135,7 +135,7 @@ impl ModelKey {
         let endpoint = runtime.ensure_model(&need).await?;
         tokio::spawn({
             let (endpoint, runtime) = (endpoint.clone(), Arc::clone(&runtime));
-            // Beside the supervisor's first call; a failure shows again at the worker's first call.
+            // The load runs during the supervisor's first call. A failure shows again at the worker's first call.
             async move {
                 if let Err(error) = runtime.warm_up(&need, &endpoint).await {
                     tracing::warn!("the model is not loaded ahead: {error}");
@@ -169,12 +169,12 @@ impl ModelKey {
         Ok(engine)
     }
 
-    /// The daemon, which is started where none answers, it would run on this machine and `ollama` is there.
+    /// The daemon. It is started if none answers, its address is on this machine, and the program `ollama` is found.
     fn ollama(&self, engine: &EngineConfig, limits: Limits) -> Result<Ollama, RuntimeError> {
         let ollama = Ollama::new(&self.base_url, self.lanes, limits)?;
         let environment = &engine.environment;
         let told = environment.get(config::ENV_OLLAMA_HOST).map(Host::parse);
-        // It listens where the user says, which may be on more than the address that we ask.
+        // The daemon listens at the address that the user gives, which may be more than the one that calls go to.
         let host = told.filter(|told| told.client_url() == self.base_url);
         let host = host.unwrap_or_else(|| Host::parse(&self.base_url));
         let program = find_program("ollama", environment.get("PATH").unwrap_or_default());
@@ -186,7 +186,7 @@ impl ModelKey {
         })
     }
 
-    /// The runner, which is looked for and started where none answers and it would be on this machine.
+    /// The runner. It is looked for and started if none answers and its address is on this machine.
     fn model_runner(&self, engine: &EngineConfig, limits: Limits) -> Result<DockerModelRunner, RuntimeError> {
         let environment = &engine.environment;
         let version = environment.get(config::ENV_MODEL_RUNNER_VERSION).unwrap_or("latest").to_owned();
@@ -195,7 +195,10 @@ impl ModelKey {
     }
 }
 
-/// The window for `demand` of a model or server with a fixed longest one.
+/// The window in tokens for `demand` of a model or server whose longest window is `longest`.
+///
+/// # Errors
+/// The longest window is too short for the demand.
 pub(super) fn chosen(demand: Demand, model: String, longest: Option<u32>) -> Result<u32, RuntimeError> {
     window::choose(&demand.of(model), Known { trained: longest, ..Known::default() })
 }

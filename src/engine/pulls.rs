@@ -1,4 +1,4 @@
-//! How far the pulls of models are, told to the jobs that wait for models.
+//! The progress of pulls of models, told to the jobs that wait for models.
 
 use std::sync::Mutex;
 
@@ -16,7 +16,7 @@ struct Waiting {
     jobs: Vec<(u64, Events)>,
 }
 
-/// A job waits for models until this is dropped.
+/// A job's wait for models, which ends when this is dropped.
 pub(super) struct WaitsForModels<'a> {
     pulls: &'a Pulls,
     number: u64,

@@ -1,4 +1,4 @@
-//! What an answered job gives: the types of the envelope's `result`, in its field names.
+//! The result of an answered job: the types of the envelope's `result`, in its field names.
 
 use std::sync::Arc;
 
@@ -32,16 +32,16 @@ pub struct JobResult {
     pub local_usage: Usage,
     /// The conversation log's path, if it could be written.
     pub log_file: Option<String>,
-    /// What the log file holds. `None` in a slim result.
+    /// The content of the log file. `None` in a slim result.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub conversation_log: Option<ConversationLog>,
-    /// Where the time went.
+    /// How long the job's parts took.
     pub timing: Timing,
-    /// What left this machine.
+    /// The calls and passages that left this machine.
     pub egress: EgressReport,
     /// Remote tokens, and dollars if the job has prices, against a run that had sent the documents.
     pub savings: Option<SavingsReport>,
-    /// `minions`: what each round did. `None` in a slim result.
+    /// `minions`: the rounds. `None` in a slim result.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub meta: Option<Vec<Round>>,
     /// `minions`: the worker's citations, each with its place in the documents.
@@ -50,7 +50,7 @@ pub struct JobResult {
     /// The job's own `metadata`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub metadata: Option<Value>,
-    /// In a batch: what stands for the job's content.
+    /// In a batch: the hash of the job's content.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub job_hash: Option<String>,
     /// Rounds that were begun.
@@ -64,7 +64,7 @@ pub struct JobResult {
     pub remote_client: ModelInfo,
     /// The version of minions.
     pub minions_version: &'static str,
-    /// What the job has cost.
+    /// The cost of the job.
     #[serde(skip)]
     pub spent: Spent,
 }
@@ -74,33 +74,33 @@ pub struct JobResult {
 pub struct EvidenceSummary {
     /// The worker's citations.
     pub citations: usize,
-    /// Those that stand in the documents.
+    /// The citations that stand in the documents.
     pub verified: usize,
 }
 
-/// Where a job's time went, in seconds.
+/// How long the parts of a job took, in seconds.
 #[derive(Clone, Copy, Debug, Serialize)]
 pub struct Timing {
-    /// While at least one call of the worker, or an embedding, was under way.
+    /// The time while at least one call of the worker, or an embedding, was under way.
     pub local_call_time: f64,
-    /// While a call of the supervisor was under way.
+    /// The time while a call of the supervisor was under way.
     pub remote_call_time: f64,
-    /// From the job's start to its end.
+    /// The time from the job's start to its end.
     pub total_time: f64,
-    /// What neither side's calls account for.
+    /// The time that neither side's calls account for.
     pub overhead_time: f64,
 }
 
 /// Tokens of both sides, as the conversation log has them.
 #[derive(Clone, Copy, Debug, Serialize)]
 pub struct LoggedUsage {
-    /// Of the supervisor.
+    /// Tokens of the supervisor's calls.
     pub remote: Usage,
-    /// Of the worker.
+    /// Tokens of the worker's calls and of embeddings.
     pub local: Usage,
 }
 
-/// What the conversation log of a job holds.
+/// The conversation log of a job.
 #[derive(Clone, Debug, Serialize)]
 pub struct ConversationLog {
     /// The question.
@@ -108,7 +108,7 @@ pub struct ConversationLog {
     /// `minion`: the documents.
     #[serde(skip_serializing_if = "Option::is_none", serialize_with = "documents")]
     pub context: Option<Arc<[Document]>>,
-    /// `minions`: what the supervisor was told about the documents.
+    /// `minions`: the description of the documents that the supervisor got.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub doc_metadata: Option<Option<String>>,
     /// The exchanges in order.
@@ -117,23 +117,23 @@ pub struct ConversationLog {
     pub generated_final_answer: String,
     /// Tokens of both sides.
     pub usage: LoggedUsage,
-    /// Where the time went.
+    /// How long the job's parts took.
     pub timing: Timing,
-    /// What a failed job has here, since it has no result.
+    /// The additional fields of a failed job, which has no result to hold them.
     #[serde(flatten)]
     pub failed: Option<FailedLog>,
 }
 
-/// What the log of a failed job holds besides.
+/// The additional fields in the log of a failed job.
 #[derive(Clone, Debug, Serialize)]
 pub struct FailedLog {
     /// Why the job failed.
     pub error: String,
     /// Messages to and from the worker, documents left out.
     pub worker_messages: Vec<Message>,
-    /// `minions`: what each round did.
+    /// `minions`: the rounds.
     pub meta: Vec<Round>,
-    /// What left this machine.
+    /// The calls and passages that left this machine.
     pub egress: EgressReport,
 }
 
@@ -142,7 +142,7 @@ fn documents<S: Serializer>(context: &Option<Arc<[Document]>>, serializer: S) ->
 }
 
 impl JobResult {
-    /// The result without what repeats: the conversation, our prompts, the single calls of the ledger.
+    /// The result without the long parts: conversation, messages, rounds, and the single calls of the egress report.
     pub fn slim(self) -> Self {
         Self {
             supervisor_messages: None,

@@ -1,7 +1,7 @@
-//! Search by meaning for the supervisor's code: the local client's own embeddings, so that no text leaves.
+//! Search by meaning for the supervisor's code, with embeddings of the local client.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
@@ -11,7 +11,7 @@ use crate::documents::{Query, vector_top_k};
 use crate::sandbox::Retriever;
 use crate::sync::lock;
 
-/// An embedding model with a memory and a meter.
+/// An embedding model that remembers vectors and counts its cost.
 pub(super) struct Embeddings {
     model: Arc<dyn Embedder>,
     state: Mutex<State>,
@@ -19,7 +19,7 @@ pub(super) struct Embeddings {
 
 #[derive(Default)]
 struct State {
-    /// Chunks come again with each search and each round.
+    /// Vectors by text, as each search and each round has the same chunks.
     known: HashMap<String, Vec<f32>>,
     usage: Usage,
     busy: Duration,
@@ -30,7 +30,7 @@ impl Embeddings {
         Self { model, state: Mutex::default() }
     }
 
-    /// What the calls have cost, and how long they took.
+    /// The tokens of the calls, and how long the calls took.
     pub(super) fn cost(&self) -> (Usage, Duration) {
         let state = self.state();
         (state.usage, state.busy)
@@ -68,7 +68,7 @@ impl Embeddings {
         }
     }
 
-    fn state(&self) -> std::sync::MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, State> {
         lock(&self.state)
     }
 }
@@ -76,15 +76,15 @@ impl Embeddings {
 #[async_trait]
 impl Retriever for Embeddings {
     async fn top_k(&self, queries: &[Query], chunks: &[String], k: usize) -> Result<Vec<usize>, String> {
-        // Nothing to embed, and some models refuse it.
-        let told: Vec<usize> = (0..chunks.len()).filter(|&at| !chunks[at].trim().is_empty()).collect();
+        // Blank chunks and queries have no meaning, and some models refuse them.
+        let filled: Vec<usize> = (0..chunks.len()).filter(|&at| !chunks[at].trim().is_empty()).collect();
         let queries: Vec<&Query> = queries.iter().filter(|(query, _)| !query.trim().is_empty()).collect();
-        let texts = queries.iter().map(|(query, _)| query).chain(told.iter().map(|&at| &chunks[at]));
+        let texts = queries.iter().map(|(query, _)| query).chain(filled.iter().map(|&at| &chunks[at]));
         self.learn(texts).await?;
         let state = self.state();
         let vector = |text: &String| state.known.get(text).cloned().unwrap_or_default();
         let queries: Vec<_> = queries.iter().map(|(query, weight)| (vector(query), *weight)).collect();
-        let vectors: Vec<_> = told.iter().map(|&at| vector(&chunks[at])).collect();
-        Ok(vector_top_k(&queries, &vectors, k).into_iter().map(|position| told[position]).collect())
+        let vectors: Vec<_> = filled.iter().map(|&at| vector(&chunks[at])).collect();
+        Ok(vector_top_k(&queries, &vectors, k).into_iter().map(|position| filled[position]).collect())
     }
 }

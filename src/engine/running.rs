@@ -1,4 +1,4 @@
-//! A job under way: what it has cost and said so far, and what becomes of that at its end.
+//! A job under way: its cost and messages so far, and at its end its log and result.
 
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
@@ -26,7 +26,7 @@ use crate::sandbox::{HostCalls, Sandbox, SandboxLimits, SearchByMeaning};
 
 /// The version that results name.
 const VERSION: &str = env!("CARGO_PKG_VERSION");
-/// Bytes of documents for which the supervisor's code gets a millisecond more.
+/// For this many bytes of documents the supervisor's code gets one millisecond more.
 const BYTES_PER_MILLISECOND: usize = 20_000;
 
 /// A job under way.
@@ -39,7 +39,7 @@ pub(super) struct JobRun {
     worker: OnceLock<Side>,
     embeddings: OnceLock<Arc<Embeddings>>,
     ledger: Arc<Ledger>,
-    /// Tokens of the job's texts, once it is answered.
+    /// The tokens of the job's texts, once the job is answered.
     texts: OnceLock<Count>,
     local_client: ModelInfo,
     remote_client: ModelInfo,
@@ -81,7 +81,7 @@ impl JobRun {
     /// Runs the job's protocol.
     pub(super) async fn solve(&self, shared: &SharedResources) -> Result<Answer, Failure> {
         let job = &self.job;
-        // Beside the models, which take longer.
+        // The texts are counted while the models are made ready, which takes longer.
         let counting = Counting::begin(job);
         let prompts = Prompts::load(&job.prompts).map_err(Failure::input)?;
         let fetches = job.local.provider.dialect.is_some_and(|dialect| dialect.fetches_images());
@@ -231,7 +231,7 @@ impl JobRun {
                 .map_or_else(|_| String::new(), |answer| answer.text.clone()),
             usage: LoggedUsage { remote: spent.remote, local: spent.local },
             timing,
-            // The result that would hold these does not come.
+            // A failed job has no result to hold these.
             failed: outcome.as_ref().err().map(|failure| FailedLog {
                 error: failure.to_string(),
                 worker_messages: notes.worker.clone(),
@@ -241,7 +241,7 @@ impl JobRun {
         }
     }
 
-    /// What the calls have cost so far.
+    /// The cost of the calls so far.
     fn spent(&self) -> Spent {
         let remote = self.usage(&self.supervisor, JobRole::Supervisor);
         let mut local = self.usage(&self.worker, JobRole::Worker);
@@ -249,14 +249,14 @@ impl JobRun {
         Spent { remote, local, usd: self.job.prices.map(|prices| prices.cost(remote)) }
     }
 
-    /// Tokens of a side's calls. It knows of a turn when that ends; of the tries of one that was cut off only the
-    /// ledger does, if they left.
+    /// Tokens of a side's calls. The side counts a turn when the turn ends. The tries of a turn that was cut off are
+    /// only in the ledger, if they left.
     fn usage(&self, side: &OnceLock<Side>, role: JobRole) -> Usage {
         let (ended, left) = (side.get().map_or(Usage::default(), Side::usage), self.ledger.usage(role));
         if left.total_tokens > ended.total_tokens { left } else { ended }
     }
 
-    /// Seconds: calls of either side, all of it, and what neither side's calls account for.
+    /// How long each side's calls took, the whole job, and the time without calls.
     fn timing(&self) -> Timing {
         let busy = |side: &OnceLock<Side>| side.get().map_or(0.0, |side| side.busy().as_secs_f64());
         let embedding = self.embeddings.get().map_or(0.0, |embeddings| embeddings.cost().1.as_secs_f64());
@@ -270,7 +270,7 @@ impl JobRun {
         }
     }
 
-    /// A log that can't be written is no reason to lose an answer.
+    /// Writes the log and gives its path. If that fails, a warning is given and the job keeps its answer.
     fn write_log(&self, log: &ConversationLog, redactor: &Redactor) -> Option<String> {
         let Job { log_dir, log_name, task, .. } = &self.job;
         match conversation_log::write(log_dir, log_name.as_deref(), task, log, redactor) {
@@ -285,14 +285,14 @@ impl JobRun {
     }
 }
 
-/// How long one call of the supervisor's code may take: long documents take longer to cut.
+/// How long one call of the supervisor's code may take: cutting long documents takes longer.
 fn time_for(context: &[Document]) -> Duration {
     let bytes: usize = context.iter().map(|document| document.text.len()).sum();
     SandboxLimits::default().time + Duration::from_millis((bytes / BYTES_PER_MILLISECOND) as u64)
 }
 
-/// The tokens of a job's texts: those of long ones are counted in a thread of its own, beside the models; for short ones,
-/// which are not counted but estimated, that would cost more.
+/// The counting of a job's texts. Long texts are counted in a blocking task while the models are made ready. Short
+/// texts are only estimated, which is faster than a task.
 enum Counting<'a> {
     Short(&'a Job),
     Long(JoinHandle<Count>),

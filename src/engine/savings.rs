@@ -1,4 +1,4 @@
-//! What a job's remote side cost against a run that would have sent the documents there.
+//! The savings of a job: its remote cost compared with one call that would have sent all documents.
 
 use serde::Serialize;
 
@@ -6,20 +6,20 @@ use crate::chat::Usage;
 use crate::documents::tokens::{Count, estimate};
 use crate::job::{Job, Prices};
 
-/// What an answered job has cost against what it would have cost with the documents sent, in the envelope's field names.
+/// The remote cost of an answered job, and that of one call with all documents, in the envelope's field names.
 #[derive(Clone, Debug, Serialize)]
 pub struct SavingsReport {
     /// How the tokens were counted.
     pub method: String,
-    /// What the supervisor's calls cost.
+    /// The cost of the supervisor's calls.
     pub remote: Tokens,
-    /// What one call with all documents would have cost.
+    /// The cost of one call with all documents.
     pub remote_only: Tokens,
     /// Remote tokens; below zero where the documents were short.
     pub saved_tokens: i64,
     /// `remote_only` divided by `remote`.
     pub ratio: Option<f64>,
-    /// The same in dollars, if the job has prices.
+    /// The comparison in dollars, if the job has prices.
     pub usd: Option<Dollars>,
 }
 
@@ -30,23 +30,23 @@ pub struct Tokens {
     pub prompt_tokens: u64,
     /// Tokens that the model wrote.
     pub completion_tokens: u64,
-    /// Both together.
+    /// Prompt and completion tokens together.
     pub total_tokens: u64,
 }
 
 /// Dollars of the comparison, to one millionth.
 #[derive(Clone, Copy, Debug, Serialize)]
 pub struct Dollars {
-    /// What the supervisor's calls cost.
+    /// The cost of the supervisor's calls.
     pub remote: f64,
-    /// What one call with all documents would have cost.
+    /// The cost of one call with all documents.
     pub remote_only: f64,
     /// The difference.
     pub saved: f64,
 }
 
 impl SavingsReport {
-    /// `remote` is what the supervisor's calls cost until it said `answer`; `texts` are what the job brought.
+    /// The savings of `job`, given the tokens of its `texts`, its `answer`, and the usage `remote` of its supervisor.
     pub(super) fn new(job: &Job, texts: &Count, answer: &str, remote: Usage) -> Self {
         let remote_only = Usage::of_call(texts.tokens, estimate(answer), 0);
         let ratio =
@@ -81,7 +81,7 @@ fn dollars(prices: Prices, remote: Usage, remote_only: Usage) -> Dollars {
     }
 }
 
-/// To one part in `parts`.
+/// `number` rounded to one part in `parts`.
 fn rounded(number: f64, parts: f64) -> f64 {
     (number * parts).round() / parts
 }

@@ -1,4 +1,4 @@
-//! One side of a job as the job, its defaults and the environment have it. Nothing is asked of a server here.
+//! The configuration of one side of a job, from the job, the defaults and the environment. No server is asked here.
 
 use std::time::Duration;
 
@@ -13,18 +13,18 @@ use crate::error::Failure;
 use crate::job::{ClientSpec, Job, JobRole, Protocol};
 use crate::runtimes::Endpoint;
 
-/// One side as the job wants it.
+/// The configuration of one side.
 pub(super) struct SideConfig<'a> {
     pub role: JobRole,
     pub spec: &'a ClientSpec,
     pub model: String,
-    /// Where its servers are, at least one.
+    /// The base URLs of its servers, at least one.
     pub base_urls: Vec<String>,
     pub demand: Demand,
     pub lanes: Option<usize>,
     /// Whether both sides use one model in memory. Set on the worker alone.
     pub has_same_model: bool,
-    /// Its calls count for the limits of a run, each try by itself.
+    /// Whether its calls count for the limits of a run, each try by itself.
     pub is_metered: bool,
     /// How its replies are generated, with the side's defaults.
     pub generation: Generation,
@@ -40,7 +40,7 @@ pub(super) fn sides<'a>(
     let mut supervisor = SideConfig::supervisor(job, environment);
     supervisor.is_metered = is_for_many;
     if worker.same_model(&supervisor) {
-        // One model in memory has one window: two would load it anew at every change of sides.
+        // One model in memory has one window: with two windows it would be loaded anew at every change of sides.
         let demand = worker.demand.max(supervisor.demand);
         (worker.demand, supervisor.demand) = (demand, demand);
         worker.has_same_model = true;
@@ -52,7 +52,7 @@ impl<'a> SideConfig<'a> {
     pub(super) fn worker(job: &'a Job, environment: &Environment, among_many: bool) -> Self {
         let spec = &job.local;
         let (samples, batch) = match &job.protocol {
-            // One call at a time is the job's, but the slots are for all jobs.
+            // The job makes one call at a time, but the slots are for all jobs.
             Protocol::Minion => (1, (!among_many).then_some(1)),
             Protocol::Minions(params) => (params.num_samples_per_task, params.worker_batch_size),
         };
@@ -102,7 +102,8 @@ impl<'a> SideConfig<'a> {
             && (self.spec.is_embedded() || (has_server() && self.model == other.model))
     }
 
-    /// Whether what is sent to `base_url` leaves this machine; `forwards`: the server passes it on to other hosts.
+    /// Whether texts sent to `base_url` leave this machine. `forwards`: whether the server passes them on to other
+    /// hosts.
     pub(super) fn is_remote(&self, base_url: &str, forwards: bool) -> bool {
         let location =
             if forwards { Location::Forwarded } else { Location::of(self.spec.provider, base_url) };
@@ -124,7 +125,7 @@ impl<'a> SideConfig<'a> {
         }
     }
 
-    /// Says which of the job's options the model is never sent.
+    /// Warns of each option of the job that is never sent to the model.
     pub(super) fn warn(&self) {
         let Self { spec: ClientSpec { side, provider, kwargs, .. }, base_urls, .. } = self;
         let model = &self.model;
@@ -138,19 +139,22 @@ impl<'a> SideConfig<'a> {
         }
     }
 
-    /// An error if a fixed window, which nobody chose for this job, is too short for it.
+    /// Checks that a fixed window, which was not chosen for this job, is long enough for it.
+    ///
+    /// # Errors
+    /// The window is too short for the job.
     pub(super) fn check_window(&self, window: Option<u32>) -> Result<(), Failure> {
         let path = self.spec.model_path.as_deref().map(|path| path.display().to_string());
         chosen(self.demand, path.unwrap_or_else(|| self.model.clone()), window)?;
         Ok(())
     }
 
-    /// Tries after the first failed one: at a single server by its client, else at all of them again.
+    /// The number of retries: a single server's client makes them, several servers are all tried again.
     pub(super) fn retries(&self) -> u32 {
         self.spec.kwargs.retries.unwrap_or(config::RETRIES)
     }
 
-    /// Those of one server: none if a lost call goes to another one at once.
+    /// The number of retries at one server: none if a failed call goes to another server at once.
     pub(super) fn turn_retries(&self) -> u32 {
         if self.base_urls.len() > 1 { 0 } else { self.retries() }
     }
@@ -177,7 +181,7 @@ impl<'a> SideConfig<'a> {
             } else {
                 Duration::ZERO
             },
-            // The window that was settled with the server, if any: the job's own number was a wish.
+            // The server may have another window than the job asked for.
             generation: Generation {
                 num_ctx: endpoint.and_then(|endpoint| endpoint.context_window),
                 ..self.generation
@@ -187,7 +191,7 @@ impl<'a> SideConfig<'a> {
     }
 }
 
-/// The job's word, then the environment's, then the default.
+/// The name of the model: that of the job, else of the environment, else the default one.
 pub(super) fn model(spec: &ClientSpec, environment: &Environment) -> String {
     let provider = spec.provider;
     let told = || provider.model_env.iter().find_map(|name| environment.get(name));

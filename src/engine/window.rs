@@ -1,27 +1,28 @@
-//! How long a side's context window has to be: one window for all calls of a job, so that no server loads its
-//! model anew in between.
+//! The context window that a side needs. All calls of a job have one window, so that no server loads its model anew
+//! between them.
 
 use crate::config;
 use crate::job::{Job, Protocol};
 use crate::runtimes::Need;
 
-/// Bytes of a token at the least that is seen in dense text: what a window must be prepared for.
+/// The fewest bytes of a token that dense text has. A window is estimated with this number.
 const BYTES_PER_TOKEN: usize = 3;
-/// Bytes of a token that no ordinary text exceeds: what needs no asking a server.
+/// The most bytes of a token that ordinary text has. A prompt that is too long even by this number needs no call to
+/// find that out.
 const MOST_BYTES_PER_TOKEN: usize = 16;
-/// Tokens of a picture, as the hungrier models count them.
+/// The tokens of a picture, by models that count many.
 const IMAGE_TOKENS: u32 = 1600;
-/// Tokens of our own prompts, of a question, of a task.
+/// The tokens of the prompts of minions with a question or task.
 const PROMPT_TOKENS: u32 = 512;
 
-/// What a side asks of its window, in tokens.
+/// The window that a side needs, in tokens.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Demand {
-    /// The job's own number.
+    /// The window that the job sets.
     pub asked: Option<u32>,
-    /// The longest prompt and reply, estimated with room to spare.
+    /// The longest prompt and reply together, estimated with room to spare.
     pub likely: u32,
-    /// What it will be at the very least.
+    /// The shortest length that the longest prompt can have.
     pub certain: u32,
 }
 
@@ -34,7 +35,7 @@ impl Demand {
         }
     }
 
-    /// What a worker needs that reads all documents and pictures at once.
+    /// The window of a worker that reads all documents and pictures at once.
     fn of_reading_all(job: &Job) -> Self {
         let bytes = job.task.len() + job.context.iter().map(|document| document.text.len()).sum::<usize>();
         let pictures = tokens(job.images.len()).saturating_mul(IMAGE_TOKENS);
@@ -52,7 +53,7 @@ impl Demand {
         Self { asked: job.remote.kwargs.generation.num_ctx, likely: config::SUPERVISOR_WINDOW, certain: 0 }
     }
 
-    /// What serves both.
+    /// A demand that covers both.
     pub(super) fn max(self, other: Self) -> Self {
         Self {
             asked: self.asked.max(other.asked),
@@ -61,19 +62,20 @@ impl Demand {
         }
     }
 
-    /// Whether a window that was chosen for this serves `other` as well.
+    /// Whether a window that was chosen for this demand serves `other` as well.
     pub(super) fn covers(self, other: Self) -> bool {
         self.likely >= other.likely && self.certain >= other.certain
     }
 
-    /// The same for the model's server.
+    /// The demand as a runtime takes it, for `model`.
     pub(super) fn of(self, model: String) -> Need {
         let Self { asked: window, likely: tokens, certain: at_least } = self;
         Need { model, window, tokens, at_least, ..Need::default() }
     }
 }
 
-/// Bytes of chunk, task and advice that fit into a window beside our prompt and the reply.
+/// The number of bytes of chunk, task and advice that fit into a window of `window` tokens, beside the prompt of
+/// minions and the reply.
 pub(super) fn chunk_bytes(window: u32) -> usize {
     let free = window.saturating_sub(config::REPLY_TOKENS.min(window / 4) + PROMPT_TOKENS.min(window / 4));
     usize::try_from(free).unwrap_or(usize::MAX).saturating_mul(BYTES_PER_TOKEN)

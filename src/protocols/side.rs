@@ -17,12 +17,12 @@ pub(crate) struct Side {
     meter: Mutex<Meter>,
 }
 
-/// What a side may spend.
+/// The tokens and dollars that a side may spend; `None` is any number.
 #[derive(Clone, Copy, Default)]
 pub(crate) struct SpendingLimits {
-    /// Tokens.
+    /// The most tokens of prompts and replies.
     pub tokens: Option<u64>,
-    /// Dollars, and the prices of tokens.
+    /// The most dollars, with the prices of tokens.
     pub dollars: Option<(f64, Prices)>,
 }
 
@@ -51,7 +51,10 @@ impl Side {
         meter.busy + meter.since.map_or(Duration::ZERO, |since| since.elapsed())
     }
 
-    /// An error if `request` would go over the side's budget.
+    /// Checks that `request` stays within the side's budget, by an estimate of its tokens.
+    ///
+    /// # Errors
+    /// [`ProtocolError::Budget`] and [`ProtocolError::Dollars`].
     pub(crate) fn check_budget(&self, request: &ChatRequest) -> Result<(), ProtocolError> {
         if self.limits.tokens.is_none() && self.limits.dollars.is_none() {
             return Ok(());
@@ -77,7 +80,10 @@ impl Side {
         self.servers.permit(preferred_server).await
     }
 
-    /// Makes one call with `permit`.
+    /// Makes one call with `permit` and counts its cost.
+    ///
+    /// # Errors
+    /// Those of [`Permit::chat`].
     pub(crate) async fn chat(
         &self,
         permit: &mut Permit,

@@ -7,10 +7,10 @@ use serde_json::{Value, json};
 use super::dialect::{Abilities, Dialect, Partial};
 use super::{ChatRequest, ChatSettings, Finish, Format, Image, Message, Role, Usage};
 
-/// `max_tokens` is required; this is sent when the job does not say.
+/// The `max_tokens` of a job that gives none: Anthropic requires it.
 const DEFAULT_MAX_TOKENS: u32 = 4096;
 
-/// The dialect.
+/// The dialect of Anthropic's API.
 pub(crate) struct Anthropic;
 
 impl Dialect for Anthropic {
@@ -44,8 +44,8 @@ impl Dialect for Anthropic {
             let text = system.iter().map(|turn| &*turn.content).collect::<Vec<_>>().join("\n\n");
             body["system"] = json!([cached(&text)]);
         }
-        // What a going conversation has said so far comes again with its next turn. Writing a single
-        // question into the cache would only cost.
+        // The next turn of a conversation sends all its messages again, so they are cached. A single question does not
+        // come again, and writing it into the cache would only cost.
         let going = turns.iter().any(|turn| turn.role == Role::Assistant);
         let mut messages: Vec<Value> = turns.iter().map(message).collect();
         if let (true, Some(last), Some(turn)) = (going, messages.last_mut(), turns.last()) {
@@ -85,7 +85,7 @@ impl Dialect for Anthropic {
     }
 }
 
-/// Facts: "Vision": blocks of a list, the pictures before the text.
+/// A message as JSON. By "Vision", pictures are blocks of a list and come before the text.
 fn message(turn: &Message) -> Value {
     if turn.images.is_empty() {
         return json!(turn);
@@ -117,7 +117,7 @@ pub(super) fn cached(text: &str) -> Value {
     json!({"type": "text", "text": text, "cache_control": {"type": "ephemeral"}})
 }
 
-/// Messages without empty ones, which the API refuses, and with neighbours of one role made one.
+/// `messages` without empty ones, which the API refuses, and with neighbours of the same role joined.
 fn merged(messages: &[Message]) -> Vec<Message> {
     let mut turns: Vec<Message> = Vec::new();
     for message in messages.iter().filter(|message| !message.content.trim().is_empty()) {
@@ -132,8 +132,8 @@ fn merged(messages: &[Message]) -> Vec<Message> {
     turns
 }
 
-/// The prompt is what was read afresh, from the cache and into it. Counts grow over a stream and a later
-/// event may leave some out.
+/// Takes the counts of an event. The prompt's tokens are those that were read anew, read from the cache and written
+/// into it. Counts grow over a stream, and a later event may leave some out.
 fn take_usage(usage: &Value, reply: &mut Partial) {
     let count = |name: &str| usage[name].as_u64();
     let (read, write) = (count("cache_read_input_tokens"), count("cache_creation_input_tokens"));

@@ -7,21 +7,22 @@
 const OPEN: &str = "<think>";
 const CLOSE: &str = "</think>";
 
-/// How far the final text was handed out.
+/// Tells how much of the final text was handed out.
 #[derive(Debug, Default)]
 pub(crate) struct Deltas {
     /// Bytes of the raw text that were looked through for the end of the thinking part.
     searched: usize,
-    /// Where the final text begins in the raw one, once that is certain, and up to where it was handed out.
+    /// The position in the raw text at which the final text begins, once that is certain, and the one up to which it
+    /// was handed out.
     streamed: Option<(usize, usize)>,
 }
 
-/// What remains to be handed out once the final text is known.
+/// The rest that is to be handed out once the final text is known.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Rest<'a> {
     /// The final text continues what was handed out with this, which may be empty.
     Continues(&'a str),
-    /// The final text is another one: what was handed out turned out to be a thinking part.
+    /// This is the final text; the pieces that were handed out turned out to be a thinking part.
     Replaces(&'a str),
 }
 
@@ -37,13 +38,13 @@ impl Deltas {
         &raw[sent..end]
     }
 
-    /// What is left, given the whole raw text and the final text.
+    /// The rest, given the whole raw text and the final text.
     pub(crate) fn rest<'a>(&self, raw: &str, text: &'a str) -> Rest<'a> {
         let streamed = self.streamed.map_or("", |(begin, end)| &raw[begin..end]);
         text.strip_prefix(streamed).map_or(Rest::Replaces(text), Rest::Continues)
     }
 
-    /// Where the final text begins, if that is certain.
+    /// The position at which the final text begins, if that is certain.
     fn begin(&mut self, raw: &str) -> Option<usize> {
         let leading = raw.trim_start();
         if OPEN.starts_with(leading) {
@@ -81,7 +82,7 @@ mod tests {
         }
     }
 
-    /// What an observer has at the end of a reply that comes in pieces cut at the given ends.
+    /// The text that an observer has at the end of a reply that comes in pieces cut at the given ends.
     fn streamed(raw: &str, ends: &[usize]) -> (String, bool) {
         let mut deltas = Deltas::default();
         let mut seen = String::new();

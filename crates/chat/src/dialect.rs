@@ -1,7 +1,7 @@
-//! What the APIs have in common, as seen by the one HTTP client.
+//! The common shape of the vendors' APIs, as the HTTP client uses them.
 //!
 //! A dialect is pure: it turns a request into a JSON body and takes the server's events into a reply.
-//! It must not know the network, retries or credentials.
+//! A dialect does not know the network, retries or credentials.
 
 use serde_json::{Value, json};
 
@@ -9,7 +9,7 @@ use super::{ChatRequest, ChatSettings, Finish, Format, Usage};
 
 /// One vendor's API.
 pub trait Dialect: Send + Sync {
-    /// What it is called in listings.
+    /// The dialect's name in listings.
     fn name(&self) -> &'static str;
 
     /// The route below the API's root, with its slash.
@@ -20,7 +20,8 @@ pub trait Dialect: Send + Sync {
         &[]
     }
 
-    /// The body of a streamed call. `format` replaces the request's own, and may have limits that this one lacks.
+    /// The body of a streamed call. `format` replaces the request's format; it may have limits that the request's
+    /// lacks.
     fn body(
         &self,
         settings: &ChatSettings,
@@ -29,28 +30,29 @@ pub trait Dialect: Send + Sync {
         abilities: Abilities,
     ) -> Value;
 
-    /// Whether its servers fetch pictures by URL.
+    /// Whether the servers of this dialect fetch pictures by URL.
     fn fetches_images(&self) -> bool {
         true
     }
 
-    /// The route of embeddings, if it has one.
+    /// The route of embeddings below the API's root, if the dialect has one.
     fn embeddings_path(&self) -> Option<&'static str> {
         None
     }
 
-    /// The body of a call of that route.
+    /// The body of a call for the embeddings of `texts`.
     fn embeddings_body(&self, model: &str, texts: &[String]) -> Value {
         json!({"model": model, "input": texts})
     }
 
-    /// The vectors in a reply of that route, in the order of the texts, and the prompt's tokens.
+    /// The vectors in a reply of the route of embeddings, in the order of the texts, and the prompt's tokens. `None` if
+    /// it is no such reply.
     fn take_embeddings(&self, _reply: &Value) -> Option<(Vec<Vec<f32>>, u64)> {
         None
     }
 
-    /// Takes one event, or a whole reply, of a server. `false` if it is not of this dialect.
-    /// Error objects never come here.
+    /// Adds one event of a server, or a whole reply, to `reply`. `false` if the event is not of this dialect. The
+    /// caller handles error objects itself.
     fn take(&self, event: &Value, reply: &mut Partial) -> bool;
 
     /// How the server cut the prompt of a complete reply without saying so, if it did.
@@ -69,59 +71,59 @@ pub trait Dialect: Send + Sync {
 pub struct Partial {
     /// Text, perhaps still with `<think>` in it.
     pub text: String,
-    /// How it ended.
+    /// How the reply ended, once that is known.
     pub finish: Option<Finish>,
     /// Tokens so far.
     pub usage: Usage,
-    /// The server has said that this is all.
+    /// Whether the server has sent the end of the reply.
     pub complete: bool,
 }
 
 /// How the reply can be forced to be JSON.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum JsonMode {
-    /// To a schema.
+    /// A schema forces it.
     Schema,
-    /// To any object.
+    /// A JSON mode without schema forces it to be an object.
     Object,
-    /// Not at all: the prompt alone asks for it.
+    /// Nothing forces it: the prompt alone asks for JSON.
     Prompt,
 }
 
 /// How a server is asked to keep the beginning of a prompt in its cache.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Caching {
-    /// Not at all: it does so by itself, or has none.
+    /// It is not asked: it caches by itself, or has no cache.
     Itself,
     /// Prompts that begin alike have the same `prompt_cache_key`.
     Key,
-    /// Models of Anthropic's: `cache_control` marks the end of what is to be kept.
+    /// For models of Anthropic: `cache_control` marks the end of the part that is to be cached.
     Marks,
 }
 
-/// What a server takes. Starts with the provider's row and shrinks when the server refuses something by name.
+/// The parameters that a server takes: those of the provider's row, without those that the server has refused by name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Abilities {
-    /// `response_format` or `format`.
+    /// How JSON is asked for, in `response_format` or `format`.
     pub json: JsonMode,
-    /// `stream_options`: usage at the end of a stream.
+    /// Whether it takes `stream_options`, which gives usage at the end of a stream.
     pub stream_options: bool,
-    /// `temperature`.
+    /// Whether it takes `temperature`.
     pub temperature: bool,
-    /// What the seed is called, if it takes one.
+    /// The name of the seed, if the server takes one.
     pub seed: Option<&'static str>,
-    /// The limit of the reply is called `max_completion_tokens`, not `max_tokens`.
+    /// Whether the limit of the reply is called `max_completion_tokens`, not `max_tokens`.
     pub max_completion_tokens: bool,
-    /// Ollama's `think: true`.
+    /// Whether it takes Ollama's `think: true`.
     pub thinking: bool,
-    /// `chat_template_kwargs.enable_thinking` (llama.cpp's server) turns thinking off.
+    /// Whether it takes `chat_template_kwargs.enable_thinking` of llama.cpp's server, which turns thinking off.
     pub template_thinking: bool,
-    /// How it is asked to cache.
+    /// How the server is asked to cache.
     pub caching: Caching,
 }
 
 impl Abilities {
-    /// What most servers take.
+    /// The parameters that most servers take.
     pub const USUAL: Self = Self {
         json: JsonMode::Schema,
         stream_options: true,
@@ -133,8 +135,9 @@ impl Abilities {
         caching: Caching::Itself,
     };
 
-    /// Less than these, after a server refused a request with this text; with the name of what is left out.
-    /// `None` if the text does not clearly name something that was sent and can be left out.
+    /// The abilities that remain after a server refused a request with the text `refusal`, and the name of the
+    /// parameter that is left out. `None` if the text does not clearly name a parameter that was sent and can be left
+    /// out.
     pub fn without(self, refusal: &str, format: &Format) -> Option<(Self, &'static str)> {
         let text = refusal.to_lowercase();
         let names = |signs: &[&str]| signs.iter().any(|sign| text.contains(sign));
@@ -170,7 +173,7 @@ impl Abilities {
     }
 }
 
-/// Words by which servers refuse a parameter, as against a wrong value of it.
+/// Words by which servers refuse a parameter itself, not a wrong value of it.
 const REFUSALS: &[&str] = &[
     "unsupported",
     "not support",
@@ -196,12 +199,12 @@ const JSON_SIGNS: &[&str] = &[
     "grammar",
 ];
 
-/// A vector as JSON has it.
+/// The vector that a JSON array of numbers holds.
 pub(crate) fn vector(value: &Value) -> Option<Vec<f32>> {
     value.as_array()?.iter().map(|number| number.as_f64().map(|number| number as f32)).collect()
 }
 
-/// Text without a leading `<think>` part. A model whose template opens the tag itself sends only its end.
+/// `text` without a leading `<think>` part. A model whose template opens the tag sends only the closing tag.
 pub(crate) fn without_thinking(text: &str) -> &str {
     let trimmed = text.trim_start();
     if let Some(thinking) = trimmed.strip_prefix("<think>") {
@@ -213,7 +216,7 @@ pub(crate) fn without_thinking(text: &str) -> &str {
     }
 }
 
-/// What a dialect makes of a server's bytes, for the tests of the dialects.
+/// The reply that a dialect reads from a server's bytes, for the tests of the dialects.
 #[cfg(test)]
 pub(crate) fn read(dialect: &dyn Dialect, bytes: &str) -> Partial {
     use super::frames::{Frame, Frames};
@@ -231,7 +234,7 @@ pub(crate) fn read(dialect: &dyn Dialect, bytes: &str) -> Partial {
     reply
 }
 
-/// The body of a request in its own format.
+/// The body of a request with the request's own format.
 #[cfg(test)]
 pub(crate) fn body_of(
     dialect: &dyn Dialect,

@@ -1,4 +1,4 @@
-//! Texts to vectors over the HTTP API of a provider.
+//! Embeddings over the HTTP API of a provider: texts become vectors.
 
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ use super::http_client::HttpClient;
 use super::{ChatError, ChatErrorKind as Kind, ChatSettings, Embedded, Embedder, Usage, retry, truncation};
 use crate::http;
 
-/// Texts of one call: servers have limits, and one that is slow must not look dead.
+/// The number of texts in one call: servers have limits, and a slow one must not look dead.
 const BATCH: usize = 32;
 
 #[async_trait]
@@ -22,7 +22,7 @@ impl Embedder for HttpClient {
         for batch in texts.chunks(BATCH) {
             let ChatSettings { retries, outage, .. } = self.endpoint.settings;
             let part = retry::with_retries(retries, outage, None, || self.embed_once(batch)).await;
-            // What the batches before have cost is not lost with this one.
+            // The error has the cost of the batches before, too.
             let part = part.map_err(|mut error| {
                 error.usage += all.usage;
                 error
@@ -71,7 +71,7 @@ impl HttpClient {
             _ => return Err(self.endpoint.error(Kind::Rejected, " sent no embeddings")),
         };
         let usage = Usage::of_call(tokens, 0, 0);
-        // A route that cannot be told not to cut, such as Ollama's of OpenAI's dialect.
+        // Some routes cut silently and cannot be told not to, such as Ollama's route in OpenAI's dialect.
         let words = truncation::words(texts.iter().map(String::as_str));
         match truncation::text(words, tokens, truncation::SHORTEST_EMBEDDED) {
             Some(how) => {

@@ -1,4 +1,4 @@
-//! A model at an address: what every call and every error message names.
+//! A model at an address, which every call and every error message names.
 
 use reqwest::Url;
 
@@ -11,7 +11,7 @@ use super::providers::Provider;
 pub(crate) struct Endpoint {
     pub(crate) provider: &'static Provider,
     pub(crate) settings: ChatSettings,
-    /// Where conversation turns are posted.
+    /// The URL to which conversation turns are posted.
     pub(crate) url: Url,
 }
 

@@ -1,6 +1,6 @@
-//! What servers say when they fail: an error body or an error event becomes a kind and the server's own words.
+//! Error bodies and error events of servers: each becomes a kind and the server's own words.
 //!
-//! Pure. It must not know the provider's name, the credential, or whether a try follows.
+//! Pure. This file does not know the provider's name, the credential, or whether another try follows.
 
 use serde_json::Value;
 
@@ -9,32 +9,33 @@ use super::ChatErrorKind as Kind;
 /// A failure in the server's words.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct ErrorBody {
-    /// Its kind.
+    /// The kind of the failure.
     pub kind: Kind,
     /// The server's text, uncut; empty if it gave none.
     pub text: String,
 }
 
-/// The failure that a reply with an error status tells of.
+/// The failure in the body of a reply with an error status.
 pub(crate) fn of_status(status: u16, body: &[u8]) -> ErrorBody {
     let said = serde_json::from_slice(body).ok().and_then(|body: Value| said_in_body(&body));
     let said = said.unwrap_or_else(|| Said::plain(String::from_utf8_lossy(body).trim()));
     ErrorBody { kind: kind(status, &said), text: said.text }
 }
 
-/// The failure that an event tells of, as servers send it once they have begun with status 200.
+/// The failure in an event, which a server sends if it fails after it has begun with status 200; `None` if the event is
+/// no error.
 pub(crate) fn of_event(event: &Value) -> Option<ErrorBody> {
     let is_error = !event["error"].is_null() || event["type"] == "error" || event["object"] == "error";
     let said = is_error.then(|| said_in_body(event))??;
     Some(ErrorBody { kind: kind(said.status(), &said), text: said.text })
 }
 
-/// What an error object says, whatever its shape.
+/// The content of an error object, whatever its shape.
 struct Said {
     text: String,
-    /// The vendor's name of the error, and its code where that is a word.
+    /// The vendor's name of the error, and the error's code if that is a word.
     tags: String,
-    /// The code where that is an HTTP status.
+    /// The error's code if that is an HTTP status.
     code: Option<u16>,
 }
 
@@ -58,8 +59,8 @@ impl Said {
     }
 }
 
-/// `{"error": "..."}`, `{"error": {"message": ...}}`, `{"message": ...}`, `{"detail": ...}`; Ollama and
-/// gateways put the JSON of the server behind them into the text.
+/// The content of `{"error": "..."}`, `{"error": {"message": ...}}`, `{"message": ...}` or `{"detail": ...}`. Ollama
+/// and gateways put the JSON of the server behind them into the text, which is read as well.
 fn said_in_body(body: &Value) -> Option<Said> {
     let error = if body["error"].is_null() { body } else { &body["error"] };
     let text = match error {
@@ -86,14 +87,14 @@ fn kind(status: u16, said: &Said) -> Kind {
     match status {
         401 | 403 => Kind::Auth,
         404 => Kind::NotFound,
-        // More than the whole allowance, or no money left: waiting does not help.
+        // The request needs more than the whole allowance, or no money is left: waiting does not help.
         429 if has(&["insufficient_quota", "request too large"]) => Kind::Rejected,
         429 => Kind::RateLimited,
         413 => Kind::ContextTooLong,
         _ if has(CONTEXT_SIGNS) => Kind::ContextTooLong,
         // Groq: the model did not manage to write JSON.
         400 if has(&["json_validate_failed"]) => Kind::Malformed,
-        // llama.cpp's server answers so while it loads its model, too: that has nothing to do with its load.
+        // llama.cpp's server also answers 503 while it reads its model, when it does not have too much to do.
         503 | 529 if !has(&["loading"]) => Kind::Busy,
         // 408: the server waited for us; 499: Ollama, another client left while the model was loading.
         408 | 499 | 500.. => Kind::Server,
@@ -114,7 +115,7 @@ const CONTEXT_SIGNS: &[&str] = &[
     "exceed context limit",
     "maximum prompt length",
     "input is too long",
-    // llama.cpp's server, of a text that is to be embedded.
+    // llama.cpp's server says this of a text that is to be embedded.
     "too large to process",
 ];
 

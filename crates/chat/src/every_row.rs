@@ -1,4 +1,4 @@
-//! Every row of the table, as it speaks.
+//! The requests of every row of the table.
 
 use serde_json::json;
 

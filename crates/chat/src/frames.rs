@@ -1,7 +1,7 @@
 //! Cuts a byte stream into JSON values: server-sent events, JSON lines, or one plain JSON document.
 //!
-//! In: bytes as they come from the socket, split anywhere. Out: frames in order. It goes by what the bytes are,
-//! never by the Content-Type: servers that ignore `stream: true` or mislabel their reply are understood too.
+//! In: bytes as they come from the socket, split anywhere. Out: frames in order. The bytes alone decide how they are
+//! read, not the Content-Type, so that servers that ignore `stream: true` or mislabel their reply are understood, too.
 
 use serde_json::{Value, json};
 
@@ -12,7 +12,7 @@ pub(crate) enum Frame {
     Json(Value),
     /// OpenAI's `data: [DONE]`.
     Done,
-    /// What is none of these: the beginning of it.
+    /// Bytes that are none of these: their beginning.
     Garbage(String),
 }
 
@@ -26,7 +26,7 @@ pub(crate) struct Frames {
 }
 
 impl Frames {
-    /// Takes the next bytes; gives the frames that they complete.
+    /// Takes the next bytes and gives the frames that they complete.
     pub(crate) fn push(&mut self, bytes: &[u8]) -> Vec<Frame> {
         let mut frames = Vec::new();
         for piece in bytes.split_inclusive(|&byte| byte == b'\n') {
@@ -54,7 +54,7 @@ impl Frames {
             return if self.open.starts_with(b"{") { None } else { self.close() };
         }
         if let Some(error) = line.strip_prefix(b"error:") {
-            // llama.cpp's server, for an error after the stream began.
+            // llama.cpp's server sends this for an error after the stream began.
             return Some(
                 parse(error).map_or_else(|| garbage(line), |error| Frame::Json(json!({"error": error}))),
             );
@@ -96,7 +96,7 @@ fn garbage(bytes: &[u8]) -> Frame {
 mod tests {
     use super::*;
 
-    /// The same frames, whether the bytes come in one piece or one by one.
+    /// The frames of `text`, which are the same whether the bytes come in one piece or one by one.
     fn frames(text: &str) -> Vec<Frame> {
         let read = |size: usize| {
             let mut reader = Frames::default();

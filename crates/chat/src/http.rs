@@ -1,7 +1,7 @@
-//! The one HTTP client of the program, and the words for what goes wrong with it.
+//! The HTTP clients of the program, and plain words for their errors.
 //!
-//! In: a base URL. Out: a `reqwest::Client` for it; URLs and errors as short plain text without credentials.
-//! It must not know who is at the other end: status codes and bodies are the callers' business.
+//! In: a base URL. Out: a `reqwest::Client` for it; URLs and errors as short plain text without credentials. This file
+//! does not know the server: its callers read status codes and bodies.
 
 use std::error::Error;
 use std::io;
@@ -11,14 +11,17 @@ use std::time::Duration;
 use reqwest::Url;
 use reqwest::redirect::Policy;
 
-/// How long a connection may take to come about. A reply may take as long as its caller allows.
+/// How long it may take to connect. A reply may take as long as its caller allows.
 pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// A client for `base_url`: no redirects (a key must not follow one), no overall timeout, and no proxy for
-/// this machine and its private networks. The platform's root certificates are read for https alone, as
-/// that takes many milliseconds; reading none at all is an error.
+/// this machine and its private networks. The platform's root certificates are read for https alone, as that takes many
+/// milliseconds.
+///
+/// # Errors
+/// The problem as text: an unusable URL, or no root certificates for https.
 pub fn client(base_url: &str) -> Result<reqwest::Client, String> {
-    // It fails only where a provider is installed already, which is as good.
+    // This fails only if a provider is installed already, which is as good.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let url = Url::parse(base_url).map_err(|error| format!("unusable URL {}: {error}", shown(base_url)))?;
     if !matches!(url.scheme(), "http" | "https") || url.host_str().is_none() {
@@ -37,12 +40,12 @@ pub fn client(base_url: &str) -> Result<reqwest::Client, String> {
     builder.build().map_err(|error| format!("no HTTP client for {}: {}", shown(base_url), cause(&error)))
 }
 
-/// Whether the host is this machine or one that only a private network knows.
+/// Whether the host of `url` is this machine or one that only a private network knows.
 pub fn is_private(url: &str) -> bool {
     Url::parse(url).is_ok_and(|url| has_private_host(&url))
 }
 
-/// Whether the host is this machine, also as a container on it knows it.
+/// Whether the host of `url` is this machine, also by a name that a container on it uses.
 pub fn is_this_machine(url: &str) -> bool {
     let Ok(url) = Url::parse(url) else { return false };
     let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']);
@@ -64,7 +67,7 @@ fn has_private_host(url: &Url) -> bool {
             ip.is_loopback() || ip.is_unique_local() || ip.is_unicast_link_local() || ip.is_unspecified()
         }
         Err(_) => {
-            // A bare name, such as a compose service's, is known to a private network alone.
+            // Only a private network knows a bare name, such as that of a compose service.
             !host.is_empty() && !host.contains('.')
                 || [".localhost", ".internal", ".local"].iter().any(|end| host.ends_with(end))
         }
@@ -80,7 +83,7 @@ pub fn shown(url: &str) -> String {
     }
 }
 
-/// Cuts at the last `@` before the path, and, as a password may hold a slash, at any later one too.
+/// `rest` behind its last `@`, also behind one in the path, as a password may hold a slash.
 fn without_userinfo(rest: &str) -> String {
     rest.rsplit_once('@').map_or(rest, |(_, host)| host).to_owned()
 }
@@ -93,7 +96,7 @@ pub fn cause(error: &(dyn Error + 'static)) -> String {
         innermost = source;
         words = plain(source).or(words);
     }
-    // Without words of ours the innermost says most: reqwest's own text would repeat the URL.
+    // Without plain words the innermost error says most: reqwest's own text would repeat the URL.
     words.unwrap_or_else(|| innermost.to_string())
 }
 

@@ -1,7 +1,7 @@
-//! The one client for every HTTP API: sends a turn and reads the stream; what it says of failures is in `error_messages`.
+//! The client for every HTTP API: sends a turn and reads the stream. Its error messages are in `error_messages`.
 //!
-//! In: a provider's row and settings, then requests. Out: replies, or errors that name the endpoint and what
-//! to do. What differs from vendor to vendor is in the row and its dialect; here is none of it.
+//! In: a provider's row and settings, then requests. Out: replies, or errors that name the endpoint and a remedy.
+//! Everything that differs from vendor to vendor is in the row and its dialect.
 
 use std::borrow::Cow;
 use std::sync::{Arc, Mutex};
@@ -29,21 +29,21 @@ use crate::{http, secrets::Secret};
 
 /// The longest reply that is read, in bytes: no model writes as much, and a runaway server must not fill the memory.
 const LONGEST_REPLY: usize = 64 << 20;
-/// Times the longest silence that a whole reply may take.
+/// A whole reply may take this many times the longest silence.
 const WHOLE_REPLY: u32 = 10;
 /// How long to wait for the end of a stream whose reply is complete, so that its connection can be used again.
 const DRAIN: Duration = Duration::from_millis(500);
 
-/// A model behind an HTTP API. Clones share their connections and what they learn.
+/// A model behind an HTTP API. Clones share their connections and the abilities that the server has refused.
 #[derive(Clone)]
 pub(crate) struct HttpClient {
     pub(super) endpoint: Endpoint,
     pub(super) dialect: &'static dyn Dialect,
     pub(super) http: reqwest::Client,
     pub(super) headers: HeaderMap,
-    /// What the server has not refused so far.
+    /// The abilities of the server's row that the server has not refused so far.
     abilities: Arc<Mutex<Abilities>>,
-    /// Sees what is sent.
+    /// The gate that is told of each body before it is sent.
     pub(super) gate: Option<Arc<dyn EgressGate>>,
 }
 
@@ -55,7 +55,7 @@ impl HttpClient {
         mut settings: ChatSettings,
     ) -> Result<Self, ChatError> {
         let name = endpoint::name(provider, &settings);
-        // The model's name tells what it takes, that of a deployment may say anything.
+        // The model's name decides about abilities; a deployment's name may be any word.
         let abilities = Arc::new(Mutex::new(abilities(provider, &settings)));
         if let Some(deployment) = settings.vendor.deployment() {
             settings.model = deployment.to_owned();
@@ -85,11 +85,11 @@ impl HttpClient {
         Ok(Self { endpoint, dialect, http, headers, abilities, gate: None })
     }
 
-    /// One try; again at once with less if the server refuses a parameter by name.
+    /// Makes one try. If the server refuses a parameter by name, the request is sent again at once without it.
     async fn turn(&self, request: &ChatRequest) -> Result<ChatReply, ChatError> {
         loop {
             let sent = self.current();
-            // Silence has its own limit; this one is for a server that dribbles and never ends.
+            // Silence has its own limit. This limit is for a server that sends a little now and then and never ends.
             let whole = self.endpoint.settings.timeout * WHOLE_REPLY;
             let outcome = timeout(whole, self.send(request, sent)).await;
             match outcome.unwrap_or_else(|_| Err(self.endpoint.endless(whole))) {
@@ -111,7 +111,7 @@ impl HttpClient {
         format!("POST {}\n{}{body}\n", self.endpoint.url, headers.collect::<String>())
     }
 
-    /// The same client with all that it sends passing `gate`.
+    /// This client, with every body passing `gate` before it is sent.
     pub(super) fn behind(&self, gate: Arc<dyn EgressGate>) -> Self {
         Self { gate: Some(gate), ..self.clone() }
     }
@@ -120,7 +120,7 @@ impl HttpClient {
         *self.abilities.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 
-    /// Leaves out what this refusal names, for this client's lifetime. `false` if it names nothing.
+    /// Leaves the parameter that `refusal` names out from now on. `false` if it names none that can be left out.
     fn shrink(&self, sent: Abilities, request: &ChatRequest, refusal: &ChatError) -> bool {
         let Some((less, what)) = sent.without(&refusal.message, &request.format) else { return false };
         let mut known = self.abilities.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
@@ -228,7 +228,7 @@ impl HttpClient {
         Err(self.endpoint.error(kind, text))
     }
 
-    /// Takes a frame; `true` if no other follows.
+    /// Takes a frame; `true` if no further frame follows.
     fn take(&self, frame: Frame, reply: &mut Partial, known: &mut bool) -> Result<bool, ChatError> {
         match frame {
             Frame::Done => {
@@ -249,7 +249,10 @@ impl HttpClient {
         Ok(false)
     }
 
-    /// A complete reply as the callers get it, unless there is nothing in it.
+    /// The reply for the caller.
+    ///
+    /// # Errors
+    /// The reply has no text, or the server has cut the prompt.
     fn check(&self, request: &ChatRequest, format: &Format, reply: &Partial) -> Result<ChatReply, ChatError> {
         if let Some(how) = self.dialect.cut_prompt(&self.endpoint.settings, request, reply) {
             return Err(self.endpoint.error(Kind::ContextTooLong, &format!(" cut the prompt: {how}")));
@@ -292,10 +295,10 @@ impl ChatClient for HttpClient {
     }
 }
 
-/// What this model at this place takes to begin with.
+/// The abilities of the model at its base URL before the server has refused any.
 fn abilities(provider: &Provider, settings: &ChatSettings) -> Abilities {
     let usual = provider.abilities;
-    // A compatible server may use such a name too, but has its own rules, and says so if need be.
+    // A compatible server may have a model of such a name, but it has rules of its own and refuses by name.
     if !provider.is_vendor(&settings.base_url) {
         return Abilities { caching: Caching::Itself, ..usual };
     }
@@ -323,7 +326,7 @@ fn headers(provider: &Provider, dialect: &dyn Dialect, key: Option<&Secret>) -> 
     Some(headers)
 }
 
-/// Reads what is left of a stream, which is its end mark.
+/// Reads the rest of a stream, which is its end mark.
 async fn drain(mut response: Response) {
     let rest = async { while let Ok(Some(_)) = response.chunk().await {} };
     let _ = timeout(DRAIN, rest).await;
@@ -356,7 +359,7 @@ mod tests {
                 (reasons, reasons),
                 "{base} {model}"
             );
-            // Who else speaks the dialect may not know what its inventor has added.
+            // Other servers of the dialect may not know the parameters that its vendor has added.
             assert_eq!(abilities.caching == Caching::Key, base.contains("openai.com"), "{base}");
         }
     }

@@ -1,8 +1,7 @@
 //! One conversation turn with a model.
 //!
-//! In: messages and, if the reply must be JSON, its schema. Out: the text, how it ended, and its usage.
-//! This room gets a URL (or a model file) and never knows how the server came to be there, nor which
-//! protocol asks.
+//! In: messages and, if the reply must be JSON, its schema. Out: the reply's text, how the reply ended, and its usage.
+//! This crate gets the URL of a server. It does not know how the server was started, nor which protocol asks.
 
 mod anthropic;
 mod deltas;
@@ -44,7 +43,7 @@ use minions_documents::tokens::estimate;
 /// The longest silence of a model server, unless the job says otherwise. A cold local model loads for minutes.
 pub const CALL_TIMEOUT: Duration = Duration::from_secs(300);
 
-/// Who speaks.
+/// The role of the party that speaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Role {
@@ -59,11 +58,11 @@ pub enum Role {
 /// One message of a conversation. Logs show it without its images.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Message {
-    /// Who speaks.
+    /// The role of the party that speaks.
     pub role: Role,
-    /// What is said.
+    /// The text.
     pub content: String,
-    /// What is shown with it.
+    /// The images that are shown with the text.
     #[serde(skip)]
     pub images: Vec<Arc<Image>>,
 }
@@ -74,12 +73,12 @@ pub struct Message {
 pub enum Image {
     /// The picture itself.
     Data {
-        /// Such as `image/png`.
+        /// The media type, such as `image/png`.
         media_type: &'static str,
-        /// Its bytes.
+        /// The picture's bytes in base64.
         base64: String,
     },
-    /// Where the server fetches it.
+    /// The URL from which the server fetches the picture.
     Url(String),
 }
 
@@ -89,23 +88,23 @@ impl Message {
         Self { role, content: content.into(), images: Vec::new() }
     }
 
-    /// Instructions.
+    /// A system message: instructions.
     pub fn system(content: impl Into<String>) -> Self {
         Self::new(Role::System, content)
     }
 
-    /// A question.
+    /// A user message: a question.
     pub fn user(content: impl Into<String>) -> Self {
         Self::new(Role::User, content)
     }
 
-    /// A reply.
+    /// An assistant message: a reply.
     pub fn assistant(content: impl Into<String>) -> Self {
         Self::new(Role::Assistant, content)
     }
 }
 
-/// What the reply must look like.
+/// The format that a reply must have.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Format {
@@ -118,7 +117,8 @@ pub enum Format {
         name: &'static str,
         /// JSON Schema of an object; every property is listed in `required`, `additionalProperties` is false.
         schema: Value,
-        /// Its texts may be limited in length, so that each gets its share of a reply. Not where it is the job's own.
+        /// Whether the texts of the reply may be limited in length, so that each gets its share of the reply. `false`
+        /// for a schema that the job brings.
         shares: bool,
     },
 }
@@ -128,21 +128,21 @@ pub enum Format {
 pub struct ChatRequest {
     /// The conversation so far; the last message is the one to answer.
     pub messages: Vec<Message>,
-    /// What the reply must look like.
+    /// The format that the reply must have.
     pub format: Format,
-    /// Which of several replies to the same messages: shifts the seed, so that they differ.
+    /// The number of this reply among several to the same messages. It shifts the seed, so that the replies differ.
     pub sample: u32,
-    /// Who watches the reply as it comes; no part of what is asked, so recordings leave it out.
+    /// Watches the reply while it comes. It is no part of the question, so recordings leave it out.
     pub observer: Option<Arc<dyn CallObserver>>,
 }
 
 impl ChatRequest {
-    /// About how many tokens its messages are.
+    /// The tokens of the messages, by estimate.
     pub fn estimated_tokens(&self) -> u64 {
         self.messages.iter().map(|message| estimate(&message.content)).sum()
     }
 
-    /// How many words its messages have.
+    /// The words of the messages.
     fn words(&self) -> u64 {
         truncation::words(self.messages.iter().map(|message| &*message.content))
     }
@@ -165,13 +165,13 @@ pub enum Finish {
 pub struct ChatReply {
     /// The text, without any thinking part.
     pub text: String,
-    /// How it ended.
+    /// How the reply ended.
     pub finish: Finish,
     /// Tokens of this call, with those of its failed tries where the server reported them.
     pub usage: Usage,
-    /// The server refused a try, as it had too much to do.
+    /// Whether the server refused a try because it had too much to do.
     pub refused: bool,
-    /// Texts of a constrained reply that were cut off where their share of it ended.
+    /// The texts of a constrained reply that were cut off at the end of their share of the reply.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub cut: Vec<String>,
 }
@@ -183,18 +183,18 @@ pub struct Usage {
     pub completion_tokens: u64,
     /// Tokens that the model was given.
     pub prompt_tokens: u64,
-    /// Both together.
+    /// Prompt and completion tokens together.
     pub total_tokens: u64,
     /// Prompt tokens that the server reports as served from its cache.
     pub cached_prompt_tokens: u64,
     /// Prompt tokens that earlier calls had already sent, as far as the server tells: the cached ones.
     pub seen_prompt_tokens: u64,
-    /// Prompt tokens less the seen ones.
+    /// Prompt tokens without the seen ones.
     pub new_prompt_tokens: u64,
 }
 
 impl Usage {
-    /// Usage of one call as the servers report it.
+    /// The usage of one call whose prompt, completion and cached prompt tokens the server reports.
     pub fn of_call(prompt: u64, completion: u64, cached: u64) -> Self {
         let cached = cached.min(prompt);
         Self {
@@ -223,11 +223,11 @@ impl std::ops::AddAssign for Usage {
 #[derive(Clone, Debug, Serialize, Deserialize, thiserror::Error)]
 #[error("{message}")]
 pub struct ChatError {
-    /// The kind, which decides on retries and on the hint.
+    /// The kind, which decides about retries and the hint.
     pub kind: ChatErrorKind,
-    /// What failed, at which endpoint, with the server's own words.
+    /// The failure and the endpoint, with the server's own words.
     pub message: String,
-    /// What to do about it, if that is known.
+    /// A remedy, if one is known.
     pub hint: Option<String>,
     /// The wait that the server asked for (Retry-After).
     pub retry_after: Option<Duration>,
@@ -241,7 +241,7 @@ pub struct ChatError {
 pub enum ChatErrorKind {
     /// There is no connection.
     Unreachable,
-    /// It was lost (also in the middle of a reply).
+    /// The connection was lost, perhaps in the middle of a reply.
     Connection,
     /// The server was silent for longer than the timeout.
     Timeout,
@@ -249,9 +249,9 @@ pub enum ChatErrorKind {
     Auth,
     /// 404: no such model or route.
     NotFound,
-    /// 429.
+    /// 429: too many requests.
     RateLimited,
-    /// 503: it has too much to do.
+    /// 503 or 529: the server has too much to do.
     Busy,
     /// 5xx, or an error object within a 200 stream.
     Server,
@@ -259,13 +259,13 @@ pub enum ChatErrorKind {
     ContextTooLong,
     /// Any other 4xx: the request is wrong.
     Rejected,
-    /// The reply is none of what the dialect allows.
+    /// The reply is not one of the dialect.
     Malformed,
     /// The reply is whole and holds no text.
     Empty,
     /// The model itself could not be loaded or run (embedded engine).
     Model,
-    /// A [`EgressGate`] kept the request here.
+    /// An [`EgressGate`] did not let the request leave.
     Withheld,
 }
 
@@ -313,10 +313,13 @@ impl ChatErrorKind {
 /// A model that can be talked to. Calls may run at the same time; dropping the future cancels the call.
 #[async_trait]
 pub trait ChatClient: Send + Sync {
-    /// The place for messages: `ollama at http://localhost:11434`.
+    /// The name of the model server in messages, such as `ollama at http://localhost:11434`.
     fn endpoint(&self) -> String;
 
-    /// One turn, with the client's own retries.
+    /// Takes one turn, with the client's own retries.
+    ///
+    /// # Errors
+    /// Any [`ChatErrorKind`]; the error has the usage of all tries.
     async fn chat(&self, request: &ChatRequest) -> Result<ChatReply, ChatError>;
 
     /// This client, with every body that it sends passing `gate` before it leaves. A decorator gates the client inside
@@ -328,23 +331,29 @@ pub trait ChatClient: Send + Sync {
 /// A model that turns texts into vectors.
 #[async_trait]
 pub trait Embedder: Send + Sync {
-    /// The vectors of `texts`, in order, with the client's own retries.
+    /// The vectors of `texts`, one for each in order, with the client's own retries.
+    ///
+    /// # Errors
+    /// Any [`ChatErrorKind`]; the error has the usage of all tries.
     async fn embed(&self, texts: &[String]) -> Result<Embedded, ChatError>;
 
     /// This embedder, with every body that it sends passing `gate` before it leaves. See [`ChatClient::gated`].
     fn gated(&self, gate: Arc<dyn EgressGate>) -> Arc<dyn Embedder>;
 }
 
-/// Vectors and what they cost.
+/// The vectors of texts and their cost.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Embedded {
     /// One for each text.
     pub vectors: Vec<Vec<f32>>,
-    /// Tokens, with those of failed tries.
+    /// Tokens of the calls, with those of failed tries.
     pub usage: Usage,
 }
 
-/// A client for embeddings; fails like [`connect`], and where the provider has none.
+/// A client of `provider` for embeddings. Makes no call.
+///
+/// # Errors
+/// Those of [`connect`]; [`ChatErrorKind::Rejected`] if the provider has no embeddings.
 pub fn connect_embedder(
     provider: &'static providers::Provider,
     settings: ChatSettings,
@@ -360,8 +369,11 @@ pub fn connect_embedder(
     }
 }
 
-/// A client of `provider`. Makes no call; fails on a missing key and an unusable URL. The embedded engine has
-/// no URL and is made elsewhere.
+/// A client of `provider`. Makes no call.
+///
+/// # Errors
+/// [`ChatErrorKind::Auth`] for a missing or unusable key, [`ChatErrorKind::Rejected`] for an unusable URL or a missing
+/// model, and [`ChatErrorKind::Model`] for the embedded engine, which has no URL.
 pub fn connect(
     provider: &'static providers::Provider,
     settings: ChatSettings,

@@ -1,4 +1,4 @@
-//! Who watches a call while its reply comes.
+//! Observers, which watch a call while its reply comes.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,8 +10,8 @@ use super::deltas::{Deltas, Rest};
 ///
 /// Its methods are called in order, from the task that makes the call. They must return at once.
 pub trait CallObserver: Send + Sync {
-    /// A try begins at `endpoint`, named as in [`ChatClient::endpoint`](super::ChatClient::endpoint). What earlier tries
-    /// of this turn have streamed counts for nothing from here on.
+    /// A try begins at `endpoint`, named as in [`ChatClient::endpoint`](super::ChatClient::endpoint). What earlier
+    /// tries of this turn have streamed counts for nothing from here on.
     fn begin(&self, endpoint: &str);
 
     /// A piece of the reply's text, never empty. If the try succeeds, the pieces since its `begin` are

@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 use super::dialect::{Abilities, Dialect, JsonMode, Partial, vector};
 use super::{ChatRequest, ChatSettings, Finish, Format, Image, Message, Usage, truncation};
 
-/// The dialect.
+/// The dialect of Ollama's native API.
 pub(crate) struct Ollama;
 
 impl Dialect for Ollama {
@@ -32,7 +32,7 @@ impl Dialect for Ollama {
             "model": settings.model,
             "messages": messages,
             "stream": true,
-            // Left out it means true for models that can think.
+            // Without `think`, models that can think do so.
             "think": settings.generation.thinking && abilities.thinking,
             // A prompt that does not fit is an error, not a shorter prompt.
             "truncate": false,
@@ -58,7 +58,7 @@ impl Dialect for Ollama {
     }
 
     fn embeddings_body(&self, model: &str, texts: &[String]) -> Value {
-        // Left out it means that a text is embedded by its beginning.
+        // Without `truncate`, only the beginning of a long text would be embedded.
         json!({"model": model, "input": texts, "truncate": false})
     }
 
@@ -88,7 +88,7 @@ impl Dialect for Ollama {
     }
 }
 
-/// Pictures are a list of base64 beside the text. Those with a URL were fetched before.
+/// A message as JSON: pictures are a list of base64 beside the text. Those with a URL were fetched before.
 fn message(message: &Message) -> Value {
     let mut value = json!(message);
     if !message.images.is_empty() {
@@ -101,7 +101,7 @@ fn message(message: &Message) -> Value {
     value
 }
 
-/// The same on every call of a client: another `num_ctx` makes Ollama load the model anew.
+/// The options, which are the same on every call of a client: another `num_ctx` makes Ollama load the model anew.
 fn options(settings: &ChatSettings, request: &ChatRequest) -> Map<String, Value> {
     let options = [
         ("num_ctx", settings.generation.num_ctx.map(Value::from)),

@@ -9,10 +9,10 @@ use super::anthropic::mark_cached;
 use super::dialect::{Abilities, Caching, Dialect, JsonMode, Partial, vector};
 use super::{ChatRequest, ChatSettings, Finish, Format, Image, Message, Role, Usage, truncation};
 
-/// Characters of a message that tell which prompts begin alike.
+/// The number of characters of a message that decide whether prompts begin alike.
 const BEGINNING: usize = 1000;
 
-/// The dialect.
+/// The dialect of OpenAI's chat completions.
 pub(crate) struct OpenAi;
 
 impl Dialect for OpenAi {
@@ -74,7 +74,7 @@ impl Dialect for OpenAi {
         Some("/embeddings")
     }
 
-    /// Facts: "Create embeddings"; the list has its own numbering.
+    /// By "Create embeddings", each vector of the list has the number of its text.
     fn take_embeddings(&self, reply: &Value) -> Option<(Vec<Vec<f32>>, u64)> {
         let mut rows: Vec<&Value> = reply["data"].as_array()?.iter().collect();
         rows.sort_by_key(|row| row["index"].as_u64());
@@ -83,16 +83,16 @@ impl Dialect for OpenAi {
     }
 
     fn take(&self, event: &Value, reply: &mut Partial) -> bool {
-        // Groq has it elsewhere: API reference, "The chat completion chunk object".
+        // Groq has the usage elsewhere: API reference, "The chat completion chunk object".
         let usage = if event["usage"].is_object() { &event["usage"] } else { &event["x_groq"]["usage"] };
         if usage.is_object() {
             let tokens = |pointer| usage.pointer(pointer).and_then(Value::as_u64).unwrap_or_default();
-            // OpenAI's place, DeepSeek's, Moonshot's.
+            // The fields of OpenAI, DeepSeek and Moonshot.
             let places =
                 ["/prompt_tokens_details/cached_tokens", "/prompt_cache_hit_tokens", "/cached_tokens"];
             let cached = places.into_iter().map(tokens).max().unwrap_or_default();
             let told = tokens("/prompt_tokens");
-            // More than all of them: some gateways count them apart.
+            // Some gateways count cached tokens apart, so there may be more of them than prompt tokens.
             let prompt = if cached > told { told + cached } else { told };
             reply.usage = Usage::of_call(prompt, tokens("/completion_tokens"), cached);
         }
@@ -116,9 +116,9 @@ impl Dialect for OpenAi {
         true
     }
 
-    /// Local servers that take any prompt cut it, such as Ollama behind its route of this dialect. Cached tokens may be
-    /// counted apart, and gateways to Anthropic's models leave out those that are written into the cache; what does not
-    /// fit there is refused.
+    /// Local servers that take any prompt cut a long one, such as Ollama behind its route of this dialect. Other
+    /// servers refuse it. Their counts prove nothing: they may count cached tokens apart, and gateways to Anthropic's
+    /// models leave out the tokens that are written into the cache.
     fn cut_prompt(&self, settings: &ChatSettings, request: &ChatRequest, reply: &Partial) -> Option<String> {
         if settings.model.contains("claude") {
             return None;
@@ -128,9 +128,8 @@ impl Dialect for OpenAi {
     }
 }
 
-/// Marks what comes again: the instructions, and a conversation that goes on up to its last message.
-///
-/// Facts: OpenRouter's documentation, "Prompt Caching": marks stand on text parts, as in Anthropic's own API.
+/// Marks the parts that later requests send again: the instructions, and a conversation up to its last message. By
+/// "Prompt Caching" in OpenRouter's documentation, marks stand on text parts, as in Anthropic's own API.
 fn mark(messages: &[Message], written: &mut [Value]) {
     let is_going = messages.iter().any(|message| message.role == Role::Assistant);
     let last = messages.len().saturating_sub(1);
@@ -142,9 +141,8 @@ fn mark(messages: &[Message], written: &mut [Value]) {
     }
 }
 
-/// The same for prompts that begin alike: the turns of a conversation, the questions about a chunk.
-///
-/// Facts: "Prompt caching" of OpenAI's and of Mistral's documentation.
+/// The `prompt_cache_key`, which is the same for prompts that begin alike: the turns of a conversation, the questions
+/// about a chunk. See "Prompt caching" in the documentation of OpenAI and of Mistral.
 fn cache_key(messages: &[Message]) -> String {
     let mut hash = Context::new(&SHA256);
     for message in messages.iter().take_while(|message| message.role != Role::Assistant) {
@@ -155,7 +153,8 @@ fn cache_key(messages: &[Message]) -> String {
     hash.finish().as_ref()[..16].iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// Facts: "Images and vision": parts of a list, a data URL for what is not fetched.
+/// A message as JSON. By "Images and vision", pictures are parts of a list, with a data URL for those that the server
+/// does not fetch.
 fn message(message: &Message) -> Value {
     if message.images.is_empty() {
         return json!(message);
@@ -170,7 +169,7 @@ fn message(message: &Message) -> Value {
     json!({"role": message.role, "content": parts})
 }
 
-/// Content is a string, or for some servers a list of parts of which those of type `text` count.
+/// The text of a content, which is a string, or for some servers a list of parts, of which those of type `text` count.
 fn push_text(content: &Value, text: &mut String) {
     match content {
         Value::String(part) => text.push_str(part),

@@ -1,12 +1,12 @@
-//! Room for every field of a constrained reply. Pure: a schema in, a schema out.
+//! Limits in a schema that leave room for every field of a constrained reply. Pure: a schema in, a schema out.
 
 use serde_json::Value;
 
-/// llama.cpp's grammars take no more repetitions than 2,000; longer texts stay without a limit.
+/// The longest limit in characters: llama.cpp's grammars take at most 2,000 repetitions. Longer texts have no limit.
 const LONGEST: usize = 1500;
-/// Characters of a token, cautiously.
+/// The number of characters that a token has at least.
 const CHARS_PER_TOKEN: usize = 3;
-/// Tokens that a key takes with its quotes and white space.
+/// The number of tokens of a key with its quotes and white space.
 const KEY: usize = 12;
 
 /// `schema` with a length for each of its texts that has none: at least one character, and at most its share of
@@ -26,8 +26,8 @@ pub fn with_shares(schema: &Value, max_tokens: usize) -> Value {
     schema
 }
 
-/// The texts of a `reply` to such a schema that were cut off: they are as long as they may be, or were not done when the
-/// reply was `closed` after so many bytes.
+/// The texts of a `reply` to such a schema that were cut off: they are as long as they may be, or were not done when
+/// the reply was `closed` after so many bytes.
 pub fn cut(schema: &Value, reply: &str, closed: Option<usize>) -> Vec<String> {
     let Ok(Value::Object(written)) = serde_json::from_str(reply) else { return Vec::new() };
     let Some(fields) = schema["properties"].as_object() else { return Vec::new() };

@@ -1,6 +1,6 @@
 //! Keys and passwords: a type that cannot be printed, and a filter for every text that leaves.
 //!
-//! In: whatever the job or the environment holds as a credential. Out: text without it.
+//! In: the credentials of the job and of the environment, then texts. Out: the texts without credentials.
 
 use std::fmt;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -39,8 +39,8 @@ impl fmt::Debug for Secret {
 pub struct Redactor(Arc<RwLock<Vec<String>>>);
 
 impl Redactor {
-    /// From now on `secret` never passes, neither as it is nor as it looks inside a JSON string, nor inside JSON that is
-    /// in a JSON string.
+    /// From now on `secret` never passes, neither as it is nor as it looks inside a JSON string, nor inside JSON that
+    /// is in a JSON string.
     pub fn learn(&self, secret: &str) {
         let secret = secret.trim();
         if secret.chars().count() < SHORTEST {
@@ -69,7 +69,8 @@ impl Redactor {
         })
     }
 
-    /// How many bytes of `text` hold no beginning of a credential that more text could complete, nor a part of one.
+    /// The length of the longest beginning of `text`, in bytes, that ends neither within a credential nor within text
+    /// that may become one with more text.
     pub fn safe_length(&self, text: &str) -> usize {
         let known = self.0.read().unwrap_or_else(PoisonError::into_inner);
         let is_beginning =
@@ -78,7 +79,7 @@ impl Redactor {
         let from = text.len().saturating_sub(longest);
         let starts = text.char_indices().map(|(at, _)| at).filter(|at| *at >= from);
         let mut cut = starts.into_iter().find(|at| is_beginning(&text[*at..])).unwrap_or(text.len());
-        // A cut may part another credential, which then is held back, too.
+        // A cut may divide another credential, which must be held back, too.
         loop {
             let parted = |form: &String| {
                 let whole = text.match_indices(form.as_str()).map(|(at, _)| at);
@@ -101,8 +102,8 @@ impl Redactor {
         self.clean_json_by(value, serde_json::to_vec_pretty, serde_json::to_vec_pretty)
     }
 
-    /// Nearly no text holds a credential, so the text is looked through first; only one that does is taken apart, since
-    /// a credential may also look like a number of the JSON.
+    /// Writes `value` and looks for a credential in the text. Only if there is one, which is rare, the value is taken
+    /// apart, since a credential may also look like a number of the JSON.
     fn clean_json_by<T: Serialize>(
         &self,
         value: &T,

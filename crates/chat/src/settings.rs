@@ -1,4 +1,4 @@
-//! What a client is told about its server and its calls.
+//! The settings of a client: its server and its calls.
 
 use std::time::Duration;
 
@@ -18,13 +18,13 @@ pub struct ChatSettings {
     pub api_key: Option<Secret>,
     /// The longest silence of the server (until the first byte, then between two) before a try is given up.
     pub timeout: Duration,
-    /// Tries after the first failed one.
+    /// The number of tries after the first failed one.
     pub retries: u32,
     /// How long refused connections are retried if the server is one that is restarted automatically; zero otherwise.
     pub outage: Duration,
     /// How replies are generated.
     pub generation: Generation,
-    /// What only one vendor has.
+    /// The options that only one vendor has.
     pub vendor: VendorOptions,
 }
 
@@ -40,35 +40,35 @@ pub struct Generation {
     /// The context window in tokens, one value for all calls of a job, as Ollama loads the model anew for another one;
     /// `None` if it is not known.
     pub num_ctx: Option<u32>,
-    /// Let a thinking model think.
+    /// Whether a thinking model may think.
     pub thinking: bool,
 }
 
 /// Options that only one vendor has.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub enum VendorOptions {
-    /// None.
+    /// No such options.
     #[default]
     None,
-    /// Ollama's.
+    /// Options of Ollama.
     Ollama {
         /// How long the model stays loaded: a number of seconds, or a text such as `"10m"`.
         keep_alive: Option<Value>,
     },
-    /// Azure's.
+    /// Options of Azure.
     Azure {
         /// The deployment, which takes the model's place in requests.
         deployment: Option<String>,
         /// The version of the API, such as `2024-10-21`.
         api_version: Option<String>,
     },
-    /// The embedded engine's.
+    /// Options of the embedded engine.
     LlamaCpp {
-        /// Layers on the GPU.
+        /// The number of layers on the GPU.
         n_gpu_layers: Option<u32>,
         /// The name of a chat template that replaces the model's own.
         chat_format: Option<String>,
-        /// Threads.
+        /// The number of threads that compute.
         n_threads: Option<u32>,
     },
 }
@@ -90,7 +90,7 @@ impl ChatSettings {
 }
 
 impl Generation {
-    /// The seed of a request, if there is one: samples of the same messages have different ones.
+    /// The seed for the reply number `sample`, if there is a seed: replies to the same messages have different seeds.
     pub(crate) fn seed_of(&self, request: &ChatRequest) -> Option<u64> {
         self.seed.map(|seed| seed.wrapping_add(u64::from(request.sample)))
     }
@@ -112,7 +112,7 @@ impl VendorOptions {
         if let Self::Azure { api_version, .. } = self { api_version.as_deref() } else { None }
     }
 
-    /// The same for another model than the one that is deployed.
+    /// These options for another model than the deployed one.
     #[must_use]
     pub fn without_deployment(self) -> Self {
         match self {

@@ -2,10 +2,10 @@
 //!
 //! Words are a sure lower bound of tokens: no tokenizer of these models has tokens across white space.
 
-/// Fewer tokens than this are no prompt that was cut to a window, or to half of it: they are a count of something else,
-/// such as what was not cached.
+/// The shortest count of a prompt that was cut to a window, or to half of it. A lower count counts something else, such
+/// as the tokens that were not cached.
 const SHORTEST_PROMPT: u64 = 1024;
-/// The same for texts that are embedded.
+/// The shortest count of texts to embed that were cut.
 pub(crate) const SHORTEST_EMBEDDED: u64 = 128;
 
 /// The words of `texts`.
@@ -14,8 +14,8 @@ pub(crate) fn words<'a>(texts: impl Iterator<Item = &'a str>) -> u64 {
     words.filter(|word| word.contains(char::is_alphanumeric)).count() as u64
 }
 
-/// How a prompt of `words` was cut, if it was, of which the server has `counted` so many tokens. Where its window is
-/// not known, any that is shorter than the prompt may be it.
+/// How a prompt of `words` words was cut, if it was, given the number of tokens that the server has `counted`. If the
+/// server's `window` is not known, it may be any that is shorter than the prompt.
 pub(crate) fn prompt(words: u64, counted: u64, window: Option<u32>) -> Option<String> {
     let Some(window) = window else { return text(words, counted, SHORTEST_PROMPT) };
     let window = u64::from(window);
@@ -28,7 +28,7 @@ pub(crate) fn prompt(words: u64, counted: u64, window: Option<u32>) -> Option<St
     })
 }
 
-/// The same for what has no window of its own, if at least `shortest` tokens were counted.
+/// How a text of `words` words was cut, if it was, where no window is known. Counts below `shortest` prove nothing.
 pub(crate) fn text(words: u64, counted: u64, shortest: u64) -> Option<String> {
     (counted >= shortest && words > counted)
         .then(|| format!("it has over {words} tokens, but the server has read {counted} of them"))

@@ -61,7 +61,7 @@ impl Engine {
     /// Loads a model; takes as long as reading the file does, on a thread of its own.
     ///
     /// # Errors
-    /// Those of [`inspect`](super::inspect); too little memory; whatever llama.cpp says; no usable chat template.
+    /// The errors of [`inspect`](super::inspect); too little memory; an error of llama.cpp; no usable chat template.
     pub async fn load(settings: EngineSettings) -> Result<Self, ChatError> {
         let name = settings.model_path.display().to_string();
         let (window, lanes) = (settings.n_ctx, settings.lanes);

@@ -78,7 +78,7 @@ fn group_dirs(groups: &str) -> Vec<PathBuf> {
     dirs
 }
 
-/// What a group's limit leaves. Its page cache counts as free: the kernel drops it first.
+/// The bytes that a group's limit leaves. The group's page cache counts as free: the kernel drops it first.
 fn left(dir: &Path) -> Option<u64> {
     let number = |name: &str| fs::read_to_string(dir.join(name)).ok()?.trim().parse::<u64>().ok();
     let limit = number("memory.max").or_else(|| number("memory.limit_in_bytes"))?;

@@ -1,4 +1,4 @@
-//! The model that embeds a job's texts, on the local side.
+//! The model of the local side that embeds a job's texts.
 
 use std::sync::Arc;
 
@@ -20,7 +20,7 @@ use crate::sandbox::Search;
 /// An embedding model of the local side.
 pub(super) struct LocalEmbedder {
     pub embedder: Arc<dyn Embedder>,
-    /// The texts leave this machine.
+    /// Whether the texts that it embeds leave this machine.
     pub is_remote: bool,
 }
 
@@ -61,7 +61,8 @@ impl SideConfig<'_> {
         Ok(Some(LocalEmbedder { embedder, is_remote: location.is_remote(JobRole::Embedding) }))
     }
 
-    /// Those of `model`, or the provider's own one, where the server was found.
+    /// The settings of the embedding `model`, or else of the provider's default one, at the address of the `ready`
+    /// server.
     pub(super) fn embedding_settings(
         &self,
         environment: &Environment,
@@ -81,7 +82,7 @@ impl SideConfig<'_> {
         }
     }
 
-    /// The same for the model that embeds.
+    /// An embedder that records the exchanges of `embedder`, or replays recorded ones if there is none.
     pub(super) fn taped_embedder(
         &self,
         job: &Job,

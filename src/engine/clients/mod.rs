@@ -1,6 +1,6 @@
-//! From the two sides that a job names to two clients that are ready to talk.
+//! The clients of a job: its two sides become two pools of servers that are ready for calls.
 //!
-//! What costs nothing is checked first (keys, addresses), then the local servers are asked for their models.
+//! Keys and addresses are checked first, as that needs no call. Then the local servers are asked for their models.
 
 mod embedding;
 #[cfg(test)]
@@ -29,21 +29,24 @@ use crate::runtimes::Endpoint;
 use crate::sandbox::Search;
 use embedding::LocalEmbedder;
 
-/// Both sides, ready to talk.
+/// The clients of both sides, ready for calls.
 pub(super) struct Clients {
     pub supervisor: Arc<ServerPool>,
     pub worker: Arc<ServerPool>,
     /// The longest chunk that the worker can read, in bytes, if that is known.
     pub max_chunk_bytes: Option<usize>,
-    /// Who embeds texts on the local side, if the job wants it.
+    /// The embedding model of the local side, if the job asks for one.
     pub embedder: Option<Arc<dyn Embedder>>,
-    /// The servers: what was started for them stays up as long as they are held.
+    /// The servers. Runtimes that were started for them stay up as long as they are held.
     _servers: Vec<Servers>,
-    /// What a replay did not have.
+    /// The first request that a replay did not have.
     pub missing: Missing,
 }
 
-/// Opens both sides of `job` with what the shared has already.
+/// Makes both sides of `job` ready. Models and clients that `shared` has already are used again.
+///
+/// # Errors
+/// [`FailureKind::Input`] for a side that cannot be used as the job has it; the failures of runtimes and models.
 pub(super) async fn open(
     job: &Job,
     shared: &SharedResources,
@@ -78,13 +81,13 @@ pub(super) async fn open(
     };
     let supervisors = supervisor.servers(shared, &supervisor_servers)?.into_iter().map(metered).collect();
     let workers = worker.servers(shared, &worker_servers)?;
-    // What sees a job's calls is the job's own.
+    // A pool whose clients record or watch the calls of this job cannot be shared with other jobs.
     let is_own = tape.is_recording() || workers.iter().any(|server| server.is_remote);
     let workers = workers.into_iter().map(|server| watched(&worker, server)).collect();
     let embedder = worker.embedder(job, shared, &worker_servers).await?;
     let window = worker_servers.window().map(window::chunk_bytes);
     Ok(Clients {
-        // It is asked one thing at a time.
+        // The supervisor has one call at a time, so jobs need not share its slots.
         supervisor: ServerPool::new(supervisors, supervisor.retries()),
         worker: shared.pool(workers, worker.retries(), is_own),
         embedder: embedder.map(|LocalEmbedder { mut embedder, is_remote }| {
@@ -99,7 +102,7 @@ pub(super) async fn open(
     })
 }
 
-/// Both sides of `job` from a recording; nothing is opened. One thing at a time, so that each run is the same.
+/// Both sides of `job` from a recording; no server is opened. Each side has one slot, so that each run is the same.
 fn replayed(
     job: &Job,
     [worker, supervisor]: [&SideConfig; 2],
@@ -109,7 +112,7 @@ fn replayed(
 ) -> Clients {
     let missing = Missing::default();
     let only = |client| ServerPool::new(vec![PooledServer::new(client, Some(1))], 0);
-    // The recording knows what left.
+    // The recording tells the gate which bodies left.
     let chat = |side: &SideConfig| only(side.taped(None, recording, &missing).gated(ledger.watch(side.role)));
     let embedder =
         || worker.taped_embedder(job, None, recording, &missing).gated(ledger.watch(JobRole::Embedding));
@@ -124,7 +127,10 @@ fn replayed(
     }
 }
 
-/// What is wrong with the sides of `job`, as far as that shows without a call.
+/// Checks the sides of `job`, as far as that needs no call.
+///
+/// # Errors
+/// [`FailureKind::Input`] for a missing key or an unusable address.
 pub(super) fn check(job: &Job, shared: &SharedResources) -> Result<(), Failure> {
     let (worker, supervisor) = sides(job, &shared.config.environment, shared.is_for_many());
     supervisor.check(shared)?;
@@ -144,7 +150,7 @@ pub(super) fn models(job: &Job, environment: &Environment) -> [ModelInfo; 2] {
 }
 
 impl SideConfig<'_> {
-    /// A client that records `client`, or replays if there is none.
+    /// A client that records the exchanges of `client`, or replays recorded ones if there is no `client`.
     fn taped(
         &self,
         client: Option<Arc<dyn ChatClient>>,
@@ -156,7 +162,7 @@ impl SideConfig<'_> {
         Arc::new(RecordedChat { side, model, client, is_one_of_several, gate: None, recording, missing })
     }
 
-    /// An error if the job alone shows that it has no client. Makes no call.
+    /// Checks that the side has a client for each of its servers. Makes no call.
     fn check(&self, shared: &SharedResources) -> Result<(), Failure> {
         if self.spec.is_embedded() {
             return Ok(());
@@ -175,10 +181,10 @@ impl SideConfig<'_> {
         shared.client(provider.name, settings, |settings| chat::connect(provider, settings)).map_err(unusable)
     }
 
-    /// The side's servers as calls go to them.
+    /// The side's servers with their clients.
     fn servers(&self, shared: &SharedResources, servers: &Servers) -> Result<Vec<Server>, Failure> {
         let window = servers.window();
-        // One that is down has the same model as the others.
+        // A server that is down has the same model as the others.
         let forwards = servers.models().any(|model| model.forwards());
         let server = |(base_url, ready)| {
             let server = self.server(shared, base_url, ready, window)?;
@@ -200,7 +206,7 @@ impl SideConfig<'_> {
             self.check_window(window)?;
         }
         let settings = match ready {
-            // Nothing was learnt that the client does not know.
+            // The server was used as it is found, so the settings are those of the job.
             Some(Ready::Embedded(_) | Ready::Foreign(_)) => bare(),
             Some(Ready::Managed(endpoint, _)) => {
                 let endpoint = Endpoint { context_window: window, ..endpoint.clone() };
@@ -227,7 +233,7 @@ impl SideConfig<'_> {
     }
 }
 
-/// A side that can't be used as the job has it: nothing was sent.
+/// The failure of a side that cannot be used as the job has it. No call was made.
 fn unusable(error: ChatError) -> Failure {
     let is_input = matches!(error.kind, ChatErrorKind::Auth | ChatErrorKind::Rejected);
     let failure = Failure::from(error);

@@ -1,9 +1,8 @@
 //! The rows.
 //!
-//! `source` is the vendor's own document, read in November 2026: `All` where it lists what requests may have,
-//! `Address` where it only tells where the vendor is and which dialect it speaks. What a server refuses by name is
-//! left out in any case, so that abilities here only spare it the refusal, or say what a vendor would swallow in
-//! silence.
+//! `source` is the vendor's own document, read in November 2026: `All` if it lists the parameters of a request,
+//! `Address` if it only gives the vendor's address and dialect. A parameter that a server refuses by name is left out in
+//! any case, so the abilities here only avoid the refusal, or name parameters that a vendor would ignore silently.
 
 use std::time::Duration;
 
@@ -12,7 +11,7 @@ use crate::CALL_TIMEOUT;
 use crate::dialect::{Abilities, Caching, JsonMode};
 use crate::{anthropic::Anthropic, ollama::Ollama, openai, openai::OpenAi};
 
-/// What most hosted vendors have in common.
+/// The common fields of most hosted vendors.
 const HOSTED: Provider = Provider {
     name: "",
     dialect: Some(&OpenAi),
@@ -38,7 +37,7 @@ const HOSTED: Provider = Provider {
     source: Source::Address(""),
 };
 
-/// What most servers on one's own machine have in common.
+/// The common fields of most local servers.
 const LOCAL: Provider = Provider { key: Key::Optional, local: true, start_hint: "Start it", ..HOSTED };
 
 /// Every provider: the hosted ones, then the local ones.
@@ -330,7 +329,7 @@ pub static PROVIDERS: &[Provider] = &[
     },
     Provider {
         name: "lemonade",
-        // Where the original looks, and where it was before version 10.
+        // The port of the original library, which Lemonade had before version 10.
         base_url: "http://localhost:8000",
         root: "/api/v1",
         port: Some(8000),
