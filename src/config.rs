@@ -5,6 +5,7 @@
 use std::time::Duration;
 
 use crate::chat::providers;
+use crate::runtimes::window;
 
 /// Rounds of a protocol when the job does not say.
 pub const MAX_ROUNDS: u32 = 3;
@@ -32,9 +33,9 @@ pub const BATCH_JOBS: u16 = 16;
 /// Worker calls in flight when neither the job nor the server gives a number.
 pub const WORKER_CONCURRENCY: usize = 4;
 /// The worker's context window in tokens for `minions`, whose chunks are small, unless the job says otherwise.
-pub const MINIONS_WINDOW: u32 = 8192;
+pub const MINIONS_WINDOW: u32 = window::DEFAULT;
 /// The supervisor's context window in tokens where minions chooses it.
-pub const SUPERVISOR_WINDOW: u32 = 8192;
+pub const SUPERVISOR_WINDOW: u32 = window::DEFAULT;
 /// Tokens kept free for the worker's reply when a window is chosen.
 pub const REPLY_TOKENS: u32 = 1024;
 
