@@ -1,6 +1,7 @@
-//! Every default and every environment name, once.
+//! The defaults of jobs, protocols, batches and context windows, and the names of the environment's variables.
 //!
-//! The environment is read here, at the start, and passed on as values: no other module reads it.
+//! The library's own code reads the environment here alone, in [`Environment::of_process`], and passes it on as values.
+//! Only the HTTP client reads the variables of proxies itself, and the program those of its container and of OpenMP.
 
 use std::time::Duration;
 

@@ -85,11 +85,7 @@ impl FanOut<'_> {
             let begun = Instant::now();
             self.jobs.running(call);
             let reply = self.worker.answer(&mut permit, manifest, call, self.jobs.events).await;
-            self.transcript.worker_job(
-                (call.job, call.sample),
-                question_without_chunk(manifest),
-                reply.text.clone(),
-            );
+            self.transcript.worker_job((call.job, call.sample), task_for_logs(manifest), reply.text.clone());
             self.jobs.ended(call, &reply, begun.elapsed(), self.side.usage().completion_tokens);
             self.scheduler.done(lane, call, reply, begun.elapsed());
             next = self.scheduler.next(lane);
@@ -97,7 +93,7 @@ impl FanOut<'_> {
     }
 }
 
-/// The question of a job as logs show it.
-fn question_without_chunk(manifest: &JobManifest) -> String {
+/// A manifest's task for the conversation log, with the chunk's number in place of its text.
+fn task_for_logs(manifest: &JobManifest) -> String {
     format!("[chunk {}] {}", manifest.chunk_id.unwrap_or_default(), manifest.task)
 }

@@ -34,7 +34,7 @@ pub struct Start {
 }
 
 impl Start {
-    /// A start that may take [`START_LIMIT`] and passes no variables on.
+    /// A start that may take two minutes, with no variables for the watchdog besides the process's own.
     pub fn new(
         minions: impl Into<PathBuf>,
         ollama: impl Into<PathBuf>,
