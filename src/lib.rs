@@ -12,7 +12,8 @@
 //!
 //! Arrows point one way: `chat` gets a URL and never knows `runtimes`; `protocols` never know which provider they talk
 //! to. Nothing here writes to stdout or stderr, takes over a signal or ends the process: that is the program's, in
-//! `src/main.rs` and `src/cli`. Only [`config::Environment::of_process`] reads the process's environment.
+//! `src/main.rs` and `src/cli`. The environment is read by [`config::Environment::of_process`] alone, but for the proxies
+//! that the HTTP library looks up.
 //!
 //! # Words
 //!

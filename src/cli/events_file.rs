@@ -3,20 +3,25 @@
 use std::convert::Infallible;
 use std::fs::{File, OpenOptions};
 use std::io::{self, BufWriter, Write};
+use std::iter;
 use std::path::PathBuf;
 use std::str::FromStr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
-use std::sync::mpsc::{Receiver, Sender, TryRecvError, channel, sync_channel};
-use std::time::Duration;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel, sync_channel};
+use std::time::{Duration, Instant};
 
 use minions::error::Failure;
 use minions::events::{Event, EventKind, EventListener};
 
-/// Events that may wait for a slow reader before pieces of replies are left out; their messages follow whole.
-const WAITING: usize = 4096;
-/// How long the program waits at its end for a reader that has stopped reading.
-const LAST_EVENTS: Duration = Duration::from_secs(2);
+/// The most bytes that are written at once.
+const PIECE: usize = 1 << 14;
+/// Bytes of events that may wait for a slow reader.
+const MOST_WAITING: usize = 256 << 20;
+/// Events that come within this time of the last ones are written together.
+const TOGETHER: Duration = Duration::from_millis(10);
+/// How long the program waits at its end for a reader that reads nothing.
+const STANDSTILL: Duration = Duration::from_secs(2);
 
 /// Where events go.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,7 +29,7 @@ pub(crate) enum EventsTarget {
     /// A file, which is replaced.
     File(PathBuf),
     /// A descriptor that is open already.
-    Descriptor(u32),
+    Descriptor(i32),
 }
 
 impl FromStr for EventsTarget {
@@ -46,12 +51,17 @@ impl EventsTarget {
                     .hint("name another descriptor, `--events fd:3 3> events.ndjson`, or a file"))
             }
             Self::Descriptor(number) => {
-                let path = format!("/dev/fd/{number}");
-                let file = OpenOptions::new().append(true).open(path);
-                file.map_err(|error| {
-                    Failure::input(format!("--events fd:{number} can't be written to: {error}"))
-                        .hint("open it in the shell: `minions --events fd:3 3> events.ndjson < job.json`")
-                })
+                let file = OpenOptions::new().append(true).open(format!("/dev/fd/{number}")).map_err(|error| {
+                    Failure::input(format!("--events fd:{number} can't be written to: {error}")).hint(
+                        "open a file or a pipe there, as with `minions --events fd:3 3> events.ndjson < job.json`; a \
+                         socket can't be taken",
+                    )
+                })?;
+                if *number > 2 {
+                    // The programs that we start must not keep it open, or its reader would wait for them.
+                    let _ = nix::unistd::close(*number);
+                }
+                Ok(file)
             }
             Self::File(path) => File::create(path).map_err(|error| {
                 Failure::input(format!("--events {} can't be written to: {error}", path.display()))
@@ -63,23 +73,56 @@ impl EventsTarget {
 /// Writes events in a thread of its own, so that no job waits for it.
 pub(crate) struct EventsFile {
     events: Sender<Arc<Event>>,
-    waiting: Arc<AtomicUsize>,
+    state: Arc<State>,
+}
+
+/// How far the writing is.
+#[derive(Default)]
+struct State {
+    /// About how many bytes wait to be written.
+    waiting: AtomicUsize,
+    /// Bytes that were written.
+    written: AtomicUsize,
+    /// Whether nothing is written any more.
+    has_ended: AtomicBool,
+}
+
+/// A file that is written in pieces and counts them, so that a slow reader is told from one that reads nothing.
+struct Counted {
+    file: File,
+    state: Arc<State>,
+}
+
+impl Write for Counted {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let count = self.file.write(&bytes[..bytes.len().min(PIECE)])?;
+        self.state.written.fetch_add(count, Relaxed);
+        Ok(count)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.flush()
+    }
 }
 
 /// Waits for the last event to be written.
-pub(crate) struct EventsEnd(Receiver<()>);
+pub(crate) struct EventsEnd {
+    ended: Receiver<()>,
+    state: Arc<State>,
+}
 
 impl EventsFile {
     /// Opens `target`.
     pub(crate) fn open(target: &EventsTarget) -> Result<(Arc<Self>, EventsEnd), Failure> {
         let file = target.open()?;
         let (events, received) = channel();
-        let waiting = Arc::new(AtomicUsize::new(0));
         let (end, ended) = sync_channel(1);
-        let counter = Arc::clone(&waiting);
+        let state = Arc::new(State::default());
+        let of_writer = Arc::clone(&state);
+        let out = BufWriter::with_capacity(PIECE, Counted { file, state: Arc::clone(&state) });
         let write = move || {
-            if let Err(error) = write_all(&received, &counter, BufWriter::new(file)) {
-                tracing::warn!("no more events are written: {error}");
+            if let Err(error) = write_all(&received, &of_writer, out) {
+                of_writer.give_up(&error.to_string());
             }
             // Nobody may wait.
             let _ = end.send(());
@@ -88,45 +131,79 @@ impl EventsFile {
             .name("events".to_owned())
             .spawn(write)
             .map_err(|error| Failure::system(format!("no thread for --events: {error}")))?;
-        Ok((Arc::new(Self { events, waiting }), EventsEnd(ended)))
+        Ok((Arc::new(Self { events, state: Arc::clone(&state) }), EventsEnd { ended, state }))
     }
 }
 
 impl EventListener for EventsFile {
     fn event(&self, event: &Arc<Event>) {
-        if matches!(event.kind, EventKind::Delta { .. }) && self.waiting.load(Relaxed) > WAITING {
+        if self.state.has_ended.load(Relaxed) {
             return;
         }
-        self.waiting.fetch_add(1, Relaxed);
+        if self.state.waiting.fetch_add(size(event), Relaxed) > MOST_WAITING {
+            self.state.give_up("their reader is too slow");
+        }
         // The writer has said already that it can write no more.
         let _ = self.events.send(Arc::clone(event));
+    }
+
+    fn wants_details(&self) -> bool {
+        !self.state.has_ended.load(Relaxed)
+    }
+}
+
+impl State {
+    fn give_up(&self, reason: &str) {
+        if !self.has_ended.swap(true, Relaxed) {
+            tracing::warn!("no more events are written: {reason}");
+        }
     }
 }
 
 impl EventsEnd {
-    /// Waits until all events are written, once nobody holds the [`EventsFile`] any more.
+    /// Waits until all events are written, once nobody holds the [`EventsFile`] any more, and as long as they are read.
     pub(crate) fn wait(&self) {
-        // A reader that has stopped reading must not hold the program.
-        let _ = self.0.recv_timeout(LAST_EVENTS);
+        loop {
+            let before = self.state.written.load(Relaxed);
+            match self.ended.recv_timeout(STANDSTILL) {
+                Err(RecvTimeoutError::Timeout) if self.state.written.load(Relaxed) == before => {
+                    return self.state.give_up("nobody reads them");
+                }
+                Err(RecvTimeoutError::Timeout) => {}
+                Ok(()) | Err(RecvTimeoutError::Disconnected) => return,
+            }
+        }
     }
 }
 
-/// Writes what comes; whenever nothing waits, what is written can be read.
-fn write_all(events: &Receiver<Arc<Event>>, waiting: &AtomicUsize, mut out: impl Write) -> io::Result<()> {
-    loop {
-        let event = match events.try_recv() {
-            Ok(event) => event,
-            Err(TryRecvError::Disconnected) => return out.flush(),
-            Err(TryRecvError::Empty) => {
-                out.flush()?;
-                let Ok(event) = events.recv() else { return Ok(()) };
-                event
-            }
-        };
-        waiting.fetch_sub(1, Relaxed);
-        serde_json::to_writer(&mut out, &*event)?;
-        out.write_all(b"\n")?;
+/// About how many bytes the line of an event has.
+fn size(event: &Event) -> usize {
+    let text = match &event.kind {
+        EventKind::Delta { text, .. } | EventKind::Message { text, .. } => text.len(),
+        EventKind::Program { code, .. } => code.len(),
+        EventKind::Finished { envelope: Some(envelope), .. } => envelope.get().len(),
+        _ => 0,
+    };
+    text + 200
+}
+
+/// Writes what comes. It can be read at once, or in a busy batch [`TOGETHER`] later.
+fn write_all(events: &Receiver<Arc<Event>>, state: &State, mut out: impl Write) -> io::Result<()> {
+    let mut written = None;
+    // A wait for each event would cost more than the events.
+    while let Ok(first) = events.recv() {
+        if let Some(rest) = written.and_then(|at: Instant| TOGETHER.checked_sub(at.elapsed())) {
+            std::thread::sleep(rest);
+        }
+        for event in iter::once(first).chain(events.try_iter()) {
+            serde_json::to_writer(&mut out, &*event)?;
+            out.write_all(b"\n")?;
+            state.waiting.fetch_sub(size(&event), Relaxed);
+        }
+        out.flush()?;
+        written = Some(Instant::now());
     }
+    Ok(())
 }
 
 #[cfg(test)]

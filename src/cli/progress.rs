@@ -26,8 +26,8 @@ struct State {
     fan_out: Option<RoundProgress>,
     /// Tokens that the worker has written in the whole job.
     tokens: u64,
-    /// The call that was begun last, and when.
-    call: Option<(String, Instant)>,
+    /// What the job waits for, where no worker jobs run, and since when.
+    waits_for: (String, Instant),
     told: Instant,
     is_finished: bool,
 }
@@ -44,8 +44,8 @@ struct RoundProgress {
 
 impl JobProgress {
     pub(crate) fn new() -> Arc<Self> {
-        let state = State { fan_out: None, tokens: 0, call: None, told: Instant::now(), is_finished: false };
-        Arc::new(Self { is_terminal: io::stderr().is_terminal(), state: Mutex::new(state) })
+        let state = Mutex::new(State::new(Instant::now()));
+        Arc::new(Self { is_terminal: io::stderr().is_terminal(), state })
     }
 
     /// Says from time to time that the job goes on, until it ends.
@@ -72,29 +72,39 @@ impl EventListener for JobProgress {
         self.state().take(&event.kind, self.is_terminal);
     }
 
-    fn wants_texts(&self) -> bool {
+    fn wants_details(&self) -> bool {
         false
     }
 }
 
 impl State {
+    fn new(now: Instant) -> Self {
+        let waits_for = ("the models to be ready".to_owned(), now);
+        Self { fan_out: None, tokens: 0, waits_for, told: now, is_finished: false }
+    }
+
     fn take(&mut self, kind: &EventKind, is_terminal: bool) {
         match kind {
             EventKind::Call { side, endpoint, .. } => {
-                self.call = Some((format!("the {} ({endpoint})", side.as_str()), Instant::now()));
+                self.waits_for = (format!("the {} ({endpoint})", side.as_str()), Instant::now());
             }
             EventKind::WorkerJob(WorkerJob { state: WorkerJobState::Waiting, .. }) => {
                 let tokens_before = self.tokens;
                 let new = || RoundProgress { total: 0, ended: 0, tokens_before, began: Instant::now() };
                 self.fan_out.get_or_insert_with(new).total += 1;
             }
-            EventKind::WorkerJob(WorkerJob { worker_tokens: Some(tokens), .. }) => {
-                self.tokens = *tokens;
+            EventKind::WorkerJob(WorkerJob {
+                state: WorkerJobState::Answered | WorkerJobState::None | WorkerJobState::Lost,
+                worker_tokens,
+                ..
+            }) => {
+                self.tokens = worker_tokens.unwrap_or(self.tokens);
                 if let Some(fan_out) = &mut self.fan_out {
                     fan_out.ended += 1;
                 }
                 self.tell(is_terminal);
             }
+            EventKind::Round { .. } => self.fan_out = None,
             EventKind::Finished { .. } => self.is_finished = true,
             _ => {}
         }
@@ -124,13 +134,13 @@ impl State {
         if now.saturating_duration_since(self.told) < HEARTBEAT {
             return None;
         }
-        let (whom, since) = self.call.as_ref()?;
+        let (what, since) = &self.waits_for;
         self.told = now;
         Some(match &self.fan_out {
             Some(RoundProgress { total, ended, .. }) => {
                 format!("worker jobs: {ended} of {total} done, still at it")
             }
-            None => format!("waiting for {whom} for {} s", now.saturating_duration_since(*since).as_secs()),
+            None => format!("waiting for {what} for {} s", now.saturating_duration_since(*since).as_secs()),
         })
     }
 }
@@ -142,6 +152,11 @@ pub(crate) fn draw(done: usize, total: usize, line: &str, is_last: bool) {
     let end = if is_last { "\n" } else { "" };
     // A closed stderr is no reason to fail.
     let _ = write!(io::stderr().lock(), "\r\x1b[K[{there}{missing}] {line}{end}");
+}
+
+/// Takes a bar away.
+pub(crate) fn erase() {
+    let _ = write!(io::stderr().lock(), "\r\x1b[K");
 }
 
 /// `done` of `total`, the speed, and the time left if the rest goes as fast.
@@ -173,17 +188,16 @@ mod tests {
     #[test]
     fn a_long_silence_is_broken() {
         let began = Instant::now();
-        let mut state = State { fan_out: None, tokens: 0, call: None, told: began, is_finished: false };
+        let mut state = State::new(began);
         let later = |seconds| began + Duration::from_secs(seconds);
-        assert_eq!(state.beat(later(60)), None, "no call is under way");
+        assert_eq!(state.beat(later(19)), None);
+        assert_eq!(state.beat(later(20)).unwrap(), "waiting for the models to be ready for 20 s");
         let endpoint = "openai at http://h".to_owned();
         let call = EventKind::Call { call: 1, side: JobRole::Supervisor, purpose: Purpose::Step, endpoint };
         state.take(&call, false);
-        assert_eq!(state.beat(later(19)), None);
-        let line = state.beat(later(26)).unwrap();
-        assert!(line.starts_with("waiting for the supervisor (openai at http://h) for 2"), "{line}");
-        assert_eq!(state.beat(later(30)), None, "not again at once");
-        assert!(state.beat(later(50)).is_some());
+        assert_eq!(state.beat(later(39)), None, "not again at once");
+        let line = state.beat(later(46)).unwrap();
+        assert!(line.starts_with("waiting for the supervisor (openai at http://h) for 4"), "{line}");
     }
 
     #[test]

@@ -34,11 +34,12 @@ impl EventListener for PullBar {
             EventKind::Pull { model, status, completed, total, is_done: false } => {
                 self.progress(model, status, *completed, *total);
             }
+            EventKind::Finished { .. } => self.erase(),
             _ => {}
         }
     }
 
-    fn wants_texts(&self) -> bool {
+    fn wants_details(&self) -> bool {
         false
     }
 }
@@ -58,6 +59,13 @@ impl PullBar {
     fn done(&self, model: &str) {
         let shown = self.pulls().remove(model);
         if shown.is_some_and(|shown| shown.bar.is_some()) {
+            erase_and_write("");
+        }
+    }
+
+    /// A pull that was cut off has no end of its own.
+    fn erase(&self) {
+        if self.pulls().drain().any(|(_, shown)| shown.bar.is_some()) {
             erase_and_write("");
         }
     }

@@ -9,8 +9,8 @@ use crate::sandbox::{CHILD_COMMAND, SandboxExecutable};
 /// What an engine is made with. All jobs of the engine share it.
 #[derive(Clone)]
 pub struct EngineConfig {
-    /// Keys, addresses of model servers, proxies, folders: the variables that `docs/operate.md` lists. The engine never
-    /// reads the process's own environment; [`Environment::of_process`] does.
+    /// Keys, addresses of model servers, folders: the variables that `docs/operate.md` lists. The engine reads none of
+    /// them from the process itself; [`Environment::of_process`] does. Proxies alone are those of the process.
     pub environment: Environment,
     /// The `minions` program, which is started to keep an Ollama daemon up. Without it none is started.
     pub program: Option<PathBuf>,

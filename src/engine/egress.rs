@@ -192,7 +192,7 @@ impl EgressGate for Watch {
             }
         }
         calls.push(Call { side: *side, departure, passages: carried, tokens, arrival: None });
-        ledger.events.emit(|| EventKind::Egress {
+        ledger.events.emit_detail(|| EventKind::Egress {
             bytes: bytes(&calls),
             context_chars: ledger.chars(&verbatim::joined(passages(&calls))),
             of_context_chars: ledger.all_chars(),

@@ -22,8 +22,10 @@ mod result;
 mod retrieval;
 mod running;
 mod savings;
+mod server;
 mod servers;
 mod shared;
+mod side_config;
 mod tape;
 mod window;
 
@@ -32,6 +34,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::Value;
+use serde_json::value::RawValue;
 
 pub use cancel::CancelToken;
 pub use config::{EngineConfig, JobOptions, RunLimits};
@@ -40,6 +43,7 @@ pub use estimate::JobEstimate;
 pub use result::{ConversationLog, EvidenceSummary, FailedLog, JobResult, LoggedUsage, Timing};
 pub use savings::{Dollars, SavingsReport, Tokens};
 
+use crate::chat::secrets::Redactor;
 use crate::config::{ENV_LOG_DIR, LOG_DIR};
 use crate::envelope::Envelope;
 use crate::error::{Failure, FailureKind};
@@ -76,35 +80,16 @@ impl Engine {
     }
 
     /// Runs a job to its answer, its deadline, or until `cancel` ends it; by then its calls are cut off and its sandbox
-    /// is gone. Dropping the future cancels the job, too, but nothing waits for its end then, and no log is written.
+    /// is gone. Dropping the future cancels the job, too, but nothing waits for its end then, and no log is written. The
+    /// last event is `finished` in any case.
     ///
     /// # Errors
     /// Every [`FailureKind`]; [`Failure::spent`] says what the job had cost.
     pub async fn run(&self, job: Job, events: Events, cancel: &CancelToken) -> Result<JobResult, Failure> {
-        let outcome = self.run_to_end(job, events.clone(), cancel).await;
-        events.emit(|| {
-            let envelope = events.have_texts().then(|| {
-                let envelope = Envelope::from(outcome.as_ref().map_err(Clone::clone));
-                serde_json::to_value(envelope).unwrap_or_default()
-            });
-            EventKind::Finished {
-                success: outcome.is_ok(),
-                kind: outcome.as_ref().err().map(|failure| failure.kind),
-                envelope,
-            }
-        });
-        outcome
-    }
-
-    /// Events of a job that goes to `listeners`, without the credentials that this engine has learnt. `job` names the
-    /// job in each event.
-    pub fn events(&self, listeners: Vec<Arc<dyn EventListener>>, job: Option<&str>) -> Events {
-        Events::new(listeners, job, &self.0.config.redactor)
-    }
-
-    async fn run_to_end(&self, job: Job, events: Events, cancel: &CancelToken) -> Result<JobResult, Failure> {
+        let finishing = Finishing { events: events.clone(), redactor: self.0.config.redactor.clone() };
         let deadline = job.budget.deadline;
         let run = Arc::new(JobRun::new(job, &self.0, events));
+        run.tell_start();
         let work = {
             let (run, shared) = (Arc::clone(&run), Arc::clone(&self.0));
             async move { run.solve(&shared).await }
@@ -115,13 +100,22 @@ impl Engine {
             reason = cancel.cancelled() => Err(work.end(reason).await),
             late = passed(deadline) => Err(work.end(late).await),
         };
-        let shared = Arc::clone(&self.0);
         let span = tracing::Span::current();
-        // The log is a file, and may be long.
+        // The log and the last event may be long.
         let closing = tokio::task::spawn_blocking(move || {
-            span.in_scope(|| run.close(outcome, &shared.config.redactor))
+            span.in_scope(|| {
+                let outcome = run.close(outcome, &finishing.redactor);
+                finishing.tell(&outcome);
+                outcome
+            })
         });
         closing.await.unwrap_or_else(|error| Err(error.into()))
+    }
+
+    /// Events of a job that goes to `listeners`, without the credentials that this engine has learnt. `job` names the
+    /// job in each event.
+    pub fn events(&self, listeners: Vec<Arc<dyn EventListener>>, job: Option<&str>) -> Events {
+        Events::new(listeners, job, &self.0.config.redactor)
     }
 
     /// What a job would cost, from its texts alone. Makes no call.
@@ -141,6 +135,36 @@ impl Engine {
     /// Waits until a call was refused since [`RunLimits::remote_tokens`] are used up.
     pub async fn remote_tokens_used_up(&self) {
         self.0.token_budget.emptied().await;
+    }
+}
+
+/// Tells how a job ended, whatever ends it: also when the future of [`Engine::run`] is dropped, or a panic ends it.
+struct Finishing {
+    events: Events,
+    redactor: Redactor,
+}
+
+impl Finishing {
+    fn tell(&self, outcome: &Result<JobResult, Failure>) {
+        self.events.emit(|| EventKind::Finished {
+            success: outcome.is_ok(),
+            kind: outcome.as_ref().err().map(|failure| failure.kind),
+            envelope: self.events.have_details().then(|| self.envelope(outcome)).flatten(),
+        });
+    }
+
+    /// The envelope of `outcome` as JSON without credentials.
+    fn envelope(&self, outcome: &Result<JobResult, Failure>) -> Option<Box<RawValue>> {
+        let envelope = Envelope::from(outcome.as_ref().map_err(Clone::clone));
+        let json = self.redactor.clean_json(&envelope).ok()?;
+        RawValue::from_string(String::from_utf8(json).ok()?).ok()
+    }
+}
+
+impl Drop for Finishing {
+    fn drop(&mut self) {
+        // Nothing is emitted after the end that was told already.
+        self.tell(&Err(Failure::new(FailureKind::Cancelled, "the job was dropped before it was done")));
     }
 }
 

@@ -65,7 +65,8 @@ impl JobRun {
         }
     }
 
-    fn tell_start(&self) {
+    /// Tells that the job begins.
+    pub(super) fn tell_start(&self) {
         let document =
             |document: &Document| DocumentInfo { name: document.name.clone(), chars: document.chars() };
         self.events.emit(|| EventKind::Started {
@@ -80,7 +81,6 @@ impl JobRun {
     /// Runs the job's protocol.
     pub(super) async fn solve(&self, shared: &SharedResources) -> Result<Answer, Failure> {
         let job = &self.job;
-        self.tell_start();
         // Beside the models, which take longer.
         let counting = Counting::begin(job);
         let prompts = Prompts::load(&job.prompts).map_err(Failure::input)?;
@@ -168,15 +168,18 @@ impl JobRun {
         let timing = self.timing();
         let log = self.log(&outcome, &notes, spent, timing);
         let log_file = self.write_log(&log, redactor);
-        let answer = outcome.map_err(|failure| Failure { spent: Box::new(spent), ..failure })?;
-        let savings =
-            self.texts.get().map(|texts| SavingsReport::new(&self.job, texts, &answer.text, spent.remote));
+        let savings = outcome
+            .as_ref()
+            .ok()
+            .zip(self.texts.get())
+            .map(|(answer, texts)| SavingsReport::new(&self.job, texts, &answer.text, spent.remote));
         self.events.emit(|| EventKind::Usage {
             remote: spent.remote,
             local: spent.local,
             usd: spent.usd,
             remote_only_usd: savings.as_ref().and_then(|savings| savings.usd).map(|usd| usd.remote_only),
         });
+        let answer = outcome.map_err(|failure| Failure { spent: Box::new(spent), ..failure })?;
         let has_rounds = matches!(self.job.protocol, Protocol::Minions(_));
         let result = JobResult {
             final_answer: answer.text,

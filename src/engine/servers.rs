@@ -4,12 +4,10 @@ use std::sync::Arc;
 
 use futures_util::future::join_all;
 
-use super::clients::SideConfig;
-use super::models::{ModelKey, Ready};
+use super::models::Ready;
 use super::shared::SharedResources;
-use crate::chat::{ChatClient, ChatSettings};
+use super::side_config::SideConfig;
 use crate::error::{Failure, FailureKind};
-use crate::protocols::PooledServer;
 
 /// Servers that were asked for the model.
 pub(super) struct Servers {
@@ -23,21 +21,8 @@ struct Asked {
     ready: Option<Arc<Ready>>,
 }
 
-/// A server as calls go to it.
-pub(super) struct Server {
-    pub place: ModelKey,
-    pub settings: ChatSettings,
-    /// Calls that it takes at once, if it or the user tells.
-    pub slots: Option<usize>,
-    pub shares_prefixes: bool,
-    pub is_up: bool,
-    /// What it is told leaves.
-    pub is_remote: bool,
-    pub client: Arc<dyn ChatClient>,
-}
-
 impl Servers {
-    /// The servers of `wanted`; what `known` has made ready is taken as it is. Those that were down a moment ago are
+    /// The servers of a side; what `known` has made ready is taken as it is. Those that were down a moment ago are
     /// asked only if no other is up.
     pub(super) async fn open(
         side_config: &SideConfig<'_>,
@@ -103,15 +88,6 @@ impl Servers {
 
     fn ready_at(&self, base_url: &str) -> Option<Arc<Ready>> {
         self.all.iter().find(|server| server.base_url == base_url)?.ready.clone()
-    }
-}
-
-impl Server {
-    /// Where calls wait for it; one that is down is tried again after a while.
-    pub(super) fn station(&self) -> PooledServer {
-        let station =
-            PooledServer::new(Arc::clone(&self.client), self.slots).sharing_prefixes(self.shares_prefixes);
-        if self.is_up { station } else { station.resting() }
     }
 }
 

@@ -16,7 +16,7 @@ use super::concurrency_limited::ConcurrencyLimited;
 use super::metered::{Metered, Pace, Pacing, TokenBudget};
 use super::models::{ModelKey, Ready};
 use super::pulls::Pulls;
-use super::servers::Server;
+use super::server::Server;
 use super::tape::Tape;
 use super::window::Demand;
 use crate::chat::{ChatClient, ChatError, ChatSettings};

@@ -42,11 +42,16 @@ impl CallObserver for CallEvents {
     }
 
     fn delta(&self, text: &str) {
+        // A fan-out's replies are short and many: each is one message.
+        if self.purpose == Purpose::WorkerJob {
+            return;
+        }
         let call = self.call();
-        self.events.emit_text(|| EventKind::Delta { call, side: self.side, text: text.to_owned() });
+        self.events.emit_detail(|| EventKind::Delta { call, side: self.side, text: text.to_owned() });
     }
 
     fn failed(&self, error: &ChatError, next_try_in: Option<Duration>) {
+        self.events.forget(self.call());
         let text = match next_try_in {
             Some(wait) => format!("{error}; the next try is in {:.1} s", wait.as_secs_f64()),
             None => error.to_string(),

@@ -1,7 +1,7 @@
 //! The kinds of events, in the field names of the NDJSON lines.
 
 use serde::Serialize;
-use serde_json::Value;
+use serde_json::value::RawValue;
 
 use crate::chat::{Role, Usage};
 use crate::error::FailureKind;
@@ -219,7 +219,7 @@ pub enum EventKind {
         /// What kind of failure ended it.
         #[serde(skip_serializing_if = "Option::is_none")]
         kind: Option<FailureKind>,
-        /// `{success, result, error}`; none where nobody wants texts.
-        envelope: Option<Value>,
+        /// `{success, result, error}` as JSON; none where nobody wants details.
+        envelope: Option<Box<RawValue>>,
     },
 }

@@ -51,7 +51,7 @@ impl EventReader {
                 (events.get(self.next).cloned(), is_finished)
             };
             if event.is_some() || is_finished {
-                self.next += 1;
+                self.next += usize::from(event.is_some());
                 return event;
             }
             changed.await;

@@ -9,6 +9,7 @@ mod kind;
 mod log;
 mod redaction;
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
@@ -40,12 +41,13 @@ pub struct Event {
 /// Hears the events of jobs.
 pub trait EventListener: Send + Sync {
     /// Takes an event. The events of a job come one after the other, in order; the job waits meanwhile, so this must
-    /// not block.
+    /// not block. A listener that panics hears no more of the job.
     fn event(&self, event: &Arc<Event>);
 
-    /// Whether it wants what models are told and say. Without it there are no `delta`, `message` and `program`
-    /// events unless another listener wants them, and `finished` carries no result.
-    fn wants_texts(&self) -> bool {
+    /// Whether it wants what takes time to tell: what models are told and say, what left, the result. Without it there
+    /// are no `delta`, `message`, `program` and `egress` events unless another listener wants them, and `finished`
+    /// carries no envelope. It is asked when a job begins.
+    fn wants_details(&self) -> bool {
         true
     }
 }
@@ -57,7 +59,7 @@ pub struct Events(Option<Arc<Stream>>);
 struct Stream {
     job: Option<Arc<str>>,
     listeners: Vec<Arc<dyn EventListener>>,
-    wants_texts: bool,
+    wants_details: bool,
     redactor: Redactor,
     began: Instant,
     state: Mutex<State>,
@@ -69,6 +71,8 @@ struct State {
     next_call: u64,
     is_finished: bool,
     deltas: Deltas,
+    /// For each listener, whether it has panicked.
+    panicked: Vec<bool>,
 }
 
 impl Events {
@@ -84,7 +88,7 @@ impl Events {
         }
         Self(Some(Arc::new(Stream {
             job: job.map(|job| redactor.clean(job).into()),
-            wants_texts: listeners.iter().any(|listener| listener.wants_texts()),
+            wants_details: listeners.iter().any(|listener| listener.wants_details()),
             listeners,
             redactor: redactor.clone(),
             began: Instant::now(),
@@ -97,9 +101,9 @@ impl Events {
         self.0.is_some()
     }
 
-    /// Whether anybody wants what models are told and say.
-    pub fn have_texts(&self) -> bool {
-        self.0.as_ref().is_some_and(|stream| stream.wants_texts)
+    /// Whether anybody wants what takes time to tell.
+    pub fn have_details(&self) -> bool {
+        self.0.as_ref().is_some_and(|stream| stream.wants_details)
     }
 
     /// Emits what `kind` makes, if anybody listens.
@@ -109,9 +113,9 @@ impl Events {
         }
     }
 
-    /// Emits what `kind` makes, if anybody wants texts.
-    pub(crate) fn emit_text(&self, kind: impl FnOnce() -> EventKind) {
-        if let Some(stream) = self.0.as_ref().filter(|stream| stream.wants_texts) {
+    /// Emits what `kind` makes, if anybody wants what takes time to tell.
+    pub(crate) fn emit_detail(&self, kind: impl FnOnce() -> EventKind) {
+        if let Some(stream) = self.0.as_ref().filter(|stream| stream.wants_details) {
             stream.emit(kind());
         }
     }
@@ -122,6 +126,13 @@ impl Events {
         let state = &mut *lock(&stream.state);
         state.next_call += 1;
         state.next_call
+    }
+
+    /// Forgets what was held back of a call that failed.
+    pub(crate) fn forget(&self, call: u64) {
+        if let Some(stream) = &self.0 {
+            lock(&stream.state).deltas.forget(call);
+        }
     }
 }
 
@@ -159,7 +170,13 @@ impl Stream {
             kind,
         });
         state.next_seq += 1;
-        self.listeners.iter().for_each(|listener| listener.event(&event));
+        state.panicked.resize(self.listeners.len(), false);
+        for (listener, has_panicked) in self.listeners.iter().zip(&mut state.panicked) {
+            if !*has_panicked {
+                // The job must not pay for it.
+                *has_panicked = catch_unwind(AssertUnwindSafe(|| listener.event(&event))).is_err();
+            }
+        }
     }
 }
 
@@ -191,9 +208,9 @@ mod tests {
         let events = Events::new(vec![Arc::clone(&log) as _], None, &redactor);
         let text = "the key is sk-12345678, not sk-1234567";
         for piece in text.as_bytes().chunks(3) {
-            events.emit_text(|| delta(1, std::str::from_utf8(piece).unwrap()));
+            events.emit_detail(|| delta(1, std::str::from_utf8(piece).unwrap()));
         }
-        events.emit_text(|| EventKind::Message {
+        events.emit_detail(|| EventKind::Message {
             call: Some(1),
             side: JobRole::Supervisor,
             role: crate::chat::Role::Assistant,

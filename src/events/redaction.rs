@@ -18,6 +18,11 @@ impl Deltas {
         redactor.clean(&std::mem::replace(held, rest))
     }
 
+    /// Forgets what was held back of a call.
+    pub(super) fn forget(&mut self, call: u64) {
+        self.0.remove(&call);
+    }
+
     /// What was held back of a call that has ended, if anything was.
     pub(super) fn finish(&mut self, call: u64, redactor: &Redactor) -> Option<String> {
         let held = self.0.remove(&call)?;
@@ -27,12 +32,12 @@ impl Deltas {
 
 /// Strikes credentials out of all texts of `kind` but those of deltas.
 pub(super) fn redact(kind: &mut EventKind, redactor: &Redactor) {
-    let clean = |text: &mut String| *text = redactor.clean(text);
-    let clean_if_any = |text: &mut Option<String>| {
-        if let Some(text) = text {
+    let clean = |text: &mut String| {
+        if redactor.is_in(text) {
             *text = redactor.clean(text);
         }
     };
+    let clean_if_any = |text: &mut Option<String>| text.iter_mut().for_each(clean);
     match kind {
         EventKind::Started { documents, local, remote, .. } => {
             documents.iter_mut().for_each(|document| clean_if_any(&mut document.name));
@@ -52,11 +57,11 @@ pub(super) fn redact(kind: &mut EventKind, redactor: &Redactor) {
         EventKind::WorkerJob(WorkerJob { task, answer, citation, .. }) => {
             [task, answer, citation].into_iter().for_each(clean_if_any);
         }
-        EventKind::Finished { envelope: Some(envelope), .. } => redactor.clean_value(envelope),
         EventKind::Round { .. }
         | EventKind::Delta { .. }
         | EventKind::Egress { .. }
         | EventKind::Usage { .. }
-        | EventKind::Finished { envelope: None, .. } => {}
+        // Its envelope is made clean.
+        | EventKind::Finished { .. } => {}
     }
 }

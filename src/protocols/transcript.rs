@@ -102,7 +102,7 @@ impl Transcript {
     }
 
     fn message(&self, side: JobRole, role: Role, call: Option<u64>, text: &str) {
-        self.events.emit_text(|| EventKind::Message { call, side, role, text: text.to_owned() });
+        self.events.emit_detail(|| EventKind::Message { call, side, role, text: text.to_owned() });
     }
 
     /// Tells that something did not go as it should, though the job goes on.

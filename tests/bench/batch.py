@@ -89,11 +89,11 @@ def cpu():
     return usage.ru_utime + usage.ru_stime
 
 
-def whole_run(binary, folder, jobs, count):
+def whole_run(binary, folder, jobs, count, *options):
     """CPU milliseconds a job, growth in MB, jobs a second, bytes of output."""
     before, start = cpu(), time.perf_counter()
     with open(jobs, "rb") as stdin, subprocess.Popen(
-        [binary, "batch"], stdin=stdin, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, cwd=folder,
+        [binary, "batch", *options], stdin=stdin, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, cwd=folder,
     ) as child:
         at_first = at_last = 0.0
         size = 0
@@ -145,8 +145,10 @@ def main():
         jobs = os.path.join(folder, "jobs.jsonl")
         write_jobs(jobs, url, count)
         own, growth, rate, size = whole_run(binary, folder, jobs, count)
+        with_events = whole_run(binary, folder, jobs, count, "--events", os.path.join(folder, "events.ndjson"))[0]
         ends = [(how, ended_run(binary, folder, jobs, size // 2, how)) for how in (signal.SIGKILL, signal.SIGTERM)]
     row(f"batch of {count:,} ({rate:.0f} jobs/s): own CPU for a job", own, 1, "ms", "<= 1", digits=2)
+    row("  the same with --events", with_events, own, "ms", "<= 1.01", digits=2)
     row("  memory, 100th job to the last", growth, 60, "MB", "<= 1")
     for how, (succeeded, bad) in ends:
         row(f"  {how.name} and resume: missing", count - succeeded, 0, "jobs", "none", digits=0)

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -154,7 +155,15 @@ fn the_pieces_of_a_reply_are_its_message() {
             of_type(&events, "message").into_iter().filter(|message| !message["call"].is_null()).collect();
         assert!(replies.len() >= 3);
         for reply in replies {
-            assert_eq!(streamed[&reply["call"].as_u64().unwrap()], reply["text"].as_str().unwrap());
+            let call = reply["call"].as_u64().unwrap();
+            let purpose =
+                &of_type(&events, "call").into_iter().find(|event| event["call"] == call).unwrap()["purpose"];
+            // The replies of a fan-out are one message each.
+            let is_streamed = purpose != "worker_job";
+            assert_eq!(
+                streamed.get(&call).map(String::as_str),
+                is_streamed.then(|| reply["text"].as_str().unwrap())
+            );
         }
         assert!(of_type(&events, "delta").len() > streamed.len(), "they come in pieces");
     }
@@ -186,16 +195,64 @@ fn a_fan_out_is_told_job_by_job() {
 
 #[test]
 fn a_try_that_fails_is_a_call_of_its_own() {
-    let server = scripted(vec![ANSWER.into()], |request| openai(request, "-"));
-    let mut job = job(&server, "minion", json!({"task": "t"}));
-    // The supervisor's first message is missing; the script is over then.
+    let tries = AtomicUsize::new(0);
+    let server = Server::start(move |request| match request.json()["model"].as_str() {
+        None => Reply::text(404, "not found"),
+        Some("worker") => openai(request, "Ada signed."),
+        Some(_) => match tries.fetch_add(1, SeqCst) {
+            // Cut in the middle of its text.
+            0 => openai(request, ASK).cut_after(500),
+            1 => openai(request, ASK),
+            _ => openai(request, ANSWER),
+        },
+    });
+    let job = job(&server, "minion", json!({"task": "Who signed?", "context": ["Ada signed."]}));
+    let (ran, events) = recorded(Program::new(), &job);
+    assert_eq!(ran.result()["final_answer"], "Ada");
+    let steps: Vec<_> =
+        of_type(&events, "call").into_iter().filter(|call| call["purpose"] == "step").collect();
+    assert_eq!(steps.len(), 3);
+    let streamed = streamed(&events);
+    let first = |call: &Value| streamed[&call["call"].as_u64().unwrap()].clone();
+    assert!(ASK.starts_with(&first(steps[0])) && first(steps[0]) != ASK, "{}", first(steps[0]));
+    assert_eq!(first(steps[1]), ASK);
+    assert_eq!(of_type(&events, "warning").len(), 1);
+}
+
+#[test]
+fn a_job_that_fails_says_what_it_had_cost() {
+    let server = scripted(vec![ASK.into()], |request| openai(request, "Ada signed."));
+    let mut job = job(&server, "minion", json!({"task": "t", "context": ["x"]}));
     job["remote_client"]["kwargs"]["retries"] = json!(0);
     let (ran, events) = recorded(Program::new(), &job);
     ran.error(1);
-    assert!(!of_type(&events, "warning").is_empty());
+    assert_eq!(of_type(&events, "usage")[0]["remote"]["prompt_tokens"], 10);
     let finished = events.last().unwrap();
-    assert_eq!((&finished["success"], &finished["envelope"]["success"]), (&json!(false), &json!(false)));
+    assert_eq!((&finished["success"], &finished["kind"]), (&json!(false), &json!({"model": "rejected"})));
     assert_eq!(finished["envelope"]["error"], ran.envelope()["error"]);
+}
+
+#[test]
+fn a_slow_reader_gets_every_event() {
+    let long = "lorem ipsum ".repeat(30_000);
+    let answer =
+        json!({"reasoning": "r", "decision": "provide_final_answer", "message": null, "answer": long});
+    let server = scripted(vec![ASK.into(), answer.to_string()], |request| openai(request, "Ada signed."));
+    let job = job(&server, "minion", json!({"task": "t", "context": ["x"]}));
+    let folder = tempfile::tempdir().unwrap();
+    let pipe = folder.path().join("events");
+    assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    let args = ["--events", pipe.to_str().unwrap()];
+    let (child, dir) = Program::new().args(args).start(job.to_string().as_bytes());
+    let mut reader = std::fs::File::open(&pipe).unwrap();
+    // It reads nothing until the job is done, when far more waits than a pipe holds.
+    until("the last call", || chats(&server, "supervisor").len() == 2);
+    let mut text = String::new();
+    std::io::Read::read_to_string(&mut reader, &mut text).unwrap();
+    assert_eq!(Ran::of(child, dir).code, Some(0));
+    let events: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert!(events.iter().enumerate().all(|(seq, event)| event["seq"] == seq));
+    assert_eq!(events.last().unwrap()["envelope"]["result"]["final_answer"], long.trim());
 }
 
 #[test]
@@ -263,6 +320,7 @@ fn a_replay_tells_the_same_events() {
                 told.push(event.to_string());
             }
         }
+        told.sort();
         told
     };
     assert_eq!(told(&recorded_events), told(&replayed));

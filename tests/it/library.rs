@@ -87,23 +87,92 @@ impl EventListener for Panics {
 }
 
 #[test]
+fn a_listener_that_panics_costs_the_job_nothing() {
+    let logs = tempfile::tempdir().unwrap();
+    let engine = engine(&logs);
+    let (_server, job) = chat(|request| openai(request, "Ada signed."));
+    let log = Arc::new(EventLog::default());
+    let events = engine.events(vec![Arc::new(Panics), Arc::clone(&log) as _], None);
+    let outcome = runtime().block_on(engine.run(engine.job(job).unwrap(), events, &CancelToken::new()));
+    assert_eq!(outcome.unwrap().final_answer, "Ada");
+    let seqs: Vec<_> = log.all().iter().map(|event| event.seq).collect();
+    assert!(seqs.len() > 10 && seqs.iter().copied().eq(0..seqs.len() as u64), "{seqs:?}");
+}
+
+/// Panics in the midst of a job: where the protocol says that its round begins.
+struct PanicsInside;
+
+impl tracing::Subscriber for PanicsInside {
+    fn enabled(&self, _: &tracing::Metadata<'_>) -> bool {
+        true
+    }
+
+    fn new_span(&self, _: &tracing::span::Attributes<'_>) -> tracing::span::Id {
+        tracing::span::Id::from_u64(1)
+    }
+
+    fn record(&self, _: &tracing::span::Id, _: &tracing::span::Record<'_>) {}
+
+    fn record_follows_from(&self, _: &tracing::span::Id, _: &tracing::span::Id) {}
+
+    fn event(&self, event: &tracing::Event<'_>) {
+        let is_of_protocols = event.metadata().target().starts_with("minions::protocols");
+        assert!(!is_of_protocols, "a panic in a job");
+    }
+
+    fn enter(&self, _: &tracing::span::Id) {}
+
+    fn exit(&self, _: &tracing::span::Id) {}
+}
+
+#[test]
 fn a_panic_is_a_failure_and_finished_is_last() {
     let logs = tempfile::tempdir().unwrap();
     let engine = engine(&logs);
     let (_server, job) = chat(|request| openai(request, "Ada signed."));
     let log = Arc::new(EventLog::default());
-    let events = engine.events(vec![Arc::clone(&log) as _, Arc::new(Panics)], None);
-    let outcome = runtime().block_on(engine.run(engine.job(job).unwrap(), events, &CancelToken::new()));
+    let events = engine.events(vec![Arc::clone(&log) as _], None);
+    // Its tasks run on this thread, which has the subscriber.
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let _panics = tracing::subscriber::set_default(PanicsInside);
+    let outcome = runtime.block_on(engine.run(engine.job(job).unwrap(), events, &CancelToken::new()));
     assert_eq!(outcome.unwrap_err().kind, FailureKind::Defect);
     assert!(matches!(log.all().last().unwrap().kind, EventKind::Finished { success: false, .. }));
+}
+
+#[test]
+fn finished_is_last_also_where_a_run_is_dropped() {
+    let logs = tempfile::tempdir().unwrap();
+    let engine = engine(&logs);
+    let (server, job) = chat(|_| Reply::hang());
+    let log = Arc::new(EventLog::default());
+    let events = engine.events(vec![Arc::clone(&log) as _], None);
+    runtime().block_on(async {
+        let never = CancelToken::new();
+        let run = engine.run(engine.job(job).unwrap(), events, &never);
+        tokio::select! {
+            _ = run => panic!("the worker hangs"),
+            () = until_async("the worker's call", || !chats(&server, "worker").is_empty()) => {}
+        }
+        let mut reader = log.read_from(0);
+        let mut last = None;
+        while let Some(event) = reader.next().await {
+            last = Some(event);
+        }
+        let kind = &last.unwrap().kind;
+        assert!(matches!(
+            kind,
+            EventKind::Finished { success: false, kind: Some(FailureKind::Cancelled), .. }
+        ));
+        assert!(log.read_from(u64::MAX).next().await.is_none());
+    });
 }
 
 /// What a process has that the engine must leave alone.
 fn belongings() -> BTreeMap<String, String> {
     let status = std::fs::read_to_string("/proc/self/status").unwrap();
-    let signals = status
-        .lines()
-        .filter(|line| ["SigBlk:", "SigIgn:", "SigCgt:"].iter().any(|name| line.starts_with(name)));
+    let signals =
+        status.lines().filter(|line| ["SigIgn:", "SigCgt:"].iter().any(|name| line.starts_with(name)));
     let mut all: BTreeMap<String, String> =
         signals.filter_map(|line| line.split_once(':')).map(|(a, b)| (a.to_owned(), b.to_owned())).collect();
     all.extend(std::env::vars());

@@ -9,9 +9,7 @@ use tokio::time::timeout;
 
 use super::egress_gate::{CallOutcome, EgressGate, OutboundRequest};
 use super::http_client::HttpClient;
-use super::{
-    ChatClient, ChatError, ChatErrorKind as Kind, ChatSettings, Embedded, Embedder, Usage, retry, truncation,
-};
+use super::{ChatError, ChatErrorKind as Kind, ChatSettings, Embedded, Embedder, Usage, retry, truncation};
 use crate::http;
 
 /// Texts of one call: servers have limits, and one that is slow must not look dead.
@@ -22,7 +20,7 @@ impl Embedder for HttpClient {
     async fn embed(&self, texts: &[String]) -> Result<Embedded, ChatError> {
         let mut all = Embedded::default();
         for batch in texts.chunks(BATCH) {
-            let ChatSettings { retries, outage, .. } = self.settings;
+            let ChatSettings { retries, outage, .. } = self.endpoint.settings;
             let part = retry::with_retries(retries, outage, None, || self.embed_once(batch)).await;
             // What the batches before have cost is not lost with this one.
             let part = part.map_err(|mut error| {
@@ -42,10 +40,10 @@ impl Embedder for HttpClient {
 
 impl HttpClient {
     async fn embed_once(&self, texts: &[String]) -> Result<Embedded, ChatError> {
-        let body = self.dialect.embeddings_body(&self.settings.model, texts).to_string();
+        let body = self.dialect.embeddings_body(&self.endpoint.settings.model, texts).to_string();
         let Some(gate) = &self.gate else { return self.post_texts(texts, body).await };
         let carried: Vec<&str> = texts.iter().map(String::as_str).collect();
-        let call = gate.leave(&carried, OutboundRequest::new(self.endpoint(), &body)).await?;
+        let call = gate.leave(&carried, OutboundRequest::new(self.endpoint.name(), &body)).await?;
         let outcome = self.post_texts(texts, body).await;
         gate.ended(call, CallOutcome::new(outcome.as_ref().map(|embedded| embedded.usage)));
         outcome
@@ -54,21 +52,23 @@ impl HttpClient {
     /// Sends `body` and reads the vectors of `texts`.
     async fn post_texts(&self, texts: &[String], body: String) -> Result<Embedded, ChatError> {
         let path = self.dialect.embeddings_path().unwrap_or_default();
-        let url = self.provider.url(&self.settings, path);
+        let url = self.endpoint.provider.url(&self.endpoint.settings, path);
         let call = async {
             let response = self.http.post(&url).headers(self.headers.clone()).body(body).send().await;
-            let response = response.map_err(|error| self.unreachable(&error))?;
+            let response = response.map_err(|error| self.endpoint.unreachable(&error))?;
             if response.status() != StatusCode::OK {
-                return Err(self.refused(response).await);
+                return Err(self.endpoint.refused(response).await);
             }
             let text = response.text().await;
-            text.map_err(|error| self.error(Kind::Connection, &format!(": {}", http::cause(&error))))
+            text.map_err(|error| self.endpoint.error(Kind::Connection, &format!(": {}", http::cause(&error))))
         };
-        let text = timeout(self.settings.timeout, call).await.unwrap_or_else(|_| Err(self.silent()))?;
+        let text = timeout(self.endpoint.settings.timeout, call)
+            .await
+            .unwrap_or_else(|_| Err(self.endpoint.silent()))?;
         let reply: Value = serde_json::from_str(&text).unwrap_or_default();
         let (vectors, tokens) = match self.dialect.take_embeddings(&reply) {
             Some((vectors, tokens)) if vectors.len() == texts.len() => (vectors, tokens),
-            _ => return Err(self.error(Kind::Rejected, " sent no embeddings")),
+            _ => return Err(self.endpoint.error(Kind::Rejected, " sent no embeddings")),
         };
         let usage = Usage::of_call(tokens, 0, 0);
         // A route that cannot be told not to cut, such as Ollama's of OpenAI's dialect.
@@ -76,7 +76,7 @@ impl HttpClient {
         match truncation::text(words, tokens, truncation::SHORTEST_EMBEDDED) {
             Some(how) => {
                 let what = format!(" has cut what it was to embed: {how}");
-                Err(ChatError { usage, ..self.error(Kind::ContextTooLong, &what) })
+                Err(ChatError { usage, ..self.endpoint.error(Kind::ContextTooLong, &what) })
             }
             None => Ok(Embedded { vectors, usage }),
         }

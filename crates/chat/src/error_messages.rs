@@ -6,17 +6,17 @@ use reqwest::Response;
 use reqwest::header::{HeaderMap, RETRY_AFTER};
 use tokio::time::timeout;
 
+use super::endpoint::Endpoint;
 use super::error_body::{self, ErrorBody};
-use super::http_client::HttpClient;
 use super::providers::Provider;
 use super::retry;
-use super::{ChatClient, ChatError, ChatErrorKind as Kind, ChatSettings, Usage};
+use super::{ChatError, ChatErrorKind as Kind, ChatSettings, Usage};
 use crate::{http, secrets::Secret};
 
 /// As much of a server's words as a message shows, in characters.
 const LONGEST_QUOTE: usize = 500;
 
-impl HttpClient {
+impl Endpoint {
     /// The error of a status that is not 200.
     pub(super) async fn refused(&self, mut response: Response) -> ChatError {
         let status = response.status();
@@ -56,7 +56,7 @@ impl HttpClient {
         self.error(Kind::Malformed, &format!(" sent what is no reply of its API: {quote}"))
     }
 
-    /// Every error of this client is made here, without the credential.
+    /// Every error of a call is made here, without the credential.
     pub(super) fn error(&self, kind: Kind, text: &str) -> ChatError {
         let mut text = text.to_owned();
         let password = self.url.password().map(Secret::new);
@@ -68,7 +68,7 @@ impl HttpClient {
         }
         ChatError {
             kind,
-            message: format!("{}{}", self.endpoint(), shortened(&text)),
+            message: format!("{}{}", self.name(), shortened(&text)),
             hint: hint(self.provider, &self.settings, kind),
             retry_after: None,
             usage: Usage::default(),

@@ -14,6 +14,7 @@ use tokio::time::timeout;
 
 use super::dialect::{Abilities, Caching, Dialect, Partial, without_thinking};
 use super::egress_gate::{CallOutcome, EgressGate, OutboundRequest};
+use super::endpoint::{self, Endpoint};
 use super::error_body::{self, ErrorBody};
 use super::error_messages::hint;
 use super::frames::{Frame, Frames};
@@ -36,11 +37,9 @@ const DRAIN: Duration = Duration::from_millis(500);
 /// A model behind an HTTP API. Clones share their connections and what they learn.
 #[derive(Clone)]
 pub(crate) struct HttpClient {
-    pub(super) provider: &'static Provider,
+    pub(super) endpoint: Endpoint,
     pub(super) dialect: &'static dyn Dialect,
-    pub(super) settings: ChatSettings,
     pub(super) http: reqwest::Client,
-    pub(super) url: Url,
     pub(super) headers: HeaderMap,
     /// What the server has not refused so far.
     abilities: Arc<Mutex<Abilities>>,
@@ -55,7 +54,7 @@ impl HttpClient {
         dialect: &'static dyn Dialect,
         mut settings: ChatSettings,
     ) -> Result<Self, ChatError> {
-        let place = place(provider, &settings);
+        let place = endpoint::name(provider, &settings);
         // The model's name tells what it takes, that of a deployment may say anything.
         let abilities = Arc::new(Mutex::new(abilities(provider, &settings)));
         if let Some(deployment) = settings.vendor.deployment() {
@@ -88,7 +87,8 @@ impl HttpClient {
         }
         let headers = headers(provider, dialect, settings.api_key.as_ref())
             .ok_or_else(|| fail(Kind::Auth, "the API key has characters that no header can carry".into()))?;
-        Ok(Self { provider, dialect, settings, http, url, headers, abilities, gate: None })
+        let endpoint = Endpoint { provider, settings, url };
+        Ok(Self { endpoint, dialect, http, headers, abilities, gate: None })
     }
 
     /// One try; again at once with less if the server refuses a parameter by name.
@@ -96,9 +96,9 @@ impl HttpClient {
         loop {
             let sent = self.current();
             // Silence has its own limit; this one is for a server that dribbles and never ends.
-            let whole = self.settings.timeout * WHOLE_REPLY;
+            let whole = self.endpoint.settings.timeout * WHOLE_REPLY;
             let outcome = timeout(whole, self.send(request, sent)).await;
-            match outcome.unwrap_or_else(|_| Err(self.endless(whole))) {
+            match outcome.unwrap_or_else(|_| Err(self.endpoint.endless(whole))) {
                 Err(error) if error.kind == Kind::Rejected && self.shrink(sent, request, &error) => {}
                 outcome => return outcome,
             }
@@ -110,11 +110,11 @@ impl HttpClient {
     pub(super) fn written(&self, request: &ChatRequest) -> String {
         let headers = self.headers.iter().map(|(name, value)| {
             let value = value.to_str().unwrap();
-            let key = self.settings.api_key.as_ref().map_or("", Secret::expose);
+            let key = self.endpoint.settings.api_key.as_ref().map_or("", Secret::expose);
             format!("{name}: {}\n", if key.is_empty() { value.to_owned() } else { value.replace(key, "***") })
         });
-        let body = self.dialect.body(&self.settings, request, &request.format, self.current());
-        format!("POST {}\n{}{body}\n", self.url, headers.collect::<String>())
+        let body = self.dialect.body(&self.endpoint.settings, request, &request.format, self.current());
+        format!("POST {}\n{}{body}\n", self.endpoint.url, headers.collect::<String>())
     }
 
     /// The same client with all that it sends passing `gate`.
@@ -140,10 +140,10 @@ impl HttpClient {
 
     async fn send(&self, request: &ChatRequest, abilities: Abilities) -> Result<ChatReply, ChatError> {
         let format = &self.within_the_limit(&request.format);
-        let body = self.dialect.body(&self.settings, request, format, abilities).to_string();
+        let body = self.dialect.body(&self.endpoint.settings, request, format, abilities).to_string();
         let Some(gate) = &self.gate else { return self.post(request, format, body).await };
         let texts: Vec<&str> = request.messages.iter().map(|message| &*message.content).collect();
-        let call = gate.leave(&texts, OutboundRequest::new(self.endpoint(), &body)).await?;
+        let call = gate.leave(&texts, OutboundRequest::new(self.endpoint.name(), &body)).await?;
         let outcome = self.post(request, format, body).await;
         gate.ended(call, CallOutcome::new(outcome.as_ref().map(|reply| reply.usage)));
         outcome
@@ -156,15 +156,15 @@ impl HttpClient {
         format: &Format,
         body: String,
     ) -> Result<ChatReply, ChatError> {
-        let mut watched = WatchedTry::begin(request.observer.as_ref(), || self.endpoint());
-        let call = self.http.post(self.url.clone()).headers(self.headers.clone()).body(body).send();
-        let response = match timeout(self.settings.timeout, call).await {
-            Err(_) => return Err(self.silent()),
-            Ok(Err(error)) => return Err(self.unreachable(&error)),
+        let mut watched = WatchedTry::begin(request.observer.as_ref(), || self.endpoint.name());
+        let call = self.http.post(self.endpoint.url.clone()).headers(self.headers.clone()).body(body).send();
+        let response = match timeout(self.endpoint.settings.timeout, call).await {
+            Err(_) => return Err(self.endpoint.silent()),
+            Ok(Err(error)) => return Err(self.endpoint.unreachable(&error)),
             Ok(Ok(response)) => response,
         };
         if response.status() != StatusCode::OK {
-            return Err(self.refused(response).await);
+            return Err(self.endpoint.refused(response).await);
         }
         let mut reply = Partial::default();
         let outcome = self.read(response, &mut reply, &mut watched).await;
@@ -178,7 +178,7 @@ impl HttpClient {
     /// The format with a share of the reply for each text of its schema. Hosted vendors reject such limits, and their
     /// models need none.
     fn within_the_limit<'a>(&self, format: &'a Format) -> Cow<'a, Format> {
-        let Self { settings: ChatSettings { generation, base_url, .. }, provider, .. } = self;
+        let Endpoint { settings: ChatSettings { generation, base_url, .. }, provider, .. } = &self.endpoint;
         match (format, generation.max_tokens) {
             (Format::Schema { name, schema, shares: true }, Some(tokens))
                 if provider.local || http::is_private(base_url) =>
@@ -201,17 +201,17 @@ impl HttpClient {
         let mut known = false;
         let mut length = 0;
         loop {
-            let chunk = match timeout(self.settings.timeout, response.chunk()).await {
-                Err(_) => return Err(self.silent()),
+            let chunk = match timeout(self.endpoint.settings.timeout, response.chunk()).await {
+                Err(_) => return Err(self.endpoint.silent()),
                 Ok(Err(error)) => {
-                    return Err(self.error(Kind::Connection, &format!(": {}", http::cause(&error))));
+                    return Err(self.endpoint.error(Kind::Connection, &format!(": {}", http::cause(&error))));
                 }
                 Ok(Ok(chunk)) => chunk,
             };
             let Some(chunk) = chunk else { break };
             length += chunk.len();
             if length > LONGEST_REPLY {
-                return Err(self.error(Kind::Rejected, " sent a reply of over 64 MiB"));
+                return Err(self.endpoint.error(Kind::Rejected, " sent a reply of over 64 MiB"));
             }
             for frame in frames.push(&chunk) {
                 if self.take(frame, reply, &mut known)? {
@@ -231,7 +231,7 @@ impl HttpClient {
             true => (Kind::Connection, ": the reply broke off before its end"),
             false => (Kind::Malformed, " sent an empty reply"),
         };
-        Err(self.error(kind, text))
+        Err(self.endpoint.error(kind, text))
     }
 
     /// Takes a frame; `true` if no other follows.
@@ -241,13 +241,13 @@ impl HttpClient {
                 reply.complete = true;
                 return Ok(true);
             }
-            Frame::Garbage(text) => return Err(self.malformed(&text)),
+            Frame::Garbage(text) => return Err(self.endpoint.malformed(&text)),
             Frame::Json(event) => {
                 if let Some(ErrorBody { kind, text }) = error_body::of_event(&event) {
-                    return Err(self.error(kind, &format!(" failed: {text}")));
+                    return Err(self.endpoint.error(kind, &format!(" failed: {text}")));
                 }
                 if !self.dialect.take(&event, reply) {
-                    return Err(self.malformed(&event.to_string()));
+                    return Err(self.endpoint.malformed(&event.to_string()));
                 }
                 *known = true;
             }
@@ -257,8 +257,8 @@ impl HttpClient {
 
     /// A complete reply as the callers get it, unless there is nothing in it.
     fn check(&self, request: &ChatRequest, format: &Format, reply: &Partial) -> Result<ChatReply, ChatError> {
-        if let Some(how) = self.dialect.cut_prompt(&self.settings, request, reply) {
-            return Err(self.error(Kind::ContextTooLong, &format!(" cut the prompt: {how}")));
+        if let Some(how) = self.dialect.cut_prompt(&self.endpoint.settings, request, reply) {
+            return Err(self.endpoint.error(Kind::ContextTooLong, &format!(" cut the prompt: {how}")));
         }
         let text = without_thinking(&reply.text);
         let finish = reply.finish.unwrap_or(Finish::Stop);
@@ -266,9 +266,11 @@ impl HttpClient {
             Finish::Length if text.is_empty() => {
                 let text =
                     " reached the token limit before any text (did it think?); raise kwargs.max_tokens";
-                Err(self.error(Kind::Rejected, text))
+                Err(self.endpoint.error(Kind::Rejected, text))
             }
-            Finish::Stop if text.is_empty() => Err(self.error(Kind::Empty, " sent a reply without text")),
+            Finish::Stop if text.is_empty() => {
+                Err(self.endpoint.error(Kind::Empty, " sent a reply without text"))
+            }
             _ => {
                 let cut = match format {
                     Format::Schema { schema, shares: true, .. } => schema_limits::cut(schema, text, None),
@@ -283,21 +285,17 @@ impl HttpClient {
 #[async_trait]
 impl ChatClient for HttpClient {
     fn endpoint(&self) -> String {
-        place(self.provider, &self.settings)
+        self.endpoint.name()
     }
 
     async fn chat(&self, request: &ChatRequest) -> Result<ChatReply, ChatError> {
-        let ChatSettings { retries, outage, .. } = self.settings;
+        let ChatSettings { retries, outage, .. } = self.endpoint.settings;
         retry::with_retries(retries, outage, request.observer.as_deref(), || self.turn(request)).await
     }
 
     fn gated(&self, gate: Arc<dyn EgressGate>) -> Arc<dyn ChatClient> {
         Arc::new(self.behind(gate))
     }
-}
-
-fn place(provider: &Provider, settings: &ChatSettings) -> String {
-    format!("{} at {}", provider.name, http::shown(&settings.base_url))
 }
 
 /// What this model at this place takes to begin with.

@@ -9,6 +9,7 @@ mod deltas;
 mod dialect;
 mod egress_gate;
 mod embeddings;
+mod endpoint;
 mod error_body;
 mod error_messages;
 #[cfg(test)]

@@ -39,7 +39,8 @@ impl fmt::Debug for Secret {
 pub struct Redactor(Arc<RwLock<Vec<String>>>);
 
 impl Redactor {
-    /// From now on `secret` never passes, neither as it is nor as it looks inside a JSON string.
+    /// From now on `secret` never passes, neither as it is nor as it looks inside a JSON string, nor inside JSON that is
+    /// in a JSON string.
     pub fn learn(&self, secret: &str) {
         let secret = secret.trim();
         if secret.chars().count() < SHORTEST {
@@ -48,9 +49,10 @@ impl Redactor {
         if self.0.read().unwrap_or_else(PoisonError::into_inner).iter().any(|known| known == secret) {
             return;
         }
-        let quoted = Value::from(secret).to_string();
+        let quoted = |text: &str| Value::from(text).to_string().trim_matches('"').to_owned();
+        let (once, twice) = (quoted(secret), quoted(&quoted(secret)));
         let mut known = self.0.write().unwrap_or_else(PoisonError::into_inner);
-        for form in [secret, quoted.trim_matches('"')] {
+        for form in [secret, &once, &twice] {
             if !known.iter().any(|k| k == form) {
                 known.push(form.to_owned());
             }
@@ -75,12 +77,18 @@ impl Redactor {
         let longest = known.first().map_or(0, String::len);
         let from = text.len().saturating_sub(longest);
         let starts = text.char_indices().map(|(at, _)| at).filter(|at| *at >= from);
-        let cut = starts.into_iter().find(|at| is_beginning(&text[*at..])).unwrap_or(text.len());
-        let parted = |form: &String| {
-            let whole = text.match_indices(form.as_str()).map(|(at, _)| at);
-            whole.filter(|at| *at < cut && at + form.len() > cut).min()
-        };
-        known.iter().filter_map(parted).min().unwrap_or(cut)
+        let mut cut = starts.into_iter().find(|at| is_beginning(&text[*at..])).unwrap_or(text.len());
+        // A cut may part another credential, which then is held back, too.
+        loop {
+            let parted = |form: &String| {
+                let whole = text.match_indices(form.as_str()).map(|(at, _)| at);
+                whole.filter(|at| *at < cut && at + form.len() > cut).min()
+            };
+            match known.iter().filter_map(parted).min() {
+                Some(before) => cut = before,
+                None => return cut,
+            }
+        }
     }
 
     /// `value` as one line of JSON without any credential.
@@ -149,6 +157,24 @@ mod tests {
         redactor.clean_value(&mut value);
         assert_eq!(value, json!({"[redacted]": ["x [redacted]", {"k": "[redacted]"}], "n": 1}));
         assert_eq!(format!("{:?}", Secret::new("sk-12345678")), "Secret(***)");
+    }
+
+    #[test]
+    fn no_json_has_a_secret_however_it_is_quoted() {
+        let redactor = Redactor::default();
+        let secret = r#"pass"word\x123"#;
+        redactor.learn(secret);
+        redactor.learn("1234567");
+        let inner = json!({"k": secret}).to_string();
+        for value in [json!({"a": secret}), json!({"a": inner}), json!({"a": [1234567, "1234567"]})] {
+            let mut expected = value.clone();
+            redactor.clean_value(&mut expected);
+            let clean: Value = serde_json::from_slice(&redactor.clean_json(&value).unwrap()).unwrap();
+            assert_eq!(clean, expected);
+            let pretty: Value = serde_json::from_slice(&redactor.clean_json_pretty(&value).unwrap()).unwrap();
+            assert_eq!(pretty, expected);
+            assert!(!clean.to_string().contains("word"), "{clean}");
+        }
     }
 
     #[test]

@@ -75,7 +75,7 @@ pub(super) async fn run(
     );
     let done = std::mem::take(&mut earlier.done);
     let lines = Lines::read(engine.clone(), pieces, options.shard, done);
-    let progress = BatchProgress::new(options.input.as_deref());
+    let progress = BatchProgress::new(options.input.as_deref(), options.shard);
     let listeners =
         events.into_iter().chain([Arc::clone(&progress) as _, Arc::new(PullBar::default()) as _]).collect();
     let batch = Batch {

@@ -12,7 +12,8 @@ use minions::events::{Event, EventKind, EventListener, WorkerJob};
 use minions::job::JobRole;
 
 use super::report::Report;
-use crate::cli::progress::{draw, time_left};
+use super::shard::Shard;
+use crate::cli::progress::{draw, erase, time_left};
 
 /// Time between two lines, where something has ended meanwhile.
 const LINE_EVERY: Duration = Duration::from_secs(5);
@@ -61,8 +62,8 @@ struct Told {
 }
 
 impl BatchProgress {
-    /// The jobs of `input`, if that is a file, are counted beside the batch.
-    pub(super) fn new(input: Option<&Path>) -> Arc<Self> {
+    /// The jobs of `input`, if that is a file, that belong to `shard` are counted beside the batch.
+    pub(super) fn new(input: Option<&Path>, shard: Shard) -> Arc<Self> {
         let told = Told { at: Instant::now(), ended: 0, has_bar: false };
         let progress = Arc::new(Self {
             is_terminal: io::stderr().is_terminal(),
@@ -73,7 +74,7 @@ impl BatchProgress {
         if let Some(path) = input.map(Path::to_owned).filter(|_| progress.is_terminal) {
             let progress = Arc::clone(&progress);
             tokio::task::spawn_blocking(move || {
-                progress.total.store(lines_of(&path).unwrap_or_default(), Relaxed);
+                progress.total.store(lines_of(&path, shard).unwrap_or_default(), Relaxed);
             });
         }
         progress
@@ -101,11 +102,11 @@ impl BatchProgress {
         );
     }
 
-    /// Leaves the bar where it is.
+    /// Takes the bar away.
     pub(super) fn end(&self) {
         let told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
         if told.has_bar {
-            draw(1, 1, "", true);
+            erase();
         }
     }
 
@@ -148,18 +149,21 @@ impl EventListener for BatchProgress {
         }
     }
 
-    fn wants_texts(&self) -> bool {
+    fn wants_details(&self) -> bool {
         false
     }
 }
 
-/// The lines of a file that are not blank: its jobs, where each is on a line.
-fn lines_of(path: &Path) -> io::Result<usize> {
+/// The lines of a file that are not blank and belong to `shard`: its jobs, where each is on a line.
+fn lines_of(path: &Path, shard: Shard) -> io::Result<usize> {
     let mut input = BufReader::with_capacity(1 << 16, File::open(path)?);
-    let (mut lines, mut line) = (0, Vec::new());
+    let (mut number, mut own, mut line) = (0, 0, Vec::new());
     while input.read_until(b'\n', &mut line)? > 0 {
-        lines += usize::from(!line.trim_ascii().is_empty());
+        if !line.trim_ascii().is_empty() {
+            own += usize::from(shard.has(number));
+            number += 1;
+        }
         line.clear();
     }
-    Ok(lines)
+    Ok(own)
 }

@@ -9,23 +9,20 @@ mod gating_tests;
 mod tests;
 
 use std::sync::Arc;
-use std::time::Duration;
 
-use super::address::base_urls;
 use super::egress::Ledger;
-use super::location::Location;
-use super::models::{ModelKey, Ready, chosen};
-use super::servers::{Server, Servers};
+use super::models::Ready;
+use super::server::Server;
+use super::servers::Servers;
 use super::shared::SharedResources;
+use super::side_config::{SideConfig, model, sides};
 use super::tape::{Missing, RecordedChat, Recording, Tape};
-use super::window::{self, Demand};
-use crate::chat::http;
-use crate::chat::secrets::Secret;
+use super::window;
 use crate::chat::{self, ChatClient, ChatError, ChatErrorKind, ChatSettings, Embedder, Generation};
-use crate::config::{self, Environment};
+use crate::config::Environment;
 use crate::error::{Failure, FailureKind};
 use crate::events::ModelInfo;
-use crate::job::{ClientSpec, Job, JobRole, Protocol};
+use crate::job::{Job, JobRole};
 use crate::llama::Sampling;
 use crate::protocols::{PooledServer, ServerPool};
 use crate::runtimes::Endpoint;
@@ -46,30 +43,13 @@ pub(super) struct Clients {
     pub missing: Missing,
 }
 
-/// One side as the job wants it.
-pub(super) struct SideConfig<'a> {
-    role: JobRole,
-    pub spec: &'a ClientSpec,
-    model: String,
-    /// Where its servers are, at least one.
-    pub base_urls: Vec<String>,
-    pub demand: Demand,
-    lanes: Option<usize>,
-    /// The other side talks to the same model.
-    shared: bool,
-    /// Its calls count for the limits of a run, each try by itself.
-    is_metered: bool,
-    /// How its replies are generated, with the side's defaults.
-    generation: Generation,
-}
-
 /// Opens both sides of `job` with what the shared has already.
 pub(super) async fn open(
     job: &Job,
     shared: &SharedResources,
     ledger: &Arc<Ledger>,
 ) -> Result<Clients, Failure> {
-    let (worker, supervisor) = sides(job, shared);
+    let (worker, supervisor) = sides(job, &shared.config.environment, shared.is_for_many());
     let tape = shared.tape.of_job(job.line.as_deref());
     if let Tape::Replay(recording) = &tape {
         return Ok(replayed(job, [&worker, &supervisor], &tape, recording, ledger));
@@ -146,7 +126,7 @@ fn replayed(
 
 /// What is wrong with the sides of `job`, as far as that shows without a call.
 pub(super) fn check(job: &Job, shared: &SharedResources) -> Result<(), Failure> {
-    let (worker, supervisor) = sides(job, shared);
+    let (worker, supervisor) = sides(job, &shared.config.environment, shared.is_for_many());
     supervisor.check(shared)?;
     worker.check(shared)?;
     Ok(())
@@ -163,81 +143,7 @@ pub(super) fn models(job: &Job, environment: &Environment) -> [ModelInfo; 2] {
     })
 }
 
-/// The worker and the supervisor.
-fn sides<'a>(job: &'a Job, shared: &SharedResources) -> (SideConfig<'a>, SideConfig<'a>) {
-    let environment = &shared.config.environment;
-    let mut worker = SideConfig::worker(job, environment, shared.is_for_many());
-    let mut supervisor = SideConfig::supervisor(job, environment);
-    supervisor.is_metered = shared.is_for_many();
-    if worker.same_model(&supervisor) {
-        // One model in memory has one window: two would load it anew at every change of sides.
-        let demand = worker.demand.max(supervisor.demand);
-        (worker.demand, supervisor.demand) = (demand, demand);
-        worker.shared = true;
-    }
-    (worker, supervisor)
-}
-
-impl<'a> SideConfig<'a> {
-    fn worker(job: &'a Job, environment: &Environment, among_many: bool) -> Self {
-        let spec = &job.local;
-        let (samples, batch) = match &job.protocol {
-            // One call at a time is the job's, but the slots are for all jobs.
-            Protocol::Minion => (1, (!among_many).then_some(1)),
-            Protocol::Minions(params) => (params.num_samples_per_task, params.worker_batch_size),
-        };
-        // Facts are wanted, not ideas; but samples must differ.
-        let temperature = if samples > 1 { 0.7 } else { spec.provider.min_temperature };
-        let base_urls = base_urls(spec, environment);
-        let is_ours = spec.provider.local || base_urls.iter().all(|url| http::is_private(url));
-        let given = spec.kwargs.generation;
-        let bounded = is_ours && !given.thinking;
-        Self {
-            role: JobRole::Worker,
-            spec,
-            model: model(spec, environment),
-            base_urls,
-            demand: Demand::of_worker(job),
-            lanes: spec.kwargs.max_concurrency.or(batch),
-            shared: false,
-            is_metered: false,
-            generation: Generation {
-                temperature: given.temperature.or(Some(temperature)),
-                max_tokens: given.max_tokens.or(bounded.then_some(config::REPLY_TOKENS)),
-                ..given
-            },
-        }
-    }
-
-    fn supervisor(job: &'a Job, environment: &Environment) -> Self {
-        let spec = &job.remote;
-        Self {
-            role: JobRole::Supervisor,
-            spec,
-            model: model(spec, environment),
-            base_urls: base_urls(spec, environment),
-            demand: Demand::of_supervisor(job),
-            lanes: Some(1),
-            shared: false,
-            is_metered: false,
-            generation: spec.kwargs.generation,
-        }
-    }
-
-    fn same_model(&self, other: &Self) -> bool {
-        let has_server = || self.base_urls.iter().any(|base_url| other.base_urls.contains(base_url));
-        self.spec.provider.name == other.spec.provider.name
-            && self.spec.model_path == other.spec.model_path
-            && (self.spec.is_embedded() || (has_server() && self.model == other.model))
-    }
-
-    /// Whether what is sent to `base_url` leaves this machine; `forwards`: the server passes it on to other hosts.
-    fn is_remote(&self, base_url: &str, forwards: bool) -> bool {
-        let location =
-            if forwards { Location::Forwarded } else { Location::of(self.spec.provider, base_url) };
-        location.is_remote(self.role)
-    }
-
+impl SideConfig<'_> {
     /// A client that records `client`, or replays if there is none.
     fn taped(
         &self,
@@ -248,35 +154,6 @@ impl<'a> SideConfig<'a> {
         let (model, recording, missing) = (self.model.clone(), Arc::clone(recording), missing.clone());
         let (side, is_one_of_several) = (self.role, self.base_urls.len() > 1);
         Arc::new(RecordedChat { side, model, client, is_one_of_several, gate: None, recording, missing })
-    }
-
-    /// Where its model is, at one of its servers.
-    pub(super) fn place(&self, base_url: &str) -> ModelKey {
-        let kwargs = &self.spec.kwargs;
-        ModelKey {
-            provider: self.spec.provider,
-            base_url: base_url.to_owned(),
-            model: self.model.clone(),
-            model_path: self.spec.model_path.clone(),
-            lanes: self.lanes,
-            shared: self.shared,
-            num_ctx: kwargs.generation.num_ctx,
-            vendor: kwargs.vendor.clone(),
-        }
-    }
-
-    /// Says which of the job's options the model is never sent.
-    fn warn(&self) {
-        let Self { spec: ClientSpec { side, provider, kwargs, .. }, base_urls, .. } = self;
-        let model = &self.model;
-        let unsent = base_urls.iter().flat_map(|base_url| provider.unsent(base_url, model));
-        for name in unsent.collect::<std::collections::BTreeSet<_>>() {
-            if kwargs.generation.temperature.is_some() && name == "temperature"
-                || kwargs.generation.seed.is_some() && name == "seed"
-            {
-                tracing::warn!("{side}.kwargs.{name} has no effect: {model} of {} takes none", provider.name);
-            }
-        }
     }
 
     /// An error if the job alone shows that it has no client. Makes no call.
@@ -348,61 +225,6 @@ impl<'a> SideConfig<'a> {
             client,
         })
     }
-
-    /// An error if a fixed window, which nobody chose for this job, is too short for it.
-    fn check_window(&self, window: Option<u32>) -> Result<(), Failure> {
-        let path = self.spec.model_path.as_deref().map(|path| path.display().to_string());
-        chosen(self.demand, path.unwrap_or_else(|| self.model.clone()), window)?;
-        Ok(())
-    }
-
-    /// Tries after the first failed one: at a single server by its client, else at all of them again.
-    fn retries(&self) -> u32 {
-        self.spec.kwargs.retries.unwrap_or(config::RETRIES)
-    }
-
-    /// Those of one server: none if a lost call goes to another one at once.
-    fn turn_retries(&self) -> u32 {
-        if self.base_urls.len() > 1 { 0 } else { self.retries() }
-    }
-
-    fn settings(
-        &self,
-        environment: &Environment,
-        base_url: &str,
-        endpoint: Option<&Endpoint>,
-    ) -> ChatSettings {
-        let kwargs = &self.spec.kwargs;
-        let from_environment = || {
-            let value = self.spec.provider.key_env.iter().find_map(|name| environment.get(name));
-            value.map(Secret::new)
-        };
-        ChatSettings {
-            model: endpoint.map_or_else(|| self.model.clone(), |endpoint| endpoint.model.clone()),
-            base_url: endpoint.map_or(base_url, |endpoint| &endpoint.base_url).to_owned(),
-            api_key: kwargs.api_key.clone().or_else(from_environment),
-            timeout: self.spec.timeout,
-            retries: if self.is_metered { 0 } else { self.turn_retries() },
-            outage: if endpoint.is_some_and(|endpoint| endpoint.has_watchdog) {
-                config::OUTAGE
-            } else {
-                Duration::ZERO
-            },
-            // The window that was settled with the server, if any: the job's own number was a wish.
-            generation: Generation {
-                num_ctx: endpoint.and_then(|endpoint| endpoint.context_window),
-                ..self.generation
-            },
-            vendor: kwargs.vendor.clone(),
-        }
-    }
-}
-
-/// The job's word, then the environment's, then the default.
-fn model(spec: &ClientSpec, environment: &Environment) -> String {
-    let provider = spec.provider;
-    let told = || provider.model_env.iter().find_map(|name| environment.get(name));
-    spec.model.as_deref().or_else(told).unwrap_or(provider.model).to_owned()
 }
 
 /// A side that can't be used as the job has it: nothing was sent.

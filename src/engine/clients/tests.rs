@@ -1,11 +1,13 @@
 //! From a job's options to the place of its model, and where its calls go.
 
 use std::path::Path;
+use std::time::Duration;
 
 use serde_json::{Value, json};
 
 use super::*;
 use crate::chat::VendorOptions;
+use crate::config;
 use crate::runtimes::{DockerModelRunner, Timeouts};
 
 fn job(local: Value, remote: Value) -> Job {

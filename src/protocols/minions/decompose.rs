@@ -38,7 +38,7 @@ impl Minions<'_> {
             let text = supervisor.say(prompt, &Format::Text).await?.text;
             let code = reply::code_block(&text);
             let tell = |jobs: usize, error: Option<&str>| {
-                transcript.events.emit_text(|| EventKind::Program {
+                transcript.events.emit_detail(|| EventKind::Program {
                     round,
                     attempt: failed.len() + 1,
                     code: code.clone().unwrap_or_default(),

@@ -12,6 +12,7 @@ use super::call::{Call, WorkerReply};
 use super::job_events::JobEvents;
 use super::scheduler::{Scheduler, groups};
 use super::worker::Worker;
+use crate::job::JobRole;
 use crate::protocols::{Permit, ProtocolError, Side, Transcript};
 use crate::sandbox::JobManifest;
 
@@ -32,6 +33,7 @@ impl Minions<'_> {
         let fan_out = FanOut { side, worker, manifests, transcript, jobs, scheduler };
         fan_out.run().await;
         transcript.end_of_fan_out();
+        fan_out.scheduler.not_made().into_iter().for_each(|call| fan_out.jobs.lost(call));
         fan_out.scheduler.into_replies()
     }
 }
@@ -84,8 +86,10 @@ impl FanOut<'_> {
             let manifest = &self.manifests[call.job];
             let begun = Instant::now();
             self.jobs.running(call);
-            let reply = self.worker.answer(&mut permit, manifest, call, self.jobs.events).await;
-            self.transcript.worker_job((call.job, call.sample), task_for_logs(manifest), reply.text.clone());
+            let task = task_for_logs(manifest);
+            self.transcript.told(JobRole::Worker, &task);
+            let reply = self.worker.answer(&mut permit, manifest, call, self.transcript).await;
+            self.transcript.worker_job((call.job, call.sample), task, reply.text.clone());
             self.jobs.ended(call, &reply, begun.elapsed(), self.side.usage().completion_tokens);
             self.scheduler.done(lane, call, reply, begun.elapsed());
             next = self.scheduler.next(lane);

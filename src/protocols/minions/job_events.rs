@@ -39,6 +39,11 @@ impl JobEvents<'_> {
         });
     }
 
+    /// The call is not made any more.
+    pub(super) fn lost(&self, call: Call) {
+        self.tell(call, WorkerJobState::Lost, |_, _| ());
+    }
+
     fn tell(&self, call: Call, state: WorkerJobState, fill: impl FnOnce(&JobManifest, &mut WorkerJob)) {
         self.events.emit(|| {
             let manifest = &self.manifests[call.job];

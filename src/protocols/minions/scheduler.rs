@@ -121,6 +121,13 @@ impl Scheduler {
         state.done.push((call, reply));
     }
 
+    /// The calls that no lane has made.
+    pub(super) fn not_made(&self) -> Vec<Call> {
+        let state = self.state();
+        let lanes = state.lanes.iter().map(|lane| &lane.left);
+        lanes.chain(&state.waiting).flatten().copied().collect()
+    }
+
     /// All replies in the order of their calls, with a lost one for each call that was not made. An error if no call
     /// was answered, or if the job may send nothing more.
     pub(super) fn into_replies(self) -> Result<Vec<WorkerReply>, ProtocolError> {

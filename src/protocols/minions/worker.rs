@@ -4,11 +4,11 @@ use serde_json::json;
 
 use super::call::{Call, WorkerReply};
 use crate::chat::{ChatReply, ChatRequest, Finish, Format, Message};
-use crate::events::{CallEvents, Events, Purpose};
+use crate::events::{CallEvents, Purpose};
 use crate::job::JobRole;
 use crate::prompts::{self, Prompts};
 use crate::protocols::ask::schema;
-use crate::protocols::{Assignment, Permit, Side, reply};
+use crate::protocols::{Assignment, Permit, Side, Transcript, reply};
 use crate::sandbox::{JobManifest, JobOutput};
 
 /// The most replies that are asked for until one is usable.
@@ -36,14 +36,18 @@ impl<'a> Worker<'a> {
         permit: &mut Permit,
         manifest: &JobManifest,
         Call { job, sample }: Call,
-        events: &Events,
+        transcript: &Transcript,
     ) -> WorkerReply {
         let mut request = self.request(manifest, sample);
-        request.observer = CallEvents::new(events, JobRole::Worker, Purpose::WorkerJob).observer();
+        let calls = CallEvents::new(&transcript.events, JobRole::Worker, Purpose::WorkerJob);
+        request.observer = calls.observer();
         let mut tries = 0;
         loop {
             let reply = match self.side.chat(permit, &request).await {
-                Ok(reply) => reply,
+                Ok(reply) => {
+                    transcript.said(JobRole::Worker, calls.call(), &reply.text);
+                    reply
+                }
                 Err(error) => {
                     tracing::warn!(job, "a worker call failed: {error}");
                     return WorkerReply::failed(job, error);

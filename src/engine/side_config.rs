@@ -1,0 +1,194 @@
+//! One side of a job as the job, its defaults and the environment have it. Nothing is asked of a server here.
+
+use std::time::Duration;
+
+use super::address::base_urls;
+use super::location::Location;
+use super::models::{ModelKey, chosen};
+use super::window::Demand;
+use crate::chat::secrets::Secret;
+use crate::chat::{ChatSettings, Generation, http};
+use crate::config::{self, Environment};
+use crate::error::Failure;
+use crate::job::{ClientSpec, Job, JobRole, Protocol};
+use crate::runtimes::Endpoint;
+
+/// One side as the job wants it.
+pub(super) struct SideConfig<'a> {
+    pub role: JobRole,
+    pub spec: &'a ClientSpec,
+    pub model: String,
+    /// Where its servers are, at least one.
+    pub base_urls: Vec<String>,
+    pub demand: Demand,
+    pub lanes: Option<usize>,
+    /// The other side talks to the same model.
+    pub shared: bool,
+    /// Its calls count for the limits of a run, each try by itself.
+    pub is_metered: bool,
+    /// How its replies are generated, with the side's defaults.
+    pub generation: Generation,
+}
+
+/// The worker and the supervisor of `job`, which may be one of many.
+pub(super) fn sides<'a>(
+    job: &'a Job,
+    environment: &Environment,
+    is_for_many: bool,
+) -> (SideConfig<'a>, SideConfig<'a>) {
+    let mut worker = SideConfig::worker(job, environment, is_for_many);
+    let mut supervisor = SideConfig::supervisor(job, environment);
+    supervisor.is_metered = is_for_many;
+    if worker.same_model(&supervisor) {
+        // One model in memory has one window: two would load it anew at every change of sides.
+        let demand = worker.demand.max(supervisor.demand);
+        (worker.demand, supervisor.demand) = (demand, demand);
+        worker.shared = true;
+    }
+    (worker, supervisor)
+}
+
+impl<'a> SideConfig<'a> {
+    pub(super) fn worker(job: &'a Job, environment: &Environment, among_many: bool) -> Self {
+        let spec = &job.local;
+        let (samples, batch) = match &job.protocol {
+            // One call at a time is the job's, but the slots are for all jobs.
+            Protocol::Minion => (1, (!among_many).then_some(1)),
+            Protocol::Minions(params) => (params.num_samples_per_task, params.worker_batch_size),
+        };
+        // Facts are wanted, not ideas; but samples must differ.
+        let temperature = if samples > 1 { 0.7 } else { spec.provider.min_temperature };
+        let base_urls = base_urls(spec, environment);
+        let is_ours = spec.provider.local || base_urls.iter().all(|url| http::is_private(url));
+        let given = spec.kwargs.generation;
+        let bounded = is_ours && !given.thinking;
+        Self {
+            role: JobRole::Worker,
+            spec,
+            model: model(spec, environment),
+            base_urls,
+            demand: Demand::of_worker(job),
+            lanes: spec.kwargs.max_concurrency.or(batch),
+            shared: false,
+            is_metered: false,
+            generation: Generation {
+                temperature: given.temperature.or(Some(temperature)),
+                max_tokens: given.max_tokens.or(bounded.then_some(config::REPLY_TOKENS)),
+                ..given
+            },
+        }
+    }
+
+    pub(super) fn supervisor(job: &'a Job, environment: &Environment) -> Self {
+        let spec = &job.remote;
+        Self {
+            role: JobRole::Supervisor,
+            spec,
+            model: model(spec, environment),
+            base_urls: base_urls(spec, environment),
+            demand: Demand::of_supervisor(job),
+            lanes: Some(1),
+            shared: false,
+            is_metered: false,
+            generation: spec.kwargs.generation,
+        }
+    }
+
+    pub(super) fn same_model(&self, other: &Self) -> bool {
+        let has_server = || self.base_urls.iter().any(|base_url| other.base_urls.contains(base_url));
+        self.spec.provider.name == other.spec.provider.name
+            && self.spec.model_path == other.spec.model_path
+            && (self.spec.is_embedded() || (has_server() && self.model == other.model))
+    }
+
+    /// Whether what is sent to `base_url` leaves this machine; `forwards`: the server passes it on to other hosts.
+    pub(super) fn is_remote(&self, base_url: &str, forwards: bool) -> bool {
+        let location =
+            if forwards { Location::Forwarded } else { Location::of(self.spec.provider, base_url) };
+        location.is_remote(self.role)
+    }
+
+    /// Where its model is, at one of its servers.
+    pub(super) fn place(&self, base_url: &str) -> ModelKey {
+        let kwargs = &self.spec.kwargs;
+        ModelKey {
+            provider: self.spec.provider,
+            base_url: base_url.to_owned(),
+            model: self.model.clone(),
+            model_path: self.spec.model_path.clone(),
+            lanes: self.lanes,
+            shared: self.shared,
+            num_ctx: kwargs.generation.num_ctx,
+            vendor: kwargs.vendor.clone(),
+        }
+    }
+
+    /// Says which of the job's options the model is never sent.
+    pub(super) fn warn(&self) {
+        let Self { spec: ClientSpec { side, provider, kwargs, .. }, base_urls, .. } = self;
+        let model = &self.model;
+        let unsent = base_urls.iter().flat_map(|base_url| provider.unsent(base_url, model));
+        for name in unsent.collect::<std::collections::BTreeSet<_>>() {
+            if kwargs.generation.temperature.is_some() && name == "temperature"
+                || kwargs.generation.seed.is_some() && name == "seed"
+            {
+                tracing::warn!("{side}.kwargs.{name} has no effect: {model} of {} takes none", provider.name);
+            }
+        }
+    }
+
+    /// An error if a fixed window, which nobody chose for this job, is too short for it.
+    pub(super) fn check_window(&self, window: Option<u32>) -> Result<(), Failure> {
+        let path = self.spec.model_path.as_deref().map(|path| path.display().to_string());
+        chosen(self.demand, path.unwrap_or_else(|| self.model.clone()), window)?;
+        Ok(())
+    }
+
+    /// Tries after the first failed one: at a single server by its client, else at all of them again.
+    pub(super) fn retries(&self) -> u32 {
+        self.spec.kwargs.retries.unwrap_or(config::RETRIES)
+    }
+
+    /// Those of one server: none if a lost call goes to another one at once.
+    pub(super) fn turn_retries(&self) -> u32 {
+        if self.base_urls.len() > 1 { 0 } else { self.retries() }
+    }
+
+    pub(super) fn settings(
+        &self,
+        environment: &Environment,
+        base_url: &str,
+        endpoint: Option<&Endpoint>,
+    ) -> ChatSettings {
+        let kwargs = &self.spec.kwargs;
+        let from_environment = || {
+            let value = self.spec.provider.key_env.iter().find_map(|name| environment.get(name));
+            value.map(Secret::new)
+        };
+        ChatSettings {
+            model: endpoint.map_or_else(|| self.model.clone(), |endpoint| endpoint.model.clone()),
+            base_url: endpoint.map_or(base_url, |endpoint| &endpoint.base_url).to_owned(),
+            api_key: kwargs.api_key.clone().or_else(from_environment),
+            timeout: self.spec.timeout,
+            retries: if self.is_metered { 0 } else { self.turn_retries() },
+            outage: if endpoint.is_some_and(|endpoint| endpoint.has_watchdog) {
+                config::OUTAGE
+            } else {
+                Duration::ZERO
+            },
+            // The window that was settled with the server, if any: the job's own number was a wish.
+            generation: Generation {
+                num_ctx: endpoint.and_then(|endpoint| endpoint.context_window),
+                ..self.generation
+            },
+            vendor: kwargs.vendor.clone(),
+        }
+    }
+}
+
+/// The job's word, then the environment's, then the default.
+pub(super) fn model(spec: &ClientSpec, environment: &Environment) -> String {
+    let provider = spec.provider;
+    let told = || provider.model_env.iter().find_map(|name| environment.get(name));
+    spec.model.as_deref().or_else(told).unwrap_or(provider.model).to_owned()
+}
