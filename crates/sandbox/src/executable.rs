@@ -60,8 +60,15 @@ impl SandboxExecutable {
         let (reply, started) = oneshot::channel();
         let lost = || io::Error::other("the thread that starts sandboxes has ended");
         let order = Order { command, runtime: Handle::current(), reply };
-        self.orders()?.send(order).map_err(|_| lost())?;
+        self.send(order)?;
         started.await.map_err(|_| lost())?
+    }
+
+    /// Gives `order` to the thread, or to a new one if that has ended.
+    fn send(&self, order: Order) -> io::Result<()> {
+        let Err(mpsc::SendError(order)) = self.orders()?.send(order) else { return Ok(()) };
+        *self.0.orders.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        self.orders()?.send(order).map_err(|_| io::Error::other("the thread that starts sandboxes has ended"))
     }
 
     /// The queue to the thread, which starts with the first order.
