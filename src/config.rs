@@ -1,10 +1,12 @@
-//! Every default and every environment name, once.
+//! The defaults of jobs, protocols, batches and context windows, and the names of the environment's variables.
 //!
-//! The environment is read here, at the start, and passed on as values: no other module reads it.
+//! The library's own code reads the environment here alone, in [`Environment::of_process`], and passes it on as values.
+//! Only the HTTP client reads the variables of proxies itself, and the program those of its container and of OpenMP.
 
 use std::time::Duration;
 
 use crate::chat::providers;
+use crate::runtimes::window;
 
 /// Rounds of a protocol when the job does not say.
 pub const MAX_ROUNDS: u32 = 3;
@@ -35,9 +37,9 @@ pub const SAMPLES_TEMPERATURE: f64 = 0.7;
 /// Worker calls in flight when neither the job nor the server gives a number.
 pub const WORKER_CONCURRENCY: usize = 4;
 /// The worker's context window in tokens for `minions`, whose chunks are small, unless the job says otherwise.
-pub const MINIONS_WINDOW: u32 = 8192;
+pub const MINIONS_WINDOW: u32 = window::DEFAULT;
 /// The supervisor's context window in tokens where minions chooses it.
-pub const SUPERVISOR_WINDOW: u32 = 8192;
+pub const SUPERVISOR_WINDOW: u32 = window::DEFAULT;
 /// Tokens kept free for the worker's reply when a window is chosen.
 pub const REPLY_TOKENS: u32 = 1024;
 

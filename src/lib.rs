@@ -1,27 +1,28 @@
 //! minions: a small local model and a frontier model in the cloud solve a job together.
 //!
-//! Start at [`engine::Engine`]: it runs jobs. The rooms, in the order in which a job walks through them:
+//! Start at [`engine::Engine`]: it runs jobs. The modules, in the order in which a job passes through them:
 //!
 //! * [`job`]: JSON becomes a checked [`job::Job`], or an error that names the place and the remedy;
-//! * [`engine`]: one job end to end, any number at once; the only room that knows all the others;
+//! * [`engine`]: one job end to end, any number at once; the only module that knows all the others;
 //! * [`runtimes`]: a model server that answers and has the model; gives an endpoint;
 //! * [`chat`]: one conversation turn with a model at an endpoint; [`llama`]: the same in this process;
 //! * `protocols`: `minion` and `minions`, with [`prompts`], [`sandbox`] and [`documents`];
 //! * [`events`]: what happens in a job, as it happens;
-//! * [`error`]: why a job has no answer; [`config`]: every default and every environment name.
+//! * [`error`]: why a job has no answer; [`config`]: defaults and the environment.
 //!
 //! Arrows point one way: `chat` gets a URL and never knows `runtimes`; `protocols` never know which provider they talk
-//! to. Nothing here writes to stdout or stderr, takes over a signal, ends the process or reads its environment, but
-//! for the proxies that the HTTP library looks up: that is the program's, in `src/main.rs` and `src/cli`.
+//! to. Nothing here writes to stdout or stderr, takes over a signal or ends the process: that is the program's, in
+//! `src/main.rs` and `src/cli`. The environment is read by [`config::Environment::of_process`] alone, but for the proxies
+//! that the HTTP library looks up.
 //!
 //! # Words
 //!
 //! | word | means |
 //! |---|---|
 //! | job | a question, its documents, two sides and a protocol; its result or failure is one envelope |
-//! | side | the supervisor or the worker of a job, with its model servers |
-//! | supervisor | the strong model in the cloud, which never reads the documents |
-//! | worker | the small local model, which does |
+//! | side | one of the two members of a job: the supervisor with its servers, or the worker with its own, to which the embedding model belongs |
+//! | supervisor | the model that plans and answers, the job's remote client |
+//! | worker | the model that reads the documents, the job's local client |
 //! | document | a text that the worker reads, with its name and places |
 //! | chunk | a part of a document that fits into the worker's context window |
 //! | manifest | one task on one chunk, as the supervisor's program asks for it |
@@ -30,8 +31,9 @@
 //! | program | the supervisor's Python code, which runs in the sandbox |
 //! | slot | one call that a model server works on at a time |
 //! | permit | the right to use a slot, until it is given back |
+//! | server pool | the servers of a side: which of them has a free slot, which is down |
 //! | ledger | the record of what left this machine |
-//! | tape | the recorded exchanges of a job, which can be replayed |
+//! | tape | whether a run records its exchanges with models, replays recorded ones or neither, and the recording that holds them |
 //! | budget | what a job may spend: tokens, dollars, characters that leave, time |
 //! | event | something that happened in a job |
 //! | envelope | `{success, result, error}`, as the program prints it |

@@ -66,7 +66,7 @@ pub(crate) struct RunArgs {
     /// Read the job from FILE instead of stdin.
     #[arg(long, value_name = "FILE")]
     pub job: Option<PathBuf>,
-    /// What holds for it.
+    /// The options that hold for every job.
     #[command(flatten)]
     pub options: RunOptions,
 }

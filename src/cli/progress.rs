@@ -23,7 +23,7 @@ pub(crate) struct JobProgress {
 
 struct State {
     /// The worker jobs of the round under way.
-    fan_out: Option<FanOut>,
+    fan_out: Option<RoundProgress>,
     /// Tokens that the worker has written in the whole job.
     tokens: u64,
     /// What the job waits for, where no worker jobs run, and since when.
@@ -32,8 +32,9 @@ struct State {
     is_finished: bool,
 }
 
+/// How many worker jobs of a round have ended.
 #[derive(Clone, Copy)]
-struct FanOut {
+struct RoundProgress {
     total: usize,
     ended: usize,
     /// Tokens that the worker had written before.
@@ -89,7 +90,7 @@ impl State {
             }
             EventKind::WorkerJob(WorkerJob { state: WorkerJobState::Waiting, .. }) => {
                 let tokens_before = self.tokens;
-                let new = || FanOut { total: 0, ended: 0, tokens_before, began: Instant::now() };
+                let new = || RoundProgress { total: 0, ended: 0, tokens_before, began: Instant::now() };
                 self.fan_out.get_or_insert_with(new).total += 1;
             }
             EventKind::WorkerJob(WorkerJob {
@@ -110,7 +111,7 @@ impl State {
     }
 
     fn tell(&mut self, is_terminal: bool) {
-        let Some(FanOut { total, ended, tokens_before, began }) = self.fan_out else { return };
+        let Some(RoundProgress { total, ended, tokens_before, began }) = self.fan_out else { return };
         let is_last = ended == total;
         let every = if is_terminal { BAR_EVERY } else { LINE_EVERY };
         if self.told.elapsed() < every && !is_last {
@@ -136,7 +137,9 @@ impl State {
         let (what, since) = &self.waits_for;
         self.told = now;
         Some(match &self.fan_out {
-            Some(FanOut { total, ended, .. }) => format!("worker jobs: {ended} of {total} done, still at it"),
+            Some(RoundProgress { total, ended, .. }) => {
+                format!("worker jobs: {ended} of {total} done, still at it")
+            }
             None => format!("waiting for {what} for {} s", now.saturating_duration_since(*since).as_secs()),
         })
     }

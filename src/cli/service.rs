@@ -12,7 +12,7 @@ use crate::cli::logging;
 use minions::chat::secrets::Redactor;
 use minions::config::{self, Environment};
 use minions::runtimes::ollama::{self, Host, WatchdogArgs};
-use minions::runtimes::{Limits, Ollama, Runtime, RuntimeError};
+use minions::runtimes::{Ollama, Runtime, RuntimeError, Timeouts};
 
 /// The hidden subcommand that keeps an Ollama daemon up.
 pub(crate) fn watchdog(words: &[OsString]) -> ExitCode {
@@ -53,7 +53,7 @@ pub(crate) fn entry(words_of_entry: Vec<OsString>) -> ExitCode {
 /// Whether the daemon answers.
 pub(crate) fn health() -> ExitCode {
     let host = host(&started());
-    ended(async { Ollama::new(&host.client_url(), None, Limits::default())?.ensure_ready().await })
+    ended(async { Ollama::new(&host.client_url(), None, Timeouts::default())?.ensure_ready().await })
 }
 
 fn started() -> Environment {

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use crate::chat::secrets::Redactor;
 use crate::config::Environment;
-use crate::sandbox::{CHILD_COMMAND, SandboxProgram};
+use crate::sandbox::{CHILD_COMMAND, SandboxExecutable};
 
 /// The configuration of an engine, which all its jobs share.
 #[derive(Clone)]
@@ -15,7 +15,7 @@ pub struct EngineConfig {
     /// The `minions` program, which is started to keep an Ollama daemon up. Without it none is started.
     pub program: Option<PathBuf>,
     /// The program that the sandbox's children run.
-    pub sandbox: SandboxProgram,
+    pub sandbox: SandboxExecutable,
     /// Whether several jobs run at the same time. A single job may take a model server's whole memory for its one
     /// long call; many share the server's slots.
     pub is_for_many: bool,
@@ -56,7 +56,7 @@ impl EngineConfig {
         let program = program.into();
         Self {
             environment: Environment::of_process(),
-            sandbox: SandboxProgram::new(&program, [CHILD_COMMAND]),
+            sandbox: SandboxExecutable::new(&program, [CHILD_COMMAND]),
             program: Some(program),
             is_for_many: true,
             jobs: JobOptions::default(),

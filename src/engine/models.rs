@@ -14,7 +14,7 @@ use crate::runtimes::docker_model_runner::Seek;
 use crate::runtimes::ollama::{Host, Start, find_program};
 use crate::runtimes::window::{self, Known};
 use crate::runtimes::{
-    DockerModelRunner, Endpoint, Limits, Need, Ollama, PullProgress, Runtime, RuntimeError, probe,
+    DockerModelRunner, Endpoint, Need, Ollama, PullProgress, Runtime, RuntimeError, Timeouts, probe,
 };
 
 /// The options that decide where a model runs and how. Equal keys mean one model in memory.
@@ -55,7 +55,7 @@ impl Ready {
     pub(super) fn forwards(&self) -> bool {
         match self {
             Self::Embedded(_) => false,
-            Self::Managed(endpoint, _) | Self::Foreign(endpoint) => endpoint.leaves,
+            Self::Managed(endpoint, _) | Self::Foreign(endpoint) => endpoint.forwards,
         }
     }
 
@@ -95,15 +95,15 @@ impl ModelKey {
         engine: Arc<EngineConfig>,
         pulls: Arc<dyn PullProgress>,
     ) -> Result<Ready, Failure> {
-        let limits = Limits::default();
+        let timeouts = Timeouts::default();
         match self.provider.runtime {
             RuntimeKind::Embedded => Ok(Ready::Embedded(self.load(demand).await?)),
             RuntimeKind::Ollama => {
-                let runtime = self.ollama(&engine, limits)?.reporting(pulls);
+                let runtime = self.ollama(&engine, timeouts)?.reporting(pulls);
                 self.manage(Arc::new(runtime), demand).await
             }
             RuntimeKind::DockerModelRunner => {
-                let runtime = self.model_runner(&engine, limits)?.reporting(pulls);
+                let runtime = self.model_runner(&engine, timeouts)?.reporting(pulls);
                 self.manage(Arc::new(runtime), demand).await
             }
             RuntimeKind::Foreign => Ok(Ready::Foreign(self.probe().await)),
@@ -118,8 +118,8 @@ impl ModelKey {
             model: self.model,
             context_window: props.context_window,
             slots: props.slots,
-            leaves: false,
-            kept: false,
+            forwards: false,
+            has_watchdog: false,
         }
     }
 
@@ -170,8 +170,8 @@ impl ModelKey {
     }
 
     /// The daemon. It is started if none answers, its address is on this machine, and the program `ollama` is found.
-    fn ollama(&self, engine: &EngineConfig, limits: Limits) -> Result<Ollama, RuntimeError> {
-        let ollama = Ollama::new(&self.base_url, self.lanes, limits)?;
+    fn ollama(&self, engine: &EngineConfig, timeouts: Timeouts) -> Result<Ollama, RuntimeError> {
+        let ollama = Ollama::new(&self.base_url, self.lanes, timeouts)?;
         let environment = &engine.environment;
         let told = environment.get(config::ENV_OLLAMA_HOST).map(Host::parse);
         // The daemon listens at the address that the user gives, which may be more than the one that calls go to.
@@ -187,11 +187,15 @@ impl ModelKey {
     }
 
     /// The runner. It is looked for and started if none answers and its address is on this machine.
-    fn model_runner(&self, engine: &EngineConfig, limits: Limits) -> Result<DockerModelRunner, RuntimeError> {
+    fn model_runner(
+        &self,
+        engine: &EngineConfig,
+        timeouts: Timeouts,
+    ) -> Result<DockerModelRunner, RuntimeError> {
         let environment = &engine.environment;
         let version = environment.get(config::ENV_MODEL_RUNNER_VERSION).unwrap_or("latest").to_owned();
         let seek = Seek { engines: environment.docker_engines(), version };
-        Ok(DockerModelRunner::new(&self.base_url, limits)?.seeking(seek))
+        Ok(DockerModelRunner::new(&self.base_url, timeouts)?.seeking(seek))
     }
 }
 

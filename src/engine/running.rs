@@ -126,7 +126,7 @@ impl JobRun {
                 Minions {
                     assignment,
                     sandbox: Sandbox {
-                        program: shared.config.sandbox.clone(),
+                        executable: shared.config.sandbox.clone(),
                         limits: SandboxLimits {
                             jobs: params.max_jobs_per_round,
                             time: time_for(&job.context),

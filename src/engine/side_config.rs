@@ -176,7 +176,7 @@ impl<'a> SideConfig<'a> {
             api_key: kwargs.api_key.clone().or_else(from_environment),
             timeout: self.spec.timeout,
             retries: if self.is_metered { 0 } else { self.turn_retries() },
-            outage: if endpoint.is_some_and(|endpoint| endpoint.kept) {
+            outage: if endpoint.is_some_and(|endpoint| endpoint.has_watchdog) {
                 config::OUTAGE
             } else {
                 Duration::ZERO

@@ -45,9 +45,9 @@ prompts! {
     MINIONS_EARLIER = "minions_earlier";
     /// `minions`: the program failed.
     MINIONS_MEND = "minions_mend";
-    /// `minions`: the worker's instructions.
+    /// `minions`: the worker's instructions, the system message of every worker job.
     MINIONS_WORKER = "minions_worker";
-    /// `minions`: one chunk and one task for the worker.
+    /// `minions`: one chunk and one task for the worker, the user message of a worker job.
     MINIONS_JOB = "minions_job";
     /// `minions`: the supervisor is asked for the answer or for more.
     MINIONS_SYNTHESISE = "minions_synthesise";

@@ -140,9 +140,9 @@ impl Transcript {
         self.notes().worker.push(Message::system(text));
     }
 
-    /// Notes the question and the reply of one call of a fan-out: a job's position and its sample.
-    pub(crate) fn worker_job(&self, call: (usize, u32), question: String, reply: String) {
-        self.notes().fan_out.push((call, [Message::user(question), Message::assistant(reply)]));
+    /// Notes the task and the reply of one call of a fan-out. `call` is the worker job's position and its sample.
+    pub(crate) fn worker_job(&self, call: (usize, u32), task: String, reply: String) {
+        self.notes().fan_out.push((call, [Message::user(task), Message::assistant(reply)]));
     }
 
     /// Sorts the messages of a fan-out by job and sample, whichever ended first.

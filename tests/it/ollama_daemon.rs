@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use minions::runtimes::ollama::{Host, Start, WatchdogArgs};
-use minions::runtimes::{Endpoint, Limits, Need, Ollama, Runtime, RuntimeErrorKind as Kind};
+use minions::runtimes::{Endpoint, Need, Ollama, Runtime, RuntimeErrorKind as Kind, Timeouts};
 use nix::sys::signal::Signal;
 use serde_json::json;
 use tempfile::TempDir;
@@ -65,8 +65,8 @@ impl Machine {
             Start::new(env!("CARGO_BIN_EXE_minions"), ollama, self.host(), self.home.path().join("locks"));
         start.environment = self.environment.clone();
         start.limit = Duration::from_secs(20);
-        let limits = Limits { answer: Duration::from_secs(20), ..Limits::default() };
-        Ollama::new(&self.host().client_url(), None, limits).expect("a usable address").starting(start)
+        let timeouts = Timeouts { answer: Duration::from_secs(20), ..Timeouts::default() };
+        Ollama::new(&self.host().client_url(), None, timeouts).expect("a usable address").starting(start)
     }
 
     /// A job whose daemon has started and loaded the model.
@@ -212,7 +212,7 @@ async fn a_daemon_that_keeps_dying_is_started_again_after_longer_and_longer_paus
 }
 
 #[tokio::test]
-async fn a_keeper_that_is_told_to_end_takes_its_daemon_with_it() {
+async fn a_watchdog_that_is_told_to_end_takes_its_daemon_with_it() {
     let machine = Machine::new(&[("STANDIN_MODELS", "m")]);
     let Loaded { job: _job, daemon, runner, .. } = machine.loaded().await;
     let stat = fs::read_to_string(format!("/proc/{daemon}/stat")).unwrap();
@@ -256,7 +256,7 @@ async fn jobs_know_the_slots_of_a_daemon_that_is_ours_and_of_no_other() {
     let slots = async |job: &Ollama| {
         let endpoint = job.ensure_model(&need()).await.unwrap();
         // Whose daemon it is decides both.
-        assert_eq!(endpoint.kept, endpoint.slots.is_some());
+        assert_eq!(endpoint.has_watchdog, endpoint.slots.is_some());
         endpoint.slots
     };
     let machine = Machine::new(&[("STANDIN_MODELS", "m"), ("OLLAMA_NUM_PARALLEL", "7")]);
@@ -324,7 +324,7 @@ fn a_job_loads_its_model_once_and_leaves_no_daemon() {
 
 /// The daemon dies under a job and takes longer to come back than a few retries last.
 #[test]
-fn a_job_waits_for_a_daemon_that_is_kept() {
+fn a_job_waits_for_a_daemon_that_has_a_watchdog() {
     let standin = env!("CARGO_BIN_EXE_ollama-standin");
     let script = format!(
         "if [ \"$(wc -l < \"$HOME/starts\")\" -gt 1 ]; then until [ -f \"$HOME/go\" ]; do sleep 0.05; done; fi; exec {standin} \"$@\""

@@ -3,12 +3,12 @@
 use std::time::Duration;
 
 use minions::sandbox::{
-    CHILD_COMMAND, CodeError, JobManifest, JobOutput, JobRecord, Sandbox, SandboxError, SandboxLimits,
-    SandboxProgram, Session, Transformed,
+    CHILD_COMMAND, CodeError, JobManifest, JobOutput, JobRecord, Sandbox, SandboxError, SandboxExecutable,
+    SandboxLimits, Session, Transformed,
 };
 
 fn sandbox() -> Sandbox {
-    Sandbox::new(SandboxProgram::new(env!("CARGO_BIN_EXE_minions"), [CHILD_COMMAND]))
+    Sandbox::new(SandboxExecutable::new(env!("CARGO_BIN_EXE_minions"), [CHILD_COMMAND]))
 }
 
 async fn start(code: &str, documents: &[&str]) -> Session {
@@ -37,7 +37,7 @@ fn answered(manifests: &[JobManifest]) -> Vec<JobRecord> {
             citation: (number % 2 == 0).then(|| format!("cited {number}")),
             answer: Some(format!("answer {number}")),
         },
-        sample: format!("raw {number}"),
+        raw_reply: format!("raw {number}"),
         include: None,
         ..JobRecord::default()
     };
@@ -289,7 +289,7 @@ async fn a_child_that_is_killed_costs_its_session_only() {
 
 #[tokio::test]
 async fn a_program_that_cannot_start_is_not_the_codes_fault() {
-    let sandbox = |program: &str| Sandbox::new(SandboxProgram::new(program, [CHILD_COMMAND]));
+    let sandbox = |program: &str| Sandbox::new(SandboxExecutable::new(program, [CHILD_COMMAND]));
     let error = sandbox("/nowhere/minions").start("", &["doc"]).await.unwrap_err();
     assert!(
         matches!(error, SandboxError::Spawn { .. }) && error.to_string().contains("/nowhere/minions"),

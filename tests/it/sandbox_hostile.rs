@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use minions::sandbox::{
-    CHILD_COMMAND, CodeError, JobManifest, Sandbox, SandboxError, SandboxLimits, SandboxProgram,
+    CHILD_COMMAND, CodeError, JobManifest, Sandbox, SandboxError, SandboxExecutable, SandboxLimits,
 };
 
 use crate::support::wait::within;
@@ -204,7 +204,7 @@ fn generated() -> Vec<String> {
 
 fn sandbox(time: Duration) -> Sandbox {
     let limits = SandboxLimits { time, memory: 64 << 20, ..SandboxLimits::default() };
-    let program = SandboxProgram::new(env!("CARGO_BIN_EXE_minions"), [CHILD_COMMAND]);
+    let program = SandboxExecutable::new(env!("CARGO_BIN_EXE_minions"), [CHILD_COMMAND]);
     Sandbox { limits, ..Sandbox::new(program) }
 }
 

@@ -4,7 +4,10 @@ use ruff_python_ast::{ModModule, Stmt, StmtClassDef, StmtFunctionDef};
 use ruff_python_parser::parse_module;
 use ruff_text_size::{Ranged, TextRange};
 
-use super::chunking::{SECTION_SIZE, chunk_by_section};
+use super::chunking::chunk_by_section;
+
+/// The most characters of a piece of a text that is not cut by its grammar.
+const PIECE_SIZE: usize = 3000;
 
 /// Cuts a module into its functions and methods, decorators included, with `per_chunk` of them in a chunk.
 ///
@@ -115,14 +118,14 @@ fn line_start(doc: &str, byte: usize) -> usize {
     doc[..byte].rfind(['\n', '\r']).map_or(0, |line_break| line_break + 1)
 }
 
-/// Cuts a text into pieces of whole lines, of at most [`SECTION_SIZE`] characters; a longer line is cut.
+/// Cuts a text into pieces of whole lines, of at most [`PIECE_SIZE`] characters; a longer line is cut.
 fn pieces(doc: &str) -> Vec<String> {
     let mut pieces = Vec::new();
     let (mut piece, mut length) = (String::new(), 0);
     let lines = doc.split_inclusive('\n');
-    for part in lines.flat_map(|line| chunk_by_section(line, SECTION_SIZE, 0).unwrap_or_default()) {
+    for part in lines.flat_map(|line| chunk_by_section(line, PIECE_SIZE, 0).unwrap_or_default()) {
         let added = part.chars().count();
-        if length + added > SECTION_SIZE {
+        if length + added > PIECE_SIZE {
             pieces.push(std::mem::take(&mut piece));
             length = 0;
         }

@@ -1,4 +1,4 @@
-//! Finds where the documents contain the words that a worker cites.
+//! Finds where the documents contain the words that a worker cites: the protocol confirms citations by it.
 //!
 //! The input is the documents, the chunks (which programs may have cut, rejoined and given a head line) and the
 //! citations. The output is the place of each citation in a document. A place counts only if the chunk contains the
@@ -63,14 +63,14 @@ pub struct Chunk<'a> {
     text: &'a str,
     folded: OnceCell<Folded>,
     words: OnceCell<Vec<Word<'a>>>,
-    home: OnceCell<Home>,
+    origin: OnceCell<Origin>,
 }
 
 /// The index of a document and a range of its bytes.
-type Place = (usize, Range<usize>);
+type DocumentRange = (usize, Range<usize>);
 
 /// The origin of a chunk, or of the chunk without its first line.
-enum Home {
+enum Origin {
     /// The chunk's bytes from `skip` on equal the document's bytes from `at` on.
     Verbatim {
         document: usize,
@@ -94,19 +94,19 @@ impl<'a> Sources<'a> {
 
     /// Prepares a chunk of these documents.
     pub fn chunk(&'a self, text: &'a str) -> Chunk<'a> {
-        let (folded, words, home) = (OnceCell::new(), OnceCell::new(), OnceCell::new());
-        Chunk { sources: self, text, folded, words, home }
+        let (folded, words, origin) = (OnceCell::new(), OnceCell::new(), OnceCell::new());
+        Chunk { sources: self, text, folded, words, origin }
     }
 
     fn folded(&self) -> &[Folded] {
         self.folded.get_or_init(|| self.texts.iter().map(|text| Folded::new(text)).collect())
     }
 
-    fn text(&self, (document, bytes): &Place) -> &'a str {
+    fn text(&self, (document, bytes): &DocumentRange) -> &'a str {
         &self.texts[*document][bytes.clone()]
     }
 
-    fn evidence(&self, place: Place, citation: &str, verified: bool) -> Evidence {
+    fn evidence(&self, place: DocumentRange, citation: &str, verified: bool) -> Evidence {
         let words = self.text(&place);
         let (document, bytes) = place;
         let start = self.texts[document][..bytes.start].chars().count();
@@ -120,7 +120,7 @@ impl<'a> Sources<'a> {
     }
 
     /// The first place that contains these words whole.
-    fn anywhere(&self, words: &str) -> Option<Place> {
+    fn anywhere(&self, words: &str) -> Option<DocumentRange> {
         let verbatim = |(document, text): (usize, &&'a str)| {
             let places = occurrences(text, words).take(PLACES);
             whole(text, places).map(|bytes| (document, bytes))
@@ -161,7 +161,7 @@ impl Chunk<'_> {
     }
 
     /// The place where at most punctuation differs, else the one with a few typing errors; the flag says which it is.
-    fn alike(&self, words: &str) -> Option<(Place, bool)> {
+    fn alike(&self, words: &str) -> Option<(DocumentRange, bool)> {
         let text = self.words.get_or_init(|| wording::words(self.text));
         let wanted = wording::words(words);
         let (span, is_same) = wording::find(text, &wanted, wanted.len() / WORDS_PER_ERROR)?;
@@ -169,25 +169,25 @@ impl Chunk<'_> {
     }
 
     /// The place of the first of these spans that cuts no word, neither in the chunk nor in its document.
-    fn first(&self, spans: impl Iterator<Item = Range<usize>>) -> Option<Place> {
+    fn first(&self, spans: impl Iterator<Item = Range<usize>>) -> Option<DocumentRange> {
         let mut spans = spans.take(PLACES).filter(|span| wording::is_whole(self.text, span)).peekable();
         spans.peek()?;
         // Without a known origin of the chunk, all equal spans lead to the same place.
-        let tries = if matches!(self.home(), Home::Unknown) { 1 } else { PLACES };
+        let tries = if matches!(self.origin(), Origin::Unknown) { 1 } else { PLACES };
         spans.take(tries).find_map(|span| self.place(span))
     }
 
-    fn home(&self) -> &Home {
-        self.home.get_or_init(|| self.look_for_home())
+    fn origin(&self) -> &Origin {
+        self.origin.get_or_init(|| self.find_origin())
     }
 
     /// The place in a document that a span of the chunk comes from.
-    fn place(&self, span: Range<usize>) -> Option<Place> {
-        let at_home = match *self.home() {
-            Home::Verbatim { document, at, skip } if span.start >= skip => {
+    fn place(&self, span: Range<usize>) -> Option<DocumentRange> {
+        let at_origin = match *self.origin() {
+            Origin::Verbatim { document, at, skip } if span.start >= skip => {
                 Some((document, at + span.start - skip..at + span.end - skip))
             }
-            Home::Folded { document, at, skip } => {
+            Origin::Folded { document, at, skip } => {
                 let folded = self.folded().position(&span);
                 let inside = folded.start.checked_sub(skip);
                 inside.map(|start| {
@@ -197,7 +197,7 @@ impl Chunk<'_> {
             }
             _ => None,
         };
-        match at_home {
+        match at_origin {
             // The chunk may end in the middle of a word of the document.
             Some((document, bytes)) => {
                 wording::is_whole(self.sources.texts[document], &bytes).then_some((document, bytes))
@@ -206,7 +206,7 @@ impl Chunk<'_> {
         }
     }
 
-    fn look_for_home(&self) -> Home {
+    fn find_origin(&self) -> Origin {
         let second_line = self.text.find('\n').map(|end| end + 1);
         let skips = [Some(0), second_line];
         for skip in skips.into_iter().flatten() {
@@ -216,7 +216,7 @@ impl Chunk<'_> {
             }
             for (document, whole) in self.sources.texts.iter().enumerate() {
                 if let Some(at) = memmem::find(whole.as_bytes(), text.as_bytes()) {
-                    return Home::Verbatim { document, at, skip };
+                    return Origin::Verbatim { document, at, skip };
                 }
             }
             let from = self.folded().position(&(skip..self.text.len())).start;
@@ -224,11 +224,11 @@ impl Chunk<'_> {
             let skip = from + (text.len() - text.trim_start().len());
             for (document, whole) in self.sources.folded().iter().enumerate() {
                 if let Some(at) = memmem::find(whole.text.as_bytes(), text.trim().as_bytes()) {
-                    return Home::Folded { document, at, skip };
+                    return Origin::Folded { document, at, skip };
                 }
             }
         }
-        Home::Unknown
+        Origin::Unknown
     }
 }
 

@@ -1,4 +1,5 @@
-//! A text with white space and case folded, and the origin of each of its bytes.
+//! Gives `evidence` a text with white space and case folded, and the origin of each of its bytes: so it finds a citation
+//! that differs from the document in these alone.
 
 use std::ops::Range;
 

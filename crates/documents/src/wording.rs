@@ -1,4 +1,4 @@
-//! The words of a text, and a search for the same words that tolerates punctuation and typing errors.
+//! Gives `evidence` the words of a text, and a search for the same words that tolerates punctuation and typing errors.
 //!
 //! A change of the sense is never tolerated: a word left out or put in, another number, sign, unit or name, or a
 //! part of a word or a number.

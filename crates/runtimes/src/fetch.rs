@@ -8,7 +8,7 @@ use tokio::time::Instant;
 
 use super::api::{Api, Line, Lines};
 use super::progress::{PullProgress, PullTracker};
-use super::{Limits, RuntimeError, RuntimeErrorKind};
+use super::{RuntimeError, RuntimeErrorKind, Timeouts};
 
 /// Reads what a server says of a fetch. Pure.
 pub(super) trait Dialect: Sync {
@@ -51,7 +51,7 @@ pub(super) enum ErrorBody {
 /// One fetch.
 pub(super) struct Fetch<'a> {
     pub(super) api: &'a Api,
-    pub(super) limits: &'a Limits,
+    pub(super) timeouts: &'a Timeouts,
     pub(super) model: &'a str,
     /// The path and the body of the request.
     pub(super) path: &'a str,
@@ -64,7 +64,7 @@ impl Fetch<'_> {
     pub(super) async fn run(&self, dialect: &dyn Dialect) -> Result<(), RuntimeError> {
         tracing::info!("{} fetches {}", self.api.place, self.model);
         let mut tracker = PullTracker::new(self.model, self.progress);
-        let mut left = self.limits.resumes;
+        let mut left = self.timeouts.resumes;
         loop {
             let mark = tracker.restart();
             let why = match self.once(dialect, &mut tracker).await? {
@@ -74,7 +74,7 @@ impl Fetch<'_> {
             };
             // New bytes came, so the network is slow or unreliable, but works.
             if tracker.is_beyond(mark) {
-                left = self.limits.resumes;
+                left = self.timeouts.resumes;
             }
             if left == 0 {
                 let hint =
@@ -83,7 +83,7 @@ impl Fetch<'_> {
             }
             left -= 1;
             tracing::warn!("fetching {}: {why}; taking it up again", self.model);
-            tokio::time::sleep(self.limits.pause).await;
+            tokio::time::sleep(self.timeouts.pause).await;
         }
     }
 
@@ -93,12 +93,12 @@ impl Fetch<'_> {
         dialect: &dyn Dialect,
         tracker: &mut PullTracker<'_>,
     ) -> Result<Option<ErrorBody>, RuntimeError> {
-        let lines = self.api.stream(self.path, &self.body, self.limits.stall).await?;
+        let lines = self.api.stream(self.path, &self.body, self.timeouts.stall).await?;
         if lines.status.is_success() {
             return Ok(self.follow(lines, dialect, tracker).await);
         }
         let status = lines.status;
-        let said = lines.rest(self.limits.answer).await;
+        let said = lines.rest(self.timeouts.answer).await;
         Ok(Some(dialect.refusal(status, &format!("HTTP {}: {said}", status.as_u16()))))
     }
 
@@ -112,7 +112,7 @@ impl Fetch<'_> {
         let mut is_done = false;
         loop {
             let patience =
-                if tracker.is_waiting_for_network() { self.limits.stall } else { self.limits.store };
+                if tracker.is_waiting_for_network() { self.timeouts.stall } else { self.timeouts.store };
             // Lines that keep coming may all report the same number. Dropping the stream makes the server stop the
             // download and keep its bytes.
             if moved.elapsed() >= patience {

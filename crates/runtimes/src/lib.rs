@@ -33,8 +33,8 @@ pub use progress::PullProgress;
 pub struct Need {
     /// The model's name as the job gives it.
     pub model: String,
-    /// What it is for.
-    pub purpose: Purpose,
+    /// What the job uses the model for.
+    pub model_use: ModelUse,
     /// The context window that the job asks for (`num_ctx`), in tokens; it wins over every other number.
     pub window: Option<u32>,
     /// The longest prompt and its reply together, in tokens, estimated with room to spare.
@@ -49,9 +49,9 @@ pub struct Need {
     pub keep_alive: Option<Value>,
 }
 
-/// What a model is for.
+/// What a job uses a model for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Purpose {
+pub enum ModelUse {
     /// Conversation turns.
     #[default]
     Chat,
@@ -72,9 +72,9 @@ pub struct Endpoint {
     /// Requests that the server works on at the same time, if it reports that.
     pub slots: Option<usize>,
     /// Whether the server forwards prompts to another host, even if it runs here.
-    pub leaves: bool,
+    pub forwards: bool,
     /// Whether a watchdog of minions restarts the server when it ends.
-    pub kept: bool,
+    pub has_watchdog: bool,
 }
 
 /// A local model server.
@@ -91,9 +91,9 @@ pub trait Runtime: Send + Sync {
     async fn warm_up(&self, need: &Need, endpoint: &Endpoint) -> Result<(), RuntimeError>;
 }
 
-/// How long a server may take.
+/// How long a server may take, and how often a fetch is resumed.
 #[derive(Clone, Copy, Debug)]
-pub struct Limits {
+pub struct Timeouts {
     /// The longest wait for an answer that needs no model.
     pub answer: Duration,
     /// The longest time without a new byte of a model that is being fetched.
@@ -108,7 +108,7 @@ pub struct Limits {
     pub load: Duration,
 }
 
-impl Default for Limits {
+impl Default for Timeouts {
     fn default() -> Self {
         Self {
             answer: Duration::from_secs(30),

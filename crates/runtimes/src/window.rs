@@ -2,6 +2,8 @@
 
 use super::{Need, RuntimeError};
 
+/// The window of models and daemons where nothing asks for another one, in tokens.
+pub const DEFAULT: u32 = 8192;
 /// The smallest window that is ever asked for.
 const SMALLEST: u32 = 4096;
 

@@ -11,10 +11,10 @@ pub enum SandboxError {
     #[error(transparent)]
     Code(#[from] CodeError),
     /// The child process could not be started.
-    #[error("cannot start the sandbox process {}: {source}", program.display())]
+    #[error("cannot start the sandbox process {}: {source}", executable.display())]
     Spawn {
         /// The executable that was tried.
-        program: PathBuf,
+        executable: PathBuf,
         /// What the system said.
         source: io::Error,
     },

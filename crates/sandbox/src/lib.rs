@@ -17,9 +17,9 @@
 
 mod child;
 mod error;
+mod executable;
 mod host;
 mod limits;
-mod program;
 mod search;
 mod session;
 mod types;
@@ -27,10 +27,10 @@ mod wire;
 
 pub use child::{CHILD_COMMAND, child_main};
 pub use error::{CodeError, SandboxError};
+pub use executable::SandboxExecutable;
 pub use host::{HostCall, HostCallLimit, HostCalls};
 pub use limits::SandboxLimits;
 pub use monty_alloc::LimitedAllocator;
-pub use program::SandboxProgram;
 pub use search::{Retriever, Search, SearchByMeaning};
 pub use session::{Sandbox, Session, Transformed};
 pub use types::{JobManifest, JobOutput, JobRecord, set_ids};

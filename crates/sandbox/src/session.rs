@@ -11,7 +11,7 @@ use tokio::{
 };
 
 use super::{
-    CodeError, HostCalls, JobManifest, JobOutput, JobRecord, SandboxError, SandboxLimits, SandboxProgram,
+    CodeError, HostCalls, JobManifest, JobOutput, JobRecord, SandboxError, SandboxExecutable, SandboxLimits,
     Search,
     child::OOM_EXIT_CODE,
     host::Counted,
@@ -31,8 +31,8 @@ const STDERR: u64 = 16 << 10;
 /// Starts children that run code.
 #[derive(Clone)]
 pub struct Sandbox {
-    /// The program of each child.
-    pub program: SandboxProgram,
+    /// The executable that each child runs.
+    pub executable: SandboxExecutable,
     /// The limits of each child.
     pub limits: SandboxLimits,
     /// The retrieval function in the code's scope.
@@ -58,7 +58,7 @@ pub struct Session {
     /// Bytes of documents that the child holds.
     documents: usize,
     /// Keeps the thread alive that started the child.
-    _program: SandboxProgram,
+    _executable: SandboxExecutable,
 }
 
 /// The result of `transform_outputs`.
@@ -72,13 +72,13 @@ pub struct Transformed {
 
 impl Sandbox {
     /// A sandbox with the default limits, no search, and no host calls.
-    pub fn new(program: SandboxProgram) -> Self {
-        Self { program, limits: SandboxLimits::default(), search: Search::Off, host: None }
+    pub fn new(executable: SandboxExecutable) -> Self {
+        Self { executable, limits: SandboxLimits::default(), search: Search::Off, host: None }
     }
 
     /// Spawns a child, hands it the documents and runs the module's top level. Needs a tokio runtime with IO and time.
     pub async fn start(&self, code: &str, documents: &[impl AsRef<str>]) -> Result<Session, SandboxError> {
-        let failed = |source| SandboxError::Spawn { program: self.program.path().to_owned(), source };
+        let failed = |source| SandboxError::Spawn { executable: self.executable.path().to_owned(), source };
         let mut session = self.spawn().await.map_err(failed)?;
         session.documents = documents.iter().map(|document| document.as_ref().len()).sum();
         let request =
@@ -90,14 +90,14 @@ impl Sandbox {
     }
 
     async fn spawn(&self) -> io::Result<Session> {
-        let mut child = self.program.spawn().await?;
+        let mut child = self.executable.spawn().await?;
         let missing = || io::Error::other("a pipe is missing");
         let input = BufWriter::with_capacity(1 << 16, child.stdin.take().ok_or_else(missing)?);
         let output = child.stdout.take().ok_or_else(missing)?;
         let stderr = child.stderr.take().ok_or_else(missing)?;
         let stderr = Some(tokio::spawn(drain(stderr)));
-        let (limits, host, _program) = (self.limits.clone(), self.host.clone(), self.program.clone());
-        Ok(Session { child, input, output, stderr, limits, host, documents: 0, _program })
+        let (limits, host, _executable) = (self.limits.clone(), self.host.clone(), self.executable.clone());
+        Ok(Session { child, input, output, stderr, limits, host, documents: 0, _executable })
     }
 }
 
@@ -132,7 +132,7 @@ impl Session {
         let row = |job: &JobRecord, manifest| JobRow {
             manifest,
             output: job.output.clone(),
-            sample: job.sample.clone(),
+            raw_reply: job.raw_reply.clone(),
             include: job.include,
             agreed: job.agreed,
             samples: job.samples,

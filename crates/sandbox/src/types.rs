@@ -5,14 +5,14 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-/// One question to the worker about one chunk of a document.
+/// One task for the worker on one chunk of a document.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct JobManifest {
     /// The text that the worker reads, shared by all manifests that have it.
     pub chunk: Arc<str>,
-    /// The question to the worker.
+    /// What the worker is asked about the chunk.
     pub task: String,
-    /// Advice on how to answer it.
+    /// Advice on how to do the task.
     pub advice: String,
     /// The number of the chunk, equal for equal chunks. The host sets it after `prepare_jobs`.
     pub chunk_id: Option<u64>,
@@ -33,22 +33,23 @@ pub struct JobOutput {
     pub answer: Option<String>,
 }
 
-/// A question with its reply. The code knows it as `Job`.
+/// A manifest with the worker's output. The code knows it as `Job`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct JobRecord {
-    /// The question.
+    /// What was asked.
     pub manifest: JobManifest,
-    /// The reply.
+    /// What the worker replied.
     pub output: JobOutput,
-    /// The raw text of the reply.
-    pub sample: String,
+    /// The text of the reply as the worker wrote it. The code knows it as `sample`.
+    #[serde(rename = "sample")]
+    pub raw_reply: String,
     /// Whether the aggregate keeps this job, if the code said so.
     pub include: Option<bool>,
     /// The number of samples that gave this answer.
     pub agreed: u32,
     /// The number of samples that could be read.
     pub samples: u32,
-    /// Whether the documents contain the citation.
+    /// Whether both a document and the chunk contain the citation.
     #[serde(skip)]
     pub confirmed: bool,
 }

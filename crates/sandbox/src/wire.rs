@@ -71,7 +71,7 @@ pub(crate) struct Manifest {
 pub(crate) struct JobRow {
     pub manifest: Manifest,
     pub output: JobOutput,
-    pub sample: String,
+    pub raw_reply: String,
     pub include: Option<bool>,
     pub agreed: u32,
     pub samples: u32,

@@ -4,11 +4,11 @@
 
 use std::thread;
 
-use minions_sandbox::{CodeError, Sandbox, SandboxError, SandboxProgram, Search};
+use minions_sandbox::{CodeError, Sandbox, SandboxError, SandboxExecutable, Search};
 use tokio::runtime::{Builder, Runtime};
 
 fn sandbox() -> Sandbox {
-    Sandbox::new(SandboxProgram::new(env!("CARGO_BIN_EXE_minions-sandbox"), [""; 0]))
+    Sandbox::new(SandboxExecutable::new(env!("CARGO_BIN_EXE_minions-sandbox"), [""; 0]))
 }
 
 fn runtime() -> Runtime {

@@ -82,7 +82,7 @@ pub(super) async fn run(
         engine,
         listeners,
         output: Output::open(program.redactor.clone(), options.ordered, before),
-        places: Arc::new(Semaphore::new(usize::from(options.max_jobs) * UNPRINTED)),
+        permits: Arc::new(Semaphore::new(usize::from(options.max_jobs) * UNPRINTED)),
         stop: CancelToken::new(),
         jobs: JoinSet::new(),
         report: Report::new(),
@@ -104,8 +104,8 @@ struct Batch {
     options: BatchOptions,
     lines: Lines,
     output: Output,
-    /// For lines that are taken and not yet printed.
-    places: Arc<Semaphore>,
+    /// One permit for each line that is taken and not yet printed.
+    permits: Arc<Semaphore>,
     /// Ends all jobs.
     stop: CancelToken,
     jobs: JoinSet<Ended>,
@@ -167,8 +167,8 @@ impl Batch {
                     Ok(ended) => self.report.count(&ended),
                     Err(error) => tracing::error!("{}", Failure::from(error)),
                 },
-                line = take(&self.places, &mut self.lines), if may_take => match line {
-                    Some((line, place)) => self.start(line, place),
+                line = take(&self.permits, &mut self.lines), if may_take => match line {
+                    Some((line, permit)) => self.start(line, permit),
                     None => end = Some(self.end_of_input().await),
                 },
                 _ = ticks.tick() => self.progress.tell(&self.report, self.jobs.len(), self.lines.skipped()),
@@ -207,7 +207,7 @@ impl Batch {
     }
 
     /// Runs a line's job, or prints what is wrong with it.
-    fn start(&mut self, line: Line, place: tokio::sync::OwnedSemaphorePermit) {
+    fn start(&mut self, line: Line, permit: tokio::sync::OwnedSemaphorePermit) {
         let position = self.taken;
         self.taken += 1;
         let Line { custom_id, hash, job } = line;
@@ -229,7 +229,7 @@ impl Batch {
             let outcome = work.await;
             let ended = Ended::of(&outcome);
             // It fails only where nothing can be written any more.
-            let _ = output.send(Printed { position, custom_id, envelope: outcome.into(), place }).await;
+            let _ = output.send(Printed { position, custom_id, envelope: outcome.into(), permit }).await;
             ended
         };
         self.jobs.spawn(work.instrument(span));
@@ -261,11 +261,11 @@ impl Batch {
     }
 }
 
-/// The next line and a place for it.
+/// The next line, and the permit to hold it until it is printed.
 async fn take(
-    places: &Arc<Semaphore>,
+    permits: &Arc<Semaphore>,
     lines: &mut Lines,
 ) -> Option<(Line, tokio::sync::OwnedSemaphorePermit)> {
-    let place = Arc::clone(places).acquire_owned().await.ok()?;
-    Some((lines.next().await?, place))
+    let permit = Arc::clone(permits).acquire_owned().await.ok()?;
+    Some((lines.next().await?, permit))
 }

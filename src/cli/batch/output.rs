@@ -26,8 +26,8 @@ pub(super) struct Printed {
     pub position: u64,
     pub custom_id: String,
     pub envelope: Envelope<LineResult>,
-    /// Given back when it is printed.
-    pub place: OwnedSemaphorePermit,
+    /// The right to hold an unprinted line; it is given back when the line is printed.
+    pub permit: OwnedSemaphorePermit,
 }
 
 /// Where lines go.
@@ -107,10 +107,10 @@ impl Writer {
     }
 
     fn write(&mut self, line: Printed) -> io::Result<()> {
-        let Printed { custom_id, envelope, place, .. } = line;
+        let Printed { custom_id, envelope, permit, .. } = line;
         envelope::write_line(&envelope, &custom_id, self.before, &mut io::stdout().lock(), &self.redactor)?;
         self.before = b"";
-        drop(place);
+        drop(permit);
         Ok(())
     }
 }

@@ -1,4 +1,4 @@
-//! How far the batch is, on stderr, and what its exit code is.
+//! Counts how the jobs of a batch ended and what they cost. Gives the sum on stderr, and the exit code.
 
 use std::time::{Duration, Instant};
 
@@ -8,7 +8,7 @@ use minions::chat::Usage;
 use minions::engine::SavingsReport;
 use minions::error::{Exit, Failure, Spent};
 
-/// What a line that is done has cost.
+/// How one job ended, and what it cost.
 pub(super) struct Ended {
     is_failed: bool,
     spent: Spent,
@@ -32,17 +32,18 @@ impl Ended {
     }
 }
 
-/// Counts what was done.
+/// The counts of the jobs that have ended.
 pub(super) struct Report {
     started: Instant,
     done: u64,
     failed: u64,
-    /// Tokens.
+    /// The tokens that the workers have spent.
     local: u64,
+    /// The tokens that the supervisors have spent.
     remote: u64,
-    /// Remote tokens.
+    /// The remote tokens saved.
     saved: i64,
-    /// Spent and saved, by jobs that have prices.
+    /// The dollars spent and saved by jobs that have prices.
     dollars: Option<(f64, f64)>,
 }
 
@@ -51,7 +52,7 @@ impl Report {
         Self { started: Instant::now(), done: 0, failed: 0, local: 0, remote: 0, saved: 0, dollars: None }
     }
 
-    /// Counts a line.
+    /// Counts one job.
     pub(super) fn count(&mut self, ended: &Ended) {
         match ended.is_failed {
             false => self.done += 1,
@@ -67,22 +68,23 @@ impl Report {
         }
     }
 
-    /// Jobs that have ended, and those of them that failed.
+    /// The number of jobs that have ended, and of those that failed.
     pub(super) fn ended(&self) -> (u64, u64) {
         (self.done + self.failed, self.failed)
     }
 
-    /// Dollars spent by jobs that have prices.
+    /// The dollars spent by jobs that have prices.
     pub(super) fn dollars(&self) -> Option<f64> {
         self.dollars.map(|(spent, _)| spent)
     }
 
-    /// Since the batch began.
+    /// The time since the batch began.
     pub(super) fn elapsed(&self) -> Duration {
         self.started.elapsed()
     }
 
-    /// Tells what came of it all. The token_budget has also `spent` what no job was told of: on calls that were cut off.
+    /// Logs the sum of the batch. `spent` is the number of remote tokens that the engine has counted: it includes those of
+    /// calls that were cut off, which no job's result has.
     pub(super) fn summary(&self, skipped: u64, is_dry: bool, spent: u64) {
         let Self { done, failed, local, saved, .. } = self;
         let remote = self.remote.max(spent);

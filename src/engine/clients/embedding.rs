@@ -14,7 +14,7 @@ use crate::chat::{self, ChatSettings, Embedder};
 use crate::config::Environment;
 use crate::error::Failure;
 use crate::job::{Job, JobRole};
-use crate::runtimes::{Need, Purpose};
+use crate::runtimes::{ModelUse, Need};
 use crate::sandbox::Search;
 
 /// An embedding model of the local side.
@@ -50,10 +50,10 @@ impl SideConfig<'_> {
         let mut location = Location::of(provider, base_url);
         if let (Ready::Managed(_, runtime), RuntimeKind::Ollama) = (ready, provider.runtime) {
             let model = settings.model.clone();
-            let need = Need { model, purpose: Purpose::Embed, pull: true, ..Need::default() };
+            let need = Need { model, model_use: ModelUse::Embed, pull: true, ..Need::default() };
             let endpoint = runtime.ensure_model(&need).await?;
             settings.model = endpoint.model;
-            if endpoint.leaves {
+            if endpoint.forwards {
                 location = Location::Forwarded;
             }
         }

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::*;
 use crate::chat::VendorOptions;
 use crate::config;
-use crate::runtimes::{DockerModelRunner, Limits};
+use crate::runtimes::{DockerModelRunner, Timeouts};
 
 fn job(local: Value, remote: Value) -> Job {
     let job = json!({"local_client": local, "remote_client": remote, "call_params": {"task": "t"}});
@@ -48,14 +48,14 @@ fn embeddings_go_where_the_server_was_found() {
     let worker = SideConfig::worker(&job, &environment, false);
     // A container does not find the runner where its machine does.
     let found = "http://172.17.0.1:12434/engines/v1";
-    let runtime = DockerModelRunner::new(found, Limits::default()).unwrap();
+    let runtime = DockerModelRunner::new(found, Timeouts::default()).unwrap();
     let endpoint = Endpoint {
         base_url: found.to_owned(),
         model: "ai/m".to_owned(),
         context_window: Some(8192),
         slots: None,
-        leaves: false,
-        kept: false,
+        forwards: false,
+        has_watchdog: false,
     };
     let ready = Ready::Managed(endpoint, Arc::new(runtime));
     let settings = worker.embedding_settings(&environment, &worker.base_urls[0], &ready, Some("ai/embedder"));
@@ -65,8 +65,8 @@ fn embeddings_go_where_the_server_was_found() {
 }
 
 #[test]
-fn calls_wait_for_a_daemon_that_is_kept() {
-    let outage = |kept, kwargs: Value| {
+fn calls_wait_for_a_daemon_that_has_a_watchdog() {
+    let outage = |has_watchdog, kwargs: Value| {
         let local = json!({"type": "ollama", "model_name": "m", "kwargs": kwargs});
         let job = job(local, json!({"type": "openai"}));
         let environment = Environment::from_iter([]);
@@ -76,8 +76,8 @@ fn calls_wait_for_a_daemon_that_is_kept() {
             model: "m".to_owned(),
             context_window: None,
             slots: None,
-            leaves: false,
-            kept,
+            forwards: false,
+            has_watchdog,
         };
         let settings = worker.settings(&environment, &worker.base_urls[0], Some(&endpoint));
         (settings.outage, settings.retries)

@@ -158,7 +158,8 @@ impl List {
     }
 }
 
-/// The answer with its citation if the documents contain it, else with a mark that it is unconfirmed.
+/// The answer with its proof: the citation if that is confirmed, else "in the chunk" if the chunk contains the answer
+/// itself, else "unconfirmed". `None` if there is no answer.
 fn with_proof(job: &JobRecord) -> Option<String> {
     let chunk = &job.manifest.chunk;
     let answer = job.output.answer.as_deref()?;

@@ -61,8 +61,8 @@ impl Minions<'_> {
                 return Err(ProtocolError::Program { attempts: self.params.max_code_attempts, problem });
             }
             prompt = self.assignment.prompts.fill(&prompts::MINIONS_MEND, &[("problem", &problem)]);
-            // The question and the newest program are enough to mend it; older ones only cost.
-            keep_question_and_last_reply(&mut supervisor.messages);
+            // The first prompt and the newest program are enough to mend it; older ones only cost.
+            keep_first_prompt_and_last_reply(&mut supervisor.messages);
         }
     }
 
@@ -188,7 +188,7 @@ impl Minions<'_> {
     }
 }
 
-fn keep_question_and_last_reply(messages: &mut Vec<Message>) {
+fn keep_first_prompt_and_last_reply(messages: &mut Vec<Message>) {
     if messages.len() > 2 {
         messages.drain(1..messages.len() - 1);
     }

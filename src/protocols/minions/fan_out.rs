@@ -86,10 +86,10 @@ impl FanOut<'_> {
             let manifest = &self.manifests[call.job];
             let begun = Instant::now();
             self.jobs.running(call);
-            let question = question_without_chunk(manifest);
-            self.transcript.told(JobRole::Worker, &question);
+            let task = task_for_logs(manifest);
+            self.transcript.told(JobRole::Worker, &task);
             let reply = self.worker.answer(&mut permit, manifest, call, self.transcript).await;
-            self.transcript.worker_job((call.job, call.sample), question, reply.text.clone());
+            self.transcript.worker_job((call.job, call.sample), task, reply.text.clone());
             self.jobs.ended(call, &reply, begun.elapsed(), self.side.usage().completion_tokens);
             self.scheduler.done(lane, call, reply, begun.elapsed());
             next = self.scheduler.next(lane);
@@ -97,7 +97,7 @@ impl FanOut<'_> {
     }
 }
 
-/// The question of a job as logs show it.
-fn question_without_chunk(manifest: &JobManifest) -> String {
+/// A manifest's task for the conversation log, with the chunk's number in place of its text.
+fn task_for_logs(manifest: &JobManifest) -> String {
     format!("[chunk {}] {}", manifest.chunk_id.unwrap_or_default(), manifest.task)
 }

@@ -6,7 +6,7 @@ use crate::chat::{ChatError, ChatErrorKind};
 /// After so many failed calls without any answer, the fan-out gives up: the others would fail the same way.
 pub(super) const MAX_FAILURES_WITHOUT_ANSWER: usize = 8;
 /// The same limit for calls that fail because of a bad key or a missing model.
-pub(super) const MAX_REFUSALS: usize = 3;
+pub(super) const MAX_SETUP_FAILURES: usize = 3;
 /// Once the worker has answered some calls, the fan-out gives up after so many failures in a row.
 pub(super) const MAX_FAILURES_IN_A_ROW: usize = 32;
 
@@ -17,7 +17,7 @@ pub(super) struct GiveUpPolicy {
     /// Calls that failed since the last answer for a reason that lies with the server.
     failures: usize,
     /// Those of them that failed because of a bad key or a missing model.
-    refusals: usize,
+    setup_failures: usize,
     /// A chunk was too long; the supervisor can cut smaller ones in the next round.
     chunk_was_too_long: bool,
     /// The job may send nothing more.
@@ -34,14 +34,15 @@ impl GiveUpPolicy {
             Some(Lost::Unreadable) | None => {
                 self.has_answers = true;
                 self.failures = 0;
-                self.refusals = 0;
+                self.setup_failures = 0;
             }
         }
     }
 
     fn add_failure(&mut self, error: &ChatError) {
         self.failures += usize::from(error.kind.is_of_the_server());
-        self.refusals += usize::from(matches!(error.kind, ChatErrorKind::Auth | ChatErrorKind::NotFound));
+        self.setup_failures +=
+            usize::from(matches!(error.kind, ChatErrorKind::Auth | ChatErrorKind::NotFound));
         self.chunk_was_too_long |= error.kind == ChatErrorKind::ContextTooLong;
         if !self.is_withheld && (self.reason.is_none() || error.kind != ChatErrorKind::ContextTooLong) {
             self.reason = Some(error.clone());
@@ -54,7 +55,7 @@ impl GiveUpPolicy {
         let has_failed = if self.has_answers {
             self.failures >= MAX_FAILURES_IN_A_ROW
         } else {
-            self.failures >= MAX_FAILURES_WITHOUT_ANSWER || self.refusals >= MAX_REFUSALS
+            self.failures >= MAX_FAILURES_WITHOUT_ANSWER || self.setup_failures >= MAX_SETUP_FAILURES
         };
         self.is_withheld || has_failed
     }

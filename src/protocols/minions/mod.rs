@@ -108,7 +108,7 @@ fn paired(manifests: &[JobManifest], votes: Vec<Vote>) -> Vec<JobRecord> {
     let job = |Vote { reply, agreed, samples }: Vote| JobRecord {
         manifest: manifests[reply.job].clone(),
         output: reply.output,
-        sample: reply.text,
+        raw_reply: reply.text,
         include: None,
         agreed,
         samples,

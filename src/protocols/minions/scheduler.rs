@@ -159,7 +159,7 @@ impl Scheduler {
 
 #[cfg(test)]
 mod tests {
-    use super::super::give_up::{MAX_FAILURES_WITHOUT_ANSWER, MAX_REFUSALS};
+    use super::super::give_up::{MAX_FAILURES_WITHOUT_ANSWER, MAX_SETUP_FAILURES};
     use super::*;
     use crate::chat::{ChatError, ChatErrorKind, Usage};
     use crate::sandbox::JobOutput;
@@ -300,7 +300,7 @@ mod tests {
     #[test]
     fn a_server_that_answers_nothing_is_given_up() {
         for (kind, limit) in
-            [(ChatErrorKind::Server, MAX_FAILURES_WITHOUT_ANSWER), (ChatErrorKind::Auth, MAX_REFUSALS)]
+            [(ChatErrorKind::Server, MAX_FAILURES_WITHOUT_ANSWER), (ChatErrorKind::Auth, MAX_SETUP_FAILURES)]
         {
             let scheduler = lanes(10);
             (0..limit).for_each(|lane| {

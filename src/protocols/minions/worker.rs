@@ -71,27 +71,27 @@ impl<'a> Worker<'a> {
             "" => String::new(),
             advice => format!("Advice: {advice}\n"),
         };
-        let question = self.prompts.fill(
+        let prompt = self.prompts.fill(
             &prompts::MINIONS_JOB,
             &[("chunk", &manifest.chunk), ("task", &manifest.task), ("advice", &advice)],
         );
         ChatRequest {
-            messages: vec![self.instructions.clone(), Message::user(question)],
+            messages: vec![self.instructions.clone(), Message::user(prompt)],
             format: self.format.clone(),
             sample,
             ..ChatRequest::default()
         }
     }
 
-    /// Appends to the question what was wrong with the reply. The chunk stays a prefix that the server has cached.
+    /// Appends to the prompt what was wrong with the reply. The chunk stays a prefix that the server has cached.
     fn ask_again(&self, request: &mut ChatRequest, problem: &str) {
         let again = self.prompts.fill(
             &prompts::JSON_AGAIN,
             &[("problem", problem), ("keys", "\"explanation\", \"citation\", \"answer\"")],
         );
-        if let Some(question) = request.messages.last_mut() {
-            question.content.push_str("\n\n");
-            question.content.push_str(&again);
+        if let Some(prompt) = request.messages.last_mut() {
+            prompt.content.push_str("\n\n");
+            prompt.content.push_str(&again);
         }
     }
 }

@@ -166,7 +166,7 @@ fn both_builders_build_it_and_no_dependency_again_where_a_source_has_changed() {
         text(&output.stdout)
     };
     succeeds(&format!(
-        r#"cp -r {}/{{Cargo.toml,Cargo.lock,Dockerfile,start_minion.sh,src}} . && mkdir compiler && cd compiler
+        r#"cp -r {}/{{Cargo.toml,Cargo.lock,Dockerfile,.dockerignore,start_minion.sh,src,crates,examples}} . && mkdir compiler && cd compiler
         echo 'mkdir -p target/release && cp /usr/local/bin/minions target/release' > cargo && chmod +x cargo
         printf '%s\n' 'FROM {IMAGE}' 'COPY cargo /usr/local/bin/' > Dockerfile
         DOCKER_BUILDKIT=0 docker build -t minions-test-rust ."#,

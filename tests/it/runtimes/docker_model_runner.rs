@@ -5,7 +5,7 @@ use minions::runtimes::docker_model_runner::Seek;
 use super::*;
 
 fn at(server: &Server) -> DockerModelRunner {
-    DockerModelRunner::new(&format!("{}/engines/v1/", server.url()), LIMITS).expect("a usable address")
+    DockerModelRunner::new(&format!("{}/engines/v1/", server.url()), TIMEOUTS).expect("a usable address")
 }
 
 /// A runner that has its model after a pull, which `pull` answers, and takes configurations with `configure`.
@@ -61,8 +61,8 @@ async fn a_model_that_is_there_is_configured_and_loaded() {
         model: "ai/smollm2".to_owned(),
         context_window: Some(6144),
         slots: Some(3),
-        leaves: false,
-        kept: false,
+        forwards: false,
+        has_watchdog: false,
     };
     assert_eq!(endpoint, expected);
     runner.warm_up(&need, &endpoint).await.unwrap();
@@ -170,7 +170,7 @@ async fn what_answers_is_looked_at() {
         assert_eq!(error.kind, Kind::Rejected);
         assert!(error.message.contains(part), "{error}");
     }
-    let absent = DockerModelRunner::new(&nobody(), LIMITS).unwrap();
+    let absent = DockerModelRunner::new(&nobody(), TIMEOUTS).unwrap();
     let error = absent.ensure_ready().await.unwrap_err();
     assert_eq!(error.kind, Kind::Unreachable);
     let message = message(&error);
@@ -180,12 +180,12 @@ async fn what_answers_is_looked_at() {
 #[tokio::test]
 async fn one_that_is_not_there_is_started_on_this_machine_alone() {
     let seek = Seek { engines: vec!["unix:///nowhere/docker.sock".to_owned()], version: "latest".to_owned() };
-    let here = DockerModelRunner::new(&nobody(), LIMITS).unwrap().seeking(seek.clone());
+    let here = DockerModelRunner::new(&nobody(), TIMEOUTS).unwrap().seeking(seek.clone());
     let said = message(&here.ensure_ready().await.unwrap_err());
     assert!(said.contains("connection refused; and it was not started: there is no Docker Engine"), "{said}");
     assert!(said.contains("/nowhere/docker.sock"), "{said}");
 
-    let elsewhere = DockerModelRunner::new("http://runner.invalid:12434", LIMITS).unwrap().seeking(seek);
+    let elsewhere = DockerModelRunner::new("http://runner.invalid:12434", TIMEOUTS).unwrap().seeking(seek);
     let said = message(&elsewhere.ensure_ready().await.unwrap_err());
     assert!(said.contains("does not answer") && !said.contains("Docker Engine at"), "{said}");
     assert!(!said.contains("not started"), "{said}");

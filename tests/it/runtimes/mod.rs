@@ -7,14 +7,14 @@ use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::time::Duration;
 
 use minions::runtimes::{
-    DockerModelRunner, Endpoint, Limits, Need, Ollama, Purpose, Runtime, RuntimeError,
-    RuntimeErrorKind as Kind, probe,
+    DockerModelRunner, Endpoint, ModelUse, Need, Ollama, Runtime, RuntimeError, RuntimeErrorKind as Kind,
+    Timeouts, probe,
 };
 use serde_json::{Value, json};
 
 use crate::support::server::{Reply, Request, Server};
 
-const LIMITS: Limits = Limits {
+const TIMEOUTS: Timeouts = Timeouts {
     answer: Duration::from_secs(20),
     stall: Duration::from_millis(500),
     store: Duration::from_secs(20),

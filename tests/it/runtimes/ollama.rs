@@ -3,7 +3,7 @@
 use super::*;
 
 fn at(server: &Server) -> Ollama {
-    Ollama::new(&server.url(), Some(4), LIMITS).expect("a usable address")
+    Ollama::new(&server.url(), Some(4), TIMEOUTS).expect("a usable address")
 }
 
 /// A daemon that has `model` once `pulls` have succeeded, whose pulls are answered by `pull`.
@@ -63,8 +63,8 @@ async fn a_model_that_is_there_is_not_pulled() {
         model: "llama3.2:3b".to_owned(),
         context_window: Some(6144),
         slots: Some(4),
-        leaves: false,
-        kept: false,
+        forwards: false,
+        has_watchdog: false,
     };
     assert_eq!(endpoint, expected);
     assert_eq!(asked(&server), ["GET /api/version", "POST /api/show", "GET /api/ps"]);
@@ -96,8 +96,8 @@ fn loading(server: &Server, context_window: Option<u32>) -> Endpoint {
         model: "m".to_owned(),
         context_window,
         slots: None,
-        leaves: false,
-        kept: false,
+        forwards: false,
+        has_watchdog: false,
     }
 }
 
@@ -256,7 +256,7 @@ async fn what_cannot_be_run_is_refused_before_it_is_loaded() {
 }
 
 fn embedding_need(model: &str) -> Need {
-    Need { model: model.to_owned(), purpose: Purpose::Embed, pull: true, ..Need::default() }
+    Need { model: model.to_owned(), model_use: ModelUse::Embed, pull: true, ..Need::default() }
 }
 
 #[tokio::test]
@@ -291,14 +291,14 @@ async fn a_family_that_ollama_runs_one_by_one_has_one_slot() {
 
 #[tokio::test]
 async fn a_model_on_ollamas_own_machines_is_known_by_its_name_or_its_description() {
-    let leaves = async |model: &str, remote_host: &str| {
+    let forwards = async |model: &str, remote_host: &str| {
         let shown = json!({"capabilities": ["completion"], "remote_host": remote_host});
         let server = Server::replies([Reply::json(&shown), Reply::json(&json!({"models": []}))]);
-        at(&server).ensure_model(&need(model)).await.unwrap().leaves
+        at(&server).ensure_model(&need(model)).await.unwrap().forwards
     };
-    assert!(leaves("gpt-oss:120b-cloud", "").await);
-    assert!(leaves("mine", "https://ollama.com:443").await);
-    assert!(!leaves("mine", "").await);
+    assert!(forwards("gpt-oss:120b-cloud", "").await);
+    assert!(forwards("mine", "https://ollama.com:443").await);
+    assert!(!forwards("mine", "").await);
 }
 
 #[tokio::test]
@@ -322,13 +322,13 @@ async fn what_answers_is_looked_at() {
 #[tokio::test]
 async fn a_server_that_hangs_or_is_not_there_is_unreachable() {
     let server = Server::replies([Reply::hang()]);
-    let limits = Limits { answer: Duration::from_millis(100), ..LIMITS };
-    let hanging = Ollama::new(&server.url(), None, limits).unwrap();
+    let timeouts = Timeouts { answer: Duration::from_millis(100), ..TIMEOUTS };
+    let hanging = Ollama::new(&server.url(), None, timeouts).unwrap();
     let error = hanging.ensure_ready().await.unwrap_err();
     assert_eq!(error.kind, Kind::Unreachable);
     assert!(error.message.contains("does not answer within 0.1 s"), "{error}");
 
-    let absent = Ollama::new(&nobody(), None, LIMITS).unwrap();
+    let absent = Ollama::new(&nobody(), None, TIMEOUTS).unwrap();
     let error = absent.ensure_ready().await.unwrap_err();
     assert_eq!(error.kind, Kind::Unreachable);
     let message = message(&error);

@@ -1,4 +1,5 @@
-//! Finds the parts of the documents that a text contains verbatim.
+//! Finds the parts of the documents that a text contains verbatim. The ledger counts by it how much of the documents each
+//! call sends.
 //!
 //! A part is a run of [`SHORTEST`] or more characters, with a letter or digit, that the text shares with a document.
 //! Every character of such a run is reported, however common the run is, and reported once, at one place in a

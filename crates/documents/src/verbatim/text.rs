@@ -1,4 +1,4 @@
-//! Indices of the grams and windows of a text.
+//! Indexes the grams and windows of a text for the search in the parent module.
 
 use std::hash::BuildHasher;
 use std::iter;

@@ -1,5 +1,5 @@
-//! The container of a runner as the vendor's own installer makes it (docker/model-runner, `standalone`), so that either
-//! of the two finds what the other has made. Pure.
+//! Describes the container of a runner as the vendor's own installer makes it (docker/model-runner, `standalone`), so
+//! that either of the two finds what the other has made. Pure.
 
 use std::collections::HashMap;
 
@@ -10,29 +10,29 @@ use bollard::models::{
 
 /// The container's name.
 pub(super) const NAME: &str = "docker-model-runner";
-/// The volume's name, where there is none with [`STORAGE`].
+/// The name of a new volume for models, made where no volume has the label [`STORAGE`].
 pub(super) const VOLUME: &str = "docker-model-runner-models";
-/// Labels by which installers find what they have made.
+/// The labels by which installers find what they have made.
 pub(super) const SERVICE: (&str, &str) = ("com.docker.desktop.service", "model-runner");
 pub(super) const ROLE: &str = "com.docker.model-runner.role";
 pub(super) const CONTROLLER: &str = "controller";
 pub(super) const STORAGE: &str = "model-storage";
-/// Where the runner listens inside its container.
+/// The port on which the runner listens inside its container.
 pub(super) const INSIDE: &str = "12434/tcp";
 
 const IMAGE: &str = "docker/model-runner";
 
-/// What a runner computes with.
+/// The hardware that a runner computes with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Gpu {
     Cuda,
     Rocm,
-    /// The processor; or a GPU by way of Vulkan, where its devices are there.
+    /// The processor, or a GPU through Vulkan if its device files are there.
     Generic,
 }
 
 impl Gpu {
-    /// By the runtimes that the engine has.
+    /// The hardware that the names of the engine's OCI runtimes imply.
     pub(super) fn of<'a>(mut runtimes: impl Iterator<Item = &'a str> + Clone) -> Self {
         if runtimes.clone().any(|name| name == "nvidia") {
             Self::Cuda
@@ -43,7 +43,7 @@ impl Gpu {
         }
     }
 
-    /// The image, in the version that is asked for.
+    /// The name of the image for this hardware, with `version` in its tag.
     pub(super) fn image(self, version: &str) -> String {
         let variant = match self {
             Self::Cuda => "-cuda",
@@ -54,21 +54,22 @@ impl Gpu {
     }
 }
 
-/// What differs from one runner to another.
+/// What differs between the containers of two runners.
 pub(super) struct Plan {
     pub(super) image: String,
     pub(super) gpu: Gpu,
-    /// Of this machine.
+    /// The port of this machine at which the runner is to answer.
     pub(super) port: u16,
-    /// This machine's address in the containers' network; none where the engine can't listen there.
+    /// This machine's address in the containers' network; `None` if the engine can't listen there.
     pub(super) gateway: Option<String>,
     pub(super) volume: String,
-    /// Device files of this machine, and the groups that may use them.
+    /// The device files of this machine that the container gets.
     pub(super) devices: Vec<String>,
+    /// The ids of the groups that may use these devices.
     pub(super) groups: Vec<u32>,
 }
 
-/// The labels of what has `role`.
+/// The labels of a container or volume with this role.
 pub(super) fn labels(role: &str) -> HashMap<String, String> {
     HashMap::from([(SERVICE.0.to_owned(), SERVICE.1.to_owned()), (ROLE.to_owned(), role.to_owned())])
 }

@@ -1,4 +1,4 @@
-//! The lines of `/models/create`: JSON while it goes well, and a last one in plain text when it does not.
+//! Reads the lines of `/models/create`. They are JSON; the last line of a fetch that failed may be plain text.
 
 use reqwest::StatusCode;
 use serde::Deserialize;
@@ -6,11 +6,11 @@ use serde::Deserialize;
 use crate::RuntimeErrorKind::{ModelMissing, PullFailed, Rejected};
 use crate::fetch::{Dialect, ErrorBody, Step};
 
-/// Docker Model Runner's way of speaking of a fetch.
+/// Reads what Docker Model Runner says of a fetch.
 pub(super) struct Create;
 
 #[derive(Deserialize)]
-struct Event {
+struct CreateLine {
     #[serde(rename = "type")]
     kind: String,
     #[serde(default)]
@@ -29,14 +29,14 @@ struct Layer {
 
 impl Dialect for Create {
     fn read(&self, line: &str) -> Step {
-        let Ok(Event { kind, message, layer }) = serde_json::from_str(line) else {
+        let Ok(CreateLine { kind, message, layer }) = serde_json::from_str(line) else {
             return Step::ErrorBody(failed(line));
         };
         match &*kind {
             "error" => Step::ErrorBody(failed(&message)),
             "success" => Step::Done,
             _ if !layer.id.is_empty() => Step::Layer { id: layer.id, done: layer.current, total: layer.size },
-            // Progress without a layer repeats itself with other numbers; a warning is worth a line of its own.
+            // Progress without a layer repeats one message with other numbers, so only a warning's message is shown.
             "warning" => Step::Status(message),
             _ => Step::Status(kind),
         }

@@ -1,6 +1,6 @@
-//! A Docker Engine on this machine, spoken to over its socket.
+//! Speaks to a Docker Engine on this machine over its socket.
 //!
-//! Only a socket will do: an engine that is reached over a network starts its containers on another machine.
+//! Only a socket is used, since an engine that is reached over a network starts its containers on another machine.
 
 use std::io;
 
@@ -17,18 +17,19 @@ use tokio::net::UnixStream;
 use crate::words::short;
 use crate::{RuntimeError, RuntimeErrorKind};
 
-/// Seconds for an answer of the engine.
+/// The longest wait for an answer of the engine, in seconds.
 const PATIENCE: u64 = 60;
 const SCHEME: &str = "unix://";
 
-/// An engine that answers.
+/// A Docker Engine that has answered.
 pub(super) struct Engine {
     pub(super) docker: Docker,
     place: String,
 }
 
 impl Engine {
-    /// The first of `hosts` that answers. They are written like `DOCKER_HOST`; those that are not there are passed over.
+    /// Connects to the first of `hosts` that answers. They are written like `DOCKER_HOST`. A host whose socket does not
+    /// exist is skipped.
     pub(super) async fn connect(hosts: &[String]) -> Result<Self, RuntimeError> {
         let (mut absent, mut failure) = (None, None);
         for host in hosts {
@@ -62,7 +63,7 @@ impl Engine {
         let place = format!("the Docker Engine at {path}");
         let connected = Docker::connect_with_unix(path, PATIENCE, API_DEFAULT_VERSION);
         let docker = match connected {
-            // An engine refuses a client that is newer than itself.
+            // An engine refuses a client whose version of the API is newer than its own.
             Ok(docker) => docker.negotiate_version().await,
             Err(error) => Err(error),
         };
@@ -78,12 +79,13 @@ impl Engine {
         self.docker.inspect_container(container, None::<InspectContainerOptions>).await
     }
 
-    /// Starts a container that exists; one that runs already is fine.
+    /// Starts a container that exists. A container that runs already is no error.
     pub(super) async fn start(&self, container: &str) -> Result<(), EngineError> {
         self.docker.start_container(container, None::<StartContainerOptions>).await
     }
 
-    /// Removes a container of ours that never ran. A failure shows when it is made anew.
+    /// Removes a container of ours that never ran. A failure is only logged: it shows again when the container is made
+    /// anew.
     pub(super) async fn remove(&self, container: &str) {
         let options = RemoveContainerOptionsBuilder::new().force(true).build();
         if let Err(error) = self.docker.remove_container(container, Some(options)).await {
@@ -91,7 +93,7 @@ impl Engine {
         }
     }
 
-    /// The end of what a container has written.
+    /// The last lines that a container has written.
     pub(super) async fn last_words(&self, container: &str) -> String {
         let options = LogsOptionsBuilder::new().stdout(true).stderr(true).tail("5").build();
         let mut logs = self.docker.logs(container, Some(options));
@@ -106,7 +108,7 @@ impl Engine {
     pub(super) async fn gateway(&self) -> Option<String> {
         let network = self.docker.inspect_network("bridge", None::<InspectNetworkOptions>).await.ok()?;
         let config = network.ipam?.config?.into_iter().next()?;
-        // Older engines name the network alone; its first address is this machine's.
+        // Older engines give only the subnet; its first address is this machine's.
         config.gateway.filter(|gateway| !gateway.is_empty()).or_else(|| first_address(&config.subnet?))
     }
 
@@ -115,12 +117,12 @@ impl Engine {
     }
 }
 
-/// The engine's own words, without the client's around them.
+/// The engine's own message, shortened, without the client's words around it.
 pub(super) fn words(error: &EngineError) -> String {
     short(&all_words(error))
 }
 
-/// The same at full length: what an OCI runtime says comes last.
+/// The engine's own message at full length. The OCI runtime's part of it comes last.
 pub(super) fn all_words(error: &EngineError) -> String {
     match error {
         EngineError::DockerResponseServerError { message, .. } => message.clone(),
@@ -129,7 +131,7 @@ pub(super) fn all_words(error: &EngineError) -> String {
     }
 }
 
-/// The status of an answer that is a refusal.
+/// The HTTP status of an error that the engine answered with.
 pub(super) fn status(error: &EngineError) -> Option<u16> {
     match error {
         EngineError::DockerResponseServerError { status_code, .. } => Some(*status_code),
@@ -157,7 +159,7 @@ fn unusable(path: &str, error: &io::Error) -> RuntimeError {
     none(&format!("the Docker socket {path} can't be used: {error}")).hint(hint)
 }
 
-/// `172.17.0.0/16` -> `172.17.0.1`.
+/// The first address of an IPv4 subnet: `172.17.0.1` for `172.17.0.0/16`.
 fn first_address(subnet: &str) -> Option<String> {
     let network: std::net::Ipv4Addr = subnet.split('/').next()?.parse().ok()?;
     Some(std::net::Ipv4Addr::from_bits(network.to_bits() + 1).to_string())

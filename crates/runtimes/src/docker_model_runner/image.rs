@@ -1,4 +1,4 @@
-//! The runner's image: the local one, or the registry's.
+//! Finds the runner's image in the engine, or has the engine pull it.
 
 use bollard::models::CreateImageInfo;
 use bollard::query_parameters::CreateImageOptionsBuilder;
@@ -7,13 +7,14 @@ use tokio::time::timeout;
 
 use super::engine::{Engine, status, words};
 use crate::progress::{PullProgress, PullTracker};
-use crate::{Limits, RuntimeError, RuntimeErrorKind};
+use crate::{RuntimeError, RuntimeErrorKind, Timeouts};
 
-/// Has the engine have the image. One that is there is not updated: a job should start soon, and offline, too.
+/// Pulls the image unless the engine has it. An image that is there is not updated, since a job should start soon, and
+/// without network too.
 pub(super) async fn ensure(
     engine: &Engine,
     image: &str,
-    limits: &Limits,
+    timeouts: &Timeouts,
     progress: &dyn PullProgress,
 ) -> Result<(), RuntimeError> {
     match engine.docker.inspect_image(image).await {
@@ -29,12 +30,12 @@ pub(super) async fn ensure(
         ))
     };
     let options = CreateImageOptionsBuilder::new().from_image(image).build();
-    let mut events = engine.docker.create_image(Some(options), None, None);
+    let mut lines = engine.docker.create_image(Some(options), None, None);
     let mut tracker = PullTracker::new(image, progress);
     loop {
-        // Every few lines are new bytes, or the engine unpacks a layer, of which it tells as well.
-        let event = timeout(limits.stall.max(limits.store), events.next()).await;
-        match event.map_err(|_| missing("the engine says nothing any more"))? {
+        // The engine reports often, both of bytes that came and of layers that it unpacks.
+        let line = timeout(timeouts.stall.max(timeouts.store), lines.next()).await;
+        match line.map_err(|_| missing("the engine says nothing any more"))? {
             None => return Ok(()),
             Some(Err(error)) => return Err(missing(&words(&error))),
             Some(Ok(CreateImageInfo { id: Some(id), progress_detail: Some(detail), status, .. }))

@@ -1,4 +1,4 @@
-//! From an engine to a runner that answers: found by its labels, started, or made.
+//! Finds the container of a runner by its labels, or makes it, and starts it.
 
 use std::collections::HashMap;
 use std::fs;
@@ -17,31 +17,34 @@ use super::blueprint::{self, CONTROLLER, Gpu, INSIDE, NAME, Plan, ROLE, SERVICE,
 use super::engine::{Engine, all_words, status, words};
 use super::image;
 use crate::progress::PullProgress;
-use crate::{Limits, RuntimeError, RuntimeErrorKind};
+use crate::{RuntimeError, RuntimeErrorKind, Timeouts};
 
-/// Another installer may be between two of its steps.
+/// The most tries to find or make a container: another installer may be between two of its steps.
 const TURNS: usize = 10;
+/// The pause between two tries.
 const BETWEEN_TURNS: Duration = Duration::from_millis(500);
 
-/// How a runner is made where there is none.
+/// How a runner is installed where there is none.
 pub(super) struct Install<'a> {
     pub(super) engine: &'a Engine,
-    pub(super) limits: &'a Limits,
-    /// Of this machine, where it is to listen.
+    pub(super) timeouts: &'a Timeouts,
+    /// The port of this machine at which the runner is to listen.
     pub(super) port: u16,
-    /// The tag of its image.
+    /// The tag of the runner's image.
     pub(super) version: &'a str,
-    /// What can be seen of this machine's devices is not what the engine sees.
+    /// Whether this process runs in a container. Such a process does not see the devices that the engine sees.
     pub(super) in_container: bool,
-    /// Is told of the pull of the image.
+    /// Hears of the pull of the image.
     pub(super) progress: &'a dyn PullProgress,
 }
 
 /// Why a container did not start.
 enum Start {
-    /// It is not there any more.
+    /// The container does not exist any more.
     Gone,
+    /// The GPU that the container asks for is missing; the engine's words say why.
     NoGpu(String),
+    /// The start failed for another reason.
     Failed(RuntimeError),
 }
 
@@ -52,7 +55,7 @@ impl From<RuntimeError> for Start {
 }
 
 impl Install<'_> {
-    /// A runner that has been started: its container.
+    /// Finds, starts or makes a runner. Gives its container, which has been started.
     pub(super) async fn ensure_running(&self) -> Result<ContainerInspectResponse, RuntimeError> {
         let info = self.engine.info().await?;
         if is_desktop(&info, self.in_container) {
@@ -80,13 +83,13 @@ impl Install<'_> {
             .hint("somebody else may be installing it: try again"))
     }
 
-    /// Finds or makes a container, and starts it.
+    /// Finds or makes a container, and starts it. Gives its id or its name.
     async fn turn(&self, gpu: Gpu, info: &SystemInfo) -> Result<String, Start> {
         let container = match self.find().await? {
             Some(container) => container,
             None => match self.create(gpu, info).await? {
                 Some(container) => container,
-                // There is one of its name, without its labels.
+                // A container without the labels has the name.
                 None => self.namesake().await?,
             },
         };
@@ -104,15 +107,15 @@ impl Install<'_> {
         let options = ListContainersOptionsBuilder::new().all(true).filters(&filters).build();
         let found = self.engine.docker.list_containers(Some(options)).await;
         let mut found = found.map_err(|error| self.engine.failed("does not list its containers", &error))?;
-        // One that runs before one that does not.
+        // A container that runs is preferred.
         found.sort_by_key(|container| container.state.is_none_or(|state| state.to_string() != "running"));
         Ok(found.into_iter().find_map(|container| container.id))
     }
 
-    /// A new container; `None` if its name is taken.
+    /// Makes a container; `None` if another container has its name.
     async fn create(&self, gpu: Gpu, info: &SystemInfo) -> Result<Option<String>, Start> {
         let image = gpu.image(self.version);
-        image::ensure(self.engine, &image, self.limits, self.progress).await?;
+        image::ensure(self.engine, &image, self.timeouts, self.progress).await?;
         let is_rootless = info.security_options.iter().flatten().any(|option| option.contains("rootless"));
         let gateway = if is_rootless { None } else { self.engine.gateway().await };
         let (devices, groups) = if self.in_container { Default::default() } else { hardware() };
@@ -135,7 +138,8 @@ impl Install<'_> {
         }
     }
 
-    /// The container that has the name: another installer's, or a stranger, which is left alone.
+    /// The container that has the runner's name, if another installer made it. A container of anything else is left
+    /// alone, which is an error.
     async fn namesake(&self) -> Result<String, RuntimeError> {
         let Ok(container) = self.engine.inspect(NAME).await else { return Ok(NAME.to_owned()) };
         let config = container.config.unwrap_or_default();
@@ -175,7 +179,7 @@ impl Install<'_> {
         if status(&failure) == Some(404) || matches!(failure, EngineError::HyperLegacyError { .. }) {
             return Err(Start::Gone);
         }
-        // One that has never run is of no use to anybody, and would be in the way of the next try.
+        // A container that has never run is of no use to anybody, and would be in the way of the next try.
         let is_new = self.engine.inspect(container).await.is_ok_and(|seen| has_never_run(&seen));
         if is_new {
             self.engine.remove(container).await;
@@ -196,7 +200,7 @@ impl Install<'_> {
         Err(if lacks_gpu && is_new {
             Start::NoGpu(said)
         } else if lacks_gpu {
-            // Somebody made the container with the GPU on purpose, so it is not replaced without asking.
+            // Somebody made the container with a GPU on purpose, so it is not replaced without asking.
             Start::Failed(failed().hint(format!(
                 "it was made with a GPU that is not there now: bring that back, or `docker rm {NAME}` to have it made \
                  anew; its models stay in their volume"
@@ -207,7 +211,8 @@ impl Install<'_> {
     }
 }
 
-/// Where a container can be reached: at this machine's ports, from inside a container at the gateway's or its own.
+/// The addresses at which a container may be reached: the ports of this machine, and, for a process in a container, those
+/// of the gateway and the container's own address.
 pub(super) fn addresses(container: &ContainerInspectResponse) -> Vec<String> {
     let Some(settings) = &container.network_settings else { return Vec::new() };
     let networks = || settings.networks.iter().flat_map(HashMap::values);
@@ -235,7 +240,8 @@ pub(super) fn addresses(container: &ContainerInspectResponse) -> Vec<String> {
     all
 }
 
-/// Docker Desktop has a model runner of its own. The one for Linux is an engine like any other.
+/// Whether the engine is a Docker Desktop with a model runner of its own. Docker Desktop for Linux has none that is used
+/// here: it is treated as any other engine.
 fn is_desktop(info: &SystemInfo, in_container: bool) -> bool {
     let kernel = info.kernel_version.as_deref().unwrap_or_default();
     let has_its_own = in_container || !cfg!(target_os = "linux") || kernel.contains("WSL2");
@@ -247,7 +253,7 @@ fn has_never_run(container: &ContainerInspectResponse) -> bool {
     status.is_some_and(|status| status.to_string() == "created")
 }
 
-/// Device files for Vulkan and ROCm, and the groups of those who may use them.
+/// The device files for Vulkan and ROCm, and the ids of the groups that may use them.
 fn hardware() -> (Vec<String>, Vec<u32>) {
     let devices: Vec<_> =
         ["/dev/dri", "/dev/kfd", "/dev/accel"].into_iter().filter(|path| Path::new(path).exists()).collect();

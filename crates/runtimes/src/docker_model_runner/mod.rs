@@ -1,9 +1,9 @@
-//! Docker Model Runner that has the model, configured for the job.
+//! Makes a Docker Model Runner ready for a job: it has the model and is configured for the job's calls.
 //!
-//! Its own errors are plain text, those of the llama.cpp server behind it are JSON. A configuration replaces the
+//! The runner's own errors are plain text, those of the llama.cpp server behind it are JSON. A configuration replaces the
 //! one before and splits its context among the slots, so it is sent once, before anything is loaded.
 //!
-//! Where no runner answers, `seek` looks in other places and starts one on the machine's Docker Engine by `install`.
+//! Where no runner answers, `seek` looks for one in other places, and `install` starts one on the machine's Docker Engine.
 
 mod blueprint;
 mod create;
@@ -25,30 +25,30 @@ use super::fetch::Fetch;
 use super::probe;
 use super::progress::{NoProgress, PullProgress};
 use super::window::{self, Known};
-use super::{Endpoint, Limits, Need, Runtime, RuntimeError, RuntimeErrorKind};
+use super::{Endpoint, Need, Runtime, RuntimeError, RuntimeErrorKind, Timeouts};
 use create::Create;
 pub use seek::Seek;
 
-/// The port of Docker Model Runner.
+/// The port at which Docker Model Runner listens by default.
 pub const PORT: u16 = 12434;
 
-/// What it is called in messages.
+/// The runner's name in messages.
 const NAME: &str = "Docker Model Runner";
 
-/// Slots where the job does not say: as many as llama.cpp takes by itself.
+/// The slots where the job gives no number: as many as llama.cpp takes by itself.
 const SLOTS: usize = 4;
 
 /// Docker Model Runner, of Docker Desktop or Docker Engine.
 pub struct DockerModelRunner {
     given: Api,
-    /// Where it was found, if not where it was said to be.
+    /// The address where the runner was found, if it did not answer at the given one.
     found: OnceCell<Api>,
-    limits: Limits,
+    timeouts: Timeouts,
     seek: Option<Seek>,
     progress: Arc<dyn PullProgress>,
 }
 
-/// Its address without the paths of the inference API, with which it is often given.
+/// The runner's address without the paths of the inference API, with which users often give it.
 pub fn base_url(given: &str) -> String {
     let mut url = given.trim().trim_end_matches('/');
     for end in ["/chat/completions", "/v1", "/llama.cpp", "/engines"] {
@@ -59,13 +59,13 @@ pub fn base_url(given: &str) -> String {
 
 impl DockerModelRunner {
     /// The runner at `given`: its root, or any of the addresses that its documentation shows.
-    pub fn new(given: &str, limits: Limits) -> Result<Self, RuntimeError> {
+    pub fn new(given: &str, timeouts: Timeouts) -> Result<Self, RuntimeError> {
         let given = Api::new(NAME, &base_url(given))?;
-        Ok(Self { given, found: OnceCell::new(), limits, seek: None, progress: Arc::new(NoProgress) })
+        Ok(Self { given, found: OnceCell::new(), timeouts, seek: None, progress: Arc::new(NoProgress) })
     }
 
-    /// Looks elsewhere by `seek`, and starts a runner, where none answers and its address is this machine's. One that
-    /// was started stays: it is a service of the machine.
+    /// Has `seek` look elsewhere for a runner, and start one, if none answers at an address of this machine. A runner that
+    /// was started stays, as it is a service of the machine.
     pub fn seeking(self, seek: Seek) -> Self {
         let is_here = probe::is_loopback(self.given.base_url());
         Self { seek: Some(seek).filter(|_| is_here), ..self }
@@ -80,9 +80,9 @@ impl DockerModelRunner {
         self.found.get().unwrap_or(&self.given)
     }
 
-    /// What it knows of a model, if it has it. It normalises the name itself.
+    /// The runner's description of a model; `None` if it does not have the model. The runner normalises the name itself.
     async fn inspect(&self, model: &str) -> Result<Option<Value>, RuntimeError> {
-        let answer = self.api().get(&format!("/models/{model}"), self.limits.answer).await?;
+        let answer = self.api().get(&format!("/models/{model}"), self.timeouts.answer).await?;
         match answer.status {
             StatusCode::OK => Ok(Some(answer.json())),
             StatusCode::NOT_FOUND => Ok(None),
@@ -91,8 +91,8 @@ impl DockerModelRunner {
     }
 
     async fn missing(&self, model: &str) -> RuntimeError {
-        // The list is for the message alone.
-        let answer = self.api().get("/models", self.limits.answer).await;
+        // The list is only for the message, so a failure to get it is ignored.
+        let answer = self.api().get("/models", self.timeouts.answer).await;
         let models = answer.map(|answer| answer.json()).unwrap_or_default();
         let tags: Vec<_> =
             models.as_array().into_iter().flatten().filter_map(|model| model["tags"][0].as_str()).collect();
@@ -103,12 +103,13 @@ impl DockerModelRunner {
     }
 
     async fn pull(&self, model: &str) -> Result<(), RuntimeError> {
-        let (api, limits, progress) = (self.api(), &self.limits, &*self.progress);
+        let (api, timeouts, progress) = (self.api(), &self.timeouts, &*self.progress);
         let body = json!({"from": model});
-        Fetch { api, limits, model, path: "/models/create", body, progress }.run(&Create).await
+        Fetch { api, timeouts, model, path: "/models/create", body, progress }.run(&Create).await
     }
 
-    /// Sets context and slots. A model in use keeps what it has: that is said, and the job goes on.
+    /// Sets the context and the slots. Gives whether the runner took them: a model in use keeps its configuration, which is
+    /// logged, and the job goes on.
     async fn configure(&self, need: &Need, window: u32, slots: usize) -> Result<bool, RuntimeError> {
         // llama.cpp divides the context among its slots.
         let context = u64::from(window) * slots as u64;
@@ -119,7 +120,7 @@ impl DockerModelRunner {
         if let Some(keep_alive) = need.keep_alive.as_ref().and_then(duration) {
             body["keep_alive"] = keep_alive.into();
         }
-        let answer = self.api().post("/engines/_configure", &body, self.limits.answer).await?;
+        let answer = self.api().post("/engines/_configure", &body, self.timeouts.answer).await?;
         match answer.status {
             status if status.is_success() => Ok(true),
             StatusCode::CONFLICT => {
@@ -144,15 +145,15 @@ impl DockerModelRunner {
 #[async_trait]
 impl Runtime for DockerModelRunner {
     async fn ensure_ready(&self) -> Result<(), RuntimeError> {
-        let failure = match look(self.api(), self.limits.answer).await {
+        let failure = match look(self.api(), self.timeouts.answer).await {
             Err(error) if error.kind == RuntimeErrorKind::Unreachable => error,
             seen => return seen,
         };
-        // One that was found and has gone is looked for no more than one that was given.
+        // A runner that was found elsewhere and does not answer any more is not looked for again.
         let Some(seek) = self.seek.as_ref().filter(|_| self.found.get().is_none()) else {
             return Err(failure);
         };
-        let find = || seek.find(self.given.base_url(), &self.limits, &*self.progress, failure);
+        let find = || seek.find(self.given.base_url(), &self.timeouts, &*self.progress, failure);
         self.found.get_or_try_init(find).await.map(drop)
     }
 
@@ -182,15 +183,16 @@ impl Runtime for DockerModelRunner {
             model: model.to_owned(),
             context_window: is_configured.then_some(window),
             slots: is_configured.then_some(slots),
-            leaves: false,
-            kept: false,
+            forwards: false,
+            has_watchdog: false,
         })
     }
 
     async fn warm_up(&self, _need: &Need, endpoint: &Endpoint) -> Result<(), RuntimeError> {
         let body = json!({"model": endpoint.model, "messages": []});
         let path = "/engines/v1/chat/completions";
-        let answer = self.api().post_with(path, &body, ("x-preload-only", "true"), self.limits.load).await?;
+        let answer =
+            self.api().post_with(path, &body, ("x-preload-only", "true"), self.timeouts.load).await?;
         if !answer.status.is_success() {
             let what = format!("could not load {:?}", endpoint.model);
             return Err(self
@@ -201,7 +203,7 @@ impl Runtime for DockerModelRunner {
     }
 }
 
-/// Whether a Docker Model Runner answers that can run models, and nothing else.
+/// Checks that a Docker Model Runner answers at this address and can run models.
 async fn look(api: &Api, limit: Duration) -> Result<(), RuntimeError> {
     let answer = api.get("/engines/status", limit).await.map_err(|error| {
         error.hint(
@@ -209,7 +211,7 @@ async fn look(api: &Api, limit: Duration) -> Result<(), RuntimeError> {
              `docker model install-runner`, or give its address in MODEL_RUNNER_HOST or `base_url`",
         )
     })?;
-    // Installed engines by name, with what state they are in.
+    // The answer maps the name of each installed engine to its state.
     let engines = answer.json();
     match engines["llama.cpp"].as_str() {
         Some(state) if state.starts_with("Error") => {
@@ -223,7 +225,7 @@ async fn look(api: &Api, limit: Duration) -> Result<(), RuntimeError> {
     }
 }
 
-/// A reference to a model that is fit for a URL's path.
+/// Whether this is a name of a model that can stand in the path of a URL.
 fn is_name(model: &str) -> bool {
     let sound = |c: char| c.is_ascii_alphanumeric() || "-_.:/@".contains(c);
     !model.is_empty()
@@ -231,7 +233,7 @@ fn is_name(model: &str) -> bool {
         && !model.split('/').any(|part| part.trim_matches('.').is_empty())
 }
 
-/// The windows in a model's description: the packager's own, and the trained one among the GGUF's metadata.
+/// The windows in a model's description: the one that the packager set, and the trained one from the GGUF's metadata.
 fn known(config: &Value) -> Known {
     let tokens = |value: &Value| value.as_u64().and_then(|tokens| u32::try_from(tokens).ok());
     let gguf = config["gguf"].as_object();
@@ -243,7 +245,7 @@ fn known(config: &Value) -> Known {
     }
 }
 
-/// Ollama's notation of a duration in Docker Model Runner's: always a text, seconds with their unit.
+/// Translates Ollama's notation of a duration to Docker Model Runner's, which is always a text, with a unit.
 fn duration(keep_alive: &Value) -> Option<String> {
     match keep_alive {
         Value::Number(seconds) if seconds.as_f64()? < 0.0 => Some("-1".to_owned()),

@@ -1,4 +1,4 @@
-//! Where else a runner may be, and how one is started, if nothing answers at the address that was given.
+//! Looks for a runner in other places, and starts one, if nothing answers at the address that was given.
 
 use std::net::Ipv4Addr;
 use std::path::Path;
@@ -13,30 +13,30 @@ use super::install::{Install, addresses};
 use super::{NAME, look};
 use crate::api::Api;
 use crate::progress::PullProgress;
-use crate::{Limits, RuntimeError, RuntimeErrorKind};
+use crate::{RuntimeError, RuntimeErrorKind, Timeouts};
 
-/// For an address at which there may be nobody, not even a machine.
+/// The longest wait for an answer at an address that may not exist.
 const GLANCE: Duration = Duration::from_secs(2);
-/// Between two looks at a runner that is starting.
+/// The pause between two looks at a runner that is starting.
 const LOOK: Duration = Duration::from_millis(50);
-/// For a runner to answer once its container runs.
+/// The longest wait for a runner's answer once its container runs.
 const START: Duration = Duration::from_secs(60);
 
 /// Looks for a runner and starts one.
 #[derive(Clone, Debug)]
 pub struct Seek {
-    /// Addresses of Docker Engines in the order of preference, as `DOCKER_HOST` has them.
+    /// The addresses of Docker Engines in the order of preference, written like `DOCKER_HOST`.
     pub engines: Vec<String>,
     /// The tag of the runner's image.
     pub version: String,
 }
 
 impl Seek {
-    /// A runner that answers, for a job that was told to find one at `given`, where `failure` came of it.
+    /// Finds or starts a runner that answers. `failure` is why none answers at the address `given`.
     pub(super) async fn find(
         &self,
         given: &str,
-        limits: &Limits,
+        timeouts: &Timeouts,
         progress: &dyn PullProgress,
         failure: RuntimeError,
     ) -> Result<Api, RuntimeError> {
@@ -48,7 +48,7 @@ impl Seek {
         if in_container && let Some(api) = first_that_answers(&neighbours(port, gateway())).await {
             return Ok(api);
         }
-        self.start(port, in_container, limits, progress).await.map_err(|error| RuntimeError {
+        self.start(port, in_container, timeouts, progress).await.map_err(|error| RuntimeError {
             message: format!("{failure}; and it was not started: {}", error.message),
             ..error
         })
@@ -58,12 +58,12 @@ impl Seek {
         &self,
         port: u16,
         in_container: bool,
-        limits: &Limits,
+        timeouts: &Timeouts,
         progress: &dyn PullProgress,
     ) -> Result<Api, RuntimeError> {
         let engine = Engine::connect(&self.engines).await?;
         let version = &self.version;
-        let install = Install { engine: &engine, limits, port, version, in_container, progress };
+        let install = Install { engine: &engine, timeouts, port, version, in_container, progress };
         let container = install.ensure_running().await?;
         let id = container.id.clone().unwrap_or_default();
         let restarts = container.restart_count;
@@ -94,7 +94,7 @@ impl Seek {
     }
 }
 
-/// The first that answers.
+/// The first of these addresses at which a runner answers.
 async fn first_that_answers(addresses: &[String]) -> Option<Api> {
     let mut looks: FuturesUnordered<_> = addresses
         .iter()
@@ -111,7 +111,8 @@ async fn first_that_answers(addresses: &[String]) -> Option<Api> {
     None
 }
 
-/// Where a container finds a runner beside it: Docker Desktop's, one that Compose was told of, and an engine's.
+/// The addresses at which a process in a container may reach a runner outside it: Docker Desktop's, one that Compose
+/// names, and one on the machine's Docker Engine.
 fn neighbours(port: u16, gateway: Option<Ipv4Addr>) -> Vec<String> {
     let desktop = "http://model-runner.docker.internal";
     let mut all = vec![desktop.to_owned(), format!("{desktop}:{port}")];
@@ -123,12 +124,13 @@ fn is_in_container() -> bool {
     ["/.dockerenv", "/run/.containerenv"].iter().any(|path| Path::new(path).exists())
 }
 
-/// Where this container's packets leave it: the machine that it runs on.
+/// The gateway of this container's network, which is the machine that it runs on.
 fn gateway() -> Option<Ipv4Addr> {
     parse_gateway(&std::fs::read_to_string("/proc/net/route").ok()?)
 }
 
-/// The default route of `/proc/net/route`, whose addresses are hexadecimal in the machine's own order of bytes.
+/// The gateway of the default route in the text of `/proc/net/route`. Its addresses are hexadecimal, in the machine's own
+/// order of bytes.
 fn parse_gateway(routes: &str) -> Option<Ipv4Addr> {
     let mut lines = routes.lines().map(|line| line.split_whitespace().collect::<Vec<_>>());
     let default = lines.find(|fields| fields.get(1) == Some(&"00000000"))?;

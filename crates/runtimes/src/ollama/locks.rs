@@ -1,4 +1,5 @@
-//! Locked files that say, across processes, who starts, keeps and uses the daemon of one port. One is also read.
+//! Locked files that tell all processes who starts, watches and uses the daemon of one port. One file also holds a
+//! number.
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Read, Write};
@@ -20,7 +21,7 @@ pub struct Locks {
 pub struct Held(File);
 
 impl Locks {
-    /// In `directory`, which is made if it is missing, for the daemon of `port`.
+    /// The lock files of the daemon of `port` in `directory`, which is made if it is missing.
     pub fn new(directory: impl Into<PathBuf>, port: u16) -> Self {
         Self { directory: directory.into(), name: format!("ollama-{port}") }
     }
@@ -40,8 +41,8 @@ impl Locks {
         self.wait("starter", File::lock).await
     }
 
-    /// `None` if there is a watchdog.
-    pub(super) fn become_keeper(&self) -> Result<Option<Held>, RuntimeError> {
+    /// Takes the watchdog's lock; `None` if another watchdog has it.
+    pub(super) fn become_watchdog(&self) -> Result<Option<Held>, RuntimeError> {
         let file = self.open("watchdog")?;
         match file.try_lock() {
             Ok(()) => Ok(Some(Held(file))),
@@ -58,7 +59,7 @@ impl Locks {
         told.map(|()| Held(file)).map_err(|error| self.failed(&error))
     }
 
-    /// What a watchdog that lives has told; what a dead one has told is not locked any more.
+    /// The slots that a watchdog told, if it still lives: the kernel releases the lock of one that has died.
     pub(super) fn told_slots(&self) -> Option<usize> {
         let mut file = File::open(self.path("slots")).ok()?;
         let Err(TryLockError::WouldBlock) = file.try_lock_shared() else { return None };
@@ -67,7 +68,7 @@ impl Locks {
         told.parse().ok()
     }
 
-    /// In a thread of its own, as it may take for ever, and the program's end must not wait for it.
+    /// Waits in a thread of its own, as the lock may never come, and the program's end must not wait for it.
     async fn wait(&self, role: &str, lock: fn(&File) -> io::Result<()>) -> Result<Held, RuntimeError> {
         let file = self.open(role)?;
         let (sender, receiver) = oneshot::channel();

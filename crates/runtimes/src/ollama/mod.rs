@@ -8,7 +8,7 @@ mod host;
 mod locks;
 mod name;
 mod pull;
-mod start;
+mod start_watchdog;
 mod watchdog;
 mod watchdog_args;
 mod watchdog_main;
@@ -24,12 +24,12 @@ use super::fetch::Fetch;
 use super::progress::{NoProgress, PullProgress};
 use super::window::{self, Known};
 use super::words::short;
-use super::{Endpoint, Limits, Need, Purpose, Runtime, RuntimeError, RuntimeErrorKind};
+use super::{Endpoint, ModelUse, Need, Runtime, RuntimeError, RuntimeErrorKind, Timeouts};
 pub use host::Host;
 pub use locks::Locks;
 use name::Name;
 use pull::Pull;
-pub use start::{Start, find_program};
+pub use start_watchdog::{Start, find_program};
 pub use watchdog::{Watchdog, environment};
 pub use watchdog_args::{COMMAND as WATCHDOG_COMMAND, WatchdogArgs};
 pub use watchdog_main::watchdog_main;
@@ -56,7 +56,7 @@ const ONE_SLOT: [&str; 11] = [
 pub struct Ollama {
     api: Api,
     slots: Option<usize>,
-    limits: Limits,
+    timeouts: Timeouts,
     start: Option<Start>,
     progress: Arc<dyn PullProgress>,
 }
@@ -64,9 +64,9 @@ pub struct Ollama {
 impl Ollama {
     /// The daemon at `base_url`. `slots` is its `OLLAMA_NUM_PARALLEL` if the user gives it; it is known without
     /// only for a daemon that a watchdog of minions runs.
-    pub fn new(base_url: &str, slots: Option<usize>, limits: Limits) -> Result<Self, RuntimeError> {
+    pub fn new(base_url: &str, slots: Option<usize>, timeouts: Timeouts) -> Result<Self, RuntimeError> {
         let api = Api::new("Ollama", base_url)?;
-        Ok(Self { api, slots, limits, start: None, progress: Arc::new(NoProgress) })
+        Ok(Self { api, slots, timeouts, start: None, progress: Arc::new(NoProgress) })
     }
 
     /// Starts a daemon by `start` where none answers. The daemon runs until this and every other user is dropped.
@@ -81,7 +81,7 @@ impl Ollama {
 
     /// Whether an Ollama daemon answers, and nothing else.
     async fn look(&self) -> Result<(), RuntimeError> {
-        let answer = self.api.get("/api/version", self.limits.answer).await.map_err(|error| {
+        let answer = self.api.get("/api/version", self.timeouts.answer).await.map_err(|error| {
             error.hint("start it with `ollama serve`, or give its address in OLLAMA_HOST or `base_url`")
         })?;
         if answer.status == StatusCode::FORBIDDEN {
@@ -108,7 +108,7 @@ impl Ollama {
 
     /// What `/api/show` knows of a model, if the daemon has it.
     async fn show(&self, model: &str) -> Result<Option<Value>, RuntimeError> {
-        let answer = self.api.post("/api/show", &json!({"model": model}), self.limits.answer).await?;
+        let answer = self.api.post("/api/show", &json!({"model": model}), self.timeouts.answer).await?;
         match answer.status {
             StatusCode::OK => Ok(Some(answer.json())),
             StatusCode::NOT_FOUND => Ok(None),
@@ -132,9 +132,9 @@ impl Ollama {
         if !need.pull {
             return Err(self.missing(model, &present));
         }
-        let (api, limits, progress) = (&self.api, &self.limits, &*self.progress);
+        let (api, timeouts, progress) = (&self.api, &self.timeouts, &*self.progress);
         let body = json!({"model": model, "stream": true});
-        Fetch { api, limits, model, path: "/api/pull", body, progress }.run(&Pull).await?;
+        Fetch { api, timeouts, model, path: "/api/pull", body, progress }.run(&Pull).await?;
         let shown = self.show(model).await?.ok_or_else(|| {
             let message = format!("{} fetched {model:?} and does not have it", self.api.place);
             RuntimeError::new(RuntimeErrorKind::PullFailed, message)
@@ -144,7 +144,7 @@ impl Ollama {
 
     /// The models of this daemon, by name.
     async fn present(&self) -> Result<Vec<String>, RuntimeError> {
-        let answer = self.api.get("/api/tags", self.limits.answer).await?;
+        let answer = self.api.get("/api/tags", self.timeouts.answer).await?;
         if answer.status != StatusCode::OK {
             return Err(self.refused("did not list its models", &answer));
         }
@@ -157,7 +157,7 @@ impl Ollama {
     /// The window with which the model is in memory now.
     async fn loaded(&self, name: &Name) -> Option<u32> {
         // The answer only saves a load, so a daemon without an answer is no failure.
-        let answer = self.api.get("/api/ps", self.limits.answer).await.ok()?.json();
+        let answer = self.api.get("/api/ps", self.timeouts.answer).await.ok()?.json();
         let same = |model: &&Value| {
             let there = model["name"].as_str().map(Name::parse);
             there.is_some_and(|there| there.as_ref() == Ok(name))
@@ -198,9 +198,9 @@ impl Runtime for Ollama {
                 .hint("names look like llama3.2:3b, me/model:tag or hf.co/org/repo:Q4_K_M")
         })?;
         let (model, shown) = self.find(need, &name).await?;
-        check(need.purpose, &self.api.place, &model, &shown)?;
-        let leaves = name.is_cloud() || shown["remote_host"].as_str().is_some_and(|host| !host.is_empty());
-        if leaves {
+        check(need.model_use, &self.api.place, &model, &shown)?;
+        let forwards = name.is_cloud() || shown["remote_host"].as_str().is_some_and(|host| !host.is_empty());
+        if forwards {
             tracing::warn!("{model} runs on Ollama's machines: what it reads leaves this one");
         }
         let known =
@@ -212,7 +212,14 @@ impl Runtime for Ollama {
         let told = self.start.as_ref().and_then(Start::slots);
         let slots = if ONE_SLOT.contains(&family) { Some(1) } else { self.slots.or(told) };
         let base_url = self.api.base_url().to_owned();
-        Ok(Endpoint { base_url, model, context_window: Some(window), slots, leaves, kept: told.is_some() })
+        Ok(Endpoint {
+            base_url,
+            model,
+            context_window: Some(window),
+            slots,
+            forwards,
+            has_watchdog: told.is_some(),
+        })
     }
 
     async fn warm_up(&self, need: &Need, endpoint: &Endpoint) -> Result<(), RuntimeError> {
@@ -224,7 +231,7 @@ impl Runtime for Ollama {
         if let Some(keep_alive) = &need.keep_alive {
             body["keep_alive"] = keep_alive.clone();
         }
-        let answer = self.api.post("/api/chat", &body, self.limits.load).await?;
+        let answer = self.api.post("/api/chat", &body, self.timeouts.load).await?;
         if answer.status != StatusCode::OK || answer.json()["error"].is_string() {
             let what = format!("could not load {:?}", endpoint.model);
             return Err(self.refused(&what, &answer).hint(
@@ -237,10 +244,10 @@ impl Runtime for Ollama {
 
 /// A model that is not for this is refused before anything is loaded. One that chats may embed, too: `/api/embed` asks
 /// for no capability (Ollama's `server/routes.go`).
-fn check(purpose: Purpose, place: &str, model: &str, shown: &Value) -> Result<(), RuntimeError> {
-    let (wanted, what, hint): (&[&str], _, _) = match purpose {
-        Purpose::Chat => (&["completion"], "chat", "name a chat model"),
-        Purpose::Embed => (
+fn check(model_use: ModelUse, place: &str, model: &str, shown: &Value) -> Result<(), RuntimeError> {
+    let (wanted, what, hint): (&[&str], _, _) = match model_use {
+        ModelUse::Chat => (&["completion"], "chat", "name a chat model"),
+        ModelUse::Embed => (
             &["embedding", "completion"],
             "embed",
             "name an embedding model in `call_params.retrieval_model`",

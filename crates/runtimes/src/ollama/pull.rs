@@ -1,4 +1,4 @@
-//! The lines of `/api/pull`. An error comes under HTTP 200, as after the first line there is no other way.
+//! Reads the lines of `/api/pull`. An error comes under HTTP 200, since the status is sent before the first line.
 
 use reqwest::StatusCode;
 use serde::Deserialize;
@@ -11,7 +11,7 @@ pub(super) struct Pull;
 
 #[derive(Default, Deserialize)]
 #[serde(default)]
-struct Event {
+struct PullLine {
     status: String,
     error: Option<String>,
     digest: Option<String>,
@@ -21,14 +21,14 @@ struct Event {
 
 impl Dialect for Pull {
     fn read(&self, line: &str) -> Step {
-        match serde_json::from_str::<Event>(line) {
+        match serde_json::from_str::<PullLine>(line) {
             Err(_) => Step::ErrorBody(fault(&format!("it sent a line that is no JSON: {line}"))),
-            Ok(Event { error: Some(error), .. }) => Step::ErrorBody(fault(&error)),
-            Ok(Event { digest: Some(id), completed: done, total, .. }) if total > 0 => {
+            Ok(PullLine { error: Some(error), .. }) => Step::ErrorBody(fault(&error)),
+            Ok(PullLine { digest: Some(id), completed: done, total, .. }) if total > 0 => {
                 Step::Layer { id, done, total }
             }
-            Ok(Event { status, .. }) if status == "success" => Step::Done,
-            Ok(Event { status, .. }) => Step::Status(status),
+            Ok(PullLine { status, .. }) if status == "success" => Step::Done,
+            Ok(PullLine { status, .. }) => Step::Status(status),
         }
     }
 
@@ -37,7 +37,7 @@ impl Dialect for Pull {
     }
 }
 
-/// Signs in the daemon's words, and what to do.
+/// Words of the daemon's errors, with the kind of the error and what to do.
 const SIGNS: [(&[&str], RuntimeErrorKind, &str); 5] = [
     (
         &["file does not exist", "http 404"],

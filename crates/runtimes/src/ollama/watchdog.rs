@@ -18,15 +18,15 @@ use tokio::time::{Instant, sleep, timeout_at};
 use super::locks::{Held, Locks};
 use super::{Host, Ollama};
 use crate::process::Supervised;
-use crate::{Limits, Runtime, RuntimeError, RuntimeErrorKind};
+use crate::{Runtime, RuntimeError, RuntimeErrorKind, Timeouts, window};
 
-/// The daemon's name for its slots.
+/// The variable that gives the daemon its number of slots.
 const PARALLEL: &str = "OLLAMA_NUM_PARALLEL";
-/// Between two looks at a daemon whose port is not open yet.
+/// The pause between two looks at a daemon whose port is not open yet.
 const LOOK: Duration = Duration::from_millis(10);
-/// A daemon that lived so long is started again at once.
+/// A daemon that has run for this long is started again at once.
 const STEADY: Duration = Duration::from_secs(10);
-/// Pauses between two starts that go wrong one after the other.
+/// The pause after a failed start doubles from the shortest to the longest.
 const SHORTEST_PAUSE: Duration = Duration::from_millis(500);
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 
@@ -41,22 +41,23 @@ pub struct Watchdog {
     pub environment: Vec<(String, String)>,
     /// Whether to go on after a failed start, as in a container that hosts the daemon.
     pub persistent: bool,
-    /// The longest time for a start. Looking for GPUs can take a minute.
+    /// The longest time for a start.
     pub start: Duration,
     /// The time from SIGTERM to SIGKILL.
     pub grace: Duration,
 }
 
 impl Watchdog {
-    /// Keeps a daemon up until `end` comes, which it gives back once the daemon has ended. `report` hears once how
-    /// the first start went. Without `persistent` a failed first start is the end.
-    pub async fn keep<T>(
+    /// Runs a daemon, and starts it again when it ends, until `end` comes; gives what `end` gave once the daemon has
+    /// ended. `report` hears once how the first start went. Without `persistent` a failed first start is the end. Gives
+    /// `None` if another watchdog has this daemon.
+    pub async fn run<T>(
         &self,
         locks: &Locks,
         report: impl FnOnce(Result<(), &RuntimeError>),
         end: impl Future<Output = T>,
     ) -> Result<Option<T>, RuntimeError> {
-        let Some(_kept) = locks.become_keeper()? else {
+        let Some(_held) = locks.become_watchdog()? else {
             report(Ok(()));
             return Ok(None);
         };
@@ -94,7 +95,8 @@ impl Watchdog {
         }
     }
 
-    /// Tells jobs how many calls at once the daemon takes, unless the user has set what is no such number.
+    /// Tells jobs how many calls the daemon takes at once. Jobs are told nothing if the user's own setting is not a
+    /// positive number.
     async fn tell_slots(&self, locks: &Locks) -> Option<Held> {
         let (_, value) = self.environment.iter().find(|(name, _)| name == PARALLEL)?;
         let slots = value.parse().ok().filter(|&slots| slots > 0)?;
@@ -108,7 +110,7 @@ impl Watchdog {
         Supervised::spawn(command, "ollama")
     }
 
-    /// From a daemon's start to its end: why it ended.
+    /// Follows a daemon from its start to its end. Gives why it ended.
     async fn tend(
         &self,
         locks: &Locks,
@@ -121,7 +123,7 @@ impl Watchdog {
                 return self.failed(&format!("can't be started as {}: {error}", self.program.display()));
             }
         };
-        // As long as our child lives: without it another daemon may have the port, with slots of its own.
+        // Jobs are told only while our child lives: after it another daemon may have the port, with slots of its own.
         let _told = self.tell_slots(locks).await;
         if let Err(error) = self.ready(child).await {
             return error;
@@ -135,8 +137,11 @@ impl Watchdog {
 
     /// Waits until the daemon answers while our child lives: another one at its port would answer, too.
     async fn ready(&self, child: &mut Supervised) -> Result<(), RuntimeError> {
-        let ollama =
-            Ollama::new(&self.host.client_url(), None, Limits { answer: self.start, ..Limits::default() })?;
+        let ollama = Ollama::new(
+            &self.host.client_url(),
+            None,
+            Timeouts { answer: self.start, ..Timeouts::default() },
+        )?;
         let deadline = Instant::now() + self.start;
         loop {
             let answer = tokio::select! {
@@ -181,10 +186,10 @@ pub fn environment(
     let mut environment: Vec<_> =
         given.into_iter().filter(|(name, _)| !is_credential(name) && name != "OLLAMA_HOST").collect();
     let ours = [
-        // Calls at once; each slot has a whole window.
+        // The daemon takes so many calls at once; each slot has a whole window.
         (PARALLEL, slots.to_string()),
-        // The window of calls that name none, so that theirs is ours and nothing is loaded anew.
-        ("OLLAMA_CONTEXT_LENGTH", "8192".to_owned()),
+        // Calls that name no window get ours, so that the model is not loaded anew.
+        ("OLLAMA_CONTEXT_LENGTH", window::DEFAULT.to_string()),
         ("OLLAMA_KEEP_ALIVE", "30m".to_owned()),
         // Nothing is asked of, or sent to, Ollama's own machines.
         ("OLLAMA_NO_CLOUD", "1".to_owned()),

@@ -2,6 +2,7 @@
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -9,6 +10,8 @@ use super::Host;
 
 /// The name of the hidden subcommand that becomes a watchdog, see [`WatchdogArgs`].
 pub const COMMAND: &str = "ollama-watchdog";
+/// The longest time for the start of a daemon: looking for GPUs can take a minute.
+pub(super) const START_LIMIT: Duration = Duration::from_secs(120);
 /// The last word of a persistent watchdog's command line.
 const PERSISTENT: &str = "persistent";
 
@@ -28,7 +31,7 @@ pub struct WatchdogArgs {
     pub ollama: PathBuf,
     /// Where the lock files are.
     pub locks: PathBuf,
-    /// Until SIGTERM or SIGINT, whether or not a job uses the daemon: the host of a container.
+    /// Whether the daemon runs until SIGTERM or SIGINT even if no job uses it, as in a container that hosts it.
     pub persistent: bool,
     /// The process's environment.
     pub environment: Vec<(String, String)>,

@@ -7,10 +7,10 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use super::locks::Locks;
 use super::watchdog::{Watchdog, environment};
-use super::watchdog_args::{Report, WatchdogArgs};
+use super::watchdog_args::{Report, START_LIMIT, WatchdogArgs};
 use crate::{RuntimeError, RuntimeErrorKind};
 
-/// Calls at once where the user has not set `OLLAMA_NUM_PARALLEL`.
+/// The calls that the daemon takes at once where the user has not set `OLLAMA_NUM_PARALLEL`.
 pub(super) const SLOTS: usize = 4;
 
 /// Keeps a daemon up until its last user is gone (or for ever) or a signal comes. Writes one line to stdout, once
@@ -22,7 +22,7 @@ pub async fn watchdog_main(args: WatchdogArgs) -> Result<(), RuntimeError> {
         environment: environment(args.environment, &args.host, SLOTS),
         host: args.host,
         persistent: args.persistent,
-        start: Duration::from_secs(120),
+        start: START_LIMIT,
         grace: Duration::from_secs(5),
     };
     let signals = |kind| {
@@ -50,5 +50,5 @@ pub async fn watchdog_main(args: WatchdogArgs) -> Result<(), RuntimeError> {
             let _ = writeln!(stdout, "{line}").and_then(|()| stdout.flush());
         }
     };
-    watchdog.keep(&locks, report, end).await.map(drop)
+    watchdog.run(&locks, report, end).await.map(drop)
 }

@@ -1,4 +1,4 @@
-//! The child: `minions-sandbox`, or `minions sandbox-child`. No other folder names monty.
+//! The child: `minions-sandbox`, or `minions sandbox-child`. No other module names monty.
 //!
 //! The child reads requests from stdin and replies on stdout (see [`super::wire`]) until stdin ends. It trusts the
 //! parent and runs untrusted code, so it first gives up every right that it does not need.
@@ -114,9 +114,9 @@ fn prepare(
 fn transform(interpreter: &mut Interpreter, ask: &mut Ask, jobs: Vec<JobRow>, texts: &[String]) -> Outcome {
     let row = |job: JobRow| {
         let include = job.include.map_or(MontyObject::None, MontyObject::Bool);
-        let sample = MontyObject::String(job.sample);
+        let raw_reply = MontyObject::String(job.raw_reply);
         let counts = [job.agreed, job.samples].map(|count| MontyObject::Int(i64::from(count)));
-        let mut row = vec![manifest_row(job.manifest, texts), output_row(job.output), sample, include];
+        let mut row = vec![manifest_row(job.manifest, texts), output_row(job.output), raw_reply, include];
         row.extend(counts);
         MontyObject::Tuple(row)
     };

@@ -1,4 +1,5 @@
-//! A job's part in starting a daemon: one job at a time looks, starts a watchdog, and waits for its report.
+//! A job's part in starting a daemon: one job at a time looks for a daemon, starts a watchdog, and waits for its
+//! report.
 
 use std::path::PathBuf;
 use std::process::Stdio;
@@ -10,7 +11,7 @@ use tokio::sync::Mutex;
 use tokio::time::{Instant, sleep, timeout};
 
 use super::locks::{Held, Locks};
-use super::watchdog_args::{Report, WatchdogArgs};
+use super::watchdog_args::{Report, START_LIMIT, WatchdogArgs};
 use super::{Host, Ollama};
 use crate::{RuntimeError, RuntimeErrorKind};
 
@@ -25,7 +26,7 @@ pub struct Start {
     pub host: Host,
     /// Where the lock files are: a directory of this user, the same for all jobs.
     pub locks: PathBuf,
-    /// For the whole start.
+    /// The longest time for the whole start.
     pub limit: Duration,
     /// What a watchdog passes on; the rest of the environment is the process's own.
     pub environment: Vec<(String, String)>,
@@ -33,7 +34,7 @@ pub struct Start {
 }
 
 impl Start {
-    /// With two minutes to start.
+    /// A start that may take two minutes, with no variables for the watchdog besides the process's own.
     pub fn new(
         minions: impl Into<PathBuf>,
         ollama: impl Into<PathBuf>,
@@ -45,7 +46,7 @@ impl Start {
             ollama: ollama.into(),
             host,
             locks: locks.into(),
-            limit: Duration::from_secs(120),
+            limit: START_LIMIT,
             environment: Vec::new(),
             user: Mutex::default(),
         }
@@ -79,18 +80,18 @@ impl Start {
                 Err(error) if error.kind == RuntimeErrorKind::Unreachable && Instant::now() < deadline => {}
                 seen => return seen,
             }
-            match locks.become_keeper()? {
+            match locks.become_watchdog()? {
                 // A watchdog lives and is about to start its daemon, or to start it again.
                 None => sleep(Duration::from_millis(20)).await,
                 Some(free) => {
                     drop(free);
-                    return self.spawn_keeper().await;
+                    return self.spawn_watchdog().await;
                 }
             }
         }
     }
 
-    async fn spawn_keeper(&self) -> Result<(), RuntimeError> {
+    async fn spawn_watchdog(&self) -> Result<(), RuntimeError> {
         tracing::info!("starting {} for {}", self.ollama.display(), self.host);
         let mut watchdog = Command::new(&self.minions)
             .args(WatchdogArgs::words(&self.host, &self.ollama, &self.locks, false))

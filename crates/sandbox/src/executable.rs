@@ -1,4 +1,4 @@
-//! The program that children run, and the thread that starts them.
+//! The executable that children run, and the thread that starts them.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -10,12 +10,12 @@ use tokio::process::{Child, Command};
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 
-/// A program that calls [`child_main`](crate::child_main), and the arguments that make it do so.
+/// An executable that calls [`child_main`](crate::child_main), and the arguments that make it do so.
 ///
 /// Linux kills a child when the thread that started it ends. So all children are started by one thread, which lives
 /// until the last clone of this value and the last session are dropped.
 #[derive(Clone, Debug)]
-pub struct SandboxProgram(Arc<Shared>);
+pub struct SandboxExecutable(Arc<Shared>);
 
 #[derive(Debug)]
 struct Shared {
@@ -33,14 +33,14 @@ struct Order {
     reply: oneshot::Sender<io::Result<Child>>,
 }
 
-impl SandboxProgram {
-    /// Names the program. The thread starts with the first child.
+impl SandboxExecutable {
+    /// Names the executable and its arguments. The thread starts with the first child.
     pub fn new<A: Into<OsString>>(path: impl Into<PathBuf>, arguments: impl IntoIterator<Item = A>) -> Self {
         let arguments = arguments.into_iter().map(Into::into).collect();
         Self(Arc::new(Shared { path: path.into(), arguments, orders: Mutex::default() }))
     }
 
-    /// The executable.
+    /// The path of the executable.
     pub fn path(&self) -> &Path {
         &self.0.path
     }
@@ -60,8 +60,15 @@ impl SandboxProgram {
         let (reply, started) = oneshot::channel();
         let lost = || io::Error::other("the thread that starts sandboxes has ended");
         let order = Order { command, runtime: Handle::current(), reply };
-        self.orders()?.send(order).map_err(|_| lost())?;
+        self.send(order)?;
         started.await.map_err(|_| lost())?
+    }
+
+    /// Gives `order` to the thread, or to a new one if that has ended.
+    fn send(&self, order: Order) -> io::Result<()> {
+        let Err(mpsc::SendError(order)) = self.orders()?.send(order) else { return Ok(()) };
+        *self.0.orders.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        self.orders()?.send(order).map_err(|_| io::Error::other("the thread that starts sandboxes has ended"))
     }
 
     /// The queue to the thread, which starts with the first order.
