@@ -98,7 +98,7 @@ impl TokenBudget {
                  about {tokens}",
                 spent.tokens, spent.reserved
             );
-            let error = ChatError::new(ChatErrorKind::Rejected, message);
+            let error = ChatError::new(ChatErrorKind::Withheld, message);
             return Err(error.hint("raise --remote-tokens and go on with --resume"));
         }
         spent.reserved += tokens;

@@ -115,7 +115,10 @@ fn assignment(root: &mut Fields) -> Result<(ProtocolKind, AssignmentFields), Job
         Fields::strict("protocol", protocol, &["type", "max_rounds", "log_dir", "callback", "kwargs"])?;
     let kind = protocol_kind(&mut protocol_fields)?;
     if protocol_fields.value("callback").is_some() {
-        return Err(JobError::Unsupported { place: "protocol.callback".into(), instead: "leave it out" });
+        return Err(JobError::Unsupported {
+            place: "protocol.callback".into(),
+            instead: "leave it out; `minions --events FILE` tells what happens in a job",
+        });
     }
     let parser = Parser::of(kind);
     let kwargs = protocol_fields.value("kwargs").unwrap_or_default();
