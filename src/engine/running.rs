@@ -180,7 +180,10 @@ impl JobRun {
             remote_only_usd: savings.as_ref().and_then(|savings| savings.usd).map(|usd| usd.remote_only),
         });
         let answer = outcome.map_err(|failure| Failure { spent: Box::new(spent), ..failure })?;
-        let has_rounds = matches!(self.job.protocol, Protocol::Minions(_));
+        let has_rounds = match self.job.protocol {
+            Protocol::Minion => false,
+            Protocol::Minions(_) => true,
+        };
         let result = JobResult {
             final_answer: answer.text,
             status: answer.status,
