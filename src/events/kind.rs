@@ -187,16 +187,16 @@ pub enum EventKind {
     },
     /// `minions`: a worker job has come further.
     WorkerJob(WorkerJob),
-    /// A request left this machine.
+    /// A request is about to leave this machine. The sums fall again if it could not be sent.
     Egress {
-        /// Bytes that left so far.
+        /// Bytes that left, with this request.
         bytes: usize,
-        /// Characters of the documents that left so far.
+        /// Characters of the documents that left, with this request.
         context_chars: usize,
         /// Characters of the documents.
         of_context_chars: usize,
     },
-    /// Tokens so far.
+    /// What the job has cost, at its end.
     Usage {
         /// Of the supervisor.
         remote: Usage,
