@@ -73,6 +73,7 @@ impl EventsTarget {
 /// Writes events in a thread of its own, so that no job waits for it.
 pub(crate) struct EventsFile {
     events: Sender<Arc<Event>>,
+    leaves_texts_out: AtomicBool,
     state: Arc<State>,
 }
 
@@ -131,7 +132,17 @@ impl EventsFile {
             .name("events".to_owned())
             .spawn(write)
             .map_err(|error| Failure::system(format!("no thread for --events: {error}")))?;
-        Ok((Arc::new(Self { events, state: Arc::clone(&state) }), EventsEnd { ended, state }))
+        Ok((
+            Arc::new(Self { events, leaves_texts_out: AtomicBool::new(false), state: Arc::clone(&state) }),
+            EventsEnd { ended, state },
+        ))
+    }
+}
+
+impl EventsFile {
+    /// From the next job on, what models are told and say is left out, and so are results.
+    pub(crate) fn leave_texts_out(&self) {
+        self.leaves_texts_out.store(true, Relaxed);
     }
 }
 
@@ -148,7 +159,7 @@ impl EventListener for EventsFile {
     }
 
     fn wants_details(&self) -> bool {
-        !self.state.has_ended.load(Relaxed)
+        !self.leaves_texts_out.load(Relaxed) && !self.state.has_ended.load(Relaxed)
     }
 }
 

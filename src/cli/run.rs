@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use minions::engine::{CancelToken, JobResult, RunLimits};
 use minions::error::{Exit, Failure};
-use minions::events::EventListener;
 use minions::job;
 
 use super::batch::{self, BatchOptions};
@@ -40,18 +39,14 @@ impl Program {
     pub(crate) async fn run(self, work: Work) -> Result<RunOutcome, Failure> {
         let events = self.options.events.as_ref().map(EventsFile::open).transpose()?;
         let (events, end): (Option<Arc<EventsFile>>, Option<EventsEnd>) = events.unzip();
-        let outcome = self.run_with(work, events.map(|events| events as _)).await;
+        let outcome = self.run_with(work, events).await;
         if let Some(end) = end {
             end.wait();
         }
         outcome
     }
 
-    async fn run_with(
-        self,
-        work: Work,
-        events: Option<Arc<dyn EventListener>>,
-    ) -> Result<RunOutcome, Failure> {
+    async fn run_with(self, work: Work, events: Option<Arc<EventsFile>>) -> Result<RunOutcome, Failure> {
         let mut interrupt = self.interrupt.clone();
         let source = match &work {
             Work::Stdin => Source::Stdin,
@@ -84,7 +79,7 @@ impl Program {
         self,
         bytes: Vec<u8>,
         first_line: usize,
-        events: Option<Arc<dyn EventListener>>,
+        events: Option<Arc<EventsFile>>,
     ) -> Result<JobResult, Failure> {
         let mut interrupt = self.interrupt.clone();
         let engine = self.engine(false, RunLimits::default());
@@ -101,8 +96,8 @@ impl Program {
         };
         let progress = JobProgress::new();
         tokio::spawn(Arc::clone(&progress).beat());
-        let listeners =
-            events.into_iter().chain([progress as _, Arc::new(PullBar::default()) as _]).collect();
+        let events = events.into_iter().map(|events| events as _);
+        let listeners = events.chain([progress as _, Arc::new(PullBar::default()) as _]).collect();
         let cancel = CancelToken::new();
         let mut running = std::pin::pin!(engine.run(job, engine.events(listeners, None), &cancel));
         tokio::select! {

@@ -104,11 +104,12 @@ fn is_of(value: &Value, schema: &Value, also: &[&str]) -> bool {
     let is_kind =
         types.is_empty() || types.iter().any(|name| name == kind || name == "number" && kind == "integer");
     let is_listed = schema["enum"].as_array().is_none_or(|list| list.contains(value));
-    let has_all = schema["required"]
-        .as_array()
-        .into_iter()
-        .flatten()
-        .all(|key| value.get(key.as_str().unwrap()).is_some());
+    let has_all = !value.is_object()
+        || schema["required"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .all(|key| value.get(key.as_str().unwrap()).is_some());
     let fields_fit = match (value.as_object(), schema["properties"].as_object()) {
         (Some(fields), Some(known)) => fields.iter().all(|(key, field)| match known.get(key) {
             Some(schema) => is_of(field, schema, &[]),
@@ -288,8 +289,20 @@ fn a_batch_tells_each_job_by_its_name() {
         job["custom_id"] = json!(id);
         job.to_string()
     };
-    let ran =
-        Program::new().args(["batch", "--events", "events.ndjson"]).run([line("a"), line("b")].join("\n"));
+    let jobs = [line("a"), line("b")].join("\n");
+    // The lines of the output have the envelopes.
+    let ran = Program::new().args(["batch", "--events", "events.ndjson"]).run(&jobs);
+    let lean = std::fs::read_to_string(ran.dir.path().join("events.ndjson")).unwrap();
+    for line in lean.lines().map(|line| serde_json::from_str::<Value>(line).unwrap()) {
+        assert!(follows_the_schema(&line), "{line}");
+        assert!(
+            !["delta", "message", "program", "egress"].contains(&line["type"].as_str().unwrap()),
+            "{line}"
+        );
+        assert_eq!(line["type"] == "finished", line["success"] == true, "{line}");
+        assert!(line["envelope"].is_null(), "{line}");
+    }
+    let ran = Program::new().args(["batch", "--events", "events.ndjson", "--events-texts"]).run(&jobs);
     assert_eq!(ran.code, Some(0), "{}", ran.stderr);
     let text = std::fs::read_to_string(ran.dir.path().join("events.ndjson")).unwrap();
     let all: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();

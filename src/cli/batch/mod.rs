@@ -30,6 +30,7 @@ use tracing::Instrument;
 pub(super) use options::BatchOptions;
 pub(super) use shard::Shard;
 
+use super::events_file::EventsFile;
 use super::input::Incoming;
 use super::interrupt;
 use super::program::Program;
@@ -50,7 +51,7 @@ pub(super) async fn run(
     program: Program,
     pieces: Incoming,
     options: BatchOptions,
-    events: Option<Arc<dyn EventListener>>,
+    events: Option<Arc<EventsFile>>,
 ) -> Result<Exit, Failure> {
     let mut interrupt = program.interrupt.clone();
     program.verbosity.of_a_batch();
@@ -76,8 +77,12 @@ pub(super) async fn run(
     let done = std::mem::take(&mut earlier.done);
     let lines = Lines::read(engine.clone(), pieces, options.shard, done);
     let progress = BatchProgress::new(options.input.as_deref(), options.shard);
-    let listeners =
-        events.into_iter().chain([Arc::clone(&progress) as _, Arc::new(PullBar::default()) as _]).collect();
+    if let Some(events) = events.as_ref().filter(|_| !options.events_texts) {
+        // The output has each job's envelope already.
+        events.leave_texts_out();
+    }
+    let events = events.into_iter().map(|events| events as _);
+    let listeners = events.chain([Arc::clone(&progress) as _, Arc::new(PullBar::default()) as _]).collect();
     let batch = Batch {
         engine,
         listeners,

@@ -45,6 +45,9 @@ pub(crate) struct BatchOptions {
     /// Tokens that go to and come from each remote endpoint in a minute.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub tokens_per_minute: Option<u32>,
+    /// With --events: also what models are told and say, and each job's envelope.
+    #[arg(long, requires = "events")]
+    pub events_texts: bool,
     /// What holds for each job.
     #[command(flatten)]
     pub each: RunOptions,
@@ -76,6 +79,7 @@ impl Default for BatchOptions {
             remote_tokens: None,
             requests_per_minute: None,
             tokens_per_minute: None,
+            events_texts: false,
             each: RunOptions::default(),
         }
     }
