@@ -26,12 +26,11 @@ impl Program {
     /// An engine with these limits for all jobs together.
     pub(super) fn engine(&self, is_for_many: bool, limits: RunLimits) -> Engine {
         Engine::new(EngineConfig {
-            environment: self.environment.clone(),
             is_for_many,
             jobs: self.options.for_engine(),
             limits,
             redactor: self.redactor.clone(),
-            ..EngineConfig::new(self.program.clone())
+            ..EngineConfig::with_environment(self.program.clone(), self.environment.clone())
         })
     }
 }

@@ -5,6 +5,7 @@ use std::io::{self, IsTerminal, Write};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use super::progress::erase;
 use minions::events::{Event, EventKind, EventListener};
 
 /// Time between two lines that report less than ten percent.
@@ -59,14 +60,14 @@ impl PullBar {
     fn done(&self, model: &str) {
         let shown = self.pulls().remove(model);
         if shown.is_some_and(|shown| shown.bar.is_some()) {
-            erase_and_write("");
+            erase();
         }
     }
 
     /// A pull that was cut off has no end of its own.
     fn erase(&self) {
         if self.pulls().drain().any(|(_, shown)| shown.bar.is_some()) {
-            erase_and_write("");
+            erase();
         }
     }
 

@@ -53,9 +53,14 @@ impl EngineConfig {
     /// A configuration for many jobs at a time, with the process's environment. `program` is a `minions` program, which
     /// runs the supervisor's code, each time in a child of its own.
     pub fn new(program: impl Into<PathBuf>) -> Self {
+        Self::with_environment(program, Environment::of_process())
+    }
+
+    /// [`EngineConfig::new`] with these variables in place of the process's.
+    pub fn with_environment(program: impl Into<PathBuf>, environment: Environment) -> Self {
         let program = program.into();
         Self {
-            environment: Environment::of_process(),
+            environment,
             sandbox: SandboxExecutable::new(&program, [CHILD_COMMAND]),
             program: Some(program),
             is_for_many: true,

@@ -14,10 +14,12 @@ mod resume;
 mod shard;
 
 use std::io;
+use std::panic::AssertUnwindSafe;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::FutureExt;
 use minions::engine::{CancelToken, Engine, JobEstimate, JobResult, RunLimits};
 use minions::error::{Exit, Failure};
 use minions::events::EventListener;
@@ -231,7 +233,10 @@ impl Batch {
             engine.run(job, events, &stop).await.map(|result| LineResult::Answer(Box::new(result)))
         };
         let work = async move {
-            let outcome = work.await;
+            // A job that panics has its line, too.
+            let caught = AssertUnwindSafe(work).catch_unwind().await;
+            let outcome =
+                caught.unwrap_or_else(|_| Err(Failure::defect("a panic, whose words are on stderr")));
             let ended = Ended::of(&outcome);
             // It fails only where nothing can be written any more.
             let _ = output.send(Printed { position, custom_id, envelope: outcome.into(), permit }).await;

@@ -138,6 +138,10 @@ impl BatchProgress {
 
 impl EventListener for BatchProgress {
     fn event(&self, event: &Arc<Event>) {
+        // Lines tell of jobs alone.
+        if !self.is_terminal {
+            return;
+        }
         match &event.kind {
             EventKind::Call { side: JobRole::Worker, .. } => self.counts().worker_calls += 1,
             EventKind::WorkerJob(WorkerJob { worker_tokens: Some(tokens), .. }) => {

@@ -58,11 +58,11 @@ fn replay(job: &Value) -> Result<Value, Failure> {
     let folder = tempfile::tempdir().context("no temporary folder can be made").map_err(failed)?;
     unpack(folder.path()).context("the recording can't be unpacked").map_err(failed)?;
     let logs = folder.path().join("logs").display().to_string();
+    let environment = iter::once((config::ENV_LOG_DIR.to_owned(), logs)).collect();
     let engine = Engine::new(EngineConfig {
-        environment: iter::once((config::ENV_LOG_DIR.to_owned(), logs)).collect(),
         is_for_many: false,
         jobs: JobOptions { replay: Some(folder.path().to_owned()), ..JobOptions::default() },
-        ..EngineConfig::new("/proc/self/exe")
+        ..EngineConfig::with_environment("/proc/self/exe", environment)
     });
     let job = engine.job(job.clone())?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
