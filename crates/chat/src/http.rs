@@ -9,6 +9,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use reqwest::Url;
+use reqwest::header::{ACCEPT_ENCODING, HeaderMap, HeaderValue};
 use reqwest::redirect::Policy;
 
 /// How long it may take to connect. A reply may take as long as its caller allows.
@@ -29,6 +30,8 @@ pub fn client(base_url: &str) -> Result<reqwest::Client, String> {
     }
     let mut builder = reqwest::Client::builder()
         .user_agent(concat!("minions/", env!("CARGO_PKG_VERSION")))
+        // Compressed replies are not asked for, as proxies hold streams back to compress them; some send them all the same.
+        .default_headers(HeaderMap::from_iter([(ACCEPT_ENCODING, HeaderValue::from_static("identity"))]))
         .connect_timeout(CONNECT_TIMEOUT)
         .redirect(Policy::none());
     if url.scheme() == "http" {
@@ -100,6 +103,41 @@ pub fn cause(error: &(dyn Error + 'static)) -> String {
     words.unwrap_or_else(|| innermost.to_string())
 }
 
+/// What to do about an error of reqwest where its cause alone tells it, and whether every try would fail alike.
+pub fn remedy(error: &(dyn Error + 'static)) -> Option<(&'static str, bool)> {
+    let mut next = Some(error);
+    while let Some(error) = next {
+        if let Some(rustls::Error::InvalidMessage(rustls::InvalidMessage::InvalidContentType)) =
+            error.downcast_ref()
+        {
+            return Some(("That server speaks plain http: use http://.", true));
+        }
+        if let Some(error) = error.downcast_ref::<io::Error>() {
+            if is_out_of_files(error) {
+                return Some((
+                    "Raise the limit of open files (ulimit -n), or run fewer jobs and calls at once (--max-jobs, \
+                     kwargs.max_concurrency).",
+                    false,
+                ));
+            }
+            // An error of TLS is within one of the connection.
+            if let Some(inner) = error.get_ref()
+                && let Some(found) = remedy(inner)
+            {
+                return Some(found);
+            }
+        }
+        next = error.source();
+    }
+    None
+}
+
+/// Whether the process, or the machine, has as many open files as it may have.
+fn is_out_of_files(error: &io::Error) -> bool {
+    // EMFILE and ENFILE of Linux and the BSDs.
+    matches!(error.raw_os_error(), Some(23 | 24))
+}
+
 fn plain(error: &(dyn Error + 'static)) -> Option<String> {
     if let Some(error) = error.downcast_ref::<io::Error>() {
         return plain_io(error);
@@ -126,6 +164,9 @@ fn plain(error: &(dyn Error + 'static)) -> Option<String> {
 
 fn plain_io(error: &io::Error) -> Option<String> {
     use io::ErrorKind as Kind;
+    if is_out_of_files(error) {
+        return Some("too many open files".to_owned());
+    }
     let words = match error.kind() {
         Kind::ConnectionRefused => "connection refused",
         Kind::ConnectionReset | Kind::ConnectionAborted | Kind::BrokenPipe => "the connection was reset",
