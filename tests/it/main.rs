@@ -16,6 +16,7 @@ mod demo;
 mod docs;
 mod documentation;
 mod egress;
+mod egress_bytes;
 mod endings;
 mod events;
 mod file_circles;
