@@ -21,6 +21,7 @@ mod events;
 mod file_circles;
 mod fleet;
 mod help;
+mod input;
 mod library;
 #[cfg(feature = "embedded")]
 mod llama_cpp;
