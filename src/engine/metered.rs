@@ -7,7 +7,9 @@ use std::time::{Duration, Instant};
 use async_trait::async_trait;
 use tokio::sync::Notify;
 
-use crate::chat::{ChatClient, ChatError, ChatErrorKind, ChatReply, ChatRequest, EgressGate, with_retries};
+use crate::chat::{
+    ChatClient, ChatError, ChatErrorKind, ChatReply, ChatRequest, EgressGate, RetryPolicy, with_retries,
+};
 use crate::sync::lock;
 
 /// A client whose calls count for the limits of a run.
@@ -15,10 +17,8 @@ use crate::sync::lock;
 pub(super) struct Metered {
     /// The client inside, which makes one try for each turn.
     pub client: Arc<dyn ChatClient>,
-    /// Tries after the first failed one.
-    pub retries: u32,
-    /// How long refused connections are retried instead, as in the client's settings.
-    pub outage: Duration,
+    /// How failed calls are repeated.
+    pub policy: RetryPolicy,
     pub token_budget: Arc<TokenBudget>,
     pub pace: Arc<Pace>,
 }
@@ -30,7 +30,7 @@ impl ChatClient for Metered {
     }
 
     async fn chat(&self, request: &ChatRequest) -> Result<ChatReply, ChatError> {
-        with_retries(self.retries, self.outage, request.observer.as_deref(), || self.turn(request)).await
+        with_retries(&self.policy, request.observer.as_deref(), || self.turn(request)).await
     }
 
     fn gated(&self, gate: Arc<dyn EgressGate>) -> Arc<dyn ChatClient> {
@@ -274,13 +274,8 @@ mod tests {
         let token_budget = Arc::new(TokenBudget::new(None));
         let (client, pace) = (Arc::new(Silent { is_told }), Arc::new(Pace::new(pacing)));
         pace.reserve(Instant::now(), 0);
-        let metered = Metered {
-            client,
-            retries: 0,
-            outage: Duration::ZERO,
-            token_budget: Arc::clone(&token_budget),
-            pace,
-        };
+        let metered =
+            Metered { client, policy: RetryPolicy::of(0), token_budget: Arc::clone(&token_budget), pace };
         let request =
             ChatRequest { messages: vec![crate::chat::Message::user("x".repeat(400))], ..Default::default() };
         let _ = tokio::time::timeout(Duration::from_millis(1), metered.chat(&request)).await;

@@ -19,7 +19,7 @@ use super::pulls::Pulls;
 use super::server::Server;
 use super::tape::Tape;
 use super::window::Demand;
-use crate::chat::{ChatClient, ChatError, ChatSettings};
+use crate::chat::{ChatClient, ChatError, ChatSettings, RetryPolicy};
 use crate::error::Failure;
 use crate::protocols::ServerPool;
 use crate::sync::lock;
@@ -219,8 +219,7 @@ impl SharedResources {
         &self,
         base_url: &str,
         client: Arc<dyn ChatClient>,
-        retries: u32,
-        outage: Duration,
+        policy: RetryPolicy,
     ) -> Arc<dyn ChatClient> {
         if !self.is_for_many() {
             return client;
@@ -231,7 +230,7 @@ impl SharedResources {
             let mut paces = lock(&self.paces);
             Arc::clone(paces.entry(base_url.to_owned()).or_insert_with(|| Arc::new(Pace::new(pacing))))
         };
-        Arc::new(Metered { client, retries, outage, token_budget: Arc::clone(&self.token_budget), pace })
+        Arc::new(Metered { client, policy, token_budget: Arc::clone(&self.token_budget), pace })
     }
 }
 

@@ -7,7 +7,7 @@ use super::location::Location;
 use super::models::{ModelKey, chosen};
 use super::window::Demand;
 use crate::chat::secrets::Secret;
-use crate::chat::{ChatSettings, Generation, http};
+use crate::chat::{ChatSettings, Generation, LOADING_TIMEOUT, RetryPolicy, http};
 use crate::config::{self, Environment};
 use crate::error::Failure;
 use crate::job::{ClientSpec, Job, JobRole, Protocol};
@@ -62,7 +62,7 @@ impl<'a> SideConfig<'a> {
         let base_urls = base_urls(spec, environment);
         let is_ours = spec.provider.local || base_urls.iter().all(|url| http::is_private(url));
         let given = spec.kwargs.generation;
-        let bounded = is_ours && !given.thinking;
+        let bounded = is_ours && !given.thinks();
         Self {
             role: JobRole::Worker,
             spec,
@@ -137,6 +137,13 @@ impl<'a> SideConfig<'a> {
                 tracing::warn!("{side}.kwargs.{name} has no effect: {model} of {} takes none", provider.name);
             }
         }
+        let is_anthropic = provider.dialect.is_some_and(|dialect| dialect.name() == "anthropic");
+        if is_anthropic && kwargs.generation.thinks() && kwargs.generation.temperature.is_some() {
+            tracing::warn!(
+                "{side}.kwargs.temperature has no effect: {} takes none with thinking",
+                provider.name
+            );
+        }
     }
 
     /// Checks that a fixed window, which was not chosen for this job, is long enough for it.
@@ -157,6 +164,18 @@ impl<'a> SideConfig<'a> {
     /// The number of retries at one server: none if a failed call goes to another server at once.
     pub(super) fn turn_retries(&self) -> u32 {
         if self.base_urls.len() > 1 { 0 } else { self.retries() }
+    }
+
+    /// How long one server that loads its model is waited for.
+    fn turn_loading(&self) -> Duration {
+        if self.base_urls.len() > 1 { Duration::ZERO } else { LOADING_TIMEOUT }
+    }
+
+    /// How calls to a server with these `settings` are repeated where the caller does that.
+    pub(super) fn retry_policy(&self, settings: &ChatSettings) -> RetryPolicy {
+        let mut policy = RetryPolicy::of_settings(settings);
+        (policy.retries, policy.loading) = (self.turn_retries(), self.turn_loading());
+        policy
     }
 
     pub(super) fn settings(
@@ -181,6 +200,8 @@ impl<'a> SideConfig<'a> {
             } else {
                 Duration::ZERO
             },
+            // Another server, or the meter that counts each try, waits in the client's place.
+            loading: if self.is_metered { Duration::ZERO } else { self.turn_loading() },
             // The server may have another window than the job asked for.
             generation: Generation {
                 num_ctx: endpoint.and_then(|endpoint| endpoint.context_window),

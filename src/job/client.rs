@@ -11,7 +11,7 @@ use super::fields::{Fields, Given, LONGEST, either, narrow, nearest, wide};
 use super::schema::{ClientKwargs, ClientSpec};
 use crate::chat::providers::{self, Provider, RuntimeKind};
 use crate::chat::secrets::Secret;
-use crate::chat::{Generation, VendorOptions};
+use crate::chat::{Generation, Thinking, VendorOptions};
 
 pub(super) fn client(root: &mut Fields, side: &'static str, default: &str) -> Result<ClientSpec, JobError> {
     let value = root.value(side).unwrap_or_default();
@@ -82,6 +82,9 @@ fn client_kwargs(
         "structured_output_schema",
     ];
     known.extend(provider.kwargs);
+    if provider.dialect.is_some() {
+        known.push("thinking");
+    }
     let mut fields = Fields::tolerant(&format!("{side}.kwargs"), value, &known)?;
     for accepted_without_effect in ["verbose", "local", "use_async"] {
         fields.flag(accepted_without_effect)?;
@@ -120,8 +123,29 @@ fn generation(fields: &mut Fields) -> Result<Generation, JobError> {
             Given { place: fields.place("n_ctx"), value: fields.count("n_ctx", 256, most)? },
         ])?
         .map(narrow),
-        thinking: fields.flag("thinking")?.unwrap_or(false),
+        thinking: thinking(fields)?,
     })
+}
+
+/// `thinking`: whether a model may think, or how much.
+fn thinking(fields: &mut Fields) -> Result<Option<Thinking>, JobError> {
+    let Some(value) = fields.value("thinking") else { return Ok(None) };
+    let thinking = match value.as_str().map(|text| text.trim().to_lowercase()).as_deref() {
+        Some("low") => Thinking::Low,
+        Some("medium") => Thinking::Medium,
+        Some("high") => Thinking::High,
+        Some("true" | "on") => Thinking::On,
+        Some("false" | "off" | "none") => Thinking::Off,
+        None if value == true => Thinking::On,
+        None if value == false => Thinking::Off,
+        _ => {
+            return Err(JobError::BadValue {
+                place: fields.place("thinking"),
+                problem: "must be true, false, \"low\", \"medium\" or \"high\"".into(),
+            });
+        }
+    };
+    Ok(Some(thinking))
 }
 
 /// The options that only this provider has.

@@ -161,11 +161,13 @@ impl HttpClient {
         } else {
             Cow::Owned(ChatRequest { messages: without_system(&request.messages), ..request.clone() })
         };
-        let body = self.dialect.body(settings, &written, format, abilities).to_string();
-        let Some(gate) = &self.gate else { return self.post(request, format, body, abilities).await };
-        let texts: Vec<&str> = request.messages.iter().map(|message| &*message.content).collect();
-        let call = gate.leave(&texts, OutboundRequest::new(self.endpoint.name(), &body)).await?;
-        let outcome = self.post(request, format, body, abilities).await;
+        let body =
+            |request: &ChatRequest| self.dialect.body(settings, request, format, abilities).to_string();
+        let whole = body(&written);
+        let Some(gate) = &self.gate else { return self.post(request, format, whole, abilities).await };
+        let outbound = OutboundRequest::new(self.endpoint.name(), &whole, &body(&written.bare()));
+        let call = gate.leave(&request.texts(), outbound).await?;
+        let outcome = self.post(request, format, whole, abilities).await;
         gate.ended(call, CallOutcome::new(outcome.as_ref().map(|reply| reply.usage)));
         outcome
     }

@@ -64,8 +64,8 @@ impl RetryPolicy {
         Self { retries, ..Self::default() }
     }
 
-    /// The policy of a client.
-    pub(crate) fn of_settings(settings: &ChatSettings) -> Self {
+    /// The policy that a client's settings ask for.
+    pub fn of_settings(settings: &ChatSettings) -> Self {
         let ChatSettings { retries, outage, loading, .. } = *settings;
         Self { retries, outage, loading, ..Self::default() }
     }

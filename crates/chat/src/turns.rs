@@ -8,7 +8,10 @@ pub(crate) fn merged(messages: &[Message]) -> Vec<Message> {
     for message in messages.iter().filter(|message| !message.content.trim().is_empty()) {
         match turns.last_mut() {
             Some(last) if last.role == message.role => {
-                last.content += &format!("\n\n{}", message.content);
+                last.content += "\n\n";
+                let begin = last.content.len();
+                last.content += &message.content;
+                last.own.extend(message.own.iter().map(|own| own.start + begin..own.end + begin));
                 last.images.extend(message.images.iter().cloned());
             }
             _ => turns.push(message.clone()),
@@ -41,6 +44,9 @@ mod tests {
         let [first, rest @ ..] = &without_system(&asked)[..] else { panic!("no messages") };
         assert_eq!(*first, Message::user("Be brief.\n\nWho?"));
         assert_eq!(rest, &asked[2..]);
+        // The job's own words stay its own.
+        let own = without_system(&[asked[0].clone().own(), asked[1].clone().own()]);
+        assert_eq!(own[0].own, [0..9, 11..15]);
         // Also where nothing is asked yet, and where roles do not alternate.
         assert_eq!(without_system(&asked[..1]), [Message::user("Be brief.")]);
         let twice = [Message::user("Read this."), Message::user("Who?"), Message::system("Be brief.")];

@@ -75,8 +75,8 @@ pub(super) async fn open(
         server
     };
     let metered = |mut server: Server| {
-        let (retries, outage) = (supervisor.turn_retries(), server.settings.outage);
-        server.client = shared.metered(&server.key.base_url, server.client, retries, outage);
+        let policy = supervisor.retry_policy(&server.settings);
+        server.client = shared.metered(&server.key.base_url, server.client, policy);
         watched(&supervisor, server).pooled()
     };
     let supervisors = supervisor.servers(shared, &supervisor_servers)?.into_iter().map(metered).collect();

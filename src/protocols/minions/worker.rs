@@ -1,15 +1,19 @@
 //! One worker job: a chat of its own, whose reply is read with tolerance.
 
+use std::collections::HashSet;
+use std::sync::Mutex;
+
 use serde_json::json;
 
 use super::call::{Call, WorkerReply};
 use crate::chat::{ChatReply, ChatRequest, Finish, Format, Message};
 use crate::events::{CallEvents, Purpose};
 use crate::job::JobRole;
-use crate::prompts::{self, Prompts};
+use crate::prompts::{self, Prompts, Slot};
 use crate::protocols::ask::schema;
 use crate::protocols::{Assignment, Permit, Side, Transcript, reply};
 use crate::sandbox::{JobManifest, JobOutput};
+use crate::sync::lock;
 
 /// The most replies that are asked for until one is usable.
 const MAX_TRIES: u32 = 2;
@@ -20,13 +24,15 @@ pub(super) struct Worker<'a> {
     prompts: &'a Prompts,
     instructions: Message,
     format: Format,
+    /// The errors of calls that a log line has told of.
+    failures: Mutex<HashSet<String>>,
 }
 
 impl<'a> Worker<'a> {
     pub(super) fn new(assignment: &Assignment<'a>) -> Self {
         let Assignment { worker: side, prompts, .. } = *assignment;
-        let instructions = Message::system(prompts.fill(&prompts::MINIONS_WORKER, &[]));
-        Self { side, prompts, instructions, format: format() }
+        let instructions = Message::system(prompts.fill(&prompts::MINIONS_WORKER, &[]).text).own();
+        Self { side, prompts, instructions, format: format(), failures: Mutex::default() }
     }
 
     /// Makes one call. A reply that is cut off or unreadable is asked for once more; after that, and when the call
@@ -49,7 +55,12 @@ impl<'a> Worker<'a> {
                     reply
                 }
                 Err(error) => {
-                    tracing::warn!(job, "a worker call failed: {error}");
+                    // Many calls that fail alike are told of once.
+                    if lock(&self.failures).insert(error.message.clone()) {
+                        tracing::warn!(job, "a worker call failed: {error}");
+                    } else {
+                        tracing::debug!(job, "a worker call failed: {error}");
+                    }
                     return WorkerReply::failed(job, error);
                 }
             };
@@ -73,10 +84,15 @@ impl<'a> Worker<'a> {
         };
         let prompt = self.prompts.fill(
             &prompts::MINIONS_JOB,
-            &[("chunk", &manifest.chunk), ("task", &manifest.task), ("advice", &advice)],
+            // The program wrote the task and the advice, too.
+            &[
+                ("chunk", Slot::Other(&manifest.chunk)),
+                ("task", Slot::Other(&manifest.task)),
+                ("advice", Slot::Other(&advice)),
+            ],
         );
         ChatRequest {
-            messages: vec![self.instructions.clone(), Message::user(prompt)],
+            messages: vec![self.instructions.clone(), Message::user(prompt.text).owning(prompt.own)],
             format: self.format.clone(),
             sample,
             ..ChatRequest::default()
@@ -87,11 +103,14 @@ impl<'a> Worker<'a> {
     fn ask_again(&self, request: &mut ChatRequest, problem: &str) {
         let again = self.prompts.fill(
             &prompts::JSON_AGAIN,
-            &[("problem", problem), ("keys", "\"explanation\", \"citation\", \"answer\"")],
+            &[
+                ("problem", Slot::Other(problem)),
+                ("keys", Slot::Own("\"explanation\", \"citation\", \"answer\"")),
+            ],
         );
         if let Some(prompt) = request.messages.last_mut() {
             prompt.content.push_str("\n\n");
-            prompt.content.push_str(&again);
+            prompt.content.push_str(&again.text);
         }
     }
 }

@@ -302,7 +302,7 @@ pub static PROVIDERS: &[Provider] = &[
         model: "llama3.2:3b",
         embedding_model: "nomic-embed-text",
         base_url_env: &["OLLAMA_HOST"],
-        kwargs: &["num_ctx", "thinking", "keep_alive"],
+        kwargs: &["num_ctx", "keep_alive"],
         start_hint: "Start it with `ollama serve`",
         pull: "Fetch it with `ollama pull`",
         source: Source::All("Ollama, docs/api.md"),
