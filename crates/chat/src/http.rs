@@ -257,6 +257,18 @@ mod tests {
     }
 
     #[test]
+    fn too_many_open_files_are_no_fault_of_the_network() {
+        #[derive(Debug, thiserror::Error)]
+        #[error("tcp open error")]
+        struct Outer(#[source] io::Error);
+        for (code, is) in [(24, true), (23, true), (111, false)] {
+            let error = Outer(io::Error::from_raw_os_error(code));
+            assert_eq!(cause(&error) == "too many open files", is);
+            assert_eq!(remedy(&error).is_some_and(|(remedy, _)| remedy.contains("ulimit -n")), is, "{code}");
+        }
+    }
+
+    #[test]
     fn a_name_that_does_not_exist_is_said_so() {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         // An `.internal` name is private, so no proxy of this machine is asked.

@@ -106,7 +106,7 @@ impl HttpClient {
                 reply => return reply,
             };
             lowered += 1;
-            let limit = lower_limit(&settings, error, lowered)?;
+            let limit = lower_limit(&settings, self.endpoint.settings.generation.max_tokens, error, lowered)?;
             settings.to_mut().generation.max_tokens = Some(limit);
         }
     }

@@ -20,18 +20,21 @@ const SIGNS: &[&str] = &[
 /// Words by which they speak of the window.
 const WINDOW_SIGNS: &[&str] = &["context", "input", "prompt", "messages", "max_model_len"];
 
-/// The token limit for the next try, number `tries`, after `error` has refused that of `settings`.
+/// The token limit for the next try, number `tries`, after `error` has refused that of `settings`, or again the `first` one.
 ///
 /// # Errors
 /// `error`, if it refuses something else; with a hint at the limit, if it does not say how large the limit may be.
-pub(crate) fn lower_limit(settings: &ChatSettings, error: ChatError, tries: u32) -> Result<u32, ChatError> {
-    let asked = settings.generation.max_tokens;
+pub(crate) fn lower_limit(
+    settings: &ChatSettings,
+    first: Option<u32>,
+    error: ChatError,
+    tries: u32,
+) -> Result<u32, ChatError> {
+    let asked = settings.generation.max_tokens.unwrap_or_default();
     let is_refusal = matches!(error.kind, Kind::Rejected | Kind::ContextTooLong);
-    let Some((asked, room)) =
-        asked.filter(|_| is_refusal).and_then(|asked| Some((asked, room(&error.said, asked)?)))
-    else {
-        return Err(error);
-    };
+    // A gateway may repeat the numbers of a refusal that it remembers.
+    let mut limits = [Some(asked), first].into_iter().flatten().filter(|limit| is_refusal && *limit > 0);
+    let Some(room) = limits.find_map(|limit| room(&error.said, limit)) else { return Err(error) };
     match room {
         Room::Tokens(most) if tries <= MOST_LIMITS => {
             // Some servers count the prompt to its end only where the limit fits.

@@ -106,7 +106,7 @@ impl Api {
             BodyError::Lost(error) => self.lost(&error),
             BodyError::TooLong(_) => {
                 let message = format!("{}{}", self.place, error.words());
-                RuntimeError::new(RuntimeErrorKind::Rejected, message)
+                RuntimeError::new(RuntimeErrorKind::Rejected, message).hint("check that this is its address")
             }
         })
     }
