@@ -116,6 +116,16 @@ pub enum JobError {
         /// What is wrong with it.
         problem: String,
     },
+    /// A text that only names what should stand there.
+    #[error("`{place}` {what}")]
+    OnlyName {
+        /// The key with its path.
+        place: String,
+        /// What it is.
+        what: String,
+        /// What to do.
+        hint: String,
+    },
     /// A value that has to be there.
     #[error("`{place}` is missing: {remedy}")]
     Missing {
@@ -143,9 +153,10 @@ impl From<JobError> for Failure {
             }
             JobError::NotUtf8 { .. } => failure
                 .hint("save the job as UTF-8; `iconv -f latin1 -t UTF-8` does it for a text in Latin-1"),
-            JobError::Syntax { hint, .. } | JobError::Foreign { hint, .. } | JobError::Stray { hint, .. } => {
-                failure.hint(hint)
-            }
+            JobError::Syntax { hint, .. }
+            | JobError::Foreign { hint, .. }
+            | JobError::Stray { hint, .. }
+            | JobError::OnlyName { hint, .. } => failure.hint(hint),
             JobError::NoObject { is_encoded: true, .. } => failure.hint(
                 "it is JSON within a string, as it was encoded twice: `jq fromjson job.json` takes it out",
             ),

@@ -14,6 +14,7 @@ use super::client::client;
 use super::context::context;
 use super::error::JobError;
 use super::fields::{Fields, narrow, nearest};
+use super::names;
 use super::schema::{Budget, ClientSpec, Job, Prices, Protocol, ProtocolKind};
 use crate::{config, prompts};
 
@@ -45,6 +46,7 @@ pub fn parse(job: Value, log_dir: &Path) -> Result<Job, JobError> {
     let Some(task) = params.string("task")?.filter(|task| !task.trim().is_empty()) else {
         return Err(JobError::Missing { place: "call_params.task", remedy: "say what is to be found out" });
     };
+    names::refuse_as_task("call_params.task", &task)?;
     let log_dir = log::log_dir(&mut protocol_fields)?.unwrap_or_else(|| log_dir.to_owned());
     Ok(Job {
         line: None,
@@ -192,6 +194,11 @@ fn prompt_files(kwargs: &mut Fields) -> Result<BTreeMap<String, PathBuf>, JobErr
             });
         }
         match path {
+            Value::String(path) if path.contains('\n') => {
+                let problem =
+                    "must be the path of a file that holds the prompt, not the prompt itself".to_owned();
+                Err(JobError::BadValue { place, problem })
+            }
             Value::String(path) if !path.trim().is_empty() => Ok((name, PathBuf::from(path))),
             _ => Err(JobError::BadValue { place, problem: "must be the path of a file".into() }),
         }
