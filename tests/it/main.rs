@@ -11,6 +11,7 @@ mod chat_quirks;
 mod chat_real_server;
 mod chat_streaming;
 mod client_kwargs;
+mod command_line;
 mod container;
 mod demo;
 mod docs;
