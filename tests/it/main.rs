@@ -17,6 +17,7 @@ mod demo;
 mod docs;
 mod documentation;
 mod egress;
+mod egress_bytes;
 mod endings;
 mod events;
 mod file_circles;
