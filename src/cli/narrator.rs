@@ -59,7 +59,7 @@ impl Narrator {
             EventKind::Program { round, attempt, jobs, error: None, .. } => {
                 format!("round {round}, program {attempt}: {}", count(*jobs, "worker job"))
             }
-            EventKind::Egress { bytes, context_chars, of_context_chars } => format!(
+            EventKind::Egress { bytes, context_chars, of_context_chars, .. } => format!(
                 "a request leaves this machine: {} so far, and {context_chars} of the documents' {}",
                 count(*bytes, "byte"),
                 count(*of_context_chars, "character"),
