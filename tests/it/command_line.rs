@@ -11,7 +11,7 @@ fn server() -> Server {
     let ask = json!({"reasoning": "r", "message": "Who?"}).to_string();
     let answer =
         json!({"reasoning": "r", "decision": "provide_final_answer", "message": null, "answer": "Ada"});
-    let script = vec![ask, answer.to_string()];
+    let script = [ask, answer.to_string()];
     scripted(script.iter().cycle().take(20).cloned().collect(), |request| openai(request, "Ada."))
 }
 
