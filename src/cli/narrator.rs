@@ -10,11 +10,14 @@ use minions::words::count;
 /// The name that `RUST_LOG` knows these lines by.
 pub(crate) const TARGET: &str = "minions::cli::narrator";
 
+/// A job of a batch, and a call's number in it.
+type CallKey = (Option<Arc<str>>, u64);
+
 /// Tells each step.
 #[derive(Default)]
 pub(crate) struct Narrator {
     /// When each call under way began, in the milliseconds of its job.
-    began: Mutex<HashMap<(Option<Arc<str>>, u64), u64>>,
+    began: Mutex<HashMap<CallKey, u64>>,
 }
 
 impl Narrator {
@@ -75,7 +78,7 @@ impl Narrator {
         })
     }
 
-    fn began(&self) -> std::sync::MutexGuard<'_, HashMap<(Option<Arc<str>>, u64), u64>> {
+    fn began(&self) -> std::sync::MutexGuard<'_, HashMap<CallKey, u64>> {
         self.began.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
