@@ -32,6 +32,12 @@ pub enum JobError {
         /// From 1.
         line: usize,
     },
+    /// A key that one object has twice.
+    #[error("the key `{place}` stands twice")]
+    Twice {
+        /// The key with its path.
+        place: String,
+    },
     /// A key that does not exist.
     #[error("unknown key `{place}`")]
     UnknownKey {
@@ -117,6 +123,7 @@ impl From<JobError> for Failure {
             JobError::Trailing { .. } => {
                 failure.hint("one JSON value is one job; several are a batch, `minions batch --input FILE`")
             }
+            JobError::Twice { .. } => failure.hint("one of the two would count in silence: leave one out"),
             JobError::UnknownKey { nearest: Some(name), .. }
             | JobError::UnknownName { nearest: Some(name), .. } => {
                 failure.hint(format!("did you mean `{name}`?"))

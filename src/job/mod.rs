@@ -12,6 +12,7 @@ mod line;
 mod parse;
 mod role;
 mod schema;
+mod unique;
 mod value;
 
 pub use digest::digest;
