@@ -48,6 +48,24 @@ pub enum JobError {
         /// The key that was probably meant.
         nearest: Option<String>,
     },
+    /// A key that exists in another place.
+    #[error("`{place}` stands in the wrong place")]
+    Misplaced {
+        /// The key with its path.
+        place: String,
+        /// The key with the path that it should have.
+        right: String,
+    },
+    /// A key that has no effect for this client type.
+    #[error("`{place}` has no effect: the client type {provider} has no such option")]
+    NoEffect {
+        /// The key with its path.
+        place: String,
+        /// The client type.
+        provider: &'static str,
+        /// The client types that have it.
+        owners: String,
+    },
     /// An unknown name.
     #[error("`{place}`: unknown {what} `{name}`")]
     UnknownName {
@@ -124,6 +142,10 @@ impl From<JobError> for Failure {
                 failure.hint("one JSON value is one job; several are a batch, `minions batch --input FILE`")
             }
             JobError::Twice { .. } => failure.hint("one of the two would count in silence: leave one out"),
+            JobError::Misplaced { right, .. } => failure.hint(format!("write it as `{right}`")),
+            JobError::NoEffect { owners, .. } => {
+                failure.hint(format!("leave it out; it is an option of {owners}"))
+            }
             JobError::UnknownKey { nearest: Some(name), .. }
             | JobError::UnknownName { nearest: Some(name), .. } => {
                 failure.hint(format!("did you mean `{name}`?"))

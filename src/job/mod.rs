@@ -9,6 +9,7 @@ mod digest;
 mod error;
 mod fields;
 mod line;
+mod options;
 mod parse;
 mod role;
 mod schema;

@@ -56,8 +56,14 @@ mod tests {
     fn a_key_that_stands_twice_is_named_with_its_place() {
         for (text, place) in [
             (r#"{"budget": {"usd": 1}, "call_params": {}, "budget": {}}"#, "budget"),
-            (r#"{"remote_client": {"kwargs": {"api_key": "a", "api_key": "a"}}}"#, "remote_client.kwargs.api_key"),
-            (r#"{"call_params": {"context": ["x", {"name": "a", "name": "b"}]}}"#, "call_params.context[1].name"),
+            (
+                r#"{"remote_client": {"kwargs": {"api_key": "a", "api_key": "a"}}}"#,
+                "remote_client.kwargs.api_key",
+            ),
+            (
+                r#"{"call_params": {"context": ["x", {"name": "a", "name": "b"}]}}"#,
+                "call_params.context[1].name",
+            ),
             (r#"{"metadata": {"a": [[{"b": 1, "b": 2}]]}}"#, "metadata.a[0][0].b"),
             (r#"{"task": 1, "t\u0061sk": 2}"#, "task"),
         ] {
