@@ -64,6 +64,12 @@ pub enum JobError {
         /// A string that holds JSON.
         is_encoded: bool,
     },
+    /// A key that one object has twice.
+    #[error("the key `{place}` stands twice")]
+    Twice {
+        /// The key with its path.
+        place: String,
+    },
     /// A key that does not exist.
     #[error("unknown key `{place}`")]
     UnknownKey {
@@ -73,6 +79,24 @@ pub enum JobError {
         known: String,
         /// The key that was probably meant.
         nearest: Option<String>,
+    },
+    /// A key that exists in another place.
+    #[error("`{place}` stands in the wrong place")]
+    Misplaced {
+        /// The key with its path.
+        place: String,
+        /// The key with the path that it should have.
+        right: String,
+    },
+    /// A key that has no effect for this client type.
+    #[error("`{place}` has no effect: the client type {provider} has no such option")]
+    NoEffect {
+        /// The key with its path.
+        place: String,
+        /// The client type.
+        provider: &'static str,
+        /// The client types that have it.
+        owners: String,
     },
     /// An unknown name.
     #[error("`{place}`: unknown {what} `{name}`")]
@@ -166,6 +190,11 @@ impl From<JobError> for Failure {
             JobError::NoObject { .. } => failure.hint(A_JOB),
             JobError::SecondJob { .. } => {
                 failure.hint("several jobs are a batch: `minions batch jobs.jsonl`")
+            }
+            JobError::Twice { .. } => failure.hint("one of the two would count in silence: leave one out"),
+            JobError::Misplaced { right, .. } => failure.hint(format!("write it as `{right}`")),
+            JobError::NoEffect { owners, .. } => {
+                failure.hint(format!("leave it out; it is an option of {owners}"))
             }
             JobError::UnknownKey { nearest: Some(name), .. }
             | JobError::UnknownName { nearest: Some(name), .. } => {

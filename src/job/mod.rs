@@ -11,9 +11,11 @@ mod fields;
 mod line;
 mod names;
 mod not_json;
+mod options;
 mod parse;
 mod role;
 mod schema;
+mod unique;
 mod value;
 
 pub use digest::digest;

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "the helpers of a test may fail as a test does")]
 
+mod addresses;
 mod architecture;
 mod bad_input;
 mod batch;

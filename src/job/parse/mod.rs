@@ -95,6 +95,8 @@ struct AssignmentFields {
 struct Parser {
     /// The keys of `call_params`.
     params: &'static [&'static str],
+    /// Further keys of `call_params`, which are refused or have no effect.
+    unused_params: &'static [&'static str],
     /// The keys of `protocol.kwargs`.
     kwargs: &'static [&'static str],
     /// The protocol with its own parameters, made of the fields and of the specs of the local and the remote client.
@@ -113,8 +115,12 @@ impl Parser {
 /// Which protocol the job wants, and the objects that it reads, with unknown keys refused.
 fn assignment(root: &mut Fields) -> Result<(ProtocolKind, AssignmentFields), JobError> {
     let protocol = root.value("protocol").unwrap_or_default();
-    let mut protocol_fields =
-        Fields::strict("protocol", protocol, &["type", "max_rounds", "log_dir", "callback", "kwargs"])?;
+    let mut protocol_fields = Fields::strict_but(
+        "protocol",
+        protocol,
+        &["type", "max_rounds", "log_dir", "kwargs"],
+        &["callback"],
+    )?;
     let kind = protocol_kind(&mut protocol_fields)?;
     if protocol_fields.value("callback").is_some() {
         return Err(JobError::Unsupported {
@@ -124,8 +130,9 @@ fn assignment(root: &mut Fields) -> Result<(ProtocolKind, AssignmentFields), Job
     }
     let parser = Parser::of(kind);
     let kwargs = protocol_fields.value("kwargs").unwrap_or_default();
-    let mut kwargs = Fields::strict("protocol.kwargs", kwargs, parser.kwargs)?;
-    let params = Fields::strict("call_params", root.value("call_params").unwrap_or_default(), parser.params)?;
+    let mut kwargs = Fields::strict_but("protocol.kwargs", kwargs, parser.kwargs, &["is_multi_turn"])?;
+    let params = root.value("call_params").unwrap_or_default();
+    let params = Fields::strict_but("call_params", params, parser.params, parser.unused_params)?;
     if kwargs.flag("is_multi_turn")? == Some(true) {
         let instead = "leave it out; put what is known already into the context";
         return Err(JobError::Unsupported { place: kwargs.place("is_multi_turn"), instead });
