@@ -23,6 +23,7 @@ mod http_client;
 mod observer;
 mod ollama;
 mod openai;
+pub mod pasted;
 pub mod providers;
 mod refusals;
 mod retry;
@@ -45,7 +46,7 @@ use serde_json::Value;
 pub use egress_gate::{CallOutcome, EgressGate, OutboundRequest, OutboundText};
 pub use observer::CallObserver;
 pub use retry::{RetryPolicy, Tries, with_retries};
-pub use settings::{ChatSettings, Generation, Thinking, VendorOptions};
+pub use settings::{CREDENTIAL_HEADERS, ChatSettings, Generation, Thinking, VendorOptions};
 
 use minions_documents::tokens::estimate;
 
