@@ -146,7 +146,7 @@ impl Said {
         let Self { text, tags, .. } = self;
         let timed =
             if json.is_some_and(|json| json["estimated_time"].is_number()) { "estimated_time" } else { "" };
-        let (kind, hint) = error_kinds::of(status, &format!("{form} {tags} {timed} {text}"));
+        let (kind, hint) = error_kinds::of(status, &format!("{form} {tags} {timed} | {text}"));
         let wait = json.and_then(waits::of_json).or_else(|| waits::of_text(text));
         ErrorBody { kind, text: text.clone(), tags: tags.clone(), hint, wait }
     }

@@ -289,7 +289,7 @@ mod tests {
             (403, "[html] Attention Required! | Cloudflare", Kind::Rejected),
             (403, "[json] Project does not have access to model `gpt-5`", Kind::NotFound),
             (403, "[json] Input was flagged by the moderation endpoint", Kind::Rejected),
-            (503, "[json] unavailable_error Loading model", Kind::Loading),
+            (503, "[json] unavailable_error | Loading model", Kind::Loading),
             (503, "[json] Model meta-llama/Llama-3 is currently loading", Kind::Loading),
             (500, "[plain] The model is still loading, try again", Kind::Loading),
             (503, "[json] DEPLOYMENT_SCALING_UP the deployment is scaling up", Kind::Loading),
