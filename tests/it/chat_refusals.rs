@@ -16,8 +16,10 @@ use crate::support::program::{Program, chats, job, scripted};
 use crate::support::server::{Reply, Request, Server};
 use crate::support::wire;
 
-/// Each dialect: a provider and its whole reply.
-const DIALECTS: [(&str, fn(&str) -> Reply); 3] = [
+/// A provider and its whole reply.
+type Dialect = (&'static str, fn(&str) -> Reply);
+
+const DIALECTS: [Dialect; 3] = [
     ("openai", |text| wire::openai_text(text, wire::TOKENS)),
     ("anthropic", wire::anthropic_text),
     ("ollama", wire::ollama_text),
