@@ -21,7 +21,7 @@ use crate::job::{Job, JobRole, Protocol};
 use crate::prompts::Prompts;
 use crate::protocols::minion::Minion;
 use crate::protocols::minions::Minions;
-use crate::protocols::{Answer, Assignment, Notes, Side, SpendingLimits, Transcript};
+use crate::protocols::{Answer, Assignment, Notes, Side, Transcript};
 use crate::sandbox::{HostCalls, Sandbox, SandboxLimits, SearchByMeaning};
 
 /// The version that results name.
@@ -90,10 +90,8 @@ impl JobRun {
         let clients = clients::open(job, shared, &self.ledger).await?;
         drop(waiting);
         let missing = clients.missing;
-        let spending =
-            SpendingLimits { tokens: job.budget.remote_tokens, dollars: job.budget.usd.zip(job.prices) };
-        let supervisor = self.supervisor.get_or_init(|| Side::new(clients.supervisor, spending));
-        let worker = self.worker.get_or_init(|| Side::new(clients.worker, SpendingLimits::default()));
+        let supervisor = self.supervisor.get_or_init(|| Side::new(clients.supervisor));
+        let worker = self.worker.get_or_init(|| Side::new(clients.worker));
         let assignment = Assignment {
             supervisor,
             worker,
@@ -106,7 +104,7 @@ impl JobRun {
         let answer = match &job.protocol {
             Protocol::Minion => {
                 let schema = job.local.kwargs.structured_output_schema.clone();
-                Minion {
+                let minion = Minion {
                     assignment,
                     images: &images,
                     worker_format: schema.map_or(Format::Text, |schema| Format::Schema {
@@ -114,16 +112,18 @@ impl JobRun {
                         schema,
                         shares: false,
                     }),
+                };
+                if let Some(reader) = &clients.reader {
+                    worker.count(reader.check(&minion.worker_prompt(), true).await?);
                 }
-                .run(&self.transcript)
-                .await
+                minion.run(&self.transcript).await
             }
             Protocol::Minions(params) => {
                 let host = clients.embedder.map(|model| -> Arc<dyn HostCalls> {
                     let embeddings = self.embeddings.get_or_init(|| Arc::new(Embeddings::new(model)));
                     Arc::new(SearchByMeaning(Arc::clone(embeddings) as _))
                 });
-                Minions {
+                let minions = Minions {
                     assignment,
                     sandbox: Sandbox {
                         executable: shared.config.sandbox.clone(),
@@ -137,9 +137,11 @@ impl JobRun {
                     },
                     params,
                     max_chunk_bytes: clients.max_chunk_bytes,
+                };
+                if let Some(reader) = &clients.reader {
+                    worker.count(reader.check(&minions.worker_prompt(), false).await?);
                 }
-                .run(&self.transcript)
-                .await
+                minions.run(&self.transcript).await
             }
         };
         if let Ok(texts) = counting.texts().await {

@@ -6,6 +6,7 @@ use super::address::base_urls;
 use super::location::Location;
 use super::models::{ModelKey, chosen};
 use super::window::Demand;
+use crate::chat::providers::RuntimeKind;
 use crate::chat::secrets::Secret;
 use crate::chat::{ChatSettings, Generation, http};
 use crate::config::{self, Environment};
@@ -24,7 +25,7 @@ pub(super) struct SideConfig<'a> {
     pub lanes: Option<usize>,
     /// Whether both sides use one model in memory. Set on the worker alone.
     pub has_same_model: bool,
-    /// Whether its calls count for the limits of a run, each try by itself.
+    /// Whether its calls count for the budgets of the job and of the run, each try by itself.
     pub is_metered: bool,
     /// How its replies are generated, with the side's defaults.
     pub generation: Generation,
@@ -38,7 +39,6 @@ pub(super) fn sides<'a>(
 ) -> (SideConfig<'a>, SideConfig<'a>) {
     let mut worker = SideConfig::worker(job, environment, is_for_many);
     let mut supervisor = SideConfig::supervisor(job, environment);
-    supervisor.is_metered = is_for_many;
     if worker.same_model(&supervisor) {
         // One model in memory has one window: with two windows it would be loaded anew at every change of sides.
         let demand = worker.demand.max(supervisor.demand);
@@ -90,7 +90,7 @@ impl<'a> SideConfig<'a> {
             demand: Demand::of_supervisor(job),
             lanes: Some(1),
             has_same_model: false,
-            is_metered: false,
+            is_metered: true,
             generation: spec.kwargs.generation,
         }
     }
@@ -110,9 +110,11 @@ impl<'a> SideConfig<'a> {
         location.is_remote(self.role)
     }
 
-    /// The key of its model at one of its servers.
-    pub(super) fn key(&self, base_url: &str) -> ModelKey {
+    /// The key of its model at one of its servers. The worker's server is looked at before the supervisor is asked, if
+    /// no runtime looks for itself.
+    pub(super) fn key(&self, environment: &Environment, base_url: &str) -> ModelKey {
         let kwargs = &self.spec.kwargs;
+        let is_looked_at = self.role == JobRole::Worker && self.spec.provider.runtime == RuntimeKind::Foreign;
         ModelKey {
             provider: self.spec.provider,
             base_url: base_url.to_owned(),
@@ -122,6 +124,7 @@ impl<'a> SideConfig<'a> {
             serves_both_sides: self.has_same_model,
             num_ctx: kwargs.generation.num_ctx,
             vendor: kwargs.vendor.clone(),
+            look: is_looked_at.then(|| self.settings(environment, base_url, None)),
         }
     }
 
@@ -144,9 +147,14 @@ impl<'a> SideConfig<'a> {
     /// # Errors
     /// The window is too short for the job.
     pub(super) fn check_window(&self, window: Option<u32>) -> Result<(), Failure> {
-        let path = self.spec.model_path.as_deref().map(|path| path.display().to_string());
-        chosen(self.demand, path.unwrap_or_else(|| self.model.clone()), window)?;
+        chosen(self.demand, self.shown_model(), window)?;
         Ok(())
+    }
+
+    /// The model's file, or else its name.
+    pub(super) fn shown_model(&self) -> String {
+        let path = self.spec.model_path.as_deref().map(|path| path.display().to_string());
+        path.unwrap_or_else(|| self.model.clone())
     }
 
     /// The number of retries: a single server's client makes them, several servers are all tried again.

@@ -31,6 +31,11 @@ enum Step {
 }
 
 impl Minion<'_> {
+    /// What the worker reads before the first question.
+    pub(crate) fn worker_prompt(&self) -> String {
+        self.worker_instructions(self.assignment.context)
+    }
+
     /// The worker's instructions: the documents first, so that they stay cached from round to round.
     fn worker_instructions(&self, context: &[Document]) -> String {
         let mut documents: Vec<Document> =

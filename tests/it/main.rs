@@ -5,6 +5,7 @@
 mod architecture;
 mod bad_input;
 mod batch;
+mod before_spending;
 mod call_params;
 mod chat_faults;
 mod chat_quirks;

@@ -16,6 +16,7 @@ mod every_row;
 mod frames;
 pub mod http;
 mod http_client;
+mod look;
 mod observer;
 mod ollama;
 mod openai;
@@ -34,6 +35,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 pub use egress_gate::{CallOutcome, EgressGate, OutboundRequest};
+pub use look::Seen;
 pub use observer::CallObserver;
 pub use retry::{Tries, with_retries};
 pub use settings::{ChatSettings, Generation, VendorOptions};
@@ -321,6 +323,16 @@ pub trait ChatClient: Send + Sync {
     /// # Errors
     /// Any [`ChatErrorKind`]; the error has the usage of all tries.
     async fn chat(&self, request: &ChatRequest) -> Result<ChatReply, ChatError>;
+
+    /// Looks at the server before the first call that costs, with the client's own retries. A client without a server
+    /// has nothing to look at. Costs no tokens of a hosted vendor; a server of a private network whose list lacks the
+    /// model is asked for one token, as many serve any name.
+    ///
+    /// # Errors
+    /// The server is down, refuses the credential, or does not have the model.
+    async fn look(&self) -> Result<Seen, ChatError> {
+        Ok(Seen::default())
+    }
 
     /// This client, with every body that it sends passing `gate` before it leaves. A decorator gates the client inside
     /// it; a client that sends nothing is returned as it is. There is no default, so that no client escapes the gate by

@@ -22,7 +22,8 @@ fn the_embedded_engines_options_get_into_its_key() {
     });
     let local = json!({"type": "llama_cpp", "model_path": "m.gguf", "kwargs": kwargs});
     let job = job(local, json!({"type": "ollama"}));
-    let key = SideConfig::worker(&job, &Environment::from_iter([]), false).key("");
+    let key =
+        SideConfig::worker(&job, &Environment::from_iter([]), false).key(&Environment::from_iter([]), "");
     assert_eq!(key.model_path.as_deref(), Some(Path::new("m.gguf")));
     assert_eq!((key.num_ctx, key.lanes), (Some(2048), Some(6)));
     let (n_gpu_layers, n_threads) = (Some(3), Some(5));

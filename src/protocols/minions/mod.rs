@@ -98,6 +98,11 @@ impl Minions<'_> {
         Ok(Answer::none())
     }
 
+    /// What the worker reads in every job, whatever the supervisor's program makes of the documents.
+    pub(crate) fn worker_prompt(&self) -> String {
+        worker::bare_prompt(self.assignment.prompts)
+    }
+
     fn metadata(&self) -> &str {
         self.assignment.doc_metadata.unwrap_or("nothing is known")
     }

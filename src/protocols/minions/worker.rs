@@ -96,6 +96,12 @@ impl<'a> Worker<'a> {
     }
 }
 
+/// What the worker reads in every job beside the chunk, the task and the advice.
+pub(super) fn bare_prompt(prompts: &Prompts) -> String {
+    let job = prompts.fill(&prompts::MINIONS_JOB, &[("chunk", ""), ("task", ""), ("advice", "")]);
+    prompts.fill(&prompts::MINIONS_WORKER, &[]) + &job
+}
+
 fn format() -> Format {
     schema(
         "job_output",
