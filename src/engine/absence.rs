@@ -1,7 +1,5 @@
 //! What to do about a model server that is not there: hints that fit the machine.
 
-use std::path::Path;
-
 use super::side_config::SideConfig;
 use crate::chat::providers::{Provider, RuntimeKind};
 use crate::chat::{ChatError, ChatErrorKind, http};
@@ -26,7 +24,6 @@ pub(super) fn explained(
     }
     let machine = Machine {
         has_program: find_program(provider.program, environment.get("PATH").unwrap_or_default()).is_some(),
-        is_container: ["/.dockerenv", "/run/.containerenv"].iter().any(|path| Path::new(path).exists()),
         has_engine: llama::check_built().is_ok(),
     };
     Failure { hint: hint(provider, base_url, machine).or(failure.hint), ..failure }
@@ -46,7 +43,6 @@ fn is_absence(failure: &Failure) -> bool {
 struct Machine {
     /// The program of the server is on the PATH.
     has_program: bool,
-    is_container: bool,
     /// This build has the embedded engine.
     has_engine: bool,
 }
@@ -68,17 +64,10 @@ fn hint(provider: &Provider, base_url: &str, machine: Machine) -> Option<String>
     if machine.has_program || program.is_empty() {
         return Some(format!("{}, or name its address in {names}", provider.start_hint));
     }
-    if machine.is_container {
-        let port = provider.port.unwrap_or_default();
-        return Some(format!(
-            "this is a container without {program}, and localhost is the container itself: name the address of the \
-             server in {names}, such as http://host.docker.internal:{port}"
-        ));
-    }
     let embedded = if machine.has_engine { ", or use the client type llama_cpp" } else { "" };
     Some(format!(
         "{program} is not installed (not on the PATH): {install}{embedded}, or name the address of a server \
-         elsewhere in {names}"
+         elsewhere in {names} (seen from a container, its machine is host.docker.internal)"
     ))
 }
 
@@ -89,17 +78,13 @@ mod tests {
 
     #[test]
     fn a_hint_fits_the_machine() {
-        let machine = Machine { has_program: false, is_container: false, has_engine: false };
-        let (installed, contained, embedded) = (
-            Machine { has_program: true, ..machine },
-            Machine { is_container: true, ..machine },
-            Machine { has_engine: true, ..machine },
-        );
+        let machine = Machine { has_program: false, has_engine: false };
+        let installed = Machine { has_program: true, ..machine };
+        let embedded = Machine { has_engine: true, ..machine };
         for (name, base_url, machine, parts) in [
             ("ollama", "http://localhost:11434", machine, ["ollama is not installed", "ollama.com/download"]),
             ("ollama", "http://localhost:11434", embedded, ["ollama is not installed", "llama_cpp"]),
             ("ollama", "http://localhost:11434", installed, ["`ollama serve`", "OLLAMA_HOST"]),
-            ("ollama", "http://localhost:11434", contained, ["container", "host.docker.internal:11434"]),
             ("ollama", "http://10.0.0.7:11434", machine, ["running there", "OLLAMA_HOST"]),
             ("vllm", "http://127.0.0.1:8000", machine, ["vllm is not installed", "VLLM_BASE_URL"]),
             ("lm_studio", "http://[::1]:1234", machine, ["lms is not installed", "lmstudio.ai"]),

@@ -11,7 +11,6 @@ use super::shared::SharedResources;
 use super::side_config::SideConfig;
 use crate::chat::{ChatError, Tries};
 use crate::error::{Failure, FailureKind};
-use crate::job::JobRole;
 
 /// The servers of a side, after each was asked for the model.
 pub(super) struct Servers {
@@ -68,7 +67,7 @@ impl Servers {
             let failures = asked.into_iter().zip(failures).map(|(base_url, failure)| {
                 absence::explained(failure, side_config, base_url, &shared.config.environment)
             });
-            return Err(none_is_up(side_config.role, failures.collect()));
+            return Err(none_is_up(side_config.spec.side, failures.collect()));
         }
         let mut ready = Vec::new();
         for (base_url, outcome) in asked.into_iter().zip(outcomes) {
@@ -119,11 +118,11 @@ fn wait_for_any(outcomes: &[Result<Arc<Ready>, Failure>], tries: &mut Tries) -> 
     tries.next_wait((*passing?).clone(), None).ok()
 }
 
-fn none_is_up(role: JobRole, failures: Vec<Failure>) -> Failure {
+fn none_is_up(side: &str, failures: Vec<Failure>) -> Failure {
     let messages: Vec<_> = failures.iter().map(|failure| failure.message.as_str()).collect();
     let message = match &messages[..] {
-        [only] => format!("the {role} cannot be used: {only}"),
-        all => format!("none of the {} servers of the {role} can be used: {}", all.len(), all.join("; ")),
+        [only] => format!("{side} cannot be used: {only}"),
+        all => format!("none of the {} servers of {side} can be used: {}", all.len(), all.join("; ")),
     };
     match failures.into_iter().next() {
         Some(first) => Failure { message, ..first },

@@ -52,7 +52,7 @@ fn run(supervisor: &Server, worker: Value, text: &str) -> Ran {
 fn free_error(worker: Value, text: &str) -> String {
     let supervisor = supervisor();
     let error = run(&supervisor, worker, text).error(1);
-    assert_eq!(supervisor.requests().len(), 0, "{error}");
+    assert_eq!(chats(&supervisor, "supervisor").len(), 0, "{error}");
     error
 }
 
@@ -91,7 +91,7 @@ fn a_worker_that_is_down_costs_nothing() {
     for kind in FOUND.into_iter().chain(["ollama", "docker_model_runner"]) {
         let url = nobody();
         let error = free_error(worker(kind, &url), "Signed by Ada.");
-        assert!(error.contains("the worker cannot be used") && error.contains(&url), "{kind}: {error}");
+        assert!(error.contains("local_client cannot be used") && error.contains(&url), "{kind}: {error}");
         assert!(error.contains("connection refused"), "{kind}: {error}");
     }
 }
@@ -180,7 +180,7 @@ fn one_server_of_several_is_enough() {
     let urls = [nobody(), nobody()];
     worker["kwargs"]["base_url"] = json!(urls);
     let error = free_error(worker, "Signed by Ada.");
-    assert!(error.contains("none of the 2 servers of the worker can be used"), "{error}");
+    assert!(error.contains("none of the 2 servers of local_client can be used"), "{error}");
     assert!(urls.iter().all(|url| error.contains(url)), "{error}");
 }
 

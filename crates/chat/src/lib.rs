@@ -35,7 +35,6 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 pub use egress_gate::{CallOutcome, EgressGate, OutboundRequest};
-pub use look::Seen;
 pub use observer::CallObserver;
 pub use retry::{Tries, with_retries};
 pub use settings::{ChatSettings, Generation, VendorOptions};
@@ -176,6 +175,13 @@ pub struct ChatReply {
     /// The texts of a constrained reply that were cut off at the end of their share of the reply.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub cut: Vec<String>,
+}
+
+/// What a server tells of the model before the first call.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Seen {
+    /// Tokens of prompt and reply that the model takes, if the server tells.
+    pub window: Option<u32>,
 }
 
 /// Tokens that calls cost, in the field names of the envelope.

@@ -9,7 +9,7 @@ use tokio::time::timeout;
 
 use super::http_client::HttpClient;
 use super::retry::Costs;
-use super::{ChatClient, ChatError, ChatErrorKind as Kind, ChatRequest, Message, Usage};
+use super::{ChatClient, ChatError, ChatErrorKind as Kind, ChatRequest, Message, Seen, Usage};
 use crate::http;
 
 /// The longest list of models that is read, in bytes.
@@ -20,13 +20,6 @@ const NAMED: usize = 10;
 /// Mistral and LM Studio, Anthropic.
 const WINDOW_KEYS: [&str; 5] =
     ["max_model_len", "context_length", "context_window", "max_context_length", "max_input_tokens"];
-
-/// What a server tells of the model before the first call.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Seen {
-    /// Tokens of prompt and reply that the model takes.
-    pub window: Option<u32>,
-}
 
 impl Costs for Seen {
     fn add(&mut self, _: Usage, _: bool) {}

@@ -67,6 +67,7 @@ pub(super) async fn open(
         side.check(shared)?;
         side.warn();
     }
+    worker.check_embedder(job, shared)?;
     let worker_servers = Servers::open(&worker, shared, None).await?;
     let known = worker.has_same_model.then_some(&worker_servers);
     let supervisor_servers = Servers::open(&supervisor, shared, known).await?;
@@ -154,7 +155,7 @@ pub(super) fn check(job: &Job, shared: &SharedResources) -> Result<(), Failure> 
     let (worker, supervisor) = sides(job, &shared.config.environment, shared.is_for_many());
     supervisor.check(shared)?;
     worker.check(shared)?;
-    Ok(())
+    worker.check_embedder(job, shared)
 }
 
 /// The models of the worker and of the supervisor.
