@@ -10,9 +10,12 @@ use super::events_file::EventsTarget;
 /// Options of jobs, one or many.
 #[derive(Args, Clone, Debug, Default)]
 pub(crate) struct RunOptions {
-    /// Fail a job before more than N characters of its documents leave this machine.
+    /// Fail a job before more than N characters of its documents leave this machine, as far as they are recognised.
     #[arg(long, value_name = "N")]
     pub max_egress_chars: Option<u64>,
+    /// Fail a job before more than N bytes besides its own words leave this machine, whatever they look like.
+    #[arg(long, value_name = "N")]
+    pub max_egress_bytes: Option<u64>,
     /// Write every exchange with a model into DIR, without keys.
     #[arg(long, value_name = "DIR", conflicts_with = "replay")]
     pub record: Option<PathBuf>,
@@ -30,7 +33,7 @@ pub(crate) struct RunOptions {
 impl RunOptions {
     /// What the engine is told of them.
     pub(crate) fn for_engine(&self) -> JobOptions {
-        let Self { max_egress_chars, record, replay, .. } = self.clone();
-        JobOptions { max_egress_chars, record, replay }
+        let Self { max_egress_chars, max_egress_bytes, record, replay, .. } = self.clone();
+        JobOptions { max_egress_chars, max_egress_bytes, record, replay }
     }
 }

@@ -53,11 +53,13 @@ impl Fields {
         match value {
             Value::Null => Ok(Self { path: path.to_owned(), map: Map::new() }),
             Value::Object(map) => Ok(Self { path: path.to_owned(), map }),
-            other => Err(JobError::WrongType {
-                place: if path.is_empty() { "the job".into() } else { path.to_owned() },
-                wanted: "an object",
-                got: kind(&other),
-            }),
+            other if path.is_empty() => {
+                let is_encoded = other.as_str().is_some_and(|text| text.trim_start().starts_with(['{', '[']));
+                Err(JobError::NoObject { got: kind(&other), is_encoded })
+            }
+            other => {
+                Err(JobError::WrongType { place: path.to_owned(), wanted: "an object", got: kind(&other) })
+            }
         }
     }
 

@@ -9,6 +9,7 @@ mod digest;
 mod error;
 mod fields;
 mod line;
+mod not_json;
 mod parse;
 mod role;
 mod schema;
@@ -16,7 +17,8 @@ mod value;
 
 pub use digest::digest;
 pub use error::JobError;
-pub use line::{bare, custom_id};
+pub use line::{bare, custom_id, is_job};
+pub use not_json::foreign_file;
 pub use parse::parse;
 pub use role::JobRole;
 pub use schema::{Budget, ClientKwargs, ClientSpec, Job, MinionsParams, Prices, Protocol, ProtocolKind};

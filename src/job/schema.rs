@@ -142,8 +142,10 @@ pub struct Budget {
     pub remote_tokens: Option<u64>,
     /// Dollars for all remote calls together; if set, the job has prices.
     pub usd: Option<f64>,
-    /// Characters of the documents that may leave this machine.
+    /// Characters of the documents that may leave this machine, as far as they are recognised.
     pub egress_chars: Option<u64>,
+    /// Bytes besides the job's own words that may leave this machine.
+    pub egress_bytes: Option<u64>,
     /// Time from start to end.
     pub deadline: Option<Duration>,
 }

@@ -17,11 +17,13 @@ mod demo;
 mod docs;
 mod documentation;
 mod egress;
+mod egress_bytes;
 mod endings;
 mod events;
 mod file_circles;
 mod fleet;
 mod help;
+mod input;
 mod library;
 #[cfg(feature = "embedded")]
 mod llama_cpp;

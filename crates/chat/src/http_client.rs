@@ -134,11 +134,14 @@ impl HttpClient {
 
     async fn send(&self, request: &ChatRequest, abilities: Abilities) -> Result<ChatReply, ChatError> {
         let format = &self.within_the_limit(&request.format);
-        let body = self.dialect.body(&self.endpoint.settings, request, format, abilities).to_string();
-        let Some(gate) = &self.gate else { return self.post(request, format, body).await };
-        let texts: Vec<&str> = request.messages.iter().map(|message| &*message.content).collect();
-        let call = gate.leave(&texts, OutboundRequest::new(self.endpoint.name(), &body)).await?;
-        let outcome = self.post(request, format, body).await;
+        let body = |request: &ChatRequest| {
+            self.dialect.body(&self.endpoint.settings, request, format, abilities).to_string()
+        };
+        let whole = body(request);
+        let Some(gate) = &self.gate else { return self.post(request, format, whole).await };
+        let outbound = OutboundRequest::new(self.endpoint.name(), &whole, &body(&request.bare()));
+        let call = gate.leave(&request.texts(), outbound).await?;
+        let outcome = self.post(request, format, whole).await;
         gate.ended(call, CallOutcome::new(outcome.as_ref().map(|reply| reply.usage)));
         outcome
     }

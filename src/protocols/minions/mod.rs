@@ -48,7 +48,7 @@ impl Minions<'_> {
     /// Runs the rounds to their answer.
     pub(crate) async fn run(&self, transcript: &Transcript) -> Result<Answer, ProtocolError> {
         let Assignment { context, max_rounds, .. } = self.assignment;
-        transcript.worker_instructions(self.assignment.prompts.fill(&prompts::MINIONS_WORKER, &[]));
+        transcript.worker_instructions(self.assignment.prompts.fill(&prompts::MINIONS_WORKER, &[]).text);
         let sources = Sources::new(context);
         let mut memory = Memory::default();
         let mut lost_any = false;
