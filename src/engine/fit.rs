@@ -70,14 +70,14 @@ impl Reader {
     ///
     /// # Errors
     /// The prompt does not fit, or the worker cannot be asked.
-    pub(super) async fn check(&self, prompt: &str, may_read: bool) -> Result<Usage, Failure> {
-        let bounds = bounds(prompt);
+    pub(super) async fn check(&self, prompt: Message, may_read: bool) -> Result<Usage, Failure> {
+        let bounds = bounds(&prompt.content);
         match Known::of(bounds, self.window) {
             Known::Fits => return Ok(Usage::default()),
             Known::TooLong => return Err(self.too_long(&format!("at least {}", bounds.least), self.window)),
             Known::Unsure => {}
         }
-        let (tokens, told) = self.count(prompt).await?;
+        let (tokens, told) = self.count(&prompt.content).await?;
         let window = self.window.or(told);
         match tokens.zip(window) {
             Some((tokens, window)) if tokens + ROOM > u64::from(window) => {
@@ -88,7 +88,7 @@ impl Reader {
         }
         let is_doubtful = || {
             let window = window.map_or(HOSTED_WINDOW, u64::from);
-            tokens.unwrap_or_else(|| estimate(prompt)) + ROOM > window
+            tokens.unwrap_or_else(|| estimate(&prompt.content)) + ROOM > window
         };
         if may_read && (self.is_free || is_doubtful()) {
             self.read(prompt).await
@@ -115,9 +115,9 @@ impl Reader {
     }
 
     /// Has the worker read `prompt`.
-    async fn read(&self, prompt: &str) -> Result<Usage, Failure> {
+    async fn read(&self, prompt: Message) -> Result<Usage, Failure> {
         tracing::info!("the worker reads the documents first, to see whether they fit");
-        let messages = vec![Message::system(prompt), Message::user("Are you ready?")];
+        let messages = vec![prompt, Message::user("Are you ready?").own()];
         match self.client.chat(&ChatRequest { messages, ..ChatRequest::default() }).await {
             Ok(reply) => Ok(reply.usage),
             Err(error) if error.kind == ChatErrorKind::ContextTooLong => {

@@ -43,6 +43,8 @@ pub(super) struct JobRun {
     texts: OnceLock<Count>,
     local_client: ModelInfo,
     remote_client: ModelInfo,
+    /// Set once it was told that the log cannot be written.
+    lost_log: OnceLock<()>,
 }
 
 impl JobRun {
@@ -63,6 +65,7 @@ impl JobRun {
             texts: OnceLock::new(),
             local_client,
             remote_client,
+            lost_log: OnceLock::new(),
         }
     }
 
@@ -82,6 +85,9 @@ impl JobRun {
     /// Runs the job's protocol.
     pub(super) async fn solve(&self, shared: &SharedResources) -> Result<Answer, Failure> {
         let job = &self.job;
+        if let Err(error) = conversation_log::check(&job.log_dir, job.log_name.as_deref()) {
+            self.warn_of_log(&error);
+        }
         // The texts are counted while the models are made ready, which takes longer.
         let counting = Counting::begin(job);
         let prompts = Prompts::load(&job.prompts).map_err(Failure::input)?;
@@ -115,7 +121,7 @@ impl JobRun {
                     }),
                 };
                 if let Some(reader) = &clients.reader {
-                    worker.count(reader.check(&minion.worker_prompt(), true).await?);
+                    worker.count(reader.check(minion.worker_prompt(), true).await?);
                 }
                 minion.run(&self.transcript).await
             }
@@ -140,7 +146,7 @@ impl JobRun {
                     max_chunk_bytes: clients.max_chunk_bytes,
                 };
                 if let Some(reader) = &clients.reader {
-                    worker.count(reader.check(&minions.worker_prompt(), false).await?);
+                    worker.count(reader.check(minions.worker_prompt(), false).await?);
                 }
                 minions.run(&self.transcript).await
             }
@@ -282,11 +288,18 @@ impl JobRun {
         match conversation_log::write(log_dir, log_name.as_deref(), task, log, redactor) {
             Ok(path) => Some(path.to_string_lossy().into_owned()),
             Err(error) => {
-                let what = format!("no conversation log: {} can't be written: {error}", log_dir.display());
-                tracing::warn!("{what}");
-                self.events.emit(|| EventKind::Warning { text: what });
+                self.warn_of_log(&error);
                 None
             }
+        }
+    }
+
+    /// Tells once that the job's log cannot be written.
+    fn warn_of_log(&self, error: &std::io::Error) {
+        let what = format!("no conversation log: {} can't be written: {error}", self.job.log_dir.display());
+        if self.lost_log.set(()).is_ok() {
+            tracing::warn!("{what}");
+            self.events.emit(|| EventKind::Warning { text: what });
         }
     }
 }

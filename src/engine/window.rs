@@ -52,7 +52,8 @@ impl Demand {
         let bytes: usize = texts().map(String::len).sum();
         Self {
             asked: job.remote.kwargs.generation.num_ctx,
-            likely: config::SUPERVISOR_WINDOW.saturating_add(tokens(bytes / BYTES_PER_TOKEN)),
+            likely: config::SUPERVISOR_WINDOW
+                .max(tokens(bytes / BYTES_PER_TOKEN).saturating_add(config::SUPERVISOR_WINDOW / 2)),
             certain: least(texts().map(String::as_str)),
         }
     }
