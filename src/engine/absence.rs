@@ -52,7 +52,8 @@ fn hint(provider: &Provider, base_url: &str, machine: Machine) -> Option<String>
     if !provider.local {
         return None;
     }
-    let names: Vec<_> = provider.base_url_env.iter().copied().chain(["kwargs.base_url"]).collect();
+    let names: Vec<_> =
+        provider.base_url_env.first().copied().into_iter().chain(["kwargs.base_url"]).collect();
     let names = names.join(" or ");
     if !http::is_this_machine(base_url) {
         return Some(format!(

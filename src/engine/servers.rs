@@ -36,10 +36,7 @@ impl Servers {
         known: Option<&Self>,
     ) -> Result<Self, Failure> {
         let ask = |base_url: &String| {
-            let (there, key) = (
-                known.and_then(|known| known.ready_at(base_url)),
-                side_config.key(&shared.config.environment, base_url),
-            );
+            let (there, key) = (known.and_then(|known| known.ready_at(base_url)), side_config.key(base_url));
             async move {
                 match there {
                     Some(ready) => Ok(ready),

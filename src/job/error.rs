@@ -64,6 +64,12 @@ pub enum JobError {
         /// A string that holds JSON.
         is_encoded: bool,
     },
+    /// A key that one object has twice.
+    #[error("the key `{place}` stands twice")]
+    Twice {
+        /// The key with its path.
+        place: String,
+    },
     /// A key that does not exist.
     #[error("unknown key `{place}`")]
     UnknownKey {
@@ -73,6 +79,24 @@ pub enum JobError {
         known: String,
         /// The key that was probably meant.
         nearest: Option<String>,
+    },
+    /// A key that exists in another place.
+    #[error("`{place}` stands in the wrong place")]
+    Misplaced {
+        /// The key with its path.
+        place: String,
+        /// The key with the path that it should have.
+        right: String,
+    },
+    /// A key that has no effect for this client type.
+    #[error("`{place}` has no effect: the client type {provider} has no such option")]
+    NoEffect {
+        /// The key with its path.
+        place: String,
+        /// The client type.
+        provider: &'static str,
+        /// The client types that have it.
+        owners: String,
     },
     /// An unknown name.
     #[error("`{place}`: unknown {what} `{name}`")]
@@ -116,6 +140,16 @@ pub enum JobError {
         /// What is wrong with it.
         problem: String,
     },
+    /// A text that only names what should stand there.
+    #[error("`{place}` {what}")]
+    OnlyName {
+        /// The key with its path.
+        place: String,
+        /// What it is.
+        what: String,
+        /// What to do.
+        hint: String,
+    },
     /// A value that has to be there.
     #[error("`{place}` is missing: {remedy}")]
     Missing {
@@ -143,9 +177,10 @@ impl From<JobError> for Failure {
             }
             JobError::NotUtf8 { .. } => failure
                 .hint("save the job as UTF-8; `iconv -f latin1 -t UTF-8` does it for a text in Latin-1"),
-            JobError::Syntax { hint, .. } | JobError::Foreign { hint, .. } | JobError::Stray { hint, .. } => {
-                failure.hint(hint)
-            }
+            JobError::Syntax { hint, .. }
+            | JobError::Foreign { hint, .. }
+            | JobError::Stray { hint, .. }
+            | JobError::OnlyName { hint, .. } => failure.hint(hint),
             JobError::NoObject { is_encoded: true, .. } => failure.hint(
                 "it is JSON within a string, as it was encoded twice: `jq fromjson job.json` takes it out",
             ),
@@ -155,6 +190,11 @@ impl From<JobError> for Failure {
             JobError::NoObject { .. } => failure.hint(A_JOB),
             JobError::SecondJob { .. } => {
                 failure.hint("several jobs are a batch: `minions batch jobs.jsonl`")
+            }
+            JobError::Twice { .. } => failure.hint("one of the two would count in silence: leave one out"),
+            JobError::Misplaced { right, .. } => failure.hint(format!("write it as `{right}`")),
+            JobError::NoEffect { owners, .. } => {
+                failure.hint(format!("leave it out; it is an option of {owners}"))
             }
             JobError::UnknownKey { nearest: Some(name), .. }
             | JobError::UnknownName { nearest: Some(name), .. } => {

@@ -20,6 +20,7 @@ mod look;
 mod observer;
 mod ollama;
 mod openai;
+pub mod pasted;
 pub mod providers;
 mod retry;
 pub mod schema_limits;
@@ -38,7 +39,7 @@ use serde_json::Value;
 pub use egress_gate::{CallOutcome, EgressGate, OutboundRequest, OutboundText};
 pub use observer::CallObserver;
 pub use retry::{Tries, with_retries};
-pub use settings::{ChatSettings, Generation, VendorOptions};
+pub use settings::{CREDENTIAL_HEADERS, ChatSettings, Generation, VendorOptions};
 
 use minions_documents::tokens::estimate;
 

@@ -57,7 +57,7 @@ pub(super) async fn open(
     shared: &SharedResources,
     ledger: &Arc<Ledger>,
 ) -> Result<Clients, Failure> {
-    let (worker, supervisor) = sides(job, &shared.config.environment, shared.is_for_many());
+    let (worker, supervisor) = sides(job, &shared.config.environment, shared.is_for_many())?;
     let tape = shared.tape.of_job(job.line.as_deref());
     if let Tape::Replay(recording) = &tape {
         return Ok(replayed(job, shared, [&worker, &supervisor], &tape, (recording, ledger)));
@@ -67,7 +67,7 @@ pub(super) async fn open(
         side.check(shared)?;
         side.warn();
     }
-    worker.check_embedder(job, shared)?;
+    worker.check_embedder(job)?;
     let worker_servers = Servers::open(&worker, shared, None).await?;
     let known = worker.has_same_model.then_some(&worker_servers);
     let supervisor_servers = Servers::open(&supervisor, shared, known).await?;
@@ -92,7 +92,7 @@ pub(super) async fn open(
     // A pool whose clients record or watch the calls of this job cannot be shared with other jobs.
     let is_own = tape.is_recording() || workers.iter().any(|server| server.is_remote);
     let workers = workers.into_iter().map(|server| watched(&worker, server)).collect();
-    let embedder = worker.embedder(job, shared, &worker_servers).await?;
+    let embedder = worker.embedder(job, &worker_servers).await?;
     let window = worker_servers.window().map(window::chunk_bytes);
     Ok(Clients {
         // The supervisor has one call at a time, so jobs need not share its slots.
@@ -152,10 +152,10 @@ fn budget(job: &Job) -> Arc<SpendingBudget> {
 /// # Errors
 /// [`FailureKind::Input`] for a missing key or an unusable address.
 pub(super) fn check(job: &Job, shared: &SharedResources) -> Result<(), Failure> {
-    let (worker, supervisor) = sides(job, &shared.config.environment, shared.is_for_many());
+    let (worker, supervisor) = sides(job, &shared.config.environment, shared.is_for_many())?;
     supervisor.check(shared)?;
     worker.check(shared)?;
-    worker.check_embedder(job, shared)
+    worker.check_embedder(job)
 }
 
 /// The models of the worker and of the supervisor.
@@ -187,8 +187,7 @@ impl SideConfig<'_> {
         if self.spec.is_embedded() {
             return Ok(());
         }
-        let environment = &shared.config.environment;
-        let each = |base_url| self.connect(shared, self.settings(environment, base_url, None)).map(drop);
+        let each = |base_url| self.connect(shared, self.settings(base_url, None)).map(drop);
         self.base_urls.iter().try_for_each(|base_url| each(base_url))
     }
 
@@ -256,8 +255,7 @@ impl SideConfig<'_> {
         ready: Option<&Ready>,
         window: Option<u32>,
     ) -> Result<Server, Failure> {
-        let environment = &shared.config.environment;
-        let bare = || self.settings(environment, base_url, None);
+        let bare = || self.settings(base_url, None);
         if let Some(Ready::Embedded(_) | Ready::Foreign(_)) = ready {
             self.check_window(window)?;
         }
@@ -266,7 +264,7 @@ impl SideConfig<'_> {
             Some(Ready::Embedded(_) | Ready::Foreign(_)) => bare(),
             Some(Ready::Managed(endpoint, _)) => {
                 let endpoint = Endpoint { context_window: window, ..endpoint.clone() };
-                self.settings(environment, base_url, Some(&endpoint))
+                self.settings(base_url, Some(&endpoint))
             }
             None => {
                 let generation = Generation { num_ctx: window, ..self.generation };
@@ -278,7 +276,7 @@ impl SideConfig<'_> {
             Some(Ready::Managed(..) | Ready::Foreign(_)) | None => self.connect(shared, settings.clone())?,
         };
         Ok(Server {
-            key: self.key(environment, base_url),
+            key: self.key(base_url),
             settings,
             slots: self.lanes.or(ready.and_then(Ready::slots)),
             shares_prefixes: ready.is_some_and(Ready::shares_prefixes),
