@@ -24,6 +24,7 @@ mod help;
 mod library;
 #[cfg(feature = "embedded")]
 mod llama_cpp;
+mod machine_limits;
 mod minion;
 mod minions;
 mod ollama_daemon;

@@ -5,7 +5,7 @@
 
 use std::io::{self, BufRead};
 
-const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+pub(super) const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
 /// One value of the input, or what stands in its place.
 #[derive(Debug, PartialEq)]
