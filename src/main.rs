@@ -16,12 +16,13 @@ use minions::error::{Exit, Failure};
 use minions::runtimes::ollama;
 use minions::sandbox;
 
+use cli::Source;
 use cli::args::{Cli, Command};
 use cli::interrupt::Interrupt;
 use cli::options::RunOptions;
 use cli::program::Program;
 use cli::run::{RunOutcome, Work};
-use cli::{demo, envelope, listing, logging, machine, service, stdout};
+use cli::{demo, envelope, listing, logging, machine, service, stdout, usage};
 
 /// Counts, so that a sandbox child can be held to its memory limit; elsewhere it is the system's.
 #[global_allocator]
@@ -35,25 +36,42 @@ fn main() -> ExitCode {
         Ok(Cli { command: Some(Command::Entry { words }), .. }) => return service::entry(words),
         Ok(Cli { command: Some(Command::Health), .. }) => return service::health(),
         Ok(Cli { command: Some(Command::Providers { json }), .. }) => return listing::providers(json),
+        Ok(Cli { command: Some(Command::Version), .. }) => return listing::version(),
         Ok(Cli { command: Some(Command::Batch(options)), .. }) => {
             let each = options.each.clone();
-            Ok((Work::Batch(options), each))
+            let source = Source::of(options.file.clone().or_else(|| options.input.clone()));
+            Ok((Work::Batch(source, options), each))
         }
         Ok(Cli { command: Some(Command::Demo), .. }) => return demo::run(),
-        Ok(Cli { command: Some(Command::Run(args)), .. } | Cli { run: args, .. }) => {
-            Ok((args.job.map_or(Work::Stdin, Work::File), args.options))
+        Ok(Cli { command, run }) => {
+            let is_run = command.is_some();
+            let args = match command {
+                Some(Command::Run(args)) => args,
+                _ => run,
+            };
+            match (args.job, args.file) {
+                (Some(job), _) => Ok((Work::One(Source::File(job)), args.options)),
+                (None, file) => {
+                    usage::file_or_word(file, is_run).map(|file| (Work::Look(Source::of(file)), args.options))
+                }
+            }
         }
-        Err(error) => match usage(&error) {
+        Err(error) => match usage::failure(&error) {
             Some(failure) => Err(failure),
             None => return ExitCode::SUCCESS,
         },
+    };
+    let is_batch = matches!(asked, Ok((Work::Batch(..), _))) || is_batch_by_name();
+    let asked = match asked.map_err(|failure| usage::told(failure, is_batch)) {
+        Ok(asked) => Ok(asked),
+        Err(Ok(failure)) => Err(failure),
+        Err(Err(exit)) => return exit,
     };
     // Before anything is read or opened, since it begins the program anew.
     #[cfg(feature = "embedded")]
     if asked.is_ok() {
         cli::openmp::reexec_with_passive_wait();
     }
-    let is_batch = matches!(asked, Ok((Work::Batch(_), _))) || is_batch_by_name();
     let outcome = asked.and_then(|(work, options)| caught(work, options, &redactor));
     let envelope = match outcome {
         Ok(RunOutcome::Told(exit)) => return ExitCode::from(exit as u8),
@@ -91,7 +109,7 @@ fn run(work: Work, options: RunOptions, redactor: &Redactor) -> Result<RunOutcom
     let interrupt = Interrupt::listen();
     let environment = Environment::of_process();
     environment.credentials().for_each(|secret| redactor.learn(secret));
-    let verbosity = logging::start(&environment, redactor);
+    let verbosity = logging::start(&environment, redactor, options.volume());
     if let Err(failure) = stdout::check(io::stdout(), options.events.is_some()) {
         tracing::error!("{failure}");
         return Ok(RunOutcome::Told(failure.kind.exit()));
@@ -128,15 +146,4 @@ fn own_program() -> PathBuf {
         _ => std::fs::canonicalize(&called).ok(),
     };
     found.unwrap_or(link)
-}
-
-/// What a bad command line is told; `None` after `--help` and `--version`, which clap has printed.
-fn usage(error: &clap::Error) -> Option<Failure> {
-    let printed = error.print();
-    if error.use_stderr() || printed.is_err() {
-        let line =
-            error.to_string().lines().next().unwrap_or_default().trim_start_matches("error: ").to_owned();
-        return Some(Failure::input(line).hint("`minions --help` shows what there is"));
-    }
-    None
 }

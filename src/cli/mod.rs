@@ -13,6 +13,7 @@ pub(crate) mod interrupt;
 pub(crate) mod listing;
 pub(crate) mod logging;
 pub(crate) mod machine;
+mod narrator;
 #[cfg(feature = "embedded")]
 pub(crate) mod openmp;
 pub(crate) mod options;
@@ -22,3 +23,6 @@ mod pull_bar;
 pub(crate) mod run;
 pub(crate) mod service;
 pub(crate) mod stdout;
+pub(crate) mod usage;
+
+pub(crate) use input::Source;

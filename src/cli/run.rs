@@ -1,6 +1,5 @@
 //! From the work that the command line names to its envelope, or its lines.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use minions::engine::{CancelToken, JobResult, RunLimits};
@@ -13,17 +12,24 @@ use super::input::{Found, Source};
 use super::interrupt::{self, RunDeadline};
 use super::program::Program;
 use super::progress::JobProgress;
-use super::pull_bar::PullBar;
 
 /// What there is to do.
 #[derive(Clone, Debug)]
 pub(crate) enum Work {
-    /// What stdin holds: one job, or a batch.
-    Stdin,
+    /// What stdin or a file holds: one job, or a batch.
+    Look(Source),
     /// The one job in a file.
-    File(PathBuf),
+    One(Source),
     /// A batch.
-    Batch(Box<BatchOptions>),
+    Batch(Source, Box<BatchOptions>),
+}
+
+impl Work {
+    fn source(&self) -> &Source {
+        match self {
+            Self::Look(source) | Self::One(source) | Self::Batch(source, _) => source,
+        }
+    }
 }
 
 /// What came of it.
@@ -39,8 +45,8 @@ impl Program {
     /// Does `work` to its end, a signal or a deadline.
     pub(crate) async fn run(self, work: Work) -> Result<RunOutcome, Failure> {
         let deadline = RunDeadline::of(match &work {
-            Work::Batch(options) => options.deadline,
-            Work::Stdin | Work::File(_) => None,
+            Work::Batch(_, options) => options.deadline,
+            Work::Look(_) | Work::One(_) => None,
         });
         let target = self.options.events.clone();
         let events = self.beside(deadline, move || target.as_ref().map(EventsFile::open).transpose()).await?;
@@ -72,15 +78,11 @@ impl Program {
         deadline: RunDeadline,
         events: Option<Arc<EventsFile>>,
     ) -> Result<RunOutcome, Failure> {
-        let source = match &work {
-            Work::Stdin => Source::Stdin,
-            Work::File(path) => Source::File(path.clone()),
-            Work::Batch(options) => options.input.clone().map_or(Source::Stdin, Source::File),
-        };
+        let source = work.source().clone();
         let find = move || match work {
-            Work::Stdin => source.look(),
-            Work::File(_) => source.one(),
-            Work::Batch(options) => Ok(Found::Many(source.pieces()?, options)),
+            Work::Look(source) => source.look(),
+            Work::One(source) => source.one(),
+            Work::Batch(source, options) => Ok(Found::Many(source.pieces()?, options)),
         };
         let found = self.beside(deadline, find).await?;
         match found {
@@ -89,7 +91,7 @@ impl Program {
                 Ok(RunOutcome::Result(Box::new(result)))
             }
             Found::Many(pieces, options) => {
-                let exit = batch::run(self, pieces, *options, deadline, events).await;
+                let exit = batch::run(self, &source, pieces, *options, deadline, events).await;
                 Ok(RunOutcome::Told(exit.unwrap_or_else(|failure| {
                     tracing::error!("{failure}");
                     failure.kind.exit()
@@ -118,10 +120,12 @@ impl Program {
         if let Some(deadline) = job.budget.deadline {
             interrupt::end_after_deadline(deadline);
         }
-        let progress = JobProgress::new();
-        tokio::spawn(Arc::clone(&progress).beat());
-        let events = events.into_iter().map(|events| events as _);
-        let listeners = events.chain([progress as _, Arc::new(PullBar::default()) as _]).collect();
+        let mut listeners = self.listeners(events);
+        if !self.options.quiet {
+            let progress = JobProgress::new();
+            tokio::spawn(Arc::clone(&progress).beat());
+            listeners.push(progress);
+        }
         let cancel = CancelToken::new();
         let mut running = std::pin::pin!(engine.run(job, engine.events(listeners, None), &cancel));
         tokio::select! {

@@ -12,6 +12,7 @@ use serde::Deserialize;
 
 use super::json_splitter::BYTE_ORDER_MARK;
 use minions::error::Failure;
+use minions::words::count;
 
 /// 128 bits that stand for a custom_id and the content of its job.
 pub(super) type Fingerprint = [u8; 16];
@@ -98,7 +99,7 @@ impl Earlier {
             bytes.clear();
         }
         earlier.end = Some(end);
-        tracing::info!("{}: {} jobs are done", path.display(), earlier.done.len());
+        tracing::info!("{}: {} done already", path.display(), count(earlier.done.len(), "job"));
         Ok(earlier)
     }
 
