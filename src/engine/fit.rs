@@ -126,7 +126,7 @@ impl Reader {
             }
             // Its first real call would fail as well.
             Err(error) if error.kind.is_of_the_server() || error.kind == ChatErrorKind::Withheld => {
-                let message = format!("local_client cannot be used: {error}");
+                let message = format!("local_client: {error}");
                 Err(Failure { message, ..Failure::from(error) })
             }
             // A reply of one token need not be of use.

@@ -118,7 +118,7 @@ fn wait_for_any(outcomes: &[Result<Arc<Ready>, Failure>], tries: &mut Tries) -> 
 fn none_is_up(side: &str, failures: Vec<Failure>) -> Failure {
     let messages: Vec<_> = failures.iter().map(|failure| failure.message.as_str()).collect();
     let message = match &messages[..] {
-        [only] => format!("{side} cannot be used: {only}"),
+        [only] => format!("{side}: {only}"),
         all => format!("none of the {} servers of {side} can be used: {}", all.len(), all.join("; ")),
     };
     match failures.into_iter().next() {

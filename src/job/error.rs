@@ -88,6 +88,14 @@ pub enum JobError {
         /// The key with the path that it should have.
         right: String,
     },
+    /// A key that another protocol has.
+    #[error("`{place}` is an option of the protocol {protocol}")]
+    OtherProtocol {
+        /// The key with its path.
+        place: String,
+        /// That protocol.
+        protocol: &'static str,
+    },
     /// A key that has no effect for this client type.
     #[error("`{place}` has no effect: the client type {provider} has no such option")]
     NoEffect {
@@ -192,6 +200,9 @@ impl From<JobError> for Failure {
                 failure.hint("several jobs are a batch: `minions batch jobs.jsonl`")
             }
             JobError::Twice { .. } => failure.hint("one of the two would count in silence: leave one out"),
+            JobError::OtherProtocol { protocol, .. } => failure.hint(format!(
+                "this job runs the other one: choose with \"protocol\": {{\"type\": \"{protocol}\"}}, or leave the key out"
+            )),
             JobError::Misplaced { right, .. } => failure.hint(format!("write it as `{right}`")),
             JobError::NoEffect { owners, .. } => {
                 failure.hint(format!("leave it out; it is an option of {owners}"))

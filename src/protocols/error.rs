@@ -8,10 +8,10 @@ use crate::sandbox::SandboxError;
 #[derive(Debug, thiserror::Error)]
 pub enum ProtocolError {
     /// A call to the supervisor failed.
-    #[error("{}: {}", outcome(.0.kind, "supervisor"), .0)]
+    #[error("{}", of_call("supervisor", .0))]
     Supervisor(ChatError),
     /// A call to the worker failed, or all of a round's.
-    #[error("{}: {}", outcome(.0.kind, "worker"), .0)]
+    #[error("{}", of_call("worker", .0))]
     Worker(ChatError),
     /// The supervisor's reply stayed unusable.
     #[error("the supervisor's reply is unusable after {tries} tries: {problem}; it wrote: {quote}")]
@@ -36,15 +36,15 @@ pub enum ProtocolError {
     Sandbox(SandboxError),
 }
 
-/// What became of a call that ended with an error of this kind. Only who was asked can leave out the answer.
-fn outcome(kind: ChatErrorKind, side: &str) -> String {
-    match kind {
-        ChatErrorKind::Withheld => format!("the {side} was not asked"),
-        ChatErrorKind::ContextTooLong => format!("the {side} cannot read as much"),
+/// The words for a failed call: "did not answer" is said only of what was asked.
+fn of_call(side: &str, error: &ChatError) -> String {
+    match error.kind {
+        ChatErrorKind::Withheld => format!("the {side} was not asked: {error}"),
+        ChatErrorKind::ContextTooLong => format!("the {side} can't be asked: {error}"),
         ChatErrorKind::Auth | ChatErrorKind::NotFound | ChatErrorKind::Rejected => {
-            format!("the {side} refused the call")
+            format!("the {side} refused the call: {error}")
         }
-        _ => format!("the {side} did not answer"),
+        _ => format!("the {side} did not answer: {error}"),
     }
 }
 

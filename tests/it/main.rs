@@ -29,6 +29,7 @@ mod input;
 mod library;
 #[cfg(feature = "embedded")]
 mod llama_cpp;
+mod machine_limits;
 mod minion;
 mod minions;
 mod ollama_daemon;
