@@ -80,7 +80,7 @@ fn run(work: Work, options: RunOptions, redactor: &Redactor) -> Result<RunOutcom
         .context("the signals can't be listened to")
         .map_err(|error| Failure::system(format!("{error:#}")))?;
     let environment = Environment::of_process();
-    environment.credentials().for_each(|secret| redactor.learn(secret));
+    environment.credentials().for_each(|secret| redactor.learn(&secret));
     let verbosity = logging::start(&environment, redactor);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(1)
