@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::EngineConfig;
 use super::window::Demand;
+use crate::chat::ChatError;
 use crate::chat::VendorOptions;
 use crate::chat::providers::{Provider, RuntimeKind};
 use crate::config;
@@ -156,6 +157,7 @@ impl ModelKey {
         };
         llama::check_built()?;
         let trained = llama::inspect(&path)?.trained_context;
+        let file = path.display().to_string();
         let engine = Engine::load(EngineSettings {
             n_ctx: chosen(demand, path.display().to_string(), Some(trained))?,
             model_path: path,
@@ -165,7 +167,8 @@ impl ModelKey {
             chat_format,
             threads,
         })
-        .await?;
+        .await
+        .map_err(|error| of_file(&file, error))?;
         Ok(engine)
     }
 
@@ -205,4 +208,12 @@ impl ModelKey {
 /// The longest window is too short for the demand.
 pub(super) fn chosen(demand: Demand, model: String, longest: Option<u32>) -> Result<u32, RuntimeError> {
     window::choose(&demand.of(model), Known { trained: longest, ..Known::default() })
+}
+
+/// The same error with the model's file, if it does not name it.
+fn of_file(file: &str, error: ChatError) -> ChatError {
+    match error.message.contains(file) {
+        true => error,
+        false => ChatError { message: format!("the model {file}: {}", error.message), ..error },
+    }
 }

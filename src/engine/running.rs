@@ -235,6 +235,10 @@ impl JobRun {
                 .map_or_else(|_| String::new(), |answer| answer.text.clone()),
             usage: LoggedUsage { remote: spent.remote, local: spent.local },
             timing,
+            protocol: self.job.protocol.name(),
+            local_client: self.local_client.clone(),
+            remote_client: self.remote_client.clone(),
+            minions_version: VERSION,
             // A failed job has no result to hold these.
             failed: outcome.as_ref().err().map(|failure| FailedLog {
                 error: failure.to_string(),

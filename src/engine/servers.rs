@@ -97,7 +97,7 @@ impl Servers {
 fn none_is_up(side: &str, failures: Vec<Failure>) -> Failure {
     let messages: Vec<_> = failures.iter().map(|failure| failure.message.as_str()).collect();
     let message = match &messages[..] {
-        [only] => (*only).to_owned(),
+        [only] => format!("{side}: {only}"),
         all => format!("none of the {} servers of {side} can be used: {}", all.len(), all.join("; ")),
     };
     match failures.into_iter().next() {

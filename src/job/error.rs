@@ -88,6 +88,14 @@ pub enum JobError {
         /// The key with the path that it should have.
         right: String,
     },
+    /// A key that another protocol has.
+    #[error("`{place}` is an option of the protocol {protocol}")]
+    OtherProtocol {
+        /// The key with its path.
+        place: String,
+        /// That protocol.
+        protocol: &'static str,
+    },
     /// A key that has no effect for this client type.
     #[error("`{place}` has no effect: the client type {provider} has no such option")]
     NoEffect {
@@ -140,6 +148,16 @@ pub enum JobError {
         /// What is wrong with it.
         problem: String,
     },
+    /// A text that only names what should stand there.
+    #[error("`{place}` {what}")]
+    OnlyName {
+        /// The key with its path.
+        place: String,
+        /// What it is.
+        what: String,
+        /// What to do.
+        hint: String,
+    },
     /// A value that has to be there.
     #[error("`{place}` is missing: {remedy}")]
     Missing {
@@ -167,9 +185,10 @@ impl From<JobError> for Failure {
             }
             JobError::NotUtf8 { .. } => failure
                 .hint("save the job as UTF-8; `iconv -f latin1 -t UTF-8` does it for a text in Latin-1"),
-            JobError::Syntax { hint, .. } | JobError::Foreign { hint, .. } | JobError::Stray { hint, .. } => {
-                failure.hint(hint)
-            }
+            JobError::Syntax { hint, .. }
+            | JobError::Foreign { hint, .. }
+            | JobError::Stray { hint, .. }
+            | JobError::OnlyName { hint, .. } => failure.hint(hint),
             JobError::NoObject { is_encoded: true, .. } => failure.hint(
                 "it is JSON within a string, as it was encoded twice: `jq fromjson job.json` takes it out",
             ),
@@ -181,6 +200,9 @@ impl From<JobError> for Failure {
                 failure.hint("several jobs are a batch: `minions batch jobs.jsonl`")
             }
             JobError::Twice { .. } => failure.hint("one of the two would count in silence: leave one out"),
+            JobError::OtherProtocol { protocol, .. } => failure.hint(format!(
+                "this job runs the other one: choose with \"protocol\": {{\"type\": \"{protocol}\"}}, or leave the key out"
+            )),
             JobError::Misplaced { right, .. } => failure.hint(format!("write it as `{right}`")),
             JobError::NoEffect { owners, .. } => {
                 failure.hint(format!("leave it out; it is an option of {owners}"))

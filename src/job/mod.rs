@@ -9,6 +9,7 @@ mod digest;
 mod error;
 mod fields;
 mod line;
+mod names;
 mod not_json;
 mod options;
 mod parse;

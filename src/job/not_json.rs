@@ -128,7 +128,7 @@ fn syntax(text: &str, error: &serde_json::Error, first_line: usize) -> JobError 
     let is = |beginning: &str| words.starts_with(beginning);
     let (problem, hint) = if error.is_eof() {
         let hint = "the input ends before the job does: it was cut off on its way, or a quote or a bracket is missing";
-        (words.to_owned(), hint.to_owned())
+        (words.replace("EOF while parsing", "the text ends within"), hint.to_owned())
     } else if is("control character") {
         control_character(text, line, column)
     } else if is("trailing comma") {

@@ -1,6 +1,6 @@
 //! Why a protocol gave no answer.
 
-use crate::chat::ChatError;
+use crate::chat::{ChatError, ChatErrorKind};
 use crate::error::{Failure, FailureKind};
 use crate::sandbox::SandboxError;
 
@@ -8,10 +8,10 @@ use crate::sandbox::SandboxError;
 #[derive(Debug, thiserror::Error)]
 pub enum ProtocolError {
     /// A call to the supervisor failed.
-    #[error("the supervisor did not answer: {0}")]
+    #[error("{}", of_call("supervisor", .0))]
     Supervisor(ChatError),
     /// A call to the worker failed, or all of a round's.
-    #[error("the worker did not answer: {0}")]
+    #[error("{}", of_call("worker", .0))]
     Worker(ChatError),
     /// The supervisor's reply stayed unusable.
     #[error("the supervisor's reply is unusable after {tries} tries: {problem}; it wrote: {quote}")]
@@ -58,6 +58,15 @@ pub enum ProtocolError {
         /// Estimated dollars for the prompt of the next call.
         next: f64,
     },
+}
+
+/// The words for a failed call: "did not answer" is said only of what was asked.
+fn of_call(side: &str, error: &ChatError) -> String {
+    match error.kind {
+        ChatErrorKind::Withheld => format!("the {side} was not asked: {error}"),
+        ChatErrorKind::ContextTooLong => format!("the {side} can't be asked: {error}"),
+        _ => format!("the {side} did not answer: {error}"),
+    }
 }
 
 impl From<ProtocolError> for Failure {

@@ -13,6 +13,7 @@ use crate::documents::Document;
 use crate::events::{CallEvents, Purpose};
 use crate::job::JobRole;
 use crate::prompts::{self, Filled, Slot};
+use crate::words::count;
 
 /// One run of the protocol.
 pub(crate) struct Minion<'a> {
@@ -131,6 +132,7 @@ impl Minion<'_> {
         let outcome = self.assignment.worker.chat(&mut permit, chat).await;
         *preferred_server = Some(permit.server());
         if let Ok(reply) = &outcome {
+            tracing::info!("the worker replied with {}", count(reply.usage.completion_tokens, "token"));
             transcript.said(JobRole::Worker, calls.call(), &reply.text);
         }
         let text = match outcome {

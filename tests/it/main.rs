@@ -12,6 +12,7 @@ mod chat_quirks;
 mod chat_real_server;
 mod chat_streaming;
 mod client_kwargs;
+mod command_line;
 mod container;
 mod demo;
 mod docs;
@@ -27,6 +28,7 @@ mod input;
 mod library;
 #[cfg(feature = "embedded")]
 mod llama_cpp;
+mod machine_limits;
 mod minion;
 mod minions;
 mod ollama_daemon;

@@ -10,6 +10,7 @@ mod fan_out;
 mod give_up;
 mod job_events;
 mod lane;
+mod reply_code;
 mod scheduler;
 mod synthesise;
 mod worker;
@@ -20,6 +21,7 @@ use crate::documents::evidence::Sources;
 use crate::job::MinionsParams;
 use crate::prompts;
 use crate::sandbox::{JobManifest, JobOutput, JobRecord, Sandbox};
+use crate::words::count;
 
 use agreement::Vote;
 
@@ -56,7 +58,7 @@ impl Minions<'_> {
             transcript.begin_round(round, max_rounds);
             tracing::info!("round {round}/{max_rounds}: the supervisor writes a program");
             let mut program = self.decompose(round, &memory, transcript).await?;
-            tracing::info!("round {round}/{max_rounds}: {} worker jobs", program.manifests.len());
+            tracing::info!("round {round}/{max_rounds}: {}", count(program.manifests.len(), "worker job"));
             let replies = self.fan_out(round, &program.manifests, transcript).await?;
             let votes = agreement::of_samples(replies);
             let lost = votes.iter().filter(|vote| vote.samples == 0).count();
