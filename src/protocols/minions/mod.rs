@@ -10,6 +10,7 @@ mod fan_out;
 mod give_up;
 mod job_events;
 mod lane;
+mod reply_code;
 mod scheduler;
 mod synthesise;
 mod worker;
