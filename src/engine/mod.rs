@@ -62,7 +62,7 @@ pub struct Engine(Arc<SharedResources>);
 impl Engine {
     /// An engine that has opened nothing yet. The redactor learns the credentials of the environment.
     pub fn new(config: EngineConfig) -> Self {
-        config.environment.credentials().for_each(|secret| config.redactor.learn(secret));
+        config.environment.credentials().for_each(|secret| config.redactor.learn(&secret));
         Self(Arc::new(SharedResources::new(config)))
     }
 

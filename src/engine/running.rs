@@ -90,7 +90,8 @@ impl JobRun {
         }
         // The texts are counted while the models are made ready, which takes longer.
         let counting = Counting::begin(job);
-        let prompts = Prompts::load(&job.prompts).map_err(Failure::input)?;
+        let prompts = Prompts::load(&job.prompts)
+            .map_err(|problem| Failure::input(problem).hint("a prompt's file is looked for from the folder in which minions was started; docs/job.md says what it may hold"))?;
         let fetches = job.local.provider.dialect.is_some_and(|dialect| dialect.fetches_images());
         let images = images::load(&job.images, fetches).await?;
         let waiting = shared.pulls.wait_with(&self.events);

@@ -34,6 +34,7 @@ mod minion;
 mod minions;
 mod ollama_daemon;
 mod providers;
+mod proxies;
 mod real_model_tape;
 mod runtimes;
 mod sandbox;

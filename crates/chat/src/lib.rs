@@ -6,6 +6,7 @@
 mod anthropic;
 mod deltas;
 mod dialect;
+mod disguise;
 mod egress_gate;
 mod embeddings;
 mod endpoint;
@@ -22,6 +23,7 @@ mod ollama;
 mod openai;
 pub mod pasted;
 pub mod providers;
+mod proxy;
 mod retry;
 pub mod schema_limits;
 pub mod secrets;

@@ -117,7 +117,11 @@ impl Api {
     /// The connection failed.
     pub(super) fn lost(&self, error: &reqwest::Error) -> RuntimeError {
         let message = format!("{} does not answer: {}", self.place, http::cause(error));
-        RuntimeError::new(RuntimeErrorKind::Unreachable, message)
+        let unreachable = RuntimeError::new(RuntimeErrorKind::Unreachable, message);
+        match http::remedy(error) {
+            Some(remedy) => unreachable.hint(remedy),
+            None => unreachable,
+        }
     }
 
     fn silent(&self, limit: Duration) -> RuntimeError {
