@@ -25,7 +25,7 @@ use super::schema_limits;
 use super::token_limit::lower_limit;
 use super::turns::without_system;
 use super::{
-    ChatClient, ChatError, ChatErrorKind as Kind, ChatReply, ChatRequest, ChatSettings, Finish, Format,
+    ChatClient, ChatError, ChatErrorKind as Kind, ChatReply, ChatRequest, ChatSettings, Finish, Format, Seen,
 };
 #[cfg(test)]
 use crate::secrets::Secret;
@@ -87,7 +87,7 @@ impl HttpClient {
         }
         let headers = headers(provider, dialect, &settings)
             .map_err(|(place, problem)| fail(Kind::Auth, format!("{place} {problem}")))?;
-        let policy = RetryPolicy::of_settings(&settings);
+        let policy = RetryPolicy::new(settings.retries, settings.outage, settings.loading);
         let endpoint = Endpoint { provider, settings, url };
         Ok(Self { endpoint, dialect, http, headers, abilities, policy, gate: None })
     }
@@ -321,6 +321,10 @@ impl ChatClient for HttpClient {
 
     async fn chat(&self, request: &ChatRequest) -> Result<ChatReply, ChatError> {
         retry::with_retries(&self.policy, request.observer.as_deref(), || self.turn(request)).await
+    }
+
+    async fn look(&self) -> Result<Seen, ChatError> {
+        retry::with_retries(&self.policy, None, || self.look_once()).await
     }
 
     fn gated(&self, gate: Arc<dyn EgressGate>) -> Arc<dyn ChatClient> {

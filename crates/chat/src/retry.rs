@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use backon::{BackoffBuilder, ExponentialBuilder};
 
-use super::{CallObserver, ChatError, ChatErrorKind, ChatReply, ChatSettings, Usage};
+use super::{CallObserver, ChatError, ChatErrorKind, ChatReply, Usage};
 
 /// The longest wait that a server may ask for. A longer one is an error at once: the user should know, not wait.
 pub(crate) const LONGEST_WAIT: Duration = Duration::from_secs(60);
@@ -64,9 +64,8 @@ impl RetryPolicy {
         Self { retries, ..Self::default() }
     }
 
-    /// The policy that a client's settings ask for.
-    pub fn of_settings(settings: &ChatSettings) -> Self {
-        let ChatSettings { retries, outage, loading, .. } = *settings;
+    /// This many retries, and how long refused connections and a server that loads are waited for instead.
+    pub fn new(retries: u32, outage: Duration, loading: Duration) -> Self {
         Self { retries, outage, loading, ..Self::default() }
     }
 

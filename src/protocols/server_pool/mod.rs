@@ -95,8 +95,7 @@ impl ServerPool {
     /// of them has failed. The clients of several servers need no retries of their own, as another server is better
     /// than a wait.
     pub(crate) fn new(servers: Vec<PooledServer>, retries: u32) -> Arc<Self> {
-        let mut policy = RetryPolicy::of(retries);
-        policy.loading = LOADING_TIMEOUT;
+        let policy = RetryPolicy::new(retries, Duration::ZERO, LOADING_TIMEOUT);
         Arc::new(Self { servers, policy, room: Notify::new() })
     }
 
