@@ -42,7 +42,7 @@ async fn what_a_daemon_says_of_itself_and_its_models_is_bounded() {
 #[tokio::test]
 async fn what_a_llama_server_says_of_itself_is_bounded() {
     let server = Server::start(|_| flood(200, 24));
-    assert_eq!(probe::props(&server.url()).await, None);
+    assert_eq!(probe::props(&server.url(), None).await, None);
 }
 
 #[tokio::test]
