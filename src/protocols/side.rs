@@ -62,7 +62,7 @@ impl Side {
         let usage = self.usage();
         let next = request.estimated_tokens();
         if let Some(limit) = self.limits.tokens
-            && usage.total_tokens + next > limit
+            && usage.total_tokens.saturating_add(next) > limit
         {
             return Err(ProtocolError::Budget { limit, spent: usage.total_tokens, next });
         }
