@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use crate::chat::providers;
+use crate::chat::{pasted, providers};
 use crate::runtimes::window;
 
 /// Rounds of a protocol when the job does not say.
@@ -68,9 +68,9 @@ impl Environment {
             .collect()
     }
 
-    /// A variable that is set and not empty.
+    /// A variable that is set and not empty, without the quotes that Docker's `--env-file` leaves around it.
     pub fn get(&self, name: &str) -> Option<&str> {
-        self.0.get(name).map(|value| value.trim()).filter(|value| !value.is_empty())
+        self.0.get(name).map(|value| pasted::bare(value)).filter(|value| !value.is_empty())
     }
 
     /// All variables, for a child that gets them.

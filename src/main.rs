@@ -15,12 +15,13 @@ use minions::envelope::Envelope;
 use minions::error::{Exit, Failure};
 use minions::sandbox;
 
+use cli::Source;
 use cli::args::{Cli, Command};
 use cli::interrupt::Interrupt;
 use cli::options::RunOptions;
 use cli::program::Program;
 use cli::run::{RunOutcome, Work};
-use cli::{demo, envelope, listing, logging, service};
+use cli::{demo, envelope, listing, logging, service, usage};
 
 /// Counts, so that a sandbox child can be held to its memory limit; elsewhere it is the system's.
 #[global_allocator]
@@ -34,18 +35,35 @@ fn main() -> ExitCode {
         Ok(Cli { command: Some(Command::Entry { words }), .. }) => return service::entry(words),
         Ok(Cli { command: Some(Command::Health), .. }) => return service::health(),
         Ok(Cli { command: Some(Command::Providers { json }), .. }) => return listing::providers(json),
+        Ok(Cli { command: Some(Command::Version), .. }) => return listing::version(),
         Ok(Cli { command: Some(Command::Batch(options)), .. }) => {
             let each = options.each.clone();
-            Ok((Work::Batch(options), each))
+            let source = Source::of(options.file.clone().or_else(|| options.input.clone()));
+            Ok((Work::Batch(source, options), each))
         }
         Ok(Cli { command: Some(Command::Demo), .. }) => return demo::run(),
-        Ok(Cli { command: Some(Command::Run(args)), .. } | Cli { run: args, .. }) => {
-            Ok((args.job.map_or(Work::Stdin, Work::File), args.options))
+        Ok(Cli { command, run }) => {
+            let is_run = command.is_some();
+            let args = match command {
+                Some(Command::Run(args)) => args,
+                _ => run,
+            };
+            match (args.job, args.file) {
+                (Some(job), _) => Ok((Work::One(Source::File(job)), args.options)),
+                (None, file) => {
+                    usage::file_or_word(file, is_run).map(|file| (Work::Look(Source::of(file)), args.options))
+                }
+            }
         }
-        Err(error) => match usage(&error) {
+        Err(error) => match usage::failure(&error) {
             Some(failure) => Err(failure),
             None => return ExitCode::SUCCESS,
         },
+    };
+    let asked = match asked.map_err(usage::told) {
+        Ok(asked) => Ok(asked),
+        Err(Ok(failure)) => Err(failure),
+        Err(Err(exit)) => return exit,
     };
     // Before anything is read or opened, since it begins the program anew.
     #[cfg(feature = "embedded")]
@@ -81,7 +99,7 @@ fn run(work: Work, options: RunOptions, redactor: &Redactor) -> Result<RunOutcom
         .map_err(|error| Failure::system(format!("{error:#}")))?;
     let environment = Environment::of_process();
     environment.credentials().for_each(|secret| redactor.learn(secret));
-    let verbosity = logging::start(&environment, redactor);
+    let verbosity = logging::start(&environment, redactor, options.volume());
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(1)
         .enable_all()
@@ -95,15 +113,4 @@ fn run(work: Work, options: RunOptions, redactor: &Redactor) -> Result<RunOutcom
     // A thread that still waits for stdin must not hold the envelope back.
     runtime.shutdown_background();
     outcome
-}
-
-/// What a bad command line is told; `None` after `--help` and `--version`, which clap has printed.
-fn usage(error: &clap::Error) -> Option<Failure> {
-    let printed = error.print();
-    if error.use_stderr() || printed.is_err() {
-        let line =
-            error.to_string().lines().next().unwrap_or_default().trim_start_matches("error: ").to_owned();
-        return Some(Failure::input(line).hint("`minions --help` shows what there is"));
-    }
-    None
 }

@@ -4,6 +4,7 @@ use std::convert::Infallible;
 use std::fs::{File, OpenOptions};
 use std::io::{self, BufWriter, Write};
 use std::iter;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::PathBuf;
 use std::str::FromStr;
 use std::sync::Arc;
@@ -63,9 +64,14 @@ impl EventsTarget {
                 }
                 Ok(file)
             }
-            Self::File(path) => File::create(path).map_err(|error| {
-                Failure::input(format!("--events {} can't be written to: {error}", path.display()))
-            }),
+            Self::File(path) => {
+                // Events hold documents and answers, so that a new file is the user's alone.
+                let mut file = OpenOptions::new();
+                let opened = file.write(true).create(true).truncate(true).mode(0o600).open(path);
+                opened.map_err(|error| {
+                    Failure::input(format!("--events {} can't be written to: {error}", path.display()))
+                })
+            }
         }
     }
 }

@@ -1,28 +1,29 @@
 //! Where jobs are read from, and whether there is one or many.
 
 use std::fs::File;
-use std::io::{self, BufReader, IsTerminal, Read};
+use std::io::{self, BufRead as _, BufReader, IsTerminal, Read};
 use std::path::PathBuf;
 
 use super::batch::BatchOptions;
-use super::batch::json_splitter::{JsonPiece, JsonSplitter};
+use super::batch::json_splitter::{JsonPiece, JsonSplitter, newlines};
 use minions::error::Failure;
 use minions::job;
 
 /// Values on their way in.
-pub(crate) type Incoming = JsonSplitter<BufReader<Box<dyn Read + Send>>>;
+pub(super) type Incoming = JsonSplitter<BufReader<Box<dyn Read + Send>>>;
 
 /// Bytes read at once.
 const BUFFER: usize = 1 << 16;
 
 /// Where jobs are read from.
+#[derive(Clone, Debug)]
 pub(crate) enum Source {
     Stdin,
     File(PathBuf),
 }
 
 /// What the input holds.
-pub(crate) enum Found {
+pub(super) enum Found {
     /// One job and the number of its first line.
     One(Vec<u8>, usize),
     /// A batch.
@@ -30,57 +31,67 @@ pub(crate) enum Found {
 }
 
 impl Source {
+    /// The file that the command line names; stdin without one, and for `-`.
+    pub(crate) fn of(file: Option<PathBuf>) -> Self {
+        file.filter(|file| file.as_os_str() != "-").map_or(Self::Stdin, Self::File)
+    }
+
+    /// A path under which it can be read a second time.
+    pub(super) fn regular_file(&self) -> Option<PathBuf> {
+        let path = match self {
+            Self::Stdin => PathBuf::from("/proc/self/fd/0"),
+            Self::File(path) => path.clone(),
+        };
+        path.is_file().then_some(path)
+    }
+
     /// The values, one after the other.
-    pub(crate) fn pieces(&self) -> Result<Incoming, Failure> {
-        let input: Box<dyn Read + Send> = match self {
+    pub(super) fn pieces(&self) -> Result<Incoming, Failure> {
+        let (input, is_terminal): (Box<dyn Read + Send>, _) = match self {
             Self::Stdin => {
                 let stdin = io::stdin();
+                let is_terminal = stdin.is_terminal();
                 tracing::debug!("reading the job from stdin");
-                if stdin.is_terminal() {
+                if is_terminal {
                     tracing::info!("reading the job from the terminal; end it with Ctrl-D");
                 }
-                Box::new(stdin)
+                (Box::new(stdin), is_terminal)
             }
-            Self::File(path) => Box::new(File::open(path).map_err(|error| self.unreadable(&error))?),
+            Self::File(path) => (Box::new(File::open(path).map_err(|error| self.unreadable(&error))?), false),
         };
-        Ok(JsonSplitter::new(BufReader::with_capacity(BUFFER, input)))
+        let mut input = BufReader::with_capacity(BUFFER, input);
+        let beginning = input.fill_buf().map_err(|error| self.unreadable(&error))?;
+        if let Some(foreign) = job::foreign_file(beginning) {
+            return Err(foreign.into());
+        }
+        Ok(if is_terminal { JsonSplitter::of_terminal(input) } else { JsonSplitter::new(input) })
     }
 
     /// All of it as one job.
-    pub(crate) fn one(&self) -> Result<Found, Failure> {
+    pub(super) fn one(&self) -> Result<Found, Failure> {
         let mut bytes = Vec::new();
         self.pieces()?.read_rest(&mut bytes).map_err(|error| self.unreadable(&error))?;
         Ok(Found::One(bytes, 1))
     }
 
-    /// Reads as far as it takes to know whether there are several values, or one with a `custom_id`.
-    pub(crate) fn look(&self) -> Result<Found, Failure> {
-        let fail = |error| self.unreadable(&error);
+    /// Reads as far as it takes to know whether it is a batch: several jobs, a list of them, or a first one with a
+    /// `custom_id`. One job with something around it is none.
+    pub(super) fn look(&self) -> Result<Found, Failure> {
         let mut pieces = self.pieces()?;
-        let Some(first) = pieces.next().map_err(fail)? else { return Ok(Found::One(Vec::new(), 1)) };
-        let value = job::value(&first.bytes, first.line);
-        let mut is_batch = value.as_ref().is_ok_and(|value| job::custom_id(value).is_some());
-        let mut second = None;
-        if !is_batch {
-            second = pieces.next().map_err(fail)?;
-            is_batch = second.as_ref().is_some_and(|second| {
-                let is_job = || job::value(&second.bytes, 1).is_ok_and(|value| value.is_object());
-                // Behind a job of many lines anything else is its own defect.
-                value.is_ok() && first.is_one_line() || is_job()
-            });
+        let (mut seen, mut jobs) = (Vec::<JsonPiece>::new(), 0);
+        while let Some(piece) = pieces.next().map_err(|error| self.unreadable(&error))? {
+            let value = job::value(&piece.bytes, piece.line);
+            jobs += usize::from(value.as_ref().map_or_else(|_| is_broken_job(&piece.bytes), job::is_job));
+            let is_named = seen.is_empty()
+                && (piece.is_item || value.is_ok_and(|value| job::custom_id(&value).is_some()));
+            seen.push(piece);
+            if jobs > 1 || is_named {
+                seen.into_iter().rev().for_each(|piece| pieces.put_back(Some(piece)));
+                return Ok(Found::Many(pieces, Box::default()));
+            }
         }
-        if is_batch {
-            pieces.put_back(second);
-            pieces.put_back(Some(first));
-            return Ok(Found::Many(pieces, Box::default()));
-        }
-        let JsonPiece { line, mut bytes, .. } = first;
-        if let Some(second) = second {
-            bytes.resize(bytes.len() + (second.line - line).saturating_sub(newlines(&bytes)), b'\n');
-            bytes.extend(second.bytes);
-            pieces.read_rest(&mut bytes).map_err(fail)?;
-        }
-        Ok(Found::One(bytes, line))
+        let line = seen.first().map_or(1, |first| first.line);
+        Ok(Found::One(joined(seen), line))
     }
 
     fn unreadable(&self, error: &io::Error) -> Failure {
@@ -93,6 +104,23 @@ impl Source {
     }
 }
 
-fn newlines(bytes: &[u8]) -> usize {
-    bytes.iter().filter(|byte| **byte == b'\n').count()
+/// Whether what is no JSON was meant as a job: then others may stand beside it.
+fn is_broken_job(bytes: &[u8]) -> bool {
+    let has = |key: &[u8]| bytes.windows(key.len()).any(|window| window == key);
+    bytes.trim_ascii_start().starts_with(b"{") && (has(b"\"call_params\"") || has(b"\"body\""))
+}
+
+/// The pieces as they stood in the input, from the first one's line on.
+fn joined(pieces: Vec<JsonPiece>) -> Vec<u8> {
+    let mut line = pieces.first().map_or(1, |first| first.line);
+    let mut pieces = pieces.into_iter();
+    let mut bytes = pieces.next().map(|piece| piece.bytes).unwrap_or_default();
+    line += newlines(&bytes);
+    for piece in pieces {
+        let missing = piece.line.saturating_sub(line);
+        bytes.resize(bytes.len() + missing, b'\n');
+        line += missing + newlines(&piece.bytes);
+        bytes.extend(piece.bytes);
+    }
+    bytes
 }

@@ -12,6 +12,7 @@ mod input;
 pub(crate) mod interrupt;
 pub(crate) mod listing;
 pub(crate) mod logging;
+mod narrator;
 #[cfg(feature = "embedded")]
 pub(crate) mod openmp;
 pub(crate) mod options;
@@ -20,3 +21,6 @@ mod progress;
 mod pull_bar;
 pub(crate) mod run;
 pub(crate) mod service;
+pub(crate) mod usage;
+
+pub(crate) use input::Source;

@@ -1,6 +1,5 @@
 //! From the work that the command line names to its envelope, or its lines.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use minions::engine::{CancelToken, JobResult, RunLimits};
@@ -12,17 +11,24 @@ use super::events_file::{EventsEnd, EventsFile};
 use super::input::{Found, Source};
 use super::program::Program;
 use super::progress::JobProgress;
-use super::pull_bar::PullBar;
 
 /// What there is to do.
 #[derive(Clone, Debug)]
 pub(crate) enum Work {
-    /// What stdin holds: one job, or a batch.
-    Stdin,
+    /// What stdin or a file holds: one job, or a batch.
+    Look(Source),
     /// The one job in a file.
-    File(PathBuf),
+    One(Source),
     /// A batch.
-    Batch(Box<BatchOptions>),
+    Batch(Source, Box<BatchOptions>),
+}
+
+impl Work {
+    fn source(&self) -> &Source {
+        match self {
+            Self::Look(source) | Self::One(source) | Self::Batch(source, _) => source,
+        }
+    }
 }
 
 /// What came of it.
@@ -48,16 +54,12 @@ impl Program {
 
     async fn run_with(self, work: Work, events: Option<Arc<EventsFile>>) -> Result<RunOutcome, Failure> {
         let mut interrupt = self.interrupt.clone();
-        let source = match &work {
-            Work::Stdin => Source::Stdin,
-            Work::File(path) => Source::File(path.clone()),
-            Work::Batch(options) => options.input.clone().map_or(Source::Stdin, Source::File),
-        };
+        let source = work.source().clone();
         // Reading and parsing 100 MB takes its time: off the thread that hears signals.
         let found = tokio::task::spawn_blocking(move || match work {
-            Work::Stdin => source.look(),
-            Work::File(_) => source.one(),
-            Work::Batch(options) => Ok(Found::Many(source.pieces()?, options)),
+            Work::Look(source) => source.look(),
+            Work::One(source) => source.one(),
+            Work::Batch(source, options) => Ok(Found::Many(source.pieces()?, options)),
         });
         let found = tokio::select! {
             found = found => found.unwrap_or_else(|error| Err(error.into()))?,
@@ -69,7 +71,7 @@ impl Program {
                 Ok(RunOutcome::Result(Box::new(result)))
             }
             Found::Many(pieces, options) => {
-                batch::run(self, pieces, *options, events).await.map(RunOutcome::Lines)
+                batch::run(self, &source, pieces, *options, events).await.map(RunOutcome::Lines)
             }
         }
     }
@@ -94,10 +96,12 @@ impl Program {
             job = job => job.unwrap_or_else(|error| Err(error.into()))?,
             stopped = interrupt.heard() => return Err(stopped),
         };
-        let progress = JobProgress::new();
-        tokio::spawn(Arc::clone(&progress).beat());
-        let events = events.into_iter().map(|events| events as _);
-        let listeners = events.chain([progress as _, Arc::new(PullBar::default()) as _]).collect();
+        let mut listeners = self.listeners(events);
+        if !self.options.quiet {
+            let progress = JobProgress::new();
+            tokio::spawn(Arc::clone(&progress).beat());
+            listeners.push(progress);
+        }
         let cancel = CancelToken::new();
         let mut running = std::pin::pin!(engine.run(job, engine.events(listeners, None), &cancel));
         tokio::select! {

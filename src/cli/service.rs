@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use crate::cli::container::{Entry, Places, Watchdog};
-use crate::cli::logging;
+use crate::cli::logging::{self, Volume};
 use minions::chat::secrets::Redactor;
 use minions::config::{self, Environment};
 use minions::runtimes::ollama::{self, Host, WatchdogArgs};
@@ -60,7 +60,7 @@ fn started() -> Environment {
     let environment = Environment::of_process();
     let redactor = Redactor::default();
     environment.credentials().for_each(|secret| redactor.learn(secret));
-    logging::start(&environment, &redactor);
+    logging::start(&environment, &redactor, Volume::Normal);
     environment
 }
 

@@ -32,6 +32,8 @@ pub struct EngineConfig {
 pub struct JobOptions {
     /// Characters of a job's documents that may leave this machine. The smaller of this and the job's own limit holds.
     pub max_egress_chars: Option<u64>,
+    /// Bytes besides a job's own words that may leave this machine. The smaller of this and the job's own limit holds.
+    pub max_egress_bytes: Option<u64>,
     /// A folder for every exchange with a model, without credentials. Not together with `replay`.
     pub record: Option<PathBuf>,
     /// A folder that was recorded. Jobs run on it alone, without network, keys and models.

@@ -1,8 +1,8 @@
 //! The conversation log: one JSON file per job, which is either complete or absent.
 
-use std::fs;
+use std::fs::DirBuilder;
 use std::io::{self, Write};
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
 use crate::chat::secrets::Redactor;
@@ -12,6 +12,11 @@ use serde::Serialize;
 const SLUG: usize = 40;
 
 /// Writes `log` below `dir`, without credentials, and gives its path. With a given `name`, an existing log is replaced.
+///
+/// A log holds documents, so the file and the folders that this makes are the user's alone.
+///
+/// # Errors
+/// Also if `name` leads through a symbolic link, which could leave `dir`.
 pub(super) fn write(
     dir: &Path,
     name: Option<&Path>,
@@ -20,21 +25,32 @@ pub(super) fn write(
     redactor: &Redactor,
 ) -> io::Result<PathBuf> {
     let target = name.map(|name| dir.join(name));
-    let folder = target.as_deref().and_then(Path::parent).unwrap_or(dir);
-    fs::create_dir_all(folder)?;
+    let below = name.and_then(Path::parent).unwrap_or(Path::new(""));
+    let folder = &make_folder(dir, below)?;
     let stamp = jiff::Timestamp::now().strftime("%Y%m%dT%H%M%SZ");
     let prefix = format!("{stamp}_{}_", slug(task));
-    let mut file = tempfile::Builder::new()
-        .prefix(&prefix)
-        .suffix(".part")
-        .permissions(fs::Permissions::from_mode(0o666))
-        .tempfile_in(folder)?;
+    let mut file = tempfile::Builder::new().prefix(&prefix).suffix(".part").tempfile_in(folder)?;
     let mut text = redactor.clean_json_pretty(log)?;
     text.push(b'\n');
     file.write_all(&text)?;
     let target = target.unwrap_or_else(|| file.path().with_extension("json"));
     file.persist(&target)?;
     Ok(target)
+}
+
+/// Makes `dir` and the folders of `below` in it, as far as they are missing. `dir` may be a link, those in it may not.
+fn make_folder(dir: &Path, below: &Path) -> io::Result<PathBuf> {
+    let mut make = DirBuilder::new();
+    make.recursive(true).mode(0o700).create(dir)?;
+    let mut folder = dir.to_owned();
+    for part in below.components() {
+        folder.push(part);
+        if folder.is_symlink() {
+            return Err(io::Error::other(format!("{} is a symbolic link", folder.display())));
+        }
+        make.create(&folder)?;
+    }
+    Ok(folder)
 }
 
 /// `task` as a part of a file name.
@@ -56,6 +72,9 @@ fn slug(task: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+    use std::os::unix::fs::{PermissionsExt, symlink};
+
     use super::*;
     use serde_json::json;
 
@@ -74,6 +93,57 @@ mod tests {
         assert_eq!(fs::read_to_string(named).unwrap(), "{\n  \"n\": 3\n}\n");
         let names: Vec<_> = fs::read_dir(dir.path()).unwrap().map(|e| e.unwrap().file_name()).collect();
         assert!(names.iter().all(|name| !name.to_str().unwrap().ends_with(".part")), "{names:?}");
+    }
+
+    #[test]
+    fn a_log_is_the_user_s_alone_and_so_are_folders_that_it_made() {
+        let dir = tempfile::tempdir().unwrap();
+        let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+        let given = dir.path().join("given");
+        fs::create_dir(&given).unwrap();
+        fs::set_permissions(&given, fs::Permissions::from_mode(0o755)).unwrap();
+        let log = |dir: &Path, name: Option<&str>| {
+            write(dir, name.map(Path::new), "t", &json!({}), &Redactor::default()).unwrap()
+        };
+        for path in
+            [log(&given, None), log(&given, Some("a/b.json")), log(&dir.path().join("new/deep"), None)]
+        {
+            assert_eq!(mode(&path), 0o600, "{}", path.display());
+        }
+        assert_eq!(mode(&given), 0o755);
+        for made in ["given/a", "new", "new/deep"] {
+            assert_eq!(mode(&dir.path().join(made)), 0o700, "{made}");
+        }
+        // A log that is there is replaced, whatever its mode.
+        let old = given.join("old.json");
+        fs::write(&old, "").unwrap();
+        fs::set_permissions(&old, fs::Permissions::from_mode(0o644)).unwrap();
+        assert_eq!(mode(&log(&given, Some("old.json"))), 0o600);
+    }
+
+    #[test]
+    fn no_name_leads_out_of_the_folder_through_a_link() {
+        let [inside, outside] = [(), ()].map(|()| tempfile::tempdir().unwrap());
+        let link = |name: &str, to: &Path| symlink(to, inside.path().join(name)).unwrap();
+        let attempt =
+            |dir: &Path, name: &str| write(dir, Some(Path::new(name)), "t", &json!({}), &Redactor::default());
+        fs::create_dir_all(inside.path().join("real")).unwrap();
+        fs::write(outside.path().join("file"), "theirs").unwrap();
+        link("link", outside.path());
+        link("real/deeper", outside.path());
+        link("dangling", &outside.path().join("none"));
+        link("file.json", &outside.path().join("file"));
+        link("logs", inside.path());
+        for name in ["link/x.json", "link/new/x.json", "real/deeper/x.json", "dangling/x.json", "logs/x.json"]
+        {
+            let error = attempt(inside.path(), name).unwrap_err().to_string();
+            assert!(error.ends_with("is a symbolic link"), "{name}: {error}");
+        }
+        // A link in the file's own place is replaced, and the folder of all logs may be a link.
+        assert!(!attempt(inside.path(), "file.json").unwrap().is_symlink());
+        attempt(&inside.path().join("logs"), "real/x.json").unwrap();
+        assert_eq!(fs::read_dir(outside.path()).unwrap().count(), 1);
+        assert_eq!(fs::read_to_string(outside.path().join("file")).unwrap(), "theirs");
     }
 
     #[test]

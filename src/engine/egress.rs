@@ -1,4 +1,5 @@
-//! The ledger of a job: every call that left this machine, and what of the documents it carried.
+//! The ledger of a job: every call that left this machine, what of the documents it carried, and how many bytes of it
+//! may hold something of them.
 //!
 //! The caller decides which sides are watched. A part of a document counts if a call carries it character by character
 //! and it has at least [`SHORTEST`](verbatim::SHORTEST) characters; a part that is sent again counts once.
@@ -9,7 +10,7 @@ use async_trait::async_trait;
 use tokio::task::{JoinError, spawn_blocking};
 
 use super::egress_report::{EgressCall, EgressPassage, EgressReport};
-use crate::chat::{CallOutcome, ChatError, EgressGate, OutboundRequest, Usage};
+use crate::chat::{CallOutcome, ChatError, EgressGate, OutboundRequest, OutboundText, Usage};
 use crate::documents::Document;
 use crate::documents::tokens::estimate;
 use crate::documents::verbatim::{self, Passage};
@@ -25,12 +26,28 @@ const QUICK: usize = 1 << 20;
 /// The calls that have left, and the limit of what may leave.
 pub(super) struct Ledger {
     documents: Arc<[Document]>,
-    /// Characters of the documents that may leave.
-    limit: Option<u64>,
+    limits: EgressLimits,
     events: Events,
     calls: Mutex<Vec<Call>>,
     /// The error of the first call that was not let through.
     refusal: OnceLock<ChatError>,
+}
+
+/// What may leave; `None` is any number.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct EgressLimits {
+    /// Characters of the documents, as far as they are recognised.
+    pub chars: Option<u64>,
+    /// Bytes that are not the job's own words.
+    pub bytes: Option<u64>,
+}
+
+impl EgressLimits {
+    /// What each of two limits allows.
+    pub(super) fn and(self, other: Self) -> Self {
+        let smaller = |a: Option<u64>, b: Option<u64>| [a, b].into_iter().flatten().min();
+        Self { chars: smaller(self.chars, other.chars), bytes: smaller(self.bytes, other.bytes) }
+    }
 }
 
 struct Call {
@@ -56,8 +73,8 @@ impl Call {
 }
 
 impl Ledger {
-    pub(super) fn new(documents: Arc<[Document]>, limit: Option<u64>, events: Events) -> Arc<Self> {
-        Arc::new(Self { documents, limit, events, calls: Mutex::default(), refusal: OnceLock::new() })
+    pub(super) fn new(documents: Arc<[Document]>, limits: EgressLimits, events: Events) -> Arc<Self> {
+        Arc::new(Self { documents, limits, events, calls: Mutex::default(), refusal: OnceLock::new() })
     }
 
     /// The gate for the calls of one side.
@@ -90,6 +107,7 @@ impl Ledger {
         EgressReport {
             calls: Some(calls.iter().map(|call| self.call(call)).collect()),
             bytes: bytes(&calls),
+            other_bytes: other_bytes(&calls),
             context_chars: self.chars(&left),
             of_context_chars: self.all_chars(),
             passages: Some(self.in_characters(&left)),
@@ -97,13 +115,14 @@ impl Ledger {
     }
 
     fn call(&self, call: &Call) -> EgressCall {
-        let OutboundRequest { endpoint, bytes, sha256 } = &call.request;
+        let OutboundRequest { endpoint, bytes, sha256, .. } = &call.request;
         let cut_off = || Some("cut off before its end".to_owned());
         let usage = call.usage();
         EgressCall {
             side: call.side,
             endpoint: endpoint.clone(),
             bytes: if call.is_sent() { *bytes } else { 0 },
+            other_bytes: if call.is_sent() { call.request.other_bytes() } else { 0 },
             sha256: call.is_sent().then(|| sha256.clone()),
             context_chars: self.chars(&verbatim::joined(call.passages.clone())),
             prompt_tokens: usage.prompt_tokens,
@@ -161,6 +180,11 @@ fn bytes(calls: &[Call]) -> usize {
     calls.iter().filter(|call| call.is_sent()).map(|call| call.request.bytes).sum()
 }
 
+/// The bytes of all bodies that left and are not the job's own words.
+fn other_bytes(calls: &[Call]) -> usize {
+    calls.iter().filter(|call| call.is_sent()).map(|call| call.request.other_bytes()).sum()
+}
+
 /// The passages of all calls that left.
 fn passages(calls: &[Call]) -> Vec<Passage> {
     calls.iter().filter(|call| call.is_sent()).flat_map(|call| call.passages.iter().cloned()).collect()
@@ -174,15 +198,26 @@ struct Watch {
 
 #[async_trait]
 impl EgressGate for Watch {
-    async fn leave(&self, texts: &[&str], request: OutboundRequest) -> Result<usize, ChatError> {
+    async fn leave(&self, texts: &[OutboundText<'_>], request: OutboundRequest) -> Result<usize, ChatError> {
         let Self { ledger, side } = self;
-        let carried = ledger.carried(texts).await.map_err(|error| {
+        let texts: Vec<&str> = texts.iter().map(|text| text.text).collect();
+        let carried = ledger.carried(&texts).await.map_err(|error| {
             let why = format!("what it carries of the documents could not be searched for: {error}");
             ledger.refuse(&request.endpoint, &why, "this is a defect of minions; please report it")
         })?;
         let tokens = texts.iter().map(|text| estimate(text)).sum();
         let mut calls = ledger.calls();
-        if let Some(limit) = ledger.limit {
+        if let Some(limit) = ledger.limits.bytes {
+            let bytes = (other_bytes(&calls) + request.other_bytes()) as u64;
+            if bytes > limit {
+                let why = format!(
+                    "{bytes} bytes besides the job's own words would have left this machine, and the budget is {limit}"
+                );
+                let hint = "raise budget.egress_bytes or --max-egress-bytes";
+                return Err(ledger.refuse(&request.endpoint, &why, hint));
+            }
+        }
+        if let Some(limit) = ledger.limits.chars {
             let mut all = passages(&calls);
             all.extend(carried.iter().cloned());
             let chars = ledger.chars(&verbatim::joined(all)) as u64;
@@ -197,6 +232,7 @@ impl EgressGate for Watch {
         calls.push(Call { side: *side, request, passages: carried, tokens, outcome: None });
         ledger.events.emit_detail(|| EventKind::Egress {
             bytes: bytes(&calls),
+            other_bytes: other_bytes(&calls),
             context_chars: ledger.chars(&verbatim::joined(passages(&calls))),
             of_context_chars: ledger.all_chars(),
         });
@@ -221,16 +257,23 @@ mod tests {
         let before = fog.repeat(2 * QUICK / fog.len());
         let document =
             Document { name: Some("log.txt".to_owned()), ..Document::from(format!("{before}{line}")) };
-        let ledger = Ledger::new([document].into(), Some(40), Events::off());
+        let ledger =
+            Ledger::new([document].into(), EgressLimits { chars: Some(40), bytes: None }, Events::off());
         let gate = ledger.watch(JobRole::Supervisor);
-        let request = || OutboundRequest { endpoint: "E".to_owned(), bytes: 1, sha256: String::new() };
-        assert_eq!(gate.leave(&["It says:", line], request()).await.unwrap(), 0);
+        let request = || OutboundRequest {
+            endpoint: "E".to_owned(),
+            bytes: 1,
+            sha256: String::new(),
+            other_bytes: None,
+        };
+        let text = |text| OutboundText { text, own: &[] };
+        assert_eq!(gate.leave(&[text("It says:"), text(line)], request()).await.unwrap(), 0);
         let (start, end) = (before.len(), before.len() + line.len());
         let source = Some("log.txt".to_owned());
         let passages = vec![EgressPassage { document: 0, start, end, source }];
         assert_eq!(ledger.report().passages, Some(passages));
         assert!(ledger.refusal().is_none());
-        let error = gate.leave(&[fog], request()).await.unwrap_err();
+        let error = gate.leave(&[text(fog)], request()).await.unwrap_err();
         assert!(error.message.contains("E was not called") && ledger.refusal().is_some(), "{error:?}");
     }
 }

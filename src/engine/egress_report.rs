@@ -12,7 +12,9 @@ pub struct EgressReport {
     pub calls: Option<Vec<EgressCall>>,
     /// Bytes of all request bodies that left.
     pub bytes: usize,
-    /// Characters of the documents that left word for word, each counted once.
+    /// Bytes of them that are not the job's own words, whatever they look like.
+    pub other_bytes: usize,
+    /// Characters of the documents that were recognised in what left, each counted once.
     pub context_chars: usize,
     /// Characters of the documents.
     pub of_context_chars: usize,
@@ -30,6 +32,8 @@ pub struct EgressCall {
     pub endpoint: String,
     /// Bytes of the request's body; 0 if there was no connection.
     pub bytes: usize,
+    /// Bytes of the body that are not the job's own words.
+    pub other_bytes: usize,
     /// SHA-256 of the body as it was sent, in hexadecimal.
     pub sha256: Option<String>,
     /// Characters of the documents that the call carried.

@@ -10,6 +10,7 @@ mod clients;
 mod concurrency_limited;
 mod config;
 mod conversation_log;
+mod credentials;
 mod egress;
 mod egress_report;
 mod estimate;

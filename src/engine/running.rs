@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use tokio::task::{JoinError, JoinHandle, spawn_blocking};
 
-use super::egress::Ledger;
+use super::egress::{EgressLimits, Ledger};
 use super::result::{ConversationLog, EvidenceSummary, FailedLog, JobResult, LoggedUsage, Timing};
 use super::retrieval::Embeddings;
 use super::savings::SavingsReport;
@@ -47,11 +47,12 @@ pub(super) struct JobRun {
 
 impl JobRun {
     pub(super) fn new(job: Job, shared: &SharedResources, events: Events) -> Self {
-        let limits = [job.budget.egress_chars, shared.config.jobs.max_egress_chars];
-        let limit = limits.into_iter().flatten().min();
+        let (budget, options) = (job.budget, &shared.config.jobs);
+        let limits = EgressLimits { chars: budget.egress_chars, bytes: budget.egress_bytes }
+            .and(EgressLimits { chars: options.max_egress_chars, bytes: options.max_egress_bytes });
         let [local_client, remote_client] = clients::models(&job, &shared.config.environment);
         Self {
-            ledger: Ledger::new(Arc::clone(&job.context), limit, events.clone()),
+            ledger: Ledger::new(Arc::clone(&job.context), limits, events.clone()),
             job,
             started: Instant::now(),
             transcript: Transcript::new(events.clone()),

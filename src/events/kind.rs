@@ -191,6 +191,8 @@ pub enum EventKind {
     Egress {
         /// Bytes that left, with this request.
         bytes: usize,
+        /// Bytes of them that are not the job's own words.
+        other_bytes: usize,
         /// Characters of the documents that left, with this request.
         context_chars: usize,
         /// Characters of the documents.

@@ -2,6 +2,10 @@
 
 use crate::error::Failure;
 
+/// What a job looks like, for those who have none yet.
+pub(super) const A_JOB: &str = "a job is a JSON object such as {\"call_params\": {\"task\": \"Who signed?\", \"context\": \
+                                [\"the document's text\"]}}; `minions run --help` shows how to make one of a file";
+
 /// Why a job is unusable.
 #[derive(Debug, thiserror::Error)]
 pub enum JobError {
@@ -21,16 +25,50 @@ pub enum JobError {
     /// Not JSON.
     #[error("the job is not valid JSON: {problem}")]
     Syntax {
-        /// The parser's words, with line and column.
+        /// What is wrong, with line and column.
         problem: String,
-        /// The input ended too early.
-        truncated: bool,
+        /// What to do.
+        hint: String,
     },
-    /// More than one value.
-    #[error("the job ends at line {line}, but more follows")]
-    Trailing {
+    /// Something else than JSON.
+    #[error("the job is not valid JSON but {what}")]
+    Foreign {
+        /// What it is.
+        what: String,
+        /// What to do.
+        hint: String,
+    },
+    /// Text around the one job.
+    #[error("there is text {place} the job, at line {line}: `{text}`")]
+    Stray {
+        /// `before` or `behind`.
+        place: &'static str,
         /// From 1.
         line: usize,
+        /// The beginning of that line.
+        text: String,
+        /// What to do.
+        hint: String,
+    },
+    /// A second job where one is read.
+    #[error("a second job begins at line {line}")]
+    SecondJob {
+        /// From 1.
+        line: usize,
+    },
+    /// JSON, but no object.
+    #[error("the job must be a JSON object, not {got}")]
+    NoObject {
+        /// What it is.
+        got: &'static str,
+        /// A string that holds JSON.
+        is_encoded: bool,
+    },
+    /// A key that one object has twice.
+    #[error("the key `{place}` stands twice")]
+    Twice {
+        /// The key with its path.
+        place: String,
     },
     /// A key that does not exist.
     #[error("unknown key `{place}`")]
@@ -41,6 +79,24 @@ pub enum JobError {
         known: String,
         /// The key that was probably meant.
         nearest: Option<String>,
+    },
+    /// A key that exists in another place.
+    #[error("`{place}` stands in the wrong place")]
+    Misplaced {
+        /// The key with its path.
+        place: String,
+        /// The key with the path that it should have.
+        right: String,
+    },
+    /// A key that has no effect for this client type.
+    #[error("`{place}` has no effect: the client type {provider} has no such option")]
+    NoEffect {
+        /// The key with its path.
+        place: String,
+        /// The client type.
+        provider: &'static str,
+        /// The client types that have it.
+        owners: String,
     },
     /// An unknown name.
     #[error("`{place}`: unknown {what} `{name}`")]
@@ -84,6 +140,16 @@ pub enum JobError {
         /// What is wrong with it.
         problem: String,
     },
+    /// A text that only names what should stand there.
+    #[error("`{place}` {what}")]
+    OnlyName {
+        /// The key with its path.
+        place: String,
+        /// What it is.
+        what: String,
+        /// What to do.
+        hint: String,
+    },
     /// A value that has to be there.
     #[error("`{place}` is missing: {remedy}")]
     Missing {
@@ -109,13 +175,26 @@ impl From<JobError> for Failure {
             JobError::Empty => {
                 failure.hint("pipe a job in, `minions < job.json`; in Docker use `docker run -i`")
             }
-            JobError::NotUtf8 { .. } => failure.hint("save the job as UTF-8"),
-            JobError::Syntax { truncated: true, .. } => {
-                failure.hint("the input ends before the job does; was it cut off on its way?")
+            JobError::NotUtf8 { .. } => failure
+                .hint("save the job as UTF-8; `iconv -f latin1 -t UTF-8` does it for a text in Latin-1"),
+            JobError::Syntax { hint, .. }
+            | JobError::Foreign { hint, .. }
+            | JobError::Stray { hint, .. }
+            | JobError::OnlyName { hint, .. } => failure.hint(hint),
+            JobError::NoObject { is_encoded: true, .. } => failure.hint(
+                "it is JSON within a string, as it was encoded twice: `jq fromjson job.json` takes it out",
+            ),
+            JobError::NoObject { got: "a list", .. } => failure.hint(
+                "a list of jobs is a batch, but then it holds nothing else than objects, [{...}, {...}]",
+            ),
+            JobError::NoObject { .. } => failure.hint(A_JOB),
+            JobError::SecondJob { .. } => {
+                failure.hint("several jobs are a batch: `minions batch jobs.jsonl`")
             }
-            JobError::Syntax { .. } => failure.hint("check the job with `python3 -m json.tool < job.json`"),
-            JobError::Trailing { .. } => {
-                failure.hint("one JSON value is one job; several are a batch, `minions batch --input FILE`")
+            JobError::Twice { .. } => failure.hint("one of the two would count in silence: leave one out"),
+            JobError::Misplaced { right, .. } => failure.hint(format!("write it as `{right}`")),
+            JobError::NoEffect { owners, .. } => {
+                failure.hint(format!("leave it out; it is an option of {owners}"))
             }
             JobError::UnknownKey { nearest: Some(name), .. }
             | JobError::UnknownName { nearest: Some(name), .. } => {

@@ -11,6 +11,15 @@ pub fn custom_id(line: &Value) -> Option<&str> {
     line["custom_id"].as_str().filter(|id| !id.trim().is_empty())
 }
 
+/// Keys that nothing but a job has.
+const JOB_KEYS: [&str; 5] = ["call_params", "local_client", "remote_client", "custom_id", "body"];
+
+/// Whether `value` was meant as a job: an object with one of its keys, if misspelt.
+pub fn is_job(value: &Value) -> bool {
+    let is_key = |key: &String| nearest(key, JOB_KEYS.into_iter()).is_some();
+    value.as_object().is_some_and(|object| object.keys().any(is_key))
+}
+
 /// The job of `{"custom_id", "method", "url", "body": job}`; a bare job as it is.
 pub fn bare(line: Value) -> Result<Value, JobError> {
     let is_request = ["method", "url", "body"].iter().any(|key| line.get(key).is_some());
@@ -94,6 +103,27 @@ mod tests {
         assert_eq!(bare(line).unwrap(), expected);
         let line = json!({"url": "/v1/minion", "body": {"protocol": {"type": "minion", "max_rounds": 1}}});
         assert_eq!(bare(line).unwrap(), json!({"protocol": {"type": "minion", "max_rounds": 1}}));
+    }
+
+    #[test]
+    fn a_job_is_known_by_its_keys() {
+        for job in [
+            json!({"call_params": {}}),
+            json!({"call_parms": 1}),
+            json!({"custom_id": "a"}),
+            json!({"body": {}}),
+        ] {
+            assert!(is_job(&job), "{job}");
+        }
+        // Other programs' lines, which may be JSON as well.
+        for other in [
+            json!({"level": 30, "msg": "loaded .env"}),
+            json!({}),
+            json!([{"task": 1}]),
+            json!("call_params"),
+        ] {
+            assert!(!is_job(&other), "{other}");
+        }
     }
 
     #[test]

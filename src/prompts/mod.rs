@@ -4,6 +4,7 @@
 //! so that a document's own words in double braces stay as they are.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::path::PathBuf;
 
 /// A prompt whose slots are still open.
@@ -62,6 +63,53 @@ pub fn names() -> impl Iterator<Item = &'static str> {
     ALL.iter().map(|prompt| prompt.name)
 }
 
+/// A prompt whose slots are filled, and which of its bytes are the job's own words.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Filled {
+    /// The text.
+    pub text: String,
+    /// Ranges of bytes of the text, in ascending order: the prompt itself, and what was filled in as [`Slot::Own`].
+    pub own: Vec<Range<usize>>,
+}
+
+/// What a slot is filled with.
+#[derive(Clone, Copy, Debug)]
+pub enum Slot<'a> {
+    /// The job's own words: its task, metadata and parameters, and what the supervisor wrote.
+    Own(&'a str),
+    /// All else. It may hold something of the documents.
+    Other(&'a str),
+    /// Another prompt.
+    Filled(&'a Filled),
+}
+
+impl Filled {
+    /// Appends what fills a slot.
+    pub fn push(&mut self, slot: Slot<'_>) {
+        let from = self.text.len();
+        match slot {
+            Slot::Own(text) => {
+                self.text.push_str(text);
+                self.own.push(from..self.text.len());
+            }
+            Slot::Other(text) => self.text.push_str(text),
+            Slot::Filled(Self { text, own }) => {
+                self.text.push_str(text);
+                self.own.extend(own.iter().map(|own| from + own.start..from + own.end));
+            }
+        }
+    }
+}
+
+impl Slot<'_> {
+    fn len(&self) -> usize {
+        match self {
+            Slot::Own(text) | Slot::Other(text) => text.len(),
+            Slot::Filled(Filled { text, .. }) => text.len(),
+        }
+    }
+}
+
 /// The prompts of one job: the built-in ones, except those that the job replaces.
 #[derive(Clone, Debug, Default)]
 pub struct Prompts(BTreeMap<&'static str, String>);
@@ -88,7 +136,7 @@ impl Prompts {
     }
 
     /// The prompt's text with its slots filled.
-    pub fn fill(&self, prompt: &Prompt, values: &[(&str, &str)]) -> String {
+    pub fn fill(&self, prompt: &Prompt, values: &[(&str, Slot<'_>)]) -> Filled {
         fill(self.0.get(prompt.name).map_or(prompt.text, String::as_str), values)
     }
 }
@@ -99,20 +147,21 @@ fn slots(text: &str) -> Vec<&str> {
 }
 
 /// The text with its slots filled. A slot without a value keeps its name, which a test forbids.
-fn fill(text: &str, values: &[(&str, &str)]) -> String {
-    let mut out = String::with_capacity(text.len() + values.iter().map(|(_, v)| v.len()).sum::<usize>());
-    let mut rest = text.trim_end();
+fn fill(text: &str, values: &[(&str, Slot<'_>)]) -> Filled {
+    let length = text.len() + values.iter().map(|(_, value)| value.len()).sum::<usize>();
+    let mut out = Filled { text: String::with_capacity(length), own: Vec::new() };
+    let mut rest = text.trim();
     while let Some(start) = rest.find("{{") {
         let Some(length) = rest[start..].find("}}") else { break };
         let slot = &rest[start + 2..start + length];
-        out.push_str(&rest[..start]);
+        out.push(Slot::Own(&rest[..start]));
         match values.iter().find(|(name, _)| *name == slot) {
-            Some((_, value)) => out.push_str(value),
-            None => out.push_str(&rest[start..start + length + 2]),
+            Some((_, value)) => out.push(*value),
+            None => out.push(Slot::Own(&rest[start..start + length + 2])),
         }
         rest = &rest[start + length + 2..];
     }
-    out.push_str(rest);
+    out.push(Slot::Own(rest));
     out
 }
 
@@ -124,8 +173,8 @@ mod tests {
     fn every_prompt_is_filled() {
         for prompt in ALL {
             let slots = slots(prompt.text);
-            let values: Vec<_> = slots.iter().map(|slot| (*slot, "{{value}}")).collect();
-            let filled = Prompts::default().fill(prompt, &values);
+            let values: Vec<_> = slots.iter().map(|slot| (*slot, Slot::Own("{{value}}"))).collect();
+            let filled = Prompts::default().fill(prompt, &values).text;
             assert_eq!(filled.matches("{{value}}").count(), slots.len(), "{}", prompt.name);
             assert!(!filled.trim().is_empty() && filled.is_ascii(), "{}", prompt.name);
         }
@@ -133,8 +182,9 @@ mod tests {
 
     #[test]
     fn what_looks_like_a_slot_in_a_document_stays() {
-        let values = [("chunk", "a {{task}} b"), ("task", "T"), ("advice", "")];
-        let filled = Prompts::default().fill(&MINIONS_JOB, &values);
+        let values =
+            [("chunk", Slot::Other("a {{task}} b")), ("task", Slot::Own("T")), ("advice", Slot::Own(""))];
+        let filled = Prompts::default().fill(&MINIONS_JOB, &values).text;
         assert!(filled.contains("a {{task}} b") && filled.contains('T'));
     }
 
@@ -146,9 +196,12 @@ mod tests {
         assert!(Prompts::load(&files).unwrap_err().contains("can't be read"));
         std::fs::write(&path, "Mine: {{task}} in {{chunk}}\n").unwrap();
         let prompts = Prompts::load(&files).unwrap();
-        let values = [("chunk", "C"), ("task", "T"), ("advice", "A")];
-        assert_eq!(prompts.fill(&MINIONS_JOB, &values), "Mine: T in C");
-        assert!(prompts.fill(&MINIONS_WORKER, &[]).contains("one part"));
+        let values = [("chunk", Slot::Other("C")), ("task", Slot::Own("T")), ("advice", Slot::Own("A"))];
+        let filled = prompts.fill(&MINIONS_JOB, &values);
+        assert_eq!(filled.text, "Mine: T in C");
+        let own: String = filled.own.iter().map(|own| &filled.text[own.clone()]).collect();
+        assert_eq!(own, "Mine: T in ");
+        assert!(prompts.fill(&MINIONS_WORKER, &[]).text.contains("one part"));
         std::fs::write(&path, "{{question}}").unwrap();
         let error = Prompts::load(&files).unwrap_err();
         assert!(

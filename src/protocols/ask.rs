@@ -7,7 +7,8 @@ use crate::chat::{ChatReply, ChatRequest, Finish, Format, Message};
 use crate::config;
 use crate::events::{CallEvents, Purpose};
 use crate::job::JobRole;
-use crate::prompts::{self, Prompts};
+use crate::prompts::{self, Filled, Prompts, Slot};
+use crate::words::count;
 
 /// Characters of an unusable reply that an error quotes.
 const QUOTE: usize = 300;
@@ -52,9 +53,9 @@ impl<'a> Supervisor<'a> {
     }
 
     /// Sends `prompt` and gives the reply.
-    pub(super) async fn say(&mut self, prompt: String, format: &Format) -> Result<ChatReply, ProtocolError> {
-        self.transcript.told(JobRole::Supervisor, &prompt);
-        self.messages.push(Message::user(prompt));
+    pub(super) async fn say(&mut self, prompt: Filled, format: &Format) -> Result<ChatReply, ProtocolError> {
+        self.transcript.told(JobRole::Supervisor, &prompt.text);
+        self.messages.push(Message::user(prompt.text).owning(prompt.own));
         let calls = CallEvents::new(&self.transcript.events, JobRole::Supervisor, self.purpose);
         let request = ChatRequest {
             messages: std::mem::take(&mut self.messages),
@@ -72,17 +73,17 @@ impl<'a> Supervisor<'a> {
         let reply = outcome
             .inspect_err(|error| self.transcript.remote(prompt, &format!("[failed: {error}]")))
             .map_err(ProtocolError::Supervisor)?;
-        tracing::info!(tokens = self.side.usage().total_tokens, "supervisor replied");
+        tracing::info!("the supervisor replied with {}", count(reply.usage.completion_tokens, "token"));
         self.transcript.said(JobRole::Supervisor, calls.call(), &reply.text);
         self.transcript.remote(prompt, &reply.text);
-        self.messages.push(Message::assistant(reply.text.clone()));
+        self.messages.push(Message::assistant(reply.text.clone()).own());
         Ok(reply)
     }
 
     /// Sends `prompt` and gives the reply as `judge` reads it. An unusable reply is asked for again.
     pub(super) async fn ask<T>(
         &mut self,
-        prompt: String,
+        prompt: Filled,
         format: &Format,
         judge: impl Fn(Map<String, Value>) -> Judged<T>,
     ) -> Result<T, ProtocolError> {
@@ -113,8 +114,9 @@ impl<'a> Supervisor<'a> {
             }
             self.transcript
                 .warn(format!("the supervisor's reply is unusable and asked for again: {problem}"));
-            prompt =
-                self.prompts.fill(&prompts::JSON_AGAIN, &[("problem", &problem), ("keys", &keys(format))]);
+            // The problem is told in words of ours and of its own reply.
+            let slots = [("problem", Slot::Own(&problem)), ("keys", Slot::Own(&keys(format)))];
+            prompt = self.prompts.fill(&prompts::JSON_AGAIN, &slots);
         }
     }
 }

@@ -12,7 +12,7 @@ use crate::chat::{ChatErrorKind, ChatRequest, Finish, Format, Image, Message};
 use crate::documents::Document;
 use crate::events::{CallEvents, Purpose};
 use crate::job::JobRole;
-use crate::prompts;
+use crate::prompts::{self, Filled, Slot};
 
 /// One run of the protocol.
 pub(crate) struct Minion<'a> {
@@ -32,15 +32,16 @@ enum Step {
 
 impl Minion<'_> {
     /// The worker's instructions: the documents first, so that they stay cached from round to round.
-    fn worker_instructions(&self, context: &[Document]) -> String {
+    fn worker_instructions(&self, context: &[Document]) -> Filled {
         let mut documents: Vec<Document> =
             context.iter().filter(|document| !document.text.trim().is_empty()).cloned().collect();
         documents.extend(self.note_of_images().map(Document::from));
         let Assignment { prompts, task, .. } = self.assignment;
         if documents.is_empty() {
-            prompts.fill(&prompts::MINION_WORKER_BARE, &[("task", task)])
+            prompts.fill(&prompts::MINION_WORKER_BARE, &[("task", Slot::Own(task))])
         } else {
-            prompts.fill(&prompts::MINION_WORKER, &[("context", &joined(&documents)), ("task", task)])
+            let slots = [("context", Slot::Other(&joined(&documents))), ("task", Slot::Own(task))];
+            prompts.fill(&prompts::MINION_WORKER, &slots)
         }
     }
 
@@ -57,12 +58,13 @@ impl Minion<'_> {
     pub(crate) async fn run(&self, transcript: &Transcript) -> Result<Answer, ProtocolError> {
         let Assignment { prompts, context, max_rounds, .. } = self.assignment;
         let mut supervisor = Supervisor::new(&self.assignment, Purpose::Step, transcript);
+        let instructions = self.worker_instructions(context);
         let mut chat = ChatRequest {
-            messages: vec![Message::system(self.worker_instructions(context))],
+            messages: vec![Message::system(instructions.text).owning(instructions.own)],
             format: self.worker_format.clone(),
             ..ChatRequest::default()
         };
-        transcript.worker_instructions(self.worker_instructions(&[note_of(context).into()]));
+        transcript.worker_instructions(self.worker_instructions(&[note_of(context).into()]).text);
         let mut question = supervisor.ask(self.first_prompt(), &first_format(), first_step).await?;
         // The server that has the documents cached.
         let mut preferred_server = None;
@@ -74,12 +76,10 @@ impl Minion<'_> {
                 self.ask_worker(&mut chat, &mut preferred_server, question, transcript).await?;
             lost_any |= is_lost;
             let left = max_rounds - round;
+            let slots = [("reply", Slot::Other(&answer)), ("left", Slot::Own(&left.to_string()))];
             let (prompt, format) = match left {
-                0 => (prompts.fill(&prompts::MINION_LAST_REPLY, &[("reply", &answer)]), last_format()),
-                _ => (
-                    prompts.fill(&prompts::MINION_REPLY, &[("reply", &answer), ("left", &left.to_string())]),
-                    next_format(),
-                ),
+                0 => (prompts.fill(&prompts::MINION_LAST_REPLY, &slots), last_format()),
+                _ => (prompts.fill(&prompts::MINION_REPLY, &slots), next_format()),
             };
             let step = supervisor.ask(prompt, &format, |reply| next_step(reply, left)).await?;
             question = match step {
@@ -93,7 +93,7 @@ impl Minion<'_> {
         Ok(Answer::none())
     }
 
-    fn first_prompt(&self) -> String {
+    fn first_prompt(&self) -> Filled {
         let metadata = match self.assignment.doc_metadata {
             Some(metadata) => metadata,
             None if self.assignment.context.is_empty() && self.images.is_empty() => {
@@ -108,7 +108,11 @@ impl Minion<'_> {
         let rounds = self.assignment.max_rounds.to_string();
         self.assignment.prompts.fill(
             &prompts::MINION_SUPERVISOR,
-            &[("task", self.assignment.task), ("metadata", &metadata), ("rounds", &rounds)],
+            &[
+                ("task", Slot::Own(self.assignment.task)),
+                ("metadata", Slot::Own(&metadata)),
+                ("rounds", Slot::Own(&rounds)),
+            ],
         )
     }
 
@@ -123,7 +127,8 @@ impl Minion<'_> {
         transcript.told(JobRole::Worker, &question);
         let calls = CallEvents::new(&transcript.events, JobRole::Worker, Purpose::Reply);
         chat.observer = calls.observer();
-        let mut message = Message::user(question.clone());
+        // The supervisor wrote it.
+        let mut message = Message::user(question.clone()).own();
         if chat.messages.len() == 1 {
             message.images = self.images.to_vec();
         }

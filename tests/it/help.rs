@@ -96,8 +96,8 @@ fn every_command_of_the_help_can_be_pasted() {
     for (command, args) in [
         ("minions providers", vec!["providers"]),
         (
-            "minions --max-egress-chars 2000 --record tape",
-            vec!["--max-egress-chars", "2000", "--record", "tape"],
+            "minions --max-egress-bytes 20000 --record tape",
+            vec!["--max-egress-bytes", "20000", "--record", "tape"],
         ),
         ("minions --replay tape", vec!["--replay", "tape"]),
         ("minions batch --resume out.jsonl", vec!["batch", "--resume", "out.jsonl"]),

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "the helpers of a test may fail as a test does")]
 
+mod addresses;
 mod architecture;
 mod bad_input;
 mod batch;
@@ -11,16 +12,19 @@ mod chat_quirks;
 mod chat_real_server;
 mod chat_streaming;
 mod client_kwargs;
+mod command_line;
 mod container;
 mod demo;
 mod docs;
 mod documentation;
 mod egress;
+mod egress_bytes;
 mod endings;
 mod events;
 mod file_circles;
 mod fleet;
 mod help;
+mod input;
 mod library;
 #[cfg(feature = "embedded")]
 mod llama_cpp;

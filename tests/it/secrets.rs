@@ -10,7 +10,7 @@ use crate::support::server::{Reply, Server};
 use crate::support::wire::{anthropic_text, openai};
 
 const JOB_KEY: &str = "sk-from-the-job-Zq81";
-const ENV_KEY: &str = "sk-from-env-\"quoted\"-Zq82";
+const ENV_KEY: &str = "sk-from-env-\\slashed/-Zq82";
 const URL_KEY: &str = "password-in-url-Zq83";
 const OTHER_KEY: &str = "hf_some-other-key-Zq84";
 

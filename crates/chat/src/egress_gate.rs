@@ -1,5 +1,7 @@
 //! The gate that is told of every request body before it leaves for a server, and of the call's end.
 
+use std::ops::Range;
+
 use async_trait::async_trait;
 use ring::digest;
 use serde::{Deserialize, Serialize};
@@ -15,6 +17,19 @@ pub struct OutboundRequest {
     pub bytes: usize,
     /// SHA-256 of the body, in hexadecimal.
     pub sha256: String,
+    /// Bytes of the body that the same request without all that is not the job's own would lack. `None` in recordings
+    /// of older versions.
+    #[serde(default)]
+    pub other_bytes: Option<usize>,
+}
+
+/// A text that a body carries.
+#[derive(Clone, Copy, Debug)]
+pub struct OutboundText<'a> {
+    /// The whole text.
+    pub text: &'a str,
+    /// The bytes of it that are the job's own words, in ascending order.
+    pub own: &'a [Range<usize>],
 }
 
 /// How a call ended.
@@ -35,18 +50,25 @@ pub trait EgressGate: Send + Sync {
     ///
     /// # Errors
     /// The call is not made: nothing leaves, and the call fails with this error.
-    async fn leave(&self, texts: &[&str], request: OutboundRequest) -> Result<usize, ChatError>;
+    async fn leave(&self, texts: &[OutboundText<'_>], request: OutboundRequest) -> Result<usize, ChatError>;
 
     /// Tells how the call of this number ended. A call that is cut off is never told of.
     fn ended(&self, call: usize, outcome: CallOutcome);
 }
 
 impl OutboundRequest {
-    /// Describes `body`, which is about to be sent to `endpoint`.
-    pub(super) fn new(endpoint: String, body: &str) -> Self {
+    /// Describes `body`, which is about to be sent to `endpoint`. `bare` is the body of the same request with nothing
+    /// but the job's own words, made by the same code: so whatever a dialect does to a text is in the difference.
+    pub(super) fn new(endpoint: String, body: &str, bare: &str) -> Self {
         let hash = digest::digest(&digest::SHA256, body.as_bytes());
         let sha256 = hash.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
-        Self { endpoint, bytes: body.len(), sha256 }
+        let other_bytes = Some(body.len().saturating_sub(bare.len()));
+        Self { endpoint, bytes: body.len(), sha256, other_bytes }
+    }
+
+    /// Bytes of the body that are not known to be the job's own. Where nothing is known of them, these are all bytes.
+    pub fn other_bytes(&self) -> usize {
+        self.other_bytes.unwrap_or(self.bytes)
     }
 }
 

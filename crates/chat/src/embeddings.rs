@@ -7,7 +7,7 @@ use reqwest::StatusCode;
 use serde_json::Value;
 use tokio::time::timeout;
 
-use super::egress_gate::{CallOutcome, EgressGate, OutboundRequest};
+use super::egress_gate::{CallOutcome, EgressGate, OutboundRequest, OutboundText};
 use super::http_client::HttpClient;
 use super::{ChatError, ChatErrorKind as Kind, ChatSettings, Embedded, Embedder, Usage, retry, truncation};
 use crate::http;
@@ -40,11 +40,14 @@ impl Embedder for HttpClient {
 
 impl HttpClient {
     async fn embed_once(&self, texts: &[String]) -> Result<Embedded, ChatError> {
-        let body = self.dialect.embeddings_body(&self.endpoint.settings.model, texts).to_string();
-        let Some(gate) = &self.gate else { return self.post_texts(texts, body).await };
-        let carried: Vec<&str> = texts.iter().map(String::as_str).collect();
-        let call = gate.leave(&carried, OutboundRequest::new(self.endpoint.name(), &body)).await?;
-        let outcome = self.post_texts(texts, body).await;
+        let body = |texts| self.dialect.embeddings_body(&self.endpoint.settings.model, texts).to_string();
+        let whole = body(texts);
+        let Some(gate) = &self.gate else { return self.post_texts(texts, whole).await };
+        // What is embedded is the documents, and what a program searches them for.
+        let carried: Vec<_> = texts.iter().map(|text| OutboundText { text, own: &[] }).collect();
+        let outbound = OutboundRequest::new(self.endpoint.name(), &whole, &body(&[]));
+        let call = gate.leave(&carried, outbound).await?;
+        let outcome = self.post_texts(texts, whole).await;
         gate.ended(call, CallOutcome::new(outcome.as_ref().map(|embedded| embedded.usage)));
         outcome
     }

@@ -77,7 +77,7 @@ fn retry_after(headers: &HeaderMap) -> Option<Duration> {
 pub(super) fn hint(provider: &Provider, settings: &ChatSettings, kind: Kind) -> Option<String> {
     Some(match kind {
         Kind::Connection | Kind::Unreachable => {
-            let names = provider.base_url_env.iter().copied().chain(["kwargs.base_url"]);
+            let names = provider.base_url_env.first().copied().into_iter().chain(["kwargs.base_url"]);
             format!(
                 "{}, or name its address in {}.",
                 provider.start_hint,

@@ -131,3 +131,30 @@ fn pictures_in_each_dialect() {
     });
     insta::assert_snapshot!(requests.join("\n"));
 }
+
+#[test]
+fn in_every_row_what_is_not_the_jobs_own_is_the_difference_to_the_bare_body() {
+    let others = ["a \"chunk\"\n\u{e9}", "its answer\u{1}", "iVBORw0KGgoA"];
+    let picture = Image::Data { media_type: "image/png", base64: others[2].to_owned() };
+    let prompt = format!("Task: T\n{}\nBe brief.", others[0]);
+    let end = 8 + others[0].len();
+    let request = ChatRequest {
+        messages: vec![
+            Message::system("Be brief.").own(),
+            Message { images: vec![picture.into()], ..Message::user(&*prompt) }
+                .owning(vec![0..8, end..prompt.len()]),
+            Message::assistant(others[1]),
+            Message::user("Why?").own(),
+        ],
+        ..asked()
+    };
+    let written = |text: &str| json!(text).to_string().len() - 2;
+    let least: usize = others.iter().map(|text| written(text)).sum();
+    for row in PROVIDERS.iter().filter(|provider| provider.dialect.is_some()) {
+        let client = HttpClient::new(row, row.dialect.unwrap(), settings(row)).unwrap();
+        let body = |request: &ChatRequest| client.written(request).len();
+        let others = body(&request) - body(&request.bare());
+        // A picture has a frame.
+        assert!((least..least + 120).contains(&others), "{}: {others}, {least}", row.name);
+    }
+}

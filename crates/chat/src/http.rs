@@ -8,6 +8,8 @@ use std::io;
 use std::net::IpAddr;
 use std::time::Duration;
 
+use base64::prelude::{BASE64_STANDARD, Engine};
+use percent_encoding::percent_decode_str;
 use reqwest::Url;
 use reqwest::redirect::Policy;
 
@@ -81,6 +83,17 @@ pub fn shown(url: &str) -> String {
         Some((scheme, rest)) => format!("{scheme}://{}", without_userinfo(rest)),
         None => without_userinfo(bare),
     }
+}
+
+/// The credentials that `url` holds: its password, as it is written and as it is meant, and the header that is made of
+/// user and password.
+pub fn credentials(url: &str) -> Vec<String> {
+    let Ok(url) = Url::parse(url) else { return Vec::new() };
+    let Some(password) = url.password() else { return Vec::new() };
+    let plain = |text| percent_decode_str(text).decode_utf8_lossy().into_owned();
+    let (user, plain) = (plain(url.username()), plain(password));
+    let pair = format!("{user}:{plain}");
+    vec![password.to_owned(), plain, BASE64_STANDARD.encode(&pair), pair]
 }
 
 /// `rest` behind its last `@`, also behind one in the path, as a password may hold a slash.

@@ -21,6 +21,7 @@ mod mend;
 mod observer;
 mod ollama;
 mod openai;
+pub mod pasted;
 pub mod providers;
 mod reader;
 mod reading;
@@ -32,6 +33,7 @@ mod thinking;
 mod truncation;
 mod usage;
 
+use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -39,10 +41,10 @@ use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-pub use egress_gate::{CallOutcome, EgressGate, OutboundRequest};
+pub use egress_gate::{CallOutcome, EgressGate, OutboundRequest, OutboundText};
 pub use observer::CallObserver;
 pub use retry::{Tries, with_retries};
-pub use settings::{ChatSettings, Generation, VendorOptions};
+pub use settings::{CREDENTIAL_HEADERS, ChatSettings, Generation, VendorOptions};
 pub use thinking::without_thoughts;
 pub use usage::Usage;
 
@@ -73,6 +75,10 @@ pub struct Message {
     /// The images that are shown with the text.
     #[serde(skip)]
     pub images: Vec<Arc<Image>>,
+    /// The bytes of `content` that are the job's own words: its prompts, task and metadata, and what the supervisor
+    /// wrote. All others, and the images, may hold something of the documents. In ascending order.
+    #[serde(skip)]
+    pub own: Vec<Range<usize>>,
 }
 
 /// A picture for the model.
@@ -93,7 +99,7 @@ pub enum Image {
 impl Message {
     /// A message of `role`.
     pub fn new(role: Role, content: impl Into<String>) -> Self {
-        Self { role, content: content.into(), images: Vec::new() }
+        Self { role, content: content.into(), images: Vec::new(), own: Vec::new() }
     }
 
     /// A system message: instructions.
@@ -109,6 +115,23 @@ impl Message {
     /// An assistant message: a reply.
     pub fn assistant(content: impl Into<String>) -> Self {
         Self::new(Role::Assistant, content)
+    }
+
+    /// The message with the whole text as the job's own words.
+    pub fn own(self) -> Self {
+        let whole = 0..self.content.len();
+        self.owning(vec![whole])
+    }
+
+    /// The message with these bytes of the text as the job's own words.
+    pub fn owning(self, own: Vec<Range<usize>>) -> Self {
+        Self { own, ..self }
+    }
+
+    /// The message with nothing but the job's own words.
+    fn bare(&self) -> Self {
+        let content = self.own.iter().map(|own| &self.content[own.clone()]).collect::<String>();
+        Self::new(self.role, content)
     }
 }
 
@@ -148,6 +171,16 @@ impl ChatRequest {
     /// The tokens of the messages, by estimate.
     pub fn estimated_tokens(&self) -> u64 {
         self.messages.iter().map(|message| estimate(&message.content)).sum()
+    }
+
+    /// The texts that a call carries.
+    pub fn texts(&self) -> Vec<OutboundText<'_>> {
+        self.messages.iter().map(|Message { content, own, .. }| OutboundText { text: content, own }).collect()
+    }
+
+    /// The request with nothing but the job's own words.
+    fn bare(&self) -> Self {
+        Self { messages: self.messages.iter().map(Message::bare).collect(), ..self.clone() }
     }
 
     /// The words of the messages.

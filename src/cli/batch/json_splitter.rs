@@ -1,9 +1,13 @@
-//! Cuts a stream into JSON values: one a line, or several lines to a value. It does not parse them.
+//! Cuts a stream into JSON values: one a line, or several lines to a value, or the objects of a list. It does not
+//! parse them.
 //!
 //! A piece that is no JSON is given out too, for the parser to complain of; the next one begins on the line
 //! after, so that a bad line costs nothing but itself.
 
 use std::io::{self, BufRead};
+
+/// Characters that Linux keeps of a line that is typed or pasted, N_TTY_BUF_SIZE less the line break (termios(3)).
+const TERMINAL_LINE: usize = 4095;
 
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
@@ -14,10 +18,38 @@ pub(in crate::cli) struct JsonPiece {
     pub line: usize,
     /// Which of those that begin on that line it is, from 1.
     pub nth: usize,
+    /// Whether it is an item of a list of objects.
+    pub is_item: bool,
     pub bytes: Vec<u8>,
 }
 
 impl JsonPiece {
+    fn new(line: usize, nth: usize, bytes: Vec<u8>) -> Self {
+        Self { line, nth, is_item: false, bytes }
+    }
+
+    /// The items of a list that holds objects alone.
+    fn items(&self) -> Option<Vec<Self>> {
+        let bytes = &self.bytes[..];
+        let skip = |at: usize| at + bytes[at..].iter().take_while(|byte| byte.is_ascii_whitespace()).count();
+        let (mut items, mut line, mut counted) = (Vec::<Self>::new(), self.line, 0);
+        let mut at = skip(0);
+        while bytes.get(at) == Some(if items.is_empty() { &b'[' } else { &b',' }) {
+            let begin = skip(at + 1);
+            let Seen::End(length) = Scan::default().feed(&bytes[begin..]) else { return None };
+            if bytes[begin] != b'{' {
+                return None;
+            }
+            line += newlines(&bytes[counted..begin]);
+            counted = begin;
+            let nth = items.last().filter(|last| last.line == line).map_or(1, |last| last.nth + 1);
+            let item = bytes[begin..begin + length].to_vec();
+            items.push(Self { is_item: true, ..Self::new(line, nth, item) });
+            at = skip(begin + length);
+        }
+        (!items.is_empty() && bytes[at..].trim_ascii() == b"]").then_some(items)
+    }
+
     /// Whether it is a line, as in JSON Lines.
     pub(in crate::cli) fn is_one_line(&self) -> bool {
         !self.bytes.trim_ascii().contains(&b'\n')
@@ -34,11 +66,19 @@ pub(in crate::cli) struct JsonSplitter<R> {
     put_back: Vec<JsonPiece>,
     /// A value that is one line was seen: the others probably are, too.
     is_json_lines: bool,
+    /// Whether the input is a terminal.
+    is_terminal: bool,
 }
 
 impl<R: BufRead> JsonSplitter<R> {
     pub(in crate::cli) fn new(input: R) -> Self {
-        Self { input, lines: 0, line_ahead: None, put_back: Vec::new(), is_json_lines: false }
+        let put_back = Vec::new();
+        Self { input, lines: 0, line_ahead: None, put_back, is_json_lines: false, is_terminal: false }
+    }
+
+    /// The same for what is typed or pasted: a line that the terminal may have cut is an error.
+    pub(in crate::cli) fn of_terminal(input: R) -> Self {
+        Self { is_terminal: true, ..Self::new(input) }
     }
 
     /// `piece` will be the next one.
@@ -59,6 +99,16 @@ impl<R: BufRead> JsonSplitter<R> {
         if let Some(piece) = self.put_back.pop() {
             return Ok(Some(piece));
         }
+        let piece = self.value()?;
+        if let Some(items) = piece.as_ref().and_then(JsonPiece::items) {
+            self.put_back.extend(items.into_iter().rev());
+            return Ok(self.put_back.pop());
+        }
+        Ok(piece)
+    }
+
+    /// The next value of the input itself.
+    fn value(&mut self) -> io::Result<Option<JsonPiece>> {
         let mut piece = loop {
             match self.line()? {
                 None => return Ok(None),
@@ -101,7 +151,7 @@ impl<R: BufRead> JsonSplitter<R> {
         if rest.starts_with(b"{") {
             // It is on the line where this one ends.
             let nth = if self.lines == piece.line { piece.nth + 1 } else { 1 };
-            self.line_ahead = Some(JsonPiece { line: self.lines, nth, bytes: rest.to_vec() });
+            self.line_ahead = Some(JsonPiece::new(self.lines, nth, rest.to_vec()));
             piece.bytes.truncate(end);
         } else {
             self.is_json_lines |= piece.is_one_line();
@@ -126,7 +176,14 @@ impl<R: BufRead> JsonSplitter<R> {
         if self.lines == 1 && bytes.starts_with(BYTE_ORDER_MARK) {
             bytes.drain(..BYTE_ORDER_MARK.len());
         }
-        Ok(Some(JsonPiece { line: self.lines, nth: 1, bytes }))
+        if self.is_terminal && bytes.strip_suffix(b"\n").unwrap_or(&bytes).len() >= TERMINAL_LINE {
+            return Err(io::Error::other(format!(
+                "line {} may have been cut off, as a terminal takes no more than {TERMINAL_LINE} characters a line; put the \
+                 job into a file: `minions job.json` or `minions --job job.json`",
+                self.lines
+            )));
+        }
+        Ok(Some(JsonPiece::new(self.lines, 1, bytes)))
     }
 }
 
@@ -197,6 +254,10 @@ impl Scan {
             return false;
         }
         let in_list = self.open.last() == Some(&b'[');
+        // An item of a list.
+        if self.open == *b"[" && !self.is_defect && matches!(self.last, b',' | b'[') {
+            return false;
+        }
         let may_hold_an_object = self.last == b':' || in_list && matches!(self.last, b',' | b'[');
         // Within a job an object holds no other job.
         let is_job = || {
@@ -206,6 +267,10 @@ impl Scan {
         };
         self.is_defect || !may_hold_an_object || is_job()
     }
+}
+
+pub(in crate::cli) fn newlines(bytes: &[u8]) -> usize {
+    bytes.iter().filter(|byte| **byte == b'\n').count()
 }
 
 #[cfg(test)]
@@ -249,6 +314,28 @@ mod tests {
         // Files without a last newline, one after the other.
         assert_eq!(places("{\n\n}{\n\n}{\n}{}"), [(1, 1), (3, 1), (5, 1), (6, 1)]);
         assert_eq!(places("{}{\n}{}{}\n\n{}"), [(1, 1), (1, 2), (2, 1), (2, 2), (4, 1)]);
+    }
+
+    #[test]
+    fn a_list_of_objects_is_its_items() {
+        let places = |text| pieces(text).iter().map(|piece| (piece.line, piece.nth)).collect::<Vec<_>>();
+        expect("[{\"a\": 1}, {\"b\": [{}, 2]}]", &[(1, r#"{"a": 1}"#), (1, r#"{"b": [{}, 2]}"#)]);
+        assert_eq!(places("[{}, {},\n{}\n]\n"), [(1, 1), (1, 2), (2, 1)]);
+        // A job a line, with the commas that a list needs.
+        let job = r#"{"call_params": {"task": "t"}}"#;
+        expect(&format!("[\n{job},\n{job}\n]\n"), &[(2, job), (3, job)]);
+        expect("\n [\n{\n\"a\":\n1}\n,\n{}]", &[(3, "{\n\"a\":\n1}"), (7, "{}")]);
+        for other in ["[]", "[1, 2]", "[{}, 1]", "[{},]", "[{} {}]", "[{}, {}] x"] {
+            expect(other, &[(1, other)]);
+        }
+    }
+
+    #[test]
+    fn a_terminal_cuts_lines() {
+        let next = |text: String| JsonSplitter::of_terminal(text.as_bytes()).next();
+        assert!(next(format!("\"{}\"\n", "x".repeat(4000))).is_ok());
+        let error = next(format!("\"{}\n", "x".repeat(4094))).unwrap_err().to_string();
+        assert!(error.contains("line 1") && error.contains("--job"), "{error}");
     }
 
     #[test]

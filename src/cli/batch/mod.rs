@@ -33,10 +33,9 @@ pub(super) use options::BatchOptions;
 pub(super) use shard::Shard;
 
 use super::events_file::EventsFile;
-use super::input::Incoming;
+use super::input::{Incoming, Source};
 use super::interrupt;
 use super::program::Program;
-use super::pull_bar::PullBar;
 use lines::{Line, Lines};
 use output::{Output, Printed};
 use progress::BatchProgress;
@@ -51,6 +50,7 @@ const UNPRINTED: usize = 4;
 /// Runs the jobs of `pieces`; gives the exit code once every line is written.
 pub(super) async fn run(
     program: Program,
+    source: &Source,
     pieces: Incoming,
     options: BatchOptions,
     events: Option<Arc<EventsFile>>,
@@ -78,13 +78,13 @@ pub(super) async fn run(
     );
     let done = std::mem::take(&mut earlier.done);
     let lines = Lines::read(engine.clone(), pieces, options.shard, done);
-    let progress = BatchProgress::new(options.input.as_deref(), options.shard);
+    let progress = BatchProgress::new(source, options.shard, program.options.quiet);
     if let Some(events) = events.as_ref().filter(|_| !options.events_texts) {
         // The output has each job's envelope already.
         events.leave_texts_out();
     }
-    let events = events.into_iter().map(|events| events as _);
-    let listeners = events.chain([Arc::clone(&progress) as _, Arc::new(PullBar::default()) as _]).collect();
+    let mut listeners = program.listeners(events);
+    listeners.push(Arc::clone(&progress) as _);
     let batch = Batch {
         engine,
         listeners,
@@ -221,7 +221,7 @@ impl Batch {
         let output = self.output.lines();
         let span = tracing::warn_span!("job", id = custom_id.as_str());
         let events = self.engine.events(self.listeners.clone(), Some(&custom_id));
-        let (engine, stop) = (self.engine.clone(), self.stop.clone());
+        let (engine, stop, stopping) = (self.engine.clone(), self.stop.clone(), self.stop.clone());
         let (is_dry, is_slim) = (self.options.dry_run, self.options.each.slim);
         let id = custom_id.clone();
         let work = async move {
@@ -237,7 +237,7 @@ impl Batch {
             let caught = AssertUnwindSafe(work).catch_unwind().await;
             let outcome =
                 caught.unwrap_or_else(|_| Err(Failure::defect("a panic, whose words are on stderr")));
-            let ended = Ended::of(&outcome);
+            let ended = Ended::of(&outcome, stopping.is_cancelled());
             // It fails only where nothing can be written any more.
             let _ = output.send(Printed { position, custom_id, envelope: outcome.into(), permit }).await;
             ended
@@ -249,12 +249,26 @@ impl Batch {
     async fn close(self, end: End) -> Exit {
         let skipped = self.lines.skipped();
         let is_stopped = self.stop.is_cancelled();
+        let has_more = self.lines.has_more();
         let broken = self.output.close().await;
         self.progress.end();
         self.report.summary(skipped, self.options.dry_run, self.engine.remote_tokens_spent());
         match (end, broken) {
             (End::Left(exit), _) => {
-                tracing::warn!("the rest of the input is left; --resume goes on with it");
+                let stopped = match self.report.stopped() {
+                    1 => "1 job was stopped".to_owned(),
+                    stopped => format!("{stopped} jobs were stopped"),
+                };
+                match (self.report.stopped(), has_more) {
+                    (0, false) => {}
+                    (0, true) => tracing::warn!("the rest of the input is left; --resume goes on with it"),
+                    (_, false) => tracing::warn!("{stopped}; --resume runs what is not done"),
+                    (_, true) => {
+                        tracing::warn!(
+                            "{stopped}, and the rest of the input is left; --resume goes on with it"
+                        );
+                    }
+                }
                 exit
             }
             (End::Input, Some(failure)) if !is_stopped => {

@@ -11,6 +11,7 @@ use ring::digest::{SHA256, digest};
 use serde::Deserialize;
 
 use minions::error::Failure;
+use minions::words::count;
 
 /// 128 bits that stand for a custom_id and the content of its job.
 pub(super) type Fingerprint = [u8; 16];
@@ -87,7 +88,7 @@ impl Earlier {
             offset = end;
             bytes.clear();
         }
-        tracing::info!("{}: {} jobs are done", path.display(), earlier.done.len());
+        tracing::info!("{}: {} done already", path.display(), count(earlier.done.len(), "job"));
         Ok(earlier)
     }
 

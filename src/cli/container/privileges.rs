@@ -8,12 +8,20 @@
 use std::ffi::OsString;
 use std::fs;
 use std::io;
-use std::os::unix::fs::{MetadataExt, chown};
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use nix::unistd::{Gid, Uid, geteuid, setgid, setgroups, setuid};
+use nix::NixPath;
+use nix::dir::Dir;
+use nix::fcntl::{AT_FDCWD, AtFlags, OFlag, openat};
+use nix::sys::stat::{Mode, SFlag, fstat};
+use nix::unistd::{Gid, Uid, fchownat, geteuid, setgid, setgroups, setuid};
 
 const ROOT: u32 = 0;
+const NO_LINK: OFlag = OFlag::O_NOFOLLOW.union(OFlag::O_CLOEXEC);
+/// How deep a volume of models is walked; Ollama's own are six deep.
+const DEEPEST: u32 = 16;
 
 /// What our programs write, and what they must be in a group for.
 #[derive(Clone, Debug)]
@@ -113,27 +121,70 @@ fn owner(place: &Path) -> Option<(u32, u32)> {
 
 /// Makes a directory if it is missing, and gives it to the user if it is one of `from` who has it.
 fn give(place: &Path, from: &[u32], user: u32, group: u32) {
-    let given = fs::create_dir_all(place).and_then(|()| hand_over(place, from, user, group));
+    let given = fs::create_dir_all(place).and_then(|()| {
+        let directory = open_directory(AT_FDCWD, place)?;
+        hand_over(&directory, from, user, group)
+    });
     if let Err(error) = given {
         tracing::warn!("{} can't be given to user {user}: {error}", place.display());
     }
 }
 
-fn hand_over(place: &Path, from: &[u32], user: u32, group: u32) -> io::Result<()> {
-    let has = fs::metadata(place)?.uid();
-    if has != user && from.contains(&has) { chown(place, Some(user), Some(group)) } else { Ok(()) }
+/// The same for all directories and files in it: a volume that an Ollama of root's has filled. The directory itself
+/// comes last, so that one which is the user's was given as a whole, and root need not look into it again.
+fn give_all(place: &Path, from: &[u32], user: u32, group: u32) {
+    let given = open_directory(AT_FDCWD, place).and_then(|directory| {
+        if fstat(&directory)?.st_uid == user {
+            Ok(())
+        } else {
+            give_inside(directory, from, user, group, DEEPEST)
+        }
+    });
+    if let Err(error) = given {
+        tracing::warn!("{} can't be given to user {user}: {error}", place.display());
+    }
 }
 
-/// The same for all directories and files in it: a volume that an Ollama of root's has filled.
-fn give_all(place: &Path, from: &[u32], user: u32, group: u32) {
-    give(place, from, user, group);
-    for entry in fs::read_dir(place).into_iter().flatten().flatten() {
-        match entry.file_type() {
-            Ok(kind) if kind.is_dir() => give_all(&entry.path(), from, user, group),
-            Ok(kind) if kind.is_file() => drop(hand_over(&entry.path(), from, user, group)),
-            _ => {}
+/// Gives what is in a directory, then itself. Another process may put a link into the place of a file meanwhile, so all
+/// is done on what was opened, and no link is followed.
+fn give_inside(directory: OwnedFd, from: &[u32], user: u32, group: u32, depth: u32) -> io::Result<()> {
+    let mut entries = Dir::from_fd(directory)?;
+    let names: Vec<_> = entries.iter().flatten().map(|entry| entry.file_name().to_owned()).collect();
+    for name in names {
+        if [c".", c".."].contains(&name.as_c_str()) {
+            continue;
+        }
+        match open_directory(&entries, name.as_c_str()) {
+            Ok(inner) if depth > 0 => give_inside(inner, from, user, group, depth - 1)?,
+            Ok(_) => {}
+            Err(_) => {
+                // What goes away meanwhile is nobody's to give.
+                let Ok(file) = openat(&entries, name.as_c_str(), NO_LINK | OFlag::O_PATH, Mode::empty())
+                else {
+                    continue;
+                };
+                hand_over(&file, from, user, group)?;
+            }
         }
     }
+    hand_over(&entries, from, user, group)
+}
+
+/// Opens a directory, and nothing else: no link to one.
+fn open_directory(base: impl AsFd, name: &(impl NixPath + ?Sized)) -> io::Result<OwnedFd> {
+    Ok(openat(base, name, NO_LINK | OFlag::O_DIRECTORY | OFlag::O_RDONLY, Mode::empty())?)
+}
+
+/// Gives an open directory or file to the user. A file that has a second name may be one that is elsewhere, too.
+fn hand_over(place: impl AsFd, from: &[u32], user: u32, group: u32) -> io::Result<()> {
+    let found = fstat(&place)?;
+    let kind = found.st_mode & SFlag::S_IFMT.bits();
+    let is_plain = kind == SFlag::S_IFDIR.bits() || kind == SFlag::S_IFREG.bits() && found.st_nlink == 1;
+    if is_plain && found.st_uid != user && from.contains(&found.st_uid) {
+        let (user, group) = (Uid::from_raw(user), Gid::from_raw(group));
+        fchownat(place, "", Some(user), Some(group), AtFlags::AT_EMPTY_PATH)?;
+    }
+    Ok(())
 }
 
 /// Where among the models this user would write and can't.
@@ -173,6 +224,8 @@ fn is_writable(place: &Path) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::{chown, symlink};
+
     use super::*;
 
     fn places(folder: &Path) -> Places {
@@ -187,10 +240,84 @@ mod tests {
         chown(place, Some(user), Some(user)).unwrap();
     }
 
+    /// Whether this is not root, who alone can give files away.
+    fn is_nobody() -> bool {
+        assert!(
+            geteuid().is_root() || std::env::var("CI").as_deref() != Ok("true"),
+            "only root can give files away"
+        );
+        !geteuid().is_root()
+    }
+
+    #[test]
+    fn no_link_is_followed_and_no_second_name_given() {
+        if is_nobody() {
+            return eprintln!("skipped: only root can give files away");
+        }
+        let folder = tempfile::tempdir().unwrap();
+        let place = |name: &str| folder.path().join(name);
+        let models = place("models");
+        fs::create_dir_all(models.join("blobs")).unwrap();
+        fs::create_dir(place("etc")).unwrap();
+        for file in ["etc/shadow", "twin", "models/blobs/plain"] {
+            fs::write(place(file), "").unwrap();
+        }
+        symlink(place("etc"), models.join("folder")).unwrap();
+        symlink(place("etc/shadow"), models.join("blobs/file")).unwrap();
+        fs::hard_link(place("twin"), models.join("blobs/twin")).unwrap();
+        nix::unistd::mkfifo(&models.join("pipe"), Mode::S_IRWXU).unwrap();
+        let has = |name: &str| fs::symlink_metadata(place(name)).unwrap().uid();
+
+        give_all(&models, &[ROOT], 1000, 1000);
+        for given in ["models", "models/blobs", "models/blobs/plain"] {
+            assert_eq!(has(given), 1000, "{given}");
+        }
+        for kept in ["etc", "etc/shadow", "twin", "models/folder", "models/blobs/file", "models/pipe"] {
+            assert_eq!(has(kept), ROOT, "{kept}");
+        }
+        // Who has the directory was given all of it before.
+        own(&place("models/blobs/plain"), ROOT);
+        give_all(&models, &[ROOT], 1000, 1000);
+        assert_eq!(has("models/blobs/plain"), ROOT);
+
+        symlink(place("etc"), place("logs")).unwrap();
+        give(&place("logs"), &[ROOT], 1000, 1000);
+        give_all(&place("logs"), &[ROOT], 1000, 1000);
+        assert_eq!((has("etc"), has("etc/shadow"), has("logs")), (ROOT, ROOT, ROOT));
+    }
+
+    /// A process that swaps a file for a link meanwhile never makes root's file the user's.
+    #[test]
+    fn a_swap_between_look_and_gift_gives_nothing_away() {
+        if is_nobody() {
+            return eprintln!("skipped: only root can give files away");
+        }
+        let folder = tempfile::tempdir().unwrap();
+        let [models, shadow, swapped] =
+            ["models", "shadow", "models/swapped"].map(|name| folder.path().join(name));
+        fs::create_dir(&models).unwrap();
+        fs::write(&shadow, "").unwrap();
+        let ended = std::sync::atomic::AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                let beside = models.join("beside");
+                while !ended.load(std::sync::atomic::Ordering::Relaxed) {
+                    fs::write(&beside, "").and_then(|()| fs::rename(&beside, &swapped)).unwrap();
+                    symlink(&shadow, &beside).and_then(|()| fs::rename(&beside, &swapped)).unwrap();
+                }
+            });
+            for _ in 0..2000 {
+                give_all(&models, &[ROOT], 1000, 1000);
+                own(&models, ROOT);
+            }
+            ended.store(true, std::sync::atomic::Ordering::Relaxed);
+        });
+        assert_eq!(fs::metadata(&shadow).unwrap().uid(), ROOT);
+    }
+
     #[test]
     fn the_owner_of_the_logs_gets_the_models_unless_they_are_a_stranger_s() {
-        if !geteuid().is_root() {
-            assert_ne!(std::env::var("CI").as_deref(), Ok("true"), "only root can give files away");
+        if is_nobody() {
             return eprintln!("skipped: only root can give files away");
         }
         for (logs, models, becomes, has) in [

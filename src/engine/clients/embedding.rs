@@ -5,13 +5,11 @@ use std::sync::Arc;
 use super::super::location::Location;
 use super::super::models::Ready;
 use super::super::servers::Servers;
-use super::super::shared::SharedResources;
 use super::super::side_config::SideConfig;
 use super::super::tape::{Embedding, Missing, Recording};
 use super::unusable;
 use crate::chat::providers::RuntimeKind;
 use crate::chat::{self, ChatSettings, Embedder};
-use crate::config::Environment;
 use crate::error::Failure;
 use crate::job::{Job, JobRole};
 use crate::runtimes::{ModelUse, Need};
@@ -30,7 +28,6 @@ impl SideConfig<'_> {
     pub(super) async fn embedder(
         &self,
         job: &Job,
-        shared: &SharedResources,
         servers: &Servers,
     ) -> Result<Option<LocalEmbedder>, Failure> {
         if job.protocol.retrieval() != Search::Embedding {
@@ -39,9 +36,7 @@ impl SideConfig<'_> {
         let provider = self.spec.provider;
         let up = servers.iter().find_map(|(base_url, ready)| Some((base_url, ready?)));
         let Some((base_url, ready)) = up else { return Ok(None) };
-        let environment = &shared.config.environment;
-        let mut settings =
-            self.embedding_settings(environment, base_url, ready, job.protocol.retrieval_model());
+        let mut settings = self.embedding_settings(base_url, ready, job.protocol.retrieval_model());
         if settings.model.is_empty() {
             let text =
                 format!("`call_params.retrieval_model` is missing: {} has no default one", provider.name);
@@ -65,7 +60,6 @@ impl SideConfig<'_> {
     /// server.
     pub(super) fn embedding_settings(
         &self,
-        environment: &Environment,
         base_url: &str,
         ready: &Ready,
         model: Option<&str>,
@@ -77,8 +71,8 @@ impl SideConfig<'_> {
         ChatSettings {
             model: model.unwrap_or(self.spec.provider.embedding_model).to_owned(),
             retries: self.retries(),
-            vendor: self.spec.kwargs.vendor.clone().without_deployment(),
-            ..self.settings(environment, base_url, endpoint)
+            vendor: self.vendor.clone().without_deployment(),
+            ..self.settings(base_url, endpoint)
         }
     }
 

@@ -10,7 +10,7 @@ use super::super::concurrency_limited::ConcurrencyLimited;
 use super::super::metered::{Metered, Pace, Pacing, TokenBudget};
 use crate::chat::{
     CallOutcome, ChatClient, ChatError, ChatReply, ChatRequest, EgressGate, Finish, Message, OutboundRequest,
-    Usage,
+    OutboundText, Usage,
 };
 
 /// A client that tells its gate of each call.
@@ -25,9 +25,13 @@ impl ChatClient for Sending {
 
     async fn chat(&self, request: &ChatRequest) -> Result<ChatReply, ChatError> {
         if let Some(gate) = &self.0 {
-            let body = OutboundRequest { endpoint: self.endpoint(), bytes: 1, sha256: String::new() };
-            let texts: Vec<&str> = request.messages.iter().map(|message| &*message.content).collect();
-            gate.leave(&texts, body).await?;
+            let body = OutboundRequest {
+                endpoint: self.endpoint(),
+                bytes: 1,
+                sha256: String::new(),
+                other_bytes: None,
+            };
+            gate.leave(&request.texts(), body).await?;
         }
         Ok(ChatReply {
             text: "yes".into(),
@@ -49,9 +53,9 @@ struct Notes(Mutex<Vec<String>>);
 
 #[async_trait]
 impl EgressGate for Notes {
-    async fn leave(&self, texts: &[&str], _: OutboundRequest) -> Result<usize, ChatError> {
+    async fn leave(&self, texts: &[OutboundText<'_>], _: OutboundRequest) -> Result<usize, ChatError> {
         let mut notes = self.0.lock().unwrap();
-        notes.push(texts.concat());
+        notes.push(texts.iter().map(|text| text.text).collect());
         Ok(notes.len() - 1)
     }
 

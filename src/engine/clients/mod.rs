@@ -52,7 +52,7 @@ pub(super) async fn open(
     shared: &SharedResources,
     ledger: &Arc<Ledger>,
 ) -> Result<Clients, Failure> {
-    let (worker, supervisor) = sides(job, &shared.config.environment, shared.is_for_many());
+    let (worker, supervisor) = sides(job, &shared.config.environment, shared.is_for_many())?;
     let tape = shared.tape.of_job(job.line.as_deref());
     if let Tape::Replay(recording) = &tape {
         return Ok(replayed(job, [&worker, &supervisor], &tape, recording, ledger));
@@ -84,7 +84,7 @@ pub(super) async fn open(
     // A pool whose clients record or watch the calls of this job cannot be shared with other jobs.
     let is_own = tape.is_recording() || workers.iter().any(|server| server.is_remote);
     let workers = workers.into_iter().map(|server| watched(&worker, server)).collect();
-    let embedder = worker.embedder(job, shared, &worker_servers).await?;
+    let embedder = worker.embedder(job, &worker_servers).await?;
     let window = worker_servers.window().map(window::chunk_bytes);
     Ok(Clients {
         // The supervisor has one call at a time, so jobs need not share its slots.
@@ -132,7 +132,7 @@ fn replayed(
 /// # Errors
 /// [`FailureKind::Input`] for a missing key or an unusable address.
 pub(super) fn check(job: &Job, shared: &SharedResources) -> Result<(), Failure> {
-    let (worker, supervisor) = sides(job, &shared.config.environment, shared.is_for_many());
+    let (worker, supervisor) = sides(job, &shared.config.environment, shared.is_for_many())?;
     supervisor.check(shared)?;
     worker.check(shared)?;
     Ok(())
@@ -167,8 +167,7 @@ impl SideConfig<'_> {
         if self.spec.is_embedded() {
             return Ok(());
         }
-        let environment = &shared.config.environment;
-        let each = |base_url| self.connect(shared, self.settings(environment, base_url, None)).map(drop);
+        let each = |base_url| self.connect(shared, self.settings(base_url, None)).map(drop);
         self.base_urls.iter().try_for_each(|base_url| each(base_url))
     }
 
@@ -200,8 +199,7 @@ impl SideConfig<'_> {
         ready: Option<&Ready>,
         window: Option<u32>,
     ) -> Result<Server, Failure> {
-        let environment = &shared.config.environment;
-        let bare = || self.settings(environment, base_url, None);
+        let bare = || self.settings(base_url, None);
         if let Some(Ready::Embedded(_) | Ready::Foreign(_)) = ready {
             self.check_window(window)?;
         }
@@ -210,7 +208,7 @@ impl SideConfig<'_> {
             Some(Ready::Embedded(_) | Ready::Foreign(_)) => bare(),
             Some(Ready::Managed(endpoint, _)) => {
                 let endpoint = Endpoint { context_window: window, ..endpoint.clone() };
-                self.settings(environment, base_url, Some(&endpoint))
+                self.settings(base_url, Some(&endpoint))
             }
             None => {
                 let generation = Generation { num_ctx: window, ..self.generation };

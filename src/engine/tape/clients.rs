@@ -10,7 +10,7 @@ use super::recording::Exchange;
 use super::{Missing, Recording};
 use crate::chat::{
     CallOutcome, ChatClient, ChatError, ChatReply, ChatRequest, EgressGate, Embedded, Embedder,
-    OutboundRequest, Usage,
+    OutboundRequest, OutboundText, Usage,
 };
 use crate::job::JobRole;
 use crate::sync::lock;
@@ -103,7 +103,7 @@ impl RecordedChat {
         loop {
             let exchange = self.recording.begin(self.request(request));
             let turn = self.turn(&exchange, request)?;
-            tell(self.gate.as_ref(), &texts(request), turn.sent).await?;
+            tell(self.gate.as_ref(), &request.texts(), turn.sent).await?;
             match (turn.reply, turn.error) {
                 (Some(mut reply), _) => {
                     reply.usage += lost;
@@ -169,13 +169,12 @@ impl ChatClient for RecordedChat {
     }
 }
 
-/// The texts of a request's messages.
-fn texts(request: &ChatRequest) -> Vec<&str> {
-    request.messages.iter().map(|message| &*message.content).collect()
-}
-
 /// Tells `gate` of the bodies that were sent during the recording.
-async fn tell(gate: Option<&Arc<dyn EgressGate>>, texts: &[&str], sent: Vec<Sent>) -> Result<(), ChatError> {
+async fn tell(
+    gate: Option<&Arc<dyn EgressGate>>,
+    texts: &[OutboundText<'_>],
+    sent: Vec<Sent>,
+) -> Result<(), ChatError> {
     let Some(gate) = gate else { return Ok(()) };
     for Sent { request, outcome } in sent {
         let call = gate.leave(texts, request).await?;
@@ -200,7 +199,7 @@ impl Recorder {
 
 #[async_trait]
 impl EgressGate for Recorder {
-    async fn leave(&self, texts: &[&str], request: OutboundRequest) -> Result<usize, ChatError> {
+    async fn leave(&self, texts: &[OutboundText<'_>], request: OutboundRequest) -> Result<usize, ChatError> {
         let call = self.gate.leave(texts, request.clone()).await?;
         self.sent().push((call, Sent { request, outcome: None }));
         Ok(call)
@@ -250,7 +249,7 @@ impl Embedder for Embedding {
         let answer = self.recording.read(&exchange).map_err(not_recorded)?;
         let vectors: Vectors =
             serde_json::from_value(answer).map_err(|error| not_recorded(error.to_string()))?;
-        let carried: Vec<&str> = texts.iter().map(String::as_str).collect();
+        let carried: Vec<_> = texts.iter().map(|text| OutboundText { text, own: &[] }).collect();
         tell(self.gate.as_ref(), &carried, vectors.sent).await?;
         match (vectors.embedded, vectors.error) {
             (Some(embedded), _) => Ok(embedded),

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::fs;
 use std::io::{self, Write};
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
@@ -56,7 +57,8 @@ impl Recording {
     /// # Errors
     /// [`FailureKind::Input`](crate::error::FailureKind::Input) if the folder cannot be made.
     pub(super) fn prepare(&self) -> Result<(), Failure> {
-        let made = fs::create_dir_all(&self.dir);
+        // What it holds are documents and answers: nobody else's business.
+        let made = fs::DirBuilder::new().recursive(true).mode(0o700).create(&self.dir);
         made.map_err(|error| {
             Failure::input(format!("--record {} can't be made: {error}", self.dir.display()))
         })

@@ -12,12 +12,13 @@ const MOST_DOLLARS: f64 = 1e9;
 /// `budget`: the limits of one job.
 pub(super) fn budget(root: &mut Fields) -> Result<Budget, JobError> {
     let value = root.value("budget").unwrap_or_default();
-    let mut fields =
-        Fields::strict("budget", value, &["remote_tokens", "egress_chars", "usd", "deadline_s"])?;
+    let keys = ["remote_tokens", "egress_chars", "egress_bytes", "usd", "deadline_s"];
+    let mut fields = Fields::strict("budget", value, &keys)?;
     Ok(Budget {
         remote_tokens: fields.count("remote_tokens", 1, u64::MAX)?,
         usd: fields.number("usd", 0.0, MOST_DOLLARS)?,
         egress_chars: fields.count("egress_chars", 0, u64::MAX)?,
+        egress_bytes: fields.count("egress_bytes", 0, u64::MAX)?,
         deadline: fields.number("deadline_s", 0.001, LONGEST)?.map(Duration::from_secs_f64),
     })
 }

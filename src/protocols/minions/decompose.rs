@@ -7,7 +7,7 @@ use super::{Memory, Minions};
 use crate::chat::{ChatReply, Finish, Format, Message};
 use crate::documents::Document;
 use crate::events::{EventKind, Purpose};
-use crate::prompts;
+use crate::prompts::{self, Filled, Slot};
 use crate::protocols::ask::Supervisor;
 use crate::protocols::{ProtocolError, Transcript, reply};
 use crate::sandbox::{JobManifest, SandboxError, Search, Session};
@@ -67,7 +67,8 @@ impl Minions<'_> {
             if failed.len() >= self.params.max_code_attempts as usize {
                 return Err(ProtocolError::Program { attempts: self.params.max_code_attempts, problem });
             }
-            prompt = self.assignment.prompts.fill(&prompts::MINIONS_MEND, &[("problem", &problem)]);
+            prompt =
+                self.assignment.prompts.fill(&prompts::MINIONS_MEND, &[("problem", Slot::Other(&problem))]);
             // The first prompt and the newest program are enough to mend it; older ones only cost.
             keep_first_prompt_and_last_reply(&mut supervisor.messages);
         }
@@ -124,18 +125,19 @@ impl Minions<'_> {
         })
     }
 
-    fn decompose_prompt(&self, round: u32, memory: &Memory) -> String {
+    fn decompose_prompt(&self, round: u32, memory: &Memory) -> Filled {
         let program = self.assignment.prompts.fill(
             &prompts::MINIONS_PROGRAM,
-            &[("chunker", &self.params.chunk_fn), ("search", &self.search())],
+            &[("chunker", Slot::Own(&self.params.chunk_fn)), ("search", Slot::Own(&self.search()))],
         );
-        let chunk_limit = match self.max_chunk_bytes {
-            Some(bytes) => {
-                let chars = characters(bytes, self.assignment.context.iter().map(Document::as_ref));
-                format!("chunks of at most {chars} characters (1,500 to 4,000 work best)")
-            }
-            None => "chunks of 1,500 to 4,000 characters work best".to_owned(),
-        };
+        // How many characters these bytes are depends on the documents.
+        let chunk_limit = self.max_chunk_bytes.map(|bytes| {
+            let chars = characters(bytes, self.assignment.context.iter().map(Document::as_ref));
+            format!("chunks of at most {chars} characters (1,500 to 4,000 work best)")
+        });
+        let chunk_limit = chunk_limit
+            .as_deref()
+            .map_or(Slot::Own("chunks of 1,500 to 4,000 characters work best"), Slot::Other);
         let samples = match self.params.num_samples_per_task {
             1 => "once".to_owned(),
             n => format!(
@@ -146,17 +148,17 @@ impl Minions<'_> {
         self.assignment.prompts.fill(
             &prompts::MINIONS_DECOMPOSE,
             &[
-                ("program", &program),
-                ("task", self.assignment.task),
-                ("metadata", self.metadata()),
-                ("documents", &described(self.assignment.context)),
-                ("tasks", &self.params.num_tasks_per_round.to_string()),
-                ("jobs", &self.params.max_jobs_per_round.to_string()),
-                ("chunk_limit", &chunk_limit),
-                ("samples", &samples),
-                ("round", &round.to_string()),
-                ("rounds", &self.assignment.max_rounds.to_string()),
-                ("earlier", &self.earlier(round, memory)),
+                ("program", Slot::Filled(&program)),
+                ("task", Slot::Own(self.assignment.task)),
+                ("metadata", Slot::Own(self.metadata())),
+                ("documents", Slot::Other(&described(self.assignment.context))),
+                ("tasks", Slot::Own(&self.params.num_tasks_per_round.to_string())),
+                ("jobs", Slot::Own(&self.params.max_jobs_per_round.to_string())),
+                ("chunk_limit", chunk_limit),
+                ("samples", Slot::Own(&samples)),
+                ("round", Slot::Own(&round.to_string())),
+                ("rounds", Slot::Own(&self.assignment.max_rounds.to_string())),
+                ("earlier", Slot::Filled(&self.earlier(round, memory))),
             ],
         )
     }
@@ -165,14 +167,15 @@ impl Minions<'_> {
     fn search(&self) -> String {
         match self.sandbox.search {
             Search::Off => String::new(),
-            Search::Bm25 => self.assignment.prompts.fill(&prompts::MINIONS_BM25, &[]) + "\n",
-            Search::Embedding => self.assignment.prompts.fill(&prompts::MINIONS_EMBEDDING, &[]) + "\n",
+            Search::Bm25 => self.assignment.prompts.fill(&prompts::MINIONS_BM25, &[]).text + "\n",
+            Search::Embedding => self.assignment.prompts.fill(&prompts::MINIONS_EMBEDDING, &[]).text + "\n",
         }
     }
 
-    fn earlier(&self, round: u32, memory: &Memory) -> String {
+    fn earlier(&self, round: u32, memory: &Memory) -> Filled {
+        let mut earlier = Filled::default();
         if round == 1 {
-            return String::new();
+            return earlier;
         }
         let mut answered: BTreeMap<&str, (usize, usize)> = BTreeMap::new();
         for (job, output) in memory.manifests.iter().zip(&memory.outputs) {
@@ -186,12 +189,15 @@ impl Minions<'_> {
         let filled = self.assignment.prompts.fill(
             &prompts::MINIONS_EARLIER,
             &[
-                ("scratchpad", memory.scratchpad.as_deref().unwrap_or(nothing)),
-                ("feedback", memory.feedback.as_deref().unwrap_or(nothing)),
-                ("tasks", &tasks.join(" / ")),
+                ("scratchpad", Slot::Own(memory.scratchpad.as_deref().unwrap_or(nothing))),
+                ("feedback", Slot::Own(memory.feedback.as_deref().unwrap_or(nothing))),
+                // The program wrote them, and it had the documents.
+                ("tasks", Slot::Other(&tasks.join(" / "))),
             ],
         );
-        format!("\n\n{}", filled.trim_start())
+        earlier.push(Slot::Own("\n\n"));
+        earlier.push(Slot::Filled(&filled));
+        earlier
     }
 }
 

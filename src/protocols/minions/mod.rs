@@ -20,6 +20,7 @@ use crate::documents::evidence::Sources;
 use crate::job::MinionsParams;
 use crate::prompts;
 use crate::sandbox::{JobManifest, JobOutput, JobRecord, Sandbox};
+use crate::words::count;
 
 use agreement::Vote;
 
@@ -48,7 +49,7 @@ impl Minions<'_> {
     /// Runs the rounds to their answer.
     pub(crate) async fn run(&self, transcript: &Transcript) -> Result<Answer, ProtocolError> {
         let Assignment { context, max_rounds, .. } = self.assignment;
-        transcript.worker_instructions(self.assignment.prompts.fill(&prompts::MINIONS_WORKER, &[]));
+        transcript.worker_instructions(self.assignment.prompts.fill(&prompts::MINIONS_WORKER, &[]).text);
         let sources = Sources::new(context);
         let mut memory = Memory::default();
         let mut lost_any = false;
@@ -56,7 +57,7 @@ impl Minions<'_> {
             transcript.begin_round(round, max_rounds);
             tracing::info!("round {round}/{max_rounds}: the supervisor writes a program");
             let mut program = self.decompose(round, &memory, transcript).await?;
-            tracing::info!("round {round}/{max_rounds}: {} worker jobs", program.manifests.len());
+            tracing::info!("round {round}/{max_rounds}: {}", count(program.manifests.len(), "worker job"));
             let replies = self.fan_out(round, &program.manifests, transcript).await?;
             let votes = agreement::of_samples(replies);
             let lost = votes.iter().filter(|vote| vote.samples == 0).count();

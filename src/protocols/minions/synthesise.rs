@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 use super::{Memory, Minions};
 use crate::chat::Format;
 use crate::events::Purpose;
-use crate::prompts;
+use crate::prompts::{self, Slot};
 use crate::protocols::ask::{Judged, Supervisor, schema};
 use crate::protocols::{Assignment, ProtocolError, Transcript, reply};
 
@@ -36,12 +36,12 @@ impl Minions<'_> {
         let prompt = prompts.fill(
             &prompt,
             &[
-                ("task", task),
-                ("metadata", self.metadata()),
-                ("answers", answers),
-                ("scratchpad", &scratchpad),
-                ("round", &round.to_string()),
-                ("rounds", &max_rounds.to_string()),
+                ("task", Slot::Own(task)),
+                ("metadata", Slot::Own(self.metadata())),
+                ("answers", Slot::Other(answers)),
+                ("scratchpad", Slot::Own(&scratchpad)),
+                ("round", Slot::Own(&round.to_string())),
+                ("rounds", Slot::Own(&max_rounds.to_string())),
             ],
         );
         Supervisor::new(&self.assignment, Purpose::Synthesis, transcript)

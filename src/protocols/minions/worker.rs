@@ -6,7 +6,7 @@ use super::call::{Call, WorkerReply};
 use crate::chat::{ChatReply, ChatRequest, Finish, Format, Message};
 use crate::events::{CallEvents, Purpose};
 use crate::job::JobRole;
-use crate::prompts::{self, Prompts};
+use crate::prompts::{self, Prompts, Slot};
 use crate::protocols::ask::schema;
 use crate::protocols::{Assignment, Permit, Side, Transcript, reply};
 use crate::sandbox::{JobManifest, JobOutput};
@@ -25,7 +25,7 @@ pub(super) struct Worker<'a> {
 impl<'a> Worker<'a> {
     pub(super) fn new(assignment: &Assignment<'a>) -> Self {
         let Assignment { worker: side, prompts, .. } = *assignment;
-        let instructions = Message::system(prompts.fill(&prompts::MINIONS_WORKER, &[]));
+        let instructions = Message::system(prompts.fill(&prompts::MINIONS_WORKER, &[]).text).own();
         Self { side, prompts, instructions, format: format() }
     }
 
@@ -73,10 +73,15 @@ impl<'a> Worker<'a> {
         };
         let prompt = self.prompts.fill(
             &prompts::MINIONS_JOB,
-            &[("chunk", &manifest.chunk), ("task", &manifest.task), ("advice", &advice)],
+            // The program wrote the task and the advice, too.
+            &[
+                ("chunk", Slot::Other(&manifest.chunk)),
+                ("task", Slot::Other(&manifest.task)),
+                ("advice", Slot::Other(&advice)),
+            ],
         );
         ChatRequest {
-            messages: vec![self.instructions.clone(), Message::user(prompt)],
+            messages: vec![self.instructions.clone(), Message::user(prompt.text).owning(prompt.own)],
             format: self.format.clone(),
             sample,
             ..ChatRequest::default()
@@ -87,11 +92,14 @@ impl<'a> Worker<'a> {
     fn ask_again(&self, request: &mut ChatRequest, problem: &str) {
         let again = self.prompts.fill(
             &prompts::JSON_AGAIN,
-            &[("problem", problem), ("keys", "\"explanation\", \"citation\", \"answer\"")],
+            &[
+                ("problem", Slot::Other(problem)),
+                ("keys", Slot::Own("\"explanation\", \"citation\", \"answer\"")),
+            ],
         );
         if let Some(prompt) = request.messages.last_mut() {
             prompt.content.push_str("\n\n");
-            prompt.content.push_str(&again);
+            prompt.content.push_str(&again.text);
         }
     }
 }

@@ -142,7 +142,7 @@ fn every_line_has_its_line_and_a_bad_one_costs_itself() {
         assert_eq!(all["a"]["result"]["metadata"], json!({"page": [1]}));
         assert!(all["pretty"]["result"].get("metadata").is_none());
         for (id, complaint) in [
-            ("line-3", "line 3: the job is not valid JSON: expected ident at line 3 column 2"),
+            ("line-3", "line 3: the job is not valid JSON but text; it begins `not JSON`"),
             ("contradicts", "line 6: `url` means the protocol minion, but body.protocol.type is minions"),
             ("misspelt", "line 8: unknown key `call_parms`. Hint: did you mean `call_params`?"),
         ] {

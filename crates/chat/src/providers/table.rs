@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-use super::{Key, Provider, RuntimeKind, Source, UrlPart};
+use super::{HeaderEnv, Key, Provider, RuntimeKind, Source, UrlPart};
 use crate::CALL_TIMEOUT;
 use crate::dialect::{Abilities, Caching, JsonMode};
 use crate::{anthropic::Anthropic, ollama::Ollama, openai, openai::OpenAi};
@@ -23,7 +23,10 @@ const HOSTED: Provider = Provider {
     model: "",
     embedding_model: "",
     key_env: &[],
+    header_env: &[],
     base_url_env: &[],
+    deployment_env: &[],
+    api_version_env: &[],
     model_env: &[],
     key: Key::Bearer,
     local: false,
@@ -48,7 +51,25 @@ pub static PROVIDERS: &[Provider] = &[
         model: "gpt-4o",
         embedding_model: "text-embedding-3-small",
         key_env: &["OPENAI_API_KEY"],
-        base_url_env: &["OPENAI_BASE_URL"],
+        header_env: &[
+            HeaderEnv {
+                header: "openai-organization",
+                env: &["OPENAI_ORG_ID", "OPENAI_ORGANIZATION"],
+                is_token: false,
+            },
+            HeaderEnv {
+                header: "openai-project",
+                env: &["OPENAI_PROJECT_ID", "OPENAI_PROJECT"],
+                is_token: false,
+            },
+        ],
+        base_url_env: &[
+            "OPENAI_BASE_URL",
+            "OPENAI_API_BASE",
+            "OPENAI_API_BASE_URL",
+            "OPENAI_ENDPOINT",
+            "OPENAI_API_HOST",
+        ],
         abilities: Abilities { caching: Caching::Key, ..Abilities::USUAL },
         is_reasoning_model: openai::is_reasoning_model,
         source: Source::All("OpenAI API reference, Create chat completion; Prompt caching"),
@@ -61,7 +82,8 @@ pub static PROVIDERS: &[Provider] = &[
         root: "/v1",
         model: "claude-3-5-sonnet-20241022",
         key_env: &["ANTHROPIC_API_KEY"],
-        base_url_env: &["ANTHROPIC_BASE_URL"],
+        header_env: &[HeaderEnv { header: "authorization", env: &["ANTHROPIC_AUTH_TOKEN"], is_token: true }],
+        base_url_env: &["ANTHROPIC_BASE_URL", "ANTHROPIC_API_URL"],
         key: Key::Header("x-api-key"),
         abilities: Abilities { seed: None, ..Abilities::USUAL },
         source: Source::All("Anthropic docs, Messages; Prompt caching"),
@@ -70,11 +92,16 @@ pub static PROVIDERS: &[Provider] = &[
     Provider {
         name: "azure_openai",
         base_url: "{azure_endpoint}",
-        url_parts: &[UrlPart { kwargs: &["azure_endpoint", "endpoint"], env: "AZURE_OPENAI_ENDPOINT" }],
+        url_parts: &[UrlPart {
+            kwargs: &["azure_endpoint", "endpoint"],
+            env: &["AZURE_OPENAI_ENDPOINT", "AZURE_API_BASE"],
+        }],
         // Without a dated api_version; with one, see `Provider::url`.
         root: "/openai/v1",
         model: "gpt-4o",
-        key_env: &["AZURE_OPENAI_API_KEY"],
+        key_env: &["AZURE_OPENAI_API_KEY", "AZURE_API_KEY"],
+        deployment_env: &["AZURE_OPENAI_DEPLOYMENT", "AZURE_OPENAI_DEPLOYMENT_NAME"],
+        api_version_env: &["AZURE_OPENAI_API_VERSION", "OPENAI_API_VERSION", "AZURE_API_VERSION"],
         key: Key::Header("api-key"),
         is_reasoning_model: openai::is_reasoning_model,
         kwargs: &["azure_endpoint", "endpoint", "azure_deployment", "deployment", "api_version"],
@@ -85,7 +112,7 @@ pub static PROVIDERS: &[Provider] = &[
         name: "together",
         base_url: "https://api.together.ai/v1",
         model: "meta-llama/Llama-3.3-70B-Instruct-Turbo",
-        key_env: &["TOGETHER_API_KEY"],
+        key_env: &["TOGETHER_API_KEY", "TOGETHERAI_API_KEY"],
         base_url_env: &["TOGETHER_BASE_URL"],
         source: Source::All("Together docs, OpenAI compatibility; Python SDK, chat completions"),
         ..HOSTED
@@ -104,7 +131,7 @@ pub static PROVIDERS: &[Provider] = &[
         name: "perplexity",
         base_url: "https://api.perplexity.ai",
         model: "sonar-pro",
-        key_env: &["PERPLEXITY_API_KEY"],
+        key_env: &["PERPLEXITY_API_KEY", "PPLX_API_KEY"],
         base_url_env: &["PERPLEXITY_BASE_URL"],
         // No such options and no seed; the usage is in every chunk.
         abilities: Abilities { stream_options: false, seed: None, ..Abilities::USUAL },
@@ -244,7 +271,7 @@ pub static PROVIDERS: &[Provider] = &[
         name: "fireworks",
         base_url: "https://api.fireworks.ai/inference/v1",
         model: "accounts/fireworks/models/gpt-oss-120b",
-        key_env: &["FIREWORKS_API_KEY"],
+        key_env: &["FIREWORKS_API_KEY", "FIREWORKS_AI_API_KEY"],
         base_url_env: &["FIREWORKS_BASE_URL"],
         source: Source::All("Fireworks docs, Structured responses; Python SDK, chat completions"),
         ..HOSTED
@@ -262,7 +289,7 @@ pub static PROVIDERS: &[Provider] = &[
         name: "huggingface",
         base_url: "https://router.huggingface.co/v1",
         model: "meta-llama/Llama-3.3-70B-Instruct",
-        key_env: &["HF_TOKEN"],
+        key_env: &["HF_TOKEN", "HUGGING_FACE_HUB_TOKEN", "HUGGINGFACEHUB_API_TOKEN"],
         base_url_env: &["HUGGINGFACE_BASE_URL"],
         source: Source::All("Hugging Face docs, Inference Providers, Chat completion"),
         ..HOSTED
@@ -280,8 +307,8 @@ pub static PROVIDERS: &[Provider] = &[
         name: "cloudflare",
         base_url: "https://gateway.ai.cloudflare.com/v1/{account_id}/{gateway_id}/compat",
         url_parts: &[
-            UrlPart { kwargs: &["account_id"], env: "CLOUDFLARE_ACCOUNT_ID" },
-            UrlPart { kwargs: &["gateway_id"], env: "CLOUDFLARE_GATEWAY_ID" },
+            UrlPart { kwargs: &["account_id"], env: &["CLOUDFLARE_ACCOUNT_ID"] },
+            UrlPart { kwargs: &["gateway_id"], env: &["CLOUDFLARE_GATEWAY_ID"] },
         ],
         model: "openai/gpt-4o-mini",
         // Deprecated in favour of an API of the account; it goes on for who uses it.
@@ -301,7 +328,7 @@ pub static PROVIDERS: &[Provider] = &[
         port: Some(11434),
         model: "llama3.2:3b",
         embedding_model: "nomic-embed-text",
-        base_url_env: &["OLLAMA_HOST"],
+        base_url_env: &["OLLAMA_HOST", "OLLAMA_BASE_URL"],
         kwargs: &["num_ctx", "thinking", "keep_alive"],
         start_hint: "Start it with `ollama serve`",
         pull: "Fetch it with `ollama pull`",

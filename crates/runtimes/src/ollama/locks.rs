@@ -1,10 +1,14 @@
 //! Locked files that tell all processes who starts, watches and uses the daemon of one port. One file also holds a
 //! number.
 
-use std::fs::{self, File, OpenOptions, TryLockError};
+use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{self, Read, Write};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::PathBuf;
 
+use nix::fcntl::{OFlag, openat};
+use nix::sys::stat::{Mode, fchmod};
+use nix::unistd::geteuid;
 use tokio::sync::oneshot;
 
 use crate::{RuntimeError, RuntimeErrorKind};
@@ -21,7 +25,8 @@ pub struct Locks {
 pub struct Held(File);
 
 impl Locks {
-    /// The lock files of the daemon of `port` in `directory`, which is made if it is missing.
+    /// The lock files of the daemon of `port` in `directory`, which is made if it is missing. It must be this user's
+    /// alone: who can open a lock can hold it for ever, and who can make files there can make links.
     pub fn new(directory: impl Into<PathBuf>, port: u16) -> Self {
         Self { directory: directory.into(), name: format!("ollama-{port}") }
     }
@@ -61,7 +66,7 @@ impl Locks {
 
     /// The slots that a watchdog told, if it still lives: the kernel releases the lock of one that has died.
     pub(super) fn told_slots(&self) -> Option<usize> {
-        let mut file = File::open(self.path("slots")).ok()?;
+        let mut file = self.open("slots").ok()?;
         let Err(TryLockError::WouldBlock) = file.try_lock_shared() else { return None };
         let mut told = String::new();
         file.read_to_string(&mut told).ok()?;
@@ -82,18 +87,127 @@ impl Locks {
     }
 
     fn open(&self, role: &str) -> Result<File, RuntimeError> {
-        let opened = fs::create_dir_all(&self.directory)
-            .and_then(|()| OpenOptions::new().create(true).truncate(false).write(true).open(self.path(role)));
-        opened.map_err(|error| self.failed(&error))
+        self.own_directory()
+            .and_then(|directory| self.file(&directory, role))
+            .map_err(|error| self.failed(&error))
     }
 
-    fn path(&self, role: &str) -> PathBuf {
-        self.directory.join(format!("{}.{role}", self.name))
+    /// The directory itself, not what a link in its place shows.
+    fn own_directory(&self) -> io::Result<File> {
+        DirBuilder::new().recursive(true).mode(0o700).create(&self.directory)?;
+        let flags = OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW;
+        let opened = OpenOptions::new().read(true).custom_flags(flags.bits()).open(&self.directory);
+        let directory = opened.map_err(|error| match self.directory.is_symlink() {
+            true => io::Error::other("it is a symbolic link"),
+            false => error,
+        })?;
+        let found = directory.metadata()?;
+        if found.uid() != geteuid().as_raw() {
+            return Err(io::Error::other(format!("it is user {}'s", found.uid())));
+        }
+        if found.mode() & 0o077 != 0 {
+            fchmod(&directory, Mode::S_IRWXU)?;
+        }
+        Ok(directory)
+    }
+
+    /// Opens a file in the directory, or makes it.
+    fn file(&self, directory: &File, role: &str) -> io::Result<File> {
+        let name = format!("{}.{role}", self.name);
+        let flags = OFlag::O_RDWR | OFlag::O_CREAT | OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK | OFlag::O_CLOEXEC;
+        let file = File::from(openat(directory, name.as_str(), flags, Mode::S_IRUSR | Mode::S_IWUSR)?);
+        let found = file.metadata()?;
+        // The directory may have been open to others before it was closed to them.
+        if found.is_file() && found.nlink() == 1 && found.uid() == geteuid().as_raw() {
+            Ok(file)
+        } else {
+            Err(io::Error::other(format!("{name} is not a file of ours")))
+        }
     }
 
     fn failed(&self, error: &io::Error) -> RuntimeError {
         let message = format!("no lock for the Ollama daemon in {}: {error}", self.directory.display());
         RuntimeError::new(RuntimeErrorKind::Unreachable, message)
-            .hint("the directory must be writable; XDG_RUNTIME_DIR or TMPDIR may name another one")
+            .hint(
+                "the directory must be this user's own; XDG_RUNTIME_DIR or TMPDIR may name another place for it, where \
+                 nobody else can write",
+            )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::os::unix::fs::{PermissionsExt, chown, symlink};
+
+    use super::*;
+
+    fn mode(path: &std::path::Path) -> u32 {
+        fs::metadata(path).unwrap().mode() & 0o777
+    }
+
+    fn refusal(locks: &Locks) -> String {
+        let error = locks.become_watchdog().unwrap_err();
+        assert!(error.to_string().contains("no lock for the Ollama daemon in"), "{error}");
+        assert_eq!(locks.told_slots(), None);
+        error.to_string()
+    }
+
+    #[tokio::test]
+    async fn locks_lie_in_a_directory_of_our_own() {
+        let base = tempfile::tempdir().unwrap();
+        let directory = base.path().join("new/minions");
+        let locks = Locks::new(&directory, 1);
+        let held = locks.tell_slots(4).await.unwrap();
+        assert_eq!((mode(&directory), mode(&directory.join("ollama-1.slots"))), (0o700, 0o600));
+        assert_eq!(locks.told_slots(), Some(4));
+        drop(held);
+        assert_eq!(locks.told_slots(), None);
+        // One that others could look into is closed to them.
+        fs::set_permissions(&directory, fs::Permissions::from_mode(0o777)).unwrap();
+        assert!(locks.become_watchdog().unwrap().is_some());
+        assert_eq!(mode(&directory), 0o700);
+    }
+
+    #[test]
+    fn links_are_not_followed() {
+        let base = tempfile::tempdir().unwrap();
+        let [theirs, victim, link, dangling, own] =
+            ["theirs", "victim", "link", "dangling", "own"].map(|name| base.path().join(name));
+        [&theirs, &own].iter().for_each(|folder| fs::create_dir(folder).unwrap());
+        fs::write(&victim, "precious").unwrap();
+        symlink(&theirs, &link).unwrap();
+        symlink(base.path().join("none"), &dangling).unwrap();
+        for directory in [link, dangling, victim.clone()] {
+            refusal(&Locks::new(directory, 1));
+        }
+        let slots = own.join("ollama-1.slots");
+        let place = |make: &dyn Fn()| {
+            let _ = fs::remove_file(&slots);
+            make();
+            Locks::new(&own, 1).open("slots").map(drop).unwrap_err().to_string()
+        };
+        place(&|| symlink(&victim, &slots).unwrap());
+        place(&|| symlink(base.path().join("none"), &slots).unwrap());
+        let hard = place(&|| fs::hard_link(&victim, &slots).unwrap());
+        assert!(hard.contains("not a file of ours"), "{hard}");
+        assert_eq!(fs::read_to_string(&victim).unwrap(), "precious");
+        assert!(!base.path().join("none").exists() && fs::read_dir(theirs).unwrap().next().is_none());
+    }
+
+    #[test]
+    fn a_stranger_s_directory_is_refused() {
+        if !geteuid().is_root() {
+            assert_ne!(std::env::var("CI").as_deref(), Ok("true"), "only root can give files away");
+            return eprintln!("skipped: only root can give files away");
+        }
+        let base = tempfile::tempdir().unwrap();
+        let [directory, own] = ["squatted", "own"].map(|name| base.path().join(name));
+        [&directory, &own].iter().for_each(|folder| fs::create_dir(folder).unwrap());
+        chown(&directory, Some(65534), None).unwrap();
+        assert!(refusal(&Locks::new(&directory, 1)).contains("user 65534's"));
+        fs::write(own.join("ollama-1.watchdog"), "").unwrap();
+        chown(own.join("ollama-1.watchdog"), Some(65534), None).unwrap();
+        assert!(refusal(&Locks::new(&own, 1)).contains("not a file of ours"));
     }
 }
