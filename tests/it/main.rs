@@ -7,6 +7,7 @@ mod architecture;
 mod bad_input;
 mod batch;
 mod call_params;
+mod chat_damage;
 mod chat_faults;
 mod chat_quirks;
 mod chat_real_server;

@@ -84,9 +84,9 @@ impl Dialect for Anthropic {
                 reply.complete = true;
                 is_whole
             }
+            None | Some("") => false,
             // "Streaming messages": new types may come and are to be ignored.
             Some(_) => return Taken::Nothing,
-            None => false,
         };
         if is_whole { Taken::Part } else { Taken::Foreign }
     }
@@ -104,6 +104,7 @@ fn take_blocks(blocks: &Value, reply: &mut Partial) -> bool {
 fn take_block(block: &Value, reply: &mut Partial) -> bool {
     match block["type"].as_str() {
         Some("text") => block["text"].is_string() && reply.push_text(&block["text"]),
+        None | Some("") => false,
         Some("tool_use") => {
             reply.calls_tool = true;
             true
@@ -112,13 +113,13 @@ fn take_block(block: &Value, reply: &mut Partial) -> bool {
             reply.reasoning.push_str(block["thinking"].as_str().unwrap_or_default());
             true
         }
-        None => false,
     }
 }
 
 fn take_delta(delta: &Value, reply: &mut Partial) -> bool {
     match delta["type"].as_str() {
-        Some("text_delta") | None => delta["text"].is_string() && reply.push_text(&delta["text"]),
+        Some("text_delta" | "") | None => delta["text"].is_string() && reply.push_text(&delta["text"]),
+        Some(_) if delta["text"].is_string() => reply.push_text(&delta["text"]),
         Some(_) => {
             reply.reasoning.push_str(delta["thinking"].as_str().unwrap_or_default());
             true
