@@ -26,6 +26,8 @@ pub(crate) struct Program {
     pub redactor: Redactor,
     pub verbosity: Verbosity,
     pub interrupt: Interrupt,
+    /// How many jobs this machine's open files allow at the same time.
+    pub most_jobs: u16,
 }
 
 impl Program {

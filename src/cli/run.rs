@@ -9,6 +9,7 @@ use minions::job;
 use super::batch::{self, BatchOptions};
 use super::events_file::{EventsEnd, EventsFile};
 use super::input::{Found, Source};
+use super::interrupt::{self, RunDeadline};
 use super::program::Program;
 use super::progress::JobProgress;
 
@@ -36,42 +37,65 @@ impl Work {
 pub(crate) enum RunOutcome {
     /// One job's result.
     Result(Box<JobResult>),
-    /// A batch, whose lines are written.
-    Lines(Exit),
+    /// What there is to say is said: the lines of a batch, or on stderr why there are none.
+    Told(Exit),
 }
 
 impl Program {
     /// Does `work` to its end, a signal or a deadline.
     pub(crate) async fn run(self, work: Work) -> Result<RunOutcome, Failure> {
-        let events = self.options.events.as_ref().map(EventsFile::open).transpose()?;
+        let deadline = RunDeadline::of(match &work {
+            Work::Batch(_, options) => options.deadline,
+            Work::Look(_) | Work::One(_) => None,
+        });
+        let target = self.options.events.clone();
+        let events = self.beside(deadline, move || target.as_ref().map(EventsFile::open).transpose()).await?;
         let (events, end): (Option<Arc<EventsFile>>, Option<EventsEnd>) = events.unzip();
-        let outcome = self.run_with(work, events).await;
+        let outcome = self.run_with(work, deadline, events).await;
         if let Some(end) = end {
             end.wait();
         }
         outcome
     }
 
-    async fn run_with(self, work: Work, events: Option<Arc<EventsFile>>) -> Result<RunOutcome, Failure> {
+    /// What `work` gives, which may take its time: a FIFO may have no writer yet, 100 MB take a while to read.
+    async fn beside<T: Send + 'static>(
+        &self,
+        deadline: RunDeadline,
+        work: impl FnOnce() -> Result<T, Failure> + Send + 'static,
+    ) -> Result<T, Failure> {
         let mut interrupt = self.interrupt.clone();
+        tokio::select! {
+            done = tokio::task::spawn_blocking(work) => done.unwrap_or_else(|error| Err(error.into())),
+            stopped = interrupt.heard() => Err(stopped),
+            late = deadline.passed() => Err(late),
+        }
+    }
+
+    async fn run_with(
+        self,
+        work: Work,
+        deadline: RunDeadline,
+        events: Option<Arc<EventsFile>>,
+    ) -> Result<RunOutcome, Failure> {
         let source = work.source().clone();
-        // Reading and parsing 100 MB takes its time: off the thread that hears signals.
-        let found = tokio::task::spawn_blocking(move || match work {
+        let find = move || match work {
             Work::Look(source) => source.look(),
             Work::One(source) => source.one(),
             Work::Batch(source, options) => Ok(Found::Many(source.pieces()?, options)),
-        });
-        let found = tokio::select! {
-            found = found => found.unwrap_or_else(|error| Err(error.into()))?,
-            stopped = interrupt.heard() => return Err(stopped),
         };
+        let found = self.beside(deadline, find).await?;
         match found {
             Found::One(bytes, first_line) => {
                 let result = self.one(bytes, first_line, events).await?;
                 Ok(RunOutcome::Result(Box::new(result)))
             }
             Found::Many(pieces, options) => {
-                batch::run(self, &source, pieces, *options, events).await.map(RunOutcome::Lines)
+                let exit = batch::run(self, &source, pieces, *options, deadline, events).await;
+                Ok(RunOutcome::Told(exit.unwrap_or_else(|failure| {
+                    tracing::error!("{failure}");
+                    failure.kind.exit()
+                })))
             }
         }
     }
@@ -87,15 +111,15 @@ impl Program {
         let engine = self.engine(false, RunLimits::default());
         let reader = engine.clone();
         let is_slim = self.options.slim;
-        let job = tokio::task::spawn_blocking(move || {
+        let parse = move || {
             let mut job = reader.job(job::bare(job::value(&bytes, first_line)?)?)?;
             job.is_slim |= is_slim;
-            Ok::<_, Failure>(job)
-        });
-        let job = tokio::select! {
-            job = job => job.unwrap_or_else(|error| Err(error.into()))?,
-            stopped = interrupt.heard() => return Err(stopped),
+            Ok(job)
         };
+        let job = self.beside(RunDeadline::of(None), parse).await?;
+        if let Some(deadline) = job.budget.deadline {
+            interrupt::end_after_deadline(deadline);
+        }
         let mut listeners = self.listeners(events);
         if !self.options.quiet {
             let progress = JobProgress::new();

@@ -29,9 +29,10 @@ pub(crate) fn failure(error: &clap::Error) -> Option<Failure> {
     Some(Failure::input(complaint).hint(line("tip: ").map_or_else(help, str::to_owned)))
 }
 
-/// Says it once: where stdout is a terminal as words on stderr, else in the envelope, for which it is given back.
-pub(crate) fn told(failure: Failure) -> Result<Failure, ExitCode> {
-    if !io::stdout().is_terminal() {
+/// Says it once: where stdout is a terminal or that of a batch as words on stderr, else in the envelope, for which it is
+/// given back.
+pub(crate) fn told(failure: Failure, is_batch: bool) -> Result<Failure, ExitCode> {
+    if !is_batch && !io::stdout().is_terminal() {
         return Ok(failure);
     }
     let Failure { message, hint, .. } = &failure;

@@ -34,7 +34,7 @@ pub(super) use shard::Shard;
 
 use super::events_file::EventsFile;
 use super::input::{Incoming, Source};
-use super::interrupt;
+use super::interrupt::{self, RunDeadline};
 use super::program::Program;
 use lines::{Line, Lines};
 use output::{Output, Printed};
@@ -52,7 +52,8 @@ pub(super) async fn run(
     program: Program,
     source: &Source,
     pieces: Incoming,
-    options: BatchOptions,
+    mut options: BatchOptions,
+    deadline: RunDeadline,
     events: Option<Arc<EventsFile>>,
 ) -> Result<Exit, Failure> {
     let mut interrupt = program.interrupt.clone();
@@ -63,7 +64,15 @@ pub(super) async fn run(
     let mut earlier = tokio::select! {
         earlier = reading => earlier.unwrap_or_else(|error| Err(error.into()))?.unwrap_or_default(),
         stopped = interrupt.heard() => return Err(stopped),
+        late = deadline.passed() => return Err(late),
     };
+    if program.most_jobs < options.max_jobs {
+        let (wanted, most) = (options.max_jobs, program.most_jobs);
+        tracing::warn!(
+            "this machine's limit of open files (`ulimit -n`) allows {most} jobs at the same time, not {wanted}"
+        );
+        options.max_jobs = most;
+    }
     let before = earlier.prepare(&io::stdout()).unwrap_or_else(|error| {
         tracing::debug!("what stdout holds already is not known: {error}");
         b""
@@ -95,6 +104,7 @@ pub(super) async fn run(
         report: Report::new(),
         progress,
         taken: 0,
+        deadline,
         program,
         options,
         lines,
@@ -109,6 +119,7 @@ struct Batch {
     /// Hear the events of every job.
     listeners: Vec<Arc<dyn EventListener>>,
     options: BatchOptions,
+    deadline: RunDeadline,
     lines: Lines,
     output: Output,
     /// One permit for each line that is taken and not yet printed.
@@ -142,7 +153,8 @@ impl Batch {
         let mut again = self.program.interrupt.clone();
         let mut interrupt = again.clone();
         let mut signal = None;
-        let mut deadline = pin!(interrupt::run_deadline(self.options.deadline));
+        let mut is_late = false;
+        let mut deadline = pin!(self.deadline.passed());
         let mut ticks = tokio::time::interval(PROGRESS_EVERY);
         let mut end = None;
         while end.is_none() || !self.jobs.is_empty() {
@@ -161,7 +173,13 @@ impl Batch {
                     signal = Some(failure.kind.exit());
                     end = Some(self.stop(failure));
                 }
-                failure = &mut deadline, if !is_stopped => end = Some(self.stop(failure)),
+                failure = &mut deadline, if !is_late => {
+                    is_late = true;
+                    interrupt::end_after_deadline(Duration::ZERO);
+                    if !is_stopped {
+                        end = Some(self.stop(failure));
+                    }
+                }
                 failure = self.output.broken(), if !is_stopped => {
                     tracing::error!("{failure}");
                     end = Some(self.stop(failure));
@@ -191,6 +209,10 @@ impl Batch {
                     return interrupt.heard().await.kind.exit();
                 }
                 failure = interrupt.heard(), if signal.is_none() => signal = Some(failure.kind.exit()),
+                _ = &mut deadline, if !is_late => {
+                    is_late = true;
+                    interrupt::end_after_deadline(Duration::ZERO);
+                }
                 exit = &mut closing => return signal.unwrap_or(exit),
             }
         }
@@ -235,8 +257,7 @@ impl Batch {
         let work = async move {
             // A job that panics has its line, too.
             let caught = AssertUnwindSafe(work).catch_unwind().await;
-            let outcome =
-                caught.unwrap_or_else(|_| Err(Failure::defect("a panic, whose words are on stderr")));
+            let outcome = caught.unwrap_or_else(|panic| Err(Failure::of_panic(&*panic)));
             let ended = Ended::of(&outcome, stopping.is_cancelled());
             // It fails only where nothing can be written any more.
             let _ = output.send(Printed { position, custom_id, envelope: outcome.into(), permit }).await;

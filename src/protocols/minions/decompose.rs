@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
+use super::reply_code::code_of;
 use super::{Memory, Minions};
 use crate::chat::{ChatReply, Finish, Format, Message};
 use crate::documents::Document;
@@ -39,7 +40,7 @@ impl Minions<'_> {
         loop {
             let ChatReply { text, finish, .. } = supervisor.say(prompt, &Format::Text).await?;
             let is_cut = finish == Finish::Length && reply::cuts_code(&text);
-            let code = reply::code_block(&text);
+            let code = code_of(&text);
             let tell = |jobs: usize, error: Option<&str>| {
                 transcript.events.emit_detail(|| EventKind::Program {
                     round,

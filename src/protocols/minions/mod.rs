@@ -10,12 +10,14 @@ mod fan_out;
 mod give_up;
 mod job_events;
 mod lane;
+mod reply_code;
 mod scheduler;
 mod synthesise;
 mod worker;
 
 use super::round::{Round, RoundJob, RoundJobs, RoundVerdict};
 use super::{Answer, Assignment, Entry, ProtocolError, Transcript};
+use crate::chat::Message;
 use crate::documents::evidence::Sources;
 use crate::job::MinionsParams;
 use crate::prompts;
@@ -100,6 +102,11 @@ impl Minions<'_> {
             };
         }
         Ok(Answer::none())
+    }
+
+    /// What the worker reads in every job, whatever the supervisor's program makes of the documents.
+    pub(crate) fn worker_prompt(&self) -> Message {
+        worker::bare_prompt(self.assignment.prompts)
     }
 
     fn metadata(&self) -> &str {
