@@ -40,6 +40,15 @@ pub(super) fn write(
     Ok(target)
 }
 
+/// Checks that a log can be written below `dir`, before a job spends anything.
+///
+/// # Errors
+/// Those of [`write`], as far as they can be known.
+pub(super) fn check(dir: &Path, name: Option<&Path>) -> io::Result<()> {
+    let below = name.and_then(Path::parent).unwrap_or(Path::new(""));
+    tempfile::Builder::new().suffix(".part").tempfile_in(make_folder(dir, below)?).map(drop)
+}
+
 /// Makes `dir` and the folders of `below` in it, as far as they are missing. `dir` may be a link, those in it may not.
 fn make_folder(dir: &Path, below: &Path) -> io::Result<PathBuf> {
     let mut make = DirBuilder::new();

@@ -4,6 +4,7 @@
 //! ends a job, its conversation log is written and its last event is `finished`. Any number of jobs run at once on one
 //! [`Engine`]: they share clients, models that are loaded, slots of model servers, and limits.
 
+mod absence;
 mod address;
 mod cancel;
 mod clients;
@@ -14,6 +15,7 @@ mod credentials;
 mod egress;
 mod egress_report;
 mod estimate;
+mod fit;
 mod images;
 mod location;
 mod metered;

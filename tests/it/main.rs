@@ -6,6 +6,7 @@ mod addresses;
 mod architecture;
 mod bad_input;
 mod batch;
+mod before_spending;
 mod call_params;
 mod chat_faults;
 mod chat_quirks;

@@ -87,11 +87,9 @@ pub(super) fn hint(provider: &Provider, settings: &ChatSettings, kind: Kind) -> 
     Some(match kind {
         Kind::Connection | Kind::Unreachable => {
             let names = provider.base_url_env.first().copied().into_iter().chain(["kwargs.base_url"]);
-            format!(
-                "{}, or name its address in {}.",
-                provider.start_hint,
-                names.collect::<Vec<_>>().join(" or ")
-            )
+            let is_elsewhere = provider.local && !http::is_this_machine(&settings.base_url);
+            let start = if is_elsewhere { "Check that it runs there" } else { provider.start_hint };
+            format!("{start}, or name its address in {}.", names.collect::<Vec<_>>().join(" or "))
         }
         Kind::Timeout => "A model that is still loading needs longer: raise kwargs.timeout.".into(),
         Kind::Auth => match provider.key_env.first() {
