@@ -233,10 +233,12 @@ fn take_part(part: &Value, reply: &mut Partial) -> bool {
 }
 
 /// Whether OpenAI itself takes `max_completion_tokens` and no temperature for this model: the o series and
-/// the gpt-5 family, but not its chat variants. Says nothing about other servers that use such names.
+/// the families from gpt-5 on, but not their chat variants. Says nothing about other servers that use such names.
 pub(crate) fn is_reasoning_model(model: &str) -> bool {
     let o_series = model.strip_prefix('o').is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()));
-    o_series || model.starts_with("gpt-5") && !model.contains("chat")
+    let is_late =
+        model.strip_prefix("gpt-").is_some_and(|rest| rest.starts_with(|c| ('5'..='9').contains(&c)));
+    o_series || is_late && !model.contains("chat")
 }
 
 /// Whether Moonshot fixes the temperature of this model: its K2.5, K2.6 and later ones.
