@@ -86,15 +86,15 @@ pub(crate) fn of_event(event: &Value) -> Option<ErrorBody> {
     Some(said.body(said.status(), "[json]", Some(event)))
 }
 
-/// Whether a field holds anything: some gateways send an empty error beside each good reply.
+/// Whether there is anything in `value`: some gateways send an empty error beside each good reply.
 fn is_filled(value: &Value) -> bool {
     match value {
         Value::Null | Value::Bool(false) => false,
-        Value::String(text) => !text.is_empty(),
-        Value::Array(items) => !items.is_empty(),
-        Value::Object(fields) => !fields.is_empty(),
-        Value::Number(number) => number.as_f64() != Some(0.0),
         Value::Bool(true) => true,
+        Value::Number(number) => number.as_f64() != Some(0.0),
+        Value::String(text) => !text.trim().is_empty(),
+        Value::Array(values) => values.iter().any(is_filled),
+        Value::Object(fields) => fields.values().any(is_filled),
     }
 }
 

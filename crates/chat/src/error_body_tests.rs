@@ -188,6 +188,7 @@ fn errors_within_a_stream_are_told_from_content() {
         (json!({"detail": "Not Found"}), Some(Kind::Server)),
         (json!({"error": "", "choices": []}), None),
         (json!({"error": {}, "choices": []}), None),
+        (json!({"error": {"code": 0, "message": "", "param": null}, "choices": []}), None),
         (json!({"error": false, "code": 0, "choices": []}), None),
         (json!({"error": null, "choices": []}), None),
         (json!({"message": {"content": "error"}, "done": false}), None),

@@ -369,6 +369,7 @@ mod tests {
             ("https://api.openai.com/v1", "o3-mini", true),
             ("https://api.openai.com/v1", "o1", true),
             ("https://api.openai.com/v1", "gpt-5.1", true),
+            ("https://api.openai.com/v1", "gpt-6-luna", true),
             ("https://api.openai.com/v1", "gpt-5-chat-latest", false),
             ("https://api.openai.com/v1", "gpt-4o", false),
             ("https://api.openai.com/v1", "omni", false),
