@@ -17,6 +17,7 @@ mod docs;
 mod documentation;
 mod egress;
 mod egress_bytes;
+mod egress_words;
 mod endings;
 mod events;
 mod file_circles;
