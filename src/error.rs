@@ -1,5 +1,6 @@
 //! Why a job has no answer: the kind, the words, the remedy. Exit codes are derived from the kind here, and nowhere else.
 
+use std::any::Any;
 use std::error::Error;
 use std::fmt;
 use std::sync::Arc;
@@ -23,6 +24,8 @@ pub enum Exit {
     SomeFailed = 3,
     /// The deadline passed.
     Deadline = 124,
+    /// SIGHUP.
+    HungUp = 129,
     /// SIGINT, or the caller's cancel.
     Interrupted = 130,
     /// SIGTERM.
@@ -53,6 +56,8 @@ pub enum FailureKind {
     Cancelled,
     /// SIGTERM ended the job.
     Terminated,
+    /// SIGHUP ended the job: its terminal is gone.
+    HungUp,
     /// A file, a pipe or another part of the system failed.
     System,
     /// minions itself is at fault.
@@ -75,6 +80,7 @@ impl FailureKind {
             Self::Deadline => Exit::Deadline,
             Self::Cancelled => Exit::Interrupted,
             Self::Terminated => Exit::Terminated,
+            Self::HungUp => Exit::HungUp,
             Self::Model(_)
             | Self::Runtime
             | Self::Budget
@@ -135,6 +141,25 @@ impl Failure {
             .hint("this is a defect of minions; please report it with the lines on stderr")
     }
 
+    /// A thread could not be started.
+    pub fn no_thread(error: impl fmt::Display) -> Self {
+        Self::system(format!("this machine lets the program start no more threads: {error}")).hint(
+            "raise the limit of processes (`ulimit -u`, or the container's), or of memory (`ulimit -v`)",
+        )
+    }
+
+    /// What is told after a panic, whose own words are on stderr.
+    pub fn of_panic(panic: &(dyn Any + Send)) -> Self {
+        let text = panic.downcast_ref::<String>().map(String::as_str);
+        let text = text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or_default();
+        Self::of_panic_text(text).unwrap_or_else(|| Self::defect("a panic, whose words are on stderr"))
+    }
+
+    /// The runtime and the standard library panic where the machine has no thread left.
+    fn of_panic_text(text: &str) -> Option<Self> {
+        (text.contains("spawn") && text.contains("thread")).then(|| Self::no_thread(text))
+    }
+
     /// Adds what to do next.
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
@@ -167,7 +192,7 @@ impl Error for Failure {
 /// A task of ours that panicked. The panic's own words are the subscriber's.
 impl From<tokio::task::JoinError> for Failure {
     fn from(error: tokio::task::JoinError) -> Self {
-        Self::defect(error)
+        Self::of_panic_text(&error.to_string()).unwrap_or_else(|| Self::defect(error))
     }
 }
 

@@ -53,5 +53,6 @@ pub mod job;
 pub mod prompts;
 mod protocols;
 mod sync;
+pub mod words;
 
 pub use protocols::{Cited, Entry, Round, RoundJob, RoundJobs, RoundVerdict, Status};

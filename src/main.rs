@@ -13,14 +13,16 @@ use minions::chat::secrets::Redactor;
 use minions::config::Environment;
 use minions::envelope::Envelope;
 use minions::error::{Exit, Failure};
+use minions::runtimes::ollama;
 use minions::sandbox;
 
+use cli::Source;
 use cli::args::{Cli, Command};
 use cli::interrupt::Interrupt;
 use cli::options::RunOptions;
 use cli::program::Program;
 use cli::run::{RunOutcome, Work};
-use cli::{demo, envelope, listing, logging, service};
+use cli::{demo, envelope, listing, logging, machine, service, stdout, usage};
 
 /// Counts, so that a sandbox child can be held to its memory limit; elsewhere it is the system's.
 #[global_allocator]
@@ -34,18 +36,36 @@ fn main() -> ExitCode {
         Ok(Cli { command: Some(Command::Entry { words }), .. }) => return service::entry(words),
         Ok(Cli { command: Some(Command::Health), .. }) => return service::health(),
         Ok(Cli { command: Some(Command::Providers { json }), .. }) => return listing::providers(json),
+        Ok(Cli { command: Some(Command::Version), .. }) => return listing::version(),
         Ok(Cli { command: Some(Command::Batch(options)), .. }) => {
             let each = options.each.clone();
-            Ok((Work::Batch(options), each))
+            let source = Source::of(options.file.clone().or_else(|| options.input.clone()));
+            Ok((Work::Batch(source, options), each))
         }
         Ok(Cli { command: Some(Command::Demo), .. }) => return demo::run(),
-        Ok(Cli { command: Some(Command::Run(args)), .. } | Cli { run: args, .. }) => {
-            Ok((args.job.map_or(Work::Stdin, Work::File), args.options))
+        Ok(Cli { command, run }) => {
+            let is_run = command.is_some();
+            let args = match command {
+                Some(Command::Run(args)) => args,
+                _ => run,
+            };
+            match (args.job, args.file) {
+                (Some(job), _) => Ok((Work::One(Source::File(job)), args.options)),
+                (None, file) => {
+                    usage::file_or_word(file, is_run).map(|file| (Work::Look(Source::of(file)), args.options))
+                }
+            }
         }
-        Err(error) => match usage(&error) {
+        Err(error) => match usage::failure(&error) {
             Some(failure) => Err(failure),
             None => return ExitCode::SUCCESS,
         },
+    };
+    let is_batch = matches!(asked, Ok((Work::Batch(..), _))) || is_batch_by_name();
+    let asked = match asked.map_err(|failure| usage::told(failure, is_batch)) {
+        Ok(asked) => Ok(asked),
+        Err(Ok(failure)) => Err(failure),
+        Err(Err(exit)) => return exit,
     };
     // Before anything is read or opened, since it begins the program anew.
     #[cfg(feature = "embedded")]
@@ -54,8 +74,13 @@ fn main() -> ExitCode {
     }
     let outcome = asked.and_then(|(work, options)| caught(work, options, &redactor));
     let envelope = match outcome {
-        Ok(RunOutcome::Lines(exit)) => return ExitCode::from(exit as u8),
+        Ok(RunOutcome::Told(exit)) => return ExitCode::from(exit as u8),
         Ok(RunOutcome::Result(result)) => Envelope::from(Ok(result)),
+        // Only lines of jobs go to the stdout of a batch: it may be the file that a resume appends to.
+        Err(failure) if is_batch => {
+            tracing::error!("{failure}");
+            return ExitCode::from(failure.kind.exit() as u8);
+        }
         Err(failure) => Envelope::from(Err(failure)),
     };
     let exit = envelope.exit();
@@ -63,47 +88,62 @@ fn main() -> ExitCode {
         Ok(()) => ExitCode::from(exit as u8),
         Err(error) => {
             tracing::error!("the envelope can't be written to stdout: {error}");
-            ExitCode::from(Exit::Failed as u8)
+            ExitCode::from(if exit == Exit::Success { Exit::Failed } else { exit } as u8)
         }
     }
+}
+
+/// Whether an unusable command line is that of a batch.
+fn is_batch_by_name() -> bool {
+    std::env::args_os().nth(1).is_some_and(|word| word == "batch")
 }
 
 /// Does `work`; whatever happens inside, there is an outcome.
 fn caught(work: Work, options: RunOptions, redactor: &Redactor) -> Result<RunOutcome, Failure> {
     // Jobs run in a task of their own; this is for what is around them.
     let caught = std::panic::catch_unwind(AssertUnwindSafe(|| run(work, options, redactor)));
-    caught.unwrap_or_else(|_| Err(Failure::defect("a panic, whose words are on stderr")))
+    caught.unwrap_or_else(|panic| Err(Failure::of_panic(&*panic)))
 }
 
 fn run(work: Work, options: RunOptions, redactor: &Redactor) -> Result<RunOutcome, Failure> {
-    let interrupt = Interrupt::listen()
+    let interrupt = Interrupt::listen();
+    let environment = Environment::of_process();
+    environment.credentials().for_each(|secret| redactor.learn(&secret));
+    let verbosity = logging::start(&environment, redactor, options.volume());
+    if let Err(failure) = stdout::check(io::stdout(), options.events.is_some()) {
+        tracing::error!("{failure}");
+        return Ok(RunOutcome::Told(failure.kind.exit()));
+    }
+    let interrupt = interrupt
         .context("the signals can't be listened to")
         .map_err(|error| Failure::system(format!("{error:#}")))?;
-    let environment = Environment::of_process();
-    environment.credentials().for_each(|secret| redactor.learn(secret));
-    let verbosity = logging::start(&environment, redactor);
+    let most_jobs = machine::prepare()?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(1)
+        .worker_threads(machine::WORKERS)
         .enable_all()
         .build()
         .context("the asynchronous runtime can't be started")
         .map_err(|error| Failure::system(format!("{error:#}")))?;
-    // Links to the binary that runs even if its file is replaced meanwhile.
-    let program = PathBuf::from("/proc/self/exe");
-    let program = Program { environment, program, options, redactor: redactor.clone(), verbosity, interrupt };
+    let program = own_program();
+    let redactor = redactor.clone();
+    let program = Program { environment, program, options, redactor, verbosity, interrupt, most_jobs };
     let outcome = runtime.block_on(program.run(work));
     // A thread that still waits for stdin must not hold the envelope back.
     runtime.shutdown_background();
     outcome
 }
 
-/// What a bad command line is told; `None` after `--help` and `--version`, which clap has printed.
-fn usage(error: &clap::Error) -> Option<Failure> {
-    let printed = error.print();
-    if error.use_stderr() || printed.is_err() {
-        let line =
-            error.to_string().lines().next().unwrap_or_default().trim_start_matches("error: ").to_owned();
-        return Some(Failure::input(line).hint("`minions --help` shows what there is"));
+/// Our own executable, which the supervisor's code runs in.
+fn own_program() -> PathBuf {
+    // Links to the binary that runs even if its file is replaced meanwhile.
+    let link = PathBuf::from("/proc/self/exe");
+    if link.exists() {
+        return link;
     }
-    None
+    let called = PathBuf::from(std::env::args_os().next().unwrap_or_default());
+    let found = match called.components().count() {
+        1 => ollama::find_program(&called.to_string_lossy(), &std::env::var("PATH").unwrap_or_default()),
+        _ => std::fs::canonicalize(&called).ok(),
+    };
+    found.unwrap_or(link)
 }

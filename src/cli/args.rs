@@ -25,12 +25,30 @@ pub(crate) struct Cli {
 
 const AFTER: &str = include_str!("help.txt");
 
+const RUN_EXAMPLES: &str = "\
+Examples:
+  jq -n --rawfile text report.txt '{call_params: {task: \"Who signed?\", context: [$text]}}' > job.json
+  minions run job.json
+  minions run -v job.json | jq -r .result.final_answer
+  printf '%s' \"$JOB\" | minions run
+
+`minions --help` has lines to paste into a job.";
+
+const BATCH_EXAMPLES: &str = "\
+Examples:
+  minions batch jobs.jsonl > out.jsonl
+  minions batch --resume out.jsonl jobs.jsonl >> out.jsonl
+  minions batch --dry-run jobs.jsonl
+  jq -c '.[]' jobs.json | minions batch > out.jsonl";
+
 /// What the program can do.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Run one job (the default).
+    #[command(after_help = RUN_EXAMPLES)]
     Run(RunArgs),
     /// Run many jobs: JSON Lines in, one JSON line out for each.
+    #[command(after_help = BATCH_EXAMPLES)]
     Batch(Box<BatchOptions>),
     /// Run the supervisor's code; started by minions itself.
     #[command(name = minions::sandbox::CHILD_COMMAND, hide = true)]
@@ -52,6 +70,8 @@ pub(crate) enum Command {
     Health,
     /// Replay a recorded run and show what happened in it; no model, key or network is needed.
     Demo,
+    /// Print the version.
+    Version,
     /// The client types that a job may name.
     Providers {
         /// As JSON, for programs.
@@ -63,8 +83,10 @@ pub(crate) enum Command {
 /// Options of `run`.
 #[derive(Args, Clone, Debug, Default)]
 pub(crate) struct RunArgs {
-    /// Read the job from FILE instead of stdin.
-    #[arg(long, value_name = "FILE")]
+    /// The file with the job; stdin if it is left out or `-`. Several jobs are a batch.
+    pub file: Option<PathBuf>,
+    /// Read the job from FILE, which is one job even with a custom_id.
+    #[arg(long, value_name = "FILE", conflicts_with = "file")]
     pub job: Option<PathBuf>,
     /// The options that hold for every job.
     #[command(flatten)]

@@ -10,19 +10,20 @@ use minions::error::Failure;
 use minions::job;
 
 /// Values on their way in.
-pub(crate) type Incoming = JsonSplitter<BufReader<Box<dyn Read + Send>>>;
+pub(super) type Incoming = JsonSplitter<BufReader<Box<dyn Read + Send>>>;
 
 /// Bytes read at once.
 const BUFFER: usize = 1 << 16;
 
 /// Where jobs are read from.
+#[derive(Clone, Debug)]
 pub(crate) enum Source {
     Stdin,
     File(PathBuf),
 }
 
 /// What the input holds.
-pub(crate) enum Found {
+pub(super) enum Found {
     /// One job and the number of its first line.
     One(Vec<u8>, usize),
     /// A batch.
@@ -30,8 +31,22 @@ pub(crate) enum Found {
 }
 
 impl Source {
+    /// The file that the command line names; stdin without one, and for `-`.
+    pub(crate) fn of(file: Option<PathBuf>) -> Self {
+        file.filter(|file| file.as_os_str() != "-").map_or(Self::Stdin, Self::File)
+    }
+
+    /// A path under which it can be read a second time.
+    pub(super) fn regular_file(&self) -> Option<PathBuf> {
+        let path = match self {
+            Self::Stdin => PathBuf::from("/proc/self/fd/0"),
+            Self::File(path) => path.clone(),
+        };
+        path.is_file().then_some(path)
+    }
+
     /// The values, one after the other.
-    pub(crate) fn pieces(&self) -> Result<Incoming, Failure> {
+    pub(super) fn pieces(&self) -> Result<Incoming, Failure> {
         let (input, is_terminal): (Box<dyn Read + Send>, _) = match self {
             Self::Stdin => {
                 let stdin = io::stdin();
@@ -53,7 +68,7 @@ impl Source {
     }
 
     /// All of it as one job.
-    pub(crate) fn one(&self) -> Result<Found, Failure> {
+    pub(super) fn one(&self) -> Result<Found, Failure> {
         let mut bytes = Vec::new();
         self.pieces()?.read_rest(&mut bytes).map_err(|error| self.unreadable(&error))?;
         Ok(Found::One(bytes, 1))
@@ -61,14 +76,21 @@ impl Source {
 
     /// Reads as far as it takes to know whether it is a batch: several jobs, a list of them, or a first one with a
     /// `custom_id`. One job with something around it is none.
-    pub(crate) fn look(&self) -> Result<Found, Failure> {
+    pub(super) fn look(&self) -> Result<Found, Failure> {
         let mut pieces = self.pieces()?;
         let (mut seen, mut jobs) = (Vec::<JsonPiece>::new(), 0);
         while let Some(piece) = pieces.next().map_err(|error| self.unreadable(&error))? {
-            let value = job::value(&piece.bytes, piece.line);
-            jobs += usize::from(value.as_ref().map_or_else(|_| is_broken_job(&piece.bytes), job::is_job));
-            let is_named = seen.is_empty()
-                && (piece.is_item || value.is_ok_and(|value| job::custom_id(&value).is_some()));
+            let is_object = piece.bytes.trim_ascii_start().starts_with(b"{");
+            let value = is_object.then(|| job::value(&piece.bytes, piece.line));
+            let is_job = match &value {
+                None => false,
+                Some(Ok(value)) => job::is_job(value),
+                // Others may stand beside it.
+                Some(Err(_)) => is_broken_job(&piece.bytes),
+            };
+            jobs += usize::from(is_job);
+            let is_named = || matches!(&value, Some(Ok(value)) if job::custom_id(value).is_some());
+            let is_named = seen.is_empty() && (piece.is_item || is_named());
             seen.push(piece);
             if jobs > 1 || is_named {
                 seen.into_iter().rev().for_each(|piece| pieces.put_back(Some(piece)));
@@ -89,10 +111,10 @@ impl Source {
     }
 }
 
-/// Whether what is no JSON was meant as a job: then others may stand beside it.
+/// Whether what is no JSON was meant as a job.
 fn is_broken_job(bytes: &[u8]) -> bool {
     let has = |key: &[u8]| bytes.windows(key.len()).any(|window| window == key);
-    bytes.trim_ascii_start().starts_with(b"{") && (has(b"\"call_params\"") || has(b"\"body\""))
+    has(b"\"call_params\"") || has(b"\"body\"")
 }
 
 /// The pieces as they stood in the input, from the first one's line on.

@@ -18,6 +18,14 @@ pub(crate) fn providers(as_json: bool) -> ExitCode {
     }
 }
 
+/// `minions version`.
+pub(crate) fn version() -> ExitCode {
+    match writeln!(io::stdout().lock(), "minions {}", env!("CARGO_PKG_VERSION")) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(_) => ExitCode::FAILURE,
+    }
+}
+
 fn in_json() -> String {
     let rows: Vec<Value> = PROVIDERS
         .iter()

@@ -1,10 +1,15 @@
 //! Logs for people, on stderr, cleaned of credentials.
 
+use std::fmt;
 use std::io::{self, IsTerminal, Write};
 use std::sync::Arc;
 
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::MakeWriter;
+use tracing_subscriber::fmt::format::Writer;
+use tracing_subscriber::fmt::time::{FormatTime, SystemTime};
 
 use minions::chat::secrets::Redactor;
 use minions::config::{self, Environment};
@@ -14,12 +19,33 @@ const OF_A_JOB: &str = "minions=info";
 /// What many jobs tell: warnings, and how far the batch is.
 const OF_A_BATCH: &str = "minions=warn,minions::cli::batch=info";
 
+/// How much the command line asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Volume {
+    /// Errors alone.
+    Quiet,
+    Normal,
+    /// Each step of each job.
+    Verbose,
+}
+
+impl Volume {
+    /// The filter for one job.
+    fn filter(self) -> String {
+        match self {
+            Self::Quiet => "minions=error".to_owned(),
+            Self::Normal => OF_A_JOB.to_owned(),
+            Self::Verbose => format!("{OF_A_JOB},{}=debug", super::narrator::TARGET),
+        }
+    }
+}
+
 /// How much is told; can be lowered once it is known that there are many jobs.
 #[derive(Clone, Default)]
 pub(crate) struct Verbosity(Option<Arc<dyn Fn() + Send + Sync>>);
 
 impl Verbosity {
-    /// From now on only what matters among many jobs, unless `RUST_LOG` says otherwise.
+    /// From now on only what matters among many jobs, unless `RUST_LOG` or the command line says otherwise.
     pub(crate) fn of_a_batch(&self) {
         if let Some(lower) = &self.0 {
             lower();
@@ -27,13 +53,15 @@ impl Verbosity {
     }
 }
 
-/// Sends logs, and the words of a panic, to stderr. `RUST_LOG` chooses how much.
-pub(crate) fn start(environment: &Environment, redactor: &Redactor) -> Verbosity {
+/// Sends logs, and the words of a panic, to stderr. `RUST_LOG` chooses how much, else `volume`.
+pub(crate) fn start(environment: &Environment, redactor: &Redactor, volume: Volume) -> Verbosity {
     let chosen = environment.get(config::ENV_LOG);
+    let is_terminal = io::stderr().is_terminal();
     let builder = tracing_subscriber::fmt()
-        .with_env_filter(EnvFilter::new(chosen.unwrap_or(OF_A_JOB)))
+        .with_env_filter(EnvFilter::new(chosen.map_or_else(|| volume.filter(), str::to_owned)))
         .with_target(false)
-        .with_ansi(io::stderr().is_terminal())
+        .with_ansi(is_terminal)
+        .with_timer(if is_terminal { Clock::Local(TimeZone::system()) } else { Clock::Utc })
         .with_writer(CleanStderr(redactor.clone()))
         .with_filter_reloading();
     let filter = builder.reload_handle();
@@ -46,7 +74,25 @@ pub(crate) fn start(environment: &Environment, redactor: &Redactor) -> Verbosity
             tracing::debug!("the log filter stays as it is: {error}");
         }
     };
-    Verbosity(chosen.is_none().then(|| Arc::new(lower) as _))
+    let is_normal = chosen.is_none() && volume == Volume::Normal;
+    Verbosity(is_normal.then(|| Arc::new(lower) as _))
+}
+
+/// The time of a line: for people to the second as their clock shows it, for files to the microsecond in UTC.
+enum Clock {
+    Local(TimeZone),
+    Utc,
+}
+
+impl FormatTime for Clock {
+    fn format_time(&self, line: &mut Writer<'_>) -> fmt::Result {
+        match self {
+            Self::Local(zone) => {
+                write!(line, "{}", Timestamp::now().to_zoned(zone.clone()).strftime("%H:%M:%S"))
+            }
+            Self::Utc => SystemTime.format_time(line),
+        }
+    }
 }
 
 /// Opens stderr for one line at a time.

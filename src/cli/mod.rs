@@ -12,6 +12,8 @@ mod input;
 pub(crate) mod interrupt;
 pub(crate) mod listing;
 pub(crate) mod logging;
+pub(crate) mod machine;
+mod narrator;
 #[cfg(feature = "embedded")]
 pub(crate) mod openmp;
 pub(crate) mod options;
@@ -20,3 +22,7 @@ mod progress;
 mod pull_bar;
 pub(crate) mod run;
 pub(crate) mod service;
+pub(crate) mod stdout;
+pub(crate) mod usage;
+
+pub(crate) use input::Source;

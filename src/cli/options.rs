@@ -6,6 +6,7 @@ use clap::Args;
 use minions::engine::JobOptions;
 
 use super::events_file::EventsTarget;
+use super::logging::Volume;
 
 /// Options of jobs, one or many.
 #[derive(Args, Clone, Debug, Default)]
@@ -25,12 +26,27 @@ pub(crate) struct RunOptions {
     /// Leave out of results what repeats: the conversation and our prompts.
     #[arg(long)]
     pub slim: bool,
+    /// Tell of each request, model and program on stderr, a line each.
+    #[arg(short, long, conflicts_with = "quiet")]
+    pub verbose: bool,
+    /// Tell of errors alone, without progress.
+    #[arg(short, long)]
+    pub quiet: bool,
     /// Write what happens as NDJSON to a FILE, or to fd:N, a file descriptor that is open.
     #[arg(long, value_name = "FILE|fd:N")]
     pub events: Option<EventsTarget>,
 }
 
 impl RunOptions {
+    /// How much is told on stderr.
+    pub(crate) fn volume(&self) -> Volume {
+        match self {
+            Self { quiet: true, .. } => Volume::Quiet,
+            Self { verbose: true, .. } => Volume::Verbose,
+            _ => Volume::Normal,
+        }
+    }
+
     /// What the engine is told of them.
     pub(crate) fn for_engine(&self) -> JobOptions {
         let Self { max_egress_chars, max_egress_bytes, record, replay, .. } = self.clone();

@@ -1,14 +1,20 @@
 //! What the program runs jobs with.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use minions::chat::secrets::Redactor;
 use minions::config::Environment;
 use minions::engine::{Engine, EngineConfig, RunLimits};
 
+use minions::events::EventListener;
+
+use super::events_file::EventsFile;
 use super::interrupt::Interrupt;
 use super::logging::Verbosity;
+use super::narrator::Narrator;
 use super::options::RunOptions;
+use super::pull_bar::PullBar;
 
 /// What the program runs jobs with.
 pub(crate) struct Program {
@@ -20,9 +26,22 @@ pub(crate) struct Program {
     pub redactor: Redactor,
     pub verbosity: Verbosity,
     pub interrupt: Interrupt,
+    /// How many jobs this machine's open files allow at the same time.
+    pub most_jobs: u16,
 }
 
 impl Program {
+    /// Who hears what happens in jobs, besides their progress: a file of events, pulls and, if wanted, each step.
+    pub(super) fn listeners(&self, events: Option<Arc<EventsFile>>) -> Vec<Arc<dyn EventListener>> {
+        let mut listeners: Vec<Arc<dyn EventListener>> = Vec::new();
+        listeners.extend(events.map(|events| events as _));
+        if !self.options.quiet {
+            listeners.push(Arc::new(PullBar::default()));
+        }
+        listeners.extend(Narrator::if_wanted().map(|narrator| narrator as _));
+        listeners
+    }
+
     /// An engine with these limits for all jobs together.
     pub(super) fn engine(&self, is_for_many: bool, limits: RunLimits) -> Engine {
         Engine::new(EngineConfig {

@@ -12,6 +12,8 @@ const LINE_EVERY: Duration = Duration::from_secs(5);
 const BAR_EVERY: Duration = Duration::from_millis(100);
 /// The longest time without a word.
 const HEARTBEAT: Duration = Duration::from_secs(20);
+/// What takes less time than this shows no pace.
+const SHORTEST: Duration = Duration::from_secs(2);
 /// Characters of a bar.
 const WIDTH: usize = 24;
 
@@ -161,20 +163,26 @@ pub(crate) fn erase() {
 
 /// `done` of `total`, the speed, and the time left if the rest goes as fast.
 fn line(done: usize, total: usize, tokens: u64, passed: Duration) -> String {
-    let seconds = passed.as_secs_f64().max(1e-3);
-    let mut line = format!("worker jobs: {done} of {total} done, {:.0} tokens/s", tokens as f64 / seconds);
-    if let Some(left) = time_left(done, total, passed) {
-        line += &format!(", {left} left");
+    let mut line = format!("worker jobs: {done} of {total} done");
+    for part in [speed(tokens, passed), time_left(done, total, passed).map(|left| format!("{left} left"))] {
+        line += &part.map_or(String::new(), |part| format!(", {part}"));
     }
     line
 }
 
-/// Minutes and seconds until the end, if the rest goes as fast; nothing at the beginning and at the end.
+/// Tokens a second; nothing as long as it says nothing.
+pub(crate) fn speed(tokens: u64, passed: Duration) -> Option<String> {
+    let is_known = passed >= SHORTEST;
+    is_known.then(|| format!("{:.0} tokens/s", tokens as f64 / passed.as_secs_f64()))
+}
+
+/// Minutes and seconds until the end, if the rest goes as fast; nothing as long as that is a guess, and at the end.
 pub(crate) fn time_left(done: usize, total: usize, passed: Duration) -> Option<String> {
-    if done == 0 || done >= total {
+    // The first ones wait for the model to be loaded, and those of one wave end together.
+    if done < 2 || done >= total || passed < SHORTEST {
         return None;
     }
-    let left = passed.as_secs_f64().max(1e-3) * (total - done) as f64 / done as f64;
+    let left = passed.as_secs_f64() * (total - done) as f64 / done as f64;
     let left = Duration::from_secs_f64(left).as_secs();
     Some(format!("{}:{:02}", left / 60, left % 60))
 }
@@ -203,7 +211,9 @@ mod tests {
     #[test]
     fn a_line_says_how_far_how_fast_and_how_long() {
         let minute = Duration::from_secs(60);
-        assert_eq!(line(0, 52, 0, Duration::ZERO), "worker jobs: 0 of 52 done, 0 tokens/s");
+        assert_eq!(line(0, 52, 0, Duration::ZERO), "worker jobs: 0 of 52 done");
+        assert_eq!(line(1, 4, 600, minute), "worker jobs: 1 of 4 done, 10 tokens/s");
+        assert_eq!(line(3, 4, 600, Duration::from_millis(4)), "worker jobs: 3 of 4 done");
         assert_eq!(line(13, 52, 600, minute), "worker jobs: 13 of 52 done, 10 tokens/s, 3:00 left");
         assert_eq!(line(52, 52, 6000, minute), "worker jobs: 52 of 52 done, 100 tokens/s");
     }

@@ -1,6 +1,5 @@
 //! From the work that the command line names to its envelope, or its lines.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use minions::engine::{CancelToken, JobResult, RunLimits};
@@ -10,19 +9,27 @@ use minions::job;
 use super::batch::{self, BatchOptions};
 use super::events_file::{EventsEnd, EventsFile};
 use super::input::{Found, Source};
+use super::interrupt::{self, RunDeadline};
 use super::program::Program;
 use super::progress::JobProgress;
-use super::pull_bar::PullBar;
 
 /// What there is to do.
 #[derive(Clone, Debug)]
 pub(crate) enum Work {
-    /// What stdin holds: one job, or a batch.
-    Stdin,
+    /// What stdin or a file holds: one job, or a batch.
+    Look(Source),
     /// The one job in a file.
-    File(PathBuf),
+    One(Source),
     /// A batch.
-    Batch(Box<BatchOptions>),
+    Batch(Source, Box<BatchOptions>),
+}
+
+impl Work {
+    fn source(&self) -> &Source {
+        match self {
+            Self::Look(source) | Self::One(source) | Self::Batch(source, _) => source,
+        }
+    }
 }
 
 /// What came of it.
@@ -30,46 +37,65 @@ pub(crate) enum Work {
 pub(crate) enum RunOutcome {
     /// One job's result.
     Result(Box<JobResult>),
-    /// A batch, whose lines are written.
-    Lines(Exit),
+    /// What there is to say is said: the lines of a batch, or on stderr why there are none.
+    Told(Exit),
 }
 
 impl Program {
     /// Does `work` to its end, a signal or a deadline.
     pub(crate) async fn run(self, work: Work) -> Result<RunOutcome, Failure> {
-        let events = self.options.events.as_ref().map(EventsFile::open).transpose()?;
+        let deadline = RunDeadline::of(match &work {
+            Work::Batch(_, options) => options.deadline,
+            Work::Look(_) | Work::One(_) => None,
+        });
+        let target = self.options.events.clone();
+        let events = self.beside(deadline, move || target.as_ref().map(EventsFile::open).transpose()).await?;
         let (events, end): (Option<Arc<EventsFile>>, Option<EventsEnd>) = events.unzip();
-        let outcome = self.run_with(work, events).await;
+        let outcome = self.run_with(work, deadline, events).await;
         if let Some(end) = end {
             end.wait();
         }
         outcome
     }
 
-    async fn run_with(self, work: Work, events: Option<Arc<EventsFile>>) -> Result<RunOutcome, Failure> {
+    /// What `work` gives, which may take its time: a FIFO may have no writer yet, 100 MB take a while to read.
+    async fn beside<T: Send + 'static>(
+        &self,
+        deadline: RunDeadline,
+        work: impl FnOnce() -> Result<T, Failure> + Send + 'static,
+    ) -> Result<T, Failure> {
         let mut interrupt = self.interrupt.clone();
-        let source = match &work {
-            Work::Stdin => Source::Stdin,
-            Work::File(path) => Source::File(path.clone()),
-            Work::Batch(options) => options.input.clone().map_or(Source::Stdin, Source::File),
+        tokio::select! {
+            done = tokio::task::spawn_blocking(work) => done.unwrap_or_else(|error| Err(error.into())),
+            stopped = interrupt.heard() => Err(stopped),
+            late = deadline.passed() => Err(late),
+        }
+    }
+
+    async fn run_with(
+        self,
+        work: Work,
+        deadline: RunDeadline,
+        events: Option<Arc<EventsFile>>,
+    ) -> Result<RunOutcome, Failure> {
+        let source = work.source().clone();
+        let find = move || match work {
+            Work::Look(source) => source.look(),
+            Work::One(source) => source.one(),
+            Work::Batch(source, options) => Ok(Found::Many(source.pieces()?, options)),
         };
-        // Reading and parsing 100 MB takes its time: off the thread that hears signals.
-        let found = tokio::task::spawn_blocking(move || match work {
-            Work::Stdin => source.look(),
-            Work::File(_) => source.one(),
-            Work::Batch(options) => Ok(Found::Many(source.pieces()?, options)),
-        });
-        let found = tokio::select! {
-            found = found => found.unwrap_or_else(|error| Err(error.into()))?,
-            stopped = interrupt.heard() => return Err(stopped),
-        };
+        let found = self.beside(deadline, find).await?;
         match found {
             Found::One(bytes, first_line) => {
                 let result = self.one(bytes, first_line, events).await?;
                 Ok(RunOutcome::Result(Box::new(result)))
             }
             Found::Many(pieces, options) => {
-                batch::run(self, pieces, *options, events).await.map(RunOutcome::Lines)
+                let exit = batch::run(self, &source, pieces, *options, deadline, events).await;
+                Ok(RunOutcome::Told(exit.unwrap_or_else(|failure| {
+                    tracing::error!("{failure}");
+                    failure.kind.exit()
+                })))
             }
         }
     }
@@ -85,19 +111,21 @@ impl Program {
         let engine = self.engine(false, RunLimits::default());
         let reader = engine.clone();
         let is_slim = self.options.slim;
-        let job = tokio::task::spawn_blocking(move || {
+        let parse = move || {
             let mut job = reader.job(job::bare(job::value(&bytes, first_line)?)?)?;
             job.is_slim |= is_slim;
-            Ok::<_, Failure>(job)
-        });
-        let job = tokio::select! {
-            job = job => job.unwrap_or_else(|error| Err(error.into()))?,
-            stopped = interrupt.heard() => return Err(stopped),
+            Ok(job)
         };
-        let progress = JobProgress::new();
-        tokio::spawn(Arc::clone(&progress).beat());
-        let events = events.into_iter().map(|events| events as _);
-        let listeners = events.chain([progress as _, Arc::new(PullBar::default()) as _]).collect();
+        let job = self.beside(RunDeadline::of(None), parse).await?;
+        if let Some(deadline) = job.budget.deadline {
+            interrupt::end_after_deadline(deadline);
+        }
+        let mut listeners = self.listeners(events);
+        if !self.options.quiet {
+            let progress = JobProgress::new();
+            tokio::spawn(Arc::clone(&progress).beat());
+            listeners.push(progress);
+        }
         let cancel = CancelToken::new();
         let mut running = std::pin::pin!(engine.run(job, engine.events(listeners, None), &cancel));
         tokio::select! {

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use crate::cli::container::{Entry, Places, Watchdog};
-use crate::cli::logging;
+use crate::cli::logging::{self, Volume};
 use minions::chat::secrets::Redactor;
 use minions::config::{self, Environment};
 use minions::runtimes::ollama::{self, Host, WatchdogArgs};
@@ -59,8 +59,8 @@ pub(crate) fn health() -> ExitCode {
 fn started() -> Environment {
     let environment = Environment::of_process();
     let redactor = Redactor::default();
-    environment.credentials().for_each(|secret| redactor.learn(secret));
-    logging::start(&environment, &redactor);
+    environment.credentials().for_each(|secret| redactor.learn(&secret));
+    logging::start(&environment, &redactor, Volume::Normal);
     environment
 }
 

@@ -31,8 +31,13 @@ pub(super) async fn load(named: &[String], fetches: bool) -> Result<Vec<Arc<Imag
     let mut images = Vec::new();
     for (position, name) in named.iter().enumerate() {
         let image = one(name.trim(), fetches).await;
-        let image =
-            image.map_err(|problem| Failure::input(format!("`call_params.images[{position}]` {problem}")))?;
+        let image = image.map_err(|problem| {
+            let failure = Failure::input(format!("`call_params.images[{position}]` {problem}"));
+            match remedy(name.trim()) {
+                Some(remedy) => failure.hint(remedy),
+                None => failure,
+            }
+        })?;
         images.push(Arc::new(image));
     }
     Ok(images)
@@ -45,14 +50,37 @@ async fn one(name: &str, fetches: bool) -> Result<Image, String> {
     if let Some((_, base64)) = name.strip_prefix("data:").and_then(|data| data.split_once(";base64,")) {
         return data(&decoded(base64).ok_or("is a data URL whose base64 is broken")?);
     }
-    // A picture in base64 may be longer than any path that the system takes.
-    if name.len() < 4096 && Path::new(name).is_file() {
+    if is_short(name) && Path::new(name).is_file() {
         return data(&std::fs::read(name).map_err(|error| format!("can't be read: {error}"))?);
     }
     match decoded(name).filter(|bytes| media_type(bytes).is_some()) {
         Some(bytes) => data(&bytes),
+        None if is_short(name) && Path::new(name).is_dir() => Err("is a folder, not a picture".to_owned()),
         None => Err("is no file here, no URL, and no picture in base64".to_owned()),
     }
+}
+
+/// A picture in base64 may be longer than any path that the system takes.
+fn is_short(name: &str) -> bool {
+    name.len() < 4096
+}
+
+/// What to do about a picture that is none, as far as its name says.
+fn remedy(name: &str) -> Option<String> {
+    let ending = Path::new(name).extension().and_then(|ending| ending.to_str()).map(str::to_lowercase);
+    let hint = match ending.as_deref() {
+        _ if !is_short(name) || name.starts_with("data:") || name.starts_with("http") => return None,
+        _ if name.starts_with("file:") => "write the path alone, without file://",
+        _ if name.starts_with("~/") => "no shell reads a job: write the whole path instead of ~",
+        Some("pdf") => "make a picture of each page, `pdftoppm -png scan.pdf page`, and name those",
+        Some("heic" | "tif" | "tiff" | "bmp" | "svg" | "avif" | "ico") => {
+            "make a PNG file of it, for example with ImageMagick: `magick scan.tiff scan.png`"
+        }
+        _ if Path::new(name).is_dir() => "name each picture in it",
+        _ if Path::new(name).is_file() => "name a PNG, JPEG, GIF or WebP file",
+        _ => "a path counts from the folder in which minions was started",
+    };
+    Some(hint.to_owned())
 }
 
 fn decoded(base64: &str) -> Option<Vec<u8>> {

@@ -10,6 +10,7 @@ use crate::chat::{ChatErrorKind, Embedder, Usage};
 use crate::documents::{Query, vector_top_k};
 use crate::sandbox::Retriever;
 use crate::sync::lock;
+use crate::words::count;
 
 /// An embedding model that remembers vectors and counts its cost.
 pub(super) struct Embeddings {
@@ -44,7 +45,7 @@ impl Embeddings {
         if new.is_empty() {
             return Ok(());
         }
-        tracing::info!("embedding {} texts", new.len());
+        tracing::info!("embedding {}", count(new.len(), "text"));
         let began = Instant::now();
         let outcome = self.model.embed(&new).await;
         let mut state = self.state();

@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
-use super::address::base_urls;
+use super::address::{Addresses, addresses};
+use super::credentials::Credentials;
 use super::location::Location;
 use super::models::{ModelKey, chosen};
 use super::window::Demand;
-use crate::chat::secrets::Secret;
-use crate::chat::{ChatSettings, Generation, http};
+use crate::chat::providers::RuntimeKind;
+use crate::chat::{ChatSettings, Generation, VendorOptions, http};
 use crate::config::{self, Environment};
 use crate::error::Failure;
 use crate::job::{ClientSpec, Job, JobRole, Protocol};
@@ -20,36 +21,43 @@ pub(super) struct SideConfig<'a> {
     pub model: String,
     /// The base URLs of its servers, at least one.
     pub base_urls: Vec<String>,
+    pub credentials: Credentials,
+    /// The vendor's options, from the job and the environment.
+    pub vendor: VendorOptions,
+    /// What is to be said of variables that do not count.
+    pub warnings: Vec<String>,
     pub demand: Demand,
     pub lanes: Option<usize>,
     /// Whether both sides use one model in memory. Set on the worker alone.
     pub has_same_model: bool,
-    /// Whether its calls count for the limits of a run, each try by itself.
+    /// Whether its calls count for the budgets of the job and of the run, each try by itself.
     pub is_metered: bool,
     /// How its replies are generated, with the side's defaults.
     pub generation: Generation,
 }
 
 /// The worker and the supervisor of `job`, which may be one of many.
+///
+/// # Errors
+/// An address or a credential in the environment that cannot be used.
 pub(super) fn sides<'a>(
     job: &'a Job,
     environment: &Environment,
     is_for_many: bool,
-) -> (SideConfig<'a>, SideConfig<'a>) {
-    let mut worker = SideConfig::worker(job, environment, is_for_many);
-    let mut supervisor = SideConfig::supervisor(job, environment);
-    supervisor.is_metered = is_for_many;
+) -> Result<(SideConfig<'a>, SideConfig<'a>), Failure> {
+    let mut worker = SideConfig::worker(job, environment, is_for_many)?;
+    let mut supervisor = SideConfig::supervisor(job, environment)?;
     if worker.same_model(&supervisor) {
         // One model in memory has one window: with two windows it would be loaded anew at every change of sides.
         let demand = worker.demand.max(supervisor.demand);
         (worker.demand, supervisor.demand) = (demand, demand);
         worker.has_same_model = true;
     }
-    (worker, supervisor)
+    Ok((worker, supervisor))
 }
 
 impl<'a> SideConfig<'a> {
-    pub(super) fn worker(job: &'a Job, environment: &Environment, among_many: bool) -> Self {
+    pub(super) fn worker(job: &'a Job, environment: &Environment, among_many: bool) -> Result<Self, Failure> {
         let spec = &job.local;
         let (samples, batch) = match &job.protocol {
             // The job makes one call at a time, but the slots are for all jobs.
@@ -59,15 +67,19 @@ impl<'a> SideConfig<'a> {
         // A single reply is to give facts, so it is sampled as coldly as the provider allows.
         let temperature =
             if samples > 1 { config::SAMPLES_TEMPERATURE } else { spec.provider.min_temperature };
-        let base_urls = base_urls(spec, environment);
+        let Addresses { base_urls, vendor, warnings } = addresses(spec, environment)?;
+        let credentials = Credentials::of(spec, environment, &base_urls)?;
         let is_ours = spec.provider.local || base_urls.iter().all(|url| http::is_private(url));
         let given = spec.kwargs.generation;
-        let bounded = is_ours && !given.thinking;
-        Self {
+        let bounded = is_ours && !given.thinking && !spec.kwargs.is_unlimited;
+        Ok(Self {
             role: JobRole::Worker,
             spec,
             model: model(spec, environment),
             base_urls,
+            credentials,
+            vendor,
+            warnings,
             demand: Demand::of_worker(job),
             lanes: spec.kwargs.max_concurrency.or(batch),
             has_same_model: false,
@@ -77,22 +89,26 @@ impl<'a> SideConfig<'a> {
                 max_tokens: given.max_tokens.or(bounded.then_some(config::REPLY_TOKENS)),
                 ..given
             },
-        }
+        })
     }
 
-    pub(super) fn supervisor(job: &'a Job, environment: &Environment) -> Self {
+    pub(super) fn supervisor(job: &'a Job, environment: &Environment) -> Result<Self, Failure> {
         let spec = &job.remote;
-        Self {
+        let Addresses { base_urls, vendor, warnings } = addresses(spec, environment)?;
+        Ok(Self {
             role: JobRole::Supervisor,
             spec,
             model: model(spec, environment),
-            base_urls: base_urls(spec, environment),
+            credentials: Credentials::of(spec, environment, &base_urls)?,
+            base_urls,
+            vendor,
+            warnings,
             demand: Demand::of_supervisor(job),
             lanes: Some(1),
             has_same_model: false,
-            is_metered: false,
+            is_metered: true,
             generation: spec.kwargs.generation,
-        }
+        })
     }
 
     pub(super) fn same_model(&self, other: &Self) -> bool {
@@ -110,9 +126,11 @@ impl<'a> SideConfig<'a> {
         location.is_remote(self.role)
     }
 
-    /// The key of its model at one of its servers.
+    /// The key of its model at one of its servers. The worker's server is looked at before the supervisor is asked, if
+    /// no runtime looks for itself.
     pub(super) fn key(&self, base_url: &str) -> ModelKey {
         let kwargs = &self.spec.kwargs;
+        let is_looked_at = self.role == JobRole::Worker && self.spec.provider.runtime == RuntimeKind::Foreign;
         ModelKey {
             provider: self.spec.provider,
             base_url: base_url.to_owned(),
@@ -121,13 +139,15 @@ impl<'a> SideConfig<'a> {
             lanes: self.lanes,
             serves_both_sides: self.has_same_model,
             num_ctx: kwargs.generation.num_ctx,
-            vendor: kwargs.vendor.clone(),
+            vendor: self.vendor.clone(),
+            look: is_looked_at.then(|| self.settings(base_url, None)),
         }
     }
 
-    /// Warns of each option of the job that is never sent to the model.
+    /// Warns of each option that has no effect: of the job, as the model takes none, or of the environment.
     pub(super) fn warn(&self) {
         let Self { spec: ClientSpec { side, provider, kwargs, .. }, base_urls, .. } = self;
+        self.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
         let model = &self.model;
         let unsent = base_urls.iter().flat_map(|base_url| provider.unsent(base_url, model));
         for name in unsent.collect::<std::collections::BTreeSet<_>>() {
@@ -144,9 +164,14 @@ impl<'a> SideConfig<'a> {
     /// # Errors
     /// The window is too short for the job.
     pub(super) fn check_window(&self, window: Option<u32>) -> Result<(), Failure> {
-        let path = self.spec.model_path.as_deref().map(|path| path.display().to_string());
-        chosen(self.demand, path.unwrap_or_else(|| self.model.clone()), window)?;
+        chosen(self.demand, self.shown_model(), window)?;
         Ok(())
+    }
+
+    /// The model's file, or else its name.
+    pub(super) fn shown_model(&self) -> String {
+        let path = self.spec.model_path.as_deref().map(|path| path.display().to_string());
+        path.unwrap_or_else(|| self.model.clone())
     }
 
     /// The number of retries: a single server's client makes them, several servers are all tried again.
@@ -159,21 +184,12 @@ impl<'a> SideConfig<'a> {
         if self.base_urls.len() > 1 { 0 } else { self.retries() }
     }
 
-    pub(super) fn settings(
-        &self,
-        environment: &Environment,
-        base_url: &str,
-        endpoint: Option<&Endpoint>,
-    ) -> ChatSettings {
-        let kwargs = &self.spec.kwargs;
-        let from_environment = || {
-            let value = self.spec.provider.key_env.iter().find_map(|name| environment.get(name));
-            value.map(Secret::new)
-        };
+    pub(super) fn settings(&self, base_url: &str, endpoint: Option<&Endpoint>) -> ChatSettings {
         ChatSettings {
             model: endpoint.map_or_else(|| self.model.clone(), |endpoint| endpoint.model.clone()),
             base_url: endpoint.map_or(base_url, |endpoint| &endpoint.base_url).to_owned(),
-            api_key: kwargs.api_key.clone().or_else(from_environment),
+            api_key: self.credentials.api_key.clone(),
+            headers: self.credentials.headers.clone(),
             timeout: self.spec.timeout,
             retries: if self.is_metered { 0 } else { self.turn_retries() },
             outage: if endpoint.is_some_and(|endpoint| endpoint.has_watchdog) {
@@ -186,7 +202,7 @@ impl<'a> SideConfig<'a> {
                 num_ctx: endpoint.and_then(|endpoint| endpoint.context_window),
                 ..self.generation
             },
-            vendor: kwargs.vendor.clone(),
+            vendor: self.vendor.clone(),
         }
     }
 }

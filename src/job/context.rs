@@ -4,13 +4,18 @@ use serde_json::Value;
 
 use super::JobError;
 use super::fields::{Fields, text};
+use super::names;
 use crate::documents::{Document, Places};
 
 /// Reads `context`, a list of documents or one string.
 pub(super) fn context(params: &mut Fields) -> Result<Vec<Document>, JobError> {
     params.list("context", |place, item| match item {
         Value::Object(_) => named(place, item),
-        other => text(place, other).map(Document::from),
+        other => {
+            let text = text(place, other)?;
+            names::refuse_as_document(place, &text)?;
+            Ok(Document::from(text))
+        }
     })
 }
 
@@ -23,7 +28,10 @@ fn named(place: &str, object: Value) -> Result<Document, JobError> {
         return Err(JobError::BadValue { place: fields.place("name"), problem });
     }
     match fields.string("text")? {
-        Some(text) => Ok(Document { name, text, places: Places::default() }),
+        Some(text) => {
+            names::refuse_as_document(&fields.place("text"), &text)?;
+            Ok(Document { name, text, places: Places::default() })
+        }
         None => {
             let problem = "must have a \"text\", the whole text of the document".to_owned();
             Err(JobError::BadValue { place: place.to_owned(), problem })

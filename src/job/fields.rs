@@ -2,7 +2,7 @@
 
 use std::fmt::Display;
 
-use serde_json::{Map, Value};
+use serde_json::{Map, Number, Value};
 
 use super::error::JobError;
 
@@ -18,8 +18,19 @@ pub(super) struct Fields {
 impl Fields {
     /// The object at `path`; `null` counts as empty. Keys that are not in `known` are an error.
     pub(super) fn strict(path: &str, value: Value, known: &[&str]) -> Result<Self, JobError> {
+        Self::strict_but(path, value, known, &[])
+    }
+
+    /// The same, with `unlisted` keys that are taken, too, but have no effect, so that no message recommends them.
+    pub(super) fn strict_but(
+        path: &str,
+        value: Value,
+        known: &[&str],
+        unlisted: &[&str],
+    ) -> Result<Self, JobError> {
         let fields = Self::open(path, value)?;
-        match fields.map.keys().find(|key| !known.contains(&key.as_str())) {
+        let is_taken = |key: &str| known.contains(&key) || unlisted.contains(&key);
+        match fields.map.keys().find(|key| !is_taken(key.as_str())) {
             Some(key) => Err(JobError::UnknownKey {
                 place: fields.place(key),
                 known: known.join(", "),
@@ -29,27 +40,8 @@ impl Fields {
         }
     }
 
-    /// The same, but unknown keys are only warned of and passed over.
-    pub(super) fn tolerant(path: &str, value: Value, known: &[&str]) -> Result<Self, JobError> {
-        let mut fields = Self::open(path, value)?;
-        let place = |key: &str| if path.is_empty() { key.to_owned() } else { format!("{path}.{key}") };
-        fields.map.retain(|key, _| {
-            let keep = known.contains(&key.as_str());
-            if !keep {
-                match nearest(key, known.iter().copied()) {
-                    Some(known) => tracing::warn!(
-                        "{} is not known here and has no effect; did you mean `{known}`?",
-                        place(key)
-                    ),
-                    None => tracing::warn!("{} is not known here and has no effect", place(key)),
-                }
-            }
-            keep
-        });
-        Ok(fields)
-    }
-
-    fn open(path: &str, value: Value) -> Result<Self, JobError> {
+    /// The object at `path`, whatever its keys are.
+    pub(super) fn open(path: &str, value: Value) -> Result<Self, JobError> {
         match value {
             Value::Null => Ok(Self { path: path.to_owned(), map: Map::new() }),
             Value::Object(map) => Ok(Self { path: path.to_owned(), map }),
@@ -61,6 +53,11 @@ impl Fields {
                 Err(JobError::WrongType { place: path.to_owned(), wanted: "an object", got: kind(&other) })
             }
         }
+    }
+
+    /// The keys that are still to be read.
+    pub(super) fn keys(&self) -> impl Iterator<Item = &str> {
+        self.map.keys().map(String::as_str)
     }
 
     /// The full name of `key`.
@@ -120,27 +117,38 @@ impl Fields {
         }
     }
 
-    /// `true` or `false`.
+    /// `true` or `false`, also as a text: templates that fill a job from the environment write texts.
     pub(super) fn flag(&mut self, key: &str) -> Result<Option<bool>, JobError> {
-        self.read(key, "true or false", |value| value.as_bool().ok_or(value))
+        self.read(key, "true or false", |value| match &value {
+            Value::Bool(flag) => Ok(*flag),
+            Value::String(text) => text.trim().to_lowercase().parse().map_err(|_| value),
+            _ => Err(value),
+        })
     }
 
-    /// A whole number from `least` to `most`.
+    /// A whole number from `least` to `most`. `2.0`, `1e3` and `"5"` are whole numbers, too.
     pub(super) fn count(&mut self, key: &str, least: u64, most: u64) -> Result<Option<u64>, JobError> {
         let place = self.place(key);
-        let count = self.read(key, "a whole number", |value| value.as_u64().ok_or(value))?;
-        match count {
-            Some(n) if n < least || n > most => {
-                Err(JobError::BadValue { place, problem: format!("must be from {least} to {most}, not {n}") })
-            }
-            other => Ok(other),
-        }
+        let number = self.read(key, "a whole number", numeral)?;
+        number.map(|number| whole(place, &number, least, most)).transpose()
+    }
+
+    /// The same, or -1, with which llama.cpp and its bindings mean that there is no limit.
+    pub(super) fn limit(&mut self, key: &str, least: u64, most: u64) -> Result<Option<Limit>, JobError> {
+        let place = self.place(key);
+        let number = self.read(key, "a whole number", numeral)?;
+        let limit = |number: Number| match number.as_f64() {
+            Some(-1.0) => Ok(Limit::No),
+            _ => whole(place, &number, least, most).map(Limit::At),
+        };
+        number.map(limit).transpose()
     }
 
     /// A number from `least` to `most`.
     pub(super) fn number(&mut self, key: &str, least: f64, most: f64) -> Result<Option<f64>, JobError> {
         let place = self.place(key);
-        let number = self.read(key, "a number", |value| value.as_f64().ok_or(value))?;
+        let convert = |value| numeral(value).map(|number| number.as_f64().unwrap_or(f64::INFINITY));
+        let number = self.read(key, "a number", convert)?;
         match number {
             Some(n) if !(least..=most).contains(&n) => {
                 Err(JobError::BadValue { place, problem: format!("must be from {least} to {most}, not {n}") })
@@ -169,6 +177,54 @@ impl Fields {
                 got: kind(&value),
             }),
         }
+    }
+}
+
+/// A limit that can be lifted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Limit {
+    /// There is none.
+    No,
+    At(u64),
+}
+
+impl Limit {
+    /// The limit, if there is one.
+    pub(super) fn at(self) -> Option<u64> {
+        match self {
+            Self::No => None,
+            Self::At(most) => Some(most),
+        }
+    }
+}
+
+/// A number, also as a text: templates that fill a job from the environment write texts.
+fn numeral(value: Value) -> Result<Number, Value> {
+    match &value {
+        Value::Number(number) => Ok(number.clone()),
+        Value::String(text) => text.trim().parse().map_err(|_| value),
+        _ => Err(value),
+    }
+}
+
+/// `number` as a whole number from `least` to `most`, however its writer's language writes whole numbers.
+fn whole(place: String, number: &Number, least: u64, most: u64) -> Result<u64, JobError> {
+    let is_fraction = |n: &f64| n.fract() != 0.0;
+    if number.as_f64().as_ref().is_some_and(is_fraction) {
+        return Err(JobError::WrongType { place, wanted: "a whole number", got: "a fraction" });
+    }
+    // A float above the largest integer becomes that integer.
+    let exact = number.as_u64().or_else(|| number.as_f64().filter(|n| *n >= 0.0).map(|n| n as u64));
+    let too_large = || number.as_f64().is_some_and(|n| n >= u64::MAX as f64 && number.as_u64().is_none());
+    match exact {
+        Some(n) if n > most || too_large() => {
+            Err(JobError::BadValue { place, problem: format!("must be at most {most}, not {number}") })
+        }
+        Some(n) if n >= least => Ok(n),
+        _ => Err(JobError::BadValue {
+            place,
+            problem: format!("must be from {least} to {most}, not {number}"),
+        }),
     }
 }
 
@@ -234,5 +290,80 @@ fn kind(value: &Value) -> &'static str {
         Value::String(_) => "a string",
         Value::Array(_) => "a list",
         Value::Object(_) => "an object",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn fields(text: &str) -> Fields {
+        Fields::strict("p", serde_json::from_str(text).unwrap(), &["k"]).unwrap()
+    }
+
+    #[test]
+    fn whole_numbers_are_read_as_any_language_writes_them() {
+        for (written, expected) in [
+            ("2", Ok(Some(2))),
+            ("2.0", Ok(Some(2))),
+            ("1e3", Ok(Some(1000))),
+            ("1.5e1", Ok(Some(15))),
+            ("\"5\"", Ok(Some(5))),
+            ("\" 6.0 \"", Ok(Some(6))),
+            ("null", Ok(None)),
+            ("0", Err("`p.k` must be from 1 to 1000, not 0")),
+            ("-0.0", Err("`p.k` must be from 1 to 1000, not -0.0")),
+            ("-1", Err("`p.k` must be from 1 to 1000, not -1")),
+            ("-7.0", Err("`p.k` must be from 1 to 1000, not -7.0")),
+            ("1001", Err("`p.k` must be at most 1000, not 1001")),
+            ("1e4", Err("`p.k` must be at most 1000, not 10000.0")),
+            ("18446744073709551616", Err("`p.k` must be at most 1000, not 1.8446744073709552e+19")),
+            ("123456789012345678901234567890", Err("`p.k` must be at most 1000, not 1.2345678901234568e+29")),
+            ("1.5", Err("`p.k` must be a whole number, not a fraction")),
+            ("\"many\"", Err("`p.k` must be a whole number, not a string")),
+            ("\"\"", Err("`p.k` must be a whole number, not a string")),
+            ("\"0x10\"", Err("`p.k` must be a whole number, not a string")),
+            ("true", Err("`p.k` must be a whole number, not true or false")),
+        ] {
+            let read = fields(&format!("{{\"k\": {written}}}")).count("k", 1, 1000);
+            let read = read.map_err(|error| error.to_string());
+            assert_eq!(read, expected.map_err(str::to_owned), "{written}");
+        }
+        let all = fields(r#"{"k": 18446744073709551615}"#).count("k", 1, u64::MAX);
+        assert_eq!(all.unwrap(), Some(u64::MAX));
+        assert!(fields(r#"{"k": 18446744073709551616}"#).count("k", 1, u64::MAX).is_err());
+    }
+
+    #[test]
+    fn minus_one_lifts_a_limit() {
+        for (written, expected) in [
+            ("-1", Some(Limit::No)),
+            ("-1.0", Some(Limit::No)),
+            ("\"-1\"", Some(Limit::No)),
+            ("7.0", Some(Limit::At(7))),
+            ("-2", None),
+            ("0", None),
+            ("0.5", None),
+        ] {
+            let read = fields(&format!("{{\"k\": {written}}}")).limit("k", 1, 1000);
+            assert_eq!(read.ok().flatten(), expected, "{written}");
+        }
+    }
+
+    #[test]
+    fn flags_and_numbers_may_be_texts() {
+        for (value, expected) in [
+            (json!(true), Ok(Some(true))),
+            (json!("true"), Ok(Some(true))),
+            (json!("False"), Ok(Some(false))),
+            (json!(1), Err("`p.k` must be true or false, not a number")),
+            (json!("yes"), Err("`p.k` must be true or false, not a string")),
+        ] {
+            let read = fields(&json!({"k": value}).to_string()).flag("k").map_err(|error| error.to_string());
+            assert_eq!(read, expected.map_err(str::to_owned), "{value}");
+        }
+        assert_eq!(fields(r#"{"k": "0.25"}"#).number("k", 0.0, 2.0).unwrap(), Some(0.25));
+        assert!(fields(r#"{"k": "warm"}"#).number("k", 0.0, 2.0).is_err());
     }
 }

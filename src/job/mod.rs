@@ -9,10 +9,13 @@ mod digest;
 mod error;
 mod fields;
 mod line;
+mod names;
 mod not_json;
+mod options;
 mod parse;
 mod role;
 mod schema;
+mod unique;
 mod value;
 
 pub use digest::digest;

@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use crate::chat::providers::Provider;
 use crate::chat::secrets::Secret;
-use crate::chat::{Generation, Usage, VendorOptions};
+use crate::chat::{Generation, Usage, VendorOptions, http};
 use crate::documents::Document;
 use crate::sandbox::Search;
 
@@ -196,15 +196,12 @@ impl ClientSpec {
         self.provider.dialect.is_none()
     }
 
-    /// The values that must not be shown: the key, and passwords and query values of URLs.
+    /// The values that must not be shown: the key, the headers, and passwords of URLs.
     pub fn secrets(&self) -> Vec<String> {
-        let mut secrets: Vec<String> =
-            self.kwargs.api_key.iter().map(|key| key.expose().to_owned()).collect();
-        for url in self.kwargs.base_urls.iter().filter_map(|url| reqwest::Url::parse(url).ok()) {
-            secrets.extend(url.password().map(str::to_owned));
-            secrets.extend(url.query_pairs().map(|(_, value)| value.into_owned()));
-        }
-        secrets
+        let ClientKwargs { api_key, headers, base_urls, address, .. } = &self.kwargs;
+        let told = api_key.iter().chain(headers.values()).map(|secret| secret.expose().to_owned());
+        let urls = base_urls.iter().chain(address.values());
+        told.chain(urls.flat_map(|url| http::credentials(url))).collect()
     }
 }
 
@@ -215,8 +212,12 @@ pub struct ClientKwargs {
     pub generation: Generation,
     /// What only one vendor has.
     pub vendor: VendorOptions,
+    /// Whether the job wants no limit of a reply's length, so that there is no default one either.
+    pub is_unlimited: bool,
     /// Credential.
     pub api_key: Option<Secret>,
+    /// Further headers of each call, by their names in lower case.
+    pub headers: BTreeMap<String, Secret>,
     /// The addresses of its servers (`base_url`), each once; none if the job does not say.
     pub base_urls: Vec<String>,
     /// Calls in flight at most, at each server.

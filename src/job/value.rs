@@ -2,10 +2,12 @@
 
 use std::borrow::Cow;
 
+use serde::de::{DeserializeSeed, IgnoredAny};
 use serde_json::Value;
 
 use super::error::JobError;
 use super::not_json;
+use super::unique::Unique;
 
 /// One JSON value with nothing but white space after it. Messages count lines from `first_line`.
 pub fn value(bytes: &[u8], first_line: usize) -> Result<Value, JobError> {
@@ -41,13 +43,14 @@ fn parse(text: &str, first_line: usize) -> Result<Value, JobError> {
     if text.trim().is_empty() {
         return Err(JobError::Empty);
     }
-    let mut values = serde_json::Deserializer::from_str(text).into_iter::<Value>();
-    let value = match values.next() {
-        Some(Ok(value)) => value,
-        Some(Err(error)) => return Err(not_json::explain(text, &error, first_line)),
-        None => return Err(JobError::Empty),
-    };
-    let end = values.byte_offset();
+    let mut twice = None;
+    let mut values = serde_json::Deserializer::from_str(text);
+    let read = Unique { path: String::new(), twice: &mut twice }.deserialize(&mut values);
+    if let Some(place) = twice {
+        return Err(JobError::Twice { place });
+    }
+    let value = read.map_err(|error| not_json::explain(text, &error, first_line))?;
+    let end = values.into_iter::<IgnoredAny>().byte_offset();
     if !text[end..].trim().is_empty() {
         return Err(not_json::behind(&value, text, end, first_line));
     }
@@ -98,5 +101,28 @@ mod tests {
             assert_eq!(value(text.as_bytes(), 1).unwrap(), expected, "{text}");
         }
         assert!(value(br#"["\ud83d", ]"#, 1).is_err());
+    }
+
+    #[test]
+    fn a_key_that_stands_twice_is_named_with_its_place() {
+        for (text, place) in [
+            (r#"{"budget": {"usd": 1}, "call_params": {}, "budget": {}}"#, "budget"),
+            (
+                r#"{"remote_client": {"kwargs": {"api_key": "a", "api_key": "a"}}}"#,
+                "remote_client.kwargs.api_key",
+            ),
+            (
+                r#"{"call_params": {"context": ["x", {"name": "a", "name": "b"}]}}"#,
+                "call_params.context[1].name",
+            ),
+            (r#"{"metadata": {"a": [[{"b": 1, "b": 2}]]}}"#, "metadata.a[0][0].b"),
+            (r#"{"task": 1, "t\u0061sk": 2}"#, "task"),
+        ] {
+            let error = value(text.as_bytes(), 1).unwrap_err();
+            assert!(matches!(&error, JobError::Twice { place: found } if found == place), "{text}: {error}");
+        }
+        let fine = r#"{"a": {"k": 1}, "b": [{"k": 1.5}, {"k": -2}], "c": null, "d": 1e3} "#;
+        assert_eq!(value(fine.as_bytes(), 1).unwrap(), serde_json::from_str::<Value>(fine).unwrap());
+        assert!(value(b"{} {}", 1).is_err());
     }
 }

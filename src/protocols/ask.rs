@@ -8,6 +8,7 @@ use crate::config;
 use crate::events::{CallEvents, Purpose};
 use crate::job::JobRole;
 use crate::prompts::{self, Filled, Prompts, Slot};
+use crate::words::count;
 
 /// Characters of an unusable reply that an error quotes.
 const QUOTE: usize = 300;
@@ -62,7 +63,6 @@ impl<'a> Supervisor<'a> {
             observer: calls.observer(),
             ..ChatRequest::default()
         };
-        self.side.check_budget(&request)?;
         let mut permit = self.side.permit(self.preferred_server).await;
         let outcome = self.side.chat(&mut permit, &request).await;
         self.preferred_server = Some(permit.server());
@@ -72,7 +72,7 @@ impl<'a> Supervisor<'a> {
         let reply = outcome
             .inspect_err(|error| self.transcript.remote(prompt, &format!("[failed: {error}]")))
             .map_err(ProtocolError::Supervisor)?;
-        tracing::info!(tokens = self.side.usage().total_tokens, "supervisor replied");
+        tracing::info!("the supervisor replied with {}", count(reply.usage.completion_tokens, "token"));
         self.transcript.said(JobRole::Supervisor, calls.call(), &reply.text);
         self.transcript.remote(prompt, &reply.text);
         self.messages.push(Message::assistant(reply.text.clone()).own());

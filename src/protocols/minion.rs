@@ -13,6 +13,7 @@ use crate::documents::Document;
 use crate::events::{CallEvents, Purpose};
 use crate::job::JobRole;
 use crate::prompts::{self, Filled, Slot};
+use crate::words::count;
 
 /// One run of the protocol.
 pub(crate) struct Minion<'a> {
@@ -31,6 +32,12 @@ enum Step {
 }
 
 impl Minion<'_> {
+    /// What the worker reads before the first question.
+    pub(crate) fn worker_prompt(&self) -> Message {
+        let instructions = self.worker_instructions(self.assignment.context);
+        Message::system(instructions.text).owning(instructions.own)
+    }
+
     /// The worker's instructions: the documents first, so that they stay cached from round to round.
     fn worker_instructions(&self, context: &[Document]) -> Filled {
         let mut documents: Vec<Document> =
@@ -58,9 +65,8 @@ impl Minion<'_> {
     pub(crate) async fn run(&self, transcript: &Transcript) -> Result<Answer, ProtocolError> {
         let Assignment { prompts, context, max_rounds, .. } = self.assignment;
         let mut supervisor = Supervisor::new(&self.assignment, Purpose::Step, transcript);
-        let instructions = self.worker_instructions(context);
         let mut chat = ChatRequest {
-            messages: vec![Message::system(instructions.text).owning(instructions.own)],
+            messages: vec![self.worker_prompt()],
             format: self.worker_format.clone(),
             ..ChatRequest::default()
         };
@@ -131,6 +137,7 @@ impl Minion<'_> {
         let outcome = self.assignment.worker.chat(&mut permit, chat).await;
         *preferred_server = Some(permit.server());
         if let Ok(reply) = &outcome {
+            tracing::info!("the worker replied with {}", count(reply.usage.completion_tokens, "token"));
             transcript.said(JobRole::Worker, calls.call(), &reply.text);
         }
         let text = match outcome {

@@ -183,39 +183,6 @@ pub(super) fn decision(value: Option<Value>, answer_decides: bool) -> String {
     if answer_decides { "provide_final_answer".to_owned() } else { said }
 }
 
-/// The fenced block of `reply` that defines the program, or else its last one; without any fence the whole text if
-/// that defines it.
-pub(super) fn code_block(reply: &str) -> Option<String> {
-    const DEFINITION: &str = "def prepare_jobs";
-    let mut found: Option<String> = None;
-    let mut open: Option<String> = None;
-    for line in reply.lines() {
-        let is_end = line.trim().starts_with("```") && line.trim().trim_matches('`').is_empty();
-        open = match open {
-            Some(code) if is_end => {
-                // Models show examples too, so a later block replaces this one only if it defines the program.
-                if code.contains(DEFINITION) || found.as_ref().is_none_or(|old| !old.contains(DEFINITION)) {
-                    found = Some(code);
-                }
-                None
-            }
-            Some(code) => Some(code + line + "\n"),
-            None => opens_fence(line).then(String::new),
-        };
-    }
-    let is_program = |code: &String| code.contains(DEFINITION);
-    let unclosed = open.filter(is_program);
-    let bare = || Some(reply.to_owned()).filter(|text| !text.contains("```") && is_program(text));
-    unclosed.or(found).or_else(bare).filter(|code| !code.trim().is_empty())
-}
-
-/// Whether a block begins after `line`: it ends in three backticks, perhaps with a language, and may begin with prose.
-fn opens_fence(line: &str) -> bool {
-    line.rsplit_once("```").is_some_and(|(before, language)| {
-        !before.contains("```") && language.trim().chars().all(|c| c.is_ascii_alphanumeric())
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -280,24 +247,5 @@ mod tests {
         assert_eq!(text(Some(json!(["a", null, 3]))), Some("a; 3".into()));
         assert_eq!(text(Some(json!(42))), Some("42".into()));
         assert_eq!(text(Some(json!(" x "))), Some("x".into()));
-    }
-
-    #[test]
-    fn finds_the_code() {
-        let code = "def prepare_jobs(c, m, o):\n    return []\n";
-        assert_eq!(code_block(&format!("Think.\n```python\n{code}```\nbye")).as_deref(), Some(code));
-        assert_eq!(
-            code_block(&format!("```python\n{code}```\nExample:\n```\nx = 1\n```")).as_deref(),
-            Some(code)
-        );
-        assert_eq!(code_block(&format!("```py\n{code}")).as_deref(), Some(code));
-        assert_eq!(
-            code_block(&format!("So: ```python\n{code}\n```")).as_deref(),
-            Some(&*format!("{code}\n"))
-        );
-        assert_eq!(code_block(&format!("```\nx = 1\n```\n```\n{code}```")).as_deref(), Some(code));
-        assert_eq!(code_block(code).as_deref(), Some(code));
-        assert_eq!(code_block("I would rather not."), None);
-        assert_eq!(code_block("```\n\n```"), None);
     }
 }

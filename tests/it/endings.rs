@@ -31,9 +31,13 @@ fn params() -> Value {
 
 #[test]
 fn a_signal_ends_the_job_with_its_envelope() {
-    for (signal, code, name) in [(Signal::SIGTERM, 143, "SIGTERM"), (Signal::SIGINT, 130, "SIGINT")] {
+    for (signal, code, name) in
+        [(Signal::SIGTERM, 143, "SIGTERM"), (Signal::SIGINT, 130, "SIGINT"), (Signal::SIGHUP, 129, "SIGHUP")]
+    {
         let (server, asked) = stuck();
-        let (child, dir) = Program::new().start(job(&server, "minion", params()).to_string().as_bytes());
+        // The tests themselves may run under nohup.
+        let program = Program::in_shell("exec env --default-signal=HUP \"$0\" \"$@\"", "");
+        let (child, dir) = program.start(job(&server, "minion", params()).to_string().as_bytes());
         next("the call of the worker", &asked);
         kill(Pid::from_raw(child.id().try_into().unwrap()), signal).unwrap();
         let ran = Ran::of(child, dir);
@@ -98,6 +102,42 @@ fn a_reader_that_stops_reading_does_not_keep_it_alive() {
     until("the log", || dir.path().join("minion_logs").is_dir());
     kill(Pid::from_raw(child.id().try_into().unwrap()), Signal::SIGTERM).unwrap();
     assert_eq!(child.wait().unwrap().code(), Some(143));
+}
+
+#[test]
+fn nohup_keeps_it_going_without_its_terminal() {
+    let (server, asked) = stuck();
+    let job = job(&server, "minion", params()).to_string();
+    let (child, dir) = Program::in_shell("trap '' HUP", "").start(job.as_bytes());
+    next("the call of the worker", &asked);
+    let pid = Pid::from_raw(child.id().try_into().unwrap());
+    kill(pid, Signal::SIGHUP).unwrap();
+    kill(pid, Signal::SIGTERM).unwrap();
+    assert!(Ran::of(child, dir).error(143).contains("SIGTERM"));
+}
+
+#[test]
+fn a_reader_that_stops_reading_does_not_keep_it_alive_beyond_its_deadline() {
+    let ask = r#"{"reasoning": "r", "message": "Who?"}"#.to_owned();
+    let answer =
+        json!({"reasoning": "r", "decision": "provide_final_answer", "message": null, "answer": "Ada"});
+    let script = [ask, answer.to_string()].into_iter().cycle().take(4).collect();
+    let server = scripted(script, |request| openai(request, "Ada"));
+    let mut params = params();
+    // Longer than a pipe holds.
+    params["context"] = json!(["Ada. ".repeat(100_000)]);
+    let mut job = job(&server, "minion", params);
+    job["budget"] = json!({"deadline_s": 10});
+    let (mut child, dir) = Program::new().start(job.to_string().as_bytes());
+    // The log is written before the envelope.
+    until("the log", || dir.path().join("minion_logs").is_dir());
+    // A batch, too.
+    job["custom_id"] = json!("a");
+    job["budget"] = json!({});
+    let (mut batch, _dirs) =
+        Program::new().args(["batch", "--deadline", "10"]).start(format!("{job}\n").as_bytes());
+    assert_eq!(batch.wait().unwrap().code(), Some(124));
+    assert_eq!(child.wait().unwrap().code(), Some(124));
 }
 
 #[test]

@@ -109,3 +109,48 @@ fn a_line_break_of_echo_is_told_of() {
     let error = Program::new().run(job.to_string().replace("\\n", "\n")).error(2);
     assert!(error.contains("a line break within a string") && error.contains("printf"), "{error}");
 }
+
+#[test]
+fn a_name_instead_of_a_text_costs_no_call() {
+    let server = server();
+    let with = |key: &str, value: Value| {
+        let mut job = task(&server);
+        job["call_params"][key] = value;
+        job
+    };
+    for (job, complaint, remedy) in [
+        (
+            with("context", json!(["a", "report.txt"])),
+            "`call_params.context[1]` is the path of a file",
+            "jq --rawfile",
+        ),
+        (with("context", json!("report.txt")), "`call_params.context` is the path of a file", "jq --rawfile"),
+        (
+            with("context", json!([{"name": "r", "text": "folder/"}])),
+            "`call_params.context[0].text`",
+            "docs/job.md",
+        ),
+        (with("context", json!(["lost.pdf"])), "looks like the path of a file", "line break"),
+        (with("context", json!(["https://example.com/a?key=s3cret"])), "is a URL", "the page's text"),
+        (with("context", json!(["%PDF-1.7\n1 0 obj"])), "holds the bytes of a PDF file", "pdftotext"),
+        (with("task", json!("report.txt")), "not a question", "the question itself"),
+        (with("images", json!(["~/scan.png"])), "`call_params.images[0]`", "the whole path"),
+        (with("images", json!(["file:///scan.png"])), "`call_params.images[0]`", "without file://"),
+        (with("images", json!(["scan.pdf"])), "`call_params.images[0]`", "pdftoppm"),
+        (with("images", json!(["folder"])), "is a folder", "each picture"),
+    ] {
+        let program = Program::new();
+        std::fs::write(program.dir.path().join("report.txt"), "Signed: Ada.").unwrap();
+        std::fs::create_dir(program.dir.path().join("folder")).unwrap();
+        let error = program.run_job(&job).error(2);
+        assert!(error.contains(complaint) && error.contains(remedy), "{error}");
+        assert!(!error.contains("s3cret"), "{error}");
+    }
+    assert_eq!(server.requests().len(), 0);
+    let program = Program::new();
+    std::fs::write(program.dir.path().join("report.txt"), "").unwrap();
+    assert_eq!(
+        program.run_job(&with("context", json!(["Ada", "report.txt\n"]))).result()["final_answer"],
+        "Ada"
+    );
+}

@@ -2,15 +2,18 @@
 
 #![allow(clippy::unwrap_used, reason = "the helpers of a test may fail as a test does")]
 
+mod addresses;
 mod architecture;
 mod bad_input;
 mod batch;
+mod before_spending;
 mod call_params;
 mod chat_faults;
 mod chat_quirks;
 mod chat_real_server;
 mod chat_streaming;
 mod client_kwargs;
+mod command_line;
 mod container;
 mod demo;
 mod docs;
@@ -27,10 +30,12 @@ mod input;
 mod library;
 #[cfg(feature = "embedded")]
 mod llama_cpp;
+mod machine_limits;
 mod minion;
 mod minions;
 mod ollama_daemon;
 mod providers;
+mod proxies;
 mod real_model_tape;
 mod runtimes;
 mod sandbox;

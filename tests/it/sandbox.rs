@@ -254,13 +254,13 @@ def prepare_jobs(context, manifests, outputs):
     insta::assert_snapshot!(told("import pandas as pd").await, @"
     line 1:
         import pandas as pd
-    ModuleNotFoundError: no module 'pandas' here; JobManifest, JobOutput, Job, the chunk_by_ functions and the names of typing are in scope without an import; modules: base64, binascii, collections, dataclasses, datetime, functools, itertools, json, math, re, typing, unicodedata, heapq, operator, string, textwrap
+    ModuleNotFoundError: no module 'pandas' here; JobManifest, JobOutput, Job, the chunk_by_ functions and the names of typing are in scope without an import; modules: base64, binascii, collections, dataclasses, datetime, functools, heapq, itertools, json, math, operator, re, string, textwrap, typing, unicodedata
     ");
-    let mapped = "def prepare_jobs(c, m, o):\n    return [x for x in map(chunk_by_section, c)]";
-    insta::assert_snapshot!(told(mapped).await, @"
+    let sorted = "def prepare_jobs(c, m, o):\n    return sorted(c, key=chunk_by_section)";
+    insta::assert_snapshot!(told(sorted).await, @"
     line 2, in prepare_jobs:
-        return [x for x in map(chunk_by_section, c)]
-    NotImplementedError: map(): 'chunk_by_section' works only in a plain call: use a for loop or a list comprehension instead
+        return sorted(c, key=chunk_by_section)
+    NotImplementedError: sorted() key argument: 'chunk_by_section' works only in a plain call: use a for loop or a list comprehension instead
     ");
     let printed = told("print('a' * 100000)\nprint('end')\n1 / 0").await;
     insta::assert_snapshot!(printed.replace(&"a".repeat(100), ""), @"

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use reqwest::header::{HeaderMap, HeaderValue};
+use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Response, StatusCode, Url};
 use tokio::time::timeout;
 
@@ -23,9 +23,11 @@ use super::providers::{Key, Provider};
 use super::retry;
 use super::schema_limits;
 use super::{
-    ChatClient, ChatError, ChatErrorKind as Kind, ChatReply, ChatRequest, ChatSettings, Finish, Format,
+    ChatClient, ChatError, ChatErrorKind as Kind, ChatReply, ChatRequest, ChatSettings, Finish, Format, Seen,
 };
-use crate::{http, secrets::Secret};
+#[cfg(test)]
+use crate::secrets::Secret;
+use crate::{http, pasted};
 
 /// The longest reply that is read, in bytes: no model writes as much, and a runaway server must not fill the memory.
 const LONGEST_REPLY: usize = 64 << 20;
@@ -67,7 +69,7 @@ impl HttpClient {
         };
         if let Some(part) = provider.missing_url_part(&settings.base_url) {
             let option = part.kwargs[0];
-            let hint = format!("Set {} in the environment, or kwargs.{option} in the job.", part.env);
+            let hint = format!("Set {} in the environment, or kwargs.{option} in the job.", part.env[0]);
             return Err(fail(Kind::Rejected, format!("there is no {option}")).hint(hint));
         }
         if settings.model.is_empty() {
@@ -76,11 +78,11 @@ impl HttpClient {
         }
         let http = http::client(&settings.base_url).map_err(|text| fail(Kind::Rejected, text))?;
         let url = Url::parse(&url).map_err(|error| fail(Kind::Rejected, format!("unusable URL: {error}")))?;
-        if settings.api_key.is_none() && provider.needs_key(&settings.base_url) {
+        if !settings.has_credential() && provider.needs_key(&settings.base_url) {
             return Err(fail(Kind::Auth, "there is no API key".into()));
         }
-        let headers = headers(provider, dialect, settings.api_key.as_ref())
-            .ok_or_else(|| fail(Kind::Auth, "the API key has characters that no header can carry".into()))?;
+        let headers = headers(provider, dialect, &settings)
+            .map_err(|(place, problem)| fail(Kind::Auth, format!("{place} {problem}")))?;
         let endpoint = Endpoint { provider, settings, url };
         Ok(Self { endpoint, dialect, http, headers, abilities, gate: None })
     }
@@ -293,6 +295,11 @@ impl ChatClient for HttpClient {
         retry::with_retries(retries, outage, request.observer.as_deref(), || self.turn(request)).await
     }
 
+    async fn look(&self) -> Result<Seen, ChatError> {
+        let ChatSettings { retries, outage, .. } = self.endpoint.settings;
+        retry::with_retries(retries, outage, None, || self.look_once()).await
+    }
+
     fn gated(&self, gate: Arc<dyn EgressGate>) -> Arc<dyn ChatClient> {
         Arc::new(self.behind(gate))
     }
@@ -309,24 +316,39 @@ fn abilities(provider: &Provider, settings: &ChatSettings) -> Abilities {
     if reasons { Abilities { max_completion_tokens: true, temperature: false, ..usual } } else { usual }
 }
 
-/// `None` if the credential cannot be a header's value.
-fn headers(provider: &Provider, dialect: &dyn Dialect, key: Option<&Secret>) -> Option<HeaderMap> {
+/// The headers of each call; else the place of a value that cannot be one, and why.
+fn headers(
+    provider: &Provider,
+    dialect: &dyn Dialect,
+    settings: &ChatSettings,
+) -> Result<HeaderMap, (String, String)> {
     let mut headers = HeaderMap::new();
     headers.insert("content-type", HeaderValue::from_static("application/json"));
     for &(name, value) in dialect.headers() {
         headers.insert(name, HeaderValue::from_static(value));
     }
-    if let Some(key) = key {
-        let key = key.expose().trim();
-        let (name, value) = match provider.key {
-            Key::Header(name) => (name, key.to_owned()),
-            Key::Bearer | Key::Optional => ("authorization", format!("Bearer {key}")),
-        };
-        let mut value = HeaderValue::from_str(&value).ok()?;
+    let mut secret = |place: &str, name: &str, value: &str| {
+        let name = name.parse::<HeaderName>().ok();
+        let value = HeaderValue::from_str(value).ok();
+        let (name, mut value) = name
+            .zip(value)
+            .ok_or_else(|| (place.to_owned(), "has a character in it that no header can carry".to_owned()))?;
         value.set_sensitive(true);
         headers.insert(name, value);
+        Ok::<(), (String, String)>(())
+    };
+    if let Some(key) = &settings.api_key {
+        let place = "the API key";
+        let key = pasted::key(key.expose()).map_err(|problem| (place.to_owned(), problem))?;
+        match provider.key {
+            Key::Header(name) => secret(place, name, key)?,
+            Key::Bearer | Key::Optional => secret(place, "authorization", &format!("Bearer {key}"))?,
+        }
     }
-    Some(headers)
+    for (name, value) in &settings.headers {
+        secret(&format!("the header {name}"), name, value.expose())?;
+    }
+    Ok(headers)
 }
 
 /// Reads the rest of a stream, which is its end mark.
@@ -372,13 +394,13 @@ mod tests {
         let openai = find("openai").unwrap();
         let client =
             |key| HttpClient::new(openai, &openai::OpenAi, settings("http://localhost/v1", "m", Some(key)));
-        let headers = client(" sk-1\n").ok().unwrap().headers;
+        let headers = client(" \"sk-1\"\n").ok().unwrap().headers;
         assert_eq!(headers["authorization"], "Bearer sk-1");
         assert!(!format!("{headers:?}").contains("sk-1"));
         let error = client("sk-\u{1}é").err().unwrap();
         assert_eq!(
             error.message,
-            "openai at http://localhost/v1: the API key has characters that no header can carry"
+            "openai at http://localhost/v1: the API key has a character in it that no header can carry (U+0001)"
         );
     }
 }

@@ -1,11 +1,15 @@
 //! The settings of a client: its server and its calls.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde_json::Value;
 
 use super::secrets::Secret;
 use super::{CALL_TIMEOUT, ChatRequest};
+
+/// Headers that carry credentials.
+pub const CREDENTIAL_HEADERS: [&str; 4] = ["authorization", "x-api-key", "api-key", "x-goog-api-key"];
 
 /// Settings of a client, whatever its provider.
 #[derive(Clone, Debug, PartialEq)]
@@ -16,6 +20,8 @@ pub struct ChatSettings {
     pub base_url: String,
     /// The credential, if the server wants one.
     pub api_key: Option<Secret>,
+    /// Further headers of each call, by their names in lower case. They replace those that the provider's row has.
+    pub headers: BTreeMap<String, Secret>,
     /// The longest silence of the server (until the first byte, then between two) before a try is given up.
     pub timeout: Duration,
     /// The number of tries after the first failed one.
@@ -74,12 +80,18 @@ pub enum VendorOptions {
 }
 
 impl ChatSettings {
+    /// Whether there is a credential: a key, or a header that carries one.
+    pub fn has_credential(&self) -> bool {
+        self.api_key.is_some() || self.headers.keys().any(|name| CREDENTIAL_HEADERS.contains(&name.as_str()))
+    }
+
     /// Settings for `model` at `base_url`: no key, no retries, every option as the server has it.
     pub fn new(model: impl Into<String>, base_url: impl Into<String>) -> Self {
         Self {
             model: model.into(),
             base_url: base_url.into(),
             api_key: None,
+            headers: BTreeMap::new(),
             timeout: CALL_TIMEOUT,
             retries: 0,
             outage: Duration::ZERO,

@@ -4,6 +4,8 @@ use super::{Need, RuntimeError};
 
 /// The window of models and daemons where nothing asks for another one, in tokens.
 pub const DEFAULT: u32 = 8192;
+/// A window that stands for the longest one that the model was trained for.
+pub const WHOLE: u32 = u32::MAX;
 /// The smallest window that is ever asked for.
 const SMALLEST: u32 = 4096;
 
@@ -24,7 +26,8 @@ pub struct Known {
 pub fn choose(need: &Need, known: Known) -> Result<u32, RuntimeError> {
     let trained = known.trained.unwrap_or(u32::MAX);
     let fits = |window: &u32| (need.tokens.min(trained)..=trained).contains(window);
-    let window = match need.window {
+    let window = match need.window.filter(|asked| (*asked, known.trained) != (WHOLE, None)) {
+        Some(WHOLE) => trained,
         Some(asked) if asked > trained => {
             tracing::warn!(
                 "{} was trained for {trained} tokens: num_ctx {asked} is lowered to that",
@@ -90,6 +93,9 @@ mod tests {
             (Some(2500), 5000, known(Some(131_072), Some(16_384), Some(32_768)), Some(2500)),
             (Some(2499), 5000, known(Some(131_072), Some(16_384), Some(32_768)), None),
             (Some(48_000), 5000, known(Some(8192), None, None), Some(8192)),
+            // The model's own, if that is known.
+            (Some(WHOLE), 5000, known(Some(131_072), None, Some(8192)), Some(131_072)),
+            (Some(WHOLE), 5000, known(None, None, None), Some(6144)),
         ] {
             // Half of the generous estimate is certain.
             let need = Need { window, tokens, at_least: tokens / 2, ..Need::default() };

@@ -9,7 +9,7 @@ use std::io::{self, BufRead};
 /// Characters that Linux keeps of a line that is typed or pasted, N_TTY_BUF_SIZE less the line break (termios(3)).
 const TERMINAL_LINE: usize = 4095;
 
-const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+pub(super) const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
 /// One value of the input, or what stands in its place.
 #[derive(Debug, PartialEq)]

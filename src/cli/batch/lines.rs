@@ -31,6 +31,8 @@ pub(super) struct Line {
 pub(super) struct Lines {
     lines: Receiver<Line>,
     reader: JoinHandle<Result<(), Failure>>,
+    /// The input could not be read to its end.
+    is_broken: bool,
     skipped: Arc<AtomicU64>,
 }
 
@@ -46,7 +48,7 @@ impl Lines {
         let skipped = Arc::new(AtomicU64::new(0));
         let mut reader = Reader { engine, shard, done, seen: HashSet::new(), skipped: Arc::clone(&skipped) };
         let reader = tokio::task::spawn_blocking(move || reader.run(&mut pieces, &sender));
-        Self { lines, reader, skipped }
+        Self { lines, reader, is_broken: false, skipped }
     }
 
     /// The next one; `None` at the end of the input.
@@ -56,7 +58,14 @@ impl Lines {
 
     /// After the last line: whether it was the last of the input.
     pub(super) async fn end(&mut self) -> Result<(), Failure> {
-        (&mut self.reader).await.unwrap_or_else(|error| Err(error.into()))
+        let outcome = (&mut self.reader).await.unwrap_or_else(|error| Err(error.into()));
+        self.is_broken = outcome.is_err();
+        outcome
+    }
+
+    /// Whether there may be lines that nobody took.
+    pub(super) fn has_more(&self) -> bool {
+        self.is_broken || !self.reader.is_finished() || !self.lines.is_empty()
     }
 
     /// Jobs that were left out so far.

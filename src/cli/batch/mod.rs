@@ -33,10 +33,9 @@ pub(super) use options::BatchOptions;
 pub(super) use shard::Shard;
 
 use super::events_file::EventsFile;
-use super::input::Incoming;
-use super::interrupt;
+use super::input::{Incoming, Source};
+use super::interrupt::{self, RunDeadline};
 use super::program::Program;
-use super::pull_bar::PullBar;
 use lines::{Line, Lines};
 use output::{Output, Printed};
 use progress::BatchProgress;
@@ -51,8 +50,10 @@ const UNPRINTED: usize = 4;
 /// Runs the jobs of `pieces`; gives the exit code once every line is written.
 pub(super) async fn run(
     program: Program,
+    source: &Source,
     pieces: Incoming,
-    options: BatchOptions,
+    mut options: BatchOptions,
+    deadline: RunDeadline,
     events: Option<Arc<EventsFile>>,
 ) -> Result<Exit, Failure> {
     let mut interrupt = program.interrupt.clone();
@@ -63,7 +64,15 @@ pub(super) async fn run(
     let mut earlier = tokio::select! {
         earlier = reading => earlier.unwrap_or_else(|error| Err(error.into()))?.unwrap_or_default(),
         stopped = interrupt.heard() => return Err(stopped),
+        late = deadline.passed() => return Err(late),
     };
+    if program.most_jobs < options.max_jobs {
+        let (wanted, most) = (options.max_jobs, program.most_jobs);
+        tracing::warn!(
+            "this machine's limit of open files (`ulimit -n`) allows {most} jobs at the same time, not {wanted}"
+        );
+        options.max_jobs = most;
+    }
     let before = earlier.prepare(&io::stdout()).unwrap_or_else(|error| {
         tracing::debug!("what stdout holds already is not known: {error}");
         b""
@@ -78,13 +87,13 @@ pub(super) async fn run(
     );
     let done = std::mem::take(&mut earlier.done);
     let lines = Lines::read(engine.clone(), pieces, options.shard, done);
-    let progress = BatchProgress::new(options.input.as_deref(), options.shard);
+    let progress = BatchProgress::new(source, options.shard, program.options.quiet);
     if let Some(events) = events.as_ref().filter(|_| !options.events_texts) {
         // The output has each job's envelope already.
         events.leave_texts_out();
     }
-    let events = events.into_iter().map(|events| events as _);
-    let listeners = events.chain([Arc::clone(&progress) as _, Arc::new(PullBar::default()) as _]).collect();
+    let mut listeners = program.listeners(events);
+    listeners.push(Arc::clone(&progress) as _);
     let batch = Batch {
         engine,
         listeners,
@@ -95,6 +104,7 @@ pub(super) async fn run(
         report: Report::new(),
         progress,
         taken: 0,
+        deadline,
         program,
         options,
         lines,
@@ -109,6 +119,7 @@ struct Batch {
     /// Hear the events of every job.
     listeners: Vec<Arc<dyn EventListener>>,
     options: BatchOptions,
+    deadline: RunDeadline,
     lines: Lines,
     output: Output,
     /// One permit for each line that is taken and not yet printed.
@@ -142,7 +153,8 @@ impl Batch {
         let mut again = self.program.interrupt.clone();
         let mut interrupt = again.clone();
         let mut signal = None;
-        let mut deadline = pin!(interrupt::run_deadline(self.options.deadline));
+        let mut is_late = false;
+        let mut deadline = pin!(self.deadline.passed());
         let mut ticks = tokio::time::interval(PROGRESS_EVERY);
         let mut end = None;
         while end.is_none() || !self.jobs.is_empty() {
@@ -161,7 +173,13 @@ impl Batch {
                     signal = Some(failure.kind.exit());
                     end = Some(self.stop(failure));
                 }
-                failure = &mut deadline, if !is_stopped => end = Some(self.stop(failure)),
+                failure = &mut deadline, if !is_late => {
+                    is_late = true;
+                    interrupt::end_after_deadline(Duration::ZERO);
+                    if !is_stopped {
+                        end = Some(self.stop(failure));
+                    }
+                }
                 failure = self.output.broken(), if !is_stopped => {
                     tracing::error!("{failure}");
                     end = Some(self.stop(failure));
@@ -191,6 +209,10 @@ impl Batch {
                     return interrupt.heard().await.kind.exit();
                 }
                 failure = interrupt.heard(), if signal.is_none() => signal = Some(failure.kind.exit()),
+                _ = &mut deadline, if !is_late => {
+                    is_late = true;
+                    interrupt::end_after_deadline(Duration::ZERO);
+                }
                 exit = &mut closing => return signal.unwrap_or(exit),
             }
         }
@@ -221,7 +243,7 @@ impl Batch {
         let output = self.output.lines();
         let span = tracing::warn_span!("job", id = custom_id.as_str());
         let events = self.engine.events(self.listeners.clone(), Some(&custom_id));
-        let (engine, stop) = (self.engine.clone(), self.stop.clone());
+        let (engine, stop, stopping) = (self.engine.clone(), self.stop.clone(), self.stop.clone());
         let (is_dry, is_slim) = (self.options.dry_run, self.options.each.slim);
         let id = custom_id.clone();
         let work = async move {
@@ -235,9 +257,8 @@ impl Batch {
         let work = async move {
             // A job that panics has its line, too.
             let caught = AssertUnwindSafe(work).catch_unwind().await;
-            let outcome =
-                caught.unwrap_or_else(|_| Err(Failure::defect("a panic, whose words are on stderr")));
-            let ended = Ended::of(&outcome);
+            let outcome = caught.unwrap_or_else(|panic| Err(Failure::of_panic(&*panic)));
+            let ended = Ended::of(&outcome, stopping.is_cancelled());
             // It fails only where nothing can be written any more.
             let _ = output.send(Printed { position, custom_id, envelope: outcome.into(), permit }).await;
             ended
@@ -249,12 +270,26 @@ impl Batch {
     async fn close(self, end: End) -> Exit {
         let skipped = self.lines.skipped();
         let is_stopped = self.stop.is_cancelled();
+        let has_more = self.lines.has_more();
         let broken = self.output.close().await;
         self.progress.end();
         self.report.summary(skipped, self.options.dry_run, self.engine.remote_tokens_spent());
         match (end, broken) {
             (End::Left(exit), _) => {
-                tracing::warn!("the rest of the input is left; --resume goes on with it");
+                let stopped = match self.report.stopped() {
+                    1 => "1 job was stopped".to_owned(),
+                    stopped => format!("{stopped} jobs were stopped"),
+                };
+                match (self.report.stopped(), has_more) {
+                    (0, false) => {}
+                    (0, true) => tracing::warn!("the rest of the input is left; --resume goes on with it"),
+                    (_, false) => tracing::warn!("{stopped}; --resume runs what is not done"),
+                    (_, true) => {
+                        tracing::warn!(
+                            "{stopped}, and the rest of the input is left; --resume goes on with it"
+                        );
+                    }
+                }
                 exit
             }
             (End::Input, Some(failure)) if !is_stopped => {

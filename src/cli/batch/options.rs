@@ -12,8 +12,10 @@ use minions::config;
 /// Options of `batch`.
 #[derive(Args, Clone, Debug)]
 pub(crate) struct BatchOptions {
-    /// Read the jobs from FILE instead of stdin.
-    #[arg(long, value_name = "FILE")]
+    /// The file with the jobs; stdin if it is left out or `-`.
+    pub file: Option<PathBuf>,
+    /// The same: the jobs are read from FILE instead of stdin.
+    #[arg(long, value_name = "FILE", conflicts_with = "file")]
     pub input: Option<PathBuf>,
     /// Take every COUNT-th job, from the INDEX-th on (from 0): one of COUNT runs that share an input.
     #[arg(long, value_name = "INDEX/COUNT", default_value = "0/1", hide_default_value = true)]
@@ -68,6 +70,7 @@ pub(crate) enum FailOn {
 impl Default for BatchOptions {
     fn default() -> Self {
         Self {
+            file: None,
             input: None,
             shard: Shard::WHOLE,
             resume: None,

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::fs::File;
-use std::io::{self, BufRead, BufReader, IsTerminal};
+use std::io::{self, BufReader, IsTerminal};
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -11,14 +11,20 @@ use std::time::{Duration, Instant};
 use minions::events::{Event, EventKind, EventListener, WorkerJob};
 use minions::job::JobRole;
 
+use super::json_splitter::JsonSplitter;
 use super::report::Report;
 use super::shard::Shard;
-use crate::cli::progress::{draw, erase, time_left};
+use crate::cli::input::Source;
+use crate::cli::progress::{draw, erase, speed, time_left};
+use minions::words::count;
 
 /// Time between two lines, where something has ended meanwhile.
 const LINE_EVERY: Duration = Duration::from_secs(5);
 /// Time between two lines, where nothing has.
 const HEARTBEAT: Duration = Duration::from_secs(20);
+
+/// Jobs that have to end before their pace says something.
+const ENOUGH: u64 = 3;
 
 /// Counts what the events of all jobs tell, and shows it.
 pub(super) struct BatchProgress {
@@ -62,19 +68,20 @@ struct Told {
 }
 
 impl BatchProgress {
-    /// The jobs of `input`, if that is a file, that belong to `shard` are counted beside the batch.
-    pub(super) fn new(input: Option<&Path>, shard: Shard) -> Arc<Self> {
+    /// The jobs of `source`, if that is a file, that belong to `shard` are counted beside the batch. Nothing is drawn
+    /// if it `is_quiet`.
+    pub(super) fn new(source: &Source, shard: Shard, is_quiet: bool) -> Arc<Self> {
         let told = Told { at: Instant::now(), ended: 0, has_bar: false };
         let progress = Arc::new(Self {
-            is_terminal: io::stderr().is_terminal(),
+            is_terminal: io::stderr().is_terminal() && !is_quiet,
             total: AtomicUsize::new(0),
             counts: Mutex::default(),
             told: Mutex::new(told),
         });
-        if let Some(path) = input.map(Path::to_owned).filter(|_| progress.is_terminal) {
+        if let Some(path) = source.regular_file().filter(|_| progress.is_terminal) {
             let progress = Arc::clone(&progress);
             tokio::task::spawn_blocking(move || {
-                progress.total.store(lines_of(&path, shard).unwrap_or_default(), Relaxed);
+                progress.total.store(jobs_of(&path, shard).unwrap_or_default(), Relaxed);
             });
         }
         progress
@@ -96,10 +103,17 @@ impl BatchProgress {
             return;
         }
         (told.at, told.ended) = (Instant::now(), ended + skipped);
-        let per_second = ended as f64 / report.elapsed().as_secs_f64();
-        tracing::info!(
-            "{ended} jobs ended, {failed} of them failed; {skipped} skipped, {running} running, {per_second:.1} a second"
-        );
+        let mut line = format!("{} ended", count(ended, "job"));
+        for (number, what) in [(failed, "failed"), (report.stopped(), "stopped"), (skipped, "skipped")] {
+            if number > 0 {
+                line += &format!(", {number} {what}");
+            }
+        }
+        line += &format!("; {running} running");
+        if ended >= ENOUGH {
+            line += &format!(", {:.1} jobs a second", ended as f64 / report.elapsed().as_secs_f64());
+        }
+        tracing::info!("{line}");
     }
 
     /// Takes the bar away.
@@ -118,13 +132,17 @@ impl BatchProgress {
         let (ended, failed) = report.ended();
         let Counts { worker_calls, tokens, .. } = *self.counts();
         let of = if total > 0 { format!(" of {total}") } else { String::new() };
-        let mut line = format!("{}{of} jobs", ended + skipped);
+        let mut line = match total {
+            0 => count(ended + skipped, "job"),
+            _ => format!("{}{of} jobs", ended + skipped),
+        };
         if failed > 0 {
             line += &format!(" ({failed} failed)");
         }
-        line += &format!(", {running} running, {worker_calls} worker calls");
-        let seconds = report.elapsed().as_secs_f64().max(1e-3);
-        line += &format!(", {:.0} tokens/s", tokens as f64 / seconds);
+        line += &format!(", {running} running, {}", count(worker_calls, "worker call"));
+        if let Some(speed) = speed(tokens, report.elapsed()) {
+            line += &format!(", {speed}");
+        }
         if let Some(dollars) = report.dollars() {
             line += &format!(", ${dollars:.4}");
         }
@@ -158,16 +176,13 @@ impl EventListener for BatchProgress {
     }
 }
 
-/// The lines of a file that are not blank and belong to `shard`: its jobs, where each is on a line.
-fn lines_of(path: &Path, shard: Shard) -> io::Result<usize> {
-    let mut input = BufReader::with_capacity(1 << 16, File::open(path)?);
-    let (mut number, mut own, mut line) = (0, 0, Vec::new());
-    while input.read_until(b'\n', &mut line)? > 0 {
-        if !line.trim_ascii().is_empty() {
-            own += usize::from(shard.has(number));
-            number += 1;
-        }
-        line.clear();
+/// The jobs of a file that belong to `shard`.
+fn jobs_of(path: &Path, shard: Shard) -> io::Result<usize> {
+    let mut pieces = JsonSplitter::new(BufReader::with_capacity(1 << 16, File::open(path)?));
+    let (mut number, mut own) = (0, 0);
+    while pieces.next()?.is_some() {
+        own += usize::from(shard.has(number));
+        number += 1;
     }
     Ok(own)
 }

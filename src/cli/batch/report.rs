@@ -6,28 +6,44 @@ use super::LineResult;
 use super::options::FailOn;
 use minions::chat::Usage;
 use minions::engine::SavingsReport;
-use minions::error::{Exit, Failure, Spent};
+use minions::error::{Exit, Failure, FailureKind as Kind, Spent};
 
 /// How one job ended, and what it cost.
 pub(super) struct Ended {
     is_failed: bool,
+    /// The end of the run ended it.
+    is_stopped: bool,
     spent: Spent,
     /// Remote tokens, and dollars if the job has prices.
     saved: Option<(i64, Option<f64>)>,
 }
 
 impl Ended {
-    pub(super) fn of(outcome: &Result<LineResult, Failure>) -> Self {
+    /// `is_stopping`: whether the run ends all jobs.
+    pub(super) fn of(outcome: &Result<LineResult, Failure>, is_stopping: bool) -> Self {
         let saved = |savings: &SavingsReport| (savings.saved_tokens, savings.usd.map(|usd| usd.saved));
         match outcome {
-            Ok(LineResult::Answer(result)) => {
-                Self { is_failed: false, spent: result.spent, saved: result.savings.as_ref().map(saved) }
-            }
+            Ok(LineResult::Answer(result)) => Self {
+                is_failed: false,
+                is_stopped: false,
+                spent: result.spent,
+                saved: result.savings.as_ref().map(saved),
+            },
             Ok(LineResult::Estimate(estimate)) => {
                 let local = Usage::of_call(estimate.local_tokens, 0, 0);
-                Self { is_failed: false, spent: Spent { local, ..Spent::default() }, saved: None }
+                Self {
+                    is_failed: false,
+                    is_stopped: false,
+                    spent: Spent { local, ..Spent::default() },
+                    saved: None,
+                }
             }
-            Err(failure) => Self { is_failed: true, spent: *failure.spent, saved: None },
+            Err(failure) => {
+                let is_end =
+                    |kind| matches!(kind, Kind::Cancelled | Kind::Terminated | Kind::Deadline | Kind::System);
+                let is_stopped = is_stopping && is_end(failure.kind);
+                Self { is_failed: !is_stopped, is_stopped, spent: *failure.spent, saved: None }
+            }
         }
     }
 }
@@ -37,6 +53,7 @@ pub(super) struct Report {
     started: Instant,
     done: u64,
     failed: u64,
+    stopped: u64,
     /// The tokens that the workers have spent.
     local: u64,
     /// The tokens that the supervisors have spent.
@@ -49,14 +66,24 @@ pub(super) struct Report {
 
 impl Report {
     pub(super) fn new() -> Self {
-        Self { started: Instant::now(), done: 0, failed: 0, local: 0, remote: 0, saved: 0, dollars: None }
+        Self {
+            started: Instant::now(),
+            done: 0,
+            failed: 0,
+            stopped: 0,
+            local: 0,
+            remote: 0,
+            saved: 0,
+            dollars: None,
+        }
     }
 
     /// Counts one job.
     pub(super) fn count(&mut self, ended: &Ended) {
-        match ended.is_failed {
-            false => self.done += 1,
-            true => self.failed += 1,
+        match ended {
+            Ended { is_stopped: true, .. } => self.stopped += 1,
+            Ended { is_failed: true, .. } => self.failed += 1,
+            _ => self.done += 1,
         }
         self.local += ended.spent.local.total_tokens;
         self.remote += ended.spent.remote.total_tokens;
@@ -70,7 +97,12 @@ impl Report {
 
     /// The number of jobs that have ended, and of those that failed.
     pub(super) fn ended(&self) -> (u64, u64) {
-        (self.done + self.failed, self.failed)
+        (self.done + self.failed + self.stopped, self.failed)
+    }
+
+    /// The number of jobs that the end of the run ended.
+    pub(super) fn stopped(&self) -> u64 {
+        self.stopped
     }
 
     /// The dollars spent by jobs that have prices.
@@ -86,25 +118,30 @@ impl Report {
     /// Logs the sum of the batch. `spent` is the number of remote tokens that the engine has counted: it includes those of
     /// calls that were cut off, which no job's result has.
     pub(super) fn summary(&self, skipped: u64, is_dry: bool, spent: u64) {
-        let Self { done, failed, local, saved, .. } = self;
+        let Self { done, failed, stopped, local, saved, .. } = self;
         let remote = self.remote.max(spent);
         let seconds = self.started.elapsed().as_secs_f64();
         let tokens = match is_dry {
             true => format!("tokens (estimated): {local} local"),
+            false if *saved < 0 => format!(
+                "tokens: {local} local, {remote} remote, {} more remote ones than the documents alone",
+                saved.unsigned_abs()
+            ),
             false => format!("tokens: {local} local, {remote} remote, {saved} remote ones saved"),
         };
         let dollars = self.dollars.map(|(spent, saved)| format!("${spent:.4} spent, ${saved:.4} saved; "));
         let dollars = dollars.unwrap_or_default();
+        let stopped = if *stopped > 0 { format!(" {stopped} stopped,") } else { String::new() };
         tracing::info!(
-            "jobs: {done} done, {failed} failed, {skipped} skipped; {tokens}; {dollars}{seconds:.1} s"
+            "jobs: {done} done, {failed} failed,{stopped} {skipped} skipped; {tokens}; {dollars}{seconds:.1} s"
         );
     }
 
     /// The exit code of a run that came to the end of its input.
     pub(super) fn exit(&self, fail_on: FailOn, skipped: u64) -> Exit {
         let is_failed = match fail_on {
-            FailOn::Any => self.failed > 0,
-            FailOn::All => self.failed > 0 && self.done + skipped == 0,
+            FailOn::Any => self.failed + self.stopped > 0,
+            FailOn::All => self.failed + self.stopped > 0 && self.done + skipped == 0,
             FailOn::Never => false,
         };
         if is_failed { Exit::SomeFailed } else { Exit::Success }

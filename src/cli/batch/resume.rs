@@ -10,7 +10,9 @@ use std::path::Path;
 use ring::digest::{SHA256, digest};
 use serde::Deserialize;
 
+use super::json_splitter::BYTE_ORDER_MARK;
 use minions::error::Failure;
+use minions::words::count;
 
 /// 128 bits that stand for a custom_id and the content of its job.
 pub(super) type Fingerprint = [u8; 16];
@@ -28,17 +30,19 @@ pub(super) fn fingerprint(custom_id: &str, hash: &str) -> Fingerprint {
 pub(super) struct Earlier {
     /// Jobs that succeeded.
     pub done: HashSet<Fingerprint>,
-    torn: Option<Torn>,
+    end: Option<End>,
 }
 
-/// A last line that was cut off by a sudden end.
-struct Torn {
+/// The end of an earlier output.
+struct End {
     /// Device and inode of its file.
     file: (u64, u64),
-    /// Bytes before it.
-    whole: u64,
-    /// Bytes with it.
+    /// Bytes in it.
     length: u64,
+    /// Bytes of it that are no part of a line that was cut off by a sudden end.
+    whole: u64,
+    /// Whether the last of them is no newline.
+    lacks_newline: bool,
 }
 
 /// As much of an output line as is needed here.
@@ -68,26 +72,34 @@ impl Earlier {
         let place = file.metadata().map(|meta| (meta.dev(), meta.ino()))?;
         let mut input = BufReader::new(file);
         let mut earlier = Self::default();
-        let (mut bytes, mut number, mut offset) = (Vec::new(), 0, 0);
+        let mut end = End { file: place, length: 0, whole: 0, lacks_newline: false };
+        let (mut bytes, mut number) = (Vec::new(), 0);
         while input.read_until(b'\n', &mut bytes)? > 0 {
             number += 1;
-            let end = offset + bytes.len() as u64;
-            match serde_json::from_slice::<Line>(&bytes) {
+            let start = end.length;
+            end.length += bytes.len() as u64;
+            (end.whole, end.lacks_newline) = (end.length, !bytes.ends_with(b"\n"));
+            let (begins, line) = line(&bytes, number == 1);
+            match serde_json::from_slice::<Line>(line) {
                 Ok(line) => earlier.note(&line),
                 Err(_) if bytes.trim_ascii().is_empty() => {}
                 Err(error) => {
-                    let is_cut = error.is_eof() && !bytes.ends_with(b"\n");
+                    let is_cut = error.is_eof() && end.lacks_newline;
                     let what = if is_cut { "was cut off" } else { "is no line of an output" };
                     tracing::warn!("{}: line {number} {what} and counts for nothing", path.display());
                     if is_cut {
-                        earlier.torn = Some(Torn { file: place, whole: offset, length: end });
+                        (end.whole, end.lacks_newline) = (start, false);
                     }
                 }
             }
-            offset = end;
+            if end.lacks_newline && begins + line.len() < bytes.len() {
+                // Only zeros follow.
+                end.whole = start + (begins + line.len()) as u64;
+            }
             bytes.clear();
         }
-        tracing::info!("{}: {} jobs are done", path.display(), earlier.done.len());
+        earlier.end = Some(end);
+        tracing::info!("{}: {} done already", path.display(), count(earlier.done.len(), "job"));
         Ok(earlier)
     }
 
@@ -106,19 +118,37 @@ impl Earlier {
         if !meta.is_file() || meta.len() == 0 {
             return Ok(b"");
         }
-        if let Some(torn) = &self.torn
-            && (meta.dev(), meta.ino(), meta.len()) == (torn.file.0, torn.file.1, torn.length)
+        if let Some(end) = &self.end
+            && (meta.dev(), meta.ino(), meta.len()) == (end.file.0, end.file.1, end.length)
         {
-            out.set_len(torn.whole)?;
-            // Where it is not opened for appending it would leave a gap.
-            out.seek(SeekFrom::Start(torn.whole))?;
-            return Ok(b"");
+            if end.whole < end.length {
+                out.set_len(end.whole)?;
+                // Where it is not opened for appending it would leave a gap.
+                out.seek(SeekFrom::Start(end.whole))?;
+            }
+            return Ok(newline(end.lacks_newline));
         }
-        // It is open for writing alone.
+        // It is open for writing alone. Where it can't be opened anew, an empty line harms nobody.
         let mut last = [0];
-        File::open(format!("/proc/self/fd/{}", out.as_raw_fd()))?.read_exact_at(&mut last, meta.len() - 1)?;
-        Ok(if last == *b"\n" { b"" } else { b"\n" })
+        let read = File::open(format!("/proc/self/fd/{}", out.as_raw_fd()))
+            .and_then(|file| file.read_exact_at(&mut last, meta.len() - 1));
+        Ok(newline(read.is_err() || last != *b"\n"))
     }
+}
+
+fn newline(is_needed: bool) -> &'static [u8] {
+    if is_needed { b"\n" } else { b"" }
+}
+
+/// The line in `bytes`, and where it begins: without a byte order mark, and without the zeros that a power failure
+/// leaves in place of what was to be written.
+fn line(bytes: &[u8], is_first: bool) -> (usize, &[u8]) {
+    let mark = if is_first && bytes.starts_with(BYTE_ORDER_MARK) { BYTE_ORDER_MARK.len() } else { 0 };
+    let rest = &bytes[mark..];
+    let zeros = rest.iter().take_while(|byte| **byte == 0).count();
+    let rest = &rest[zeros..];
+    let end = rest.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1);
+    (mark + zeros, &rest[..end])
 }
 
 #[cfg(test)]
@@ -139,12 +169,60 @@ mod tests {
         std::fs::write(file.path(), lines.join("\n")).unwrap();
         let earlier = Earlier::read(file.path()).unwrap();
         assert_eq!(earlier.done, HashSet::from([fingerprint("a", "h1"), fingerprint("e", "h2")]));
-        // Whole, though without its newline.
-        assert!(earlier.torn.is_none());
-        let torn = format!("{}\n{{\"custom_id\":\"f\",\"success\":true,\"result\":{{\"job_h", lines[0]);
-        std::fs::write(file.path(), &torn).unwrap();
-        let cut = Earlier::read(file.path()).unwrap().torn.unwrap();
-        assert_eq!((cut.whole, cut.length), (lines[0].len() as u64 + 1, torn.len() as u64));
+    }
+
+    /// What is known of the end of an output that holds `bytes`.
+    fn end(bytes: &[u8]) -> (Earlier, u64, &'static [u8]) {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), bytes).unwrap();
+        let earlier = Earlier::read(file.path()).unwrap();
+        let end = earlier.end.as_ref().unwrap();
+        assert_eq!(end.length, bytes.len() as u64);
+        let (whole, before) = (end.whole, newline(end.lacks_newline));
+        (earlier, whole, before)
+    }
+
+    #[test]
+    fn a_sudden_end_leaves_whole_lines() {
+        let line = br#"{"custom_id":"a","success":true,"result":{"job_hash":"h1"},"error":null}"#;
+        let length = line.len() as u64;
+        let zeros = [0_u8; 5000];
+        let after = |parts: &[&[u8]]| {
+            let (earlier, whole, before) = end(&parts.concat());
+            assert_eq!(earlier.done, HashSet::from([fingerprint("a", "h1")]), "{:?}", parts.concat());
+            (whole, before)
+        };
+        assert_eq!(after(&[line, b"\n"]), (length + 1, &b""[..]));
+        assert_eq!(after(&[line]), (length, &b"\n"[..]));
+        assert_eq!(after(&[line, b"\n", &line[..30]]), (length + 1, &b""[..]));
+        assert_eq!(after(&[line, b"\n", &line[..30], &zeros]), (length + 1, &b""[..]));
+        assert_eq!(after(&[line, b"\n", &zeros]), (length + 1, &b""[..]));
+        assert_eq!(after(&[line, &zeros]), (length, &b"\n"[..]));
+        assert_eq!(after(&[&zeros, line, b"\n"]), (length + 5001, &b""[..]));
+        assert_eq!(after(&[BYTE_ORDER_MARK, line, b"\n"]), (length + 4, &b""[..]));
+        assert_eq!(after(&[BYTE_ORDER_MARK, line]), (length + 3, &b"\n"[..]));
+        // Not cut off: somebody else's.
+        assert_eq!(after(&[line, b"\nnot ours"]), (length + 9, &b"\n"[..]));
+        // A character is cut in two.
+        assert_eq!(after(&[line, b"\n", b"{\"custom_id\":\"\xc3"]), (length + 1, &b""[..]));
+    }
+
+    #[test]
+    fn a_line_never_joins_one_before_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("out.jsonl");
+        for (text, earlier, first) in [
+            ("{}\n", false, ""),
+            ("{}", false, "\n"),
+            ("{}\n", true, ""),
+            ("{}", true, "\n"),
+            ("{\"a", true, ""),
+        ] {
+            std::fs::write(&path, text).unwrap();
+            let earlier = if earlier { Earlier::read(&path).unwrap() } else { Earlier::default() };
+            let out = File::options().append(true).open(&path).unwrap();
+            assert_eq!(earlier.prepare(&out).unwrap(), first.as_bytes(), "{text}");
+        }
     }
 
     #[test]

@@ -5,13 +5,11 @@ use std::sync::Arc;
 use super::super::location::Location;
 use super::super::models::Ready;
 use super::super::servers::Servers;
-use super::super::shared::SharedResources;
 use super::super::side_config::SideConfig;
 use super::super::tape::{Embedding, Missing, Recording};
 use super::unusable;
 use crate::chat::providers::RuntimeKind;
 use crate::chat::{self, ChatSettings, Embedder};
-use crate::config::Environment;
 use crate::error::Failure;
 use crate::job::{Job, JobRole};
 use crate::runtimes::{ModelUse, Need};
@@ -25,12 +23,32 @@ pub(super) struct LocalEmbedder {
 }
 
 impl SideConfig<'_> {
+    /// Checks that the side has embeddings, if the job asks for them. Makes no call.
+    ///
+    /// # Errors
+    /// [`FailureKind::Input`](crate::error::FailureKind::Input) for a provider without embeddings or a missing model.
+    pub(super) fn check_embedder(&self, job: &Job) -> Result<(), Failure> {
+        if job.protocol.retrieval() != Search::Embedding {
+            return Ok(());
+        }
+        let provider = self.spec.provider;
+        let settings = self.settings(&self.base_urls[0], None);
+        let model = job.protocol.retrieval_model().unwrap_or(provider.embedding_model).to_owned();
+        let settings = ChatSettings { model, ..settings };
+        let has_embeddings = chat::connect_embedder(provider, settings.clone());
+        if settings.model.is_empty() {
+            let text =
+                format!("`call_params.retrieval_model` is missing: {} has no default one", provider.name);
+            return Err(Failure::input(text));
+        }
+        has_embeddings.map(drop).map_err(unusable)
+    }
+
     /// The model that embeds the job's texts, if the job asks for embeddings, at the first server that is up. Ollama
     /// fetches it if need be; other servers are taken to have it.
     pub(super) async fn embedder(
         &self,
         job: &Job,
-        shared: &SharedResources,
         servers: &Servers,
     ) -> Result<Option<LocalEmbedder>, Failure> {
         if job.protocol.retrieval() != Search::Embedding {
@@ -39,14 +57,7 @@ impl SideConfig<'_> {
         let provider = self.spec.provider;
         let up = servers.iter().find_map(|(base_url, ready)| Some((base_url, ready?)));
         let Some((base_url, ready)) = up else { return Ok(None) };
-        let environment = &shared.config.environment;
-        let mut settings =
-            self.embedding_settings(environment, base_url, ready, job.protocol.retrieval_model());
-        if settings.model.is_empty() {
-            let text =
-                format!("`call_params.retrieval_model` is missing: {} has no default one", provider.name);
-            return Err(Failure::input(text));
-        }
+        let mut settings = self.embedding_settings(base_url, ready, job.protocol.retrieval_model());
         let mut location = Location::of(provider, base_url);
         if let (Ready::Managed(_, runtime), RuntimeKind::Ollama) = (ready, provider.runtime) {
             let model = settings.model.clone();
@@ -65,7 +76,6 @@ impl SideConfig<'_> {
     /// server.
     pub(super) fn embedding_settings(
         &self,
-        environment: &Environment,
         base_url: &str,
         ready: &Ready,
         model: Option<&str>,
@@ -77,8 +87,8 @@ impl SideConfig<'_> {
         ChatSettings {
             model: model.unwrap_or(self.spec.provider.embedding_model).to_owned(),
             retries: self.retries(),
-            vendor: self.spec.kwargs.vendor.clone().without_deployment(),
-            ..self.settings(environment, base_url, endpoint)
+            vendor: self.vendor.clone().without_deployment(),
+            ..self.settings(base_url, endpoint)
         }
     }
 

@@ -22,7 +22,7 @@ fn the_embedded_engines_options_get_into_its_key() {
     });
     let local = json!({"type": "llama_cpp", "model_path": "m.gguf", "kwargs": kwargs});
     let job = job(local, json!({"type": "ollama"}));
-    let key = SideConfig::worker(&job, &Environment::from_iter([]), false).key("");
+    let key = SideConfig::worker(&job, &Environment::from_iter([]), false).unwrap().key("");
     assert_eq!(key.model_path.as_deref(), Some(Path::new("m.gguf")));
     assert_eq!((key.num_ctx, key.lanes), (Some(2048), Some(6)));
     let (n_gpu_layers, n_threads) = (Some(3), Some(5));
@@ -36,7 +36,7 @@ fn what_only_the_user_knows_of_an_address_is_filled_in() {
         "type": "cloudflare", "kwargs": {"account_id": "a1", "gateway_id": "g2", "api_key": "sk-0123456789"},
     });
     let job = job(json!({"type": "ollama"}), gateway);
-    let supervisor = SideConfig::supervisor(&job, &Environment::from_iter([]));
+    let supervisor = SideConfig::supervisor(&job, &Environment::from_iter([])).unwrap();
     assert_eq!(supervisor.base_urls, ["https://gateway.ai.cloudflare.com/v1/a1/g2/compat"]);
 }
 
@@ -45,7 +45,7 @@ fn embeddings_go_where_the_server_was_found() {
     let local = json!({"type": "docker_model_runner", "model_name": "ai/m"});
     let job = job(local, json!({"type": "ollama"}));
     let environment = Environment::from_iter([]);
-    let worker = SideConfig::worker(&job, &environment, false);
+    let worker = SideConfig::worker(&job, &environment, false).unwrap();
     // A container does not find the runner where its machine does.
     let found = "http://172.17.0.1:12434/engines/v1";
     let runtime = DockerModelRunner::new(found, Timeouts::default()).unwrap();
@@ -58,7 +58,7 @@ fn embeddings_go_where_the_server_was_found() {
         has_watchdog: false,
     };
     let ready = Ready::Managed(endpoint, Arc::new(runtime));
-    let settings = worker.embedding_settings(&environment, &worker.base_urls[0], &ready, Some("ai/embedder"));
+    let settings = worker.embedding_settings(&worker.base_urls[0], &ready, Some("ai/embedder"));
     assert_eq!((&*settings.base_url, &*settings.model), (found, "ai/embedder"));
     assert_eq!(settings.retries, config::RETRIES);
     assert_eq!(worker.base_urls, ["http://localhost:12434"]);
@@ -70,7 +70,7 @@ fn calls_wait_for_a_daemon_that_has_a_watchdog() {
         let local = json!({"type": "ollama", "model_name": "m", "kwargs": kwargs});
         let job = job(local, json!({"type": "openai"}));
         let environment = Environment::from_iter([]);
-        let worker = SideConfig::worker(&job, &environment, false);
+        let worker = SideConfig::worker(&job, &environment, false).unwrap();
         let endpoint = Endpoint {
             base_url: worker.base_urls[0].clone(),
             model: "m".to_owned(),
@@ -79,7 +79,7 @@ fn calls_wait_for_a_daemon_that_has_a_watchdog() {
             forwards: false,
             has_watchdog,
         };
-        let settings = worker.settings(&environment, &worker.base_urls[0], Some(&endpoint));
+        let settings = worker.settings(&worker.base_urls[0], Some(&endpoint));
         (settings.outage, settings.retries)
     };
     assert_eq!(outage(true, json!({})), (config::OUTAGE, config::RETRIES));

@@ -5,17 +5,9 @@ use crate::job::error::JobError;
 use crate::job::schema::{ClientSpec, Protocol};
 
 pub(super) const PARSER: Parser = Parser {
-    params: &[
-        "task",
-        "context",
-        "max_rounds",
-        "doc_metadata",
-        "logging_id",
-        "is_privacy",
-        "images",
-        "is_follow_up",
-    ],
-    kwargs: &["prompts", "prices", "is_multi_turn"],
+    params: &["task", "context", "max_rounds", "doc_metadata", "logging_id", "images"],
+    unused_params: &["is_privacy", "is_follow_up"],
+    kwargs: &["prompts", "prices"],
     parse,
 };
 

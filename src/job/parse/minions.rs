@@ -27,14 +27,14 @@ pub(super) const PARSER: Parser = Parser {
         "max_jobs_per_round",
         "num_tasks_per_round",
         "num_samples_per_task",
-        "mcp_tools_info",
         "use_retrieval",
         "log_path",
         "logging_id",
         "retrieval_model",
         "chunk_fn",
     ],
-    kwargs: &["max_code_attempts", "num_samples", "worker_batch_size", "prompts", "prices", "is_multi_turn"],
+    unused_params: &["mcp_tools_info"],
+    kwargs: &["max_code_attempts", "num_samples", "worker_batch_size", "prompts", "prices"],
     parse,
 };
 

@@ -4,6 +4,7 @@ mod cost;
 mod log;
 mod minion;
 mod minions;
+mod places;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -14,25 +15,21 @@ use super::client::client;
 use super::context::context;
 use super::error::JobError;
 use super::fields::{Fields, narrow, nearest};
+use super::names;
 use super::schema::{Budget, ClientSpec, Job, Prices, Protocol, ProtocolKind};
 use crate::{config, prompts};
 
+/// The keys of a job.
+const TOP_LEVEL: [&str; 8] =
+    ["local_client", "remote_client", "protocol", "call_params", "custom_id", "metadata", "budget", "output"];
+
 /// Checks one bare job. `log_dir` is where logs go when the job does not say.
 pub fn parse(job: Value, log_dir: &Path) -> Result<Job, JobError> {
-    let mut root = Fields::strict(
-        "",
-        job,
-        &[
-            "local_client",
-            "remote_client",
-            "protocol",
-            "call_params",
-            "custom_id",
-            "metadata",
-            "budget",
-            "output",
-        ],
-    )?;
+    checked(job, log_dir).map_err(places::right_place)
+}
+
+fn checked(job: Value, log_dir: &Path) -> Result<Job, JobError> {
+    let mut root = Fields::strict("", job, &TOP_LEVEL)?;
     root.name("custom_id")?;
     let metadata = root.object("metadata")?;
     let is_slim = is_slim(&mut root)?;
@@ -45,6 +42,7 @@ pub fn parse(job: Value, log_dir: &Path) -> Result<Job, JobError> {
     let Some(task) = params.string("task")?.filter(|task| !task.trim().is_empty()) else {
         return Err(JobError::Missing { place: "call_params.task", remedy: "say what is to be found out" });
     };
+    names::refuse_as_task("call_params.task", &task)?;
     let log_dir = log::log_dir(&mut protocol_fields)?.unwrap_or_else(|| log_dir.to_owned());
     Ok(Job {
         line: None,
@@ -93,6 +91,8 @@ struct AssignmentFields {
 struct Parser {
     /// The keys of `call_params`.
     params: &'static [&'static str],
+    /// Further keys of `call_params`, which are refused or have no effect.
+    unused_params: &'static [&'static str],
     /// The keys of `protocol.kwargs`.
     kwargs: &'static [&'static str],
     /// The protocol with its own parameters, made of the fields and of the specs of the local and the remote client.
@@ -111,8 +111,12 @@ impl Parser {
 /// Which protocol the job wants, and the objects that it reads, with unknown keys refused.
 fn assignment(root: &mut Fields) -> Result<(ProtocolKind, AssignmentFields), JobError> {
     let protocol = root.value("protocol").unwrap_or_default();
-    let mut protocol_fields =
-        Fields::strict("protocol", protocol, &["type", "max_rounds", "log_dir", "callback", "kwargs"])?;
+    let mut protocol_fields = Fields::strict_but(
+        "protocol",
+        protocol,
+        &["type", "max_rounds", "log_dir", "kwargs"],
+        &["callback"],
+    )?;
     let kind = protocol_kind(&mut protocol_fields)?;
     if protocol_fields.value("callback").is_some() {
         return Err(JobError::Unsupported {
@@ -122,8 +126,9 @@ fn assignment(root: &mut Fields) -> Result<(ProtocolKind, AssignmentFields), Job
     }
     let parser = Parser::of(kind);
     let kwargs = protocol_fields.value("kwargs").unwrap_or_default();
-    let mut kwargs = Fields::strict("protocol.kwargs", kwargs, parser.kwargs)?;
-    let params = Fields::strict("call_params", root.value("call_params").unwrap_or_default(), parser.params)?;
+    let mut kwargs = Fields::strict_but("protocol.kwargs", kwargs, parser.kwargs, &["is_multi_turn"])?;
+    let params = root.value("call_params").unwrap_or_default();
+    let params = Fields::strict_but("call_params", params, parser.params, parser.unused_params)?;
     if kwargs.flag("is_multi_turn")? == Some(true) {
         let instead = "leave it out; put what is known already into the context";
         return Err(JobError::Unsupported { place: kwargs.place("is_multi_turn"), instead });
@@ -192,6 +197,11 @@ fn prompt_files(kwargs: &mut Fields) -> Result<BTreeMap<String, PathBuf>, JobErr
             });
         }
         match path {
+            Value::String(path) if path.contains('\n') => {
+                let problem =
+                    "must be the path of a file that holds the prompt, not the prompt itself".to_owned();
+                Err(JobError::BadValue { place, problem })
+            }
             Value::String(path) if !path.trim().is_empty() => Ok((name, PathBuf::from(path))),
             _ => Err(JobError::BadValue { place, problem: "must be the path of a file".into() }),
         }

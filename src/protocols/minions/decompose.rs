@@ -3,13 +3,14 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
+use super::reply_code::code_of;
 use super::{Memory, Minions};
 use crate::chat::{Format, Message};
 use crate::documents::Document;
 use crate::events::{EventKind, Purpose};
 use crate::prompts::{self, Filled, Slot};
 use crate::protocols::ask::Supervisor;
-use crate::protocols::{ProtocolError, Transcript, reply};
+use crate::protocols::{ProtocolError, Transcript};
 use crate::sandbox::{JobManifest, SandboxError, Search, Session};
 
 /// Documents whose lengths are told one by one.
@@ -36,7 +37,7 @@ impl Minions<'_> {
         let mut failed = Vec::new();
         loop {
             let text = supervisor.say(prompt, &Format::Text).await?.text;
-            let code = reply::code_block(&text);
+            let code = code_of(&text);
             let tell = |jobs: usize, error: Option<&str>| {
                 transcript.events.emit_detail(|| EventKind::Program {
                     round,

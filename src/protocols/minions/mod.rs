@@ -10,16 +10,19 @@ mod fan_out;
 mod give_up;
 mod job_events;
 mod lane;
+mod reply_code;
 mod scheduler;
 mod synthesise;
 mod worker;
 
 use super::round::{Round, RoundJob, RoundJobs, RoundVerdict};
 use super::{Answer, Assignment, Entry, ProtocolError, Status, Transcript};
+use crate::chat::Message;
 use crate::documents::evidence::Sources;
 use crate::job::MinionsParams;
 use crate::prompts;
 use crate::sandbox::{JobManifest, JobOutput, JobRecord, Sandbox};
+use crate::words::count;
 
 use agreement::Vote;
 
@@ -56,7 +59,7 @@ impl Minions<'_> {
             transcript.begin_round(round, max_rounds);
             tracing::info!("round {round}/{max_rounds}: the supervisor writes a program");
             let mut program = self.decompose(round, &memory, transcript).await?;
-            tracing::info!("round {round}/{max_rounds}: {} worker jobs", program.manifests.len());
+            tracing::info!("round {round}/{max_rounds}: {}", count(program.manifests.len(), "worker job"));
             let replies = self.fan_out(round, &program.manifests, transcript).await?;
             let votes = agreement::of_samples(replies);
             let lost = votes.iter().filter(|vote| vote.samples == 0).count();
@@ -96,6 +99,11 @@ impl Minions<'_> {
             };
         }
         Ok(Answer::none())
+    }
+
+    /// What the worker reads in every job, whatever the supervisor's program makes of the documents.
+    pub(crate) fn worker_prompt(&self) -> Message {
+        worker::bare_prompt(self.assignment.prompts)
     }
 
     fn metadata(&self) -> &str {

@@ -144,3 +144,74 @@ fn a_closed_stdout_ends_the_run() {
     let asked = chats(&server, "supervisor");
     assert!(asked.iter().all(|chat| !chat.to_string().contains("signed c?")), "a job was taken after that");
 }
+
+#[test]
+fn nothing_but_lines_goes_to_stdout() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = |name: &str| dir.path().join(name).to_str().unwrap().to_owned();
+    std::fs::write(path("in"), "{}\n").unwrap();
+    for (options, code, why) in [
+        (vec!["--resume".to_owned(), path("none")], 2, "can't be read"),
+        (vec!["--input".to_owned(), path("none")], 2, "can't be read"),
+        (vec!["--shard".to_owned(), "9/3".to_owned()], 2, "9/3"),
+        (vec!["--bogus".to_owned()], 2, "--bogus"),
+        (vec!["--events".to_owned(), "fd:1".to_owned()], 2, "is stdout"),
+    ] {
+        let ran = batch(options.iter().map(String::as_str)).run("");
+        assert_eq!((ran.code, &*ran.stdout), (Some(code), ""), "{options:?}: {}", ran.stderr);
+        assert!(ran.stderr.contains(why), "{options:?}: {}", ran.stderr);
+    }
+}
+
+#[test]
+fn an_end_while_files_are_opened_says_nothing_on_stdout() {
+    let dir = tempfile::tempdir().unwrap();
+    let fifo = dir.path().join("fifo");
+    nix::unistd::mkfifo(&fifo, nix::sys::stat::Mode::S_IRWXU).unwrap();
+    let fifo = fifo.to_str().unwrap();
+    // Nobody ever writes to it, or reads from it.
+    for option in ["--resume", "--input", "--events"] {
+        let ran = batch([option, fifo, "--deadline", "0.3"]).run("");
+        assert_eq!((ran.code, &*ran.stdout), (Some(124), ""), "{option}: {}", ran.stderr);
+        let mut program = batch([option, fifo]).env("RUST_LOG", "debug");
+        program = program.env("PATH", "/bin");
+        let (child, logs) = program.start(b"");
+        let status = format!("/proc/{}/status", child.id());
+        until("threads", || {
+            let text = std::fs::read_to_string(&status).unwrap_or_default();
+            let threads = text.lines().find_map(|line| line.strip_prefix("Threads:")).unwrap_or("0");
+            threads.trim().parse::<u32>().unwrap_or(0) > 3
+        });
+        signal(&child, Signal::SIGTERM);
+        let ran = Ran::of(child, logs);
+        assert_eq!((ran.code, &*ran.stdout), (Some(143), ""), "{option}: {}", ran.stderr);
+        assert!(ran.stderr.contains("SIGTERM"), "{option}: {}", ran.stderr);
+    }
+}
+
+#[test]
+fn an_output_after_a_power_failure_is_resumed_whole() {
+    let server = prompt_server();
+    let dir = tempfile::tempdir().unwrap();
+    let out = dir.path().join("out.jsonl");
+    let input = json_lines(["a", "b"].map(|id| task(&server, id)));
+    let first = batch([]).run(json_lines([task(&server, "a")])).stdout;
+    let asked = chats(&server, "worker").len();
+    for (number, left) in [
+        // A byte order mark, zeros behind a line that was cut off, zeros behind a whole line.
+        format!("\u{feff}{first}"),
+        format!("{first}{{\"custom_id\":\"b\",\"succ{}", "\0".repeat(4096)),
+        format!("{}{}", first.trim_end(), "\0".repeat(4096)),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        std::fs::write(&out, left).unwrap();
+        let (child, logs) = appending(&["--resume", out.to_str().unwrap()], &input, &out);
+        let ran = Ran::of(child, logs);
+        assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+        let text = std::fs::read_to_string(&out).unwrap();
+        assert_eq!(succeeded(text.trim_start_matches('\u{feff}')), ["a", "b"]);
+        assert_eq!(chats(&server, "worker").len(), asked + number + 1, "only b was asked again");
+    }
+}

@@ -40,6 +40,17 @@ impl Program {
         Self { command, dir }
     }
 
+    /// Started by a shell: `before` is what it does first, `after` stands behind the program, such as `>&-`.
+    pub(crate) fn in_shell(before: &str, after: &str) -> Self {
+        let mut program = Self::new();
+        let script = format!("{before}\nexec \"$0\" \"$@\" {after}");
+        let mut command = Command::new("bash");
+        command.args(["-c", &script, env!("CARGO_BIN_EXE_minions")]);
+        command.env_clear().env("RUST_BACKTRACE", "0").current_dir(program.dir.path());
+        program.command = command;
+        program
+    }
+
     /// Without a network, not even its own machine's, where the system lets us; elsewhere its proxies lead nowhere.
     pub(crate) fn unplugged() -> Self {
         let mut program = Self::new();

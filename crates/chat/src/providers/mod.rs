@@ -3,6 +3,9 @@
 //! A row has the vendor's address, its names in the environment, its dialect, the parameters that it takes, and the
 //! document that says so. Everything that differs from vendor to vendor is in a row or in a dialect, nowhere else.
 
+mod address;
+#[cfg(test)]
+mod address_tests;
 mod table;
 
 use std::fmt;
@@ -11,6 +14,7 @@ use std::time::Duration;
 use super::ChatSettings;
 use super::dialect::{Abilities, Dialect};
 
+pub use address::Address;
 pub use table::PROVIDERS;
 
 /// One row of the table: a provider.
@@ -36,8 +40,14 @@ pub struct Provider {
     pub embedding_model: &'static str,
     /// Environment names for the credential, in order.
     pub key_env: &'static [&'static str],
-    /// Environment names for the base URL, in order.
+    /// Environment names for headers of each call.
+    pub header_env: &'static [HeaderEnv],
+    /// Environment names for the base URL, in order. See [`Provider::base_url_names`].
     pub base_url_env: &'static [&'static str],
+    /// Azure: environment names for the deployment, in order.
+    pub deployment_env: &'static [&'static str],
+    /// Azure: environment names for the version of the API, in order.
+    pub api_version_env: &'static [&'static str],
     /// Environment names for the model, in order, where the job names none.
     pub model_env: &'static [&'static str],
     /// How the credential travels.
@@ -55,6 +65,10 @@ pub struct Provider {
     pub timeout: Duration,
     /// The hint for a server that cannot be reached, besides correcting the base URL: how to start it.
     pub start_hint: &'static str,
+    /// The name of the program that runs a local server; empty if it has none of its own.
+    pub program: &'static str,
+    /// Where the vendor says how to install it.
+    pub install: &'static str,
     /// The hint for a server that does not have the model.
     pub pull: &'static str,
     /// The lowest temperature that it takes.
@@ -94,12 +108,22 @@ impl Source {
     }
 }
 
+/// A header whose value is in the environment.
+pub struct HeaderEnv {
+    /// Its name, in lower case.
+    pub header: &'static str,
+    /// Environment names for its value, in order.
+    pub env: &'static [&'static str],
+    /// Whether the value is a credential that goes as `Bearer`. Other values are for the vendor itself.
+    pub is_token: bool,
+}
+
 /// A part of a base URL that differs from user to user.
 pub struct UrlPart {
     /// Names in `kwargs`; the first is also the one in the base URL's braces.
     pub kwargs: &'static [&'static str],
-    /// Name in the environment.
-    pub env: &'static str,
+    /// Names in the environment, in order.
+    pub env: &'static [&'static str],
 }
 
 impl UrlPart {
@@ -153,6 +177,20 @@ pub fn find(name: &str) -> Option<&'static Provider> {
 }
 
 impl Provider {
+    /// All environment names for the base URL, in order: those of the row, and for each `X_BASE_URL` the older
+    /// `X_API_BASE`.
+    pub fn base_url_names(&self) -> Vec<String> {
+        let older = |name: &&str| Some(format!("{}_API_BASE", name.strip_suffix("_BASE_URL")?));
+        let names = self.base_url_env.iter().map(|name| (*name).to_owned());
+        let mut all: Vec<String> = names.collect();
+        for name in self.base_url_env.iter().filter_map(older) {
+            if !all.contains(&name) {
+                all.push(name);
+            }
+        }
+        all
+    }
+
     /// Whether a call to `base_url` needs a credential. A server of a private network never does.
     pub fn needs_key(&self, base_url: &str) -> bool {
         self.key != Key::Optional && !crate::http::is_private(base_url)
@@ -191,14 +229,15 @@ impl Provider {
     /// The URL of the API's route `path`.
     pub fn url(&self, settings: &ChatSettings, path: &str) -> String {
         let root = self.api_root(&settings.base_url);
+        let is_v1 = settings.base_url.ends_with(self.root) && !self.root.is_empty();
         match settings.vendor.api_version() {
-            // Azure: a dated version has a route for each deployment.
-            Some(version) if version.starts_with(|c: char| c.is_ascii_digit()) => {
+            // Azure: a dated version has a route for each deployment, and the v1 API has no dated version.
+            Some(version) if address::is_dated(version) && !is_v1 => {
                 let resource = root.trim_end_matches(self.root);
                 format!("{resource}/openai/deployments/{}{path}?api-version={version}", settings.model)
             }
-            Some(version) => format!("{root}{path}?api-version={version}"),
-            None => root + path,
+            Some(version) if !address::is_dated(version) => format!("{root}{path}?api-version={version}"),
+            Some(_) | None => root + path,
         }
     }
 
@@ -245,6 +284,8 @@ mod tests {
             assert_eq!(url.port(), provider.port, "{name}");
             assert_eq!(provider.needs_key(&base_url), !provider.key_env.is_empty(), "{name}");
             assert_eq!(provider.needs_key(&base_url), !provider.local, "{name}");
+            assert_eq!(provider.program.is_empty(), provider.install.is_empty(), "{name}");
+            assert_eq!(provider.program.is_empty(), !provider.local, "{name}");
             assert!(provider.is_vendor(&base_url), "{name}");
         }
         assert!(find("chatgpt").is_none());
@@ -255,8 +296,8 @@ mod tests {
     fn what_only_the_user_knows_is_asked_for_by_name() {
         let cloudflare = find("cloudflare").unwrap();
         let half =
-            cloudflare.default_base_url(|part| (part.env == "CLOUDFLARE_ACCOUNT_ID").then(|| "a1".into()));
-        assert_eq!(cloudflare.missing_url_part(&half).unwrap().env, "CLOUDFLARE_GATEWAY_ID");
+            cloudflare.default_base_url(|part| (part.env == ["CLOUDFLARE_ACCOUNT_ID"]).then(|| "a1".into()));
+        assert_eq!(cloudflare.missing_url_part(&half).unwrap().env, ["CLOUDFLARE_GATEWAY_ID"]);
         assert!(cloudflare.missing_url_part("https://gateway.example/compat").is_none());
     }
 

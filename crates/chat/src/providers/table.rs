@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-use super::{Key, Provider, RuntimeKind, Source, UrlPart};
+use super::{HeaderEnv, Key, Provider, RuntimeKind, Source, UrlPart};
 use crate::CALL_TIMEOUT;
 use crate::dialect::{Abilities, Caching, JsonMode};
 use crate::{anthropic::Anthropic, ollama::Ollama, openai, openai::OpenAi};
@@ -23,7 +23,10 @@ const HOSTED: Provider = Provider {
     model: "",
     embedding_model: "",
     key_env: &[],
+    header_env: &[],
     base_url_env: &[],
+    deployment_env: &[],
+    api_version_env: &[],
     model_env: &[],
     key: Key::Bearer,
     local: false,
@@ -32,6 +35,8 @@ const HOSTED: Provider = Provider {
     kwargs: &[],
     timeout: CALL_TIMEOUT,
     start_hint: "Check the network",
+    program: "",
+    install: "",
     pull: "Check model_name and the base URL",
     min_temperature: 0.0,
     source: Source::Address(""),
@@ -48,7 +53,25 @@ pub static PROVIDERS: &[Provider] = &[
         model: "gpt-4o",
         embedding_model: "text-embedding-3-small",
         key_env: &["OPENAI_API_KEY"],
-        base_url_env: &["OPENAI_BASE_URL"],
+        header_env: &[
+            HeaderEnv {
+                header: "openai-organization",
+                env: &["OPENAI_ORG_ID", "OPENAI_ORGANIZATION"],
+                is_token: false,
+            },
+            HeaderEnv {
+                header: "openai-project",
+                env: &["OPENAI_PROJECT_ID", "OPENAI_PROJECT"],
+                is_token: false,
+            },
+        ],
+        base_url_env: &[
+            "OPENAI_BASE_URL",
+            "OPENAI_API_BASE",
+            "OPENAI_API_BASE_URL",
+            "OPENAI_ENDPOINT",
+            "OPENAI_API_HOST",
+        ],
         abilities: Abilities { caching: Caching::Key, ..Abilities::USUAL },
         is_reasoning_model: openai::is_reasoning_model,
         source: Source::All("OpenAI API reference, Create chat completion; Prompt caching"),
@@ -61,7 +84,8 @@ pub static PROVIDERS: &[Provider] = &[
         root: "/v1",
         model: "claude-3-5-sonnet-20241022",
         key_env: &["ANTHROPIC_API_KEY"],
-        base_url_env: &["ANTHROPIC_BASE_URL"],
+        header_env: &[HeaderEnv { header: "authorization", env: &["ANTHROPIC_AUTH_TOKEN"], is_token: true }],
+        base_url_env: &["ANTHROPIC_BASE_URL", "ANTHROPIC_API_URL"],
         key: Key::Header("x-api-key"),
         abilities: Abilities { seed: None, ..Abilities::USUAL },
         source: Source::All("Anthropic docs, Messages; Prompt caching"),
@@ -70,11 +94,16 @@ pub static PROVIDERS: &[Provider] = &[
     Provider {
         name: "azure_openai",
         base_url: "{azure_endpoint}",
-        url_parts: &[UrlPart { kwargs: &["azure_endpoint", "endpoint"], env: "AZURE_OPENAI_ENDPOINT" }],
+        url_parts: &[UrlPart {
+            kwargs: &["azure_endpoint", "endpoint"],
+            env: &["AZURE_OPENAI_ENDPOINT", "AZURE_API_BASE"],
+        }],
         // Without a dated api_version; with one, see `Provider::url`.
         root: "/openai/v1",
         model: "gpt-4o",
-        key_env: &["AZURE_OPENAI_API_KEY"],
+        key_env: &["AZURE_OPENAI_API_KEY", "AZURE_API_KEY"],
+        deployment_env: &["AZURE_OPENAI_DEPLOYMENT", "AZURE_OPENAI_DEPLOYMENT_NAME"],
+        api_version_env: &["AZURE_OPENAI_API_VERSION", "OPENAI_API_VERSION", "AZURE_API_VERSION"],
         key: Key::Header("api-key"),
         is_reasoning_model: openai::is_reasoning_model,
         kwargs: &["azure_endpoint", "endpoint", "azure_deployment", "deployment", "api_version"],
@@ -85,7 +114,7 @@ pub static PROVIDERS: &[Provider] = &[
         name: "together",
         base_url: "https://api.together.ai/v1",
         model: "meta-llama/Llama-3.3-70B-Instruct-Turbo",
-        key_env: &["TOGETHER_API_KEY"],
+        key_env: &["TOGETHER_API_KEY", "TOGETHERAI_API_KEY"],
         base_url_env: &["TOGETHER_BASE_URL"],
         source: Source::All("Together docs, OpenAI compatibility; Python SDK, chat completions"),
         ..HOSTED
@@ -104,7 +133,7 @@ pub static PROVIDERS: &[Provider] = &[
         name: "perplexity",
         base_url: "https://api.perplexity.ai",
         model: "sonar-pro",
-        key_env: &["PERPLEXITY_API_KEY"],
+        key_env: &["PERPLEXITY_API_KEY", "PPLX_API_KEY"],
         base_url_env: &["PERPLEXITY_BASE_URL"],
         // No such options and no seed; the usage is in every chunk.
         abilities: Abilities { stream_options: false, seed: None, ..Abilities::USUAL },
@@ -244,7 +273,7 @@ pub static PROVIDERS: &[Provider] = &[
         name: "fireworks",
         base_url: "https://api.fireworks.ai/inference/v1",
         model: "accounts/fireworks/models/gpt-oss-120b",
-        key_env: &["FIREWORKS_API_KEY"],
+        key_env: &["FIREWORKS_API_KEY", "FIREWORKS_AI_API_KEY"],
         base_url_env: &["FIREWORKS_BASE_URL"],
         source: Source::All("Fireworks docs, Structured responses; Python SDK, chat completions"),
         ..HOSTED
@@ -262,7 +291,7 @@ pub static PROVIDERS: &[Provider] = &[
         name: "huggingface",
         base_url: "https://router.huggingface.co/v1",
         model: "meta-llama/Llama-3.3-70B-Instruct",
-        key_env: &["HF_TOKEN"],
+        key_env: &["HF_TOKEN", "HUGGING_FACE_HUB_TOKEN", "HUGGINGFACEHUB_API_TOKEN"],
         base_url_env: &["HUGGINGFACE_BASE_URL"],
         source: Source::All("Hugging Face docs, Inference Providers, Chat completion"),
         ..HOSTED
@@ -280,8 +309,8 @@ pub static PROVIDERS: &[Provider] = &[
         name: "cloudflare",
         base_url: "https://gateway.ai.cloudflare.com/v1/{account_id}/{gateway_id}/compat",
         url_parts: &[
-            UrlPart { kwargs: &["account_id"], env: "CLOUDFLARE_ACCOUNT_ID" },
-            UrlPart { kwargs: &["gateway_id"], env: "CLOUDFLARE_GATEWAY_ID" },
+            UrlPart { kwargs: &["account_id"], env: &["CLOUDFLARE_ACCOUNT_ID"] },
+            UrlPart { kwargs: &["gateway_id"], env: &["CLOUDFLARE_GATEWAY_ID"] },
         ],
         model: "openai/gpt-4o-mini",
         // Deprecated in favour of an API of the account; it goes on for who uses it.
@@ -301,8 +330,10 @@ pub static PROVIDERS: &[Provider] = &[
         port: Some(11434),
         model: "llama3.2:3b",
         embedding_model: "nomic-embed-text",
-        base_url_env: &["OLLAMA_HOST"],
+        base_url_env: &["OLLAMA_HOST", "OLLAMA_BASE_URL"],
         kwargs: &["num_ctx", "thinking", "keep_alive"],
+        program: "ollama",
+        install: "https://ollama.com/download",
         start_hint: "Start it with `ollama serve`",
         pull: "Fetch it with `ollama pull`",
         source: Source::All("Ollama, docs/api.md"),
@@ -321,6 +352,8 @@ pub static PROVIDERS: &[Provider] = &[
         kwargs: &["num_ctx"],
         timeout: Duration::from_secs(60),
         abilities: Abilities { template_thinking: true, ..Abilities::USUAL },
+        program: "docker",
+        install: "https://docs.docker.com/ai/model-runner/get-started/",
         start_hint: "Start it with `docker model install-runner` (Docker Desktop: `docker desktop enable \
                 model-runner --tcp 12434`)",
         pull: "Fetch it with `docker model pull`",
@@ -335,6 +368,8 @@ pub static PROVIDERS: &[Provider] = &[
         port: Some(8000),
         model: "Llama-3.2-3B-Instruct-Hybrid",
         base_url_env: &["LEMONADE_BASE_URL"],
+        program: "lemonade-server",
+        install: "https://lemonade-server.ai",
         start_hint: "Start it with `lemonade-server serve` (from version 10 on it listens at port 13305)",
         pull: "Fetch it with `lemonade pull`",
         source: Source::Address("Lemonade docs, OpenAI-compatible API"),
@@ -348,6 +383,8 @@ pub static PROVIDERS: &[Provider] = &[
         model: "default",
         base_url_env: &["TOKASAURUS_BASE_URL"],
         abilities: Abilities { json: JsonMode::Prompt, ..Abilities::USUAL },
+        program: "toka",
+        install: "https://github.com/ScalingIntelligence/tokasaurus",
         start_hint: "Start it with `toka model=...`",
         source: Source::Address("Tokasaurus, README"),
         ..LOCAL
@@ -362,6 +399,8 @@ pub static PROVIDERS: &[Provider] = &[
         embedding_model: "default",
         base_url_env: &["LLAMA_SERVER_BASE_URL"],
         abilities: Abilities { template_thinking: true, ..Abilities::USUAL },
+        program: "llama-server",
+        install: "https://github.com/ggml-org/llama.cpp/blob/master/docs/install.md",
         start_hint: "Start it with `llama-server -m model.gguf`",
         source: Source::All("llama.cpp, tools/server/README.md"),
         ..LOCAL
@@ -373,6 +412,8 @@ pub static PROVIDERS: &[Provider] = &[
         port: Some(8000),
         base_url_env: &["VLLM_BASE_URL"],
         abilities: Abilities { template_thinking: true, ..Abilities::USUAL },
+        program: "vllm",
+        install: "https://docs.vllm.ai/en/latest/getting_started/installation/",
         start_hint: "Start it with `vllm serve MODEL`",
         source: Source::All("vLLM docs, OpenAI-Compatible Server"),
         ..LOCAL
@@ -383,6 +424,8 @@ pub static PROVIDERS: &[Provider] = &[
         root: "/v1",
         port: Some(30000),
         base_url_env: &["SGLANG_BASE_URL"],
+        program: "sglang",
+        install: "https://docs.sglang.io/get_started/install.html",
         start_hint: "Start it with `python -m sglang.launch_server --model-path MODEL`",
         source: Source::Address("SGLang docs, OpenAI-compatible API"),
         ..LOCAL
@@ -393,6 +436,8 @@ pub static PROVIDERS: &[Provider] = &[
         root: "/v1",
         port: Some(1234),
         base_url_env: &["LM_STUDIO_BASE_URL"],
+        program: "lms",
+        install: "https://lmstudio.ai/download",
         start_hint: "Start it with `lms server start`",
         source: Source::Address("LM Studio docs, Structured output"),
         ..LOCAL
@@ -410,6 +455,8 @@ pub static PROVIDERS: &[Provider] = &[
             seed: None,
             ..Abilities::USUAL
         },
+        program: "mlx_lm.server",
+        install: "https://github.com/ml-explore/mlx-lm",
         start_hint: "Start it with `mlx_lm.server --model MODEL`",
         source: Source::All("MLX LM, SERVER.md"),
         ..LOCAL
@@ -421,6 +468,8 @@ pub static PROVIDERS: &[Provider] = &[
         port: Some(10240),
         model: "mlx-community/Llama-3.2-1B-Instruct-4bit",
         base_url_env: &["MLX_OMNI_BASE_URL"],
+        program: "mlx-omni-server",
+        install: "https://github.com/madroidmaq/mlx-omni-server",
         start_hint: "Start it with `mlx-omni-server`",
         source: Source::Address("MLX Omni Server, README"),
         ..LOCAL
@@ -432,6 +481,8 @@ pub static PROVIDERS: &[Provider] = &[
         port: Some(1337),
         model: "foundation",
         base_url_env: &["OSAURUS_BASE_URL"],
+        program: "osaurus",
+        install: "https://github.com/dinoki-ai/osaurus",
         start_hint: "Start it with `osaurus serve`",
         source: Source::Address("Osaurus docs, CLI reference"),
         ..LOCAL

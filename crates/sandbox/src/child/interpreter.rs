@@ -15,7 +15,13 @@ use super::{
 };
 use crate::{CodeError, SandboxLimits, Search};
 
-const PRELUDE: &str = concat!(include_str!("prelude.py"), include_str!("shims.py"));
+const PRELUDE: &str = concat!(
+    include_str!("prelude.py"),
+    include_str!("shims.py"),
+    include_str!("re_reader.py"),
+    include_str!("re_module.py"),
+    include_str!("builtins.py")
+);
 /// Monty's name for the second snippet, the module. Monty numbers snippets from 0, and the prelude is 0.
 const SCRIPT: &str = "<python-input-1>";
 
@@ -42,7 +48,7 @@ impl Interpreter {
         if code.len() > limits.code {
             return Err(CodeError::TooLarge { what: "the code".into(), got: code.len(), max: limits.code });
         }
-        let module = source::adapt(code)?;
+        let module = source::adapt(code, &documents)?;
         let tracker = ResourceTracker::new(
             ResourceLimits::default()
                 .max_duration(limits.time)
@@ -62,9 +68,10 @@ impl Interpreter {
             let function = MontyObject::Function { name: name.to_owned(), docstring: None };
             (name.to_owned(), function)
         });
-        this.run("", PRELUDE, host.collect(), ask)?;
         let documents = MontyObject::List(documents.into_iter().map(MontyObject::String).collect());
-        this.run("at its top level", &module.code, vec![("context".to_owned(), documents)], ask)?;
+        let inputs = host.chain([("_minions_documents".to_owned(), documents)]).collect();
+        this.run("", &source::with_builtins_of_its_own(PRELUDE), inputs, ask)?;
+        this.run("at its top level", &module.code, vec![], ask)?;
         Ok(this)
     }
 
@@ -76,7 +83,11 @@ impl Interpreter {
         ask: &mut Ask,
     ) -> Result<Collected, CodeError> {
         self.require("prepare_jobs")?;
-        let arguments = ["context", "_minions_manifests(_minions_m)", "_minions_outputs(_minions_o)"];
+        let arguments = [
+            "_minions_copy(_minions_documents)",
+            "_minions_manifests(_minions_m)",
+            "_minions_outputs(_minions_o)",
+        ];
         let arguments = arguments[..self.prepare_arity].join(", ");
         self.run(
             "in prepare_jobs",
@@ -102,7 +113,7 @@ impl Interpreter {
         )?;
         self.run(
             "in transform_outputs",
-            "_minions_finish(transform_outputs(list(_minions_given)), _minions_given)",
+            "_minions_finish(transform_outputs(_minions_copy(_minions_given)), _minions_given)",
             vec![],
             ask,
         )?;

@@ -5,7 +5,7 @@ import functools
 import itertools
 import json
 import math
-import re
+import math as _minions_math
 import typing
 from collections import Counter, defaultdict, deque, namedtuple
 from dataclasses import dataclass
@@ -77,6 +77,13 @@ def _minions_collect(made):
             chunk = getattr(item, 'chunk', ...)
             task = getattr(item, 'task', ...)
             _minions_emit(type(item).__name__, chunk, task, getattr(item, 'advice', None))
+
+
+def _minions_copy(items):
+    return list(items)
+
+
+context = _minions_copy(_minions_documents)
 
 
 def _minions_finish(text, jobs):

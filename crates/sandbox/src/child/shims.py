@@ -1,4 +1,4 @@
-# What code for the usual Python imports and the interpreter lacks. `source.rs` leads the imports here:
+# What code for the usual Python imports and the interpreter lacks. `source/imports.rs` leads the imports here:
 # `_minions_<module>_<name>` fills a gap in a module, an object `_minions_<module>` stands for a whole one.
 
 
@@ -75,38 +75,36 @@ def _minions_functools_wraps(wrapped):
     return lambda wrapper: wrapper
 
 
-def _minions_re_sub(pattern, repl, string, count=0, flags=0):
-    if isinstance(repl, str):
-        return re.sub(pattern, repl, string, count=count, flags=flags)
-    parts, end = [], 0
-    for number, match in enumerate(re.finditer(pattern, string, flags)):
-        if count and number >= count:
-            break
-        parts.append(string[end:match.start()])
-        parts.append(repl(match))
-        end = match.end()
-    return ''.join(parts) + string[end:]
-
-
 _minions_string = _MinionsModule()
 _minions_string.ascii_lowercase = 'abcdefghijklmnopqrstuvwxyz'
 _minions_string.ascii_uppercase = 'ABCDEFGHIJKLMNOPQRSTUVWXYZ'
 _minions_string.ascii_letters = _minions_string.ascii_lowercase + _minions_string.ascii_uppercase
 _minions_string.digits = '0123456789'
+_minions_string.hexdigits = '0123456789abcdefABCDEF'
+_minions_string.octdigits = '01234567'
 _minions_string.punctuation = '!"#$%&\'()*+,-./:;<=>?@[\\]^_`{|}~'
 _minions_string.whitespace = ' \t\n\r\x0b\x0c'
+_minions_string.printable = _minions_string.digits + _minions_string.ascii_letters + _minions_string.punctuation + _minions_string.whitespace
 
 
 def _minions_dedent(text):
-    lines = [line if line.strip() else '' for line in text.split('\n')]
-    margins = [len(line) - len(line.lstrip(' \t')) for line in lines if line]
-    margin = min(margins) if margins else 0
+    lines = [line if line.strip(' \t') else '' for line in text.split('\n')]
+    margin = None
+    for line in lines:
+        indent = line[:len(line) - len(line.lstrip(' \t'))]
+        if line and margin is None:
+            margin = indent
+        while line and not indent.startswith(margin):
+            margin = margin[:-1]
+    margin = len(margin or '')
     return '\n'.join([line[margin:] for line in lines])
 
 
 def _minions_shorten(text, width, placeholder=' [...]'):
     words = text.split()
     text = ' '.join(words)
+    if len(placeholder.strip()) > width:
+        raise ValueError('placeholder too large for max width')
     if len(text) <= width:
         return text
     while words and len(' '.join(words)) + len(placeholder) > width:

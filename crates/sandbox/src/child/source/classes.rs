@@ -9,9 +9,22 @@ use crate::child::report;
 /// Our classes that code often defines again.
 const OURS: &[&str] = &["JobManifest", "JobOutput", "Job"];
 
+/// Methods that CPython calls and the interpreter passes by without a word. It names others where they are needed.
+#[rustfmt::skip]
+const NEVER_CALLED: &[&str] = &[
+    "__bool__", "__delattr__", "__format__", "__getattribute__", "__len__", "__ne__", "__new__", "__setattr__",
+];
+
 impl Adapter<'_> {
     /// Adapts a class. Gives `true` if its body needs no visit.
     pub(super) fn class(&mut self, class: &StmtClassDef) -> bool {
+        let methods = class.body.iter().filter_map(Stmt::as_function_def_stmt);
+        if let Some(method) = methods.into_iter().find(|method| NEVER_CALLED.contains(&method.name.as_str()))
+        {
+            let message = format!("NotImplementedError: this Python does not call {}", method.name);
+            let error = report::at_line(self.line(method.name.start()), self.code, &message);
+            self.error.get_or_insert(error);
+        }
         let name = class.name.as_str();
         let bases = class.arguments.as_ref();
         let derived = bases.is_some_and(|bases| {

@@ -6,9 +6,13 @@
 
 mod classes;
 mod imports;
+mod prelude;
+mod values;
 
 use std::collections::HashMap;
+use std::ops::RangeInclusive;
 
+use ruff_python_ast::token::{Token, TokenKind, Tokens};
 use ruff_python_ast::{
     CmpOp, Expr, ExprAttribute, Stmt, StmtDelete, StmtFunctionDef, StmtIf,
     visitor::{Visitor, walk_expr, walk_stmt},
@@ -16,7 +20,15 @@ use ruff_python_ast::{
 use ruff_python_parser::parse_module;
 use ruff_text_size::{Ranged, TextRange, TextSize};
 
+pub(super) use prelude::with_builtins_of_its_own;
+
+use super::report;
 use crate::CodeError;
+
+/// What the names of the host's own in the code's scope begin with.
+const HOST: &str = "_minions";
+/// Spaces to CPython and not to the interpreter.
+const SEPARATORS: RangeInclusive<char> = '\u{1c}'..='\u{1f}';
 
 /// Source for the interpreter.
 #[derive(Debug, PartialEq, Eq)]
@@ -27,13 +39,18 @@ pub(super) struct Module {
     pub prepare_arity: usize,
 }
 
-/// Replaces code that the interpreter would reject though it has a substitute.
-pub(super) fn adapt(code: &str) -> Result<Module, CodeError> {
+/// Replaces code that the interpreter would reject though it has a substitute, or whose value would be another one.
+pub(super) fn adapt(code: &str, documents: &[String]) -> Result<Module, CodeError> {
     let Ok(parsed) = parse_module(code) else {
         // The interpreter reports a syntax error in the words of Python.
         return Ok(Module { code: code.to_owned(), prepare_arity: 3 });
     };
-    let mut adapter = Adapter { code, edits: Vec::new(), modules: HashMap::new(), error: None };
+    let mut texts = documents.iter().map(String::as_str).chain([code]);
+    let has_separators =
+        texts.any(|text| text.contains(|c| SEPARATORS.contains(&c))) || code.contains("\\x1");
+    let mut adapter =
+        Adapter { code, edits: Vec::new(), modules: HashMap::new(), has_separators, error: None };
+    adapter.reject_names_of_the_host(parsed.tokens());
     adapter.visit_body(parsed.suite());
     let functions = parsed.suite().iter().rev().filter_map(Stmt::as_function_def_stmt);
     let prepare = functions.into_iter().find(|function| function.name.as_str() == "prepare_jobs");
@@ -56,6 +73,8 @@ struct Adapter<'a> {
     edits: Vec<(TextRange, String)>,
     /// The aliases under which the code imported modules, with the modules' own names.
     modules: HashMap<String, String>,
+    /// Whether a text may hold one of [`SEPARATORS`].
+    has_separators: bool,
     error: Option<CodeError>,
 }
 
@@ -67,6 +86,7 @@ impl<'a> Visitor<'a> for Adapter<'a> {
             Stmt::ClassDef(class) => self.class(class),
             Stmt::If(branch) => self.main_guard(branch),
             Stmt::Delete(delete) => self.delete(delete),
+            Stmt::AugAssign(assignment) => self.power_in_place(assignment),
             _ => false,
         };
         if !done {
@@ -82,6 +102,8 @@ impl<'a> Visitor<'a> for Adapter<'a> {
                 self.edits.push((TextRange::empty(generator.end()), ")".to_owned()));
             }
             Expr::Attribute(attribute) if self.attribute(attribute) => return,
+            Expr::Call(call) => self.method(call),
+            Expr::BinOp(operation) => self.power(operation),
             _ => {}
         }
         walk_expr(self, expression);
@@ -106,6 +128,18 @@ impl Adapter<'_> {
         Ok(adapted)
     }
 
+    /// The code could end its own run, or hand over what is not its own.
+    fn reject_names_of_the_host(&mut self, tokens: &Tokens) {
+        let of_the_host =
+            |token: &&Token| token.kind() == TokenKind::Name && self.text(token.range()).starts_with(HOST);
+        let Some(token) = tokens.iter().find(of_the_host) else { return };
+        let message = format!(
+            "TypeError: {} is not for the code to use: names that begin with {HOST} are the host's own",
+            self.text(token.range())
+        );
+        self.error = Some(report::at_line(self.line(token.start()), self.code, &message));
+    }
+
     fn text(&self, range: TextRange) -> &str {
         &self.code[range.to_std_range()]
     }
@@ -125,6 +159,7 @@ impl Adapter<'_> {
         let shim = match &*attribute.value {
             _ if name == "from_iterable" => imports::shim("itertools", name),
             // In the interpreter `str.lower` does not exist, only methods of values do.
+            Expr::Name(kind) if kind.id == "str" && self.is_shimmed(name) => Some(values::shim(name)),
             Expr::Name(kind) if kind.id == "str" && name != "maketrans" && !name.starts_with('_') => {
                 Some(format!("(lambda text, *rest: text.{name}(*rest))"))
             }
@@ -193,7 +228,7 @@ mod tests {
     use super::*;
 
     fn adapted(code: &str) -> String {
-        let adapted = adapt(code).unwrap().code;
+        let adapted = adapt(code, &[]).unwrap().code;
         assert_eq!(adapted.matches('\n').count(), code.matches('\n').count(), "{adapted}");
         adapted
     }
@@ -202,7 +237,7 @@ mod tests {
     fn what_the_interpreter_takes_is_left_alone() {
         for code in [
             "",
-            "import re, json\nfrom collections import Counter\nfrom math import sqrt as root\nx = re.findall('a', 'b')\n",
+            "import json\nfrom collections import Counter\nfrom math import sqrt as root\nx = re.findall('a', 'b')\n",
             "@dataclass\nclass JobManifest:\n    chunk: str\n\nclass Other:\n    x = 1\n",
             "def f(:\n",
             "del a[1:2], b.c\n",
@@ -219,7 +254,9 @@ mod tests {
     fn replacements_keep_to_their_lines() {
         assert_eq!(adapted("from typing import (\n  List,\n  Dict,\n); x = 1"), "(None\n\n\n); x = 1");
         assert_eq!(adapted("from minions import JobManifest as JM, Job"), "JM = JobManifest");
-        assert_eq!(adapted("import re, string as s"), "import re as re; s = _minions_string");
+        assert_eq!(adapted("import json, string as s"), "import json as json; s = _minions_string");
+        assert_eq!(adapted("import re"), "re = _minions_re");
+        assert_eq!(adapted("from re import sub as s, I"), "s = _minions_re.sub; I = _minions_re.I");
         assert_eq!(
             adapted("from itertools import chain, groupby as g"),
             "from itertools import chain as chain; g = _minions_itertools_groupby"
@@ -248,12 +285,13 @@ mod tests {
 
     #[test]
     fn arguments_are_those_that_prepare_jobs_takes() {
-        let arity =
-            |parameters: &str| adapt(&format!("def prepare_jobs({parameters}): pass")).unwrap().prepare_arity;
+        let arity = |parameters: &str| {
+            adapt(&format!("def prepare_jobs({parameters}): pass"), &[]).unwrap().prepare_arity
+        };
         assert_eq!(
             ["", "a", "a, b=1", "a, /, b, c=None", "a, b, c, d=1", "*a", "a, **k"].map(arity),
             [0, 1, 2, 3, 3, 3, 1]
         );
-        assert_eq!(adapt("x = 1").unwrap().prepare_arity, 3);
+        assert_eq!(adapt("x = 1", &[]).unwrap().prepare_arity, 3);
     }
 }

@@ -1,0 +1,193 @@
+//! Addresses as people paste them.
+
+use super::find;
+
+fn read(provider: &str, text: &str) -> Result<(String, Option<String>, Option<String>), String> {
+    let address = find(provider).unwrap().read_address(text)?;
+    Ok((address.base_url, address.deployment, address.api_version))
+}
+
+#[test]
+fn a_base_url_is_taken_out_of_what_people_paste() {
+    for (provider, text, expected) in [
+        ("openai", "http://h:8080/v1", "http://h:8080/v1"),
+        ("openai", "http://h:8080/v1/", "http://h:8080/v1"),
+        ("openai", "http://h:8080//v1//", "http://h:8080/v1"),
+        ("openai", "http://h:8080/v1/v1", "http://h:8080/v1"),
+        ("openai", "http://h:8080/v1/chat/completions", "http://h:8080/v1"),
+        ("openai", "http://h:8080/v1/chat/completions/", "http://h:8080/v1"),
+        ("openai", "http://h:8080/v1/v1/chat/completions?", "http://h:8080/v1"),
+        ("openai", "http://h:8080/v1/completions", "http://h:8080/v1"),
+        ("openai", "http://h:8080/v1/responses", "http://h:8080/v1"),
+        ("openai", "http://h:8080/v1/embeddings", "http://h:8080/v1"),
+        ("openai", "http://h:8080/v1/models", "http://h:8080/v1"),
+        ("openai", "https://models.example.com/models", "https://models.example.com"),
+        ("openai", "https://gw.example.com/team/models", "https://gw.example.com/team/models"),
+        ("openai", "https://webui.example.com/api/chat/completions", "https://webui.example.com/api"),
+        ("openai", "\"https://api.openai.com/v1\"", "https://api.openai.com/v1"),
+        ("openai", " \u{201c}https://api.openai.com/v1/\u{201d}\u{200b}\n", "https://api.openai.com/v1"),
+        ("openai", "export OPENAI_BASE_URL=https://gw.example.com/v1", "https://gw.example.com/v1"),
+        ("openai", "https://api.openai.com", "https://api.openai.com/v1"),
+        ("openai", "api.openai.com/v1", "https://api.openai.com/v1"),
+        ("openai", "//api.openai.com/v1", "https://api.openai.com/v1"),
+        ("openai", "HTTPS://API.OpenAI.com/v1", "https://api.openai.com/v1"),
+        ("openai", "localhost:8080/v1", "http://localhost:8080/v1"),
+        ("openai", "10.0.0.7:8080/v1", "http://10.0.0.7:8080/v1"),
+        ("openai", "[::1]:8080/v1", "http://[::1]:8080/v1"),
+        ("openai", "http://user:p%40ss@h/v1/chat/completions", "http://user:p%40ss@h/v1"),
+        ("openrouter", "https://openrouter.ai", "https://openrouter.ai/api/v1"),
+        ("openrouter", "https://openrouter.ai/api", "https://openrouter.ai/api/v1"),
+        ("groq", "https://api.groq.com/openai/v1/chat/completions", "https://api.groq.com/openai/v1"),
+        (
+            "gemini",
+            "https://generativelanguage.googleapis.com/v1beta/",
+            "https://generativelanguage.googleapis.com/v1beta/openai",
+        ),
+        (
+            "gemini",
+            "https://generativelanguage.googleapis.com/v1beta/openai/models",
+            "https://generativelanguage.googleapis.com/v1beta/openai",
+        ),
+        ("perplexity", "https://api.perplexity.ai/chat/completions", "https://api.perplexity.ai"),
+        ("deepseek", "https://api.deepseek.com/v1", "https://api.deepseek.com/v1"),
+        ("anthropic", "https://api.anthropic.com/v1/messages", "https://api.anthropic.com/v1"),
+        (
+            "anthropic",
+            "https://gw.example.com/anthropic/v1/messages/count_tokens",
+            "https://gw.example.com/anthropic/v1",
+        ),
+        ("anthropic", "https://api.anthropic.com/", "https://api.anthropic.com"),
+        ("ollama", "http://h:11434/api/chat", "http://h:11434"),
+        ("ollama", "http://h:11434/api/generate/", "http://h:11434"),
+        ("ollama", "http://h:11434/api/tags", "http://h:11434"),
+        ("ollama", "http://h:11434/v1/chat/completions", "http://h:11434"),
+        ("ollama", "http://h:11434/v1/", "http://h:11434"),
+        ("ollama", "https://h/ollama/api", "https://h/ollama"),
+        ("ollama", "gpu-1", "http://gpu-1:11434"),
+        ("ollama", "ollama.example.com:1234", "http://ollama.example.com:1234"),
+        ("vllm", ":8000", "http://localhost:8000"),
+        ("vllm", "gpu.example.com:8000/v1/models", "http://gpu.example.com:8000/v1"),
+        ("lm_studio", "http://localhost:1234/v1/messages", "http://localhost:1234/v1"),
+        (
+            "docker_model_runner",
+            "http://localhost:12434/engines/llama.cpp/v1/chat/completions",
+            "http://localhost:12434/engines/llama.cpp/v1",
+        ),
+        ("lemonade", "http://localhost:8000/api/v1/chat/completions", "http://localhost:8000/api/v1"),
+    ] {
+        assert_eq!(read(provider, text), Ok((expected.to_owned(), None, None)), "{provider} {text:?}");
+    }
+}
+
+#[test]
+fn the_target_uris_of_azure_are_taken_apart() {
+    let chat = "/openai/deployments/gpt4/chat/completions?api-version=2024-10-21";
+    for (text, base, deployment, version) in [
+        (format!("https://r.openai.azure.com{chat}"), "https://r.openai.azure.com", "gpt4", "2024-10-21"),
+        (
+            format!("https://r.cognitiveservices.azure.com{chat}"),
+            "https://r.cognitiveservices.azure.com",
+            "gpt4",
+            "2024-10-21",
+        ),
+        (
+            format!("https://apim.example.com/team{chat}"),
+            "https://apim.example.com/team",
+            "gpt4",
+            "2024-10-21",
+        ),
+        (format!("r.openai.azure.com{chat}"), "https://r.openai.azure.com", "gpt4", "2024-10-21"),
+        ("https://r.openai.azure.com/".into(), "https://r.openai.azure.com", "", ""),
+        ("https://r.openai.azure.com/openai".into(), "https://r.openai.azure.com", "", ""),
+        ("https://r.openai.azure.com/openai/v1/".into(), "https://r.openai.azure.com/openai/v1", "", ""),
+        (
+            "https://r.services.ai.azure.com/openai/v1/chat/completions".into(),
+            "https://r.services.ai.azure.com/openai/v1",
+            "",
+            "",
+        ),
+        (
+            "https://r.services.ai.azure.com/openai/v1/responses?api-version=preview".into(),
+            "https://r.services.ai.azure.com/openai/v1",
+            "",
+            "preview",
+        ),
+        (
+            "https://r.openai.azure.com/openai/v1/chat/completions?api-version=2025-04-01-preview".into(),
+            "https://r.openai.azure.com/openai/v1",
+            "",
+            "",
+        ),
+        (
+            "https://r.cognitiveservices.azure.com/openai/responses?api-version=2025-04-01-preview".into(),
+            "https://r.cognitiveservices.azure.com",
+            "",
+            "2025-04-01-preview",
+        ),
+        (
+            "https://r.openai.azure.com/openai/deployments/e5/embeddings?api-version=2023-05-15".into(),
+            "https://r.openai.azure.com",
+            "e5",
+            "2023-05-15",
+        ),
+    ] {
+        let some = |text: &str| (!text.is_empty()).then(|| text.to_owned());
+        let expected = (base.to_owned(), some(deployment), some(version));
+        assert_eq!(read("azure_openai", &text), Ok(expected), "{text}");
+    }
+}
+
+#[test]
+fn what_is_no_address_is_said() {
+    let wrong = "must be an http or https address such as http://localhost:8080/v1";
+    for (provider, text, problem) in [
+        ("openai", "", wrong),
+        ("openai", "http://", wrong),
+        ("openai", "ftp://h/v1", wrong),
+        ("openai", "unix:///var/run/docker.sock", wrong),
+        ("openai", "https//api.openai.com/v1", wrong),
+        ("openai", "http://http://h/v1", wrong),
+        ("openai", "http://h:port/v1", wrong),
+        ("openai", "http://h:70000/v1", wrong),
+        ("openai", "https://api.openai.com/v1 https://h", wrong),
+        ("openai", "sk-0123456789", "is a key, not an address"),
+        ("openai", "http://h/v1#x", "must be an address without a fragment (`#`)"),
+        (
+            "openai",
+            "http://h/v1?key=secret",
+            "must be an address without a query; a key belongs into kwargs.api_key",
+        ),
+        ("openai", "https://h.example.com/{team}/v1", "has a placeholder in it: fill it in"),
+        (
+            "openai",
+            "https://r.openai.azure.com/openai/deployments/d/chat/completions?api-version=1",
+            "is an address of Azure: take the client type azure_openai for it",
+        ),
+        (
+            "azure_openai",
+            "https://r.services.ai.azure.com/models/chat/completions?api-version=2024-05-01-preview",
+            "is a route of Azure's model inference API, which is not spoken here: give the address that ends with /openai/v1",
+        ),
+        (
+            "gemini",
+            "https://generativelanguage.googleapis.com/v1beta/models/gemini-pro:generateContent",
+            "names a call of another API (`generateContent`); its base URL is \
+             https://generativelanguage.googleapis.com/v1beta/openai",
+        ),
+        (
+            "openai",
+            "https://api.anthropic.com/v1/messages",
+            "ends with /messages, a route that the client type openai does not speak: take the client type \
+             anthropic, or give the address without the route",
+        ),
+        (
+            "vllm",
+            "http://h:11434/api/chat",
+            "ends with /api/chat, a route that the client type vllm does not speak: take the client type \
+             ollama, or give the address without the route",
+        ),
+    ] {
+        let read = read(provider, text);
+        assert_eq!(read.unwrap_err(), problem, "{provider} {text:?}");
+    }
+}

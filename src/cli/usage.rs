@@ -1,0 +1,73 @@
+//! What is said of a command line that can't be used.
+
+use std::io::{self, IsTerminal, Write};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::CommandFactory;
+
+use minions::error::{Exit, Failure};
+
+use super::args::Cli;
+
+/// What is wrong with it; `None` after `--help` and `--version`, which clap has printed.
+pub(crate) fn failure(error: &clap::Error) -> Option<Failure> {
+    if !error.use_stderr() {
+        return error.print().err().map(|error| Failure::system(format!("stdout can't be written: {error}")));
+    }
+    let text = error.to_string();
+    let line = |start: &str| text.lines().find_map(|line| line.trim_start().strip_prefix(start));
+    let complaint = line("error: ").unwrap_or_default();
+    // clap takes any second word for a subcommand.
+    let second =
+        complaint.strip_prefix("the subcommand ").and_then(|rest| rest.split_once(" cannot be used with"));
+    if let Some((word, _)) = second {
+        return Some(Failure::input(format!("{word} is one word too many: one file is read")).hint(
+            "several files are one batch, `cat a.json b.json | minions batch`; a subcommand stands before its options",
+        ));
+    }
+    Some(Failure::input(complaint).hint(line("tip: ").map_or_else(help, str::to_owned)))
+}
+
+/// Says it once: where stdout is a terminal or that of a batch as words on stderr, else in the envelope, for which it is
+/// given back.
+pub(crate) fn told(failure: Failure, is_batch: bool) -> Result<Failure, ExitCode> {
+    if !is_batch && !io::stdout().is_terminal() {
+        return Ok(failure);
+    }
+    let Failure { message, hint, .. } = &failure;
+    let hint = hint.as_deref().map_or(String::new(), |hint| format!("\nhint: {hint}"));
+    match writeln!(io::stderr().lock(), "error: {message}{hint}") {
+        Ok(()) => Err(ExitCode::from(Exit::Input as u8)),
+        Err(_) => Ok(failure),
+    }
+}
+
+/// The file that a command line names; a word that is neither a file nor looks like one was meant as a subcommand,
+/// unless `run` stands before it.
+pub(crate) fn file_or_word(file: Option<PathBuf>, is_run: bool) -> Result<Option<PathBuf>, Failure> {
+    let Some(word) = file.as_deref().and_then(|file| file.to_str()) else { return Ok(file) };
+    if word.trim_start().starts_with(['{', '[']) {
+        return Err(Failure::input("a job is read from stdin or from a file, not from the command line")
+            .hint("printf '%s' \"$JOB\" | minions"));
+    }
+    if is_run || word == "-" || word.contains(['.', '/']) || file.as_deref().is_some_and(|file| file.exists())
+    {
+        return Ok(file);
+    }
+    let command = Cli::command();
+    let names =
+        || command.get_subcommands().filter(|command| !command.is_hide_set()).map(clap::Command::get_name);
+    let nearest =
+        names().max_by(|a, b| strsim::jaro_winkler(a, word).total_cmp(&strsim::jaro_winkler(b, word)));
+    let hint = match nearest.filter(|name| strsim::jaro_winkler(name, word) > 0.8) {
+        Some(name) if name == word => format!("options stand behind the subcommand: `minions {name} ...`"),
+        Some(name) => format!("did you mean `minions {name}`?"),
+        None => help(),
+    };
+    Err(Failure::input(format!("unrecognized subcommand '{word}', and there is no such file")).hint(hint))
+}
+
+fn help() -> String {
+    "`minions --help` shows what there is".to_owned()
+}

@@ -1,0 +1,126 @@
+//! What the machine does not give: a stdout, files, CPU time, memory. Nothing is spent, lost or said wrongly for it.
+
+use std::os::unix::fs::PermissionsExt;
+
+use serde_json::{Value, json};
+
+use crate::support::program::{Program, chats, job};
+use crate::support::server::{Reply, Server};
+use crate::support::wire::openai;
+
+const ASK: &str = r#"{"reasoning": "r", "message": "Who?"}"#;
+const ANSWER: &str =
+    r#"{"reasoning": "r", "decision": "provide_final_answer", "message": null, "answer": "Ada"}"#;
+
+/// A server whose supervisor asks once and then answers, and whose worker answers at once.
+fn server() -> Server {
+    Server::start(|request| match request.json()["model"].as_str() {
+        Some("worker") => openai(request, "Ada signed."),
+        Some(_) if request.json()["messages"].as_array().unwrap().len() > 1 => openai(request, ANSWER),
+        Some(_) => openai(request, ASK),
+        None => Reply::text(404, "not found"),
+    })
+}
+
+fn one(server: &Server) -> Value {
+    job(server, "minion", json!({"task": "Who signed?", "context": ["Ada."]}))
+}
+
+/// `count` jobs, a line each.
+fn many(server: &Server, count: usize) -> String {
+    (0..count)
+        .map(|number| {
+            let mut job = one(server);
+            job["custom_id"] = json!(format!("job-{number}"));
+            format!("{job}\n")
+        })
+        .collect()
+}
+
+#[test]
+fn a_stdout_that_takes_nothing_is_seen_before_anything_is_sent() {
+    let server = server();
+    for (before, after, why) in [
+        ("", ">&-", "it is closed"),
+        ("", "> /dev/full", "No space left"),
+        ("", "1< /dev/null", "Bad file"),
+        ("ulimit -f 0", "> out", "as long as this machine lets it be"),
+        ("exec 3> >(exec true); wait $!", ">&3", "nobody reads it"),
+    ] {
+        for input in [one(&server).to_string(), many(&server, 2)] {
+            let ran = Program::in_shell(before, after).run(&input);
+            assert_eq!((ran.code, &*ran.stdout), (Some(1), ""), "{after}: {}", ran.stderr);
+            assert!(ran.stderr.contains("stdout can't be written to"), "{after}: {}", ran.stderr);
+            assert!(ran.stderr.contains(why), "{after}: {}", ran.stderr);
+        }
+    }
+    assert_eq!(chats(&server, "supervisor").len(), 0);
+    // Asked for, or with another place for the results.
+    assert_eq!(Program::in_shell("", "> /dev/null").run(one(&server).to_string()).code, Some(0));
+    let ran = Program::in_shell("", "--events events.ndjson >&-").run(one(&server).to_string());
+    assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+}
+
+#[test]
+fn a_file_that_may_not_grow_costs_its_log_alone() {
+    let server = server();
+    let ran = Program::in_shell("ulimit -f 1", "").run(one(&server).to_string());
+    assert_eq!(ran.result()["final_answer"], "Ada");
+    assert!(
+        ran.stderr.contains("no conversation log") && ran.stderr.contains("File too large"),
+        "{}",
+        ran.stderr
+    );
+    let ran = Program::in_shell("ulimit -f 1", "batch").run(many(&server, 3));
+    assert_eq!((ran.code, ran.stdout.lines().count()), (Some(0), 3), "{}", ran.stderr);
+    // An answer that does not fit is no success.
+    let ran = Program::in_shell("ulimit -f 1", "> out").run(one(&server).to_string());
+    assert_eq!(ran.code, Some(1), "{}", ran.stderr);
+    assert!(ran.stderr.contains("can't be written to stdout"), "{}", ran.stderr);
+}
+
+#[test]
+fn a_disk_without_room_costs_its_log_alone() {
+    let server = server();
+    let program = Program::new();
+    let folder = program.dir.path().join("minion_logs");
+    std::fs::create_dir(&folder).unwrap();
+    // No one may write there; root may, so that it proves nothing then.
+    std::fs::set_permissions(&folder, std::fs::Permissions::from_mode(0o500)).unwrap();
+    assert_eq!(program.run_job(&one(&server)).result()["final_answer"], "Ada");
+}
+
+#[test]
+fn few_open_files_mean_fewer_jobs_at_once() {
+    let server = server();
+    let ran = Program::in_shell("ulimit -n 100", "batch --max-jobs 300").run(many(&server, 60));
+    assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+    assert_eq!(ran.stdout.lines().count(), 60);
+    assert!(ran.stderr.contains("allows 8 jobs at the same time, not 300"), "{}", ran.stderr);
+    // A soft limit is raised.
+    let ran = Program::in_shell("ulimit -S -n 50", "batch").run(many(&server, 20));
+    assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+    assert!(!ran.stderr.contains("open files"), "{}", ran.stderr);
+    let error = Program::in_shell("ulimit -n 20", "").run(one(&server).to_string()).error(1);
+    assert!(error.contains("open 20 files at once") && error.contains("ulimit -n 40"), "{error}");
+}
+
+#[test]
+fn cpu_time_that_runs_out_is_told() {
+    let server = server();
+    // The supervisor's reply is long, and asked again and again.
+    let mut job = one(&server);
+    job["call_params"]["context"] = json!(["Ada. ".repeat(1 << 10)]);
+    let lines: String = (0..30_000)
+        .map(|number| {
+            job["custom_id"] = json!(number.to_string());
+            format!("{job}\n")
+        })
+        .collect();
+    let ran = Program::in_shell("ulimit -t 1", "batch").run(lines);
+    assert_eq!(ran.code, Some(1), "{}", ran.stderr);
+    assert!(ran.stderr.contains("--resume goes on with it"), "{}", ran.stderr);
+    let ended: Vec<Value> = ran.stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let told = |line: &&Value| line["error"].as_str().is_some_and(|error| error.contains("1 s of CPU time"));
+    assert!(ended.iter().filter(told).count() > 0, "{} lines", ended.len());
+}
