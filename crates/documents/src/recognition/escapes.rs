@@ -263,7 +263,7 @@ mod tests {
         for text in
             ["R&D; é & é;", "50% of 3%", "%zz%", r"\d\", r"\u12", r"\x", "&#;&#xzz;", "&;", "%", "&", "\\"]
         {
-            assert_eq!(read(text), text.replace(r"\u12", r"\u12"), "{text}");
+            assert_eq!(read(text), text, "{text}");
         }
         assert_eq!(read(r"\ud83d!"), " !");
     }

@@ -206,7 +206,7 @@ fn what_left_is_counted_within_a_twentieth() {
         let recogniser = Recogniser::new(Arc::clone(&documents));
         for (how, transform) in TRANSFORMS {
             let sent = format!("(9 jobs, 3 with an answer)\n{}\n", transform(&texts.join("\n")));
-            let left = verbatim::joined(recogniser.passages(&sent, &[0..sent.len()]));
+            let left = verbatim::joined(recogniser.passages(&sent, std::slice::from_ref(&(0..sent.len()))));
             let counted = |p: &Passage| documents[p.document].text[p.start..p.end].chars().count();
             let counted: usize = left.iter().map(counted).sum();
             assert!(

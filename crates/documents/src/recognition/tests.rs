@@ -3,7 +3,8 @@ use super::*;
 fn counted(documents: &[&str], text: &str) -> usize {
     let documents: Arc<[Document]> =
         documents.iter().map(|text| Document::from((*text).to_owned())).collect();
-    let passages = Recogniser::new(Arc::clone(&documents)).passages(text, &[0..text.len()]);
+    let passages =
+        Recogniser::new(Arc::clone(&documents)).passages(text, std::slice::from_ref(&(0..text.len())));
     verbatim::joined(passages)
         .iter()
         .map(|p| documents[p.document].text[p.start..p.end].chars().count())
