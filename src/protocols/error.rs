@@ -78,12 +78,20 @@ impl From<ProtocolError> for Failure {
             }
             ProtocolError::Budget { .. } => Some("raise budget.remote_tokens or lower max_rounds".into()),
             ProtocolError::Dollars { .. } => Some("raise budget.usd or lower max_rounds".into()),
+            ProtocolError::Sandbox(SandboxError::Machine(_) | SandboxError::Spawn { .. }) => Some(
+                "give it more room: `ulimit -v`, `-t` and `-u`, the container's memory, or fewer jobs at once \
+                 (--max-jobs); the program is not to blame"
+                    .into(),
+            ),
             ProtocolError::Sandbox(_) => None,
         };
         let kind = match &error {
             ProtocolError::Supervisor(chat) | ProtocolError::Worker(chat) => FailureKind::of_call(chat.kind),
             ProtocolError::Unusable { .. } | ProtocolError::Program { .. } => FailureKind::Protocol,
             ProtocolError::Budget { .. } | ProtocolError::Dollars { .. } => FailureKind::Budget,
+            ProtocolError::Sandbox(SandboxError::Machine(_) | SandboxError::Spawn { .. }) => {
+                FailureKind::System
+            }
             ProtocolError::Sandbox(_) => FailureKind::Sandbox,
         };
         Self { hint, ..Self::new(kind, error.to_string()).caused_by(error) }

@@ -37,6 +37,7 @@ mod real_model_tape;
 mod runtimes;
 mod sandbox;
 mod sandbox_hostile;
+mod sandbox_machine;
 mod savings;
 mod secrets;
 mod server_itself;
