@@ -24,11 +24,13 @@ pub(super) fn write(
     log: &impl Serialize,
     redactor: &Redactor,
 ) -> io::Result<PathBuf> {
-    let target = name.map(|name| dir.join(name));
-    let below = name.and_then(Path::parent).unwrap_or(Path::new(""));
+    // Neither a name nor a task may bring a credential into the name of a file.
+    let name = name.map(|name| PathBuf::from(redactor.clean(&name.to_string_lossy())));
+    let target = name.as_ref().map(|name| dir.join(name));
+    let below = name.as_deref().and_then(Path::parent).unwrap_or(Path::new(""));
     let folder = &make_folder(dir, below)?;
     let stamp = jiff::Timestamp::now().strftime("%Y%m%dT%H%M%SZ");
-    let prefix = format!("{stamp}_{}_", slug(task));
+    let prefix = format!("{stamp}_{}_", slug(&redactor.clean(task)));
     let mut file = tempfile::Builder::new().prefix(&prefix).suffix(".part").tempfile_in(folder)?;
     let mut text = redactor.clean_json_pretty(log)?;
     text.push(b'\n');
@@ -36,6 +38,15 @@ pub(super) fn write(
     let target = target.unwrap_or_else(|| file.path().with_extension("json"));
     file.persist(&target)?;
     Ok(target)
+}
+
+/// Checks that a log can be written below `dir`, before a job spends anything.
+///
+/// # Errors
+/// Those of [`write`], as far as they can be known.
+pub(super) fn check(dir: &Path, name: Option<&Path>) -> io::Result<()> {
+    let below = name.and_then(Path::parent).unwrap_or(Path::new(""));
+    tempfile::Builder::new().suffix(".part").tempfile_in(make_folder(dir, below)?).map(drop)
 }
 
 /// Makes `dir` and the folders of `below` in it, as far as they are missing. `dir` may be a link, those in it may not.

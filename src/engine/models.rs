@@ -5,9 +5,8 @@ use std::sync::Arc;
 
 use super::EngineConfig;
 use super::window::Demand;
-use crate::chat::ChatError;
-use crate::chat::VendorOptions;
 use crate::chat::providers::{Provider, RuntimeKind};
+use crate::chat::{ChatClient, ChatError, ChatSettings, Seen, VendorOptions};
 use crate::config;
 use crate::error::Failure;
 use crate::llama::{self, Engine, EngineSettings};
@@ -31,6 +30,8 @@ pub(super) struct ModelKey {
     pub serves_both_sides: bool,
     pub num_ctx: Option<u32>,
     pub vendor: VendorOptions,
+    /// The settings with which the server is looked at; `None` if it is not, or if its runtime looks for itself.
+    pub look: Option<ChatSettings>,
 }
 
 /// A model that is ready.
@@ -89,10 +90,11 @@ impl ModelKey {
             }
     }
 
-    /// Makes the model ready with a window for `demand`.
+    /// Makes the model ready with a window for `demand`. `client` is for a look at a server that is used as it is found.
     pub(super) async fn open(
         self,
         demand: Demand,
+        client: Option<Arc<dyn ChatClient>>,
         engine: Arc<EngineConfig>,
         pulls: Arc<dyn PullProgress>,
     ) -> Result<Ready, Failure> {
@@ -107,21 +109,29 @@ impl ModelKey {
                 let runtime = self.model_runner(&engine, timeouts)?.reporting(pulls);
                 self.manage(Arc::new(runtime), demand).await
             }
-            RuntimeKind::Foreign => Ok(Ready::Foreign(self.probe().await)),
+            RuntimeKind::Foreign => Ok(Ready::Foreign(self.look_at(client).await?)),
         }
     }
 
     /// The endpoint of a server that is used as it is found, with what it reports of itself.
-    async fn probe(self) -> Endpoint {
-        let props = probe::props(&self.base_url).await.unwrap_or_default();
-        Endpoint {
+    async fn look_at(self, client: Option<Arc<dyn ChatClient>>) -> Result<Endpoint, Failure> {
+        let look = async {
+            match client {
+                Some(client) => client.look().await,
+                None => Ok(Seen::default()),
+            }
+        };
+        let key = self.look.as_ref().and_then(|settings| settings.api_key.as_ref());
+        let (props, seen) = tokio::join!(probe::props(&self.base_url, key), look);
+        let props = props.unwrap_or_default();
+        Ok(Endpoint {
             base_url: self.base_url,
             model: self.model,
-            context_window: props.context_window,
+            context_window: props.context_window.or(seen?.window),
             slots: props.slots,
             forwards: false,
             has_watchdog: false,
-        }
+        })
     }
 
     /// Has `runtime` find or fetch the model, and load it in the background.

@@ -21,7 +21,7 @@ use crate::job::{Job, JobRole, Protocol};
 use crate::prompts::Prompts;
 use crate::protocols::minion::Minion;
 use crate::protocols::minions::Minions;
-use crate::protocols::{Answer, Assignment, Notes, Side, SpendingLimits, Transcript};
+use crate::protocols::{Answer, Assignment, Notes, Side, Transcript};
 use crate::sandbox::{HostCalls, Sandbox, SandboxLimits, SearchByMeaning};
 
 /// The version that results name.
@@ -43,6 +43,8 @@ pub(super) struct JobRun {
     texts: OnceLock<Count>,
     local_client: ModelInfo,
     remote_client: ModelInfo,
+    /// Set once it was told that the log cannot be written.
+    lost_log: OnceLock<()>,
 }
 
 impl JobRun {
@@ -63,6 +65,7 @@ impl JobRun {
             texts: OnceLock::new(),
             local_client,
             remote_client,
+            lost_log: OnceLock::new(),
         }
     }
 
@@ -82,19 +85,21 @@ impl JobRun {
     /// Runs the job's protocol.
     pub(super) async fn solve(&self, shared: &SharedResources) -> Result<Answer, Failure> {
         let job = &self.job;
+        if let Err(error) = conversation_log::check(&job.log_dir, job.log_name.as_deref()) {
+            self.warn_of_log(&error);
+        }
         // The texts are counted while the models are made ready, which takes longer.
         let counting = Counting::begin(job);
-        let prompts = Prompts::load(&job.prompts).map_err(Failure::input)?;
+        let prompts = Prompts::load(&job.prompts)
+            .map_err(|problem| Failure::input(problem).hint("a prompt's file is looked for from the folder in which minions was started; docs/job.md says what it may hold"))?;
         let fetches = job.local.provider.dialect.is_some_and(|dialect| dialect.fetches_images());
         let images = images::load(&job.images, fetches).await?;
         let waiting = shared.pulls.wait_with(&self.events);
         let clients = clients::open(job, shared, &self.ledger).await?;
         drop(waiting);
         let missing = clients.missing;
-        let spending =
-            SpendingLimits { tokens: job.budget.remote_tokens, dollars: job.budget.usd.zip(job.prices) };
-        let supervisor = self.supervisor.get_or_init(|| Side::new(clients.supervisor, spending));
-        let worker = self.worker.get_or_init(|| Side::new(clients.worker, SpendingLimits::default()));
+        let supervisor = self.supervisor.get_or_init(|| Side::new(clients.supervisor));
+        let worker = self.worker.get_or_init(|| Side::new(clients.worker));
         let assignment = Assignment {
             supervisor,
             worker,
@@ -107,7 +112,7 @@ impl JobRun {
         let answer = match &job.protocol {
             Protocol::Minion => {
                 let schema = job.local.kwargs.structured_output_schema.clone();
-                Minion {
+                let minion = Minion {
                     assignment,
                     images: &images,
                     worker_format: schema.map_or(Format::Text, |schema| Format::Schema {
@@ -115,16 +120,18 @@ impl JobRun {
                         schema,
                         shares: false,
                     }),
+                };
+                if let Some(reader) = &clients.reader {
+                    worker.count(reader.check(minion.worker_prompt(), true).await?);
                 }
-                .run(&self.transcript)
-                .await
+                minion.run(&self.transcript).await
             }
             Protocol::Minions(params) => {
                 let host = clients.embedder.map(|model| -> Arc<dyn HostCalls> {
                     let embeddings = self.embeddings.get_or_init(|| Arc::new(Embeddings::new(model)));
                     Arc::new(SearchByMeaning(Arc::clone(embeddings) as _))
                 });
-                Minions {
+                let minions = Minions {
                     assignment,
                     sandbox: Sandbox {
                         executable: shared.config.sandbox.clone(),
@@ -138,9 +145,11 @@ impl JobRun {
                     },
                     params,
                     max_chunk_bytes: clients.max_chunk_bytes,
+                };
+                if let Some(reader) = &clients.reader {
+                    worker.count(reader.check(minions.worker_prompt(), false).await?);
                 }
-                .run(&self.transcript)
-                .await
+                minions.run(&self.transcript).await
             }
         };
         if let Ok(texts) = counting.texts().await {
@@ -284,11 +293,18 @@ impl JobRun {
         match conversation_log::write(log_dir, log_name.as_deref(), task, log, redactor) {
             Ok(path) => Some(path.to_string_lossy().into_owned()),
             Err(error) => {
-                let what = format!("no conversation log: {} can't be written: {error}", log_dir.display());
-                tracing::warn!("{what}");
-                self.events.emit(|| EventKind::Warning { text: what });
+                self.warn_of_log(&error);
                 None
             }
+        }
+    }
+
+    /// Tells once that the job's log cannot be written.
+    fn warn_of_log(&self, error: &std::io::Error) {
+        let what = format!("no conversation log: {} can't be written: {error}", self.job.log_dir.display());
+        if self.lost_log.set(()).is_ok() {
+            tracing::warn!("{what}");
+            self.events.emit(|| EventKind::Warning { text: what });
         }
     }
 }

@@ -10,7 +10,7 @@ pub(super) const A_JOB: &str = "a job is a JSON object such as {\"call_params\":
 #[derive(Debug, thiserror::Error)]
 pub enum JobError {
     /// Nothing but white space.
-    #[error("the job is empty: stdin held no JSON value")]
+    #[error("the job is empty: there was nothing to read")]
     Empty,
     /// Bytes that are not UTF-8 text.
     #[error("the job is not UTF-8 text: bad byte 0x{byte:02x} at line {line} column {column}")]
@@ -181,7 +181,7 @@ impl From<JobError> for Failure {
         let failure = Self::input(error.to_string());
         match error {
             JobError::Empty => {
-                failure.hint("pipe a job in, `minions < job.json`; in Docker use `docker run -i`")
+                failure.hint("name a file, `minions job.json`, or pipe one in, `minions < job.json`; in Docker use `docker run -i`")
             }
             JobError::NotUtf8 { .. } => failure
                 .hint("save the job as UTF-8; `iconv -f latin1 -t UTF-8` does it for a text in Latin-1"),
@@ -193,7 +193,7 @@ impl From<JobError> for Failure {
                 "it is JSON within a string, as it was encoded twice: `jq fromjson job.json` takes it out",
             ),
             JobError::NoObject { got: "a list", .. } => failure.hint(
-                "a list of jobs is a batch, but then it holds nothing else than objects, [{...}, {...}]",
+                "several jobs are a batch: `minions batch jobs.json` takes a list, if it holds objects alone",
             ),
             JobError::NoObject { .. } => failure.hint(A_JOB),
             JobError::SecondJob { .. } => {

@@ -30,6 +30,9 @@ const COMMENT: &str = "JSON has no comments: leave them out";
 /// Characters of a stray line that a message shows.
 const SHOWN: usize = 60;
 
+/// What follows one of these on its line is not shown.
+const SECRET_WORDS: [&str; 6] = ["key", "token", "secret", "password", "bearer", "authorization"];
+
 /// Words that other languages have for values, and what to write in JSON.
 const FOREIGN_WORDS: [(&[&str], &str); 3] = [
     (
@@ -249,17 +252,28 @@ fn is_table(text: &str) -> bool {
     })
 }
 
-/// The beginning of the first line of `text`, without what may be a key.
+/// The beginning of the first line of `text`, without what may be a key: what follows a word for one, what is assigned,
+/// and long words of letters and digits.
 fn shown(text: &str) -> String {
     let line = text.lines().next().unwrap_or_default().trim();
+    let mut is_secret = false;
     let word = |word: &str| {
-        let name = word.split_once('=').filter(|(_, value)| !value.is_empty()).map(|(name, _)| name);
-        let is_mixed = word.chars().any(|c| c.is_ascii_digit()) && word.chars().any(char::is_alphabetic);
-        match name {
-            Some(name) => format!("{name}=..."),
-            None if word.len() >= 16 && is_mixed && !word.starts_with('[') => "...".to_owned(),
-            None => word.to_owned(),
-        }
+        let lower = word.to_ascii_lowercase();
+        let of_key = SECRET_WORDS.iter().filter_map(|secret| lower.find(secret)).min();
+        let is_long = word.len() >= 16 && !word.starts_with('[');
+        let is_mixed = word.contains(|c: char| c.is_ascii_digit()) || word.contains('-') || word.len() >= 32;
+        let shown = match (of_key, word.split_once('=')) {
+            _ if is_secret => "...".to_owned(),
+            (_, Some((name, value))) if !value.is_empty() => format!("{name}=..."),
+            (Some(at), _) => match word[at..].find([':', '"', '=']) {
+                Some(end) => format!("{}...", &word[..at + end]),
+                None => word.to_owned(),
+            },
+            _ if is_long && is_mixed => "...".to_owned(),
+            _ => word.to_owned(),
+        };
+        is_secret |= of_key.is_some();
+        shown
     };
     let line = line.split_whitespace().map(word).collect::<Vec<_>>().join(" ");
     match line.char_indices().nth(SHOWN) {
@@ -300,6 +314,10 @@ mod tests {
             (format!(">>> {job}"), "before the job, at line 1: `>>>`"),
             (format!("export OPENAI_API_KEY=sk-abcdefgh12345678\n{job}"), "`export OPENAI_API_KEY=...`"),
             (format!("key sk-abcdefgh12345678\n{job}"), "`key ...`"),
+            (format!("api_key: abcdef ghi\n{job}"), "`api_key... ... ...`"),
+            (format!("\"api_key\":\"abcdef\"}}\n{job}"), "`\"api_key...`"),
+            (format!("Authorization: Bearer abc\n{job}"), "`Authorization... ... ...`"),
+            (format!("curl -u ada:b4-abcdefghijklmnop\n{job}"), "`curl -u ...`"),
             (format!("// the job\n{job}"), "JSON has no comments"),
             (format!("```json\n{job}\n```"), "leave out the lines of the code fence"),
             (format!("{job}\nEOF\n"), "behind the job, at line 2: `EOF`"),

@@ -63,7 +63,6 @@ impl<'a> Supervisor<'a> {
             observer: calls.observer(),
             ..ChatRequest::default()
         };
-        self.side.check_budget(&request)?;
         let mut permit = self.side.permit(self.preferred_server).await;
         let outcome = self.side.chat(&mut permit, &request).await;
         self.preferred_server = Some(permit.server());

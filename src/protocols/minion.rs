@@ -32,6 +32,12 @@ enum Step {
 }
 
 impl Minion<'_> {
+    /// What the worker reads before the first question.
+    pub(crate) fn worker_prompt(&self) -> Message {
+        let instructions = self.worker_instructions(self.assignment.context);
+        Message::system(instructions.text).owning(instructions.own)
+    }
+
     /// The worker's instructions: the documents first, so that they stay cached from round to round.
     fn worker_instructions(&self, context: &[Document]) -> Filled {
         let mut documents: Vec<Document> =
@@ -59,9 +65,8 @@ impl Minion<'_> {
     pub(crate) async fn run(&self, transcript: &Transcript) -> Result<Answer, ProtocolError> {
         let Assignment { prompts, context, max_rounds, .. } = self.assignment;
         let mut supervisor = Supervisor::new(&self.assignment, Purpose::Step, transcript);
-        let instructions = self.worker_instructions(context);
         let mut chat = ChatRequest {
-            messages: vec![Message::system(instructions.text).owning(instructions.own)],
+            messages: vec![self.worker_prompt()],
             format: self.worker_format.clone(),
             ..ChatRequest::default()
         };

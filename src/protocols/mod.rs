@@ -22,7 +22,7 @@ pub(crate) use assignment::Assignment;
 pub(crate) use error::ProtocolError;
 pub use round::{Round, RoundJob, RoundJobs, RoundVerdict};
 pub(crate) use server_pool::{Permit, PooledServer, ServerPool};
-pub(crate) use side::{Side, SpendingLimits};
+pub(crate) use side::Side;
 pub use transcript::{Cited, Entry};
 pub(crate) use transcript::{Notes, Transcript};
 

@@ -11,7 +11,7 @@ use super::error_body::{self, ErrorBody};
 use super::providers::Provider;
 use super::retry;
 use super::{ChatError, ChatErrorKind as Kind, ChatSettings};
-use crate::{http, secrets::Secret};
+use crate::{http, secrets::Redactor};
 
 /// The longest quote of a server's words in a message, in characters.
 const LONGEST_QUOTE: usize = 500;
@@ -41,7 +41,8 @@ impl Endpoint {
 
     pub(super) fn unreachable(&self, error: &reqwest::Error) -> ChatError {
         let kind = if error.is_connect() { Kind::Unreachable } else { Kind::Connection };
-        self.error(kind, &format!(" cannot be reached: {}", http::cause(error)))
+        let unreachable = self.error(kind, &format!(" cannot be reached: {}", http::cause(error)));
+        ChatError { hint: http::remedy(error).or(unreachable.hint), ..unreachable }
     }
 
     pub(super) fn endless(&self, whole: Duration) -> ChatError {
@@ -56,16 +57,20 @@ impl Endpoint {
         self.error(Kind::Malformed, &format!(" sent what is no reply of its API: {quote}"))
     }
 
-    /// An error of a call, without the credential. Every other function makes its errors with this one.
+    /// An error of a call, without the credentials. Every other function makes its errors with this one. The text is
+    /// cleaned before it is cut.
     pub(super) fn error(&self, kind: Kind, text: &str) -> ChatError {
+        let ChatSettings { api_key, headers, .. } = &self.settings;
+        let told = api_key.iter().chain(headers.values()).map(|secret| secret.expose().trim().to_owned());
         let mut text = text.to_owned();
-        let password = self.url.password().map(Secret::new);
-        for secret in [&self.settings.api_key, &password].into_iter().flatten() {
-            let secret = secret.expose().trim();
+        let redactor = Redactor::default();
+        for secret in told.chain(http::credentials(self.url.as_str())) {
+            redactor.learn(&secret);
             if !secret.is_empty() {
-                text = text.replace(secret, "***");
+                text = text.replace(&secret, "***");
             }
         }
+        let text = redactor.clean(&text);
         ChatError {
             hint: hint(self.provider, &self.settings, kind),
             ..ChatError::new(kind, format!("{}{}", self.name(), shortened(&text)))
@@ -82,11 +87,9 @@ pub(super) fn hint(provider: &Provider, settings: &ChatSettings, kind: Kind) -> 
     Some(match kind {
         Kind::Connection | Kind::Unreachable => {
             let names = provider.base_url_env.first().copied().into_iter().chain(["kwargs.base_url"]);
-            format!(
-                "{}, or name its address in {}.",
-                provider.start_hint,
-                names.collect::<Vec<_>>().join(" or ")
-            )
+            let is_elsewhere = provider.local && !http::is_this_machine(&settings.base_url);
+            let start = if is_elsewhere { "Check that it runs there" } else { provider.start_hint };
+            format!("{start}, or name its address in {}.", names.collect::<Vec<_>>().join(" or "))
         }
         Kind::Timeout => "A model that is still loading needs longer: raise kwargs.timeout.".into(),
         Kind::Auth => match provider.key_env.first() {

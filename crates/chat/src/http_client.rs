@@ -23,7 +23,7 @@ use super::providers::{Key, Provider};
 use super::retry;
 use super::schema_limits;
 use super::{
-    ChatClient, ChatError, ChatErrorKind as Kind, ChatReply, ChatRequest, ChatSettings, Finish, Format,
+    ChatClient, ChatError, ChatErrorKind as Kind, ChatReply, ChatRequest, ChatSettings, Finish, Format, Seen,
 };
 #[cfg(test)]
 use crate::secrets::Secret;
@@ -293,6 +293,11 @@ impl ChatClient for HttpClient {
     async fn chat(&self, request: &ChatRequest) -> Result<ChatReply, ChatError> {
         let ChatSettings { retries, outage, .. } = self.endpoint.settings;
         retry::with_retries(retries, outage, request.observer.as_deref(), || self.turn(request)).await
+    }
+
+    async fn look(&self) -> Result<Seen, ChatError> {
+        let ChatSettings { retries, outage, .. } = self.endpoint.settings;
+        retry::with_retries(retries, outage, None, || self.look_once()).await
     }
 
     fn gated(&self, gate: Arc<dyn EgressGate>) -> Arc<dyn ChatClient> {

@@ -6,6 +6,7 @@
 mod anthropic;
 mod deltas;
 mod dialect;
+mod disguise;
 mod egress_gate;
 mod embeddings;
 mod endpoint;
@@ -16,11 +17,13 @@ mod every_row;
 mod frames;
 pub mod http;
 mod http_client;
+mod look;
 mod observer;
 mod ollama;
 mod openai;
 pub mod pasted;
 pub mod providers;
+mod proxy;
 mod retry;
 pub mod schema_limits;
 pub mod secrets;
@@ -209,6 +212,13 @@ pub struct ChatReply {
     pub cut: Vec<String>,
 }
 
+/// What a server tells of the model before the first call.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Seen {
+    /// Tokens of prompt and reply that the model takes, if the server tells.
+    pub window: Option<u32>,
+}
+
 /// Tokens that calls cost, in the field names of the envelope.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Usage {
@@ -354,6 +364,16 @@ pub trait ChatClient: Send + Sync {
     /// # Errors
     /// Any [`ChatErrorKind`]; the error has the usage of all tries.
     async fn chat(&self, request: &ChatRequest) -> Result<ChatReply, ChatError>;
+
+    /// Looks at the server before the first call that costs, with the client's own retries. A client without a server
+    /// has nothing to look at. Costs no tokens of a hosted vendor; a server of a private network whose list lacks the
+    /// model is asked for one token, as many serve any name.
+    ///
+    /// # Errors
+    /// The server is down, refuses the credential, or does not have the model.
+    async fn look(&self) -> Result<Seen, ChatError> {
+        Ok(Seen::default())
+    }
 
     /// This client, with every body that it sends passing `gate` before it leaves. A decorator gates the client inside
     /// it; a client that sends nothing is returned as it is. There is no default, so that no client escapes the gate by

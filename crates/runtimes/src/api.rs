@@ -4,6 +4,7 @@
 
 use std::time::Duration;
 
+use reqwest::header::{AUTHORIZATION, HeaderValue};
 use reqwest::{Method, Response, StatusCode};
 use serde_json::Value;
 use tokio::time::{Instant, timeout, timeout_at};
@@ -11,6 +12,7 @@ use tokio::time::{Instant, timeout, timeout_at};
 use super::words::short;
 use super::{RuntimeError, RuntimeErrorKind};
 use minions_chat::http;
+use minions_chat::secrets::Secret;
 
 /// One model server.
 pub(super) struct Api {
@@ -18,6 +20,7 @@ pub(super) struct Api {
     pub(super) place: String,
     base_url: String,
     client: reqwest::Client,
+    key: Option<HeaderValue>,
 }
 
 /// A whole answer.
@@ -32,7 +35,17 @@ impl Api {
         let base_url = base_url.trim_end_matches('/').to_owned();
         let client =
             http::client(&base_url).map_err(|error| RuntimeError::new(RuntimeErrorKind::Rejected, error))?;
-        Ok(Self { place: format!("{name} at {}", http::shown(&base_url)), base_url, client })
+        Ok(Self { place: format!("{name} at {}", http::shown(&base_url)), base_url, client, key: None })
+    }
+
+    /// These questions with a credential, if it can be a header's value.
+    pub(super) fn with_key(self, key: Option<&Secret>) -> Self {
+        let bearer = |key: &Secret| HeaderValue::from_str(&format!("Bearer {}", key.expose().trim())).ok();
+        let key = key.and_then(bearer).map(|mut value| {
+            value.set_sensitive(true);
+            value
+        });
+        Self { key, ..self }
     }
 
     pub(super) fn base_url(&self) -> &str {
@@ -89,6 +102,10 @@ impl Api {
     }
 
     async fn whole(&self, request: reqwest::RequestBuilder, limit: Duration) -> Result<Answer, RuntimeError> {
+        let request = match &self.key {
+            Some(key) => request.header(AUTHORIZATION, key),
+            None => request,
+        };
         let exchange = async {
             let response = request.send().await?;
             Ok(Answer { status: response.status(), body: response.text().await? })
@@ -100,7 +117,11 @@ impl Api {
     /// The connection failed.
     pub(super) fn lost(&self, error: &reqwest::Error) -> RuntimeError {
         let message = format!("{} does not answer: {}", self.place, http::cause(error));
-        RuntimeError::new(RuntimeErrorKind::Unreachable, message)
+        let unreachable = RuntimeError::new(RuntimeErrorKind::Unreachable, message);
+        match http::remedy(error) {
+            Some(remedy) => unreachable.hint(remedy),
+            None => unreachable,
+        }
     }
 
     fn silent(&self, limit: Duration) -> RuntimeError {

@@ -40,6 +40,11 @@ impl RuntimeError {
         self
     }
 
+    /// This hint, unless the error has one already.
+    pub(super) fn or_hint(self, hint: &str) -> Self {
+        if self.hint.is_some() { self } else { self.hint(hint) }
+    }
+
     /// The server at `place` answered, but not with what was asked for.
     pub(super) fn rejected(place: &str, what: &str, words: &str) -> Self {
         let words = short(words);

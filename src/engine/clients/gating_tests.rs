@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use tokio::sync::Semaphore;
 
 use super::super::concurrency_limited::ConcurrencyLimited;
-use super::super::metered::{Metered, Pace, Pacing, TokenBudget};
+use super::super::metered::{Metered, Pace, Pacing};
 use crate::chat::{
     CallOutcome, ChatClient, ChatError, ChatReply, ChatRequest, EgressGate, Finish, Message, OutboundRequest,
     OutboundText, Usage,
@@ -71,7 +71,7 @@ fn metered(client: Arc<dyn ChatClient>) -> Arc<dyn ChatClient> {
         client,
         retries: 0,
         outage: Duration::ZERO,
-        token_budget: Arc::new(TokenBudget::new(None)),
+        budgets: Default::default(),
         pace: Arc::new(Pace::new(Pacing::default())),
     })
 }

@@ -17,6 +17,7 @@ mod worker;
 
 use super::round::{Round, RoundJob, RoundJobs, RoundVerdict};
 use super::{Answer, Assignment, Entry, ProtocolError, Status, Transcript};
+use crate::chat::Message;
 use crate::documents::evidence::Sources;
 use crate::job::MinionsParams;
 use crate::prompts;
@@ -98,6 +99,11 @@ impl Minions<'_> {
             };
         }
         Ok(Answer::none())
+    }
+
+    /// What the worker reads in every job, whatever the supervisor's program makes of the documents.
+    pub(crate) fn worker_prompt(&self) -> Message {
+        worker::bare_prompt(self.assignment.prompts)
     }
 
     fn metadata(&self) -> &str {

@@ -65,6 +65,10 @@ pub struct Provider {
     pub timeout: Duration,
     /// The hint for a server that cannot be reached, besides correcting the base URL: how to start it.
     pub start_hint: &'static str,
+    /// The name of the program that runs a local server; empty if it has none of its own.
+    pub program: &'static str,
+    /// Where the vendor says how to install it.
+    pub install: &'static str,
     /// The hint for a server that does not have the model.
     pub pull: &'static str,
     /// The lowest temperature that it takes.
@@ -280,6 +284,8 @@ mod tests {
             assert_eq!(url.port(), provider.port, "{name}");
             assert_eq!(provider.needs_key(&base_url), !provider.key_env.is_empty(), "{name}");
             assert_eq!(provider.needs_key(&base_url), !provider.local, "{name}");
+            assert_eq!(provider.program.is_empty(), provider.install.is_empty(), "{name}");
+            assert_eq!(provider.program.is_empty(), !provider.local, "{name}");
             assert!(provider.is_vendor(&base_url), "{name}");
         }
         assert!(find("chatgpt").is_none());

@@ -35,6 +35,8 @@ const HOSTED: Provider = Provider {
     kwargs: &[],
     timeout: CALL_TIMEOUT,
     start_hint: "Check the network",
+    program: "",
+    install: "",
     pull: "Check model_name and the base URL",
     min_temperature: 0.0,
     source: Source::Address(""),
@@ -330,6 +332,8 @@ pub static PROVIDERS: &[Provider] = &[
         embedding_model: "nomic-embed-text",
         base_url_env: &["OLLAMA_HOST", "OLLAMA_BASE_URL"],
         kwargs: &["num_ctx", "thinking", "keep_alive"],
+        program: "ollama",
+        install: "https://ollama.com/download",
         start_hint: "Start it with `ollama serve`",
         pull: "Fetch it with `ollama pull`",
         source: Source::All("Ollama, docs/api.md"),
@@ -348,6 +352,8 @@ pub static PROVIDERS: &[Provider] = &[
         kwargs: &["num_ctx"],
         timeout: Duration::from_secs(60),
         abilities: Abilities { template_thinking: true, ..Abilities::USUAL },
+        program: "docker",
+        install: "https://docs.docker.com/ai/model-runner/get-started/",
         start_hint: "Start it with `docker model install-runner` (Docker Desktop: `docker desktop enable \
                 model-runner --tcp 12434`)",
         pull: "Fetch it with `docker model pull`",
@@ -362,6 +368,8 @@ pub static PROVIDERS: &[Provider] = &[
         port: Some(8000),
         model: "Llama-3.2-3B-Instruct-Hybrid",
         base_url_env: &["LEMONADE_BASE_URL"],
+        program: "lemonade-server",
+        install: "https://lemonade-server.ai",
         start_hint: "Start it with `lemonade-server serve` (from version 10 on it listens at port 13305)",
         pull: "Fetch it with `lemonade pull`",
         source: Source::Address("Lemonade docs, OpenAI-compatible API"),
@@ -375,6 +383,8 @@ pub static PROVIDERS: &[Provider] = &[
         model: "default",
         base_url_env: &["TOKASAURUS_BASE_URL"],
         abilities: Abilities { json: JsonMode::Prompt, ..Abilities::USUAL },
+        program: "toka",
+        install: "https://github.com/ScalingIntelligence/tokasaurus",
         start_hint: "Start it with `toka model=...`",
         source: Source::Address("Tokasaurus, README"),
         ..LOCAL
@@ -389,6 +399,8 @@ pub static PROVIDERS: &[Provider] = &[
         embedding_model: "default",
         base_url_env: &["LLAMA_SERVER_BASE_URL"],
         abilities: Abilities { template_thinking: true, ..Abilities::USUAL },
+        program: "llama-server",
+        install: "https://github.com/ggml-org/llama.cpp/blob/master/docs/install.md",
         start_hint: "Start it with `llama-server -m model.gguf`",
         source: Source::All("llama.cpp, tools/server/README.md"),
         ..LOCAL
@@ -400,6 +412,8 @@ pub static PROVIDERS: &[Provider] = &[
         port: Some(8000),
         base_url_env: &["VLLM_BASE_URL"],
         abilities: Abilities { template_thinking: true, ..Abilities::USUAL },
+        program: "vllm",
+        install: "https://docs.vllm.ai/en/latest/getting_started/installation/",
         start_hint: "Start it with `vllm serve MODEL`",
         source: Source::All("vLLM docs, OpenAI-Compatible Server"),
         ..LOCAL
@@ -410,6 +424,8 @@ pub static PROVIDERS: &[Provider] = &[
         root: "/v1",
         port: Some(30000),
         base_url_env: &["SGLANG_BASE_URL"],
+        program: "sglang",
+        install: "https://docs.sglang.io/get_started/install.html",
         start_hint: "Start it with `python -m sglang.launch_server --model-path MODEL`",
         source: Source::Address("SGLang docs, OpenAI-compatible API"),
         ..LOCAL
@@ -420,6 +436,8 @@ pub static PROVIDERS: &[Provider] = &[
         root: "/v1",
         port: Some(1234),
         base_url_env: &["LM_STUDIO_BASE_URL"],
+        program: "lms",
+        install: "https://lmstudio.ai/download",
         start_hint: "Start it with `lms server start`",
         source: Source::Address("LM Studio docs, Structured output"),
         ..LOCAL
@@ -437,6 +455,8 @@ pub static PROVIDERS: &[Provider] = &[
             seed: None,
             ..Abilities::USUAL
         },
+        program: "mlx_lm.server",
+        install: "https://github.com/ml-explore/mlx-lm",
         start_hint: "Start it with `mlx_lm.server --model MODEL`",
         source: Source::All("MLX LM, SERVER.md"),
         ..LOCAL
@@ -448,6 +468,8 @@ pub static PROVIDERS: &[Provider] = &[
         port: Some(10240),
         model: "mlx-community/Llama-3.2-1B-Instruct-4bit",
         base_url_env: &["MLX_OMNI_BASE_URL"],
+        program: "mlx-omni-server",
+        install: "https://github.com/madroidmaq/mlx-omni-server",
         start_hint: "Start it with `mlx-omni-server`",
         source: Source::Address("MLX Omni Server, README"),
         ..LOCAL
@@ -459,6 +481,8 @@ pub static PROVIDERS: &[Provider] = &[
         port: Some(1337),
         model: "foundation",
         base_url_env: &["OSAURUS_BASE_URL"],
+        program: "osaurus",
+        install: "https://github.com/dinoki-ai/osaurus",
         start_hint: "Start it with `osaurus serve`",
         source: Source::Address("Osaurus docs, CLI reference"),
         ..LOCAL
