@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use minions::sandbox::{
-    CHILD_COMMAND, CodeError, JobManifest, JobOutput, JobRecord, Sandbox, SandboxError, SandboxExecutable,
+    CHILD_COMMAND, JobManifest, JobOutput, JobRecord, Sandbox, SandboxError, SandboxExecutable,
     SandboxLimits, Session, Transformed,
 };
 
