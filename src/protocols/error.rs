@@ -73,3 +73,18 @@ impl From<ProtocolError> for Failure {
         Self { hint, ..Self::new(kind, error.to_string()).caused_by(error) }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_who_was_asked_did_not_answer() {
+        let said = |kind| ProtocolError::Worker(ChatError::new(kind, "x")).to_string();
+        assert_eq!(said(ChatErrorKind::Withheld), "the worker was not asked: x");
+        assert_eq!(said(ChatErrorKind::ContextTooLong), "the worker can't be asked: x");
+        for kind in [ChatErrorKind::Timeout, ChatErrorKind::Server, ChatErrorKind::Empty] {
+            assert_eq!(said(kind), "the worker did not answer: x");
+        }
+    }
+}

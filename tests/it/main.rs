@@ -8,6 +8,7 @@ mod bad_input;
 mod batch;
 mod before_spending;
 mod call_params;
+mod chat_damage;
 mod chat_faults;
 mod chat_quirks;
 mod chat_real_server;

@@ -16,7 +16,7 @@ mod synthesise;
 mod worker;
 
 use super::round::{Round, RoundJob, RoundJobs, RoundVerdict};
-use super::{Answer, Assignment, Entry, ProtocolError, Status, Transcript};
+use super::{Answer, Assignment, Entry, ProtocolError, Transcript};
 use crate::chat::Message;
 use crate::documents::evidence::Sources;
 use crate::job::MinionsParams;
@@ -87,8 +87,11 @@ impl Minions<'_> {
                 },
             });
             if let Some(text) = verdict.answer {
-                let status = if lost_any { Status::Partial } else { Status::Answered };
-                return Ok(Answer { text, status });
+                let is_proved = transcript.has_proof();
+                if !is_proved {
+                    transcript.warn("the documents have none of the words that the worker cites".to_owned());
+                }
+                return Ok(Answer::given(text, lost_any || !is_proved, transcript));
             }
             let (manifests, outputs) = jobs.into_iter().map(|job| (job.manifest, job.output)).unzip();
             memory = Memory {
