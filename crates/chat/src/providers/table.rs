@@ -50,6 +50,7 @@ pub static PROVIDERS: &[Provider] = &[
     Provider {
         name: "openai",
         base_url: "https://api.openai.com/v1",
+        // The original's default. OpenAI shuts it down on 14 January 2027 and recommends gpt-6-luna.
         model: "gpt-4o",
         embedding_model: "text-embedding-3-small",
         key_env: &["OPENAI_API_KEY"],
@@ -74,7 +75,7 @@ pub static PROVIDERS: &[Provider] = &[
         ],
         abilities: Abilities { caching: Caching::Key, ..Abilities::USUAL },
         is_reasoning_model: openai::is_reasoning_model,
-        source: Source::All("OpenAI API reference, Create chat completion; Prompt caching"),
+        source: Source::All("OpenAI API reference, Create chat completion; Prompt caching; Deprecations"),
         ..HOSTED
     },
     Provider {
@@ -82,13 +83,13 @@ pub static PROVIDERS: &[Provider] = &[
         dialect: Some(&Anthropic),
         base_url: "https://api.anthropic.com",
         root: "/v1",
-        model: "claude-3-5-sonnet-20241022",
+        model: "claude-sonnet-5-5",
         key_env: &["ANTHROPIC_API_KEY"],
         header_env: &[HeaderEnv { header: "authorization", env: &["ANTHROPIC_AUTH_TOKEN"], is_token: true }],
         base_url_env: &["ANTHROPIC_BASE_URL", "ANTHROPIC_API_URL"],
         key: Key::Header("x-api-key"),
         abilities: Abilities { seed: None, ..Abilities::USUAL },
-        source: Source::All("Anthropic docs, Messages; Prompt caching"),
+        source: Source::All("Anthropic docs, Messages; Prompt caching; Models overview; Model deprecations"),
         ..HOSTED
     },
     Provider {
@@ -143,11 +144,11 @@ pub static PROVIDERS: &[Provider] = &[
     Provider {
         name: "deepseek",
         base_url: "https://api.deepseek.com",
-        model: "deepseek-chat",
+        model: "deepseek-flash",
         key_env: &["DEEPSEEK_API_KEY"],
         base_url_env: &["DEEPSEEK_BASE_URL"],
         abilities: Abilities { json: JsonMode::Object, seed: None, ..Abilities::USUAL },
-        source: Source::Address("DeepSeek API docs, JSON Output"),
+        source: Source::Address("DeepSeek API docs, JSON Output; Your First API Call"),
         ..HOSTED
     },
     Provider {
@@ -170,30 +171,32 @@ pub static PROVIDERS: &[Provider] = &[
     Provider {
         name: "groq",
         base_url: "https://api.groq.com/openai/v1",
-        model: "llama-3.3-70b-versatile",
+        model: "openai/gpt-oss-120b",
         key_env: &["GROQ_API_KEY"],
         base_url_env: &["GROQ_BASE_URL"],
         abilities: Abilities { max_completion_tokens: true, ..Abilities::USUAL },
-        source: Source::All("Groq docs, OpenAI compatibility; Python SDK, chat completions"),
+        source: Source::All(
+            "Groq docs, OpenAI compatibility; Model Deprecation; Python SDK, chat completions",
+        ),
         ..HOSTED
     },
     Provider {
         name: "gemini",
         base_url: "https://generativelanguage.googleapis.com/v1beta/openai",
-        model: "gemini-3-flash-preview",
+        model: "gemini-3.8-flash",
         key_env: &["GEMINI_API_KEY", "GOOGLE_API_KEY"],
         base_url_env: &["GEMINI_BASE_URL"],
         abilities: Abilities { seed: None, ..Abilities::USUAL },
-        source: Source::Address("Gemini API docs, OpenAI compatibility"),
+        source: Source::Address("Gemini API docs, OpenAI compatibility; Gemini deprecations"),
         ..HOSTED
     },
     Provider {
         name: "grok",
         base_url: "https://api.x.ai/v1",
-        model: "grok-4",
+        model: "grok-4.3",
         key_env: &["XAI_API_KEY"],
         base_url_env: &["XAI_BASE_URL"],
-        source: Source::Address("xAI docs, API overview"),
+        source: Source::Address("xAI docs, API overview; Grok Model Retirement on May 15, 2026"),
         ..HOSTED
     },
     Provider {
