@@ -213,13 +213,17 @@ struct RateLimiter {
 
 impl RateLimiter {
     const BURST: Duration = Duration::from_secs(1);
+    /// The longest time that one call takes from those behind it. No vendor's limit counts over a longer one, so a
+    /// count that asks for more is wrong.
+    const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
 
     fn new(per_minute: u32) -> Self {
         Self { per_minute, next: None }
     }
 
     fn time_of(&self, units: u64) -> Duration {
-        Duration::from_secs_f64(units as f64 * 60.0 / f64::from(self.per_minute))
+        let seconds = units as f64 * 60.0 / f64::from(self.per_minute);
+        Duration::try_from_secs_f64(seconds).map_or(Self::LONGEST, |time| time.min(Self::LONGEST))
     }
 
     /// The time at which `units` that are ready `now` may start, however many they are.
@@ -279,6 +283,26 @@ mod tests {
         assert_eq!(pace.reserve(now, 0) - now, Duration::from_secs(40));
         pace.correct(30, 10);
         assert_eq!(pace.reserve(now, 1) - now, Duration::from_secs(20));
+    }
+
+    #[test]
+    fn counts_that_cannot_be_neither_overflow_nor_stop_the_run_for_years() {
+        let pace = Pace::new(Pacing { requests: None, tokens: Some(1) });
+        let now = Instant::now();
+        for spent in [1_000_000_000_000_000, u64::MAX] {
+            pace.reserve(now, 1);
+            pace.correct(1, spent);
+        }
+        assert!(pace.reserve(now, 1) - now <= 3 * RateLimiter::LONGEST);
+        let limits = SpendingLimits { tokens: Some(100), is_of_run: true, ..SpendingLimits::default() };
+        let budget = SpendingBudget::new(limits);
+        for _ in 0..2 {
+            if let Ok(mut call) = budget.reserve(1) {
+                call.spent = Usage::of_call(u64::MAX, u64::MAX, 0);
+            }
+        }
+        assert_eq!(budget.spent(), u64::MAX);
+        assert!(budget.reserve(u64::MAX).is_err());
     }
 
     #[test]

@@ -4,8 +4,9 @@
 
 use serde_json::{Value, json};
 
-use super::dialect::{Abilities, Dialect, Partial};
-use super::{ChatRequest, ChatSettings, Finish, Format, Image, Message, Role, Usage};
+use super::dialect::{Abilities, Dialect, Partial, Taken};
+use super::finish::Ending;
+use super::{ChatRequest, ChatSettings, Format, Image, Message, Role, Usage};
 
 /// The `max_tokens` of a job that gives none: Anthropic requires it.
 const DEFAULT_MAX_TOKENS: u32 = 4096;
@@ -58,30 +59,80 @@ impl Dialect for Anthropic {
         body
     }
 
-    fn take(&self, event: &Value, reply: &mut Partial) -> bool {
-        match event["type"].as_str() {
-            Some("message_start") => take_usage(&event["message"]["usage"], reply),
-            Some("content_block_delta") => {
-                // Deltas of thinking have another key.
-                reply.text.push_str(event["delta"]["text"].as_str().unwrap_or_default());
+    fn take(&self, event: &Value, reply: &mut Partial) -> Taken {
+        let is_whole = match event["type"].as_str() {
+            Some("message_start") => {
+                take_usage(&event["message"]["usage"], reply);
+                take_blocks(&event["message"]["content"], reply)
             }
+            // Gateways put the first words of a block there.
+            Some("content_block_start") => take_block(&event["content_block"], reply),
+            Some("content_block_delta") => take_delta(&event["delta"], reply),
             Some("message_delta") => {
                 take_usage(&event["usage"], reply);
-                reply.finish = finish(&event["delta"]["stop_reason"]).or(reply.finish);
+                reply.ending = ending(&event["delta"]["stop_reason"], reply);
+                true
             }
-            Some("message_stop") => reply.complete = true,
-            Some("message") => {
-                let blocks = event["content"].as_array().into_iter().flatten();
-                reply.text.extend(blocks.filter_map(|block| block["text"].as_str()));
-                take_usage(&event["usage"], reply);
-                reply.finish = finish(&event["stop_reason"]);
+            Some("message_stop") => {
                 reply.complete = true;
+                true
             }
+            Some("message") => {
+                take_usage(&event["usage"], reply);
+                reply.ending = ending(&event["stop_reason"], reply);
+                let is_whole = event["content"].is_array() && take_blocks(&event["content"], reply);
+                reply.complete = true;
+                is_whole
+            }
+            None | Some("") => false,
             // "Streaming messages": new types may come and are to be ignored.
-            Some(_) => {}
-            None => return false,
+            Some(_) => return Taken::Nothing,
+        };
+        if is_whole { Taken::Part } else { Taken::Foreign }
+    }
+}
+
+/// Adds the blocks of a message. `false` if they are damaged, as then text is lost.
+fn take_blocks(blocks: &Value, reply: &mut Partial) -> bool {
+    match blocks {
+        Value::Null => true,
+        Value::Array(blocks) => blocks.iter().all(|block| take_block(block, reply)),
+        _ => false,
+    }
+}
+
+fn take_block(block: &Value, reply: &mut Partial) -> bool {
+    match block["type"].as_str() {
+        Some("text") => block["text"].is_string() && reply.push_text(&block["text"]),
+        None | Some("") => false,
+        Some("tool_use") => {
+            reply.calls_tool = true;
+            true
         }
-        true
+        Some(_) => {
+            reply.reasoning.push_str(block["thinking"].as_str().unwrap_or_default());
+            true
+        }
+    }
+}
+
+fn take_delta(delta: &Value, reply: &mut Partial) -> bool {
+    match delta["type"].as_str() {
+        Some("text_delta" | "") | None => delta["text"].is_string() && reply.push_text(&delta["text"]),
+        Some(_) if delta["text"].is_string() => reply.push_text(&delta["text"]),
+        Some(_) => {
+            reply.reasoning.push_str(delta["thinking"].as_str().unwrap_or_default());
+            true
+        }
+    }
+}
+
+/// The end of `reply`, given a further reason for it.
+fn ending(reason: &Value, reply: &mut Partial) -> Option<Ending> {
+    let before = reply.ending.take();
+    match Ending::of(reason) {
+        Some(ending) => Some(ending.after(before)),
+        None => before,
     }
 }
 
@@ -141,21 +192,13 @@ fn take_usage(usage: &Value, reply: &mut Partial) {
     let (prompt, cached) = match count("input_tokens") {
         Some(input) => {
             let read = read.unwrap_or_default();
-            (input + read + write.unwrap_or_default(), read)
+            (input.saturating_add(read).saturating_add(write.unwrap_or_default()), read)
         }
         None => (known.prompt_tokens, known.cached_prompt_tokens),
     };
     let completion = count("output_tokens").unwrap_or(known.completion_tokens);
     reply.usage =
         Usage::of_call(prompt.max(known.prompt_tokens), completion, cached.max(known.cached_prompt_tokens));
-}
-
-fn finish(stop_reason: &Value) -> Option<Finish> {
-    Some(match stop_reason.as_str()? {
-        "max_tokens" | "model_context_window_exceeded" => Finish::Length,
-        "refusal" => Finish::Filtered,
-        _ => Finish::Stop,
-    })
 }
 
 #[cfg(test)]
@@ -264,17 +307,19 @@ data: {{"type": "message_stop"}}
 
     #[test]
     fn documented_replies_are_read() {
-        for (stop_reason, finish) in [
-            ("end_turn", Finish::Stop),
-            ("stop_sequence", Finish::Stop),
-            ("max_tokens", Finish::Length),
-            ("refusal", Finish::Filtered),
+        for (stop_reason, ending) in [
+            ("end_turn", Ending::Whole),
+            ("stop_sequence", Ending::Whole),
+            ("max_tokens", Ending::Cut),
+            ("refusal", Ending::Refused("refusal".into())),
         ] {
             let expected = Partial {
                 text: "Hello!".into(),
-                finish: Some(finish),
+                reasoning: "hm".into(),
+                ending: Some(ending),
                 usage: Usage::of_call(2325, 15, 2000),
                 complete: true,
+                ..Partial::default()
             };
             assert_eq!(read(&Anthropic, &stream(stop_reason)), expected, "{stop_reason}");
         }
@@ -284,12 +329,14 @@ data: {{"type": "message_stop"}}
             "usage": {"input_tokens": 2095, "output_tokens": 503}}"#;
         let expected = Partial {
             text: "Hi!".into(),
-            finish: Some(Finish::Stop),
+            ending: Some(Ending::Whole),
+            reasoning: "hm".into(),
             usage: Usage::of_call(2095, 503, 0),
             complete: true,
+            ..Partial::default()
         };
         assert_eq!(read(&Anthropic, whole), expected);
-        assert!(!Anthropic.take(&json!({"result": 1}), &mut Partial::default()));
+        assert_eq!(Anthropic.take(&json!({"result": 1}), &mut Partial::default()), Taken::Foreign);
     }
 
     #[test]

@@ -5,7 +5,8 @@
 
 use serde_json::{Value, json};
 
-use super::{ChatRequest, ChatSettings, Finish, Format, Usage};
+use super::finish::Ending;
+use super::{ChatRequest, ChatSettings, Format, Usage};
 
 /// One vendor's API.
 pub trait Dialect: Send + Sync {
@@ -51,9 +52,13 @@ pub trait Dialect: Send + Sync {
         None
     }
 
-    /// Adds one event of a server, or a whole reply, to `reply`. `false` if the event is not of this dialect. The
-    /// caller handles error objects itself.
-    fn take(&self, event: &Value, reply: &mut Partial) -> bool;
+    /// Adds one event of a server, or a whole reply, to `reply`. The caller handles error objects itself.
+    fn take(&self, event: &Value, reply: &mut Partial) -> Taken;
+
+    /// Whether a reply is one of several choices, and a mark ends the stream.
+    fn has_choices(&self) -> bool {
+        false
+    }
 
     /// How the server cut the prompt of a complete reply without saying so, if it did.
     fn cut_prompt(
@@ -66,17 +71,62 @@ pub trait Dialect: Send + Sync {
     }
 }
 
+/// What an event of a server is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Taken {
+    /// A part of the reply.
+    Part,
+    /// No part of it: it keeps the connection alive.
+    Nothing,
+    /// Not of this dialect, or damaged.
+    Foreign,
+}
+
 /// A reply as far as it has come in.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Partial {
-    /// Text, perhaps still with `<think>` in it.
+    /// Text, perhaps still with thoughts in it.
     pub text: String,
-    /// How the reply ended, once that is known.
-    pub finish: Option<Finish>,
+    /// Thoughts that the server sends apart.
+    pub reasoning: String,
+    /// The words with which the model refuses.
+    pub refusal: String,
+    /// Whether the model asks for a tool.
+    pub calls_tool: bool,
+    /// OpenAI: the number of the choice that is read.
+    pub choice: Option<u64>,
+    /// Why the reply ended, once the server says so.
+    pub ending: Option<Ending>,
     /// Tokens so far.
     pub usage: Usage,
     /// Whether the server has sent the end of the reply.
     pub complete: bool,
+    /// Whether text has followed an end, so that only the end of the stream is one.
+    pub went_on: bool,
+}
+
+impl Partial {
+    /// Adds text. `false` if `text` is neither text nor nothing.
+    pub(crate) fn push_text(&mut self, text: &Value) -> bool {
+        match text {
+            Value::Null => true,
+            Value::String(piece) => {
+                self.went_on |= self.complete && !piece.is_empty();
+                self.complete &= !self.went_on;
+                self.text.push_str(piece);
+                true
+            }
+            _ => false,
+        }
+    }
+
+    /// Takes the server's reason for the end of the reply, whose end that is.
+    pub(crate) fn end(&mut self, reason: &Value) {
+        if let Some(ending) = Ending::of(reason) {
+            self.ending = Some(ending.after(self.ending.take()));
+            self.complete = !self.went_on;
+        }
+    }
 }
 
 /// How the reply can be forced to be JSON.
@@ -204,34 +254,14 @@ pub(crate) fn vector(value: &Value) -> Option<Vec<f32>> {
     value.as_array()?.iter().map(|number| number.as_f64().map(|number| number as f32)).collect()
 }
 
-/// `text` without a leading `<think>` part. A model whose template opens the tag sends only the closing tag.
-pub(crate) fn without_thinking(text: &str) -> &str {
-    let trimmed = text.trim_start();
-    if let Some(thinking) = trimmed.strip_prefix("<think>") {
-        return thinking.split_once("</think>").map_or("", |(_, answer)| answer).trim();
-    }
-    match trimmed.split_once("</think>\n") {
-        Some((thinking, answer)) if !thinking.contains("<think>") => answer.trim(),
-        _ => trimmed.trim_end(),
-    }
-}
-
 /// The reply that a dialect reads from a server's bytes, for the tests of the dialects.
 #[cfg(test)]
 pub(crate) fn read(dialect: &dyn Dialect, bytes: &str) -> Partial {
-    use super::frames::{Frame, Frames};
-    let mut frames = Frames::default();
-    let mut reply = Partial::default();
-    let mut all = frames.push(bytes.as_bytes());
-    all.extend(frames.finish());
-    for frame in all {
-        match frame {
-            Frame::Json(event) => assert!(dialect.take(&event, &mut reply), "{event}"),
-            Frame::Done => reply.complete = true,
-            Frame::Garbage(text) => panic!("garbage: {text}"),
-        }
-    }
-    reply
+    let mut reader = super::reader::Reader::new(dialect);
+    reader.push(bytes.as_bytes()).unwrap();
+    // Whether the reply is complete is for the test to say.
+    let _ = reader.finish();
+    reader.reply
 }
 
 /// The body of a request with the request's own format.
@@ -299,23 +329,5 @@ mod tests {
             assert_eq!(before.without(refusal, &schema), expected, "{refusal}");
         }
         assert_eq!(usual.without("response_format is not supported", &Format::Text), None);
-    }
-
-    #[test]
-    fn thinking_is_no_part_of_the_text() {
-        for (text, expected) in [
-            ("<think>\nhm\n</think>\n\nYes.", "Yes."),
-            ("  <think></think>Yes.", "Yes."),
-            ("hm, so\n</think>\n\nYes.", "Yes."),
-            ("<think>never ends", ""),
-            (" Yes. ", "Yes."),
-            (
-                "The tag <think> ends with </think>\nin this text",
-                "The tag <think> ends with </think>\nin this text",
-            ),
-            (r#"{"a": "</think>"}"#, r#"{"a": "</think>"}"#),
-        ] {
-            assert_eq!(without_thinking(text), expected, "{text}");
-        }
     }
 }

@@ -25,9 +25,21 @@ pub(crate) fn of_status(status: u16, body: &[u8]) -> ErrorBody {
 /// The failure in an event, which a server sends if it fails after it has begun with status 200; `None` if the event is
 /// no error.
 pub(crate) fn of_event(event: &Value) -> Option<ErrorBody> {
-    let is_error = !event["error"].is_null() || event["type"] == "error" || event["object"] == "error";
+    let is_error = says_something(&event["error"]) || event["type"] == "error" || event["object"] == "error";
     let said = is_error.then(|| said_in_body(event))??;
     Some(ErrorBody { kind: kind(said.status(), &said), text: said.text })
+}
+
+/// Whether there is anything in `value`: gateways send an empty error beside a good reply.
+fn says_something(value: &Value) -> bool {
+    match value {
+        Value::Null | Value::Bool(false) => false,
+        Value::Bool(true) => true,
+        Value::Number(number) => number.as_f64() != Some(0.0),
+        Value::String(text) => !text.trim().is_empty(),
+        Value::Array(values) => values.iter().any(says_something),
+        Value::Object(fields) => fields.values().any(says_something),
+    }
 }
 
 /// The content of an error object, whatever its shape.
@@ -231,6 +243,9 @@ mod tests {
                 Some(Kind::ContextTooLong),
             ),
             (json!({"error": null, "choices": []}), None),
+            (json!({"error": "", "choices": []}), None),
+            (json!({"error": {}, "choices": []}), None),
+            (json!({"error": {"code": 0, "message": "", "param": null}, "choices": []}), None),
             (json!({"message": {"content": "error"}, "done": false}), None),
         ];
         for (event, kind) in cases {

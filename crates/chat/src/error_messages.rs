@@ -53,10 +53,6 @@ impl Endpoint {
         self.error(Kind::Timeout, &format!(" was silent for {} s", self.settings.timeout.as_secs_f64()))
     }
 
-    pub(super) fn malformed(&self, quote: &str) -> ChatError {
-        self.error(Kind::Malformed, &format!(" sent what is no reply of its API: {quote}"))
-    }
-
     /// An error of a call, without the credentials. Every other function makes its errors with this one. The text is
     /// cleaned before it is cut.
     pub(super) fn error(&self, kind: Kind, text: &str) -> ChatError {
@@ -104,6 +100,7 @@ pub(super) fn hint(provider: &Provider, settings: &ChatSettings, kind: Kind) -> 
         Kind::ContextTooLong => "Shorten the text, or take a model with a larger context window.".into(),
         Kind::Malformed => format!("Is this really the API of {}? Check the base URL.", provider.name),
         Kind::Empty => "The model has nothing to say to this: try another one.".into(),
+        Kind::Refused => "Ask in other words, or use another model.".into(),
         Kind::Server | Kind::Rejected | Kind::Model | Kind::Withheld => return None,
     })
 }

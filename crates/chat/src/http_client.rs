@@ -5,36 +5,29 @@
 
 use std::borrow::Cow;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
 use async_trait::async_trait;
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
-use reqwest::{Response, StatusCode, Url};
+use reqwest::{StatusCode, Url};
 use tokio::time::timeout;
 
-use super::dialect::{Abilities, Caching, Dialect, Partial, without_thinking};
+use super::dialect::{Abilities, Caching, Dialect};
 use super::egress_gate::{CallOutcome, EgressGate, OutboundRequest};
 use super::endpoint::{self, Endpoint};
-use super::error_body::{self, ErrorBody};
 use super::error_messages::hint;
-use super::frames::{Frame, Frames};
 use super::observer::WatchedTry;
 use super::providers::{Key, Provider};
 use super::retry;
 use super::schema_limits;
 use super::{
-    ChatClient, ChatError, ChatErrorKind as Kind, ChatReply, ChatRequest, ChatSettings, Finish, Format, Seen,
+    ChatClient, ChatError, ChatErrorKind as Kind, ChatReply, ChatRequest, ChatSettings, Format, Seen,
 };
 #[cfg(test)]
 use crate::secrets::Secret;
 use crate::{http, pasted};
 
-/// The longest reply that is read, in bytes: no model writes as much, and a runaway server must not fill the memory.
-const LONGEST_REPLY: usize = 64 << 20;
 /// A whole reply may take this many times the longest silence.
 const WHOLE_REPLY: u32 = 10;
-/// How long to wait for the end of a stream whose reply is complete, so that its connection can be used again.
-const DRAIN: Duration = Duration::from_millis(500);
 
 /// A model behind an HTTP API. Clones share their connections and the abilities that the server has refused.
 #[derive(Clone)]
@@ -156,6 +149,7 @@ impl HttpClient {
         body: String,
     ) -> Result<ChatReply, ChatError> {
         let mut watched = WatchedTry::begin(request.observer.as_ref(), || self.endpoint.name());
+        let bytes = body.len();
         let call = self.http.post(self.endpoint.url.clone()).headers(self.headers.clone()).body(body).send();
         let response = match timeout(self.endpoint.settings.timeout, call).await {
             Err(_) => return Err(self.endpoint.silent()),
@@ -165,13 +159,12 @@ impl HttpClient {
         if response.status() != StatusCode::OK {
             return Err(self.endpoint.refused(response).await);
         }
-        let mut reply = Partial::default();
-        let outcome = self.read(response, &mut reply, &mut watched).await;
-        let checked = outcome.and_then(|()| self.check(request, format, &reply));
-        if let Ok(ChatReply { text, .. }) = &checked {
-            watched.ended(&reply.text, text);
-        }
-        checked.map_err(|error| ChatError { usage: reply.usage, ..error })
+        self.reply(request, format, bytes, response, &mut watched).await
+    }
+
+    /// Whether the request told the model not to think.
+    pub(super) fn has_turned_thinking_off(&self) -> bool {
+        self.current().template_thinking && !self.endpoint.settings.generation.thinking
     }
 
     /// The format with a share of the reply for each text of its schema. Hosted vendors reject such limits, and their
@@ -186,100 +179,6 @@ impl HttpClient {
                 Cow::Owned(Format::Schema { name, schema, shares: true })
             }
             _ => Cow::Borrowed(format),
-        }
-    }
-
-    /// Reads a reply to its end.
-    async fn read(
-        &self,
-        mut response: Response,
-        reply: &mut Partial,
-        watched: &mut WatchedTry<'_>,
-    ) -> Result<(), ChatError> {
-        let mut frames = Frames::default();
-        let mut known = false;
-        let mut length = 0;
-        loop {
-            let chunk = match timeout(self.endpoint.settings.timeout, response.chunk()).await {
-                Err(_) => return Err(self.endpoint.silent()),
-                Ok(Err(error)) => {
-                    return Err(self.endpoint.error(Kind::Connection, &format!(": {}", http::cause(&error))));
-                }
-                Ok(Ok(chunk)) => chunk,
-            };
-            let Some(chunk) = chunk else { break };
-            length += chunk.len();
-            if length > LONGEST_REPLY {
-                return Err(self.endpoint.error(Kind::Rejected, " sent a reply of over 64 MiB"));
-            }
-            for frame in frames.push(&chunk) {
-                if self.take(frame, reply, &mut known)? {
-                    drain(response).await;
-                    return Ok(());
-                }
-            }
-            watched.grown(&reply.text);
-        }
-        for frame in frames.finish() {
-            self.take(frame, reply, &mut known)?;
-        }
-        if reply.complete {
-            return Ok(());
-        }
-        let (kind, text) = match known {
-            true => (Kind::Connection, ": the reply broke off before its end"),
-            false => (Kind::Malformed, " sent an empty reply"),
-        };
-        Err(self.endpoint.error(kind, text))
-    }
-
-    /// Takes a frame; `true` if no further frame follows.
-    fn take(&self, frame: Frame, reply: &mut Partial, known: &mut bool) -> Result<bool, ChatError> {
-        match frame {
-            Frame::Done => {
-                reply.complete = true;
-                return Ok(true);
-            }
-            Frame::Garbage(text) => return Err(self.endpoint.malformed(&text)),
-            Frame::Json(event) => {
-                if let Some(ErrorBody { kind, text }) = error_body::of_event(&event) {
-                    return Err(self.endpoint.error(kind, &format!(" failed: {text}")));
-                }
-                if !self.dialect.take(&event, reply) {
-                    return Err(self.endpoint.malformed(&event.to_string()));
-                }
-                *known = true;
-            }
-        }
-        Ok(false)
-    }
-
-    /// The reply for the caller.
-    ///
-    /// # Errors
-    /// The reply has no text, or the server has cut the prompt.
-    fn check(&self, request: &ChatRequest, format: &Format, reply: &Partial) -> Result<ChatReply, ChatError> {
-        if let Some(how) = self.dialect.cut_prompt(&self.endpoint.settings, request, reply) {
-            return Err(self.endpoint.error(Kind::ContextTooLong, &format!(" cut the prompt: {how}")));
-        }
-        let text = without_thinking(&reply.text);
-        let finish = reply.finish.unwrap_or(Finish::Stop);
-        match finish {
-            Finish::Length if text.is_empty() => {
-                let text =
-                    " reached the token limit before any text (did it think?); raise kwargs.max_tokens";
-                Err(self.endpoint.error(Kind::Rejected, text))
-            }
-            Finish::Stop if text.is_empty() => {
-                Err(self.endpoint.error(Kind::Empty, " sent a reply without text"))
-            }
-            _ => {
-                let cut = match format {
-                    Format::Schema { schema, shares: true, .. } => schema_limits::cut(schema, text, None),
-                    _ => Vec::new(),
-                };
-                Ok(ChatReply { text: text.to_owned(), finish, usage: reply.usage, refused: false, cut })
-            }
         }
     }
 }
@@ -349,12 +248,6 @@ fn headers(
         secret(&format!("the header {name}"), name, value.expose())?;
     }
     Ok(headers)
-}
-
-/// Reads the rest of a stream, which is its end mark.
-async fn drain(mut response: Response) {
-    let rest = async { while let Ok(Some(_)) = response.chunk().await {} };
-    let _ = timeout(DRAIN, rest).await;
 }
 
 #[cfg(test)]

@@ -4,6 +4,8 @@
 //! This crate gets the URL of a server. It does not know how the server was started, nor which protocol asks.
 
 mod anthropic;
+#[cfg(test)]
+mod damaged;
 mod deltas;
 mod dialect;
 mod disguise;
@@ -14,21 +16,27 @@ mod error_body;
 mod error_messages;
 #[cfg(test)]
 mod every_row;
+mod finish;
 mod frames;
 pub mod http;
 mod http_client;
 mod look;
+mod mend;
 mod observer;
 mod ollama;
 mod openai;
 pub mod pasted;
 pub mod providers;
 mod proxy;
+mod reader;
+mod reading;
 mod retry;
 pub mod schema_limits;
 pub mod secrets;
 mod settings;
+mod thinking;
 mod truncation;
+mod usage;
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -42,6 +50,8 @@ pub use egress_gate::{CallOutcome, EgressGate, OutboundRequest, OutboundText};
 pub use observer::CallObserver;
 pub use retry::{Tries, with_retries};
 pub use settings::{CREDENTIAL_HEADERS, ChatSettings, Generation, VendorOptions};
+pub use thinking::without_thoughts;
+pub use usage::Usage;
 
 use minions_documents::tokens::estimate;
 
@@ -192,8 +202,6 @@ pub enum Finish {
     Stop,
     /// The token limit cut it off.
     Length,
-    /// The provider refused or filtered it.
-    Filtered,
 }
 
 /// A model's answer.
@@ -217,49 +225,6 @@ pub struct ChatReply {
 pub struct Seen {
     /// Tokens of prompt and reply that the model takes, if the server tells.
     pub window: Option<u32>,
-}
-
-/// Tokens that calls cost, in the field names of the envelope.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Usage {
-    /// Tokens that the model wrote.
-    pub completion_tokens: u64,
-    /// Tokens that the model was given.
-    pub prompt_tokens: u64,
-    /// Prompt and completion tokens together.
-    pub total_tokens: u64,
-    /// Prompt tokens that the server reports as served from its cache.
-    pub cached_prompt_tokens: u64,
-    /// Prompt tokens that earlier calls had already sent, as far as the server tells: the cached ones.
-    pub seen_prompt_tokens: u64,
-    /// Prompt tokens without the seen ones.
-    pub new_prompt_tokens: u64,
-}
-
-impl Usage {
-    /// The usage of one call whose prompt, completion and cached prompt tokens the server reports.
-    pub fn of_call(prompt: u64, completion: u64, cached: u64) -> Self {
-        let cached = cached.min(prompt);
-        Self {
-            completion_tokens: completion,
-            prompt_tokens: prompt,
-            total_tokens: prompt + completion,
-            cached_prompt_tokens: cached,
-            seen_prompt_tokens: cached,
-            new_prompt_tokens: prompt - cached,
-        }
-    }
-}
-
-impl std::ops::AddAssign for Usage {
-    fn add_assign(&mut self, other: Self) {
-        self.completion_tokens += other.completion_tokens;
-        self.prompt_tokens += other.prompt_tokens;
-        self.total_tokens += other.total_tokens;
-        self.cached_prompt_tokens += other.cached_prompt_tokens;
-        self.seen_prompt_tokens += other.seen_prompt_tokens;
-        self.new_prompt_tokens += other.new_prompt_tokens;
-    }
 }
 
 /// Why a turn failed. Messages name the endpoint and never carry a credential.
@@ -304,8 +269,10 @@ pub enum ChatErrorKind {
     Rejected,
     /// The reply is not one of the dialect.
     Malformed,
-    /// The reply is whole and holds no text.
+    /// The reply is whole and holds no answer.
     Empty,
+    /// The model or the vendor's filter refused to answer.
+    Refused,
     /// The model itself could not be loaded or run (embedded engine).
     Model,
     /// An [`EgressGate`] did not let the request leave.

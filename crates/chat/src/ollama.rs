@@ -5,8 +5,8 @@
 
 use serde_json::{Map, Value, json};
 
-use super::dialect::{Abilities, Dialect, JsonMode, Partial, vector};
-use super::{ChatRequest, ChatSettings, Finish, Format, Image, Message, Usage, truncation};
+use super::dialect::{Abilities, Dialect, JsonMode, Partial, Taken, vector};
+use super::{ChatRequest, ChatSettings, Format, Image, Message, Usage, truncation};
 
 /// The dialect of Ollama's native API.
 pub(crate) struct Ollama;
@@ -67,18 +67,23 @@ impl Dialect for Ollama {
         Some((vectors, reply["prompt_eval_count"].as_u64().unwrap_or_default()))
     }
 
-    fn take(&self, event: &Value, reply: &mut Partial) -> bool {
-        if !event["done"].is_boolean() && !event["message"].is_object() {
-            return false;
+    fn take(&self, event: &Value, reply: &mut Partial) -> Taken {
+        let (message, done) = (&event["message"], &event["done"]);
+        // The last line may have no message; without one, another line has lost its text.
+        let is_line = done.is_boolean() && (message.is_object() || *done == true);
+        let is_whole = message.is_object() && done.is_null();
+        if !is_line && !is_whole || !reply.push_text(&message["content"]) {
+            return Taken::Foreign;
         }
-        reply.text.push_str(event["message"]["content"].as_str().unwrap_or_default());
-        if event["done"] == true {
+        reply.reasoning.push_str(message["thinking"].as_str().unwrap_or_default());
+        reply.calls_tool |= message["tool_calls"].as_array().is_some_and(|calls| !calls.is_empty());
+        if *done == true {
             let count = |name: &str| event[name].as_u64().unwrap_or_default();
             reply.usage = Usage::of_call(count("prompt_eval_count"), count("eval_count"), 0);
-            reply.finish = Some(if event["done_reason"] == "length" { Finish::Length } else { Finish::Stop });
+            reply.end(&event["done_reason"]);
             reply.complete = true;
         }
-        true
+        Taken::Part
     }
 
     /// Servers that do not know `truncate` cut silently, to the window or to about half of it. The count alone proves
@@ -115,6 +120,7 @@ fn options(settings: &ChatSettings, request: &ChatRequest) -> Map<String, Value>
 #[cfg(test)]
 mod tests {
     use super::super::dialect::{body_of, read};
+    use super::super::finish::Ending;
     use super::super::{Generation, VendorOptions};
     use super::*;
 
@@ -168,17 +174,18 @@ mod tests {
         let done = r#"{"model":"llama3.2","created_at":"2023-08-04T19:22:45.499127Z","message":{"role":"assistant","content":""},"done":true,"total_duration":4883583458,"load_duration":1334875,"prompt_eval_count":26,"prompt_eval_duration":342546000,"eval_count":282,"eval_duration":4535599000}"#;
         let expected = Partial {
             text: "The".into(),
-            finish: Some(Finish::Stop),
+            // Older servers give no reason.
             usage: Usage::of_call(26, 282, 0),
             complete: true,
+            ..Partial::default()
         };
         assert_eq!(read(&Ollama, &format!("{line}\n{done}\n")), expected);
         let thought = r#"{"message":{"role":"assistant","content":"","thinking":"hm"},"done":false}"#;
         let cut = r#"{"message":{"role":"assistant","content":"Th"},"done":true,"done_reason":"length","eval_count":2}"#;
         let reply = read(&Ollama, &format!("{thought}\n{cut}"));
-        assert_eq!((&*reply.text, reply.finish), ("Th", Some(Finish::Length)));
+        assert_eq!((&*reply.text, reply.ending), ("Th", Some(Ending::Cut)));
         // Not streamed and aborted: the text is there, but not all of it.
         assert!(!read(&Ollama, line).complete);
-        assert!(!Ollama.take(&json!({"result": 1}), &mut Partial::default()));
+        assert_eq!(Ollama.take(&json!({"result": 1}), &mut Partial::default()), Taken::Foreign);
     }
 }

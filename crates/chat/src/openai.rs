@@ -6,8 +6,9 @@ use ring::digest::{Context, SHA256};
 use serde_json::{Value, json};
 
 use super::anthropic::mark_cached;
-use super::dialect::{Abilities, Caching, Dialect, JsonMode, Partial, vector};
-use super::{ChatRequest, ChatSettings, Finish, Format, Image, Message, Role, Usage, truncation};
+use super::dialect::{Abilities, Caching, Dialect, JsonMode, Partial, Taken, vector};
+use super::finish::Ending;
+use super::{ChatRequest, ChatSettings, Format, Image, Message, Role, Usage, truncation};
 
 /// The number of characters of a message that decide whether prompts begin alike.
 const BEGINNING: usize = 1000;
@@ -82,37 +83,38 @@ impl Dialect for OpenAi {
         Some((vectors, reply["usage"]["prompt_tokens"].as_u64().unwrap_or_default()))
     }
 
-    fn take(&self, event: &Value, reply: &mut Partial) -> bool {
+    fn take(&self, event: &Value, reply: &mut Partial) -> Taken {
         // Groq has the usage elsewhere: API reference, "The chat completion chunk object".
         let usage = if event["usage"].is_object() { &event["usage"] } else { &event["x_groq"]["usage"] };
-        if usage.is_object() {
-            let tokens = |pointer| usage.pointer(pointer).and_then(Value::as_u64).unwrap_or_default();
-            // The fields of OpenAI, DeepSeek and Moonshot.
-            let places =
-                ["/prompt_tokens_details/cached_tokens", "/prompt_cache_hit_tokens", "/cached_tokens"];
-            let cached = places.into_iter().map(tokens).max().unwrap_or_default();
-            let told = tokens("/prompt_tokens");
-            // Some gateways count cached tokens apart, so there may be more of them than prompt tokens.
-            let prompt = if cached > told { told + cached } else { told };
-            reply.usage = Usage::of_call(prompt, tokens("/completion_tokens"), cached);
+        if let Some(usage) = usage.is_object().then(|| usage_of(usage)).filter(|usage| usage.total_tokens > 0)
+        {
+            reply.usage = usage;
         }
-        let Some(choices) = event["choices"].as_array() else { return false };
-        // The last chunk, with the usage, has no choice.
-        let Some(choice) = choices.first() else { return true };
-        let message = if choice["message"].is_object() { &choice["message"] } else { &choice["delta"] };
-        push_text(&message["content"], &mut reply.text);
-        if let Some(refusal) = message["refusal"].as_str().filter(|refusal| !refusal.is_empty()) {
-            reply.text.push_str(refusal);
-            reply.finish = Some(Finish::Filtered);
+        let is_chunk = event["object"] == "chat.completion.chunk";
+        let choices = match &event["choices"] {
+            Value::Array(choices) => choices,
+            // The last chunk, with the usage, has no choice, and gateways leave out what is empty.
+            Value::Null if usage.is_object() || reply.complete => return Taken::Part,
+            Value::Null if is_about_filters(event) => return Taken::Part,
+            _ => return Taken::Foreign,
+        };
+        let number = |choice: &Value| choice["index"].as_u64().unwrap_or_default();
+        // One choice is asked for; others that come all the same are not appended to it.
+        let ours = reply.choice.or_else(|| choices.iter().map(number).min());
+        let Some(choice) = choices.iter().find(|choice| Some(number(choice)) == ours) else {
+            return Taken::Part;
+        };
+        reply.choice = ours;
+        let is_whole = !is_chunk && choice["message"].is_object();
+        if !take_choice(choice, reply) {
+            return Taken::Foreign;
         }
-        if let Some(reason) = choice["finish_reason"].as_str() {
-            reply.complete = true;
-            reply.finish = reply.finish.or(Some(match reason {
-                "length" => Finish::Length,
-                "content_filter" => Finish::Filtered,
-                _ => Finish::Stop,
-            }));
-        }
+        reply.end(&choice["finish_reason"]);
+        reply.complete |= is_whole && event["object"] == "chat.completion";
+        Taken::Part
+    }
+
+    fn has_choices(&self) -> bool {
         true
     }
 
@@ -123,7 +125,7 @@ impl Dialect for OpenAi {
         if settings.model.contains("claude") {
             return None;
         }
-        let counted = reply.usage.prompt_tokens + reply.usage.cached_prompt_tokens;
+        let counted = reply.usage.prompt_tokens.saturating_add(reply.usage.cached_prompt_tokens);
         truncation::prompt(request.words(), counted, settings.generation.num_ctx)
     }
 }
@@ -169,16 +171,64 @@ fn message(message: &Message) -> Value {
     json!({"role": message.role, "content": parts})
 }
 
-/// The text of a content, which is a string, or for some servers a list of parts, of which those of type `text` count.
-fn push_text(content: &Value, text: &mut String) {
-    match content {
-        Value::String(part) => text.push_str(part),
-        Value::Array(parts) => {
-            text.extend(
-                parts.iter().filter(|part| part["type"] == "text").filter_map(|part| part["text"].as_str()),
-            );
+/// The usage in the fields of OpenAI, DeepSeek and Moonshot.
+fn usage_of(usage: &Value) -> Usage {
+    let tokens = |pointer| usage.pointer(pointer).and_then(Value::as_u64).unwrap_or_default();
+    let places = ["/prompt_tokens_details/cached_tokens", "/prompt_cache_hit_tokens", "/cached_tokens"];
+    let cached = places.into_iter().map(tokens).max().unwrap_or_default();
+    let told = tokens("/prompt_tokens");
+    // Some gateways count cached tokens apart, so there may be more of them than prompt tokens.
+    let prompt = if cached > told { told.saturating_add(cached) } else { told };
+    Usage::of_call(prompt, tokens("/completion_tokens"), cached)
+}
+
+/// Whether `part` tells what Azure's filters found, in which case it has no text. See "Content streaming" in the
+/// documentation of Azure OpenAI.
+fn is_about_filters(part: &Value) -> bool {
+    ["prompt_filter_results", "content_filter_results", "content_filter_offsets"]
+        .into_iter()
+        .any(|key| !part[key].is_null())
+}
+
+/// Adds a choice to `reply`. `false` if it is damaged, as then its text is lost.
+fn take_choice(choice: &Value, reply: &mut Partial) -> bool {
+    let is_empty = |message: &Value| message.as_object().is_none_or(serde_json::Map::is_empty);
+    // Perplexity sends the message so far beside each delta.
+    let (delta, whole) = (&choice["delta"], &choice["message"]);
+    let message = if is_empty(delta) && whole.is_object() { whole } else { delta };
+    match message {
+        Value::Object(_) => take_message(message, reply),
+        Value::Null => Ending::of(&choice["finish_reason"]).is_some() || is_about_filters(choice),
+        _ => false,
+    }
+}
+
+fn take_message(message: &Value, reply: &mut Partial) -> bool {
+    // vLLM, DeepSeek and most others; OpenRouter, Groq and newer vLLM; some gateways.
+    let thoughts = ["reasoning_content", "reasoning", "thinking"].into_iter();
+    reply.reasoning.push_str(thoughts.filter_map(|key| message[key].as_str()).next().unwrap_or_default());
+    reply.refusal.push_str(message["refusal"].as_str().unwrap_or_default());
+    let calls = message["tool_calls"].as_array().is_some_and(|calls| !calls.is_empty());
+    reply.calls_tool |= calls || message["function_call"].is_object();
+    match &message["content"] {
+        Value::Array(parts) => parts.iter().all(|part| take_part(part, reply)),
+        content => reply.push_text(content),
+    }
+}
+
+/// Adds a part of a content to `reply`. Parts of other types than text have no text that is an answer.
+fn take_part(part: &Value, reply: &mut Partial) -> bool {
+    match part["type"].as_str() {
+        Some("text" | "output_text") => part["text"].is_string() && reply.push_text(&part["text"]),
+        Some("refusal") => {
+            reply.refusal.push_str(part["refusal"].as_str().unwrap_or_default());
+            true
         }
-        _ => {}
+        Some(_) => true,
+        None => {
+            part.is_string() && reply.push_text(part)
+                || part["text"].is_string() && reply.push_text(&part["text"])
+        }
     }
 }
 
@@ -268,8 +318,15 @@ mod tests {
         assert_eq!(body(true).get("chat_template_kwargs"), None);
     }
 
-    fn expect(bytes: &str, text: &str, finish: Finish, usage: Usage) {
-        let expected = Partial { text: text.into(), finish: Some(finish), usage, complete: true };
+    fn expect(bytes: &str, text: &str, ending: Ending, usage: Usage) {
+        let expected = Partial {
+            text: text.into(),
+            ending: Some(ending),
+            usage,
+            complete: true,
+            choice: Some(0),
+            ..Partial::default()
+        };
         assert_eq!(read(&OpenAi, bytes), expected, "{bytes}");
     }
 
@@ -291,7 +348,7 @@ mod tests {
           },
           "service_tier": "default"
         }"#;
-        expect(whole, "Hello! How can I assist you today?", Finish::Stop, Usage::of_call(19, 10, 4));
+        expect(whole, "Hello! How can I assist you today?", Ending::Whole, Usage::of_call(19, 10, 4));
 
         let chunk = |delta: &str, finish: &str| {
             format!(
@@ -304,12 +361,18 @@ mod tests {
             [begin.clone(), chunk(r#"{"content":"Hel"}"#, "null"), chunk(r#"{"content":"lo"}"#, "null")]
                 .concat();
         let end = |finish: &str| stream.clone() + &chunk("{}", finish) + usage + "data: [DONE]\n\n";
-        expect(&end("\"stop\""), "Hello", Finish::Stop, Usage::of_call(9, 12, 0));
-        expect(&end("\"length\""), "Hello", Finish::Length, Usage::of_call(9, 12, 0));
-        expect(&end("\"content_filter\""), "Hello", Finish::Filtered, Usage::of_call(9, 12, 0));
+        expect(&end("\"stop\""), "Hello", Ending::Whole, Usage::of_call(9, 12, 0));
+        expect(&end("\"length\""), "Hello", Ending::Cut, Usage::of_call(9, 12, 0));
+        expect(
+            &end("\"content_filter\""),
+            "Hello",
+            Ending::Refused("content_filter".into()),
+            Usage::of_call(9, 12, 0),
+        );
         // Structured outputs: a refusal comes in place of the content.
         let refused = begin + &chunk(r#"{"refusal":"I can't."}"#, "null") + &chunk("{}", "\"stop\"");
-        expect(&refused, "I can't.", Finish::Filtered, Usage::default());
+        let reply = read(&OpenAi, &refused);
+        assert_eq!((&*reply.text, &*reply.refusal, reply.complete), ("", "I can't.", true));
     }
 
     #[test]
@@ -324,7 +387,7 @@ mod tests {
                 [json!({"choices": [], "usage": usage}), json!({"choices": [], "x_groq": {"usage": usage}})]
             {
                 let mut reply = Partial::default();
-                assert!(OpenAi.take(&event, &mut reply));
+                assert_eq!(OpenAi.take(&event, &mut reply), Taken::Part);
                 assert_eq!(reply.usage, Usage::of_call(9, 2, 4));
             }
         }
@@ -334,7 +397,7 @@ mod tests {
     fn cached_tokens_that_are_counted_apart_are_of_the_prompt_too() {
         let usage = json!({"prompt_tokens": 3, "prompt_tokens_details": {"cached_tokens": 40}});
         let mut reply = Partial::default();
-        assert!(OpenAi.take(&json!({"choices": [], "usage": usage}), &mut reply));
+        assert_eq!(OpenAi.take(&json!({"choices": [], "usage": usage}), &mut reply), Taken::Part);
         assert_eq!(reply.usage, Usage::of_call(43, 0, 40));
     }
 
@@ -410,6 +473,6 @@ mod tests {
         let text = "data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":[{\"type\":\"thinking\"},{\"type\":\"text\",\"text\":\"Yes\"}]},\"finish_reason\":null}]}\n\n";
         let reply = read(&OpenAi, &[thinking, text].concat());
         assert_eq!((&*reply.text, reply.complete), ("Yes", false));
-        assert!(!OpenAi.take(&json!({"result": 1}), &mut Partial::default()));
+        assert_eq!(OpenAi.take(&json!({"result": 1}), &mut Partial::default()), Taken::Foreign);
     }
 }

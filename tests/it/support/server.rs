@@ -153,6 +153,20 @@ impl Reply {
         self
     }
 
+    /// A whole body as a stream of one chunk.
+    pub(crate) fn chunked(mut self) -> Self {
+        if let Body::Whole(body) = &mut self.body {
+            let chunks = vec![std::mem::take(body)];
+            self.body = Body::Chunks { chunks, gap: Duration::ZERO, cut: false };
+        }
+        self
+    }
+
+    /// How many chunks a stream has.
+    pub(crate) fn chunks(&self) -> usize {
+        if let Body::Chunks { chunks, .. } = &self.body { chunks.len() } else { 0 }
+    }
+
     /// Cuts the whole stream into chunks of `size` bytes, wherever that falls.
     pub(crate) fn rechunk(mut self, size: usize) -> Self {
         if let Body::Chunks { chunks, .. } = &mut self.body {
