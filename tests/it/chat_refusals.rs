@@ -289,7 +289,7 @@ async fn texts_are_embedded_apart_where_one_fails_the_call_of_many() {
         })
     };
     for (status, words) in
-        [(400, "input is invalid"), (500, "unsupported value: NaN"), (413, "input is too large to process")]
+        [(400, "input is invalid"), (500, "unsupported value: NaN"), (422, "text has no tokens")]
     {
         let server = embed(status, words);
         let settings = ChatSettings { model: "e".into(), ..once("openai", &server) };

@@ -135,7 +135,11 @@ const RULES: &[Rule] = &[
         kind: Kind::NotFound,
         ..RULE
     },
-    Rule { statuses: &[403..=403], signs: &["moderation", "flagged", "content_policy"], ..RULE },
+    Rule {
+        statuses: &[403..=403],
+        signs: &["moderation", "flagged", "content_policy", "content policy", "usage polic", "safety"],
+        ..RULE
+    },
     Rule { statuses: &[401..=401, 403..=403], kind: Kind::Auth, ..RULE },
     Rule {
         statuses: &[400..=400, 404..=404, 422..=422, 500..=500],
@@ -289,6 +293,7 @@ mod tests {
             (403, "[html] Attention Required! | Cloudflare", Kind::Rejected),
             (403, "[json] Project does not have access to model `gpt-5`", Kind::NotFound),
             (403, "[json] Input was flagged by the moderation endpoint", Kind::Rejected),
+            (403, "[json] content policy", Kind::Rejected),
             (503, "[json] unavailable_error | Loading model", Kind::Loading),
             (503, "[json] Model meta-llama/Llama-3 is currently loading", Kind::Loading),
             (500, "[plain] The model is still loading, try again", Kind::Loading),
