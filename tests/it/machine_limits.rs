@@ -1,5 +1,6 @@
 //! What the machine does not give: a stdout, files, CPU time, memory. Nothing is spent, lost or said wrongly for it.
 
+use std::fs::File;
 use std::os::unix::fs::PermissionsExt;
 
 use serde_json::{Value, json};
@@ -77,6 +78,33 @@ fn a_file_that_may_not_grow_costs_its_log_alone() {
     let ran = Program::in_shell("ulimit -f 1", "> out").run(one(&server).to_string());
     assert_eq!(ran.code, Some(1), "{}", ran.stderr);
     assert!(ran.stderr.contains("can't be written to stdout"), "{}", ran.stderr);
+}
+
+#[test]
+fn files_that_never_end_or_never_begin_are_not_read() {
+    let server = server();
+    let dir = tempfile::tempdir().unwrap();
+    let fifo = dir.path().join("fifo");
+    nix::unistd::mkfifo(&fifo, nix::sys::stat::Mode::S_IRWXU).unwrap();
+    let sparse = dir.path().join("sparse.png");
+    std::fs::write(&sparse, b"\x89PNG").unwrap();
+    File::options().write(true).open(&sparse).unwrap().set_len(3 << 30).unwrap();
+    for (path, why) in [
+        (fifo.to_str().unwrap(), "it is a pipe"),
+        ("/dev/zero", "it is a device"),
+        (sparse.to_str().unwrap(), "has more than"),
+    ] {
+        let mut with_prompt = one(&server);
+        with_prompt["protocol"]["kwargs"] = json!({"prompts": {"minion_worker": path}});
+        let mut with_image = one(&server);
+        with_image["call_params"]["images"] = json!([path]);
+        for (job, place) in [(with_prompt, "prompts.minion_worker"), (with_image, "images[0]")] {
+            // Less memory than the file has.
+            let error = Program::in_shell("ulimit -v 2000000", "").run(job.to_string()).error(2);
+            assert!(error.contains(place) && error.contains(why), "{error}");
+        }
+    }
+    assert_eq!(chats(&server, "supervisor").len(), 0);
 }
 
 #[test]

@@ -55,9 +55,10 @@ pub(super) async fn open(
     let (worker, supervisor) = sides(job, &shared.config.environment, shared.is_for_many())?;
     let tape = shared.tape.of_job(job.line.as_deref());
     if let Tape::Replay(recording) = &tape {
-        return Ok(replayed(job, [&worker, &supervisor], &tape, recording, ledger));
+        let window = tape.max_chunk_bytes(&worker.model, None).await;
+        return Ok(replayed(job, [&worker, &supervisor], window, recording, ledger));
     }
-    let recording = tape.recording()?;
+    let recording = tape.recording().await?;
     for side in [&supervisor, &worker] {
         side.check(shared)?;
         side.warn();
@@ -96,7 +97,7 @@ pub(super) async fn open(
             }
             if is_remote { embedder.gated(ledger.watch(JobRole::Embedding)) } else { embedder }
         }),
-        max_chunk_bytes: tape.max_chunk_bytes(&worker.model, window),
+        max_chunk_bytes: tape.max_chunk_bytes(&worker.model, window).await,
         _servers: vec![worker_servers, supervisor_servers],
         missing: Missing::default(),
     })
@@ -106,7 +107,7 @@ pub(super) async fn open(
 fn replayed(
     job: &Job,
     [worker, supervisor]: [&SideConfig; 2],
-    tape: &Tape,
+    max_chunk_bytes: Option<usize>,
     recording: &Arc<Recording>,
     ledger: &Arc<Ledger>,
 ) -> Clients {
@@ -120,7 +121,7 @@ fn replayed(
     Clients {
         supervisor: chat(supervisor),
         worker: chat(worker),
-        max_chunk_bytes: tape.max_chunk_bytes(&worker.model, None),
+        max_chunk_bytes,
         embedder: embeds.then(embedder),
         _servers: Vec::new(),
         missing,
