@@ -4,12 +4,17 @@
 //! A piece that is no JSON is given out too, for the parser to complain of; the next one begins on the line
 //! after, so that a bad line costs nothing but itself.
 
-use std::io::{self, BufRead};
+use std::io::{self, BufRead, Read};
+
+use crate::cli::memory;
 
 /// Characters that Linux keeps of a line that is typed or pasted, N_TTY_BUF_SIZE less the line break (termios(3)).
 const TERMINAL_LINE: usize = 4095;
 
 pub(super) const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+
+/// Bytes that are read before the memory for more is looked at.
+const STEP: u64 = 8 << 20;
 
 /// One value of the input, or what stands in its place.
 #[derive(Debug, PartialEq)]
@@ -91,7 +96,10 @@ impl<R: BufRead> JsonSplitter<R> {
         if let Some(ahead) = self.line_ahead.take() {
             bytes.extend(ahead.bytes);
         }
-        self.input.read_to_end(bytes).map(drop)
+        while self.input.by_ref().take(STEP).read_to_end(bytes)? > 0 {
+            has_room(bytes.len())?;
+        }
+        Ok(())
     }
 
     /// The next piece; `None` at the end.
@@ -169,7 +177,10 @@ impl<R: BufRead> JsonSplitter<R> {
             return Ok(self.line_ahead.take());
         }
         let mut bytes = Vec::new();
-        if self.input.read_until(b'\n', &mut bytes)? == 0 {
+        while self.input.by_ref().take(STEP).read_until(b'\n', &mut bytes)? > 0 && !bytes.ends_with(b"\n") {
+            has_room(bytes.len())?;
+        }
+        if bytes.is_empty() {
             return Ok(None);
         }
         self.lines += 1;
@@ -185,6 +196,11 @@ impl<R: BufRead> JsonSplitter<R> {
         }
         Ok(Some(JsonPiece::new(self.lines, 1, bytes)))
     }
+}
+
+/// Whether the memory that is left takes as much again as was read, which a buffer that grows may want.
+fn has_room(read: usize) -> io::Result<()> {
+    memory::check(read, 1).map_err(|failure| io::Error::other(failure.message))
 }
 
 /// How far a value is known.
