@@ -5,14 +5,12 @@ use std::fs;
 use minions::error::Failure;
 use nix::sys::resource::{RLIM_INFINITY, Resource, getrlimit};
 
-/// Smaller inputs are not looked at.
-const NOTICED: usize = 1 << 20;
+/// Smaller inputs are not looked at: what they need may lie in memory that the process has already.
+const NOTICED: usize = 8 << 20;
 /// Bytes of memory for each byte of JSON that is read and parsed.
 pub(crate) const OF_JSON: u64 = 2;
 /// The same for a job: its documents, what is sent of them, its log and its envelope.
 pub(crate) const OF_A_JOB: u64 = 5;
-/// What is left for all else.
-const RESERVE: u64 = 32 << 20;
 
 /// Whether there is room for a job whose JSON has so many bytes, each of which needs `for_a_byte` of them.
 ///
@@ -22,7 +20,7 @@ pub(crate) fn check(bytes: usize, for_a_byte: u64) -> Result<(), Failure> {
     if bytes < NOTICED {
         return Ok(());
     }
-    let needed = (bytes as u64).saturating_mul(for_a_byte).saturating_add(RESERVE);
+    let needed = (bytes as u64).saturating_mul(for_a_byte);
     match left() {
         Some(left) if left < needed => {
             let mb = |bytes: u64| bytes >> 20;

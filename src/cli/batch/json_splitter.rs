@@ -102,7 +102,15 @@ impl<R: BufRead> JsonSplitter<R> {
         Ok(())
     }
 
+    /// What stands for the last line that was read.
+    pub(super) fn unread(&self) -> JsonPiece {
+        JsonPiece::new(self.lines, 1, Vec::new())
+    }
+
     /// The next piece; `None` at the end.
+    ///
+    /// # Errors
+    /// [`io::ErrorKind::OutOfMemory`] for a line that memory does not hold; the next piece follows it.
     pub(in crate::cli) fn next(&mut self) -> io::Result<Option<JsonPiece>> {
         if let Some(piece) = self.put_back.pop() {
             return Ok(Some(piece));
@@ -178,7 +186,11 @@ impl<R: BufRead> JsonSplitter<R> {
         }
         let mut bytes = Vec::new();
         while self.input.by_ref().take(STEP).read_until(b'\n', &mut bytes)? > 0 && !bytes.ends_with(b"\n") {
-            has_room(bytes.len())?;
+            if let Err(error) = has_room(bytes.len()) {
+                self.lines += 1;
+                skip_line(&mut self.input)?;
+                return Err(error);
+            }
         }
         if bytes.is_empty() {
             return Ok(None);
@@ -200,7 +212,20 @@ impl<R: BufRead> JsonSplitter<R> {
 
 /// Whether the memory that is left takes as much again as was read, which a buffer that grows may want.
 fn has_room(read: usize) -> io::Result<()> {
-    memory::check(read, 1).map_err(|failure| io::Error::other(failure.message))
+    memory::check(read, 1).map_err(|failure| io::Error::new(io::ErrorKind::OutOfMemory, failure.to_string()))
+}
+
+/// Reads to the end of the line and keeps nothing.
+fn skip_line(input: &mut impl BufRead) -> io::Result<()> {
+    loop {
+        let bytes = input.fill_buf()?;
+        let end = bytes.iter().position(|byte| *byte == b'\n');
+        let (length, is_last) = (end.map_or(bytes.len(), |end| end + 1), bytes.is_empty() || end.is_some());
+        input.consume(length);
+        if is_last {
+            return Ok(());
+        }
+    }
 }
 
 /// How far a value is known.

@@ -1,7 +1,7 @@
 //! From pieces of the input to jobs, in a thread of its own that reads no further than the jobs are taken.
 
 use std::collections::HashSet;
-use std::io::BufRead;
+use std::io::{self, BufRead};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
@@ -87,14 +87,26 @@ struct Reader {
 impl Reader {
     fn run<R: BufRead>(&mut self, pieces: &mut JsonSplitter<R>, lines: &Sender<Line>) -> Result<(), Failure> {
         for number in 0.. {
-            let piece = pieces
-                .next()
-                .map_err(|error| Failure::system(format!("the rest of the input can't be read: {error}")))?;
-            let Some(piece) = piece else { break };
+            let piece = match pieces.next() {
+                Ok(Some(piece)) => Ok(piece),
+                Ok(None) => break,
+                Err(error) if error.kind() == io::ErrorKind::OutOfMemory => Err((pieces.unread(), error)),
+                Err(error) => {
+                    return Err(Failure::system(format!("the rest of the input can't be read: {error}")));
+                }
+            };
             if !self.shard.has(number) {
                 continue;
             }
-            match self.line(&piece) {
+            let line = match piece {
+                Ok(piece) => self.line(&piece),
+                Err((piece, error)) => Some(Line {
+                    custom_id: self.line_id(&piece),
+                    hash: String::new(),
+                    job: Err(Failure::system(format!("line {}: {error}", piece.line))),
+                }),
+            };
+            match line {
                 None => drop(self.skipped.fetch_add(1, Relaxed)),
                 Some(line) => {
                     // Nobody takes them any more.
