@@ -1,4 +1,4 @@
 #!/bin/sh
 # One job on stdin, one envelope on stdout, against the container's running Ollama:
-#   echo "$JOB" | docker exec -i minions-container /app/start_minion.sh
+#   printf '%s' "$JOB" | docker exec -i minions-container /app/start_minion.sh
 exec minions entry run "$@"

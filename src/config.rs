@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use crate::chat::{pasted, providers};
+use crate::chat::{http, pasted, providers};
 use crate::runtimes::window;
 
 /// Rounds of a protocol when the job does not say.
@@ -102,10 +102,16 @@ impl Environment {
         .collect()
     }
 
-    /// Values of the variables that hold credentials: the keys of the providers, and values that look
-    /// like a credential in variables named like one (a `CACHE_KEY` of 1000000 must not be removed from answers).
-    pub fn credentials(&self) -> impl Iterator<Item = &str> {
-        let ours = |name: &str| providers::PROVIDERS.iter().any(|provider| provider.key_env.contains(&name));
+    /// The credentials in the variables: the keys and tokens of the providers, values that look like a credential in
+    /// variables named like one (a `CACHE_KEY` of 1000000 must not be removed from answers), and those in addresses.
+    pub fn credentials(&self) -> impl Iterator<Item = String> {
+        let ours = |name: &str| {
+            providers::PROVIDERS.iter().any(|provider| {
+                let tokens = provider.header_env.iter().filter(|header| header.is_token);
+                let mut names = provider.key_env.iter().chain(tokens.flat_map(|header| header.env));
+                names.any(|known| *known == name)
+            })
+        };
         let is_named =
             |name: &str| ["_KEY", "_TOKEN", "_SECRET", "_PASSWORD"].iter().any(|end| name.ends_with(end));
         let looks = |value: &str| {
@@ -114,7 +120,8 @@ impl Environment {
                 && value.contains(|c: char| c.is_ascii_alphabetic())
         };
         let found = self.0.iter().filter(move |(name, value)| ours(name) || is_named(name) && looks(value));
-        found.map(|(_, value)| value.as_str())
+        let in_addresses = self.0.values().flat_map(|value| http::credentials(pasted::bare(value)));
+        found.map(|(_, value)| value.clone()).chain(in_addresses)
     }
 }
 

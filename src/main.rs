@@ -108,7 +108,7 @@ fn caught(work: Work, options: RunOptions, redactor: &Redactor) -> Result<RunOut
 fn run(work: Work, options: RunOptions, redactor: &Redactor) -> Result<RunOutcome, Failure> {
     let interrupt = Interrupt::listen();
     let environment = Environment::of_process();
-    environment.credentials().for_each(|secret| redactor.learn(secret));
+    environment.credentials().for_each(|secret| redactor.learn(&secret));
     let verbosity = logging::start(&environment, redactor, options.volume());
     if let Err(failure) = stdout::check(io::stdout(), options.events.is_some()) {
         tracing::error!("{failure}");

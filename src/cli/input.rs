@@ -80,10 +80,17 @@ impl Source {
         let mut pieces = self.pieces()?;
         let (mut seen, mut jobs) = (Vec::<JsonPiece>::new(), 0);
         while let Some(piece) = pieces.next().map_err(|error| self.unreadable(&error))? {
-            let value = job::value(&piece.bytes, piece.line);
-            jobs += usize::from(value.as_ref().map_or_else(|_| is_broken_job(&piece.bytes), job::is_job));
-            let is_named = seen.is_empty()
-                && (piece.is_item || value.is_ok_and(|value| job::custom_id(&value).is_some()));
+            let is_object = piece.bytes.trim_ascii_start().starts_with(b"{");
+            let value = is_object.then(|| job::value(&piece.bytes, piece.line));
+            let is_job = match &value {
+                None => false,
+                Some(Ok(value)) => job::is_job(value),
+                // Others may stand beside it.
+                Some(Err(_)) => is_broken_job(&piece.bytes),
+            };
+            jobs += usize::from(is_job);
+            let is_named = || matches!(&value, Some(Ok(value)) if job::custom_id(value).is_some());
+            let is_named = seen.is_empty() && (piece.is_item || is_named());
             seen.push(piece);
             if jobs > 1 || is_named {
                 seen.into_iter().rev().for_each(|piece| pieces.put_back(Some(piece)));
@@ -105,10 +112,10 @@ impl Source {
     }
 }
 
-/// Whether what is no JSON was meant as a job: then others may stand beside it.
+/// Whether what is no JSON was meant as a job.
 fn is_broken_job(bytes: &[u8]) -> bool {
     let has = |key: &[u8]| bytes.windows(key.len()).any(|window| window == key);
-    bytes.trim_ascii_start().starts_with(b"{") && (has(b"\"call_params\"") || has(b"\"body\""))
+    has(b"\"call_params\"") || has(b"\"body\"")
 }
 
 /// The pieces as they stood in the input, from the first one's line on.

@@ -7,11 +7,14 @@ use std::process::ExitCode;
 
 use serde_json::{Value, json};
 
+use minions::chat::pasted;
 use minions::chat::providers::{PROVIDERS, Provider, Source};
+use minions::config::Environment;
 
-/// `minions providers`.
+/// `minions providers`. No key is shown, only whether it is set.
 pub(crate) fn providers(as_json: bool) -> ExitCode {
-    let text = if as_json { in_json() } else { in_columns() };
+    let environment = Environment::of_process();
+    let text = if as_json { in_json(&environment) } else { in_columns(&environment) };
     match io::stdout().lock().write_all(text.as_bytes()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(_) => ExitCode::FAILURE,
@@ -26,7 +29,7 @@ pub(crate) fn version() -> ExitCode {
     }
 }
 
-fn in_json() -> String {
+fn in_json(environment: &Environment) -> String {
     let rows: Vec<Value> = PROVIDERS
         .iter()
         .map(|provider| {
@@ -35,6 +38,7 @@ fn in_json() -> String {
                 "dialect": dialect(provider),
                 "base_url": provider.base_url,
                 "key": provider.key_env,
+                "key_set": key(provider, environment).map(|(_, state)| state),
                 "model": provider.model,
                 "local": provider.local,
                 "checked": provider.source.document(),
@@ -45,27 +49,37 @@ fn in_json() -> String {
     format!("{:#}\n", Value::from(rows))
 }
 
-fn in_columns() -> String {
-    let head = ["type", "dialect", "base URL", "key", "default model", "checked against"];
+fn in_columns(environment: &Environment) -> String {
+    let head = ["type", "dialect", "key", "set", "default model"];
     let mut rows = vec![head.map(str::to_owned)];
     rows.extend(PROVIDERS.iter().map(|provider| {
-        let checked = match provider.source {
-            Source::All(document) => document.to_owned(),
-            Source::Address(document) => format!("{document} (parameters not checked)"),
-        };
-        let key = provider.key_env.first().copied().unwrap_or_default();
-        let cells = [provider.name, dialect(provider), provider.base_url, key, provider.model, &checked];
-        cells.map(str::to_owned)
+        let (name, state) = key(provider, environment).unwrap_or_default();
+        [provider.name, dialect(provider), name, state, provider.model].map(str::to_owned)
     }));
     let width = |column: usize| rows.iter().map(|row| row[column].len()).max().unwrap_or_default();
     let widths: Vec<usize> = (0..head.len()).map(width).collect();
-    let line = |row: &[String; 6]| {
+    let line = |row: &[String; 5]| {
         let cells = row.iter().zip(&widths).map(|(cell, width)| format!("{cell:width$}"));
         format!("{}\n", cells.collect::<Vec<_>>().join("  ").trim_end())
     };
-    rows.iter().map(line).collect()
+    let table: String = rows.iter().map(line).collect();
+    table
+        + "\n`minions providers --json` has the addresses, and the documents that they were checked against.\n"
+}
+
+/// The variable of the provider's key, and whether it is set; `None` if it needs no key. Of several variables, the first
+/// one that is set.
+fn key(provider: &Provider, environment: &Environment) -> Option<(&'static str, &'static str)> {
+    let tokens = provider.header_env.iter().filter(|header| header.is_token).flat_map(|header| header.env);
+    let state = |name: &&'static str| match pasted::key(environment.get(name)?) {
+        Ok("") => None,
+        Ok(_) => Some((*name, "yes")),
+        Err(_) => Some((*name, "bad")),
+    };
+    let set = provider.key_env.iter().chain(tokens).find_map(state);
+    set.or_else(|| Some((*provider.key_env.first()?, "no")))
 }
 
 fn dialect(provider: &Provider) -> &'static str {
-    provider.dialect.map_or("in process", |dialect| dialect.name())
+    provider.dialect.map_or("built in", |dialect| dialect.name())
 }

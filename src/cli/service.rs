@@ -59,7 +59,7 @@ pub(crate) fn health() -> ExitCode {
 fn started() -> Environment {
     let environment = Environment::of_process();
     let redactor = Redactor::default();
-    environment.credentials().for_each(|secret| redactor.learn(secret));
+    environment.credentials().for_each(|secret| redactor.learn(&secret));
     logging::start(&environment, &redactor, Volume::Normal);
     environment
 }

@@ -5,6 +5,10 @@ use std::io::{self, Write};
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
+use nix::unistd::{AccessFlags, access};
+
+use crate::chat::secrets::Redactor;
+
 /// The number of characters of the task in a file name.
 const SLUG: usize = 40;
 
@@ -14,18 +18,40 @@ const SLUG: usize = 40;
 ///
 /// # Errors
 /// Also if `name` leads through a symbolic link, which could leave `dir`.
-pub(super) fn write(dir: &Path, name: Option<&Path>, task: &str, mut text: Vec<u8>) -> io::Result<PathBuf> {
-    let target = name.map(|name| dir.join(name));
-    let below = name.and_then(Path::parent).unwrap_or(Path::new(""));
+pub(super) fn write(
+    dir: &Path,
+    name: Option<&Path>,
+    task: &str,
+    mut text: Vec<u8>,
+    redactor: &Redactor,
+) -> io::Result<PathBuf> {
+    // Neither a name nor a task may bring a credential into the name of a file.
+    let name = name.map(|name| PathBuf::from(redactor.clean(&name.to_string_lossy())));
+    let target = name.as_ref().map(|name| dir.join(name));
+    let below = name.as_deref().and_then(Path::parent).unwrap_or(Path::new(""));
     let folder = &make_folder(dir, below)?;
     let stamp = jiff::Timestamp::now().strftime("%Y%m%dT%H%M%SZ");
-    let prefix = format!("{stamp}_{}_", slug(task));
+    let prefix = format!("{stamp}_{}_", slug(&redactor.clean(task)));
     let mut file = tempfile::Builder::new().prefix(&prefix).suffix(".part").tempfile_in(folder)?;
     text.push(b'\n');
     file.write_all(&text)?;
     let target = target.unwrap_or_else(|| file.path().with_extension("json"));
     file.persist(&target)?;
     Ok(target)
+}
+
+/// Checks that a log can be written below `dir`, before a job spends anything. Makes nothing.
+///
+/// # Errors
+/// Those of [`write`], as far as they can be known.
+pub(super) fn check(dir: &Path, name: Option<&Path>) -> io::Result<()> {
+    let folder = dir.join(name.and_then(Path::parent).unwrap_or(Path::new("")));
+    // The folders that are missing would be made in this one.
+    let there = folder.ancestors().find(|folder| folder.exists()).unwrap_or(Path::new("."));
+    if !there.is_dir() {
+        return Err(io::ErrorKind::NotADirectory.into());
+    }
+    Ok(access(there, AccessFlags::W_OK | AccessFlags::X_OK)?)
 }
 
 /// Makes `dir` and the folders of `below` in it, as far as they are missing. `dir` may be a link, those in it may not.
@@ -70,11 +96,12 @@ mod tests {
     #[test]
     fn a_log_is_whole_and_alone() {
         let dir = tempfile::tempdir().unwrap();
-        let first = write(dir.path(), None, "Was kostet's?", b"1".to_vec()).unwrap();
-        let second = write(dir.path(), None, "Was kostet's?", b"2".to_vec()).unwrap();
+        let first = write(dir.path(), None, "Was kostet's?", b"1".to_vec(), &Redactor::default()).unwrap();
+        let second = write(dir.path(), None, "Was kostet's?", b"2".to_vec(), &Redactor::default()).unwrap();
         assert_ne!(first, second);
         assert!(first.file_name().unwrap().to_str().unwrap().contains("_was-kostet-s_"), "{first:?}");
-        let named = write(dir.path(), Some(Path::new("a/b.json")), "t", b"3".to_vec()).unwrap();
+        let named =
+            write(dir.path(), Some(Path::new("a/b.json")), "t", b"3".to_vec(), &Redactor::default()).unwrap();
         assert_eq!(named, dir.path().join("a/b.json"));
         assert_eq!(fs::read_to_string(named).unwrap(), "3\n");
         let names: Vec<_> = fs::read_dir(dir.path()).unwrap().map(|e| e.unwrap().file_name()).collect();
@@ -88,8 +115,9 @@ mod tests {
         let given = dir.path().join("given");
         fs::create_dir(&given).unwrap();
         fs::set_permissions(&given, fs::Permissions::from_mode(0o755)).unwrap();
-        let log =
-            |dir: &Path, name: Option<&str>| write(dir, name.map(Path::new), "t", b"{}".to_vec()).unwrap();
+        let log = |dir: &Path, name: Option<&str>| {
+            write(dir, name.map(Path::new), "t", b"{}".to_vec(), &Redactor::default()).unwrap()
+        };
         for path in
             [log(&given, None), log(&given, Some("a/b.json")), log(&dir.path().join("new/deep"), None)]
         {
@@ -110,7 +138,9 @@ mod tests {
     fn no_name_leads_out_of_the_folder_through_a_link() {
         let [inside, outside] = [(), ()].map(|()| tempfile::tempdir().unwrap());
         let link = |name: &str, to: &Path| symlink(to, inside.path().join(name)).unwrap();
-        let attempt = |dir: &Path, name: &str| write(dir, Some(Path::new(name)), "t", b"{}".to_vec());
+        let attempt = |dir: &Path, name: &str| {
+            write(dir, Some(Path::new(name)), "t", b"{}".to_vec(), &Redactor::default())
+        };
         fs::create_dir_all(inside.path().join("real")).unwrap();
         fs::write(outside.path().join("file"), "theirs").unwrap();
         link("link", outside.path());
@@ -128,6 +158,19 @@ mod tests {
         attempt(&inside.path().join("logs"), "real/x.json").unwrap();
         assert_eq!(fs::read_dir(outside.path()).unwrap().count(), 1);
         assert_eq!(fs::read_to_string(outside.path().join("file")).unwrap(), "theirs");
+    }
+
+    #[test]
+    fn a_place_for_logs_is_tried_without_making_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let logs = dir.path().join("a/b");
+        check(&logs, None).unwrap();
+        check(&logs, Some(Path::new("c/d.json"))).unwrap();
+        check(Path::new("no_such_folder"), None).unwrap();
+        assert!(!dir.path().join("a").exists());
+        fs::write(dir.path().join("a"), "").unwrap();
+        let error = check(&logs, None).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::NotADirectory, "{error}");
     }
 
     #[test]

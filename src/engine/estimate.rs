@@ -43,7 +43,8 @@ impl JobEstimate {
             remote_calls,
             local_tokens: tokens * readings,
             method: format!(
-                "every round used, nothing asked twice; prompts of minions left out; tokens by {method}"
+                "every round used, nothing asked twice; prompts of minions left out; tokens by {method}; options, keys \
+                 and addresses were checked, no server was asked whether it is up and has the model"
             ),
             metadata: job.metadata.clone(),
         }

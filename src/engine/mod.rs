@@ -4,6 +4,7 @@
 //! ends a job, its conversation log is written and its last event is `finished`. Any number of jobs run at once on one
 //! [`Engine`]: they share clients, models that are loaded, slots of model servers, and limits.
 
+mod absence;
 mod address;
 mod cancel;
 mod clients;
@@ -14,6 +15,7 @@ mod credentials;
 mod egress;
 mod egress_report;
 mod estimate;
+mod fit;
 mod images;
 mod location;
 mod metered;
@@ -60,7 +62,7 @@ pub struct Engine(Arc<SharedResources>);
 impl Engine {
     /// An engine that has opened nothing yet. The redactor learns the credentials of the environment.
     pub fn new(config: EngineConfig) -> Self {
-        config.environment.credentials().for_each(|secret| config.redactor.learn(secret));
+        config.environment.credentials().for_each(|secret| config.redactor.learn(&secret));
         Self(Arc::new(SharedResources::new(config)))
     }
 

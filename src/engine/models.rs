@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use super::EngineConfig;
 use super::window::Demand;
-use crate::chat::VendorOptions;
 use crate::chat::providers::{Provider, RuntimeKind};
+use crate::chat::{ChatClient, ChatError, ChatSettings, Seen, VendorOptions};
 use crate::config;
 use crate::error::Failure;
 use crate::llama::{self, Engine, EngineSettings};
@@ -30,6 +30,8 @@ pub(super) struct ModelKey {
     pub serves_both_sides: bool,
     pub num_ctx: Option<u32>,
     pub vendor: VendorOptions,
+    /// The settings with which the server is looked at; `None` if it is not, or if its runtime looks for itself.
+    pub look: Option<ChatSettings>,
 }
 
 /// A model that is ready.
@@ -88,10 +90,11 @@ impl ModelKey {
             }
     }
 
-    /// Makes the model ready with a window for `demand`.
+    /// Makes the model ready with a window for `demand`. `client` is for a look at a server that is used as it is found.
     pub(super) async fn open(
         self,
         demand: Demand,
+        client: Option<Arc<dyn ChatClient>>,
         engine: Arc<EngineConfig>,
         pulls: Arc<dyn PullProgress>,
     ) -> Result<Ready, Failure> {
@@ -106,21 +109,29 @@ impl ModelKey {
                 let runtime = self.model_runner(&engine, timeouts)?.reporting(pulls);
                 self.manage(Arc::new(runtime), demand).await
             }
-            RuntimeKind::Foreign => Ok(Ready::Foreign(self.probe().await)),
+            RuntimeKind::Foreign => Ok(Ready::Foreign(self.look_at(client).await?)),
         }
     }
 
     /// The endpoint of a server that is used as it is found, with what it reports of itself.
-    async fn probe(self) -> Endpoint {
-        let props = probe::props(&self.base_url).await.unwrap_or_default();
-        Endpoint {
+    async fn look_at(self, client: Option<Arc<dyn ChatClient>>) -> Result<Endpoint, Failure> {
+        let look = async {
+            match client {
+                Some(client) => client.look().await,
+                None => Ok(Seen::default()),
+            }
+        };
+        let key = self.look.as_ref().and_then(|settings| settings.api_key.as_ref());
+        let (props, seen) = tokio::join!(probe::props(&self.base_url, key), look);
+        let props = props.unwrap_or_default();
+        Ok(Endpoint {
             base_url: self.base_url,
             model: self.model,
-            context_window: props.context_window,
+            context_window: props.context_window.or(seen?.window),
             slots: props.slots,
             forwards: false,
             has_watchdog: false,
-        }
+        })
     }
 
     /// Has `runtime` find or fetch the model, and load it in the background.
@@ -156,6 +167,7 @@ impl ModelKey {
         };
         llama::check_built()?;
         let trained = llama::inspect(&path)?.trained_context;
+        let file = path.display().to_string();
         let engine = Engine::load(EngineSettings {
             n_ctx: chosen(demand, path.display().to_string(), Some(trained))?,
             model_path: path,
@@ -165,7 +177,8 @@ impl ModelKey {
             chat_format,
             threads,
         })
-        .await?;
+        .await
+        .map_err(|error| of_file(&file, error))?;
         Ok(engine)
     }
 
@@ -205,4 +218,12 @@ impl ModelKey {
 /// The longest window is too short for the demand.
 pub(super) fn chosen(demand: Demand, model: String, longest: Option<u32>) -> Result<u32, RuntimeError> {
     window::choose(&demand.of(model), Known { trained: longest, ..Known::default() })
+}
+
+/// The same error with the model's file, if it does not name it.
+fn of_file(file: &str, error: ChatError) -> ChatError {
+    match error.message.contains(file) {
+        true => error,
+        false => ChatError { message: format!("the model {file}: {}", error.message), ..error },
+    }
 }

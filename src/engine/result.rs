@@ -119,6 +119,14 @@ pub struct ConversationLog {
     pub usage: LoggedUsage,
     /// How long the job's parts took.
     pub timing: Timing,
+    /// The protocol's name.
+    pub protocol: &'static str,
+    /// The worker's client type and model.
+    pub local_client: ModelInfo,
+    /// The supervisor's client type and model.
+    pub remote_client: ModelInfo,
+    /// The version that ran the job.
+    pub minions_version: &'static str,
     /// The additional fields of a failed job, which has no result to hold them.
     #[serde(flatten)]
     pub failed: Option<FailedLog>,

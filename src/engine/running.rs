@@ -5,6 +5,7 @@ use std::sync::{Arc, OnceLock, mpsc};
 use std::time::{Duration, Instant};
 
 use tokio::task::{JoinError, JoinHandle, spawn_blocking};
+use tokio::time::timeout;
 
 use super::egress::{EgressLimits, Ledger};
 use super::result::{ConversationLog, EvidenceSummary, FailedLog, JobResult, LoggedUsage, Timing};
@@ -22,7 +23,7 @@ use crate::job::{Job, JobRole, Protocol};
 use crate::prompts::Prompts;
 use crate::protocols::minion::Minion;
 use crate::protocols::minions::Minions;
-use crate::protocols::{Answer, Assignment, Notes, Side, SpendingLimits, Transcript};
+use crate::protocols::{Answer, Assignment, Notes, Side, Transcript};
 use crate::sandbox::{HostCalls, Sandbox, SandboxLimits, SearchByMeaning};
 use crate::sync::beside_runtime;
 
@@ -49,6 +50,8 @@ pub(super) struct JobRun {
     texts: OnceLock<Count>,
     local_client: ModelInfo,
     remote_client: ModelInfo,
+    /// Set once it was told that the log cannot be written.
+    lost_log: OnceLock<()>,
 }
 
 impl JobRun {
@@ -69,6 +72,7 @@ impl JobRun {
             texts: OnceLock::new(),
             local_client,
             remote_client,
+            lost_log: OnceLock::new(),
         }
     }
 
@@ -85,17 +89,31 @@ impl JobRun {
         });
     }
 
+    /// The job's own prompts.
+    async fn prompts(&self) -> Result<Prompts, Failure> {
+        let files = self.job.prompts.clone();
+        beside_runtime(move || Prompts::load(&files)).await.map_err(|problem| {
+            Failure::input(problem).hint(
+                "a prompt's file is looked for from the folder in which minions was started; docs/job.md says what it \
+                 may hold",
+            )
+        })
+    }
+
     /// Runs the job's protocol.
     pub(super) async fn solve(&self, shared: &SharedResources) -> Result<Answer, Failure> {
         let job = &self.job;
+        let (dir, name) = (job.log_dir.clone(), job.log_name.clone());
+        let check = beside_runtime(move || conversation_log::check(&dir, name.as_deref()));
+        let check = timeout(LAST_LOG_WAIT, check).await;
+        if let Err(error) = check.unwrap_or_else(|_| Err(no_answer(LAST_LOG_WAIT))) {
+            self.warn_of_log(&error);
+        }
         // The texts are counted while the models are made ready, which takes longer.
         let counting = Counting::begin(job);
         let prompts = match job.prompts.is_empty() {
             true => Prompts::default(),
-            false => {
-                let files = job.prompts.clone();
-                beside_runtime(move || Prompts::load(&files)).await.map_err(Failure::input)?
-            }
+            false => self.prompts().await?,
         };
         let fetches = job.local.provider.dialect.is_some_and(|dialect| dialect.fetches_images());
         let images = images::load(&job.images, fetches).await?;
@@ -103,10 +121,8 @@ impl JobRun {
         let clients = clients::open(job, shared, &self.ledger).await?;
         drop(waiting);
         let missing = clients.missing;
-        let spending =
-            SpendingLimits { tokens: job.budget.remote_tokens, dollars: job.budget.usd.zip(job.prices) };
-        let supervisor = self.supervisor.get_or_init(|| Side::new(clients.supervisor, spending));
-        let worker = self.worker.get_or_init(|| Side::new(clients.worker, SpendingLimits::default()));
+        let supervisor = self.supervisor.get_or_init(|| Side::new(clients.supervisor));
+        let worker = self.worker.get_or_init(|| Side::new(clients.worker));
         let assignment = Assignment {
             supervisor,
             worker,
@@ -119,7 +135,7 @@ impl JobRun {
         let answer = match &job.protocol {
             Protocol::Minion => {
                 let schema = job.local.kwargs.structured_output_schema.clone();
-                Minion {
+                let minion = Minion {
                     assignment,
                     images: &images,
                     worker_format: schema.map_or(Format::Text, |schema| Format::Schema {
@@ -127,16 +143,18 @@ impl JobRun {
                         schema,
                         shares: false,
                     }),
+                };
+                if let Some(reader) = &clients.reader {
+                    worker.count(reader.check(minion.worker_prompt(), true).await?);
                 }
-                .run(&self.transcript)
-                .await
+                minion.run(&self.transcript).await
             }
             Protocol::Minions(params) => {
                 let host = clients.embedder.map(|model| -> Arc<dyn HostCalls> {
                     let embeddings = self.embeddings.get_or_init(|| Arc::new(Embeddings::new(model)));
                     Arc::new(SearchByMeaning(Arc::clone(embeddings) as _))
                 });
-                Minions {
+                let minions = Minions {
                     assignment,
                     sandbox: Sandbox {
                         executable: shared.config.sandbox.clone(),
@@ -150,9 +168,11 @@ impl JobRun {
                     },
                     params,
                     max_chunk_bytes: clients.max_chunk_bytes,
+                };
+                if let Some(reader) = &clients.reader {
+                    worker.count(reader.check(minions.worker_prompt(), false).await?);
                 }
-                .run(&self.transcript)
-                .await
+                minions.run(&self.transcript).await
             }
         };
         if let Ok(texts) = counting.texts().await {
@@ -247,6 +267,10 @@ impl JobRun {
                 .map_or_else(|_| String::new(), |answer| answer.text.clone()),
             usage: LoggedUsage { remote: spent.remote, local: spent.local },
             timing,
+            protocol: self.job.protocol.name(),
+            local_client: self.local_client.clone(),
+            remote_client: self.remote_client.clone(),
+            minions_version: VERSION,
             // A failed job has no result to hold these.
             failed: outcome.as_ref().err().map(|failure| FailedLog {
                 error: failure.to_string(),
@@ -291,20 +315,20 @@ impl JobRun {
     fn write_log(&self, log: &ConversationLog, redactor: &Redactor, wait: Duration) -> Option<String> {
         let Job { log_dir, log_name, task, .. } = &self.job;
         let (dir, name, task) = (log_dir.clone(), log_name.clone(), task.clone());
+        let cleaner = redactor.clone();
         let (done, written) = mpsc::sync_channel(1);
         let outcome = redactor.clean_json_pretty(log).map_err(io::Error::from).and_then(|text| {
             // Nobody may wait any more.
-            let write = move || drop(done.send(conversation_log::write(&dir, name.as_deref(), &task, text)));
+            let write = move || {
+                drop(done.send(conversation_log::write(&dir, name.as_deref(), &task, text, &cleaner)))
+            };
             spawn_blocking(write);
-            let late = || io::Error::other(format!("it did not answer within {} s", wait.as_secs()));
-            written.recv_timeout(wait).unwrap_or_else(|_| Err(late()))
+            written.recv_timeout(wait).unwrap_or_else(|_| Err(no_answer(wait)))
         });
         match outcome {
             Ok(path) => Some(path.to_string_lossy().into_owned()),
             Err(error) => {
-                let what = format!("no conversation log: {} can't be written: {error}", log_dir.display());
-                tracing::warn!("{what}");
-                self.events.emit(|| EventKind::Warning { text: what });
+                self.warn_of_log(&error);
                 None
             }
         }
@@ -316,6 +340,20 @@ impl JobRun {
         let is_ended = outcome.as_ref().is_err_and(|failure| failure.kind.is_from_outside());
         LAST_LOG_WAIT + if is_ended { Duration::ZERO } else { left.unwrap_or(LOG_WAIT).min(LOG_WAIT) }
     }
+
+    /// Tells once that the job's log cannot be written.
+    fn warn_of_log(&self, error: &io::Error) {
+        let what = format!("no conversation log: {} can't be written: {error}", self.job.log_dir.display());
+        if self.lost_log.set(()).is_ok() {
+            tracing::warn!("{what}");
+            self.events.emit(|| EventKind::Warning { text: what });
+        }
+    }
+}
+
+/// The folder of a log, which may be on a network mount, is not there for us.
+fn no_answer(wait: Duration) -> io::Error {
+    io::Error::other(format!("it did not answer within {} s", wait.as_secs()))
 }
 
 /// How long one call of the supervisor's code may take: cutting long documents takes longer.

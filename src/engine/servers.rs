@@ -1,12 +1,15 @@
 //! The servers of a side, made ready at the same time. Some may be down as long as one is up.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures_util::future::join_all;
 
+use super::absence;
 use super::models::Ready;
 use super::shared::SharedResources;
 use super::side_config::SideConfig;
+use crate::chat::{ChatError, LOADING_TIMEOUT, RetryPolicy, Tries};
 use crate::error::{Failure, FailureKind};
 
 /// The servers of a side, after each was asked for the model.
@@ -50,11 +53,19 @@ impl Servers {
             outcomes.extend(join_all(resting.iter().copied().map(&ask)).await);
             asked.extend(resting);
         }
+        // A single server's client has made its retries itself.
+        let several = || RetryPolicy::new(side_config.retries(), Duration::ZERO, LOADING_TIMEOUT);
+        let mut tries = Tries::new(&if is_one { RetryPolicy::of(0) } else { several() });
+        while let Some(wait) = wait_for_any(&outcomes, &mut tries) {
+            tokio::time::sleep(wait).await;
+            outcomes = join_all(asked.iter().copied().map(&ask)).await;
+        }
         if outcomes.iter().all(Result::is_err) {
-            return Err(none_is_up(
-                side_config.spec.side,
-                outcomes.into_iter().filter_map(Result::err).collect(),
-            ));
+            let failures = outcomes.into_iter().filter_map(Result::err);
+            let failures = asked.into_iter().zip(failures).map(|(base_url, failure)| {
+                absence::explained(failure, side_config, base_url, &shared.config.environment)
+            });
+            return Err(none_is_up(side_config.spec.side, failures.collect()));
         }
         let mut ready = Vec::new();
         for (base_url, outcome) in asked.into_iter().zip(outcomes) {
@@ -94,10 +105,21 @@ impl Servers {
     }
 }
 
+/// The wait before all servers are asked again: none is up, and one may be soon. Others were refused for good.
+fn wait_for_any(outcomes: &[Result<Arc<Ready>, Failure>], tries: &mut Tries) -> Option<Duration> {
+    let errors: Vec<&ChatError> = outcomes
+        .iter()
+        .filter_map(|outcome| outcome.as_ref().err()?.source.as_deref()?.downcast_ref::<ChatError>())
+        .collect();
+    let passing =
+        errors.iter().find(|error| error.kind.is_transient()).filter(|_| errors.len() == outcomes.len());
+    tries.next_wait((*passing?).clone(), None).ok()
+}
+
 fn none_is_up(side: &str, failures: Vec<Failure>) -> Failure {
     let messages: Vec<_> = failures.iter().map(|failure| failure.message.as_str()).collect();
     let message = match &messages[..] {
-        [only] => (*only).to_owned(),
+        [only] => format!("{side}: {only}"),
         all => format!("none of the {} servers of {side} can be used: {}", all.len(), all.join("; ")),
     };
     match failures.into_iter().next() {

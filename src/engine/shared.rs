@@ -13,13 +13,13 @@ use tokio::sync::Semaphore;
 
 use super::EngineConfig;
 use super::concurrency_limited::ConcurrencyLimited;
-use super::metered::{Metered, Pace, Pacing, TokenBudget};
+use super::metered::{Metered, Pace, Pacing, SpendingBudget, SpendingLimits};
 use super::models::{ModelKey, Ready};
 use super::pulls::Pulls;
 use super::server::Server;
 use super::tape::Tape;
 use super::window::Demand;
-use crate::chat::{ChatClient, ChatError, ChatSettings};
+use crate::chat::{self, ChatClient, ChatError, ChatSettings, RetryPolicy};
 use crate::error::Failure;
 use crate::protocols::ServerPool;
 use crate::sync::lock;
@@ -36,7 +36,7 @@ pub(super) struct SharedResources {
     /// Tells waiting jobs how far the pulls of models are.
     pub pulls: Arc<Pulls>,
     /// The remote tokens of all jobs together.
-    pub token_budget: Arc<TokenBudget>,
+    pub token_budget: Arc<SpendingBudget>,
     models: Mutex<Vec<Kept>>,
     clients: Mutex<Vec<Connected>>,
     pools: Mutex<Vec<SharedPool>>,
@@ -93,7 +93,11 @@ impl SharedResources {
     pub(super) fn new(config: EngineConfig) -> Self {
         Self {
             tape: Tape::new(&config.jobs, &config.redactor),
-            token_budget: Arc::new(TokenBudget::new(config.limits.remote_tokens)),
+            token_budget: Arc::new(SpendingBudget::new(SpendingLimits {
+                tokens: config.limits.remote_tokens,
+                is_of_run: true,
+                ..SpendingLimits::default()
+            })),
             config: Arc::new(config),
             pulls: Arc::default(),
             models: Mutex::default(),
@@ -112,6 +116,10 @@ impl SharedResources {
 
     /// The model of `key`, with a window that is long enough for `demand`.
     pub(super) async fn ready(&self, key: ModelKey, demand: Demand) -> Result<Arc<Ready>, Failure> {
+        let provider = key.provider;
+        let look = key.look.clone();
+        let client = look.map(|look| self.client(provider.name, look, |look| chat::connect(provider, look)));
+        let client = client.transpose()?;
         let attempt = {
             let mut kept = lock(&self.models);
             kept.retain(|kept| !matches!(kept.attempt.peek(), Some(Err(_))));
@@ -134,8 +142,8 @@ impl SharedResources {
                     // The window must do for the jobs that use the model now, or their next call would load it anew.
                     let there = kept.iter().filter(|kept| kept.key == key && kept.ready().is_some());
                     let demand = there.fold(demand, |demand, kept| demand.max(kept.demand));
-                    let opening =
-                        key.clone().open(demand, Arc::clone(&self.config), Arc::clone(&self.pulls) as _);
+                    let (config, pulls) = (Arc::clone(&self.config), Arc::clone(&self.pulls));
+                    let opening = key.clone().open(demand, client, config, pulls as _);
                     let attempt = opening.map(|outcome| outcome.map(Arc::new)).boxed().shared();
                     keep(&mut kept, Kept { key, demand, attempt: attempt.clone() });
                     attempt
@@ -214,24 +222,22 @@ impl SharedResources {
         Arc::new(ConcurrencyLimited { client, slots: Arc::clone(&slots.free) })
     }
 
-    /// A supervisor's client that keeps to the limits of the run.
+    /// A supervisor's client that keeps to the `budget` of its job and to the limits of the run.
     pub(super) fn metered(
         &self,
         base_url: &str,
         client: Arc<dyn ChatClient>,
-        retries: u32,
-        outage: Duration,
+        policy: RetryPolicy,
+        budget: &Arc<SpendingBudget>,
     ) -> Arc<dyn ChatClient> {
-        if !self.is_for_many() {
-            return client;
-        }
         let pace = {
             let limits = self.config.limits;
             let pacing = Pacing { requests: limits.requests_per_minute, tokens: limits.tokens_per_minute };
             let mut paces = lock(&self.paces);
             Arc::clone(paces.entry(base_url.to_owned()).or_insert_with(|| Arc::new(Pace::new(pacing))))
         };
-        Arc::new(Metered { client, retries, outage, token_budget: Arc::clone(&self.token_budget), pace })
+        let budgets = [Arc::clone(budget), Arc::clone(&self.token_budget)];
+        Arc::new(Metered { client, policy, budgets, pace })
     }
 }
 

@@ -7,7 +7,8 @@ use super::credentials::Credentials;
 use super::location::Location;
 use super::models::{ModelKey, chosen};
 use super::window::Demand;
-use crate::chat::{ChatSettings, Generation, VendorOptions, http};
+use crate::chat::providers::RuntimeKind;
+use crate::chat::{ChatSettings, Generation, LOADING_TIMEOUT, RetryPolicy, VendorOptions, http};
 use crate::config::{self, Environment};
 use crate::error::Failure;
 use crate::job::{ClientSpec, Job, JobRole, Protocol};
@@ -29,7 +30,7 @@ pub(super) struct SideConfig<'a> {
     pub lanes: Option<usize>,
     /// Whether both sides use one model in memory. Set on the worker alone.
     pub has_same_model: bool,
-    /// Whether its calls count for the limits of a run, each try by itself.
+    /// Whether its calls count for the budgets of the job and of the run, each try by itself.
     pub is_metered: bool,
     /// How its replies are generated, with the side's defaults.
     pub generation: Generation,
@@ -46,7 +47,6 @@ pub(super) fn sides<'a>(
 ) -> Result<(SideConfig<'a>, SideConfig<'a>), Failure> {
     let mut worker = SideConfig::worker(job, environment, is_for_many)?;
     let mut supervisor = SideConfig::supervisor(job, environment)?;
-    supervisor.is_metered = is_for_many;
     if worker.same_model(&supervisor) {
         // One model in memory has one window: with two windows it would be loaded anew at every change of sides.
         let demand = worker.demand.max(supervisor.demand);
@@ -71,7 +71,7 @@ impl<'a> SideConfig<'a> {
         let credentials = Credentials::of(spec, environment, &base_urls)?;
         let is_ours = spec.provider.local || base_urls.iter().all(|url| http::is_private(url));
         let given = spec.kwargs.generation;
-        let bounded = is_ours && !given.thinking && !spec.kwargs.is_unlimited;
+        let bounded = is_ours && !given.thinks() && !spec.kwargs.is_unlimited;
         Ok(Self {
             role: JobRole::Worker,
             spec,
@@ -106,7 +106,7 @@ impl<'a> SideConfig<'a> {
             demand: Demand::of_supervisor(job),
             lanes: Some(1),
             has_same_model: false,
-            is_metered: false,
+            is_metered: true,
             generation: spec.kwargs.generation,
         })
     }
@@ -126,9 +126,11 @@ impl<'a> SideConfig<'a> {
         location.is_remote(self.role)
     }
 
-    /// The key of its model at one of its servers.
+    /// The key of its model at one of its servers. The worker's server is looked at before the supervisor is asked, if
+    /// no runtime looks for itself.
     pub(super) fn key(&self, base_url: &str) -> ModelKey {
         let kwargs = &self.spec.kwargs;
+        let is_looked_at = self.role == JobRole::Worker && self.spec.provider.runtime == RuntimeKind::Foreign;
         ModelKey {
             provider: self.spec.provider,
             base_url: base_url.to_owned(),
@@ -138,6 +140,7 @@ impl<'a> SideConfig<'a> {
             serves_both_sides: self.has_same_model,
             num_ctx: kwargs.generation.num_ctx,
             vendor: self.vendor.clone(),
+            look: is_looked_at.then(|| self.settings(base_url, None)),
         }
     }
 
@@ -154,6 +157,13 @@ impl<'a> SideConfig<'a> {
                 tracing::warn!("{side}.kwargs.{name} has no effect: {model} of {} takes none", provider.name);
             }
         }
+        let is_anthropic = provider.dialect.is_some_and(|dialect| dialect.name() == "anthropic");
+        if is_anthropic && kwargs.generation.thinks() && kwargs.generation.temperature.is_some() {
+            tracing::warn!(
+                "{side}.kwargs.temperature has no effect: {} takes none with thinking",
+                provider.name
+            );
+        }
     }
 
     /// Checks that a fixed window, which was not chosen for this job, is long enough for it.
@@ -161,9 +171,14 @@ impl<'a> SideConfig<'a> {
     /// # Errors
     /// The window is too short for the job.
     pub(super) fn check_window(&self, window: Option<u32>) -> Result<(), Failure> {
-        let path = self.spec.model_path.as_deref().map(|path| path.display().to_string());
-        chosen(self.demand, path.unwrap_or_else(|| self.model.clone()), window)?;
+        chosen(self.demand, self.shown_model(), window)?;
         Ok(())
+    }
+
+    /// The model's file, or else its name.
+    pub(super) fn shown_model(&self) -> String {
+        let path = self.spec.model_path.as_deref().map(|path| path.display().to_string());
+        path.unwrap_or_else(|| self.model.clone())
     }
 
     /// The number of retries: a single server's client makes them, several servers are all tried again.
@@ -174,6 +189,16 @@ impl<'a> SideConfig<'a> {
     /// The number of retries at one server: none if a failed call goes to another server at once.
     pub(super) fn turn_retries(&self) -> u32 {
         if self.base_urls.len() > 1 { 0 } else { self.retries() }
+    }
+
+    /// How long one server that loads its model is waited for.
+    fn turn_loading(&self) -> Duration {
+        if self.base_urls.len() > 1 { Duration::ZERO } else { LOADING_TIMEOUT }
+    }
+
+    /// How calls to a server with these `settings` are repeated where the caller does that.
+    pub(super) fn retry_policy(&self, settings: &ChatSettings) -> RetryPolicy {
+        RetryPolicy::new(self.turn_retries(), settings.outage, self.turn_loading())
     }
 
     pub(super) fn settings(&self, base_url: &str, endpoint: Option<&Endpoint>) -> ChatSettings {
@@ -189,6 +214,8 @@ impl<'a> SideConfig<'a> {
             } else {
                 Duration::ZERO
             },
+            // Another server, or the meter that counts each try, waits in the client's place.
+            loading: if self.is_metered { Duration::ZERO } else { self.turn_loading() },
             // The server may have another window than the job asked for.
             generation: Generation {
                 num_ctx: endpoint.and_then(|endpoint| endpoint.context_window),

@@ -2,14 +2,12 @@
 //! between them.
 
 use crate::config;
+use crate::documents::tokens::bounds;
 use crate::job::{Job, Protocol};
 use crate::runtimes::Need;
 
 /// The fewest bytes of a token that dense text has. A window is estimated with this number.
 const BYTES_PER_TOKEN: usize = 3;
-/// The most bytes of a token that ordinary text has. A prompt that is too long even by this number needs no call to
-/// find that out.
-const MOST_BYTES_PER_TOKEN: usize = 16;
 /// The tokens of a picture, by models that count many.
 const IMAGE_TOKENS: u32 = 1600;
 /// The tokens of the prompts of minions with a question or task.
@@ -22,7 +20,7 @@ pub(super) struct Demand {
     pub asked: Option<u32>,
     /// The longest prompt and reply together, estimated with room to spare.
     pub likely: u32,
-    /// The shortest length that the longest prompt can have.
+    /// The shortest length that the longest prompt can have, whatever the tokenizer.
     pub certain: u32,
 }
 
@@ -45,12 +43,19 @@ impl Demand {
             likely: tokens(bytes / BYTES_PER_TOKEN)
                 .saturating_add(talk)
                 .saturating_add(PROMPT_TOKENS + pictures),
-            certain: tokens(bytes / MOST_BYTES_PER_TOKEN),
+            certain: least(job.context.iter().map(|document| &*document.text).chain([&*job.task])),
         }
     }
 
     pub(super) fn of_supervisor(job: &Job) -> Self {
-        Self { asked: job.remote.kwargs.generation.num_ctx, likely: config::SUPERVISOR_WINDOW, certain: 0 }
+        let texts = || job.doc_metadata.iter().chain([&job.task]);
+        let bytes: usize = texts().map(String::len).sum();
+        Self {
+            asked: job.remote.kwargs.generation.num_ctx,
+            likely: config::SUPERVISOR_WINDOW
+                .max(tokens(bytes / BYTES_PER_TOKEN).saturating_add(config::SUPERVISOR_WINDOW / 2)),
+            certain: least(texts().map(String::as_str)),
+        }
     }
 
     /// A demand that covers both.
@@ -79,6 +84,12 @@ impl Demand {
 pub(super) fn chunk_bytes(window: u32) -> usize {
     let free = window.saturating_sub(config::REPLY_TOKENS.min(window / 4) + PROMPT_TOKENS.min(window / 4));
     usize::try_from(free).unwrap_or(usize::MAX).saturating_mul(BYTES_PER_TOKEN)
+}
+
+/// The fewest tokens that `texts` can have together.
+fn least<'a>(texts: impl Iterator<Item = &'a str>) -> u32 {
+    let least: u64 = texts.map(|text| bounds(text).least).sum();
+    u32::try_from(least).unwrap_or(u32::MAX)
 }
 
 fn tokens(count: usize) -> u32 {

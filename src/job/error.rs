@@ -10,7 +10,7 @@ pub(super) const A_JOB: &str = "a job is a JSON object such as {\"call_params\":
 #[derive(Debug, thiserror::Error)]
 pub enum JobError {
     /// Nothing but white space.
-    #[error("the job is empty: stdin held no JSON value")]
+    #[error("the job is empty: there was nothing to read")]
     Empty,
     /// Bytes that are not UTF-8 text.
     #[error("the job is not UTF-8 text: bad byte 0x{byte:02x} at line {line} column {column}")]
@@ -87,6 +87,14 @@ pub enum JobError {
         place: String,
         /// The key with the path that it should have.
         right: String,
+    },
+    /// A key that another protocol has.
+    #[error("`{place}` is an option of the protocol {protocol}")]
+    OtherProtocol {
+        /// The key with its path.
+        place: String,
+        /// That protocol.
+        protocol: &'static str,
     },
     /// A key that has no effect for this client type.
     #[error("`{place}` has no effect: the client type {provider} has no such option")]
@@ -173,7 +181,7 @@ impl From<JobError> for Failure {
         let failure = Self::input(error.to_string());
         match error {
             JobError::Empty => {
-                failure.hint("pipe a job in, `minions < job.json`; in Docker use `docker run -i`")
+                failure.hint("name a file, `minions job.json`, or pipe one in, `minions < job.json`; in Docker use `docker run -i`")
             }
             JobError::NotUtf8 { .. } => failure
                 .hint("save the job as UTF-8; `iconv -f latin1 -t UTF-8` does it for a text in Latin-1"),
@@ -185,13 +193,16 @@ impl From<JobError> for Failure {
                 "it is JSON within a string, as it was encoded twice: `jq fromjson job.json` takes it out",
             ),
             JobError::NoObject { got: "a list", .. } => failure.hint(
-                "a list of jobs is a batch, but then it holds nothing else than objects, [{...}, {...}]",
+                "several jobs are a batch: `minions batch jobs.json` takes a list, if it holds objects alone",
             ),
             JobError::NoObject { .. } => failure.hint(A_JOB),
             JobError::SecondJob { .. } => {
                 failure.hint("several jobs are a batch: `minions batch jobs.jsonl`")
             }
             JobError::Twice { .. } => failure.hint("one of the two would count in silence: leave one out"),
+            JobError::OtherProtocol { protocol, .. } => failure.hint(format!(
+                "this job runs the other one: choose with \"protocol\": {{\"type\": \"{protocol}\"}}, or leave the key out"
+            )),
             JobError::Misplaced { right, .. } => failure.hint(format!("write it as `{right}`")),
             JobError::NoEffect { owners, .. } => {
                 failure.hint(format!("leave it out; it is an option of {owners}"))

@@ -30,6 +30,9 @@ const COMMENT: &str = "JSON has no comments: leave them out";
 /// Characters of a stray line that a message shows.
 const SHOWN: usize = 60;
 
+/// What follows one of these on its line is not shown.
+const SECRET_WORDS: [&str; 6] = ["key", "token", "secret", "password", "bearer", "authorization"];
+
 /// Words that other languages have for values, and what to write in JSON.
 const FOREIGN_WORDS: [(&[&str], &str); 3] = [
     (
@@ -58,7 +61,9 @@ pub fn foreign_file(bytes: &[u8]) -> Option<JobError> {
 pub(super) fn explain(text: &str, error: &serde_json::Error, first_line: usize) -> JobError {
     let start = text.trim_start();
     match start.chars().next() {
-        Some('{' | '[') if !is_banner(start, error) => syntax(text, error, first_line),
+        Some('{' | '[') if !is_banner(start, error.line() == line_of(text, text.len() - start.len(), 1)) => {
+            syntax(text, error, first_line)
+        }
         _ => strange(text, first_line),
     }
 }
@@ -128,7 +133,7 @@ fn syntax(text: &str, error: &serde_json::Error, first_line: usize) -> JobError 
     let is = |beginning: &str| words.starts_with(beginning);
     let (problem, hint) = if error.is_eof() {
         let hint = "the input ends before the job does: it was cut off on its way, or a quote or a bracket is missing";
-        (words.to_owned(), hint.to_owned())
+        (words.replace("EOF while parsing", "the text ends within"), hint.to_owned())
     } else if is("control character") {
         control_character(text, line, column)
     } else if is("trailing comma") {
@@ -214,11 +219,12 @@ fn job_within(text: &str) -> Option<usize> {
 }
 
 /// Whether the line in brackets at the start is a tool's, such as "[dotenv] ..." or "[1/2] ...", and no list.
-fn is_banner(start: &str, error: &serde_json::Error) -> bool {
+/// `is_first_bad`: whether it is the line that the parser complains of.
+fn is_banner(start: &str, is_first_bad: bool) -> bool {
     let Some(inner) = start.strip_prefix('[') else { return false };
     let is_word = inner.starts_with(char::is_alphabetic) && foreign_word(inner, 0).is_none();
     is_word
-        || error.line() == 1
+        || is_first_bad
             && start.lines().next().is_some_and(|first| !first.contains('{'))
             && job_within(start).is_some()
 }
@@ -249,17 +255,28 @@ fn is_table(text: &str) -> bool {
     })
 }
 
-/// The beginning of the first line of `text`, without what may be a key.
+/// The beginning of the first line of `text`, without what may be a key: what follows a word for one, what is assigned,
+/// and long words of letters and digits.
 fn shown(text: &str) -> String {
     let line = text.lines().next().unwrap_or_default().trim();
+    let mut is_secret = false;
     let word = |word: &str| {
-        let name = word.split_once('=').filter(|(_, value)| !value.is_empty()).map(|(name, _)| name);
-        let is_mixed = word.chars().any(|c| c.is_ascii_digit()) && word.chars().any(char::is_alphabetic);
-        match name {
-            Some(name) => format!("{name}=..."),
-            None if word.len() >= 16 && is_mixed && !word.starts_with('[') => "...".to_owned(),
-            None => word.to_owned(),
-        }
+        let lower = word.to_ascii_lowercase();
+        let of_key = SECRET_WORDS.iter().filter_map(|secret| lower.find(secret)).min();
+        let is_long = word.len() >= 16 && !word.starts_with('[');
+        let is_mixed = word.contains(|c: char| c.is_ascii_digit()) || word.contains('-') || word.len() >= 32;
+        let shown = match (of_key, word.split_once('=')) {
+            _ if is_secret => "...".to_owned(),
+            (_, Some((name, value))) if !value.is_empty() => format!("{name}=..."),
+            (Some(at), _) => match word[at..].find([':', '"', '=']) {
+                Some(end) => format!("{}...", &word[..at + end]),
+                None => word.to_owned(),
+            },
+            _ if is_long && is_mixed => "...".to_owned(),
+            _ => word.to_owned(),
+        };
+        is_secret |= of_key.is_some();
+        shown
     };
     let line = line.split_whitespace().map(word).collect::<Vec<_>>().join(" ");
     match line.char_indices().nth(SHOWN) {
@@ -296,10 +313,15 @@ mod tests {
                 "before the job, at line 1: `[dotenv@17.2.3] injecting env (2)`",
             ),
             (format!("\nLoaded env from .env\n{job}"), "before the job, at line 2: `Loaded env from .env`"),
+            (format!("\n\n[1/2] Fetching\n{job}"), "before the job, at line 3: `[1/2] Fetching`"),
             (format!("$ cat job.json\n{job}"), "before the job, at line 1: `$ cat job.json`"),
             (format!(">>> {job}"), "before the job, at line 1: `>>>`"),
             (format!("export OPENAI_API_KEY=sk-abcdefgh12345678\n{job}"), "`export OPENAI_API_KEY=...`"),
             (format!("key sk-abcdefgh12345678\n{job}"), "`key ...`"),
+            (format!("api_key: abcdef ghi\n{job}"), "`api_key... ... ...`"),
+            (format!("\"api_key\":\"abcdef\"}}\n{job}"), "`\"api_key...`"),
+            (format!("Authorization: Bearer abc\n{job}"), "`Authorization... ... ...`"),
+            (format!("curl -u ada:b4-abcdefghijklmnop\n{job}"), "`curl -u ...`"),
             (format!("// the job\n{job}"), "JSON has no comments"),
             (format!("```json\n{job}\n```"), "leave out the lines of the code fence"),
             (format!("{job}\nEOF\n"), "behind the job, at line 2: `EOF`"),

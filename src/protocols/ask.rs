@@ -63,7 +63,6 @@ impl<'a> Supervisor<'a> {
             observer: calls.observer(),
             ..ChatRequest::default()
         };
-        self.side.check_budget(&request)?;
         let mut permit = self.side.permit(self.preferred_server).await;
         let outcome = self.side.chat(&mut permit, &request).await;
         self.preferred_server = Some(permit.server());
@@ -93,7 +92,7 @@ impl<'a> Supervisor<'a> {
         loop {
             let ChatReply { text, finish, cut, .. } = self.say(prompt, format).await?;
             tries += 1;
-            let object = reply::last_object(&text).map(|mut object| {
+            let object = reply::last_object(&text, finish == Finish::Length).map(|mut object| {
                 reply::mark_cut(&mut object, &cut);
                 object
             });

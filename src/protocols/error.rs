@@ -1,6 +1,6 @@
 //! Why a protocol gave no answer.
 
-use crate::chat::ChatError;
+use crate::chat::{ChatError, ChatErrorKind};
 use crate::error::{Failure, FailureKind};
 use crate::sandbox::SandboxError;
 
@@ -8,10 +8,10 @@ use crate::sandbox::SandboxError;
 #[derive(Debug, thiserror::Error)]
 pub enum ProtocolError {
     /// A call to the supervisor failed.
-    #[error("the supervisor did not answer: {0}")]
+    #[error("{}", of_call("supervisor", .0))]
     Supervisor(ChatError),
     /// A call to the worker failed, or all of a round's.
-    #[error("the worker did not answer: {0}")]
+    #[error("{}", of_call("worker", .0))]
     Worker(ChatError),
     /// The supervisor's reply stayed unusable.
     #[error("the supervisor's reply is unusable after {tries} tries: {problem}; it wrote: {quote}")]
@@ -34,30 +34,18 @@ pub enum ProtocolError {
     /// The sandbox itself failed.
     #[error("the sandbox for the supervisor's program failed: {0}")]
     Sandbox(SandboxError),
-    /// The next remote call would cost more tokens than the job may spend.
-    #[error(
-        "the budget of {limit} remote tokens is used up: {spent} spent, and the next call needs about {next}"
-    )]
-    Budget {
-        /// Tokens allowed.
-        limit: u64,
-        /// Tokens spent.
-        spent: u64,
-        /// Estimated prompt tokens of the next call.
-        next: u64,
-    },
-    /// The next remote call would cost more dollars than the job may spend.
-    #[error(
-        "the budget of ${limit} is used up: ${spent:.6} spent, and the prompt of the next call costs about ${next:.6}"
-    )]
-    Dollars {
-        /// Dollars allowed.
-        limit: f64,
-        /// Dollars spent.
-        spent: f64,
-        /// Estimated dollars for the prompt of the next call.
-        next: f64,
-    },
+}
+
+/// The words for a failed call: "did not answer" is said only of what was asked.
+fn of_call(side: &str, error: &ChatError) -> String {
+    match error.kind {
+        ChatErrorKind::Withheld => format!("the {side} was not asked: {error}"),
+        ChatErrorKind::ContextTooLong => format!("the {side} can't be asked: {error}"),
+        ChatErrorKind::Auth | ChatErrorKind::NotFound | ChatErrorKind::Rejected => {
+            format!("the {side} refused the call: {error}")
+        }
+        _ => format!("the {side} did not answer: {error}"),
+    }
 }
 
 impl From<ProtocolError> for Failure {
@@ -67,16 +55,36 @@ impl From<ProtocolError> for Failure {
             ProtocolError::Unusable { .. } | ProtocolError::Program { .. } => {
                 Some("use a stronger model as remote_client, or the protocol minion".into())
             }
-            ProtocolError::Budget { .. } => Some("raise budget.remote_tokens or lower max_rounds".into()),
-            ProtocolError::Dollars { .. } => Some("raise budget.usd or lower max_rounds".into()),
+            ProtocolError::Sandbox(SandboxError::Machine(_) | SandboxError::Spawn { .. }) => Some(
+                "give it more room: `ulimit -v`, `-t` and `-u`, the container's memory, or fewer jobs at once \
+                 (--max-jobs); the program is not to blame"
+                    .into(),
+            ),
             ProtocolError::Sandbox(_) => None,
         };
         let kind = match &error {
             ProtocolError::Supervisor(chat) | ProtocolError::Worker(chat) => FailureKind::of_call(chat.kind),
             ProtocolError::Unusable { .. } | ProtocolError::Program { .. } => FailureKind::Protocol,
-            ProtocolError::Budget { .. } | ProtocolError::Dollars { .. } => FailureKind::Budget,
+            ProtocolError::Sandbox(SandboxError::Machine(_) | SandboxError::Spawn { .. }) => {
+                FailureKind::System
+            }
             ProtocolError::Sandbox(_) => FailureKind::Sandbox,
         };
         Self { hint, ..Self::new(kind, error.to_string()).caused_by(error) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_who_was_asked_did_not_answer() {
+        let said = |kind| ProtocolError::Worker(ChatError::new(kind, "x")).to_string();
+        assert_eq!(said(ChatErrorKind::Withheld), "the worker was not asked: x");
+        assert_eq!(said(ChatErrorKind::ContextTooLong), "the worker can't be asked: x");
+        for kind in [ChatErrorKind::Timeout, ChatErrorKind::Server, ChatErrorKind::Empty] {
+            assert_eq!(said(kind), "the worker did not answer: x");
+        }
     }
 }

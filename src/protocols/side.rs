@@ -3,27 +3,15 @@
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
-use super::error::ProtocolError;
 use super::server_pool::{Permit, ServerPool};
 use crate::chat::{ChatError, ChatReply, ChatRequest, Usage};
-use crate::job::Prices;
 use crate::sync::lock;
 
 /// The servers of a side, and a meter of their calls. A call that fails counts as well. A call that is cancelled counts
 /// with its time alone, as its tokens are unknown.
 pub(crate) struct Side {
     servers: Arc<ServerPool>,
-    limits: SpendingLimits,
     meter: Mutex<Meter>,
-}
-
-/// The tokens and dollars that a side may spend; `None` is any number.
-#[derive(Clone, Copy, Default)]
-pub(crate) struct SpendingLimits {
-    /// The most tokens of prompts and replies.
-    pub tokens: Option<u64>,
-    /// The most dollars, with the prices of tokens.
-    pub dollars: Option<(f64, Prices)>,
 }
 
 #[derive(Default)]
@@ -35,9 +23,9 @@ struct Meter {
 }
 
 impl Side {
-    /// A side with these servers, which may spend what `limits` allow.
-    pub(crate) fn new(servers: Arc<ServerPool>, limits: SpendingLimits) -> Self {
-        Self { servers, limits, meter: Mutex::default() }
+    /// A side with these servers.
+    pub(crate) fn new(servers: Arc<ServerPool>) -> Self {
+        Self { servers, meter: Mutex::default() }
     }
 
     /// Tokens spent so far.
@@ -49,30 +37,6 @@ impl Side {
     pub(crate) fn busy(&self) -> Duration {
         let meter = self.meter();
         meter.busy + meter.since.map_or(Duration::ZERO, |since| since.elapsed())
-    }
-
-    /// Checks that `request` stays within the side's budget, by an estimate of its tokens.
-    ///
-    /// # Errors
-    /// [`ProtocolError::Budget`] and [`ProtocolError::Dollars`].
-    pub(crate) fn check_budget(&self, request: &ChatRequest) -> Result<(), ProtocolError> {
-        if self.limits.tokens.is_none() && self.limits.dollars.is_none() {
-            return Ok(());
-        }
-        let usage = self.usage();
-        let next = request.estimated_tokens();
-        if let Some(limit) = self.limits.tokens
-            && usage.total_tokens + next > limit
-        {
-            return Err(ProtocolError::Budget { limit, spent: usage.total_tokens, next });
-        }
-        if let Some((limit, prices)) = self.limits.dollars {
-            let (spent, next) = (prices.cost(usage), prices.cost(Usage::of_call(next, 0, 0)));
-            if spent + next > limit {
-                return Err(ProtocolError::Dollars { limit, spent, next });
-            }
-        }
-        Ok(())
     }
 
     /// Waits for a permit to make one call, at `preferred_server` if it has a free slot.
@@ -96,6 +60,11 @@ impl Side {
             Err(error) => error.usage,
         };
         outcome
+    }
+
+    /// Counts tokens that were spent before the protocol began.
+    pub(crate) fn count(&self, usage: Usage) {
+        self.meter().usage += usage;
     }
 
     fn meter(&self) -> MutexGuard<'_, Meter> {

@@ -319,13 +319,17 @@ fn embeddings_come_from_the_local_client() {
     assert_eq!(result["local_usage"]["prompt_tokens"], 100 + 2 * 10);
 
     // A model that fails is the code's to work around, with the reason.
-    job["local_client"]["kwargs"]["base_url"] = json!("http://127.0.0.1:9/v1");
+    let broken = Server::start(|request| match request.method.as_str() {
+        "GET" => Reply::text(404, "no list of models"),
+        _ => Reply::text(500, "out of memory"),
+    });
+    job["local_client"]["kwargs"]["base_url"] = json!(broken.url());
     job["local_client"]["kwargs"]["retries"] = json!(0);
     job["protocol"]["kwargs"] = json!({"max_code_attempts": 1});
     let server = with_embeddings(CHUNKS.replace("SEARCH", search));
     job["remote_client"]["kwargs"]["base_url"] = json!(format!("{}/v1", server.url()));
     let error = Program::new().run_job(&job).error(1);
-    assert!(error.contains("the embedding model failed") && error.contains("127.0.0.1:9"), "{error}");
+    assert!(error.contains("the embedding model failed") && error.contains(&broken.url()), "{error}");
 }
 
 #[test]

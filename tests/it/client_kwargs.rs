@@ -118,7 +118,10 @@ fn a_silent_server_is_waited_for_as_long_as_the_job_says() {
 #[test]
 fn as_many_tries_are_made_as_the_job_says() {
     for retries in [0, 2] {
-        let broken = Server::start(|_| Reply::text(500, "oh").header("retry-after", "0"));
+        let broken = Server::start(|request| match request.method.as_str() {
+            "GET" => Reply::text(404, "no list of models"),
+            _ => Reply::text(500, "oh").header("retry-after", "0"),
+        });
         let (_, ran) = run(|job, _| {
             job["local_client"] = client(&broken, "worker");
             job["local_client"]["kwargs"]["retries"] = json!(retries);

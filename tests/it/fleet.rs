@@ -168,9 +168,9 @@ fn a_server_that_is_killed_in_the_middle_costs_no_answer() {
     );
 }
 
-/// Calls to the server before this one: the first request was for its properties.
+/// Calls to the server before this one: the first two requests were for its properties and its models.
 fn asked_before(request: &Request) -> usize {
-    request.index - 1
+    request.index - 2
 }
 
 #[test]

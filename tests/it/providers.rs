@@ -95,22 +95,50 @@ fn docker_model_runner_has_address_and_model_from_the_environment() {
 
 #[test]
 fn the_table_is_shown() {
-    let shown = Program::new().args(["providers"]).run("");
+    const KEY: &str = "sk-of-openai-12345678";
+    let program = || {
+        let program = Program::new().env("OPENAI_API_KEY", KEY).env("ANTHROPIC_AUTH_TOKEN", "tok-12345678");
+        program.env("GROQ_API_KEY", "two words-12345678").env("GOOGLE_API_KEY", "\"key-of-google\"")
+    };
+    let shown = program().args(["providers"]).run("");
     assert_eq!(shown.code, Some(0), "{}", shown.stderr);
-    let listed = Program::new().args(["providers", "--json"]).run("");
+    let listed = program().args(["providers", "--json"]).run("");
     let rows: Vec<Value> = serde_json::from_str(&listed.stdout).unwrap();
     assert_eq!(rows.len(), PROVIDERS.len());
+    assert!(shown.stdout.lines().all(|line| line.chars().count() <= 100), "{}", shown.stdout);
+    for text in [&shown.stdout, &listed.stdout] {
+        for key in [KEY, "tok-12345678", "words", "key-of-google"] {
+            assert!(!text.contains(key), "{text}");
+        }
+    }
     for (row, provider) in rows.iter().zip(PROVIDERS) {
         let is_checked = matches!(provider.source, Source::All(_));
         assert!(!provider.source.document().is_empty(), "{}", provider.name);
         assert_eq!(
-            (&row["name"], &row["checked"], &row["parameters_checked"]),
-            (&json!(provider.name), &json!(provider.source.document()), &json!(is_checked))
+            (&row["name"], &row["checked"], &row["parameters_checked"], &row["base_url"]),
+            (
+                &json!(provider.name),
+                &json!(provider.source.document()),
+                &json!(is_checked),
+                &json!(provider.base_url)
+            )
         );
         let line = shown.stdout.lines().find(|line| line.split_whitespace().next() == Some(provider.name));
         let line = line.unwrap_or_else(|| panic!("{} is missing in {}", provider.name, shown.stdout));
-        assert!(line.contains(provider.base_url), "{line}");
-        assert_eq!(line.contains("(parameters not checked)"), !is_checked, "{line}");
+        assert!(line.contains(provider.model), "{line}");
+        let (key, is_set) = match provider.name {
+            "openai" | "cloudflare" => ("OPENAI_API_KEY", json!("yes")),
+            "anthropic" => ("ANTHROPIC_AUTH_TOKEN", json!("yes")),
+            "gemini" => ("GOOGLE_API_KEY", json!("yes")),
+            "groq" => ("GROQ_API_KEY", json!("bad")),
+            _ if provider.local => ("", Value::Null),
+            _ => (provider.key_env[0], json!("no")),
+        };
+        assert_eq!(row["key_set"], is_set, "{}", provider.name);
+        let words: Vec<_> = line.split_whitespace().collect();
+        if let Some(is_set) = is_set.as_str() {
+            assert!(words.windows(2).any(|pair| pair == [key, is_set]), "{line}");
+        }
     }
 }
 

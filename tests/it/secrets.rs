@@ -127,3 +127,54 @@ fn unreadable_jobs_show_no_key() {
         assert_clean(&ran);
     }
 }
+
+#[test]
+fn a_key_shows_in_no_form_that_a_server_or_a_cut_gives_it() {
+    const KEY: &str = "sk-Zq8/x-Zq8+y-Zq8_w";
+    let base64 = "c2stWnE4L3gtWnE4K3ktWnE4X3c";
+    let echoes = [
+        format!("{{\"error\": {{\"message\": \"bad key {}\" ", KEY.replace('/', "\\/")),
+        format!("bad key {}", KEY.replace('/', "\\u002F").replace('+', "\\u002b")),
+        format!("bad key in ?key={}", KEY.replace('/', "%2F").replace('+', "%2b")),
+        format!("you sent Basic {base64}="),
+        format!("{}{KEY} is bad", "y".repeat(495)),
+    ];
+    for echo in echoes {
+        for status in [401, 200] {
+            let said = echo.clone();
+            let server = Server::start(move |request| match status {
+                200 => openai(request, &said),
+                status => Reply::text(status, &said),
+            });
+            let mut job = job(&server, openai_remote(&server));
+            job["remote_client"]["kwargs"]["api_key"] = json!(KEY);
+            job["remote_client"]["kwargs"]["retries"] = json!(0);
+            let ran = program().run_job(&job);
+            let error = ran.error(1);
+            let shown = [&ran.stdout, &ran.stderr]
+                .into_iter()
+                .any(|text| text.contains("Zq8") || text.contains("WnE4") || text.contains(base64));
+            assert!(!shown, "{echo}\n{error}");
+        }
+    }
+}
+
+#[test]
+fn no_name_of_a_log_has_a_key() {
+    let server = Server::start(|_| Reply::text(500, "down"));
+    for params in [json!({"logging_id": JOB_KEY}), json!({"task": format!("What is {JOB_KEY}?")})] {
+        let mut job = job(&server, openai_remote(&server));
+        for (name, value) in params.as_object().unwrap() {
+            job["call_params"][name] = value.clone();
+        }
+        let ran = program().run_job(&job);
+        ran.error(1);
+        let mut texts = Vec::new();
+        files(ran.dir.path(), &mut texts);
+        assert!(!texts.is_empty());
+        for (place, _) in texts {
+            assert!(!place.to_lowercase().contains("zq8"), "{place}");
+        }
+        assert_clean(&ran);
+    }
+}

@@ -8,10 +8,12 @@ use std::io;
 use std::net::IpAddr;
 use std::time::Duration;
 
-use base64::prelude::{BASE64_STANDARD, Engine};
 use percent_encoding::percent_decode_str;
 use reqwest::Url;
+use reqwest::header::{ACCEPT_ENCODING, HeaderMap, HeaderValue};
 use reqwest::redirect::Policy;
+
+use crate::proxy::{self, Proxy};
 
 /// How long it may take to connect. A reply may take as long as its caller allows.
 pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -21,7 +23,7 @@ pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// milliseconds.
 ///
 /// # Errors
-/// The problem as text: an unusable URL, or no root certificates for https.
+/// The problem as text: an unusable URL, a variable that names no usable proxy, or no root certificates for https.
 pub fn client(base_url: &str) -> Result<reqwest::Client, String> {
     // This fails only if a provider is installed already, which is as good.
     let _ = rustls::crypto::ring::default_provider().install_default();
@@ -31,15 +33,27 @@ pub fn client(base_url: &str) -> Result<reqwest::Client, String> {
     }
     let mut builder = reqwest::Client::builder()
         .user_agent(concat!("minions/", env!("CARGO_PKG_VERSION")))
+        // Compressed replies are not asked for, as proxies hold streams back to compress them; some send them all the same.
+        .default_headers(HeaderMap::from_iter([(ACCEPT_ENCODING, HeaderValue::from_static("identity"))]))
         .connect_timeout(CONNECT_TIMEOUT)
         .redirect(Policy::none());
-    if url.scheme() == "http" {
+    let proxy = proxy_of(&url)?;
+    let schemes = [Some(&url), proxy.as_ref().map(|proxy| &proxy.url)].into_iter().flatten().map(Url::scheme);
+    if !schemes.into_iter().any(|scheme| scheme == "https") {
         builder = builder.tls_certs_only([]);
     }
-    if has_private_host(&url) {
-        builder = builder.no_proxy();
+    // The client would pass over in silence what it cannot use.
+    builder = builder.no_proxy();
+    if let Some(proxy) = proxy {
+        let unusable = |_| format!("{} in the environment is no usable proxy", proxy.variable);
+        builder = builder.proxy(reqwest::Proxy::all(proxy.url.clone()).map_err(unusable)?);
     }
     builder.build().map_err(|error| format!("no HTTP client for {}: {}", shown(base_url), cause(&error)))
+}
+
+/// The proxy for calls of `url`.
+fn proxy_of(url: &Url) -> Result<Option<Proxy>, String> {
+    if has_private_host(url) { Ok(None) } else { proxy::of_process(url) }
 }
 
 /// Whether the host of `url` is this machine or one that only a private network knows.
@@ -85,15 +99,15 @@ pub fn shown(url: &str) -> String {
     }
 }
 
-/// The credentials that `url` holds: its password, as it is written and as it is meant, and the header that is made of
-/// user and password.
+/// The credentials that `url` holds: its password, as it is written and as it is meant, and user and password together,
+/// of which a header is made.
 pub fn credentials(url: &str) -> Vec<String> {
     let Ok(url) = Url::parse(url) else { return Vec::new() };
     let Some(password) = url.password() else { return Vec::new() };
     let plain = |text| percent_decode_str(text).decode_utf8_lossy().into_owned();
     let (user, plain) = (plain(url.username()), plain(password));
     let pair = format!("{user}:{plain}");
-    vec![password.to_owned(), plain, BASE64_STANDARD.encode(&pair), pair]
+    vec![password.to_owned(), plain, pair]
 }
 
 /// `rest` behind its last `@`, also behind one in the path, as a password may hold a slash.
@@ -101,8 +115,56 @@ fn without_userinfo(rest: &str) -> String {
     rest.rsplit_once('@').map_or(rest, |(_, host)| host).to_owned()
 }
 
-/// One short plain sentence for an error of reqwest, found anywhere in its chain of sources.
+/// One short plain sentence for an error of reqwest, found anywhere in its chain of sources. It names the proxy, if the
+/// connection was to go through one.
 pub fn cause(error: &(dyn Error + 'static)) -> String {
+    let words = innermost_cause(error);
+    let Some(proxy) = proxy_at_fault(error) else { return words };
+    match &*words {
+        "connection refused" => format!("the proxy {proxy} refused the connection"),
+        NO_CONNECTION => format!("the proxy {proxy} cannot be reached"),
+        NO_TUNNEL => format!("the proxy {proxy} did not let the call pass"),
+        words => format!("the proxy {proxy}: {words}"),
+    }
+}
+
+/// What to do about an error of reqwest, where the remedy is not the server's address.
+pub fn remedy(error: &(dyn Error + 'static)) -> Option<String> {
+    let text = innermost_cause(error);
+    let known = REMEDIES.iter().find(|(sign, _)| text.contains(sign)).map(|(_, remedy)| (*remedy).to_owned());
+    known.or_else(|| {
+        let variable = proxy_at_fault(error)?.variable;
+        Some(format!("Correct the proxy in {variable}, or name the host in NO_PROXY."))
+    })
+}
+
+/// What to do about a connection that TLS refuses, by the words of rustls, or that this machine has no room for.
+const REMEDIES: [(&str, &str); 6] = [
+    (
+        "UnknownIssuer",
+        "If the certificate is one of your own CA, name the file of that CA's certificate in SSL_CERT_FILE.",
+    ),
+    (
+        "CaUsedAsEndEntity",
+        "Name the file of that certificate's own CA in SSL_CERT_FILE, or give the server a certificate of a CA.",
+    ),
+    ("NotValidForName", "The certificate is for another name: correct the base URL."),
+    ("Expired", "The certificate has expired: renew it, or set this machine's clock right."),
+    ("InvalidContentType", "That server speaks plain http: use http://."),
+    (
+        OUT_OF_FILES,
+        "Raise the limit of open files (ulimit -n), or run fewer jobs and calls at once (--max-jobs, \
+         kwargs.max_concurrency).",
+    ),
+];
+
+/// The proxy through which the connection of `error` was to go.
+fn proxy_at_fault(error: &(dyn Error + 'static)) -> Option<Proxy> {
+    let error = error.downcast_ref::<reqwest::Error>().filter(|error| error.is_connect())?;
+    proxy_of(error.url()?).ok()?
+}
+
+fn innermost_cause(error: &(dyn Error + 'static)) -> String {
     let mut innermost = error;
     let mut words = plain(error);
     while let Some(source) = innermost.source() {
@@ -111,6 +173,19 @@ pub fn cause(error: &(dyn Error + 'static)) -> String {
     }
     // Without plain words the innermost error says most: reqwest's own text would repeat the URL.
     words.unwrap_or_else(|| innermost.to_string())
+}
+
+/// This process, or the machine, has as many open files as it may have.
+const OUT_OF_FILES: &str = "too many open files";
+/// A proxy of the kind SOCKS that does not answer.
+const NO_CONNECTION: &str = "no connection";
+/// A proxy that answers, but makes no tunnel.
+const NO_TUNNEL: &str = "no tunnel";
+
+/// Whether the process, or the machine, has as many open files as it may have.
+fn is_out_of_files(error: &io::Error) -> bool {
+    // EMFILE and ENFILE of Linux and the BSDs.
+    matches!(error.raw_os_error(), Some(23 | 24))
 }
 
 fn plain(error: &(dyn Error + 'static)) -> Option<String> {
@@ -127,7 +202,10 @@ fn plain(error: &(dyn Error + 'static)) -> Option<String> {
     let text = error.to_string();
     let known = [
         ("dns error", "name not found"),
-        ("tunnel error", "the proxy refused the connection"),
+        ("proxy authorization required", "it wants a user and a password"),
+        ("credentials not accepted", "it does not accept the user and the password"),
+        ("tunnel error", NO_TUNNEL),
+        ("failed to create underlying connection", NO_CONNECTION),
         ("connection closed before message completed", "the server closed the connection"),
         ("error reading a body from connection", "the connection was cut in the middle of the reply"),
         ("invalid HTTP", "the answer is not HTTP"),
@@ -139,6 +217,9 @@ fn plain(error: &(dyn Error + 'static)) -> Option<String> {
 
 fn plain_io(error: &io::Error) -> Option<String> {
     use io::ErrorKind as Kind;
+    if is_out_of_files(error) {
+        return Some(OUT_OF_FILES.to_owned());
+    }
     let words = match error.kind() {
         Kind::ConnectionRefused => "connection refused",
         Kind::ConnectionReset | Kind::ConnectionAborted | Kind::BrokenPipe => "the connection was reset",
@@ -226,6 +307,18 @@ mod tests {
         let sent = client(&url).unwrap().get(&url).send();
         let error = runtime.block_on(sent).unwrap_err();
         assert_eq!(cause(&error), "connection refused");
+    }
+
+    #[test]
+    fn too_many_open_files_are_no_fault_of_the_network() {
+        #[derive(Debug, thiserror::Error)]
+        #[error("tcp open error")]
+        struct Outer(#[source] io::Error);
+        for (code, is) in [(24, true), (23, true), (111, false)] {
+            let error = Outer(io::Error::from_raw_os_error(code));
+            assert_eq!(cause(&error) == "too many open files", is);
+            assert_eq!(remedy(&error).is_some_and(|remedy| remedy.contains("ulimit -n")), is, "{code}");
+        }
     }
 
     #[test]

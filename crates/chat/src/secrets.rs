@@ -3,10 +3,13 @@
 //! In: the credentials of the job and of the environment, then texts. Out: the texts without credentials.
 
 use std::fmt;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::ops::Range;
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 
 use serde::Serialize;
 use serde_json::Value;
+
+use crate::{disguise, pasted};
 
 /// Shorter values are placeholders (`none`, `EMPTY`, `ollama`): replacing them would garble answers.
 const SHORTEST: usize = 7;
@@ -36,43 +39,66 @@ impl fmt::Debug for Secret {
 
 /// Takes credentials out of texts. Clones share what they know.
 #[derive(Clone, Default)]
-pub struct Redactor(Arc<RwLock<Vec<String>>>);
+pub struct Redactor(Arc<RwLock<Known>>);
+
+#[derive(Default)]
+struct Known {
+    /// The credentials, the longest first.
+    secrets: Vec<String>,
+    /// All their forms, the longest first.
+    forms: Vec<String>,
+}
+
+impl Known {
+    /// The first place where `text` has a credential in a form that cannot be listed.
+    fn disguised(&self, text: &str) -> Option<Range<usize>> {
+        self.secrets.iter().find_map(|secret| disguise::find(text, secret))
+    }
+}
 
 impl Redactor {
-    /// From now on `secret` never passes, neither as it is nor as it looks inside a JSON string, nor inside JSON that
-    /// is in a JSON string.
+    /// From now on `secret` never passes: neither as it is, nor escaped, encoded in a URL or in Base64, nor cut off.
     pub fn learn(&self, secret: &str) {
-        let secret = secret.trim();
+        // A header may hold more than the credential, and a file of the environment its quotes.
+        let secret = pasted::key(secret).unwrap_or_else(|_| pasted::bare(secret));
         if secret.chars().count() < SHORTEST {
             return;
         }
-        if self.0.read().unwrap_or_else(PoisonError::into_inner).iter().any(|known| known == secret) {
+        if self.read().secrets.iter().any(|known| known == secret) {
             return;
         }
-        let quoted = |text: &str| Value::from(text).to_string().trim_matches('"').to_owned();
-        let (once, twice) = (quoted(secret), quoted(&quoted(secret)));
         let mut known = self.0.write().unwrap_or_else(PoisonError::into_inner);
-        for form in [secret, &once, &twice] {
-            if !known.iter().any(|k| k == form) {
-                known.push(form.to_owned());
+        known.secrets.push(secret.to_owned());
+        for form in disguise::forms(secret) {
+            if !known.forms.contains(&form) {
+                known.forms.push(form);
             }
         }
         // A key that contains another one goes first, or its rest would show.
-        known.sort_by_key(|form| std::cmp::Reverse(form.len()));
+        known.secrets.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
+        known.forms.sort_by_key(|form| std::cmp::Reverse(form.len()));
+    }
+
+    fn read(&self) -> RwLockReadGuard<'_, Known> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// `text` without any credential.
     pub fn clean(&self, text: &str) -> String {
-        let known = self.0.read().unwrap_or_else(PoisonError::into_inner);
-        known.iter().fold(text.to_owned(), |text, secret| {
-            if text.contains(secret.as_str()) { text.replace(secret.as_str(), REPLACEMENT) } else { text }
-        })
+        let known = self.read();
+        let mut clean = known.forms.iter().fold(text.to_owned(), |text, form| {
+            if text.contains(form.as_str()) { text.replace(form.as_str(), REPLACEMENT) } else { text }
+        });
+        while let Some(place) = known.disguised(&clean) {
+            clean.replace_range(place, REPLACEMENT);
+        }
+        clean
     }
 
     /// The length of the longest beginning of `text`, in bytes, that ends neither within a credential nor within text
     /// that may become one with more text.
     pub fn safe_length(&self, text: &str) -> usize {
-        let known = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        let known = &self.read().forms;
         let is_beginning =
             |rest: &str| known.iter().any(|form| form.len() > rest.len() && form.starts_with(rest));
         let longest = known.first().map_or(0, String::len);
@@ -121,8 +147,8 @@ impl Redactor {
 
     /// Whether any credential stands in `text`.
     pub fn is_in(&self, text: &str) -> bool {
-        let known = self.0.read().unwrap_or_else(PoisonError::into_inner);
-        known.iter().any(|secret| text.contains(secret.as_str()))
+        let known = self.read();
+        known.forms.iter().any(|form| text.contains(form.as_str())) || known.disguised(text).is_some()
     }
 
     /// Cleans every string of `value` in place, and the keys of its objects.
@@ -195,6 +221,28 @@ mod tests {
         ] {
             assert_eq!(&text[..redactor.safe_length(text)], safe, "{text}");
         }
+    }
+
+    #[test]
+    fn the_forms_of_a_secret_never_pass() {
+        let redactor = Redactor::default();
+        for secret in ["Bearer sk-ab/cd+EF12", "\"quoted-1234\"", "alice:p4ss/w0rd"] {
+            redactor.learn(secret);
+        }
+        for (text, clean) in [
+            ("Authorization: Bearer sk-ab/cd+EF12", "Authorization: Bearer [redacted]"),
+            ("quoted-1234", "[redacted]"),
+            (r"bad key sk-ab\/cd+EF12.", "bad key [redacted]."),
+            (r"sk-ab\u002fcd\u002BEF12", "[redacted]"),
+            ("?k=sk-ab%2Fcd%2BEF12&k=sk%2dab%2fcd%2bEF12", "?k=[redacted]&k=[redacted]"),
+            ("Basic YWxpY2U6cDRzcy93MHJk.", "Basic [redacted]."),
+            ("base64 c2stYWIvY2QrRUYxMg==", "base64 [redacted]=="),
+            ("it wrote: sk-ab/cd+E...", "it wrote: [redacted]..."),
+        ] {
+            assert_eq!(redactor.clean(text), clean);
+            assert!(redactor.is_in(text), "{text}");
+        }
+        assert_eq!(redactor.clean("100% of \\n & more..."), "100% of \\n & more...");
     }
 
     #[test]

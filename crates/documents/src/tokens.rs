@@ -12,6 +12,9 @@ const SAMPLE: usize = 1 << 20;
 /// Bytes of a piece. The time to count one endless word grows faster than its length.
 const PIECE: usize = 16 << 10;
 
+/// Letters of the longest word that is taken to be one token.
+const LONGEST_WORD: u64 = 20;
+
 /// A number of tokens and the method of counting.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Count {
@@ -25,6 +28,106 @@ pub struct Count {
 pub fn estimate(text: &str) -> u64 {
     // Apart from rounding, a text has as many tokens as its parts together.
     quarters(text).div_ceil(4)
+}
+
+/// Between how many tokens a text has, whatever the tokenizer.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Bounds {
+    /// No tokenizer of a language model makes fewer: hardly any token has two words in it.
+    pub least: u64,
+    /// No tokenizer of a language model makes more of a text that people or programs write, as its vocabulary has the
+    /// parts of common words. One of bytes alone would make more.
+    pub most: u64,
+}
+
+/// The bounds of the tokens of `text`. Takes a few milliseconds for a megabyte.
+pub fn bounds(text: &str) -> Bounds {
+    let mut bounds = Bounds::default();
+    // Letters in a row, of any alphabet: a token may have all of them.
+    let mut word = 0;
+    let mut chars = text.chars().peekable();
+    while let Some(first) = chars.next() {
+        let kind = Kind::of(first);
+        let mut run = Run { kind, chars: 1, bytes: first.len_utf8() as u64, last: first };
+        while let Some(&next) = chars.peek() {
+            if !run.goes_on_with(next) {
+                break;
+            }
+            run = Run { chars: run.chars + 1, bytes: run.bytes + next.len_utf8() as u64, last: next, ..run };
+            chars.next();
+        }
+        bounds.most += run.most(chars.peek().is_some_and(|&next| Kind::of(next) == Kind::Letter));
+        if matches!(kind, Kind::Letter | Kind::Script) {
+            word += run.chars;
+        } else {
+            bounds.least += pieces_of(word) + if kind == Kind::Digit { pieces_of(run.chars) } else { 0 };
+            word = 0;
+        }
+    }
+    bounds.least += pieces_of(word);
+    bounds
+}
+
+/// The fewest tokens of so many letters or digits in a row.
+fn pieces_of(chars: u64) -> u64 {
+    chars.div_ceil(LONGEST_WORD)
+}
+
+/// What tokenizers treat alike.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    /// A letter of ASCII.
+    Letter,
+    Digit,
+    Space,
+    /// A letter of another alphabet, or a character of a script.
+    Script,
+    Mark,
+}
+
+impl Kind {
+    fn of(char: char) -> Self {
+        match char {
+            'a'..='z' | 'A'..='Z' => Self::Letter,
+            '0'..='9' => Self::Digit,
+            ' ' => Self::Space,
+            _ if char.is_alphanumeric() => Self::Script,
+            _ => Self::Mark,
+        }
+    }
+}
+
+/// Characters of one kind in a row.
+struct Run {
+    kind: Kind,
+    chars: u64,
+    bytes: u64,
+    last: char,
+}
+
+impl Run {
+    fn goes_on_with(&self, next: char) -> bool {
+        // A word begins with its capital.
+        let is_new_word = self.last.is_ascii_lowercase() && next.is_ascii_uppercase();
+        Kind::of(next) == self.kind && !is_new_word
+    }
+
+    /// The most tokens that it has. `is_before_word`: whether a word of ASCII follows, whose token takes a space in.
+    fn most(&self, is_before_word: bool) -> u64 {
+        let Self { kind, chars, bytes, last } = *self;
+        match kind {
+            // What is longer is no word: base64, keys, genes.
+            Kind::Letter if chars > LONGEST_WORD => chars,
+            Kind::Letter if last.is_ascii_uppercase() => chars.div_ceil(2),
+            Kind::Letter => chars.div_ceil(3),
+            Kind::Digit => chars,
+            Kind::Space => chars - u64::from(is_before_word),
+            // In the worst case each byte of a character is a token.
+            Kind::Script if bytes > 2 * chars => bytes,
+            Kind::Script => chars,
+            Kind::Mark => bytes,
+        }
+    }
 }
 
 /// Counts or estimates the tokens of all `texts` together.
@@ -89,6 +192,37 @@ mod tests {
         let parts = ["Wer?", "é é é "];
         assert_eq!(count(parts.into_iter()).tokens, 3);
         assert_eq!((estimate(""), estimate("abcde"), estimate("船长签署了")), (0, 2, 4));
+    }
+
+    #[test]
+    fn real_tokenizers_are_within_the_bounds() {
+        let texts = [
+            PROSE.repeat(20),
+            "By 31.12.2023 the margin (EBIT/sales) was 14.1% vs. 12.3%; \"see note 7\".\n".repeat(20),
+            "| 12,345 | 6.7 | n/a |\n|---|---|---|\n".repeat(30),
+            "fn next_return(&self) -> Option<Instant> {\n        self.servers.iter().min()\n    }\n"
+                .repeat(20),
+            "aGVsbG8gd29ybGQhIQ==Zm9vYmFyYmF6cXV4".repeat(30),
+            "ACGTTGCAACGTGGCCTTAACGATCGATTACGCGTA".repeat(30),
+            "Die Geschäftsführung übergab größere Vermögensübersichten.\n".repeat(20),
+            "Капитан подписал документ третьего мая. ".repeat(20),
+            "船长在五月三日签署了文件。".repeat(40),
+            "กัปตันลงนามในเอกสารเมื่อวันที่สามพฤษภาคม".repeat(20),
+            "🎉🦜 ok 👍🏽".repeat(40),
+            " ".repeat(4000),
+            "=".repeat(4000),
+            "Total          1\n".repeat(100),
+        ];
+        for text in &texts {
+            let Bounds { least, most } = bounds(text);
+            for name in ["o200k_base", "cl100k_base", "p50k_base", "r50k_base"] {
+                let Some(tokenizer) = tiktoken::get_encoding(name) else { continue };
+                let count = tokenizer.count(text) as u64;
+                let begin: String = text.chars().take(40).collect();
+                assert!((least..=most).contains(&count), "{name}: {least} {count} {most}: {begin}");
+            }
+        }
+        assert_eq!(bounds(""), Bounds::default());
     }
 
     #[test]

@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use tokio::sync::watch;
 
 use super::{EngineSettings, Sampling, Stats, failed};
-use minions_chat::{ChatClient, ChatError, ChatReply, ChatRequest, EgressGate};
+use minions_chat::{ChatClient, ChatError, ChatReply, ChatRequest, EgressGate, Message};
 
 fn absent() -> ChatError {
     failed(
@@ -39,6 +39,14 @@ impl Engine {
 
     /// See the embedded build.
     pub fn context_window(&self) -> u32 {
+        match self.0 {}
+    }
+
+    /// See the embedded build.
+    ///
+    /// # Errors
+    /// See the embedded build.
+    pub async fn count(&self, _messages: Vec<Message>) -> Result<usize, ChatError> {
         match self.0 {}
     }
 

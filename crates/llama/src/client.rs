@@ -18,7 +18,8 @@ use super::prompt::Prompter;
 use super::sample::{Sampler, Tokens};
 use super::{EngineSettings, Sampling, Stats, failed, load};
 use minions_chat::{
-    ChatClient, ChatError, ChatErrorKind, ChatReply, ChatRequest, EgressGate, Finish, Format, schema_limits,
+    ChatClient, ChatError, ChatErrorKind, ChatReply, ChatRequest, EgressGate, Finish, Format, Message,
+    schema_limits, without_thoughts,
 };
 
 /// A loaded model with its lanes. Cheap to clone. The last handle (engine or client) that is dropped waits for
@@ -93,6 +94,17 @@ impl Engine {
     /// The longest prompt and reply together, in tokens.
     pub fn context_window(&self) -> u32 {
         self.core.window
+    }
+
+    /// The tokens of the prompt that `messages` make. Takes milliseconds for long ones, on a thread of its own.
+    ///
+    /// # Errors
+    /// The messages have no form in the model's chat template.
+    pub async fn count(&self, messages: Vec<Message>) -> Result<usize, ChatError> {
+        let core = Arc::clone(&self.core);
+        let counted =
+            spawn_blocking(move || core.prompter.tokens(&messages).map(|tokens| tokens.len())).await;
+        counted.map_err(|_| stopped(&self.core.name))?
     }
 
     /// The number of replies that are generated at the same time; further requests wait for a lane.
@@ -265,17 +277,14 @@ impl ChatClient for LlamaCpp {
     }
 }
 
-/// The reply as text, without a leading thinking part and without half a character at a cut.
+/// The reply as text, without thoughts and without half a character at a cut.
 fn readable(bytes: &[u8], finish: Finish) -> String {
     let text = String::from_utf8_lossy(bytes);
     let mut text = text.trim();
     if finish == Finish::Length {
         text = text.trim_end_matches(char::REPLACEMENT_CHARACTER);
     }
-    match text.strip_prefix("<think>") {
-        Some(thinking) => thinking.split_once("</think>").map_or("", |(_, answer)| answer.trim()).to_owned(),
-        None => text.to_owned(),
-    }
+    without_thoughts(text).to_owned()
 }
 
 #[cfg(test)]

@@ -79,7 +79,7 @@ fn template(model: &LlamaModel, chat_format: Option<&str>) -> Result<LlamaChatTe
         Some(name) => LlamaChatTemplate::new(name).map_err(|_| unknown_template(Some(name))),
         None => model.chat_template(None).map_err(|_| {
             failed(
-                "the model carries no chat template, so it is not known how to write a conversation for it".to_owned(),
+                "the file has no chat template, so it is not known how to write a conversation for the model".to_owned(),
                 "set chat_format to the template it was trained with (chatml, llama3, mistral-v7, gemma, ...), or use \
                  an instruct model",
             )

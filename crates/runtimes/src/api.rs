@@ -4,6 +4,7 @@
 
 use std::time::Duration;
 
+use reqwest::header::{AUTHORIZATION, HeaderValue};
 use reqwest::{Method, Response, StatusCode};
 use serde_json::Value;
 use tokio::time::{Instant, timeout, timeout_at};
@@ -11,6 +12,13 @@ use tokio::time::{Instant, timeout, timeout_at};
 use super::words::short;
 use super::{RuntimeError, RuntimeErrorKind};
 use minions_chat::http;
+use minions_chat::http_body::{self, BodyError};
+use minions_chat::secrets::Secret;
+
+/// The longest answer that is read, in bytes: the list of all models of a server is far shorter.
+const LONGEST_ANSWER: usize = 16 << 20;
+/// The longest line of a stream that is read, in bytes.
+const LONGEST_LINE: usize = 1 << 20;
 
 /// One model server.
 pub(super) struct Api {
@@ -18,6 +26,7 @@ pub(super) struct Api {
     pub(super) place: String,
     base_url: String,
     client: reqwest::Client,
+    key: Option<HeaderValue>,
 }
 
 /// A whole answer.
@@ -32,7 +41,17 @@ impl Api {
         let base_url = base_url.trim_end_matches('/').to_owned();
         let client =
             http::client(&base_url).map_err(|error| RuntimeError::new(RuntimeErrorKind::Rejected, error))?;
-        Ok(Self { place: format!("{name} at {}", http::shown(&base_url)), base_url, client })
+        Ok(Self { place: format!("{name} at {}", http::shown(&base_url)), base_url, client, key: None })
+    }
+
+    /// These questions with a credential, if it can be a header's value.
+    pub(super) fn with_key(self, key: Option<&Secret>) -> Self {
+        let bearer = |key: &Secret| HeaderValue::from_str(&format!("Bearer {}", key.expose().trim())).ok();
+        let key = key.and_then(bearer).map(|mut value| {
+            value.set_sensitive(true);
+            value
+        });
+        Self { key, ..self }
     }
 
     pub(super) fn base_url(&self) -> &str {
@@ -89,18 +108,34 @@ impl Api {
     }
 
     async fn whole(&self, request: reqwest::RequestBuilder, limit: Duration) -> Result<Answer, RuntimeError> {
+        let request = match &self.key {
+            Some(key) => request.header(AUTHORIZATION, key),
+            None => request,
+        };
         let exchange = async {
-            let response = request.send().await?;
-            Ok(Answer { status: response.status(), body: response.text().await? })
+            let response = request.send().await.map_err(BodyError::Lost)?;
+            let status = response.status();
+            let body = http_body::read(response, LONGEST_ANSWER).await?;
+            Ok(Answer { status, body: String::from_utf8_lossy(&body).into_owned() })
         };
         let answer = timeout(limit, exchange).await.map_err(|_| self.silent(limit))?;
-        answer.map_err(|error: reqwest::Error| self.lost(&error))
+        answer.map_err(|error| match error {
+            BodyError::Lost(error) => self.lost(&error),
+            BodyError::TooLong(_) => {
+                let message = format!("{}{}", self.place, error.words());
+                RuntimeError::new(RuntimeErrorKind::Rejected, message).hint("check that this is its address")
+            }
+        })
     }
 
     /// The connection failed.
     pub(super) fn lost(&self, error: &reqwest::Error) -> RuntimeError {
         let message = format!("{} does not answer: {}", self.place, http::cause(error));
-        RuntimeError::new(RuntimeErrorKind::Unreachable, message)
+        let unreachable = RuntimeError::new(RuntimeErrorKind::Unreachable, message);
+        match http::remedy(error) {
+            Some(remedy) => unreachable.hint(remedy),
+            None => unreachable,
+        }
     }
 
     fn silent(&self, limit: Duration) -> RuntimeError {
@@ -128,13 +163,9 @@ impl Answer {
     }
 }
 
-/// The text of an error body: `{"error": "text"}`, `{"error": {"message": "text"}}`, `{"message": "text"}`, or
-/// plain text.
+/// The text of an error body, in whichever shape, cut short.
 pub(super) fn words(body: &str) -> String {
-    let json: Value = serde_json::from_str(body).unwrap_or_default();
-    let known = [&json["error"], &json["error"]["message"], &json["message"]];
-    let text = known.into_iter().find_map(Value::as_str).unwrap_or(body);
-    short(text)
+    short(&minions_chat::error_words(body.as_bytes()))
 }
 
 /// An answer that comes line by line.
@@ -168,7 +199,13 @@ impl Lines {
                 return Line::End;
             }
             match timeout_at(deadline, self.response.chunk()).await {
-                Ok(Ok(Some(bytes))) => self.buffer.extend_from_slice(&bytes),
+                Ok(Ok(Some(bytes))) => {
+                    self.buffer.extend_from_slice(&bytes);
+                    let is_endless = self.buffer.len() > LONGEST_LINE && !self.buffer.contains(&b'\n');
+                    if is_endless {
+                        return Line::Lost(format!("it sent a line of over {} MiB", LONGEST_LINE >> 20));
+                    }
+                }
                 Ok(Ok(None)) => self.ended = true,
                 Ok(Err(error)) => return Line::Lost(http::cause(&error)),
                 Err(_) => return Line::Silent,
@@ -182,6 +219,9 @@ impl Lines {
         let mut text = String::new();
         while let Line::Text(line) = self.next(deadline).await {
             text = text + &line + "\n";
+            if text.len() > LONGEST_LINE {
+                break;
+            }
         }
         words(&text)
     }

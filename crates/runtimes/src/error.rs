@@ -40,6 +40,11 @@ impl RuntimeError {
         self
     }
 
+    /// This hint, unless the error has one already.
+    pub(super) fn or_hint(self, hint: &str) -> Self {
+        if self.hint.is_some() { self } else { self.hint(hint) }
+    }
+
     /// The server at `place` answered, but not with what was asked for.
     pub(super) fn rejected(place: &str, what: &str, words: &str) -> Self {
         let words = short(words);
@@ -51,7 +56,8 @@ impl RuntimeError {
     pub(super) fn too_long(need: &Need, window: u32) -> Self {
         let (model, least) = (&need.model, need.at_least);
         let message = format!(
-            "the context is too long for {model}: {least} tokens or more, and its window is {window} tokens"
+            "the context is too long for {model}: {least} tokens or more, and its window is {window} tokens; the server \
+             would refuse or cut the prompt"
         );
         Self::new(RuntimeErrorKind::ContextTooLong, message).hint(
             "use the protocol \"minions\", which cuts documents into chunks, or a model with a longer window (a \

@@ -1,11 +1,18 @@
-//! Asks a llama.cpp server on this machine for its slots and its context window.
+//! Asks a server of a private network for what its inference API does not tell: slots, context window, tokens of a text.
 //!
-//! Only servers on the loopback are asked: a vendor's server has no such route.
+//! A vendor's server has no such routes and is not asked.
 
 use std::net::IpAddr;
 use std::time::Duration;
 
+use minions_chat::http;
+use minions_chat::secrets::Secret;
+use serde_json::json;
+
 use super::api::Api;
+
+/// The longest wait for a count: megabytes take a tokenizer seconds.
+const COUNT_LIMIT: Duration = Duration::from_secs(60);
 
 /// What `/props` says.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -16,13 +23,13 @@ pub struct Props {
     pub context_window: Option<u32>,
 }
 
-/// Asks the server at `base_url`, which may end in `/v1`. A server that does not answer is no failure.
-pub async fn props(base_url: &str) -> Option<Props> {
-    if !is_loopback(base_url) {
+/// Asks the server at `base_url`, which may end in `/v1`, with the credential `key`. A server that does not answer is no
+/// failure.
+pub async fn props(base_url: &str, key: Option<&Secret>) -> Option<Props> {
+    if !http::is_private(base_url) {
         return None;
     }
-    let root = base_url.trim_end_matches('/');
-    let api = Api::new("the server", root.strip_suffix("/v1").unwrap_or(root)).ok()?;
+    let api = Api::new("the server", root(base_url)).ok()?.with_key(key);
     let answer = api.get("/props", Duration::from_secs(5)).await.ok()?;
     let props = answer.json();
     let found = Props {
@@ -32,6 +39,30 @@ pub async fn props(base_url: &str) -> Option<Props> {
             .and_then(|tokens| u32::try_from(tokens).ok()),
     };
     (answer.status.is_success() && found != Props::default()).then_some(found)
+}
+
+/// Has the server at `base_url`, which may end in `/v1`, count the tokens of `text` with the tokenizer of `model`. `None`
+/// if it has no such route. The route is that of llama.cpp's server (its `tools/server/README.md`), of vLLM (its
+/// `tokenize/protocol.py`), of SGLang, and of Text Generation Inference (its OpenAPI document); each reads its own key
+/// of the body.
+pub async fn count(base_url: &str, key: Option<&Secret>, model: &str, text: &str) -> Option<u64> {
+    let api = Api::new("the server", root(base_url)).ok()?.with_key(key);
+    let body = json!({
+        "content": text, "add_special": true, "prompt": text, "model": model, "inputs": text,
+    });
+    let answer = api.post("/tokenize", &body, COUNT_LIMIT).await.ok()?;
+    if !answer.status.is_success() {
+        return None;
+    }
+    let answer = answer.json();
+    let tokens = answer["tokens"].as_array().or(answer.as_array()).map(|tokens| tokens.len() as u64);
+    answer["count"].as_u64().or(tokens)
+}
+
+/// The address without the `/v1` of the inference API.
+fn root(base_url: &str) -> &str {
+    let root = base_url.trim_end_matches('/');
+    root.strip_suffix("/v1").unwrap_or(root)
 }
 
 /// Whether the address is this machine's own.

@@ -51,7 +51,7 @@ impl Counts {
     fn written(&mut self, event: &Event, tokens: u64) {
         let Some(job) = &event.job else { return };
         let known = self.of_jobs.entry(Arc::clone(job)).or_default();
-        self.tokens += tokens.saturating_sub(*known);
+        self.tokens = self.tokens.saturating_add(tokens.saturating_sub(*known));
         *known = tokens.max(*known);
     }
 

@@ -23,6 +23,27 @@ pub(super) struct LocalEmbedder {
 }
 
 impl SideConfig<'_> {
+    /// Checks that the side has embeddings, if the job asks for them. Makes no call.
+    ///
+    /// # Errors
+    /// [`FailureKind::Input`](crate::error::FailureKind::Input) for a provider without embeddings or a missing model.
+    pub(super) fn check_embedder(&self, job: &Job) -> Result<(), Failure> {
+        if job.protocol.retrieval() != Search::Embedding {
+            return Ok(());
+        }
+        let provider = self.spec.provider;
+        let settings = self.settings(&self.base_urls[0], None);
+        let model = job.protocol.retrieval_model().unwrap_or(provider.embedding_model).to_owned();
+        let settings = ChatSettings { model, ..settings };
+        let has_embeddings = chat::connect_embedder(provider, settings.clone());
+        if settings.model.is_empty() {
+            let text =
+                format!("`call_params.retrieval_model` is missing: {} has no default one", provider.name);
+            return Err(Failure::input(text));
+        }
+        has_embeddings.map(drop).map_err(unusable)
+    }
+
     /// The model that embeds the job's texts, if the job asks for embeddings, at the first server that is up. Ollama
     /// fetches it if need be; other servers are taken to have it.
     pub(super) async fn embedder(
@@ -37,11 +58,6 @@ impl SideConfig<'_> {
         let up = servers.iter().find_map(|(base_url, ready)| Some((base_url, ready?)));
         let Some((base_url, ready)) = up else { return Ok(None) };
         let mut settings = self.embedding_settings(base_url, ready, job.protocol.retrieval_model());
-        if settings.model.is_empty() {
-            let text =
-                format!("`call_params.retrieval_model` is missing: {} has no default one", provider.name);
-            return Err(Failure::input(text));
-        }
         let mut location = Location::of(provider, base_url);
         if let (Ready::Managed(_, runtime), RuntimeKind::Ollama) = (ready, provider.runtime) {
             let model = settings.model.clone();

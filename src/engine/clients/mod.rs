@@ -11,6 +11,8 @@ mod tests;
 use std::sync::Arc;
 
 use super::egress::Ledger;
+use super::fit::{Reader, Tokenizer};
+use super::metered::{SpendingBudget, SpendingLimits};
 use super::models::Ready;
 use super::server::Server;
 use super::servers::Servers;
@@ -18,7 +20,9 @@ use super::shared::SharedResources;
 use super::side_config::{SideConfig, model, sides};
 use super::tape::{Missing, RecordedChat, Recording, Tape};
 use super::window;
-use crate::chat::{self, ChatClient, ChatError, ChatErrorKind, ChatSettings, Embedder, Generation};
+use crate::chat::{
+    self, ChatClient, ChatError, ChatErrorKind, ChatSettings, Embedder, Generation, RetryPolicy, http,
+};
 use crate::config::Environment;
 use crate::error::{Failure, FailureKind};
 use crate::events::ModelInfo;
@@ -35,6 +39,8 @@ pub(super) struct Clients {
     pub worker: Arc<ServerPool>,
     /// The longest chunk that the worker can read, in bytes, if that is known.
     pub max_chunk_bytes: Option<usize>,
+    /// The server that reads the worker's first prompt; `None` in a replay.
+    pub reader: Option<Reader>,
     /// The embedding model of the local side, if the job asks for one.
     pub embedder: Option<Arc<dyn Embedder>>,
     /// The servers. Runtimes that were started for them stay up as long as they are held.
@@ -56,13 +62,14 @@ pub(super) async fn open(
     let tape = shared.tape.of_job(job.line.as_deref());
     if let Tape::Replay(recording) = &tape {
         let window = tape.max_chunk_bytes(&worker.model, None).await;
-        return Ok(replayed(job, [&worker, &supervisor], window, recording, ledger));
+        return Ok(replayed(job, shared, [&worker, &supervisor], window, (recording, ledger)));
     }
     let recording = tape.recording().await?;
     for side in [&supervisor, &worker] {
         side.check(shared)?;
         side.warn();
     }
+    worker.check_embedder(job)?;
     let worker_servers = Servers::open(&worker, shared, None).await?;
     let known = worker.has_same_model.then_some(&worker_servers);
     let supervisor_servers = Servers::open(&supervisor, shared, known).await?;
@@ -75,13 +82,15 @@ pub(super) async fn open(
         }
         server
     };
+    let budget = budget(job);
     let metered = |mut server: Server| {
-        let (retries, outage) = (supervisor.turn_retries(), server.settings.outage);
-        server.client = shared.metered(&server.key.base_url, server.client, retries, outage);
+        let policy = supervisor.retry_policy(&server.settings);
+        server.client = shared.metered(&server.key.base_url, server.client, policy, &budget);
         watched(&supervisor, server).pooled()
     };
     let supervisors = supervisor.servers(shared, &supervisor_servers)?.into_iter().map(metered).collect();
     let workers = worker.servers(shared, &worker_servers)?;
+    let reader = worker.reader(shared, &worker_servers, &workers, ledger)?;
     // A pool whose clients record or watch the calls of this job cannot be shared with other jobs.
     let is_own = tape.is_recording() || workers.iter().any(|server| server.is_remote);
     let workers = workers.into_iter().map(|server| watched(&worker, server)).collect();
@@ -98,6 +107,7 @@ pub(super) async fn open(
             if is_remote { embedder.gated(ledger.watch(JobRole::Embedding)) } else { embedder }
         }),
         max_chunk_bytes: tape.max_chunk_bytes(&worker.model, window).await,
+        reader,
         _servers: vec![worker_servers, supervisor_servers],
         missing: Missing::default(),
     })
@@ -106,26 +116,37 @@ pub(super) async fn open(
 /// Both sides of `job` from a recording; no server is opened. Each side has one slot, so that each run is the same.
 fn replayed(
     job: &Job,
+    shared: &SharedResources,
     [worker, supervisor]: [&SideConfig; 2],
     max_chunk_bytes: Option<usize>,
-    recording: &Arc<Recording>,
-    ledger: &Arc<Ledger>,
+    (recording, ledger): (&Arc<Recording>, &Arc<Ledger>),
 ) -> Clients {
     let missing = Missing::default();
     let only = |client| ServerPool::new(vec![PooledServer::new(client, Some(1))], 0);
     // The recording tells the gate which bodies left.
-    let chat = |side: &SideConfig| only(side.taped(None, recording, &missing).gated(ledger.watch(side.role)));
+    let chat = |side: &SideConfig| side.taped(None, recording, &missing).gated(ledger.watch(side.role));
+    let metered = |client| shared.metered("", client, RetryPolicy::of(0), &budget(job));
     let embedder =
         || worker.taped_embedder(job, None, recording, &missing).gated(ledger.watch(JobRole::Embedding));
     let embeds = job.protocol.retrieval() == Search::Embedding;
     Clients {
-        supervisor: chat(supervisor),
-        worker: chat(worker),
+        supervisor: only(metered(chat(supervisor))),
+        worker: only(chat(worker)),
         max_chunk_bytes,
+        reader: None,
         embedder: embeds.then(embedder),
         _servers: Vec::new(),
         missing,
     }
+}
+
+/// What the supervisor's calls of `job` may cost.
+fn budget(job: &Job) -> Arc<SpendingBudget> {
+    Arc::new(SpendingBudget::new(SpendingLimits {
+        tokens: job.budget.remote_tokens,
+        dollars: job.budget.usd.zip(job.prices),
+        is_of_run: false,
+    }))
 }
 
 /// Checks the sides of `job`, as far as that needs no call.
@@ -136,7 +157,7 @@ pub(super) fn check(job: &Job, shared: &SharedResources) -> Result<(), Failure> 
     let (worker, supervisor) = sides(job, &shared.config.environment, shared.is_for_many())?;
     supervisor.check(shared)?;
     worker.check(shared)?;
-    Ok(())
+    worker.check_embedder(job)
 }
 
 /// The models of the worker and of the supervisor.
@@ -191,6 +212,42 @@ impl SideConfig<'_> {
             Ok(Server { is_remote: self.is_remote(base_url, forwards), ..server })
         };
         servers.iter().map(server).collect()
+    }
+
+    /// The first of the side's `servers` that is up, as a reader of its first prompt.
+    fn reader(
+        &self,
+        shared: &SharedResources,
+        servers: &Servers,
+        clients: &[Server],
+        ledger: &Arc<Ledger>,
+    ) -> Result<Option<Reader>, Failure> {
+        let first = servers.iter().zip(clients).find_map(|((_, ready), server)| Some((ready?, server)));
+        let Some((ready, server)) = first else { return Ok(None) };
+        let Server { settings, is_remote, .. } = server;
+        let (tokenizer, mut client) = match ready {
+            Ready::Embedded(engine) => (Tokenizer::Engine(engine.clone()), Arc::clone(&server.client)),
+            Ready::Managed(..) | Ready::Foreign(_) => {
+                let mut short = settings.clone();
+                short.generation.max_tokens = Some(1);
+                let (base_url, api_key) = (settings.base_url.clone(), settings.api_key.clone());
+                let has_route = matches!(ready, Ready::Foreign(_)) && http::is_private(&base_url);
+                let tokenizer =
+                    if has_route { Tokenizer::Server { base_url, api_key } } else { Tokenizer::None };
+                (tokenizer, self.connect(shared, short)?)
+            }
+        };
+        if *is_remote {
+            client = client.gated(ledger.watch(self.role));
+        }
+        Ok(Some(Reader {
+            model: self.shown_model(),
+            window: servers.window(),
+            has_set_window: self.generation.num_ctx.is_some(),
+            tokenizer,
+            client,
+            is_free: !is_remote,
+        }))
     }
 
     fn server(

@@ -9,11 +9,13 @@ use crate::job::schema::{Budget, Prices};
 /// The highest price and budget that make sense.
 const MOST_DOLLARS: f64 = 1e9;
 
+/// The keys of `budget`.
+pub(super) const BUDGET: [&str; 5] = ["remote_tokens", "egress_chars", "egress_bytes", "usd", "deadline_s"];
+
 /// `budget`: the limits of one job.
 pub(super) fn budget(root: &mut Fields) -> Result<Budget, JobError> {
     let value = root.value("budget").unwrap_or_default();
-    let keys = ["remote_tokens", "egress_chars", "egress_bytes", "usd", "deadline_s"];
-    let mut fields = Fields::strict("budget", value, &keys)?;
+    let mut fields = Fields::strict("budget", value, &BUDGET)?;
     Ok(Budget {
         remote_tokens: fields.count("remote_tokens", 1, u64::MAX)?,
         usd: fields.number("usd", 0.0, MOST_DOLLARS)?,

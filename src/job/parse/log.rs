@@ -11,7 +11,8 @@ use crate::job::fields::Fields;
 pub(super) fn log_dir(protocol: &mut Fields) -> Result<Option<PathBuf>, JobError> {
     let Some(dir) = protocol.name("log_dir")? else { return Ok(None) };
     if Path::new(&dir).components().any(|part| part == Component::ParentDir) || dir.contains('\0') {
-        return Err(outside(protocol.place("log_dir")));
+        let problem = "must be a path without `..`".to_owned();
+        return Err(JobError::BadValue { place: protocol.place("log_dir"), problem });
     }
     Ok(Some(PathBuf::from(dir)))
 }
@@ -41,7 +42,8 @@ pub(super) fn log_name(
     if is_name {
         Ok(Some(PathBuf::from(format!("{id}_{protocol}.json"))))
     } else {
-        Err(outside(params.place("logging_id")))
+        let problem = "must be a name without slashes, of at most 200 characters".to_owned();
+        Err(JobError::BadValue { place: params.place("logging_id"), problem })
     }
 }
 
@@ -55,6 +57,7 @@ fn plain(path: &Path) -> Option<PathBuf> {
 fn outside(place: String) -> JobError {
     JobError::BadValue {
         place,
-        problem: "must be a plain name that stays inside the log directory: no `..`, no absolute path".into(),
+        problem: "must be a path that stays within the log folder: no `..`, and none that begins with /"
+            .into(),
     }
 }

@@ -4,6 +4,7 @@ mod cost;
 mod log;
 mod minion;
 mod minions;
+mod places;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -18,22 +19,17 @@ use super::names;
 use super::schema::{Budget, ClientSpec, Job, Prices, Protocol, ProtocolKind};
 use crate::{config, prompts};
 
+/// The keys of a job.
+const TOP_LEVEL: [&str; 8] =
+    ["local_client", "remote_client", "protocol", "call_params", "custom_id", "metadata", "budget", "output"];
+
 /// Checks one bare job. `log_dir` is where logs go when the job does not say.
 pub fn parse(job: Value, log_dir: &Path) -> Result<Job, JobError> {
-    let mut root = Fields::strict(
-        "",
-        job,
-        &[
-            "local_client",
-            "remote_client",
-            "protocol",
-            "call_params",
-            "custom_id",
-            "metadata",
-            "budget",
-            "output",
-        ],
-    )?;
+    checked(job, log_dir).map_err(places::right_place)
+}
+
+fn checked(job: Value, log_dir: &Path) -> Result<Job, JobError> {
+    let mut root = Fields::strict("", job, &TOP_LEVEL)?;
     root.name("custom_id")?;
     let metadata = root.object("metadata")?;
     let is_slim = is_slim(&mut root)?;

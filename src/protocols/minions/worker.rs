@@ -1,5 +1,8 @@
 //! One worker job: a chat of its own, whose reply is read with tolerance.
 
+use std::collections::BTreeSet;
+use std::sync::Mutex;
+
 use serde_json::json;
 
 use super::call::{Call, WorkerReply};
@@ -10,6 +13,7 @@ use crate::prompts::{self, Prompts, Slot};
 use crate::protocols::ask::schema;
 use crate::protocols::{Assignment, Permit, Side, Transcript, reply};
 use crate::sandbox::{JobManifest, JobOutput};
+use crate::sync::lock;
 
 /// The most replies that are asked for until one is usable.
 const MAX_TRIES: u32 = 2;
@@ -20,13 +24,15 @@ pub(super) struct Worker<'a> {
     prompts: &'a Prompts,
     instructions: Message,
     format: Format,
+    /// The errors of calls that were told already: many calls may fail in the same way.
+    told: Mutex<BTreeSet<String>>,
 }
 
 impl<'a> Worker<'a> {
     pub(super) fn new(assignment: &Assignment<'a>) -> Self {
         let Assignment { worker: side, prompts, .. } = *assignment;
         let instructions = Message::system(prompts.fill(&prompts::MINIONS_WORKER, &[]).text).own();
-        Self { side, prompts, instructions, format: format() }
+        Self { side, prompts, instructions, format: format(), told: Mutex::default() }
     }
 
     /// Makes one call. A reply that is cut off or unreadable is asked for once more; after that, and when the call
@@ -49,7 +55,9 @@ impl<'a> Worker<'a> {
                     reply
                 }
                 Err(error) => {
-                    tracing::warn!(job, "a worker call failed: {error}");
+                    if lock(&self.told).insert(error.message.clone()) {
+                        tracing::warn!(job, "a worker call failed: {error}");
+                    }
                     return WorkerReply::failed(job, error);
                 }
             };
@@ -104,6 +112,13 @@ impl<'a> Worker<'a> {
     }
 }
 
+/// What the worker reads in every job beside the chunk, the task and the advice.
+pub(super) fn bare_prompt(prompts: &Prompts) -> Message {
+    let slots = ["chunk", "task", "advice"].map(|name| (name, Slot::Own("")));
+    let job = prompts.fill(&prompts::MINIONS_JOB, &slots);
+    Message::system(prompts.fill(&prompts::MINIONS_WORKER, &[]).text + &job.text).own()
+}
+
 fn format() -> Format {
     schema(
         "job_output",
@@ -117,17 +132,16 @@ fn format() -> Format {
 
 /// The output that `reply` holds, or why it is unusable.
 fn output(reply: &ChatReply) -> Result<JobOutput, String> {
-    match (reply.finish, parsed(&reply.text, &reply.cut)) {
+    match (reply.finish, parsed(reply)) {
         (Finish::Stop, output) => output,
         // The token limit cut off only what followed the object.
         (Finish::Length, Ok(output)) if output.answer.is_some() => Ok(output),
         (Finish::Length, _) => Err("it was cut off by the token limit, so keep it short".to_owned()),
-        (Finish::Filtered, _) => Err("the provider filtered it".to_owned()),
     }
 }
 
-fn parsed(text: &str, cut: &[String]) -> Result<JobOutput, String> {
-    let mut object = reply::last_object(text)?;
+fn parsed(ChatReply { text, finish, cut, .. }: &ChatReply) -> Result<JobOutput, String> {
+    let mut object = reply::last_object(text, *finish == Finish::Length)?;
     // A citation is not marked: the beginning of the document's words can be found as well.
     reply::mark_cut(&mut object, cut.iter().filter(|key| *key != "citation"));
     let answer = reply::field(&mut object, "answer").ok_or("its JSON has no key \"answer\"")?;

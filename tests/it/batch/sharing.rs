@@ -99,7 +99,7 @@ fn an_ollama_model_is_found_once_and_its_window_only_grows() {
     let jobs = [("a", 1), ("b", 1), ("long", 30_000), ("c", 1)].map(|(id, length)| {
         let mut job = task(&server, id);
         job["local_client"] = json!({"type": "ollama", "kwargs": {"base_url": server.url()}});
-        job["call_params"]["context"] = json!(["x".repeat(length)]);
+        job["call_params"]["context"] = json!(["x ".repeat(length / 2 + 1)]);
         job
     });
     let ran = batch(["--max-jobs", "1"]).run(json_lines(jobs));

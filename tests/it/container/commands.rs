@@ -21,7 +21,8 @@ pub(super) fn names() -> MutexGuard<'static, ()> {
 fn one_job_alone_pulls_its_model_and_ends_with_the_job() {
     let folder = tempfile::tempdir().unwrap();
     for protocol in ["minion", "minions"] {
-        let output = documented(folder.path(), r#"echo "$JOB" | docker run -i minions"#, &job(protocol));
+        let output =
+            documented(folder.path(), r#"printf '%s' "$JOB" | docker run -i minions"#, &job(protocol));
         assert_eq!(answer(&output), SAID);
     }
     let empty = run(&[], "");
@@ -39,7 +40,7 @@ fn a_key_of_the_shell_goes_to_its_provider_and_nowhere_else() {
     let url = format!("http://{}:{}/v1", bridge(), provider.port());
     let remote = json!({"type": "openai", "model_name": "gpt-4o", "kwargs": {"base_url": url}});
     let folder = tempfile::tempdir().unwrap();
-    let line = r#"echo "$JOB" | docker run -i -e OPENAI_API_KEY minions"#;
+    let line = r#"printf '%s' "$JOB" | docker run -i -e OPENAI_API_KEY minions"#;
     let output = documented(folder.path(), line, &job_with(&ollama(), &remote, "minion"));
     assert_eq!(answer(&output), "Ann");
     let request = provider.requests().remove(0);
@@ -62,7 +63,7 @@ fn bridge() -> String {
 #[ignore = "needs a Docker Engine and our image: scripts/test-container.sh"]
 fn ollama_may_listen_everywhere() {
     let folder = tempfile::tempdir().unwrap();
-    let line = r#"echo "$JOB" | docker run -i -e OLLAMA_HOST=0.0.0.0:11434 minions"#;
+    let line = r#"printf '%s' "$JOB" | docker run -i -e OLLAMA_HOST=0.0.0.0:11434 minions"#;
     for protocol in ["minion", "minions"] {
         assert_eq!(answer(&documented(folder.path(), line, &job(protocol))), SAID);
     }
@@ -88,7 +89,7 @@ fn logs_and_models_stay_in_their_volumes() {
     let _names = names();
     let folder = tempfile::tempdir().unwrap();
     std::fs::create_dir(folder.path().join("logs")).unwrap();
-    let line = r#"echo "$JOB" | docker run -i -v "$PWD/logs:/app/minion_logs" -v minions-models:/root/.ollama minions"#;
+    let line = r#"printf '%s' "$JOB" | docker run -i -v "$PWD/logs:/app/minion_logs" -v minions-models:/root/.ollama minions"#;
     for protocol in ["minion", "minions"] {
         assert_eq!(answer(&documented(folder.path(), line, &job(protocol))), SAID);
     }
@@ -120,7 +121,7 @@ fn a_persistent_container_takes_jobs_and_is_stopped_and_removed() {
     let run = "docker run -d --name minions-container -e OPENAI_API_KEY minions";
     assert!(documented(path, run, "").status.success());
     for protocol in ["minion", "minions", "minion"] {
-        let exec = r#"echo "$JOB" | docker exec -i minions-container /app/start_minion.sh"#;
+        let exec = r#"printf '%s' "$JOB" | docker exec -i minions-container /app/start_minion.sh"#;
         assert_eq!(answer(&documented(path, exec, &job(protocol))), SAID);
     }
     let stop = "docker stop minions-container && docker rm minions-container";

@@ -43,7 +43,7 @@ impl Checkout {
     }
 
     fn job(&self, job: &str) -> Output {
-        let line = r#"echo "$JOB" | docker compose exec -T minions /app/start_minion.sh"#;
+        let line = r#"printf '%s' "$JOB" | docker compose exec -T minions /app/start_minion.sh"#;
         self.run(line, job)
     }
 

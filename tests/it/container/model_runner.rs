@@ -106,7 +106,7 @@ fn from_inside_a_container_by_the_mounted_socket() {
     let job = job_with(&client(None), &client(None), "minions");
     // As the image's own user, which joins the socket's group.
     let folder = tempfile::tempdir().unwrap();
-    let line = r#"echo "$JOB" | docker run -i -v /var/run/docker.sock:/var/run/docker.sock minions"#;
+    let line = r#"printf '%s' "$JOB" | docker run -i -v /var/run/docker.sock:/var/run/docker.sock minions"#;
     for protocol in ["minion", "minions"] {
         let job = job_with(&client(None), &client(None), protocol);
         assert_eq!(answer(&documented(folder.path(), line, &job)), SAID);

@@ -53,9 +53,9 @@ async fn a_llama_cpp_server_tells_its_slots_and_window() {
         "/props" => Reply::json(&props),
         _ => Reply::text(404, ""),
     });
-    let found = probe::props(&format!("{}/v1/", server.url())).await.unwrap();
+    let found = probe::props(&format!("{}/v1/", server.url()), None).await.unwrap();
     assert_eq!((found.slots, found.context_window), (Some(8), Some(4096)));
     for reply in [Reply::text(404, "not found"), Reply::json(&json!({})), Reply::close()] {
-        assert_eq!(probe::props(&Server::replies([reply]).url()).await, None);
+        assert_eq!(probe::props(&Server::replies([reply]).url(), None).await, None);
     }
 }

@@ -35,6 +35,8 @@ const HOSTED: Provider = Provider {
     kwargs: &[],
     timeout: CALL_TIMEOUT,
     start_hint: "Check the network",
+    program: "",
+    install: "",
     pull: "Check model_name and the base URL",
     min_temperature: 0.0,
     source: Source::Address(""),
@@ -48,6 +50,7 @@ pub static PROVIDERS: &[Provider] = &[
     Provider {
         name: "openai",
         base_url: "https://api.openai.com/v1",
+        // The original's default. OpenAI shuts it down on 14 January 2027 and recommends gpt-6-luna.
         model: "gpt-4o",
         embedding_model: "text-embedding-3-small",
         key_env: &["OPENAI_API_KEY"],
@@ -72,7 +75,7 @@ pub static PROVIDERS: &[Provider] = &[
         ],
         abilities: Abilities { caching: Caching::Key, ..Abilities::USUAL },
         is_reasoning_model: openai::is_reasoning_model,
-        source: Source::All("OpenAI API reference, Create chat completion; Prompt caching"),
+        source: Source::All("OpenAI API reference, Create chat completion; Prompt caching; Deprecations"),
         ..HOSTED
     },
     Provider {
@@ -80,13 +83,13 @@ pub static PROVIDERS: &[Provider] = &[
         dialect: Some(&Anthropic),
         base_url: "https://api.anthropic.com",
         root: "/v1",
-        model: "claude-3-5-sonnet-20241022",
+        model: "claude-sonnet-5-5",
         key_env: &["ANTHROPIC_API_KEY"],
         header_env: &[HeaderEnv { header: "authorization", env: &["ANTHROPIC_AUTH_TOKEN"], is_token: true }],
         base_url_env: &["ANTHROPIC_BASE_URL", "ANTHROPIC_API_URL"],
         key: Key::Header("x-api-key"),
         abilities: Abilities { seed: None, ..Abilities::USUAL },
-        source: Source::All("Anthropic docs, Messages; Prompt caching"),
+        source: Source::All("Anthropic docs, Messages; Prompt caching; Models overview; Model deprecations"),
         ..HOSTED
     },
     Provider {
@@ -141,11 +144,11 @@ pub static PROVIDERS: &[Provider] = &[
     Provider {
         name: "deepseek",
         base_url: "https://api.deepseek.com",
-        model: "deepseek-chat",
+        model: "deepseek-flash",
         key_env: &["DEEPSEEK_API_KEY"],
         base_url_env: &["DEEPSEEK_BASE_URL"],
         abilities: Abilities { json: JsonMode::Object, seed: None, ..Abilities::USUAL },
-        source: Source::Address("DeepSeek API docs, JSON Output"),
+        source: Source::Address("DeepSeek API docs, JSON Output; Your First API Call"),
         ..HOSTED
     },
     Provider {
@@ -168,30 +171,32 @@ pub static PROVIDERS: &[Provider] = &[
     Provider {
         name: "groq",
         base_url: "https://api.groq.com/openai/v1",
-        model: "llama-3.3-70b-versatile",
+        model: "openai/gpt-oss-120b",
         key_env: &["GROQ_API_KEY"],
         base_url_env: &["GROQ_BASE_URL"],
         abilities: Abilities { max_completion_tokens: true, ..Abilities::USUAL },
-        source: Source::All("Groq docs, OpenAI compatibility; Python SDK, chat completions"),
+        source: Source::All(
+            "Groq docs, OpenAI compatibility; Model Deprecation; Python SDK, chat completions",
+        ),
         ..HOSTED
     },
     Provider {
         name: "gemini",
         base_url: "https://generativelanguage.googleapis.com/v1beta/openai",
-        model: "gemini-3-flash-preview",
+        model: "gemini-3.8-flash",
         key_env: &["GEMINI_API_KEY", "GOOGLE_API_KEY"],
         base_url_env: &["GEMINI_BASE_URL"],
         abilities: Abilities { seed: None, ..Abilities::USUAL },
-        source: Source::Address("Gemini API docs, OpenAI compatibility"),
+        source: Source::Address("Gemini API docs, OpenAI compatibility; Gemini deprecations"),
         ..HOSTED
     },
     Provider {
         name: "grok",
         base_url: "https://api.x.ai/v1",
-        model: "grok-4",
+        model: "grok-4.3",
         key_env: &["XAI_API_KEY"],
         base_url_env: &["XAI_BASE_URL"],
-        source: Source::Address("xAI docs, API overview"),
+        source: Source::Address("xAI docs, API overview; Grok Model Retirement on May 15, 2026"),
         ..HOSTED
     },
     Provider {
@@ -329,7 +334,9 @@ pub static PROVIDERS: &[Provider] = &[
         model: "llama3.2:3b",
         embedding_model: "nomic-embed-text",
         base_url_env: &["OLLAMA_HOST", "OLLAMA_BASE_URL"],
-        kwargs: &["num_ctx", "thinking", "keep_alive"],
+        kwargs: &["num_ctx", "keep_alive"],
+        program: "ollama",
+        install: "https://ollama.com/download",
         start_hint: "Start it with `ollama serve`",
         pull: "Fetch it with `ollama pull`",
         source: Source::All("Ollama, docs/api.md"),
@@ -348,6 +355,8 @@ pub static PROVIDERS: &[Provider] = &[
         kwargs: &["num_ctx"],
         timeout: Duration::from_secs(60),
         abilities: Abilities { template_thinking: true, ..Abilities::USUAL },
+        program: "docker",
+        install: "https://docs.docker.com/ai/model-runner/get-started/",
         start_hint: "Start it with `docker model install-runner` (Docker Desktop: `docker desktop enable \
                 model-runner --tcp 12434`)",
         pull: "Fetch it with `docker model pull`",
@@ -362,6 +371,8 @@ pub static PROVIDERS: &[Provider] = &[
         port: Some(8000),
         model: "Llama-3.2-3B-Instruct-Hybrid",
         base_url_env: &["LEMONADE_BASE_URL"],
+        program: "lemonade-server",
+        install: "https://lemonade-server.ai",
         start_hint: "Start it with `lemonade-server serve` (from version 10 on it listens at port 13305)",
         pull: "Fetch it with `lemonade pull`",
         source: Source::Address("Lemonade docs, OpenAI-compatible API"),
@@ -375,6 +386,8 @@ pub static PROVIDERS: &[Provider] = &[
         model: "default",
         base_url_env: &["TOKASAURUS_BASE_URL"],
         abilities: Abilities { json: JsonMode::Prompt, ..Abilities::USUAL },
+        program: "toka",
+        install: "https://github.com/ScalingIntelligence/tokasaurus",
         start_hint: "Start it with `toka model=...`",
         source: Source::Address("Tokasaurus, README"),
         ..LOCAL
@@ -389,6 +402,8 @@ pub static PROVIDERS: &[Provider] = &[
         embedding_model: "default",
         base_url_env: &["LLAMA_SERVER_BASE_URL"],
         abilities: Abilities { template_thinking: true, ..Abilities::USUAL },
+        program: "llama-server",
+        install: "https://github.com/ggml-org/llama.cpp/blob/master/docs/install.md",
         start_hint: "Start it with `llama-server -m model.gguf`",
         source: Source::All("llama.cpp, tools/server/README.md"),
         ..LOCAL
@@ -400,6 +415,8 @@ pub static PROVIDERS: &[Provider] = &[
         port: Some(8000),
         base_url_env: &["VLLM_BASE_URL"],
         abilities: Abilities { template_thinking: true, ..Abilities::USUAL },
+        program: "vllm",
+        install: "https://docs.vllm.ai/en/latest/getting_started/installation/",
         start_hint: "Start it with `vllm serve MODEL`",
         source: Source::All("vLLM docs, OpenAI-Compatible Server"),
         ..LOCAL
@@ -410,6 +427,8 @@ pub static PROVIDERS: &[Provider] = &[
         root: "/v1",
         port: Some(30000),
         base_url_env: &["SGLANG_BASE_URL"],
+        program: "sglang",
+        install: "https://docs.sglang.io/get_started/install.html",
         start_hint: "Start it with `python -m sglang.launch_server --model-path MODEL`",
         source: Source::Address("SGLang docs, OpenAI-compatible API"),
         ..LOCAL
@@ -420,6 +439,8 @@ pub static PROVIDERS: &[Provider] = &[
         root: "/v1",
         port: Some(1234),
         base_url_env: &["LM_STUDIO_BASE_URL"],
+        program: "lms",
+        install: "https://lmstudio.ai/download",
         start_hint: "Start it with `lms server start`",
         source: Source::Address("LM Studio docs, Structured output"),
         ..LOCAL
@@ -437,6 +458,8 @@ pub static PROVIDERS: &[Provider] = &[
             seed: None,
             ..Abilities::USUAL
         },
+        program: "mlx_lm.server",
+        install: "https://github.com/ml-explore/mlx-lm",
         start_hint: "Start it with `mlx_lm.server --model MODEL`",
         source: Source::All("MLX LM, SERVER.md"),
         ..LOCAL
@@ -448,6 +471,8 @@ pub static PROVIDERS: &[Provider] = &[
         port: Some(10240),
         model: "mlx-community/Llama-3.2-1B-Instruct-4bit",
         base_url_env: &["MLX_OMNI_BASE_URL"],
+        program: "mlx-omni-server",
+        install: "https://github.com/madroidmaq/mlx-omni-server",
         start_hint: "Start it with `mlx-omni-server`",
         source: Source::Address("MLX Omni Server, README"),
         ..LOCAL
@@ -459,6 +484,8 @@ pub static PROVIDERS: &[Provider] = &[
         port: Some(1337),
         model: "foundation",
         base_url_env: &["OSAURUS_BASE_URL"],
+        program: "osaurus",
+        install: "https://github.com/dinoki-ai/osaurus",
         start_hint: "Start it with `osaurus serve`",
         source: Source::Address("Osaurus docs, CLI reference"),
         ..LOCAL

@@ -82,7 +82,7 @@ impl Ollama {
     /// Whether an Ollama daemon answers, and nothing else.
     async fn look(&self) -> Result<(), RuntimeError> {
         let answer = self.api.get("/api/version", self.timeouts.answer).await.map_err(|error| {
-            error.hint("start it with `ollama serve`, or give its address in OLLAMA_HOST or `base_url`")
+            error.or_hint("start it with `ollama serve`, or give its address in OLLAMA_HOST or `base_url`")
         })?;
         if answer.status == StatusCode::FORBIDDEN {
             return Err(self.refused("refuses this host name", &answer).hint(

@@ -1,0 +1,166 @@
+//! Whether the worker can read what it will be given, found out before the supervisor is asked, which costs.
+//!
+//! In: the worker's first prompt and the server that will read it. Out: the cost of finding out, or why it cannot. Bounds
+//! that hold for any tokenizer decide most cases. Else the model's own tokenizer counts: that of the engine in this
+//! process, or the server's. Where neither is at hand, a worker whose calls cost nothing reads the prompt for a reply of
+//! one token. It has the prompt cached then, so that its first real call is the faster.
+
+use std::sync::Arc;
+
+use crate::chat::secrets::Secret;
+use crate::chat::{ChatClient, ChatErrorKind, ChatRequest, Message, Usage};
+use crate::documents::tokens::{Bounds, bounds, estimate};
+use crate::error::{Failure, FailureKind};
+use crate::llama::Engine;
+use crate::runtimes::probe;
+
+/// Tokens beside the prompt: those of the chat template, of a question and of the shortest reply.
+const ROOM: u64 = 64;
+/// A window that every model has, in tokens.
+const SMALLEST_WINDOW: u64 = 2048;
+/// A window that the models of hosted vendors have if nothing is known of them, in tokens.
+const HOSTED_WINDOW: u64 = 100_000;
+
+/// The server that reads the worker's first prompt.
+pub(super) struct Reader {
+    pub model: String,
+    /// Tokens of prompt and reply, if that is known.
+    pub window: Option<u32>,
+    /// Whether the job sets the window.
+    pub has_set_window: bool,
+    pub tokenizer: Tokenizer,
+    /// A client for replies of one token.
+    pub client: Arc<dyn ChatClient>,
+    /// Whether its calls cost nothing: they go to this machine or its private network.
+    pub is_free: bool,
+}
+
+/// Who counts the tokens of a text.
+pub(super) enum Tokenizer {
+    /// The engine in this process.
+    Engine(Engine),
+    /// The server, if it has a route for that.
+    Server { base_url: String, api_key: Option<Secret> },
+    /// Nobody.
+    None,
+}
+
+/// What is known of a prompt that is to fit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Known {
+    Fits,
+    /// For a window of so many tokens.
+    TooLong(u32),
+    Unsure,
+}
+
+impl Known {
+    fn of(Bounds { least, most }: Bounds, window: Option<u32>) -> Self {
+        match window {
+            Some(window) if least + ROOM > window.into() => Self::TooLong(window),
+            Some(window) if most + ROOM <= window.into() => Self::Fits,
+            None if most + ROOM <= SMALLEST_WINDOW => Self::Fits,
+            _ => Self::Unsure,
+        }
+    }
+}
+
+impl Reader {
+    /// Checks that `prompt`, the worker's instructions with the documents, leaves room in the window. `may_read`: whether
+    /// the worker may be given the prompt to find that out. Gives the tokens that this cost.
+    ///
+    /// # Errors
+    /// The prompt does not fit, or the worker cannot be asked.
+    pub(super) async fn check(&self, prompt: Message, may_read: bool) -> Result<Usage, Failure> {
+        let bounds = bounds(&prompt.content);
+        match Known::of(bounds, self.window) {
+            Known::Fits => return Ok(Usage::default()),
+            Known::TooLong(window) => {
+                return Err(self.too_long(&format!("at least {}", bounds.least), window));
+            }
+            Known::Unsure => {}
+        }
+        if let Some(window) = self.window
+            && let Some(tokens) = self.count(&prompt).await?
+        {
+            let fits = tokens + ROOM <= u64::from(window);
+            return if fits { Ok(Usage::default()) } else { Err(self.too_long(&tokens.to_string(), window)) };
+        }
+        let is_doubtful = || estimate(&prompt.content) + ROOM > self.window.map_or(HOSTED_WINDOW, u64::from);
+        if may_read && (self.is_free || is_doubtful()) {
+            self.read(prompt).await
+        } else {
+            Ok(Usage::default())
+        }
+    }
+
+    /// The tokens of `prompt` by the model's own tokenizer, if it is at hand.
+    async fn count(&self, prompt: &Message) -> Result<Option<u64>, Failure> {
+        Ok(match &self.tokenizer {
+            Tokenizer::Engine(engine) => {
+                // Not every chat template takes instructions alone.
+                let messages = vec![prompt.clone(), Message::user("?")];
+                Some(engine.count(messages).await? as u64)
+            }
+            Tokenizer::Server { base_url, api_key } => {
+                probe::count(base_url, api_key.as_ref(), &self.model, &prompt.content).await
+            }
+            Tokenizer::None => None,
+        })
+    }
+
+    /// Has the worker read `prompt`.
+    async fn read(&self, prompt: Message) -> Result<Usage, Failure> {
+        tracing::info!("the worker reads the documents first, to see whether they fit");
+        let messages = vec![prompt, Message::user("Are you ready?").own()];
+        match self.client.chat(&ChatRequest { messages, ..ChatRequest::default() }).await {
+            Ok(reply) => Ok(reply.usage),
+            Err(error) if error.kind == ChatErrorKind::ContextTooLong => {
+                let message = format!("the worker cannot read the documents: {error}");
+                Err(Failure { message, hint: Some(self.remedy()), ..Failure::from(error) })
+            }
+            // Its first real call would fail as well.
+            Err(error) if error.kind.is_of_the_server() || error.kind == ChatErrorKind::Withheld => {
+                let message = format!("local_client: {error}");
+                Err(Failure { message, ..Failure::from(error) })
+            }
+            // A reply of one token need not be of use.
+            Err(error) => Ok(error.usage),
+        }
+    }
+
+    fn too_long(&self, tokens: &str, window: u32) -> Failure {
+        let message = format!(
+            "the worker cannot read the documents: with its instructions they are {tokens} tokens long, and the context \
+             window of {} is {window} tokens; its server would refuse or cut the prompt",
+            self.model
+        );
+        Failure::new(FailureKind::Model(ChatErrorKind::ContextTooLong), message).hint(self.remedy())
+    }
+
+    fn remedy(&self) -> String {
+        let larger = if self.has_set_window { ", or raise num_ctx if the model has more" } else { "" };
+        format!(
+            "use the protocol \"minions\", which cuts documents into chunks, or a worker with a longer window{larger}"
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bounds_decide_where_they_can() {
+        for (least, most, window, known) in [
+            (10, 20, None, Known::Fits),
+            (10, 3000, None, Known::Unsure),
+            (10_000, 30_000, None, Known::Unsure),
+            (10, 400, Some(512), Known::Fits),
+            (10, 500, Some(512), Known::Unsure),
+            (500, 900, Some(512), Known::TooLong(512)),
+        ] {
+            assert_eq!(Known::of(Bounds { least, most }, window), known, "{least} {most} {window:?}");
+        }
+    }
+}
