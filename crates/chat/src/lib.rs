@@ -25,6 +25,7 @@ mod mend;
 mod observer;
 mod ollama;
 mod openai;
+mod openai_choice;
 pub mod pasted;
 pub mod providers;
 mod proxy;
@@ -35,6 +36,8 @@ pub mod schema_limits;
 pub mod secrets;
 mod settings;
 mod thinking;
+#[cfg(test)]
+mod thinking_tests;
 mod truncation;
 mod usage;
 
