@@ -55,11 +55,19 @@ impl From<ProtocolError> for Failure {
             ProtocolError::Unusable { .. } | ProtocolError::Program { .. } => {
                 Some("use a stronger model as remote_client, or the protocol minion".into())
             }
+            ProtocolError::Sandbox(SandboxError::Machine(_) | SandboxError::Spawn { .. }) => Some(
+                "give it more room: `ulimit -v`, `-t` and `-u`, the container's memory, or fewer jobs at once \
+                 (--max-jobs); the program is not to blame"
+                    .into(),
+            ),
             ProtocolError::Sandbox(_) => None,
         };
         let kind = match &error {
             ProtocolError::Supervisor(chat) | ProtocolError::Worker(chat) => FailureKind::of_call(chat.kind),
             ProtocolError::Unusable { .. } | ProtocolError::Program { .. } => FailureKind::Protocol,
+            ProtocolError::Sandbox(SandboxError::Machine(_) | SandboxError::Spawn { .. }) => {
+                FailureKind::System
+            }
             ProtocolError::Sandbox(_) => FailureKind::Sandbox,
         };
         Self { hint, ..Self::new(kind, error.to_string()).caused_by(error) }

@@ -68,7 +68,7 @@ impl Minions<'_> {
             let logged: Vec<_> = jobs.iter().map(|job| without_chunk(&job.manifest)).collect();
             transcript.entry(entry_of(&jobs, &logged));
             transcript.cited(citations::checked(round, &mut jobs, &sources, context, &transcript.events));
-            let aggregate = aggregate::run(&mut program, &mut jobs, lost).await?;
+            let aggregate = aggregate::run(&mut program, &mut jobs, lost).await;
             lost_any |= aggregate.is_cut;
             let verdict = self.synthesise(round, &aggregate.text, &memory, transcript).await?;
             transcript.round(Round {
