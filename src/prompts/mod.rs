@@ -90,7 +90,7 @@ impl Filled {
         match slot {
             Slot::Own(text) => {
                 self.text.push_str(text);
-                self.own.push(from..self.text.len());
+                self.own.extend((!text.is_empty()).then_some(from..self.text.len()));
             }
             Slot::Other(text) => self.text.push_str(text),
             Slot::Filled(Self { text, own }) => {

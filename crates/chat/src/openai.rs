@@ -6,9 +6,11 @@ use ring::digest::{Context, SHA256};
 use serde_json::{Value, json};
 
 use super::anthropic::mark_cached;
-use super::dialect::{Abilities, Caching, Dialect, JsonMode, Partial, Taken, vector};
+use super::dialect::{Abilities, Caching, Dialect, JsonMode, Partial, Taken, ThinkingForm, vector};
 use super::finish::Ending;
-use super::{ChatRequest, ChatSettings, Format, Image, Message, Role, Usage, truncation};
+use super::{
+    ChatRequest, ChatSettings, Format, Generation, Image, Message, Role, Thinking, Usage, truncation,
+};
 
 /// The number of characters of a message that decide whether prompts begin alike.
 const BEGINNING: usize = 1000;
@@ -36,11 +38,11 @@ impl Dialect for OpenAi {
         if abilities.caching == Caching::Marks && settings.model.starts_with("anthropic/") {
             mark(&request.messages, &mut messages);
         }
-        let mut body = json!({"model": settings.model, "messages": messages, "stream": true});
+        let mut body = json!({"model": settings.model, "messages": messages, "stream": abilities.stream});
         if abilities.caching == Caching::Key {
             body["prompt_cache_key"] = cache_key(&request.messages).into();
         }
-        if abilities.stream_options {
+        if abilities.stream && abilities.stream_options {
             body["stream_options"] = json!({"include_usage": true});
         }
         if let Some(limit) = settings.generation.max_tokens {
@@ -53,9 +55,7 @@ impl Dialect for OpenAi {
         if let (Some(seed), Some(name)) = (settings.generation.seed_of(request), abilities.seed) {
             body[name] = seed.into();
         }
-        if abilities.template_thinking && !settings.generation.thinking {
-            body["chat_template_kwargs"] = json!({"enable_thinking": false});
-        }
+        think(settings.generation, abilities, &mut body);
         if let Format::Schema { name, schema, .. } = format {
             match abilities.json {
                 JsonMode::Schema => {
@@ -127,6 +127,26 @@ impl Dialect for OpenAi {
         }
         let counted = reply.usage.prompt_tokens.saturating_add(reply.usage.cached_prompt_tokens);
         truncation::prompt(request.words(), counted, settings.generation.num_ctx)
+    }
+}
+
+/// Says how much the model thinks: in `reasoning_effort`, which has the levels and `none`, and for the templates of
+/// llama.cpp's server and the like in `chat_template_kwargs`, where gpt-oss has its level. Models think by themselves
+/// where nothing is said. See "Reasoning models" in OpenAI's documentation.
+fn think(generation: Generation, abilities: Abilities, body: &mut Value) {
+    let level = generation.thinking.and_then(Thinking::level);
+    if abilities.template_thinking {
+        match level {
+            Some(level) => body["chat_template_kwargs"] = json!({"reasoning_effort": level}),
+            None if !generation.thinks() => body["chat_template_kwargs"] = json!({"enable_thinking": false}),
+            None => {}
+        }
+    }
+    let off = generation.thinking == Some(Thinking::Off) && !abilities.template_thinking;
+    if let Some(effort) = level.or(off.then_some("none"))
+        && abilities.thinking != ThinkingForm::Absent
+    {
+        body["reasoning_effort"] = effort.into();
     }
 }
 
@@ -248,7 +268,6 @@ pub(crate) fn is_fixed_kimi(model: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::super::Generation;
     use super::super::anthropic::cached;
     use super::super::dialect::{body_of, read};
     use super::*;
@@ -314,8 +333,34 @@ mod tests {
             let settings = ChatSettings { generation, ..ChatSettings::new("m", "") };
             body_of(&OpenAi, &settings, &asked(Format::Text), abilities)
         };
-        assert_eq!(body(false)["chat_template_kwargs"], json!({"enable_thinking": false}));
-        assert_eq!(body(true).get("chat_template_kwargs"), None);
+        assert_eq!(body(None)["chat_template_kwargs"], json!({"enable_thinking": false}));
+        assert_eq!(body(Some(Thinking::Off))["chat_template_kwargs"], json!({"enable_thinking": false}));
+        assert_eq!(body(Some(Thinking::On)).get("chat_template_kwargs"), None);
+        assert_eq!(body(Some(Thinking::High))["chat_template_kwargs"], json!({"reasoning_effort": "high"}));
+    }
+
+    #[test]
+    fn thinking_is_an_effort_and_a_whole_reply_is_asked_for_without_options() {
+        let body = |thinking, abilities| {
+            let generation = Generation { thinking, ..Generation::default() };
+            let settings = ChatSettings { generation, ..ChatSettings::new("gpt-5.1", "") };
+            body_of(&OpenAi, &settings, &asked(Format::Text), abilities)
+        };
+        for (thinking, effort) in [
+            (None, None),
+            (Some(Thinking::Off), Some("none")),
+            (Some(Thinking::On), None),
+            (Some(Thinking::Low), Some("low")),
+            (Some(Thinking::Medium), Some("medium")),
+            (Some(Thinking::High), Some("high")),
+        ] {
+            let sent = body(thinking, Abilities::USUAL);
+            assert_eq!(sent.get("reasoning_effort").and_then(Value::as_str), effort, "{thinking:?}");
+            let absent = Abilities { thinking: ThinkingForm::Absent, ..Abilities::USUAL };
+            assert_eq!(body(thinking, absent).get("reasoning_effort"), None);
+        }
+        let whole = body(None, Abilities { stream: false, ..Abilities::USUAL });
+        assert_eq!((&whole["stream"], whole.get("stream_options")), (&json!(false), None));
     }
 
     fn expect(bytes: &str, text: &str, ending: Ending, usage: Usage) {
