@@ -5,6 +5,8 @@ use std::io::{self, Write};
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
+use nix::unistd::{AccessFlags, access};
+
 use crate::chat::secrets::Redactor;
 use serde::Serialize;
 
@@ -40,13 +42,18 @@ pub(super) fn write(
     Ok(target)
 }
 
-/// Checks that a log can be written below `dir`, before a job spends anything.
+/// Checks that a log can be written below `dir`, before a job spends anything. Makes nothing.
 ///
 /// # Errors
 /// Those of [`write`], as far as they can be known.
 pub(super) fn check(dir: &Path, name: Option<&Path>) -> io::Result<()> {
-    let below = name.and_then(Path::parent).unwrap_or(Path::new(""));
-    tempfile::Builder::new().suffix(".part").tempfile_in(make_folder(dir, below)?).map(drop)
+    let folder = dir.join(name.and_then(Path::parent).unwrap_or(Path::new("")));
+    // The folders that are missing would be made in this one.
+    let there = folder.ancestors().find(|folder| folder.exists()).unwrap_or(Path::new("."));
+    if !there.is_dir() {
+        return Err(io::ErrorKind::NotADirectory.into());
+    }
+    Ok(access(there, AccessFlags::W_OK | AccessFlags::X_OK)?)
 }
 
 /// Makes `dir` and the folders of `below` in it, as far as they are missing. `dir` may be a link, those in it may not.
@@ -155,6 +162,19 @@ mod tests {
         attempt(&inside.path().join("logs"), "real/x.json").unwrap();
         assert_eq!(fs::read_dir(outside.path()).unwrap().count(), 1);
         assert_eq!(fs::read_to_string(outside.path().join("file")).unwrap(), "theirs");
+    }
+
+    #[test]
+    fn a_place_for_logs_is_tried_without_making_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let logs = dir.path().join("a/b");
+        check(&logs, None).unwrap();
+        check(&logs, Some(Path::new("c/d.json"))).unwrap();
+        check(Path::new("no_such_folder"), None).unwrap();
+        assert!(!dir.path().join("a").exists());
+        fs::write(dir.path().join("a"), "").unwrap();
+        let error = check(&logs, None).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::NotADirectory, "{error}");
     }
 
     #[test]

@@ -8,7 +8,8 @@ use async_trait::async_trait;
 use tokio::sync::Notify;
 
 use crate::chat::{
-    ChatClient, ChatError, ChatErrorKind, ChatReply, ChatRequest, EgressGate, Seen, Usage, with_retries,
+    ChatClient, ChatError, ChatErrorKind, ChatReply, ChatRequest, EgressGate, RetryPolicy, Seen, Usage,
+    with_retries,
 };
 use crate::job::Prices;
 use crate::sync::lock;
@@ -18,10 +19,8 @@ use crate::sync::lock;
 pub(super) struct Metered {
     /// The client inside, which makes one try for each turn.
     pub client: Arc<dyn ChatClient>,
-    /// Tries after the first failed one.
-    pub retries: u32,
-    /// How long refused connections are retried instead, as in the client's settings.
-    pub outage: Duration,
+    /// How failed calls are repeated.
+    pub policy: RetryPolicy,
     /// The budget of the job, and then that of the run.
     pub budgets: [Arc<SpendingBudget>; 2],
     pub pace: Arc<Pace>,
@@ -34,7 +33,7 @@ impl ChatClient for Metered {
     }
 
     async fn chat(&self, request: &ChatRequest) -> Result<ChatReply, ChatError> {
-        with_retries(self.retries, self.outage, request.observer.as_deref(), || self.turn(request)).await
+        with_retries(&self.policy, request.observer.as_deref(), || self.turn(request)).await
     }
 
     async fn look(&self) -> Result<Seen, ChatError> {
@@ -364,8 +363,7 @@ mod tests {
         pace.reserve(Instant::now(), 0);
         let metered = Metered {
             client,
-            retries: 0,
-            outage: Duration::ZERO,
+            policy: RetryPolicy::of(0),
             budgets: [Arc::default(), Arc::clone(&token_budget)],
             pace,
         };

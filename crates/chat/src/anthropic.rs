@@ -4,9 +4,10 @@
 
 use serde_json::{Value, json};
 
-use super::dialect::{Abilities, Dialect, Partial, Taken};
+use super::dialect::{Abilities, Dialect, Partial, Taken, ThinkingForm};
 use super::finish::Ending;
-use super::{ChatRequest, ChatSettings, Format, Image, Message, Role, Usage};
+use super::turns::merged;
+use super::{ChatRequest, ChatSettings, Format, Generation, Image, Message, Role, Thinking, Usage};
 
 /// The `max_tokens` of a job that gives none: Anthropic requires it.
 const DEFAULT_MAX_TOKENS: u32 = 4096;
@@ -39,7 +40,7 @@ impl Dialect for Anthropic {
         let mut body = json!({
             "model": settings.model,
             "max_tokens": settings.generation.max_tokens.unwrap_or(DEFAULT_MAX_TOKENS),
-            "stream": true,
+            "stream": abilities.stream,
         });
         if !system.is_empty() {
             let text = system.iter().map(|turn| &*turn.content).collect::<Vec<_>>().join("\n\n");
@@ -53,7 +54,10 @@ impl Dialect for Anthropic {
             mark_cached(last, &turn.content);
         }
         body["messages"] = messages.into();
-        if let Some(temperature) = settings.generation.temperature.filter(|_| abilities.temperature) {
+        let thinks = think(settings.generation, abilities.thinking, &mut body);
+        // The API takes no temperature beside thoughts.
+        let temperature = settings.generation.temperature.filter(|_| abilities.temperature && !thinks);
+        if let Some(temperature) = temperature {
             body["temperature"] = temperature.into();
         }
         body
@@ -136,6 +140,32 @@ fn ending(reason: &Value, reply: &mut Partial) -> Option<Ending> {
     }
 }
 
+/// Asks for thoughts, if the job does, and says whether it did. By "Extended thinking", they have a budget of at least 1,024
+/// tokens, which count for `max_tokens`; by "Adaptive thinking" and "Effort", newer models have a level instead.
+fn think(generation: Generation, form: ThinkingForm, body: &mut Value) -> bool {
+    let Some(thinking) = generation.thinking.filter(|_| generation.thinks()) else { return false };
+    match form {
+        ThinkingForm::Absent => return false,
+        ThinkingForm::Usual => {
+            let budget = match thinking {
+                Thinking::Off | Thinking::Low => 1024,
+                Thinking::On | Thinking::Medium => 4096,
+                Thinking::High => 16_384,
+            };
+            let reply = generation.max_tokens.unwrap_or(DEFAULT_MAX_TOKENS);
+            body["max_tokens"] = reply.saturating_add(budget).into();
+            body["thinking"] = json!({"type": "enabled", "budget_tokens": budget});
+        }
+        ThinkingForm::Other => {
+            body["thinking"] = json!({"type": "adaptive"});
+            if let Some(level) = thinking.level() {
+                body["output_config"] = json!({"effort": level});
+            }
+        }
+    }
+    true
+}
+
 /// A message as JSON. By "Vision", pictures are blocks of a list and come before the text.
 fn message(turn: &Message) -> Value {
     if turn.images.is_empty() {
@@ -168,21 +198,6 @@ pub(super) fn cached(text: &str) -> Value {
     json!({"type": "text", "text": text, "cache_control": {"type": "ephemeral"}})
 }
 
-/// `messages` without empty ones, which the API refuses, and with neighbours of the same role joined.
-fn merged(messages: &[Message]) -> Vec<Message> {
-    let mut turns: Vec<Message> = Vec::new();
-    for message in messages.iter().filter(|message| !message.content.trim().is_empty()) {
-        match turns.last_mut() {
-            Some(last) if last.role == message.role => {
-                last.content += &format!("\n\n{}", message.content);
-                last.images.extend(message.images.iter().cloned());
-            }
-            _ => turns.push(message.clone()),
-        }
-    }
-    turns
-}
-
 /// Takes the counts of an event. The prompt's tokens are those that were read anew, read from the cache and written
 /// into it. Counts grow over a stream, and a later event may leave some out.
 fn take_usage(usage: &Value, reply: &mut Partial) {
@@ -203,7 +218,6 @@ fn take_usage(usage: &Value, reply: &mut Partial) {
 
 #[cfg(test)]
 mod tests {
-    use super::super::Generation;
     use super::super::dialect::{body_of, read};
     use super::*;
 
@@ -242,6 +256,40 @@ mod tests {
             body_of(&Anthropic, &settings, &request, Abilities { temperature: false, ..Abilities::USUAL });
         let messages = json!([{"role": "user", "content": "?"}]);
         assert_eq!(bare, json!({"model": "claude", "max_tokens": 9, "stream": true, "messages": messages}));
+    }
+
+    #[test]
+    fn thoughts_have_a_budget_or_an_effort_and_no_temperature() {
+        let request = ChatRequest { messages: vec![Message::user("?")], ..ChatRequest::default() };
+        let body = |thinking, form| {
+            let generation = Generation {
+                thinking,
+                temperature: Some(0.2),
+                max_tokens: Some(500),
+                ..Generation::default()
+            };
+            let settings = ChatSettings { generation, ..ChatSettings::new("claude", "") };
+            body_of(&Anthropic, &settings, &request, Abilities { thinking: form, ..Abilities::USUAL })
+        };
+        for (thinking, budget) in [(Thinking::Low, 1024), (Thinking::On, 4096), (Thinking::High, 16_384)] {
+            let sent = body(Some(thinking), ThinkingForm::Usual);
+            assert_eq!(sent["thinking"], json!({"type": "enabled", "budget_tokens": budget}));
+            assert_eq!((&sent["max_tokens"], sent.get("temperature")), (&json!(500 + budget), None));
+        }
+        let adaptive = body(Some(Thinking::High), ThinkingForm::Other);
+        assert_eq!(adaptive["thinking"], json!({"type": "adaptive"}));
+        assert_eq!(
+            (&adaptive["output_config"]["effort"], &adaptive["max_tokens"]),
+            (&json!("high"), &json!(500))
+        );
+        for (thinking, form) in [
+            (None, ThinkingForm::Usual),
+            (Some(Thinking::Off), ThinkingForm::Usual),
+            (Some(Thinking::High), ThinkingForm::Absent),
+        ] {
+            let sent = body(thinking, form);
+            assert_eq!((sent.get("thinking"), &sent["temperature"]), (None, &json!(0.2)), "{thinking:?}");
+        }
     }
 
     #[test]

@@ -21,7 +21,7 @@ pub trait Dialect: Send + Sync {
         &[]
     }
 
-    /// The body of a streamed call. `format` replaces the request's format; it may have limits that the request's
+    /// The body of a call, streamed if `abilities` say so. `format` replaces the request's format; it may have limits that the request's
     /// lacks.
     fn body(
         &self,
@@ -140,6 +140,17 @@ pub enum JsonMode {
     Prompt,
 }
 
+/// The form in which a server takes how much the model may think.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ThinkingForm {
+    /// The dialect's usual one: a level (Ollama, OpenAI) or a budget of tokens (Anthropic).
+    Usual,
+    /// The dialect's other one: a flag (Ollama), or thinking that adapts itself with a level of effort (Anthropic).
+    Other,
+    /// None.
+    Absent,
+}
+
 /// How a server is asked to keep the beginning of a prompt in its cache.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Caching {
@@ -164,8 +175,12 @@ pub struct Abilities {
     pub seed: Option<&'static str>,
     /// Whether the limit of the reply is called `max_completion_tokens`, not `max_tokens`.
     pub max_completion_tokens: bool,
-    /// Whether it takes Ollama's `think: true`.
-    pub thinking: bool,
+    /// Whether it streams replies.
+    pub stream: bool,
+    /// Whether its model knows instructions; otherwise these go to the front of the first user message.
+    pub system: bool,
+    /// The form in which it takes how much the model may think.
+    pub thinking: ThinkingForm,
     /// Whether it takes `chat_template_kwargs.enable_thinking` of llama.cpp's server, which turns thinking off.
     pub template_thinking: bool,
     /// How the server is asked to cache.
@@ -180,74 +195,13 @@ impl Abilities {
         temperature: true,
         seed: Some("seed"),
         max_completion_tokens: false,
-        thinking: true,
+        stream: true,
+        system: true,
+        thinking: ThinkingForm::Usual,
         template_thinking: false,
         caching: Caching::Itself,
     };
-
-    /// The abilities that remain after a server refused a request with the text `refusal`, and the name of the
-    /// parameter that is left out. `None` if the text does not clearly name a parameter that was sent and can be left
-    /// out.
-    pub fn without(self, refusal: &str, format: &Format) -> Option<(Self, &'static str)> {
-        let text = refusal.to_lowercase();
-        let names = |signs: &[&str]| signs.iter().any(|sign| text.contains(sign));
-        let refuses = |name: &str| text.contains(name) && names(REFUSALS);
-        if *format != Format::Text && self.json != JsonMode::Prompt && names(JSON_SIGNS) {
-            return Some(match self.json {
-                JsonMode::Schema => (Self { json: JsonMode::Object, ..self }, "the JSON schema"),
-                _ => (Self { json: JsonMode::Prompt, ..self }, "response_format"),
-            });
-        }
-        if self.stream_options && refuses("stream_options") {
-            return Some((Self { stream_options: false, ..self }, "stream_options"));
-        }
-        if !self.max_completion_tokens && text.contains("max_completion_tokens") && refuses("max_tokens") {
-            return Some((Self { max_completion_tokens: true, ..self }, "max_tokens"));
-        }
-        if self.temperature && refuses("temperature") {
-            return Some((Self { temperature: false, ..self }, "temperature"));
-        }
-        if self.seed.is_some() && refuses("seed") {
-            return Some((Self { seed: None, ..self }, "seed"));
-        }
-        if self.template_thinking && refuses("chat_template_kwargs") {
-            return Some((Self { template_thinking: false, ..self }, "chat_template_kwargs"));
-        }
-        if self.caching != Caching::Itself && ["prompt_cache_key", "cache_control"].into_iter().any(refuses) {
-            return Some((Self { caching: Caching::Itself, ..self }, "the request to cache"));
-        }
-        if self.thinking && text.contains("does not support thinking") {
-            return Some((Self { thinking: false, ..self }, "think"));
-        }
-        None
-    }
 }
-
-/// Words by which servers refuse a parameter itself, not a wrong value of it.
-const REFUSALS: &[&str] = &[
-    "unsupported",
-    "not support",
-    "unavailable",
-    "not available",
-    "not allowed",
-    "not permitted",
-    "unknown",
-    "unrecognized",
-    "unexpected",
-    "extra input",
-    "deprecated",
-];
-
-/// Words by which servers speak of a JSON mode.
-const JSON_SIGNS: &[&str] = &[
-    "response_format",
-    "response format",
-    "json_schema",
-    "json schema",
-    "json_object",
-    "structured output",
-    "grammar",
-];
 
 /// The vector that a JSON array of numbers holds.
 pub(crate) fn vector(value: &Value) -> Option<Vec<f32>> {
@@ -273,61 +227,4 @@ pub(crate) fn body_of(
     abilities: Abilities,
 ) -> Value {
     dialect.body(settings, request, &request.format, abilities)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_what_a_refusal_names_is_left_out() {
-        let schema = Format::Schema { name: "x", schema: json!({}), shares: false };
-        let usual = Abilities::USUAL;
-        let object = Abilities { json: JsonMode::Object, ..usual };
-        let cases = [
-            (
-                "Invalid parameter: 'response_format' of type 'json_schema' is not supported with this model.",
-                usual,
-                Some((object, "the JSON schema")),
-            ),
-            (
-                "This response_format type is unavailable now",
-                object,
-                Some((Abilities { json: JsonMode::Prompt, ..usual }, "response_format")),
-            ),
-            (
-                "Unsupported parameter: 'max_tokens' is not supported with this model. Use 'max_completion_tokens' instead.",
-                usual,
-                Some((Abilities { max_completion_tokens: true, ..usual }, "max_tokens")),
-            ),
-            (
-                "Unsupported value: 'temperature' does not support 0.2 with this model. Only the default (1) value is supported.",
-                usual,
-                Some((Abilities { temperature: false, ..usual }, "temperature")),
-            ),
-            (
-                "Unrecognized request argument supplied: stream_options",
-                usual,
-                Some((Abilities { stream_options: false, ..usual }, "stream_options")),
-            ),
-            (
-                "\"llama3.2\" does not support thinking",
-                usual,
-                Some((Abilities { thinking: false, ..usual }, "think")),
-            ),
-            (
-                "Unrecognized request argument supplied: prompt_cache_key",
-                Abilities { caching: Caching::Key, ..usual },
-                Some((usual, "the request to cache")),
-            ),
-            ("prompt_cache_key is too long", Abilities { caching: Caching::Key, ..usual }, None),
-            ("temperature must be between 0 and 2", usual, None),
-            ("max_tokens must be positive", usual, None),
-            ("model is required", usual, None),
-        ];
-        for (refusal, before, expected) in cases {
-            assert_eq!(before.without(refusal, &schema), expected, "{refusal}");
-        }
-        assert_eq!(usual.without("response_format is not supported", &Format::Text), None);
-    }
 }

@@ -7,18 +7,20 @@ use std::borrow::Cow;
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
+use reqwest::Url;
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
-use reqwest::{StatusCode, Url};
 use tokio::time::timeout;
 
-use super::dialect::{Abilities, Caching, Dialect};
+use super::dialect::{Abilities, Dialect};
 use super::egress_gate::{CallOutcome, EgressGate, OutboundRequest};
 use super::endpoint::{self, Endpoint};
 use super::error_messages::hint;
 use super::observer::WatchedTry;
 use super::providers::{Key, Provider};
-use super::retry;
+use super::retry::{self, RetryPolicy};
 use super::schema_limits;
+use super::token_limit::lower_limit;
+use super::turns::without_system;
 use super::{
     ChatClient, ChatError, ChatErrorKind as Kind, ChatReply, ChatRequest, ChatSettings, Format, Seen,
 };
@@ -38,6 +40,8 @@ pub(crate) struct HttpClient {
     pub(super) headers: HeaderMap,
     /// The abilities of the server's row that the server has not refused so far.
     abilities: Arc<Mutex<Abilities>>,
+    /// How failed calls are repeated.
+    pub(super) policy: RetryPolicy,
     /// The gate that is told of each body before it is sent.
     pub(super) gate: Option<Arc<dyn EgressGate>>,
 }
@@ -51,7 +55,7 @@ impl HttpClient {
     ) -> Result<Self, ChatError> {
         let name = endpoint::name(provider, &settings);
         // The model's name decides about abilities; a deployment's name may be any word.
-        let abilities = Arc::new(Mutex::new(abilities(provider, &settings)));
+        let abilities = Arc::new(Mutex::new(provider.abilities_at(&settings)));
         if let Some(deployment) = settings.vendor.deployment() {
             settings.model = deployment.to_owned();
         }
@@ -76,21 +80,29 @@ impl HttpClient {
         }
         let headers = headers(provider, dialect, &settings)
             .map_err(|(place, problem)| fail(Kind::Auth, format!("{place} {problem}")))?;
+        let policy = RetryPolicy::new(settings.retries, settings.outage, settings.loading);
         let endpoint = Endpoint { provider, settings, url };
-        Ok(Self { endpoint, dialect, http, headers, abilities, gate: None })
+        Ok(Self { endpoint, dialect, http, headers, abilities, policy, gate: None })
     }
 
-    /// Makes one try. If the server refuses a parameter by name, the request is sent again at once without it.
+    /// Makes one try. If the server refuses a parameter by name, the request is sent again at once without it; if it
+    /// refuses the token limit of the reply, with a lower one.
     async fn turn(&self, request: &ChatRequest) -> Result<ChatReply, ChatError> {
+        let mut settings = Cow::Borrowed(&self.endpoint.settings);
+        let mut lowered = 0;
         loop {
             let sent = self.current();
             // Silence has its own limit. This limit is for a server that sends a little now and then and never ends.
-            let whole = self.endpoint.settings.timeout * WHOLE_REPLY;
-            let outcome = timeout(whole, self.send(request, sent)).await;
-            match outcome.unwrap_or_else(|_| Err(self.endpoint.endless(whole))) {
-                Err(error) if error.kind == Kind::Rejected && self.shrink(sent, request, &error) => {}
-                outcome => return outcome,
-            }
+            let whole = settings.timeout * WHOLE_REPLY;
+            let outcome = timeout(whole, self.send(request, &settings, sent)).await;
+            let error = match outcome.unwrap_or_else(|_| Err(self.endpoint.endless(whole))) {
+                Err(error) if self.shrink(sent, request, &error) => continue,
+                Err(error) => error,
+                reply => return reply,
+            };
+            lowered += 1;
+            let limit = lower_limit(&settings, self.endpoint.settings.generation.max_tokens, error, lowered)?;
+            settings.to_mut().generation.max_tokens = Some(limit);
         }
     }
 
@@ -117,7 +129,12 @@ impl HttpClient {
 
     /// Leaves the parameter that `refusal` names out from now on. `false` if it names none that can be left out.
     fn shrink(&self, sent: Abilities, request: &ChatRequest, refusal: &ChatError) -> bool {
-        let Some((less, what)) = sent.without(&refusal.message, &request.format) else { return false };
+        let less = match refusal.kind {
+            Kind::Rejected | Kind::Auth => sent.without(&refusal.said, &request.format),
+            Kind::Server | Kind::NotFound | Kind::Busy => sent.without_form(&refusal.said),
+            _ => None,
+        };
+        let Some((less, what)) = less else { return false };
         let mut known = self.abilities.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         // Calls run side by side: another one may have met the same refusal first.
         if *known == sent {
@@ -127,16 +144,25 @@ impl HttpClient {
         true
     }
 
-    async fn send(&self, request: &ChatRequest, abilities: Abilities) -> Result<ChatReply, ChatError> {
+    async fn send(
+        &self,
+        request: &ChatRequest,
+        settings: &ChatSettings,
+        abilities: Abilities,
+    ) -> Result<ChatReply, ChatError> {
         let format = &self.within_the_limit(&request.format);
-        let body = |request: &ChatRequest| {
-            self.dialect.body(&self.endpoint.settings, request, format, abilities).to_string()
+        let written = if abilities.system {
+            Cow::Borrowed(request)
+        } else {
+            Cow::Owned(ChatRequest { messages: without_system(&request.messages), ..request.clone() })
         };
-        let whole = body(request);
-        let Some(gate) = &self.gate else { return self.post(request, format, whole).await };
-        let outbound = OutboundRequest::new(self.endpoint.name(), &whole, &body(&request.bare()));
+        let body =
+            |request: &ChatRequest| self.dialect.body(settings, request, format, abilities).to_string();
+        let whole = body(&written);
+        let Some(gate) = &self.gate else { return self.post(request, format, whole, abilities).await };
+        let outbound = OutboundRequest::new(self.endpoint.name(), &whole, &body(&written.bare()));
         let call = gate.leave(&request.texts(), outbound).await?;
-        let outcome = self.post(request, format, whole).await;
+        let outcome = self.post(request, format, whole, abilities).await;
         gate.ended(call, CallOutcome::new(outcome.as_ref().map(|reply| reply.usage)));
         outcome
     }
@@ -147,16 +173,19 @@ impl HttpClient {
         request: &ChatRequest,
         format: &Format,
         body: String,
+        abilities: Abilities,
     ) -> Result<ChatReply, ChatError> {
         let mut watched = WatchedTry::begin(request.observer.as_ref(), || self.endpoint.name());
         let bytes = body.len();
         let call = self.http.post(self.endpoint.url.clone()).headers(self.headers.clone()).body(body).send();
-        let response = match timeout(self.endpoint.settings.timeout, call).await {
+        // A reply that is not streamed comes after it has been written to its end.
+        let silence = self.endpoint.settings.timeout * if abilities.stream { 1 } else { WHOLE_REPLY };
+        let response = match timeout(silence, call).await {
             Err(_) => return Err(self.endpoint.silent()),
             Ok(Err(error)) => return Err(self.endpoint.unreachable(&error)),
             Ok(Ok(response)) => response,
         };
-        if response.status() != StatusCode::OK {
+        if !response.status().is_success() {
             return Err(self.endpoint.refused(response).await);
         }
         self.reply(request, format, bytes, response, &mut watched).await
@@ -164,7 +193,7 @@ impl HttpClient {
 
     /// Whether the request told the model not to think.
     pub(super) fn has_turned_thinking_off(&self) -> bool {
-        self.current().template_thinking && !self.endpoint.settings.generation.thinking
+        self.current().template_thinking && !self.endpoint.settings.generation.thinks()
     }
 
     /// The format with a share of the reply for each text of its schema. Hosted vendors reject such limits, and their
@@ -190,29 +219,16 @@ impl ChatClient for HttpClient {
     }
 
     async fn chat(&self, request: &ChatRequest) -> Result<ChatReply, ChatError> {
-        let ChatSettings { retries, outage, .. } = self.endpoint.settings;
-        retry::with_retries(retries, outage, request.observer.as_deref(), || self.turn(request)).await
+        retry::with_retries(&self.policy, request.observer.as_deref(), || self.turn(request)).await
     }
 
     async fn look(&self) -> Result<Seen, ChatError> {
-        let ChatSettings { retries, outage, .. } = self.endpoint.settings;
-        retry::with_retries(retries, outage, None, || self.look_once()).await
+        retry::with_retries(&self.policy, None, || self.look_once()).await
     }
 
     fn gated(&self, gate: Arc<dyn EgressGate>) -> Arc<dyn ChatClient> {
         Arc::new(self.behind(gate))
     }
-}
-
-/// The abilities of the model at its base URL before the server has refused any.
-fn abilities(provider: &Provider, settings: &ChatSettings) -> Abilities {
-    let usual = provider.abilities;
-    // A compatible server may have a model of such a name, but it has rules of its own and refuses by name.
-    if !provider.is_vendor(&settings.base_url) {
-        return Abilities { caching: Caching::Itself, ..usual };
-    }
-    let reasons = (provider.is_reasoning_model)(&settings.model);
-    if reasons { Abilities { max_completion_tokens: true, temperature: false, ..usual } } else { usual }
 }
 
 /// The headers of each call; else the place of a value that cannot be one, and why.
@@ -257,30 +273,6 @@ mod tests {
 
     fn settings(base_url: &str, model: &str, key: Option<&str>) -> ChatSettings {
         ChatSettings { api_key: key.map(Secret::new), ..ChatSettings::new(model, base_url) }
-    }
-
-    #[test]
-    fn only_openai_itself_is_judged_by_the_models_name() {
-        let openai = find("openai").unwrap();
-        for (base, model, reasons) in [
-            ("https://api.openai.com/v1", "o3-mini", true),
-            ("https://api.openai.com/v1", "o1", true),
-            ("https://api.openai.com/v1", "gpt-5.1", true),
-            ("https://api.openai.com/v1", "gpt-6-luna", true),
-            ("https://api.openai.com/v1", "gpt-5-chat-latest", false),
-            ("https://api.openai.com/v1", "gpt-4o", false),
-            ("https://api.openai.com/v1", "omni", false),
-            ("http://localhost:8080/v1", "o3-mini", false),
-        ] {
-            let abilities = abilities(openai, &settings(base, model, None));
-            assert_eq!(
-                (abilities.max_completion_tokens, !abilities.temperature),
-                (reasons, reasons),
-                "{base} {model}"
-            );
-            // Other servers of the dialect may not know the parameters that its vendor has added.
-            assert_eq!(abilities.caching == Caching::Key, base.contains("openai.com"), "{base}");
-        }
     }
 
     #[test]

@@ -13,30 +13,41 @@ mod egress_gate;
 mod embeddings;
 mod endpoint;
 mod error_body;
+#[cfg(test)]
+mod error_body_tests;
+mod error_kinds;
 mod error_messages;
 #[cfg(test)]
 mod every_row;
 mod finish;
 mod frames;
 pub mod http;
+pub mod http_body;
 mod http_client;
 mod look;
 mod mend;
 mod observer;
 mod ollama;
 mod openai;
+mod openai_choice;
 pub mod pasted;
 pub mod providers;
 mod proxy;
 mod reader;
 mod reading;
+mod refusals;
 mod retry;
 pub mod schema_limits;
 pub mod secrets;
 mod settings;
 mod thinking;
+#[cfg(test)]
+mod thinking_tests;
+mod token_limit;
 mod truncation;
+mod turns;
 mod usage;
+mod waits;
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -48,8 +59,8 @@ use serde_json::Value;
 
 pub use egress_gate::{CallOutcome, EgressGate, OutboundRequest, OutboundText};
 pub use observer::CallObserver;
-pub use retry::{Tries, with_retries};
-pub use settings::{CREDENTIAL_HEADERS, ChatSettings, Generation, VendorOptions};
+pub use retry::{RetryPolicy, Tries, with_retries};
+pub use settings::{CREDENTIAL_HEADERS, ChatSettings, Generation, Thinking, VendorOptions};
 pub use thinking::without_thoughts;
 pub use usage::Usage;
 
@@ -57,6 +68,9 @@ use minions_documents::tokens::estimate;
 
 /// The longest silence of a model server, unless the job says otherwise. A cold local model loads for minutes.
 pub const CALL_TIMEOUT: Duration = Duration::from_secs(300);
+
+/// How long a server that is still loading its model is waited for: large models take minutes to read.
+pub const LOADING_TIMEOUT: Duration = Duration::from_secs(300);
 
 /// The role of the party that speaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -225,6 +239,9 @@ pub struct ChatError {
     pub retry_after: Option<Duration>,
     /// Tokens that the failed tries cost, as far as the server reported them.
     pub usage: Usage,
+    /// The server's own words and names, whole: what it refuses is read in them. Empty if it gave none.
+    #[serde(skip)]
+    pub said: String,
 }
 
 /// Kinds of failed turns.
@@ -245,6 +262,10 @@ pub enum ChatErrorKind {
     RateLimited,
     /// 503 or 529: the server has too much to do.
     Busy,
+    /// The server is still reading its model.
+    Loading,
+    /// 402 and the like: the account has no money or allowance left.
+    Quota,
     /// 5xx, or an error object within a 200 stream.
     Server,
     /// The prompt does not fit into the context window.
@@ -266,7 +287,8 @@ pub enum ChatErrorKind {
 impl ChatError {
     /// An error of `kind`, without hint, wait and usage.
     pub fn new(kind: ChatErrorKind, message: impl Into<String>) -> Self {
-        Self { kind, message: message.into(), hint: None, retry_after: None, usage: Usage::default() }
+        let (message, usage, said) = (message.into(), Usage::default(), String::new());
+        Self { kind, message, hint: None, retry_after: None, usage, said }
     }
 
     /// The same error with a hint.
@@ -283,6 +305,7 @@ impl ChatErrorKind {
                 self,
                 Self::Unreachable
                     | Self::Connection
+                    | Self::Loading
                     | Self::Timeout
                     | Self::Server
                     | Self::Malformed
@@ -298,9 +321,15 @@ impl ChatErrorKind {
     /// Whether the failure is the server's rather than the request's: other requests would fail there too, and another
     /// server may answer this one.
     pub fn is_of_the_server(self) -> bool {
-        use ChatErrorKind::{Auth, Connection, Model, NotFound, Server, Timeout, Unreachable};
+        use ChatErrorKind::{Connection, Loading, Model, Server, Timeout, Unreachable};
         self.is_overload()
-            || matches!(self, Auth | Connection | Model | NotFound | Server | Timeout | Unreachable)
+            || self.is_of_the_setup()
+            || matches!(self, Connection | Loading | Model | Server | Timeout | Unreachable)
+    }
+
+    /// Whether every call to this server would fail alike, until somebody changes the job or the account.
+    pub fn is_of_the_setup(self) -> bool {
+        matches!(self, Self::Auth | Self::NotFound | Self::Quota)
     }
 }
 
@@ -352,6 +381,11 @@ pub struct Embedded {
     pub vectors: Vec<Vec<f32>>,
     /// Tokens of the calls, with those of failed tries.
     pub usage: Usage,
+}
+
+/// What the body of a failed answer says, in whichever shape, uncut; empty if it says nothing.
+pub fn error_words(body: &[u8]) -> String {
+    error_body::of_status(500, body).text
 }
 
 /// A client of `provider` for embeddings. Makes no call.

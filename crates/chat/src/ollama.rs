@@ -5,8 +5,8 @@
 
 use serde_json::{Map, Value, json};
 
-use super::dialect::{Abilities, Dialect, JsonMode, Partial, Taken, vector};
-use super::{ChatRequest, ChatSettings, Format, Image, Message, Usage, truncation};
+use super::dialect::{Abilities, Dialect, JsonMode, Partial, Taken, ThinkingForm, vector};
+use super::{ChatRequest, ChatSettings, Format, Generation, Image, Message, Thinking, Usage, truncation};
 
 /// The dialect of Ollama's native API.
 pub(crate) struct Ollama;
@@ -31,9 +31,9 @@ impl Dialect for Ollama {
         let mut body = json!({
             "model": settings.model,
             "messages": messages,
-            "stream": true,
+            "stream": abilities.stream,
             // Without `think`, models that can think do so.
-            "think": settings.generation.thinking && abilities.thinking,
+            "think": think(settings.generation, abilities.thinking),
             // A prompt that does not fit is an error, not a shorter prompt.
             "truncate": false,
             "options": options(settings, request),
@@ -93,6 +93,15 @@ impl Dialect for Ollama {
     }
 }
 
+/// How much the model thinks. By "Thinking" in Ollama's documentation, some models take levels, others true and false.
+fn think(generation: Generation, form: ThinkingForm) -> Value {
+    match (form, generation.thinking.and_then(Thinking::level)) {
+        (ThinkingForm::Absent, _) => false.into(),
+        (ThinkingForm::Usual, Some(level)) => level.into(),
+        _ => generation.thinks().into(),
+    }
+}
+
 /// A message as JSON: pictures are a list of base64 beside the text. Those with a URL were fetched before.
 fn message(message: &Message) -> Value {
     let mut value = json!(message);
@@ -149,7 +158,7 @@ mod tests {
             max_tokens: Some(100),
             seed: Some(7),
             num_ctx: Some(8192),
-            thinking: true,
+            thinking: Some(Thinking::On),
         };
         let vendor = VendorOptions::Ollama { keep_alive: Some(json!("10m")) };
         let settings = ChatSettings { generation, vendor, ..ChatSettings::new("qwen3", "") };
@@ -163,8 +172,28 @@ mod tests {
                 "format": schema, "keep_alive": "10m",
             })
         );
-        let thoughtless = Abilities { thinking: false, ..Abilities::USUAL };
+        let thoughtless = Abilities { thinking: ThinkingForm::Absent, ..Abilities::USUAL };
         assert_eq!(body_of(&Ollama, &settings, &asked("Who?", Format::Text), thoughtless)["think"], false);
+        let whole = Abilities { stream: false, ..Abilities::USUAL };
+        assert_eq!(body_of(&Ollama, &settings, &asked("Who?", Format::Text), whole)["stream"], false);
+    }
+
+    #[test]
+    fn thinking_is_a_level_where_the_model_has_levels() {
+        let think = |thinking, form| think(Generation { thinking, ..Generation::default() }, form);
+        for (thinking, usual, other) in [
+            (None, json!(false), json!(false)),
+            (Some(Thinking::Off), json!(false), json!(false)),
+            (Some(Thinking::On), json!(true), json!(true)),
+            (Some(Thinking::Low), json!("low"), json!(true)),
+            (Some(Thinking::High), json!("high"), json!(true)),
+        ] {
+            assert_eq!(
+                (think(thinking, ThinkingForm::Usual), think(thinking, ThinkingForm::Other)),
+                (usual, other)
+            );
+            assert_eq!(think(thinking, ThinkingForm::Absent), json!(false));
+        }
     }
 
     #[test]

@@ -6,9 +6,9 @@ use ring::digest::{Context, SHA256};
 use serde_json::{Value, json};
 
 use super::anthropic::mark_cached;
-use super::dialect::{Abilities, Caching, Dialect, JsonMode, Partial, Taken, vector};
-use super::finish::Ending;
-use super::{ChatRequest, ChatSettings, Format, Image, Message, Role, Usage, truncation};
+use super::dialect::{Abilities, Caching, Dialect, JsonMode, Partial, Taken, ThinkingForm, vector};
+use super::openai_choice::{is_about_filters, take_choice, usage_of};
+use super::{ChatRequest, ChatSettings, Format, Generation, Image, Message, Role, Thinking, truncation};
 
 /// The number of characters of a message that decide whether prompts begin alike.
 const BEGINNING: usize = 1000;
@@ -36,11 +36,11 @@ impl Dialect for OpenAi {
         if abilities.caching == Caching::Marks && settings.model.starts_with("anthropic/") {
             mark(&request.messages, &mut messages);
         }
-        let mut body = json!({"model": settings.model, "messages": messages, "stream": true});
+        let mut body = json!({"model": settings.model, "messages": messages, "stream": abilities.stream});
         if abilities.caching == Caching::Key {
             body["prompt_cache_key"] = cache_key(&request.messages).into();
         }
-        if abilities.stream_options {
+        if abilities.stream && abilities.stream_options {
             body["stream_options"] = json!({"include_usage": true});
         }
         if let Some(limit) = settings.generation.max_tokens {
@@ -53,9 +53,7 @@ impl Dialect for OpenAi {
         if let (Some(seed), Some(name)) = (settings.generation.seed_of(request), abilities.seed) {
             body[name] = seed.into();
         }
-        if abilities.template_thinking && !settings.generation.thinking {
-            body["chat_template_kwargs"] = json!({"enable_thinking": false});
-        }
+        think(settings.generation, abilities, &mut body);
         if let Format::Schema { name, schema, .. } = format {
             match abilities.json {
                 JsonMode::Schema => {
@@ -130,6 +128,26 @@ impl Dialect for OpenAi {
     }
 }
 
+/// Says how much the model thinks: in `reasoning_effort`, which has the levels and `none`, and for the templates of
+/// llama.cpp's server and the like in `chat_template_kwargs`, where gpt-oss has its level. Models think by themselves
+/// where nothing is said. See "Reasoning models" in OpenAI's documentation.
+fn think(generation: Generation, abilities: Abilities, body: &mut Value) {
+    let level = generation.thinking.and_then(Thinking::level);
+    if abilities.template_thinking {
+        match level {
+            Some(level) => body["chat_template_kwargs"] = json!({"reasoning_effort": level}),
+            None if !generation.thinks() => body["chat_template_kwargs"] = json!({"enable_thinking": false}),
+            None => {}
+        }
+    }
+    let off = generation.thinking == Some(Thinking::Off) && !abilities.template_thinking;
+    if let Some(effort) = level.or(off.then_some("none"))
+        && abilities.thinking != ThinkingForm::Absent
+    {
+        body["reasoning_effort"] = effort.into();
+    }
+}
+
 /// Marks the parts that later requests send again: the instructions, and a conversation up to its last message. By
 /// "Prompt Caching" in OpenRouter's documentation, marks stand on text parts, as in Anthropic's own API.
 fn mark(messages: &[Message], written: &mut [Value]) {
@@ -171,67 +189,6 @@ fn message(message: &Message) -> Value {
     json!({"role": message.role, "content": parts})
 }
 
-/// The usage in the fields of OpenAI, DeepSeek and Moonshot.
-fn usage_of(usage: &Value) -> Usage {
-    let tokens = |pointer| usage.pointer(pointer).and_then(Value::as_u64).unwrap_or_default();
-    let places = ["/prompt_tokens_details/cached_tokens", "/prompt_cache_hit_tokens", "/cached_tokens"];
-    let cached = places.into_iter().map(tokens).max().unwrap_or_default();
-    let told = tokens("/prompt_tokens");
-    // Some gateways count cached tokens apart, so there may be more of them than prompt tokens.
-    let prompt = if cached > told { told.saturating_add(cached) } else { told };
-    Usage::of_call(prompt, tokens("/completion_tokens"), cached)
-}
-
-/// Whether `part` tells what Azure's filters found, in which case it has no text. See "Content streaming" in the
-/// documentation of Azure OpenAI.
-fn is_about_filters(part: &Value) -> bool {
-    ["prompt_filter_results", "content_filter_results", "content_filter_offsets"]
-        .into_iter()
-        .any(|key| !part[key].is_null())
-}
-
-/// Adds a choice to `reply`. `false` if it is damaged, as then its text is lost.
-fn take_choice(choice: &Value, reply: &mut Partial) -> bool {
-    let is_empty = |message: &Value| message.as_object().is_none_or(serde_json::Map::is_empty);
-    // Perplexity sends the message so far beside each delta.
-    let (delta, whole) = (&choice["delta"], &choice["message"]);
-    let message = if is_empty(delta) && whole.is_object() { whole } else { delta };
-    match message {
-        Value::Object(_) => take_message(message, reply),
-        Value::Null => Ending::of(&choice["finish_reason"]).is_some() || is_about_filters(choice),
-        _ => false,
-    }
-}
-
-fn take_message(message: &Value, reply: &mut Partial) -> bool {
-    // vLLM, DeepSeek and most others; OpenRouter, Groq and newer vLLM; some gateways.
-    let thoughts = ["reasoning_content", "reasoning", "thinking"].into_iter();
-    reply.reasoning.push_str(thoughts.filter_map(|key| message[key].as_str()).next().unwrap_or_default());
-    reply.refusal.push_str(message["refusal"].as_str().unwrap_or_default());
-    let calls = message["tool_calls"].as_array().is_some_and(|calls| !calls.is_empty());
-    reply.calls_tool |= calls || message["function_call"].is_object();
-    match &message["content"] {
-        Value::Array(parts) => parts.iter().all(|part| take_part(part, reply)),
-        content => reply.push_text(content),
-    }
-}
-
-/// Adds a part of a content to `reply`. Parts of other types than text have no text that is an answer.
-fn take_part(part: &Value, reply: &mut Partial) -> bool {
-    match part["type"].as_str() {
-        Some("text" | "output_text") => part["text"].is_string() && reply.push_text(&part["text"]),
-        Some("refusal") => {
-            reply.refusal.push_str(part["refusal"].as_str().unwrap_or_default());
-            true
-        }
-        Some(_) => true,
-        None => {
-            part.is_string() && reply.push_text(part)
-                || part["text"].is_string() && reply.push_text(&part["text"])
-        }
-    }
-}
-
 /// Whether OpenAI itself takes `max_completion_tokens` and no temperature for this model: the o series and
 /// the families from gpt-5 on, but not their chat variants. Says nothing about other servers that use such names.
 pub(crate) fn is_reasoning_model(model: &str) -> bool {
@@ -248,9 +205,10 @@ pub(crate) fn is_fixed_kimi(model: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::super::Generation;
     use super::super::anthropic::cached;
     use super::super::dialect::{body_of, read};
+    use super::super::finish::Ending;
+    use super::super::{Generation, Usage};
     use super::*;
 
     fn asked(format: Format) -> ChatRequest {
@@ -314,8 +272,34 @@ mod tests {
             let settings = ChatSettings { generation, ..ChatSettings::new("m", "") };
             body_of(&OpenAi, &settings, &asked(Format::Text), abilities)
         };
-        assert_eq!(body(false)["chat_template_kwargs"], json!({"enable_thinking": false}));
-        assert_eq!(body(true).get("chat_template_kwargs"), None);
+        assert_eq!(body(None)["chat_template_kwargs"], json!({"enable_thinking": false}));
+        assert_eq!(body(Some(Thinking::Off))["chat_template_kwargs"], json!({"enable_thinking": false}));
+        assert_eq!(body(Some(Thinking::On)).get("chat_template_kwargs"), None);
+        assert_eq!(body(Some(Thinking::High))["chat_template_kwargs"], json!({"reasoning_effort": "high"}));
+    }
+
+    #[test]
+    fn thinking_is_an_effort_and_a_whole_reply_is_asked_for_without_options() {
+        let body = |thinking, abilities| {
+            let generation = Generation { thinking, ..Generation::default() };
+            let settings = ChatSettings { generation, ..ChatSettings::new("gpt-5.1", "") };
+            body_of(&OpenAi, &settings, &asked(Format::Text), abilities)
+        };
+        for (thinking, effort) in [
+            (None, None),
+            (Some(Thinking::Off), Some("none")),
+            (Some(Thinking::On), None),
+            (Some(Thinking::Low), Some("low")),
+            (Some(Thinking::Medium), Some("medium")),
+            (Some(Thinking::High), Some("high")),
+        ] {
+            let sent = body(thinking, Abilities::USUAL);
+            assert_eq!(sent.get("reasoning_effort").and_then(Value::as_str), effort, "{thinking:?}");
+            let absent = Abilities { thinking: ThinkingForm::Absent, ..Abilities::USUAL };
+            assert_eq!(body(thinking, absent).get("reasoning_effort"), None);
+        }
+        let whole = body(None, Abilities { stream: false, ..Abilities::USUAL });
+        assert_eq!((&whole["stream"], whole.get("stream_options")), (&json!(false), None));
     }
 
     fn expect(bytes: &str, text: &str, ending: Ending, usage: Usage) {

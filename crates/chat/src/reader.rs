@@ -23,11 +23,13 @@ pub(crate) struct Fault {
     pub text: String,
     /// What to do about it, where that does not follow from the kind.
     pub hint: Option<&'static str>,
+    /// What the server said, if it sent an error in place of a reply.
+    pub said: Option<Box<ErrorBody>>,
 }
 
 impl Fault {
     fn new(kind: Kind, text: impl Into<String>) -> Self {
-        Self { kind, text: text.into(), hint: None }
+        Self { kind, text: text.into(), hint: None, said: None }
     }
 
     fn hint(self, hint: &'static str) -> Self {
@@ -100,8 +102,9 @@ impl<'a> Reader<'a> {
             Frame::Part => self.torn = true,
             Frame::Json(event) if is_keep_alive(&event) => {}
             Frame::Json(event) => {
-                if let Some(ErrorBody { kind, text }) = error_in(&event) {
-                    return Err(Fault::new(kind, format!(" failed: {text}")));
+                if let Some(said) = error_in(&event) {
+                    let fault = Fault::new(said.kind, format!(" failed: {}", said.text));
+                    return Err(Fault { said: Some(Box::new(said)), ..fault });
                 }
                 match self.dialect.take(&event, &mut self.reply) {
                     Taken::Part => self.known = true,

@@ -113,7 +113,10 @@ impl HttpClient {
         usage
     }
 
-    fn failed(&self, Fault { kind, text, hint }: Fault) -> ChatError {
+    fn failed(&self, Fault { kind, text, hint, said }: Fault) -> ChatError {
+        if let Some(said) = said {
+            return self.endpoint.fault(&said, &text);
+        }
         let error = self.endpoint.error(kind, &text);
         ChatError { hint: hint.map(str::to_owned).or(error.hint.clone()), ..error }
     }

@@ -9,7 +9,6 @@ mod gating_tests;
 mod tests;
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use super::egress::Ledger;
 use super::fit::{Reader, Tokenizer};
@@ -21,7 +20,9 @@ use super::shared::SharedResources;
 use super::side_config::{SideConfig, model, sides};
 use super::tape::{Missing, RecordedChat, Recording, Tape};
 use super::window;
-use crate::chat::{self, ChatClient, ChatError, ChatErrorKind, ChatSettings, Embedder, Generation, http};
+use crate::chat::{
+    self, ChatClient, ChatError, ChatErrorKind, ChatSettings, Embedder, Generation, RetryPolicy, http,
+};
 use crate::config::Environment;
 use crate::error::{Failure, FailureKind};
 use crate::events::ModelInfo;
@@ -82,8 +83,8 @@ pub(super) async fn open(
     };
     let budget = budget(job);
     let metered = |mut server: Server| {
-        let tries = (supervisor.turn_retries(), server.settings.outage);
-        server.client = shared.metered(&server.key.base_url, server.client, tries, &budget);
+        let policy = supervisor.retry_policy(&server.settings);
+        server.client = shared.metered(&server.key.base_url, server.client, policy, &budget);
         watched(&supervisor, server).pooled()
     };
     let supervisors = supervisor.servers(shared, &supervisor_servers)?.into_iter().map(metered).collect();
@@ -123,7 +124,7 @@ fn replayed(
     let only = |client| ServerPool::new(vec![PooledServer::new(client, Some(1))], 0);
     // The recording tells the gate which bodies left.
     let chat = |side: &SideConfig| side.taped(None, recording, &missing).gated(ledger.watch(side.role));
-    let metered = |client| shared.metered("", client, (0, Duration::ZERO), &budget(job));
+    let metered = |client| shared.metered("", client, RetryPolicy::of(0), &budget(job));
     let embedder =
         || worker.taped_embedder(job, None, recording, &missing).gated(ledger.watch(JobRole::Embedding));
     let embeds = job.protocol.retrieval() == Search::Embedding;

@@ -118,6 +118,11 @@ impl Reply {
         self
     }
 
+    /// The same with another status.
+    pub(crate) fn with_status(self, status: u16) -> Self {
+        Self { status, ..self }
+    }
+
     fn keeps_connection(&self) -> bool {
         matches!(self.body, Body::Whole(_) | Body::Chunks { cut: false, .. })
     }
