@@ -1,9 +1,12 @@
 //! The ledger of a job: every call that left this machine, what of the documents it carried, and how many bytes of it
 //! may hold something of them.
 //!
-//! The caller decides which sides are watched. A part of a document counts if a call carries it character by character
-//! and it has at least [`SHORTEST`](verbatim::SHORTEST) characters; a part that is sent again counts once.
+//! The caller decides which sides are watched. What a call carries of the documents is an estimate, which
+//! [`recognition`](crate::documents::recognition) makes; a part that is sent again counts once. The bytes are a bound:
+//! they follow from where each text was put together.
 
+use std::iter;
+use std::ops::Range;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 
 use async_trait::async_trait;
@@ -12,6 +15,7 @@ use tokio::task::{JoinError, spawn_blocking};
 use super::egress_report::{EgressCall, EgressPassage, EgressReport};
 use crate::chat::{CallOutcome, ChatError, EgressGate, OutboundRequest, OutboundText, Usage};
 use crate::documents::Document;
+use crate::documents::recognition::Recogniser;
 use crate::documents::tokens::estimate;
 use crate::documents::verbatim::{self, Passage};
 use crate::events::{EventKind, Events};
@@ -20,12 +24,14 @@ use crate::sync::lock;
 
 /// Stands between two texts that are searched at once. It is no character, so no document has it.
 const BETWEEN: &str = "\u{ffff}";
-/// The number of bytes of documents that are searched in well under a millisecond.
-const QUICK: usize = 1 << 20;
+/// The number of bytes of documents and texts that are searched in about a millisecond.
+const QUICK: usize = 1 << 18;
 
 /// The calls that have left, and the limit of what may leave.
 pub(super) struct Ledger {
     documents: Arc<[Document]>,
+    /// Made for the first call.
+    recogniser: Arc<OnceLock<Recogniser>>,
     limits: EgressLimits,
     events: Events,
     calls: Mutex<Vec<Call>>,
@@ -74,7 +80,14 @@ impl Call {
 
 impl Ledger {
     pub(super) fn new(documents: Arc<[Document]>, limits: EgressLimits, events: Events) -> Arc<Self> {
-        Arc::new(Self { documents, limits, events, calls: Mutex::default(), refusal: OnceLock::new() })
+        Arc::new(Self {
+            documents,
+            recogniser: Arc::default(),
+            limits,
+            events,
+            calls: Mutex::default(),
+            refusal: OnceLock::new(),
+        })
     }
 
     /// The gate for the calls of one side.
@@ -144,12 +157,12 @@ impl Ledger {
         &self.documents[passage.document].text[passage.start..passage.end]
     }
 
-    /// The passages of the documents that `texts` carry. Long documents are searched in a blocking task, as that takes
-    /// time.
-    async fn carried(&self, texts: &[&str]) -> Result<Vec<Passage>, JoinError> {
-        let (documents, text) = (Arc::clone(&self.documents), texts.join(BETWEEN));
-        let bytes: usize = documents.iter().map(|document| document.text.len()).sum();
-        let search = move || verbatim::passages(&documents, &text);
+    /// The passages of the documents that `texts` carry. Long texts are searched in a blocking task, as that takes time.
+    async fn carried(&self, texts: &[OutboundText<'_>]) -> Result<Vec<Passage>, JoinError> {
+        let (documents, recogniser) = (Arc::clone(&self.documents), Arc::clone(&self.recogniser));
+        let (text, others) = joined(texts);
+        let bytes = documents.iter().map(|document| document.text.len()).sum::<usize>() + text.len();
+        let search = move || recogniser.get_or_init(|| Recogniser::new(documents)).passages(&text, &others);
         if bytes > QUICK { spawn_blocking(search).await } else { Ok(search()) }
     }
 
@@ -173,6 +186,21 @@ impl Ledger {
     fn calls(&self) -> MutexGuard<'_, Vec<Call>> {
         lock(&self.calls)
     }
+}
+
+/// The texts as one, and the ranges of it that are not the job's own words.
+fn joined(texts: &[OutboundText<'_>]) -> (String, Vec<Range<usize>>) {
+    let (mut all, mut others) = (String::new(), Vec::new());
+    for OutboundText { text, own } in texts {
+        let from = all.len();
+        let starts = iter::once(0).chain(own.iter().map(|own| own.end));
+        let ends = own.iter().map(|own| own.start).chain([text.len()]);
+        let between = starts.zip(ends).filter(|(start, end)| start < end);
+        others.extend(between.map(|(start, end)| from + start..from + end));
+        all.push_str(text);
+        all.push_str(BETWEEN);
+    }
+    (all, others)
 }
 
 /// The bytes of all bodies that left.
@@ -200,12 +228,11 @@ struct Watch {
 impl EgressGate for Watch {
     async fn leave(&self, texts: &[OutboundText<'_>], request: OutboundRequest) -> Result<usize, ChatError> {
         let Self { ledger, side } = self;
-        let texts: Vec<&str> = texts.iter().map(|text| text.text).collect();
-        let carried = ledger.carried(&texts).await.map_err(|error| {
+        let carried = ledger.carried(texts).await.map_err(|error| {
             let why = format!("what it carries of the documents could not be searched for: {error}");
             ledger.refuse(&request.endpoint, &why, "this is a defect of minions; please report it")
         })?;
-        let tokens = texts.iter().map(|text| estimate(text)).sum();
+        let tokens = texts.iter().map(|text| estimate(text.text)).sum();
         let mut calls = ledger.calls();
         if let Some(limit) = ledger.limits.bytes {
             let bytes = (other_bytes(&calls) + request.other_bytes()) as u64;

@@ -49,15 +49,16 @@ pub(super) enum Tokenizer {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Known {
     Fits,
-    TooLong,
+    /// For a window of so many tokens.
+    TooLong(u32),
     Unsure,
 }
 
 impl Known {
     fn of(Bounds { least, most }: Bounds, window: Option<u32>) -> Self {
-        match window.map(u64::from) {
-            Some(window) if least + ROOM > window => Self::TooLong,
-            Some(window) if most + ROOM <= window => Self::Fits,
+        match window {
+            Some(window) if least + ROOM > window.into() => Self::TooLong(window),
+            Some(window) if most + ROOM <= window.into() => Self::Fits,
             None if most + ROOM <= SMALLEST_WINDOW => Self::Fits,
             _ => Self::Unsure,
         }
@@ -74,22 +75,18 @@ impl Reader {
         let bounds = bounds(&prompt.content);
         match Known::of(bounds, self.window) {
             Known::Fits => return Ok(Usage::default()),
-            Known::TooLong => return Err(self.too_long(&format!("at least {}", bounds.least), self.window)),
+            Known::TooLong(window) => {
+                return Err(self.too_long(&format!("at least {}", bounds.least), window));
+            }
             Known::Unsure => {}
         }
-        let (tokens, told) = self.count(&prompt.content).await?;
-        let window = self.window.or(told);
-        match tokens.zip(window) {
-            Some((tokens, window)) if tokens + ROOM > u64::from(window) => {
-                return Err(self.too_long(&tokens.to_string(), Some(window)));
-            }
-            Some(_) => return Ok(Usage::default()),
-            None => {}
+        if let Some(window) = self.window
+            && let Some(tokens) = self.count(&prompt).await?
+        {
+            let fits = tokens + ROOM <= u64::from(window);
+            return if fits { Ok(Usage::default()) } else { Err(self.too_long(&tokens.to_string(), window)) };
         }
-        let is_doubtful = || {
-            let window = window.map_or(HOSTED_WINDOW, u64::from);
-            tokens.unwrap_or_else(|| estimate(&prompt.content)) + ROOM > window
-        };
+        let is_doubtful = || estimate(&prompt.content) + ROOM > self.window.map_or(HOSTED_WINDOW, u64::from);
         if may_read && (self.is_free || is_doubtful()) {
             self.read(prompt).await
         } else {
@@ -97,20 +94,18 @@ impl Reader {
         }
     }
 
-    /// The tokens of `prompt` by the model's own tokenizer, and the window that the server names with them.
-    async fn count(&self, prompt: &str) -> Result<(Option<u64>, Option<u32>), Failure> {
+    /// The tokens of `prompt` by the model's own tokenizer, if it is at hand.
+    async fn count(&self, prompt: &Message) -> Result<Option<u64>, Failure> {
         Ok(match &self.tokenizer {
             Tokenizer::Engine(engine) => {
-                let tokens = engine.count(vec![Message::system(prompt)]).await?;
-                (Some(tokens as u64), None)
+                // Not every chat template takes instructions alone.
+                let messages = vec![prompt.clone(), Message::user("?")];
+                Some(engine.count(messages).await? as u64)
             }
             Tokenizer::Server { base_url, api_key } => {
-                match probe::count(base_url, api_key.as_ref(), &self.model, prompt).await {
-                    Some(counted) => (Some(counted.tokens), counted.context_window),
-                    None => (None, None),
-                }
+                probe::count(base_url, api_key.as_ref(), &self.model, &prompt.content).await
             }
-            Tokenizer::None => (None, None),
+            Tokenizer::None => None,
         })
     }
 
@@ -134,11 +129,10 @@ impl Reader {
         }
     }
 
-    fn too_long(&self, tokens: &str, window: Option<u32>) -> Failure {
-        let window = window.map_or(String::new(), |window| format!(" is {window} tokens"));
+    fn too_long(&self, tokens: &str, window: u32) -> Failure {
         let message = format!(
             "the worker cannot read the documents: with its instructions they are {tokens} tokens long, and the context \
-             window of {}{window}",
+             window of {} is {window} tokens; its server would refuse or cut the prompt",
             self.model
         );
         Failure::new(FailureKind::Model(ChatErrorKind::ContextTooLong), message).hint(self.remedy())
@@ -164,7 +158,7 @@ mod tests {
             (10_000, 30_000, None, Known::Unsure),
             (10, 400, Some(512), Known::Fits),
             (10, 500, Some(512), Known::Unsure),
-            (500, 900, Some(512), Known::TooLong),
+            (500, 900, Some(512), Known::TooLong(512)),
         ] {
             assert_eq!(Known::of(Bounds { least, most }, window), known, "{least} {most} {window:?}");
         }

@@ -8,7 +8,8 @@ use async_trait::async_trait;
 use tokio::sync::Notify;
 
 use crate::chat::{
-    ChatClient, ChatError, ChatErrorKind, ChatReply, ChatRequest, EgressGate, Seen, Usage, with_retries,
+    ChatClient, ChatError, ChatErrorKind, ChatReply, ChatRequest, EgressGate, RetryPolicy, Seen, Usage,
+    with_retries,
 };
 use crate::job::Prices;
 use crate::sync::lock;
@@ -18,10 +19,8 @@ use crate::sync::lock;
 pub(super) struct Metered {
     /// The client inside, which makes one try for each turn.
     pub client: Arc<dyn ChatClient>,
-    /// Tries after the first failed one.
-    pub retries: u32,
-    /// How long refused connections are retried instead, as in the client's settings.
-    pub outage: Duration,
+    /// How failed calls are repeated.
+    pub policy: RetryPolicy,
     /// The budget of the job, and then that of the run.
     pub budgets: [Arc<SpendingBudget>; 2],
     pub pace: Arc<Pace>,
@@ -34,7 +33,7 @@ impl ChatClient for Metered {
     }
 
     async fn chat(&self, request: &ChatRequest) -> Result<ChatReply, ChatError> {
-        with_retries(self.retries, self.outage, request.observer.as_deref(), || self.turn(request)).await
+        with_retries(&self.policy, request.observer.as_deref(), || self.turn(request)).await
     }
 
     async fn look(&self) -> Result<Seen, ChatError> {
@@ -213,13 +212,17 @@ struct RateLimiter {
 
 impl RateLimiter {
     const BURST: Duration = Duration::from_secs(1);
+    /// The longest time that one call takes from those behind it. No vendor's limit counts over a longer one, so a
+    /// count that asks for more is wrong.
+    const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
 
     fn new(per_minute: u32) -> Self {
         Self { per_minute, next: None }
     }
 
     fn time_of(&self, units: u64) -> Duration {
-        Duration::from_secs_f64(units as f64 * 60.0 / f64::from(self.per_minute))
+        let seconds = units as f64 * 60.0 / f64::from(self.per_minute);
+        Duration::try_from_secs_f64(seconds).map_or(Self::LONGEST, |time| time.min(Self::LONGEST))
     }
 
     /// The time at which `units` that are ready `now` may start, however many they are.
@@ -282,6 +285,26 @@ mod tests {
     }
 
     #[test]
+    fn counts_that_cannot_be_neither_overflow_nor_stop_the_run_for_years() {
+        let pace = Pace::new(Pacing { requests: None, tokens: Some(1) });
+        let now = Instant::now();
+        for spent in [1_000_000_000_000_000, u64::MAX] {
+            pace.reserve(now, 1);
+            pace.correct(1, spent);
+        }
+        assert!(pace.reserve(now, 1) - now <= 3 * RateLimiter::LONGEST);
+        let limits = SpendingLimits { tokens: Some(100), is_of_run: true, ..SpendingLimits::default() };
+        let budget = SpendingBudget::new(limits);
+        for _ in 0..2 {
+            if let Ok(mut call) = budget.reserve(1) {
+                call.spent = Usage::of_call(u64::MAX, u64::MAX, 0);
+            }
+        }
+        assert_eq!(budget.spent(), u64::MAX);
+        assert!(budget.reserve(u64::MAX).is_err());
+    }
+
+    #[test]
     fn a_token_budget_counts_calls_in_flight() {
         let limits = SpendingLimits { tokens: Some(100), is_of_run: true, ..SpendingLimits::default() };
         let token_budget = SpendingBudget::new(limits);
@@ -340,8 +363,7 @@ mod tests {
         pace.reserve(Instant::now(), 0);
         let metered = Metered {
             client,
-            retries: 0,
-            outage: Duration::ZERO,
+            policy: RetryPolicy::of(0),
             budgets: [Arc::default(), Arc::clone(&token_budget)],
             pace,
         };

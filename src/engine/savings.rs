@@ -58,7 +58,7 @@ impl SavingsReport {
             ),
             remote: remote.into(),
             remote_only: remote_only.into(),
-            saved_tokens: remote_only.total_tokens as i64 - remote.total_tokens as i64,
+            saved_tokens: signed(remote_only.total_tokens).saturating_sub(signed(remote.total_tokens)),
             ratio: ratio.map(|ratio| rounded(ratio, 100.0)),
             usd: job.prices.map(|prices| dollars(prices, remote, remote_only)),
         }
@@ -79,6 +79,10 @@ fn dollars(prices: Prices, remote: Usage, remote_only: Usage) -> Dollars {
         remote_only: rounded(remote_only, 1e6),
         saved: rounded(remote_only - remote, 1e6),
     }
+}
+
+fn signed(tokens: u64) -> i64 {
+    i64::try_from(tokens).unwrap_or(i64::MAX)
 }
 
 /// `number` rounded to one part in `parts`.

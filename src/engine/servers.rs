@@ -9,7 +9,7 @@ use super::absence;
 use super::models::Ready;
 use super::shared::SharedResources;
 use super::side_config::SideConfig;
-use crate::chat::{ChatError, Tries};
+use crate::chat::{ChatError, LOADING_TIMEOUT, RetryPolicy, Tries};
 use crate::error::{Failure, FailureKind};
 
 /// The servers of a side, after each was asked for the model.
@@ -54,7 +54,8 @@ impl Servers {
             asked.extend(resting);
         }
         // A single server's client has made its retries itself.
-        let mut tries = Tries::new(if is_one { 0 } else { side_config.retries() }, Duration::ZERO);
+        let several = || RetryPolicy::new(side_config.retries(), Duration::ZERO, LOADING_TIMEOUT);
+        let mut tries = Tries::new(&if is_one { RetryPolicy::of(0) } else { several() });
         while let Some(wait) = wait_for_any(&outcomes, &mut tries) {
             tokio::time::sleep(wait).await;
             outcomes = join_all(asked.iter().copied().map(&ask)).await;

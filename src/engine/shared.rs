@@ -19,7 +19,7 @@ use super::pulls::Pulls;
 use super::server::Server;
 use super::tape::Tape;
 use super::window::Demand;
-use crate::chat::{self, ChatClient, ChatError, ChatSettings};
+use crate::chat::{self, ChatClient, ChatError, ChatSettings, RetryPolicy};
 use crate::error::Failure;
 use crate::protocols::ServerPool;
 use crate::sync::lock;
@@ -227,7 +227,7 @@ impl SharedResources {
         &self,
         base_url: &str,
         client: Arc<dyn ChatClient>,
-        (retries, outage): (u32, Duration),
+        policy: RetryPolicy,
         budget: &Arc<SpendingBudget>,
     ) -> Arc<dyn ChatClient> {
         let pace = {
@@ -237,7 +237,7 @@ impl SharedResources {
             Arc::clone(paces.entry(base_url.to_owned()).or_insert_with(|| Arc::new(Pace::new(pacing))))
         };
         let budgets = [Arc::clone(budget), Arc::clone(&self.token_budget)];
-        Arc::new(Metered { client, retries, outage, budgets, pace })
+        Arc::new(Metered { client, policy, budgets, pace })
     }
 }
 

@@ -8,7 +8,7 @@ use super::location::Location;
 use super::models::{ModelKey, chosen};
 use super::window::Demand;
 use crate::chat::providers::RuntimeKind;
-use crate::chat::{ChatSettings, Generation, VendorOptions, http};
+use crate::chat::{ChatSettings, Generation, LOADING_TIMEOUT, RetryPolicy, VendorOptions, http};
 use crate::config::{self, Environment};
 use crate::error::Failure;
 use crate::job::{ClientSpec, Job, JobRole, Protocol};
@@ -71,7 +71,7 @@ impl<'a> SideConfig<'a> {
         let credentials = Credentials::of(spec, environment, &base_urls)?;
         let is_ours = spec.provider.local || base_urls.iter().all(|url| http::is_private(url));
         let given = spec.kwargs.generation;
-        let bounded = is_ours && !given.thinking && !spec.kwargs.is_unlimited;
+        let bounded = is_ours && !given.thinks() && !spec.kwargs.is_unlimited;
         Ok(Self {
             role: JobRole::Worker,
             spec,
@@ -157,6 +157,13 @@ impl<'a> SideConfig<'a> {
                 tracing::warn!("{side}.kwargs.{name} has no effect: {model} of {} takes none", provider.name);
             }
         }
+        let is_anthropic = provider.dialect.is_some_and(|dialect| dialect.name() == "anthropic");
+        if is_anthropic && kwargs.generation.thinks() && kwargs.generation.temperature.is_some() {
+            tracing::warn!(
+                "{side}.kwargs.temperature has no effect: {} takes none with thinking",
+                provider.name
+            );
+        }
     }
 
     /// Checks that a fixed window, which was not chosen for this job, is long enough for it.
@@ -184,6 +191,16 @@ impl<'a> SideConfig<'a> {
         if self.base_urls.len() > 1 { 0 } else { self.retries() }
     }
 
+    /// How long one server that loads its model is waited for.
+    fn turn_loading(&self) -> Duration {
+        if self.base_urls.len() > 1 { Duration::ZERO } else { LOADING_TIMEOUT }
+    }
+
+    /// How calls to a server with these `settings` are repeated where the caller does that.
+    pub(super) fn retry_policy(&self, settings: &ChatSettings) -> RetryPolicy {
+        RetryPolicy::new(self.turn_retries(), settings.outage, self.turn_loading())
+    }
+
     pub(super) fn settings(&self, base_url: &str, endpoint: Option<&Endpoint>) -> ChatSettings {
         ChatSettings {
             model: endpoint.map_or_else(|| self.model.clone(), |endpoint| endpoint.model.clone()),
@@ -197,6 +214,8 @@ impl<'a> SideConfig<'a> {
             } else {
                 Duration::ZERO
             },
+            // Another server, or the meter that counts each try, waits in the client's place.
+            loading: if self.is_metered { Duration::ZERO } else { self.turn_loading() },
             // The server may have another window than the job asked for.
             generation: Generation {
                 num_ctx: endpoint.and_then(|endpoint| endpoint.context_window),

@@ -10,7 +10,7 @@ use super::fields::{Fields, Given, LONGEST, Limit, either, narrow, nearest, wide
 use super::options::{self, Addresses};
 use super::schema::{ClientKwargs, ClientSpec};
 use crate::chat::providers::{self, Provider, RuntimeKind};
-use crate::chat::{Generation, VendorOptions};
+use crate::chat::{Generation, Thinking, VendorOptions};
 use crate::runtimes::window::WHOLE as WHOLE_WINDOW;
 
 /// The shortest context window that holds our prompts, in tokens.
@@ -119,7 +119,7 @@ fn generation(fields: &mut Fields) -> Result<(Generation, bool), JobError> {
         max_tokens: max_tokens.and_then(Limit::at).map(narrow),
         seed: fields.limit("seed", 0, most)?.and_then(Limit::at),
         num_ctx: either([window(fields, "num_ctx")?, window(fields, "n_ctx")?])?,
-        thinking: fields.flag("thinking")?.unwrap_or(false),
+        thinking: thinking(fields)?,
     };
     Ok((generation, max_tokens == Some(Limit::No)))
 }
@@ -137,6 +137,27 @@ fn window(fields: &mut Fields, key: &str) -> Result<Given<u32>, JobError> {
         tokens => tokens.map(narrow),
     };
     Ok(Given { place, value })
+}
+
+/// `thinking`: whether a model may think, or how much.
+fn thinking(fields: &mut Fields) -> Result<Option<Thinking>, JobError> {
+    let Some(value) = fields.value("thinking") else { return Ok(None) };
+    let thinking = match value.as_str().map(|text| text.trim().to_lowercase()).as_deref() {
+        Some("low") => Thinking::Low,
+        Some("medium") => Thinking::Medium,
+        Some("high") => Thinking::High,
+        Some("true" | "on") => Thinking::On,
+        Some("false" | "off" | "none") => Thinking::Off,
+        None if value == true => Thinking::On,
+        None if value == false => Thinking::Off,
+        _ => {
+            return Err(JobError::BadValue {
+                place: fields.place("thinking"),
+                problem: "must be true, false, \"low\", \"medium\" or \"high\"".into(),
+            });
+        }
+    };
+    Ok(Some(thinking))
 }
 
 /// The options that only this provider has. `deployment` and `api_version` are those of Azure that an address names.

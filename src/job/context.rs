@@ -7,15 +7,23 @@ use super::fields::{Fields, text};
 use super::names;
 use crate::documents::{Document, Places};
 
+const LIST: &str = "a list of documents, [\"the text\", {\"name\": \"report.txt\", \"text\": \"the text\"}]";
+
 /// Reads `context`, a list of documents or one string.
 pub(super) fn context(params: &mut Fields) -> Result<Vec<Document>, JobError> {
-    params.list("context", |place, item| match item {
+    let documents = params.list("context", |place, item| match item {
         Value::Object(_) => named(place, item),
         other => {
             let text = text(place, other)?;
             names::refuse_as_document(place, &text)?;
             Ok(Document::from(text))
         }
+    });
+    documents.map_err(|error| match error {
+        JobError::WrongType { place, got, .. } if place.ends_with("context") => {
+            JobError::WrongType { place, wanted: LIST, got }
+        }
+        other => other,
     })
 }
 
@@ -74,7 +82,10 @@ mod tests {
     fn bad_documents_are_named_by_their_place() {
         let cases = [
             (json!(["a", 2]), "`call_params.context[1]` must be a string, not a number"),
-            (json!({"name": "a"}), "`call_params.context` must be a list of strings, not an object"),
+            (
+                json!({"name": "a"}),
+                "`call_params.context` must be a list of documents, [\"the text\", {\"name\": \"report.txt\", \"text\": \"the text\"}], not an object",
+            ),
             (
                 json!([{"nam": "a", "text": "x"}]),
                 "unknown key `call_params.context[0].nam`. Hint: did you mean `name`?",

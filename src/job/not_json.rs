@@ -61,7 +61,9 @@ pub fn foreign_file(bytes: &[u8]) -> Option<JobError> {
 pub(super) fn explain(text: &str, error: &serde_json::Error, first_line: usize) -> JobError {
     let start = text.trim_start();
     match start.chars().next() {
-        Some('{' | '[') if !is_banner(start, error) => syntax(text, error, first_line),
+        Some('{' | '[') if !is_banner(start, error.line() == line_of(text, text.len() - start.len(), 1)) => {
+            syntax(text, error, first_line)
+        }
         _ => strange(text, first_line),
     }
 }
@@ -217,11 +219,12 @@ fn job_within(text: &str) -> Option<usize> {
 }
 
 /// Whether the line in brackets at the start is a tool's, such as "[dotenv] ..." or "[1/2] ...", and no list.
-fn is_banner(start: &str, error: &serde_json::Error) -> bool {
+/// `is_first_bad`: whether it is the line that the parser complains of.
+fn is_banner(start: &str, is_first_bad: bool) -> bool {
     let Some(inner) = start.strip_prefix('[') else { return false };
     let is_word = inner.starts_with(char::is_alphabetic) && foreign_word(inner, 0).is_none();
     is_word
-        || error.line() == 1
+        || is_first_bad
             && start.lines().next().is_some_and(|first| !first.contains('{'))
             && job_within(start).is_some()
 }
@@ -310,6 +313,7 @@ mod tests {
                 "before the job, at line 1: `[dotenv@17.2.3] injecting env (2)`",
             ),
             (format!("\nLoaded env from .env\n{job}"), "before the job, at line 2: `Loaded env from .env`"),
+            (format!("\n\n[1/2] Fetching\n{job}"), "before the job, at line 3: `[1/2] Fetching`"),
             (format!("$ cat job.json\n{job}"), "before the job, at line 1: `$ cat job.json`"),
             (format!(">>> {job}"), "before the job, at line 1: `>>>`"),
             (format!("export OPENAI_API_KEY=sk-abcdefgh12345678\n{job}"), "`export OPENAI_API_KEY=...`"),

@@ -24,7 +24,7 @@ const EVERY: [&str; 7] = [
     "structured_output_schema",
 ];
 /// The `kwargs` of every client that calls a server.
-const OF_SERVERS: [&str; 3] = ["api_key", "base_url", "headers"];
+const OF_SERVERS: [&str; 4] = ["api_key", "base_url", "headers", "thinking"];
 /// Other names of `headers`, by which SDKs know it.
 const HEADERS: [&str; 3] = ["headers", "extra_headers", "default_headers"];
 /// The `kwargs` that are taken for the original's sake and have no effect, here as there. `tool_calling` may be false.

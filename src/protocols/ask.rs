@@ -92,7 +92,7 @@ impl<'a> Supervisor<'a> {
         loop {
             let ChatReply { text, finish, cut, .. } = self.say(prompt, format).await?;
             tries += 1;
-            let object = reply::last_object(&text).map(|mut object| {
+            let object = reply::last_object(&text, finish == Finish::Length).map(|mut object| {
                 reply::mark_cut(&mut object, &cut);
                 object
             });

@@ -55,13 +55,36 @@ impl From<ProtocolError> for Failure {
             ProtocolError::Unusable { .. } | ProtocolError::Program { .. } => {
                 Some("use a stronger model as remote_client, or the protocol minion".into())
             }
+            ProtocolError::Sandbox(SandboxError::Machine(_) | SandboxError::Spawn { .. }) => Some(
+                "give it more room: `ulimit -v`, `-t` and `-u`, the container's memory, or fewer jobs at once \
+                 (--max-jobs); the program is not to blame"
+                    .into(),
+            ),
             ProtocolError::Sandbox(_) => None,
         };
         let kind = match &error {
             ProtocolError::Supervisor(chat) | ProtocolError::Worker(chat) => FailureKind::of_call(chat.kind),
             ProtocolError::Unusable { .. } | ProtocolError::Program { .. } => FailureKind::Protocol,
+            ProtocolError::Sandbox(SandboxError::Machine(_) | SandboxError::Spawn { .. }) => {
+                FailureKind::System
+            }
             ProtocolError::Sandbox(_) => FailureKind::Sandbox,
         };
         Self { hint, ..Self::new(kind, error.to_string()).caused_by(error) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_who_was_asked_did_not_answer() {
+        let said = |kind| ProtocolError::Worker(ChatError::new(kind, "x")).to_string();
+        assert_eq!(said(ChatErrorKind::Withheld), "the worker was not asked: x");
+        assert_eq!(said(ChatErrorKind::ContextTooLong), "the worker can't be asked: x");
+        for kind in [ChatErrorKind::Timeout, ChatErrorKind::Server, ChatErrorKind::Empty] {
+            assert_eq!(said(kind), "the worker did not answer: x");
+        }
     }
 }

@@ -74,10 +74,13 @@ impl Minion<'_> {
         let mut question = supervisor.ask(self.first_prompt(), &first_format(), first_step).await?;
         // The server that has the documents cached.
         let mut preferred_server = None;
+        let mut lost_any = false;
         for round in 1..=max_rounds {
             transcript.begin_round(round, max_rounds);
             tracing::info!("round {round}/{}: {}", max_rounds, excerpt(&question, 200));
-            let answer = self.ask_worker(&mut chat, &mut preferred_server, question, transcript).await?;
+            let (answer, is_lost) =
+                self.ask_worker(&mut chat, &mut preferred_server, question, transcript).await?;
+            lost_any |= is_lost;
             let left = max_rounds - round;
             let slots = [("reply", Slot::Other(&answer)), ("left", Slot::Own(&left.to_string()))];
             let (prompt, format) = match left {
@@ -86,7 +89,9 @@ impl Minion<'_> {
             };
             let step = supervisor.ask(prompt, &format, |reply| next_step(reply, left)).await?;
             question = match step {
-                Some(Step::Answer(text)) => return Ok(Answer::given(text)),
+                Some(Step::Answer(text)) => {
+                    return Ok(Answer::given(text, lost_any, transcript));
+                }
                 Some(Step::Ask(message)) => message,
                 None => break,
             };
@@ -117,13 +122,14 @@ impl Minion<'_> {
         )
     }
 
+    /// The worker's reply to `question`, and whether it is lost or a part.
     async fn ask_worker(
         &self,
         chat: &mut ChatRequest,
         preferred_server: &mut Option<usize>,
         question: String,
         transcript: &Transcript,
-    ) -> Result<String, ProtocolError> {
+    ) -> Result<(String, bool), ProtocolError> {
         transcript.told(JobRole::Worker, &question);
         let calls = CallEvents::new(&transcript.events, JobRole::Worker, Purpose::Reply);
         chat.observer = calls.observer();
@@ -140,16 +146,26 @@ impl Minion<'_> {
             tracing::info!("the worker replied with {}", count(reply.usage.completion_tokens, "token"));
             transcript.said(JobRole::Worker, calls.call(), &reply.text);
         }
-        let text = match outcome {
-            Ok(reply) if reply.finish == Finish::Length => reply.text + reply::CUT,
-            Ok(reply) => reply.text,
-            // The job goes on: the supervisor can ask in other words.
-            Err(error) if error.kind == ChatErrorKind::Empty => "[the small model said nothing]".to_owned(),
-            Err(error) => return Err(ProtocolError::Worker(error)),
+        let (text, is_lost) = match outcome {
+            Ok(reply) if reply.finish == Finish::Length => {
+                transcript.warn("the worker's reply was cut off by the token limit".to_owned());
+                (reply.text + reply::CUT, true)
+            }
+            Ok(reply) => (reply.text, false),
+            Err(error) => {
+                // The job goes on: the supervisor can ask in other words.
+                let instead = match error.kind {
+                    ChatErrorKind::Empty => "[the small model said nothing]",
+                    ChatErrorKind::Refused => "[the small model refused to answer]",
+                    _ => return Err(ProtocolError::Worker(error)),
+                };
+                transcript.warn(format!("a reply of the worker is lost: {error}"));
+                (instead.to_owned(), true)
+            }
         };
         transcript.local(&question, &text);
         chat.messages.push(Message::assistant(text.clone()));
-        Ok(text)
+        Ok((text, is_lost))
     }
 }
 

@@ -39,8 +39,17 @@ pub(crate) struct Answer {
 }
 
 impl Answer {
-    fn given(text: String) -> Self {
-        Self { text, status: Status::Answered }
+    /// The supervisor's answer. It is partial if something `is_missing` that it should rest on, or if the token limit
+    /// cut the answer itself off.
+    fn given(text: String, is_missing: bool, transcript: &Transcript) -> Self {
+        let is_cut = text.ends_with(reply::CUT);
+        if is_cut {
+            let what =
+                "the final answer was cut off by the token limit: raise remote_client.kwargs.max_tokens";
+            transcript.warn(what.to_owned());
+        }
+        let status = if is_missing || is_cut { Status::Partial } else { Status::Answered };
+        Self { text, status }
     }
 
     fn none() -> Self {
@@ -56,7 +65,8 @@ pub enum Status {
     Answered,
     /// The rounds were used up without one.
     NoAnswer,
-    /// The supervisor gave it, but some of the worker's replies were lost on the way.
+    /// The supervisor gave it, but it is not whole, or some of what it should rest on is missing: replies of the
+    /// worker were lost or cut off, or the documents have nothing that the worker cites.
     Partial,
 }
 

@@ -7,40 +7,73 @@ use serde_json::{Map, Value};
 
 /// The mark at the end of a text that was cut off.
 pub(super) const CUT: &str = "\n[cut off here by the token limit]";
-/// The search ends after so many braces that begin no object, as each can cost a walk to the end of the text.
-const MAX_FAILED_STARTS: usize = 1000;
+/// The most bytes that are parsed for each byte of the text, as objects that are invalid may stand within each other.
+const MOST_PARSED: usize = 16;
+/// Stands for a position that there is not.
+const NOWHERE: u32 = u32::MAX;
 
-/// The last complete JSON object of `text`, or why there is none.
-pub(super) fn last_object(text: &str) -> Result<Map<String, Value>, String> {
+/// The last complete JSON object of `text`, or why there is none. Where the token limit cut the text off (`is_cut`),
+/// an object that was begun and not completed is the one that counts, so there is none.
+pub(super) fn last_object(text: &str, is_cut: bool) -> Result<Map<String, Value>, String> {
+    const INCOMPLETE: &str = "its JSON object is not complete";
+    let closing = closing_braces(text);
     let mut complaint = "it holds no JSON object".to_owned();
     let mut found = None;
+    let mut is_open = false;
     let mut at = 0;
-    let mut failed = 0;
-    while failed < MAX_FAILED_STARTS
-        && let Some(start) = text[at..].find('{').map(|offset| at + offset)
-    {
-        match balanced(&text[start..]) {
-            Some(length) => match parse(&text[start..start + length]) {
-                Ok(object) => {
-                    found = Some(object);
-                    at = start + length;
-                }
-                Err(problem) => {
-                    complaint = format!("its JSON is invalid: {problem}");
-                    failed += 1;
-                    at = start + 1;
-                }
-            },
-            None => {
-                if found.is_none() {
-                    complaint = "its JSON object is not complete".to_owned();
-                }
-                failed += 1;
-                at = start + 1;
+    let mut left = MOST_PARSED * text.len();
+    while let Some(start) = text[at..].find('{').map(|offset| at + offset) {
+        at = start + 1;
+        if closing[at] == NOWHERE {
+            is_open = true;
+            if found.is_none() {
+                complaint = INCOMPLETE.to_owned();
+            }
+            continue;
+        }
+        let end = closing[at] as usize + 1;
+        let Some(rest) = left.checked_sub(end - start) else { break };
+        match parse(&text[start..end]) {
+            Ok(object) => {
+                found = Some(object);
+                at = end;
+            }
+            Err(problem) => {
+                complaint = format!("its JSON is invalid: {problem}");
+                left = rest;
             }
         }
     }
+    if is_cut && is_open {
+        return Err(INCOMPLETE.to_owned());
+    }
     found.ok_or(complaint)
+}
+
+/// For each position in `text`, and the one behind its end, where the innermost object or list is closed in which it
+/// would stand outside a string; [`NOWHERE`] if it is not closed. Braces inside strings do not count. Whether a quote
+/// opens or closes a string depends on where the object begins, so both are followed, from the end of the text to its
+/// beginning.
+fn closing_braces(text: &str) -> Vec<u32> {
+    let mut closing = vec![NOWHERE; text.len() + 1];
+    // The same for the next position and the one behind it, if they stand inside a string.
+    let (mut inside, mut inside_next) = (NOWHERE, NOWHERE);
+    for (at, byte) in text.bytes().enumerate().rev() {
+        let next = closing[at + 1];
+        closing[at] = match byte {
+            b'{' | b'[' => closing.get(next as usize + 1).copied().unwrap_or(NOWHERE),
+            b'}' | b']' => u32::try_from(at).unwrap_or(NOWHERE),
+            b'"' => inside,
+            _ => next,
+        };
+        let within = match byte {
+            b'"' => next,
+            b'\\' => inside_next,
+            _ => inside,
+        };
+        (inside_next, inside) = (inside, within);
+    }
+    closing
 }
 
 /// Marks the texts whose keys are in `cut` as cut off.
@@ -50,29 +83,6 @@ pub(super) fn mark_cut<'a>(object: &mut Map<String, Value>, cut: impl IntoIterat
             text.push_str(CUT);
         }
     }
-}
-
-/// The length of the object at the beginning of `text`. Braces inside strings do not count.
-fn balanced(text: &str) -> Option<usize> {
-    let mut depth = 0usize;
-    let mut in_string = false;
-    let mut escaped = false;
-    for (at, byte) in text.bytes().enumerate() {
-        match (in_string, byte) {
-            (true, _) if escaped => escaped = false,
-            (true, b'\\') => escaped = true,
-            (_, b'"') => in_string = !in_string,
-            (false, b'{' | b'[') => depth += 1,
-            (false, b'}' | b']') => {
-                depth = depth.checked_sub(1)?;
-                if depth == 0 {
-                    return Some(at + 1);
-                }
-            }
-            _ => {}
-        }
-    }
-    None
 }
 
 fn parse(text: &str) -> Result<Map<String, Value>, serde_json::Error> {
@@ -183,6 +193,13 @@ pub(super) fn decision(value: Option<Value>, answer_decides: bool) -> String {
     if answer_decides { "provide_final_answer".to_owned() } else { said }
 }
 
+/// Whether the token limit, which cut `reply` off, may have cut the program in it off as well: its block is not closed.
+pub(super) fn cuts_code(reply: &str) -> bool {
+    let is_fence = |line: &&str| line.contains("```") || line.contains("~~~");
+    let fences = reply.lines().filter(is_fence).count();
+    fences % 2 == 1 || fences == 0
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -212,16 +229,45 @@ mod tests {
             ),
         ];
         for (text, want) in cases {
-            assert_eq!(last_object(text).map(Value::Object), Ok(want), "{text}");
+            assert_eq!(last_object(text, false).map(Value::Object), Ok(want), "{text}");
         }
     }
 
     #[test]
     fn says_why_there_is_none() {
-        assert_eq!(last_object("no idea").unwrap_err(), "it holds no JSON object");
-        assert_eq!(last_object(r#"{"a": "cut of"#).unwrap_err(), "its JSON object is not complete");
-        assert!(last_object("{a b}").unwrap_err().starts_with("its JSON is invalid"));
-        assert!(last_object(&"{".repeat(2_000)).is_err());
+        assert_eq!(last_object("no idea", false).unwrap_err(), "it holds no JSON object");
+        assert_eq!(last_object(r#"{"a": "cut of"#, false).unwrap_err(), "its JSON object is not complete");
+        assert!(last_object("{a b}", false).unwrap_err().starts_with("its JSON is invalid"));
+    }
+
+    #[test]
+    fn a_draft_before_an_object_that_was_cut_off_is_not_taken() {
+        let text = r#"Draft: {"answer": "1871"} Or rather: {"answer": "19"#;
+        assert!(last_object(text, false).is_ok());
+        assert_eq!(last_object(text, true).unwrap_err(), "its JSON object is not complete");
+        assert_eq!(
+            last_object(r#"{"reasoning": {"a": 1}, "answer": "19"#, true).unwrap_err(),
+            "its JSON object is not complete"
+        );
+        // Only what follows the object was cut off.
+        assert!(last_object(r#"{"answer": "1931"} This follows from"#, true).is_ok());
+    }
+
+    #[test]
+    fn long_texts_are_read_once() {
+        let long = 200_000;
+        for text in [
+            "{".repeat(long),
+            "{\"a\":[".repeat(long),
+            "{{}".repeat(long),
+            "{\"".repeat(long),
+            "{a:".repeat(long) + &"}".repeat(long),
+            format!("{{\"a\": [{}]", "{},".repeat(long)),
+        ] {
+            let _ = last_object(&text, false);
+        }
+        let many = format!("{}{{\"a\": 1}}", "{x} ".repeat(long));
+        assert_eq!(last_object(&many, false).map(Value::Object), Ok(json!({"a": 1})));
     }
 
     #[test]

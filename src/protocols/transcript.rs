@@ -165,6 +165,12 @@ impl Transcript {
         self.notes().evidence.extend(citations);
     }
 
+    /// Whether the documents have any of the words that the worker cited, if it cited some.
+    pub(crate) fn has_proof(&self) -> bool {
+        let notes = self.notes();
+        notes.evidence.is_empty() || notes.evidence.iter().any(|cited| cited.evidence.verified)
+    }
+
     /// All notes so far; the transcript is empty afterwards.
     pub(crate) fn take(&self) -> Notes {
         let mut notes = std::mem::take(&mut *self.notes());

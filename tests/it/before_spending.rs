@@ -192,6 +192,7 @@ fn words(count: usize) -> String {
 #[test]
 fn documents_that_cannot_fit_cost_nothing_where_the_server_counts() {
     let vllm = |request: &Request| match (request.method.as_str(), request.path.as_str()) {
+        ("GET", "/v1/models") => Reply::json(&json!({"data": [{"id": "worker", "max_model_len": 4096}]})),
         ("POST", "/tokenize") => {
             assert!(request.json()["prompt"].as_str().unwrap().contains("consectetur"));
             Reply::json(&json!({"count": 5000, "max_model_len": 4096, "tokens": []}))

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use minions::chat::{ChatError, ChatErrorKind as Kind, ChatReply, ChatSettings, Finish, Usage};
+use minions::chat::{ChatError, ChatErrorKind as Kind, ChatReply, ChatSettings, Usage};
 use serde_json::json;
 
 use crate::support::chat::{KEY, client, json_question, question, settings};
@@ -326,7 +326,9 @@ async fn a_refusal_and_a_spent_limit_are_not_tried_again() {
     };
     let openai = &VENDORS[0];
     let (outcome, asked) = openai.outcome([ended("content_filter")]).await;
-    assert_eq!((outcome.unwrap().finish, asked), (Finish::Filtered, 1));
+    let error = outcome.unwrap_err();
+    assert_eq!((error.kind, error.usage, asked), (Kind::Refused, usage(10, 5), 1));
+    assert!(error.message.ends_with("refused to answer (content_filter)"), "{error}");
     let (outcome, asked) = openai.outcome([ended("length")]).await;
     let error = outcome.unwrap_err();
     assert_eq!((error.kind, error.usage, asked), (Kind::Rejected, usage(10, 5), 1));

@@ -154,3 +154,14 @@ fn a_name_instead_of_a_text_costs_no_call() {
         "Ada"
     );
 }
+
+#[test]
+fn the_log_says_what_answered() {
+    let server = server();
+    let ran = Program::new().run_job(&task(&server));
+    let log = ran.log();
+    assert_eq!(log["protocol"], "minion");
+    assert_eq!(log["local_client"], json!({"type": "openai", "model_name": "worker"}));
+    assert_eq!(log["remote_client"], json!({"type": "openai", "model_name": "supervisor"}));
+    assert_eq!(log["minions_version"], env!("CARGO_PKG_VERSION"));
+}

@@ -10,6 +10,9 @@ use minions::chat::{ChatClient, ChatError, ChatErrorKind, ChatReply, ChatRequest
 use minions::llama::{Engine, EngineSettings, LlamaCpp, Sampling, Stats, inspect};
 use serde_json::{Value, json};
 
+use crate::support::program::{Program, chats, client, scripted};
+use crate::support::server::Reply;
+
 fn model() -> PathBuf {
     crate::support::llama_server::model().into()
 }
@@ -364,4 +367,20 @@ async fn a_model_without_a_template_needs_a_chat_format() {
     let client = Engine::load(chatml).await.unwrap().client(Sampling::default());
     let reply = client.chat(&ask("What is the capital of France?")).await.unwrap();
     assert!(reply.text.contains("Paris"), "{}", reply.text);
+}
+
+/// The engine's own tokenizer tells before the supervisor is asked. Bounds alone would not: there are fewer words than the
+/// window has tokens.
+#[test]
+fn documents_that_cannot_fit_cost_no_remote_token() {
+    let supervisor = scripted(Vec::new(), |_| Reply::text(500, "no worker here"));
+    let job = json!({
+        "local_client": {"type": "llama_cpp", "model_path": model(), "kwargs": {"n_ctx": 1024}},
+        "remote_client": client(&supervisor, "supervisor"),
+        "protocol": {"type": "minion"},
+        "call_params": {"task": "Who signed?", "context": ["consectetur adipiscing ".repeat(300)]},
+    });
+    let error = Program::new().run_job(&job).error(1);
+    assert!(error.contains("tokens long") && error.contains("1024 tokens"), "{error}");
+    assert_eq!(chats(&supervisor, "supervisor").len(), 0);
 }

@@ -254,7 +254,7 @@ fn a_chunk_is_measured_in_what_it_costs_and_told_in_characters() {
             "/props" => {
                 Reply::json(&json!({"total_slots": 4, "default_generation_settings": {"n_ctx": 4096}}))
             }
-            _ => found(request),
+            _ => openai(request, r#"{"explanation": "it says so", "citation": "a b a b", "answer": "a"}"#),
         });
         let mut job = job(&chat, "minions", params(&text.repeat(12_000 / text.chars().count())));
         job["local_client"] = client(&server, "worker");

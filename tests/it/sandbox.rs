@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use minions::sandbox::{
-    CHILD_COMMAND, CodeError, JobManifest, JobOutput, JobRecord, Sandbox, SandboxError, SandboxExecutable,
+    CHILD_COMMAND, JobManifest, JobOutput, JobRecord, Sandbox, SandboxError, SandboxExecutable,
     SandboxLimits, Session, Transformed,
 };
 
@@ -281,7 +281,7 @@ async fn a_child_that_is_killed_costs_its_session_only() {
     let pid = nix::unistd::Pid::from_raw(child as i32);
     nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGKILL).unwrap();
     let error = session.prepare_jobs(&[], &[]).await.unwrap_err();
-    assert!(matches!(error, SandboxError::Code(CodeError::Crashed(_))), "{error}");
+    assert!(matches!(error, SandboxError::Machine(_)), "{error}");
     assert!(!std::path::Path::new(&format!("/proc/{child}")).exists(), "a zombie");
     assert!(session.prepare_jobs(&[], &[]).await.is_err());
     assert_eq!(start(code, &["doc"]).await.prepare_jobs(&[], &[]).await.unwrap(), []);

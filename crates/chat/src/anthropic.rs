@@ -4,8 +4,10 @@
 
 use serde_json::{Value, json};
 
-use super::dialect::{Abilities, Dialect, Partial};
-use super::{ChatRequest, ChatSettings, Finish, Format, Image, Message, Role, Usage};
+use super::dialect::{Abilities, Dialect, Partial, Taken, ThinkingForm};
+use super::finish::Ending;
+use super::turns::merged;
+use super::{ChatRequest, ChatSettings, Format, Generation, Image, Message, Role, Thinking, Usage};
 
 /// The `max_tokens` of a job that gives none: Anthropic requires it.
 const DEFAULT_MAX_TOKENS: u32 = 4096;
@@ -38,7 +40,7 @@ impl Dialect for Anthropic {
         let mut body = json!({
             "model": settings.model,
             "max_tokens": settings.generation.max_tokens.unwrap_or(DEFAULT_MAX_TOKENS),
-            "stream": true,
+            "stream": abilities.stream,
         });
         if !system.is_empty() {
             let text = system.iter().map(|turn| &*turn.content).collect::<Vec<_>>().join("\n\n");
@@ -52,37 +54,116 @@ impl Dialect for Anthropic {
             mark_cached(last, &turn.content);
         }
         body["messages"] = messages.into();
-        if let Some(temperature) = settings.generation.temperature.filter(|_| abilities.temperature) {
+        let thinks = think(settings.generation, abilities.thinking, &mut body);
+        // The API takes no temperature beside thoughts.
+        let temperature = settings.generation.temperature.filter(|_| abilities.temperature && !thinks);
+        if let Some(temperature) = temperature {
             body["temperature"] = temperature.into();
         }
         body
     }
 
-    fn take(&self, event: &Value, reply: &mut Partial) -> bool {
-        match event["type"].as_str() {
-            Some("message_start") => take_usage(&event["message"]["usage"], reply),
-            Some("content_block_delta") => {
-                // Deltas of thinking have another key.
-                reply.text.push_str(event["delta"]["text"].as_str().unwrap_or_default());
+    fn take(&self, event: &Value, reply: &mut Partial) -> Taken {
+        let is_whole = match event["type"].as_str() {
+            Some("message_start") => {
+                take_usage(&event["message"]["usage"], reply);
+                take_blocks(&event["message"]["content"], reply)
             }
+            // Gateways put the first words of a block there.
+            Some("content_block_start") => take_block(&event["content_block"], reply),
+            Some("content_block_delta") => take_delta(&event["delta"], reply),
             Some("message_delta") => {
                 take_usage(&event["usage"], reply);
-                reply.finish = finish(&event["delta"]["stop_reason"]).or(reply.finish);
+                reply.ending = ending(&event["delta"]["stop_reason"], reply);
+                true
             }
-            Some("message_stop") => reply.complete = true,
-            Some("message") => {
-                let blocks = event["content"].as_array().into_iter().flatten();
-                reply.text.extend(blocks.filter_map(|block| block["text"].as_str()));
-                take_usage(&event["usage"], reply);
-                reply.finish = finish(&event["stop_reason"]);
+            Some("message_stop") => {
                 reply.complete = true;
+                true
             }
+            Some("message") => {
+                take_usage(&event["usage"], reply);
+                reply.ending = ending(&event["stop_reason"], reply);
+                let is_whole = event["content"].is_array() && take_blocks(&event["content"], reply);
+                reply.complete = true;
+                is_whole
+            }
+            None | Some("") => false,
             // "Streaming messages": new types may come and are to be ignored.
-            Some(_) => {}
-            None => return false,
-        }
-        true
+            Some(_) => return Taken::Nothing,
+        };
+        if is_whole { Taken::Part } else { Taken::Foreign }
     }
+}
+
+/// Adds the blocks of a message. `false` if they are damaged, as then text is lost.
+fn take_blocks(blocks: &Value, reply: &mut Partial) -> bool {
+    match blocks {
+        Value::Null => true,
+        Value::Array(blocks) => blocks.iter().all(|block| take_block(block, reply)),
+        _ => false,
+    }
+}
+
+fn take_block(block: &Value, reply: &mut Partial) -> bool {
+    match block["type"].as_str() {
+        Some("text") => block["text"].is_string() && reply.push_text(&block["text"]),
+        None | Some("") => false,
+        Some("tool_use") => {
+            reply.calls_tool = true;
+            true
+        }
+        Some(_) => {
+            reply.reasoning.push_str(block["thinking"].as_str().unwrap_or_default());
+            true
+        }
+    }
+}
+
+fn take_delta(delta: &Value, reply: &mut Partial) -> bool {
+    match delta["type"].as_str() {
+        Some("text_delta" | "") | None => delta["text"].is_string() && reply.push_text(&delta["text"]),
+        Some(_) if delta["text"].is_string() => reply.push_text(&delta["text"]),
+        Some(_) => {
+            reply.reasoning.push_str(delta["thinking"].as_str().unwrap_or_default());
+            true
+        }
+    }
+}
+
+/// The end of `reply`, given a further reason for it.
+fn ending(reason: &Value, reply: &mut Partial) -> Option<Ending> {
+    let before = reply.ending.take();
+    match Ending::of(reason) {
+        Some(ending) => Some(ending.after(before)),
+        None => before,
+    }
+}
+
+/// Asks for thoughts, if the job does, and says whether it did. By "Extended thinking", they have a budget of at least 1,024
+/// tokens, which count for `max_tokens`; by "Adaptive thinking" and "Effort", newer models have a level instead.
+fn think(generation: Generation, form: ThinkingForm, body: &mut Value) -> bool {
+    let Some(thinking) = generation.thinking.filter(|_| generation.thinks()) else { return false };
+    match form {
+        ThinkingForm::Absent => return false,
+        ThinkingForm::Usual => {
+            let budget = match thinking {
+                Thinking::Off | Thinking::Low => 1024,
+                Thinking::On | Thinking::Medium => 4096,
+                Thinking::High => 16_384,
+            };
+            let reply = generation.max_tokens.unwrap_or(DEFAULT_MAX_TOKENS);
+            body["max_tokens"] = reply.saturating_add(budget).into();
+            body["thinking"] = json!({"type": "enabled", "budget_tokens": budget});
+        }
+        ThinkingForm::Other => {
+            body["thinking"] = json!({"type": "adaptive"});
+            if let Some(level) = thinking.level() {
+                body["output_config"] = json!({"effort": level});
+            }
+        }
+    }
+    true
 }
 
 /// A message as JSON. By "Vision", pictures are blocks of a list and come before the text.
@@ -117,21 +198,6 @@ pub(super) fn cached(text: &str) -> Value {
     json!({"type": "text", "text": text, "cache_control": {"type": "ephemeral"}})
 }
 
-/// `messages` without empty ones, which the API refuses, and with neighbours of the same role joined.
-fn merged(messages: &[Message]) -> Vec<Message> {
-    let mut turns: Vec<Message> = Vec::new();
-    for message in messages.iter().filter(|message| !message.content.trim().is_empty()) {
-        match turns.last_mut() {
-            Some(last) if last.role == message.role => {
-                last.content += &format!("\n\n{}", message.content);
-                last.images.extend(message.images.iter().cloned());
-            }
-            _ => turns.push(message.clone()),
-        }
-    }
-    turns
-}
-
 /// Takes the counts of an event. The prompt's tokens are those that were read anew, read from the cache and written
 /// into it. Counts grow over a stream, and a later event may leave some out.
 fn take_usage(usage: &Value, reply: &mut Partial) {
@@ -141,7 +207,7 @@ fn take_usage(usage: &Value, reply: &mut Partial) {
     let (prompt, cached) = match count("input_tokens") {
         Some(input) => {
             let read = read.unwrap_or_default();
-            (input + read + write.unwrap_or_default(), read)
+            (input.saturating_add(read).saturating_add(write.unwrap_or_default()), read)
         }
         None => (known.prompt_tokens, known.cached_prompt_tokens),
     };
@@ -150,17 +216,8 @@ fn take_usage(usage: &Value, reply: &mut Partial) {
         Usage::of_call(prompt.max(known.prompt_tokens), completion, cached.max(known.cached_prompt_tokens));
 }
 
-fn finish(stop_reason: &Value) -> Option<Finish> {
-    Some(match stop_reason.as_str()? {
-        "max_tokens" | "model_context_window_exceeded" => Finish::Length,
-        "refusal" => Finish::Filtered,
-        _ => Finish::Stop,
-    })
-}
-
 #[cfg(test)]
 mod tests {
-    use super::super::Generation;
     use super::super::dialect::{body_of, read};
     use super::*;
 
@@ -199,6 +256,40 @@ mod tests {
             body_of(&Anthropic, &settings, &request, Abilities { temperature: false, ..Abilities::USUAL });
         let messages = json!([{"role": "user", "content": "?"}]);
         assert_eq!(bare, json!({"model": "claude", "max_tokens": 9, "stream": true, "messages": messages}));
+    }
+
+    #[test]
+    fn thoughts_have_a_budget_or_an_effort_and_no_temperature() {
+        let request = ChatRequest { messages: vec![Message::user("?")], ..ChatRequest::default() };
+        let body = |thinking, form| {
+            let generation = Generation {
+                thinking,
+                temperature: Some(0.2),
+                max_tokens: Some(500),
+                ..Generation::default()
+            };
+            let settings = ChatSettings { generation, ..ChatSettings::new("claude", "") };
+            body_of(&Anthropic, &settings, &request, Abilities { thinking: form, ..Abilities::USUAL })
+        };
+        for (thinking, budget) in [(Thinking::Low, 1024), (Thinking::On, 4096), (Thinking::High, 16_384)] {
+            let sent = body(Some(thinking), ThinkingForm::Usual);
+            assert_eq!(sent["thinking"], json!({"type": "enabled", "budget_tokens": budget}));
+            assert_eq!((&sent["max_tokens"], sent.get("temperature")), (&json!(500 + budget), None));
+        }
+        let adaptive = body(Some(Thinking::High), ThinkingForm::Other);
+        assert_eq!(adaptive["thinking"], json!({"type": "adaptive"}));
+        assert_eq!(
+            (&adaptive["output_config"]["effort"], &adaptive["max_tokens"]),
+            (&json!("high"), &json!(500))
+        );
+        for (thinking, form) in [
+            (None, ThinkingForm::Usual),
+            (Some(Thinking::Off), ThinkingForm::Usual),
+            (Some(Thinking::High), ThinkingForm::Absent),
+        ] {
+            let sent = body(thinking, form);
+            assert_eq!((sent.get("thinking"), &sent["temperature"]), (None, &json!(0.2)), "{thinking:?}");
+        }
     }
 
     #[test]
@@ -264,17 +355,19 @@ data: {{"type": "message_stop"}}
 
     #[test]
     fn documented_replies_are_read() {
-        for (stop_reason, finish) in [
-            ("end_turn", Finish::Stop),
-            ("stop_sequence", Finish::Stop),
-            ("max_tokens", Finish::Length),
-            ("refusal", Finish::Filtered),
+        for (stop_reason, ending) in [
+            ("end_turn", Ending::Whole),
+            ("stop_sequence", Ending::Whole),
+            ("max_tokens", Ending::Cut),
+            ("refusal", Ending::Refused("refusal".into())),
         ] {
             let expected = Partial {
                 text: "Hello!".into(),
-                finish: Some(finish),
+                reasoning: "hm".into(),
+                ending: Some(ending),
                 usage: Usage::of_call(2325, 15, 2000),
                 complete: true,
+                ..Partial::default()
             };
             assert_eq!(read(&Anthropic, &stream(stop_reason)), expected, "{stop_reason}");
         }
@@ -284,12 +377,14 @@ data: {{"type": "message_stop"}}
             "usage": {"input_tokens": 2095, "output_tokens": 503}}"#;
         let expected = Partial {
             text: "Hi!".into(),
-            finish: Some(Finish::Stop),
+            ending: Some(Ending::Whole),
+            reasoning: "hm".into(),
             usage: Usage::of_call(2095, 503, 0),
             complete: true,
+            ..Partial::default()
         };
         assert_eq!(read(&Anthropic, whole), expected);
-        assert!(!Anthropic.take(&json!({"result": 1}), &mut Partial::default()));
+        assert_eq!(Anthropic.take(&json!({"result": 1}), &mut Partial::default()), Taken::Foreign);
     }
 
     #[test]

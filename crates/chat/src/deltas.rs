@@ -1,20 +1,20 @@
 //! The pieces of a reply's final text, while its raw text still grows.
 //!
 //! In: the raw text so far, again and again, then the final text. Out: pieces whose concatenation is the final text.
-//! The final text has no thinking part and is trimmed, so white space is held back until more text follows it, and
-//! everything is held back while a leading `<think>` is open. Pure.
+//! The final text has no thoughts and is trimmed, so white space is held back until more text follows it, and
+//! everything is held back while a thought is open. Pure.
 
-const OPEN: &str = "<think>";
-const CLOSE: &str = "</think>";
+use super::thinking::Thoughts;
 
 /// Tells how much of the final text was handed out.
 #[derive(Debug, Default)]
 pub(crate) struct Deltas {
-    /// Bytes of the raw text that were looked through for the end of the thinking part.
-    searched: usize,
+    thoughts: Thoughts,
     /// The position in the raw text at which the final text begins, once that is certain, and the one up to which it
     /// was handed out.
     streamed: Option<(usize, usize)>,
+    /// How far the raw text was searched for more than white space.
+    seen: usize,
 }
 
 /// The rest that is to be handed out once the final text is known.
@@ -29,12 +29,25 @@ pub(crate) enum Rest<'a> {
 impl Deltas {
     /// The next piece, given the whole raw text so far; may be empty.
     pub(crate) fn next<'a>(&mut self, raw: &'a str) -> &'a str {
-        let Some((begin, sent)) = self.streamed.or_else(|| self.begin(raw).map(|begin| (begin, begin)))
-        else {
+        let Some((begin, certain)) = self.thoughts.answer(raw, false) else { return "" };
+        let (first, sent) = self.streamed.unwrap_or((begin, begin));
+        let from = self.seen.max(sent).max(begin);
+        // A second answer that follows the first one replaces it at the end.
+        let is_another = self.streamed.is_some() && begin > first && begin >= sent;
+        if is_another || from >= certain {
             return "";
-        };
-        let end = raw.trim_end().len().max(sent);
-        self.streamed = Some((begin, end));
+        }
+        let text = raw[from..certain].trim_end();
+        self.seen = certain;
+        if text.is_empty() {
+            return "";
+        }
+        let end = from + text.len();
+        let (first, sent) = self.streamed.unwrap_or_else(|| {
+            let begin = end - text.trim_start().len();
+            (begin, begin)
+        });
+        self.streamed = Some((first, end));
         &raw[sent..end]
     }
 
@@ -43,31 +56,11 @@ impl Deltas {
         let streamed = self.streamed.map_or("", |(begin, end)| &raw[begin..end]);
         text.strip_prefix(streamed).map_or(Rest::Replaces(text), Rest::Continues)
     }
-
-    /// The position at which the final text begins, if that is certain.
-    fn begin(&mut self, raw: &str) -> Option<usize> {
-        let leading = raw.trim_start();
-        if OPEN.starts_with(leading) {
-            // Nothing yet, or perhaps the beginning of the tag.
-            return None;
-        }
-        let mut begin = raw.len() - leading.len();
-        if leading.starts_with(OPEN) {
-            // The tag may have come in two pieces.
-            let from = raw.floor_char_boundary(self.searched.saturating_sub(CLOSE.len()));
-            self.searched = raw.len();
-            begin = from + raw[from..].find(CLOSE)? + CLOSE.len();
-            // The search is over: the next one starts at the tag that was found.
-            self.searched = begin;
-        }
-        let answer = raw[begin..].trim_start();
-        (!answer.is_empty()).then(|| raw.len() - answer.len())
-    }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::dialect::without_thinking;
+    use super::super::thinking::without_thoughts;
     use super::*;
 
     /// Numbers for tests that are the same on every run.
@@ -89,7 +82,7 @@ mod tests {
         for end in ends {
             seen += deltas.next(&raw[..*end]);
         }
-        match deltas.rest(raw, without_thinking(raw)) {
+        match deltas.rest(raw, without_thoughts(raw)) {
             Rest::Continues(rest) => (seen + rest, false),
             Rest::Replaces(text) => (text.to_owned(), true),
         }
@@ -101,6 +94,19 @@ mod tests {
             "<think>",
             "</think>",
             "</think>\n",
+            "[THINK]",
+            "[/THINK]\n",
+            "<|channel|>analysis<|message|>",
+            "<|channel|>final<|message|>",
+            "<|end|>",
+            "<|start|>assistant",
+            "<answer>",
+            "</answer>",
+            "analysis",
+            "assistantfinal",
+            "Here is my thought process:",
+            "Here is my response:",
+            "is",
             "<thi",
             "nk>",
             "</th",
@@ -122,9 +128,11 @@ mod tests {
                 raw.char_indices().map(|(at, _)| at).filter(|_| random.below(2) == 0).collect();
             ends.push(raw.len());
             let (seen, is_replaced) = streamed(&raw, &ends);
-            assert_eq!(seen, without_thinking(&raw), "{raw:?} cut at {ends:?}");
-            let only_closes = raw.contains("</think>\n") && !raw.trim_start().starts_with(OPEN);
-            assert!(!is_replaced || only_closes, "{raw:?} cut at {ends:?} was streamed twice");
+            assert_eq!(seen, without_thoughts(&raw), "{raw:?} cut at {ends:?}");
+            // Only what has come can tell that it was a thought, or that it was not the last answer.
+            let late = ["</think>", "[/THINK]", "<|channel|>", "assistantfinal"];
+            let comes_late = late.iter().any(|mark| raw.contains(mark));
+            assert!(!is_replaced || comes_late, "{raw:?} cut at {ends:?} was streamed twice");
         }
     }
 
@@ -132,9 +140,9 @@ mod tests {
     fn text_comes_as_soon_as_it_is_certain() {
         let mut deltas = Deltas::default();
         let raw = " <think>hm</think>\n\nYes, \n no. \n";
-        let pieces: Vec<&str> = [1, 4, 12, 18, 23, 26, 29, 32].map(|end| deltas.next(&raw[..end])).to_vec();
+        let pieces = [1, 4, 12, 18, 23, 26, 29, 32].map(|end| deltas.next(&raw[..end]));
         assert_eq!(pieces, ["", "", "", "", "Yes", ",", " \n no", "."]);
-        assert_eq!(deltas.rest(raw, without_thinking(raw)), Rest::Continues(""));
+        assert_eq!(deltas.rest(raw, without_thoughts(raw)), Rest::Continues(""));
     }
 
     #[test]

@@ -5,7 +5,8 @@
 
 use serde_json::{Value, json};
 
-use super::{ChatRequest, ChatSettings, Finish, Format, Usage};
+use super::finish::Ending;
+use super::{ChatRequest, ChatSettings, Format, Usage};
 
 /// One vendor's API.
 pub trait Dialect: Send + Sync {
@@ -20,7 +21,7 @@ pub trait Dialect: Send + Sync {
         &[]
     }
 
-    /// The body of a streamed call. `format` replaces the request's format; it may have limits that the request's
+    /// The body of a call, streamed if `abilities` say so. `format` replaces the request's format; it may have limits that the request's
     /// lacks.
     fn body(
         &self,
@@ -51,9 +52,13 @@ pub trait Dialect: Send + Sync {
         None
     }
 
-    /// Adds one event of a server, or a whole reply, to `reply`. `false` if the event is not of this dialect. The
-    /// caller handles error objects itself.
-    fn take(&self, event: &Value, reply: &mut Partial) -> bool;
+    /// Adds one event of a server, or a whole reply, to `reply`. The caller handles error objects itself.
+    fn take(&self, event: &Value, reply: &mut Partial) -> Taken;
+
+    /// Whether a reply is one of several choices, and a mark ends the stream.
+    fn has_choices(&self) -> bool {
+        false
+    }
 
     /// How the server cut the prompt of a complete reply without saying so, if it did.
     fn cut_prompt(
@@ -66,17 +71,62 @@ pub trait Dialect: Send + Sync {
     }
 }
 
+/// What an event of a server is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Taken {
+    /// A part of the reply.
+    Part,
+    /// No part of it: it keeps the connection alive.
+    Nothing,
+    /// Not of this dialect, or damaged.
+    Foreign,
+}
+
 /// A reply as far as it has come in.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Partial {
-    /// Text, perhaps still with `<think>` in it.
+    /// Text, perhaps still with thoughts in it.
     pub text: String,
-    /// How the reply ended, once that is known.
-    pub finish: Option<Finish>,
+    /// Thoughts that the server sends apart.
+    pub reasoning: String,
+    /// The words with which the model refuses.
+    pub refusal: String,
+    /// Whether the model asks for a tool.
+    pub calls_tool: bool,
+    /// OpenAI: the number of the choice that is read.
+    pub choice: Option<u64>,
+    /// Why the reply ended, once the server says so.
+    pub ending: Option<Ending>,
     /// Tokens so far.
     pub usage: Usage,
     /// Whether the server has sent the end of the reply.
     pub complete: bool,
+    /// Whether text has followed an end, so that only the end of the stream is one.
+    pub went_on: bool,
+}
+
+impl Partial {
+    /// Adds text. `false` if `text` is neither text nor nothing.
+    pub(crate) fn push_text(&mut self, text: &Value) -> bool {
+        match text {
+            Value::Null => true,
+            Value::String(piece) => {
+                self.went_on |= self.complete && !piece.is_empty();
+                self.complete &= !self.went_on;
+                self.text.push_str(piece);
+                true
+            }
+            _ => false,
+        }
+    }
+
+    /// Takes the server's reason for the end of the reply, whose end that is.
+    pub(crate) fn end(&mut self, reason: &Value) {
+        if let Some(ending) = Ending::of(reason) {
+            self.ending = Some(ending.after(self.ending.take()));
+            self.complete = !self.went_on;
+        }
+    }
 }
 
 /// How the reply can be forced to be JSON.
@@ -88,6 +138,17 @@ pub enum JsonMode {
     Object,
     /// Nothing forces it: the prompt alone asks for JSON.
     Prompt,
+}
+
+/// The form in which a server takes how much the model may think.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ThinkingForm {
+    /// The dialect's usual one: a level (Ollama, OpenAI) or a budget of tokens (Anthropic).
+    Usual,
+    /// The dialect's other one: a flag (Ollama), or thinking that adapts itself with a level of effort (Anthropic).
+    Other,
+    /// None.
+    Absent,
 }
 
 /// How a server is asked to keep the beginning of a prompt in its cache.
@@ -114,8 +175,12 @@ pub struct Abilities {
     pub seed: Option<&'static str>,
     /// Whether the limit of the reply is called `max_completion_tokens`, not `max_tokens`.
     pub max_completion_tokens: bool,
-    /// Whether it takes Ollama's `think: true`.
-    pub thinking: bool,
+    /// Whether it streams replies.
+    pub stream: bool,
+    /// Whether its model knows instructions; otherwise these go to the front of the first user message.
+    pub system: bool,
+    /// The form in which it takes how much the model may think.
+    pub thinking: ThinkingForm,
     /// Whether it takes `chat_template_kwargs.enable_thinking` of llama.cpp's server, which turns thinking off.
     pub template_thinking: bool,
     /// How the server is asked to cache.
@@ -130,108 +195,27 @@ impl Abilities {
         temperature: true,
         seed: Some("seed"),
         max_completion_tokens: false,
-        thinking: true,
+        stream: true,
+        system: true,
+        thinking: ThinkingForm::Usual,
         template_thinking: false,
         caching: Caching::Itself,
     };
-
-    /// The abilities that remain after a server refused a request with the text `refusal`, and the name of the
-    /// parameter that is left out. `None` if the text does not clearly name a parameter that was sent and can be left
-    /// out.
-    pub fn without(self, refusal: &str, format: &Format) -> Option<(Self, &'static str)> {
-        let text = refusal.to_lowercase();
-        let names = |signs: &[&str]| signs.iter().any(|sign| text.contains(sign));
-        let refuses = |name: &str| text.contains(name) && names(REFUSALS);
-        if *format != Format::Text && self.json != JsonMode::Prompt && names(JSON_SIGNS) {
-            return Some(match self.json {
-                JsonMode::Schema => (Self { json: JsonMode::Object, ..self }, "the JSON schema"),
-                _ => (Self { json: JsonMode::Prompt, ..self }, "response_format"),
-            });
-        }
-        if self.stream_options && refuses("stream_options") {
-            return Some((Self { stream_options: false, ..self }, "stream_options"));
-        }
-        if !self.max_completion_tokens && text.contains("max_completion_tokens") && refuses("max_tokens") {
-            return Some((Self { max_completion_tokens: true, ..self }, "max_tokens"));
-        }
-        if self.temperature && refuses("temperature") {
-            return Some((Self { temperature: false, ..self }, "temperature"));
-        }
-        if self.seed.is_some() && refuses("seed") {
-            return Some((Self { seed: None, ..self }, "seed"));
-        }
-        if self.template_thinking && refuses("chat_template_kwargs") {
-            return Some((Self { template_thinking: false, ..self }, "chat_template_kwargs"));
-        }
-        if self.caching != Caching::Itself && ["prompt_cache_key", "cache_control"].into_iter().any(refuses) {
-            return Some((Self { caching: Caching::Itself, ..self }, "the request to cache"));
-        }
-        if self.thinking && text.contains("does not support thinking") {
-            return Some((Self { thinking: false, ..self }, "think"));
-        }
-        None
-    }
 }
-
-/// Words by which servers refuse a parameter itself, not a wrong value of it.
-const REFUSALS: &[&str] = &[
-    "unsupported",
-    "not support",
-    "unavailable",
-    "not available",
-    "not allowed",
-    "not permitted",
-    "unknown",
-    "unrecognized",
-    "unexpected",
-    "extra input",
-    "deprecated",
-];
-
-/// Words by which servers speak of a JSON mode.
-const JSON_SIGNS: &[&str] = &[
-    "response_format",
-    "response format",
-    "json_schema",
-    "json schema",
-    "json_object",
-    "structured output",
-    "grammar",
-];
 
 /// The vector that a JSON array of numbers holds.
 pub(crate) fn vector(value: &Value) -> Option<Vec<f32>> {
     value.as_array()?.iter().map(|number| number.as_f64().map(|number| number as f32)).collect()
 }
 
-/// `text` without a leading `<think>` part. A model whose template opens the tag sends only the closing tag.
-pub(crate) fn without_thinking(text: &str) -> &str {
-    let trimmed = text.trim_start();
-    if let Some(thinking) = trimmed.strip_prefix("<think>") {
-        return thinking.split_once("</think>").map_or("", |(_, answer)| answer).trim();
-    }
-    match trimmed.split_once("</think>\n") {
-        Some((thinking, answer)) if !thinking.contains("<think>") => answer.trim(),
-        _ => trimmed.trim_end(),
-    }
-}
-
 /// The reply that a dialect reads from a server's bytes, for the tests of the dialects.
 #[cfg(test)]
 pub(crate) fn read(dialect: &dyn Dialect, bytes: &str) -> Partial {
-    use super::frames::{Frame, Frames};
-    let mut frames = Frames::default();
-    let mut reply = Partial::default();
-    let mut all = frames.push(bytes.as_bytes());
-    all.extend(frames.finish());
-    for frame in all {
-        match frame {
-            Frame::Json(event) => assert!(dialect.take(&event, &mut reply), "{event}"),
-            Frame::Done => reply.complete = true,
-            Frame::Garbage(text) => panic!("garbage: {text}"),
-        }
-    }
-    reply
+    let mut reader = super::reader::Reader::new(dialect);
+    reader.push(bytes.as_bytes()).unwrap();
+    // Whether the reply is complete is for the test to say.
+    let _ = reader.finish();
+    reader.reply
 }
 
 /// The body of a request with the request's own format.
@@ -243,79 +227,4 @@ pub(crate) fn body_of(
     abilities: Abilities,
 ) -> Value {
     dialect.body(settings, request, &request.format, abilities)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_what_a_refusal_names_is_left_out() {
-        let schema = Format::Schema { name: "x", schema: json!({}), shares: false };
-        let usual = Abilities::USUAL;
-        let object = Abilities { json: JsonMode::Object, ..usual };
-        let cases = [
-            (
-                "Invalid parameter: 'response_format' of type 'json_schema' is not supported with this model.",
-                usual,
-                Some((object, "the JSON schema")),
-            ),
-            (
-                "This response_format type is unavailable now",
-                object,
-                Some((Abilities { json: JsonMode::Prompt, ..usual }, "response_format")),
-            ),
-            (
-                "Unsupported parameter: 'max_tokens' is not supported with this model. Use 'max_completion_tokens' instead.",
-                usual,
-                Some((Abilities { max_completion_tokens: true, ..usual }, "max_tokens")),
-            ),
-            (
-                "Unsupported value: 'temperature' does not support 0.2 with this model. Only the default (1) value is supported.",
-                usual,
-                Some((Abilities { temperature: false, ..usual }, "temperature")),
-            ),
-            (
-                "Unrecognized request argument supplied: stream_options",
-                usual,
-                Some((Abilities { stream_options: false, ..usual }, "stream_options")),
-            ),
-            (
-                "\"llama3.2\" does not support thinking",
-                usual,
-                Some((Abilities { thinking: false, ..usual }, "think")),
-            ),
-            (
-                "Unrecognized request argument supplied: prompt_cache_key",
-                Abilities { caching: Caching::Key, ..usual },
-                Some((usual, "the request to cache")),
-            ),
-            ("prompt_cache_key is too long", Abilities { caching: Caching::Key, ..usual }, None),
-            ("temperature must be between 0 and 2", usual, None),
-            ("max_tokens must be positive", usual, None),
-            ("model is required", usual, None),
-        ];
-        for (refusal, before, expected) in cases {
-            assert_eq!(before.without(refusal, &schema), expected, "{refusal}");
-        }
-        assert_eq!(usual.without("response_format is not supported", &Format::Text), None);
-    }
-
-    #[test]
-    fn thinking_is_no_part_of_the_text() {
-        for (text, expected) in [
-            ("<think>\nhm\n</think>\n\nYes.", "Yes."),
-            ("  <think></think>Yes.", "Yes."),
-            ("hm, so\n</think>\n\nYes.", "Yes."),
-            ("<think>never ends", ""),
-            (" Yes. ", "Yes."),
-            (
-                "The tag <think> ends with </think>\nin this text",
-                "The tag <think> ends with </think>\nin this text",
-            ),
-            (r#"{"a": "</think>"}"#, r#"{"a": "</think>"}"#),
-        ] {
-            assert_eq!(without_thinking(text), expected, "{text}");
-        }
-    }
 }

@@ -3,25 +3,30 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use reqwest::StatusCode;
 use serde_json::Value;
 use tokio::time::timeout;
 
 use super::egress_gate::{CallOutcome, EgressGate, OutboundRequest, OutboundText};
+use super::http_body::{self, BodyError};
 use super::http_client::HttpClient;
-use super::{ChatError, ChatErrorKind as Kind, ChatSettings, Embedded, Embedder, Usage, retry, truncation};
-use crate::http;
+use super::{ChatError, ChatErrorKind as Kind, Embedded, Embedder, Usage, error_body, retry, truncation};
 
 /// The number of texts in one call: servers have limits, and a slow one must not look dead.
 const BATCH: usize = 32;
+/// After so many texts of which none can be embedded by itself, the fault is not theirs.
+const HOPELESS: usize = 8;
+/// The longest answer that is read, in bytes: vectors of [`BATCH`] texts take a tenth of it.
+const LONGEST_ANSWER: usize = 64 << 20;
 
 #[async_trait]
 impl Embedder for HttpClient {
     async fn embed(&self, texts: &[String]) -> Result<Embedded, ChatError> {
         let mut all = Embedded::default();
         for batch in texts.chunks(BATCH) {
-            let ChatSettings { retries, outage, .. } = self.endpoint.settings;
-            let part = retry::with_retries(retries, outage, None, || self.embed_once(batch)).await;
+            let part = match retry::with_retries(&self.policy, None, || self.embed_once(batch)).await {
+                Err(error) if batch.len() > 1 && is_of_a_text(&error) => self.embed_apart(batch, error).await,
+                outcome => outcome,
+            };
             // The error has the cost of the batches before, too.
             let part = part.map_err(|mut error| {
                 error.usage += all.usage;
@@ -38,7 +43,45 @@ impl Embedder for HttpClient {
     }
 }
 
+/// Whether one text may have failed the call of many. A server that fails every call does not get here.
+fn is_of_a_text(error: &ChatError) -> bool {
+    matches!(error.kind, Kind::Rejected | Kind::ContextTooLong | Kind::Server | Kind::Malformed)
+}
+
 impl HttpClient {
+    /// Embeds each of `texts` by itself, after `error` has failed all of them. A text that cannot be embedded gets an
+    /// empty vector, and a warning says so.
+    ///
+    /// # Errors
+    /// None of the first [`HOPELESS`] texts can be embedded, or none at all.
+    async fn embed_apart(&self, texts: &[String], error: ChatError) -> Result<Embedded, ChatError> {
+        let mut all = Embedded { usage: error.usage, ..Embedded::default() };
+        let mut left_out = 0;
+        let mut last = error;
+        for text in texts {
+            match self.embed_once(std::slice::from_ref(text)).await {
+                Ok(one) => {
+                    all.usage += one.usage;
+                    all.vectors.extend(one.vectors);
+                }
+                Err(error) => {
+                    all.usage += error.usage;
+                    all.vectors.push(Vec::new());
+                    left_out += 1;
+                    let is_hopeless = left_out == all.vectors.len() && left_out >= HOPELESS.min(texts.len());
+                    if is_hopeless || !is_of_a_text(&error) {
+                        return Err(ChatError { usage: all.usage, ..error });
+                    }
+                    last = error;
+                }
+            }
+        }
+        if left_out > 0 {
+            tracing::warn!("{last}; {left_out} of {} texts are left out of the search", texts.len());
+        }
+        Ok(all)
+    }
+
     async fn embed_once(&self, texts: &[String]) -> Result<Embedded, ChatError> {
         let body = |texts| self.dialect.embeddings_body(&self.endpoint.settings.model, texts).to_string();
         let whole = body(texts);
@@ -59,16 +102,24 @@ impl HttpClient {
         let call = async {
             let response = self.http.post(&url).headers(self.headers.clone()).body(body).send().await;
             let response = response.map_err(|error| self.endpoint.unreachable(&error))?;
-            if response.status() != StatusCode::OK {
+            if !response.status().is_success() {
                 return Err(self.endpoint.refused(response).await);
             }
-            let text = response.text().await;
-            text.map_err(|error| self.endpoint.error(Kind::Connection, &format!(": {}", http::cause(&error))))
+            http_body::read(response, LONGEST_ANSWER).await.map_err(|error| {
+                let kind = match error {
+                    BodyError::Lost(_) => Kind::Connection,
+                    BodyError::TooLong(_) => Kind::Rejected,
+                };
+                self.endpoint.error(kind, &error.words())
+            })
         };
         let text = timeout(self.endpoint.settings.timeout, call)
             .await
             .unwrap_or_else(|_| Err(self.endpoint.silent()))?;
-        let reply: Value = serde_json::from_str(&text).unwrap_or_default();
+        let reply: Value = serde_json::from_slice(&text).unwrap_or_default();
+        if let Some(fault) = error_body::of_event(&reply) {
+            return Err(self.endpoint.fault(&fault, &format!(" failed: {}", fault.text)));
+        }
         let (vectors, tokens) = match self.dialect.take_embeddings(&reply) {
             Some((vectors, tokens)) if vectors.len() == texts.len() => (vectors, tokens),
             _ => return Err(self.endpoint.error(Kind::Rejected, " sent no embeddings")),

@@ -1,10 +1,36 @@
 //! Error bodies and error events of servers: each becomes a kind and the server's own words.
 //!
-//! Pure. This file does not know the provider's name, the credential, or whether another try follows.
+//! Pure. This file does not know the provider's name, the credential, or whether another try follows. The table of
+//! `error_kinds` decides about the kind.
 
-use serde_json::Value;
+use std::time::Duration;
 
-use super::ChatErrorKind as Kind;
+use serde_json::{Map, Value};
+
+use super::{ChatErrorKind as Kind, error_kinds, waits};
+
+/// How deep errors are looked for within each other.
+const DEEPEST: usize = 6;
+/// The most errors of a list that are quoted.
+const MOST: usize = 5;
+/// Keys under which servers put their words, in order. The first that has any counts.
+const PLACES: &[&str] = &[
+    "error",
+    "errors",
+    "message",
+    "detail",
+    "details",
+    "msg",
+    "error_description",
+    "error_message",
+    "errormessage",
+    "error_msg",
+    "status_msg",
+    "base_resp",
+    "description",
+    "title",
+    "reason",
+];
 
 /// A failure in the server's words.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -13,228 +39,218 @@ pub(crate) struct ErrorBody {
     pub kind: Kind,
     /// The server's text, uncut; empty if it gave none.
     pub text: String,
+    /// The vendor's names of the error and of the parameter that it is about.
+    pub tags: String,
+    /// A remedy that fits better than that of the kind.
+    pub hint: Option<&'static str>,
+    /// How long the body asks to wait.
+    pub wait: Option<Duration>,
 }
 
 /// The failure in the body of a reply with an error status.
 pub(crate) fn of_status(status: u16, body: &[u8]) -> ErrorBody {
-    let said = serde_json::from_slice(body).ok().and_then(|body: Value| said_in_body(&body));
-    let said = said.unwrap_or_else(|| Said::plain(String::from_utf8_lossy(body).trim()));
-    ErrorBody { kind: kind(status, &said), text: said.text }
+    let json: Option<Value> = serde_json::from_slice(body).ok();
+    match (&json, std::str::from_utf8(body)) {
+        (Some(json), _) => {
+            let said = found(json, 0).unwrap_or_else(|| Said::plain(&json.to_string()));
+            // A gateway's own status says less than that of the server behind it.
+            let inner = said.code.filter(|code| status >= 500 && *code < 500);
+            said.body(inner.unwrap_or(status), "[json]", Some(json))
+        }
+        (None, Ok(text)) => match text.trim() {
+            "" => Said::plain("").body(status, "[empty]", None),
+            page if page.starts_with('<') => Said::plain(&of_page(page)).body(status, "[html]", None),
+            text => in_text(text, 0).body(status, "[plain]", None),
+        },
+        (None, Err(_)) => {
+            let text = format!("{} bytes that are no text", body.len());
+            Said::plain(&text).body(status, "[plain]", None)
+        }
+    }
 }
 
 /// The failure in an event, which a server sends if it fails after it has begun with status 200; `None` if the event is
 /// no error.
 pub(crate) fn of_event(event: &Value) -> Option<ErrorBody> {
-    let is_error = !event["error"].is_null() || event["type"] == "error" || event["object"] == "error";
-    let said = is_error.then(|| said_in_body(event))??;
-    Some(ErrorBody { kind: kind(said.status(), &said), text: said.text })
+    let is_error = match event {
+        Value::Array(events) => return events.iter().find_map(of_event),
+        Value::Object(fields) => {
+            is_filled(&event["error"])
+                || event["type"] == "error"
+                || event["object"] == "error"
+                || is_bare_error(fields)
+        }
+        _ => false,
+    };
+    let said = is_error.then(|| found(event, 0))??;
+    Some(said.body(said.status(), "[json]", Some(event)))
 }
 
-/// The content of an error object, whatever its shape.
+/// Whether there is anything in `value`: some gateways send an empty error beside each good reply.
+fn is_filled(value: &Value) -> bool {
+    match value {
+        Value::Null | Value::Bool(false) => false,
+        Value::Bool(true) => true,
+        Value::Number(number) => number.as_f64() != Some(0.0),
+        Value::String(text) => !text.trim().is_empty(),
+        Value::Array(values) => values.iter().any(is_filled),
+        Value::Object(fields) => fields.values().any(is_filled),
+    }
+}
+
+/// Whether an object has the keys of an error and none of a reply in any dialect.
+fn is_bare_error(fields: &Map<String, Value>) -> bool {
+    let has = |keys: &[&str]| keys.iter().any(|key| fields.contains_key(*key));
+    let has_words = ["detail", "errors", "msg", "error_msg", "message"]
+        .iter()
+        .any(|key| fields.get(*key).is_some_and(|value| is_filled(value) && !value.is_object()));
+    let has_status = has(&["code", "status_code", "statusCode", "detail", "errors", "error_code"]);
+    has_words && has_status && !has(&["choices", "done", "content", "delta", "usage", "candidates"])
+}
+
+/// What an error says, whatever its shape.
+#[derive(Clone, Debug, Default)]
 struct Said {
     text: String,
-    /// The vendor's name of the error, and the error's code if that is a word.
+    /// The vendor's names of the error and its parameter, and its code if that is a word.
     tags: String,
-    /// The error's code if that is an HTTP status.
+    /// The code if that is an HTTP status.
     code: Option<u16>,
 }
 
 impl Said {
     fn plain(text: &str) -> Self {
-        Self { text: text.to_owned(), tags: String::new(), code: None }
+        Self { text: text.to_owned(), ..Self::default() }
     }
 
     /// The status that an event stands for.
     fn status(&self) -> u16 {
         let by_name = [
             ("rate_limit", 429),
+            ("resource_exhausted", 429),
             ("authentication", 401),
+            ("unauthenticated", 401),
             ("permission", 403),
             ("not_found", 404),
             ("invalid_request", 400),
+            ("invalid_argument", 400),
             ("overloaded", 529),
+            ("unavailable", 503),
         ];
-        let named = || by_name.iter().find(|(name, _)| self.tags.contains(name)).map(|&(_, status)| status);
+        let tags = self.tags.to_lowercase();
+        let named = || by_name.iter().find(|(name, _)| tags.contains(name)).map(|&(_, status)| status);
         self.code.or_else(named).unwrap_or(500)
     }
+
+    fn body(&self, status: u16, form: &str, json: Option<&Value>) -> ErrorBody {
+        let Self { text, tags, .. } = self;
+        let timed =
+            if json.is_some_and(|json| json["estimated_time"].is_number()) { "estimated_time" } else { "" };
+        let (kind, hint) = error_kinds::of(status, &format!("{form} {tags} {timed} | {text}"));
+        let wait = json.and_then(waits::of_json).or_else(|| waits::of_text(text));
+        ErrorBody { kind, text: text.clone(), tags: tags.clone(), hint, wait }
+    }
+
+    /// Adds what the error around this one says of itself.
+    fn within(mut self, fields: &Map<String, Value>) -> Self {
+        let tag = |key: &str| fields.get(key)?.as_str().filter(|tag| !tag.is_empty() && tag.len() < 100);
+        let tags = ["type", "code", "param", "status", "error_code"].into_iter().filter_map(tag);
+        let outer = tags.filter(|tag| *tag != "error").collect::<Vec<_>>().join(" ");
+        self.tags = format!("{} {outer}", self.tags).trim().to_owned();
+        let codes = ["code", "status", "status_code", "statusCode", "http_status"];
+        let number = |key: &str| {
+            let value = fields.get(key)?;
+            let code = value.as_u64().or_else(|| value.as_str()?.parse().ok())?;
+            u16::try_from(code).ok().filter(|code| (400..600).contains(code))
+        };
+        self.code = self.code.or_else(|| codes.into_iter().find_map(number));
+        self
+    }
 }
 
-/// The content of `{"error": "..."}`, `{"error": {"message": ...}}`, `{"message": ...}` or `{"detail": ...}`. Ollama
-/// and gateways put the JSON of the server behind them into the text, which is read as well.
-fn said_in_body(body: &Value) -> Option<Said> {
-    let error = if body["error"].is_null() { body } else { &body["error"] };
-    let text = match error {
-        Value::String(text) => text.clone(),
-        _ => match [&error["message"], &error["detail"]].into_iter().find(|text| !text.is_null()) {
-            Some(Value::String(text)) => text.clone(),
-            Some(other) => other.to_string(),
-            None if std::ptr::eq(error, body) => return None,
-            None => error.to_string(),
-        },
+/// What the error in `value` says, however deep it is nested in lists, objects and JSON within texts.
+fn found(value: &Value, depth: usize) -> Option<Said> {
+    if depth > DEEPEST {
+        return None;
+    }
+    match value {
+        Value::String(text) if !text.trim().is_empty() => Some(in_text(text.trim(), depth)),
+        Value::Array(items) => {
+            let mut all = items.iter().take(MOST).filter_map(|item| found(item, depth + 1));
+            let mut said = all.next()?;
+            all.for_each(|other| said.text += &format!("; {}", other.text));
+            Some(said)
+        }
+        Value::Object(fields) => {
+            let said = in_object(fields, depth)?;
+            Some(said.within(fields))
+        }
+        _ => None,
+    }
+}
+
+fn in_object(fields: &Map<String, Value>, depth: usize) -> Option<Said> {
+    // OpenRouter: the words of the vendor behind it; its own are "Provider returned error".
+    let raw = fields.get("metadata").and_then(|metadata| found(metadata.get("raw")?, depth + 1));
+    if raw.is_some() {
+        return raw;
+    }
+    let field = |place: &str| {
+        fields
+            .iter()
+            .find(|(key, value)| key.to_lowercase() == place && is_filled(value))
+            .map(|(_, value)| value)
     };
-    let inner = serde_json::from_str::<Value>(&text).ok().filter(Value::is_object);
-    if let Some(said) = inner.and_then(|inner| said_in_body(&inner)) {
-        return Some(said);
+    let (place, mut said) =
+        PLACES.iter().find_map(|place| Some((*place, found(field(place)?, depth + 1)?))).or_else(|| {
+            // An error without any words that are known is quoted whole.
+            let error = fields.get("error").filter(|error| error.is_object())?;
+            Some(("", Said::plain(&error.to_string())))
+        })?;
+    // Spring and NestJS: `error` is the name of the status, `message` says what is wrong.
+    if let ("error", Some(message)) = (place, field("message").and_then(Value::as_str))
+        && fields["error"].is_string()
+        && message != said.text
+    {
+        let inner = in_text(message, depth + 1);
+        said = Said { text: format!("{}: {}", said.text, inner.text), ..inner };
     }
-    let tags = [&error["type"], &error["code"]].map(|tag| tag.as_str().unwrap_or_default()).join(" ");
-    let code = error["code"].as_u64().and_then(|code| u16::try_from(code).ok());
-    Some(Said { text, tags, code: code.filter(|code| (400..600).contains(code)) })
+    // FastAPI: the place in the body that is wrong.
+    if let Some(place) = fields.get("loc").and_then(Value::as_array) {
+        let place: Vec<_> =
+            place.iter().map(|part| part.as_str().map_or(part.to_string(), str::to_owned)).collect();
+        said.text = format!("{}: {}", place.join("."), said.text);
+    }
+    Some(said)
 }
 
-fn kind(status: u16, said: &Said) -> Kind {
-    let text = format!("{} {}", said.tags, said.text).to_lowercase();
-    let has = |signs: &[&str]| signs.iter().any(|sign| text.contains(sign));
-    match status {
-        401 | 403 => Kind::Auth,
-        404 => Kind::NotFound,
-        // The request needs more than the whole allowance, or no money is left: waiting does not help.
-        429 if has(&["insufficient_quota", "request too large"]) => Kind::Rejected,
-        429 => Kind::RateLimited,
-        413 => Kind::ContextTooLong,
-        _ if has(CONTEXT_SIGNS) => Kind::ContextTooLong,
-        // Groq: the model did not manage to write JSON.
-        400 if has(&["json_validate_failed"]) => Kind::Malformed,
-        // llama.cpp's server also answers 503 while it reads its model, when it does not have too much to do.
-        503 | 529 if !has(&["loading"]) => Kind::Busy,
-        // 408: the server waited for us; 499: Ollama, another client left while the model was loading.
-        408 | 499 | 500.. => Kind::Server,
-        _ => Kind::Rejected,
+/// What `text` says. Ollama and gateways put the JSON of the server behind them into it, alone or behind words of theirs.
+fn in_text(text: &str, depth: usize) -> Said {
+    let json = text.find(['{', '[']).and_then(|at| {
+        let end = text.rfind(['}', ']']).filter(|end| *end > at)?;
+        let inner = found(&serde_json::from_str(&text[at..=end]).ok()?, depth + 1)?;
+        Some((text[..at].trim(), inner))
+    });
+    match json {
+        Some(("", inner)) => inner,
+        Some((before, inner)) => Said { text: format!("{before} {}", inner.text), ..inner },
+        None if text.starts_with('<') => Said::plain(&of_page(text)),
+        None => Said::plain(text),
     }
 }
 
-/// Words by which servers say that the prompt is too long.
-const CONTEXT_SIGNS: &[&str] = &[
-    "exceed_context_size_error",
-    "context_length_exceeded",
-    "prompt is too long",
-    "prompt too long",
-    "maximum context length",
-    "exceeds the available context size",
-    "exceeds the context",
-    "longer than the context length",
-    "exceed context limit",
-    "maximum prompt length",
-    "input is too long",
-    // llama.cpp's server says this of a text that is to be embedded.
-    "too large to process",
-];
-
-#[cfg(test)]
-mod tests {
-    use serde_json::json;
-
-    use super::*;
-
-    #[test]
-    fn each_vendors_error_body_gets_its_kind_and_its_words() {
-        let nested = json!({"error": json!({"error": {
-            "code": 400, "type": "exceed_context_size_error", "n_prompt_tokens": 7900, "n_ctx": 4096,
-            "message": "request (7900 tokens) exceeds the available context size (4096 tokens), try increasing it",
-        }}).to_string()});
-        let cases = [
-            (
-                401,
-                json!({"error": {"message": "Incorrect API key provided", "type": "invalid_request_error", "code": "invalid_api_key"}}),
-                Kind::Auth,
-                "Incorrect API key provided",
-            ),
-            (
-                400,
-                nested,
-                Kind::ContextTooLong,
-                "request (7900 tokens) exceeds the available context size (4096 tokens), try increasing it",
-            ),
-            (
-                400,
-                json!({"error": {"message": "too many", "type": "invalid_request_error", "param": "messages", "code": "context_length_exceeded"}}),
-                Kind::ContextTooLong,
-                "too many",
-            ),
-            (
-                400,
-                json!({"type": "error", "error": {"type": "invalid_request_error", "message": "prompt is too long: 208656 tokens > 200000 maximum"}}),
-                Kind::ContextTooLong,
-                "prompt is too long: 208656 tokens > 200000 maximum",
-            ),
-            (
-                400,
-                json!({"error": "the input length exceeds the context length"}),
-                Kind::ContextTooLong,
-                "the input length exceeds the context length",
-            ),
-            (
-                500,
-                json!({"error": {"code": 500, "message": "input (900 tokens) is too large to process. increase the physical batch size", "type": "server_error"}}),
-                Kind::ContextTooLong,
-                "input (900 tokens) is too large to process. increase the physical batch size",
-            ),
-            (404, json!({"error": "model 'x' not found"}), Kind::NotFound, "model 'x' not found"),
-            (
-                429,
-                json!({"error": {"message": "slow down", "type": "requests", "code": "rate_limit_exceeded"}}),
-                Kind::RateLimited,
-                "slow down",
-            ),
-            (
-                429,
-                json!({"error": {"message": "no credit", "code": "insufficient_quota"}}),
-                Kind::Rejected,
-                "no credit",
-            ),
-            (
-                529,
-                json!({"type": "error", "error": {"type": "overloaded_error", "message": "Overloaded"}}),
-                Kind::Busy,
-                "Overloaded",
-            ),
-            (
-                422,
-                json!({"detail": [{"loc": ["body"], "msg": "bad"}]}),
-                Kind::Rejected,
-                r#"[{"loc":["body"],"msg":"bad"}]"#,
-            ),
-            (
-                500,
-                json!({"type": "error", "code": null, "message": "crashed", "param": null}),
-                Kind::Server,
-                "crashed",
-            ),
-            (400, json!({"other": 1}), Kind::Rejected, r#"{"other":1}"#),
-        ];
-        for (status, body, kind, text) in cases {
-            let expected = ErrorBody { kind, text: text.into() };
-            assert_eq!(of_status(status, body.to_string().as_bytes()), expected, "{body}");
-        }
-        let plain = of_status(500, b" unable to load runner \n");
-        assert_eq!(plain, ErrorBody { kind: Kind::Server, text: "unable to load runner".into() });
-        assert_eq!(of_status(502, b""), ErrorBody { kind: Kind::Server, text: String::new() });
-    }
-
-    #[test]
-    fn errors_within_a_stream_are_told_from_content() {
-        let cases = [
-            (json!({"error": "model runner has unexpectedly stopped"}), Some(Kind::Server)),
-            (
-                json!({"type": "error", "error": {"type": "overloaded_error", "message": "Overloaded"}}),
-                Some(Kind::Busy),
-            ),
-            (
-                json!({"type": "error", "error": {"type": "rate_limit_error", "message": "slow"}}),
-                Some(Kind::RateLimited),
-            ),
-            (
-                json!({"error": {"code": 429, "message": "provider is busy"}, "choices": []}),
-                Some(Kind::RateLimited),
-            ),
-            (
-                json!({"error": {"code": 400, "message": "x", "type": "exceed_context_size_error"}}),
-                Some(Kind::ContextTooLong),
-            ),
-            (json!({"error": null, "choices": []}), None),
-            (json!({"message": {"content": "error"}, "done": false}), None),
-        ];
-        for (event, kind) in cases {
-            assert_eq!(of_event(&event).map(|fault| fault.kind), kind, "{event}");
-        }
+/// A page of HTML or XML in a few words: its title, its first heading or its message.
+fn of_page(page: &str) -> String {
+    let inside = |tag: &str| {
+        let lower = page.to_ascii_lowercase();
+        let begin = lower.find(&format!("<{tag}"))?;
+        let begin = begin + lower[begin..].find('>')? + 1;
+        let text = &page[begin..begin + lower[begin..].find("</")?];
+        let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
+        (!text.is_empty()).then_some(text)
+    };
+    match ["title", "message", "h1"].into_iter().find_map(inside) {
+        Some(title) => format!("a page with the title \"{title}\""),
+        None => "a page without a title".to_owned(),
     }
 }

@@ -3,40 +3,62 @@
 use std::time::{Duration, SystemTime};
 
 use reqwest::Response;
-use reqwest::header::{HeaderMap, RETRY_AFTER};
 use tokio::time::timeout;
 
 use super::endpoint::Endpoint;
 use super::error_body::{self, ErrorBody};
 use super::providers::Provider;
-use super::retry;
-use super::{ChatError, ChatErrorKind as Kind, ChatSettings};
+use super::{ChatError, ChatErrorKind as Kind, ChatSettings, waits};
 use crate::{http, secrets::Redactor};
 
 /// The longest quote of a server's words in a message, in characters.
 const LONGEST_QUOTE: usize = 500;
+/// The longest error that is read, in bytes.
+const LONGEST_ERROR: usize = 64 << 10;
 
 impl Endpoint {
-    /// The error of a status that is not 200.
-    pub(super) async fn refused(&self, mut response: Response) -> ChatError {
+    /// The error of a status that is no success.
+    pub(super) async fn refused(&self, response: Response) -> ChatError {
         let status = response.status();
-        let retry_after = retry_after(response.headers());
-        let mut body = Vec::new();
-        while body.len() < 64 << 10
-            && let Ok(Ok(Some(chunk))) = timeout(self.settings.timeout, response.chunk()).await
-        {
-            body.extend_from_slice(&chunk);
+        let asked = waits::of_headers(response.headers(), SystemTime::now());
+        let body = timeout(self.settings.timeout, beginning(response)).await.unwrap_or_default();
+        let mut fault = error_body::of_status(status.as_u16(), &body);
+        if status.is_redirection() {
+            fault.text = "a redirect, which is not followed: correct the base URL".to_owned();
         }
-        let ErrorBody { kind, text } = error_body::of_status(status.as_u16(), &body);
-        let text = if status.is_redirection() {
-            "a redirect, which is not followed: correct the base URL"
-        } else {
-            &text
-        };
-        let colon = if text.is_empty() { "" } else { ": " };
+        fault.wait = asked.or(fault.wait);
+        let colon = if fault.text.is_empty() { "" } else { ": " };
         let reason = status.canonical_reason().map(|reason| format!(" ({reason})")).unwrap_or_default();
-        let message = format!(" answered {}{reason}{colon}{text}", status.as_u16());
-        ChatError { retry_after, ..self.error(kind, &message) }
+        let message = format!(" answered {}{reason}{colon}{}", status.as_u16(), fault.text);
+        self.fault(&fault, &message)
+    }
+
+    /// The error that a server has sent in place of a reply.
+    pub(super) fn fault(&self, fault: &ErrorBody, message: &str) -> ChatError {
+        let ErrorBody { kind, text, tags, hint, wait } = fault;
+        let error = self.error(*kind, message);
+        ChatError {
+            hint: hint.map(str::to_owned).or_else(|| self.route_hint(*kind)).or(error.hint),
+            retry_after: *wait,
+            said: self.without_secrets(&format!("{text} {tags}")),
+            ..error
+        }
+    }
+
+    /// The hint for a server whose routes all begin with `/v1`, if the base URL ends before that.
+    fn route_hint(&self, kind: Kind) -> Option<String> {
+        let Self { provider, settings, .. } = self;
+        let lacks_v1 = kind == Kind::NotFound
+            && provider.root.is_empty()
+            && (provider.local || provider.base_url.ends_with("/v1"))
+            && !settings.base_url.trim_end_matches('/').ends_with("/v1");
+        let base_url = http::shown(&settings.base_url);
+        lacks_v1.then(|| {
+            format!(
+                "Does the base URL lack /v1? Try {base_url}/v1. Else check model_name (it is \"{}\").",
+                settings.model
+            )
+        })
     }
 
     pub(super) fn unreachable(&self, error: &reqwest::Error) -> ChatError {
@@ -53,13 +75,17 @@ impl Endpoint {
         self.error(Kind::Timeout, &format!(" was silent for {} s", self.settings.timeout.as_secs_f64()))
     }
 
-    pub(super) fn malformed(&self, quote: &str) -> ChatError {
-        self.error(Kind::Malformed, &format!(" sent what is no reply of its API: {quote}"))
-    }
-
     /// An error of a call, without the credentials. Every other function makes its errors with this one. The text is
     /// cleaned before it is cut.
     pub(super) fn error(&self, kind: Kind, text: &str) -> ChatError {
+        let text = self.without_secrets(text);
+        ChatError {
+            hint: hint(self.provider, &self.settings, kind),
+            ..ChatError::new(kind, format!("{}{}", self.name(), shortened(&text)))
+        }
+    }
+
+    fn without_secrets(&self, text: &str) -> String {
         let ChatSettings { api_key, headers, .. } = &self.settings;
         let told = api_key.iter().chain(headers.values()).map(|secret| secret.expose().trim().to_owned());
         let mut text = text.to_owned();
@@ -70,16 +96,20 @@ impl Endpoint {
                 text = text.replace(&secret, "***");
             }
         }
-        let text = redactor.clean(&text);
-        ChatError {
-            hint: hint(self.provider, &self.settings, kind),
-            ..ChatError::new(kind, format!("{}{}", self.name(), shortened(&text)))
-        }
+        redactor.clean(&text)
     }
 }
 
-fn retry_after(headers: &HeaderMap) -> Option<Duration> {
-    retry::parse_retry_after(headers.get(RETRY_AFTER)?.to_str().ok()?, SystemTime::now())
+/// The beginning of a body, as far as it comes.
+async fn beginning(mut response: Response) -> Vec<u8> {
+    let mut body = Vec::new();
+    while body.len() < LONGEST_ERROR
+        && let Ok(Some(chunk)) = response.chunk().await
+    {
+        body.extend_from_slice(&chunk);
+    }
+    body.truncate(LONGEST_ERROR);
+    body
 }
 
 /// The hint for a failure of this kind: what the user can do about it.
@@ -100,10 +130,13 @@ pub(super) fn hint(provider: &Provider, settings: &ChatSettings, kind: Kind) -> 
         },
         Kind::NotFound => format!("{} (model_name is \"{}\").", provider.pull, settings.model),
         Kind::Busy => "Lower kwargs.max_concurrency, or wait until the server has less to do.".into(),
+        Kind::Loading => "Wait until the server has loaded its model, or load a smaller one.".into(),
+        Kind::Quota => "Top up the account, or raise its limit: until then every call is refused.".into(),
         Kind::RateLimited => "Lower kwargs.max_concurrency, or raise the account's limit.".into(),
         Kind::ContextTooLong => "Shorten the text, or take a model with a larger context window.".into(),
         Kind::Malformed => format!("Is this really the API of {}? Check the base URL.", provider.name),
         Kind::Empty => "The model has nothing to say to this: try another one.".into(),
+        Kind::Refused => "Ask in other words, or use another model.".into(),
         Kind::Server | Kind::Rejected | Kind::Model | Kind::Withheld => return None,
     })
 }

@@ -137,13 +137,14 @@ fn in_every_row_what_is_not_the_jobs_own_is_the_difference_to_the_bare_body() {
     let others = ["a \"chunk\"\n\u{e9}", "its answer\u{1}", "iVBORw0KGgoA"];
     let picture = Image::Data { media_type: "image/png", base64: others[2].to_owned() };
     let prompt = format!("Task: T\n{}\nBe brief.", others[0]);
-    let end = 8 + others[0].len();
+    let (end, answer) = (8 + others[0].len(), others[1].len());
     let request = ChatRequest {
         messages: vec![
             Message::system("Be brief.").own(),
             Message { images: vec![picture.into()], ..Message::user(&*prompt) }
                 .owning(vec![0..8, end..prompt.len()]),
-            Message::assistant(others[1]),
+            Message::assistant(format!("{}?!", others[1]))
+                .owning(vec![answer..answer + 1, answer + 1..answer + 2]),
             Message::user("Why?").own(),
         ],
         ..asked()

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use percent_encoding::percent_decode_str;
 use reqwest::Url;
+use reqwest::header::{ACCEPT_ENCODING, HeaderMap, HeaderValue};
 use reqwest::redirect::Policy;
 
 use crate::proxy::{self, Proxy};
@@ -32,6 +33,8 @@ pub fn client(base_url: &str) -> Result<reqwest::Client, String> {
     }
     let mut builder = reqwest::Client::builder()
         .user_agent(concat!("minions/", env!("CARGO_PKG_VERSION")))
+        // Compressed replies are not asked for, as proxies hold streams back to compress them; some send them all the same.
+        .default_headers(HeaderMap::from_iter([(ACCEPT_ENCODING, HeaderValue::from_static("identity"))]))
         .connect_timeout(CONNECT_TIMEOUT)
         .redirect(Policy::none());
     let proxy = proxy_of(&url)?;
@@ -129,16 +132,15 @@ pub fn cause(error: &(dyn Error + 'static)) -> String {
 /// What to do about an error of reqwest, where the remedy is not the server's address.
 pub fn remedy(error: &(dyn Error + 'static)) -> Option<String> {
     let text = innermost_cause(error);
-    let known =
-        CERTIFICATES.iter().find(|(sign, _)| text.contains(sign)).map(|(_, remedy)| (*remedy).to_owned());
+    let known = REMEDIES.iter().find(|(sign, _)| text.contains(sign)).map(|(_, remedy)| (*remedy).to_owned());
     known.or_else(|| {
         let variable = proxy_at_fault(error)?.variable;
         Some(format!("Correct the proxy in {variable}, or name the host in NO_PROXY."))
     })
 }
 
-/// What to do about a connection that TLS refuses, by the words of rustls.
-const CERTIFICATES: [(&str, &str); 5] = [
+/// What to do about a connection that TLS refuses, by the words of rustls, or that this machine has no room for.
+const REMEDIES: [(&str, &str); 6] = [
     (
         "UnknownIssuer",
         "If the certificate is one of your own CA, name the file of that CA's certificate in SSL_CERT_FILE.",
@@ -150,6 +152,11 @@ const CERTIFICATES: [(&str, &str); 5] = [
     ("NotValidForName", "The certificate is for another name: correct the base URL."),
     ("Expired", "The certificate has expired: renew it, or set this machine's clock right."),
     ("InvalidContentType", "That server speaks plain http: use http://."),
+    (
+        OUT_OF_FILES,
+        "Raise the limit of open files (ulimit -n), or run fewer jobs and calls at once (--max-jobs, \
+         kwargs.max_concurrency).",
+    ),
 ];
 
 /// The proxy through which the connection of `error` was to go.
@@ -169,10 +176,18 @@ fn innermost_cause(error: &(dyn Error + 'static)) -> String {
     words.unwrap_or_else(|| innermost.to_string())
 }
 
+/// This process, or the machine, has as many open files as it may have.
+const OUT_OF_FILES: &str = "too many open files";
 /// A proxy of the kind SOCKS that does not answer.
 const NO_CONNECTION: &str = "no connection";
 /// A proxy that answers, but makes no tunnel.
 const NO_TUNNEL: &str = "no tunnel";
+
+/// Whether the process, or the machine, has as many open files as it may have.
+fn is_out_of_files(error: &io::Error) -> bool {
+    // EMFILE and ENFILE of Linux and the BSDs.
+    matches!(error.raw_os_error(), Some(23 | 24))
+}
 
 fn plain(error: &(dyn Error + 'static)) -> Option<String> {
     if let Some(error) = error.downcast_ref::<io::Error>() {
@@ -203,6 +218,9 @@ fn plain(error: &(dyn Error + 'static)) -> Option<String> {
 
 fn plain_io(error: &io::Error) -> Option<String> {
     use io::ErrorKind as Kind;
+    if is_out_of_files(error) {
+        return Some(OUT_OF_FILES.to_owned());
+    }
     let words = match error.kind() {
         Kind::ConnectionRefused => "connection refused",
         Kind::ConnectionReset | Kind::ConnectionAborted | Kind::BrokenPipe => "the connection was reset",
@@ -290,6 +308,18 @@ mod tests {
         let sent = client(&url).unwrap().get(&url).send();
         let error = runtime.block_on(sent).unwrap_err();
         assert_eq!(cause(&error), "connection refused");
+    }
+
+    #[test]
+    fn too_many_open_files_are_no_fault_of_the_network() {
+        #[derive(Debug, thiserror::Error)]
+        #[error("tcp open error")]
+        struct Outer(#[source] io::Error);
+        for (code, is) in [(24, true), (23, true), (111, false)] {
+            let error = Outer(io::Error::from_raw_os_error(code));
+            assert_eq!(cause(&error) == "too many open files", is);
+            assert_eq!(remedy(&error).is_some_and(|remedy| remedy.contains("ulimit -n")), is, "{code}");
+        }
     }
 
     #[test]

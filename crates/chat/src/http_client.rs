@@ -5,36 +5,31 @@
 
 use std::borrow::Cow;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
 use async_trait::async_trait;
+use reqwest::Url;
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
-use reqwest::{Response, StatusCode, Url};
 use tokio::time::timeout;
 
-use super::dialect::{Abilities, Caching, Dialect, Partial, without_thinking};
+use super::dialect::{Abilities, Dialect};
 use super::egress_gate::{CallOutcome, EgressGate, OutboundRequest};
 use super::endpoint::{self, Endpoint};
-use super::error_body::{self, ErrorBody};
 use super::error_messages::hint;
-use super::frames::{Frame, Frames};
 use super::observer::WatchedTry;
 use super::providers::{Key, Provider};
-use super::retry;
+use super::retry::{self, RetryPolicy};
 use super::schema_limits;
+use super::token_limit::lower_limit;
+use super::turns::without_system;
 use super::{
-    ChatClient, ChatError, ChatErrorKind as Kind, ChatReply, ChatRequest, ChatSettings, Finish, Format, Seen,
+    ChatClient, ChatError, ChatErrorKind as Kind, ChatReply, ChatRequest, ChatSettings, Format, Seen,
 };
 #[cfg(test)]
 use crate::secrets::Secret;
 use crate::{http, pasted};
 
-/// The longest reply that is read, in bytes: no model writes as much, and a runaway server must not fill the memory.
-const LONGEST_REPLY: usize = 64 << 20;
 /// A whole reply may take this many times the longest silence.
 const WHOLE_REPLY: u32 = 10;
-/// How long to wait for the end of a stream whose reply is complete, so that its connection can be used again.
-const DRAIN: Duration = Duration::from_millis(500);
 
 /// A model behind an HTTP API. Clones share their connections and the abilities that the server has refused.
 #[derive(Clone)]
@@ -45,6 +40,8 @@ pub(crate) struct HttpClient {
     pub(super) headers: HeaderMap,
     /// The abilities of the server's row that the server has not refused so far.
     abilities: Arc<Mutex<Abilities>>,
+    /// How failed calls are repeated.
+    pub(super) policy: RetryPolicy,
     /// The gate that is told of each body before it is sent.
     pub(super) gate: Option<Arc<dyn EgressGate>>,
 }
@@ -58,7 +55,7 @@ impl HttpClient {
     ) -> Result<Self, ChatError> {
         let name = endpoint::name(provider, &settings);
         // The model's name decides about abilities; a deployment's name may be any word.
-        let abilities = Arc::new(Mutex::new(abilities(provider, &settings)));
+        let abilities = Arc::new(Mutex::new(provider.abilities_at(&settings)));
         if let Some(deployment) = settings.vendor.deployment() {
             settings.model = deployment.to_owned();
         }
@@ -83,21 +80,29 @@ impl HttpClient {
         }
         let headers = headers(provider, dialect, &settings)
             .map_err(|(place, problem)| fail(Kind::Auth, format!("{place} {problem}")))?;
+        let policy = RetryPolicy::new(settings.retries, settings.outage, settings.loading);
         let endpoint = Endpoint { provider, settings, url };
-        Ok(Self { endpoint, dialect, http, headers, abilities, gate: None })
+        Ok(Self { endpoint, dialect, http, headers, abilities, policy, gate: None })
     }
 
-    /// Makes one try. If the server refuses a parameter by name, the request is sent again at once without it.
+    /// Makes one try. If the server refuses a parameter by name, the request is sent again at once without it; if it
+    /// refuses the token limit of the reply, with a lower one.
     async fn turn(&self, request: &ChatRequest) -> Result<ChatReply, ChatError> {
+        let mut settings = Cow::Borrowed(&self.endpoint.settings);
+        let mut lowered = 0;
         loop {
             let sent = self.current();
             // Silence has its own limit. This limit is for a server that sends a little now and then and never ends.
-            let whole = self.endpoint.settings.timeout * WHOLE_REPLY;
-            let outcome = timeout(whole, self.send(request, sent)).await;
-            match outcome.unwrap_or_else(|_| Err(self.endpoint.endless(whole))) {
-                Err(error) if error.kind == Kind::Rejected && self.shrink(sent, request, &error) => {}
-                outcome => return outcome,
-            }
+            let whole = settings.timeout * WHOLE_REPLY;
+            let outcome = timeout(whole, self.send(request, &settings, sent)).await;
+            let error = match outcome.unwrap_or_else(|_| Err(self.endpoint.endless(whole))) {
+                Err(error) if self.shrink(sent, request, &error) => continue,
+                Err(error) => error,
+                reply => return reply,
+            };
+            lowered += 1;
+            let limit = lower_limit(&settings, self.endpoint.settings.generation.max_tokens, error, lowered)?;
+            settings.to_mut().generation.max_tokens = Some(limit);
         }
     }
 
@@ -124,7 +129,12 @@ impl HttpClient {
 
     /// Leaves the parameter that `refusal` names out from now on. `false` if it names none that can be left out.
     fn shrink(&self, sent: Abilities, request: &ChatRequest, refusal: &ChatError) -> bool {
-        let Some((less, what)) = sent.without(&refusal.message, &request.format) else { return false };
+        let less = match refusal.kind {
+            Kind::Rejected | Kind::Auth => sent.without(&refusal.said, &request.format),
+            Kind::Server | Kind::NotFound | Kind::Busy => sent.without_form(&refusal.said),
+            _ => None,
+        };
+        let Some((less, what)) = less else { return false };
         let mut known = self.abilities.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         // Calls run side by side: another one may have met the same refusal first.
         if *known == sent {
@@ -134,16 +144,25 @@ impl HttpClient {
         true
     }
 
-    async fn send(&self, request: &ChatRequest, abilities: Abilities) -> Result<ChatReply, ChatError> {
+    async fn send(
+        &self,
+        request: &ChatRequest,
+        settings: &ChatSettings,
+        abilities: Abilities,
+    ) -> Result<ChatReply, ChatError> {
         let format = &self.within_the_limit(&request.format);
-        let body = |request: &ChatRequest| {
-            self.dialect.body(&self.endpoint.settings, request, format, abilities).to_string()
+        let written = if abilities.system {
+            Cow::Borrowed(request)
+        } else {
+            Cow::Owned(ChatRequest { messages: without_system(&request.messages), ..request.clone() })
         };
-        let whole = body(request);
-        let Some(gate) = &self.gate else { return self.post(request, format, whole).await };
-        let outbound = OutboundRequest::new(self.endpoint.name(), &whole, &body(&request.bare()));
+        let body =
+            |request: &ChatRequest| self.dialect.body(settings, request, format, abilities).to_string();
+        let whole = body(&written);
+        let Some(gate) = &self.gate else { return self.post(request, format, whole, abilities).await };
+        let outbound = OutboundRequest::new(self.endpoint.name(), &whole, &body(&written.bare()));
         let call = gate.leave(&request.texts(), outbound).await?;
-        let outcome = self.post(request, format, whole).await;
+        let outcome = self.post(request, format, whole, abilities).await;
         gate.ended(call, CallOutcome::new(outcome.as_ref().map(|reply| reply.usage)));
         outcome
     }
@@ -154,24 +173,27 @@ impl HttpClient {
         request: &ChatRequest,
         format: &Format,
         body: String,
+        abilities: Abilities,
     ) -> Result<ChatReply, ChatError> {
         let mut watched = WatchedTry::begin(request.observer.as_ref(), || self.endpoint.name());
+        let bytes = body.len();
         let call = self.http.post(self.endpoint.url.clone()).headers(self.headers.clone()).body(body).send();
-        let response = match timeout(self.endpoint.settings.timeout, call).await {
+        // A reply that is not streamed comes after it has been written to its end.
+        let silence = self.endpoint.settings.timeout * if abilities.stream { 1 } else { WHOLE_REPLY };
+        let response = match timeout(silence, call).await {
             Err(_) => return Err(self.endpoint.silent()),
             Ok(Err(error)) => return Err(self.endpoint.unreachable(&error)),
             Ok(Ok(response)) => response,
         };
-        if response.status() != StatusCode::OK {
+        if !response.status().is_success() {
             return Err(self.endpoint.refused(response).await);
         }
-        let mut reply = Partial::default();
-        let outcome = self.read(response, &mut reply, &mut watched).await;
-        let checked = outcome.and_then(|()| self.check(request, format, &reply));
-        if let Ok(ChatReply { text, .. }) = &checked {
-            watched.ended(&reply.text, text);
-        }
-        checked.map_err(|error| ChatError { usage: reply.usage, ..error })
+        self.reply(request, format, bytes, response, &mut watched).await
+    }
+
+    /// Whether the request told the model not to think.
+    pub(super) fn has_turned_thinking_off(&self) -> bool {
+        self.current().template_thinking && !self.endpoint.settings.generation.thinks()
     }
 
     /// The format with a share of the reply for each text of its schema. Hosted vendors reject such limits, and their
@@ -188,100 +210,6 @@ impl HttpClient {
             _ => Cow::Borrowed(format),
         }
     }
-
-    /// Reads a reply to its end.
-    async fn read(
-        &self,
-        mut response: Response,
-        reply: &mut Partial,
-        watched: &mut WatchedTry<'_>,
-    ) -> Result<(), ChatError> {
-        let mut frames = Frames::default();
-        let mut known = false;
-        let mut length = 0;
-        loop {
-            let chunk = match timeout(self.endpoint.settings.timeout, response.chunk()).await {
-                Err(_) => return Err(self.endpoint.silent()),
-                Ok(Err(error)) => {
-                    return Err(self.endpoint.error(Kind::Connection, &format!(": {}", http::cause(&error))));
-                }
-                Ok(Ok(chunk)) => chunk,
-            };
-            let Some(chunk) = chunk else { break };
-            length += chunk.len();
-            if length > LONGEST_REPLY {
-                return Err(self.endpoint.error(Kind::Rejected, " sent a reply of over 64 MiB"));
-            }
-            for frame in frames.push(&chunk) {
-                if self.take(frame, reply, &mut known)? {
-                    drain(response).await;
-                    return Ok(());
-                }
-            }
-            watched.grown(&reply.text);
-        }
-        for frame in frames.finish() {
-            self.take(frame, reply, &mut known)?;
-        }
-        if reply.complete {
-            return Ok(());
-        }
-        let (kind, text) = match known {
-            true => (Kind::Connection, ": the reply broke off before its end"),
-            false => (Kind::Malformed, " sent an empty reply"),
-        };
-        Err(self.endpoint.error(kind, text))
-    }
-
-    /// Takes a frame; `true` if no further frame follows.
-    fn take(&self, frame: Frame, reply: &mut Partial, known: &mut bool) -> Result<bool, ChatError> {
-        match frame {
-            Frame::Done => {
-                reply.complete = true;
-                return Ok(true);
-            }
-            Frame::Garbage(text) => return Err(self.endpoint.malformed(&text)),
-            Frame::Json(event) => {
-                if let Some(ErrorBody { kind, text }) = error_body::of_event(&event) {
-                    return Err(self.endpoint.error(kind, &format!(" failed: {text}")));
-                }
-                if !self.dialect.take(&event, reply) {
-                    return Err(self.endpoint.malformed(&event.to_string()));
-                }
-                *known = true;
-            }
-        }
-        Ok(false)
-    }
-
-    /// The reply for the caller.
-    ///
-    /// # Errors
-    /// The reply has no text, or the server has cut the prompt.
-    fn check(&self, request: &ChatRequest, format: &Format, reply: &Partial) -> Result<ChatReply, ChatError> {
-        if let Some(how) = self.dialect.cut_prompt(&self.endpoint.settings, request, reply) {
-            return Err(self.endpoint.error(Kind::ContextTooLong, &format!(" cut the prompt: {how}")));
-        }
-        let text = without_thinking(&reply.text);
-        let finish = reply.finish.unwrap_or(Finish::Stop);
-        match finish {
-            Finish::Length if text.is_empty() => {
-                let text =
-                    " reached the token limit before any text (did it think?); raise kwargs.max_tokens";
-                Err(self.endpoint.error(Kind::Rejected, text))
-            }
-            Finish::Stop if text.is_empty() => {
-                Err(self.endpoint.error(Kind::Empty, " sent a reply without text"))
-            }
-            _ => {
-                let cut = match format {
-                    Format::Schema { schema, shares: true, .. } => schema_limits::cut(schema, text, None),
-                    _ => Vec::new(),
-                };
-                Ok(ChatReply { text: text.to_owned(), finish, usage: reply.usage, refused: false, cut })
-            }
-        }
-    }
 }
 
 #[async_trait]
@@ -291,29 +219,16 @@ impl ChatClient for HttpClient {
     }
 
     async fn chat(&self, request: &ChatRequest) -> Result<ChatReply, ChatError> {
-        let ChatSettings { retries, outage, .. } = self.endpoint.settings;
-        retry::with_retries(retries, outage, request.observer.as_deref(), || self.turn(request)).await
+        retry::with_retries(&self.policy, request.observer.as_deref(), || self.turn(request)).await
     }
 
     async fn look(&self) -> Result<Seen, ChatError> {
-        let ChatSettings { retries, outage, .. } = self.endpoint.settings;
-        retry::with_retries(retries, outage, None, || self.look_once()).await
+        retry::with_retries(&self.policy, None, || self.look_once()).await
     }
 
     fn gated(&self, gate: Arc<dyn EgressGate>) -> Arc<dyn ChatClient> {
         Arc::new(self.behind(gate))
     }
-}
-
-/// The abilities of the model at its base URL before the server has refused any.
-fn abilities(provider: &Provider, settings: &ChatSettings) -> Abilities {
-    let usual = provider.abilities;
-    // A compatible server may have a model of such a name, but it has rules of its own and refuses by name.
-    if !provider.is_vendor(&settings.base_url) {
-        return Abilities { caching: Caching::Itself, ..usual };
-    }
-    let reasons = (provider.is_reasoning_model)(&settings.model);
-    if reasons { Abilities { max_completion_tokens: true, temperature: false, ..usual } } else { usual }
 }
 
 /// The headers of each call; else the place of a value that cannot be one, and why.
@@ -351,12 +266,6 @@ fn headers(
     Ok(headers)
 }
 
-/// Reads the rest of a stream, which is its end mark.
-async fn drain(mut response: Response) {
-    let rest = async { while let Ok(Some(_)) = response.chunk().await {} };
-    let _ = timeout(DRAIN, rest).await;
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::{openai, providers::find};
@@ -364,30 +273,6 @@ mod tests {
 
     fn settings(base_url: &str, model: &str, key: Option<&str>) -> ChatSettings {
         ChatSettings { api_key: key.map(Secret::new), ..ChatSettings::new(model, base_url) }
-    }
-
-    #[test]
-    fn only_openai_itself_is_judged_by_the_models_name() {
-        let openai = find("openai").unwrap();
-        for (base, model, reasons) in [
-            ("https://api.openai.com/v1", "o3-mini", true),
-            ("https://api.openai.com/v1", "o1", true),
-            ("https://api.openai.com/v1", "gpt-5.1", true),
-            ("https://api.openai.com/v1", "gpt-6-luna", true),
-            ("https://api.openai.com/v1", "gpt-5-chat-latest", false),
-            ("https://api.openai.com/v1", "gpt-4o", false),
-            ("https://api.openai.com/v1", "omni", false),
-            ("http://localhost:8080/v1", "o3-mini", false),
-        ] {
-            let abilities = abilities(openai, &settings(base, model, None));
-            assert_eq!(
-                (abilities.max_completion_tokens, !abilities.temperature),
-                (reasons, reasons),
-                "{base} {model}"
-            );
-            // Other servers of the dialect may not know the parameters that its vendor has added.
-            assert_eq!(abilities.caching == Caching::Key, base.contains("openai.com"), "{base}");
-        }
     }
 
     #[test]

@@ -4,6 +4,8 @@
 //! This crate gets the URL of a server. It does not know how the server was started, nor which protocol asks.
 
 mod anthropic;
+#[cfg(test)]
+mod damaged;
 mod deltas;
 mod dialect;
 mod disguise;
@@ -11,24 +13,41 @@ mod egress_gate;
 mod embeddings;
 mod endpoint;
 mod error_body;
+#[cfg(test)]
+mod error_body_tests;
+mod error_kinds;
 mod error_messages;
 #[cfg(test)]
 mod every_row;
+mod finish;
 mod frames;
 pub mod http;
+pub mod http_body;
 mod http_client;
 mod look;
+mod mend;
 mod observer;
 mod ollama;
 mod openai;
+mod openai_choice;
 pub mod pasted;
 pub mod providers;
 mod proxy;
+mod reader;
+mod reading;
+mod refusals;
 mod retry;
 pub mod schema_limits;
 pub mod secrets;
 mod settings;
+mod thinking;
+#[cfg(test)]
+mod thinking_tests;
+mod token_limit;
 mod truncation;
+mod turns;
+mod usage;
+mod waits;
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -40,13 +59,18 @@ use serde_json::Value;
 
 pub use egress_gate::{CallOutcome, EgressGate, OutboundRequest, OutboundText};
 pub use observer::CallObserver;
-pub use retry::{Tries, with_retries};
-pub use settings::{CREDENTIAL_HEADERS, ChatSettings, Generation, VendorOptions};
+pub use retry::{RetryPolicy, Tries, with_retries};
+pub use settings::{CREDENTIAL_HEADERS, ChatSettings, Generation, Thinking, VendorOptions};
+pub use thinking::without_thoughts;
+pub use usage::Usage;
 
 use minions_documents::tokens::estimate;
 
 /// The longest silence of a model server, unless the job says otherwise. A cold local model loads for minutes.
 pub const CALL_TIMEOUT: Duration = Duration::from_secs(300);
+
+/// How long a server that is still loading its model is waited for: large models take minutes to read.
+pub const LOADING_TIMEOUT: Duration = Duration::from_secs(300);
 
 /// The role of the party that speaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -122,12 +146,6 @@ impl Message {
     pub fn owning(self, own: Vec<Range<usize>>) -> Self {
         Self { own, ..self }
     }
-
-    /// The message with nothing but the job's own words.
-    fn bare(&self) -> Self {
-        let content = self.own.iter().map(|own| &self.content[own.clone()]).collect::<String>();
-        Self::new(self.role, content)
-    }
 }
 
 /// The format that a reply must have.
@@ -168,16 +186,6 @@ impl ChatRequest {
         self.messages.iter().map(|message| estimate(&message.content)).sum()
     }
 
-    /// The texts that a call carries.
-    pub fn texts(&self) -> Vec<OutboundText<'_>> {
-        self.messages.iter().map(|Message { content, own, .. }| OutboundText { text: content, own }).collect()
-    }
-
-    /// The request with nothing but the job's own words.
-    fn bare(&self) -> Self {
-        Self { messages: self.messages.iter().map(Message::bare).collect(), ..self.clone() }
-    }
-
     /// The words of the messages.
     fn words(&self) -> u64 {
         truncation::words(self.messages.iter().map(|message| &*message.content))
@@ -192,8 +200,6 @@ pub enum Finish {
     Stop,
     /// The token limit cut it off.
     Length,
-    /// The provider refused or filtered it.
-    Filtered,
 }
 
 /// A model's answer.
@@ -219,49 +225,6 @@ pub struct Seen {
     pub window: Option<u32>,
 }
 
-/// Tokens that calls cost, in the field names of the envelope.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Usage {
-    /// Tokens that the model wrote.
-    pub completion_tokens: u64,
-    /// Tokens that the model was given.
-    pub prompt_tokens: u64,
-    /// Prompt and completion tokens together.
-    pub total_tokens: u64,
-    /// Prompt tokens that the server reports as served from its cache.
-    pub cached_prompt_tokens: u64,
-    /// Prompt tokens that earlier calls had already sent, as far as the server tells: the cached ones.
-    pub seen_prompt_tokens: u64,
-    /// Prompt tokens without the seen ones.
-    pub new_prompt_tokens: u64,
-}
-
-impl Usage {
-    /// The usage of one call whose prompt, completion and cached prompt tokens the server reports.
-    pub fn of_call(prompt: u64, completion: u64, cached: u64) -> Self {
-        let cached = cached.min(prompt);
-        Self {
-            completion_tokens: completion,
-            prompt_tokens: prompt,
-            total_tokens: prompt + completion,
-            cached_prompt_tokens: cached,
-            seen_prompt_tokens: cached,
-            new_prompt_tokens: prompt - cached,
-        }
-    }
-}
-
-impl std::ops::AddAssign for Usage {
-    fn add_assign(&mut self, other: Self) {
-        self.completion_tokens += other.completion_tokens;
-        self.prompt_tokens += other.prompt_tokens;
-        self.total_tokens += other.total_tokens;
-        self.cached_prompt_tokens += other.cached_prompt_tokens;
-        self.seen_prompt_tokens += other.seen_prompt_tokens;
-        self.new_prompt_tokens += other.new_prompt_tokens;
-    }
-}
-
 /// Why a turn failed. Messages name the endpoint and never carry a credential.
 #[derive(Clone, Debug, Serialize, Deserialize, thiserror::Error)]
 #[error("{message}")]
@@ -276,6 +239,9 @@ pub struct ChatError {
     pub retry_after: Option<Duration>,
     /// Tokens that the failed tries cost, as far as the server reported them.
     pub usage: Usage,
+    /// The server's own words and names, whole: what it refuses is read in them. Empty if it gave none.
+    #[serde(skip)]
+    pub said: String,
 }
 
 /// Kinds of failed turns.
@@ -296,6 +262,10 @@ pub enum ChatErrorKind {
     RateLimited,
     /// 503 or 529: the server has too much to do.
     Busy,
+    /// The server is still reading its model.
+    Loading,
+    /// 402 and the like: the account has no money or allowance left.
+    Quota,
     /// 5xx, or an error object within a 200 stream.
     Server,
     /// The prompt does not fit into the context window.
@@ -304,8 +274,10 @@ pub enum ChatErrorKind {
     Rejected,
     /// The reply is not one of the dialect.
     Malformed,
-    /// The reply is whole and holds no text.
+    /// The reply is whole and holds no answer.
     Empty,
+    /// The model or the vendor's filter refused to answer.
+    Refused,
     /// The model itself could not be loaded or run (embedded engine).
     Model,
     /// An [`EgressGate`] did not let the request leave.
@@ -315,7 +287,8 @@ pub enum ChatErrorKind {
 impl ChatError {
     /// An error of `kind`, without hint, wait and usage.
     pub fn new(kind: ChatErrorKind, message: impl Into<String>) -> Self {
-        Self { kind, message: message.into(), hint: None, retry_after: None, usage: Usage::default() }
+        let (message, usage, said) = (message.into(), Usage::default(), String::new());
+        Self { kind, message, hint: None, retry_after: None, usage, said }
     }
 
     /// The same error with a hint.
@@ -332,6 +305,7 @@ impl ChatErrorKind {
                 self,
                 Self::Unreachable
                     | Self::Connection
+                    | Self::Loading
                     | Self::Timeout
                     | Self::Server
                     | Self::Malformed
@@ -347,9 +321,15 @@ impl ChatErrorKind {
     /// Whether the failure is the server's rather than the request's: other requests would fail there too, and another
     /// server may answer this one.
     pub fn is_of_the_server(self) -> bool {
-        use ChatErrorKind::{Auth, Connection, Model, NotFound, Server, Timeout, Unreachable};
+        use ChatErrorKind::{Connection, Loading, Model, Server, Timeout, Unreachable};
         self.is_overload()
-            || matches!(self, Auth | Connection | Model | NotFound | Server | Timeout | Unreachable)
+            || self.is_of_the_setup()
+            || matches!(self, Connection | Loading | Model | Server | Timeout | Unreachable)
+    }
+
+    /// Whether every call to this server would fail alike, until somebody changes the job or the account.
+    pub fn is_of_the_setup(self) -> bool {
+        matches!(self, Self::Auth | Self::NotFound | Self::Quota)
     }
 }
 
@@ -401,6 +381,11 @@ pub struct Embedded {
     pub vectors: Vec<Vec<f32>>,
     /// Tokens of the calls, with those of failed tries.
     pub usage: Usage,
+}
+
+/// What the body of a failed answer says, in whichever shape, uncut; empty if it says nothing.
+pub fn error_words(body: &[u8]) -> String {
+    error_body::of_status(500, body).text
 }
 
 /// A client of `provider` for embeddings. Makes no call.

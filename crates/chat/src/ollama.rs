@@ -5,8 +5,8 @@
 
 use serde_json::{Map, Value, json};
 
-use super::dialect::{Abilities, Dialect, JsonMode, Partial, vector};
-use super::{ChatRequest, ChatSettings, Finish, Format, Image, Message, Usage, truncation};
+use super::dialect::{Abilities, Dialect, JsonMode, Partial, Taken, ThinkingForm, vector};
+use super::{ChatRequest, ChatSettings, Format, Generation, Image, Message, Thinking, Usage, truncation};
 
 /// The dialect of Ollama's native API.
 pub(crate) struct Ollama;
@@ -31,9 +31,9 @@ impl Dialect for Ollama {
         let mut body = json!({
             "model": settings.model,
             "messages": messages,
-            "stream": true,
+            "stream": abilities.stream,
             // Without `think`, models that can think do so.
-            "think": settings.generation.thinking && abilities.thinking,
+            "think": think(settings.generation, abilities.thinking),
             // A prompt that does not fit is an error, not a shorter prompt.
             "truncate": false,
             "options": options(settings, request),
@@ -67,24 +67,38 @@ impl Dialect for Ollama {
         Some((vectors, reply["prompt_eval_count"].as_u64().unwrap_or_default()))
     }
 
-    fn take(&self, event: &Value, reply: &mut Partial) -> bool {
-        if !event["done"].is_boolean() && !event["message"].is_object() {
-            return false;
+    fn take(&self, event: &Value, reply: &mut Partial) -> Taken {
+        let (message, done) = (&event["message"], &event["done"]);
+        // The last line may have no message; without one, another line has lost its text.
+        let is_line = done.is_boolean() && (message.is_object() || *done == true);
+        let is_whole = message.is_object() && done.is_null();
+        if !is_line && !is_whole || !reply.push_text(&message["content"]) {
+            return Taken::Foreign;
         }
-        reply.text.push_str(event["message"]["content"].as_str().unwrap_or_default());
-        if event["done"] == true {
+        reply.reasoning.push_str(message["thinking"].as_str().unwrap_or_default());
+        reply.calls_tool |= message["tool_calls"].as_array().is_some_and(|calls| !calls.is_empty());
+        if *done == true {
             let count = |name: &str| event[name].as_u64().unwrap_or_default();
             reply.usage = Usage::of_call(count("prompt_eval_count"), count("eval_count"), 0);
-            reply.finish = Some(if event["done_reason"] == "length" { Finish::Length } else { Finish::Stop });
+            reply.end(&event["done_reason"]);
             reply.complete = true;
         }
-        true
+        Taken::Part
     }
 
     /// Servers that do not know `truncate` cut silently, to the window or to about half of it. The count alone proves
     /// nothing, as some versions leave cached tokens out of it.
     fn cut_prompt(&self, settings: &ChatSettings, request: &ChatRequest, reply: &Partial) -> Option<String> {
         truncation::prompt(request.words(), reply.usage.prompt_tokens, Some(settings.generation.num_ctx?))
+    }
+}
+
+/// How much the model thinks. By "Thinking" in Ollama's documentation, some models take levels, others true and false.
+fn think(generation: Generation, form: ThinkingForm) -> Value {
+    match (form, generation.thinking.and_then(Thinking::level)) {
+        (ThinkingForm::Absent, _) => false.into(),
+        (ThinkingForm::Usual, Some(level)) => level.into(),
+        _ => generation.thinks().into(),
     }
 }
 
@@ -115,6 +129,7 @@ fn options(settings: &ChatSettings, request: &ChatRequest) -> Map<String, Value>
 #[cfg(test)]
 mod tests {
     use super::super::dialect::{body_of, read};
+    use super::super::finish::Ending;
     use super::super::{Generation, VendorOptions};
     use super::*;
 
@@ -143,7 +158,7 @@ mod tests {
             max_tokens: Some(100),
             seed: Some(7),
             num_ctx: Some(8192),
-            thinking: true,
+            thinking: Some(Thinking::On),
         };
         let vendor = VendorOptions::Ollama { keep_alive: Some(json!("10m")) };
         let settings = ChatSettings { generation, vendor, ..ChatSettings::new("qwen3", "") };
@@ -157,8 +172,28 @@ mod tests {
                 "format": schema, "keep_alive": "10m",
             })
         );
-        let thoughtless = Abilities { thinking: false, ..Abilities::USUAL };
+        let thoughtless = Abilities { thinking: ThinkingForm::Absent, ..Abilities::USUAL };
         assert_eq!(body_of(&Ollama, &settings, &asked("Who?", Format::Text), thoughtless)["think"], false);
+        let whole = Abilities { stream: false, ..Abilities::USUAL };
+        assert_eq!(body_of(&Ollama, &settings, &asked("Who?", Format::Text), whole)["stream"], false);
+    }
+
+    #[test]
+    fn thinking_is_a_level_where_the_model_has_levels() {
+        let think = |thinking, form| think(Generation { thinking, ..Generation::default() }, form);
+        for (thinking, usual, other) in [
+            (None, json!(false), json!(false)),
+            (Some(Thinking::Off), json!(false), json!(false)),
+            (Some(Thinking::On), json!(true), json!(true)),
+            (Some(Thinking::Low), json!("low"), json!(true)),
+            (Some(Thinking::High), json!("high"), json!(true)),
+        ] {
+            assert_eq!(
+                (think(thinking, ThinkingForm::Usual), think(thinking, ThinkingForm::Other)),
+                (usual, other)
+            );
+            assert_eq!(think(thinking, ThinkingForm::Absent), json!(false));
+        }
     }
 
     #[test]
@@ -168,17 +203,18 @@ mod tests {
         let done = r#"{"model":"llama3.2","created_at":"2023-08-04T19:22:45.499127Z","message":{"role":"assistant","content":""},"done":true,"total_duration":4883583458,"load_duration":1334875,"prompt_eval_count":26,"prompt_eval_duration":342546000,"eval_count":282,"eval_duration":4535599000}"#;
         let expected = Partial {
             text: "The".into(),
-            finish: Some(Finish::Stop),
+            // Older servers give no reason.
             usage: Usage::of_call(26, 282, 0),
             complete: true,
+            ..Partial::default()
         };
         assert_eq!(read(&Ollama, &format!("{line}\n{done}\n")), expected);
         let thought = r#"{"message":{"role":"assistant","content":"","thinking":"hm"},"done":false}"#;
         let cut = r#"{"message":{"role":"assistant","content":"Th"},"done":true,"done_reason":"length","eval_count":2}"#;
         let reply = read(&Ollama, &format!("{thought}\n{cut}"));
-        assert_eq!((&*reply.text, reply.finish), ("Th", Some(Finish::Length)));
+        assert_eq!((&*reply.text, reply.ending), ("Th", Some(Ending::Cut)));
         // Not streamed and aborted: the text is there, but not all of it.
         assert!(!read(&Ollama, line).complete);
-        assert!(!Ollama.take(&json!({"result": 1}), &mut Partial::default()));
+        assert_eq!(Ollama.take(&json!({"result": 1}), &mut Partial::default()), Taken::Foreign);
     }
 }

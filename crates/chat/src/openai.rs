@@ -6,8 +6,9 @@ use ring::digest::{Context, SHA256};
 use serde_json::{Value, json};
 
 use super::anthropic::mark_cached;
-use super::dialect::{Abilities, Caching, Dialect, JsonMode, Partial, vector};
-use super::{ChatRequest, ChatSettings, Finish, Format, Image, Message, Role, Usage, truncation};
+use super::dialect::{Abilities, Caching, Dialect, JsonMode, Partial, Taken, ThinkingForm, vector};
+use super::openai_choice::{is_about_filters, take_choice, usage_of};
+use super::{ChatRequest, ChatSettings, Format, Generation, Image, Message, Role, Thinking, truncation};
 
 /// The number of characters of a message that decide whether prompts begin alike.
 const BEGINNING: usize = 1000;
@@ -35,11 +36,11 @@ impl Dialect for OpenAi {
         if abilities.caching == Caching::Marks && settings.model.starts_with("anthropic/") {
             mark(&request.messages, &mut messages);
         }
-        let mut body = json!({"model": settings.model, "messages": messages, "stream": true});
+        let mut body = json!({"model": settings.model, "messages": messages, "stream": abilities.stream});
         if abilities.caching == Caching::Key {
             body["prompt_cache_key"] = cache_key(&request.messages).into();
         }
-        if abilities.stream_options {
+        if abilities.stream && abilities.stream_options {
             body["stream_options"] = json!({"include_usage": true});
         }
         if let Some(limit) = settings.generation.max_tokens {
@@ -52,9 +53,7 @@ impl Dialect for OpenAi {
         if let (Some(seed), Some(name)) = (settings.generation.seed_of(request), abilities.seed) {
             body[name] = seed.into();
         }
-        if abilities.template_thinking && !settings.generation.thinking {
-            body["chat_template_kwargs"] = json!({"enable_thinking": false});
-        }
+        think(settings.generation, abilities, &mut body);
         if let Format::Schema { name, schema, .. } = format {
             match abilities.json {
                 JsonMode::Schema => {
@@ -82,37 +81,38 @@ impl Dialect for OpenAi {
         Some((vectors, reply["usage"]["prompt_tokens"].as_u64().unwrap_or_default()))
     }
 
-    fn take(&self, event: &Value, reply: &mut Partial) -> bool {
+    fn take(&self, event: &Value, reply: &mut Partial) -> Taken {
         // Groq has the usage elsewhere: API reference, "The chat completion chunk object".
         let usage = if event["usage"].is_object() { &event["usage"] } else { &event["x_groq"]["usage"] };
-        if usage.is_object() {
-            let tokens = |pointer| usage.pointer(pointer).and_then(Value::as_u64).unwrap_or_default();
-            // The fields of OpenAI, DeepSeek and Moonshot.
-            let places =
-                ["/prompt_tokens_details/cached_tokens", "/prompt_cache_hit_tokens", "/cached_tokens"];
-            let cached = places.into_iter().map(tokens).max().unwrap_or_default();
-            let told = tokens("/prompt_tokens");
-            // Some gateways count cached tokens apart, so there may be more of them than prompt tokens.
-            let prompt = if cached > told { told + cached } else { told };
-            reply.usage = Usage::of_call(prompt, tokens("/completion_tokens"), cached);
+        if let Some(usage) = usage.is_object().then(|| usage_of(usage)).filter(|usage| usage.total_tokens > 0)
+        {
+            reply.usage = usage;
         }
-        let Some(choices) = event["choices"].as_array() else { return false };
-        // The last chunk, with the usage, has no choice.
-        let Some(choice) = choices.first() else { return true };
-        let message = if choice["message"].is_object() { &choice["message"] } else { &choice["delta"] };
-        push_text(&message["content"], &mut reply.text);
-        if let Some(refusal) = message["refusal"].as_str().filter(|refusal| !refusal.is_empty()) {
-            reply.text.push_str(refusal);
-            reply.finish = Some(Finish::Filtered);
+        let is_chunk = event["object"] == "chat.completion.chunk";
+        let choices = match &event["choices"] {
+            Value::Array(choices) => choices,
+            // The last chunk, with the usage, has no choice, and gateways leave out what is empty.
+            Value::Null if usage.is_object() || reply.complete => return Taken::Part,
+            Value::Null if is_about_filters(event) => return Taken::Part,
+            _ => return Taken::Foreign,
+        };
+        let number = |choice: &Value| choice["index"].as_u64().unwrap_or_default();
+        // One choice is asked for; others that come all the same are not appended to it.
+        let ours = reply.choice.or_else(|| choices.iter().map(number).min());
+        let Some(choice) = choices.iter().find(|choice| Some(number(choice)) == ours) else {
+            return Taken::Part;
+        };
+        reply.choice = ours;
+        let is_whole = !is_chunk && choice["message"].is_object();
+        if !take_choice(choice, reply) {
+            return Taken::Foreign;
         }
-        if let Some(reason) = choice["finish_reason"].as_str() {
-            reply.complete = true;
-            reply.finish = reply.finish.or(Some(match reason {
-                "length" => Finish::Length,
-                "content_filter" => Finish::Filtered,
-                _ => Finish::Stop,
-            }));
-        }
+        reply.end(&choice["finish_reason"]);
+        reply.complete |= is_whole && event["object"] == "chat.completion";
+        Taken::Part
+    }
+
+    fn has_choices(&self) -> bool {
         true
     }
 
@@ -123,8 +123,28 @@ impl Dialect for OpenAi {
         if settings.model.contains("claude") {
             return None;
         }
-        let counted = reply.usage.prompt_tokens + reply.usage.cached_prompt_tokens;
+        let counted = reply.usage.prompt_tokens.saturating_add(reply.usage.cached_prompt_tokens);
         truncation::prompt(request.words(), counted, settings.generation.num_ctx)
+    }
+}
+
+/// Says how much the model thinks: in `reasoning_effort`, which has the levels and `none`, and for the templates of
+/// llama.cpp's server and the like in `chat_template_kwargs`, where gpt-oss has its level. Models think by themselves
+/// where nothing is said. See "Reasoning models" in OpenAI's documentation.
+fn think(generation: Generation, abilities: Abilities, body: &mut Value) {
+    let level = generation.thinking.and_then(Thinking::level);
+    if abilities.template_thinking {
+        match level {
+            Some(level) => body["chat_template_kwargs"] = json!({"reasoning_effort": level}),
+            None if !generation.thinks() => body["chat_template_kwargs"] = json!({"enable_thinking": false}),
+            None => {}
+        }
+    }
+    let off = generation.thinking == Some(Thinking::Off) && !abilities.template_thinking;
+    if let Some(effort) = level.or(off.then_some("none"))
+        && abilities.thinking != ThinkingForm::Absent
+    {
+        body["reasoning_effort"] = effort.into();
     }
 }
 
@@ -169,19 +189,6 @@ fn message(message: &Message) -> Value {
     json!({"role": message.role, "content": parts})
 }
 
-/// The text of a content, which is a string, or for some servers a list of parts, of which those of type `text` count.
-fn push_text(content: &Value, text: &mut String) {
-    match content {
-        Value::String(part) => text.push_str(part),
-        Value::Array(parts) => {
-            text.extend(
-                parts.iter().filter(|part| part["type"] == "text").filter_map(|part| part["text"].as_str()),
-            );
-        }
-        _ => {}
-    }
-}
-
 /// Whether OpenAI itself takes `max_completion_tokens` and no temperature for this model: the o series and
 /// the families from gpt-5 on, but not their chat variants. Says nothing about other servers that use such names.
 pub(crate) fn is_reasoning_model(model: &str) -> bool {
@@ -198,9 +205,10 @@ pub(crate) fn is_fixed_kimi(model: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::super::Generation;
     use super::super::anthropic::cached;
     use super::super::dialect::{body_of, read};
+    use super::super::finish::Ending;
+    use super::super::{Generation, Usage};
     use super::*;
 
     fn asked(format: Format) -> ChatRequest {
@@ -264,12 +272,45 @@ mod tests {
             let settings = ChatSettings { generation, ..ChatSettings::new("m", "") };
             body_of(&OpenAi, &settings, &asked(Format::Text), abilities)
         };
-        assert_eq!(body(false)["chat_template_kwargs"], json!({"enable_thinking": false}));
-        assert_eq!(body(true).get("chat_template_kwargs"), None);
+        assert_eq!(body(None)["chat_template_kwargs"], json!({"enable_thinking": false}));
+        assert_eq!(body(Some(Thinking::Off))["chat_template_kwargs"], json!({"enable_thinking": false}));
+        assert_eq!(body(Some(Thinking::On)).get("chat_template_kwargs"), None);
+        assert_eq!(body(Some(Thinking::High))["chat_template_kwargs"], json!({"reasoning_effort": "high"}));
     }
 
-    fn expect(bytes: &str, text: &str, finish: Finish, usage: Usage) {
-        let expected = Partial { text: text.into(), finish: Some(finish), usage, complete: true };
+    #[test]
+    fn thinking_is_an_effort_and_a_whole_reply_is_asked_for_without_options() {
+        let body = |thinking, abilities| {
+            let generation = Generation { thinking, ..Generation::default() };
+            let settings = ChatSettings { generation, ..ChatSettings::new("gpt-5.1", "") };
+            body_of(&OpenAi, &settings, &asked(Format::Text), abilities)
+        };
+        for (thinking, effort) in [
+            (None, None),
+            (Some(Thinking::Off), Some("none")),
+            (Some(Thinking::On), None),
+            (Some(Thinking::Low), Some("low")),
+            (Some(Thinking::Medium), Some("medium")),
+            (Some(Thinking::High), Some("high")),
+        ] {
+            let sent = body(thinking, Abilities::USUAL);
+            assert_eq!(sent.get("reasoning_effort").and_then(Value::as_str), effort, "{thinking:?}");
+            let absent = Abilities { thinking: ThinkingForm::Absent, ..Abilities::USUAL };
+            assert_eq!(body(thinking, absent).get("reasoning_effort"), None);
+        }
+        let whole = body(None, Abilities { stream: false, ..Abilities::USUAL });
+        assert_eq!((&whole["stream"], whole.get("stream_options")), (&json!(false), None));
+    }
+
+    fn expect(bytes: &str, text: &str, ending: Ending, usage: Usage) {
+        let expected = Partial {
+            text: text.into(),
+            ending: Some(ending),
+            usage,
+            complete: true,
+            choice: Some(0),
+            ..Partial::default()
+        };
         assert_eq!(read(&OpenAi, bytes), expected, "{bytes}");
     }
 
@@ -291,7 +332,7 @@ mod tests {
           },
           "service_tier": "default"
         }"#;
-        expect(whole, "Hello! How can I assist you today?", Finish::Stop, Usage::of_call(19, 10, 4));
+        expect(whole, "Hello! How can I assist you today?", Ending::Whole, Usage::of_call(19, 10, 4));
 
         let chunk = |delta: &str, finish: &str| {
             format!(
@@ -304,12 +345,18 @@ mod tests {
             [begin.clone(), chunk(r#"{"content":"Hel"}"#, "null"), chunk(r#"{"content":"lo"}"#, "null")]
                 .concat();
         let end = |finish: &str| stream.clone() + &chunk("{}", finish) + usage + "data: [DONE]\n\n";
-        expect(&end("\"stop\""), "Hello", Finish::Stop, Usage::of_call(9, 12, 0));
-        expect(&end("\"length\""), "Hello", Finish::Length, Usage::of_call(9, 12, 0));
-        expect(&end("\"content_filter\""), "Hello", Finish::Filtered, Usage::of_call(9, 12, 0));
+        expect(&end("\"stop\""), "Hello", Ending::Whole, Usage::of_call(9, 12, 0));
+        expect(&end("\"length\""), "Hello", Ending::Cut, Usage::of_call(9, 12, 0));
+        expect(
+            &end("\"content_filter\""),
+            "Hello",
+            Ending::Refused("content_filter".into()),
+            Usage::of_call(9, 12, 0),
+        );
         // Structured outputs: a refusal comes in place of the content.
         let refused = begin + &chunk(r#"{"refusal":"I can't."}"#, "null") + &chunk("{}", "\"stop\"");
-        expect(&refused, "I can't.", Finish::Filtered, Usage::default());
+        let reply = read(&OpenAi, &refused);
+        assert_eq!((&*reply.text, &*reply.refusal, reply.complete), ("", "I can't.", true));
     }
 
     #[test]
@@ -324,7 +371,7 @@ mod tests {
                 [json!({"choices": [], "usage": usage}), json!({"choices": [], "x_groq": {"usage": usage}})]
             {
                 let mut reply = Partial::default();
-                assert!(OpenAi.take(&event, &mut reply));
+                assert_eq!(OpenAi.take(&event, &mut reply), Taken::Part);
                 assert_eq!(reply.usage, Usage::of_call(9, 2, 4));
             }
         }
@@ -334,7 +381,7 @@ mod tests {
     fn cached_tokens_that_are_counted_apart_are_of_the_prompt_too() {
         let usage = json!({"prompt_tokens": 3, "prompt_tokens_details": {"cached_tokens": 40}});
         let mut reply = Partial::default();
-        assert!(OpenAi.take(&json!({"choices": [], "usage": usage}), &mut reply));
+        assert_eq!(OpenAi.take(&json!({"choices": [], "usage": usage}), &mut reply), Taken::Part);
         assert_eq!(reply.usage, Usage::of_call(43, 0, 40));
     }
 
@@ -410,6 +457,6 @@ mod tests {
         let text = "data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":[{\"type\":\"thinking\"},{\"type\":\"text\",\"text\":\"Yes\"}]},\"finish_reason\":null}]}\n\n";
         let reply = read(&OpenAi, &[thinking, text].concat());
         assert_eq!((&*reply.text, reply.complete), ("Yes", false));
-        assert!(!OpenAi.take(&json!({"result": 1}), &mut Partial::default()));
+        assert_eq!(OpenAi.take(&json!({"result": 1}), &mut Partial::default()), Taken::Foreign);
     }
 }

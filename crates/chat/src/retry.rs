@@ -5,7 +5,9 @@
 //! without the parameter that the server has refused, and a pool of several servers takes a failed turn to the next
 //! one, with the [`Tries`] of this file between its passes.
 
-use std::time::{Duration, SystemTime};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::time::Duration;
 
 use backon::{BackoffBuilder, ExponentialBuilder};
 
@@ -13,6 +15,10 @@ use super::{CallObserver, ChatError, ChatErrorKind, ChatReply, Usage};
 
 /// The longest wait that a server may ask for. A longer one is an error at once: the user should know, not wait.
 pub(crate) const LONGEST_WAIT: Duration = Duration::from_secs(60);
+
+/// How soon a server that loads its model is looked at again, and how late at the latest.
+const FIRST_LOOK: Duration = Duration::from_millis(500);
+const LONGEST_LOOK: Duration = Duration::from_secs(5);
 
 /// The waits between tries where the server asks for none. Each wait is twice as long as the one before, plus up to as
 /// much again by chance, so that many workers do not come back together.
@@ -36,21 +42,59 @@ fn outage_waits(outage: Duration) -> impl Iterator<Item = Duration> {
         .build()
 }
 
-/// Calls `turn` at most `retries` + 1 times. With a non-zero `outage`, refused connections are retried for that long
-/// instead; without retries there is no outage either. `observer` is told of each failure that another try follows.
+/// How failed turns at one server are repeated. Clones share what has been said about the server.
+#[derive(Clone, Debug, Default)]
+pub struct RetryPolicy {
+    /// The number of tries after the first failed one.
+    pub retries: u32,
+    /// How long refused connections are retried instead, if there are retries; zero: they count as other failures do.
+    pub outage: Duration,
+    /// How long a server that loads its model is waited for, whatever the retries; zero: it counts as other failures do.
+    pub loading: Duration,
+    /// The highest number of a failed try that has been logged since the server answered; 0 if none was. A hundred calls
+    /// that wait for one server are one outage.
+    logged: Arc<AtomicU32>,
+    /// The same for a server that loads its model.
+    is_loading: Arc<AtomicBool>,
+}
+
+impl RetryPolicy {
+    /// This many retries, without a longer wait for any failure.
+    pub fn of(retries: u32) -> Self {
+        Self { retries, ..Self::default() }
+    }
+
+    /// This many retries, and how long refused connections and a server that loads are waited for instead.
+    pub fn new(retries: u32, outage: Duration, loading: Duration) -> Self {
+        Self { retries, outage, loading, ..Self::default() }
+    }
+
+    /// Whether nobody else has logged this try of the present outage.
+    fn is_news(&self, failed: u32) -> bool {
+        self.logged.fetch_max(failed, Ordering::Relaxed) < failed
+    }
+
+    /// The server has answered.
+    fn answered(&self) {
+        self.logged.store(0, Ordering::Relaxed);
+        self.is_loading.store(false, Ordering::Relaxed);
+    }
+}
+
+/// Calls `turn` until it succeeds or `policy` allows no further try. `observer` is told of each failure that another try
+/// follows.
 ///
 /// # Errors
 /// The last try's error, with the usage of all tries.
 pub async fn with_retries<T, R: Costs>(
-    retries: u32,
-    outage: Duration,
+    policy: &RetryPolicy,
     observer: Option<&dyn CallObserver>,
     mut turn: impl FnMut() -> T,
 ) -> Result<R, ChatError>
 where
     T: Future<Output = Result<R, ChatError>>,
 {
-    let mut tries = Tries::new(retries, outage);
+    let mut tries = Tries::new(policy);
     loop {
         match turn().await {
             Ok(reply) => return Ok(tries.with_failed_tries(reply)),
@@ -76,25 +120,30 @@ type Waits = Box<dyn Iterator<Item = Duration> + Send>;
 
 /// The state of retries, for callers that run their own loop.
 pub struct Tries {
-    retries: u32,
+    policy: RetryPolicy,
     failed: u32,
     usage: Usage,
     refused: bool,
     waits: Waits,
     /// Waits after refused connections, where the server is one that is restarted automatically.
     outage: Option<Waits>,
+    /// How long a server that loads its model may still be waited for.
+    loading: Duration,
 }
 
 impl Tries {
-    /// The state before the first try. [`with_retries`] says what `retries` and `outage` mean.
-    pub fn new(retries: u32, outage: Duration) -> Self {
+    /// The state before the first try.
+    pub fn new(policy: &RetryPolicy) -> Self {
+        let RetryPolicy { retries, outage, loading, .. } = *policy;
         let outage = (retries > 0 && !outage.is_zero()).then(|| Box::new(outage_waits(outage)) as Waits);
         let waits = Box::new(backoff(retries));
-        Self { retries, failed: 0, usage: Usage::default(), refused: false, waits, outage }
+        let policy = policy.clone();
+        Self { policy, failed: 0, usage: Usage::default(), refused: false, waits, outage, loading }
     }
 
     /// `reply` with the cost of the failed tries added.
     pub fn with_failed_tries<R: Costs>(&self, mut reply: R) -> R {
+        self.policy.answered();
         reply.add(self.usage, self.refused);
         reply
     }
@@ -108,10 +157,41 @@ impl Tries {
         mut error: ChatError,
         observer: Option<&dyn CallObserver>,
     ) -> Result<Duration, ChatError> {
-        self.failed += 1;
         self.usage += error.usage;
         self.refused |= error.kind.is_overload();
         error.usage = self.usage;
+        let wait = if error.kind == ChatErrorKind::Loading && !self.policy.loading.is_zero() {
+            self.wait_for_loading(error)
+        } else {
+            self.wait_for_try(error)
+        };
+        wait.map(|(error, wait)| {
+            if let Some(observer) = observer {
+                observer.failed(&error, Some(wait));
+            }
+            wait
+        })
+    }
+
+    /// The next look at a server that loads its model: soon, or when it says that it has done.
+    fn wait_for_loading(&mut self, mut error: ChatError) -> Result<(ChatError, Duration), ChatError> {
+        let whole = self.policy.loading;
+        if self.loading.is_zero() {
+            error.message += &format!(" (waited {} s for it)", whole.as_secs());
+            return Err(error);
+        }
+        let soon = ((whole - self.loading) / 4).clamp(FIRST_LOOK, LONGEST_LOOK);
+        let wait =
+            error.retry_after.map_or(soon, |asked| asked.clamp(FIRST_LOOK, LONGEST_LOOK)).min(self.loading);
+        self.loading -= wait;
+        if !self.policy.is_loading.swap(true, Ordering::Relaxed) {
+            tracing::warn!("{error}; it is waited for, at most {} s", whole.as_secs());
+        }
+        Ok((error, wait))
+    }
+
+    fn wait_for_try(&mut self, mut error: ChatError) -> Result<(ChatError, Duration), ChatError> {
+        self.failed += 1;
         if !error.kind.is_transient() {
             return Err(error);
         }
@@ -129,23 +209,16 @@ impl Tries {
             return Err(error);
         };
         let wait = error.retry_after.unwrap_or(wait);
-        let of = if is_outage { String::new() } else { format!(" of {}", self.retries + 1) };
-        tracing::warn!("{error}; try {}{of} failed, the next in {:.1} s", self.failed, wait.as_secs_f64());
-        if let Some(observer) = observer {
-            observer.failed(&error, Some(wait));
+        let of = if is_outage { String::new() } else { format!(" of {}", self.policy.retries + 1) };
+        if self.policy.is_news(self.failed) {
+            tracing::warn!(
+                "{error}; try {}{of} failed, the next in {:.1} s",
+                self.failed,
+                wait.as_secs_f64()
+            );
         }
-        Ok(wait)
+        Ok((error, wait))
     }
-}
-
-/// The wait that a `Retry-After` header asks for: seconds, or a date of HTTP.
-pub(crate) fn parse_retry_after(value: &str, now: SystemTime) -> Option<Duration> {
-    let value = value.trim();
-    if let Ok(seconds) = value.parse::<f64>() {
-        return Duration::try_from_secs_f64(seconds).ok();
-    }
-    let date = httpdate::parse_http_date(value).ok()?;
-    Some(date.duration_since(now).unwrap_or_default())
 }
 
 #[cfg(test)]
@@ -167,7 +240,7 @@ mod tests {
     }
 
     fn fail_during(retries: u32, outage: Duration, failure: &ChatError) -> (Vec<Duration>, ChatError) {
-        let mut tries = Tries::new(retries, outage);
+        let mut tries = Tries::new(&RetryPolicy { outage, ..RetryPolicy::of(retries) });
         let mut waits = Vec::new();
         loop {
             match tries.next_wait(failure.clone(), None) {
@@ -235,25 +308,46 @@ mod tests {
             ChatReply { text: "ok".into(), finish: Finish::Stop, usage, refused: false, cut: Vec::new() };
         let mut script =
             vec![Ok(reply), Err(error(Kind::Server, Some(0))), Err(error(Kind::Malformed, Some(0)))];
-        let taken = with_retries(2, Duration::ZERO, None, || std::future::ready(script.pop().unwrap()));
+        let policy = RetryPolicy::of(2);
+        let taken = with_retries(&policy, None, || std::future::ready(script.pop().unwrap()));
         let mut expected = Usage::of_call(20, 2, 0);
         expected += Usage::of_call(10, 5, 2);
         assert_eq!(runtime.block_on(taken).unwrap().usage, expected);
     }
 
     #[test]
-    fn retry_after_is_seconds_or_a_date() {
-        let now = httpdate::parse_http_date("Sun, 06 Nov 1994 08:49:37 GMT").unwrap();
-        for (value, expected) in [
-            ("7", Some(7.0)),
-            (" 0.5 ", Some(0.5)),
-            ("Sun, 06 Nov 1994 08:49:59 GMT", Some(22.0)),
-            ("Sun, 06 Nov 1994 08:49:00 GMT", Some(0.0)),
-            ("-1", None),
-            ("1e300", None),
-            ("soon", None),
-        ] {
-            assert_eq!(parse_retry_after(value, now), expected.map(Duration::from_secs_f64), "{value}");
+    fn a_server_that_loads_its_model_is_waited_for_whatever_the_retries() {
+        let loading = Duration::from_secs(300);
+        let policy = RetryPolicy { loading, ..RetryPolicy::of(0) };
+        let waits = |failure: &ChatError| {
+            let mut tries = Tries::new(&policy);
+            let mut waits = Vec::new();
+            loop {
+                match tries.next_wait(failure.clone(), None) {
+                    Ok(wait) => waits.push(wait),
+                    Err(error) => return (waits, error),
+                }
+            }
+        };
+        for asked in [None, Some(1), Some(400)] {
+            let (waits, last) = waits(&error(Kind::Loading, asked));
+            assert_eq!(waits.iter().sum::<Duration>(), loading);
+            assert!(waits.iter().all(|wait| *wait <= LONGEST_LOOK), "{waits:?}");
+            assert!(last.message.ends_with("(waited 300 s for it)"), "{last}");
         }
+        // Where another server is asked instead it is a failure like others, and others are not waited for.
+        assert_eq!(fail(1, &error(Kind::Loading, Some(1))).0, [Duration::from_secs(1)]);
+        assert_eq!(waits(&error(Kind::Busy, None)).0.len(), 0);
+    }
+
+    #[test]
+    fn calls_that_wait_for_one_server_log_its_outage_once() {
+        let policy = RetryPolicy::of(3);
+        assert_eq!(
+            [1, 1, 2, 1, 2, 3].map(|failed| policy.clone().is_news(failed)),
+            [true, false, true, false, false, true]
+        );
+        policy.answered();
+        assert!(policy.is_news(1));
     }
 }

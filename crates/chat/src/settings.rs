@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::secrets::Secret;
-use super::{CALL_TIMEOUT, ChatRequest};
+use super::{CALL_TIMEOUT, ChatRequest, LOADING_TIMEOUT};
 
 /// Headers that carry credentials.
 pub const CREDENTIAL_HEADERS: [&str; 4] = ["authorization", "x-api-key", "api-key", "x-goog-api-key"];
@@ -28,6 +28,9 @@ pub struct ChatSettings {
     pub retries: u32,
     /// How long refused connections are retried if the server is one that is restarted automatically; zero otherwise.
     pub outage: Duration,
+    /// How long a server that is still loading its model is waited for, whatever `retries` says; zero where another
+    /// server or the caller does that.
+    pub loading: Duration,
     /// How replies are generated.
     pub generation: Generation,
     /// The options that only one vendor has.
@@ -46,8 +49,35 @@ pub struct Generation {
     /// The context window in tokens, one value for all calls of a job, as Ollama loads the model anew for another one;
     /// `None` if it is not known.
     pub num_ctx: Option<u32>,
-    /// Whether a thinking model may think.
-    pub thinking: bool,
+    /// How much a thinking model may think; `None` leaves it to us: not at all where that can be said.
+    pub thinking: Option<Thinking>,
+}
+
+/// How much a thinking model may think before it replies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Thinking {
+    /// Not at all.
+    Off,
+    /// As much as the model does by itself.
+    On,
+    /// Little.
+    Low,
+    /// More.
+    Medium,
+    /// Much.
+    High,
+}
+
+impl Thinking {
+    /// The level by the name that all vendors have for it.
+    pub fn level(self) -> Option<&'static str> {
+        match self {
+            Self::Off | Self::On => None,
+            Self::Low => Some("low"),
+            Self::Medium => Some("medium"),
+            Self::High => Some("high"),
+        }
+    }
 }
 
 /// Options that only one vendor has.
@@ -95,6 +125,7 @@ impl ChatSettings {
             timeout: CALL_TIMEOUT,
             retries: 0,
             outage: Duration::ZERO,
+            loading: LOADING_TIMEOUT,
             generation: Generation::default(),
             vendor: VendorOptions::None,
         }
@@ -102,6 +133,11 @@ impl ChatSettings {
 }
 
 impl Generation {
+    /// Whether the model is asked to think.
+    pub fn thinks(&self) -> bool {
+        self.thinking.is_some_and(|thinking| thinking != Thinking::Off)
+    }
+
     /// The seed for the reply number `sample`, if there is a seed: replies to the same messages have different seeds.
     pub(crate) fn seed_of(&self, request: &ChatRequest) -> Option<u64> {
         self.seed.map(|seed| seed.wrapping_add(u64::from(request.sample)))

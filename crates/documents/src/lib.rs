@@ -13,6 +13,7 @@ pub mod evidence;
 #[cfg(test)]
 mod evidence_tests;
 mod folding;
+pub mod recognition;
 mod retrieval;
 pub mod tokens;
 pub mod verbatim;

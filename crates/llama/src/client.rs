@@ -19,7 +19,7 @@ use super::sample::{Sampler, Tokens};
 use super::{EngineSettings, Sampling, Stats, failed, load};
 use minions_chat::{
     ChatClient, ChatError, ChatErrorKind, ChatReply, ChatRequest, EgressGate, Finish, Format, Message,
-    schema_limits,
+    schema_limits, without_thoughts,
 };
 
 /// A loaded model with its lanes. Cheap to clone. The last handle (engine or client) that is dropped waits for
@@ -277,17 +277,14 @@ impl ChatClient for LlamaCpp {
     }
 }
 
-/// The reply as text, without a leading thinking part and without half a character at a cut.
+/// The reply as text, without thoughts and without half a character at a cut.
 fn readable(bytes: &[u8], finish: Finish) -> String {
     let text = String::from_utf8_lossy(bytes);
     let mut text = text.trim();
     if finish == Finish::Length {
         text = text.trim_end_matches(char::REPLACEMENT_CHARACTER);
     }
-    match text.strip_prefix("<think>") {
-        Some(thinking) => thinking.split_once("</think>").map_or("", |(_, answer)| answer.trim()).to_owned(),
-        None => text.to_owned(),
-    }
+    without_thoughts(text).to_owned()
 }
 
 #[cfg(test)]

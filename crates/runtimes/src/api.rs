@@ -12,7 +12,13 @@ use tokio::time::{Instant, timeout, timeout_at};
 use super::words::short;
 use super::{RuntimeError, RuntimeErrorKind};
 use minions_chat::http;
+use minions_chat::http_body::{self, BodyError};
 use minions_chat::secrets::Secret;
+
+/// The longest answer that is read, in bytes: the list of all models of a server is far shorter.
+const LONGEST_ANSWER: usize = 16 << 20;
+/// The longest line of a stream that is read, in bytes.
+const LONGEST_LINE: usize = 1 << 20;
 
 /// One model server.
 pub(super) struct Api {
@@ -107,11 +113,19 @@ impl Api {
             None => request,
         };
         let exchange = async {
-            let response = request.send().await?;
-            Ok(Answer { status: response.status(), body: response.text().await? })
+            let response = request.send().await.map_err(BodyError::Lost)?;
+            let status = response.status();
+            let body = http_body::read(response, LONGEST_ANSWER).await?;
+            Ok(Answer { status, body: String::from_utf8_lossy(&body).into_owned() })
         };
         let answer = timeout(limit, exchange).await.map_err(|_| self.silent(limit))?;
-        answer.map_err(|error: reqwest::Error| self.lost(&error))
+        answer.map_err(|error| match error {
+            BodyError::Lost(error) => self.lost(&error),
+            BodyError::TooLong(_) => {
+                let message = format!("{}{}", self.place, error.words());
+                RuntimeError::new(RuntimeErrorKind::Rejected, message).hint("check that this is its address")
+            }
+        })
     }
 
     /// The connection failed.
@@ -149,13 +163,9 @@ impl Answer {
     }
 }
 
-/// The text of an error body: `{"error": "text"}`, `{"error": {"message": "text"}}`, `{"message": "text"}`, or
-/// plain text.
+/// The text of an error body, in whichever shape, cut short.
 pub(super) fn words(body: &str) -> String {
-    let json: Value = serde_json::from_str(body).unwrap_or_default();
-    let known = [&json["error"], &json["error"]["message"], &json["message"]];
-    let text = known.into_iter().find_map(Value::as_str).unwrap_or(body);
-    short(text)
+    short(&minions_chat::error_words(body.as_bytes()))
 }
 
 /// An answer that comes line by line.
@@ -189,7 +199,13 @@ impl Lines {
                 return Line::End;
             }
             match timeout_at(deadline, self.response.chunk()).await {
-                Ok(Ok(Some(bytes))) => self.buffer.extend_from_slice(&bytes),
+                Ok(Ok(Some(bytes))) => {
+                    self.buffer.extend_from_slice(&bytes);
+                    let is_endless = self.buffer.len() > LONGEST_LINE && !self.buffer.contains(&b'\n');
+                    if is_endless {
+                        return Line::Lost(format!("it sent a line of over {} MiB", LONGEST_LINE >> 20));
+                    }
+                }
                 Ok(Ok(None)) => self.ended = true,
                 Ok(Err(error)) => return Line::Lost(http::cause(&error)),
                 Err(_) => return Line::Silent,
@@ -203,6 +219,9 @@ impl Lines {
         let mut text = String::new();
         while let Line::Text(line) = self.next(deadline).await {
             text = text + &line + "\n";
+            if text.len() > LONGEST_LINE {
+                break;
+            }
         }
         words(&text)
     }

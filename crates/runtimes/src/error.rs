@@ -56,7 +56,8 @@ impl RuntimeError {
     pub(super) fn too_long(need: &Need, window: u32) -> Self {
         let (model, least) = (&need.model, need.at_least);
         let message = format!(
-            "the context is too long for {model}: {least} tokens or more, and its window is {window} tokens"
+            "the context is too long for {model}: {least} tokens or more, and its window is {window} tokens; the server \
+             would refuse or cut the prompt"
         );
         Self::new(RuntimeErrorKind::ContextTooLong, message).hint(
             "use the protocol \"minions\", which cuts documents into chunks, or a model with a longer window (a \

@@ -41,20 +41,11 @@ pub async fn props(base_url: &str, key: Option<&Secret>) -> Option<Props> {
     (answer.status.is_success() && found != Props::default()).then_some(found)
 }
 
-/// The tokens of a text as a server counts them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Counted {
-    /// The text's tokens, with those that begin a prompt.
-    pub tokens: u64,
-    /// Tokens of prompt and reply that one request may have, if the server tells.
-    pub context_window: Option<u32>,
-}
-
 /// Has the server at `base_url`, which may end in `/v1`, count the tokens of `text` with the tokenizer of `model`. `None`
 /// if it has no such route. The route is that of llama.cpp's server (its `tools/server/README.md`), of vLLM (its
 /// `tokenize/protocol.py`), of SGLang, and of Text Generation Inference (its OpenAPI document); each reads its own key
 /// of the body.
-pub async fn count(base_url: &str, key: Option<&Secret>, model: &str, text: &str) -> Option<Counted> {
+pub async fn count(base_url: &str, key: Option<&Secret>, model: &str, text: &str) -> Option<u64> {
     let api = Api::new("the server", root(base_url)).ok()?.with_key(key);
     let body = json!({
         "content": text, "add_special": true, "prompt": text, "model": model, "inputs": text,
@@ -65,8 +56,7 @@ pub async fn count(base_url: &str, key: Option<&Secret>, model: &str, text: &str
     }
     let answer = answer.json();
     let tokens = answer["tokens"].as_array().or(answer.as_array()).map(|tokens| tokens.len() as u64);
-    let window = answer["max_model_len"].as_u64().and_then(|tokens| u32::try_from(tokens).ok());
-    Some(Counted { tokens: answer["count"].as_u64().or(tokens)?, context_window: window })
+    answer["count"].as_u64().or(tokens)
 }
 
 /// The address without the `/v1` of the inference API.

@@ -18,6 +18,9 @@ pub enum SandboxError {
         /// What the system said.
         source: io::Error,
     },
+    /// The machine is to blame: it has no room for the child, or killed it. Other code would fare no better.
+    #[error("the machine can't run it: {0}")]
+    Machine(String),
     /// The child could not confine itself, or broke the protocol.
     #[error("the sandbox process failed: {0}")]
     Broken(String),

@@ -4,6 +4,11 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+/// How often all documents may be cut into other chunks.
+const CUTS: usize = 4;
+/// Bytes of chunks beside those of the documents.
+const OWN_CHUNKS: usize = 16 << 20;
+
 /// The limits of one session. No honest code reaches the defaults.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct SandboxLimits {
@@ -17,6 +22,11 @@ pub struct SandboxLimits {
     pub jobs: usize,
     /// Bytes of chunk text in all manifests together, a chunk counted as often as it is used.
     pub chunks: usize,
+    /// Bytes of the distinct chunks together, which the parent holds: chunks come from the documents. A session has no
+    /// more than [`Self::for_documents`] gives.
+    pub distinct_chunks: usize,
+    /// Bytes of the tasks and the advice in all manifests together.
+    pub instructions: usize,
     /// Bytes of the text that `transform_outputs` may return.
     pub output: usize,
     /// The depth of nested Python calls.
@@ -31,8 +41,19 @@ impl Default for SandboxLimits {
             code: 256 << 10,
             jobs: 2048,
             chunks: 512 << 20,
+            distinct_chunks: 512 << 20,
+            instructions: 8 << 20,
             output: 1 << 20,
             recursion: 500,
         }
+    }
+}
+
+impl SandboxLimits {
+    /// The same, with the room for chunks that documents of so many bytes need: several ways to cut them, with overlaps,
+    /// and heads of the code's own.
+    pub(crate) fn for_documents(&self, bytes: usize) -> Self {
+        let room = bytes.saturating_mul(CUTS).saturating_add(OWN_CHUNKS);
+        Self { distinct_chunks: self.distinct_chunks.min(room), ..self.clone() }
     }
 }

@@ -1,6 +1,6 @@
 //! The parent's side: starts the child, exchanges messages with it, kills it at the deadline.
 
-use std::{fmt, io, os::unix::process::ExitStatusExt, sync::Arc, time::Duration};
+use std::{fmt, io, os::unix::process::ExitStatusExt, process::ExitStatus, sync::Arc, time::Duration};
 
 use nix::sys::signal::Signal;
 use tokio::{
@@ -13,7 +13,7 @@ use tokio::{
 use super::{
     CodeError, HostCalls, JobManifest, JobOutput, JobRecord, SandboxError, SandboxExecutable, SandboxLimits,
     Search,
-    child::OOM_EXIT_CODE,
+    child::{OOM_EXIT_CODE, short_memory, short_time},
     host::Counted,
     set_ids,
     wire::{self, JobRow, Manifest, Reply, Request, Texts},
@@ -57,6 +57,8 @@ pub struct Session {
     host: Option<Arc<dyn HostCalls>>,
     /// Bytes of documents that the child holds.
     documents: usize,
+    /// Whether the child lives and the code has begun.
+    has_begun: bool,
     /// Keeps the thread alive that started the child.
     _executable: SandboxExecutable,
 }
@@ -81,8 +83,9 @@ impl Sandbox {
         let failed = |source| SandboxError::Spawn { executable: self.executable.path().to_owned(), source };
         let mut session = self.spawn().await.map_err(failed)?;
         session.documents = documents.iter().map(|document| document.as_ref().len()).sum();
-        let request =
-            Request::Start { code: code.to_owned(), limits: self.limits.clone(), search: self.search };
+        session.limits = self.limits.for_documents(session.documents);
+        let limits = session.limits.clone();
+        let request = Request::Start { code: code.to_owned(), limits, search: self.search };
         match session.call(&request, documents, 0).await? {
             (Reply::Started, _) => Ok(session),
             _ => Err(out_of_turn()),
@@ -97,7 +100,17 @@ impl Sandbox {
         let stderr = child.stderr.take().ok_or_else(missing)?;
         let stderr = Some(tokio::spawn(drain(stderr)));
         let (limits, host, _executable) = (self.limits.clone(), self.host.clone(), self.executable.clone());
-        Ok(Session { child, input, output, stderr, limits, host, documents: 0, _executable })
+        Ok(Session {
+            child,
+            input,
+            output,
+            stderr,
+            limits,
+            host,
+            documents: 0,
+            has_begun: false,
+            _executable,
+        })
     }
 }
 
@@ -116,7 +129,7 @@ impl Session {
         let mut texts = Texts::default();
         let manifests = previous.iter().map(|manifest| texts.manifest(manifest)).collect();
         let request = Request::Prepare { manifests, outputs: outputs.to_vec() };
-        match self.call(&request, &texts.into_list(), self.limits.chunks).await? {
+        match self.call(&request, &texts.into_list(), self.limits.distinct_chunks).await? {
             (Reply::Prepared(manifests), texts) if manifests.len() <= self.limits.jobs => {
                 let mut manifests = expand(manifests, texts, self.limits.chunks).ok_or_else(out_of_turn)?;
                 set_ids(&mut manifests);
@@ -159,28 +172,41 @@ impl Session {
         let sent = texts.iter().map(|text| text.as_ref().len()).sum::<usize>();
         let megabytes = u32::try_from((sent + self.documents) >> 20).unwrap_or(u32::MAX);
         let deadline = self.limits.time + GRACE + TRANSFER_PER_MB * megabytes;
-        let most = if self.host.is_some() { reply.max(self.limits.chunks) } else { reply };
+        let most = if self.host.is_some() { reply.max(self.limits.distinct_chunks) } else { reply };
         let most = most.saturating_add(REPLY_HEAD);
         let exchange = async {
-            wire::send(&mut self.input, request, texts).await?;
-            wire::receive(&mut self.output, most).await
+            // A child that reads nothing may still have said why.
+            let sent = wire::send(&mut self.input, request, texts).await;
+            wire::receive(&mut self.output, most).await.map_err(|error| sent.err().unwrap_or(error))
         };
         let mut answer = timeout(deadline, exchange).await;
         let mut host = Counted::new(self.host.as_deref());
-        while let Ok(Ok((Reply::Call(call), texts))) = answer {
-            // The deadline does not cover the host's own time.
-            let answered = host.answer(call, texts).await;
-            let exchange = async {
-                wire::send(&mut self.input, &Request::Answered(answered), &[""; 0]).await?;
-                wire::receive(&mut self.output, most).await
+        loop {
+            answer = match answer {
+                Ok(Ok((Reply::Ready, _))) => {
+                    self.has_begun = true;
+                    timeout(deadline, wire::receive(&mut self.output, most)).await
+                }
+                Ok(Ok((Reply::Call(call), texts))) => {
+                    // The deadline does not cover the host's own time.
+                    let answered = host.answer(call, texts).await;
+                    let exchange = async {
+                        wire::send(&mut self.input, &Request::Answered(answered), &[""; 0]).await?;
+                        wire::receive(&mut self.output, most).await
+                    };
+                    timeout(deadline, exchange).await
+                }
+                _ => break,
             };
-            answer = timeout(deadline, exchange).await;
         }
         let failure = match answer {
             Ok(Ok((Reply::Failed(error), _))) => error.into(),
-            Ok(Ok((Reply::Unsafe(reason), _))) => SandboxError::Broken(reason),
+            Ok(Ok((Reply::Unsafe(reason), _))) => SandboxError::Machine(reason),
             Ok(Ok(answer)) => return Ok(answer),
             Ok(Err(error)) => self.autopsy(&error, request.place()).await,
+            Err(_) if !self.has_begun => {
+                SandboxError::Machine(format!("it did not start within {deadline:?}"))
+            }
             Err(_) => CodeError::Timeout { limit: self.limits.time, at: request.place().to_owned() }.into(),
         };
         // The child is reaped here, so that no zombie is left.
@@ -201,16 +227,41 @@ impl Session {
         };
         tracing::debug!(%status, %error, stderr = words, "the sandbox child died");
         let at = place.to_owned();
-        let code = match (status.code(), status.signal().and_then(|signal| Signal::try_from(signal).ok())) {
-            (Some(OOM_EXIT_CODE), _) => CodeError::Memory { limit: self.limits.memory, at },
-            (_, Some(Signal::SIGXCPU)) => CodeError::Timeout { limit: self.limits.time, at },
-            (_, Some(Signal::SIGABRT)) if words.contains("overflowed its stack") => {
-                CodeError::Crashed("it is nested too deeply".to_owned())
+        if !self.has_begun {
+            return self.of_the_machine(&format!("it ended before it began ({status})"));
+        }
+        let (code, short) = match (status.code(), signal_of(status)) {
+            (Some(OOM_EXIT_CODE), _) => {
+                let memory = short_memory(&self.limits, self.documents);
+                (CodeError::Memory { limit: self.limits.memory, at }, memory)
             }
-            _ => CodeError::Crashed(status.to_string()),
+            (_, Some(Signal::SIGXCPU)) => {
+                (CodeError::Timeout { limit: self.limits.time, at }, short_time(&self.limits))
+            }
+            // The code can't send signals, and its own limits send others.
+            (_, Some(Signal::SIGKILL)) => {
+                return self
+                    .of_the_machine("it was killed (SIGKILL), as the kernel does where memory is short");
+            }
+            (_, Some(signal @ (Signal::SIGTERM | Signal::SIGINT | Signal::SIGHUP | Signal::SIGQUIT))) => {
+                return self.of_the_machine(&format!("it was ended from outside ({signal})"));
+            }
+            (_, Some(Signal::SIGABRT)) if words.contains("overflowed its stack") => {
+                (CodeError::Crashed("it is nested too deeply".to_owned()), None)
+            }
+            _ => (CodeError::Crashed(status.to_string()), short_memory(&self.limits, self.documents)),
         };
-        code.into()
+        short.map_or_else(|| code.clone().into(), |short| SandboxError::Machine(format!("{code}; {short}")))
     }
+
+    fn of_the_machine(&self, what: &str) -> SandboxError {
+        let short = short_memory(&self.limits, self.documents);
+        SandboxError::Machine(short.map_or_else(|| what.to_owned(), |short| format!("{what}; {short}")))
+    }
+}
+
+fn signal_of(status: ExitStatus) -> Option<Signal> {
+    status.signal().and_then(|signal| Signal::try_from(signal).ok())
 }
 
 /// The manifests with their chunks; `None` if an index is wrong or the chunks are too long together.

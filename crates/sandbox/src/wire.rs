@@ -43,6 +43,8 @@ impl Request {
 /// A message from the child: one reply to each request, after any number of [`Reply::Call`].
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum Reply {
+    /// The child has the documents and is confined: the code begins. What ends the child before is not the code's fault.
+    Ready,
     Started,
     /// The texts are chunks.
     Prepared(Vec<Manifest>),
@@ -53,7 +55,7 @@ pub(crate) enum Reply {
     /// The code calls a function of the host, with these texts.
     Call(HostCall),
     Failed(CodeError),
-    /// The child cannot confine itself.
+    /// The child cannot confine itself, or has no room to run.
     Unsafe(String),
 }
 

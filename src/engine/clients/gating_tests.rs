@@ -1,7 +1,6 @@
 //! Every decorator of a client passes the gate on to the client inside it.
 
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
 use async_trait::async_trait;
 use tokio::sync::Semaphore;
@@ -10,7 +9,7 @@ use super::super::concurrency_limited::ConcurrencyLimited;
 use super::super::metered::{Metered, Pace, Pacing};
 use crate::chat::{
     CallOutcome, ChatClient, ChatError, ChatReply, ChatRequest, EgressGate, Finish, Message, OutboundRequest,
-    OutboundText, Usage,
+    OutboundText, RetryPolicy, Usage,
 };
 
 /// A client that tells its gate of each call.
@@ -69,8 +68,7 @@ fn limited(client: Arc<dyn ChatClient>) -> Arc<dyn ChatClient> {
 fn metered(client: Arc<dyn ChatClient>) -> Arc<dyn ChatClient> {
     Arc::new(Metered {
         client,
-        retries: 0,
-        outage: Duration::ZERO,
+        policy: RetryPolicy::of(0),
         budgets: Default::default(),
         pace: Arc::new(Pace::new(Pacing::default())),
     })

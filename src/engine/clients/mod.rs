@@ -9,7 +9,6 @@ mod gating_tests;
 mod tests;
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use super::egress::Ledger;
 use super::fit::{Reader, Tokenizer};
@@ -21,7 +20,9 @@ use super::shared::SharedResources;
 use super::side_config::{SideConfig, model, sides};
 use super::tape::{Missing, RecordedChat, Recording, Tape};
 use super::window;
-use crate::chat::{self, ChatClient, ChatError, ChatErrorKind, ChatSettings, Embedder, Generation, http};
+use crate::chat::{
+    self, ChatClient, ChatError, ChatErrorKind, ChatSettings, Embedder, Generation, RetryPolicy, http,
+};
 use crate::config::Environment;
 use crate::error::{Failure, FailureKind};
 use crate::events::ModelInfo;
@@ -60,9 +61,10 @@ pub(super) async fn open(
     let (worker, supervisor) = sides(job, &shared.config.environment, shared.is_for_many())?;
     let tape = shared.tape.of_job(job.line.as_deref());
     if let Tape::Replay(recording) = &tape {
-        return Ok(replayed(job, shared, [&worker, &supervisor], &tape, (recording, ledger)));
+        let window = tape.max_chunk_bytes(&worker.model, None).await;
+        return Ok(replayed(job, shared, [&worker, &supervisor], window, (recording, ledger)));
     }
-    let recording = tape.recording()?;
+    let recording = tape.recording().await?;
     for side in [&supervisor, &worker] {
         side.check(shared)?;
         side.warn();
@@ -82,8 +84,8 @@ pub(super) async fn open(
     };
     let budget = budget(job);
     let metered = |mut server: Server| {
-        let tries = (supervisor.turn_retries(), server.settings.outage);
-        server.client = shared.metered(&server.key.base_url, server.client, tries, &budget);
+        let policy = supervisor.retry_policy(&server.settings);
+        server.client = shared.metered(&server.key.base_url, server.client, policy, &budget);
         watched(&supervisor, server).pooled()
     };
     let supervisors = supervisor.servers(shared, &supervisor_servers)?.into_iter().map(metered).collect();
@@ -104,7 +106,7 @@ pub(super) async fn open(
             }
             if is_remote { embedder.gated(ledger.watch(JobRole::Embedding)) } else { embedder }
         }),
-        max_chunk_bytes: tape.max_chunk_bytes(&worker.model, window),
+        max_chunk_bytes: tape.max_chunk_bytes(&worker.model, window).await,
         reader,
         _servers: vec![worker_servers, supervisor_servers],
         missing: Missing::default(),
@@ -116,21 +118,21 @@ fn replayed(
     job: &Job,
     shared: &SharedResources,
     [worker, supervisor]: [&SideConfig; 2],
-    tape: &Tape,
+    max_chunk_bytes: Option<usize>,
     (recording, ledger): (&Arc<Recording>, &Arc<Ledger>),
 ) -> Clients {
     let missing = Missing::default();
     let only = |client| ServerPool::new(vec![PooledServer::new(client, Some(1))], 0);
     // The recording tells the gate which bodies left.
     let chat = |side: &SideConfig| side.taped(None, recording, &missing).gated(ledger.watch(side.role));
-    let metered = |client| shared.metered("", client, (0, Duration::ZERO), &budget(job));
+    let metered = |client| shared.metered("", client, RetryPolicy::of(0), &budget(job));
     let embedder =
         || worker.taped_embedder(job, None, recording, &missing).gated(ledger.watch(JobRole::Embedding));
     let embeds = job.protocol.retrieval() == Search::Embedding;
     Clients {
         supervisor: only(metered(chat(supervisor))),
         worker: only(chat(worker)),
-        max_chunk_bytes: tape.max_chunk_bytes(&worker.model, None),
+        max_chunk_bytes,
         reader: None,
         embedder: embeds.then(embedder),
         _servers: Vec::new(),

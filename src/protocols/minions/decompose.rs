@@ -5,14 +5,16 @@ use std::fmt::Write as _;
 
 use super::reply_code::code_of;
 use super::{Memory, Minions};
-use crate::chat::{Format, Message};
+use crate::chat::{ChatReply, Finish, Format, Message};
 use crate::documents::Document;
 use crate::events::{EventKind, Purpose};
 use crate::prompts::{self, Filled, Slot};
 use crate::protocols::ask::Supervisor;
-use crate::protocols::{ProtocolError, Transcript};
+use crate::protocols::{ProtocolError, Transcript, reply};
 use crate::sandbox::{JobManifest, SandboxError, Search, Session};
 
+/// What the author of a program is told that was cut off: its first part may run, but it is not the program.
+const CUT_PROGRAM: &str = "the token limit cut your program off before its end, so write a shorter one";
 /// Documents whose lengths are told one by one.
 const LISTED_DOCUMENTS: usize = 20;
 
@@ -36,7 +38,8 @@ impl Minions<'_> {
         let mut prompt = self.decompose_prompt(round, memory);
         let mut failed = Vec::new();
         loop {
-            let text = supervisor.say(prompt, &Format::Text).await?.text;
+            let ChatReply { text, finish, .. } = supervisor.say(prompt, &Format::Text).await?;
+            let is_cut = finish == Finish::Length && reply::cuts_code(&text);
             let code = code_of(&text);
             let tell = |jobs: usize, error: Option<&str>| {
                 transcript.events.emit_detail(|| EventKind::Program {
@@ -47,7 +50,11 @@ impl Minions<'_> {
                     error: error.map(str::to_owned),
                 });
             };
-            let problem = match self.run_reply(code.as_deref(), memory).await? {
+            let ran = match is_cut {
+                true => Err(CUT_PROGRAM.to_owned()),
+                false => self.run_reply(code.as_deref(), memory).await?,
+            };
+            let problem = match ran {
                 Ok((session, manifests)) => {
                     tell(manifests.len(), None);
                     let code = code.unwrap_or_default();

@@ -5,8 +5,9 @@ use crate::chat::{ChatError, ChatErrorKind};
 
 /// After so many failed calls without any answer, the fan-out gives up: the others would fail the same way.
 pub(super) const MAX_FAILURES_WITHOUT_ANSWER: usize = 8;
-/// The same limit for calls that fail because of a bad key or a missing model.
-pub(super) const MAX_SETUP_FAILURES: usize = 3;
+/// The same limit for calls that fail because of a bad key, a missing model or an empty account: a refusal for good is
+/// not asked for again.
+pub(super) const MAX_SETUP_FAILURES: usize = 1;
 /// Once the worker has answered some calls, the fan-out gives up after so many failures in a row.
 pub(super) const MAX_FAILURES_IN_A_ROW: usize = 32;
 
@@ -16,7 +17,7 @@ pub(super) struct GiveUpPolicy {
     has_answers: bool,
     /// Calls that failed since the last answer for a reason that lies with the server.
     failures: usize,
-    /// Those of them that failed because of a bad key or a missing model.
+    /// Those of them that failed because of a bad key, a missing model or an empty account.
     setup_failures: usize,
     /// A chunk was too long; the supervisor can cut smaller ones in the next round.
     chunk_was_too_long: bool,
@@ -41,8 +42,7 @@ impl GiveUpPolicy {
 
     fn add_failure(&mut self, error: &ChatError) {
         self.failures += usize::from(error.kind.is_of_the_server());
-        self.setup_failures +=
-            usize::from(matches!(error.kind, ChatErrorKind::Auth | ChatErrorKind::NotFound));
+        self.setup_failures += usize::from(error.kind.is_of_the_setup());
         self.chunk_was_too_long |= error.kind == ChatErrorKind::ContextTooLong;
         if !self.is_withheld && (self.reason.is_none() || error.kind != ChatErrorKind::ContextTooLong) {
             self.reason = Some(error.clone());

@@ -16,7 +16,7 @@ mod synthesise;
 mod worker;
 
 use super::round::{Round, RoundJob, RoundJobs, RoundVerdict};
-use super::{Answer, Assignment, Entry, ProtocolError, Status, Transcript};
+use super::{Answer, Assignment, Entry, ProtocolError, Transcript};
 use crate::chat::Message;
 use crate::documents::evidence::Sources;
 use crate::job::MinionsParams;
@@ -68,7 +68,7 @@ impl Minions<'_> {
             let logged: Vec<_> = jobs.iter().map(|job| without_chunk(&job.manifest)).collect();
             transcript.entry(entry_of(&jobs, &logged));
             transcript.cited(citations::checked(round, &mut jobs, &sources, context, &transcript.events));
-            let aggregate = aggregate::run(&mut program, &mut jobs, lost).await?;
+            let aggregate = aggregate::run(&mut program, &mut jobs, lost).await;
             lost_any |= aggregate.is_cut;
             let verdict = self.synthesise(round, &aggregate.text, &memory, transcript).await?;
             transcript.round(Round {
@@ -87,8 +87,11 @@ impl Minions<'_> {
                 },
             });
             if let Some(text) = verdict.answer {
-                let status = if lost_any { Status::Partial } else { Status::Answered };
-                return Ok(Answer { text, status });
+                let is_proved = transcript.has_proof();
+                if !is_proved {
+                    transcript.warn("the documents have none of the words that the worker cites".to_owned());
+                }
+                return Ok(Answer::given(text, lost_any || !is_proved, transcript));
             }
             let (manifests, outputs) = jobs.into_iter().map(|job| (job.manifest, job.output)).unzip();
             memory = Memory {

@@ -132,17 +132,16 @@ fn format() -> Format {
 
 /// The output that `reply` holds, or why it is unusable.
 fn output(reply: &ChatReply) -> Result<JobOutput, String> {
-    match (reply.finish, parsed(&reply.text, &reply.cut)) {
+    match (reply.finish, parsed(reply)) {
         (Finish::Stop, output) => output,
         // The token limit cut off only what followed the object.
         (Finish::Length, Ok(output)) if output.answer.is_some() => Ok(output),
         (Finish::Length, _) => Err("it was cut off by the token limit, so keep it short".to_owned()),
-        (Finish::Filtered, _) => Err("the provider filtered it".to_owned()),
     }
 }
 
-fn parsed(text: &str, cut: &[String]) -> Result<JobOutput, String> {
-    let mut object = reply::last_object(text)?;
+fn parsed(ChatReply { text, finish, cut, .. }: &ChatReply) -> Result<JobOutput, String> {
+    let mut object = reply::last_object(text, *finish == Finish::Length)?;
     // A citation is not marked: the beginning of the document's words can be found as well.
     reply::mark_cut(&mut object, cut.iter().filter(|key| *key != "citation"));
     let answer = reply::field(&mut object, "answer").ok_or("its JSON has no key \"answer\"")?;

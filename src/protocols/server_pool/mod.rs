@@ -12,7 +12,10 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::Notify;
 
-use crate::chat::{ChatClient, ChatError, ChatErrorKind as Kind, ChatReply, ChatRequest, Tries, Usage};
+use crate::chat::{
+    ChatClient, ChatError, ChatErrorKind as Kind, ChatReply, ChatRequest, LOADING_TIMEOUT, RetryPolicy,
+    Tries, Usage,
+};
 use crate::sync::lock;
 use adaptive_limit::AdaptiveLimit;
 
@@ -38,8 +41,8 @@ struct State {
 /// All servers of a side, for all jobs that use them.
 pub(crate) struct ServerPool {
     servers: Vec<PooledServer>,
-    /// How many more passes over all servers a turn may take after each server of one pass has failed.
-    retries: u32,
+    /// How often all servers are passed over again after each of them has failed.
+    policy: RetryPolicy,
     /// Wakes the waiting callers when a slot may be free.
     room: Notify,
 }
@@ -92,7 +95,8 @@ impl ServerPool {
     /// of them has failed. The clients of several servers need no retries of their own, as another server is better
     /// than a wait.
     pub(crate) fn new(servers: Vec<PooledServer>, retries: u32) -> Arc<Self> {
-        Arc::new(Self { servers, retries, room: Notify::new() })
+        let policy = RetryPolicy::new(retries, Duration::ZERO, LOADING_TIMEOUT);
+        Arc::new(Self { servers, policy, room: Notify::new() })
     }
 
     /// Waits for a free slot: of `preferred_server` if that has one, else of the server with the most room. Callers
@@ -201,7 +205,7 @@ impl Permit {
 
     /// Takes a turn at any of several servers, in as many passes over all of them as the pool's retries allow.
     async fn passes(&mut self, request: &ChatRequest) -> Result<ChatReply, ChatError> {
-        let mut tries = Tries::new(self.pool.retries, Duration::ZERO);
+        let mut tries = Tries::new(&self.pool.policy);
         loop {
             match self.pass(request).await {
                 Ok(reply) => return Ok(tries.with_failed_tries(reply)),
@@ -285,7 +289,7 @@ fn all_lost(lost: Vec<ChatError>, usage: Usage) -> ChatError {
     let told = lost.iter().find(|error| error.kind.is_transient()).or(lost.last());
     let (kind, hint) = told.map_or((Kind::Connection, None), |error| (error.kind, error.hint.clone()));
     let retry_after = lost.iter().map(|error| error.retry_after).min().flatten();
-    ChatError { kind, message, hint, retry_after, usage }
+    ChatError { hint, retry_after, usage, ..ChatError::new(kind, message) }
 }
 
 impl Drop for Permit {

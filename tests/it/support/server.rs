@@ -118,6 +118,11 @@ impl Reply {
         self
     }
 
+    /// The same with another status.
+    pub(crate) fn with_status(self, status: u16) -> Self {
+        Self { status, ..self }
+    }
+
     fn keeps_connection(&self) -> bool {
         matches!(self.body, Body::Whole(_) | Body::Chunks { cut: false, .. })
     }
@@ -151,6 +156,20 @@ impl Reply {
             chunks.truncate(keep);
         }
         self
+    }
+
+    /// A whole body as a stream of one chunk.
+    pub(crate) fn chunked(mut self) -> Self {
+        if let Body::Whole(body) = &mut self.body {
+            let chunks = vec![std::mem::take(body)];
+            self.body = Body::Chunks { chunks, gap: Duration::ZERO, cut: false };
+        }
+        self
+    }
+
+    /// How many chunks a stream has.
+    pub(crate) fn chunks(&self) -> usize {
+        if let Body::Chunks { chunks, .. } = &self.body { chunks.len() } else { 0 }
     }
 
     /// Cuts the whole stream into chunks of `size` bytes, wherever that falls.

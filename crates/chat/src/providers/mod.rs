@@ -12,7 +12,7 @@ use std::fmt;
 use std::time::Duration;
 
 use super::ChatSettings;
-use super::dialect::{Abilities, Dialect};
+use super::dialect::{Abilities, Caching, Dialect};
 
 pub use address::Address;
 pub use table::PROVIDERS;
@@ -202,6 +202,17 @@ impl Provider {
         self.base_url.starts_with('{') || host(base_url).is_some() && host(base_url) == host(self.base_url)
     }
 
+    /// The abilities of the model at its base URL before the server has refused any.
+    pub(crate) fn abilities_at(&self, settings: &ChatSettings) -> Abilities {
+        let usual = self.abilities;
+        // A compatible server may have a model of such a name, but it has rules of its own and refuses by name.
+        if !self.is_vendor(&settings.base_url) {
+            return Abilities { caching: Caching::Itself, ..usual };
+        }
+        let reasons = (self.is_reasoning_model)(&settings.model);
+        if reasons { Abilities { max_completion_tokens: true, temperature: false, ..usual } } else { usual }
+    }
+
     /// The names of the `kwargs` that `model` at `base_url` is never sent.
     pub fn unsent(&self, base_url: &str, model: &str) -> Vec<&'static str> {
         let fixed = self.is_vendor(base_url) && (self.is_reasoning_model)(model);
@@ -349,5 +360,29 @@ mod tests {
         assert!(!find("ollama").unwrap().needs_key("https://ollama.example.com"));
         assert!(openai.is_vendor("https://api.openai.com/v1"));
         assert!(!openai.is_vendor("http://localhost:8080/v1"));
+    }
+
+    #[test]
+    fn only_openai_itself_is_judged_by_the_models_name() {
+        let openai = find("openai").unwrap();
+        for (base, model, reasons) in [
+            ("https://api.openai.com/v1", "o3-mini", true),
+            ("https://api.openai.com/v1", "o1", true),
+            ("https://api.openai.com/v1", "gpt-5.1", true),
+            ("https://api.openai.com/v1", "gpt-6-luna", true),
+            ("https://api.openai.com/v1", "gpt-5-chat-latest", false),
+            ("https://api.openai.com/v1", "gpt-4o", false),
+            ("https://api.openai.com/v1", "omni", false),
+            ("http://localhost:8080/v1", "o3-mini", false),
+        ] {
+            let abilities = openai.abilities_at(&ChatSettings::new(model, base));
+            assert_eq!(
+                (abilities.max_completion_tokens, !abilities.temperature),
+                (reasons, reasons),
+                "{base} {model}"
+            );
+            // Other servers of the dialect may not know the parameters that its vendor has added.
+            assert_eq!(abilities.caching == Caching::Key, base.contains("openai.com"), "{base}");
+        }
     }
 }

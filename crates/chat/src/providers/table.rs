@@ -334,7 +334,7 @@ pub static PROVIDERS: &[Provider] = &[
         model: "llama3.2:3b",
         embedding_model: "nomic-embed-text",
         base_url_env: &["OLLAMA_HOST", "OLLAMA_BASE_URL"],
-        kwargs: &["num_ctx", "thinking", "keep_alive"],
+        kwargs: &["num_ctx", "keep_alive"],
         program: "ollama",
         install: "https://ollama.com/download",
         start_hint: "Start it with `ollama serve`",

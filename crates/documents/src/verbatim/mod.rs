@@ -1,27 +1,27 @@
-//! Finds the parts of the documents that a text contains verbatim. The ledger counts by it how much of the documents each
-//! call sends.
+//! Finds the parts of the documents that a text contains verbatim.
 //!
 //! A part is a run of [`SHORTEST`] or more characters, with a letter or digit, that the text shares with a document.
+//! For texts of letters alone a [`Scale`] of their own says how long the shortest part is.
 //! Every character of such a run is reported, however common the run is, and reported once, at one place in a
 //! document. The longest parts are reported whole. They may be reported in pieces, from several places, if their first
 //! characters occur more than `MOST` times in the text, or if the search takes more than `STEPS` for each byte.
 //!
-//! The search keeps no index of the documents. It reads them once for each text, and only one gram in `STRIDE`
+//! The search keeps no index of the documents. It reads them once for each text, and only one gram in some
 //! bytes, and the surroundings of a gram that the text contains too.
 
+mod scale;
 mod text;
 
 use std::iter;
 use std::ops::Range;
 
+pub(crate) use scale::Scale;
 use text::{Grams, Windows, windows};
 
 /// The fewest characters of a part: texts share shorter runs by chance.
 pub const SHORTEST: usize = 20;
 /// Bytes of a gram.
 const GRAM: usize = 8;
-/// Bytes from one gram to the next: any [`SHORTEST`] characters hold one.
-const STRIDE: usize = SHORTEST - GRAM + 1;
 /// The most places in the text that are compared with one place in a document.
 const MOST: usize = 32;
 /// The most comparisons of bytes for each byte of the text and the documents.
@@ -40,30 +40,41 @@ pub struct Passage {
     pub end: usize,
 }
 
-/// The parts of `documents` that `text` contains, in the order of the text.
-pub fn passages(documents: &[impl AsRef<str>], text: &str) -> Vec<Passage> {
-    let bytes: usize = documents.iter().map(|document| document.as_ref().len()).sum();
-    let search = |block: &str| {
-        let found = search(documents, block, (bytes + block.len()).saturating_mul(STEPS));
-        found.into_iter().flat_map(|found| found.told()).map(|(_, passage)| passage).collect::<Vec<_>>()
-    };
-    blocks(text, BLOCK).flat_map(search).collect()
-}
-
-/// Cuts the text into blocks of so many bytes. The blocks overlap, so that each shortest part is in one of them.
-fn blocks(text: &str, bytes: usize) -> impl Iterator<Item = &str> {
-    let mut rest = Some(text);
-    iter::from_fn(move || {
-        let text = rest?;
-        let block = &text[..text.floor_char_boundary(bytes)];
-        rest = (block.len() < text.len()).then(|| &text[last(block, SHORTEST - 1)..]);
-        Some(block)
+/// The parts of `documents` that `text` contains, in the order of the text, each with its byte offset there.
+pub fn passages<'a>(
+    documents: &'a [impl AsRef<str>],
+    text: &'a str,
+) -> impl Iterator<Item = (usize, Passage)> + 'a {
+    blocks(text, BLOCK).flat_map(move |(from, block)| {
+        passages_of_block(documents, block, Scale::Characters)
+            .into_iter()
+            .map(move |(at, passage)| (from + at, passage))
     })
 }
 
-/// The byte offset of the last `count` characters.
-fn last(text: &str, count: usize) -> usize {
-    text.char_indices().rev().nth(count - 1).map_or(0, |(at, _)| at)
+/// [`passages`] of a text that is not cut into blocks, on any scale.
+pub(crate) fn passages_of_block(
+    documents: &[impl AsRef<str>],
+    block: &str,
+    scale: Scale,
+) -> Vec<(usize, Passage)> {
+    let bytes: usize = documents.iter().map(|document| document.as_ref().len()).sum();
+    let found = search(documents, block, scale, (bytes + block.len()).saturating_mul(STEPS));
+    found.map_or_else(Vec::new, |found| found.told())
+}
+
+/// Cuts the text into blocks of so many bytes, each with its offset. The blocks overlap, so that each shortest part is
+/// in one of them.
+fn blocks(text: &str, bytes: usize) -> impl Iterator<Item = (usize, &str)> {
+    let mut rest = Some(0);
+    iter::from_fn(move || {
+        let from = rest?;
+        let text = &text[from..];
+        let block = &text[..text.floor_char_boundary(bytes)];
+        let next = || from + block.ceil_char_boundary(Scale::Characters.last(block) + 1);
+        rest = (block.len() < text.len()).then(next);
+        Some((from, block))
+    })
 }
 
 /// The character before this byte offset.
@@ -72,24 +83,26 @@ fn before(text: &str, at: usize) -> Option<char> {
 }
 
 /// The parts that a text shares with the documents; `None` if there are none.
-fn search<'a>(documents: &[impl AsRef<str>], text: &'a str, steps: usize) -> Option<Found<'a>> {
+fn search<'a>(documents: &[impl AsRef<str>], text: &'a str, scale: Scale, steps: usize) -> Option<Found<'a>> {
     let grams = Grams::of(text);
+    let stride = scale.stride();
     let mut found = None;
     for (number, document) in documents.iter().map(AsRef::as_ref).enumerate() {
-        let mut at = STRIDE - 1;
+        let mut at = stride - 1;
         while let Some(gram) = gram(document, at) {
             if grams.may_have(gram) {
                 // These windows contain this gram and no earlier one.
-                let first = document.ceil_char_boundary(at + 1 - STRIDE);
-                let windows = windows(&document[first..]).map(|(start, end)| first + start..first + end);
+                let first = document.ceil_char_boundary(at + 1 - stride);
+                let windows =
+                    windows(&document[first..], scale).map(|(start, end)| first + start..first + end);
                 for window in windows.take_while(|window| window.start <= at) {
                     if grams.may_have_ends_of(&document[window.clone()]) {
-                        let found = found.get_or_insert_with(|| Found::nothing(text, steps));
+                        let found = found.get_or_insert_with(|| Found::nothing(text, scale, steps));
                         found.look_up(number, document, window);
                     }
                 }
             }
-            at += STRIDE;
+            at += stride;
         }
     }
     found
@@ -103,6 +116,7 @@ fn gram(text: &str, at: usize) -> Option<u64> {
 /// The parts of a text that the documents contain.
 struct Found<'a> {
     text: &'a str,
+    scale: Scale,
     windows: Windows<'a>,
     /// The parts found so far; index 0 is a placeholder that covers nothing.
     parts: Vec<Part>,
@@ -124,9 +138,10 @@ struct Part {
 }
 
 impl<'a> Found<'a> {
-    fn nothing(text: &'a str, steps: usize) -> Self {
+    fn nothing(text: &'a str, scale: Scale, steps: usize) -> Self {
         let furthest = vec![0; text.len()];
-        Self { text, windows: Windows::of(text), parts: vec![Part::default()], furthest, steps }
+        let (windows, parts) = (Windows::of(text, scale), vec![Part::default()]);
+        Self { text, scale, windows, parts, furthest, steps }
     }
 
     /// Notes the longest part that begins with this window of a document.
@@ -187,7 +202,7 @@ impl<'a> Found<'a> {
     /// Notes a part for all windows of the text inside it.
     fn note(&mut self, part: Part) {
         let Range { start, end } = part.text;
-        let windows = start..=last(&self.text[..end], SHORTEST);
+        let windows = start..=self.scale.last(&self.text[..end]);
         let number = self.parts.len() as u32;
         self.parts.push(part);
         for at in windows {

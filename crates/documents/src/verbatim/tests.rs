@@ -6,7 +6,7 @@ fn owned(documents: &[&str]) -> Vec<String> {
 
 fn found(documents: &[&str], text: &str) -> Vec<(usize, String)> {
     let documents = owned(documents);
-    let passages = joined(passages(&documents, text));
+    let passages = joined(passages(&documents, text).map(|(_, passage)| passage).collect());
     passages.into_iter().map(|p| (p.document, documents[p.document][p.start..p.end].to_owned())).collect()
 }
 
@@ -109,7 +109,7 @@ fn rows_of_a_table_are_found_whole_however_common_what_they_are_made_of() {
 /// The bytes of the text that are reported, each once.
 fn bytes_told(documents: &[String], text: &str, steps: usize) -> Vec<bool> {
     let mut told = vec![false; text.len()];
-    for (at, passage) in search(documents, text, steps).iter().flat_map(Found::told) {
+    for (at, passage) in search(documents, text, Scale::Characters, steps).iter().flat_map(Found::told) {
         let words = &documents[passage.document][passage.start..passage.end];
         assert!(text[at..].starts_with(words));
         for byte in &mut told[at..at + words.len()] {
@@ -122,7 +122,7 @@ fn bytes_told(documents: &[String], text: &str, steps: usize) -> Vec<bool> {
 /// The bytes of the text in windows that a document contains.
 fn bytes_shared(documents: &[String], text: &str) -> Vec<bool> {
     let mut shared = vec![false; text.len()];
-    for (start, end) in windows(text) {
+    for (start, end) in windows(text, Scale::Characters) {
         let window = &text[start..end];
         if window.contains(char::is_alphanumeric)
             && documents.iter().any(|document| document.contains(window))
@@ -160,7 +160,8 @@ fn long_and_repetitive_documents_are_no_burden() {
 /// The steps of a search for each byte.
 fn steps(document: &str, text: &str) -> f64 {
     let documents = owned(&[document]);
-    let left = search(&documents, text, usize::MAX).map_or(usize::MAX, |found| found.steps);
+    let left =
+        search(&documents, text, Scale::Characters, usize::MAX).map_or(usize::MAX, |found| found.steps);
     (usize::MAX - left) as f64 / (document.len() + text.len()) as f64
 }
 
@@ -189,7 +190,10 @@ fn out_of_steps_it_still_finds_every_window() {
     let shared = bytes_shared(&documents, &text);
     for steps in [0, 100, 10_000, usize::MAX] {
         let told = bytes_told(&documents, &text, steps);
-        let windows = || windows(&text).filter(|(start, end)| shared[*start..*end].iter().all(|byte| *byte));
+        let windows = || {
+            windows(&text, Scale::Characters)
+                .filter(|(start, end)| shared[*start..*end].iter().all(|byte| *byte))
+        };
         // The place is one of those where the text contains it.
         let is_told = |window: &str| {
             text.match_indices(window).any(|(at, _)| told[at..at + window.len()].iter().all(|byte| *byte))
@@ -205,11 +209,14 @@ fn out_of_steps_it_still_finds_every_window() {
 fn a_text_of_several_blocks_loses_nothing_between_them() {
     let text: String = (0..500).map(|n| format!("{n}é ")).collect();
     for bytes in [50, 99, 1000, 1 << 20] {
-        let blocks: Vec<&str> = blocks(&text, bytes).collect();
+        let blocks: Vec<&str> = blocks(&text, bytes)
+            .inspect(|(from, block)| assert!(text[*from..].starts_with(block)))
+            .map(|(_, block)| block)
+            .collect();
         assert!(blocks.iter().all(|block| block.len() <= bytes));
-        for (start, end) in windows(&text) {
+        for (start, end) in windows(&text, Scale::Characters) {
             assert!(blocks.iter().any(|block| block.contains(&text[start..end])), "{bytes}: {start}");
         }
     }
-    assert_eq!(blocks("", 50).collect::<Vec<_>>(), [""]);
+    assert_eq!(blocks("", 50).collect::<Vec<_>>(), [(0, "")]);
 }

@@ -1,11 +1,10 @@
 //! Indexes the grams and windows of a text for the search in the parent module.
 
 use std::hash::BuildHasher;
-use std::iter;
 
 use foldhash::fast::RandomState;
 
-use super::{GRAM, SHORTEST, before, gram};
+use super::{GRAM, Scale, before, gram};
 
 /// A filter of the grams of a text. One absent gram in some thousands passes it.
 pub(super) struct Grams(Vec<u64>);
@@ -55,7 +54,7 @@ pub(super) struct Windows<'a> {
 }
 
 impl<'a> Windows<'a> {
-    pub(super) fn of(text: &'a str) -> Self {
+    pub(super) fn of(text: &'a str, scale: Scale) -> Self {
         let slots = vec![0; (2 * text.len()).next_power_of_two()];
         let mut windows = Self {
             text,
@@ -65,9 +64,8 @@ impl<'a> Windows<'a> {
             differs: vec![false; text.len()],
         };
         // Backwards, so that each list begins with the first place.
-        let ends = iter::once(text.len()).chain(text.char_indices().rev().map(|(at, _)| at));
-        let starts = text.char_indices().rev().map(|(at, _)| at).skip(SHORTEST - 1);
-        for (start, end) in starts.zip(ends) {
+        let all: Vec<_> = self::windows(text, scale).map(|(start, end)| (start as u32, end as u32)).collect();
+        for (start, end) in all.into_iter().rev().map(|(start, end)| (start as usize, end as usize)) {
             let slot = windows.slot(&text[start..end]);
             windows.next[start] = windows.slots[slot];
             windows.differs[start] = windows
@@ -108,8 +106,16 @@ fn place_of(number: u32) -> Option<usize> {
     (number as usize).checked_sub(1)
 }
 
-/// The byte ranges of all windows of [`SHORTEST`] characters.
-pub(super) fn windows(text: &str) -> impl Iterator<Item = (usize, usize)> {
-    let ends = text.char_indices().map(|(at, char)| at + char.len_utf8()).skip(SHORTEST - 1);
-    text.char_indices().map(|(at, _)| at).zip(ends)
+/// The byte ranges of all windows: the shortest part that begins at each character.
+pub(super) fn windows(text: &str, scale: Scale) -> impl Iterator<Item = (usize, usize)> {
+    let mut ends = text.char_indices().map(move |(at, c)| (at + c.len_utf8(), scale.weight(c)));
+    let (mut weight, mut end) = (0, 0);
+    text.char_indices().map_while(move |(start, c)| {
+        while weight < scale.shortest() {
+            let (next, more) = ends.next()?;
+            (end, weight) = (next, weight + more);
+        }
+        weight -= scale.weight(c);
+        Some((start, end))
+    })
 }

@@ -3,7 +3,7 @@
 //!
 //! The interpreter offers none of these to the code; the confinement holds even if the interpreter has a hole.
 
-use nix::sys::resource::{Resource, setrlimit};
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
 
 use crate::SandboxLimits;
 
@@ -34,12 +34,11 @@ pub(super) fn process() -> Result<(), String> {
 /// Sets the limits that depend on the request and on the bytes of the documents. They are wider than the
 /// interpreter's own limits, which give better messages.
 pub(super) fn resources(limits: &SandboxLimits, documents: usize) -> Result<(), String> {
-    let seconds = limits.time.as_secs().saturating_add(1).saturating_mul(CALLS);
+    let seconds = seconds(limits);
     limit(Resource::RLIMIT_CPU, seconds, seconds.saturating_add(1))?;
     #[cfg(target_os = "linux")]
     {
-        let space = documents.saturating_mul(4).saturating_add(limits.memory).saturating_mul(2);
-        let space = space.saturating_add(OWN_ADDRESS_SPACE) as u64;
+        let space = address_space(limits, documents);
         limit(Resource::RLIMIT_AS, space, space)?;
     }
     monty_alloc::set_limit(Some(limits.memory.saturating_add(documents)), false).map_err(str::to_owned)?;
@@ -48,11 +47,49 @@ pub(super) fn resources(limits: &SandboxLimits, documents: usize) -> Result<(), 
     Ok(())
 }
 
+/// Seconds of CPU time of all runs of the code together.
+fn seconds(limits: &SandboxLimits) -> u64 {
+    limits.time.as_secs().saturating_add(1).saturating_mul(CALLS)
+}
+
+/// Bytes of address space.
+fn address_space(limits: &SandboxLimits, documents: usize) -> u64 {
+    let space = documents.saturating_mul(4).saturating_add(limits.memory).saturating_mul(2);
+    space.saturating_add(OWN_ADDRESS_SPACE) as u64
+}
+
+/// Parent side: the memory of a process, in words, if a limit that the child inherits leaves it less than the code is
+/// promised. What fails then is not the code's fault.
+pub(crate) fn short_memory(limits: &SandboxLimits, documents: usize) -> Option<String> {
+    let bytes = below(Resource::RLIMIT_AS, address_space(limits, documents))?;
+    Some(format!("a process here may have {} MB of memory (ulimit -v)", bytes >> 20))
+}
+
+/// The same for CPU time.
+pub(crate) fn short_time(limits: &SandboxLimits) -> Option<String> {
+    let seconds = below(Resource::RLIMIT_CPU, seconds(limits))?;
+    Some(format!("a process here may have {seconds} s of CPU time (ulimit -t)"))
+}
+
+/// Our own limit, if it is lower than this.
+fn below(resource: Resource, wanted: u64) -> Option<u64> {
+    let (soft, hard) = getrlimit(resource).ok()?;
+    Some(soft.min(hard)).filter(|least| *least < wanted)
+}
+
+/// Sets a limit, unless there is a lower one already, which can't be raised.
 fn limit(resource: Resource, soft: u64, hard: u64) -> Result<(), String> {
-    named(&format!("{resource:?}"), setrlimit(resource, soft, hard))
+    let name = format!("{resource:?}");
+    let (soft_now, hard_now) = named_value(&name, getrlimit(resource))?;
+    let hard = hard.min(hard_now);
+    named(&name, setrlimit(resource, soft.min(soft_now).min(hard), hard))
 }
 
 fn named(what: &str, result: nix::Result<()>) -> Result<(), String> {
+    named_value(what, result)
+}
+
+fn named_value<T>(what: &str, result: nix::Result<T>) -> Result<T, String> {
     result.map_err(|error| format!("{what}: {error}"))
 }
 

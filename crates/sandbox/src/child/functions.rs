@@ -1,6 +1,8 @@
 //! The functions of the child that the code can call: the chunkers, the search, and those of the prelude.
 
-use std::{collections::HashMap, mem};
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::mem;
 
 use monty_types::{ExcType, MontyException, MontyObject};
 
@@ -49,6 +51,9 @@ pub(super) struct Functions {
     /// The distinct chunks, each with its index.
     chunks: HashMap<String, usize>,
     chunk_bytes: usize,
+    /// Bytes of the distinct chunks, and of tasks and advice.
+    distinct_bytes: usize,
+    instruction_bytes: usize,
     text: Option<String>,
     include: Vec<Option<bool>>,
 }
@@ -61,6 +66,8 @@ impl Functions {
             manifests: Vec::new(),
             chunks: HashMap::new(),
             chunk_bytes: 0,
+            distinct_bytes: 0,
+            instruction_bytes: 0,
             text: None,
             include: Vec::new(),
         }
@@ -68,7 +75,7 @@ impl Functions {
 
     /// The values collected since the last call of this function.
     pub(super) fn take(&mut self) -> Collected {
-        self.chunk_bytes = 0;
+        (self.chunk_bytes, self.distinct_bytes, self.instruction_bytes) = (0, 0, 0);
         let mut texts = vec![String::new(); self.chunks.len()];
         self.chunks.drain().for_each(|(chunk, index)| texts[index] = chunk);
         texts.extend(self.text.take());
@@ -90,7 +97,7 @@ impl Functions {
             "_minions_text" => self.finish(args).map(|()| Ok(MontyObject::None)),
             chunker if HOST_FUNCTIONS.contains(&chunker) => Ok(chunk(chunker, args, kwargs)),
             search if Some(search) == self.search.function() => {
-                Ok(retrieve(search, self.search, args, kwargs, ask))
+                Ok(retrieve(search, self.search, self.limits.distinct_chunks, args, kwargs, ask))
             }
             // The interpreter asks the host for every name that it cannot find.
             other => Ok(Err(exception(ExcType::NameError, &format!("name '{other}' is not defined")))),
@@ -142,13 +149,25 @@ impl Functions {
         let task = text("task", task)?;
         let advice =
             if matches!(advice, MontyObject::None) { String::new() } else { text("advice", advice)? };
-        self.chunk_bytes += chunk.len();
-        if self.chunk_bytes > self.limits.chunks {
-            let what = "the text of all chunks together".to_owned();
-            return Err(CodeError::TooLarge { what, got: self.chunk_bytes, max: self.limits.chunks });
-        }
+        within("the text of all chunks together", &mut self.chunk_bytes, chunk.len(), self.limits.chunks)?;
+        let instructions = task.len() + advice.len();
+        within(
+            "the text of all tasks and advice together",
+            &mut self.instruction_bytes,
+            instructions,
+            self.limits.instructions,
+        )?;
         let next = self.chunks.len();
-        let chunk = *self.chunks.entry(chunk).or_insert(next);
+        let chunk = match self.chunks.entry(chunk) {
+            Entry::Occupied(known) => *known.get(),
+            Entry::Vacant(new) => {
+                let what =
+                    "the text of all distinct chunks together, which are to be cut from the documents,";
+                let bytes = new.key().len();
+                within(what, &mut self.distinct_bytes, bytes, self.limits.distinct_chunks)?;
+                *new.insert(next)
+            }
+        };
         self.manifests.push(Manifest { chunk, task, advice, ids: [None; 3] });
         Ok(())
     }
@@ -173,6 +192,12 @@ impl Functions {
             .collect();
         Ok(())
     }
+}
+
+/// Adds `more` bytes to the sum, which may not exceed `max`.
+fn within(what: &str, sum: &mut usize, more: usize, max: usize) -> Result<(), CodeError> {
+    *sum += more;
+    if *sum > max { Err(CodeError::TooLarge { what: what.to_owned(), got: *sum, max }) } else { Ok(()) }
 }
 
 fn raised(message: String) -> CodeError {

@@ -22,6 +22,8 @@ use std::{
 use monty_types::MontyObject;
 pub(crate) use monty_types::OOM_EXIT_CODE;
 
+pub(crate) use self::confine::{short_memory, short_time};
+
 use self::ask::Ask;
 use self::interpreter::Interpreter;
 use super::{
@@ -47,7 +49,12 @@ pub fn child_main() -> ExitCode {
     });
     match served.map(thread::JoinHandle::join) {
         Ok(Ok(Ok(()))) => ExitCode::SUCCESS,
-        _ => ExitCode::FAILURE,
+        Ok(_) => ExitCode::FAILURE,
+        Err(error) => {
+            let reason = format!("no stack of {} MB: {error}", STACK >> 20);
+            let _ = wire::write(&mut io::stdout(), &Reply::Unsafe(reason), &[""; 0]);
+            ExitCode::FAILURE
+        }
     }
 }
 
@@ -60,6 +67,7 @@ fn serve(input: &mut impl Read, output: &mut impl Write) -> io::Result<()> {
     if let Err(reason) = confine::resources(&limits, size) {
         return wire::write(output, &Reply::Unsafe(reason), &[""; 0]);
     }
+    wire::write(output, &Reply::Ready, &[""; 0])?;
     let started = Interpreter::start(
         &code,
         documents,

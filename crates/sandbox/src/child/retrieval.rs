@@ -13,10 +13,11 @@ use minions_documents::{Query, bm25_top_k};
 const TOP_K: usize = 10;
 
 /// Answers `search(queries, chunks, k=10, weights=None)`. Code for the original minions names the queries `keywords`,
-/// and gives the weights third.
+/// and gives the weights third. The host takes at most `room` bytes of chunks.
 pub(super) fn retrieve(
     name: &str,
     search: Search,
+    room: usize,
     args: Vec<MontyObject>,
     mut kwargs: Vec<(MontyObject, MontyObject)>,
     ask: &mut Ask,
@@ -43,6 +44,11 @@ pub(super) fn retrieve(
         }
     };
     let found = match search {
+        Search::Embedding if chunks.iter().map(String::len).sum::<usize>() > room => {
+            let message =
+                format!("{name}(): the chunks have more than {room} bytes, more than the documents can give");
+            return Err(exception(ExcType::ValueError, &message));
+        }
         Search::Embedding => by_meaning(name, SearchArguments { queries, k }, &chunks, ask)
             .map_err(|reason| exception(ExcType::RuntimeError, &format!("{name}(): {reason}")))?,
         Search::Bm25 | Search::Off => bm25_top_k(&queries, &chunks, k),

@@ -1,0 +1,350 @@
+//! The one table of what servers say when they fail: status and words become a kind and, where the kind's own hint would
+//! mislead, another one.
+//!
+//! Pure. The words were read in the vendors' documents and in the sources of the servers.
+
+use std::ops::RangeInclusive;
+
+use super::ChatErrorKind as Kind;
+
+/// A row of the table.
+struct Rule {
+    statuses: &'static [RangeInclusive<u16>],
+    /// One of these must be in the text, in lower case; none means any text. The parts around a `*` must follow each
+    /// other. The text begins with the form of the body: `[json]`, `[html]`, `[plain]` or `[empty]`.
+    signs: &'static [&'static str],
+    /// None of these may be in the text.
+    unless: &'static [&'static str],
+    kind: Kind,
+    hint: Option<&'static str>,
+}
+
+const REFUSED: &[RangeInclusive<u16>] = &[400..=499];
+const FAILED: &[RangeInclusive<u16>] = &[400..=400, 405..=405, 409..=409, 422..=422, 500..=599];
+
+const RULE: Rule = Rule { statuses: &[400..=599], signs: &[], unless: &[], kind: Kind::Rejected, hint: None };
+
+/// The rows, of which the first that fits counts.
+const RULES: &[Rule] = &[
+    Rule {
+        statuses: REFUSED,
+        signs: &[
+            "unsupported_country",
+            "country*not supported",
+            "user location is not supported",
+            "region_not_supported",
+            "not available in your country",
+            "not available in your region",
+            "unavailable in your region",
+        ],
+        hint: Some(
+            "The vendor does not serve this country or region: take another vendor. The key is not the problem.",
+        ),
+        ..RULE
+    },
+    Rule {
+        statuses: &[403..=403, 429..=429, 503..=503],
+        signs: &["[html]*cloudflare", "[html]*just a moment", "[html]*attention required", "[html]*blocked"],
+        hint: Some(FIREWALL),
+        ..RULE
+    },
+    Rule { statuses: &[403..=403], signs: &["[html]"], hint: Some(FIREWALL), ..RULE },
+    Rule {
+        statuses: &[413..=413],
+        signs: &["[html]", "[plain]", "[empty]"],
+        hint: Some(
+            "A proxy before the model server limits the size of a request: raise that limit (nginx: \
+             client_max_body_size), or cut smaller chunks.",
+        ),
+        ..RULE
+    },
+    Rule {
+        statuses: REFUSED,
+        signs: &["plain http request was sent to https", "http request to an https server"],
+        hint: Some("That server speaks https: use https://."),
+        ..RULE
+    },
+    Rule {
+        statuses: &[407..=407],
+        hint: Some(
+            "Put the proxy's user and password into its address: HTTPS_PROXY=http://user:password@host:port.",
+        ),
+        ..RULE
+    },
+    Rule { statuses: &[402..=402], kind: Kind::Quota, ..RULE },
+    Rule {
+        statuses: &[400..=400, 403..=403, 429..=429, 500..=500],
+        signs: &[
+            "insufficient_quota",
+            "insufficient quota",
+            "insufficient balance",
+            "insufficient_balance",
+            "insufficient credit",
+            "insufficient funds",
+            "credit balance",
+            "out of credit",
+            "no credits left",
+            "billing_hard_limit",
+            "exceeded your current quota*billing",
+        ],
+        unless: &["resource_exhausted", "retry in", "try again in"],
+        kind: Kind::Quota,
+        ..RULE
+    },
+    Rule {
+        statuses: &[429..=429],
+        signs: &["request too large"],
+        hint: Some(
+            "One request needs more than the account's limit of tokens a minute: cut smaller chunks, or raise that limit.",
+        ),
+        ..RULE
+    },
+    Rule {
+        statuses: &[400..=400, 413..=413, 422..=422, 500..=599],
+        signs: &[
+            "exceed_context_size_error",
+            "context_length_exceeded",
+            "prompt is too long",
+            "prompt too long",
+            "maximum context length",
+            "exceeds the available context size",
+            "exceeds the context",
+            "exceed context window",
+            "longer than the context length",
+            "exceed context limit",
+            "maximum prompt length",
+            "input is too long",
+            "input token count*exceeds",
+            "tokens`*must be <=",
+            "request_too_large",
+            // llama.cpp's server says this of a text that is to be embedded.
+            "too large to process",
+        ],
+        kind: Kind::ContextTooLong,
+        ..RULE
+    },
+    Rule { statuses: &[413..=413], kind: Kind::ContextTooLong, ..RULE },
+    Rule {
+        statuses: REFUSED,
+        signs: &[
+            "not have access to*model",
+            "not have access to the model",
+            "model_not_found",
+            "access to model*restricted",
+        ],
+        kind: Kind::NotFound,
+        ..RULE
+    },
+    Rule { statuses: &[403..=403], signs: &["moderation", "flagged", "content_policy"], ..RULE },
+    Rule { statuses: &[401..=401, 403..=403], kind: Kind::Auth, ..RULE },
+    Rule {
+        statuses: &[400..=400, 404..=404, 422..=422, 500..=500],
+        signs: &[
+            "api key not valid",
+            "api_key_invalid",
+            "api key expired",
+            "invalid api key",
+            "invalid_api_key",
+            "invalidapikey",
+            "incorrect api key",
+            "api key is missing",
+            "missing api key",
+            "invalid x-api-key",
+            "authentication_error",
+            "unauthenticated",
+            "login fail",
+        ],
+        kind: Kind::Auth,
+        ..RULE
+    },
+    Rule {
+        statuses: &[409..=409, 425..=425, 429..=429, 500..=599],
+        signs: &[
+            "loading model",
+            "model is loading",
+            "is currently loading",
+            "still loading",
+            "being loaded",
+            "warming up",
+            "still starting",
+            "starting up",
+            "is starting",
+            "not ready yet",
+            "model is not ready",
+            "model not ready",
+            "initializing",
+            "scaling up",
+            "waking up",
+            "spinning up",
+            "estimated_time",
+        ],
+        unless: &["error loading", "error: ", "failed", "unable", "could not", "cannot"],
+        kind: Kind::Loading,
+        ..RULE
+    },
+    Rule { statuses: &[404..=405], kind: Kind::NotFound, ..RULE },
+    Rule {
+        statuses: FAILED,
+        signs: &[
+            "model_not_found",
+            "model*not found",
+            "model*does not exist",
+            "model not exist",
+            "unknown model",
+            "no such model",
+            "not a valid model",
+            "invalid model name",
+            "no models loaded",
+            "no available channel for model",
+            "unexpected endpoint",
+            "unknown endpoint",
+            "invalid url",
+            "no route",
+        ],
+        kind: Kind::NotFound,
+        ..RULE
+    },
+    Rule { statuses: &[429..=429], kind: Kind::RateLimited, ..RULE },
+    Rule {
+        statuses: FAILED,
+        signs: &["rate_limit", "rate limit", "too many requests", "resource_exhausted"],
+        kind: Kind::RateLimited,
+        ..RULE
+    },
+    Rule { statuses: &[503..=503, 529..=529], kind: Kind::Busy, ..RULE },
+    Rule {
+        statuses: &[500..=599],
+        signs: &[
+            "overloaded",
+            "server busy",
+            "server is busy",
+            "at capacity",
+            "queue is full",
+            "no capacity",
+        ],
+        kind: Kind::Busy,
+        ..RULE
+    },
+    Rule {
+        // Groq: the model did not manage to write JSON, or wrote a call of a tool that it was not given.
+        statuses: &[400..=400, 422..=422],
+        signs: &[
+            "json_validate_failed",
+            "failed to generate json",
+            "failed to validate json",
+            "tool_use_failed",
+            "output_parse_failed",
+            "generated output that could not be parsed",
+        ],
+        kind: Kind::Malformed,
+        ..RULE
+    },
+    // 408: the server waited for us; 425: too early; 499: Ollama, another client left while the model was loading.
+    Rule { statuses: &[408..=408, 425..=425, 499..=599], kind: Kind::Server, ..RULE },
+];
+
+const FIREWALL: &str = "That page comes from a firewall or a proxy before the server, such as Cloudflare's: check the base \
+                        URL, the network and its VPN. The key is not the problem.";
+
+/// The kind of a failure, and the hint that replaces the kind's own. `text`: what the server said, with the form of the
+/// body before it.
+pub(crate) fn of(status: u16, text: &str) -> (Kind, Option<&'static str>) {
+    let text = text.to_lowercase();
+    let fits = |rule: &&Rule| {
+        rule.statuses.iter().any(|statuses| statuses.contains(&status))
+            && (rule.signs.is_empty() || rule.signs.iter().any(|sign| has(&text, sign)))
+            && !rule.unless.iter().any(|sign| has(&text, sign))
+    };
+    RULES.iter().find(fits).map_or((Kind::Rejected, None), |rule| (rule.kind, rule.hint))
+}
+
+/// Whether the parts of `sign` around its `*` stand in `text`, one behind the other.
+fn has(text: &str, sign: &str) -> bool {
+    let mut rest = text;
+    sign.split('*').all(|part| match rest.split_once(part) {
+        Some((_, behind)) => {
+            rest = behind;
+            true
+        }
+        None => false,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_servers_say_has_its_kind() {
+        for (status, text, kind) in [
+            (400, "[json] API key not valid. Please pass a valid API key.", Kind::Auth),
+            (400, "[json] authentication_error invalid x-api-key", Kind::Auth),
+            (401, "[empty]", Kind::Auth),
+            (403, "[json] Country, region, or territory not supported", Kind::Rejected),
+            (
+                400,
+                "[json] FAILED_PRECONDITION User location is not supported for the API use.",
+                Kind::Rejected,
+            ),
+            (403, "[html] Attention Required! | Cloudflare", Kind::Rejected),
+            (403, "[json] Project does not have access to model `gpt-5`", Kind::NotFound),
+            (403, "[json] Input was flagged by the moderation endpoint", Kind::Rejected),
+            (503, "[json] unavailable_error | Loading model", Kind::Loading),
+            (503, "[json] Model meta-llama/Llama-3 is currently loading", Kind::Loading),
+            (500, "[plain] The model is still loading, try again", Kind::Loading),
+            (503, "[json] DEPLOYMENT_SCALING_UP the deployment is scaling up", Kind::Loading),
+            (429, "[json] Model is warming up", Kind::Loading),
+            (500, "[json] error loading model: out of memory", Kind::Server),
+            (500, "[json] unable to load runner: model is loading for too long", Kind::Server),
+            (400, "[json] the model is loading", Kind::Rejected),
+            (503, "[json] no available channel for model gpt-4", Kind::NotFound),
+            (503, "[empty]", Kind::Busy),
+            (500, "[json] Server is busy, queue is full", Kind::Busy),
+            (400, "[json] Model Not Exist", Kind::NotFound),
+            (400, "[json] gpt-9 is not a valid model ID", Kind::NotFound),
+            (500, "[json] Unexpected endpoint or method. (POST /chat/completions)", Kind::NotFound),
+            (405, "[empty]", Kind::NotFound),
+            (402, "[json] Insufficient Balance", Kind::Quota),
+            (400, "[json] Your credit balance is too low to access the API.", Kind::Quota),
+            (
+                429,
+                "[json] You exceeded your current quota, please check your plan and billing details.",
+                Kind::Quota,
+            ),
+            (
+                429,
+                "[json] You exceeded your current quota, check your plan and billing. Please retry in 4s.",
+                Kind::RateLimited,
+            ),
+            (429, "[json] RESOURCE_EXHAUSTED exceeded your current quota, billing", Kind::RateLimited),
+            (429, "[json] Request too large for model on tokens per minute", Kind::Rejected),
+            (400, "[json] code rate_limit_exceeded", Kind::RateLimited),
+            (413, "[html] 413 Request Entity Too Large", Kind::Rejected),
+            (413, "[json] prompt", Kind::ContextTooLong),
+            (400, "[json] The input token count (1200000) exceeds the maximum", Kind::ContextTooLong),
+            (400, "[json] Failed to generate JSON. Please adjust your prompt.", Kind::Malformed),
+            (400, "[json] tool_use_failed Tool choice is none, but model called a tool", Kind::Malformed),
+            (400, "[html] The plain HTTP request was sent to HTTPS port", Kind::Rejected),
+            (502, "[html] 502 Bad Gateway", Kind::Server),
+            (418, "[plain] teapot", Kind::Rejected),
+        ] {
+            assert_eq!(of(status, text).0, kind, "{status} {text}");
+        }
+    }
+
+    #[test]
+    fn a_hint_at_the_key_is_given_for_the_key_alone() {
+        for (status, text, word) in [
+            (403, "[html] Sorry, you have been blocked", "firewall"),
+            (403, "[json] unsupported_country_region_territory", "country"),
+            (413, "[plain] length limit exceeded", "client_max_body_size"),
+            (400, "[plain] Client sent an HTTP request to an HTTPS server.", "https://"),
+            (407, "[html] Proxy Authentication Required", "HTTPS_PROXY"),
+        ] {
+            let (kind, hint) = of(status, text);
+            assert_eq!(kind, Kind::Rejected, "{text}");
+            assert!(hint.unwrap().contains(word), "{text}: {hint:?}");
+        }
+        assert_eq!(of(401, "[html] 401 Authorization Required"), (Kind::Auth, None));
+    }
+}

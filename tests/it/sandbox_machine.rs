@@ -1,0 +1,70 @@
+//! Jobs whose sandbox the machine leaves too little room, or ends: the program is not blamed, and nobody is paid to mend it.
+
+use std::path::{Path, PathBuf};
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use serde_json::{Value, json};
+
+use crate::support::program::{Program, chats, job, scripted};
+use crate::support::wire::openai;
+
+const PROGRAM: &str = "```python
+def prepare_jobs(context, prev_job_manifests, prev_job_outputs):
+    return [JobManifest(chunk=doc, task='Which ship?') for doc in context]
+
+def transform_outputs(jobs):
+    return 'Mine: ' + '; '.join(job.output.answer for job in jobs)
+```";
+const FOUND: &str = r#"{"explanation": "e", "citation": "the Aurora", "answer": "Aurora"}"#;
+
+fn verdict() -> String {
+    json!({"explanation": "e", "decision": "provide_final_answer", "answer": "Aurora"}).to_string()
+}
+
+fn params() -> Value {
+    json!({"task": "Which ship?", "context": ["We saw the Aurora."]})
+}
+
+#[test]
+fn limits_below_the_sandbox_s_own_are_kept() {
+    for limit in ["ulimit -v 3000000", "ulimit -t 15"] {
+        let server = scripted(vec![PROGRAM.into(), verdict()], |request| openai(request, FOUND));
+        let ran = Program::in_shell(limit, "").run_job(&job(&server, "minions", params()));
+        assert_eq!(ran.result()["final_answer"], "Aurora", "{limit}");
+    }
+}
+
+/// The sandboxes of the program that runs in this folder.
+fn sandboxes_of(folder: &Path) -> Vec<Pid> {
+    let read = |place: PathBuf| std::fs::read(place).unwrap_or_default();
+    let processes = std::fs::read_dir("/proc").unwrap().flatten().map(|entry| entry.path());
+    let of_it = |process: &PathBuf| {
+        let stat = String::from_utf8_lossy(&read(process.join("stat"))).into_owned();
+        let parent = stat.rsplit(')').next().and_then(|rest| rest.split_whitespace().nth(1)).unwrap_or("0");
+        String::from_utf8_lossy(&read(process.join("cmdline"))).contains("sandbox-child")
+            && std::fs::read_link(format!("/proc/{parent}/cwd")).is_ok_and(|parent| parent == folder)
+    };
+    let id = |process: PathBuf| process.file_name()?.to_str()?.parse().ok().map(Pid::from_raw);
+    processes.filter(of_it).filter_map(id).collect()
+}
+
+#[test]
+fn a_sandbox_that_is_killed_while_the_workers_read_loses_no_answers() {
+    let program = Program::new();
+    let folder = program.dir.path().canonicalize().unwrap();
+    let server = scripted(vec![PROGRAM.into(), verdict()], move |request| {
+        let sandboxes = sandboxes_of(&folder);
+        assert_eq!(sandboxes.len(), 1);
+        sandboxes.into_iter().for_each(|sandbox| kill(sandbox, Signal::SIGKILL).unwrap());
+        openai(request, FOUND)
+    });
+    let result = program.run_job(&job(&server, "minions", params())).result();
+    assert_eq!(result["final_answer"], "Aurora");
+    let remote = chats(&server, "supervisor");
+    assert_eq!(remote.len(), 2, "nobody is asked for another program");
+    let answers = remote[1]["messages"].to_string();
+    assert!(answers.contains("Aurora") && !answers.contains("Mine: "), "{answers}");
+    let error = result["meta"][0].to_string();
+    assert!(error.contains("memory is short") && !error.contains("simpler way"), "{error}");
+}
