@@ -73,6 +73,11 @@ impl FailureKind {
         }
     }
 
+    /// Whether the job was ended by its caller, a signal or a deadline.
+    pub(crate) fn is_from_outside(self) -> bool {
+        matches!(self, Self::Deadline | Self::Cancelled | Self::Terminated | Self::HungUp)
+    }
+
     /// The exit code of a program whose job failed so.
     pub fn exit(self) -> Exit {
         match self {

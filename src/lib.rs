@@ -49,6 +49,7 @@ pub mod engine;
 pub mod envelope;
 pub mod error;
 pub mod events;
+mod files;
 pub mod job;
 pub mod prompts;
 mod protocols;

@@ -22,7 +22,7 @@ use cli::interrupt::Interrupt;
 use cli::options::RunOptions;
 use cli::program::Program;
 use cli::run::{RunOutcome, Work};
-use cli::{demo, envelope, listing, logging, machine, service, stdout, usage};
+use cli::{demo, envelope, last_words, listing, logging, machine, service, stdout, usage};
 
 /// Counts, so that a sandbox child can be held to its memory limit; elsewhere it is the system's.
 #[global_allocator]
@@ -118,8 +118,11 @@ fn run(work: Work, options: RunOptions, redactor: &Redactor) -> Result<RunOutcom
         .context("the signals can't be listened to")
         .map_err(|error| Failure::system(format!("{error:#}")))?;
     let most_jobs = machine::prepare()?;
+    last_words::begin();
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(machine::WORKERS)
+        .on_thread_start(last_words::begin)
+        .on_thread_stop(last_words::end)
         .enable_all()
         .build()
         .context("the asynchronous runtime can't be started")

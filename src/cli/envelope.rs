@@ -6,6 +6,8 @@ use minions::chat::secrets::Redactor;
 use minions::envelope::Envelope;
 use serde::Serialize;
 
+use super::last_words;
+
 /// Writes `envelope`, indented and with a final newline.
 pub(crate) fn write(
     envelope: &Envelope<impl Serialize>,
@@ -14,6 +16,8 @@ pub(crate) fn write(
 ) -> io::Result<()> {
     let mut text = redactor.clean_json_pretty(envelope)?;
     text.push(b'\n');
+    // From here on nothing needs memory.
+    last_words::take_over();
     out.write_all(&text)?;
     out.flush()
 }

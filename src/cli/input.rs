@@ -103,6 +103,7 @@ impl Source {
 
     fn unreadable(&self, error: &io::Error) -> Failure {
         match self {
+            _ if error.kind() == io::ErrorKind::OutOfMemory => Failure::system(error.to_string()),
             Self::Stdin => Failure::input(format!("stdin can't be read: {error}")),
             Self::File(path) => {
                 Failure::input(format!("the job file {} can't be read: {error}", path.display()))

@@ -14,6 +14,8 @@ use minions::error::{Exit, Failure, FailureKind};
 
 /// From the end of the work until the process ends all the same: somebody may have stopped reading its stdout.
 const LAST_WORDS: Duration = Duration::from_secs(5);
+/// Between two looks for a second signal.
+const PAUSE: Duration = Duration::from_millis(10);
 /// CPU time that is kept for the end of the work, at most.
 const LAST_CPU_TIME: Duration = Duration::from_millis(500);
 
@@ -47,22 +49,29 @@ impl Interrupt {
         }
         let (tell, heard) = watch::channel(Heard::default());
         let of_cpu_time = tell.clone();
-        thread::Builder::new().name("signals".to_owned()).spawn(move || {
-            let mut first = None;
-            for signal in signals.forever().filter(|signal| *signal != SIGXFSZ) {
-                // A terminal that goes away is told by the kernel and by the shell.
-                let again = first.is_some() && signal != SIGHUP;
-                if first.is_none() {
-                    if end_within(LAST_WORDS, 128 + signal).is_err() {
-                        low_level::exit(128 + signal);
+        let listen = move || {
+            let mut ended: Option<(Cause, i32, Instant)> = None;
+            loop {
+                // The last words have no thread of their own: there may be none left.
+                let came: Vec<i32> = match ended {
+                    None => signals.wait().collect(),
+                    Some((_, signal, at)) if at.elapsed() >= LAST_WORDS => low_level::exit(128 + signal),
+                    Some(_) => {
+                        thread::sleep(PAUSE);
+                        signals.pending().collect()
                     }
-                    first = Some(Cause::Signal(signal));
+                };
+                for signal in came.into_iter().filter(|signal| *signal != SIGXFSZ) {
+                    // A terminal that goes away is told by the kernel and by the shell.
+                    let again = ended.is_some() && signal != SIGHUP;
+                    let (first, ..) = *ended.get_or_insert((Cause::Signal(signal), signal, Instant::now()));
+                    tell.send_modify(|heard| {
+                        *heard = Heard { first: heard.first.or(Some(first)), again: heard.again || again };
+                    });
                 }
-                tell.send_modify(|heard| {
-                    *heard = Heard { first: heard.first.or(first), again: heard.again || again };
-                });
             }
-        })?;
+        };
+        thread::Builder::new().name("signals".to_owned()).spawn(listen)?;
         watch_cpu_time(of_cpu_time)?;
         Ok(Self(heard))
     }

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 
 use minions::error::Failure;
-use nix::sys::resource::{Resource, getrlimit, setrlimit};
+use nix::sys::resource::{RLIM_INFINITY, Resource, getrlimit, setrlimit};
 
 /// Threads of the runtime that run jobs: while one does long work, the other sees to timers.
 pub(crate) const WORKERS: usize = 2;
@@ -44,6 +44,10 @@ fn open_files() -> u64 {
 
 /// Whether as many threads as a run needs can be started. A runtime that lacks one panics, or waits for ever.
 fn has_threads() -> Result<(), Failure> {
+    // Each thread reserves address space for its allocations, which nothing gives back.
+    if getrlimit(Resource::RLIMIT_AS).is_ok_and(|(space, _)| space != RLIM_INFINITY) {
+        return Ok(());
+    }
     let gate = Arc::new(Mutex::new(()));
     let mut threads = Vec::with_capacity(THREADS);
     let closed = gate.lock();

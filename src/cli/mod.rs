@@ -10,9 +10,11 @@ pub(crate) mod envelope;
 mod events_file;
 mod input;
 pub(crate) mod interrupt;
+pub(crate) mod last_words;
 pub(crate) mod listing;
 pub(crate) mod logging;
 pub(crate) mod machine;
+mod memory;
 mod narrator;
 #[cfg(feature = "embedded")]
 pub(crate) mod openmp;
@@ -23,6 +25,7 @@ mod pull_bar;
 pub(crate) mod run;
 pub(crate) mod service;
 pub(crate) mod stdout;
+mod sync;
 pub(crate) mod usage;
 
 pub(crate) use input::Source;

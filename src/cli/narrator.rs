@@ -1,8 +1,9 @@
 //! `--verbose`: each step of a job as a line on stderr, told from its events.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
+use crate::cli::sync::lock;
 use minions::chat::Role;
 use minions::events::{DocumentInfo, Event, EventKind, EventListener, Purpose};
 use minions::words::count;
@@ -79,7 +80,7 @@ impl Narrator {
     }
 
     fn began(&self) -> std::sync::MutexGuard<'_, HashMap<CallKey, u64>> {
-        self.began.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.began)
     }
 }
 

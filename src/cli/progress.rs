@@ -1,9 +1,10 @@
 //! Progress on stderr, drawn from events: a bar on a terminal, else a line every few seconds.
 
 use std::io::{self, IsTerminal, Write};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use crate::cli::sync::lock;
 use minions::events::{Event, EventKind, EventListener, WorkerJob, WorkerJobState};
 
 /// Time between two lines.
@@ -65,7 +66,7 @@ impl JobProgress {
     }
 
     fn state(&self) -> std::sync::MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.state)
     }
 }
 

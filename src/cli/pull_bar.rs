@@ -2,10 +2,11 @@
 
 use std::collections::HashMap;
 use std::io::{self, IsTerminal, Write};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
 use super::progress::erase;
+use crate::cli::sync::lock;
 use minions::events::{Event, EventKind, EventListener};
 
 /// Time between two lines that report less than ten percent.
@@ -72,7 +73,7 @@ impl PullBar {
     }
 
     fn pulls(&self) -> MutexGuard<'_, HashMap<String, Shown>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.0)
     }
 }
 

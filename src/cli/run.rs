@@ -12,6 +12,7 @@ use super::input::{Found, Source};
 use super::interrupt::{self, RunDeadline};
 use super::program::Program;
 use super::progress::JobProgress;
+use super::{last_words, memory};
 
 /// What there is to do.
 #[derive(Clone, Debug)]
@@ -48,6 +49,9 @@ impl Program {
             Work::Batch(_, options) => options.deadline,
             Work::Look(_) | Work::One(_) => None,
         });
+        if !matches!(work, Work::Batch(..)) {
+            last_words::envelope_is_due();
+        }
         let target = self.options.events.clone();
         let events = self.beside(deadline, move || target.as_ref().map(EventsFile::open).transpose()).await?;
         let (events, end): (Option<Arc<EventsFile>>, Option<EventsEnd>) = events.unzip();
@@ -91,6 +95,7 @@ impl Program {
                 Ok(RunOutcome::Result(Box::new(result)))
             }
             Found::Many(pieces, options) => {
+                last_words::take_over();
                 let exit = batch::run(self, &source, pieces, *options, deadline, events).await;
                 Ok(RunOutcome::Told(exit.unwrap_or_else(|failure| {
                     tracing::error!("{failure}");
@@ -112,6 +117,7 @@ impl Program {
         let reader = engine.clone();
         let is_slim = self.options.slim;
         let parse = move || {
+            memory::check(bytes.len(), memory::OF_A_JOB)?;
             let mut job = reader.job(job::bare(job::value(&bytes, first_line)?)?)?;
             job.is_slim |= is_slim;
             Ok(job)

@@ -8,12 +8,11 @@ use std::path::{Path, PathBuf};
 use nix::unistd::{AccessFlags, access};
 
 use crate::chat::secrets::Redactor;
-use serde::Serialize;
 
 /// The number of characters of the task in a file name.
 const SLUG: usize = 40;
 
-/// Writes `log` below `dir`, without credentials, and gives its path. With a given `name`, an existing log is replaced.
+/// Writes `text`, the JSON of a log, below `dir` and gives its path. With a given `name`, an existing log is replaced.
 ///
 /// A log holds documents, so the file and the folders that this makes are the user's alone.
 ///
@@ -23,7 +22,7 @@ pub(super) fn write(
     dir: &Path,
     name: Option<&Path>,
     task: &str,
-    log: &impl Serialize,
+    mut text: Vec<u8>,
     redactor: &Redactor,
 ) -> io::Result<PathBuf> {
     // Neither a name nor a task may bring a credential into the name of a file.
@@ -34,7 +33,6 @@ pub(super) fn write(
     let stamp = jiff::Timestamp::now().strftime("%Y%m%dT%H%M%SZ");
     let prefix = format!("{stamp}_{}_", slug(&redactor.clean(task)));
     let mut file = tempfile::Builder::new().prefix(&prefix).suffix(".part").tempfile_in(folder)?;
-    let mut text = redactor.clean_json_pretty(log)?;
     text.push(b'\n');
     file.write_all(&text)?;
     let target = target.unwrap_or_else(|| file.path().with_extension("json"));
@@ -94,21 +92,18 @@ mod tests {
     use std::os::unix::fs::{PermissionsExt, symlink};
 
     use super::*;
-    use serde_json::json;
 
     #[test]
     fn a_log_is_whole_and_alone() {
         let dir = tempfile::tempdir().unwrap();
-        let first = write(dir.path(), None, "Was kostet's?", &json!({"n": 1}), &Redactor::default()).unwrap();
-        let second =
-            write(dir.path(), None, "Was kostet's?", &json!({"n": 2}), &Redactor::default()).unwrap();
+        let first = write(dir.path(), None, "Was kostet's?", b"1".to_vec(), &Redactor::default()).unwrap();
+        let second = write(dir.path(), None, "Was kostet's?", b"2".to_vec(), &Redactor::default()).unwrap();
         assert_ne!(first, second);
         assert!(first.file_name().unwrap().to_str().unwrap().contains("_was-kostet-s_"), "{first:?}");
         let named =
-            write(dir.path(), Some(Path::new("a/b.json")), "t", &json!({"n": 3}), &Redactor::default())
-                .unwrap();
+            write(dir.path(), Some(Path::new("a/b.json")), "t", b"3".to_vec(), &Redactor::default()).unwrap();
         assert_eq!(named, dir.path().join("a/b.json"));
-        assert_eq!(fs::read_to_string(named).unwrap(), "{\n  \"n\": 3\n}\n");
+        assert_eq!(fs::read_to_string(named).unwrap(), "3\n");
         let names: Vec<_> = fs::read_dir(dir.path()).unwrap().map(|e| e.unwrap().file_name()).collect();
         assert!(names.iter().all(|name| !name.to_str().unwrap().ends_with(".part")), "{names:?}");
     }
@@ -121,7 +116,7 @@ mod tests {
         fs::create_dir(&given).unwrap();
         fs::set_permissions(&given, fs::Permissions::from_mode(0o755)).unwrap();
         let log = |dir: &Path, name: Option<&str>| {
-            write(dir, name.map(Path::new), "t", &json!({}), &Redactor::default()).unwrap()
+            write(dir, name.map(Path::new), "t", b"{}".to_vec(), &Redactor::default()).unwrap()
         };
         for path in
             [log(&given, None), log(&given, Some("a/b.json")), log(&dir.path().join("new/deep"), None)]
@@ -143,8 +138,9 @@ mod tests {
     fn no_name_leads_out_of_the_folder_through_a_link() {
         let [inside, outside] = [(), ()].map(|()| tempfile::tempdir().unwrap());
         let link = |name: &str, to: &Path| symlink(to, inside.path().join(name)).unwrap();
-        let attempt =
-            |dir: &Path, name: &str| write(dir, Some(Path::new(name)), "t", &json!({}), &Redactor::default());
+        let attempt = |dir: &Path, name: &str| {
+            write(dir, Some(Path::new(name)), "t", b"{}".to_vec(), &Redactor::default())
+        };
         fs::create_dir_all(inside.path().join("real")).unwrap();
         fs::write(outside.path().join("file"), "theirs").unwrap();
         link("link", outside.path());

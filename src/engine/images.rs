@@ -11,6 +11,8 @@ use base64::{alphabet, engine::DecodePaddingMode};
 use crate::chat::Image;
 use crate::chat::http;
 use crate::error::Failure;
+use crate::files;
+use crate::sync::beside_runtime;
 
 /// The most bytes of a picture.
 const LARGEST: usize = 20 << 20;
@@ -31,31 +33,48 @@ pub(super) async fn load(named: &[String], fetches: bool) -> Result<Vec<Arc<Imag
     let mut images = Vec::new();
     for (position, name) in named.iter().enumerate() {
         let image = one(name.trim(), fetches).await;
-        let image = image.map_err(|problem| {
-            let failure = Failure::input(format!("`call_params.images[{position}]` {problem}"));
-            match remedy(name.trim()) {
-                Some(remedy) => failure.hint(remedy),
-                None => failure,
-            }
+        let image = image.map_err(|failure| Failure {
+            message: format!("`call_params.images[{position}]` {}", failure.message),
+            ..failure
         })?;
         images.push(Arc::new(image));
     }
     Ok(images)
 }
 
-async fn one(name: &str, fetches: bool) -> Result<Image, String> {
+async fn one(name: &str, fetches: bool) -> Result<Image, Failure> {
+    let unusable = |problem: String| Failure::input(problem);
     if name.starts_with("http://") || name.starts_with("https://") {
-        return if fetches { Ok(Image::Url(name.to_owned())) } else { data(&fetched(name).await?) };
+        return match fetches {
+            true => Ok(Image::Url(name.to_owned())),
+            false => data(&fetched(name).await.map_err(unusable)?).map_err(unusable),
+        };
     }
+    let name = name.to_owned();
+    beside_runtime(move || {
+        here(&name).map_err(|problem| {
+            let failure = unusable(problem);
+            match remedy(&name) {
+                Some(remedy) => failure.hint(remedy),
+                None => failure,
+            }
+        })
+    })
+    .await
+}
+
+/// The picture that is in `name` itself, or in the file of that name.
+fn here(name: &str) -> Result<Image, String> {
     if let Some((_, base64)) = name.strip_prefix("data:").and_then(|data| data.split_once(";base64,")) {
         return data(&decoded(base64).ok_or("is a data URL whose base64 is broken")?);
     }
-    if is_short(name) && Path::new(name).is_file() {
-        return data(&std::fs::read(name).map_err(|error| format!("can't be read: {error}"))?);
+    let path = Path::new(name);
+    if is_short(name) && path.exists() && !path.is_dir() {
+        return data(&files::read(path, LARGEST)?);
     }
     match decoded(name).filter(|bytes| media_type(bytes).is_some()) {
         Some(bytes) => data(&bytes),
-        None if is_short(name) && Path::new(name).is_dir() => Err("is a folder, not a picture".to_owned()),
+        None if is_short(name) && path.is_dir() => Err("is a folder, not a picture".to_owned()),
         None => Err("is no file here, no URL, and no picture in base64".to_owned()),
     }
 }

@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use crate::chat::{ChatErrorKind, Embedder, Usage};
 use crate::documents::{Query, vector_top_k};
 use crate::sandbox::Retriever;
-use crate::sync::lock;
+use crate::sync::{beside_runtime, lock};
 use crate::words::count;
 
 /// An embedding model that remembers vectors and counts its cost.
@@ -82,10 +82,13 @@ impl Retriever for Embeddings {
         let queries: Vec<&Query> = queries.iter().filter(|(query, _)| !query.trim().is_empty()).collect();
         let texts = queries.iter().map(|(query, _)| query).chain(filled.iter().map(|&at| &chunks[at]));
         self.learn(texts).await?;
-        let state = self.state();
-        let vector = |text: &String| state.known.get(text).cloned().unwrap_or_default();
-        let queries: Vec<_> = queries.iter().map(|(query, weight)| (vector(query), *weight)).collect();
-        let vectors: Vec<_> = filled.iter().map(|&at| vector(&chunks[at])).collect();
-        Ok(vector_top_k(&queries, &vectors, k).into_iter().map(|position| filled[position]).collect())
+        let (queries, vectors) = {
+            let state = self.state();
+            let vector = |text: &String| state.known.get(text).cloned().unwrap_or_default();
+            let queries: Vec<_> = queries.iter().map(|(query, weight)| (vector(query), *weight)).collect();
+            (queries, filled.iter().map(|&at| vector(&chunks[at])).collect::<Vec<_>>())
+        };
+        let best = beside_runtime(move || vector_top_k(&queries, &vectors, k)).await;
+        Ok(best.into_iter().map(|position| filled[position]).collect())
     }
 }

@@ -1,9 +1,11 @@
 //! A job under way: its cost and messages so far, and at its end its log and result.
 
-use std::sync::{Arc, OnceLock};
+use std::io;
+use std::sync::{Arc, OnceLock, mpsc};
 use std::time::{Duration, Instant};
 
 use tokio::task::{JoinError, JoinHandle, spawn_blocking};
+use tokio::time::timeout;
 
 use super::egress::{EgressLimits, Ledger};
 use super::result::{ConversationLog, EvidenceSummary, FailedLog, JobResult, LoggedUsage, Timing};
@@ -23,11 +25,16 @@ use crate::protocols::minion::Minion;
 use crate::protocols::minions::Minions;
 use crate::protocols::{Answer, Assignment, Notes, Side, Transcript};
 use crate::sandbox::{HostCalls, Sandbox, SandboxLimits, SearchByMeaning};
+use crate::sync::beside_runtime;
 
 /// The version that results name.
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 /// For this many bytes of documents the supervisor's code gets one millisecond more.
 const BYTES_PER_MILLISECOND: usize = 20_000;
+/// How long the folder of a log may take to answer, which may be on a network mount.
+const LOG_WAIT: Duration = Duration::from_secs(30);
+/// The same when the job is to end at once.
+const LAST_LOG_WAIT: Duration = Duration::from_secs(2);
 
 /// A job under way.
 pub(super) struct JobRun {
@@ -82,16 +89,32 @@ impl JobRun {
         });
     }
 
+    /// The job's own prompts.
+    async fn prompts(&self) -> Result<Prompts, Failure> {
+        let files = self.job.prompts.clone();
+        beside_runtime(move || Prompts::load(&files)).await.map_err(|problem| {
+            Failure::input(problem).hint(
+                "a prompt's file is looked for from the folder in which minions was started; docs/job.md says what it \
+                 may hold",
+            )
+        })
+    }
+
     /// Runs the job's protocol.
     pub(super) async fn solve(&self, shared: &SharedResources) -> Result<Answer, Failure> {
         let job = &self.job;
-        if let Err(error) = conversation_log::check(&job.log_dir, job.log_name.as_deref()) {
+        let (dir, name) = (job.log_dir.clone(), job.log_name.clone());
+        let check = beside_runtime(move || conversation_log::check(&dir, name.as_deref()));
+        let check = timeout(LAST_LOG_WAIT, check).await;
+        if let Err(error) = check.unwrap_or_else(|_| Err(no_answer(LAST_LOG_WAIT))) {
             self.warn_of_log(&error);
         }
         // The texts are counted while the models are made ready, which takes longer.
         let counting = Counting::begin(job);
-        let prompts = Prompts::load(&job.prompts)
-            .map_err(|problem| Failure::input(problem).hint("a prompt's file is looked for from the folder in which minions was started; docs/job.md says what it may hold"))?;
+        let prompts = match job.prompts.is_empty() {
+            true => Prompts::default(),
+            false => self.prompts().await?,
+        };
         let fetches = job.local.provider.dialect.is_some_and(|dialect| dialect.fetches_images());
         let images = images::load(&job.images, fetches).await?;
         let waiting = shared.pulls.wait_with(&self.events);
@@ -177,7 +200,7 @@ impl JobRun {
         let spent = self.spent();
         let timing = self.timing();
         let log = self.log(&outcome, &notes, spent, timing);
-        let log_file = self.write_log(&log, redactor);
+        let log_file = self.write_log(&log, redactor, self.log_wait(&outcome));
         let savings = outcome
             .as_ref()
             .ok()
@@ -287,10 +310,22 @@ impl JobRun {
         }
     }
 
-    /// Writes the log and gives its path. If that fails, a warning is given and the job keeps its answer.
-    fn write_log(&self, log: &ConversationLog, redactor: &Redactor) -> Option<String> {
+    /// Writes the log and gives its path. If that fails, or its folder does not answer for `wait`, a warning is given and
+    /// the job keeps its answer.
+    fn write_log(&self, log: &ConversationLog, redactor: &Redactor, wait: Duration) -> Option<String> {
         let Job { log_dir, log_name, task, .. } = &self.job;
-        match conversation_log::write(log_dir, log_name.as_deref(), task, log, redactor) {
+        let (dir, name, task) = (log_dir.clone(), log_name.clone(), task.clone());
+        let cleaner = redactor.clone();
+        let (done, written) = mpsc::sync_channel(1);
+        let outcome = redactor.clean_json_pretty(log).map_err(io::Error::from).and_then(|text| {
+            // Nobody may wait any more.
+            let write = move || {
+                drop(done.send(conversation_log::write(&dir, name.as_deref(), &task, text, &cleaner)))
+            };
+            spawn_blocking(write);
+            written.recv_timeout(wait).unwrap_or_else(|_| Err(no_answer(wait)))
+        });
+        match outcome {
             Ok(path) => Some(path.to_string_lossy().into_owned()),
             Err(error) => {
                 self.warn_of_log(&error);
@@ -299,14 +334,26 @@ impl JobRun {
         }
     }
 
+    /// How long the log may take: less where the job has no time left.
+    fn log_wait(&self, outcome: &Result<Answer, Failure>) -> Duration {
+        let left = self.job.budget.deadline.map(|limit| limit.saturating_sub(self.started.elapsed()));
+        let is_ended = outcome.as_ref().is_err_and(|failure| failure.kind.is_from_outside());
+        LAST_LOG_WAIT + if is_ended { Duration::ZERO } else { left.unwrap_or(LOG_WAIT).min(LOG_WAIT) }
+    }
+
     /// Tells once that the job's log cannot be written.
-    fn warn_of_log(&self, error: &std::io::Error) {
+    fn warn_of_log(&self, error: &io::Error) {
         let what = format!("no conversation log: {} can't be written: {error}", self.job.log_dir.display());
         if self.lost_log.set(()).is_ok() {
             tracing::warn!("{what}");
             self.events.emit(|| EventKind::Warning { text: what });
         }
     }
+}
+
+/// The folder of a log, which may be on a network mount, is not there for us.
+fn no_answer(wait: Duration) -> io::Error {
+    io::Error::other(format!("it did not answer within {} s", wait.as_secs()))
 }
 
 /// How long one call of the supervisor's code may take: cutting long documents takes longer.

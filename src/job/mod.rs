@@ -12,6 +12,8 @@ mod line;
 mod names;
 mod not_json;
 mod options;
+#[cfg(test)]
+mod options_tests;
 mod parse;
 mod role;
 mod schema;

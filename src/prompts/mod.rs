@@ -7,6 +7,11 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 use std::path::PathBuf;
 
+use crate::files;
+
+/// The most bytes of a file that replaces a prompt. The longest of ours has a tenth of them.
+const LONGEST: usize = 100_000;
+
 /// A prompt whose slots are still open.
 #[derive(Clone, Copy, Debug)]
 pub struct Prompt {
@@ -115,14 +120,15 @@ impl Slot<'_> {
 pub struct Prompts(BTreeMap<&'static str, String>);
 
 impl Prompts {
-    /// Reads the files that replace prompts, by the prompts' names.
+    /// Reads the files that replace prompts, by the prompts' names. Blocks while it reads.
     pub fn load(files: &BTreeMap<String, PathBuf>) -> Result<Self, String> {
         let mut replaced = BTreeMap::new();
         for prompt in ALL {
             let Some(path) = files.get(prompt.name) else { continue };
             let place = format!("`protocol.kwargs.prompts.{}`: {}", prompt.name, path.display());
-            let text =
-                std::fs::read_to_string(path).map_err(|error| format!("{place} can't be read: {error}"))?;
+            let bytes = files::read(path, LONGEST).map_err(|problem| format!("{place} {problem}"))?;
+            let text = String::from_utf8(bytes)
+                .map_err(|_| format!("{place} can't be read: it is no text in UTF-8"))?;
             let known = slots(prompt.text);
             if let Some(slot) = slots(&text).into_iter().find(|slot| !known.contains(slot)) {
                 let known = known.join(", ");

@@ -199,6 +199,10 @@ fn ollamas_own_options_are_sent_to_it() {
         let chats = daemon.requests().iter().map(Request::json).collect::<Vec<_>>();
         chats.into_iter().find(|body| body["messages"][1]["content"] == "Who?").unwrap()
     };
+    let lifted = asked(json!({"max_tokens": -1, "seed": "-1", "keep_alive": "-1", "temperature": "0.5"}));
+    let options = &lifted["options"];
+    assert!(options["num_predict"].is_null() && options["seed"].is_null(), "{options}");
+    assert_eq!((&lifted["keep_alive"], &options["temperature"]), (&json!(-1), &json!(0.5)));
     let plain = asked(json!({}));
     assert_eq!((&plain["think"], &plain["model"]), (&json!(false), &json!("llama3.2:3b")));
     assert_ne!(plain["options"]["num_ctx"], 5000);

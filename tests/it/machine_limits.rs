@@ -1,5 +1,6 @@
 //! What the machine does not give: a stdout, files, CPU time, memory. Nothing is spent, lost or said wrongly for it.
 
+use std::fs::File;
 use std::os::unix::fs::PermissionsExt;
 
 use serde_json::{Value, json};
@@ -80,6 +81,33 @@ fn a_file_that_may_not_grow_costs_its_log_alone() {
 }
 
 #[test]
+fn files_that_never_end_or_never_begin_are_not_read() {
+    let server = server();
+    let dir = tempfile::tempdir().unwrap();
+    let fifo = dir.path().join("fifo");
+    nix::unistd::mkfifo(&fifo, nix::sys::stat::Mode::S_IRWXU).unwrap();
+    let sparse = dir.path().join("sparse.png");
+    std::fs::write(&sparse, b"\x89PNG").unwrap();
+    File::options().write(true).open(&sparse).unwrap().set_len(3 << 30).unwrap();
+    for (path, why) in [
+        (fifo.to_str().unwrap(), "it is a pipe"),
+        ("/dev/zero", "it is a device"),
+        (sparse.to_str().unwrap(), "has more than"),
+    ] {
+        let mut with_prompt = one(&server);
+        with_prompt["protocol"]["kwargs"] = json!({"prompts": {"minion_worker": path}});
+        let mut with_image = one(&server);
+        with_image["call_params"]["images"] = json!([path]);
+        for (job, place) in [(with_prompt, "prompts.minion_worker"), (with_image, "images[0]")] {
+            // Less memory than the file has.
+            let error = Program::in_shell("ulimit -v 2000000", "").run(job.to_string()).error(2);
+            assert!(error.contains(place) && error.contains(why), "{error}");
+        }
+    }
+    assert_eq!(chats(&server, "supervisor").len(), 0);
+}
+
+#[test]
 fn a_disk_without_room_costs_its_log_alone() {
     let server = server();
     let program = Program::new();
@@ -123,4 +151,47 @@ fn cpu_time_that_runs_out_is_told() {
     let ended: Vec<Value> = ran.stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     let told = |line: &&Value| line["error"].as_str().is_some_and(|error| error.contains("1 s of CPU time"));
     assert!(ended.iter().filter(told).count() > 0, "{} lines", ended.len());
+}
+
+#[test]
+fn memory_that_runs_out_has_its_envelope() {
+    let server = server();
+    let mut job = one(&server);
+    job["call_params"]["context"] = json!(["a b c d e f g h ".repeat(200_000)]);
+    for megabytes in [56, 80, 100, 120, 140, 200] {
+        let limit = format!("ulimit -v {}", megabytes << 10);
+        let ran = Program::in_shell(&limit, "").run(job.to_string());
+        let envelope = ran.envelope();
+        match ran.code {
+            Some(0) => assert_eq!(envelope["result"]["final_answer"], "Ada"),
+            Some(65) => assert!(envelope["error"].as_str().unwrap().contains("memory"), "{envelope}"),
+            // Before a thread has started, or in a call.
+            code => assert_eq!(code, Some(1), "{megabytes}: {envelope}"),
+        }
+    }
+}
+
+#[test]
+fn a_line_that_memory_does_not_hold_fails_alone() {
+    let server = server();
+    let mut large = one(&server);
+    large["custom_id"] = json!("large");
+    large["call_params"]["context"] = json!(["a b c d e f g h ".repeat(5_000_000)]);
+    let input = format!("{}{large}\n{}", many(&server, 1), many(&server, 2).lines().nth(1).unwrap());
+    let ran = Program::in_shell("ulimit -v 450000", "batch").run(input);
+    assert_eq!(ran.code, Some(3), "{}", ran.stderr);
+    let lines: Vec<Value> = ran.stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let failed: Vec<_> = lines.iter().filter(|line| line["success"] == false).collect();
+    assert_eq!((lines.len(), failed.len()), (3, 1), "{}", ran.stderr);
+    assert!(failed[0]["error"].as_str().unwrap().contains("MB are left"), "{}", failed[0]);
+}
+
+#[test]
+fn random_hardship_leaves_one_envelope() {
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/bench/hardship.py");
+    let ran = std::process::Command::new("python3")
+        .args([script, env!("CARGO_BIN_EXE_minions"), "40", "7"])
+        .output()
+        .unwrap();
+    assert!(ran.status.success(), "{}", String::from_utf8_lossy(&ran.stdout));
 }

@@ -30,25 +30,31 @@ pub(crate) fn forms(secret: &str) -> Vec<String> {
     ]
 }
 
-/// The first place in `text` that has `secret` with any of its characters escaped, as JSON, Python, JavaScript, URLs and
-/// HTML do, or a beginning of it at which the text was cut.
-pub(crate) fn find(text: &str, secret: &str) -> Option<Range<usize>> {
-    find_escaped(text, secret).or_else(|| find_cut(text, secret))
+/// The first place in `text` that has one of `secrets` with any of its characters escaped, as JSON, Python, JavaScript,
+/// URLs and HTML do, or a beginning of it at which the text was cut.
+pub(crate) fn find(text: &str, secrets: &[String]) -> Option<Range<usize>> {
+    if secrets.is_empty() {
+        return None;
+    }
+    find_escaped(text, secrets).or_else(|| find_cut(text, secrets))
 }
 
-fn find_escaped(text: &str, secret: &str) -> Option<Range<usize>> {
+fn find_escaped(text: &str, secrets: &[String]) -> Option<Range<usize>> {
+    let starts_escape = |byte: &u8| matches!(byte, b'\\' | b'%' | b'&');
     let mut from = 0;
-    while let Some(at) = text[from..].find(['\\', '%', '&']).map(|found| from + found) {
+    while let Some(at) = text.as_bytes()[from..].iter().position(starts_escape).map(|found| from + found) {
         let Some((c, length)) = escaped(&text[at..]) else {
             from = at + 1;
             continue;
         };
         // It is the first escape of a match, so what is before it in the secret stands before it as it is.
-        let places = secret.match_indices(c).map(|(place, _)| place);
-        for place in places.filter(|place| text[..at].ends_with(&secret[..*place])) {
-            if let Some(end) = matched(text, at, &secret[place..]) {
-                return Some(at - place..end);
-            }
+        let match_of = |secret: &String| {
+            let places = secret.match_indices(c).map(|(place, _)| place);
+            let mut places = places.filter(|place| text[..at].ends_with(&secret[..*place]));
+            places.find_map(|place| Some(at - place..matched(text, at, &secret[place..])?))
+        };
+        if let Some(found) = secrets.iter().find_map(match_of) {
+            return Some(found);
         }
         from = at + length;
     }
@@ -107,14 +113,17 @@ fn escaped(text: &str) -> Option<(char, usize)> {
     }
 }
 
-fn find_cut(text: &str, secret: &str) -> Option<Range<usize>> {
+fn find_cut(text: &str, secrets: &[String]) -> Option<Range<usize>> {
     let cuts = CUTS.iter().flat_map(|mark| text.match_indices(mark)).map(|(at, _)| at);
-    let ends = || secret.char_indices().map(|(end, _)| end).skip(SHORTEST_BEGINNING);
-    let begin = |at: usize| {
-        let longest = ends().filter(|end| text[..at].ends_with(&secret[..*end])).max()?;
+    let begins = |at: usize| {
+        let ends = |secret: &String| {
+            let ends = secret.char_indices().map(|(end, _)| end).skip(SHORTEST_BEGINNING);
+            ends.filter(|end| text[..at].ends_with(&secret[..*end])).max()
+        };
+        let longest = secrets.iter().filter_map(ends).max()?;
         Some(at - longest..at)
     };
-    cuts.filter_map(begin).min_by_key(|range| range.start)
+    cuts.filter_map(begins).min_by_key(|range| range.start)
 }
 
 #[cfg(test)]
@@ -123,7 +132,7 @@ mod tests {
 
     #[test]
     fn a_credential_is_found_however_it_is_escaped() {
-        let secret = "sk-ab/cd+EF=12";
+        let secrets = ["another-one".to_owned(), "sk-ab/cd+EF=12".to_owned()];
         for (text, found) in [
             (r"a sk-ab\/cd+EF=12 b", r"sk-ab\/cd+EF=12"),
             (r"a sk-ab\\\/cd+EF=12 b", r"sk-ab\\\/cd+EF=12"),
@@ -136,12 +145,12 @@ mod tests {
             ("sk-ab/cd+E...", "sk-ab/cd+E"),
             ("sk-ab/sk-ab/cd\u{2026} and sk-ab/cd...", "sk-ab/cd"),
         ] {
-            assert_eq!(find(text, secret).map(|range| &text[range]), Some(found), "{text}");
+            assert_eq!(find(text, &secrets).map(|range| &text[range]), Some(found), "{text}");
         }
         for text in
             ["", "\\", "%", "&", "sk-ab\\", "%2", "&#x;", "&#99999999999;", "\\u00", "sk-ab...", "é\\é%é&é;"]
         {
-            assert_eq!(find(text, secret), None, "{text}");
+            assert_eq!(find(text, &secrets), None, "{text}");
         }
     }
 }

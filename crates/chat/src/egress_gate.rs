@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use ring::digest;
 use serde::{Deserialize, Serialize};
 
-use super::{ChatError, ChatErrorKind, Usage};
+use super::{ChatError, ChatErrorKind, ChatRequest, Message, Usage};
 
 /// The body of a call that is about to be made.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -69,6 +69,26 @@ impl OutboundRequest {
     /// Bytes of the body that are not known to be the job's own. Where nothing is known of them, these are all bytes.
     pub fn other_bytes(&self) -> usize {
         self.other_bytes.unwrap_or(self.bytes)
+    }
+}
+
+impl Message {
+    /// The message with nothing but the job's own words.
+    fn bare(&self) -> Self {
+        let content = self.own.iter().map(|own| &self.content[own.clone()]).collect::<String>();
+        Self::new(self.role, content)
+    }
+}
+
+impl ChatRequest {
+    /// The texts that a call carries.
+    pub fn texts(&self) -> Vec<OutboundText<'_>> {
+        self.messages.iter().map(|Message { content, own, .. }| OutboundText { text: content, own }).collect()
+    }
+
+    /// The request with nothing but the job's own words.
+    pub(super) fn bare(&self) -> Self {
+        Self { messages: self.messages.iter().map(Message::bare).collect(), ..self.clone() }
     }
 }
 

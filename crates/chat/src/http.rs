@@ -102,7 +102,8 @@ pub fn shown(url: &str) -> String {
 /// The credentials that `url` holds: its password, as it is written and as it is meant, and user and password together,
 /// of which a header is made.
 pub fn credentials(url: &str) -> Vec<String> {
-    let Ok(url) = Url::parse(url) else { return Vec::new() };
+    let parsed = url.contains('@').then(|| Url::parse(url).ok()).flatten();
+    let Some(url) = parsed else { return Vec::new() };
     let Some(password) = url.password() else { return Vec::new() };
     let plain = |text| percent_decode_str(text).decode_utf8_lossy().into_owned();
     let (user, plain) = (plain(url.username()), plain(password));

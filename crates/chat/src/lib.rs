@@ -29,6 +29,7 @@ mod mend;
 mod observer;
 mod ollama;
 mod openai;
+mod openai_choice;
 pub mod pasted;
 pub mod providers;
 mod proxy;
@@ -40,6 +41,8 @@ pub mod schema_limits;
 pub mod secrets;
 mod settings;
 mod thinking;
+#[cfg(test)]
+mod thinking_tests;
 mod token_limit;
 mod truncation;
 mod turns;
@@ -143,12 +146,6 @@ impl Message {
     pub fn owning(self, own: Vec<Range<usize>>) -> Self {
         Self { own, ..self }
     }
-
-    /// The message with nothing but the job's own words.
-    fn bare(&self) -> Self {
-        let content = self.own.iter().map(|own| &self.content[own.clone()]).collect::<String>();
-        Self::new(self.role, content)
-    }
 }
 
 /// The format that a reply must have.
@@ -187,16 +184,6 @@ impl ChatRequest {
     /// The tokens of the messages, by estimate.
     pub fn estimated_tokens(&self) -> u64 {
         self.messages.iter().map(|message| estimate(&message.content)).sum()
-    }
-
-    /// The texts that a call carries.
-    pub fn texts(&self) -> Vec<OutboundText<'_>> {
-        self.messages.iter().map(|Message { content, own, .. }| OutboundText { text: content, own }).collect()
-    }
-
-    /// The request with nothing but the job's own words.
-    fn bare(&self) -> Self {
-        Self { messages: self.messages.iter().map(Message::bare).collect(), ..self.clone() }
     }
 
     /// The words of the messages.

@@ -7,7 +7,7 @@
 //! "Harmony response format", and the chat templates of the models named below.
 
 /// How a family of models opens and closes a thought.
-const FAMILIES: &[(&str, &str)] = &[
+pub(crate) const FAMILIES: &[(&str, &str)] = &[
     // DeepSeek R1, Qwen 3, QwQ, GLM 4.5, MiniMax M2, Granite 4, Nemotron, OLMo 3, SmolLM 3 and most others.
     ("<think>", "</think>"),
     ("<thinking>", "</thinking>"),
@@ -38,7 +38,7 @@ const FAMILIES: &[(&str, &str)] = &[
     (PLAIN_WORDS, "Here is my response:"),
 ];
 /// The mark that is a sentence: where nothing closes it, it is the answer's.
-const PLAIN_WORDS: &str = "Here is my thought process:";
+pub(crate) const PLAIN_WORDS: &str = "Here is my thought process:";
 
 /// How the answer is framed that follows a thought: Hunyuan, ERNIE, Reflection, Command, OpenThinker, Gemma 4.
 const FRAMES: &[(&str, &str)] = &[
@@ -329,91 +329,4 @@ fn begins(text: &str, mark: &str) -> bool {
 fn find(text: &str, mark: &str) -> Option<usize> {
     let (text, mark) = (text.as_bytes(), mark.as_bytes());
     text.windows(mark.len()).position(|window| window.eq_ignore_ascii_case(mark))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn thoughts_of_every_family_are_left_out() {
-        for (open, close) in FAMILIES {
-            for text in [
-                format!("{open}my secret{close}Yes."),
-                format!(" {open}\nmy secret\n{close}\n\nYes.\n"),
-                format!("{open}my secret{close}\n{open}\nand another\n{close}\nYes."),
-                format!("{open}my secret{close}<answer>\nYes.\n</answer>\n"),
-            ] {
-                assert_eq!(without_thoughts(&text), "Yes.", "{text}");
-            }
-            if *open == PLAIN_WORDS {
-                continue;
-            }
-            for text in [
-                format!("my secret{close}Yes."),
-                format!("my secret\n{close}\n\nYes."),
-                format!("my secret.{close} Yes."),
-                format!("{close}\n\nYes."),
-                format!("{open}my secret{close}\n{close}\nYes."),
-                format!("my secret\n{close}\nand more\n{close}\nYes."),
-                format!("{}my secret{}Yes.", open.to_uppercase(), close.to_lowercase()),
-            ] {
-                assert_eq!(without_thoughts(&text), "Yes.", "{text}");
-            }
-            for text in [format!("{open}never ends"), format!("{open}my secret{close}\n"), (*open).to_owned()]
-            {
-                assert_eq!(without_thoughts(&text), "", "{text}");
-            }
-        }
-    }
-
-    #[test]
-    fn the_final_channel_is_the_answer() {
-        let analysis = "<|channel|>analysis<|message|>my secret<|end|><|start|>assistant";
-        for text in [
-            format!("{analysis}<|channel|>final<|message|>Yes."),
-            format!("{analysis}<|channel|>final<|message|>Yes.<|return|>"),
-            format!(
-                "<|start|>assistant{analysis}<|channel|>final <|constrain|>json<|message|> Yes. <|end|>\n"
-            ),
-            format!(
-                "{analysis}<|channel|>commentary to=x<|message|>{{}}<|call|>{analysis}<|channel|>final<|message|>Yes."
-            ),
-            format!(
-                "{analysis}<|channel|>final<|message|>No.<|end|><|start|>assistant<|channel|>final<|message|>Yes."
-            ),
-            "analysis<|message|>my secret<|end|><|start|>assistant<|channel|>final<|message|>Yes.".to_owned(),
-            "<|message|>Yes.<|return|>".to_owned(),
-            "analysisWe think.assistantfinalYes.".to_owned(),
-        ] {
-            assert_eq!(without_thoughts(&text), "Yes.", "{text}");
-        }
-        for cut in [analysis, "<|channel|>analysis<|message|>my secret", "analysisWe think."] {
-            assert_eq!(without_thoughts(cut), "", "{cut}");
-        }
-    }
-
-    #[test]
-    fn a_text_that_speaks_of_marks_stays() {
-        for text in [
-            "Yes.",
-            "It came in 1931. The page shows the tag [THINK] and </think> as text.",
-            "The tag <think> ends with </think>\nin this text",
-            "<think> and </think> are the tags.",
-            "</think> is a tag.",
-            "It ends with `</think>` or \"</think>\".",
-            r#"{"a": "</think>"}"#,
-            "{\"a\": \"x.</think>Y\"}",
-            "```\nx\n</think>\n```",
-            "<thinker> is a tag",
-            "<answer>Yes.</answer>",
-            "The format has <|channel|>final<|message|> in it.",
-            "<|channel|> is a token.",
-            "analysis of the text",
-            "Analysis: a</b",
-            "Here is my thought process: it came in 1931.",
-        ] {
-            assert_eq!(without_thoughts(text), text);
-        }
-    }
 }

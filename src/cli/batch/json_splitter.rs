@@ -4,12 +4,17 @@
 //! A piece that is no JSON is given out too, for the parser to complain of; the next one begins on the line
 //! after, so that a bad line costs nothing but itself.
 
-use std::io::{self, BufRead};
+use std::io::{self, BufRead, Read};
+
+use crate::cli::memory;
 
 /// Characters that Linux keeps of a line that is typed or pasted, N_TTY_BUF_SIZE less the line break (termios(3)).
 const TERMINAL_LINE: usize = 4095;
 
 pub(super) const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+
+/// Bytes that are read before the memory for more is looked at.
+const STEP: u64 = 8 << 20;
 
 /// One value of the input, or what stands in its place.
 #[derive(Debug, PartialEq)]
@@ -91,10 +96,21 @@ impl<R: BufRead> JsonSplitter<R> {
         if let Some(ahead) = self.line_ahead.take() {
             bytes.extend(ahead.bytes);
         }
-        self.input.read_to_end(bytes).map(drop)
+        while self.input.by_ref().take(STEP).read_to_end(bytes)? > 0 {
+            has_room(bytes.len())?;
+        }
+        Ok(())
+    }
+
+    /// What stands for the last line that was read.
+    pub(super) fn unread(&self) -> JsonPiece {
+        JsonPiece::new(self.lines, 1, Vec::new())
     }
 
     /// The next piece; `None` at the end.
+    ///
+    /// # Errors
+    /// [`io::ErrorKind::OutOfMemory`] for a line that memory does not hold; the next piece follows it.
     pub(in crate::cli) fn next(&mut self) -> io::Result<Option<JsonPiece>> {
         if let Some(piece) = self.put_back.pop() {
             return Ok(Some(piece));
@@ -169,7 +185,14 @@ impl<R: BufRead> JsonSplitter<R> {
             return Ok(self.line_ahead.take());
         }
         let mut bytes = Vec::new();
-        if self.input.read_until(b'\n', &mut bytes)? == 0 {
+        while self.input.by_ref().take(STEP).read_until(b'\n', &mut bytes)? > 0 && !bytes.ends_with(b"\n") {
+            if let Err(error) = has_room(bytes.len()) {
+                self.lines += 1;
+                skip_line(&mut self.input)?;
+                return Err(error);
+            }
+        }
+        if bytes.is_empty() {
             return Ok(None);
         }
         self.lines += 1;
@@ -184,6 +207,24 @@ impl<R: BufRead> JsonSplitter<R> {
             )));
         }
         Ok(Some(JsonPiece::new(self.lines, 1, bytes)))
+    }
+}
+
+/// Whether the memory that is left takes as much again as was read, which a buffer that grows may want.
+fn has_room(read: usize) -> io::Result<()> {
+    memory::check(read, 1).map_err(|failure| io::Error::new(io::ErrorKind::OutOfMemory, failure.to_string()))
+}
+
+/// Reads to the end of the line and keeps nothing.
+fn skip_line(input: &mut impl BufRead) -> io::Result<()> {
+    loop {
+        let bytes = input.fill_buf()?;
+        let end = bytes.iter().position(|byte| *byte == b'\n');
+        let (length, is_last) = (end.map_or(bytes.len(), |end| end + 1), bytes.is_empty() || end.is_some());
+        input.consume(length);
+        if is_last {
+            return Ok(());
+        }
     }
 }
 

@@ -1,7 +1,7 @@
 //! From pieces of the input to jobs, in a thread of its own that reads no further than the jobs are taken.
 
 use std::collections::HashSet;
-use std::io::BufRead;
+use std::io::{self, BufRead};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
@@ -12,6 +12,7 @@ use tokio::task::JoinHandle;
 use super::Shard;
 use super::json_splitter::{JsonPiece, JsonSplitter};
 use super::resume::{Fingerprint, fingerprint};
+use crate::cli::memory;
 use minions::engine::Engine;
 use minions::error::Failure;
 use minions::job::{self, Job};
@@ -86,14 +87,26 @@ struct Reader {
 impl Reader {
     fn run<R: BufRead>(&mut self, pieces: &mut JsonSplitter<R>, lines: &Sender<Line>) -> Result<(), Failure> {
         for number in 0.. {
-            let piece = pieces
-                .next()
-                .map_err(|error| Failure::system(format!("the rest of the input can't be read: {error}")))?;
-            let Some(piece) = piece else { break };
+            let piece = match pieces.next() {
+                Ok(Some(piece)) => Ok(piece),
+                Ok(None) => break,
+                Err(error) if error.kind() == io::ErrorKind::OutOfMemory => Err((pieces.unread(), error)),
+                Err(error) => {
+                    return Err(Failure::system(format!("the rest of the input can't be read: {error}")));
+                }
+            };
             if !self.shard.has(number) {
                 continue;
             }
-            match self.line(&piece) {
+            let line = match piece {
+                Ok(piece) => self.line(&piece),
+                Err((piece, error)) => Some(Line {
+                    custom_id: self.line_id(&piece),
+                    hash: String::new(),
+                    job: Err(Failure::system(format!("line {}: {error}", piece.line))),
+                }),
+            };
+            match line {
                 None => drop(self.skipped.fetch_add(1, Relaxed)),
                 Some(line) => {
                     // Nobody takes them any more.
@@ -119,14 +132,16 @@ impl Reader {
 
     /// The job of `piece`, or what is wrong with it; `None` if it is done already.
     fn line(&mut self, piece: &JsonPiece) -> Option<Line> {
-        let value = job::value(&piece.bytes, piece.line);
+        let room = |for_a_byte| memory::check(piece.bytes.len(), for_a_byte);
+        let value =
+            room(memory::OF_JSON).and_then(|()| job::value(&piece.bytes, piece.line).map_err(Failure::from));
         let named = value.as_ref().ok().and_then(job::custom_id);
         let (custom_id, is_new) = match named {
             Some(name) => (name.to_owned(), self.seen.insert(fingerprint(name, ""))),
             None => (self.line_id(piece), true),
         };
         let _span = tracing::warn_span!("line", number = piece.line).entered();
-        let bare = value.and_then(job::bare).map_err(Failure::from);
+        let bare = value.and_then(|value| job::bare(value).map_err(Failure::from));
         let hash = bare.as_ref().map(job::digest).unwrap_or_default();
         if is_new && self.done.contains(&fingerprint(&custom_id, &hash)) {
             return None;
@@ -136,7 +151,7 @@ impl Reader {
                 "the custom_id {custom_id:?} is that of an earlier line; each job needs one of its own (without one it \
                  gets line-N)"
             ))),
-            bare => bare.and_then(|job: Value| self.engine.job(job)),
+            bare => bare.and_then(|job: Value| room(memory::OF_A_JOB).and_then(|()| self.engine.job(job))),
         };
         let number = piece.line;
         let job = job

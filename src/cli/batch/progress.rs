@@ -5,7 +5,7 @@ use std::fs::File;
 use std::io::{self, BufReader, IsTerminal};
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
 use minions::events::{Event, EventKind, EventListener, WorkerJob};
@@ -16,6 +16,7 @@ use super::report::Report;
 use super::shard::Shard;
 use crate::cli::input::Source;
 use crate::cli::progress::{draw, erase, speed, time_left};
+use crate::cli::sync::lock;
 use minions::words::count;
 
 /// Time between two lines, where something has ended meanwhile.
@@ -89,7 +90,7 @@ impl BatchProgress {
 
     /// Shows how far it is, if it is time.
     pub(super) fn tell(&self, report: &Report, running: usize, skipped: u64) {
-        let told = &mut *self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        let told = &mut *lock(&self.told);
         let (ended, failed) = report.ended();
         if self.is_terminal {
             let done = usize::try_from(ended + skipped).unwrap_or(usize::MAX);
@@ -118,14 +119,14 @@ impl BatchProgress {
 
     /// Takes the bar away.
     pub(super) fn end(&self) {
-        let told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        let told = lock(&self.told);
         if told.has_bar {
             erase();
         }
     }
 
     fn counts(&self) -> MutexGuard<'_, Counts> {
-        self.counts.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.counts)
     }
 
     fn line(&self, report: &Report, total: usize, running: usize, skipped: u64) -> String {

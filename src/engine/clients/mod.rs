@@ -61,9 +61,10 @@ pub(super) async fn open(
     let (worker, supervisor) = sides(job, &shared.config.environment, shared.is_for_many())?;
     let tape = shared.tape.of_job(job.line.as_deref());
     if let Tape::Replay(recording) = &tape {
-        return Ok(replayed(job, shared, [&worker, &supervisor], &tape, (recording, ledger)));
+        let window = tape.max_chunk_bytes(&worker.model, None).await;
+        return Ok(replayed(job, shared, [&worker, &supervisor], window, (recording, ledger)));
     }
-    let recording = tape.recording()?;
+    let recording = tape.recording().await?;
     for side in [&supervisor, &worker] {
         side.check(shared)?;
         side.warn();
@@ -105,7 +106,7 @@ pub(super) async fn open(
             }
             if is_remote { embedder.gated(ledger.watch(JobRole::Embedding)) } else { embedder }
         }),
-        max_chunk_bytes: tape.max_chunk_bytes(&worker.model, window),
+        max_chunk_bytes: tape.max_chunk_bytes(&worker.model, window).await,
         reader,
         _servers: vec![worker_servers, supervisor_servers],
         missing: Missing::default(),
@@ -117,7 +118,7 @@ fn replayed(
     job: &Job,
     shared: &SharedResources,
     [worker, supervisor]: [&SideConfig; 2],
-    tape: &Tape,
+    max_chunk_bytes: Option<usize>,
     (recording, ledger): (&Arc<Recording>, &Arc<Ledger>),
 ) -> Clients {
     let missing = Missing::default();
@@ -131,7 +132,7 @@ fn replayed(
     Clients {
         supervisor: only(metered(chat(supervisor))),
         worker: only(chat(worker)),
-        max_chunk_bytes: tape.max_chunk_bytes(&worker.model, None),
+        max_chunk_bytes,
         reader: None,
         embedder: embeds.then(embedder),
         _servers: Vec::new(),

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::recording::Exchange;
+use super::recording::{Exchange, read, write};
 use super::{Missing, Recording};
 use crate::chat::{
     CallOutcome, ChatClient, ChatError, ChatReply, ChatRequest, EgressGate, Embedded, Embedder,
@@ -86,7 +86,7 @@ impl RecordedChat {
         client: &Arc<dyn ChatClient>,
         request: &ChatRequest,
     ) -> Result<ChatReply, ChatError> {
-        let exchange = self.recording.begin(self.request(request));
+        let exchange = Arc::new(self.recording.begin(self.request(request)));
         let recorder = self.gate.as_ref().map(Recorder::new);
         let outcome = match &recorder {
             Some(recorder) => client.gated(Arc::clone(recorder) as _).chat(request).await,
@@ -94,15 +94,15 @@ impl RecordedChat {
         };
         let sent = recorder.map_or_else(Vec::new, |recorder| recorder.all());
         let (reply, error) = (outcome.clone().ok(), outcome.clone().err());
-        self.recording.write(&exchange, json!(Turn { sent, reply, error }));
+        write(&self.recording, exchange, json!(Turn { sent, reply, error })).await;
         outcome
     }
 
     async fn replay(&self, request: &ChatRequest) -> Result<ChatReply, ChatError> {
         let mut lost = Usage::default();
         loop {
-            let exchange = self.recording.begin(self.request(request));
-            let turn = self.turn(&exchange, request)?;
+            let exchange = Arc::new(self.recording.begin(self.request(request)));
+            let turn = self.turn(&exchange, request).await?;
             tell(self.gate.as_ref(), &request.texts(), turn.sent).await?;
             match (turn.reply, turn.error) {
                 (Some(mut reply), _) => {
@@ -129,10 +129,9 @@ impl RecordedChat {
         }
     }
 
-    fn turn(&self, exchange: &Exchange, request: &ChatRequest) -> Result<Turn, ChatError> {
-        let answer = self
-            .recording
-            .read(exchange)
+    async fn turn(&self, exchange: &Arc<Exchange>, request: &ChatRequest) -> Result<Turn, ChatError> {
+        let answer = read(&self.recording, exchange)
+            .await
             .and_then(|answer| serde_json::from_value::<Turn>(answer).map_err(|error| error.to_string()));
         answer.map_err(|problem| {
             let last = request.messages.last().map_or("", |message| &message.content);
@@ -228,8 +227,8 @@ pub(in crate::engine) struct Embedding {
 #[async_trait]
 impl Embedder for Embedding {
     async fn embed(&self, texts: &[String]) -> Result<Embedded, ChatError> {
-        let exchange =
-            self.recording.begin(json!({"side": JobRole::Embedding, "model": self.model, "texts": texts}));
+        let request = json!({"side": JobRole::Embedding, "model": self.model, "texts": texts});
+        let exchange = Arc::new(self.recording.begin(request));
         if let Some(embedder) = &self.embedder {
             let recorder = self.gate.as_ref().map(Recorder::new);
             let outcome = match &recorder {
@@ -238,7 +237,7 @@ impl Embedder for Embedding {
             };
             let sent = recorder.map_or_else(Vec::new, |recorder| recorder.all());
             let (embedded, error) = (outcome.as_ref().ok().cloned(), outcome.as_ref().err().cloned());
-            self.recording.write(&exchange, json!(Vectors { sent, embedded, error }));
+            write(&self.recording, exchange, json!(Vectors { sent, embedded, error })).await;
             return outcome;
         }
         let not_recorded = |problem: String| {
@@ -246,7 +245,7 @@ impl Embedder for Embedding {
             self.missing.note(what.clone());
             ChatError::withheld("the recorded embedding model", &what, "record the job again")
         };
-        let answer = self.recording.read(&exchange).map_err(not_recorded)?;
+        let answer = read(&self.recording, &exchange).await.map_err(not_recorded)?;
         let vectors: Vectors =
             serde_json::from_value(answer).map_err(|error| not_recorded(error.to_string()))?;
         let carried: Vec<_> = texts.iter().map(|text| OutboundText { text, own: &[] }).collect();

@@ -15,10 +15,12 @@ use serde_json::json;
 
 pub(super) use clients::{Embedding, RecordedChat};
 pub(super) use recording::Recording;
+use recording::{read, write};
 
 use super::JobOptions;
 use crate::chat::secrets::Redactor;
 use crate::error::{Failure, FailureKind};
+use crate::sync::beside_runtime;
 
 /// Whether a run records its exchanges, or replays them.
 pub(super) enum Tape {
@@ -62,23 +64,25 @@ impl Tape {
     ///
     /// # Errors
     /// [`FailureKind::Input`] if the folder cannot be made.
-    pub(super) fn recording(&self) -> Result<Option<&Arc<Recording>>, Failure> {
+    pub(super) async fn recording(&self) -> Result<Option<&Arc<Recording>>, Failure> {
         let Self::Record(recording) = self else { return Ok(None) };
-        recording.prepare()?;
+        let made = Arc::clone(recording);
+        beside_runtime(move || made.prepare()).await?;
         Ok(Some(recording))
     }
 
     /// The longest chunk that the worker can read, in bytes: `known`, or in a replay the recorded one.
-    pub(super) fn max_chunk_bytes(&self, model: &str, known: Option<usize>) -> Option<usize> {
+    pub(super) async fn max_chunk_bytes(&self, model: &str, known: Option<usize>) -> Option<usize> {
         let request = json!({"side": "window", "model": model});
         match self {
             Self::Off => known,
             Self::Record(recording) => {
-                recording.write(&recording.begin(request), json!({"max_chunk_bytes": known}));
+                let exchange = Arc::new(recording.begin(request));
+                write(recording, exchange, json!({"max_chunk_bytes": known})).await;
                 known
             }
             Self::Replay(recording) => {
-                let answer = recording.read(&recording.begin(request)).ok()?;
+                let answer = read(recording, &Arc::new(recording.begin(request))).await.ok()?;
                 answer["max_chunk_bytes"].as_u64().and_then(|bytes| usize::try_from(bytes).ok())
             }
         }

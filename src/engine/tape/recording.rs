@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use crate::chat::secrets::Redactor;
 use crate::error::Failure;
 use crate::job::digest;
-use crate::sync::lock;
+use crate::sync::{beside_runtime, lock};
 
 /// A folder of exchanges, as one job uses it.
 pub(in crate::engine) struct Recording {
@@ -110,4 +110,16 @@ impl Recording {
     pub(super) fn has_next(&self, exchange: &Exchange) -> bool {
         self.dir.join(exchange.file(exchange.turn + 1)).exists()
     }
+}
+
+/// [`Recording::write`] beside the runtime: the folder may be on a network mount.
+pub(super) async fn write(recording: &Arc<Recording>, exchange: Arc<Exchange>, answer: Value) {
+    let recording = Arc::clone(recording);
+    beside_runtime(move || recording.write(&exchange, answer)).await;
+}
+
+/// [`Recording::read`] beside the runtime.
+pub(super) async fn read(recording: &Arc<Recording>, exchange: &Arc<Exchange>) -> Result<Value, String> {
+    let (recording, exchange) = (Arc::clone(recording), Arc::clone(exchange));
+    beside_runtime(move || recording.read(&exchange)).await
 }

@@ -66,7 +66,7 @@ def _minions_str_title(text):
         return text.title()
     words, word = [], ''
     for c in text:
-        if c.lower() != c.upper() or c in _minions_str_initials:
+        if c.isupper() or c.islower() or c in _minions_str_initials:
             word += c
             continue
         words.append(_minions_str_first(word) + c if word else c)
@@ -183,6 +183,35 @@ def round(number, ndigits=None):
 
 def pow(base, exponent, modulus=None):
     return pow(base, exponent, modulus) if modulus is not None else _minions_power(base, exponent)
+
+
+_minions_rust_divmod = divmod
+
+
+def divmod(left, right):
+    number = isinstance(left, (int, float)) and isinstance(right, (int, float))
+    if not number or isinstance(left, int) and isinstance(right, int) or not right:
+        return _minions_rust_divmod(left, right)
+    rest = _minions_math.fmod(left, right)
+    whole = (left - rest) / right
+    if rest and (right < 0) != (rest < 0):
+        rest += right
+        whole -= 1.0
+    rest = rest or _minions_math.copysign(0.0, right)
+    low = float(_minions_math.floor(whole)) if whole - whole == 0 else whole
+    if whole - low > 0.5:
+        low += 1.0
+    return low or _minions_math.copysign(0.0, left / right), rest
+
+
+_minions_divmod = divmod
+
+
+# `//`, which the interpreter rounds first where a number is a float.
+def _minions_floor(left, right):
+    if isinstance(left, float) and isinstance(right, (int, float)) or isinstance(right, float) and isinstance(left, int):
+        return _minions_divmod(left, right)[0] if right else left // right
+    return left // right
 
 
 # `**`, which the interpreter multiplies out where the exponent is a whole number.

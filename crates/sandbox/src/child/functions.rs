@@ -1,6 +1,8 @@
 //! The functions of the child that the code can call: the chunkers, the search, and those of the prelude.
 
-use std::{collections::HashMap, mem};
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::mem;
 
 use monty_types::{ExcType, MontyException, MontyObject};
 
@@ -155,12 +157,17 @@ impl Functions {
             instructions,
             self.limits.instructions,
         )?;
-        if !self.chunks.contains_key(&chunk) {
-            let what = "the text of all distinct chunks together, which are to be cut from the documents,";
-            within(what, &mut self.distinct_bytes, chunk.len(), self.limits.distinct_chunks)?;
-        }
         let next = self.chunks.len();
-        let chunk = *self.chunks.entry(chunk).or_insert(next);
+        let chunk = match self.chunks.entry(chunk) {
+            Entry::Occupied(known) => *known.get(),
+            Entry::Vacant(new) => {
+                let what =
+                    "the text of all distinct chunks together, which are to be cut from the documents,";
+                let bytes = new.key().len();
+                within(what, &mut self.distinct_bytes, bytes, self.limits.distinct_chunks)?;
+                *new.insert(next)
+            }
+        };
         self.manifests.push(Manifest { chunk, task, advice, ids: [None; 3] });
         Ok(())
     }

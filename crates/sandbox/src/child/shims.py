@@ -101,7 +101,7 @@ def _minions_dedent(text):
 
 
 def _minions_shorten(text, width, placeholder=' [...]'):
-    words = text.split()
+    words = _minions_str_split(text)
     text = ' '.join(words)
     if len(placeholder.strip()) > width:
         raise ValueError('placeholder too large for max width')

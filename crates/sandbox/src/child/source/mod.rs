@@ -86,7 +86,7 @@ impl<'a> Visitor<'a> for Adapter<'a> {
             Stmt::ClassDef(class) => self.class(class),
             Stmt::If(branch) => self.main_guard(branch),
             Stmt::Delete(delete) => self.delete(delete),
-            Stmt::AugAssign(assignment) => self.power_in_place(assignment),
+            Stmt::AugAssign(assignment) => self.operation_in_place(assignment),
             _ => false,
         };
         if !done {
@@ -103,7 +103,7 @@ impl<'a> Visitor<'a> for Adapter<'a> {
             }
             Expr::Attribute(attribute) if self.attribute(attribute) => return,
             Expr::Call(call) => self.method(call),
-            Expr::BinOp(operation) => self.power(operation),
+            Expr::BinOp(operation) => self.operation(operation),
             _ => {}
         }
         walk_expr(self, expression);

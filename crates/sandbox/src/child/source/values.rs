@@ -26,6 +26,15 @@ pub(super) fn shim(method: &str) -> String {
     format!("{HOST}_str_{method}")
 }
 
+/// An operator whose values differ, and the name of what `builtins.py` has for it.
+fn shim_of(operator: Operator) -> Option<(&'static str, &'static str)> {
+    match operator {
+        Operator::Pow => Some(("**", "power")),
+        Operator::FloorDiv => Some(("//", "floor")),
+        _ => None,
+    }
+}
+
 impl Adapter<'_> {
     /// Whether the interpreter's method of this name gives another value than CPython's.
     pub(super) fn is_shimmed(&self, method: &str) -> bool {
@@ -47,30 +56,29 @@ impl Adapter<'_> {
         self.substitute(TextRange::new(TextSize::new(dot as u32), opened), comma);
     }
 
-    /// Replaces `a ** b` by `_minions_power(a, b)`.
-    pub(super) fn power(&mut self, operation: &ExprBinOp) {
-        if operation.op != Operator::Pow {
-            return;
-        }
+    /// Replaces `a ** b` by `_minions_power(a, b)`, and `a // b` by `_minions_floor(a, b)`.
+    pub(super) fn operation(&mut self, operation: &ExprBinOp) {
+        let Some((sign, shim)) = shim_of(operation.op) else { return };
         let between = TextRange::new(operation.left.end(), operation.right.start());
-        let Some(at) = self.text(between).find("**") else { return };
+        let Some(at) = self.text(between).find(sign) else { return };
         let at = between.start() + TextSize::new(at as u32);
-        self.edits.push((TextRange::empty(operation.start()), format!("{HOST}_power(")));
-        self.edits.push((TextRange::at(at, TextSize::of("**")), ",".to_owned()));
+        self.edits.push((TextRange::empty(operation.start()), format!("{HOST}_{shim}(")));
+        self.edits.push((TextRange::at(at, TextSize::of(sign)), ",".to_owned()));
         self.edits.push((TextRange::empty(operation.end()), ")".to_owned()));
     }
 
-    /// Replaces `a **= b` by `a = _minions_power(a, b)`.
-    pub(super) fn power_in_place(&mut self, assignment: &StmtAugAssign) -> bool {
-        if assignment.op != Operator::Pow || !assignment.target.is_name_expr() {
+    /// Replaces `a **= b` by `a = _minions_power(a, b)`, and `a //= b`.
+    pub(super) fn operation_in_place(&mut self, assignment: &StmtAugAssign) -> bool {
+        let Some((sign, shim)) = shim_of(assignment.op) else { return false };
+        if !assignment.target.is_name_expr() {
             return false;
         }
         let name = self.text(assignment.target.range()).to_owned();
         let range = TextRange::new(assignment.start(), assignment.value.start());
-        let Some(at) = self.text(range).find("**=") else { return false };
-        let until = assignment.start() + TextSize::new(at as u32) + TextSize::of("**=");
+        let Some(at) = self.text(range).find(sign) else { return false };
+        let until = assignment.start() + TextSize::new(at as u32) + TextSize::of(sign) + TextSize::of('=');
         self.edits
-            .push((TextRange::new(assignment.start(), until), format!("{name} = {HOST}_power({name},")));
+            .push((TextRange::new(assignment.start(), until), format!("{name} = {HOST}_{shim}({name},")));
         self.edits.push((TextRange::empty(assignment.end()), ")".to_owned()));
         false
     }

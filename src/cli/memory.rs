@@ -1,0 +1,81 @@
+//! How much memory is left for a job, as far as the machine tells.
+
+use std::fs;
+
+use minions::error::Failure;
+use nix::sys::resource::{RLIM_INFINITY, Resource, getrlimit};
+
+/// Smaller inputs are not looked at: what they need may lie in memory that the process has already.
+const NOTICED: usize = 8 << 20;
+/// Bytes of memory for each byte of JSON that is read and parsed.
+pub(crate) const OF_JSON: u64 = 2;
+/// The same for a job: its documents, what is sent of them, its log and its envelope.
+pub(crate) const OF_A_JOB: u64 = 5;
+
+/// Whether there is room for a job whose JSON has so many bytes, each of which needs `for_a_byte` of them.
+///
+/// # Errors
+/// [`FailureKind::System`](minions::error::FailureKind::System), naming what is needed and what there is.
+pub(crate) fn check(bytes: usize, for_a_byte: u64) -> Result<(), Failure> {
+    if bytes < NOTICED {
+        return Ok(());
+    }
+    let needed = (bytes as u64).saturating_mul(for_a_byte);
+    match left() {
+        Some(left) if left < needed => {
+            let mb = |bytes: u64| bytes >> 20;
+            Err(Failure::system(format!(
+                "the job has {} MB and needs about {} MB of memory; {} MB are left",
+                mb(bytes as u64),
+                mb(needed),
+                mb(left)
+            ))
+            .hint("give the process more memory (`ulimit -v`, or the container's limit), or split the documents"))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Bytes that this process can still take; `None` if nothing is known.
+fn left() -> Option<u64> {
+    [of_process(), of_group(), of_machine()].into_iter().flatten().min()
+}
+
+/// Below the limit of address space.
+fn of_process() -> Option<u64> {
+    let (limit, _) = getrlimit(Resource::RLIMIT_AS).ok().filter(|(limit, _)| *limit != RLIM_INFINITY)?;
+    Some(limit.saturating_sub(kilobytes(&fs::read_to_string("/proc/self/status").ok()?, "VmSize:")?))
+}
+
+/// Below the limit of the control group, which is the container's (`memory.max`, cgroups v2). Its file cache is given back.
+fn of_group() -> Option<u64> {
+    let read = |name: &str| fs::read_to_string(format!("/sys/fs/cgroup/{name}")).ok();
+    let number = |name: &str| read(name)?.trim().parse::<u64>().ok();
+    let stat = read("memory.stat")?;
+    let cache = stat.lines().find_map(|line| line.strip_prefix("inactive_file ")?.parse::<u64>().ok());
+    let used = number("memory.current")?.saturating_sub(cache.unwrap_or_default());
+    Some(number("memory.max")?.saturating_sub(used))
+}
+
+fn of_machine() -> Option<u64> {
+    kilobytes(&fs::read_to_string("/proc/meminfo").ok()?, "MemAvailable:")
+}
+
+/// The bytes that a line such as `VmSize:   1234 kB` tells.
+fn kilobytes(text: &str, name: &str) -> Option<u64> {
+    let line = text.lines().find_map(|line| line.strip_prefix(name))?;
+    Some(line.trim().strip_suffix(" kB")?.parse::<u64>().ok()? << 10)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_job_that_is_larger_than_the_machine_is_told_before() {
+        assert!(of_machine().is_some_and(|left| left > 0));
+        assert!(check(100, OF_A_JOB).is_ok());
+        let failure = check(1 << 50, OF_JSON).unwrap_err();
+        assert!(failure.message.contains("MB are left"), "{failure}");
+    }
+}
