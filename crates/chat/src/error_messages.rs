@@ -137,6 +137,7 @@ pub(super) fn hint(provider: &Provider, settings: &ChatSettings, kind: Kind) -> 
         Kind::Malformed => format!("Is this really the API of {}? Check the base URL.", provider.name),
         Kind::Empty => "The model has nothing to say to this: try another one.".into(),
         Kind::Refused => "Ask in other words, or use another model.".into(),
+        Kind::Unfinished => "Its replies can't be told from parts of replies: use another server.".into(),
         Kind::Server | Kind::Rejected | Kind::Model | Kind::Withheld => return None,
     })
 }
