@@ -41,7 +41,11 @@ fn of_call(side: &str, error: &ChatError) -> String {
     match error.kind {
         ChatErrorKind::Withheld => format!("the {side} was not asked: {error}"),
         ChatErrorKind::ContextTooLong => format!("the {side} can't be asked: {error}"),
-        ChatErrorKind::Auth | ChatErrorKind::NotFound | ChatErrorKind::Refused | ChatErrorKind::Rejected => {
+        ChatErrorKind::Auth
+        | ChatErrorKind::Forbidden
+        | ChatErrorKind::NotFound
+        | ChatErrorKind::Refused
+        | ChatErrorKind::Rejected => {
             format!("the {side} refused the call: {error}")
         }
         _ => format!("the {side} did not answer: {error}"),

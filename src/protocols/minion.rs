@@ -159,7 +159,8 @@ impl Minion<'_> {
                     ChatErrorKind::Refused => "[the small model refused to answer]",
                     _ => return Err(ProtocolError::Worker(error)),
                 };
-                transcript.warn(format!("a reply of the worker is lost: {error}"));
+                let hint = error.hint.as_ref().map(|hint| format!(". {hint}")).unwrap_or_default();
+                transcript.warn(format!("a reply of the worker is lost: {error}{hint}"));
                 (instead.to_owned(), true)
             }
         };

@@ -145,7 +145,7 @@ async fn what_cannot_succeed_is_not_tried_again() {
         // Some servers repeat the key that they refuse.
         let body = |text: &str| json!({"error": {"message": format!("{text}: {KEY}")}});
         for (status, kind) in
-            [(400, Kind::Rejected), (401, Kind::Auth), (403, Kind::Auth), (404, Kind::NotFound)]
+            [(400, Kind::Rejected), (401, Kind::Auth), (403, Kind::Forbidden), (404, Kind::NotFound)]
         {
             let (outcome, asked) = vendor.outcome([Reply::error(status, &body("not that way"))]).await;
             let error = outcome.unwrap_err();
@@ -155,7 +155,7 @@ async fn what_cannot_succeed_is_not_tried_again() {
             let hint = error.hint.unwrap_or_default();
             match kind {
                 Kind::NotFound => assert!(hint.contains(vendor.hints[1]), "{hint}"),
-                Kind::Auth => assert!(hint.contains(vendor.hints[2]), "{hint}"),
+                Kind::Auth | Kind::Forbidden => assert!(hint.contains(vendor.hints[2]), "{hint}"),
                 _ => assert!(hint.is_empty(), "{hint}"),
             }
         }

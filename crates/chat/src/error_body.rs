@@ -59,7 +59,7 @@ pub(crate) fn of_status(status: u16, body: &[u8]) -> ErrorBody {
         }
         (None, Ok(text)) => match text.trim() {
             "" => Said::plain("").body(status, "[empty]", None),
-            page if page.starts_with('<') => Said::plain(&of_page(page)).body(status, "[html]", None),
+            page if is_page(page) => Said::plain(&of_page(page)).body(status, "[html]", None),
             text => in_text(text, 0).body(status, "[plain]", None),
         },
         (None, Err(_)) => {
@@ -234,7 +234,7 @@ fn in_text(text: &str, depth: usize) -> Said {
     match json {
         Some(("", inner)) => inner,
         Some((before, inner)) => Said { text: format!("{before} {}", inner.text), ..inner },
-        None if text.starts_with('<') => Said::plain(&of_page(text)),
+        None if is_page(text) => Said::plain(&of_page(text)),
         None => Said::plain(text),
     }
 }
@@ -257,7 +257,13 @@ fn leaves(json: &Value) -> String {
 
 /// What a server has sent, as a message quotes it: a page in a few words, other text as it is.
 pub(crate) fn in_short(text: &str) -> String {
-    if text.trim_start().starts_with('<') { of_page(text) } else { text.to_owned() }
+    if is_page(text.trim_start()) { of_page(text) } else { text.to_owned() }
+}
+
+/// Whether `text` begins as HTML or XML does.
+fn is_page(text: &str) -> bool {
+    text.strip_prefix('<')
+        .is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_alphabetic() || matches!(c, '!' | '?')))
 }
 
 /// A page of HTML or XML in a few words: its title, its first heading or its message.

@@ -122,12 +122,11 @@ pub(super) fn hint(provider: &Provider, settings: &ChatSettings, kind: Kind) -> 
             format!("{start}, or name its address in {}.", names.collect::<Vec<_>>().join(" or "))
         }
         Kind::Timeout => "A model that is still loading needs longer: raise kwargs.timeout.".into(),
-        Kind::Auth => match provider.key_env.first() {
-            Some(name) => {
-                format!("Set {name} in the environment, or kwargs.api_key in the job, to a valid key.")
-            }
-            None => "If the server wants a key, set kwargs.api_key in the job.".into(),
-        },
+        Kind::Auth => key_hint(provider),
+        Kind::Forbidden => format!(
+            "The key may lack a permission, or a filter may have stopped this request. {}",
+            key_hint(provider)
+        ),
         Kind::NotFound => format!("{} (model_name is \"{}\").", provider.pull, settings.model),
         Kind::Busy => "Lower kwargs.max_concurrency, or wait until the server has less to do.".into(),
         Kind::Loading => "Wait until the server has loaded its model, or load a smaller one.".into(),
@@ -140,6 +139,14 @@ pub(super) fn hint(provider: &Provider, settings: &ChatSettings, kind: Kind) -> 
         Kind::Unfinished => "Its replies can't be told from parts of replies: use another server.".into(),
         Kind::Server | Kind::Rejected | Kind::Model | Kind::Withheld => return None,
     })
+}
+
+/// How to give a key.
+fn key_hint(provider: &Provider) -> String {
+    match provider.key_env.first() {
+        Some(name) => format!("Set {name} in the environment, or kwargs.api_key in the job, to a valid key."),
+        None => "If the server wants a key, set kwargs.api_key in the job.".to_owned(),
+    }
 }
 
 /// `text` on one line, without control characters, cut to [`LONGEST_QUOTE`].

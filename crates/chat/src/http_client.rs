@@ -130,8 +130,10 @@ impl HttpClient {
     /// Leaves the parameter that `refusal` names out from now on. `false` if it names none that can be left out.
     fn shrink(&self, sent: Abilities, request: &ChatRequest, refusal: &ChatError) -> bool {
         let less = match refusal.kind {
-            Kind::Rejected | Kind::Auth => sent.without(&refusal.said, &request.format),
-            Kind::Server | Kind::NotFound | Kind::Busy => sent.without_form(&refusal.said),
+            Kind::Rejected | Kind::Auth | Kind::Forbidden | Kind::Server => {
+                sent.without(&refusal.said, &request.format)
+            }
+            Kind::NotFound | Kind::Busy => sent.without_form(&refusal.said),
             // A whole reply has an end of its own.
             Kind::Unfinished => sent.whole(),
             _ => None,

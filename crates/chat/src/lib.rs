@@ -257,8 +257,10 @@ pub enum ChatErrorKind {
     Unfinished,
     /// The server was silent for longer than the timeout.
     Timeout,
-    /// 401 or 403: the key is missing or wrong.
+    /// 401 or 403: the key is missing or wrong, or lacks a permission.
     Auth,
+    /// 403 without a word about the key: that, or a filter before the server has stopped this request.
+    Forbidden,
     /// 404: no such model or route.
     NotFound,
     /// 429: too many requests.
@@ -325,10 +327,15 @@ impl ChatErrorKind {
     /// Whether the failure is the server's rather than the request's: other requests would fail there too, and another
     /// server may answer this one.
     pub fn is_of_the_server(self) -> bool {
-        use ChatErrorKind::{Connection, Loading, Model, Server, Timeout, Unfinished, Unreachable};
+        use ChatErrorKind::{
+            Connection, Forbidden, Loading, Model, Server, Timeout, Unfinished, Unreachable,
+        };
         self.is_overload()
             || self.is_of_the_setup()
-            || matches!(self, Connection | Loading | Model | Server | Timeout | Unfinished | Unreachable)
+            || matches!(
+                self,
+                Connection | Forbidden | Loading | Model | Server | Timeout | Unfinished | Unreachable
+            )
     }
 
     /// Whether every call to this server would fail alike, until somebody changes the job or the account.

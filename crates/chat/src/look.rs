@@ -82,7 +82,8 @@ impl HttpClient {
         // A key may be good for calls and not for lists.
         let is_of_the_list =
             status == StatusCode::FORBIDDEN && ["scope", "permission"].iter().any(|sign| says.contains(sign));
-        let is_refused = error.kind == Kind::Auth || status == StatusCode::PAYMENT_REQUIRED;
+        let is_refused =
+            matches!(error.kind, Kind::Auth | Kind::Forbidden) || status == StatusCode::PAYMENT_REQUIRED;
         (status.is_server_error() || is_refused && !is_of_the_list).then_some(error)
     }
 
@@ -107,7 +108,12 @@ impl HttpClient {
         client.endpoint.settings.retries = 0;
         let request = ChatRequest { messages: vec![Message::user("Hello")], ..ChatRequest::default() };
         match client.chat(&request).await {
-            Err(error) if matches!(error.kind, Kind::Auth | Kind::NotFound | Kind::Unreachable) => {
+            Err(error)
+                if matches!(
+                    error.kind,
+                    Kind::Auth | Kind::Forbidden | Kind::NotFound | Kind::Unreachable
+                ) =>
+            {
                 let names: Vec<_> = models.iter().take(NAMED).map(|listed| listed.id.as_str()).collect();
                 let more = if models.len() > NAMED { ", ..." } else { "" };
                 let message = format!("{}; it lists {}{more}", error.message, names.join(", "));

@@ -76,7 +76,8 @@ fn without_name(text: &str) -> &str {
     let rest = told.unwrap_or(text).trim_start();
     let end = rest.find(|c: char| !(c.is_ascii_alphanumeric() || c == '_')).unwrap_or(rest.len());
     let (name, value) = rest.split_at(end);
-    let is_name = name.contains('_') && !name.contains(|c: char| c.is_ascii_lowercase()) || told.is_some();
+    let is_of_an_environment = name.contains('_') && !name.contains(|c: char| c.is_ascii_lowercase());
+    let is_name = is_of_an_environment || told.is_some() || ["api_key", "apikey", "key"].contains(&name);
     let value =
         value.trim_start().strip_prefix('=').or_else(|| value.strip_prefix(": ")).map(str::trim_start);
     match value {
@@ -114,6 +115,7 @@ mod tests {
             "bearer   sk-ab_c=12",
             "Authorization: Bearer sk-ab_c=12",
             "x-api-key: sk-ab_c=12",
+            "api_key=sk-ab_c=12",
             "export OPENAI_API_KEY=sk-ab_c=12",
             "export OPENAI_API_KEY=\"sk-ab_c=12\"",
             "OPENAI_API_KEY=sk-ab_c=12",

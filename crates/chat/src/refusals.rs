@@ -12,7 +12,7 @@ impl Abilities {
     pub fn without(self, refusal: &str, format: &Format) -> Option<(Self, &'static str)> {
         let text = refusal.to_lowercase();
         let names = |signs: &[&str]| signs.iter().any(|sign| text.contains(sign));
-        let refuses = |name: &str| text.contains(name) && (names(REFUSALS) || is_fixed(&text));
+        let refuses = |name: &str| text.contains(name) && is_refusal(&text);
         if let Some(less) = self.without_form(&text) {
             return Some(less);
         }
@@ -69,7 +69,7 @@ impl Abilities {
         let of_options = text.replace("stream_options", "").replace("stream options", "");
         let mut words = of_options.split(|c: char| !c.is_alphanumeric());
         let names_stream = words.any(|word| matches!(word, "stream" | "streaming" | "streamed"));
-        let is_refused = names_stream && (refuses(REFUSALS) || refuses(STREAM_REFUSALS) || is_fixed(&text));
+        let is_refused = names_stream && (is_refusal(&text) || refuses(STREAM_REFUSALS));
         self.whole().filter(|_| is_refused)
     }
 
@@ -105,7 +105,8 @@ fn refuses_system(text: &str) -> bool {
     });
     if names_system {
         return has(REFUSALS)
-            || has(&["not enabled", "invalid", "not valid", "must be user", "must be 'user'", "no system"]);
+            || has(ROLE_LISTS)
+            || has(&["invalid", "not valid", "no system", "can't", "cannot"]);
     }
     // A list of the roles that are taken.
     names_role && has(&["user"]) && has(&["assistant", "model"]) && has(ROLE_LISTS)
@@ -124,10 +125,18 @@ const ROLE_LISTS: &[&str] = &[
     "only",
 ];
 
+/// Whether `text` refuses the parameter itself that it names, not a value of it out of a range.
+fn is_refusal(text: &str) -> bool {
+    let has = |signs: &[&str]| signs.iter().any(|sign| text.contains(sign));
+    has(REFUSALS)
+        || is_fixed(text)
+        || has(INVALID) && !has(RANGES) && !has(&["must be", "should be", "positive"])
+}
+
 /// Whether `text` allows a single value, as "only 1 is allowed" and "must be 1" do; a range is another thing.
 fn is_fixed(text: &str) -> bool {
     let has = |signs: &[&str]| signs.iter().any(|sign| text.contains(sign));
-    if has(&["between", "range", "less than", "greater than", "at least", "at most", "<=", ">="]) {
+    if has(RANGES) {
         return false;
     }
     let words: Vec<&str> = text
@@ -145,7 +154,7 @@ fn is_fixed(text: &str) -> bool {
                 behind.iter().take(5).any(is_value)
                     || before.last().is_some_and(|word| matches!(*word, "may" | "can"))
             }
-            "must" => {
+            "must" | "should" => {
                 let rest = behind
                     .iter()
                     .position(|word| !matches!(*word, "be" | "set" | "to" | "equal" | "exactly"));
@@ -161,20 +170,32 @@ const THINKING_SIGNS: &[&str] =
     &["reasoning_effort", "reasoning effort", "thinking", "think value", "budget_tokens", "output_config"];
 
 /// Words by which servers refuse to stream.
-const STREAM_REFUSALS: &[&str] = &[
-    "must be verified",
-    "disabled",
-    "not enabled",
-    "cannot stream",
-    "can't stream",
-    "must be false",
-    "not implemented",
-];
+const STREAM_REFUSALS: &[&str] =
+    &["must be verified", "cannot stream", "can't stream", "non-streaming", "non streaming", "nonstreaming"];
+
+/// Words of a range, out of which a value is.
+const RANGES: &[&str] =
+    &["between", "range", "less than", "greater than", "at least", "at most", "<=", ">=", "\u{2264}"];
+
+/// Words by which servers call a parameter, or its value, wrong.
+const INVALID: &[&str] = &["invalid parameter", "invalid argument", "invalid field", "not a valid parameter"];
 
 /// Words by which servers refuse a parameter itself, not a wrong value of it.
 const REFUSALS: &[&str] = &[
     "unsupported",
     "not support",
+    "n't support",
+    "not implemented",
+    "not enabled",
+    "disabled",
+    "cannot be set",
+    "cannot be used",
+    "cannot be specified",
+    "cannot both",
+    "can't be set",
+    "must be unset",
+    "must be omitted",
+    "cannot find field",
     "unavailable",
     "not available",
     "not allowed",
@@ -198,6 +219,9 @@ const JSON_SIGNS: &[&str] = &[
     "json_schema",
     "json schema",
     "json_object",
+    "json mode",
+    "guided decoding",
+    "guided_json",
     "structured output",
     "grammar",
 ];
@@ -252,6 +276,20 @@ mod tests {
             ("prompt_cache_key is too long", Abilities { caching: Caching::Key, ..usual }, None),
             ("temperature must be between 0 and 2", usual, None),
             ("max_tokens must be positive", usual, None),
+            ("Invalid parameter: seed", usual, Some((Abilities { seed: None, ..usual }, "seed"))),
+            ("Invalid parameter: seed must be at least 0", usual, None),
+            ("Invalid parameter: temperature must be between 0 and 2", usual, None),
+            ("`seed` cannot be set for this model", usual, Some((Abilities { seed: None, ..usual }, "seed"))),
+            (
+                "`temperature` is disabled for reasoning models",
+                usual,
+                Some((Abilities { temperature: false, ..usual }, "temperature")),
+            ),
+            (
+                "guided decoding is not supported",
+                object,
+                Some((Abilities { json: JsonMode::Prompt, ..usual }, "response_format")),
+            ),
             ("model is required", usual, None),
         ];
         for (refusal, before, expected) in cases {
@@ -294,6 +332,9 @@ mod tests {
                 true,
             ),
             ("stream must be false", true),
+            ("body.stream: Input should be False", true),
+            ("Only non-streaming requests are supported", true),
+            ("This endpoint doesn't support SSE (stream)", true),
             ("streaming is disabled for this deployment", true),
             ("Unrecognized request argument supplied: stream_options", false),
             ("the upstream is not available", false),
@@ -326,6 +367,9 @@ mod tests {
             ("Please use a valid role: user, model.", true),
             ("messages: role 'system' must be one of user, assistant: not allowed", true),
             ("The system is busy; the user's role is assistant", false),
+            ("role only allows user / assistant, not system", true),
+            ("'system' is not one of ['user', 'assistant', 'tool'] - 'messages.0.role'", true),
+            ("This model can't take a system message", true),
             ("the system is not available", false),
             ("system_fingerprint is unknown", false),
             ("an error of the file system, which is unexpected", false),
