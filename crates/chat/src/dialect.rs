@@ -177,6 +177,8 @@ pub struct Abilities {
     pub seed: Option<&'static str>,
     /// Whether the limit of the reply is called `max_completion_tokens`, not `max_tokens`.
     pub max_completion_tokens: bool,
+    /// The highest limit of a reply that it takes, in tokens, where it has refused a higher one.
+    pub most_tokens: Option<u32>,
     /// Whether it streams replies.
     pub stream: bool,
     /// Whether its model knows instructions; otherwise these go to the front of the first user message.
@@ -197,6 +199,7 @@ impl Abilities {
         temperature: true,
         seed: Some("seed"),
         max_completion_tokens: false,
+        most_tokens: None,
         stream: true,
         system: true,
         thinking: ThinkingForm::Usual,

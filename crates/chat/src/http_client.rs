@@ -4,7 +4,8 @@
 //! Everything that differs from vendor to vendor is in the row and its dialect.
 
 use std::borrow::Cow;
-use std::sync::{Arc, Mutex};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use async_trait::async_trait;
 use reqwest::Url;
@@ -19,7 +20,7 @@ use super::observer::WatchedTry;
 use super::providers::{Key, Provider};
 use super::retry::{self, RetryPolicy};
 use super::schema_limits;
-use super::token_limit::lower_limit;
+use super::token_limit::{Lowered, lower_limit};
 use super::turns::without_system;
 use super::{
     ChatClient, ChatError, ChatErrorKind as Kind, ChatReply, ChatRequest, ChatSettings, Format, Seen,
@@ -40,10 +41,21 @@ pub(crate) struct HttpClient {
     pub(super) headers: HeaderMap,
     /// The abilities of the server's row that the server has not refused so far.
     abilities: Arc<Mutex<Abilities>>,
+    /// What stderr was told of all calls.
+    pub(super) told: Arc<Told>,
     /// How failed calls are repeated.
     pub(super) policy: RetryPolicy,
     /// The gate that is told of each body before it is sent.
     pub(super) gate: Option<Arc<dyn EgressGate>>,
+}
+
+/// What is said once of a server, however many calls meet it.
+#[derive(Default)]
+pub(super) struct Told {
+    /// That it refuses the token limit of replies.
+    limit: AtomicBool,
+    /// That its counts cannot be.
+    pub counts: AtomicBool,
 }
 
 impl HttpClient {
@@ -82,7 +94,8 @@ impl HttpClient {
             .map_err(|(place, problem)| fail(Kind::Auth, format!("{place} {problem}")))?;
         let policy = RetryPolicy::new(settings.retries, settings.outage, settings.loading);
         let endpoint = Endpoint { provider, settings, url };
-        Ok(Self { endpoint, dialect, http, headers, abilities, policy, gate: None })
+        let told = Arc::default();
+        Ok(Self { endpoint, dialect, http, headers, abilities, told, policy, gate: None })
     }
 
     /// Makes one try. If the server refuses a parameter by name, the request is sent again at once without it; if it
@@ -92,6 +105,11 @@ impl HttpClient {
         let mut lowered = 0;
         loop {
             let sent = self.current();
+            if let (Some(most), Some(asked)) = (sent.most_tokens, settings.generation.max_tokens)
+                && most < asked
+            {
+                settings.to_mut().generation.max_tokens = Some(most);
+            }
             // Silence has its own limit. This limit is for a server that sends a little now and then and never ends.
             let whole = settings.timeout * WHOLE_REPLY;
             let outcome = timeout(whole, self.send(request, &settings, sent)).await;
@@ -102,7 +120,8 @@ impl HttpClient {
             };
             lowered += 1;
             let limit = lower_limit(&settings, self.endpoint.settings.generation.max_tokens, error, lowered)?;
-            settings.to_mut().generation.max_tokens = Some(limit);
+            settings.to_mut().generation.max_tokens = Some(limit.limit);
+            self.lower(&limit);
         }
     }
 
@@ -123,8 +142,23 @@ impl HttpClient {
         Self { gate: Some(gate), ..self.clone() }
     }
 
+    fn known(&self) -> MutexGuard<'_, Abilities> {
+        self.abilities.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+
     fn current(&self) -> Abilities {
-        *self.abilities.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+        *self.known()
+    }
+
+    /// Remembers a token limit that is the model's, and says once that one was lowered.
+    fn lower(&self, Lowered { limit, is_the_models, refusal }: &Lowered) {
+        let whose = if *is_the_models { "calls are" } else { "this call, as each that it refuses so, is" };
+        if *is_the_models {
+            self.known().most_tokens = Some(*limit);
+        }
+        if !self.told.limit.swap(true, Ordering::Relaxed) {
+            tracing::warn!("{refusal}; {whose} made with a lower max_tokens ({limit})");
+        }
     }
 
     /// Leaves the parameter that `refusal` names out from now on. `false` if it names none that can be left out.
@@ -139,7 +173,7 @@ impl HttpClient {
             _ => None,
         };
         let Some((less, what)) = less else { return false };
-        let mut known = self.abilities.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut known = self.known();
         // Calls run side by side: another one may have met the same refusal first.
         if *known == sent {
             tracing::warn!("{refusal}; from now on without {what}");

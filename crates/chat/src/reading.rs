@@ -1,5 +1,6 @@
 //! Reads the reply to a request from its connection.
 
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use reqwest::Response;
@@ -105,11 +106,13 @@ impl HttpClient {
         let estimated = (request.estimated_tokens(), estimate(&reply.text));
         let Some(usage) = reply.usage.corrected(bytes, estimated) else { return reply.usage };
         let Usage { prompt_tokens, completion_tokens, .. } = reply.usage;
-        tracing::warn!(
-            "{} reports {prompt_tokens} tokens of the prompt and {completion_tokens} of the reply, which cannot be; \
-             estimates are used in their place",
-            self.endpoint.name()
-        );
+        if !self.told.counts.swap(true, Ordering::Relaxed) {
+            tracing::warn!(
+                "{} reports {prompt_tokens} tokens of the prompt and {completion_tokens} of the reply, which cannot be; \
+                 estimates are used in their place",
+                self.endpoint.name()
+            );
+        }
         usage
     }
 

@@ -20,6 +20,16 @@ const SIGNS: &[&str] = &[
 /// Words by which they speak of the window.
 const WINDOW_SIGNS: &[&str] = &["context", "input", "prompt", "messages", "max_model_len"];
 
+/// A lower token limit.
+pub(crate) struct Lowered {
+    /// The limit, in tokens.
+    pub limit: u32,
+    /// Whether it is the model's, and so that of all calls; else it follows from the length of this call's prompt.
+    pub is_the_models: bool,
+    /// The refusal of the higher one.
+    pub refusal: ChatError,
+}
+
 /// The token limit for the next try, number `tries`, after `error` has refused that of `settings`, or again the `first` one.
 ///
 /// # Errors
@@ -29,18 +39,20 @@ pub(crate) fn lower_limit(
     first: Option<u32>,
     error: ChatError,
     tries: u32,
-) -> Result<u32, ChatError> {
+) -> Result<Lowered, ChatError> {
     let asked = settings.generation.max_tokens.unwrap_or_default();
     let is_refusal = matches!(error.kind, Kind::Rejected | Kind::ContextTooLong);
     // A gateway may repeat the numbers of a refusal that it remembers.
     let mut limits = [Some(asked), first].into_iter().flatten().filter(|limit| is_refusal && *limit > 0);
     let Some(room) = limits.find_map(|limit| room(&error.said, limit)) else { return Err(error) };
     match room {
-        Room::Tokens(most) if tries <= MOST_LIMITS => {
+        Room::Most(limit) if tries <= MOST_LIMITS => {
+            Ok(Lowered { limit, is_the_models: true, refusal: error })
+        }
+        Room::Left(left) if tries <= MOST_LIMITS => {
             // Some servers count the prompt to its end only where the limit fits.
-            let limit = if tries == 1 { most } else { most.min(asked / 2) }.max(1);
-            tracing::warn!("{error}; this call is made with max_tokens {limit}");
-            Ok(limit)
+            let limit = if tries == 1 { left } else { left.min(asked / 2) }.max(1);
+            Ok(Lowered { limit, is_the_models: false, refusal: error })
         }
         _ => {
             let hint = format!(
@@ -54,8 +66,10 @@ pub(crate) fn lower_limit(
 /// What a refusal says about a limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Room {
-    /// The limit may be this many tokens.
-    Tokens(u32),
+    /// The model allows this many tokens.
+    Most(u32),
+    /// The prompt leaves this many tokens of the window.
+    Left(u32),
     /// It is too large, and how large it may be is not said.
     Unknown,
 }
@@ -78,7 +92,7 @@ fn room(refusal: &str, asked: u32) -> Option<Room> {
         // Ranges begin at 0 or 1.
         let below: Vec<u64> = others.into_iter().filter(|&number| number > 1 && number < asked).collect();
         return match below[..] {
-            [most] => Some(tokens(most)),
+            [most] => Some(tokens(most, Room::Most)),
             _ => has(&["too large", "at most", "maximum", "exceed", "range"]).then_some(Room::Unknown),
         };
     }
@@ -95,11 +109,11 @@ fn room(refusal: &str, asked: u32) -> Option<Room> {
     };
     // With as long a prompt no limit helps.
     let left = window.checked_sub(prompt).filter(|left| *left > 0)?;
-    (left < asked).then(|| tokens(left))
+    (left < asked).then(|| tokens(left, Room::Left))
 }
 
-fn tokens(number: u64) -> Room {
-    u32::try_from(number).map_or(Room::Unknown, Room::Tokens)
+fn tokens(number: u64, room: fn(u32) -> Room) -> Room {
+    u32::try_from(number).map_or(Room::Unknown, room)
 }
 
 /// The whole numbers of `text` that stand alone, not in a name such as `llama-3`.
@@ -163,7 +177,9 @@ mod tests {
             ),
             (9000, "Invalid max_tokens value 9000, the valid range of max_tokens is [1, 8192]", Some(8192)),
         ] {
-            assert_eq!(room(refusal, asked), expected.map(Room::Tokens), "{refusal}");
+            let is_the_models = !refusal.to_lowercase().contains("input") && !refusal.contains("context");
+            let expected = expected.map(if is_the_models { Room::Most } else { Room::Left });
+            assert_eq!(room(refusal, asked), expected, "{refusal}");
         }
     }
 
