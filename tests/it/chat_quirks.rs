@@ -146,6 +146,27 @@ async fn a_stream_that_ends_without_a_reason_is_asked_for_again_as_a_whole() {
 }
 
 #[tokio::test]
+async fn a_token_limit_that_the_model_does_not_allow_is_learnt() {
+    for refusal in [
+        "max_tokens is too large: 8192. This model supports at most 4096 completion tokens",
+        "max_tokens: 8192 > 4096, which is the maximum allowed number of output tokens",
+    ] {
+        let server = Server::start(move |request| match request.json()["max_tokens"].as_u64() {
+            Some(..=4096) => wire::openai(request, "Yes."),
+            _ => Reply::error(400, &json!({"error": {"message": refusal}})),
+        });
+        let generation = Generation { max_tokens: Some(8192), ..Generation::default() };
+        let client = client("openai", ChatSettings { generation, ..settings("openai", &server.url()) });
+        for _ in 0..3 {
+            client.chat(&question("?")).await.unwrap();
+        }
+        let limits: Vec<_> =
+            server.requests().iter().map(|request| request.json()["max_tokens"].clone()).collect();
+        assert_eq!(limits, [8192, 4096, 4096, 4096], "{refusal}");
+    }
+}
+
+#[tokio::test]
 async fn what_stands_beside_a_reply_is_passed_over() {
     let beside = [
         "{\"status\": \"queued\", \"position\": 2}",

@@ -1,5 +1,7 @@
 //! What becomes of a reply that is refused, cut off, failed or no answer, as the user of a job sees it.
 
+use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+
 use serde_json::{Value, json};
 
 use crate::support::program::{Program, Ran, chats, job, last, scripted};
@@ -157,6 +159,23 @@ fn a_refusal_for_the_content_by_a_status_is_a_refusal_on_both_sides() {
         assert_eq!(Program::new().run_job(&job(&server, "minion", params())).result()["status"], "partial");
         assert_eq!(chats(&server, "worker").len(), 1, "{error}");
         assert!(last(&chats(&server, "supervisor")[1]).contains("[the small model refused to answer]"));
+    }
+}
+
+#[test]
+fn the_first_call_of_a_round_that_is_forbidden_is_a_lost_one() {
+    let found = r#"{"explanation": "e", "citation": "Electric light came in 1931", "answer": "1931"}"#;
+    for body in ["", "Request blocked", r#"{"error": {"message": "Forbidden"}}"#] {
+        let asked = AtomicUsize::new(0);
+        let server =
+            scripted(vec![PROGRAM.into(), answer()], move |request| match asked.fetch_add(1, SeqCst) {
+                0 => Reply::text(403, body),
+                _ => openai(request, found),
+            });
+        let mut job = job(&server, "minions", params());
+        job["local_client"]["kwargs"]["max_concurrency"] = json!(1);
+        assert_eq!(Program::new().run_job(&job).result()["status"], "partial", "{body}");
+        assert_eq!(chats(&server, "worker").len(), 3, "{body}");
     }
 }
 

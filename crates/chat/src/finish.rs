@@ -71,6 +71,9 @@ const TABLE: &[(Meaning, &[&str])] = &[
             "eom",
             "imend",
             "natural",
+            "modelstop",
+            // `</s>`
+            "s",
             "complete",
             "completed",
             "done",
