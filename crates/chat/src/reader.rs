@@ -37,7 +37,7 @@ impl Fault {
     }
 
     fn malformed(quote: &str) -> Self {
-        Self::new(Kind::Malformed, format!(" sent what is no reply of its API: {quote}"))
+        Self::new(Kind::Malformed, format!(" sent something else than a reply of its API: {quote}"))
     }
 }
 
