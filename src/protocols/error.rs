@@ -3,6 +3,7 @@
 use crate::chat::{ChatError, ChatErrorKind};
 use crate::error::{Failure, FailureKind};
 use crate::sandbox::SandboxError;
+use crate::words::count;
 
 /// Why a protocol gave no answer.
 #[derive(Debug, thiserror::Error)]
@@ -26,7 +27,7 @@ pub enum ProtocolError {
         quote: String,
     },
     /// None of the supervisor's programs ran.
-    #[error("none of the supervisor's {attempts} programs ran; the last one went back to it with: {}", one_line(.problem))]
+    #[error("none of the supervisor's {} ran; the last one went back to it with: {}", count(u64::from(*.attempts), "program"), one_line(.problem))]
     Program {
         /// Programs tried.
         attempts: u32,
@@ -43,7 +44,7 @@ fn of_call(side: &str, error: &ChatError) -> String {
     match error.kind {
         ChatErrorKind::Withheld => format!("the {side} was not asked: {error}"),
         ChatErrorKind::ContextTooLong => format!("the {side} can't be asked: {error}"),
-        ChatErrorKind::Auth | ChatErrorKind::NotFound | ChatErrorKind::Rejected => {
+        ChatErrorKind::Auth | ChatErrorKind::NotFound | ChatErrorKind::Refused | ChatErrorKind::Rejected => {
             format!("the {side} refused the call: {error}")
         }
         _ => format!("the call to the {side} failed: {error}"),

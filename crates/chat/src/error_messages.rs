@@ -143,6 +143,7 @@ pub(super) fn hint(provider: &Provider, settings: &ChatSettings, kind: Kind) -> 
         Kind::Server => {
             "The fault is the server's: wait a while, or look at its log or its status page.".into()
         }
+        Kind::Unfinished => "Its replies can't be told from parts of replies: use another server.".into(),
         Kind::Rejected | Kind::Model | Kind::Withheld => return None,
     })
 }
