@@ -116,7 +116,7 @@ impl SpendingLimits {
                 ("the", format!("{total} {spent}"), "raise budget.remote_tokens or lower max_rounds")
             };
             let message = format!(
-                "{whose} budget of {limit} remote tokens is used up: {spent}, and the next call needs about {tokens}"
+                "{whose} budget of {limit} remote tokens does not cover the next call: {spent}, and it needs about {tokens}"
             );
             return Some(ChatError::new(ChatErrorKind::Withheld, message).hint(remedy));
         }
@@ -125,7 +125,7 @@ impl SpendingLimits {
         let (spent, next) = (prices.cost(usage), cost(Expected { prompt: tokens, reply: 0 }));
         (spent + cost(reserved) + next > limit).then(|| {
             let message = format!(
-                "the budget of ${limit} is used up: ${spent:.6} spent, and the prompt of the next call costs about \
+                "the budget of ${limit} does not cover the next call: ${spent:.6} spent, and its prompt costs about \
                  ${next:.6}"
             );
             ChatError::new(ChatErrorKind::Withheld, message).hint("raise budget.usd or lower max_rounds")

@@ -56,7 +56,7 @@ impl Embedder for HttpClient {
 /// Whether one text may have failed the call of many. A text that is too long is no such fault: the program that cut it
 /// is told so.
 fn is_of_a_text(error: &ChatError) -> bool {
-    matches!(error.kind, Kind::Rejected | Kind::Server | Kind::Malformed)
+    matches!(error.kind, Kind::Rejected | Kind::Refused | Kind::Server | Kind::Malformed)
 }
 
 impl HttpClient {

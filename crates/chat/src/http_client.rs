@@ -132,6 +132,8 @@ impl HttpClient {
         let less = match refusal.kind {
             Kind::Rejected | Kind::Auth => sent.without(&refusal.said, &request.format),
             Kind::Server | Kind::NotFound | Kind::Busy => sent.without_form(&refusal.said),
+            // A whole reply has an end of its own.
+            Kind::Unfinished => sent.whole(),
             _ => None,
         };
         let Some((less, what)) = less else { return false };

@@ -24,6 +24,7 @@ mod frames;
 pub mod http;
 pub mod http_body;
 mod http_client;
+mod keep_alive;
 mod look;
 mod mend;
 mod observer;
@@ -260,6 +261,8 @@ pub enum ChatErrorKind {
     Unreachable,
     /// The connection was lost, perhaps in the middle of a reply.
     Connection,
+    /// The server has ended its stream without the reason, so that the reply may be a part of one.
+    Unfinished,
     /// The server was silent for longer than the timeout.
     Timeout,
     /// 401 or 403: the key is missing or wrong.
@@ -313,6 +316,7 @@ impl ChatErrorKind {
                 self,
                 Self::Unreachable
                     | Self::Connection
+                    | Self::Unfinished
                     | Self::Loading
                     | Self::Timeout
                     | Self::Server
@@ -329,10 +333,10 @@ impl ChatErrorKind {
     /// Whether the failure is the server's rather than the request's: other requests would fail there too, and another
     /// server may answer this one.
     pub fn is_of_the_server(self) -> bool {
-        use ChatErrorKind::{Connection, Loading, Model, Server, Timeout, Unreachable};
+        use ChatErrorKind::{Connection, Loading, Model, Server, Timeout, Unfinished, Unreachable};
         self.is_overload()
             || self.is_of_the_setup()
-            || matches!(self, Connection | Loading | Model | Server | Timeout | Unreachable)
+            || matches!(self, Connection | Loading | Model | Server | Timeout | Unfinished | Unreachable)
     }
 
     /// Whether the failure of a short call tells that every call to this server would fail now.

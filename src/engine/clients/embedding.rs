@@ -41,7 +41,7 @@ impl SideConfig<'_> {
                 format!("`call_params.retrieval_model` is missing: {} has no default one", provider.name);
             return Err(Failure::input(text));
         }
-        has_embeddings.map(drop).map_err(unusable)
+        has_embeddings.map(drop).map_err(|error| unusable(self.spec.side, error))
     }
 
     /// The model that embeds the job's texts, if the job asks for embeddings, at the first server that is up. Ollama
@@ -68,7 +68,8 @@ impl SideConfig<'_> {
                 location = Location::Forwarded;
             }
         }
-        let embedder = chat::connect_embedder(provider, settings).map_err(unusable)?;
+        let embedder =
+            chat::connect_embedder(provider, settings).map_err(|error| unusable(self.spec.side, error))?;
         if matches!(ready, Ready::Foreign { .. }) {
             embedder.look().await.map_err(|error| {
                 let message = format!("local_client: the embedding model cannot be used: {error}");

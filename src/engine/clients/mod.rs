@@ -60,11 +60,11 @@ pub(super) async fn open(
 ) -> Result<Clients, Failure> {
     let (worker, supervisor) = sides(job, &shared.config.environment, shared.is_for_many())?;
     let tape = shared.tape.of_job(job.line.as_deref());
+    let recording = tape.recording().await?;
     if let Tape::Replay(recording) = &tape {
         let window = tape.max_chunk_bytes(&worker.model, None).await;
         return Ok(replayed(job, shared, [&worker, &supervisor], window, (recording, ledger)));
     }
-    let recording = tape.recording().await?;
     for side in [&supervisor, &worker] {
         side.check(shared)?;
         side.warn();
@@ -200,7 +200,9 @@ impl SideConfig<'_> {
         settings: ChatSettings,
     ) -> Result<Arc<dyn ChatClient>, Failure> {
         let provider = self.spec.provider;
-        shared.client(provider.name, settings, |settings| chat::connect(provider, settings)).map_err(unusable)
+        shared
+            .client(provider.name, settings, |settings| chat::connect(provider, settings))
+            .map_err(|error| unusable(self.spec.side, error))
     }
 
     /// The side's servers with their clients.
@@ -293,9 +295,10 @@ impl SideConfig<'_> {
     }
 }
 
-/// The failure of a side that cannot be used as the job has it. No call was made.
-fn unusable(error: ChatError) -> Failure {
+/// The failure of `side`, which cannot be used as the job has it. No call was made.
+fn unusable(side: &str, error: ChatError) -> Failure {
     let is_input = matches!(error.kind, ChatErrorKind::Auth | ChatErrorKind::Rejected);
     let failure = Failure::from(error);
-    if is_input { Failure { kind: FailureKind::Input, ..failure } } else { failure }
+    let kind = if is_input { FailureKind::Input } else { failure.kind };
+    Failure { kind, message: format!("{side}: {}", failure.message), ..failure }
 }
