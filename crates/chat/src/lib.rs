@@ -187,9 +187,14 @@ impl ChatRequest {
         self.messages.iter().map(|message| estimate(&message.content)).sum()
     }
 
-    /// The words of the messages.
-    fn words(&self) -> u64 {
-        truncation::words(self.messages.iter().map(|message| &*message.content))
+    /// The shortest question, for one token of a reply: whether it is answered tells of all calls.
+    pub fn ping() -> Self {
+        Self { messages: vec![Message::user("Hello").own()], ..Self::default() }
+    }
+
+    /// The fewest tokens that the messages can have, whatever the tokenizer.
+    fn least_tokens(&self) -> u64 {
+        truncation::least(self.messages.iter().map(|message| &*message.content))
     }
 }
 
@@ -224,6 +229,9 @@ pub struct ChatReply {
 pub struct Seen {
     /// Tokens of prompt and reply that the model takes, if the server tells.
     pub window: Option<u32>,
+    /// Whether the server is in a foreign network and speaks against the model or the credential, in a way that a call
+    /// may refute. Such a call leaves this machine, so the caller makes it.
+    pub is_in_doubt: bool,
 }
 
 /// Why a turn failed. Messages name the endpoint and never carry a credential.
@@ -331,6 +339,12 @@ impl ChatErrorKind {
             || matches!(self, Connection | Loading | Model | Server | Timeout | Unfinished | Unreachable)
     }
 
+    /// Whether the failure of a short call tells that every call to this server would fail now.
+    pub fn is_of_every_call(self) -> bool {
+        use ChatErrorKind::{Busy, Connection, Loading, Server, Timeout, Unreachable};
+        self.is_of_the_setup() || matches!(self, Busy | Connection | Loading | Server | Timeout | Unreachable)
+    }
+
     /// Whether every call to this server would fail alike, until somebody changes the job or the account.
     pub fn is_of_the_setup(self) -> bool {
         matches!(self, Self::Auth | Self::NotFound | Self::Quota)
@@ -373,6 +387,14 @@ pub trait Embedder: Send + Sync {
     /// # Errors
     /// Any [`ChatErrorKind`]; the error has the usage of all tries.
     async fn embed(&self, texts: &[String]) -> Result<Embedded, ChatError>;
+
+    /// Looks whether the server has the model, as far as that costs nothing.
+    ///
+    /// # Errors
+    /// The server says that it has not.
+    async fn look(&self) -> Result<(), ChatError> {
+        Ok(())
+    }
 
     /// This embedder, with every body that it sends passing `gate` before it leaves. See [`ChatClient::gated`].
     fn gated(&self, gate: Arc<dyn EgressGate>) -> Arc<dyn Embedder>;

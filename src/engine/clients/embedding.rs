@@ -45,7 +45,7 @@ impl SideConfig<'_> {
     }
 
     /// The model that embeds the job's texts, if the job asks for embeddings, at the first server that is up. Ollama
-    /// fetches it if need be; other servers are taken to have it.
+    /// fetches it if need be; other servers are looked at.
     pub(super) async fn embedder(
         &self,
         job: &Job,
@@ -70,6 +70,12 @@ impl SideConfig<'_> {
         }
         let embedder =
             chat::connect_embedder(provider, settings).map_err(|error| unusable(self.spec.side, error))?;
+        if matches!(ready, Ready::Foreign { .. }) {
+            embedder.look().await.map_err(|error| {
+                let message = format!("local_client: the embedding model cannot be used: {error}");
+                Failure { message, ..Failure::from(error) }
+            })?;
+        }
         Ok(Some(LocalEmbedder { embedder, is_remote: location.is_remote(JobRole::Embedding) }))
     }
 
@@ -83,7 +89,7 @@ impl SideConfig<'_> {
     ) -> ChatSettings {
         let endpoint = match ready {
             Ready::Managed(endpoint, _) => Some(endpoint),
-            Ready::Embedded(_) | Ready::Foreign(_) => None,
+            Ready::Embedded(_) | Ready::Foreign { .. } => None,
         };
         ChatSettings {
             model: model.unwrap_or(self.spec.provider.embedding_model).to_owned(),

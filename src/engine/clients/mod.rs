@@ -12,12 +12,12 @@ use std::sync::Arc;
 
 use super::egress::Ledger;
 use super::fit::{Reader, Tokenizer};
-use super::metered::{SpendingBudget, SpendingLimits};
 use super::models::Ready;
 use super::server::Server;
 use super::servers::Servers;
 use super::shared::SharedResources;
 use super::side_config::{SideConfig, model, sides};
+use super::spending::{SpendingBudget, SpendingLimits};
 use super::tape::{Missing, RecordedChat, Recording, Tape};
 use super::window;
 use crate::chat::{
@@ -85,7 +85,8 @@ pub(super) async fn open(
     let budget = budget(job);
     let metered = |mut server: Server| {
         let policy = supervisor.retry_policy(&server.settings);
-        server.client = shared.metered(&server.key.base_url, server.client, policy, &budget);
+        let longest_reply = server.settings.generation.max_tokens;
+        server.client = shared.metered(&server.key.base_url, server.client, policy, longest_reply, &budget);
         watched(&supervisor, server).pooled()
     };
     let supervisors = supervisor.servers(shared, &supervisor_servers)?.into_iter().map(metered).collect();
@@ -125,7 +126,7 @@ fn replayed(
     let only = |client| ServerPool::new(vec![PooledServer::new(client, Some(1))], 0);
     // The recording tells the gate which bodies left.
     let chat = |side: &SideConfig| side.taped(None, recording, &missing).gated(ledger.watch(side.role));
-    let metered = |client| shared.metered("", client, RetryPolicy::of(0), &budget(job));
+    let metered = |client| shared.metered("", client, RetryPolicy::of(0), None, &budget(job));
     let embedder =
         || worker.taped_embedder(job, None, recording, &missing).gated(ledger.watch(JobRole::Embedding));
     let embeds = job.protocol.retrieval() == Search::Embedding;
@@ -229,11 +230,11 @@ impl SideConfig<'_> {
         let Server { settings, is_remote, .. } = server;
         let (tokenizer, mut client) = match ready {
             Ready::Embedded(engine) => (Tokenizer::Engine(engine.clone()), Arc::clone(&server.client)),
-            Ready::Managed(..) | Ready::Foreign(_) => {
+            Ready::Managed(..) | Ready::Foreign { .. } => {
                 let mut short = settings.clone();
                 short.generation.max_tokens = Some(1);
                 let (base_url, api_key) = (settings.base_url.clone(), settings.api_key.clone());
-                let has_route = matches!(ready, Ready::Foreign(_)) && http::is_private(&base_url);
+                let has_route = matches!(ready, Ready::Foreign { .. }) && http::is_private(&base_url);
                 let tokenizer =
                     if has_route { Tokenizer::Server { base_url, api_key } } else { Tokenizer::None };
                 (tokenizer, self.connect(shared, short)?)
@@ -249,6 +250,7 @@ impl SideConfig<'_> {
             tokenizer,
             client,
             is_free: !is_remote,
+            is_in_doubt: ready.is_in_doubt() && clients.len() == 1,
         }))
     }
 
@@ -260,12 +262,12 @@ impl SideConfig<'_> {
         window: Option<u32>,
     ) -> Result<Server, Failure> {
         let bare = || self.settings(base_url, None);
-        if let Some(Ready::Embedded(_) | Ready::Foreign(_)) = ready {
+        if let Some(Ready::Embedded(_) | Ready::Foreign { .. }) = ready {
             self.check_window(window)?;
         }
         let settings = match ready {
             // The server was used as it is found, so the settings are those of the job.
-            Some(Ready::Embedded(_) | Ready::Foreign(_)) => bare(),
+            Some(Ready::Embedded(_) | Ready::Foreign { .. }) => bare(),
             Some(Ready::Managed(endpoint, _)) => {
                 let endpoint = Endpoint { context_window: window, ..endpoint.clone() };
                 self.settings(base_url, Some(&endpoint))
@@ -277,7 +279,9 @@ impl SideConfig<'_> {
         };
         let client = match ready {
             Some(Ready::Embedded(engine)) => Arc::new(engine.client(Sampling::from(self.generation))),
-            Some(Ready::Managed(..) | Ready::Foreign(_)) | None => self.connect(shared, settings.clone())?,
+            Some(Ready::Managed(..) | Ready::Foreign { .. }) | None => {
+                self.connect(shared, settings.clone())?
+            }
         };
         Ok(Server {
             key: self.key(base_url),
