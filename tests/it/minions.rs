@@ -365,7 +365,7 @@ fn a_worker_that_fails_every_call_fails_the_job() {
     let server = scripted(vec![PROGRAM.into()], |_| Reply::text(500, "out of memory"));
     let ran = Program::new().run_job(&job(&server, "minions", params("The Aurora.")));
     let error = ran.error(1);
-    assert!(error.contains("the worker did not answer") && error.contains("out of memory"), "{error}");
+    assert!(error.contains("the call to the worker failed") && error.contains("out of memory"), "{error}");
     assert_eq!(ran.log()["usage"]["remote"]["prompt_tokens"], 10);
 }
 

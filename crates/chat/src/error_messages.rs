@@ -29,7 +29,8 @@ impl Endpoint {
         fault.wait = asked.or(fault.wait);
         let colon = if fault.text.is_empty() { "" } else { ": " };
         let reason = status.canonical_reason().map(|reason| format!(" ({reason})")).unwrap_or_default();
-        let message = format!(" answered {}{reason}{colon}{}", status.as_u16(), fault.text);
+        let message =
+            format!(" answered {}{reason}{colon}{}", status.as_u16(), fault.text.trim_end_matches('.'));
         self.fault(&fault, &message)
     }
 
@@ -121,7 +122,9 @@ pub(super) fn hint(provider: &Provider, settings: &ChatSettings, kind: Kind) -> 
             let start = if is_elsewhere { "Check that it runs there" } else { provider.start_hint };
             format!("{start}, or name its address in {}.", names.collect::<Vec<_>>().join(" or "))
         }
-        Kind::Timeout => "A model that is still loading needs longer: raise kwargs.timeout.".into(),
+        Kind::Timeout => {
+            "A model that is still loading needs longer: raise the timeout of that client.".into()
+        }
         Kind::Auth => match provider.key_env.first() {
             Some(name) => {
                 format!("Set {name} in the environment, or kwargs.api_key in the job, to a valid key.")
@@ -137,7 +140,11 @@ pub(super) fn hint(provider: &Provider, settings: &ChatSettings, kind: Kind) -> 
         Kind::Malformed => format!("Is this really the API of {}? Check the base URL.", provider.name),
         Kind::Empty => "The model has nothing to say to this: try another one.".into(),
         Kind::Refused => "Ask in other words, or use another model.".into(),
-        Kind::Server | Kind::Rejected | Kind::Model | Kind::Withheld => return None,
+        Kind::Server => {
+            "The fault is the server's: wait a while, or look at its log or its status page.".into()
+        }
+        Kind::Unfinished => "Its replies can't be told from parts of replies: use another server.".into(),
+        Kind::Rejected | Kind::Model | Kind::Withheld => return None,
     })
 }
 

@@ -67,6 +67,10 @@ impl Minions<'_> {
             let mut jobs = paired(&program.manifests, votes);
             let logged: Vec<_> = jobs.iter().map(|job| without_chunk(&job.manifest)).collect();
             transcript.entry(entry_of(&jobs, &logged));
+            if let Some(first) = jobs.iter().find(|job| job.samples == 0) {
+                let (of, why) = (count(jobs.len(), "worker job"), &first.output.explanation);
+                transcript.warn(format!("{lost} of {of} without a usable reply; the first one: {why}"));
+            }
             transcript.cited(citations::checked(round, &mut jobs, &sources, context, &transcript.events));
             let aggregate = aggregate::run(&mut program, &mut jobs, lost).await;
             lost_any |= aggregate.is_cut;
