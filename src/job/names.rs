@@ -76,7 +76,8 @@ pub(super) fn refuse_as_document(place: &str, text: &str) -> Result<(), JobError
             "within single quotes the shell replaces nothing; `jq -n --rawfile text report.txt` puts a file's text into a job".to_owned(),
         ),
     };
-    let hint = format!("{remedy}. If these words are the document, put a word before them, such as \"Note:\"");
+    let hint =
+        format!("{remedy}. If these words are the document, put a word before them, such as \"Note:\"");
     refuse(format!("{what}: {:?}", shown(text)), hint)
 }
 
