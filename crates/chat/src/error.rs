@@ -118,6 +118,13 @@ impl ChatErrorKind {
             )
     }
 
+    /// Whether the failure of a short call tells that every call to this server would fail now.
+    pub fn is_of_every_call(self) -> bool {
+        use ChatErrorKind::{Busy, Connection, Forbidden, Loading, Server, Timeout, Unreachable};
+        self.is_of_the_setup()
+            || matches!(self, Busy | Connection | Forbidden | Loading | Server | Timeout | Unreachable)
+    }
+
     /// Whether every call to this server would fail alike, until somebody changes the job or the account.
     pub fn is_of_the_setup(self) -> bool {
         matches!(self, Self::Auth | Self::NotFound | Self::Quota)

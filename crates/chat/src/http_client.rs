@@ -100,7 +100,7 @@ impl HttpClient {
 
     /// Makes one try. If the server refuses a parameter by name, the request is sent again at once without it; if it
     /// refuses the token limit of the reply, with a lower one.
-    async fn turn(&self, request: &ChatRequest) -> Result<ChatReply, ChatError> {
+    pub(super) async fn turn(&self, request: &ChatRequest) -> Result<ChatReply, ChatError> {
         let mut settings = Cow::Borrowed(&self.endpoint.settings);
         let mut lowered = 0;
         loop {

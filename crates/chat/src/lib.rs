@@ -189,9 +189,14 @@ impl ChatRequest {
         self.messages.iter().map(|message| estimate(&message.content)).sum()
     }
 
-    /// The words of the messages.
-    fn words(&self) -> u64 {
-        truncation::words(self.messages.iter().map(|message| &*message.content))
+    /// The shortest question, for one token of a reply: whether it is answered tells of all calls.
+    pub fn ping() -> Self {
+        Self { messages: vec![Message::user("Hello").own()], ..Self::default() }
+    }
+
+    /// The fewest tokens that the messages can have, whatever the tokenizer.
+    fn least_tokens(&self) -> u64 {
+        truncation::least(self.messages.iter().map(|message| &*message.content))
     }
 }
 
@@ -226,6 +231,9 @@ pub struct ChatReply {
 pub struct Seen {
     /// Tokens of prompt and reply that the model takes, if the server tells.
     pub window: Option<u32>,
+    /// Whether the server is in a foreign network and speaks against the model or the credential, in a way that a call
+    /// may refute. Such a call leaves this machine, so the caller makes it.
+    pub is_in_doubt: bool,
 }
 
 /// A model that can be talked to. Calls may run at the same time; dropping the future cancels the call.
@@ -264,6 +272,14 @@ pub trait Embedder: Send + Sync {
     /// # Errors
     /// Any [`ChatErrorKind`]; the error has the usage of all tries.
     async fn embed(&self, texts: &[String]) -> Result<Embedded, ChatError>;
+
+    /// Looks whether the server has the model, as far as that costs nothing.
+    ///
+    /// # Errors
+    /// The server says that it has not.
+    async fn look(&self) -> Result<(), ChatError> {
+        Ok(())
+    }
 
     /// This embedder, with every body that it sends passing `gate` before it leaves. See [`ChatClient::gated`].
     fn gated(&self, gate: Arc<dyn EgressGate>) -> Arc<dyn Embedder>;

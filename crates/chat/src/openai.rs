@@ -126,7 +126,7 @@ impl Dialect for OpenAi {
             return None;
         }
         let counted = reply.usage.prompt_tokens.saturating_add(reply.usage.cached_prompt_tokens);
-        truncation::prompt(request.words(), counted, settings.generation.num_ctx)
+        truncation::prompt(request.least_tokens(), counted, settings.generation.num_ctx)
     }
 }
 

@@ -36,7 +36,7 @@ impl Fault {
 
     fn malformed(bytes: &str) -> Self {
         let quote = error_body::in_short(bytes);
-        Self::new(Kind::Malformed, format!(" sent what is no reply of its API: {quote}"))
+        Self::new(Kind::Malformed, format!(" sent something else than a reply of its API: {quote}"))
     }
 }
 
