@@ -230,7 +230,8 @@ impl Claims<'_> {
     fn rest(&self) -> (String, Vec<Piece>) {
         let (mut rest, mut pieces) = (String::new(), Vec::new());
         // In a long text, what stands between parts is not worth a search.
-        let counts = |free: &str| self.text.len() < BLOCK || free.len() > SHORTEST || letters::has_letters(free);
+        let counts =
+            |free: &str| self.text.len() < BLOCK || free.len() > SHORTEST || letters::has_letters(free);
         for range in self.free(std::slice::from_ref(&(0..self.text.len())), counts) {
             pieces.push(Piece { in_rest: rest.len(), in_text: range.start, len: range.len() });
             rest.push_str(&self.text[range]);

@@ -32,14 +32,18 @@ pub(crate) fn long_passages(documents: &[impl AsRef<str>], text: &str) -> Vec<(u
         while let Some(first) = bytes.get(at..).and_then(|rest| rest.first_chunk()).filter(|_| hits > 0) {
             let Some(hit) = anchors.next_hit(hash(first), bytes, at) else { break };
             hits -= 1;
-            at = match anchors.longest(document, hit) {
-                Some((here, passage)) => {
-                    let end = passage.end;
-                    found.push((here, Passage { document: number, ..passage }));
-                    end
-                }
-                None => hit + 1,
+            let Some((index, part)) = anchors.longest(document, hit) else {
+                at = hit + 1;
+                continue;
             };
+            let here = anchors.places[index].1;
+            at = hit + part.end - here;
+            // The same part may stand in the documents many times.
+            if part.len() > anchors.known[index] {
+                anchors.known[index] = part.len();
+                let start = hit + part.start - here;
+                found.push((part.start, Passage { document: number, start, end: at }));
+            }
         }
     }
     found
@@ -93,22 +97,12 @@ impl<'a> Anchors<'a> {
         first..first + alike.count()
     }
 
-    /// The longest part around the bytes at `at` of a document that is longer than what is known, with its place.
-    fn longest(&mut self, document: &str, at: usize) -> Option<(usize, Passage)> {
+    /// The longest part around the bytes at `at` of a document, in the text, with the index of its anchor.
+    fn longest(&self, document: &str, at: usize) -> Option<(usize, Range<usize>)> {
         let hash = document.as_bytes()[at..].first_chunk().map(hash)?;
-        let mut longest = None;
-        for index in self.alike(hash) {
-            let part = part(self.text, self.places[index].1, document, at);
-            if part.len() >= LONG && part.len() > self.known[index] {
-                self.known[index] = part.len();
-                longest = longest.filter(|(_, known): &(usize, Range<usize>)| known.len() >= part.len());
-                longest = longest.or(Some((self.places[index].1, part)));
-            }
-        }
-        longest.map(|(here, Range { start, end })| {
-            let passage = Passage { document: 0, start: at + start - here, end: at + end - here };
-            (start, passage)
-        })
+        let parts =
+            self.alike(hash).map(|index| (index, part(self.text, self.places[index].1, document, at)));
+        parts.max_by_key(|(_, part)| part.len()).filter(|(_, part)| part.len() >= LONG)
     }
 }
 
