@@ -29,6 +29,7 @@ mod server;
 mod servers;
 mod shared;
 mod side_config;
+mod spending;
 mod tape;
 mod window;
 

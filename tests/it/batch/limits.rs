@@ -70,7 +70,7 @@ fn calls_that_are_cut_off_are_paid_by_the_run() {
         digits.split(|char: char| !char.is_ascii_digit()).next().unwrap().parse().unwrap()
     };
     // The last one that was cut off may still be in flight.
-    let (spent, each) = (number("is used up:") + number("spent,"), number("needs about"));
+    let (spent, each) = (number("next call:") + number("spent,"), number("needs about"));
     let sent = chats(&server, "supervisor").len() as u64;
     assert_eq!((sent, spent), (600 / each, sent * each), "{refused}");
     assert!(ran.stderr.contains(&format!("tokens: 0 local, {spent} remote")), "{}", ran.stderr);
