@@ -80,7 +80,7 @@ impl<'a> Anchors<'a> {
         let mut at = at;
         loop {
             let (word, bit) = bit(hash);
-            if self.filter[word] & bit != 0 && self.alike(hash).len() > 0 {
+            if self.filter[word] & bit != 0 && !self.alike(hash).is_empty() {
                 return Some(at);
             }
             let (out, next) = pairs.next()?;
