@@ -49,8 +49,9 @@ impl Program {
             Work::Batch(_, options) => options.deadline,
             Work::Look(_) | Work::One(_) => None,
         });
-        if !matches!(work, Work::Batch(..)) {
-            last_words::envelope_is_due();
+        match &work {
+            Work::Batch(_, options) => options.deadline.into_iter().for_each(interrupt::end_after_deadline),
+            Work::Look(_) | Work::One(_) => last_words::envelope_is_due(),
         }
         let target = self.options.events.clone();
         let events = self.beside(deadline, move || target.as_ref().map(EventsFile::open).transpose()).await?;

@@ -35,8 +35,11 @@ pub(crate) fn check(out: impl AsFd, is_heard: bool) -> Result<(), Failure> {
         return Err(unusable("nobody reads it"));
     }
     match room(&out) {
-        Ok(Room::Closed) if !is_heard => Err(unusable("it is closed")
-            .hint("nothing was sent; where nobody needs the results, write `> /dev/null`, or take --events")),
+        Ok(Room::Closed) if !is_heard => Err(unusable("it is closed, or it is /dev/null opened for reading, too")
+            .hint(
+                "nothing was sent. Where nobody needs the results, open /dev/null for writing alone: `> /dev/null`, or \
+                 stdout=open(os.devnull, \"w\") in place of Python's subprocess.DEVNULL; --events FILE takes them elsewhere",
+            )),
         Ok(Room::Full) => Err(unusable("no space is left on its disk")),
         Ok(Room::AtLimit) => Err(unusable("its file is as long as this machine lets it be (`ulimit -f`)")),
         Ok(Room::Enough | Room::Closed) => Ok(()),

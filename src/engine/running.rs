@@ -1,7 +1,7 @@
 //! A job under way: its cost and messages so far, and at its end its log and result.
 
 use std::io;
-use std::sync::{Arc, OnceLock, mpsc};
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use tokio::task::{JoinError, JoinHandle, spawn_blocking};
@@ -52,6 +52,17 @@ pub(super) struct JobRun {
     remote_client: ModelInfo,
     /// Set once it was told that the log cannot be written.
     lost_log: OnceLock<()>,
+}
+
+/// A job that has ended.
+pub(super) struct ClosedJob {
+    outcome: Result<Answer, Failure>,
+    notes: Notes,
+    spent: Spent,
+    timing: Timing,
+    log: ConversationLog,
+    /// `None` if the log can't be written.
+    log_file: Option<String>,
 }
 
 impl JobRun {
@@ -118,7 +129,11 @@ impl JobRun {
         let fetches = job.local.provider.dialect.is_some_and(|dialect| dialect.fetches_images());
         let images = images::load(&job.images, fetches).await?;
         let waiting = shared.pulls.wait_with(&self.events);
-        let clients = clients::open(job, shared, &self.ledger).await?;
+        let clients = clients::open(job, shared, &self.ledger);
+        let clients = match &job.protocol {
+            Protocol::Minion => clients.await?,
+            Protocol::Minions(_) => tokio::try_join!(clients, shared.sandbox_works())?.0,
+        };
         drop(waiting);
         let missing = clients.missing;
         let supervisor = self.supervisor.get_or_init(|| Side::new(clients.supervisor));
@@ -190,17 +205,29 @@ impl JobRun {
         }
     }
 
-    /// Writes the conversation log and makes the result. Blocks while it writes.
-    pub(super) fn close(
-        &self,
+    /// Writes the conversation log. What takes long is done beside the runtime, with one thread at a time: there may be
+    /// no other.
+    pub(super) async fn close(
+        self: &Arc<Self>,
         outcome: Result<Answer, Failure>,
         redactor: &Redactor,
-    ) -> Result<JobResult, Failure> {
-        let notes = self.transcript.take();
-        let spent = self.spent();
-        let timing = self.timing();
-        let log = self.log(&outcome, &notes, spent, timing);
-        let log_file = self.write_log(&log, redactor, self.log_wait(&outcome));
+    ) -> Result<ClosedJob, Failure> {
+        let (run, cleaner) = (Arc::clone(self), redactor.clone());
+        let ended = spawn_blocking(move || {
+            let notes = run.transcript.take();
+            let (spent, timing) = (run.spent(), run.timing());
+            let log = run.log(&outcome, &notes, spent, timing);
+            let text = cleaner.clean_json_pretty(&log).map_err(io::Error::from);
+            (ClosedJob { outcome, notes, spent, timing, log, log_file: None }, text)
+        });
+        let (mut closed, text) = ended.await?;
+        closed.log_file = self.write_log(text, redactor, self.log_wait(&closed.outcome)).await;
+        Ok(closed)
+    }
+
+    /// The result of a job whose log is written.
+    pub(super) fn result(&self, closed: ClosedJob) -> Result<JobResult, Failure> {
+        let ClosedJob { outcome, notes, spent, timing, log, log_file } = closed;
         let savings = outcome
             .as_ref()
             .ok()
@@ -312,20 +339,17 @@ impl JobRun {
 
     /// Writes the log and gives its path. If that fails, or its folder does not answer for `wait`, a warning is given and
     /// the job keeps its answer.
-    fn write_log(&self, log: &ConversationLog, redactor: &Redactor, wait: Duration) -> Option<String> {
+    async fn write_log(
+        &self,
+        text: io::Result<Vec<u8>>,
+        redactor: &Redactor,
+        wait: Duration,
+    ) -> Option<String> {
         let Job { log_dir, log_name, task, .. } = &self.job;
         let (dir, name, task) = (log_dir.clone(), log_name.clone(), task.clone());
         let cleaner = redactor.clone();
-        let (done, written) = mpsc::sync_channel(1);
-        let outcome = redactor.clean_json_pretty(log).map_err(io::Error::from).and_then(|text| {
-            // Nobody may wait any more.
-            let write = move || {
-                drop(done.send(conversation_log::write(&dir, name.as_deref(), &task, text, &cleaner)))
-            };
-            spawn_blocking(write);
-            written.recv_timeout(wait).unwrap_or_else(|_| Err(no_answer(wait)))
-        });
-        match outcome {
+        let write = move || conversation_log::write(&dir, name.as_deref(), &task, text?, &cleaner);
+        match timeout(wait, beside_runtime(write)).await.unwrap_or_else(|_| Err(no_answer(wait))) {
             Ok(path) => Some(path.to_string_lossy().into_owned()),
             Err(error) => {
                 self.warn_of_log(&error);

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, Shared};
-use tokio::sync::Semaphore;
+use tokio::sync::{OnceCell, Semaphore};
 
 use super::EngineConfig;
 use super::concurrency_limited::ConcurrencyLimited;
@@ -21,7 +21,8 @@ use super::tape::Tape;
 use super::window::Demand;
 use crate::chat::{self, ChatClient, ChatError, ChatSettings, RetryPolicy};
 use crate::error::Failure;
-use crate::protocols::ServerPool;
+use crate::protocols::{ProtocolError, ServerPool};
+use crate::sandbox::Sandbox;
 use crate::sync::lock;
 
 /// How many models, clients and pools are kept, of each. Jobs with more different settings or servers take turns.
@@ -46,6 +47,8 @@ pub(super) struct SharedResources {
     slots: Mutex<HashMap<String, Slots>>,
     /// By base URL.
     paces: Mutex<HashMap<String, Arc<Pace>>>,
+    /// Whether a sandbox could be started here.
+    sandbox: OnceCell<()>,
 }
 
 /// A model that is ready or is being made ready.
@@ -106,7 +109,14 @@ impl SharedResources {
             down: Mutex::default(),
             slots: Mutex::default(),
             paces: Mutex::default(),
+            sandbox: OnceCell::new(),
         }
+    }
+
+    /// Whether this machine can run the supervisors' programs, which is asked before one is paid for.
+    pub(super) async fn sandbox_works(&self) -> Result<(), Failure> {
+        let check = || async { Sandbox::new(self.config.sandbox.clone()).check().await };
+        self.sandbox.get_or_try_init(check).await.copied().map_err(|error| ProtocolError::Sandbox(error).into())
     }
 
     /// Whether several jobs share it.

@@ -13,7 +13,7 @@ use minions::envelope::Envelope;
 use minions::error::Failure;
 
 use super::LineResult;
-use crate::cli::envelope;
+use crate::cli::{envelope, last_words};
 
 /// Lines that wait for the one that is being written.
 const WAITING: usize = 16;
@@ -107,8 +107,10 @@ impl Writer {
     }
 
     fn write(&mut self, line: Printed) -> io::Result<()> {
-        let Printed { custom_id, envelope, permit, .. } = line;
-        envelope::write_line(&envelope, &custom_id, self.before, &mut io::stdout().lock(), &self.redactor)?;
+        let Printed { position, custom_id, envelope, permit } = line;
+        let mut bytes = self.before.to_vec();
+        bytes.extend(envelope::line(&envelope, &custom_id, &self.redactor)?);
+        last_words::write_line(position, &bytes)?;
         self.before = b"";
         drop(permit);
         Ok(())
