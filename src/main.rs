@@ -112,18 +112,22 @@ fn caught(work: Work, options: RunOptions, redactor: &Redactor) -> Result<RunOut
 }
 
 fn run(work: Work, options: RunOptions, redactor: &Redactor) -> Result<RunOutcome, Failure> {
+    last_words::begin();
+    if !matches!(work, Work::Batch(..)) {
+        last_words::envelope_is_due();
+    }
     let interrupt = Interrupt::listen();
     let environment = Environment::of_process();
     environment.credentials().for_each(|secret| redactor.learn(&secret));
     let verbosity = logging::start(&environment, redactor, options.volume());
     if let Err(failure) = stdout::check(io::stdout(), options.events.is_some()) {
+        last_words::take_over();
         tracing::error!("{failure}");
         return Ok(RunOutcome::Told(failure.kind.exit()));
     }
-    let interrupt = interrupt
-        .map_err(|error| machine::not_started("the signals can't be listened to", &error))?;
+    let interrupt =
+        interrupt.map_err(|error| machine::not_started("the signals can't be listened to", &error))?;
     let most_jobs = machine::prepare()?;
-    last_words::begin();
     let runtime = machine::runtime()?;
     let program = own_program();
     let redactor = redactor.clone();

@@ -14,9 +14,9 @@ use super::last_words;
 const WORKERS: usize = 2;
 /// Threads that a run may need at the same time: the workers, blocking work, and those with names of their own.
 const THREADS: usize = WORKERS + 8;
-/// Threads for blocking work that are started beforehand: for the input, the output, and the end of a job. Later there may
-/// be no room for another.
-const BLOCKING: usize = 4;
+/// Threads for blocking work that are started beforehand: for the input, and for the end of a job. Later there may be no
+/// room for another.
+const BLOCKING: usize = 2;
 /// How long a thread for blocking work is kept without work: as long as any run.
 const KEEP_THREADS: Duration = Duration::from_secs(1 << 30);
 /// Files that the program itself has open.
@@ -99,7 +99,7 @@ pub(crate) fn not_started(what: &str, error: &io::Error) -> Failure {
 fn has_threads() -> Result<(), Failure> {
     // Each thread reserves address space for its allocations, which only another thread can use.
     let is_space_short = getrlimit(Resource::RLIMIT_AS).is_ok_and(|(space, _)| space != RLIM_INFINITY);
-    let needed = if is_space_short { WORKERS + BLOCKING } else { THREADS };
+    let needed = if is_space_short { WORKERS } else { THREADS };
     let gate = Arc::new(Mutex::new(()));
     let mut threads = Vec::with_capacity(needed);
     let closed = gate.lock();

@@ -116,7 +116,11 @@ impl SharedResources {
     /// Whether this machine can run the supervisors' programs, which is asked before one is paid for.
     pub(super) async fn sandbox_works(&self) -> Result<(), Failure> {
         let check = || async { Sandbox::new(self.config.sandbox.clone()).check().await };
-        self.sandbox.get_or_try_init(check).await.copied().map_err(|error| ProtocolError::Sandbox(error).into())
+        self.sandbox
+            .get_or_try_init(check)
+            .await
+            .copied()
+            .map_err(|error| ProtocolError::Sandbox(error).into())
     }
 
     /// Whether several jobs share it.

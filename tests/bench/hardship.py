@@ -200,8 +200,8 @@ def judge_lines(code, said, words, count):
     ended = sum(int(number or 0) for number in summary.groups()) if summary else None
     if ended is not None and ended != len(lines):
         return f"{ended} jobs ended, {len(lines)} have a line"
-    if code == 65 and not lines and "before" not in told:
-        return "memory ran out, and no job has a line"
+    if code == 65 and not lines and "goes on with --resume" not in told:
+        return "memory ran out, and nobody says so"
     return None if told or code == 0 else f"exit code {code} without a word"
 
 

@@ -176,9 +176,8 @@ fn help_and_version_are_for_people() {
 fn a_deadline_passes_while_a_long_reply_is_read() {
     // Each line could be the end of the reply.
     let lines = |count| ",{}\n".repeat(count);
-    let chunks: Vec<String> = (0..100)
-        .map(|number| if number == 0 { "{\"a\":[{}\n".to_owned() } else { lines(4000) })
-        .collect();
+    let chunks: Vec<String> =
+        (0..100).map(|number| if number == 0 { "{\"a\":[{}\n".to_owned() } else { lines(4000) }).collect();
     let server = Server::start(move |request| match request.path.ends_with("completions") {
         true => Reply::stream("application/json", chunks.clone()).gap(std::time::Duration::from_millis(50)),
         false => Reply::text(404, "not found"),

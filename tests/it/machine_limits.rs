@@ -207,7 +207,7 @@ fn a_batch_that_memory_ends_tells_each_job_and_is_resumed() {
             let mut job = one(&server);
             job["custom_id"] = json!(format!("job-{number}"));
             // Each by itself has room enough.
-            job["call_params"]["context"] = json!(["a b c d e f g h ".repeat(45_000)]);
+            job["call_params"]["context"] = json!(["lorem ipsum dolor sit amet ".repeat(27_000)]);
             format!("{job}\n")
         });
         let input: String = jobs.collect();
@@ -215,8 +215,7 @@ fn a_batch_that_memory_ends_tells_each_job_and_is_resumed() {
         std::fs::write(&out, "").unwrap();
         let run = |limit: &str| {
             let out = out.to_str().unwrap();
-            let ran =
-                Program::in_shell(limit, &format!("batch --slim --resume {out} >> {out}")).run(&input);
+            let ran = Program::in_shell(limit, &format!("batch --slim --resume {out} >> {out}")).run(&input);
             let text = std::fs::read_to_string(out).unwrap();
             assert!(text.is_empty() || text.ends_with("}\n"), "{text}");
             let lines: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
@@ -232,7 +231,7 @@ fn a_batch_that_memory_ends_tells_each_job_and_is_resumed() {
             assert!(error.contains("memory") || error.contains("thread"), "{error}");
         }
         let (ran, lines) = run("true");
-        assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+        assert_eq!(ran.code, Some(0), "{:?} {}", lines.last(), ran.stderr);
         let mut done: Vec<_> = lines.iter().filter(|line| line["success"] == true).collect();
         done.sort_by_key(|line| line["custom_id"].to_string());
         done.dedup_by_key(|line| line["custom_id"].to_string());

@@ -73,11 +73,11 @@ fn a_sandbox_that_is_killed_while_the_workers_read_loses_no_answers() {
 
 #[test]
 fn a_machine_without_room_for_a_sandbox_costs_nothing() {
-    for limit in ["ulimit -v 240000", "ulimit -v 280000"] {
+    for limit in ["ulimit -v 200000", "ulimit -v 260000"] {
         let server = scripted(vec![PROGRAM.into(), verdict()], |request| openai(request, FOUND));
         let ran = Program::in_shell(limit, "").run_job(&job(&server, "minions", params()));
         let error = ran.error(1);
-        assert!(error.contains("the machine can't run it") && error.contains("ulimit -v"), "{error}");
+        assert!(error.contains("machine") && error.contains("ulimit -v"), "{error}");
         assert!(!error.contains("simpler way") && !error.contains("1024 MB"), "{error}");
         assert_eq!(chats(&server, "supervisor").len(), 0, "{limit}");
     }

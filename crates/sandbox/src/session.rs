@@ -88,7 +88,9 @@ impl Sandbox {
         let limits = SandboxLimits { time: CHECK_TIME, ..self.limits.clone() };
         match (Self { limits, ..self.clone() }).start("", &[""; 0]).await {
             // There is no code.
-            Err(SandboxError::Code(error)) => Err(SandboxError::Machine(format!("without any code, {error}"))),
+            Err(SandboxError::Code(error)) => {
+                Err(SandboxError::Machine(format!("without any code, {error}")))
+            }
             started => started.map(drop),
         }
     }
@@ -247,12 +249,18 @@ impl Session {
         }
         let memory = || short_memory(&self.limits, self.documents);
         let (code, what, short) = match (status.code(), signal_of(status)) {
-            (Some(OOM_EXIT_CODE), _) => {
-                (CodeError::Memory { limit: self.limits.memory, at }, "its memory ran out".to_owned(), memory())
-            }
+            (Some(OOM_EXIT_CODE), _) => (
+                CodeError::Memory { limit: self.limits.memory, at },
+                "its memory ran out".to_owned(),
+                memory(),
+            ),
             (_, Some(Signal::SIGXCPU)) => {
                 let limit = self.limits.time;
-                (CodeError::Timeout { limit, at }, "its CPU time ran out".to_owned(), short_time(&self.limits))
+                (
+                    CodeError::Timeout { limit, at },
+                    "its CPU time ran out".to_owned(),
+                    short_time(&self.limits),
+                )
             }
             // The code can't send signals, and its own limits send others.
             (_, Some(Signal::SIGKILL)) => {
