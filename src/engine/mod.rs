@@ -11,6 +11,7 @@ mod clients;
 mod concurrency_limited;
 mod config;
 mod conversation_log;
+mod counting;
 mod credentials;
 mod egress;
 mod egress_report;

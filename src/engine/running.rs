@@ -4,9 +4,10 @@ use std::io;
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
-use tokio::task::{JoinError, JoinHandle, spawn_blocking};
+use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 
+use super::counting::Counting;
 use super::egress::{EgressLimits, Ledger};
 use super::result::{ConversationLog, EvidenceSummary, FailedLog, JobResult, LoggedUsage, Timing};
 use super::retrieval::Embeddings;
@@ -16,7 +17,7 @@ use super::{clients, conversation_log, images};
 use crate::chat::secrets::Redactor;
 use crate::chat::{Format, Usage};
 use crate::documents::Document;
-use crate::documents::tokens::{self, Count};
+use crate::documents::tokens::Count;
 use crate::error::{Failure, Spent};
 use crate::events::{DocumentInfo, EventKind, Events, ModelInfo};
 use crate::job::{Job, JobRole, Protocol};
@@ -384,40 +385,4 @@ fn no_answer(wait: Duration) -> io::Error {
 fn time_for(context: &[Document]) -> Duration {
     let bytes: usize = context.iter().map(|document| document.text.len()).sum();
     SandboxLimits::default().time + Duration::from_millis((bytes / BYTES_PER_MILLISECOND) as u64)
-}
-
-/// The counting of a job's texts. Long texts are counted in a blocking task while the models are made ready. Short
-/// texts are only estimated, which is faster than a task.
-enum Counting<'a> {
-    Short(&'a Job),
-    Long(JoinHandle<Count>),
-}
-
-impl<'a> Counting<'a> {
-    fn begin(job: &'a Job) -> Self {
-        if texts(job).map(str::len).sum::<usize>() < tokens::COUNTED_FROM {
-            return Self::Short(job);
-        }
-        let context = Arc::clone(&job.context);
-        let others: Vec<String> = job.doc_metadata.iter().chain([&job.task]).cloned().collect();
-        Self::Long(spawn_blocking(move || tokens::count(chained(&context, &others))))
-    }
-
-    async fn texts(self) -> Result<Count, JoinError> {
-        match self {
-            Self::Short(job) => Ok(tokens::count(texts(job))),
-            Self::Long(counting) => counting.await,
-        }
-    }
-}
-
-fn texts(job: &Job) -> impl Iterator<Item = &str> + Clone {
-    chained(&job.context, job.doc_metadata.iter().chain([&job.task]))
-}
-
-fn chained<'a>(
-    context: &'a [Document],
-    others: impl IntoIterator<Item = &'a String, IntoIter: Clone>,
-) -> impl Iterator<Item = &'a str> + Clone {
-    context.iter().map(Document::as_ref).chain(others.into_iter().map(String::as_str))
 }
