@@ -7,13 +7,8 @@ use std::sync::{Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 use std::{mem, thread};
 
-use minions::chat::secrets::Redactor;
-use minions::engine::JobResult;
-use minions::envelope::Envelope;
-use minions::error::Failure;
 use nix::unistd::write;
 
-use super::envelope;
 use super::sync::lock;
 
 /// The envelope of a job that took all memory. Nothing can be put together any more.
@@ -100,13 +95,8 @@ pub(crate) fn take_over() -> bool {
     IS_DUE.swap(false, SeqCst)
 }
 
-/// From now on the job at `position` of a batch is owed a line.
-pub(crate) fn line_is_due(position: u64, custom_id: &str, redactor: &Redactor) {
-    let failure = Failure::system("the memory that this process may use was used up while this job ran")
-        .hint("give it more (`ulimit -v` or the container's limit), or run fewer jobs at once (--max-jobs); --resume runs it again");
-    let envelope: Envelope<JobResult> = Err(failure).into();
-    // It has nothing that can't be JSON.
-    let line = envelope::line(&envelope, custom_id, redactor).unwrap_or_default();
+/// From now on the job at `position` of a batch is owed a line: this one, if memory ends.
+pub(crate) fn line_is_due(position: u64, line: Vec<u8>) {
     lock(&DUE_LINES).push((position, line));
 }
 

@@ -17,6 +17,8 @@ const THREADS: usize = WORKERS + 8;
 /// Threads for blocking work that are started beforehand: for the input, and for the end of a job. Later there may be no
 /// room for another.
 const BLOCKING: usize = 2;
+/// The main thread, and the one that hears signals.
+const OTHERS: usize = 2;
 /// How long a thread for blocking work is kept without work: as long as any run.
 const KEEP_THREADS: Duration = Duration::from_secs(1 << 30);
 /// Files that the program itself has open.
@@ -56,7 +58,6 @@ fn open_files() -> u64 {
 /// # Errors
 /// [`FailureKind::System`](minions::error::FailureKind::System) where the machine gives it fewer.
 pub(crate) fn runtime() -> Result<Runtime, Failure> {
-    let before = threads();
     let runtime = Builder::new_multi_thread()
         .worker_threads(WORKERS)
         .thread_keep_alive(KEEP_THREADS)
@@ -73,9 +74,9 @@ pub(crate) fn runtime() -> Result<Runtime, Failure> {
         runtime.spawn_blocking(move || drop(gate.lock()));
     }
     // What waits for a thread that can't be started waits in silence.
-    let started = before.zip(threads()).map(|(before, now)| now.saturating_sub(before));
+    let have = threads();
     drop(closed);
-    if started.is_some_and(|started| started < WORKERS + BLOCKING) {
+    if have.is_some_and(|have| have < OTHERS + WORKERS + BLOCKING) {
         runtime.shutdown_background();
         return Err(Failure::no_thread("it has too few"));
     }

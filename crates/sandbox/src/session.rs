@@ -91,7 +91,12 @@ impl Sandbox {
             Err(SandboxError::Code(error)) => {
                 Err(SandboxError::Machine(format!("without any code, {error}")))
             }
-            started => started.map(drop),
+            Err(error) => Err(error),
+            Ok(mut session) => {
+                // The child is reaped here, so that nobody needs to hear of its end.
+                let _ = session.child.kill().await;
+                Ok(())
+            }
         }
     }
 

@@ -236,7 +236,7 @@ impl Batch {
         let position = self.taken;
         self.taken += 1;
         let Line { custom_id, hash, job } = line;
-        last_words::line_is_due(position, &custom_id, &self.program.redactor);
+        last_words::line_is_due(position, output::out_of_memory(&custom_id, &self.program.redactor));
         let output = self.output.lines();
         let span = tracing::warn_span!("job", id = custom_id.as_str());
         let events = self.engine.events(self.listeners.clone(), Some(&custom_id));

@@ -72,6 +72,17 @@ impl Output {
     }
 }
 
+/// The line of a job that still runs when memory ends, which is put together while there is some.
+pub(super) fn out_of_memory(custom_id: &str, redactor: &Redactor) -> Vec<u8> {
+    let failure = Failure::system("the memory that this process may use was used up while this job ran").hint(
+        "give it more (`ulimit -v` or the container's limit), or run fewer jobs at once (--max-jobs); --resume runs it \
+         again",
+    );
+    let envelope: Envelope<LineResult> = Err(failure).into();
+    // It has nothing that can't be JSON.
+    envelope::line(&envelope, custom_id, redactor).unwrap_or_default()
+}
+
 async fn failure(writer: &mut JoinHandle<io::Result<()>>) -> Option<Failure> {
     match writer.await {
         Ok(Ok(())) => None,
