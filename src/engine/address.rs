@@ -87,11 +87,11 @@ fn default(spec: &ClientSpec, environment: &Environment) -> Result<(String, Opti
 /// The address in the variable `name`.
 fn read(provider: &Provider, name: &str, text: &str) -> Result<Address, Failure> {
     let is_daemons = provider.runtime == RuntimeKind::Ollama && name == provider.base_url_env[0];
-    // Ollama itself has more ways to write it.
-    let told = is_daemons.then(|| Host::parse(text).client_url());
     if is_daemons && has_bad_port(text) {
         return Err(unusable(name, "has a port that is no number: write host:port, such as 127.0.0.1:11434"));
     }
+    // Ollama itself has more ways to write it.
+    let told = is_daemons.then(|| Host::parse(text).client_url());
     provider.read_address(told.as_deref().unwrap_or(text)).map_err(|problem| unusable(name, &problem))
 }
 

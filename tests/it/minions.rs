@@ -192,7 +192,10 @@ fn an_unusable_reply_is_asked_for_again_and_then_kept_as_none() {
             found(request)
         }
     });
-    let result = Program::new().run_job(&job(&server, "minions", params("The Aurora."))).result();
+    let ran = Program::new().run_job(&job(&server, "minions", params("The Aurora.")));
+    let why = "without a usable reply; the worker's reply was unusable: it holds no JSON object";
+    assert!(ran.stderr.contains(why), "{}", ran.stderr);
+    let result = ran.result();
     assert_eq!(result["status"], "partial");
     assert_eq!(chats(&server, "worker").len(), 3);
     let jobs = &result["meta"][0]["local"]["jobs"];

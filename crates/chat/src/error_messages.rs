@@ -120,7 +120,9 @@ pub(super) fn hint(provider: &Provider, settings: &ChatSettings, kind: Kind) -> 
             let names = provider.base_url_env.first().copied().into_iter().chain(["kwargs.base_url"]);
             let is_elsewhere = provider.local && !http::is_this_machine(&settings.base_url);
             let start = if is_elsewhere { "Check that it runs there" } else { provider.start_hint };
-            format!("{start}, or name its address in {}.", names.collect::<Vec<_>>().join(" or "))
+            let is_plain = kind == Kind::Connection && settings.base_url.starts_with("http://");
+            let tls = if is_plain { " If it speaks https, write https://." } else { "" };
+            format!("{start}, or name its address in {}.{tls}", names.collect::<Vec<_>>().join(" or "))
         }
         Kind::Timeout => {
             "A model that is still loading needs longer: raise the timeout of that client.".into()
