@@ -40,6 +40,8 @@ pub const WORKER_CONCURRENCY: usize = 4;
 pub const MINIONS_WINDOW: u32 = window::DEFAULT;
 /// The supervisor's context window in tokens where minions chooses it.
 pub const SUPERVISOR_WINDOW: u32 = window::DEFAULT;
+/// Tokens of a budget that are kept for the reply of a supervisor's call in flight, if the job does not limit it.
+pub const SUPERVISOR_REPLY_TOKENS: u32 = 4096;
 /// Tokens kept free for the worker's reply when a window is chosen.
 pub const REPLY_TOKENS: u32 = 1024;
 

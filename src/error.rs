@@ -180,10 +180,10 @@ impl Failure {
 
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.message)?;
         match &self.hint {
-            Some(hint) => write!(f, ". Hint: {hint}"),
-            None => Ok(()),
+            // The words of a server, and a quote, may end with a full stop of their own.
+            Some(hint) => write!(f, "{}. Hint: {hint}", self.message.trim_end_matches('.')),
+            None => f.write_str(&self.message),
         }
     }
 }

@@ -7,12 +7,14 @@ use std::path::Path;
 
 use nix::fcntl::OFlag;
 
+use crate::words;
+
 /// All of the regular file at `path`, which may have `most` bytes. Blocks while it reads.
 ///
 /// # Errors
 /// The problem, as words that follow the file's name.
 pub(crate) fn read(path: &Path, most: usize) -> Result<Vec<u8>, String> {
-    let unreadable = |error| format!("can't be read: {error}");
+    let unreadable = |error| format!("can't be read: {}", words::of_io(&error));
     // Opening a FIFO would wait for its writer.
     let file = OpenOptions::new().read(true).custom_flags(OFlag::O_NONBLOCK.bits()).open(path);
     let file = file.map_err(unreadable)?;

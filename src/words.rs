@@ -1,9 +1,17 @@
-//! Numbers with their words, as people read them.
+//! Numbers with their words, and the system's complaints, as people read them.
+
+use std::io;
 
 /// `1 job`, `2 jobs`.
 pub fn count(number: impl Into<Number>, word: &str) -> String {
     let Number(number) = number.into();
     format!("{number} {word}{}", if number == 1 { "" } else { "s" })
+}
+
+/// The system's words for `error`, without its number and without paths, which the sentence around it has.
+pub fn of_io(error: &io::Error) -> String {
+    let words = error.to_string();
+    words.split(" (os error").next().unwrap_or_default().to_owned()
 }
 
 /// A count of things.
@@ -27,6 +35,7 @@ mod tests {
 
     #[test]
     fn one_is_no_plural() {
+        assert_eq!(of_io(&io::Error::from_raw_os_error(2)), "No such file or directory");
         assert_eq!([0_u64, 1, 2].map(|n| count(n, "job")), ["0 jobs", "1 job", "2 jobs"]);
     }
 }

@@ -1,6 +1,5 @@
 //! `--events`: what happens in jobs, a line of JSON for each event, in a file or at an open descriptor.
 
-use std::convert::Infallible;
 use std::fs::{File, OpenOptions};
 use std::io::{self, BufWriter, Write};
 use std::iter;
@@ -14,6 +13,7 @@ use std::time::{Duration, Instant};
 
 use minions::error::Failure;
 use minions::events::{Event, EventKind, EventListener};
+use minions::words;
 
 /// The most bytes that are written at once.
 const PIECE: usize = 1 << 14;
@@ -34,13 +34,16 @@ pub(crate) enum EventsTarget {
 }
 
 impl FromStr for EventsTarget {
-    type Err = Infallible;
+    type Err = &'static str;
 
-    fn from_str(text: &str) -> Result<Self, Infallible> {
-        Ok(match text.strip_prefix("fd:").and_then(|number| number.parse().ok()) {
-            Some(number) => Self::Descriptor(number),
-            None => Self::File(text.into()),
-        })
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text.strip_prefix("fd:") {
+            Some(number) => number
+                .parse()
+                .map(Self::Descriptor)
+                .map_err(|_| "fd: is followed by the number of a descriptor, as in fd:3; a file is named with its folder, ./fd:x"),
+            None => Ok(Self::File(text.into())),
+        }
     }
 }
 
@@ -53,7 +56,7 @@ impl EventsTarget {
             }
             Self::Descriptor(number) => {
                 let file = OpenOptions::new().append(true).open(format!("/dev/fd/{number}")).map_err(|error| {
-                    Failure::input(format!("--events fd:{number} can't be written to: {error}")).hint(
+                    Failure::input(format!("--events fd:{number} can't be written to: {}", words::of_io(&error))).hint(
                         "open a file or a pipe there, as with `minions --events fd:3 3> events.ndjson < job.json`; a \
                          socket can't be taken",
                     )
@@ -69,7 +72,9 @@ impl EventsTarget {
                 let mut file = OpenOptions::new();
                 let opened = file.write(true).create(true).truncate(true).mode(0o600).open(path);
                 opened.map_err(|error| {
-                    Failure::input(format!("--events {} can't be written to: {error}", path.display()))
+                    let words = words::of_io(&error);
+                    Failure::input(format!("--events {} can't be written to: {words}", path.display()))
+                        .hint("name a file in a folder that is there, and that this user may write to")
                 })
             }
         }
@@ -129,7 +134,7 @@ impl EventsFile {
         let out = BufWriter::with_capacity(PIECE, Counted { file, state: Arc::clone(&state) });
         let write = move || {
             if let Err(error) = write_all(&received, &of_writer, out) {
-                of_writer.give_up(&error.to_string());
+                of_writer.give_up(&words::of_io(&error));
             }
             // Nobody may wait.
             let _ = end.send(());
@@ -231,7 +236,8 @@ mod tests {
     fn a_descriptor_is_told_from_a_file() {
         let target = |text: &str| text.parse::<EventsTarget>().unwrap();
         assert_eq!(target("fd:3"), EventsTarget::Descriptor(3));
-        assert_eq!(target("fd:x"), EventsTarget::File("fd:x".into()));
+        assert!("fd:x".parse::<EventsTarget>().is_err());
+        assert_eq!(target("./fd:x"), EventsTarget::File("./fd:x".into()));
         assert!(target("fd:1").open().unwrap_err().message.contains("stdout"));
     }
 }

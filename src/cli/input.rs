@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use super::batch::BatchOptions;
 use super::batch::json_splitter::{JsonPiece, JsonSplitter, newlines};
 use minions::error::Failure;
-use minions::job;
+use minions::{job, words};
 
 /// Values on their way in.
 pub(super) type Incoming = JsonSplitter<BufReader<Box<dyn Read + Send>>>;
@@ -104,9 +104,18 @@ impl Source {
     fn unreadable(&self, error: &io::Error) -> Failure {
         match self {
             _ if error.kind() == io::ErrorKind::OutOfMemory => Failure::system(error.to_string()),
-            Self::Stdin => Failure::input(format!("stdin can't be read: {error}")),
+            Self::Stdin => Failure::input(format!("stdin can't be read: {}", words::of_io(error)))
+                .hint("name a file, `minions job.json`"),
             Self::File(path) => {
-                Failure::input(format!("the job file {} can't be read: {error}", path.display()))
+                let problem =
+                    format!("the job file {} can't be read: {}", path.display(), words::of_io(error));
+                Failure::input(problem).hint(match error.kind() {
+                    io::ErrorKind::NotFound => {
+                        "a path counts from the folder in which minions was started; `minions run --help` shows how to make a job"
+                    }
+                    io::ErrorKind::IsADirectory => "name the file in it; several are a batch: `cat folder/*.json | minions batch`",
+                    _ => "name a file that this user may read",
+                })
             }
         }
     }

@@ -11,6 +11,7 @@ use crate::cli::container::{Entry, Places, Watchdog};
 use crate::cli::logging::{self, Volume};
 use minions::chat::secrets::Redactor;
 use minions::config::{self, Environment};
+use minions::error::Failure;
 use minions::runtimes::ollama::{self, Host, WatchdogArgs};
 use minions::runtimes::{Ollama, Runtime, RuntimeError, Timeouts};
 
@@ -50,10 +51,18 @@ pub(crate) fn entry(words_of_entry: Vec<OsString>) -> ExitCode {
     }
 }
 
+const START: &str = "start it with `ollama serve`, or name its address in OLLAMA_HOST";
+
 /// Whether the daemon answers.
 pub(crate) fn health() -> ExitCode {
     let host = host(&started());
-    ended(async { Ollama::new(&host.client_url(), None, Timeouts::default())?.ensure_ready().await })
+    ended(async {
+        let ready = Ollama::new(&host.client_url(), None, Timeouts::default())?.ensure_ready().await;
+        ready.map_err(|error| match error.hint {
+            None => RuntimeError { hint: Some(START.to_owned()), ..error },
+            Some(_) => error,
+        })
+    })
 }
 
 fn started() -> Environment {
@@ -73,7 +82,7 @@ fn ended(task: impl Future<Output = Result<(), RuntimeError>>) -> ExitCode {
     match runtime.map(|runtime| runtime.block_on(task)) {
         Ok(Ok(())) => ExitCode::SUCCESS,
         Ok(Err(error)) => {
-            tracing::error!("{error}");
+            tracing::error!("{}", Failure::from(error));
             ExitCode::FAILURE
         }
         Err(error) => {

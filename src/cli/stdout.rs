@@ -29,17 +29,19 @@ pub(crate) fn check(out: impl AsFd, is_heard: bool) -> Result<(), Failure> {
     match write(&out, b"") {
         Ok(_) | Err(Errno::EAGAIN | Errno::EINTR) => {}
         Err(Errno::EPIPE) => return Err(unusable("nobody reads it")),
+        Err(Errno::EBADF) => return Err(unusable("it is open for reading alone")),
         Err(errno) => return Err(unusable(errno.desc())),
     }
     if has_no_reader(&out) {
         return Err(unusable("nobody reads it"));
     }
     match room(&out) {
-        Ok(Room::Closed) if !is_heard => Err(unusable("it is closed, or it is /dev/null opened for reading, too")
-            .hint(
-                "nothing was sent. Where nobody needs the results, open /dev/null for writing alone: `> /dev/null`, or \
-                 stdout=open(os.devnull, \"w\") in place of Python's subprocess.DEVNULL; --events FILE takes them elsewhere",
-            )),
+        Ok(Room::Closed) if !is_heard => {
+            Err(unusable("it is closed, or it is a /dev/null that is open for reading, too").hint(
+                "nothing was sent; where nobody needs the results, let stdout be a /dev/null that is open for writing alone \
+                 (`> /dev/null`; in Python open(os.devnull, \"w\"), not subprocess.DEVNULL), or take --events",
+            ))
+        }
         Ok(Room::Full) => Err(unusable("no space is left on its disk")),
         Ok(Room::AtLimit) => Err(unusable("its file is as long as this machine lets it be (`ulimit -f`)")),
         Ok(Room::Enough | Room::Closed) => Ok(()),
@@ -106,7 +108,7 @@ mod tests {
         assert_eq!(problem(opened("/dev/null", false, true)), "");
         assert!(problem(opened("/dev/null", true, true)).contains("closed"));
         assert!(problem(opened("/dev/full", false, true)).contains("No space left"));
-        assert!(problem(opened("/proc/self/status", true, false)).contains("Bad file"));
+        assert!(problem(opened("/proc/self/status", true, false)).contains("reading alone"));
         let (reader, writer) = io::pipe().unwrap();
         assert_eq!(problem(&writer), "");
         drop(reader);

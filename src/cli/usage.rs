@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::CommandFactory;
+use clap::error::{ContextKind, ContextValue, ErrorKind};
 
 use minions::error::{Exit, Failure};
 
@@ -22,11 +23,58 @@ pub(crate) fn failure(error: &clap::Error) -> Option<Failure> {
     let second =
         complaint.strip_prefix("the subcommand ").and_then(|rest| rest.split_once(" cannot be used with"));
     if let Some((word, _)) = second {
+        let first = std::env::args().nth(1).filter(|word| !word.starts_with('-')).map(PathBuf::from);
+        if let Err(unknown) = file_or_word(first, false) {
+            return Some(unknown);
+        }
         return Some(Failure::input(format!("{word} is one word too many: one file is read")).hint(
             "several files are one batch, `cat a.json b.json | minions batch`; a subcommand stands before its options",
         ));
     }
-    Some(Failure::input(complaint).hint(line("tip: ").map_or_else(help, str::to_owned)))
+    let hint = line("tip: ").filter(|tip| tip.contains("similar"));
+    Some(Failure::input(plain(complaint)).hint(hint.map_or_else(|| remedy(error), str::to_owned)))
+}
+
+/// clap's words for a bad value end with Rust's own, which say little to others.
+fn plain(complaint: &str) -> String {
+    let complaint = complaint.replace("invalid digit found in string", "it must be a whole number");
+    match complaint.rsplit_once(": ").map(|(start, rest)| (start, rest.split_once(" is not in "))) {
+        Some((start, Some((_, range)))) => {
+            format!("{start}: it must be from {}", range.replace("..=", " to "))
+        }
+        _ => complaint,
+    }
+}
+
+/// What to do about a command line where clap has no advice.
+fn remedy(error: &clap::Error) -> String {
+    let context = |kind| match error.get(kind) {
+        Some(ContextValue::String(text)) => text.clone(),
+        Some(ContextValue::Strings(texts)) => texts.join(", "),
+        _ => String::new(),
+    };
+    match error.kind() {
+        ErrorKind::ArgumentConflict => "take one of the two".to_owned(),
+        ErrorKind::InvalidValue if !context(ContextKind::ValidValue).is_empty() => {
+            format!("one of {}", context(ContextKind::ValidValue))
+        }
+        ErrorKind::UnknownArgument => {
+            let (option, command) = (context(ContextKind::InvalidArg), Cli::command());
+            let has = |name: &str| {
+                let found = command.get_subcommands().find(|command| command.get_name() == name);
+                let longs =
+                    found.into_iter().flat_map(clap::Command::get_arguments).filter_map(clap::Arg::get_long);
+                longs.map(|long| format!("--{long}")).any(|long| long == option)
+            };
+            if has("batch") && !has("run") {
+                return "it is an option of `minions batch`".to_owned();
+            }
+            "`minions --help` lists the options; what a job asks, and of whom, stands in its JSON: `minions run --help` \
+             shows how to make one of a file"
+                .to_owned()
+        }
+        _ => help(),
+    }
 }
 
 /// Says it once: where stdout is a terminal or that of a batch as words on stderr, else in the envelope, for which it is

@@ -1,5 +1,7 @@
 //! The addresses of a side's servers: from the job, else from the environment, else the provider's own.
 
+use std::net::Ipv6Addr;
+
 use crate::chat::VendorOptions;
 use crate::chat::providers::{Address, Provider, RuntimeKind};
 use crate::config::Environment;
@@ -85,11 +87,11 @@ fn default(spec: &ClientSpec, environment: &Environment) -> Result<(String, Opti
 /// The address in the variable `name`.
 fn read(provider: &Provider, name: &str, text: &str) -> Result<Address, Failure> {
     let is_daemons = provider.runtime == RuntimeKind::Ollama && name == provider.base_url_env[0];
+    if is_daemons && has_bad_port(text) {
+        return Err(unusable(name, "has a port that is no number: write host:port, such as 127.0.0.1:11434"));
+    }
     // Ollama itself has more ways to write it.
     let told = is_daemons.then(|| Host::parse(text).client_url());
-    if is_daemons && has_bad_port(text) {
-        return Err(unusable(name, "has a port that is none"));
-    }
     provider.read_address(told.as_deref().unwrap_or(text)).map_err(|problem| unusable(name, &problem))
 }
 
@@ -97,7 +99,8 @@ fn read(provider: &Provider, name: &str, text: &str) -> Result<Address, Failure>
 fn has_bad_port(text: &str) -> bool {
     let place = text.split_once("://").map_or(text, |(_, rest)| rest).split('/').next().unwrap_or_default();
     let place = place.rsplit_once(']').map_or(place, |(_, rest)| rest);
-    let port = place.split_once(':').map(|(_, port)| port).filter(|port| !port.contains(':'));
+    // An address of IPv6 may stand there without brackets.
+    let port = place.split_once(':').map(|(_, port)| port).filter(|_| place.parse::<Ipv6Addr>().is_err());
     port.is_some_and(|port| !port.is_empty() && port.parse::<u16>().is_err())
 }
 
@@ -194,7 +197,7 @@ mod tests {
             (
                 json!({"type": "ollama"}),
                 &[("OLLAMA_HOST", "h:port")],
-                "OLLAMA_HOST in the environment has a port that is none",
+                "OLLAMA_HOST in the environment has a port that is no number: write host:port, such as 127.0.0.1:11434",
             ),
             (
                 json!({"type": "ollama", "port": 1, "kwargs": {"base_url": "http://h:2"}}),

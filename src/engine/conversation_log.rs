@@ -45,7 +45,8 @@ pub(super) fn write(
 /// # Errors
 /// Those of [`write`], as far as they can be known.
 pub(super) fn check(dir: &Path, name: Option<&Path>) -> io::Result<()> {
-    let folder = dir.join(name.and_then(Path::parent).unwrap_or(Path::new("")));
+    // Joining nothing would add a slash, behind which a file is not seen.
+    let folder = name.and_then(Path::parent).map_or_else(|| dir.to_owned(), |below| dir.join(below));
     // The folders that are missing would be made in this one.
     let there = folder.ancestors().find(|folder| folder.exists()).unwrap_or(Path::new("."));
     if !there.is_dir() {

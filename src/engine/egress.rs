@@ -301,6 +301,6 @@ mod tests {
         assert_eq!(ledger.report().passages, Some(passages));
         assert!(ledger.refusal().is_none());
         let error = gate.leave(&[text(fog)], request()).await.unwrap_err();
-        assert!(error.message.contains("E was not called") && ledger.refusal().is_some(), "{error:?}");
+        assert!(error.message.contains("call was for E") && ledger.refusal().is_some(), "{error:?}");
     }
 }

@@ -8,7 +8,7 @@
 use std::sync::Arc;
 
 use crate::chat::secrets::Secret;
-use crate::chat::{ChatClient, ChatErrorKind, ChatRequest, Message, Usage};
+use crate::chat::{ChatClient, ChatError, ChatErrorKind, ChatRequest, Message, Usage};
 use crate::documents::tokens::{Bounds, bounds, estimate};
 use crate::error::{Failure, FailureKind};
 use crate::llama::Engine;
@@ -33,6 +33,8 @@ pub(super) struct Reader {
     pub client: Arc<dyn ChatClient>,
     /// Whether its calls cost nothing: they go to this machine or its private network.
     pub is_free: bool,
+    /// Whether the server speaks against the model or the credential, in a way that a call may refute.
+    pub is_in_doubt: bool,
 }
 
 /// Who counts the tokens of a text.
@@ -72,6 +74,24 @@ impl Reader {
     /// # Errors
     /// The prompt does not fit, or the worker cannot be asked.
     pub(super) async fn check(&self, prompt: Message, may_read: bool) -> Result<Usage, Failure> {
+        let spent = self.fit(prompt, may_read).await?;
+        // A call that was made has refuted the doubt.
+        let is_in_doubt = self.is_in_doubt && spent == Usage::default();
+        if is_in_doubt { self.ask().await } else { Ok(spent) }
+    }
+
+    /// Asks the worker for one token.
+    async fn ask(&self) -> Result<Usage, Failure> {
+        match self.client.chat(&ChatRequest::ping()).await {
+            Ok(reply) => Ok(reply.usage),
+            Err(error) if error.kind.is_of_every_call() || error.kind == ChatErrorKind::Withheld => {
+                Err(of_the_worker(error))
+            }
+            Err(error) => Ok(error.usage),
+        }
+    }
+
+    async fn fit(&self, prompt: Message, may_read: bool) -> Result<Usage, Failure> {
         let bounds = bounds(&prompt.content);
         match Known::of(bounds, self.window) {
             Known::Fits => return Ok(Usage::default()),
@@ -115,18 +135,26 @@ impl Reader {
         let messages = vec![prompt, Message::user("Are you ready?").own()];
         match self.client.chat(&ChatRequest { messages, ..ChatRequest::default() }).await {
             Ok(reply) => Ok(reply.usage),
-            Err(error) if error.kind == ChatErrorKind::ContextTooLong => {
-                let message = format!("the worker cannot read the documents: {error}");
-                Err(Failure { message, hint: Some(self.remedy()), ..Failure::from(error) })
+            Err(error) if error.kind == ChatErrorKind::ContextTooLong => Err(self.unreadable(error)),
+            // Servers refuse what is too long in many words. It is the length if a short prompt is taken.
+            Err(error) if error.kind == ChatErrorKind::Rejected => {
+                match self.client.chat(&ChatRequest::ping()).await {
+                    Ok(_) => Err(self.unreadable(error)),
+                    Err(other) => Ok(plus(error.usage, other.usage)),
+                }
             }
             // Its first real call would fail as well.
             Err(error) if error.kind.is_of_the_server() || error.kind == ChatErrorKind::Withheld => {
-                let message = format!("local_client: {error}");
-                Err(Failure { message, ..Failure::from(error) })
+                Err(of_the_worker(error))
             }
             // A reply of one token need not be of use.
             Err(error) => Ok(error.usage),
         }
+    }
+
+    fn unreadable(&self, error: ChatError) -> Failure {
+        let message = format!("the worker cannot read the documents: {error}");
+        Failure { message, hint: Some(self.remedy()), ..Failure::from(error) }
     }
 
     fn too_long(&self, tokens: &str, window: u32) -> Failure {
@@ -144,6 +172,16 @@ impl Reader {
             "use the protocol \"minions\", which cuts documents into chunks, or a worker with a longer window{larger}"
         )
     }
+}
+
+fn plus(mut usage: Usage, other: Usage) -> Usage {
+    usage += other;
+    usage
+}
+
+/// The failure of a call that the worker's first real one would have as well.
+fn of_the_worker(error: ChatError) -> Failure {
+    Failure { message: format!("local_client: {error}"), ..Failure::from(error) }
 }
 
 #[cfg(test)]

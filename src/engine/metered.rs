@@ -1,17 +1,16 @@
-//! A client that keeps to limits: the budgets of its job and of the run, and the requests and tokens that an endpoint
+//! A client that keeps to limits: the budgets of its job and of the run (`spending`), and the requests and tokens that an endpoint
 //! gets in a minute. Every try counts, so this client makes the retries itself.
 
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
-use tokio::sync::Notify;
 
+use super::spending::{Expected, SpendingBudget};
 use crate::chat::{
     ChatClient, ChatError, ChatErrorKind, ChatReply, ChatRequest, EgressGate, RetryPolicy, Seen, Usage,
     with_retries,
 };
-use crate::job::Prices;
 use crate::sync::lock;
 
 /// A client whose calls count for the limits of its job and of a run.
@@ -21,6 +20,8 @@ pub(super) struct Metered {
     pub client: Arc<dyn ChatClient>,
     /// How failed calls are repeated.
     pub policy: RetryPolicy,
+    /// The most tokens that a reply is taken to have.
+    pub longest_reply: u64,
     /// The budget of the job, and then that of the run.
     pub budgets: [Arc<SpendingBudget>; 2],
     pub pace: Arc<Pace>,
@@ -49,7 +50,8 @@ impl Metered {
     async fn turn(&self, request: &ChatRequest) -> Result<ChatReply, ChatError> {
         let estimate = request.estimated_tokens();
         let [of_job, of_run] = &self.budgets;
-        let mut reserved = [of_job.reserve(estimate)?, of_run.reserve(estimate)?];
+        let expected = Expected { prompt: estimate, reply: self.longest_reply };
+        let mut reserved = [of_job.admitted(expected).await?, of_run.admitted(expected).await?];
         tokio::time::sleep_until(self.pace.reserve(Instant::now(), estimate).into()).await;
         // From here on the call counts as sent. If it is cut off, no server reports its cost, so the estimate stays.
         let prompt = Usage::of_call(estimate, 0, 0);
@@ -65,107 +67,6 @@ impl Metered {
         reserved.iter_mut().for_each(|reserved| reserved.spent = spent);
         self.pace.correct(estimate, spent.total_tokens);
         outcome
-    }
-}
-
-/// What the supervisor's calls of one job, or of all jobs of a run, may cost. Each try counts.
-#[derive(Default)]
-pub(super) struct SpendingBudget {
-    limits: SpendingLimits,
-    spent: Mutex<Spent>,
-    empty: Notify,
-}
-
-/// The tokens and dollars that may be spent; `None` is any number.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct SpendingLimits {
-    /// The most tokens of prompts and replies.
-    pub tokens: Option<u64>,
-    /// The most dollars, with the prices of tokens.
-    pub dollars: Option<(f64, Prices)>,
-    /// Whether the limits are those of all jobs of a run.
-    pub is_of_run: bool,
-}
-
-#[derive(Default)]
-struct Spent {
-    usage: Usage,
-    /// The estimated tokens of the calls in flight.
-    reserved: u64,
-}
-
-impl SpendingBudget {
-    pub(super) fn new(limits: SpendingLimits) -> Self {
-        Self { limits, ..Self::default() }
-    }
-
-    /// Waits until a call was refused for lack of tokens.
-    pub(super) async fn emptied(&self) {
-        self.empty.notified().await;
-    }
-
-    /// Tokens that were spent so far. A call that was cut off or is in flight counts with the estimate of its prompt.
-    pub(super) fn spent(&self) -> u64 {
-        let spent = lock(&self.spent);
-        spent.usage.total_tokens.saturating_add(spent.reserved)
-    }
-
-    /// Reserves the `tokens` of a prompt for one try.
-    fn reserve(&self, tokens: u64) -> Result<Reserved<'_>, ChatError> {
-        let mut spent = lock(&self.spent);
-        if let Some(refusal) = self.limits.refusal(&spent, tokens) {
-            self.empty.notify_one();
-            return Err(refusal);
-        }
-        spent.reserved += tokens;
-        Ok(Reserved { budget: self, tokens, spent: Usage::default() })
-    }
-}
-
-impl SpendingLimits {
-    /// The error of a try whose prompt has `tokens`, if that is more than is left.
-    fn refusal(&self, spent: &Spent, tokens: u64) -> Option<ChatError> {
-        let Spent { usage, reserved } = *spent;
-        if let Some(limit) = self.tokens
-            && usage.total_tokens.saturating_add(reserved).saturating_add(tokens) > limit
-        {
-            let (total, spent) = (usage.total_tokens, "spent");
-            let (whose, spent, remedy) = if self.is_of_run {
-                let spent = format!("{total} {spent}, {reserved} in flight");
-                ("the run's", spent, "raise --remote-tokens and go on with --resume")
-            } else {
-                ("the", format!("{total} {spent}"), "raise budget.remote_tokens or lower max_rounds")
-            };
-            let message = format!(
-                "{whose} budget of {limit} remote tokens is used up: {spent}, and the next call needs about {tokens}"
-            );
-            return Some(ChatError::new(ChatErrorKind::Withheld, message).hint(remedy));
-        }
-        let (limit, prices) = self.dollars?;
-        let of_prompts = |tokens| prices.cost(Usage::of_call(tokens, 0, 0));
-        let (spent, next) = (prices.cost(usage), of_prompts(tokens));
-        (spent + of_prompts(reserved) + next > limit).then(|| {
-            let message = format!(
-                "the budget of ${limit} is used up: ${spent:.6} spent, and the prompt of the next call costs about \
-                 ${next:.6}"
-            );
-            ChatError::new(ChatErrorKind::Withheld, message).hint("raise budget.usd or lower max_rounds")
-        })
-    }
-}
-
-/// The tokens that are reserved for a call in flight. Dropping this frees them, except those that the call has spent.
-struct Reserved<'a> {
-    budget: &'a SpendingBudget,
-    tokens: u64,
-    spent: Usage,
-}
-
-impl Drop for Reserved<'_> {
-    fn drop(&mut self) {
-        let mut spent = lock(&self.budget.spent);
-        spent.reserved -= self.tokens;
-        spent.usage += self.spent;
     }
 }
 
@@ -285,7 +186,7 @@ mod tests {
     }
 
     #[test]
-    fn counts_that_cannot_be_neither_overflow_nor_stop_the_run_for_years() {
+    fn counts_that_cannot_be_do_not_stop_the_run_for_years() {
         let pace = Pace::new(Pacing { requests: None, tokens: Some(1) });
         let now = Instant::now();
         for spent in [1_000_000_000_000_000, u64::MAX] {
@@ -293,43 +194,6 @@ mod tests {
             pace.correct(1, spent);
         }
         assert!(pace.reserve(now, 1) - now <= 3 * RateLimiter::LONGEST);
-        let limits = SpendingLimits { tokens: Some(100), is_of_run: true, ..SpendingLimits::default() };
-        let budget = SpendingBudget::new(limits);
-        for _ in 0..2 {
-            if let Ok(mut call) = budget.reserve(1) {
-                call.spent = Usage::of_call(u64::MAX, u64::MAX, 0);
-            }
-        }
-        assert_eq!(budget.spent(), u64::MAX);
-        assert!(budget.reserve(u64::MAX).is_err());
-    }
-
-    #[test]
-    fn a_token_budget_counts_calls_in_flight() {
-        let limits = SpendingLimits { tokens: Some(100), is_of_run: true, ..SpendingLimits::default() };
-        let token_budget = SpendingBudget::new(limits);
-        let mut first = token_budget.reserve(60).unwrap();
-        let refused = token_budget.reserve(50).err().unwrap();
-        assert!(refused.message.contains("0 spent, 60 in flight") && refused.message.contains("about 50"));
-        first.spent = Usage::of_call(20, 10, 0);
-        drop(first);
-        drop(token_budget.reserve(50).unwrap());
-        assert!(token_budget.reserve(71).is_err());
-        assert_eq!(token_budget.spent(), 30);
-    }
-
-    #[test]
-    fn a_dollar_budget_counts_calls_in_flight() {
-        let prices = Prices { input: 10.0, cached_input: 10.0, output: 100.0 };
-        let limits = SpendingLimits { dollars: Some((0.001, prices)), ..SpendingLimits::default() };
-        let budget = SpendingBudget::new(limits);
-        let mut first = budget.reserve(60).unwrap();
-        assert!(budget.reserve(50).is_err());
-        first.spent = Usage::of_call(60, 1, 0);
-        drop(first);
-        let refused = budget.reserve(31).err().unwrap();
-        assert!(refused.message.contains("$0.000700 spent"), "{refused}");
-        drop(budget.reserve(29).unwrap());
     }
 
     /// Never answers, or says that it was silent.
@@ -364,6 +228,7 @@ mod tests {
         let metered = Metered {
             client,
             policy: RetryPolicy::of(0),
+            longest_reply: 0,
             budgets: [Arc::default(), Arc::clone(&token_budget)],
             pace,
         };

@@ -30,6 +30,7 @@ mod server;
 mod servers;
 mod shared;
 mod side_config;
+mod spending;
 mod tape;
 mod window;
 

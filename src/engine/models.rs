@@ -40,8 +40,8 @@ pub(super) enum Ready {
     Embedded(Engine),
     /// A model of a runtime that was asked for it, with a window that minions chose.
     Managed(Endpoint, Arc<dyn Runtime>),
-    /// A model of a server that is used as it is found.
-    Foreign(Endpoint),
+    /// A model of a server that is used as it is found. `is_in_doubt`: it may not be there.
+    Foreign { endpoint: Endpoint, is_in_doubt: bool },
 }
 
 impl Ready {
@@ -49,15 +49,20 @@ impl Ready {
     pub(super) fn slots(&self) -> Option<usize> {
         match self {
             Self::Embedded(engine) => Some(engine.lanes()),
-            Self::Managed(endpoint, _) | Self::Foreign(endpoint) => endpoint.slots,
+            Self::Managed(endpoint, _) | Self::Foreign { endpoint, .. } => endpoint.slots,
         }
+    }
+
+    /// Whether its server speaks against it, in a way that a call may refute.
+    pub(super) fn is_in_doubt(&self) -> bool {
+        matches!(self, Self::Foreign { is_in_doubt: true, .. })
     }
 
     /// Whether the server forwards prompts to another host, even if it runs here.
     pub(super) fn forwards(&self) -> bool {
         match self {
             Self::Embedded(_) => false,
-            Self::Managed(endpoint, _) | Self::Foreign(endpoint) => endpoint.forwards,
+            Self::Managed(endpoint, _) | Self::Foreign { endpoint, .. } => endpoint.forwards,
         }
     }
 
@@ -67,7 +72,7 @@ impl Ready {
         match self {
             Self::Embedded(_) => true,
             Self::Managed(..) => false,
-            Self::Foreign(endpoint) => endpoint.slots.is_none(),
+            Self::Foreign { endpoint, .. } => endpoint.slots.is_none(),
         }
     }
 
@@ -75,7 +80,7 @@ impl Ready {
     pub(super) fn window(&self) -> Option<u32> {
         match self {
             Self::Embedded(engine) => Some(engine.context_window()),
-            Self::Managed(endpoint, _) | Self::Foreign(endpoint) => endpoint.context_window,
+            Self::Managed(endpoint, _) | Self::Foreign { endpoint, .. } => endpoint.context_window,
         }
     }
 }
@@ -109,12 +114,12 @@ impl ModelKey {
                 let runtime = self.model_runner(&engine, timeouts)?.reporting(pulls);
                 self.manage(Arc::new(runtime), demand).await
             }
-            RuntimeKind::Foreign => Ok(Ready::Foreign(self.look_at(client).await?)),
+            RuntimeKind::Foreign => self.look_at(client).await,
         }
     }
 
-    /// The endpoint of a server that is used as it is found, with what it reports of itself.
-    async fn look_at(self, client: Option<Arc<dyn ChatClient>>) -> Result<Endpoint, Failure> {
+    /// A model of a server that is used as it is found, with what it reports of itself.
+    async fn look_at(self, client: Option<Arc<dyn ChatClient>>) -> Result<Ready, Failure> {
         let look = async {
             match client {
                 Some(client) => client.look().await,
@@ -123,15 +128,16 @@ impl ModelKey {
         };
         let key = self.look.as_ref().and_then(|settings| settings.api_key.as_ref());
         let (props, seen) = tokio::join!(probe::props(&self.base_url, key), look);
-        let props = props.unwrap_or_default();
-        Ok(Endpoint {
+        let (props, seen) = (props.unwrap_or_default(), seen?);
+        let endpoint = Endpoint {
             base_url: self.base_url,
             model: self.model,
-            context_window: props.context_window.or(seen?.window),
+            context_window: props.context_window.or(seen.window),
             slots: props.slots,
             forwards: false,
             has_watchdog: false,
-        })
+        };
+        Ok(Ready::Foreign { endpoint, is_in_doubt: seen.is_in_doubt })
     }
 
     /// Has `runtime` find or fetch the model, and load it in the background.

@@ -368,7 +368,8 @@ impl JobRun {
 
     /// Tells once that the job's log cannot be written.
     fn warn_of_log(&self, error: &io::Error) {
-        let what = format!("no conversation log: {} can't be written: {error}", self.job.log_dir.display());
+        let (dir, words) = (self.job.log_dir.display(), crate::words::of_io(error));
+        let what = format!("no conversation log: {dir} can't be written: {words}");
         if self.lost_log.set(()).is_ok() {
             tracing::warn!("{what}");
             self.events.emit(|| EventKind::Warning { text: what });

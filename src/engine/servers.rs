@@ -9,7 +9,7 @@ use super::absence;
 use super::models::Ready;
 use super::shared::SharedResources;
 use super::side_config::SideConfig;
-use crate::chat::{ChatError, LOADING_TIMEOUT, RetryPolicy, Tries};
+use crate::chat::{ChatError, RetryPolicy, Tries};
 use crate::error::{Failure, FailureKind};
 
 /// The servers of a side, after each was asked for the model.
@@ -54,7 +54,7 @@ impl Servers {
             asked.extend(resting);
         }
         // A single server's client has made its retries itself.
-        let several = || RetryPolicy::new(side_config.retries(), Duration::ZERO, LOADING_TIMEOUT);
+        let several = || shared.opening_policy(&side_config.base_urls, side_config.retries());
         let mut tries = Tries::new(&if is_one { RetryPolicy::of(0) } else { several() });
         while let Some(wait) = wait_for_any(&outcomes, &mut tries) {
             tokio::time::sleep(wait).await;
@@ -67,13 +67,15 @@ impl Servers {
             });
             return Err(none_is_up(side_config.spec.side, failures.collect()));
         }
+        tries.succeeded();
         let mut ready = Vec::new();
         for (base_url, outcome) in asked.into_iter().zip(outcomes) {
             match outcome {
                 Ok(model) => ready.push((base_url, model)),
                 Err(failure) => {
-                    tracing::warn!("{failure}; the other servers do its work");
-                    shared.rest(base_url);
+                    if shared.rest(base_url) {
+                        tracing::warn!("{failure}; the other servers do its work");
+                    }
                 }
             }
         }

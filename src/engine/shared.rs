@@ -13,13 +13,15 @@ use tokio::sync::{OnceCell, Semaphore};
 
 use super::EngineConfig;
 use super::concurrency_limited::ConcurrencyLimited;
-use super::metered::{Metered, Pace, Pacing, SpendingBudget, SpendingLimits};
+use super::metered::{Metered, Pace, Pacing};
 use super::models::{ModelKey, Ready};
 use super::pulls::Pulls;
 use super::server::Server;
+use super::spending::{SpendingBudget, SpendingLimits};
 use super::tape::Tape;
 use super::window::Demand;
-use crate::chat::{self, ChatClient, ChatError, ChatSettings, RetryPolicy};
+use crate::chat::{self, ChatClient, ChatError, ChatSettings, LOADING_TIMEOUT, RetryPolicy};
+use crate::config;
 use crate::error::Failure;
 use crate::protocols::{ProtocolError, ServerPool};
 use crate::sandbox::Sandbox;
@@ -41,6 +43,8 @@ pub(super) struct SharedResources {
     models: Mutex<Vec<Kept>>,
     clients: Mutex<Vec<Connected>>,
     pools: Mutex<Vec<SharedPool>>,
+    /// By the base URLs of all servers of a side, and the retries.
+    opening: Mutex<HashMap<(String, u32), RetryPolicy>>,
     /// The base URLs of servers that were down, and since when.
     down: Mutex<HashMap<String, Instant>>,
     /// The worker slots of each model, by its address and name.
@@ -106,6 +110,7 @@ impl SharedResources {
             models: Mutex::default(),
             clients: Mutex::default(),
             pools: Mutex::default(),
+            opening: Mutex::default(),
             down: Mutex::default(),
             slots: Mutex::default(),
             paces: Mutex::default(),
@@ -185,9 +190,18 @@ impl SharedResources {
         Ok(client)
     }
 
-    /// Notes that the server at `base_url` is down.
-    pub(super) fn rest(&self, base_url: &str) {
-        lock(&self.down).insert(base_url.to_owned(), Instant::now());
+    /// Notes that the server at `base_url` is down. Whether that is news: no job has noted it a moment ago.
+    pub(super) fn rest(&self, base_url: &str) -> bool {
+        let before = lock(&self.down).insert(base_url.to_owned(), Instant::now());
+        before.is_none_or(|since| since.elapsed() >= REST)
+    }
+
+    /// How the servers at `base_urls` are asked for their models again after none was up. Jobs share it, so that one
+    /// outage is logged once.
+    pub(super) fn opening_policy(&self, base_urls: &[String], retries: u32) -> RetryPolicy {
+        let mut policies = lock(&self.opening);
+        let new = || RetryPolicy::new(retries, Duration::ZERO, LOADING_TIMEOUT);
+        policies.entry((base_urls.join(" "), retries)).or_insert_with(new).clone()
     }
 
     /// Whether the server at `base_url` was down a moment ago.
@@ -236,12 +250,14 @@ impl SharedResources {
         Arc::new(ConcurrencyLimited { client, slots: Arc::clone(&slots.free) })
     }
 
-    /// A supervisor's client that keeps to the `budget` of its job and to the limits of the run.
+    /// A supervisor's client that keeps to the `budget` of its job and to the limits of the run. `longest_reply`: the
+    /// limit of its replies in tokens, if it has one.
     pub(super) fn metered(
         &self,
         base_url: &str,
         client: Arc<dyn ChatClient>,
         policy: RetryPolicy,
+        longest_reply: Option<u32>,
         budget: &Arc<SpendingBudget>,
     ) -> Arc<dyn ChatClient> {
         let pace = {
@@ -251,7 +267,8 @@ impl SharedResources {
             Arc::clone(paces.entry(base_url.to_owned()).or_insert_with(|| Arc::new(Pace::new(pacing))))
         };
         let budgets = [Arc::clone(budget), Arc::clone(&self.token_budget)];
-        Arc::new(Metered { client, policy, budgets, pace })
+        let longest_reply = longest_reply.unwrap_or(config::SUPERVISOR_REPLY_TOKENS).into();
+        Arc::new(Metered { client, policy, longest_reply, budgets, pace })
     }
 }
 

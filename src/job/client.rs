@@ -56,6 +56,10 @@ fn model_path(
 ) -> Result<Option<PathBuf>, JobError> {
     let is_embedded = provider.dialect.is_none();
     match fields.name("model_path")? {
+        None if is_embedded && fields.has_within("kwargs", "model_path") => Err(JobError::Misplaced {
+            place: fields.place("kwargs.model_path"),
+            right: fields.place("model_path"),
+        }),
         None if is_embedded => Err(JobError::Missing {
             place: if side == "local_client" {
                 "local_client.model_path"

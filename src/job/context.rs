@@ -9,6 +9,9 @@ use crate::documents::{Document, Places};
 
 const LIST: &str = "a list of documents, [\"the text\", {\"name\": \"report.txt\", \"text\": \"the text\"}]";
 
+/// Keys by which other tools take a document that is elsewhere.
+const FILES: [&str; 6] = ["path", "file", "filename", "file_path", "url", "uri"];
+
 /// Reads `context`, a list of documents or one string.
 pub(super) fn context(params: &mut Fields) -> Result<Vec<Document>, JobError> {
     let documents = params.list("context", |place, item| match item {
@@ -28,6 +31,15 @@ pub(super) fn context(params: &mut Fields) -> Result<Vec<Document>, JobError> {
 }
 
 fn named(place: &str, object: Value) -> Result<Document, JobError> {
+    if let Some(key) = FILES.into_iter().find(|key| object.get(key).is_some()) {
+        return Err(JobError::OnlyName {
+            place: format!("{place}.{key}"),
+            what: "is not read: minions opens no files for `context`".to_owned(),
+            hint: format!(
+                "put the text in, `jq --rawfile text report.txt '.{place} = {{name: \"report.txt\", text: $text}}' job.json | minions`"
+            ),
+        });
+    }
     let mut fields = Fields::strict(place, object, &["name", "text"])?;
     let name = fields.name("name")?;
     // A name stands in the one line of a heading.
@@ -92,7 +104,7 @@ mod tests {
             ),
             (
                 json!([{"path": "a"}]),
-                "unknown key `call_params.context[0].path`. Hint: known here: name, text",
+                "`call_params.context[0].path` is not read: minions opens no files for `context`. Hint: put the text in, `jq --rawfile text report.txt '.call_params.context[0] = {name: \"report.txt\", text: $text}' job.json | minions`",
             ),
             (
                 json!(["", {"name": "a"}]),

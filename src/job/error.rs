@@ -215,6 +215,10 @@ impl From<JobError> for Failure {
                 failure.hint("no keys are known here; leave it out")
             }
             JobError::UnknownKey { known, .. } => failure.hint(format!("known here: {known}")),
+            JobError::UnknownName { what: "client type", .. } => failure.hint(
+                "ollama, llama_cpp, openai or anthropic, for example: `minions providers` lists all types; the model's name \
+                 belongs in model_name",
+            ),
             JobError::UnknownName { known, .. } => failure.hint(format!("one of {known}")),
             JobError::NoClient { why, .. } => failure.hint(why),
             JobError::Unsupported { instead, .. } => failure.hint(instead),

@@ -5,6 +5,7 @@ use std::fmt::Display;
 use serde_json::{Map, Number, Value};
 
 use super::error::JobError;
+use super::synonyms::synonym;
 
 /// Longest timeout or deadline that makes sense, in seconds: a year.
 pub(super) const LONGEST: f64 = 365.0 * 24.0 * 3600.0;
@@ -34,7 +35,7 @@ impl Fields {
             Some(key) => Err(JobError::UnknownKey {
                 place: fields.place(key),
                 known: known.join(", "),
-                nearest: nearest(key, known.iter().copied()),
+                nearest: synonym(key, known).or_else(|| nearest(key, known.iter().copied())),
             }),
             None => Ok(fields),
         }
@@ -86,6 +87,11 @@ impl Fields {
             }
             other => Ok(other),
         }
+    }
+
+    /// Whether the object `key` has a value for `inner`.
+    pub(super) fn has_within(&self, key: &str, inner: &str) -> bool {
+        self.map.get(key).and_then(|object| object.get(inner)).is_some()
     }
 
     /// Whether a list is there.
@@ -223,7 +229,10 @@ fn whole(place: String, number: &Number, least: u64, most: u64) -> Result<u64, J
         Some(n) if n >= least => Ok(n),
         _ => Err(JobError::BadValue {
             place,
-            problem: format!("must be from {least} to {most}, not {number}"),
+            problem: match most {
+                u64::MAX => format!("must be at least {least}, not {number}"),
+                _ => format!("must be from {least} to {most}, not {number}"),
+            },
         }),
     }
 }

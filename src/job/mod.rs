@@ -17,6 +17,7 @@ mod options_tests;
 mod parse;
 mod role;
 mod schema;
+mod synonyms;
 mod unique;
 mod value;
 

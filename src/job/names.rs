@@ -76,7 +76,8 @@ pub(super) fn refuse_as_document(place: &str, text: &str) -> Result<(), JobError
             "within single quotes the shell replaces nothing; `jq -n --rawfile text report.txt` puts a file's text into a job".to_owned(),
         ),
     };
-    let hint = format!("{remedy}. If these words are the document, end them with a line break");
+    let hint =
+        format!("{remedy}. If these words are the document, put a word before them, such as \"Note:\"");
     refuse(format!("{what}: {:?}", shown(text)), hint)
 }
 
@@ -97,10 +98,11 @@ pub(super) fn refuse_as_task(place: &str, text: &str) -> Result<(), JobError> {
 
 /// What `text` names; `None` for what may be a text of its own.
 fn name(text: &str) -> Option<Name> {
+    let text = text.trim();
     if text.len() > LONGEST || text.contains('\n') || !text.contains(char::is_alphanumeric) {
         return None;
     }
-    let text = text.trim().trim_matches(['"', '\'']).trim_start_matches('@');
+    let text = text.trim_matches(['"', '\'']).trim_start_matches('@');
     let lower = text.to_lowercase();
     let is_word = !text.contains(char::is_whitespace);
     if lower.starts_with("file:") && lower[5..].starts_with('/') {
@@ -207,6 +209,8 @@ mod tests {
             (format!("@{}", there("c.txt")), "is the path of a file"),
             (format!("{}/", dir.path().display()), "is the path of a folder"),
             ("Cargo.toml".into(), "is the path of a file"),
+            ("Cargo.toml\n".into(), "is the path of a file"),
+            ("https://example.com\r\n".into(), "is a URL"),
             ("src/job".into(), "is the path of a folder"),
             ("report.pdf".into(), "looks like the path of a file"),
             ("REPORT.PDF".into(), "looks like the path of a file"),
@@ -269,8 +273,8 @@ mod tests {
             "example.com",
             "3.14",
             "{\"a\": \"/x\"}",
-            "Cargo.toml\n",
-            "https://example.com\n",
+            "Note: Cargo.toml",
+            "Note: https://example.com",
             "naïve café \u{fffd}",
             "v1.2",
         ] {

@@ -53,8 +53,11 @@ pub fn foreign_file(bytes: &[u8]) -> Option<JobError> {
         return Some(of(what, hint));
     }
     // Without a mark: every second byte of ASCII is 0.
-    let is_wide = matches!(bytes, [first, second, ..] if (*first == 0) != (*second == 0));
-    is_wide.then(|| of("UTF-16 text", UTF8))
+    if matches!(bytes, [first, second, ..] if (*first == 0) != (*second == 0)) {
+        return Some(of("UTF-16 text", UTF8));
+    }
+    let is_program = bytes.starts_with(b"\x7fELF") || bytes.starts_with(b"MZ");
+    is_program.then(|| of("a program", A_JOB))
 }
 
 /// Why `text` is no job, where the parser says `error` of it.

@@ -7,6 +7,7 @@ use serde_json::{Map, Value};
 
 use super::error::JobError;
 use super::fields::{Fields, Given, either, nearest};
+use super::synonyms::synonym;
 use crate::chat::pasted;
 use crate::chat::providers::{Address, Key, PROVIDERS, Provider};
 use crate::chat::secrets::Secret;
@@ -78,25 +79,6 @@ const OF_THE_ORIGINAL: [&str; 46] = [
     "verbosity",
     "zdr_enabled",
 ];
-/// Names that other tools have for an option.
-const SYNONYMS: [(&str, &str); 16] = [
-    ("api_base", "base_url"),
-    ("openai_api_base", "base_url"),
-    ("endpoint", "base_url"),
-    ("host", "base_url"),
-    ("url", "base_url"),
-    ("api_token", "api_key"),
-    ("auth_token", "api_key"),
-    ("token", "api_key"),
-    ("max_completion_tokens", "max_tokens"),
-    ("max_new_tokens", "max_tokens"),
-    ("num_predict", "max_tokens"),
-    ("max_retries", "retries"),
-    ("num_retries", "retries"),
-    ("request_timeout", "timeout"),
-    ("context_length", "num_ctx"),
-    ("model", "model_name"),
-];
 /// Headers that belong to the connection or to the body, so that a job must not set them.
 const OURS: [&str; 11] = [
     "accept-encoding",
@@ -111,6 +93,15 @@ const OURS: [&str; 11] = [
     "transfer-encoding",
     "upgrade",
 ];
+
+/// Where in a client `key` belongs, if it is an option of any.
+pub(super) fn home(key: &str) -> Option<String> {
+    if OUTER[1..5].contains(&key) {
+        return Some(key.to_owned());
+    }
+    let is_inner = PROVIDERS.iter().any(|row| known(row).any(|known| known == key));
+    is_inner.then(|| format!("kwargs.{key}")).or_else(|| synonym(key, &OUTER))
+}
 
 /// Checks the keys of a side of `provider` beside its `kwargs`.
 ///
@@ -171,12 +162,6 @@ fn unknown(side: &str, provider: &'static Provider, key: &str, place: String) ->
     let meant = synonym(key, &inner).or_else(|| nearest(key, inner.iter().copied()));
     let nearest = meant.or_else(|| Some(format!("{side}.{}", outer()?)));
     JobError::UnknownKey { place, known: inner.join(", "), nearest }
-}
-
-/// The option among `known` that other tools call `key`.
-fn synonym(key: &str, known: &[&str]) -> Option<String> {
-    let (_, name) = SYNONYMS.iter().find(|(other, name)| *other == key && known.contains(name))?;
-    Some((*name).to_owned())
 }
 
 /// The names of the providers, if they are few.

@@ -92,7 +92,7 @@ fn an_option_that_is_not_there_is_told_by_its_right_name_and_place() {
         (
             json!({"type": "openai", "kwargs": {"fast": true}}),
             "unknown key `local_client.kwargs.fast`. known here: temperature, max_tokens, timeout, seed, retries, \
-             max_concurrency, structured_output_schema, api_key, base_url, headers",
+             max_concurrency, structured_output_schema, api_key, base_url, headers, thinking",
         ),
     ] {
         assert_eq!(job(client).unwrap_err(), complaint);

@@ -109,7 +109,8 @@ impl<'a> Supervisor<'a> {
             };
             if tries > config::MAX_JSON_RETRIES {
                 let quote = excerpt(&text, QUOTE);
-                return fallback.ok_or(ProtocolError::Unusable { tries, problem, quote });
+                let is_cut = finish == Finish::Length;
+                return fallback.ok_or(ProtocolError::Unusable { is_cut, tries, problem, quote });
             }
             self.transcript
                 .warn(format!("the supervisor's reply is unusable and asked for again: {problem}"));

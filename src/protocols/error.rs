@@ -3,6 +3,7 @@
 use crate::chat::{ChatError, ChatErrorKind};
 use crate::error::{Failure, FailureKind};
 use crate::sandbox::SandboxError;
+use crate::words::count;
 
 /// Why a protocol gave no answer.
 #[derive(Debug, thiserror::Error)]
@@ -16,6 +17,8 @@ pub enum ProtocolError {
     /// The supervisor's reply stayed unusable.
     #[error("the supervisor's reply is unusable after {tries} tries: {problem}; it wrote: {quote}")]
     Unusable {
+        /// Whether the token limit cut the last one off.
+        is_cut: bool,
         /// Replies asked for.
         tries: u32,
         /// What is wrong with the last one.
@@ -24,7 +27,7 @@ pub enum ProtocolError {
         quote: String,
     },
     /// None of the supervisor's programs ran.
-    #[error("none of the supervisor's {attempts} programs ran; the last one failed so: {problem}")]
+    #[error("none of the supervisor's {} ran; the last one went back to it with: {}", count(u64::from(*.attempts), "program"), one_line(.problem))]
     Program {
         /// Programs tried.
         attempts: u32,
@@ -36,23 +39,32 @@ pub enum ProtocolError {
     Sandbox(SandboxError),
 }
 
-/// The words for a failed call: "did not answer" is said only of what was asked.
+/// The words for a failed call: it failed only if it was made.
 fn of_call(side: &str, error: &ChatError) -> String {
     match error.kind {
         ChatErrorKind::Withheld => format!("the {side} was not asked: {error}"),
         ChatErrorKind::ContextTooLong => format!("the {side} can't be asked: {error}"),
-        ChatErrorKind::Auth | ChatErrorKind::NotFound | ChatErrorKind::Rejected => {
+        ChatErrorKind::Auth | ChatErrorKind::NotFound | ChatErrorKind::Refused | ChatErrorKind::Rejected => {
             format!("the {side} refused the call: {error}")
         }
-        _ => format!("the {side} did not answer: {error}"),
+        _ => format!("the call to the {side} failed: {error}"),
     }
+}
+
+/// `problem` for people: a traceback on one line.
+pub(super) fn one_line(problem: &str) -> String {
+    problem.lines().map(str::trim).collect::<Vec<_>>().join(" | ")
 }
 
 impl From<ProtocolError> for Failure {
     fn from(error: ProtocolError) -> Self {
         let hint = match &error {
             ProtocolError::Supervisor(chat) | ProtocolError::Worker(chat) => chat.hint.clone(),
-            ProtocolError::Unusable { .. } | ProtocolError::Program { .. } => {
+            ProtocolError::Unusable { is_cut: true, .. } => {
+                Some("raise remote_client.kwargs.max_tokens, or use a model that says less as remote_client".into())
+            }
+            ProtocolError::Unusable { .. } => Some("use a stronger model as remote_client".into()),
+            ProtocolError::Program { .. } => {
                 Some("use a stronger model as remote_client, or the protocol minion".into())
             }
             ProtocolError::Sandbox(SandboxError::Machine(_) | SandboxError::Spawn { .. }) => Some(
@@ -79,12 +91,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_who_was_asked_did_not_answer() {
+    fn only_a_call_that_was_made_has_failed() {
         let said = |kind| ProtocolError::Worker(ChatError::new(kind, "x")).to_string();
         assert_eq!(said(ChatErrorKind::Withheld), "the worker was not asked: x");
         assert_eq!(said(ChatErrorKind::ContextTooLong), "the worker can't be asked: x");
         for kind in [ChatErrorKind::Timeout, ChatErrorKind::Server, ChatErrorKind::Empty] {
-            assert_eq!(said(kind), "the worker did not answer: x");
+            assert_eq!(said(kind), "the call to the worker failed: x");
         }
     }
 }

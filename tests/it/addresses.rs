@@ -125,7 +125,7 @@ fn an_address_of_the_environment_that_can_not_be_used_is_named_before_any_call()
             "https://<resource>.openai.azure.com",
             "AZURE_OPENAI_ENDPOINT in the environment must be",
         ),
-        ("ollama", "OLLAMA_HOST", "h:port", "OLLAMA_HOST in the environment has a port that is none"),
+        ("ollama", "OLLAMA_HOST", "h:port", "OLLAMA_HOST in the environment has a port that is no number"),
     ] {
         let client =
             json!({"type": kind, "model_name": "supervisor", "kwargs": {"api_key": KEY, "retries": 0}});

@@ -3,6 +3,7 @@
 use std::net::TcpListener;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 
+use minions::chat::providers::{PROVIDERS, RuntimeKind};
 use serde_json::{Value, json};
 
 use crate::support::program::{Program, Ran, chats, client, scripted};
@@ -27,12 +28,18 @@ fn nobody() -> String {
     format!("http://{}", free.expect("loopback has a free port"))
 }
 
+/// All client types whose server is used as it is found.
+fn all_found() -> impl Iterator<Item = &'static str> {
+    PROVIDERS.iter().filter(|row| row.runtime == RuntimeKind::Foreign).map(|row| row.name)
+}
+
 /// A worker of the client type `kind`, whose address is its server's root.
 fn worker(kind: &str, url: &str) -> Value {
     let root = if kind == "openai" { "/v1" } else { "" };
+    let address = if kind == "azure_openai" { "azure_endpoint" } else { "base_url" };
     json!({
         "type": kind, "model_name": "worker",
-        "kwargs": {"base_url": format!("{url}{root}"), "api_key": "sk-test-0123456789", "retries": 0},
+        "kwargs": {address: format!("{url}{root}"), "api_key": "sk-test-0123456789", "retries": 0},
     })
 }
 
@@ -88,7 +95,7 @@ fn models(list: Value) -> impl Fn(&str) -> Option<Reply> + Send + Sync + 'static
 
 #[test]
 fn a_worker_that_is_down_costs_nothing() {
-    for kind in FOUND.into_iter().chain(["ollama", "docker_model_runner"]) {
+    for kind in all_found().chain(["ollama", "docker_model_runner"]) {
         let url = nobody();
         let error = free_error(worker(kind, &url), "Signed by Ada.");
         assert!(error.contains("local_client: ") && error.contains(&url), "{kind}: {error}");
@@ -99,18 +106,35 @@ fn a_worker_that_is_down_costs_nothing() {
 #[test]
 fn a_server_that_fails_is_down_and_one_without_a_list_is_not() {
     for kind in ["vllm", "openai", "anthropic"] {
-        for (status, is_up) in
-            [(500, false), (502, false), (404, true), (405, true), (429, true), (501, true)]
-        {
-            let server = serving(move |_| Some(Reply::text(status, "what?")));
-            let worker = worker(kind, &server.url());
-            if is_up {
-                assert_answered(worker, "Signed by Ada.");
-            } else {
-                let error = free_error(worker, "Signed by Ada.");
-                assert!(error.contains(&format!("answered {status}")), "{kind}: {error}");
-            }
+        for status in [500, 502, 503] {
+            let server = Server::start(move |_| Reply::text(status, "what?"));
+            let error = free_error(worker(kind, &server.url()), "Signed by Ada.");
+            assert!(error.contains(&format!("answered {status}")), "{kind}: {error}");
         }
+        for status in [301, 400, 404, 405, 429, 501] {
+            let server = serving(move |_| Some(Reply::text(status, "what?")));
+            assert_answered(worker(kind, &server.url()), "Signed by Ada.");
+        }
+    }
+}
+
+#[test]
+fn a_list_alone_refuses_nothing() {
+    let refused = json!({"error": {"message": "Incorrect API key provided"}});
+    for status in [401, 402, 403, 500, 502, 503] {
+        let refused = refused.clone();
+        let server = serving(move |_| Some(Reply::error(status, &refused)));
+        assert_answered(worker("openai", &server.url()), "Signed by Ada.");
+    }
+    for list in
+        [Reply::text(200, "<html>Welcome</html>"), Reply::text(200, "[null, {\"id\": 3}]"), Reply::hang()]
+    {
+        let list = std::sync::Mutex::new(Some(list));
+        let server = serving(move |path| {
+            path.ends_with("/models")
+                .then(|| list.lock().unwrap().take().unwrap_or_else(|| Reply::text(404, "")))
+        });
+        assert_answered(worker("vllm", &server.url()), "Signed by Ada.");
     }
 }
 
@@ -128,7 +152,7 @@ fn a_server_that_is_starting_is_waited_for() {
 
 #[test]
 fn a_model_that_is_not_there_costs_nothing() {
-    for kind in FOUND {
+    for kind in all_found() {
         let server = Server::start(|request| match request.method.as_str() {
             "GET" => models(json!([{"id": "other"}]))(&request.path).unwrap_or_else(|| Reply::text(404, "")),
             _ => Reply::error(404, &json!({"error": {"message": "The model `worker` does not exist."}})),
@@ -151,15 +175,15 @@ fn a_key_that_is_refused_costs_nothing() {
     let refused = |status| Reply::error(status, &json!({"error": {"message": "Incorrect API key provided"}}));
     for kind in FOUND {
         for status in [401, 403] {
-            let server = serving(move |_| Some(refused(status)));
+            let server = Server::start(move |_| refused(status));
             let error = free_error(worker(kind, &server.url()), "Signed by Ada.");
             assert!(error.contains("Incorrect API key"), "{kind}: {error}");
         }
     }
     // llama.cpp's server shows its models to everybody.
-    let server = serving(move |path| match path {
-        "/props" => Some(refused(401)),
-        _ => models(json!([{"id": "worker", "owned_by": "llamacpp"}]))(path),
+    let server = Server::start(move |request| {
+        let list = models(json!([{"id": "worker", "owned_by": "llamacpp"}]));
+        list(&request.path).unwrap_or_else(|| refused(401))
     });
     let error = free_error(worker("llama_server", &server.url()), "Signed by Ada.");
     assert!(error.contains("Incorrect API key"), "{error}");
@@ -167,6 +191,48 @@ fn a_key_that_is_refused_costs_nothing() {
     let scopes = json!({"error": {"message": "Missing scopes: api.model.read"}});
     let server = serving(move |_| Some(Reply::error(403, &scopes)));
     assert_answered(worker("openai", &server.url()), "Signed by Ada.");
+}
+
+#[test]
+fn an_embedding_model_that_is_not_there_costs_nothing() {
+    let server = Server::start(|request| match request.path.as_str() {
+        "/v1/embeddings" => {
+            Reply::error(404, &json!({"error": {"message": "The model `embedder` does not exist."}}))
+        }
+        "/v1/models" => Reply::json(&json!({"data": [{"id": "worker"}]})),
+        _ => reply(request, "Ada signed."),
+    });
+    for kind in ["vllm", "lm_studio", "openai"] {
+        let supervisor = supervisor();
+        let job = json!({
+            "local_client": worker(kind, &server.url()),
+            "remote_client": client(&supervisor, "supervisor"),
+            "protocol": {"type": "minions", "max_rounds": 1},
+            "call_params": {
+                "task": "Who signed?", "context": ["Signed by Ada."],
+                "use_retrieval": "embedding", "retrieval_model": "embedder",
+            },
+        });
+        let error = Program::new().run_job(&job).error(1);
+        assert!(error.contains("the embedding model cannot be used"), "{kind}: {error}");
+        assert!(error.contains("does not exist"), "{kind}: {error}");
+        assert_eq!(chats(&supervisor, "supervisor").len(), 0, "{error}");
+    }
+}
+
+#[test]
+fn a_cut_that_the_server_does_not_tell_costs_nothing() {
+    // More Chinese than its window has tokens, without a blank between two words.
+    let text = "船长在五月三日签署了文件，港口主管当晚确认。".repeat(600);
+    let server = Server::start(|request| match request.method.as_str() {
+        "POST" if request.path.ends_with("/chat/completions") => Reply::json(&json!({
+            "choices": [{"index": 0, "finish_reason": "stop", "message": {"role": "assistant", "content": "?"}}],
+            "usage": {"prompt_tokens": 2050, "completion_tokens": 1, "total_tokens": 2051},
+        })),
+        _ => Reply::text(404, "not found"),
+    });
+    let error = free_error(worker("openai", &server.url()), &text);
+    assert!(error.contains("the server has read 2050 of them"), "{error}");
 }
 
 #[test]

@@ -115,6 +115,65 @@ async fn a_prompt_that_another_local_server_cut_in_silence_is_an_error() {
 }
 
 #[tokio::test]
+async fn a_stream_that_ends_without_a_reason_is_asked_for_again_as_a_whole() {
+    let openai = "data: {\"choices\": [{\"index\": 0, \"delta\": {\"content\": \"It came in 18\"}, \"finish_reason\": null}]}\n\n";
+    let anthropic = concat!(
+        "data: {\"type\": \"content_block_delta\", \"delta\": {\"type\": \"text_delta\", \"text\": \"It came in 18\"}}\n\n",
+        "data: {\"type\": \"message_stop\"}\n\n",
+    );
+    type Whole = fn(&str) -> Reply;
+    let cases: [(&str, String, Whole); 2] = [
+        ("openai", format!("{openai}data: [DONE]\n\n"), |text| wire::openai_text(text, wire::TOKENS)),
+        ("anthropic", anthropic.to_owned(), wire::anthropic_text),
+    ];
+    for (name, stream, whole) in cases {
+        let server = Server::start(move |request| match request.json()["stream"].as_bool() {
+            Some(true) => Reply::stream("text/event-stream", [stream.clone()]),
+            _ => whole("It came in 1931."),
+        });
+        let client = client(name, ChatSettings { retries: 0, ..settings(name, &server.url()) });
+        for _ in 0..2 {
+            assert_eq!(client.chat(&question("?")).await.unwrap().text, "It came in 1931.", "{name}");
+        }
+        assert_eq!(server.requests().len(), 3, "{name}");
+    }
+    // A server that streams all the same.
+    let server =
+        Server::start(move |_| Reply::stream("text/event-stream", [format!("{openai}data: [DONE]\n\n")]));
+    let client = client("openai", ChatSettings { retries: 0, ..settings("openai", &server.url()) });
+    let error = client.chat(&question("?")).await.unwrap_err();
+    assert_eq!((error.kind, server.requests().len()), (Kind::Unfinished, 2), "{error}");
+}
+
+#[tokio::test]
+async fn what_stands_beside_a_reply_is_passed_over() {
+    let beside = [
+        "{\"status\": \"queued\", \"position\": 2}",
+        "{\"ts\": 1}",
+        "{\"sources\": []}",
+        "[PING]",
+        "{\"choices\": null}",
+    ];
+    for beside in beside {
+        let server = Server::start(move |_| {
+            let chunk = |delta: Value, reason: Value| {
+                format!("data: {}\n\n", json!({"choices": [{"delta": delta, "finish_reason": reason}]}))
+            };
+            let events =
+                [chunk(json!({"content": "Yes"}), Value::Null), chunk(json!({"content": "."}), Value::Null)];
+            let between = format!("data: {beside}\n\n");
+            let end = chunk(json!({}), json!("stop"));
+            Reply::stream(
+                "text/event-stream",
+                [&between, &events[0], &between, &events[1], &end, &between].map(Clone::clone),
+            )
+        });
+        let reply = client("openai", settings("openai", &server.url())).chat(&question("?")).await;
+        assert_eq!((&*reply.unwrap().text, server.requests().len()), ("Yes.", 1), "{beside}");
+    }
+}
+
+#[tokio::test]
 async fn no_call_is_made_without_a_key_that_is_needed() {
     for (name, url) in [("openai", "https://api.openai.com/v1"), ("anthropic", "https://api.anthropic.com")] {
         let settings = ChatSettings { api_key: None, ..settings(name, url) };

@@ -202,7 +202,7 @@ async fn errors_are_quoted_and_their_hints_fit() {
                 &json!([{"error": {"message": "API key not valid.", "status": "INVALID_ARGUMENT"}}]),
             ),
             Kind::Auth,
-            "API key not valid.",
+            "API key not valid",
             "OPENAI_API_KEY",
         ),
         (

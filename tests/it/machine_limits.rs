@@ -45,7 +45,7 @@ fn a_stdout_that_takes_nothing_is_seen_before_anything_is_sent() {
         ("", ">&-", "it is closed"),
         ("", "1<> /dev/null", "subprocess.DEVNULL"),
         ("", "> /dev/full", "No space left"),
-        ("", "1< /dev/null", "Bad file"),
+        ("", "1< /dev/null", "open for reading alone"),
         ("ulimit -f 0", "> out", "as long as this machine lets it be"),
         ("exec 3> >(exec true); wait $!", ">&3", "nobody reads it"),
     ] {

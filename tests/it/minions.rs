@@ -192,7 +192,10 @@ fn an_unusable_reply_is_asked_for_again_and_then_kept_as_none() {
             found(request)
         }
     });
-    let result = Program::new().run_job(&job(&server, "minions", params("The Aurora."))).result();
+    let ran = Program::new().run_job(&job(&server, "minions", params("The Aurora.")));
+    let why = "without a usable reply; the worker's reply was unusable: it holds no JSON object";
+    assert!(ran.stderr.contains(why), "{}", ran.stderr);
+    let result = ran.result();
     assert_eq!(result["status"], "partial");
     assert_eq!(chats(&server, "worker").len(), 3);
     let jobs = &result["meta"][0]["local"]["jobs"];
@@ -365,7 +368,7 @@ fn a_worker_that_fails_every_call_fails_the_job() {
     let server = scripted(vec![PROGRAM.into()], |_| Reply::text(500, "out of memory"));
     let ran = Program::new().run_job(&job(&server, "minions", params("The Aurora.")));
     let error = ran.error(1);
-    assert!(error.contains("the worker did not answer") && error.contains("out of memory"), "{error}");
+    assert!(error.contains("the call to the worker failed") && error.contains("out of memory"), "{error}");
     assert_eq!(ran.log()["usage"]["remote"]["prompt_tokens"], 10);
 }
 

@@ -135,6 +135,32 @@ fn a_refused_worker_job_is_a_lost_one() {
 }
 
 #[test]
+fn a_refusal_for_the_content_by_a_status_is_a_refusal_on_both_sides() {
+    for (status, error) in [
+        (400, json!({"code": "content_filter", "message": "triggered the content management policy"})),
+        (
+            400,
+            json!({"code": "data_inspection_failed", "message": "Input may contain inappropriate content."}),
+        ),
+        (403, json!({"message": "Your input was flagged by the moderation"})),
+        (200, json!({"code": "content_policy_violation", "message": "no"})),
+    ] {
+        let refusal = match status {
+            200 => Reply::json(&json!({"error": error})),
+            _ => Reply::error(status, &json!({"error": error})),
+        };
+        let (ran, asked) = supervised(&refusal);
+        let told = ran.error(1);
+        assert!(told.contains("the supervisor refused") && told.contains("Ask in other words"), "{told}");
+        assert_eq!(asked, 1, "{told}");
+        let server = scripted(vec![ask(), answer()], move |_| refusal.clone());
+        assert_eq!(Program::new().run_job(&job(&server, "minion", params())).result()["status"], "partial");
+        assert_eq!(chats(&server, "worker").len(), 1, "{error}");
+        assert!(last(&chats(&server, "supervisor")[1]).contains("[the small model refused to answer]"));
+    }
+}
+
+#[test]
 fn an_answer_that_nothing_in_the_documents_proves_is_partial() {
     for (citation, status) in [
         (json!("Electric light came in 1931"), "answered"),

@@ -76,7 +76,7 @@ fn a_job_ends_before_a_call_over_its_dollars() {
     let server = self::server();
     job["remote_client"] = crate::support::program::client(&server, "supervisor");
     let error = Program::new().run_job(&job).error(1);
-    assert!(error.contains("the budget of $0.001 is used up: $0.000000 spent"), "{error}");
+    assert!(error.contains("the budget of $0.001 does not cover the next call: $0.000000 spent"), "{error}");
     assert!(error.contains("raise budget.usd"), "{error}");
     assert_eq!(chats(&server, "supervisor").len(), 0);
 }

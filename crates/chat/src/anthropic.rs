@@ -78,7 +78,8 @@ impl Dialect for Anthropic {
                 true
             }
             Some("message_stop") => {
-                reply.complete = true;
+                reply.stopped = true;
+                reply.complete = reply.ending.is_some();
                 true
             }
             Some("message") => {
@@ -367,6 +368,7 @@ data: {{"type": "message_stop"}}
                 ending: Some(ending),
                 usage: Usage::of_call(2325, 15, 2000),
                 complete: true,
+                stopped: true,
                 ..Partial::default()
             };
             assert_eq!(read(&Anthropic, &stream(stop_reason)), expected, "{stop_reason}");

@@ -144,7 +144,8 @@ fn leaves_no_trace(pointer: &str, with: Option<&Value>) -> bool {
         "content" | "text" => is_empty,
         "delta" | "message" => with.is_some_and(Value::is_object),
         // An element of a list, or all of them.
-        "choices" | "0" => with.is_none() || with == Some(&json!([])),
+        "choices" => with.is_some_and(|with| [json!([]), json!(null)].contains(with)) || with.is_none(),
+        "0" => with.is_none() || with == Some(&json!([])),
         // By their documentation other types are to be ignored, and by ours other choices.
         "type" => with == Some(&json!("x")),
         "index" => with.is_some_and(Value::is_number),

@@ -101,6 +101,8 @@ pub struct Partial {
     pub usage: Usage,
     /// Whether the server has sent the end of the reply.
     pub complete: bool,
+    /// Whether the mark of the stream's end has come.
+    pub stopped: bool,
     /// Whether text has followed an end, so that only the end of the stream is one.
     pub went_on: bool,
 }

@@ -107,8 +107,8 @@ impl CallOutcome {
 }
 
 impl ChatError {
-    /// The error of a call to `endpoint` that a gate does not let through.
+    /// The error of a call to `endpoint` that a gate does not let through. Whoever shows it says that no call was made.
     pub fn withheld(endpoint: &str, why: &str, hint: &str) -> Self {
-        Self::new(ChatErrorKind::Withheld, format!("{endpoint} was not called: {why}")).hint(hint)
+        Self::new(ChatErrorKind::Withheld, format!("{why} (the call was for {endpoint})")).hint(hint)
     }
 }

@@ -9,7 +9,9 @@ use tokio::time::timeout;
 use super::egress_gate::{CallOutcome, EgressGate, OutboundRequest, OutboundText};
 use super::http_body::{self, BodyError};
 use super::http_client::HttpClient;
-use super::{ChatError, ChatErrorKind as Kind, Embedded, Embedder, Usage, error_body, retry, truncation};
+use super::{
+    ChatError, ChatErrorKind as Kind, Embedded, Embedder, Usage, error_body, look, retry, truncation,
+};
 
 /// The number of texts in one call: servers have limits, and a slow one must not look dead.
 const BATCH: usize = 32;
@@ -38,6 +40,14 @@ impl Embedder for HttpClient {
         Ok(all)
     }
 
+    async fn look(&self) -> Result<(), ChatError> {
+        let Some(models) = self.list_without_model().await else { return Ok(()) };
+        match self.embed_once(&["Hello".to_owned()]).await {
+            Err(error) if error.kind.is_of_the_setup() => Err(look::with_names(error, &models)),
+            _ => Ok(()),
+        }
+    }
+
     fn gated(&self, gate: Arc<dyn EgressGate>) -> Arc<dyn Embedder> {
         Arc::new(self.behind(gate))
     }
@@ -46,7 +56,7 @@ impl Embedder for HttpClient {
 /// Whether one text may have failed the call of many. A text that is too long is no such fault: the program that cut it
 /// is told so.
 fn is_of_a_text(error: &ChatError) -> bool {
-    matches!(error.kind, Kind::Rejected | Kind::Server | Kind::Malformed)
+    matches!(error.kind, Kind::Rejected | Kind::Refused | Kind::Server | Kind::Malformed)
 }
 
 impl HttpClient {
@@ -127,8 +137,8 @@ impl HttpClient {
         };
         let usage = Usage::of_call(tokens, 0, 0);
         // Some routes cut silently and cannot be told not to, such as Ollama's route in OpenAI's dialect.
-        let words = truncation::words(texts.iter().map(String::as_str));
-        match truncation::text(words, tokens, truncation::SHORTEST_EMBEDDED) {
+        let least = truncation::least(texts.iter().map(String::as_str));
+        match truncation::text(least, tokens, truncation::SHORTEST_EMBEDDED) {
             Some(how) => {
                 let what = format!(" has cut what it was to embed: {how}");
                 Err(ChatError { usage, ..self.endpoint.error(Kind::ContextTooLong, &what) })

@@ -52,7 +52,7 @@ pub(crate) fn of_status(status: u16, body: &[u8]) -> ErrorBody {
     let json: Option<Value> = serde_json::from_slice(body).ok();
     match (&json, std::str::from_utf8(body)) {
         (Some(json), _) => {
-            let said = found(json, 0).unwrap_or_else(|| Said::plain(&json.to_string()));
+            let said = found(json, 0).unwrap_or_else(|| Said::plain(&leaves(json)));
             // A gateway's own status says less than that of the server behind it.
             let inner = said.code.filter(|code| status >= 500 && *code < 500);
             said.body(inner.unwrap_or(status), "[json]", Some(json))
@@ -203,9 +203,9 @@ fn in_object(fields: &Map<String, Value>, depth: usize) -> Option<Said> {
     };
     let (place, mut said) =
         PLACES.iter().find_map(|place| Some((*place, found(field(place)?, depth + 1)?))).or_else(|| {
-            // An error without any words that are known is quoted whole.
+            // An error whose words stand elsewhere.
             let error = fields.get("error").filter(|error| error.is_object())?;
-            Some(("", Said::plain(&error.to_string())))
+            Some(("", Said::plain(&leaves(error))))
         })?;
     // Spring and NestJS: `error` is the name of the status, `message` says what is wrong.
     if let ("error", Some(message)) = (place, field("message").and_then(Value::as_str))
@@ -237,6 +237,27 @@ fn in_text(text: &str, depth: usize) -> Said {
         None if text.starts_with('<') => Said::plain(&of_page(text)),
         None => Said::plain(text),
     }
+}
+
+/// All texts of a JSON document whose words stand nowhere where they are known to; the document if it has none.
+fn leaves(json: &Value) -> String {
+    fn texts<'a>(value: &'a Value, all: &mut Vec<&'a str>) {
+        match value {
+            Value::String(text) if !text.trim().is_empty() => all.push(text.trim()),
+            Value::Array(values) => values.iter().for_each(|value| texts(value, all)),
+            Value::Object(fields) => fields.values().for_each(|value| texts(value, all)),
+            _ => {}
+        }
+    }
+    let mut all = Vec::new();
+    texts(json, &mut all);
+    all.truncate(MOST);
+    if all.is_empty() { json.to_string() } else { all.join("; ") }
+}
+
+/// What a server has sent, as a message quotes it: a page in a few words, other text as it is.
+pub(crate) fn in_short(text: &str) -> String {
+    if text.trim_start().starts_with('<') { of_page(text) } else { text.to_owned() }
 }
 
 /// A page of HTML or XML in a few words: its title, its first heading or its message.

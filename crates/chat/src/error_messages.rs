@@ -29,7 +29,8 @@ impl Endpoint {
         fault.wait = asked.or(fault.wait);
         let colon = if fault.text.is_empty() { "" } else { ": " };
         let reason = status.canonical_reason().map(|reason| format!(" ({reason})")).unwrap_or_default();
-        let message = format!(" answered {}{reason}{colon}{}", status.as_u16(), fault.text);
+        let message =
+            format!(" answered {}{reason}{colon}{}", status.as_u16(), fault.text.trim_end_matches('.'));
         self.fault(&fault, &message)
     }
 
@@ -119,9 +120,13 @@ pub(super) fn hint(provider: &Provider, settings: &ChatSettings, kind: Kind) -> 
             let names = provider.base_url_env.first().copied().into_iter().chain(["kwargs.base_url"]);
             let is_elsewhere = provider.local && !http::is_this_machine(&settings.base_url);
             let start = if is_elsewhere { "Check that it runs there" } else { provider.start_hint };
-            format!("{start}, or name its address in {}.", names.collect::<Vec<_>>().join(" or "))
+            let is_plain = kind == Kind::Connection && settings.base_url.starts_with("http://");
+            let tls = if is_plain { " If it speaks https, write https://." } else { "" };
+            format!("{start}, or name its address in {}.{tls}", names.collect::<Vec<_>>().join(" or "))
         }
-        Kind::Timeout => "A model that is still loading needs longer: raise kwargs.timeout.".into(),
+        Kind::Timeout => {
+            "A model that is still loading needs longer: raise the timeout of that client.".into()
+        }
         Kind::Auth => match provider.key_env.first() {
             Some(name) => {
                 format!("Set {name} in the environment, or kwargs.api_key in the job, to a valid key.")
@@ -137,7 +142,11 @@ pub(super) fn hint(provider: &Provider, settings: &ChatSettings, kind: Kind) -> 
         Kind::Malformed => format!("Is this really the API of {}? Check the base URL.", provider.name),
         Kind::Empty => "The model has nothing to say to this: try another one.".into(),
         Kind::Refused => "Ask in other words, or use another model.".into(),
-        Kind::Server | Kind::Rejected | Kind::Model | Kind::Withheld => return None,
+        Kind::Server => {
+            "The fault is the server's: wait a while, or look at its log or its status page.".into()
+        }
+        Kind::Unfinished => "Its replies can't be told from parts of replies: use another server.".into(),
+        Kind::Rejected | Kind::Model | Kind::Withheld => return None,
     })
 }
 

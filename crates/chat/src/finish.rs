@@ -50,19 +50,27 @@ const TABLE: &[(Meaning, &[&str])] = &[
             "stop",
             "stopped",
             "stopsequence",
+            "stopstr",
             "stopstring",
             "stopstringfound",
             "stoptoken",
             "stopword",
+            "end",
+            "ended",
             "endturn",
             "endofturn",
+            "endoftext",
+            "endofsequence",
+            "endofmessage",
             "eos",
             "eosfound",
             "eostoken",
             "eot",
+            "eotid",
             "eog",
-            "endoftext",
-            "endofsequence",
+            "eom",
+            "imend",
+            "natural",
             "complete",
             "completed",
             "done",
@@ -70,32 +78,10 @@ const TABLE: &[(Meaning, &[&str])] = &[
             "finished",
             "success",
             "normal",
+            "ok",
         ],
     ),
-    (
-        Meaning::Cut,
-        &[
-            "length",
-            "maxlength",
-            "modellength",
-            "maxtokens",
-            "maxtokensreached",
-            "maxoutputtokens",
-            "maxnewtokens",
-            "maxcompletiontokens",
-            "maxpredictedtokensreached",
-            "tokenlimit",
-            "tokenlimitreached",
-            "limit",
-            "contextlength",
-            "contextlengthreached",
-            "contextlengthexceeded",
-            "contextwindowexceeded",
-            "modelcontextwindowexceeded",
-            "truncated",
-            "incomplete",
-        ],
-    ),
+    (Meaning::Cut, &["length", "limit", "limitreached", "numpredict", "incomplete", "contextfull"]),
     (
         Meaning::Tool,
         &["tool", "toolcall", "toolcalls", "tooluse", "functioncall", "functioncalls", "mcpcall"],
@@ -103,71 +89,29 @@ const TABLE: &[(Meaning, &[&str])] = &[
     (
         Meaning::Refused,
         &[
-            "refusal",
-            "refused",
             "declined",
-            "contentfilter",
-            "contentfiltered",
-            "contentfiltering",
-            "contentmoderation",
-            "contentpolicy",
-            "contentpolicyviolation",
-            "policyviolation",
-            "filter",
-            "filtered",
-            "safety",
-            "safetyfilter",
             "unsafe",
-            "recitation",
-            "blocklist",
-            "blocked",
-            "prohibitedcontent",
             "spii",
             "language",
             "modelarmor",
             "escalation",
-            "imagesafety",
-            "imageprohibitedcontent",
-            "imagerecitation",
-            "sensitive",
+            "blocklist",
             "toxic",
             "errortoxic",
             "flagged",
-            "moderation",
-            "moderated",
-            "guardrail",
-            "guardrails",
-            "guardrailintervened",
             "datainspectionfailed",
         ],
     ),
     (
         Meaning::Failed,
         &[
-            "error",
-            "errors",
-            "failed",
-            "failure",
-            "internalerror",
-            "servererror",
-            "networkerror",
-            "connectionerror",
-            "disconnected",
-            "insufficientsystemresource",
             "resourceexhausted",
-            "errorlimit",
+            "insufficientsystemresource",
             "ratelimit",
             "ratelimitexceeded",
             "overloaded",
             "unavailable",
-            "abort",
-            "aborted",
-            "cancel",
-            "canceled",
-            "cancelled",
-            "interrupted",
             "userstopped",
-            "timeout",
             "timedout",
             "timelimit",
             "load",
@@ -192,6 +136,56 @@ const TABLE: &[(Meaning, &[&str])] = &[
     ),
 ];
 
+/// Parts of words that are not known themselves. None makes a reply whole.
+const PARTS: &[(Meaning, &[&str])] = &[
+    (
+        Meaning::Refused,
+        &[
+            "refus",
+            "safety",
+            "filter",
+            "moderat",
+            "policy",
+            "guardrail",
+            "prohibited",
+            "harmful",
+            "sensitive",
+            "blocked",
+            "recitation",
+        ],
+    ),
+    (
+        Meaning::Failed,
+        &["error", "fail", "exception", "timeout", "abort", "cancel", "disconnect", "interrupt", "shutdown"],
+    ),
+    (
+        Meaning::Cut,
+        &[
+            "maxtoken",
+            "maxoutput",
+            "maxnew",
+            "maxcompletion",
+            "maxpredicted",
+            "maxtotal",
+            "maxgen",
+            "maxlength",
+            "maxcontext",
+            "maximum",
+            "tokenlimit",
+            "tokensexceeded",
+            "lengthlimit",
+            "modellength",
+            "lengthexceeded",
+            "outputlimit",
+            "contextlength",
+            "contextlimit",
+            "contextwindow",
+            "contextoverflow",
+            "truncated",
+        ],
+    ),
+];
+
 impl Ending {
     /// What `reason` means; `None` if it says nothing.
     pub(crate) fn of(reason: &Value) -> Option<Self> {
@@ -207,7 +201,9 @@ impl Ending {
         let bare = squeezed.strip_prefix("finishreason").unwrap_or(&squeezed);
         // Words of other scripts, and numbers, have no letters left.
         let is_wordless = bare.is_empty() && !word.trim().is_empty();
-        let known = TABLE.iter().find(|(_, words)| words.contains(&bare)).filter(|_| !is_wordless);
+        let by_part = || PARTS.iter().find(|(_, parts)| parts.iter().any(|part| bare.contains(part)));
+        let known = TABLE.iter().find(|(_, words)| words.contains(&bare)).or_else(by_part);
+        let known = known.filter(|_| !is_wordless);
         Some(match known {
             Some((Meaning::Nothing, _)) => return None,
             Some((Meaning::Whole, _)) => Self::Whole,
@@ -242,9 +238,17 @@ mod tests {
     #[test]
     fn each_reason_has_one_meaning_in_whatever_spelling() {
         let word = |reason: &str| Ending::of(&json!(reason));
-        for whole in
-            ["stop", "STOP", "end_turn", "endTurn", "eos_token", "stop_sequence", "COMPLETE", "completed"]
-        {
+        for whole in [
+            "stop",
+            "STOP",
+            "end_turn",
+            "endTurn",
+            "eos_token",
+            "stop_sequence",
+            "COMPLETE",
+            "completed",
+            "<|im_end|>",
+        ] {
             assert_eq!(word(whole), Some(Ending::Whole), "{whole}");
         }
         for cut in [
@@ -258,17 +262,34 @@ mod tests {
             "model_context_window_exceeded",
             "max-output-tokens",
             "token_limit",
+            "max_output_tokens_reached",
+            "reached_max_tokens",
+            "output_truncated",
+            "maximum_tokens",
         ] {
             assert_eq!(word(cut), Some(Ending::Cut), "{cut}");
         }
-        for refused in
-            ["content_filter", "SAFETY", "RECITATION", "PROHIBITED_CONTENT", "refusal", "sensitive"]
-        {
+        for refused in [
+            "content_filter",
+            "SAFETY",
+            "RECITATION",
+            "PROHIBITED_CONTENT",
+            "refusal",
+            "sensitive",
+            "policy_violation",
+        ] {
             assert_eq!(word(refused), Some(Ending::Refused(refused.into())), "{refused}");
         }
-        for failed in
-            ["error", "ERROR", "network_error", "insufficient_system_resource", "load", "abort", "OTHER"]
-        {
+        for failed in [
+            "error",
+            "ERROR",
+            "network_error",
+            "insufficient_system_resource",
+            "load",
+            "abort",
+            "OTHER",
+            "server_shutdown",
+        ] {
             assert_eq!(word(failed), Some(Ending::Failed(failed.into())), "{failed}");
         }
         for nothing in ["", "  ", "null", "NULL", "FINISH_REASON_UNSPECIFIED", "not_finished"] {
@@ -285,8 +306,14 @@ mod tests {
 
     #[test]
     fn no_word_stands_twice_and_each_can_be_met() {
-        let mut words: Vec<_> = TABLE.iter().flat_map(|(_, words)| *words).collect();
+        let mut words: Vec<_> = TABLE.iter().chain(PARTS).flat_map(|(_, words)| *words).collect();
         assert!(words.iter().all(|word| word.chars().all(|c| c.is_ascii_lowercase())));
+        let whole = TABLE
+            .iter()
+            .filter(|(meaning, _)| matches!(meaning, Meaning::Whole))
+            .flat_map(|(_, words)| *words);
+        let parts: Vec<_> = PARTS.iter().flat_map(|(_, parts)| *parts).collect();
+        assert!(whole.clone().all(|word| !parts.iter().any(|part| word.contains(**part))));
         let all = words.len();
         words.sort();
         words.dedup();

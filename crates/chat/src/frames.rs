@@ -9,6 +9,7 @@
 
 use serde_json::{Value, json};
 
+use super::keep_alive;
 use super::mend::{Mended, mend};
 
 /// One message of the server.
@@ -23,9 +24,6 @@ pub(crate) enum Frame {
     /// The stream has ended within a frame.
     Part,
 }
-
-/// Words that servers and proxies send to keep a connection alive, in lower case.
-const KEEP_ALIVE: &[&str] = &["ping", "pong", "keepalive", "keep-alive", "keep_alive", "heartbeat"];
 
 /// Collects bytes until they make a frame.
 #[derive(Debug, Default)]
@@ -197,7 +195,7 @@ fn single(line: &[u8]) -> Option<Option<Frame>> {
     let is_pause = bare.is_empty()
         || bare.starts_with(b":")
         || [&b"null"[..], b"{}", b"[]"].contains(&bare)
-        || KEEP_ALIVE.iter().any(|word| bare.eq_ignore_ascii_case(word.as_bytes()));
+        || std::str::from_utf8(bare).is_ok_and(keep_alive::is_word);
     is_pause.then_some(None)
 }
 
@@ -301,7 +299,9 @@ mod tests {
     #[test]
     fn what_keeps_a_connection_alive_is_passed_over() {
         let b = Frame::Json(json!({"b": 1}));
-        for pause in ["", ":", ": GATEWAY PROCESSING", "ping", "Keep-Alive", "null", "{}", "\"\"", "[]"] {
+        for pause in
+            ["", ":", ": GATEWAY PROCESSING", "ping", "[PING]", "Keep-Alive", "null", "{}", "\"\"", "[]"]
+        {
             let text = format!("data: {pause}\n\ndata: {{\"b\":1}}\n\ndata: {pause}\n\ndata: [done]\n\n");
             assert_eq!(frames(&text), [b.clone(), Frame::Done], "{pause:?}");
             let lines = format!("{{\"b\":1}}\n{pause}\n{{\"b\":1}}\n");

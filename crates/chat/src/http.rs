@@ -120,6 +120,9 @@ fn without_userinfo(rest: &str) -> String {
 /// connection was to go through one.
 pub fn cause(error: &(dyn Error + 'static)) -> String {
     let words = innermost_cause(error);
+    let plain =
+        REMEDIES.iter().find(|(sign, ..)| words.contains(sign)).map(|(_, plain, _)| (*plain).to_owned());
+    let words = plain.unwrap_or(words);
     let Some(proxy) = proxy_at_fault(error) else { return words };
     match &*words {
         "connection refused" => format!("the proxy {proxy} refused the connection"),
@@ -132,27 +135,40 @@ pub fn cause(error: &(dyn Error + 'static)) -> String {
 /// What to do about an error of reqwest, where the remedy is not the server's address.
 pub fn remedy(error: &(dyn Error + 'static)) -> Option<String> {
     let text = innermost_cause(error);
-    let known = REMEDIES.iter().find(|(sign, _)| text.contains(sign)).map(|(_, remedy)| (*remedy).to_owned());
+    let known = REMEDIES.iter().find(|(sign, ..)| text.contains(sign));
+    let known = known.map(|(.., remedy)| (*remedy).to_owned());
     known.or_else(|| {
         let variable = proxy_at_fault(error)?.variable;
         Some(format!("Correct the proxy in {variable}, or name the host in NO_PROXY."))
     })
 }
 
-/// What to do about a connection that TLS refuses, by the words of rustls, or that this machine has no room for.
-const REMEDIES: [(&str, &str); 6] = [
+/// Connections that TLS refuses, by the words of rustls, or that this machine has no room for: what is wrong, and what
+/// to do.
+const REMEDIES: [(&str, &str, &str); 6] = [
     (
         "UnknownIssuer",
+        "its certificate is signed by nobody whom this machine trusts",
         "If the certificate is one of your own CA, name the file of that CA's certificate in SSL_CERT_FILE.",
     ),
     (
         "CaUsedAsEndEntity",
+        "its certificate is that of a CA, not that of a server",
         "Name the file of that certificate's own CA in SSL_CERT_FILE, or give the server a certificate of a CA.",
     ),
-    ("NotValidForName", "The certificate is for another name: correct the base URL."),
-    ("Expired", "The certificate has expired: renew it, or set this machine's clock right."),
-    ("InvalidContentType", "That server speaks plain http: use http://."),
     (
+        "NotValidForName",
+        "its certificate is not one for this name",
+        "The certificate is for another name: correct the base URL.",
+    ),
+    (
+        "Expired",
+        "its certificate has expired",
+        "The certificate has expired: renew it, or set this machine's clock right.",
+    ),
+    ("InvalidContentType", "it does not answer in TLS", "That server speaks plain http: use http://."),
+    (
+        OUT_OF_FILES,
         OUT_OF_FILES,
         "Raise the limit of open files (ulimit -n), or run fewer jobs and calls at once (--max-jobs, \
          kwargs.max_concurrency).",

@@ -87,7 +87,7 @@ impl HttpClient {
 
     /// Makes one try. If the server refuses a parameter by name, the request is sent again at once without it; if it
     /// refuses the token limit of the reply, with a lower one.
-    async fn turn(&self, request: &ChatRequest) -> Result<ChatReply, ChatError> {
+    pub(super) async fn turn(&self, request: &ChatRequest) -> Result<ChatReply, ChatError> {
         let mut settings = Cow::Borrowed(&self.endpoint.settings);
         let mut lowered = 0;
         loop {
@@ -132,6 +132,8 @@ impl HttpClient {
         let less = match refusal.kind {
             Kind::Rejected | Kind::Auth => sent.without(&refusal.said, &request.format),
             Kind::Server | Kind::NotFound | Kind::Busy => sent.without_form(&refusal.said),
+            // A whole reply has an end of its own.
+            Kind::Unfinished => sent.whole(),
             _ => None,
         };
         let Some((less, what)) = less else { return false };

@@ -24,6 +24,7 @@ mod frames;
 pub mod http;
 pub mod http_body;
 mod http_client;
+mod keep_alive;
 mod look;
 mod mend;
 mod observer;
@@ -186,9 +187,14 @@ impl ChatRequest {
         self.messages.iter().map(|message| estimate(&message.content)).sum()
     }
 
-    /// The words of the messages.
-    fn words(&self) -> u64 {
-        truncation::words(self.messages.iter().map(|message| &*message.content))
+    /// The shortest question, for one token of a reply: whether it is answered tells of all calls.
+    pub fn ping() -> Self {
+        Self { messages: vec![Message::user("Hello").own()], ..Self::default() }
+    }
+
+    /// The fewest tokens that the messages can have, whatever the tokenizer.
+    fn least_tokens(&self) -> u64 {
+        truncation::least(self.messages.iter().map(|message| &*message.content))
     }
 }
 
@@ -223,6 +229,9 @@ pub struct ChatReply {
 pub struct Seen {
     /// Tokens of prompt and reply that the model takes, if the server tells.
     pub window: Option<u32>,
+    /// Whether the server is in a foreign network and speaks against the model or the credential, in a way that a call
+    /// may refute. Such a call leaves this machine, so the caller makes it.
+    pub is_in_doubt: bool,
 }
 
 /// Why a turn failed. Messages name the endpoint and never carry a credential.
@@ -252,6 +261,8 @@ pub enum ChatErrorKind {
     Unreachable,
     /// The connection was lost, perhaps in the middle of a reply.
     Connection,
+    /// The server has ended its stream without the reason, so that the reply may be a part of one.
+    Unfinished,
     /// The server was silent for longer than the timeout.
     Timeout,
     /// 401 or 403: the key is missing or wrong.
@@ -305,6 +316,7 @@ impl ChatErrorKind {
                 self,
                 Self::Unreachable
                     | Self::Connection
+                    | Self::Unfinished
                     | Self::Loading
                     | Self::Timeout
                     | Self::Server
@@ -321,10 +333,16 @@ impl ChatErrorKind {
     /// Whether the failure is the server's rather than the request's: other requests would fail there too, and another
     /// server may answer this one.
     pub fn is_of_the_server(self) -> bool {
-        use ChatErrorKind::{Connection, Loading, Model, Server, Timeout, Unreachable};
+        use ChatErrorKind::{Connection, Loading, Model, Server, Timeout, Unfinished, Unreachable};
         self.is_overload()
             || self.is_of_the_setup()
-            || matches!(self, Connection | Loading | Model | Server | Timeout | Unreachable)
+            || matches!(self, Connection | Loading | Model | Server | Timeout | Unfinished | Unreachable)
+    }
+
+    /// Whether the failure of a short call tells that every call to this server would fail now.
+    pub fn is_of_every_call(self) -> bool {
+        use ChatErrorKind::{Busy, Connection, Loading, Server, Timeout, Unreachable};
+        self.is_of_the_setup() || matches!(self, Busy | Connection | Loading | Server | Timeout | Unreachable)
     }
 
     /// Whether every call to this server would fail alike, until somebody changes the job or the account.
@@ -369,6 +387,14 @@ pub trait Embedder: Send + Sync {
     /// # Errors
     /// Any [`ChatErrorKind`]; the error has the usage of all tries.
     async fn embed(&self, texts: &[String]) -> Result<Embedded, ChatError>;
+
+    /// Looks whether the server has the model, as far as that costs nothing.
+    ///
+    /// # Errors
+    /// The server says that it has not.
+    async fn look(&self) -> Result<(), ChatError> {
+        Ok(())
+    }
 
     /// This embedder, with every body that it sends passing `gate` before it leaves. See [`ChatClient::gated`].
     fn gated(&self, gate: Arc<dyn EgressGate>) -> Arc<dyn Embedder>;

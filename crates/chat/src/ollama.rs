@@ -89,7 +89,11 @@ impl Dialect for Ollama {
     /// Servers that do not know `truncate` cut silently, to the window or to about half of it. The count alone proves
     /// nothing, as some versions leave cached tokens out of it.
     fn cut_prompt(&self, settings: &ChatSettings, request: &ChatRequest, reply: &Partial) -> Option<String> {
-        truncation::prompt(request.words(), reply.usage.prompt_tokens, Some(settings.generation.num_ctx?))
+        truncation::prompt(
+            request.least_tokens(),
+            reply.usage.prompt_tokens,
+            Some(settings.generation.num_ctx?),
+        )
     }
 }
 

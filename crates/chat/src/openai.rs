@@ -91,8 +91,10 @@ impl Dialect for OpenAi {
         let is_chunk = event["object"] == "chat.completion.chunk";
         let choices = match &event["choices"] {
             Value::Array(choices) => choices,
-            // The last chunk, with the usage, has no choice, and gateways leave out what is empty.
-            Value::Null if usage.is_object() || reply.complete => return Taken::Part,
+            // The last chunk, with the usage, has no choice. Gateways write null for what is empty, or leave it out.
+            Value::Null if usage.is_object() || reply.complete || event.get("choices").is_some() => {
+                return Taken::Part;
+            }
             Value::Null if is_about_filters(event) => return Taken::Part,
             _ => return Taken::Foreign,
         };
@@ -124,7 +126,7 @@ impl Dialect for OpenAi {
             return None;
         }
         let counted = reply.usage.prompt_tokens.saturating_add(reply.usage.cached_prompt_tokens);
-        truncation::prompt(request.words(), counted, settings.generation.num_ctx)
+        truncation::prompt(request.least_tokens(), counted, settings.generation.num_ctx)
     }
 }
 

@@ -3,12 +3,13 @@
 //! In: a text of a job or of the environment. Out: the part of it that is meant, or the problem, which never quotes the
 //! text.
 
-/// `text` without white space and invisible characters around it, without its quotes, and without the `export NAME=`
-/// of a shell or the `NAME=` of an env file before it.
+/// `text` without white space and invisible characters around it, without its quotes, without the `export NAME=` of a
+/// shell or the `NAME=` of an env file before it, and without what separates it from what followed.
 pub fn bare(text: &str) -> &str {
     let mut bare = text;
     loop {
-        let shorter = unquoted(without_name(bare.trim_matches(is_blank)));
+        let ended = bare.trim_matches(is_blank).trim_end_matches([';', ',']);
+        let shorter = unquoted(without_name(ended));
         if shorter.len() == bare.len() {
             return bare;
         }
@@ -108,6 +109,8 @@ mod tests {
             "sk-ab_c=12\u{200b}",
             "\u{a0}\"\u{200b}sk-ab_c=12\"\n",
             "Bearer sk-ab_c=12",
+            "sk-ab_c=12;",
+            "\"sk-ab_c=12\",",
             "bearer   sk-ab_c=12",
             "Authorization: Bearer sk-ab_c=12",
             "x-api-key: sk-ab_c=12",

@@ -9,11 +9,9 @@ use super::dialect::{Dialect, Partial, Taken};
 use super::error_body::{self, ErrorBody};
 use super::finish::Ending;
 use super::frames::{Frame, Frames};
+use super::keep_alive;
 use super::thinking::without_thoughts;
 use super::{ChatErrorKind as Kind, Finish};
-
-/// The names under which servers send what keeps the connection alive.
-const KEEP_ALIVE: &[&str] = &["ping", "keepalive", "keep-alive", "keep_alive", "heartbeat"];
 
 /// Why there is no reply.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,8 +34,9 @@ impl Fault {
         Self { hint: Some(hint), ..self }
     }
 
-    fn malformed(quote: &str) -> Self {
-        Self::new(Kind::Malformed, format!(" sent what is no reply of its API: {quote}"))
+    fn malformed(bytes: &str) -> Self {
+        let quote = error_body::in_short(bytes);
+        Self::new(Kind::Malformed, format!(" sent something else than a reply of its API: {quote}"))
     }
 }
 
@@ -52,12 +51,14 @@ pub(crate) struct Reader<'a> {
     ended: bool,
     /// Whether the bytes have ended within a frame.
     torn: bool,
+    /// The first event that stood beside the reply.
+    beside: Option<String>,
 }
 
 impl<'a> Reader<'a> {
     pub(crate) fn new(dialect: &'a dyn Dialect) -> Self {
         let (frames, reply) = (Frames::default(), Partial::default());
-        Self { dialect, frames, reply, known: false, ended: false, torn: false }
+        Self { dialect, frames, reply, known: false, ended: false, torn: false, beside: None }
     }
 
     /// Takes the next bytes. `true` if nothing of the reply follows.
@@ -84,23 +85,31 @@ impl<'a> Reader<'a> {
             let text = " gave no choice: a filter may have stopped the prompt";
             return Err(Fault::new(Kind::Refused, text));
         }
-        match (self.reply.complete, self.known || self.torn) {
-            (true, _) => Ok(()),
-            (false, true) => Err(Fault::new(Kind::Connection, ": the reply broke off before its end")),
-            (false, false) => Err(Fault::new(Kind::Malformed, " sent an empty reply")),
+        if self.reply.complete {
+            return Ok(());
         }
+        Err(match &self.beside {
+            _ if self.known && (self.ended || self.reply.stopped) => Fault::new(
+                Kind::Unfinished,
+                " ended its stream without the reason, so the reply may be a part of one",
+            ),
+            _ if self.known || self.torn => {
+                Fault::new(Kind::Connection, ": the reply broke off before its end")
+            }
+            Some(event) => Fault::malformed(event),
+            None => Fault::new(Kind::Malformed, " sent an empty reply"),
+        })
     }
 
     fn take(&mut self, frame: Frame) -> Result<(), Fault> {
         match frame {
             Frame::Done => {
                 self.ended = true;
-                self.reply.complete |=
-                    self.known && (self.dialect.has_choices() || self.reply.ending.is_some());
+                self.reply.complete |= self.known && self.reply.ending.is_some();
             }
             Frame::Garbage(text) => return Err(Fault::malformed(&text)),
             Frame::Part => self.torn = true,
-            Frame::Json(event) if is_keep_alive(&event) => {}
+            Frame::Json(event) if keep_alive::is_event(&event) => {}
             Frame::Json(event) => {
                 if let Some(said) = error_in(&event) {
                     let fault = Fault::new(said.kind, format!(" failed: {}", said.text));
@@ -109,6 +118,9 @@ impl<'a> Reader<'a> {
                 match self.dialect.take(&event, &mut self.reply) {
                     Taken::Part => self.known = true,
                     Taken::Nothing => {}
+                    Taken::Foreign if keep_alive::is_beside(&event) => {
+                        self.beside.get_or_insert_with(|| event.to_string());
+                    }
                     Taken::Foreign => return Err(Fault::malformed(&event.to_string())),
                 }
             }
@@ -176,16 +188,4 @@ fn refused(how: &str) -> Fault {
 fn error_in(event: &Value) -> Option<ErrorBody> {
     let choices = event["choices"].as_array().into_iter().flatten();
     [event].into_iter().chain(choices).find_map(error_body::of_event)
-}
-
-/// Whether `event` only keeps the connection alive.
-fn is_keep_alive(event: &Value) -> bool {
-    let named = |key: &str| {
-        event[key].as_str().is_some_and(|name| KEEP_ALIVE.iter().any(|word| name.eq_ignore_ascii_case(word)))
-    };
-    match event {
-        Value::Object(fields) => fields.is_empty() || ["type", "event", "object"].into_iter().any(named),
-        Value::Null | Value::Number(_) | Value::Bool(_) => true,
-        Value::String(_) | Value::Array(_) => false,
-    }
 }

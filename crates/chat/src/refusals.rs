@@ -69,10 +69,14 @@ impl Abilities {
         let of_options = text.replace("stream_options", "").replace("stream options", "");
         let mut words = of_options.split(|c: char| !c.is_alphanumeric());
         let names_stream = words.any(|word| matches!(word, "stream" | "streaming" | "streamed"));
-        if self.stream && names_stream && (refuses(REFUSALS) || refuses(STREAM_REFUSALS) || is_fixed(&text)) {
-            return Some((Self { stream: false, stream_options: false, ..self }, "streaming"));
-        }
-        None
+        let is_refused = names_stream && (refuses(REFUSALS) || refuses(STREAM_REFUSALS) || is_fixed(&text));
+        self.whole().filter(|_| is_refused)
+    }
+
+    /// The same for streaming, if the request was to be streamed.
+    pub fn whole(self) -> Option<(Self, &'static str)> {
+        let whole = Self { stream: false, stream_options: false, ..self };
+        self.stream.then_some((whole, "streaming"))
     }
 }
 
@@ -89,16 +93,36 @@ fn refuses_system(text: &str) -> bool {
     }
     let words: Vec<&str> =
         text.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()).collect();
-    let is_role = |word: &&str| {
+    let is_role = |word: &&str| matches!(*word, "role" | "roles");
+    let is_instruction = |word: &&str| {
         let word = word.strip_suffix('s').unwrap_or(word);
-        matches!(word, "role" | "instruction" | "message" | "prompt" | "input")
+        matches!(word, "instruction" | "message" | "prompt" | "input")
     };
-    let of_role = words.iter().enumerate().any(|(at, word)| {
+    let names_role = words.iter().any(is_role);
+    let names_system = words.iter().enumerate().any(|(at, word)| {
         let near = at.saturating_sub(2)..words.len().min(at + 3);
-        matches!(*word, "system" | "developer") && words[near].iter().any(is_role)
+        matches!(*word, "system" | "developer") && (names_role || words[near].iter().any(is_instruction))
     });
-    of_role && (has(REFUSALS) || has(&["not enabled", "invalid", "must be user", "not a valid", "no system"]))
+    if names_system {
+        return has(REFUSALS)
+            || has(&["not enabled", "invalid", "not valid", "must be user", "must be 'user'", "no system"]);
+    }
+    // A list of the roles that are taken.
+    names_role && has(&["user"]) && has(&["assistant", "model"]) && has(ROLE_LISTS)
 }
+
+/// Words before a list of roles that are taken.
+const ROLE_LISTS: &[&str] = &[
+    "should be",
+    "must be",
+    "expected",
+    "allowed",
+    "supported",
+    "valid role",
+    "valid values",
+    "one of",
+    "only",
+];
 
 /// Whether `text` allows a single value, as "only 1 is allowed" and "must be 1" do; a range is another thing.
 fn is_fixed(text: &str) -> bool {
@@ -297,6 +321,11 @@ mod tests {
             ("Unknown role 'system' in messages[0]", true),
             ("This model does not support system messages.", true),
             ("messages[0].role: 'system' is not supported, role: 'system' unsupported", true),
+            ("Unsupported value: 'messages[0].role' does not support 'system' with this model.", true),
+            ("messages.0.role: Input should be 'user' or 'assistant'", true),
+            ("Please use a valid role: user, model.", true),
+            ("messages: role 'system' must be one of user, assistant: not allowed", true),
+            ("The system is busy; the user's role is assistant", false),
             ("the system is not available", false),
             ("system_fingerprint is unknown", false),
             ("an error of the file system, which is unexpected", false),

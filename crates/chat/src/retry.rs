@@ -141,9 +141,14 @@ impl Tries {
         Self { policy, failed: 0, usage: Usage::default(), refused: false, waits, outage, loading }
     }
 
+    /// Notes that the server has answered: the next outage is news.
+    pub fn succeeded(&self) {
+        self.policy.answered();
+    }
+
     /// `reply` with the cost of the failed tries added.
     pub fn with_failed_tries<R: Costs>(&self, mut reply: R) -> R {
-        self.policy.answered();
+        self.succeeded();
         reply.add(self.usage, self.refused);
         reply
     }

@@ -15,6 +15,12 @@ pub(crate) const FAMILIES: &[(&str, &str)] = &[
     ("<thought>", "</thought>"),
     ("<thoughts>", "</thoughts>"),
     ("<reasoning>", "</reasoning>"),
+    // Hermes.
+    ("<REASONING_SCRATCHPAD>", "</REASONING_SCRATCHPAD>"),
+    ("<scratchpad>", "</scratchpad>"),
+    ("<inner_monologue>", "</inner_monologue>"),
+    // Claude, where a gateway writes its thoughts into the text.
+    ("<antThinking>", "</antThinking>"),
     ("<reflection>", "</reflection>"),
     // Seed OSS, MiniMax M3, LongCat.
     ("<seed:think>", "</seed:think>"),
@@ -32,6 +38,8 @@ pub(crate) const FAMILIES: &[(&str, &str)] = &[
     ("<|inner_prefix|>", "<|inner_suffix|>"),
     // Gemma 4.
     ("<|channel>thought", "<channel|>"),
+    // MedGemma.
+    ("<unused94>", "<unused95>"),
     // Pangu.
     ("[unused16]", "[unused17]"),
     // Granite 3.
@@ -294,7 +302,8 @@ fn is_mark(before: &str, after: &str) -> bool {
     let is_tight = before
         .ends_with(|c: char| c.is_alphanumeric() || matches!(c, '.' | '!' | '?' | ')' | '…' | '。'))
         && !after.starts_with(['"', '\'', '`', ')', ',', '.', '<']);
-    (begins_line || ends_line || is_tight) && !is_within_a_sentence(before, after)
+    let begins_sentence = begins_line && is_within_a_sentence("", after);
+    (begins_line || ends_line || is_tight) && !begins_sentence && !is_within_a_sentence(before, after)
 }
 
 /// Whether a mark between these texts is a word of a sentence.

@@ -65,6 +65,7 @@ fn a_text_that_speaks_of_marks_stays() {
         "The tag <think> ends with </think>\nin this text",
         "<think> and </think> are the tags.",
         "</think> is a tag.",
+        "1931\n</think> is how it ends, says page 3",
         "It ends with `</think>` or \"</think>\".",
         r#"{"a": "</think>"}"#,
         "{\"a\": \"x.</think>Y\"}",

@@ -35,13 +35,18 @@ pub(crate) fn of_headers(headers: &HeaderMap, now: SystemTime) -> Option<Duratio
     exact.or_else(|| retry_after(text("retry-after")?, now)).or_else(|| reset(headers, now))
 }
 
-/// The longest of the waits until a limit is reset of which nothing remains.
+/// The longest of the waits until a limit is reset of which nothing remains. A limit counts as used up, too, if no
+/// header tells what remains of it and no other limit is there.
 fn reset(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
-    let resets = headers.iter().filter_map(|(name, value)| {
-        let name = name.as_str();
-        let (vendor, limit) = name.split_once("ratelimit-reset")?;
-        let remaining = headers.get(format!("{vendor}ratelimit-remaining{limit}"))?;
-        let is_used_up = remaining.to_str().ok()?.trim().parse::<f64>().ok()? <= 0.0;
+    let limits = || {
+        headers.iter().filter_map(|(name, value)| Some((name.as_str().split_once("ratelimit-reset")?, value)))
+    };
+    let is_alone = limits().count() == 1;
+    let resets = limits().filter_map(|((vendor, limit), value)| {
+        let is_used_up = match headers.get(format!("{vendor}ratelimit-remaining{limit}")) {
+            Some(remaining) => remaining.to_str().ok()?.trim().parse::<f64>().ok()? <= 0.0,
+            None => is_alone,
+        };
         is_used_up.then(|| until(value.to_str().ok()?, now))?
     });
     resets.max()
@@ -84,6 +89,10 @@ pub(crate) fn of_json(value: &Value) -> Option<Duration> {
                 }
             });
             here.or_else(|| fields.values().find_map(of_json))
+        }
+        // Gateways quote the JSON of the server behind them.
+        Value::String(text) if text.trim_start().starts_with(['{', '[']) => {
+            of_json(&serde_json::from_str(text).ok()?)
         }
         _ => None,
     }
@@ -190,6 +199,8 @@ mod tests {
             (&[("x-ratelimit-reset-tokens", "6m0s"), ("x-ratelimit-remaining-tokens", "0")], Some(360.0)),
             (&[("x-ratelimit-reset-tokens", "6m0s"), ("x-ratelimit-remaining-tokens", "9")], None),
             (&[("ratelimit-reset", "12"), ("ratelimit-remaining", "0")], Some(12.0)),
+            (&[("x-ratelimit-reset-requests", "3.2s")], Some(3.2)),
+            (&[("x-ratelimit-reset-requests", "3.2s"), ("x-ratelimit-reset-tokens", "6m0s")], None),
             (&[("retry-after-ms", "soon")], None),
             (&[], None),
         ] {
@@ -230,6 +241,8 @@ mod tests {
             (json!({"error": "loading", "estimated_time": 20.5}), Some(20.5)),
             (json!({"detail": {"retry_after_ms": 1500}}), Some(1.5)),
             (json!({"retryAfter": "12"}), Some(12.0)),
+            (json!({"error": {"metadata": {"raw": "{\"retry_after\": 3}"}}}), Some(3.0)),
+            (json!({"error": "{retry_after: 3"}), None),
             (json!({"retry_after": null, "error": {"retry-after-seconds": 3}}), Some(3.0)),
             (json!({"error": "no"}), None),
         ] {

@@ -14,6 +14,8 @@ const PIECE: usize = 16 << 10;
 
 /// Letters of the longest word that is taken to be one token.
 const LONGEST_WORD: u64 = 20;
+/// Chinese or Japanese characters of a token, at the most that tokenizers reach on average.
+const HAN_OF_TOKEN: u64 = 3;
 
 /// A number of tokens and the method of counting.
 #[derive(Clone, Debug, PartialEq)]
@@ -43,28 +45,39 @@ pub struct Bounds {
 /// The bounds of the tokens of `text`. Takes a few milliseconds for a megabyte.
 pub fn bounds(text: &str) -> Bounds {
     let mut bounds = Bounds::default();
-    // Letters in a row, of any alphabet: a token may have all of them.
-    let mut word = 0;
+    // Letters in a row, of any alphabet: a token may have all of them. `han`: Chinese or Japanese characters among them.
+    let (mut word, mut han) = (0, 0);
     let mut chars = text.chars().peekable();
     while let Some(first) = chars.next() {
         let kind = Kind::of(first);
-        let mut run = Run { kind, chars: 1, bytes: first.len_utf8() as u64, last: first };
+        let mut run =
+            Run { kind, chars: 1, bytes: first.len_utf8() as u64, vowels: vowel(first), last: first };
         while let Some(&next) = chars.peek() {
             if !run.goes_on_with(next) {
                 break;
             }
-            run = Run { chars: run.chars + 1, bytes: run.bytes + next.len_utf8() as u64, last: next, ..run };
+            run = Run {
+                chars: run.chars + 1,
+                bytes: run.bytes + next.len_utf8() as u64,
+                vowels: run.vowels + vowel(next),
+                last: next,
+                ..run
+            };
             chars.next();
         }
         bounds.most += run.most(chars.peek().is_some_and(|&next| Kind::of(next) == Kind::Letter));
-        if matches!(kind, Kind::Letter | Kind::Script) {
-            word += run.chars;
-        } else {
-            bounds.least += pieces_of(word) + if kind == Kind::Digit { pieces_of(run.chars) } else { 0 };
-            word = 0;
+        match kind {
+            Kind::Letter | Kind::Script => word += run.chars,
+            Kind::Han => han += run.chars,
+            Kind::Accent => {}
+            Kind::Digit | Kind::Space | Kind::Mark => {
+                let digits = if kind == Kind::Digit { run.chars } else { 0 };
+                bounds.least += pieces_of(word) + han.div_ceil(HAN_OF_TOKEN) + pieces_of(digits);
+                (word, han) = (0, 0);
+            }
         }
     }
-    bounds.least += pieces_of(word);
+    bounds.least += pieces_of(word) + han.div_ceil(HAN_OF_TOKEN);
     bounds
 }
 
@@ -82,6 +95,10 @@ enum Kind {
     Space,
     /// A letter of another alphabet, or a character of a script.
     Script,
+    /// A Chinese or Japanese character.
+    Han,
+    /// What is written onto a letter: accents, vowel signs, tones, joiners.
+    Accent,
     Mark,
 }
 
@@ -91,7 +108,14 @@ impl Kind {
             'a'..='z' | 'A'..='Z' => Self::Letter,
             '0'..='9' => Self::Digit,
             ' ' => Self::Space,
+            '\u{300}'..='\u{36f}' | '\u{200c}' | '\u{200d}' => Self::Accent,
+            '\u{3040}'..='\u{30ff}' | '\u{3400}'..='\u{9fff}' | '\u{20000}'..='\u{3ffff}' => Self::Han,
             _ if char.is_alphanumeric() => Self::Script,
+            // Arabic and Hebrew points, signs of the scripts from Devanagari to Myanmar, and of Khmer.
+            '\u{591}'..='\u{5c7}'
+            | '\u{610}'..='\u{670}'
+            | '\u{900}'..='\u{109f}'
+            | '\u{1780}'..='\u{17ff}' => Self::Accent,
             _ => Self::Mark,
         }
     }
@@ -102,7 +126,13 @@ struct Run {
     kind: Kind,
     chars: u64,
     bytes: u64,
+    vowels: u64,
     last: char,
+}
+
+/// 1 for a vowel of ASCII, else 0.
+fn vowel(char: char) -> u64 {
+    u64::from(matches!(char.to_ascii_lowercase(), 'a' | 'e' | 'i' | 'o' | 'u' | 'y'))
 }
 
 impl Run {
@@ -114,18 +144,17 @@ impl Run {
 
     /// The most tokens that it has. `is_before_word`: whether a word of ASCII follows, whose token takes a space in.
     fn most(&self, is_before_word: bool) -> u64 {
-        let Self { kind, chars, bytes, last } = *self;
+        let Self { kind, chars, bytes, vowels, last } = *self;
         match kind {
-            // What is longer is no word: base64, keys, genes.
-            Kind::Letter if chars > LONGEST_WORD => chars,
+            // What is longer, or has hardly a vowel, is no word: base64, keys, genes.
+            Kind::Letter if chars > LONGEST_WORD || vowels * 4 < chars => chars,
             Kind::Letter if last.is_ascii_uppercase() => chars.div_ceil(2),
             Kind::Letter => chars.div_ceil(3),
             Kind::Digit => chars,
             Kind::Space => chars - u64::from(is_before_word),
             // In the worst case each byte of a character is a token.
-            Kind::Script if bytes > 2 * chars => bytes,
-            Kind::Script => chars,
-            Kind::Mark => bytes,
+            Kind::Script if bytes <= 2 * chars => chars,
+            Kind::Script | Kind::Han | Kind::Accent | Kind::Mark => bytes,
         }
     }
 }
@@ -208,6 +237,20 @@ mod tests {
             "Капитан подписал документ третьего мая. ".repeat(20),
             "船长在五月三日签署了文件。".repeat(40),
             "กัปตันลงนามในเอกสารเมื่อวันที่สามพฤษภาคม".repeat(20),
+            "कप्तान ने तीन मई को दस्तावेज़ पर हस्ताक्षर किए। ".repeat(20),
+            "선장은 5월 3일에 문서에 서명했다. ".repeat(20),
+            "船長は五月三日に書類へ署名しました。コンピューターの電源も切りました。".repeat(20),
+            "وَقَّعَ القُبْطانُ الوثيقةَ في الثالث من مايو. ".repeat(20),
+            "e\u{301}te\u{301} a\u{300} la plage, de\u{301}ja\u{300} vu. ".repeat(20),
+            "Kapteeni allekirjoitti asiakirjan toukokuun kolmantena päivänä satamakonttorissa. ".repeat(20),
+            "A kapitány aláírta az okmányt, a legénység megünnepelte. ".repeat(20),
+            "Thuyền trưởng đã ký tài liệu vào ngày ba tháng năm. ".repeat(20),
+            "Arwyddodd y capten y ddogfen ar y trydydd o Fai yn swyddfa'r porthladd. ".repeat(20),
+            "Ukapteni wasayina umbhalo ngomhla wesithathu kuNhlaba emachwebeni. ".repeat(20),
+            "Kaptan belgeyi mayıs ayının üçünde liman müdürlüğünde imzaladı. ".repeat(20),
+            "550e8400-e29b-41d4-a716-446655440000\n".repeat(30),
+            "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08 ".repeat(20),
+            "qzxkv wjhbt pfgxq nrtlk XKQJW bvxzq\n".repeat(30),
             "🎉🦜 ok 👍🏽".repeat(40),
             " ".repeat(4000),
             "=".repeat(4000),

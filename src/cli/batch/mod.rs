@@ -87,6 +87,7 @@ pub(super) async fn run(
         },
     );
     let done = std::mem::take(&mut earlier.done);
+    let is_resumed = !done.is_empty();
     let lines = Lines::read(engine.clone(), pieces, options.shard, done);
     let progress = BatchProgress::new(source, options.shard, program.options.quiet);
     if let Some(events) = events.as_ref().filter(|_| !options.events_texts) {
@@ -105,6 +106,7 @@ pub(super) async fn run(
         report: Report::new(),
         progress,
         taken: 0,
+        is_resumed,
         deadline,
         program,
         options,
@@ -131,6 +133,8 @@ struct Batch {
     report: Report,
     progress: Arc<BatchProgress>,
     taken: u64,
+    /// An earlier output has jobs that are done.
+    is_resumed: bool,
 }
 
 /// What a line's job gives.
@@ -296,6 +300,10 @@ impl Batch {
             (End::Input, _) => {
                 if self.taken + skipped == 0 {
                     tracing::warn!("the input held no job");
+                } else if self.is_resumed && skipped == 0 {
+                    tracing::warn!(
+                        "--resume: no job of the earlier output is one of this input, so all were run"
+                    );
                 }
                 self.report.exit(self.options.fail_on, skipped)
             }

@@ -124,7 +124,7 @@ impl Report {
         let tokens = match is_dry {
             true => format!("tokens (estimated): {local} local"),
             false if *saved < 0 => format!(
-                "tokens: {local} local, {remote} remote, {} more remote ones than the documents alone",
+                "tokens: {local} local, {remote} remote, {} more than sending the documents would take",
                 saved.unsigned_abs()
             ),
             false => format!("tokens: {local} local, {remote} remote, {saved} remote ones saved"),

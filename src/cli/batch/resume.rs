@@ -12,7 +12,7 @@ use serde::Deserialize;
 
 use super::json_splitter::BYTE_ORDER_MARK;
 use minions::error::Failure;
-use minions::words::count;
+use minions::words::{self, count};
 
 /// 128 bits that stand for a custom_id and the content of its job.
 pub(super) type Fingerprint = [u8; 16];
@@ -62,8 +62,12 @@ impl Earlier {
     /// Reads all of the output at `path`.
     pub(super) fn read(path: &Path) -> Result<Self, Failure> {
         Self::of(path).map_err(|error| {
-            Failure::input(format!("the earlier output {} can't be read: {error}", path.display()))
-                .hint("--resume takes the output of an earlier run of the same jobs")
+            Failure::input(format!(
+                "the earlier output {} can't be read: {}",
+                path.display(),
+                words::of_io(&error)
+            ))
+            .hint("--resume takes the output of an earlier run of the same jobs")
         })
     }
 
@@ -74,6 +78,7 @@ impl Earlier {
         let mut earlier = Self::default();
         let mut end = End { file: place, length: 0, whole: 0, lacks_newline: false };
         let (mut bytes, mut number) = (Vec::new(), 0);
+        let (mut foreign, mut is_output) = (Vec::new(), false);
         while input.read_until(b'\n', &mut bytes)? > 0 {
             number += 1;
             let start = end.length;
@@ -81,14 +86,20 @@ impl Earlier {
             (end.whole, end.lacks_newline) = (end.length, !bytes.ends_with(b"\n"));
             let (begins, line) = line(&bytes, number == 1);
             match serde_json::from_slice::<Line>(line) {
-                Ok(line) => earlier.note(&line),
+                Ok(line) => {
+                    is_output = true;
+                    earlier.note(&line);
+                }
                 Err(_) if bytes.trim_ascii().is_empty() => {}
                 Err(error) => {
-                    let is_cut = error.is_eof() && end.lacks_newline;
-                    let what = if is_cut { "was cut off" } else { "is no line of an output" };
-                    tracing::warn!("{}: line {number} {what} and counts for nothing", path.display());
-                    if is_cut {
+                    if error.is_eof() && end.lacks_newline {
+                        tracing::warn!(
+                            "{}: line {number} was cut off and counts for nothing",
+                            path.display()
+                        );
                         (end.whole, end.lacks_newline) = (start, false);
+                    } else {
+                        foreign.push(number);
                     }
                 }
             }
@@ -97,6 +108,19 @@ impl Earlier {
                 end.whole = start + (begins + line.len()) as u64;
             }
             bytes.clear();
+        }
+        if let [first, others @ ..] = &foreign[..] {
+            if !is_output {
+                return Err(io::Error::other("no line of it is one that a batch has written"));
+            }
+            let others = match others.len() {
+                0 => String::new(),
+                more => format!(" (and {more} more)"),
+            };
+            let path = path.display();
+            tracing::warn!(
+                "{path}: line {first}{others} is none that a batch has written, and counts for nothing"
+            );
         }
         earlier.end = Some(end);
         tracing::info!("{}: {} done already", path.display(), count(earlier.done.len(), "job"));
@@ -208,14 +232,32 @@ mod tests {
     }
 
     #[test]
+    fn a_file_that_no_batch_has_written_is_refused() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("jobs.jsonl");
+        let line = r#"{"custom_id":"a","success":false,"result":null,"error":"e"}"#;
+        for (text, is_taken) in [
+            (String::new(), true),
+            (format!("{line}\nnotes\n"), true),
+            ("{\"call_params\": {\"task\": \"t\"}}\n".to_owned(), false),
+            ("notes\nand more\n".to_owned(), false),
+        ] {
+            std::fs::write(&path, &text).unwrap();
+            assert_eq!(Earlier::read(&path).is_ok(), is_taken, "{text}");
+        }
+    }
+
+    #[test]
     fn a_line_never_joins_one_before_it() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("out.jsonl");
+        let line = r#"{"custom_id":"a","success":false,"result":null,"error":"e"}"#;
+        let whole = format!("{line}\n");
         for (text, earlier, first) in [
-            ("{}\n", false, ""),
-            ("{}", false, "\n"),
-            ("{}\n", true, ""),
-            ("{}", true, "\n"),
+            (&*whole, false, ""),
+            (line, false, "\n"),
+            (&whole, true, ""),
+            (line, true, "\n"),
             ("{\"a", true, ""),
         ] {
             std::fs::write(&path, text).unwrap();

@@ -41,11 +41,11 @@ impl SideConfig<'_> {
                 format!("`call_params.retrieval_model` is missing: {} has no default one", provider.name);
             return Err(Failure::input(text));
         }
-        has_embeddings.map(drop).map_err(unusable)
+        has_embeddings.map(drop).map_err(|error| unusable(self.spec.side, error))
     }
 
     /// The model that embeds the job's texts, if the job asks for embeddings, at the first server that is up. Ollama
-    /// fetches it if need be; other servers are taken to have it.
+    /// fetches it if need be; other servers are looked at.
     pub(super) async fn embedder(
         &self,
         job: &Job,
@@ -68,7 +68,14 @@ impl SideConfig<'_> {
                 location = Location::Forwarded;
             }
         }
-        let embedder = chat::connect_embedder(provider, settings).map_err(unusable)?;
+        let embedder =
+            chat::connect_embedder(provider, settings).map_err(|error| unusable(self.spec.side, error))?;
+        if matches!(ready, Ready::Foreign { .. }) {
+            embedder.look().await.map_err(|error| {
+                let message = format!("local_client: the embedding model cannot be used: {error}");
+                Failure { message, ..Failure::from(error) }
+            })?;
+        }
         Ok(Some(LocalEmbedder { embedder, is_remote: location.is_remote(JobRole::Embedding) }))
     }
 
@@ -82,7 +89,7 @@ impl SideConfig<'_> {
     ) -> ChatSettings {
         let endpoint = match ready {
             Ready::Managed(endpoint, _) => Some(endpoint),
-            Ready::Embedded(_) | Ready::Foreign(_) => None,
+            Ready::Embedded(_) | Ready::Foreign { .. } => None,
         };
         ChatSettings {
             model: model.unwrap_or(self.spec.provider.embedding_model).to_owned(),

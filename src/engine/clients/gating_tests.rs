@@ -68,6 +68,7 @@ fn limited(client: Arc<dyn ChatClient>) -> Arc<dyn ChatClient> {
 fn metered(client: Arc<dyn ChatClient>) -> Arc<dyn ChatClient> {
     Arc::new(Metered {
         client,
+        longest_reply: 0,
         policy: RetryPolicy::of(0),
         budgets: Default::default(),
         pace: Arc::new(Pace::new(Pacing::default())),

@@ -12,12 +12,12 @@ use std::sync::Arc;
 
 use super::egress::Ledger;
 use super::fit::{Reader, Tokenizer};
-use super::metered::{SpendingBudget, SpendingLimits};
 use super::models::Ready;
 use super::server::Server;
 use super::servers::Servers;
 use super::shared::SharedResources;
 use super::side_config::{SideConfig, model, sides};
+use super::spending::{SpendingBudget, SpendingLimits};
 use super::tape::{Missing, RecordedChat, Recording, Tape};
 use super::window;
 use crate::chat::{
@@ -60,11 +60,11 @@ pub(super) async fn open(
 ) -> Result<Clients, Failure> {
     let (worker, supervisor) = sides(job, &shared.config.environment, shared.is_for_many())?;
     let tape = shared.tape.of_job(job.line.as_deref());
+    let recording = tape.recording().await?;
     if let Tape::Replay(recording) = &tape {
         let window = tape.max_chunk_bytes(&worker.model, None).await;
         return Ok(replayed(job, shared, [&worker, &supervisor], window, (recording, ledger)));
     }
-    let recording = tape.recording().await?;
     for side in [&supervisor, &worker] {
         side.check(shared)?;
         side.warn();
@@ -85,7 +85,8 @@ pub(super) async fn open(
     let budget = budget(job);
     let metered = |mut server: Server| {
         let policy = supervisor.retry_policy(&server.settings);
-        server.client = shared.metered(&server.key.base_url, server.client, policy, &budget);
+        let longest_reply = server.settings.generation.max_tokens;
+        server.client = shared.metered(&server.key.base_url, server.client, policy, longest_reply, &budget);
         watched(&supervisor, server).pooled()
     };
     let supervisors = supervisor.servers(shared, &supervisor_servers)?.into_iter().map(metered).collect();
@@ -125,7 +126,7 @@ fn replayed(
     let only = |client| ServerPool::new(vec![PooledServer::new(client, Some(1))], 0);
     // The recording tells the gate which bodies left.
     let chat = |side: &SideConfig| side.taped(None, recording, &missing).gated(ledger.watch(side.role));
-    let metered = |client| shared.metered("", client, RetryPolicy::of(0), &budget(job));
+    let metered = |client| shared.metered("", client, RetryPolicy::of(0), None, &budget(job));
     let embedder =
         || worker.taped_embedder(job, None, recording, &missing).gated(ledger.watch(JobRole::Embedding));
     let embeds = job.protocol.retrieval() == Search::Embedding;
@@ -199,7 +200,9 @@ impl SideConfig<'_> {
         settings: ChatSettings,
     ) -> Result<Arc<dyn ChatClient>, Failure> {
         let provider = self.spec.provider;
-        shared.client(provider.name, settings, |settings| chat::connect(provider, settings)).map_err(unusable)
+        shared
+            .client(provider.name, settings, |settings| chat::connect(provider, settings))
+            .map_err(|error| unusable(self.spec.side, error))
     }
 
     /// The side's servers with their clients.
@@ -227,11 +230,11 @@ impl SideConfig<'_> {
         let Server { settings, is_remote, .. } = server;
         let (tokenizer, mut client) = match ready {
             Ready::Embedded(engine) => (Tokenizer::Engine(engine.clone()), Arc::clone(&server.client)),
-            Ready::Managed(..) | Ready::Foreign(_) => {
+            Ready::Managed(..) | Ready::Foreign { .. } => {
                 let mut short = settings.clone();
                 short.generation.max_tokens = Some(1);
                 let (base_url, api_key) = (settings.base_url.clone(), settings.api_key.clone());
-                let has_route = matches!(ready, Ready::Foreign(_)) && http::is_private(&base_url);
+                let has_route = matches!(ready, Ready::Foreign { .. }) && http::is_private(&base_url);
                 let tokenizer =
                     if has_route { Tokenizer::Server { base_url, api_key } } else { Tokenizer::None };
                 (tokenizer, self.connect(shared, short)?)
@@ -247,6 +250,7 @@ impl SideConfig<'_> {
             tokenizer,
             client,
             is_free: !is_remote,
+            is_in_doubt: ready.is_in_doubt() && clients.len() == 1,
         }))
     }
 
@@ -258,12 +262,12 @@ impl SideConfig<'_> {
         window: Option<u32>,
     ) -> Result<Server, Failure> {
         let bare = || self.settings(base_url, None);
-        if let Some(Ready::Embedded(_) | Ready::Foreign(_)) = ready {
+        if let Some(Ready::Embedded(_) | Ready::Foreign { .. }) = ready {
             self.check_window(window)?;
         }
         let settings = match ready {
             // The server was used as it is found, so the settings are those of the job.
-            Some(Ready::Embedded(_) | Ready::Foreign(_)) => bare(),
+            Some(Ready::Embedded(_) | Ready::Foreign { .. }) => bare(),
             Some(Ready::Managed(endpoint, _)) => {
                 let endpoint = Endpoint { context_window: window, ..endpoint.clone() };
                 self.settings(base_url, Some(&endpoint))
@@ -275,7 +279,9 @@ impl SideConfig<'_> {
         };
         let client = match ready {
             Some(Ready::Embedded(engine)) => Arc::new(engine.client(Sampling::from(self.generation))),
-            Some(Ready::Managed(..) | Ready::Foreign(_)) | None => self.connect(shared, settings.clone())?,
+            Some(Ready::Managed(..) | Ready::Foreign { .. }) | None => {
+                self.connect(shared, settings.clone())?
+            }
         };
         Ok(Server {
             key: self.key(base_url),
@@ -289,9 +295,10 @@ impl SideConfig<'_> {
     }
 }
 
-/// The failure of a side that cannot be used as the job has it. No call was made.
-fn unusable(error: ChatError) -> Failure {
+/// The failure of `side`, which cannot be used as the job has it. No call was made.
+fn unusable(side: &str, error: ChatError) -> Failure {
     let is_input = matches!(error.kind, ChatErrorKind::Auth | ChatErrorKind::Rejected);
     let failure = Failure::from(error);
-    if is_input { Failure { kind: FailureKind::Input, ..failure } } else { failure }
+    let kind = if is_input { FailureKind::Input } else { failure.kind };
+    Failure { kind, message: format!("{side}: {}", failure.message), ..failure }
 }

@@ -63,9 +63,16 @@ impl Tape {
     /// The recording to write, whose folder is made first; `None` if nothing is recorded.
     ///
     /// # Errors
-    /// [`FailureKind::Input`] if the folder cannot be made.
+    /// [`FailureKind::Input`] if the folder cannot be made, or there is none to replay.
     pub(super) async fn recording(&self) -> Result<Option<&Arc<Recording>>, Failure> {
-        let Self::Record(recording) = self else { return Ok(None) };
+        let recording = match self {
+            Self::Off => return Ok(None),
+            Self::Replay(recording) => {
+                let asked = Arc::clone(recording);
+                return beside_runtime(move || asked.check()).await.map(|()| None);
+            }
+            Self::Record(recording) => recording,
+        };
         let made = Arc::clone(recording);
         beside_runtime(move || made.prepare()).await?;
         Ok(Some(recording))

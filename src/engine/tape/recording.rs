@@ -5,7 +5,7 @@ use std::fs;
 use std::io::{self, Write};
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 
 use serde_json::{Value, json};
 
@@ -13,6 +13,7 @@ use crate::chat::secrets::Redactor;
 use crate::error::Failure;
 use crate::job::digest;
 use crate::sync::{beside_runtime, lock};
+use crate::words;
 
 /// A folder of exchanges, as one job uses it.
 pub(in crate::engine) struct Recording {
@@ -22,6 +23,8 @@ pub(in crate::engine) struct Recording {
     job: Option<String>,
     /// How often each request was made, by its hash.
     seen: Mutex<HashMap<String, usize>>,
+    /// Set once it was told that an exchange is missing.
+    is_broken: OnceLock<()>,
 }
 
 /// A request, and how many times the job has made it by now.
@@ -44,7 +47,7 @@ impl Exchange {
 
 impl Recording {
     pub(super) fn new(dir: &Path, redactor: Redactor) -> Self {
-        Self { dir: dir.to_owned(), redactor, job: None, seen: Mutex::default() }
+        Self { dir: dir.to_owned(), redactor, job: None, seen: Mutex::default(), is_broken: OnceLock::new() }
     }
 
     /// The recording of one job in the same folder.
@@ -60,8 +63,23 @@ impl Recording {
         // What it holds are documents and answers: nobody else's business.
         let made = fs::DirBuilder::new().recursive(true).mode(0o700).create(&self.dir);
         made.map_err(|error| {
-            Failure::input(format!("--record {} can't be made: {error}", self.dir.display()))
+            let words = words::of_io(&error);
+            Failure::input(format!("the folder {} of --record can't be made: {words}", self.dir.display()))
+                .hint("name a folder, new or not, that this user may write to")
         })
+    }
+
+    /// Checks that there is a folder to replay.
+    ///
+    /// # Errors
+    /// [`FailureKind::Input`](crate::error::FailureKind::Input) if there is none.
+    pub(super) fn check(&self) -> Result<(), Failure> {
+        if self.dir.is_dir() {
+            return Ok(());
+        }
+        Err(Failure::input(format!("there is no folder {} to replay", self.dir.display())).hint(
+            "name the folder that --record wrote; a path counts from the folder in which minions was started",
+        ))
     }
 
     /// Begins an exchange. Equal requests are numbered in the order in which they begin, whichever is answered first.
@@ -88,8 +106,11 @@ impl Recording {
             file.persist(self.dir.join(&name))?;
             Ok(())
         };
-        if let Err(error) = write() {
-            tracing::error!("the recording is not whole: {name} can't be written: {error}");
+        if let Err(error) = write()
+            && self.is_broken.set(()).is_ok()
+        {
+            let (dir, words) = (self.dir.display(), words::of_io(&error));
+            tracing::error!("the recording in {dir} is not whole, and no replay of this job can be: {words}");
         }
     }
 

@@ -2,6 +2,7 @@
 
 use super::{Parser, TOP_LEVEL, cost};
 use crate::job::error::JobError;
+use crate::job::options;
 use crate::job::schema::ProtocolKind;
 
 /// `error` with the right place, where it complains of a key that is known elsewhere.
@@ -30,7 +31,13 @@ pub(super) fn right_place(error: JobError) -> JobError {
     match homes.into_iter().find(|(_, is_home)| *is_home) {
         Some(("", _)) => JobError::Misplaced { place: place.clone(), right: key.to_owned() },
         Some((home, _)) => JobError::Misplaced { place: place.clone(), right: format!("{home}.{key}") },
-        None => error,
+        None => match options::home(key).filter(|_| !path.contains("_client")) {
+            Some(home) => JobError::Misplaced {
+                place: place.clone(),
+                right: format!("local_client.{home}` or `remote_client.{home}"),
+            },
+            None => error,
+        },
     }
 }
 
@@ -57,6 +64,15 @@ mod tests {
             (json!({"protocol": {"kwargs": {"log_dir": "x"}}}), "`protocol.log_dir`"),
             (json!({"budget": {"prices": {}}}), "`protocol.kwargs.prices`"),
             (json!({"deadline_s": 5}), "`budget.deadline_s`"),
+            (json!({"model": "m"}), "`local_client.model_name` or `remote_client.model_name`"),
+            (
+                json!({"call_params": {"task": "t", "temperature": 0}}),
+                "`local_client.kwargs.temperature` or `remote_client.kwargs.temperature`",
+            ),
+            (
+                json!({"protocol": {"num_ctx": 8192}}),
+                "`local_client.kwargs.num_ctx` or `remote_client.kwargs.num_ctx`",
+            ),
         ] {
             let complaint = Failure::from(parse(job.clone(), Path::new("logs")).unwrap_err()).to_string();
             assert!(complaint.contains("stands in the wrong place"), "{job}: {complaint}");

@@ -10,6 +10,7 @@ use crate::documents::Document;
 use crate::events::{EventKind, Purpose};
 use crate::prompts::{self, Filled, Slot};
 use crate::protocols::ask::Supervisor;
+use crate::protocols::error::one_line;
 use crate::protocols::{ProtocolError, Transcript, reply};
 use crate::sandbox::{JobManifest, SandboxError, Search, Session};
 
@@ -63,7 +64,7 @@ impl Minions<'_> {
                 Err(problem) => problem,
             };
             tell(0, Some(&problem));
-            tracing::warn!("the supervisor's program failed and goes back to it: {problem}");
+            tracing::warn!("the supervisor's program goes back to it with: {}", one_line(&problem));
             failed.push(problem.clone());
             if failed.len() >= self.params.max_code_attempts as usize {
                 return Err(ProtocolError::Program { attempts: self.params.max_code_attempts, problem });

@@ -67,6 +67,13 @@ impl Minions<'_> {
             let mut jobs = paired(&program.manifests, votes);
             let logged: Vec<_> = jobs.iter().map(|job| without_chunk(&job.manifest)).collect();
             transcript.entry(entry_of(&jobs, &logged));
+            if lost > 0 {
+                // Why a call failed was told when it did.
+                let unread = jobs.iter().find(|job| job.samples == 0 && !job.raw_reply.is_empty());
+                let why = unread.map_or(String::new(), |job| format!("; {}", job.output.explanation));
+                let of = count(jobs.len(), "worker job");
+                transcript.warn(format!("{lost} of {of} without a usable reply{why}"));
+            }
             transcript.cited(citations::checked(round, &mut jobs, &sources, context, &transcript.events));
             let aggregate = aggregate::run(&mut program, &mut jobs, lost).await;
             lost_any |= aggregate.is_cut;

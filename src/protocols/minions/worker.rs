@@ -56,7 +56,7 @@ impl<'a> Worker<'a> {
                 }
                 Err(error) => {
                     if lock(&self.told).insert(error.message.clone()) {
-                        tracing::warn!(job, "a worker call failed: {error}");
+                        tracing::warn!("a worker call failed: {error}");
                     }
                     return WorkerReply::failed(job, error);
                 }

@@ -167,8 +167,10 @@ fn jobs_on_one_line_have_ids_of_their_own() {
     let ran = batch([]).run(&input);
     assert_eq!(ran.code, Some(0), "{}", ran.stderr);
     assert_eq!(succeeded(&ran.stdout), ["line-1", "line-1.2", "line-1.3"]);
-    // They are the same in a resumed run.
+    // They are the same in a resumed run, and other jobs are told.
     std::fs::write(&out, ran.stdout).unwrap();
+    let ran = batch(["--resume", out.to_str().unwrap()]).run(bare("e").to_string());
+    assert!(ran.stderr.contains("no job of the earlier output is one of this input"), "{}", ran.stderr);
     let ran = batch(["--resume", out.to_str().unwrap()]).run(format!("{input}{}", bare("d")));
     assert!(ran.stderr.contains("1 done, 0 failed, 3 skipped"), "{}", ran.stderr);
     assert_eq!(succeeded(&ran.stdout), ["line-1.4"]);

@@ -21,7 +21,7 @@ pub struct Address {
 
 /// A route that may stand at the end of an address, with the dialect that it belongs to. Longer ones stand before
 /// shorter ones that end alike.
-const ROUTES: [(&str, &str); 18] = [
+const ROUTES: [(&str, &str); 20] = [
     ("/chat/completions", "openai"),
     ("/completions", "openai"),
     ("/responses", "openai"),
@@ -39,6 +39,8 @@ const ROUTES: [(&str, &str); 18] = [
     ("/api/pull", "ollama"),
     ("/embeddings", "openai"),
     ("/rerank", "openai"),
+    ("/chat/completion", "openai"),
+    ("/chat", ""),
     ("/models", ""),
 ];
 
@@ -176,7 +178,8 @@ impl Provider {
             |part: &str| part.len() > 1 && part.starts_with('v') && part.as_bytes()[1].is_ascii_digit();
         let last = before.rsplit('/').next().unwrap_or_default();
         // Some base URLs end with a part of this name.
-        if *route == "/models" && !(last.is_empty() || last == "openai" || is_version(last)) {
+        let is_root = is_version(last) || *route == "/models" && matches!(last, "" | "openai");
+        if matches!(*route, "/models" | "/chat") && !is_root {
             return Ok(());
         }
         let own = self.dialect.map_or("", super::super::dialect::Dialect::name);

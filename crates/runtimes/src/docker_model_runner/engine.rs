@@ -156,7 +156,9 @@ fn unusable(path: &str, error: &io::Error) -> RuntimeError {
         io::ErrorKind::ConnectionRefused => "the socket is there and nobody listens: start Docker",
         _ => "check DOCKER_HOST",
     };
-    none(&format!("the Docker socket {path} can't be used: {error}")).hint(hint)
+    let words = error.to_string();
+    let words = words.split(" (os error").next().unwrap_or_default();
+    none(&format!("the Docker socket {path} can't be used: {words}")).hint(hint)
 }
 
 /// The first address of an IPv4 subnet: `172.17.0.1` for `172.17.0.0/16`.
