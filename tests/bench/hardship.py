@@ -156,6 +156,9 @@ def judge(child, kind, limit, number, said, words, count):
     # A signal before there are handlers ends a process without a word, and so does the loader without memory.
     if number is not None and code == -int(number) and not said:
         return None
+    # Without a file to spare there are none at all, and it may come behind the envelope that says so.
+    if number is not None and code == -int(number) and b"the signals can't be listened to" in said:
+        return None
     if code == 127 and "loading shared libraries" in tail and not said:
         return None
     if limit.startswith("-v") and int(limit.split()[1]) < LOADABLE and code == -int(signal.SIGSEGV) and not said:
