@@ -7,7 +7,6 @@ use std::panic::AssertUnwindSafe;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anyhow::Context;
 use clap::Parser;
 use minions::chat::secrets::Redactor;
 use minions::config::Environment;
@@ -29,6 +28,13 @@ use cli::{demo, envelope, last_words, listing, logging, machine, service, stdout
 static ALLOCATOR: minions::sandbox::LimitedAllocator = minions::sandbox::LimitedAllocator;
 
 fn main() -> ExitCode {
+    let exit = program();
+    last_words::end();
+    exit
+}
+
+/// What the command line asks for.
+fn program() -> ExitCode {
     let redactor = Redactor::default();
     let asked = match Cli::try_parse() {
         Ok(Cli { command: Some(Command::SandboxChild), .. }) => return sandbox::child_main(),
@@ -106,27 +112,23 @@ fn caught(work: Work, options: RunOptions, redactor: &Redactor) -> Result<RunOut
 }
 
 fn run(work: Work, options: RunOptions, redactor: &Redactor) -> Result<RunOutcome, Failure> {
+    last_words::begin();
+    if !matches!(work, Work::Batch(..)) {
+        last_words::envelope_is_due();
+    }
     let interrupt = Interrupt::listen();
     let environment = Environment::of_process();
     environment.credentials().for_each(|secret| redactor.learn(&secret));
     let verbosity = logging::start(&environment, redactor, options.volume());
     if let Err(failure) = stdout::check(io::stdout(), options.events.is_some()) {
+        last_words::take_over();
         tracing::error!("{failure}");
         return Ok(RunOutcome::Told(failure.kind.exit()));
     }
-    let interrupt = interrupt
-        .context("the signals can't be listened to")
-        .map_err(|error| Failure::system(format!("{error:#}")))?;
+    let interrupt =
+        interrupt.map_err(|error| machine::not_started("the signals can't be listened to", &error))?;
     let most_jobs = machine::prepare()?;
-    last_words::begin();
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(machine::WORKERS)
-        .on_thread_start(last_words::begin)
-        .on_thread_stop(last_words::end)
-        .enable_all()
-        .build()
-        .context("the asynchronous runtime can't be started")
-        .map_err(|error| Failure::system(format!("{error:#}")))?;
+    let runtime = machine::runtime()?;
     let program = own_program();
     let redactor = redactor.clone();
     let program = Program { environment, program, options, redactor, verbosity, interrupt, most_jobs };

@@ -1,4 +1,4 @@
-//! The only writer of stdout: envelopes, cleaned of credentials.
+//! Envelopes as they go to stdout, cleaned of credentials.
 
 use std::io::{self, Write};
 
@@ -22,14 +22,12 @@ pub(crate) fn write(
     out.flush()
 }
 
-/// Writes `envelope` as the line of the job `custom_id`: whole, in one write, after `before`.
-pub(crate) fn write_line(
+/// `envelope` as the line of the job `custom_id`, with its newline.
+pub(crate) fn line(
     envelope: &Envelope<impl Serialize>,
     custom_id: &str,
-    before: &[u8],
-    out: &mut impl Write,
     redactor: &Redactor,
-) -> io::Result<()> {
+) -> io::Result<Vec<u8>> {
     #[derive(Serialize)]
     struct Line<'a, T> {
         custom_id: &'a str,
@@ -38,9 +36,7 @@ pub(crate) fn write_line(
         error: &'a Option<String>,
     }
     let Envelope { success, result, error, .. } = envelope;
-    let mut bytes = before.to_vec();
-    bytes.extend(redactor.clean_json(&Line { custom_id, success: *success, result, error })?);
+    let mut bytes = redactor.clean_json(&Line { custom_id, success: *success, result, error })?;
     bytes.push(b'\n');
-    out.write_all(&bytes)?;
-    out.flush()
+    Ok(bytes)
 }

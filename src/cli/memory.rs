@@ -6,7 +6,7 @@ use minions::error::Failure;
 use nix::sys::resource::{RLIM_INFINITY, Resource, getrlimit};
 
 /// Smaller inputs are not looked at: what they need may lie in memory that the process has already.
-const NOTICED: usize = 8 << 20;
+const NOTICED: usize = 1 << 20;
 /// Bytes of memory for each byte of JSON that is read and parsed.
 pub(crate) const OF_JSON: u64 = 2;
 /// The same for a job: its documents, what is sent of them, its log and its envelope.

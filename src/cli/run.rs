@@ -49,8 +49,8 @@ impl Program {
             Work::Batch(_, options) => options.deadline,
             Work::Look(_) | Work::One(_) => None,
         });
-        if !matches!(work, Work::Batch(..)) {
-            last_words::envelope_is_due();
+        if let Work::Batch(_, options) = &work {
+            options.deadline.into_iter().for_each(interrupt::end_after_deadline);
         }
         let target = self.options.events.clone();
         let events = self.beside(deadline, move || target.as_ref().map(EventsFile::open).transpose()).await?;

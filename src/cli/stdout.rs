@@ -38,8 +38,8 @@ pub(crate) fn check(out: impl AsFd, is_heard: bool) -> Result<(), Failure> {
     match room(&out) {
         Ok(Room::Closed) if !is_heard => {
             Err(unusable("it is closed, or it is a /dev/null that is open for reading, too").hint(
-                "nothing was sent; where nobody needs the results, let stdout be a /dev/null that is open for writing alone, \
-                 `> /dev/null`, or take --events",
+                "nothing was sent; where nobody needs the results, let stdout be a /dev/null that is open for writing alone \
+                 (`> /dev/null`; in Python open(os.devnull, \"w\"), not subprocess.DEVNULL), or take --events",
             ))
         }
         Ok(Room::Full) => Err(unusable("no space is left on its disk")),

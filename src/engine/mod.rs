@@ -11,6 +11,7 @@ mod clients;
 mod concurrency_limited;
 mod config;
 mod conversation_log;
+mod counting;
 mod credentials;
 mod egress;
 mod egress_report;
@@ -105,16 +106,17 @@ impl Engine {
             reason = cancel.cancelled() => Err(work.end(reason).await),
             late = passed(deadline) => Err(work.end(late).await),
         };
+        let closed = run.close(outcome, &finishing.redactor).await?;
         let span = tracing::Span::current();
-        // The log and the last event may be long.
-        let closing = tokio::task::spawn_blocking(move || {
+        // The last event may be long.
+        let telling = tokio::task::spawn_blocking(move || {
             span.in_scope(|| {
-                let outcome = run.close(outcome, &finishing.redactor);
+                let outcome = run.result(closed);
                 finishing.tell(&outcome);
                 outcome
             })
         });
-        closing.await.unwrap_or_else(|error| Err(error.into()))
+        telling.await.unwrap_or_else(|error| Err(error.into()))
     }
 
     /// Events of a job that goes to `listeners`, without the credentials that this engine has learnt. `job` names the

@@ -1,12 +1,13 @@
 //! A job under way: its cost and messages so far, and at its end its log and result.
 
 use std::io;
-use std::sync::{Arc, OnceLock, mpsc};
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
-use tokio::task::{JoinError, JoinHandle, spawn_blocking};
+use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 
+use super::counting::Counting;
 use super::egress::{EgressLimits, Ledger};
 use super::result::{ConversationLog, EvidenceSummary, FailedLog, JobResult, LoggedUsage, Timing};
 use super::retrieval::Embeddings;
@@ -16,7 +17,7 @@ use super::{clients, conversation_log, images};
 use crate::chat::secrets::Redactor;
 use crate::chat::{Format, Usage};
 use crate::documents::Document;
-use crate::documents::tokens::{self, Count};
+use crate::documents::tokens::Count;
 use crate::error::{Failure, Spent};
 use crate::events::{DocumentInfo, EventKind, Events, ModelInfo};
 use crate::job::{Job, JobRole, Protocol};
@@ -52,6 +53,17 @@ pub(super) struct JobRun {
     remote_client: ModelInfo,
     /// Set once it was told that the log cannot be written.
     lost_log: OnceLock<()>,
+}
+
+/// A job that has ended.
+pub(super) struct ClosedJob {
+    outcome: Result<Answer, Failure>,
+    notes: Notes,
+    spent: Spent,
+    timing: Timing,
+    log: ConversationLog,
+    /// `None` if the log can't be written.
+    log_file: Option<String>,
 }
 
 impl JobRun {
@@ -118,7 +130,11 @@ impl JobRun {
         let fetches = job.local.provider.dialect.is_some_and(|dialect| dialect.fetches_images());
         let images = images::load(&job.images, fetches).await?;
         let waiting = shared.pulls.wait_with(&self.events);
-        let clients = clients::open(job, shared, &self.ledger).await?;
+        let clients = clients::open(job, shared, &self.ledger);
+        let clients = match &job.protocol {
+            Protocol::Minion => clients.await?,
+            Protocol::Minions(_) => tokio::try_join!(clients, shared.sandbox_works())?.0,
+        };
         drop(waiting);
         let missing = clients.missing;
         let supervisor = self.supervisor.get_or_init(|| Side::new(clients.supervisor));
@@ -190,17 +206,29 @@ impl JobRun {
         }
     }
 
-    /// Writes the conversation log and makes the result. Blocks while it writes.
-    pub(super) fn close(
-        &self,
+    /// Writes the conversation log. What takes long is done beside the runtime, with one thread at a time: there may be
+    /// no other.
+    pub(super) async fn close(
+        self: &Arc<Self>,
         outcome: Result<Answer, Failure>,
         redactor: &Redactor,
-    ) -> Result<JobResult, Failure> {
-        let notes = self.transcript.take();
-        let spent = self.spent();
-        let timing = self.timing();
-        let log = self.log(&outcome, &notes, spent, timing);
-        let log_file = self.write_log(&log, redactor, self.log_wait(&outcome));
+    ) -> Result<ClosedJob, Failure> {
+        let (run, cleaner) = (Arc::clone(self), redactor.clone());
+        let ended = spawn_blocking(move || {
+            let notes = run.transcript.take();
+            let (spent, timing) = (run.spent(), run.timing());
+            let log = run.log(&outcome, &notes, spent, timing);
+            let text = cleaner.clean_json_pretty(&log).map_err(io::Error::from);
+            (ClosedJob { outcome, notes, spent, timing, log, log_file: None }, text)
+        });
+        let (mut closed, text) = ended.await?;
+        closed.log_file = self.write_log(text, redactor, self.log_wait(&closed.outcome)).await;
+        Ok(closed)
+    }
+
+    /// The result of a job whose log is written.
+    pub(super) fn result(&self, closed: ClosedJob) -> Result<JobResult, Failure> {
+        let ClosedJob { outcome, notes, spent, timing, log, log_file } = closed;
         let savings = outcome
             .as_ref()
             .ok()
@@ -312,20 +340,17 @@ impl JobRun {
 
     /// Writes the log and gives its path. If that fails, or its folder does not answer for `wait`, a warning is given and
     /// the job keeps its answer.
-    fn write_log(&self, log: &ConversationLog, redactor: &Redactor, wait: Duration) -> Option<String> {
+    async fn write_log(
+        &self,
+        text: io::Result<Vec<u8>>,
+        redactor: &Redactor,
+        wait: Duration,
+    ) -> Option<String> {
         let Job { log_dir, log_name, task, .. } = &self.job;
         let (dir, name, task) = (log_dir.clone(), log_name.clone(), task.clone());
         let cleaner = redactor.clone();
-        let (done, written) = mpsc::sync_channel(1);
-        let outcome = redactor.clean_json_pretty(log).map_err(io::Error::from).and_then(|text| {
-            // Nobody may wait any more.
-            let write = move || {
-                drop(done.send(conversation_log::write(&dir, name.as_deref(), &task, text, &cleaner)))
-            };
-            spawn_blocking(write);
-            written.recv_timeout(wait).unwrap_or_else(|_| Err(no_answer(wait)))
-        });
-        match outcome {
+        let write = move || conversation_log::write(&dir, name.as_deref(), &task, text?, &cleaner);
+        match timeout(wait, beside_runtime(write)).await.unwrap_or_else(|_| Err(no_answer(wait))) {
             Ok(path) => Some(path.to_string_lossy().into_owned()),
             Err(error) => {
                 self.warn_of_log(&error);
@@ -361,40 +386,4 @@ fn no_answer(wait: Duration) -> io::Error {
 fn time_for(context: &[Document]) -> Duration {
     let bytes: usize = context.iter().map(|document| document.text.len()).sum();
     SandboxLimits::default().time + Duration::from_millis((bytes / BYTES_PER_MILLISECOND) as u64)
-}
-
-/// The counting of a job's texts. Long texts are counted in a blocking task while the models are made ready. Short
-/// texts are only estimated, which is faster than a task.
-enum Counting<'a> {
-    Short(&'a Job),
-    Long(JoinHandle<Count>),
-}
-
-impl<'a> Counting<'a> {
-    fn begin(job: &'a Job) -> Self {
-        if texts(job).map(str::len).sum::<usize>() < tokens::COUNTED_FROM {
-            return Self::Short(job);
-        }
-        let context = Arc::clone(&job.context);
-        let others: Vec<String> = job.doc_metadata.iter().chain([&job.task]).cloned().collect();
-        Self::Long(spawn_blocking(move || tokens::count(chained(&context, &others))))
-    }
-
-    async fn texts(self) -> Result<Count, JoinError> {
-        match self {
-            Self::Short(job) => Ok(tokens::count(texts(job))),
-            Self::Long(counting) => counting.await,
-        }
-    }
-}
-
-fn texts(job: &Job) -> impl Iterator<Item = &str> + Clone {
-    chained(&job.context, job.doc_metadata.iter().chain([&job.task]))
-}
-
-fn chained<'a>(
-    context: &'a [Document],
-    others: impl IntoIterator<Item = &'a String, IntoIter: Clone>,
-) -> impl Iterator<Item = &'a str> + Clone {
-    context.iter().map(Document::as_ref).chain(others.into_iter().map(String::as_str))
 }

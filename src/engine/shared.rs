@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, Shared};
-use tokio::sync::Semaphore;
+use tokio::sync::{OnceCell, Semaphore};
 
 use super::EngineConfig;
 use super::concurrency_limited::ConcurrencyLimited;
@@ -23,7 +23,8 @@ use super::window::Demand;
 use crate::chat::{self, ChatClient, ChatError, ChatSettings, LOADING_TIMEOUT, RetryPolicy};
 use crate::config;
 use crate::error::Failure;
-use crate::protocols::ServerPool;
+use crate::protocols::{ProtocolError, ServerPool};
+use crate::sandbox::Sandbox;
 use crate::sync::lock;
 
 /// How many models, clients and pools are kept, of each. Jobs with more different settings or servers take turns.
@@ -50,6 +51,8 @@ pub(super) struct SharedResources {
     slots: Mutex<HashMap<String, Slots>>,
     /// By base URL.
     paces: Mutex<HashMap<String, Arc<Pace>>>,
+    /// Whether a sandbox could be started here.
+    sandbox: OnceCell<()>,
 }
 
 /// A model that is ready or is being made ready.
@@ -111,7 +114,18 @@ impl SharedResources {
             down: Mutex::default(),
             slots: Mutex::default(),
             paces: Mutex::default(),
+            sandbox: OnceCell::new(),
         }
+    }
+
+    /// Whether this machine can run the supervisors' programs, which is asked before one is paid for.
+    pub(super) async fn sandbox_works(&self) -> Result<(), Failure> {
+        let check = || async { Sandbox::new(self.config.sandbox.clone()).check().await };
+        self.sandbox
+            .get_or_try_init(check)
+            .await
+            .copied()
+            .map_err(|error| ProtocolError::Sandbox(error).into())
     }
 
     /// Whether several jobs share it.

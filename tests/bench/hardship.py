@@ -1,13 +1,15 @@
 """Random hardship: signals, closed and full outputs, limits of the machine. usage: hardship.py BINARY [RUNS] [SEED]
 
-Each run must end with exactly one envelope (a batch: whole lines, each of a job that ended), or, where stdout is gone, with
-an exit code that says so, and leave no process behind. What did not is listed, and the exit code is then 1.
+Each run must end with exactly one envelope (a batch: one whole line for each job that ended), or, where stdout is gone, with
+an exit code that says so, and leave no process behind. What did not is listed, and the exit code is then 1. As root it
+also fills small disks.
 """
 
 import collections
 import json
 import os
 import random
+import re
 import resource
 import signal
 import subprocess
@@ -58,8 +60,15 @@ def limits(rng):
 
 def stdout(rng, folder):
     """A name, and what is handed to the child."""
-    kind = rng.choice(["pipe"] * 5 + ["file", "closed", "full", "no reader"])
-    if kind == "file":
+    kind = rng.choice(["pipe"] * 5 + ["file", "small disk", "closed", "full", "no reader"])
+    if kind == "small disk" and os.getuid() != 0:
+        kind = "file"
+    if kind == "small disk":
+        subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={rng.choice([4, 16, 64])}k", "none", folder], check=True)
+        # What is left of it holds no result, or one.
+        with open(os.path.join(folder, "filler"), "wb") as filler:
+            filler.write(bytes(rng.choice([0, 1, 4]) << 10))
+    if kind in ("file", "small disk"):
         return kind, open(os.path.join(folder, "out"), "wb")
     if kind == "full":
         return kind, open("/dev/full", "wb")
@@ -115,12 +124,14 @@ def run(binary, server, rng):
             return what, "hangs"
         if number is not None:
             timer.cancel()
-        if kind == "file":
+        if kind in ("file", "small disk"):
             with open(os.path.join(folder, "out"), "rb") as file:
                 said = file.read()
         complaint = judge(child, kind, limit, number, said or b"", words_of_it, count)
         if complaint is None and left_behind(folder):
             complaint = "a child is left"
+        if kind == "small disk":
+            subprocess.run(["umount", "-l", folder], check=True)
         return f"{what} ({time.monotonic() - begun:.1f} s)", complaint
 
 
@@ -145,31 +156,56 @@ def judge(child, kind, limit, number, said, words, count):
     # A signal before there are handlers ends a process without a word, and so does the loader without memory.
     if number is not None and code == -int(number) and not said:
         return None
+    # Without a file to spare there are none at all, and it may come behind the envelope that says so.
+    if number is not None and code == -int(number) and b"the signals can't be listened to" in said:
+        return None
     if code == 127 and "loading shared libraries" in tail and not said:
         return None
     if limit.startswith("-v") and int(limit.split()[1]) < LOADABLE and code == -int(signal.SIGSEGV) and not said:
         return None
     if code not in CODES:
         return f"exit code {code}: {tail}"
-    is_gone = kind in ("closed", "full", "no reader") or (kind == "file" and limit.startswith("-f"))
-    if is_gone:
+    if kind in ("closed", "full", "no reader"):
         return f"exit code 0 without a stdout: {tail}" if code == 0 and not said else None
-    if count == 1:
-        try:
-            envelope = json.loads(said)
-        except ValueError:
-            return f"no envelope, exit code {code}: {said[-80:]!r} {tail}"
-        if envelope["success"] != (code == 0) and code != 65:
-            return f"exit code {code} for {envelope['error']}"
-        return None
+    is_short = kind == "small disk" or (kind == "file" and limit.startswith("-f"))
+    complaint = judge_envelope(code, said, tail) if count == 1 else judge_lines(code, said, words, count)
+    # What does not fit is cut off, and the exit code says so.
+    return None if is_short and code != 0 else complaint
+
+
+def judge_envelope(code, said, tail):
+    try:
+        envelope = json.loads(said)
+    except ValueError:
+        return f"no envelope, exit code {code}: {said[-80:]!r} {tail}"
+    if envelope["success"] != (code == 0):
+        return f"exit code {code} for {envelope['error']}"
+    if "defect of minions" in (envelope["error"] or ""):
+        return f"said to be a defect: {envelope['error']}"
+    return None
+
+
+def judge_lines(code, said, words, count):
     if said and not said.endswith(b"\n"):
         return f"a torn line, exit code {code}: {said[-80:]!r}"
-    ids = [json.loads(line)["custom_id"] for line in said.splitlines()]
-    if len(ids) != len(set(ids)):
+    lines = [json.loads(line) for line in said.splitlines()]
+    ids = {line["custom_id"] for line in lines}
+    if len(ids) != len(lines):
         return "a line twice"
-    if code == 0 and len(ids) != count:
-        return f"exit code 0 with {len(ids)} of {count} lines"
-    return None if words or code == 0 else f"exit code {code} without a word"
+    if code == 0 and len(lines) != count:
+        return f"exit code 0 with {len(lines)} of {count} lines"
+    for line in lines:
+        if "defect of minions" in (line["error"] or ""):
+            return f"said to be a defect: {line['error']}"
+    told = words.decode(errors="replace")
+    # Jobs that ended are counted on stderr.
+    summary = re.search(r"jobs: (\d+) done, (\d+) failed,(?: (\d+) stopped,)?", told)
+    ended = sum(int(number or 0) for number in summary.groups()) if summary else None
+    if ended is not None and ended != len(lines):
+        return f"{ended} jobs ended, {len(lines)} have a line"
+    if code == 65 and not lines and "goes on with --resume" not in told:
+        return "memory ran out, and nobody says so"
+    return None if told or code == 0 else f"exit code {code} without a word"
 
 
 def main():

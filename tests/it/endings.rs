@@ -171,3 +171,30 @@ fn help_and_version_are_for_people() {
     let ran = Program::new().args(["--version"]).run("");
     assert_eq!(ran.stdout, concat!("minions ", env!("CARGO_PKG_VERSION"), "\n"));
 }
+
+#[test]
+fn a_deadline_passes_while_a_long_reply_is_read() {
+    // Each line could be the end of the reply.
+    let lines = |count| ",{}\n".repeat(count);
+    let chunks: Vec<String> =
+        (0..100).map(|number| if number == 0 { "{\"a\":[{}\n".to_owned() } else { lines(4000) }).collect();
+    let server = Server::start(move |request| match request.path.ends_with("completions") {
+        true => Reply::stream("application/json", chunks.clone()).gap(std::time::Duration::from_millis(50)),
+        false => Reply::text(404, "not found"),
+    });
+    let mut job = job(&server, "minion", params());
+    job["budget"] = json!({"deadline_s": 1});
+    assert!(Program::new().run_job(&job).error(124).contains("deadline of 1 s"));
+}
+
+#[test]
+fn a_deadline_that_ends_a_long_conversation_leaves_it_whole() {
+    let (server, _asked) = stuck();
+    let mut params = params();
+    params["context"] = json!(["Ada signed it. ".repeat(200_000)]);
+    let mut job = job(&server, "minion", params.clone());
+    job["budget"] = json!({"deadline_s": 2});
+    let ran = Program::new().run_job(&job);
+    assert!(ran.error(124).contains("deadline of 2 s"), "{}", ran.stderr);
+    assert_eq!(ran.log()["context"], params["context"]);
+}

@@ -43,6 +43,7 @@ fn a_stdout_that_takes_nothing_is_seen_before_anything_is_sent() {
     let server = server();
     for (before, after, why) in [
         ("", ">&-", "it is closed"),
+        ("", "1<> /dev/null", "subprocess.DEVNULL"),
         ("", "> /dev/full", "No space left"),
         ("", "1< /dev/null", "open for reading alone"),
         ("ulimit -f 0", "> out", "as long as this machine lets it be"),
@@ -194,4 +195,68 @@ fn random_hardship_leaves_one_envelope() {
         .output()
         .unwrap();
     assert!(ran.status.success(), "{}", String::from_utf8_lossy(&ran.stdout));
+}
+
+#[test]
+fn a_batch_that_memory_ends_tells_each_job_and_is_resumed() {
+    let server = server();
+    let dir = tempfile::tempdir().unwrap();
+    let mut ended = 0;
+    for megabytes in [60, 75, 90, 110] {
+        let jobs = (0..8).map(|number| {
+            let mut job = one(&server);
+            job["custom_id"] = json!(format!("job-{number}"));
+            // Each by itself has room enough.
+            job["call_params"]["context"] = json!(["lorem ipsum dolor sit amet ".repeat(27_000)]);
+            format!("{job}\n")
+        });
+        let input: String = jobs.collect();
+        let out = dir.path().join(format!("{megabytes}.jsonl"));
+        std::fs::write(&out, "").unwrap();
+        let run = |limit: &str| {
+            let out = out.to_str().unwrap();
+            let ran = Program::in_shell(limit, &format!("batch --slim --resume {out} >> {out}")).run(&input);
+            let text = std::fs::read_to_string(out).unwrap();
+            assert!(text.is_empty() || text.ends_with("}\n"), "{text}");
+            let lines: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+            (ran, lines)
+        };
+        let (ran, lines) = run(&format!("ulimit -v {megabytes}000"));
+        if ran.code == Some(65) {
+            ended += 1;
+            assert!(ran.stderr.contains("goes on with --resume"), "{}", ran.stderr);
+        }
+        for line in lines.iter().filter(|line| line["success"] == false) {
+            let error = line["error"].as_str().unwrap();
+            assert!(error.contains("memory") || error.contains("thread"), "{error}");
+        }
+        let (ran, lines) = run("true");
+        assert_eq!(ran.code, Some(0), "{:?} {}", lines.last(), ran.stderr);
+        let mut done: Vec<_> = lines.iter().filter(|line| line["success"] == true).collect();
+        done.sort_by_key(|line| line["custom_id"].to_string());
+        done.dedup_by_key(|line| line["custom_id"].to_string());
+        let count = lines.iter().filter(|line| line["success"] == true).count();
+        assert_eq!((done.len(), count), (8, 8), "{megabytes} MB");
+    }
+    assert!(ended > 0, "none of the limits ended a batch");
+}
+
+/// Started by a user who is not root, whom limits of processes do not hold.
+fn as_plain_user(before: &str) -> Program {
+    let drop_rights = "exec setpriv --reuid 65534 --regid 65534 --clear-groups bash -c";
+    match nix::unistd::geteuid().is_root() {
+        true => Program::in_shell(&format!("{drop_rights} '{before}; exec \"$0\"' \"$0\""), ""),
+        false => Program::in_shell(before, ""),
+    }
+}
+
+#[test]
+fn too_few_threads_are_told_before_anything_is_sent() {
+    let server = server();
+    for count in [1, 3, 6] {
+        let ran = as_plain_user(&format!("ulimit -u {count}")).run_job(&one(&server));
+        let error = ran.error(1);
+        assert!(error.contains("thread") && !error.contains("defect"), "{error}");
+    }
+    assert_eq!(chats(&server, "supervisor").len(), 0);
 }

@@ -1,12 +1,14 @@
 //! Jobs whose sandbox the machine leaves too little room, or ends: the program is not blamed, and nobody is paid to mend it.
 
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, mpsc};
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde_json::{Value, json};
 
-use crate::support::program::{Program, chats, job, scripted};
+use crate::support::program::{Program, Ran, chats, job, scripted};
+use crate::support::wait::next;
 use crate::support::wire::openai;
 
 const PROGRAM: &str = "```python
@@ -67,4 +69,59 @@ fn a_sandbox_that_is_killed_while_the_workers_read_loses_no_answers() {
     assert!(answers.contains("Aurora") && !answers.contains("Mine: "), "{answers}");
     let error = result["meta"][0].to_string();
     assert!(error.contains("memory is short") && !error.contains("simpler way"), "{error}");
+}
+
+#[test]
+fn a_machine_without_room_for_a_sandbox_costs_nothing() {
+    for limit in ["ulimit -v 200000", "ulimit -v 260000"] {
+        let server = scripted(vec![PROGRAM.into(), verdict()], |request| openai(request, FOUND));
+        let ran = Program::in_shell(limit, "").run_job(&job(&server, "minions", params()));
+        let error = ran.error(1);
+        assert!(error.contains("machine") && error.contains("ulimit -v"), "{error}");
+        assert!(!error.contains("simpler way") && !error.contains("1024 MB"), "{error}");
+        assert_eq!(chats(&server, "supervisor").len(), 0, "{limit}");
+    }
+}
+
+#[test]
+fn a_sandbox_needs_no_proc() {
+    let without_proc = "mount -t tmpfs none /proc";
+    let is_possible = std::process::Command::new("unshare")
+        .args(["-rm", "sh", "-c", without_proc])
+        .status()
+        .is_ok_and(|status| status.success());
+    if !is_possible {
+        eprintln!("skipped: this user can't make a namespace of mounts");
+        return;
+    }
+    let server = scripted(vec![PROGRAM.into(), verdict()], |request| openai(request, FOUND));
+    let hidden = format!("exec unshare -rm sh -c '{without_proc}; exec \"$0\"' \"$0\"");
+    let ran = Program::in_shell(&hidden, "").run_job(&job(&server, "minions", params()));
+    assert_eq!(ran.result()["final_answer"], "Aurora");
+}
+
+#[test]
+fn the_sandbox_of_a_long_document_outlives_slow_workers() {
+    let program = PROGRAM.replace("for doc in context", "for doc in [context[0][:40], context[0][-40:]]");
+    let (asked, waits) = mpsc::sync_channel(10);
+    let (answer, answers) = mpsc::channel();
+    let answers = Mutex::new(answers);
+    let server = scripted(vec![program, verdict()], move |request| {
+        asked.send(()).unwrap();
+        answers.lock().unwrap().recv().unwrap();
+        openai(request, FOUND)
+    });
+    let words: Vec<String> = (0..250_000_u64).map(|n| format!("{:07x}", n * 7919 % (1 << 28))).collect();
+    let context = format!("We saw the Aurora. {} The Aurora it was.", words.join(" "));
+    let job = job(&server, "minions", json!({"task": "Which ship?", "context": [context]}));
+    let (child, dir) = Program::new().start(job.to_string().as_bytes());
+    next("the first call of the worker", &waits);
+    next("the second call of the worker", &waits);
+    // What searched the documents has come to its end, and the sandbox waits.
+    assert_eq!(sandboxes_of(&dir.path().canonicalize().unwrap()).len(), 1);
+    answer.send(()).unwrap();
+    answer.send(()).unwrap();
+    assert_eq!(Ran::of(child, dir).result()["final_answer"], "Aurora");
+    let told = chats(&server, "supervisor")[1]["messages"].to_string();
+    assert!(told.contains("Mine: Aurora; Aurora"), "{told}");
 }

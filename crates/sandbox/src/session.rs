@@ -23,6 +23,8 @@ use super::{
 const GRACE: Duration = Duration::from_millis(500);
 /// Time to move a message, for each megabyte of it.
 const TRANSFER_PER_MB: Duration = Duration::from_millis(50);
+/// How long a child without code may take to start, on a machine that has much else to do.
+const CHECK_TIME: Duration = Duration::from_secs(30);
 /// The most bytes of a reply besides its texts, for tasks and advice.
 const REPLY_HEAD: usize = 64 << 20;
 /// Bytes of the child's stderr that are kept.
@@ -76,6 +78,26 @@ impl Sandbox {
     /// A sandbox with the default limits, no search, and no host calls.
     pub fn new(executable: SandboxExecutable) -> Self {
         Self { executable, limits: SandboxLimits::default(), search: Search::Off, host: None }
+    }
+
+    /// Whether this machine can run code at all: starts a child and ends it.
+    ///
+    /// # Errors
+    /// What [`Self::start`] would give, whatever the code.
+    pub async fn check(&self) -> Result<(), SandboxError> {
+        let limits = SandboxLimits { time: CHECK_TIME, ..self.limits.clone() };
+        match (Self { limits, ..self.clone() }).start("", &[""; 0]).await {
+            // There is no code.
+            Err(SandboxError::Code(error)) => {
+                Err(SandboxError::Machine(format!("without any code, {error}")))
+            }
+            Err(error) => Err(error),
+            Ok(mut session) => {
+                // The child is reaped here, so that nobody needs to hear of its end.
+                let _ = session.child.kill().await;
+                Ok(())
+            }
+        }
     }
 
     /// Spawns a child, hands it the documents and runs the module's top level. Needs a tokio runtime with IO and time.
@@ -230,13 +252,20 @@ impl Session {
         if !self.has_begun {
             return self.of_the_machine(&format!("it ended before it began ({status})"));
         }
-        let (code, short) = match (status.code(), signal_of(status)) {
-            (Some(OOM_EXIT_CODE), _) => {
-                let memory = short_memory(&self.limits, self.documents);
-                (CodeError::Memory { limit: self.limits.memory, at }, memory)
-            }
+        let memory = || short_memory(&self.limits, self.documents);
+        let (code, what, short) = match (status.code(), signal_of(status)) {
+            (Some(OOM_EXIT_CODE), _) => (
+                CodeError::Memory { limit: self.limits.memory, at },
+                "its memory ran out".to_owned(),
+                memory(),
+            ),
             (_, Some(Signal::SIGXCPU)) => {
-                (CodeError::Timeout { limit: self.limits.time, at }, short_time(&self.limits))
+                let limit = self.limits.time;
+                (
+                    CodeError::Timeout { limit, at },
+                    "its CPU time ran out".to_owned(),
+                    short_time(&self.limits),
+                )
             }
             // The code can't send signals, and its own limits send others.
             (_, Some(Signal::SIGKILL)) => {
@@ -247,11 +276,14 @@ impl Session {
                 return self.of_the_machine(&format!("it was ended from outside ({signal})"));
             }
             (_, Some(Signal::SIGABRT)) if words.contains("overflowed its stack") => {
-                (CodeError::Crashed("it is nested too deeply".to_owned()), None)
+                (CodeError::Crashed("it is nested too deeply".to_owned()), String::new(), None)
             }
-            _ => (CodeError::Crashed(status.to_string()), short_memory(&self.limits, self.documents)),
+            _ => (CodeError::Crashed(status.to_string()), format!("it crashed ({status})"), memory()),
         };
-        short.map_or_else(|| code.clone().into(), |short| SandboxError::Machine(format!("{code}; {short}")))
+        match short {
+            Some(short) => SandboxError::Machine(format!("{what} {place}; {short}")),
+            None => code.into(),
+        }
     }
 
     fn of_the_machine(&self, what: &str) -> SandboxError {

@@ -34,7 +34,8 @@ pub(super) use shard::Shard;
 
 use super::events_file::EventsFile;
 use super::input::{Incoming, Source};
-use super::interrupt::{self, RunDeadline};
+use super::interrupt::RunDeadline;
+use super::last_words;
 use super::program::Program;
 use lines::{Line, Lines};
 use output::{Output, Printed};
@@ -179,7 +180,6 @@ impl Batch {
                 }
                 failure = &mut deadline, if !is_late => {
                     is_late = true;
-                    interrupt::end_after_deadline(Duration::ZERO);
                     if !is_stopped {
                         end = Some(self.stop(failure));
                     }
@@ -213,10 +213,6 @@ impl Batch {
                     return interrupt.heard().await.kind.exit();
                 }
                 failure = interrupt.heard(), if signal.is_none() => signal = Some(failure.kind.exit()),
-                _ = &mut deadline, if !is_late => {
-                    is_late = true;
-                    interrupt::end_after_deadline(Duration::ZERO);
-                }
                 exit = &mut closing => return signal.unwrap_or(exit),
             }
         }
@@ -244,6 +240,7 @@ impl Batch {
         let position = self.taken;
         self.taken += 1;
         let Line { custom_id, hash, job } = line;
+        last_words::line_is_due(position, output::out_of_memory(&custom_id, &self.program.redactor));
         let output = self.output.lines();
         let span = tracing::warn_span!("job", id = custom_id.as_str());
         let events = self.engine.events(self.listeners.clone(), Some(&custom_id));

@@ -13,7 +13,7 @@ use minions::envelope::Envelope;
 use minions::error::Failure;
 
 use super::LineResult;
-use crate::cli::envelope;
+use crate::cli::{envelope, last_words};
 
 /// Lines that wait for the one that is being written.
 const WAITING: usize = 16;
@@ -72,6 +72,17 @@ impl Output {
     }
 }
 
+/// The line of a job that still runs when memory ends, which is put together while there is some.
+pub(super) fn out_of_memory(custom_id: &str, redactor: &Redactor) -> Vec<u8> {
+    let failure = Failure::system("the memory that this process may use was used up while this job ran").hint(
+        "give it more (`ulimit -v` or the container's limit), or run fewer jobs at once (--max-jobs); --resume runs it \
+         again",
+    );
+    let envelope: Envelope<LineResult> = Err(failure).into();
+    // It has nothing that can't be JSON.
+    envelope::line(&envelope, custom_id, redactor).unwrap_or_default()
+}
+
 async fn failure(writer: &mut JoinHandle<io::Result<()>>) -> Option<Failure> {
     match writer.await {
         Ok(Ok(())) => None,
@@ -107,8 +118,10 @@ impl Writer {
     }
 
     fn write(&mut self, line: Printed) -> io::Result<()> {
-        let Printed { custom_id, envelope, permit, .. } = line;
-        envelope::write_line(&envelope, &custom_id, self.before, &mut io::stdout().lock(), &self.redactor)?;
+        let Printed { position, custom_id, envelope, permit } = line;
+        let mut bytes = self.before.to_vec();
+        bytes.extend(envelope::line(&envelope, &custom_id, &self.redactor)?);
+        last_words::write_line(position, &bytes)?;
         self.before = b"";
         drop(permit);
         Ok(())

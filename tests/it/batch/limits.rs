@@ -1,6 +1,7 @@
 //! What a run and its jobs may take: time, tokens, calls a minute; and what they would cost.
 
 use super::*;
+use crate::support::wire::openai_sse_usage;
 
 #[test]
 fn the_runs_deadline_ends_it() {
@@ -137,4 +138,24 @@ fn the_summary_tells_what_was_spent_and_saved() {
     let summary =
         format!("{saved} remote ones saved; ${:.4} spent, ${:.4} saved; ", usd("remote"), usd("saved"));
     assert!(ran.stderr.contains(&summary), "{summary}\n{}", ran.stderr);
+}
+
+#[test]
+fn jobs_side_by_side_exceed_the_runs_tokens_by_one_reply_at_most() {
+    const PROMPT: u64 = 1000;
+    const REPLY: u64 = 3000;
+    const LIMIT: u64 = 9000;
+    let ask = json!({"reasoning": "r", "message": "Who signed?"}).to_string();
+    let server = Server::start(move |request| match request.json()["model"].as_str() {
+        Some("worker") => openai(request, "Ada."),
+        Some(_) => openai_sse_usage(&ask, (PROMPT, REPLY)),
+        None => Reply::text(404, "not found"),
+    });
+    let limit = LIMIT.to_string();
+    let options = ["--max-jobs", "8", "--remote-tokens", &limit];
+    let ran = batch(options).run(json_lines((0..16).map(|n| task(&server, &n.to_string()))));
+    assert_eq!(ran.code, Some(3), "{}", ran.stderr);
+    let spent = chats(&server, "supervisor").len() as u64 * (PROMPT + REPLY);
+    // The prompts are shorter by estimate than this server counts.
+    assert!((LIMIT - PROMPT - REPLY..=LIMIT + PROMPT + REPLY).contains(&spent), "{spent}");
 }

@@ -116,3 +116,24 @@ fn an_ollama_model_is_found_once_and_its_window_only_grows() {
     assert_eq!((windows.len(), windows[0], windows[1]), (4, windows[1], windows[0]));
     assert!(windows[2] > windows[1] && windows[3] == windows[2], "{windows:?}");
 }
+
+#[test]
+fn an_outage_is_one_line_for_all_jobs() {
+    let server = prompt_server();
+    let nobody = ["http://127.0.0.1:9", "http://127.0.0.1:7"];
+    for (urls, line) in [
+        (json!(nobody[0]), "try 1 of 2 failed"),
+        (json!(nobody), "try 1 of 2 failed"),
+        (json!([nobody[0], server.url()]), "the other servers do its work"),
+    ] {
+        let jobs = (0..20).map(|n| {
+            let mut job = task(&server, &n.to_string());
+            job["local_client"] = json!({"type": "vllm", "model_name": "worker"});
+            job["local_client"]["kwargs"] = json!({"base_url": urls, "retries": 1});
+            job
+        });
+        let ran = batch(["--max-jobs", "10"]).run(json_lines(jobs));
+        assert_eq!(lines(&ran.stdout).len(), 20, "{}", ran.stderr);
+        assert_eq!(ran.stderr.matches(line).count(), 1, "{}", ran.stderr);
+    }
+}

@@ -120,6 +120,18 @@ const TRANSFORMS: &[(&str, Transform)] = &[
     ("table", |text| text.split_whitespace().collect::<Vec<_>>().join(" | ")),
     ("commas", |text| text.split_whitespace().collect::<Vec<_>>().join(", ")),
     ("quoted lines", |text| format!("> {}", text.replace('\n', "\n> "))),
+    ("pprint", |text| text.lines().map(|line| format!(" {},\n", repr(line))).collect()),
+    ("csv", |text| text.lines().map(|line| format!("\"{}\"\n", line.replace('"', "\"\""))).collect()),
+    ("hyphens", |text| {
+        // Words are divided, and nothing else.
+        let divided = |word: &str| match word.char_indices().nth(4) {
+            Some((at, _)) if word.chars().all(char::is_alphabetic) => {
+                format!("{}-\n{}", &word[..at], &word[at..])
+            }
+            _ => word.to_owned(),
+        };
+        text.split(' ').map(divided).collect::<Vec<_>>().join(" ")
+    }),
     ("NFD", |text| unicode_normalization::UnicodeNormalization::nfd(text).collect()),
     ("NFKC", |text| unicode_normalization::UnicodeNormalization::nfkc(text).collect()),
     ("typographic", |text| {

@@ -75,6 +75,17 @@ pub(super) fn end(text: &str, at: usize) -> usize {
     at + first(&text[at..]).len
 }
 
+/// Whether a text has any letters or digits.
+pub(super) fn has_letters(text: &str) -> bool {
+    let (mut at, mut letters) = (0, String::new());
+    while at < text.len() && letters.is_empty() {
+        let Unit { len, char, .. } = first(&text[at..]);
+        push(char, &mut letters);
+        at += len;
+    }
+    !letters.is_empty()
+}
+
 /// The letters of a document. Their places are noted now and then, and found from there by reading again.
 pub(super) struct Letters {
     pub text: String,
@@ -178,8 +189,18 @@ pub(super) struct Placed {
 }
 
 impl Placed {
+    /// The letters of these ranges of a text, which are parted.
+    pub(super) fn of(text: &str, ranges: &[Range<usize>]) -> Self {
+        let mut placed = Self::default();
+        for range in ranges {
+            placed.push(text, range.clone());
+            placed.part();
+        }
+        placed
+    }
+
     /// Appends the letters of these bytes of a text, as a line of its own.
-    pub(super) fn push(&mut self, text: &str, bytes: Range<usize>) {
+    fn push(&mut self, text: &str, bytes: Range<usize>) {
         self.lines.push((self.text.len(), 0));
         let mut begins = true;
         let mut between = Between::Letters;
@@ -225,8 +246,14 @@ impl Placed {
         self.begins.extend_from_slice(&other.begins[letters]);
     }
 
+    /// Appends the letters of another text, apart from those that are there.
+    pub(super) fn append(&mut self, other: &Self) {
+        self.part();
+        self.take(other, 0..other.text.len());
+    }
+
     /// Appends a character that no document has, so that nothing is found across it.
-    pub(super) fn part(&mut self) {
+    fn part(&mut self) {
         self.text.push(PART);
         self.from.resize(self.text.len(), u32::MAX);
         self.begins.push(true);

@@ -18,7 +18,7 @@ use std::sync::Arc;
 use crate::Document;
 use crate::verbatim::{self, Passage, SHORTEST, Scale};
 use letters::{Letters, PART, Placed};
-use reading::{blocks, readings};
+use reading::{BLOCK, LARGE_BLOCK, SMALL, blocks, readings};
 
 /// The most letters at the edge of a part that are no whole word and may stand there by chance.
 const STRAY: usize = 3;
@@ -60,7 +60,10 @@ impl Recogniser {
     /// there only what equals them character by character counts.
     pub fn passages(&self, text: &str, others: &[Range<usize>]) -> Vec<Passage> {
         let mut claims = Claims { text, taken: vec![false; text.len()], passages: Vec::new() };
-        for block in blocks(text, others) {
+        for block in blocks(text, others, LARGE_BLOCK) {
+            self.search_long(&block, &mut claims);
+        }
+        for block in blocks(text, &claims.free(others, letters::has_letters), BLOCK) {
             self.search(&block, &mut claims);
         }
         let (rest, pieces) = claims.rest();
@@ -74,40 +77,42 @@ impl Recogniser {
         claims.passages
     }
 
-    /// Claims what the letters of `block` have in common with the documents.
-    fn search(&self, block: &[Range<usize>], claims: &mut Claims<'_>) {
-        let mut placed = Placed::default();
-        for range in block {
-            placed.push(claims.text, range.clone());
-            placed.part();
+    /// Claims long parts that the letters of `block` have in common with the documents.
+    fn search_long(&self, block: &[Range<usize>], claims: &mut Claims<'_>) {
+        if block.iter().map(Range::len).sum::<usize>() < SMALL {
+            return;
         }
-        let forward = self.parts(&placed);
-        let covered: usize = forward.iter().map(|part| part.read.len()).sum();
-        let (mut all, is_rest_small) =
-            (vec![(0, forward)], placed.text.len() - covered < placed.text.len() / 16);
-        let mut others = Vec::new();
-        if !is_rest_small || placed.text.len() < reading::SMALL {
-            others = readings(&placed);
-        }
-        all.extend(others.iter().enumerate().map(|(number, reading)| (number + 1, self.parts(reading))));
-        let mut parts: Vec<(usize, Part)> = all
-            .into_iter()
-            .flat_map(|(number, parts)| parts.into_iter().map(move |part| (number, part)))
-            .collect();
-        // The longest parts are the likeliest.
-        parts.sort_by_key(|(number, part)| (usize::MAX - part.read.len(), *number));
-        for (number, part) in parts {
-            let read = if number == 0 { &placed } else { &others[number - 1] };
-            claims.letters(self, read, &part);
-        }
-        for part in self.short_parts(&placed) {
-            claims.letters(self, &placed, &part);
+        let placed = Placed::of(claims.text, block);
+        let mut claim = |read: &Placed| {
+            let found = verbatim::long_passages(&self.letters, &read.text);
+            let mut parts = self.parts(read, found);
+            parts.sort_by_key(|part| usize::MAX - part.read.len());
+            parts.iter().for_each(|part| claims.letters(self, read, part));
+            let free = claims.free(block, letters::has_letters).iter().map(Range::len).sum::<usize>();
+            free < SMALL
+        };
+        if !claim(&placed) {
+            let _ = readings(&placed).any(|other| claim(&other));
         }
     }
 
-    /// The parts that letters have in common with the documents, without strays at their edges.
-    fn parts(&self, read: &Placed) -> Vec<Part> {
+    /// Claims what the letters of `block` have in common with the documents.
+    fn search(&self, block: &[Range<usize>], claims: &mut Claims<'_>) {
+        let mut read = Placed::of(claims.text, block);
+        let forward = read.text.len();
+        // The documents are read once for all readings.
+        let others: Vec<Placed> = readings(&read).collect();
+        others.iter().for_each(|other| read.append(other));
         let found = verbatim::passages_of_block(&self.letters, &read.text, Scale::Letters);
+        let mut parts = self.parts(&read, found);
+        // The longest parts are the likeliest.
+        parts.sort_by_key(|part| usize::MAX - part.read.len());
+        parts.extend(self.short_parts(&read, forward));
+        parts.iter().for_each(|part| claims.letters(self, &read, part));
+    }
+
+    /// The parts of these letters that were found in those of the documents, without strays at their edges.
+    fn parts(&self, read: &Placed, found: Vec<(usize, Passage)>) -> Vec<Part> {
         let part = |(from, Passage { document, start, end })| {
             let part = Part { read: from..from + (end - start), document, at: start };
             self.without_strays(part, read)
@@ -134,15 +139,15 @@ impl Recogniser {
         is_long.then(|| Part { read: new_start..new_end, document, at: at + new_start - start })
     }
 
-    /// The short documents that stand whole in a text.
-    fn short_parts(&self, read: &Placed) -> Vec<Part> {
+    /// The short documents that stand whole in the first `length` bytes of a text.
+    fn short_parts(&self, read: &Placed, length: usize) -> Vec<Part> {
         let mut parts = Vec::new();
         let mut next = 0;
-        for (start, _) in read.text.char_indices().filter(|_| !self.short.is_empty()) {
+        for (start, _) in read.text[..length].char_indices().filter(|_| !self.short.is_empty()) {
             if start < next || !read.begins(start) {
                 continue;
             }
-            let most = read.text.floor_char_boundary(start + self.longest_short);
+            let most = read.text.floor_char_boundary(start + self.longest_short).min(length);
             let mut ends =
                 (start + 1..=most).rev().filter(|end| read.text.is_char_boundary(*end) && read.begins(*end));
             if let Some((end, document)) =
@@ -196,27 +201,38 @@ impl Claims<'_> {
         }
     }
 
-    /// What nobody has claimed, with as much before and after it as a verbatim part may reach beyond it.
-    fn rest(&self) -> (String, Vec<Piece>) {
-        let mut ranges: Vec<Range<usize>> = Vec::new();
-        let mut from = 0;
-        for run in self.taken.chunk_by(|a, b| a == b) {
-            let (start, end) = (from, from + run.len());
-            from = end;
-            if run[0] {
-                continue;
-            }
-            let before = self.text[..start].char_indices().rev().take(SHORTEST).last();
-            let after = self.text[end..].char_indices().nth(SHORTEST);
-            let (start, end) =
-                (before.map_or(start, |(at, _)| at), after.map_or(self.text.len(), |(at, _)| end + at));
-            match ranges.last_mut() {
-                Some(last) if start <= last.end => last.end = end,
-                _ => ranges.push(start..end),
+    /// What nobody has claimed of these ranges and `counts`, with as much before and after it in its range as a part may
+    /// reach beyond it.
+    fn free(&self, ranges: &[Range<usize>], counts: impl Fn(&str) -> bool) -> Vec<Range<usize>> {
+        let mut free: Vec<Range<usize>> = Vec::new();
+        for range in ranges {
+            let (first, mut from) = (free.len(), range.start);
+            for run in self.taken[range.clone()].chunk_by(|a, b| a == b) {
+                let (start, end) = (from, from + run.len());
+                from = end;
+                if run[0] || !counts(&self.text[start..end]) {
+                    continue;
+                }
+                let before = self.text[range.start..start].char_indices().rev().take(SHORTEST).last();
+                let after = self.text[end..range.end].char_indices().nth(SHORTEST);
+                let start = before.map_or(start, |(at, _)| range.start + at);
+                let end = after.map_or(range.end, |(at, _)| end + at);
+                match free[first..].last_mut() {
+                    Some(last) if start <= last.end => last.end = end,
+                    _ => free.push(start..end),
+                }
             }
         }
+        free
+    }
+
+    /// What nobody has claimed, as one text.
+    fn rest(&self) -> (String, Vec<Piece>) {
         let (mut rest, mut pieces) = (String::new(), Vec::new());
-        for range in ranges {
+        // In a long text, what stands between parts is not worth a search.
+        let counts =
+            |free: &str| self.text.len() < BLOCK || free.len() > SHORTEST || letters::has_letters(free);
+        for range in self.free(std::slice::from_ref(&(0..self.text.len())), counts) {
             pieces.push(Piece { in_rest: rest.len(), in_text: range.start, len: range.len() });
             rest.push_str(&self.text[range]);
             rest.push(PART);

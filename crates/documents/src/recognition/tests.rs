@@ -100,6 +100,25 @@ fn every_character_of_a_text_counts_once() {
 fn long_texts_are_searched_in_blocks_and_lose_nothing() {
     let document: String = (0..90_000).map(|n| format!("{n} boats, {} sails; ", n * 7919 % 9973)).collect();
     let text = document.replace(' ', "\n");
-    let (counted, all) = (counted(&[&document], &text), document.len());
-    assert!(counted <= all && counted + 100 > all, "{counted} of {all}");
+    let reversed = |text: &str| text.lines().rev().collect::<Vec<_>>().join("\n");
+    let lines = document.replace("; ", ";\n");
+    for (document, text) in [
+        (&document, text),
+        (&lines, lines.to_uppercase()),
+        (&lines, reversed(&lines)),
+        (&lines, serde_json::to_string(&reversed(&lines)).unwrap()),
+    ] {
+        let (counted, all) = (counted(&[document], &text), document.len());
+        assert!(counted <= all && counted + 100 > all, "{counted} of {all}");
+    }
+}
+
+#[test]
+fn short_parts_are_found_beside_long_ones() {
+    let document: String = (0..20_000).map(|n| format!("{n} boats, {} sails;\n", n * 7919 % 9973)).collect();
+    let fog = "Fog in the morning, ";
+    let (long, short) = (&document[..200_000], &document[300_000..300_040]);
+    let text = [long, fog, short, fog, &fog.repeat(9000), short].concat();
+    let counted = counted(&[&document], &text);
+    assert!((200_036..=200_040).contains(&counted), "{counted}");
 }

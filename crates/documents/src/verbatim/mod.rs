@@ -4,17 +4,21 @@
 //! For texts of letters alone a [`Scale`] of their own says how long the shortest part is.
 //! Every character of such a run is reported, however common the run is, and reported once, at one place in a
 //! document. The longest parts are reported whole. They may be reported in pieces, from several places, if their first
-//! characters occur more than `MOST` times in the text, or if the search takes more than `STEPS` for each byte.
+//! characters occur more than `MOST` times in the text, or more than `OFTEN` times in the documents and again in the
+//! text, or if the search takes more than `STEPS` for each byte.
 //!
 //! The search keeps no index of the documents. It reads them once for each text, and only one gram in some
-//! bytes, and the surroundings of a gram that the text contains too.
+//! bytes, and the surroundings of a gram that the text contains too. Where both go on alike, it passes over the windows
+//! that the text has nowhere else.
 
+mod long;
 mod scale;
 mod text;
 
 use std::iter;
 use std::ops::Range;
 
+pub(crate) use long::long_passages;
 pub(crate) use scale::Scale;
 use text::{Grams, Windows, windows};
 
@@ -24,6 +28,8 @@ pub const SHORTEST: usize = 20;
 const GRAM: usize = 8;
 /// The most places in the text that are compared with one place in a document.
 const MOST: usize = 32;
+/// How often a window that the text has several times is looked up amid what both have in common.
+const OFTEN: u8 = 64;
 /// The most comparisons of bytes for each byte of the text and the documents.
 const STEPS: usize = 64;
 /// Bytes of a text that are searched for at once. The search takes 20 times as much memory.
@@ -88,22 +94,29 @@ fn search<'a>(documents: &[impl AsRef<str>], text: &'a str, scale: Scale, steps:
     let stride = scale.stride();
     let mut found = None;
     for (number, document) in documents.iter().map(AsRef::as_ref).enumerate() {
-        let mut at = stride - 1;
-        while let Some(gram) = gram(document, at) {
-            if grams.may_have(gram) {
-                // These windows contain this gram and no earlier one.
-                let first = document.ceil_char_boundary(at + 1 - stride);
-                let windows =
-                    windows(&document[first..], scale).map(|(start, end)| first + start..first + end);
-                for window in windows.take_while(|window| window.start <= at) {
-                    if grams.may_have_ends_of(&document[window.clone()]) {
-                        let found = found.get_or_insert_with(|| Found::nothing(text, scale, steps));
-                        found.look_up(number, document, window);
+        // The windows that begin before it are done.
+        let mut done = 0;
+        while let Some(gram) = gram(document, done + stride - 1) {
+            let first = document.ceil_char_boundary(done);
+            done += stride;
+            if !grams.may_have(gram) {
+                continue;
+            }
+            // These windows contain this gram and no earlier one.
+            let windows = windows(&document[first..], scale).map(|(start, end)| first + start..first + end);
+            let mut next = 0;
+            for window in windows.take_while(|window| window.start < done) {
+                if window.start >= next && grams.may_have_ends_of(&document[window.clone()]) {
+                    let found = found.get_or_insert_with(|| Found::nothing(text, scale, steps));
+                    next = found.look_up(number, document, window);
+                    if next > done {
+                        done = next;
+                        break;
                     }
                 }
             }
-            at += stride;
         }
+        found.iter_mut().for_each(|found| found.run = None);
     }
     found
 }
@@ -124,6 +137,21 @@ struct Found<'a> {
     furthest: Vec<u32>,
     /// The comparisons that are left.
     steps: usize,
+    /// What the document looked at and the text have in common there.
+    run: Option<Run>,
+    /// The window of the document that follows on some that were not looked up.
+    resumed: usize,
+}
+
+/// A run of bytes that a document and the text share.
+#[derive(Clone, Copy)]
+struct Run {
+    /// The offset of the first byte in the document.
+    at: usize,
+    /// The offset of the first byte in the text.
+    here: usize,
+    /// Where its last window begins in the text.
+    last: usize,
 }
 
 /// A part that a text and a document share.
@@ -141,13 +169,21 @@ impl<'a> Found<'a> {
     fn nothing(text: &'a str, scale: Scale, steps: usize) -> Self {
         let furthest = vec![0; text.len()];
         let (windows, parts) = (Windows::of(text, scale), vec![Part::default()]);
-        Self { text, scale, windows, parts, furthest, steps }
+        Self { text, scale, windows, parts, furthest, steps, run: None, resumed: 0 }
     }
 
-    /// Notes the longest part that begins with this window of a document.
-    fn look_up(&mut self, number: usize, document: &str, window: Range<usize>) {
-        let Some(first) = self.windows.first(&document[window.clone()]) else { return };
-        self.compare(number, document, &window, first);
+    /// Notes the longest part that begins with this window of a document. Gives where the next window begins that may
+    /// tell more.
+    fn look_up(&mut self, number: usize, document: &str, window: Range<usize>) -> usize {
+        let Some(first) = self.windows.first(&document[window.clone()]) else { return window.start + 1 };
+        self.compare_all(number, document, &window, first);
+        self.windows.ask(first);
+        self.follow(number, document, window.start, first)
+    }
+
+    /// Compares a window of a document with its places in the text, of which one is `first`.
+    fn compare_all(&mut self, number: usize, document: &str, window: &Range<usize>, first: usize) {
+        self.compare(number, document, window, first);
         if self.windows.follow_one(first) && self.begins_before(document, window.start, first) {
             return;
         }
@@ -157,19 +193,42 @@ impl<'a> Found<'a> {
                 Some(next) if self.steps > 0 => place = next,
                 _ => break,
             }
-            self.compare(number, document, &window, place);
+            self.compare(number, document, window, place);
         }
     }
 
-    /// Whether a part at these two places would also match one character earlier.
+    /// Passes over the windows of a run that tell nothing more. Gives the next one.
+    fn follow(&mut self, number: usize, document: &str, at: usize, first: usize) -> usize {
+        let is_in = |run: &Run| run.here + (at - run.at) <= run.last;
+        let run = self.run.filter(is_in).unwrap_or_else(|| self.begin_run(number, document, at, first));
+        self.run = Some(run);
+        let here = run.here + (at - run.at);
+        let passed = self.windows.dull(here + 1..run.last + 1);
+        if passed > 0 {
+            self.resumed = at + 1 + passed;
+        }
+        at + 1 + passed
+    }
+
+    /// Notes all that the document from `at` on and the text from `here` on have in common.
+    fn begin_run(&mut self, number: usize, document: &str, at: usize, here: usize) -> Run {
+        let same = common(&document.as_bytes()[at..], &self.text.as_bytes()[here..]);
+        let end = self.text.floor_char_boundary(here + same);
+        if end > self.reach(here) {
+            self.note(number, at, here..end);
+        }
+        Run { at, here, last: self.scale.last(&self.text[..end]) }
+    }
+
+    /// Whether a part at these two places was looked up one character earlier.
     fn begins_before(&self, document: &str, at: usize, here: usize) -> bool {
-        before(self.text, here).is_some_and(|char| before(document, at) == Some(char))
+        at != self.resumed && before(self.text, here).is_some_and(|char| before(document, at) == Some(char))
     }
 
     /// Notes the part that begins with this window at `here` in the text, if it ends later than the known ones.
     fn compare(&mut self, number: usize, document: &str, window: &Range<usize>, here: usize) {
         let (theirs, ours) = (&document.as_bytes()[window.start..], &self.text.as_bytes()[here..]);
-        let reach = self.parts[self.furthest[here] as usize].text.end;
+        let reach = self.reach(here);
         let mut same = window.len();
         self.step(1);
         if reach > 0 {
@@ -185,14 +244,18 @@ impl<'a> Found<'a> {
             }
         }
         if self.steps > 0 {
-            same += theirs[same..].iter().zip(&ours[same..]).take_while(|(a, b)| a == b).count();
+            same += common(&theirs[same..], &ours[same..]);
             self.step(same);
         }
         let end = self.text.floor_char_boundary(here + same);
         if end > reach {
-            let tells = self.text[here..end].contains(char::is_alphanumeric);
-            self.note(Part { document: number, at: window.start, text: here..end, tells });
+            self.note(number, window.start, here..end);
         }
+    }
+
+    /// Where the part ends that covers this byte of the text and ends last; 0 if there is none.
+    fn reach(&self, here: usize) -> usize {
+        self.parts[self.furthest[here] as usize].text.end
     }
 
     fn step(&mut self, bytes: usize) {
@@ -200,14 +263,15 @@ impl<'a> Found<'a> {
     }
 
     /// Notes a part for all windows of the text inside it.
-    fn note(&mut self, part: Part) {
-        let Range { start, end } = part.text;
+    fn note(&mut self, document: usize, at: usize, text: Range<usize>) {
+        let Range { start, end } = text;
+        let tells = self.text[start..end].contains(char::is_alphanumeric);
         let windows = start..=self.scale.last(&self.text[..end]);
         let number = self.parts.len() as u32;
-        self.parts.push(part);
+        self.parts.push(Part { document, at, text, tells });
         for at in windows {
             // All later windows are inside that part too.
-            if self.parts[self.furthest[at] as usize].text.end >= end {
+            if self.reach(at) >= end {
                 break;
             }
             self.furthest[at] = number;
@@ -244,6 +308,13 @@ impl<'a> Found<'a> {
         }
         passages
     }
+}
+
+/// How many bytes are the same at the beginning of both.
+fn common(a: &[u8], b: &[u8]) -> usize {
+    let (chunks, of_b) = (a.as_chunks::<32>().0, b.as_chunks::<32>().0);
+    let same = 32 * chunks.iter().zip(of_b).take_while(|(a, b)| a == b).count();
+    same + a[same..].iter().zip(&b[same..]).take_while(|(a, b)| a == b).count()
 }
 
 /// Sorts the passages, and joins those that touch or overlap.

@@ -1,10 +1,11 @@
 //! Indexes the grams and windows of a text for the search in the parent module.
 
 use std::hash::BuildHasher;
+use std::ops::Range;
 
 use foldhash::fast::RandomState;
 
-use super::{GRAM, Scale, before, gram};
+use super::{GRAM, OFTEN, Scale, before, gram};
 
 /// A filter of the grams of a text. One absent gram in some thousands passes it.
 pub(super) struct Grams(Vec<u64>);
@@ -51,6 +52,9 @@ pub(super) struct Windows<'a> {
     /// For each byte of the text, whether any two neighbouring occurrences of its window, from here on, have different
     /// characters before them.
     differs: Vec<bool>,
+    /// For each byte of the text, how many more times its window may be looked up amid what the text and a document
+    /// have in common: 0 if the text has it nowhere else. In a list the first place counts for all.
+    chances: Vec<u8>,
 }
 
 impl<'a> Windows<'a> {
@@ -62,15 +66,18 @@ impl<'a> Windows<'a> {
             slots,
             next: vec![0; text.len()],
             differs: vec![false; text.len()],
+            chances: vec![0; text.len()],
         };
         // Backwards, so that each list begins with the first place.
         let all: Vec<_> = self::windows(text, scale).map(|(start, end)| (start as u32, end as u32)).collect();
         for (start, end) in all.into_iter().rev().map(|(start, end)| (start as usize, end as usize)) {
             let slot = windows.slot(&text[start..end]);
             windows.next[start] = windows.slots[slot];
-            windows.differs[start] = windows
-                .next(start)
-                .is_some_and(|next| windows.differs[next] || before(text, start) != before(text, next));
+            if let Some(next) = windows.next(start) {
+                windows.differs[start] = windows.differs[next] || before(text, start) != before(text, next);
+                windows.chances[start] = OFTEN;
+                windows.chances[next] = OFTEN;
+            }
             windows.slots[slot] = start as u32 + 1;
         }
         windows
@@ -89,6 +96,23 @@ impl<'a> Windows<'a> {
     /// Whether all places of the window that first begins at `first` have the same character before them.
     pub(super) fn follow_one(&self, first: usize) -> bool {
         !self.differs[first]
+    }
+
+    /// Counts a look-up of the window that first begins at `first`.
+    pub(super) fn ask(&mut self, first: usize) {
+        if self.chances[first] == 1 {
+            let mut place = Some(first);
+            while let Some(at) = place {
+                self.chances[at] = 0;
+                place = self.next(at);
+            }
+        }
+        self.chances[first] = self.chances[first].saturating_sub(1);
+    }
+
+    /// How many bytes at the beginning of this range begin no window that may tell anything.
+    pub(super) fn dull(&self, range: Range<usize>) -> usize {
+        self.chances[range].iter().take_while(|chances| **chances == 0).count()
     }
 
     /// The slot of a window, or the empty slot for it.
