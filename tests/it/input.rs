@@ -130,7 +130,7 @@ fn a_name_instead_of_a_text_costs_no_call() {
             "`call_params.context[0].text`",
             "docs/job.md",
         ),
-        (with("context", json!(["lost.pdf"])), "looks like the path of a file", "line break"),
+        (with("context", json!(["lost.pdf"])), "looks like the path of a file", "Note:"),
         (with("context", json!(["https://example.com/a?key=s3cret"])), "is a URL", "the page's text"),
         (with("context", json!(["%PDF-1.7\n1 0 obj"])), "holds the bytes of a PDF file", "pdftotext"),
         (with("task", json!("report.txt")), "not a question", "the question itself"),
