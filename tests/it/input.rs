@@ -150,7 +150,7 @@ fn a_name_instead_of_a_text_costs_no_call() {
     let program = Program::new();
     std::fs::write(program.dir.path().join("report.txt"), "").unwrap();
     assert_eq!(
-        program.run_job(&with("context", json!(["Ada", "report.txt\n"]))).result()["final_answer"],
+        program.run_job(&with("context", json!(["Ada", "Note: report.txt"]))).result()["final_answer"],
         "Ada"
     );
 }
