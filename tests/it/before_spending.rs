@@ -104,6 +104,16 @@ fn a_worker_that_is_down_costs_nothing() {
 }
 
 #[test]
+fn a_base_url_that_leads_nowhere_costs_nothing() {
+    for kind in ["vllm", "openai", "llama_server", "anthropic"] {
+        let server = Server::start(|_| Reply::json(&json!({"detail": "Not Found"})).with_status(404));
+        let error = free_error(worker(kind, &format!("{}/no-such", server.url())), "Signed by Ada.");
+        assert!(error.contains("local_client: ") && error.contains("404"), "{kind}: {error}");
+        assert!(error.contains("base URL"), "{kind}: {error}");
+    }
+}
+
+#[test]
 fn a_server_that_fails_is_down_and_one_without_a_list_is_not() {
     for kind in ["vllm", "openai", "anthropic"] {
         for status in [500, 502, 503] {

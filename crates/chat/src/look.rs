@@ -151,11 +151,19 @@ impl HttpClient {
             status == StatusCode::FORBIDDEN && ["scope", "permission"].iter().any(|sign| says.contains(sign));
         let is_refused =
             matches!(error.kind, Kind::Auth | Kind::Forbidden) || status == StatusCode::PAYMENT_REQUIRED;
-        Ok(if status.is_server_error() || is_refused && !is_of_the_list {
+        let is_doubtful = status == StatusCode::NOT_FOUND && self.has_no_route().await;
+        Ok(if status.is_server_error() || is_refused && !is_of_the_list || is_doubtful {
             Told::Refused
         } else {
             Told::Seen(Seen::default())
         })
+    }
+
+    /// Whether the route of conversation turns is not found either, as where the base URL is wrong. Some servers say so
+    /// of each route that is not asked by POST.
+    async fn has_no_route(&self) -> bool {
+        let answer = self.get(self.endpoint.url.clone()).await;
+        answer.is_ok_and(|response| response.status() == StatusCode::NOT_FOUND)
     }
 
     /// llama.cpp's server shows its list without a key; its properties need one (its `tools/server/README.md`).

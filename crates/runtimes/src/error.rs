@@ -20,6 +20,8 @@ pub struct RuntimeError {
 pub enum RuntimeErrorKind {
     /// Nothing answers, or it stopped answering.
     Unreachable,
+    /// This machine lacks what starting a server needs.
+    CannotStart,
     /// The server does not have the model, and no library that it asked has it either.
     ModelMissing,
     /// The model exists but could not be fetched.

@@ -43,7 +43,8 @@ fn a_key_of_the_shell_goes_to_its_provider_and_nowhere_else() {
     let line = r#"printf '%s' "$JOB" | docker run -i -e OPENAI_API_KEY minions"#;
     let output = documented(folder.path(), line, &job_with(&ollama(), &remote, "minion"));
     assert_eq!(answer(&output), "Ann");
-    let request = provider.requests().remove(0);
+    let requests = provider.requests();
+    let request = requests.iter().find(|request| request.method == "POST").expect("a conversation turn");
     assert_eq!(request.header("authorization"), Some("Bearer sk-not-to-be-seen-1"));
     let all = text(&output.stdout) + &text(&output.stderr);
     assert!(!all.contains("sk-not-to-be-seen"), "{all}");

@@ -40,6 +40,13 @@ impl Request {
         serde_json::from_slice(&self.body).unwrap_or_default()
     }
 
+    /// Whether it asks a route of conversation turns in another way than by POST. Real servers refuse that.
+    fn has_wrong_method(&self) -> bool {
+        self.method != "POST"
+            && ["/chat/completions", "/messages"].iter().any(|route| self.path.ends_with(route))
+            && !self.path.contains("/no-such/")
+    }
+
     /// The contents of all messages of a chat request, joined by newlines.
     pub(crate) fn prompt(&self) -> String {
         let body = self.json();
@@ -301,7 +308,11 @@ fn serve_one(mut stream: &TcpStream, connection: usize, shared: &Shared) -> Opti
     let request = read_request(stream, connection, shared)?;
     let now = shared.in_flight.fetch_add(1, SeqCst) + 1;
     shared.max_in_flight.fetch_max(now, SeqCst);
-    let reply = shared.answer(&request);
+    let reply = if request.has_wrong_method() {
+        Reply::error(405, &json!({"detail": "Method Not Allowed"}))
+    } else {
+        shared.answer(&request)
+    };
     let rest = write_reply(stream, &reply, shared);
     // Before the last bytes: with them the client may already be at its next request.
     shared.in_flight.fetch_sub(1, SeqCst);
@@ -333,7 +344,9 @@ fn read_request(stream: &TcpStream, connection: usize, shared: &Shared) -> Optio
     let mut requests = shared.requests.lock().unwrap();
     let request =
         Request { index: requests.len(), connection, method, path, headers, body, at: Instant::now() };
-    requests.push(request.clone());
+    if !request.has_wrong_method() {
+        requests.push(request.clone());
+    }
     Some(request)
 }
 

@@ -127,11 +127,10 @@ impl Locks {
 
     fn failed(&self, error: &io::Error) -> RuntimeError {
         let message = format!("no lock for the Ollama daemon in {}: {error}", self.directory.display());
-        RuntimeError::new(RuntimeErrorKind::Unreachable, message)
-            .hint(
-                "the directory must be this user's own; XDG_RUNTIME_DIR or TMPDIR may name another place for it, where \
-                 nobody else can write",
-            )
+        RuntimeError::new(RuntimeErrorKind::CannotStart, message).hint(
+            "the directory must be writable, and this user's own; XDG_RUNTIME_DIR or TMPDIR may name another place for \
+             it, where nobody else can write",
+        )
     }
 }
 
