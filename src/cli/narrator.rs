@@ -46,6 +46,7 @@ impl Narrator {
             EventKind::Call { call, side, purpose, endpoint } => {
                 self.began().insert((event.job.clone(), *call), event.t_ms);
                 let purpose = match purpose {
+                    Purpose::Read => "word that it has read the documents",
                     Purpose::Step => "next message",
                     Purpose::Reply => "reply",
                     Purpose::Program => "program",
@@ -53,6 +54,12 @@ impl Narrator {
                     Purpose::WorkerJob => "worker job",
                 };
                 format!("call {call}: the {} ({endpoint}) is asked for its {purpose}", side.as_str())
+            }
+            EventKind::Reading { call, side, read: Some(read), total, ms, is_done: true, .. }
+                if read == total =>
+            {
+                let seconds = *ms as f64 / 1000.0;
+                format!("call {call}: the {} has read {total} tokens after {seconds:.1} s", side.as_str())
             }
             EventKind::Message { call: Some(call), side, role: Role::Assistant, text } => {
                 let began = self.began().remove(&(event.job.clone(), *call)).unwrap_or(event.t_ms);

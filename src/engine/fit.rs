@@ -8,7 +8,7 @@
 use std::sync::Arc;
 
 use crate::chat::secrets::Secret;
-use crate::chat::{ChatClient, ChatError, ChatErrorKind, ChatRequest, Message, Usage};
+use crate::chat::{CallObserver, ChatClient, ChatError, ChatErrorKind, ChatRequest, Message, Usage};
 use crate::documents::tokens::{Bounds, bounds, estimate};
 use crate::error::{Failure, FailureKind};
 use crate::llama::Engine;
@@ -69,12 +69,17 @@ impl Known {
 
 impl Reader {
     /// Checks that `prompt`, the worker's instructions with the documents, leaves room in the window. `may_read`: whether
-    /// the worker may be given the prompt to find that out. Gives the tokens that this cost.
+    /// the worker may be given the prompt to find that out, which `observer` watches. Gives the tokens that this cost.
     ///
     /// # Errors
     /// The prompt does not fit, or the worker cannot be asked.
-    pub(super) async fn check(&self, prompt: Message, may_read: bool) -> Result<Usage, Failure> {
-        let spent = self.fit(prompt, may_read).await?;
+    pub(super) async fn check(
+        &self,
+        prompt: Message,
+        may_read: bool,
+        observer: Option<Arc<dyn CallObserver>>,
+    ) -> Result<Usage, Failure> {
+        let spent = self.fit(prompt, may_read, observer).await?;
         // A call that was made has refuted the doubt.
         let is_in_doubt = self.is_in_doubt && spent == Usage::default();
         if is_in_doubt { self.ask().await } else { Ok(spent) }
@@ -91,7 +96,12 @@ impl Reader {
         }
     }
 
-    async fn fit(&self, prompt: Message, may_read: bool) -> Result<Usage, Failure> {
+    async fn fit(
+        &self,
+        prompt: Message,
+        may_read: bool,
+        observer: Option<Arc<dyn CallObserver>>,
+    ) -> Result<Usage, Failure> {
         let bounds = bounds(&prompt.content);
         match Known::of(bounds, self.window) {
             Known::Fits => return Ok(Usage::default()),
@@ -108,7 +118,7 @@ impl Reader {
         }
         let is_doubtful = || estimate(&prompt.content) + ROOM > self.window.map_or(HOSTED_WINDOW, u64::from);
         if may_read && (self.is_free || is_doubtful()) {
-            self.read(prompt).await
+            self.read(prompt, observer).await
         } else {
             Ok(Usage::default())
         }
@@ -130,10 +140,14 @@ impl Reader {
     }
 
     /// Has the worker read `prompt`.
-    async fn read(&self, prompt: Message) -> Result<Usage, Failure> {
+    async fn read(
+        &self,
+        prompt: Message,
+        observer: Option<Arc<dyn CallObserver>>,
+    ) -> Result<Usage, Failure> {
         tracing::info!("the worker reads the documents first, to see whether they fit");
         let messages = vec![prompt, Message::user("Are you ready?").own()];
-        match self.client.chat(&ChatRequest { messages, ..ChatRequest::default() }).await {
+        match self.client.chat(&ChatRequest { messages, observer, ..ChatRequest::default() }).await {
             Ok(reply) => Ok(reply.usage),
             Err(error) if error.kind == ChatErrorKind::ContextTooLong => Err(self.unreadable(error)),
             // Servers refuse what is too long in many words. It is the length if a short prompt is taken.

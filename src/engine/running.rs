@@ -19,7 +19,7 @@ use crate::chat::{Format, Usage};
 use crate::documents::Document;
 use crate::documents::tokens::Count;
 use crate::error::{Failure, Spent};
-use crate::events::{DocumentInfo, EventKind, Events, ModelInfo};
+use crate::events::{CallEvents, DocumentInfo, EventKind, Events, ModelInfo, Purpose};
 use crate::job::{Job, JobRole, Protocol};
 use crate::prompts::Prompts;
 use crate::protocols::minion::Minion;
@@ -161,7 +161,8 @@ impl JobRun {
                     }),
                 };
                 if let Some(reader) = &clients.reader {
-                    worker.count(reader.check(minion.worker_prompt(), true).await?);
+                    let reading = CallEvents::new(&self.events, JobRole::Worker, Purpose::Read).observer();
+                    worker.count(reader.check(minion.worker_prompt(), true, reading).await?);
                 }
                 minion.run(&self.transcript).await
             }
@@ -186,7 +187,7 @@ impl JobRun {
                     max_chunk_bytes: clients.max_chunk_bytes,
                 };
                 if let Some(reader) = &clients.reader {
-                    worker.count(reader.check(minions.worker_prompt(), false).await?);
+                    worker.count(reader.check(minions.worker_prompt(), false, None).await?);
                 }
                 minions.run(&self.transcript).await
             }

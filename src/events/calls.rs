@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
 use super::{EventKind, Events, Purpose};
-use crate::chat::{CallObserver, ChatError};
+use crate::chat::{CallObserver, ChatError, Reading};
 use crate::job::JobRole;
 
 /// Turns what a chat client tells of a call into events.
@@ -42,12 +42,27 @@ impl CallObserver for CallEvents {
     }
 
     fn delta(&self, text: &str) {
-        // A fan-out's replies are short and many: each is one message.
-        if self.purpose == Purpose::WorkerJob {
+        // A fan-out's replies are short and many: each is one message. What only shows that a prompt was read is none.
+        if matches!(self.purpose, Purpose::WorkerJob | Purpose::Read) {
             return;
         }
         let call = self.call();
         self.events.emit_detail(|| EventKind::Delta { call, side: self.side, text: text.to_owned() });
+    }
+
+    fn reading(&self, reading: &Reading) {
+        let millis = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+        let Reading { read, total, is_estimate, passed, left, is_done } = *reading;
+        self.events.emit(|| EventKind::Reading {
+            call: self.call(),
+            side: self.side,
+            read,
+            total,
+            is_estimate,
+            ms: millis(passed),
+            left_ms: left.map(millis),
+            is_done,
+        });
     }
 
     fn failed(&self, error: &ChatError, next_try_in: Option<Duration>) {

@@ -354,7 +354,7 @@ pub static PROVIDERS: &[Provider] = &[
         model_env: &["MODEL_RUNNER_MODEL"],
         kwargs: &["num_ctx"],
         timeout: Duration::from_secs(60),
-        abilities: Abilities { template_thinking: true, ..Abilities::USUAL },
+        abilities: Abilities { template_thinking: true, progress: true, ..Abilities::USUAL },
         program: "docker",
         install: "https://docs.docker.com/ai/model-runner/get-started/",
         start_hint: "Start it with `docker model install-runner` (Docker Desktop: `docker desktop enable \
@@ -401,7 +401,7 @@ pub static PROVIDERS: &[Provider] = &[
         model: "default",
         embedding_model: "default",
         base_url_env: &["LLAMA_SERVER_BASE_URL"],
-        abilities: Abilities { template_thinking: true, ..Abilities::USUAL },
+        abilities: Abilities { template_thinking: true, progress: true, ..Abilities::USUAL },
         program: "llama-server",
         install: "https://github.com/ggml-org/llama.cpp/blob/master/docs/install.md",
         start_hint: "Start it with `llama-server -m model.gguf`",
