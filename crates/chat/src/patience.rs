@@ -71,6 +71,10 @@ impl HttpClient {
             return;
         }
         let Some(tokens) = self.pace().take_abandoned() else { return };
+        tracing::info!(
+            "waiting until {} is done with what was given up, which it may be at work on still",
+            self.endpoint.name()
+        );
         let is_free = async {
             while let Some(busy) = self.busy_slots().await {
                 if busy as u64 <= self.pace().calls() {
