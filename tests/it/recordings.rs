@@ -32,9 +32,11 @@ async fn a_prompt_that_is_too_long_is_refused_once() {
         [("ollama", "ollama/prompt too long"), ("docker_model_runner", "model-runner/prompt too long")]
     {
         let server = playing([name]);
-        let error = client(provider, settings(provider, &server.url())).chat(&question("?")).await.unwrap_err();
+        let error =
+            client(provider, settings(provider, &server.url())).chat(&question("?")).await.unwrap_err();
         assert_eq!((error.kind, server.requests().len()), (Kind::ContextTooLong, 1), "{error}");
-        let said = "request (10055 tokens) exceeds the available context size (8192 tokens), try increasing it";
+        let said =
+            "request (10055 tokens) exceeds the available context size (8192 tokens), try increasing it";
         assert!(error.message.ends_with(said), "{error}");
     }
 }
