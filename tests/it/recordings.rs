@@ -4,13 +4,18 @@
 use minions::chat::{ChatErrorKind as Kind, Finish, Usage};
 
 use crate::support::chat::{client, question, settings};
-use crate::support::recorded::Player;
+use crate::support::recorded::{self, Player};
 use crate::support::server::{Reply, Server};
 
 /// A server that plays these recordings, and fails for good where none is left.
 fn playing<const N: usize>(names: [&'static str; N]) -> Server {
     let player = Player::new(names);
     Server::start(move |request| player.answer(request).unwrap_or_else(|| Reply::text(400, "none is left")))
+}
+
+#[test]
+fn each_recorded_answer_can_be_played() {
+    assert!(recorded::names().map(|name| recorded::reply(&name)).count() > 25);
 }
 
 #[tokio::test]
