@@ -15,7 +15,7 @@ fn playing<const N: usize>(names: [&'static str; N]) -> Server {
 
 #[test]
 fn each_recorded_answer_can_be_played() {
-    assert!(recorded::names().map(|name| recorded::reply(&name)).count() > 25);
+    recorded::names().for_each(|name| drop(recorded::reply(&name)));
 }
 
 #[tokio::test]
