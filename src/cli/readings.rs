@@ -29,8 +29,7 @@ impl Readings {
             }
             EventKind::Reading { call, read, total, is_estimate, ms, left_ms, .. } => {
                 let (passed, left) = (Duration::from_millis(*ms), left_ms.map(Duration::from_millis));
-                let prompt =
-                    Prompt { read: *read, total: *total, is_estimate: *is_estimate, passed, left };
+                let prompt = Prompt { read: *read, total: *total, is_estimate: *is_estimate, passed, left };
                 self.0.insert((event.job.clone(), *call), prompt);
                 true
             }
@@ -122,7 +121,10 @@ pub(crate) mod tests {
     fn a_line_says_how_far_all_prompts_are() {
         for (events, line) in [
             (&[][..], None),
-            (&[reading(None, 1, Some(12_300), Some(130), false)], Some("reading 12,300 of 30,100 tokens, 2:10 left")),
+            (
+                &[reading(None, 1, Some(12_300), Some(130), false)],
+                Some("reading 12,300 of 30,100 tokens, 2:10 left"),
+            ),
             (&[reading(None, 1, None, None, false)], Some("reading about 30,100 tokens, for 1:05 so far")),
             (
                 &[reading(None, 1, Some(12_300), None, false)],

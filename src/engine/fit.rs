@@ -140,11 +140,7 @@ impl Reader {
     }
 
     /// Has the worker read `prompt`.
-    async fn read(
-        &self,
-        prompt: Message,
-        observer: Option<Arc<dyn CallObserver>>,
-    ) -> Result<Usage, Failure> {
+    async fn read(&self, prompt: Message, observer: Option<Arc<dyn CallObserver>>) -> Result<Usage, Failure> {
         tracing::info!("the worker reads the documents first, to see whether they fit");
         let messages = vec![prompt, Message::user("Are you ready?").own()];
         match self.client.chat(&ChatRequest { messages, observer, ..ChatRequest::default() }).await {

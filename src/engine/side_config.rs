@@ -8,9 +8,7 @@ use super::location::Location;
 use super::models::{ModelKey, chosen};
 use super::window::Demand;
 use crate::chat::providers::RuntimeKind;
-use crate::chat::{
-    ChatSettings, Generation, LOADING_TIMEOUT, PromptPace, RetryPolicy, VendorOptions, http,
-};
+use crate::chat::{ChatSettings, Generation, LOADING_TIMEOUT, PromptPace, RetryPolicy, VendorOptions, http};
 use crate::config::{self, Environment};
 use crate::error::Failure;
 use crate::job::{ClientSpec, Job, JobRole, Protocol};

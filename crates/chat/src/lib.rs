@@ -36,10 +36,10 @@ mod openai_choice;
 mod pace;
 pub mod pasted;
 mod patience;
-pub mod providers;
 mod prompt_wait;
 #[cfg(test)]
 mod prompt_wait_tests;
+pub mod providers;
 mod proxy;
 mod reader;
 mod reading;

@@ -49,14 +49,13 @@ mod tests {
     fn progress_and_times_are_read() {
         let told = json!({"total": 1721, "cache": 230, "processed": 742, "time_ms": 4949});
         let took = Duration::from_millis(4949);
-        assert_eq!(
-            progress(&told),
-            Some(PromptProgress { total: 1721, cached: 230, read: 742, took })
-        );
+        assert_eq!(progress(&told), Some(PromptProgress { total: 1721, cached: 230, read: 742, took }));
         let times = json!({"cache_n": 230, "prompt_n": 512, "prompt_ms": 4949.0, "predicted_n": 5});
         let time = PromptTime { tokens: 512, took, may_count_cached: false };
         assert_eq!((prompt_time(&times), progress(&told).unwrap().time()), (Some(time), time));
-        for damaged in [json!(null), json!({}), json!({"total": -1, "processed": "7"}), json!([1]), json!("no")] {
+        for damaged in
+            [json!(null), json!({}), json!({"total": -1, "processed": "7"}), json!([1]), json!("no")]
+        {
             assert_eq!((progress(&damaged), prompt_time(&damaged)), (None, None), "{damaged}");
         }
         let odd = json!({"prompt_n": 5, "prompt_ms": -1.0});

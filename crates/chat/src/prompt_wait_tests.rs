@@ -68,8 +68,7 @@ async fn a_server_that_answers_nothing_for_ever_comes_to_its_limit() {
 #[tokio::test]
 async fn a_call_waits_for_what_others_have_to_read_before_it() {
     let pace = PromptPace::default();
-    let others: Vec<_> =
-        (0..3).map(|_| PromptWait::begin(&pace, LONG_PROMPT, true, None)).collect();
+    let others: Vec<_> = (0..3).map(|_| PromptWait::begin(&pace, LONG_PROMPT, true, None)).collect();
     let mut wait = PromptWait::begin(&pace, NO_PROMPT, true, None);
     assert_eq!(wait.within(SHORT, sleep(20 * SHORT)).await, Ok(()));
     drop(others);
@@ -99,7 +98,10 @@ fn how_far_it_is_comes_from_the_server_else_from_the_pace_before() {
     assert_eq!(at(&wait, 10), estimate, "nothing is known yet");
     pace.note(PromptTime { tokens: 1000, took: 10 * second, may_count_cached: true });
     assert_eq!(at(&wait, 10), Reading { read: Some(1000), left: Some(190 * second), ..estimate });
-    assert_eq!(at(&wait, 199), Reading { read: Some(19_900), left: Some(second), passed: 199 * second, ..estimate });
+    assert_eq!(
+        at(&wait, 199),
+        Reading { read: Some(19_900), left: Some(second), passed: 199 * second, ..estimate }
+    );
     assert_eq!(at(&wait, 201), Reading { passed: 201 * second, ..estimate }, "it is slower than that");
     wait.tell(told(5000, 10));
     let known = wait.reading(wait.began);

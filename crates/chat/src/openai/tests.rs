@@ -73,8 +73,7 @@ fn a_llama_cpp_server_is_told_not_to_think() {
 #[test]
 fn llama_cpp_s_server_is_asked_how_far_it_is_and_tells() {
     let telling = Abilities { progress: true, ..Abilities::USUAL };
-    let body =
-        |abilities| body_of(&OpenAi, &ChatSettings::new("m", ""), &asked(Format::Text), abilities);
+    let body = |abilities| body_of(&OpenAi, &ChatSettings::new("m", ""), &asked(Format::Text), abilities);
     assert_eq!(body(telling)["return_progress"], true);
     assert!(body(Abilities { stream: false, ..telling }).get("return_progress").is_none());
     // As it comes, through Docker Model Runner as well.
