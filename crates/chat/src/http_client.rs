@@ -16,13 +16,13 @@ use super::dialect::{Abilities, Dialect};
 use super::egress_gate::{CallOutcome, EgressGate, OutboundRequest};
 use super::endpoint::{self, Endpoint};
 use super::error_messages::hint;
-use super::observer::WatchedTry;
 use super::prompt_wait::PromptWait;
 use super::providers::{Key, Provider};
 use super::retry::{self, RetryPolicy};
 use super::schema_limits;
 use super::token_limit::{Lowered, lower_limit};
 use super::turns::without_system;
+use super::watched_try::WatchedTry;
 use super::{
     ChatClient, ChatError, ChatErrorKind as Kind, ChatReply, ChatRequest, ChatSettings, Format, Seen,
 };

@@ -56,6 +56,7 @@ mod truncation;
 mod turns;
 mod usage;
 mod waits;
+mod watched_try;
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -67,9 +68,8 @@ use serde_json::Value;
 
 pub use egress_gate::{CallOutcome, EgressGate, OutboundRequest, OutboundText};
 pub use error::{ChatError, ChatErrorKind};
-pub use observer::CallObserver;
+pub use observer::{CallObserver, Reading};
 pub use pace::PromptPace;
-pub use prompt_wait::Reading;
 pub use retry::{RetryPolicy, Tries, with_retries};
 pub use settings::{CREDENTIAL_HEADERS, ChatSettings, Generation, Thinking, VendorOptions};
 pub use thinking::without_thoughts;

@@ -1,12 +1,8 @@
 //! Observers, which watch a call while its reply comes.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use super::ChatError;
-use super::deltas::{Deltas, Rest};
-use super::dialect::Partial;
-use super::prompt_wait::{PromptWait, Reading};
 
 /// Watches one turn: each of its tries, and the text of the reply as it comes.
 ///
@@ -29,56 +25,19 @@ pub trait CallObserver: Send + Sync {
     fn failed(&self, error: &ChatError, next_try_in: Option<Duration>);
 }
 
-/// Hands the text of one try to the request's observer, if there is one.
-pub(crate) struct WatchedTry<'a> {
-    observer: Option<(&'a dyn CallObserver, String)>,
-    deltas: Deltas,
-    /// The wait for the text to begin.
-    pub wait: PromptWait<'a>,
-}
-
-impl<'a> WatchedTry<'a> {
-    /// A try begins. `wait` makes the wait for its text once the observer knows of the try.
-    pub(crate) fn begin(
-        observer: Option<&'a Arc<dyn CallObserver>>,
-        endpoint: impl FnOnce() -> String,
-        wait: impl FnOnce() -> PromptWait<'a>,
-    ) -> Self {
-        let observer = observer.map(|observer| (&**observer, endpoint()));
-        if let Some((observer, endpoint)) = &observer {
-            observer.begin(endpoint);
-        }
-        Self { observer, deltas: Deltas::default(), wait: wait() }
-    }
-
-    /// More of `reply` has come.
-    pub(crate) fn grown(&mut self, reply: &Partial) {
-        if let Some(progress) = reply.progress {
-            self.wait.tell(progress);
-        }
-        if reply.has_begun() {
-            self.wait.end();
-        }
-        if let Some((observer, _)) = &self.observer {
-            tell(*observer, self.deltas.next(&reply.text));
-        }
-    }
-
-    /// The try has succeeded with this final text.
-    pub(crate) fn ended(&self, raw: &str, text: &str) {
-        let Some((observer, endpoint)) = &self.observer else { return };
-        match self.deltas.rest(raw, text) {
-            Rest::Continues(rest) => tell(*observer, rest),
-            Rest::Replaces(text) => {
-                observer.begin(endpoint);
-                tell(*observer, text);
-            }
-        }
-    }
-}
-
-fn tell(observer: &dyn CallObserver, text: &str) {
-    if !text.is_empty() {
-        observer.delta(text);
-    }
+/// How far a server is with the prompt of a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Reading {
+    /// Tokens that are read, if that is known.
+    pub read: Option<u64>,
+    /// Tokens of the prompt.
+    pub total: u64,
+    /// Whether the server tells of neither number, so that both are estimates.
+    pub is_estimate: bool,
+    /// The time since the call began.
+    pub passed: Duration,
+    /// The time until it is read, if its pace is known.
+    pub left: Option<Duration>,
+    /// Whether the reading has ended, in whichever way.
+    pub is_done: bool,
 }

@@ -8,28 +8,11 @@ use std::time::Duration;
 
 use tokio::time::{Instant, timeout};
 
-use super::CallObserver;
+use super::observer::{CallObserver, Reading};
 use super::pace::{PromptPace, PromptProgress, Unread};
 
 /// How soon a reading is told of, and how often.
 const EVERY: Duration = Duration::from_secs(1);
-
-/// How far a server is with the prompt of a call.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Reading {
-    /// Tokens that are read, if that is known.
-    pub read: Option<u64>,
-    /// Tokens of the prompt.
-    pub total: u64,
-    /// Whether the server tells of neither number, so that both are estimates.
-    pub is_estimate: bool,
-    /// The time since the call began.
-    pub passed: Duration,
-    /// The time until it is read, if its pace is known.
-    pub left: Option<Duration>,
-    /// Whether the reading has ended, in whichever way.
-    pub is_done: bool,
-}
 
 /// A prompt as it is sent.
 #[derive(Clone, Copy, Debug)]
@@ -53,8 +36,8 @@ pub(crate) struct PromptWait<'a> {
     told: Option<(PromptProgress, Instant)>,
     unread: Unread,
     is_reading: bool,
-    /// When the observer was told last.
-    reported: Option<Instant>,
+    /// When the observer was told last, and of how many tokens.
+    reported: Option<(Instant, Option<u64>)>,
 }
 
 impl<'a> PromptWait<'a> {
@@ -125,15 +108,16 @@ impl<'a> PromptWait<'a> {
     fn report(&mut self) {
         let now = Instant::now();
         if let Some(observer) = self.observer
-            && now.duration_since(self.reported.unwrap_or(self.began)) >= EVERY
+            && now.duration_since(self.reported.map_or(self.began, |(at, _)| at)) >= EVERY
         {
-            self.reported = Some(now);
-            observer.reading(&self.reading(now));
+            let reading = self.reading(now);
+            self.reported = Some((now, reading.read));
+            observer.reading(&reading);
         }
     }
 
     /// How far the server is: by its own words and what it has read since at the same pace, else by the pace of earlier
-    /// calls. A prompt that should be read by then is taken to be slower than that.
+    /// calls. Of a prompt that should be read by then no more is said than was before.
     pub(super) fn reading(&self, now: Instant) -> Reading {
         let passed = now.duration_since(self.began);
         let (total, begin, pace, since) = match self.told {
@@ -149,7 +133,7 @@ impl<'a> PromptWait<'a> {
         });
         let (read, left) = match guess {
             Some((read, Ok(left))) if read < total => (Some(read), Some(left)),
-            _ => (begin, None),
+            _ => (begin.max(self.reported.and_then(|(_, read)| read)), None),
         };
         Reading { read, total, is_estimate: self.told.is_none(), passed, left, is_done: false }
     }

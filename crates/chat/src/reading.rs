@@ -8,8 +8,8 @@ use tokio::time::timeout;
 
 use super::dialect::Partial;
 use super::http_client::HttpClient;
-use super::observer::WatchedTry;
 use super::reader::{Fault, Reader};
+use super::watched_try::WatchedTry;
 use super::{ChatError, ChatErrorKind as Kind, ChatReply, ChatRequest, Format, Usage, schema_limits};
 use crate::http;
 use minions_documents::tokens::estimate;
