@@ -43,7 +43,9 @@ impl<'a> WatchedTry<'a> {
     }
 
     /// The try has succeeded with this final text.
-    pub(crate) fn ended(&self, raw: &str, text: &str) {
+    pub(crate) fn ended(&mut self, raw: &str, text: &str) {
+        // A reply that is not streamed begins with its end.
+        self.wait.end();
         let Some((observer, endpoint)) = &self.observer else { return };
         match self.deltas.rest(raw, text) {
             Rest::Continues(rest) => tell(*observer, rest),
