@@ -7,7 +7,8 @@
 
 use std::sync::Arc;
 
-use crate::chat::secrets::Secret;
+use reqwest::header::HeaderMap;
+
 use crate::chat::{ChatClient, ChatError, ChatErrorKind, ChatRequest, Message, Usage};
 use crate::documents::tokens::{Bounds, bounds, estimate};
 use crate::error::{Failure, FailureKind};
@@ -42,7 +43,7 @@ pub(super) enum Tokenizer {
     /// The engine in this process.
     Engine(Engine),
     /// The server, if it has a route for that.
-    Server { base_url: String, api_key: Option<Secret> },
+    Server { base_url: String, headers: HeaderMap },
     /// Nobody.
     None,
 }
@@ -122,8 +123,8 @@ impl Reader {
                 let messages = vec![prompt.clone(), Message::user("?")];
                 Some(engine.count(messages).await? as u64)
             }
-            Tokenizer::Server { base_url, api_key } => {
-                probe::count(base_url, api_key.as_ref(), &self.model, &prompt.content).await
+            Tokenizer::Server { base_url, headers } => {
+                probe::count(base_url, headers, &self.model, &prompt.content).await
             }
             Tokenizer::None => None,
         })

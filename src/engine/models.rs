@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::EngineConfig;
+use super::credentials::Credentials;
 use super::window::Demand;
 use crate::chat::providers::{Provider, RuntimeKind};
 use crate::chat::{ChatClient, ChatError, ChatSettings, Seen, VendorOptions};
@@ -30,6 +31,8 @@ pub(super) struct ModelKey {
     pub serves_both_sides: bool,
     pub num_ctx: Option<u32>,
     pub vendor: VendorOptions,
+    /// What goes with each question to the server.
+    pub credentials: Credentials,
     /// The settings with which the server is looked at; `None` if it is not, or if its runtime looks for itself.
     pub look: Option<ChatSettings>,
 }
@@ -126,8 +129,8 @@ impl ModelKey {
                 None => Ok(Seen::default()),
             }
         };
-        let key = self.look.as_ref().and_then(|settings| settings.api_key.as_ref());
-        let (props, seen) = tokio::join!(probe::props(&self.base_url, key), look);
+        let headers = self.credentials.header_map(self.provider)?;
+        let (props, seen) = tokio::join!(probe::props(&self.base_url, &headers), look);
         let (props, seen) = (props.unwrap_or_default(), seen?);
         let endpoint = Endpoint {
             base_url: self.base_url,
@@ -189,16 +192,18 @@ impl ModelKey {
     }
 
     /// The daemon. It is started if none answers, its address is on this machine, and the program `ollama` is found.
-    fn ollama(&self, engine: &EngineConfig, timeouts: Timeouts) -> Result<Ollama, RuntimeError> {
-        let ollama = Ollama::new(&self.base_url, self.lanes, timeouts)?;
+    fn ollama(&self, engine: &EngineConfig, timeouts: Timeouts) -> Result<Ollama, Failure> {
+        let headers = self.credentials.header_map(self.provider)?;
+        let ollama = Ollama::new(&self.base_url, self.lanes, timeouts)?.with_headers(headers);
         let environment = &engine.environment;
-        let told = environment.get(config::ENV_OLLAMA_HOST).map(Host::parse);
+        let read = |text: &str| Host::read(text).ok();
+        let told = environment.get(config::ENV_OLLAMA_HOST).and_then(read);
         // The daemon listens at the address that the user gives, which may be more than the one that calls go to.
-        let host = told.filter(|told| told.client_url() == self.base_url);
-        let host = host.unwrap_or_else(|| Host::parse(&self.base_url));
+        let host = told.filter(|told| told.client_url() == self.base_url).or_else(|| read(&self.base_url));
         let program = find_program("ollama", environment.get("PATH").unwrap_or_default());
-        Ok(match program.zip(engine.program.as_ref()).filter(|_| host.is_local()) {
-            Some((program, minions)) => {
+        let start = program.zip(engine.program.as_ref()).zip(host.filter(Host::is_local));
+        Ok(match start {
+            Some(((program, minions), host)) => {
                 ollama.starting(Start::new(minions, program, host, environment.locks()))
             }
             None => ollama,
@@ -210,11 +215,12 @@ impl ModelKey {
         &self,
         engine: &EngineConfig,
         timeouts: Timeouts,
-    ) -> Result<DockerModelRunner, RuntimeError> {
+    ) -> Result<DockerModelRunner, Failure> {
+        let headers = self.credentials.header_map(self.provider)?;
         let environment = &engine.environment;
         let version = environment.get(config::ENV_MODEL_RUNNER_VERSION).unwrap_or("latest").to_owned();
         let seek = Seek { engines: environment.docker_engines(), version };
-        Ok(DockerModelRunner::new(&self.base_url, timeouts)?.seeking(seek))
+        Ok(DockerModelRunner::new(&self.base_url, timeouts)?.with_headers(headers).seeking(seek))
     }
 }
 

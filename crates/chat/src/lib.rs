@@ -5,6 +5,7 @@
 
 mod anthropic;
 #[cfg(test)]
+pub mod credentials;
 mod damaged;
 mod deltas;
 mod dialect;

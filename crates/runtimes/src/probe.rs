@@ -2,11 +2,10 @@
 //!
 //! A vendor's server has no such routes and is not asked.
 
-use std::net::IpAddr;
 use std::time::Duration;
 
 use minions_chat::http;
-use minions_chat::secrets::Secret;
+use reqwest::header::HeaderMap;
 use serde_json::json;
 
 use super::api::Api;
@@ -23,13 +22,13 @@ pub struct Props {
     pub context_window: Option<u32>,
 }
 
-/// Asks the server at `base_url`, which may end in `/v1`, with the credential `key`. A server that does not answer is no
+/// Asks the server at `base_url`, which may end in `/v1`, with the `headers` of credentials. A server that does not answer is no
 /// failure.
-pub async fn props(base_url: &str, key: Option<&Secret>) -> Option<Props> {
+pub async fn props(base_url: &str, headers: &HeaderMap) -> Option<Props> {
     if !http::is_private(base_url) {
         return None;
     }
-    let api = Api::new("the server", root(base_url)).ok()?.with_key(key);
+    let api = Api::new("the server", root(base_url)).ok()?.with_headers(None, headers.clone());
     let answer = api.get("/props", Duration::from_secs(5)).await.ok()?;
     let props = answer.json();
     let found = Props {
@@ -45,8 +44,8 @@ pub async fn props(base_url: &str, key: Option<&Secret>) -> Option<Props> {
 /// if it has no such route. The route is that of llama.cpp's server (its `tools/server/README.md`), of vLLM (its
 /// `tokenize/protocol.py`), of SGLang, and of Text Generation Inference (its OpenAPI document); each reads its own key
 /// of the body.
-pub async fn count(base_url: &str, key: Option<&Secret>, model: &str, text: &str) -> Option<u64> {
-    let api = Api::new("the server", root(base_url)).ok()?.with_key(key);
+pub async fn count(base_url: &str, headers: &HeaderMap, model: &str, text: &str) -> Option<u64> {
+    let api = Api::new("the server", root(base_url)).ok()?.with_headers(None, headers.clone());
     let body = json!({
         "content": text, "add_special": true, "prompt": text, "model": model, "inputs": text,
     });
@@ -63,28 +62,4 @@ pub async fn count(base_url: &str, key: Option<&Secret>, model: &str, text: &str
 fn root(base_url: &str) -> &str {
     let root = base_url.trim_end_matches('/');
     root.strip_suffix("/v1").unwrap_or(root)
-}
-
-/// Whether the address is this machine's own.
-pub(super) fn is_loopback(base_url: &str) -> bool {
-    let Ok(url) = reqwest::Url::parse(base_url) else { return false };
-    let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']);
-    host == "localhost" || host.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_this_machine_is_asked() {
-        for url in ["http://localhost:8080/v1", "http://127.0.0.2", "http://[::1]:8080"] {
-            assert!(is_loopback(url), "{url}");
-        }
-        for url in
-            ["https://api.openai.com/v1", "http://192.168.0.1", "http://localhost.evil.com", "localhost", ""]
-        {
-            assert!(!is_loopback(url), "{url}");
-        }
-    }
 }

@@ -233,10 +233,11 @@ impl SideConfig<'_> {
             Ready::Managed(..) | Ready::Foreign { .. } => {
                 let mut short = settings.clone();
                 short.generation.max_tokens = Some(1);
-                let (base_url, api_key) = (settings.base_url.clone(), settings.api_key.clone());
+                let base_url = settings.base_url.clone();
+                let headers = self.credentials.at(&base_url, self.spec.provider).header_map(self.spec.provider)?;
                 let has_route = matches!(ready, Ready::Foreign { .. }) && http::is_private(&base_url);
                 let tokenizer =
-                    if has_route { Tokenizer::Server { base_url, api_key } } else { Tokenizer::None };
+                    if has_route { Tokenizer::Server { base_url, headers } } else { Tokenizer::None };
                 (tokenizer, self.connect(shared, short)?)
             }
         };

@@ -16,7 +16,9 @@ mod watchdog_main;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use minions_chat::providers::find;
 use reqwest::StatusCode;
+use reqwest::header::HeaderMap;
 use serde_json::{Value, json};
 
 use super::api::{Answer, Api};
@@ -74,6 +76,11 @@ impl Ollama {
         Self { start: Some(start), ..self }
     }
 
+    /// Asks with the `headers` of credentials, as for a daemon behind a proxy that wants them.
+    pub fn with_headers(self, headers: HeaderMap) -> Self {
+        Self { api: self.api.with_headers(find("ollama"), headers), ..self }
+    }
+
     /// Tells `progress` of the pulls of models.
     pub fn reporting(self, progress: Arc<dyn PullProgress>) -> Self {
         Self { progress, ..self }
@@ -129,6 +136,9 @@ impl Ollama {
         {
             return Ok((same.clone(), shown));
         }
+        if let Some(meant) = Name::behind_client_type(model) {
+            return Err(self.prefixed(model, meant));
+        }
         if !need.pull {
             return Err(self.missing(model, &present));
         }
@@ -175,6 +185,18 @@ impl Ollama {
             .hint(format!("fetch it with `ollama pull {model}`, or name one of those"))
     }
 
+    /// A model is not fetched from a namespace that is most likely not meant.
+    fn prefixed(&self, model: &str, meant: &str) -> RuntimeError {
+        let message = format!(
+            "{} does not have the model {model:?}, and it is not fetched: what stands before the model's name would be a \
+             namespace of Ollama's library, not the client type",
+            self.api.place
+        );
+        RuntimeError::new(RuntimeErrorKind::ModelMissing, message).hint(format!(
+            "write {meant:?}; if that namespace is meant, fetch the model yourself with `ollama pull {model}`"
+        ))
+    }
+
     fn refused(&self, what: &str, answer: &Answer) -> RuntimeError {
         RuntimeError::rejected(&self.api.place, what, &answer.complaint())
     }
@@ -194,8 +216,11 @@ impl Runtime for Ollama {
     async fn ensure_model(&self, need: &Need) -> Result<Endpoint, RuntimeError> {
         let name = Name::parse(&need.model).map_err(|why| {
             let message = format!("{:?} is no model name for Ollama: {why}", need.model);
-            RuntimeError::new(RuntimeErrorKind::Rejected, message)
-                .hint("names look like llama3.2:3b, me/model:tag or hf.co/org/repo:Q4_K_M")
+            let meant = Name::behind_client_type(&need.model).map(|meant| format!("write {meant:?}: "));
+            RuntimeError::new(RuntimeErrorKind::Rejected, message).hint(format!(
+                "{}names look like llama3.2:3b, me/model:tag or hf.co/org/repo:Q4_K_M",
+                meant.unwrap_or_default()
+            ))
         })?;
         let (model, shown) = self.find(need, &name).await?;
         check(need.model_use, &self.api.place, &model, &shown)?;

@@ -36,6 +36,28 @@ impl Name {
         Ok(Self { host, namespace, model, tag })
     }
 
+    /// The model that is meant, where `text` begins with the name that other programs have for this client type
+    /// (LiteLLM's `ollama/llama3.2`): the library takes it for a namespace, which is a stranger's, or for a model.
+    pub(super) fn behind_client_type(text: &str) -> Option<&str> {
+        const PREFIXES: [&str; 9] = [
+            "ollama://",
+            "ollama/",
+            "ollama:",
+            "ollama_chat/",
+            "ollama_chat:",
+            "ollama-chat/",
+            "ollama-chat:",
+            "openai/",
+            "openai:",
+        ];
+        let text = text.trim();
+        PREFIXES.iter().find_map(|prefix| {
+            let start = text.get(..prefix.len())?;
+            let model = &text[prefix.len()..];
+            (start.eq_ignore_ascii_case(prefix) && !model.is_empty()).then_some(model)
+        })
+    }
+
     /// Whether Ollama runs it on its own machines, so that prompts leave this one.
     pub(super) fn is_cloud(&self) -> bool {
         self.tag == "cloud" || self.tag.ends_with("-cloud")
@@ -74,6 +96,27 @@ mod tests {
         assert!(Name::parse("gpt-oss:120b-cloud").unwrap().is_cloud());
         assert!(Name::parse("glm-4.6:cloud").unwrap().is_cloud());
         assert!(!Name::parse("cloud-model:7b").unwrap().is_cloud());
+    }
+
+    #[test]
+    fn a_client_type_before_a_model_is_no_namespace() {
+        for (text, model) in [
+            ("ollama/llama3.2", Some("llama3.2")),
+            (" Ollama/llama3.2:3b", Some("llama3.2:3b")),
+            ("ollama_chat/qwen3", Some("qwen3")),
+            ("ollama:llama3.2:3b", Some("llama3.2:3b")),
+            ("ollama://hf.co/o/r", Some("hf.co/o/r")),
+            ("ollama/me/model", Some("me/model")),
+            ("openai/gpt-oss", Some("gpt-oss")),
+            ("ollama/", None),
+            ("ollama", None),
+            ("ollama2/x", None),
+            ("ollamafan/x", None),
+            ("me/ollama", None),
+            ("llama3.2", None),
+        ] {
+            assert_eq!(Name::behind_client_type(text), model, "{text}");
+        }
     }
 
     #[test]
