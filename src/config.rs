@@ -38,6 +38,8 @@ pub const SAMPLES_TEMPERATURE: f64 = 0.7;
 pub const WORKER_CONCURRENCY: usize = 4;
 /// The worker's context window in tokens for `minions`, whose chunks are small, unless the job says otherwise.
 pub const MINIONS_WINDOW: u32 = window::DEFAULT;
+/// The shortest context window in tokens that an Ollama has by itself.
+pub const OLLAMA_WINDOW: u32 = 4096;
 /// The supervisor's context window in tokens where minions chooses it.
 pub const SUPERVISOR_WINDOW: u32 = window::DEFAULT;
 /// Tokens of a budget that are kept for the reply of a supervisor's call in flight, if the job does not limit it.

@@ -73,8 +73,8 @@ impl Credentials {
     /// Whether they take the place of a user and a password of `base_url`.
     pub(super) fn replace_user(&self, base_url: &str, provider: &Provider) -> bool {
         let Self { api_key, headers, .. } = self.at(base_url, provider);
-        let has_header =
-            api_key.is_some() && provider.key.header() == AUTHORIZATION || headers.contains_key(AUTHORIZATION);
+        let has_header = api_key.is_some() && provider.key.header() == AUTHORIZATION
+            || headers.contains_key(AUTHORIZATION);
         has_header && http::has_user(base_url)
     }
 
@@ -187,7 +187,11 @@ mod tests {
         ] {
             let expected: Vec<_> =
                 expected.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-            assert_eq!(of(client.clone(), &[(variable, "sk-1")], address), Ok(expected), "{client} {variable}");
+            assert_eq!(
+                of(client.clone(), &[(variable, "sk-1")], address),
+                Ok(expected),
+                "{client} {variable}"
+            );
         }
     }
 

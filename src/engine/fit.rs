@@ -22,6 +22,11 @@ const SMALLEST_WINDOW: u64 = 2048;
 /// A window that the models of hosted vendors have if nothing is known of them, in tokens.
 const HOSTED_WINDOW: u64 = 100_000;
 
+/// What to do about the window of an Ollama that is used in OpenAI's dialect.
+pub(super) const OLLAMA_REMEDY: &str = "this server is an Ollama, which can't be asked for a window in this dialect: take the \
+                                        client type \"ollama\" for it, which asks for the window that the documents need, or \
+                                        the protocol \"minions\", which cuts documents into chunks";
+
 /// The server that reads the worker's first prompt.
 pub(super) struct Reader {
     pub model: String,
@@ -34,6 +39,8 @@ pub(super) struct Reader {
     pub client: Arc<dyn ChatClient>,
     /// Whether its calls cost nothing: they go to this machine or its private network.
     pub is_free: bool,
+    /// Whether the server is an Ollama whose routes in OpenAI's dialect are used.
+    pub is_ollama: bool,
     /// Whether the server speaks against the model or the credential, in a way that a call may refute.
     pub is_in_doubt: bool,
 }
@@ -168,6 +175,9 @@ impl Reader {
     }
 
     fn remedy(&self) -> String {
+        if self.is_ollama {
+            return OLLAMA_REMEDY.to_owned();
+        }
         let larger = if self.has_set_window { ", or raise num_ctx if the model has more" } else { "" };
         format!(
             "use the protocol \"minions\", which cuts documents into chunks, or a worker with a longer window{larger}"

@@ -48,7 +48,9 @@ pub fn headers(
 pub fn remedy(challenge: &str, has_user: bool, has_key: bool) -> Option<String> {
     let wants_user = challenge.trim_start().to_ascii_lowercase().starts_with("basic");
     let remedy = match (has_user, has_key) {
-        (true, true) => "It asks for a user and a password, and a key went in their place: leave the key out.",
+        (true, true) => {
+            "It asks for a user and a password, and a key went in their place: leave the key out."
+        }
         (true, false) => "It does not take the user and the password of its address: correct them.",
         (false, _) => {
             "It asks for a user and a password: write them into its address, http://user:password@host:port."

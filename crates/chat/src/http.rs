@@ -125,7 +125,8 @@ pub fn credentials(url: &str) -> Vec<String> {
 
 /// Whether `url` has a user, with a password or without.
 pub fn has_user(url: &str) -> bool {
-    url.contains('@') && Url::parse(url).is_ok_and(|url| !url.username().is_empty() || url.password().is_some())
+    url.contains('@')
+        && Url::parse(url).is_ok_and(|url| !url.username().is_empty() || url.password().is_some())
 }
 
 /// `rest` behind its last `@`, also behind one in the path, as a password may hold a slash.

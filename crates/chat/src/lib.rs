@@ -4,8 +4,8 @@
 //! This crate gets the URL of a server. It does not know how the server was started, nor which protocol asks.
 
 mod anthropic;
-#[cfg(test)]
 pub mod credentials;
+#[cfg(test)]
 mod damaged;
 mod deltas;
 mod dialect;

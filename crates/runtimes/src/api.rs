@@ -94,7 +94,8 @@ impl Api {
         limit: Duration,
     ) -> Result<Lines, RuntimeError> {
         // Docker Model Runner writes JSON lines only to clients that accept nothing else.
-        let request = self.posting(path, body).header("accept", "application/json").headers(self.headers.clone());
+        let request =
+            self.posting(path, body).header("accept", "application/json").headers(self.headers.clone());
         let sent = timeout(limit, request.send()).await.map_err(|_| self.silent(limit))?;
         let response = self.admitted(sent.map_err(|error| self.lost(&error))?)?;
         Ok(Lines { status: response.status(), response, buffer: Vec::new(), ended: false })
@@ -121,20 +122,24 @@ impl Api {
             Ok(Ok(Answer { status, body: String::from_utf8_lossy(&body).into_owned() }))
         };
         let answer = timeout(limit, exchange).await.map_err(|_| self.silent(limit))?;
-        answer.unwrap_or_else(|error| Err(match error {
-            BodyError::Lost(error) => self.lost(&error),
-            BodyError::TooLong(_) => {
-                let message = format!("{}{}", self.place, error.words());
-                RuntimeError::new(RuntimeErrorKind::Rejected, message).hint("check that this is its address")
-            }
-        }))
+        answer.unwrap_or_else(|error| {
+            Err(match error {
+                BodyError::Lost(error) => self.lost(&error),
+                BodyError::TooLong(_) => {
+                    let message = format!("{}{}", self.place, error.words());
+                    RuntimeError::new(RuntimeErrorKind::Rejected, message)
+                        .hint("check that this is its address")
+                }
+            })
+        })
     }
 
     /// `response`, unless it asks for a credential, or leads elsewhere: so do proxies before a server, whatever is asked.
     fn admitted(&self, response: Response) -> Result<Response, RuntimeError> {
         let (status, headers) = (response.status(), response.headers());
         if status.is_redirection() {
-            let message = format!("{} redirects (HTTP {}), which is not followed", self.place, status.as_u16());
+            let message =
+                format!("{} redirects (HTTP {}), which is not followed", self.place, status.as_u16());
             return Err(RuntimeError::new(RuntimeErrorKind::Rejected, message).hint(
                 "give the address to which it leads; a page for logging in is not to be got past without a key",
             ));
@@ -142,7 +147,8 @@ impl Api {
         if status != StatusCode::UNAUTHORIZED {
             return Ok(response);
         }
-        let challenge = headers.get(WWW_AUTHENTICATE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+        let challenge =
+            headers.get(WWW_AUTHENTICATE).and_then(|value| value.to_str().ok()).unwrap_or_default();
         let has_user = http::has_user(&self.base_url);
         let remedy = credentials::remedy(challenge, has_user, !self.headers.is_empty());
         let key = || self.provider.map_or_else(|| KEY_HINT.to_owned(), credentials::key_hint);

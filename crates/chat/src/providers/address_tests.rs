@@ -351,7 +351,11 @@ fn a_server_of_ones_own_without_scheme_and_port_is_at_its_own_port() {
         ("docker_model_runner", "localhost", "http://localhost:12434"),
         ("docker_model_runner", "172.17.0.1", "http://172.17.0.1:12434"),
         ("docker_model_runner", "model-runner.docker.internal", "http://model-runner.docker.internal"),
-        ("docker_model_runner", "model-runner.docker.internal:12434", "http://model-runner.docker.internal:12434"),
+        (
+            "docker_model_runner",
+            "model-runner.docker.internal:12434",
+            "http://model-runner.docker.internal:12434",
+        ),
         ("docker_model_runner", "http://localhost:12434/engines/v1/", "http://localhost:12434/engines/v1"),
         ("openai", "localhost", "http://localhost"),
         ("openai", "gw.example.com:443/v1", "https://gw.example.com/v1"),

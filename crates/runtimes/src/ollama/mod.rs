@@ -7,6 +7,7 @@
 mod host;
 mod locks;
 mod name;
+mod openai_route;
 mod pull;
 mod start_watchdog;
 mod watchdog;
@@ -30,6 +31,7 @@ use super::{Endpoint, ModelUse, Need, Runtime, RuntimeError, RuntimeErrorKind, T
 pub use host::Host;
 pub use locks::Locks;
 use name::Name;
+pub use openai_route::{OpenAiRoute, Served};
 use pull::Pull;
 pub use start_watchdog::{Start, find_program};
 pub use watchdog::{Watchdog, environment};
@@ -109,7 +111,7 @@ impl Ollama {
             }
             None => Err(self
                 .refused("is no Ollama server", &answer)
-                .hint("check host and port; Ollama's default is port 11434")),
+                .hint("check host, port and path; Ollama's default is port 11434, and a proxy may have it below a path")),
         }
     }
 
@@ -120,6 +122,18 @@ impl Ollama {
             StatusCode::OK => Ok(Some(answer.json())),
             StatusCode::NOT_FOUND => Ok(None),
             _ => Err(self.refused(&format!("did not say whether it has {model:?}"), &answer)),
+        }
+    }
+
+    /// Refuses a model that is there and not for `model_use`. Nothing is fetched, loaded or started, so a daemon that does
+    /// not answer and a model that is not there are no failures.
+    ///
+    /// # Errors
+    /// The model is not for this.
+    pub async fn check(&self, model: &str, model_use: ModelUse) -> Result<(), RuntimeError> {
+        match self.show(model.trim()).await {
+            Ok(Some(shown)) => check(model_use, &self.api.place, model, &shown),
+            Ok(None) | Err(_) => Ok(()),
         }
     }
 
@@ -224,10 +238,7 @@ impl Runtime for Ollama {
         })?;
         let (model, shown) = self.find(need, &name).await?;
         check(need.model_use, &self.api.place, &model, &shown)?;
-        let forwards = name.is_cloud() || shown["remote_host"].as_str().is_some_and(|host| !host.is_empty());
-        if forwards {
-            tracing::warn!("{model} runs on Ollama's machines: what it reads leaves this one");
-        }
+        let forwards = forwards(&name, &shown);
         let known =
             Known { trained: trained(&shown), packaged: packaged(&shown), loaded: self.loaded(&name).await };
         let window = window::choose(need, known)?;
@@ -267,24 +278,35 @@ impl Runtime for Ollama {
     }
 }
 
-/// A model that is not for this is refused before anything is loaded. One that chats may embed, too: `/api/embed` asks
-/// for no capability (Ollama's `server/routes.go`).
+/// A model that is not for this is refused before anything is loaded. One that chats does not embed: its runner is started
+/// without that (Ollama 0.30 and later). Old versions do not tell what a model can.
 fn check(model_use: ModelUse, place: &str, model: &str, shown: &Value) -> Result<(), RuntimeError> {
-    let (wanted, what, hint): (&[&str], _, _) = match model_use {
-        ModelUse::Chat => (&["completion"], "chat", "name a chat model"),
-        ModelUse::Embed => (
-            &["embedding", "completion"],
-            "embed",
-            "name an embedding model in `call_params.retrieval_model`",
-        ),
+    let (wanted, what, hint) = match model_use {
+        ModelUse::Chat => ("completion", "chat", "name a chat model".to_owned()),
+        ModelUse::Embed => ("embedding", "embed", embedding_hint()),
     };
     let told = shown["capabilities"].as_array().into_iter().flatten();
     let told: Vec<_> = told.filter_map(Value::as_str).collect();
-    if told.is_empty() || told.iter().any(|one| wanted.contains(one)) {
+    if told.is_empty() || told.contains(&wanted) {
         return Ok(());
     }
     let what = format!("has {model:?}, which cannot {what}; it can");
     Err(RuntimeError::rejected(place, &what, &told.join(", ")).hint(hint))
+}
+
+/// How to get a model that embeds.
+fn embedding_hint() -> String {
+    let model = find("ollama").map_or("", |provider| provider.embedding_model);
+    format!("fetch one that embeds with `ollama pull {model}`, and name it in `call_params.retrieval_model`")
+}
+
+/// Whether the daemon passes prompts for the model on to Ollama's own machines, of which is warned.
+fn forwards(name: &Name, shown: &Value) -> bool {
+    let forwards = name.is_cloud() || shown["remote_host"].as_str().is_some_and(|host| !host.is_empty());
+    if forwards {
+        tracing::warn!("{} runs on Ollama's machines: what it reads leaves this one", name.model());
+    }
+    forwards
 }
 
 /// The context that the model was trained for: `model_info` has it under `ARCHITECTURE.context_length`.

@@ -13,7 +13,13 @@ impl Name {
     /// Fills in what is left out (`registry.ollama.ai/library/...:latest`); says which part is wrong.
     pub(super) fn parse(text: &str) -> Result<Self, String> {
         let text = text.trim();
-        let rest = text.split_once("://").map_or(text, |(_, rest)| rest);
+        let rest = match text.split_once("://") {
+            Some((scheme, _)) if !["", "http", "https"].contains(&&*scheme.to_ascii_lowercase()) => {
+                return Err(format!("its scheme {scheme:?} is none of a library of models"));
+            }
+            Some((_, rest)) => rest,
+            None => text,
+        };
         let (path, last) = rest.rsplit_once('/').map_or((None, rest), |(path, last)| (Some(path), last));
         let (model, tag) = last.split_once(':').unwrap_or((last, "latest"));
         let (host, namespace) =
@@ -34,6 +40,11 @@ impl Name {
         }
         let [host, namespace, model, tag] = [host, namespace, model, tag].map(str::to_ascii_lowercase);
         Ok(Self { host, namespace, model, tag })
+    }
+
+    /// The model without where it comes from.
+    pub(super) fn model(&self) -> String {
+        format!("{}:{}", self.model, self.tag)
     }
 
     /// The model that is meant, where `text` begins with the name that other programs have for this client type
@@ -131,6 +142,7 @@ mod tests {
             (".m", "model"),
             ("é", "model"),
             (&"m".repeat(81), "model"),
+            ("ollama://llama3.2", "scheme"),
         ] {
             assert!(Name::parse(name).unwrap_err().contains(part), "{name}");
         }

@@ -138,7 +138,7 @@ impl Watchdog {
     /// Waits until the daemon answers while our child lives: another one at its port would answer, too.
     async fn ready(&self, child: &mut Supervised) -> Result<(), RuntimeError> {
         let ollama = Ollama::new(
-            &self.host.client_url(),
+            self.host.client_url(),
             None,
             Timeouts { answer: self.start, ..Timeouts::default() },
         )?;
