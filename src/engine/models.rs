@@ -138,7 +138,11 @@ impl ModelKey {
                 None => Ok(Seen::default()),
             }
         };
-        let headers = self.credentials.header_map(self.provider)?;
+        // The supervisor's server gets a key with its calls alone.
+        let headers = match self.look {
+            Some(_) => self.credentials.header_map(self.provider)?,
+            None => HeaderMap::new(),
+        };
         let (Told { props, ollama }, seen) = tokio::join!(self.told(&headers), look);
         let seen = seen?;
         let served = match &ollama {

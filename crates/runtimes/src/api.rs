@@ -97,7 +97,11 @@ impl Api {
         let request =
             self.posting(path, body).header("accept", "application/json").headers(self.headers.clone());
         let sent = timeout(limit, request.send()).await.map_err(|_| self.silent(limit))?;
-        let response = self.admitted(sent.map_err(|error| self.lost(&error))?)?;
+        let response = sent.map_err(|error| self.lost(&error))?;
+        // A runner hands on what a library of models says, which asks us for nothing.
+        let is_of_proxy =
+            response.status().is_redirection() || response.headers().contains_key(WWW_AUTHENTICATE);
+        let response = if is_of_proxy { self.admitted(response)? } else { response };
         Ok(Lines { status: response.status(), response, buffer: Vec::new(), ended: false })
     }
 

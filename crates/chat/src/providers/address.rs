@@ -145,6 +145,7 @@ impl Provider {
         let is_all = is_port_alone && self.local;
         let host = match host {
             "" if is_all => "localhost".to_owned(),
+            "" => return Err(wrong()),
             host if host.parse::<Ipv6Addr>().is_ok() => format!("[{host}]"),
             host => host.to_owned(),
         };
@@ -296,7 +297,7 @@ impl<'a> Parts<'a> {
     fn of(text: &'a str) -> Result<Self, String> {
         let (scheme, text) = match text.split_once("://") {
             Some((scheme, text)) => (Some(scheme), text),
-            None => (None, text.trim_start_matches('/')),
+            None => (None, text.strip_prefix("//").unwrap_or(text)),
         };
         let (authority, rest) = text.split_at(text.find(['/', '?', '#']).unwrap_or(text.len()));
         // Else the beginning of the password would be a port, and the user the name of a server.
