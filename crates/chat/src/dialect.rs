@@ -43,8 +43,8 @@ pub trait Dialect: Send + Sync {
     }
 
     /// The body of a call for the embeddings of `texts`.
-    fn embeddings_body(&self, model: &str, texts: &[String]) -> Value {
-        json!({"model": model, "input": texts})
+    fn embeddings_body(&self, settings: &ChatSettings, texts: &[String]) -> Value {
+        json!({"model": settings.model, "input": texts})
     }
 
     /// The vectors in a reply of the route of embeddings, in the order of the texts, and the prompt's tokens. `None` if
@@ -108,6 +108,8 @@ pub struct Partial {
     pub progress: Option<PromptProgress>,
     /// How long the prompt took, if the server tells.
     pub prompt_time: Option<PromptTime>,
+    /// Whether the server says that it is an Ollama.
+    pub is_ollama: bool,
     /// Whether text has followed an end, so that only the end of the stream is one.
     pub went_on: bool,
 }
