@@ -41,6 +41,7 @@ mod providers;
 mod proxies;
 mod real_model_tape;
 mod read_ahead;
+mod recordings;
 mod replies;
 mod runtimes;
 mod sandbox;
