@@ -45,7 +45,10 @@ impl Narrator {
             EventKind::Round { round, of } => format!("round {round} of {of}"),
             EventKind::Call { call, side, purpose, endpoint } => {
                 if *purpose == Purpose::Read {
-                    return Some(format!("call {call}: the {} ({endpoint}) reads the documents", side.as_str()));
+                    return Some(format!(
+                        "call {call}: the {} ({endpoint}) reads the documents",
+                        side.as_str()
+                    ));
                 }
                 self.began().insert((event.job.clone(), *call), event.t_ms);
                 let purpose = match purpose {

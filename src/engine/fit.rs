@@ -30,7 +30,6 @@ pub(super) struct Reader {
     /// Whether the job sets the window.
     pub has_set_window: bool,
     pub tokenizer: Tokenizer,
-    /// A client for replies of one token.
     pub client: Arc<dyn ChatClient>,
     /// Whether its calls cost nothing: they go to this machine or its private network.
     pub is_free: bool,
@@ -154,7 +153,7 @@ impl Reader {
         observer: Option<Arc<dyn CallObserver>>,
     ) -> Result<Usage, Failure> {
         let messages = vec![prompt, Message::user("Are you ready?").own()];
-        match self.client.chat(&ChatRequest { messages, observer, ..ChatRequest::default() }).await {
+        match self.client.chat(&ChatRequest { observer, ..ChatRequest::to_read(messages) }).await {
             Ok(reply) => Ok(reply.usage),
             Err(error) if error.kind == ChatErrorKind::ContextTooLong => Err(self.unreadable(error)),
             // Servers refuse what is too long in many words. It is the length if a short prompt is taken.

@@ -8,8 +8,10 @@ use serde_json::{Value, json};
 use crate::support::program::{Program, Ran, client};
 use crate::support::server::{Reply, Request, Server};
 
-const ASK: &str = r#"{"reasoning": "r", "decision": "request_additional_info", "message": "Who?", "answer": null}"#;
-const ANSWER: &str = r#"{"reasoning": "r", "decision": "provide_final_answer", "message": null, "answer": "Ada"}"#;
+const ASK: &str =
+    r#"{"reasoning": "r", "decision": "request_additional_info", "message": "Who?", "answer": null}"#;
+const ANSWER: &str =
+    r#"{"reasoning": "r", "decision": "provide_final_answer", "message": null, "answer": "Ada"}"#;
 
 /// Documents that are worth a call of their own.
 fn pages() -> String {
@@ -31,9 +33,7 @@ fn is_reading(request: &Request) -> bool {
 /// A worker whose window is told; `chat` answers its turns.
 fn worker(chat: impl Fn(&Request) -> Reply + Send + Sync + 'static) -> Server {
     Server::start(move |request| match (request.method.as_str(), request.path.as_str()) {
-        ("GET", "/v1/models") => {
-            Reply::json(&json!({"data": [{"id": "worker", "max_model_len": 131_072}]}))
-        }
+        ("GET", "/v1/models") => Reply::json(&json!({"data": [{"id": "worker", "max_model_len": 131_072}]})),
         ("POST", "/v1/chat/completions") => chat(request),
         _ => Reply::text(404, "not found"),
     })
@@ -92,13 +92,13 @@ fn the_worker_reads_while_the_supervisor_writes_and_is_asked_when_it_has_read() 
     let result = run(&job(&worker, &supervisor, &pages())).result();
     assert_eq!(result["final_answer"], "Ada");
     assert_eq!(calls(&worker), [true, false]);
-    let [read, asked] = worker.requests().into_iter().filter(|request| request.method == "POST").collect::<Vec<_>>()
-        [..]
-        .iter()
-        .map(|request| request.json()["messages"][0].clone())
-        .collect::<Vec<_>>()
-        .try_into()
-        .expect("two calls");
+    let [read, asked] =
+        worker.requests().into_iter().filter(|request| request.method == "POST").collect::<Vec<_>>()[..]
+            .iter()
+            .map(|request| request.json()["messages"][0].clone())
+            .collect::<Vec<_>>()
+            .try_into()
+            .expect("two calls");
     assert_eq!(read, asked, "what is read ahead is what the question comes after");
     assert_eq!(result["local_usage"]["total_tokens"], 30);
 }
@@ -111,7 +111,8 @@ fn what_is_not_worth_it_or_not_wanted_is_not_read_ahead() {
     assert_eq!(run(&job(&short, &asks(), "Signed by Ada.")).result()["final_answer"], "Ada");
     assert_eq!(calls(&short), [false]);
 
-    let mut plain = job(&unwanted, &asks(), &pages());
+    let supervisor = asks();
+    let mut plain = job(&unwanted, &supervisor, &pages());
     plain["call_params"]["read_ahead"] = json!(false);
     assert_eq!(run(&plain).result()["final_answer"], "Ada");
     assert_eq!(calls(&unwanted), [false]);

@@ -93,7 +93,7 @@ pub(super) async fn open(
     };
     let supervisors = supervisor.servers(shared, &supervisor_servers)?.into_iter().map(metered).collect();
     let workers = worker.servers(shared, &worker_servers)?;
-    let reader = worker.reader(shared, &worker_servers, &workers, ledger)?;
+    let reader = worker.reader(&worker_servers, &workers, ledger);
     // A pool whose clients record or watch the calls of this job cannot be shared with other jobs.
     let is_own = tape.is_recording() || workers.iter().any(|server| server.is_remote);
     let workers = workers.into_iter().map(|server| watched(&worker, server)).collect();
@@ -222,36 +222,23 @@ impl SideConfig<'_> {
     }
 
     /// The first of the side's `servers` that is up, as a reader of its first prompt.
-    fn reader(
-        &self,
-        shared: &SharedResources,
-        servers: &Servers,
-        clients: &[Server],
-        ledger: &Arc<Ledger>,
-    ) -> Result<Option<Reader>, Failure> {
+    fn reader(&self, servers: &Servers, clients: &[Server], ledger: &Arc<Ledger>) -> Option<Reader> {
         let mut servers_up = servers.iter().zip(clients).enumerate();
         let first = servers_up.find_map(|(at, ((_, ready), server))| Some((at, ready?, server)));
-        let Some((position, ready, server)) = first else { return Ok(None) };
+        let (position, ready, server) = first?;
         let Server { settings, is_remote, .. } = server;
-        let (tokenizer, mut client) = match ready {
-            Ready::Embedded(engine) => {
-                let short = Generation { max_tokens: Some(1), ..self.generation };
-                (Tokenizer::Engine(engine.clone()), Arc::new(engine.client(Sampling::from(short))) as _)
+        let tokenizer = match ready {
+            Ready::Embedded(engine) => Tokenizer::Engine(engine.clone()),
+            Ready::Foreign { .. } if http::is_private(&settings.base_url) => {
+                Tokenizer::Server { base_url: settings.base_url.clone(), api_key: settings.api_key.clone() }
             }
-            Ready::Managed(..) | Ready::Foreign { .. } => {
-                let mut short = settings.clone();
-                short.generation.max_tokens = Some(1);
-                let (base_url, api_key) = (settings.base_url.clone(), settings.api_key.clone());
-                let has_route = matches!(ready, Ready::Foreign { .. }) && http::is_private(&base_url);
-                let tokenizer =
-                    if has_route { Tokenizer::Server { base_url, api_key } } else { Tokenizer::None };
-                (tokenizer, self.connect(shared, short)?)
-            }
+            Ready::Managed(..) | Ready::Foreign { .. } => Tokenizer::None,
         };
+        let mut client = Arc::clone(&server.client);
         if *is_remote {
             client = client.gated(ledger.watch(self.role));
         }
-        Ok(Some(Reader {
+        Some(Reader {
             model: self.shown_model(),
             position,
             window: servers.window(),
@@ -260,7 +247,7 @@ impl SideConfig<'_> {
             client,
             is_free: !is_remote,
             is_in_doubt: ready.is_in_doubt() && clients.len() == 1,
-        }))
+        })
     }
 
     fn server(
