@@ -69,12 +69,14 @@ impl ReadAhead<'_> {
                 When::Beside => self.worker.free_permit(self.reader.position),
                 _ => Some(self.worker.permit(Some(self.reader.position)).await),
             };
-            if permit.is_some() {
-                let calls = CallEvents::new(self.events, JobRole::Worker, Purpose::Read);
-                self.worker.count(self.reader.read(prompt, calls.observer()).await?);
-                // Nobody listens once the answer is given.
-                let _ = read.send(self.reader.position);
+            if permit.is_none() {
+                drop(read);
+                return Ok(());
             }
+            let calls = CallEvents::new(self.events, JobRole::Worker, Purpose::Read);
+            self.worker.count(self.reader.read(prompt, calls.observer()).await?);
+            // Nobody listens once the answer is given.
+            let _ = read.send(self.reader.position);
             Ok(())
         });
         let ended = match when {

@@ -169,7 +169,11 @@ impl JobRun {
                         let ahead = ReadAhead { reader, worker, events: &self.events, is_wanted };
                         ahead.beside(minion.worker_prompt(), run).await?
                     }
-                    None => run(oneshot::channel().1).await,
+                    None => {
+                        let (nobody, has_read) = oneshot::channel();
+                        drop(nobody);
+                        run(has_read).await
+                    }
                 }
             }
             Protocol::Minions(params) => {

@@ -80,6 +80,8 @@ class ModelServer:
     async def _answer(self, head, body):
         if head.startswith(b"GET /props") and self.tells:
             return http(200, {"total_slots": self.slots, "default_generation_settings": {"n_ctx": 8192}})
+        if head.startswith(b"GET /v1/models"):
+            return http(200, {"data": [{"id": "worker"}, {"id": "supervisor"}]})
         if not head.startswith(b"POST"):
             return http(404, {})
         body = json.loads(body)
