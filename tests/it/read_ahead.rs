@@ -88,7 +88,9 @@ fn the_worker_reads_while_the_supervisor_writes_and_is_asked_when_it_has_read() 
             said("Ada signed.")
         }
     });
-    let supervisor = supervisor(move || drop(both.wait()));
+    let supervisor = supervisor(move || {
+        both.wait();
+    });
     let result = run(&job(&worker, &supervisor, &pages())).result();
     assert_eq!(result["final_answer"], "Ada");
     assert_eq!(calls(&worker), [true, false]);

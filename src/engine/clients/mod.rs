@@ -11,7 +11,7 @@ mod tests;
 use std::sync::Arc;
 
 use super::egress::Ledger;
-use super::fit::{Reader, Tokenizer};
+use super::fit::{OLLAMA_REMEDY, Reader, Tokenizer};
 use super::models::Ready;
 use super::server::Server;
 use super::servers::Servers;
@@ -20,8 +20,10 @@ use super::side_config::{SideConfig, model, sides};
 use super::spending::{SpendingBudget, SpendingLimits};
 use super::tape::{Missing, RecordedChat, Recording, Tape};
 use super::window;
+use crate::chat::providers::find;
 use crate::chat::{
-    self, ChatClient, ChatError, ChatErrorKind, ChatSettings, Embedder, Generation, RetryPolicy, http,
+    self, ChatClient, ChatError, ChatErrorKind, ChatSettings, Embedder, Generation, RetryPolicy,
+    VendorOptions, http,
 };
 use crate::config::Environment;
 use crate::error::{Failure, FailureKind};
@@ -72,6 +74,7 @@ pub(super) async fn open(
         side.warn();
     }
     worker.check_embedder(job)?;
+    worker.look_at_embedding_model(job).await?;
     let worker_servers = Servers::open(&worker, shared, None).await?;
     let known = worker.has_same_model.then_some(&worker_servers);
     let supervisor_servers = Servers::open(&supervisor, shared, known).await?;
@@ -93,7 +96,7 @@ pub(super) async fn open(
     };
     let supervisors = supervisor.servers(shared, &supervisor_servers)?.into_iter().map(metered).collect();
     let workers = worker.servers(shared, &worker_servers)?;
-    let reader = worker.reader(&worker_servers, &workers, ledger);
+    let reader = worker.reader(shared, &worker_servers, &workers, ledger)?;
     // A pool whose clients record or watch the calls of this job cannot be shared with other jobs.
     let is_own = tape.is_recording() || workers.iter().any(|server| server.is_remote);
     let workers = workers.into_iter().map(|server| watched(&worker, server)).collect();
@@ -209,6 +212,21 @@ impl SideConfig<'_> {
             .map_err(|error| unusable(self.spec.side, error))
     }
 
+    /// A client for the native API of an Ollama, which refuses a prompt that is too long and does not cut it.
+    fn connect_natively(
+        &self,
+        shared: &SharedResources,
+        settings: ChatSettings,
+        daemon_url: &str,
+    ) -> Result<Arc<dyn ChatClient>, Failure> {
+        let Some(ollama) = find("ollama") else { return self.connect(shared, settings) };
+        let settings =
+            ChatSettings { base_url: daemon_url.to_owned(), vendor: VendorOptions::None, ..settings };
+        shared
+            .client(ollama.name, settings, |settings| chat::connect(ollama, settings))
+            .map_err(|error| unusable(self.spec.side, error))
+    }
+
     /// The side's servers with their clients.
     fn servers(&self, shared: &SharedResources, servers: &Servers) -> Result<Vec<Server>, Failure> {
         let window = servers.window();
@@ -222,23 +240,35 @@ impl SideConfig<'_> {
     }
 
     /// The first of the side's `servers` that is up, as a reader of its first prompt.
-    fn reader(&self, servers: &Servers, clients: &[Server], ledger: &Arc<Ledger>) -> Option<Reader> {
+    fn reader(
+        &self,
+        shared: &SharedResources,
+        servers: &Servers,
+        clients: &[Server],
+        ledger: &Arc<Ledger>,
+    ) -> Result<Option<Reader>, Failure> {
         let mut servers_up = servers.iter().zip(clients).enumerate();
         let first = servers_up.find_map(|(at, ((_, ready), server))| Some((at, ready?, server)));
-        let (position, ready, server) = first?;
+        let Some((position, ready, server)) = first else { return Ok(None) };
         let Server { settings, is_remote, .. } = server;
+        let base_url = settings.base_url.clone();
         let tokenizer = match ready {
             Ready::Embedded(engine) => Tokenizer::Engine(engine.clone()),
-            Ready::Foreign { .. } if http::is_private(&settings.base_url) => {
-                Tokenizer::Server { base_url: settings.base_url.clone(), api_key: settings.api_key.clone() }
+            Ready::Foreign { .. } if http::is_private(&base_url) => {
+                let headers =
+                    self.credentials.at(&base_url, self.spec.provider).header_map(self.spec.provider)?;
+                Tokenizer::Server { base_url, headers }
             }
             Ready::Managed(..) | Ready::Foreign { .. } => Tokenizer::None,
         };
-        let mut client = Arc::clone(&server.client);
+        let mut client = match ready.ollama() {
+            Some(ollama) => self.connect_natively(shared, settings.clone(), ollama.daemon_url())?,
+            None => Arc::clone(&server.client),
+        };
         if *is_remote {
             client = client.gated(ledger.watch(self.role));
         }
-        Some(Reader {
+        Ok(Some(Reader {
             model: self.shown_model(),
             position,
             window: servers.window(),
@@ -246,8 +276,9 @@ impl SideConfig<'_> {
             tokenizer,
             client,
             is_free: !is_remote,
+            is_ollama: ready.ollama().is_some(),
             is_in_doubt: ready.is_in_doubt() && clients.len() == 1,
-        })
+        }))
     }
 
     fn server(
@@ -259,7 +290,10 @@ impl SideConfig<'_> {
     ) -> Result<Server, Failure> {
         let bare = || self.settings(base_url, None);
         if let Some(Ready::Embedded(_) | Ready::Foreign { .. }) = ready {
-            self.check_window(window)?;
+            self.check_window(window).map_err(|failure| match ready.and_then(Ready::ollama) {
+                Some(_) => failure.hint(OLLAMA_REMEDY),
+                None => failure,
+            })?;
         }
         let settings = match ready {
             // The server was used as it is found, so the settings are those of the job.
