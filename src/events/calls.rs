@@ -42,7 +42,7 @@ impl CallObserver for CallEvents {
     }
 
     fn delta(&self, text: &str) {
-        // A fan-out's replies are short and many: each is one message. What only shows that a prompt was read is none.
+        // A fan-out's replies are short and many: each is one message. A reply to what is read ahead is none.
         if matches!(self.purpose, Purpose::WorkerJob | Purpose::Read) {
             return;
         }
