@@ -34,8 +34,6 @@ pub enum Purpose {
     Read,
     /// `minion`: the supervisor's next message, or its answer.
     Step,
-    /// `minion`: the worker reads the documents, before it is asked anything.
-    Read,
     /// `minion`: the worker's reply to a message.
     Reply,
     /// `minions`: the supervisor writes a program.

@@ -206,7 +206,8 @@ fn how_far_a_prompt_is_stands_on_stderr_and_in_the_events() {
         r#"{"reasoning": "r", "decision": "provide_final_answer", "message": null, "answer": "Aurora"}"#;
     let server =
         scripted(vec![ask.into(), answer.into()], |_| telling("Aurora", 4).gap(Duration::from_millis(1600)));
-    let mut job = job(&server, "minion", json!({"task": "Which ship?", "context": ["The Aurora sailed."]}));
+    let params = json!({"task": "Which ship?", "context": ["The Aurora sailed."], "read_ahead": false});
+    let mut job = job(&server, "minion", params);
     job["local_client"]["type"] = "llama_server".into();
     let ran = Program::new().args(["--events", "events.ndjson"]).run_job(&job);
     assert_eq!(ran.result()["final_answer"], "Aurora");
