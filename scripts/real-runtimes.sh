@@ -18,7 +18,7 @@ LLAMA_SERVER=$(program "${LLAMA_SERVER:-llama-server}" || program "${OLLAMA%/bin
 
 tests=()
 if [ -n "$OLLAMA" ]; then
-    say "Ollama: $OLLAMA ($("$OLLAMA" --version 2>/dev/null | tail -n 1))"
+    say "Ollama: $OLLAMA ($("$OLLAMA" --version 2>/dev/null | sed -n "s/.*version is //p"))"
     tests+=(real_runtimes::ollama)
 else
     say "Ollama is skipped: it is not on the PATH, and OLLAMA does not say where it is"
