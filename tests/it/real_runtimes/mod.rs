@@ -50,7 +50,8 @@ fn no_worker(_: &Request) -> Reply {
 
 /// A ship's log of `length` characters, in which no two chunks are equal.
 fn document(length: usize) -> String {
-    let days = (1..).map(|day| format!("Day {day}. The Aurora lay off the port in {} fathoms. ", day * 7 % 90));
+    let days =
+        (1..).map(|day| format!("Day {day}. The Aurora lay off the port in {} fathoms. ", day * 7 % 90));
     days.scan(0, |written, text| {
         *written += text.len();
         (*written <= length).then_some(text)

@@ -65,7 +65,8 @@ impl Home {
     pub(super) fn evaluated(&self) -> usize {
         let log = self.log();
         let lines = log.lines().filter_map(|line| line.split_once("prompt eval time ="));
-        let counts = lines.filter_map(|(_, rest)| rest.split_once('/')?.1.split_whitespace().next()?.parse::<usize>().ok());
+        let counts = lines
+            .filter_map(|(_, rest)| rest.split_once('/')?.1.split_whitespace().next()?.parse::<usize>().ok());
         counts.sum()
     }
 
@@ -123,7 +124,10 @@ impl Ollama {
         let serving = Self::serving();
         let found = Self { home: Home::new(), _daemon: None };
         drop(serving);
-        let script = format!("#!/usr/bin/env bash\nexec {} \"$@\" 2> >(exec tee -a \"$HOME/log\" >&2)\n", required("MINIONS_REAL_OLLAMA"));
+        let script = format!(
+            "#!/usr/bin/env bash\nexec {} \"$@\" 2> >(exec tee -a \"$HOME/log\" >&2)\n",
+            required("MINIONS_REAL_OLLAMA")
+        );
         let program = found.home.path().join("ollama");
         fs::write(&program, script).expect("writable");
         fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).expect("ours");
@@ -138,7 +142,8 @@ impl Ollama {
         command.arg("serve").stdout(Stdio::null()).stderr(log);
         let daemon = Running::spawn(&mut command);
         let answers = |arguments: &[&str]| {
-            let done = Self::command(&home).args(arguments).stdout(Stdio::null()).stderr(Stdio::null()).status();
+            let done =
+                Self::command(&home).args(arguments).stdout(Stdio::null()).stderr(Stdio::null()).status();
             done.is_ok_and(|status| status.success())
         };
         until("the daemon", || answers(&["list"]));
@@ -195,7 +200,10 @@ impl ModelRunner {
             .env("MODEL_RUNNER_SOCK", &socket)
             .env("MODELS_PATH", store("real-model-runner"))
             .env("MODEL_RUNNER_LOG_DIR", home.path())
-            .env("LLAMA_SERVER_PATH", Path::new(&required("MINIONS_REAL_LLAMA_SERVER")).parent().expect("a folder"))
+            .env(
+                "LLAMA_SERVER_PATH",
+                Path::new(&required("MINIONS_REAL_LLAMA_SERVER")).parent().expect("a folder"),
+            )
             .env("DISABLE_SERVER_UPDATE", "1")
             .env("DO_NOT_TRACK", "1")
             .stdout(Stdio::null())
@@ -213,7 +221,8 @@ impl ModelRunner {
     /// Loads the model as `docker model package` does.
     fn load(&self) {
         let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/support/load_model.py");
-        let loaded = Command::new("python3").arg(script).args([&self.home.url(), &model(), RUNNER_MODEL]).output();
+        let loaded =
+            Command::new("python3").arg(script).args([&self.home.url(), &model(), RUNNER_MODEL]).output();
         let loaded = loaded.expect("python3 is here");
         assert!(loaded.status.success(), "{}", String::from_utf8_lossy(&loaded.stderr));
     }
