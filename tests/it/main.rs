@@ -41,6 +41,7 @@ mod providers;
 mod proxies;
 mod real_model_tape;
 mod recordings;
+mod repetition;
 mod replies;
 mod runtimes;
 mod sandbox;
