@@ -40,7 +40,7 @@ fn endless(piece: Piece, begin: &str, block: &[&str]) -> Reply {
 
 fn limited(provider: &str, server: &Server) -> ChatSettings {
     let generation = Generation { max_tokens: Some(1024), ..Generation::default() };
-    ChatSettings { generation, retries: 3, ..settings(provider, &server.url()) }
+    ChatSettings { generation, model: "m".into(), ..settings(provider, &server.url()) }
 }
 
 async fn ask(provider: &str, server: &Server, request: &ChatRequest) -> Result<ChatReply, ChatError> {
@@ -75,7 +75,7 @@ async fn a_loop_that_no_guard_stops_is_ended_and_asked_once_more() {
             assert_eq!(penalty(first, name), Value::Null, "{case}");
             assert!(penalty(second, name).as_f64().unwrap() > 1.0, "{case}");
             // The server is free again.
-            until_async("both streams are given up", async || server.hung_up() == 2).await;
+            until_async("both streams are given up", || server.hung_up() == 2).await;
         }
     }
 }

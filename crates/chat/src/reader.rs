@@ -15,6 +15,9 @@ use super::thinking::without_thoughts;
 use super::{ChatErrorKind as Kind, Finish};
 use minions_documents::tokens::estimate;
 
+/// The bytes that a token has at most, on average.
+const LONGEST_TOKEN: u64 = 12;
+
 /// Why there is no reply.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Fault {
@@ -90,9 +93,11 @@ impl<'a> Reader<'a> {
         Self { ends_loops, ..self }
     }
 
-    /// The tokens that the model has written, by the pieces that have come and by estimate.
-    pub(crate) fn written(&self) -> u64 {
-        self.pieces.max(estimate(&self.reply.text) + estimate(&self.reply.reasoning))
+    /// The tokens that the model has written: the pieces that have come, or an estimate where these are no tokens.
+    fn written(&self) -> u64 {
+        let Partial { text, reasoning, .. } = &self.reply;
+        let bytes = (text.len() + reasoning.len()) as u64;
+        if bytes < self.pieces * LONGEST_TOKEN { self.pieces } else { estimate(text) + estimate(reasoning) }
     }
 
     /// Takes the next bytes. `true` if nothing of the reply follows.
@@ -222,8 +227,7 @@ impl<'a> Reader<'a> {
     /// Ends the reply where it began to repeat itself.
     fn looped(&mut self, found: Loop) {
         let written = self.written();
-        let Partial { text, ending, complete, usage, .. } = &mut self.reply;
-        text.truncate(text.floor_char_boundary(found.keeps));
+        let Partial { ending, complete, usage, .. } = &mut self.reply;
         (*ending, *complete) = (Some(Ending::Looped), true);
         usage.completion_tokens = usage.completion_tokens.max(written);
         usage.total_tokens =
@@ -257,6 +261,8 @@ impl<'a> Reader<'a> {
             Some(Ending::Cut) => Finish::Length,
             Some(Ending::Looped) => Finish::Looped,
         };
+        let kept = self.found.map_or(text.len(), |found| text.floor_char_boundary(found.keeps));
+        let text = &text[..kept];
         let answer = without_thoughts(text);
         if !answer.is_empty() {
             return Ok((answer, finish));
