@@ -126,6 +126,7 @@ fn generation(fields: &mut Fields) -> Result<(Generation, bool), JobError> {
         seed: fields.limit("seed", 0, most)?.and_then(Limit::at),
         num_ctx: either([window(fields, "num_ctx")?, window(fields, "n_ctx")?])?,
         thinking: thinking(fields)?,
+        is_paid: false,
         breaks_loops: false,
     };
     Ok((generation, max_tokens == Some(Limit::No)))

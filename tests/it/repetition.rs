@@ -266,3 +266,13 @@ fn a_worker_that_loops_for_ever_costs_one_call_and_the_job_goes_on() {
         }
     }
 }
+
+#[tokio::test]
+async fn a_reply_that_may_cost_money_is_read_to_its_end_and_asked_once() {
+    let text = format!("It says: {}", "the lease of the lease ".repeat(100));
+    let server = Server::start(move |request| openai(request, &text));
+    let generation = Generation { is_paid: true, ..limited("openai", &server).generation };
+    let settings = ChatSettings { generation, ..limited("openai", &server) };
+    let reply = client("openai", settings).chat(&question("?")).await.unwrap();
+    assert_eq!((reply.finish, reply.text.len(), server.requests().len()), (Finish::Stop, 2308, 1));
+}

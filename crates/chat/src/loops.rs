@@ -53,6 +53,11 @@ impl HttpClient {
         }
     }
 
+    /// Whether a reply is ended where it repeats itself: it costs time and no money.
+    pub(super) fn ends_loops(&self) -> bool {
+        self.is_of_ours() && !self.endpoint.settings.generation.is_paid
+    }
+
     /// This client with what breaks a loop: the server's penalty, else a little temperature where the job fixes none.
     /// `None` if there is neither, or if the try would cost money.
     fn breaking_loops(&self) -> Option<Self> {
@@ -66,7 +71,7 @@ impl HttpClient {
             }
             generation.temperature = Some(generation.temperature.unwrap_or_default().max(WARM));
         }
-        self.is_of_ours().then_some(client)
+        self.ends_loops().then_some(client)
     }
 
     /// Says once of all calls that the model repeats itself.

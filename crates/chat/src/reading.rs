@@ -32,7 +32,7 @@ impl HttpClient {
         response: Response,
         watched: &mut WatchedTry<'_>,
     ) -> Result<ChatReply, ChatError> {
-        let mut reader = Reader::new(self.dialect).ending_loops(self.is_of_ours());
+        let mut reader = Reader::new(self.dialect).ending_loops(self.ends_loops());
         let outcome = self.read(response, &mut reader, watched).await;
         reader.reply.usage = self.credible(request, bytes, &reader.reply);
         let checked = outcome.and_then(|()| self.check(request, format, &reader));

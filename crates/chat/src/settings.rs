@@ -53,6 +53,8 @@ pub struct Generation {
     pub thinking: Option<Thinking>,
     /// Whether the temperature is the user's, so that nothing else may change it.
     pub has_fixed_temperature: bool,
+    /// Whether replies may cost money whatever the address: a hosted vendor's API in a private network may be a gateway.
+    pub is_paid: bool,
     /// Whether the call follows a reply that repeated itself, so that it asks for what breaks a loop.
     pub breaks_loops: bool,
 }
