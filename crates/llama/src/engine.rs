@@ -349,6 +349,8 @@ impl<'a> Worker<'a> {
             active.request.sampler.pick(self.context.get_logits_ith(logits_at), &active.written)
         };
         let vocab = self.model.vocab();
+        // How much stays of a text that is ended, as it repeats itself.
+        let mut kept = None;
         let finish = match token {
             None => {
                 let error = failed(
@@ -366,13 +368,11 @@ impl<'a> Worker<'a> {
                 vocab.token_to_piece_into(token, &mut active.text, false, None);
                 let found = active.repeats.push(&active.text[before..]).filter(|_| !active.is_looped);
                 active.is_looped |= found.is_some();
-                if let Some(found) = found.filter(|_| !active.request.sampler.constrained()) {
-                    active.text.truncate(found.keeps);
-                }
+                kept = found.filter(|_| !active.request.sampler.constrained()).map(|found| found.keeps);
                 let closes = active.text[before..].iter().any(|byte| matches!(byte, b'}' | b']'));
                 if closes && active.request.sampler.complete() {
                     Some(if active.closed.is_some() { Finish::Length } else { Finish::Stop })
-                } else if found.is_some() && !active.request.sampler.constrained() {
+                } else if kept.is_some() {
                     Some(Finish::Looped)
                 } else if active.written.len() >= active.request.max_tokens || lane.cached.len() + 1 >= window
                 {
@@ -388,7 +388,8 @@ impl<'a> Worker<'a> {
                 active.written.len() as u64,
                 active.reused as u64,
             );
-            let text = std::mem::take(&mut active.text);
+            let mut text = std::mem::take(&mut active.text);
+            text.truncate(kept.unwrap_or(text.len()));
             let closed = active.closed;
             let finish = if active.is_looped && finish == Finish::Length { Finish::Looped } else { finish };
             let spared = if finish == Finish::Looped { left as u64 - 1 } else { 0 };
