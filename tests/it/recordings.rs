@@ -1,7 +1,11 @@
 //! Answers of the vendors' own programs, and what becomes of each. Those about models, embeddings and addresses are in
 //! the tests of these.
 
+use std::time::Duration;
+
 use minions::chat::{ChatErrorKind as Kind, ChatSettings, Finish, Generation, Thinking, Usage};
+use minions::runtimes::{DockerModelRunner, Need, Runtime, RuntimeErrorKind, Timeouts};
+use serde_json::json;
 
 use crate::support::chat::{client, json_question, question, settings};
 use crate::support::recorded::{self, Player};
@@ -100,4 +104,40 @@ async fn a_load_is_no_answer() {
         let error = client(provider, settings).chat(&question("?")).await.unwrap_err();
         assert!(error.kind.is_transient(), "{error}");
     }
+}
+
+#[tokio::test]
+async fn a_model_runner_is_configured_and_loads_as_recorded() {
+    let player = Player::new([
+        "model-runner/engines",
+        "model-runner/model",
+        "model-runner/configured",
+        "model-runner/load",
+    ]);
+    let server =
+        Server::start(move |request| player.answer(request).unwrap_or_else(|| Reply::json(&json!([]))));
+    let runner = DockerModelRunner::new(&server.url(), Timeouts::default()).unwrap();
+    runner.ensure_ready().await.unwrap();
+    let need = Need { model: "ai/smollm2".into(), slots: Some(4), pull: true, ..Need::default() };
+    let endpoint = runner.ensure_model(&need).await.unwrap();
+    assert_eq!(endpoint.slots, Some(4));
+    // The model was trained for 8,192 tokens.
+    assert!(endpoint.context_window.is_some_and(|window| window <= 8192), "{endpoint:?}");
+    runner.warm_up(&need, &endpoint).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_pull_that_fails_is_told_in_the_words_of_the_registry() {
+    let server = Server::start(|request| match &*request.path {
+        "/models/ai/nothere" => recorded::reply("model-runner/no such model"),
+        "/models/create" => recorded::reply("model-runner/pull fails"),
+        _ => Reply::json(&json!([])),
+    });
+    let runner =
+        DockerModelRunner::new(&server.url(), Timeouts { pause: Duration::ZERO, ..Timeouts::default() })
+            .unwrap();
+    let need = Need { model: "ai/nothere".into(), pull: true, ..Need::default() };
+    let error = runner.ensure_model(&need).await.unwrap_err();
+    assert_eq!(error.kind, RuntimeErrorKind::PullFailed, "{error}");
+    assert!(error.message.contains("no such host"), "{error}");
 }
