@@ -45,7 +45,7 @@ fn at_most(max_tokens: u32) -> Sampling {
 }
 
 fn ask(text: impl Into<String>) -> ChatRequest {
-    ChatRequest { messages: vec![Message::user(text)], format: Format::Text, sample: 0, observer: None }
+    ChatRequest { messages: vec![Message::user(text)], ..ChatRequest::default() }
 }
 
 /// The worker's reply in the `minions` protocol.
@@ -79,7 +79,7 @@ fn job(chunk: usize, task: &str) -> ChatRequest {
          answer or null.",
         document(chunk)
     );
-    ChatRequest { messages: vec![Message::user(prompt)], format: job_format(), sample: 0, observer: None }
+    ChatRequest { messages: vec![Message::user(prompt)], format: job_format(), ..ChatRequest::default() }
 }
 
 const TASKS: [&str; 3] = [
