@@ -51,6 +51,8 @@ pub const ENV_LOG_DIR: &str = "MINIONS_LOG_DIR";
 pub const ENV_LOG: &str = "RUST_LOG";
 /// Environment: address of the Ollama daemon, as Ollama itself reads it.
 pub const ENV_OLLAMA_HOST: &str = "OLLAMA_HOST";
+/// Environment: how long a daemon that a job started stays after its last user.
+pub const ENV_LINGER: &str = "MINIONS_LINGER";
 /// Environment: address of Docker Model Runner.
 pub const ENV_MODEL_RUNNER_HOST: &str = "MODEL_RUNNER_HOST";
 /// Environment: address of the Docker Engine that runs Docker Model Runner.

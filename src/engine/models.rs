@@ -11,7 +11,7 @@ use crate::config;
 use crate::error::Failure;
 use crate::llama::{self, Engine, EngineSettings};
 use crate::runtimes::docker_model_runner::Seek;
-use crate::runtimes::ollama::{Host, Start, find_program};
+use crate::runtimes::ollama::{Host, Start, find_program, linger};
 use crate::runtimes::window::{self, Known};
 use crate::runtimes::{
     DockerModelRunner, Endpoint, Need, Ollama, PullProgress, Runtime, RuntimeError, Timeouts, probe,
@@ -135,7 +135,7 @@ impl ModelKey {
             context_window: props.context_window.or(seen.window),
             slots: props.slots,
             forwards: false,
-            has_watchdog: false,
+            revival: None,
         };
         Ok(Ready::Foreign { endpoint, is_in_doubt: seen.is_in_doubt })
     }
@@ -197,12 +197,16 @@ impl ModelKey {
         let host = told.filter(|told| told.client_url() == self.base_url);
         let host = host.unwrap_or_else(|| Host::parse(&self.base_url));
         let program = find_program("ollama", environment.get("PATH").unwrap_or_default());
-        Ok(match program.zip(engine.program.as_ref()).filter(|_| host.is_local()) {
-            Some((program, minions)) => {
-                ollama.starting(Start::new(minions, program, host, environment.locks()))
-            }
-            None => ollama,
-        })
+        let Some((program, minions)) = program.zip(engine.program.as_ref()).filter(|_| host.is_local())
+        else {
+            return Ok(ollama);
+        };
+        let mut start = Start::new(minions, program, host, environment.locks());
+        if let Some(text) = environment.get(config::ENV_LINGER) {
+            start.linger = linger(text)?;
+        }
+        start.environment = environment.all();
+        Ok(ollama.starting(start))
     }
 
     /// The runner. It is looked for and started if none answers and its address is on this machine.

@@ -202,6 +202,7 @@ impl<'a> SideConfig<'a> {
     }
 
     pub(super) fn settings(&self, base_url: &str, endpoint: Option<&Endpoint>) -> ChatSettings {
+        let revival = endpoint.and_then(|endpoint| endpoint.revival.clone());
         ChatSettings {
             model: endpoint.map_or_else(|| self.model.clone(), |endpoint| endpoint.model.clone()),
             base_url: endpoint.map_or(base_url, |endpoint| &endpoint.base_url).to_owned(),
@@ -209,11 +210,8 @@ impl<'a> SideConfig<'a> {
             headers: self.credentials.headers.clone(),
             timeout: self.spec.timeout,
             retries: if self.is_metered { 0 } else { self.turn_retries() },
-            outage: if endpoint.is_some_and(|endpoint| endpoint.has_watchdog) {
-                config::OUTAGE
-            } else {
-                Duration::ZERO
-            },
+            outage: revival.as_ref().map_or(Duration::ZERO, |_| config::OUTAGE),
+            revival,
             // Another server, or the meter that counts each try, waits in the client's place.
             loading: if self.is_metered { Duration::ZERO } else { self.turn_loading() },
             // The server may have another window than the job asked for.

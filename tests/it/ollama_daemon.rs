@@ -256,7 +256,7 @@ async fn jobs_know_the_slots_of_a_daemon_that_is_ours_and_of_no_other() {
     let slots = async |job: &Ollama| {
         let endpoint = job.ensure_model(&need()).await.unwrap();
         // Whose daemon it is decides both.
-        assert_eq!(endpoint.has_watchdog, endpoint.slots.is_some());
+        assert_eq!(endpoint.revival.is_some(), endpoint.slots.is_some());
         endpoint.slots
     };
     let machine = Machine::new(&[("STANDIN_MODELS", "m"), ("OLLAMA_NUM_PARALLEL", "7")]);

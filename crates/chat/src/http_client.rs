@@ -19,6 +19,7 @@ use super::error_messages::hint;
 use super::observer::WatchedTry;
 use super::providers::{Key, Provider};
 use super::retry::{self, RetryPolicy};
+use super::revival::Revival;
 use super::schema_limits;
 use super::token_limit::{Lowered, lower_limit};
 use super::turns::without_system;
@@ -115,7 +116,11 @@ impl HttpClient {
             let outcome = timeout(whole, self.send(request, &settings, sent)).await;
             let error = match outcome.unwrap_or_else(|_| Err(self.endpoint.endless(whole))) {
                 Err(error) if self.shrink(sent, request, &error) => continue,
-                Err(error) => error,
+                Err(error) => {
+                    let revival = settings.revival.as_ref().filter(|_| error.kind == Kind::Unreachable);
+                    revival.into_iter().for_each(Revival::begin);
+                    error
+                }
                 reply => return reply,
             };
             lowered += 1;

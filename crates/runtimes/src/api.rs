@@ -21,6 +21,7 @@ const LONGEST_ANSWER: usize = 16 << 20;
 const LONGEST_LINE: usize = 1 << 20;
 
 /// One model server.
+#[derive(Clone)]
 pub(super) struct Api {
     /// For messages: `Ollama at http://127.0.0.1:11434`.
     pub(super) place: String,

@@ -21,6 +21,7 @@ mod words;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use minions_chat::Revival;
 use serde_json::Value;
 
 pub use docker_model_runner::DockerModelRunner;
@@ -73,8 +74,8 @@ pub struct Endpoint {
     pub slots: Option<usize>,
     /// Whether the server forwards prompts to another host, even if it runs here.
     pub forwards: bool,
-    /// Whether a watchdog of minions restarts the server when it ends.
-    pub has_watchdog: bool,
+    /// What brings the server back when it ends, if a watchdog of minions runs it.
+    pub revival: Option<Revival>,
 }
 
 /// A local model server.

@@ -62,7 +62,7 @@ async fn a_model_that_is_there_is_configured_and_loaded() {
         context_window: Some(6144),
         slots: Some(3),
         forwards: false,
-        has_watchdog: false,
+        revival: None,
     };
     assert_eq!(endpoint, expected);
     runner.warm_up(&need, &endpoint).await.unwrap();

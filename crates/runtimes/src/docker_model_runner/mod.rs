@@ -184,7 +184,7 @@ impl Runtime for DockerModelRunner {
             context_window: is_configured.then_some(window),
             slots: is_configured.then_some(slots),
             forwards: false,
-            has_watchdog: false,
+            revival: None,
         })
     }
 

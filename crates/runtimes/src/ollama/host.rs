@@ -73,6 +73,11 @@ impl Host {
         self.port
     }
 
+    /// Whether a daemon for this address would listen on all interfaces.
+    pub(super) fn is_open(&self) -> bool {
+        self.host.is_empty() || self.host.parse().is_ok_and(|ip: IpAddr| ip.is_unspecified())
+    }
+
     /// Whether a daemon for this address would run on this machine, so that it can be started here.
     pub fn is_local(&self) -> bool {
         let is_here = match self.host.parse::<IpAddr>() {

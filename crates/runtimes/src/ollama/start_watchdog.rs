@@ -10,10 +10,15 @@ use tokio::process::Command;
 use tokio::sync::Mutex;
 use tokio::time::{Instant, sleep, timeout};
 
+use super::linger::LINGER;
 use super::locks::{Held, Locks};
+use super::note::{self, Note};
 use super::watchdog_args::{Report, START_LIMIT, WatchdogArgs};
 use super::{Host, Ollama};
 use crate::{RuntimeError, RuntimeErrorKind};
+
+/// The pause between two looks at a watchdog that begins or ends.
+const LOOK: Duration = Duration::from_millis(20);
 
 /// How a daemon is started where none answers.
 #[derive(Debug)]
@@ -30,6 +35,8 @@ pub struct Start {
     pub limit: Duration,
     /// What a watchdog passes on; the rest of the environment is the process's own.
     pub environment: Vec<(String, String)>,
+    /// How long the daemon stays if this job is its last user.
+    pub linger: Duration,
     pub(super) user: Mutex<Option<Held>>,
 }
 
@@ -48,6 +55,7 @@ impl Start {
             locks: locks.into(),
             limit: START_LIMIT,
             environment: Vec::new(),
+            linger: LINGER,
             user: Mutex::default(),
         }
     }
@@ -60,7 +68,35 @@ impl Start {
     pub(super) async fn use_it(&self) -> Result<(), RuntimeError> {
         let mut user = self.user.lock().await;
         if user.is_none() {
-            *user = Some(self.locks().join_users().await?);
+            self.settle().await?;
+            *user = Some(self.locks().join_for(self.linger).await?);
+        }
+        Ok(())
+    }
+
+    /// Has a daemon that waits for users ended if it runs with other settings than this job gives. One that is in use
+    /// keeps them, which is told.
+    async fn settle(&self) -> Result<(), RuntimeError> {
+        let locks = self.locks();
+        let wanted = note::settings(&self.environment, &self.host);
+        let Some(note) = Note::last(&locks).filter(|note| !note.differences(&wanted).is_empty()) else {
+            return Ok(());
+        };
+        let _turn = locks.become_starter().await?;
+        let mut looks = 0;
+        while locks.become_watchdog()?.is_none() {
+            let is_idle = !note.persistent && locks.dismiss()?;
+            // A watchdog that looks for users seems to be one for a moment.
+            looks = if is_idle { 0 } else { looks + 1 };
+            if note.persistent || looks == 3 {
+                tracing::warn!(
+                    "the Ollama daemon for {} is in use and keeps its settings; other ones here: {}",
+                    self.host,
+                    note.differences(&wanted).join(", ")
+                );
+                return Ok(());
+            }
+            sleep(LOOK).await;
         }
         Ok(())
     }
@@ -82,7 +118,7 @@ impl Start {
             }
             match locks.become_watchdog()? {
                 // A watchdog lives and is about to start its daemon, or to start it again.
-                None => sleep(Duration::from_millis(20)).await,
+                None => sleep(LOOK).await,
                 Some(free) => {
                     drop(free);
                     return self.spawn_watchdog().await;
