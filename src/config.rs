@@ -53,6 +53,8 @@ pub const ENV_LOG: &str = "RUST_LOG";
 pub const ENV_OLLAMA_HOST: &str = "OLLAMA_HOST";
 /// Environment: how long a daemon that a job started stays after its last user.
 pub const ENV_LINGER: &str = "MINIONS_LINGER";
+/// Environment: MiB of read prompts that llama.cpp's server keeps for each model, as it reads it itself.
+pub const ENV_CACHE_RAM: &str = "LLAMA_ARG_CACHE_RAM";
 /// Environment: address of Docker Model Runner.
 pub const ENV_MODEL_RUNNER_HOST: &str = "MODEL_RUNNER_HOST";
 /// Environment: address of the Docker Engine that runs Docker Model Runner.

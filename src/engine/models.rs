@@ -26,6 +26,8 @@ pub(super) struct ModelKey {
     pub model_path: Option<PathBuf>,
     /// The number of calls that will run at the same time, if that is settled.
     pub lanes: Option<usize>,
+    /// Whether the user gave that number.
+    pub has_set_lanes: bool,
     /// Whether both sides of a job use it.
     pub serves_both_sides: bool,
     pub num_ctx: Option<u32>,
@@ -144,6 +146,7 @@ impl ModelKey {
     async fn manage(self, runtime: Arc<dyn Runtime>, demand: Demand) -> Result<Ready, Failure> {
         let need = Need {
             slots: self.lanes,
+            has_set_slots: self.has_set_lanes,
             pull: true,
             keep_alive: self.vendor.keep_alive().cloned(),
             ..demand.of(self.model)
@@ -218,7 +221,8 @@ impl ModelKey {
         let environment = &engine.environment;
         let version = environment.get(config::ENV_MODEL_RUNNER_VERSION).unwrap_or("latest").to_owned();
         let seek = Seek { engines: environment.docker_engines(), version };
-        Ok(DockerModelRunner::new(&self.base_url, timeouts)?.seeking(seek))
+        let cache_ram = environment.get(config::ENV_CACHE_RAM).and_then(|megabytes| megabytes.parse().ok());
+        Ok(DockerModelRunner::new(&self.base_url, timeouts)?.seeking(seek).keeping(cache_ram))
     }
 }
 

@@ -28,6 +28,8 @@ pub(super) struct SideConfig<'a> {
     pub warnings: Vec<String>,
     pub demand: Demand,
     pub lanes: Option<usize>,
+    /// Whether the user gave the lanes.
+    pub has_set_lanes: bool,
     /// Whether both sides use one model in memory. Set on the worker alone.
     pub has_same_model: bool,
     /// Whether its calls count for the budgets of the job and of the run, each try by itself.
@@ -82,6 +84,8 @@ impl<'a> SideConfig<'a> {
             warnings,
             demand: Demand::of_worker(job),
             lanes: spec.kwargs.max_concurrency.or(batch),
+            has_set_lanes: spec.kwargs.max_concurrency.is_some()
+                || matches!(job.protocol, Protocol::Minions(_)) && batch.is_some(),
             has_same_model: false,
             is_metered: false,
             generation: Generation {
@@ -105,6 +109,7 @@ impl<'a> SideConfig<'a> {
             warnings,
             demand: Demand::of_supervisor(job),
             lanes: Some(1),
+            has_set_lanes: false,
             has_same_model: false,
             is_metered: true,
             generation: spec.kwargs.generation,
@@ -137,6 +142,7 @@ impl<'a> SideConfig<'a> {
             model: self.model.clone(),
             model_path: self.spec.model_path.clone(),
             lanes: self.lanes,
+            has_set_lanes: self.has_set_lanes,
             serves_both_sides: self.has_same_model,
             num_ctx: kwargs.generation.num_ctx,
             vendor: self.vendor.clone(),

@@ -44,6 +44,8 @@ pub struct Need {
     pub at_least: u32,
     /// Requests that will run at the same time, for servers that can be told.
     pub slots: Option<usize>,
+    /// Whether the user gave that number.
+    pub has_set_slots: bool,
     /// Whether a missing model may be fetched.
     pub pull: bool,
     /// How long the model stays loaded, in Ollama's notation: seconds as a number, or `"10m"`.

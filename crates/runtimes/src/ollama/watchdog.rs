@@ -13,6 +13,7 @@ use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use minions_machine::{memory, prompt_cache};
 use tokio::process::Command;
 use tokio::time::{Instant, sleep, timeout_at};
 
@@ -25,6 +26,8 @@ use crate::{Runtime, RuntimeError, RuntimeErrorKind, Timeouts, window};
 
 /// The variable that gives the daemon its number of slots.
 const PARALLEL: &str = "OLLAMA_NUM_PARALLEL";
+/// The variable that tells llama.cpp's server how many MiB of prompts it keeps.
+const CACHE_RAM: &str = "LLAMA_ARG_CACHE_RAM";
 /// The pause between two looks at a daemon whose port is not open yet.
 const LOOK: Duration = Duration::from_millis(10);
 /// A daemon that has run for this long is started again at once.
@@ -207,8 +210,8 @@ pub fn environment(
         ("OLLAMA_KEEP_ALIVE", "30m".to_owned()),
         // Nothing is asked of, or sent to, Ollama's own machines.
         ("OLLAMA_NO_CLOUD", "1".to_owned()),
-        // llama.cpp keeps up to 8 GiB of old prompts by default. Ours share a prefix, which a slot keeps itself.
-        ("LLAMA_ARG_CACHE_RAM", "0".to_owned()),
+        // What the slots have read is kept for the next question over the same documents, within the memory that is free.
+        (CACHE_RAM, prompt_cache::budget(memory::free()).to_string()),
     ];
     for (name, value) in ours {
         if !environment.iter().any(|(known, _)| known == name) {
@@ -242,6 +245,11 @@ mod tests {
         assert_eq!(get("OPENAI_API_KEY"), None);
         assert_eq!(get("OLLAMA_NUM_PARALLEL"), Some("9"));
         assert_eq!(get("OLLAMA_HOST"), Some("0.0.0.0:11434"));
-        assert_eq!(get("LLAMA_ARG_CACHE_RAM"), Some("0"));
+        let budget: u64 = get("LLAMA_ARG_CACHE_RAM").unwrap().parse().unwrap();
+        assert!(budget <= 8192, "{budget}");
+        let own = [(CACHE_RAM.to_owned(), "0".to_owned())];
+        let environment = super::environment(own, &Host::default(), 4);
+        let told: Vec<_> = environment.iter().filter(|(name, _)| name == CACHE_RAM).collect();
+        assert_eq!(told, [&(CACHE_RAM.to_owned(), "0".to_owned())]);
     }
 }
