@@ -69,7 +69,7 @@ impl Machine {
         start.limit = Duration::from_secs(20);
         start.linger = self.linger;
         let timeouts = Timeouts { answer: Duration::from_secs(20), ..Timeouts::default() };
-        Ollama::new(&self.host().client_url(), None, timeouts).expect("a usable address").starting(start)
+        Ollama::new(self.host().client_url(), None, timeouts).expect("a usable address").starting(start)
     }
 
     /// A job whose daemon has started and loaded the model.

@@ -66,7 +66,7 @@ fn embeddings_go_where_the_server_was_found() {
 
 #[test]
 fn calls_wait_for_a_daemon_that_has_a_watchdog() {
-    let outage = |has_watchdog, kwargs: Value| {
+    let outage = |has_watchdog: bool, kwargs: Value| {
         let local = json!({"type": "ollama", "model_name": "m", "kwargs": kwargs});
         let job = job(local, json!({"type": "openai"}));
         let environment = Environment::from_iter([]);

@@ -53,7 +53,7 @@ pub(super) fn settings(environment: &[(String, String)], host: &Host) -> Setting
     let given = environment.iter().filter(|(name, value)| decides(name) && !value.is_empty());
     let given = given.map(|(name, value)| (name.clone(), hash(value)));
     // Who listens on all interfaces can be reached by others; how the loopback is spelled does not matter.
-    let open = host.is_open().then(|| ("OLLAMA_HOST".to_owned(), hash("open")));
+    let open = host.is_everywhere().then(|| ("OLLAMA_HOST".to_owned(), hash("open")));
     given.chain(open).collect()
 }
 
@@ -70,19 +70,21 @@ mod tests {
     fn of(variables: &[(&str, &str)], host: &str) -> Settings {
         let all: Vec<_> =
             variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-        settings(&all, &Host::parse(host))
+        settings(&all, &Host::read(host).unwrap())
     }
 
     #[test]
     fn only_what_decides_how_a_daemon_runs_counts() {
-        let first =
-            Note { settings: of(&[("PATH", "/bin"), ("OLLAMA_NUM_PARALLEL", "4")], ""), ..Note::default() };
+        let first = Note {
+            settings: of(&[("PATH", "/bin"), ("OLLAMA_NUM_PARALLEL", "4")], "127.0.0.1"),
+            ..Note::default()
+        };
         for (variables, host, expected) in [
             (&[("OLLAMA_NUM_PARALLEL", "4")][..], "localhost", &[][..]),
             (&[("OLLAMA_NUM_PARALLEL", "4"), ("HOME", "/x"), ("OLLAMA_MODELS", "")], "[::1]", &[]),
-            (&[("OLLAMA_NUM_PARALLEL", "4"), ("OLLAMA_BASE_URL", "http://x")], "", &[]),
-            (&[("OLLAMA_NUM_PARALLEL", "8")], "", &["OLLAMA_NUM_PARALLEL"]),
-            (&[], "", &["OLLAMA_NUM_PARALLEL"]),
+            (&[("OLLAMA_NUM_PARALLEL", "4"), ("OLLAMA_BASE_URL", "http://x")], "localhost", &[]),
+            (&[("OLLAMA_NUM_PARALLEL", "8")], "localhost", &["OLLAMA_NUM_PARALLEL"]),
+            (&[], "localhost", &["OLLAMA_NUM_PARALLEL"]),
             (
                 &[("OLLAMA_NUM_PARALLEL", "4"), ("OLLAMA_MODELS", "/m"), ("CUDA_VISIBLE_DEVICES", "-1")],
                 "0.0.0.0",

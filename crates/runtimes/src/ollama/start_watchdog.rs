@@ -20,6 +20,9 @@ use crate::{RuntimeError, RuntimeErrorKind};
 /// The pause between two looks at a watchdog that begins or ends.
 const LOOK: Duration = Duration::from_millis(20);
 
+/// How many watchdogs in a row may be killed while they start the daemon.
+const WATCHDOGS: usize = 3;
+
 /// How a daemon is started where none answers.
 #[derive(Debug)]
 pub struct Start {
@@ -111,6 +114,7 @@ impl Start {
         let locks = self.locks();
         let _turn = locks.become_starter().await?;
         let deadline = Instant::now() + self.limit;
+        let mut died = 0;
         loop {
             match ollama.look().await {
                 Err(error) if error.kind == RuntimeErrorKind::Unreachable && Instant::now() < deadline => {}
@@ -121,13 +125,21 @@ impl Start {
                 None => sleep(LOOK).await,
                 Some(free) => {
                     drop(free);
-                    return self.spawn_watchdog().await;
+                    if self.spawn_watchdog().await? {
+                        return Ok(());
+                    }
+                    // It was killed. The next one ends what it has left.
+                    died += 1;
+                    if died == WATCHDOGS {
+                        return Err(failed("its watchdog ended without a report"));
+                    }
                 }
             }
         }
     }
 
-    async fn spawn_watchdog(&self) -> Result<(), RuntimeError> {
+    /// Whether the watchdog reports that its daemon answers; not if it ended without a report.
+    async fn spawn_watchdog(&self) -> Result<bool, RuntimeError> {
         tracing::info!("starting {} for {}", self.ollama.display(), self.host);
         let mut watchdog = Command::new(&self.minions)
             .args(WatchdogArgs::words(&self.host, &self.ollama, &self.locks, false))
@@ -147,9 +159,9 @@ impl Start {
                 .map_err(|error| failed(&error.to_string()))?;
         }
         match serde_json::from_str::<Report>(&line) {
-            Ok(Report { error: None }) => Ok(()),
+            Ok(Report { error: None }) => Ok(true),
             Ok(Report { error: Some(error) }) => Err(failed(&error)),
-            Err(_) => Err(failed("its watchdog ended without a report")),
+            Err(_) => Ok(false),
         }
     }
 }
