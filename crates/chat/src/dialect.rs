@@ -6,7 +6,8 @@
 use serde_json::{Value, json};
 
 use super::finish::Ending;
-use super::{ChatRequest, ChatSettings, Format, Usage};
+use super::pace::{PromptProgress, PromptTime};
+use super::{ChatRequest, ChatSettings, Format, Generation, Usage};
 
 /// One vendor's API.
 pub trait Dialect: Send + Sync {
@@ -60,6 +61,11 @@ pub trait Dialect: Send + Sync {
         false
     }
 
+    /// Whether a guard of the server ends the reply of a model that repeats itself, and gives no reason.
+    fn has_silent_guard(&self) -> bool {
+        false
+    }
+
     /// How the server cut the prompt of a complete reply without saying so, if it did.
     fn cut_prompt(
         &self,
@@ -103,6 +109,10 @@ pub struct Partial {
     pub complete: bool,
     /// Whether the mark of the stream's end has come.
     pub stopped: bool,
+    /// How far the server is with the prompt, if it tells.
+    pub progress: Option<PromptProgress>,
+    /// How long the prompt took, if the server tells.
+    pub prompt_time: Option<PromptTime>,
     /// Whether the server says that it is an Ollama.
     pub is_ollama: bool,
     /// Whether text has followed an end, so that only the end of the stream is one.
@@ -110,6 +120,12 @@ pub struct Partial {
 }
 
 impl Partial {
+    /// Whether anything of the model has come.
+    pub(crate) fn has_begun(&self) -> bool {
+        let texts = [&self.text, &self.reasoning, &self.refusal];
+        self.calls_tool || self.ending.is_some() || texts.iter().any(|text| !text.is_empty())
+    }
+
     /// Adds text. `false` if `text` is neither text nor nothing.
     pub(crate) fn push_text(&mut self, text: &Value) -> bool {
         match text {
@@ -191,6 +207,10 @@ pub struct Abilities {
     pub template_thinking: bool,
     /// How the server is asked to cache.
     pub caching: Caching,
+    /// Whether it takes `return_progress` of llama.cpp's server, with which a stream tells how far the prompt is read.
+    pub progress: bool,
+    /// The name of the penalty for tokens that come again, if it takes one.
+    pub penalty: Option<&'static str>,
 }
 
 impl Abilities {
@@ -207,7 +227,16 @@ impl Abilities {
         thinking: ThinkingForm::Usual,
         template_thinking: false,
         caching: Caching::Itself,
+        progress: false,
+        penalty: Some("frequency_penalty"),
     };
+
+    /// The penalty for tokens that come again, by its name, if `generation` asks for what breaks a loop. The names differ
+    /// in their scales: 1 is no repetition penalty, 0 no frequency penalty.
+    pub(crate) fn penalty(self, generation: Generation) -> Option<(&'static str, f64)> {
+        let name = self.penalty.filter(|_| generation.breaks_loops)?;
+        Some((name, if name == "frequency_penalty" { 0.5 } else { 1.2 }))
+    }
 }
 
 /// The vector that a JSON array of numbers holds.

@@ -16,13 +16,14 @@ use super::dialect::{Abilities, Dialect};
 use super::egress_gate::{CallOutcome, EgressGate, OutboundRequest};
 use super::endpoint::{self, Endpoint};
 use super::error_messages::hint;
-use super::observer::WatchedTry;
+use super::prompt_wait::PromptWait;
 use super::providers::Provider;
 use super::retry::{self, RetryPolicy};
 use super::revival::Revival;
 use super::schema_limits;
 use super::token_limit::{Lowered, lower_limit};
 use super::turns::without_system;
+use super::watched_try::WatchedTry;
 use super::{
     ChatClient, ChatError, ChatErrorKind as Kind, ChatReply, ChatRequest, ChatSettings, Format, Seen,
 };
@@ -57,6 +58,8 @@ pub(super) struct Told {
     limit: AtomicBool,
     /// That its counts cannot be.
     pub counts: AtomicBool,
+    /// That its model repeats itself.
+    pub loops: AtomicBool,
 }
 
 impl HttpClient {
@@ -68,7 +71,9 @@ impl HttpClient {
     ) -> Result<Self, ChatError> {
         let name = endpoint::name(provider, &settings);
         // The model's name decides about abilities; a deployment's name may be any word.
-        let abilities = Arc::new(Mutex::new(provider.abilities_at(&settings)));
+        let mut abilities = provider.abilities_at(&settings);
+        abilities.progress |= settings.pace.tells_progress();
+        let abilities = Arc::new(Mutex::new(abilities));
         if let Some(deployment) = settings.vendor.deployment() {
             settings.model = deployment.to_owned();
         }
@@ -107,6 +112,7 @@ impl HttpClient {
             settings.to_mut().generation.max_tokens = Some(1);
         }
         let mut lowered = 0;
+        self.until_free().await;
         loop {
             let sent = self.current();
             if let (Some(most), Some(asked)) = (sent.most_tokens, settings.generation.max_tokens)
@@ -115,13 +121,16 @@ impl HttpClient {
                 settings.to_mut().generation.max_tokens = Some(most);
             }
             // Silence has its own limit. This limit is for a server that sends a little now and then and never ends.
-            let whole = settings.timeout * WHOLE_REPLY;
+            let whole = (settings.timeout * WHOLE_REPLY).saturating_add(self.patience(request.prompt().most));
             let outcome = timeout(whole, self.send(request, &settings, sent)).await;
             let error = match outcome.unwrap_or_else(|_| Err(self.endpoint.endless(whole))) {
                 Err(error) if self.shrink(sent, request, &error) => continue,
                 Err(error) => {
-                    let revival = settings.revival.as_ref().filter(|_| error.kind == Kind::Unreachable);
-                    revival.into_iter().for_each(Revival::begin);
+                    match error.kind {
+                        Kind::Timeout => settings.pace.abandon(request.prompt().likely),
+                        Kind::Unreachable => settings.revival.iter().for_each(Revival::begin),
+                        _ => {}
+                    }
                     error
                 }
                 reply => return reply,
@@ -150,11 +159,11 @@ impl HttpClient {
         Self { gate: Some(gate), ..self.clone() }
     }
 
-    fn known(&self) -> MutexGuard<'_, Abilities> {
+    pub(super) fn known(&self) -> MutexGuard<'_, Abilities> {
         self.abilities.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 
-    fn current(&self) -> Abilities {
+    pub(super) fn current(&self) -> Abilities {
         *self.known()
     }
 
@@ -221,13 +230,15 @@ impl HttpClient {
         body: String,
         abilities: Abilities,
     ) -> Result<ChatReply, ChatError> {
-        let mut watched = WatchedTry::begin(request.observer.as_ref(), || self.endpoint.name());
+        let ours = request.observer.as_deref().filter(|_| self.is_users_own());
+        let wait = || PromptWait::begin(self.pace(), request.prompt(), self.has_patience(), ours);
+        let mut watched = WatchedTry::begin(request.observer.as_ref(), || self.endpoint.name(), wait);
         let bytes = body.len();
         let call = self.http.post(self.endpoint.url.clone()).headers(self.headers.clone()).body(body).send();
         // A reply that is not streamed comes after it has been written to its end.
         let silence = self.endpoint.settings.timeout * if abilities.stream { 1 } else { WHOLE_REPLY };
-        let response = match timeout(silence, call).await {
-            Err(_) => return Err(self.endpoint.silent()),
+        let response = match watched.wait.within(silence, call).await {
+            Err(limit) => return Err(self.endpoint.silent(limit)),
             Ok(Err(error)) => return Err(self.endpoint.unreachable(&error)),
             Ok(Ok(response)) => response,
         };
@@ -242,14 +253,17 @@ impl HttpClient {
         self.current().template_thinking && !self.endpoint.settings.generation.thinks()
     }
 
+    /// Whether users run the server themselves, so that what it writes costs time and no money.
+    pub(super) fn is_of_ours(&self) -> bool {
+        self.endpoint.provider.local || http::is_private(&self.endpoint.settings.base_url)
+    }
+
     /// The format with a share of the reply for each text of its schema. Hosted vendors reject such limits, and their
     /// models need none.
     fn within_the_limit<'a>(&self, format: &'a Format) -> Cow<'a, Format> {
-        let Endpoint { settings: ChatSettings { generation, base_url, .. }, provider, .. } = &self.endpoint;
+        let generation = &self.endpoint.settings.generation;
         match (format, generation.max_tokens) {
-            (Format::Schema { name, schema, shares: true }, Some(tokens))
-                if provider.local || http::is_private(base_url) =>
-            {
+            (Format::Schema { name, schema, shares: true }, Some(tokens)) if self.is_of_ours() => {
                 let schema = schema_limits::with_shares(schema, tokens as usize);
                 Cow::Owned(Format::Schema { name, schema, shares: true })
             }
@@ -265,7 +279,7 @@ impl ChatClient for HttpClient {
     }
 
     async fn chat(&self, request: &ChatRequest) -> Result<ChatReply, ChatError> {
-        retry::with_retries(&self.policy, request.observer.as_deref(), || self.turn(request)).await
+        retry::with_retries(&self.policy, request.observer.as_deref(), || self.unlooped(request)).await
     }
 
     async fn look(&self) -> Result<Seen, ChatError> {

@@ -28,23 +28,32 @@ pub mod http;
 pub mod http_body;
 mod http_client;
 mod keep_alive;
+mod llama_server;
 mod look;
+mod loops;
 mod mend;
 mod observer;
 mod ollama;
 mod openai;
 mod openai_choice;
+mod pace;
 pub mod pasted;
+mod patience;
+mod prompt_wait;
+#[cfg(test)]
+mod prompt_wait_tests;
 pub mod providers;
 mod proxy;
 mod reader;
 mod reading;
 mod refusals;
+pub mod repeats;
 mod retry;
 mod revival;
 pub mod schema_limits;
 pub mod secrets;
 mod settings;
+mod telling;
 mod thinking;
 #[cfg(test)]
 mod thinking_tests;
@@ -53,6 +62,7 @@ mod truncation;
 mod turns;
 mod usage;
 mod waits;
+mod watched_try;
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -64,16 +74,20 @@ use serde_json::Value;
 
 pub use egress_gate::{CallOutcome, EgressGate, OutboundRequest, OutboundText};
 pub use error::{ChatError, ChatErrorKind};
-pub use observer::CallObserver;
+pub use observer::{CallObserver, Reading};
+pub use pace::PromptPace;
 pub use retry::{RetryPolicy, Tries, with_retries};
 pub use revival::Revival;
 pub use settings::{CREDENTIAL_HEADERS, ChatSettings, Generation, Thinking, VendorOptions};
+pub use telling::telling;
 pub use thinking::without_thoughts;
 pub use usage::Usage;
 
-use minions_documents::tokens::estimate;
+use minions_documents::tokens::{bounds, estimate};
+use prompt_wait::Prompt;
 
-/// The longest silence of a model server, unless the job says otherwise. A cold local model loads for minutes.
+/// The longest silence of a model server, unless the job says otherwise, beside the time for the prompt. A cold local
+/// model loads for minutes.
 pub const CALL_TIMEOUT: Duration = Duration::from_secs(300);
 
 /// How long a server that is still loading its model is waited for: large models take minutes to read.
@@ -205,6 +219,12 @@ impl ChatRequest {
         Self::to_read(vec![Message::user("Hello").own()])
     }
 
+    /// What a server has to read of the messages.
+    fn prompt(&self) -> Prompt {
+        let most = self.messages.iter().map(|message| bounds(&message.content).most).sum();
+        Prompt { likely: self.estimated_tokens(), most }
+    }
+
     /// The fewest tokens that the messages can have, whatever the tokenizer.
     fn least_tokens(&self) -> u64 {
         truncation::least(self.messages.iter().map(|message| &*message.content))
@@ -219,6 +239,15 @@ pub enum Finish {
     Stop,
     /// The token limit cut it off.
     Length,
+    /// The model began to repeat itself; the reply ends where that began.
+    Looped,
+}
+
+impl Finish {
+    /// Whether the reply was cut off before the model was done.
+    pub fn is_cut(self) -> bool {
+        self != Self::Stop
+    }
 }
 
 /// A model's answer.
@@ -235,6 +264,14 @@ pub struct ChatReply {
     /// The texts of a constrained reply that were cut off at the end of their share of the reply.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub cut: Vec<String>,
+    /// The tokens that the reply could have gone on for, where the client ended it as the model repeated itself.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub spared: u64,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde wants a reference")]
+fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 /// What a server tells of the model before the first call.

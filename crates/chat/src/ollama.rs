@@ -3,9 +3,12 @@
 //! Facts: Ollama's `docs/api.md` and `api/types.go`. The OpenAI route of Ollama has no way to set the context
 //! window, so it is not used.
 
+use std::time::Duration;
+
 use serde_json::{Map, Value, json};
 
 use super::dialect::{Abilities, Dialect, JsonMode, Partial, Taken, ThinkingForm, vector};
+use super::pace::PromptTime;
 use super::{ChatRequest, ChatSettings, Format, Generation, Image, Message, Thinking, Usage, truncation};
 
 /// The dialect of Ollama's native API.
@@ -36,7 +39,7 @@ impl Dialect for Ollama {
             "think": think(settings.generation, abilities.thinking),
             // A prompt that does not fit is an error, not a shorter prompt.
             "truncate": false,
-            "options": options(settings, request),
+            "options": options(settings, request, abilities),
         });
         if let Format::Schema { schema, .. } = format
             && abilities.json != JsonMode::Prompt
@@ -75,6 +78,11 @@ impl Dialect for Ollama {
         Some((vectors, reply["prompt_eval_count"].as_u64().unwrap_or_default()))
     }
 
+    /// `llm/llama_server.go`: after 31 pieces that are the same the stream ends without a line that is `done`.
+    fn has_silent_guard(&self) -> bool {
+        true
+    }
+
     fn take(&self, event: &Value, reply: &mut Partial) -> Taken {
         let (message, done) = (&event["message"], &event["done"]);
         // The last line may have no message; without one, another line has lost its text.
@@ -88,6 +96,10 @@ impl Dialect for Ollama {
         if *done == true {
             let count = |name: &str| event[name].as_u64().unwrap_or_default();
             reply.usage = Usage::of_call(count("prompt_eval_count"), count("eval_count"), 0);
+            // Since 0.30 the count has the cached tokens, too.
+            let took = Duration::from_nanos(count("prompt_eval_duration"));
+            let time = PromptTime { tokens: reply.usage.prompt_tokens, took, may_count_cached: true };
+            reply.prompt_time = Some(time).filter(|_| !took.is_zero());
             reply.end(&event["done_reason"]);
             reply.complete = true;
         }
@@ -128,12 +140,14 @@ fn message(message: &Message) -> Value {
 }
 
 /// The options, which are the same on every call of a client: another `num_ctx` makes Ollama load the model anew.
-fn options(settings: &ChatSettings, request: &ChatRequest) -> Map<String, Value> {
+fn options(settings: &ChatSettings, request: &ChatRequest, abilities: Abilities) -> Map<String, Value> {
+    let penalty = abilities.penalty(settings.generation);
     let options = [
         ("num_ctx", settings.generation.num_ctx.map(Value::from)),
         ("num_predict", settings.generation.max_tokens.map(Value::from)),
         ("temperature", settings.generation.temperature.map(Value::from)),
         ("seed", settings.generation.seed_of(request).map(Value::from)),
+        (penalty.map_or("", |(name, _)| name), penalty.map(|(_, penalty)| penalty.into())),
     ];
     options.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))).collect()
 }
@@ -171,6 +185,7 @@ mod tests {
             seed: Some(7),
             num_ctx: Some(8192),
             thinking: Some(Thinking::On),
+            ..Generation::default()
         };
         let vendor = VendorOptions::Ollama { keep_alive: Some(json!("10m")) };
         let settings = ChatSettings { generation, vendor, ..ChatSettings::new("qwen3", "") };
@@ -217,6 +232,11 @@ mod tests {
             text: "The".into(),
             // Older servers give no reason.
             usage: Usage::of_call(26, 282, 0),
+            prompt_time: Some(PromptTime {
+                tokens: 26,
+                took: Duration::from_nanos(342_546_000),
+                may_count_cached: true,
+            }),
             complete: true,
             ..Partial::default()
         };

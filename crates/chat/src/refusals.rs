@@ -31,6 +31,9 @@ impl Abilities {
         if self.temperature && refuses("temperature") {
             return Some((Self { temperature: false, ..self }, "temperature"));
         }
+        if let Some(name) = self.penalty.filter(|name| refuses(name)) {
+            return Some((Self { penalty: None, ..self }, name));
+        }
         if self.thinking != ThinkingForm::Absent
             && (THINKING_SIGNS.iter().any(|name| refuses(name)) || text.contains("does not support thinking"))
         {
@@ -48,6 +51,9 @@ impl Abilities {
         }
         if self.template_thinking && refuses("chat_template_kwargs") {
             return Some((Self { template_thinking: false, ..self }, "chat_template_kwargs"));
+        }
+        if self.progress && refuses("return_progress") {
+            return Some((Self { progress: false, ..self }, "return_progress"));
         }
         if self.caching != Caching::Itself && ["prompt_cache_key", "cache_control"].into_iter().any(refuses) {
             return Some((Self { caching: Caching::Itself, ..self }, "the request to cache"));
