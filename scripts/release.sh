@@ -25,15 +25,34 @@ need_target() {
         die "Rust's library for $1 is missing, and rustup can't fetch it: install it, or name another target."
 }
 
+# g++'s own library, of Debian 12 and newer, asks glibc 2.36 for random numbers. The program brings that function itself.
+older_glibc() {
+    local object=$CARGO_TARGET_DIR/arc4random.o
+    mkdir -p "$CARGO_TARGET_DIR"
+    cc -O2 -fPIC -x c -c -o "$object" - <<'C'
+#include <stdint.h>
+#include <stdlib.h>
+#include <sys/random.h>
+
+uint32_t arc4random(void) {
+    uint32_t number;
+    if (getrandom(&number, sizeof number, 0) != sizeof number) abort();
+    return number;
+}
+C
+    printf %s "$object"
+}
+
 # build TARGET OPTION...: for any machine of that target, with no path of this one inside.
 build() {
-    local registry=${CARGO_HOME:-$HOME/.cargo}/registry/src
+    local registry=${CARGO_HOME:-$HOME/.cargo}/registry/src extra=()
+    case $1 in *-gnu) extra=(-C link-arg="$(older_glibc)") ;; esac
     local prefixes=("$registry=crates" "$PWD=minions")
     export RUSTFLAGS CFLAGS CXXFLAGS
     RUSTFLAGS=$(printf -- '--remap-path-prefix=%s ' "${prefixes[@]}")
     CFLAGS=$(printf -- '-ffile-prefix-map=%s ' "${prefixes[@]}")
     CXXFLAGS=$CFLAGS
-    CARGO_PROFILE_RELEASE_STRIP=symbols cargo build --release --locked --bin minions --target "$@" >&2
+    CARGO_PROFILE_RELEASE_STRIP=symbols cargo rustc --release --locked --bin minions --target "$@" -- "${extra[@]}" >&2
 }
 
 # The libraries that a program loads.

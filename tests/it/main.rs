@@ -36,6 +36,7 @@ mod llama_cpp;
 mod machine_limits;
 mod minion;
 mod minions;
+mod no_certificates;
 mod ollama_daemon;
 mod providers;
 mod proxies;
