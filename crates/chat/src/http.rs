@@ -382,7 +382,7 @@ mod tests {
     #[test]
     fn unusable_urls_are_named_without_their_password() {
         for url in ["", "localhost:11434", "ftp://u:secret@h", "http://", "unix:///var/run/x.sock"] {
-            let error = client(url).unwrap_err();
+            let error = client(url).unwrap_err().problem;
             assert!(error.starts_with("unusable URL"), "{error}");
             assert!(!error.contains("secret"), "{error}");
         }
