@@ -54,5 +54,6 @@ mod sandbox_machine;
 mod savings;
 mod secrets;
 mod server_itself;
+mod slow_servers;
 mod support;
 mod tape;

@@ -16,12 +16,13 @@ use super::dialect::{Abilities, Dialect};
 use super::egress_gate::{CallOutcome, EgressGate, OutboundRequest};
 use super::endpoint::{self, Endpoint};
 use super::error_messages::hint;
-use super::observer::WatchedTry;
+use super::prompt_wait::PromptWait;
 use super::providers::Provider;
 use super::retry::{self, RetryPolicy};
 use super::schema_limits;
 use super::token_limit::{Lowered, lower_limit};
 use super::turns::without_system;
+use super::watched_try::WatchedTry;
 use super::{
     ChatClient, ChatError, ChatErrorKind as Kind, ChatReply, ChatRequest, ChatSettings, Format, Seen,
 };
@@ -69,7 +70,9 @@ impl HttpClient {
     ) -> Result<Self, ChatError> {
         let name = endpoint::name(provider, &settings);
         // The model's name decides about abilities; a deployment's name may be any word.
-        let abilities = Arc::new(Mutex::new(provider.abilities_at(&settings)));
+        let mut abilities = provider.abilities_at(&settings);
+        abilities.progress |= settings.pace.tells_progress();
+        let abilities = Arc::new(Mutex::new(abilities));
         if let Some(deployment) = settings.vendor.deployment() {
             settings.model = deployment.to_owned();
         }
@@ -111,6 +114,7 @@ impl HttpClient {
             settings.to_mut().generation.max_tokens = Some(1);
         }
         let mut lowered = 0;
+        self.until_free().await;
         loop {
             let sent = self.current();
             if let (Some(most), Some(asked)) = (sent.most_tokens, settings.generation.max_tokens)
@@ -119,10 +123,14 @@ impl HttpClient {
                 settings.to_mut().generation.max_tokens = Some(most);
             }
             // Silence has its own limit. This limit is for a server that sends a little now and then and never ends.
-            let whole = settings.timeout * WHOLE_REPLY;
+            let whole = (settings.timeout * WHOLE_REPLY).saturating_add(self.patience(request.prompt().most));
             let outcome = timeout(whole, self.send(request, &settings, sent)).await;
             let error = match outcome.unwrap_or_else(|_| Err(self.endpoint.endless(whole))) {
                 Err(error) if self.shrink(sent, request, &error) => continue,
+                Err(error) if error.kind == Kind::Timeout => {
+                    settings.pace.abandon(request.prompt().likely);
+                    error
+                }
                 Err(error) => error,
                 reply => return reply,
             };
@@ -150,7 +158,7 @@ impl HttpClient {
         Self { gate: Some(gate), ..self.clone() }
     }
 
-    fn known(&self) -> MutexGuard<'_, Abilities> {
+    pub(super) fn known(&self) -> MutexGuard<'_, Abilities> {
         self.abilities.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 
@@ -221,13 +229,15 @@ impl HttpClient {
         body: String,
         abilities: Abilities,
     ) -> Result<ChatReply, ChatError> {
-        let mut watched = WatchedTry::begin(request.observer.as_ref(), || self.endpoint.name());
+        let ours = request.observer.as_deref().filter(|_| self.is_users_own());
+        let wait = || PromptWait::begin(self.pace(), request.prompt(), self.has_patience(), ours);
+        let mut watched = WatchedTry::begin(request.observer.as_ref(), || self.endpoint.name(), wait);
         let bytes = body.len();
         let call = self.http.post(self.endpoint.url.clone()).headers(self.headers.clone()).body(body).send();
         // A reply that is not streamed comes after it has been written to its end.
         let silence = self.endpoint.settings.timeout * if abilities.stream { 1 } else { WHOLE_REPLY };
-        let response = match timeout(silence, call).await {
-            Err(_) => return Err(self.endpoint.silent()),
+        let response = match watched.wait.within(silence, call).await {
+            Err(limit) => return Err(self.endpoint.silent(limit)),
             Ok(Err(error)) => return Err(self.endpoint.unreachable(&error)),
             Ok(Ok(response)) => response,
         };
