@@ -37,6 +37,7 @@ mod machine_limits;
 mod minion;
 mod minions;
 mod model_runner;
+mod no_certificates;
 mod ollama_daemon;
 mod ollama_keeper;
 mod ollama_proxy;

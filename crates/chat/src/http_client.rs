@@ -91,7 +91,10 @@ impl HttpClient {
             let text = "there is no default model: name the one that it serves in model_name";
             return Err(fail(Kind::Rejected, text.into()));
         }
-        let http = http::client(&settings.base_url).map_err(|text| fail(Kind::Rejected, text))?;
+        let http = http::client(&settings.base_url).map_err(|none| {
+            let error = fail(Kind::Rejected, none.problem);
+            ChatError { hint: none.remedy.or_else(|| error.hint.clone()), ..error }
+        })?;
         let url = Url::parse(&url).map_err(|error| fail(Kind::Rejected, format!("unusable URL: {error}")))?;
         if !settings.has_credential() && provider.needs_key(&settings.base_url) {
             return Err(fail(Kind::Auth, "there is no API key".into()));
