@@ -19,6 +19,7 @@ use super::error_messages::hint;
 use super::prompt_wait::PromptWait;
 use super::providers::Provider;
 use super::retry::{self, RetryPolicy};
+use super::revival::Revival;
 use super::schema_limits;
 use super::token_limit::{Lowered, lower_limit};
 use super::turns::without_system;
@@ -90,7 +91,10 @@ impl HttpClient {
             let text = "there is no default model: name the one that it serves in model_name";
             return Err(fail(Kind::Rejected, text.into()));
         }
-        let http = http::client(&settings.base_url).map_err(|text| fail(Kind::Rejected, text))?;
+        let http = http::client(&settings.base_url).map_err(|none| {
+            let error = fail(Kind::Rejected, none.problem);
+            ChatError { hint: none.remedy.or_else(|| error.hint.clone()), ..error }
+        })?;
         let url = Url::parse(&url).map_err(|error| fail(Kind::Rejected, format!("unusable URL: {error}")))?;
         if !settings.has_credential() && provider.needs_key(&settings.base_url) {
             return Err(fail(Kind::Auth, "there is no API key".into()));
@@ -124,11 +128,14 @@ impl HttpClient {
             let outcome = timeout(whole, self.send(request, &settings, sent)).await;
             let error = match outcome.unwrap_or_else(|_| Err(self.endpoint.endless(whole))) {
                 Err(error) if self.shrink(sent, request, &error) => continue,
-                Err(error) if error.kind == Kind::Timeout => {
-                    settings.pace.abandon(request.prompt().likely);
+                Err(error) => {
+                    match error.kind {
+                        Kind::Timeout => settings.pace.abandon(request.prompt().likely),
+                        Kind::Unreachable => settings.revival.iter().for_each(Revival::begin),
+                        _ => {}
+                    }
                     error
                 }
-                Err(error) => error,
                 reply => return reply,
             };
             lowered += 1;

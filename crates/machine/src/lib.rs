@@ -3,3 +3,4 @@
 //! In: the kernel's files. Out: bytes. This crate knows no job and no model server.
 
 pub mod memory;
+pub mod prompt_cache;

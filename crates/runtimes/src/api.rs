@@ -24,6 +24,7 @@ const LONGEST_LINE: usize = 1 << 20;
 const KEY_HINT: &str = "If the server wants a key, set kwargs.api_key in the job.";
 
 /// One model server.
+#[derive(Clone)]
 pub(super) struct Api {
     /// For messages: `Ollama at http://127.0.0.1:11434`.
     pub(super) place: String,
@@ -45,8 +46,10 @@ impl Api {
     /// `name` is what the server is called in messages.
     pub(super) fn new(name: &str, base_url: &str) -> Result<Self, RuntimeError> {
         let base_url = base_url.trim_end_matches('/').to_owned();
-        let client =
-            http::client(&base_url).map_err(|error| RuntimeError::new(RuntimeErrorKind::Rejected, error))?;
+        let client = http::client(&base_url).map_err(|none| RuntimeError {
+            hint: none.remedy,
+            ..RuntimeError::new(RuntimeErrorKind::Rejected, none.problem)
+        })?;
         let place = format!("{name} at {}", http::shown(&base_url));
         Ok(Self { place, base_url, client, headers: HeaderMap::new(), provider: None })
     }

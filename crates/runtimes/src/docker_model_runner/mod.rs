@@ -1,11 +1,13 @@
 //! Makes a Docker Model Runner ready for a job: it has the model and is configured for the job's calls.
 //!
 //! The runner's own errors are plain text, those of the llama.cpp server behind it are JSON. A configuration replaces the
-//! one before and splits its context among the slots, so it is sent once, before anything is loaded.
+//! one before, with which the model is loaded anew, so it is sent before anything is loaded, and one that holds the job is
+//! kept.
 //!
 //! Where no runner answers, `seek` looks for one in other places, and `install` starts one on the machine's Docker Engine.
 
 mod blueprint;
+mod configuration;
 mod create;
 mod engine;
 mod image;
@@ -18,6 +20,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use minions_chat::http;
 use minions_chat::providers::find;
+use minions_machine::{memory, prompt_cache};
 use reqwest::StatusCode;
 use reqwest::header::HeaderMap;
 use serde_json::{Value, json};
@@ -28,6 +31,7 @@ use super::fetch::Fetch;
 use super::progress::{NoProgress, PullProgress};
 use super::window::{self, Known};
 use super::{Endpoint, Need, Runtime, RuntimeError, RuntimeErrorKind, Timeouts};
+use configuration::Configuration;
 use create::Create;
 pub use seek::Seek;
 
@@ -47,6 +51,7 @@ pub struct DockerModelRunner {
     found: OnceCell<Api>,
     timeouts: Timeouts,
     seek: Option<Seek>,
+    cache_ram: Option<i64>,
     progress: Arc<dyn PullProgress>,
 }
 
@@ -63,7 +68,16 @@ impl DockerModelRunner {
     /// The runner at `given`: its root, or any of the addresses that its documentation shows.
     pub fn new(given: &str, timeouts: Timeouts) -> Result<Self, RuntimeError> {
         let given = Api::new(NAME, &base_url(given))?;
-        Ok(Self { given, found: OnceCell::new(), timeouts, seek: None, progress: Arc::new(NoProgress) })
+        let progress = Arc::new(NoProgress);
+        Ok(Self { given, found: OnceCell::new(), timeouts, seek: None, cache_ram: None, progress })
+    }
+
+    /// Has the models keep the prompts that they have read: in so many MiB, or, on this machine, in a part of the memory
+    /// that is free.
+    pub fn keeping(self, megabytes: Option<i64>) -> Self {
+        let is_here = http::is_loopback(self.given.base_url());
+        let budget = || i64::try_from(prompt_cache::budget(memory::free_of_machine())).unwrap_or(i64::MAX);
+        Self { cache_ram: megabytes.or_else(|| is_here.then(budget)), ..self }
     }
 
     /// Has `seek` look elsewhere for a runner, and start one, if none answers at an address of this machine. A runner that
@@ -115,32 +129,45 @@ impl DockerModelRunner {
         Fetch { api, timeouts, model, path: "/models/create", body, progress }.run(&Create).await
     }
 
-    /// Sets the context and the slots. Gives whether the runner took them: a model in use keeps its configuration, which is
-    /// logged, and the job goes on.
-    async fn configure(&self, need: &Need, window: u32, slots: usize) -> Result<bool, RuntimeError> {
-        // llama.cpp divides the context among its slots.
-        let context = u64::from(window) * slots as u64;
-        let mut body = json!({
-            "model": need.model.trim(), "mode": "completion", "context-size": context,
-            "runtime-flags": ["--parallel", slots.to_string()],
-        });
-        if let Some(keep_alive) = need.keep_alive.as_ref().and_then(duration) {
-            body["keep_alive"] = keep_alive.into();
-        }
-        let answer = self.api().post("/engines/_configure", &body, self.timeouts.answer).await?;
-        match answer.status {
-            status if status.is_success() => Ok(true),
-            StatusCode::CONFLICT => {
-                tracing::warn!(
-                    "{}: {} is in use and keeps its configuration, with which a long prompt may not fit",
-                    self.api().place,
-                    need.model
-                );
-                Ok(false)
+    /// What the model runs with, or will run with, as far as the runner tells.
+    async fn configured(&self, model: &str) -> Option<Configuration> {
+        // The answer only saves a load, so a runner without one is no failure.
+        let answer =
+            self.api().get(&format!("/engines/_configure?model={model}"), self.timeouts.answer).await;
+        let answer = answer.ok().filter(|answer| answer.status == StatusCode::OK)?;
+        Configuration::of_chats(&answer.json())
+    }
+
+    /// Has the model run with `wanted`. Gives what it runs with: a model in use keeps its configuration, which is logged,
+    /// and the job goes on.
+    async fn configure(
+        &self,
+        model: &str,
+        mut wanted: Configuration,
+    ) -> Result<Option<Configuration>, RuntimeError> {
+        loop {
+            let answer =
+                self.api().post("/engines/_configure", &wanted.body(model), self.timeouts.answer).await?;
+            match answer.status {
+                status if status.is_success() => return Ok(Some(wanted)),
+                StatusCode::CONFLICT => {
+                    tracing::warn!(
+                        "{}: {model} is in use and keeps its configuration, with which a long prompt may not fit",
+                        self.api().place,
+                    );
+                    return Ok(self.configured(model).await);
+                }
+                // Its older versions do not know the flag.
+                _ if wanted.cache_ram.is_some() && answer.body.contains("--cache-ram") => {
+                    tracing::warn!("{} decides itself how many prompts it keeps", self.api().place);
+                    wanted.cache_ram = None;
+                }
+                _ => {
+                    return Err(self
+                        .refused(&format!("did not take the configuration of {model:?}"), &answer)
+                        .hint("`num_ctx` and `max_concurrency` decide on it"));
+                }
             }
-            _ => Err(self
-                .refused(&format!("did not take the configuration of {:?}", need.model), &answer)
-                .hint("`num_ctx` and `max_concurrency` decide on it")),
         }
     }
 
@@ -182,16 +209,24 @@ impl Runtime for DockerModelRunner {
                 })?
             }
         };
-        let window = window::choose(need, known(&inspected["config"]))?;
         let slots = need.slots.unwrap_or(SLOTS).max(1);
-        let is_configured = self.configure(need, window, slots).await?;
+        let there = self.configured(model).await;
+        let loaded = there.as_ref().filter(|there| there.slots >= slots).map(|there| there.window);
+        let known = Known { loaded, ..known(&inspected["config"]) };
+        let window = window::choose(need, known)?;
+        let keep_alive = need.keep_alive.as_ref().and_then(duration);
+        let wanted = Configuration { window, slots, cache_ram: self.cache_ram, keep_alive };
+        let configured = match there.filter(|there| there.holds(&wanted)) {
+            Some(there) => Some(Configuration { window, ..there }),
+            None => self.configure(model, wanted.widened(need, known)).await?,
+        };
         Ok(Endpoint {
             base_url: format!("{}/engines/v1", self.api().base_url()),
             model: model.to_owned(),
-            context_window: is_configured.then_some(window),
-            slots: is_configured.then_some(slots),
+            context_window: configured.as_ref().map(|there| there.window),
+            slots: configured.map(|there| there.slots),
             forwards: false,
-            has_watchdog: false,
+            revival: None,
         })
     }
 

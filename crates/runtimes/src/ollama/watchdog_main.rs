@@ -6,6 +6,7 @@ use std::time::Duration;
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::locks::Locks;
+use super::note;
 use super::watchdog::{Watchdog, environment};
 use super::watchdog_args::{Report, START_LIMIT, WatchdogArgs};
 use crate::{RuntimeError, RuntimeErrorKind};
@@ -13,12 +14,15 @@ use crate::{RuntimeError, RuntimeErrorKind};
 /// The calls that the daemon takes at once where the user has not set `OLLAMA_NUM_PARALLEL`.
 pub(super) const SLOTS: usize = 4;
 
-/// Keeps a daemon up until its last user is gone (or for ever) or a signal comes. Writes one line to stdout, once
+/// Keeps a daemon up until its last user has been gone for as long as that one wished (or for ever) or a signal comes. Writes one line to stdout, once
 /// the daemon answers or has failed to.
 pub async fn watchdog_main(args: WatchdogArgs) -> Result<(), RuntimeError> {
     let locks = Locks::new(args.locks, args.host.port());
     let watchdog = Watchdog {
+        // Also where the file has been replaced meanwhile.
+        minions: "/proc/self/exe".into(),
         program: args.ollama,
+        settings: note::settings(&args.environment, &args.host),
         environment: environment(args.environment, &args.host, SLOTS),
         host: args.host,
         persistent: args.persistent,
@@ -35,7 +39,7 @@ pub async fn watchdog_main(args: WatchdogArgs) -> Result<(), RuntimeError> {
         tokio::select! {
             _ = term.recv() => None,
             _ = int.recv() => None,
-            last = locks.last_user_gone(), if !persistent => last.ok(),
+            last = locks.unused(), if !persistent => last.ok(),
         }
     };
     let report = |result: Result<(), &RuntimeError>| {
