@@ -15,6 +15,7 @@ pub mod ollama;
 pub mod probe;
 mod process;
 mod progress;
+mod sizing;
 pub mod window;
 mod words;
 
