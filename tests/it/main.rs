@@ -40,6 +40,7 @@ mod ollama_daemon;
 mod providers;
 mod proxies;
 mod real_model_tape;
+mod recordings;
 mod replies;
 mod runtimes;
 mod sandbox;

@@ -20,6 +20,7 @@ const TRAINED: u64 = 131_072;
 
 struct Daemon {
     models: Models,
+    recorded: crate::recorded::Player,
     /// `OLLAMA_NUM_PARALLEL`.
     slots: usize,
     /// The window of a call that names none.
@@ -60,6 +61,7 @@ pub(crate) fn serve() {
     let number = |name: &str, default| env::var(name).ok().and_then(|n| n.parse().ok()).unwrap_or(default);
     let daemon = Arc::new(Daemon {
         models: Models::open(&home),
+        recorded: crate::recorded(),
         slots: number("OLLAMA_NUM_PARALLEL", 1) as usize,
         window: number("OLLAMA_CONTEXT_LENGTH", 4096),
         loaded: Mutex::default(),
@@ -88,6 +90,9 @@ pub(crate) fn serve() {
 
 impl Daemon {
     fn answer(&self, request: &Request) -> Reply {
+        if let Some(reply) = self.recorded.answer(request) {
+            return reply;
+        }
         let body = request.json();
         let model = body["model"].as_str().unwrap_or_default();
         match &*request.path {
