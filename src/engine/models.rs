@@ -13,10 +13,10 @@ use crate::llama::{self, Engine, EngineSettings};
 use crate::runtimes::docker_model_runner::Seek;
 use crate::runtimes::ollama::{Host, Start, find_program};
 use crate::runtimes::window::{self, Known};
-use minions_machine::plan::Wish;
 use crate::runtimes::{
     DockerModelRunner, Endpoint, Need, Ollama, PullProgress, Runtime, RuntimeError, Timeouts, probe,
 };
+use minions_machine::plan::Wish;
 
 /// The options that decide where a model runs and how. Equal keys mean one model in memory.
 #[derive(Clone, Debug, PartialEq)]

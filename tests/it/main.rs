@@ -49,5 +49,6 @@ mod sandbox_machine;
 mod savings;
 mod secrets;
 mod server_itself;
+mod small_machines;
 mod support;
 mod tape;

@@ -24,8 +24,33 @@ const FAILED: &[RangeInclusive<u16>] = &[400..=400, 405..=405, 409..=409, 422..=
 
 const RULE: Rule = Rule { statuses: &[400..=599], signs: &[], unless: &[], kind: Kind::Rejected, hint: None };
 
+/// How servers say that the system ended a model's process, or that there is no memory for it: Go's words of a signal and
+/// of a status, those of llama.cpp's backends (Ollama's `llm/status.go`), of Ollama before 0.30, of Docker Model Runner.
+const OUT_OF_MEMORY: &[&str] = &[
+    "signal: killed",
+    "signal: 9",
+    "sigkill",
+    "exit status 137",
+    "exit code 137",
+    "status 137",
+    "out of memory",
+    "out of device memory",
+    "outofmemory",
+    "out_of_device_memory",
+    "malloc failed",
+    "failed to allocate",
+    "unable to allocate",
+    "allocation failed",
+    "not enough memory",
+    "not enough gpu memory",
+    "insufficient memory",
+    "requires more system memory",
+    "bad_alloc",
+];
+
 /// The rows, of which the first that fits counts.
 const RULES: &[Rule] = &[
+    Rule { statuses: &[500..=599], signs: OUT_OF_MEMORY, kind: Kind::OutOfMemory, ..RULE },
     Rule {
         statuses: REFUSED,
         signs: &[

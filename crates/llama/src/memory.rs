@@ -38,8 +38,7 @@ fn fits(info: &ModelInfo, path: &Path, wish: Wish, free: Free) -> Result<(u32, u
     plan.map(|plan| (plan.window, plan.slots)).map_err(|lack| {
         let words = info.footprint.words(lack.window, lack.slots);
         let path = path.display();
-        let message =
-            format!("the model {path} does not fit into the memory: {words}, and {}", free.words());
+        let message = format!("the model {path} does not fit into the memory: {words}, and {}", free.words());
         failed(message, REMEDY)
     })
 }
@@ -76,7 +75,9 @@ mod tests {
         // 100 MiB weights, 8 MiB cache, 66 MiB scratch.
         assert_eq!(of(174 << 20, exact).unwrap(), (8192, 1));
         let error = of((174 << 20) - 1, exact).unwrap_err();
-        for part in ["m.gguf", "1 slot of 8192 tokens", "about 174 MiB (100 weights, 8 cache", "173 MiB are free"] {
+        for part in
+            ["m.gguf", "1 slot of 8192 tokens", "about 174 MiB (100 weights, 8 cache", "173 MiB are free"]
+        {
             assert!(error.message.contains(part), "{error}");
         }
         assert!(error.hint.unwrap().contains("num_ctx"));

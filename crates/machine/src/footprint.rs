@@ -2,7 +2,7 @@
 //!
 //! The sizes of caches follow from the model's figures (llama.cpp's `llama-kv-cache.cpp`, `llama-kv-cache-iswa.cpp`,
 //! `llama-memory-recurrent.cpp`); those of the program and of compute buffers were measured with its server on a
-//! processor, with flash attention, which is its default: `docs/runtimes.md` has the table.
+//! processor, with flash attention, which is its default: `docs/operate.md` says how near they are.
 
 /// Tokens that llama.cpp evaluates in one step (`n_ubatch`), by default.
 const BATCH: u64 = 512;

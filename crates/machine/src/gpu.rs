@@ -75,9 +75,8 @@ fn free_of_cards(folder: &Path) -> u64 {
         name.strip_prefix("card").is_some_and(|rest| rest.bytes().all(|byte| byte.is_ascii_digit()))
     };
     let free = |card: PathBuf| {
-        let number = |name: &str| {
-            fs::read_to_string(card.join("device").join(name)).ok()?.trim().parse::<u64>().ok()
-        };
+        let number =
+            |name: &str| fs::read_to_string(card.join("device").join(name)).ok()?.trim().parse::<u64>().ok();
         let total = number("mem_info_vram_total").filter(|total| *total > SHARED)?;
         Some(total.saturating_sub(number("mem_info_vram_used")?).saturating_sub(DRIVER))
     };

@@ -62,7 +62,8 @@ impl Footprint {
     /// For messages: what the model takes with `slots` windows of `window` tokens, and for what.
     pub fn words(&self, window: u32, slots: usize) -> String {
         let [needed, weights, cache, rest] =
-            [self.bytes(window, slots), self.weights, self.of_slots(window, slots), self.program].map(|bytes| bytes >> 20);
+            [self.bytes(window, slots), self.weights, self.of_slots(window, slots), self.program]
+                .map(|bytes| bytes >> 20);
         let s = if slots == 1 { "" } else { "s" };
         format!(
             "{slots} slot{s} of {window} tokens take about {needed} MiB ({weights} weights, {cache} cache, {rest} for \

@@ -23,7 +23,17 @@ impl Memory {
         Self { free, gpu }
     }
 
-    fn words(&self) -> String {
+    /// Adds what models take that are ended where room is needed.
+    pub(super) fn give_back(&mut self, bytes: u64, on_card: u64) {
+        // Their weights are mapped from files, whose memory counts as free.
+        self.free.bytes = self.free.bytes.saturating_add(bytes / 2).min(self.free.of);
+        if let Gpu::Free(free) = self.gpu {
+            self.gpu = Gpu::Free(free.saturating_add(on_card));
+        }
+    }
+
+    /// For messages.
+    pub(super) fn words(&self) -> String {
         let card = match self.gpu {
             Gpu::Free(bytes) => format!(", {} MiB on the graphics card", bytes >> 20),
             Gpu::None | Gpu::Unknown => String::new(),
@@ -72,7 +82,11 @@ pub(super) fn choose(
 ) -> Result<Option<Plan>, RuntimeError> {
     let on_card = match memory.gpu {
         Gpu::Unknown => {
-            tracing::info!("{model}: {} slots of {} tokens; the graphics card does not tell its memory", wish.slots, wish.window);
+            tracing::info!(
+                "{model}: {} slots of {} tokens; the graphics card does not tell its memory",
+                wish.slots,
+                wish.window
+            );
             return Ok(None);
         }
         Gpu::None => 0,
@@ -140,12 +154,13 @@ mod tests {
 
     #[test]
     fn a_card_counts_alone_first() {
-        let footprint = Footprint {
-            weights: 100 << 20, program: 0, slot: 0, token: 1 << 20, token_of_last: 0, last: 0,
-        };
+        let footprint =
+            Footprint { weights: 100 << 20, program: 0, slot: 0, token: 1 << 20, token_of_last: 0, last: 0 };
         let wish = Wish { window: 256, least_window: 256, slots: 4, least_slots: 1 };
         let free = Free { bytes: 2000 << 20, of: 4000 << 20, is_limited: true, swap: 0 };
-        let slots = |gpu| choose("m", &footprint, wish, &Memory { free, gpu }).map(|plan| plan.map(|plan| plan.slots));
+        let slots = |gpu| {
+            choose("m", &footprint, wish, &Memory { free, gpu }).map(|plan| plan.map(|plan| plan.slots))
+        };
         assert_eq!(slots(Gpu::None), Ok(Some(4)));
         assert_eq!(slots(Gpu::Free(700 << 20)), Ok(Some(2)));
         assert_eq!(slots(Gpu::Free(10 << 20)), Ok(Some(4)));

@@ -16,6 +16,7 @@ use super::models::Ready;
 use super::server::Server;
 use super::servers::Servers;
 use super::shared::SharedResources;
+use super::shrinking::Shrinking;
 use super::side_config::{SideConfig, model, sides};
 use super::spending::{SpendingBudget, SpendingLimits};
 use super::tape::{Missing, RecordedChat, Recording, Tape};
@@ -277,11 +278,14 @@ impl SideConfig<'_> {
                 ChatSettings { generation, ..bare() }
             }
         };
-        let client = match ready {
+        let client: Arc<dyn ChatClient> = match ready {
             Some(Ready::Embedded(engine)) => Arc::new(engine.client(Sampling::from(self.generation))),
-            Some(Ready::Managed(..) | Ready::Foreign { .. }) | None => {
-                self.connect(shared, settings.clone())?
-            }
+            Some(Ready::Managed(endpoint, runtime)) => Arc::new(Shrinking {
+                client: self.connect(shared, settings.clone())?,
+                runtime: Arc::clone(runtime),
+                endpoint: endpoint.clone(),
+            }),
+            Some(Ready::Foreign { .. }) | None => self.connect(shared, settings.clone())?,
         };
         Ok(Server {
             key: self.key(base_url),

@@ -48,6 +48,25 @@ fn what_servers_say_has_its_kind() {
         (400, "[json] gpt-9 is not a valid model ID", Kind::NotFound),
         (500, "[json] Unexpected endpoint or method. (POST /chat/completions)", Kind::NotFound),
         (405, "[empty]", Kind::NotFound),
+        (500, "[json] llama-server process has terminated: signal: killed", Kind::OutOfMemory),
+        (500, "[json] llama runner process has terminated: exit status 137", Kind::OutOfMemory),
+        (
+            500,
+            "[json] model requires more system memory (5.6 GiB) than is available (3.1 GiB)",
+            Kind::OutOfMemory,
+        ),
+        (
+            500,
+            "[plain] unable to load runner: llama.cpp failed: not enough GPU memory to load the model (CUDA)",
+            Kind::OutOfMemory,
+        ),
+        (
+            503,
+            "[json] ggml_backend_cpu_buffer_type_alloc_buffer: failed to allocate buffer of size 9",
+            Kind::OutOfMemory,
+        ),
+        // Of the vendor's account, not of a machine.
+        (400, "[json] your project is out of memory units", Kind::Rejected),
         (402, "[json] Insufficient Balance", Kind::Quota),
         (400, "[json] Your credit balance is too low to access the API.", Kind::Quota),
         (

@@ -11,8 +11,9 @@ mod engine;
 mod image;
 mod install;
 mod seek;
+mod size;
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -23,7 +24,9 @@ use tokio::sync::OnceCell;
 use super::api::{Answer, Api};
 use super::fetch::Fetch;
 use super::probe;
+use super::process::lock;
 use super::progress::{NoProgress, PullProgress};
+use super::sizing;
 use super::window::{self, Known};
 use super::{Endpoint, Need, Runtime, RuntimeError, RuntimeErrorKind, Timeouts};
 use create::Create;
@@ -45,6 +48,10 @@ pub struct DockerModelRunner {
     found: OnceCell<Api>,
     timeouts: Timeouts,
     seek: Option<Seek>,
+    /// What the model was configured for.
+    needed: Mutex<Option<Need>>,
+    /// Whether it was given fewer slots.
+    shrunk: OnceCell<()>,
     progress: Arc<dyn PullProgress>,
 }
 
@@ -61,7 +68,15 @@ impl DockerModelRunner {
     /// The runner at `given`: its root, or any of the addresses that its documentation shows.
     pub fn new(given: &str, timeouts: Timeouts) -> Result<Self, RuntimeError> {
         let given = Api::new(NAME, &base_url(given))?;
-        Ok(Self { given, found: OnceCell::new(), timeouts, seek: None, progress: Arc::new(NoProgress) })
+        Ok(Self {
+            given,
+            found: OnceCell::new(),
+            timeouts,
+            seek: None,
+            needed: Mutex::default(),
+            shrunk: OnceCell::new(),
+            progress: Arc::new(NoProgress),
+        })
     }
 
     /// Has `seek` look elsewhere for a runner, and start one, if none answers at an address of this machine. A runner that
@@ -137,6 +152,17 @@ impl DockerModelRunner {
         }
     }
 
+    /// Has the model loaded with half of the slots, unless the job sets their number.
+    async fn fewer_slots(&self, endpoint: &Endpoint) -> Result<(), RuntimeError> {
+        let need = lock(&self.needed).clone().filter(|need| need.slots.is_none());
+        match need.zip(endpoint.context_window.zip(endpoint.slots)) {
+            Some((need, (window, slots))) if slots > 1 => {
+                self.configure(&need, window, slots / 2).await.map(drop)
+            }
+            _ => Err(sizing::lacks(format!("{} has no slot to spare", self.api().place))),
+        }
+    }
+
     fn refused(&self, what: &str, answer: &Answer) -> RuntimeError {
         RuntimeError::rejected(&self.api().place, what, &answer.complaint())
     }
@@ -176,8 +202,9 @@ impl Runtime for DockerModelRunner {
             }
         };
         let window = window::choose(need, known(&inspected["config"]))?;
-        let slots = need.slots.unwrap_or(SLOTS).max(1);
+        let (window, slots) = size::fit(self.api().base_url(), need, &inspected, window).await?;
         let is_configured = self.configure(need, window, slots).await?;
+        *lock(&self.needed) = Some(need.clone());
         Ok(Endpoint {
             base_url: format!("{}/engines/v1", self.api().base_url()),
             model: model.to_owned(),
@@ -200,6 +227,16 @@ impl Runtime for DockerModelRunner {
                 .hint("a smaller model, a smaller `num_ctx` or fewer slots (`max_concurrency`) may help"));
         }
         Ok(())
+    }
+
+    async fn shrink(&self, endpoint: &Endpoint) -> Result<(), RuntimeError> {
+        self.shrunk.get_or_try_init(|| self.fewer_slots(endpoint)).await.copied()
+    }
+
+    async fn memory(&self, endpoint: &Endpoint) -> Option<String> {
+        let need = lock(&self.needed).clone()?;
+        let inspected = self.inspect(need.model.trim()).await.ok()??;
+        size::words(self.api().base_url(), &inspected, endpoint.context_window?, endpoint.slots?).await
     }
 }
 

@@ -86,7 +86,7 @@ impl Locks {
         locked.map_err(|error| self.failed(&error))
     }
 
-    fn open(&self, role: &str) -> Result<File, RuntimeError> {
+    pub(super) fn open(&self, role: &str) -> Result<File, RuntimeError> {
         self.own_directory()
             .and_then(|directory| self.file(&directory, role))
             .map_err(|error| self.failed(&error))
@@ -125,7 +125,7 @@ impl Locks {
         }
     }
 
-    fn failed(&self, error: &io::Error) -> RuntimeError {
+    pub(super) fn failed(&self, error: &io::Error) -> RuntimeError {
         let message = format!("no lock for the Ollama daemon in {}: {error}", self.directory.display());
         RuntimeError::new(RuntimeErrorKind::CannotStart, message).hint(
             "the directory must be writable, and this user's own; XDG_RUNTIME_DIR or TMPDIR may name another place for \

@@ -8,6 +8,7 @@ mod host;
 mod locks;
 mod name;
 mod pull;
+mod size;
 mod start_watchdog;
 mod watchdog;
 mod watchdog_args;
@@ -18,6 +19,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use reqwest::StatusCode;
 use serde_json::{Value, json};
+use tokio::sync::OnceCell;
 
 use super::api::{Answer, Api};
 use super::fetch::Fetch;
@@ -58,6 +60,8 @@ pub struct Ollama {
     slots: Option<usize>,
     timeouts: Timeouts,
     start: Option<Start>,
+    /// Whether the daemon was given fewer slots.
+    shrunk: OnceCell<()>,
     progress: Arc<dyn PullProgress>,
 }
 
@@ -66,7 +70,14 @@ impl Ollama {
     /// only for a daemon that a watchdog of minions runs.
     pub fn new(base_url: &str, slots: Option<usize>, timeouts: Timeouts) -> Result<Self, RuntimeError> {
         let api = Api::new("Ollama", base_url)?;
-        Ok(Self { api, slots, timeouts, start: None, progress: Arc::new(NoProgress) })
+        Ok(Self {
+            api,
+            slots,
+            timeouts,
+            start: None,
+            shrunk: OnceCell::new(),
+            progress: Arc::new(NoProgress),
+        })
     }
 
     /// Starts a daemon by `start` where none answers. The daemon runs until this and every other user is dropped.
@@ -206,11 +217,13 @@ impl Runtime for Ollama {
         let known =
             Known { trained: trained(&shown), packaged: packaged(&shown), loaded: self.loaded(&name).await };
         let window = window::choose(need, known)?;
+        let window = self.fit(need, &name, &shown, window, known.loaded).await?;
         let family = shown["details"]["family"].as_str().unwrap_or_default();
         // A daemon that lowers the number for another family writes that to its log only; calls beyond its slots then
         // wait in its queue.
         let told = self.start.as_ref().and_then(Start::slots);
-        let slots = if ONE_SLOT.contains(&family) { Some(1) } else { self.slots.or(told) };
+        let slots =
+            if ONE_SLOT.contains(&family) { Some(1) } else { self.slots.into_iter().chain(told).min() };
         let base_url = self.api.base_url().to_owned();
         Ok(Endpoint {
             base_url,
@@ -239,6 +252,14 @@ impl Runtime for Ollama {
             ));
         }
         Ok(())
+    }
+
+    async fn shrink(&self, _endpoint: &Endpoint) -> Result<(), RuntimeError> {
+        self.shrunk.get_or_try_init(|| self.fewer_slots()).await.copied()
+    }
+
+    async fn memory(&self, endpoint: &Endpoint) -> Option<String> {
+        self.figures(endpoint).await
     }
 }
 

@@ -52,7 +52,7 @@ impl Start {
         }
     }
 
-    fn locks(&self) -> Locks {
+    pub(super) fn locks(&self) -> Locks {
         Locks::new(&self.locks, self.host.port())
     }
 

@@ -16,12 +16,12 @@ use tokio::process::Command;
 use tokio::time::{Instant, sleep, timeout_at};
 
 use super::locks::{Held, Locks};
+use super::size::{self, CACHE_RAM, PARALLEL, Told};
+use super::watchdog_main::SLOTS;
 use super::{Host, Ollama};
 use crate::process::Supervised;
 use crate::{Runtime, RuntimeError, RuntimeErrorKind, Timeouts, window};
 
-/// The variable that gives the daemon its number of slots.
-const PARALLEL: &str = "OLLAMA_NUM_PARALLEL";
 /// The pause between two looks at a daemon whose port is not open yet.
 const LOOK: Duration = Duration::from_millis(10);
 /// A daemon that has run for this long is started again at once.
@@ -37,7 +37,7 @@ pub struct Watchdog {
     pub program: PathBuf,
     /// Where it is to listen.
     pub host: Host,
-    /// Its whole environment, see [`environment`].
+    /// The user's own environment; [`environment`] makes the daemon's of it.
     pub environment: Vec<(String, String)>,
     /// Whether to go on after a failed start, as in a container that hosts the daemon.
     pub persistent: bool,
@@ -61,14 +61,16 @@ impl Watchdog {
             report(Ok(()));
             return Ok(None);
         };
+        size::forget(locks)?;
         tokio::pin!(end);
         let mut report = Some(report);
         let mut pause = Duration::ZERO;
         loop {
             let begun = Instant::now();
-            let mut child = self.spawn();
+            let environment = self.sized(locks);
+            let mut child = self.spawn(&environment);
             let error = tokio::select! {
-                error = self.tend(locks, &mut child, &mut report) => error,
+                error = self.tend(locks, &environment, &mut child, &mut report) => error,
                 last = &mut end => {
                     if let Ok(child) = child {
                         child.stop(self.grace).await;
@@ -97,16 +99,34 @@ impl Watchdog {
 
     /// Tells jobs how many calls the daemon takes at once. Jobs are told nothing if the user's own setting is not a
     /// positive number.
-    async fn tell_slots(&self, locks: &Locks) -> Option<Held> {
-        let (_, value) = self.environment.iter().find(|(name, _)| name == PARALLEL)?;
-        let slots = value.parse().ok().filter(|&slots| slots > 0)?;
-        let told = locks.tell_slots(slots).await;
+    async fn tell_slots(
+        &self,
+        locks: &Locks,
+        environment: &[(String, String)],
+        process: i32,
+    ) -> Option<Held> {
+        let told = Told::of(process, environment, &self.environment)?;
+        let told = match told.tell(locks) {
+            Ok(()) => locks.tell_slots(told.slots).await,
+            Err(error) => Err(error),
+        };
         told.inspect_err(|error| tracing::warn!("jobs are not told the daemon's slots: {error}")).ok()
     }
 
-    fn spawn(&self) -> io::Result<Supervised> {
+    /// The daemon's environment, with the size that a job asked for.
+    fn sized(&self, locks: &Locks) -> Vec<(String, String)> {
+        let asked = size::asked(locks);
+        let slots = asked.map_or(SLOTS, |asked| asked.slots);
+        let cache_ram =
+            asked.and_then(|asked| asked.cache_ram).map(|mib| (CACHE_RAM.to_owned(), mib.to_string()));
+        let is_set = self.environment.iter().any(|(name, _)| name == CACHE_RAM);
+        let given = self.environment.iter().cloned().chain(cache_ram.filter(|_| !is_set));
+        environment(given, &self.host, slots)
+    }
+
+    fn spawn(&self, environment: &[(String, String)]) -> io::Result<Supervised> {
         let mut command = Command::new(&self.program);
-        command.arg("serve").env_clear().envs(self.environment.iter().cloned());
+        command.arg("serve").env_clear().envs(environment.iter().cloned());
         Supervised::spawn(command, "ollama")
     }
 
@@ -114,6 +134,7 @@ impl Watchdog {
     async fn tend(
         &self,
         locks: &Locks,
+        environment: &[(String, String)],
         child: &mut io::Result<Supervised>,
         report: &mut Option<impl FnOnce(Result<(), &RuntimeError>)>,
     ) -> RuntimeError {
@@ -124,7 +145,7 @@ impl Watchdog {
             }
         };
         // Jobs are told only while our child lives: after it another daemon may have the port, with slots of its own.
-        let _told = self.tell_slots(locks).await;
+        let _told = self.tell_slots(locks, environment, child.id()).await;
         if let Err(error) = self.ready(child).await {
             return error;
         }
@@ -194,7 +215,7 @@ pub fn environment(
         // Nothing is asked of, or sent to, Ollama's own machines.
         ("OLLAMA_NO_CLOUD", "1".to_owned()),
         // llama.cpp keeps up to 8 GiB of old prompts by default. Ours share a prefix, which a slot keeps itself.
-        ("LLAMA_ARG_CACHE_RAM", "0".to_owned()),
+        (CACHE_RAM, "0".to_owned()),
     ];
     for (name, value) in ours {
         if !environment.iter().any(|(known, _)| known == name) {

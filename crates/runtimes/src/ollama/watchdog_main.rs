@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::locks::Locks;
-use super::watchdog::{Watchdog, environment};
+use super::watchdog::Watchdog;
 use super::watchdog_args::{Report, START_LIMIT, WatchdogArgs};
 use crate::{RuntimeError, RuntimeErrorKind};
 
@@ -19,7 +19,7 @@ pub async fn watchdog_main(args: WatchdogArgs) -> Result<(), RuntimeError> {
     let locks = Locks::new(args.locks, args.host.port());
     let watchdog = Watchdog {
         program: args.ollama,
-        environment: environment(args.environment, &args.host, SLOTS),
+        environment: args.environment,
         host: args.host,
         persistent: args.persistent,
         start: START_LIMIT,
