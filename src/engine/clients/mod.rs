@@ -238,7 +238,7 @@ impl SideConfig<'_> {
                 let has_route = matches!(ready, Ready::Foreign { .. }) && http::is_private(&base_url);
                 let tokenizer =
                     if has_route { Tokenizer::Server { base_url, api_key } } else { Tokenizer::None };
-                (tokenizer, self.connect(shared, short)?)
+                (tokenizer, shrinking(Some(ready), self.connect(shared, short)?))
             }
         };
         if *is_remote {
@@ -280,12 +280,9 @@ impl SideConfig<'_> {
         };
         let client: Arc<dyn ChatClient> = match ready {
             Some(Ready::Embedded(engine)) => Arc::new(engine.client(Sampling::from(self.generation))),
-            Some(Ready::Managed(endpoint, runtime)) => Arc::new(Shrinking {
-                client: self.connect(shared, settings.clone())?,
-                runtime: Arc::clone(runtime),
-                endpoint: endpoint.clone(),
-            }),
-            Some(Ready::Foreign { .. }) | None => self.connect(shared, settings.clone())?,
+            Some(Ready::Managed(..) | Ready::Foreign { .. }) | None => {
+                shrinking(ready, self.connect(shared, settings.clone())?)
+            }
         };
         Ok(Server {
             key: self.key(base_url),
@@ -296,6 +293,17 @@ impl SideConfig<'_> {
             is_remote: self.is_remote(base_url, ready.is_some_and(Ready::forwards)),
             client,
         })
+    }
+}
+
+/// The client of a model that a runtime can give fewer slots.
+fn shrinking(ready: Option<&Ready>, client: Arc<dyn ChatClient>) -> Arc<dyn ChatClient> {
+    match ready {
+        Some(Ready::Managed(endpoint, runtime)) => {
+            let (runtime, endpoint) = (Arc::clone(runtime), endpoint.clone());
+            Arc::new(Shrinking { client, runtime, endpoint })
+        }
+        _ => client,
     }
 }
 

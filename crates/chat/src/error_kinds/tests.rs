@@ -38,7 +38,7 @@ fn what_servers_say_has_its_kind() {
         (503, "[json]   | The model is being downloaded", Kind::Loading),
         (503, "[json]   | Cold start in progress", Kind::Loading),
         (503, "[json]   | too many are loading this page", Kind::Busy),
-        (500, "[json] error loading model: out of memory", Kind::Server),
+        (500, "[json] error loading model: out of memory", Kind::OutOfMemory),
         (500, "[json] unable to load runner: model is loading for too long", Kind::Server),
         (400, "[json] the model is loading", Kind::Rejected),
         (503, "[json] no available channel for model gpt-4", Kind::NotFound),
