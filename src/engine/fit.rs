@@ -7,7 +7,8 @@
 
 use std::sync::Arc;
 
-use crate::chat::secrets::Secret;
+use reqwest::header::HeaderMap;
+
 use crate::chat::{ChatClient, ChatError, ChatErrorKind, ChatRequest, Message, Usage};
 use crate::documents::tokens::{Bounds, bounds, estimate};
 use crate::error::{Failure, FailureKind};
@@ -21,6 +22,11 @@ const SMALLEST_WINDOW: u64 = 2048;
 /// A window that the models of hosted vendors have if nothing is known of them, in tokens.
 const HOSTED_WINDOW: u64 = 100_000;
 
+/// What to do about the window of an Ollama that is used in OpenAI's dialect.
+pub(super) const OLLAMA_REMEDY: &str = "this server is an Ollama, which can't be asked for a window in this dialect: take the \
+                                        client type \"ollama\" for it, which asks for the window that the documents need, or \
+                                        the protocol \"minions\", which cuts documents into chunks";
+
 /// The server that reads the worker's first prompt.
 pub(super) struct Reader {
     pub model: String,
@@ -33,6 +39,8 @@ pub(super) struct Reader {
     pub client: Arc<dyn ChatClient>,
     /// Whether its calls cost nothing: they go to this machine or its private network.
     pub is_free: bool,
+    /// Whether the server is an Ollama whose routes in OpenAI's dialect are used.
+    pub is_ollama: bool,
     /// Whether the server speaks against the model or the credential, in a way that a call may refute.
     pub is_in_doubt: bool,
 }
@@ -42,7 +50,7 @@ pub(super) enum Tokenizer {
     /// The engine in this process.
     Engine(Engine),
     /// The server, if it has a route for that.
-    Server { base_url: String, api_key: Option<Secret> },
+    Server { base_url: String, headers: HeaderMap },
     /// Nobody.
     None,
 }
@@ -122,8 +130,8 @@ impl Reader {
                 let messages = vec![prompt.clone(), Message::user("?")];
                 Some(engine.count(messages).await? as u64)
             }
-            Tokenizer::Server { base_url, api_key } => {
-                probe::count(base_url, api_key.as_ref(), &self.model, &prompt.content).await
+            Tokenizer::Server { base_url, headers } => {
+                probe::count(base_url, headers, &self.model, &prompt.content).await
             }
             Tokenizer::None => None,
         })
@@ -167,6 +175,9 @@ impl Reader {
     }
 
     fn remedy(&self) -> String {
+        if self.is_ollama {
+            return OLLAMA_REMEDY.to_owned();
+        }
         let larger = if self.has_set_window { ", or raise num_ctx if the model has more" } else { "" };
         format!(
             "use the protocol \"minions\", which cuts documents into chunks, or a worker with a longer window{larger}"

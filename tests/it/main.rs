@@ -37,6 +37,7 @@ mod machine_limits;
 mod minion;
 mod minions;
 mod ollama_daemon;
+mod ollama_proxy;
 mod providers;
 mod proxies;
 mod real_model_tape;

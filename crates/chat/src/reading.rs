@@ -21,6 +21,10 @@ const DRAIN: Duration = Duration::from_millis(500);
 /// How long to wait for what may follow a complete reply: its usage, its end mark.
 const AFTERWARDS: Duration = Duration::from_secs(5);
 
+/// What to do about the window of an Ollama that is used in OpenAI's dialect.
+const OLLAMA_HINT: &str = "This server is an Ollama: take the client type ollama for it, which asks for the window that the \
+                           prompt needs.";
+
 impl HttpClient {
     /// Reads the reply to `request`, which comes in `format`; `bytes` were sent for it. The error has the usage.
     pub(super) async fn reply(
@@ -88,7 +92,8 @@ impl HttpClient {
         reader: &Reader<'_>,
     ) -> Result<ChatReply, ChatError> {
         if let Some(how) = self.dialect.cut_prompt(&self.endpoint.settings, request, &reader.reply) {
-            return Err(self.endpoint.error(Kind::ContextTooLong, &format!(" cut the prompt: {how}")));
+            let error = self.endpoint.error(Kind::ContextTooLong, &format!(" cut the prompt: {how}"));
+            return Err(if reader.reply.is_ollama { error.hint(OLLAMA_HINT) } else { error });
         }
         let wants_json = matches!(format, Format::Schema { .. });
         let is_answer =

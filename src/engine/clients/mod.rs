@@ -11,7 +11,7 @@ mod tests;
 use std::sync::Arc;
 
 use super::egress::Ledger;
-use super::fit::{Reader, Tokenizer};
+use super::fit::{OLLAMA_REMEDY, Reader, Tokenizer};
 use super::models::Ready;
 use super::server::Server;
 use super::servers::Servers;
@@ -21,8 +21,10 @@ use super::side_config::{SideConfig, model, sides};
 use super::spending::{SpendingBudget, SpendingLimits};
 use super::tape::{Missing, RecordedChat, Recording, Tape};
 use super::window;
+use crate::chat::providers::find;
 use crate::chat::{
-    self, ChatClient, ChatError, ChatErrorKind, ChatSettings, Embedder, Generation, RetryPolicy, http,
+    self, ChatClient, ChatError, ChatErrorKind, ChatSettings, Embedder, Generation, RetryPolicy,
+    VendorOptions, http,
 };
 use crate::config::Environment;
 use crate::error::{Failure, FailureKind};
@@ -71,6 +73,7 @@ pub(super) async fn open(
         side.warn();
     }
     worker.check_embedder(job)?;
+    worker.look_at_embedding_model(job).await?;
     let worker_servers = Servers::open(&worker, shared, None).await?;
     let known = worker.has_same_model.then_some(&worker_servers);
     let supervisor_servers = Servers::open(&supervisor, shared, known).await?;
@@ -206,6 +209,21 @@ impl SideConfig<'_> {
             .map_err(|error| unusable(self.spec.side, error))
     }
 
+    /// A client for the native API of an Ollama, which refuses a prompt that is too long and does not cut it.
+    fn connect_natively(
+        &self,
+        shared: &SharedResources,
+        settings: ChatSettings,
+        daemon_url: &str,
+    ) -> Result<Arc<dyn ChatClient>, Failure> {
+        let Some(ollama) = find("ollama") else { return self.connect(shared, settings) };
+        let settings =
+            ChatSettings { base_url: daemon_url.to_owned(), vendor: VendorOptions::None, ..settings };
+        shared
+            .client(ollama.name, settings, |settings| chat::connect(ollama, settings))
+            .map_err(|error| unusable(self.spec.side, error))
+    }
+
     /// The side's servers with their clients.
     fn servers(&self, shared: &SharedResources, servers: &Servers) -> Result<Vec<Server>, Failure> {
         let window = servers.window();
@@ -234,11 +252,17 @@ impl SideConfig<'_> {
             Ready::Managed(..) | Ready::Foreign { .. } => {
                 let mut short = settings.clone();
                 short.generation.max_tokens = Some(1);
-                let (base_url, api_key) = (settings.base_url.clone(), settings.api_key.clone());
+                let base_url = settings.base_url.clone();
+                let headers =
+                    self.credentials.at(&base_url, self.spec.provider).header_map(self.spec.provider)?;
                 let has_route = matches!(ready, Ready::Foreign { .. }) && http::is_private(&base_url);
                 let tokenizer =
-                    if has_route { Tokenizer::Server { base_url, api_key } } else { Tokenizer::None };
-                (tokenizer, shrinking(Some(ready), self.connect(shared, short)?))
+                    if has_route { Tokenizer::Server { base_url, headers } } else { Tokenizer::None };
+                let client = match ready.ollama() {
+                    Some(ollama) => self.connect_natively(shared, short, ollama.daemon_url())?,
+                    None => self.connect(shared, short)?,
+                };
+                (tokenizer, shrinking(Some(ready), client))
             }
         };
         if *is_remote {
@@ -251,6 +275,7 @@ impl SideConfig<'_> {
             tokenizer,
             client,
             is_free: !is_remote,
+            is_ollama: ready.ollama().is_some(),
             is_in_doubt: ready.is_in_doubt() && clients.len() == 1,
         }))
     }
@@ -264,7 +289,10 @@ impl SideConfig<'_> {
     ) -> Result<Server, Failure> {
         let bare = || self.settings(base_url, None);
         if let Some(Ready::Embedded(_) | Ready::Foreign { .. }) = ready {
-            self.check_window(window)?;
+            self.check_window(window).map_err(|failure| match ready.and_then(Ready::ollama) {
+                Some(_) => failure.hint(OLLAMA_REMEDY),
+                None => failure,
+            })?;
         }
         let settings = match ready {
             // The server was used as it is found, so the settings are those of the job.

@@ -2,12 +2,13 @@
 
 use std::fs;
 
+use minions_chat::http;
 use minions_machine::footprint::{CacheType, Footprint};
 use minions_machine::memory::{self, Free};
 use minions_machine::plan::Wish;
 use serde_json::Value;
 
-use super::{SLOTS, probe};
+use super::SLOTS;
 use crate::sizing::{self, Memory};
 use crate::{Need, RuntimeError, window};
 
@@ -55,7 +56,7 @@ fn footprint(inspected: &Value) -> Option<Footprint> {
 /// The memory of a runner at `base_url`, which is not in this process's container.
 fn of_runner(base_url: &str) -> Option<Free> {
     let kernel = fs::read_to_string("/proc/sys/kernel/osrelease").ok()?.to_lowercase();
-    let is_here = probe::is_loopback(base_url) && !DESKTOPS.iter().any(|name| kernel.contains(name));
+    let is_here = http::is_loopback(base_url) && !DESKTOPS.iter().any(|name| kernel.contains(name));
     is_here.then(memory::free_of_machine).flatten()
 }
 
