@@ -61,7 +61,7 @@ impl<'a> SideConfig<'a> {
         let spec = &job.local;
         let (samples, batch) = match &job.protocol {
             // The job makes one call at a time, but the slots are for all jobs.
-            Protocol::Minion => (1, (!among_many).then_some(1)),
+            Protocol::Minion(_) => (1, (!among_many).then_some(1)),
             Protocol::Minions(params) => (params.num_samples_per_task, params.worker_batch_size),
         };
         // A single reply is to give facts, so it is sampled as coldly as the provider allows.

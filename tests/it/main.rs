@@ -40,6 +40,7 @@ mod ollama_daemon;
 mod ollama_proxy;
 mod providers;
 mod proxies;
+mod read_ahead;
 mod real_model_tape;
 mod recordings;
 mod replies;

@@ -103,6 +103,9 @@ impl HttpClient {
     /// refuses the token limit of the reply, with a lower one.
     pub(super) async fn turn(&self, request: &ChatRequest) -> Result<ChatReply, ChatError> {
         let mut settings = Cow::Borrowed(&self.endpoint.settings);
+        if request.only_reads {
+            settings.to_mut().generation.max_tokens = Some(1);
+        }
         let mut lowered = 0;
         loop {
             let sent = self.current();

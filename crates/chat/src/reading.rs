@@ -10,7 +10,7 @@ use super::dialect::Partial;
 use super::http_client::HttpClient;
 use super::observer::WatchedTry;
 use super::reader::{Fault, Reader};
-use super::{ChatError, ChatErrorKind as Kind, ChatReply, ChatRequest, Format, Usage, schema_limits};
+use super::{ChatError, ChatErrorKind as Kind, ChatReply, ChatRequest, Finish, Format, Usage, schema_limits};
 use crate::http;
 use minions_documents::tokens::estimate;
 
@@ -98,7 +98,10 @@ impl HttpClient {
         let wants_json = matches!(format, Format::Schema { .. });
         let is_answer =
             |reasoning: &str| self.has_turned_thinking_off() || wants_json && is_json_object(reasoning);
-        let (text, finish) = reader.answer(is_answer).map_err(|fault| self.failed(fault))?;
+        let (text, finish) = match reader.answer(is_answer) {
+            Err(fault) if request.only_reads && fault.is_for_no_text() => ("", Finish::Length),
+            answer => answer.map_err(|fault| self.failed(fault))?,
+        };
         let cut = match format {
             Format::Schema { schema, shares: true, .. } => schema_limits::cut(schema, text, None),
             _ => Vec::new(),

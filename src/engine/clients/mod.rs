@@ -44,6 +44,8 @@ pub(super) struct Clients {
     pub max_chunk_bytes: Option<usize>,
     /// The server that reads the worker's first prompt; `None` in a replay.
     pub reader: Option<Reader>,
+    /// Whether both sides are one model of one server, whose cache they share.
+    pub sides_share_model: bool,
     /// The embedding model of the local side, if the job asks for one.
     pub embedder: Option<Arc<dyn Embedder>>,
     /// The servers. Runtimes that were started for them stay up as long as they are held.
@@ -113,6 +115,7 @@ pub(super) async fn open(
         }),
         max_chunk_bytes: tape.max_chunk_bytes(&worker.model, window).await,
         reader,
+        sides_share_model: worker.has_same_model,
         _servers: vec![worker_servers, supervisor_servers],
         missing: Missing::default(),
     })
@@ -139,6 +142,7 @@ fn replayed(
         worker: only(chat(worker)),
         max_chunk_bytes,
         reader: None,
+        sides_share_model: false,
         embedder: embeds.then(embedder),
         _servers: Vec::new(),
         missing,
@@ -244,32 +248,30 @@ impl SideConfig<'_> {
         clients: &[Server],
         ledger: &Arc<Ledger>,
     ) -> Result<Option<Reader>, Failure> {
-        let first = servers.iter().zip(clients).find_map(|((_, ready), server)| Some((ready?, server)));
-        let Some((ready, server)) = first else { return Ok(None) };
+        let mut servers_up = servers.iter().zip(clients).enumerate();
+        let first = servers_up.find_map(|(at, ((_, ready), server))| Some((at, ready?, server)));
+        let Some((position, ready, server)) = first else { return Ok(None) };
         let Server { settings, is_remote, .. } = server;
-        let (tokenizer, mut client) = match ready {
-            Ready::Embedded(engine) => (Tokenizer::Engine(engine.clone()), Arc::clone(&server.client)),
-            Ready::Managed(..) | Ready::Foreign { .. } => {
-                let mut short = settings.clone();
-                short.generation.max_tokens = Some(1);
-                let base_url = settings.base_url.clone();
+        let base_url = settings.base_url.clone();
+        let tokenizer = match ready {
+            Ready::Embedded(engine) => Tokenizer::Engine(engine.clone()),
+            Ready::Foreign { .. } if http::is_private(&base_url) => {
                 let headers =
                     self.credentials.at(&base_url, self.spec.provider).header_map(self.spec.provider)?;
-                let has_route = matches!(ready, Ready::Foreign { .. }) && http::is_private(&base_url);
-                let tokenizer =
-                    if has_route { Tokenizer::Server { base_url, headers } } else { Tokenizer::None };
-                let client = match ready.ollama() {
-                    Some(ollama) => self.connect_natively(shared, short, ollama.daemon_url())?,
-                    None => self.connect(shared, short)?,
-                };
-                (tokenizer, shrinking(Some(ready), client))
+                Tokenizer::Server { base_url, headers }
             }
+            Ready::Managed(..) | Ready::Foreign { .. } => Tokenizer::None,
+        };
+        let mut client = match ready.ollama() {
+            Some(ollama) => self.connect_natively(shared, settings.clone(), ollama.daemon_url())?,
+            None => Arc::clone(&server.client),
         };
         if *is_remote {
             client = client.gated(ledger.watch(self.role));
         }
         Ok(Some(Reader {
             model: self.shown_model(),
+            position,
             window: servers.window(),
             has_set_window: self.generation.num_ctx.is_some(),
             tokenizer,

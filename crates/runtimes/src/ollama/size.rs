@@ -136,7 +136,7 @@ impl Start {
             return Ok(());
         }
         write(&locks, ASKED, &json!(asked))?;
-        tracing::info!("the Ollama daemon starts again with {} slots", asked.slots);
+        tracing::info!("the Ollama daemon starts again with OLLAMA_NUM_PARALLEL={}", asked.slots);
         // It may have ended by itself.
         let _ = kill(Pid::from_raw(before.process), Signal::SIGTERM);
         let deadline = Instant::now() + self.limit;
