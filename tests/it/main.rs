@@ -42,6 +42,7 @@ mod providers;
 mod proxies;
 mod read_ahead;
 mod real_model_tape;
+mod real_runtimes;
 mod recordings;
 mod replies;
 mod runtimes;
