@@ -97,7 +97,7 @@ fn a_daemon_gets_as_many_slots_as_fit() {
 
 #[test]
 fn where_the_window_is_ours_it_is_shorter_rather_than_none() {
-    let ran = run(&json!({}), &[("STANDIN_FIGURES", &figures(60))]);
+    let ran = run(&json!({}), &[("STANDIN_FIGURES", &figures(75))]);
     assert_eq!(ran.error, "", "{}", ran.said);
     assert!(ran.said.contains("1 slot of 2048 tokens take about"), "{}", ran.said);
     assert!(ran.has_noted("slots-1"), "{}", ran.notes);

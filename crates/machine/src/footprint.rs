@@ -184,7 +184,7 @@ mod tests {
         let footprint = of("llama", small);
         assert_eq!(footprint.token, 30 * 3 * 128 * 2);
         // As llama.cpp reports it: 90 MiB for 4096 tokens.
-        assert_eq!(footprint.of_slots(4096, 4) - 4 * footprint.slot, 4 * 90 << 20);
+        assert_eq!(footprint.of_slots(4096, 4) - 4 * footprint.slot, (4 * 90) << 20);
         assert_eq!(footprint.of_slots(1, 1), footprint.of_slots(256, 1), "windows are whole pieces");
         assert_eq!(footprint.bytes(u32::MAX, usize::MAX), u64::MAX, "no overflow");
         assert_eq!(Footprint::of("llama", |_| vec![], 1, 1, CacheType::F16), None);

@@ -18,11 +18,12 @@ use tokio::time::{Instant, sleep};
 use super::locks::Locks;
 use super::name::Name;
 use super::start_watchdog::Start;
-use super::watchdog_main::SLOTS;
 use super::{ONE_SLOT, Ollama};
 use crate::sizing::{self, Memory};
 use crate::{Endpoint, Need, RuntimeError, window};
 
+/// The calls that the daemon takes at once, at most, where the user has not set `OLLAMA_NUM_PARALLEL`.
+pub(super) const SLOTS: usize = 4;
 /// The variables of the daemon that decide its size.
 pub(super) const PARALLEL: &str = "OLLAMA_NUM_PARALLEL";
 pub(super) const CACHE_RAM: &str = "LLAMA_ARG_CACHE_RAM";

@@ -16,8 +16,7 @@ use tokio::process::Command;
 use tokio::time::{Instant, sleep, timeout_at};
 
 use super::locks::{Held, Locks};
-use super::size::{self, CACHE_RAM, PARALLEL, Told};
-use super::watchdog_main::SLOTS;
+use super::size::{self, CACHE_RAM, PARALLEL, SLOTS, Told};
 use super::{Host, Ollama};
 use crate::process::Supervised;
 use crate::{Runtime, RuntimeError, RuntimeErrorKind, Timeouts, window};

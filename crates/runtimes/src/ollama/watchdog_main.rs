@@ -10,9 +10,6 @@ use super::watchdog::Watchdog;
 use super::watchdog_args::{Report, START_LIMIT, WatchdogArgs};
 use crate::{RuntimeError, RuntimeErrorKind};
 
-/// The calls that the daemon takes at once where the user has not set `OLLAMA_NUM_PARALLEL`.
-pub(super) const SLOTS: usize = 4;
-
 /// Keeps a daemon up until its last user is gone (or for ever) or a signal comes. Writes one line to stdout, once
 /// the daemon answers or has failed to.
 pub async fn watchdog_main(args: WatchdogArgs) -> Result<(), RuntimeError> {
