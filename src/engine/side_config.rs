@@ -107,7 +107,7 @@ impl<'a> SideConfig<'a> {
             lanes: Some(1),
             has_same_model: false,
             is_metered: true,
-            generation: spec.kwargs.generation,
+            generation: Generation { is_paid: !spec.provider.local, ..spec.kwargs.generation },
         })
     }
 

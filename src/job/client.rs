@@ -118,12 +118,16 @@ fn client_kwargs(
 fn generation(fields: &mut Fields) -> Result<(Generation, bool), JobError> {
     let most = u64::from(u32::MAX);
     let max_tokens = fields.limit("max_tokens", 1, most)?;
+    let temperature = fields.number("temperature", 0.0, 2.0)?;
     let generation = Generation {
-        temperature: fields.number("temperature", 0.0, 2.0)?,
+        temperature,
+        has_fixed_temperature: temperature.is_some(),
         max_tokens: max_tokens.and_then(Limit::at).map(narrow),
         seed: fields.limit("seed", 0, most)?.and_then(Limit::at),
         num_ctx: either([window(fields, "num_ctx")?, window(fields, "n_ctx")?])?,
         thinking: thinking(fields)?,
+        is_paid: false,
+        breaks_loops: false,
     };
     Ok((generation, max_tokens == Some(Limit::No)))
 }

@@ -92,7 +92,7 @@ impl<'a> Supervisor<'a> {
         loop {
             let ChatReply { text, finish, cut, .. } = self.say(prompt, format).await?;
             tries += 1;
-            let object = reply::last_object(&text, finish == Finish::Length).map(|mut object| {
+            let object = reply::last_object(&text, finish.is_cut()).map(|mut object| {
                 reply::mark_cut(&mut object, &cut);
                 object
             });
@@ -105,6 +105,7 @@ impl<'a> Supervisor<'a> {
                 Err(problem) if finish == Finish::Length => {
                     format!("{problem}, as the token limit cut it off")
                 }
+                Err(problem) if finish == Finish::Looped => format!("{problem}, as it repeats itself"),
                 Err(problem) => problem,
             };
             if tries > config::MAX_JSON_RETRIES {

@@ -9,7 +9,7 @@ use tokio::sync::oneshot;
 
 use super::ask::{Judged, Supervisor, schema};
 use super::{Answer, Assignment, ProtocolError, Transcript, excerpt, joined, reply};
-use crate::chat::{ChatErrorKind, ChatRequest, Finish, Format, Image, Message};
+use crate::chat::{ChatErrorKind, ChatReply, ChatRequest, Finish, Format, Image, Message};
 use crate::documents::Document;
 use crate::events::{CallEvents, Purpose};
 use crate::job::JobRole;
@@ -149,6 +149,9 @@ impl Minion<'_> {
         let outcome = self.assignment.worker.chat(&mut permit, chat).await;
         *preferred_server = Some(permit.server());
         if let Ok(reply) = &outcome {
+            if let Some(note) = repetition(reply) {
+                transcript.warn(note);
+            }
             tracing::info!("the worker replied with {}", count(reply.usage.completion_tokens, "token"));
             transcript.said(JobRole::Worker, calls.call(), &reply.text);
         }
@@ -157,11 +160,13 @@ impl Minion<'_> {
                 transcript.warn("the worker's reply was cut off by the token limit".to_owned());
                 (reply.text + reply::CUT, true)
             }
+            Ok(reply) if reply.finish == Finish::Looped => (reply.text + reply::LOOPED, true),
             Ok(reply) => (reply.text, false),
             Err(error) => {
                 // The job goes on: the supervisor can ask in other words.
                 let instead = match error.kind {
                     ChatErrorKind::Empty => "[the small model said nothing]",
+                    ChatErrorKind::Repeating => "[the small model repeated itself and gave no answer]",
                     ChatErrorKind::Refused => "[the small model refused to answer]",
                     _ => return Err(ProtocolError::Worker(error)),
                 };
@@ -173,6 +178,21 @@ impl Minion<'_> {
         transcript.local(&question, &text);
         chat.messages.push(Message::assistant(text.clone()));
         Ok((text, is_lost))
+    }
+}
+
+/// What to say of a reply that repeated itself.
+fn repetition(reply: &ChatReply) -> Option<String> {
+    let saved = match reply.spared {
+        0 => String::new(),
+        spared => format!("; ending it saved up to {}", count(spared, "token")),
+    };
+    match reply.finish {
+        Finish::Looped => {
+            Some(format!("the worker's reply was cut off where it began to repeat itself{saved}"))
+        }
+        _ if reply.spared > 0 => Some(format!("the worker's first reply repeated itself{saved}")),
+        _ => None,
     }
 }
 

@@ -44,6 +44,7 @@ mod read_ahead;
 mod real_model_tape;
 mod real_runtimes;
 mod recordings;
+mod repetition;
 mod replies;
 mod runtimes;
 mod sandbox;

@@ -6,7 +6,7 @@
 use serde_json::{Value, json};
 
 use super::finish::Ending;
-use super::{ChatRequest, ChatSettings, Format, Usage};
+use super::{ChatRequest, ChatSettings, Format, Generation, Usage};
 
 /// One vendor's API.
 pub trait Dialect: Send + Sync {
@@ -57,6 +57,11 @@ pub trait Dialect: Send + Sync {
 
     /// Whether a reply is one of several choices, and a mark ends the stream.
     fn has_choices(&self) -> bool {
+        false
+    }
+
+    /// Whether a guard of the server ends the reply of a model that repeats itself, and gives no reason.
+    fn has_silent_guard(&self) -> bool {
         false
     }
 
@@ -191,6 +196,8 @@ pub struct Abilities {
     pub template_thinking: bool,
     /// How the server is asked to cache.
     pub caching: Caching,
+    /// The name of the penalty for tokens that come again, if it takes one.
+    pub penalty: Option<&'static str>,
 }
 
 impl Abilities {
@@ -207,7 +214,15 @@ impl Abilities {
         thinking: ThinkingForm::Usual,
         template_thinking: false,
         caching: Caching::Itself,
+        penalty: Some("frequency_penalty"),
     };
+
+    /// The penalty for tokens that come again, by its name, if `generation` asks for what breaks a loop. The names differ
+    /// in their scales: 1 is no repetition penalty, 0 no frequency penalty.
+    pub(crate) fn penalty(self, generation: Generation) -> Option<(&'static str, f64)> {
+        let name = self.penalty.filter(|_| generation.breaks_loops)?;
+        Some((name, if name == "frequency_penalty" { 0.5 } else { 1.2 }))
+    }
 }
 
 /// The vector that a JSON array of numbers holds.

@@ -23,6 +23,9 @@ pub struct ChatError {
     /// The server's own words and names, whole: what it refuses is read in them. Empty if it gave none.
     #[serde(skip)]
     pub said: String,
+    /// The tokens that the reply could have gone on for, where the client ended it as the model repeated itself.
+    #[serde(skip)]
+    pub spared: u64,
 }
 
 /// Kinds of failed turns.
@@ -63,6 +66,8 @@ pub enum ChatErrorKind {
     Malformed,
     /// The reply is whole and holds no answer.
     Empty,
+    /// The model repeats itself, and gave no answer before it began to.
+    Repeating,
     /// The model or the vendor's filter refused to answer.
     Refused,
     /// The model itself could not be loaded or run (embedded engine).
@@ -75,7 +80,7 @@ impl ChatError {
     /// An error of `kind`, without hint, wait and usage.
     pub fn new(kind: ChatErrorKind, message: impl Into<String>) -> Self {
         let (message, usage, said) = (message.into(), Usage::default(), String::new());
-        Self { kind, message, hint: None, retry_after: None, usage, said }
+        Self { kind, message, hint: None, retry_after: None, usage, said, spared: 0 }
     }
 
     /// The same error with a hint.

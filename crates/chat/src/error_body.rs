@@ -45,6 +45,8 @@ pub(crate) struct ErrorBody {
     pub hint: Option<&'static str>,
     /// How long the body asks to wait.
     pub wait: Option<Duration>,
+    /// Whether the text is of the log of a process that has died, so that nothing in it is about this request.
+    pub is_of_log: bool,
 }
 
 /// The failure in the body of a reply with an error status.
@@ -132,6 +134,9 @@ impl Said {
             ("unauthenticated", 401),
             ("permission", 403),
             ("not_found", 404),
+            ("context_length_exceeded", 400),
+            ("exceed_context_size", 400),
+            ("request_too_large", 413),
             ("invalid_request", 400),
             ("invalid_argument", 400),
             ("overloaded", 529),
@@ -148,7 +153,12 @@ impl Said {
             if json.is_some_and(|json| json["estimated_time"].is_number()) { "estimated_time" } else { "" };
         let (kind, hint) = error_kinds::of(status, &format!("{form} {tags} {timed} | {text}"));
         let wait = json.and_then(waits::of_json).or_else(|| waits::of_text(text));
-        ErrorBody { kind, text: text.clone(), tags: tags.clone(), hint, wait }
+        let body = ErrorBody { kind, text: text.clone(), tags: tags.clone(), hint, wait, is_of_log: false };
+        if error_kinds::is_of_dead_runner(text) {
+            // A log asks for no wait, and refuses nothing of this request.
+            return ErrorBody { wait: None, is_of_log: true, ..body };
+        }
+        body
     }
 
     /// Adds what the error around this one says of itself.
@@ -229,11 +239,12 @@ fn in_text(text: &str, depth: usize) -> Said {
     let json = text.find(['{', '[']).and_then(|at| {
         let end = text.rfind(['}', ']']).filter(|end| *end > at)?;
         let inner = found(&serde_json::from_str(&text[at..=end]).ok()?, depth + 1)?;
-        Some((text[..at].trim(), inner))
+        Some((text[..at].trim(), inner, text[end + 1..].trim()))
     });
     match json {
-        Some(("", inner)) => inner,
-        Some((before, inner)) => Said { text: format!("{before} {}", inner.text), ..inner },
+        Some((before, inner, behind)) => {
+            Said { text: format!("{before} {} {behind}", inner.text).trim().to_owned(), ..inner }
+        }
         None if is_page(text) => Said::plain(&of_page(text)),
         None => Said::plain(text),
     }

@@ -197,3 +197,74 @@ fn errors_within_a_stream_are_told_from_content() {
         assert_eq!(of_event(&event).map(|fault| fault.kind), kind, "{event}");
     }
 }
+
+#[test]
+fn what_follows_the_news_of_a_dead_runner_is_of_its_log() {
+    let too_long =
+        "request (10055 tokens) exceeds the available context size (8192 tokens), try increasing it";
+    for log in [
+        format!("error: task id = 452, error: {too_long}"),
+        json!({"error": {"code": 400, "message": too_long, "type": "exceed_context_size_error"}}).to_string(),
+        "error: model 'x' not found, please retry in 300 s".to_owned(),
+        "Error: grammar is not supported, flagged by the content filter".to_owned(),
+        "error: 429 rate limit, invalid api key".to_owned(),
+        String::new(),
+    ] {
+        for news in [
+            "an error was encountered while running the model:",
+            "model runner has unexpectedly stopped, this may be due to resource limitations or an internal error, check \
+             ollama server logs for details:",
+            "llama.cpp terminated unexpectedly: llama.cpp failed: exit status 1",
+            "llama-server process no longer running: -1",
+            "The model has crashed without additional information. (Exit code: 11)",
+        ] {
+            let body = json!({"error": format!("{news} {log}")});
+            for status in [500, 502, 503] {
+                let read = of_status(status, body.to_string().as_bytes());
+                let is_of_log = (read.kind, read.wait, read.is_of_log);
+                assert_eq!(is_of_log, (Kind::Server, None, true), "{status} {body}");
+            }
+            assert_eq!(of_event(&body).map(|read| read.kind), Some(Kind::Server), "{body}");
+        }
+    }
+}
+
+#[test]
+fn too_long_is_believed_of_a_refusal_alone() {
+    let said = "request (10055 tokens) exceeds the available context size (8192 tokens), try increasing it";
+    let inner = |code: u16| json!({"error": {"code": code, "message": said, "type": "x"}}).to_string();
+    for (status, body, kind) in [
+        (400, json!({"error": said}).to_string(), Kind::ContextTooLong),
+        (413, json!({"error": said}).to_string(), Kind::ContextTooLong),
+        (500, json!({"error": said}).to_string(), Kind::Server),
+        (503, said.to_owned(), Kind::Server),
+        (
+            500,
+            json!({"error": "This model's maximum context length is 4096 tokens"}).to_string(),
+            Kind::Server,
+        ),
+        // A refusal of the server behind a gateway.
+        (500, json!({"error": inner(400)}).to_string(), Kind::ContextTooLong),
+        (502, inner(400), Kind::ContextTooLong),
+        (502, inner(500), Kind::Server),
+        (400, json!({"error": json!({"error": inner(400)}).to_string()}).to_string(), Kind::ContextTooLong),
+    ] {
+        let read = of_status(status, body.as_bytes());
+        assert_eq!(read.kind, kind, "{status} {body}");
+        assert!(read.text.ends_with("try increasing it") || !read.text.contains('{'), "{}", read.text);
+        assert!(
+            kind != Kind::Server || read.hint.is_some_and(|hint| hint.contains("shorten")),
+            "{status} {body}"
+        );
+    }
+    let coded = json!({"error": {"code": "context_length_exceeded", "message": "Too many tokens."}});
+    assert_eq!(of_event(&coded).map(|read| read.kind), Some(Kind::ContextTooLong));
+    let guarded = json!({"error": "prediction aborted, token repeat limit reached"});
+    assert_eq!(of_event(&guarded).map(|read| read.kind), Some(Kind::Repeating));
+}
+
+#[test]
+fn what_stands_behind_the_json_in_a_text_is_kept() {
+    let body = json!({"error": "{\"error\":{\"code\":500,\"message\":\"Compute error.\"}}\nCUDA error: out of memory"});
+    assert_eq!(of_status(500, body.to_string().as_bytes()).text, "Compute error. CUDA error: out of memory");
+}

@@ -48,9 +48,50 @@ const OUT_OF_MEMORY: &[&str] = &[
     "bad_alloc",
 ];
 
+/// How servers say that the process behind them has died. What follows is of its log, and may be about another request:
+/// Ollama's `llm/llama_server.go`, Docker Model Runner's `pkg/inference/backends/runner.go`, LM Studio, vLLM, llama-swap.
+const DEAD_RUNNER: &[&str] = &[
+    "an error was encountered while running the model",
+    "model runner has unexpectedly stopped",
+    "process no longer running",
+    "process has terminated",
+    "terminated unexpectedly",
+    "the model has crashed",
+    "enginedeaderror",
+    "enginecore encountered an issue",
+    "upstream command exited",
+];
+
+/// How servers say that a prompt is too long.
+const TOO_LONG: &[&str] = &[
+    "exceed_context_size_error",
+    "context_length_exceeded",
+    "prompt is too long",
+    "prompt too long",
+    "maximum context length",
+    "exceeds the available context size",
+    "exceeds the context",
+    "exceed context window",
+    "longer than the context length",
+    "exceed context limit",
+    "maximum prompt length",
+    "input is too long",
+    "input token count*exceeds",
+    "tokens`*must be <=",
+    "request_too_large",
+    "too large to process",
+];
+
 /// The rows, of which the first that fits counts.
 const RULES: &[Rule] = &[
     Rule { statuses: &[500..=599], signs: OUT_OF_MEMORY, kind: Kind::OutOfMemory, ..RULE },
+    Rule { signs: DEAD_RUNNER, kind: Kind::Server, ..RULE },
+    Rule {
+        // Ollama from 0.34 on; older versions end the stream without a word.
+        signs: &["token repeat limit reached"],
+        kind: Kind::Repeating,
+        ..RULE
+    },
     Rule {
         statuses: REFUSED,
         signs: &[
@@ -125,30 +166,30 @@ const RULES: &[Rule] = &[
         ..RULE
     },
     Rule {
-        statuses: &[400..=400, 413..=413, 422..=422, 500..=599],
-        signs: &[
-            "exceed_context_size_error",
-            "context_length_exceeded",
-            "prompt is too long",
-            "prompt too long",
-            "maximum context length",
-            "exceeds the available context size",
-            "exceeds the context",
-            "exceed context window",
-            "longer than the context length",
-            "exceed context limit",
-            "maximum prompt length",
-            "input is too long",
-            "input token count*exceeds",
-            "tokens`*must be <=",
-            "request_too_large",
-            // llama.cpp's server says this of a text that is to be embedded.
-            "too large to process",
-        ],
+        // Of a status 5xx, these words may be a log's, about another request.
+        statuses: &[400..=400, 413..=413, 422..=422],
+        signs: TOO_LONG,
         kind: Kind::ContextTooLong,
         ..RULE
     },
     Rule { statuses: &[413..=413], kind: Kind::ContextTooLong, ..RULE },
+    Rule {
+        // The whole message of llama.cpp's server about a text that is to be embedded.
+        statuses: &[500..=500],
+        signs: &["| input is too large to process", "| input (*tokens) is too large to process"],
+        kind: Kind::ContextTooLong,
+        ..RULE
+    },
+    Rule {
+        statuses: &[500..=599],
+        signs: TOO_LONG,
+        kind: Kind::Server,
+        hint: Some(
+            "The server failed, and says that a text is too long: if it goes on saying so, shorten the text, or take a \
+             model with a larger context window.",
+        ),
+        ..RULE
+    },
     Rule {
         // llama.cpp's server, and Ollama, which runs it.
         statuses: &[400..=400, 500..=501],
@@ -373,6 +414,12 @@ pub(crate) fn of(status: u16, text: &str) -> (Kind, Option<&'static str>) {
             && !rule.unless.iter().any(|sign| has(&text, sign))
     };
     RULES.iter().find(fits).map_or((Kind::Rejected, None), |rule| (rule.kind, rule.hint))
+}
+
+/// Whether `text` says that the process behind the server has died, so that the rest of it is of a log.
+pub(crate) fn is_of_dead_runner(text: &str) -> bool {
+    let text = text.to_lowercase();
+    DEAD_RUNNER.iter().any(|sign| text.contains(sign))
 }
 
 /// Whether the parts of `sign` around its `*` stand in `text`, one behind the other.

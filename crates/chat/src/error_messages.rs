@@ -9,13 +9,14 @@ use tokio::time::timeout;
 use super::endpoint::Endpoint;
 use super::error_body::{self, ErrorBody};
 use super::providers::Provider;
+use super::telling::telling;
 use super::{ChatError, ChatErrorKind as Kind, ChatSettings, credentials, waits};
 use crate::{http, secrets::Redactor};
 
 /// The longest quote of a server's words in a message, in characters.
 const LONGEST_QUOTE: usize = 500;
 /// The longest error that is read, in bytes.
-const LONGEST_ERROR: usize = 64 << 10;
+const LONGEST_ERROR: usize = 1 << 20;
 
 impl Endpoint {
     /// The error of a status that is no success.
@@ -44,12 +45,12 @@ impl Endpoint {
 
     /// The error that a server has sent in place of a reply.
     pub(super) fn fault(&self, fault: &ErrorBody, message: &str) -> ChatError {
-        let ErrorBody { kind, text, tags, hint, wait } = fault;
+        let ErrorBody { kind, text, tags, hint, wait, is_of_log } = fault;
         let error = self.error(*kind, message);
         ChatError {
             hint: hint.map(str::to_owned).or_else(|| self.route_hint(*kind)).or(error.hint),
             retry_after: *wait,
-            said: self.without_secrets(&format!("{text} {tags}")),
+            said: if *is_of_log { String::new() } else { self.without_secrets(&format!("{text} {tags}")) },
             ..error
         }
     }
@@ -153,6 +154,7 @@ pub(super) fn hint(provider: &Provider, settings: &ChatSettings, kind: Kind) -> 
         Kind::ContextTooLong => "Shorten the text, or take a model with a larger context window.".into(),
         Kind::Malformed => format!("Is this really the API of {}? Check the base URL.", provider.name),
         Kind::Empty => "The model has nothing to say to this: try another one.".into(),
+        Kind::Repeating => "Use a larger model, or set kwargs.temperature a little higher.".into(),
         Kind::Refused => "Ask in other words, or use another model.".into(),
         Kind::Server => {
             "The fault is the server's: wait a while, or look at its log or its status page.".into()
@@ -162,17 +164,10 @@ pub(super) fn hint(provider: &Provider, settings: &ChatSettings, kind: Kind) -> 
     })
 }
 
-/// `text` on one line, without control characters, cut to [`LONGEST_QUOTE`].
+/// What `text` tells, on one line of bounded length; a space at its beginning stays.
 fn shortened(text: &str) -> String {
-    let begins_with_space = text.starts_with(' ');
-    let words = text.split(|c: char| c.is_whitespace() || c.is_control()).filter(|word| !word.is_empty());
-    let line = words.collect::<Vec<_>>().join(" ");
-    let mut line = if begins_with_space { format!(" {line}") } else { line };
-    if let Some((end, _)) = line.char_indices().nth(LONGEST_QUOTE) {
-        line.truncate(end);
-        line.push('…');
-    }
-    line
+    let space = if text.starts_with(' ') { " " } else { "" };
+    space.to_owned() + &telling(text, LONGEST_QUOTE)
 }
 
 #[cfg(test)]
@@ -183,6 +178,6 @@ mod tests {
     fn messages_are_one_line_of_bounded_length() {
         assert_eq!(shortened(" a\n\tb\u{1b}[31m"), " a b [31m");
         let long = shortened(&"é".repeat(9000));
-        assert_eq!(long.chars().count(), LONGEST_QUOTE + 1);
+        assert_eq!(long.chars().count(), LONGEST_QUOTE + " ... ".len());
     }
 }

@@ -17,6 +17,8 @@ pub enum Ending {
     Whole,
     /// The limit of tokens, or the window, cut the reply off.
     Cut,
+    /// The model began to repeat itself, so that the server or the client ended the reply.
+    Looped,
     /// The model asks for a tool.
     Tool(String),
     /// The model or a filter has refused.
@@ -33,6 +35,7 @@ enum Meaning {
     Nothing,
     Whole,
     Cut,
+    Looped,
     Tool,
     Refused,
     Failed,
@@ -125,7 +128,6 @@ const TABLE: &[(Meaning, &[&str])] = &[
             "pauseturn",
             "pauserun",
             "compaction",
-            "repetition",
             "malformedresponse",
             "malformedmodeloutput",
             "malformedtooluse",
@@ -141,6 +143,7 @@ const TABLE: &[(Meaning, &[&str])] = &[
 
 /// Parts of words that are not known themselves. None makes a reply whole.
 const PARTS: &[(Meaning, &[&str])] = &[
+    (Meaning::Looped, &["repeat", "repetit", "looping", "loopdetect", "infiniteloop"]),
     (
         Meaning::Refused,
         &[
@@ -211,6 +214,7 @@ impl Ending {
             Some((Meaning::Nothing, _)) => return None,
             Some((Meaning::Whole, _)) => Self::Whole,
             Some((Meaning::Cut, _)) => Self::Cut,
+            Some((Meaning::Looped, _)) => Self::Looped,
             Some((Meaning::Tool, _)) => Self::Tool(word),
             Some((Meaning::Refused, _)) => Self::Refused(word),
             Some((Meaning::Failed, _)) => Self::Failed(word),
@@ -222,7 +226,7 @@ impl Ending {
     pub(crate) fn after(self, before: Option<Self>) -> Self {
         let damage = |ending: &Self| match ending {
             Self::Whole => 0,
-            Self::Cut | Self::Tool(_) => 1,
+            Self::Cut | Self::Looped | Self::Tool(_) => 1,
             Self::Refused(_) | Self::Failed(_) | Self::Unknown(_) => 2,
         };
         match before {
@@ -271,6 +275,10 @@ mod tests {
             "maximum_tokens",
         ] {
             assert_eq!(word(cut), Some(Ending::Cut), "{cut}");
+        }
+        // vLLM; what Ollama and gateways before it say.
+        for looped in ["repetition", "REPEAT", "repeat_limit", "token_repeat_limit", "loop_detected"] {
+            assert_eq!(word(looped), Some(Ending::Looped), "{looped}");
         }
         for refused in [
             "content_filter",

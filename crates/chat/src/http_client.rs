@@ -57,6 +57,8 @@ pub(super) struct Told {
     limit: AtomicBool,
     /// That its counts cannot be.
     pub counts: AtomicBool,
+    /// That its model repeats itself.
+    pub loops: AtomicBool,
 }
 
 impl HttpClient {
@@ -163,7 +165,7 @@ impl HttpClient {
         self.abilities.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 
-    fn current(&self) -> Abilities {
+    pub(super) fn current(&self) -> Abilities {
         *self.known()
     }
 
@@ -251,14 +253,17 @@ impl HttpClient {
         self.current().template_thinking && !self.endpoint.settings.generation.thinks()
     }
 
+    /// Whether users run the server themselves, so that what it writes costs time and no money.
+    pub(super) fn is_of_ours(&self) -> bool {
+        self.endpoint.provider.local || http::is_private(&self.endpoint.settings.base_url)
+    }
+
     /// The format with a share of the reply for each text of its schema. Hosted vendors reject such limits, and their
     /// models need none.
     fn within_the_limit<'a>(&self, format: &'a Format) -> Cow<'a, Format> {
-        let Endpoint { settings: ChatSettings { generation, base_url, .. }, provider, .. } = &self.endpoint;
+        let generation = &self.endpoint.settings.generation;
         match (format, generation.max_tokens) {
-            (Format::Schema { name, schema, shares: true }, Some(tokens))
-                if provider.local || http::is_private(base_url) =>
-            {
+            (Format::Schema { name, schema, shares: true }, Some(tokens)) if self.is_of_ours() => {
                 let schema = schema_limits::with_shares(schema, tokens as usize);
                 Cow::Owned(Format::Schema { name, schema, shares: true })
             }
@@ -274,7 +279,7 @@ impl ChatClient for HttpClient {
     }
 
     async fn chat(&self, request: &ChatRequest) -> Result<ChatReply, ChatError> {
-        retry::with_retries(&self.policy, request.observer.as_deref(), || self.turn(request)).await
+        retry::with_retries(&self.policy, request.observer.as_deref(), || self.unlooped(request)).await
     }
 
     async fn look(&self) -> Result<Seen, ChatError> {

@@ -28,6 +28,7 @@ pub mod http_body;
 mod http_client;
 mod keep_alive;
 mod look;
+mod loops;
 mod mend;
 mod observer;
 mod ollama;
@@ -39,10 +40,12 @@ mod proxy;
 mod reader;
 mod reading;
 mod refusals;
+pub mod repeats;
 mod retry;
 pub mod schema_limits;
 pub mod secrets;
 mod settings;
+mod telling;
 mod thinking;
 #[cfg(test)]
 mod thinking_tests;
@@ -65,6 +68,7 @@ pub use error::{ChatError, ChatErrorKind};
 pub use observer::CallObserver;
 pub use retry::{RetryPolicy, Tries, with_retries};
 pub use settings::{CREDENTIAL_HEADERS, ChatSettings, Generation, Thinking, VendorOptions};
+pub use telling::telling;
 pub use thinking::without_thoughts;
 pub use usage::Usage;
 
@@ -216,6 +220,15 @@ pub enum Finish {
     Stop,
     /// The token limit cut it off.
     Length,
+    /// The model began to repeat itself; the reply ends where that began.
+    Looped,
+}
+
+impl Finish {
+    /// Whether the reply was cut off before the model was done.
+    pub fn is_cut(self) -> bool {
+        self != Self::Stop
+    }
 }
 
 /// A model's answer.
@@ -232,6 +245,14 @@ pub struct ChatReply {
     /// The texts of a constrained reply that were cut off at the end of their share of the reply.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub cut: Vec<String>,
+    /// The tokens that the reply could have gone on for, where the client ended it as the model repeated itself.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub spared: u64,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde wants a reference")]
+fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 /// What a server tells of the model before the first call.

@@ -36,7 +36,7 @@ impl Dialect for Ollama {
             "think": think(settings.generation, abilities.thinking),
             // A prompt that does not fit is an error, not a shorter prompt.
             "truncate": false,
-            "options": options(settings, request),
+            "options": options(settings, request, abilities),
         });
         if let Format::Schema { schema, .. } = format
             && abilities.json != JsonMode::Prompt
@@ -73,6 +73,11 @@ impl Dialect for Ollama {
     fn take_embeddings(&self, reply: &Value) -> Option<(Vec<Vec<f32>>, u64)> {
         let vectors = reply["embeddings"].as_array()?.iter().map(vector).collect::<Option<_>>()?;
         Some((vectors, reply["prompt_eval_count"].as_u64().unwrap_or_default()))
+    }
+
+    /// `llm/llama_server.go`: after 31 pieces that are the same the stream ends without a line that is `done`.
+    fn has_silent_guard(&self) -> bool {
+        true
     }
 
     fn take(&self, event: &Value, reply: &mut Partial) -> Taken {
@@ -128,12 +133,14 @@ fn message(message: &Message) -> Value {
 }
 
 /// The options, which are the same on every call of a client: another `num_ctx` makes Ollama load the model anew.
-fn options(settings: &ChatSettings, request: &ChatRequest) -> Map<String, Value> {
+fn options(settings: &ChatSettings, request: &ChatRequest, abilities: Abilities) -> Map<String, Value> {
+    let penalty = abilities.penalty(settings.generation);
     let options = [
         ("num_ctx", settings.generation.num_ctx.map(Value::from)),
         ("num_predict", settings.generation.max_tokens.map(Value::from)),
         ("temperature", settings.generation.temperature.map(Value::from)),
         ("seed", settings.generation.seed_of(request).map(Value::from)),
+        (penalty.map_or("", |(name, _)| name), penalty.map(|(_, penalty)| penalty.into())),
     ];
     options.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))).collect()
 }
@@ -171,6 +178,7 @@ mod tests {
             seed: Some(7),
             num_ctx: Some(8192),
             thinking: Some(Thinking::On),
+            ..Generation::default()
         };
         let vendor = VendorOptions::Ollama { keep_alive: Some(json!("10m")) };
         let settings = ChatSettings { generation, vendor, ..ChatSettings::new("qwen3", "") };

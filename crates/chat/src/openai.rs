@@ -50,6 +50,9 @@ impl Dialect for OpenAi {
         if let Some(temperature) = settings.generation.temperature.filter(|_| abilities.temperature) {
             body["temperature"] = temperature.into();
         }
+        if let Some((name, penalty)) = abilities.penalty(settings.generation) {
+            body[name] = penalty.into();
+        }
         if let (Some(seed), Some(name)) = (settings.generation.seed_of(request), abilities.seed) {
             body[name] = seed.into();
         }

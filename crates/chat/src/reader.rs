@@ -10,8 +10,13 @@ use super::error_body::{self, ErrorBody};
 use super::finish::Ending;
 use super::frames::{Frame, Frames};
 use super::keep_alive;
+use super::repeats::{self, Loop, Repeats};
 use super::thinking::without_thoughts;
 use super::{ChatErrorKind as Kind, Finish};
+use minions_documents::tokens::estimate;
+
+/// The bytes that a token has at most, on average.
+const LONGEST_TOKEN: u64 = 12;
 
 /// Why there is no reply.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -58,12 +63,46 @@ pub(crate) struct Reader<'a> {
     torn: bool,
     /// The first event that stood beside the reply.
     beside: Option<String>,
+    /// What is seen of repetition in the text and in the reasoning.
+    repeats: [Repeats; 2],
+    /// The pieces of both that have come.
+    pieces: u64,
+    /// Whether a reply that repeats itself ends where that is seen.
+    ends_loops: bool,
+    /// The loop in which the reply has ended. Of reasoning nothing is kept.
+    pub found: Option<Loop>,
+    /// Whether it was this reader that ended the reply.
+    pub is_ended_here: bool,
 }
 
 impl<'a> Reader<'a> {
     pub(crate) fn new(dialect: &'a dyn Dialect) -> Self {
-        let (frames, reply) = (Frames::default(), Partial::default());
-        Self { dialect, frames, reply, known: false, ended: false, torn: false, beside: None }
+        Self {
+            dialect,
+            frames: Frames::default(),
+            reply: Partial::default(),
+            known: false,
+            ended: false,
+            torn: false,
+            beside: None,
+            repeats: Default::default(),
+            pieces: 0,
+            ends_loops: false,
+            found: None,
+            is_ended_here: false,
+        }
+    }
+
+    /// A reader that ends the reply of a model that repeats itself, as nothing of it follows that is of use.
+    pub(crate) fn ending_loops(self, ends_loops: bool) -> Self {
+        Self { ends_loops, ..self }
+    }
+
+    /// The tokens that the model has written: the pieces that have come, or an estimate where these are no tokens.
+    fn written(&self) -> u64 {
+        let Partial { text, reasoning, .. } = &self.reply;
+        let bytes = (text.len() + reasoning.len()) as u64;
+        if bytes < self.pieces * LONGEST_TOKEN { self.pieces } else { estimate(text) + estimate(reasoning) }
     }
 
     /// Takes the next bytes. `true` if nothing of the reply follows.
@@ -91,6 +130,20 @@ impl<'a> Reader<'a> {
             return Err(Fault::new(Kind::Refused, text));
         }
         if self.reply.complete {
+            if self.reply.ending == Some(Ending::Cut)
+                && let Some(found) = self.repeated()
+            {
+                self.looped(found);
+            }
+            return Ok(());
+        }
+        // The stream was not torn, so the server ended it in good order.
+        if self.dialect.has_silent_guard()
+            && self.known
+            && !self.torn
+            && let Some(found) = self.guarded()
+        {
+            self.looped(found);
             return Ok(());
         }
         Err(match &self.beside {
@@ -117,11 +170,20 @@ impl<'a> Reader<'a> {
             Frame::Json(event) if keep_alive::is_event(&event) => {}
             Frame::Json(event) => {
                 if let Some(said) = error_in(&event) {
+                    if said.kind == Kind::Repeating {
+                        let all = Loop { keeps: self.reply.text.len(), tokens: 0 };
+                        self.looped(self.repeated().or_else(|| self.guarded()).unwrap_or(all));
+                        return Ok(());
+                    }
                     let fault = Fault::new(said.kind, format!(" failed: {}", said.text));
                     return Err(Fault { said: Some(Box::new(said)), ..fault });
                 }
+                let before = (self.reply.text.len(), self.reply.reasoning.len());
                 match self.dialect.take(&event, &mut self.reply) {
-                    Taken::Part => self.known = true,
+                    Taken::Part => {
+                        self.known = true;
+                        self.watch(before);
+                    }
                     Taken::Nothing => {}
                     Taken::Foreign if keep_alive::is_beside(&event) => {
                         self.beside.get_or_insert_with(|| event.to_string());
@@ -131,6 +193,52 @@ impl<'a> Reader<'a> {
             }
         }
         Ok(())
+    }
+
+    /// Looks for a loop in what has come since the text and the reasoning had these lengths.
+    fn watch(&mut self, (text, reasoning): (usize, usize)) {
+        let (text, reasoning) = (&self.reply.text[text..], &self.reply.reasoning[reasoning..]);
+        self.pieces += u64::from(!text.is_empty() || !reasoning.is_empty());
+        let [of_text, of_reasoning] = &mut self.repeats;
+        let (in_text, in_reasoning) =
+            (of_text.push(text.as_bytes()), of_reasoning.push(reasoning.as_bytes()));
+        let found = in_text.or_else(|| self.without_reasoning(in_reasoning));
+        if self.ends_loops
+            && !self.reply.complete
+            && let Some(found) = found
+        {
+            self.is_ended_here = true;
+            self.looped(found);
+        }
+    }
+
+    /// The loop at the end of a reply that has ended.
+    fn repeated(&self) -> Option<Loop> {
+        repeats::of_text(&self.reply.text)
+            .or_else(|| self.without_reasoning(repeats::of_text(&self.reply.reasoning)))
+    }
+
+    /// The loop that a silent guard has seen, if it was that which ended the reply.
+    fn guarded(&self) -> Option<Loop> {
+        let [text, reasoning] = &self.repeats;
+        let whole = || (self.pieces == 1).then(|| repeats::guarded_text(&self.reply.text)).flatten();
+        text.guarded().or_else(whole).or_else(|| self.without_reasoning(reasoning.guarded()))
+    }
+
+    fn without_reasoning(&self, found: Option<Loop>) -> Option<Loop> {
+        found.map(|found| Loop { keeps: self.reply.text.len(), ..found })
+    }
+
+    /// Ends the reply where it began to repeat itself.
+    fn looped(&mut self, found: Loop) {
+        let written = self.written();
+        let Partial { ending, complete, usage, .. } = &mut self.reply;
+        (*ending, *complete) = (Some(Ending::Looped), true);
+        usage.completion_tokens = usage.completion_tokens.max(written);
+        usage.total_tokens =
+            usage.total_tokens.max(usage.prompt_tokens.saturating_add(usage.completion_tokens));
+        self.ended = true;
+        self.found = Some(found);
     }
 
     /// The text of the complete reply, and how it ended. `is_answer` tells of reasoning that stands alone whether it
@@ -156,7 +264,10 @@ impl<'a> Reader<'a> {
             // Gateways that get JSON from a forced tool give it as text, and keep the reason.
             Some(Ending::Whole | Ending::Tool(_)) | None => Finish::Stop,
             Some(Ending::Cut) => Finish::Length,
+            Some(Ending::Looped) => Finish::Looped,
         };
+        let kept = self.found.map_or(text.len(), |found| text.floor_char_boundary(found.keeps));
+        let text = &text[..kept];
         let answer = without_thoughts(text);
         if !answer.is_empty() {
             return Ok((answer, finish));
@@ -167,6 +278,22 @@ impl<'a> Reader<'a> {
                 let text =
                     " reached the token limit before any text (did it think?); raise kwargs.max_tokens";
                 Err(Fault::new(Kind::Rejected, text))
+            }
+            Finish::Looped => {
+                let thinks = !reasoning.is_empty() || !text.trim().is_empty();
+                let fault = Fault::new(
+                    Kind::Repeating,
+                    if thinks {
+                        " repeated itself while it thought, and gave no answer"
+                    } else {
+                        " repeated itself, and gave no answer"
+                    },
+                );
+                Err(if thinks {
+                    fault.hint("Turn the model's thinking off, or use a larger model.")
+                } else {
+                    fault
+                })
             }
             Finish::Stop if text.trim().is_empty() && !reasoning.is_empty() && is_answer(reasoning) => {
                 Ok((reasoning, finish))

@@ -7,10 +7,13 @@ use reqwest::Response;
 use tokio::time::timeout;
 
 use super::dialect::Partial;
+use super::finish::Ending;
 use super::http_client::HttpClient;
 use super::observer::WatchedTry;
 use super::reader::{Fault, Reader};
-use super::{ChatError, ChatErrorKind as Kind, ChatReply, ChatRequest, Finish, Format, Usage, schema_limits};
+use super::{
+    ChatError, ChatErrorKind as Kind, ChatReply, ChatRequest, Finish, Format, Usage, loops, schema_limits,
+};
 use crate::http;
 use minions_documents::tokens::estimate;
 
@@ -35,14 +38,15 @@ impl HttpClient {
         response: Response,
         watched: &mut WatchedTry<'_>,
     ) -> Result<ChatReply, ChatError> {
-        let mut reader = Reader::new(self.dialect);
+        let mut reader = Reader::new(self.dialect).ending_loops(self.ends_loops());
         let outcome = self.read(response, &mut reader, watched).await;
         reader.reply.usage = self.credible(request, bytes, &reader.reply);
         let checked = outcome.and_then(|()| self.check(request, format, &reader));
         if let Ok(ChatReply { text, .. }) = &checked {
             watched.ended(&reader.reply.text, text);
         }
-        checked.map_err(|error| ChatError { usage: reader.reply.usage, ..error })
+        let spared = self.spared(&reader);
+        checked.map_err(|error| ChatError { usage: reader.reply.usage, spared, ..error })
     }
 
     /// Reads a reply to its end.
@@ -74,7 +78,10 @@ impl HttpClient {
             let ended = reader.push(&chunk).map_err(|fault| self.failed(fault))?;
             watched.grown(&reader.reply.text);
             if ended {
-                drain(response).await;
+                // A model that repeats itself would go on: with the connection its work ends.
+                if reader.found.is_none() {
+                    drain(response).await;
+                }
                 break;
             }
         }
@@ -106,12 +113,27 @@ impl HttpClient {
             Format::Schema { schema, shares: true, .. } => schema_limits::cut(schema, text, None),
             _ => Vec::new(),
         };
-        Ok(ChatReply { text: text.to_owned(), finish, usage: reader.reply.usage, refused: false, cut })
+        let (usage, spared) = (reader.reply.usage, self.spared(reader));
+        let reply = ChatReply { text: text.to_owned(), finish, usage, refused: false, cut, spared };
+        Ok(match format {
+            Format::Schema { schema, .. } => loops::with_end(reply, schema),
+            Format::Text => reply,
+        })
+    }
+
+    /// The tokens that were left for a reply that was ended, as it repeated itself.
+    fn spared(&self, reader: &Reader<'_>) -> u64 {
+        let limit = self.endpoint.settings.generation.max_tokens.map_or(0, u64::from);
+        if reader.is_ended_here { limit.saturating_sub(reader.reply.usage.completion_tokens) } else { 0 }
     }
 
     /// The usage that the server reports, with estimates in place of counts that cannot be.
     fn credible(&self, request: &ChatRequest, bytes: usize, reply: &Partial) -> Usage {
         let estimated = (request.estimated_tokens(), estimate(&reply.text));
+        if reply.ending == Some(Ending::Looped) && reply.usage.prompt_tokens == 0 {
+            // A reply that was ended has no counts.
+            return Usage::of_call(estimated.0, reply.usage.completion_tokens, 0);
+        }
         let Some(usage) = reply.usage.corrected(bytes, estimated) else { return reply.usage };
         let Usage { prompt_tokens, completion_tokens, .. } = reply.usage;
         if !self.told.counts.swap(true, Ordering::Relaxed) {

@@ -31,6 +31,9 @@ impl Abilities {
         if self.temperature && refuses("temperature") {
             return Some((Self { temperature: false, ..self }, "temperature"));
         }
+        if let Some(name) = self.penalty.filter(|name| refuses(name)) {
+            return Some((Self { penalty: None, ..self }, name));
+        }
         if self.thinking != ThinkingForm::Absent
             && (THINKING_SIGNS.iter().any(|name| refuses(name)) || text.contains("does not support thinking"))
         {

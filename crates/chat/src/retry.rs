@@ -309,8 +309,14 @@ mod tests {
         assert_eq!(last.usage, Usage::of_call(30, 3, 0));
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
         let usage = Usage::of_call(10, 5, 2);
-        let reply =
-            ChatReply { text: "ok".into(), finish: Finish::Stop, usage, refused: false, cut: Vec::new() };
+        let reply = ChatReply {
+            text: "ok".into(),
+            finish: Finish::Stop,
+            usage,
+            refused: false,
+            cut: Vec::new(),
+            spared: 0,
+        };
         let mut script =
             vec![Ok(reply), Err(error(Kind::Server, Some(0))), Err(error(Kind::Malformed, Some(0)))];
         let policy = RetryPolicy::of(2);

@@ -51,6 +51,12 @@ pub struct Generation {
     pub num_ctx: Option<u32>,
     /// How much a thinking model may think; `None` leaves it to us: not at all where that can be said.
     pub thinking: Option<Thinking>,
+    /// Whether the temperature is the user's, so that nothing else may change it.
+    pub has_fixed_temperature: bool,
+    /// Whether replies may cost money whatever the address: a hosted vendor's API in a private network may be a gateway.
+    pub is_paid: bool,
+    /// Whether the call follows a reply that repeated itself, so that it asks for what breaks a loop.
+    pub breaks_loops: bool,
 }
 
 /// How much a thinking model may think before it replies.

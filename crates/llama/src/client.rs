@@ -261,9 +261,23 @@ impl ChatClient for LlamaCpp {
         if !sent {
             return Err(stopped(&self.core.name));
         }
-        let Reply { text: bytes, finish, closed, usage } =
+        let Reply { text: bytes, finish, closed, usage, spared } =
             reply.await.map_err(|_| stopped(&self.core.name))??;
         let text = readable(&bytes, finish);
+        if finish == Finish::Looped {
+            tracing::warn!(
+                "{}: a reply that repeats itself was ended after {} tokens, up to {spared} before its limit",
+                self.endpoint(),
+                usage.completion_tokens
+            );
+        }
+        if text.is_empty() && finish == Finish::Looped {
+            let error = failed(
+                format!("{} repeated itself, and gave no answer", self.core.name),
+                "use a larger model, or set kwargs.temperature a little higher",
+            );
+            return Err(ChatError { kind: ChatErrorKind::Repeating, usage, ..error });
+        }
         if text.is_empty() && finish == Finish::Stop && !only_reads {
             let error = failed(format!("{} replied without text", self.core.name), "use another model");
             return Err(ChatError { kind: ChatErrorKind::Empty, usage, ..error });
@@ -275,7 +289,7 @@ impl ChatClient for LlamaCpp {
         if let Some(observer) = observer.filter(|_| !text.is_empty()) {
             observer.delta(&text);
         }
-        Ok(ChatReply { text, finish, usage, refused: false, cut })
+        Ok(ChatReply { text, finish, usage, refused: false, cut, spared })
     }
 }
 
@@ -283,7 +297,7 @@ impl ChatClient for LlamaCpp {
 fn readable(bytes: &[u8], finish: Finish) -> String {
     let text = String::from_utf8_lossy(bytes);
     let mut text = text.trim();
-    if finish == Finish::Length {
+    if finish.is_cut() {
         text = text.trim_end_matches(char::REPLACEMENT_CHARACTER);
     }
     without_thoughts(text).to_owned()

@@ -18,6 +18,7 @@ use super::logs::Tap;
 use super::memory::BATCH;
 use super::sample::Sampler;
 use super::{Stats, failed};
+use minions_chat::repeats::Repeats;
 use minions_chat::{ChatError, Finish, Usage};
 
 /// The number of waiting requests among which one with a cached prefix may go first.
@@ -51,6 +52,8 @@ pub(super) struct Reply {
     pub(super) closed: Option<usize>,
     /// Tokens of this request.
     pub(super) usage: Usage,
+    /// The tokens that were left when the reply was ended, as it repeated itself.
+    pub(super) spared: u64,
 }
 
 struct Waiting {
@@ -68,6 +71,9 @@ struct ActiveRequest {
     text: Vec<u8>,
     /// The number of bytes after which the sampler began to close the constrained reply, as the limit was near.
     closed: Option<usize>,
+    /// What is seen of repetition in the text, and whether that is a loop.
+    repeats: Repeats,
+    is_looped: bool,
     /// The position in the batch of the logits for the next token.
     logits_at: Option<i32>,
 }
@@ -225,6 +231,8 @@ impl<'a> Worker<'a> {
             written: Vec::new(),
             text: Vec::new(),
             closed: None,
+            repeats: Repeats::default(),
+            is_looped: false,
             logits_at: None,
         });
     }
@@ -331,14 +339,18 @@ impl<'a> Worker<'a> {
         let lane = &mut self.lanes[at];
         let Some(active) = &mut lane.active else { return };
         let left = active.request.max_tokens - active.written.len();
-        let token =
-            if active.request.sampler.constrained() && left <= active.request.closing.due(&active.text) {
-                active.closed.get_or_insert(active.text.len());
-                active.request.sampler.close()
-            } else {
-                active.request.sampler.pick(self.context.get_logits_ith(logits_at), &active.written)
-            };
+        // The sampler does not go on with a block of tokens that comes again, unless the grammar allows nothing else. What
+        // repeats itself all the same is ended here, a constrained reply in its form.
+        let is_due = active.is_looped || left <= active.request.closing.due(&active.text);
+        let token = if active.request.sampler.constrained() && is_due {
+            active.closed.get_or_insert(active.text.len());
+            active.request.sampler.close()
+        } else {
+            active.request.sampler.pick(self.context.get_logits_ith(logits_at), &active.written)
+        };
         let vocab = self.model.vocab();
+        // How much stays of a text that is ended, as it repeats itself.
+        let mut kept = None;
         let finish = match token {
             None => {
                 let error = failed(
@@ -354,9 +366,14 @@ impl<'a> Worker<'a> {
                 active.written.push(token);
                 let before = active.text.len();
                 vocab.token_to_piece_into(token, &mut active.text, false, None);
+                let found = active.repeats.push(&active.text[before..]).filter(|_| !active.is_looped);
+                active.is_looped |= found.is_some();
+                kept = found.filter(|_| !active.request.sampler.constrained()).map(|found| found.keeps);
                 let closes = active.text[before..].iter().any(|byte| matches!(byte, b'}' | b']'));
                 if closes && active.request.sampler.complete() {
                     Some(if active.closed.is_some() { Finish::Length } else { Finish::Stop })
+                } else if kept.is_some() {
+                    Some(Finish::Looped)
                 } else if active.written.len() >= active.request.max_tokens || lane.cached.len() + 1 >= window
                 {
                     Some(Finish::Length)
@@ -371,9 +388,12 @@ impl<'a> Worker<'a> {
                 active.written.len() as u64,
                 active.reused as u64,
             );
-            let text = std::mem::take(&mut active.text);
+            let mut text = std::mem::take(&mut active.text);
+            text.truncate(kept.unwrap_or(text.len()));
             let closed = active.closed;
-            self.answer(at, Ok(Reply { text, finish, closed, usage }));
+            let finish = if active.is_looped && finish == Finish::Length { Finish::Looped } else { finish };
+            let spared = if finish == Finish::Looped { left as u64 - 1 } else { 0 };
+            self.answer(at, Ok(Reply { text, finish, closed, usage, spared }));
         }
     }
 

@@ -3,11 +3,7 @@
 /// The most characters of a server's words in a message.
 pub(super) const SHORT: usize = 400;
 
-/// A server's words on one line, shortened.
+/// A server's words on one line, shortened to what tells most.
 pub(super) fn short(text: &str) -> String {
-    let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
-    match line.char_indices().nth(SHORT) {
-        Some((cut, _)) => format!("{} ...", &line[..cut]),
-        None => line,
-    }
+    minions_chat::telling(text, SHORT)
 }

@@ -38,6 +38,7 @@ impl ChatClient for Sending {
             usage: Usage::default(),
             refused: false,
             cut: Vec::new(),
+            spared: 0,
         })
     }
 

@@ -15,6 +15,7 @@ use crate::protocols::{ProtocolError, Transcript, reply};
 use crate::sandbox::{JobManifest, SandboxError, Search, Session};
 
 /// What the author of a program is told that was cut off: its first part may run, but it is not the program.
+const LOOPED_PROGRAM: &str = "your reply repeats itself, so that the program has no end: write a shorter one";
 const CUT_PROGRAM: &str = "the token limit cut your program off before its end, so write a shorter one";
 /// Documents whose lengths are told one by one.
 const LISTED_DOCUMENTS: usize = 20;
@@ -40,7 +41,12 @@ impl Minions<'_> {
         let mut failed = Vec::new();
         loop {
             let ChatReply { text, finish, .. } = supervisor.say(prompt, &Format::Text).await?;
-            let is_cut = finish == Finish::Length && reply::cuts_code(&text);
+            let cut = match finish {
+                Finish::Stop => None,
+                Finish::Length => Some(CUT_PROGRAM),
+                Finish::Looped => Some(LOOPED_PROGRAM),
+            };
+            let cut = cut.filter(|_| reply::cuts_code(&text));
             let code = code_of(&text);
             let tell = |jobs: usize, error: Option<&str>| {
                 transcript.events.emit_detail(|| EventKind::Program {
@@ -51,9 +57,9 @@ impl Minions<'_> {
                     error: error.map(str::to_owned),
                 });
             };
-            let ran = match is_cut {
-                true => Err(CUT_PROGRAM.to_owned()),
-                false => self.run_reply(code.as_deref(), memory).await?,
+            let ran = match cut {
+                Some(problem) => Err(problem.to_owned()),
+                None => self.run_reply(code.as_deref(), memory).await?,
             };
             let problem = match ran {
                 Ok((session, manifests)) => {

@@ -33,6 +33,9 @@ impl Minions<'_> {
         let fan_out = FanOut { side, worker, manifests, transcript, jobs, scheduler };
         fan_out.run().await;
         transcript.end_of_fan_out();
+        if let Some(note) = fan_out.worker.repetitions() {
+            transcript.warn(note);
+        }
         fan_out.scheduler.not_made().into_iter().for_each(|call| fan_out.jobs.lost(call));
         fan_out.scheduler.into_replies()
     }

@@ -2,11 +2,12 @@
 
 use std::collections::BTreeSet;
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use serde_json::json;
 
 use super::call::{Call, WorkerReply};
-use crate::chat::{ChatReply, ChatRequest, Finish, Format, Message};
+use crate::chat::{ChatErrorKind, ChatReply, ChatRequest, Finish, Format, Message};
 use crate::events::{CallEvents, Purpose};
 use crate::job::JobRole;
 use crate::prompts::{self, Prompts, Slot};
@@ -14,7 +15,10 @@ use crate::protocols::ask::schema;
 use crate::protocols::{Assignment, Permit, Side, Transcript, reply};
 use crate::sandbox::{JobManifest, JobOutput};
 use crate::sync::lock;
+use crate::words::count;
 
+/// Why a reply that repeats itself is of no use.
+const REPEATS: &str = "it repeats itself";
 /// The most replies that are asked for until one is usable.
 const MAX_TRIES: u32 = 2;
 
@@ -26,13 +30,27 @@ pub(super) struct Worker<'a> {
     format: Format,
     /// The errors of calls that were told already: many calls may fail in the same way.
     told: Mutex<BTreeSet<String>>,
+    /// The replies that repeated themselves, and the tokens that ending them saved at most.
+    looped: AtomicUsize,
+    spared: AtomicU64,
 }
 
 impl<'a> Worker<'a> {
     pub(super) fn new(assignment: &Assignment<'a>) -> Self {
         let Assignment { worker: side, prompts, .. } = *assignment;
         let instructions = Message::system(prompts.fill(&prompts::MINIONS_WORKER, &[]).text).own();
-        Self { side, prompts, instructions, format: format(), told: Mutex::default() }
+        let (told, looped, spared) = (Mutex::default(), AtomicUsize::new(0), AtomicU64::new(0));
+        Self { side, prompts, instructions, format: format(), told, looped, spared }
+    }
+
+    /// What to say of the replies that repeated themselves, if any did.
+    pub(super) fn repetitions(&self) -> Option<String> {
+        let looped = self.looped.load(Ordering::Relaxed);
+        let saved = match self.spared.load(Ordering::Relaxed) {
+            0 => String::new(),
+            spared => format!("; ending them saved up to {}", count(spared, "token")),
+        };
+        (looped > 0).then(|| format!("the worker repeated itself in {}{saved}", count(looped, "job")))
     }
 
     /// Makes one call. A reply that is cut off or unreadable is asked for once more; after that, and when the call
@@ -54,6 +72,10 @@ impl<'a> Worker<'a> {
                     transcript.said(JobRole::Worker, calls.call(), &reply.text);
                     reply
                 }
+                Err(error) if error.kind == ChatErrorKind::Repeating => {
+                    self.has_repeated(error.spared);
+                    return WorkerReply::unreadable(job, String::new(), REPEATS);
+                }
                 Err(error) => {
                     if lock(&self.told).insert(error.message.clone()) {
                         tracing::warn!("a worker call failed: {error}");
@@ -61,17 +83,26 @@ impl<'a> Worker<'a> {
                     return WorkerReply::failed(job, error);
                 }
             };
+            if reply.finish == Finish::Looped || reply.spared > 0 {
+                self.has_repeated(reply.spared);
+            }
             let problem = match output(&reply) {
                 Ok(output) => return WorkerReply { job, output, text: reply.text, lost: None },
                 Err(problem) => problem,
             };
             tracing::debug!(job, "the worker's reply is unusable: {problem}");
             tries += 1;
-            if tries == MAX_TRIES {
+            // The client has asked once more where that could help.
+            if tries == MAX_TRIES || reply.finish == Finish::Looped {
                 return WorkerReply::unreadable(job, reply.text, &problem);
             }
             self.ask_again(&mut request, &problem);
         }
+    }
+
+    fn has_repeated(&self, spared: u64) {
+        self.looped.fetch_add(1, Ordering::Relaxed);
+        self.spared.fetch_add(spared, Ordering::Relaxed);
     }
 
     fn request(&self, manifest: &JobManifest, sample: u32) -> ChatRequest {
@@ -135,13 +166,14 @@ fn output(reply: &ChatReply) -> Result<JobOutput, String> {
     match (reply.finish, parsed(reply)) {
         (Finish::Stop, output) => output,
         // The token limit cut off only what followed the object.
-        (Finish::Length, Ok(output)) if output.answer.is_some() => Ok(output),
+        (Finish::Length | Finish::Looped, Ok(output)) if output.answer.is_some() => Ok(output),
+        (Finish::Looped, _) => Err(REPEATS.to_owned()),
         (Finish::Length, _) => Err("it was cut off by the token limit, so keep it short".to_owned()),
     }
 }
 
 fn parsed(ChatReply { text, finish, cut, .. }: &ChatReply) -> Result<JobOutput, String> {
-    let mut object = reply::last_object(text, *finish == Finish::Length)?;
+    let mut object = reply::last_object(text, finish.is_cut())?;
     // A citation is not marked: the beginning of the document's words can be found as well.
     reply::mark_cut(&mut object, cut.iter().filter(|key| *key != "citation"));
     let answer = reply::field(&mut object, "answer").ok_or("its JSON has no key \"answer\"")?;

@@ -45,6 +45,10 @@ const HOSTED: Provider = Provider {
 /// The common fields of most local servers.
 const LOCAL: Provider = Provider { key: Key::Optional, local: true, start_hint: "Start it", ..HOSTED };
 
+/// What llama.cpp's server takes, also behind another program.
+const LLAMA_SERVER: Abilities =
+    Abilities { template_thinking: true, penalty: Some("repeat_penalty"), ..Abilities::USUAL };
+
 /// Every provider: the hosted ones, then the local ones.
 pub static PROVIDERS: &[Provider] = &[
     Provider {
@@ -88,7 +92,7 @@ pub static PROVIDERS: &[Provider] = &[
         header_env: &[HeaderEnv { header: "authorization", env: &["ANTHROPIC_AUTH_TOKEN"], is_token: true }],
         base_url_env: &["ANTHROPIC_BASE_URL", "ANTHROPIC_API_URL"],
         key: Key::Header("x-api-key"),
-        abilities: Abilities { seed: None, ..Abilities::USUAL },
+        abilities: Abilities { seed: None, penalty: None, ..Abilities::USUAL },
         source: Source::All("Anthropic docs, Messages; Prompt caching; Models overview; Model deprecations"),
         ..HOSTED
     },
@@ -341,6 +345,7 @@ pub static PROVIDERS: &[Provider] = &[
         install: "https://ollama.com/download",
         start_hint: "Start it with `ollama serve`",
         pull: "Fetch it with `ollama pull`",
+        abilities: Abilities { penalty: Some("repeat_penalty"), ..Abilities::USUAL },
         source: Source::All("Ollama, docs/api.md; ollama-python, Client"),
         ..LOCAL
     },
@@ -356,7 +361,7 @@ pub static PROVIDERS: &[Provider] = &[
         model_env: &["MODEL_RUNNER_MODEL"],
         kwargs: &["num_ctx"],
         timeout: Duration::from_secs(60),
-        abilities: Abilities { template_thinking: true, ..Abilities::USUAL },
+        abilities: LLAMA_SERVER,
         program: "docker",
         install: "https://docs.docker.com/ai/model-runner/get-started/",
         start_hint: "Start it with `docker model install-runner` (Docker Desktop: `docker desktop enable \
@@ -403,7 +408,7 @@ pub static PROVIDERS: &[Provider] = &[
         model: "default",
         embedding_model: "default",
         base_url_env: &["LLAMA_SERVER_BASE_URL"],
-        abilities: Abilities { template_thinking: true, ..Abilities::USUAL },
+        abilities: LLAMA_SERVER,
         program: "llama-server",
         install: "https://github.com/ggml-org/llama.cpp/blob/master/docs/install.md",
         start_hint: "Start it with `llama-server -m model.gguf`",
@@ -416,7 +421,11 @@ pub static PROVIDERS: &[Provider] = &[
         root: "/v1",
         port: Some(8000),
         base_url_env: &["VLLM_BASE_URL"],
-        abilities: Abilities { template_thinking: true, ..Abilities::USUAL },
+        abilities: Abilities {
+            template_thinking: true,
+            penalty: Some("repetition_penalty"),
+            ..Abilities::USUAL
+        },
         program: "vllm",
         install: "https://docs.vllm.ai/en/latest/getting_started/installation/",
         start_hint: "Start it with `vllm serve MODEL`",
@@ -432,6 +441,7 @@ pub static PROVIDERS: &[Provider] = &[
         program: "sglang",
         install: "https://docs.sglang.io/get_started/install.html",
         start_hint: "Start it with `python -m sglang.launch_server --model-path MODEL`",
+        abilities: Abilities { penalty: Some("repetition_penalty"), ..Abilities::USUAL },
         source: Source::Address("SGLang docs, OpenAI-compatible API"),
         ..LOCAL
     },
@@ -444,6 +454,7 @@ pub static PROVIDERS: &[Provider] = &[
         program: "lms",
         install: "https://lmstudio.ai/download",
         start_hint: "Start it with `lms server start`",
+        abilities: Abilities { penalty: Some("repeat_penalty"), ..Abilities::USUAL },
         source: Source::Address("LM Studio docs, Structured output"),
         ..LOCAL
     },
@@ -458,6 +469,7 @@ pub static PROVIDERS: &[Provider] = &[
             json: JsonMode::Prompt,
             stream_options: false,
             seed: None,
+            penalty: Some("repetition_penalty"),
             ..Abilities::USUAL
         },
         program: "mlx_lm.server",

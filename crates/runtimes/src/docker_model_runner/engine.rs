@@ -93,9 +93,9 @@ impl Engine {
         }
     }
 
-    /// The last lines that a container has written.
+    /// What the last lines tell that a container has written.
     pub(super) async fn last_words(&self, container: &str) -> String {
-        let options = LogsOptionsBuilder::new().stdout(true).stderr(true).tail("5").build();
+        let options = LogsOptionsBuilder::new().stdout(true).stderr(true).tail("100").build();
         let mut logs = self.docker.logs(container, Some(options));
         let mut words = String::new();
         while let Some(Ok(line)) = logs.next().await {
