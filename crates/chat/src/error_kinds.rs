@@ -3,9 +3,12 @@
 //!
 //! Pure. The words were read in the vendors' documents and in the sources of the servers.
 
+mod signs;
+
 use std::ops::RangeInclusive;
 
 use super::ChatErrorKind as Kind;
+use signs::{DEAD_RUNNER, OUT_OF_MEMORY, TOO_LONG};
 
 /// A row of the table.
 struct Rule {
@@ -23,64 +26,6 @@ const REFUSED: &[RangeInclusive<u16>] = &[400..=499];
 const FAILED: &[RangeInclusive<u16>] = &[400..=400, 405..=405, 409..=409, 422..=422, 500..=599];
 
 const RULE: Rule = Rule { statuses: &[400..=599], signs: &[], unless: &[], kind: Kind::Rejected, hint: None };
-
-/// How servers say that the system ended a model's process, or that there is no memory for it: Go's words of a signal and
-/// of a status, those of llama.cpp's backends (Ollama's `llm/status.go`), of Ollama before 0.30, of Docker Model Runner.
-const OUT_OF_MEMORY: &[&str] = &[
-    "signal: killed",
-    "signal: 9",
-    "sigkill",
-    "exit status 137",
-    "exit code 137",
-    "status 137",
-    "out of memory",
-    "out of device memory",
-    "outofmemory",
-    "out_of_device_memory",
-    "malloc failed",
-    "failed to allocate",
-    "unable to allocate",
-    "allocation failed",
-    "not enough memory",
-    "not enough gpu memory",
-    "insufficient memory",
-    "requires more system memory",
-    "bad_alloc",
-];
-
-/// How servers say that the process behind them has died. What follows is of its log, and may be about another request:
-/// Ollama's `llm/llama_server.go`, Docker Model Runner's `pkg/inference/backends/runner.go`, LM Studio, vLLM, llama-swap.
-const DEAD_RUNNER: &[&str] = &[
-    "an error was encountered while running the model",
-    "model runner has unexpectedly stopped",
-    "process no longer running",
-    "process has terminated",
-    "terminated unexpectedly",
-    "the model has crashed",
-    "enginedeaderror",
-    "enginecore encountered an issue",
-    "upstream command exited",
-];
-
-/// How servers say that a prompt is too long.
-const TOO_LONG: &[&str] = &[
-    "exceed_context_size_error",
-    "context_length_exceeded",
-    "prompt is too long",
-    "prompt too long",
-    "maximum context length",
-    "exceeds the available context size",
-    "exceeds the context",
-    "exceed context window",
-    "longer than the context length",
-    "exceed context limit",
-    "maximum prompt length",
-    "input is too long",
-    "input token count*exceeds",
-    "tokens`*must be <=",
-    "request_too_large",
-    "too large to process",
-];
 
 /// The rows, of which the first that fits counts.
 const RULES: &[Rule] = &[
