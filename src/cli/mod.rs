@@ -22,6 +22,7 @@ pub(crate) mod options;
 pub(crate) mod program;
 mod progress;
 mod pull_bar;
+mod readings;
 pub(crate) mod run;
 pub(crate) mod service;
 pub(crate) mod stdout;

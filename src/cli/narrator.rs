@@ -60,6 +60,12 @@ impl Narrator {
                 };
                 format!("call {call}: the {} ({endpoint}) is asked for its {purpose}", side.as_str())
             }
+            EventKind::Reading { call, side, read: Some(read), total, ms, is_done: true, .. }
+                if read == total =>
+            {
+                let seconds = *ms as f64 / 1000.0;
+                format!("call {call}: the {} has read {total} tokens after {seconds:.1} s", side.as_str())
+            }
             EventKind::Message { call: Some(call), side, role: Role::Assistant, text } => {
                 let began = self.began().remove(&(event.job.clone(), *call)).unwrap_or(event.t_ms);
                 let seconds = event.t_ms.saturating_sub(began) as f64 / 1000.0;

@@ -4,6 +4,7 @@ use std::io::{self, IsTerminal, Write};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use super::readings::{Readings, clock};
 use crate::cli::sync::lock;
 use minions::events::{Event, EventKind, EventListener, WorkerJob, WorkerJobState};
 
@@ -27,6 +28,10 @@ pub(crate) struct JobProgress {
 struct State {
     /// The worker jobs of the round under way.
     fan_out: Option<RoundProgress>,
+    /// The prompts that models are reading.
+    readings: Readings,
+    /// Whether a line of these is on the terminal.
+    is_drawn: bool,
     /// Tokens that the worker has written in the whole job.
     tokens: u64,
     /// What the job waits for, where no worker jobs run, and since when.
@@ -72,7 +77,7 @@ impl JobProgress {
 
 impl EventListener for JobProgress {
     fn event(&self, event: &Arc<Event>) {
-        self.state().take(&event.kind, self.is_terminal);
+        self.state().take(event, self.is_terminal);
     }
 
     fn wants_details(&self) -> bool {
@@ -83,11 +88,15 @@ impl EventListener for JobProgress {
 impl State {
     fn new(now: Instant) -> Self {
         let waits_for = ("the models to be ready".to_owned(), now);
-        Self { fan_out: None, tokens: 0, waits_for, told: now, is_finished: false }
+        let readings = Readings::default();
+        Self { fan_out: None, readings, is_drawn: false, tokens: 0, waits_for, told: now, is_finished: false }
     }
 
-    fn take(&mut self, kind: &EventKind, is_terminal: bool) {
-        match kind {
+    fn take(&mut self, event: &Event, is_terminal: bool) {
+        if self.readings.take(event) {
+            self.tell(is_terminal);
+        }
+        match &event.kind {
             EventKind::Call { side, endpoint, .. } => {
                 self.waits_for = (format!("the {} ({endpoint})", side.as_str()), Instant::now());
             }
@@ -108,20 +117,54 @@ impl State {
                 self.tell(is_terminal);
             }
             EventKind::Round { .. } => self.fan_out = None,
-            EventKind::Finished { .. } => self.is_finished = true,
+            EventKind::Finished { .. } => {
+                self.is_finished = true;
+                self.take_reading_away();
+            }
             _ => {}
         }
     }
 
+    /// What to show of prompts that are read, where no worker jobs run.
+    fn tell_of_reading(&mut self, is_terminal: bool) {
+        let Some(((read, total), line)) = self.readings.tokens().zip(self.readings.line()) else {
+            return self.take_reading_away();
+        };
+        if self.is_due(is_terminal) {
+            self.told = Instant::now();
+            self.is_drawn = is_terminal;
+            if is_terminal {
+                let share = |tokens: u64| usize::try_from(tokens).unwrap_or(usize::MAX);
+                draw(share(read), share(total), &line, false);
+            } else {
+                tracing::info!("{line}");
+            }
+        }
+    }
+
+    fn take_reading_away(&mut self) {
+        if std::mem::take(&mut self.is_drawn) {
+            erase();
+        }
+    }
+
+    fn is_due(&self, is_terminal: bool) -> bool {
+        self.told.elapsed() >= if is_terminal { BAR_EVERY } else { LINE_EVERY }
+    }
+
     fn tell(&mut self, is_terminal: bool) {
-        let Some(RoundProgress { total, ended, tokens_before, began }) = self.fan_out else { return };
+        let Some(RoundProgress { total, ended, tokens_before, began }) = self.fan_out else {
+            return self.tell_of_reading(is_terminal);
+        };
         let is_last = ended == total;
-        let every = if is_terminal { BAR_EVERY } else { LINE_EVERY };
-        if self.told.elapsed() < every && !is_last {
+        if !is_last && !self.is_due(is_terminal) {
             return;
         }
         self.told = Instant::now();
-        let line = line(ended, total, self.tokens.saturating_sub(tokens_before), began.elapsed());
+        let mut line = line(ended, total, self.tokens.saturating_sub(tokens_before), began.elapsed());
+        if let Some(reading) = self.readings.line().filter(|_| !is_last) {
+            line += &format!("; {reading}");
+        }
         if is_terminal {
             draw(ended, total, &line, is_last)
         } else {
@@ -184,8 +227,7 @@ pub(crate) fn time_left(done: usize, total: usize, passed: Duration) -> Option<S
         return None;
     }
     let left = passed.as_secs_f64() * (total - done) as f64 / done as f64;
-    let left = Duration::from_secs_f64(left).as_secs();
-    Some(format!("{}:{:02}", left / 60, left % 60))
+    Some(clock(Duration::from_secs_f64(left)))
 }
 
 #[cfg(test)]
@@ -203,7 +245,7 @@ mod tests {
         assert_eq!(state.beat(later(20)).unwrap(), "waiting for the models to be ready for 20 s");
         let endpoint = "openai at http://h".to_owned();
         let call = EventKind::Call { call: 1, side: JobRole::Supervisor, purpose: Purpose::Step, endpoint };
-        state.take(&call, false);
+        state.take(&Event { seq: 0, t_ms: 0, job: None, kind: call }, false);
         assert_eq!(state.beat(later(39)), None, "not again at once");
         let line = state.beat(later(46)).unwrap();
         assert!(line.starts_with("waiting for the supervisor (openai at http://h) for 4"), "{line}");

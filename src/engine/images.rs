@@ -126,9 +126,15 @@ fn media_type(bytes: &[u8]) -> Option<&'static str> {
     }
 }
 
+fn client(url: &str) -> Result<reqwest::Client, String> {
+    http::client(url).map_err(|none| {
+        [Some(none.problem), none.remedy].into_iter().flatten().collect::<Vec<_>>().join(". ")
+    })
+}
+
 async fn fetched(url: &str) -> Result<Vec<u8>, String> {
     let fetch = async {
-        let mut response = http::client(url)?.get(url).send().await.map_err(|error| http::cause(&error))?;
+        let mut response = client(url)?.get(url).send().await.map_err(|error| http::cause(&error))?;
         if !response.status().is_success() {
             return Err(format!("the server answered {}", response.status()));
         }

@@ -20,7 +20,7 @@ use super::server::Server;
 use super::spending::{SpendingBudget, SpendingLimits};
 use super::tape::Tape;
 use super::window::Demand;
-use crate::chat::{self, ChatClient, ChatError, ChatSettings, LOADING_TIMEOUT, RetryPolicy};
+use crate::chat::{self, ChatClient, ChatError, ChatSettings, LOADING_TIMEOUT, PromptPace, RetryPolicy};
 use crate::config;
 use crate::error::Failure;
 use crate::protocols::{ProtocolError, ServerPool};
@@ -49,6 +49,8 @@ pub(super) struct SharedResources {
     down: Mutex<HashMap<String, Instant>>,
     /// The worker slots of each model, by its address and name.
     slots: Mutex<HashMap<String, Slots>>,
+    /// How fast each model reads prompts, by its address and name.
+    prompt_paces: Mutex<HashMap<(String, String), PromptPace>>,
     /// By base URL.
     paces: Mutex<HashMap<String, Arc<Pace>>>,
     /// Whether a sandbox could be started here.
@@ -113,6 +115,7 @@ impl SharedResources {
             opening: Mutex::default(),
             down: Mutex::default(),
             slots: Mutex::default(),
+            prompt_paces: Mutex::default(),
             paces: Mutex::default(),
             sandbox: OnceCell::new(),
         }
@@ -185,9 +188,16 @@ impl SharedResources {
         {
             return Ok(Arc::clone(&known.client));
         }
-        let client = connect(settings.clone())?;
+        let pace = self.prompt_pace(&settings);
+        let client = connect(ChatSettings { pace, ..settings.clone() })?;
         keep(&mut clients, Connected { provider, settings, client: Arc::clone(&client) });
         Ok(client)
+    }
+
+    /// What the model of a client has shown of the time that prompts take, which all of its clients share.
+    fn prompt_pace(&self, settings: &ChatSettings) -> PromptPace {
+        let model = (settings.base_url.clone(), settings.model.clone());
+        lock(&self.prompt_paces).entry(model).or_default().clone()
     }
 
     /// Notes that the server at `base_url` is down. Whether that is news: no job has noted it a moment ago.

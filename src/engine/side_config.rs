@@ -8,7 +8,7 @@ use super::location::Location;
 use super::models::{ModelKey, chosen};
 use super::window::Demand;
 use crate::chat::providers::RuntimeKind;
-use crate::chat::{ChatSettings, Generation, LOADING_TIMEOUT, RetryPolicy, VendorOptions, http};
+use crate::chat::{ChatSettings, Generation, LOADING_TIMEOUT, PromptPace, RetryPolicy, VendorOptions, http};
 use crate::config::{self, Environment};
 use crate::error::Failure;
 use crate::job::{ClientSpec, Job, JobRole, Protocol};
@@ -215,7 +215,10 @@ impl<'a> SideConfig<'a> {
             base_url: endpoint.map_or(base_url, |endpoint| &endpoint.base_url).to_owned(),
             api_key,
             headers,
-            timeout: self.spec.timeout,
+            timeout: self.spec.timeout.unwrap_or(self.spec.provider.timeout),
+            is_timeout_set: self.spec.timeout.is_some(),
+            // The engine knows what the model has shown, see `SharedResources::client`.
+            pace: PromptPace::default(),
             retries: if self.is_metered { 0 } else { self.turn_retries() },
             outage: if endpoint.is_some_and(|endpoint| endpoint.has_watchdog) {
                 config::OUTAGE

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
 use super::{EventKind, Events, Purpose};
-use crate::chat::{CallObserver, ChatError};
+use crate::chat::{CallObserver, ChatError, Reading};
 use crate::job::JobRole;
 
 /// Turns what a chat client tells of a call into events.
@@ -48,6 +48,21 @@ impl CallObserver for CallEvents {
         }
         let call = self.call();
         self.events.emit_detail(|| EventKind::Delta { call, side: self.side, text: text.to_owned() });
+    }
+
+    fn reading(&self, reading: &Reading) {
+        let millis = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+        let Reading { read, total, is_estimate, passed, left, is_done } = *reading;
+        self.events.emit(|| EventKind::Reading {
+            call: self.call(),
+            side: self.side,
+            read,
+            total,
+            is_estimate,
+            ms: millis(passed),
+            left_ms: left.map(millis),
+            is_done,
+        });
     }
 
     fn failed(&self, error: &ChatError, next_try_in: Option<Duration>) {

@@ -154,6 +154,25 @@ pub enum EventKind {
         /// The model server, as messages name it.
         endpoint: String,
     },
+    /// A server of the user's own reads the prompt of a call, about every second until its reply begins.
+    Reading {
+        /// The call's number.
+        call: u64,
+        /// Whose model reads.
+        side: JobRole,
+        /// Tokens that are read; none if that is not known.
+        read: Option<u64>,
+        /// Tokens of the prompt.
+        total: u64,
+        /// Whether the server tells of neither number, so that both are estimates.
+        is_estimate: bool,
+        /// Milliseconds since the call began.
+        ms: u64,
+        /// Milliseconds until it is read, if its pace is known.
+        left_ms: Option<u64>,
+        /// Whether it has ended, in whichever way.
+        is_done: bool,
+    },
     /// A piece of a reply, as it comes.
     Delta {
         /// The call's number. The pieces of a call that succeeds are its message, byte for byte.

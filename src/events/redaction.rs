@@ -58,6 +58,7 @@ pub(super) fn redact(kind: &mut EventKind, redactor: &Redactor) {
             [task, answer, citation].into_iter().for_each(clean_if_any);
         }
         EventKind::Round { .. }
+        | EventKind::Reading { .. }
         | EventKind::Delta { .. }
         | EventKind::Egress { .. }
         | EventKind::Usage { .. }

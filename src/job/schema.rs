@@ -191,8 +191,8 @@ pub struct ClientSpec {
     pub model_path: Option<PathBuf>,
     /// The server's port, if the job names one.
     pub port: Option<u16>,
-    /// The longest time without a byte from the server.
-    pub timeout: Duration,
+    /// The longest time without a byte from the server, if the job sets one.
+    pub timeout: Option<Duration>,
     /// The other options.
     pub kwargs: ClientKwargs,
 }

@@ -6,6 +6,7 @@
 use serde_json::{Value, json};
 
 use super::finish::Ending;
+use super::pace::{PromptProgress, PromptTime};
 use super::{ChatRequest, ChatSettings, Format, Generation, Usage};
 
 /// One vendor's API.
@@ -108,6 +109,10 @@ pub struct Partial {
     pub complete: bool,
     /// Whether the mark of the stream's end has come.
     pub stopped: bool,
+    /// How far the server is with the prompt, if it tells.
+    pub progress: Option<PromptProgress>,
+    /// How long the prompt took, if the server tells.
+    pub prompt_time: Option<PromptTime>,
     /// Whether the server says that it is an Ollama.
     pub is_ollama: bool,
     /// Whether text has followed an end, so that only the end of the stream is one.
@@ -115,6 +120,12 @@ pub struct Partial {
 }
 
 impl Partial {
+    /// Whether anything of the model has come.
+    pub(crate) fn has_begun(&self) -> bool {
+        let texts = [&self.text, &self.reasoning, &self.refusal];
+        self.calls_tool || self.ending.is_some() || texts.iter().any(|text| !text.is_empty())
+    }
+
     /// Adds text. `false` if `text` is neither text nor nothing.
     pub(crate) fn push_text(&mut self, text: &Value) -> bool {
         match text {
@@ -196,6 +207,8 @@ pub struct Abilities {
     pub template_thinking: bool,
     /// How the server is asked to cache.
     pub caching: Caching,
+    /// Whether it takes `return_progress` of llama.cpp's server, with which a stream tells how far the prompt is read.
+    pub progress: bool,
     /// The name of the penalty for tokens that come again, if it takes one.
     pub penalty: Option<&'static str>,
 }
@@ -214,6 +227,7 @@ impl Abilities {
         thinking: ThinkingForm::Usual,
         template_thinking: false,
         caching: Caching::Itself,
+        progress: false,
         penalty: Some("frequency_penalty"),
     };
 

@@ -12,6 +12,7 @@ use super::http_client::HttpClient;
 use super::{
     ChatError, ChatErrorKind as Kind, Embedded, Embedder, Usage, error_body, look, retry, truncation,
 };
+use minions_documents::tokens::bounds;
 
 /// The number of texts in one call: servers have limits, and a slow one must not look dead.
 const BATCH: usize = 32;
@@ -124,9 +125,9 @@ impl HttpClient {
                 self.endpoint.error(kind, &error.words())
             })
         };
-        let text = timeout(self.endpoint.settings.timeout, call)
-            .await
-            .unwrap_or_else(|_| Err(self.endpoint.silent()))?;
+        let tokens = texts.iter().map(|text| bounds(text).most).sum();
+        let limit = self.endpoint.settings.timeout.saturating_add(self.patience(tokens));
+        let text = timeout(limit, call).await.unwrap_or_else(|_| Err(self.endpoint.silent(limit)))?;
         let reply: Value = serde_json::from_slice(&text).unwrap_or_default();
         if let Some(fault) = error_body::of_event(&reply) {
             return Err(self.endpoint.fault(&fault, &format!(" failed: {}", fault.text)));

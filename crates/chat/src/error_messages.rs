@@ -81,8 +81,11 @@ impl Endpoint {
         self.error(Kind::Timeout, &format!(" did not end its reply within {} s", whole.as_secs_f64()))
     }
 
-    pub(super) fn silent(&self) -> ChatError {
-        self.error(Kind::Timeout, &format!(" was silent for {} s", self.settings.timeout.as_secs_f64()))
+    pub(super) fn silent(&self, limit: Duration) -> ChatError {
+        // A limit that has grown with a prompt is no round number.
+        let seconds = limit.as_secs_f64();
+        let seconds = if seconds < 10.0 { seconds } else { seconds.round() };
+        self.error(Kind::Timeout, &format!(" was silent for {seconds} s"))
     }
 
     /// An error of a call, without the credentials. Every other function makes its errors with this one. The text is

@@ -23,13 +23,15 @@ pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// milliseconds.
 ///
 /// # Errors
-/// The problem as text: an unusable URL, a variable that names no usable proxy, or no root certificates for https.
-pub fn client(base_url: &str) -> Result<reqwest::Client, String> {
+/// An unusable URL, a variable that names no usable proxy, or no root certificates for https.
+pub fn client(base_url: &str) -> Result<reqwest::Client, NoClient> {
     // This fails only if a provider is installed already, which is as good.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let url = Url::parse(base_url).map_err(|error| format!("unusable URL {}: {error}", shown(base_url)))?;
     if !matches!(url.scheme(), "http" | "https") || url.host_str().is_none() {
-        return Err(format!("unusable URL {}: it must start with http:// or https://", shown(base_url)));
+        return Err(
+            format!("unusable URL {}: it must start with http:// or https://", shown(base_url)).into()
+        );
     }
     let mut builder = reqwest::Client::builder()
         .user_agent(concat!("minions/", env!("CARGO_PKG_VERSION")))
@@ -48,7 +50,25 @@ pub fn client(base_url: &str) -> Result<reqwest::Client, String> {
         let unusable = |_| format!("{} in the environment is no usable proxy", proxy.variable);
         builder = builder.proxy(reqwest::Proxy::all(proxy.url.clone()).map_err(unusable)?);
     }
-    builder.build().map_err(|error| format!("no HTTP client for {}: {}", shown(base_url), cause(&error)))
+    builder.build().map_err(|error| NoClient {
+        problem: format!("no HTTP client for {}: {}", shown(base_url), cause(&error)),
+        remedy: remedy(&error),
+    })
+}
+
+/// Why there is no client for a URL, and what to do about it where that is not the URL.
+#[derive(Debug)]
+pub struct NoClient {
+    /// One line, without credentials.
+    pub problem: String,
+    /// A sentence.
+    pub remedy: Option<String>,
+}
+
+impl From<String> for NoClient {
+    fn from(problem: String) -> Self {
+        Self { problem, remedy: None }
+    }
 }
 
 /// The proxy for calls of `url`.
@@ -163,7 +183,12 @@ pub fn remedy(error: &(dyn Error + 'static)) -> Option<String> {
 
 /// Connections that TLS refuses, by the words of rustls, or that this machine has no room for: what is wrong, and what
 /// to do.
-const REMEDIES: [(&str, &str, &str); 6] = [
+const REMEDIES: [(&str, &str, &str); 7] = [
+    (
+        "No CA certificates were loaded",
+        "this machine has no certificates of CAs by which to know a server",
+        "Install the package ca-certificates, or name a file of CA certificates in SSL_CERT_FILE.",
+    ),
     (
         "UnknownIssuer",
         "its certificate is signed by nobody whom this machine trusts",
@@ -357,7 +382,7 @@ mod tests {
     #[test]
     fn unusable_urls_are_named_without_their_password() {
         for url in ["", "localhost:11434", "ftp://u:secret@h", "http://", "unix:///var/run/x.sock"] {
-            let error = client(url).unwrap_err();
+            let error = client(url).unwrap_err().problem;
             assert!(error.starts_with("unusable URL"), "{error}");
             assert!(!error.contains("secret"), "{error}");
         }

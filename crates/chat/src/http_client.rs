@@ -17,12 +17,13 @@ use super::dialect::{Abilities, Dialect};
 use super::egress_gate::{CallOutcome, EgressGate, OutboundRequest};
 use super::endpoint::{self, Endpoint};
 use super::error_messages::hint;
-use super::observer::WatchedTry;
+use super::prompt_wait::PromptWait;
 use super::providers::Provider;
 use super::retry::{self, RetryPolicy};
 use super::schema_limits;
 use super::token_limit::{Lowered, lower_limit};
 use super::turns::without_system;
+use super::watched_try::WatchedTry;
 use super::{
     ChatClient, ChatError, ChatErrorKind as Kind, ChatReply, ChatRequest, ChatSettings, Format, Seen,
 };
@@ -70,7 +71,9 @@ impl HttpClient {
     ) -> Result<Self, ChatError> {
         let name = endpoint::name(provider, &settings);
         // The model's name decides about abilities; a deployment's name may be any word.
-        let abilities = Arc::new(Mutex::new(provider.abilities_at(&settings)));
+        let mut abilities = provider.abilities_at(&settings);
+        abilities.progress |= settings.pace.tells_progress();
+        let abilities = Arc::new(Mutex::new(abilities));
         if let Some(deployment) = settings.vendor.deployment() {
             settings.model = deployment.to_owned();
         }
@@ -88,7 +91,10 @@ impl HttpClient {
             let text = "there is no default model: name the one that it serves in model_name";
             return Err(fail(Kind::Rejected, text.into()));
         }
-        let http = http::client(&settings.base_url).map_err(|text| fail(Kind::Rejected, text))?;
+        let http = http::client(&settings.base_url).map_err(|none| {
+            let error = fail(Kind::Rejected, none.problem);
+            ChatError { hint: none.remedy.or_else(|| error.hint.clone()), ..error }
+        })?;
         let url = Url::parse(&url).map_err(|error| fail(Kind::Rejected, format!("unusable URL: {error}")))?;
         if !settings.has_credential() && provider.needs_key(&settings.base_url) {
             return Err(fail(Kind::Auth, "there is no API key".into()));
@@ -109,6 +115,7 @@ impl HttpClient {
             settings.to_mut().generation.max_tokens = Some(1);
         }
         let mut lowered = 0;
+        self.until_free().await;
         loop {
             let sent = self.current();
             if let (Some(most), Some(asked)) = (sent.most_tokens, settings.generation.max_tokens)
@@ -117,12 +124,16 @@ impl HttpClient {
                 settings.to_mut().generation.max_tokens = Some(most);
             }
             // Silence has its own limit. This limit is for a server that sends a little now and then and never ends.
-            let whole = settings.timeout * WHOLE_REPLY;
+            let whole = (settings.timeout * WHOLE_REPLY).saturating_add(self.patience(request.prompt().most));
             let kills = memory::kills();
             let outcome = timeout(whole, self.send(request, &settings, sent)).await;
             let outcome = outcome.unwrap_or_else(|_| Err(self.endpoint.endless(whole)));
             let error = match outcome.map_err(|error| self.of_memory(error, kills)) {
                 Err(error) if self.shrink(sent, request, &error) => continue,
+                Err(error) if error.kind == Kind::Timeout => {
+                    settings.pace.abandon(request.prompt().likely);
+                    error
+                }
                 Err(error) => error,
                 reply => return reply,
             };
@@ -161,7 +172,7 @@ impl HttpClient {
         Self { gate: Some(gate), ..self.clone() }
     }
 
-    fn known(&self) -> MutexGuard<'_, Abilities> {
+    pub(super) fn known(&self) -> MutexGuard<'_, Abilities> {
         self.abilities.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 
@@ -232,13 +243,15 @@ impl HttpClient {
         body: String,
         abilities: Abilities,
     ) -> Result<ChatReply, ChatError> {
-        let mut watched = WatchedTry::begin(request.observer.as_ref(), || self.endpoint.name());
+        let ours = request.observer.as_deref().filter(|_| self.is_users_own());
+        let wait = || PromptWait::begin(self.pace(), request.prompt(), self.has_patience(), ours);
+        let mut watched = WatchedTry::begin(request.observer.as_ref(), || self.endpoint.name(), wait);
         let bytes = body.len();
         let call = self.http.post(self.endpoint.url.clone()).headers(self.headers.clone()).body(body).send();
         // A reply that is not streamed comes after it has been written to its end.
         let silence = self.endpoint.settings.timeout * if abilities.stream { 1 } else { WHOLE_REPLY };
-        let response = match timeout(silence, call).await {
-            Err(_) => return Err(self.endpoint.silent()),
+        let response = match watched.wait.within(silence, call).await {
+            Err(limit) => return Err(self.endpoint.silent(limit)),
             Ok(Err(error)) => return Err(self.endpoint.unreachable(&error)),
             Ok(Ok(response)) => response,
         };

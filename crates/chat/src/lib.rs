@@ -27,6 +27,7 @@ pub mod http;
 pub mod http_body;
 mod http_client;
 mod keep_alive;
+mod llama_server;
 mod look;
 mod loops;
 mod mend;
@@ -34,7 +35,12 @@ mod observer;
 mod ollama;
 mod openai;
 mod openai_choice;
+mod pace;
 pub mod pasted;
+mod patience;
+mod prompt_wait;
+#[cfg(test)]
+mod prompt_wait_tests;
 pub mod providers;
 mod proxy;
 mod reader;
@@ -54,6 +60,7 @@ mod truncation;
 mod turns;
 mod usage;
 mod waits;
+mod watched_try;
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -65,16 +72,19 @@ use serde_json::Value;
 
 pub use egress_gate::{CallOutcome, EgressGate, OutboundRequest, OutboundText};
 pub use error::{ChatError, ChatErrorKind};
-pub use observer::CallObserver;
+pub use observer::{CallObserver, Reading};
+pub use pace::PromptPace;
 pub use retry::{RetryPolicy, Tries, with_retries};
 pub use settings::{CREDENTIAL_HEADERS, ChatSettings, Generation, Thinking, VendorOptions};
 pub use telling::telling;
 pub use thinking::without_thoughts;
 pub use usage::Usage;
 
-use minions_documents::tokens::estimate;
+use minions_documents::tokens::{bounds, estimate};
+use prompt_wait::Prompt;
 
-/// The longest silence of a model server, unless the job says otherwise. A cold local model loads for minutes.
+/// The longest silence of a model server, unless the job says otherwise, beside the time for the prompt. A cold local
+/// model loads for minutes.
 pub const CALL_TIMEOUT: Duration = Duration::from_secs(300);
 
 /// How long a server that is still loading its model is waited for: large models take minutes to read.
@@ -204,6 +214,12 @@ impl ChatRequest {
     /// The shortest question: whether it is read tells of all calls.
     pub fn ping() -> Self {
         Self::to_read(vec![Message::user("Hello").own()])
+    }
+
+    /// What a server has to read of the messages.
+    fn prompt(&self) -> Prompt {
+        let most = self.messages.iter().map(|message| bounds(&message.content).most).sum();
+        Prompt { likely: self.estimated_tokens(), most }
     }
 
     /// The fewest tokens that the messages can have, whatever the tokenizer.

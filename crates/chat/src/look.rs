@@ -12,7 +12,7 @@ use tokio::time::timeout;
 
 use super::http_client::HttpClient;
 use super::retry::Costs;
-use super::{ChatError, ChatErrorKind as Kind, ChatRequest, Seen, Usage};
+use super::{ChatError, ChatErrorKind as Kind, ChatRequest, Seen, Usage, llama_server};
 use crate::http;
 
 /// The longest list of models that is read, in bytes.
@@ -103,6 +103,9 @@ impl HttpClient {
         }
         let Some(list) = list(response).await else { return Ok(Told::Seen(Seen::default())) };
         let models = models(&list);
+        if models.iter().any(|listed| listed.owner == llama_server::OWNER) {
+            self.ask_for_progress();
+        }
         if self.is_key_refused(url, &models).await {
             return Ok(Told::Refused);
         }
@@ -168,7 +171,7 @@ impl HttpClient {
 
     /// llama.cpp's server shows its list without a key; its properties need one (its `tools/server/README.md`).
     async fn is_key_refused(&self, mut url: Url, models: &[Listed]) -> bool {
-        if !models.iter().any(|listed| listed.owner == "llamacpp") {
+        if !models.iter().any(|listed| listed.owner == llama_server::OWNER) {
             return false;
         }
         let root = url.path().trim_end_matches("/models").trim_end_matches("/v1").to_owned();

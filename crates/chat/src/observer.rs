@@ -1,10 +1,8 @@
 //! Observers, which watch a call while its reply comes.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use super::ChatError;
-use super::deltas::{Deltas, Rest};
 
 /// Watches one turn: each of its tries, and the text of the reply as it comes.
 ///
@@ -18,52 +16,28 @@ pub trait CallObserver: Send + Sync {
     /// [`ChatReply::text`](super::ChatReply::text) byte for byte.
     fn delta(&self, text: &str);
 
+    /// The server is so far with the prompt. Told about every second, of servers that are the user's own, until the
+    /// reply begins; the last one `is_done`. A prompt that is read at once is not told of.
+    fn reading(&self, _reading: &Reading) {}
+
     /// The try failed. The next one begins after `next_try_in`; `None`: the turn has failed. Whoever makes the next try
     /// reports the failure, so a client that makes one try only leaves the report to its caller.
     fn failed(&self, error: &ChatError, next_try_in: Option<Duration>);
 }
 
-/// Hands the text of one try to the request's observer, if there is one.
-pub(crate) struct WatchedTry<'a> {
-    observer: Option<(&'a dyn CallObserver, String)>,
-    deltas: Deltas,
-}
-
-impl<'a> WatchedTry<'a> {
-    /// A try begins.
-    pub(crate) fn begin(
-        observer: Option<&'a Arc<dyn CallObserver>>,
-        endpoint: impl FnOnce() -> String,
-    ) -> Self {
-        let observer = observer.map(|observer| (&**observer, endpoint()));
-        if let Some((observer, endpoint)) = &observer {
-            observer.begin(endpoint);
-        }
-        Self { observer, deltas: Deltas::default() }
-    }
-
-    /// The raw text has grown.
-    pub(crate) fn grown(&mut self, raw: &str) {
-        if let Some((observer, _)) = &self.observer {
-            tell(*observer, self.deltas.next(raw));
-        }
-    }
-
-    /// The try has succeeded with this final text.
-    pub(crate) fn ended(&self, raw: &str, text: &str) {
-        let Some((observer, endpoint)) = &self.observer else { return };
-        match self.deltas.rest(raw, text) {
-            Rest::Continues(rest) => tell(*observer, rest),
-            Rest::Replaces(text) => {
-                observer.begin(endpoint);
-                tell(*observer, text);
-            }
-        }
-    }
-}
-
-fn tell(observer: &dyn CallObserver, text: &str) {
-    if !text.is_empty() {
-        observer.delta(text);
-    }
+/// How far a server is with the prompt of a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Reading {
+    /// Tokens that are read, if that is known.
+    pub read: Option<u64>,
+    /// Tokens of the prompt.
+    pub total: u64,
+    /// Whether the server tells of neither number, so that both are estimates.
+    pub is_estimate: bool,
+    /// The time since the call began.
+    pub passed: Duration,
+    /// The time until it is read, if its pace is known.
+    pub left: Option<Duration>,
+    /// Whether the reading has ended, in whichever way.
+    pub is_done: bool,
 }

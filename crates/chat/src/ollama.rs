@@ -3,9 +3,12 @@
 //! Facts: Ollama's `docs/api.md` and `api/types.go`. The OpenAI route of Ollama has no way to set the context
 //! window, so it is not used.
 
+use std::time::Duration;
+
 use serde_json::{Map, Value, json};
 
 use super::dialect::{Abilities, Dialect, JsonMode, Partial, Taken, ThinkingForm, vector};
+use super::pace::PromptTime;
 use super::{ChatRequest, ChatSettings, Format, Generation, Image, Message, Thinking, Usage, truncation};
 
 /// The dialect of Ollama's native API.
@@ -93,6 +96,10 @@ impl Dialect for Ollama {
         if *done == true {
             let count = |name: &str| event[name].as_u64().unwrap_or_default();
             reply.usage = Usage::of_call(count("prompt_eval_count"), count("eval_count"), 0);
+            // Since 0.30 the count has the cached tokens, too.
+            let took = Duration::from_nanos(count("prompt_eval_duration"));
+            let time = PromptTime { tokens: reply.usage.prompt_tokens, took, may_count_cached: true };
+            reply.prompt_time = Some(time).filter(|_| !took.is_zero());
             reply.end(&event["done_reason"]);
             reply.complete = true;
         }
@@ -225,6 +232,11 @@ mod tests {
             text: "The".into(),
             // Older servers give no reason.
             usage: Usage::of_call(26, 282, 0),
+            prompt_time: Some(PromptTime {
+                tokens: 26,
+                took: Duration::from_nanos(342_546_000),
+                may_count_cached: true,
+            }),
             complete: true,
             ..Partial::default()
         };

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use super::anthropic::mark_cached;
 use super::dialect::{Abilities, Caching, Dialect, JsonMode, Partial, Taken, ThinkingForm, vector};
+use super::llama_server;
 use super::openai_choice::{is_about_filters, take_choice, usage_of};
 use super::{ChatRequest, ChatSettings, Format, Generation, Image, Message, Role, Thinking, truncation};
 
@@ -42,6 +43,9 @@ impl Dialect for OpenAi {
         }
         if abilities.stream && abilities.stream_options {
             body["stream_options"] = json!({"include_usage": true});
+        }
+        if abilities.stream && abilities.progress {
+            body["return_progress"] = true.into();
         }
         if let Some(limit) = settings.generation.max_tokens {
             let name = if abilities.max_completion_tokens { "max_completion_tokens" } else { "max_tokens" };
@@ -91,6 +95,8 @@ impl Dialect for OpenAi {
         {
             reply.usage = usage;
         }
+        reply.progress = llama_server::progress(&event["prompt_progress"]).or(reply.progress);
+        reply.prompt_time = llama_server::prompt_time(&event["timings"]).or(reply.prompt_time);
         reply.is_ollama |= event["system_fingerprint"] == "fp_ollama";
         let is_chunk = event["object"] == "chat.completion.chunk";
         let choices = match &event["choices"] {

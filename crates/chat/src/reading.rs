@@ -9,8 +9,8 @@ use tokio::time::timeout;
 use super::dialect::Partial;
 use super::finish::Ending;
 use super::http_client::HttpClient;
-use super::observer::WatchedTry;
 use super::reader::{Fault, Reader};
+use super::watched_try::WatchedTry;
 use super::{
     ChatError, ChatErrorKind as Kind, ChatReply, ChatRequest, Finish, Format, Usage, loops, schema_limits,
 };
@@ -40,6 +40,9 @@ impl HttpClient {
     ) -> Result<ChatReply, ChatError> {
         let mut reader = Reader::new(self.dialect).ending_loops(self.ends_loops());
         let outcome = self.read(response, &mut reader, watched).await;
+        if let Some(time) = reader.reply.prompt_time {
+            self.pace().note(time);
+        }
         reader.reply.usage = self.credible(request, bytes, &reader.reply);
         let checked = outcome.and_then(|()| self.check(request, format, &reader));
         if let Ok(ChatReply { text, .. }) = &checked {
@@ -61,10 +64,10 @@ impl HttpClient {
         loop {
             let complete = reader.reply.complete;
             let limit = if complete { AFTERWARDS.min(silence) } else { silence };
-            let chunk = match timeout(limit, response.chunk()).await {
+            let chunk = match watched.wait.within(limit, response.chunk()).await {
                 // All of the reply has come; a connection that is lost afterwards takes nothing away.
                 Err(_) | Ok(Err(_)) if complete => break,
-                Err(_) => return Err(self.endpoint.silent()),
+                Err(limit) => return Err(self.endpoint.silent(limit)),
                 Ok(Err(error)) => {
                     return Err(self.endpoint.error(Kind::Connection, &format!(": {}", http::cause(&error))));
                 }
@@ -76,7 +79,7 @@ impl HttpClient {
                 return Err(self.endpoint.error(Kind::Rejected, " sent a reply of over 64 MiB"));
             }
             let ended = reader.push(&chunk).map_err(|fault| self.failed(fault))?;
-            watched.grown(&reader.reply.text);
+            watched.grown(&reader.reply);
             if ended {
                 // A model that repeats itself would go on: with the connection its work ends.
                 if reader.found.is_none() {

@@ -52,6 +52,9 @@ impl Abilities {
         if self.template_thinking && refuses("chat_template_kwargs") {
             return Some((Self { template_thinking: false, ..self }, "chat_template_kwargs"));
         }
+        if self.progress && refuses("return_progress") {
+            return Some((Self { progress: false, ..self }, "return_progress"));
+        }
         if self.caching != Caching::Itself && ["prompt_cache_key", "cache_control"].into_iter().any(refuses) {
             return Some((Self { caching: Caching::Itself, ..self }, "the request to cache"));
         }

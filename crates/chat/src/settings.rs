@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
+use super::pace::PromptPace;
 use super::secrets::Secret;
 use super::{CALL_TIMEOUT, ChatRequest, LOADING_TIMEOUT};
 
@@ -24,6 +25,11 @@ pub struct ChatSettings {
     pub headers: BTreeMap<String, Secret>,
     /// The longest silence of the server (until the first byte, then between two) before a try is given up.
     pub timeout: Duration,
+    /// Whether `timeout` is the user's own, which is kept to the second. Else a server that is on this machine or the
+    /// user's own may be silent for longer over a prompt, by the time that it takes to read it.
+    pub is_timeout_set: bool,
+    /// What the model has shown of the time that prompts take, shared by all of its clients.
+    pub pace: PromptPace,
     /// The number of tries after the first failed one.
     pub retries: u32,
     /// How long refused connections are retried if the server is one that is restarted automatically; zero otherwise.
@@ -129,6 +135,8 @@ impl ChatSettings {
             api_key: None,
             headers: BTreeMap::new(),
             timeout: CALL_TIMEOUT,
+            is_timeout_set: false,
+            pace: PromptPace::default(),
             retries: 0,
             outage: Duration::ZERO,
             loading: LOADING_TIMEOUT,

@@ -22,6 +22,7 @@ const MOST_LANES: usize = 256;
 
 /// Checks the settings against the file and the memory, without loading the model.
 pub(super) fn check(settings: &EngineSettings) -> Result<(), ChatError> {
+    check_processor()?;
     let path = &settings.model_path;
     let info = inspect(path)?;
     if !(1..=MOST_LANES).contains(&settings.lanes) {
@@ -42,6 +43,27 @@ pub(super) fn check(settings: &EngineSettings) -> Result<(), ChatError> {
         );
     }
     memory::check(&info, path, settings.n_ctx, settings.lanes)
+}
+
+/// Whether the engine of a release, which is built for many machines, runs on this one's processor.
+fn check_processor() -> Result<(), ChatError> {
+    #[cfg(target_arch = "x86_64")]
+    if option_env!("GGML_AVX2").is_some() && !has_avx2() {
+        return Err(failed(
+            "this program's llama.cpp needs a processor with AVX2, FMA, F16C and BMI2".to_owned(),
+            "build minions on this machine (scripts/quickstart.sh), or use a model server",
+        ));
+    }
+    Ok(())
+}
+
+/// Whether the processor has what `scripts/release.sh` builds the engine for.
+#[cfg(target_arch = "x86_64")]
+fn has_avx2() -> bool {
+    is_x86_feature_detected!("avx2")
+        && is_x86_feature_detected!("fma")
+        && is_x86_feature_detected!("f16c")
+        && is_x86_feature_detected!("bmi2")
 }
 
 /// Maps the weights from the file.

@@ -45,8 +45,10 @@ impl Api {
     /// `name` is what the server is called in messages.
     pub(super) fn new(name: &str, base_url: &str) -> Result<Self, RuntimeError> {
         let base_url = base_url.trim_end_matches('/').to_owned();
-        let client =
-            http::client(&base_url).map_err(|error| RuntimeError::new(RuntimeErrorKind::Rejected, error))?;
+        let client = http::client(&base_url).map_err(|none| RuntimeError {
+            hint: none.remedy,
+            ..RuntimeError::new(RuntimeErrorKind::Rejected, none.problem)
+        })?;
         let place = format!("{name} at {}", http::shown(&base_url));
         Ok(Self { place, base_url, client, headers: HeaderMap::new(), provider: None })
     }

@@ -16,6 +16,7 @@ use super::report::Report;
 use super::shard::Shard;
 use crate::cli::input::Source;
 use crate::cli::progress::{draw, erase, speed, time_left};
+use crate::cli::readings::Readings;
 use crate::cli::sync::lock;
 use minions::words::count;
 
@@ -33,6 +34,8 @@ pub(super) struct BatchProgress {
     /// Jobs of the input; 0 as long as that is not known.
     total: AtomicUsize,
     counts: Mutex<Counts>,
+    /// The prompts that models are reading.
+    readings: Mutex<Readings>,
     told: Mutex<Told>,
 }
 
@@ -77,6 +80,7 @@ impl BatchProgress {
             is_terminal: io::stderr().is_terminal() && !is_quiet,
             total: AtomicUsize::new(0),
             counts: Mutex::default(),
+            readings: Mutex::default(),
             told: Mutex::new(told),
         });
         if let Some(path) = source.regular_file().filter(|_| progress.is_terminal) {
@@ -111,6 +115,7 @@ impl BatchProgress {
             }
         }
         line += &format!("; {running} running");
+        line += &self.reading();
         if ended >= ENOUGH {
             line += &format!(", {:.1} jobs a second", ended as f64 / report.elapsed().as_secs_f64());
         }
@@ -123,6 +128,11 @@ impl BatchProgress {
         if told.has_bar {
             erase();
         }
+    }
+
+    /// How far the models are with their prompts, behind a comma.
+    fn reading(&self) -> String {
+        lock(&self.readings).line().map_or(String::new(), |line| format!(", {line}"))
     }
 
     fn counts(&self) -> MutexGuard<'_, Counts> {
@@ -141,6 +151,7 @@ impl BatchProgress {
             line += &format!(" ({failed} failed)");
         }
         line += &format!(", {running} running, {}", count(worker_calls, "worker call"));
+        line += &self.reading();
         if let Some(speed) = speed(tokens, report.elapsed()) {
             line += &format!(", {speed}");
         }
@@ -157,7 +168,8 @@ impl BatchProgress {
 
 impl EventListener for BatchProgress {
     fn event(&self, event: &Arc<Event>) {
-        // Lines tell of jobs alone.
+        lock(&self.readings).take(event);
+        // Lines tell of no calls.
         if !self.is_terminal {
             return;
         }

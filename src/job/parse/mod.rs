@@ -250,7 +250,7 @@ mod tests {
             parse(job, Path::new("logs")).map_err(|error| error.to_string())
         };
         let same = job(side(5.0, 5.0), samples(2, 2)).unwrap();
-        assert_eq!(same.local.timeout.as_secs(), 5);
+        assert_eq!(same.local.timeout.map(|timeout| timeout.as_secs()), Some(5));
         assert!(matches!(same.protocol, Protocol::Minions(params) if params.num_samples_per_task == 2));
         assert_eq!(
             job(window(4096, 4096), samples(1, 1)).unwrap().local.kwargs.generation.num_ctx,

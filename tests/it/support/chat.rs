@@ -16,6 +16,7 @@ pub(crate) fn settings(provider: &str, base_url: &str) -> ChatSettings {
     ChatSettings {
         api_key: Some(Secret::new(KEY)),
         timeout: Duration::from_secs(60),
+        is_timeout_set: true,
         retries: 3,
         ..ChatSettings::new(model, base_url)
     }

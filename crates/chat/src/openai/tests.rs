@@ -1,8 +1,11 @@
 //! Tests of the dialect.
 
+use std::time::Duration;
+
 use super::super::anthropic::cached;
 use super::super::dialect::{body_of, read};
 use super::super::finish::Ending;
+use super::super::pace::{PromptProgress, PromptTime};
 use super::super::{Generation, Usage};
 use super::*;
 
@@ -65,6 +68,23 @@ fn a_llama_cpp_server_is_told_not_to_think() {
     assert_eq!(body(Some(Thinking::Off))["chat_template_kwargs"], json!({"enable_thinking": false}));
     assert_eq!(body(Some(Thinking::On)).get("chat_template_kwargs"), None);
     assert_eq!(body(Some(Thinking::High))["chat_template_kwargs"], json!({"reasoning_effort": "high"}));
+}
+
+#[test]
+fn llama_cpp_s_server_is_asked_how_far_it_is_and_tells() {
+    let telling = Abilities { progress: true, ..Abilities::USUAL };
+    let body = |abilities| body_of(&OpenAi, &ChatSettings::new("m", ""), &asked(Format::Text), abilities);
+    assert_eq!(body(telling)["return_progress"], true);
+    assert!(body(Abilities { stream: false, ..telling }).get("return_progress").is_none());
+    // As it comes, through Docker Model Runner as well.
+    let told = r#"data: {"choices":[{"finish_reason":null,"index":0,"delta":{"role":"assistant","content":null}}],"created":1795709268,"id":"chatcmpl-1","model":"m","object":"chat.completion.chunk","prompt_progress":{"total":1721,"cache":0,"processed":512,"time_ms":4949}}"#;
+    let reply = read(&OpenAi, &format!("{told}\n\n:\n\n"));
+    let took = Duration::from_millis(4949);
+    assert_eq!(reply.progress, Some(PromptProgress { total: 1721, cached: 0, read: 512, took }));
+    assert!(!reply.has_begun(), "nothing of the model has come");
+    let end = r#"data: {"choices":[],"object":"chat.completion.chunk","usage":{"completion_tokens":5,"prompt_tokens":1721,"total_tokens":1726},"timings":{"cache_n":209,"prompt_n":1512,"prompt_ms":4949.0}}"#;
+    let time = PromptTime { tokens: 1512, took, may_count_cached: false };
+    assert_eq!(read(&OpenAi, &format!("{told}\n\n{end}\n\n")).prompt_time, Some(time));
 }
 
 #[test]

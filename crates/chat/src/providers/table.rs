@@ -46,8 +46,12 @@ const HOSTED: Provider = Provider {
 const LOCAL: Provider = Provider { key: Key::Optional, local: true, start_hint: "Start it", ..HOSTED };
 
 /// What llama.cpp's server takes, also behind another program.
-const LLAMA_SERVER: Abilities =
-    Abilities { template_thinking: true, penalty: Some("repeat_penalty"), ..Abilities::USUAL };
+const LLAMA_SERVER: Abilities = Abilities {
+    template_thinking: true,
+    penalty: Some("repeat_penalty"),
+    progress: true,
+    ..Abilities::USUAL
+};
 
 /// Every provider: the hosted ones, then the local ones.
 pub static PROVIDERS: &[Provider] = &[

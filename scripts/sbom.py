@@ -1,0 +1,171 @@
+#!/usr/bin/env python3
+"""Writes what a program of minions is made of, as a release has to say it.
+
+usage: sbom.py TARGET FOLDER [CARGO_OPTION...]
+TARGET is a Rust target; CARGO_OPTION the features it is built with. Into FOLDER come
+  minions.cdx.json           a bill of materials in CycloneDX 1.5: crates with their checksums, llama.cpp, the runtimes
+  THIRD-PARTY-LICENSES.txt   the licence of each, with its text
+Only what is inside the program counts: no build scripts, no procedural macros, no tests.
+"""
+
+import html
+import json
+import os
+import re
+import subprocess
+import sys
+import tomllib
+import uuid
+from datetime import datetime, timezone
+from pathlib import Path
+
+LICENCE_FILE = re.compile(r"(licen[cs]e|copying|copyright|notice|unlicense)", re.IGNORECASE)
+# Where rustup puts the texts.
+RUST_DOCS = Path("share/doc/rust")
+
+
+def output(*command):
+    return subprocess.run(command, stdout=subprocess.PIPE, check=True, text=True).stdout.strip()
+
+
+def linked(metadata):
+    """The packages inside the program, by id, each with the ids of those that it links."""
+    packages = {package["id"]: package for package in metadata["packages"]}
+    nodes = {node["id"]: node for node in metadata["resolve"]["nodes"]}
+    (root,) = (id for id, package in packages.items() if package["name"] == "minions")
+
+    def links(id):
+        for dependency in nodes[id]["deps"]:
+            is_macro = any("proc-macro" in target["kind"] for target in packages[dependency["pkg"]]["targets"])
+            if not is_macro and any(kind["kind"] is None for kind in dependency["dep_kinds"]):
+                yield dependency["pkg"]
+
+    found, todo = {}, [root]
+    while todo:
+        id = todo.pop()
+        if id not in found:
+            found[id] = sorted(set(links(id)))
+            todo += found[id]
+    return packages, found, root
+
+
+def texts(folder):
+    """The texts of the licence files in `folder`."""
+    files = sorted(path for path in Path(folder).iterdir() if LICENCE_FILE.match(path.name) and path.suffix != ".rs")
+    for path in files:
+        for file in sorted(path.iterdir()) if path.is_dir() else [path]:
+            if file.is_file():
+                yield file.read_text(errors="replace").strip()
+
+
+def crates(metadata):
+    """The components that are crates, their links, the root's, and the folders with their licences."""
+    packages, found, root = linked(metadata)
+    with open("Cargo.lock", "rb") as file:
+        checksums = {(entry["name"], entry["version"]): entry.get("checksum") for entry in tomllib.load(file)["package"]}
+    components, folders = {}, {}
+    for id in found:
+        package = packages[id]
+        name, version = package["name"], package["version"]
+        component = {"type": "library", "bom-ref": f"pkg:cargo/{name}@{version}", "name": name, "version": version,
+                     "purl": f"pkg:cargo/{name}@{version}"}
+        if package["license"]:
+            # The slash is how the registry once wrote OR.
+            component["licenses"] = [{"expression": package["license"].replace("/", " OR ")}]
+        if package["authors"]:
+            component["author"] = ", ".join(package["authors"])
+        if checksums.get((name, version)):
+            component["hashes"] = [{"alg": "SHA-256", "content": checksums[name, version]}]
+        components[id] = component
+        folders[component["bom-ref"]] = Path(package["manifest_path"]).parent
+    links = {components[id]["bom-ref"]: [components[to]["bom-ref"] for to in found[id]] for id in found}
+    return components.pop(root), list(components.values()), links, folders
+
+
+def beside_crates(target, folders):
+    """What is linked and is no crate: (component, the ref of what links it, its texts)."""
+    rust = output("rustc", "--version").split()[1]
+    root = "root"
+
+    def component(name, version, licence, link, notices):
+        ref = f"pkg:generic/{name}@{version}"
+        licences = [{"expression": licence}]
+        return {"type": "library", "bom-ref": ref, "name": name, "version": version, "licenses": licences}, link, notices
+
+    docs = Path(output("rustc", "--print", "sysroot")) / RUST_DOCS
+    library = docs / "COPYRIGHT-library.html"
+    own = [html.unescape(re.sub(r"<[^>]*>", "", library.read_text())).strip()] if library.is_file() else []
+    yield component("rust-std", rust, "MIT OR Apache-2.0", root, own)
+    if target.endswith("-musl"):
+        # The one that Rust's target has inside.
+        notice = Path("/usr/share/doc/musl/copyright")
+        own = [notice.read_text().strip()] if notice.is_file() else ["Copyright 2005-2020 Rich Felker and others."]
+        yield component("musl", f"of-rust-{rust}", "MIT", root, own)
+    engine = [ref for ref in folders if ref.startswith("pkg:cargo/llama-cpp-sys-2@")]
+    if engine:
+        source = folders[engine[0]] / "llama.cpp"
+        numbers = re.findall(r"set\(LLAMA_VERSION_(?:MAJOR|MINOR|PATCH) (\d+)\)", (source / "CMakeLists.txt").read_text())
+        yield component("llama.cpp", ".".join(numbers), "MIT", engine[0], texts(source))
+        gcc = output(os.environ.get("CXX", "c++"), "-dumpfullversion")
+        exception = "GPL-3.0-or-later WITH GCC-exception-3.1"
+        notice = ["Source: https://gcc.gnu.org. The exception lets programs of any licence be linked with it.",
+                  *(path.read_text().strip() for path in [docs / "licenses/GCC-exception-3.1.txt"] if path.is_file())]
+        for name in ["libgomp", "libstdc++"]:
+            yield component(name, gcc, exception, engine[0], notice)
+
+
+def bill(root, components, links, when):
+    """The bill of materials."""
+    listed = "\n".join(sorted(component["bom-ref"] for component in components))
+    return {
+        "bomFormat": "CycloneDX",
+        "specVersion": "1.5",
+        # The same for the same parts, so that a release can be made again.
+        "serialNumber": f"urn:uuid:{uuid.uuid5(uuid.NAMESPACE_URL, root['bom-ref'] + listed)}",
+        "version": 1,
+        "metadata": {"timestamp": when, "component": {**root, "type": "application"}},
+        "components": sorted(components, key=lambda component: component["bom-ref"]),
+        "dependencies": [{"ref": ref, "dependsOn": sorted(set(to))} for ref, to in sorted(links.items())],
+    }
+
+
+def without_text(component):
+    """Who wrote a crate that carries its licence's name alone."""
+    authors = component.get("author")
+    return (f"by {authors}; " if authors else "") + "it comes without a text: see those of the same licence"
+
+
+def notices(components, by_ref):
+    """Each component's licence, and each text once, with those that it is for."""
+    lines = ["minions is made of the following. Each line: name, version, licence.", ""]
+    owners = {}
+    for component in sorted(components, key=lambda component: component["bom-ref"]):
+        name = f"{component['name']} {component['version']}"
+        licence = component.get("licenses", [{"expression": "see its text"}])[0]["expression"]
+        own = by_ref[component["bom-ref"]]
+        lines.append(f"{name}: {licence}" + ("" if own else f" ({without_text(component)})"))
+        for text in own:
+            owners.setdefault(text, []).append(name)
+    for text, names in sorted(owners.items(), key=lambda item: item[1]):
+        lines += ["", "-" * 100, f"For {', '.join(names)}:", "", text]
+    return "\n".join(lines) + "\n"
+
+
+def main():
+    target, folder, *options = sys.argv[1:]
+    command = ["cargo", "metadata", "--format-version", "1", "--locked", "--filter-platform", target, *options]
+    root, components, links, folders = crates(json.loads(output(*command)))
+    by_ref = {ref: list(texts(path)) for ref, path in folders.items()}
+    for component, link, own in list(beside_crates(target, folders)):
+        components.append(component)
+        by_ref[component["bom-ref"]] = list(own)
+        links.setdefault(root["bom-ref"] if link == "root" else link, []).append(component["bom-ref"])
+    seconds = int(os.environ.get("SOURCE_DATE_EPOCH") or output("git", "log", "-1", "--format=%ct"))
+    when = datetime.fromtimestamp(seconds, timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+    third = [component for component in components if not component["name"].startswith("minions-")]
+    Path(folder, "minions.cdx.json").write_text(json.dumps(bill(root, components, links, when), indent=2) + "\n")
+    Path(folder, "THIRD-PARTY-LICENSES.txt").write_text(notices(third, by_ref))
+
+
+if __name__ == "__main__":
+    main()
