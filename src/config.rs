@@ -53,6 +53,10 @@ pub const ENV_LOG_DIR: &str = "MINIONS_LOG_DIR";
 pub const ENV_LOG: &str = "RUST_LOG";
 /// Environment: address of the Ollama daemon, as Ollama itself reads it.
 pub const ENV_OLLAMA_HOST: &str = "OLLAMA_HOST";
+/// Environment: how long a daemon that a job started stays after its last user.
+pub const ENV_LINGER: &str = "MINIONS_LINGER";
+/// Environment: MiB of read prompts that llama.cpp's server keeps for each model, as it reads it itself.
+pub const ENV_CACHE_RAM: &str = "LLAMA_ARG_CACHE_RAM";
 /// Environment: the key for the Ollama daemon, as Ollama's own clients send it.
 pub const ENV_OLLAMA_API_KEY: &str = "OLLAMA_API_KEY";
 /// Environment: address of Docker Model Runner.

@@ -20,9 +20,13 @@ use minions::error::Failure;
 use minions::runtimes::ollama::{self, Host, WatchdogArgs};
 use minions::runtimes::{Ollama, Runtime, RuntimeError, Timeouts};
 
-/// The hidden subcommand that keeps an Ollama daemon up.
+/// The hidden subcommand that keeps an Ollama daemon up, or becomes it.
 pub(crate) fn watchdog(words: &[OsString]) -> ExitCode {
     let environment = started();
+    if let Some(error) = ollama::become_daemon(words) {
+        tracing::error!("{error}");
+        return ExitCode::from(127);
+    }
     let Some(args) = WatchdogArgs::parse(words, environment.all()) else {
         tracing::error!("not a watchdog's command line");
         return ExitCode::from(2);

@@ -14,7 +14,7 @@ use crate::config;
 use crate::error::Failure;
 use crate::llama::{self, Engine, EngineSettings};
 use crate::runtimes::docker_model_runner::Seek;
-use crate::runtimes::ollama::{Host, OpenAiRoute, Served, Start, find_program};
+use crate::runtimes::ollama::{Host, OpenAiRoute, Served, Start, find_program, linger};
 use crate::runtimes::probe::{self, Told};
 use crate::runtimes::window::{self, Known};
 use crate::runtimes::{
@@ -31,6 +31,8 @@ pub(super) struct ModelKey {
     pub model_path: Option<PathBuf>,
     /// The number of calls that will run at the same time, if that is settled.
     pub lanes: Option<usize>,
+    /// Whether the user gave that number.
+    pub has_set_lanes: bool,
     /// Whether both sides of a job use it.
     pub serves_both_sides: bool,
     pub num_ctx: Option<u32>,
@@ -156,7 +158,7 @@ impl ModelKey {
             context_window: props.context_window.or(served.window).or(seen.window),
             slots: props.slots,
             forwards: served.forwards,
-            has_watchdog: false,
+            revival: None,
         };
         Ok(Ready::Foreign { endpoint, is_in_doubt: seen.is_in_doubt, ollama: ollama.map(Arc::new) })
     }
@@ -172,6 +174,7 @@ impl ModelKey {
     async fn manage(self, runtime: Arc<dyn Runtime>, demand: Demand) -> Result<Ready, Failure> {
         let need = Need {
             slots: self.lanes,
+            has_set_slots: self.has_set_lanes,
             pull: true,
             keep_alive: self.vendor.keep_alive().cloned(),
             ..demand.of(self.model)
@@ -208,7 +211,7 @@ impl ModelKey {
             least_window: window::least(&demand.of(file.clone()), window),
             // The supervisor's conversation keeps a lane, or each turn would evaluate it anew.
             slots: self.lanes.unwrap_or(config::WORKER_CONCURRENCY) + usize::from(self.serves_both_sides),
-            least_slots: self.lanes.unwrap_or(1),
+            least_slots: self.lanes.filter(|_| self.has_set_lanes).unwrap_or(1),
         };
         let (n_ctx, lanes) = llama::memory::choose(&info, &path, wish)?;
         let engine = Engine::load(EngineSettings {
@@ -235,12 +238,15 @@ impl ModelKey {
         let host = told.filter(|told| told.client_url() == self.base_url).or_else(|| read(&self.base_url));
         let program = find_program("ollama", environment.get("PATH").unwrap_or_default());
         let start = program.zip(engine.program.as_ref()).zip(host.filter(Host::is_local));
-        Ok(match start {
-            Some(((program, minions), host)) => {
-                ollama.starting(Start::new(minions, program, host, environment.locks()))
-            }
-            None => ollama,
-        })
+        let Some(((program, minions), host)) = start else {
+            return Ok(ollama);
+        };
+        let mut start = Start::new(minions, program, host, environment.locks());
+        if let Some(text) = environment.get(config::ENV_LINGER) {
+            start.linger = linger(text)?;
+        }
+        start.environment = environment.all();
+        Ok(ollama.starting(start))
     }
 
     /// The runner. It is looked for and started if none answers and its address is on this machine.
@@ -249,7 +255,11 @@ impl ModelKey {
         let environment = &engine.environment;
         let version = environment.get(config::ENV_MODEL_RUNNER_VERSION).unwrap_or("latest").to_owned();
         let seek = Seek { engines: environment.docker_engines(), version };
-        Ok(DockerModelRunner::new(&self.base_url, timeouts)?.with_headers(headers).seeking(seek))
+        let cache_ram = environment.get(config::ENV_CACHE_RAM).and_then(|megabytes| megabytes.parse().ok());
+        Ok(DockerModelRunner::new(&self.base_url, timeouts)?
+            .with_headers(headers)
+            .seeking(seek)
+            .keeping(cache_ram))
     }
 }
 

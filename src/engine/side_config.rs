@@ -28,6 +28,8 @@ pub(super) struct SideConfig<'a> {
     pub warnings: Vec<String>,
     pub demand: Demand,
     pub lanes: Option<usize>,
+    /// Whether the user gave the lanes.
+    pub has_set_lanes: bool,
     /// Whether both sides use one model in memory. Set on the worker alone.
     pub has_same_model: bool,
     /// Whether its calls count for the budgets of the job and of the run, each try by itself.
@@ -82,6 +84,8 @@ impl<'a> SideConfig<'a> {
             warnings,
             demand: Demand::of_worker(job),
             lanes: spec.kwargs.max_concurrency.or(batch),
+            has_set_lanes: spec.kwargs.max_concurrency.is_some()
+                || matches!(job.protocol, Protocol::Minions(_)) && batch.is_some(),
             has_same_model: false,
             is_metered: false,
             generation: Generation {
@@ -105,6 +109,7 @@ impl<'a> SideConfig<'a> {
             warnings,
             demand: Demand::of_supervisor(job),
             lanes: Some(1),
+            has_set_lanes: false,
             has_same_model: false,
             is_metered: true,
             generation: Generation { is_paid: !spec.provider.local, ..spec.kwargs.generation },
@@ -137,6 +142,7 @@ impl<'a> SideConfig<'a> {
             model: self.model.clone(),
             model_path: self.spec.model_path.clone(),
             lanes: self.lanes,
+            has_set_lanes: self.has_set_lanes,
             serves_both_sides: self.has_same_model,
             num_ctx: kwargs.generation.num_ctx,
             vendor: self.vendor.clone(),
@@ -209,6 +215,7 @@ impl<'a> SideConfig<'a> {
     }
 
     pub(super) fn settings(&self, base_url: &str, endpoint: Option<&Endpoint>) -> ChatSettings {
+        let revival = endpoint.and_then(|endpoint| endpoint.revival.clone());
         let Credentials { api_key, headers, .. } = self.credentials.at(base_url, self.spec.provider);
         ChatSettings {
             model: endpoint.map_or_else(|| self.model.clone(), |endpoint| endpoint.model.clone()),
@@ -220,11 +227,8 @@ impl<'a> SideConfig<'a> {
             // The engine knows what the model has shown, see `SharedResources::client`.
             pace: PromptPace::default(),
             retries: if self.is_metered { 0 } else { self.turn_retries() },
-            outage: if endpoint.is_some_and(|endpoint| endpoint.has_watchdog) {
-                config::OUTAGE
-            } else {
-                Duration::ZERO
-            },
+            outage: revival.as_ref().map_or(Duration::ZERO, |_| config::OUTAGE),
+            revival,
             // Another server, or the meter that counts each try, waits in the client's place.
             loading: if self.is_metered { Duration::ZERO } else { self.turn_loading() },
             // The server may have another window than the job asked for.

@@ -8,9 +8,9 @@ use serde_json::{Map, Value};
 use super::error::JobError;
 use super::fields::{Fields, Given, either, nearest};
 use super::synonyms::synonym;
-use crate::chat::pasted;
 use crate::chat::providers::{Address, PROVIDERS, Provider};
 use crate::chat::secrets::Secret;
+use crate::chat::{go_duration, pasted};
 
 /// The keys of a side itself.
 const OUTER: [&str; 6] = ["type", "model_name", "model_path", "port", "timeout", "kwargs"];
@@ -329,29 +329,10 @@ pub(super) fn keep_alive(fields: &mut Fields) -> Result<Option<Value>, JobError>
             let text = pasted::bare(&text);
             match text.parse::<serde_json::Number>() {
                 Ok(seconds) => Ok(Some(seconds.into())),
-                Err(_) if is_duration(text) => Ok(Some(text.into())),
+                Err(_) if go_duration::seconds(text).is_some() => Ok(Some(text.into())),
                 Err(_) => Err(bad),
             }
         }
         Some(_) => Err(bad),
     }
-}
-
-/// Whether Go's `time.ParseDuration` reads `text`.
-fn is_duration(text: &str) -> bool {
-    let mut rest = text.strip_prefix(['-', '+']).unwrap_or(text);
-    if rest.is_empty() {
-        return false;
-    }
-    while !rest.is_empty() {
-        let end = rest.find(|c: char| !(c.is_ascii_digit() || c == '.')).unwrap_or(rest.len());
-        let (number, unit) = rest.split_at(end);
-        let units = ["ns", "us", "\u{b5}s", "\u{3bc}s", "ms", "s", "m", "h"];
-        let Some(unit) = units.into_iter().find(|name| unit.starts_with(name)) else { return false };
-        if !number.contains(|c: char| c.is_ascii_digit()) || number.matches('.').count() > 1 {
-            return false;
-        }
-        rest = &rest[end + unit.len()..];
-    }
-    true
 }

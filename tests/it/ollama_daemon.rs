@@ -19,22 +19,24 @@ use crate::support::server::{Reply, Server};
 use crate::support::wait::{until, until_async};
 
 /// A machine of its own: a home with lock files, a free port, and an `ollama` that notes its starts.
-struct Machine {
-    home: TempDir,
-    port: u16,
-    environment: Vec<(String, String)>,
+pub(crate) struct Machine {
+    pub home: TempDir,
+    pub port: u16,
+    pub environment: Vec<(String, String)>,
+    /// How long its daemon stays after the last job.
+    pub linger: Duration,
 }
 
 /// A job that has its model, and the process ids of what serves it.
-struct Loaded {
-    job: Ollama,
-    endpoint: Endpoint,
-    daemon: String,
-    runner: String,
+pub(crate) struct Loaded {
+    pub job: Ollama,
+    pub endpoint: Endpoint,
+    pub daemon: String,
+    pub runner: String,
 }
 
 impl Machine {
-    fn new(environment: &[(&str, &str)]) -> Self {
+    pub(crate) fn new(environment: &[(&str, &str)]) -> Self {
         let script = format!("exec {} \"$@\"", env!("CARGO_BIN_EXE_ollama-standin"));
         Self::with_ollama(&script, environment)
     }
@@ -51,26 +53,27 @@ impl Machine {
         let environment = own.iter().chain(environment);
         let environment =
             environment.map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-        Self { home, port: free.port(), environment }
+        Self { home, port: free.port(), environment, linger: Duration::ZERO }
     }
 
-    fn host(&self) -> Host {
+    pub(crate) fn host(&self) -> Host {
         Host::local(self.port)
     }
 
     /// A job's view of the daemon.
-    fn job(&self) -> Ollama {
+    pub(crate) fn job(&self) -> Ollama {
         let ollama: PathBuf = self.home.path().join("ollama");
         let mut start =
             Start::new(env!("CARGO_BIN_EXE_minions"), ollama, self.host(), self.home.path().join("locks"));
         start.environment = self.environment.clone();
         start.limit = Duration::from_secs(20);
+        start.linger = self.linger;
         let timeouts = Timeouts { answer: Duration::from_secs(20), ..Timeouts::default() };
         Ollama::new(self.host().client_url(), None, timeouts).expect("a usable address").starting(start)
     }
 
     /// A job whose daemon has started and loaded the model.
-    async fn loaded(&self) -> Loaded {
+    pub(crate) async fn loaded(&self) -> Loaded {
         let job = self.job();
         job.ensure_ready().await.unwrap();
         let endpoint = job.ensure_model(&need()).await.unwrap();
@@ -81,22 +84,22 @@ impl Machine {
     }
 
     /// The process ids of all daemons so far.
-    fn starts(&self) -> Vec<String> {
+    pub(crate) fn starts(&self) -> Vec<String> {
         let starts = fs::read_to_string(self.home.path().join("starts")).unwrap_or_default();
         starts.lines().map(str::to_owned).collect()
     }
 
-    fn listens(&self) -> bool {
+    pub(crate) fn listens(&self) -> bool {
         TcpStream::connect(("127.0.0.1", self.port)).is_ok()
     }
 }
 
-fn need() -> Need {
+pub(crate) fn need() -> Need {
     Need { model: "m".to_owned(), tokens: 100, pull: true, ..Need::default() }
 }
 
 /// Processes, zombies apart, whose parent is `parent`.
-fn children(parent: &str) -> Vec<String> {
+pub(crate) fn children(parent: &str) -> Vec<String> {
     let stats = fs::read_dir("/proc").expect("Linux").flatten();
     let stats = stats.filter_map(|entry| fs::read_to_string(entry.path().join("stat")).ok());
     let fields = stats.map(|stat| {
@@ -110,12 +113,18 @@ fn children(parent: &str) -> Vec<String> {
     fields.filter(|(_, rest)| is_child(rest)).map(|(id, _)| id).collect()
 }
 
-fn kill(signal: Signal, id: &str) {
+/// The process that has started it.
+pub(crate) fn parent(id: &str) -> String {
+    let stat = fs::read_to_string(format!("/proc/{id}/stat")).expect("it runs");
+    stat.rsplit_once(") ").and_then(|(_, rest)| rest.split(' ').nth(1)).expect("a line of fields").to_owned()
+}
+
+pub(crate) fn kill(signal: Signal, id: &str) {
     let id = nix::unistd::Pid::from_raw(id.parse().expect("a process id"));
     nix::sys::signal::kill(id, signal).expect("it runs");
 }
 
-fn is_running(id: &str) -> bool {
+pub(crate) fn is_running(id: &str) -> bool {
     fs::read_to_string(format!("/proc/{id}/stat")).is_ok_and(|stat| !stat.contains(") Z "))
 }
 
@@ -132,7 +141,7 @@ async fn from_nothing_to_a_loaded_model_and_back() {
     assert_eq!(runners.len(), 1);
     // The settings for many calls at once have reached it.
     let environment = fs::read_to_string(format!("/proc/{daemon}/environ")).unwrap();
-    for setting in ["OLLAMA_NUM_PARALLEL=4", "LLAMA_ARG_CACHE_RAM=0", "OLLAMA_NO_CLOUD=1"] {
+    for setting in ["OLLAMA_NUM_PARALLEL=4", "LLAMA_ARG_CACHE_RAM=", "OLLAMA_NO_CLOUD=1"] {
         assert!(environment.contains(setting), "{environment}");
     }
     drop(job);
@@ -215,8 +224,7 @@ async fn a_daemon_that_keeps_dying_is_started_again_after_longer_and_longer_paus
 async fn a_watchdog_that_is_told_to_end_takes_its_daemon_with_it() {
     let machine = Machine::new(&[("STANDIN_MODELS", "m")]);
     let Loaded { job: _job, daemon, runner, .. } = machine.loaded().await;
-    let stat = fs::read_to_string(format!("/proc/{daemon}/stat")).unwrap();
-    let watchdog = stat.rsplit_once(") ").unwrap().1.split(' ').nth(1).unwrap().to_owned();
+    let watchdog = parent(&daemon);
     kill(Signal::SIGTERM, &watchdog);
     until_async("the end of all three", || {
         !is_running(&daemon) && !is_running(&runner) && !is_running(&watchdog)
@@ -256,7 +264,7 @@ async fn jobs_know_the_slots_of_a_daemon_that_is_ours_and_of_no_other() {
     let slots = async |job: &Ollama| {
         let endpoint = job.ensure_model(&need()).await.unwrap();
         // Whose daemon it is decides both.
-        assert_eq!(endpoint.has_watchdog, endpoint.slots.is_some());
+        assert_eq!(endpoint.revival.is_some(), endpoint.slots.is_some());
         endpoint.slots
     };
     let machine = Machine::new(&[("STANDIN_MODELS", "m"), ("OLLAMA_NUM_PARALLEL", "7")]);

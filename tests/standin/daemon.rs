@@ -127,10 +127,11 @@ impl Daemon {
             ("POST", "/api/embed") => self.embed(model, &body),
             _ => Reply::text(404, "404 page not found"),
         };
-        println!(
-            "[GIN] 2026/08/01 - 10:00:00 | 200 | 1.2ms | 127.0.0.1 | {} {:?}",
+        let line = format!(
+            "[GIN] 2026/08/01 - 10:00:00 | 200 | 1.2ms | 127.0.0.1 | {} {:?}\n",
             request.method, request.path
         );
+        write_or_end(std::io::stdout(), &line);
         reply
     }
 
@@ -314,5 +315,13 @@ fn note(what: &str) {
 }
 
 fn log(message: &str) {
-    eprintln!("time=2026-08-01T10:00:00.000Z level=INFO source=routes.go:1 {message}");
+    let line = format!("time=2026-08-01T10:00:00.000Z level=INFO source=routes.go:1 {message}\n");
+    write_or_end(std::io::stderr(), &line);
+}
+
+/// A Go program ends by SIGPIPE where nobody reads its logs any more.
+fn write_or_end(mut pipe: impl Write, line: &str) {
+    if pipe.write_all(line.as_bytes()).is_err() {
+        exit(141);
+    }
 }

@@ -15,6 +15,7 @@
 //! * `STANDIN_CHATTER`: lines that the runner logs for each answer.
 //! * `STANDIN_NOTES`: a file for what the daemon does for the first time, and when, in ms: `ready`, `pull`,
 //!   `chat`, `daemon-PROCESS`, `load-PORT` for each runner, `at-once-N` for N calls in hand.
+//!   A model runner adds `configure` and `load` each time.
 //! * `STANDIN_FIGURES`: more of the model's figures, as JSON; they decide what it takes of the memory.
 //! * `STANDIN_MOST_SLOTS`: a runner with more slots is killed for want of memory.
 //! * `STANDIN_DIE`: the last words of a model runner that ends at once.
@@ -49,6 +50,15 @@ fn main() {
         ["runner", port] => runner::run(port),
         ["model-runner"] => model_runner::serve(),
         _ => fail("usage: serve | model-runner"),
+    }
+}
+
+/// Adds a line to the file that `STANDIN_NOTES` names.
+fn count(what: &str) {
+    let Ok(path) = env::var("STANDIN_NOTES") else { return };
+    let file = std::fs::OpenOptions::new().create(true).append(true).open(path);
+    if let Ok(mut file) = file {
+        let _ = std::io::Write::write_all(&mut file, format!("{what}\n").as_bytes());
     }
 }
 

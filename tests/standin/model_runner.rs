@@ -23,6 +23,8 @@ struct ModelRunner {
     directory: PathBuf,
     /// The last configuration of each model.
     configured: Mutex<HashMap<String, Value>>,
+    /// The configuration that each model is in memory with.
+    loaded: Mutex<HashMap<String, Value>>,
     recorded: crate::recorded::Player,
 }
 
@@ -42,7 +44,8 @@ pub(crate) fn serve() {
     let listener = listener.unwrap_or_else(|error| crate::fail(&format!("listen tcp :{port}: {error}")));
     eprintln!("level=info msg=\"Listening on TCP port {port}\" component=http");
     let recorded = crate::recorded();
-    let runner = Arc::new(ModelRunner { directory, configured: Mutex::default(), recorded });
+    let runner =
+        Arc::new(ModelRunner { directory, configured: Mutex::default(), loaded: Mutex::default(), recorded });
     let server = Server::on(listener, move |request| runner.answer(request));
     let _ = ends.wait();
     drop(server);
@@ -67,13 +70,49 @@ impl ModelRunner {
             ("POST", "/models/create") => self.create(request, &body),
             ("POST", "/engines/_configure" | "/engines/llama.cpp/_configure") => {
                 let model = name(body["model"].as_str().unwrap_or_default());
-                self.configured.lock().expect("no panic").insert(model, body);
+                let before = self.configured.lock().expect("no panic").insert(model.clone(), body.clone());
+                // The same one again is no change.
+                if before.as_ref() != Some(&body) {
+                    crate::count("configure");
+                    self.loaded.lock().expect("no panic").remove(&model);
+                }
                 Reply::text(202, "")
+            }
+            ("GET", path) if path.starts_with("/engines/_configure") => {
+                let asked = path.split_once("?model=").map(|(_, model)| name(model));
+                Reply::json(&self.configurations(asked.as_deref()))
             }
             ("POST", "/engines/v1/chat/completions" | "/engines/llama.cpp/v1/chat/completions") => {
                 self.chat(request, &body)
             }
             _ => Reply::text(404, "404 page not found\n"),
+        }
+    }
+
+    /// Those that are not its own alone: fields of Go's names around one in JSON's.
+    fn configurations(&self, asked: Option<&str>) -> Value {
+        let configured = self.configured.lock().expect("no panic");
+        let entry = |(model, body): (&String, &Value)| {
+            let mut config = body.clone();
+            let object = config.as_object_mut().expect("it was one");
+            let mode = object.remove("mode").unwrap_or_else(|| "completion".into());
+            object.remove("model");
+            json!({
+                "Backend": "llama.cpp", "Model": format!("docker.io/{model}"), "ModelID": "sha256:dde5aa3fc5ff",
+                "Mode": mode, "Config": config,
+            })
+        };
+        configured.iter().filter(|(model, _)| asked.is_none_or(|asked| asked == *model)).map(entry).collect()
+    }
+
+    /// Loads the model with its configuration, if it is not.
+    fn load(&self, model: &str) {
+        let mut loaded = self.loaded.lock().expect("no panic");
+        if !loaded.contains_key(model) {
+            let config = self.configured.lock().expect("no panic").get(model).cloned();
+            thread::sleep(crate::millis("STANDIN_LOAD_MS"));
+            crate::count("load");
+            loaded.insert(model.to_owned(), config.unwrap_or_default());
         }
     }
 
@@ -98,6 +137,14 @@ impl ModelRunner {
         let Some(model) = body["from"].as_str() else { return Reply::text(400, "Invalid model reference\n") };
         if model.contains("absent") {
             return Reply::text(404, "Model not found\n");
+        }
+        if model.contains("nothere") {
+            let words = format!(
+                "error while pulling model: reading model from registry: failed to pull model \"{}\": UNKNOWN - \
+                 resolving: dial tcp: lookup registry.example: no such host\n",
+                name(model)
+            );
+            return Reply::text(500, &words);
         }
         let progress = |done: u64| {
             json!({
@@ -132,8 +179,8 @@ impl ModelRunner {
         if !self.file(model).is_file() {
             return not_found();
         }
+        self.load(&name(model));
         if request.header("x-preload-only") == Some("true") {
-            thread::sleep(crate::millis("STANDIN_LOAD_MS"));
             return Reply::text(200, "");
         }
         let window = self.configured.lock().expect("no panic").get(&name(model)).map_or(WINDOW, slot_window);

@@ -20,6 +20,7 @@ use super::error_messages::hint;
 use super::prompt_wait::PromptWait;
 use super::providers::Provider;
 use super::retry::{self, RetryPolicy};
+use super::revival::Revival;
 use super::schema_limits;
 use super::token_limit::{Lowered, lower_limit};
 use super::turns::without_system;
@@ -130,11 +131,14 @@ impl HttpClient {
             let outcome = outcome.unwrap_or_else(|_| Err(self.endpoint.endless(whole)));
             let error = match outcome.map_err(|error| self.of_memory(error, kills)) {
                 Err(error) if self.shrink(sent, request, &error) => continue,
-                Err(error) if error.kind == Kind::Timeout => {
-                    settings.pace.abandon(request.prompt().likely);
+                Err(error) => {
+                    match error.kind {
+                        Kind::Timeout => settings.pace.abandon(request.prompt().likely),
+                        Kind::Unreachable => settings.revival.iter().for_each(Revival::begin),
+                        _ => {}
+                    }
                     error
                 }
-                Err(error) => error,
                 reply => return reply,
             };
             lowered += 1;

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::pace::PromptPace;
 use super::secrets::Secret;
-use super::{CALL_TIMEOUT, ChatRequest, LOADING_TIMEOUT};
+use super::{CALL_TIMEOUT, ChatRequest, LOADING_TIMEOUT, Revival};
 
 /// Headers that carry credentials.
 pub const CREDENTIAL_HEADERS: [&str; 4] = ["authorization", "x-api-key", "api-key", "x-goog-api-key"];
@@ -34,6 +34,8 @@ pub struct ChatSettings {
     pub retries: u32,
     /// How long refused connections are retried if the server is one that is restarted automatically; zero otherwise.
     pub outage: Duration,
+    /// What restarts it if nobody else does.
+    pub revival: Option<Revival>,
     /// How long a server that is still loading its model is waited for, whatever `retries` says; zero where another
     /// server or the caller does that.
     pub loading: Duration,
@@ -139,6 +141,7 @@ impl ChatSettings {
             pace: PromptPace::default(),
             retries: 0,
             outage: Duration::ZERO,
+            revival: None,
             loading: LOADING_TIMEOUT,
             generation: Generation::default(),
             vendor: VendorOptions::None,

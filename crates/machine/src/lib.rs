@@ -7,3 +7,4 @@ pub mod footprint;
 pub mod gpu;
 pub mod memory;
 pub mod plan;
+pub mod prompt_cache;

@@ -24,6 +24,7 @@ const LONGEST_LINE: usize = 1 << 20;
 const KEY_HINT: &str = "If the server wants a key, set kwargs.api_key in the job.";
 
 /// One model server.
+#[derive(Clone)]
 pub(super) struct Api {
     /// For messages: `Ollama at http://127.0.0.1:11434`.
     pub(super) place: String,

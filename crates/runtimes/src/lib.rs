@@ -22,6 +22,7 @@ mod words;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use minions_chat::Revival;
 use serde_json::Value;
 
 pub use docker_model_runner::DockerModelRunner;
@@ -44,6 +45,8 @@ pub struct Need {
     pub at_least: u32,
     /// Requests that will run at the same time, for servers that can be told.
     pub slots: Option<usize>,
+    /// Whether the user gave that number.
+    pub has_set_slots: bool,
     /// Whether a missing model may be fetched.
     pub pull: bool,
     /// How long the model stays loaded, in Ollama's notation: seconds as a number, or `"10m"`.
@@ -74,8 +77,8 @@ pub struct Endpoint {
     pub slots: Option<usize>,
     /// Whether the server forwards prompts to another host, even if it runs here.
     pub forwards: bool,
-    /// Whether a watchdog of minions restarts the server when it ends.
-    pub has_watchdog: bool,
+    /// What brings the server back when it ends, if a watchdog of minions runs it.
+    pub revival: Option<Revival>,
 }
 
 /// A local model server.

@@ -25,8 +25,7 @@ impl Memory {
 
     /// Adds what models take that are ended where room is needed.
     pub(super) fn give_back(&mut self, bytes: u64, on_card: u64) {
-        // Their weights are mapped from files, whose memory counts as free.
-        self.free.bytes = self.free.bytes.saturating_add(bytes / 2).min(self.free.of);
+        self.free.bytes = self.free.bytes.saturating_add(bytes).min(self.free.of);
         if let Gpu::Free(free) = self.gpu {
             self.gpu = Gpu::Free(free.saturating_add(on_card));
         }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::chat::VendorOptions;
+use crate::chat::{Revival, VendorOptions};
 use crate::config;
 use crate::runtimes::{DockerModelRunner, Timeouts};
 
@@ -55,7 +55,7 @@ fn embeddings_go_where_the_server_was_found() {
         context_window: Some(8192),
         slots: None,
         forwards: false,
-        has_watchdog: false,
+        revival: None,
     };
     let ready = Ready::Managed(endpoint, Arc::new(runtime));
     let settings = worker.embedding_settings(&worker.base_urls[0], &ready, Some("ai/embedder"));
@@ -66,7 +66,7 @@ fn embeddings_go_where_the_server_was_found() {
 
 #[test]
 fn calls_wait_for_a_daemon_that_has_a_watchdog() {
-    let outage = |has_watchdog, kwargs: Value| {
+    let outage = |has_watchdog: bool, kwargs: Value| {
         let local = json!({"type": "ollama", "model_name": "m", "kwargs": kwargs});
         let job = job(local, json!({"type": "openai"}));
         let environment = Environment::from_iter([]);
@@ -77,7 +77,7 @@ fn calls_wait_for_a_daemon_that_has_a_watchdog() {
             context_window: None,
             slots: None,
             forwards: false,
-            has_watchdog,
+            revival: has_watchdog.then(|| Revival::new(|| {})),
         };
         let settings = worker.settings(&worker.base_urls[0], Some(&endpoint));
         (settings.outage, settings.retries)

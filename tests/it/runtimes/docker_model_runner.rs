@@ -54,7 +54,8 @@ async fn a_model_that_is_there_is_configured_and_loaded() {
     let server = runner(true, |_| whole_pull(), accepted);
     let runner = at(&server);
     runner.ensure_ready().await.unwrap();
-    let need = Need { slots: Some(3), keep_alive: Some(json!(-1)), ..need("ai/smollm2") };
+    let need =
+        Need { slots: Some(3), has_set_slots: true, keep_alive: Some(json!(-1)), ..need("ai/smollm2") };
     let endpoint = runner.ensure_model(&need).await.unwrap();
     let expected = Endpoint {
         base_url: format!("{}/engines/v1", server.url()),
@@ -62,7 +63,7 @@ async fn a_model_that_is_there_is_configured_and_loaded() {
         context_window: Some(6144),
         slots: Some(3),
         forwards: false,
-        has_watchdog: false,
+        revival: None,
     };
     assert_eq!(endpoint, expected);
     runner.warm_up(&need, &endpoint).await.unwrap();
@@ -72,6 +73,7 @@ async fn a_model_that_is_there_is_configured_and_loaded() {
         [
             "GET /engines/status",
             "GET /models/ai/smollm2",
+            "GET /engines/_configure?model=ai/smollm2",
             "POST /engines/_configure",
             "POST /engines/v1/chat/completions",
         ]
@@ -80,8 +82,8 @@ async fn a_model_that_is_there_is_configured_and_loaded() {
         "model": "ai/smollm2", "mode": "completion", "context-size": 3 * 6144,
         "runtime-flags": ["--parallel", "3"], "keep_alive": "-1",
     });
-    assert_eq!(requests[2].json(), configured);
-    assert_eq!(requests[3].header("x-preload-only"), Some("true"));
+    assert_eq!(requests[3].json(), configured);
+    assert_eq!(requests[4].header("x-preload-only"), Some("true"));
 }
 
 #[tokio::test]
@@ -140,6 +142,91 @@ async fn a_model_in_use_keeps_its_configuration_and_the_job_goes_on() {
     let error = at(&server).ensure_model(&need("ai/smollm2")).await.unwrap_err();
     assert_eq!(error.kind, Kind::Rejected);
     assert!(error.message.contains("flag not allowed"), "{error}");
+}
+
+/// A runner that has its model, remembers configurations and counts what it loads for them.
+fn remembering(there: Value) -> Server {
+    let there = std::sync::Mutex::new(there);
+    Server::start(move |request| match (&*request.method, request.path.split('?').next().unwrap()) {
+        (_, "/models/ai/smollm2") => Reply::json(&json!({
+            "config": {"format": "gguf", "gguf": {"llama.context_length": "32768"}, "size": "256.35 MiB"},
+        })),
+        ("GET", "/engines/_configure") => Reply::json(&there.lock().unwrap()),
+        ("POST", "/engines/_configure") => {
+            let config = request.json();
+            *there.lock().unwrap() = json!([{
+                "Backend": "llama.cpp", "Model": "ai/smollm2", "Mode": "completion", "Config": config,
+            }]);
+            accepted()
+        }
+        _ => Reply::text(404, "not found\n"),
+    })
+}
+
+#[tokio::test]
+async fn a_configuration_that_holds_the_job_is_kept() {
+    let minion = || Need { slots: Some(1), tokens: 3000, ..need("ai/smollm2") };
+    let minions = || Need { tokens: 8192, ..need("ai/smollm2") };
+    let long = || Need { slots: Some(1), tokens: 20_000, ..need("ai/smollm2") };
+    let fixed = || Need { window: Some(2048), slots: Some(2), has_set_slots: true, ..need("ai/smollm2") };
+    let configured =
+        |server: &Server| asked(server).iter().filter(|path| *path == "POST /engines/_configure").count();
+    for (jobs, expected, slots) in [
+        // In turns, whoever comes first: one configuration.
+        (vec![minion(), minions(), minion(), minions()], 1, Some(4)),
+        (vec![minions(), minion(), minions()], 1, Some(4)),
+        (vec![long(), minion(), long()], 1, Some(1)),
+        (vec![minion(), long()], 2, Some(1)),
+        (vec![fixed(), fixed()], 1, Some(2)),
+        (vec![minions(), fixed()], 1, Some(4)),
+        (vec![Need { keep_alive: Some(json!(-1)), ..minion() }, minion()], 1, Some(4)),
+        (vec![minion(), Need { keep_alive: Some(json!(-1)), ..minion() }], 2, Some(4)),
+    ] {
+        let server = remembering(json!([]));
+        let mut last = None;
+        for job in &jobs {
+            let endpoint = at(&server).ensure_model(job).await.unwrap();
+            assert!(endpoint.context_window >= job.window.or(Some(job.tokens)), "{job:?}: {endpoint:?}");
+            last = endpoint.slots;
+        }
+        assert_eq!((configured(&server), last), (expected, slots), "{jobs:?}");
+    }
+    // A runner that tells nothing, or something else than chats.
+    for there in [Value::Null, json!("x"), json!([{"Mode": "embedding"}])] {
+        let server = remembering(there);
+        at(&server).ensure_model(&minion()).await.unwrap();
+        assert_eq!(configured(&server), 1);
+    }
+}
+
+#[tokio::test]
+async fn prompts_that_were_read_are_kept_within_a_budget() {
+    let flags = async |given: Option<i64>, there: Value| {
+        let server = remembering(there);
+        let runner = at(&server).keeping(given);
+        runner.ensure_model(&need("ai/smollm2")).await.unwrap();
+        let requests = server.requests();
+        let sent = requests.iter().find(|request| request.method == "POST").unwrap().json();
+        sent["runtime-flags"][3].as_str().unwrap().parse::<i64>().unwrap()
+    };
+    let ours = flags(None, json!([])).await;
+    assert!((512..=8192).contains(&ours), "{ours}");
+    // The user's own setting wins.
+    assert_eq!((flags(Some(0), json!([])).await, flags(Some(-1), json!([])).await), (0, -1));
+
+    // An older runner refuses the flag.
+    let configures = AtomicUsize::new(0);
+    let server = Server::start(move |request| match (&*request.method, &*request.path) {
+        ("GET", "/models/ai/smollm2") => Reply::json(&json!({"config": {}})),
+        ("POST", "/engines/_configure") if configures.fetch_add(1, SeqCst) == 0 => {
+            Reply::text(500, "runtime flag \"--cache-ram\" is not allowed\n")
+        }
+        ("POST", "/engines/_configure") => accepted(),
+        _ => Reply::text(404, "not found\n"),
+    });
+    let endpoint = at(&server).keeping(None).ensure_model(&need("ai/smollm2")).await.unwrap();
+    assert_eq!(endpoint.slots, Some(4));
+    assert_eq!(server.requests().last().unwrap().json()["runtime-flags"], json!(["--parallel", "4"]));
 }
 
 #[tokio::test]

@@ -67,7 +67,7 @@ async fn a_model_that_is_there_is_not_pulled() {
         context_window: Some(6144),
         slots: Some(4),
         forwards: false,
-        has_watchdog: false,
+        revival: None,
     };
     assert_eq!(endpoint, expected);
     assert_eq!(asked(&server), ["GET /api/version", "POST /api/show", "GET /api/ps"]);
@@ -100,7 +100,7 @@ fn loading(server: &Server, context_window: Option<u32>) -> Endpoint {
         context_window,
         slots: None,
         forwards: false,
-        has_watchdog: false,
+        revival: None,
     }
 }
 

@@ -32,11 +32,16 @@ pub(crate) struct Ran {
     pub dir: tempfile::TempDir,
 }
 
+/// The command without this process's environment. A daemon that it starts ends with its last job.
+fn bare(command: &mut Command) -> &mut Command {
+    command.env_clear().env("RUST_BACKTRACE", "0").env("MINIONS_LINGER", "0")
+}
+
 impl Program {
     pub(crate) fn new() -> Self {
         let dir = tempfile::tempdir().unwrap();
         let mut command = Command::new(env!("CARGO_BIN_EXE_minions"));
-        command.env_clear().env("RUST_BACKTRACE", "0").current_dir(dir.path());
+        bare(&mut command).current_dir(dir.path());
         Self { command, dir }
     }
 
@@ -46,7 +51,7 @@ impl Program {
         let script = format!("{before}\nexec \"$0\" \"$@\" {after}");
         let mut command = Command::new("bash");
         command.args(["-c", &script, env!("CARGO_BIN_EXE_minions")]);
-        command.env_clear().env("RUST_BACKTRACE", "0").current_dir(program.dir.path());
+        bare(&mut command).current_dir(program.dir.path());
         program.command = command;
         program
     }
@@ -57,7 +62,7 @@ impl Program {
         if Command::new("unshare").args(["-rn", "true"]).status().is_ok_and(|status| status.success()) {
             let mut command = Command::new("unshare");
             command.args(["-rn", env!("CARGO_BIN_EXE_minions")]);
-            command.env_clear().env("RUST_BACKTRACE", "0").current_dir(program.dir.path());
+            bare(&mut command).current_dir(program.dir.path());
             program.command = command;
         }
         program.env("HTTP_PROXY", "http://127.0.0.1:9").env("HTTPS_PROXY", "http://127.0.0.1:9")

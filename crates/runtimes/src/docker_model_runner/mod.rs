@@ -1,11 +1,13 @@
 //! Makes a Docker Model Runner ready for a job: it has the model and is configured for the job's calls.
 //!
 //! The runner's own errors are plain text, those of the llama.cpp server behind it are JSON. A configuration replaces the
-//! one before and splits its context among the slots, so it is sent once, before anything is loaded.
+//! one before, with which the model is loaded anew, so it is sent before anything is loaded, and one that holds the job is
+//! kept.
 //!
 //! Where no runner answers, `seek` looks for one in other places, and `install` starts one on the machine's Docker Engine.
 
 mod blueprint;
+mod configuration;
 mod create;
 mod engine;
 mod image;
@@ -19,6 +21,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use minions_chat::http;
 use minions_chat::providers::find;
+use minions_machine::{memory, prompt_cache};
 use reqwest::StatusCode;
 use reqwest::header::HeaderMap;
 use serde_json::{Value, json};
@@ -31,6 +34,7 @@ use super::progress::{NoProgress, PullProgress};
 use super::sizing;
 use super::window::{self, Known};
 use super::{Endpoint, Need, Runtime, RuntimeError, RuntimeErrorKind, Timeouts};
+use configuration::Configuration;
 use create::Create;
 pub use seek::Seek;
 
@@ -50,8 +54,9 @@ pub struct DockerModelRunner {
     found: OnceCell<Api>,
     timeouts: Timeouts,
     seek: Option<Seek>,
-    /// What the model was configured for.
-    needed: Mutex<Option<Need>>,
+    cache_ram: Option<i64>,
+    /// What the model was configured with, and whether its slots are the user's.
+    told: Mutex<Option<(Configuration, bool)>>,
     /// Whether it was given fewer slots.
     shrunk: OnceCell<()>,
     progress: Arc<dyn PullProgress>,
@@ -75,10 +80,19 @@ impl DockerModelRunner {
             found: OnceCell::new(),
             timeouts,
             seek: None,
-            needed: Mutex::default(),
+            cache_ram: None,
+            told: Mutex::default(),
             shrunk: OnceCell::new(),
             progress: Arc::new(NoProgress),
         })
+    }
+
+    /// Has the models keep the prompts that they have read: in so many MiB, or, on this machine, in a part of the memory
+    /// that is free.
+    pub fn keeping(self, megabytes: Option<i64>) -> Self {
+        let is_here = http::is_loopback(self.given.base_url());
+        let budget = || i64::try_from(prompt_cache::budget(memory::free_of_machine())).unwrap_or(i64::MAX);
+        Self { cache_ram: megabytes.or_else(|| is_here.then(budget)), ..self }
     }
 
     /// Has `seek` look elsewhere for a runner, and start one, if none answers at an address of this machine. A runner that
@@ -130,44 +144,57 @@ impl DockerModelRunner {
         Fetch { api, timeouts, model, path: "/models/create", body, progress }.run(&Create).await
     }
 
-    /// Sets the context and the slots. Gives whether the runner took them: a model in use keeps its configuration, which is
-    /// logged, and the job goes on.
-    async fn configure(&self, need: &Need, window: u32, slots: usize) -> Result<bool, RuntimeError> {
-        // llama.cpp divides the context among its slots.
-        let context = u64::from(window) * slots as u64;
-        let mut body = json!({
-            "model": need.model.trim(), "mode": "completion", "context-size": context,
-            "runtime-flags": ["--parallel", slots.to_string()],
-        });
-        if let Some(keep_alive) = need.keep_alive.as_ref().and_then(duration) {
-            body["keep_alive"] = keep_alive.into();
-        }
-        let answer = self.api().post("/engines/_configure", &body, self.timeouts.answer).await?;
-        match answer.status {
-            status if status.is_success() => Ok(true),
-            StatusCode::CONFLICT => {
-                tracing::warn!(
-                    "{}: {} is in use and keeps its configuration, with which a long prompt may not fit",
-                    self.api().place,
-                    need.model
-                );
-                Ok(false)
+    /// What the model runs with, or will run with, as far as the runner tells.
+    async fn configured(&self, model: &str) -> Option<Configuration> {
+        // The answer only saves a load, so a runner without one is no failure.
+        let answer =
+            self.api().get(&format!("/engines/_configure?model={model}"), self.timeouts.answer).await;
+        let answer = answer.ok().filter(|answer| answer.status == StatusCode::OK)?;
+        Configuration::of_chats(&answer.json())
+    }
+
+    /// Has the model run with `wanted`. Gives what it runs with: a model in use keeps its configuration, which is logged,
+    /// and the job goes on.
+    async fn configure(
+        &self,
+        model: &str,
+        mut wanted: Configuration,
+    ) -> Result<Option<Configuration>, RuntimeError> {
+        loop {
+            let answer =
+                self.api().post("/engines/_configure", &wanted.body(model), self.timeouts.answer).await?;
+            match answer.status {
+                status if status.is_success() => return Ok(Some(wanted)),
+                StatusCode::CONFLICT => {
+                    tracing::warn!(
+                        "{}: {model} is in use and keeps its configuration, with which a long prompt may not fit",
+                        self.api().place,
+                    );
+                    return Ok(self.configured(model).await);
+                }
+                // Its older versions do not know the flag.
+                _ if wanted.cache_ram.is_some() && answer.body.contains("--cache-ram") => {
+                    tracing::warn!("{} decides itself how many prompts it keeps", self.api().place);
+                    wanted.cache_ram = None;
+                }
+                _ => {
+                    return Err(self
+                        .refused(&format!("did not take the configuration of {model:?}"), &answer)
+                        .hint("`num_ctx` and `max_concurrency` decide on it"));
+                }
             }
-            _ => Err(self
-                .refused(&format!("did not take the configuration of {:?}", need.model), &answer)
-                .hint("`num_ctx` and `max_concurrency` decide on it")),
         }
     }
 
     /// Has the model loaded with half of the slots, unless the job sets their number.
-    async fn fewer_slots(&self, endpoint: &Endpoint) -> Result<(), RuntimeError> {
-        let need = lock(&self.needed).clone().filter(|need| need.slots.is_none());
-        match need.zip(endpoint.context_window.zip(endpoint.slots)) {
-            Some((need, (window, slots))) if slots > 1 => {
-                self.configure(&need, window, slots / 2).await.map(drop)
-            }
-            _ => Err(sizing::lacks(format!("{} has no slot to spare", self.api().place))),
-        }
+    async fn fewer_slots(&self, model: &str) -> Result<(), RuntimeError> {
+        let told = lock(&self.told).clone().filter(|(told, is_set)| told.slots > 1 && !is_set);
+        let Some((told, _)) = told else {
+            return Err(sizing::lacks(format!("{} has no slot to spare", self.api().place)));
+        };
+        self.configure(model, Configuration { slots: told.slots / 2, cache_ram: Some(0), ..told })
+            .await
+            .map(drop)
     }
 
     fn refused(&self, what: &str, answer: &Answer) -> RuntimeError {
@@ -208,17 +235,30 @@ impl Runtime for DockerModelRunner {
                 })?
             }
         };
-        let window = window::choose(need, known(&inspected["config"]))?;
-        let (window, slots) = size::fit(self.api().base_url(), need, &inspected, window).await?;
-        let is_configured = self.configure(need, window, slots).await?;
-        *lock(&self.needed) = Some(need.clone());
+        let slots = need.slots.unwrap_or(SLOTS).max(1);
+        let there = self.configured(model).await;
+        let loaded = there.as_ref().filter(|there| there.slots >= slots).map(|there| there.window);
+        let known = Known { loaded, ..known(&inspected["config"]) };
+        let window = window::choose(need, known)?;
+        let keep_alive = need.keep_alive.as_ref().and_then(duration);
+        let wanted = Configuration { window, slots, cache_ram: self.cache_ram, keep_alive };
+        let configured = match there.as_ref().filter(|there| there.holds(&wanted)) {
+            Some(there) => Some(Configuration { window, ..there.clone() }),
+            None => {
+                let wanted = wanted.widened(need, known);
+                let wanted =
+                    size::fit(self.api().base_url(), need, &inspected, there.as_ref(), wanted).await?;
+                self.configure(model, wanted).await?
+            }
+        };
+        *lock(&self.told) = configured.clone().map(|told| (told, need.has_set_slots));
         Ok(Endpoint {
             base_url: format!("{}/engines/v1", self.api().base_url()),
             model: model.to_owned(),
-            context_window: is_configured.then_some(window),
-            slots: is_configured.then_some(slots),
+            context_window: configured.as_ref().map(|there| there.window),
+            slots: configured.map(|there| there.slots),
             forwards: false,
-            has_watchdog: false,
+            revival: None,
         })
     }
 
@@ -237,12 +277,11 @@ impl Runtime for DockerModelRunner {
     }
 
     async fn shrink(&self, endpoint: &Endpoint) -> Result<(), RuntimeError> {
-        self.shrunk.get_or_try_init(|| self.fewer_slots(endpoint)).await.copied()
+        self.shrunk.get_or_try_init(|| self.fewer_slots(&endpoint.model)).await.copied()
     }
 
     async fn memory(&self, endpoint: &Endpoint) -> Option<String> {
-        let need = lock(&self.needed).clone()?;
-        let inspected = self.inspect(need.model.trim()).await.ok()??;
+        let inspected = self.inspect(&endpoint.model).await.ok()??;
         size::words(self.api().base_url(), &inspected, endpoint.context_window?, endpoint.slots?).await
     }
 }

@@ -8,15 +8,15 @@ use minions_machine::memory::{self, Free};
 use minions_machine::plan::Wish;
 use serde_json::Value;
 
-use super::SLOTS;
+use super::configuration::Configuration;
 use crate::sizing::{self, Memory};
 use crate::{Need, RuntimeError, window};
 
 /// What the kernels of the virtual machines are called in which Docker Desktop has containers run, but no runner.
 const DESKTOPS: [&str; 2] = ["linuxkit", "microsoft"];
 
-/// The window and the slots of `need` that fit, where the runner at `base_url` is on this machine and both its memory and
-/// the model of `inspected` are known; else as they are wished.
+/// `wanted` with the window and the slots that fit, where the runner at `base_url` is on this machine and both its memory
+/// and the model of `inspected` are known; else as it is. `there`: what the model runs with now.
 ///
 /// # Errors
 /// [`RuntimeErrorKind::OutOfMemory`](crate::RuntimeErrorKind::OutOfMemory): not even the least fits.
@@ -24,22 +24,26 @@ pub(super) async fn fit(
     base_url: &str,
     need: &Need,
     inspected: &Value,
-    window: u32,
-) -> Result<(u32, usize), RuntimeError> {
-    let wished = need.slots.unwrap_or(SLOTS).max(1);
-    let config = &inspected["config"];
-    let footprint = bytes(&config["size"])
-        .and_then(|weights| sizing::footprint(&config["gguf"], weights, CacheType::F16));
-    let Some((footprint, free)) = footprint.zip(of_runner(base_url)) else { return Ok((window, wished)) };
+    there: Option<&Configuration>,
+    wanted: Configuration,
+) -> Result<Configuration, RuntimeError> {
+    let Some((footprint, free)) = footprint(inspected).zip(of_runner(base_url)) else { return Ok(wanted) };
     let wish = Wish {
-        window,
-        least_window: window::least(need, window),
-        slots: wished,
-        least_slots: need.slots.map_or(1, |slots| slots.max(1)),
+        window: wanted.window,
+        least_window: window::least(need, wanted.window),
+        slots: wanted.slots,
+        least_slots: if need.has_set_slots { wanted.slots } else { 1 },
     };
-    let memory = Memory::with(free).await;
+    let mut memory = Memory::with(free).await;
+    if let Some(there) = there {
+        memory.give_back(footprint.of_slots(there.window, there.slots), 0);
+    }
     let plan = sizing::choose(&need.model, &footprint, wish, &memory)?;
-    Ok(plan.map_or((window, wished), |plan| (plan.window, plan.slots)))
+    Ok(plan.map_or(wanted.clone(), |plan| {
+        let left = i64::try_from(plan.left >> 20).unwrap_or(i64::MAX);
+        let cache_ram = wanted.cache_ram.map(|cache| if cache < 0 { cache } else { cache.min(left) });
+        Configuration { window: plan.window, slots: plan.slots, cache_ram, ..wanted }
+    }))
 }
 
 /// What the model of `inspected` takes of the memory and what there is.
@@ -101,26 +105,29 @@ mod tests {
         assert_eq!(bytes(&json!(null)), None);
     }
 
+    const WANTED: Configuration =
+        Configuration { window: 8192, slots: 3, cache_ram: Some(512), keep_alive: None };
+
+    fn inspected(size: &str) -> Value {
+        let gguf = json!({"general.architecture": "x", "x.block_count": "1", "x.embedding_length": "8"});
+        json!({"config": {"size": size, "gguf": gguf}})
+    }
+
     #[tokio::test]
     async fn what_is_not_known_is_taken_as_wished() {
-        let need = Need { slots: Some(3), ..Need::default() };
-        let known = json!({"config": {"size": "1MiB", "gguf": {"general.architecture": "x", "x.block_count": "1",
-            "x.embedding_length": "8"}}});
         for (base_url, inspected) in [
             ("http://127.0.0.1:1", json!({"config": {"format": "gguf"}})),
-            ("http://far.example:12434", known),
+            ("http://far.example:12434", inspected("9000TiB")),
         ] {
-            assert_eq!(fit(base_url, &need, &inspected, 8192).await, Ok((8192, 3)), "{inspected}");
+            let fitting = fit(base_url, &Need::default(), &inspected, None, WANTED).await;
+            assert_eq!(fitting, Ok(WANTED), "{inspected}");
         }
     }
 
     #[cfg(target_os = "linux")]
     #[tokio::test]
     async fn a_model_that_is_larger_than_the_machine_is_refused() {
-        let inspected = json!({"config": {"size": "9000TiB", "gguf": {"general.architecture": "x",
-            "x.block_count": "1", "x.embedding_length": "8"}}});
-        let outcome = fit("http://127.0.0.1:1", &Need::default(), &inspected, 8192).await;
-        // Unless there is a graphics card that keeps its size to itself.
+        let outcome = fit("http://127.0.0.1:1", &Need::default(), &inspected("9000TiB"), None, WANTED).await;
         assert!(outcome.is_err_and(|error| error.message.contains("does not fit into the memory")));
     }
 }

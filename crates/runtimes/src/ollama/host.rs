@@ -51,6 +51,11 @@ impl Host {
         self.url().and_then(|url| url.port_or_known_default()).unwrap_or(PORT)
     }
 
+    /// Whether the daemon listens on all interfaces.
+    pub(super) fn is_everywhere(&self) -> bool {
+        self.is_everywhere
+    }
+
     /// Whether a daemon for this address would run on this machine, so that it can be started here. One with a path, a
     /// user or TLS is behind a proxy.
     pub fn is_local(&self) -> bool {

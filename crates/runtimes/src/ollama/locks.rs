@@ -1,10 +1,11 @@
-//! Locked files that tell all processes who starts, watches and uses the daemon of one port. One file also holds a
-//! number.
+//! Locked files that tell all processes who starts, watches and uses the daemon of one port. Who holds a lock may say
+//! something in its file.
 
 use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
-use std::io::{self, Read, Write};
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
+use std::io;
+use std::os::unix::fs::{DirBuilderExt, FileExt, MetadataExt, OpenOptionsExt};
 use std::path::PathBuf;
+use std::time::Duration;
 
 use nix::fcntl::{OFlag, openat};
 use nix::sys::stat::{Mode, fchmod};
@@ -20,9 +21,12 @@ pub struct Locks {
     name: String,
 }
 
+/// The most bytes that are read of a file.
+const LONGEST: u64 = 1 << 16;
+
 /// A lock that is held as long as this lives.
 #[derive(Debug)]
-pub struct Held(File);
+pub(super) struct Held(File);
 
 impl Locks {
     /// The lock files of the daemon of `port` in `directory`, which is made if it is missing. It must be this user's
@@ -37,8 +41,13 @@ impl Locks {
     }
 
     /// Waits until no job uses the daemon; new ones wait until this is dropped.
-    pub async fn last_user_gone(&self) -> Result<Held, RuntimeError> {
+    pub(super) async fn last_user_gone(&self) -> Result<Held, RuntimeError> {
         self.wait("users", File::lock).await
+    }
+
+    /// The same at once; `None` while a job uses the daemon.
+    pub(super) fn no_user(&self) -> Result<Option<Held>, RuntimeError> {
+        self.at_once("users")
     }
 
     /// Waits for the turn to look whether there is a daemon, and to start one.
@@ -48,29 +57,36 @@ impl Locks {
 
     /// Takes the watchdog's lock; `None` if another watchdog has it.
     pub(super) fn become_watchdog(&self) -> Result<Option<Held>, RuntimeError> {
-        let file = self.open("watchdog")?;
-        match file.try_lock() {
-            Ok(()) => Ok(Some(Held(file))),
-            Err(TryLockError::WouldBlock) => Ok(None),
-            Err(TryLockError::Error(error)) => Err(self.failed(&error)),
-        }
+        self.at_once("watchdog")
+    }
+
+    /// What the last watchdog said of itself. It may have died since.
+    pub(super) fn watchdog_said(&self) -> Option<String> {
+        Some(Held(self.open("watchdog").ok()?).said())
     }
 
     /// Tells all jobs, until this is dropped, how many calls at once the watchdog's daemon takes.
     pub(super) async fn tell_slots(&self, slots: usize) -> Result<Held, RuntimeError> {
         // This waits. A watchdog's own lock does not, so that a job that only looks never blocks it.
-        let Held(mut file) = self.wait("slots", File::lock).await?;
-        let told = file.set_len(0).and_then(|()| write!(file, "{slots}"));
-        told.map(|()| Held(file)).map_err(|error| self.failed(&error))
+        let held = self.wait("slots", File::lock).await?;
+        held.say(&slots.to_string()).map_err(|error| self.failed(&error))?;
+        Ok(held)
     }
 
     /// The slots that a watchdog told, if it still lives: the kernel releases the lock of one that has died.
     pub(super) fn told_slots(&self) -> Option<usize> {
-        let mut file = self.open("slots").ok()?;
+        let file = self.open("slots").ok()?;
         let Err(TryLockError::WouldBlock) = file.try_lock_shared() else { return None };
-        let mut told = String::new();
-        file.read_to_string(&mut told).ok()?;
-        told.parse().ok()
+        Held(file).said().parse().ok()
+    }
+
+    fn at_once(&self, role: &str) -> Result<Option<Held>, RuntimeError> {
+        let file = self.open(role)?;
+        match file.try_lock() {
+            Ok(()) => Ok(Some(Held(file))),
+            Err(TryLockError::WouldBlock) => Ok(None),
+            Err(TryLockError::Error(error)) => Err(self.failed(&error)),
+        }
     }
 
     /// Waits in a thread of its own, as the lock may never come, and the program's end must not wait for it.
@@ -131,6 +147,26 @@ impl Locks {
             "the directory must be writable, and this user's own; XDG_RUNTIME_DIR or TMPDIR may name another place for \
              it, where nobody else can write",
         )
+    }
+}
+
+impl Held {
+    /// Writes this into the file, in the place of what it held.
+    pub(super) fn say(&self, text: &str) -> io::Result<()> {
+        self.0.write_all_at(text.as_bytes(), 0)?;
+        self.0.set_len(text.len() as u64)
+    }
+
+    /// What the file holds; who reads while somebody writes may get a part of both.
+    pub(super) fn said(&self) -> String {
+        let mut bytes = vec![0; self.0.metadata().map_or(0, |found| found.len().min(LONGEST)) as usize];
+        let read = self.0.read_at(&mut bytes, 0).unwrap_or(0);
+        String::from_utf8_lossy(&bytes[..read]).into_owned()
+    }
+
+    /// How long ago something was said, by the clock of the day.
+    pub(super) fn age(&self) -> Option<Duration> {
+        self.0.metadata().and_then(|found| found.modified()).ok()?.elapsed().ok()
     }
 }
 

@@ -5,9 +5,12 @@
 //! there), and one `num_ctx` goes into every call, as another one loads the model anew.
 
 mod host;
+mod linger;
 mod locks;
 mod name;
+mod note;
 mod openai_route;
+mod orphans;
 mod pull;
 mod size;
 mod start_watchdog;
@@ -16,8 +19,10 @@ mod watchdog_args;
 mod watchdog_main;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use async_trait::async_trait;
+use minions_chat::Revival;
 use minions_chat::providers::find;
 use reqwest::StatusCode;
 use reqwest::header::HeaderMap;
@@ -31,9 +36,11 @@ use super::window::{self, Known};
 use super::words::short;
 use super::{Endpoint, ModelUse, Need, Runtime, RuntimeError, RuntimeErrorKind, Timeouts};
 pub use host::Host;
+pub use linger::linger;
 pub use locks::Locks;
 use name::Name;
 pub use openai_route::{OpenAiRoute, Served};
+pub use orphans::become_daemon;
 use pull::Pull;
 pub use start_watchdog::{Start, find_program};
 pub use watchdog::{Watchdog, environment};
@@ -63,7 +70,7 @@ pub struct Ollama {
     api: Api,
     slots: Option<usize>,
     timeouts: Timeouts,
-    start: Option<Start>,
+    start: Option<Arc<Start>>,
     /// Whether the daemon was given fewer slots.
     shrunk: OnceCell<()>,
     progress: Arc<dyn PullProgress>,
@@ -86,7 +93,7 @@ impl Ollama {
 
     /// Starts a daemon by `start` where none answers. The daemon runs until this and every other user is dropped.
     pub fn starting(self, start: Start) -> Self {
-        Self { start: Some(start), ..self }
+        Self { start: Some(Arc::new(start)), ..self }
     }
 
     /// Asks with the `headers` of credentials, as for a daemon behind a proxy that wants them.
@@ -97,6 +104,33 @@ impl Ollama {
     /// Tells `progress` of the pulls of models.
     pub fn reporting(self, progress: Arc<dyn PullProgress>) -> Self {
         Self { progress, ..self }
+    }
+
+    /// Starts the daemon again if its watchdog has died, too. It holds no lock, so that it does not outlive its jobs.
+    fn revival(&self, start: &Arc<Start>) -> Revival {
+        let start = Arc::downgrade(start);
+        let (api, timeouts) = (self.api.clone(), self.timeouts);
+        let looker = Self {
+            api,
+            slots: None,
+            timeouts,
+            start: None,
+            shrunk: OnceCell::new(),
+            progress: Arc::new(NoProgress),
+        };
+        let (looker, is_begun) = (Arc::new(looker), Arc::new(AtomicBool::new(false)));
+        Revival::new(move || {
+            let Some(start) = start.upgrade().filter(|_| !is_begun.swap(true, Ordering::SeqCst)) else {
+                return;
+            };
+            let (looker, is_begun) = (Arc::clone(&looker), Arc::clone(&is_begun));
+            tokio::spawn(async move {
+                if let Err(error) = start.start(&looker).await {
+                    tracing::warn!("{error}");
+                }
+                is_begun.store(false, Ordering::SeqCst);
+            });
+        })
     }
 
     /// Whether an Ollama daemon answers, and nothing else.
@@ -257,7 +291,7 @@ impl Runtime for Ollama {
         let family = shown["details"]["family"].as_str().unwrap_or_default();
         // A daemon that lowers the number for another family writes that to its log only; calls beyond its slots then
         // wait in its queue.
-        let told = self.start.as_ref().and_then(Start::slots);
+        let told = self.start.as_ref().and_then(|start| start.slots());
         let slots =
             if ONE_SLOT.contains(&family) { Some(1) } else { self.slots.into_iter().chain(told).min() };
         let base_url = self.api.base_url().to_owned();
@@ -267,7 +301,7 @@ impl Runtime for Ollama {
             context_window: Some(window),
             slots,
             forwards,
-            has_watchdog: told.is_some(),
+            revival: self.start.as_ref().filter(|_| told.is_some()).map(|start| self.revival(start)),
         })
     }
 

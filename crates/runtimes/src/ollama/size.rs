@@ -239,7 +239,8 @@ impl Ollama {
         for model in models {
             let bytes = |name: &str| model[name].as_u64().unwrap_or(0);
             let on_card = bytes("size_vram");
-            memory.give_back(bytes("size").saturating_sub(on_card), on_card);
+            // The weights are mapped from files, whose memory counts as free.
+            memory.give_back(bytes("size").saturating_sub(on_card) / 2, on_card);
         }
         models.len()
     }

@@ -10,10 +10,18 @@ use tokio::process::Command;
 use tokio::sync::Mutex;
 use tokio::time::{Instant, sleep, timeout};
 
+use super::linger::LINGER;
 use super::locks::{Held, Locks};
+use super::note::{self, Note};
 use super::watchdog_args::{Report, START_LIMIT, WatchdogArgs};
 use super::{Host, Ollama};
 use crate::{RuntimeError, RuntimeErrorKind};
+
+/// The pause between two looks at a watchdog that begins or ends.
+const LOOK: Duration = Duration::from_millis(20);
+
+/// How many watchdogs in a row may be killed while they start the daemon.
+const WATCHDOGS: usize = 3;
 
 /// How a daemon is started where none answers.
 #[derive(Debug)]
@@ -30,6 +38,8 @@ pub struct Start {
     pub limit: Duration,
     /// What a watchdog passes on; the rest of the environment is the process's own.
     pub environment: Vec<(String, String)>,
+    /// How long the daemon stays if this job is its last user.
+    pub linger: Duration,
     pub(super) user: Mutex<Option<Held>>,
 }
 
@@ -48,6 +58,7 @@ impl Start {
             locks: locks.into(),
             limit: START_LIMIT,
             environment: Vec::new(),
+            linger: LINGER,
             user: Mutex::default(),
         }
     }
@@ -60,7 +71,35 @@ impl Start {
     pub(super) async fn use_it(&self) -> Result<(), RuntimeError> {
         let mut user = self.user.lock().await;
         if user.is_none() {
-            *user = Some(self.locks().join_users().await?);
+            self.settle().await?;
+            *user = Some(self.locks().join_for(self.linger).await?);
+        }
+        Ok(())
+    }
+
+    /// Has a daemon that waits for users ended if it runs with other settings than this job gives. One that is in use
+    /// keeps them, which is told.
+    async fn settle(&self) -> Result<(), RuntimeError> {
+        let locks = self.locks();
+        let wanted = note::settings(&self.environment, &self.host);
+        let Some(note) = Note::last(&locks).filter(|note| !note.differences(&wanted).is_empty()) else {
+            return Ok(());
+        };
+        let _turn = locks.become_starter().await?;
+        let mut looks = 0;
+        while locks.become_watchdog()?.is_none() {
+            let is_idle = !note.persistent && locks.dismiss()?;
+            // A watchdog that looks for users seems to be one for a moment.
+            looks = if is_idle { 0 } else { looks + 1 };
+            if note.persistent || looks == 3 {
+                tracing::warn!(
+                    "the Ollama daemon for {} is in use and keeps its settings; other ones here: {}",
+                    self.host,
+                    note.differences(&wanted).join(", ")
+                );
+                return Ok(());
+            }
+            sleep(LOOK).await;
         }
         Ok(())
     }
@@ -75,6 +114,7 @@ impl Start {
         let locks = self.locks();
         let _turn = locks.become_starter().await?;
         let deadline = Instant::now() + self.limit;
+        let mut died = 0;
         loop {
             match ollama.look().await {
                 Err(error) if error.kind == RuntimeErrorKind::Unreachable && Instant::now() < deadline => {}
@@ -82,16 +122,24 @@ impl Start {
             }
             match locks.become_watchdog()? {
                 // A watchdog lives and is about to start its daemon, or to start it again.
-                None => sleep(Duration::from_millis(20)).await,
+                None => sleep(LOOK).await,
                 Some(free) => {
                     drop(free);
-                    return self.spawn_watchdog().await;
+                    if self.spawn_watchdog().await? {
+                        return Ok(());
+                    }
+                    // It was killed. The next one ends what it has left.
+                    died += 1;
+                    if died == WATCHDOGS {
+                        return Err(failed("its watchdog ended without a report"));
+                    }
                 }
             }
         }
     }
 
-    async fn spawn_watchdog(&self) -> Result<(), RuntimeError> {
+    /// Whether the watchdog reports that its daemon answers; not if it ended without a report.
+    async fn spawn_watchdog(&self) -> Result<bool, RuntimeError> {
         tracing::info!("starting {} for {}", self.ollama.display(), self.host);
         let mut watchdog = Command::new(&self.minions)
             .args(WatchdogArgs::words(&self.host, &self.ollama, &self.locks, false))
@@ -111,9 +159,9 @@ impl Start {
                 .map_err(|error| failed(&error.to_string()))?;
         }
         match serde_json::from_str::<Report>(&line) {
-            Ok(Report { error: None }) => Ok(()),
+            Ok(Report { error: None }) => Ok(true),
             Ok(Report { error: Some(error) }) => Err(failed(&error)),
-            Err(_) => Err(failed("its watchdog ended without a report")),
+            Err(_) => Ok(false),
         }
     }
 }

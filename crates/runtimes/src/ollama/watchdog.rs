@@ -2,22 +2,26 @@
 //! last user.
 //!
 //! A daemon must outlive the job that started it as long as another job uses it, its pipes must be read all that
-//! time, and it must not outlive them all, however they end. So no job owns it. Three locks, which the kernel
-//! releases with their process, say who is there: `starter` (one job looks and starts), `watchdog` (a watchdog lives)
-//! and `users` (shared by the jobs; the watchdog gets it when the last one is gone). A fourth, `slots`, holds the number
-//! of calls that the daemon takes at once, for the jobs to read.
+//! time, and it must not outlive them for long, however they end. So no job owns it. Three locks, which the kernel
+//! releases with their process, say who is there: `starter` (one job looks and starts), `watchdog` (a watchdog lives;
+//! its file has its note) and `users` (shared by the jobs; the watchdog gets it when the last one is gone, and finds in
+//! its file how long to stay then). A fourth, `slots`, holds the number of calls that the daemon takes at once, for the
+//! jobs to read. A watchdog that dies takes its daemon along; the next one ends what is left all the same.
 
 use std::future::Future;
 use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use minions_machine::{memory, prompt_cache};
 use tokio::process::Command;
 use tokio::time::{Instant, sleep, timeout_at};
 
 use super::locks::{Held, Locks};
+use super::note::{Note, Settings};
 use super::size::{self, CACHE_RAM, PARALLEL, SLOTS, Told};
-use super::{Host, Ollama};
+use super::watchdog_args::COMMAND;
+use super::{Host, Ollama, orphans};
 use crate::process::Supervised;
 use crate::{Runtime, RuntimeError, RuntimeErrorKind, Timeouts, window};
 
@@ -32,12 +36,16 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 /// How a daemon is run.
 #[derive(Clone, Debug)]
 pub struct Watchdog {
+    /// Our own executable.
+    pub minions: PathBuf,
     /// The `ollama` program.
     pub program: PathBuf,
     /// Where it is to listen.
     pub host: Host,
     /// The user's own environment; [`environment`] makes the daemon's of it.
     pub environment: Vec<(String, String)>,
+    /// The user's settings for it.
+    pub settings: Settings,
     /// Whether to go on after a failed start, as in a container that hosts the daemon.
     pub persistent: bool,
     /// The longest time for a start.
@@ -56,18 +64,24 @@ impl Watchdog {
         report: impl FnOnce(Result<(), &RuntimeError>),
         end: impl Future<Output = T>,
     ) -> Result<Option<T>, RuntimeError> {
-        let Some(_held) = locks.become_watchdog()? else {
+        let Some(held) = locks.become_watchdog()? else {
             report(Ok(()));
             return Ok(None);
         };
         size::forget(locks)?;
+        if let Some(last) = Note::last(locks) {
+            orphans::end(&last.mark, self.grace).await;
+        }
+        let mark = orphans::new_mark();
+        let note = Note { mark: mark.clone(), settings: self.settings.clone(), persistent: self.persistent };
+        held.say(&serde_json::json!(note).to_string()).map_err(|error| locks.failed(&error))?;
         tokio::pin!(end);
         let mut report = Some(report);
         let mut pause = Duration::ZERO;
         loop {
             let begun = Instant::now();
             let environment = self.sized(locks);
-            let mut child = self.spawn(&environment);
+            let mut child = self.spawn(&environment, &mark);
             let error = tokio::select! {
                 error = self.tend(locks, &environment, &mut child, &mut report) => error,
                 last = &mut end => {
@@ -123,9 +137,10 @@ impl Watchdog {
         environment(given, &self.host, slots)
     }
 
-    fn spawn(&self, environment: &[(String, String)]) -> io::Result<Supervised> {
-        let mut command = Command::new(&self.program);
-        command.arg("serve").env_clear().envs(environment.iter().cloned());
+    fn spawn(&self, environment: &[(String, String)], mark: &str) -> io::Result<Supervised> {
+        let mut command = Command::new(&self.minions);
+        command.arg(COMMAND).args(orphans::words(&self.program));
+        command.env_clear().envs(environment.iter().cloned()).env(orphans::MARK, mark);
         Supervised::spawn(command, "ollama")
     }
 
@@ -140,7 +155,7 @@ impl Watchdog {
         let child = match child {
             Ok(child) => child,
             Err(error) => {
-                return self.failed(&format!("can't be started as {}: {error}", self.program.display()));
+                return self.failed(&format!("can't be started by {}: {error}", self.minions.display()));
             }
         };
         // Jobs are told only while our child lives: after it another daemon may have the port, with slots of its own.
@@ -213,8 +228,8 @@ pub fn environment(
         ("OLLAMA_KEEP_ALIVE", "30m".to_owned()),
         // Nothing is asked of, or sent to, Ollama's own machines.
         ("OLLAMA_NO_CLOUD", "1".to_owned()),
-        // llama.cpp keeps up to 8 GiB of old prompts by default. Ours share a prefix, which a slot keeps itself.
-        (CACHE_RAM, "0".to_owned()),
+        // What the slots have read is kept for the next question over the same documents, within the memory that is free.
+        (CACHE_RAM, prompt_cache::budget(memory::free()).to_string()),
     ];
     for (name, value) in ours {
         if !environment.iter().any(|(known, _)| known == name) {
@@ -248,6 +263,11 @@ mod tests {
         assert_eq!(get("OPENAI_API_KEY"), None);
         assert_eq!(get("OLLAMA_NUM_PARALLEL"), Some("9"));
         assert_eq!(get("OLLAMA_HOST"), Some("0.0.0.0:11434"));
-        assert_eq!(get("LLAMA_ARG_CACHE_RAM"), Some("0"));
+        let budget: u64 = get("LLAMA_ARG_CACHE_RAM").unwrap().parse().unwrap();
+        assert!(budget <= 8192, "{budget}");
+        let own = [(CACHE_RAM.to_owned(), "0".to_owned())];
+        let environment = super::environment(own, &Host::default(), 4);
+        let told: Vec<_> = environment.iter().filter(|(name, _)| name == CACHE_RAM).collect();
+        assert_eq!(told, [&(CACHE_RAM.to_owned(), "0".to_owned())]);
     }
 }

@@ -6,16 +6,21 @@ use std::time::Duration;
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::locks::Locks;
+use super::note;
 use super::watchdog::Watchdog;
 use super::watchdog_args::{Report, START_LIMIT, WatchdogArgs};
 use crate::{RuntimeError, RuntimeErrorKind};
 
-/// Keeps a daemon up until its last user is gone (or for ever) or a signal comes. Writes one line to stdout, once
+/// Keeps a daemon up until its last user has been gone for as long as that one wished (or for ever) or a signal comes.
+/// Writes one line to stdout, once
 /// the daemon answers or has failed to.
 pub async fn watchdog_main(args: WatchdogArgs) -> Result<(), RuntimeError> {
     let locks = Locks::new(args.locks, args.host.port());
     let watchdog = Watchdog {
+        // Also where the file has been replaced meanwhile.
+        minions: "/proc/self/exe".into(),
         program: args.ollama,
+        settings: note::settings(&args.environment, &args.host),
         environment: args.environment,
         host: args.host,
         persistent: args.persistent,
@@ -32,7 +37,7 @@ pub async fn watchdog_main(args: WatchdogArgs) -> Result<(), RuntimeError> {
         tokio::select! {
             _ = term.recv() => None,
             _ = int.recv() => None,
-            last = locks.last_user_gone(), if !persistent => last.ok(),
+            last = locks.unused(), if !persistent => last.ok(),
         }
     };
     let report = |result: Result<(), &RuntimeError>| {
