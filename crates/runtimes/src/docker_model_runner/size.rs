@@ -40,7 +40,7 @@ pub(super) async fn fit(
     }
     let plan = sizing::choose(&need.model, &footprint, wish, &memory)?;
     Ok(plan.map_or(wanted.clone(), |plan| {
-        let left = i64::try_from(plan.left >> 20).unwrap_or(i64::MAX);
+        let left = i64::try_from((plan.left >> 20) / 2).unwrap_or(i64::MAX);
         let cache_ram = wanted.cache_ram.map(|cache| if cache < 0 { cache } else { cache.min(left) });
         Configuration { window: plan.window, slots: plan.slots, cache_ram, ..wanted }
     }))

@@ -88,7 +88,8 @@ impl Told {
             true => self.slots,
             false => slots,
         };
-        let left = left >> 20;
+        // The job itself takes some.
+        let left = (left >> 20) / 2;
         let is_too_much = !self.is_cache_set && self.cache_ram.is_none_or(|cache| cache > left);
         let cache_ram = if is_too_much { Some(left) } else { self.cache_ram };
         (slots != self.slots || is_too_much).then_some(Asked { slots, cache_ram })
@@ -286,11 +287,11 @@ mod tests {
     fn the_cache_shrinks_and_the_user_s_numbers_stay() {
         let asked = |slots, cache_ram| Some(Asked { slots, cache_ram: Some(cache_ram) });
         for (given, slots, left, is_unused, expected) in [
-            (&[][..], 4, 600 << 20, true, None),
-            (&[], 4, 500 << 20, true, asked(4, 500)),
-            (&[], 2, 600 << 20, false, asked(2, 512)),
+            (&[][..], 4, 1200 << 20, true, None),
+            (&[], 4, 1000 << 20, true, asked(4, 500)),
+            (&[], 2, 1200 << 20, false, asked(2, 512)),
             (&[], 1, 0, false, asked(1, 0)),
-            (&[(PARALLEL, "2")], 1, 600 << 20, true, None),
+            (&[(PARALLEL, "2")], 1, 1200 << 20, true, None),
             (&[(PARALLEL, "2")], 1, 0, true, asked(2, 0)),
             (&[(PARALLEL, "2"), (CACHE_RAM, "8192")], 1, 0, true, None),
             (&[(CACHE_RAM, "-1")], 4, 0, true, None),
@@ -304,8 +305,8 @@ mod tests {
         assert!(told(&[(PARALLEL, "many")]).is_none());
         // More slots than before only where no model is in memory.
         let one = Told { slots: 1, ..told(&[]).unwrap() };
-        assert_eq!(one.change(4, 600 << 20, true), asked(4, 512));
-        assert_eq!(one.change(4, 600 << 20, false), None);
+        assert_eq!(one.change(4, 1200 << 20, true), asked(4, 512));
+        assert_eq!(one.change(4, 1200 << 20, false), None);
     }
 
     #[test]
