@@ -30,6 +30,7 @@ mod savings;
 mod server;
 mod servers;
 mod shared;
+mod shrinking;
 mod side_config;
 mod spending;
 mod tape;

@@ -20,6 +20,7 @@ use crate::runtimes::window::{self, Known};
 use crate::runtimes::{
     DockerModelRunner, Endpoint, Need, Ollama, PullProgress, Runtime, RuntimeError, Timeouts,
 };
+use minions_machine::plan::Wish;
 
 /// The options that decide where a model runs and how. Equal keys mean one model in memory.
 #[derive(Clone, Debug, PartialEq)]
@@ -202,13 +203,21 @@ impl ModelKey {
             _ => (None, None, None),
         };
         llama::check_built()?;
-        let trained = llama::inspect(&path)?.trained_context;
+        let info = llama::inspect(&path)?;
         let file = path.display().to_string();
-        let engine = Engine::load(EngineSettings {
-            n_ctx: chosen(demand, path.display().to_string(), Some(trained))?,
-            model_path: path,
+        let window = chosen(demand, file.clone(), Some(info.trained_context))?;
+        let wish = Wish {
+            window,
+            least_window: window::least(&demand.of(file.clone()), window),
             // The supervisor's conversation keeps a lane, or each turn would evaluate it anew.
-            lanes: self.lanes.unwrap_or(config::WORKER_CONCURRENCY) + usize::from(self.serves_both_sides),
+            slots: self.lanes.unwrap_or(config::WORKER_CONCURRENCY) + usize::from(self.serves_both_sides),
+            least_slots: self.lanes.filter(|_| self.has_set_lanes).unwrap_or(1),
+        };
+        let (n_ctx, lanes) = llama::memory::choose(&info, &path, wish)?;
+        let engine = Engine::load(EngineSettings {
+            n_ctx,
+            model_path: path,
+            lanes,
             n_gpu_layers,
             chat_format,
             threads,

@@ -8,7 +8,7 @@ use serde_json::Value;
 const ARROWS: &[(&str, &[&str])] = &[
     ("minions-documents", &[]),
     ("minions-sandbox", &["minions-documents"]),
-    ("minions-chat", &["minions-documents"]),
+    ("minions-chat", &["minions-documents", "minions-machine"]),
     ("minions-machine", &[]),
     ("minions-llama", &["minions-chat", "minions-machine"]),
     ("minions-runtimes", &["minions-chat", "minions-machine"]),

@@ -106,7 +106,7 @@ fn the_file_tells_its_figures() {
     assert_eq!((info.architecture.as_str(), info.trained_context, info.vocabulary), ("llama", 8192, 49152));
     assert_eq!(info.file_bytes, 98_362_432);
     // 30 layers, 3 heads, keys and values of 64 16-bit numbers.
-    assert_eq!(info.kv_bytes_per_token, 30 * 3 * (64 + 64) * 2);
+    assert_eq!(info.footprint.token, 30 * 3 * (64 + 64) * 2);
     assert!(info.has_chat_template);
 }
 

@@ -57,5 +57,6 @@ mod savings;
 mod secrets;
 mod server_itself;
 mod slow_servers;
+mod small_machines;
 mod support;
 mod tape;

@@ -114,7 +114,7 @@ impl Daemon {
             }
             ("POST", "/api/show") => Reply::json(&json!({
                 "parameters": "", "details": {"family": "llama"}, "capabilities": capabilities(model),
-                "model_info": {"general.architecture": "llama", "llama.context_length": TRAINED},
+                "model_info": model_info(),
             })),
             ("POST", "/api/chat") if body["messages"].get(0).is_some() => {
                 note("chat");
@@ -236,6 +236,16 @@ impl Loaded {
     }
 }
 
+/// A model's figures: its training, and what `STANDIN_FIGURES` says besides.
+fn model_info() -> Value {
+    let mut info = json!({"general.architecture": "llama", "llama.context_length": TRAINED});
+    let figures = env::var("STANDIN_FIGURES").ok().and_then(|figures| serde_json::from_str(&figures).ok());
+    if let (Some(info), Some(Value::Object(figures))) = (info.as_object_mut(), figures) {
+        info.extend(figures);
+    }
+    info
+}
+
 /// What a model can. One that embeds has that in its name.
 fn capabilities(model: &str) -> Vec<&'static str> {
     if model.contains("embed") { vec!["embedding"] } else { vec!["completion", "tools"] }
@@ -250,6 +260,11 @@ fn start(model: &str, window: u64, slots: usize) -> Result<Loaded, String> {
         "msg=\"starting llama-server\" cmd=\"llama-server --port {port} -c {} -np {slots}\"",
         window * slots as u64
     ));
+    note(&format!("slots-{slots}"));
+    let most = env::var("STANDIN_MOST_SLOTS").ok().and_then(|most| most.parse().ok());
+    if most.is_some_and(|most: usize| slots > most) {
+        return Err("llama-server process has terminated: signal: killed".to_owned());
+    }
     let program = env::current_exe().map_err(|error| error.to_string())?;
     let mut runner = Command::new(program)
         .args(["runner", &port.to_string()])

@@ -16,6 +16,8 @@
 //! * `STANDIN_NOTES`: a file for what the daemon does for the first time, and when, in ms: `ready`, `pull`,
 //!   `chat`, `daemon-PROCESS`, `load-PORT` for each runner, `at-once-N` for N calls in hand.
 //!   A model runner adds `configure` and `load` each time.
+//! * `STANDIN_FIGURES`: more of the model's figures, as JSON; they decide what it takes of the memory.
+//! * `STANDIN_MOST_SLOTS`: a runner with more slots is killed for want of memory.
 //! * `STANDIN_DIE`: the last words of a model runner that ends at once.
 //! * `STANDIN_RECORDED`: names of recorded answers that are given first, each once; separated by `;`.
 

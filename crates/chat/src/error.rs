@@ -56,6 +56,8 @@ pub enum ChatErrorKind {
     Quota,
     /// 5xx, or an error object within a 200 stream.
     Server,
+    /// The process that ran the model was most likely ended for want of memory.
+    OutOfMemory,
     /// The prompt does not fit into the context window.
     ContextTooLong,
     /// Any other 4xx: the request is wrong.
@@ -113,21 +115,34 @@ impl ChatErrorKind {
     /// server may answer this one.
     pub fn is_of_the_server(self) -> bool {
         use ChatErrorKind::{
-            Connection, Forbidden, Loading, Model, Server, Timeout, Unfinished, Unreachable,
+            Connection, Forbidden, Loading, Model, OutOfMemory, Server, Timeout, Unfinished, Unreachable,
         };
         self.is_overload()
             || self.is_of_the_setup()
             || matches!(
                 self,
-                Connection | Forbidden | Loading | Model | Server | Timeout | Unfinished | Unreachable
+                Connection
+                    | Forbidden
+                    | Loading
+                    | Model
+                    | OutOfMemory
+                    | Server
+                    | Timeout
+                    | Unfinished
+                    | Unreachable
             )
     }
 
     /// Whether the failure of a short call tells that every call to this server would fail now.
     pub fn is_of_every_call(self) -> bool {
-        use ChatErrorKind::{Busy, Connection, Forbidden, Loading, Server, Timeout, Unreachable};
+        use ChatErrorKind::{
+            Busy, Connection, Forbidden, Loading, OutOfMemory, Server, Timeout, Unreachable,
+        };
         self.is_of_the_setup()
-            || matches!(self, Busy | Connection | Forbidden | Loading | Server | Timeout | Unreachable)
+            || matches!(
+                self,
+                Busy | Connection | Forbidden | Loading | OutOfMemory | Server | Timeout | Unreachable
+            )
     }
 
     /// Whether every call to this server would fail alike, until somebody changes the job or the account.

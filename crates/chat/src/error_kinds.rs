@@ -3,9 +3,12 @@
 //!
 //! Pure. The words were read in the vendors' documents and in the sources of the servers.
 
+mod signs;
+
 use std::ops::RangeInclusive;
 
 use super::ChatErrorKind as Kind;
+use signs::{DEAD_RUNNER, OUT_OF_MEMORY, TOO_LONG};
 
 /// A row of the table.
 struct Rule {
@@ -24,42 +27,9 @@ const FAILED: &[RangeInclusive<u16>] = &[400..=400, 405..=405, 409..=409, 422..=
 
 const RULE: Rule = Rule { statuses: &[400..=599], signs: &[], unless: &[], kind: Kind::Rejected, hint: None };
 
-/// How servers say that the process behind them has died. What follows is of its log, and may be about another request:
-/// Ollama's `llm/llama_server.go`, Docker Model Runner's `pkg/inference/backends/runner.go`, LM Studio, vLLM, llama-swap.
-const DEAD_RUNNER: &[&str] = &[
-    "an error was encountered while running the model",
-    "model runner has unexpectedly stopped",
-    "process no longer running",
-    "process has terminated",
-    "terminated unexpectedly",
-    "the model has crashed",
-    "enginedeaderror",
-    "enginecore encountered an issue",
-    "upstream command exited",
-];
-
-/// How servers say that a prompt is too long.
-const TOO_LONG: &[&str] = &[
-    "exceed_context_size_error",
-    "context_length_exceeded",
-    "prompt is too long",
-    "prompt too long",
-    "maximum context length",
-    "exceeds the available context size",
-    "exceeds the context",
-    "exceed context window",
-    "longer than the context length",
-    "exceed context limit",
-    "maximum prompt length",
-    "input is too long",
-    "input token count*exceeds",
-    "tokens`*must be <=",
-    "request_too_large",
-    "too large to process",
-];
-
 /// The rows, of which the first that fits counts.
 const RULES: &[Rule] = &[
+    Rule { statuses: &[500..=599], signs: OUT_OF_MEMORY, kind: Kind::OutOfMemory, ..RULE },
     Rule { signs: DEAD_RUNNER, kind: Kind::Server, ..RULE },
     Rule {
         // Ollama from 0.34 on; older versions end the stream without a word.

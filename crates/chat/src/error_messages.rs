@@ -149,6 +149,11 @@ pub(super) fn hint(provider: &Provider, settings: &ChatSettings, kind: Kind) -> 
         Kind::Loading => "Wait until the server has loaded its model, or load a smaller one.".into(),
         Kind::Quota => "Top up the account, or raise its limit: until then every call is refused.".into(),
         Kind::RateLimited => "Lower kwargs.max_concurrency, or raise the account's limit.".into(),
+        Kind::OutOfMemory => {
+            "Use a smaller or more strongly quantised model, a smaller num_ctx or fewer slots (max_concurrency), or give \
+             it more memory."
+                .into()
+        }
         Kind::ContextTooLong => "Shorten the text, or take a model with a larger context window.".into(),
         Kind::Malformed => format!("Is this really the API of {}? Check the base URL.", provider.name),
         Kind::Empty => "The model has nothing to say to this: try another one.".into(),

@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use async_trait::async_trait;
+use minions_machine::memory;
 use reqwest::Url;
 use reqwest::header::{HeaderMap, HeaderValue};
 use tokio::time::timeout;
@@ -125,8 +126,10 @@ impl HttpClient {
             }
             // Silence has its own limit. This limit is for a server that sends a little now and then and never ends.
             let whole = (settings.timeout * WHOLE_REPLY).saturating_add(self.patience(request.prompt().most));
+            let kills = memory::kills();
             let outcome = timeout(whole, self.send(request, &settings, sent)).await;
-            let error = match outcome.unwrap_or_else(|_| Err(self.endpoint.endless(whole))) {
+            let outcome = outcome.unwrap_or_else(|_| Err(self.endpoint.endless(whole)));
+            let error = match outcome.map_err(|error| self.of_memory(error, kills)) {
                 Err(error) if self.shrink(sent, request, &error) => continue,
                 Err(error) => {
                     match error.kind {
@@ -143,6 +146,17 @@ impl HttpClient {
             settings.to_mut().generation.max_tokens = Some(limit.limit);
             self.lower(&limit);
         }
+    }
+
+    /// The error of a server on this machine that failed while the system ended a process for want of memory (there were
+    /// `kills` before the call): most likely the one that ran the model.
+    fn of_memory(&self, error: ChatError, kills: Option<u64>) -> ChatError {
+        let is_here = || http::is_this_machine(&self.endpoint.settings.base_url);
+        if error.kind == Kind::Server && memory::kills() > kills && is_here() {
+            let hint = hint(self.endpoint.provider, &self.endpoint.settings, Kind::OutOfMemory);
+            return ChatError { kind: Kind::OutOfMemory, hint, ..error };
+        }
+        error
     }
 
     /// A call as it would be sent, with the credential struck out.

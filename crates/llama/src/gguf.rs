@@ -10,6 +10,7 @@ use std::path::Path;
 
 use super::{ModelInfo, failed};
 use minions_chat::ChatError;
+use minions_machine::footprint::{CacheType, Footprint};
 
 /// The longest text in bytes that is read: chat templates have some ten kilobytes.
 const LONGEST_TEXT: u64 = 16 << 20;
@@ -135,6 +136,15 @@ impl Header {
         }
     }
 
+    /// A number, or one for each layer.
+    fn figures(&self, key: &str) -> Vec<u64> {
+        match self.values.get(key) {
+            Some(Value::Number(number)) => vec![*number],
+            Some(Value::Numbers(numbers)) => numbers.clone(),
+            _ => Vec::new(),
+        }
+    }
+
     fn text(&self, key: &str) -> Option<&str> {
         match self.values.get(key)? {
             Value::Text(text) => Some(text),
@@ -175,30 +185,19 @@ impl Header {
     }
 
     fn info(&self, file_bytes: u64) -> Option<ModelInfo> {
-        let layers = self.number(&self.own("block_count"))?;
-        let width = self.number(&self.own("embedding_length"))?;
-        let heads = match self.values.get(&self.own("attention.head_count")) {
-            Some(Value::Number(heads)) => *heads,
-            Some(Value::Numbers(heads)) => heads.iter().copied().max()?,
-            _ => 0,
-        };
-        let kv_heads = match self.values.get(&self.own("attention.head_count_kv")) {
-            Some(Value::Number(heads)) => heads.saturating_mul(layers),
-            Some(Value::Numbers(heads)) => heads.iter().fold(0, |sum, heads| heads.saturating_add(sum)),
-            _ => heads.saturating_mul(layers),
-        };
-        let head = width.checked_div(heads).unwrap_or(0);
-        let key = self.number(&self.own("attention.key_length")).unwrap_or(head);
-        let value = self.number(&self.own("attention.value_length")).unwrap_or(head);
         let vocabulary = match self.values.get("tokenizer.ggml.tokens") {
             Some(Value::Texts(count)) => *count,
             _ => 0,
         };
+        let architecture = self.text("general.architecture")?;
+        let figures = |key: &str| self.figures(&self.own(key));
+        let footprint = Footprint::of(architecture, figures, file_bytes, vocabulary, CacheType::F16)?;
         Some(ModelInfo {
-            architecture: self.text("general.architecture")?.to_owned(),
+            architecture: architecture.to_owned(),
             trained_context: u32::try_from(self.number(&self.own("context_length"))?).unwrap_or(u32::MAX),
             file_bytes,
-            kv_bytes_per_token: kv_heads.saturating_mul(key.saturating_add(value)).saturating_mul(2),
+            // The engine keeps the whole past of every layer, for prefixes to be shared.
+            footprint: footprint.with_whole_past(),
             vocabulary: u32::try_from(vocabulary).unwrap_or(u32::MAX),
             has_chat_template: self.text("tokenizer.chat_template").is_some_and(|text| !text.is_empty()),
         })
@@ -289,7 +288,7 @@ impl<R: Read> Reader<R> {
         }
         let width = width(kind).ok_or_else(|| HeaderError::Broken(format!("an array of type {kind}")))?;
         // Figures for each layer are short; token scores and types are long and not needed.
-        if matches!(kind, 4 | 5 | 10 | 11) && count <= 4096 {
+        if matches!(kind, 4 | 5 | 7 | 10 | 11) && count <= 4096 {
             return (0..count).map(|_| self.number(width)).collect::<Result<_, _>>().map(Value::Numbers);
         }
         self.skip(count.saturating_mul(width as u64))?;
@@ -364,7 +363,7 @@ mod tests {
         let info = read(&llama(&[("tokenizer.chat_template", text("{{ messages }}"))])).unwrap();
         assert_eq!((info.architecture.as_str(), info.trained_context), ("llama", 2048));
         // 4 layers x 3 heads x (64 + 64) values x 2 bytes
-        assert_eq!(info.kv_bytes_per_token, 4 * 3 * 128 * 2);
+        assert_eq!(info.footprint.token, 4 * 3 * 128 * 2);
         assert!(info.has_chat_template);
     }
 
@@ -381,7 +380,7 @@ mod tests {
             ("x.attention.value_length", number(32)),
         ]))
         .unwrap();
-        assert_eq!(info.kv_bytes_per_token, 6 * 48 * 2);
+        assert_eq!(info.footprint.token, 6 * 48 * 2);
     }
 
     #[test]

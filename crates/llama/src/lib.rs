@@ -15,6 +15,7 @@
 use std::path::PathBuf;
 
 use minions_chat::{ChatError, ChatErrorKind, Generation};
+use minions_machine::footprint::Footprint;
 
 #[cfg(feature = "embedded")]
 mod client;
@@ -53,8 +54,8 @@ pub struct ModelInfo {
     pub trained_context: u32,
     /// The file's size in bytes. The weights are mapped from it and take as much memory.
     pub file_bytes: u64,
-    /// Bytes of KV cache that one token of context takes (16-bit keys and values).
-    pub kv_bytes_per_token: u64,
+    /// The memory that it takes.
+    pub footprint: Footprint,
     /// Tokens in the vocabulary.
     pub vocabulary: u32,
     /// Whether the file carries a chat template; without one `chat_format` must name one.

@@ -15,6 +15,16 @@ pub struct Free {
     pub of: u64,
     /// Whether a control group sets that limit, and not the machine.
     pub is_limited: bool,
+    /// Bytes of swap that can be taken besides.
+    pub swap: u64,
+}
+
+impl Free {
+    /// For messages: how much is free, and of what.
+    pub fn words(&self) -> String {
+        let whose = if self.is_limited { "this container's" } else { "this machine's" };
+        format!("{} MiB are free of {whose} {} MiB", self.bytes >> 20, self.of >> 20)
+    }
 }
 
 /// Memory that this process and its children can take: the least of what the machine and the control groups leave.
@@ -35,7 +45,9 @@ fn free_below(root: &Path) -> Option<Free> {
     let groups = read(&root.join("proc/self/cgroup")).unwrap_or_default();
     let below = |folder: PathBuf| root.join(folder.strip_prefix("/").unwrap_or(&folder));
     let groups = group_folders(&mounts, &groups).into_iter().filter_map(|folder| of_group(&below(folder)));
-    machine.into_iter().chain(groups).min_by_key(|free| free.bytes)
+    let all: Vec<Free> = machine.into_iter().chain(groups).collect();
+    let swap = all.iter().map(|free| free.swap).min()?;
+    all.into_iter().min_by_key(|free| free.bytes).map(|free| Free { swap, ..free })
 }
 
 fn read(path: &Path) -> Option<String> {
@@ -48,6 +60,7 @@ fn of_machine(meminfo: &str) -> Option<Free> {
         bytes: kilobytes(meminfo, "MemAvailable:")?,
         of: kilobytes(meminfo, "MemTotal:")?,
         is_limited: false,
+        swap: kilobytes(meminfo, "SwapFree:").unwrap_or(0),
     })
 }
 
@@ -108,8 +121,13 @@ fn of_group(folder: &Path) -> Option<Free> {
     if limit >= u64::MAX >> 2 {
         return None;
     }
-    let used = used.saturating_sub(droppable(&stat));
-    Some(Free { bytes: limit.saturating_sub(used), of: limit, is_limited: true })
+    let swap = match (number("memory.swap.max"), number("memory.memsw.limit_in_bytes")) {
+        (Some(most), _) => Some(most.saturating_sub(number("memory.swap.current").unwrap_or(0))),
+        // Version 1 limits memory and swap together.
+        (None, both) => both.map(|both| both.saturating_sub(limit)),
+    };
+    let bytes = limit.saturating_sub(used.saturating_sub(droppable(&stat)));
+    Some(Free { bytes, of: limit, is_limited: true, swap: swap.unwrap_or(u64::MAX) })
 }
 
 /// The bytes of a group, and of the groups in it, that the kernel drops before it ends a process: file cache, and its own
@@ -119,6 +137,12 @@ fn droppable(stat: &str) -> u64 {
     // In version 1 the plain counters leave out the groups inside.
     let deep = |name: &str| counter(stat, &format!("total_{name}")).or_else(|| counter(stat, name));
     files.iter().filter_map(|name| deep(name)).chain(counter(stat, "slab_reclaimable")).sum()
+}
+
+/// How many processes the kernel has ended for want of memory since it runs, on the whole machine and in all its
+/// containers.
+pub fn kills() -> Option<u64> {
+    counter(&read(Path::new("/proc/vmstat"))?, "oom_kill")
 }
 
 /// The number behind `name` in lines of the form `name number`.
@@ -134,7 +158,8 @@ mod tests {
     const V1: &str = "31 23 0:28 / /sys/fs/cgroup rw - tmpfs tmpfs rw,mode=755\n\
                       35 31 0:32 / /sys/fs/cgroup/memory rw - cgroup cgroup rw,memory\n\
                       41 31 0:38 / /sys/fs/cgroup/unified rw - cgroup2 cgroup2 rw\n";
-    const MEMINFO: &str = "MemTotal:        2000 kB\nMemFree: 10 kB\nMemAvailable:    1000 kB\n";
+    const MEMINFO: &str =
+        "MemTotal:        2000 kB\nMemFree: 10 kB\nMemAvailable:    1000 kB\nSwapFree: 300 kB\n";
     const UNLIMITED: &str = "9223372036854771712";
 
     /// A machine of files: those of `/proc`, and others.
@@ -155,7 +180,7 @@ mod tests {
 
     #[test]
     fn without_a_limit_the_machine_counts() {
-        let whole = Some(Free { bytes: 1000 << 10, of: 2000 << 10, is_limited: false });
+        let whole = Some(Free { bytes: 1000 << 10, of: 2000 << 10, is_limited: false, swap: 300 << 10 });
         assert_eq!(machine("", "", &[]), whole);
         let no_limit = [
             ("sys/fs/cgroup/memory.max", "max\n"),
@@ -181,12 +206,17 @@ mod tests {
             ("sys/fs/cgroup/memory.stat", stat),
         ];
         let free = machine(V2, "0::/\n", &files);
-        assert_eq!(free, Some(Free { bytes: 607, of: 1000, is_limited: true }));
+        assert_eq!(free, Some(Free { bytes: 607, of: 1000, is_limited: true, swap: 300 << 10 }));
         // Above the lower limit nothing goes on.
         files[1] = ("sys/fs/cgroup/memory.high", "900\n");
         assert_eq!(bytes(V2, "0::/\n", &files), 507);
         files[2] = ("sys/fs/cgroup/memory.current", "5000\n");
         assert_eq!(bytes(V2, "0::/\n", &files), 0);
+        files.extend([
+            ("sys/fs/cgroup/memory.swap.max", "70\n"),
+            ("sys/fs/cgroup/memory.swap.current", "20\n"),
+        ]);
+        assert_eq!(machine(V2, "0::/\n", &files).unwrap().swap, 50);
     }
 
     #[test]
@@ -221,7 +251,7 @@ mod tests {
         ];
         let groups = "5:devices:/docker/x\n4:cpu,memory:/docker/x\n0::/\n";
         let free = machine(V1, groups, &files);
-        assert_eq!(free, Some(Free { bytes: 350, of: 800, is_limited: true }));
+        assert_eq!(free, Some(Free { bytes: 350, of: 800, is_limited: true, swap: 300 << 10 }));
         let mounts = "35 31 0:32 /docker/x /cg/memory rw - cgroup cgroup rw,cpu,memory\n";
         let files = [("cg/memory/memory.limit_in_bytes", "600"), ("cg/memory/memory.usage_in_bytes", "100")];
         assert_eq!(bytes(mounts, groups, &files), 500);

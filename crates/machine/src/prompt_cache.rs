@@ -24,7 +24,8 @@ mod tests {
 
     #[test]
     fn a_quarter_of_what_is_free_within_limits() {
-        let free = |mib: u64, is_limited| Some(Free { bytes: mib * MIB, of: 2 * mib * MIB, is_limited });
+        let free =
+            |mib: u64, is_limited| Some(Free { bytes: mib * MIB, of: 2 * mib * MIB, is_limited, swap: 0 });
         for (free, expected) in [
             (free(8000, false), 2000),
             (free(100_000, false), 8192),

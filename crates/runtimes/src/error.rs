@@ -28,6 +28,8 @@ pub enum RuntimeErrorKind {
     PullFailed,
     /// The job needs a longer context than the model was trained for.
     ContextTooLong,
+    /// There is not enough memory for the model, with the least that the job can take.
+    OutOfMemory,
     /// The server answers and refuses, or is not what it should be.
     Rejected,
 }

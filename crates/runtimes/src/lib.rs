@@ -15,6 +15,7 @@ pub mod ollama;
 pub mod probe;
 mod process;
 mod progress;
+mod sizing;
 pub mod window;
 mod words;
 
@@ -92,6 +93,16 @@ pub trait Runtime: Send + Sync {
     /// Loads the model with the options of the calls to come, so that the first of them starts at once. This
     /// can take minutes, and can run beside the supervisor's first call.
     async fn warm_up(&self, need: &Need, endpoint: &Endpoint) -> Result<(), RuntimeError>;
+
+    /// Has the model run with fewer slots, after its runner was killed for want of memory. It is done once: later calls
+    /// find it done.
+    ///
+    /// # Errors
+    /// [`RuntimeErrorKind::OutOfMemory`]: there are no fewer, or they are not ours to change.
+    async fn shrink(&self, endpoint: &Endpoint) -> Result<(), RuntimeError>;
+
+    /// What the model takes of the memory and what there is, in words, if both are known.
+    async fn memory(&self, endpoint: &Endpoint) -> Option<String>;
 }
 
 /// How long a server may take, and how often a fetch is resumed.

@@ -47,6 +47,11 @@ impl Supervised {
         Ok(Self { child, group, words, listener })
     }
 
+    /// The number of the child's process.
+    pub(super) fn id(&self) -> i32 {
+        self.group.as_raw()
+    }
+
     /// Waits for the child's end and its last words. Its descendants are ended as well: an Ollama
     /// daemon that is killed leaves a runner that holds its memory.
     pub(super) async fn ended(&mut self) -> io::Result<ExitStatus> {
@@ -93,7 +98,7 @@ impl Drop for Supervised {
 }
 
 /// The value behind `mutex`, also after a thread panicked while it held the lock.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 

@@ -9,6 +9,9 @@ pub const WHOLE: u32 = u32::MAX;
 /// The smallest window that is ever asked for.
 const SMALLEST: u32 = 4096;
 
+/// The shortest window where memory is short: a small chunk, its instructions and the reply.
+const LEAST: u32 = 2048;
+
 /// What is known about a model at a server, in tokens.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Known {
@@ -42,6 +45,12 @@ pub fn choose(need: &Need, known: Known) -> Result<u32, RuntimeError> {
         }
     };
     if need.at_least > window { Err(RuntimeError::too_long(need, window)) } else { Ok(window) }
+}
+
+/// The shortest window for `need` where there is no memory for `window`, the chosen one: what the job asks for is kept.
+pub fn least(need: &Need, window: u32) -> u32 {
+    let certain = need.at_least.saturating_add(need.at_least / 4);
+    if need.window.is_some() { window } else { certain.max(LEAST).min(window) }
 }
 
 /// The next of 4096, 6144, 8192, 12288, 16384, 24576 and so on.

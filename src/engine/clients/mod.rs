@@ -16,6 +16,7 @@ use super::models::Ready;
 use super::server::Server;
 use super::servers::Servers;
 use super::shared::SharedResources;
+use super::shrinking::Shrinking;
 use super::side_config::{SideConfig, model, sides};
 use super::spending::{SpendingBudget, SpendingLimits};
 use super::tape::{Missing, RecordedChat, Recording, Tape};
@@ -307,10 +308,10 @@ impl SideConfig<'_> {
                 ChatSettings { generation, ..bare() }
             }
         };
-        let client = match ready {
+        let client: Arc<dyn ChatClient> = match ready {
             Some(Ready::Embedded(engine)) => Arc::new(engine.client(Sampling::from(self.generation))),
             Some(Ready::Managed(..) | Ready::Foreign { .. }) | None => {
-                self.connect(shared, settings.clone())?
+                shrinking(ready, self.connect(shared, settings.clone())?)
             }
         };
         Ok(Server {
@@ -322,6 +323,17 @@ impl SideConfig<'_> {
             is_remote: self.is_remote(base_url, ready.is_some_and(Ready::forwards)),
             client,
         })
+    }
+}
+
+/// The client of a model that a runtime can give fewer slots.
+fn shrinking(ready: Option<&Ready>, client: Arc<dyn ChatClient>) -> Arc<dyn ChatClient> {
+    match ready {
+        Some(Ready::Managed(endpoint, runtime)) => {
+            let (runtime, endpoint) = (Arc::clone(runtime), endpoint.clone());
+            Arc::new(Shrinking { client, runtime, endpoint })
+        }
+        _ => client,
     }
 }
 

@@ -38,7 +38,7 @@ fn what_servers_say_has_its_kind() {
         (503, "[json]   | The model is being downloaded", Kind::Loading),
         (503, "[json]   | Cold start in progress", Kind::Loading),
         (503, "[json]   | too many are loading this page", Kind::Busy),
-        (500, "[json] error loading model: out of memory", Kind::Server),
+        (500, "[json] error loading model: out of memory", Kind::OutOfMemory),
         (500, "[json] unable to load runner: model is loading for too long", Kind::Server),
         (400, "[json] the model is loading", Kind::Rejected),
         (503, "[json] no available channel for model gpt-4", Kind::NotFound),
@@ -48,6 +48,25 @@ fn what_servers_say_has_its_kind() {
         (400, "[json] gpt-9 is not a valid model ID", Kind::NotFound),
         (500, "[json] Unexpected endpoint or method. (POST /chat/completions)", Kind::NotFound),
         (405, "[empty]", Kind::NotFound),
+        (500, "[json] llama-server process has terminated: signal: killed", Kind::OutOfMemory),
+        (500, "[json] llama runner process has terminated: exit status 137", Kind::OutOfMemory),
+        (
+            500,
+            "[json] model requires more system memory (5.6 GiB) than is available (3.1 GiB)",
+            Kind::OutOfMemory,
+        ),
+        (
+            500,
+            "[plain] unable to load runner: llama.cpp failed: not enough GPU memory to load the model (CUDA)",
+            Kind::OutOfMemory,
+        ),
+        (
+            503,
+            "[json] ggml_backend_cpu_buffer_type_alloc_buffer: failed to allocate buffer of size 9",
+            Kind::OutOfMemory,
+        ),
+        // Of the vendor's account, not of a machine.
+        (400, "[json] your project is out of memory units", Kind::Rejected),
         (402, "[json] Insufficient Balance", Kind::Quota),
         (400, "[json] Your credit balance is too low to access the API.", Kind::Quota),
         (

@@ -13,8 +13,9 @@ mod engine;
 mod image;
 mod install;
 mod seek;
+mod size;
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -28,7 +29,9 @@ use tokio::sync::OnceCell;
 
 use super::api::{Answer, Api};
 use super::fetch::Fetch;
+use super::process::lock;
 use super::progress::{NoProgress, PullProgress};
+use super::sizing;
 use super::window::{self, Known};
 use super::{Endpoint, Need, Runtime, RuntimeError, RuntimeErrorKind, Timeouts};
 use configuration::Configuration;
@@ -52,6 +55,10 @@ pub struct DockerModelRunner {
     timeouts: Timeouts,
     seek: Option<Seek>,
     cache_ram: Option<i64>,
+    /// What the model was configured with, and whether its slots are the user's.
+    told: Mutex<Option<(Configuration, bool)>>,
+    /// Whether it was given fewer slots.
+    shrunk: OnceCell<()>,
     progress: Arc<dyn PullProgress>,
 }
 
@@ -68,8 +75,16 @@ impl DockerModelRunner {
     /// The runner at `given`: its root, or any of the addresses that its documentation shows.
     pub fn new(given: &str, timeouts: Timeouts) -> Result<Self, RuntimeError> {
         let given = Api::new(NAME, &base_url(given))?;
-        let progress = Arc::new(NoProgress);
-        Ok(Self { given, found: OnceCell::new(), timeouts, seek: None, cache_ram: None, progress })
+        Ok(Self {
+            given,
+            found: OnceCell::new(),
+            timeouts,
+            seek: None,
+            cache_ram: None,
+            told: Mutex::default(),
+            shrunk: OnceCell::new(),
+            progress: Arc::new(NoProgress),
+        })
     }
 
     /// Has the models keep the prompts that they have read: in so many MiB, or, on this machine, in a part of the memory
@@ -171,6 +186,17 @@ impl DockerModelRunner {
         }
     }
 
+    /// Has the model loaded with half of the slots, unless the job sets their number.
+    async fn fewer_slots(&self, model: &str) -> Result<(), RuntimeError> {
+        let told = lock(&self.told).clone().filter(|(told, is_set)| told.slots > 1 && !is_set);
+        let Some((told, _)) = told else {
+            return Err(sizing::lacks(format!("{} has no slot to spare", self.api().place)));
+        };
+        self.configure(model, Configuration { slots: told.slots / 2, cache_ram: Some(0), ..told })
+            .await
+            .map(drop)
+    }
+
     fn refused(&self, what: &str, answer: &Answer) -> RuntimeError {
         RuntimeError::rejected(&self.api().place, what, &answer.complaint())
     }
@@ -216,10 +242,16 @@ impl Runtime for DockerModelRunner {
         let window = window::choose(need, known)?;
         let keep_alive = need.keep_alive.as_ref().and_then(duration);
         let wanted = Configuration { window, slots, cache_ram: self.cache_ram, keep_alive };
-        let configured = match there.filter(|there| there.holds(&wanted)) {
-            Some(there) => Some(Configuration { window, ..there }),
-            None => self.configure(model, wanted.widened(need, known)).await?,
+        let configured = match there.as_ref().filter(|there| there.holds(&wanted)) {
+            Some(there) => Some(Configuration { window, ..there.clone() }),
+            None => {
+                let wanted = wanted.widened(need, known);
+                let wanted =
+                    size::fit(self.api().base_url(), need, &inspected, there.as_ref(), wanted).await?;
+                self.configure(model, wanted).await?
+            }
         };
+        *lock(&self.told) = configured.clone().map(|told| (told, need.has_set_slots));
         Ok(Endpoint {
             base_url: format!("{}/engines/v1", self.api().base_url()),
             model: model.to_owned(),
@@ -242,6 +274,15 @@ impl Runtime for DockerModelRunner {
                 .hint("a smaller model, a smaller `num_ctx` or fewer slots (`max_concurrency`) may help"));
         }
         Ok(())
+    }
+
+    async fn shrink(&self, endpoint: &Endpoint) -> Result<(), RuntimeError> {
+        self.shrunk.get_or_try_init(|| self.fewer_slots(&endpoint.model)).await.copied()
+    }
+
+    async fn memory(&self, endpoint: &Endpoint) -> Option<String> {
+        let inspected = self.inspect(&endpoint.model).await.ok()??;
+        size::words(self.api().base_url(), &inspected, endpoint.context_window?, endpoint.slots?).await
     }
 }
 

@@ -102,7 +102,7 @@ impl Locks {
         locked.map_err(|error| self.failed(&error))
     }
 
-    fn open(&self, role: &str) -> Result<File, RuntimeError> {
+    pub(super) fn open(&self, role: &str) -> Result<File, RuntimeError> {
         self.own_directory()
             .and_then(|directory| self.file(&directory, role))
             .map_err(|error| self.failed(&error))

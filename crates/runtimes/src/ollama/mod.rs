@@ -12,6 +12,7 @@ mod note;
 mod openai_route;
 mod orphans;
 mod pull;
+mod size;
 mod start_watchdog;
 mod watchdog;
 mod watchdog_args;
@@ -26,6 +27,7 @@ use minions_chat::providers::find;
 use reqwest::StatusCode;
 use reqwest::header::HeaderMap;
 use serde_json::{Value, json};
+use tokio::sync::OnceCell;
 
 use super::api::{Answer, Api};
 use super::fetch::Fetch;
@@ -69,6 +71,8 @@ pub struct Ollama {
     slots: Option<usize>,
     timeouts: Timeouts,
     start: Option<Arc<Start>>,
+    /// Whether the daemon was given fewer slots.
+    shrunk: OnceCell<()>,
     progress: Arc<dyn PullProgress>,
 }
 
@@ -77,7 +81,14 @@ impl Ollama {
     /// only for a daemon that a watchdog of minions runs.
     pub fn new(base_url: &str, slots: Option<usize>, timeouts: Timeouts) -> Result<Self, RuntimeError> {
         let api = Api::new("Ollama", base_url)?;
-        Ok(Self { api, slots, timeouts, start: None, progress: Arc::new(NoProgress) })
+        Ok(Self {
+            api,
+            slots,
+            timeouts,
+            start: None,
+            shrunk: OnceCell::new(),
+            progress: Arc::new(NoProgress),
+        })
     }
 
     /// Starts a daemon by `start` where none answers. The daemon runs until this and every other user is dropped.
@@ -99,7 +110,14 @@ impl Ollama {
     fn revival(&self, start: &Arc<Start>) -> Revival {
         let start = Arc::downgrade(start);
         let (api, timeouts) = (self.api.clone(), self.timeouts);
-        let looker = Self { api, slots: None, timeouts, start: None, progress: Arc::new(NoProgress) };
+        let looker = Self {
+            api,
+            slots: None,
+            timeouts,
+            start: None,
+            shrunk: OnceCell::new(),
+            progress: Arc::new(NoProgress),
+        };
         let (looker, is_begun) = (Arc::new(looker), Arc::new(AtomicBool::new(false)));
         Revival::new(move || {
             let Some(start) = start.upgrade().filter(|_| !is_begun.swap(true, Ordering::SeqCst)) else {
@@ -269,11 +287,13 @@ impl Runtime for Ollama {
         let known =
             Known { trained: trained(&shown), packaged: packaged(&shown), loaded: self.loaded(&name).await };
         let window = window::choose(need, known)?;
+        let window = self.fit(need, &name, &shown, window, known.loaded).await?;
         let family = shown["details"]["family"].as_str().unwrap_or_default();
         // A daemon that lowers the number for another family writes that to its log only; calls beyond its slots then
         // wait in its queue.
         let told = self.start.as_ref().and_then(|start| start.slots());
-        let slots = if ONE_SLOT.contains(&family) { Some(1) } else { self.slots.or(told) };
+        let slots =
+            if ONE_SLOT.contains(&family) { Some(1) } else { self.slots.into_iter().chain(told).min() };
         let base_url = self.api.base_url().to_owned();
         Ok(Endpoint {
             base_url,
@@ -302,6 +322,14 @@ impl Runtime for Ollama {
             ));
         }
         Ok(())
+    }
+
+    async fn shrink(&self, _endpoint: &Endpoint) -> Result<(), RuntimeError> {
+        self.shrunk.get_or_try_init(|| self.fewer_slots()).await.copied()
+    }
+
+    async fn memory(&self, endpoint: &Endpoint) -> Option<String> {
+        self.figures(endpoint).await
     }
 }
 

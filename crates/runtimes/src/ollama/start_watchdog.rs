@@ -63,7 +63,7 @@ impl Start {
         }
     }
 
-    fn locks(&self) -> Locks {
+    pub(super) fn locks(&self) -> Locks {
         Locks::new(&self.locks, self.host.port())
     }
 

@@ -19,15 +19,12 @@ use tokio::time::{Instant, sleep, timeout_at};
 
 use super::locks::{Held, Locks};
 use super::note::{Note, Settings};
+use super::size::{self, CACHE_RAM, PARALLEL, SLOTS, Told};
 use super::watchdog_args::COMMAND;
 use super::{Host, Ollama, orphans};
 use crate::process::Supervised;
 use crate::{Runtime, RuntimeError, RuntimeErrorKind, Timeouts, window};
 
-/// The variable that gives the daemon its number of slots.
-const PARALLEL: &str = "OLLAMA_NUM_PARALLEL";
-/// The variable that tells llama.cpp's server how many MiB of prompts it keeps.
-const CACHE_RAM: &str = "LLAMA_ARG_CACHE_RAM";
 /// The pause between two looks at a daemon whose port is not open yet.
 const LOOK: Duration = Duration::from_millis(10);
 /// A daemon that has run for this long is started again at once.
@@ -45,7 +42,7 @@ pub struct Watchdog {
     pub program: PathBuf,
     /// Where it is to listen.
     pub host: Host,
-    /// Its whole environment, see [`environment`].
+    /// The user's own environment; [`environment`] makes the daemon's of it.
     pub environment: Vec<(String, String)>,
     /// The user's settings for it.
     pub settings: Settings,
@@ -71,6 +68,7 @@ impl Watchdog {
             report(Ok(()));
             return Ok(None);
         };
+        size::forget(locks)?;
         if let Some(last) = Note::last(locks) {
             orphans::end(&last.mark, self.grace).await;
         }
@@ -82,9 +80,10 @@ impl Watchdog {
         let mut pause = Duration::ZERO;
         loop {
             let begun = Instant::now();
-            let mut child = self.spawn(&mark);
+            let environment = self.sized(locks);
+            let mut child = self.spawn(&environment, &mark);
             let error = tokio::select! {
-                error = self.tend(locks, &mut child, &mut report) => error,
+                error = self.tend(locks, &environment, &mut child, &mut report) => error,
                 last = &mut end => {
                     if let Ok(child) = child {
                         child.stop(self.grace).await;
@@ -113,17 +112,35 @@ impl Watchdog {
 
     /// Tells jobs how many calls the daemon takes at once. Jobs are told nothing if the user's own setting is not a
     /// positive number.
-    async fn tell_slots(&self, locks: &Locks) -> Option<Held> {
-        let (_, value) = self.environment.iter().find(|(name, _)| name == PARALLEL)?;
-        let slots = value.parse().ok().filter(|&slots| slots > 0)?;
-        let told = locks.tell_slots(slots).await;
+    async fn tell_slots(
+        &self,
+        locks: &Locks,
+        environment: &[(String, String)],
+        process: i32,
+    ) -> Option<Held> {
+        let told = Told::of(process, environment, &self.environment)?;
+        let told = match told.tell(locks) {
+            Ok(()) => locks.tell_slots(told.slots).await,
+            Err(error) => Err(error),
+        };
         told.inspect_err(|error| tracing::warn!("jobs are not told the daemon's slots: {error}")).ok()
     }
 
-    fn spawn(&self, mark: &str) -> io::Result<Supervised> {
+    /// The daemon's environment, with the size that a job asked for.
+    fn sized(&self, locks: &Locks) -> Vec<(String, String)> {
+        let asked = size::asked(locks);
+        let slots = asked.map_or(SLOTS, |asked| asked.slots);
+        let cache_ram =
+            asked.and_then(|asked| asked.cache_ram).map(|mib| (CACHE_RAM.to_owned(), mib.to_string()));
+        let is_set = self.environment.iter().any(|(name, _)| name == CACHE_RAM);
+        let given = self.environment.iter().cloned().chain(cache_ram.filter(|_| !is_set));
+        environment(given, &self.host, slots)
+    }
+
+    fn spawn(&self, environment: &[(String, String)], mark: &str) -> io::Result<Supervised> {
         let mut command = Command::new(&self.minions);
         command.arg(COMMAND).args(orphans::words(&self.program));
-        command.env_clear().envs(self.environment.iter().cloned()).env(orphans::MARK, mark);
+        command.env_clear().envs(environment.iter().cloned()).env(orphans::MARK, mark);
         Supervised::spawn(command, "ollama")
     }
 
@@ -131,6 +148,7 @@ impl Watchdog {
     async fn tend(
         &self,
         locks: &Locks,
+        environment: &[(String, String)],
         child: &mut io::Result<Supervised>,
         report: &mut Option<impl FnOnce(Result<(), &RuntimeError>)>,
     ) -> RuntimeError {
@@ -141,7 +159,7 @@ impl Watchdog {
             }
         };
         // Jobs are told only while our child lives: after it another daemon may have the port, with slots of its own.
-        let _told = self.tell_slots(locks).await;
+        let _told = self.tell_slots(locks, environment, child.id()).await;
         if let Err(error) = self.ready(child).await {
             return error;
         }

@@ -7,14 +7,12 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use super::locks::Locks;
 use super::note;
-use super::watchdog::{Watchdog, environment};
+use super::watchdog::Watchdog;
 use super::watchdog_args::{Report, START_LIMIT, WatchdogArgs};
 use crate::{RuntimeError, RuntimeErrorKind};
 
-/// The calls that the daemon takes at once where the user has not set `OLLAMA_NUM_PARALLEL`.
-pub(super) const SLOTS: usize = 4;
-
-/// Keeps a daemon up until its last user has been gone for as long as that one wished (or for ever) or a signal comes. Writes one line to stdout, once
+/// Keeps a daemon up until its last user has been gone for as long as that one wished (or for ever) or a signal comes.
+/// Writes one line to stdout, once
 /// the daemon answers or has failed to.
 pub async fn watchdog_main(args: WatchdogArgs) -> Result<(), RuntimeError> {
     let locks = Locks::new(args.locks, args.host.port());
@@ -23,7 +21,7 @@ pub async fn watchdog_main(args: WatchdogArgs) -> Result<(), RuntimeError> {
         minions: "/proc/self/exe".into(),
         program: args.ollama,
         settings: note::settings(&args.environment, &args.host),
-        environment: environment(args.environment, &args.host, SLOTS),
+        environment: args.environment,
         host: args.host,
         persistent: args.persistent,
         start: START_LIMIT,

@@ -1,0 +1,133 @@
+//! Slots and window of a model that the runner is configured with, by the memory of the machine.
+
+use std::fs;
+
+use minions_chat::http;
+use minions_machine::footprint::{CacheType, Footprint};
+use minions_machine::memory::{self, Free};
+use minions_machine::plan::Wish;
+use serde_json::Value;
+
+use super::configuration::Configuration;
+use crate::sizing::{self, Memory};
+use crate::{Need, RuntimeError, window};
+
+/// What the kernels of the virtual machines are called in which Docker Desktop has containers run, but no runner.
+const DESKTOPS: [&str; 2] = ["linuxkit", "microsoft"];
+
+/// `wanted` with the window and the slots that fit, where the runner at `base_url` is on this machine and both its memory
+/// and the model of `inspected` are known; else as it is. `there`: what the model runs with now.
+///
+/// # Errors
+/// [`RuntimeErrorKind::OutOfMemory`](crate::RuntimeErrorKind::OutOfMemory): not even the least fits.
+pub(super) async fn fit(
+    base_url: &str,
+    need: &Need,
+    inspected: &Value,
+    there: Option<&Configuration>,
+    wanted: Configuration,
+) -> Result<Configuration, RuntimeError> {
+    let Some((footprint, free)) = footprint(inspected).zip(of_runner(base_url)) else { return Ok(wanted) };
+    let wish = Wish {
+        window: wanted.window,
+        least_window: window::least(need, wanted.window),
+        slots: wanted.slots,
+        least_slots: if need.has_set_slots { wanted.slots } else { 1 },
+    };
+    let mut memory = Memory::with(free).await;
+    if let Some(there) = there {
+        memory.give_back(footprint.of_slots(there.window, there.slots), 0);
+    }
+    let plan = sizing::choose(&need.model, &footprint, wish, &memory)?;
+    Ok(plan.map_or(wanted.clone(), |plan| {
+        let left = i64::try_from((plan.left >> 20) / 2).unwrap_or(i64::MAX);
+        let cache_ram = wanted.cache_ram.map(|cache| if cache < 0 { cache } else { cache.min(left) });
+        Configuration { window: plan.window, slots: plan.slots, cache_ram, ..wanted }
+    }))
+}
+
+/// What the model of `inspected` takes of the memory and what there is.
+pub(super) async fn words(base_url: &str, inspected: &Value, window: u32, slots: usize) -> Option<String> {
+    let (footprint, free) = footprint(inspected).zip(of_runner(base_url))?;
+    Some(format!("{}, and {}", footprint.words(window, slots), Memory::with(free).await.words()))
+}
+
+fn footprint(inspected: &Value) -> Option<Footprint> {
+    let config = &inspected["config"];
+    bytes(&config["size"]).and_then(|weights| sizing::footprint(&config["gguf"], weights, CacheType::F16))
+}
+
+/// The memory of a runner at `base_url`, which is not in this process's container.
+fn of_runner(base_url: &str) -> Option<Free> {
+    let kernel = fs::read_to_string("/proc/sys/kernel/osrelease").ok()?.to_lowercase();
+    let is_here = http::is_loopback(base_url) && !DESKTOPS.iter().any(|name| kernel.contains(name));
+    is_here.then(memory::free_of_machine).flatten()
+}
+
+/// The bytes of a text such as `92.10MiB`.
+fn bytes(size: &Value) -> Option<u64> {
+    let text = size.as_str()?.trim();
+    let end = text.find(|c: char| !(c.is_ascii_digit() || c == '.')).unwrap_or(text.len());
+    let (number, unit) = text.split_at(end);
+    let unit = match unit.trim().to_ascii_lowercase().as_str() {
+        "" | "b" => 1.0,
+        "kb" => 1e3,
+        "mb" => 1e6,
+        "gb" => 1e9,
+        "tb" => 1e12,
+        "kib" => f64::from(1 << 10),
+        "mib" => f64::from(1 << 20),
+        "gib" => f64::from(1 << 30),
+        "tib" => 1_099_511_627_776.0,
+        _ => return None,
+    };
+    Some((number.parse::<f64>().ok()? * unit) as u64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn sizes_are_read_with_their_units() {
+        for (text, expected) in [
+            ("92.10MiB", Some(96_573_849)),
+            ("1.87 GB", Some(1_870_000_000)),
+            ("2.02GiB", Some(2_168_958_484)),
+            ("512B", Some(512)),
+            ("7", Some(7)),
+            ("MiB", None),
+            ("3 apples", None),
+        ] {
+            assert_eq!(bytes(&json!(text)), expected, "{text}");
+        }
+        assert_eq!(bytes(&json!(null)), None);
+    }
+
+    const WANTED: Configuration =
+        Configuration { window: 8192, slots: 3, cache_ram: Some(512), keep_alive: None };
+
+    fn inspected(size: &str) -> Value {
+        let gguf = json!({"general.architecture": "x", "x.block_count": "1", "x.embedding_length": "8"});
+        json!({"config": {"size": size, "gguf": gguf}})
+    }
+
+    #[tokio::test]
+    async fn what_is_not_known_is_taken_as_wished() {
+        for (base_url, inspected) in [
+            ("http://127.0.0.1:1", json!({"config": {"format": "gguf"}})),
+            ("http://far.example:12434", inspected("9000TiB")),
+        ] {
+            let fitting = fit(base_url, &Need::default(), &inspected, None, WANTED).await;
+            assert_eq!(fitting, Ok(WANTED), "{inspected}");
+        }
+    }
+
+    #[cfg(target_os = "linux")]
+    #[tokio::test]
+    async fn a_model_that_is_larger_than_the_machine_is_refused() {
+        let outcome = fit("http://127.0.0.1:1", &Need::default(), &inspected("9000TiB"), None, WANTED).await;
+        assert!(outcome.is_err_and(|error| error.message.contains("does not fit into the memory")));
+    }
+}
