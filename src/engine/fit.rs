@@ -20,6 +20,8 @@ const ROOM: u64 = 64;
 const SMALLEST_WINDOW: u64 = 2048;
 /// A window that the models of hosted vendors have if nothing is known of them, in tokens.
 const HOSTED_WINDOW: u64 = 100_000;
+/// By which part of an estimate a prompt may be longer that a model loaded on demand is likely to fit.
+const ON_DEMAND_MARGIN: u64 = 5;
 
 /// What to do about the window of an Ollama that is used in OpenAI's dialect.
 pub(super) const OLLAMA_REMEDY: &str = "this server is an Ollama, which can't be asked for a window in this dialect: take the \
@@ -33,6 +35,10 @@ pub(super) struct Reader {
     pub position: usize,
     /// Tokens of prompt and reply, if that is known.
     pub window: Option<u32>,
+    /// Whether the model has that window for certain, and not a shorter one.
+    pub is_window_certain: bool,
+    /// Whether the model is loaded by the first call, so that its server does not refuse at once.
+    pub is_loaded_on_demand: bool,
     /// Whether the job sets the window.
     pub has_set_window: bool,
     pub tokenizer: Tokenizer,
@@ -120,11 +126,12 @@ impl Reader {
     pub(super) async fn fit(&self, prompt: &Message) -> Result<Fit, Failure> {
         let bounds = bounds(&prompt.content);
         match Known::of(bounds, self.window) {
-            Known::Fits => return Ok(Fit::Surely),
             Known::TooLong(window) => {
                 return Err(self.too_long(&format!("at least {}", bounds.least), window));
             }
-            Known::Unsure => {}
+            Known::Fits if self.is_window_certain => return Ok(Fit::Surely),
+            Known::Fits if Known::of(bounds, None) == Known::Fits => return Ok(Fit::Surely),
+            Known::Fits | Known::Unsure => {}
         }
         if let Some(window) = self.window
             && let Some(tokens) = self.count(prompt).await?
@@ -132,8 +139,15 @@ impl Reader {
             let fits = tokens + ROOM <= u64::from(window);
             return if fits { Ok(Fit::Surely) } else { Err(self.too_long(&tokens.to_string(), window)) };
         }
-        let is_likely = estimate(&prompt.content) + ROOM <= self.window.map_or(HOSTED_WINDOW, u64::from);
-        Ok(if is_likely { Fit::Likely } else { Fit::Hardly })
+        let window = match self.window {
+            Some(window) if self.is_window_certain => window.into(),
+            Some(_) => SMALLEST_WINDOW,
+            None => HOSTED_WINDOW,
+        };
+        let tokens = estimate(&prompt.content);
+        // Its refusal comes when the model is loaded, which the supervisor's call should not come before.
+        let margin = if self.is_loaded_on_demand { tokens / ON_DEMAND_MARGIN } else { 0 };
+        Ok(if tokens + margin + ROOM <= window { Fit::Likely } else { Fit::Hardly })
     }
 
     /// The tokens of `prompt` by the model's own tokenizer, if it is at hand.

@@ -91,6 +91,19 @@ impl Ready {
         }
     }
 
+    /// Whether the model has its window for certain.
+    pub(super) fn is_window_certain(&self) -> bool {
+        match self {
+            Self::Embedded(_) => true,
+            Self::Managed(endpoint, _) | Self::Foreign { endpoint, .. } => endpoint.is_window_certain,
+        }
+    }
+
+    /// Whether its server loads it when it is first called.
+    pub(super) fn is_loaded_on_demand(&self) -> bool {
+        matches!(self, Self::Managed(..))
+    }
+
     /// The context window in tokens of prompt and reply, if that is known.
     pub(super) fn window(&self) -> Option<u32> {
         match self {
@@ -158,6 +171,7 @@ impl ModelKey {
             context_window: props.context_window.or(served.window).or(seen.window),
             slots: props.slots,
             forwards: served.forwards,
+            is_window_certain: true,
             revival: None,
         };
         Ok(Ready::Foreign { endpoint, is_in_doubt: seen.is_in_doubt, ollama: ollama.map(Arc::new) })

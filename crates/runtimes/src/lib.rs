@@ -73,6 +73,9 @@ pub struct Endpoint {
     /// Tokens of prompt and reply that one request may have. Every call of the job must ask for just this
     /// window: another one makes the server load the model anew.
     pub context_window: Option<u32>,
+    /// Whether the model has that window for certain. Else its server may have it at the shorter one that the model was
+    /// trained for, which it does not tell.
+    pub is_window_certain: bool,
     /// Requests that the server works on at the same time, if it reports that.
     pub slots: Option<usize>,
     /// Whether the server forwards prompts to another host, even if it runs here.

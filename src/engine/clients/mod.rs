@@ -277,6 +277,8 @@ impl SideConfig<'_> {
             tokenizer,
             client,
             is_free: !is_remote,
+            is_window_certain: ready.is_window_certain(),
+            is_loaded_on_demand: ready.is_loaded_on_demand(),
             is_ollama: ready.ollama().is_some(),
             is_in_doubt: ready.is_in_doubt() && clients.len() == 1,
         }))

@@ -55,6 +55,7 @@ fn embeddings_go_where_the_server_was_found() {
         context_window: Some(8192),
         slots: None,
         forwards: false,
+        is_window_certain: true,
         revival: None,
     };
     let ready = Ready::Managed(endpoint, Arc::new(runtime));
@@ -77,6 +78,7 @@ fn calls_wait_for_a_daemon_that_has_a_watchdog() {
             context_window: None,
             slots: None,
             forwards: false,
+            is_window_certain: true,
             revival: has_watchdog.then(|| Revival::new(|| {})),
         };
         let settings = worker.settings(&worker.base_urls[0], Some(&endpoint));

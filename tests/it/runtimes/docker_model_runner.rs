@@ -61,6 +61,7 @@ async fn a_model_that_is_there_is_configured_and_loaded() {
         base_url: format!("{}/engines/v1", server.url()),
         model: "ai/smollm2".to_owned(),
         context_window: Some(6144),
+        is_window_certain: true,
         slots: Some(3),
         forwards: false,
         revival: None,

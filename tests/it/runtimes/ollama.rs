@@ -65,6 +65,7 @@ async fn a_model_that_is_there_is_not_pulled() {
         base_url: server.url(),
         model: "llama3.2:3b".to_owned(),
         context_window: Some(6144),
+        is_window_certain: true,
         slots: Some(4),
         forwards: false,
         revival: None,
@@ -99,6 +100,7 @@ fn loading(server: &Server, context_window: Option<u32>) -> Endpoint {
         model: "m".to_owned(),
         context_window,
         slots: None,
+        is_window_certain: true,
         forwards: false,
         revival: None,
     }

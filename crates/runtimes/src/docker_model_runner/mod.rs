@@ -258,6 +258,7 @@ impl Runtime for DockerModelRunner {
             context_window: configured.as_ref().map(|there| there.window),
             slots: configured.map(|there| there.slots),
             forwards: false,
+            is_window_certain: known.trained.is_some(),
             revival: None,
         })
     }

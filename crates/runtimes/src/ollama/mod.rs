@@ -301,6 +301,7 @@ impl Runtime for Ollama {
             context_window: Some(window),
             slots,
             forwards,
+            is_window_certain: true,
             revival: self.start.as_ref().filter(|_| told.is_some()).map(|start| self.revival(start)),
         })
     }
