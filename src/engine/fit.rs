@@ -8,7 +8,9 @@ use std::sync::Arc;
 
 use reqwest::header::HeaderMap;
 
-use crate::chat::{CallObserver, ChatClient, ChatError, ChatErrorKind, ChatRequest, Message, Usage};
+use crate::chat::{
+    CallObserver, ChatClient, ChatError, ChatErrorKind, ChatReply, ChatRequest, Message, Usage,
+};
 use crate::documents::tokens::{Bounds, bounds, estimate};
 use crate::error::{Failure, FailureKind};
 use crate::llama::Engine;
@@ -33,6 +35,8 @@ pub(super) struct Reader {
     pub model: String,
     /// The server's place among those of the worker.
     pub position: usize,
+    /// Whether it is the only one.
+    pub is_only: bool,
     /// Tokens of prompt and reply, if that is known.
     pub window: Option<u32>,
     /// Whether the model has that window for certain, and not a shorter one.
@@ -165,7 +169,7 @@ impl Reader {
         })
     }
 
-    /// Has the worker read `prompt`, which it may refuse. Gives the tokens that this cost.
+    /// Has the worker read `prompt`, which it may refuse, and adds the tokens to `spent`. Gives whether it has read it.
     ///
     /// # Errors
     /// The prompt does not fit, or the worker cannot be asked.
@@ -173,24 +177,25 @@ impl Reader {
         &self,
         prompt: Message,
         observer: Option<Arc<dyn CallObserver>>,
-    ) -> Result<Usage, Failure> {
+        spent: &mut Usage,
+    ) -> Result<bool, Failure> {
         let messages = vec![prompt, Message::user("Are you ready?").own()];
-        match self.client.chat(&ChatRequest { observer, ..ChatRequest::to_read(messages) }).await {
-            Ok(reply) => Ok(reply.usage),
-            Err(error) if error.kind == ChatErrorKind::ContextTooLong => Err(self.unreadable(error)),
+        let outcome = self.client.chat(&ChatRequest { observer, ..ChatRequest::to_read(messages) }).await;
+        *spent += cost(&outcome);
+        let Err(error) = outcome else { return Ok(true) };
+        match error.kind {
+            ChatErrorKind::ContextTooLong => Err(self.unreadable(error)),
             // Servers refuse what is too long in many words. It is the length if a short prompt is taken.
-            Err(error) if error.kind == ChatErrorKind::Rejected => {
-                match self.client.chat(&ChatRequest::ping()).await {
-                    Ok(_) => Err(self.unreadable(error)),
-                    Err(other) => Ok(plus(error.usage, other.usage)),
-                }
+            ChatErrorKind::Rejected => {
+                let short = self.client.chat(&ChatRequest::ping()).await;
+                *spent += cost(&short);
+                if short.is_ok() { Err(self.unreadable(error)) } else { Ok(false) }
             }
-            // Its first real call would fail as well.
-            Err(error) if error.kind.is_of_the_server() || error.kind == ChatErrorKind::Withheld => {
-                Err(of_the_worker(error))
-            }
+            ChatErrorKind::Withheld => Err(of_the_worker(error)),
+            // Its first real call would fail as well, where no other server can take it.
+            kind if self.is_only && kind.is_of_the_server() => Err(of_the_worker(error)),
             // A reply of one token need not be of use.
-            Err(error) => Ok(error.usage),
+            _ => Ok(false),
         }
     }
 
@@ -219,9 +224,9 @@ impl Reader {
     }
 }
 
-fn plus(mut usage: Usage, other: Usage) -> Usage {
-    usage += other;
-    usage
+/// What a call cost.
+fn cost(outcome: &Result<ChatReply, ChatError>) -> Usage {
+    outcome.as_ref().map_or_else(|error| error.usage, |reply| reply.usage)
 }
 
 /// The failure of a call that the worker's first real one would have as well.

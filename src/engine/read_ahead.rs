@@ -10,7 +10,7 @@ use tokio::sync::oneshot;
 use tokio::time::timeout;
 
 use super::fit::{Fit, Reader};
-use crate::chat::Message;
+use crate::chat::{Message, Usage};
 use crate::documents::tokens::estimate;
 use crate::error::Failure;
 use crate::events::{CallEvents, Events, Purpose};
@@ -65,18 +65,26 @@ impl ReadAhead<'_> {
         }
         let mut reading = pin!(async {
             // Slots that other jobs need are not taken to read ahead.
+            let slot = self.worker.permit(Some(self.reader.position));
             let permit = match when {
-                When::Beside => self.worker.free_permit(self.reader.position),
-                _ => Some(self.worker.permit(Some(self.reader.position)).await),
+                When::Before => Some(slot.await),
+                When::Begun => timeout(AT_ONCE, slot).await.ok(),
+                When::Beside | When::Later => self.worker.free_permit(self.reader.position),
             };
             if permit.is_none() {
                 drop(read);
                 return Ok(());
             }
             let calls = CallEvents::new(self.events, JobRole::Worker, Purpose::Read);
-            self.worker.count(self.reader.read(prompt, calls.observer()).await?);
-            // Nobody listens once the answer is given.
-            let _ = read.send(self.reader.position);
+            let mut spent = Usage::default();
+            let outcome = self.reader.read(prompt, calls.observer(), &mut spent).await;
+            self.worker.count(spent);
+            if outcome? {
+                // Nobody listens once the answer is given.
+                let _ = read.send(self.reader.position);
+            } else {
+                drop(read);
+            }
             Ok(())
         });
         let ended = match when {

@@ -166,3 +166,16 @@ fn a_worker_that_fails_to_read_is_told_before_more_is_paid() {
     let error = run(&job).error(1);
     assert!(error.contains("local_client") && error.contains("the model has crashed"), "{error}");
 }
+
+#[test]
+fn a_server_that_fails_to_read_is_no_loss_where_another_can_be_asked() {
+    let down = worker(|_| Reply::error(503, &json!({"error": {"message": "overloaded"}})));
+    let up = worker(|_| said("Ada signed."));
+    let supervisor = supervisor(|| ());
+    let mut job = job(&down, &supervisor, &pages());
+    job["local_client"]["kwargs"]["base_url"] =
+        json!([format!("{}/v1", down.url()), format!("{}/v1", up.url())]);
+    assert_eq!(run(&job).result()["final_answer"], "Ada");
+    assert!(calls(&down)[0]);
+    assert_eq!(calls(&up), [false]);
+}

@@ -272,6 +272,7 @@ impl SideConfig<'_> {
         Ok(Some(Reader {
             model: self.shown_model(),
             position,
+            is_only: clients.len() == 1,
             window: servers.window(),
             has_set_window: self.generation.num_ctx.is_some(),
             tokenizer,
