@@ -50,7 +50,12 @@ impl Narrator {
                         side.as_str()
                     ));
                 }
-                self.began().insert((event.job.clone(), *call), event.t_ms);
+                let key = (event.job.clone(), *call);
+                // A reply may begin anew.
+                if self.began().contains_key(&key) {
+                    return None;
+                }
+                self.began().insert(key, event.t_ms);
                 let purpose = match purpose {
                     Purpose::Read | Purpose::Reply => "reply",
                     Purpose::Step => "next message",

@@ -23,8 +23,9 @@ pub(super) struct Server {
 impl Server {
     /// The server for a pool, where calls wait for its slots. A server that is down is tried again after a while.
     pub(super) fn pooled(&self) -> PooledServer {
-        let pooled =
-            PooledServer::new(Arc::clone(&self.client), self.slots).sharing_prefixes(self.shares_prefixes);
+        let pooled = PooledServer::new(Arc::clone(&self.client), self.slots)
+            .sharing_prefixes(self.shares_prefixes)
+            .silent_for(self.key.provider.silence(&self.settings, 1));
         if self.is_up { pooled } else { pooled.resting() }
     }
 }

@@ -211,7 +211,9 @@ impl<'a> SideConfig<'a> {
 
     /// How calls to a server with these `settings` are repeated where the caller does that.
     pub(super) fn retry_policy(&self, settings: &ChatSettings) -> RetryPolicy {
-        RetryPolicy::new(self.turn_retries(), settings.outage, self.turn_loading())
+        let retries = self.turn_retries();
+        let silence = self.spec.provider.silence(settings, retries.saturating_add(1));
+        RetryPolicy::new(retries, settings.outage, self.turn_loading()).silent_for(silence)
     }
 
     pub(super) fn settings(&self, base_url: &str, endpoint: Option<&Endpoint>) -> ChatSettings {

@@ -27,6 +27,18 @@ impl CallEvents {
         self.events.are_on().then(|| Arc::clone(self) as _)
     }
 
+    /// Whether the pieces of its replies are told of. A fan-out's replies are short and many: each is one message. A reply
+    /// to what is read ahead is none.
+    fn has_deltas(&self) -> bool {
+        !matches!(self.purpose, Purpose::WorkerJob | Purpose::Read)
+    }
+
+    /// Tells that the reply of the try under way begins.
+    fn tell(&self, endpoint: &str) {
+        let (call, side, purpose) = (self.call(), self.side, self.purpose);
+        self.events.emit(|| EventKind::Call { call, side, purpose, endpoint: endpoint.to_owned() });
+    }
+
     /// The number of the last try.
     pub(crate) fn call(&self) -> u64 {
         self.call.load(Relaxed)
@@ -37,13 +49,18 @@ impl CallObserver for CallEvents {
     fn begin(&self, endpoint: &str) {
         let call = self.events.next_call();
         self.call.store(call, Relaxed);
-        let (side, purpose, endpoint) = (self.side, self.purpose, endpoint.to_owned());
-        self.events.emit(|| EventKind::Call { call, side, purpose, endpoint });
+        self.tell(endpoint);
+    }
+
+    fn begin_again(&self, endpoint: &str) {
+        if self.has_deltas() {
+            self.events.forget(self.call());
+            self.tell(endpoint);
+        }
     }
 
     fn delta(&self, text: &str) {
-        // A fan-out's replies are short and many: each is one message. A reply to what is read ahead is none.
-        if matches!(self.purpose, Purpose::WorkerJob | Purpose::Read) {
+        if !self.has_deltas() {
             return;
         }
         let call = self.call();

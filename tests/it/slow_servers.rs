@@ -69,11 +69,23 @@ async fn a_server_that_answers_nothing_for_ever_comes_to_its_limit() {
             "POST" => Reply::hang(),
             _ => Reply::text(404, "not found"),
         });
-        let settings = patient(name, &server.url());
+        // Longer than such a prompt may take to be read.
+        let settings = ChatSettings { timeout: 20 * SHORT, ..patient(name, &server.url()) };
         let error = client(name, settings).chat(&question("Who speaks?")).await.unwrap_err();
         assert_eq!((error.kind, chats(&server).len()), (Kind::Timeout, 2), "{error}");
-        assert!(error.message.contains("was silent for 0."), "{error}");
+        assert!(error.message.contains("was silent for 1."), "{error}");
         assert!(error.message.ends_with("(tried 2 times)"), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn a_silence_that_took_longer_than_all_tries_is_not_repeated() {
+    for name in ["ollama", "llama_server", "openai"] {
+        let server = Server::replies([Reply::hang()]);
+        let settings = ChatSettings { retries: 3, ..patient(name, &server.url()) };
+        // 20 words may take a second and a quarter; four limits of silence are 0.2 s.
+        let error = client(name, settings).chat(&question(&"ship ".repeat(16))).await.unwrap_err();
+        assert_eq!((error.kind, chats(&server).len()), (Kind::Timeout, 1), "{error}");
     }
 }
 
@@ -140,12 +152,63 @@ async fn the_next_try_waits_until_the_server_is_free() {
         ("POST", 0) => Reply::hang(),
         _ => wire::openai(request, "Aurora"),
     });
-    let settings = ChatSettings { is_timeout_set: true, ..patient("llama_server", &(server.url() + "/v1")) };
+    let timeout = Duration::from_secs(3);
+    let settings = ChatSettings { timeout, ..patient("llama_server", &(server.url() + "/v1")) };
     let reply = client("llama_server", settings).chat(&question("Which ship?")).await.unwrap();
     assert_eq!(reply.text, "Aurora");
-    let requests = server.requests();
-    let paths: Vec<_> = requests.iter().map(|request| request.path.as_str()).collect();
-    assert_eq!(paths, ["/v1/chat/completions", "/slots", "/slots", "/v1/chat/completions"]);
+    assert_eq!(paths(&server), ["/v1/chat/completions", "/slots", "/slots", "/v1/chat/completions"]);
+}
+
+fn paths(server: &Server) -> Vec<String> {
+    server.requests().into_iter().map(|request| request.path).collect()
+}
+
+#[tokio::test]
+async fn the_wait_for_a_free_server_keeps_to_a_limit_that_the_user_sets() {
+    // A server that is never free, one that never says, and one without the route.
+    for look in [
+        || Reply::json(&json!([{"id": 0, "is_processing": true}])),
+        Reply::hang,
+        || Reply::text(404, "not found"),
+    ] as [fn() -> Reply; 3]
+    {
+        let tries = AtomicUsize::default();
+        let server = Server::start(move |request| match request.method.as_str() {
+            "GET" => look(),
+            _ if tries.fetch_add(1, SeqCst) == 0 => Reply::hang(),
+            _ => wire::openai(request, "Aurora"),
+        });
+        let settings = ChatSettings { is_timeout_set: true, ..patient("llama_server", &server.url()) };
+        // Without the limit this would take a minute and more.
+        let asking = async { client("llama_server", settings).chat(&long_question()).await };
+        let reply = tokio::time::timeout(Duration::from_secs(20), asking).await.expect("in time").unwrap();
+        assert_eq!(reply.text, "Aurora");
+        assert_eq!(paths(&server), ["/v1/chat/completions", "/slots", "/v1/chat/completions"]);
+    }
+}
+
+#[tokio::test]
+async fn all_calls_that_timed_out_wait_until_the_server_is_free() {
+    let (asked, looks) = (AtomicUsize::default(), AtomicUsize::default());
+    let server = Server::start(move |request| match request.method.as_str() {
+        "GET" => {
+            let is_busy = looks.fetch_add(1, SeqCst) < 2;
+            Reply::json(&json!([{"id": 0, "is_processing": is_busy}, {"id": 1, "is_processing": is_busy}]))
+        }
+        _ if asked.fetch_add(1, SeqCst) < 3 => Reply::hang(),
+        _ => wire::openai(request, "Aurora"),
+    });
+    let timeout = Duration::from_secs(3);
+    let settings = ChatSettings { timeout, ..patient("llama_server", &server.url()) };
+    let client = client("llama_server", settings);
+    let question = question("Which ship?");
+    let (first, second, third) =
+        tokio::join!(client.chat(&question), client.chat(&question), client.chat(&question));
+    for reply in [first, second, third] {
+        assert_eq!(reply.unwrap().text, "Aurora");
+    }
+    let [chat, slots] = ["/v1/chat/completions", "/slots"];
+    assert_eq!(paths(&server), [chat, chat, chat, slots, slots, slots, chat, chat, chat]);
 }
 
 /// A reply of llama.cpp's server that tells how far it is with a prompt of 3,000 tokens, of which 1,000 are cached.

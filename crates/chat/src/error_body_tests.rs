@@ -208,6 +208,7 @@ fn what_follows_the_news_of_a_dead_runner_is_of_its_log() {
         "error: model 'x' not found, please retry in 300 s".to_owned(),
         "Error: grammar is not supported, flagged by the content filter".to_owned(),
         "error: 429 rate limit, invalid api key".to_owned(),
+        "warn: failed to allocate a buffer, not enough memory for slot 3".to_owned(),
         String::new(),
     ] {
         for news in [

@@ -8,7 +8,7 @@ mod signs;
 use std::ops::RangeInclusive;
 
 use super::ChatErrorKind as Kind;
-use signs::{DEAD_RUNNER, OUT_OF_MEMORY, TOO_LONG};
+use signs::{DEAD_RUNNER, KILLED, OUT_OF_MEMORY, TOO_LONG};
 
 /// A row of the table.
 struct Rule {
@@ -29,8 +29,10 @@ const RULE: Rule = Rule { statuses: &[400..=599], signs: &[], unless: &[], kind:
 
 /// The rows, of which the first that fits counts.
 const RULES: &[Rule] = &[
-    Rule { statuses: &[500..=599], signs: OUT_OF_MEMORY, kind: Kind::OutOfMemory, ..RULE },
+    Rule { statuses: &[500..=599], signs: KILLED, kind: Kind::OutOfMemory, ..RULE },
+    // Other words about memory may be of its log, about another request.
     Rule { signs: DEAD_RUNNER, kind: Kind::Server, ..RULE },
+    Rule { statuses: &[500..=599], signs: OUT_OF_MEMORY, kind: Kind::OutOfMemory, ..RULE },
     Rule {
         // Ollama from 0.34 on; older versions end the stream without a word.
         signs: &["token repeat limit reached"],

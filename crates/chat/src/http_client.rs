@@ -103,6 +103,7 @@ impl HttpClient {
         let headers = headers(provider, dialect, &settings)
             .map_err(|(place, problem)| fail(Kind::Auth, format!("{place} {problem}")))?;
         let policy = RetryPolicy::new(settings.retries, settings.outage, settings.loading);
+        let policy = policy.silent_for(provider.silence(&settings, settings.retries.saturating_add(1)));
         let endpoint = Endpoint { provider, settings, url };
         let told = Arc::default();
         Ok(Self { endpoint, dialect, http, headers, abilities, told, policy, gate: None })
@@ -272,7 +273,7 @@ impl HttpClient {
 
     /// Whether users run the server themselves, so that what it writes costs time and no money.
     pub(super) fn is_of_ours(&self) -> bool {
-        self.endpoint.provider.local || http::is_private(&self.endpoint.settings.base_url)
+        self.is_users_own()
     }
 
     /// The format with a share of the reply for each text of its schema. Hosted vendors reject such limits, and their

@@ -83,7 +83,7 @@ pub use telling::telling;
 pub use thinking::without_thoughts;
 pub use usage::Usage;
 
-use minions_documents::tokens::{bounds, estimate};
+use minions_documents::tokens::estimate;
 use prompt_wait::Prompt;
 
 /// The longest silence of a model server, unless the job says otherwise, beside the time for the prompt. A cold local
@@ -221,8 +221,8 @@ impl ChatRequest {
 
     /// What a server has to read of the messages.
     fn prompt(&self) -> Prompt {
-        let most = self.messages.iter().map(|message| bounds(&message.content).most).sum();
-        Prompt { likely: self.estimated_tokens(), most }
+        let likely = self.estimated_tokens();
+        Prompt { likely, most: likely + likely / 4 }
     }
 
     /// The fewest tokens that the messages can have, whatever the tokenizer.

@@ -40,7 +40,7 @@ impl HttpClient {
             (Err(error), Ok(mut first)) => {
                 first.add(error.usage, error.kind.is_overload());
                 if let Some(observer) = &request.observer {
-                    observer.begin(&self.endpoint.name());
+                    observer.begin_again(&self.endpoint.name());
                     observer.delta(&first.text);
                 }
                 Ok(first)
@@ -104,8 +104,8 @@ fn looped(outcome: &Result<ChatReply, ChatError>) -> Option<(Usage, u64)> {
 }
 
 /// A reply in JSON of `schema`: a whole one, where it was whole before it began to repeat itself, or lacked its last brace
-/// alone.
-pub(super) fn with_end(reply: ChatReply, schema: &Value) -> ChatReply {
+/// alone. `kept`: what the server had written by then, with the white space at its end.
+pub(super) fn with_end(reply: ChatReply, schema: &Value, kept: &str) -> ChatReply {
     if reply.finish != Finish::Looped {
         return reply;
     }
@@ -116,7 +116,9 @@ pub(super) fn with_end(reply: ChatReply, schema: &Value) -> ChatReply {
         object.is_ok_and(|object| !object.is_empty() && keys.iter().all(|key| object.contains_key(*key)))
     };
     let text = reply.text.trim_end();
-    let text = [text.to_owned(), format!("{text}}}")].into_iter().find(is_whole);
+    // A number is over only where something follows it: more digits may have been to come.
+    let closed = (!kept.ends_with(|c: char| c.is_ascii_digit())).then(|| format!("{text}}}"));
+    let text = [Some(text.to_owned()), closed].into_iter().flatten().find(is_whole);
     match text {
         Some(text) => ChatReply { text, finish: Finish::Stop, ..reply },
         None => reply,
@@ -135,6 +137,22 @@ mod tests {
             ("{\"a\": \"x\"}\n\n", Some("{\"a\": \"x\"}")),
             ("{\"a\": \"x\"\n", Some("{\"a\": \"x\"}")),
             ("{\"a\": null, ", None),
+            ("{\"a\": null", Some("{\"a\": null}")),
+            // What is under way is none of the model's answers.
+            ("{\"a\": 10", None),
+            ("{\"a\": -1.50", None),
+            ("{\"a\": 1e9", None),
+            ("{\"a\": 1.", None),
+            ("{\"a\": tru", None),
+            ("{\"a\": \"x\\", None),
+            ("{\"a\": \"x\\u00", None),
+            ("{\"a\": \"10", None),
+            ("{\"a\": [10", None),
+            ("{\"a\": {\"c\": 10", None),
+            ("{\"a\": 10\n", Some("{\"a\": 10}")),
+            ("{\"a\": 10}", Some("{\"a\": 10}")),
+            ("{\"a\": \"10\"", Some("{\"a\": \"10\"}")),
+            ("{\"a\": [10]", Some("{\"a\": [10]}")),
             ("{\"b\": null\n", None),
             ("{\"a\": \"x", None),
             ("{\"a\": ", None),
@@ -148,7 +166,7 @@ mod tests {
                 cut: Vec::new(),
                 spared: 0,
             };
-            let ended = with_end(reply.clone(), &json!({"required": ["a"]}));
+            let ended = with_end(reply.clone(), &json!({"required": ["a"]}), text);
             match expected {
                 Some(text) => assert_eq!((&*ended.text, ended.finish), (text, Finish::Stop)),
                 None => assert_eq!(ended, reply),

@@ -12,7 +12,12 @@ pub trait CallObserver: Send + Sync {
     /// tries of this turn have streamed counts for nothing from here on.
     fn begin(&self, endpoint: &str);
 
-    /// A piece of the reply's text, never empty. If the try succeeds, the pieces since its `begin` are
+    /// The text of the try under way begins anew: what its pieces were so far is no part of the reply.
+    fn begin_again(&self, endpoint: &str) {
+        self.begin(endpoint);
+    }
+
+    /// A piece of the reply's text, never empty. If the try succeeds, the pieces since its last beginning are
     /// [`ChatReply::text`](super::ChatReply::text) byte for byte.
     fn delta(&self, text: &str);
 

@@ -60,13 +60,15 @@ pub struct PromptPace(Arc<Shared>);
 
 #[derive(Debug, Default)]
 struct Shared {
-    slowest: Mutex<Option<Shown>>,
+    shown: Mutex<Option<Shown>>,
     /// Tokens of the prompts under way that are not read yet.
     unread: AtomicU64,
     /// Calls under way.
     calls: AtomicU64,
     /// Tokens of a prompt that was given up unread; 0 if there is none.
     abandoned: AtomicU64,
+    /// Held by the call that waits until the server is done with it.
+    freeing: tokio::sync::Mutex<()>,
     tells_progress: AtomicBool,
 }
 
@@ -83,18 +85,23 @@ impl PartialEq for PromptPace {
 }
 
 impl PromptPace {
-    /// Notes how long a prompt took.
+    /// Notes how long a prompt took. A slower pace counts at once. A faster one counts by half, so that one slow reading
+    /// does not stretch the limits of all calls after it.
     pub(crate) fn note(&self, time: PromptTime) {
         let Some(pace) = time.pace() else { return };
-        let mut slowest = self.slowest();
-        if slowest.is_none_or(|known| pace < known.pace) {
-            *slowest = Some(Shown { pace, may_count_cached: time.may_count_cached });
-        }
+        let may_count_cached = time.may_count_cached;
+        let mut shown = self.shown();
+        *shown = Some(match *shown {
+            // What the cache had tells nothing of how fast the rest is read.
+            Some(known) if known.pace <= pace && may_count_cached && !known.may_count_cached => known,
+            Some(known) => Shown { pace: pace.min(known.pace.midpoint(pace)), may_count_cached },
+            None => Shown { pace, may_count_cached },
+        });
     }
 
     /// The time that `tokens` may take to be read.
     pub(crate) fn patience(&self, tokens: u64) -> Duration {
-        let slow = match *self.slowest() {
+        let slow = match *self.shown() {
             None => ASSUMED,
             // A count with cached tokens in it tells of a server that is slow, and not of one that is fast.
             Some(Shown { pace, may_count_cached: true }) => (pace * SLACK).min(ASSUMED),
@@ -105,7 +112,7 @@ impl PromptPace {
 
     /// Tokens a second at which prompts are likely to be read, once that is known.
     pub(crate) fn likely(&self) -> Option<f64> {
-        self.slowest().map(|shown| shown.pace)
+        self.shown().map(|shown| shown.pace)
     }
 
     /// A call begins whose prompt has `tokens`.
@@ -130,9 +137,11 @@ impl PromptPace {
         self.0.abandoned.fetch_max(tokens.max(1), Relaxed);
     }
 
-    /// The tokens of the longest prompt that was given up since this was asked last.
-    pub(crate) fn take_abandoned(&self) -> Option<u64> {
-        Some(self.0.abandoned.swap(0, Relaxed)).filter(|tokens| *tokens > 0)
+    /// The longest prompt that was given up and that no call has waited for, once no other call waits for one.
+    pub(crate) async fn abandoned(&self) -> Option<Abandoned<'_>> {
+        let turn = self.0.freeing.lock().await;
+        let tokens = self.0.abandoned.swap(0, Relaxed);
+        (tokens > 0).then(|| Abandoned { pace: self, tokens, _turn: turn })
     }
 
     /// The server is one of those that tell how far they are with a prompt if they are asked to.
@@ -145,8 +154,29 @@ impl PromptPace {
         self.0.tells_progress.load(Relaxed)
     }
 
-    fn slowest(&self) -> MutexGuard<'_, Option<Shown>> {
-        self.0.slowest.lock().unwrap_or_else(PoisonError::into_inner)
+    fn shown(&self) -> MutexGuard<'_, Option<Shown>> {
+        self.0.shown.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A prompt that was given up, which one call waits for and others wait with it. If the call is cancelled, the next one
+/// waits in its place.
+pub(crate) struct Abandoned<'a> {
+    pace: &'a PromptPace,
+    pub tokens: u64,
+    _turn: tokio::sync::MutexGuard<'a, ()>,
+}
+
+impl Abandoned<'_> {
+    /// It was waited for.
+    pub(crate) fn settle(mut self) {
+        self.tokens = 0;
+    }
+}
+
+impl Drop for Abandoned<'_> {
+    fn drop(&mut self) {
+        self.pace.0.abandoned.fetch_max(self.tokens, Relaxed);
     }
 }
 
@@ -181,16 +211,23 @@ mod tests {
     }
 
     #[test]
-    fn a_prompt_may_take_twice_as_long_as_the_slowest_one_before() {
+    fn a_prompt_may_take_twice_as_long_as_those_before() {
         for (shown, seconds, likely) in [
             (&[][..], 1000.0, None),
             (&[time(20_000, 200, false)], 400.0, Some(100.0)),
-            (&[time(20_000, 200, false), time(1000, 20, false), time(9000, 9, false)], 800.0, Some(50.0)),
+            (&[time(20_000, 200, false), time(1000, 20, false)], 800.0, Some(50.0)),
+            // A slow one counts less with each faster one.
+            (&[time(1000, 100, false), time(9000, 100, false)], 800.0, Some(50.0)),
+            (&[time(1000, 100, false), time(9000, 100, false), time(15_000, 100, false)], 400.0, Some(100.0)),
+            (&[time(9000, 100, false), time(1000, 100, false)], 4000.0, Some(10.0)),
             // Too short to tell, or without a time.
             (&[time(255, 100, false), time(5000, 0, false)], 1000.0, None),
             // What the cache had makes a server look fast.
             (&[time(20_000, 1, true)], 1000.0, Some(20_000.0)),
             (&[time(1000, 100, true)], 4000.0, Some(10.0)),
+            (&[time(20_000, 200, false), time(20_000, 1, true)], 400.0, Some(100.0)),
+            (&[time(1000, 100, true), time(9000, 100, true)], 1000.0, Some(50.0)),
+            (&[time(1000, 100, true), time(9000, 100, false)], 800.0, Some(50.0)),
         ] {
             let pace = PromptPace::default();
             shown.iter().for_each(|time| pace.note(*time));
@@ -212,11 +249,26 @@ mod tests {
         assert_eq!((pace.unread(), pace.calls()), (0, 0));
     }
 
-    #[test]
-    fn a_prompt_that_was_given_up_is_waited_for_once() {
+    #[tokio::test]
+    async fn a_prompt_that_was_given_up_is_waited_for_once_and_by_all() {
         let pace = PromptPace::default();
+        assert!(pace.abandoned().await.is_none());
         pace.abandon(7);
         pace.abandon(3);
-        assert_eq!([pace.take_abandoned(), pace.take_abandoned()], [Some(7), None]);
+        let first = pace.abandoned().await.unwrap();
+        assert_eq!(first.tokens, 7);
+        // Another call waits as long as the first one does; then there is nothing left to wait for.
+        let other = pace.clone();
+        let other = tokio::spawn(async move { other.abandoned().await.map(|one| one.tokens) });
+        tokio::task::yield_now().await;
+        assert!(!other.is_finished());
+        // A call that is given up meanwhile is not forgotten.
+        pace.abandon(5);
+        first.settle();
+        assert_eq!(other.await.unwrap(), Some(5));
+        // A call that is cancelled while it waits leaves the wait to the next one.
+        drop(pace.abandoned().await.unwrap());
+        pace.abandoned().await.unwrap().settle();
+        assert!(pace.abandoned().await.is_none());
     }
 }

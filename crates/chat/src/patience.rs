@@ -8,21 +8,44 @@ use std::time::Duration;
 
 use reqwest::Url;
 use serde_json::Value;
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout};
 
 use super::http_client::HttpClient;
 use super::llama_server;
 use super::pace::PromptPace;
+use super::providers::Provider;
+use super::settings::ChatSettings;
 use crate::http;
 
 /// The longest wait for a server that tells of its slots.
 const LONGEST: Duration = Duration::from_secs(120);
 /// The longest wait for a server that does not.
 const LONGEST_GUESS: Duration = Duration::from_secs(30);
+/// The longest wait for the answer of one look at the slots. It comes between two batches.
+const LONGEST_LOOK: Duration = Duration::from_secs(30);
 /// The time between two looks at the slots.
 const EVERY: Duration = Duration::from_secs(1);
 /// Tokens of the largest batch that llama.cpp's server reads at once (its `--batch-size`).
 const BATCH: u64 = 2048;
+
+impl Provider {
+    /// Whether the server of a client with these settings is the user's own, on this machine, in a private network or
+    /// elsewhere.
+    pub fn is_users_own(&self, settings: &ChatSettings) -> bool {
+        self.local || http::is_private(&settings.base_url)
+    }
+
+    /// Whether its limit of silence grows with the prompt.
+    pub fn has_patience(&self, settings: &ChatSettings) -> bool {
+        self.is_users_own(settings) && !settings.is_timeout_set
+    }
+
+    /// How long so many tries could take if limits did not grow: then no time-out is repeated any more. `None`: limits
+    /// do not grow, so the number of tries is limit enough.
+    pub fn silence(&self, settings: &ChatSettings, tries: u32) -> Option<Duration> {
+        self.has_patience(settings).then(|| settings.timeout.saturating_mul(tries))
+    }
+}
 
 impl HttpClient {
     /// What the model has shown of the time that prompts take.
@@ -32,12 +55,12 @@ impl HttpClient {
 
     /// Whether the server is the user's own, on this machine, in a private network or elsewhere.
     pub(super) fn is_users_own(&self) -> bool {
-        self.endpoint.provider.local || http::is_private(&self.endpoint.settings.base_url)
+        self.endpoint.provider.is_users_own(&self.endpoint.settings)
     }
 
     /// Whether the limit of silence grows with the prompt.
     pub(super) fn has_patience(&self) -> bool {
-        self.is_users_own() && !self.endpoint.settings.is_timeout_set
+        self.endpoint.provider.has_patience(&self.endpoint.settings)
     }
 
     /// The time that the server is given for a prompt of `tokens`, beside the limit of silence.
@@ -64,35 +87,41 @@ impl HttpClient {
         url
     }
 
-    /// Waits until a prompt that was given up is out of the server, once for each: until its slots work on our other calls
-    /// alone, or, if it does not tell, for the time of a batch.
+    /// Waits until a prompt that was given up is out of the server, once for each, however many calls wait: until its slots
+    /// work on our other calls alone, or, if it does not tell, for the time of a batch. A limit of silence that the user has
+    /// set is the limit of this wait as well.
     pub(super) async fn until_free(&self) {
         if !self.is_users_own() {
             return;
         }
-        let Some(tokens) = self.pace().take_abandoned() else { return };
+        let settings = &self.endpoint.settings;
+        let longest = if settings.is_timeout_set { settings.timeout.min(LONGEST) } else { LONGEST };
+        let begun = Instant::now();
+        let Ok(Some(abandoned)) = timeout(longest, self.pace().abandoned()).await else { return };
         tracing::info!(
             "waiting until {} is done with what was given up, which it may be at work on still",
             self.endpoint.name()
         );
-        let is_free = async {
-            while let Some(busy) = self.busy_slots().await {
-                if busy as u64 <= self.pace().calls() {
-                    return true;
-                }
-                sleep(EVERY).await;
-            }
-            false
-        };
-        match timeout(LONGEST, is_free).await {
-            Ok(true) => {}
-            Ok(false) => sleep(self.pace().patience(tokens.min(BATCH)).min(LONGEST_GUESS)).await,
-            Err(_) => tracing::warn!(
-                "{} is still at work after {} s on what was given up; it is asked all the same",
+        let left = longest.saturating_sub(begun.elapsed());
+        if timeout(left, self.until_done(abandoned.tokens)).await.is_err() {
+            tracing::warn!(
+                "{} may be at work after {} s still on what was given up; it is asked all the same",
                 self.endpoint.name(),
-                LONGEST.as_secs()
-            ),
+                longest.as_secs_f64()
+            );
         }
+        abandoned.settle();
+    }
+
+    /// Waits until the server is done with a prompt of `tokens` that was given up.
+    async fn until_done(&self, tokens: u64) {
+        while let Ok(Some(busy)) = timeout(LONGEST_LOOK, self.busy_slots()).await {
+            if busy as u64 <= self.pace().calls() {
+                return;
+            }
+            sleep(EVERY).await;
+        }
+        sleep(self.pace().patience(tokens.min(BATCH)).min(LONGEST_GUESS)).await;
     }
 
     /// How many calls the server works on, if it tells. The route answers between two batches.

@@ -19,7 +19,7 @@ const EVERY: Duration = Duration::from_secs(1);
 pub(crate) struct Prompt {
     /// Its tokens, by estimate.
     pub likely: u64,
-    /// The most that it can have.
+    /// The tokens that limits are reckoned with: an estimate may be a little too low.
     pub most: u64,
 }
 

@@ -231,20 +231,29 @@ impl<'a> Reader<'a> {
 
     /// Ends the reply where it began to repeat itself.
     fn looped(&mut self, found: Loop) {
-        let written = self.written();
+        let (written, is_ended_here) = (self.written(), self.is_ended_here);
         let Partial { ending, complete, usage, .. } = &mut self.reply;
         (*ending, *complete) = (Some(Ending::Looped), true);
-        usage.completion_tokens = usage.completion_tokens.max(written);
+        // The count of a server that has ended the reply itself is the true one.
+        if is_ended_here || usage.completion_tokens == 0 {
+            usage.completion_tokens = usage.completion_tokens.max(written);
+        }
         usage.total_tokens =
             usage.total_tokens.max(usage.prompt_tokens.saturating_add(usage.completion_tokens));
         self.ended = true;
         self.found = Some(found);
     }
 
+    /// The raw text, up to where it began to repeat itself.
+    pub(crate) fn kept(&self) -> &str {
+        let text = &self.reply.text;
+        &text[..self.found.map_or(text.len(), |found| text.floor_char_boundary(found.keeps))]
+    }
+
     /// The text of the complete reply, and how it ended. `is_answer` tells of reasoning that stands alone whether it
     /// is the answer.
     pub(crate) fn answer(&self, is_answer: impl Fn(&str) -> bool) -> Result<(&str, Finish), Fault> {
-        let Partial { text, reasoning, refusal, ending, .. } = &self.reply;
+        let Partial { reasoning, refusal, ending, .. } = &self.reply;
         let finish = match ending {
             _ if !refusal.is_empty() => return Err(refused(&format!(": {refusal}"))),
             Some(Ending::Refused(word)) => return Err(refused(&format!(" ({word})"))),
@@ -266,8 +275,7 @@ impl<'a> Reader<'a> {
             Some(Ending::Cut) => Finish::Length,
             Some(Ending::Looped) => Finish::Looped,
         };
-        let kept = self.found.map_or(text.len(), |found| text.floor_char_boundary(found.keeps));
-        let text = &text[..kept];
+        let text = self.kept();
         let answer = without_thoughts(text);
         if !answer.is_empty() {
             return Ok((answer, finish));

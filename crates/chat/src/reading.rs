@@ -119,7 +119,7 @@ impl HttpClient {
         let (usage, spared) = (reader.reply.usage, self.spared(reader));
         let reply = ChatReply { text: text.to_owned(), finish, usage, refused: false, cut, spared };
         Ok(match format {
-            Format::Schema { schema, .. } => loops::with_end(reply, schema),
+            Format::Schema { schema, .. } => loops::with_end(reply, schema, reader.kept()),
             Format::Text => reply,
         })
     }

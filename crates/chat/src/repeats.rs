@@ -6,22 +6,27 @@
 
 use std::collections::VecDeque;
 
-/// Equal pieces in a row that are a loop. Ollama's guard ends a reply after 31 (`llm/llama_server.go`), from its version
-/// 0.34 on after 101.
+/// Equal pieces in a row that are a loop: with a letter or of white space, and others, as numbers end in many zeros.
+/// Ollama's guard ends a reply after 31 (`llm/llama_server.go`), from its version 0.34 on after 101.
 const EQUAL_PIECES: usize = 64;
+const EQUAL_SIGNS: usize = 112;
 /// Equal pieces in a row after which a server that ended its stream without a reason has seen a loop.
 const GUARDED_PIECES: usize = 25;
-/// The fewest tokens of a loop of words, of one of lines, and of one of what people write over and over.
-const WORD_TOKENS: usize = 56;
-const LINE_TOKENS: usize = 64;
+/// The fewest tokens of a loop of words, of long blocks, of lines, and of what people write over and over.
+const WORD_TOKENS: usize = 112;
+const LONG_TOKENS: usize = 56;
+const LINE_TOKENS: usize = 112;
 const PLAIN_TOKENS: usize = 256;
-/// How often a block is there in a loop: a short one of words, a long one, a line, one that people write over and over.
-const WORD_TIMES: usize = 8;
+/// How often a block is there in a loop: a short one of words, a long one, a short line, a long line (logs have a few equal
+/// ones), one that people write over and over.
+const WORD_TIMES: usize = 6;
 const LONG_TIMES: usize = 4;
-const LINE_TIMES: usize = 20;
+const LINE_TIMES: usize = 12;
+const LONG_LINE_TIMES: usize = 6;
 const PLAIN_TIMES: usize = 16;
-/// From how many bytes on a block is long.
-const LONG: usize = 100;
+/// From how many bytes on a block is long, and a line is not short any more.
+const LONG: usize = 64;
+const SHORT_LINE: usize = 36;
 /// The longest block, in bytes.
 const LONGEST: usize = 1024;
 /// The end of the text that is looked at, in bytes.
@@ -70,7 +75,7 @@ impl Repeats {
             return None;
         }
         self.add(piece);
-        if self.equal >= EQUAL_PIECES && !is_rule(&String::from_utf8_lossy(&self.last)) {
+        if self.equal >= EQUAL_PIECES && self.equal >= equal_pieces(&String::from_utf8_lossy(&self.last)) {
             return Some(self.of_pieces());
         }
         let (pieces, length) = self.looked;
@@ -157,12 +162,17 @@ fn block(recent: &[u8], pieces: impl Fn(usize) -> usize) -> Option<(usize, usize
         return None;
     }
     let same = same_before(recent);
+    // Blocks and their bytes with all copies.
+    let mut shorter: Vec<(usize, usize)> = Vec::new();
     (1..=LONGEST.min(recent.len() / LONG_TIMES)).find_map(|block| {
         let region = block + same[block];
         let times = region / block;
-        if times < LONG_TIMES {
+        // Several copies of a block are no block of their own.
+        let is_known = || shorter.iter().any(|(part, whole)| block % part == 0 && *whole == region);
+        if times < LONG_TIMES || is_known() {
             return None;
         }
+        shorter.push((block, region));
         let tokens = pieces(region).max(region / TOKEN);
         let (least_tokens, least_times) = limits(&recent[recent.len() - block..]);
         (tokens >= least_tokens && times >= least_times).then_some((block, region, tokens))
@@ -196,6 +206,16 @@ fn same_before(recent: &[u8]) -> Vec<usize> {
     same
 }
 
+/// How many of these pieces in a row are a loop.
+fn equal_pieces(piece: &str) -> usize {
+    match piece {
+        _ if is_rule(piece) => usize::MAX,
+        "" => EQUAL_PIECES,
+        _ if piece.chars().any(char::is_alphabetic) => EQUAL_PIECES,
+        _ => EQUAL_SIGNS,
+    }
+}
+
 /// The fewest tokens and copies that make a loop of this block.
 fn limits(block: &[u8]) -> (usize, usize) {
     let text = String::from_utf8_lossy(block);
@@ -209,10 +229,12 @@ fn limits(block: &[u8]) -> (usize, usize) {
     let has_cells = text.contains(CELLS) || pairs.any(|(c, next)| c == ',' && !next.is_whitespace());
     if is_rule(&text) || letters * 2 < signs || has_cells {
         (PLAIN_TOKENS, PLAIN_TIMES)
-    } else if block.len() >= LONG {
-        (WORD_TOKENS, LONG_TIMES)
     } else if text.contains('\n') {
-        (LINE_TOKENS, LINE_TIMES)
+        let least = if block.len() >= LONG { LONG_TOKENS } else { LINE_TOKENS };
+        // The longer the line, the fewer copies.
+        (least, (LINE_TIMES * SHORT_LINE / block.len()).clamp(LONG_LINE_TIMES, LINE_TIMES))
+    } else if block.len() >= LONG {
+        (LONG_TOKENS, LONG_TIMES)
     } else {
         (WORD_TOKENS, WORD_TIMES)
     }

@@ -50,7 +50,7 @@ impl<'a> WatchedTry<'a> {
         match self.deltas.rest(raw, text) {
             Rest::Continues(rest) => tell(*observer, rest),
             Rest::Replaces(text) => {
-                observer.begin(endpoint);
+                observer.begin_again(endpoint);
                 tell(*observer, text);
             }
         }

@@ -43,6 +43,8 @@ pub(super) struct BatchProgress {
 #[derive(Default)]
 struct Counts {
     worker_calls: u64,
+    /// The last one of each job under way. Its reply may begin anew.
+    last_calls: HashMap<Arc<str>, u64>,
     /// Tokens that they wrote.
     tokens: u64,
     /// The tokens of each job under way, which are in the sum already.
@@ -58,8 +60,17 @@ impl Counts {
         *known = tokens.max(*known);
     }
 
+    /// The worker of the event's job is asked.
+    fn called(&mut self, event: &Event, call: u64) {
+        let Some(job) = &event.job else { return };
+        if self.last_calls.insert(Arc::clone(job), call) != Some(call) {
+            self.worker_calls += 1;
+        }
+    }
+
     fn end(&mut self, event: &Event) {
         if let Some(job) = &event.job {
+            self.last_calls.remove(job);
             self.of_jobs.remove(job);
         }
     }
@@ -174,7 +185,7 @@ impl EventListener for BatchProgress {
             return;
         }
         match &event.kind {
-            EventKind::Call { side: JobRole::Worker, .. } => self.counts().worker_calls += 1,
+            EventKind::Call { side: JobRole::Worker, call, .. } => self.counts().called(event, *call),
             EventKind::WorkerJob(WorkerJob { worker_tokens: Some(tokens), .. }) => {
                 self.counts().written(event, *tokens);
             }

@@ -28,6 +28,8 @@ const LONGEST_REST: Duration = Duration::from_secs(60);
 pub(crate) struct PooledServer {
     client: Arc<dyn ChatClient>,
     shares_prefixes: bool,
+    /// How long it may be silent in one try if its limit does not grow with the prompt; `None` if it never does.
+    silence: Option<Duration>,
     state: Mutex<State>,
 }
 
@@ -61,12 +63,18 @@ impl PooledServer {
     pub(crate) fn new(client: Arc<dyn ChatClient>, slots: Option<usize>) -> Self {
         let state =
             State { limit: AdaptiveLimit::new(slots), in_flight: 0, rest: FIRST_REST, down_until: None };
-        Self { client, shares_prefixes: false, state: Mutex::new(state) }
+        Self { client, shares_prefixes: false, silence: None, state: Mutex::new(state) }
     }
 
     /// Sets whether all slots of the server share one cache of prompt prefixes.
     pub(crate) fn sharing_prefixes(mut self, shares: bool) -> Self {
         self.shares_prefixes = shares;
+        self
+    }
+
+    /// Sets how long one try may be silent if its limit does not grow with the prompt; `None` if it never does.
+    pub(crate) fn silent_for(mut self, silence: Option<Duration>) -> Self {
+        self.silence = silence;
         self
     }
 
@@ -95,7 +103,9 @@ impl ServerPool {
     /// of them has failed. The clients of several servers need no retries of their own, as another server is better
     /// than a wait.
     pub(crate) fn new(servers: Vec<PooledServer>, retries: u32) -> Arc<Self> {
-        let policy = RetryPolicy::new(retries, Duration::ZERO, LOADING_TIMEOUT);
+        let of_pass: Option<Duration> = servers.iter().map(|server| server.silence).sum();
+        let silence = of_pass.map(|silence| silence.saturating_mul(retries.saturating_add(1)));
+        let policy = RetryPolicy::new(retries, Duration::ZERO, LOADING_TIMEOUT).silent_for(silence);
         Arc::new(Self { servers, policy, room: Notify::new() })
     }
 
@@ -303,6 +313,31 @@ impl Drop for Permit {
     fn drop(&mut self) {
         if self.holds_slot {
             self.pool.release(self.server);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::chat::{ChatSettings, connect, providers};
+
+    #[test]
+    fn the_silence_of_all_servers_in_all_passes_is_the_limit_of_a_time_out() {
+        let seconds = Duration::from_secs;
+        for (silences, retries, expected) in [
+            (vec![Some(seconds(300))], 3, Some(seconds(1200))),
+            (vec![Some(seconds(300)), Some(seconds(60))], 1, Some(seconds(720))),
+            // The limits of one of them never grow.
+            (vec![Some(seconds(300)), None], 3, None),
+        ] {
+            let server = |silence: &Option<Duration>| {
+                let provider = providers::find("ollama").unwrap();
+                let client = connect(provider, ChatSettings::new("m", "http://localhost:1")).unwrap();
+                PooledServer::new(client, None).silent_for(*silence)
+            };
+            let pool = ServerPool::new(silences.iter().map(server).collect(), retries);
+            assert_eq!(pool.policy.silence, expected, "{silences:?}");
         }
     }
 }

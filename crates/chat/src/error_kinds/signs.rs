@@ -1,14 +1,12 @@
 //! Words by which servers tell the same in many ways, in lower case.
 
-/// How servers say that the system ended a model's process, or that there is no memory for it: Go's words of a signal and
-/// of a status, those of llama.cpp's backends (Ollama's `llm/status.go`), of Ollama before 0.30, of Docker Model Runner.
+/// How servers say that the system ended a model's process: Go's words of a signal and of a status.
+pub(super) const KILLED: &[&str] =
+    &["signal: killed", "signal: 9", "sigkill", "exit status 137", "exit code 137", "status 137"];
+
+/// How servers say that there is no memory for a model: the words of llama.cpp's backends (Ollama's `llm/status.go`), of
+/// Ollama before 0.30, of Docker Model Runner.
 pub(super) const OUT_OF_MEMORY: &[&str] = &[
-    "signal: killed",
-    "signal: 9",
-    "sigkill",
-    "exit status 137",
-    "exit code 137",
-    "status 137",
     "out of memory",
     "out of device memory",
     "outofmemory",

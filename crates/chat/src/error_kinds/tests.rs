@@ -50,6 +50,21 @@ fn what_servers_say_has_its_kind() {
         (405, "[empty]", Kind::NotFound),
         (500, "[json] llama-server process has terminated: signal: killed", Kind::OutOfMemory),
         (500, "[json] llama runner process has terminated: exit status 137", Kind::OutOfMemory),
+        (502, "[json] llama.cpp terminated unexpectedly: signal: 9, out of memory", Kind::OutOfMemory),
+        (500, "[plain] upstream command exited: SIGKILL", Kind::OutOfMemory),
+        // Of the log of a process that has died of something else.
+        (
+            500,
+            "[json] llama-server process no longer running: -1 ggml: failed to allocate 9 bytes",
+            Kind::Server,
+        ),
+        (
+            500,
+            "[json] an error was encountered while running the model: CUDA error: out of memory",
+            Kind::Server,
+        ),
+        (503, "[json] EngineDeadError: not enough memory for request 7", Kind::Server),
+        (500, "[json] The model has crashed: std::bad_alloc (Exit code: 134)", Kind::Server),
         (
             500,
             "[json] model requires more system memory (5.6 GiB) than is available (3.1 GiB)",
