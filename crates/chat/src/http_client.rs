@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use async_trait::async_trait;
-use minions_machine::memory;
+use minions_machine::memory::{self, Kills};
 use reqwest::Url;
 use reqwest::header::{HeaderMap, HeaderValue};
 use tokio::time::timeout;
@@ -16,6 +16,7 @@ use tokio::time::timeout;
 use super::dialect::{Abilities, Dialect};
 use super::egress_gate::{CallOutcome, EgressGate, OutboundRequest};
 use super::endpoint::{self, Endpoint};
+use super::error_kinds::is_of_dead_runner;
 use super::error_messages::hint;
 use super::prompt_wait::PromptWait;
 use super::providers::Provider;
@@ -129,7 +130,7 @@ impl HttpClient {
             let kills = memory::kills();
             let outcome = timeout(whole, self.send(request, &settings, sent)).await;
             let outcome = outcome.unwrap_or_else(|_| Err(self.endpoint.endless(whole)));
-            let error = match outcome.map_err(|error| self.of_memory(error, kills)) {
+            let error = match outcome.map_err(|error| self.of_memory(error, &kills)) {
                 Err(error) if self.shrink(sent, request, &error) => continue,
                 Err(error) => {
                     match error.kind {
@@ -149,10 +150,15 @@ impl HttpClient {
     }
 
     /// The error of a server on this machine that failed while the system ended a process for want of memory (there were
-    /// `kills` before the call): most likely the one that ran the model.
-    fn of_memory(&self, error: ChatError, kills: Option<u64>) -> ChatError {
+    /// `kills` before the call): most likely the one that ran the model, if it was of our container or the server says that
+    /// its runner has died.
+    fn of_memory(&self, error: ChatError, kills: &Kills) -> ChatError {
         let is_here = || http::is_this_machine(&self.endpoint.settings.base_url);
-        if error.kind == Kind::Server && memory::kills() > kills && is_here() {
+        let is_runner_s = || {
+            let now = memory::kills();
+            now.is_own_since(kills) || now.is_any_since(kills) && is_of_dead_runner(&error.message)
+        };
+        if error.kind == Kind::Server && is_here() && is_runner_s() {
             let hint = hint(self.endpoint.provider, &self.endpoint.settings, Kind::OutOfMemory);
             return ChatError { kind: Kind::OutOfMemory, hint, ..error };
         }
