@@ -154,11 +154,7 @@ impl HttpClient {
     /// its runner has died.
     fn of_memory(&self, error: ChatError, kills: &Kills) -> ChatError {
         let is_here = || http::is_this_machine(&self.endpoint.settings.base_url);
-        let is_runner_s = || {
-            let now = memory::kills();
-            now.is_own_since(kills) || now.is_any_since(kills) && is_of_dead_runner(&error.message)
-        };
-        if error.kind == Kind::Server && is_here() && is_runner_s() {
+        if error.kind == Kind::Server && is_here() && is_killed(&error.message, kills, &memory::kills()) {
             let hint = hint(self.endpoint.provider, &self.endpoint.settings, Kind::OutOfMemory);
             return ChatError { kind: Kind::OutOfMemory, hint, ..error };
         }
@@ -329,6 +325,12 @@ fn headers(
     Ok(headers)
 }
 
+/// Whether the runner behind a server that said this was killed for want of memory, by the counts before and now: of our
+/// container any kill counts, as servers have many words for it, and elsewhere it may be anybody's.
+fn is_killed(said: &str, before: &Kills, now: &Kills) -> bool {
+    now.own > before.own || now.machine > before.machine && is_of_dead_runner(said)
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::{openai, providers::find};
@@ -336,6 +338,24 @@ mod tests {
 
     fn settings(base_url: &str, model: &str, key: Option<&str>) -> ChatSettings {
         ChatSettings { api_key: key.map(Secret::new), ..ChatSettings::new(model, base_url) }
+    }
+
+    #[test]
+    fn a_kill_elsewhere_on_the_machine_needs_the_words_of_a_dead_runner() {
+        let dead = "m answered 500: an error was encountered while running the model";
+        let other = "m answered 502 (Bad Gateway): EOF";
+        for (said, own, machine, expected) in [
+            (dead, 0, 0, false),
+            (dead, 0, 1, true),
+            (other, 0, 1, false),
+            (other, 1, 1, true),
+            (other, 1, 0, true),
+            (other, 0, 0, false),
+        ] {
+            let [before, now] = [(0, 0), (own, machine)].map(|(own, machine)| Kills { own, machine });
+            assert_eq!(is_killed(said, &before, &now), expected, "{said} {own} {machine}");
+            assert!(!is_killed(said, &now, &before));
+        }
     }
 
     #[test]

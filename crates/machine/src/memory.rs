@@ -148,21 +148,9 @@ fn droppable(stat: &str) -> u64 {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Kills {
     /// In the control groups with a limit that hold this process (version 2).
-    own: u64,
-    /// On the whole machine and in all its containers, since it runs.
-    machine: u64,
-}
-
-impl Kills {
-    /// Whether one of this process's groups has lost a process since `before`.
-    pub fn is_own_since(&self, before: &Self) -> bool {
-        self.own > before.own
-    }
-
-    /// Whether the machine has, which may be anybody's.
-    pub fn is_any_since(&self, before: &Self) -> bool {
-        self.machine > before.machine
-    }
+    pub own: u64,
+    /// On the whole machine and in all its containers, since it runs: they may be anybody's.
+    pub machine: u64,
 }
 
 /// The counts of now; what is not told counts as none.
@@ -317,8 +305,6 @@ mod tests {
             let all: Vec<_> = files.iter().copied().chain([vmstat]).collect();
             let now = kills_below(files_of(mounts, "4:memory:/a\n0::/a/b\n", &all).path());
             assert_eq!(now, Kills { own, machine: 9 }, "{files:?}");
-            let before = Kills { own: 1, machine: 8 };
-            assert_eq!((now.is_own_since(&before), now.is_any_since(&before)), (own > 1, true));
         }
         assert_eq!(kills_below(Path::new("/no/such/machine")), Kills::default());
     }

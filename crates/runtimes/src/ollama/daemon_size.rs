@@ -175,6 +175,9 @@ pub(super) mod tests {
     use super::*;
     use crate::Timeouts;
 
+    /// Where no daemon answers.
+    pub(in super::super) const NOBODY: &str = "http://127.0.0.1:1";
+
     fn told(given: &[(&str, &str)]) -> Option<Told> {
         let own = |pairs: &[(&str, &str)]| -> Vec<(String, String)> {
             pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
@@ -185,8 +188,8 @@ pub(super) mod tests {
         Told::of(7, &all, &given)
     }
 
-    /// An Ollama that nobody answers for, whose watchdog, which `Held` stands for, says that it runs `process`.
-    pub(in super::super) async fn watched(base: &Path, process: i32) -> (Ollama, [Held; 2]) {
+    /// The Ollama at `url`, whose watchdog, for which the locks stand, says that it runs `process`.
+    pub(in super::super) async fn watched(base: &Path, url: &str, process: i32) -> (Ollama, [Held; 2]) {
         let host = Host::read("127.0.0.1:1").unwrap();
         let start = Start::new("/bin/false", "/bin/false", host, base.join("locks"));
         let start = Start { limit: Duration::from_millis(300), ..start };
@@ -194,7 +197,7 @@ pub(super) mod tests {
         let watchdog = locks.become_watchdog().unwrap().unwrap();
         Told { process, ..told(&[]).unwrap() }.tell(&locks).unwrap();
         let slots = locks.tell_slots(4).await.unwrap();
-        let ollama = Ollama::new("http://127.0.0.1:1", None, Timeouts::default()).unwrap();
+        let ollama = Ollama::new(url, None, Timeouts::default()).unwrap();
         (ollama.starting(start), [watchdog, slots])
     }
 
@@ -233,7 +236,7 @@ pub(super) mod tests {
         let base = tempfile::tempdir().unwrap();
         // A process without the mark, which goes on.
         let mut stranger = std::process::Command::new("sleep").arg("1000").spawn().unwrap();
-        let (ollama, held) = watched(base.path(), stranger.id().try_into().unwrap()).await;
+        let (ollama, held) = watched(base.path(), NOBODY, stranger.id().try_into().unwrap()).await;
         let start = ollama.start.as_ref().unwrap();
         let wished = Asked { slots: 2, cache_ram: Some(0) };
         let error = start.resize(&ollama, wished).await.unwrap_err();

@@ -152,9 +152,12 @@ fn given_back(model: &Value, weights: Option<u64>) -> (u64, u64) {
 
 #[cfg(test)]
 mod tests {
-    use super::super::daemon_size::tests::watched;
+    use super::super::daemon_size::tests::{NOBODY, watched};
     use super::*;
+    use minions_machine::gpu::{self, Gpu};
     use serde_json::json;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpListener;
 
     #[test]
     fn loaded_models_give_back_what_does_not_count_as_free_already() {
@@ -181,12 +184,51 @@ mod tests {
     #[tokio::test]
     async fn a_model_that_embeds_changes_nothing() {
         let base = tempfile::tempdir().unwrap();
-        let (ollama, _held) = watched(base.path(), 1).await;
+        let (ollama, _held) = watched(base.path(), NOBODY, 1).await;
         let name = Name::parse("m").unwrap();
         for (model_use, expected) in [(ModelUse::Embed, Some(2048)), (ModelUse::Chat, None)] {
             let need = Need { model_use, ..Need::default() };
             let window = ollama.fit(&need, &name, &Value::Null, 2048, None).await;
             assert_eq!(window.ok(), expected, "{model_use:?}");
+        }
+    }
+
+    /// A daemon with one model, larger than any machine, and such an answer of `/api/ps`.
+    async fn daemon(loaded: Value) -> String {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        tokio::spawn(async move {
+            while let Ok((mut stream, _)) = listener.accept().await {
+                let mut request = [0; 4096];
+                let length = stream.read(&mut request).await.unwrap();
+                let body = match request[..length].starts_with(b"GET /api/ps") {
+                    true => loaded.to_string(),
+                    false => json!({"models": [{"name": "m:latest", "size": 1_u64 << 60}]}).to_string(),
+                };
+                let head =
+                    format!("HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: {}\r\n\r\n", body.len());
+                stream.write_all((head + &body).as_bytes()).await.unwrap();
+            }
+        });
+        url
+    }
+
+    #[cfg(target_os = "linux")]
+    #[tokio::test]
+    async fn what_seems_not_to_fit_is_tried_where_models_can_be_ended() {
+        let none = json!({"models": []});
+        let other = json!({"models": [{"name": "other:latest", "size": 1 << 20, "size_vram": 0}]});
+        let shown = json!({"model_info": {
+            "general.architecture": "x", "x.block_count": 1, "x.embedding_length": 8,
+        }});
+        // A card may hold it.
+        let is_known = gpu::gpu() != Gpu::Unknown;
+        for (loaded, expected) in [(none, None), (other, Some(2048))] {
+            let base = tempfile::tempdir().unwrap();
+            let (ollama, _held) = watched(base.path(), &daemon(loaded.clone()).await, 1).await;
+            let name = Name::parse("m").unwrap();
+            let window = ollama.fit(&Need::default(), &name, &shown, 8192, None).await;
+            assert_eq!(window.ok(), if is_known { expected } else { Some(8192) }, "{loaded}");
         }
     }
 }
