@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use async_trait::async_trait;
-use minions_machine::memory;
+use minions_machine::memory::{self, Kills};
 use reqwest::Url;
 use reqwest::header::{HeaderMap, HeaderValue};
 use tokio::time::timeout;
@@ -16,6 +16,7 @@ use tokio::time::timeout;
 use super::dialect::{Abilities, Dialect};
 use super::egress_gate::{CallOutcome, EgressGate, OutboundRequest};
 use super::endpoint::{self, Endpoint};
+use super::error_kinds::is_of_dead_runner;
 use super::error_messages::hint;
 use super::prompt_wait::PromptWait;
 use super::providers::Provider;
@@ -130,7 +131,7 @@ impl HttpClient {
             let kills = memory::kills();
             let outcome = timeout(whole, self.send(request, &settings, sent)).await;
             let outcome = outcome.unwrap_or_else(|_| Err(self.endpoint.endless(whole)));
-            let error = match outcome.map_err(|error| self.of_memory(error, kills)) {
+            let error = match outcome.map_err(|error| self.of_memory(error, &kills)) {
                 Err(error) if self.shrink(sent, request, &error) => continue,
                 Err(error) => {
                     match error.kind {
@@ -150,10 +151,11 @@ impl HttpClient {
     }
 
     /// The error of a server on this machine that failed while the system ended a process for want of memory (there were
-    /// `kills` before the call): most likely the one that ran the model.
-    fn of_memory(&self, error: ChatError, kills: Option<u64>) -> ChatError {
+    /// `kills` before the call): most likely the one that ran the model, if it was of our container or the server says that
+    /// its runner has died.
+    fn of_memory(&self, error: ChatError, kills: &Kills) -> ChatError {
         let is_here = || http::is_this_machine(&self.endpoint.settings.base_url);
-        if error.kind == Kind::Server && memory::kills() > kills && is_here() {
+        if error.kind == Kind::Server && is_here() && is_killed(&error.message, kills, &memory::kills()) {
             let hint = hint(self.endpoint.provider, &self.endpoint.settings, Kind::OutOfMemory);
             return ChatError { kind: Kind::OutOfMemory, hint, ..error };
         }
@@ -324,6 +326,12 @@ fn headers(
     Ok(headers)
 }
 
+/// Whether the runner behind a server that said this was killed for want of memory, by the counts before and now: of our
+/// container any kill counts, as servers have many words for it, and elsewhere it may be anybody's.
+fn is_killed(said: &str, before: &Kills, now: &Kills) -> bool {
+    now.own > before.own || now.machine > before.machine && is_of_dead_runner(said)
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::{openai, providers::find};
@@ -331,6 +339,24 @@ mod tests {
 
     fn settings(base_url: &str, model: &str, key: Option<&str>) -> ChatSettings {
         ChatSettings { api_key: key.map(Secret::new), ..ChatSettings::new(model, base_url) }
+    }
+
+    #[test]
+    fn a_kill_elsewhere_on_the_machine_needs_the_words_of_a_dead_runner() {
+        let dead = "m answered 500: an error was encountered while running the model";
+        let other = "m answered 502 (Bad Gateway): EOF";
+        for (said, own, machine, expected) in [
+            (dead, 0, 0, false),
+            (dead, 0, 1, true),
+            (other, 0, 1, false),
+            (other, 1, 1, true),
+            (other, 1, 0, true),
+            (other, 0, 0, false),
+        ] {
+            let [before, now] = [(0, 0), (own, machine)].map(|(own, machine)| Kills { own, machine });
+            assert_eq!(is_killed(said, &before, &now), expected, "{said} {own} {machine}");
+            assert!(!is_killed(said, &now, &before));
+        }
     }
 
     #[test]

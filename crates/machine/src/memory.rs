@@ -41,13 +41,18 @@ pub fn free_of_machine() -> Option<Free> {
 /// As [`free`], by the files below `root`.
 fn free_below(root: &Path) -> Option<Free> {
     let machine = read(&root.join("proc/meminfo")).and_then(|text| of_machine(&text));
-    let mounts = read(&root.join("proc/self/mountinfo")).unwrap_or_default();
-    let groups = read(&root.join("proc/self/cgroup")).unwrap_or_default();
-    let below = |folder: PathBuf| root.join(folder.strip_prefix("/").unwrap_or(&folder));
-    let groups = group_folders(&mounts, &groups).into_iter().filter_map(|folder| of_group(&below(folder)));
+    let groups = own_groups(root).into_iter().filter_map(|folder| of_group(&folder));
     let all: Vec<Free> = machine.into_iter().chain(groups).collect();
     let swap = all.iter().map(|free| free.swap).min()?;
     all.into_iter().min_by_key(|free| free.bytes).map(|free| Free { swap, ..free })
+}
+
+/// The folders of [`group_folders`] below `root`.
+fn own_groups(root: &Path) -> Vec<PathBuf> {
+    let mounts = read(&root.join("proc/self/mountinfo")).unwrap_or_default();
+    let groups = read(&root.join("proc/self/cgroup")).unwrap_or_default();
+    let below = |folder: PathBuf| root.join(folder.strip_prefix("/").unwrap_or(&folder));
+    group_folders(&mounts, &groups).into_iter().map(below).collect()
 }
 
 fn read(path: &Path) -> Option<String> {
@@ -139,10 +144,28 @@ fn droppable(stat: &str) -> u64 {
     files.iter().filter_map(|name| deep(name)).chain(counter(stat, "slab_reclaimable")).sum()
 }
 
-/// How many processes the kernel has ended for want of memory since it runs, on the whole machine and in all its
-/// containers.
-pub fn kills() -> Option<u64> {
-    counter(&read(Path::new("/proc/vmstat"))?, "oom_kill")
+/// Processes that the kernel has ended for want of memory.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Kills {
+    /// In the control groups with a limit that hold this process (version 2).
+    pub own: u64,
+    /// On the whole machine and in all its containers, since it runs: they may be anybody's.
+    pub machine: u64,
+}
+
+/// The counts of now; what is not told counts as none.
+pub fn kills() -> Kills {
+    kills_below(Path::new("/"))
+}
+
+fn kills_below(root: &Path) -> Kills {
+    let of = |path: &Path| counter(&read(path)?, "oom_kill");
+    let limited = own_groups(root).into_iter().filter(|folder| of_group(folder).is_some());
+    Kills {
+        // A group counts those of all groups in it.
+        own: limited.filter_map(|folder| of(&folder.join("memory.events"))).max().unwrap_or(0),
+        machine: of(&root.join("proc/vmstat")).unwrap_or(0),
+    }
 }
 
 /// The number behind `name` in lines of the form `name number`.
@@ -153,6 +176,7 @@ fn counter(text: &str, name: &str) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use tempfile::TempDir;
 
     const V2: &str = "30 23 0:26 / /sys/fs/cgroup rw,nosuid - cgroup2 cgroup2 rw\n";
     const V1: &str = "31 23 0:28 / /sys/fs/cgroup rw - tmpfs tmpfs rw,mode=755\n\
@@ -164,6 +188,10 @@ mod tests {
 
     /// A machine of files: those of `/proc`, and others.
     fn machine(mounts: &str, groups: &str, files: &[(&str, &str)]) -> Option<Free> {
+        free_below(files_of(mounts, groups, files).path())
+    }
+
+    fn files_of(mounts: &str, groups: &str, files: &[(&str, &str)]) -> TempDir {
         let root = tempfile::tempdir().unwrap();
         let own = [("proc/meminfo", MEMINFO), ("proc/self/mountinfo", mounts), ("proc/self/cgroup", groups)];
         for (name, text) in own.iter().chain(files) {
@@ -171,7 +199,7 @@ mod tests {
             fs::create_dir_all(path.parent().unwrap()).unwrap();
             fs::write(path, text).unwrap();
         }
-        free_below(root.path())
+        root
     }
 
     fn bytes(mounts: &str, groups: &str, files: &[(&str, &str)]) -> u64 {
@@ -255,6 +283,30 @@ mod tests {
         let mounts = "35 31 0:32 /docker/x /cg/memory rw - cgroup cgroup rw,cpu,memory\n";
         let files = [("cg/memory/memory.limit_in_bytes", "600"), ("cg/memory/memory.usage_in_bytes", "100")];
         assert_eq!(bytes(mounts, groups, &files), 500);
+    }
+
+    #[test]
+    fn kills_of_limited_groups_are_told_from_anybody_s() {
+        let vmstat = ("proc/vmstat", "pgfault 3\noom_kill 9\n");
+        let group = |at: &'static str, limit: &'static str, events: &'static str| {
+            [("memory.max", limit), ("memory.current", "1"), ("memory.events", events)]
+                .map(|(name, text)| (format!("sys/fs/cgroup{at}/{name}"), text))
+        };
+        for (mounts, files, own) in [
+            (V2, vec![group("/a", "900", "low 0\noom 2\noom_kill 2\noom_group_kill 0\n")], 2),
+            (V2, vec![group("/a", "900", "oom_kill 3"), group("/a/b", "max", "oom_kill 1")], 3),
+            // What has no limit loses its processes to the machine's want, and others.
+            (V2, vec![group("/a", "max", "oom_kill 4"), group("/a/b", "300", "oom_kill 1")], 1),
+            (V2, vec![group("/a/b", "max", "oom_kill 4")], 0),
+            (V2, vec![group("/other", "10", "oom_kill 4")], 0),
+            (V1, vec![], 0),
+        ] {
+            let files: Vec<_> = files.iter().flatten().map(|(name, text)| (name.as_str(), *text)).collect();
+            let all: Vec<_> = files.iter().copied().chain([vmstat]).collect();
+            let now = kills_below(files_of(mounts, "4:memory:/a\n0::/a/b\n", &all).path());
+            assert_eq!(now, Kills { own, machine: 9 }, "{files:?}");
+        }
+        assert_eq!(kills_below(Path::new("/no/such/machine")), Kills::default());
     }
 
     #[cfg(target_os = "linux")]

@@ -246,8 +246,8 @@ impl Runtime for DockerModelRunner {
             Some(there) => Some(Configuration { window, ..there.clone() }),
             None => {
                 let wanted = wanted.widened(need, known);
-                let wanted =
-                    size::fit(self.api().base_url(), need, &inspected, there.as_ref(), wanted).await?;
+                let (api, limit) = (self.api(), self.timeouts.answer);
+                let wanted = size::fit(api, limit, need, &inspected, there.as_ref(), wanted).await?;
                 self.configure(model, wanted).await?
             }
         };

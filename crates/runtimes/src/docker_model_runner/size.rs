@@ -1,6 +1,7 @@
 //! Slots and window of a model that the runner is configured with, by the memory of the machine.
 
 use std::fs;
+use std::time::Duration;
 
 use minions_chat::http;
 use minions_machine::footprint::{CacheType, Footprint};
@@ -9,33 +10,40 @@ use minions_machine::plan::Wish;
 use serde_json::Value;
 
 use super::configuration::Configuration;
+use crate::api::Api;
 use crate::sizing::{self, Memory};
 use crate::{Need, RuntimeError, window};
 
 /// What the kernels of the virtual machines are called in which Docker Desktop has containers run, but no runner.
 const DESKTOPS: [&str; 2] = ["linuxkit", "microsoft"];
 
-/// `wanted` with the window and the slots that fit, where the runner at `base_url` is on this machine and both its memory
-/// and the model of `inspected` are known; else as it is. `there`: what the model runs with now.
+/// `wanted` with the window and the slots that fit, where the runner at `api` is on this machine and both its memory and the
+/// model of `inspected` are known; else as it is. `there`: what the model is configured with now.
 ///
 /// # Errors
 /// [`RuntimeErrorKind::OutOfMemory`](crate::RuntimeErrorKind::OutOfMemory): not even the least fits.
 pub(super) async fn fit(
-    base_url: &str,
+    api: &Api,
+    limit: Duration,
     need: &Need,
     inspected: &Value,
     there: Option<&Configuration>,
     wanted: Configuration,
 ) -> Result<Configuration, RuntimeError> {
-    let Some((footprint, free)) = footprint(inspected).zip(of_runner(base_url)) else { return Ok(wanted) };
+    let Some((footprint, free)) = footprint(inspected).zip(of_runner(api.base_url())) else {
+        return Ok(wanted);
+    };
     let wish = Wish {
         window: wanted.window,
         least_window: window::least(need, wanted.window),
         slots: wanted.slots,
         least_slots: if need.has_set_slots { wanted.slots } else { 1 },
     };
-    let mut memory = Memory::with(free).await;
-    if let Some(there) = there {
+    let mut memory = Memory::of_stranger(free).await;
+    if let Some(there) = there
+        && let Ok(answer) = api.get("/engines/ps", limit).await
+        && is_loaded(&answer.json(), &need.model, inspected)
+    {
         memory.give_back(footprint.of_slots(there.window, there.slots), 0);
     }
     let plan = sizing::choose(&need.model, &footprint, wish, &memory)?;
@@ -49,7 +57,32 @@ pub(super) async fn fit(
 /// What the model of `inspected` takes of the memory and what there is.
 pub(super) async fn words(base_url: &str, inspected: &Value, window: u32, slots: usize) -> Option<String> {
     let (footprint, free) = footprint(inspected).zip(of_runner(base_url))?;
-    Some(format!("{}, and {}", footprint.words(window, slots), Memory::with(free).await.words()))
+    Some(format!("{}, and {}", footprint.words(window, slots), Memory::of_stranger(free).await.words()))
+}
+
+/// Whether the model of `inspected`, which a job calls `model`, is in memory for chats by the answer of `GET /engines/ps`. A
+/// configuration stays when the model is unloaded.
+fn is_loaded(running: &Value, model: &str, inspected: &Value) -> bool {
+    let tags = inspected["tags"].as_array().into_iter().flatten().chain([&inspected["id"]]);
+    let names: Vec<_> = tags.filter_map(Value::as_str).chain([model]).map(bare).collect();
+    let is_it = |entry: &Value| {
+        let name = entry["model_name"].as_str().map(bare);
+        entry["mode"] == "completion"
+            && entry["loading"] != true
+            && name.is_some_and(|name| names.contains(&name))
+    };
+    running.as_array().is_some_and(|entries| entries.iter().any(is_it))
+}
+
+/// A model's name without what the runner adds where it is missing: the registry, `ai/` and `:latest`.
+fn bare(name: &str) -> &str {
+    let name = name.trim();
+    let name = match name.split_once('/') {
+        Some((registry, rest)) if registry.contains(['.', ':']) && rest.contains('/') => rest,
+        _ => name,
+    };
+    let name = name.strip_prefix("ai/").unwrap_or(name);
+    name.strip_suffix(":latest").unwrap_or(name)
 }
 
 fn footprint(inspected: &Value) -> Option<Footprint> {
@@ -87,6 +120,7 @@ fn bytes(size: &Value) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use minions_machine::gpu::{self, Gpu};
     use serde_json::json;
 
     #[test]
@@ -113,13 +147,44 @@ mod tests {
         json!({"config": {"size": size, "gguf": gguf}})
     }
 
+    async fn fit(base_url: &str, inspected: &Value) -> Result<Configuration, RuntimeError> {
+        let api = Api::new("it", base_url).unwrap();
+        super::fit(&api, Duration::from_secs(1), &Need::default(), inspected, None, WANTED).await
+    }
+
+    #[test]
+    fn what_is_loaded_is_listed() {
+        let inspected =
+            json!({"id": "sha256:a", "tags": ["registry.example/ai/smollm2:latest", "mine/two:1B"]});
+        for (name, mode, expected) in [
+            ("ai/smollm2", "completion", true),
+            ("smollm2", "completion", true),
+            ("docker.io/ai/smollm2:latest", "completion", true),
+            ("sha256:a", "completion", true),
+            ("localhost:5000/mine/two:1B", "completion", true),
+            ("as-the-job-says", "completion", true),
+            ("ai/smollm2", "embedding", false),
+            ("ai/smollm2:360M", "completion", false),
+            ("mine/smollm2", "completion", false),
+            ("sha256:b", "completion", false),
+        ] {
+            let other = json!({"model_name": "other", "mode": "completion"});
+            let entry = json!({"model_name": name, "mode": mode, "loading": false});
+            assert_eq!(is_loaded(&json!([other, entry]), "as-the-job-says", &inspected), expected, "{name}");
+        }
+        let loading = json!([{"model_name": "ai/smollm2", "mode": "completion", "loading": true}]);
+        for running in [json!([]), Value::Null, json!({"error": "x"}), json!([null, {}]), loading] {
+            assert!(!is_loaded(&running, "smollm2", &inspected), "{running}");
+        }
+    }
+
     #[tokio::test]
     async fn what_is_not_known_is_taken_as_wished() {
         for (base_url, inspected) in [
             ("http://127.0.0.1:1", json!({"config": {"format": "gguf"}})),
             ("http://far.example:12434", inspected("9000TiB")),
         ] {
-            let fitting = fit(base_url, &Need::default(), &inspected, None, WANTED).await;
+            let fitting = fit(base_url, &inspected).await;
             assert_eq!(fitting, Ok(WANTED), "{inspected}");
         }
     }
@@ -127,7 +192,9 @@ mod tests {
     #[cfg(target_os = "linux")]
     #[tokio::test]
     async fn a_model_that_is_larger_than_the_machine_is_refused() {
-        let outcome = fit("http://127.0.0.1:1", &Need::default(), &inspected("9000TiB"), None, WANTED).await;
-        assert!(outcome.is_err_and(|error| error.message.contains("does not fit into the memory")));
+        let outcome = fit("http://127.0.0.1:1", &inspected("9000TiB")).await;
+        let is_refused = outcome.is_err_and(|error| error.message.contains("does not fit into the memory"));
+        // A card may hold it.
+        assert_eq!(is_refused, gpu::gpu_of_machine() == Gpu::None);
     }
 }

@@ -25,14 +25,15 @@ pub fn linger(text: &str) -> Result<Duration, RuntimeError> {
 }
 
 impl Locks {
-    /// Says that a job uses the daemon, and how long it is to stay if this job is its last.
+    /// Says that a job uses the daemon, and how long it is to stay after its last user: the wish of the last job to come
+    /// counts, even if one that came before stays longer.
     pub(super) async fn join_for(&self, linger: Duration) -> Result<Held, RuntimeError> {
         let held = self.join_users().await?;
         held.say(&linger.as_millis().to_string()).map_err(|error| self.failed(&error))?;
         Ok(held)
     }
 
-    /// Waits until no job has used the daemon for as long as the last one wished; new ones wait until this is dropped.
+    /// Waits until no job has used the daemon for as long as the last one to come wished; new ones wait until this is dropped.
     pub(super) async fn unused(&self) -> Result<Held, RuntimeError> {
         let mut since = Instant::now();
         loop {
@@ -89,7 +90,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_last_user_says_how_long_a_daemon_stays() {
+    async fn the_last_user_to_come_says_how_long_a_daemon_stays() {
         let folder = tempfile::tempdir().unwrap();
         let locks = Locks::new(folder.path().join("locks"), 1);
         let hour = Duration::from_secs(3600);
@@ -103,7 +104,10 @@ mod tests {
         // It goes on without users, and a user of any kind is let in.
         drop(locks.join_for(hour).await.unwrap());
         assert!(!watchdog.is_finished());
+        // The one that goes last is not asked.
+        let stays = locks.join_for(hour).await.unwrap();
         drop(locks.join_for(Duration::ZERO).await.unwrap());
+        drop(stays);
         watchdog.await.unwrap().unwrap();
     }
 

@@ -7,7 +7,8 @@ use std::os::unix::fs::{DirBuilderExt, FileExt, MetadataExt, OpenOptionsExt};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use nix::fcntl::{OFlag, openat};
+use nix::fcntl::{FcntlArg, OFlag, fcntl, openat};
+use nix::libc;
 use nix::sys::stat::{Mode, fchmod};
 use nix::unistd::geteuid;
 use tokio::sync::oneshot;
@@ -37,7 +38,18 @@ impl Locks {
 
     /// Says that a job uses the daemon; waits for a watchdog that is just ending one.
     pub(super) async fn join_users(&self) -> Result<Held, RuntimeError> {
-        self.wait("users", File::lock_shared).await
+        let held = self.wait("users", File::lock_shared).await?;
+        held.show();
+        Ok(held)
+    }
+
+    /// Whether jobs hold the daemon, and not a watchdog that ends it.
+    pub(super) fn are_there_users(&self) -> Result<bool, RuntimeError> {
+        if self.no_user()?.is_some() {
+            return Ok(false);
+        }
+        let file = self.open("users")?;
+        Ok(file.try_lock_shared().is_ok())
     }
 
     /// Waits until no job uses the daemon; new ones wait until this is dropped.
@@ -164,10 +176,31 @@ impl Held {
         String::from_utf8_lossy(&bytes[..read]).into_owned()
     }
 
+    /// Has other holders know of this one by a second lock, which can be looked at without being taken.
+    fn show(&self) {
+        let shown = fcntl(&self.0, FcntlArg::F_OFD_SETLK(&whole(libc::F_RDLCK)));
+        if let Err(error) = shown {
+            tracing::debug!("this user of the daemon is not seen by others: {error}");
+        }
+    }
+
+    /// Whether nobody else holds what [`Locks::join_users`] gave; not if that can't be told.
+    pub(super) fn is_alone(&self) -> bool {
+        let mut other = whole(libc::F_WRLCK);
+        let asked = fcntl(&self.0, FcntlArg::F_OFD_GETLK(&mut other));
+        asked.is_ok() && other.l_type == libc::F_UNLCK as libc::c_short
+    }
+
     /// How long ago something was said, by the clock of the day.
     pub(super) fn age(&self) -> Option<Duration> {
         self.0.metadata().and_then(|found| found.modified()).ok()?.elapsed().ok()
     }
+}
+
+/// A lock of this kind on a whole file.
+fn whole(kind: libc::c_int) -> libc::flock {
+    let [l_type, l_whence] = [kind, libc::SEEK_SET].map(|number| number as libc::c_short);
+    libc::flock { l_type, l_whence, l_start: 0, l_len: 0, l_pid: 0 }
 }
 
 #[cfg(test)]
@@ -202,6 +235,24 @@ mod tests {
         fs::set_permissions(&directory, fs::Permissions::from_mode(0o777)).unwrap();
         assert!(locks.become_watchdog().unwrap().is_some());
         assert_eq!(mode(&directory), 0o700);
+    }
+
+    #[tokio::test]
+    async fn users_know_of_each_other_and_of_a_watchdog_that_ends_the_daemon() {
+        let base = tempfile::tempdir().unwrap();
+        let locks = Locks::new(base.path().join("locks"), 1);
+        assert!(!locks.are_there_users().unwrap());
+        let first = locks.join_users().await.unwrap();
+        assert!(first.is_alone() && locks.are_there_users().unwrap());
+        let second = locks.join_users().await.unwrap();
+        assert!(!first.is_alone() && !second.is_alone());
+        drop(first);
+        assert!(second.is_alone() && locks.are_there_users().unwrap());
+        drop(second);
+        let watchdog = locks.last_user_gone().await.unwrap();
+        assert!(!locks.are_there_users().unwrap(), "it is ending the daemon");
+        drop(watchdog);
+        assert!(!locks.are_there_users().unwrap());
     }
 
     #[test]

@@ -4,6 +4,7 @@
 //! long before), a model is looked for before it is pulled (a pull needs the network even for a model that is
 //! there), and one `num_ctx` goes into every call, as another one loads the model anew.
 
+mod daemon_size;
 mod host;
 mod linger;
 mod locks;

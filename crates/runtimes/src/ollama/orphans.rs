@@ -53,16 +53,27 @@ pub(super) async fn end(mark: &str, grace: Duration) {
 
 /// The processes of this user in `processes` (`/proc`) that have this mark.
 fn marked(mark: &str, processes: &Path) -> Vec<Pid> {
-    let (entry, user) = (format!("{MARK}={mark}"), geteuid().as_raw());
     let entries = fs::read_dir(processes).into_iter().flatten().flatten();
     let ours = entries.filter_map(|process| {
         let id = process.file_name().to_str()?.parse().ok()?;
-        let is_own = process.metadata().ok()?.uid() == user;
-        let environment = is_own.then(|| fs::read(process.path().join("environ")).ok()).flatten()?;
-        let is_marked = environment.split(|byte| *byte == 0).any(|variable| variable == entry.as_bytes());
-        is_marked.then_some(Pid::from_raw(id))
+        has_mark(&process.path(), mark).then_some(Pid::from_raw(id))
     });
     ours.collect()
+}
+
+/// Whether the process with this folder in `/proc` is this user's and has this mark.
+fn has_mark(process: &Path, mark: &str) -> bool {
+    let is_own = fs::metadata(process).is_ok_and(|found| found.uid() == geteuid().as_raw());
+    let environment = if is_own { fs::read(process.join("environ")).unwrap_or_default() } else { Vec::new() };
+    let entry = format!("{MARK}={mark}");
+    environment.split(|byte| *byte == 0).any(|variable| variable == entry.as_bytes())
+}
+
+/// Tells `process` to end, if it has this mark: its number may be another one's by now. One that has just begun shows its
+/// mark a moment later. Whether it was told.
+pub(super) fn tell_to_end(process: i32, mark: &str) -> bool {
+    has_mark(&Path::new("/proc").join(process.to_string()), mark)
+        && kill(Pid::from_raw(process), Signal::SIGTERM).is_ok()
 }
 
 /// The command line with which a watchdog's executable becomes `program` as its daemon.
@@ -111,6 +122,23 @@ mod tests {
             other.kill().unwrap();
             other.wait().unwrap();
         }
+    }
+
+    #[test]
+    fn only_what_has_the_mark_is_told_to_end() {
+        let mark = new_mark();
+        let mut other = process::Command::new("sleep").arg("1000").env(MARK, "other").spawn().unwrap();
+        let mut ours = process::Command::new("sleep").arg("1000").env(MARK, &mark).spawn().unwrap();
+        while !tell_to_end(ours.id().try_into().unwrap(), &mark) {
+            std::thread::yield_now();
+        }
+        for id in [other.id(), 0] {
+            assert!(!tell_to_end(id.try_into().unwrap(), &mark), "{id}");
+        }
+        assert!(!ours.wait().unwrap().success());
+        assert_eq!(other.try_wait().unwrap(), None);
+        other.kill().unwrap();
+        other.wait().unwrap();
     }
 
     #[test]

@@ -1,157 +1,18 @@
-//! The size of a daemon that a watchdog runs: its slots, and the memory for old prompts. The watchdog tells it in a file,
-//! a job asks for another one in a second file and ends the daemon, which the watchdog starts again.
-
-use std::fs::File;
-use std::os::unix::fs::FileExt;
-use std::time::Duration;
+//! Slots and window of a model at a daemon that a watchdog of ours runs, by the memory that there is.
 
 use minions_machine::footprint::{CacheType, Footprint};
 use minions_machine::memory;
 use minions_machine::plan::Wish;
-use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
-use serde::de::DeserializeOwned;
-use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
-use tokio::time::{Instant, sleep};
+use serde_json::Value;
 
-use super::locks::Locks;
+use super::daemon_size::{Asked, PARALLEL, Told};
 use super::name::Name;
-use super::start_watchdog::Start;
 use super::{ONE_SLOT, Ollama};
 use crate::sizing::{self, Memory};
-use crate::{Endpoint, Need, RuntimeError, window};
+use crate::{Endpoint, ModelUse, Need, RuntimeError, window};
 
 /// The calls that the daemon takes at once, at most, where the user has not set `OLLAMA_NUM_PARALLEL`.
 pub(super) const SLOTS: usize = 4;
-/// The variables of the daemon that decide its size.
-pub(super) const PARALLEL: &str = "OLLAMA_NUM_PARALLEL";
-pub(super) const CACHE_RAM: &str = "LLAMA_ARG_CACHE_RAM";
-const CACHE_TYPE: &str = "OLLAMA_KV_CACHE_TYPE";
-/// The files, by their roles.
-const TOLD: &str = "size";
-const ASKED: &str = "asked";
-/// The longest file that is read, in bytes.
-const LONGEST: usize = 4096;
-/// The pause between two looks at a daemon that is started again.
-const LOOK: Duration = Duration::from_millis(20);
-
-/// What a watchdog tells of the daemon that it runs.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub(super) struct Told {
-    process: i32,
-    pub(super) slots: usize,
-    /// MiB of old prompts that the runner keeps; `None` if that is not a number.
-    cache_ram: Option<u64>,
-    cache_type: String,
-    /// Whether these are the user's own, which are kept.
-    are_slots_set: bool,
-    is_cache_set: bool,
-}
-
-/// What a job asks for.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub(super) struct Asked {
-    pub(super) slots: usize,
-    /// MiB; `None` leaves it as it is.
-    pub(super) cache_ram: Option<u64>,
-}
-
-impl Told {
-    /// Of the daemon of `process` with this environment. `given` has the user's own settings.
-    pub(super) fn of(
-        process: i32,
-        environment: &[(String, String)],
-        given: &[(String, String)],
-    ) -> Option<Self> {
-        let value =
-            |name: &str| environment.iter().find(|(known, _)| known == name).map(|(_, value)| value.trim());
-        let is_set = |name: &str| given.iter().any(|(known, _)| known == name);
-        Some(Self {
-            process,
-            slots: value(PARALLEL)?.parse().ok().filter(|slots| *slots > 0)?,
-            cache_ram: value(CACHE_RAM).and_then(|value| value.parse().ok()),
-            cache_type: value(CACHE_TYPE).unwrap_or_default().to_owned(),
-            are_slots_set: is_set(PARALLEL),
-            is_cache_set: is_set(CACHE_RAM),
-        })
-    }
-
-    /// Writes it down for all jobs.
-    pub(super) fn tell(&self, locks: &Locks) -> Result<(), RuntimeError> {
-        write(locks, TOLD, &json!(self))
-    }
-
-    /// What another size has to be asked for, so that `slots` fit and leave `left` bytes; `None` if this one fits.
-    fn change(&self, slots: usize, left: u64, is_unused: bool) -> Option<Asked> {
-        let slots = match self.are_slots_set || slots > self.slots && !is_unused {
-            true => self.slots,
-            false => slots,
-        };
-        // The job itself takes some.
-        let left = (left >> 20) / 2;
-        let is_too_much = !self.is_cache_set && self.cache_ram.is_none_or(|cache| cache > left);
-        let cache_ram = if is_too_much { Some(left) } else { self.cache_ram };
-        (slots != self.slots || is_too_much).then_some(Asked { slots, cache_ram })
-    }
-}
-
-/// What the last job asked for, which the next daemon gets.
-pub(super) fn asked(locks: &Locks) -> Option<Asked> {
-    read(locks, ASKED)
-}
-
-/// A new watchdog begins with the usual size.
-pub(super) fn forget(locks: &Locks) -> Result<(), RuntimeError> {
-    write(locks, ASKED, &Value::Null)
-}
-
-fn write(locks: &Locks, role: &str, value: &Value) -> Result<(), RuntimeError> {
-    let text = value.to_string();
-    let written = |file: File| {
-        file.write_all_at(text.as_bytes(), 0)?;
-        file.set_len(text.len() as u64)
-    };
-    written(locks.open(role)?).map_err(|error| locks.failed(&error))
-}
-
-fn read<T: DeserializeOwned>(locks: &Locks, role: &str) -> Option<T> {
-    let mut bytes = vec![0; LONGEST];
-    let length = locks.open(role).ok()?.read_at(&mut bytes, 0).ok()?;
-    serde_json::from_slice(&bytes[..length]).ok()
-}
-
-impl Start {
-    /// The size of the daemon that a watchdog runs now.
-    pub(super) fn told(&self) -> Option<Told> {
-        let locks = self.locks();
-        locks.told_slots()?;
-        read(&locks, TOLD)
-    }
-
-    /// Has the daemon started again with the size `asked`, and waits until it answers.
-    async fn resize(&self, ollama: &Ollama, asked: Asked) -> Result<(), RuntimeError> {
-        let locks = self.locks();
-        let _turn = locks.become_starter().await?;
-        let Some(before) = self.told() else { return Ok(()) };
-        if (before.slots, before.cache_ram) == (asked.slots, asked.cache_ram) {
-            return Ok(());
-        }
-        write(&locks, ASKED, &json!(asked))?;
-        tracing::info!("the Ollama daemon starts again with OLLAMA_NUM_PARALLEL={}", asked.slots);
-        // It may have ended by itself.
-        let _ = kill(Pid::from_raw(before.process), Signal::SIGTERM);
-        let deadline = Instant::now() + self.limit;
-        loop {
-            let is_new = self.told().is_some_and(|now| now.process != before.process);
-            match ollama.look().await {
-                Ok(()) if is_new => return Ok(()),
-                Err(error) if Instant::now() > deadline => return Err(error),
-                _ => sleep(LOOK).await,
-            }
-        }
-    }
-}
 
 impl Ollama {
     /// The window of `need` and the daemon's slots, so that the model of `shown` fits into the memory, where a watchdog of
@@ -167,12 +28,13 @@ impl Ollama {
         let Some((start, told)) = self.start.as_ref().and_then(|start| Some((start, start.told()?))) else {
             return Ok(window);
         };
-        // It is in memory as it is asked for.
-        if loaded == Some(window) {
+        // It is in memory as it is asked for. A model that embeds is small, and the daemon has the size for the one that
+        // chats.
+        if loaded == Some(window) || need.model_use == ModelUse::Embed {
             return Ok(window);
         }
         let Some((footprint, mut memory)) = self.sizes(name, shown, &told).await? else { return Ok(window) };
-        let others = self.others(&mut memory).await;
+        let are_others = self.others(&mut memory).await;
         let family = shown["details"]["family"].as_str().unwrap_or_default();
         let (least_slots, slots) = match (ONE_SLOT.contains(&family), told.are_slots_set) {
             (true, _) => (1, 1),
@@ -191,11 +53,16 @@ impl Ollama {
                 );
                 None
             }
+            Err(error) if are_others => {
+                tracing::warn!("{error}; it is tried all the same, as the daemon ends other models for room");
+                return Ok(wish.least_window);
+            }
             Err(error) => return Err(error),
         };
         let Some(plan) = plan else { return Ok(window) };
         let slots = if ONE_SLOT.contains(&family) { told.slots } else { plan.slots };
-        if let Some(asked) = told.change(slots, plan.left, others == 0) {
+        let is_unused = !are_others && start.is_alone().await;
+        if let Some(asked) = told.change(slots, plan.left, is_unused) {
             start.resize(self, asked).await?;
         }
         Ok(plan.window)
@@ -220,30 +87,27 @@ impl Ollama {
     /// The bytes of a model's files.
     async fn bytes_of(&self, name: &Name) -> Result<Option<u64>, RuntimeError> {
         let answer = self.api.get("/api/tags", self.timeouts.answer).await?.json();
-        let is_it = |model: &&Value| {
-            model["name"].as_str().map(Name::parse).is_some_and(|there| there.as_ref() == Ok(name))
-        };
-        Ok(answer["models"]
-            .as_array()
-            .into_iter()
-            .flatten()
-            .find(is_it)
-            .and_then(|model| model["size"].as_u64()))
+        Ok(size_of(&answer, name))
     }
 
-    /// How many models are in memory. What they take is added to `memory`: the daemon ends them where it needs the room.
-    async fn others(&self, memory: &mut Memory) -> usize {
+    /// Whether models are in memory, as far as the daemon says. What they take is added to `memory`: the daemon ends them
+    /// where it needs the room.
+    async fn others(&self, memory: &mut Memory) -> bool {
+        let get = |path| self.api.get(path, self.timeouts.answer);
         // Without an answer they count as staying.
-        let Ok(answer) = self.api.get("/api/ps", self.timeouts.answer).await else { return 0 };
-        let answer = answer.json();
-        let models = answer["models"].as_array().map_or(&[][..], Vec::as_slice);
+        let Ok(answer) = get("/api/ps").await else { return true };
+        let loaded = answer.json();
+        let models = loaded["models"].as_array().map_or(&[][..], Vec::as_slice);
+        let files = match models {
+            [] => Value::Null,
+            _ => get("/api/tags").await.map(|answer| answer.json()).unwrap_or_default(),
+        };
         for model in models {
-            let bytes = |name: &str| model[name].as_u64().unwrap_or(0);
-            let on_card = bytes("size_vram");
-            // The weights are mapped from files, whose memory counts as free.
-            memory.give_back(bytes("size").saturating_sub(on_card) / 2, on_card);
+            let name = model["name"].as_str().and_then(|name| Name::parse(name).ok());
+            let (bytes, on_card) = given_back(model, name.and_then(|name| size_of(&files, &name)));
+            memory.give_back(bytes, on_card);
         }
-        models.len()
+        !models.is_empty()
     }
 
     /// See [`Runtime::shrink`](crate::Runtime::shrink).
@@ -269,56 +133,102 @@ impl Ollama {
     }
 }
 
+/// The bytes of a model's files in the answer of `/api/tags`.
+fn size_of(tags: &Value, name: &Name) -> Option<u64> {
+    let is_it = |model: &&Value| {
+        model["name"].as_str().map(Name::parse).is_some_and(|there| there.as_ref() == Ok(name))
+    };
+    tags["models"].as_array()?.iter().find(is_it)?["size"].as_u64()
+}
+
+/// What a model in the answer of `/api/ps` gives back when it is ended: of the machine's memory, and of the cards'. Its
+/// `weights` are mapped from files, whose memory counts as free already; half of all is theirs where they are not known.
+fn given_back(model: &Value, weights: Option<u64>) -> (u64, u64) {
+    let bytes = |name: &str| model[name].as_u64().unwrap_or(0);
+    let on_card = bytes("size_vram");
+    let here = bytes("size").saturating_sub(on_card);
+    (here.saturating_sub(weights.unwrap_or(here / 2)), on_card)
+}
+
 #[cfg(test)]
 mod tests {
+    use super::super::daemon_size::tests::{NOBODY, watched};
     use super::*;
-
-    fn told(given: &[(&str, &str)]) -> Option<Told> {
-        let own = |pairs: &[(&str, &str)]| -> Vec<(String, String)> {
-            pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
-        };
-        let given = own(given);
-        let ours = own(&[(PARALLEL, "4"), (CACHE_RAM, "512")]);
-        let all: Vec<_> = given.iter().cloned().chain(ours).collect();
-        Told::of(7, &all, &given)
-    }
+    use minions_machine::gpu::{self, Gpu};
+    use serde_json::json;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpListener;
 
     #[test]
-    fn the_cache_shrinks_and_the_user_s_numbers_stay() {
-        let asked = |slots, cache_ram| Some(Asked { slots, cache_ram: Some(cache_ram) });
-        for (given, slots, left, is_unused, expected) in [
-            (&[][..], 4, 1200 << 20, true, None),
-            (&[], 4, 1000 << 20, true, asked(4, 500)),
-            (&[], 2, 1200 << 20, false, asked(2, 512)),
-            (&[], 1, 0, false, asked(1, 0)),
-            (&[(PARALLEL, "2")], 1, 1200 << 20, true, None),
-            (&[(PARALLEL, "2")], 1, 0, true, asked(2, 0)),
-            (&[(PARALLEL, "2"), (CACHE_RAM, "8192")], 1, 0, true, None),
-            (&[(CACHE_RAM, "-1")], 4, 0, true, None),
+    fn loaded_models_give_back_what_does_not_count_as_free_already() {
+        for (size, on_card, weights, expected) in [
+            (500, 0, Some(90), (410, 0)),
+            (500, 500, Some(90), (0, 500)),
+            (500, 300, Some(90), (110, 300)),
+            (500, 450, Some(90), (0, 450)),
+            (500, 0, Some(600), (0, 0)),
+            (500, 0, None, (250, 0)),
+            (500, 300, None, (100, 300)),
+            // Nonsense.
+            (100, 500, Some(1), (0, 500)),
         ] {
-            assert_eq!(
-                told(given).unwrap().change(slots, left, is_unused),
-                expected,
-                "{given:?} {slots} {left}"
-            );
+            let model = json!({"name": "m", "size": size, "size_vram": on_card});
+            assert_eq!(given_back(&model, weights), expected, "{size} {on_card} {weights:?}");
         }
-        assert!(told(&[(PARALLEL, "many")]).is_none());
-        // More slots than before only where no model is in memory.
-        let one = Told { slots: 1, ..told(&[]).unwrap() };
-        assert_eq!(one.change(4, 1200 << 20, true), asked(4, 512));
-        assert_eq!(one.change(4, 1200 << 20, false), None);
+        assert_eq!(given_back(&json!({}), None), (0, 0));
+        let tags = json!({"models": [{"name": "other:latest", "size": 3}, {"name": "m:latest", "size": 7}]});
+        assert_eq!(size_of(&tags, &Name::parse("m").unwrap()), Some(7));
+        assert_eq!(size_of(&Value::Null, &Name::parse("m").unwrap()), None);
     }
 
-    #[test]
-    fn what_is_asked_for_is_kept_until_the_next_watchdog() {
-        let directory = tempfile::tempdir().unwrap();
-        let locks = Locks::new(directory.path().join("locks"), 1);
-        let wished = Asked { slots: 1, cache_ram: Some(0) };
-        assert_eq!(asked(&locks), None);
-        write(&locks, ASKED, &json!(Asked { slots: 12, cache_ram: Some(512) })).unwrap();
-        write(&locks, ASKED, &json!(wished)).unwrap();
-        assert_eq!(asked(&locks), Some(wished));
-        forget(&locks).unwrap();
-        assert_eq!(asked(&locks), None);
+    #[tokio::test]
+    async fn a_model_that_embeds_changes_nothing() {
+        let base = tempfile::tempdir().unwrap();
+        let (ollama, _held) = watched(base.path(), NOBODY, 1).await;
+        let name = Name::parse("m").unwrap();
+        for (model_use, expected) in [(ModelUse::Embed, Some(2048)), (ModelUse::Chat, None)] {
+            let need = Need { model_use, ..Need::default() };
+            let window = ollama.fit(&need, &name, &Value::Null, 2048, None).await;
+            assert_eq!(window.ok(), expected, "{model_use:?}");
+        }
+    }
+
+    /// A daemon with one model, larger than any machine, and such an answer of `/api/ps`.
+    async fn daemon(loaded: Value) -> String {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        tokio::spawn(async move {
+            while let Ok((mut stream, _)) = listener.accept().await {
+                let mut request = [0; 4096];
+                let length = stream.read(&mut request).await.unwrap();
+                let body = match request[..length].starts_with(b"GET /api/ps") {
+                    true => loaded.to_string(),
+                    false => json!({"models": [{"name": "m:latest", "size": 1_u64 << 60}]}).to_string(),
+                };
+                let head =
+                    format!("HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: {}\r\n\r\n", body.len());
+                stream.write_all((head + &body).as_bytes()).await.unwrap();
+            }
+        });
+        url
+    }
+
+    #[cfg(target_os = "linux")]
+    #[tokio::test]
+    async fn what_seems_not_to_fit_is_tried_where_models_can_be_ended() {
+        let none = json!({"models": []});
+        let other = json!({"models": [{"name": "other:latest", "size": 1 << 20, "size_vram": 0}]});
+        let shown = json!({"model_info": {
+            "general.architecture": "x", "x.block_count": 1, "x.embedding_length": 8,
+        }});
+        // A card may hold it.
+        let is_known = gpu::gpu() != Gpu::Unknown;
+        for (loaded, expected) in [(none, None), (other, Some(2048))] {
+            let base = tempfile::tempdir().unwrap();
+            let (ollama, _held) = watched(base.path(), &daemon(loaded.clone()).await, 1).await;
+            let name = Name::parse("m").unwrap();
+            let window = ollama.fit(&Need::default(), &name, &shown, 8192, None).await;
+            assert_eq!(window.ok(), if is_known { expected } else { Some(8192) }, "{loaded}");
+        }
     }
 }

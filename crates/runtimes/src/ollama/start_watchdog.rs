@@ -38,7 +38,7 @@ pub struct Start {
     pub limit: Duration,
     /// What a watchdog passes on; the rest of the environment is the process's own.
     pub environment: Vec<(String, String)>,
-    /// How long the daemon stays if this job is its last user.
+    /// How long the daemon stays after its last user, if this job is the last one to come.
     pub linger: Duration,
     pub(super) user: Mutex<Option<Held>>,
 }
@@ -89,8 +89,8 @@ impl Start {
         let mut looks = 0;
         while locks.become_watchdog()?.is_none() {
             let is_idle = !note.persistent && locks.dismiss()?;
-            // A watchdog that looks for users seems to be one for a moment.
-            looks = if is_idle { 0 } else { looks + 1 };
+            // A watchdog that looks for users seems to be one for a moment, and one that ends its daemon until then.
+            looks = if is_idle { 0 } else { looks + usize::from(locks.are_there_users()?) };
             if note.persistent || looks == 3 {
                 tracing::warn!(
                     "the Ollama daemon for {} is in use and keeps its settings; other ones here: {}",
@@ -104,6 +104,11 @@ impl Start {
         Ok(())
     }
 
+    /// Whether no other job uses the daemon, as far as that can be told.
+    pub(super) async fn is_alone(&self) -> bool {
+        self.user.lock().await.as_ref().is_some_and(Held::is_alone)
+    }
+
     /// Calls that the daemon takes at once, if a watchdog of ours has it.
     pub(super) fn slots(&self) -> Option<usize> {
         self.locks().told_slots()
@@ -111,8 +116,13 @@ impl Start {
 
     /// Has a daemon started, unless one has come meanwhile.
     pub(super) async fn start(&self, ollama: &Ollama) -> Result<(), RuntimeError> {
+        let _turn = self.locks().become_starter().await?;
+        self.start_in_turn(ollama).await
+    }
+
+    /// The same for a job that has the turn.
+    pub(super) async fn start_in_turn(&self, ollama: &Ollama) -> Result<(), RuntimeError> {
         let locks = self.locks();
-        let _turn = locks.become_starter().await?;
         let deadline = Instant::now() + self.limit;
         let mut died = 0;
         loop {
@@ -166,7 +176,7 @@ impl Start {
     }
 }
 
-fn failed(what: &str) -> RuntimeError {
+pub(super) fn failed(what: &str) -> RuntimeError {
     RuntimeError::new(RuntimeErrorKind::Unreachable, format!("Ollama was not started: {what}"))
         .hint("run `ollama serve` by hand to see what is wrong, or give the address of a running one in OLLAMA_HOST")
 }

@@ -17,9 +17,10 @@ use minions_machine::{memory, prompt_cache};
 use tokio::process::Command;
 use tokio::time::{Instant, sleep, timeout_at};
 
+use super::daemon_size::{self, CACHE_RAM, PARALLEL, Told};
 use super::locks::{Held, Locks};
 use super::note::{Note, Settings};
-use super::size::{self, CACHE_RAM, PARALLEL, SLOTS, Told};
+use super::size::SLOTS;
 use super::watchdog_args::COMMAND;
 use super::{Host, Ollama, orphans};
 use crate::process::Supervised;
@@ -68,7 +69,7 @@ impl Watchdog {
             report(Ok(()));
             return Ok(None);
         };
-        size::forget(locks)?;
+        daemon_size::forget(locks)?;
         if let Some(last) = Note::last(locks) {
             orphans::end(&last.mark, self.grace).await;
         }
@@ -128,7 +129,7 @@ impl Watchdog {
 
     /// The daemon's environment, with the size that a job asked for.
     fn sized(&self, locks: &Locks) -> Vec<(String, String)> {
-        let asked = size::asked(locks);
+        let asked = daemon_size::asked(locks);
         let slots = asked.map_or(SLOTS, |asked| asked.slots);
         let cache_ram =
             asked.and_then(|asked| asked.cache_ram).map(|mib| (CACHE_RAM.to_owned(), mib.to_string()));
