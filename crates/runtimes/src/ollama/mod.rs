@@ -257,7 +257,7 @@ impl Ollama {
     }
 
     fn refused(&self, what: &str, answer: &Answer) -> RuntimeError {
-        RuntimeError::rejected(&self.api.place, what, &answer.complaint())
+        self.api.refused(what, answer)
     }
 }
 
