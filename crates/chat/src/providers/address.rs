@@ -187,6 +187,10 @@ impl Provider {
                 (false, port) => with("http", port.or_else(|| self.port_at(&url)))?,
             };
         }
+        // A resolver may not know it with the dot of the root.
+        if url.host_str() == Some("localhost.") {
+            url.set_host(Some("localhost")).map_err(|_| wrong())?;
+        }
         let loopback = match url.host_str() {
             Some("0.0.0.0" | "[::ffff:0:0]") => Some("127.0.0.1"),
             Some("[::]") => Some("[::1]"),

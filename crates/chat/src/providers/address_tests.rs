@@ -80,6 +80,8 @@ fn a_base_url_is_taken_out_of_what_people_paste() {
         ("lemonade", "http://localhost:8000/api/v1/chat/completions", "http://localhost:8000/api/v1"),
         ("vllm", "http://p/@h", "http://p/@h"),
         ("openai", "https://gw.example.com/@team/a/@b/v1", "https://gw.example.com/@team/a/@b/v1"),
+        ("vllm", "localhost.", "http://localhost:8000"),
+        ("openai", "http://LocalHost.:1/v1", "http://localhost:1/v1"),
         ("vllm", "fe80::1", "http://[fe80::1]:8000"),
         ("vllm", "1:2:3:4:5:6:7:8", "http://[1:2:3:4:5:6:7:8]"),
         ("vllm", "[::ffff:0.0.0.0]:8000", "http://127.0.0.1:8000"),
