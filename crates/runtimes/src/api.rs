@@ -59,6 +59,12 @@ impl Api {
         Self { headers, provider, ..self }
     }
 
+    /// The server `name` at `base_url`, another path of the same host, by the same connections and headers.
+    pub(super) fn beside(self, name: &str, base_url: String, provider: &'static Provider) -> Self {
+        let place = format!("{name} at {}", http::shown(&base_url));
+        Self { place, base_url, provider: Some(provider), ..self }
+    }
+
     pub(super) fn base_url(&self) -> &str {
         &self.base_url
     }

@@ -37,17 +37,18 @@ pub struct Told {
 /// is no failure. One of a private network is asked whether it is an Ollama only after it has said that it has no `/props`,
 /// with the status 404 or with a page, as proxies do that know some paths alone; one elsewhere is asked for nothing else.
 pub async fn told(base_url: &str, headers: &HeaderMap) -> Told {
-    if !http::is_private(base_url) {
-        return Told { ollama: OpenAiRoute::at(base_url, headers).await, ..Told::default() };
-    }
     let Ok(api) = Api::new("the server", root(base_url)) else { return Told::default() };
-    let answer = api.with_headers(None, headers.clone()).get("/props", Duration::from_secs(5)).await;
+    let api = api.with_headers(None, headers.clone());
+    if !http::is_private(base_url) {
+        return Told { ollama: OpenAiRoute::at(base_url, api).await, ..Told::default() };
+    }
+    let answer = api.get("/props", Duration::from_secs(5)).await;
     match answer {
         Ok(answer) if answer.status.is_success() && answer.json().is_object() => {
             Told { props: props(&answer.json()), ollama: None }
         }
         Ok(answer) if answer.status.is_success() || answer.status == StatusCode::NOT_FOUND => {
-            Told { ollama: OpenAiRoute::at(base_url, headers).await, ..Told::default() }
+            Told { ollama: OpenAiRoute::at(base_url, api).await, ..Told::default() }
         }
         Ok(_) | Err(_) => Told::default(),
     }

@@ -7,10 +7,9 @@ use std::time::Duration;
 
 use minions_chat::providers::find;
 use reqwest::StatusCode;
-use reqwest::header::HeaderMap;
 use serde_json::{Value, json};
 
-use super::{Name, Ollama, forwards, packaged, trained};
+use super::{Api, Name, Ollama, forwards, packaged, trained};
 use crate::{ModelUse, RuntimeError, Timeouts};
 
 /// How long the daemon may take to say that it is one.
@@ -31,11 +30,13 @@ pub struct Served {
 }
 
 impl OpenAiRoute {
-    /// The daemon behind `base_url`, asked with the `headers` of credentials; `None` if another server is there.
-    pub async fn at(base_url: &str, headers: &HeaderMap) -> Option<Self> {
-        let root = find("ollama")?.read_address(base_url).ok()?.base_url;
+    /// The daemon behind `base_url`, asked by the connections of `api`, which is of the same host; `None` if another server
+    /// is there.
+    pub(crate) async fn at(base_url: &str, api: Api) -> Option<Self> {
+        let provider = find("ollama")?;
+        let root = provider.read_address(base_url).ok()?.base_url;
         let timeouts = Timeouts { answer: LIMIT, ..Timeouts::default() };
-        let daemon = Ollama::new(&root, None, timeouts).ok()?.with_headers(headers.clone());
+        let daemon = Ollama::of(api.beside("Ollama", root, provider), None, timeouts);
         daemon.look().await.ok().map(|()| Self { daemon })
     }
 
