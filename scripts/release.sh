@@ -3,7 +3,7 @@
 # and the licences of what is inside; and SHA256SUMS. The same commit gives the same tarballs on the same tools.
 #   scripts/release.sh [TARGET...]
 # x86_64-unknown-linux-musl     static, for every Linux, without the engine
-# x86_64-unknown-linux-gnu      with llama.cpp inside, for glibc 2.35 and newer and processors with AVX2
+# x86_64-unknown-linux-gnu      with llama.cpp inside, for glibc 2.35 and newer and processors with AVX2 (aarch64: any)
 # Without TARGET both, for this machine's processor; aarch64 as well, on such a machine.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -11,10 +11,23 @@ source scripts/common.sh
 
 glibc=2.35
 [ $# -gt 0 ] || set -- "$(uname -m)-unknown-linux-musl" "$(uname -m)-unknown-linux-gnu"
+# Flags for the compilers of C are parted at spaces.
+case $PWD${CARGO_HOME:-$HOME/.cargo}${CARGO_TARGET_DIR:-} in
+*[[:space:]]*)
+    die "A release can't be built with a space in the name of its folder ($PWD), CARGO_HOME or CARGO_TARGET_DIR:" \
+        "name them without."
+    ;;
+esac
 version=$(sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -n 1)
 SOURCE_DATE_EPOCH=$(git log -1 --format=%ct)
 export SOURCE_DATE_EPOCH
-[ -z "$(git status --porcelain)" ] || say "There are changes that are not committed: this is no release, only a trial."
+rm -f dist/minions-"$version"-*.tar.gz dist/SHA256SUMS
+if [ -n "$(git status --porcelain)" ]; then
+    say "There are changes that are not committed: this is no release, only a trial."
+    version+=-trial
+fi
+# It would be taken in the place of our flags.
+unset CARGO_ENCODED_RUSTFLAGS
 # Of its own, as it is built for other machines than what is in target/release.
 export CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-$PWD/target}/dist
 
@@ -76,11 +89,9 @@ pack() {
     local target=$1 name=minions-$version-$1
     local folder=$CARGO_TARGET_DIR/$name
     rm -rf "$folder"
-    mkdir -p "$folder/examples" "$folder/models" "$folder/scripts" dist
-    cp "$CARGO_TARGET_DIR/$target/release/minions" README.md LICENSE CHANGELOG.md "$folder"
-    cp -R docs "$folder"
-    cp examples/quickstart.json "$folder/examples"
-    cp scripts/fetch-model.sh "$folder/scripts"
+    mkdir -p "$folder/models" dist
+    cp "$CARGO_TARGET_DIR/$target/release/minions" "$folder"
+    git archive HEAD README.md LICENSE CHANGELOG.md docs examples/quickstart.json scripts/fetch-model.sh | tar -x -C "$folder"
     scripts/sbom.py "$target" "$folder" "${@:2}"
     # Who packs, when, and in which order the file system lists, is not in it.
     tar --sort=name --mtime="@$SOURCE_DATE_EPOCH" --owner=0 --group=0 --numeric-owner --mode=u+rw,go=rX,a-st \

@@ -12,7 +12,7 @@ use reqwest::header::HeaderMap;
 
 use crate::cli::container::{Entry, Places, Watchdog};
 use crate::cli::logging::{self, Volume};
-use minions::chat::providers::Key;
+use minions::chat::providers::{Key, Provider, find};
 use minions::chat::secrets::{Redactor, Secret};
 use minions::chat::{credentials, http};
 use minions::config::{self, Environment};
@@ -91,11 +91,12 @@ fn started() -> Environment {
     environment
 }
 
-/// The daemon's address.
+/// The daemon's address, by the names that jobs read, too.
 fn host(environment: &Environment) -> Result<Host, Failure> {
-    let Some(text) = environment.get(config::ENV_OLLAMA_HOST) else { return Ok(Host::default()) };
-    let named = |problem| Failure::input(format!("{} in the environment {problem}", config::ENV_OLLAMA_HOST));
-    Host::read(text).map_err(named)
+    let names = find("ollama").map(Provider::base_url_names).unwrap_or_default();
+    let told = names.iter().find_map(|name| Some((name, environment.get(name)?)));
+    let Some((name, text)) = told else { return Ok(Host::default()) };
+    Host::read(text).map_err(|problem| Failure::input(format!("{name} in the environment {problem}")))
 }
 
 /// The headers of the key in the environment. A user and a password of the address go in its place, as in a job.

@@ -14,7 +14,7 @@ use crate::config;
 use crate::error::Failure;
 use crate::llama::{self, Engine, EngineSettings};
 use crate::runtimes::docker_model_runner::Seek;
-use crate::runtimes::ollama::{Host, OpenAiRoute, Served, Start, find_program, linger};
+use crate::runtimes::ollama::{Host, OpenAiRoute, Start, find_program, linger};
 use crate::runtimes::probe::{self, Told};
 use crate::runtimes::window::{self, Known};
 use crate::runtimes::{
@@ -161,10 +161,15 @@ impl ModelKey {
         };
         let (Told { props, ollama }, seen) = tokio::join!(self.told(&headers), look);
         let seen = seen?;
-        let served = match &ollama {
-            Some(ollama) => ollama.served(&self.model, demand.likely > config::OLLAMA_WINDOW).await,
-            None => Served::default(),
+        let found = match ollama {
+            Some(ollama) => {
+                let served = ollama.served(&self.model, demand.likely > config::OLLAMA_WINDOW).await;
+                served.map(|served| (served, Arc::new(ollama)))
+            }
+            None => None,
         };
+        let (served, ollama) = found.unzip();
+        let served = served.unwrap_or_default();
         let endpoint = Endpoint {
             base_url: self.base_url,
             model: self.model,
@@ -174,7 +179,7 @@ impl ModelKey {
             is_window_certain: true,
             revival: None,
         };
-        Ok(Ready::Foreign { endpoint, is_in_doubt: seen.is_in_doubt, ollama: ollama.map(Arc::new) })
+        Ok(Ready::Foreign { endpoint, is_in_doubt: seen.is_in_doubt, ollama })
     }
 
     /// What the server tells of itself. A vendor is not asked, nor a supervisor's server elsewhere.
@@ -195,6 +200,15 @@ impl ModelKey {
         };
         runtime.ensure_ready().await?;
         let endpoint = runtime.ensure_model(&need).await?;
+        let Credentials { api_key, headers, .. } = &self.credentials;
+        let has_any = api_key.is_some() || !headers.is_empty();
+        if has_any && !http::is_same_server(&self.base_url, &endpoint.base_url) {
+            tracing::warn!(
+                "the key and the headers for {} do not go to {}, where its server was found",
+                http::shown(&self.base_url),
+                http::shown(&endpoint.base_url)
+            );
+        }
         tokio::spawn({
             let (endpoint, runtime) = (endpoint.clone(), Arc::clone(&runtime));
             // The load runs during the supervisor's first call. A failure shows again at the worker's first call.

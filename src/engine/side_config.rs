@@ -218,7 +218,10 @@ impl<'a> SideConfig<'a> {
 
     pub(super) fn settings(&self, base_url: &str, endpoint: Option<&Endpoint>) -> ChatSettings {
         let revival = endpoint.and_then(|endpoint| endpoint.revival.clone());
-        let Credentials { api_key, headers, .. } = self.credentials.at(base_url, self.spec.provider);
+        // Whoever answers elsewhere was not told the key by the user.
+        let is_there = endpoint.is_none_or(|endpoint| http::is_same_server(base_url, &endpoint.base_url));
+        let credentials = is_there.then(|| self.credentials.at(base_url, self.spec.provider));
+        let Credentials { api_key, headers, .. } = credentials.unwrap_or_default();
         ChatSettings {
             model: endpoint.map_or_else(|| self.model.clone(), |endpoint| endpoint.model.clone()),
             base_url: endpoint.map_or(base_url, |endpoint| &endpoint.base_url).to_owned(),

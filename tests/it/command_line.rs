@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::support::program::{Program, Ran, job, scripted};
-use crate::support::server::Server;
+use crate::support::server::{Reply, Server};
 use crate::support::wire::openai;
 
 /// A server that a supervisor's question, a worker's reply and an answer come from, for a few jobs.
@@ -149,4 +149,33 @@ fn help_and_version_are_subcommands_too() {
     for args in [&["run", "--help"][..], &["batch", "--help"], &["help", "run"]] {
         assert!(run(&server, args, "").stdout.contains("Examples:\n"), "{args:?}");
     }
+}
+
+#[test]
+fn the_health_check_asks_the_daemon_that_jobs_ask() {
+    let daemon = Server::start(|request| match request.header("authorization") {
+        Some("Bearer ol-1") if request.path == "/ollama/api/version" => {
+            Reply::json(&json!({"version": "0.32.15"}))
+        }
+        _ => Reply::text(404, ""),
+    });
+    let address = daemon.url() + "/ollama/v1";
+    for (variables, code) in [
+        (vec![("OLLAMA_HOST", &*address)], 0),
+        (vec![("OLLAMA_BASE_URL", &*address)], 0),
+        (vec![("OLLAMA_API_BASE", &*address)], 0),
+        (vec![("OLLAMA_HOST", &*address), ("OLLAMA_BASE_URL", "http://127.0.0.1:9")], 0),
+        (vec![("OLLAMA_HOST", "http://127.0.0.1:9"), ("OLLAMA_BASE_URL", &*address)], 1),
+        (vec![("OLLAMA_BASE_URL", "11434")], 1),
+    ] {
+        let program = Program::new().args(["health"]).env("OLLAMA_API_KEY", "ol-1");
+        let program = variables.iter().fold(program, |program, (name, value)| program.env(name, value));
+        let ran = program.run("");
+        assert_eq!(ran.code, Some(code), "{variables:?}: {}", ran.stderr);
+        if variables[0].1 == "11434" {
+            let said = "OLLAMA_BASE_URL in the environment is a port alone: write :11434";
+            assert!(ran.stderr.contains(said), "{}", ran.stderr);
+        }
+    }
+    assert!(daemon.requests().iter().all(|request| request.path == "/ollama/api/version"));
 }

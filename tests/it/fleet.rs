@@ -168,9 +168,10 @@ fn a_server_that_is_killed_in_the_middle_costs_no_answer() {
     );
 }
 
-/// Calls to the server before this one: the first two requests were for its properties and its models.
+/// Calls to the server before this one: the first three requests were for its properties, for the version of an Ollama and
+/// for its models.
 fn asked_before(request: &Request) -> usize {
-    request.index - 2
+    request.index - 3
 }
 
 #[test]

@@ -47,6 +47,7 @@ mod read_ahead;
 mod real_model_tape;
 mod real_runtimes;
 mod recordings;
+mod release;
 mod repetition;
 mod replies;
 mod runtimes;

@@ -241,7 +241,7 @@ fn a_model_of_a_stranger_is_not_pulled() {
 }
 
 /// An Ollama whose routes in OpenAI's dialect have a window of 4,096 tokens, as real ones have on small machines.
-fn small_ollama() -> Server {
+fn small_ollama(elsewhere: fn() -> Reply) -> Server {
     let is_loaded = AtomicBool::new(false);
     Server::start(move |request| {
         let tokens = request.prompt().split_whitespace().count() as u64;
@@ -267,16 +267,59 @@ fn small_ollama() -> Server {
             }
             "/api/chat" => ollama_ndjson("Ada"),
             "/v1/chat/completions" => openai(request, "Ada"),
-            _ => Reply::text(404, "404 page not found"),
+            _ => elsewhere(),
         }
     })
 }
 
 #[test]
+fn a_server_of_another_kind_that_tells_a_version_is_no_ollama() {
+    let version = || Reply::json(&json!({"version": "0.32.15", "commit": "abc", "build_date": "2026-08-01"}));
+    for show in [
+        || Reply::text(404, "404 page not found"),
+        || Reply::error(404, &json!({"error": "model 'worker' not found"})),
+        || Reply::error(501, &json!({"error": "not implemented"})),
+        || Reply::text(200, "<html>Welcome</html>"),
+        || Reply::json(&json!({"status": "ok"})),
+    ] {
+        for (kind, words) in [("openai", 30), ("vllm", 6000)] {
+            let swap = Server::start(move |request| match &*request.path {
+                "/api/version" => version(),
+                "/api/show" => show(),
+                "/v1/models" => Reply::json(&json!({"data": [{"id": "worker", "owned_by": "llama-swap"}]})),
+                "/v1/chat/completions" => openai(request, "Ada"),
+                _ => Reply::text(404, "404 page not found"),
+            });
+            let supervisor = chatting_supervisor();
+            let job = json!({
+                "local_client": {
+                    "type": kind, "model_name": "worker", "kwargs": {"base_url": swap.url() + "/v1", "retries": 0},
+                },
+                "remote_client": client(&supervisor, "supervisor"),
+                "call_params": {"task": "Who signed?", "context": ["signed ".repeat(words)]},
+            });
+            assert_eq!(Program::new().run_job(&job).result()["final_answer"], "Ada", "{kind}");
+            assert!(!routes(&swap).contains(&"/api/chat".to_owned()), "{kind}");
+        }
+    }
+}
+
+#[test]
 fn an_ollama_in_openais_dialect_is_recognised_before_anything_is_paid() {
+    recognises(|| Reply::text(404, "404 page not found"));
+}
+
+#[test]
+fn an_ollama_behind_a_proxy_that_knows_its_apis_alone_is_recognised() {
+    recognises(|| Reply::text(404, "<html><h1>404 Not Found</h1>nginx</html>"));
+    recognises(|| Reply::text(200, "<html>Welcome</html>"));
+}
+
+/// Checks that an Ollama that answers to unknown paths by `elsewhere` is known as one.
+fn recognises(elsewhere: fn() -> Reply) {
     for (words, fits) in [(30, true), (2500, true), (6000, false), (40_000, false)] {
         for kind in ["openai", "vllm"] {
-            let (daemon, supervisor) = (small_ollama(), chatting_supervisor());
+            let (daemon, supervisor) = (small_ollama(elsewhere), chatting_supervisor());
             let job = json!({
                 "local_client": {
                     "type": kind, "model_name": "worker", "kwargs": {"base_url": daemon.url() + "/v1", "retries": 0},
@@ -298,7 +341,7 @@ fn an_ollama_in_openais_dialect_is_recognised_before_anything_is_paid() {
 
 #[test]
 fn a_chat_model_is_refused_for_embeddings_before_anything_starts() {
-    let daemon = small_ollama();
+    let daemon = small_ollama(|| Reply::text(404, "404 page not found"));
     let ollama = json!({"base_url": daemon.url()});
     let dialect = json!({"base_url": daemon.url() + "/v1"});
     for (kind, kwargs) in [("ollama", ollama), ("openai", dialect)] {

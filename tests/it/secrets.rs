@@ -178,3 +178,30 @@ fn no_name_of_a_log_has_a_key() {
         assert_clean(&ran);
     }
 }
+
+#[test]
+fn a_short_password_that_a_proxy_says_again_is_not_shown() {
+    for (kind, said) in
+        [("ollama", "is no Ollama server"), ("docker_model_runner", "is no Docker Model Runner")]
+    {
+        let proxy = Server::start(|request| {
+            let got = request.header("authorization").unwrap_or_default();
+            Reply::error(403, &json!({"error": format!("al:pw7 ({got}) may not; pw7 is wrong")}))
+        });
+        let url = proxy.url().replace("http://", "http://al:pw7@");
+        let job = json!({
+            "local_client": {
+                "type": kind, "model_name": "worker", "kwargs": {"base_url": url},
+            },
+            "remote_client": openai_remote(&proxy),
+            "call_params": {"task": "Who signed?", "context": ["Signed by Ada."]},
+        });
+        let ran = Program::new().env("PATH", "/nowhere").run_job(&job);
+        for text in [&ran.stdout, &ran.stderr] {
+            assert!(!text.contains("pw7") && !text.contains("YWw6cHc3"), "{kind}: {text}");
+        }
+        let error = ran.error(1);
+        let is_said = error.contains(said) || error.contains("refuses this host name");
+        assert!(is_said && error.contains("may not; *** is wrong"), "{kind}: {error}");
+    }
+}

@@ -11,7 +11,7 @@ use super::error_body::{self, ErrorBody};
 use super::providers::Provider;
 use super::telling::telling;
 use super::{ChatError, ChatErrorKind as Kind, ChatSettings, credentials, waits};
-use crate::{http, secrets::Redactor};
+use crate::{http, secrets};
 
 /// The longest quote of a server's words in a message, in characters.
 const LONGEST_QUOTE: usize = 500;
@@ -101,15 +101,7 @@ impl Endpoint {
     fn without_secrets(&self, text: &str) -> String {
         let ChatSettings { api_key, headers, .. } = &self.settings;
         let told = api_key.iter().chain(headers.values()).map(|secret| secret.expose().trim().to_owned());
-        let mut text = text.to_owned();
-        let redactor = Redactor::default();
-        for secret in told.chain(http::credentials(self.url.as_str())) {
-            redactor.learn(&secret);
-            if !secret.is_empty() {
-                text = text.replace(&secret, "***");
-            }
-        }
-        redactor.clean(&text)
+        secrets::without(text, told.chain(http::sent_credentials(self.url.as_str())))
     }
 }
 

@@ -8,6 +8,7 @@ use std::io;
 use std::net::IpAddr;
 use std::time::Duration;
 
+use base64::prelude::{BASE64_STANDARD, Engine as _};
 use percent_encoding::percent_decode_str;
 use reqwest::Url;
 use reqwest::header::{ACCEPT_ENCODING, HeaderMap, HeaderValue};
@@ -83,33 +84,58 @@ pub fn is_private(url: &str) -> bool {
 
 /// Whether the host of `url` is this machine, also by a name that a container on it uses.
 pub fn is_this_machine(url: &str) -> bool {
-    let Ok(url) = Url::parse(url) else { return false };
-    let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']);
-    match host.parse::<IpAddr>() {
-        Ok(ip) => ip.is_loopback() || ip.is_unspecified(),
-        Err(_) => {
-            host == "localhost" || [".localhost", ".docker.internal"].iter().any(|end| host.ends_with(end))
+    match Url::parse(url).map(|url| Host::of(&url)) {
+        Ok(Host::Ip(ip)) => ip.is_loopback() || ip.is_unspecified(),
+        Ok(Host::Name(name)) => {
+            name == "localhost" || [".localhost", ".docker.internal"].iter().any(|end| name.ends_with(end))
         }
+        Err(_) => false,
     }
 }
 
 /// Whether the address is of this machine's loopback.
 pub fn is_loopback(url: &str) -> bool {
-    let Ok(url) = Url::parse(url) else { return false };
-    let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']);
-    host == "localhost" || host.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
+    match Url::parse(url).map(|url| Host::of(&url)) {
+        Ok(Host::Ip(ip)) => ip.is_loopback(),
+        Ok(Host::Name(name)) => name == "localhost",
+        Err(_) => false,
+    }
+}
+
+/// Whether both URLs lead to the same port of the same host.
+pub fn is_same_server(one: &str, other: &str) -> bool {
+    let place = |url| Url::parse(url).ok().map(|url| (Host::of(&url), url.port_or_known_default()));
+    place(one).is_some() && place(one) == place(other)
+}
+
+/// The host of a URL, in its one form.
+#[derive(Debug, PartialEq, Eq)]
+enum Host {
+    /// An address; one of IPv4 that is written as one of IPv6 is of IPv4.
+    Ip(IpAddr),
+    /// A name, without the dot of the root behind it.
+    Name(String),
+}
+
+impl Host {
+    fn of(url: &Url) -> Self {
+        let host = url.host_str().unwrap_or_default();
+        match host.trim_matches(['[', ']']).parse::<IpAddr>() {
+            Ok(ip) => Self::Ip(ip.to_canonical()),
+            Err(_) => Self::Name(host.strip_suffix('.').unwrap_or(host).to_owned()),
+        }
+    }
 }
 
 fn has_private_host(url: &Url) -> bool {
-    let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']);
-    match host.parse::<IpAddr>() {
-        Ok(IpAddr::V4(ip)) => {
+    match Host::of(url) {
+        Host::Ip(IpAddr::V4(ip)) => {
             ip.is_loopback() || ip.is_private() || ip.is_link_local() || ip.is_unspecified()
         }
-        Ok(IpAddr::V6(ip)) => {
+        Host::Ip(IpAddr::V6(ip)) => {
             ip.is_loopback() || ip.is_unique_local() || ip.is_unicast_link_local() || ip.is_unspecified()
         }
-        Err(_) => {
+        Host::Name(host) => {
             // Only a private network knows a bare name, such as that of a compose service.
             !host.is_empty() && !host.contains('.')
                 || [".localhost", ".internal", ".local"].iter().any(|end| host.ends_with(end))
@@ -141,6 +167,14 @@ pub fn credentials(url: &str) -> Vec<String> {
     let plain = |text| percent_decode_str(text).decode_utf8_lossy().into_owned();
     let pair = format!("{}:{}", plain(url.username()), plain(url.password().unwrap_or_default()));
     vec![secret.to_owned(), plain(secret), pair]
+}
+
+/// What a server, or a proxy before it, may say again of the credentials of a call to `url`: [`credentials`], and what the
+/// header `Authorization` has of them.
+pub fn sent_credentials(url: &str) -> Vec<String> {
+    let mut sent = credentials(url);
+    sent.extend(sent.last().map(|pair| BASE64_STANDARD.encode(pair)));
+    sent
 }
 
 /// Whether `url` has a user, with a password or without.
@@ -324,6 +358,8 @@ mod tests {
         ] {
             assert_eq!(credentials(url), expected, "{url}");
         }
+        assert_eq!(sent_credentials("http://u:pw@h").last().unwrap(), "dTpwdw==");
+        assert!(sent_credentials("http://h").is_empty());
         assert!(has_user("http://u@h") && has_user("http://:p@h"));
         assert!(!has_user("http://h/u@") && !has_user("http://h"));
     }
@@ -337,10 +373,20 @@ mod tests {
             "http://[::1]:11434",
             "http://172.17.0.1:12434",
             "http://model-runner.docker.internal",
+            "http://localhost.:1",
+            "http://gpu-1.lan.internal.",
+            "http://[::ffff:127.0.0.1]:1",
+            "http://[::ffff:10.0.0.7]",
         ] {
             assert!(is_private(url), "{url}");
         }
-        for url in ["https://api.openai.com", "http://8.8.8.8", "http://notlocalhost.com"] {
+        for url in [
+            "https://api.openai.com",
+            "https://api.openai.com.",
+            "http://8.8.8.8",
+            "http://[::ffff:8.8.8.8]",
+            "http://notlocalhost.com",
+        ] {
             assert!(!is_private(url), "{url}");
         }
     }
@@ -353,11 +399,16 @@ mod tests {
             "http://[::1]:1",
             "http://0.0.0.0:1",
             "http://model-runner.docker.internal",
+            "http://LOCALHOST.:1",
+            "http://[::ffff:127.0.0.1]:1",
+            "http://[::ffff:0.0.0.0]:1",
         ] {
             assert!(is_this_machine(url), "{url}");
         }
         for url in [
             "http://192.168.1.2",
+            "http://[::ffff:192.168.1.2]",
+            "http://localhost.evil.com.",
             "http://vllm:8000/v1",
             "https://api.openai.com",
             "http://localhost.evil.com",
@@ -369,13 +420,36 @@ mod tests {
 
     #[test]
     fn the_loopback_is_not_every_address_of_this_machine() {
-        for url in ["http://localhost:8080/v1", "http://127.0.0.2", "http://[::1]:8080"] {
+        for url in [
+            "http://localhost:8080/v1",
+            "http://127.0.0.2",
+            "http://[::1]:8080",
+            "http://localhost./v1",
+            "http://[::ffff:127.0.0.1]:1",
+        ] {
             assert!(is_loopback(url), "{url}");
         }
         for url in
             ["https://api.openai.com/v1", "http://192.168.0.1", "http://localhost.evil.com", "localhost", ""]
         {
             assert!(!is_loopback(url), "{url}");
+        }
+    }
+
+    #[test]
+    fn a_server_is_known_by_host_and_port() {
+        for (one, other, is_same) in [
+            ("http://h:1", "http://h:1/engines/v1", true),
+            ("http://u:p@h:1/v1", "http://H.:1", true),
+            ("https://h", "https://h:443/v1", true),
+            ("http://[::ffff:127.0.0.1]:1", "http://127.0.0.1:1", true),
+            ("http://h:1", "http://h:2", false),
+            ("http://localhost:12434", "http://172.17.0.1:12434", false),
+            ("http://h:1@evil:2", "http://h:1", false),
+            ("https://h", "http://h", false),
+            ("", "", false),
+        ] {
+            assert_eq!(is_same_server(one, other), is_same, "{one} {other}");
         }
     }
 

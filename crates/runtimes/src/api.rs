@@ -13,7 +13,7 @@ use super::words::short;
 use super::{RuntimeError, RuntimeErrorKind};
 use minions_chat::http_body::{self, BodyError};
 use minions_chat::providers::Provider;
-use minions_chat::{credentials, http};
+use minions_chat::{credentials, http, secrets};
 
 /// The longest answer that is read, in bytes: the list of all models of a server is far shorter.
 const LONGEST_ANSWER: usize = 16 << 20;
@@ -57,6 +57,12 @@ impl Api {
     /// These questions with the headers of credentials, of which `provider` says how they are given.
     pub(super) fn with_headers(self, provider: Option<&'static Provider>, headers: HeaderMap) -> Self {
         Self { headers, provider, ..self }
+    }
+
+    /// The server `name` at `base_url`, another path of the same host, by the same connections and headers.
+    pub(super) fn beside(self, name: &str, base_url: String, provider: &'static Provider) -> Self {
+        let place = format!("{name} at {}", http::shown(&base_url));
+        Self { place, base_url, provider: Some(provider), ..self }
     }
 
     pub(super) fn base_url(&self) -> &str {
@@ -168,6 +174,22 @@ impl Api {
         Err(RuntimeError::new(RuntimeErrorKind::Rejected, message).hint(remedy.unwrap_or_else(key)))
     }
 
+    /// The server answered, but not with what was asked for.
+    pub(super) fn refused(&self, what: &str, answer: &Answer) -> RuntimeError {
+        // A cut would leave the beginning of a secret.
+        let clean = Answer { status: answer.status, body: self.clean(&answer.body) };
+        RuntimeError::rejected(&self.place, what, &clean.complaint())
+    }
+
+    /// `text`, which the server said, without the credentials that were sent.
+    pub(super) fn clean(&self, text: &str) -> String {
+        let values = self.headers.values().filter_map(|value| value.to_str().ok());
+        let told =
+            values.flat_map(|value| [Some(value), value.split_once(' ').map(|(_, key)| key)]).flatten();
+        let sent = http::sent_credentials(&self.base_url);
+        secrets::without(text, told.map(str::to_owned).chain(sent))
+    }
+
     /// The connection failed.
     pub(super) fn lost(&self, error: &reqwest::Error) -> RuntimeError {
         let message = format!("{} does not answer: {}", self.place, http::cause(error));
@@ -254,7 +276,7 @@ impl Lines {
     }
 
     /// The remaining lines as one text, for an answer that is an error.
-    pub(super) async fn rest(mut self, limit: Duration) -> String {
+    pub(super) async fn rest(mut self, limit: Duration, api: &Api) -> String {
         let deadline = Instant::now() + limit;
         let mut text = String::new();
         while let Line::Text(line) = self.next(deadline).await {
@@ -263,7 +285,7 @@ impl Lines {
                 break;
             }
         }
-        words(&text)
+        words(&api.clean(&text))
     }
 
     fn take(&mut self) -> Option<String> {
@@ -286,6 +308,26 @@ impl Lines {
 mod tests {
     use super::super::words::SHORT;
     use super::*;
+
+    #[test]
+    fn what_a_proxy_says_again_of_the_credentials_is_not_shown() {
+        let mut headers = HeaderMap::new();
+        headers.insert("authorization", "Bearer k-1".parse().unwrap());
+        headers.insert("x-team", "t9".parse().unwrap());
+        let api = |url| Api::new("Ollama", url).unwrap();
+        for (api, body, said) in [
+            (api("http://u:pw7@h:1"), "no: u:pw7 or pw7", "no: *** or ***"),
+            (api("http://u:pw7@h:1"), "no: Basic dTpwdzc=", "no: Basic ***"),
+            (api("http://u:p%40w@h:1"), r#"{"error":"p%40w, p@w"}"#, "***, ***"),
+            (api("http://tk@h:1"), "no: tk", "no: ***"),
+            (api("http://h:1").with_headers(None, headers.clone()), "Bearer k-1; k-1; t9", "***; ***; ***"),
+            (api("http://h:1"), "no: pw7", "no: pw7"),
+        ] {
+            let answer = Answer { status: StatusCode::FORBIDDEN, body: body.to_owned() };
+            let expected = format!("Ollama at http://h:1 refuses: HTTP 403: {said}");
+            assert_eq!(api.refused("refuses", &answer).message, expected);
+        }
+    }
 
     #[test]
     fn an_error_body_is_read_in_every_shape() {

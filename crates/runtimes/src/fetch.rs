@@ -70,7 +70,7 @@ impl Fetch<'_> {
             let why = match self.once(dialect, &mut tracker).await? {
                 None => return Ok(()),
                 Some(ErrorBody::Final(kind, said, hint)) => return Err(self.failed(kind, &said, &hint)),
-                Some(ErrorBody::Resumable(why)) => why,
+                Some(ErrorBody::Resumable(why)) => self.api.clean(&why),
             };
             // New bytes came, so the network is slow or unreliable, but works.
             if tracker.is_beyond(mark) {
@@ -98,7 +98,7 @@ impl Fetch<'_> {
             return Ok(self.follow(lines, dialect, tracker).await);
         }
         let status = lines.status;
-        let said = lines.rest(self.timeouts.answer).await;
+        let said = lines.rest(self.timeouts.answer, self.api).await;
         Ok(Some(dialect.refusal(status, &format!("HTTP {}: {said}", status.as_u16()))))
     }
 
@@ -147,7 +147,10 @@ impl Fetch<'_> {
     }
 
     fn failed(&self, kind: RuntimeErrorKind, said: &str, hint: &str) -> RuntimeError {
-        RuntimeError::new(kind, format!("{} could not fetch {:?}: {said}", self.api.place, self.model))
-            .hint(hint)
+        RuntimeError::new(
+            kind,
+            format!("{} could not fetch {:?}: {}", self.api.place, self.model, self.api.clean(said)),
+        )
+        .hint(hint)
     }
 }

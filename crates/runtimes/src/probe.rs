@@ -5,6 +5,7 @@
 use std::time::Duration;
 
 use minions_chat::http;
+use reqwest::StatusCode;
 use reqwest::header::HeaderMap;
 use serde_json::{Value, json};
 
@@ -13,9 +14,6 @@ use super::ollama::OpenAiRoute;
 
 /// The longest wait for a count: megabytes take a tokenizer seconds.
 const COUNT_LIMIT: Duration = Duration::from_secs(60);
-
-/// What the router of Ollama, and of other programs in Go, says of a route that it does not have.
-const NO_ROUTE_IN_GO: &str = "404 page not found";
 
 /// What `/props` says.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -36,18 +34,21 @@ pub struct Told {
 }
 
 /// Asks the server at `base_url`, which may end in `/v1`, with the `headers` of credentials. A server that does not answer
-/// is no failure. One of a private network is asked whether it is an Ollama only after it has said, in the words of
-/// Ollama's router, that it has no `/props`; one elsewhere is asked for nothing else.
+/// is no failure. One of a private network is asked whether it is an Ollama only after it has said that it has no `/props`,
+/// with the status 404 or with a page, as proxies do that know some paths alone; one elsewhere is asked for nothing else.
 pub async fn told(base_url: &str, headers: &HeaderMap) -> Told {
-    if !http::is_private(base_url) {
-        return Told { ollama: OpenAiRoute::at(base_url, headers).await, ..Told::default() };
-    }
     let Ok(api) = Api::new("the server", root(base_url)) else { return Told::default() };
-    let answer = api.with_headers(None, headers.clone()).get("/props", Duration::from_secs(5)).await;
+    let api = api.with_headers(None, headers.clone());
+    if !http::is_private(base_url) {
+        return Told { ollama: OpenAiRoute::at(base_url, api).await, ..Told::default() };
+    }
+    let answer = api.get("/props", Duration::from_secs(5)).await;
     match answer {
-        Ok(answer) if answer.status.is_success() => Told { props: props(&answer.json()), ollama: None },
-        Ok(answer) if answer.body.trim() == NO_ROUTE_IN_GO => {
-            Told { ollama: OpenAiRoute::at(base_url, headers).await, ..Told::default() }
+        Ok(answer) if answer.status.is_success() && answer.json().is_object() => {
+            Told { props: props(&answer.json()), ollama: None }
+        }
+        Ok(answer) if answer.status.is_success() || answer.status == StatusCode::NOT_FOUND => {
+            Told { ollama: OpenAiRoute::at(base_url, api).await, ..Told::default() }
         }
         Ok(_) | Err(_) => Told::default(),
     }

@@ -66,6 +66,42 @@ fn embeddings_go_where_the_server_was_found() {
 }
 
 #[test]
+fn a_key_goes_to_the_address_that_the_user_named_and_to_no_other() {
+    for (base_url, found, goes) in [
+        ("http://localhost:12434", "http://localhost:12434/engines/v1", true),
+        ("http://localhost:12434/v1", "http://localhost:12434/engines/v1", true),
+        ("https://gw.example.com/runner", "https://gw.example.com/runner/engines/v1", true),
+        ("http://localhost:12434", "http://172.17.0.1:12434/engines/v1", false),
+        ("http://localhost:12434", "http://model-runner.docker.internal/engines/v1", false),
+        ("http://localhost:12434", "http://localhost:12435/engines/v1", false),
+    ] {
+        let kwargs = json!({"base_url": base_url, "api_key": "sk-0123456789", "headers": {"X-Team": "blue"}});
+        let local = json!({"type": "docker_model_runner", "model_name": "ai/m", "kwargs": kwargs});
+        let job = job(local, json!({"type": "ollama"}));
+        let worker = SideConfig::worker(&job, &Environment::from_iter([]), false).unwrap();
+        let endpoint = Endpoint {
+            base_url: found.to_owned(),
+            model: "ai/m".to_owned(),
+            context_window: Some(8192),
+            slots: None,
+            forwards: false,
+            is_window_certain: true,
+            revival: None,
+        };
+        let base_url = &worker.base_urls[0];
+        let settings = worker.settings(base_url, Some(&endpoint));
+        assert_eq!(
+            (settings.api_key.is_some(), settings.headers.len()),
+            (goes, usize::from(goes)),
+            "{found}"
+        );
+        let runtime = DockerModelRunner::new(found, Timeouts::default()).unwrap();
+        let ready = Ready::Managed(endpoint, Arc::new(runtime));
+        assert_eq!(worker.embedding_settings(base_url, &ready, None).api_key.is_some(), goes, "{found}");
+    }
+}
+
+#[test]
 fn calls_wait_for_a_daemon_that_has_a_watchdog() {
     let outage = |has_watchdog: bool, kwargs: Value| {
         let local = json!({"type": "ollama", "model_name": "m", "kwargs": kwargs});

@@ -61,6 +61,23 @@ const ROUTES: [(&str, &str); 24] = [
     ("/models", ""),
 ];
 
+/// The calls of Google's APIs, which stand behind a colon.
+const CALLS: [&str; 13] = [
+    "generateContent",
+    "streamGenerateContent",
+    "countTokens",
+    "computeTokens",
+    "embedContent",
+    "batchEmbedContents",
+    "batchGenerateContent",
+    "generateMessage",
+    "predict",
+    "predictLongRunning",
+    "rawPredict",
+    "streamRawPredict",
+    "serverStreamingPredict",
+];
+
 impl Provider {
     /// The address that `text` means.
     ///
@@ -133,6 +150,10 @@ impl Provider {
             return Err(wrong());
         }
         let Parts { scheme, userinfo, host, port, is_port_alone, rest } = Parts::of(text)?;
+        if port.is_none() && host.parse::<u16>().is_ok_and(|port| port > 0) {
+            let this_machine = if self.local { "" } else { "localhost" };
+            return Err(format!("is a port alone: write {this_machine}:{host}"));
+        }
         let port = match port.map(str::parse::<u16>) {
             Some(Err(_)) if self.runtime == RuntimeKind::Ollama => {
                 return Err(
@@ -166,8 +187,12 @@ impl Provider {
                 (false, port) => with("http", port.or_else(|| self.port_at(&url)))?,
             };
         }
+        // A resolver may not know it with the dot of the root.
+        if url.host_str() == Some("localhost.") {
+            url.set_host(Some("localhost")).map_err(|_| wrong())?;
+        }
         let loopback = match url.host_str() {
-            Some("0.0.0.0") => Some("127.0.0.1"),
+            Some("0.0.0.0" | "[::ffff:0:0]") => Some("127.0.0.1"),
             Some("[::]") => Some("[::1]"),
             _ => None,
         };
@@ -215,8 +240,10 @@ impl Provider {
         if let Some((before, call)) = path.rsplit_once('/')
             && call.contains(':')
         {
-            let problem =
-                format!("names a call of another API (`{}`)", call.split(':').next_back().unwrap_or(call));
+            let name = call.split(':').next_back().unwrap_or_default();
+            // What is no call's name may be a secret.
+            let shown = if CALLS.contains(&name) { format!(" (`{name}`)") } else { String::new() };
+            let problem = format!("names a call of another API{shown}");
             let base = if before.is_empty() {
                 String::new()
             } else {
@@ -237,8 +264,9 @@ impl Provider {
         }
         let own = self.dialect.map_or("", super::super::dialect::Dialect::name);
         let is_served = dialect.is_empty() || *dialect == own || self.runtime == RuntimeKind::Ollama;
-        // A server of one's own often speaks several dialects on the same address.
-        if !(is_served || self.local && *dialect != "ollama") {
+        // A server of one's own often speaks several dialects on the same address; Docker Model Runner has Ollama's, too.
+        let is_runner = self.runtime == RuntimeKind::DockerModelRunner;
+        if !(is_served || self.local && *dialect != "ollama" || is_runner) {
             return Err(format!(
                 "ends with {route}, a route that the client type {} does not speak: take the client type {dialect}, or \
                  give the address without the route",
@@ -301,7 +329,9 @@ impl<'a> Parts<'a> {
         };
         let (authority, rest) = text.split_at(text.find(['/', '?', '#']).unwrap_or(text.len()));
         // Else the beginning of the password would be a port, and the user the name of a server.
-        if rest.contains('@') && text.find(':') < text.find('@') && text.contains(':') {
+        let has_password = text.contains(':') && text.find(':') < text.find('@');
+        let before_at = || rest.match_indices('@').map(|(at, _)| &rest[..at]);
+        if rest.contains('@') && has_password || before_at().any(|before| !before.ends_with('/')) {
             return Err("has an @ behind a slash, ? or #: if they belong to a password, write the slash as %2F, ? as \
                         %3F, # as %23 and @ as %40"
                 .to_owned());
@@ -310,6 +340,11 @@ impl<'a> Parts<'a> {
         let password = userinfo.trim_end_matches('@').split_once(':').map_or("", |(_, password)| password);
         if pasted::is_placeholder(password) {
             return Err("has a placeholder in the place of its password: fill it in".to_owned());
+        }
+        if let Some((address, port)) = ambiguous(place) {
+            return Err(format!(
+                "is an address of IPv6 in which {port} may be a port: write [{address}]:{port}, or [{place}] if it is none"
+            ));
         }
         let (host, port) = match place.rsplit_once(':') {
             // An address of IPv6 may stand there without brackets.
@@ -321,6 +356,16 @@ impl<'a> Parts<'a> {
         let is_port_alone = place.starts_with(':') && host.is_empty();
         Ok(Self { scheme, userinfo, host, port, is_port_alone, rest })
     }
+}
+
+/// The address and the port of `place`, an address of IPv6 without brackets of which the last part may be a port.
+fn ambiguous(place: &str) -> Option<(&str, &str)> {
+    let (before, port) = place.rsplit_once(':')?;
+    let is_port = port.parse::<u16>().is_ok() && !port.starts_with('+');
+    // What follows `::` alone is a port, but for the loopback's `::1`.
+    let address = if before == ":" && port.len() > 1 { "::" } else { before };
+    (is_port && place.parse::<Ipv6Addr>().is_ok() && address.parse::<Ipv6Addr>().is_ok())
+        .then_some((address, port))
 }
 
 /// Whether `path` ends with `end`, in letters of either case.

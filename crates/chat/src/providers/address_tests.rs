@@ -78,6 +78,14 @@ fn a_base_url_is_taken_out_of_what_people_paste() {
             "http://localhost:12434/engines/llama.cpp/v1",
         ),
         ("lemonade", "http://localhost:8000/api/v1/chat/completions", "http://localhost:8000/api/v1"),
+        ("vllm", "http://p/@h", "http://p/@h"),
+        ("openai", "https://gw.example.com/@team/a/@b/v1", "https://gw.example.com/@team/a/@b/v1"),
+        ("vllm", "localhost.", "http://localhost:8000"),
+        ("openai", "http://LocalHost.:1/v1", "http://localhost:1/v1"),
+        ("vllm", "fe80::1", "http://[fe80::1]:8000"),
+        ("vllm", "1:2:3:4:5:6:7:8", "http://[1:2:3:4:5:6:7:8]"),
+        ("vllm", "[::ffff:0.0.0.0]:8000", "http://127.0.0.1:8000"),
+        ("docker_model_runner", "http://h:1/api/chat", "http://h:1"),
     ] {
         assert_eq!(read(provider, text), Ok((expected.to_owned(), None, None)), "{provider} {text:?}");
     }
@@ -155,6 +163,26 @@ fn what_is_no_address_is_said() {
         ("openai", "http://h:70000/v1", wrong),
         ("openai", "https://api.openai.com/v1 https://h", wrong),
         ("openai", "sk-0123456789", "is a key, not an address"),
+        ("openai", "8000", "is a port alone: write localhost:8000"),
+        ("vllm", "8000", "is a port alone: write :8000"),
+        ("ollama", "11434", "is a port alone: write :11434"),
+        ("ollama", "http://11434/v1", "is a port alone: write :11434"),
+        ("docker_model_runner", "user:pw@12434", "is a port alone: write :12434"),
+        (
+            "ollama",
+            "::1:1234",
+            "is an address of IPv6 in which 1234 may be a port: write [::1]:1234, or [::1:1234] if it is none",
+        ),
+        (
+            "vllm",
+            "http://fe80::1:8000/v1",
+            "is an address of IPv6 in which 8000 may be a port: write [fe80::1]:8000, or [fe80::1:8000] if it is none",
+        ),
+        (
+            "ollama",
+            "::1234",
+            "is an address of IPv6 in which 1234 may be a port: write [::]:1234, or [::1234] if it is none",
+        ),
         ("openai", "http://h/v1#x", "must be an address without a fragment (`#`)"),
         (
             "openai",
@@ -177,6 +205,19 @@ fn what_is_no_address_is_said() {
             "https://generativelanguage.googleapis.com/v1beta/models/gemini-pro:generateContent",
             "names a call of another API (`generateContent`); its base URL is \
              https://generativelanguage.googleapis.com/v1beta/openai",
+        ),
+        (
+            "gemini",
+            "https://generativelanguage.googleapis.com/v1beta/models/m:streamGenerateContent",
+            "names a call of another API (`streamGenerateContent`); its base URL is \
+             https://generativelanguage.googleapis.com/v1beta/openai",
+        ),
+        ("vllm", "http://h/proxy/u:hunter2-secret", "names a call of another API"),
+        ("ollama", "http://h/a:hunter", "names a call of another API"),
+        (
+            "openai",
+            "https://api.openai.com/v1/key:hunter",
+            "names a call of another API; its base URL is https://api.openai.com/v1",
         ),
         (
             "openai",
@@ -264,6 +305,11 @@ fn what_leads_to_a_stranger_is_refused_for_every_client() {
         ("http://user:p@ss/word@h:1234", slash),
         ("user:12/pass@h:1234/v1", slash),
         ("http://us/er:pass@h:1234", slash),
+        ("http://tok/en123456@localhost/v1", slash),
+        ("tok/en123456@localhost:1234", slash),
+        ("https://tok?en123456@localhost/v1", slash),
+        ("tok#en123456@localhost", slash),
+        ("http://to/k/en@h@localhost", slash),
         ("http://user:<password>@h:1234", placeholder),
         ("http://user:${PASSWORD}@h:1234", placeholder),
         ("http://user:***@h:1234", placeholder),

@@ -22,8 +22,8 @@ use async_trait::async_trait;
 use minions_chat::http;
 use minions_chat::providers::find;
 use minions_machine::{memory, prompt_cache};
-use reqwest::StatusCode;
 use reqwest::header::HeaderMap;
+use reqwest::{StatusCode, Url};
 use serde_json::{Value, json};
 use tokio::sync::OnceCell;
 
@@ -62,19 +62,36 @@ pub struct DockerModelRunner {
     progress: Arc<dyn PullProgress>,
 }
 
-/// The runner's address without the paths of the inference API, with which users often give it.
-pub fn base_url(given: &str) -> String {
-    let mut url = given.trim().trim_end_matches('/');
-    for end in ["/chat/completions", "/v1", "/llama.cpp", "/engines"] {
-        url = url.strip_suffix(end).unwrap_or(url);
-    }
-    if url.contains("://") { url.to_owned() } else { format!("http://{url}") }
+/// The runner's address without the paths of its APIs, with which users often give it.
+///
+/// # Errors
+/// The problem, in words that follow the address's place.
+pub fn base_url(given: &str) -> Result<String, String> {
+    let provider = find("docker_model_runner").ok_or("names a client type that is not known")?;
+    let base_url = provider.read_address(given)?.base_url;
+    let mut url = Url::parse(&base_url).map_err(|_| "must be an http or https address")?;
+    let segments: Vec<&str> = url.path().split('/').collect();
+    let before = |name: &str| {
+        let at = segments.iter().position(|segment| segment.eq_ignore_ascii_case(name))?;
+        Some(segments[..at].join("/"))
+    };
+    // A path before the engines is that of a proxy, whatever its name.
+    let root = before("engines").unwrap_or_else(|| {
+        let path = before("anthropic").or_else(|| before("models")).unwrap_or_else(|| segments.join("/"));
+        path.strip_suffix("/v1").unwrap_or(&path).to_owned()
+    });
+    url.set_path(&root);
+    Ok(url.as_str().trim_end_matches('/').to_owned())
 }
 
 impl DockerModelRunner {
     /// The runner at `given`: its root, or any of the addresses that its documentation shows.
     pub fn new(given: &str, timeouts: Timeouts) -> Result<Self, RuntimeError> {
-        let given = Api::new(NAME, &base_url(given))?;
+        let given = base_url(given).map_err(|problem| {
+            let message = format!("the address of {NAME} {problem}");
+            RuntimeError::new(RuntimeErrorKind::Rejected, message)
+        })?;
+        let given = Api::new(NAME, &given)?;
         Ok(Self {
             given,
             found: OnceCell::new(),
@@ -198,7 +215,7 @@ impl DockerModelRunner {
     }
 
     fn refused(&self, what: &str, answer: &Answer) -> RuntimeError {
-        RuntimeError::rejected(&self.api().place, what, &answer.complaint())
+        self.api().refused(what, answer)
     }
 }
 
@@ -304,7 +321,8 @@ async fn look(api: &Api, limit: Duration) -> Result<(), RuntimeError> {
         }
         Some(_) => Ok(()),
         None if answer.status == StatusCode::OK && engines.is_object() => Ok(()),
-        None => Err(RuntimeError::rejected(&api.place, "is no Docker Model Runner", &answer.complaint())
+        None => Err(api
+            .refused("is no Docker Model Runner", &answer)
             .hint("check host and port; its default is http://localhost:12434")),
     }
 }
@@ -356,8 +374,46 @@ mod tests {
             ("model-runner.docker.internal", "http://model-runner.docker.internal"),
             ("172.17.0.1:12434", "http://172.17.0.1:12434"),
         ] {
-            assert_eq!(base_url(given), expected, "{given}");
+            assert_eq!(base_url(given).as_deref(), Ok(expected), "{given}");
         }
+        // Every route of its documentation, at its own port and behind a proxy with a path.
+        for root in
+            ["http://localhost:12434", "https://u:pw@gw.example.com/team/runner", "http://h/exp/vDD4.40"]
+        {
+            for path in [
+                "/engines",
+                "/engines/",
+                "/engines/status",
+                "/engines/df",
+                "/engines/v1/completions",
+                "/engines/v1/models/ai/smollm2",
+                "/engines/vllm/v1/chat/completions",
+                "/engines/llama.cpp/v1/embeddings",
+                "/Engines/llama.cpp/V1",
+                "/engines/ai/m/v1/responses",
+                "/models",
+                "/models/",
+                "/models/create",
+                "/models/ai/smollm2",
+                "/v1/",
+                "/v1/models",
+                "/v1/models/ai/smollm2",
+                "/v1/chat/completions",
+                "/v1/responses",
+                "/v1/embeddings",
+                "/anthropic",
+                "/anthropic/v1",
+                "/anthropic/v1/messages",
+                "/anthropic/v1/messages/count_tokens",
+                "/api/chat",
+                "/api/tags",
+            ] {
+                assert_eq!(base_url(&format!("{root}{path}")).as_deref(), Ok(root), "{root}{path}");
+            }
+        }
+        assert_eq!(base_url("https://gw/models/engines/v1").as_deref(), Ok("https://gw/models"));
+        assert_eq!(base_url("0.0.0.0:12434/v1").as_deref(), Ok("http://127.0.0.1:12434"));
+        assert!(base_url("ftp://h").is_err() && base_url("").is_err());
     }
 
     #[test]

@@ -81,15 +81,11 @@ impl Ollama {
     /// The daemon at `base_url`. `slots` is its `OLLAMA_NUM_PARALLEL` if the user gives it; it is known without
     /// only for a daemon that a watchdog of minions runs.
     pub fn new(base_url: &str, slots: Option<usize>, timeouts: Timeouts) -> Result<Self, RuntimeError> {
-        let api = Api::new("Ollama", base_url)?;
-        Ok(Self {
-            api,
-            slots,
-            timeouts,
-            start: None,
-            shrunk: OnceCell::new(),
-            progress: Arc::new(NoProgress),
-        })
+        Api::new("Ollama", base_url).map(|api| Self::of(api, slots, timeouts))
+    }
+
+    fn of(api: Api, slots: Option<usize>, timeouts: Timeouts) -> Self {
+        Self { api, slots, timeouts, start: None, shrunk: OnceCell::new(), progress: Arc::new(NoProgress) }
     }
 
     /// Starts a daemon by `start` where none answers. The daemon runs until this and every other user is dropped.
@@ -111,14 +107,7 @@ impl Ollama {
     fn revival(&self, start: &Arc<Start>) -> Revival {
         let start = Arc::downgrade(start);
         let (api, timeouts) = (self.api.clone(), self.timeouts);
-        let looker = Self {
-            api,
-            slots: None,
-            timeouts,
-            start: None,
-            shrunk: OnceCell::new(),
-            progress: Arc::new(NoProgress),
-        };
+        let looker = Self::of(api, None, timeouts);
         let (looker, is_begun) = (Arc::new(looker), Arc::new(AtomicBool::new(false)));
         Revival::new(move || {
             let Some(start) = start.upgrade().filter(|_| !is_begun.swap(true, Ordering::SeqCst)) else {
@@ -258,7 +247,7 @@ impl Ollama {
     }
 
     fn refused(&self, what: &str, answer: &Answer) -> RuntimeError {
-        RuntimeError::rejected(&self.api.place, what, &answer.complaint())
+        self.api.refused(what, answer)
     }
 }
 

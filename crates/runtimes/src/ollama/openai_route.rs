@@ -7,10 +7,9 @@ use std::time::Duration;
 
 use minions_chat::providers::find;
 use reqwest::StatusCode;
-use reqwest::header::HeaderMap;
-use serde_json::json;
+use serde_json::{Value, json};
 
-use super::{Name, Ollama, forwards, packaged, trained};
+use super::{Api, Name, Ollama, forwards, packaged, trained};
 use crate::{ModelUse, RuntimeError, Timeouts};
 
 /// How long the daemon may take to say that it is one.
@@ -31,11 +30,13 @@ pub struct Served {
 }
 
 impl OpenAiRoute {
-    /// The daemon behind `base_url`, asked with the `headers` of credentials; `None` if another server is there.
-    pub async fn at(base_url: &str, headers: &HeaderMap) -> Option<Self> {
-        let root = find("ollama")?.read_address(base_url).ok()?.base_url;
+    /// The daemon behind `base_url`, asked by the connections of `api`, which is of the same host; `None` if another server
+    /// is there.
+    pub(crate) async fn at(base_url: &str, api: Api) -> Option<Self> {
+        let provider = find("ollama")?;
+        let root = provider.read_address(base_url).ok()?.base_url;
         let timeouts = Timeouts { answer: LIMIT, ..Timeouts::default() };
-        let daemon = Ollama::new(&root, None, timeouts).ok()?.with_headers(headers.clone());
+        let daemon = Ollama::of(api.beside("Ollama", root, provider), None, timeouts);
         daemon.look().await.ok().map(|()| Self { daemon })
     }
 
@@ -44,12 +45,12 @@ impl OpenAiRoute {
         self.daemon.api.base_url()
     }
 
-    /// What calls get of `model`. If the window matters (`needs_window`) and the model's package does not set one, the
-    /// model is loaded as those calls load it, as only then the daemon tells.
-    pub async fn served(&self, model: &str, needs_window: bool) -> Served {
-        let (Ok(name), Ok(Some(shown))) = (Name::parse(model), self.daemon.show(model).await) else {
-            return Served::default();
-        };
+    /// What calls get of `model`; `None` unless the daemon describes it, as many a server of another kind tells a version,
+    /// too. If the window matters (`needs_window`) and the model's package does not set one, the model is loaded as those
+    /// calls load it, as only then the daemon tells.
+    pub async fn served(&self, model: &str, needs_window: bool) -> Option<Served> {
+        let name = Name::parse(model).ok()?;
+        let shown = self.daemon.show(model).await.ok().flatten().filter(is_description)?;
         let longest = trained(&shown).unwrap_or(u32::MAX);
         let forwards = forwards(&name, &shown);
         let window = match packaged(&shown) {
@@ -57,7 +58,7 @@ impl OpenAiRoute {
             None if needs_window && !forwards => self.loaded_by_default(model, &name).await,
             None => None,
         };
-        Served { window, forwards }
+        Some(Served { window, forwards })
     }
 
     /// The window with which the model is loaded where a call names none.
@@ -74,4 +75,9 @@ impl OpenAiRoute {
     pub async fn check_embedding(&self, model: &str) -> Result<(), RuntimeError> {
         self.daemon.check(model, ModelUse::Embed).await
     }
+}
+
+/// Whether `shown` describes a model as `/api/show` does; a proxy may have a page of its own for every path.
+fn is_description(shown: &Value) -> bool {
+    ["details", "model_info", "capabilities"].iter().any(|key| !shown[key].is_null())
 }
