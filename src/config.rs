@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use crate::chat::{http, pasted, providers};
+use crate::chat::{base_url, pasted, providers};
 use crate::runtimes::window;
 
 /// Rounds of a protocol when the job does not say.
@@ -130,7 +130,7 @@ impl Environment {
                 && value.contains(|c: char| c.is_ascii_alphabetic())
         };
         let found = self.0.iter().filter(move |(name, value)| ours(name) || is_named(name) && looks(value));
-        let in_addresses = self.0.values().flat_map(|value| http::credentials(pasted::bare(value)));
+        let in_addresses = self.0.values().flat_map(|value| base_url::credentials(pasted::bare(value)));
         found.map(|(_, value)| value.clone()).chain(in_addresses)
     }
 }

@@ -6,6 +6,7 @@ pub(crate) mod args;
 mod batch;
 mod container;
 pub(crate) mod demo;
+mod digits;
 pub(crate) mod envelope;
 mod events_file;
 mod input;

@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use minions::events::{Event, EventKind};
 
+use super::digits::grouped;
+
 /// The prompts under way, by the job of a batch and the call's number in it.
 #[derive(Default)]
 pub(crate) struct Readings(HashMap<(Option<Arc<str>>, u64), Prompt>);
@@ -76,19 +78,6 @@ impl Readings {
 pub(crate) fn clock(time: Duration) -> String {
     let seconds = time.as_secs();
     format!("{}:{:02}", seconds / 60, seconds % 60)
-}
-
-/// `12,300`
-fn grouped(number: u64) -> String {
-    let digits = number.to_string();
-    let mut text = String::new();
-    for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
 }
 
 #[cfg(test)]
@@ -164,11 +153,5 @@ pub(crate) mod tests {
         let kind = EventKind::Finished { success: false, kind: None, envelope: None };
         readings.take(&Event { seq: 1, t_ms: 9, job: Some("a".into()), kind });
         assert_eq!(readings.tokens(), Some((100, 30_100)));
-    }
-
-    #[test]
-    fn numbers_are_grouped() {
-        let texts = [0, 999, 1000, 20_012, 1_234_567].map(grouped);
-        assert_eq!(texts, ["0", "999", "1,000", "20,012", "1,234,567"]);
     }
 }

@@ -14,7 +14,7 @@ use crate::cli::container::{Entry, Places, Watchdog};
 use crate::cli::logging::{self, Volume};
 use minions::chat::providers::{Key, Provider, find};
 use minions::chat::secrets::{Redactor, Secret};
-use minions::chat::{credentials, http};
+use minions::chat::{base_url, credentials};
 use minions::config::{self, Environment};
 use minions::error::Failure;
 use minions::runtimes::ollama::{self, Host, WatchdogArgs};
@@ -101,7 +101,7 @@ fn host(environment: &Environment) -> Result<Host, Failure> {
 
 /// The headers of the key in the environment. A user and a password of the address go in its place, as in a job.
 fn headers(environment: &Environment, host: &Host) -> Result<HeaderMap, Failure> {
-    let key = environment.get(config::ENV_OLLAMA_API_KEY).filter(|_| !http::has_user(host.client_url()));
+    let key = environment.get(config::ENV_OLLAMA_API_KEY).filter(|_| !base_url::has_user(host.client_url()));
     let headers = credentials::headers(Key::Bearer, key.map(Secret::new).as_ref(), &BTreeMap::new());
     headers.map_err(|(_, problem)| {
         Failure::input(format!("{} in the environment {problem}", config::ENV_OLLAMA_API_KEY))

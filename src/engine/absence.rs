@@ -2,7 +2,7 @@
 
 use super::side_config::SideConfig;
 use crate::chat::providers::{Provider, RuntimeKind};
-use crate::chat::{ChatError, ChatErrorKind, http};
+use crate::chat::{ChatError, ChatErrorKind, base_url};
 use crate::config::Environment;
 use crate::error::Failure;
 use crate::llama;
@@ -18,7 +18,8 @@ pub(super) fn explained(
 ) -> Failure {
     let provider = side_config.spec.provider;
     // The search for a Docker Model Runner says itself what it has found.
-    let knows_more = provider.runtime == RuntimeKind::DockerModelRunner && http::is_this_machine(base_url);
+    let knows_more =
+        provider.runtime == RuntimeKind::DockerModelRunner && base_url::is_this_machine(base_url);
     if !is_absence(&failure) || knows_more {
         return failure;
     }
@@ -55,7 +56,7 @@ fn hint(provider: &Provider, base_url: &str, machine: Machine) -> Option<String>
     let names: Vec<_> =
         provider.base_url_env.first().copied().into_iter().chain(["kwargs.base_url"]).collect();
     let names = names.join(" or ");
-    if !http::is_this_machine(base_url) {
+    if !base_url::is_this_machine(base_url) {
         return Some(format!(
             "is {} running there, at an address that other machines reach? This address comes from {names}",
             provider.name

@@ -7,7 +7,7 @@ use reqwest::header::HeaderMap;
 use super::address::unusable;
 use crate::chat::providers::{HeaderEnv, Provider};
 use crate::chat::secrets::Secret;
-use crate::chat::{CREDENTIAL_HEADERS, credentials, http, pasted};
+use crate::chat::{CREDENTIAL_HEADERS, base_url, credentials, pasted};
 use crate::config::Environment;
 use crate::error::Failure;
 use crate::job::ClientSpec;
@@ -61,7 +61,7 @@ impl Credentials {
     /// over what the environment has for the same header.
     pub(super) fn at(&self, base_url: &str, provider: &Provider) -> Self {
         let mut credentials = self.clone();
-        if self.is_of_environment && http::has_user(base_url) {
+        if self.is_of_environment && base_url::has_user(base_url) {
             if provider.key.header() == AUTHORIZATION {
                 credentials.api_key = None;
             }
@@ -75,7 +75,7 @@ impl Credentials {
         let Self { api_key, headers, .. } = self.at(base_url, provider);
         let has_header = api_key.is_some() && provider.key.header() == AUTHORIZATION
             || headers.contains_key(AUTHORIZATION);
-        has_header && http::has_user(base_url)
+        has_header && base_url::has_user(base_url)
     }
 
     /// The headers of calls and questions to a server of `provider`.

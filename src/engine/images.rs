@@ -9,7 +9,7 @@ use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig};
 use base64::{alphabet, engine::DecodePaddingMode};
 
 use crate::chat::Image;
-use crate::chat::http;
+use crate::chat::{base_url, http};
 use crate::error::Failure;
 use crate::files;
 use crate::sync::beside_runtime;
@@ -149,5 +149,5 @@ async fn fetched(url: &str) -> Result<Vec<u8>, String> {
     };
     let bytes = tokio::time::timeout(FETCH, fetch).await;
     let bytes = bytes.unwrap_or_else(|_| Err(format!("it took longer than {} s", FETCH.as_secs())));
-    bytes.map_err(|problem| format!("can't be fetched from {}: {problem}", http::shown(url)))
+    bytes.map_err(|problem| format!("can't be fetched from {}: {problem}", base_url::shown(url)))
 }

@@ -1,6 +1,6 @@
 //! The location of a model as seen from this machine, and the roles for which texts sent there leave this machine.
 
-use crate::chat::http;
+use crate::chat::base_url;
 use crate::chat::providers::{Provider, RuntimeKind};
 use crate::job::JobRole;
 
@@ -26,9 +26,9 @@ impl Location {
     pub(super) fn of(provider: &Provider, base_url: &str) -> Self {
         if provider.runtime == RuntimeKind::Embedded {
             Self::Process
-        } else if http::is_this_machine(base_url) {
+        } else if base_url::is_this_machine(base_url) {
             if provider.local { Self::Machine } else { Self::Proxy }
-        } else if http::is_private(base_url) {
+        } else if base_url::is_private(base_url) {
             Self::Network
         } else {
             Self::Elsewhere

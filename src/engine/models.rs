@@ -9,7 +9,7 @@ use super::EngineConfig;
 use super::credentials::Credentials;
 use super::window::Demand;
 use crate::chat::providers::{Provider, RuntimeKind};
-use crate::chat::{ChatClient, ChatError, ChatSettings, Seen, VendorOptions, http};
+use crate::chat::{ChatClient, ChatError, ChatSettings, Seen, VendorOptions, base_url};
 use crate::config;
 use crate::error::Failure;
 use crate::llama::{self, Engine, EngineSettings};
@@ -185,7 +185,7 @@ impl ModelKey {
     /// What the server tells of itself. A vendor is not asked, nor a supervisor's server elsewhere.
     async fn told(&self, headers: &HeaderMap) -> Told {
         let is_vendor = !self.provider.local && self.provider.is_vendor(&self.base_url);
-        let is_asked = http::is_private(&self.base_url) || self.look.is_some() && !is_vendor;
+        let is_asked = base_url::is_private(&self.base_url) || self.look.is_some() && !is_vendor;
         if is_asked { probe::told(&self.base_url, headers).await } else { Told::default() }
     }
 
@@ -202,11 +202,11 @@ impl ModelKey {
         let endpoint = runtime.ensure_model(&need).await?;
         let Credentials { api_key, headers, .. } = &self.credentials;
         let has_any = api_key.is_some() || !headers.is_empty();
-        if has_any && !http::is_same_server(&self.base_url, &endpoint.base_url) {
+        if has_any && !base_url::is_same_server(&self.base_url, &endpoint.base_url) {
             tracing::warn!(
                 "the key and the headers for {} do not go to {}, where its server was found",
-                http::shown(&self.base_url),
-                http::shown(&endpoint.base_url)
+                base_url::shown(&self.base_url),
+                base_url::shown(&endpoint.base_url)
             );
         }
         tokio::spawn({

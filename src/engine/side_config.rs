@@ -8,7 +8,9 @@ use super::location::Location;
 use super::models::{ModelKey, chosen};
 use super::window::Demand;
 use crate::chat::providers::RuntimeKind;
-use crate::chat::{ChatSettings, Generation, LOADING_TIMEOUT, PromptPace, RetryPolicy, VendorOptions, http};
+use crate::chat::{
+    ChatSettings, Generation, LOADING_TIMEOUT, PromptPace, RetryPolicy, VendorOptions, base_url,
+};
 use crate::config::{self, Environment};
 use crate::error::Failure;
 use crate::job::{ClientSpec, Job, JobRole, Protocol};
@@ -71,7 +73,7 @@ impl<'a> SideConfig<'a> {
             if samples > 1 { config::SAMPLES_TEMPERATURE } else { spec.provider.min_temperature };
         let Addresses { base_urls, vendor, warnings } = addresses(spec, environment)?;
         let credentials = Credentials::of(spec, environment, &base_urls)?;
-        let is_ours = spec.provider.local || base_urls.iter().all(|url| http::is_private(url));
+        let is_ours = spec.provider.local || base_urls.iter().all(|url| base_url::is_private(url));
         let given = spec.kwargs.generation;
         let bounded = is_ours && !given.thinks() && !spec.kwargs.is_unlimited;
         Ok(Self {
@@ -158,7 +160,7 @@ impl<'a> SideConfig<'a> {
         if let Some(base_url) = base_urls.iter().find(|url| self.credentials.replace_user(url, provider)) {
             tracing::warn!(
                 "{side}: the user and the password of the address {} have no effect: a key of the job goes in their place",
-                http::shown(base_url)
+                base_url::shown(base_url)
             );
         }
         let model = &self.model;
@@ -219,7 +221,7 @@ impl<'a> SideConfig<'a> {
     pub(super) fn settings(&self, base_url: &str, endpoint: Option<&Endpoint>) -> ChatSettings {
         let revival = endpoint.and_then(|endpoint| endpoint.revival.clone());
         // Whoever answers elsewhere was not told the key by the user.
-        let is_there = endpoint.is_none_or(|endpoint| http::is_same_server(base_url, &endpoint.base_url));
+        let is_there = endpoint.is_none_or(|endpoint| base_url::is_same_server(base_url, &endpoint.base_url));
         let credentials = is_there.then(|| self.credentials.at(base_url, self.spec.provider));
         let Credentials { api_key, headers, .. } = credentials.unwrap_or_default();
         ChatSettings {

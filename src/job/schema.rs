@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use crate::chat::providers::Provider;
 use crate::chat::secrets::Secret;
-use crate::chat::{Generation, Usage, VendorOptions, http};
+use crate::chat::{Generation, Usage, VendorOptions, base_url};
 use crate::documents::Document;
 use crate::sandbox::Search;
 
@@ -208,7 +208,7 @@ impl ClientSpec {
         let ClientKwargs { api_key, headers, base_urls, address, .. } = &self.kwargs;
         let told = api_key.iter().chain(headers.values()).map(|secret| secret.expose().to_owned());
         let urls = base_urls.iter().chain(address.values());
-        told.chain(urls.flat_map(|url| http::credentials(url))).collect()
+        told.chain(urls.flat_map(|url| base_url::credentials(url))).collect()
     }
 }
 

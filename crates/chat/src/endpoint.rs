@@ -3,7 +3,7 @@
 use reqwest::Url;
 
 use super::ChatSettings;
-use super::http;
+use super::base_url;
 use super::providers::Provider;
 
 /// A model of a provider behind a URL.
@@ -24,5 +24,5 @@ impl Endpoint {
 
 /// The name of an endpoint whose URL may be unusable.
 pub(crate) fn name(provider: &Provider, settings: &ChatSettings) -> String {
-    format!("{} at {}", provider.name, http::shown(&settings.base_url))
+    format!("{} at {}", provider.name, base_url::shown(&settings.base_url))
 }

@@ -11,7 +11,7 @@ use super::error_body::{self, ErrorBody};
 use super::providers::Provider;
 use super::telling::telling;
 use super::{ChatError, ChatErrorKind as Kind, ChatSettings, credentials, waits};
-use crate::{http, secrets};
+use crate::{base_url, http, secrets};
 
 /// The longest quote of a server's words in a message, in characters.
 const LONGEST_QUOTE: usize = 500;
@@ -38,7 +38,7 @@ impl Endpoint {
         let error = self.fault(&fault, &message);
         let ChatSettings { base_url, .. } = &self.settings;
         let remedy = challenge.and_then(|challenge| {
-            credentials::remedy(&challenge, http::has_user(base_url), self.settings.has_credential())
+            credentials::remedy(&challenge, base_url::has_user(base_url), self.settings.has_credential())
         });
         ChatError { hint: remedy.or(error.hint), ..error }
     }
@@ -62,7 +62,7 @@ impl Endpoint {
             && provider.root.is_empty()
             && (provider.local || provider.base_url.ends_with("/v1"))
             && !settings.base_url.trim_end_matches('/').ends_with("/v1");
-        let base_url = http::shown(&settings.base_url);
+        let base_url = base_url::shown(&settings.base_url);
         lacks_v1.then(|| {
             format!(
                 "Does the base URL lack /v1? Try {base_url}/v1. Else check model_name (it is \"{}\").",
@@ -101,7 +101,7 @@ impl Endpoint {
     fn without_secrets(&self, text: &str) -> String {
         let ChatSettings { api_key, headers, .. } = &self.settings;
         let told = api_key.iter().chain(headers.values()).map(|secret| secret.expose().trim().to_owned());
-        secrets::without(text, told.chain(http::sent_credentials(self.url.as_str())))
+        secrets::without(text, told.chain(base_url::sent_credentials(self.url.as_str())))
     }
 }
 
@@ -122,7 +122,7 @@ pub(super) fn hint(provider: &Provider, settings: &ChatSettings, kind: Kind) -> 
     Some(match kind {
         Kind::Connection | Kind::Unreachable => {
             let names = provider.base_url_env.first().copied().into_iter().chain(["kwargs.base_url"]);
-            let is_elsewhere = provider.local && !http::is_this_machine(&settings.base_url);
+            let is_elsewhere = provider.local && !base_url::is_this_machine(&settings.base_url);
             let start = if is_elsewhere { "Check that it runs there" } else { provider.start_hint };
             let is_plain = kind == Kind::Connection && settings.base_url.starts_with("http://");
             let tls = if is_plain { " If it speaks https, write https://." } else { "" };

@@ -31,7 +31,7 @@ use super::{
 };
 #[cfg(test)]
 use crate::secrets::Secret;
-use crate::{credentials, http};
+use crate::{base_url, credentials, http};
 
 /// A whole reply may take this many times the longest silence.
 const WHOLE_REPLY: u32 = 10;
@@ -154,7 +154,7 @@ impl HttpClient {
     /// `kills` before the call): most likely the one that ran the model, if it was of our container or the server says that
     /// its runner has died.
     fn of_memory(&self, error: ChatError, kills: &Kills) -> ChatError {
-        let is_here = || http::is_this_machine(&self.endpoint.settings.base_url);
+        let is_here = || base_url::is_this_machine(&self.endpoint.settings.base_url);
         if error.kind == Kind::Server && is_here() && is_killed(&error.message, kills, &memory::kills()) {
             let hint = hint(self.endpoint.provider, &self.endpoint.settings, Kind::OutOfMemory);
             return ChatError { kind: Kind::OutOfMemory, hint, ..error };

@@ -4,6 +4,7 @@
 //! This crate gets the URL of a server. It does not know how the server was started, nor which protocol asks.
 
 mod anthropic;
+pub mod base_url;
 pub mod credentials;
 #[cfg(test)]
 mod damaged;

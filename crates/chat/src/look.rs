@@ -13,7 +13,7 @@ use tokio::time::timeout;
 use super::http_client::HttpClient;
 use super::retry::Costs;
 use super::{ChatError, ChatErrorKind as Kind, ChatRequest, Seen, Usage, llama_server};
-use crate::http;
+use crate::{base_url, http};
 
 /// The longest list of models that is read, in bytes.
 const LONGEST_LIST: usize = 8 << 20;
@@ -87,7 +87,7 @@ impl HttpClient {
 
     /// Whether the server is of a private network, where a call costs nothing and leaves nothing.
     fn is_ours(&self) -> bool {
-        http::is_private(&self.endpoint.settings.base_url)
+        base_url::is_private(&self.endpoint.settings.base_url)
     }
 
     /// Asks for the list.

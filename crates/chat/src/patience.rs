@@ -15,7 +15,7 @@ use super::llama_server;
 use super::pace::PromptPace;
 use super::providers::Provider;
 use super::settings::ChatSettings;
-use crate::http;
+use crate::base_url;
 
 /// The longest wait for a server that tells of its slots.
 const LONGEST: Duration = Duration::from_secs(120);
@@ -32,7 +32,7 @@ impl Provider {
     /// Whether the server of a client with these settings is the user's own, on this machine, in a private network or
     /// elsewhere.
     pub fn is_users_own(&self, settings: &ChatSettings) -> bool {
-        self.local || http::is_private(&settings.base_url)
+        self.local || base_url::is_private(&settings.base_url)
     }
 
     /// Whether its limit of silence grows with the prompt.

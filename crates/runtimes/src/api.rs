@@ -13,7 +13,7 @@ use super::words::short;
 use super::{RuntimeError, RuntimeErrorKind};
 use minions_chat::http_body::{self, BodyError};
 use minions_chat::providers::Provider;
-use minions_chat::{credentials, http, secrets};
+use minions_chat::{base_url, credentials, http, secrets};
 
 /// The longest answer that is read, in bytes: the list of all models of a server is far shorter.
 const LONGEST_ANSWER: usize = 16 << 20;
@@ -50,7 +50,7 @@ impl Api {
             hint: none.remedy,
             ..RuntimeError::new(RuntimeErrorKind::Rejected, none.problem)
         })?;
-        let place = format!("{name} at {}", http::shown(&base_url));
+        let place = format!("{name} at {}", base_url::shown(&base_url));
         Ok(Self { place, base_url, client, headers: HeaderMap::new(), provider: None })
     }
 
@@ -61,7 +61,7 @@ impl Api {
 
     /// The server `name` at `base_url`, another path of the same host, by the same connections and headers.
     pub(super) fn beside(self, name: &str, base_url: String, provider: &'static Provider) -> Self {
-        let place = format!("{name} at {}", http::shown(&base_url));
+        let place = format!("{name} at {}", base_url::shown(&base_url));
         Self { place, base_url, provider: Some(provider), ..self }
     }
 
@@ -162,7 +162,7 @@ impl Api {
         }
         let challenge =
             headers.get(WWW_AUTHENTICATE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-        let has_user = http::has_user(&self.base_url);
+        let has_user = base_url::has_user(&self.base_url);
         let remedy = credentials::remedy(challenge, has_user, !self.headers.is_empty());
         let key = || self.provider.map_or_else(|| KEY_HINT.to_owned(), credentials::key_hint);
         let says = match (!self.headers.is_empty(), has_user) {
@@ -186,7 +186,7 @@ impl Api {
         let values = self.headers.values().filter_map(|value| value.to_str().ok());
         let told =
             values.flat_map(|value| [Some(value), value.split_once(' ').map(|(_, key)| key)]).flatten();
-        let sent = http::sent_credentials(&self.base_url);
+        let sent = base_url::sent_credentials(&self.base_url);
         secrets::without(text, told.map(str::to_owned).chain(sent))
     }
 

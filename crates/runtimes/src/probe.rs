@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use minions_chat::http;
+use minions_chat::base_url;
 use reqwest::StatusCode;
 use reqwest::header::HeaderMap;
 use serde_json::{Value, json};
@@ -39,7 +39,7 @@ pub struct Told {
 pub async fn told(base_url: &str, headers: &HeaderMap) -> Told {
     let Ok(api) = Api::new("the server", root(base_url)) else { return Told::default() };
     let api = api.with_headers(None, headers.clone());
-    if !http::is_private(base_url) {
+    if !base_url::is_private(base_url) {
         return Told { ollama: OpenAiRoute::at(base_url, api).await, ..Told::default() };
     }
     let answer = api.get("/props", Duration::from_secs(5)).await;

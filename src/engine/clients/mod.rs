@@ -24,7 +24,7 @@ use super::window;
 use crate::chat::providers::find;
 use crate::chat::{
     self, ChatClient, ChatError, ChatErrorKind, ChatSettings, Embedder, Generation, RetryPolicy,
-    VendorOptions, http,
+    VendorOptions, base_url,
 };
 use crate::config::Environment;
 use crate::error::{Failure, FailureKind};
@@ -255,7 +255,7 @@ impl SideConfig<'_> {
         let base_url = settings.base_url.clone();
         let tokenizer = match ready {
             Ready::Embedded(engine) => Tokenizer::Engine(engine.clone()),
-            Ready::Foreign { .. } if http::is_private(&base_url) => {
+            Ready::Foreign { .. } if base_url::is_private(&base_url) => {
                 let headers =
                     self.credentials.at(&base_url, self.spec.provider).header_map(self.spec.provider)?;
                 Tokenizer::Server { base_url, headers }

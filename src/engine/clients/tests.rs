@@ -15,6 +15,19 @@ fn job(local: Value, remote: Value) -> Job {
     crate::job::parse(job, Path::new("logs")).unwrap()
 }
 
+/// A server that was found there.
+fn endpoint(base_url: &str) -> Endpoint {
+    Endpoint {
+        base_url: base_url.to_owned(),
+        model: "ai/m".to_owned(),
+        context_window: Some(8192),
+        slots: None,
+        forwards: false,
+        is_window_certain: true,
+        revival: None,
+    }
+}
+
 #[test]
 fn the_embedded_engines_options_get_into_its_key() {
     let kwargs = json!({
@@ -49,15 +62,7 @@ fn embeddings_go_where_the_server_was_found() {
     // A container does not find the runner where its machine does.
     let found = "http://172.17.0.1:12434/engines/v1";
     let runtime = DockerModelRunner::new(found, Timeouts::default()).unwrap();
-    let endpoint = Endpoint {
-        base_url: found.to_owned(),
-        model: "ai/m".to_owned(),
-        context_window: Some(8192),
-        slots: None,
-        forwards: false,
-        is_window_certain: true,
-        revival: None,
-    };
+    let endpoint = endpoint(found);
     let ready = Ready::Managed(endpoint, Arc::new(runtime));
     let settings = worker.embedding_settings(&worker.base_urls[0], &ready, Some("ai/embedder"));
     assert_eq!((&*settings.base_url, &*settings.model), (found, "ai/embedder"));
@@ -79,15 +84,7 @@ fn a_key_goes_to_the_address_that_the_user_named_and_to_no_other() {
         let local = json!({"type": "docker_model_runner", "model_name": "ai/m", "kwargs": kwargs});
         let job = job(local, json!({"type": "ollama"}));
         let worker = SideConfig::worker(&job, &Environment::from_iter([]), false).unwrap();
-        let endpoint = Endpoint {
-            base_url: found.to_owned(),
-            model: "ai/m".to_owned(),
-            context_window: Some(8192),
-            slots: None,
-            forwards: false,
-            is_window_certain: true,
-            revival: None,
-        };
+        let endpoint = endpoint(found);
         let base_url = &worker.base_urls[0];
         let settings = worker.settings(base_url, Some(&endpoint));
         assert_eq!(
@@ -108,15 +105,8 @@ fn calls_wait_for_a_daemon_that_has_a_watchdog() {
         let job = job(local, json!({"type": "openai"}));
         let environment = Environment::from_iter([]);
         let worker = SideConfig::worker(&job, &environment, false).unwrap();
-        let endpoint = Endpoint {
-            base_url: worker.base_urls[0].clone(),
-            model: "m".to_owned(),
-            context_window: None,
-            slots: None,
-            forwards: false,
-            is_window_certain: true,
-            revival: has_watchdog.then(|| Revival::new(|| {})),
-        };
+        let endpoint =
+            Endpoint { revival: has_watchdog.then(|| Revival::new(|| {})), ..endpoint(&worker.base_urls[0]) };
         let settings = worker.settings(&worker.base_urls[0], Some(&endpoint));
         (settings.outage, settings.retries)
     };

@@ -8,7 +8,7 @@ use std::net::Ipv6Addr;
 use reqwest::Url;
 
 use super::{Provider, RuntimeKind};
-use crate::{http, pasted};
+use crate::{base_url, pasted};
 
 /// The parts of an address that somebody pasted.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -181,7 +181,8 @@ impl Provider {
             return Err(wrong());
         }
         if scheme.is_none() {
-            let is_hosted = if self.local { name == "ollama.com" } else { !http::is_private(url.as_str()) };
+            let is_hosted =
+                if self.local { name == "ollama.com" } else { !base_url::is_private(url.as_str()) };
             url = match (is_hosted, port) {
                 (true, _) | (false, Some(443)) => with("https", port)?,
                 (false, port) => with("http", port.or_else(|| self.port_at(&url)))?,
@@ -207,7 +208,7 @@ impl Provider {
     fn port_at(&self, url: &Url) -> Option<u16> {
         // Docker Desktop has the runner at port 80 of this name.
         let is_desktops = url.host_str() == Some("model-runner.docker.internal");
-        let is_known = self.runtime == RuntimeKind::Ollama || http::is_private(url.as_str());
+        let is_known = self.runtime == RuntimeKind::Ollama || base_url::is_private(url.as_str());
         self.port.filter(|_| self.local && is_known && !is_desktops)
     }
 

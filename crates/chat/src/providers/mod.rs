@@ -203,7 +203,7 @@ impl Provider {
 
     /// Whether a call to `base_url` needs a credential. A server of a private network never does.
     pub fn needs_key(&self, base_url: &str) -> bool {
-        self.key != Key::Optional && !crate::http::is_private(base_url)
+        self.key != Key::Optional && !crate::base_url::is_private(base_url)
     }
 
     /// Whether `base_url` is the vendor's own, not a compatible server's.

@@ -19,7 +19,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use minions_chat::http;
+use minions_chat::base_url;
 use minions_chat::providers::find;
 use minions_machine::{memory, prompt_cache};
 use reqwest::header::HeaderMap;
@@ -107,7 +107,7 @@ impl DockerModelRunner {
     /// Has the models keep the prompts that they have read: in so many MiB, or, on this machine, in a part of the memory
     /// that is free.
     pub fn keeping(self, megabytes: Option<i64>) -> Self {
-        let is_here = http::is_loopback(self.given.base_url());
+        let is_here = base_url::is_loopback(self.given.base_url());
         let budget = || i64::try_from(prompt_cache::budget(memory::free_of_machine())).unwrap_or(i64::MAX);
         Self { cache_ram: megabytes.or_else(|| is_here.then(budget)), ..self }
     }
@@ -115,7 +115,7 @@ impl DockerModelRunner {
     /// Has `seek` look elsewhere for a runner, and start one, if none answers at an address of this machine. A runner that
     /// was started stays, as it is a service of the machine.
     pub fn seeking(self, seek: Seek) -> Self {
-        let is_here = http::is_loopback(self.given.base_url());
+        let is_here = base_url::is_loopback(self.given.base_url());
         Self { seek: Some(seek).filter(|_| is_here), ..self }
     }
 

@@ -3,7 +3,7 @@
 use std::fs;
 use std::time::Duration;
 
-use minions_chat::http;
+use minions_chat::base_url;
 use minions_machine::footprint::{CacheType, Footprint};
 use minions_machine::memory::{self, Free};
 use minions_machine::plan::Wish;
@@ -93,7 +93,7 @@ fn footprint(inspected: &Value) -> Option<Footprint> {
 /// The memory of a runner at `base_url`, which is not in this process's container.
 fn of_runner(base_url: &str) -> Option<Free> {
     let kernel = fs::read_to_string("/proc/sys/kernel/osrelease").ok()?.to_lowercase();
-    let is_here = http::is_loopback(base_url) && !DESKTOPS.iter().any(|name| kernel.contains(name));
+    let is_here = base_url::is_loopback(base_url) && !DESKTOPS.iter().any(|name| kernel.contains(name));
     is_here.then(memory::free_of_machine).flatten()
 }
 

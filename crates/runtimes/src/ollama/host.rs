@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use minions_chat::http;
+use minions_chat::base_url;
 use minions_chat::providers::find;
 use reqwest::Url;
 
@@ -59,9 +59,9 @@ impl Host {
     /// Whether a daemon for this address would run on this machine, so that it can be started here. One with a path, a
     /// user or TLS is behind a proxy.
     pub fn is_local(&self) -> bool {
-        let is_here = http::is_loopback(&self.client_url);
+        let is_here = base_url::is_loopback(&self.client_url);
         let is_bare = self.url().is_some_and(|url| url.scheme() == "http" && url.path() == "/");
-        is_here && is_bare && !http::has_user(&self.client_url)
+        is_here && is_bare && !base_url::has_user(&self.client_url)
     }
 
     fn url(&self) -> Option<Url> {
