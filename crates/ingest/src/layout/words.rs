@@ -13,6 +13,9 @@ const BACK: f32 = 0.5;
 /// How far letters of one word may be off its baseline.
 const OFF: f32 = 0.12;
 
+/// How long a word may be, in bytes.
+const LONGEST: usize = 4096;
+
 /// A word where it stands, its characters in the order from left to right.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Word {
@@ -121,7 +124,7 @@ impl Open {
         let Word { y, size, x0, x1, .. } = self.word;
         let em = size.max(glyph.size);
         let alike = size.min(glyph.size) > 0.7 * em && (glyph.y - y).abs() < OFF * em;
-        if !alike {
+        if !alike || self.word.text.len() > LONGEST {
             return false;
         }
         let end = glyph.x + glyph.advance;
@@ -157,7 +160,8 @@ mod tests {
 
     #[test]
     fn gaps_make_words() {
-        let cases: &[(&str, &[(char, f32)], &[&str])] = &[
+        type Case<'t> = (&'t str, &'t [(char, f32)], &'t [&'t str]);
+        let cases: &[Case<'_>] = &[
             ("letters", &[('a', 0.0), ('b', 5.0), ('c', 10.0)], &["abc"]),
             ("kerning", &[('A', 0.0), ('V', 3.9), ('a', 10.5)], &["AVa"]),
             ("a gap without a space", &[('a', 0.0), ('b', 8.0)], &["a", "b"]),

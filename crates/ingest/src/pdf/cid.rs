@@ -16,7 +16,7 @@ pub(super) struct CidLetters {
 
 enum Way {
     /// By the character collection's map of CIDs.
-    Collection(CMap),
+    Collection(Box<CMap>),
     /// By the glyphs of the embedded font, whose numbers are the CIDs.
     Glyphs(HashMap<u32, char>),
 }
@@ -38,7 +38,7 @@ impl CidLetters {
             _ => return None,
         };
         let way = collection(&descendant, encoding.as_ref(), cmaps)
-            .map(Way::Collection)
+            .map(|map| Way::Collection(Box::new(map)))
             .or_else(|| Some(Way::Glyphs(glyphs(&descendant)?)))?;
         Some(Self { encoding, way })
     }

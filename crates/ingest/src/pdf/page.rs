@@ -4,6 +4,9 @@ use hayro_font::kurbo::{Affine, Point, Rect};
 
 use crate::layout::{Glyph, angle_of};
 
+/// How many characters of a page are kept.
+const CHARACTERS: usize = 1 << 20;
+
 /// What was drawn on a page.
 #[derive(Default)]
 pub(super) struct Drawing {
@@ -67,6 +70,10 @@ impl Drawing {
         let inside = |value: f64, most: f64| value > -0.02 * most && value < 1.02 * most;
         let drawn = length.is_finite() && size > 0.01 && size < 4.0 * (width + height) && count > 0;
         if !drawn || !inside(from.x, width) || !inside(from.y, height) {
+            return;
+        }
+        if self.glyphs.len() + count > CHARACTERS {
+            self.cut = true;
             return;
         }
         let angle = angle_of(towards.0, towards.1);

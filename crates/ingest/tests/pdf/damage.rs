@@ -64,6 +64,10 @@ fn limits_hold() {
     let read_small = read("a.pdf", ten_pages().bytes(), &small).unwrap();
     assert!(read_small.text.len() <= 60);
     assert_eq!(read_small.notes, ["The text is too long: it was left out from page 2 on."]);
+    let crowded = format!("BT /F 10 Tf 0 Tz 100 400 Td ({}) Tj ET", "word ".repeat(220_000));
+    assert!(
+        reading(Writer::of(&[crowded]).bytes()).notes[0].contains("Page 1 has more content than is read")
+    );
     let few = Limits { operators: 20, ..Limits::default() };
     let cut = read("a.pdf", Writer::of(&[text(72.0, 400.0, "word ").repeat(100)]).bytes(), &few).unwrap();
     assert!(cut.notes[0].contains("Page 1 has more content than is read"), "{:?}", cut.notes);
