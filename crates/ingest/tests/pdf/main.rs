@@ -10,7 +10,7 @@ use minions_ingest::{Limits, ReadError, Reading, read};
 
 /// Reads a PDF that can be read.
 fn reading(bytes: Vec<u8>) -> Reading {
-    tried(bytes).unwrap()
+    tried(bytes).expect("a PDF that can be read")
 }
 
 fn tried(bytes: Vec<u8>) -> Result<Reading, ReadError> {
