@@ -13,6 +13,7 @@ COPY Cargo.toml Cargo.lock ./
 COPY crates/chat/Cargo.toml crates/chat/
 COPY crates/documents/Cargo.toml crates/documents/
 COPY crates/llama/Cargo.toml crates/llama/
+COPY crates/machine/Cargo.toml crates/machine/
 COPY crates/runtimes/Cargo.toml crates/runtimes/
 COPY crates/sandbox/Cargo.toml crates/sandbox/
 RUN mkdir -p src tests/it tests/standin \

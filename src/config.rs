@@ -38,6 +38,8 @@ pub const SAMPLES_TEMPERATURE: f64 = 0.7;
 pub const WORKER_CONCURRENCY: usize = 4;
 /// The worker's context window in tokens for `minions`, whose chunks are small, unless the job says otherwise.
 pub const MINIONS_WINDOW: u32 = window::DEFAULT;
+/// The shortest context window in tokens that an Ollama has by itself.
+pub const OLLAMA_WINDOW: u32 = 4096;
 /// The supervisor's context window in tokens where minions chooses it.
 pub const SUPERVISOR_WINDOW: u32 = window::DEFAULT;
 /// Tokens of a budget that are kept for the reply of a supervisor's call in flight, if the job does not limit it.
@@ -51,6 +53,8 @@ pub const ENV_LOG_DIR: &str = "MINIONS_LOG_DIR";
 pub const ENV_LOG: &str = "RUST_LOG";
 /// Environment: address of the Ollama daemon, as Ollama itself reads it.
 pub const ENV_OLLAMA_HOST: &str = "OLLAMA_HOST";
+/// Environment: the key for the Ollama daemon, as Ollama's own clients send it.
+pub const ENV_OLLAMA_API_KEY: &str = "OLLAMA_API_KEY";
 /// Environment: address of Docker Model Runner.
 pub const ENV_MODEL_RUNNER_HOST: &str = "MODEL_RUNNER_HOST";
 /// Environment: address of the Docker Engine that runs Docker Model Runner.

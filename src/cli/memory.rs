@@ -3,6 +3,7 @@
 use std::fs;
 
 use minions::error::Failure;
+use minions_machine::memory;
 use nix::sys::resource::{RLIM_INFINITY, Resource, getrlimit};
 
 /// Smaller inputs are not looked at: what they need may lie in memory that the process has already.
@@ -38,33 +39,13 @@ pub(crate) fn check(bytes: usize, for_a_byte: u64) -> Result<(), Failure> {
 
 /// Bytes that this process can still take; `None` if nothing is known.
 fn left() -> Option<u64> {
-    [of_process(), of_group(), of_machine()].into_iter().flatten().min()
+    of_process().into_iter().chain(memory::free().map(|free| free.bytes)).min()
 }
 
 /// Below the limit of address space.
 fn of_process() -> Option<u64> {
     let (limit, _) = getrlimit(Resource::RLIMIT_AS).ok().filter(|(limit, _)| *limit != RLIM_INFINITY)?;
-    Some(limit.saturating_sub(kilobytes(&fs::read_to_string("/proc/self/status").ok()?, "VmSize:")?))
-}
-
-/// Below the limit of the control group, which is the container's (`memory.max`, cgroups v2). Its file cache is given back.
-fn of_group() -> Option<u64> {
-    let read = |name: &str| fs::read_to_string(format!("/sys/fs/cgroup/{name}")).ok();
-    let number = |name: &str| read(name)?.trim().parse::<u64>().ok();
-    let stat = read("memory.stat")?;
-    let cache = stat.lines().find_map(|line| line.strip_prefix("inactive_file ")?.parse::<u64>().ok());
-    let used = number("memory.current")?.saturating_sub(cache.unwrap_or_default());
-    Some(number("memory.max")?.saturating_sub(used))
-}
-
-fn of_machine() -> Option<u64> {
-    kilobytes(&fs::read_to_string("/proc/meminfo").ok()?, "MemAvailable:")
-}
-
-/// The bytes that a line such as `VmSize:   1234 kB` tells.
-fn kilobytes(text: &str, name: &str) -> Option<u64> {
-    let line = text.lines().find_map(|line| line.strip_prefix(name))?;
-    Some(line.trim().strip_suffix(" kB")?.parse::<u64>().ok()? << 10)
+    Some(limit.saturating_sub(memory::kilobytes(&fs::read_to_string("/proc/self/status").ok()?, "VmSize:")?))
 }
 
 #[cfg(test)]
@@ -73,7 +54,7 @@ mod tests {
 
     #[test]
     fn a_job_that_is_larger_than_the_machine_is_told_before() {
-        assert!(of_machine().is_some_and(|left| left > 0));
+        assert!(left().is_some_and(|left| left > 0));
         assert!(check(100, OF_A_JOB).is_ok());
         let failure = check(1 << 50, OF_JSON).unwrap_err();
         assert!(failure.message.contains("MB are left"), "{failure}");

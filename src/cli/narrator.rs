@@ -44,10 +44,16 @@ impl Narrator {
             }
             EventKind::Round { round, of } => format!("round {round} of {of}"),
             EventKind::Call { call, side, purpose, endpoint } => {
+                if *purpose == Purpose::Read {
+                    return Some(format!(
+                        "call {call}: the {} ({endpoint}) reads the documents",
+                        side.as_str()
+                    ));
+                }
                 self.began().insert((event.job.clone(), *call), event.t_ms);
                 let purpose = match purpose {
+                    Purpose::Read | Purpose::Reply => "reply",
                     Purpose::Step => "next message",
-                    Purpose::Reply => "reply",
                     Purpose::Program => "program",
                     Purpose::Synthesis => "conclusion",
                     Purpose::WorkerJob => "worker job",

@@ -2,14 +2,19 @@
 //!
 //! In: words of the command line. Out: an exit code. Nothing here writes an envelope.
 
+use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::future::Future;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use reqwest::header::HeaderMap;
+
 use crate::cli::container::{Entry, Places, Watchdog};
 use crate::cli::logging::{self, Volume};
-use minions::chat::secrets::Redactor;
+use minions::chat::providers::Key;
+use minions::chat::secrets::{Redactor, Secret};
+use minions::chat::{credentials, http};
 use minions::config::{self, Environment};
 use minions::error::Failure;
 use minions::runtimes::ollama::{self, Host, WatchdogArgs};
@@ -28,7 +33,10 @@ pub(crate) fn watchdog(words: &[OsString]) -> ExitCode {
 /// The container's first step. It returns only where it stays.
 pub(crate) fn entry(words_of_entry: Vec<OsString>) -> ExitCode {
     let environment = started();
-    let host = host(&environment);
+    let host = match host(&environment) {
+        Ok(host) => host,
+        Err(failure) => return unusable(&failure),
+    };
     let is_local = host.is_local();
     let program = ollama::find_program("ollama", environment.get("PATH").unwrap_or_default());
     let words = move |program: PathBuf| -> Watchdog {
@@ -55,9 +63,15 @@ const START: &str = "start it with `ollama serve`, or name its address in OLLAMA
 
 /// Whether the daemon answers.
 pub(crate) fn health() -> ExitCode {
-    let host = host(&started());
+    let environment = started();
+    let told = host(&environment).and_then(|host| Ok((headers(&environment, &host)?, host)));
+    let (headers, host) = match told {
+        Ok(told) => told,
+        Err(failure) => return unusable(&failure),
+    };
     ended(async {
-        let ready = Ollama::new(&host.client_url(), None, Timeouts::default())?.ensure_ready().await;
+        let ollama = Ollama::new(host.client_url(), None, Timeouts::default())?.with_headers(headers);
+        let ready = ollama.ensure_ready().await;
         ready.map_err(|error| match error.hint {
             None => RuntimeError { hint: Some(START.to_owned()), ..error },
             Some(_) => error,
@@ -73,8 +87,25 @@ fn started() -> Environment {
     environment
 }
 
-fn host(environment: &Environment) -> Host {
-    environment.get(config::ENV_OLLAMA_HOST).map(Host::parse).unwrap_or_default()
+/// The daemon's address.
+fn host(environment: &Environment) -> Result<Host, Failure> {
+    let Some(text) = environment.get(config::ENV_OLLAMA_HOST) else { return Ok(Host::default()) };
+    let named = |problem| Failure::input(format!("{} in the environment {problem}", config::ENV_OLLAMA_HOST));
+    Host::read(text).map_err(named)
+}
+
+/// The headers of the key in the environment. A user and a password of the address go in its place, as in a job.
+fn headers(environment: &Environment, host: &Host) -> Result<HeaderMap, Failure> {
+    let key = environment.get(config::ENV_OLLAMA_API_KEY).filter(|_| !http::has_user(host.client_url()));
+    let headers = credentials::headers(Key::Bearer, key.map(Secret::new).as_ref(), &BTreeMap::new());
+    headers.map_err(|(_, problem)| {
+        Failure::input(format!("{} in the environment {problem}", config::ENV_OLLAMA_API_KEY))
+    })
+}
+
+fn unusable(failure: &Failure) -> ExitCode {
+    tracing::error!("{failure}");
+    ExitCode::FAILURE
 }
 
 fn ended(task: impl Future<Output = Result<(), RuntimeError>>) -> ExitCode {

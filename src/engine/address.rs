@@ -1,13 +1,10 @@
 //! The addresses of a side's servers: from the job, else from the environment, else the provider's own.
 
-use std::net::Ipv6Addr;
-
 use crate::chat::VendorOptions;
-use crate::chat::providers::{Address, Provider, RuntimeKind};
+use crate::chat::providers::{Address, Provider};
 use crate::config::Environment;
 use crate::error::Failure;
 use crate::job::ClientSpec;
-use crate::runtimes::ollama::Host;
 
 /// Where the servers of a side are.
 pub(super) struct Addresses {
@@ -57,7 +54,7 @@ fn from_environment(
     let Some((taken, text)) = set.next() else { return Ok(None) };
     let address = read(provider, taken, text)?;
     for (name, other) in set {
-        if read(provider, name, other).ok().as_ref() != Some(&address) {
+        if !read(provider, name, other).is_ok_and(|other| other.leads_to(&address)) {
             warnings
                 .push(format!("{name} in the environment has no effect: {taken} is set, too, and counts"));
         }
@@ -86,22 +83,7 @@ fn default(spec: &ClientSpec, environment: &Environment) -> Result<(String, Opti
 
 /// The address in the variable `name`.
 fn read(provider: &Provider, name: &str, text: &str) -> Result<Address, Failure> {
-    let is_daemons = provider.runtime == RuntimeKind::Ollama && name == provider.base_url_env[0];
-    if is_daemons && has_bad_port(text) {
-        return Err(unusable(name, "has a port that is no number: write host:port, such as 127.0.0.1:11434"));
-    }
-    // Ollama itself has more ways to write it.
-    let told = is_daemons.then(|| Host::parse(text).client_url());
-    provider.read_address(told.as_deref().unwrap_or(text)).map_err(|problem| unusable(name, &problem))
-}
-
-/// Whether `text` names a port that is no number of a port.
-fn has_bad_port(text: &str) -> bool {
-    let place = text.split_once("://").map_or(text, |(_, rest)| rest).split('/').next().unwrap_or_default();
-    let place = place.rsplit_once(']').map_or(place, |(_, rest)| rest);
-    // An address of IPv6 may stand there without brackets.
-    let port = place.split_once(':').map(|(_, port)| port).filter(|_| place.parse::<Ipv6Addr>().is_err());
-    port.is_some_and(|port| !port.is_empty() && port.parse::<u16>().is_err())
+    provider.read_address(text).map_err(|problem| unusable(name, &problem))
 }
 
 /// The failure of a variable that cannot be used.
@@ -175,6 +157,10 @@ mod tests {
             ("groq", "GROQ_API_BASE", "gw.example.com/v1", "https://gw.example.com/v1"),
             ("vllm", "VLLM_API_BASE", "gpu:8000/v1/models", "http://gpu:8000/v1"),
             ("ollama", "OLLAMA_HOST", "0.0.0.0", "http://127.0.0.1:11434"),
+            ("ollama", "OLLAMA_HOST", "http://user:pass@h:1/", "http://user:pass@h:1"),
+            ("ollama", "OLLAMA_HOST", "user:pass@h/v1/", "http://user:pass@h:11434"),
+            ("ollama", "OLLAMA_BASE_URL", "0.0.0.0", "http://127.0.0.1:11434"),
+            ("docker_model_runner", "MODEL_RUNNER_HOST", "0.0.0.0", "http://127.0.0.1:12434"),
             ("ollama", "OLLAMA_HOST", "'http://h:1/api/chat'", "http://h:1"),
             ("ollama", "OLLAMA_HOST", "::1", "http://[::1]:11434"),
             ("ollama", "OLLAMA_BASE_URL", "http://h:1/v1", "http://h:1"),
@@ -226,6 +212,7 @@ mod tests {
             (address.unwrap().base_url, warnings)
         };
         assert_eq!(warnings("http://a/v1/chat/completions"), ("http://a/v1".to_owned(), vec![]));
+        assert_eq!(warnings("http://A:80//v1"), ("http://a/v1".to_owned(), vec![]));
         let warning =
             "OPENAI_API_BASE in the environment has no effect: OPENAI_BASE_URL is set, too, and counts";
         assert_eq!(warnings("http://b/v1"), ("http://a/v1".to_owned(), vec![warning.to_owned()]));

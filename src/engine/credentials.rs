@@ -1,20 +1,27 @@
-//! The credentials of a side's calls: from the job, else from the environment.
+//! The credentials of a side's calls: from the job, else from its address, else from the environment.
 
 use std::collections::BTreeMap;
 
+use reqwest::header::HeaderMap;
+
 use super::address::unusable;
-use crate::chat::providers::HeaderEnv;
+use crate::chat::providers::{HeaderEnv, Provider};
 use crate::chat::secrets::Secret;
-use crate::chat::{CREDENTIAL_HEADERS, pasted};
+use crate::chat::{CREDENTIAL_HEADERS, credentials, http, pasted};
 use crate::config::Environment;
 use crate::error::Failure;
 use crate::job::ClientSpec;
 
+/// The name of the header that carries a user and a password, too.
+const AUTHORIZATION: &str = "authorization";
+
 /// The key of a side, and the further headers of its calls.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Credentials {
     pub api_key: Option<Secret>,
     pub headers: BTreeMap<String, Secret>,
+    /// Whether the header `Authorization`, as far as there is one, is of the environment.
+    is_of_environment: bool,
 }
 
 impl Credentials {
@@ -46,7 +53,38 @@ impl Credentials {
                 headers.insert((*header).to_owned(), Secret::new(value));
             }
         }
-        Ok(Self { api_key, headers })
+        let is_of_environment = !is_told;
+        Ok(Self { api_key, headers, is_of_environment })
+    }
+
+    /// The credentials of calls to `base_url`. A user and a password of that address are told for it alone, so they win
+    /// over what the environment has for the same header.
+    pub(super) fn at(&self, base_url: &str, provider: &Provider) -> Self {
+        let mut credentials = self.clone();
+        if self.is_of_environment && http::has_user(base_url) {
+            if provider.key.header() == AUTHORIZATION {
+                credentials.api_key = None;
+            }
+            credentials.headers.remove(AUTHORIZATION);
+        }
+        credentials
+    }
+
+    /// Whether they take the place of a user and a password of `base_url`.
+    pub(super) fn replace_user(&self, base_url: &str, provider: &Provider) -> bool {
+        let Self { api_key, headers, .. } = self.at(base_url, provider);
+        let has_header = api_key.is_some() && provider.key.header() == AUTHORIZATION
+            || headers.contains_key(AUTHORIZATION);
+        has_header && http::has_user(base_url)
+    }
+
+    /// The headers of calls and questions to a server of `provider`.
+    ///
+    /// # Errors
+    /// A value that cannot be a header's.
+    pub(super) fn header_map(&self, provider: &Provider) -> Result<HeaderMap, Failure> {
+        credentials::headers(provider.key, self.api_key.as_ref(), &self.headers)
+            .map_err(|(place, problem)| Failure::input(format!("{}: {place} {problem}", provider.name)))
     }
 }
 
@@ -76,7 +114,8 @@ mod tests {
         let job = crate::job::parse(job, std::path::Path::new("logs")).map_err(|error| error.to_string())?;
         let variables = variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
         let found = Credentials::of(&job.remote, &variables.collect(), &[base_url.to_owned()]);
-        let Credentials { api_key, headers } = found.map_err(|error| error.message)?;
+        let found = found.map_err(|error| error.message)?;
+        let Credentials { api_key, headers, .. } = found.at(base_url, job.remote.provider);
         let shown = |(name, value): (String, Secret)| (name, value.expose().to_owned());
         let key = api_key.map(|key| ("key".to_owned(), key.expose().to_owned()));
         Ok(key.into_iter().chain(headers.into_iter().map(shown)).collect())
@@ -115,6 +154,12 @@ mod tests {
                 &[("ANTHROPIC_AUTH_TOKEN", "tok"), ("ANTHROPIC_API_KEY", "sk-1")],
                 &[("authorization", "Bearer own"), ("x-team", "7")],
             ),
+            (json!({"type": "ollama"}), &[("OLLAMA_API_KEY", "ol-1")], &[("authorization", "Bearer ol-1")]),
+            (
+                json!({"type": "ollama", "kwargs": {"api_key": "ol-2"}}),
+                &[("OLLAMA_API_KEY", "ol-1")],
+                &[("key", "ol-2")],
+            ),
             (
                 json!({"type": "openai"}),
                 &[("OPENAI_ORG_ID", "org-1"), ("OPENAI_PROJECT_ID", "\"proj-1\"")],
@@ -127,6 +172,27 @@ mod tests {
         }
         let elsewhere = of(json!({"type": "openai"}), &[("OPENAI_ORG_ID", "org-1")], "http://h/v1");
         assert_eq!(elsewhere, Ok(vec![]));
+    }
+
+    #[test]
+    fn the_user_of_an_address_wins_over_the_environment_and_not_over_the_job() {
+        let address = "http://u:p@h/v1";
+        for (client, variable, expected) in [
+            (json!({"type": "openai"}), "OPENAI_API_KEY", &[][..]),
+            (json!({"type": "ollama"}), "OLLAMA_API_KEY", &[]),
+            (json!({"type": "openai", "kwargs": {"api_key": "sk-2"}}), "OPENAI_API_KEY", &[("key", "sk-2")]),
+            // The key has a header of its own.
+            (json!({"type": "anthropic"}), "ANTHROPIC_API_KEY", &[("key", "sk-1")]),
+            (json!({"type": "anthropic"}), "ANTHROPIC_AUTH_TOKEN", &[]),
+        ] {
+            let expected: Vec<_> =
+                expected.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+            assert_eq!(
+                of(client.clone(), &[(variable, "sk-1")], address),
+                Ok(expected),
+                "{client} {variable}"
+            );
+        }
     }
 
     #[test]

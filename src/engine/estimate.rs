@@ -30,7 +30,7 @@ impl JobEstimate {
         let Count { tokens, method } = count(job.context.iter().map(Document::as_ref).chain([&*job.task]));
         let rounds = u64::from(job.max_rounds);
         let (remote_calls, readings) = match &job.protocol {
-            Protocol::Minion => (1 + rounds, rounds),
+            Protocol::Minion(_) => (1 + rounds, rounds),
             // A program and a synthesis each round; each task reads every document.
             Protocol::Minions(params) => {
                 let readings = u64::from(params.num_tasks_per_round) * u64::from(params.num_samples_per_task);

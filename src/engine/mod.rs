@@ -22,6 +22,7 @@ mod location;
 mod metered;
 mod models;
 mod pulls;
+mod read_ahead;
 mod result;
 mod retrieval;
 mod running;

@@ -3,18 +3,22 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use reqwest::header::HeaderMap;
+
 use super::EngineConfig;
+use super::credentials::Credentials;
 use super::window::Demand;
 use crate::chat::providers::{Provider, RuntimeKind};
-use crate::chat::{ChatClient, ChatError, ChatSettings, Seen, VendorOptions};
+use crate::chat::{ChatClient, ChatError, ChatSettings, Seen, VendorOptions, http};
 use crate::config;
 use crate::error::Failure;
 use crate::llama::{self, Engine, EngineSettings};
 use crate::runtimes::docker_model_runner::Seek;
-use crate::runtimes::ollama::{Host, Start, find_program};
+use crate::runtimes::ollama::{Host, OpenAiRoute, Served, Start, find_program};
+use crate::runtimes::probe::{self, Told};
 use crate::runtimes::window::{self, Known};
 use crate::runtimes::{
-    DockerModelRunner, Endpoint, Need, Ollama, PullProgress, Runtime, RuntimeError, Timeouts, probe,
+    DockerModelRunner, Endpoint, Need, Ollama, PullProgress, Runtime, RuntimeError, Timeouts,
 };
 
 /// The options that decide where a model runs and how. Equal keys mean one model in memory.
@@ -30,6 +34,8 @@ pub(super) struct ModelKey {
     pub serves_both_sides: bool,
     pub num_ctx: Option<u32>,
     pub vendor: VendorOptions,
+    /// What goes with each question to the server.
+    pub credentials: Credentials,
     /// The settings with which the server is looked at; `None` if it is not, or if its runtime looks for itself.
     pub look: Option<ChatSettings>,
 }
@@ -40,8 +46,9 @@ pub(super) enum Ready {
     Embedded(Engine),
     /// A model of a runtime that was asked for it, with a window that minions chose.
     Managed(Endpoint, Arc<dyn Runtime>),
-    /// A model of a server that is used as it is found. `is_in_doubt`: it may not be there.
-    Foreign { endpoint: Endpoint, is_in_doubt: bool },
+    /// A model of a server that is used as it is found. `is_in_doubt`: it may not be there. `ollama`: the Ollama that the
+    /// server is.
+    Foreign { endpoint: Endpoint, is_in_doubt: bool, ollama: Option<Arc<OpenAiRoute>> },
 }
 
 impl Ready {
@@ -56,6 +63,11 @@ impl Ready {
     /// Whether its server speaks against it, in a way that a call may refute.
     pub(super) fn is_in_doubt(&self) -> bool {
         matches!(self, Self::Foreign { is_in_doubt: true, .. })
+    }
+
+    /// The Ollama behind the routes of OpenAI's dialect.
+    pub(super) fn ollama(&self) -> Option<&OpenAiRoute> {
+        if let Self::Foreign { ollama, .. } = self { ollama.as_deref() } else { None }
     }
 
     /// Whether the server forwards prompts to another host, even if it runs here.
@@ -114,30 +126,45 @@ impl ModelKey {
                 let runtime = self.model_runner(&engine, timeouts)?.reporting(pulls);
                 self.manage(Arc::new(runtime), demand).await
             }
-            RuntimeKind::Foreign => self.look_at(client).await,
+            RuntimeKind::Foreign => self.look_at(client, demand).await,
         }
     }
 
     /// A model of a server that is used as it is found, with what it reports of itself.
-    async fn look_at(self, client: Option<Arc<dyn ChatClient>>) -> Result<Ready, Failure> {
+    async fn look_at(self, client: Option<Arc<dyn ChatClient>>, demand: Demand) -> Result<Ready, Failure> {
         let look = async {
             match client {
                 Some(client) => client.look().await,
                 None => Ok(Seen::default()),
             }
         };
-        let key = self.look.as_ref().and_then(|settings| settings.api_key.as_ref());
-        let (props, seen) = tokio::join!(probe::props(&self.base_url, key), look);
-        let (props, seen) = (props.unwrap_or_default(), seen?);
+        // The supervisor's server gets a key with its calls alone.
+        let headers = match self.look {
+            Some(_) => self.credentials.header_map(self.provider)?,
+            None => HeaderMap::new(),
+        };
+        let (Told { props, ollama }, seen) = tokio::join!(self.told(&headers), look);
+        let seen = seen?;
+        let served = match &ollama {
+            Some(ollama) => ollama.served(&self.model, demand.likely > config::OLLAMA_WINDOW).await,
+            None => Served::default(),
+        };
         let endpoint = Endpoint {
             base_url: self.base_url,
             model: self.model,
-            context_window: props.context_window.or(seen.window),
+            context_window: props.context_window.or(served.window).or(seen.window),
             slots: props.slots,
-            forwards: false,
+            forwards: served.forwards,
             has_watchdog: false,
         };
-        Ok(Ready::Foreign { endpoint, is_in_doubt: seen.is_in_doubt })
+        Ok(Ready::Foreign { endpoint, is_in_doubt: seen.is_in_doubt, ollama: ollama.map(Arc::new) })
+    }
+
+    /// What the server tells of itself. A vendor is not asked, nor a supervisor's server elsewhere.
+    async fn told(&self, headers: &HeaderMap) -> Told {
+        let is_vendor = !self.provider.local && self.provider.is_vendor(&self.base_url);
+        let is_asked = http::is_private(&self.base_url) || self.look.is_some() && !is_vendor;
+        if is_asked { probe::told(&self.base_url, headers).await } else { Told::default() }
     }
 
     /// Has `runtime` find or fetch the model, and load it in the background.
@@ -189,16 +216,18 @@ impl ModelKey {
     }
 
     /// The daemon. It is started if none answers, its address is on this machine, and the program `ollama` is found.
-    fn ollama(&self, engine: &EngineConfig, timeouts: Timeouts) -> Result<Ollama, RuntimeError> {
-        let ollama = Ollama::new(&self.base_url, self.lanes, timeouts)?;
+    fn ollama(&self, engine: &EngineConfig, timeouts: Timeouts) -> Result<Ollama, Failure> {
+        let headers = self.credentials.header_map(self.provider)?;
+        let ollama = Ollama::new(&self.base_url, self.lanes, timeouts)?.with_headers(headers);
         let environment = &engine.environment;
-        let told = environment.get(config::ENV_OLLAMA_HOST).map(Host::parse);
+        let read = |text: &str| Host::read(text).ok();
+        let told = environment.get(config::ENV_OLLAMA_HOST).and_then(read);
         // The daemon listens at the address that the user gives, which may be more than the one that calls go to.
-        let host = told.filter(|told| told.client_url() == self.base_url);
-        let host = host.unwrap_or_else(|| Host::parse(&self.base_url));
+        let host = told.filter(|told| told.client_url() == self.base_url).or_else(|| read(&self.base_url));
         let program = find_program("ollama", environment.get("PATH").unwrap_or_default());
-        Ok(match program.zip(engine.program.as_ref()).filter(|_| host.is_local()) {
-            Some((program, minions)) => {
+        let start = program.zip(engine.program.as_ref()).zip(host.filter(Host::is_local));
+        Ok(match start {
+            Some(((program, minions), host)) => {
                 ollama.starting(Start::new(minions, program, host, environment.locks()))
             }
             None => ollama,
@@ -206,15 +235,12 @@ impl ModelKey {
     }
 
     /// The runner. It is looked for and started if none answers and its address is on this machine.
-    fn model_runner(
-        &self,
-        engine: &EngineConfig,
-        timeouts: Timeouts,
-    ) -> Result<DockerModelRunner, RuntimeError> {
+    fn model_runner(&self, engine: &EngineConfig, timeouts: Timeouts) -> Result<DockerModelRunner, Failure> {
+        let headers = self.credentials.header_map(self.provider)?;
         let environment = &engine.environment;
         let version = environment.get(config::ENV_MODEL_RUNNER_VERSION).unwrap_or("latest").to_owned();
         let seek = Seek { engines: environment.docker_engines(), version };
-        Ok(DockerModelRunner::new(&self.base_url, timeouts)?.seeking(seek))
+        Ok(DockerModelRunner::new(&self.base_url, timeouts)?.with_headers(headers).seeking(seek))
     }
 }
 

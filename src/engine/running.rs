@@ -4,11 +4,13 @@ use std::io;
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
+use tokio::sync::oneshot;
 use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 
 use super::counting::Counting;
 use super::egress::{EgressLimits, Ledger};
+use super::read_ahead::ReadAhead;
 use super::result::{ConversationLog, EvidenceSummary, FailedLog, JobResult, LoggedUsage, Timing};
 use super::retrieval::Embeddings;
 use super::savings::SavingsReport;
@@ -132,7 +134,7 @@ impl JobRun {
         let waiting = shared.pulls.wait_with(&self.events);
         let clients = clients::open(job, shared, &self.ledger);
         let clients = match &job.protocol {
-            Protocol::Minion => clients.await?,
+            Protocol::Minion(_) => clients.await?,
             Protocol::Minions(_) => tokio::try_join!(clients, shared.sandbox_works())?.0,
         };
         drop(waiting);
@@ -149,7 +151,7 @@ impl JobRun {
             max_rounds: job.max_rounds,
         };
         let answer = match &job.protocol {
-            Protocol::Minion => {
+            Protocol::Minion(params) => {
                 let schema = job.local.kwargs.structured_output_schema.clone();
                 let minion = Minion {
                     assignment,
@@ -160,10 +162,19 @@ impl JobRun {
                         shares: false,
                     }),
                 };
-                if let Some(reader) = &clients.reader {
-                    worker.count(reader.check(minion.worker_prompt(), true).await?);
+                let run = async |has_read| minion.run(&self.transcript, has_read).await;
+                match &clients.reader {
+                    Some(reader) => {
+                        let is_wanted = params.read_ahead && !clients.sides_share_model;
+                        let ahead = ReadAhead { reader, worker, events: &self.events, is_wanted };
+                        ahead.beside(minion.worker_prompt(), run).await?
+                    }
+                    None => {
+                        let (nobody, has_read) = oneshot::channel();
+                        drop(nobody);
+                        run(has_read).await
+                    }
                 }
-                minion.run(&self.transcript).await
             }
             Protocol::Minions(params) => {
                 let host = clients.embedder.map(|model| -> Arc<dyn HostCalls> {
@@ -186,7 +197,7 @@ impl JobRun {
                     max_chunk_bytes: clients.max_chunk_bytes,
                 };
                 if let Some(reader) = &clients.reader {
-                    worker.count(reader.check(minions.worker_prompt(), false).await?);
+                    worker.count(reader.check(&minions.worker_prompt()).await?);
                 }
                 minions.run(&self.transcript).await
             }
@@ -242,7 +253,7 @@ impl JobRun {
         });
         let answer = outcome.map_err(|failure| Failure { spent: Box::new(spent), ..failure })?;
         let has_rounds = match self.job.protocol {
-            Protocol::Minion => false,
+            Protocol::Minion(_) => false,
             Protocol::Minions(_) => true,
         };
         let result = JobResult {
@@ -282,7 +293,7 @@ impl JobRun {
         timing: Timing,
     ) -> ConversationLog {
         let (context, doc_metadata) = match &self.job.protocol {
-            Protocol::Minion => (Some(Arc::clone(&self.job.context)), None),
+            Protocol::Minion(_) => (Some(Arc::clone(&self.job.context)), None),
             Protocol::Minions(_) => (None, Some(self.job.doc_metadata.clone())),
         };
         ConversationLog {

@@ -61,7 +61,7 @@ impl<'a> SideConfig<'a> {
         let spec = &job.local;
         let (samples, batch) = match &job.protocol {
             // The job makes one call at a time, but the slots are for all jobs.
-            Protocol::Minion => (1, (!among_many).then_some(1)),
+            Protocol::Minion(_) => (1, (!among_many).then_some(1)),
             Protocol::Minions(params) => (params.num_samples_per_task, params.worker_batch_size),
         };
         // A single reply is to give facts, so it is sampled as coldly as the provider allows.
@@ -140,6 +140,7 @@ impl<'a> SideConfig<'a> {
             serves_both_sides: self.has_same_model,
             num_ctx: kwargs.generation.num_ctx,
             vendor: self.vendor.clone(),
+            credentials: self.credentials.at(base_url, self.spec.provider),
             look: is_looked_at.then(|| self.settings(base_url, None)),
         }
     }
@@ -148,6 +149,12 @@ impl<'a> SideConfig<'a> {
     pub(super) fn warn(&self) {
         let Self { spec: ClientSpec { side, provider, kwargs, .. }, base_urls, .. } = self;
         self.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
+        if let Some(base_url) = base_urls.iter().find(|url| self.credentials.replace_user(url, provider)) {
+            tracing::warn!(
+                "{side}: the user and the password of the address {} have no effect: a key of the job goes in their place",
+                http::shown(base_url)
+            );
+        }
         let model = &self.model;
         let unsent = base_urls.iter().flat_map(|base_url| provider.unsent(base_url, model));
         for name in unsent.collect::<std::collections::BTreeSet<_>>() {
@@ -202,11 +209,12 @@ impl<'a> SideConfig<'a> {
     }
 
     pub(super) fn settings(&self, base_url: &str, endpoint: Option<&Endpoint>) -> ChatSettings {
+        let Credentials { api_key, headers, .. } = self.credentials.at(base_url, self.spec.provider);
         ChatSettings {
             model: endpoint.map_or_else(|| self.model.clone(), |endpoint| endpoint.model.clone()),
             base_url: endpoint.map_or(base_url, |endpoint| &endpoint.base_url).to_owned(),
-            api_key: self.credentials.api_key.clone(),
-            headers: self.credentials.headers.clone(),
+            api_key,
+            headers,
             timeout: self.spec.timeout,
             retries: if self.is_metered { 0 } else { self.turn_retries() },
             outage: if endpoint.is_some_and(|endpoint| endpoint.has_watchdog) {

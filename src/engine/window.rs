@@ -28,7 +28,7 @@ impl Demand {
     pub(super) fn of_worker(job: &Job) -> Self {
         let asked = job.local.kwargs.generation.num_ctx;
         match job.protocol {
-            Protocol::Minion => Self { asked, ..Self::of_reading_all(job) },
+            Protocol::Minion(_) => Self { asked, ..Self::of_reading_all(job) },
             Protocol::Minions(_) => Self { asked, likely: config::MINIONS_WINDOW, certain: 0 },
         }
     }

@@ -42,8 +42,8 @@ impl CallObserver for CallEvents {
     }
 
     fn delta(&self, text: &str) {
-        // A fan-out's replies are short and many: each is one message.
-        if self.purpose == Purpose::WorkerJob {
+        // A fan-out's replies are short and many: each is one message. A reply to what is read ahead is none.
+        if matches!(self.purpose, Purpose::WorkerJob | Purpose::Read) {
             return;
         }
         let call = self.call();

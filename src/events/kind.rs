@@ -30,6 +30,8 @@ pub struct ModelInfo {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Purpose {
+    /// `minion`: the worker reads the documents ahead; its reply is of no use.
+    Read,
     /// `minion`: the supervisor's next message, or its answer.
     Step,
     /// `minion`: the worker's reply to a message.

@@ -27,5 +27,7 @@ pub use line::{bare, custom_id, is_job};
 pub use not_json::foreign_file;
 pub use parse::parse;
 pub use role::JobRole;
-pub use schema::{Budget, ClientKwargs, ClientSpec, Job, MinionsParams, Prices, Protocol, ProtocolKind};
+pub use schema::{
+    Budget, ClientKwargs, ClientSpec, Job, MinionParams, MinionsParams, Prices, Protocol, ProtocolKind,
+};
 pub use value::value;

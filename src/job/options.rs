@@ -9,7 +9,7 @@ use super::error::JobError;
 use super::fields::{Fields, Given, either, nearest};
 use super::synonyms::synonym;
 use crate::chat::pasted;
-use crate::chat::providers::{Address, Key, PROVIDERS, Provider};
+use crate::chat::providers::{Address, PROVIDERS, Provider};
 use crate::chat::secrets::Secret;
 
 /// The keys of a side itself.
@@ -202,10 +202,7 @@ pub(super) fn headers(
         given = Some((place, map));
     }
     let Some((place, map)) = given else { return Ok(BTreeMap::new()) };
-    let keys_own = match provider.key {
-        Key::Header(name) => name,
-        Key::Bearer | Key::Optional => "authorization",
-    };
+    let keys_own = provider.key.header();
     let mut headers = BTreeMap::new();
     for (name, value) in map {
         let place = format!("{place}.{name}");

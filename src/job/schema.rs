@@ -56,7 +56,7 @@ pub struct Job {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Protocol {
     /// A chat.
-    Minion,
+    Minion(MinionParams),
     /// Decompose, fan out, aggregate.
     Minions(MinionsParams),
 }
@@ -65,7 +65,7 @@ impl Protocol {
     /// Which protocol it is.
     pub fn kind(&self) -> ProtocolKind {
         match self {
-            Self::Minion => ProtocolKind::Minion,
+            Self::Minion(_) => ProtocolKind::Minion,
             Self::Minions(_) => ProtocolKind::Minions,
         }
     }
@@ -78,7 +78,7 @@ impl Protocol {
     /// What the supervisor's code can search chunks with.
     pub fn retrieval(&self) -> Search {
         match self {
-            Self::Minion => Search::Off,
+            Self::Minion(_) => Search::Off,
             Self::Minions(params) => params.retrieval,
         }
     }
@@ -86,7 +86,7 @@ impl Protocol {
     /// The model for [`Search::Embedding`], if the job names one.
     pub fn retrieval_model(&self) -> Option<&str> {
         match self {
-            Self::Minion => None,
+            Self::Minion(_) => None,
             Self::Minions(params) => params.retrieval_model.as_deref(),
         }
     }
@@ -112,6 +112,13 @@ impl ProtocolKind {
             Self::Minions => "minions",
         }
     }
+}
+
+/// What a job may set of the `minion` protocol.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MinionParams {
+    /// Whether a worker whose calls cost nothing reads the documents while the supervisor writes its first message.
+    pub read_ahead: bool,
 }
 
 /// Limits of the `minions` protocol.

@@ -5,6 +5,7 @@
 use std::sync::Arc;
 
 use serde_json::{Map, Value, json};
+use tokio::sync::oneshot;
 
 use super::ask::{Judged, Supervisor, schema};
 use super::{Answer, Assignment, ProtocolError, Transcript, excerpt, joined, reply};
@@ -61,8 +62,13 @@ impl Minion<'_> {
         }
     }
 
-    /// Runs the chat to its answer.
-    pub(crate) async fn run(&self, transcript: &Transcript) -> Result<Answer, ProtocolError> {
+    /// Runs the chat to its answer. The worker is asked once `has_read` tells which of its servers has the documents
+    /// cached, or is closed.
+    pub(crate) async fn run(
+        &self,
+        transcript: &Transcript,
+        has_read: oneshot::Receiver<usize>,
+    ) -> Result<Answer, ProtocolError> {
         let Assignment { prompts, context, max_rounds, .. } = self.assignment;
         let mut supervisor = Supervisor::new(&self.assignment, Purpose::Step, transcript);
         let mut chat = ChatRequest {
@@ -73,7 +79,7 @@ impl Minion<'_> {
         transcript.worker_instructions(self.worker_instructions(&[note_of(context).into()]).text);
         let mut question = supervisor.ask(self.first_prompt(), &first_format(), first_step).await?;
         // The server that has the documents cached.
-        let mut preferred_server = None;
+        let mut preferred_server = has_read.await.ok();
         let mut lost_any = false;
         for round in 1..=max_rounds {
             transcript.begin_round(round, max_rounds);

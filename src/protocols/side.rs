@@ -44,6 +44,11 @@ impl Side {
         self.servers.permit(preferred_server).await
     }
 
+    /// A permit for the server `server`, if that has a free slot now.
+    pub(crate) fn free_permit(&self, server: usize) -> Option<Permit> {
+        self.servers.free_permit(server)
+    }
+
     /// Makes one call with `permit` and counts its cost.
     ///
     /// # Errors

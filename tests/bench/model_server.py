@@ -80,12 +80,13 @@ class ModelServer:
     async def _answer(self, head, body):
         if head.startswith(b"GET /props") and self.tells:
             return http(200, {"total_slots": self.slots, "default_generation_settings": {"n_ctx": 8192}})
+        if head.startswith(b"GET /v1/models"):
+            return http(200, {"data": [{"id": "worker"}, {"id": "supervisor"}]})
         if not head.startswith(b"POST"):
             return http(404, {})
         body = json.loads(body)
         if body["model"] == "supervisor":
-            first = body["messages"][0]["content"]
-            return chat(self.code if "JobManifest" in first else VERDICT)
+            return chat(await self.supervise(body))
         self.bodies.append(body)
         self.in_flight += 1
         self.most = max(self.most, self.in_flight)
@@ -93,6 +94,10 @@ class ModelServer:
             await asyncio.sleep(self.latency(body["messages"][-1]["content"]))
         self.in_flight -= 1
         return chat(REPLY)
+
+    async def supervise(self, body):
+        """The supervisor's reply."""
+        return self.code if "JobManifest" in body["messages"][0]["content"] else VERDICT
 
     def client(self, model, **kwargs):
         """A client of a job."""

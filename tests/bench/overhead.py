@@ -34,7 +34,12 @@ class Handler(BaseHTTPRequestHandler):
     wbufsize = -1
 
     def do_GET(self):
-        self.reply(404, {})
+        # As vLLM tells of its models; no other page is there.
+        models = [{"id": name, "object": "model", "max_model_len": 131072} for name in ("worker", "supervisor")]
+        if self.path == "/v1/models":
+            self.reply(200, {"object": "list", "data": models})
+        else:
+            self.reply(405 if self.path == "/v1/chat/completions" else 404, {})
 
     def do_POST(self):
         start = time.perf_counter()

@@ -10,11 +10,19 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("minions-ingest", &["minions-documents"]),
     ("minions-sandbox", &["minions-documents"]),
     ("minions-chat", &["minions-documents"]),
-    ("minions-llama", &["minions-chat"]),
-    ("minions-runtimes", &["minions-chat"]),
+    ("minions-machine", &[]),
+    ("minions-llama", &["minions-chat", "minions-machine"]),
+    ("minions-runtimes", &["minions-chat", "minions-machine"]),
     (
         "minions",
-        &["minions-chat", "minions-documents", "minions-llama", "minions-runtimes", "minions-sandbox"],
+        &[
+            "minions-chat",
+            "minions-documents",
+            "minions-llama",
+            "minions-machine",
+            "minions-runtimes",
+            "minions-sandbox",
+        ],
     ),
 ];
 

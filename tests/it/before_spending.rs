@@ -353,8 +353,8 @@ fn an_ollama_worker_reads_what_may_not_fit_before_the_supervisor_is_asked() {
     assert_eq!(result["local_usage"]["total_tokens"], 30);
 
     let server = ollama(131_072, |_| wire::ollama_ndjson("Ada signed."));
-    let result = assert_answered(worker("ollama", &server.url()), &words(2000));
-    assert_eq!(result["local_usage"]["total_tokens"], 15, "what fits surely is not read twice");
+    let result = assert_answered(worker("ollama", &server.url()), &words(20));
+    assert_eq!(result["local_usage"]["total_tokens"], 15, "what is short and fits is read once");
 }
 
 #[test]

@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use minions::chat::{ChatSettings, connect_embedder, providers};
+use minions::runtimes::probe::Props;
 use minions::runtimes::{Need, Ollama, Runtime, RuntimeErrorKind as Kind, Timeouts, probe};
+use reqwest::header::HeaderMap;
 use serde_json::json;
 
 use crate::support::chat::{client, question, settings};
@@ -42,7 +44,7 @@ async fn what_a_daemon_says_of_itself_and_its_models_is_bounded() {
 #[tokio::test]
 async fn what_a_llama_server_says_of_itself_is_bounded() {
     let server = Server::start(|_| flood(200, 24));
-    assert_eq!(probe::props(&server.url(), None).await, None);
+    assert_eq!(probe::told(&server.url(), &HeaderMap::new()).await.props, Props::default());
 }
 
 #[tokio::test]

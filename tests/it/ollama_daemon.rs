@@ -66,7 +66,7 @@ impl Machine {
         start.environment = self.environment.clone();
         start.limit = Duration::from_secs(20);
         let timeouts = Timeouts { answer: Duration::from_secs(20), ..Timeouts::default() };
-        Ollama::new(&self.host().client_url(), None, timeouts).expect("a usable address").starting(start)
+        Ollama::new(self.host().client_url(), None, timeouts).expect("a usable address").starting(start)
     }
 
     /// A job whose daemon has started and loaded the model.

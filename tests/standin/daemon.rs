@@ -18,8 +18,12 @@ const VERSION: &str = "0.32.15";
 /// Tokens that every model was trained for.
 const TRAINED: u64 = 131_072;
 
+/// Tokens that every model that embeds was trained for.
+const EMBEDDED: u64 = 2048;
+
 struct Daemon {
     models: Models,
+    recorded: crate::recorded::Player,
     /// `OLLAMA_NUM_PARALLEL`.
     slots: usize,
     /// The window of a call that names none.
@@ -60,6 +64,7 @@ pub(crate) fn serve() {
     let number = |name: &str, default| env::var(name).ok().and_then(|n| n.parse().ok()).unwrap_or(default);
     let daemon = Arc::new(Daemon {
         models: Models::open(&home),
+        recorded: crate::recorded(),
         slots: number("OLLAMA_NUM_PARALLEL", 1) as usize,
         window: number("OLLAMA_CONTEXT_LENGTH", 4096),
         loaded: Mutex::default(),
@@ -88,6 +93,9 @@ pub(crate) fn serve() {
 
 impl Daemon {
     fn answer(&self, request: &Request) -> Reply {
+        if let Some(reply) = self.recorded.answer(request) {
+            return reply;
+        }
         let body = request.json();
         let model = body["model"].as_str().unwrap_or_default();
         match &*request.path {
@@ -101,11 +109,11 @@ impl Daemon {
             ("GET", "/api/tags") => Reply::json(&self.models.list()),
             ("GET", "/api/ps") => Reply::json(&self.shown.lock().expect("no panic")),
             ("POST", "/api/pull") => self.models.pull(model),
-            ("POST", "/api/show" | "/api/chat") if !self.models.has(model) => {
+            ("POST", "/api/show" | "/api/chat" | "/api/embed") if !self.models.has(model) => {
                 Reply::error(404, &json!({"error": format!("model '{model}' not found")}))
             }
             ("POST", "/api/show") => Reply::json(&json!({
-                "parameters": "", "details": {"family": "llama"}, "capabilities": ["completion", "tools"],
+                "parameters": "", "details": {"family": "llama"}, "capabilities": capabilities(model),
                 "model_info": {"general.architecture": "llama", "llama.context_length": TRAINED},
             })),
             ("POST", "/api/chat") if body["messages"].get(0).is_some() => {
@@ -116,6 +124,7 @@ impl Daemon {
                 reply
             }
             ("POST", "/api/chat") => self.chat(model, &body, request),
+            ("POST", "/api/embed") => self.embed(model, &body),
             _ => Reply::text(404, "404 page not found"),
         };
         println!(
@@ -167,6 +176,28 @@ impl Daemon {
         Reply::stream("application/x-ndjson", [first, last].map(|line| format!("{line}\n")))
     }
 
+    /// A vector for each text. A model that chats is run without that, and a text that is too long fails all of them.
+    fn embed(&self, model: &str, body: &Value) -> Reply {
+        let window = body["options"]["num_ctx"].as_u64().unwrap_or(self.window).min(EMBEDDED);
+        if let Err(error) = self.load(model, window) {
+            return Reply::error(500, &json!({"error": error}));
+        }
+        *self.busy.lock().expect("no panic") -= 1;
+        self.freed.notify_all();
+        if capabilities(model) != ["embedding"] {
+            let error = "This server does not support embeddings. Start it with `--embeddings`";
+            return Reply::error(501, &json!({"error": error}));
+        }
+        let texts = body["input"].as_array().cloned().unwrap_or_else(|| vec![body["input"].clone()]);
+        let tokens = |text: &Value| text.as_str().unwrap_or_default().split_whitespace().count() as u64;
+        if body["truncate"] == false && texts.iter().any(|text| tokens(text) > window) {
+            return Reply::error(400, &json!({"error": "the input length exceeds the context length"}));
+        }
+        let vectors: Vec<[u64; 2]> = texts.iter().map(|text| [1, tokens(text)]).collect();
+        let read: u64 = texts.iter().map(|text| tokens(text).min(window)).sum();
+        Reply::json(&json!({"model": model, "embeddings": vectors, "prompt_eval_count": read}))
+    }
+
     /// The port of a runner with a free slot, which is taken. Another model or window, or a runner that does not
     /// answer, means a new one, as soon as nothing runs.
     fn load(&self, model: &str, window: u64) -> Result<u16, String> {
@@ -202,6 +233,11 @@ impl Loaded {
         let _ = self.runner.kill();
         let _ = self.runner.wait();
     }
+}
+
+/// What a model can. One that embeds has that in its name.
+fn capabilities(model: &str) -> Vec<&'static str> {
+    if model.contains("embed") { vec!["embedding"] } else { vec!["completion", "tools"] }
 }
 
 /// A runner in the daemon's own process group, which nothing ends when the daemon is killed.

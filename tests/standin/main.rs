@@ -16,12 +16,17 @@
 //! * `STANDIN_NOTES`: a file for what the daemon does for the first time, and when, in ms: `ready`, `pull`,
 //!   `chat`, `daemon-PROCESS`, `load-PORT` for each runner, `at-once-N` for N calls in hand.
 //! * `STANDIN_DIE`: the last words of a model runner that ends at once.
+//! * `STANDIN_RECORDED`: names of recorded answers that are given first, each once; separated by `;`.
 
 #![allow(clippy::print_stdout, clippy::print_stderr, clippy::exit, reason = "a daemon's logs and exit codes")]
 
 #[path = "../it/support/server.rs"]
 #[allow(dead_code, clippy::unwrap_used, reason = "shared with the tests")]
 mod server;
+
+#[path = "../it/support/recorded.rs"]
+#[allow(dead_code, reason = "shared with the tests")]
+mod recorded;
 
 #[path = "../it/support/wire.rs"]
 #[allow(dead_code, reason = "shared with the tests")]
@@ -48,6 +53,12 @@ fn main() {
 fn fail(message: &str) -> ! {
     eprintln!("Error: {message}");
     std::process::exit(1)
+}
+
+/// The recorded answers that are given first.
+fn recorded() -> recorded::Player {
+    let names = env::var("STANDIN_RECORDED").unwrap_or_default();
+    recorded::Player::new(names.split(';').filter(|name| !name.is_empty()))
 }
 
 /// A switch's milliseconds.

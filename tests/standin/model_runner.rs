@@ -23,6 +23,7 @@ struct ModelRunner {
     directory: PathBuf,
     /// The last configuration of each model.
     configured: Mutex<HashMap<String, Value>>,
+    recorded: crate::recorded::Player,
 }
 
 pub(crate) fn serve() {
@@ -40,7 +41,8 @@ pub(crate) fn serve() {
     let listener = TcpListener::bind(format!("0.0.0.0:{port}"));
     let listener = listener.unwrap_or_else(|error| crate::fail(&format!("listen tcp :{port}: {error}")));
     eprintln!("level=info msg=\"Listening on TCP port {port}\" component=http");
-    let runner = Arc::new(ModelRunner { directory, configured: Mutex::default() });
+    let recorded = crate::recorded();
+    let runner = Arc::new(ModelRunner { directory, configured: Mutex::default(), recorded });
     let server = Server::on(listener, move |request| runner.answer(request));
     let _ = ends.wait();
     drop(server);
@@ -49,6 +51,9 @@ pub(crate) fn serve() {
 
 impl ModelRunner {
     fn answer(&self, request: &Request) -> Reply {
+        if let Some(reply) = self.recorded.answer(request) {
+            return reply;
+        }
         let body = request.json();
         match (&*request.method, &*request.path) {
             ("GET", "/") => Reply::text(200, "Docker Model Runner is running"),

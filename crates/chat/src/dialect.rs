@@ -42,8 +42,8 @@ pub trait Dialect: Send + Sync {
     }
 
     /// The body of a call for the embeddings of `texts`.
-    fn embeddings_body(&self, model: &str, texts: &[String]) -> Value {
-        json!({"model": model, "input": texts})
+    fn embeddings_body(&self, settings: &ChatSettings, texts: &[String]) -> Value {
+        json!({"model": settings.model, "input": texts})
     }
 
     /// The vectors in a reply of the route of embeddings, in the order of the texts, and the prompt's tokens. `None` if
@@ -103,6 +103,8 @@ pub struct Partial {
     pub complete: bool,
     /// Whether the mark of the stream's end has come.
     pub stopped: bool,
+    /// Whether the server says that it is an Ollama.
+    pub is_ollama: bool,
     /// Whether text has followed an end, so that only the end of the stream is one.
     pub went_on: bool,
 }

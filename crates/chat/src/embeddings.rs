@@ -94,7 +94,7 @@ impl HttpClient {
     }
 
     async fn embed_once(&self, texts: &[String]) -> Result<Embedded, ChatError> {
-        let body = |texts| self.dialect.embeddings_body(&self.endpoint.settings.model, texts).to_string();
+        let body = |texts| self.dialect.embeddings_body(&self.endpoint.settings, texts).to_string();
         let whole = body(texts);
         let Some(gate) = &self.gate else { return self.post_texts(texts, whole).await };
         // What is embedded is the documents, and what a program searches them for.

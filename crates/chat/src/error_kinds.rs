@@ -125,6 +125,17 @@ const RULES: &[Rule] = &[
     },
     Rule { statuses: &[413..=413], kind: Kind::ContextTooLong, ..RULE },
     Rule {
+        // llama.cpp's server, and Ollama, which runs it.
+        statuses: &[400..=400, 500..=501],
+        signs: &["does not support embeddings", "not support embedding"],
+        kind: Kind::NotFound,
+        hint: Some(
+            "This model is not run for embeddings: name one that embeds in call_params.retrieval_model (Ollama: `ollama \
+             pull nomic-embed-text`; llama.cpp's server: start it with --embeddings).",
+        ),
+        ..RULE
+    },
+    Rule {
         statuses: REFUSED,
         signs: &[
             "not have access to*model",

@@ -2,13 +2,14 @@
 
 use std::time::{Duration, SystemTime};
 
-use reqwest::Response;
+use reqwest::header::WWW_AUTHENTICATE;
+use reqwest::{Response, StatusCode};
 use tokio::time::timeout;
 
 use super::endpoint::Endpoint;
 use super::error_body::{self, ErrorBody};
 use super::providers::Provider;
-use super::{ChatError, ChatErrorKind as Kind, ChatSettings, waits};
+use super::{ChatError, ChatErrorKind as Kind, ChatSettings, credentials, waits};
 use crate::{http, secrets::Redactor};
 
 /// The longest quote of a server's words in a message, in characters.
@@ -21,6 +22,8 @@ impl Endpoint {
     pub(super) async fn refused(&self, response: Response) -> ChatError {
         let status = response.status();
         let asked = waits::of_headers(response.headers(), SystemTime::now());
+        let challenge = response.headers().get(WWW_AUTHENTICATE).and_then(|value| value.to_str().ok());
+        let challenge = challenge.filter(|_| status == StatusCode::UNAUTHORIZED).map(str::to_owned);
         let body = timeout(self.settings.timeout, beginning(response)).await.unwrap_or_default();
         let mut fault = error_body::of_status(status.as_u16(), &body);
         if status.is_redirection() {
@@ -31,7 +34,12 @@ impl Endpoint {
         let reason = status.canonical_reason().map(|reason| format!(" ({reason})")).unwrap_or_default();
         let message =
             format!(" answered {}{reason}{colon}{}", status.as_u16(), fault.text.trim_end_matches('.'));
-        self.fault(&fault, &message)
+        let error = self.fault(&fault, &message);
+        let ChatSettings { base_url, .. } = &self.settings;
+        let remedy = challenge.and_then(|challenge| {
+            credentials::remedy(&challenge, http::has_user(base_url), self.settings.has_credential())
+        });
+        ChatError { hint: remedy.or(error.hint), ..error }
     }
 
     /// The error that a server has sent in place of a reply.
@@ -127,10 +135,10 @@ pub(super) fn hint(provider: &Provider, settings: &ChatSettings, kind: Kind) -> 
         Kind::Timeout => {
             "A model that is still loading needs longer: raise the timeout of that client.".into()
         }
-        Kind::Auth => key_hint(provider),
+        Kind::Auth => credentials::key_hint(provider),
         Kind::Forbidden => format!(
             "The key may lack a permission, or a filter may have stopped this request. {}",
-            key_hint(provider)
+            credentials::key_hint(provider)
         ),
         Kind::NotFound => format!("{} (model_name is \"{}\").", provider.pull, settings.model),
         Kind::Busy => "Lower kwargs.max_concurrency, or wait until the server has less to do.".into(),
@@ -147,14 +155,6 @@ pub(super) fn hint(provider: &Provider, settings: &ChatSettings, kind: Kind) -> 
         Kind::Unfinished => "Its replies can't be told from parts of replies: use another server.".into(),
         Kind::Rejected | Kind::Model | Kind::Withheld => return None,
     })
-}
-
-/// How to give a key.
-fn key_hint(provider: &Provider) -> String {
-    match provider.key_env.first() {
-        Some(name) => format!("Set {name} in the environment, or kwargs.api_key in the job, to a valid key."),
-        None => "If the server wants a key, set kwargs.api_key in the job.".to_owned(),
-    }
 }
 
 /// `text` on one line, without control characters, cut to [`LONGEST_QUOTE`].

@@ -73,6 +73,13 @@ pub fn is_this_machine(url: &str) -> bool {
     }
 }
 
+/// Whether the address is of this machine's loopback.
+pub fn is_loopback(url: &str) -> bool {
+    let Ok(url) = Url::parse(url) else { return false };
+    let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']);
+    host == "localhost" || host.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
+}
+
 fn has_private_host(url: &Url) -> bool {
     let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']);
     match host.parse::<IpAddr>() {
@@ -99,16 +106,27 @@ pub fn shown(url: &str) -> String {
     }
 }
 
-/// The credentials that `url` holds: its password, as it is written and as it is meant, and user and password together,
-/// of which a header is made.
+/// The credentials that `url` holds: its password, or a user that stands alone, as it is written and as it is meant, and
+/// user and password together, of which a header is made. Without a scheme a user that stands alone is none: many a text
+/// has an `@`.
 pub fn credentials(url: &str) -> Vec<String> {
-    let parsed = url.contains('@').then(|| Url::parse(url).ok()).flatten();
-    let Some(url) = parsed else { return Vec::new() };
-    let Some(password) = url.password() else { return Vec::new() };
+    if !url.contains('@') {
+        return Vec::new();
+    }
+    let has_scheme = url.contains("://");
+    let parsed = if has_scheme { Url::parse(url) } else { Url::parse(&format!("http://{url}")) };
+    let Ok(url) = parsed else { return Vec::new() };
+    let secret = url.password().or_else(|| Some(url.username()).filter(|_| has_scheme));
+    let Some(secret) = secret.filter(|secret| !secret.is_empty()) else { return Vec::new() };
     let plain = |text| percent_decode_str(text).decode_utf8_lossy().into_owned();
-    let (user, plain) = (plain(url.username()), plain(password));
-    let pair = format!("{user}:{plain}");
-    vec![password.to_owned(), plain, pair]
+    let pair = format!("{}:{}", plain(url.username()), plain(url.password().unwrap_or_default()));
+    vec![secret.to_owned(), plain(secret), pair]
+}
+
+/// Whether `url` has a user, with a password or without.
+pub fn has_user(url: &str) -> bool {
+    url.contains('@')
+        && Url::parse(url).is_ok_and(|url| !url.username().is_empty() || url.password().is_some())
 }
 
 /// `rest` behind its last `@`, also behind one in the path, as a password may hold a slash.
@@ -269,6 +287,23 @@ mod tests {
     }
 
     #[test]
+    fn a_credential_is_found_in_an_address() {
+        for (url, expected) in [
+            ("http://u:p%40ss@h/v1", &["p%40ss", "p@ss", "u:p@ss"][..]),
+            ("u:secret@h:11434", &["secret", "secret", "u:secret"]),
+            ("https://token@h", &["token", "token", "token:"]),
+            ("http://:secret@h", &["secret", "secret", ":secret"]),
+            ("somebody@example.com", &[]),
+            ("http://h/@x", &[]),
+            ("git@github.com:org/repo", &[]),
+        ] {
+            assert_eq!(credentials(url), expected, "{url}");
+        }
+        assert!(has_user("http://u@h") && has_user("http://:p@h"));
+        assert!(!has_user("http://h/u@") && !has_user("http://h"));
+    }
+
+    #[test]
     fn private_hosts_take_no_proxy() {
         for url in [
             "http://vllm:8000/v1",
@@ -304,6 +339,18 @@ mod tests {
             "",
         ] {
             assert!(!is_this_machine(url), "{url}");
+        }
+    }
+
+    #[test]
+    fn the_loopback_is_not_every_address_of_this_machine() {
+        for url in ["http://localhost:8080/v1", "http://127.0.0.2", "http://[::1]:8080"] {
+            assert!(is_loopback(url), "{url}");
+        }
+        for url in
+            ["https://api.openai.com/v1", "http://192.168.0.1", "http://localhost.evil.com", "localhost", ""]
+        {
+            assert!(!is_loopback(url), "{url}");
         }
     }
 

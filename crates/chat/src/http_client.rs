@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use async_trait::async_trait;
 use reqwest::Url;
-use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
+use reqwest::header::{HeaderMap, HeaderValue};
 use tokio::time::timeout;
 
 use super::dialect::{Abilities, Dialect};
@@ -17,7 +17,7 @@ use super::egress_gate::{CallOutcome, EgressGate, OutboundRequest};
 use super::endpoint::{self, Endpoint};
 use super::error_messages::hint;
 use super::observer::WatchedTry;
-use super::providers::{Key, Provider};
+use super::providers::Provider;
 use super::retry::{self, RetryPolicy};
 use super::schema_limits;
 use super::token_limit::{Lowered, lower_limit};
@@ -27,7 +27,7 @@ use super::{
 };
 #[cfg(test)]
 use crate::secrets::Secret;
-use crate::{http, pasted};
+use crate::{credentials, http};
 
 /// A whole reply may take this many times the longest silence.
 const WHOLE_REPLY: u32 = 10;
@@ -102,6 +102,9 @@ impl HttpClient {
     /// refuses the token limit of the reply, with a lower one.
     pub(super) async fn turn(&self, request: &ChatRequest) -> Result<ChatReply, ChatError> {
         let mut settings = Cow::Borrowed(&self.endpoint.settings);
+        if request.only_reads {
+            settings.to_mut().generation.max_tokens = Some(1);
+        }
         let mut lowered = 0;
         loop {
             let sent = self.current();
@@ -280,27 +283,7 @@ fn headers(
     for &(name, value) in dialect.headers() {
         headers.insert(name, HeaderValue::from_static(value));
     }
-    let mut secret = |place: &str, name: &str, value: &str| {
-        let name = name.parse::<HeaderName>().ok();
-        let value = HeaderValue::from_str(value).ok();
-        let (name, mut value) = name
-            .zip(value)
-            .ok_or_else(|| (place.to_owned(), "has a character in it that no header can carry".to_owned()))?;
-        value.set_sensitive(true);
-        headers.insert(name, value);
-        Ok::<(), (String, String)>(())
-    };
-    if let Some(key) = &settings.api_key {
-        let place = "the API key";
-        let key = pasted::key(key.expose()).map_err(|problem| (place.to_owned(), problem))?;
-        match provider.key {
-            Key::Header(name) => secret(place, name, key)?,
-            Key::Bearer | Key::Optional => secret(place, "authorization", &format!("Bearer {key}"))?,
-        }
-    }
-    for (name, value) in &settings.headers {
-        secret(&format!("the header {name}"), name, value.expose())?;
-    }
+    headers.extend(credentials::headers(provider.key, settings.api_key.as_ref(), &settings.headers)?);
     Ok(headers)
 }
 

@@ -4,6 +4,7 @@
 //! This crate gets the URL of a server. It does not know how the server was started, nor which protocol asks.
 
 mod anthropic;
+pub mod credentials;
 #[cfg(test)]
 mod damaged;
 mod deltas;
@@ -181,6 +182,8 @@ pub struct ChatRequest {
     pub sample: u32,
     /// Watches the reply while it comes. It is no part of the question, so recordings leave it out.
     pub observer: Option<Arc<dyn CallObserver>>,
+    /// Whether the messages are to be read and no more. The reply has one token then, and may be without text.
+    pub only_reads: bool,
 }
 
 impl ChatRequest {
@@ -189,9 +192,14 @@ impl ChatRequest {
         self.messages.iter().map(|message| estimate(&message.content)).sum()
     }
 
-    /// The shortest question, for one token of a reply: whether it is answered tells of all calls.
+    /// The messages for a model that only reads them.
+    pub fn to_read(messages: Vec<Message>) -> Self {
+        Self { messages, only_reads: true, ..Self::default() }
+    }
+
+    /// The shortest question: whether it is read tells of all calls.
     pub fn ping() -> Self {
-        Self { messages: vec![Message::user("Hello").own()], ..Self::default() }
+        Self::to_read(vec![Message::user("Hello").own()])
     }
 
     /// The fewest tokens that the messages can have, whatever the tokenizer.

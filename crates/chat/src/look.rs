@@ -178,9 +178,7 @@ impl HttpClient {
 
     /// Asks the model for one token. Only the errors that each call would have are errors.
     async fn ask(&self) -> Result<(), ChatError> {
-        let mut client = self.clone();
-        client.endpoint.settings.generation.max_tokens = Some(1);
-        match client.turn(&ChatRequest::ping()).await {
+        match self.turn(&ChatRequest::ping()).await {
             Err(error) if error.kind.is_of_every_call() => Err(error),
             _ => Ok(()),
         }

@@ -57,9 +57,17 @@ impl Dialect for Ollama {
         Some("/embed")
     }
 
-    fn embeddings_body(&self, model: &str, texts: &[String]) -> Value {
+    fn embeddings_body(&self, settings: &ChatSettings, texts: &[String]) -> Value {
         // Without `truncate`, only the beginning of a long text would be embedded.
-        json!({"model": model, "input": texts, "truncate": false})
+        let mut body = json!({"model": settings.model, "input": texts, "truncate": false});
+        // The daemon's own window may be shorter than the model's.
+        if let Some(window) = settings.generation.num_ctx {
+            body["options"] = json!({"num_ctx": window});
+        }
+        if let Some(keep_alive) = settings.vendor.keep_alive() {
+            body["keep_alive"] = keep_alive.clone();
+        }
+        body
     }
 
     fn take_embeddings(&self, reply: &Value) -> Option<(Vec<Vec<f32>>, u64)> {

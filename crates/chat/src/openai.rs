@@ -88,6 +88,7 @@ impl Dialect for OpenAi {
         {
             reply.usage = usage;
         }
+        reply.is_ollama |= event["system_fingerprint"] == "fp_ollama";
         let is_chunk = event["object"] == "chat.completion.chunk";
         let choices = match &event["choices"] {
             Value::Array(choices) => choices,

@@ -52,7 +52,7 @@ fn is_quote(c: char) -> bool {
 }
 
 /// Whether `key` is what stood for a key in a template or an example.
-fn is_placeholder(key: &str) -> bool {
+pub(crate) fn is_placeholder(key: &str) -> bool {
     let within = |start, end| {
         let inner = key.strip_prefix(start).and_then(|rest: &str| rest.strip_suffix(end));
         inner.is_some_and(|inner| !inner.is_empty())

@@ -34,6 +34,11 @@ impl Fault {
         Self { hint: Some(hint), ..self }
     }
 
+    /// Whether the reply ended as it should, without a text for an answer.
+    pub(crate) fn is_for_no_text(&self) -> bool {
+        self.said.is_none() && matches!(self.kind, Kind::Empty | Kind::Rejected)
+    }
+
     fn malformed(bytes: &str) -> Self {
         let quote = error_body::in_short(bytes);
         Self::new(Kind::Malformed, format!(" sent something else than a reply of its API: {quote}"))

@@ -10,7 +10,7 @@ use super::dialect::Partial;
 use super::http_client::HttpClient;
 use super::observer::WatchedTry;
 use super::reader::{Fault, Reader};
-use super::{ChatError, ChatErrorKind as Kind, ChatReply, ChatRequest, Format, Usage, schema_limits};
+use super::{ChatError, ChatErrorKind as Kind, ChatReply, ChatRequest, Finish, Format, Usage, schema_limits};
 use crate::http;
 use minions_documents::tokens::estimate;
 
@@ -20,6 +20,10 @@ const LONGEST_REPLY: usize = 64 << 20;
 const DRAIN: Duration = Duration::from_millis(500);
 /// How long to wait for what may follow a complete reply: its usage, its end mark.
 const AFTERWARDS: Duration = Duration::from_secs(5);
+
+/// What to do about the window of an Ollama that is used in OpenAI's dialect.
+const OLLAMA_HINT: &str = "This server is an Ollama: take the client type ollama for it, which asks for the window that the \
+                           prompt needs.";
 
 impl HttpClient {
     /// Reads the reply to `request`, which comes in `format`; `bytes` were sent for it. The error has the usage.
@@ -88,12 +92,16 @@ impl HttpClient {
         reader: &Reader<'_>,
     ) -> Result<ChatReply, ChatError> {
         if let Some(how) = self.dialect.cut_prompt(&self.endpoint.settings, request, &reader.reply) {
-            return Err(self.endpoint.error(Kind::ContextTooLong, &format!(" cut the prompt: {how}")));
+            let error = self.endpoint.error(Kind::ContextTooLong, &format!(" cut the prompt: {how}"));
+            return Err(if reader.reply.is_ollama { error.hint(OLLAMA_HINT) } else { error });
         }
         let wants_json = matches!(format, Format::Schema { .. });
         let is_answer =
             |reasoning: &str| self.has_turned_thinking_off() || wants_json && is_json_object(reasoning);
-        let (text, finish) = reader.answer(is_answer).map_err(|fault| self.failed(fault))?;
+        let (text, finish) = match reader.answer(is_answer) {
+            Err(fault) if request.only_reads && fault.is_for_no_text() => ("", Finish::Length),
+            answer => answer.map_err(|fault| self.failed(fault))?,
+        };
         let cut = match format {
             Format::Schema { schema, shares: true, .. } => schema_limits::cut(schema, text, None),
             _ => Vec::new(),

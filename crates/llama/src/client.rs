@@ -184,7 +184,9 @@ impl Core {
         if left == 0 {
             return Err(self.too_long(prompt.len()));
         }
-        let max_tokens = (sampling.max_tokens.unwrap_or(Sampling::MAX_TOKENS).max(1) as usize).min(left);
+        let limit =
+            if request.only_reads { 1 } else { sampling.max_tokens.unwrap_or(Sampling::MAX_TOKENS).max(1) };
+        let max_tokens = (limit as usize).min(left);
         let (name, schema, shares) = match &request.format {
             Format::Text => ("", None, None),
             Format::Schema { name, schema, shares: true } => {
@@ -250,7 +252,7 @@ impl ChatClient for LlamaCpp {
         }
         let ticket = self.core.tickets.fetch_add(1, Ordering::Relaxed);
         let (answer, reply) = oneshot::channel();
-        let observer = request.observer.clone();
+        let (observer, only_reads) = (request.observer.clone(), request.only_reads);
         let (core, request, sampling) =
             (Arc::clone(&self.core), request.clone(), self.sampling.of(request.sample));
         let prepared = spawn_blocking(move || core.prepare(ticket, &request, sampling, answer)).await;
@@ -262,7 +264,7 @@ impl ChatClient for LlamaCpp {
         let Reply { text: bytes, finish, closed, usage } =
             reply.await.map_err(|_| stopped(&self.core.name))??;
         let text = readable(&bytes, finish);
-        if text.is_empty() && finish == Finish::Stop {
+        if text.is_empty() && finish == Finish::Stop && !only_reads {
             let error = failed(format!("{} replied without text", self.core.name), "use another model");
             return Err(ChatError { kind: ChatErrorKind::Empty, usage, ..error });
         }

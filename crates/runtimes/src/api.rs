@@ -4,21 +4,24 @@
 
 use std::time::Duration;
 
-use reqwest::header::{AUTHORIZATION, HeaderValue};
+use reqwest::header::{HeaderMap, WWW_AUTHENTICATE};
 use reqwest::{Method, Response, StatusCode};
 use serde_json::Value;
 use tokio::time::{Instant, timeout, timeout_at};
 
 use super::words::short;
 use super::{RuntimeError, RuntimeErrorKind};
-use minions_chat::http;
 use minions_chat::http_body::{self, BodyError};
-use minions_chat::secrets::Secret;
+use minions_chat::providers::Provider;
+use minions_chat::{credentials, http};
 
 /// The longest answer that is read, in bytes: the list of all models of a server is far shorter.
 const LONGEST_ANSWER: usize = 16 << 20;
 /// The longest line of a stream that is read, in bytes.
 const LONGEST_LINE: usize = 1 << 20;
+
+/// How a key is given to a server that is none of ours.
+const KEY_HINT: &str = "If the server wants a key, set kwargs.api_key in the job.";
 
 /// One model server.
 pub(super) struct Api {
@@ -26,7 +29,10 @@ pub(super) struct Api {
     pub(super) place: String,
     base_url: String,
     client: reqwest::Client,
-    key: Option<HeaderValue>,
+    /// Those of credentials, which go with each question.
+    headers: HeaderMap,
+    /// Whose key it takes.
+    provider: Option<&'static Provider>,
 }
 
 /// A whole answer.
@@ -41,17 +47,13 @@ impl Api {
         let base_url = base_url.trim_end_matches('/').to_owned();
         let client =
             http::client(&base_url).map_err(|error| RuntimeError::new(RuntimeErrorKind::Rejected, error))?;
-        Ok(Self { place: format!("{name} at {}", http::shown(&base_url)), base_url, client, key: None })
+        let place = format!("{name} at {}", http::shown(&base_url));
+        Ok(Self { place, base_url, client, headers: HeaderMap::new(), provider: None })
     }
 
-    /// These questions with a credential, if it can be a header's value.
-    pub(super) fn with_key(self, key: Option<&Secret>) -> Self {
-        let bearer = |key: &Secret| HeaderValue::from_str(&format!("Bearer {}", key.expose().trim())).ok();
-        let key = key.and_then(bearer).map(|mut value| {
-            value.set_sensitive(true);
-            value
-        });
-        Self { key, ..self }
+    /// These questions with the headers of credentials, of which `provider` says how they are given.
+    pub(super) fn with_headers(self, provider: Option<&'static Provider>, headers: HeaderMap) -> Self {
+        Self { headers, provider, ..self }
     }
 
     pub(super) fn base_url(&self) -> &str {
@@ -92,9 +94,14 @@ impl Api {
         limit: Duration,
     ) -> Result<Lines, RuntimeError> {
         // Docker Model Runner writes JSON lines only to clients that accept nothing else.
-        let request = self.posting(path, body).header("accept", "application/json");
+        let request =
+            self.posting(path, body).header("accept", "application/json").headers(self.headers.clone());
         let sent = timeout(limit, request.send()).await.map_err(|_| self.silent(limit))?;
         let response = sent.map_err(|error| self.lost(&error))?;
+        // A runner hands on what a library of models says, which asks us for nothing.
+        let is_of_proxy =
+            response.status().is_redirection() || response.headers().contains_key(WWW_AUTHENTICATE);
+        let response = if is_of_proxy { self.admitted(response)? } else { response };
         Ok(Lines { status: response.status(), response, buffer: Vec::new(), ended: false })
     }
 
@@ -108,24 +115,54 @@ impl Api {
     }
 
     async fn whole(&self, request: reqwest::RequestBuilder, limit: Duration) -> Result<Answer, RuntimeError> {
-        let request = match &self.key {
-            Some(key) => request.header(AUTHORIZATION, key),
-            None => request,
-        };
         let exchange = async {
-            let response = request.send().await.map_err(BodyError::Lost)?;
+            let response = request.headers(self.headers.clone()).send().await.map_err(BodyError::Lost)?;
+            let response = match self.admitted(response) {
+                Ok(response) => response,
+                Err(error) => return Ok(Err(error)),
+            };
             let status = response.status();
             let body = http_body::read(response, LONGEST_ANSWER).await?;
-            Ok(Answer { status, body: String::from_utf8_lossy(&body).into_owned() })
+            Ok(Ok(Answer { status, body: String::from_utf8_lossy(&body).into_owned() }))
         };
         let answer = timeout(limit, exchange).await.map_err(|_| self.silent(limit))?;
-        answer.map_err(|error| match error {
-            BodyError::Lost(error) => self.lost(&error),
-            BodyError::TooLong(_) => {
-                let message = format!("{}{}", self.place, error.words());
-                RuntimeError::new(RuntimeErrorKind::Rejected, message).hint("check that this is its address")
-            }
+        answer.unwrap_or_else(|error| {
+            Err(match error {
+                BodyError::Lost(error) => self.lost(&error),
+                BodyError::TooLong(_) => {
+                    let message = format!("{}{}", self.place, error.words());
+                    RuntimeError::new(RuntimeErrorKind::Rejected, message)
+                        .hint("check that this is its address")
+                }
+            })
         })
+    }
+
+    /// `response`, unless it asks for a credential, or leads elsewhere: so do proxies before a server, whatever is asked.
+    fn admitted(&self, response: Response) -> Result<Response, RuntimeError> {
+        let (status, headers) = (response.status(), response.headers());
+        if status.is_redirection() {
+            let message =
+                format!("{} redirects (HTTP {}), which is not followed", self.place, status.as_u16());
+            return Err(RuntimeError::new(RuntimeErrorKind::Rejected, message).hint(
+                "give the address to which it leads; a page for logging in is not to be got past without a key",
+            ));
+        }
+        if status != StatusCode::UNAUTHORIZED {
+            return Ok(response);
+        }
+        let challenge =
+            headers.get(WWW_AUTHENTICATE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+        let has_user = http::has_user(&self.base_url);
+        let remedy = credentials::remedy(challenge, has_user, !self.headers.is_empty());
+        let key = || self.provider.map_or_else(|| KEY_HINT.to_owned(), credentials::key_hint);
+        let says = match (!self.headers.is_empty(), has_user) {
+            (false, false) => "asks for a credential, and there is none (HTTP 401)",
+            (true, _) => "does not take the key (HTTP 401)",
+            (false, true) => "does not take the user and the password of its address (HTTP 401)",
+        };
+        let message = format!("{} {says}", self.place);
+        Err(RuntimeError::new(RuntimeErrorKind::Rejected, message).hint(remedy.unwrap_or_else(key)))
     }
 
     /// The connection failed.

@@ -2,17 +2,20 @@
 //!
 //! A vendor's server has no such routes and is not asked.
 
-use std::net::IpAddr;
 use std::time::Duration;
 
 use minions_chat::http;
-use minions_chat::secrets::Secret;
-use serde_json::json;
+use reqwest::header::HeaderMap;
+use serde_json::{Value, json};
 
 use super::api::Api;
+use super::ollama::OpenAiRoute;
 
 /// The longest wait for a count: megabytes take a tokenizer seconds.
 const COUNT_LIMIT: Duration = Duration::from_secs(60);
+
+/// What the router of Ollama, and of other programs in Go, says of a route that it does not have.
+const NO_ROUTE_IN_GO: &str = "404 page not found";
 
 /// What `/props` says.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -23,30 +26,48 @@ pub struct Props {
     pub context_window: Option<u32>,
 }
 
-/// Asks the server at `base_url`, which may end in `/v1`, with the credential `key`. A server that does not answer is no
-/// failure.
-pub async fn props(base_url: &str, key: Option<&Secret>) -> Option<Props> {
+/// What a server that is used as it is found tells of itself.
+#[derive(Default)]
+pub struct Told {
+    /// What `/props` says.
+    pub props: Props,
+    /// The Ollama that it is.
+    pub ollama: Option<OpenAiRoute>,
+}
+
+/// Asks the server at `base_url`, which may end in `/v1`, with the `headers` of credentials. A server that does not answer
+/// is no failure. One of a private network is asked whether it is an Ollama only after it has said, in the words of
+/// Ollama's router, that it has no `/props`; one elsewhere is asked for nothing else.
+pub async fn told(base_url: &str, headers: &HeaderMap) -> Told {
     if !http::is_private(base_url) {
-        return None;
+        return Told { ollama: OpenAiRoute::at(base_url, headers).await, ..Told::default() };
     }
-    let api = Api::new("the server", root(base_url)).ok()?.with_key(key);
-    let answer = api.get("/props", Duration::from_secs(5)).await.ok()?;
-    let props = answer.json();
-    let found = Props {
+    let Ok(api) = Api::new("the server", root(base_url)) else { return Told::default() };
+    let answer = api.with_headers(None, headers.clone()).get("/props", Duration::from_secs(5)).await;
+    match answer {
+        Ok(answer) if answer.status.is_success() => Told { props: props(&answer.json()), ollama: None },
+        Ok(answer) if answer.body.trim() == NO_ROUTE_IN_GO => {
+            Told { ollama: OpenAiRoute::at(base_url, headers).await, ..Told::default() }
+        }
+        Ok(_) | Err(_) => Told::default(),
+    }
+}
+
+fn props(props: &Value) -> Props {
+    Props {
         slots: props["total_slots"].as_u64().and_then(|slots| usize::try_from(slots).ok()),
         context_window: props["default_generation_settings"]["n_ctx"]
             .as_u64()
             .and_then(|tokens| u32::try_from(tokens).ok()),
-    };
-    (answer.status.is_success() && found != Props::default()).then_some(found)
+    }
 }
 
 /// Has the server at `base_url`, which may end in `/v1`, count the tokens of `text` with the tokenizer of `model`. `None`
 /// if it has no such route. The route is that of llama.cpp's server (its `tools/server/README.md`), of vLLM (its
 /// `tokenize/protocol.py`), of SGLang, and of Text Generation Inference (its OpenAPI document); each reads its own key
 /// of the body.
-pub async fn count(base_url: &str, key: Option<&Secret>, model: &str, text: &str) -> Option<u64> {
-    let api = Api::new("the server", root(base_url)).ok()?.with_key(key);
+pub async fn count(base_url: &str, headers: &HeaderMap, model: &str, text: &str) -> Option<u64> {
+    let api = Api::new("the server", root(base_url)).ok()?.with_headers(None, headers.clone());
     let body = json!({
         "content": text, "add_special": true, "prompt": text, "model": model, "inputs": text,
     });
@@ -63,28 +84,4 @@ pub async fn count(base_url: &str, key: Option<&Secret>, model: &str, text: &str
 fn root(base_url: &str) -> &str {
     let root = base_url.trim_end_matches('/');
     root.strip_suffix("/v1").unwrap_or(root)
-}
-
-/// Whether the address is this machine's own.
-pub(super) fn is_loopback(base_url: &str) -> bool {
-    let Ok(url) = reqwest::Url::parse(base_url) else { return false };
-    let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']);
-    host == "localhost" || host.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_this_machine_is_asked() {
-        for url in ["http://localhost:8080/v1", "http://127.0.0.2", "http://[::1]:8080"] {
-            assert!(is_loopback(url), "{url}");
-        }
-        for url in
-            ["https://api.openai.com/v1", "http://192.168.0.1", "http://localhost.evil.com", "localhost", ""]
-        {
-            assert!(!is_loopback(url), "{url}");
-        }
-    }
 }

@@ -12,7 +12,8 @@ use crate::chat::providers::RuntimeKind;
 use crate::chat::{self, ChatSettings, Embedder};
 use crate::error::Failure;
 use crate::job::{Job, JobRole};
-use crate::runtimes::{ModelUse, Need};
+use crate::runtimes::window::DEFAULT;
+use crate::runtimes::{ModelUse, Need, Ollama, RuntimeError, Timeouts};
 use crate::sandbox::Search;
 
 /// An embedding model of the local side.
@@ -44,6 +45,22 @@ impl SideConfig<'_> {
         has_embeddings.map(drop).map_err(|error| unusable(self.spec.side, error))
     }
 
+    /// Has an Ollama that answers already say whether its model embeds, before a model is fetched or loaded.
+    ///
+    /// # Errors
+    /// The model does not embed.
+    pub(super) async fn look_at_embedding_model(&self, job: &Job) -> Result<(), Failure> {
+        let provider = self.spec.provider;
+        if job.protocol.retrieval() != Search::Embedding || provider.runtime != RuntimeKind::Ollama {
+            return Ok(());
+        }
+        let model = job.protocol.retrieval_model().unwrap_or(provider.embedding_model);
+        let base_url = &self.base_urls[0];
+        let headers = self.credentials.at(base_url, provider).header_map(provider)?;
+        let ollama = Ollama::new(base_url, None, Timeouts::default())?.with_headers(headers);
+        ollama.check(model, ModelUse::Embed).await.map_err(|error| self.of_embedding_model(error))
+    }
+
     /// The model that embeds the job's texts, if the job asks for embeddings, at the first server that is up. Ollama
     /// fetches it if need be; other servers are looked at.
     pub(super) async fn embedder(
@@ -60,13 +77,19 @@ impl SideConfig<'_> {
         let mut settings = self.embedding_settings(base_url, ready, job.protocol.retrieval_model());
         let mut location = Location::of(provider, base_url);
         if let (Ready::Managed(_, runtime), RuntimeKind::Ollama) = (ready, provider.runtime) {
-            let model = settings.model.clone();
-            let need = Need { model, model_use: ModelUse::Embed, pull: true, ..Need::default() };
-            let endpoint = runtime.ensure_model(&need).await?;
+            let (model, tokens) = (settings.model.clone(), DEFAULT);
+            let need = Need { model, model_use: ModelUse::Embed, pull: true, tokens, ..Need::default() };
+            let ensured = runtime.ensure_model(&need).await;
+            let endpoint = ensured.map_err(|error| self.of_embedding_model(error))?;
             settings.model = endpoint.model;
+            settings.generation.num_ctx = endpoint.context_window;
             if endpoint.forwards {
                 location = Location::Forwarded;
             }
+        }
+        if let Some(ollama) = ready.ollama() {
+            let checked = ollama.check_embedding(&settings.model).await;
+            checked.map_err(|error| self.of_embedding_model(error))?;
         }
         let embedder =
             chat::connect_embedder(provider, settings).map_err(|error| unusable(self.spec.side, error))?;
@@ -77,6 +100,12 @@ impl SideConfig<'_> {
             })?;
         }
         Ok(Some(LocalEmbedder { embedder, is_remote: location.is_remote(JobRole::Embedding) }))
+    }
+
+    /// The failure of the side's embedding model.
+    fn of_embedding_model(&self, error: RuntimeError) -> Failure {
+        let message = format!("{}: the embedding model cannot be used: {error}", self.spec.side);
+        Failure { message, ..Failure::from(error) }
     }
 
     /// The settings of the embedding `model`, or else of the provider's default one, at the address of the `ready`

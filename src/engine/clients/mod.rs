@@ -11,7 +11,7 @@ mod tests;
 use std::sync::Arc;
 
 use super::egress::Ledger;
-use super::fit::{Reader, Tokenizer};
+use super::fit::{OLLAMA_REMEDY, Reader, Tokenizer};
 use super::models::Ready;
 use super::server::Server;
 use super::servers::Servers;
@@ -20,8 +20,10 @@ use super::side_config::{SideConfig, model, sides};
 use super::spending::{SpendingBudget, SpendingLimits};
 use super::tape::{Missing, RecordedChat, Recording, Tape};
 use super::window;
+use crate::chat::providers::find;
 use crate::chat::{
-    self, ChatClient, ChatError, ChatErrorKind, ChatSettings, Embedder, Generation, RetryPolicy, http,
+    self, ChatClient, ChatError, ChatErrorKind, ChatSettings, Embedder, Generation, RetryPolicy,
+    VendorOptions, http,
 };
 use crate::config::Environment;
 use crate::error::{Failure, FailureKind};
@@ -41,6 +43,8 @@ pub(super) struct Clients {
     pub max_chunk_bytes: Option<usize>,
     /// The server that reads the worker's first prompt; `None` in a replay.
     pub reader: Option<Reader>,
+    /// Whether both sides are one model of one server, whose cache they share.
+    pub sides_share_model: bool,
     /// The embedding model of the local side, if the job asks for one.
     pub embedder: Option<Arc<dyn Embedder>>,
     /// The servers. Runtimes that were started for them stay up as long as they are held.
@@ -70,6 +74,7 @@ pub(super) async fn open(
         side.warn();
     }
     worker.check_embedder(job)?;
+    worker.look_at_embedding_model(job).await?;
     let worker_servers = Servers::open(&worker, shared, None).await?;
     let known = worker.has_same_model.then_some(&worker_servers);
     let supervisor_servers = Servers::open(&supervisor, shared, known).await?;
@@ -109,6 +114,7 @@ pub(super) async fn open(
         }),
         max_chunk_bytes: tape.max_chunk_bytes(&worker.model, window).await,
         reader,
+        sides_share_model: worker.has_same_model,
         _servers: vec![worker_servers, supervisor_servers],
         missing: Missing::default(),
     })
@@ -135,6 +141,7 @@ fn replayed(
         worker: only(chat(worker)),
         max_chunk_bytes,
         reader: None,
+        sides_share_model: false,
         embedder: embeds.then(embedder),
         _servers: Vec::new(),
         missing,
@@ -205,6 +212,21 @@ impl SideConfig<'_> {
             .map_err(|error| unusable(self.spec.side, error))
     }
 
+    /// A client for the native API of an Ollama, which refuses a prompt that is too long and does not cut it.
+    fn connect_natively(
+        &self,
+        shared: &SharedResources,
+        settings: ChatSettings,
+        daemon_url: &str,
+    ) -> Result<Arc<dyn ChatClient>, Failure> {
+        let Some(ollama) = find("ollama") else { return self.connect(shared, settings) };
+        let settings =
+            ChatSettings { base_url: daemon_url.to_owned(), vendor: VendorOptions::None, ..settings };
+        shared
+            .client(ollama.name, settings, |settings| chat::connect(ollama, settings))
+            .map_err(|error| unusable(self.spec.side, error))
+    }
+
     /// The side's servers with their clients.
     fn servers(&self, shared: &SharedResources, servers: &Servers) -> Result<Vec<Server>, Failure> {
         let window = servers.window();
@@ -225,31 +247,36 @@ impl SideConfig<'_> {
         clients: &[Server],
         ledger: &Arc<Ledger>,
     ) -> Result<Option<Reader>, Failure> {
-        let first = servers.iter().zip(clients).find_map(|((_, ready), server)| Some((ready?, server)));
-        let Some((ready, server)) = first else { return Ok(None) };
+        let mut servers_up = servers.iter().zip(clients).enumerate();
+        let first = servers_up.find_map(|(at, ((_, ready), server))| Some((at, ready?, server)));
+        let Some((position, ready, server)) = first else { return Ok(None) };
         let Server { settings, is_remote, .. } = server;
-        let (tokenizer, mut client) = match ready {
-            Ready::Embedded(engine) => (Tokenizer::Engine(engine.clone()), Arc::clone(&server.client)),
-            Ready::Managed(..) | Ready::Foreign { .. } => {
-                let mut short = settings.clone();
-                short.generation.max_tokens = Some(1);
-                let (base_url, api_key) = (settings.base_url.clone(), settings.api_key.clone());
-                let has_route = matches!(ready, Ready::Foreign { .. }) && http::is_private(&base_url);
-                let tokenizer =
-                    if has_route { Tokenizer::Server { base_url, api_key } } else { Tokenizer::None };
-                (tokenizer, self.connect(shared, short)?)
+        let base_url = settings.base_url.clone();
+        let tokenizer = match ready {
+            Ready::Embedded(engine) => Tokenizer::Engine(engine.clone()),
+            Ready::Foreign { .. } if http::is_private(&base_url) => {
+                let headers =
+                    self.credentials.at(&base_url, self.spec.provider).header_map(self.spec.provider)?;
+                Tokenizer::Server { base_url, headers }
             }
+            Ready::Managed(..) | Ready::Foreign { .. } => Tokenizer::None,
+        };
+        let mut client = match ready.ollama() {
+            Some(ollama) => self.connect_natively(shared, settings.clone(), ollama.daemon_url())?,
+            None => Arc::clone(&server.client),
         };
         if *is_remote {
             client = client.gated(ledger.watch(self.role));
         }
         Ok(Some(Reader {
             model: self.shown_model(),
+            position,
             window: servers.window(),
             has_set_window: self.generation.num_ctx.is_some(),
             tokenizer,
             client,
             is_free: !is_remote,
+            is_ollama: ready.ollama().is_some(),
             is_in_doubt: ready.is_in_doubt() && clients.len() == 1,
         }))
     }
@@ -263,7 +290,10 @@ impl SideConfig<'_> {
     ) -> Result<Server, Failure> {
         let bare = || self.settings(base_url, None);
         if let Some(Ready::Embedded(_) | Ready::Foreign { .. }) = ready {
-            self.check_window(window)?;
+            self.check_window(window).map_err(|failure| match ready.and_then(Ready::ollama) {
+                Some(_) => failure.hint(OLLAMA_REMEDY),
+                None => failure,
+            })?;
         }
         let settings = match ready {
             // The server was used as it is found, so the settings are those of the job.

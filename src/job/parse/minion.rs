@@ -2,10 +2,10 @@
 
 use super::{AssignmentFields, Parser, refuse_schema, refuse_use};
 use crate::job::error::JobError;
-use crate::job::schema::{ClientSpec, Protocol};
+use crate::job::schema::{ClientSpec, MinionParams, Protocol};
 
 pub(super) const PARSER: Parser = Parser {
-    params: &["task", "context", "max_rounds", "doc_metadata", "logging_id", "images"],
+    params: &["task", "context", "max_rounds", "doc_metadata", "logging_id", "images", "read_ahead"],
     unused_params: &["is_privacy", "is_follow_up"],
     kwargs: &["prompts", "prices"],
     parse,
@@ -27,5 +27,5 @@ fn parse(
         );
     }
     refuse_schema(remote)?;
-    Ok(Protocol::Minion)
+    Ok(Protocol::Minion(MinionParams { read_ahead: params.flag("read_ahead")?.unwrap_or(true) }))
 }

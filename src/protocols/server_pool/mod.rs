@@ -106,6 +106,13 @@ impl ServerPool {
         Permit { pool: Arc::clone(self), server, holds_slot: true }
     }
 
+    /// A slot of `server`, if one is free now.
+    pub(crate) fn free_permit(self: &Arc<Self>, server: usize) -> Option<Permit> {
+        let others: Vec<_> = (0..self.servers.len()).filter(|at| *at != server).collect();
+        let server = self.take(None, &others)?;
+        Some(Permit { pool: Arc::clone(self), server, holds_slot: true })
+    }
+
     /// Takes a slot of a server that is not among `tried`, once one is free.
     async fn find(&self, preferred_server: Option<usize>, tried: &[usize]) -> usize {
         loop {

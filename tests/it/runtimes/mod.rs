@@ -6,10 +6,12 @@ mod ollama;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::time::Duration;
 
+use minions::runtimes::probe::Props;
 use minions::runtimes::{
     DockerModelRunner, Endpoint, ModelUse, Need, Ollama, Runtime, RuntimeError, RuntimeErrorKind as Kind,
     Timeouts, probe,
 };
+use reqwest::header::HeaderMap;
 use serde_json::{Value, json};
 
 use crate::support::server::{Reply, Request, Server};
@@ -53,9 +55,10 @@ async fn a_llama_cpp_server_tells_its_slots_and_window() {
         "/props" => Reply::json(&props),
         _ => Reply::text(404, ""),
     });
-    let found = probe::props(&format!("{}/v1/", server.url()), None).await.unwrap();
+    let found = probe::told(&format!("{}/v1/", server.url()), &HeaderMap::new()).await.props;
     assert_eq!((found.slots, found.context_window), (Some(8), Some(4096)));
     for reply in [Reply::text(404, "not found"), Reply::json(&json!({})), Reply::close()] {
-        assert_eq!(probe::props(&Server::replies([reply]).url(), None).await, None);
+        let told = probe::told(&Server::replies([reply]).url(), &HeaderMap::new()).await;
+        assert!(told.props == Props::default() && told.ollama.is_none());
     }
 }

@@ -1,6 +1,9 @@
 //! Ollama: finding, pulling and preloading a model.
 
 use super::*;
+use crate::support::recorded::{self, Player};
+use minions::chat::providers::find;
+use minions::chat::{ChatErrorKind, ChatSettings, connect_embedder};
 
 fn at(server: &Server) -> Ollama {
     Ollama::new(&server.url(), Some(4), TIMEOUTS).expect("a usable address")
@@ -247,7 +250,13 @@ async fn what_cannot_be_run_is_refused_before_it_is_loaded() {
     let error = at(&server).ensure_model(&embedding_need("z-image")).await.unwrap_err();
     assert_eq!(error.kind, Kind::Rejected);
     assert!(message(&error).contains("cannot embed; it can: image"), "{error}");
+    assert!(message(&error).contains("`ollama pull nomic-embed-text`"), "{error:?}");
     assert!(message(&error).contains("retrieval_model"), "{error:?}");
+
+    // A model that chats is run without embeddings.
+    let server = Server::replies([recorded::reply("ollama/model")]);
+    let error = at(&server).ensure_model(&embedding_need("smollm2")).await.unwrap_err();
+    assert!(message(&error).contains("cannot embed; it can: completion"), "{error}");
 
     let server = Server::replies([Reply::text(500, "not to be asked")]);
     let error = at(&server).ensure_model(&need("../../x")).await.unwrap_err();
@@ -261,8 +270,8 @@ fn embedding_need(model: &str) -> Need {
 
 #[tokio::test]
 async fn what_can_embed_is_not_asked_to_chat() {
-    // Ollama embeds with chat models as well, and old versions do not tell.
-    for capabilities in [json!(["embedding"]), json!(["completion", "tools"]), Value::Null] {
+    // Old versions do not tell.
+    for capabilities in [json!(["embedding"]), json!(["completion", "embedding"]), Value::Null] {
         let shown = json!({"capabilities": capabilities, "model_info": {}});
         let server = Server::replies([Reply::json(&shown), Reply::json(&json!({"models": []}))]);
         let endpoint = at(&server).ensure_model(&embedding_need("nomic-embed-text")).await.unwrap();
@@ -333,4 +342,49 @@ async fn a_server_that_hangs_or_is_not_there_is_unreachable() {
     assert_eq!(error.kind, Kind::Unreachable);
     let message = message(&error);
     assert!(message.contains("connection refused") && message.contains("ollama serve"), "{message}");
+}
+
+#[tokio::test]
+async fn the_recorded_answers_about_models_are_understood() {
+    // What there is, is loaded, and comes to be loaded.
+    let player = Player::new(["ollama/version", "ollama/model", "ollama/loaded", "ollama/load"]);
+    let server = Server::start(move |request| player.answer(request).expect("a recording"));
+    let ollama = at(&server);
+    ollama.ensure_ready().await.unwrap();
+    let endpoint = ollama.ensure_model(&need("smollm2")).await.unwrap();
+    assert_eq!((endpoint.model.as_str(), endpoint.context_window), ("smollm2", Some(6144)));
+    ollama.warm_up(&need("smollm2"), &endpoint).await.unwrap();
+
+    // What there is not, and can't be fetched.
+    let player = Player::new(["ollama/no such model", "ollama/models", "ollama/pull fails"]);
+    let server = Server::start(move |request| player.answer(request).expect("a recording"));
+    let error = at(&server).ensure_model(&need("llama3.2:3b")).await.unwrap_err();
+    assert_eq!(error.kind, Kind::PullFailed);
+    assert!(message(&error).contains("reaches no model library"), "{error:?}");
+    assert_eq!(asked(&server).last().unwrap(), "POST /api/pull");
+
+    // What is on Ollama's own machines, where that is off.
+    let server = Server::replies([recorded::reply("ollama/cloud is off")]);
+    let error = at(&server).ensure_model(&need("gpt-oss:120b-cloud")).await.unwrap_err();
+    assert_eq!(error.kind, Kind::Rejected);
+    assert!(message(&error).contains("ollama cloud is disabled"), "{error}");
+}
+
+#[tokio::test]
+async fn the_recorded_answers_to_embeddings_are_asked_for_once() {
+    for (name, kind, part) in [
+        ("ollama/no embeddings", ChatErrorKind::NotFound, "ollama pull nomic-embed-text"),
+        ("ollama/text to embed too long", ChatErrorKind::ContextTooLong, "the input length exceeds"),
+    ] {
+        let server = Server::start(move |_| recorded::reply(name));
+        let settings = ChatSettings { retries: 3, ..ChatSettings::new("smollm2", server.url()) };
+        let embedder = connect_embedder(find("ollama").unwrap(), settings).unwrap();
+        let error = embedder.embed(&["a b".to_owned(), "c".to_owned()]).await.unwrap_err();
+        assert_eq!((error.kind, server.requests().len()), (kind, 1), "{error}");
+        assert!(format!("{error} {:?}", error.hint).contains(part), "{error:?}");
+        assert_eq!(
+            server.requests()[0].json(),
+            json!({"model": "smollm2", "input": ["a b", "c"], "truncate": false})
+        );
+    }
 }

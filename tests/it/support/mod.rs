@@ -3,6 +3,7 @@
 pub(crate) mod chat;
 pub(crate) mod llama_server;
 pub(crate) mod program;
+pub(crate) mod recorded;
 pub(crate) mod rust_source;
 pub(crate) mod server;
 pub(crate) mod wait;

@@ -3,6 +3,8 @@
 //! In: the text of a job or of the environment, and the provider. Out: the base URL without routes, query, quotes and
 //! the like, and what else the text says; or the problem, which never quotes a password or a query.
 
+use std::net::Ipv6Addr;
+
 use reqwest::Url;
 
 use super::{Provider, RuntimeKind};
@@ -13,15 +15,26 @@ use crate::{http, pasted};
 pub struct Address {
     /// The base URL: scheme, user, host, port and path, without a slash at its end.
     pub base_url: String,
+    /// Whether the text names all interfaces of this machine, as servers do that listen there. The base URL is that of the
+    /// loopback then.
+    pub is_everywhere: bool,
     /// Azure: the deployment that the address names.
     pub deployment: Option<String>,
     /// Azure: the version of the API that the address names.
     pub api_version: Option<String>,
 }
 
+impl Address {
+    /// Whether calls to it go where calls to `other` go.
+    pub fn leads_to(&self, other: &Self) -> bool {
+        let Self { base_url, deployment, api_version, is_everywhere: _ } = self;
+        (base_url, deployment, api_version) == (&other.base_url, &other.deployment, &other.api_version)
+    }
+}
+
 /// A route that may stand at the end of an address, with the dialect that it belongs to. Longer ones stand before
 /// shorter ones that end alike.
-const ROUTES: [(&str, &str); 20] = [
+const ROUTES: [(&str, &str); 24] = [
     ("/chat/completions", "openai"),
     ("/completions", "openai"),
     ("/responses", "openai"),
@@ -37,6 +50,10 @@ const ROUTES: [(&str, &str); 20] = [
     ("/api/ps", "ollama"),
     ("/api/version", "ollama"),
     ("/api/pull", "ollama"),
+    ("/api/push", "ollama"),
+    ("/api/create", "ollama"),
+    ("/api/copy", "ollama"),
+    ("/api/delete", "ollama"),
     ("/embeddings", "openai"),
     ("/rerank", "openai"),
     ("/chat/completion", "openai"),
@@ -50,7 +67,7 @@ impl Provider {
     /// # Errors
     /// The problem, in words that follow the address's place: `must be an http or https address`.
     pub fn read_address(&self, text: &str) -> Result<Address, String> {
-        let mut url = self.parse(pasted::bare(text))?;
+        let (mut url, is_everywhere) = self.parse(pasted::bare(text))?;
         if url.fragment().is_some() {
             return Err("must be an address without a fragment (`#`)".to_owned());
         }
@@ -72,13 +89,19 @@ impl Provider {
         }
         if self.runtime == RuntimeKind::Ollama {
             // The root of the daemon, below which both of its APIs are.
-            path = path.trim_end_matches("/v1").trim_end_matches("/api").to_owned();
+            while let Some(end) = ["/v1", "/api"].iter().find(|end| ends_with(&path, end)) {
+                path.truncate(path.len() - end.len());
+            }
+        }
+        if ends_with(&path, "/v1") {
+            path = path[..path.len() - "/v1".len()].to_owned() + "/v1";
         }
         if let Some(whole) = self.vendors_path(&url, &path) {
             path = whole;
         }
         url.set_path(&path);
-        Ok(Address { base_url: url.as_str().trim_end_matches('/').to_owned(), deployment, api_version })
+        let base_url = url.as_str().trim_end_matches('/').to_owned();
+        Ok(Address { base_url, is_everywhere, deployment, api_version })
     }
 
     /// The part of a base URL that `text` means, such as the id of an account.
@@ -99,38 +122,68 @@ impl Provider {
         self.base_url == part.mark()
     }
 
-    /// The text as a URL, with a scheme if it lacks one: https for vendors, http for servers of one's own.
-    fn parse(&self, text: &str) -> Result<Url, String> {
+    /// The text as a URL, with a scheme if it lacks one: https for vendors, http for servers of one's own. Also whether it
+    /// names all interfaces of this machine.
+    fn parse(&self, text: &str) -> Result<(Url, bool), String> {
         let wrong = || "must be an http or https address such as http://localhost:8080/v1".to_owned();
         if text.starts_with("sk-") && !text.contains(['.', ':', '/']) {
             return Err("is a key, not an address".to_owned());
         }
-        if text.contains(|c: char| c.is_whitespace() || c.is_control() || c == '\\') {
+        if text.is_empty() || text.contains(|c: char| c.is_whitespace() || c.is_control() || c == '\\') {
             return Err(wrong());
         }
-        let has_scheme = text.contains("://");
-        let text = if has_scheme { text } else { text.trim_start_matches('/') };
-        let text = if has_scheme || !text.starts_with(':') || !self.local {
-            text.to_owned()
-        } else {
-            format!("localhost{text}")
+        let Parts { scheme, userinfo, host, port, is_port_alone, rest } = Parts::of(text)?;
+        let port = match port.map(str::parse::<u16>) {
+            Some(Err(_)) if self.runtime == RuntimeKind::Ollama => {
+                return Err(
+                    "has a port that is no number: write host:port, such as 127.0.0.1:11434".to_owned()
+                );
+            }
+            Some(Err(_)) => return Err(wrong()),
+            port => port.and_then(Result::ok),
         };
-        let mut url = if has_scheme { Url::parse(&text) } else { Url::parse(&format!("http://{text}")) }
-            .map_err(|_| wrong())?;
-        let host = url.host_str().unwrap_or_default();
-        let is_usable = matches!(url.scheme(), "http" | "https") && !matches!(host, "" | "http" | "https");
+        let is_all = is_port_alone && self.local;
+        let host = match host {
+            "" if is_all => "localhost".to_owned(),
+            "" => return Err(wrong()),
+            host if host.parse::<Ipv6Addr>().is_ok() => format!("[{host}]"),
+            host => host.to_owned(),
+        };
+        let with = |scheme: &str, port: Option<u16>| {
+            let port = port.map(|port| format!(":{port}")).unwrap_or_default();
+            Url::parse(&format!("{scheme}://{userinfo}{host}{port}{rest}")).map_err(|_| wrong())
+        };
+        let mut url = with(scheme.unwrap_or("http"), port)?;
+        let name = url.host_str().unwrap_or_default();
+        let is_usable = matches!(url.scheme(), "http" | "https") && !matches!(name, "" | "http" | "https");
         if !is_usable {
             return Err(wrong());
         }
-        if !has_scheme {
-            // Only http and https are special schemes, between which a URL can change.
-            if !self.local && !http::is_private(url.as_str()) {
-                url.set_scheme("https").map_err(|()| wrong())?;
-            } else if self.runtime == RuntimeKind::Ollama && url.port().is_none() && !text.contains(":80") {
-                url.set_port(self.port).map_err(|()| wrong())?;
-            }
+        if scheme.is_none() {
+            let is_hosted = if self.local { name == "ollama.com" } else { !http::is_private(url.as_str()) };
+            url = match (is_hosted, port) {
+                (true, _) | (false, Some(443)) => with("https", port)?,
+                (false, port) => with("http", port.or_else(|| self.port_at(&url)))?,
+            };
         }
-        Ok(url)
+        let loopback = match url.host_str() {
+            Some("0.0.0.0") => Some("127.0.0.1"),
+            Some("[::]") => Some("[::1]"),
+            _ => None,
+        };
+        if loopback.is_some() {
+            url.set_host(loopback).map_err(|_| wrong())?;
+        }
+        Ok((url, is_all || loopback.is_some()))
+    }
+
+    /// The port of a server of one's own, where an address has neither scheme nor port. A server elsewhere may be behind a
+    /// proxy with the scheme's own port; Ollama's clients take the daemon's port there, too.
+    fn port_at(&self, url: &Url) -> Option<u16> {
+        // Docker Desktop has the runner at port 80 of this name.
+        let is_desktops = url.host_str() == Some("model-runner.docker.internal");
+        let is_known = self.runtime == RuntimeKind::Ollama || http::is_private(url.as_str());
+        self.port.filter(|_| self.local && is_known && !is_desktops)
     }
 
     /// Takes the query out of `url`: the version of Azure's API.
@@ -171,7 +224,7 @@ impl Provider {
             };
             return Err(problem + if self.local { "" } else { &base });
         }
-        let found = ROUTES.iter().find(|(route, _)| path.ends_with(route));
+        let found = ROUTES.iter().find(|(route, _)| ends_with(path, route));
         let Some((route, dialect)) = found else { return Ok(()) };
         let before = &path[..path.len() - route.len()];
         let is_version =
@@ -224,6 +277,55 @@ impl Provider {
     fn is_azure(&self) -> bool {
         self.url_parts.iter().any(|part| self.is_address(part))
     }
+}
+
+/// The parts of an address before it is a URL, as they are written.
+struct Parts<'a> {
+    scheme: Option<&'a str>,
+    /// User and password with the `@` behind them.
+    userinfo: &'a str,
+    /// A name or an IP address.
+    host: &'a str,
+    port: Option<&'a str>,
+    /// Whether nothing but a colon stands in the place of the host.
+    is_port_alone: bool,
+    /// Path, query and fragment.
+    rest: &'a str,
+}
+
+impl<'a> Parts<'a> {
+    fn of(text: &'a str) -> Result<Self, String> {
+        let (scheme, text) = match text.split_once("://") {
+            Some((scheme, text)) => (Some(scheme), text),
+            None => (None, text.strip_prefix("//").unwrap_or(text)),
+        };
+        let (authority, rest) = text.split_at(text.find(['/', '?', '#']).unwrap_or(text.len()));
+        // Else the beginning of the password would be a port, and the user the name of a server.
+        if rest.contains('@') && text.find(':') < text.find('@') && text.contains(':') {
+            return Err("has an @ behind a slash, ? or #: if they belong to a password, write the slash as %2F, ? as \
+                        %3F, # as %23 and @ as %40"
+                .to_owned());
+        }
+        let (userinfo, place) = authority.split_at(authority.rfind('@').map_or(0, |at| at + 1));
+        let password = userinfo.trim_end_matches('@').split_once(':').map_or("", |(_, password)| password);
+        if pasted::is_placeholder(password) {
+            return Err("has a placeholder in the place of its password: fill it in".to_owned());
+        }
+        let (host, port) = match place.rsplit_once(':') {
+            // An address of IPv6 may stand there without brackets.
+            Some((host, port)) if !port.contains(']') && place.parse::<Ipv6Addr>().is_err() => {
+                (host, Some(port).filter(|port| !port.is_empty()))
+            }
+            _ => (place, None),
+        };
+        let is_port_alone = place.starts_with(':') && host.is_empty();
+        Ok(Self { scheme, userinfo, host, port, is_port_alone, rest })
+    }
+}
+
+/// Whether `path` ends with `end`, in letters of either case.
+fn ends_with(path: &str, end: &str) -> bool {
+    path.len() >= end.len() && path.as_bytes()[path.len() - end.len()..].eq_ignore_ascii_case(end.as_bytes())
 }
 
 /// Whether `version` is a dated one, whose routes name deployments.

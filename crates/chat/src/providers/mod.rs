@@ -157,6 +157,16 @@ pub enum Key {
     Optional,
 }
 
+impl Key {
+    /// The name of its header, in lower case.
+    pub fn header(self) -> &'static str {
+        match self {
+            Self::Header(name) => name,
+            Self::Bearer | Self::Optional => "authorization",
+        }
+    }
+}
+
 /// The names of all rows.
 pub fn names() -> impl Iterator<Item = &'static str> {
     PROVIDERS.iter().map(|provider| provider.name)

@@ -333,13 +333,15 @@ pub static PROVIDERS: &[Provider] = &[
         port: Some(11434),
         model: "llama3.2:3b",
         embedding_model: "nomic-embed-text",
+        // Ollama's own clients send it; a daemon by itself wants none.
+        header_env: &[HeaderEnv { header: "authorization", env: &["OLLAMA_API_KEY"], is_token: true }],
         base_url_env: &["OLLAMA_HOST", "OLLAMA_BASE_URL"],
         kwargs: &["num_ctx", "keep_alive"],
         program: "ollama",
         install: "https://ollama.com/download",
         start_hint: "Start it with `ollama serve`",
         pull: "Fetch it with `ollama pull`",
-        source: Source::All("Ollama, docs/api.md"),
+        source: Source::All("Ollama, docs/api.md; ollama-python, Client"),
         ..LOCAL
     },
     Provider {

@@ -16,13 +16,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use minions_chat::http;
+use minions_chat::providers::find;
 use reqwest::StatusCode;
+use reqwest::header::HeaderMap;
 use serde_json::{Value, json};
 use tokio::sync::OnceCell;
 
 use super::api::{Answer, Api};
 use super::fetch::Fetch;
-use super::probe;
 use super::progress::{NoProgress, PullProgress};
 use super::window::{self, Known};
 use super::{Endpoint, Need, Runtime, RuntimeError, RuntimeErrorKind, Timeouts};
@@ -67,8 +69,13 @@ impl DockerModelRunner {
     /// Has `seek` look elsewhere for a runner, and start one, if none answers at an address of this machine. A runner that
     /// was started stays, as it is a service of the machine.
     pub fn seeking(self, seek: Seek) -> Self {
-        let is_here = probe::is_loopback(self.given.base_url());
+        let is_here = http::is_loopback(self.given.base_url());
         Self { seek: Some(seek).filter(|_| is_here), ..self }
+    }
+
+    /// Asks the runner at the given address with the `headers` of credentials, as for one behind a proxy that wants them.
+    pub fn with_headers(self, headers: HeaderMap) -> Self {
+        Self { given: self.given.with_headers(find("docker_model_runner"), headers), ..self }
     }
 
     /// Tells `progress` of the pulls of models and of the runner's image.

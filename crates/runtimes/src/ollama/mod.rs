@@ -7,6 +7,7 @@
 mod host;
 mod locks;
 mod name;
+mod openai_route;
 mod pull;
 mod start_watchdog;
 mod watchdog;
@@ -16,7 +17,9 @@ mod watchdog_main;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use minions_chat::providers::find;
 use reqwest::StatusCode;
+use reqwest::header::HeaderMap;
 use serde_json::{Value, json};
 
 use super::api::{Answer, Api};
@@ -28,6 +31,7 @@ use super::{Endpoint, ModelUse, Need, Runtime, RuntimeError, RuntimeErrorKind, T
 pub use host::Host;
 pub use locks::Locks;
 use name::Name;
+pub use openai_route::{OpenAiRoute, Served};
 use pull::Pull;
 pub use start_watchdog::{Start, find_program};
 pub use watchdog::{Watchdog, environment};
@@ -74,6 +78,11 @@ impl Ollama {
         Self { start: Some(start), ..self }
     }
 
+    /// Asks with the `headers` of credentials, as for a daemon behind a proxy that wants them.
+    pub fn with_headers(self, headers: HeaderMap) -> Self {
+        Self { api: self.api.with_headers(find("ollama"), headers), ..self }
+    }
+
     /// Tells `progress` of the pulls of models.
     pub fn reporting(self, progress: Arc<dyn PullProgress>) -> Self {
         Self { progress, ..self }
@@ -102,7 +111,7 @@ impl Ollama {
             }
             None => Err(self
                 .refused("is no Ollama server", &answer)
-                .hint("check host and port; Ollama's default is port 11434")),
+                .hint("check host, port and path; Ollama's default is port 11434, and a proxy may have it below a path")),
         }
     }
 
@@ -113,6 +122,18 @@ impl Ollama {
             StatusCode::OK => Ok(Some(answer.json())),
             StatusCode::NOT_FOUND => Ok(None),
             _ => Err(self.refused(&format!("did not say whether it has {model:?}"), &answer)),
+        }
+    }
+
+    /// Refuses a model that is there and not for `model_use`. Nothing is fetched, loaded or started, so a daemon that does
+    /// not answer and a model that is not there are no failures.
+    ///
+    /// # Errors
+    /// The model is not for this.
+    pub async fn check(&self, model: &str, model_use: ModelUse) -> Result<(), RuntimeError> {
+        match self.show(model.trim()).await {
+            Ok(Some(shown)) => check(model_use, &self.api.place, model, &shown),
+            Ok(None) | Err(_) => Ok(()),
         }
     }
 
@@ -128,6 +149,9 @@ impl Ollama {
             && let Some(shown) = self.show(same).await?
         {
             return Ok((same.clone(), shown));
+        }
+        if let Some(meant) = Name::behind_client_type(model) {
+            return Err(self.prefixed(model, meant));
         }
         if !need.pull {
             return Err(self.missing(model, &present));
@@ -175,6 +199,18 @@ impl Ollama {
             .hint(format!("fetch it with `ollama pull {model}`, or name one of those"))
     }
 
+    /// A model is not fetched from a namespace that is most likely not meant.
+    fn prefixed(&self, model: &str, meant: &str) -> RuntimeError {
+        let message = format!(
+            "{} does not have the model {model:?}, and it is not fetched: what stands before the model's name would be a \
+             namespace of Ollama's library, not the client type",
+            self.api.place
+        );
+        RuntimeError::new(RuntimeErrorKind::ModelMissing, message).hint(format!(
+            "write {meant:?}; if that namespace is meant, fetch the model yourself with `ollama pull {model}`"
+        ))
+    }
+
     fn refused(&self, what: &str, answer: &Answer) -> RuntimeError {
         RuntimeError::rejected(&self.api.place, what, &answer.complaint())
     }
@@ -194,15 +230,15 @@ impl Runtime for Ollama {
     async fn ensure_model(&self, need: &Need) -> Result<Endpoint, RuntimeError> {
         let name = Name::parse(&need.model).map_err(|why| {
             let message = format!("{:?} is no model name for Ollama: {why}", need.model);
-            RuntimeError::new(RuntimeErrorKind::Rejected, message)
-                .hint("names look like llama3.2:3b, me/model:tag or hf.co/org/repo:Q4_K_M")
+            let meant = Name::behind_client_type(&need.model).map(|meant| format!("write {meant:?}: "));
+            RuntimeError::new(RuntimeErrorKind::Rejected, message).hint(format!(
+                "{}names look like llama3.2:3b, me/model:tag or hf.co/org/repo:Q4_K_M",
+                meant.unwrap_or_default()
+            ))
         })?;
         let (model, shown) = self.find(need, &name).await?;
         check(need.model_use, &self.api.place, &model, &shown)?;
-        let forwards = name.is_cloud() || shown["remote_host"].as_str().is_some_and(|host| !host.is_empty());
-        if forwards {
-            tracing::warn!("{model} runs on Ollama's machines: what it reads leaves this one");
-        }
+        let forwards = forwards(&name, &shown);
         let known =
             Known { trained: trained(&shown), packaged: packaged(&shown), loaded: self.loaded(&name).await };
         let window = window::choose(need, known)?;
@@ -242,24 +278,35 @@ impl Runtime for Ollama {
     }
 }
 
-/// A model that is not for this is refused before anything is loaded. One that chats may embed, too: `/api/embed` asks
-/// for no capability (Ollama's `server/routes.go`).
+/// A model that is not for this is refused before anything is loaded. One that chats does not embed: its runner is started
+/// without that (Ollama 0.30 and later). Old versions do not tell what a model can.
 fn check(model_use: ModelUse, place: &str, model: &str, shown: &Value) -> Result<(), RuntimeError> {
-    let (wanted, what, hint): (&[&str], _, _) = match model_use {
-        ModelUse::Chat => (&["completion"], "chat", "name a chat model"),
-        ModelUse::Embed => (
-            &["embedding", "completion"],
-            "embed",
-            "name an embedding model in `call_params.retrieval_model`",
-        ),
+    let (wanted, what, hint) = match model_use {
+        ModelUse::Chat => ("completion", "chat", "name a chat model".to_owned()),
+        ModelUse::Embed => ("embedding", "embed", embedding_hint()),
     };
     let told = shown["capabilities"].as_array().into_iter().flatten();
     let told: Vec<_> = told.filter_map(Value::as_str).collect();
-    if told.is_empty() || told.iter().any(|one| wanted.contains(one)) {
+    if told.is_empty() || told.contains(&wanted) {
         return Ok(());
     }
     let what = format!("has {model:?}, which cannot {what}; it can");
     Err(RuntimeError::rejected(place, &what, &told.join(", ")).hint(hint))
+}
+
+/// How to get a model that embeds.
+fn embedding_hint() -> String {
+    let model = find("ollama").map_or("", |provider| provider.embedding_model);
+    format!("fetch one that embeds with `ollama pull {model}`, and name it in `call_params.retrieval_model`")
+}
+
+/// Whether the daemon passes prompts for the model on to Ollama's own machines, of which is warned.
+fn forwards(name: &Name, shown: &Value) -> bool {
+    let forwards = name.is_cloud() || shown["remote_host"].as_str().is_some_and(|host| !host.is_empty());
+    if forwards {
+        tracing::warn!("{} runs on Ollama's machines: what it reads leaves this one", name.model());
+    }
+    forwards
 }
 
 /// The context that the model was trained for: `model_info` has it under `ARCHITECTURE.context_length`.

@@ -13,7 +13,13 @@ impl Name {
     /// Fills in what is left out (`registry.ollama.ai/library/...:latest`); says which part is wrong.
     pub(super) fn parse(text: &str) -> Result<Self, String> {
         let text = text.trim();
-        let rest = text.split_once("://").map_or(text, |(_, rest)| rest);
+        let rest = match text.split_once("://") {
+            Some((scheme, _)) if !["", "http", "https"].contains(&&*scheme.to_ascii_lowercase()) => {
+                return Err(format!("its scheme {scheme:?} is none of a library of models"));
+            }
+            Some((_, rest)) => rest,
+            None => text,
+        };
         let (path, last) = rest.rsplit_once('/').map_or((None, rest), |(path, last)| (Some(path), last));
         let (model, tag) = last.split_once(':').unwrap_or((last, "latest"));
         let (host, namespace) =
@@ -34,6 +40,33 @@ impl Name {
         }
         let [host, namespace, model, tag] = [host, namespace, model, tag].map(str::to_ascii_lowercase);
         Ok(Self { host, namespace, model, tag })
+    }
+
+    /// The model without where it comes from.
+    pub(super) fn model(&self) -> String {
+        format!("{}:{}", self.model, self.tag)
+    }
+
+    /// The model that is meant, where `text` begins with the name that other programs have for this client type
+    /// (LiteLLM's `ollama/llama3.2`): the library takes it for a namespace, which is a stranger's, or for a model.
+    pub(super) fn behind_client_type(text: &str) -> Option<&str> {
+        const PREFIXES: [&str; 9] = [
+            "ollama://",
+            "ollama/",
+            "ollama:",
+            "ollama_chat/",
+            "ollama_chat:",
+            "ollama-chat/",
+            "ollama-chat:",
+            "openai/",
+            "openai:",
+        ];
+        let text = text.trim();
+        PREFIXES.iter().find_map(|prefix| {
+            let start = text.get(..prefix.len())?;
+            let model = &text[prefix.len()..];
+            (start.eq_ignore_ascii_case(prefix) && !model.is_empty()).then_some(model)
+        })
     }
 
     /// Whether Ollama runs it on its own machines, so that prompts leave this one.
@@ -77,6 +110,27 @@ mod tests {
     }
 
     #[test]
+    fn a_client_type_before_a_model_is_no_namespace() {
+        for (text, model) in [
+            ("ollama/llama3.2", Some("llama3.2")),
+            (" Ollama/llama3.2:3b", Some("llama3.2:3b")),
+            ("ollama_chat/qwen3", Some("qwen3")),
+            ("ollama:llama3.2:3b", Some("llama3.2:3b")),
+            ("ollama://hf.co/o/r", Some("hf.co/o/r")),
+            ("ollama/me/model", Some("me/model")),
+            ("openai/gpt-oss", Some("gpt-oss")),
+            ("ollama/", None),
+            ("ollama", None),
+            ("ollama2/x", None),
+            ("ollamafan/x", None),
+            ("me/ollama", None),
+            ("llama3.2", None),
+        ] {
+            assert_eq!(Name::behind_client_type(text), model, "{text}");
+        }
+    }
+
+    #[test]
     fn a_wrong_part_is_named() {
         for (name, part) in [
             ("", "model"),
@@ -88,6 +142,7 @@ mod tests {
             (".m", "model"),
             ("é", "model"),
             (&"m".repeat(81), "model"),
+            ("ollama://llama3.2", "scheme"),
         ] {
             assert!(Name::parse(name).unwrap_err().contains(part), "{name}");
         }

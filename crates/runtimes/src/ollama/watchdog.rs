@@ -138,7 +138,7 @@ impl Watchdog {
     /// Waits until the daemon answers while our child lives: another one at its port would answer, too.
     async fn ready(&self, child: &mut Supervised) -> Result<(), RuntimeError> {
         let ollama = Ollama::new(
-            &self.host.client_url(),
+            self.host.client_url(),
             None,
             Timeouts { answer: self.start, ..Timeouts::default() },
         )?;
@@ -218,7 +218,7 @@ mod tests {
             ("OLLAMA_HOST", "x"),
         ];
         let given = given.map(|(name, value)| (name.to_owned(), value.to_owned()));
-        let environment = environment(given, &Host::parse("0.0.0.0"), 4);
+        let environment = environment(given, &Host::read("0.0.0.0").unwrap(), 4);
         let get = |name: &str| {
             let all: Vec<_> = environment.iter().filter(|(known, _)| known == name).collect();
             assert!(all.len() < 2, "{all:?}");

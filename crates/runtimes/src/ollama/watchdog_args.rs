@@ -51,7 +51,7 @@ impl WatchdogArgs {
             words => (words, false),
         };
         let [host, ollama, locks] = words else { return None };
-        let host = Host::parse(host.to_str()?);
+        let host = Host::read(host.to_str()?).ok()?;
         Some(Self { host, ollama: ollama.into(), locks: locks.into(), persistent, environment })
     }
 }

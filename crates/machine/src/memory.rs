@@ -1,0 +1,236 @@
+//! How much memory can still be taken: by the machine's count, and below the limits of the control groups that hold
+//! this process, which is how a container is limited. Linux alone tells; elsewhere nothing is known.
+//!
+//! Sources: the kernel's `filesystems/proc.rst` (`meminfo`, `mountinfo`), `cgroup-v2.rst` and `cgroup-v1/memory.rst`.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Memory that can still be taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Free {
+    /// Bytes that can be taken without swapping. File cache that nobody writes to counts: the kernel drops it first.
+    pub bytes: u64,
+    /// Bytes that there are at most, used and free.
+    pub of: u64,
+    /// Whether a control group sets that limit, and not the machine.
+    pub is_limited: bool,
+}
+
+/// Memory that this process and its children can take: the least of what the machine and the control groups leave.
+/// `None` where nothing is known.
+pub fn free() -> Option<Free> {
+    free_below(Path::new("/"))
+}
+
+/// The same without the limits of this process's own control groups, for a process that runs outside of them.
+pub fn free_of_machine() -> Option<Free> {
+    of_machine(&read(Path::new("/proc/meminfo"))?)
+}
+
+/// As [`free`], by the files below `root`.
+fn free_below(root: &Path) -> Option<Free> {
+    let machine = read(&root.join("proc/meminfo")).and_then(|text| of_machine(&text));
+    let mounts = read(&root.join("proc/self/mountinfo")).unwrap_or_default();
+    let groups = read(&root.join("proc/self/cgroup")).unwrap_or_default();
+    let below = |folder: PathBuf| root.join(folder.strip_prefix("/").unwrap_or(&folder));
+    let groups = group_folders(&mounts, &groups).into_iter().filter_map(|folder| of_group(&below(folder)));
+    machine.into_iter().chain(groups).min_by_key(|free| free.bytes)
+}
+
+fn read(path: &Path) -> Option<String> {
+    fs::read_to_string(path).ok()
+}
+
+/// From the text of `/proc/meminfo`.
+fn of_machine(meminfo: &str) -> Option<Free> {
+    Some(Free {
+        bytes: kilobytes(meminfo, "MemAvailable:")?,
+        of: kilobytes(meminfo, "MemTotal:")?,
+        is_limited: false,
+    })
+}
+
+/// The bytes that a line such as `VmSize:   1234 kB` tells.
+pub fn kilobytes(text: &str, name: &str) -> Option<u64> {
+    let line = text.lines().find_map(|line| line.strip_prefix(name))?;
+    Some(line.trim().strip_suffix(" kB")?.parse::<u64>().ok()? << 10)
+}
+
+/// The folders of the groups that hold this process and of all groups around them (a limit may be on any), as far as
+/// they are mounted, by the texts of `/proc/self/mountinfo` and `/proc/self/cgroup`.
+fn group_folders(mounts: &str, groups: &str) -> Vec<PathBuf> {
+    mounts.lines().filter_map(|mount| group_folder(mount, groups)).flatten().collect()
+}
+
+/// The same by one line of `mountinfo`, if memory groups may be mounted there.
+fn group_folder(mount: &str, groups: &str) -> Option<Vec<PathBuf>> {
+    let (place, kind) = mount.split_once(" - ")?;
+    let mut place = place.split(' ').skip(3);
+    let (shown, at) = (place.next()?, Path::new(place.next()?));
+    let is_memory = |controllers: &str| controllers.split(',').any(|name| name == "memory");
+    let group = match kind.split(' ').next()? {
+        "cgroup2" => group_of(groups, str::is_empty)?,
+        "cgroup" if is_memory(kind.rsplit(' ').next()?) => group_of(groups, is_memory)?,
+        _ => return None,
+    };
+    // A group outside of what is mounted has its limits there as well; of those that are seen the outermost holds.
+    let inner = Path::new(group).strip_prefix(shown).unwrap_or(Path::new(""));
+    let inner = if group.contains("..") { Path::new("") } else { inner };
+    let folder = at.join(inner);
+    Some(folder.ancestors().take_while(|folder| folder.starts_with(at)).map(Path::to_path_buf).collect())
+}
+
+/// The path of the group whose hierarchy has such controllers (`4:memory:/path`; version 2 names none).
+fn group_of(groups: &str, is_right: impl Fn(&str) -> bool) -> Option<&str> {
+    groups.lines().find_map(|line| {
+        let mut parts = line.splitn(3, ':').skip(1);
+        parts.next().filter(|controllers| is_right(controllers))?;
+        parts.next()
+    })
+}
+
+/// What the limit of the group in `folder` leaves; `None` if it has none. Version 2 has two limits: above `memory.high`
+/// processes are slowed down until they hardly go on.
+fn of_group(folder: &Path) -> Option<Free> {
+    let number = |name: &str| read(&folder.join(name))?.trim().parse::<u64>().ok();
+    let version_2 = [number("memory.max"), number("memory.high")].into_iter().flatten().min();
+    let stat = read(&folder.join("memory.stat")).unwrap_or_default();
+    let (limit, used) = match number("memory.current") {
+        Some(used) => (version_2?, used),
+        None => {
+            let outer = counter(&stat, "hierarchical_memory_limit");
+            let limit = number("memory.limit_in_bytes").into_iter().chain(outer).min()?;
+            (limit, number("memory.usage_in_bytes")?)
+        }
+    };
+    // Version 1 has the largest number of pages as "no limit".
+    if limit >= u64::MAX >> 2 {
+        return None;
+    }
+    let used = used.saturating_sub(droppable(&stat));
+    Some(Free { bytes: limit.saturating_sub(used), of: limit, is_limited: true })
+}
+
+/// The bytes of a group, and of the groups in it, that the kernel drops before it ends a process: file cache, and its own
+/// caches of names. Files in memory (`shmem`) are not among these.
+fn droppable(stat: &str) -> u64 {
+    let files = ["inactive_file", "active_file"];
+    // In version 1 the plain counters leave out the groups inside.
+    let deep = |name: &str| counter(stat, &format!("total_{name}")).or_else(|| counter(stat, name));
+    files.iter().filter_map(|name| deep(name)).chain(counter(stat, "slab_reclaimable")).sum()
+}
+
+/// The number behind `name` in lines of the form `name number`.
+fn counter(text: &str, name: &str) -> Option<u64> {
+    text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' ')?.trim().parse().ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const V2: &str = "30 23 0:26 / /sys/fs/cgroup rw,nosuid - cgroup2 cgroup2 rw\n";
+    const V1: &str = "31 23 0:28 / /sys/fs/cgroup rw - tmpfs tmpfs rw,mode=755\n\
+                      35 31 0:32 / /sys/fs/cgroup/memory rw - cgroup cgroup rw,memory\n\
+                      41 31 0:38 / /sys/fs/cgroup/unified rw - cgroup2 cgroup2 rw\n";
+    const MEMINFO: &str = "MemTotal:        2000 kB\nMemFree: 10 kB\nMemAvailable:    1000 kB\n";
+    const UNLIMITED: &str = "9223372036854771712";
+
+    /// A machine of files: those of `/proc`, and others.
+    fn machine(mounts: &str, groups: &str, files: &[(&str, &str)]) -> Option<Free> {
+        let root = tempfile::tempdir().unwrap();
+        let own = [("proc/meminfo", MEMINFO), ("proc/self/mountinfo", mounts), ("proc/self/cgroup", groups)];
+        for (name, text) in own.iter().chain(files) {
+            let path = root.path().join(name);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, text).unwrap();
+        }
+        free_below(root.path())
+    }
+
+    fn bytes(mounts: &str, groups: &str, files: &[(&str, &str)]) -> u64 {
+        machine(mounts, groups, files).unwrap().bytes
+    }
+
+    #[test]
+    fn without_a_limit_the_machine_counts() {
+        let whole = Some(Free { bytes: 1000 << 10, of: 2000 << 10, is_limited: false });
+        assert_eq!(machine("", "", &[]), whole);
+        let no_limit = [
+            ("sys/fs/cgroup/memory.max", "max\n"),
+            ("sys/fs/cgroup/memory.high", "max\n"),
+            ("sys/fs/cgroup/memory.current", "500\n"),
+        ];
+        assert_eq!(machine(V2, "0::/\n", &no_limit), whole);
+        let no_limit = [
+            ("sys/fs/cgroup/memory/memory.limit_in_bytes", UNLIMITED),
+            ("sys/fs/cgroup/memory/memory.usage_in_bytes", "500"),
+        ];
+        assert_eq!(machine(V1, "4:memory:/\n0::/\n", &no_limit), whole);
+        assert_eq!(free_below(Path::new("/no/such/machine")), None);
+    }
+
+    #[test]
+    fn a_limit_leaves_what_is_not_used_or_can_be_dropped() {
+        let stat = "anon 400\nfile 300\nshmem 90\ninactive_file 200\nactive_file 100\nslab_reclaimable 7\n";
+        let mut files = vec![
+            ("sys/fs/cgroup/memory.max", "1000\n"),
+            ("sys/fs/cgroup/memory.high", "max\n"),
+            ("sys/fs/cgroup/memory.current", "700\n"),
+            ("sys/fs/cgroup/memory.stat", stat),
+        ];
+        let free = machine(V2, "0::/\n", &files);
+        assert_eq!(free, Some(Free { bytes: 607, of: 1000, is_limited: true }));
+        // Above the lower limit nothing goes on.
+        files[1] = ("sys/fs/cgroup/memory.high", "900\n");
+        assert_eq!(bytes(V2, "0::/\n", &files), 507);
+        files[2] = ("sys/fs/cgroup/memory.current", "5000\n");
+        assert_eq!(bytes(V2, "0::/\n", &files), 0);
+    }
+
+    #[test]
+    fn a_limit_may_be_on_any_group_around() {
+        let files = [
+            ("sys/fs/cgroup/a/memory.max", "900\n"),
+            ("sys/fs/cgroup/a/memory.current", "500\n"),
+            ("sys/fs/cgroup/a/b/memory.max", "max\n"),
+            ("sys/fs/cgroup/a/b/memory.current", "10\n"),
+            ("sys/fs/cgroup/other/memory.max", "1\n"),
+            ("sys/fs/cgroup/other/memory.current", "1\n"),
+        ];
+        assert_eq!(bytes(V2, "0::/a/b\n", &files), 400);
+        // Within a namespace that is mounted from `/a` on, and with a group outside of what is mounted.
+        let mounts = "30 23 0:26 /a /sys/fs/cgroup rw - cgroup2 cgroup2 rw\n";
+        let files = [("sys/fs/cgroup/b/memory.max", "300"), ("sys/fs/cgroup/b/memory.current", "100")];
+        assert_eq!(bytes(mounts, "0::/a/b\n", &files), 200);
+        let files = [("sys/fs/cgroup/memory.max", "300"), ("sys/fs/cgroup/memory.current", "50")];
+        for group in ["0::/elsewhere\n", "0::/../../up\n", "0::/\n"] {
+            assert_eq!(bytes(mounts, group, &files), 250, "{group}");
+        }
+    }
+
+    #[test]
+    fn version_1_counts_the_groups_inside_and_tells_the_limits_outside() {
+        let stat = "inactive_file 1\nactive_file 1\nhierarchical_memory_limit 800\ntotal_inactive_file 200\n\
+                    total_active_file 50\n";
+        let files = [
+            ("sys/fs/cgroup/memory/docker/x/memory.limit_in_bytes", UNLIMITED),
+            ("sys/fs/cgroup/memory/docker/x/memory.usage_in_bytes", "700"),
+            ("sys/fs/cgroup/memory/docker/x/memory.stat", stat),
+        ];
+        let groups = "5:devices:/docker/x\n4:cpu,memory:/docker/x\n0::/\n";
+        let free = machine(V1, groups, &files);
+        assert_eq!(free, Some(Free { bytes: 350, of: 800, is_limited: true }));
+        let mounts = "35 31 0:32 /docker/x /cg/memory rw - cgroup cgroup rw,cpu,memory\n";
+        let files = [("cg/memory/memory.limit_in_bytes", "600"), ("cg/memory/memory.usage_in_bytes", "100")];
+        assert_eq!(bytes(mounts, groups, &files), 500);
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn this_machine_tells() {
+        let free = free().unwrap();
+        assert!(free.bytes > 0 && free.bytes <= free.of, "{free:?}");
+    }
+}
