@@ -1,11 +1,5 @@
 //! The kinds of files, known by their first bytes.
 
-use crate::reading::{Limits, Problem, Reading};
-use crate::{pdf, text};
-
-/// What reads one kind of file.
-pub(crate) type Reader = fn(Vec<u8>, &Limits) -> Result<Reading, Problem>;
-
 /// A kind of file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
@@ -26,14 +20,17 @@ pub enum Kind {
 /// How far into a file the mark of a PDF may stand. Readers of PDF accept other bytes before it.
 const PDF_MARK_WITHIN: usize = 1024;
 
-/// A kind, its name for people, and its reader.
-const KINDS: &[(Kind, &str, Option<Reader>)] = &[
-    (Kind::Pdf, "PDF", Some(pdf::read)),
-    (Kind::Text, "plain text", Some(text::read)),
-    (Kind::Zip, "zip archive or office file", None),
-    (Kind::Compound, "office file of before 2007, or one with a password", None),
-    (Kind::Picture, "picture", None),
-    (Kind::Unknown, "file that is no text", None),
+/// How much of a file is looked at to know whether it is a text.
+const TEXT_WITHIN: usize = 8 << 10;
+
+/// The kinds and their names for people.
+const NAMES: &[(Kind, &str)] = &[
+    (Kind::Pdf, "PDF"),
+    (Kind::Text, "plain text"),
+    (Kind::Zip, "zip archive or office file"),
+    (Kind::Compound, "office file of before 2007, or one with a password"),
+    (Kind::Picture, "picture"),
+    (Kind::Unknown, "file that is no text"),
 ];
 
 /// What files begin with.
@@ -61,21 +58,21 @@ impl Kind {
         if head.windows(5).any(|window| window == b"%PDF-") {
             return Self::Pdf;
         }
-        if text::is_text(bytes) { Self::Text } else { Self::Unknown }
+        if is_text(bytes) { Self::Text } else { Self::Unknown }
     }
 
     /// What messages call it.
     pub fn name(self) -> &'static str {
-        self.row().1
+        let row = NAMES.iter().find(|(kind, _)| *kind == self);
+        row.expect("each kind has a name").1
     }
+}
 
-    pub(crate) fn reader(self) -> Option<Reader> {
-        self.row().2
-    }
-
-    fn row(self) -> &'static (Kind, &'static str, Option<Reader>) {
-        KINDS.iter().find(|(kind, ..)| *kind == self).expect("each kind has a row")
-    }
+/// Whether the bytes are a text: UTF-16 with a mark, or any encoding of bytes without control characters.
+fn is_text(bytes: &[u8]) -> bool {
+    let head = &bytes[..bytes.len().min(TEXT_WITHIN)];
+    let control = |byte: &u8| *byte < b' ' && !matches!(byte, b'\t'..=b'\r' | 0x1b);
+    head.starts_with(b"\xff\xfe") || head.starts_with(b"\xfe\xff") || !head.iter().any(control)
 }
 
 #[cfg(test)]
@@ -96,13 +93,14 @@ mod tests {
             (b"RIFF\0\0\0\0WEBPVP8 ", Kind::Picture),
             (b"", Kind::Text),
             ("Gr\u{fc}\u{df}e".as_bytes(), Kind::Text),
+            (b"\xff\xfea\0", Kind::Text),
             (b"a\0b\0\x01\x02", Kind::Unknown),
         ];
         for (bytes, kind) in cases {
             assert_eq!(Kind::of(bytes), *kind, "{:?}", String::from_utf8_lossy(bytes));
         }
-        for (kind, ..) in KINDS {
-            assert!(!kind.name().is_empty());
+        for (kind, name) in NAMES {
+            assert_eq!(kind.name(), *name);
         }
     }
 }

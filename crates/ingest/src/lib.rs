@@ -7,6 +7,7 @@
 mod kind;
 mod layout;
 mod pdf;
+mod readers;
 mod reading;
 mod text;
 
@@ -23,6 +24,6 @@ pub fn read(name: &str, bytes: Vec<u8>, limits: &Limits) -> Result<Reading, Read
         return Err(failed(Problem::TooLarge { bytes: bytes.len(), limit: limits.bytes }));
     }
     let kind = Kind::of(&bytes);
-    let reader = kind.reader().ok_or_else(|| failed(Problem::Unsupported(kind.name())))?;
+    let reader = readers::reader(kind).ok_or_else(|| failed(Problem::Unsupported(kind.name())))?;
     reader(bytes, limits).map_err(failed)
 }

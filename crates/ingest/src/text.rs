@@ -5,15 +5,6 @@ use minions_documents::Places;
 use crate::Kind;
 use crate::reading::{Limits, Problem, Reading};
 
-/// How much of a file is looked at to know whether it is a text.
-const HEAD: usize = 8 << 10;
-
-/// Whether the bytes are a text: UTF-8 or UTF-16 with a mark, or any encoding without control characters.
-pub(crate) fn is_text(bytes: &[u8]) -> bool {
-    let head = &bytes[..bytes.len().min(HEAD)];
-    utf16(head).is_some() || !head.iter().any(|&byte| byte < b' ' && !matches!(byte, b'\t'..=b'\r' | 0x1b))
-}
-
 pub(crate) fn read(bytes: Vec<u8>, limits: &Limits) -> Result<Reading, Problem> {
     if bytes.len() > limits.text {
         return Err(Problem::TooLarge { bytes: bytes.len(), limit: limits.text });
@@ -84,7 +75,7 @@ mod tests {
             (b"", "", 0),
         ];
         for (bytes, text, notes) in cases {
-            assert!(is_text(bytes));
+            assert_eq!(Kind::of(bytes), Kind::Text);
             let reading = read(bytes.to_vec(), &Limits::default()).unwrap();
             assert_eq!((reading.text.as_str(), reading.notes.len()), (*text, *notes));
         }
