@@ -7,6 +7,7 @@ use serde_json::Value;
 /// Each crate of the workspace and those of the workspace that it may depend on.
 const ARROWS: &[(&str, &[&str])] = &[
     ("minions-documents", &[]),
+    ("minions-ingest", &["minions-documents"]),
     ("minions-sandbox", &["minions-documents"]),
     ("minions-chat", &["minions-documents", "minions-machine"]),
     ("minions-machine", &[]),

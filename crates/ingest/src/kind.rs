@@ -1,0 +1,106 @@
+//! The kinds of files, known by their first bytes.
+
+/// A kind of file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// A PDF.
+    Pdf,
+    /// A plain text of any sort: prose, Markdown, code, CSV, JSON.
+    Text,
+    /// A zip, or a kind that is one: office files, EPUB.
+    Zip,
+    /// A compound file: an office file of before 2007, or one with a password.
+    Compound,
+    /// A picture.
+    Picture,
+    /// Bytes that are no text and of no kind that is known.
+    Unknown,
+}
+
+/// How far into a file the mark of a PDF may stand. Readers of PDF accept other bytes before it.
+const PDF_MARK_WITHIN: usize = 1024;
+
+/// How much of a file is looked at to know whether it is a text.
+const TEXT_WITHIN: usize = 8 << 10;
+
+/// The kinds and their names for people.
+const NAMES: &[(Kind, &str)] = &[
+    (Kind::Pdf, "PDF"),
+    (Kind::Text, "plain text"),
+    (Kind::Zip, "zip archive or office file"),
+    (Kind::Compound, "office file of before 2007, or one with a password"),
+    (Kind::Picture, "picture"),
+    (Kind::Unknown, "file that is no text"),
+];
+
+/// What files begin with.
+const MARKS: &[(&[u8], Kind)] = &[
+    (b"PK\x03\x04", Kind::Zip),
+    (b"PK\x05\x06", Kind::Zip),
+    (b"\xD0\xCF\x11\xE0\xA1\xB1\x1A\xE1", Kind::Compound),
+    (b"\x89PNG\r\n\x1a\n", Kind::Picture),
+    (b"\xFF\xD8\xFF", Kind::Picture),
+    (b"GIF8", Kind::Picture),
+    (b"II*\0", Kind::Picture),
+    (b"MM\0*", Kind::Picture),
+];
+
+impl Kind {
+    /// The kind of a file with this content.
+    pub fn of(bytes: &[u8]) -> Self {
+        if let Some((_, kind)) = MARKS.iter().find(|(mark, _)| bytes.starts_with(mark)) {
+            return *kind;
+        }
+        if bytes.starts_with(b"RIFF") && bytes.get(8..12) == Some(b"WEBP") {
+            return Self::Picture;
+        }
+        let head = &bytes[..bytes.len().min(PDF_MARK_WITHIN)];
+        if head.windows(5).any(|window| window == b"%PDF-") {
+            return Self::Pdf;
+        }
+        if is_text(bytes) { Self::Text } else { Self::Unknown }
+    }
+
+    /// What messages call it.
+    pub fn name(self) -> &'static str {
+        let row = NAMES.iter().find(|(kind, _)| *kind == self);
+        row.expect("each kind has a name").1
+    }
+}
+
+/// Whether the bytes are a text: UTF-16 with a mark, or any encoding of bytes without control characters.
+fn is_text(bytes: &[u8]) -> bool {
+    let head = &bytes[..bytes.len().min(TEXT_WITHIN)];
+    let control = |byte: &u8| *byte < b' ' && !matches!(byte, b'\t'..=b'\r' | 0x1b);
+    head.starts_with(b"\xff\xfe") || head.starts_with(b"\xfe\xff") || !head.iter().any(control)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_kind_is_known_by_its_content() {
+        let late_pdf = [&vec![b' '; 364][..], b"%PDF-1.4\n"].concat();
+        let too_late_pdf = [&vec![b' '; 1024][..], b"%PDF-1.4\n"].concat();
+        let cases: &[(&[u8], Kind)] = &[
+            (b"%PDF-1.7\n", Kind::Pdf),
+            (&late_pdf, Kind::Pdf),
+            (&too_late_pdf, Kind::Text),
+            (b"PK\x03\x04...", Kind::Zip),
+            (b"\xD0\xCF\x11\xE0\xA1\xB1\x1A\xE1", Kind::Compound),
+            (b"\x89PNG\r\n\x1a\n", Kind::Picture),
+            (b"RIFF\0\0\0\0WEBPVP8 ", Kind::Picture),
+            (b"", Kind::Text),
+            ("Gr\u{fc}\u{df}e".as_bytes(), Kind::Text),
+            (b"\xff\xfea\0", Kind::Text),
+            (b"a\0b\0\x01\x02", Kind::Unknown),
+        ];
+        for (bytes, kind) in cases {
+            assert_eq!(Kind::of(bytes), *kind, "{:?}", String::from_utf8_lossy(bytes));
+        }
+        for (kind, name) in NAMES {
+            assert_eq!(kind.name(), *name);
+        }
+    }
+}
