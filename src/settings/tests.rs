@@ -63,7 +63,10 @@ fn the_environment_wins_over_the_project_it_over_the_user_and_it_over_what_is_bu
     assert_eq!(names(&folders.load().unwrap(), None), both("ollama/l", "groq/e"));
     let broken = Folders::new("", "").with(config::ENV_LOCAL, "opnai/x");
     let complaint = broken.load().unwrap().pair(None).unwrap_err().to_string();
-    assert!(complaint.starts_with("`MINIONS_LOCAL` names no provider \"opnai\": did you mean openai?"), "{complaint}");
+    assert!(
+        complaint.starts_with("`MINIONS_LOCAL` names no provider \"opnai\": did you mean openai?"),
+        "{complaint}"
+    );
 }
 
 #[test]
@@ -130,16 +133,10 @@ fn each_complaint_has_file_line_and_remedy() {
             "[prices]\n'openai/x' = {input = -1, output = 2}",
             "2: `prices.openai/x.input` must be dollars for a million tokens, 0 or more",
         ),
-        (
-            "[budget]\nremote_tokens = 0",
-            "2: `budget.remote_tokens` must be at least 1, not 0",
-        ),
+        ("[budget]\nremote_tokens = 0", "2: `budget.remote_tokens` must be at least 1, not 0"),
         ("[budget]\nusd = 'much'", "2: `budget.usd` must be a number, not a text"),
         ("[budget]\nusd = inf", "2: `budget.usd` is too large, or no number"),
-        (
-            "[budget]\nremote_tokens = 1_000.5",
-            "2: `budget.remote_tokens` must be a whole",
-        ),
+        ("[budget]\nremote_tokens = 1_000.5", "2: `budget.remote_tokens` must be a whole"),
         ("local = 'a'\nlocal = 'b'", "2: it is not TOML: duplicate key"),
         ("local = a", "1: it is not TOML: "),
         ("a\nb\n", "1: it is not TOML: "),
