@@ -5,8 +5,8 @@ use std::collections::HashMap;
 use crate::Kind;
 use crate::archive::{Archive, Budget, Entry, problem_of, shown};
 use crate::office::{compound, zipped};
-use crate::reading::{FileReading, Limits, Problem, ReadError, Reading};
 use crate::readers::{Reader, reader};
+use crate::reading::{FileReading, Limits, Problem, ReadError, Reading};
 
 /// Folders and files that programs leave in archives, and nobody means.
 const LITTER: &[&str] = &["__MACOSX/", ".DS_Store", "Thumbs.db", "desktop.ini"];
@@ -19,9 +19,7 @@ pub fn read(name: &str, bytes: Vec<u8>, limits: &Limits) -> Result<Reading, Read
     let budget = Budget::new(limits);
     match outcome(bytes, limits, &budget) {
         Ok(Found::Reading(reading)) => Ok(reading),
-        Ok(Found::Archive(_)) => {
-            Err(error(name, Kind::Archive, Problem::Unsupported(Kind::Archive.name())))
-        }
+        Ok(Found::Archive(_)) => Err(error(name, Kind::Archive, Problem::Unsupported(Kind::Archive.name()))),
         Err((kind, problem)) => Err(error(name, kind, problem)),
     }
 }
@@ -104,7 +102,8 @@ impl All<'_> {
         let before = self.readings.len();
         match Archive::open(bytes, &self.limits, self.budget) {
             Ok(archive) => {
-                for entry in archive.entries().iter().filter(|entry| !entry.is_folder() && !is_litter(entry)) {
+                for entry in archive.entries().iter().filter(|entry| !entry.is_folder() && !is_litter(entry))
+                {
                     self.entry(name, &archive, entry, archives);
                 }
             }
@@ -122,7 +121,9 @@ impl All<'_> {
         }
         let content = archive.inflate(entry).and_then(|inflating| {
             let bytes = inflating.whole(self.limits.inflated);
-            bytes.map_err(|error| problem_of(&error).unwrap_or(Problem::Damaged("its compressed bytes are wrong")))
+            bytes.map_err(|error| {
+                problem_of(&error).unwrap_or(Problem::Damaged("its compressed bytes are wrong"))
+            })
         });
         match content {
             Ok(bytes) => self.file(name, bytes, archives),

@@ -167,7 +167,9 @@ impl Problem {
                 "Unpack it, and give the files that the question is about."
             }
             Self::Link => "Give the file that it leads to.",
-            Self::Compression(_) => "Unpack it, and give the files; or pack them again with `zip -r NEW.zip FOLDER`.",
+            Self::Compression(_) => {
+                "Unpack it, and give the files; or pack them again with `zip -r NEW.zip FOLDER`."
+            }
         }
     }
 }

@@ -22,7 +22,8 @@ pub(super) fn relations(archive: &Archive<'_>, part: &str, draft: &mut Draft) ->
     optional(archive, &format!("{folder}{slash}_rels/{file}.rels"), draft, |xml| {
         xml.each(|xml, _| {
             xml.each(|_, relation| {
-                let (id, kind, target) = (relation.attr("Id"), relation.attr("Type"), relation.attr("Target"));
+                let (id, kind, target) =
+                    (relation.attr("Id"), relation.attr("Type"), relation.attr("Target"));
                 let is_inside = relation.attr("TargetMode").is_none_or(|mode| mode != "External");
                 if let (Some(id), Some(kind), Some(target), true) = (id, kind, target, is_inside) {
                     let kind = kind.rsplit('/').next().unwrap_or_default().to_owned();
@@ -36,11 +37,7 @@ pub(super) fn relations(archive: &Archive<'_>, part: &str, draft: &mut Draft) ->
 }
 
 /// The part that a file begins with, by its reference or else by the usual name.
-pub(super) fn main_part(
-    archive: &Archive<'_>,
-    usual: &str,
-    draft: &mut Draft,
-) -> Result<String, Stop> {
+pub(super) fn main_part(archive: &Archive<'_>, usual: &str, draft: &mut Draft) -> Result<String, Stop> {
     let relations = relations(archive, "", draft)?;
     let named = relations.into_iter().find(|relation| relation.kind == "officeDocument");
     Ok(named.map(|relation| relation.target).filter(|part| archive.has(part)).unwrap_or(usual.to_owned()))

@@ -91,6 +91,9 @@ mod tests {
         assert_eq!(line(&below).unwrap(), "Europe | 2023 | 6");
         assert_eq!(line(&[cell("All", 2, false), cell("11", 1, false)]).unwrap(), "All |  | 11");
         assert_eq!(line(&[cell("", 1, false), cell("", 2, false)]), None);
-        assert_eq!(line(&[cell("a", 1_000_000, false), cell("b", 1, false)]).unwrap().matches('|').count(), 100);
+        assert_eq!(
+            line(&[cell("a", 1_000_000, false), cell("b", 1, false)]).unwrap().matches('|').count(),
+            100
+        );
     }
 }

@@ -50,7 +50,8 @@ const WINGDINGS: &[(u32, char)] = &[
 pub(super) fn letter(font: &str, code: u32) -> char {
     let low = if (0xf000..=0xf0ff).contains(&code) { code - 0xf000 } else { code };
     let font = font.to_ascii_lowercase();
-    let listed = |table: &[(u32, char)]| table.iter().find(|(code, _)| *code == low).map(|(_, letter)| *letter);
+    let listed =
+        |table: &[(u32, char)]| table.iter().find(|(code, _)| *code == low).map(|(_, letter)| *letter);
     if font.starts_with("symbol") {
         let greek = low.checked_sub(0x41).and_then(|index| GREEK.chars().nth(index as usize));
         let ascii = char::from_u32(low).filter(char::is_ascii_graphic);

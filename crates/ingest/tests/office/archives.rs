@@ -29,7 +29,11 @@ fn each_file_of_a_zip_is_read() {
         .file("inner.zip", &inner)
         .file("two.zip", &third)
         .file("__MACOSX/._a.txt", b"litter")
-        .raw("link", &Header { mode: 0o120_777, ..Header::of(b"/etc/passwd", b"/etc/passwd") }, b"/etc/passwd");
+        .raw(
+            "link",
+            &Header { mode: 0o120_777, ..Header::of(b"/etc/passwd", b"/etc/passwd") },
+            b"/etc/passwd",
+        );
     let expected = [
         ("a.zip/a.txt", "one"),
         ("a.zip/folder/b.md", "# two"),
@@ -48,7 +52,10 @@ fn each_file_of_a_zip_is_read() {
     assert_eq!(told(&all(zip.bytes())), expected);
     let single = all(b"plain".to_vec());
     assert_eq!(told(&single), [("a.zip".to_owned(), "plain".to_owned())]);
-    assert_eq!(told(&all(Zip::default().bytes())), [("a.zip".to_owned(), "! a.zip is damaged: no file is in it".to_owned())]);
+    assert_eq!(
+        told(&all(Zip::default().bytes())),
+        [("a.zip".to_owned(), "! a.zip is damaged: no file is in it".to_owned())]
+    );
     assert_eq!(tried(zip.bytes()).unwrap_err().problem, Problem::Unsupported(Kind::Archive.name()));
 }
 
@@ -81,9 +88,13 @@ fn locked_files_say_so() {
     let error = |index: usize| readings[index].outcome.clone().unwrap_err();
     assert_eq!(error(1).to_string(), "a.zip/locked.txt is locked with a password");
     assert!(error(1).hint().contains("Unpack it with its password"));
-    assert_eq!(error(2).to_string(), "a.zip/packed.txt is compressed with Zstandard, which can't be undone here");
+    assert_eq!(
+        error(2).to_string(),
+        "a.zip/packed.txt is compressed with Zstandard, which can't be undone here"
+    );
     let utf16 = |name: &str| name.encode_utf16().flat_map(u16::to_le_bytes).collect::<Vec<_>>();
-    let compound = |stream: &str| [b"\xD0\xCF\x11\xE0\xA1\xB1\x1A\xE1".to_vec(), vec![0; 600], utf16(stream)].concat();
+    let compound =
+        |stream: &str| [b"\xD0\xCF\x11\xE0\xA1\xB1\x1A\xE1".to_vec(), vec![0; 600], utf16(stream)].concat();
     for (stream, said, remedy) in [
         ("EncryptedPackage", "a is locked with a password", "save a copy without the password"),
         ("WordDocument", "Word document of before 2007", "--convert-to docx"),

@@ -30,10 +30,7 @@ fn paragraphs_and_headings_are_read() {
     ];
     let read = reading(Word::of(&body.concat()).part("styles", STYLES).zip().bytes());
     assert_eq!(read.kind, Kind::Docx);
-    assert_eq!(
-        read.text,
-        "Before & alone\n\nRisks\n\nFire.\n\nChances\n\nRain.\n\nThird\n\nNo heading"
-    );
+    assert_eq!(read.text, "Before & alone\n\nRisks\n\nFire.\n\nChances\n\nRain.\n\nThird\n\nNo heading");
     assert_eq!(read.notes, [""; 0]);
     let section = |title: &str| Some(Place::Heading(title.to_owned()));
     for (quote, place) in [
@@ -53,11 +50,17 @@ fn runs_are_joined_as_they_are_seen() {
         ("<w:r><w:t>a</w:t></w:r><w:r><w:t>b</w:t></w:r>", "ab"),
         ("<w:r><w:t>a</w:t><w:tab/><w:t>b</w:t><w:br/><w:t>c</w:t></w:r>", "a\tb\nc"),
         ("<w:r><w:t>co</w:t><w:noBreakHyphen/><w:t>op</w:t><w:softHyphen/></w:r>", "co-op"),
-        ("<w:ins><w:r><w:t>new</w:t></w:r></w:ins><w:del><w:r><w:delText>old</w:delText></w:r></w:del>", "new"),
+        (
+            "<w:ins><w:r><w:t>new</w:t></w:r></w:ins><w:del><w:r><w:delText>old</w:delText></w:r></w:del>",
+            "new",
+        ),
         ("<w:moveFrom><w:r><w:t>here</w:t></w:r></w:moveFrom><w:r><w:t>x</w:t></w:r>", "x"),
         ("<w:hyperlink><w:r><w:t>link</w:t></w:r></w:hyperlink>", "link"),
         ("<w:smartTag><w:r><w:t>tag</w:t></w:r></w:smartTag>", "tag"),
-        ("<w:sdt><w:sdtPr><w:alias w:val='x'/></w:sdtPr><w:sdtContent><w:r><w:t>in</w:t></w:r></w:sdtContent></w:sdt>", "in"),
+        (
+            "<w:sdt><w:sdtPr><w:alias w:val='x'/></w:sdtPr><w:sdtContent><w:r><w:t>in</w:t></w:r></w:sdtContent></w:sdt>",
+            "in",
+        ),
         ("<w:r><w:sym w:font='Wingdings' w:char='F0FC'/></w:r>", "✓"),
         ("<w:r><w:rPr><w:vanish/></w:rPr><w:t>no</w:t></w:r><w:r><w:t>x</w:t></w:r>", "x"),
         ("<w:r><w:rPr><w:vanish w:val='0'/></w:rPr><w:t>yes</w:t></w:r>", "yes"),
@@ -72,24 +75,33 @@ fn runs_are_joined_as_they_are_seen() {
              </w:checkBox></w:ffData></w:fldChar><w:fldChar w:fldCharType='end'/><w:t> ok</w:t></w:r>",
             "☒ ok",
         ),
-        ("<w:r><w:ruby><w:rt><w:r><w:t>kan</w:t></w:r></w:rt><w:rubyBase><w:r><w:t>漢</w:t></w:r></w:rubyBase></w:ruby></w:r>", "漢"),
+        (
+            "<w:r><w:ruby><w:rt><w:r><w:t>kan</w:t></w:r></w:rt><w:rubyBase><w:r><w:t>漢</w:t></w:r></w:rubyBase></w:ruby></w:r>",
+            "漢",
+        ),
         ("<w:r><w:t>&#x41;&quot;&lt;<![CDATA[<]]></w:t></w:r>", "A\"<<"),
     ] {
         assert_eq!(text(&format!("<w:p>{run}</w:p>")), seen, "{run}");
     }
     let read = reading(
-        Word::of(&[
-            "<w:p><w:del><w:r><w:delText>x</w:delText></w:r></w:del></w:p>".to_owned(),
-            p_with("<w:pStyle w:val='Secret'/>", "hidden"),
-            p("seen"),
-        ]
-        .concat())
+        Word::of(
+            &[
+                "<w:p><w:del><w:r><w:delText>x</w:delText></w:r></w:del></w:p>".to_owned(),
+                p_with("<w:pStyle w:val='Secret'/>", "hidden"),
+                p("seen"),
+            ]
+            .concat(),
+        )
         .part("styles", STYLES)
         .zip()
         .bytes(),
     );
     assert_eq!(read.text, "seen");
-    assert!(read.notes[0].contains("tracked changes") && read.notes[1].contains("hidden text"), "{:?}", read.notes);
+    assert!(
+        read.notes[0].contains("tracked changes") && read.notes[1].contains("hidden text"),
+        "{:?}",
+        read.notes
+    );
 }
 
 #[test]
@@ -148,7 +160,12 @@ fn rows_of_tables_stay_rows() {
         + &p("After");
     assert_eq!(text(&body), "Sales\n\nRegion | Sales\nEurope | 2022 | 5\nEurope | 2023\n\nAfter");
     let inner = table(&[&[("", "a"), ("", "b")]]);
-    let nested = format!("<w:tbl><w:tr><w:tc>{}{inner}{}</w:tc><w:tc>{}</w:tc></w:tr></w:tbl>", p("x"), p("y"), p("z"));
+    let nested = format!(
+        "<w:tbl><w:tr><w:tc>{}{inner}{}</w:tc><w:tc>{}</w:tc></w:tr></w:tbl>",
+        p("x"),
+        p("y"),
+        p("z")
+    );
     assert_eq!(text(&nested), "x y | z\n  a | b");
     let frame = format!("<w:tbl><w:tr><w:tc>{}{}</w:tc></w:tr></w:tbl>", p("one"), p("two"));
     assert_eq!(text(&frame), "one\n\ntwo");
@@ -158,7 +175,9 @@ fn rows_of_tables_stay_rows() {
 
 #[test]
 fn notes_stand_behind_their_paragraph() {
-    let note = |kind: &str, id: u8, text: &str| format!("<w:{kind} w:id='{id}' w:author='Ada'>{}</w:{kind}>", p(text));
+    let note = |kind: &str, id: u8, text: &str| {
+        format!("<w:{kind} w:id='{id}' w:author='Ada'>{}</w:{kind}>", p(text))
+    };
     let refer = |kind: &str, id: u8| format!("<w:r><w:{kind}Reference w:id='{id}'/></w:r>");
     let body = format!(
         "<w:p>{}{}{}{}{}</w:p>{}",
@@ -169,16 +188,14 @@ fn notes_stand_behind_their_paragraph() {
         refer("comment", 0),
         p("Next.")
     );
-    let separator = "<w:footnote w:type='separator' w:id='-1'><w:p><w:r><w:separator/></w:r></w:p></w:footnote>";
+    let separator =
+        "<w:footnote w:type='separator' w:id='-1'><w:p><w:r><w:separator/></w:r></w:p></w:footnote>";
     let word = Word::of(&body)
         .part("footnotes", &(separator.to_owned() + &note("footnote", 5, "By 5%.")))
         .part("endnotes", &note("endnote", 2, "See there."))
         .part("comments", &note("comment", 0, "Sure?"));
     let read = reading(word.zip().bytes());
-    assert_eq!(
-        read.text,
-        "Grew[1] a lot.[i]\n[1] By 5%.\n[i] See there.\n[comment by Ada: Sure?]\n\nNext."
-    );
+    assert_eq!(read.text, "Grew[1] a lot.[i]\n[1] By 5%.\n[i] See there.\n[comment by Ada: Sure?]\n\nNext.");
 }
 
 #[test]
@@ -195,7 +212,10 @@ fn text_boxes_and_furniture_are_read_once() {
                     </mc:Fallback></mc:AlternateContent></w:r></w:p>";
     let page = "<w:p><w:r><w:t>ACME </w:t><w:fldChar w:fldCharType='begin'/><w:instrText> PAGE </w:instrText>\
                 <w:fldChar w:fldCharType='separate'/><w:t>7</w:t><w:fldChar w:fldCharType='end'/></w:r></w:p>";
-    let word = Word::of(&(drawing + fallback)).part("header", page).part("header", page).part("footer", &p("Secret"));
+    let word = Word::of(&(drawing + fallback))
+        .part("header", page)
+        .part("header", page)
+        .part("footer", &p("Secret"));
     let read = reading(word.zip().bytes());
     assert_eq!(read.text, "Header: ACME\nFooter: Secret\n\nAnchor\n\nBoxed\n\nold");
 }
@@ -241,10 +261,19 @@ fn equations_are_lines() {
             ),
             "∑_(i=1)^n i",
         ),
-        (format!("<m:d><m:dPr><m:begChr m:val='['/><m:endChr m:val=']'/></m:dPr>{}</m:d>", arg("e", "x")), "[x]"),
+        (
+            format!("<m:d><m:dPr><m:begChr m:val='['/><m:endChr m:val=']'/></m:dPr>{}</m:d>", arg("e", "x")),
+            "[x]",
+        ),
         (format!("<m:func>{}{}</m:func>", arg("fName", "sin"), arg("e", "x")), "sin x"),
         (
-            format!("<m:m><m:mr>{}{}</m:mr><m:mr>{}{}</m:mr></m:m>", arg("e", "1"), arg("e", "0"), arg("e", "0"), arg("e", "1")),
+            format!(
+                "<m:m><m:mr>{}{}</m:mr><m:mr>{}{}</m:mr></m:m>",
+                arg("e", "1"),
+                arg("e", "0"),
+                arg("e", "0"),
+                arg("e", "1")
+            ),
             "[1, 0; 0, 1]",
         ),
     ] {

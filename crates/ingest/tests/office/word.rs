@@ -75,9 +75,9 @@ pub(crate) fn r(text: &str) -> String {
 
 /// A table of cells, each with its properties and text.
 pub(crate) fn table(rows: &[&[(&str, &str)]]) -> String {
-    let cell = |(properties, text): &(&str, &str)| {
-        format!("<w:tc><w:tcPr>{properties}</w:tcPr>{}</w:tc>", p(text))
-    };
-    let row = |cells: &&[(&str, &str)]| format!("<w:tr>{}</w:tr>", cells.iter().map(cell).collect::<String>());
+    let cell =
+        |(properties, text): &(&str, &str)| format!("<w:tc><w:tcPr>{properties}</w:tcPr>{}</w:tc>", p(text));
+    let row =
+        |cells: &&[(&str, &str)]| format!("<w:tr>{}</w:tr>", cells.iter().map(cell).collect::<String>());
     format!("<w:tbl><w:tblPr/>{}</w:tbl>", rows.iter().map(row).collect::<String>())
 }

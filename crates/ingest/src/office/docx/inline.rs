@@ -128,7 +128,8 @@ impl Inline for Body<'_> {
                     field.instruction.push_str(&text);
                 }
             }
-            "fldSimple" if self.is_furniture && is_page_number(&element.attr("instr").unwrap_or_default()) => {}
+            "fldSimple"
+                if self.is_furniture && is_page_number(&element.attr("instr").unwrap_or_default()) => {}
             "footnoteReference" | "endnoteReference" | "commentReference" => {
                 if let Some(id) = element.attr("id").filter(|_| !hidden) {
                     self.notes.refer(element.name(), &id, paragraph);
@@ -186,9 +187,11 @@ impl Body<'_> {
         hidden: bool,
     ) -> Result<(), Stop> {
         let before = paragraph.extent();
-        xml.each(|xml, _| {
-            if paragraph.extent() == before { self.inline(xml, paragraph, hidden) } else { Ok(()) }
-        })
+        xml.each(
+            |xml, _| {
+                if paragraph.extent() == before { self.inline(xml, paragraph, hidden) } else { Ok(()) }
+            },
+        )
     }
 
     fn field(
@@ -222,9 +225,8 @@ impl Body<'_> {
             self.seen.hidden |= !text.trim().is_empty();
             return;
         }
-        let is_silent = |field: &Field| {
-            !field.has_result || self.is_furniture && is_page_number(&field.instruction)
-        };
+        let is_silent =
+            |field: &Field| !field.has_result || self.is_furniture && is_page_number(&field.instruction);
         if !self.fields.iter().any(is_silent) {
             paragraph.text.push_str(&symbols::readable(text));
         }
@@ -245,7 +247,8 @@ impl Properties {
                 let mut is_new_page = true;
                 xml.each(|_, element| {
                     if element.name() == "type" {
-                        is_new_page = !matches!(element.attr("val").as_deref(), Some("continuous" | "nextColumn"));
+                        is_new_page =
+                            !matches!(element.attr("val").as_deref(), Some("continuous" | "nextColumn"));
                     }
                     Ok(())
                 })?;

@@ -73,7 +73,9 @@ impl Numbering {
         let level = usize::from(level).min(LEVELS - 1);
         let list = self.lists.get(list_id)?;
         let pattern = self.patterns.get(&list.pattern)?;
-        let of = |level: usize| list.levels.get(&level).or_else(|| pattern.get(&level)).cloned().unwrap_or_default();
+        let of = |level: usize| {
+            list.levels.get(&level).or_else(|| pattern.get(&level)).cloned().unwrap_or_default()
+        };
         let counters = self.counters.entry(list.pattern.clone()).or_default();
         if let Some(start) = list.starts.get(&level)
             && self.restarted.insert((list_id.to_owned(), level))

@@ -87,6 +87,7 @@ impl Style {
 
     /// The names of built-in styles are English in every language of the program.
     fn is_heading(&self) -> bool {
-        self.name == "title" || self.name.strip_prefix("heading ").is_some_and(|level| level.parse::<u8>().is_ok())
+        self.name == "title"
+            || self.name.strip_prefix("heading ").is_some_and(|level| level.parse::<u8>().is_ok())
     }
 }
