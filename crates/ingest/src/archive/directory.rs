@@ -1,7 +1,7 @@
 //! Where the entries of a zip stand: the directory at its end, or the headers before each entry if that is missing.
 //! The layout is that of PKWARE's APPNOTE 6.3.10.
 
-use super::Entry;
+use super::entry::Entry;
 use super::names;
 use crate::reading::Problem;
 

@@ -6,7 +6,7 @@ use std::io::{self, Read};
 use flate2::Crc;
 use flate2::bufread::DeflateDecoder;
 
-use super::Entry;
+use super::entry::Entry;
 use crate::reading::{Limits, Problem};
 
 /// The methods of compression that are read.

@@ -2,14 +2,15 @@
 //! file says of itself.
 
 mod directory;
+mod entry;
 mod inflating;
 mod names;
 
-use std::cell::Cell;
 use std::collections::HashMap;
 
 use crate::reading::{Limits, Problem};
 
+pub(crate) use entry::Entry;
 pub(crate) use inflating::{Budget, Inflating, problem_of};
 pub(crate) use names::shown;
 
@@ -21,28 +22,6 @@ pub(crate) struct Archive<'a> {
     budget: &'a Budget,
     /// Whether its directory was missing, so that the entries were searched for.
     pub(crate) cut: bool,
-}
-
-/// A file in a zip.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Entry {
-    /// The name as written, with `/` between folders.
-    pub(crate) name: String,
-    /// Whether it is a symbolic link.
-    pub(crate) link: bool,
-    encrypted: bool,
-    method: u16,
-    crc: Option<u32>,
-    compressed: u64,
-    header: u64,
-    charged: Cell<u64>,
-}
-
-impl Entry {
-    /// Whether it is a folder.
-    pub(crate) fn is_folder(&self) -> bool {
-        self.name.ends_with('/')
-    }
 }
 
 impl<'a> Archive<'a> {

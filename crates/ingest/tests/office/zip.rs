@@ -125,6 +125,6 @@ impl Header {
 /// The bytes, deflated.
 pub(crate) fn deflated(content: &[u8]) -> Vec<u8> {
     let mut encoder = DeflateEncoder::new(Vec::new(), Compression::best());
-    encoder.write_all(content).unwrap();
-    encoder.finish().unwrap()
+    encoder.write_all(content).expect("a vector takes all");
+    encoder.finish().expect("a vector takes all")
 }

@@ -1,64 +1,23 @@
 //! The blocks of a document: its paragraphs and tables.
 
-use super::inline::{Inline, Paragraph};
+use super::block::{Block, Paragraph, Row, TableCell};
 use super::notes::Notes;
 use super::numbering::Numbering;
+use super::state::Body;
 use super::styles::Styles;
 use crate::draft::Stop;
 use crate::xml::{Element, Xml};
 
-/// A block of text.
-pub(super) enum Block {
-    Paragraph(Paragraph),
-    Table(Vec<Row>),
-}
-
-/// A row of a table.
-pub(super) type Row = Vec<TableCell>;
-
-/// A cell with what stands in it.
-#[derive(Default)]
-pub(super) struct TableCell {
-    pub(super) blocks: Vec<Block>,
-    pub(super) span: usize,
-    pub(super) continues: bool,
-}
-
 /// What takes the blocks one by one.
 pub(super) type Sink<'s> = dyn FnMut(&mut Body<'_>, Block) -> Result<(), Stop> + 's;
 
-/// A document, or one of its headers or notes, that is being read.
-pub(super) struct Body<'d> {
-    pub(super) styles: &'d Styles,
-    pub(super) numbering: &'d mut Numbering,
-    pub(super) notes: &'d mut Notes,
-    /// Whether it is a header or a footer, whose page numbers are no text.
-    pub(super) is_furniture: bool,
-    /// Whether a field's instruction, which is no text, is open; fields may stand in each other.
-    pub(super) fields: Vec<Field>,
-    pub(super) seen: Seen,
-}
-
-/// A field that is open.
-#[derive(Default)]
-pub(super) struct Field {
-    pub(super) instruction: String,
-    pub(super) has_result: bool,
-}
-
-/// What was seen in a document that the user should know.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Seen {
-    pub(super) changes: bool,
-    pub(super) hidden: bool,
-    pub(super) pages: bool,
-    pub(super) embedded: bool,
-}
-
-impl<'d> Body<'d> {
-    pub(super) fn new(styles: &'d Styles, numbering: &'d mut Numbering, notes: &'d mut Notes) -> Self {
-        Self { styles, numbering, notes, is_furniture: false, fields: Vec::new(), seen: Seen::default() }
-    }
+/// Reads a document, or one of its headers or notes.
+pub(super) fn body<'d>(
+    styles: &'d Styles,
+    numbering: &'d mut Numbering,
+    notes: &'d mut Notes,
+) -> Body<'d> {
+    Body::new(styles, numbering, notes, |body, xml| body.all_blocks(xml))
 }
 
 impl Body<'_> {

@@ -1,42 +1,10 @@
 //! What stands in a paragraph: runs of text, fields, equations, notes and text boxes.
 
 use super::super::{math, symbols};
-use super::body::{Block, Body, Field};
+use super::block::Paragraph;
+use super::state::{Body, Field};
 use crate::draft::Stop;
 use crate::xml::{Element, Xml};
-
-/// A paragraph.
-#[derive(Default)]
-pub(super) struct Paragraph {
-    pub(super) text: String,
-    pub(super) is_heading: bool,
-    /// Its number or bullet, if it has one.
-    pub(super) label: Option<String>,
-    /// The level of its list, from 0.
-    pub(super) level: u8,
-    /// Whether a page begins with it, or within it or behind it.
-    pub(super) page_before: bool,
-    pub(super) page_after: bool,
-    /// Notes and comments that it refers to, a line each.
-    pub(super) notes: Vec<String>,
-    /// What stands in text boxes that are anchored in it.
-    pub(super) boxes: Vec<Block>,
-}
-
-impl Paragraph {
-    fn page(&mut self) {
-        if self.text.trim().is_empty() {
-            self.page_before = true;
-        } else {
-            self.page_after = true;
-        }
-    }
-
-    /// How much was read of it.
-    fn extent(&self) -> (usize, usize) {
-        (self.text.len(), self.boxes.len())
-    }
-}
 
 /// The style and the list of a paragraph.
 #[derive(Default)]
@@ -47,23 +15,9 @@ struct Properties {
     outline: Option<u8>,
 }
 
-/// Reads what stands in paragraphs.
-pub(super) trait Inline {
+impl Body<'_> {
     /// Reads the paragraph that was opened last.
-    fn paragraph(&mut self, xml: &mut Xml<'_>, paragraph: &mut Paragraph) -> Result<(), Stop>;
-
-    /// Reads an element in a paragraph.
-    fn inline_element(
-        &mut self,
-        xml: &mut Xml<'_>,
-        element: &Element,
-        paragraph: &mut Paragraph,
-        hidden: bool,
-    ) -> Result<(), Stop>;
-}
-
-impl Inline for Body<'_> {
-    fn paragraph(&mut self, xml: &mut Xml<'_>, paragraph: &mut Paragraph) -> Result<(), Stop> {
+    pub(super) fn paragraph(&mut self, xml: &mut Xml<'_>, paragraph: &mut Paragraph) -> Result<(), Stop> {
         let mut properties = Properties::default();
         let mut hidden = false;
         xml.each(|xml, element| {
@@ -91,7 +45,8 @@ impl Inline for Body<'_> {
         Ok(())
     }
 
-    fn inline_element(
+    /// Reads an element in a paragraph.
+    pub(super) fn inline_element(
         &mut self,
         xml: &mut Xml<'_>,
         element: &Element,
@@ -142,7 +97,7 @@ impl Inline for Body<'_> {
             }
             "AlternateContent" => return self.alternatives(xml, paragraph, hidden),
             "txbxContent" => {
-                let blocks = self.all_blocks(xml)?;
+                let blocks = (self.boxed)(self, xml)?;
                 paragraph.boxes.extend(blocks);
             }
             // The reading aid above a word.
@@ -152,9 +107,7 @@ impl Inline for Body<'_> {
         }
         Ok(())
     }
-}
 
-impl Body<'_> {
     fn inline(&mut self, xml: &mut Xml<'_>, paragraph: &mut Paragraph, hidden: bool) -> Result<(), Stop> {
         xml.each(|xml, element| self.inline_element(xml, element, paragraph, hidden))
     }

@@ -1,9 +1,11 @@
 //! Word documents (WordprocessingML, ECMA-376 part 1, 17).
 
+mod block;
 mod body;
 mod inline;
 mod notes;
 mod numbering;
+mod state;
 mod styles;
 mod written;
 
@@ -15,9 +17,10 @@ use crate::archive::Archive;
 use crate::draft::{Draft, Stop};
 use crate::reading::{Limits, Problem, Reading};
 use crate::xml::Xml;
-use body::{Body, Seen};
+use body::body;
 use notes::Notes;
 use numbering::Numbering;
+use state::{Body, Seen};
 use styles::Styles;
 use written::{Writer, flat};
 
@@ -41,13 +44,13 @@ fn written(archive: &Archive<'_>, draft: &mut Draft) -> Result<(), Stop> {
     }
     for part in ["footnotes", "endnotes", "comments"].into_iter().flat_map(parts) {
         let mut none = Notes::default();
-        let mut body = Body::new(&styles, &mut numbering, &mut none);
-        optional(archive, &part.target, draft, |xml| notes.read(xml, &mut body))?;
+        let mut body = body(&styles, &mut numbering, &mut none);
+        optional(archive, &part.target, draft, |xml| read_notes(xml, &mut body, &mut notes))?;
     }
     let mut furniture = Vec::new();
     for (kind, name) in [("header", "Header"), ("footer", "Footer")] {
         for part in parts(kind) {
-            let mut body = Body::new(&styles, &mut numbering, &mut notes);
+            let mut body = body(&styles, &mut numbering, &mut notes);
             body.is_furniture = true;
             let mut blocks = Vec::new();
             optional(archive, &part.target, draft, |xml| {
@@ -68,7 +71,7 @@ fn written(archive: &Archive<'_>, draft: &mut Draft) -> Result<(), Stop> {
         return Err(Stop::Refused(Problem::Damaged("its main part is missing")));
     };
     let mut writer = Writer::new(draft);
-    let mut body = Body::new(&styles, &mut numbering, &mut notes);
+    let mut body = body(&styles, &mut numbering, &mut notes);
     let mut sink = |_: &mut Body<'_>, block| writer.block(&block);
     let mut xml = Xml::open(archive, entry)?;
     let end = xml.each(|xml, _| body.blocks(xml, &mut sink));
@@ -86,6 +89,21 @@ fn written(archive: &Archive<'_>, draft: &mut Draft) -> Result<(), Stop> {
         draft.note(CUT);
     }
     end
+}
+
+/// Reads the part of the footnotes, endnotes or comments. The rules above notes are notes as well, of another type.
+fn read_notes(xml: &mut Xml<'_>, body: &mut Body<'_>, notes: &mut Notes) -> Result<(), Stop> {
+    xml.each(|xml, _| {
+        xml.each(|xml, note| {
+            if note.attr("type").is_some_and(|kind| kind != "normal") {
+                return Ok(());
+            }
+            let text = flat(&body.all_blocks(xml)?).text;
+            let author = note.attr("author").unwrap_or_default();
+            notes.add(note.name(), note.attr("id").unwrap_or_default().into_owned(), author.trim(), text);
+            Ok(())
+        })
+    })
 }
 
 /// What is said of a zip without a directory.

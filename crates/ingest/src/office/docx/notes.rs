@@ -2,12 +2,8 @@
 
 use std::collections::HashMap;
 
-use super::body::{Block, Body};
-use super::inline::Paragraph;
+use super::block::Paragraph;
 use super::numbering::counted;
-use super::written::flat;
-use crate::draft::Stop;
-use crate::xml::Xml;
 
 /// The notes of a document by their identifiers.
 #[derive(Default)]
@@ -20,29 +16,17 @@ pub(super) struct Notes {
 }
 
 impl Notes {
-    /// Adds the notes of a part: `footnote`, `endnote` or `comment` elements.
-    pub(super) fn read(&mut self, xml: &mut Xml<'_>, body: &mut Body<'_>) -> Result<(), Stop> {
-        xml.each(|xml, _| {
-            xml.each(|xml, element| {
-                let id = element.attr("id").unwrap_or_default().into_owned();
-                let is_rule = element.attr("type").is_some_and(|kind| kind != "normal");
-                if is_rule {
-                    return Ok(());
-                }
-                let text = said(&body.all_blocks(xml)?);
-                match element.name() {
-                    "footnote" => drop(self.footnotes.insert(id, text)),
-                    "endnote" => drop(self.endnotes.insert(id, text)),
-                    "comment" => {
-                        let by = element.attr("author").filter(|author| !author.trim().is_empty());
-                        let by = by.map_or(String::new(), |author| format!(" by {}", author.trim()));
-                        self.comments.insert(id, format!("[comment{by}: {text}]"));
-                    }
-                    _ => {}
-                }
-                Ok(())
-            })
-        })
+    /// Adds what an element of this name says: `footnote`, `endnote` or `comment`.
+    pub(super) fn add(&mut self, kind: &str, id: String, author: &str, text: String) {
+        match kind {
+            "footnote" => drop(self.footnotes.insert(id, text)),
+            "endnote" => drop(self.endnotes.insert(id, text)),
+            "comment" => {
+                let by = if author.is_empty() { String::new() } else { format!(" by {author}") };
+                self.comments.insert(id, format!("[comment{by}: {text}]"));
+            }
+            _ => {}
+        }
     }
 
     /// Puts the mark of a note into the paragraph, and the note behind it. Notes are numbered as they are referred to.
@@ -67,9 +51,4 @@ impl Notes {
         }
         paragraph.text.push_str(&mark);
     }
-}
-
-/// Blocks as one line.
-fn said(blocks: &[Block]) -> String {
-    flat(blocks).text
 }

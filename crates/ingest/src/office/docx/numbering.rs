@@ -86,10 +86,10 @@ impl Numbering {
             }
         }
         counters[level] = Some(counters[level].map_or(of(level).start, |count| count.saturating_add(1)));
-        for below in level + 1..LEVELS {
+        for (below, counter) in counters.iter_mut().enumerate().skip(level + 1) {
             // A level counts anew after one above it, or after the level that it names; 0 stands for never.
             if of(below).restart.is_none_or(|restart| restart != 0 && level < restart) {
-                counters[below] = None;
+                *counter = None;
             }
         }
         let own = of(level);
@@ -98,9 +98,9 @@ impl Numbering {
             return Some(if bullet.is_empty() || bullet == "o" { "•".to_owned() } else { bullet });
         }
         let mut label = own.text.clone();
-        for upper in 0..=level {
+        for (upper, counter) in counters.iter().enumerate().take(level + 1) {
             let pattern = of(upper);
-            let count = counters[upper].unwrap_or(pattern.start);
+            let count = counter.unwrap_or(pattern.start);
             let format = if own.decimal { "decimal" } else { &pattern.format };
             label = label.replace(&format!("%{}", upper + 1), &counted(count, format));
         }

@@ -3,8 +3,7 @@
 use minions_documents::Place;
 
 use super::super::rows::{Cell, Rows, in_one_line};
-use super::body::{Block, Row};
-use super::inline::Paragraph;
+use super::block::{Block, Paragraph, Row};
 use crate::draft::{Draft, Stop};
 
 /// Writes blocks one after the other.
