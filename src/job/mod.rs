@@ -24,10 +24,12 @@ mod value;
 
 pub use digest::digest;
 pub use error::JobError;
+pub(crate) use fields::nearest;
 pub use line::{bare, custom_id, is_job};
 pub use model_id::ModelId;
 pub use not_json::foreign_file;
 pub use parse::parse;
+pub(crate) use parse::{BUDGET, check_budget, prices_of};
 pub use role::JobRole;
 pub use schema::{
     Budget, ClientKwargs, ClientSpec, Job, MinionParams, MinionsParams, Prices, Protocol, ProtocolKind,
