@@ -97,7 +97,7 @@ def ours(megabytes, job):
         watcher.join()
         errors.seek(0)
         lines = errors.read()
-    said = re.findall(r"(\d+) slots? of (\d+) tokens take about (\d+) MiB", lines)
+    said = re.findall(r"(\d+) slots? of (\d+) tokens takes? about (\d+) MiB", lines)
     return json.loads(out), said[-1] if said else None, most[0]
 
 
