@@ -8,7 +8,8 @@
 //! * [`chat`]: one conversation turn with a model at an endpoint; [`llama`]: the same in this process;
 //! * `protocols`: `minion` and `minions`, with [`prompts`], [`sandbox`] and [`documents`];
 //! * [`events`]: what happens in a job, as it happens;
-//! * [`error`]: why a job has no answer; [`config`]: defaults and the environment.
+//! * [`error`]: why a job has no answer; [`config`]: defaults and the environment; [`settings`]: `minions.toml`, for jobs of
+//!   people.
 //!
 //! Arrows point one way: `chat` gets a URL and never knows `runtimes`; `protocols` never know which provider they talk
 //! to. Nothing here writes to stdout or stderr, takes over a signal or ends the process: that is the program's, in
@@ -53,6 +54,7 @@ mod files;
 pub mod job;
 pub mod prompts;
 mod protocols;
+pub mod settings;
 mod sync;
 pub mod words;
 
