@@ -19,7 +19,7 @@ pub(crate) fn is_html(bytes: &[u8]) -> bool {
         after.is_some()
             && !rest[beginning.len()..].starts_with(|next: char| next.is_alphanumeric() || next == '-')
     };
-    BEGINNINGS.iter().any(|beginning| tag(&beginning))
+    BEGINNINGS.iter().any(tag)
 }
 
 /// What follows a comment or declaration at the start of `text`.
