@@ -28,6 +28,7 @@ pub use not_json::foreign_file;
 pub use parse::parse;
 pub use role::JobRole;
 pub use schema::{
-    Budget, ClientKwargs, ClientSpec, Job, MinionParams, MinionsParams, Prices, Protocol, ProtocolKind,
+    Budget, ClientKwargs, ClientSpec, Job, MinionParams, MinionsParams, NamedFile, Prices, Protocol,
+    ProtocolKind,
 };
 pub use value::value;

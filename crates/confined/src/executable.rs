@@ -68,7 +68,9 @@ impl ChildExecutable {
     fn send(&self, order: Order) -> io::Result<()> {
         let Err(mpsc::SendError(order)) = self.orders()?.send(order) else { return Ok(()) };
         *self.0.orders.lock().unwrap_or_else(PoisonError::into_inner) = None;
-        self.orders()?.send(order).map_err(|_| io::Error::other("the thread that starts child processes has ended"))
+        self.orders()?
+            .send(order)
+            .map_err(|_| io::Error::other("the thread that starts child processes has ended"))
     }
 
     /// The queue to the thread, which starts with the first order.

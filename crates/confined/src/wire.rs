@@ -121,7 +121,10 @@ mod tests {
         send(&mut sent, &"head", &["", "two\r\n\u{1F469}"]).await.unwrap();
         let mut sent = &*sent;
         let (head, blocks) = read::<String>(&mut sent).unwrap().unwrap();
-        assert_eq!((head.as_str(), texts(blocks).unwrap()), ("head", vec![String::new(), "two\r\n\u{1F469}".into()]));
+        assert_eq!(
+            (head.as_str(), texts(blocks).unwrap()),
+            ("head", vec![String::new(), "two\r\n\u{1F469}".into()])
+        );
         assert!(read::<String>(&mut sent).unwrap().is_none());
 
         let mut answered = Vec::new();

@@ -246,9 +246,7 @@ impl Session {
             Death::Ended(signal) => {
                 return self.of_the_machine(&format!("it was ended from outside ({signal})"));
             }
-            Death::TooDeep => {
-                (CodeError::Crashed("it is nested too deeply".to_owned()), String::new(), None)
-            }
+            Death::TooDeep => (CodeError::Crashed("it is nested too deeply".to_owned()), String::new(), None),
             Death::Crashed => {
                 (CodeError::Crashed(status.to_string()), format!("it crashed ({status})"), memory())
             }
