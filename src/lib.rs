@@ -9,7 +9,8 @@
 //! * `protocols`: `minion` and `minions`, with [`prompts`], [`sandbox`] and [`documents`];
 //! * [`reader`]: files become documents, in a child process;
 //! * [`events`]: what happens in a job, as it happens;
-//! * [`error`]: why a job has no answer; [`config`]: defaults and the environment.
+//! * [`error`]: why a job has no answer; [`config`]: defaults and the environment; [`settings`]: `minions.toml`, for jobs of
+//!   people.
 //!
 //! Arrows point one way: `chat` gets a URL and never knows `runtimes`; `protocols` never know which provider they talk
 //! to. Nothing here writes to stdout or stderr, takes over a signal or ends the process: that is the program's, in
@@ -55,6 +56,7 @@ mod files;
 pub mod job;
 pub mod prompts;
 mod protocols;
+pub mod settings;
 mod sync;
 pub mod words;
 

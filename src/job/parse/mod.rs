@@ -19,6 +19,8 @@ use super::names;
 use super::schema::{Budget, ClientSpec, Job, Prices, Protocol, ProtocolKind};
 use crate::{config, prompts};
 
+pub(crate) use cost::{BUDGET, check_budget, prices_of};
+
 /// The keys of a job.
 const TOP_LEVEL: [&str; 8] =
     ["local_client", "remote_client", "protocol", "call_params", "custom_id", "metadata", "budget", "output"];
