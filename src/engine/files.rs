@@ -3,7 +3,7 @@
 //! In: the files that a job names. Out: the job's documents in order, and what there is to say of each file. Files are
 //! opened beside the runtime, as they may be on a network mount; whoever drops the future ends the child.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use serde::Serialize;
@@ -152,7 +152,7 @@ fn unopened(file: &NamedFile, problem: &str) -> Failure {
     let failure = Failure::input(format!("`{}`: {} {problem}", file.place, one_line(&file.given)));
     failure.hint(match &file.folder {
         _ if path.exists() => "name a regular file, or a folder, that this user may read".to_owned(),
-        Some(folder) if path != PathBuf::from(&file.given) => {
+        Some(folder) if Path::new(&file.given).is_relative() => {
             format!("a path counts from the folder of the job, {}", folder.display())
         }
         _ => "a path counts from the folder in which minions was started".to_owned(),
