@@ -8,7 +8,9 @@ use serde_json::Value;
 const ARROWS: &[(&str, &[&str])] = &[
     ("minions-documents", &[]),
     ("minions-ingest", &["minions-documents"]),
-    ("minions-sandbox", &["minions-documents"]),
+    ("minions-confined", &[]),
+    ("minions-reader", &["minions-confined", "minions-documents", "minions-ingest"]),
+    ("minions-sandbox", &["minions-confined", "minions-documents"]),
     ("minions-chat", &["minions-documents", "minions-machine"]),
     ("minions-machine", &[]),
     ("minions-llama", &["minions-chat", "minions-machine"]),
@@ -20,6 +22,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "minions-documents",
             "minions-llama",
             "minions-machine",
+            "minions-reader",
             "minions-runtimes",
             "minions-sandbox",
         ],
