@@ -32,6 +32,7 @@ pub use parse::parse;
 pub(crate) use parse::{BUDGET, check_budget, prices_of};
 pub use role::JobRole;
 pub use schema::{
-    Budget, ClientKwargs, ClientSpec, Job, MinionParams, MinionsParams, Prices, Protocol, ProtocolKind,
+    Budget, ClientKwargs, ClientSpec, Job, MinionParams, MinionsParams, NamedFile, Prices, Protocol,
+    ProtocolKind,
 };
 pub use value::value;

@@ -7,8 +7,10 @@
 mod archive;
 mod draft;
 mod files;
+mod html;
 mod kind;
 mod layout;
+mod markup;
 mod office;
 mod pdf;
 mod readers;

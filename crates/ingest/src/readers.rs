@@ -3,7 +3,7 @@
 use crate::archive::Archive;
 use crate::office::docx;
 use crate::reading::{Limits, Problem, Reading};
-use crate::{Kind, pdf, text};
+use crate::{Kind, html, pdf, text};
 
 /// What reads one kind of file.
 pub(crate) enum Reader {
@@ -17,6 +17,7 @@ pub(crate) enum Reader {
 const READERS: &[(Kind, Reader)] = &[
     (Kind::Pdf, Reader::Bytes(pdf::read)),
     (Kind::Text, Reader::Bytes(text::read)),
+    (Kind::Html, Reader::Bytes(html::read)),
     (Kind::Docx, Reader::Parts(docx::read)),
 ];
 

@@ -5,7 +5,16 @@ use crate::job::error::JobError;
 use crate::job::schema::{ClientSpec, MinionParams, Protocol};
 
 pub(super) const PARSER: Parser = Parser {
-    params: &["task", "context", "max_rounds", "doc_metadata", "logging_id", "images", "read_ahead"],
+    params: &[
+        "task",
+        "context",
+        "context_files",
+        "max_rounds",
+        "doc_metadata",
+        "logging_id",
+        "images",
+        "read_ahead",
+    ],
     unused_params: &["is_privacy", "is_follow_up"],
     kwargs: &["prompts", "prices"],
     parse,

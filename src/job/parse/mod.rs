@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 
 use super::client::client;
-use super::context::context;
+use super::context::{Given, given};
 use super::error::JobError;
 use super::fields::{Fields, narrow, nearest};
 use super::names;
@@ -45,6 +45,7 @@ fn checked(job: Value, log_dir: &Path) -> Result<Job, JobError> {
         return Err(JobError::Missing { place: "call_params.task", remedy: "say what is to be found out" });
     };
     names::refuse_as_task("call_params.task", &task)?;
+    let Given { documents, files } = given(&mut params)?;
     let log_dir = log::log_dir(&mut protocol_fields)?.unwrap_or_else(|| log_dir.to_owned());
     Ok(Job {
         line: None,
@@ -54,7 +55,8 @@ fn checked(job: Value, log_dir: &Path) -> Result<Job, JobError> {
         max_rounds: max_rounds(&mut params, &mut protocol_fields)?,
         images: images(&mut params, &local)?,
         prices: prices(&mut kwargs, budget)?,
-        context: context(&mut params)?.into(),
+        context: documents.into(),
+        files,
         doc_metadata: params.string("doc_metadata")?.filter(|text| !text.trim().is_empty()),
         prompts: prompt_files(&mut kwargs)?,
         log_name: log::log_name(&mut params, &log_dir, kind.name())?,
