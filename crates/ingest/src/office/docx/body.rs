@@ -12,11 +12,7 @@ use crate::xml::{Element, Xml};
 pub(super) type Sink<'s> = dyn FnMut(&mut Body<'_>, Block) -> Result<(), Stop> + 's;
 
 /// Reads a document, or one of its headers or notes.
-pub(super) fn body<'d>(
-    styles: &'d Styles,
-    numbering: &'d mut Numbering,
-    notes: &'d mut Notes,
-) -> Body<'d> {
+pub(super) fn body<'d>(styles: &'d Styles, numbering: &'d mut Numbering, notes: &'d mut Notes) -> Body<'d> {
     Body::new(styles, numbering, notes, |body, xml| body.all_blocks(xml))
 }
 
