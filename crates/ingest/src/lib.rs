@@ -4,9 +4,11 @@
 //! that is allowed nothing. It holds itself to [`Limits`], but a hostile file may still make a decoder take all memory
 //! or time: whoever reads such files does it in a process with limits of its own.
 
+mod encoding;
 mod html;
 mod kind;
 mod layout;
+mod markdown;
 mod markup;
 mod pdf;
 mod readers;
@@ -25,7 +27,7 @@ pub fn read(name: &str, bytes: Vec<u8>, limits: &Limits) -> Result<Reading, Read
     if bytes.len() > limits.bytes {
         return Err(failed(Problem::TooLarge { bytes: bytes.len(), limit: limits.bytes }));
     }
-    let kind = Kind::of(&bytes);
+    let kind = Kind::of(&bytes).named(name);
     let reader = readers::reader(kind).ok_or_else(|| failed(Problem::Unsupported(kind.name())))?;
     reader(bytes, limits).map_err(failed)
 }

@@ -34,7 +34,7 @@ pub struct Limits {
     pub bytes: usize,
     /// What one part of it may take when it is inflated, in bytes.
     pub inflated: usize,
-    /// The text that it gives, in bytes; what is beyond that is left out, with a note.
+    /// The text that a file that is no plain text gives, in bytes; what is beyond that is left out, with a note.
     pub text: usize,
     /// The drawing operators of one page; what is beyond that is left out, with a note.
     pub operators: usize,
@@ -42,7 +42,7 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { bytes: 512 << 20, inflated: 256 << 20, text: 256 << 20, operators: 5_000_000 }
+        Self { bytes: 1 << 30, inflated: 256 << 20, text: 256 << 20, operators: 5_000_000 }
     }
 }
 
