@@ -50,9 +50,11 @@ pub mod envelope;
 pub mod error;
 pub mod events;
 mod files;
+pub mod history;
 pub mod job;
 pub mod prompts;
 mod protocols;
+pub mod sessions;
 mod sync;
 pub mod words;
 

@@ -29,11 +29,13 @@ mod running;
 mod savings;
 mod server;
 mod servers;
+mod session_turn;
 mod shared;
 mod shrinking;
 mod side_config;
 mod spending;
 mod tape;
+mod turn;
 mod window;
 
 use std::path::Path;
@@ -49,6 +51,7 @@ pub use egress_report::{EgressCall, EgressPassage, EgressReport};
 pub use estimate::JobEstimate;
 pub use result::{ConversationLog, EvidenceSummary, FailedLog, JobResult, LoggedUsage, Timing};
 pub use savings::{Dollars, SavingsReport, Tokens};
+pub use turn::SessionReport;
 
 use crate::chat::secrets::Redactor;
 use crate::config::{ENV_LOG_DIR, LOG_DIR};

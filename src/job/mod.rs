@@ -8,6 +8,7 @@ mod context;
 mod digest;
 mod error;
 mod fields;
+mod history;
 mod line;
 mod names;
 mod not_json;
@@ -28,6 +29,7 @@ pub use not_json::foreign_file;
 pub use parse::parse;
 pub use role::JobRole;
 pub use schema::{
-    Budget, ClientKwargs, ClientSpec, Job, MinionParams, MinionsParams, Prices, Protocol, ProtocolKind,
+    Budget, ClientKwargs, ClientSpec, Conversation, Job, MinionParams, MinionsParams, Prices, Protocol,
+    ProtocolKind, Rewrite, SessionRef,
 };
 pub use value::value;

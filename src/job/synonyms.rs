@@ -1,6 +1,6 @@
 //! Names that other tools, and people who guess, have for a key.
 
-const SYNONYMS: [(&str, &str); 30] = [
+const SYNONYMS: [(&str, &str); 37] = [
     ("api_base", "base_url"),
     ("openai_api_base", "base_url"),
     ("endpoint", "base_url"),
@@ -31,6 +31,13 @@ const SYNONYMS: [(&str, &str); 30] = [
     ("title", "name"),
     ("rounds", "max_rounds"),
     ("deadline", "deadline_s"),
+    ("question", "query"),
+    ("answer", "remote_output"),
+    ("response", "remote_output"),
+    ("final_answer", "remote_output"),
+    ("messages", "turns"),
+    ("conversation_history", "history"),
+    ("chat_history", "history"),
 ];
 
 /// The key among `known` that others call `key`.
