@@ -3,6 +3,7 @@
 use serde::Serialize;
 use serde_json::Value;
 
+use super::files::JobFiles;
 use crate::documents::Document;
 use crate::documents::tokens::{Count, count};
 use crate::job::{Job, Protocol, Rewrite};
@@ -26,8 +27,10 @@ pub struct JobEstimate {
 }
 
 impl JobEstimate {
-    pub(super) fn of(job: &Job) -> Self {
-        let Count { tokens, method } = count(job.context.iter().map(Document::as_ref).chain([&*job.task]));
+    /// The estimate of `job`, whose files gave `files`.
+    pub(super) fn of(job: &Job, files: &JobFiles) -> Self {
+        let Count { tokens, method } =
+            count(files.documents.iter().map(Document::as_ref).chain([&*job.task]));
         let rounds = u64::from(job.max_rounds);
         let (remote_calls, readings) = match &job.protocol {
             Protocol::Minion(_) => (1 + rounds, rounds),

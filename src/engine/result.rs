@@ -6,6 +6,7 @@ use serde::{Serialize, Serializer};
 use serde_json::Value;
 
 use super::egress_report::EgressReport;
+use super::files::FileReport;
 use super::savings::SavingsReport;
 use super::turn::SessionReport;
 use crate::chat::{Message, Usage};
@@ -52,6 +53,9 @@ pub struct JobResult {
     /// `minions`: the worker's citations, each with its place in the documents.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub evidence: Option<Vec<Cited>>,
+    /// What the job's files gave, if it names any.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub files: Option<Vec<FileReport>>,
     /// The job's own `metadata`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub metadata: Option<Value>,

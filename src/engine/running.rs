@@ -10,6 +10,7 @@ use tokio::time::timeout;
 
 use super::counting::Counting;
 use super::egress::{EgressLimits, Ledger};
+use super::files::{FileReport, JobFiles};
 use super::read_ahead::ReadAhead;
 use super::result::{ConversationLog, EvidenceSummary, FailedLog, JobResult, LoggedUsage, Timing};
 use super::retrieval::Embeddings;
@@ -45,6 +46,8 @@ const LAST_LOG_WAIT: Duration = Duration::from_secs(2);
 /// A job under way.
 pub(super) struct JobRun {
     job: Job,
+    /// What its files gave.
+    files: Vec<FileReport>,
     started: Instant,
     events: Events,
     transcript: Transcript,
@@ -63,6 +66,18 @@ pub(super) struct JobRun {
     session: SharedSession,
 }
 
+/// Tells that a job begins.
+pub(super) fn tell_start(job: &Job, shared: &SharedResources, events: &Events) {
+    let [local, remote] = clients::models(job, &shared.config.environment);
+    events.emit(|| EventKind::Started {
+        protocol: job.protocol.name(),
+        documents: job.context.iter().map(DocumentInfo::from).collect(),
+        local,
+        remote,
+        minions_version: VERSION,
+    });
+}
+
 /// A job that has ended.
 pub(super) struct ClosedJob {
     outcome: Result<Answer, Failure>,
@@ -78,7 +93,15 @@ pub(super) struct ClosedJob {
 }
 
 impl JobRun {
-    pub(super) fn new(job: Job, shared: &SharedResources, events: Events) -> Self {
+    /// A job whose files are read; it began at `started`.
+    pub(super) fn new(
+        job: Job,
+        read: JobFiles,
+        started: Instant,
+        shared: &SharedResources,
+        events: Events,
+    ) -> Self {
+        let job = Job { context: read.documents, ..job };
         let (budget, options) = (job.budget, &shared.config.jobs);
         let limits = EgressLimits { chars: budget.egress_chars, bytes: budget.egress_bytes }
             .and(EgressLimits { chars: options.max_egress_chars, bytes: options.max_egress_bytes });
@@ -86,7 +109,8 @@ impl JobRun {
         Self {
             ledger: Ledger::new(Arc::clone(&job.context), limits, events.clone()),
             job,
-            started: Instant::now(),
+            files: read.reports,
+            started,
             transcript: Transcript::new(events.clone()),
             events,
             supervisor: OnceLock::new(),
@@ -99,19 +123,6 @@ impl JobRun {
             turn: OnceLock::new(),
             session: SharedSession::default(),
         }
-    }
-
-    /// Tells that the job begins.
-    pub(super) fn tell_start(&self) {
-        let document =
-            |document: &Document| DocumentInfo { name: document.name.clone(), chars: document.chars() };
-        self.events.emit(|| EventKind::Started {
-            protocol: self.job.protocol.name(),
-            documents: self.job.context.iter().map(document).collect(),
-            local: self.local_client.clone(),
-            remote: self.remote_client.clone(),
-            minions_version: VERSION,
-        });
     }
 
     /// The job's own prompts.
@@ -341,6 +352,7 @@ impl JobRun {
             }),
             meta: has_rounds.then_some(notes.rounds),
             evidence: has_rounds.then_some(notes.evidence),
+            files: (!self.files.is_empty()).then(|| self.files.clone()),
             metadata: self.job.metadata.clone(),
             job_hash: self.job.hash.clone(),
             rounds: notes.begun,

@@ -44,6 +44,9 @@ pub(super) fn redact(kind: &mut EventKind, redactor: &Redactor) {
             clean(&mut local.model_name);
             clean(&mut remote.model_name);
         }
+        EventKind::Files { documents, .. } => {
+            documents.iter_mut().flatten().for_each(|document| clean_if_any(&mut document.name));
+        }
         EventKind::Pull { model, status, .. } => {
             clean(model);
             clean(status);
@@ -56,8 +59,8 @@ pub(super) fn redact(kind: &mut EventKind, redactor: &Redactor) {
             clean(code);
             clean_if_any(error);
         }
-        EventKind::WorkerJob(WorkerJob { task, answer, citation, .. }) => {
-            [task, answer, citation].into_iter().for_each(clean_if_any);
+        EventKind::WorkerJob(WorkerJob { task, answer, citation, source, place, .. }) => {
+            [task, answer, citation, source, place].into_iter().for_each(clean_if_any);
         }
         EventKind::Round { .. }
         | EventKind::Reading { .. }

@@ -283,7 +283,7 @@ pub(super) fn wide(n: u64) -> usize {
 }
 
 /// The known name that `word` was probably meant to be.
-pub(super) fn nearest<'a>(word: &str, known: impl Iterator<Item = &'a str>) -> Option<String> {
+pub(crate) fn nearest<'a>(word: &str, known: impl Iterator<Item = &'a str>) -> Option<String> {
     let word = word.to_lowercase().replace('-', "_");
     known
         .map(|name| (strsim::jaro_winkler(&word, name), name))

@@ -1,7 +1,7 @@
 //! What a job holds once it is checked.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -32,8 +32,10 @@ pub struct Job {
     pub protocol: Protocol,
     /// The question.
     pub task: String,
-    /// The documents, in order; may be empty.
+    /// The documents that the job holds itself, in order; may be empty.
     pub context: Arc<[Document]>,
+    /// Files and folders whose documents come besides, in order.
+    pub files: Vec<NamedFile>,
     /// Pictures for the worker, as the job names them: paths, URLs, base64.
     pub images: Vec<String>,
     /// What the supervisor is told about the documents.
@@ -99,6 +101,42 @@ pub struct SessionRef {
     pub name: Name,
     /// The folder of sessions, if the job names one.
     pub dir: Option<PathBuf>,
+}
+
+impl Job {
+    /// Reads paths of files from this folder on, in place of the one in which minions was started.
+    pub fn files_from(&mut self, folder: &Path) {
+        for file in &mut self.files {
+            file.folder = Some(folder.to_owned());
+        }
+    }
+}
+
+/// A file or a folder that a job names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NamedFile {
+    /// The key with its path in the job, for messages.
+    pub place: String,
+    /// Its path, as the job gives it.
+    pub given: String,
+    /// What its document is called, if the job says; else as its path.
+    pub name: Option<String>,
+    /// How many of the documents that the job holds itself come before it.
+    pub after: usize,
+    /// Where a relative path begins; the folder in which minions was started if it is left out.
+    pub folder: Option<PathBuf>,
+}
+
+impl NamedFile {
+    /// The path to open.
+    pub fn path(&self) -> PathBuf {
+        self.folder.as_ref().map_or_else(|| PathBuf::from(&self.given), |folder| folder.join(&self.given))
+    }
+
+    /// The name of its document, and the beginning of the names of what a folder or an archive holds.
+    pub fn document_name(&self) -> &str {
+        self.name.as_deref().unwrap_or(&self.given)
+    }
 }
 
 /// How the two sides work together.

@@ -6,7 +6,6 @@ use serde::Serialize;
 
 use super::round::Round;
 use crate::chat::{Message, Role};
-use crate::documents::Place;
 use crate::documents::evidence::Evidence;
 use crate::events::{EventKind, Events};
 use crate::job::JobRole;
@@ -47,9 +46,9 @@ pub struct Cited {
     /// The name of that document, if it has one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub source: Option<String>,
-    /// The page, slide or row where they begin, if that is known.
+    /// The page, slide, row or line where they begin, as a reader would cite it, if that is known.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub place: Option<Place>,
+    pub place: Option<String>,
 }
 
 /// The notes of one job.

@@ -8,6 +8,7 @@ pub(super) const PARSER: Parser = Parser {
     params: &[
         "task",
         "context",
+        "context_files",
         "max_rounds",
         "doc_metadata",
         "logging_id",

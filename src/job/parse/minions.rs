@@ -23,6 +23,7 @@ pub(super) const PARSER: Parser = Parser {
         "task",
         "doc_metadata",
         "context",
+        "context_files",
         "max_rounds",
         "max_jobs_per_round",
         "num_tasks_per_round",

@@ -13,12 +13,14 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 
 use super::client::client;
-use super::context::context;
+use super::context::{Given, given};
 use super::error::JobError;
 use super::fields::{Fields, narrow, nearest};
 use super::names;
 use super::schema::{Budget, ClientSpec, Job, Prices, Protocol, ProtocolKind};
 use crate::{config, prompts};
+
+pub(crate) use cost::{BUDGET, check_budget, prices_of};
 
 /// The keys of a job.
 const TOP_LEVEL: [&str; 9] = [
@@ -54,6 +56,7 @@ fn checked(job: Value, log_dir: &Path) -> Result<Job, JobError> {
     };
     names::refuse_as_task("call_params.task", &task)?;
     let session = conversation::session(&mut root, &mut protocol_fields)?;
+    let Given { documents, files } = given(&mut params)?;
     let log_dir = log::folder(&mut protocol_fields, "log_dir")?.unwrap_or_else(|| log_dir.to_owned());
     Ok(Job {
         line: None,
@@ -64,7 +67,8 @@ fn checked(job: Value, log_dir: &Path) -> Result<Job, JobError> {
         max_rounds: max_rounds(&mut params, &mut protocol_fields)?,
         images: images(&mut params, &local)?,
         prices: prices(&mut kwargs, budget)?,
-        context: context(&mut params)?.into(),
+        context: documents.into(),
+        files,
         doc_metadata: params.string("doc_metadata")?.filter(|text| !text.trim().is_empty()),
         prompts: prompt_files(&mut kwargs)?,
         log_name: log::log_name(&mut params, &log_dir, kind.name())?,
