@@ -64,7 +64,7 @@ pub(super) async fn pose(
     fold(&mut history, session, follow_up).await?;
     let shown = history.shown();
     let mut report = HistoryReport {
-        turns: history.len(),
+        turns: history.turns_so_far(),
         verbatim: shown.verbatim,
         summarised: history.summarized_turns,
         tokens: 0,

@@ -137,8 +137,8 @@ impl History {
         self.summary.is_empty() && !self.turns.iter().any(Turn::is_shown)
     }
 
-    /// All turns so far.
-    pub fn len(&self) -> usize {
+    /// The number of all turns so far.
+    pub fn turns_so_far(&self) -> usize {
         self.summarized_turns + self.turns.len()
     }
 
@@ -219,7 +219,7 @@ mod tests {
             assert_eq!(turn.is_shown(), is_shown, "{turn:?}");
             let mut history = History::default();
             history.push(turn);
-            assert_eq!((history.is_empty(), history.len()), (!is_shown, 1));
+            assert_eq!((history.is_empty(), history.turns_so_far()), (!is_shown, 1));
         }
     }
 

@@ -144,7 +144,7 @@ mod tests {
             batch.text.text
         );
         all.fold(3, "three turns".to_owned());
-        assert_eq!((all.next_batch(), all.len(), all.summarized_turns), (None, 13, 3));
+        assert_eq!((all.next_batch(), all.turns_so_far(), all.summarized_turns), (None, 13, 3));
         let shown = all.shown();
         assert_eq!((shown.verbatim, shown.left_out), (10, 0));
         assert!(

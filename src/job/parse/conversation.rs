@@ -27,7 +27,7 @@ pub(super) fn conversation(
             format!("is given, but the session {} has its own: leave one of the two out", session.name);
         return Err(JobError::BadValue { place: params.place("history"), problem });
     }
-    let is_follow_up = session.is_some() || given.as_ref().is_some_and(|history| history.len() > 0);
+    let is_follow_up = session.is_some() || given.as_ref().is_some_and(|history| history.turns_so_far() > 0);
     if is_multi_turn == Some(false) && is_follow_up {
         let other = if session.is_some() { "session" } else { "call_params.history" };
         let problem = format!("is false, but the job has `{other}`: leave one of the two out");
