@@ -9,8 +9,8 @@ pub type Query = (String, f32);
 
 /// The indices of the `k` chunks with the highest BM25 scores, in the order of the chunks. A chunk that shares no word
 /// with the queries is left out.
-pub fn bm25_top_k(queries: &[Query], chunks: &[String], k: usize) -> Vec<usize> {
-    let corpus: Vec<&str> = chunks.iter().map(String::as_str).collect();
+pub fn bm25_top_k(queries: &[Query], chunks: &[impl AsRef<str>], k: usize) -> Vec<usize> {
+    let corpus: Vec<&str> = chunks.iter().map(AsRef::as_ref).collect();
     let embedder: Embedder<u32, Words> =
         EmbedderBuilder::with_tokenizer_and_fit_to_corpus(Words::default(), &corpus).build();
     let mut scorer = Scorer::<usize>::new();

@@ -5,7 +5,8 @@
 //!
 //! ```text
 //! parent (session.rs)                              child: `minions-sandbox` (child/)
-//!   Sandbox::start      -- code, documents -->       confine, prelude, module's top level
+//!   Sandbox::warm                                    interpreter, prelude
+//!   Sandbox::start      -- code, documents -->       confine, module's top level
 //!   prepare_jobs        -- earlier jobs ---->        prepare_jobs(context, ...), checked one by one
 //!   transform_outputs   -- jobs with replies ->      transform_outputs(jobs), same globals
 //!   in any of them      <- a host call, texts --      embedding_retrieve_top_k_chunks(...)
@@ -32,5 +33,5 @@ pub use limits::SandboxLimits;
 pub use minions_confined::{ChildExecutable as SandboxExecutable, LimitedAllocator};
 pub use outline::{NoPython, Outline};
 pub use search::{Retriever, Search, SearchByMeaning};
-pub use session::{Sandbox, Session, Transformed};
+pub use session::{Sandbox, Session, Transformed, Warm};
 pub use types::{JobManifest, JobOutput, JobRecord, set_ids};

@@ -44,7 +44,7 @@ impl Default for SandboxLimits {
             distinct_chunks: 512 << 20,
             instructions: 8 << 20,
             output: 1 << 20,
-            recursion: 500,
+            recursion: 1000,
         }
     }
 }

@@ -18,8 +18,8 @@ use super::{
 const GRACE: Duration = Duration::from_millis(500);
 /// Time to move a message, for each megabyte of it.
 const TRANSFER_PER_MB: Duration = Duration::from_millis(50);
-/// How long a child without code may take to start, on a machine that has much else to do.
-const CHECK_TIME: Duration = Duration::from_secs(30);
+/// How long a child may take to start, on a machine that has much else to do.
+const START_TIME: Duration = Duration::from_secs(30);
 /// The most bytes of a reply besides its texts, for tasks and advice.
 const REPLY_HEAD: usize = 64 << 20;
 
@@ -39,6 +39,15 @@ pub struct Sandbox {
 impl fmt::Debug for Session {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Session({:?})", self.child.id())
+    }
+}
+
+/// A child that has no code yet. Dropping it kills the child.
+pub struct Warm(Child);
+
+impl fmt::Debug for Warm {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Warm({:?})", self.0.id())
     }
 }
 
@@ -73,8 +82,7 @@ impl Sandbox {
     /// # Errors
     /// What [`Self::start`] would give, whatever the code.
     pub async fn check(&self) -> Result<(), SandboxError> {
-        let limits = SandboxLimits { time: CHECK_TIME, ..self.limits.clone() };
-        match (Self { limits, ..self.clone() }).start("", &[""; 0]).await {
+        match self.start("", &[""; 0]).await {
             // There is no code.
             Err(SandboxError::Code(error)) => {
                 Err(SandboxError::Machine(format!("without any code, {error}")))
@@ -88,28 +96,47 @@ impl Sandbox {
         }
     }
 
-    /// Spawns a child, hands it the documents and runs the module's top level. Needs a tokio runtime with IO and time.
-    pub async fn start(&self, code: &str, documents: &[impl AsRef<str>]) -> Result<Session, SandboxError> {
+    /// Starts a child ahead of its code, which takes less time to begin then. Needs a tokio runtime with IO and time.
+    ///
+    /// # Errors
+    /// [`SandboxError::Spawn`].
+    pub async fn warm(&self) -> Result<Warm, SandboxError> {
         let failed = |source| SandboxError::Spawn { executable: self.executable.path().to_owned(), source };
-        let mut session = self.spawn().await.map_err(failed)?;
-        session.documents = documents.iter().map(|document| document.as_ref().len()).sum();
-        session.limits = self.limits.for_documents(session.documents);
+        Child::start(&self.executable).await.map(Warm).map_err(failed)
+    }
+
+    /// Starts a child, hands it the documents and runs the module's top level. Needs a tokio runtime with IO and time.
+    ///
+    /// # Errors
+    /// That of the code, or of the machine.
+    pub async fn start(&self, code: &str, documents: &[impl AsRef<str>]) -> Result<Session, SandboxError> {
+        self.start_in(self.warm().await?, code, documents).await
+    }
+
+    /// As [`Self::start`], in a child that this sandbox started before.
+    ///
+    /// # Errors
+    /// As [`Self::start`].
+    pub async fn start_in(
+        &self,
+        warm: Warm,
+        code: &str,
+        documents: &[impl AsRef<str>],
+    ) -> Result<Session, SandboxError> {
+        let bytes = documents.iter().map(|document| document.as_ref().len()).sum();
+        let mut session = Session {
+            child: warm.0,
+            limits: self.limits.for_documents(bytes),
+            host: self.host.clone(),
+            documents: bytes,
+            has_begun: false,
+        };
         let limits = session.limits.clone();
         let request = Request::Start { code: code.to_owned(), limits, search: self.search };
         match session.call(&request, documents, 0).await? {
             (Reply::Started, _) => Ok(session),
             _ => Err(out_of_turn()),
         }
-    }
-
-    async fn spawn(&self) -> io::Result<Session> {
-        Ok(Session {
-            child: Child::start(&self.executable).await?,
-            limits: self.limits.clone(),
-            host: self.host.clone(),
-            documents: 0,
-            has_begun: false,
-        })
     }
 }
 
@@ -179,7 +206,8 @@ impl Session {
             let sent = wire::send(&mut self.child.input, request, &blocks).await;
             messages::receive(&mut self.child.output, most).await.map_err(|error| sent.err().unwrap_or(error))
         };
-        let mut answer = timeout(deadline, exchange).await;
+        let to_begin = if self.has_begun { deadline } else { deadline + START_TIME };
+        let mut answer = timeout(to_begin, exchange).await;
         let mut host = Counted::new(self.host.as_deref());
         loop {
             answer = match answer {
@@ -205,7 +233,7 @@ impl Session {
             Ok(Ok(answer)) => return Ok(answer),
             Ok(Err(error)) => self.autopsy(&error, request.place()).await,
             Err(_) if !self.has_begun => {
-                SandboxError::Machine(format!("it did not start within {deadline:?}"))
+                SandboxError::Machine(format!("it did not start within {to_begin:?}"))
             }
             Err(_) => CodeError::Timeout { limit: self.limits.time, at: request.place().to_owned() }.into(),
         };

@@ -12,7 +12,7 @@ use crate::prompts::{self, Filled, Slot};
 use crate::protocols::ask::Supervisor;
 use crate::protocols::error::one_line;
 use crate::protocols::{ProtocolError, Transcript, reply};
-use crate::sandbox::{JobManifest, SandboxError, Search, Session};
+use crate::sandbox::{JobManifest, SandboxError, Search, Session, Warm};
 
 /// What the author of a program is told that was cut off: its first part may run, but it is not the program.
 const LOOPED_PROGRAM: &str = "your reply repeats itself, so that the program has no end: write a shorter one";
@@ -40,6 +40,8 @@ impl Minions<'_> {
         let mut prompt = self.decompose_prompt(round, memory);
         let mut failed = Vec::new();
         loop {
+            // It comes up while the supervisor writes.
+            let warm = self.sandbox.warm().await.map_err(ProtocolError::Sandbox)?;
             let ChatReply { text, finish, .. } = supervisor.say(prompt, &Format::Text).await?;
             let cut = match finish {
                 Finish::Stop => None,
@@ -59,7 +61,7 @@ impl Minions<'_> {
             };
             let ran = match cut {
                 Some(problem) => Err(problem.to_owned()),
-                None => self.run_reply(code.as_deref(), memory).await?,
+                None => self.run_reply(warm, code.as_deref(), memory).await?,
             };
             let problem = match ran {
                 Ok((session, manifests)) => {
@@ -85,11 +87,12 @@ impl Minions<'_> {
     /// Runs the program of a reply. The inner error is in words for the supervisor, who may mend it.
     async fn run_reply(
         &self,
+        warm: Warm,
         code: Option<&str>,
         memory: &Memory,
     ) -> Result<Result<(Session, Vec<JobManifest>), String>, ProtocolError> {
         let Some(code) = code else { return Ok(Err("your reply holds no Python block".to_owned())) };
-        match self.run_program(code, memory).await {
+        match self.run_program(warm, code, memory).await {
             Ok((session, manifests)) => match self.complaint_about(&manifests) {
                 None => Ok(Ok((session, manifests))),
                 Some(complaint) => Ok(Err(complaint)),
@@ -101,10 +104,11 @@ impl Minions<'_> {
 
     async fn run_program(
         &self,
+        warm: Warm,
         code: &str,
         memory: &Memory,
     ) -> Result<(Session, Vec<JobManifest>), SandboxError> {
-        let mut session = self.sandbox.start(code, self.assignment.context).await?;
+        let mut session = self.sandbox.start_in(warm, code, self.assignment.context).await?;
         let manifests = session.prepare_jobs(&memory.manifests, &memory.outputs).await?;
         Ok((session, manifests))
     }

@@ -1,33 +1,39 @@
-//! The functions of the child that the code can call: the chunkers, the search, and those of the prelude.
+//! What the code handed over in a call: collected, and held to the limits.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
+use std::hash::{Hash, Hasher};
 use std::mem;
 
-use monty_types::{ExcType, MontyException, MontyObject};
+use rustpython_vm::PyRef;
+use rustpython_vm::builtins::PyStr;
 
-use super::{
-    arguments::bind,
-    ask::Ask,
-    exceptions::{exception, type_error},
-    retrieval::retrieve,
-};
-use minions_documents as documents;
+use super::arguments::utf8;
+use crate::{CodeError, SandboxLimits, wire::Manifest};
 
-use crate::{CodeError, SandboxLimits, Search, wire::Manifest};
+/// A text of the interpreter's, which is shared and not copied.
+#[derive(Clone)]
+pub(super) struct Text(pub PyRef<PyStr>);
 
-/// The names of the functions in the code's scope, but for the search.
-pub(super) const HOST_FUNCTIONS: &[&str] = &[
-    "chunk_by_section",
-    "chunk_by_page",
-    "chunk_by_paragraph",
-    "chunk_by_code",
-    "chunk_by_function_and_class",
-    "_minions_reject",
-    "_minions_count",
-    "_minions_emit",
-    "_minions_text",
-];
+impl AsRef<[u8]> for Text {
+    fn as_ref(&self) -> &[u8] {
+        utf8(&self.0).as_bytes()
+    }
+}
+
+impl PartialEq for Text {
+    fn eq(&self, other: &Self) -> bool {
+        self.as_ref() == other.as_ref()
+    }
+}
+
+impl Eq for Text {}
+
+impl Hash for Text {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.as_ref().hash(state);
+    }
+}
 
 /// The values that the code handed over in a call.
 #[derive(Default)]
@@ -35,34 +41,29 @@ pub(super) struct Collected {
     /// The manifests from `prepare_jobs`.
     pub manifests: Vec<Manifest>,
     /// The distinct chunks of the manifests, or the text of `transform_outputs`.
-    pub texts: Vec<String>,
+    pub texts: Vec<Text>,
     /// The `include` flags after `transform_outputs`.
     pub include: Vec<Option<bool>>,
 }
 
-/// A value or an exception for the code, or an error that ends the session.
-type Answer = Result<Result<MontyObject, MontyException>, CodeError>;
-
-/// Answers calls, and collects what the code hands over.
+/// Collects what the code hands over.
 pub(super) struct Functions {
-    limits: SandboxLimits,
-    search: Search,
+    pub limits: SandboxLimits,
     manifests: Vec<Manifest>,
     /// The distinct chunks, each with its index.
-    chunks: HashMap<String, usize>,
+    chunks: HashMap<Text, usize>,
     chunk_bytes: usize,
     /// Bytes of the distinct chunks, and of tasks and advice.
     distinct_bytes: usize,
     instruction_bytes: usize,
-    text: Option<String>,
+    text: Option<Text>,
     include: Vec<Option<bool>>,
 }
 
 impl Functions {
-    pub(super) fn new(limits: SandboxLimits, search: Search) -> Self {
+    pub(super) fn new(limits: SandboxLimits) -> Self {
         Self {
             limits,
-            search,
             manifests: Vec::new(),
             chunks: HashMap::new(),
             chunk_bytes: 0,
@@ -76,80 +77,28 @@ impl Functions {
     /// The values collected since the last call of this function.
     pub(super) fn take(&mut self) -> Collected {
         (self.chunk_bytes, self.distinct_bytes, self.instruction_bytes) = (0, 0, 0);
-        let mut texts = vec![String::new(); self.chunks.len()];
-        self.chunks.drain().for_each(|(chunk, index)| texts[index] = chunk);
+        let mut chunks: Vec<_> = self.chunks.drain().collect();
+        chunks.sort_unstable_by_key(|(_, index)| *index);
+        let mut texts: Vec<_> = chunks.into_iter().map(|(chunk, _)| chunk).collect();
         texts.extend(self.text.take());
         Collected { manifests: mem::take(&mut self.manifests), texts, include: mem::take(&mut self.include) }
     }
 
-    /// Answers one call of a name in [`HOST_FUNCTIONS`], or of the search.
-    pub(super) fn call(
-        &mut self,
-        name: &str,
-        args: Vec<MontyObject>,
-        kwargs: Vec<(MontyObject, MontyObject)>,
-        ask: &mut Ask,
-    ) -> Answer {
-        match name {
-            "_minions_reject" => Err(self.reject(args)),
-            "_minions_count" => self.count(&args).map(|()| Ok(MontyObject::None)),
-            "_minions_emit" => self.emit(args).map(|()| Ok(MontyObject::None)),
-            "_minions_text" => self.finish(args).map(|()| Ok(MontyObject::None)),
-            chunker if HOST_FUNCTIONS.contains(&chunker) => Ok(chunk(chunker, args, kwargs)),
-            search if Some(search) == self.search.function() => {
-                Ok(retrieve(search, self.search, self.limits.distinct_chunks, args, kwargs, ask))
-            }
-            // The interpreter asks the host for every name that it cannot find.
-            other => Ok(Err(exception(ExcType::NameError, &format!("name '{other}' is not defined")))),
-        }
-    }
-
-    fn reject(&self, args: Vec<MontyObject>) -> CodeError {
-        match args.into_iter().next() {
-            Some(MontyObject::String(message)) => raised(format!("TypeError: {message}")),
-            _ => raised("TypeError: not for the code to call".to_owned()),
-        }
-    }
-
-    fn count(&self, args: &[MontyObject]) -> Result<(), CodeError> {
+    /// Checks the number of manifests, where it is known before they come.
+    pub(super) fn count(&self, got: usize) -> Result<(), CodeError> {
         let max = self.limits.jobs;
-        match args {
-            [MontyObject::Int(got)] => match usize::try_from(*got) {
-                Ok(got) if got > max => Err(CodeError::TooManyJobs { got, max }),
-                _ => Ok(()),
-            },
-            _ => Ok(()),
-        }
+        if got > max { Err(CodeError::TooManyJobs { got, max }) } else { Ok(()) }
     }
 
-    /// Takes one manifest: the name of its type, chunk, task and advice. `...` stands for a missing field.
-    fn emit(&mut self, args: Vec<MontyObject>) -> Result<(), CodeError> {
-        let Ok([MontyObject::String(kind), chunk, task, advice]) = <[MontyObject; 4]>::try_from(args) else {
-            return Err(raised("TypeError: not for the code to call".to_owned()));
-        };
-        let (index, max) = (self.manifests.len(), self.limits.jobs);
-        if index == max {
-            return Err(CodeError::TooManyJobs { got: max + 1, max });
-        }
-        if matches!((&chunk, &task), (MontyObject::Ellipsis, MontyObject::Ellipsis)) {
-            let message = format!("TypeError: prepare_jobs()[{index}] is a {kind}, not a JobManifest");
-            return Err(raised(message));
-        }
-        let text = |field: &str, value: MontyObject| match value {
-            MontyObject::String(text) => Ok(text),
-            MontyObject::Ellipsis => {
-                Err(raised(format!("TypeError: prepare_jobs()[{index}] has no {field}")))
-            }
-            other => {
-                let kind = other.type_name();
-                Err(raised(format!("TypeError: prepare_jobs()[{index}].{field} must be a str, not {kind}")))
-            }
-        };
-        let chunk = text("chunk", chunk)?;
-        let task = text("task", task)?;
-        let advice =
-            if matches!(advice, MontyObject::None) { String::new() } else { text("advice", advice)? };
-        within("the text of all chunks together", &mut self.chunk_bytes, chunk.len(), self.limits.chunks)?;
+    /// The index of the next manifest.
+    pub(super) fn next(&self) -> Result<usize, CodeError> {
+        self.count(self.manifests.len() + 1).map(|()| self.manifests.len())
+    }
+
+    /// Takes one manifest.
+    pub(super) fn emit(&mut self, chunk: Text, task: String, advice: String) -> Result<(), CodeError> {
+        let bytes = chunk.as_ref().len();
+        within("the text of all chunks together", &mut self.chunk_bytes, bytes, self.limits.chunks)?;
         let instructions = task.len() + advice.len();
         within(
             "the text of all tasks and advice together",
@@ -163,7 +112,6 @@ impl Functions {
             Entry::Vacant(new) => {
                 let what =
                     "the text of all distinct chunks together, which are to be cut from the documents,";
-                let bytes = new.key().len();
                 within(what, &mut self.distinct_bytes, bytes, self.limits.distinct_chunks)?;
                 *new.insert(next)
             }
@@ -172,24 +120,13 @@ impl Functions {
         Ok(())
     }
 
-    fn finish(&mut self, args: Vec<MontyObject>) -> Result<(), CodeError> {
-        let Ok([MontyObject::String(text), MontyObject::List(include)]) = <[MontyObject; 2]>::try_from(args)
-        else {
-            return Err(raised("TypeError: not for the code to call".to_owned()));
-        };
-        let max = self.limits.output;
-        if text.len() > max {
-            return Err(CodeError::TooLarge {
-                what: "the text of transform_outputs".to_owned(),
-                got: text.len(),
-                max,
-            });
+    /// Takes the text of `transform_outputs` and the flags of the jobs.
+    pub(super) fn finish(&mut self, text: Text, include: Vec<Option<bool>>) -> Result<(), CodeError> {
+        let (got, max) = (text.as_ref().len(), self.limits.output);
+        if got > max {
+            return Err(CodeError::TooLarge { what: "the text of transform_outputs".to_owned(), got, max });
         }
-        self.text = Some(text);
-        self.include = include
-            .into_iter()
-            .map(|flag| if let MontyObject::Bool(flag) = flag { Some(flag) } else { None })
-            .collect();
+        (self.text, self.include) = (Some(text), include);
         Ok(())
     }
 }
@@ -198,74 +135,4 @@ impl Functions {
 fn within(what: &str, sum: &mut usize, more: usize, max: usize) -> Result<(), CodeError> {
     *sum += more;
     if *sum > max { Err(CodeError::TooLarge { what: what.to_owned(), got: *sum, max }) } else { Ok(()) }
-}
-
-fn raised(message: String) -> CodeError {
-    CodeError::Raised { message, printed: String::new() }
-}
-
-/// Answers a call of a chunker.
-fn chunk(
-    name: &str,
-    args: Vec<MontyObject>,
-    kwargs: Vec<(MontyObject, MontyObject)>,
-) -> Result<MontyObject, MontyException> {
-    use documents::{PARAGRAPH_SIZE, SECTION_OVERLAP, SECTION_SIZE};
-    let parameters: &[&str] = match name {
-        "chunk_by_section" => &["doc", "max_chunk_size", "overlap"],
-        "chunk_by_page" => &["doc", "page_markers"],
-        "chunk_by_paragraph" => &["doc", "max_chunk_size", "overlap_sentences"],
-        "chunk_by_code" => &["doc", "functions_per_chunk"],
-        _ => &["doc"],
-    };
-    let mut values = bind(name, parameters, args, kwargs)?.into_iter();
-    let mut next = || values.next().flatten();
-    let doc = match next() {
-        Some(MontyObject::String(doc)) => doc,
-        Some(other) => {
-            return Err(type_error(format!("{name}(): doc must be a str, not {}", other.type_name())));
-        }
-        None => return Err(type_error(format!("{name}() missing 1 required positional argument: 'doc'"))),
-    };
-    let mut number = |position: usize, default: usize| match next() {
-        None | Some(MontyObject::None) => Ok(default),
-        Some(MontyObject::Int(number)) => usize::try_from(number).map_err(|_| {
-            exception(ExcType::ValueError, &format!("{name}(): {} is negative", parameters[position]))
-        }),
-        Some(other) => Err(type_error(format!(
-            "{name}(): {} must be an int, not {}",
-            parameters[position],
-            other.type_name()
-        ))),
-    };
-    let chunks = match name {
-        "chunk_by_section" => {
-            let (size, overlap) = (number(1, SECTION_SIZE)?, number(2, SECTION_OVERLAP)?);
-            documents::chunk_by_section(&doc, size, overlap).map(strings)
-        }
-        "chunk_by_paragraph" => {
-            let (size, overlap) = (number(1, PARAGRAPH_SIZE)?, number(2, 0)?);
-            documents::chunk_by_paragraph(&doc, size, overlap).map(strings)
-        }
-        "chunk_by_page" => documents::chunk_by_page(&doc, markers(next())?.as_deref()).map(strings),
-        "chunk_by_code" => Ok(strings(documents::chunk_by_code(&doc, number(1, 1)?))),
-        _ => Ok(strings(documents::chunk_by_function_and_class(&doc))),
-    };
-    chunks.map_err(|error| exception(ExcType::ValueError, &format!("{name}(): {error}")))
-}
-
-fn strings(chunks: Vec<impl Into<String>>) -> MontyObject {
-    MontyObject::List(chunks.into_iter().map(|chunk| MontyObject::String(chunk.into())).collect())
-}
-
-fn markers(value: Option<MontyObject>) -> Result<Option<Vec<String>>, MontyException> {
-    let wrong = || type_error("chunk_by_page(): page_markers must be a list of str".to_owned());
-    match value {
-        None | Some(MontyObject::None) => Ok(None),
-        Some(MontyObject::List(markers)) => {
-            let text = |marker| if let MontyObject::String(text) = marker { Ok(text) } else { Err(wrong()) };
-            markers.into_iter().map(text).collect::<Result<_, _>>().map(Some)
-        }
-        Some(_) => Err(wrong()),
-    }
 }

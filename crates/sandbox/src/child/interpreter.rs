@@ -1,185 +1,217 @@
-//! One Monty session: runs the prelude and the supervisor's module, then calls the module's functions.
+//! The interpreter, and the supervisor's code in it.
 
-use monty::{MontyRepl, ReplProgress, ReplStartError};
-use monty_types::{
-    CompileOptions, ExcType, MontyException, MontyObject, NameLookupResult, PrintWriter, ResourceLimits,
-    ResourceTracker,
-};
+use std::mem;
 
-use super::{
-    ask::Ask,
-    exceptions::exception,
-    functions::{Collected, Functions, HOST_FUNCTIONS},
-    report::{Printed, Script},
-    source,
-};
+use rustpython_vm::builtins::{PyInt, PyStr};
+use rustpython_vm::common::rc::PyRc;
+use rustpython_vm::signal::user_signal_channel;
+use rustpython_vm::{AsObject, PyObjectRef, PyResult, Settings, VirtualMachine};
+
+use super::functions::{Collected, Functions};
+use super::native::{self, HOST};
+use super::report::{Raised, Script};
+use super::{source, watch};
 use crate::{CodeError, SandboxLimits, Search};
 
-const PRELUDE: &str = concat!(
-    include_str!("prelude.py"),
-    include_str!("shims.py"),
-    include_str!("re_reader.py"),
-    include_str!("re_module.py"),
-    include_str!("builtins.py")
-);
-/// Monty's name for the second snippet, the module. Monty numbers snippets from 0, and the prelude is 0.
-const SCRIPT: &str = "<python-input-1>";
+/// The interpreter's name for the supervisor's code. Frames of other names are not shown.
+pub(super) const SCRIPT: &str = "<supervisor>";
+
+/// The native modules. No other one is there: not those of the system, nor those that look into the interpreter.
+#[rustfmt::skip]
+const NATIVE: &[&str] = &[
+    "_abc", "_ast", "_bisect", "_blake2", "_codecs", "_collections", "_contextvars", "_csv", "_datetime", "_functools",
+    "_heapq", "_imp", "_io", "_json", "_locale", "_md5", "_minions", "_opcode", "_operator", "_queue", "_random", "_sha1", "_sha2",
+    "_sha256", "_sha3", "_sha512", "_sre", "_stat", "_statistics", "_string", "_struct", "_suggestions", "_tokenize", "_types", "_typing",
+    "_warnings", "_weakref", "array", "atexit", "binascii", "cmath", "errno", "itertools", "marshal", "math", "time",
+    "unicodedata", "zlib",
+];
+
+/// An interpreter in which our own Python has run.
+pub(super) struct Interpreter {
+    vm: rustpython_vm::Interpreter,
+}
+
+/// The interpreter while it runs, with our own functions.
+pub(super) struct Running<'a> {
+    vm: &'a VirtualMachine,
+    host: PyObjectRef,
+}
 
 /// The supervisor's code, loaded.
-pub(super) struct Interpreter {
-    /// `None` while a call runs, and after a call that cannot be resumed.
-    repl: Option<MontyRepl>,
-    functions: Functions,
-    printed: Printed,
+pub(super) struct Loaded<'a> {
+    running: Running<'a>,
+    script: &'static Script,
     limits: SandboxLimits,
-    prepare_arity: usize,
-    script: Script,
 }
 
 impl Interpreter {
-    /// Runs the prelude and the module's top level.
+    /// An interpreter without a system, whose hashes are the same in each run.
+    pub(super) fn new() -> Self {
+        let mut settings = Settings::default();
+        settings.install_signal_handlers = false;
+        settings.isolated = true;
+        settings.ignore_environment = true;
+        settings.import_site = false;
+        settings.user_site_directory = false;
+        settings.write_bytecode = false;
+        settings.safe_path = true;
+        settings.allow_external_library = false;
+        settings.hash_seed = Some(0);
+        let (alarm, listener) = user_signal_channel();
+        watch::listen(alarm);
+        let builder = rustpython_vm::Interpreter::builder(settings);
+        let mut modules = rustpython_stdlib::stdlib_module_defs(&builder.ctx);
+        modules.push(native::_minions::module_def(&builder.ctx));
+        modules.push(native::marshal::module_def(&builder.ctx));
+        let vm = builder
+            .add_native_modules(&modules)
+            .add_frozen_modules(minions_python::LIBRARY)
+            .init_hook(move |vm| {
+                vm.set_user_signal_channel(listener);
+                if let Some(state) = PyRc::get_mut(&mut vm.state) {
+                    state.module_defs.retain(|name, _| NATIVE.contains(name));
+                    state.config.paths.stdlib_dir = None;
+                    state.config.paths.module_search_paths = Vec::new();
+                }
+            })
+            .build();
+        Self { vm }
+    }
+
+    /// Runs our own Python, then `work`. An error is about ourselves.
+    pub(super) fn run<T>(&self, work: impl FnOnce(Running) -> T) -> Result<T, String> {
+        self.vm.enter(|vm| {
+            let host = own_python(vm).map_err(|error| {
+                let mut words = String::new();
+                let _ = vm.write_exception(&mut words, &error);
+                words
+            })?;
+            Ok(work(Running { vm, host }))
+        })
+    }
+}
+
+/// Runs `prelude.py` and `host.py`, and gives the names of the latter.
+fn own_python(vm: &VirtualMachine) -> PyResult {
+    let host = vm.new_scope_with_builtins();
+    vm.run_string(host.clone(), include_str!("python/host.py"), "<host>")?;
+    let prelude = vm.new_scope_with_builtins();
+    vm.run_string(prelude.clone(), include_str!("python/prelude.py"), "<prelude>")?;
+    let host: PyObjectRef = host.globals.into();
+    host.get_item("prepare_scope", vm)?.call((prelude.globals,), vm)?;
+    Ok(host)
+}
+
+impl<'a> Running<'a> {
+    /// Runs the module's top level.
     pub(super) fn start(
+        self,
         code: &str,
         documents: Vec<String>,
         limits: SandboxLimits,
         search: Search,
-        ask: &mut Ask,
-    ) -> Result<Self, CodeError> {
+    ) -> Result<Loaded<'a>, CodeError> {
         if code.len() > limits.code {
             return Err(CodeError::TooLarge { what: "the code".into(), got: code.len(), max: limits.code });
         }
-        let module = source::adapt(code, &documents)?;
-        let tracker = ResourceTracker::new(
-            ResourceLimits::default()
-                .max_duration(limits.time)
-                .max_memory(limits.memory.saturating_add(documents.iter().map(String::len).sum()))
-                .max_recursion_depth(limits.recursion)
-                .max_suspensions(usize::MAX),
-        );
-        let mut this = Self {
-            repl: Some(MontyRepl::new("supervisor", tracker, CompileOptions::default())),
-            functions: Functions::new(limits.clone(), search),
-            printed: Printed::default(),
-            limits,
-            prepare_arity: module.prepare_arity,
-            script: Script { name: SCRIPT, source: code.to_owned() },
-        };
-        let host = HOST_FUNCTIONS.iter().copied().chain(search.function()).map(|name| {
-            let function = MontyObject::Function { name: name.to_owned(), docstring: None };
-            (name.to_owned(), function)
-        });
-        let documents = MontyObject::List(documents.into_iter().map(MontyObject::String).collect());
-        let inputs = host.chain([("_minions_documents".to_owned(), documents)]).collect();
-        this.run("", &source::with_builtins_of_its_own(PRELUDE), inputs, ask)?;
-        this.run("at its top level", &module.code, vec![], ask)?;
-        Ok(this)
-    }
-
-    /// Calls `prepare_jobs`. The prelude makes its arguments from these rows.
-    pub(super) fn prepare_jobs(
-        &mut self,
-        manifests: MontyObject,
-        outputs: MontyObject,
-        ask: &mut Ask,
-    ) -> Result<Collected, CodeError> {
-        self.require("prepare_jobs")?;
-        let arguments = [
-            "_minions_copy(_minions_documents)",
-            "_minions_manifests(_minions_m)",
-            "_minions_outputs(_minions_o)",
-        ];
-        let arguments = arguments[..self.prepare_arity].join(", ");
-        self.run(
-            "in prepare_jobs",
-            &format!("_minions_collect(prepare_jobs({arguments}))"),
-            vec![("_minions_m".to_owned(), manifests), ("_minions_o".to_owned(), outputs)],
-            ask,
-        )?;
-        Ok(self.functions.take())
-    }
-
-    /// Calls `transform_outputs`. `jobs` has a row for each job.
-    pub(super) fn transform_outputs(
-        &mut self,
-        jobs: MontyObject,
-        ask: &mut Ask,
-    ) -> Result<Collected, CodeError> {
-        self.require("transform_outputs")?;
-        self.run(
-            "",
-            "_minions_given = _minions_jobs(_minions_rows)",
-            vec![("_minions_rows".to_owned(), jobs)],
-            ask,
-        )?;
-        self.run(
-            "in transform_outputs",
-            "_minions_finish(transform_outputs(_minions_copy(_minions_given)), _minions_given)",
-            vec![],
-            ask,
-        )?;
-        Ok(self.functions.take())
-    }
-
-    fn require(&self, name: &str) -> Result<(), CodeError> {
-        let found = self.repl.as_ref().is_some_and(|repl| repl.has_function(name));
-        if found { Ok(()) } else { Err(CodeError::Missing(name.to_owned())) }
-    }
-
-    /// Runs one snippet to its end, and answers its calls of the child's functions.
-    fn run(
-        &mut self,
-        place: &str,
-        code: &str,
-        inputs: Vec<(String, MontyObject)>,
-        ask: &mut Ask,
-    ) -> Result<(), CodeError> {
-        let Some(mut repl) = self.repl.take() else {
-            return Err(CodeError::Crashed("it was stopped before".to_owned()));
-        };
-        repl.tracker_mut().set_max_duration(self.limits.time);
-        let Self { printed, functions, .. } = self;
-        let mut progress = repl.feed_start(code, inputs, PrintWriter::Callback(printed));
-        loop {
-            progress = match progress {
-                Ok(ReplProgress::Complete { repl, .. }) => {
-                    self.repl = Some(repl);
-                    return Ok(());
-                }
-                Ok(ReplProgress::FunctionCall(mut call)) => {
-                    let (args, kwargs) = (std::mem::take(&mut call.args), std::mem::take(&mut call.kwargs));
-                    match functions.call(&call.function_name, args, kwargs, ask)? {
-                        Ok(value) => call.resume(value, PrintWriter::Callback(printed)),
-                        Err(exception) => call.resume(exception, PrintWriter::Callback(printed)),
-                    }
-                }
-                Ok(ReplProgress::OsCall(call)) => {
-                    let denied = denied(call.function_call.name());
-                    call.resume(denied, PrintWriter::Callback(printed))
-                }
-                Ok(ReplProgress::NameLookup(lookup)) => {
-                    lookup.resume(NameLookupResult::Undefined, PrintWriter::Callback(printed))
-                }
-                Ok(ReplProgress::ResolveFutures(futures)) => {
-                    let error = exception(
-                        ExcType::RuntimeError,
-                        "nothing to wait for: the functions here are not async",
-                    );
-                    futures.abort(error, PrintWriter::Callback(printed))
-                }
-                Err(failed) => {
-                    let ReplStartError { error, .. } = *failed;
-                    return Err(self.script.failure(&error, place, &self.limits, printed.take()));
-                }
-            }
-        }
+        let vm = self.vm;
+        vm.recursion_limit.set(limits.recursion);
+        HOST.with_borrow_mut(|host| host.functions = Some(Functions::new(limits.clone())));
+        let code = code.strip_prefix('\u{feff}').unwrap_or(code);
+        // It lives as long as the process.
+        let script: &'static Script = Box::leak(Box::new(Script(code.to_owned())));
+        let documents = documents.into_iter().map(|document| vm.ctx.new_str(document).into()).collect();
+        let function = search.function().map_or(vm.ctx.none(), |name| vm.ctx.new_str(name).into());
+        let arguments =
+            vec![vm.ctx.new_str(source::without_copies(code)).into(), vm.ctx.new_list(documents).into(), function];
+        let loaded = Loaded { running: self, script, limits };
+        loaded.call("at its top level", "begin", arguments)?;
+        Ok(loaded)
     }
 }
 
-fn denied(what: &str) -> MontyException {
-    exception(
-        ExcType::PermissionError,
-        &format!(
-            "{what}: there are no files, processes, network, environment or clock here; the documents are in `context`"
-        ),
-    )
+impl Loaded<'_> {
+    /// Makes Python values.
+    pub(super) fn vm(&self) -> &VirtualMachine {
+        self.running.vm
+    }
+
+    /// Calls `prepare_jobs`. Our own Python makes its arguments from these rows.
+    pub(super) fn prepare_jobs(&self, manifests: PyObjectRef, outputs: PyObjectRef) -> Result<Collected, CodeError> {
+        self.require("prepare_jobs")?;
+        self.call("in prepare_jobs", "call_prepare", vec![manifests, outputs])
+    }
+
+    /// Calls `transform_outputs`. `jobs` has a row for each job.
+    pub(super) fn transform_outputs(&self, jobs: PyObjectRef) -> Result<Collected, CodeError> {
+        self.require("transform_outputs")?;
+        self.call("in transform_outputs", "call_transform", vec![jobs])
+    }
+
+    fn require(&self, name: &str) -> Result<(), CodeError> {
+        let vm = self.vm();
+        let found = self.function("has").and_then(|has| has.call((vm.ctx.new_str(name),), vm));
+        if found.is_ok_and(|found| found.is(&vm.ctx.true_value)) {
+            Ok(())
+        } else {
+            Err(CodeError::Missing(name.to_owned()))
+        }
+    }
+
+    fn function(&self, name: &str) -> PyResult {
+        self.running.host.get_item(name, self.vm())
+    }
+
+    /// Calls a function of our own that runs the code, within the code's time.
+    fn call(
+        &self,
+        place: &'static str,
+        function: &str,
+        arguments: Vec<PyObjectRef>,
+    ) -> Result<Collected, CodeError> {
+        let vm = self.vm();
+        let outcome = watch::timed(place, self.script, &self.limits, || {
+            self.function(function).and_then(|function| function.call(arguments, vm))
+        });
+        let (failure, printed, collected) = HOST.with_borrow_mut(|host| {
+            let printed = if matches!(&outcome, Ok(value) if vm.is_none(value)) {
+                String::new()
+            } else {
+                host.printed.take()
+            };
+            let collected = host.functions.as_mut().map(Functions::take).unwrap_or_default();
+            (mem::take(&mut host.failure), printed, collected)
+        });
+        if let Some(failure) = failure {
+            return Err(failure);
+        }
+        let raised = match outcome {
+            Ok(value) if vm.is_none(&value) => return Ok(collected),
+            Ok(value) => raised(&value, vm),
+            // The stack was too short even for what catches exceptions.
+            Err(error) => {
+                let kind = error.class().name().to_string();
+                Raised { kind, words: String::new(), places: Vec::new() }
+            }
+        };
+        Err(self.script.failure(&raised, place, &self.limits, printed))
+    }
+}
+
+/// Reads what `attempt` of `host.py` gives: the kind, the words, and pairs of a line and a name.
+fn raised(value: &PyObjectRef, vm: &VirtualMachine) -> Raised {
+    let item = |value: &PyObjectRef, index: usize| value.get_item(&index, vm).ok();
+    let text = |value: Option<PyObjectRef>| {
+        value.as_ref().and_then(|value| value.downcast_ref::<PyStr>()).map(|text| text.to_string_lossy().into_owned())
+    };
+    let place = |place: PyObjectRef| {
+        let line = item(&place, 0)?.downcast_ref::<PyInt>()?.try_to_primitive(vm).ok()?;
+        Some((line, text(item(&place, 1))?))
+    };
+    let places = item(value, 2).and_then(|places| places.try_to_value::<Vec<PyObjectRef>>(vm).ok());
+    Raised {
+        kind: text(item(value, 0)).unwrap_or_default(),
+        words: text(item(value, 1)).unwrap_or_default(),
+        places: places.unwrap_or_default().into_iter().filter_map(place).collect(),
+    }
 }

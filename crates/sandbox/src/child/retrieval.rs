@@ -1,10 +1,12 @@
 //! The search functions in the code's scope.
 
-use monty_types::{ExcType, MontyException, MontyObject};
+use rustpython_vm::builtins::PyDict;
+use rustpython_vm::function::FuncArgs;
+use rustpython_vm::{PyObjectRef, PyResult, VirtualMachine};
 
-use super::arguments::bind;
-use super::ask::Ask;
-use super::exceptions::{exception, type_error};
+use super::arguments::{bind, count, text, texts, utf8, weights};
+use super::functions::Text;
+use super::{ask, watch};
 use crate::search::SearchArguments;
 use crate::{HostCall, Search};
 use minions_documents::{Query, bm25_top_k};
@@ -18,106 +20,69 @@ pub(super) fn retrieve(
     name: &str,
     search: Search,
     room: usize,
-    args: Vec<MontyObject>,
-    mut kwargs: Vec<(MontyObject, MontyObject)>,
-    ask: &mut Ask,
-) -> Result<MontyObject, MontyException> {
-    for (key, _) in &mut kwargs {
-        if matches!(key, MontyObject::String(key) if key == "keywords") {
-            *key = MontyObject::String("queries".to_owned());
-        }
+    mut args: FuncArgs,
+    vm: &VirtualMachine,
+) -> PyResult<PyObjectRef> {
+    if let Some(keywords) = args.kwargs.swap_remove("keywords") {
+        args.kwargs.insert("queries".into(), keywords);
     }
-    let values = bind(name, &["queries", "chunks", "k", "weights"], args, kwargs)?;
-    let Ok([given, chunks, mut k, mut weights]) = <[Option<MontyObject>; 4]>::try_from(values) else {
-        return Err(type_error(format!("{name}() takes queries, chunks and k")));
-    };
-    if matches!(k, Some(MontyObject::Dict(_))) {
-        std::mem::swap(&mut k, &mut weights);
+    let mut values = bind(name, &["queries", "chunks", "k", "weights"], args, vm)?.into_iter();
+    let mut next = || values.next().flatten().filter(|value| !vm.is_none(value));
+    let (given, chunks, mut k, mut weighted) = (next(), next(), next(), next());
+    if k.as_ref().is_some_and(|k| k.downcast_ref::<PyDict>().is_some()) {
+        std::mem::swap(&mut k, &mut weighted);
     }
-    let queries = weighted(name, queries(name, given)?, weights)?;
-    let chunks = texts(name, "chunks", chunks)?;
-    let k = match k {
-        None | Some(MontyObject::None) => TOP_K,
-        Some(MontyObject::Int(k)) => usize::try_from(k).unwrap_or_default(),
-        Some(other) => {
-            return Err(type_error(format!("{name}(): k must be an int, not {}", other.type_name())));
-        }
-    };
+    let missing = |what: &str| vm.new_type_error(format!("{name}() missing a required argument: '{what}'"));
+    let queries = queries(name, given.ok_or_else(|| missing("queries"))?, weighted, vm)?;
+    let chunks = texts(&format!("{name}(): chunks"), &chunks.ok_or_else(|| missing("chunks"))?, vm)?;
+    let k = k.map_or(Ok(TOP_K), |k| count(&format!("{name}(): k"), &k, vm))?;
     let found = match search {
-        Search::Embedding if chunks.iter().map(String::len).sum::<usize>() > room => {
-            let message =
-                format!("{name}(): the chunks have more than {room} bytes, more than the documents can give");
-            return Err(exception(ExcType::ValueError, &message));
+        Search::Embedding => {
+            if chunks.iter().map(|chunk| utf8(chunk).len()).sum::<usize>() > room {
+                return Err(vm.new_value_error(format!(
+                    "{name}(): the chunks have more than {room} bytes, more than the documents can give"
+                )));
+            }
+            let texts: Vec<_> = chunks.iter().cloned().map(Text).collect();
+            by_meaning(name, &SearchArguments { queries, k }, &texts)
+                .map_err(|reason| vm.new_runtime_error(format!("{name}(): {reason}")))?
         }
-        Search::Embedding => by_meaning(name, SearchArguments { queries, k }, &chunks, ask)
-            .map_err(|reason| exception(ExcType::RuntimeError, &format!("{name}(): {reason}")))?,
-        Search::Bm25 | Search::Off => bm25_top_k(&queries, &chunks, k),
+        Search::Bm25 | Search::Off => {
+            let texts: Vec<_> = chunks.iter().map(utf8).collect();
+            bm25_top_k(&queries, &texts, k)
+        }
     };
     let chosen = found.into_iter().filter_map(|position| chunks.get(position).cloned());
-    Ok(MontyObject::List(chosen.map(MontyObject::String).collect()))
+    Ok(vm.ctx.new_list(chosen.map(Into::into).collect()).into())
 }
 
-/// The indices of the chunks that the host finds.
-fn by_meaning(
-    name: &str,
-    arguments: SearchArguments,
-    chunks: &[String],
-    ask: &mut Ask,
-) -> Result<Vec<usize>, String> {
+/// The indices of the chunks that the host finds. Its time is not the code's.
+fn by_meaning(name: &str, arguments: &SearchArguments, chunks: &[Text]) -> Result<Vec<usize>, String> {
     let lost = |error: serde_json::Error| format!("the search was lost: {error}");
     let arguments = serde_json::to_value(arguments).map_err(lost)?;
-    let found = ask.call(HostCall { name: name.to_owned(), arguments }, chunks)?;
+    let call = HostCall { name: name.to_owned(), arguments };
+    let found = watch::suspended(|| ask::call(call, chunks))?;
     serde_json::from_value(found).map_err(lost)
 }
 
-/// Reads a text, a list of texts, or a dict of texts and weights.
-fn queries(name: &str, given: Option<MontyObject>) -> Result<Vec<Query>, MontyException> {
-    match given {
-        Some(MontyObject::String(text)) => Ok(vec![(text, 1.0)]),
-        Some(MontyObject::Dict(pairs)) => pairs
-            .into_iter()
-            .map(|(text, weight)| Ok((string(name, "queries", text)?, number(name, &weight)?)))
-            .collect(),
-        other => Ok(texts(name, "queries", other)?.into_iter().map(|text| (text, 1.0)).collect()),
-    }
-}
-
-fn weighted(
+/// Reads a text, a list of texts, or a dict of texts and weights, and the weights beside them.
+fn queries(
     name: &str,
-    mut queries: Vec<Query>,
-    weights: Option<MontyObject>,
-) -> Result<Vec<Query>, MontyException> {
-    let Some(MontyObject::Dict(pairs)) = weights else { return Ok(queries) };
-    for (text, weight) in pairs {
-        let (text, weight) = (string(name, "weights", text)?, number(name, &weight)?);
+    given: PyObjectRef,
+    weighted: Option<PyObjectRef>,
+    vm: &VirtualMachine,
+) -> PyResult<Vec<Query>> {
+    let what = format!("{name}(): queries");
+    let mut queries: Vec<Query> = if given.downcast_ref::<rustpython_vm::builtins::PyStr>().is_some() {
+        vec![(utf8(&text(&what, given, vm)?).to_owned(), 1.0)]
+    } else if let Some(pairs) = weights(&what, &given, vm)? {
+        pairs
+    } else {
+        texts(&what, &given, vm)?.iter().map(|text| (utf8(text).to_owned(), 1.0)).collect()
+    };
+    let more = weighted.map(|weighted| weights(&format!("{name}(): weights"), &weighted, vm)).transpose()?;
+    for (text, weight) in more.flatten().unwrap_or_default() {
         queries.iter_mut().filter(|(query, _)| *query == text).for_each(|query| query.1 = weight);
     }
     Ok(queries)
-}
-
-fn texts(name: &str, what: &str, value: Option<MontyObject>) -> Result<Vec<String>, MontyException> {
-    match value {
-        Some(MontyObject::List(items) | MontyObject::Tuple(items)) => {
-            items.into_iter().map(|item| string(name, what, item)).collect()
-        }
-        Some(other) => {
-            Err(type_error(format!("{name}(): {what} must be a list of str, not {}", other.type_name())))
-        }
-        None => Err(type_error(format!("{name}() missing a required argument: '{what}'"))),
-    }
-}
-
-fn string(name: &str, what: &str, value: MontyObject) -> Result<String, MontyException> {
-    match value {
-        MontyObject::String(text) => Ok(text),
-        other => Err(type_error(format!("{name}(): {what} must be str, not {}", other.type_name()))),
-    }
-}
-
-fn number(name: &str, value: &MontyObject) -> Result<f32, MontyException> {
-    match value {
-        MontyObject::Int(number) => Ok(*number as f32),
-        MontyObject::Float(number) => Ok(*number as f32),
-        other => Err(type_error(format!("{name}(): a weight must be a number, not {}", other.type_name()))),
-    }
 }

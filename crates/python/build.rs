@@ -1,0 +1,94 @@
+//! Chooses the modules of the standard library, and changes those that look at the clock, at chance or at what is slow
+//! to load.
+
+use std::path::{Path, PathBuf};
+use std::{env, fs, io};
+
+/// Modules and packages, without those that are native.
+#[rustfmt::skip]
+const MODULES: &[&str] = &[
+    "__future__.py", "_ast_unparse.py", "_collections_abc.py", "_colorize.py", "_markupbase.py", "_opcode_metadata.py",
+    "_py_abc.py", "_py_warnings.py", "_pydatetime.py", "_pydecimal.py", "_strptime.py", "_threading_local.py",
+    "_weakrefset.py", "abc.py", "annotationlib.py", "ast.py", "base64.py", "bisect.py", "calendar.py", "codecs.py",
+    "collections", "colorsys.py", "contextlib.py", "contextvars.py", "copy.py", "copyreg.py", "csv.py", "dataclasses.py",
+    "datetime.py", "decimal.py", "difflib.py", "dis.py", "encodings/__init__.py", "encodings/aliases.py",
+    "encodings/ascii.py", "encodings/cp1252.py", "encodings/latin_1.py", "encodings/unicode_escape.py",
+    "encodings/raw_unicode_escape.py", "encodings/utf_16.py", "encodings/utf_8.py", "encodings/utf_8_sig.py", "enum.py", "fnmatch.py",
+    "fractions.py", "functools.py", "genericpath.py", "glob.py", "graphlib.py", "hashlib.py", "heapq.py", "hmac.py",
+    "html", "importlib/__init__.py", "importlib/_abc.py", "importlib/_bootstrap.py", "importlib/_bootstrap_external.py",
+    "importlib/machinery.py", "importlib/util.py", "inspect.py", "io.py", "ipaddress.py", "json", "keyword.py", "linecache.py",
+    "locale.py", "logging/__init__.py", "ntpath.py", "numbers.py", "opcode.py", "operator.py", "os.py", "pathlib",
+    "posixpath.py", "pprint.py", "queue.py", "random.py", "re", "reprlib.py", "secrets.py", "shlex.py", "stat.py",
+    "statistics.py", "string", "struct.py", "textwrap.py", "threading.py", "token.py", "tokenize.py", "traceback.py",
+    "types.py", "typing.py", "urllib/__init__.py", "urllib/parse.py", "uuid.py", "warnings.py", "weakref.py",
+];
+
+/// A module that is imported when something of it is used.
+macro_rules! late {
+    ($module:literal) => {
+        concat!(
+            "class _Late:\n    def __getattr__(self, name):\n        import ", $module,
+            "\n        return getattr(", $module, ", name)\n", $module, " = _Late()\n"
+        )
+    };
+}
+
+/// Changes: the module, its text, and the text in its place.
+const CHANGES: &[(&str, &str, &str)] = &[
+    // A run of the same program gives the same numbers.
+    (
+        "random.py",
+        "        if version == 1 and isinstance(a, (str, bytes)):\n",
+        "        if a is None:\n            a = 0\n        if version == 1 and isinstance(a, (str, bytes)):\n",
+    ),
+    ("logging/__init__.py", "_startTime = time.time_ns()", "_startTime = 0"),
+    ("logging/__init__.py", "        ct = time.time_ns()", "        ct = 0"),
+    // They take longer to load than all that a usual program needs.
+    ("dataclasses.py", "import inspect\n", late!("inspect")),
+    ("annotationlib.py", "import ast\n", late!("ast")),
+];
+
+fn main() -> io::Result<()> {
+    println!("cargo:rerun-if-changed=build.rs");
+    let library = Path::new(rustpython_pylib::LIB_PATH);
+    let out = PathBuf::from(env::var_os("OUT_DIR").ok_or_else(|| io::Error::other("no OUT_DIR"))?);
+    let chosen = out.join("library");
+    if chosen.exists() {
+        fs::remove_dir_all(&chosen)?;
+    }
+    for module in MODULES {
+        copy(&library.join(module), &chosen.join(module))?;
+    }
+    for (module, text, instead) in CHANGES {
+        change(&chosen.join(module), text, instead)?;
+    }
+    let code = format!(
+        "/// The modules.\npub const LIBRARY: &rustpython_compiler_core::frozen::FrozenLib =\n    rustpython_derive::py_freeze!(dir = {:?}, crate_name = \"rustpython_compiler_core\");\n",
+        chosen.display().to_string()
+    );
+    fs::write(out.join("frozen.rs"), code)
+}
+
+fn copy(from: &Path, to: &Path) -> io::Result<()> {
+    if from.is_dir() {
+        for entry in fs::read_dir(from)? {
+            let name = entry?.file_name();
+            copy(&from.join(&name), &to.join(&name))?;
+        }
+        return Ok(());
+    }
+    if from.extension().is_none_or(|extension| extension != "py") {
+        return Ok(());
+    }
+    let told = |error: io::Error| io::Error::other(format!("{}: {error}", from.display()));
+    fs::create_dir_all(to.parent().unwrap_or(to)).map_err(told)?;
+    fs::write(to, fs::read(from).map_err(told)?).map_err(told)
+}
+
+fn change(module: &Path, text: &str, instead: &str) -> io::Result<()> {
+    let source = fs::read_to_string(module)?;
+    if source.matches(text).count() != 1 {
+        return Err(io::Error::other(format!("{}: not once there: {text}", module.display())));
+    }
+    fs::write(module, source.replace(text, instead))
+}

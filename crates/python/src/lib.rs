@@ -1,0 +1,6 @@
+//! The part of Python's standard library that the sandbox has, as bytecode. It runs in a child process alone.
+//!
+//! `build.rs` takes the library's source from the crate `rustpython-pylib` and leaves out what nobody may import and
+//! nothing here needs. So the clock and chance are taken out of it as well.
+
+include!(concat!(env!("OUT_DIR"), "/frozen.rs"));

@@ -1,0 +1,3 @@
+//! The fork's crate of this name differs from the original in its name alone.
+
+pub use ruff_text_size::*;
