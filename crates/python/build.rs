@@ -9,7 +9,7 @@ use std::{env, fs, io};
 const MODULES: &[&str] = &[
     "__future__.py", "_ast_unparse.py", "_collections_abc.py", "_colorize.py", "_markupbase.py", "_opcode_metadata.py",
     "_py_abc.py", "_py_warnings.py", "_pydatetime.py", "_pydecimal.py", "_strptime.py", "_threading_local.py",
-    "_weakrefset.py", "abc.py", "annotationlib.py", "ast.py", "base64.py", "bisect.py", "calendar.py", "codecs.py",
+    "_weakrefset.py", "abc.py", "annotationlib.py", "ast.py", "base64.py", "bisect.py", "calendar.py", "codecs.py", "codeop.py",
     "collections", "colorsys.py", "contextlib.py", "contextvars.py", "copy.py", "copyreg.py", "csv.py", "dataclasses.py",
     "datetime.py", "decimal.py", "difflib.py", "dis.py", "encodings/__init__.py", "encodings/aliases.py",
     "encodings/ascii.py", "encodings/cp1252.py", "encodings/latin_1.py", "encodings/unicode_escape.py",

@@ -19,7 +19,7 @@ pub(super) const SCRIPT: &str = "<supervisor>";
 /// The native modules. No other one is there: not those of the system, nor those that look into the interpreter.
 #[rustfmt::skip]
 const NATIVE: &[&str] = &[
-    "_abc", "_ast", "_bisect", "_blake2", "_codecs", "_collections", "_contextvars", "_csv", "_datetime", "_functools",
+    "_abc", "_ast", "_bisect", "_blake2", "_codecs", "_collections", "_contextvars", "_csv", "_datetime", "_functools", "_hashlib",
     "_heapq", "_imp", "_io", "_json", "_locale", "_md5", "_minions", "_opcode", "_operator", "_queue", "_random", "_sha1", "_sha2",
     "_sha256", "_sha3", "_sha512", "_sre", "_stat", "_statistics", "_string", "_struct", "_suggestions", "_tokenize", "_types", "_typing",
     "_warnings", "_weakref", "array", "atexit", "binascii", "cmath", "errno", "itertools", "marshal", "math", "time",
@@ -123,7 +123,7 @@ impl<'a> Running<'a> {
         let documents = documents.into_iter().map(|document| vm.ctx.new_str(document).into()).collect();
         let function = search.function().map_or(vm.ctx.none(), |name| vm.ctx.new_str(name).into());
         let arguments =
-            vec![vm.ctx.new_str(source::without_copies(code)).into(), vm.ctx.new_list(documents).into(), function];
+            vec![vm.ctx.new_str(source::adapted(code)).into(), vm.ctx.new_list(documents).into(), function];
         let loaded = Loaded { running: self, script, limits };
         loaded.call("at its top level", "begin", arguments)?;
         Ok(loaded)

@@ -50,6 +50,10 @@ def make_system():
     )
     for name in names.split():
         setattr(posix, name, denied('os.' + name))
+    for name in 'RDONLY WRONLY RDWR CREAT EXCL TRUNC APPEND NONBLOCK CLOEXEC DIRECTORY NOFOLLOW'.split():
+        setattr(posix, 'O_' + name, 0)
+    posix.register_at_fork = lambda **named: None
+    posix.stat_result = posix.terminal_size = tuple
     posix._have_functions = []
     posix.environ = {}
     posix.error = OSError
@@ -200,7 +204,16 @@ MODULES = (
     'unicodedata urllib.parse uuid warnings weakref zlib'
 ).split()
 ANNOUNCED = ', '.join(name for name in MODULES if name not in ('__future__', 'asyncio', 'os', 'sys', 'time'))
+# What the interpreter itself imports while the code runs: it asks the code's scope for it.
+OF_THE_LIBRARY = ('codeop', 'copyreg', 'encodings', 'linecache')
 load = builtins.__import__
+
+
+def is_there(name):
+    top = name.partition('.')[0]
+    if name in MODULES or top in MODULES or top in OF_THE_LIBRARY:
+        return True
+    return top.startswith('_') and top not in ('_imp', '_minions')
 
 
 def unknown(name):
@@ -222,10 +235,9 @@ def bring(name, globals=None, locals=None, fromlist=(), level=0):
         name = top = 'typing'
     if name in Ours.modules:
         return Ours.modules[name]
-    if name not in MODULES and top not in MODULES and not (name == 'urllib' and 'parse' in fromlist):
+    if not is_there(name) and not (name == 'urllib' and 'parse' in (fromlist or ())):
         unknown(name)
-    module = load(name, None, None, fromlist, 0)
-    return module
+    return load(name, None, None, fromlist, 0)
 
 
 class Ours:
@@ -257,9 +269,8 @@ def prepare_scope(prelude):
     Ours.classes = prelude['JobManifest'], prelude['JobOutput'], prelude['Job']
     Ours.modules = stand_ins(prelude)
     open_scope(prelude)
-    for name in ('_minions', 'host', 'posix'):
+    for name in ('_minions', 'supervisor'):
         sys.modules.pop(name, None)
-    sys.modules.pop('supervisor', None)
     sys.modules['__main__'] = Module('__main__')
 
 
