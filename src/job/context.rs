@@ -9,6 +9,9 @@ use crate::documents::{Document, Places};
 
 const LIST: &str = "a list of documents, [\"the text\", {\"name\": \"report.txt\", \"text\": \"the text\"}]";
 
+/// The keys of a document.
+pub(super) const DOCUMENT: [&str; 2] = ["name", "text"];
+
 /// Keys by which other tools take a document that is elsewhere.
 const FILES: [&str; 6] = ["path", "file", "filename", "file_path", "url", "uri"];
 
@@ -40,7 +43,7 @@ fn named(place: &str, object: Value) -> Result<Document, JobError> {
             ),
         });
     }
-    let mut fields = Fields::strict(place, object, &["name", "text"])?;
+    let mut fields = Fields::strict(place, object, &DOCUMENT)?;
     let name = fields.name("name")?;
     // A name stands in the one line of a heading.
     if name.as_ref().is_some_and(|name| name.contains(char::is_control)) {

@@ -25,13 +25,48 @@ pub(crate) use cost::{BUDGET, check_budget, prices_of};
 const TOP_LEVEL: [&str; 8] =
     ["local_client", "remote_client", "protocol", "call_params", "custom_id", "metadata", "budget", "output"];
 
+/// Further keys of a job, without effect: the address of a schema, for editors.
+const UNLISTED: [&str; 1] = ["$schema"];
+/// The keys of `protocol`.
+const PROTOCOL: [&str; 4] = ["type", "max_rounds", "log_dir", "kwargs"];
+/// Further keys of `protocol`, which are refused.
+const PROTOCOL_UNUSED: [&str; 1] = ["callback"];
+/// Further keys of `protocol.kwargs`, which are refused.
+const KWARGS_UNUSED: [&str; 1] = ["is_multi_turn"];
+
+/// The keys of each object that is read here, by the object's place.
+#[cfg(test)]
+pub(super) fn keys() -> [(&'static str, Vec<&'static str>); 6] {
+    let of_all =
+        |keys: fn(ProtocolKind) -> Vec<&'static str>| ProtocolKind::ALL.into_iter().flat_map(keys).collect();
+    [
+        ("", TOP_LEVEL.into_iter().chain(UNLISTED).collect()),
+        ("call_params", of_all(params)),
+        ("protocol", PROTOCOL.into_iter().chain(PROTOCOL_UNUSED).collect()),
+        ("protocol.kwargs", of_all(protocol_kwargs)),
+        ("budget", cost::BUDGET.to_vec()),
+        ("prices", cost::PRICES.to_vec()),
+    ]
+}
+
+/// The keys of `call_params` for a protocol.
+pub(super) fn params(kind: ProtocolKind) -> Vec<&'static str> {
+    let parser = Parser::of(kind);
+    parser.params.iter().chain(parser.unused_params).copied().collect()
+}
+
+/// The keys of `protocol.kwargs` for a protocol.
+pub(super) fn protocol_kwargs(kind: ProtocolKind) -> Vec<&'static str> {
+    Parser::of(kind).kwargs.iter().copied().chain(KWARGS_UNUSED).collect()
+}
+
 /// Checks one bare job. `log_dir` is where logs go when the job does not say.
 pub fn parse(job: Value, log_dir: &Path) -> Result<Job, JobError> {
     checked(job, log_dir).map_err(places::right_place)
 }
 
 fn checked(job: Value, log_dir: &Path) -> Result<Job, JobError> {
-    let mut root = Fields::strict("", job, &TOP_LEVEL)?;
+    let mut root = Fields::strict_but("", job, &TOP_LEVEL, &UNLISTED)?;
     root.name("custom_id")?;
     let metadata = root.object("metadata")?;
     let is_slim = is_slim(&mut root)?;
@@ -113,12 +148,7 @@ impl Parser {
 /// Which protocol the job wants, and the objects that it reads, with unknown keys refused.
 fn assignment(root: &mut Fields) -> Result<(ProtocolKind, AssignmentFields), JobError> {
     let protocol = root.value("protocol").unwrap_or_default();
-    let mut protocol_fields = Fields::strict_but(
-        "protocol",
-        protocol,
-        &["type", "max_rounds", "log_dir", "kwargs"],
-        &["callback"],
-    )?;
+    let mut protocol_fields = Fields::strict_but("protocol", protocol, &PROTOCOL, &PROTOCOL_UNUSED)?;
     let kind = protocol_kind(&mut protocol_fields)?;
     if protocol_fields.value("callback").is_some() {
         return Err(JobError::Unsupported {
@@ -128,7 +158,7 @@ fn assignment(root: &mut Fields) -> Result<(ProtocolKind, AssignmentFields), Job
     }
     let parser = Parser::of(kind);
     let kwargs = protocol_fields.value("kwargs").unwrap_or_default();
-    let mut kwargs = Fields::strict_but("protocol.kwargs", kwargs, parser.kwargs, &["is_multi_turn"])?;
+    let mut kwargs = Fields::strict_but("protocol.kwargs", kwargs, parser.kwargs, &KWARGS_UNUSED)?;
     let params = root.value("call_params").unwrap_or_default();
     let params = Fields::strict_but("call_params", params, parser.params, parser.unused_params)?;
     if kwargs.flag("is_multi_turn")? == Some(true) {
