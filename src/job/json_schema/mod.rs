@@ -139,10 +139,16 @@ fn special(row: &Row) -> Option<Value> {
         ("client", "type") => json!({"enum": names()}),
         ("call_params", "context") => {
             let mut document = object("document", true);
-            document["required"] = json!(["text"]);
+            document["oneOf"] = json!([{"required": ["text"]}, {"required": ["file"]}]);
             let item = json!({"anyOf": [{"type": "string"}, document]});
             json!({"anyOf": [{"type": ["string", "null"]}, {"type": "array", "items": item}]})
         }
+        ("call_params", "history") => {
+            let message = json!({"type": "object", "required": ["role", "content"]});
+            json!({"anyOf": [object("history", true), {"type": "array", "items": {"anyOf": [object("turn", true), message]}}, {"type": "null"}]})
+        }
+        ("history", "turns") => json!({"type": ["array", "null"], "items": object("turn", true)}),
+        ("turn", "evidence") => json!({"type": ["array", "null"], "items": {"type": ["object", "string"]}}),
         ("call_params", "logging_id") => json!({"type": ["string", "number", "null"]}),
         ("call_params", "use_retrieval") => json!({"enum": ["bm25", "embedding", false, null]}),
         ("client.kwargs", "thinking") => {

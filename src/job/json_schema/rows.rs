@@ -30,6 +30,8 @@ const fn row(
 
 /// The most tokens, bytes and the like.
 const MOST: u64 = u64::MAX;
+/// No conversation has more turns.
+const MANY: u64 = 1_000_000_000;
 const NARROW: u64 = u32::MAX as u64;
 const CHUNKERS: &[&str] = &[
     "chunk_by_section",
@@ -98,6 +100,14 @@ pub(super) const ROWS: &[Row] = &[
         r#""slim""#,
         "`slim` leaves out of the result whatever repeats.",
     ),
+    row(
+        "",
+        "session",
+        Text,
+        "",
+        r#""acme""#,
+        "The name of a session, which has the history and takes this turn.",
+    ),
     row("", "custom_id", Text, "", r#""line-1""#, "The job's name in a batch."),
     row("call_params", "task", Text, "", r#""Who signed?""#, "The question."),
     row(
@@ -106,7 +116,23 @@ pub(super) const ROWS: &[Row] = &[
         Anything,
         "",
         r#"["The whole text of a document."]"#,
-        "The documents: one text or a list; an item is a text, or an object with `name` and `text`.",
+        "The documents: one text or a list; an item is a text, an object with `name` and `text`, or one with `file`.",
+    ),
+    row(
+        "call_params",
+        "context_files",
+        List,
+        "",
+        r#"["report.pdf", "src/"]"#,
+        "Files and folders to read as documents.",
+    ),
+    row(
+        "call_params",
+        "history",
+        Anything,
+        "",
+        r#"{"turns": [{"query": "Who signed?", "remote_output": "Ada."}]}"#,
+        "What was said before: `result.conversation_history` of the job before, or a list of messages.",
     ),
     row(
         "call_params",
@@ -231,6 +257,7 @@ pub(super) const ROWS: &[Row] = &[
         r#""logs""#,
         "The folder of the conversation logs; `..` is refused.",
     ),
+    row("protocol", "session_dir", Text, "", r#""sessions""#, "The folder of sessions; `..` is refused."),
     row(
         "protocol",
         "kwargs",
@@ -287,7 +314,30 @@ pub(super) const ROWS: &[Row] = &[
         "8",
         "Worker calls in flight, at each server.",
     ),
-    row("protocol.kwargs", "is_multi_turn", Unused, "", "false", "Refused unless it is false."),
+    row(
+        "protocol.kwargs",
+        "is_multi_turn",
+        Flag,
+        "false",
+        "true",
+        "Whether the job is the first turn of a conversation; one with a history or a session is a turn in any case.",
+    ),
+    row(
+        "protocol.kwargs",
+        "max_history_turns",
+        Count(0, 1000),
+        "",
+        "5",
+        "Turns that models are shown word by word; older ones are summed up.",
+    ),
+    row(
+        "protocol.kwargs",
+        "rewrite",
+        OneOf(&["remote", "local", "off"]),
+        r#""remote""#,
+        r#""local""#,
+        "Who makes a question stand alone that follows others.",
+    ),
     row("prices", "input", Number(0.0, 1e9), "", "2.5", "Of a prompt."),
     row("prices", "output", Number(0.0, 1e9), "", "10", "Of a reply."),
     row(
@@ -424,6 +474,56 @@ pub(super) const ROWS: &[Row] = &[
     row("client.kwargs", "api_version", Text, "", r#""2024-10-21""#, "Azure: the version of the API."),
     row("client.kwargs", "account_id", Text, "", r#""a1""#, "Cloudflare: the account."),
     row("client.kwargs", "gateway_id", Text, "", r#""g1""#, "Cloudflare: the gateway."),
+    row(
+        "history",
+        "turns",
+        Anything,
+        "",
+        r#"[{"query": "Who signed?", "remote_output": "Ada."}]"#,
+        "The turns, in order.",
+    ),
+    row(
+        "history",
+        "summary",
+        Text,
+        "",
+        r#""They asked who signed.""#,
+        "What the turns were about that are shown no more.",
+    ),
+    row("history", "max_turns", Count(0, MANY), "", "10", "Turns that models are shown word by word."),
+    row("history", "turns_since_last_summary", Count(0, MANY), "", "1", "Given back as it came."),
+    row("history", "turns_per_summary", Count(0, MANY), "", "1", "Given back as it came."),
+    row("history", "summarize_older_turns", Flag, "", "true", "Whether older turns are summed up."),
+    row("history", "summarized_turns", Count(0, MANY), "", "0", "So many turns are in the summary."),
+    row("turn", "query", Text, "", r#""Who signed?""#, "The question."),
+    row("turn", "remote_output", Text, "", r#""Ada.""#, "The answer."),
+    row("turn", "local_output", Text, "", r#""Signed: Ada.""#, "What the worker said."),
+    row("turn", "timestamp", Text, "", r#""2026-11-26T10:00:00""#, "When."),
+    row(
+        "turn",
+        "standalone_task",
+        Text,
+        "",
+        r#""Who signed the contract?""#,
+        "The question as it stood alone.",
+    ),
+    row(
+        "turn",
+        "status",
+        OneOf(&["answered", "no_answer", "partial", "failed"]),
+        "",
+        r#""answered""#,
+        "How the turn ended.",
+    ),
+    row(
+        "turn",
+        "evidence",
+        Anything,
+        "",
+        r#"[{"citation": "Signed: Ada", "source": "a.pdf"}]"#,
+        "The quotes of the answer.",
+    ),
     row("document", "name", Text, "", r#""report.txt""#, "One line; evidence says it as `source`."),
     row("document", "text", Text, "", r#""The whole text.""#, "The whole text of the document."),
+    row("document", "file", Text, "", r#""report.pdf""#, "The path of a file to read, in place of `text`."),
 ];

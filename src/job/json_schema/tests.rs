@@ -40,6 +40,7 @@ fn is_valid(value: &Value, schema: &Value, root: &Value) -> bool {
             fields.is_none_or(|fields| fields.keys().all(|key| is_valid(&json!(key), told, root)))
         }
         "items" => value.as_array().is_none_or(|items| items.iter().all(|item| is_valid(item, told, root))),
+        "oneOf" => told.as_array().unwrap().iter().filter(|schema| valid(schema)).count() == 1,
         "anyOf" => told.as_array().unwrap().iter().any(valid),
         "allOf" => told.as_array().unwrap().iter().all(valid),
         "not" => !valid(told),
@@ -101,9 +102,15 @@ fn with(row: &Row, value: &Value) -> Value {
             job["local_client"][key] = value.clone();
         }
         "document" => {
-            let mut document = json!({"text": "x"});
+            let mut document = if key == "file" { json!({}) } else { json!({"text": "x"}) };
             document[key] = value.clone();
             job["call_params"]["context"] = json!([document]);
+        }
+        "history" => job["call_params"]["history"] = json!({(key): value}),
+        "turn" => {
+            let mut turn = json!({"query": "q", "remote_output": "a"});
+            turn[key] = value.clone();
+            job["call_params"]["history"] = json!({"turns": [turn]});
         }
         other => panic!("{other}"),
     }
@@ -119,6 +126,8 @@ fn the_schema_has_every_field_that_the_parser_knows_and_no_other() {
         ("client", options::outer().collect::<Vec<_>>()),
         ("client.kwargs", options::all().collect()),
         ("document", super::super::context::DOCUMENT.to_vec()),
+        ("history", super::super::history::KEYS.to_vec()),
+        ("turn", super::super::history::TURN.to_vec()),
     ];
     for (area, known) in parse::keys().into_iter().chain(of_sides) {
         let rows: BTreeSet<&str> = ROWS.iter().filter(|row| row.area == area).map(|row| row.key).collect();
@@ -229,6 +238,13 @@ fn a_field_of_another_protocol_or_client_type_is_refused_by_both() {
         (json!({"protocol": {"kwargs": {"prices": {"input": 1}}}, "call_params": {"task": "t"}}), false),
         (json!({"call_params": {"task": "t", "context": [{"name": "a", "text": "x"}, "y"]}}), true),
         (json!({"call_params": {"task": "t", "context": [{"name": "a"}]}}), false),
+        (
+            json!({"call_params": {"task": "t", "context": [{"file": "a.pdf"}], "context_files": "src/"}}),
+            true,
+        ),
+        (json!({"call_params": {"task": "t", "context": [{"file": "a.pdf", "text": "x"}]}}), false),
+        (json!({"call_params": {"task": "t", "history": [{"role": "user", "content": "x"}]}}), true),
+        (json!({"call_params": {"task": "t", "history": {"turns": [{"question": "x"}]}}}), false),
         (json!({"call_params": {"context": []}}), false),
         (json!({"call_params": {"task": ""}}), false),
         (json!({"call_params": {"task": "t"}, "bugdet": {}}), false),
