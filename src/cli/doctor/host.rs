@@ -79,5 +79,5 @@ impl Host<'_> {
 pub(crate) fn free_at(path: &Path) -> Option<u64> {
     let there = path.ancestors().find(|path| path.exists())?;
     let stat = statvfs(there).ok()?;
-    Some(u64::from(stat.blocks_available()).saturating_mul(stat.fragment_size()))
+    Some(stat.blocks_available().saturating_mul(stat.fragment_size()))
 }

@@ -9,7 +9,7 @@ mod tests;
 
 use serde_json::{Map, Value, json};
 
-use self::rows::{ROWS, Row};
+use self::rows::{Row, rows};
 use super::options;
 use super::parse;
 use super::schema::ProtocolKind;
@@ -56,7 +56,7 @@ pub fn json_schema() -> Value {
 
 /// The object of an area: its fields, and no others.
 fn object(area: &str, is_closed: bool) -> Value {
-    let fields = ROWS.iter().filter(|row| row.area == area);
+    let fields = rows().filter(|row| row.area == area);
     let properties: Map<String, Value> = fields.map(|row| (row.key.to_owned(), field(row))).collect();
     let mut object = json!({"type": "object", "properties": properties});
     if is_closed {
@@ -186,7 +186,7 @@ fn kwargs() -> Value {
 /// A side: each option is that of some client types.
 fn client() -> Value {
     let mut client = object("client", true);
-    let of_others = ROWS.iter().filter(|row| row.area == "client.kwargs").filter_map(|row| {
+    let of_others = rows().filter(|row| row.area == "client.kwargs").filter_map(|row| {
         let owners: Vec<_> = providers::PROVIDERS.iter().filter(|provider| options::is_known(provider, row.key)).collect();
         if owners.len() == providers::PROVIDERS.len() {
             return None;
@@ -207,7 +207,7 @@ fn client() -> Value {
 /// What a job of this protocol does not have.
 fn of_protocol(kind: ProtocolKind) -> Value {
     let not_of = |area: &str, keys: Vec<&'static str>| -> Map<String, Value> {
-        let rows = ROWS.iter().filter(|row| row.area == area && !keys.contains(&row.key));
+        let rows = rows().filter(|row| row.area == area && !keys.contains(&row.key));
         rows.map(|row| (row.key.to_owned(), json!({"type": "null"}))).collect()
     };
     let params = not_of("call_params", parse::params(kind));

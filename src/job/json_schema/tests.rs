@@ -130,23 +130,22 @@ fn the_schema_has_every_field_that_the_parser_knows_and_no_other() {
         ("turn", super::super::history::TURN.to_vec()),
     ];
     for (area, known) in parse::keys().into_iter().chain(of_sides) {
-        let rows: BTreeSet<&str> = ROWS.iter().filter(|row| row.area == area).map(|row| row.key).collect();
+        let rows: BTreeSet<&str> = rows().filter(|row| row.area == area).map(|row| row.key).collect();
         let known: BTreeSet<&str> = known.into_iter().collect();
         let (missing, more) =
             (known.difference(&rows).collect::<Vec<_>>(), rows.difference(&known).collect::<Vec<_>>());
         assert!(
             missing.is_empty() && more.is_empty(),
-            "src/job/json_schema/rows.rs, \"{area}\": describe {missing:?}, take out {more:?}"
+            "src/job/json_schema/rows, \"{area}\": describe {missing:?}, take out {more:?}"
         );
     }
-    let twice =
-        |row: &Row| ROWS.iter().filter(|other| (other.area, other.key) == (row.area, row.key)).count() > 1;
-    assert_eq!(ROWS.iter().find(|row| twice(row)).map(|row| row.key), None);
+    let twice = |row: &Row| rows().filter(|other| (other.area, other.key) == (row.area, row.key)).count() > 1;
+    assert_eq!(rows().find(|row| twice(row)).map(|row| row.key), None);
 }
 
 #[test]
 fn the_example_and_the_default_of_each_field_are_taken_by_parser_and_schema() {
-    for row in ROWS {
+    for row in rows() {
         for text in [row.example, row.default].into_iter().filter(|text| !text.is_empty()) {
             let value: Value =
                 serde_json::from_str(text).unwrap_or_else(|error| panic!("{}: {error}", row.key));
@@ -159,7 +158,7 @@ fn the_example_and_the_default_of_each_field_are_taken_by_parser_and_schema() {
 
 #[test]
 fn parser_and_schema_agree_on_the_limits_of_each_field() {
-    for row in ROWS {
+    for row in rows() {
         let cases: Vec<(Value, bool)> = match row.form {
             Form::Count(least, most) => {
                 let mut cases =

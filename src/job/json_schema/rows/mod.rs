@@ -2,7 +2,9 @@
 //!
 //! The lists of keys are the parser's. A test compares the two, and tries the limits of each row on the parser.
 
-use super::Form::{self, Anything, Count, Flag, Limit, List, Number, Object, OneOf, Text, Unused};
+mod clients;
+
+use super::Form::{self, Anything, Count, Flag, List, Number, Object, OneOf, Text, Unused};
 
 /// One field.
 pub(super) struct Row {
@@ -15,6 +17,11 @@ pub(super) struct Row {
     /// A value, as JSON.
     pub example: &'static str,
     pub about: &'static str,
+}
+
+/// Every field, but for those of the original that are taken without effect.
+pub(super) fn rows() -> impl Iterator<Item = &'static Row> {
+    OF_JOBS.iter().chain(clients::OF_CLIENTS)
 }
 
 const fn row(
@@ -41,8 +48,8 @@ const CHUNKERS: &[&str] = &[
     "chunk_by_function_and_class",
 ];
 
-/// Every field, but for those of the original that are taken without effect.
-pub(super) const ROWS: &[Row] = &[
+/// The fields of a job, but for those of its clients.
+const OF_JOBS: &[Row] = &[
     row(
         "",
         "$schema",
@@ -367,113 +374,6 @@ pub(super) const ROWS: &[Row] = &[
         "Bytes besides the job's own words that may leave this machine.",
     ),
     row("budget", "deadline_s", Number(0.001, 31_536_000.0), "", "120", "Seconds for the whole job."),
-    row("client", "type", Anything, "", r#""ollama""#, "The client type: `minions providers` lists them."),
-    row("client", "model_name", Text, "", r#""llama3.2:3b""#, "The model; without it the type's own."),
-    row("client", "model_path", Text, "", r#""models/small.gguf""#, "`llama_cpp` only: the GGUF file."),
-    row("client", "port", Count(1, 65_535), "", "11434", "The port of a local server."),
-    row(
-        "client",
-        "timeout",
-        Number(0.001, 31_536_000.0),
-        "",
-        "300",
-        "Seconds of silence after which a call fails.",
-    ),
-    row("client", "kwargs", Object, "", r#"{"temperature": 0}"#, "The client's options."),
-    row("client.kwargs", "temperature", Number(0.0, 2.0), "", "0.2", "How much replies vary."),
-    row("client.kwargs", "max_tokens", Limit(1, NARROW), "", "2048", "The longest reply; -1 is no limit."),
-    row(
-        "client.kwargs",
-        "timeout",
-        Number(0.001, 31_536_000.0),
-        "",
-        "300",
-        "Seconds of silence after which a call fails; also beside `kwargs`.",
-    ),
-    row("client.kwargs", "seed", Limit(0, NARROW), "", "7", "For sampling; -1 is none."),
-    row("client.kwargs", "retries", Count(0, 100), "3", "1", "Tries after the first failed one."),
-    row("client.kwargs", "max_concurrency", Count(1, 4096), "", "8", "Calls in flight, at each server."),
-    row(
-        "client.kwargs",
-        "structured_output_schema",
-        Object,
-        "",
-        r#"{"type": "object"}"#,
-        "`minion`: a JSON schema for the worker's replies.",
-    ),
-    row(
-        "client.kwargs",
-        "api_key",
-        Text,
-        "",
-        r#""sk-0123456789abcdef""#,
-        "The key. It belongs in the environment rather than into a file.",
-    ),
-    row(
-        "client.kwargs",
-        "base_url",
-        List,
-        "",
-        r#""http://gpu-1:11434""#,
-        "The server's address, or a list of them.",
-    ),
-    row("client.kwargs", "headers", Object, "", r#"{"X-Team": "a"}"#, "Further headers of each call."),
-    row(
-        "client.kwargs",
-        "thinking",
-        Anything,
-        "",
-        r#""low""#,
-        "`true`, `false`, or how much: `low`, `medium`, `high`.",
-    ),
-    row(
-        "client.kwargs",
-        "num_ctx",
-        Anything,
-        "",
-        "8192",
-        "The context window in tokens; 0 is the model's own.",
-    ),
-    row("client.kwargs", "n_ctx", Anything, "", "8192", "The same by llama.cpp's name."),
-    row(
-        "client.kwargs",
-        "keep_alive",
-        Anything,
-        "",
-        r#""10m""#,
-        "How long the model stays loaded: seconds, or a text such as `10m`.",
-    ),
-    row("client.kwargs", "n_gpu_layers", Limit(0, NARROW), "", "-1", "Layers on a graphics card; -1 is all."),
-    row(
-        "client.kwargs",
-        "chat_format",
-        Text,
-        "",
-        r#""chatml""#,
-        "A chat template by llama.cpp's name, in place of the file's own.",
-    ),
-    row("client.kwargs", "n_threads", Limit(0, 4096), "", "4", "Threads that compute."),
-    row(
-        "client.kwargs",
-        "endpoint",
-        Text,
-        "",
-        r#""https://r.openai.azure.com""#,
-        "Azure: the resource, or the portal's whole target URI.",
-    ),
-    row(
-        "client.kwargs",
-        "azure_endpoint",
-        Text,
-        "",
-        r#""https://r.openai.azure.com""#,
-        "The same as `endpoint`.",
-    ),
-    row("client.kwargs", "deployment", Text, "", r#""gpt-4o""#, "Azure: the deployment."),
-    row("client.kwargs", "azure_deployment", Text, "", r#""gpt-4o""#, "The same as `deployment`."),
-    row("client.kwargs", "api_version", Text, "", r#""2024-10-21""#, "Azure: the version of the API."),
-    row("client.kwargs", "account_id", Text, "", r#""a1""#, "Cloudflare: the account."),
-    row("client.kwargs", "gateway_id", Text, "", r#""g1""#, "Cloudflare: the gateway."),
     row(
         "history",
         "turns",
