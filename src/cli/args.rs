@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
+use super::ask::{self, AskArgs, AskOptions};
 use super::batch::BatchOptions;
 use super::container;
 use super::options::RunOptions;
@@ -21,6 +22,9 @@ pub(crate) struct Cli {
     /// Options of `run`.
     #[command(flatten)]
     pub run: RunArgs,
+    /// The original's form of a question, which begins with `--context`.
+    #[command(flatten)]
+    pub question: AskOptions,
 }
 
 const AFTER: &str = include_str!("help.txt");
@@ -44,6 +48,9 @@ Examples:
 /// What the program can do.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    /// Answer a question about files and folders.
+    #[command(after_help = ask::EXAMPLES)]
+    Ask(Box<AskArgs>),
     /// Run one job (the default).
     #[command(after_help = RUN_EXAMPLES)]
     Run(RunArgs),

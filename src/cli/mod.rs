@@ -3,6 +3,7 @@
 //! In: arguments, bytes, signals. Out: envelopes on stdout, words for people on stderr, an exit code.
 
 pub(crate) mod args;
+pub(crate) mod ask;
 mod batch;
 mod container;
 pub(crate) mod demo;
@@ -25,6 +26,7 @@ mod progress;
 mod pull_bar;
 mod readings;
 pub(crate) mod run;
+mod screen;
 pub(crate) mod service;
 pub(crate) mod stdout;
 mod sync;

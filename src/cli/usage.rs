@@ -1,6 +1,6 @@
 //! What is said of a command line that can't be used.
 
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, IsTerminal};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -10,6 +10,7 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 use minions::error::{Exit, Failure};
 
 use super::args::Cli;
+use super::screen::{clean, start_line};
 
 /// What is wrong with it; `None` after `--help` and `--version`, which clap has printed.
 pub(crate) fn failure(error: &clap::Error) -> Option<Failure> {
@@ -77,18 +78,41 @@ fn remedy(error: &clap::Error) -> String {
     }
 }
 
-/// Says it once: where stdout is a terminal or that of a batch as words on stderr, else in the envelope, for which it is
-/// given back.
-pub(crate) fn told(failure: Failure, is_batch: bool) -> Result<Failure, ExitCode> {
-    if !is_batch && !io::stdout().is_terminal() {
+/// Whether stdout is owed an envelope though the command line can't be used.
+pub(crate) fn owes_envelope() -> bool {
+    let words: Vec<_> = std::env::args_os().skip(1).collect();
+    let has = |word: &str| words.iter().any(|other| other == word);
+    let first = words.first().and_then(|word| word.to_str()).unwrap_or_default();
+    match first {
+        "batch" => false,
+        "ask" => has("--json"),
+        _ => !words.iter().any(|word| word.to_string_lossy().starts_with("--context")) || has("--json"),
+    }
+}
+
+/// Says it once: where stdout is a terminal, or is owed no envelope, as words on stderr, else in the envelope, for which it
+/// is given back.
+pub(crate) fn told(failure: Failure, owes_envelope: bool) -> Result<Failure, ExitCode> {
+    if owes_envelope && !io::stdout().is_terminal() {
         return Ok(failure);
     }
-    let Failure { message, hint, .. } = &failure;
-    let hint = hint.as_deref().map_or(String::new(), |hint| format!("\nhint: {hint}"));
-    match writeln!(io::stderr().lock(), "error: {message}{hint}") {
-        Ok(()) => Err(ExitCode::from(Exit::Input as u8)),
+    match start_line(&in_words(&failure)) {
+        Ok(()) => Err(ExitCode::from(failure.kind.exit() as u8)),
         Err(_) => Ok(failure),
     }
+}
+
+/// Says on stderr, in words for people, why there is no answer; gives the exit code.
+pub(crate) fn tell(failure: &Failure) -> Exit {
+    // A closed stderr is no reason to fail: the exit code tells.
+    let _ = start_line(&in_words(failure));
+    failure.kind.exit()
+}
+
+/// What failed and what to do, a line each. Words of models and servers in it do nothing to a terminal.
+fn in_words(Failure { message, hint, .. }: &Failure) -> String {
+    let hint = hint.as_deref().map_or(String::new(), |hint| format!("hint: {hint}\n"));
+    clean(&format!("error: {message}\n{hint}"))
 }
 
 /// The file that a command line names; a word that is neither a file nor looks like one was meant as a subcommand,
