@@ -16,13 +16,13 @@ use minions::runtimes::ollama;
 use minions::sandbox;
 
 use cli::Source;
-use cli::args::{Cli, Command};
+use cli::args::{self, Cli, Command};
 use cli::ask::AskOptions;
 use cli::interrupt::Interrupt;
 use cli::options::RunOptions;
 use cli::program::Program;
 use cli::run::{RunOutcome, Work};
-use cli::{ask, demo, envelope, last_words, listing, logging, machine, service, stdout, usage};
+use cli::{demo, envelope, last_words, listing, logging, machine, service, stdout, usage};
 
 /// Counts, so that a sandbox child can be held to its memory limit; elsewhere it is the system's.
 #[global_allocator]
@@ -56,7 +56,7 @@ fn program() -> ExitCode {
         }
         Ok(Cli { command: None, run, question }) if question != AskOptions::default() => {
             let each = run.options.clone();
-            ask::in_other_form(run, question).map(|args| (Work::Ask(Box::new(args)), each))
+            args::in_other_form(run, question).map(|args| (Work::Ask(Box::new(args)), each))
         }
         Ok(Cli { command, run, .. }) => {
             let is_run = command.is_some();

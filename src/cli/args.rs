@@ -4,6 +4,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
+use minions::error::Failure;
 
 use super::ask::{self, AskArgs, AskOptions};
 use super::batch::BatchOptions;
@@ -98,4 +99,20 @@ pub(crate) struct RunArgs {
     /// The options that hold for every job.
     #[command(flatten)]
     pub options: RunOptions,
+}
+
+/// The original's form, `minions --context PATH ... [QUESTION]`.
+///
+/// # Errors
+/// Options of a question without documents, or beside a job.
+pub(crate) fn in_other_form(run: RunArgs, options: AskOptions) -> Result<AskArgs, Failure> {
+    if options.context.is_empty() {
+        return Err(Failure::input("these are options of a question, but no question is asked")
+            .hint("minions ask \"Who signed?\" lease.pdf, or minions --context lease.pdf; a job has them in its JSON"));
+    }
+    if run.job.is_some() {
+        return Err(Failure::input("--context asks a question, --job runs a job").hint("take one of the two"));
+    }
+    let words = run.file.into_iter().map(Into::into).collect();
+    Ok(AskArgs { words, options, each: run.options })
 }

@@ -7,10 +7,10 @@ use std::process::ExitCode;
 use clap::CommandFactory;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 
-use minions::error::{Exit, Failure};
+use minions::error::Failure;
 
 use super::args::Cli;
-use super::screen::{clean, start_line};
+use super::screen::{in_words, start_line};
 
 /// What is wrong with it; `None` after `--help` and `--version`, which clap has printed.
 pub(crate) fn failure(error: &clap::Error) -> Option<Failure> {
@@ -100,19 +100,6 @@ pub(crate) fn told(failure: Failure, owes_envelope: bool) -> Result<Failure, Exi
         Ok(()) => Err(ExitCode::from(failure.kind.exit() as u8)),
         Err(_) => Ok(failure),
     }
-}
-
-/// Says on stderr, in words for people, why there is no answer; gives the exit code.
-pub(crate) fn tell(failure: &Failure) -> Exit {
-    // A closed stderr is no reason to fail: the exit code tells.
-    let _ = start_line(&in_words(failure));
-    failure.kind.exit()
-}
-
-/// What failed and what to do, a line each. Words of models and servers in it do nothing to a terminal.
-fn in_words(Failure { message, hint, .. }: &Failure) -> String {
-    let hint = hint.as_deref().map_or(String::new(), |hint| format!("hint: {hint}\n"));
-    clean(&format!("error: {message}\n{hint}"))
 }
 
 /// The file that a command line names; a word that is neither a file nor looks like one was meant as a subcommand,

@@ -16,33 +16,16 @@ use minions::engine::{CancelToken, JobResult, RunLimits};
 use minions::error::{Exit, Failure, FailureKind};
 use minions::events::EventListener;
 
-use super::args::RunArgs;
 use super::events_file::EventsFile;
 use super::interrupt::RunDeadline;
 use super::program::Program;
 use super::run::RunOutcome;
 use super::screen::{self, Cost, Stage, Terminal, clean, columns, ranked, sources};
-use super::{stdout, usage};
+use super::stdout;
 
 pub(crate) use options::{AskArgs, AskOptions, EXAMPLES};
 use task::{Models, Piped, Task};
 use words::Words;
-
-/// The original's form, `minions --context PATH ... [QUESTION]`.
-///
-/// # Errors
-/// Options of a question without documents, or beside a job.
-pub(crate) fn in_other_form(run: RunArgs, options: AskOptions) -> Result<AskArgs, Failure> {
-    if options.context.is_empty() {
-        return Err(Failure::input("these are options of a question, but no question is asked")
-            .hint("minions ask \"Who signed?\" lease.pdf, or minions --context lease.pdf; a job has them in its JSON"));
-    }
-    if run.job.is_some() {
-        return Err(Failure::input("--context asks a question, --job runs a job").hint("take one of the two"));
-    }
-    let words = run.file.into_iter().map(Into::into).collect();
-    Ok(AskArgs { words, options, each: run.options })
-}
 
 impl Program {
     /// Answers the question that `args` ask.
@@ -56,7 +39,7 @@ impl Program {
     ) -> Result<RunOutcome, Failure> {
         let is_json = args.options.json;
         let told = |outcome: Result<RunOutcome, Failure>| match outcome {
-            Err(failure) if !is_json => Ok(RunOutcome::Told(usage::tell(&failure))),
+            Err(failure) if !is_json => Ok(RunOutcome::Told(screen::tell(&failure))),
             other => other,
         };
         told(self.answer(args, events).await)
@@ -98,7 +81,11 @@ impl Program {
         };
         // What was piped in has been read.
         drop(asked);
-        let answer = outcome.as_ref().ok().map(|result| self.redactor.clean(&result.final_answer));
+        let answer = match &outcome {
+            Ok(result) => Ok(self.redactor.clean(&result.final_answer)),
+            Err(failure) if failure.kind.exit() == Exit::Failed => Err("broken off"),
+            Err(_) => Err("stopped"),
+        };
         stage.end(answer.clone());
         showing.wait();
         let result = match outcome {
@@ -169,7 +156,7 @@ fn write_answer(answer: &str) -> bool {
     if let Err(error) = &written
         && error.kind() != io::ErrorKind::BrokenPipe
     {
-        usage::tell(&Failure::system(format!("the answer can't be written to stdout: {error}")));
+        screen::tell(&Failure::system(format!("the answer can't be written to stdout: {error}")));
     }
     written.is_ok()
 }

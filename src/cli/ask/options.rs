@@ -15,11 +15,11 @@ Examples:
   minions ask \"By how much did the margin fall?\" annual.pdf
   minions ask \"Who signed the lease, and when?\" contracts/ letters.zip
   git diff | minions ask \"What could break?\" > review.md
-  minions ask --remote anthropic/claude-sonnet-5-5 --local ollama/qwen3:8b \"What is left to do?\" notes/
+  minions ask \"What is left to do?\" notes/ --remote anthropic --local ollama/qwen3:8b
   minions ask --json \"Which court?\" ruling.pdf | jq .result.evidence
   minions --context annual.pdf --protocol minions
 
-The question stands first or last; every other word is a file or a folder, and `-` is the text on stdin.";
+The question stands first or last; the other words are files and folders, `-` the text on stdin.";
 
 /// `minions ask`.
 #[derive(Args, Clone, Debug, Default)]

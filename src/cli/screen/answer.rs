@@ -11,7 +11,6 @@ use super::scanner::AnswerScanner;
 /// Said between an answer that does not count and the one that does.
 const BEGUN_ANEW: &str = "\n\n[that answer was not whole; it is begun anew]\n\n";
 const CORRECTED: &str = "\n\n[the answer that counts is this one]\n\n";
-const STOPPED: &str = " [stopped]";
 
 /// The answer of one job.
 pub(super) struct AnswerText {
@@ -84,9 +83,9 @@ impl AnswerText {
         rest
     }
 
-    /// What is to be shown where there will be no answer.
-    pub(super) fn stop(&mut self) -> String {
-        if self.shown.is_empty() { String::new() } else { self.ink.push(STOPPED) }
+    /// What is to be shown where the answer will never be whole, in a word why.
+    pub(super) fn stop(&mut self, why: &str) -> String {
+        if self.shown.is_empty() { String::new() } else { self.ink.push(&format!(" [{why}]")) }
     }
 
     /// The part of the answer that was shown.
@@ -147,6 +146,6 @@ mod tests {
         let mut text = AnswerText::new(false);
         assert_eq!(shown(&mut text, &[call(1, Purpose::Step), delta(1, "{\"decision\"")]), "");
         assert_eq!(text.end("Ada\u{1b}[2J"), "Ada␛[2J");
-        assert_eq!(AnswerText::new(false).stop(), "");
+        assert_eq!(AnswerText::new(false).stop("stopped"), "");
     }
 }

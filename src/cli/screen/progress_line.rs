@@ -5,13 +5,19 @@ use std::time::{Duration, Instant};
 use minions::events::{Event, EventKind, Purpose, WorkerJob, WorkerJobState};
 use minions::job::JobRole;
 
+use unicode_width::UnicodeWidthStr;
+
 use super::clean::in_one_line;
+use super::width::cut;
 use crate::cli::digits::grouped;
 use crate::cli::progress::time_left;
 use crate::cli::readings::{Readings, clock};
 
 /// What takes less than this is not worth its own seconds.
 const SHORT: Duration = Duration::from_secs(3);
+
+/// Between two parts of the line.
+const BETWEEN: &str = " · ";
 
 /// Knows how far a job is.
 pub(super) struct ProgressLine {
@@ -98,10 +104,23 @@ impl ProgressLine {
         }
     }
 
-    /// The line as it is `now`.
-    pub(super) fn line(&self, now: Instant) -> String {
+    /// The line as it is `now`, for so many columns: what matters least goes first.
+    pub(super) fn line(&self, now: Instant, columns: usize) -> String {
+        let mut parts = self.parts(now);
+        while parts.len() > 1 && parts.join(BETWEEN).width() > columns {
+            // The round, then the end.
+            if parts[0].starts_with("round ") {
+                parts.remove(0)
+            } else {
+                parts.pop().unwrap_or_default()
+            };
+        }
+        cut(&parts.join(BETWEEN), columns)
+    }
+
+    fn parts(&self, now: Instant) -> Vec<String> {
         if let Some(pull) = &self.pull {
-            return pull.clone();
+            return vec![pull.clone()];
         }
         let mut parts: Vec<String> =
             self.round.map(|(round, of)| format!("round {round}/{of}")).into_iter().collect();
@@ -121,7 +140,7 @@ impl ProgressLine {
             let waited = now.saturating_duration_since(since);
             parts.extend((waited >= SHORT).then(|| clock(waited)));
         }
-        parts.join(" · ")
+        parts
     }
 }
 
@@ -157,28 +176,31 @@ mod tests {
         let began = Instant::now();
         let after = |seconds| began + Duration::from_secs(seconds);
         let mut line = ProgressLine::new(began);
-        assert_eq!(line.line(began), "getting ready");
+        assert_eq!(line.line(began, 80), "getting ready");
         let pull = |completed, total, is_done| {
             let (model, status) = ("llama3.2\u{1b}".to_owned(), "pulling manifest".to_owned());
             event(EventKind::Pull { model, status, completed, total, is_done })
         };
         line.take(&pull(0, 0, false), began);
-        assert_eq!(line.line(began), "fetching llama3.2␛: pulling manifest");
+        assert_eq!(line.line(began, 80), "fetching llama3.2␛: pulling manifest");
         line.take(&pull(1_000_000_000, 2_000_000_000, false), began);
-        assert_eq!(line.line(began), "fetching llama3.2␛: 50 % of 2,000 MB");
+        assert_eq!(line.line(began, 80), "fetching llama3.2␛: 50 % of 2,000 MB");
         line.take(&pull(0, 0, true), began);
         line.take(&event(EventKind::Round { round: 2, of: 5 }), began);
         let endpoint = String::new();
         let call =
             EventKind::Call { call: 1, side: JobRole::Supervisor, purpose: Purpose::Program, endpoint };
         line.take(&event(call), began);
-        assert_eq!(line.line(after(1)), "round 2/5 · the supervisor plans");
-        assert_eq!(line.line(after(65)), "round 2/5 · the supervisor plans · 1:05");
+        assert_eq!(line.line(after(1), 80), "round 2/5 · the supervisor plans");
+        assert_eq!(line.line(after(65), 80), "round 2/5 · the supervisor plans · 1:05");
         (0..10).for_each(|index| line.take(&worker_job(index, WorkerJobState::Waiting), after(65)));
         (0..6).for_each(|index| line.take(&worker_job(index, WorkerJobState::Running), after(65)));
         (0..2).for_each(|index| line.take(&worker_job(index, WorkerJobState::Answered), after(67)));
-        assert_eq!(line.line(after(75)), "round 2/5 · reading 2/10 parts · 4 at a time · ~0:40 left");
+        assert_eq!(line.line(after(75), 80), "round 2/5 · reading 2/10 parts · 4 at a time · ~0:40 left");
+        assert_eq!(line.line(after(75), 45), "reading 2/10 parts · 4 at a time · ~0:40 left");
+        assert_eq!(line.line(after(75), 20), "reading 2/10 parts");
+        assert_eq!(line.line(after(75), 12), "reading 2...");
         (2..10).for_each(|index| line.take(&worker_job(index, WorkerJobState::None), after(80)));
-        assert_eq!(line.line(after(66)), "round 2/5 · the supervisor plans · 1:06");
+        assert_eq!(line.line(after(66), 80), "round 2/5 · the supervisor plans · 1:06");
     }
 }

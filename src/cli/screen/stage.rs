@@ -14,7 +14,6 @@ use super::answer::AnswerText;
 use super::cursor::{self, Line};
 use super::progress_line::ProgressLine;
 use super::terminal::{Terminal, columns};
-use super::width::cut;
 
 /// Time between two drawings of the line of progress.
 const EVERY: Duration = Duration::from_millis(100);
@@ -29,8 +28,8 @@ pub(crate) struct Showing(JoinHandle<String>);
 
 enum Cue {
     Event(Arc<Event>),
-    /// The job has ended with this answer, or without one.
-    End(Option<String>),
+    /// The job has ended with this answer, or without one, in a word why.
+    End(Result<String, &'static str>),
 }
 
 impl Stage {
@@ -53,8 +52,8 @@ impl Stage {
         Ok((Arc::new(Self(cues)), Showing(thread)))
     }
 
-    /// The job has ended: with this answer, or without one.
-    pub(crate) fn end(&self, answer: Option<String>) {
+    /// The job has ended: with this answer, or without one, in a word why.
+    pub(crate) fn end(&self, answer: Result<String, &'static str>) {
         // The thread ends after this cue alone.
         let _ = self.0.send(Cue::End(answer));
     }
@@ -92,9 +91,9 @@ impl Show {
             let wait = if self.is_due(EVERY) { EVERY_IDLE } else { EVERY };
             match cues.recv_timeout(wait) {
                 Ok(Cue::Event(event)) => self.take(&event),
-                Ok(Cue::End(answer)) => return self.end(answer.as_deref()),
+                Ok(Cue::End(answer)) => return self.end(answer.as_deref().map_err(|why| *why)),
                 Err(RecvTimeoutError::Timeout) => self.draw(),
-                Err(RecvTimeoutError::Disconnected) => return self.end(None),
+                Err(RecvTimeoutError::Disconnected) => return self.end(Err("stopped")),
             }
         }
     }
@@ -125,7 +124,7 @@ impl Show {
             return;
         }
         // The last column stays free: some terminals begin a line there.
-        let shown = cut(&progress.line(now), columns(io::stderr()).saturating_sub(1));
+        let shown = progress.line(now, columns(io::stderr()).saturating_sub(1));
         let is_there =
             *line == Line::Progress && self.drawn.as_ref().is_some_and(|(_, there)| *there == shown);
         if !is_there {
@@ -137,11 +136,11 @@ impl Show {
         self.drawn = Some((now, shown));
     }
 
-    fn end(mut self, answer: Option<&str>) -> String {
+    fn end(mut self, answer: Result<&str, &str>) -> String {
         let shown = self.answer.take().map(|mut text| {
             let rest = match answer {
-                Some(answer) => text.end(answer),
-                None => text.stop(),
+                Ok(answer) => text.end(answer),
+                Err(why) => text.stop(why),
             };
             if !rest.is_empty() {
                 say(&rest);
