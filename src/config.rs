@@ -3,8 +3,10 @@
 //! The library's own code reads the environment here alone, in [`Environment::of_process`], and passes it on as values.
 //! Only the HTTP client reads the variables of proxies itself, and the program those of its container and of OpenMP.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
+use crate::chat::providers::Provider;
 use crate::chat::{base_url, pasted, providers};
 use crate::runtimes::window;
 
@@ -47,6 +49,15 @@ pub const SUPERVISOR_REPLY_TOKENS: u32 = 4096;
 /// Tokens kept free for the worker's reply when a window is chosen.
 pub const REPLY_TOKENS: u32 = 1024;
 
+/// The worker of people who have chosen none, as in the original's command line.
+pub const LOCAL: &str = "ollama/llama3.2";
+/// The supervisor of people who have chosen none, as in the original's command line.
+pub const REMOTE: &str = "openai/gpt-4o";
+
+/// Environment: the worker of people, as `provider/model`.
+pub const ENV_LOCAL: &str = "MINIONS_LOCAL";
+/// Environment: the supervisor of people, as `provider/model`.
+pub const ENV_REMOTE: &str = "MINIONS_REMOTE";
 /// Environment: conversation logs go here when the job does not say.
 pub const ENV_LOG_DIR: &str = "MINIONS_LOG_DIR";
 /// Environment: log filter in the syntax of `tracing-subscriber`.
@@ -66,9 +77,33 @@ pub const ENV_DOCKER_HOST: &str = "DOCKER_HOST";
 /// Environment: tag of the runner's image, as the vendor's installer reads it.
 pub const ENV_MODEL_RUNNER_VERSION: &str = "MODEL_RUNNER_CONTROLLER_VERSION";
 
-/// A snapshot of the environment's variables, taken once.
+/// A snapshot of the environment's variables, taken once, and what settings say of them.
 #[derive(Clone, Default)]
-pub struct Environment(std::collections::BTreeMap<String, String>);
+pub struct Environment {
+    variables: BTreeMap<String, String>,
+    /// By the providers' names.
+    key_names: BTreeMap<&'static str, KeyName>,
+}
+
+/// Whether a key is there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum KeyState {
+    /// It is, and may be one.
+    Set,
+    /// What is there is no key: why.
+    Unusable(String),
+    /// There is none.
+    Missing,
+}
+
+/// The variable that holds a provider's key in place of the provider's usual ones.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeyName {
+    /// Its name.
+    pub variable: String,
+    /// Where it is named, for messages.
+    pub place: String,
+}
 
 impl Environment {
     /// The variables of this process, without those whose value is not UTF-8.
@@ -80,18 +115,68 @@ impl Environment {
 
     /// A variable that is set and not empty, without the quotes that Docker's `--env-file` leaves around it.
     pub fn get(&self, name: &str) -> Option<&str> {
-        self.0.get(name).map(|value| pasted::bare(value)).filter(|value| !value.is_empty())
+        self.variables.get(name).map(|value| pasted::bare(value)).filter(|value| !value.is_empty())
+    }
+
+    /// Has `provider`'s key be read from another variable.
+    pub fn name_key(&mut self, provider: &'static str, name: KeyName) {
+        self.key_names.insert(provider, name);
+    }
+
+    /// The variable that settings name for the key of `provider`.
+    pub fn key_name(&self, provider: &Provider) -> Option<&KeyName> {
+        self.key_names.get(provider.name)
+    }
+
+    /// The variables that may hold the key of `provider`, in order.
+    pub fn key_variables(&self, provider: &Provider) -> Vec<&str> {
+        match self.key_name(provider) {
+            Some(name) => vec![&name.variable],
+            None => provider.key_env.to_vec(),
+        }
+    }
+
+    /// The variable of `provider`'s key, and whether it is set; `None` if it needs none and has none. Of several variables,
+    /// the first one that is set.
+    pub fn key(&self, provider: &Provider) -> Option<(&str, KeyState)> {
+        let keys = self.key_variables(provider);
+        let tokens =
+            provider.header_env.iter().filter(|header| header.is_token).flat_map(|header| header.env);
+        let tokens = tokens.copied().filter(|_| self.key_name(provider).is_none());
+        let first = keys.first().copied();
+        let state = |name| match pasted::key(self.get(name)?) {
+            Ok("") => None,
+            Ok(_) => Some((name, KeyState::Set)),
+            Err(problem) => Some((name, KeyState::Unusable(problem))),
+        };
+        keys.into_iter().chain(tokens).find_map(state).or_else(|| Some((first?, KeyState::Missing)))
+    }
+
+    /// Has `address` be that of `provider`'s server where no variable names one.
+    pub fn suggest_address(&mut self, provider: &Provider, address: &str) {
+        let whole = provider.url_parts.iter().filter(|part| provider.is_address(part));
+        let parts = whole.flat_map(|part| part.env).map(|name| (*name).to_owned());
+        let names: Vec<String> = provider.base_url_names().into_iter().chain(parts).collect();
+        if let Some(first) = names.first().filter(|_| names.iter().all(|name| self.get(name).is_none())) {
+            self.variables.insert(first.clone(), address.to_owned());
+        }
     }
 
     /// All variables, for a child that gets them.
     pub fn all(&self) -> Vec<(String, String)> {
-        self.0.iter().map(|(name, value)| (name.clone(), value.clone())).collect()
+        self.variables.iter().map(|(name, value)| (name.clone(), value.clone())).collect()
     }
 
     /// Where lock files go: a directory of this user, the same for all its processes.
     pub fn locks(&self) -> std::path::PathBuf {
         let base = ["XDG_RUNTIME_DIR", "TMPDIR"].iter().find_map(|name| self.get(name)).unwrap_or("/tmp");
         std::path::Path::new(base).join(format!("minions-{}", nix::unistd::geteuid()))
+    }
+
+    /// Where what outlives a run is kept, as the XDG base directories have it; `None` if no variable names a place.
+    pub fn state(&self) -> Option<std::path::PathBuf> {
+        let own = self.get("XDG_STATE_HOME").map(std::path::PathBuf::from).filter(|path| path.is_absolute());
+        own.or_else(|| Some(std::path::Path::new(self.get("HOME")?).join(".local/state")))
     }
 
     /// The addresses at which a Docker Engine may answer: the user's own, else the sockets of the system, of a rootless
@@ -116,11 +201,13 @@ impl Environment {
     /// variables named like one (a `CACHE_KEY` of 1000000 must not be removed from answers), and those in addresses.
     pub fn credentials(&self) -> impl Iterator<Item = String> {
         let ours = |name: &str| {
-            providers::PROVIDERS.iter().any(|provider| {
-                let tokens = provider.header_env.iter().filter(|header| header.is_token);
-                let mut names = provider.key_env.iter().chain(tokens.flat_map(|header| header.env));
-                names.any(|known| *known == name)
-            })
+            let is_named = self.key_names.values().any(|key| key.variable == name);
+            is_named
+                || providers::PROVIDERS.iter().any(|provider| {
+                    let tokens = provider.header_env.iter().filter(|header| header.is_token);
+                    let mut names = provider.key_env.iter().chain(tokens.flat_map(|header| header.env));
+                    names.any(|known| *known == name)
+                })
         };
         let is_named =
             |name: &str| ["_KEY", "_TOKEN", "_SECRET", "_PASSWORD"].iter().any(|end| name.ends_with(end));
@@ -129,14 +216,16 @@ impl Environment {
                 && value.contains(|c: char| c.is_ascii_digit())
                 && value.contains(|c: char| c.is_ascii_alphabetic())
         };
-        let found = self.0.iter().filter(move |(name, value)| ours(name) || is_named(name) && looks(value));
-        let in_addresses = self.0.values().flat_map(|value| base_url::credentials(pasted::bare(value)));
+        let found =
+            self.variables.iter().filter(move |(name, value)| ours(name) || is_named(name) && looks(value));
+        let in_addresses =
+            self.variables.values().flat_map(|value| base_url::credentials(pasted::bare(value)));
         found.map(|(_, value)| value.clone()).chain(in_addresses)
     }
 }
 
 impl FromIterator<(String, String)> for Environment {
     fn from_iter<I: IntoIterator<Item = (String, String)>>(variables: I) -> Self {
-        Self(variables.into_iter().collect())
+        Self { variables: variables.into_iter().collect(), key_names: BTreeMap::new() }
     }
 }

@@ -7,8 +7,10 @@
 //! * [`runtimes`]: a model server that answers and has the model; gives an endpoint;
 //! * [`chat`]: one conversation turn with a model at an endpoint; [`llama`]: the same in this process;
 //! * `protocols`: `minion` and `minions`, with [`prompts`], [`sandbox`] and [`documents`];
+//! * [`reader`]: files become documents, in a child process;
 //! * [`events`]: what happens in a job, as it happens;
-//! * [`error`]: why a job has no answer; [`config`]: defaults and the environment.
+//! * [`error`]: why a job has no answer; [`config`]: defaults and the environment; [`settings`]: `minions.toml`, for jobs of
+//!   people.
 //!
 //! Arrows point one way: `chat` gets a URL and never knows `runtimes`; `protocols` never know which provider they talk
 //! to. Nothing here writes to stdout or stderr, takes over a signal or ends the process: that is the program's, in
@@ -41,6 +43,7 @@
 pub use minions_chat as chat;
 pub use minions_documents as documents;
 pub use minions_llama as llama;
+pub use minions_reader as reader;
 pub use minions_runtimes as runtimes;
 pub use minions_sandbox as sandbox;
 
@@ -50,9 +53,12 @@ pub mod envelope;
 pub mod error;
 pub mod events;
 mod files;
+pub mod history;
 pub mod job;
 pub mod prompts;
 mod protocols;
+pub mod sessions;
+pub mod settings;
 mod sync;
 pub mod words;
 

@@ -12,6 +12,7 @@ use minions::chat::secrets::Redactor;
 use minions::config::Environment;
 use minions::envelope::Envelope;
 use minions::error::{Exit, Failure};
+use minions::reader;
 use minions::runtimes::ollama;
 use minions::sandbox;
 
@@ -39,6 +40,7 @@ fn program() -> ExitCode {
     let redactor = Redactor::default();
     let asked = match Cli::try_parse() {
         Ok(Cli { command: Some(Command::SandboxChild), .. }) => return sandbox::child_main(),
+        Ok(Cli { command: Some(Command::ReaderChild), .. }) => return reader::child_main(),
         Ok(Cli { command: Some(Command::OllamaWatchdog { words }), .. }) => return service::watchdog(&words),
         Ok(Cli { command: Some(Command::Entry { words }), .. }) => return service::entry(words),
         Ok(Cli { command: Some(Command::Health), .. }) => return service::health(),

@@ -61,6 +61,9 @@ pub(crate) enum Command {
     /// Run the supervisor's code; started by minions itself.
     #[command(name = minions::sandbox::CHILD_COMMAND, hide = true)]
     SandboxChild,
+    /// Read files; started by minions itself.
+    #[command(name = minions::reader::CHILD_COMMAND, hide = true)]
+    ReaderChild,
     /// Keep an Ollama daemon up; started by minions itself.
     #[command(name = minions::runtimes::ollama::WATCHDOG_COMMAND, hide = true)]
     OllamaWatchdog {

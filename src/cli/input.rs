@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::io::{self, BufRead as _, BufReader, IsTerminal, Read};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::batch::BatchOptions;
 use super::batch::json_splitter::{JsonPiece, JsonSplitter, newlines};
@@ -43,6 +43,14 @@ impl Source {
             Self::File(path) => path.clone(),
         };
         path.is_file().then_some(path)
+    }
+
+    /// The folder of a job file, which the paths in it begin at; `None` where they begin at the working directory.
+    pub(super) fn folder(&self) -> Option<PathBuf> {
+        let Self::File(path) = self else { return None };
+        // A pipe of the shell is a file of these folders, too.
+        let is_device = ["/dev", "/proc"].iter().any(|folder| path.starts_with(folder));
+        path.parent().filter(|folder| !is_device && !folder.as_os_str().is_empty()).map(Path::to_owned)
     }
 
     /// The values, one after the other.

@@ -7,9 +7,8 @@ use std::process::ExitCode;
 
 use serde_json::{Value, json};
 
-use minions::chat::pasted;
 use minions::chat::providers::{PROVIDERS, Provider, Source};
-use minions::config::Environment;
+use minions::config::{Environment, KeyState};
 
 /// `minions providers`. No key is shown, only whether it is set.
 pub(crate) fn providers(as_json: bool) -> ExitCode {
@@ -67,17 +66,17 @@ fn in_columns(environment: &Environment) -> String {
         + "\n`minions providers --json` has the addresses, and the documents that they were checked against.\n"
 }
 
-/// The variable of the provider's key, and whether it is set; `None` if it needs no key. Of several variables, the first
-/// one that is set.
-fn key(provider: &Provider, environment: &Environment) -> Option<(&'static str, &'static str)> {
-    let tokens = provider.header_env.iter().filter(|header| header.is_token).flat_map(|header| header.env);
-    let state = |name: &&'static str| match pasted::key(environment.get(name)?) {
-        Ok("") => None,
-        Ok(_) => Some((*name, "yes")),
-        Err(_) => Some((*name, "bad")),
-    };
-    let set = provider.key_env.iter().chain(tokens).find_map(state);
-    set.or_else(|| Some((*provider.key_env.first()?, "no")))
+/// The variable of the provider's key, and whether it is set; `None` if it needs no key.
+fn key<'a>(provider: &Provider, environment: &'a Environment) -> Option<(&'a str, &'static str)> {
+    let (name, state) = environment.key(provider)?;
+    Some((
+        name,
+        match state {
+            KeyState::Set => "yes",
+            KeyState::Unusable(_) => "bad",
+            KeyState::Missing => "no",
+        },
+    ))
 }
 
 fn dialect(provider: &Provider) -> &'static str {

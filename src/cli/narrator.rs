@@ -42,6 +42,15 @@ impl Narrator {
                     remote.model_name,
                 )
             }
+            EventKind::Files { documents: Some(documents), of, .. } => {
+                let chars: usize = documents.iter().map(|DocumentInfo { chars, .. }| chars).sum();
+                format!(
+                    "{} read: {} with {}",
+                    count(*of, "file"),
+                    count(documents.len(), "document"),
+                    count(chars, "character")
+                )
+            }
             EventKind::Round { round, of } => format!("round {round} of {of}"),
             EventKind::Call { call, side, purpose, endpoint } => {
                 if *purpose == Purpose::Read {
@@ -62,6 +71,8 @@ impl Narrator {
                     Purpose::Program => "program",
                     Purpose::Synthesis => "conclusion",
                     Purpose::WorkerJob => "worker job",
+                    Purpose::FollowUp => "reading of the follow-up",
+                    Purpose::Summary => "summary of the oldest turns",
                 };
                 format!("call {call}: the {} ({endpoint}) is asked for its {purpose}", side.as_str())
             }

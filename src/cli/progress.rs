@@ -117,6 +117,9 @@ impl State {
                 }
                 self.tell(is_terminal);
             }
+            EventKind::Files { read, of, is_done, .. } => {
+                self.tell_of_files(*read, *of, *is_done, is_terminal)
+            }
             EventKind::Round { .. } => self.fan_out = None,
             EventKind::Finished { .. } => {
                 self.is_finished = true;
@@ -124,6 +127,25 @@ impl State {
             }
             _ => {}
         }
+    }
+
+    /// How many files are read.
+    fn tell_of_files(&mut self, read: usize, of: usize, is_done: bool, is_terminal: bool) {
+        if is_done {
+            self.waits_for = ("the models to be ready".to_owned(), Instant::now());
+            return self.take_reading_away();
+        }
+        let line = format!("reading files, {read} of {of}");
+        if self.is_due(is_terminal) {
+            self.told = Instant::now();
+            self.is_drawn = is_terminal;
+            if is_terminal {
+                draw(read, of, &line, false);
+            } else {
+                tracing::info!("{line}");
+            }
+        }
+        self.waits_for = (line, Instant::now());
     }
 
     /// What to show of prompts that are read, where no worker jobs run.

@@ -1,5 +1,6 @@
 //! From the work that the command line names to its envelope, or its lines.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use minions::engine::{CancelToken, Engine, JobResult, RunLimits};
@@ -102,7 +103,7 @@ impl Program {
         let found = self.beside(deadline, find).await?;
         match found {
             Found::One(bytes, first_line) => {
-                let result = self.one(bytes, first_line, events).await?;
+                let result = self.one(bytes, first_line, source.folder(), events).await?;
                 Ok(RunOutcome::Result(Box::new(result)))
             }
             Found::Many(pieces, options) => {
@@ -116,11 +117,12 @@ impl Program {
         }
     }
 
-    /// One job of `bytes`.
+    /// One job of `bytes`, whose paths begin at `folder`.
     async fn one(
         self,
         bytes: Vec<u8>,
         first_line: usize,
+        folder: Option<PathBuf>,
         events: Option<Arc<EventsFile>>,
     ) -> Result<JobResult, Failure> {
         let engine = self.engine(false, RunLimits::default());
@@ -130,6 +132,9 @@ impl Program {
             memory::check(bytes.len(), memory::OF_A_JOB)?;
             let mut job = reader.job(job::bare(job::value(&bytes, first_line)?)?)?;
             job.is_slim |= is_slim;
+            if let Some(folder) = folder {
+                job.files_from(&folder);
+            }
             Ok(job)
         };
         let job = self.beside(RunDeadline::of(None), parse).await?;

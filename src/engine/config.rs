@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use crate::chat::secrets::Redactor;
 use crate::config::Environment;
+use crate::reader;
 use crate::sandbox::{CHILD_COMMAND, SandboxExecutable};
 
 /// The configuration of an engine, which all its jobs share.
@@ -16,6 +17,8 @@ pub struct EngineConfig {
     pub program: Option<PathBuf>,
     /// The program that the sandbox's children run.
     pub sandbox: SandboxExecutable,
+    /// The program that the children run which read files.
+    pub reader: reader::ChildExecutable,
     /// Whether several jobs run at the same time. A single job may take a model server's whole memory for its one
     /// long call; many share the server's slots.
     pub is_for_many: bool,
@@ -64,6 +67,7 @@ impl EngineConfig {
         Self {
             environment,
             sandbox: SandboxExecutable::new(&program, [CHILD_COMMAND]),
+            reader: reader::ChildExecutable::new(&program, [reader::CHILD_COMMAND]),
             program: Some(program),
             is_for_many: true,
             jobs: JobOptions::default(),

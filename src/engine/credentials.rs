@@ -38,13 +38,16 @@ impl Credentials {
         let is_told = kwargs.api_key.is_some()
             || kwargs.headers.keys().any(|name| CREDENTIAL_HEADERS.contains(&name.as_str()));
         let api_key = match &kwargs.api_key {
-            None if !is_told => key(provider.key_env, environment)?.map(Secret::new),
+            None if !is_told => key(&environment.key_variables(provider), environment)?.map(Secret::new),
             told => told.clone(),
         };
         let mut headers = kwargs.headers.clone();
         for HeaderEnv { header, env, is_token } in provider.header_env {
-            let is_wanted =
-                if *is_token { !is_told } else { base_urls.iter().all(|url| provider.is_vendor(url)) };
+            let is_wanted = if *is_token {
+                !is_told && environment.key_name(provider).is_none()
+            } else {
+                base_urls.iter().all(|url| provider.is_vendor(url))
+            };
             if !is_wanted || headers.contains_key(*header) {
                 continue;
             }

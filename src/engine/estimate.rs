@@ -3,9 +3,10 @@
 use serde::Serialize;
 use serde_json::Value;
 
+use super::files::JobFiles;
 use crate::documents::Document;
 use crate::documents::tokens::{Count, count};
-use crate::job::{Job, Protocol};
+use crate::job::{Job, Protocol, Rewrite};
 
 /// The cost of a job if every round was used and nothing was asked twice, in the field names of a dry run's result.
 #[derive(Clone, Debug, Serialize)]
@@ -26,8 +27,10 @@ pub struct JobEstimate {
 }
 
 impl JobEstimate {
-    pub(super) fn of(job: &Job) -> Self {
-        let Count { tokens, method } = count(job.context.iter().map(Document::as_ref).chain([&*job.task]));
+    /// The estimate of `job`, whose files gave `files`.
+    pub(super) fn of(job: &Job, files: &JobFiles) -> Self {
+        let Count { tokens, method } =
+            count(files.documents.iter().map(Document::as_ref).chain([&*job.task]));
         let rounds = u64::from(job.max_rounds);
         let (remote_calls, readings) = match &job.protocol {
             Protocol::Minion(_) => (1 + rounds, rounds),
@@ -37,6 +40,12 @@ impl JobEstimate {
                 (2 * rounds, rounds * readings)
             }
         };
+        // What a session holds is not known here, but most of its turns are follow-ups.
+        let is_rewritten = job.conversation.as_ref().is_some_and(|conversation| {
+            conversation.rewrite == Rewrite::Remote
+                && (conversation.session.is_some() || !conversation.history.is_empty())
+        });
+        let remote_calls = remote_calls + u64::from(is_rewritten);
         Self {
             dry_run: true,
             protocol: job.protocol.name(),

@@ -16,6 +16,7 @@ mod credentials;
 mod egress;
 mod egress_report;
 mod estimate;
+mod files;
 mod fit;
 mod images;
 mod location;
@@ -29,16 +30,19 @@ mod running;
 mod savings;
 mod server;
 mod servers;
+mod session_turn;
 mod shared;
 mod shrinking;
 mod side_config;
 mod spending;
 mod tape;
+mod turn;
 mod window;
 
 use std::path::Path;
+use std::pin::pin;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use serde_json::value::RawValue;
@@ -47,8 +51,10 @@ pub use cancel::CancelToken;
 pub use config::{EngineConfig, JobOptions, RunLimits};
 pub use egress_report::{EgressCall, EgressPassage, EgressReport};
 pub use estimate::JobEstimate;
+pub use files::FileReport;
 pub use result::{ConversationLog, EvidenceSummary, FailedLog, JobResult, LoggedUsage, Timing};
 pub use savings::{Dollars, SavingsReport, Tokens};
+pub use turn::SessionReport;
 
 use crate::chat::secrets::Redactor;
 use crate::config::{ENV_LOG_DIR, LOG_DIR};
@@ -56,6 +62,8 @@ use crate::envelope::Envelope;
 use crate::error::{Failure, FailureKind};
 use crate::events::{EventKind, EventListener, Events};
 use crate::job::{self, Job};
+use crate::protocols::Answer;
+use files::JobFiles;
 use running::JobRun;
 use shared::SharedResources;
 
@@ -95,9 +103,26 @@ impl Engine {
     /// Every [`FailureKind`]; [`Failure::spent`] says what the job had cost.
     pub async fn run(&self, job: Job, events: Events, cancel: &CancelToken) -> Result<JobResult, Failure> {
         let finishing = Finishing { events: events.clone(), redactor: self.0.config.redactor.clone() };
-        let deadline = job.budget.deadline;
-        let run = Arc::new(JobRun::new(job, &self.0, events));
-        run.tell_start();
+        let started = Instant::now();
+        let mut late = pin!(passed(job.budget.deadline));
+        running::tell_start(&job, &self.0, &events);
+        let job = Arc::new(job);
+        let mut reading = AbortOnDrop({
+            let (job, shared, events) = (Arc::clone(&job), Arc::clone(&self.0), events.clone());
+            let read = async move { files::read(&job, &shared.config.reader, &events).await };
+            tokio::spawn(tracing::Instrument::in_current_span(read))
+        });
+        let read = tokio::select! {
+            read = &mut reading.0 => read.unwrap_or_else(|error| Err(error.into())),
+            reason = cancel.cancelled() => Err(reading.end(reason).await),
+            late = &mut late => Err(reading.end(late).await),
+        };
+        let (read, unread) =
+            read.map_or_else(|failure| (JobFiles::default(), Some(failure)), |read| (read, None));
+        let run = Arc::new(JobRun::new(Arc::unwrap_or_clone(job), read, started, &self.0, events));
+        if let Some(failure) = unread {
+            return finishing.close(run, Err(failure)).await;
+        }
         let work = {
             let (run, shared) = (Arc::clone(&run), Arc::clone(&self.0));
             async move { run.solve(&shared).await }
@@ -106,19 +131,9 @@ impl Engine {
         let outcome = tokio::select! {
             done = &mut work.0 => done.unwrap_or_else(|error| Err(error.into())),
             reason = cancel.cancelled() => Err(work.end(reason).await),
-            late = passed(deadline) => Err(work.end(late).await),
+            late = &mut late => Err(work.end(late).await),
         };
-        let closed = run.close(outcome, &finishing.redactor).await?;
-        let span = tracing::Span::current();
-        // The last event may be long.
-        let telling = tokio::task::spawn_blocking(move || {
-            span.in_scope(|| {
-                let outcome = run.result(closed);
-                finishing.tell(&outcome);
-                outcome
-            })
-        });
-        telling.await.unwrap_or_else(|error| Err(error.into()))
+        finishing.close(run, outcome).await
     }
 
     /// Events of a job that goes to `listeners`, without the credentials that this engine has learnt. `job` names the
@@ -127,13 +142,15 @@ impl Engine {
         Events::new(listeners, job, &self.0.config.redactor)
     }
 
-    /// The estimated cost of a job, from its texts alone. Makes no call.
+    /// The estimated cost of a job, from its texts alone, for which its files are read. Makes no call.
     ///
     /// # Errors
-    /// [`FailureKind::Input`] for a side that cannot be used as the job has it: a missing key, an unusable address.
-    pub fn estimate(&self, job: &Job) -> Result<JobEstimate, Failure> {
+    /// [`FailureKind::Input`] for a side that cannot be used as the job has it (a missing key, an unusable address), or
+    /// for a file that can't be read.
+    pub async fn estimate(&self, job: &Job) -> Result<JobEstimate, Failure> {
         clients::check(job, &self.0)?;
-        Ok(JobEstimate::of(job))
+        let files = files::read(job, &self.0.config.reader, &self.events(Vec::new(), None)).await?;
+        Ok(JobEstimate::of(job, &files))
     }
 
     /// Remote tokens that all jobs have spent so far. A call under way counts with the estimate of its prompt.
@@ -154,6 +171,21 @@ struct Finishing {
 }
 
 impl Finishing {
+    /// Closes `run`, and tells how it ended.
+    async fn close(self, run: Arc<JobRun>, outcome: Result<Answer, Failure>) -> Result<JobResult, Failure> {
+        let closed = run.close(outcome, &self.redactor).await?;
+        let span = tracing::Span::current();
+        // The last event may be long.
+        let telling = tokio::task::spawn_blocking(move || {
+            span.in_scope(|| {
+                let outcome = run.result(closed);
+                self.tell(&outcome);
+                outcome
+            })
+        });
+        telling.await.unwrap_or_else(|error| Err(error.into()))
+    }
+
     fn tell(&self, outcome: &Result<JobResult, Failure>) {
         self.events.emit(|| EventKind::Finished {
             success: outcome.is_ok(),

@@ -4,6 +4,7 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 
 use crate::chat::{Role, Usage};
+use crate::documents::Document;
 use crate::error::FailureKind;
 use crate::job::JobRole;
 
@@ -14,6 +15,12 @@ pub struct DocumentInfo {
     pub name: Option<String>,
     /// Its length in characters.
     pub chars: usize,
+}
+
+impl From<&Document> for DocumentInfo {
+    fn from(document: &Document) -> Self {
+        Self { name: document.name.clone(), chars: document.chars() }
+    }
 }
 
 /// A side's client type and model.
@@ -42,6 +49,10 @@ pub enum Purpose {
     Synthesis,
     /// `minions`: one worker job.
     WorkerJob,
+    /// A follow-up is put into words that stand alone.
+    FollowUp,
+    /// The worker sums up the oldest turns of a conversation.
+    Summary,
 }
 
 /// How far a worker job is.
@@ -97,6 +108,12 @@ pub struct WorkerJob {
     /// Where they end.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub end: Option<usize>,
+    /// The document's name, if it has one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub source: Option<String>,
+    /// Where they begin in it, as a reader would cite it, such as `p. 40`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub place: Option<String>,
     /// Tokens that the worker has written in the whole job; with the ends of calls alone.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub worker_tokens: Option<u64>,
@@ -114,7 +131,7 @@ pub enum EventKind {
     Started {
         /// The protocol's name.
         protocol: &'static str,
-        /// The documents, in the job's order.
+        /// The documents that the job holds itself, in its order.
         documents: Vec<DocumentInfo>,
         /// The worker.
         local: ModelInfo,
@@ -122,6 +139,18 @@ pub enum EventKind {
         remote: ModelInfo,
         /// This program's version.
         minions_version: &'static str,
+    },
+    /// The job's files are being read: after each part of them, and at the end.
+    Files {
+        /// Files that are read.
+        read: usize,
+        /// Files in all.
+        of: usize,
+        /// The documents of the job, with those that its files gave; at the end alone.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        documents: Option<Vec<DocumentInfo>>,
+        /// Whether they are all read.
+        is_done: bool,
     },
     /// A model is being fetched.
     Pull {
@@ -135,6 +164,11 @@ pub enum EventKind {
         total: u64,
         /// Whether it ended, with or without success. The numbers count for nothing then.
         is_done: bool,
+    },
+    /// A follow-up was put into words that stand alone; the protocol runs on them.
+    Understood {
+        /// The question.
+        task: String,
     },
     /// A round begins.
     Round {

@@ -44,18 +44,23 @@ pub(super) fn redact(kind: &mut EventKind, redactor: &Redactor) {
             clean(&mut local.model_name);
             clean(&mut remote.model_name);
         }
+        EventKind::Files { documents, .. } => {
+            documents.iter_mut().flatten().for_each(|document| clean_if_any(&mut document.name));
+        }
         EventKind::Pull { model, status, .. } => {
             clean(model);
             clean(status);
         }
         EventKind::Call { endpoint, .. } => clean(endpoint),
-        EventKind::Message { text, .. } | EventKind::Warning { text } => clean(text),
+        EventKind::Message { text, .. } | EventKind::Warning { text } | EventKind::Understood { task: text } => {
+            clean(text);
+        }
         EventKind::Program { code, error, .. } => {
             clean(code);
             clean_if_any(error);
         }
-        EventKind::WorkerJob(WorkerJob { task, answer, citation, .. }) => {
-            [task, answer, citation].into_iter().for_each(clean_if_any);
+        EventKind::WorkerJob(WorkerJob { task, answer, citation, source, place, .. }) => {
+            [task, answer, citation, source, place].into_iter().for_each(clean_if_any);
         }
         EventKind::Round { .. }
         | EventKind::Reading { .. }

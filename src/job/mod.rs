@@ -8,6 +8,7 @@ mod context;
 mod digest;
 mod error;
 mod fields;
+mod history;
 mod line;
 mod model_id;
 mod names;
@@ -24,12 +25,15 @@ mod value;
 
 pub use digest::digest;
 pub use error::JobError;
+pub(crate) use fields::nearest;
 pub use line::{bare, custom_id, is_job};
 pub use model_id::ModelId;
 pub use not_json::foreign_file;
 pub use parse::parse;
+pub(crate) use parse::{BUDGET, check_budget, prices_of};
 pub use role::JobRole;
 pub use schema::{
-    Budget, ClientKwargs, ClientSpec, Job, MinionParams, MinionsParams, Prices, Protocol, ProtocolKind,
+    Budget, ClientKwargs, ClientSpec, Conversation, Job, MinionParams, MinionsParams, NamedFile, Prices,
+    Protocol, ProtocolKind, Rewrite, SessionRef,
 };
 pub use value::value;

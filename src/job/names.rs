@@ -21,14 +21,14 @@ const ENDINGS: [&str; 32] = [
 
 /// Files that are no text, by how their bytes begin where they were put into a string, as they are or in base64.
 const FILES: [(&str, &str, &str); 5] = [
-    ("%PDF-", "a PDF file", PDF),
-    ("JVBERi0", "a PDF file in base64", PDF),
-    ("PK\u{3}\u{4}", "a Word, Excel or zip file", OFFICE),
-    ("UEsDB", "a Word, Excel or zip file in base64", OFFICE),
-    ("{\\rtf", "an RTF file", OFFICE),
+    ("%PDF-", "a PDF file", NAME_IT),
+    ("JVBERi0", "a PDF file in base64", NAME_IT),
+    ("PK\u{3}\u{4}", "a Word, Excel or zip file", NAME_IT),
+    ("UEsDB", "a Word, Excel or zip file in base64", NAME_IT),
+    ("{\\rtf", "an RTF file", TEXT),
 ];
-const PDF: &str = "take its text: `pdftotext -layout report.pdf report.txt`";
-const OFFICE: &str = "take its text: `pandoc -t plain report.docx -o report.txt`";
+const NAME_IT: &str = "name the file instead: \"context_files\": [\"report.pdf\"]";
+const TEXT: &str = "take its text: `pandoc -t plain report.rtf -o report.txt`";
 
 /// What a text is that stands in for another.
 enum Name {
@@ -54,31 +54,49 @@ pub(super) fn refuse_as_document(place: &str, text: &str) -> Result<(), JobError
     let (what, remedy) = match name(text) {
         None => return Ok(()),
         Some(Name::File(path)) => {
-            let quoted = quoted(&path.to_string_lossy());
-            let put_in = format!("`jq --rawfile text FILE '.{place} = $text' job.json | minions`");
-            let way = match ending(&quoted) {
-                Some("pdf") => format!("take the file's text, `pdftotext -layout {quoted} text.txt`, and put it in, {}", put_in.replace("FILE", "text.txt")),
-                _ => format!("minions opens no files for `context`; put the text in: {}", put_in.replace("FILE", &quoted)),
-            };
-            ("is the path of a file, not its text", way)
+            ("is the path of a file, not its text", in_context_files(&path.to_string_lossy()))
         }
-        Some(Name::Folder) => {
-            ("is the path of a folder, not a text", "put in the texts of its files, a document each; docs/job.md shows how, with jq".to_owned())
-        }
-        Some(Name::NoFile) => {
-            ("looks like the path of a file, not like its text", "minions opens no files for `context`: put the text itself there".to_owned())
-        }
+        Some(Name::Folder) => ("is the path of a folder, not a text", in_context_files(text.trim())),
+        Some(Name::NoFile) => (
+            "looks like the path of a file, not like its text",
+            format!("{}, or put the text itself here", in_context_files(text.trim())),
+        ),
         Some(Name::Url) => {
-            ("is a URL, not a text", "minions fetches nothing for `context`: put the page's text there, without its tags".to_owned())
+            ("is a URL, not a text", "minions fetches nothing: save the page and name its file in call_params.context_files".to_owned())
         }
         Some(Name::Shell) => (
             "is a word of the shell that was not replaced",
-            "within single quotes the shell replaces nothing; `jq -n --rawfile text report.txt` puts a file's text into a job".to_owned(),
+            "within single quotes the shell replaces nothing; call_params.context_files names files, which minions reads".to_owned(),
         ),
     };
     let hint =
         format!("{remedy}. If these words are the document, put a word before them, such as \"Note:\"");
     refuse(format!("{what}: {:?}", shown(text)), hint)
+}
+
+/// How the file or folder of this path is given instead.
+fn in_context_files(path: &str) -> String {
+    format!("name it in call_params.context_files, [{:?}], and minions reads it", shown(path))
+}
+
+/// The path of a file.
+pub(super) fn refuse_as_path(place: &str, path: &str) -> Result<(), JobError> {
+    if path.trim().is_empty() || path.contains('\0') {
+        let problem = "must be the path of a file or a folder".to_owned();
+        return Err(JobError::BadValue { place: place.to_owned(), problem });
+    }
+    let (what, hint) = match name(path) {
+        Some(Name::Url) => ("is a URL, and minions fetches nothing", "save the page and name its file"),
+        Some(Name::Shell) => {
+            ("is a word of the shell that was not replaced", "no shell reads a job: write the path itself")
+        }
+        _ if path.starts_with("~/") && !Path::new(path).exists() => {
+            ("begins with ~, which no shell replaces in a job", "write the whole path")
+        }
+        _ => return Ok(()),
+    };
+    let what = format!("{what}: {:?}", shown(path));
+    Err(JobError::OnlyName { place: place.to_owned(), what, hint: hint.to_owned() })
 }
 
 /// The task.
@@ -92,7 +110,7 @@ pub(super) fn refuse_as_task(place: &str, text: &str) -> Result<(), JobError> {
     Err(JobError::OnlyName {
         place: place.to_owned(),
         what: format!("{what}: {:?}", shown(text)),
-        hint: "write the question itself there; documents belong in call_params.context".to_owned(),
+        hint: "write the question itself there; documents belong in call_params.context, files in call_params.context_files".to_owned(),
     })
 }
 
@@ -177,12 +195,6 @@ fn is_unreadable(text: &str) -> bool {
     found >= 10 && found * 10 > looked_at
 }
 
-/// A path as the shell takes it.
-fn quoted(path: &str) -> String {
-    let is_plain = path.chars().all(|c| c.is_alphanumeric() || "/._-+".contains(c));
-    if is_plain { path.to_owned() } else { format!("'{}'", path.replace('\'', "'\\''")) }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -203,8 +215,8 @@ mod tests {
         };
         for (text, expected) in [
             (there("a.txt"), "is the path of a file"),
-            (there("without ending"), "'.call_params.context[0] = $text' job.json"),
-            (there("my report.pdf"), "pdftotext -layout '/"),
+            (there("without ending"), "without ending\"], and minions reads it"),
+            (there("my report.pdf"), "name it in call_params.context_files, [\"/"),
             (format!(" {} ", there("b.txt")), "is the path of a file"),
             (format!("@{}", there("c.txt")), "is the path of a file"),
             (format!("{}/", dir.path().display()), "is the path of a folder"),
@@ -230,7 +242,7 @@ mod tests {
             ("$(cat report.txt)".into(), "a word of the shell"),
             ("$REPORT".into(), "a word of the shell"),
             ("${report}".into(), "a word of the shell"),
-            ("%PDF-1.7\n%...".into(), "pdftotext"),
+            ("%PDF-1.7\n%...".into(), "name the file instead"),
             ("JVBERi0xLjcK".into(), "a PDF file in base64"),
             ("PK\u{3}\u{4}\u{14}\0".into(), "a Word, Excel or zip file"),
             ("\u{fffd}\u{fffd}a".repeat(30), "no readable text"),

@@ -1,7 +1,7 @@
 //! What a job holds once it is checked.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,7 +11,9 @@ use crate::chat::providers::Provider;
 use crate::chat::secrets::Secret;
 use crate::chat::{Generation, Usage, VendorOptions, base_url};
 use crate::documents::Document;
+use crate::history::History;
 use crate::sandbox::Search;
+use crate::sessions::Name;
 
 /// One job: the two sides, the protocol, the question and the documents.
 #[derive(Clone, Debug)]
@@ -30,8 +32,10 @@ pub struct Job {
     pub protocol: Protocol,
     /// The question.
     pub task: String,
-    /// The documents, in order; may be empty.
+    /// The documents that the job holds itself, in order; may be empty.
     pub context: Arc<[Document]>,
+    /// Files and folders whose documents come besides, in order.
+    pub files: Vec<NamedFile>,
     /// Pictures for the worker, as the job names them: paths, URLs, base64.
     pub images: Vec<String>,
     /// What the supervisor is told about the documents.
@@ -50,6 +54,89 @@ pub struct Job {
     pub prices: Option<Prices>,
     /// An object of the caller's own, copied to the result.
     pub metadata: Option<Value>,
+    /// What was said before; `None` if the job stands for itself.
+    pub conversation: Option<Conversation>,
+}
+
+/// The conversation that a job is a turn of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Conversation {
+    /// What was said before; of a session, what is not in it: how many turns stay as they are.
+    pub history: History,
+    /// Who makes a follow-up stand alone.
+    pub rewrite: Rewrite,
+    /// The session that has the history and takes this turn.
+    pub session: Option<SessionRef>,
+}
+
+/// Who makes a question of a follow-up that stands alone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rewrite {
+    /// The supervisor.
+    Remote,
+    /// The worker.
+    Local,
+    /// Nobody: the task goes out as it is.
+    Off,
+}
+
+impl Rewrite {
+    /// Each of them.
+    pub const ALL: [Self; 3] = [Self::Remote, Self::Local, Self::Off];
+
+    /// Its name in a job.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Remote => "remote",
+            Self::Local => "local",
+            Self::Off => "off",
+        }
+    }
+}
+
+/// A session, by its name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SessionRef {
+    /// Its name.
+    pub name: Name,
+    /// The folder of sessions, if the job names one.
+    pub dir: Option<PathBuf>,
+}
+
+impl Job {
+    /// Reads paths of files from this folder on, in place of the one in which minions was started.
+    pub fn files_from(&mut self, folder: &Path) {
+        for file in &mut self.files {
+            file.folder = Some(folder.to_owned());
+        }
+    }
+}
+
+/// A file or a folder that a job names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NamedFile {
+    /// The key with its path in the job, for messages.
+    pub place: String,
+    /// Its path, as the job gives it.
+    pub given: String,
+    /// What its document is called, if the job says; else as its path.
+    pub name: Option<String>,
+    /// How many of the documents that the job holds itself come before it.
+    pub after: usize,
+    /// Where a relative path begins; the folder in which minions was started if it is left out.
+    pub folder: Option<PathBuf>,
+}
+
+impl NamedFile {
+    /// The path to open.
+    pub fn path(&self) -> PathBuf {
+        self.folder.as_ref().map_or_else(|| PathBuf::from(&self.given), |folder| folder.join(&self.given))
+    }
+
+    /// The name of its document, and the beginning of the names of what a folder or an archive holds.
+    pub fn document_name(&self) -> &str {
+        self.name.as_deref().unwrap_or(&self.given)
+    }
 }
 
 /// How the two sides work together.

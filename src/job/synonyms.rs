@@ -1,6 +1,6 @@
 //! Names that other tools, and people who guess, have for a key.
 
-const SYNONYMS: [(&str, &str); 30] = [
+const SYNONYMS: [(&str, &str); 47] = [
     ("api_base", "base_url"),
     ("openai_api_base", "base_url"),
     ("endpoint", "base_url"),
@@ -23,6 +23,16 @@ const SYNONYMS: [(&str, &str); 30] = [
     ("documents", "context"),
     ("document", "context"),
     ("docs", "context"),
+    ("files", "context_files"),
+    ("file", "context_files"),
+    ("paths", "context_files"),
+    ("document_files", "context_files"),
+    ("path", "file"),
+    ("filename", "file"),
+    ("file_name", "file"),
+    ("file_path", "file"),
+    ("filepath", "file"),
+    ("folder", "file"),
     ("supervisor", "remote_client"),
     ("remote", "remote_client"),
     ("worker", "local_client"),
@@ -31,6 +41,13 @@ const SYNONYMS: [(&str, &str); 30] = [
     ("title", "name"),
     ("rounds", "max_rounds"),
     ("deadline", "deadline_s"),
+    ("question", "query"),
+    ("answer", "remote_output"),
+    ("response", "remote_output"),
+    ("final_answer", "remote_output"),
+    ("messages", "turns"),
+    ("conversation_history", "history"),
+    ("chat_history", "history"),
 ];
 
 /// The key among `known` that others call `key`.

@@ -8,7 +8,9 @@ use serde_json::Value;
 const ARROWS: &[(&str, &[&str])] = &[
     ("minions-documents", &[]),
     ("minions-ingest", &["minions-documents"]),
-    ("minions-sandbox", &["minions-documents"]),
+    ("minions-confined", &[]),
+    ("minions-reader", &["minions-confined", "minions-documents", "minions-ingest"]),
+    ("minions-sandbox", &["minions-confined", "minions-documents"]),
     ("minions-chat", &["minions-documents", "minions-machine"]),
     ("minions-machine", &[]),
     ("minions-llama", &["minions-chat", "minions-machine"]),
@@ -20,6 +22,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "minions-documents",
             "minions-llama",
             "minions-machine",
+            "minions-reader",
             "minions-runtimes",
             "minions-sandbox",
         ],
@@ -43,5 +46,15 @@ fn crates_depend_downwards_only() {
             let to = dependency["name"].as_str().unwrap();
             assert!(ours(to).is_none() || allowed.contains(&to), "{name} must not depend on {to}");
         }
+    }
+}
+
+#[test]
+fn the_image_is_built_with_every_crate() {
+    let dockerfile = include_str!("../../Dockerfile");
+    for (name, _) in ARROWS {
+        let Some(folder) = name.strip_prefix("minions-") else { continue };
+        let copied = format!("COPY crates/{folder}/Cargo.toml crates/{folder}/\n");
+        assert!(dockerfile.contains(&copied), "the Dockerfile copies no manifest of {name}");
     }
 }

@@ -19,6 +19,8 @@ mod chat_streaming;
 mod client_kwargs;
 mod command_line;
 mod container;
+mod context_files;
+mod conversations;
 mod demo;
 mod docs;
 mod documentation;

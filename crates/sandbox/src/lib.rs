@@ -17,7 +17,6 @@
 
 mod child;
 mod error;
-mod executable;
 mod host;
 mod limits;
 mod outline;
@@ -28,10 +27,9 @@ mod wire;
 
 pub use child::{CHILD_COMMAND, child_main};
 pub use error::{CodeError, SandboxError};
-pub use executable::SandboxExecutable;
 pub use host::{HostCall, HostCallLimit, HostCalls};
 pub use limits::SandboxLimits;
-pub use monty_alloc::LimitedAllocator;
+pub use minions_confined::{ChildExecutable as SandboxExecutable, LimitedAllocator};
 pub use outline::{NoPython, Outline};
 pub use search::{Retriever, Search, SearchByMeaning};
 pub use session::{Sandbox, Session, Transformed};

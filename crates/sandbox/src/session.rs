@@ -1,22 +1,17 @@
 //! The parent's side: starts the child, exchanges messages with it, kills it at the deadline.
 
-use std::{fmt, io, os::unix::process::ExitStatusExt, process::ExitStatus, sync::Arc, time::Duration};
+use std::{fmt, io, sync::Arc, time::Duration};
 
-use nix::sys::signal::Signal;
-use tokio::{
-    io::{AsyncReadExt, BufWriter},
-    process::{Child, ChildStderr, ChildStdin, ChildStdout},
-    task::JoinHandle,
-    time::timeout,
-};
+use minions_confined::{Child, Death, wire};
+use tokio::time::timeout;
 
 use super::{
     CodeError, HostCalls, JobManifest, JobOutput, JobRecord, SandboxError, SandboxExecutable, SandboxLimits,
     Search,
-    child::{OOM_EXIT_CODE, short_memory, short_time},
+    child::{short_memory, short_time},
     host::Counted,
     set_ids,
-    wire::{self, JobRow, Manifest, Reply, Request, Texts},
+    wire::{self as messages, JobRow, Manifest, Reply, Request, Texts},
 };
 
 /// The time beyond the child's own limit before it is killed. The child's own limit gives the better message.
@@ -27,8 +22,6 @@ const TRANSFER_PER_MB: Duration = Duration::from_millis(50);
 const CHECK_TIME: Duration = Duration::from_secs(30);
 /// The most bytes of a reply besides its texts, for tasks and advice.
 const REPLY_HEAD: usize = 64 << 20;
-/// Bytes of the child's stderr that are kept.
-const STDERR: u64 = 16 << 10;
 
 /// Starts children that run code.
 #[derive(Clone)]
@@ -52,17 +45,12 @@ impl fmt::Debug for Session {
 /// One child with the supervisor's module loaded. Dropping it kills the child.
 pub struct Session {
     child: Child,
-    input: BufWriter<ChildStdin>,
-    output: ChildStdout,
-    stderr: Option<JoinHandle<String>>,
     limits: SandboxLimits,
     host: Option<Arc<dyn HostCalls>>,
     /// Bytes of documents that the child holds.
     documents: usize,
     /// Whether the child lives and the code has begun.
     has_begun: bool,
-    /// Keeps the thread alive that started the child.
-    _executable: SandboxExecutable,
 }
 
 /// The result of `transform_outputs`.
@@ -94,7 +82,7 @@ impl Sandbox {
             Err(error) => Err(error),
             Ok(mut session) => {
                 // The child is reaped here, so that nobody needs to hear of its end.
-                let _ = session.child.kill().await;
+                session.child.end().await;
                 Ok(())
             }
         }
@@ -115,23 +103,12 @@ impl Sandbox {
     }
 
     async fn spawn(&self) -> io::Result<Session> {
-        let mut child = self.executable.spawn().await?;
-        let missing = || io::Error::other("a pipe is missing");
-        let input = BufWriter::with_capacity(1 << 16, child.stdin.take().ok_or_else(missing)?);
-        let output = child.stdout.take().ok_or_else(missing)?;
-        let stderr = child.stderr.take().ok_or_else(missing)?;
-        let stderr = Some(tokio::spawn(drain(stderr)));
-        let (limits, host, _executable) = (self.limits.clone(), self.host.clone(), self.executable.clone());
         Ok(Session {
-            child,
-            input,
-            output,
-            stderr,
-            limits,
-            host,
+            child: Child::start(&self.executable).await?,
+            limits: self.limits.clone(),
+            host: self.host.clone(),
             documents: 0,
             has_begun: false,
-            _executable,
         })
     }
 }
@@ -196,10 +173,11 @@ impl Session {
         let deadline = self.limits.time + GRACE + TRANSFER_PER_MB * megabytes;
         let most = if self.host.is_some() { reply.max(self.limits.distinct_chunks) } else { reply };
         let most = most.saturating_add(REPLY_HEAD);
+        let blocks: Vec<&[u8]> = texts.iter().map(|text| text.as_ref().as_bytes()).collect();
         let exchange = async {
             // A child that reads nothing may still have said why.
-            let sent = wire::send(&mut self.input, request, texts).await;
-            wire::receive(&mut self.output, most).await.map_err(|error| sent.err().unwrap_or(error))
+            let sent = wire::send(&mut self.child.input, request, &blocks).await;
+            messages::receive(&mut self.child.output, most).await.map_err(|error| sent.err().unwrap_or(error))
         };
         let mut answer = timeout(deadline, exchange).await;
         let mut host = Counted::new(self.host.as_deref());
@@ -207,14 +185,14 @@ impl Session {
             answer = match answer {
                 Ok(Ok((Reply::Ready, _))) => {
                     self.has_begun = true;
-                    timeout(deadline, wire::receive(&mut self.output, most)).await
+                    timeout(deadline, messages::receive(&mut self.child.output, most)).await
                 }
                 Ok(Ok((Reply::Call(call), texts))) => {
                     // The deadline does not cover the host's own time.
                     let answered = host.answer(call, texts).await;
                     let exchange = async {
-                        wire::send(&mut self.input, &Request::Answered(answered), &[""; 0]).await?;
-                        wire::receive(&mut self.output, most).await
+                        wire::send(&mut self.child.input, &Request::Answered(answered), &[""; 0]).await?;
+                        messages::receive(&mut self.child.output, most).await
                     };
                     timeout(deadline, exchange).await
                 }
@@ -232,34 +210,28 @@ impl Session {
             Err(_) => CodeError::Timeout { limit: self.limits.time, at: request.place().to_owned() }.into(),
         };
         // The child is reaped here, so that no zombie is left.
-        let _ = self.child.kill().await;
+        self.child.end().await;
         Err(failure)
     }
 
     /// Why the child stopped talking.
     async fn autopsy(&mut self, error: &io::Error, place: &str) -> SandboxError {
-        let status = match timeout(GRACE, self.child.wait()).await {
-            Ok(Ok(status)) => status,
-            // A child that is alive broke the protocol.
-            _ => return SandboxError::Broken(error.to_string()),
+        // A child that is alive broke the protocol.
+        let Some((status, death)) = self.child.death().await else {
+            return SandboxError::Broken(error.to_string());
         };
-        let words = match self.stderr.take() {
-            Some(reader) => timeout(GRACE, reader).await.ok().and_then(Result::ok).unwrap_or_default(),
-            None => String::new(),
-        };
-        tracing::debug!(%status, %error, stderr = words, "the sandbox child died");
         let at = place.to_owned();
         if !self.has_begun {
             return self.of_the_machine(&format!("it ended before it began ({status})"));
         }
         let memory = || short_memory(&self.limits, self.documents);
-        let (code, what, short) = match (status.code(), signal_of(status)) {
-            (Some(OOM_EXIT_CODE), _) => (
+        let (code, what, short) = match death {
+            Death::OutOfMemory => (
                 CodeError::Memory { limit: self.limits.memory, at },
                 "its memory ran out".to_owned(),
                 memory(),
             ),
-            (_, Some(Signal::SIGXCPU)) => {
+            Death::OutOfTime => {
                 let limit = self.limits.time;
                 (
                     CodeError::Timeout { limit, at },
@@ -267,18 +239,17 @@ impl Session {
                     short_time(&self.limits),
                 )
             }
-            // The code can't send signals, and its own limits send others.
-            (_, Some(Signal::SIGKILL)) => {
+            Death::Killed => {
                 return self
                     .of_the_machine("it was killed (SIGKILL), as the kernel does where memory is short");
             }
-            (_, Some(signal @ (Signal::SIGTERM | Signal::SIGINT | Signal::SIGHUP | Signal::SIGQUIT))) => {
+            Death::Ended(signal) => {
                 return self.of_the_machine(&format!("it was ended from outside ({signal})"));
             }
-            (_, Some(Signal::SIGABRT)) if words.contains("overflowed its stack") => {
-                (CodeError::Crashed("it is nested too deeply".to_owned()), String::new(), None)
+            Death::TooDeep => (CodeError::Crashed("it is nested too deeply".to_owned()), String::new(), None),
+            Death::Crashed => {
+                (CodeError::Crashed(status.to_string()), format!("it crashed ({status})"), memory())
             }
-            _ => (CodeError::Crashed(status.to_string()), format!("it crashed ({status})"), memory()),
         };
         match short {
             Some(short) => SandboxError::Machine(format!("{what} {place}; {short}")),
@@ -290,10 +261,6 @@ impl Session {
         let short = short_memory(&self.limits, self.documents);
         SandboxError::Machine(short.map_or_else(|| what.to_owned(), |short| format!("{what}; {short}")))
     }
-}
-
-fn signal_of(status: ExitStatus) -> Option<Signal> {
-    status.signal().and_then(|signal| Signal::try_from(signal).ok())
 }
 
 /// The manifests with their chunks; `None` if an index is wrong or the chunks are too long together.
@@ -315,12 +282,4 @@ fn expand(rows: Vec<Manifest>, texts: Vec<String>, max: usize) -> Option<Vec<Job
 
 fn out_of_turn() -> SandboxError {
     SandboxError::Broken("an answer to another question".to_owned())
-}
-
-/// Reads stderr to its end, so that the child never blocks on it, and keeps the first part.
-async fn drain(mut stderr: ChildStderr) -> String {
-    let mut kept = Vec::new();
-    let _ = (&mut stderr).take(STDERR).read_to_end(&mut kept).await;
-    let _ = tokio::io::copy(&mut stderr, &mut tokio::io::sink()).await;
-    String::from_utf8_lossy(&kept).into_owned()
 }

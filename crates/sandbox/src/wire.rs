@@ -1,17 +1,13 @@
-//! The messages between the parent and its child, and their encoding.
-//!
-//! A message is a JSON head followed by the long texts that it refers to by index. Each part is a block: its
-//! length as a little-endian u64, then its bytes. So a text is never escaped, and each distinct chunk crosses
-//! once however many jobs use it.
+//! The messages between the parent and its child. Long texts travel beside them, each distinct chunk once however many
+//! jobs use it.
 
-use std::{
-    collections::HashMap,
-    io::{self, Read, Write},
-};
+use std::collections::HashMap;
+use std::io::{self, Read};
 
-use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use minions_confined::wire;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::io::AsyncRead;
 
 use super::{CodeError, HostCall, JobManifest, JobOutput, SandboxLimits, Search};
 
@@ -110,133 +106,16 @@ impl<'a> Texts<'a> {
     }
 }
 
-/// Child side: writes a message.
-pub(crate) fn write(to: &mut impl Write, head: &impl Serialize, texts: &[impl AsRef<str>]) -> io::Result<()> {
-    let head = serde_json::to_vec(&(head, texts.len()))?;
-    to.write_all(&(head.len() as u64).to_le_bytes())?;
-    to.write_all(&head)?;
-    for text in texts {
-        let text = text.as_ref().as_bytes();
-        to.write_all(&(text.len() as u64).to_le_bytes())?;
-        to.write_all(text)?;
-    }
-    to.flush()
+/// Child side: reads a request from the parent. `None` at the end of input.
+pub(crate) fn read(from: &mut impl Read) -> io::Result<Option<(Request, Vec<String>)>> {
+    wire::read(from)?.map(|(request, blocks)| Ok((request, wire::texts(blocks)?))).transpose()
 }
 
-/// Child side: reads a message from the parent, which it trusts. `None` at the end of input.
-pub(crate) fn read<T: DeserializeOwned>(from: &mut impl Read) -> io::Result<Option<(T, Vec<String>)>> {
-    let mut length = [0; 8];
-    if from.read(&mut length[..1])? == 0 {
-        return Ok(None);
-    }
-    from.read_exact(&mut length[1..])?;
-    let head = read_block(from, u64::from_le_bytes(length))?;
-    let (head, count): (T, usize) = serde_json::from_slice(&head)?;
-    let mut texts = Vec::with_capacity(count);
-    for _ in 0..count {
-        from.read_exact(&mut length)?;
-        let block = read_block(from, u64::from_le_bytes(length))?;
-        texts.push(String::from_utf8(block).map_err(io::Error::other)?);
-    }
-    Ok(Some((head, texts)))
-}
-
-fn read_block(from: &mut impl Read, length: u64) -> io::Result<Vec<u8>> {
-    let length = usize::try_from(length).map_err(io::Error::other)?;
-    let mut block = vec![0; length];
-    from.read_exact(&mut block)?;
-    Ok(block)
-}
-
-/// Parent side: writes a message.
-pub(crate) async fn send(
-    to: &mut (impl AsyncWrite + Unpin),
-    head: &Request,
-    texts: &[impl AsRef<str>],
-) -> io::Result<()> {
-    let head = serde_json::to_vec(&(head, texts.len()))?;
-    to.write_u64_le(head.len() as u64).await?;
-    to.write_all(&head).await?;
-    drop(head);
-    for text in texts {
-        let text = text.as_ref().as_bytes();
-        to.write_u64_le(text.len() as u64).await?;
-        to.write_all(text).await?;
-    }
-    to.flush().await
-}
-
-/// Parent side: reads a reply from the child, which it does not trust: all blocks together stay under `max`
-/// bytes.
+/// Parent side: reads a reply of at most `max` bytes from the child.
 pub(crate) async fn receive(
     from: &mut (impl AsyncRead + Unpin),
     max: usize,
 ) -> io::Result<(Reply, Vec<String>)> {
-    let mut left = max;
-    let head = receive_block(from, &mut left).await?;
-    let (head, count): (Reply, usize) = serde_json::from_slice(&head)?;
-    let mut texts = Vec::new();
-    for _ in 0..count {
-        let block = receive_block(from, &mut left).await?;
-        texts.push(String::from_utf8(block).map_err(io::Error::other)?);
-    }
-    Ok((head, texts))
-}
-
-async fn receive_block(from: &mut (impl AsyncRead + Unpin), left: &mut usize) -> io::Result<Vec<u8>> {
-    let length = from.read_u64_le().await?;
-    // The length itself costs eight bytes; otherwise endless empty blocks would cost nothing.
-    let cost = usize::try_from(length).ok().and_then(|length| length.checked_add(8));
-    let Some(rest) = cost.and_then(|cost| left.checked_sub(cost)) else {
-        return Err(io::Error::other(format!("a reply of more than {left} bytes")));
-    };
-    *left = rest;
-    let mut block = vec![0; length as usize];
-    from.read_exact(&mut block).await?;
-    Ok(block)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[tokio::test]
-    async fn messages_cross_in_both_directions() {
-        let mut sent = Vec::new();
-        let request =
-            Request::Start { code: "x = 'é'".into(), limits: SandboxLimits::default(), search: Search::Off };
-        send(&mut sent, &request, &["", "two\r\n\u{1F469}"]).await.unwrap();
-        let mut sent = &*sent;
-        let (read, texts) = super::read::<Request>(&mut sent).unwrap().unwrap();
-        assert!(matches!(read, Request::Start { code, .. } if code == "x = 'é'"));
-        assert_eq!(texts, ["", "two\r\n\u{1F469}"]);
-        assert!(super::read::<Request>(&mut sent).unwrap().is_none());
-
-        let mut answered = Vec::new();
-        write(&mut answered, &Reply::Transformed { include: vec![None] }, &["text"]).unwrap();
-        let (reply, texts) = receive(&mut &*answered, answered.len()).await.unwrap();
-        assert!(matches!(reply, Reply::Transformed { include } if include == [None]));
-        assert_eq!(texts, ["text"]);
-    }
-
-    #[tokio::test]
-    async fn a_reply_that_lies_is_refused_before_it_is_read() {
-        let mut whole = Vec::new();
-        write(&mut whole, &Reply::Started, &["x".repeat(1000)]).unwrap();
-        let huge = u64::MAX.to_le_bytes();
-        let empty_blocks = |count: u64| {
-            let head = format!("[\"Started\",{count}]");
-            [&(head.len() as u64).to_le_bytes()[..], head.as_bytes(), &[0; 8 * 64]].concat()
-        };
-        for (bytes, max) in [
-            (&whole[..], whole.len() - 1),
-            (&whole[..whole.len() - 1], 1 << 20),
-            (&huge, usize::MAX),
-            (&[], 100),
-            (&empty_blocks(u64::MAX), 256),
-            (&[4, 0, 0, 0, 0, 0, 0, 0, b'j', b'u', b'n', b'k'], 100),
-        ] {
-            assert!(receive(&mut &*bytes, max).await.is_err());
-        }
-    }
+    let (reply, blocks) = wire::receive(from, max).await?;
+    Ok((reply, wire::texts(blocks)?))
 }

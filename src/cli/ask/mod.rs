@@ -12,9 +12,11 @@ use std::io::{self, IsTerminal, Write};
 use std::sync::Arc;
 
 use minions::Status;
+use minions::config::Environment;
 use minions::engine::{CancelToken, JobResult, RunLimits};
 use minions::error::{Exit, Failure, FailureKind};
 use minions::events::EventListener;
+use minions::settings::Settings;
 
 use super::events_file::EventsFile;
 use super::interrupt::RunDeadline;
@@ -45,18 +47,20 @@ impl Program {
         told(self.answer(args, events).await)
     }
 
-    async fn answer(self, args: AskArgs, events: Option<Arc<EventsFile>>) -> Result<RunOutcome, Failure> {
+    async fn answer(mut self, args: AskArgs, events: Option<Arc<EventsFile>>) -> Result<RunOutcome, Failure> {
         let AskArgs { words, options, .. } = args;
         let environment = self.environment.clone();
         let read = move || {
             let words = Words::of(words, options.context.clone())?;
-            let models = Models::of(&options, &environment)?;
+            let settings = settings(&environment)?;
+            let models = Models::of(&options, &settings)?;
             let asked = Asked::new(words, stdin::read()?)?;
             let Asked { question, files, piped } = &asked;
             let job = Task { question, files, piped, options: &options, models: &models }.job()?;
-            Ok((job, asked, options))
+            Ok((job, asked, options, settings.environment()))
         };
-        let (job, asked, options) = self.beside(RunDeadline::of(None), read).await?;
+        let (job, asked, options, environment) = self.beside(RunDeadline::of(None), read).await?;
+        self.environment = environment;
         let engine = self.engine(false, RunLimits::default());
         let checker = engine.clone();
         let job = self.beside(RunDeadline::of(None), move || checker.job(job)).await?;
@@ -107,6 +111,15 @@ impl Program {
         }
         Ok(RunOutcome::Told(if is_written { Exit::Success } else { Exit::Failed }))
     }
+}
+
+/// The settings of the one who asks, here.
+fn settings(environment: &Environment) -> Result<Settings, Failure> {
+    let here = std::env::current_dir()
+        .map_err(|error| Failure::system(format!("the folder that you are in can't be told: {error}")))?;
+    let settings = Settings::load(environment, &here)?;
+    settings.warnings().iter().for_each(|warning| tracing::warn!("{warning}"));
+    Ok(settings)
 }
 
 const UNREAD: &str = "nobody reads stdout any more";

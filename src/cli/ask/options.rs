@@ -57,6 +57,9 @@ pub(crate) struct AskOptions {
     /// The supervisor, as provider/model [default: MINIONS_REMOTE, else openai/gpt-4o].
     #[arg(long, value_name = "MODEL")]
     pub remote: Option<String>,
+    /// A pair of models by its name in the settings; --local and --remote win over it.
+    #[arg(long, value_name = "NAME")]
+    pub pair: Option<String>,
     /// Rounds at most [default: 5].
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000))]
     pub rounds: Option<u32>,

@@ -2,10 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
-use minions::config::Environment;
 use minions::error::Failure;
-use minions::job::{ModelId, ProtocolKind};
-use serde_json::{Value, json};
+use minions::job::{ModelId, Prices, ProtocolKind};
+use minions::settings::Settings;
+use serde_json::{Map, Value, json};
 use tempfile::TempDir;
 
 use super::options::AskOptions;
@@ -14,40 +14,39 @@ use super::options::AskOptions;
 const ROUNDS: u32 = 5;
 /// The supervisor's temperature, as in the original's command line.
 const TEMPERATURE: f64 = 0.2;
-const ENV_LOCAL: &str = "MINIONS_LOCAL";
-const ENV_REMOTE: &str = "MINIONS_REMOTE";
-const LOCAL: &str = "ollama/llama3.2";
-const REMOTE: &str = "openai/gpt-4o";
 /// The name of the document that comes on stdin.
 const STDIN: &str = "stdin";
 /// Names that the supervisor is told.
 const MOST_NAMES: usize = 12;
 
-/// The two models.
+/// The two models, and what the settings say of them.
 #[derive(Clone, Debug)]
 pub(super) struct Models {
     pub local: ModelId,
     pub remote: ModelId,
+    /// Dollars for the supervisor's tokens, if anybody knows them.
+    prices: Option<Prices>,
+    /// What a question may cost, in the form of a job.
+    budget: Map<String, Value>,
 }
 
 impl Models {
-    /// Those of the command line, else of the environment, else the usual ones.
+    /// Those of the command line, else those of its pair, else the usual ones of the settings.
     ///
     /// # Errors
-    /// A name that can't be read.
-    pub(super) fn of(options: &AskOptions, environment: &Environment) -> Result<Self, Failure> {
-        let model = |option, given: &Option<String>, variable, usual| {
-            let (place, text) = match (given.as_deref(), environment.get(variable)) {
-                (Some(text), _) => (option, text),
-                (None, Some(text)) => (variable, text),
-                (None, None) => (option, usual),
-            };
-            ModelId::parse(place, text)
-        };
-        Ok(Self {
-            local: model("--local", &options.local, ENV_LOCAL, LOCAL)?,
-            remote: model("--remote", &options.remote, ENV_REMOTE, REMOTE)?,
-        })
+    /// A name that can't be read, a pair that is not there, a key's variable that is not set.
+    pub(super) fn of(options: &AskOptions, settings: &Settings) -> Result<Self, Failure> {
+        let mut pair = settings.pair(options.pair.as_deref())?;
+        for (option, given, side) in
+            [("--local", &options.local, &mut pair.local), ("--remote", &options.remote, &mut pair.remote)]
+        {
+            if let Some(given) = given {
+                side.model = ModelId::parse(option, given)?;
+            }
+        }
+        settings.check_keys(&pair)?;
+        let prices = settings.prices(&pair.remote.model).map(|priced| priced.prices);
+        Ok(Self { local: pair.local.model, remote: pair.remote.model, prices, budget: settings.budget() })
     }
 }
 
@@ -134,6 +133,13 @@ impl Task<'_> {
         if !provider.unsent(provider.base_url, model).contains(&"temperature") {
             job["remote_client"]["kwargs"] = json!({"temperature": TEMPERATURE});
         }
+        if let Some(Prices { input, cached_input, output }) = models.prices {
+            let prices = json!({"input": input, "cached_input": cached_input, "output": output});
+            job["protocol"]["kwargs"] = json!({"prices": prices});
+        }
+        if !models.budget.is_empty() {
+            job["budget"] = models.budget.clone().into();
+        }
         let params = &mut job["call_params"];
         if let Some(document) = piped.document() {
             params["context"] = json!([document]);
@@ -189,7 +195,8 @@ mod tests {
         let environment =
             variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
         let files: Vec<PathBuf> = files.iter().map(PathBuf::from).collect();
-        let models = Models::of(options, &environment).unwrap();
+        let settings = Settings::load(&environment, Path::new("/")).unwrap();
+        let models = Models::of(options, &settings).unwrap();
         let piped = Piped::of(stdin.to_vec()).unwrap();
         Task { question, files: &files, piped: &piped, options, models: &models }.job().unwrap()
     }
@@ -197,8 +204,11 @@ mod tests {
     #[test]
     fn a_question_is_a_job() {
         let usual = AskOptions::default();
+        let mut asked = job("Who?", &["a.pdf", "b.txt"], b"", &usual, &[]);
+        let prices = asked["protocol"].as_object_mut().unwrap().remove("kwargs").unwrap();
+        assert!(prices["prices"]["output"].as_f64().unwrap() > 0.0, "{prices}");
         assert_eq!(
-            job("Who?", &["a.pdf", "b.txt"], b"", &usual, &[]),
+            asked,
             json!({
                 "local_client": {"type": "ollama", "model_name": "llama3.2"},
                 "remote_client": {"type": "openai", "model_name": "gpt-4o", "kwargs": {"temperature": 0.2}},
@@ -226,7 +236,7 @@ mod tests {
         let job = job("Who?", &["src"], b"", &options, &variables);
         assert_eq!(job["local_client"], json!({"type": "ollama", "model_name": "hf.co/x/y"}));
         assert_eq!(job["remote_client"], json!({"type": "anthropic", "kwargs": {"temperature": 0.2}}));
-        assert_eq!(job["protocol"], json!({"type": "minion", "max_rounds": 2}));
+        assert_eq!((&job["protocol"]["type"], &job["protocol"]["max_rounds"]), (&json!("minion"), &json!(2)));
         assert_eq!(job["call_params"]["doc_metadata"], "A log.");
     }
 

@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 use std::io::{self, BufRead};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
@@ -38,16 +39,18 @@ pub(super) struct Lines {
 }
 
 impl Lines {
-    /// Reads `pieces`, those of `shard`; jobs that are in `done` are left out.
+    /// Reads `pieces`, those of `shard`; jobs that are in `done` are left out. Paths in them begin at `folder`.
     pub(super) fn read<R: BufRead + Send + 'static>(
         engine: Engine,
         mut pieces: JsonSplitter<R>,
         shard: Shard,
         done: HashSet<Fingerprint>,
+        folder: Option<PathBuf>,
     ) -> Self {
         let (sender, lines) = channel(AHEAD);
         let skipped = Arc::new(AtomicU64::new(0));
-        let mut reader = Reader { engine, shard, done, seen: HashSet::new(), skipped: Arc::clone(&skipped) };
+        let mut reader =
+            Reader { engine, shard, done, folder, seen: HashSet::new(), skipped: Arc::clone(&skipped) };
         let reader = tokio::task::spawn_blocking(move || reader.run(&mut pieces, &sender));
         Self { lines, reader, is_broken: false, skipped }
     }
@@ -79,6 +82,8 @@ struct Reader {
     engine: Engine,
     shard: Shard,
     done: HashSet<Fingerprint>,
+    /// Where paths in jobs begin.
+    folder: Option<PathBuf>,
     /// The custom_ids so far.
     seen: HashSet<Fingerprint>,
     skipped: Arc<AtomicU64>,
@@ -154,8 +159,12 @@ impl Reader {
             bare => bare.and_then(|job: Value| room(memory::OF_A_JOB).and_then(|()| self.engine.job(job))),
         };
         let number = piece.line;
+        let from_here = |mut job: Job| {
+            self.folder.iter().for_each(|folder| job.files_from(folder));
+            Box::new(job)
+        };
         let job = job
-            .map(Box::new)
+            .map(from_here)
             .map_err(|failure| Failure { message: format!("line {number}: {}", failure.message), ..failure });
         Some(Line { custom_id, hash, job })
     }

@@ -88,7 +88,7 @@ pub(super) async fn run(
     );
     let done = std::mem::take(&mut earlier.done);
     let is_resumed = !done.is_empty();
-    let lines = Lines::read(engine.clone(), pieces, options.shard, done);
+    let lines = Lines::read(engine.clone(), pieces, options.shard, done, source.folder());
     let progress = BatchProgress::new(source, options.shard, program.options.quiet);
     if let Some(events) = events.as_ref().filter(|_| !options.events_texts) {
         // The output has each job's envelope already.
@@ -250,7 +250,10 @@ impl Batch {
         let work = async move {
             let job = job?;
             if is_dry {
-                return engine.estimate(&job).map(LineResult::Estimate);
+                return tokio::select! {
+                    estimate = engine.estimate(&job) => estimate.map(LineResult::Estimate),
+                    reason = stop.cancelled() => Err(reason),
+                };
             }
             let job = Job { line: Some(id), hash: Some(hash), is_slim: is_slim || job.is_slim, ..*job };
             engine.run(job, events, &stop).await.map(|result| LineResult::Answer(Box::new(result)))

@@ -81,6 +81,8 @@ impl ProgressLine {
                     (_, Purpose::Reply) => "the worker answers",
                     (_, Purpose::Program) => "the supervisor plans",
                     (_, Purpose::Synthesis) => "the supervisor concludes",
+                    (_, Purpose::FollowUp) => "the question is understood",
+                    (_, Purpose::Summary) => "what was said is summarised",
                     (JobRole::Supervisor, Purpose::Step) => "the supervisor thinks",
                     (_, Purpose::Step) => "the worker answers",
                 };

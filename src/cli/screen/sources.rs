@@ -3,7 +3,6 @@
 use std::collections::HashSet;
 
 use minions::Cited;
-use minions::documents::Place;
 
 use super::clean::in_one_line;
 use super::terminal::Terminal;
@@ -59,10 +58,10 @@ pub(crate) fn place(cited: &Cited) -> String {
         (None, Some(at)) => format!("document {}", at + 1),
         (None, None) => return "in no document".to_owned(),
     };
-    match &cited.place {
-        None => name,
-        Some(Place::Line(line)) => format!("{name}:{line}"),
-        Some(place) => format!("{name} {}", in_one_line(&place.to_string())),
+    let Some(place) = &cited.place else { return name };
+    match place.strip_prefix("line ") {
+        Some(line) => format!("{name}:{}", in_one_line(line)),
+        None => format!("{name} {}", in_one_line(place)),
     }
 }
 
@@ -111,7 +110,7 @@ mod tests {
     use super::*;
     use minions::documents::evidence::Evidence;
 
-    fn cited(citation: &str, source: Option<&str>, place: Option<Place>, verified: bool) -> Cited {
+    fn cited(citation: &str, source: Option<&str>, place: Option<&str>, verified: bool) -> Cited {
         Cited {
             round: 1,
             job_id: None,
@@ -125,17 +124,17 @@ mod tests {
                 likeness: None,
             },
             source: source.map(str::to_owned),
-            place,
+            place: place.map(str::to_owned),
         }
     }
 
     fn all() -> Vec<Cited> {
         vec![
-            cited("The fleet had forty ships", Some("annual.pdf"), Some(Place::Page(7)), true),
+            cited("The fleet had forty ships", Some("annual.pdf"), Some("p. 7"), true),
             cited("revenue of 87,812\nmillion", None, None, false),
-            cited("Total current liabilities 68,391 87,812", Some("annual.pdf"), Some(Place::Page(40)), true),
-            cited("let x = 1;", Some("src/a\u{1b}.rs"), Some(Place::Line(88)), true),
-            cited("The fleet had forty ships", Some("annual.pdf"), Some(Place::Page(7)), true),
+            cited("Total current liabilities 68,391 87,812", Some("annual.pdf"), Some("p. 40"), true),
+            cited("let x = 1;", Some("src/a\u{1b}.rs"), Some("line 88"), true),
+            cited("The fleet had forty ships", Some("annual.pdf"), Some("p. 7"), true),
         ]
     }
 

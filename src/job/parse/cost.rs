@@ -2,15 +2,19 @@
 
 use std::time::Duration;
 
+use serde_json::{Value, json};
+
 use crate::job::error::JobError;
 use crate::job::fields::{Fields, LONGEST};
 use crate::job::schema::{Budget, Prices};
 
 /// The highest price and budget that make sense.
 const MOST_DOLLARS: f64 = 1e9;
+/// What prices have to have.
+const LACK: &str = "both \"input\" and \"output\" have to be there, in dollars per million tokens";
 
 /// The keys of `budget`.
-pub(super) const BUDGET: [&str; 5] = ["remote_tokens", "egress_chars", "egress_bytes", "usd", "deadline_s"];
+pub(crate) const BUDGET: [&str; 5] = ["remote_tokens", "egress_chars", "egress_bytes", "usd", "deadline_s"];
 
 /// `budget`: the limits of one job.
 pub(super) fn budget(root: &mut Fields) -> Result<Budget, JobError> {
@@ -25,6 +29,18 @@ pub(super) fn budget(root: &mut Fields) -> Result<Budget, JobError> {
     })
 }
 
+/// Whether one limit of a `budget` can be used.
+pub(crate) fn check_budget(key: &str, limit: Value) -> Result<(), JobError> {
+    let mut root = Fields::open("", json!({"budget": {key: limit}}))?;
+    budget(&mut root).map(drop)
+}
+
+/// The prices of an object such as `protocol.kwargs.prices` is.
+pub(crate) fn prices_of(prices: Value) -> Result<Prices, JobError> {
+    let told = self::prices(&mut Fields::open("protocol.kwargs", json!({"prices": prices}))?)?;
+    told.ok_or(JobError::Missing { place: "protocol.kwargs.prices", remedy: LACK })
+}
+
 /// `prices`: dollars per million tokens.
 pub(super) fn prices(kwargs: &mut Fields) -> Result<Option<Prices>, JobError> {
     let Some(value) = kwargs.object("prices")? else { return Ok(None) };
@@ -32,10 +48,7 @@ pub(super) fn prices(kwargs: &mut Fields) -> Result<Option<Prices>, JobError> {
     let mut price = |key| prices.number(key, 0.0, MOST_DOLLARS);
     let (input, cached_input) = (price("input")?, price("cached_input")?);
     let Some((input, output)) = input.zip(price("output")?) else {
-        return Err(JobError::Missing {
-            place: "protocol.kwargs.prices",
-            remedy: "both \"input\" and \"output\" have to be there, in dollars per million tokens",
-        });
+        return Err(JobError::Missing { place: "protocol.kwargs.prices", remedy: LACK });
     };
     Ok(Some(Prices { input, output, cached_input: cached_input.unwrap_or(input) }))
 }

@@ -5,9 +5,19 @@ use crate::job::error::JobError;
 use crate::job::schema::{ClientSpec, MinionParams, Protocol};
 
 pub(super) const PARSER: Parser = Parser {
-    params: &["task", "context", "max_rounds", "doc_metadata", "logging_id", "images", "read_ahead"],
+    params: &[
+        "task",
+        "context",
+        "context_files",
+        "max_rounds",
+        "doc_metadata",
+        "logging_id",
+        "images",
+        "read_ahead",
+        "history",
+    ],
     unused_params: &["is_privacy", "is_follow_up"],
-    kwargs: &["prompts", "prices"],
+    kwargs: &["prompts", "prices", "is_multi_turn", "max_history_turns", "rewrite"],
     parse,
 };
 
@@ -23,7 +33,7 @@ fn parse(
     )?;
     if params.flag("is_follow_up")? == Some(true) {
         tracing::warn!(
-            "call_params.is_follow_up has no effect: each job stands for itself, here as in the original"
+            "call_params.is_follow_up has no effect, here as in the original: call_params.history makes a job a follow-up"
         );
     }
     refuse_schema(remote)?;

@@ -25,19 +25,19 @@ pub(super) fn checked(
         let chunk = chunks.entry(&manifest.chunk).or_insert_with(|| sources.chunk(&manifest.chunk));
         let evidence = chunk.evidence(&citation);
         *confirmed = evidence.verified;
-        job_events::cited(events, round, index, manifest, &citation, &evidence);
         let document = evidence.document.map(|at| &documents[at]);
-        cited.push(Cited {
+        let place = document.zip(evidence.start).and_then(|(document, start)| document.place_at(start));
+        let one = Cited {
             round,
             job_id: manifest.job_id,
             chunk_id: manifest.chunk_id,
             citation,
             source: document.and_then(|document| document.name.clone()),
-            place: document
-                .zip(evidence.start)
-                .and_then(|(document, start)| document.places.at(start).cloned()),
+            place: place.map(|place| place.to_string()),
             evidence,
-        });
+        };
+        job_events::cited(events, index, manifest, &one);
+        cited.push(one);
     }
     cited
 }

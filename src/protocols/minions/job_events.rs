@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::call::{Call, WorkerReply};
 use crate::documents::evidence::Evidence;
 use crate::events::{EventKind, Events, WorkerJob, WorkerJobState};
+use crate::protocols::Cited;
 use crate::sandbox::JobManifest;
 
 /// Tells how far the worker jobs of a round are.
@@ -55,24 +56,19 @@ impl JobEvents<'_> {
 }
 
 /// The words that a worker job cites stand in a document, or do not.
-pub(super) fn cited(
-    events: &Events,
-    round: u32,
-    job: usize,
-    manifest: &JobManifest,
-    citation: &str,
-    evidence: &Evidence,
-) {
+pub(super) fn cited(events: &Events, job: usize, manifest: &JobManifest, cited: &Cited) {
     events.emit(|| {
-        let state = if evidence.verified { WorkerJobState::Cited } else { WorkerJobState::Unverified };
-        let &Evidence { document, start, end, .. } = evidence;
+        let state = if cited.evidence.verified { WorkerJobState::Cited } else { WorkerJobState::Unverified };
+        let Evidence { document, start, end, .. } = cited.evidence;
         let call = Call { job, sample: 0 };
         EventKind::WorkerJob(WorkerJob {
-            citation: Some(citation.to_owned()),
+            citation: Some(cited.citation.clone()),
             document,
             start,
             end,
-            ..job_event(round, call, manifest, state)
+            source: cited.source.clone(),
+            place: cited.place.clone(),
+            ..job_event(cited.round, call, manifest, state)
         })
     });
 }
@@ -91,6 +87,8 @@ fn job_event(round: u32, call: Call, manifest: &JobManifest, state: WorkerJobSta
         document: None,
         start: None,
         end: None,
+        source: None,
+        place: None,
         worker_tokens: None,
         ms: None,
     }

@@ -2,10 +2,11 @@
 
 use std::io::{self, Read, Write};
 
+use minions_confined::wire;
 use serde_json::Value;
 
 use crate::HostCall;
-use crate::wire::{self, Reply, Request};
+use crate::wire::{self as messages, Reply, Request};
 
 /// The pipes to the parent.
 pub(super) struct Ask<'a> {
@@ -18,7 +19,7 @@ impl Ask<'_> {
     pub(super) fn call(&mut self, call: HostCall, texts: &[String]) -> Result<Value, String> {
         let lost = |error: io::Error| format!("the call was lost: {error}");
         wire::write(&mut self.output, &Reply::Call(call), texts).map_err(lost)?;
-        match wire::read(&mut self.input).map_err(lost)? {
+        match messages::read(&mut self.input).map_err(lost)? {
             Some((Request::Answered(answer), _)) => answer,
             _ => Err("the call was lost".to_owned()),
         }

@@ -19,8 +19,8 @@ use std::{
     thread,
 };
 
+use minions_confined::{give_up_rights, wire};
 use monty_types::MontyObject;
-pub(crate) use monty_types::OOM_EXIT_CODE;
 
 pub(crate) use self::confine::{short_memory, short_time};
 
@@ -28,7 +28,7 @@ use self::ask::Ask;
 use self::interpreter::Interpreter;
 use super::{
     CodeError, JobOutput,
-    wire::{self, JobRow, Manifest, Reply, Request},
+    wire::{self as messages, JobRow, Manifest, Reply, Request},
 };
 
 /// The hidden subcommand under which `minions` becomes a sandbox child.
@@ -42,7 +42,7 @@ const STACK: usize = 256 << 20;
 pub fn child_main() -> ExitCode {
     let served = thread::Builder::new().stack_size(STACK).spawn(|| {
         let mut output = BufWriter::with_capacity(1 << 16, io::stdout());
-        if let Err(reason) = confine::process() {
+        if let Err(reason) = give_up_rights() {
             return wire::write(&mut output, &Reply::Unsafe(reason), &[""; 0]);
         }
         serve(&mut io::stdin().lock(), &mut output)
@@ -60,7 +60,7 @@ pub fn child_main() -> ExitCode {
 
 /// Answers requests until the parent closes the pipe.
 fn serve(input: &mut impl Read, output: &mut impl Write) -> io::Result<()> {
-    let Some((Request::Start { code, limits, search }, documents)) = wire::read(input)? else {
+    let Some((Request::Start { code, limits, search }, documents)) = messages::read(input)? else {
         return Ok(());
     };
     let size = documents.iter().map(String::len).sum();
@@ -80,7 +80,7 @@ fn serve(input: &mut impl Read, output: &mut impl Write) -> io::Result<()> {
         Err(error) => return wire::write(output, &Reply::Failed(error), &[""; 0]),
     };
     wire::write(output, &Reply::Started, &[""; 0])?;
-    while let Some((request, texts)) = wire::read(input)? {
+    while let Some((request, texts)) = messages::read(input)? {
         let (reply, texts) = match request {
             Request::Start { .. } | Request::Answered(_) => return Ok(()),
             Request::Prepare { manifests, outputs } => prepare(

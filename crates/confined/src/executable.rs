@@ -6,16 +6,16 @@ use std::process::Stdio;
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::{io, thread};
 
-use tokio::process::{Child, Command};
+use tokio::process::{Child as Process, Command};
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 
-/// An executable that calls [`child_main`](crate::child_main), and the arguments that make it do so.
+/// An executable that becomes a confined child, and the arguments that make it do so.
 ///
 /// Linux kills a child when the thread that started it ends. So all children are started by one thread, which lives
-/// until the last clone of this value and the last session are dropped.
+/// until the last clone of this value and the last child are dropped.
 #[derive(Clone, Debug)]
-pub struct SandboxExecutable(Arc<Shared>);
+pub struct ChildExecutable(Arc<Shared>);
 
 #[derive(Debug)]
 struct Shared {
@@ -30,10 +30,10 @@ struct Order {
     command: Command,
     /// The runtime that will own the child's pipes.
     runtime: Handle,
-    reply: oneshot::Sender<io::Result<Child>>,
+    reply: oneshot::Sender<io::Result<Process>>,
 }
 
-impl SandboxExecutable {
+impl ChildExecutable {
     /// Names the executable and its arguments. The thread starts with the first child.
     pub fn new<A: Into<OsString>>(path: impl Into<PathBuf>, arguments: impl IntoIterator<Item = A>) -> Self {
         let arguments = arguments.into_iter().map(Into::into).collect();
@@ -46,7 +46,7 @@ impl SandboxExecutable {
     }
 
     /// Starts a child with three pipes and no environment. The child is killed when it is dropped.
-    pub(crate) async fn spawn(&self) -> io::Result<Child> {
+    pub(crate) async fn spawn(&self) -> io::Result<Process> {
         let mut command = Command::new(&self.0.path);
         command
             .args(&self.0.arguments)
@@ -58,7 +58,7 @@ impl SandboxExecutable {
             .process_group(0)
             .kill_on_drop(true);
         let (reply, started) = oneshot::channel();
-        let lost = || io::Error::other("the thread that starts sandboxes has ended");
+        let lost = || io::Error::other("the thread that starts child processes has ended");
         let order = Order { command, runtime: Handle::current(), reply };
         self.send(order)?;
         started.await.map_err(|_| lost())?
@@ -68,7 +68,9 @@ impl SandboxExecutable {
     fn send(&self, order: Order) -> io::Result<()> {
         let Err(mpsc::SendError(order)) = self.orders()?.send(order) else { return Ok(()) };
         *self.0.orders.lock().unwrap_or_else(PoisonError::into_inner) = None;
-        self.orders()?.send(order).map_err(|_| io::Error::other("the thread that starts sandboxes has ended"))
+        self.orders()?
+            .send(order)
+            .map_err(|_| io::Error::other("the thread that starts child processes has ended"))
     }
 
     /// The queue to the thread, which starts with the first order.
@@ -78,7 +80,7 @@ impl SandboxExecutable {
             return Ok(orders.clone());
         }
         let (sender, receiver) = mpsc::channel();
-        thread::Builder::new().name("sandboxes".to_owned()).spawn(move || start_each(&receiver))?;
+        thread::Builder::new().name("children".to_owned()).spawn(move || start_each(&receiver))?;
         Ok(orders.insert(sender).clone())
     }
 }

@@ -1,0 +1,75 @@
+//! The child: `minions-reader`, or `minions reader-child`.
+//!
+//! It reads requests from stdin and replies on stdout until stdin ends. It trusts the parent, and no file: before it gets
+//! one it gives up every right that it does not need.
+
+use std::io::{self, BufWriter, Read, Write};
+use std::process::ExitCode;
+use std::thread;
+
+use minions_confined::{Room, give_up_rights, keep_within, wire};
+use minions_ingest::{Limits, ReadError, Reading};
+
+use crate::wire::{Reply, Request, Row, TextRow, Unread};
+
+/// The hidden subcommand under which `minions` becomes a reader's child.
+pub const CHILD_COMMAND: &str = "reader-child";
+
+/// Bytes of the stack: files nest their parts. Only touched pages cost memory.
+const STACK: usize = 256 << 20;
+
+/// The whole life of a reader's child. `main` must call it before it sets up anything else.
+pub fn child_main() -> ExitCode {
+    let served = thread::Builder::new().stack_size(STACK).spawn(|| {
+        let mut output = BufWriter::with_capacity(1 << 16, io::stdout());
+        match give_up_rights() {
+            Ok(()) => serve(&mut io::stdin().lock(), &mut output),
+            Err(reason) => refuse(&mut output, reason),
+        }
+    });
+    match served.map(thread::JoinHandle::join) {
+        Ok(Ok(Ok(()))) => ExitCode::SUCCESS,
+        Ok(_) => ExitCode::FAILURE,
+        Err(error) => {
+            let _ = refuse(&mut io::stdout(), format!("no stack of {} MB: {error}", STACK >> 20));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn refuse(output: &mut impl Write, reason: String) -> io::Result<()> {
+    wire::write(output, &Reply::Unsafe(reason), &[""; 0])
+}
+
+/// Answers requests until the parent closes the pipe.
+fn serve(input: &mut impl Read, output: &mut impl Write) -> io::Result<()> {
+    let Some((Request::Keep(room), _)) = wire::read(input)? else { return Ok(()) };
+    if let Err(reason) = keep_within(&Room::from(&room)) {
+        return refuse(output, reason);
+    }
+    while let Some((Request::Read(names), blocks)) = wire::read(input)? {
+        let mut texts = Vec::new();
+        let read = names.into_iter().zip(blocks).map(|(name, bytes)| rows(name, bytes, &mut texts)).collect();
+        wire::write(output, &Reply::Read(read), &texts)?;
+    }
+    Ok(())
+}
+
+/// What a file gives.
+fn rows(name: String, bytes: Vec<u8>, texts: &mut Vec<String>) -> Vec<Row> {
+    let outcome = minions_ingest::read(&name, bytes, &Limits::default());
+    let outcome = outcome.map(|reading| text(reading, texts)).map_err(|error| Unread::from(&error));
+    vec![Row { name, outcome }]
+}
+
+fn text(reading: Reading, texts: &mut Vec<String>) -> TextRow {
+    let Reading { kind, text, places, notes, scans } = reading;
+    texts.push(text);
+    TextRow { kind: kind.name().to_owned(), text: texts.len() - 1, places, notes, scans }
+}
+
+impl From<&ReadError> for Unread {
+    fn from(error: &ReadError) -> Self {
+        Self { problem: error.to_string(), hint: error.hint().to_owned() }
+    }
+}

@@ -1,0 +1,163 @@
+//! Files that a job names: read before anything is asked, and cited by page.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::path::Path;
+
+use serde_json::{Value, json};
+
+use crate::support::pdf::{self, Writer};
+use crate::support::program::{Program, job, last, scripted};
+use crate::support::server::Server;
+use crate::support::wire::openai;
+
+const BY_PAGE: &str = "```python
+def prepare_jobs(context, prev_job_manifests, prev_job_outputs):
+    return [JobManifest(chunk=chunk, task='Which ship?', advice='') for doc in context for chunk in chunk_by_page(doc)]
+```";
+const WHOLE: &str = "```python
+def prepare_jobs(context, prev_job_manifests, prev_job_outputs):
+    return [JobManifest(chunk=doc, task='Which ship?', advice='') for doc in context]
+```";
+
+fn verdict() -> String {
+    json!({"decision": "provide_final_answer", "answer": "Aurora", "explanation": "e"}).to_string()
+}
+
+/// A server whose supervisor runs `program`, and whose worker cites `cited` wherever the chunk has its first word.
+fn server(program: &str, cited: &'static str) -> Server {
+    scripted(vec![program.to_owned(), verdict()], move |request| {
+        let body = request.json();
+        let first = cited.split(' ').next().unwrap();
+        let citation = last(&body).contains(first).then_some(cited);
+        openai(request, &json!({"explanation": "e", "citation": citation, "answer": citation}).to_string())
+    })
+}
+
+/// A PDF with a page for each of these texts, a line each.
+fn pdf(pages: &[&[&str]]) -> Vec<u8> {
+    let pages: Vec<String> = pages.iter().map(|lines| pdf::lines(50.0, 600.0, lines)).collect();
+    Writer::of(&pages).bytes()
+}
+
+fn params(more: &Value) -> Value {
+    let mut params = json!({"task": "Which ship?", "max_rounds": 1});
+    params.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+    params
+}
+
+fn write(dir: &Path, name: &str, bytes: impl AsRef<[u8]>) {
+    let path = dir.join(name);
+    fs::create_dir_all(path.parent().unwrap()).unwrap();
+    fs::write(path, bytes).unwrap();
+}
+
+#[test]
+fn a_file_beside_the_job_is_read_and_cited_by_page() {
+    let server = server(BY_PAGE, "Aurora lay off Brest");
+    let program = Program::new();
+    let dir = program.dir.path().to_owned();
+    let pages: [&[&str]; 3] =
+        [&["The fleet of 1806.", "Only fog."], &["The Aurora lay off Brest."], &["End."]];
+    write(&dir, "cases/in/a.pdf", pdf(&pages));
+    let context =
+        json!(["First of all.", {"file": "in/a.pdf", "name": "Log of 1806"}, {"name": "b", "text": "Fog."}]);
+    let job = job(&server, "minions", params(&json!({"context": context, "context_files": "note.txt"})));
+    write(&dir, "cases/note.txt", "Nothing of ships.");
+    write(&dir, "cases/job.json", job.to_string());
+    let ran = program.args(["--events", "events.ndjson", "cases/job.json"]).run("");
+    let result = ran.result();
+    let evidence = result["evidence"].as_array().unwrap();
+    assert_eq!(evidence.len(), 1, "{evidence:?}");
+    assert_eq!(
+        (&evidence[0]["source"], &evidence[0]["place"], &evidence[0]["document"], &evidence[0]["verified"]),
+        (&json!("Log of 1806"), &json!("p. 2"), &json!(1), &json!(true))
+    );
+    let files = &result["files"];
+    assert_eq!((&files[0]["name"], &files[0]["kind"]), (&json!("Log of 1806"), &json!("PDF")));
+    assert_eq!((&files[1]["name"], &files[1]["chars"]), (&json!("note.txt"), &json!(17)));
+    let events = fs::read_to_string(ran.dir.path().join("events.ndjson")).unwrap();
+    let events: Vec<Value> = events.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let read = events.iter().find(|event| event["type"] == "files" && event["is_done"] == true).unwrap();
+    let names: Vec<_> = read["documents"].as_array().unwrap().iter().map(|one| one["name"].clone()).collect();
+    assert_eq!(names, [json!(null), json!("Log of 1806"), json!("b"), json!("note.txt")]);
+    let cited = events.iter().find(|event| event["state"] == "cited").unwrap();
+    assert_eq!((&cited["source"], &cited["place"]), (&json!("Log of 1806"), &json!("p. 2")));
+}
+
+#[test]
+fn a_quote_is_of_the_page_where_it_begins() {
+    // Each quote is planted once: on a page, at its ends, and across two.
+    let mut pages: Vec<Vec<String>> = vec![Vec::new(); 40];
+    for (number, page) in (1..).zip(&mut pages) {
+        page.push(format!("top{number}x of this page"));
+        page.push(format!("Some words stand between them, and number {number} is one."));
+        page.push(format!("at its end stands last{number}x"));
+    }
+    let pages: Vec<Vec<&str>> = pages.iter().map(|page| page.iter().map(String::as_str).collect()).collect();
+    let pages: Vec<&[&str]> = pages.iter().map(Vec::as_slice).collect();
+    let quotes = |n: usize| {
+        let mut quotes = vec![
+            (format!("top{n}x of this page"), n),
+            (format!("and number {n} is one. at its end"), n),
+            (format!("end stands last{n}x"), n),
+        ];
+        if n < 40 {
+            quotes.push((format!("stands last{n}x top{}x of", n + 1), n));
+            quotes.push((format!("last{n}x\n\ntop{}x of this", n + 1), n));
+        }
+        quotes
+    };
+    let planted: Vec<(String, usize)> = (1..=40).flat_map(quotes).collect();
+    let mut program = String::from("```python\ndef prepare_jobs(context, a, b):\n    return [");
+    for (at, _) in planted.iter().enumerate() {
+        write!(program, "JobManifest(chunk=context[0], task='quote {at}.', advice=''), ").unwrap();
+    }
+    program.push_str("]\n```");
+    let script = planted.clone();
+    let server = scripted(vec![program, verdict()], move |request| {
+        let text = last(&request.json()).to_owned();
+        let at =
+            text.split("quote ").nth(1).and_then(|rest| rest.split('.').next()).unwrap().parse::<usize>();
+        let quote = &script[at.unwrap()].0;
+        openai(request, &json!({"explanation": "e", "citation": quote, "answer": "yes"}).to_string())
+    });
+    let program = Program::new();
+    write(program.dir.path(), "a.pdf", pdf(&pages));
+    let job = job(&server, "minions", params(&json!({"context_files": ["a.pdf"]})));
+    let result = program.run_job(&job).result();
+    let evidence = result["evidence"].as_array().unwrap();
+    assert_eq!(evidence.len(), planted.len());
+    for (cited, (quote, page)) in evidence.iter().zip(&planted) {
+        assert_eq!(cited["citation"], json!(quote));
+        assert_eq!(
+            (&cited["place"], &cited["verified"]),
+            (&json!(format!("p. {page}")), &json!(true)),
+            "{cited}"
+        );
+    }
+}
+
+#[test]
+fn a_file_that_cannot_be_read_costs_no_call() {
+    let server = server(WHOLE, "Aurora");
+    for (path, complaint, remedy) in [
+        ("none.pdf", "none.pdf can't be read: No such file", "the folder in which minions was started"),
+        ("cut.pdf", "cut.pdf is damaged", "Fetch it again"),
+        ("pipe", "pipe can't be read: it is a pipe", "a regular file"),
+        ("blob.bin", "blob.bin can't be read: it is a file that is no text", "PDF"),
+        ("https://example.com/a.pdf", "is a URL", "save the page"),
+    ] {
+        let program = Program::new();
+        let dir = program.dir.path();
+        write(dir, "cut.pdf", &pdf(&[&["a"]])[..60]);
+        write(dir, "blob.bin", [0, 1, 2, 3, 0]);
+        nix::unistd::mkfifo(&dir.join("pipe"), nix::sys::stat::Mode::S_IRWXU).unwrap();
+        let job = job(&server, "minions", params(&json!({"context_files": [path]})));
+        let error = program.run_job(&job).error(2);
+        let place = "`call_params.context_files[0]`";
+        assert!(error.contains(place) && error.contains(complaint) && error.contains(remedy), "{error}");
+        assert!(!error.contains('\n'), "{error}");
+    }
+    assert_eq!(server.requests().len(), 0);
+}
