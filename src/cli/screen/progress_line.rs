@@ -166,6 +166,8 @@ mod tests {
             answer: None,
             citation: None,
             document: None,
+            source: None,
+            place: None,
             start: None,
             end: None,
             worker_tokens: None,
