@@ -184,6 +184,7 @@ fn metadata(files: &[&str], piped: &Piped) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use minions::settings::PRICE_TABLE;
 
     fn job(
         question: &str,
@@ -204,11 +205,8 @@ mod tests {
     #[test]
     fn a_question_is_a_job() {
         let usual = AskOptions::default();
-        let mut asked = job("Who?", &["a.pdf", "b.txt"], b"", &usual, &[]);
-        let prices = asked["protocol"].as_object_mut().unwrap().remove("kwargs").unwrap();
-        assert!(prices["prices"]["output"].as_f64().unwrap() > 0.0, "{prices}");
         assert_eq!(
-            asked,
+            job("Who?", &["a.pdf", "b.txt"], b"", &usual, &[]),
             json!({
                 "local_client": {"type": "ollama", "model_name": "llama3.2"},
                 "remote_client": {"type": "openai", "model_name": "gpt-4o", "kwargs": {"temperature": 0.2}},
@@ -220,7 +218,17 @@ mod tests {
         );
         let job = job("Who?", &[], "Signed: Ada".as_bytes(), &usual, &[("MINIONS_REMOTE", "openai/o3-mini")]);
         assert_eq!(job["remote_client"], json!({"type": "openai", "model_name": "o3-mini"}));
+        assert!(job["protocol"].get("kwargs").is_none(), "no price is guessed: {job}");
         assert_eq!(job["call_params"]["context"], json!([{"name": "stdin", "text": "Signed: Ada"}]));
+    }
+
+    #[test]
+    fn prices_that_are_known_go_with_the_question() {
+        let row = &PRICE_TABLE[0];
+        let remote = format!("{}/{}", row.provider, row.rows[0].model);
+        let options = AskOptions { remote: Some(remote), ..AskOptions::default() };
+        let job = job("Who?", &[], b"", &options, &[]);
+        assert_eq!(job["protocol"]["kwargs"]["prices"]["output"], json!(row.rows[0].output));
     }
 
     #[test]
