@@ -1,6 +1,7 @@
 //! The kinds of files, known by their first bytes.
 
 use crate::encoding::Wide;
+use crate::headers::is_mail;
 use crate::markup;
 
 /// A kind of file.
@@ -14,6 +15,10 @@ pub enum Kind {
     Markdown,
     /// A page of HTML or XHTML.
     Html,
+    /// A mail, `.eml`, or a mailbox with several.
+    Mail,
+    /// A text in the Rich Text Format.
+    Rtf,
     /// A zip, before anybody looked into it: one of the next six.
     Zip,
     /// A Word document, `.docx`.
@@ -48,6 +53,8 @@ const NAMES: &[(Kind, &str)] = &[
     (Kind::Text, "plain text"),
     (Kind::Markdown, "text in Markdown"),
     (Kind::Html, "page of HTML"),
+    (Kind::Mail, "mail"),
+    (Kind::Rtf, "text in RTF"),
     (Kind::Zip, "zip archive or office file"),
     (Kind::Docx, "Word document"),
     (Kind::Pptx, "PowerPoint presentation"),
@@ -68,6 +75,7 @@ const MARKS: &[(&[u8], Kind)] = &[
     (b"\x89PNG\r\n\x1a\n", Kind::Picture),
     (b"\xFF\xD8\xFF", Kind::Picture),
     (b"GIF8", Kind::Picture),
+    (b"{\\rtf", Kind::Rtf),
     (b"II*\0", Kind::Picture),
     (b"MM\0*", Kind::Picture),
 ];
@@ -87,6 +95,7 @@ impl Kind {
         }
         match is_text(bytes) {
             true if markup::is_html(bytes) => Self::Html,
+            true if is_mail(bytes) => Self::Mail,
             true => Self::Text,
             false => Self::Unknown,
         }

@@ -8,15 +8,18 @@ mod archive;
 mod draft;
 mod encoding;
 mod files;
+mod headers;
 mod html;
 mod kind;
 mod layout;
+mod mail;
 mod markdown;
 mod markup;
 mod office;
 mod pdf;
 mod readers;
 mod reading;
+mod rtf;
 mod text;
 mod xml;
 

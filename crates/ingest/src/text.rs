@@ -13,7 +13,7 @@ pub(crate) fn read(bytes: Vec<u8>, _: &Limits) -> Result<Reading, Problem> {
 }
 
 /// Makes each line end a line feed, and drops zeros.
-fn clean(text: String, notes: &mut Vec<String>) -> String {
+pub(crate) fn clean(text: String, notes: &mut Vec<String>) -> String {
     let Some(first) = memchr::memchr2(b'\r', b'\0', text.as_bytes()) else { return text };
     let mut bytes = text.into_bytes();
     let (mut to, mut zeros, mut last) = (first, 0, 0);
