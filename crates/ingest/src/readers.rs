@@ -1,7 +1,7 @@
 //! Which kind of file is read by what.
 
 use crate::archive::Archive;
-use crate::office::docx;
+use crate::office::{docx, workbook};
 use crate::reading::{Limits, Problem, Reading};
 use crate::{Kind, html, mail, markdown, pdf, rtf, text};
 
@@ -22,6 +22,7 @@ const READERS: &[(Kind, Reader)] = &[
     (Kind::Mail, Reader::Bytes(mail::read)),
     (Kind::Rtf, Reader::Bytes(rtf::read)),
     (Kind::Docx, Reader::Parts(docx::read)),
+    (Kind::Workbook, Reader::Parts(workbook::read)),
 ];
 
 /// The reader of a kind, if there is one.
