@@ -119,11 +119,13 @@ impl Kind {
     }
 }
 
-/// Whether the bytes are a text: in UTF-16 or UTF-32, or in any encoding of bytes without control characters.
+/// Whether the bytes are a text: in UTF-16 or UTF-32, or in any encoding of bytes without control characters but a few
+/// zeros.
 fn is_text(bytes: &[u8]) -> bool {
     let head = &bytes[..bytes.len().min(TEXT_WITHIN)];
-    let control = |byte: &u8| *byte < b' ' && !matches!(byte, b'\t'..=b'\r' | 0x1b);
-    !head.iter().any(control) || Wide::of(bytes).is_some()
+    let control = |byte: &u8| *byte < b' ' && !matches!(byte, b'\0' | b'\t'..=b'\r' | 0x1b);
+    let zeros = head.iter().filter(|byte| **byte == 0).count();
+    !head.iter().any(control) && zeros * 10 <= head.len() || Wide::of(bytes).is_some()
 }
 
 #[cfg(test)]
@@ -148,6 +150,8 @@ mod tests {
             (b"\xff\xfea\0", Kind::Text),
             (b"a\0b\0", Kind::Text),
             (b"\0\0\0a", Kind::Text),
+            (b"a log\0with a zero", Kind::Text),
+            (b"zeros\0\0\0", Kind::Unknown),
             (b"a\0b\0\x01\x02", Kind::Unknown),
         ];
         for (bytes, kind) in cases {
