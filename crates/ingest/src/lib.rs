@@ -7,6 +7,7 @@
 mod archive;
 mod draft;
 mod encoding;
+mod epub;
 mod files;
 mod headers;
 mod html;
@@ -16,6 +17,7 @@ mod mail;
 mod markdown;
 mod markup;
 mod office;
+mod parts;
 mod pdf;
 mod readers;
 mod reading;
