@@ -47,7 +47,7 @@ impl Screen {
             if c == '\u{1b}' {
                 let Some(length) = sequence(chars.as_str()) else { break };
                 let (sequence, _) = chars.as_str().split_at(length);
-                self.obey(&sequence.to_owned());
+                self.obey(sequence);
                 chars = chars.as_str()[length..].chars();
             } else {
                 self.put(c);
