@@ -22,7 +22,7 @@ use cli::interrupt::Interrupt;
 use cli::options::RunOptions;
 use cli::program::Program;
 use cli::run::{RunOutcome, Work};
-use cli::{demo, envelope, last_words, listing, logging, machine, service, stdout, usage};
+use cli::{demo, envelope, last_words, listing, logging, machine, service, sessions, stdout, usage};
 
 /// Counts, so that a sandbox child can be held to its memory limit; elsewhere it is the system's.
 #[global_allocator]
@@ -44,6 +44,7 @@ fn program() -> ExitCode {
         Ok(Cli { command: Some(Command::Entry { words }), .. }) => return service::entry(words),
         Ok(Cli { command: Some(Command::Health), .. }) => return service::health(),
         Ok(Cli { command: Some(Command::Providers { json }), .. }) => return listing::providers(json),
+        Ok(Cli { command: Some(Command::Sessions(args)), .. }) => return sessions::run(args),
         Ok(Cli { command: Some(Command::Version), .. }) => return listing::version(),
         Ok(Cli { command: Some(Command::Batch(options)), .. }) => {
             let each = options.each.clone();

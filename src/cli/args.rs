@@ -8,6 +8,7 @@ use clap::{Args, Parser, Subcommand};
 use super::batch::BatchOptions;
 use super::container;
 use super::options::RunOptions;
+use super::sessions::SessionsArgs;
 
 /// A small local model and a frontier model in the cloud solve a job together.
 ///
@@ -73,6 +74,8 @@ pub(crate) enum Command {
     Health,
     /// Replay a recorded run and show what happened in it; no model, key or network is needed.
     Demo,
+    /// The conversations that outlive the program: list, show, fork, remove.
+    Sessions(SessionsArgs),
     /// Print the version.
     Version,
     /// The client types that a job may name.

@@ -26,6 +26,7 @@ mod pull_bar;
 mod readings;
 pub(crate) mod run;
 pub(crate) mod service;
+pub(crate) mod sessions;
 pub(crate) mod stdout;
 mod sync;
 pub(crate) mod usage;

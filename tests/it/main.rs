@@ -59,6 +59,7 @@ mod sandbox_machine;
 mod savings;
 mod secrets;
 mod server_itself;
+mod sessions;
 mod slow_servers;
 mod small_machines;
 mod support;
