@@ -21,7 +21,7 @@ const SHOWN: usize = 60;
 
 /// Options of `sessions`.
 #[derive(Args, Clone, Debug)]
-pub(crate) struct SessionsArgs {
+pub(crate) struct SessionsOptions {
     /// What to do; without it, list them.
     #[command(subcommand)]
     pub action: Option<Action>,
@@ -78,7 +78,7 @@ impl Point {
 }
 
 /// Does it.
-pub(crate) fn run(args: SessionsArgs) -> ExitCode {
+pub(crate) fn run(args: SessionsOptions) -> ExitCode {
     match told(args) {
         Ok(text) => match io::stdout().lock().write_all(text.as_bytes()) {
             Ok(()) => ExitCode::SUCCESS,
@@ -91,8 +91,8 @@ pub(crate) fn run(args: SessionsArgs) -> ExitCode {
     }
 }
 
-fn told(args: SessionsArgs) -> Result<String, Failure> {
-    let SessionsArgs { action, json, session_dir } = args;
+fn told(args: SessionsOptions) -> Result<String, Failure> {
+    let SessionsOptions { action, json, session_dir } = args;
     let sessions = match session_dir {
         Some(dir) => Sessions::in_folder(dir),
         None => Sessions::of(&Environment::of_process())?,

@@ -6,12 +6,16 @@
 
 mod archive;
 mod draft;
+mod encoding;
+mod epub;
 mod files;
 mod html;
 mod kind;
 mod layout;
+mod markdown;
 mod markup;
 mod office;
+mod parts;
 mod pdf;
 mod readers;
 mod reading;

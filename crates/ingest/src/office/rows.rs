@@ -4,7 +4,7 @@
 pub(super) const BETWEEN: &str = " | ";
 
 /// A merged cell that is longer than this is not said again in the rows below.
-const REPEATED: usize = 200;
+pub(super) const REPEATED: usize = 200;
 
 /// A cell of a row.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -64,11 +64,6 @@ pub(super) fn joined<T: AsRef<str>>(cells: &[T]) -> String {
         line.push_str(cell.as_ref());
     }
     line
-}
-
-/// A text in one line, as a cell has it.
-pub(super) fn in_one_line(text: &str) -> String {
-    text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 #[cfg(test)]

@@ -1,8 +1,11 @@
 //! Office files that the tests write themselves, read as a user's would be.
 
 mod archives;
+mod books;
 mod docx;
+mod slides;
 mod word;
+mod workbooks;
 mod zip;
 
 use minions_documents::Place;
