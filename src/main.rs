@@ -24,8 +24,8 @@ use cli::options::RunOptions;
 use cli::program::Program;
 use cli::run::{RunOutcome, Work};
 use cli::{
-    demo, doctor, envelope, last_words, listing, logging, logs, machine, manual, models, service, stdout,
-    usage,
+    demo, doctor, envelope, last_words, listing, logging, logs, machine, manual, models, service, sessions,
+    stdout, usage,
 };
 
 /// Counts, so that a sandbox child can be held to its memory limit; elsewhere it is the system's.
@@ -48,6 +48,7 @@ fn program() -> ExitCode {
         Ok(Cli { command: Some(Command::Entry { words }), .. }) => return service::entry(words),
         Ok(Cli { command: Some(Command::Health), .. }) => return service::health(),
         Ok(Cli { command: Some(Command::Providers { json }), .. }) => return listing::providers(json),
+        Ok(Cli { command: Some(Command::Sessions(args)), .. }) => return sessions::run(args),
         Ok(Cli { command: Some(Command::Doctor(options)), .. }) => return doctor::run(&options),
         Ok(Cli { command: Some(Command::Models(options)), .. }) => return models::run(&options),
         Ok(Cli { command: Some(Command::Logs(options)), .. }) => return logs::run(&options),

@@ -14,6 +14,7 @@ use super::logs::LogsOptions;
 use super::manual::{CompletionsOptions, ManOptions};
 use super::models::ModelsOptions;
 use super::options::RunOptions;
+use super::sessions::SessionsOptions;
 
 /// A small local model and a frontier model in the cloud solve a job together.
 ///
@@ -86,6 +87,13 @@ Examples:
   minions models
   minions models --json | jq -r '.[] | select(.local).name'";
 
+const SESSIONS_EXAMPLES: &str = "\
+Examples:
+  minions sessions
+  minions sessions show acme
+  minions sessions fork acme@4 other
+  minions sessions rm acme";
+
 /// What the program can do.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
@@ -121,6 +129,9 @@ pub(crate) enum Command {
     Health,
     /// Replay a recorded run and show what happened in it; no model, key or network is needed.
     Demo,
+    /// The conversations that outlive a run: list, show, fork, remove.
+    #[command(after_help = SESSIONS_EXAMPLES)]
+    Sessions(SessionsOptions),
     /// What this machine has for a job, what is missing, and the command that mends it: exit code 0 if a job could run.
     #[command(after_help = DOCTOR_EXAMPLES)]
     Doctor(DoctorOptions),

@@ -34,6 +34,7 @@ pub(crate) mod run;
 mod screen;
 mod servers;
 pub(crate) mod service;
+pub(crate) mod sessions;
 pub(crate) mod stdout;
 mod sync;
 pub(crate) mod usage;

@@ -63,6 +63,7 @@ mod savings;
 mod secrets;
 mod server_itself;
 mod service_commands;
+mod sessions;
 mod slow_servers;
 mod small_machines;
 mod support;
