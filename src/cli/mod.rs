@@ -3,6 +3,7 @@
 //! In: arguments, bytes, signals. Out: envelopes on stdout, words for people on stderr, an exit code.
 
 pub(crate) mod args;
+pub(crate) mod ask;
 mod batch;
 pub(crate) mod columns;
 mod container;
@@ -30,6 +31,7 @@ mod progress;
 mod pull_bar;
 mod readings;
 pub(crate) mod run;
+mod screen;
 mod servers;
 pub(crate) mod service;
 pub(crate) mod sessions;

@@ -4,6 +4,8 @@
 
 mod addresses;
 mod architecture;
+mod ask;
+mod ask_terminal;
 mod bad_input;
 mod batch;
 mod before_spending;

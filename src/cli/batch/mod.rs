@@ -96,7 +96,7 @@ pub(super) async fn run(
         // The output has each job's envelope already.
         events.leave_texts_out();
     }
-    let mut listeners = program.listeners(events);
+    let mut listeners = program.listeners(events, true);
     listeners.push(Arc::clone(&progress) as _);
     let batch = Batch {
         engine,
