@@ -12,6 +12,7 @@ WORKDIR /src
 COPY Cargo.toml Cargo.lock ./
 COPY crates/chat/Cargo.toml crates/chat/
 COPY crates/documents/Cargo.toml crates/documents/
+COPY crates/ingest/Cargo.toml crates/ingest/
 COPY crates/llama/Cargo.toml crates/llama/
 COPY crates/machine/Cargo.toml crates/machine/
 COPY crates/runtimes/Cargo.toml crates/runtimes/

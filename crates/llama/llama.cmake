@@ -1,5 +1,5 @@
-# What of llama.cpp is built, and how. CMake reads this file when it enters llama.cpp's project, as .cargo/config.toml
-# asks; without it the build takes some minutes more, and the program is the same.
+# What of llama.cpp is built. CMake reads this file when it enters llama.cpp's project, as .cargo/config.toml asks; without
+# it the build takes some minutes more, and the program is the same.
 
 # No server is linked, so that OpenSSL and processes of its own aren't needed; warnings are for its authors.
 set(LLAMA_OPENSSL OFF CACHE BOOL "")
@@ -18,20 +18,6 @@ function(minions_leave_out)
     set_property(TARGET cpp-httplib vendor-hash PROPERTY EXCLUDE_FROM_ALL TRUE)
 endfunction()
 
-# Fully optimized is what works per element or byte: the kernels, caches, samplers and vocabularies. What runs once for a
-# model, or some hundred calls for a token, is not: it is two thirds of the rest.
-function(minions_hurry)
-    set(level "$<$<CONFIG:Release,RelWithDebInfo>:-O")
-    target_compile_options(llama-common PRIVATE "${level}1>")
-    target_compile_options(llama PRIVATE "${level}1>")
-    set(from "${CMAKE_SOURCE_DIR}/src")
-    file(GLOB often "${from}/unicode*.cpp" "${from}/llama-batch.cpp" "${from}/llama-context.cpp" "${from}/llama-grammar.cpp"
-        "${from}/llama-graph.cpp" "${from}/llama-kv-*.cpp" "${from}/llama-memory*.cpp" "${from}/llama-sampler.cpp"
-        "${from}/llama-vocab.cpp")
-    set_property(SOURCE ${often} TARGET_DIRECTORY llama APPEND PROPERTY COMPILE_OPTIONS "${level}3>")
-endfunction()
-
 if(CMAKE_SOURCE_DIR STREQUAL CMAKE_CURRENT_SOURCE_DIR AND CMAKE_CXX_COMPILER_ID MATCHES "GNU|Clang" AND NOT CMAKE_VERSION VERSION_LESS 3.19)
     cmake_language(DEFER CALL minions_leave_out)
-    cmake_language(DEFER CALL minions_hurry)
 endif()

@@ -82,4 +82,5 @@ def main():
     row("  worst", max(jobs) - base, 150, "ms", "<= 1")
 
 
-main()
+if __name__ == "__main__":
+    main()

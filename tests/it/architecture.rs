@@ -48,3 +48,13 @@ fn crates_depend_downwards_only() {
         }
     }
 }
+
+#[test]
+fn the_image_is_built_with_every_crate() {
+    let dockerfile = include_str!("../../Dockerfile");
+    for (name, _) in ARROWS {
+        let Some(folder) = name.strip_prefix("minions-") else { continue };
+        let copied = format!("COPY crates/{folder}/Cargo.toml crates/{folder}/\n");
+        assert!(dockerfile.contains(&copied), "the Dockerfile copies no manifest of {name}");
+    }
+}

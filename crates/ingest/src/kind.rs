@@ -1,5 +1,7 @@
 //! The kinds of files, known by their first bytes.
 
+use crate::markup;
+
 /// A kind of file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
@@ -7,6 +9,8 @@ pub enum Kind {
     Pdf,
     /// A plain text of any sort: prose, Markdown, code, CSV, JSON.
     Text,
+    /// A page of HTML or XHTML.
+    Html,
     /// A zip, or a kind that is one: office files, EPUB.
     Zip,
     /// A compound file: an office file of before 2007, or one with a password.
@@ -27,6 +31,7 @@ const TEXT_WITHIN: usize = 8 << 10;
 const NAMES: &[(Kind, &str)] = &[
     (Kind::Pdf, "PDF"),
     (Kind::Text, "plain text"),
+    (Kind::Html, "page of HTML"),
     (Kind::Zip, "zip archive or office file"),
     (Kind::Compound, "office file of before 2007, or one with a password"),
     (Kind::Picture, "picture"),
@@ -58,7 +63,11 @@ impl Kind {
         if head.windows(5).any(|window| window == b"%PDF-") {
             return Self::Pdf;
         }
-        if is_text(bytes) { Self::Text } else { Self::Unknown }
+        match is_text(bytes) {
+            true if markup::is_html(bytes) => Self::Html,
+            true => Self::Text,
+            false => Self::Unknown,
+        }
     }
 
     /// What messages call it.
@@ -92,6 +101,7 @@ mod tests {
             (b"\x89PNG\r\n\x1a\n", Kind::Picture),
             (b"RIFF\0\0\0\0WEBPVP8 ", Kind::Picture),
             (b"", Kind::Text),
+            (b"<!DOCTYPE html><title>x</title>", Kind::Html),
             ("Gr\u{fc}\u{df}e".as_bytes(), Kind::Text),
             (b"\xff\xfea\0", Kind::Text),
             (b"a\0b\0\x01\x02", Kind::Unknown),

@@ -4,8 +4,10 @@
 //! that is allowed nothing. It holds itself to [`Limits`], but a hostile file may still make a decoder take all memory
 //! or time: whoever reads such files does it in a process with limits of its own.
 
+mod html;
 mod kind;
 mod layout;
+mod markup;
 mod pdf;
 mod readers;
 mod reading;

@@ -14,7 +14,7 @@ pub(crate) fn read(bytes: Vec<u8>, limits: &Limits) -> Result<Reading, Problem> 
     Ok(Reading { kind: Kind::Text, text, places: Places::default(), notes, scans: Vec::new() })
 }
 
-fn decode(bytes: Vec<u8>, notes: &mut Vec<String>) -> String {
+pub(crate) fn decode(bytes: Vec<u8>, notes: &mut Vec<String>) -> String {
     if let Some(text) = utf16(&bytes) {
         return text;
     }

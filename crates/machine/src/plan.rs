@@ -64,9 +64,9 @@ impl Footprint {
         let [needed, weights, cache, rest] =
             [self.bytes(window, slots), self.weights, self.of_slots(window, slots), self.program]
                 .map(|bytes| bytes >> 20);
-        let s = if slots == 1 { "" } else { "s" };
+        let (s, take) = if slots == 1 { ("", "takes") } else { ("s", "take") };
         format!(
-            "{slots} slot{s} of {window} tokens take about {needed} MiB ({weights} weights, {cache} cache, {rest} for \
+            "{slots} slot{s} of {window} tokens {take} about {needed} MiB ({weights} weights, {cache} cache, {rest} for \
              computing)"
         )
     }

@@ -272,7 +272,7 @@ mod tests {
         assert_eq!(slots(Gpu::Unknown), Ok(None));
         let small = Memory { free: Free { bytes: 300 << 20, ..free }, gpu: Gpu::None };
         let error = choose("m", &footprint, wish, &small).unwrap_err();
-        let expected = "m does not fit into the memory: 1 slot of 256 tokens take about 356 MiB (100 weights, 256 cache, 0 \
+        let expected = "m does not fit into the memory: 1 slot of 256 tokens takes about 356 MiB (100 weights, 256 cache, 0 \
                         for computing), and 300 MiB are free of this container's 4000 MiB";
         assert_eq!((error.kind, error.message.as_str()), (RuntimeErrorKind::OutOfMemory, expected));
     }

@@ -107,7 +107,8 @@ fn the_second_question_finds_what_was_read() {
         let before = ollama.home.evaluated();
         let supervisor = fans_out(task);
         // Seven chunks for four slots: what a slot forgets is kept beside them.
-        assert_eq!(answered_calls(&ollama.program().run_job(&fan_out(&supervisor, 19_000))), 7);
+        let lingers = ollama.program().env("MINIONS_LINGER", "5m");
+        assert_eq!(answered_calls(&lingers.run_job(&fan_out(&supervisor, 19_000))), 7);
         evaluated.push(ollama.home.evaluated() - before);
     }
     assert!(
