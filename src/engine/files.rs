@@ -6,15 +6,14 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use serde::Serialize;
-
+use super::file_report::{self, FileReport};
 use crate::documents::Document;
 use crate::error::Failure;
 use crate::events::{DocumentInfo, EventKind, Events};
 use crate::files;
 use crate::job::{Job, NamedFile};
 use crate::reader::{
-    ChildExecutable, FileReading, InputFile, ReadText, ReaderError, ReaderLimits, ReaderSession, Unread,
+    ChildExecutable, FileReading, InputFile, ReadText, ReaderError, ReaderLimits, ReaderSession,
 };
 use crate::sync::beside_runtime;
 
@@ -24,23 +23,6 @@ const LARGEST: usize = 512 << 20;
 const TOGETHER: usize = 1 << 20;
 /// The most files that are read together.
 const FILES_TOGETHER: usize = 256;
-
-/// What one file of a job gave, as the result lists it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct FileReport {
-    /// The name of its document.
-    pub name: String,
-    /// What it is, in words, such as `PDF`.
-    pub kind: String,
-    /// The length of its text in characters.
-    pub chars: usize,
-    /// What the user should know of it, a sentence each.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub notes: Vec<String>,
-    /// The pages that are pictures of text and were not read, from 1.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub scans: Vec<u32>,
-}
 
 /// The documents of a job whose files are read.
 #[derive(Default)]
@@ -89,6 +71,10 @@ pub(super) async fn read(job: &Job, reader: &ChildExecutable, events: &Events) -
         }
     }
     let files = in_order(job, read)?;
+    for text in file_report::warnings(&files.reports) {
+        tracing::warn!("{text}");
+        events.emit(|| EventKind::Warning { text });
+    }
     tell(events, listed.len(), listed.len(), Some(&files.documents));
     Ok(files)
 }
@@ -123,18 +109,31 @@ fn in_order(job: &Job, read: Vec<Vec<FileReading>>) -> Result<JobFiles, Failure>
     let mut own = job.context.iter();
     for (file, readings) in job.files.iter().zip(read) {
         let taken = job.context.len() - own.len();
-        let before = file.after.saturating_sub(taken);
-        documents.extend(own.by_ref().take(before).cloned());
+        documents.extend(own.by_ref().take(file.after.saturating_sub(taken)).cloned());
+        if readings.iter().all(|reading| reading.outcome.is_err()) {
+            return Err(nothing_of(file, readings));
+        }
         for FileReading { name, outcome } in readings {
-            let ReadText { kind, text, places, notes, scans } =
-                outcome.map_err(|unread| unreadable(file, unread))?;
-            let document = Document { name: Some(name.clone()), text, places };
-            reports.push(FileReport { name, kind, chars: document.chars(), notes, scans });
-            documents.push(document);
+            match outcome {
+                Ok(text) => {
+                    let (report, document) = read_document(name, text);
+                    reports.push(report);
+                    documents.push(document);
+                }
+                // It is one of several in an archive.
+                Err(unread) => reports.push(FileReport::left_out(name, unread.problem)),
+            }
         }
     }
     documents.extend(own.cloned());
     Ok(JobFiles { documents: documents.into(), reports })
+}
+
+fn read_document(name: String, read: ReadText) -> (FileReport, Document) {
+    let ReadText { kind, text, places, notes, scans } = read;
+    let document = Document { name: Some(name.clone()), text, places };
+    let chars = document.chars();
+    (FileReport { name, kind: Some(kind), chars, notes, scans, left_out: None }, document)
 }
 
 /// Tells how many files are read.
@@ -159,8 +158,14 @@ fn unopened(file: &NamedFile, problem: &str) -> Failure {
     })
 }
 
-fn unreadable(file: &NamedFile, unread: Unread) -> Failure {
-    Failure::input(format!("`{}`: {}", file.place, unread.problem)).hint(unread.hint)
+/// A file of which nothing can be read, nor of the files in it.
+fn nothing_of(file: &NamedFile, readings: Vec<FileReading>) -> Failure {
+    let others = readings.len().saturating_sub(1);
+    let Some(Err(unread)) = readings.into_iter().next().map(|reading| reading.outcome) else {
+        return Failure::input(format!("`{}`: {} holds no file", file.place, one_line(&file.given)));
+    };
+    let more = if others == 0 { String::new() } else { format!(" (and so for {others} more)") };
+    Failure::input(format!("`{}`: {}{more}", file.place, unread.problem)).hint(unread.hint)
 }
 
 fn no_reader(error: &ReaderError) -> Failure {

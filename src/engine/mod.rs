@@ -16,6 +16,7 @@ mod credentials;
 mod egress;
 mod egress_report;
 mod estimate;
+mod file_report;
 mod files;
 mod fit;
 mod images;
@@ -48,8 +49,8 @@ use serde_json::value::RawValue;
 pub use cancel::CancelToken;
 pub use config::{EngineConfig, JobOptions, RunLimits};
 pub use egress_report::{EgressCall, EgressPassage, EgressReport};
-pub use estimate::JobEstimate;
-pub use files::FileReport;
+pub use estimate::{FileEstimate, FolderEstimate, JobEstimate, Leaves};
+pub use file_report::FileReport;
 pub use result::{ConversationLog, EvidenceSummary, FailedLog, JobResult, LoggedUsage, Timing};
 pub use savings::{Dollars, SavingsReport, Tokens};
 
@@ -145,9 +146,9 @@ impl Engine {
     /// [`FailureKind::Input`] for a side that cannot be used as the job has it (a missing key, an unusable address), or
     /// for a file that can't be read.
     pub async fn estimate(&self, job: &Job) -> Result<JobEstimate, Failure> {
-        clients::check(job, &self.0)?;
+        let leaves = clients::check(job, &self.0)?;
         let files = files::read(job, &self.0.config.reader, &self.events(Vec::new(), None)).await?;
-        Ok(JobEstimate::of(job, &files))
+        Ok(JobEstimate::of(job, &files, leaves))
     }
 
     /// Remote tokens that all jobs have spent so far. A call under way counts with the estimate of its prompt.

@@ -6,7 +6,7 @@ use serde::{Serialize, Serializer};
 use serde_json::Value;
 
 use super::egress_report::EgressReport;
-use super::files::FileReport;
+use super::file_report::FileReport;
 use super::savings::SavingsReport;
 use crate::chat::{Message, Usage};
 use crate::documents::Document;

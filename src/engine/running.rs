@@ -10,7 +10,8 @@ use tokio::time::timeout;
 
 use super::counting::Counting;
 use super::egress::{EgressLimits, Ledger};
-use super::files::{FileReport, JobFiles};
+use super::file_report::FileReport;
+use super::files::JobFiles;
 use super::read_ahead::ReadAhead;
 use super::result::{ConversationLog, EvidenceSummary, FailedLog, JobResult, LoggedUsage, Timing};
 use super::retrieval::Embeddings;
@@ -263,13 +264,14 @@ impl JobRun {
             remote_only_usd: savings.as_ref().and_then(|savings| savings.usd).map(|usd| usd.remote_only),
         });
         let answer = outcome.map_err(|failure| Failure { spent: Box::new(spent), ..failure })?;
+        let has_unread = self.files.iter().any(|file| !file.scans.is_empty());
         let has_rounds = match self.job.protocol {
             Protocol::Minion(_) => false,
             Protocol::Minions(_) => true,
         };
         let result = JobResult {
             final_answer: answer.text,
-            status: answer.status,
+            status: if has_unread { answer.status.without_a_part() } else { answer.status },
             supervisor_messages: Some(notes.supervisor),
             worker_messages: Some(notes.worker),
             remote_usage: spent.remote,

@@ -117,12 +117,14 @@ impl Minion<'_> {
             0 => metadata.to_owned(),
             n => format!("{metadata} (the small model also sees {n} picture(s))"),
         };
+        // The description of the documents is what the user says of them, and may name them.
+        let slot = if self.assignment.doc_metadata.is_some() { Slot::Other } else { Slot::Own };
         let rounds = self.assignment.max_rounds.to_string();
         self.assignment.prompts.fill(
             &prompts::MINION_SUPERVISOR,
             &[
                 ("task", Slot::Own(self.assignment.task)),
-                ("metadata", Slot::Own(&metadata)),
+                ("metadata", slot(&metadata)),
                 ("rounds", Slot::Own(&rounds)),
             ],
         )

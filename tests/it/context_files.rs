@@ -161,3 +161,74 @@ fn a_file_that_cannot_be_read_costs_no_call() {
     }
     assert_eq!(server.requests().len(), 0);
 }
+
+#[test]
+fn a_dry_run_lists_files_and_what_leaves() {
+    let program = Program::new();
+    let dir = program.dir.path();
+    write(dir, "in/short.txt", "word ".repeat(20));
+    write(dir, "in/deep/long.txt", "word ".repeat(2000));
+    let server = server(WHOLE, "Aurora");
+    let files = json!(["in/short.txt", "in/deep/long.txt"]);
+    let more = json!({"context_files": files, "doc_metadata": "Logs of ships."});
+    let jobs = ["minions", "minion"].map(|protocol| job(&server, protocol, params(&more)).to_string());
+    let ran = program.args(["batch", "--dry-run"]).run(jobs.join("\n"));
+    let lines: Vec<Value> = ran.stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let told = |line: &Value| {
+        let result = &line["result"];
+        let names = |key: &str| -> Vec<_> {
+            result[key]
+                .as_array()
+                .unwrap()
+                .iter()
+                .map(|one| one["name"].as_str().unwrap().to_owned())
+                .collect()
+        };
+        (names("files"), names("folders"), result["leaves"].clone())
+    };
+    let (files, folders, leaves) = told(&lines[0]);
+    assert_eq!(files, ["in/deep/long.txt", "in/short.txt"]);
+    assert_eq!(folders, ["in", "in/deep"]);
+    assert!(lines[0]["result"]["files"][0]["tokens"].as_u64().unwrap() > 1000, "{}", lines[0]);
+    // The server of these tests is this machine, but of a hosted type: perhaps a proxy.
+    let names = json!(["in/short.txt", "in/deep/long.txt"]);
+    assert_eq!(leaves, json!({"document_names": names, "doc_metadata": "Logs of ships."}));
+    assert_eq!(told(&lines[1]).2, json!({"document_names": [], "doc_metadata": "Logs of ships."}));
+    assert_eq!(server.requests().len(), 0);
+}
+
+#[test]
+fn names_of_files_and_metadata_count_as_what_leaves() {
+    let spent = |name: &str, metadata: &str| {
+        let server = server(WHOLE, "Aurora");
+        let program = Program::new();
+        write(program.dir.path(), name, "The Aurora lay off Brest.");
+        let more = json!({"context_files": [name], "doc_metadata": metadata});
+        let result = program.run_job(&job(&server, "minions", params(&more))).result();
+        result["egress"]["other_bytes"].as_u64().unwrap()
+    };
+    let (name, metadata) = ("n".repeat(60), "m".repeat(500));
+    let least = spent("a", "m");
+    assert!(spent(&name, "m") >= least + 59);
+    // It goes out with the request for the program and with the one for the answer.
+    assert!(spent("a", &metadata) >= least + 2 * 499);
+}
+
+#[test]
+fn scans_that_nobody_reads_make_an_answer_partial() {
+    let server = server(BY_PAGE, "Aurora");
+    let program = Program::new();
+    let mut writer = Writer::of(&[pdf::lines(50.0, 600.0, &["The Aurora lay off Brest."])]);
+    let picture = writer.stream(
+        "/Type/XObject/Subtype/Image/Width 1/Height 1/ColorSpace/DeviceGray/BitsPerComponent 8",
+        b"\0",
+    );
+    for _ in 0..2 {
+        writer.page("q 595 0 0 842 0 0 cm /I Do Q\n", "");
+    }
+    write(program.dir.path(), "a.pdf", writer.bytes_with("", &format!("/XObject<</I {picture} 0 R>>")));
+    let ran = program.run_job(&job(&server, "minions", params(&json!({"context_files": "a.pdf"}))));
+    let result = ran.result();
+    assert_eq!((&result["status"], &result["files"][0]["scans"]), (&json!("partial"), &json!([2, 3])));
+    assert!(ran.stderr.contains("pages 2-3 of a.pdf are scans and nobody has read them"), "{}", ran.stderr);
+}

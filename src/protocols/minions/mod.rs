@@ -20,11 +20,12 @@ use super::{Answer, Assignment, Entry, ProtocolError, Transcript};
 use crate::chat::Message;
 use crate::documents::evidence::Sources;
 use crate::job::MinionsParams;
-use crate::prompts;
+use crate::prompts::{self, Slot};
 use crate::sandbox::{JobManifest, JobOutput, JobRecord, Sandbox};
 use crate::words::count;
 
 use agreement::Vote;
+pub(super) use decompose::listed;
 
 /// One run of the protocol.
 pub(crate) struct Minions<'a> {
@@ -116,8 +117,8 @@ impl Minions<'_> {
         worker::bare_prompt(self.assignment.prompts)
     }
 
-    fn metadata(&self) -> &str {
-        self.assignment.doc_metadata.unwrap_or("nothing is known")
+    fn metadata(&self) -> Slot<'_> {
+        self.assignment.doc_metadata.map_or(Slot::Own("nothing is known"), Slot::Other)
     }
 }
 
