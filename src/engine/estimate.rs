@@ -9,7 +9,7 @@ use super::file_report::FileReport;
 use super::files::JobFiles;
 use crate::documents::Document;
 use crate::documents::tokens::{Count, count, estimate};
-use crate::job::{Job, Protocol};
+use crate::job::{Job, Protocol, Rewrite};
 use crate::protocols::told_names;
 
 /// The cost of a job if every round was used and nothing was asked twice, in the field names of a dry run's result.
@@ -83,6 +83,12 @@ impl JobEstimate {
                 (2 * rounds, rounds * readings)
             }
         };
+        // What a session holds is not known here, but most of its turns are follow-ups.
+        let is_rewritten = job.conversation.as_ref().is_some_and(|conversation| {
+            conversation.rewrite == Rewrite::Remote
+                && (conversation.session.is_some() || !conversation.history.is_empty())
+        });
+        let remote_calls = remote_calls + u64::from(is_rewritten);
         let files = file_estimates(read, tokens);
         Self {
             dry_run: true,

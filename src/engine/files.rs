@@ -25,7 +25,6 @@ const TOGETHER: usize = 1 << 20;
 const FILES_TOGETHER: usize = 256;
 
 /// The documents of a job whose files are read.
-#[derive(Default)]
 pub(super) struct JobFiles {
     /// All documents of the job, in its order.
     pub documents: Arc<[Document]>,

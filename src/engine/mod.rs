@@ -31,11 +31,13 @@ mod running;
 mod savings;
 mod server;
 mod servers;
+mod session_turn;
 mod shared;
 mod shrinking;
 mod side_config;
 mod spending;
 mod tape;
+mod turn;
 mod window;
 
 use std::path::Path;
@@ -53,6 +55,7 @@ pub use estimate::{FileEstimate, FolderEstimate, JobEstimate, Leaves};
 pub use file_report::FileReport;
 pub use result::{ConversationLog, EvidenceSummary, FailedLog, JobResult, LoggedUsage, Timing};
 pub use savings::{Dollars, SavingsReport, Tokens};
+pub use turn::SessionReport;
 
 use crate::chat::secrets::Redactor;
 use crate::config::{ENV_LOG_DIR, LOG_DIR};
@@ -115,8 +118,8 @@ impl Engine {
             reason = cancel.cancelled() => Err(reading.end(reason).await),
             late = &mut late => Err(reading.end(late).await),
         };
-        let (read, unread) =
-            read.map_or_else(|failure| (JobFiles::default(), Some(failure)), |read| (read, None));
+        let own = || JobFiles { documents: Arc::clone(&job.context), reports: Vec::new() };
+        let (read, unread) = read.map_or_else(|failure| (own(), Some(failure)), |read| (read, None));
         let run = Arc::new(JobRun::new(Arc::unwrap_or_clone(job), read, started, &self.0, events));
         if let Some(failure) = unread {
             return finishing.close(run, Err(failure)).await;

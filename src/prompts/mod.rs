@@ -61,6 +61,12 @@ prompts! {
     MINIONS_SYNTHESISE_LAST = "minions_synthesise_last";
     /// The reply was not the JSON asked for.
     JSON_AGAIN = "json_again";
+    /// A follow-up is put into words that stand alone.
+    FOLLOW_UP = "follow_up";
+    /// What earlier answers say, for the supervisor.
+    KNOWN_SO_FAR = "known_so_far";
+    /// The worker sums up the oldest turns of a conversation.
+    SUMMARISE = "summarise";
 }
 
 /// The names of all prompts.
@@ -80,7 +86,7 @@ pub struct Filled {
 /// What a slot is filled with.
 #[derive(Clone, Copy, Debug)]
 pub enum Slot<'a> {
-    /// The job's own words: its task, metadata and parameters, and what the supervisor wrote.
+    /// The job's own words: its task and parameters, and what the supervisor wrote.
     Own(&'a str),
     /// All else. It may hold something of the documents.
     Other(&'a str),

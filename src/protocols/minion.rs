@@ -117,14 +117,13 @@ impl Minion<'_> {
             0 => metadata.to_owned(),
             n => format!("{metadata} (the small model also sees {n} picture(s))"),
         };
-        // The description of the documents is what the user says of them, and may name them.
         let slot = if self.assignment.doc_metadata.is_some() { Slot::Other } else { Slot::Own };
         let rounds = self.assignment.max_rounds.to_string();
         self.assignment.prompts.fill(
             &prompts::MINION_SUPERVISOR,
             &[
                 ("task", Slot::Own(self.assignment.task)),
-                ("metadata", slot(&metadata)),
+                ("metadata", Slot::Filled(&self.assignment.about(slot(&metadata)))),
                 ("rounds", Slot::Own(&rounds)),
             ],
         )
@@ -177,7 +176,7 @@ impl Minion<'_> {
                 (instead.to_owned(), true)
             }
         };
-        transcript.local(&question, &text);
+        transcript.turn(JobRole::Worker, &question, &text);
         chat.messages.push(Message::assistant(text.clone()));
         Ok((text, is_lost))
     }

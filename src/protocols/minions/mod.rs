@@ -20,7 +20,7 @@ use super::{Answer, Assignment, Entry, ProtocolError, Transcript};
 use crate::chat::Message;
 use crate::documents::evidence::Sources;
 use crate::job::MinionsParams;
-use crate::prompts::{self, Slot};
+use crate::prompts::{self, Filled, Slot};
 use crate::sandbox::{JobManifest, JobOutput, JobRecord, Sandbox};
 use crate::words::count;
 
@@ -117,8 +117,9 @@ impl Minions<'_> {
         worker::bare_prompt(self.assignment.prompts)
     }
 
-    fn metadata(&self) -> Slot<'_> {
-        self.assignment.doc_metadata.map_or(Slot::Own("nothing is known"), Slot::Other)
+    fn metadata(&self) -> Filled {
+        let given = self.assignment.doc_metadata;
+        self.assignment.about(given.map_or(Slot::Own("nothing is known"), Slot::Other))
     }
 }
 
