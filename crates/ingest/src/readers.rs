@@ -1,7 +1,7 @@
 //! Which kind of file is read by what.
 
 use crate::archive::Archive;
-use crate::office::docx;
+use crate::office::{docx, workbook};
 use crate::reading::{Limits, Problem, Reading};
 use crate::{Kind, html, markdown, pdf, text};
 
@@ -20,6 +20,7 @@ const READERS: &[(Kind, Reader)] = &[
     (Kind::Html, Reader::Bytes(html::read)),
     (Kind::Markdown, Reader::Bytes(markdown::read)),
     (Kind::Docx, Reader::Parts(docx::read)),
+    (Kind::Workbook, Reader::Parts(workbook::read)),
 ];
 
 /// The reader of a kind, if there is one.
