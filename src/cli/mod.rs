@@ -15,7 +15,6 @@ pub(crate) mod last_words;
 pub(crate) mod listing;
 pub(crate) mod logging;
 pub(crate) mod machine;
-mod memory;
 mod narrator;
 #[cfg(feature = "embedded")]
 pub(crate) mod openmp;

@@ -6,14 +6,15 @@ use std::sync::Arc;
 use minions::engine::{CancelToken, JobResult, RunLimits};
 use minions::error::{Exit, Failure};
 use minions::job;
+use minions::memory;
 
 use super::batch::{self, BatchOptions};
 use super::events_file::{EventsEnd, EventsFile};
 use super::input::{Found, Source};
 use super::interrupt::{self, RunDeadline};
+use super::last_words;
 use super::program::Program;
 use super::progress::JobProgress;
-use super::{last_words, memory};
 
 /// What there is to do.
 #[derive(Clone, Debug)]

@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use crate::files::folder::{LeftOut, Reason};
 use crate::words::count;
 
 /// The most notes, and names of files, that warnings tell.
@@ -35,14 +36,54 @@ impl FileReport {
     }
 }
 
+/// What was left out of a folder that a job names.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct FolderReport {
+    /// Its name.
+    pub name: String,
+    /// What was left out, by reason.
+    pub left_out: Vec<LeftOutFiles>,
+    /// The same as a list for people.
+    #[serde(skip)]
+    pub(super) words: String,
+}
+
+/// Files that were left out of a folder for one reason.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct LeftOutFiles {
+    /// The reason, in words.
+    pub reason: String,
+    /// How many files, or folders with all that is in them.
+    pub count: usize,
+    /// The name of the first.
+    pub first: String,
+}
+
+impl FolderReport {
+    /// What was left out of the folder `name`; `None` if that is nothing.
+    pub(super) fn new(name: &str, left_out: &LeftOut) -> Option<Self> {
+        let one = |(reason, count, first): (Reason, usize, &str)| LeftOutFiles {
+            reason: reason.to_string(),
+            count,
+            first: first.to_owned(),
+        };
+        (!left_out.is_empty()).then(|| Self {
+            name: name.to_owned(),
+            left_out: left_out.reasons().map(one).collect(),
+            words: left_out.to_string(),
+        })
+    }
+}
+
 /// What the user has to know: what was left out, what is not whole, and which pages nobody read.
-pub(super) fn warnings(reports: &[FileReport]) -> Vec<String> {
+pub(super) fn warnings(reports: &[FileReport], folders: &[FolderReport]) -> Vec<String> {
     let left_out: Vec<&str> = reports.iter().filter_map(|file| file.left_out.as_deref()).collect();
     let notes =
         reports.iter().flat_map(|file| file.notes.iter().map(move |note| format!("{}: {note}", file.name)));
     let notes: Vec<String> = notes.collect();
     let scans: Vec<String> = reports.iter().filter_map(scans).collect();
-    let mut told = Vec::new();
+    let folder = |folder: &FolderReport| format!("left out of {}: {}", folder.name, folder.words);
+    let mut told: Vec<String> = folders.iter().map(folder).collect();
     if !left_out.is_empty() {
         told.push(format!("{} left out: {}", were(left_out.len()), some(&left_out)));
     }
@@ -115,20 +156,28 @@ mod tests {
 
     #[test]
     fn what_is_missing_is_told_in_few_lines() {
-        assert_eq!(warnings(&[file("a", "PDF", &[], &[])]), [""; 0]);
+        assert_eq!(warnings(&[file("a", "PDF", &[], &[])], &[]), [""; 0]);
         let left_out = |name: &str| FileReport::left_out(name.to_owned(), format!("{name} is damaged"));
-        let told = warnings(&[
-            file("a.pdf", "PDF", &["It is cut."], &[3, 4, 5, 9]),
-            left_out("z/b"),
-            file("c.png", "picture", &[], &[1]),
-            file("d.pdf", "PDF", &["1"; 6], &[7]),
-        ]);
+        let told = warnings(
+            &[
+                file("a.pdf", "PDF", &["It is cut."], &[3, 4, 5, 9]),
+                left_out("z/b"),
+                file("c.png", "picture", &[], &[1]),
+                file("d.pdf", "PDF", &["1"; 6], &[7]),
+            ],
+            &[],
+        );
         let scans = "pages 3-5, 9 of a.pdf are scans; c.png is a picture; page 7 of d.pdf is a scan and nobody has read them.";
         assert_eq!(told[0], "1 file was left out: z/b is damaged");
         assert_eq!((told[1].as_str(), told[2].as_str()), ("a.pdf: It is cut.", "d.pdf: 1"));
         assert_eq!(told[6], "2 more notes on files: result.files has them all");
         assert!(told[7].starts_with(scans), "{told:?}");
         let many: Vec<_> = (0..8).map(|n| left_out(&n.to_string())).collect();
-        assert!(warnings(&many)[0].ends_with("4 is damaged; and 3 more"), "{:?}", warnings(&many));
+        assert!(warnings(&many, &[])[0].ends_with("4 is damaged; and 3 more"));
+        let mut left_out = LeftOut::default();
+        left_out.add(Reason::Hidden, ".git/");
+        let folder = FolderReport::new("src/", &left_out).unwrap();
+        assert_eq!(warnings(&[], &[folder]), ["left out of src/: 1 hidden (.git/)"]);
+        assert_eq!(FolderReport::new("src/", &LeftOut::default()), None);
     }
 }

@@ -20,6 +20,7 @@ mod file_report;
 mod files;
 mod fit;
 mod images;
+mod listing;
 mod location;
 mod metered;
 mod models;
@@ -52,7 +53,7 @@ pub use cancel::CancelToken;
 pub use config::{EngineConfig, JobOptions, RunLimits};
 pub use egress_report::{EgressCall, EgressPassage, EgressReport};
 pub use estimate::{FileEstimate, FolderEstimate, JobEstimate, Leaves};
-pub use file_report::FileReport;
+pub use file_report::{FileReport, FolderReport};
 pub use result::{ConversationLog, EvidenceSummary, FailedLog, JobResult, LoggedUsage, Timing};
 pub use savings::{Dollars, SavingsReport, Tokens};
 pub use turn::SessionReport;
@@ -118,8 +119,8 @@ impl Engine {
             reason = cancel.cancelled() => Err(reading.end(reason).await),
             late = &mut late => Err(reading.end(late).await),
         };
-        let own = || JobFiles { documents: Arc::clone(&job.context), reports: Vec::new() };
-        let (read, unread) = read.map_or_else(|failure| (own(), Some(failure)), |read| (read, None));
+        let (read, unread) =
+            read.map_or_else(|failure| (JobFiles::none(&job), Some(failure)), |read| (read, None));
         let run = Arc::new(JobRun::new(Arc::unwrap_or_clone(job), read, started, &self.0, events));
         if let Some(failure) = unread {
             return finishing.close(run, Err(failure)).await;

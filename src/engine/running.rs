@@ -10,7 +10,7 @@ use tokio::time::timeout;
 
 use super::counting::Counting;
 use super::egress::{EgressLimits, Ledger};
-use super::file_report::FileReport;
+use super::file_report::{FileReport, FolderReport};
 use super::files::JobFiles;
 use super::read_ahead::ReadAhead;
 use super::result::{ConversationLog, EvidenceSummary, FailedLog, JobResult, LoggedUsage, Timing};
@@ -49,6 +49,8 @@ pub(super) struct JobRun {
     job: Job,
     /// What its files gave.
     files: Vec<FileReport>,
+    /// What was left out of its folders.
+    folders: Vec<FolderReport>,
     started: Instant,
     events: Events,
     transcript: Transcript,
@@ -111,6 +113,7 @@ impl JobRun {
             ledger: Ledger::new(Arc::clone(&job.context), limits, events.clone()),
             job,
             files: read.reports,
+            folders: read.folders,
             started,
             transcript: Transcript::new(events.clone()),
             events,
@@ -355,6 +358,7 @@ impl JobRun {
             meta: has_rounds.then_some(notes.rounds),
             evidence: has_rounds.then_some(notes.evidence),
             files: (!self.files.is_empty()).then(|| self.files.clone()),
+            folders: self.folders.clone(),
             metadata: self.job.metadata.clone(),
             job_hash: self.job.hash.clone(),
             rounds: notes.begun,

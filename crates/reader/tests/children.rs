@@ -46,7 +46,7 @@ fn read(session: &mut ReaderSession, files: Vec<InputFile>) -> Result<Vec<FileRe
 fn told(reading: &FileReading) -> String {
     match &reading.outcome {
         Ok(read) => read.text.clone(),
-        Err(Unread { problem, hint }) => {
+        Err(Unread { problem, hint, .. }) => {
             assert!(!problem.contains('\n') && !hint.is_empty(), "{problem}");
             problem.clone()
         }
