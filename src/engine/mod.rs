@@ -49,8 +49,10 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
+pub use address::usual_address;
 pub use cancel::CancelToken;
 pub use config::{EngineConfig, JobOptions, RunLimits};
+pub use credentials::usual_headers;
 pub use egress_report::{EgressCall, EgressPassage, EgressReport};
 pub use estimate::{FileEstimate, FolderEstimate, JobEstimate, Leaves};
 pub use file_report::{FileReport, FolderReport};
@@ -111,7 +113,11 @@ impl Engine {
         let job = Arc::new(job);
         let mut reading = AbortOnDrop({
             let (job, shared, events) = (Arc::clone(&job), Arc::clone(&self.0), events.clone());
-            let read = async move { files::read(&job, &shared.config.reader, &events).await };
+            let read = async move {
+                let job = session_turn::with_files(job, &shared.config.environment).await?;
+                let read = files::read(&job, &shared.config.reader, &events).await?;
+                Ok((job, read))
+            };
             tokio::spawn(tracing::Instrument::in_current_span(read))
         });
         let read = tokio::select! {
@@ -119,8 +125,13 @@ impl Engine {
             reason = cancel.cancelled() => Err(reading.end(reason).await),
             late = &mut late => Err(reading.end(late).await),
         };
-        let (read, unread) =
-            read.map_or_else(|failure| (JobFiles::none(&job), Some(failure)), |read| (read, None));
+        let (job, read, unread) = match read {
+            Ok((with_files, read)) => (with_files, read, None),
+            Err(failure) => {
+                let own = JobFiles::none(&job);
+                (job, own, Some(failure))
+            }
+        };
         let run = Arc::new(JobRun::new(Arc::unwrap_or_clone(job), read, started, &self.0, events));
         if let Some(failure) = unread {
             return finishing.close(run, Err(failure)).await;
@@ -151,8 +162,10 @@ impl Engine {
     /// for a file that can't be read.
     pub async fn estimate(&self, job: &Job) -> Result<JobEstimate, Failure> {
         let leaves = clients::check(job, &self.0)?;
-        let files = files::read(job, &self.0.config.reader, &self.events(Vec::new(), None)).await?;
-        Ok(JobEstimate::of(job, &files, leaves))
+        let config = &self.0.config;
+        let job = session_turn::with_files(Arc::new(job.clone()), &config.environment).await?;
+        let files = files::read(&job, &config.reader, &self.events(Vec::new(), None)).await?;
+        Ok(JobEstimate::of(&job, &files, leaves))
     }
 
     /// Remote tokens that all jobs have spent so far. A call under way counts with the estimate of its prompt.

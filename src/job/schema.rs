@@ -104,6 +104,11 @@ pub struct SessionRef {
 }
 
 impl Job {
+    /// The session that it is a turn of, if it is one.
+    pub fn session(&self) -> Option<&SessionRef> {
+        self.conversation.as_ref()?.session.as_ref()
+    }
+
     /// Reads paths of files from this folder on, in place of the one in which minions was started.
     pub fn files_from(&mut self, folder: &Path) {
         for file in &mut self.files {
@@ -285,6 +290,12 @@ pub struct ClientSpec {
 }
 
 impl ClientSpec {
+    /// A side that names its provider and nothing else.
+    pub fn bare(side: &'static str, provider: &'static Provider) -> Self {
+        let kwargs = ClientKwargs::default();
+        Self { side, provider, model: None, model_path: None, port: None, timeout: None, kwargs }
+    }
+
     /// Whether the model runs in this process.
     pub fn is_embedded(&self) -> bool {
         self.provider.dialect.is_none()

@@ -4,6 +4,8 @@
 
 mod addresses;
 mod architecture;
+mod ask;
+mod ask_terminal;
 mod bad_input;
 mod batch;
 mod before_spending;
@@ -21,6 +23,7 @@ mod context_files;
 mod conversations;
 mod demo;
 mod docs;
+mod doctor;
 mod documentation;
 mod egress;
 mod egress_bytes;
@@ -59,6 +62,8 @@ mod sandbox_machine;
 mod savings;
 mod secrets;
 mod server_itself;
+mod service_commands;
+mod sessions;
 mod slow_servers;
 mod small_machines;
 mod support;
