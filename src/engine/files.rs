@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use super::file_report::{self, FileReport, FolderReport};
 use super::listing::{self, Listed, Listing};
+use super::overview::overview;
 use crate::documents::Document;
 use crate::error::Failure;
 use crate::events::{DocumentInfo, EventKind, Events};
@@ -65,6 +66,9 @@ pub(super) async fn read(job: &Job, reader: &ChildExecutable, events: &Events) -
     let mut session = ReaderSession::new(reader.clone(), ReaderLimits::default());
     for (file, one) in job.files.iter().zip(&mut gathered) {
         one.read(file, &mut session, &mut count).await?;
+    }
+    if job.use_gitingest && !gathered.iter().any(|one| one.listing.is_folder) {
+        tracing::warn!("call_params.use_gitingest has no effect: the job names no folder");
     }
     let files = in_order(job, gathered)?;
     memory::check(files.documents.iter().map(|document| document.text.len()).sum(), memory::OF_A_JOB)?;
@@ -175,6 +179,7 @@ fn in_order(job: &Job, gathered: Vec<Gathered>) -> Result<JobFiles, Failure> {
             return Err(nothing_of(file, readings, &folder));
         }
         folders.extend(folder);
+        let begin = documents.len();
         for FileReading { name, outcome } in readings {
             match outcome {
                 Ok(text) => {
@@ -185,6 +190,11 @@ fn in_order(job: &Job, gathered: Vec<Gathered>) -> Result<JobFiles, Failure> {
                 // It is one of several in a folder or an archive.
                 Err(unread) => reports.push(FileReport::left_out(name, unread.problem)),
             }
+        }
+        if listing.is_folder {
+            let name = listing::one_line(file.document_name());
+            let overview = overview(&name, &listing.title, &documents[begin..], job.use_gitingest);
+            documents.insert(begin, overview);
         }
     }
     documents.extend(own.cloned());

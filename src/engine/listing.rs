@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use crate::files::folder::{self, FolderLimits, LeftOut};
+use crate::files::shown;
 use crate::job::NamedFile;
 
 /// Bytes of one file at most.
@@ -20,6 +21,8 @@ pub(super) struct Listed {
 pub(super) struct Listing {
     pub files: Vec<Listed>,
     pub is_folder: bool,
+    /// What the folder itself is called, without those that it is in.
+    pub title: String,
     pub left_out: LeftOut,
 }
 
@@ -45,7 +48,13 @@ pub(super) fn of(named: &NamedFile) -> Result<Listing, String> {
         size: usize::try_from(file.size).unwrap_or(usize::MAX),
     };
     let files = found.files.into_iter().map(listed).collect();
-    Ok(Listing { files, is_folder: true, left_out: found.left_out })
+    let title = path.canonicalize().ok().and_then(|path| Some(shown(path.file_name()?)));
+    Ok(Listing {
+        files,
+        is_folder: true,
+        title: title.unwrap_or_else(|| name.clone()),
+        left_out: found.left_out,
+    })
 }
 
 /// A name stands in the one line of a heading.

@@ -24,6 +24,7 @@ mod listing;
 mod location;
 mod metered;
 mod models;
+mod overview;
 mod pulls;
 mod read_ahead;
 mod result;

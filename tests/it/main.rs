@@ -33,6 +33,7 @@ mod events;
 mod file_circles;
 mod fleet;
 mod floods;
+mod folders;
 mod help;
 mod input;
 mod library;
