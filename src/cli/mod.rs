@@ -3,6 +3,7 @@
 //! In: arguments, bytes, signals. Out: envelopes on stdout, words for people on stderr, an exit code.
 
 pub(crate) mod args;
+pub(crate) mod ask;
 mod batch;
 pub(crate) mod columns;
 mod container;
@@ -19,7 +20,6 @@ pub(crate) mod logging;
 pub(crate) mod logs;
 pub(crate) mod machine;
 pub(crate) mod manual;
-mod memory;
 pub(crate) mod models;
 mod narrator;
 #[cfg(feature = "embedded")]
@@ -30,6 +30,7 @@ mod progress;
 mod pull_bar;
 mod readings;
 pub(crate) mod run;
+mod screen;
 mod servers;
 pub(crate) mod service;
 pub(crate) mod sessions;

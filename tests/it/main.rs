@@ -4,6 +4,8 @@
 
 mod addresses;
 mod architecture;
+mod ask;
+mod ask_terminal;
 mod bad_input;
 mod batch;
 mod before_spending;
@@ -31,6 +33,8 @@ mod events;
 mod file_circles;
 mod fleet;
 mod floods;
+mod folders;
+mod follow_ups;
 mod help;
 mod input;
 mod library;

@@ -96,7 +96,7 @@ pub(super) async fn run(
         // The output has each job's envelope already.
         events.leave_texts_out();
     }
-    let mut listeners = program.listeners(events);
+    let mut listeners = program.listeners(events, true);
     listeners.push(Arc::clone(&progress) as _);
     let batch = Batch {
         engine,
@@ -147,7 +147,7 @@ struct Batch {
 #[serde(untagged)]
 enum LineResult {
     Answer(Box<JobResult>),
-    Estimate(JobEstimate),
+    Estimate(Box<JobEstimate>),
 }
 
 /// Why no more lines are taken.
@@ -261,7 +261,7 @@ impl Batch {
             };
             if is_dry {
                 return tokio::select! {
-                    estimate = engine.estimate(&job) => estimate.map(LineResult::Estimate),
+                    estimate = engine.estimate(&job) => estimate.map(Box::new).map(LineResult::Estimate),
                     reason = stop.cancelled() => Err(reason),
                 };
             }
