@@ -7,7 +7,7 @@ use crate::files::shown;
 use crate::job::NamedFile;
 
 /// Bytes of one file at most.
-pub(super) const LARGEST: usize = 512 << 20;
+pub(super) const LARGEST: usize = 1 << 30;
 
 /// A file to open.
 pub(super) struct Listed {
