@@ -55,6 +55,7 @@ pub mod events;
 mod files;
 pub mod history;
 pub mod job;
+mod memo;
 pub mod prompts;
 mod protocols;
 pub mod sessions;
@@ -62,4 +63,5 @@ pub mod settings;
 mod sync;
 pub mod words;
 
+pub use memo::MemoReport;
 pub use protocols::{Cited, Entry, Round, RoundJob, RoundJobs, RoundVerdict, Status};
