@@ -11,8 +11,20 @@ pub enum Kind {
     Text,
     /// A page of HTML or XHTML.
     Html,
-    /// A zip, or a kind that is one: office files, EPUB.
+    /// A zip, before anybody looked into it: one of the next six.
     Zip,
+    /// A Word document, `.docx`.
+    Docx,
+    /// A PowerPoint presentation, `.pptx`.
+    Pptx,
+    /// An Excel workbook, `.xlsx`.
+    Workbook,
+    /// A text, a spreadsheet or slides as OpenDocument: `.odt`, `.ods`, `.odp`.
+    OpenDocument,
+    /// A book as EPUB.
+    Epub,
+    /// A zip of files of any kind.
+    Archive,
     /// A compound file: an office file of before 2007, or one with a password.
     Compound,
     /// A picture.
@@ -33,6 +45,12 @@ const NAMES: &[(Kind, &str)] = &[
     (Kind::Text, "plain text"),
     (Kind::Html, "page of HTML"),
     (Kind::Zip, "zip archive or office file"),
+    (Kind::Docx, "Word document"),
+    (Kind::Pptx, "PowerPoint presentation"),
+    (Kind::Workbook, "Excel workbook"),
+    (Kind::OpenDocument, "OpenDocument file"),
+    (Kind::Epub, "book as EPUB"),
+    (Kind::Archive, "zip archive"),
     (Kind::Compound, "office file of before 2007, or one with a password"),
     (Kind::Picture, "picture"),
     (Kind::Unknown, "file that is no text"),

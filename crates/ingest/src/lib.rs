@@ -4,28 +4,20 @@
 //! that is allowed nothing. It holds itself to [`Limits`], but a hostile file may still make a decoder take all memory
 //! or time: whoever reads such files does it in a process with limits of its own.
 
+mod archive;
+mod draft;
+mod files;
 mod html;
 mod kind;
 mod layout;
 mod markup;
+mod office;
 mod pdf;
 mod readers;
 mod reading;
 mod text;
+mod xml;
 
+pub use files::{read, read_all};
 pub use kind::Kind;
-pub use reading::{Limits, Problem, ReadError, Reading};
-
-/// Reads a file by its content. `name` is what messages call it.
-///
-/// # Errors
-/// If its kind has no reader yet, or nothing of it can be read.
-pub fn read(name: &str, bytes: Vec<u8>, limits: &Limits) -> Result<Reading, ReadError> {
-    let failed = |problem| ReadError { name: name.to_owned(), problem };
-    if bytes.len() > limits.bytes {
-        return Err(failed(Problem::TooLarge { bytes: bytes.len(), limit: limits.bytes }));
-    }
-    let kind = Kind::of(&bytes);
-    let reader = readers::reader(kind).ok_or_else(|| failed(Problem::Unsupported(kind.name())))?;
-    reader(bytes, limits).map_err(failed)
-}
+pub use reading::{FileReading, Limits, Problem, ReadError, Reading};

@@ -1,16 +1,27 @@
 //! Which kind of file is read by what.
 
+use crate::archive::Archive;
+use crate::office::docx;
 use crate::reading::{Limits, Problem, Reading};
 use crate::{Kind, html, pdf, text};
 
 /// What reads one kind of file.
-pub(crate) type Reader = fn(Vec<u8>, &Limits) -> Result<Reading, Problem>;
+pub(crate) enum Reader {
+    /// From its bytes.
+    Bytes(fn(Vec<u8>, &Limits) -> Result<Reading, Problem>),
+    /// From the parts of the zip that it is.
+    Parts(fn(&Archive<'_>, &Limits) -> Result<Reading, Problem>),
+}
 
 /// The kinds that can be read.
-const READERS: &[(Kind, Reader)] =
-    &[(Kind::Pdf, pdf::read), (Kind::Text, text::read), (Kind::Html, html::read)];
+const READERS: &[(Kind, Reader)] = &[
+    (Kind::Pdf, Reader::Bytes(pdf::read)),
+    (Kind::Text, Reader::Bytes(text::read)),
+    (Kind::Html, Reader::Bytes(html::read)),
+    (Kind::Docx, Reader::Parts(docx::read)),
+];
 
 /// The reader of a kind, if there is one.
-pub(crate) fn reader(kind: Kind) -> Option<Reader> {
-    READERS.iter().find(|(read, _)| *read == kind).map(|(_, reader)| *reader)
+pub(crate) fn reader(kind: Kind) -> Option<&'static Reader> {
+    READERS.iter().find(|(read, _)| *read == kind).map(|(_, reader)| reader)
 }

@@ -34,6 +34,10 @@ pub struct Limits {
     pub bytes: usize,
     /// What one part of it may take when it is inflated, in bytes.
     pub inflated: usize,
+    /// What all parts of a zip, and of the files in it, may take together when they are inflated, in bytes.
+    pub archive: usize,
+    /// The entries of a zip.
+    pub entries: usize,
     /// The text that it gives, in bytes; what is beyond that is left out, with a note.
     pub text: usize,
     /// The drawing operators of one page; what is beyond that is left out, with a note.
@@ -42,8 +46,24 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { bytes: 512 << 20, inflated: 256 << 20, text: 256 << 20, operators: 5_000_000 }
+        Self {
+            bytes: 512 << 20,
+            inflated: 256 << 20,
+            archive: 512 << 20,
+            entries: 50_000,
+            text: 256 << 20,
+            operators: 5_000_000,
+        }
     }
+}
+
+/// A file, or a file in an archive, and what reading it gave.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FileReading {
+    /// Its name: what the caller called the file, and behind a slash its name in the archive.
+    pub name: String,
+    /// Its text, or why there is none.
+    pub outcome: Result<Reading, ReadError>,
 }
 
 /// A file that can't be read.
@@ -52,6 +72,8 @@ impl Default for Limits {
 pub struct ReadError {
     /// What the caller called the file.
     pub name: String,
+    /// Its kind.
+    pub kind: Kind,
     /// What is wrong with it.
     pub problem: Problem,
 }
@@ -59,7 +81,7 @@ pub struct ReadError {
 impl ReadError {
     /// What the user can do about it.
     pub fn hint(&self) -> &'static str {
-        self.problem.hint()
+        self.problem.hint(self.kind)
     }
 }
 
@@ -69,6 +91,14 @@ pub enum Problem {
     /// There is no reader for its kind.
     #[error("can't be read: it is a {0}, and minions has no reader for that")]
     Unsupported(&'static str),
+    /// There is no reader for its kind, but programs that save it as one that can be read.
+    #[error("can't be read: it is a {what}, and minions has no reader for that")]
+    Convertible {
+        /// What it is.
+        what: &'static str,
+        /// How it is converted.
+        remedy: &'static str,
+    },
     /// The file is over the limit.
     #[error("is too large: {bytes} bytes, and {limit} are read at most")]
     TooLarge {
@@ -83,21 +113,63 @@ pub enum Problem {
     /// It is encrypted in a way that is not known.
     #[error("is encrypted in a way that can't be undone: {0}")]
     Encryption(&'static str),
+    /// It is sold to be read in certain programs only.
+    #[error("is protected by DRM: only the program that it was bought for can read it")]
+    Drm,
     /// Nothing in it can be read.
     #[error("is damaged: {0}")]
     Damaged(&'static str),
+    /// It is made to take all memory or time.
+    #[error("looks like a bomb: {0}")]
+    Bomb(&'static str),
+    /// What is in it is over the limit.
+    #[error("holds too much: more than {limit} bytes come out of it")]
+    TooMuchInside {
+        /// The limit.
+        limit: usize,
+    },
+    /// It is a zip with more entries than are read.
+    #[error("holds too many files: more than {limit}")]
+    TooManyEntries {
+        /// The limit.
+        limit: usize,
+    },
+    /// It is compressed in a way that is not known.
+    #[error("is compressed with {0}, which can't be undone here")]
+    Compression(&'static str),
+    /// It is a symbolic link in an archive.
+    #[error("is a link, and links in archives are not followed")]
+    Link,
+    /// It is an archive in an archive in an archive.
+    #[error("is not looked into: it is an archive within an archive within an archive")]
+    Nested,
 }
 
 impl Problem {
-    fn hint(&self) -> &'static str {
+    fn hint(&self, kind: Kind) -> &'static str {
         match self {
             Self::Unsupported(_) => "Save it as PDF or text.",
+            Self::Convertible { remedy, .. } => remedy,
             Self::TooLarge { .. } => "Split it, or give the part that the question is about.",
-            Self::Locked => {
+            Self::Locked if kind == Kind::Pdf => {
                 "Save a copy without the password, for instance with `qpdf --decrypt --password=PASSWORD IN.pdf OUT.pdf`."
             }
+            Self::Locked if kind == Kind::Archive => "Unpack it with its password, and give the files.",
+            Self::Locked => "Open it in the program that made it, and save a copy without the password.",
             Self::Encryption(_) => "Open it in the program that made it, and print it to a new PDF.",
-            Self::Damaged(_) => "Fetch it again, or repair it with `qpdf IN.pdf OUT.pdf`.",
+            Self::Drm => "Give a copy without DRM, as the publisher or a library may have one.",
+            Self::Damaged(_) if kind == Kind::Pdf => {
+                "Fetch it again, or repair it with `qpdf IN.pdf OUT.pdf`."
+            }
+            Self::Damaged(_) => "Fetch it again, or open it in the program that made it and save a copy.",
+            Self::Bomb(_) => "If you trust it, unpack it or save it as text yourself, and give that.",
+            Self::TooMuchInside { .. } | Self::TooManyEntries { .. } | Self::Nested => {
+                "Unpack it, and give the files that the question is about."
+            }
+            Self::Link => "Give the file that it leads to.",
+            Self::Compression(_) => {
+                "Unpack it, and give the files; or pack them again with `zip -r NEW.zip FOLDER`."
+            }
         }
     }
 }
@@ -108,7 +180,7 @@ mod tests {
 
     #[test]
     fn an_error_names_the_file_and_the_remedy() {
-        let error = |problem| ReadError { name: "a.pdf".to_owned(), problem };
+        let error = |problem| ReadError { name: "a.pdf".to_owned(), kind: Kind::Pdf, problem };
         assert_eq!(error(Problem::Locked).to_string(), "a.pdf is locked with a password");
         assert!(error(Problem::Locked).hint().contains("qpdf --decrypt"));
         let too_large = error(Problem::TooLarge { bytes: 9, limit: 8 });
@@ -117,9 +189,15 @@ mod tests {
             Problem::Unsupported("picture"),
             Problem::Encryption("x"),
             Problem::Damaged("x"),
+            Problem::Drm,
+            Problem::Bomb("x"),
+            Problem::TooManyEntries { limit: 1 },
+            Problem::Compression("x"),
             too_large.problem,
         ] {
             assert!(error(problem).hint().ends_with('.'));
         }
+        let locked = ReadError { name: "a.docx".to_owned(), kind: Kind::Docx, problem: Problem::Locked };
+        assert!(!locked.hint().contains("qpdf"));
     }
 }

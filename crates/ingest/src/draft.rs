@@ -1,0 +1,103 @@
+//! The text of a file while it is written, with its places.
+
+use minions_documents::{Place, Places};
+
+use crate::Kind;
+use crate::reading::{Problem, Reading};
+
+/// What ends the reading of a file early.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Stop {
+    /// What follows can't be read. What came before it counts.
+    Damaged,
+    /// The text has reached its limit.
+    Full,
+    /// The file is refused as a whole.
+    Refused(Problem),
+}
+
+impl From<Problem> for Stop {
+    fn from(problem: Problem) -> Self {
+        Self::Refused(problem)
+    }
+}
+
+/// A text that grows.
+#[derive(Default)]
+pub(crate) struct Draft {
+    text: String,
+    chars: usize,
+    places: Vec<(usize, Place)>,
+    limit: usize,
+    notes: Vec<String>,
+}
+
+impl Draft {
+    /// An empty text of at most `limit` bytes.
+    pub(crate) fn new(limit: usize) -> Self {
+        Self { limit, ..Self::default() }
+    }
+
+    /// Appends to the text.
+    pub(crate) fn push(&mut self, text: &str) -> Result<(), Stop> {
+        let room = self.limit - self.text.len();
+        let fitting = &text[..text.floor_char_boundary(room)];
+        self.text.push_str(fitting);
+        self.chars += fitting.chars().count();
+        if fitting.len() < text.len() { Err(Stop::Full) } else { Ok(()) }
+    }
+
+    /// Says that this place begins here.
+    pub(crate) fn place(&mut self, place: Place) {
+        self.places.push((self.chars, place));
+    }
+
+    /// Says that this place began at an offset before.
+    pub(crate) fn place_at(&mut self, chars: usize, place: Place) {
+        self.places.push((chars, place));
+    }
+
+    /// The length of the text in characters.
+    pub(crate) fn chars(&self) -> usize {
+        self.chars
+    }
+
+    /// Says this to the user, once.
+    pub(crate) fn note(&mut self, note: impl Into<String>) {
+        let note = note.into();
+        if !self.notes.contains(&note) {
+            self.notes.push(note);
+        }
+    }
+
+    /// Whether nothing was written yet.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.text.is_empty()
+    }
+
+    /// Whether no place was noted yet.
+    pub(crate) fn has_places(&self) -> bool {
+        !self.places.is_empty()
+    }
+
+    /// The reading, however it ended.
+    pub(crate) fn finish(mut self, kind: Kind, end: Result<(), Stop>) -> Result<Reading, Problem> {
+        match end {
+            Ok(()) => {}
+            Err(Stop::Refused(problem)) => return Err(problem),
+            Err(Stop::Damaged) if self.text.trim().is_empty() => {
+                return Err(Problem::Damaged("none of its text can be read"));
+            }
+            Err(Stop::Damaged) => self.note(DAMAGED),
+            Err(Stop::Full) => {
+                let last = self.places.last().map_or(String::new(), |(_, place)| format!(" in {place}"));
+                self.note(format!("The text is too long: it was cut{last}."));
+            }
+        }
+        let Self { text, places, notes, .. } = self;
+        Ok(Reading { kind, text, places: Places::from(places), notes, scans: Vec::new() })
+    }
+}
+
+/// What is said of a file that is damaged in part.
+pub(crate) const DAMAGED: &str = "The file is damaged: some of its text may be missing or wrong.";

@@ -1,0 +1,156 @@
+//! From a file to its reading, or to those of the files in it.
+
+use std::collections::HashMap;
+
+use crate::Kind;
+use crate::archive::{Archive, Budget, Entry, problem_of, shown};
+use crate::office::{compound, zipped};
+use crate::readers::{Reader, reader};
+use crate::reading::{FileReading, Limits, Problem, ReadError, Reading};
+
+/// Folders and files that programs leave in archives, and nobody means.
+const LITTER: &[&str] = &["__MACOSX/", ".DS_Store", "Thumbs.db", "desktop.ini"];
+
+/// Reads a file by its content. `name` is what messages call it.
+///
+/// # Errors
+/// If its kind has no reader, as an archive of files has none, or nothing of it can be read.
+pub fn read(name: &str, bytes: Vec<u8>, limits: &Limits) -> Result<Reading, ReadError> {
+    let budget = Budget::new(limits);
+    match outcome(bytes, limits, &budget) {
+        Ok(Found::Reading(reading)) => Ok(reading),
+        Ok(Found::Archive(_)) => Err(error(name, Kind::Archive, Problem::Unsupported(Kind::Archive.name()))),
+        Err((kind, problem)) => Err(error(name, kind, problem)),
+    }
+}
+
+/// Reads a file, or each file in an archive: `a.zip/folder/b.txt`. An archive in it is looked into, too, one in that is
+/// not. Folders and litter are left out. The list is never empty.
+pub fn read_all(name: &str, bytes: Vec<u8>, limits: &Limits) -> Vec<FileReading> {
+    let budget = Budget::new(limits);
+    let mut all = All { limits: *limits, budget: &budget, readings: Vec::new(), names: HashMap::new() };
+    all.file(name.to_owned(), bytes, ARCHIVES);
+    all.readings
+}
+
+/// How many archives deep files are looked for.
+const ARCHIVES: usize = 2;
+
+/// What a file is.
+enum Found {
+    Reading(Reading),
+    Archive(Vec<u8>),
+}
+
+fn error(name: &str, kind: Kind, problem: Problem) -> ReadError {
+    ReadError { name: name.to_owned(), kind, problem }
+}
+
+/// Reads one file.
+fn outcome(bytes: Vec<u8>, limits: &Limits, budget: &Budget) -> Result<Found, (Kind, Problem)> {
+    let kind = Kind::of(&bytes);
+    let failed = |problem| (kind, problem);
+    if bytes.len() > limits.bytes {
+        return Err(failed(Problem::TooLarge { bytes: bytes.len(), limit: limits.bytes }));
+    }
+    match kind {
+        Kind::Zip => {
+            let archive = Archive::open(&bytes, limits, budget).map_err(failed)?;
+            let kind = zipped::kind(&archive).map_err(failed)?;
+            if let Some(Reader::Parts(read)) = reader(kind) {
+                return read(&archive, limits).map(Found::Reading).map_err(|problem| (kind, problem));
+            }
+            drop(archive);
+            if kind == Kind::Archive { Ok(Found::Archive(bytes)) } else { Err((kind, unsupported(kind))) }
+        }
+        Kind::Compound => Err(failed(compound::problem(&bytes))),
+        _ => match reader(kind) {
+            Some(Reader::Bytes(read)) => read(bytes, limits).map(Found::Reading).map_err(failed),
+            _ => Err(failed(unsupported(kind))),
+        },
+    }
+}
+
+fn unsupported(kind: Kind) -> Problem {
+    Problem::Unsupported(kind.name())
+}
+
+/// The readings of a file and of the files in it.
+struct All<'b> {
+    limits: Limits,
+    budget: &'b Budget,
+    readings: Vec<FileReading>,
+    /// How many files have a name.
+    names: HashMap<String, usize>,
+}
+
+impl All<'_> {
+    fn file(&mut self, name: String, bytes: Vec<u8>, archives: usize) {
+        match outcome(bytes, &self.limits, self.budget) {
+            Ok(Found::Reading(reading)) => {
+                // All texts together stay within the limit of one.
+                self.limits.text -= reading.text.len().min(self.limits.text);
+                self.add(name, Ok(reading));
+            }
+            Ok(Found::Archive(_)) if archives == 0 => self.fail(name, Kind::Archive, Problem::Nested),
+            Ok(Found::Archive(bytes)) => self.archive(&name, &bytes, archives - 1),
+            Err((kind, problem)) => self.fail(name, kind, problem),
+        }
+    }
+
+    fn archive(&mut self, name: &str, bytes: &[u8], archives: usize) {
+        let before = self.readings.len();
+        match Archive::open(bytes, &self.limits, self.budget) {
+            Ok(archive) => {
+                for entry in archive.entries().iter().filter(|entry| !entry.is_folder() && !is_litter(entry))
+                {
+                    self.entry(name, &archive, entry, archives);
+                }
+            }
+            Err(problem) => self.fail(name.to_owned(), Kind::Archive, problem),
+        }
+        if self.readings.len() == before {
+            self.fail(name.to_owned(), Kind::Archive, Problem::Damaged("no file is in it"));
+        }
+    }
+
+    fn entry(&mut self, folder: &str, archive: &Archive<'_>, entry: &Entry, archives: usize) {
+        let name = self.unique(format!("{folder}/{}", shown(&entry.name)));
+        if entry.link {
+            return self.fail(name, Kind::Unknown, Problem::Link);
+        }
+        let content = archive.inflate(entry).and_then(|inflating| {
+            let bytes = inflating.whole(self.limits.inflated);
+            bytes.map_err(|error| {
+                problem_of(&error).unwrap_or(Problem::Damaged("its compressed bytes are wrong"))
+            })
+        });
+        match content {
+            Ok(bytes) => self.file(name, bytes, archives),
+            Err(problem) => self.fail(name, Kind::Archive, problem),
+        }
+    }
+
+    /// The name, with a number behind it if another file in the archive has it.
+    fn unique(&mut self, name: String) -> String {
+        let count = self.names.entry(name.clone()).or_default();
+        *count += 1;
+        if *count == 1 { name } else { format!("{name} ({count})") }
+    }
+
+    fn fail(&mut self, name: String, kind: Kind, problem: Problem) {
+        let outcome = Err(error(&name, kind, problem));
+        self.add(name, outcome);
+    }
+
+    fn add(&mut self, name: String, outcome: Result<Reading, ReadError>) {
+        self.readings.push(FileReading { name, outcome });
+    }
+}
+
+fn is_litter(entry: &Entry) -> bool {
+    LITTER.iter().any(|litter| match litter.strip_suffix('/') {
+        Some(_) => entry.name.starts_with(litter),
+        None => entry.name.rsplit('/').next() == Some(litter),
+    })
+}

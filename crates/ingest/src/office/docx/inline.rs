@@ -1,0 +1,240 @@
+//! What stands in a paragraph: runs of text, fields, equations, notes and text boxes.
+
+use super::super::{math, symbols};
+use super::block::Paragraph;
+use super::state::{Body, Field};
+use crate::draft::Stop;
+use crate::xml::{Element, Xml};
+
+/// The style and the list of a paragraph.
+#[derive(Default)]
+struct Properties {
+    style: Option<String>,
+    list: Option<String>,
+    level: Option<u8>,
+    outline: Option<u8>,
+}
+
+impl Body<'_> {
+    /// Reads the paragraph that was opened last.
+    pub(super) fn paragraph(&mut self, xml: &mut Xml<'_>, paragraph: &mut Paragraph) -> Result<(), Stop> {
+        let mut properties = Properties::default();
+        let mut hidden = false;
+        xml.each(|xml, element| {
+            if element.name() != "pPr" {
+                return self.inline_element(xml, element, paragraph, hidden);
+            }
+            xml.each(|xml, property| properties.read(xml, property, paragraph))?;
+            let style = properties.style.as_deref();
+            hidden = style.is_some_and(|style| self.styles.is_hidden(style));
+            Ok(())
+        })?;
+        let style = properties.style.as_deref();
+        paragraph.is_heading = match properties.outline {
+            Some(level) => level < 9,
+            None => style.is_some_and(|style| self.styles.is_heading(style)),
+        };
+        let inherited = style.and_then(|style| self.styles.list(style));
+        let list = properties.list.or_else(|| inherited.as_ref().map(|(list, _)| list.clone()));
+        let level = properties.level.or_else(|| inherited.map(|(_, level)| level)).unwrap_or(0);
+        let is_said = !paragraph.text.trim().is_empty();
+        if let Some(list) = list.filter(|_| is_said) {
+            paragraph.label = self.numbering.next(&list, level);
+            paragraph.level = level.min(8);
+        }
+        Ok(())
+    }
+
+    /// Reads an element in a paragraph.
+    pub(super) fn inline_element(
+        &mut self,
+        xml: &mut Xml<'_>,
+        element: &Element,
+        paragraph: &mut Paragraph,
+        hidden: bool,
+    ) -> Result<(), Stop> {
+        match element.name() {
+            "t" => {
+                let text = xml.text()?;
+                self.say(&text, paragraph, hidden);
+            }
+            "r" => return self.run(xml, paragraph, hidden),
+            "tab" | "ptab" => self.say("\t", paragraph, hidden),
+            "br" if element.attr("type").as_deref() == Some("page") => paragraph.page(),
+            "br" | "cr" => self.say("\n", paragraph, hidden),
+            "noBreakHyphen" => self.say("-", paragraph, hidden),
+            "lastRenderedPageBreak" => {
+                self.seen.pages = true;
+                paragraph.page();
+            }
+            "sym" => {
+                let code = u32::from_str_radix(&element.attr("char").unwrap_or_default(), 16).unwrap_or(0);
+                let letter = symbols::letter(&element.attr("font").unwrap_or_default(), code);
+                self.say(letter.encode_utf8(&mut [0; 4]), paragraph, hidden);
+            }
+            "oMath" => {
+                let equation = math::linear(xml)?;
+                self.say(&equation, paragraph, hidden);
+            }
+            "fldChar" => return self.field(xml, element, paragraph, hidden),
+            "instrText" => {
+                let text = xml.text()?;
+                if let Some(field) = self.fields.last_mut() {
+                    field.instruction.push_str(&text);
+                }
+            }
+            "fldSimple"
+                if self.is_furniture && is_page_number(&element.attr("instr").unwrap_or_default()) => {}
+            "footnoteReference" | "endnoteReference" | "commentReference" => {
+                if let Some(id) = element.attr("id").filter(|_| !hidden) {
+                    self.notes.refer(element.name(), &id, paragraph);
+                }
+            }
+            "del" | "moveFrom" => self.seen.changes = true,
+            "ins" | "moveTo" => {
+                self.seen.changes = true;
+                return self.inline(xml, paragraph, hidden);
+            }
+            "AlternateContent" => return self.alternatives(xml, paragraph, hidden),
+            "txbxContent" => {
+                let blocks = (self.boxed)(self, xml)?;
+                paragraph.boxes.extend(blocks);
+            }
+            // The reading aid above a word.
+            "rt" => {}
+            name if name.ends_with("Pr") => {}
+            _ => return self.inline(xml, paragraph, hidden),
+        }
+        Ok(())
+    }
+
+    fn inline(&mut self, xml: &mut Xml<'_>, paragraph: &mut Paragraph, hidden: bool) -> Result<(), Stop> {
+        xml.each(|xml, element| self.inline_element(xml, element, paragraph, hidden))
+    }
+
+    fn run(&mut self, xml: &mut Xml<'_>, paragraph: &mut Paragraph, hidden: bool) -> Result<(), Stop> {
+        let mut hidden = hidden;
+        xml.each(|xml, element| {
+            if element.name() != "rPr" {
+                return self.inline_element(xml, element, paragraph, hidden);
+            }
+            xml.each(|_, property| {
+                match property.name() {
+                    "vanish" => hidden = property.is_on(),
+                    "rStyle" => {
+                        let style = property.attr("val").unwrap_or_default();
+                        hidden |= self.styles.is_hidden(&style);
+                    }
+                    _ => {}
+                }
+                Ok(())
+            })
+        })
+    }
+
+    /// Reads the first of several forms of the same content that has any text.
+    fn alternatives(
+        &mut self,
+        xml: &mut Xml<'_>,
+        paragraph: &mut Paragraph,
+        hidden: bool,
+    ) -> Result<(), Stop> {
+        let before = paragraph.extent();
+        xml.each(
+            |xml, _| {
+                if paragraph.extent() == before { self.inline(xml, paragraph, hidden) } else { Ok(()) }
+            },
+        )
+    }
+
+    fn field(
+        &mut self,
+        xml: &mut Xml<'_>,
+        element: &Element,
+        paragraph: &mut Paragraph,
+        hidden: bool,
+    ) -> Result<(), Stop> {
+        match element.attr("fldCharType").as_deref() {
+            Some("begin") => {
+                if let Some(is_checked) = check_box(xml)? {
+                    self.say(if is_checked { "☒" } else { "☐" }, paragraph, hidden);
+                }
+                self.fields.push(Field::default());
+            }
+            Some("separate") => {
+                if let Some(field) = self.fields.last_mut() {
+                    field.has_result = true;
+                }
+            }
+            Some("end") => drop(self.fields.pop()),
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// Appends to the paragraph what its reader sees of this text.
+    fn say(&mut self, text: &str, paragraph: &mut Paragraph, hidden: bool) {
+        if hidden {
+            self.seen.hidden |= !text.trim().is_empty();
+            return;
+        }
+        let is_silent =
+            |field: &Field| !field.has_result || self.is_furniture && is_page_number(&field.instruction);
+        if !self.fields.iter().any(is_silent) {
+            paragraph.text.push_str(&symbols::readable(text));
+        }
+    }
+}
+
+impl Properties {
+    fn read(&mut self, xml: &mut Xml<'_>, element: &Element, paragraph: &mut Paragraph) -> Result<(), Stop> {
+        match element.name() {
+            "pStyle" => self.style = element.attr("val").map(String::from),
+            "outlineLvl" => self.outline = element.number("val"),
+            "numId" => self.list = element.attr("val").map(String::from),
+            "ilvl" => self.level = element.number("val"),
+            "numPr" => return xml.each(|xml, element| self.read(xml, element, paragraph)),
+            "pageBreakBefore" => paragraph.page_before |= element.is_on(),
+            "sectPr" => {
+                // A section ends with this paragraph; the next one begins on a new page unless it says otherwise.
+                let mut is_new_page = true;
+                xml.each(|_, element| {
+                    if element.name() == "type" {
+                        is_new_page =
+                            !matches!(element.attr("val").as_deref(), Some("continuous" | "nextColumn"));
+                    }
+                    Ok(())
+                })?;
+                paragraph.page_after |= is_new_page;
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+}
+
+/// Whether a field shows the number of a page, or how many there are.
+fn is_page_number(instruction: &str) -> bool {
+    let name = instruction.split_whitespace().next().unwrap_or_default();
+    matches!(name.to_ascii_uppercase().as_str(), "PAGE" | "NUMPAGES" | "SECTIONPAGES")
+}
+
+/// Whether the check box of a form that begins here is checked, if one does.
+fn check_box(xml: &mut Xml<'_>) -> Result<Option<bool>, Stop> {
+    let mut checked = None;
+    xml.each(|xml, _| {
+        xml.each(|xml, element| {
+            if element.name() != "checkBox" {
+                return Ok(());
+            }
+            checked = Some(false);
+            xml.each(|_, state| {
+                if matches!(state.name(), "default" | "checked") {
+                    checked = Some(state.is_on());
+                }
+                Ok(())
+            })
+        })
+    })?;
+    Ok(checked)
+}

@@ -1,0 +1,123 @@
+//! Word documents (WordprocessingML, ECMA-376 part 1, 17).
+
+mod block;
+mod body;
+mod inline;
+mod notes;
+mod numbering;
+mod state;
+mod styles;
+mod written;
+
+use minions_documents::Place;
+
+use super::package::{ENTITIES, main_part, optional, relations};
+use crate::Kind;
+use crate::archive::Archive;
+use crate::draft::{Draft, Stop};
+use crate::reading::{Limits, Problem, Reading};
+use crate::xml::Xml;
+use body::body;
+use notes::Notes;
+use numbering::Numbering;
+use state::{Body, Seen};
+use styles::Styles;
+use written::{Writer, flat};
+
+/// Reads a Word document.
+pub(crate) fn read(archive: &Archive<'_>, limits: &Limits) -> Result<Reading, Problem> {
+    let mut draft = Draft::new(limits.text);
+    let end = written(archive, &mut draft);
+    draft.finish(Kind::Docx, end)
+}
+
+fn written(archive: &Archive<'_>, draft: &mut Draft) -> Result<(), Stop> {
+    let main = main_part(archive, "word/document.xml", draft)?;
+    let relations = relations(archive, &main, draft)?;
+    let parts = |kind: &'static str| relations.iter().filter(move |relation| relation.kind == kind);
+    let (mut styles, mut numbering, mut notes) = (Styles::default(), Numbering::default(), Notes::default());
+    for part in parts("styles") {
+        optional(archive, &part.target, draft, |xml| styles.read(xml))?;
+    }
+    for part in parts("numbering") {
+        optional(archive, &part.target, draft, |xml| numbering.read(xml))?;
+    }
+    for part in ["footnotes", "endnotes", "comments"].into_iter().flat_map(parts) {
+        let mut none = Notes::default();
+        let mut body = body(&styles, &mut numbering, &mut none);
+        optional(archive, &part.target, draft, |xml| read_notes(xml, &mut body, &mut notes))?;
+    }
+    let mut furniture = Vec::new();
+    for (kind, name) in [("header", "Header"), ("footer", "Footer")] {
+        for part in parts(kind) {
+            let mut body = body(&styles, &mut numbering, &mut notes);
+            body.is_furniture = true;
+            let mut blocks = Vec::new();
+            optional(archive, &part.target, draft, |xml| {
+                xml.each(|xml, _| {
+                    blocks = body.all_blocks(xml)?;
+                    Ok(())
+                })
+            })?;
+            let text = flat(&blocks).text;
+            let line = format!("{name}: {text}");
+            if text.chars().any(char::is_alphanumeric) && !furniture.contains(&line) {
+                furniture.push(line);
+            }
+        }
+    }
+    draft.push(&furniture.join("\n"))?;
+    let Some(entry) = archive.entry(&main) else {
+        return Err(Stop::Refused(Problem::Damaged("its main part is missing")));
+    };
+    let mut writer = Writer::new(draft);
+    let mut body = body(&styles, &mut numbering, &mut notes);
+    let mut sink = |_: &mut Body<'_>, block| writer.block(&block);
+    let mut xml = Xml::open(archive, entry)?;
+    let end = xml.each(|xml, _| body.blocks(xml, &mut sink));
+    let pages = std::mem::take(&mut writer.pages);
+    tell(draft, body.seen);
+    if body.seen.pages && !draft.has_places() {
+        for (number, start) in (1..).zip(pages) {
+            draft.place_at(start, Place::Page(number));
+        }
+    }
+    if xml.has_foreign_entities() {
+        draft.note(ENTITIES);
+    }
+    if archive.cut {
+        draft.note(CUT);
+    }
+    end
+}
+
+/// Reads the part of the footnotes, endnotes or comments. The rules above notes are notes as well, of another type.
+fn read_notes(xml: &mut Xml<'_>, body: &mut Body<'_>, notes: &mut Notes) -> Result<(), Stop> {
+    xml.each(|xml, _| {
+        xml.each(|xml, note| {
+            if note.attr("type").is_some_and(|kind| kind != "normal") {
+                return Ok(());
+            }
+            let text = flat(&body.all_blocks(xml)?).text;
+            let author = note.attr("author").unwrap_or_default();
+            notes.add(note.name(), note.attr("id").unwrap_or_default().into_owned(), author.trim(), text);
+            Ok(())
+        })
+    })
+}
+
+/// What is said of a zip without a directory.
+const CUT: &str = "The end of the file is missing: what follows may lack parts of it.";
+
+fn tell(draft: &mut Draft, seen: Seen) {
+    let notes = [
+        (seen.changes, "It has tracked changes: insertions are read, deletions are left out."),
+        (seen.hidden, "It has hidden text, which is left out."),
+        (seen.embedded, "It embeds whole documents, which are left out."),
+    ];
+    for (is_seen, note) in notes {
+        if is_seen {
+            draft.note(note);
+        }
+    }
+}

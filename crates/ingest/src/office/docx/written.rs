@@ -1,0 +1,184 @@
+//! How the blocks of a document are written as text.
+
+use minions_documents::Place;
+
+use super::super::rows::{Cell, Rows, in_one_line};
+use super::block::{Block, Paragraph, Row};
+use crate::draft::{Draft, Stop};
+
+/// Writes blocks one after the other.
+pub(super) struct Writer<'d> {
+    draft: &'d mut Draft,
+    last: Last,
+    /// Whether a page ends before the next text.
+    page: bool,
+    /// Where pages begin.
+    pub(super) pages: Vec<usize>,
+}
+
+/// What was written last.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Last {
+    Nothing,
+    Paragraph,
+    Item,
+}
+
+/// Blocks that stand in a cell or a note.
+#[derive(Default)]
+pub(super) struct Flat {
+    pub(super) text: String,
+    notes: Vec<String>,
+    rows: Vec<String>,
+    page_before: bool,
+    page_after: bool,
+}
+
+impl<'d> Writer<'d> {
+    pub(super) fn new(draft: &'d mut Draft) -> Self {
+        let last = if draft.is_empty() { Last::Nothing } else { Last::Paragraph };
+        Self { pages: vec![draft.chars()], draft, last, page: false }
+    }
+
+    /// Writes a block.
+    pub(super) fn block(&mut self, block: &Block) -> Result<(), Stop> {
+        match block {
+            Block::Paragraph(paragraph) => self.paragraph(paragraph),
+            // A table of one cell is a frame.
+            Block::Table(rows) => match rows.as_slice() {
+                [row] if row.len() == 1 => row[0].blocks.iter().try_for_each(|block| self.block(block)),
+                rows => self.table(rows),
+            },
+        }
+    }
+
+    fn paragraph(&mut self, paragraph: &Paragraph) -> Result<(), Stop> {
+        self.page |= paragraph.page_before;
+        let text = paragraph.text.trim_end();
+        if !text.trim().is_empty() || !paragraph.notes.is_empty() {
+            let is_item = paragraph.label.is_some() && !paragraph.is_heading;
+            self.begin(if is_item { Last::Item } else { Last::Paragraph })?;
+            let label = labelled(paragraph);
+            if paragraph.is_heading {
+                self.draft.place(Place::Heading(in_one_line(&format!("{label}{text}"))));
+            } else if is_item {
+                self.draft.push(&"  ".repeat(usize::from(paragraph.level)))?;
+            }
+            self.draft.push(&label)?;
+            self.draft.push(text)?;
+            self.notes(&paragraph.notes)?;
+        }
+        self.page |= paragraph.page_after;
+        Ok(())
+    }
+
+    fn table(&mut self, table: &[Row]) -> Result<(), Stop> {
+        let mut rows = Rows::default();
+        let mut kind = Last::Paragraph;
+        for row in table {
+            let flats: Vec<Flat> = row.iter().map(|cell| flat(&cell.blocks)).collect();
+            self.page |= flats.iter().any(|flat| flat.page_before);
+            let cells: Vec<Cell> = row
+                .iter()
+                .zip(&flats)
+                .map(|(cell, flat)| Cell {
+                    text: flat.text.clone(),
+                    span: cell.span,
+                    continues: cell.continues,
+                })
+                .collect();
+            let inner = flats.iter().flat_map(|flat| flat.rows.iter().chain(&flat.notes));
+            for line in rows.line(&cells).iter().chain(inner) {
+                self.begin(kind)?;
+                self.draft.push(line)?;
+                // The other rows follow without blank lines.
+                (self.last, kind) = (Last::Item, Last::Item);
+            }
+            self.page |= flats.iter().any(|flat| flat.page_after);
+        }
+        if kind == Last::Item {
+            self.last = Last::Paragraph;
+        }
+        Ok(())
+    }
+
+    fn notes(&mut self, notes: &[String]) -> Result<(), Stop> {
+        notes.iter().try_for_each(|note| {
+            self.draft.push("\n")?;
+            self.draft.push(note)
+        })
+    }
+
+    /// Separates what follows from what was written.
+    fn begin(&mut self, next: Last) -> Result<(), Stop> {
+        let page = std::mem::take(&mut self.page);
+        self.draft.push(match (self.last, next) {
+            (Last::Nothing, _) => "",
+            _ if page => "\n\u{c}",
+            (Last::Item, Last::Item) => "\n",
+            _ => "\n\n",
+        })?;
+        if page && self.last != Last::Nothing {
+            self.pages.push(self.draft.chars());
+        }
+        self.last = next;
+        Ok(())
+    }
+}
+
+/// The number or bullet of a paragraph with the space behind it.
+fn labelled(paragraph: &Paragraph) -> String {
+    match &paragraph.label {
+        Some(label) if !label.is_empty() => format!("{label} "),
+        _ => String::new(),
+    }
+}
+
+/// The blocks in one line. The rows of tables in it stand apart.
+pub(super) fn flat(blocks: &[Block]) -> Flat {
+    let mut flat = Flat::default();
+    for block in blocks {
+        match block {
+            Block::Paragraph(paragraph) => flat.paragraph(paragraph),
+            Block::Table(table) => flat.table(table),
+        }
+    }
+    flat
+}
+
+impl Flat {
+    fn paragraph(&mut self, paragraph: &Paragraph) {
+        let text = in_one_line(&paragraph.text);
+        if !text.is_empty() {
+            if !self.text.is_empty() {
+                self.text.push(' ');
+            }
+            self.text.push_str(&labelled(paragraph));
+            self.text.push_str(&text);
+        }
+        self.notes.extend(paragraph.notes.iter().cloned());
+        self.page_before |= paragraph.page_before;
+        self.page_after |= paragraph.page_after;
+    }
+
+    fn table(&mut self, table: &[Row]) {
+        let mut rows = Rows::default();
+        for row in table {
+            let inner: Vec<Flat> = row.iter().map(|cell| self::flat(&cell.blocks)).collect();
+            let cells: Vec<Cell> = row
+                .iter()
+                .zip(&inner)
+                .map(|(cell, flat)| Cell {
+                    text: flat.text.clone(),
+                    span: cell.span,
+                    continues: cell.continues,
+                })
+                .collect();
+            self.rows.extend(rows.line(&cells).map(|line| format!("  {line}")));
+            for flat in inner {
+                self.rows.extend(flat.rows);
+                self.notes.extend(flat.notes);
+            }
+        }
+    }
+}

@@ -1,0 +1,9 @@
+//! Files of office programs: zips of XML, by Microsoft's formats (ECMA-376) and OpenDocument.
+
+pub(crate) mod compound;
+pub(crate) mod docx;
+mod math;
+mod package;
+mod rows;
+mod symbols;
+pub(crate) mod zipped;

@@ -1,0 +1,103 @@
+//! The parts of a Microsoft file, and how they refer to each other.
+
+use crate::archive::Archive;
+use crate::draft::{DAMAGED, Draft, Stop};
+use crate::xml::Xml;
+
+/// A reference from one part to another.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Relation {
+    pub(super) id: String,
+    /// The last word of its type, such as `slide`.
+    pub(super) kind: String,
+    /// The name of the part that it leads to.
+    pub(super) target: String,
+}
+
+/// The references of a part; those of the whole file for the empty name. What leads out of the file is left out.
+pub(super) fn relations(archive: &Archive<'_>, part: &str, draft: &mut Draft) -> Result<Vec<Relation>, Stop> {
+    let (folder, file) = part.rsplit_once('/').unwrap_or(("", part));
+    let slash = if folder.is_empty() { "" } else { "/" };
+    let mut relations = Vec::new();
+    optional(archive, &format!("{folder}{slash}_rels/{file}.rels"), draft, |xml| {
+        xml.each(|xml, _| {
+            xml.each(|_, relation| {
+                let (id, kind, target) =
+                    (relation.attr("Id"), relation.attr("Type"), relation.attr("Target"));
+                let is_inside = relation.attr("TargetMode").is_none_or(|mode| mode != "External");
+                if let (Some(id), Some(kind), Some(target), true) = (id, kind, target, is_inside) {
+                    let kind = kind.rsplit('/').next().unwrap_or_default().to_owned();
+                    relations.push(Relation { id: id.into_owned(), kind, target: resolved(folder, &target) });
+                }
+                Ok(())
+            })
+        })
+    })?;
+    Ok(relations)
+}
+
+/// The part that a file begins with, by its reference or else by the usual name.
+pub(super) fn main_part(archive: &Archive<'_>, usual: &str, draft: &mut Draft) -> Result<String, Stop> {
+    let relations = relations(archive, "", draft)?;
+    let named = relations.into_iter().find(|relation| relation.kind == "officeDocument");
+    Ok(named.map(|relation| relation.target).filter(|part| archive.has(part)).unwrap_or(usual.to_owned()))
+}
+
+/// Reads a part that may be missing. If it is damaged, what was read of it counts.
+pub(super) fn optional(
+    archive: &Archive<'_>,
+    part: &str,
+    draft: &mut Draft,
+    read: impl FnOnce(&mut Xml<'_>) -> Result<(), Stop>,
+) -> Result<(), Stop> {
+    let Some(entry) = archive.entry(part) else { return Ok(()) };
+    let read = || {
+        let mut xml = Xml::open(archive, entry)?;
+        read(&mut xml)?;
+        Ok(xml.has_foreign_entities())
+    };
+    match read() {
+        Ok(true) => draft.note(ENTITIES),
+        Ok(false) => {}
+        Err(Stop::Damaged) => draft.note(DAMAGED),
+        Err(stop) => return Err(stop),
+    }
+    Ok(())
+}
+
+/// What is said of a file whose XML defines entities.
+pub(super) const ENTITIES: &str = "It defines entities of XML of its own, which are left out.";
+
+/// The name of a part as seen from a folder.
+fn resolved(folder: &str, target: &str) -> String {
+    let (mut parts, rest): (Vec<&str>, &str) = match target.strip_prefix('/') {
+        Some(absolute) => (Vec::new(), absolute),
+        None => (folder.split('/').filter(|part| !part.is_empty()).collect(), target),
+    };
+    for part in rest.split('/') {
+        match part {
+            "" | "." => {}
+            ".." => drop(parts.pop()),
+            name => parts.push(name),
+        }
+    }
+    parts.join("/")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn targets_are_resolved() {
+        for (folder, target, part) in [
+            ("word", "styles.xml", "word/styles.xml"),
+            ("ppt/slides", "../notesSlides/n1.xml", "ppt/notesSlides/n1.xml"),
+            ("xl", "/xl/worksheets/sheet1.xml", "xl/worksheets/sheet1.xml"),
+            ("", "./word/document.xml", "word/document.xml"),
+            ("", "../../etc/passwd", "etc/passwd"),
+        ] {
+            assert_eq!(resolved(folder, target), part);
+        }
+    }
+}

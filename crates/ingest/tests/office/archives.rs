@@ -1,0 +1,162 @@
+//! Zips of files, and zips that are cut, locked or hostile.
+
+use minions_ingest::{FileReading, Kind, Limits, Problem, read_all};
+
+use crate::word::{Word, p};
+use crate::zip::{Header, Zip, deflated};
+use crate::{reading, tried};
+
+fn all(bytes: Vec<u8>) -> Vec<FileReading> {
+    read_all("a.zip", bytes, &Limits::default())
+}
+
+/// The names of the readings, with their texts or what is wrong with them.
+fn told(readings: &[FileReading]) -> Vec<(String, String)> {
+    let outcome = |reading: &FileReading| match &reading.outcome {
+        Ok(read) => read.text.clone(),
+        Err(error) => format!("! {error}"),
+    };
+    readings.iter().map(|reading| (reading.name.clone(), outcome(reading))).collect()
+}
+
+#[test]
+fn each_file_of_a_zip_is_read() {
+    let inner = Zip::of(&[("deep.txt", "deep")]).bytes();
+    let third = Zip::of(&[("inner.zip", "x")]).stored("third.zip", &inner).bytes();
+    let mut zip = Zip::of(&[("a.txt", "one"), ("folder/", ""), ("folder/b.md", "# two"), ("a.txt", "again")]);
+    zip.stored("../../etc/passwd", b"harmless")
+        .file("letter.docx", &Word::of(&p("Dear Ada")).zip().bytes())
+        .file("inner.zip", &inner)
+        .file("two.zip", &third)
+        .file("__MACOSX/._a.txt", b"litter")
+        .raw(
+            "link",
+            &Header { mode: 0o120_777, ..Header::of(b"/etc/passwd", b"/etc/passwd") },
+            b"/etc/passwd",
+        );
+    let expected = [
+        ("a.zip/a.txt", "one"),
+        ("a.zip/folder/b.md", "# two"),
+        ("a.zip/a.txt (2)", "again"),
+        ("a.zip/etc/passwd", "harmless"),
+        ("a.zip/letter.docx", "Dear Ada"),
+        ("a.zip/inner.zip/deep.txt", "deep"),
+        ("a.zip/two.zip/inner.zip", "x"),
+        (
+            "a.zip/two.zip/third.zip",
+            "! a.zip/two.zip/third.zip is not looked into: it is an archive within an archive within an archive",
+        ),
+        ("a.zip/link", "! a.zip/link is a link, and links in archives are not followed"),
+    ];
+    let expected = expected.map(|(name, text)| (name.to_owned(), text.to_owned()));
+    assert_eq!(told(&all(zip.bytes())), expected);
+    let single = all(b"plain".to_vec());
+    assert_eq!(told(&single), [("a.zip".to_owned(), "plain".to_owned())]);
+    assert_eq!(
+        told(&all(Zip::default().bytes())),
+        [("a.zip".to_owned(), "! a.zip is damaged: no file is in it".to_owned())]
+    );
+    assert_eq!(tried(zip.bytes()).unwrap_err().problem, Problem::Unsupported(Kind::Archive.name()));
+}
+
+#[test]
+fn what_is_left_of_a_cut_zip_is_read() {
+    let mut zip = Zip::of(&[("a.txt", "one"), ("b.txt", "two")]);
+    let whole = zip.bytes();
+    let cut = whole[..zip.len() as usize].to_vec();
+    let readings = told(&all(cut));
+    assert_eq!(readings, told(&all(whole.clone())));
+    assert_eq!(told(&all([b"MZ some program".to_vec(), whole].concat())).len(), 1, "no zip by its beginning");
+    let word = Word::of(&(0..2000).map(|index| p(&format!("Paragraph {index}"))).collect::<String>()).zip();
+    let whole = word.bytes();
+    let read = reading(whole[..whole.len() * 2 / 3].to_vec());
+    assert!(read.text.contains("Paragraph 500"), "{}", read.text.len());
+    assert!(read.notes.iter().any(|note| note.contains("end of the file is missing")), "{:?}", read.notes);
+    zip.file("c.txt", b"three");
+    let mut wrong = zip.bytes();
+    wrong[36] ^= 1;
+    assert!(told(&all(wrong))[0].1.starts_with("! a.zip/a.txt is damaged"));
+}
+
+#[test]
+fn locked_files_say_so() {
+    let mut zip = Zip::of(&[("open.txt", "open")]);
+    zip.raw("locked.txt", &Header { flags: 1, ..Header::of(b"x", b"x") }, b"x");
+    zip.raw("packed.txt", &Header { method: 93, ..Header::of(b"x", b"x") }, b"x");
+    let readings = all(zip.bytes());
+    assert_eq!(readings[0].outcome.as_ref().unwrap().text, "open");
+    let error = |index: usize| readings[index].outcome.clone().unwrap_err();
+    assert_eq!(error(1).to_string(), "a.zip/locked.txt is locked with a password");
+    assert!(error(1).hint().contains("Unpack it with its password"));
+    assert_eq!(
+        error(2).to_string(),
+        "a.zip/packed.txt is compressed with Zstandard, which can't be undone here"
+    );
+    let utf16 = |name: &str| name.encode_utf16().flat_map(u16::to_le_bytes).collect::<Vec<_>>();
+    let compound =
+        |stream: &str| [b"\xD0\xCF\x11\xE0\xA1\xB1\x1A\xE1".to_vec(), vec![0; 600], utf16(stream)].concat();
+    for (stream, said, remedy) in [
+        ("EncryptedPackage", "a is locked with a password", "save a copy without the password"),
+        ("WordDocument", "Word document of before 2007", "--convert-to docx"),
+        ("Workbook", "Excel workbook of before 2007", "--convert-to xlsx"),
+        ("PowerPoint Document", "PowerPoint presentation of before 2007", "--convert-to pptx"),
+        ("__substg1.0_", "message of Outlook", ".eml"),
+        ("Other", "office program of before 2007", "current format"),
+    ] {
+        let error = tried(compound(stream)).unwrap_err();
+        assert!(error.to_string().contains(said), "{error}");
+        assert!(error.hint().contains(remedy), "{}", error.hint());
+    }
+}
+
+#[test]
+fn bombs_cost_one_line() {
+    let zeros = deflated(&vec![b' '; 64 << 20]);
+    let header = Header { method: 8, size: 10, compressed: zeros.len() as u32, ..Header::default() };
+    let mut lying = Zip::default();
+    lying.raw("a.txt", &header, &zeros);
+    let said = |bytes: Vec<u8>| told(&all(bytes)).into_iter().map(|(_, text)| text).collect::<Vec<_>>();
+    assert_eq!(
+        said(lying.bytes()),
+        ["! a.zip/a.txt looks like a bomb: a part of it swells to more than 200 times its size"]
+    );
+    let mut shared = Zip::default();
+    shared.raw("a.txt", &header, &zeros);
+    for name in ["b.txt", "c.txt"] {
+        shared.listed(name, &header, 0);
+    }
+    assert_eq!(said(shared.bytes()), ["! a.zip looks like a bomb: its entries share their bytes"]);
+    // Little that swells much, in much that does not: the sum counts.
+    let limits = Limits { archive: 3000, ..Limits::default() };
+    let mut many = Zip::default();
+    for index in 0..5 {
+        many.file(&format!("{index}.txt"), &[b'x'; 1000]);
+    }
+    let readings = read_all("a.zip", many.bytes(), &limits);
+    let count = readings.iter().filter(|reading| reading.outcome.is_ok()).count();
+    assert_eq!((count, readings.len()), (3, 5));
+    assert!(readings[4].outcome.clone().unwrap_err().to_string().contains("holds too much"));
+    let limits = Limits { entries: 4, ..Limits::default() };
+    let error = read_all("a.zip", many.bytes(), &limits)[0].outcome.clone().unwrap_err();
+    assert_eq!(error.to_string(), "a.zip holds too many files: more than 4");
+    let nested = Zip::default().file("inner.zip", &many.bytes()).bytes();
+    let limits = Limits { archive: 5000, ..Limits::default() };
+    assert!(read_all("a.zip", nested, &limits).iter().any(|reading| reading.outcome.is_err()));
+}
+
+#[test]
+fn xml_bombs_give_nothing() {
+    let laughs = "<!DOCTYPE w:document [<!ENTITY a 'ha'><!ENTITY b '&a;&a;&a;'>\
+                  <!ENTITY x SYSTEM 'file:///etc/passwd'>]>";
+    let body = p("I say &b; and &x; and &amp;.");
+    let mut zip = Zip::of(&[("[Content_Types].xml", "<Types/>")]);
+    zip.file(
+        "word/document.xml",
+        format!("<?xml version='1.0'?>{laughs}<w:document><w:body>{body}</w:body></w:document>").as_bytes(),
+    );
+    let read = reading(zip.bytes());
+    assert_eq!(read.text, "I say  and  and &.");
+    assert_eq!(read.notes, ["It defines entities of XML of its own, which are left out."]);
+    let deep = Word::of(&"<w:sdt>".repeat(100_000)).zip().bytes();
+    assert_eq!(tried(deep).unwrap_err().to_string(), "a looks like a bomb: its XML is nested too deeply");
+}
