@@ -173,6 +173,12 @@ impl Environment {
         std::path::Path::new(base).join(format!("minions-{}", nix::unistd::geteuid()))
     }
 
+    /// Where what outlives a run is kept, as the XDG base directories have it; `None` if no variable names a place.
+    pub fn state(&self) -> Option<std::path::PathBuf> {
+        let own = self.get("XDG_STATE_HOME").map(std::path::PathBuf::from).filter(|path| path.is_absolute());
+        own.or_else(|| Some(std::path::Path::new(self.get("HOME")?).join(".local/state")))
+    }
+
     /// The addresses at which a Docker Engine may answer: the user's own, else the sockets of the system, of a rootless
     /// engine and of Docker Desktop.
     pub fn docker_engines(&self) -> Vec<String> {

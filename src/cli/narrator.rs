@@ -71,6 +71,8 @@ impl Narrator {
                     Purpose::Program => "program",
                     Purpose::Synthesis => "conclusion",
                     Purpose::WorkerJob => "worker job",
+                    Purpose::FollowUp => "reading of the follow-up",
+                    Purpose::Summary => "summary of the oldest turns",
                 };
                 format!("call {call}: the {} ({endpoint}) is asked for its {purpose}", side.as_str())
             }

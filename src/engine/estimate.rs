@@ -6,7 +6,7 @@ use serde_json::Value;
 use super::files::JobFiles;
 use crate::documents::Document;
 use crate::documents::tokens::{Count, count};
-use crate::job::{Job, Protocol};
+use crate::job::{Job, Protocol, Rewrite};
 
 /// The cost of a job if every round was used and nothing was asked twice, in the field names of a dry run's result.
 #[derive(Clone, Debug, Serialize)]
@@ -40,6 +40,12 @@ impl JobEstimate {
                 (2 * rounds, rounds * readings)
             }
         };
+        // What a session holds is not known here, but most of its turns are follow-ups.
+        let is_rewritten = job.conversation.as_ref().is_some_and(|conversation| {
+            conversation.rewrite == Rewrite::Remote
+                && (conversation.session.is_some() || !conversation.history.is_empty())
+        });
+        let remote_calls = remote_calls + u64::from(is_rewritten);
         Self {
             dry_run: true,
             protocol: job.protocol.name(),

@@ -30,11 +30,13 @@ mod running;
 mod savings;
 mod server;
 mod servers;
+mod session_turn;
 mod shared;
 mod shrinking;
 mod side_config;
 mod spending;
 mod tape;
+mod turn;
 mod window;
 
 use std::path::Path;
@@ -52,6 +54,7 @@ pub use estimate::JobEstimate;
 pub use files::FileReport;
 pub use result::{ConversationLog, EvidenceSummary, FailedLog, JobResult, LoggedUsage, Timing};
 pub use savings::{Dollars, SavingsReport, Tokens};
+pub use turn::SessionReport;
 
 use crate::chat::secrets::Redactor;
 use crate::config::{ENV_LOG_DIR, LOG_DIR};

@@ -8,10 +8,12 @@ use serde_json::Value;
 use super::egress_report::EgressReport;
 use super::files::FileReport;
 use super::savings::SavingsReport;
+use super::turn::SessionReport;
 use crate::chat::{Message, Usage};
 use crate::documents::Document;
 use crate::error::Spent;
 use crate::events::ModelInfo;
+use crate::history::{History, HistoryReport};
 use crate::protocols::{Cited, Entry, Round, Status};
 
 /// The result of a job that was answered, or whose rounds were used up.
@@ -21,6 +23,9 @@ pub struct JobResult {
     pub final_answer: String,
     /// How sound the answer is.
     pub status: Status,
+    /// A follow-up in words that stand alone; `None` where nobody was asked for them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub standalone_task: Option<String>,
     /// Messages to and from the supervisor. `None` in a slim result.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub supervisor_messages: Option<Vec<Message>>,
@@ -68,6 +73,15 @@ pub struct JobResult {
     pub remote_client: ModelInfo,
     /// The version of minions.
     pub minions_version: &'static str,
+    /// What the turn had of the conversation. `None` of a job that stands for itself, as in the next two.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub history: Option<HistoryReport>,
+    /// The conversation with this turn, for the next job's `history`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub conversation_history: Option<History>,
+    /// The session that took this turn.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub session: Option<SessionReport>,
     /// The cost of the job.
     #[serde(skip)]
     pub spent: Spent,
@@ -109,6 +123,9 @@ pub struct LoggedUsage {
 pub struct ConversationLog {
     /// The question.
     pub task: String,
+    /// The same in words that stand alone, if it is a follow-up.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub standalone_task: Option<String>,
     /// `minion`: the documents.
     #[serde(skip_serializing_if = "Option::is_none", serialize_with = "documents")]
     pub context: Option<Arc<[Document]>>,

@@ -15,21 +15,24 @@ use super::read_ahead::ReadAhead;
 use super::result::{ConversationLog, EvidenceSummary, FailedLog, JobResult, LoggedUsage, Timing};
 use super::retrieval::Embeddings;
 use super::savings::SavingsReport;
+use super::session_turn::SharedSession;
 use super::shared::SharedResources;
-use super::{clients, conversation_log, images};
+use super::turn::{Posed, SessionReport, TurnState};
+use super::{clients, conversation_log, images, session_turn, turn};
 use crate::chat::secrets::Redactor;
 use crate::chat::{Format, Usage};
 use crate::documents::Document;
 use crate::documents::tokens::Count;
-use crate::error::{Failure, Spent};
+use crate::error::{Failure, FailureKind, Spent};
 use crate::events::{DocumentInfo, EventKind, Events, ModelInfo};
 use crate::job::{Job, JobRole, Protocol};
-use crate::prompts::Prompts;
+use crate::prompts::{Filled, Prompts};
 use crate::protocols::minion::Minion;
 use crate::protocols::minions::Minions;
-use crate::protocols::{Answer, Assignment, Notes, Side, Transcript};
+use crate::protocols::{Answer, Assignment, FollowUp, Notes, Side, Transcript};
 use crate::sandbox::{HostCalls, Sandbox, SandboxLimits, SearchByMeaning};
-use crate::sync::beside_runtime;
+use crate::sessions::TurnRecord;
+use crate::sync::{beside_runtime, lock};
 
 /// The version that results name.
 const VERSION: &str = env!("CARGO_PKG_VERSION");
@@ -58,6 +61,9 @@ pub(super) struct JobRun {
     remote_client: ModelInfo,
     /// Set once it was told that the log cannot be written.
     lost_log: OnceLock<()>,
+    /// What it has of the conversation, once it is known.
+    turn: OnceLock<TurnState>,
+    session: SharedSession,
 }
 
 /// Tells that a job begins.
@@ -81,6 +87,9 @@ pub(super) struct ClosedJob {
     log: ConversationLog,
     /// `None` if the log can't be written.
     log_file: Option<String>,
+    /// What the next turn of the conversation is given; `None` of a job that stands for itself.
+    turn: Option<TurnRecord>,
+    session: Option<SessionReport>,
 }
 
 impl JobRun {
@@ -111,6 +120,8 @@ impl JobRun {
             local_client,
             remote_client,
             lost_log: OnceLock::new(),
+            turn: OnceLock::new(),
+            session: SharedSession::default(),
         }
     }
 
@@ -134,6 +145,12 @@ impl JobRun {
         if let Err(error) = check.unwrap_or_else(|_| Err(no_answer(LAST_LOG_WAIT))) {
             self.warn_of_log(&error);
         }
+        let conversation = job.conversation.as_ref();
+        if let Some(session) = conversation.and_then(|conversation| conversation.session.as_ref()) {
+            let opened =
+                session_turn::open(job, session, &shared.config.environment, &self.transcript).await?;
+            *lock(&self.session) = Some(opened);
+        }
         // The texts are counted while the models are made ready, which takes longer.
         let counting = Counting::begin(job);
         let prompts = match job.prompts.is_empty() {
@@ -152,14 +169,31 @@ impl JobRun {
         let missing = clients.missing;
         let supervisor = self.supervisor.get_or_init(|| Side::new(clients.supervisor));
         let worker = self.worker.get_or_init(|| Side::new(clients.worker));
-        let assignment = Assignment {
+        let nothing = Filled::default();
+        let as_asked = Assignment {
             supervisor,
             worker,
             prompts: &prompts,
             task: &job.task,
             context: &job.context,
             doc_metadata: job.doc_metadata.as_deref(),
+            known: &nothing,
             max_rounds: job.max_rounds,
+        };
+        let posed = match conversation {
+            None => None,
+            Some(conversation) => {
+                let follow_up = FollowUp { assignment: &as_asked, transcript: &self.transcript };
+                let posed = turn::pose(conversation, &self.session, &follow_up).await;
+                // A request that a replay does not have is the reason that is told.
+                let (state, posed) = posed.map_err(|failure| missing.failure().unwrap_or(failure))?;
+                let _ = self.turn.set(state);
+                Some(posed)
+            }
+        };
+        let assignment = match &posed {
+            None => as_asked,
+            Some(Posed { task, known }) => Assignment { task, known, ..as_asked },
         };
         let answer = match &job.protocol {
             Protocol::Minion(params) => {
@@ -241,16 +275,39 @@ impl JobRun {
             let (spent, timing) = (run.spent(), run.timing());
             let log = run.log(&outcome, &notes, spent, timing);
             let text = cleaner.clean_json_pretty(&log).map_err(io::Error::from);
-            (ClosedJob { outcome, notes, spent, timing, log, log_file: None }, text)
+            let turn = run
+                .job
+                .conversation
+                .is_some()
+                .then(|| turn::record(&run.job.task, run.turn.get(), &outcome, &notes, spent));
+            (ClosedJob { outcome, notes, spent, timing, log, log_file: None, turn, session: None }, text)
         });
         let (mut closed, text) = ended.await?;
+        closed.session = self.store_turn(&closed, redactor).await;
         closed.log_file = self.write_log(text, redactor, self.log_wait(&closed.outcome)).await;
         Ok(closed)
     }
 
+    /// Adds the turn to the session, if the job has one. If that fails, a warning is given and the job keeps its answer.
+    /// A job that was refused before it began is no turn.
+    async fn store_turn(&self, closed: &ClosedJob, redactor: &Redactor) -> Option<SessionReport> {
+        let session = self.job.conversation.as_ref()?.session.as_ref()?;
+        if closed.outcome.as_ref().is_err_and(|failure| failure.kind == FailureKind::Input) {
+            drop(lock(&self.session).take());
+            return None;
+        }
+        let turn = closed.turn.as_ref()?;
+        let clean = redactor.clean_json(turn).and_then(|json| serde_json::from_slice(&json));
+        let (turn, stored) = session_turn::end(&self.session, clean.unwrap_or_else(|_| turn.clone())).await?;
+        if let Err(failure) = &stored {
+            self.transcript.warn(format!("this turn is not in the session: {failure}"));
+        }
+        Some(SessionReport { name: session.name.to_string(), turn, stored: stored.is_ok() })
+    }
+
     /// The result of a job whose log is written.
     pub(super) fn result(&self, closed: ClosedJob) -> Result<JobResult, Failure> {
-        let ClosedJob { outcome, notes, spent, timing, log, log_file } = closed;
+        let ClosedJob { outcome, notes, spent, timing, log, log_file, turn, session } = closed;
         let savings = outcome
             .as_ref()
             .ok()
@@ -267,9 +324,19 @@ impl JobRun {
             Protocol::Minion(_) => false,
             Protocol::Minions(_) => true,
         };
+        let state = self.turn.get();
+        let conversation_history = state.zip(turn).map(|(state, record)| {
+            let mut history = state.history.clone();
+            history.push(record.turn);
+            history
+        });
         let result = JobResult {
             final_answer: answer.text,
             status: answer.status,
+            standalone_task: state.and_then(|state| state.standalone_task.clone()),
+            history: state.map(|state| state.report),
+            conversation_history,
+            session,
             supervisor_messages: Some(notes.supervisor),
             worker_messages: Some(notes.worker),
             remote_usage: spent.remote,
@@ -310,6 +377,7 @@ impl JobRun {
         };
         ConversationLog {
             task: self.job.task.clone(),
+            standalone_task: self.turn.get().and_then(|turn| turn.standalone_task.clone()),
             context,
             doc_metadata,
             conversation: notes.conversation.clone(),

@@ -13,6 +13,9 @@ const IMAGE_TOKENS: u32 = 1600;
 /// The tokens of the prompts of minions with a question or task.
 const PROMPT_TOKENS: u32 = 512;
 
+/// A window for the longest prompt with what was said before, and its reply.
+const HISTORY_WINDOW: u32 = 4608;
+
 /// The window that a side needs, in tokens.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Demand {
@@ -27,10 +30,11 @@ pub(super) struct Demand {
 impl Demand {
     pub(super) fn of_worker(job: &Job) -> Self {
         let asked = job.local.kwargs.generation.num_ctx;
-        match job.protocol {
+        let demand = match job.protocol {
             Protocol::Minion(_) => Self { asked, ..Self::of_reading_all(job) },
             Protocol::Minions(_) => Self { asked, likely: config::MINIONS_WINDOW, certain: 0 },
-        }
+        };
+        Self { likely: demand.likely.max(of_history(job)), ..demand }
     }
 
     /// The window of a worker that reads all documents and pictures at once.
@@ -53,6 +57,7 @@ impl Demand {
         Self {
             asked: job.remote.kwargs.generation.num_ctx,
             likely: config::SUPERVISOR_WINDOW
+                .max(of_history(job))
                 .max(tokens(bytes / BYTES_PER_TOKEN).saturating_add(config::SUPERVISOR_WINDOW / 2)),
             certain: least(texts().map(String::as_str)),
         }
@@ -77,6 +82,11 @@ impl Demand {
         let Self { asked: window, likely: tokens, certain: at_least } = self;
         Need { model, window, tokens, at_least, ..Need::default() }
     }
+}
+
+/// The window for what was said before in a conversation, with our words around it and the reply.
+fn of_history(job: &Job) -> u32 {
+    if job.conversation.is_some() { HISTORY_WINDOW } else { 0 }
 }
 
 /// The number of bytes of chunk, task and advice that fit into a window of `window` tokens, beside the prompt of

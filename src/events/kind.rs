@@ -49,6 +49,10 @@ pub enum Purpose {
     Synthesis,
     /// `minions`: one worker job.
     WorkerJob,
+    /// A follow-up is put into words that stand alone.
+    FollowUp,
+    /// The worker sums up the oldest turns of a conversation.
+    Summary,
 }
 
 /// How far a worker job is.
@@ -160,6 +164,11 @@ pub enum EventKind {
         total: u64,
         /// Whether it ended, with or without success. The numbers count for nothing then.
         is_done: bool,
+    },
+    /// A follow-up was put into words that stand alone; the protocol runs on them.
+    Understood {
+        /// The question.
+        task: String,
     },
     /// A round begins.
     Round {

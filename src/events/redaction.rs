@@ -52,7 +52,9 @@ pub(super) fn redact(kind: &mut EventKind, redactor: &Redactor) {
             clean(status);
         }
         EventKind::Call { endpoint, .. } => clean(endpoint),
-        EventKind::Message { text, .. } | EventKind::Warning { text } => clean(text),
+        EventKind::Message { text, .. } | EventKind::Warning { text } | EventKind::Understood { task: text } => {
+            clean(text);
+        }
         EventKind::Program { code, error, .. } => {
             clean(code);
             clean_if_any(error);

@@ -267,6 +267,11 @@ pub(super) fn text(place: &str, value: Value) -> Result<String, JobError> {
     }
 }
 
+/// The complaint that `value`, at `place`, is not what is `wanted` there.
+pub(super) fn wrong_kind(place: impl Into<String>, wanted: &'static str, value: &Value) -> JobError {
+    JobError::WrongType { place: place.into(), wanted, got: kind(value) }
+}
+
 /// As a count that the program keeps in 32 bits.
 pub(super) fn narrow(n: u64) -> u32 {
     u32::try_from(n).unwrap_or(u32::MAX)

@@ -8,6 +8,7 @@ mod context;
 mod digest;
 mod error;
 mod fields;
+mod history;
 mod line;
 mod model_id;
 mod names;
@@ -32,7 +33,7 @@ pub use parse::parse;
 pub(crate) use parse::{BUDGET, check_budget, prices_of};
 pub use role::JobRole;
 pub use schema::{
-    Budget, ClientKwargs, ClientSpec, Job, MinionParams, MinionsParams, NamedFile, Prices, Protocol,
-    ProtocolKind,
+    Budget, ClientKwargs, ClientSpec, Conversation, Job, MinionParams, MinionsParams, NamedFile, Prices,
+    Protocol, ProtocolKind, Rewrite, SessionRef,
 };
 pub use value::value;

@@ -11,7 +11,9 @@ use crate::chat::providers::Provider;
 use crate::chat::secrets::Secret;
 use crate::chat::{Generation, Usage, VendorOptions, base_url};
 use crate::documents::Document;
+use crate::history::History;
 use crate::sandbox::Search;
+use crate::sessions::Name;
 
 /// One job: the two sides, the protocol, the question and the documents.
 #[derive(Clone, Debug)]
@@ -52,6 +54,53 @@ pub struct Job {
     pub prices: Option<Prices>,
     /// An object of the caller's own, copied to the result.
     pub metadata: Option<Value>,
+    /// What was said before; `None` if the job stands for itself.
+    pub conversation: Option<Conversation>,
+}
+
+/// The conversation that a job is a turn of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Conversation {
+    /// What was said before; of a session, what is not in it: how many turns stay as they are.
+    pub history: History,
+    /// Who makes a follow-up stand alone.
+    pub rewrite: Rewrite,
+    /// The session that has the history and takes this turn.
+    pub session: Option<SessionRef>,
+}
+
+/// Who makes a question of a follow-up that stands alone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rewrite {
+    /// The supervisor.
+    Remote,
+    /// The worker.
+    Local,
+    /// Nobody: the task goes out as it is.
+    Off,
+}
+
+impl Rewrite {
+    /// Each of them.
+    pub const ALL: [Self; 3] = [Self::Remote, Self::Local, Self::Off];
+
+    /// Its name in a job.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Remote => "remote",
+            Self::Local => "local",
+            Self::Off => "off",
+        }
+    }
+}
+
+/// A session, by its name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SessionRef {
+    /// Its name.
+    pub name: Name,
+    /// The folder of sessions, if the job names one.
+    pub dir: Option<PathBuf>,
 }
 
 impl Job {

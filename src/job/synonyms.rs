@@ -1,6 +1,6 @@
 //! Names that other tools, and people who guess, have for a key.
 
-const SYNONYMS: [(&str, &str); 40] = [
+const SYNONYMS: [(&str, &str); 47] = [
     ("api_base", "base_url"),
     ("openai_api_base", "base_url"),
     ("endpoint", "base_url"),
@@ -41,6 +41,13 @@ const SYNONYMS: [(&str, &str); 40] = [
     ("title", "name"),
     ("rounds", "max_rounds"),
     ("deadline", "deadline_s"),
+    ("question", "query"),
+    ("answer", "remote_output"),
+    ("response", "remote_output"),
+    ("final_answer", "remote_output"),
+    ("messages", "turns"),
+    ("conversation_history", "history"),
+    ("chat_history", "history"),
 ];
 
 /// The key among `known` that others call `key`.

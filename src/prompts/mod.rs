@@ -61,6 +61,12 @@ prompts! {
     MINIONS_SYNTHESISE_LAST = "minions_synthesise_last";
     /// The reply was not the JSON asked for.
     JSON_AGAIN = "json_again";
+    /// A follow-up is put into words that stand alone.
+    FOLLOW_UP = "follow_up";
+    /// What earlier answers say, for the supervisor.
+    KNOWN_SO_FAR = "known_so_far";
+    /// The worker sums up the oldest turns of a conversation.
+    SUMMARISE = "summarise";
 }
 
 /// The names of all prompts.

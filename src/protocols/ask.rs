@@ -13,8 +13,9 @@ use crate::words::count;
 /// Characters of an unusable reply that an error quotes.
 const QUOTE: usize = 300;
 
-/// The supervisor, with its conversation so far.
+/// The supervisor, or the worker in its place, with its conversation so far.
 pub(super) struct Supervisor<'a> {
+    role: JobRole,
     side: &'a Side,
     prompts: &'a Prompts,
     transcript: &'a Transcript,
@@ -48,15 +49,27 @@ impl<T> Judged<T> {
 impl<'a> Supervisor<'a> {
     /// A supervisor to whom nothing was said yet.
     pub(super) fn new(assignment: &Assignment<'a>, purpose: Purpose, transcript: &'a Transcript) -> Self {
-        let Assignment { supervisor: side, prompts, .. } = *assignment;
-        Self { side, prompts, transcript, purpose, messages: Vec::new(), preferred_server: None }
+        Self::of(JobRole::Supervisor, assignment, purpose, transcript)
+    }
+
+    /// The model of `role`, to whom nothing was said yet.
+    pub(super) fn of(
+        role: JobRole,
+        assignment: &Assignment<'a>,
+        purpose: Purpose,
+        transcript: &'a Transcript,
+    ) -> Self {
+        let Assignment { supervisor, worker, prompts, .. } = *assignment;
+        let side = if role == JobRole::Supervisor { supervisor } else { worker };
+        Self { role, side, prompts, transcript, purpose, messages: Vec::new(), preferred_server: None }
     }
 
     /// Sends `prompt` and gives the reply.
     pub(super) async fn say(&mut self, prompt: Filled, format: &Format) -> Result<ChatReply, ProtocolError> {
-        self.transcript.told(JobRole::Supervisor, &prompt.text);
+        let role = self.role;
+        self.transcript.told(role, &prompt.text);
         self.messages.push(Message::user(prompt.text).owning(prompt.own));
-        let calls = CallEvents::new(&self.transcript.events, JobRole::Supervisor, self.purpose);
+        let calls = CallEvents::new(&self.transcript.events, role, self.purpose);
         let request = ChatRequest {
             messages: std::mem::take(&mut self.messages),
             format: format.clone(),
@@ -70,12 +83,17 @@ impl<'a> Supervisor<'a> {
         self.messages = request.messages;
         let prompt = self.messages.last().map_or("", |message| message.content.as_str());
         let reply = outcome
-            .inspect_err(|error| self.transcript.remote(prompt, &format!("[failed: {error}]")))
-            .map_err(ProtocolError::Supervisor)?;
-        tracing::info!("the supervisor replied with {}", count(reply.usage.completion_tokens, "token"));
-        self.transcript.said(JobRole::Supervisor, calls.call(), &reply.text);
-        self.transcript.remote(prompt, &reply.text);
-        self.messages.push(Message::assistant(reply.text.clone()).own());
+            .inspect_err(|error| self.transcript.turn(role, prompt, &format!("[failed: {error}]")))
+            .map_err(|error| match role {
+                JobRole::Supervisor => ProtocolError::Supervisor(error),
+                JobRole::Worker | JobRole::Embedding => ProtocolError::Worker(error),
+            })?;
+        tracing::info!("the {role} replied with {}", count(reply.usage.completion_tokens, "token"));
+        self.transcript.said(role, calls.call(), &reply.text);
+        self.transcript.turn(role, prompt, &reply.text);
+        let said = Message::assistant(reply.text.clone());
+        // What the worker says may hold something of the documents.
+        self.messages.push(if role == JobRole::Supervisor { said.own() } else { said });
         Ok(reply)
     }
 
@@ -111,10 +129,11 @@ impl<'a> Supervisor<'a> {
             if tries > config::MAX_JSON_RETRIES {
                 let quote = excerpt(&text, QUOTE);
                 let is_cut = finish == Finish::Length;
-                return fallback.ok_or(ProtocolError::Unusable { is_cut, tries, problem, quote });
+                let role = self.role;
+                return fallback.ok_or(ProtocolError::Unusable { role, is_cut, tries, problem, quote });
             }
             self.transcript
-                .warn(format!("the supervisor's reply is unusable and asked for again: {problem}"));
+                .warn(format!("the {}'s reply is unusable and asked for again: {problem}", self.role));
             // The problem is told in words of ours and of its own reply.
             let slots = [("problem", Slot::Own(&problem)), ("keys", Slot::Own(&keys(format)))];
             prompt = self.prompts.fill(&prompts::JSON_AGAIN, &slots);

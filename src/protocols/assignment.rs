@@ -2,7 +2,7 @@
 
 use super::side::Side;
 use crate::documents::Document;
-use crate::prompts::Prompts;
+use crate::prompts::{self, Filled, Prompts, Slot};
 
 /// The question, the documents and the two sides that work on them.
 pub(crate) struct Assignment<'a> {
@@ -18,6 +18,22 @@ pub(crate) struct Assignment<'a> {
     pub context: &'a [Document],
     /// What the supervisor is told about the documents.
     pub doc_metadata: Option<&'a str>,
+    /// What earlier answers of the conversation say; empty if there are none that matter.
+    pub known: &'a Filled,
     /// The most rounds, at least 1.
     pub max_rounds: u32,
+}
+
+impl Assignment<'_> {
+    /// `metadata`, and below it what is known already.
+    pub(super) fn about(&self, metadata: &str) -> Filled {
+        let mut about = Filled::default();
+        about.push(Slot::Own(metadata));
+        if !self.known.text.is_empty() {
+            about.push(Slot::Own("\n\n"));
+            let known = [("known", Slot::Filled(self.known))];
+            about.push(Slot::Filled(&self.prompts.fill(&prompts::KNOWN_SO_FAR, &known)));
+        }
+        about
+    }
 }

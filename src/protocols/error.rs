@@ -2,6 +2,7 @@
 
 use crate::chat::{ChatError, ChatErrorKind};
 use crate::error::{Failure, FailureKind};
+use crate::job::JobRole;
 use crate::sandbox::SandboxError;
 use crate::words::count;
 
@@ -14,9 +15,11 @@ pub enum ProtocolError {
     /// A call to the worker failed, or all of a round's.
     #[error("{}", of_call("worker", .0))]
     Worker(ChatError),
-    /// The supervisor's reply stayed unusable.
-    #[error("the supervisor's reply is unusable after {tries} tries: {problem}; it wrote: {quote}")]
+    /// The supervisor's reply stayed unusable, or that of the worker in its place.
+    #[error("the {role}'s reply is unusable after {tries} tries: {problem}; it wrote: {quote}")]
     Unusable {
+        /// Whose reply it is.
+        role: JobRole,
         /// Whether the token limit cut the last one off.
         is_cut: bool,
         /// Replies asked for.
@@ -64,6 +67,10 @@ impl From<ProtocolError> for Failure {
     fn from(error: ProtocolError) -> Self {
         let hint = match &error {
             ProtocolError::Supervisor(chat) | ProtocolError::Worker(chat) => chat.hint.clone(),
+            ProtocolError::Unusable { role: JobRole::Worker, .. } => Some(
+                "use a stronger model as local_client, or leave `rewrite` out: the supervisor then makes a follow-up stand alone"
+                    .into(),
+            ),
             ProtocolError::Unusable { is_cut: true, .. } => {
                 Some("raise remote_client.kwargs.max_tokens, or use a model that says less as remote_client".into())
             }

@@ -122,7 +122,7 @@ impl Minion<'_> {
             &prompts::MINION_SUPERVISOR,
             &[
                 ("task", Slot::Own(self.assignment.task)),
-                ("metadata", Slot::Own(&metadata)),
+                ("metadata", Slot::Filled(&self.assignment.about(&metadata))),
                 ("rounds", Slot::Own(&rounds)),
             ],
         )
@@ -175,7 +175,7 @@ impl Minion<'_> {
                 (instead.to_owned(), true)
             }
         };
-        transcript.local(&question, &text);
+        transcript.turn(JobRole::Worker, &question, &text);
         chat.messages.push(Message::assistant(text.clone()));
         Ok((text, is_lost))
     }

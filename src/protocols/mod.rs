@@ -6,6 +6,7 @@
 mod ask;
 mod assignment;
 mod error;
+mod follow_up;
 pub(crate) mod minion;
 pub(crate) mod minions;
 mod reply;
@@ -20,6 +21,7 @@ use crate::documents::Document;
 
 pub(crate) use assignment::Assignment;
 pub(crate) use error::ProtocolError;
+pub(crate) use follow_up::{FollowUp, Understood};
 pub use round::{Round, RoundJob, RoundJobs, RoundVerdict};
 pub(crate) use server_pool::{Permit, PooledServer, ServerPool};
 pub(crate) use side::Side;

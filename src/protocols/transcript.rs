@@ -73,6 +73,8 @@ pub(crate) struct Notes {
     pub rounds: Vec<Round>,
     /// `minions`: what the worker cited.
     pub evidence: Vec<Cited>,
+    /// What did not go as it should.
+    pub warnings: Vec<String>,
     /// Messages of the fan-out under way, in the order in which its calls ended.
     fan_out: Vec<((usize, u32), [Message; 2])>,
 }
@@ -107,6 +109,7 @@ impl Transcript {
     /// Tells that something did not go as it should, though the job goes on.
     pub(crate) fn warn(&self, text: String) {
         tracing::warn!("{text}");
+        self.notes().warnings.push(text.clone());
         self.events.emit(|| EventKind::Warning { text });
     }
 
@@ -116,19 +119,19 @@ impl Transcript {
         self.events.emit(|| EventKind::Round { round, of });
     }
 
-    /// Notes a turn with the supervisor.
-    pub(crate) fn remote(&self, prompt: &str, output: &str) {
-        self.notes().supervisor.extend([Message::user(prompt), Message::assistant(output)]);
-        self.exchange("remote", prompt, output);
-    }
-
-    /// Notes a turn with the worker.
-    pub(crate) fn local(&self, prompt: &str, output: &str) {
-        self.notes().worker.extend([Message::user(prompt), Message::assistant(output)]);
-        self.exchange("local", prompt, output);
-    }
-
-    fn exchange(&self, user: &'static str, prompt: &str, output: &str) {
+    /// Notes a turn with one of the two.
+    pub(crate) fn turn(&self, role: JobRole, prompt: &str, output: &str) {
+        let messages = [Message::user(prompt), Message::assistant(output)];
+        let user = match role {
+            JobRole::Supervisor => {
+                self.notes().supervisor.extend(messages);
+                "remote"
+            }
+            JobRole::Worker | JobRole::Embedding => {
+                self.notes().worker.extend(messages);
+                "local"
+            }
+        };
         let (prompt, output) = (prompt.to_owned(), Some(output.to_owned()));
         self.entry(Entry { user, prompt, output, ..Entry::default() });
     }

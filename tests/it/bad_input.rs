@@ -115,7 +115,13 @@ fn cases() -> Vec<(&'static str, Vec<u8>)> {
                 job["local_client"] = json!({"type": "llama_cpp", "model_path": "x.gguf"});
             }),
         ),
-        ("several turns, which come later", with("/protocol/kwargs", json!({"is_multi_turn": true}))),
+        (
+            "a history of a job that stands for itself",
+            changed(|job| {
+                job["protocol"]["kwargs"] = json!({"is_multi_turn": false});
+                job["call_params"]["history"] = json!([{"role": "user", "content": "Who?"}]);
+            }),
+        ),
         ("a picture that is not there", with("/call_params/images", json!(["no/such.png"]))),
         ("a file that is no picture", with("/call_params/images", json!(["/etc/passwd"]))),
         (

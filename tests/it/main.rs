@@ -18,6 +18,7 @@ mod client_kwargs;
 mod command_line;
 mod container;
 mod context_files;
+mod conversations;
 mod demo;
 mod docs;
 mod documentation;

@@ -20,6 +20,16 @@ impl Document {
     pub fn chars(&self) -> usize {
         self.text.chars().count()
     }
+
+    /// The place that holds the character at `offset`. Lines are counted in the text from the last place that has one.
+    pub fn place_at(&self, offset: usize) -> Option<Place> {
+        let (start, place) = self.places.last_before(offset)?;
+        let mut place = place.clone();
+        if let Place::Line(line) | Place::Section { line, .. } = &mut place {
+            *line = line.saturating_add(lines_between(&self.text, *start, offset));
+        }
+        Some(place)
+    }
 }
 
 impl From<String> for Document {
@@ -65,8 +75,27 @@ pub enum Place {
     Chapter(String),
     /// A section, by its heading.
     Heading(String),
-    /// A line of a plain text.
+    /// A line of a plain text. A document lists it once, for the text that begins there; the lines after it are counted
+    /// when they are asked for.
     Line(u32),
+    /// A line below a heading of a plain text. The lines after it are counted as for [`Self::Line`].
+    Section {
+        /// The heading.
+        heading: String,
+        /// The line.
+        line: u32,
+    },
+}
+
+impl Place {
+    /// The place with the document's name, as people cite it: `annual.pdf p. 40`, `src/a.rs:88`.
+    pub fn in_document(&self, name: &str) -> String {
+        match self {
+            Self::Line(line) => format!("{name}:{line}"),
+            Self::Section { heading, line } => format!("{name}:{line} ({heading})"),
+            place => format!("{name} {place}"),
+        }
+    }
 }
 
 impl fmt::Display for Place {
@@ -79,6 +108,7 @@ impl fmt::Display for Place {
             Self::Chapter(title) => write!(f, "chapter {title}"),
             Self::Heading(title) => write!(f, "section {title}"),
             Self::Line(number) => write!(f, "line {number}"),
+            Self::Section { heading, line } => write!(f, "line {line} ({heading})"),
         }
     }
 }
@@ -97,11 +127,58 @@ impl From<Vec<(usize, Place)>> for Places {
 }
 
 impl Places {
-    /// The place that holds the character at `offset`: the last one that begins there or before.
-    pub fn at(&self, offset: usize) -> Option<&Place> {
-        let after = self.0.partition_point(|(start, _)| *start <= offset);
-        self.0[..after].last().map(|(_, place)| place)
+    /// The places of a plain text: its lines.
+    pub fn of_lines() -> Self {
+        Self(vec![(0, Place::Line(1))])
     }
+
+    /// The place that holds the character at `offset`: the last one that begins there or before. Of lines it is the
+    /// first one; [`Document::place_at`] counts on from there.
+    pub fn at(&self, offset: usize) -> Option<&Place> {
+        self.last_before(offset).map(|(_, place)| place)
+    }
+
+    fn last_before(&self, offset: usize) -> Option<&(usize, Place)> {
+        let after = self.0.partition_point(|(start, _)| *start <= offset);
+        self.0[..after].last()
+    }
+}
+
+/// How many lines end between two offsets in characters.
+fn lines_between(text: &str, from: usize, to: usize) -> u32 {
+    let from = byte_of(text, 0, from);
+    let to = byte_of(text, from.0, to - from.1);
+    let lines = text.as_bytes()[from.0..to.0].iter().filter(|byte| **byte == b'\n').count();
+    u32::try_from(lines).unwrap_or(u32::MAX)
+}
+
+/// The offset in bytes of the character that stands `chars` after the byte `start`, and how many characters there were.
+fn byte_of(text: &str, start: usize, chars: usize) -> (usize, usize) {
+    const BLOCK: usize = 4096;
+    let bytes = &text.as_bytes()[start..];
+    let (mut at, mut left) = (0, chars);
+    while let Some(block) = bytes.get(at..at + BLOCK) {
+        let begun = block.iter().filter(|byte| begins_character(**byte)).count();
+        if begun > left {
+            break;
+        }
+        at += BLOCK;
+        left -= begun;
+    }
+    for byte in &bytes[at..] {
+        if begins_character(*byte) {
+            if left == 0 {
+                break;
+            }
+            left -= 1;
+        }
+        at += 1;
+    }
+    (start + at, chars - left)
+}
+
+fn begins_character(byte: u8) -> bool {
+    byte & 0xc0 != 0x80
 }
 
 #[cfg(test)]
@@ -137,6 +214,42 @@ mod tests {
         }
         assert_eq!(Place::Page(40).to_string(), "p. 40");
         assert_eq!(Places::default().at(0), None);
+    }
+
+    #[test]
+    fn lines_are_counted_from_the_last_place_that_has_one() {
+        let text = "é1\n2\n\n# Ä\n5\n6".to_owned();
+        let heading = Place::Section { heading: "Ä".to_owned(), line: 4 };
+        let places = Places::from(vec![(0, Place::Line(1)), (6, heading)]);
+        let document = Document { name: None, text, places };
+        let cases = [
+            (0, "line 1"),
+            (2, "line 1"),
+            (3, "line 2"),
+            (5, "line 3"),
+            (6, "line 4 (Ä)"),
+            (10, "line 5 (Ä)"),
+            (12, "line 6 (Ä)"),
+            (99, "line 6 (Ä)"),
+        ];
+        for (offset, place) in cases {
+            assert_eq!(document.place_at(offset).unwrap().to_string(), place, "{offset}");
+        }
+        assert_eq!(Document::default().place_at(0), None);
+        assert_eq!(Place::Line(88).in_document("src/a.rs"), "src/a.rs:88");
+        assert_eq!(Place::Page(40).in_document("annual.pdf"), "annual.pdf p. 40");
+        assert_eq!(document.place_at(6).unwrap().in_document("a.md"), "a.md:4 (Ä)");
+    }
+
+    #[test]
+    fn lines_of_long_texts_are_counted() {
+        let text = "zeile mit ä\n".repeat(5000) + "last";
+        let document = Document { name: None, text, places: Places::of_lines() };
+        for line in [0, 1, 340, 341, 342, 4999] {
+            assert_eq!(document.place_at(line * 12), Some(Place::Line(line as u32 + 1)));
+            assert_eq!(document.place_at(line * 12 + 11), Some(Place::Line(line as u32 + 1)));
+        }
+        assert_eq!(document.place_at(usize::MAX), Some(Place::Line(5001)));
     }
 
     #[test]

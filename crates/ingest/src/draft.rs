@@ -32,6 +32,13 @@ pub(crate) struct Draft {
     notes: Vec<String>,
 }
 
+/// A point in a draft that it can go back to.
+pub(crate) struct Mark {
+    bytes: usize,
+    chars: usize,
+    places: usize,
+}
+
 impl Draft {
     /// An empty text of at most `limit` bytes.
     pub(crate) fn new(limit: usize) -> Self {
@@ -80,6 +87,18 @@ impl Draft {
         !self.places.is_empty()
     }
 
+    /// Where the draft is now.
+    pub(crate) fn mark(&self) -> Mark {
+        Mark { bytes: self.text.len(), chars: self.chars, places: self.places.len() }
+    }
+
+    /// Forgets what was written after the mark.
+    pub(crate) fn back_to(&mut self, mark: &Mark) {
+        self.text.truncate(mark.bytes);
+        self.chars = mark.chars;
+        self.places.truncate(mark.places);
+    }
+
     /// The reading, however it ended.
     pub(crate) fn finish(mut self, kind: Kind, end: Result<(), Stop>) -> Result<Reading, Problem> {
         match end {
@@ -101,3 +120,6 @@ impl Draft {
 
 /// What is said of a file that is damaged in part.
 pub(crate) const DAMAGED: &str = "The file is damaged: some of its text may be missing or wrong.";
+
+/// What is said of a zip without a directory.
+pub(crate) const CUT: &str = "The end of the file is missing: what follows may lack parts of it.";

@@ -17,7 +17,7 @@ const LITTER: &[&str] = &["__MACOSX/", ".DS_Store", "Thumbs.db", "desktop.ini"];
 /// If its kind has no reader, as an archive of files has none, or nothing of it can be read.
 pub fn read(name: &str, bytes: Vec<u8>, limits: &Limits) -> Result<Reading, ReadError> {
     let budget = Budget::new(limits);
-    match outcome(bytes, limits, &budget) {
+    match outcome(name, bytes, limits, &budget) {
         Ok(Found::Reading(reading)) => Ok(reading),
         Ok(Found::Archive(_)) => Err(error(name, Kind::Archive, Problem::Unsupported(Kind::Archive.name()))),
         Err((kind, problem)) => Err(error(name, kind, problem)),
@@ -47,8 +47,8 @@ fn error(name: &str, kind: Kind, problem: Problem) -> ReadError {
 }
 
 /// Reads one file.
-fn outcome(bytes: Vec<u8>, limits: &Limits, budget: &Budget) -> Result<Found, (Kind, Problem)> {
-    let kind = Kind::of(&bytes);
+fn outcome(name: &str, bytes: Vec<u8>, limits: &Limits, budget: &Budget) -> Result<Found, (Kind, Problem)> {
+    let kind = Kind::of(&bytes).named(name);
     let failed = |problem| (kind, problem);
     if bytes.len() > limits.bytes {
         return Err(failed(Problem::TooLarge { bytes: bytes.len(), limit: limits.bytes }));
@@ -86,7 +86,7 @@ struct All<'b> {
 
 impl All<'_> {
     fn file(&mut self, name: String, bytes: Vec<u8>, archives: usize) {
-        match outcome(bytes, &self.limits, self.budget) {
+        match outcome(&name, bytes, &self.limits, self.budget) {
             Ok(Found::Reading(reading)) => {
                 // All texts together stay within the limit of one.
                 self.limits.text -= reading.text.len().min(self.limits.text);

@@ -1,5 +1,6 @@
 //! The kinds of files, known by their first bytes.
 
+use crate::encoding::Wide;
 use crate::markup;
 
 /// A kind of file.
@@ -9,6 +10,8 @@ pub enum Kind {
     Pdf,
     /// A plain text of any sort: prose, Markdown, code, CSV, JSON.
     Text,
+    /// A text with the marks of Markdown.
+    Markdown,
     /// A page of HTML or XHTML.
     Html,
     /// A zip, before anybody looked into it: one of the next six.
@@ -43,6 +46,7 @@ const TEXT_WITHIN: usize = 8 << 10;
 const NAMES: &[(Kind, &str)] = &[
     (Kind::Pdf, "PDF"),
     (Kind::Text, "plain text"),
+    (Kind::Markdown, "text in Markdown"),
     (Kind::Html, "page of HTML"),
     (Kind::Zip, "zip archive or office file"),
     (Kind::Docx, "Word document"),
@@ -88,6 +92,17 @@ impl Kind {
         }
     }
 
+    /// The kind of a file with this content and name. The content decides; of two sorts of text the name may.
+    #[must_use]
+    pub fn named(self, name: &str) -> Self {
+        let end = name.rsplit_once('.').map(|(_, end)| end.to_ascii_lowercase());
+        match (self, end.as_deref()) {
+            (Self::Text, Some("md" | "markdown" | "mdown" | "mkd")) => Self::Markdown,
+            (Self::Text, Some("html" | "htm" | "xhtml" | "shtml")) => Self::Html,
+            _ => self,
+        }
+    }
+
     /// What messages call it.
     pub fn name(self) -> &'static str {
         let row = NAMES.iter().find(|(kind, _)| *kind == self);
@@ -95,11 +110,11 @@ impl Kind {
     }
 }
 
-/// Whether the bytes are a text: UTF-16 with a mark, or any encoding of bytes without control characters.
+/// Whether the bytes are a text: in UTF-16 or UTF-32, or in any encoding of bytes without control characters.
 fn is_text(bytes: &[u8]) -> bool {
     let head = &bytes[..bytes.len().min(TEXT_WITHIN)];
     let control = |byte: &u8| *byte < b' ' && !matches!(byte, b'\t'..=b'\r' | 0x1b);
-    head.starts_with(b"\xff\xfe") || head.starts_with(b"\xfe\xff") || !head.iter().any(control)
+    !head.iter().any(control) || Wide::of(bytes).is_some()
 }
 
 #[cfg(test)]
@@ -122,10 +137,22 @@ mod tests {
             (b"<!DOCTYPE html><title>x</title>", Kind::Html),
             ("Gr\u{fc}\u{df}e".as_bytes(), Kind::Text),
             (b"\xff\xfea\0", Kind::Text),
+            (b"a\0b\0", Kind::Text),
+            (b"\0\0\0a", Kind::Text),
             (b"a\0b\0\x01\x02", Kind::Unknown),
         ];
         for (bytes, kind) in cases {
             assert_eq!(Kind::of(bytes), *kind, "{:?}", String::from_utf8_lossy(bytes));
+        }
+        let cases = [
+            (Kind::Text, "a.MD", Kind::Markdown),
+            (Kind::Text, "a.htm", Kind::Html),
+            (Kind::Text, "md", Kind::Text),
+            (Kind::Html, "a.md", Kind::Html),
+            (Kind::Pdf, "a.md", Kind::Pdf),
+        ];
+        for (kind, name, named) in cases {
+            assert_eq!(kind.named(name), named);
         }
         for (kind, name) in NAMES {
             assert_eq!(kind.name(), *name);

@@ -6,10 +6,12 @@
 
 mod archive;
 mod draft;
+mod encoding;
 mod files;
 mod html;
 mod kind;
 mod layout;
+mod markdown;
 mod markup;
 mod office;
 mod pdf;

@@ -1,4 +1,4 @@
-//! Which texts are pages of HTML.
+//! Which texts are pages of HTML, and what they say of their encoding.
 
 /// How much of a text is looked at.
 const WITHIN: usize = 4 << 10;
@@ -22,6 +22,24 @@ pub(crate) fn is_html(bytes: &[u8]) -> bool {
     BEGINNINGS.iter().any(tag)
 }
 
+/// The label of the encoding that the page says it has: in its XML declaration or in a `<meta>`.
+pub(crate) fn encoding(bytes: &[u8]) -> Option<&[u8]> {
+    let head = &bytes[..bytes.len().min(WITHIN)];
+    let of = |attribute: &[u8], end: &[u8]| {
+        let head = head.to_ascii_lowercase();
+        let start = memchr::memmem::find(&head, attribute)? + attribute.len();
+        let length = memchr::memmem::find(&head[start..], end)?;
+        let quoted =
+            head.get(start..)?.iter().take_while(|byte| byte.is_ascii_whitespace() || b"=\"'".contains(byte));
+        let start = start + quoted.count();
+        let word = |byte: &&u8| byte.is_ascii_alphanumeric() || b"-_:.".contains(byte);
+        let label = head.get(start..)?.iter().take_while(word).count();
+        (label > 0 && length > 0).then_some(start..start + label)
+    };
+    let declared = bytes.starts_with(b"<?xml").then(|| of(b"encoding", b"?>")).flatten();
+    declared.or_else(|| of(b"charset", b">")).map(|range| &bytes[range])
+}
+
 /// What follows a comment or declaration at the start of `text`.
 fn after_one<'a>(text: &'a str, start: &str, end: &str) -> Option<&'a str> {
     let inside = text.strip_prefix(start)?;
@@ -38,6 +56,20 @@ fn plain(bytes: &[u8]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_page_names_its_encoding() {
+        let cases: &[(&[u8], Option<&[u8]>)] = &[
+            (b"<html><meta charset=\"windows-1251\">", Some(b"windows-1251")),
+            (b"<META HTTP-EQUIV=content-type content='text/html; CHARSET = KOI8-R'>", Some(b"KOI8-R")),
+            (b"<?xml version='1.0' encoding='iso-8859-1'?><html>", Some(b"iso-8859-1")),
+            (b"<meta charset=>", None),
+            (b"<html>", None),
+        ];
+        for (bytes, label) in cases {
+            assert_eq!(encoding(bytes), *label);
+        }
+    }
 
     #[test]
     fn a_page_begins_as_one() {

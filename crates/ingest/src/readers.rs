@@ -1,9 +1,9 @@
 //! Which kind of file is read by what.
 
 use crate::archive::Archive;
-use crate::office::docx;
+use crate::office::{docx, workbook};
 use crate::reading::{Limits, Problem, Reading};
-use crate::{Kind, html, pdf, text};
+use crate::{Kind, html, markdown, pdf, text};
 
 /// What reads one kind of file.
 pub(crate) enum Reader {
@@ -18,7 +18,9 @@ const READERS: &[(Kind, Reader)] = &[
     (Kind::Pdf, Reader::Bytes(pdf::read)),
     (Kind::Text, Reader::Bytes(text::read)),
     (Kind::Html, Reader::Bytes(html::read)),
+    (Kind::Markdown, Reader::Bytes(markdown::read)),
     (Kind::Docx, Reader::Parts(docx::read)),
+    (Kind::Workbook, Reader::Parts(workbook::read)),
 ];
 
 /// The reader of a kind, if there is one.

@@ -38,7 +38,7 @@ pub struct Limits {
     pub archive: usize,
     /// The entries of a zip.
     pub entries: usize,
-    /// The text that it gives, in bytes; what is beyond that is left out, with a note.
+    /// The text that a file that is no plain text gives, in bytes; what is beyond that is left out, with a note.
     pub text: usize,
     /// The drawing operators of one page; what is beyond that is left out, with a note.
     pub operators: usize,
@@ -47,7 +47,7 @@ pub struct Limits {
 impl Default for Limits {
     fn default() -> Self {
         Self {
-            bytes: 512 << 20,
+            bytes: 1 << 30,
             inflated: 256 << 20,
             archive: 512 << 20,
             entries: 50_000,

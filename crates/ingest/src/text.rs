@@ -1,63 +1,41 @@
-//! Plain texts. Their lines are not listed as places: whoever has an offset can count the line breaks before it.
+//! Plain texts: their characters, with line ends as `\n`.
 
 use minions_documents::Places;
 
 use crate::Kind;
+use crate::encoding::decode;
 use crate::reading::{Limits, Problem, Reading};
 
-pub(crate) fn read(bytes: Vec<u8>, limits: &Limits) -> Result<Reading, Problem> {
-    if bytes.len() > limits.text {
-        return Err(Problem::TooLarge { bytes: bytes.len(), limit: limits.text });
-    }
+pub(crate) fn read(bytes: Vec<u8>, _: &Limits) -> Result<Reading, Problem> {
     let mut notes = Vec::new();
-    let text = decode(bytes, &mut notes);
-    Ok(Reading { kind: Kind::Text, text, places: Places::default(), notes, scans: Vec::new() })
+    let text = clean(decode(bytes, None, &mut notes), &mut notes);
+    Ok(Reading { kind: Kind::Text, text, places: Places::of_lines(), notes, scans: Vec::new() })
 }
 
-pub(crate) fn decode(bytes: Vec<u8>, notes: &mut Vec<String>) -> String {
-    if let Some(text) = utf16(&bytes) {
-        return text;
-    }
-    match String::from_utf8(bytes) {
-        Ok(mut text) => {
-            if text.starts_with('\u{feff}') {
-                text.remove(0);
+/// Makes each line end a line feed, and drops zeros.
+fn clean(text: String, notes: &mut Vec<String>) -> String {
+    let Some(first) = memchr::memchr2(b'\r', b'\0', text.as_bytes()) else { return text };
+    let mut bytes = text.into_bytes();
+    let (mut to, mut zeros, mut last) = (first, 0, 0);
+    for from in first..bytes.len() {
+        let byte = bytes[from];
+        match byte {
+            b'\0' => zeros += 1,
+            // The line ended with the carriage return before it.
+            b'\n' if last == b'\r' => {}
+            _ => {
+                bytes[to] = if byte == b'\r' { b'\n' } else { byte };
+                to += 1;
             }
-            text
         }
-        Err(error) => {
-            notes.push(
-                "It is no valid UTF-8: it was read as Latin-1 (Windows-1252), so letters with accents may be wrong."
-                    .to_owned(),
-            );
-            error.into_bytes().into_iter().map(windows_1252).collect()
-        }
+        last = byte;
     }
-}
-
-/// The text of UTF-16 that begins with a byte order mark.
-fn utf16(bytes: &[u8]) -> Option<String> {
-    let unit: fn([u8; 2]) -> u16 = match bytes {
-        [0xff, 0xfe, ..] => u16::from_le_bytes,
-        [0xfe, 0xff, ..] => u16::from_be_bytes,
-        _ => return None,
-    };
-    let units = bytes[2..].chunks_exact(2).map(|pair| unit([pair[0], pair[1]]));
-    Some(char::decode_utf16(units).map(|unit| unit.unwrap_or('\u{fffd}')).collect())
-}
-
-/// The characters of Windows-1252 that Latin-1 lacks, from 0x80 on.
-const WINDOWS: [char; 32] = [
-    '€', '\u{81}', '‚', 'ƒ', '„', '…', '†', '‡', 'ˆ', '‰', 'Š', '‹', 'Œ', '\u{8d}', 'Ž', '\u{8f}', '\u{90}',
-    '‘', '’', '“', '”', '•', '–', '—', '˜', '™', 'š', '›', 'œ', '\u{9d}', 'ž', 'Ÿ',
-];
-
-/// The character of a byte in Windows-1252.
-fn windows_1252(byte: u8) -> char {
-    match byte {
-        0x80..=0x9f => WINDOWS[usize::from(byte - 0x80)],
-        _ => char::from(byte),
+    bytes.truncate(to);
+    if zeros > 0 {
+        notes.push(format!("{zeros} zero bytes in it were left out."));
     }
+    // Only ASCII was changed or left out.
+    String::from_utf8(bytes).unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -65,19 +43,35 @@ mod tests {
     use super::*;
 
     #[test]
-    fn encodings_are_known() {
+    fn lines_end_with_a_line_feed() {
         let cases: &[(&[u8], &str, usize)] = &[
             (b"plain", "plain", 0),
             (b"\xEF\xBB\xBFwith a mark", "with a mark", 0),
-            (b"\xFF\xFEa\0\xFC\0", "aü", 0),
-            (b"\xFE\xFF\0a\x20\xAC", "a€", 0),
-            (b"Gr\xFC\xDFe \x80 5", "Grüße € 5", 1),
+            (b"a\r\nb\r\n", "a\nb\n", 0),
+            (b"a\rb\r\rc", "a\nb\n\nc", 0),
+            (b"a\n\rb", "a\n\nb", 0),
+            ("é\r\nü\0\0".as_bytes(), "é\nü", 1),
+            (b"\xFF\xFEa\0\r\0\n\0\xFC\0", "a\nü", 0),
+            (b"a\x0cb", "a\x0cb", 0),
             (b"", "", 0),
         ];
         for (bytes, text, notes) in cases {
-            assert_eq!(Kind::of(bytes), Kind::Text);
             let reading = read(bytes.to_vec(), &Limits::default()).unwrap();
             assert_eq!((reading.text.as_str(), reading.notes.len()), (*text, *notes));
         }
+    }
+
+    #[test]
+    fn places_are_lines() {
+        let reading = read(b"a\r\nb\r\nc".to_vec(), &Limits::default()).unwrap();
+        assert_eq!(reading.into_document("a.rs").place_at(4).unwrap().to_string(), "line 3");
+    }
+
+    #[test]
+    fn a_text_may_be_longer_than_that_of_other_kinds() {
+        let limits = Limits { bytes: 4, text: 1, ..Limits::default() };
+        assert_eq!(crate::read("a", b"1234".to_vec(), &limits).unwrap().text, "1234");
+        let error = crate::read("a", b"12345".to_vec(), &limits).unwrap_err();
+        assert_eq!(error.problem, Problem::TooLarge { bytes: 5, limit: 4 });
     }
 }

@@ -48,6 +48,11 @@ impl Element {
         bare.or_else(|| self.found(|key| key.local_name().as_ref() == name))
     }
 
+    /// The value of an attribute that has a prefix, as references to other parts have.
+    pub(crate) fn prefixed(&self, name: &str) -> Option<Cow<'_, str>> {
+        self.found(|key| key.prefix().is_some() && key.local_name().as_ref() == name)
+    }
+
     fn found(&self, is_it: impl Fn(QName<'_>) -> bool) -> Option<Cow<'_, str>> {
         let mut attributes = self.0.attributes();
         attributes.with_checks(false);

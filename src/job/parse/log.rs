@@ -7,12 +7,12 @@ use serde_json::Value;
 use crate::job::error::JobError;
 use crate::job::fields::Fields;
 
-/// `log_dir`, if the job names one.
-pub(super) fn log_dir(protocol: &mut Fields) -> Result<Option<PathBuf>, JobError> {
-    let Some(dir) = protocol.name("log_dir")? else { return Ok(None) };
+/// A folder that `protocol` names by `key`, if it names one.
+pub(super) fn folder(protocol: &mut Fields, key: &str) -> Result<Option<PathBuf>, JobError> {
+    let Some(dir) = protocol.name(key)? else { return Ok(None) };
     if Path::new(&dir).components().any(|part| part == Component::ParentDir) || dir.contains('\0') {
         let problem = "must be a path without `..`".to_owned();
-        return Err(JobError::BadValue { place: protocol.place("log_dir"), problem });
+        return Err(JobError::BadValue { place: protocol.place(key), problem });
     }
     Ok(Some(PathBuf::from(dir)))
 }

@@ -14,9 +14,10 @@ pub(super) const PARSER: Parser = Parser {
         "logging_id",
         "images",
         "read_ahead",
+        "history",
     ],
     unused_params: &["is_privacy", "is_follow_up"],
-    kwargs: &["prompts", "prices"],
+    kwargs: &["prompts", "prices", "is_multi_turn", "max_history_turns", "rewrite"],
     parse,
 };
 
@@ -32,7 +33,7 @@ fn parse(
     )?;
     if params.flag("is_follow_up")? == Some(true) {
         tracing::warn!(
-            "call_params.is_follow_up has no effect: each job stands for itself, here as in the original"
+            "call_params.is_follow_up has no effect, here as in the original: call_params.history makes a job a follow-up"
         );
     }
     refuse_schema(remote)?;

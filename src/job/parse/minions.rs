@@ -33,9 +33,19 @@ pub(super) const PARSER: Parser = Parser {
         "logging_id",
         "retrieval_model",
         "chunk_fn",
+        "history",
     ],
     unused_params: &["mcp_tools_info"],
-    kwargs: &["max_code_attempts", "num_samples", "worker_batch_size", "prompts", "prices"],
+    kwargs: &[
+        "max_code_attempts",
+        "num_samples",
+        "worker_batch_size",
+        "prompts",
+        "prices",
+        "is_multi_turn",
+        "max_history_turns",
+        "rewrite",
+    ],
     parse,
 };
 

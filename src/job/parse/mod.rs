@@ -1,5 +1,6 @@
 //! From a bare job as JSON to a checked one. Each protocol has its own parser; what every protocol has is read here.
 
+mod conversation;
 mod cost;
 mod log;
 mod minion;
@@ -22,8 +23,17 @@ use crate::{config, prompts};
 pub(crate) use cost::{BUDGET, check_budget, prices_of};
 
 /// The keys of a job.
-const TOP_LEVEL: [&str; 8] =
-    ["local_client", "remote_client", "protocol", "call_params", "custom_id", "metadata", "budget", "output"];
+const TOP_LEVEL: [&str; 9] = [
+    "local_client",
+    "remote_client",
+    "protocol",
+    "call_params",
+    "custom_id",
+    "metadata",
+    "budget",
+    "output",
+    "session",
+];
 
 /// Checks one bare job. `log_dir` is where logs go when the job does not say.
 pub fn parse(job: Value, log_dir: &Path) -> Result<Job, JobError> {
@@ -45,12 +55,14 @@ fn checked(job: Value, log_dir: &Path) -> Result<Job, JobError> {
         return Err(JobError::Missing { place: "call_params.task", remedy: "say what is to be found out" });
     };
     names::refuse_as_task("call_params.task", &task)?;
+    let session = conversation::session(&mut root, &mut protocol_fields)?;
     let Given { documents, files } = given(&mut params)?;
-    let log_dir = log::log_dir(&mut protocol_fields)?.unwrap_or_else(|| log_dir.to_owned());
+    let log_dir = log::folder(&mut protocol_fields, "log_dir")?.unwrap_or_else(|| log_dir.to_owned());
     Ok(Job {
         line: None,
         hash: None,
         is_slim,
+        conversation: conversation::conversation(&mut params, &mut kwargs, session, &task)?,
         task,
         max_rounds: max_rounds(&mut params, &mut protocol_fields)?,
         images: images(&mut params, &local)?,
@@ -118,7 +130,7 @@ fn assignment(root: &mut Fields) -> Result<(ProtocolKind, AssignmentFields), Job
     let mut protocol_fields = Fields::strict_but(
         "protocol",
         protocol,
-        &["type", "max_rounds", "log_dir", "kwargs"],
+        &["type", "max_rounds", "log_dir", "session_dir", "kwargs"],
         &["callback"],
     )?;
     let kind = protocol_kind(&mut protocol_fields)?;
@@ -130,13 +142,9 @@ fn assignment(root: &mut Fields) -> Result<(ProtocolKind, AssignmentFields), Job
     }
     let parser = Parser::of(kind);
     let kwargs = protocol_fields.value("kwargs").unwrap_or_default();
-    let mut kwargs = Fields::strict_but("protocol.kwargs", kwargs, parser.kwargs, &["is_multi_turn"])?;
+    let kwargs = Fields::strict("protocol.kwargs", kwargs, parser.kwargs)?;
     let params = root.value("call_params").unwrap_or_default();
     let params = Fields::strict_but("call_params", params, parser.params, parser.unused_params)?;
-    if kwargs.flag("is_multi_turn")? == Some(true) {
-        let instead = "leave it out; put what is known already into the context";
-        return Err(JobError::Unsupported { place: kwargs.place("is_multi_turn"), instead });
-    }
     Ok((kind, AssignmentFields { protocol_fields, kwargs, params }))
 }
 

@@ -24,7 +24,7 @@ pub(super) fn right_place(error: JobError) -> JobError {
     let homes = [
         ("", TOP_LEVEL.contains(&key)),
         ("call_params", is_of_both(|parser| parser.params)),
-        ("protocol", ["max_rounds", "log_dir"].contains(&key)),
+        ("protocol", ["max_rounds", "log_dir", "session_dir"].contains(&key)),
         ("protocol.kwargs", is_of_both(|parser| parser.kwargs)),
         ("budget", cost::BUDGET.contains(&key)),
     ];

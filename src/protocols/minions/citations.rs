@@ -26,14 +26,14 @@ pub(super) fn checked(
         let evidence = chunk.evidence(&citation);
         *confirmed = evidence.verified;
         let document = evidence.document.map(|at| &documents[at]);
-        let place = document.zip(evidence.start).and_then(|(document, start)| document.places.at(start));
+        let place = document.zip(evidence.start).and_then(|(document, start)| document.place_at(start));
         let one = Cited {
             round,
             job_id: manifest.job_id,
             chunk_id: manifest.chunk_id,
             citation,
             source: document.and_then(|document| document.name.clone()),
-            place: place.map(ToString::to_string),
+            place: place.map(|place| place.to_string()),
             evidence,
         };
         job_events::cited(events, index, manifest, &one);

@@ -158,7 +158,7 @@ impl Minions<'_> {
             &[
                 ("program", Slot::Filled(&program)),
                 ("task", Slot::Own(self.assignment.task)),
-                ("metadata", Slot::Own(self.metadata())),
+                ("metadata", Slot::Filled(&self.metadata())),
                 ("documents", Slot::Other(&described(self.assignment.context))),
                 ("tasks", Slot::Own(&self.params.num_tasks_per_round.to_string())),
                 ("jobs", Slot::Own(&self.params.max_jobs_per_round.to_string())),

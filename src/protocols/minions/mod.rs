@@ -20,7 +20,7 @@ use super::{Answer, Assignment, Entry, ProtocolError, Transcript};
 use crate::chat::Message;
 use crate::documents::evidence::Sources;
 use crate::job::MinionsParams;
-use crate::prompts;
+use crate::prompts::{self, Filled};
 use crate::sandbox::{JobManifest, JobOutput, JobRecord, Sandbox};
 use crate::words::count;
 
@@ -116,8 +116,8 @@ impl Minions<'_> {
         worker::bare_prompt(self.assignment.prompts)
     }
 
-    fn metadata(&self) -> &str {
-        self.assignment.doc_metadata.unwrap_or("nothing is known")
+    fn metadata(&self) -> Filled {
+        self.assignment.about(self.assignment.doc_metadata.unwrap_or("nothing is known"))
     }
 }
 

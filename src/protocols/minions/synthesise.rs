@@ -37,7 +37,7 @@ impl Minions<'_> {
             &prompt,
             &[
                 ("task", Slot::Own(task)),
-                ("metadata", Slot::Own(self.metadata())),
+                ("metadata", Slot::Filled(&self.metadata())),
                 ("answers", Slot::Other(answers)),
                 ("scratchpad", Slot::Own(&scratchpad)),
                 ("round", Slot::Own(&round.to_string())),

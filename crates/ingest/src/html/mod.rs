@@ -21,7 +21,7 @@ use page::Page;
 
 use crate::Kind;
 use crate::reading::{Limits, Problem, Reading};
-use crate::text;
+use crate::{encoding, markup};
 
 /// The text of an HTML document or of a part of one.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -47,7 +47,7 @@ pub(crate) fn read(bytes: Vec<u8>, limits: &Limits) -> Result<Reading, Problem> 
         return Err(Problem::TooLarge { bytes: bytes.len(), limit: limits.text });
     }
     let mut notes = Vec::new();
-    let HtmlText { mut text, mut headings, title } = text_of(&text::decode(bytes, &mut notes));
+    let HtmlText { mut text, mut headings, title } = text_of(&decoded(bytes, &mut notes));
     if let Some(title) = title.filter(|title| !text.starts_with(title.as_str())) {
         let before = title.chars().count() + 2;
         text = format!("{title}\n\n{text}");
@@ -56,6 +56,12 @@ pub(crate) fn read(bytes: Vec<u8>, limits: &Limits) -> Result<Reading, Problem> 
     let places: Vec<_> =
         headings.into_iter().map(|(offset, title)| (offset, Place::Heading(title))).collect();
     Ok(Reading { kind: Kind::Html, text, places: Places::from(places), notes, scans: Vec::new() })
+}
+
+/// The characters of a page. Its own declaration of its encoding holds unless they are Unicode.
+fn decoded(bytes: Vec<u8>, notes: &mut Vec<String>) -> String {
+    let label = markup::encoding(&bytes).map(<[u8]>::to_vec);
+    encoding::decode(bytes, label.as_deref(), notes)
 }
 
 fn shown(html: &str, without_navigation: bool) -> HtmlText {

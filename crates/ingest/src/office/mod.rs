@@ -6,4 +6,5 @@ mod math;
 mod package;
 mod rows;
 mod symbols;
+pub(crate) mod workbook;
 pub(crate) mod zipped;

@@ -4,7 +4,7 @@
 pub(super) const BETWEEN: &str = " | ";
 
 /// A merged cell that is longer than this is not said again in the rows below.
-const REPEATED: usize = 200;
+pub(super) const REPEATED: usize = 200;
 
 /// A cell of a row.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

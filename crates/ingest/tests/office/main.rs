@@ -3,6 +3,7 @@
 mod archives;
 mod docx;
 mod word;
+mod workbooks;
 mod zip;
 
 use minions_documents::Place;

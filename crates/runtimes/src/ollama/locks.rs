@@ -7,7 +7,8 @@ use std::os::unix::fs::{DirBuilderExt, FileExt, MetadataExt, OpenOptionsExt};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use nix::fcntl::{FcntlArg, OFlag, fcntl, openat};
+use minions_machine::own_file;
+use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::libc;
 use nix::sys::stat::{Mode, fchmod};
 use nix::unistd::geteuid;
@@ -142,15 +143,8 @@ impl Locks {
     /// Opens a file in the directory, or makes it.
     fn file(&self, directory: &File, role: &str) -> io::Result<File> {
         let name = format!("{}.{role}", self.name);
-        let flags = OFlag::O_RDWR | OFlag::O_CREAT | OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK | OFlag::O_CLOEXEC;
-        let file = File::from(openat(directory, name.as_str(), flags, Mode::S_IRUSR | Mode::S_IWUSR)?);
-        let found = file.metadata()?;
         // The directory may have been open to others before it was closed to them.
-        if found.is_file() && found.nlink() == 1 && found.uid() == geteuid().as_raw() {
-            Ok(file)
-        } else {
-            Err(io::Error::other(format!("{name} is not a file of ours")))
-        }
+        own_file::open(directory, &name, OFlag::O_RDWR | OFlag::O_CREAT)
     }
 
     pub(super) fn failed(&self, error: &io::Error) -> RuntimeError {

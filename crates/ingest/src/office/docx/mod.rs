@@ -14,7 +14,7 @@ use minions_documents::Place;
 use super::package::{ENTITIES, main_part, optional, relations};
 use crate::Kind;
 use crate::archive::Archive;
-use crate::draft::{Draft, Stop};
+use crate::draft::{CUT, Draft, Stop};
 use crate::reading::{Limits, Problem, Reading};
 use crate::xml::Xml;
 use body::body;
@@ -105,9 +105,6 @@ fn read_notes(xml: &mut Xml<'_>, body: &mut Body<'_>, notes: &mut Notes) -> Resu
         })
     })
 }
-
-/// What is said of a zip without a directory.
-const CUT: &str = "The end of the file is missing: what follows may lack parts of it.";
 
 fn tell(draft: &mut Draft, seen: Seen) {
     let notes = [

@@ -1,5 +1,16 @@
 //! Files that a job names: regular ones, and no more of them than is of use.
 
+#[allow(dead_code, reason = "the engine does not read folders yet")]
+pub(crate) mod folder;
+#[allow(dead_code, reason = "the engine does not read folders yet")]
+pub(crate) mod tree;
+
+mod defaults;
+#[cfg(test)]
+mod folder_tests;
+mod names;
+mod rules;
+
 use std::fs::OpenOptions;
 use std::io::Read;
 use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};

@@ -1,0 +1,166 @@
+//! Workbooks of Excel (SpreadsheetML, ECMA-376 part 1, 18).
+
+mod dates;
+mod digits;
+mod formats;
+mod sheet;
+mod strings;
+mod styles;
+
+use super::package::{ENTITIES, Relation, main_part, optional, relations};
+use super::rows::in_one_line;
+use crate::Kind;
+use crate::archive::Archive;
+use crate::draft::{CUT, DAMAGED, Draft, Stop};
+use crate::reading::{Limits, Problem, Reading};
+use crate::xml::Xml;
+use sheet::{Comments, Seen, Shared, Sheet, cell};
+
+/// Reads a workbook.
+pub(crate) fn read(archive: &Archive<'_>, limits: &Limits) -> Result<Reading, Problem> {
+    let mut draft = Draft::new(limits.text);
+    let end = written(archive, &mut draft);
+    draft.finish(Kind::Workbook, end)
+}
+
+/// A sheet as the workbook lists it.
+struct Listed {
+    name: String,
+    is_hidden: bool,
+    relation: String,
+}
+
+fn written(archive: &Archive<'_>, draft: &mut Draft) -> Result<(), Stop> {
+    let main = main_part(archive, "xl/workbook.xml", draft)?;
+    let relations = relations(archive, &main, draft)?;
+    let mut shared = Shared::default();
+    let mut sheets = Vec::new();
+    if !archive.has(&main) {
+        return Err(Stop::Refused(Problem::Damaged("its main part is missing")));
+    }
+    optional(archive, &main, draft, |xml| listed(xml, &mut sheets, &mut shared.epoch_1904))?;
+    let part = |kind: &str| relations.iter().find(|relation| relation.kind == kind);
+    if let Some(styles) = part("styles") {
+        optional(archive, &styles.target, draft, |xml| shared.styles.read(xml))?;
+    }
+    if let Some(strings) = part("sharedStrings") {
+        optional(archive, &strings.target, draft, |xml| shared.strings.read(xml))?;
+    }
+    let mut seen = Seen::default();
+    for sheet in &sheets {
+        let relation = relations.iter().find(|relation| relation.id == sheet.relation);
+        if let Some(relation) = relation.filter(|relation| relation.kind == "worksheet") {
+            write_sheet(archive, sheet, relation, &shared, draft, &mut seen)?;
+        }
+    }
+    tell(seen, draft);
+    if archive.cut {
+        draft.note(CUT);
+    }
+    Ok(())
+}
+
+/// The sheets, and whether days are counted from 1904.
+fn listed(xml: &mut Xml<'_>, sheets: &mut Vec<Listed>, epoch_1904: &mut bool) -> Result<(), Stop> {
+    xml.each(|xml, _| {
+        xml.each(|xml, element| match element.name() {
+            "workbookPr" => {
+                *epoch_1904 = matches!(element.attr("date1904").as_deref(), Some("1" | "true"));
+                Ok(())
+            }
+            "sheets" => xml.each(|_, sheet| {
+                sheets.push(Listed {
+                    name: in_one_line(&sheet.attr("name").unwrap_or_default()),
+                    is_hidden: sheet.attr("state").is_some_and(|state| state != "visible"),
+                    relation: sheet.prefixed("id").unwrap_or_default().into_owned(),
+                });
+                Ok(())
+            }),
+            _ => Ok(()),
+        })
+    })
+}
+
+fn write_sheet(
+    archive: &Archive<'_>,
+    listed: &Listed,
+    part: &Relation,
+    shared: &Shared,
+    draft: &mut Draft,
+    seen: &mut Seen,
+) -> Result<(), Stop> {
+    let Some(entry) = archive.entry(&part.target) else {
+        draft.note(DAMAGED);
+        return Ok(());
+    };
+    let mut comments = Comments::new();
+    for relation in relations(archive, &part.target, draft)? {
+        if relation.kind == "comments" {
+            optional(archive, &relation.target, draft, |xml| read_comments(xml, &mut comments))?;
+        }
+    }
+    let hidden = if listed.is_hidden { " (hidden)" } else { "" };
+    let head = format!("Sheet: {}{hidden}", listed.name);
+    let before = draft.mark();
+    let mut sheet = Sheet::new(&listed.name, head.clone(), shared, comments.clone());
+    let mut xml = Xml::open(archive, entry)?;
+    let mut end = sheet.write(&mut xml, draft);
+    if let Ok(merged) = &mut end
+        && !merged.is_empty()
+    {
+        // Which cells are merged stands behind them: they are read again.
+        let merged = std::mem::take(merged);
+        draft.back_to(&before);
+        sheet = Sheet::new(&listed.name, head, shared, comments);
+        sheet.merged = merged;
+        xml = Xml::open(archive, entry)?;
+        end = sheet.write(&mut xml, draft);
+    }
+    seen.hidden |= sheet.seen.hidden;
+    seen.formulas += sheet.seen.formulas;
+    if xml.has_foreign_entities() {
+        draft.note(ENTITIES);
+    }
+    match end {
+        Err(Stop::Damaged) => draft.note(DAMAGED),
+        other => drop(other?),
+    }
+    Ok(())
+}
+
+fn read_comments(xml: &mut Xml<'_>, comments: &mut Comments) -> Result<(), Stop> {
+    let mut authors = Vec::new();
+    xml.each(|xml, _| {
+        xml.each(|xml, group| match group.name() {
+            "authors" => xml.each(|xml, _| {
+                authors.push(in_one_line(&xml.text()?));
+                Ok(())
+            }),
+            "commentList" => xml.each(|xml, comment| {
+                let name = comment.attr("ref").unwrap_or_default().into_owned();
+                let author = comment.number::<usize>("authorId").and_then(|index| authors.get(index));
+                let text = strings::rich(xml)?;
+                let by = author
+                    .filter(|author| !author.is_empty())
+                    .map_or(String::new(), |by| format!(" by {by}"));
+                if let Some((row, _)) = cell(&name) {
+                    comments.entry(row).or_default().push(format!("[comment on {name}{by}: {text}]"));
+                }
+                Ok(())
+            }),
+            _ => Ok(()),
+        })
+    })
+}
+
+fn tell(seen: Seen, draft: &mut Draft) {
+    if seen.hidden {
+        draft.note("It has hidden rows or columns, which were read as well.");
+    }
+    if seen.formulas > 0 {
+        draft.note(format!(
+            "{} of its formulas have no stored result, and stand as formulas. Save it once in a spreadsheet program.",
+            seen.formulas
+        ));
+    }
+}

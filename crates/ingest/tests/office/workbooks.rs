@@ -1,0 +1,150 @@
+//! Workbooks: their sheets as lines of cells.
+
+use minions_documents::Place;
+use minions_ingest::{Kind, Limits, read};
+
+use crate::word::{relation, relations};
+use crate::zip::Zip;
+use crate::{place_of, reading};
+
+/// A workbook of sheets, each with its name, its state and what stands in its part.
+fn workbook(sheets: &[(&str, &str, &str)]) -> Zip {
+    let parts = (1..).zip(sheets);
+    let listed: String = parts
+        .clone()
+        .map(|(index, (name, state, _))| {
+            format!("<sheet name='{name}' sheetId='{index}' state='{state}' r:id='s{index}'/>")
+        })
+        .collect();
+    let references: String = parts
+        .clone()
+        .map(|(index, _)| relation(&format!("s{index}"), "worksheet", &format!("sheet{index}.xml")))
+        .collect();
+    let styles = relation("st", "styles", "styles.xml") + &relation("sh", "sharedStrings", "/xl/shared.xml");
+    let mut zip = Zip::of(&[
+        ("[Content_Types].xml", "<Types/>"),
+        ("_rels/.rels", &relations(&relation("d", "officeDocument", "xl/workbook.xml"))),
+        ("xl/workbook.xml", &format!("<workbook><workbookPr/><sheets>{listed}</sheets></workbook>")),
+        ("xl/_rels/workbook.xml.rels", &relations(&(styles + &references))),
+        (
+            "xl/styles.xml",
+            "<styleSheet><numFmts><numFmt numFmtId='164' formatCode='[$€-407]\\ #,##0.00'/></numFmts><cellXfs>\
+             <xf numFmtId='0'/><xf numFmtId='14'/><xf numFmtId='10'/><xf numFmtId='164'/></cellXfs></styleSheet>",
+        ),
+        (
+            "xl/shared.xml",
+            "<sst count='4000000000' uniqueCount='4000000000'><si><t>Region</t></si>\
+             <si><r><t>Rich </t></r><r><t>text</t></r><rPh><t>kana</t></rPh></si><si><t>two\nlines</t></si></sst>",
+        ),
+    ]);
+    for (index, (_, _, content)) in parts {
+        zip.file(&format!("xl/sheet{index}.xml"), format!("<worksheet>{content}</worksheet>").as_bytes());
+    }
+    zip
+}
+
+fn text(content: &str) -> String {
+    reading(workbook(&[("A", "visible", content)]).bytes()).text
+}
+
+#[test]
+fn rows_are_lines_with_their_places() {
+    let costs = "<dimension ref='A1:C9'/><sheetData>\
+        <row r='1'><c r='A1' t='s'><v>0</v></c><c r='B1' t='inlineStr'><is><t>Day</t></is></c></row>\
+        <row r='2'><c r='A2' t='s'><v>1</v></c><c r='B2' s='1'><v>45352</v></c><c r='C2' s='2'><v>0.256</v></c></row>\
+        <row r='3'><c r='A3'/></row>\
+        <row r='5'><c r='B5' s='3'><v>1234.5</v></c><c r='C5'><f>SUM(A1)</f><v>3</v></c></row>\
+        <row r='6'><c t='b'><v>1</v></c><c t='e'><v>#DIV/0!</v></c><c t='str'><f>X</f><v>te\nxt</v></c></row>\
+        </sheetData>";
+    let zip = workbook(&[
+        ("Costs", "visible", costs),
+        ("Empty", "visible", "<sheetData/>"),
+        ("Secret", "hidden", "<sheetData><row><c t='s'><v>2</v></c></row></sheetData>"),
+    ]);
+    let read = reading(zip.bytes());
+    assert_eq!(read.kind, Kind::Workbook);
+    assert_eq!(
+        read.text,
+        "Sheet: Costs\nRegion | Day\nRich text | 2024-03-01 | 25.60%\n\n | € 1,234.50 | 3\nTRUE | #DIV/0! | te xt\n\
+         \u{c}Sheet: Secret (hidden)\ntwo lines"
+    );
+    assert_eq!(read.notes, [""; 0]);
+    let place = |name: &str, row| Some(Place::Sheet { name: name.to_owned(), row });
+    for (quote, expected) in [
+        ("Sheet: Costs", place("Costs", None)),
+        ("Region", place("Costs", Some(1))),
+        ("25.60%", place("Costs", Some(2))),
+        ("1,234", place("Costs", Some(5))),
+        ("TRUE", place("Costs", Some(6))),
+        ("two lines", place("Secret", Some(1))),
+    ] {
+        assert_eq!(place_of(&read, quote), expected);
+    }
+}
+
+#[test]
+fn merged_cells_are_said_in_each_row() {
+    let cell = |name: &str, text: &str| format!("<c r='{name}' t='str'><v>{text}</v></c>");
+    let sheet = format!(
+        "<sheetData><row r='1'>{}{}</row><row r='2'><c r='A2'/>{}</row><row r='3'>{}</row><row r='4'>{}</row></sheetData>\
+         <mergeCells><mergeCell ref='A1:A3'/><mergeCell ref='B4:C4'/></mergeCells>",
+        cell("A1", "Europe"),
+        cell("B1", "5"),
+        cell("B2", "6"),
+        cell("B3", "7"),
+        cell("B4", "8"),
+    );
+    assert_eq!(text(&sheet), "Sheet: A\nEurope | 5\nEurope | 6\nEurope | 7\n | 8");
+}
+
+#[test]
+fn what_a_reader_should_know_is_said() {
+    let sheet = "<cols><col min='1' max='2' hidden='1'/></cols>\
+        <sheetData><row r='1'><c r='A1'><f>SUM(B1:B2)</f></c><c r='B1'><v>x1</v></c></row></sheetData>";
+    let mut zip = workbook(&[("A", "visible", sheet)]);
+    zip.file("xl/_rels/sheet1.xml.rels", relations(&relation("c", "comments", "comments.xml")).as_bytes()).file(
+        "xl/comments.xml",
+        b"<comments><authors><author>Ada</author></authors><commentList><comment ref='B1' authorId='0'><text><t>Sure?</t>\
+          </text></comment><comment ref='A9'><text><t>Late</t></text></comment></commentList></comments>",
+    );
+    let read = reading(zip.bytes());
+    assert_eq!(
+        read.text,
+        "Sheet: A\n=SUM(B1:B2) | x1\n[comment on B1 by Ada: Sure?]\n\n[comment on A9: Late]"
+    );
+    assert!(
+        read.notes[0].contains("hidden rows or columns") && read.notes[1].starts_with("1 of its formulas")
+    );
+    assert_eq!(place_of(&read, "Late"), Some(Place::Sheet { name: "A".to_owned(), row: Some(9) }));
+}
+
+#[test]
+fn a_cell_at_the_end_of_the_sheet_costs_nothing() {
+    let sheet = "<dimension ref='A1:XFD1048576'/><sheetData><row r='1'><c r='A1'><v>1</v></c></row>\
+        <row r='1048576'><c r='XFD1048576'><v>2</v></c></row></sheetData>";
+    assert_eq!(text(sheet), "Sheet: A\n1\n\nXFD: 2");
+    let wide = format!(
+        "<sheetData>{}</sheetData>",
+        (1..=2000)
+            .map(|row| format!("<row r='{row}'><c r='XFD{row}'><v>{row}</v></c></row>"))
+            .collect::<String>()
+    );
+    assert!(text(&wide).len() < 2000 * 12);
+    for area in ["A1:A4000000000", "A1:XFD1048576", ":", "XFD1"] {
+        let merged = format!(
+            "<sheetData><row r='1'><c r='A1'><v>1</v></c></row></sheetData><mergeCells><mergeCell ref='{area}'/></mergeCells>"
+        );
+        assert_eq!(text(&merged), "Sheet: A\n1");
+    }
+}
+
+#[test]
+fn a_text_that_is_too_long_is_cut() {
+    let rows: String =
+        (1..=100).map(|row| format!("<row r='{row}'><c r='A{row}' t='s'><v>0</v></c></row>")).collect();
+    let zip = workbook(&[("A", "visible", &format!("<sheetData>{rows}</sheetData>"))]);
+    let limits = Limits { text: 100, ..Limits::default() };
+    let read = read("a.xlsx", zip.bytes(), &limits).unwrap();
+    assert_eq!(read.text.len(), 100);
+    assert_eq!(read.notes, ["The text is too long: it was cut in sheet A row 14."]);
+}

@@ -1,0 +1,116 @@
+//! The lines of a session's file.
+
+use serde::{Deserialize, Serialize};
+
+use crate::chat::Usage;
+use crate::history::Turn;
+
+/// The version of the files that this program writes.
+pub(super) const VERSION: u32 = 1;
+
+/// A line.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum Line {
+    /// The first line.
+    Header {
+        /// The version of the file.
+        version: u32,
+        /// The session's name when it was made.
+        name: String,
+        /// When it was made, in ISO 8601.
+        created: String,
+    },
+    /// The documents of the turns from here on.
+    Documents {
+        /// In the job's order.
+        documents: Vec<DocumentRecord>,
+    },
+    /// A question and what came of it.
+    Turn(Box<TurnRecord>),
+    /// Stands for the oldest turns.
+    Summary {
+        /// How many turns it stands for, with those of the summaries before it.
+        turns: usize,
+        /// What was said in them.
+        text: String,
+    },
+    /// The last turn counts no more.
+    Undo {},
+}
+
+/// A document, by its content.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DocumentRecord {
+    /// Its name, if it has one.
+    pub name: Option<String>,
+    /// The hash of its text, in hexadecimal.
+    pub sha256: String,
+    /// Its length in characters.
+    pub chars: usize,
+    /// Where it was read from, if the job named a file.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub path: Option<String>,
+}
+
+/// A turn with what it cost.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct TurnRecord {
+    /// The turn.
+    #[serde(flatten)]
+    pub turn: Turn,
+    /// Why it failed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
+    /// What it cost.
+    #[serde(default)]
+    pub usage: TurnUsage,
+    /// What went otherwise than it should.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
+}
+
+/// Tokens of both sides.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TurnUsage {
+    /// Of the supervisor's calls.
+    pub remote: Usage,
+    /// Of the worker's calls.
+    pub local: Usage,
+}
+
+/// What kind of line it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Kind {
+    Header,
+    Documents,
+    Turn,
+    Summary,
+    Undo,
+}
+
+#[derive(Deserialize)]
+struct Tagged {
+    #[serde(rename = "type")]
+    kind: Kind,
+}
+
+impl Kind {
+    /// The kind of the line `bytes`, which is not read to its end where this program wrote it.
+    pub(super) fn of(bytes: &[u8]) -> Result<Self, String> {
+        if bytes.starts_with(br#"{"type":"turn","#) {
+            return Ok(Self::Turn);
+        }
+        serde_json::from_slice::<Tagged>(bytes).map(|tagged| tagged.kind).map_err(|error| error.to_string())
+    }
+}
+
+impl Line {
+    /// Appends it to `bytes`, with its end.
+    pub(super) fn write(&self, bytes: &mut Vec<u8>) -> serde_json::Result<()> {
+        serde_json::to_writer(&mut *bytes, self)?;
+        bytes.push(b'\n');
+        Ok(())
+    }
+}

@@ -1,0 +1,329 @@
+//! The folder of sessions.
+
+use std::fs::{DirBuilder, File, TryLockError};
+use std::io::{self, Read, Write};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt};
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+use minions_machine::own_file;
+use nix::fcntl::OFlag;
+use nix::unistd::{UnlinkatFlags, unlinkat};
+use serde::Serialize;
+use tokio::sync::oneshot;
+
+use super::contents::Contents;
+use super::line::Line;
+use super::name::Name;
+use super::open::{OpenSession, bad, header};
+use crate::config::Environment;
+use crate::error::Failure;
+use crate::sync::beside_runtime;
+use crate::words;
+
+/// The folder of sessions. Every call blocks, but for [`Sessions::open`].
+#[derive(Clone, Debug)]
+pub struct Sessions {
+    dir: PathBuf,
+}
+
+/// A session as a list shows it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct SessionInfo {
+    /// Its name.
+    pub name: String,
+    /// Its turns.
+    pub turns: usize,
+    /// The names of its documents.
+    pub documents: Vec<String>,
+    /// The last question.
+    pub last: Option<String>,
+    /// When it was made, in ISO 8601.
+    pub created: String,
+    /// When something was added last, in ISO 8601.
+    pub changed: String,
+    /// Why it can't be used, if so. It has no turns then.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub problem: Option<String>,
+}
+
+/// What came of an attempt to lock a session.
+enum Attempt {
+    Locked(File),
+    /// Somebody else has it.
+    Taken(File),
+}
+
+impl Sessions {
+    /// The sessions of this user.
+    ///
+    /// # Errors
+    /// The environment names no place for them.
+    pub fn of(environment: &Environment) -> Result<Self, Failure> {
+        let state = environment.state().ok_or_else(|| {
+            Failure::input("there is no place for sessions: neither XDG_STATE_HOME nor HOME is set")
+                .hint("set XDG_STATE_HOME to a folder, or name one in protocol.session_dir")
+        })?;
+        Ok(Self::in_folder(state.join("minions/sessions")))
+    }
+
+    /// The sessions in `dir`, which is made when it is needed.
+    pub fn in_folder(dir: impl Into<PathBuf>) -> Self {
+        Self { dir: dir.into() }
+    }
+
+    /// Where they are.
+    pub fn folder(&self) -> &Path {
+        &self.dir
+    }
+
+    /// Where the answers of the worker in the session `name` are kept.
+    pub fn memo(&self, name: &Name) -> PathBuf {
+        self.dir.join(format!("{name}.memo"))
+    }
+
+    /// Opens the session `name`, or begins it, and waits as long as somebody else has it; `waits` is called before.
+    ///
+    /// # Errors
+    /// It can't be opened, or is no session of this version.
+    pub async fn open(&self, name: &Name, waits: impl FnOnce()) -> Result<OpenSession, Failure> {
+        let mut waits = Some(waits);
+        loop {
+            let (sessions, asked) = (self.clone(), name.clone());
+            let file = match beside_runtime(move || sessions.attempt(&asked)).await? {
+                Attempt::Locked(file) => file,
+                Attempt::Taken(file) => {
+                    if let Some(waits) = waits.take() {
+                        waits();
+                    }
+                    locked(file).await.map_err(|error| self.unusable(name, &error))?
+                }
+            };
+            let (sessions, asked) = (self.clone(), name.clone());
+            let opened = beside_runtime(move || sessions.opened(&asked, file)).await?;
+            if let Some(session) = opened {
+                return Ok(session);
+            }
+        }
+    }
+
+    /// The same at once; `None` if somebody else has it.
+    ///
+    /// # Errors
+    /// Those of [`Sessions::open`].
+    pub fn try_open(&self, name: &Name) -> Result<Option<OpenSession>, Failure> {
+        loop {
+            let Attempt::Locked(file) = self.attempt(name)? else { return Ok(None) };
+            if let Some(session) = self.opened(name, file)? {
+                return Ok(Some(session));
+            }
+        }
+    }
+
+    fn attempt(&self, name: &Name) -> Result<Attempt, Failure> {
+        let failed = |error: io::Error| self.unusable(name, &error);
+        DirBuilder::new().recursive(true).mode(0o700).create(&self.dir).map_err(failed)?;
+        let flags = OFlag::O_RDWR | OFlag::O_CREAT | OFlag::O_APPEND;
+        let folder = File::open(&self.dir).map_err(failed)?;
+        let file = own_file::open(&folder, &name.file(), flags).map_err(failed)?;
+        match file.try_lock() {
+            Ok(()) => Ok(Attempt::Locked(file)),
+            Err(TryLockError::WouldBlock) => Ok(Attempt::Taken(file)),
+            Err(TryLockError::Error(error)) => Err(failed(error)),
+        }
+    }
+
+    /// The session in the locked `file`; `None` if that was removed while it was waited for.
+    fn opened(&self, name: &Name, file: File) -> Result<Option<OpenSession>, Failure> {
+        let is_there = file
+            .metadata()
+            .and_then(|locked| Ok(std::fs::symlink_metadata(self.path(name))?.ino() == locked.ino()))
+            .unwrap_or(false);
+        if is_there { OpenSession::read(name, file).map(Some) } else { Ok(None) }
+    }
+
+    /// What the session `name` says. Nobody is waited for.
+    ///
+    /// # Errors
+    /// There is no such session, or it can't be used.
+    pub fn read(&self, name: &Name) -> Result<Contents, Failure> {
+        let failed = |error: io::Error| match error.kind() {
+            io::ErrorKind::NotFound => Failure::input(format!("there is no session {name}"))
+                .hint(format!("`minions sessions` lists those in {}", self.dir.display())),
+            _ => self.unusable(name, &error),
+        };
+        let folder = File::open(&self.dir).map_err(failed)?;
+        let mut file = own_file::open(&folder, &name.file(), OFlag::O_RDONLY).map_err(failed)?;
+        let mut bytes = Vec::new();
+        file.read_to_end(&mut bytes).map_err(failed)?;
+        Contents::read(bytes).map_err(|problem| bad(name, &problem))
+    }
+
+    /// All sessions, the newest first.
+    ///
+    /// # Errors
+    /// The folder can't be read. One that is not there has no sessions.
+    pub fn list(&self) -> Result<Vec<SessionInfo>, Failure> {
+        let files = match std::fs::read_dir(&self.dir) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            files => files.map_err(|error| self.unreadable(&error))?,
+        };
+        let mut sessions = Vec::new();
+        for file in files {
+            let file = file.map_err(|error| self.unreadable(&error))?;
+            let Some(name) = file.file_name().to_str().and_then(Name::of_file) else { continue };
+            let changed =
+                file.metadata().and_then(|found| found.modified()).unwrap_or(SystemTime::UNIX_EPOCH);
+            match self.read(&name) {
+                // Somebody has begun it, and has not written yet.
+                Ok(contents) if contents.is_new() => {}
+                read => sessions.push((changed, info(&name, changed, read))),
+            }
+        }
+        sessions.sort_by(|a, b| b.0.cmp(&a.0).then_with(|| a.1.name.cmp(&b.1.name)));
+        Ok(sessions.into_iter().map(|(_, info)| info).collect())
+    }
+
+    /// The name of the session to which something was added last.
+    ///
+    /// # Errors
+    /// Those of [`Sessions::list`].
+    pub fn latest(&self) -> Result<Option<Name>, Failure> {
+        let sessions = self.list()?;
+        Ok(sessions
+            .into_iter()
+            .find(|session| session.problem.is_none())
+            .and_then(|info| Name::new(&info.name).ok()))
+    }
+
+    /// Makes the session `to` of the first `turns` turns of `from`, or of all.
+    ///
+    /// # Errors
+    /// `from` has no such turn, or `to` is there already.
+    pub fn fork(&self, from: &Name, turns: Option<usize>, to: &Name) -> Result<usize, Failure> {
+        let contents = self.read(from)?;
+        let has = contents.len();
+        let turns = turns.unwrap_or(has);
+        if turns > has {
+            return Err(Failure::input(format!(
+                "the session {from} has {}, not {turns}",
+                words::count(has, "turn")
+            )));
+        }
+        let mut bytes = Vec::new();
+        let failed = |error: io::Error| self.unusable(to, &error);
+        header(to).write(&mut bytes).map_err(|error| failed(error.into()))?;
+        bytes.extend(contents.up_to(turns));
+        let mut file = tempfile::Builder::new().suffix(".part").tempfile_in(&self.dir).map_err(failed)?;
+        file.write_all(&bytes).and_then(|()| file.as_file().sync_all()).map_err(failed)?;
+        file.persist_noclobber(self.path(to)).map_err(|error| match error.error.kind() {
+            io::ErrorKind::AlreadyExists => Failure::input(format!("there is a session {to} already"))
+                .hint("take another name, or remove that one: `minions sessions rm`"),
+            _ => failed(error.error),
+        })?;
+        Ok(turns)
+    }
+
+    /// A name for a fork of `name` that no session has.
+    pub fn free_name(&self, name: &Name) -> Name {
+        let numbered = (2_u32..).map(|number| Name::new(&format!("{name}-{number}")));
+        let free = |name: &Name| !self.path(name).exists();
+        numbered.map_while(Result::ok).find(free).unwrap_or_else(|| name.clone())
+    }
+
+    /// Removes the session `name` and what is kept for it.
+    ///
+    /// # Errors
+    /// There is none, or it is in use.
+    pub fn remove(&self, name: &Name) -> Result<(), Failure> {
+        let path = self.path(name);
+        if path.symlink_metadata().is_err() {
+            self.read(name)?;
+        }
+        // One that can't be read can be removed all the same.
+        let Attempt::Locked(_file) = self.attempt(name)? else { return Err(in_use(name)) };
+        let failed = |error: io::Error| self.unusable(name, &error);
+        let folder = File::open(&self.dir).map_err(failed)?;
+        unlinkat(&folder, name.file().as_str(), UnlinkatFlags::NoRemoveDir)
+            .map_err(|error| failed(error.into()))?;
+        match std::fs::remove_dir_all(self.memo(name)) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(failed(error)),
+            _ => Ok(()),
+        }
+    }
+
+    /// Takes the last turn of the session `name` back. Its line stays, and counts no more.
+    ///
+    /// # Errors
+    /// There is none that is not in the summary already, or the session is in use.
+    pub fn undo(&self, name: &Name) -> Result<(), Failure> {
+        self.read(name)?;
+        let Some(mut session) = self.try_open(name)? else { return Err(in_use(name)) };
+        let contents = session.contents();
+        match contents.len() - contents.summarised() {
+            0 => Err(Failure::input(format!("the session {name} has no turn that can be taken back"))),
+            _ => session.append(&[Line::Undo {}]),
+        }
+    }
+
+    fn path(&self, name: &Name) -> PathBuf {
+        self.dir.join(name.file())
+    }
+
+    fn unusable(&self, name: &Name, error: &io::Error) -> Failure {
+        let (dir, words) = (self.dir.display(), words::of_io(error));
+        Failure::system(format!("the session {name} in {dir} can't be used: {words}"))
+            .hint("the folder must be writable; XDG_STATE_HOME or protocol.session_dir names another one")
+    }
+
+    fn unreadable(&self, error: &io::Error) -> Failure {
+        Failure::system(format!(
+            "the sessions in {} can't be read: {}",
+            self.dir.display(),
+            words::of_io(error)
+        ))
+    }
+}
+
+fn in_use(name: &Name) -> Failure {
+    Failure::input(format!("the session {name} is in use by another minions"))
+        .hint("try again when that has ended")
+}
+
+/// Waits for the lock in a thread of its own, as it may never come, and the program's end must not wait for it.
+async fn locked(file: File) -> io::Result<File> {
+    let (sender, receiver) = oneshot::channel();
+    std::thread::Builder::new().name("session".to_owned()).spawn(move || {
+        let locked = file.lock().map(|()| file);
+        // Nobody waits any more: the lock is released with its file.
+        let _ = sender.send(locked);
+    })?;
+    receiver.await.map_err(|_| io::Error::other("interrupted"))?
+}
+
+fn info(name: &Name, changed: SystemTime, read: Result<Contents, Failure>) -> SessionInfo {
+    let last = |contents: &Contents| {
+        let newest = contents.len().checked_sub(1)?;
+        Some(contents.turns(newest..newest + 1).ok()?.pop()?.turn.query)
+    };
+    let changed = jiff::Timestamp::try_from(changed).unwrap_or_default();
+    let empty = SessionInfo {
+        name: name.to_string(),
+        turns: 0,
+        documents: Vec::new(),
+        last: None,
+        created: String::new(),
+        changed: changed.strftime("%Y-%m-%dT%H:%M:%S+00:00").to_string(),
+        problem: None,
+    };
+    match read {
+        Err(failure) => SessionInfo { problem: Some(failure.message), ..empty },
+        Ok(contents) => SessionInfo {
+            turns: contents.len(),
+            documents: contents.documents.iter().filter_map(|document| document.name.clone()).collect(),
+            last: last(&contents),
+            created: contents.created,
+            ..empty
+        },
+    }
+}
