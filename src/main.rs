@@ -7,7 +7,7 @@ use std::panic::AssertUnwindSafe;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::Parser;
+use clap::{CommandFactory, Parser};
 use minions::chat::secrets::Redactor;
 use minions::config::Environment;
 use minions::envelope::Envelope;
@@ -22,7 +22,10 @@ use cli::interrupt::Interrupt;
 use cli::options::RunOptions;
 use cli::program::Program;
 use cli::run::{RunOutcome, Work};
-use cli::{demo, envelope, last_words, listing, logging, machine, service, stdout, usage};
+use cli::{
+    demo, doctor, envelope, last_words, listing, logging, logs, machine, manual, models, service, stdout,
+    usage,
+};
 
 /// Counts, so that a sandbox child can be held to its memory limit; elsewhere it is the system's.
 #[global_allocator]
@@ -44,6 +47,16 @@ fn program() -> ExitCode {
         Ok(Cli { command: Some(Command::Entry { words }), .. }) => return service::entry(words),
         Ok(Cli { command: Some(Command::Health), .. }) => return service::health(),
         Ok(Cli { command: Some(Command::Providers { json }), .. }) => return listing::providers(json),
+        Ok(Cli { command: Some(Command::Doctor(options)), .. }) => return doctor::run(&options),
+        Ok(Cli { command: Some(Command::Models(options)), .. }) => return models::run(&options),
+        Ok(Cli { command: Some(Command::Logs(options)), .. }) => return logs::run(&options),
+        Ok(Cli { command: Some(Command::Completions(options)), .. }) => {
+            return manual::completions(&options, &Cli::command());
+        }
+        Ok(Cli { command: Some(Command::Man(options)), .. }) => {
+            return manual::man(&options, &Cli::command());
+        }
+        Ok(Cli { command: Some(Command::Schema), .. }) => return manual::schema(),
         Ok(Cli { command: Some(Command::Version), .. }) => return listing::version(),
         Ok(Cli { command: Some(Command::Batch(options)), .. }) => {
             let each = options.each.clone();

@@ -7,6 +7,10 @@ use clap::{Args, Parser, Subcommand};
 
 use super::batch::BatchOptions;
 use super::container;
+use super::doctor::DoctorOptions;
+use super::logs::LogsOptions;
+use super::manual::{CompletionsOptions, ManOptions};
+use super::models::ModelsOptions;
 use super::options::RunOptions;
 
 /// A small local model and a frontier model in the cloud solve a job together.
@@ -41,6 +45,42 @@ Examples:
   minions batch --dry-run jobs.jsonl
   jq -c '.[]' jobs.json | minions batch > out.jsonl";
 
+const DOCTOR_EXAMPLES: &str = "\
+Examples:
+  minions doctor
+  minions doctor --json | jq -r '.next[]'
+  minions doctor > /dev/null && minions ask \"Who signed?\" report.pdf";
+
+const LOGS_EXAMPLES: &str = "\
+Examples:
+  minions logs
+  minions logs show last
+  minions logs show ships-1
+  minions logs prune --older-than 30d";
+
+const COMPLETIONS_EXAMPLES: &str = "\
+Examples:
+  mkdir -p ~/.local/share/bash-completion/completions
+  minions completions bash > ~/.local/share/bash-completion/completions/minions
+  mkdir -p ~/.zfunc && minions completions zsh > ~/.zfunc/_minions      (with `fpath+=~/.zfunc` before `compinit` in ~/.zshrc)
+  mkdir -p ~/.config/fish/completions && minions completions fish > ~/.config/fish/completions/minions.fish";
+
+const MAN_EXAMPLES: &str = "\
+Examples:
+  minions man --dir ~/.local/share/man/man1
+  minions man | man -l -";
+
+const SCHEMA_EXAMPLES: &str = "\
+Examples:
+  minions schema > job.schema.json
+
+A job may name it, so that an editor completes and checks it: \"$schema\": \"./job.schema.json\"";
+
+const MODELS_EXAMPLES: &str = "\
+Examples:
+  minions models
+  minions models --json | jq -r '.[] | select(.local).name'";
+
 /// What the program can do.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
@@ -73,6 +113,24 @@ pub(crate) enum Command {
     Health,
     /// Replay a recorded run and show what happened in it; no model, key or network is needed.
     Demo,
+    /// What this machine has for a job, what is missing, and the command that mends it: exit code 0 if a job could run.
+    #[command(after_help = DOCTOR_EXAMPLES)]
+    Doctor(DoctorOptions),
+    /// The models that could be used here: those of servers that answer, and of vendors whose keys are set.
+    #[command(after_help = MODELS_EXAMPLES)]
+    Models(ModelsOptions),
+    /// The conversation logs of jobs: list, show, prune.
+    #[command(after_help = LOGS_EXAMPLES)]
+    Logs(LogsOptions),
+    /// Print completions for a shell.
+    #[command(after_help = COMPLETIONS_EXAMPLES)]
+    Completions(CompletionsOptions),
+    /// Print this program's page for `man`, or write those of all commands.
+    #[command(after_help = MAN_EXAMPLES)]
+    Man(ManOptions),
+    /// Print the JSON schema of a job, for editors.
+    #[command(after_help = SCHEMA_EXAMPLES)]
+    Schema,
     /// Print the version.
     Version,
     /// The client types that a job may name.

@@ -4,9 +4,11 @@
 
 pub(crate) mod args;
 mod batch;
+pub(crate) mod columns;
 mod container;
 pub(crate) mod demo;
 mod digits;
+pub(crate) mod doctor;
 pub(crate) mod envelope;
 mod events_file;
 mod input;
@@ -14,8 +16,11 @@ pub(crate) mod interrupt;
 pub(crate) mod last_words;
 pub(crate) mod listing;
 pub(crate) mod logging;
+pub(crate) mod logs;
 pub(crate) mod machine;
+pub(crate) mod manual;
 mod memory;
+pub(crate) mod models;
 mod narrator;
 #[cfg(feature = "embedded")]
 pub(crate) mod openmp;
@@ -25,9 +30,11 @@ mod progress;
 mod pull_bar;
 mod readings;
 pub(crate) mod run;
+mod servers;
 pub(crate) mod service;
 pub(crate) mod stdout;
 mod sync;
 pub(crate) mod usage;
+mod waiting;
 
 pub(crate) use input::Source;

@@ -47,8 +47,10 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
+pub use address::usual_address;
 pub use cancel::CancelToken;
 pub use config::{EngineConfig, JobOptions, RunLimits};
+pub use credentials::usual_headers;
 pub use egress_report::{EgressCall, EgressPassage, EgressReport};
 pub use estimate::JobEstimate;
 pub use files::FileReport;

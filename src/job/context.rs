@@ -11,6 +11,9 @@ use crate::documents::{Document, Places};
 const LIST: &str = "a list of documents, [\"the text\", {\"name\": \"report.txt\", \"text\": \"the text\"}, {\"file\": \"report.pdf\"}]";
 const FILES: &str = "a list of paths, [\"report.pdf\", \"src/\"]";
 
+/// The keys of a document.
+pub(super) const DOCUMENT: [&str; 3] = ["name", "text", "file"];
+
 /// Keys by which other tools take a page of the web.
 const URLS: [&str; 3] = ["url", "uri", "href"];
 
@@ -73,7 +76,7 @@ fn object(place: &str, object: Value) -> Result<Item, JobError> {
             hint: "save the page and name its file, {\"file\": \"page.html\"}".to_owned(),
         });
     }
-    let mut fields = Fields::strict(place, object, &["name", "text", "file"])?;
+    let mut fields = Fields::strict(place, object, &DOCUMENT)?;
     let name = fields.name("name")?;
     // A name stands in the one line of a heading.
     if name.as_ref().is_some_and(|name| name.contains(char::is_control)) {

@@ -285,6 +285,12 @@ pub struct ClientSpec {
 }
 
 impl ClientSpec {
+    /// A side that names its provider and nothing else.
+    pub fn bare(side: &'static str, provider: &'static Provider) -> Self {
+        let kwargs = ClientKwargs::default();
+        Self { side, provider, model: None, model_path: None, port: None, timeout: None, kwargs }
+    }
+
     /// Whether the model runs in this process.
     pub fn is_embedded(&self) -> bool {
         self.provider.dialect.is_none()

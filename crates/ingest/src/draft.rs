@@ -123,3 +123,8 @@ pub(crate) const DAMAGED: &str = "The file is damaged: some of its text may be m
 
 /// What is said of a zip without a directory.
 pub(crate) const CUT: &str = "The end of the file is missing: what follows may lack parts of it.";
+
+/// A text in one line.
+pub(crate) fn in_one_line(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}

@@ -7,6 +7,7 @@
 mod archive;
 mod draft;
 mod encoding;
+mod epub;
 mod files;
 mod html;
 mod kind;
@@ -14,6 +15,7 @@ mod layout;
 mod markdown;
 mod markup;
 mod office;
+mod parts;
 mod pdf;
 mod readers;
 mod reading;

@@ -1,9 +1,9 @@
 //! Which kind of file is read by what.
 
 use crate::archive::Archive;
-use crate::office::{docx, workbook};
+use crate::office::{docx, slides, workbook};
 use crate::reading::{Limits, Problem, Reading};
-use crate::{Kind, html, markdown, pdf, text};
+use crate::{Kind, epub, html, markdown, pdf, text};
 
 /// What reads one kind of file.
 pub(crate) enum Reader {
@@ -20,6 +20,8 @@ const READERS: &[(Kind, Reader)] = &[
     (Kind::Html, Reader::Bytes(html::read)),
     (Kind::Markdown, Reader::Bytes(markdown::read)),
     (Kind::Docx, Reader::Parts(docx::read)),
+    (Kind::Pptx, Reader::Parts(slides::read)),
+    (Kind::Epub, Reader::Parts(epub::read)),
     (Kind::Workbook, Reader::Parts(workbook::read)),
 ];
 

@@ -3,8 +3,10 @@
 pub(crate) mod compound;
 pub(crate) mod docx;
 mod math;
+mod numerals;
 mod package;
 mod rows;
+pub(crate) mod slides;
 mod symbols;
 pub(crate) mod workbook;
 pub(crate) mod zipped;

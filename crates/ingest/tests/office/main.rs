@@ -1,7 +1,9 @@
 //! Office files that the tests write themselves, read as a user's would be.
 
 mod archives;
+mod books;
 mod docx;
+mod slides;
 mod word;
 mod workbooks;
 mod zip;

@@ -11,10 +11,11 @@ mod written;
 
 use minions_documents::Place;
 
-use super::package::{ENTITIES, main_part, optional, relations};
+use super::package::{main_part, relations};
 use crate::Kind;
 use crate::archive::Archive;
 use crate::draft::{CUT, Draft, Stop};
+use crate::parts::{ENTITIES, optional};
 use crate::reading::{Limits, Problem, Reading};
 use crate::xml::Xml;
 use body::body;

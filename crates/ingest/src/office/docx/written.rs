@@ -2,9 +2,9 @@
 
 use minions_documents::Place;
 
-use super::super::rows::{Cell, Rows, in_one_line};
+use super::super::rows::{Cell, Rows};
 use super::block::{Block, Paragraph, Row};
-use crate::draft::{Draft, Stop};
+use crate::draft::{Draft, Stop, in_one_line};
 
 /// Writes blocks one after the other.
 pub(super) struct Writer<'d> {

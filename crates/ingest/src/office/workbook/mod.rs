@@ -7,11 +7,11 @@ mod sheet;
 mod strings;
 mod styles;
 
-use super::package::{ENTITIES, Relation, main_part, optional, relations};
-use super::rows::in_one_line;
+use super::package::{Relation, main_part, relations};
 use crate::Kind;
 use crate::archive::Archive;
-use crate::draft::{CUT, DAMAGED, Draft, Stop};
+use crate::draft::{CUT, DAMAGED, Draft, Stop, in_one_line};
+use crate::parts::{ENTITIES, optional};
 use crate::reading::{Limits, Problem, Reading};
 use crate::xml::Xml;
 use sheet::{Comments, Seen, Shared, Sheet, cell};

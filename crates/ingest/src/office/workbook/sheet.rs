@@ -4,11 +4,11 @@ use std::collections::{BTreeMap, HashMap};
 
 use minions_documents::Place;
 
-use super::super::rows::{BETWEEN, REPEATED, in_one_line};
+use super::super::rows::{BETWEEN, REPEATED};
 use super::digits::general;
 use super::strings::{Strings, decoded, rich};
 use super::styles::Styles;
-use crate::draft::{Draft, Stop};
+use crate::draft::{Draft, Stop, in_one_line};
 use crate::xml::{Element, Xml};
 
 /// So many empty cells in a row are skipped, and the column named.
