@@ -4,7 +4,9 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
+use minions::error::Failure;
 
+use super::ask::{self, AskArgs, AskOptions};
 use super::batch::BatchOptions;
 use super::container;
 use super::doctor::DoctorOptions;
@@ -12,6 +14,7 @@ use super::logs::LogsOptions;
 use super::manual::{CompletionsOptions, ManOptions};
 use super::models::ModelsOptions;
 use super::options::RunOptions;
+use super::sessions::SessionsOptions;
 
 /// A small local model and a frontier model in the cloud solve a job together.
 ///
@@ -25,6 +28,9 @@ pub(crate) struct Cli {
     /// Options of `run`.
     #[command(flatten)]
     pub run: RunArgs,
+    /// The original's form of a question, which begins with `--context`.
+    #[command(flatten)]
+    pub question: AskOptions,
 }
 
 const AFTER: &str = include_str!("help.txt");
@@ -81,9 +87,19 @@ Examples:
   minions models
   minions models --json | jq -r '.[] | select(.local).name'";
 
+const SESSIONS_EXAMPLES: &str = "\
+Examples:
+  minions sessions
+  minions sessions show acme
+  minions sessions fork acme@4 other
+  minions sessions rm acme";
+
 /// What the program can do.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    /// Answer a question about files and folders.
+    #[command(after_help = ask::EXAMPLES)]
+    Ask(Box<AskArgs>),
     /// Run one job (the default).
     #[command(after_help = RUN_EXAMPLES)]
     Run(RunArgs),
@@ -113,6 +129,9 @@ pub(crate) enum Command {
     Health,
     /// Replay a recorded run and show what happened in it; no model, key or network is needed.
     Demo,
+    /// The conversations that outlive a run: list, show, fork, remove.
+    #[command(after_help = SESSIONS_EXAMPLES)]
+    Sessions(SessionsOptions),
     /// What this machine has for a job, what is missing, and the command that mends it: exit code 0 if a job could run.
     #[command(after_help = DOCTOR_EXAMPLES)]
     Doctor(DoctorOptions),
@@ -152,4 +171,20 @@ pub(crate) struct RunArgs {
     /// The options that hold for every job.
     #[command(flatten)]
     pub options: RunOptions,
+}
+
+/// The original's form, `minions --context PATH ... [QUESTION]`.
+///
+/// # Errors
+/// Options of a question without documents, or beside a job.
+pub(crate) fn in_other_form(run: RunArgs, options: AskOptions) -> Result<AskArgs, Failure> {
+    if options.context.is_empty() {
+        return Err(Failure::input("these are options of a question, but no question is asked")
+            .hint("minions ask \"Who signed?\" lease.pdf, or minions --context lease.pdf; a job has them in its JSON"));
+    }
+    if run.job.is_some() {
+        return Err(Failure::input("--context asks a question, --job runs a job").hint("take one of the two"));
+    }
+    let words = run.file.into_iter().map(Into::into).collect();
+    Ok(AskArgs { words, options, each: run.options })
 }

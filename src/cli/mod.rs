@@ -3,6 +3,7 @@
 //! In: arguments, bytes, signals. Out: envelopes on stdout, words for people on stderr, an exit code.
 
 pub(crate) mod args;
+pub(crate) mod ask;
 mod batch;
 pub(crate) mod columns;
 mod container;
@@ -30,8 +31,10 @@ mod progress;
 mod pull_bar;
 mod readings;
 pub(crate) mod run;
+mod screen;
 mod servers;
 pub(crate) mod service;
+pub(crate) mod sessions;
 pub(crate) mod stdout;
 mod sync;
 pub(crate) mod usage;

@@ -7,6 +7,7 @@ use minions::engine::JobOptions;
 
 use super::events_file::EventsTarget;
 use super::logging::Volume;
+use super::screen::Terminal;
 
 /// Options of jobs, one or many.
 #[derive(Args, Clone, Debug, Default)]
@@ -44,6 +45,14 @@ impl RunOptions {
             Self { quiet: true, .. } => Volume::Quiet,
             Self { verbose: true, .. } => Volume::Verbose,
             _ => Volume::Normal,
+        }
+    }
+
+    /// How much a person who asks is told, who looks at a line of progress where there is a terminal.
+    pub(crate) fn volume_for_person(&self) -> Volume {
+        match self.volume() {
+            Volume::Normal if Terminal::of(&std::io::stderr()).can_redraw => Volume::Person,
+            volume => volume,
         }
     }
 

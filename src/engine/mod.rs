@@ -111,7 +111,11 @@ impl Engine {
         let job = Arc::new(job);
         let mut reading = AbortOnDrop({
             let (job, shared, events) = (Arc::clone(&job), Arc::clone(&self.0), events.clone());
-            let read = async move { files::read(&job, &shared.config.reader, &events).await };
+            let read = async move {
+                let job = session_turn::with_files(job, &shared.config.environment).await?;
+                let read = files::read(&job, &shared.config.reader, &events).await?;
+                Ok((job, read))
+            };
             tokio::spawn(tracing::Instrument::in_current_span(read))
         });
         let read = tokio::select! {
@@ -119,8 +123,10 @@ impl Engine {
             reason = cancel.cancelled() => Err(reading.end(reason).await),
             late = &mut late => Err(reading.end(late).await),
         };
-        let (read, unread) =
-            read.map_or_else(|failure| (JobFiles::default(), Some(failure)), |read| (read, None));
+        let (job, read, unread) = match read {
+            Ok((with_files, read)) => (with_files, read, None),
+            Err(failure) => (job, JobFiles::default(), Some(failure)),
+        };
         let run = Arc::new(JobRun::new(Arc::unwrap_or_clone(job), read, started, &self.0, events));
         if let Some(failure) = unread {
             return finishing.close(run, Err(failure)).await;
@@ -151,8 +157,10 @@ impl Engine {
     /// for a file that can't be read.
     pub async fn estimate(&self, job: &Job) -> Result<JobEstimate, Failure> {
         clients::check(job, &self.0)?;
-        let files = files::read(job, &self.0.config.reader, &self.events(Vec::new(), None)).await?;
-        Ok(JobEstimate::of(job, &files))
+        let config = &self.0.config;
+        let job = session_turn::with_files(Arc::new(job.clone()), &config.environment).await?;
+        let files = files::read(&job, &config.reader, &self.events(Vec::new(), None)).await?;
+        Ok(JobEstimate::of(&job, &files))
     }
 
     /// Remote tokens that all jobs have spent so far. A call under way counts with the estimate of its prompt.

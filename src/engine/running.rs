@@ -48,6 +48,8 @@ pub(super) struct JobRun {
     job: Job,
     /// What its files gave.
     files: Vec<FileReport>,
+    /// How many of its documents it held itself.
+    texts_given: usize,
     started: Instant,
     events: Events,
     transcript: Transcript,
@@ -101,6 +103,7 @@ impl JobRun {
         shared: &SharedResources,
         events: Events,
     ) -> Self {
+        let texts_given = job.context.len();
         let job = Job { context: read.documents, ..job };
         let (budget, options) = (job.budget, &shared.config.jobs);
         let limits = EgressLimits { chars: budget.egress_chars, bytes: budget.egress_bytes }
@@ -110,6 +113,7 @@ impl JobRun {
             ledger: Ledger::new(Arc::clone(&job.context), limits, events.clone()),
             job,
             files: read.reports,
+            texts_given,
             started,
             transcript: Transcript::new(events.clone()),
             events,
@@ -146,9 +150,10 @@ impl JobRun {
             self.warn_of_log(&error);
         }
         let conversation = job.conversation.as_ref();
-        if let Some(session) = conversation.and_then(|conversation| conversation.session.as_ref()) {
-            let opened =
-                session_turn::open(job, session, &shared.config.environment, &self.transcript).await?;
+        if let Some(session) = job.session() {
+            let environment = &shared.config.environment;
+            let opened = session_turn::open(job, session, self.texts_given, environment, &self.transcript);
+            let opened = opened.await?;
             *lock(&self.session) = Some(opened);
         }
         // The texts are counted while the models are made ready, which takes longer.
@@ -291,7 +296,7 @@ impl JobRun {
     /// Adds the turn to the session, if the job has one. If that fails, a warning is given and the job keeps its answer.
     /// A job that was refused before it began is no turn.
     async fn store_turn(&self, closed: &ClosedJob, redactor: &Redactor) -> Option<SessionReport> {
-        let session = self.job.conversation.as_ref()?.session.as_ref()?;
+        let session = self.job.session()?;
         if closed.outcome.as_ref().is_err_and(|failure| failure.kind == FailureKind::Input) {
             drop(lock(&self.session).take());
             return None;

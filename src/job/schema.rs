@@ -104,6 +104,11 @@ pub struct SessionRef {
 }
 
 impl Job {
+    /// The session that it is a turn of, if it is one.
+    pub fn session(&self) -> Option<&SessionRef> {
+        self.conversation.as_ref()?.session.as_ref()
+    }
+
     /// Reads paths of files from this folder on, in place of the one in which minions was started.
     pub fn files_from(&mut self, folder: &Path) {
         for file in &mut self.files {

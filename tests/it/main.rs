@@ -4,6 +4,8 @@
 
 mod addresses;
 mod architecture;
+mod ask;
+mod ask_terminal;
 mod bad_input;
 mod batch;
 mod before_spending;
@@ -61,6 +63,7 @@ mod savings;
 mod secrets;
 mod server_itself;
 mod service_commands;
+mod sessions;
 mod slow_servers;
 mod small_machines;
 mod support;

@@ -1,6 +1,7 @@
 //! The kinds of files, known by their first bytes.
 
 use crate::encoding::Wide;
+use crate::headers::is_mail;
 use crate::markup;
 
 /// A kind of file.
@@ -14,6 +15,10 @@ pub enum Kind {
     Markdown,
     /// A page of HTML or XHTML.
     Html,
+    /// A mail, `.eml`, or a mailbox with several.
+    Mail,
+    /// A text in the Rich Text Format.
+    Rtf,
     /// A zip, before anybody looked into it: one of the next six.
     Zip,
     /// A Word document, `.docx`.
@@ -48,6 +53,8 @@ const NAMES: &[(Kind, &str)] = &[
     (Kind::Text, "plain text"),
     (Kind::Markdown, "text in Markdown"),
     (Kind::Html, "page of HTML"),
+    (Kind::Mail, "mail"),
+    (Kind::Rtf, "text in RTF"),
     (Kind::Zip, "zip archive or office file"),
     (Kind::Docx, "Word document"),
     (Kind::Pptx, "PowerPoint presentation"),
@@ -68,6 +75,7 @@ const MARKS: &[(&[u8], Kind)] = &[
     (b"\x89PNG\r\n\x1a\n", Kind::Picture),
     (b"\xFF\xD8\xFF", Kind::Picture),
     (b"GIF8", Kind::Picture),
+    (b"{\\rtf", Kind::Rtf),
     (b"II*\0", Kind::Picture),
     (b"MM\0*", Kind::Picture),
 ];
@@ -87,6 +95,7 @@ impl Kind {
         }
         match is_text(bytes) {
             true if markup::is_html(bytes) => Self::Html,
+            true if is_mail(bytes) => Self::Mail,
             true => Self::Text,
             false => Self::Unknown,
         }
@@ -110,11 +119,13 @@ impl Kind {
     }
 }
 
-/// Whether the bytes are a text: in UTF-16 or UTF-32, or in any encoding of bytes without control characters.
+/// Whether the bytes are a text: in UTF-16 or UTF-32, or in any encoding of bytes without control characters but a few
+/// zeros.
 fn is_text(bytes: &[u8]) -> bool {
     let head = &bytes[..bytes.len().min(TEXT_WITHIN)];
-    let control = |byte: &u8| *byte < b' ' && !matches!(byte, b'\t'..=b'\r' | 0x1b);
-    !head.iter().any(control) || Wide::of(bytes).is_some()
+    let control = |byte: &u8| *byte < b' ' && !matches!(byte, b'\0' | b'\t'..=b'\r' | 0x1b);
+    let zeros = head.iter().filter(|byte| **byte == 0).count();
+    !head.iter().any(control) && zeros * 10 <= head.len() || Wide::of(bytes).is_some()
 }
 
 #[cfg(test)]
@@ -139,6 +150,8 @@ mod tests {
             (b"\xff\xfea\0", Kind::Text),
             (b"a\0b\0", Kind::Text),
             (b"\0\0\0a", Kind::Text),
+            (b"a log\0with a zero", Kind::Text),
+            (b"zeros\0\0\0", Kind::Unknown),
             (b"a\0b\0\x01\x02", Kind::Unknown),
         ];
         for (bytes, kind) in cases {

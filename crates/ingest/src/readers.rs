@@ -3,7 +3,7 @@
 use crate::archive::Archive;
 use crate::office::{docx, slides, workbook};
 use crate::reading::{Limits, Problem, Reading};
-use crate::{Kind, epub, html, markdown, pdf, text};
+use crate::{Kind, epub, html, mail, markdown, pdf, rtf, text};
 
 /// What reads one kind of file.
 pub(crate) enum Reader {
@@ -19,6 +19,8 @@ const READERS: &[(Kind, Reader)] = &[
     (Kind::Text, Reader::Bytes(text::read)),
     (Kind::Html, Reader::Bytes(html::read)),
     (Kind::Markdown, Reader::Bytes(markdown::read)),
+    (Kind::Mail, Reader::Bytes(mail::read)),
+    (Kind::Rtf, Reader::Bytes(rtf::read)),
     (Kind::Docx, Reader::Parts(docx::read)),
     (Kind::Pptx, Reader::Parts(slides::read)),
     (Kind::Epub, Reader::Parts(epub::read)),

@@ -12,6 +12,7 @@ mod progress;
 mod report;
 mod resume;
 mod shard;
+mod turns;
 
 use std::io;
 use std::panic::AssertUnwindSafe;
@@ -42,6 +43,7 @@ use output::{Output, Printed};
 use progress::BatchProgress;
 use report::{Ended, Report};
 use resume::Earlier;
+use turns::Turns;
 
 /// Time between two looks at the progress.
 const PROGRESS_EVERY: Duration = Duration::from_millis(500);
@@ -94,7 +96,7 @@ pub(super) async fn run(
         // The output has each job's envelope already.
         events.leave_texts_out();
     }
-    let mut listeners = program.listeners(events);
+    let mut listeners = program.listeners(events, true);
     listeners.push(Arc::clone(&progress) as _);
     let batch = Batch {
         engine,
@@ -106,6 +108,7 @@ pub(super) async fn run(
         report: Report::new(),
         progress,
         taken: 0,
+        turns: Turns::default(),
         is_resumed,
         deadline,
         program,
@@ -133,6 +136,8 @@ struct Batch {
     report: Report,
     progress: Arc<BatchProgress>,
     taken: u64,
+    /// Jobs of one session run one after the other, in the order of their lines.
+    turns: Turns,
     /// An earlier output has jobs that are done.
     is_resumed: bool,
 }
@@ -247,8 +252,13 @@ impl Batch {
         let (engine, stop, stopping) = (self.engine.clone(), self.stop.clone(), self.stop.clone());
         let (is_dry, is_slim) = (self.options.dry_run, self.options.each.slim);
         let id = custom_id.clone();
+        let turn = job.as_ref().ok().and_then(|job| job.session()).map(|session| self.turns.queue(session));
         let work = async move {
             let job = job?;
+            let _turn = match turn {
+                Some(turn) => Some(turn.come().await),
+                None => None,
+            };
             if is_dry {
                 return tokio::select! {
                     estimate = engine.estimate(&job) => estimate.map(LineResult::Estimate),

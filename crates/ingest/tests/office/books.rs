@@ -10,7 +10,8 @@ fn page(body: &str) -> String {
     format!("<?xml version='1.0'?><html xmlns='x'><head><title>t</title></head><body>{body}</body></html>")
 }
 
-fn book(contents: &[(&str, &str)]) -> Zip {
+/// A book of two pages, with more parts.
+pub(crate) fn book(contents: &[(&str, &str)]) -> Zip {
     let mut zip = Zip::default();
     zip.stored("mimetype", b"application/epub+zip").file(
         "META-INF/container.xml",
@@ -31,7 +32,7 @@ fn book(contents: &[(&str, &str)]) -> Zip {
     zip
 }
 
-const NAVIGATION: &str = "<html><body><nav epub:type='landmarks'><ol><li><a href='text/a.xhtml'>Begin</a></li></ol></nav>\
+pub(crate) const NAVIGATION: &str = "<html><body><nav epub:type='landmarks'><ol><li><a href='text/a.xhtml'>Begin</a></li></ol></nav>\
     <nav epub:type='toc'><ol><li><a href='text/a.xhtml'>Chapter 1</a><ol><li><a href='text/a.xhtml#n'>Noon</a></li></ol>\
     </li><li><a href='text/b%20b.xhtml'>Chapter 2</a></li></ol></nav></body></html>";
 

@@ -2,7 +2,9 @@
 
 mod archives;
 mod books;
+mod damage;
 mod docx;
+mod real;
 mod slides;
 mod word;
 mod workbooks;

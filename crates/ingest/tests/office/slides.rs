@@ -8,7 +8,7 @@ use crate::zip::Zip;
 use crate::{place_of, reading};
 
 /// A presentation of slides, in another order than their parts are numbered.
-fn presentation(slides: &[&str]) -> Zip {
+pub(crate) fn presentation(slides: &[&str]) -> Zip {
     let numbers = 1..=slides.len();
     let listed: String =
         numbers.clone().rev().map(|index| format!("<p:sldId id='{index}' r:id='s{index}'/>")).collect();
@@ -35,12 +35,13 @@ fn presentation(slides: &[&str]) -> Zip {
     zip
 }
 
-fn slide(shapes: &str) -> String {
+/// The part of a slide with these shapes.
+pub(crate) fn slide(shapes: &str) -> String {
     format!("<p:sld><p:cSld><p:spTree>{shapes}</p:spTree></p:cSld></p:sld>")
 }
 
 /// A shape of this role with paragraphs.
-fn shape(role: &str, paragraphs: &[&str]) -> String {
+pub(crate) fn shape(role: &str, paragraphs: &[&str]) -> String {
     let paragraphs: String =
         paragraphs.iter().map(|text| format!("<a:p><a:r><a:t>{text}</a:t></a:r></a:p>")).collect();
     shape_of(role, &paragraphs)
