@@ -243,7 +243,17 @@ fn prices_are_the_files_or_the_dated_tables_and_never_guessed() {
     let listed = price(&settings, "anthropic/claude-sonnet-5-5").unwrap();
     assert!(listed.source.contains("https://") && listed.source.contains("read on 20"), "{}", listed.source);
     assert_eq!(price(&settings, "anthropic/claude-sonnet-5-5-2099"), None);
-    assert_eq!(price(&settings, "ollama/llama3.2"), None);
+    assert_eq!(price(&settings, "ollama/llama3.2").unwrap().prices.output, 0.0);
+    assert_eq!(price(&settings, "ollama/gpt-oss:120b-cloud"), None);
+    let limited = Folders::new("remote = 'openai/of-tomorrow'\n[budget]\nusd = 1", "").load().unwrap();
+    let complaint = limited.check_keys(&limited.pair(None).unwrap()).unwrap_err().to_string();
+    assert!(
+        complaint
+            .contains("limits dollars, and nobody says what openai/of-tomorrow costs. Hint: add [prices."),
+        "{complaint}"
+    );
+    let local = Folders::new("remote = 'ollama/big'\n[budget]\nusd = 1", "").load().unwrap();
+    assert!(local.check_keys(&local.pair(None).unwrap()).is_ok());
 }
 
 #[test]
