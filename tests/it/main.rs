@@ -33,6 +33,7 @@ mod events;
 mod file_circles;
 mod fleet;
 mod floods;
+mod follow_ups;
 mod help;
 mod input;
 mod library;

@@ -26,6 +26,10 @@ fn a_page_reads_as_a_browser_shows_it() {
         ("say <q>yes</q>", "say \"yes\""),
         ("<ruby>漢<rp>(</rp><rt>kan</rt><rp>)</rp></ruby>", "漢(kan)"),
         ("<button>OK</button><button>No</button>", "OK No"),
+        (
+            "2<sup>8</sup>-1 m<sup> -2 </sup> CO<sub>2</sub> 1<sup>st</sup> a<sup><a>[1]</a></sup> x<sup></sup>",
+            "2⁸-1 m ⁻² CO₂ 1st a[1] x",
+        ),
         ("<img alt='A chart'> <img alt=''> <img src=x>", "A chart"),
         (
             "Name <input value=Ann> <input type=hidden value=x> <input type=checkbox checked>yes",
