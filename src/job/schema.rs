@@ -36,6 +36,8 @@ pub struct Job {
     pub context: Arc<[Document]>,
     /// Files and folders whose documents come besides, in order.
     pub files: Vec<NamedFile>,
+    /// Whether what a folder holds is told as gitingest tells it, with a header.
+    pub use_gitingest: bool,
     /// Pictures for the worker, as the job names them: paths, URLs, base64.
     pub images: Vec<String>,
     /// What the supervisor is told about the documents.

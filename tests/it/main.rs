@@ -33,6 +33,7 @@ mod events;
 mod file_circles;
 mod fleet;
 mod floods;
+mod folders;
 mod follow_ups;
 mod help;
 mod input;

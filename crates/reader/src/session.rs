@@ -66,6 +66,8 @@ pub struct ReadText {
     pub notes: Vec<String>,
     /// The pages that are pictures of text, from 1.
     pub scans: Vec<u32>,
+    /// Whether it is a plain text, of any sort.
+    pub is_plain_text: bool,
 }
 
 /// Why no file can be read here.
@@ -221,7 +223,7 @@ fn broken() -> Lost {
 }
 
 fn lost(name: String, what: &str, hint: &str) -> FileReading {
-    let unread = Unread { problem: format!("{name} {what}"), hint: hint.to_owned() };
+    let unread = Unread { problem: format!("{name} {what}"), hint: hint.to_owned(), is_of_no_kind: false };
     FileReading { name, outcome: Err(unread) }
 }
 
@@ -236,6 +238,7 @@ fn readings(rows: Vec<Vec<Row>>, blocks: Vec<Vec<u8>>, count: usize) -> Option<V
                 places: read.places,
                 notes: read.notes,
                 scans: read.scans,
+                is_plain_text: read.is_plain_text,
             }),
             Err(unread) => Err(unread),
         };

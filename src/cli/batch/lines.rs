@@ -13,10 +13,10 @@ use tokio::task::JoinHandle;
 use super::Shard;
 use super::json_splitter::{JsonPiece, JsonSplitter};
 use super::resume::{Fingerprint, fingerprint};
-use crate::cli::memory;
 use minions::engine::Engine;
 use minions::error::Failure;
 use minions::job::{self, Job};
+use minions::memory;
 
 /// Lines that wait to be taken, besides the one in the reader's hand.
 const AHEAD: usize = 1;

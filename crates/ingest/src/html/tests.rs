@@ -112,6 +112,14 @@ fn rows_of_tables_are_lines() {
             "<table><tr><td>Sales<td>$<td>1,000<td><td>$<td>(20<td>)<tr><td>Costs<td colspan=2>7<td><td colspan=2>8<td></table>",
             "Sales | $1,000 | $(20)\nCosts | 7 | 8",
         ),
+        // A statement as agencies publish them, with columns for signs and for space.
+        (
+            "<table><tr><td colspan=3></td><td colspan=3>2023</td><td colspan=3></td><td colspan=3>2022</td></tr>\
+             <tr><td colspan=3>Products</td><td>$</td><td>298,085&#160;</td><td></td><td colspan=3></td>\
+             <td>$</td><td>316,199&#160;</td><td></td></tr><tr><td colspan=3>Services</td><td colspan=2>85,200</td><td></td>\
+             <td colspan=3></td><td colspan=2>(78,129</td><td>)</td></tr></table>",
+            "| 2023 | 2022\nProducts | $298,085 | $316,199\nServices | 85,200 | (78,129)",
+        ),
         ("<table><tr><td colspan=3>All of it<tr><td>a<td>b<td>c</table>", "All of it\na | b | c"),
         // Tables of layout.
         ("<table><tr><td><table><tr><td>a<td>b</table><td>menu</table>", "a | b\n\nmenu"),

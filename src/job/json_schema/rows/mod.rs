@@ -134,6 +134,14 @@ const OF_JOBS: &[Row] = &[
     ),
     row(
         "call_params",
+        "use_gitingest",
+        Flag,
+        "false",
+        "true",
+        "Whether a header as gitingest writes it comes before what a folder holds.",
+    ),
+    row(
+        "call_params",
         "history",
         Anything,
         "",
