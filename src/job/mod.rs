@@ -8,6 +8,7 @@ mod context;
 mod digest;
 mod error;
 mod fields;
+mod file_names;
 mod history;
 mod json_schema;
 mod line;
