@@ -1,7 +1,7 @@
 //! Which kind of file is read by what.
 
 use crate::archive::Archive;
-use crate::office::{docx, slides, workbook};
+use crate::office::{docx, opendocument, slides, workbook};
 use crate::reading::{Limits, Problem, Reading};
 use crate::{Kind, epub, html, mail, markdown, pdf, picture, rtf, text};
 
@@ -24,6 +24,7 @@ const READERS: &[(Kind, Reader)] = &[
     (Kind::Picture, Reader::Bytes(picture::read)),
     (Kind::Docx, Reader::Parts(docx::read)),
     (Kind::Pptx, Reader::Parts(slides::read)),
+    (Kind::OpenDocument, Reader::Parts(opendocument::read)),
     (Kind::Epub, Reader::Parts(epub::read)),
     (Kind::Workbook, Reader::Parts(workbook::read)),
 ];
