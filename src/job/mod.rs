@@ -25,7 +25,7 @@ mod synonyms;
 mod unique;
 mod value;
 
-pub use digest::digest;
+pub use digest::{digest, paths};
 pub use error::JobError;
 pub(crate) use fields::nearest;
 pub use json_schema::json_schema;
