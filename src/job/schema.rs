@@ -126,7 +126,7 @@ pub struct NamedFile {
     pub place: String,
     /// Its path, as the job gives it.
     pub given: String,
-    /// What its document is called, if the job says; else as its path.
+    /// What its document is called, if that is not as its path: as the job says, or without the folders that it is in.
     pub name: Option<String>,
     /// How many of the documents that the job holds itself come before it.
     pub after: usize,
