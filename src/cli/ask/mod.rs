@@ -3,6 +3,7 @@
 //! In: words of the command line, text on stdin. Out: the answer, as it comes on a terminal; sources and cost on stderr.
 //! The question becomes a job in JSON and runs like any other; nothing here can do what a job can't.
 
+mod estimate;
 mod options;
 mod stdin;
 mod task;
@@ -20,6 +21,7 @@ use minions::settings::Settings;
 
 use super::events_file::EventsFile;
 use super::interrupt::RunDeadline;
+use super::outcome::JobOutcome;
 use super::program::Program;
 use super::run::RunOutcome;
 use super::screen::{self, Cost, Stage, Terminal, clean, columns, ranked, sources};
@@ -64,6 +66,14 @@ impl Program {
         let engine = self.engine(false, RunLimits::default());
         let checker = engine.clone();
         let job = self.beside(RunDeadline::of(None), move || checker.job(job)).await?;
+        if self.options.dry_run {
+            let estimate = self.estimate(&engine, &job).await?;
+            if options.json {
+                return Ok(RunOutcome::Result(JobOutcome::Estimate(estimate)));
+            }
+            let is_written = write_answer(&self.redactor.clean(&estimate::text(&estimate)));
+            return Ok(RunOutcome::Told(if is_written { Exit::Success } else { Exit::Failed }));
+        }
         let is_quiet = self.options.quiet;
         let has_line = Terminal::of(&io::stderr()).can_redraw;
         let (stage, showing) = Stage::open(!options.json, !is_quiet)?;
@@ -101,7 +111,7 @@ impl Program {
             Err(failure) => return Err(failure),
         };
         if options.json {
-            return Ok(RunOutcome::Result(Box::new(result)));
+            return Ok(RunOutcome::Result(JobOutcome::Answer(Box::new(result))));
         }
         let is_written = io::stdout().is_terminal() || write_answer(&answer.unwrap_or_default());
         if !is_quiet {
