@@ -60,6 +60,7 @@ pub use turn::SessionReport;
 
 use crate::chat::secrets::Redactor;
 use crate::config::{ENV_LOG_DIR, LOG_DIR};
+use crate::documents::Document;
 use crate::envelope::Envelope;
 use crate::error::{Failure, FailureKind};
 use crate::events::{EventKind, EventListener, Events};
@@ -161,6 +162,16 @@ impl Engine {
         let job = session_turn::with_files(Arc::new(job.clone()), &config.environment).await?;
         let files = files::read(&job, &config.reader, &self.events(Vec::new(), None)).await?;
         Ok(JobEstimate::of(&job, &files))
+    }
+
+    /// The documents of a job: its own, and those of its files, read as for a run.
+    ///
+    /// # Errors
+    /// [`FailureKind::Input`] for a file that can't be read.
+    pub async fn documents(&self, job: Job) -> Result<Arc<[Document]>, Failure> {
+        let config = &self.0.config;
+        let job = session_turn::with_files(Arc::new(job), &config.environment).await?;
+        Ok(files::read(&job, &config.reader, &Events::off()).await?.documents)
     }
 
     /// Remote tokens that all jobs have spent so far. A call under way counts with the estimate of its prompt.

@@ -17,6 +17,8 @@ Examples:
   git diff | minions ask \"What could break?\" > review.md
   minions ask \"What is left to do?\" notes/ --remote anthropic --local ollama/qwen3:8b
   minions ask --json \"Which court?\" ruling.pdf | jq .result.evidence
+  minions ask annual.pdf                      a conversation; /help in it shows what it can do
+  minions ask --continue \"And in 2015?\"
   minions --context annual.pdf --protocol minions
 
 The question stands first or last; the other words are files and folders, `-` the text on stdin.";
@@ -24,7 +26,8 @@ The question stands first or last; the other words are files and folders, `-` th
 /// `minions ask`.
 #[derive(Args, Clone, Debug, Default)]
 pub(crate) struct AskArgs {
-    /// The question, then the files and folders that it is about. Text on stdin is a document, too.
+    /// The question, then the files and folders that it is about. Text on stdin is a document, too. Without a question a
+    /// terminal begins a conversation.
     #[arg(value_name = "QUESTION|FILE")]
     pub words: Vec<OsString>,
     /// What holds for a question in either form.
@@ -63,6 +66,12 @@ pub(crate) struct AskOptions {
     /// Rounds at most [default: 5].
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000))]
     pub rounds: Option<u32>,
+    /// Keep the conversation under NAME, or go on with the one of that name.
+    #[arg(long, value_name = "NAME")]
+    pub session: Option<String>,
+    /// Go on with the last conversation.
+    #[arg(long = "continue", conflicts_with = "session")]
+    pub resume: bool,
     /// How much is told of the answer's sources [default: short].
     #[arg(long, value_name = "HOW")]
     pub cite: Option<Cite>,

@@ -78,6 +78,12 @@ impl Terminal {
         self.until(&format!("{text:?}"), |seen| unbroken(&seen.screen.text()).contains(&unbroken(text)));
     }
 
+    /// Asks the program to end, as a shutdown does.
+    pub(crate) fn terminate(&self) {
+        let process = i32::try_from(self.child.id()).unwrap();
+        nix::sys::signal::kill(nix::unistd::Pid::from_raw(process), nix::sys::signal::SIGTERM).unwrap();
+    }
+
     /// Waits until the program has ended and all is shown; gives its exit code, and what it wrote.
     #[track_caller]
     pub(crate) fn end(mut self) -> (Option<i32>, String) {
