@@ -8,7 +8,7 @@ use minions::error::{Exit, Failure};
 use minions::events::EventListener;
 use minions::job::{self, Job};
 
-use super::ask::{self, AskArgs};
+use super::ask::AskArgs;
 use super::batch::{self, BatchOptions};
 use super::events_file::{EventsEnd, EventsFile};
 use super::input::{Found, Source};
@@ -93,7 +93,7 @@ impl Program {
     ) -> Result<RunOutcome, Failure> {
         type Find = Box<dyn FnOnce() -> Result<Found, Failure> + Send>;
         let (source, find): (Source, Find) = match work {
-            Work::Ask(args) if ask::is_conversation(&args) => return self.converse(*args, events).await,
+            Work::Ask(args) if args.is_conversation() => return self.converse(*args, events).await,
             Work::Ask(args) => return self.ask(*args, events).await,
             Work::Look(source) => (source.clone(), Box::new(move || source.look())),
             Work::One(source) => (source.clone(), Box::new(move || source.one())),

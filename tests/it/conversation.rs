@@ -14,16 +14,24 @@ use crate::support::wire::{openai, openai_sse};
 
 const REPORT: &str = "The fleet had forty ships.\nIt had a margin of 12.3 percent.\n";
 
-/// What the supervisor was asked of.
-fn form(request: &Request) -> String {
-    request.json()["response_format"]["json_schema"]["name"].as_str().unwrap_or_default().to_owned()
+/// The keys of the reply that the supervisor is asked for.
+fn keys(request: &Request) -> String {
+    request.json()["response_format"].to_string()
 }
 
 /// The question in a prompt.
 fn question(request: &Request) -> String {
     let prompt = request.prompt();
-    let asked = ["first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth", "slow"];
-    asked.into_iter().filter_map(|word| Some((prompt.rfind(&format!("the {word} thing"))?, word))).max().unwrap().1.to_owned()
+    let asked = [
+        "first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth", "slow",
+    ];
+    asked
+        .into_iter()
+        .filter_map(|word| Some((prompt.rfind(&format!("the {word} thing"))?, word)))
+        .max()
+        .unwrap()
+        .1
+        .to_owned()
 }
 
 /// A server that answers question X with "Answer X."; the slow one stops in the middle of it as long as `door` is locked.
@@ -34,10 +42,13 @@ fn server(door: &Arc<Mutex<()>>) -> Server {
             let reply = json!({"explanation": "e", "citation": "a margin of 12.3 percent", "answer": "12.3"});
             return openai(request, &reply.to_string());
         }
+        if request.json()["messages"].is_null() {
+            return Reply::text(404, "not found");
+        }
         let asked = question(request);
-        match form(request).as_str() {
-            "" => openai(request, &script("")[0]),
-            "follow_up" => {
+        match keys(request) {
+            keys if keys == "null" => openai(request, &script("")[0]),
+            keys if keys.contains("refers_to") => {
                 let task = format!("What is the {asked} thing?");
                 openai(request, &json!({"refers_to": null, "task": task}).to_string())
             }
@@ -124,13 +135,18 @@ fn ten_turns_on_a_terminal() {
 }
 
 fn turns(job: &Value) -> impl Iterator<Item = &str> {
-    job["call_params"]["history"]["turns"].as_array().unwrap().iter().map(|turn| turn["query"].as_str().unwrap())
+    job["call_params"]["history"]["turns"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|turn| turn["query"].as_str().unwrap())
 }
 
 #[test]
 fn a_conversation_goes_on_another_day() {
     let (server, state) = (server(&Arc::default()), tempfile::tempdir().unwrap());
-    let start = |args: &[&str]| program(&server, state.path()).env("TERM", "xterm").args(args.iter().copied());
+    let start =
+        |args: &[&str]| program(&server, state.path()).env("TERM", "xterm").args(args.iter().copied());
     let (terminal, dir) = start(&["ask", "report.txt"]).in_terminal(80, Given::default());
     terminal.shows("/help>");
     say(&terminal, "What is the first thing?", "Answer first of");

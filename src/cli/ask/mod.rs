@@ -32,15 +32,6 @@ pub(crate) use options::{AskArgs, AskOptions, EXAMPLES};
 pub(in crate::cli) use task::{Models, Piped, ROUNDS, Task};
 pub(in crate::cli) use words::Words;
 
-/// Whether `args` ask nothing and somebody sits at a terminal, so that a conversation begins.
-pub(super) fn is_conversation(args: &AskArgs) -> bool {
-    let has_no_question = || {
-        Words::of(args.words.clone(), args.options.context.clone())
-            .is_ok_and(|words| words.question.is_none())
-    };
-    !args.options.json && io::stdin().is_terminal() && io::stdout().is_terminal() && has_no_question()
-}
-
 impl Program {
     /// Answers the question that `args` ask.
     ///

@@ -1,12 +1,14 @@
 //! What the command line says about a question.
 
 use std::ffi::OsString;
+use std::io::{self, IsTerminal};
 use std::path::PathBuf;
 
 use clap::Args;
 use clap::builder::PossibleValuesParser;
 use minions::job::ProtocolKind;
 
+use super::words::Words;
 use crate::cli::options::RunOptions;
 use crate::cli::screen::Cite;
 
@@ -36,6 +38,17 @@ pub(crate) struct AskArgs {
     /// The options that hold for every job.
     #[command(flatten)]
     pub each: RunOptions,
+}
+
+impl AskArgs {
+    /// Whether nothing is asked and somebody sits at a terminal, so that a conversation begins.
+    pub(crate) fn is_conversation(&self) -> bool {
+        let has_no_question = || {
+            Words::of(self.words.clone(), self.options.context.clone())
+                .is_ok_and(|words| words.question.is_none())
+        };
+        !self.options.json && io::stdin().is_terminal() && io::stdout().is_terminal() && has_no_question()
+    }
 }
 
 /// Options of a question.

@@ -118,7 +118,7 @@ pub(super) fn help(columns: usize) -> String {
         true => format!("{head:width$}  {what}\n"),
         false => format!("{head}\n  {what}\n"),
     });
-    let keys = "A line that ends with \\ goes on, and so does Alt-Enter. Ctrl-C stops an answer. Ctrl-D, exit and quit leave.\n";
+    let keys = "\\ at the end of a line, or Alt-Enter, begins another.\nCtrl-C stops an answer. Ctrl-D, exit and quit leave.\n";
     lines.chain([keys.to_owned()]).collect()
 }
 

@@ -26,8 +26,8 @@ pub(super) fn write(
     file: &Path,
 ) -> Result<(), Failure> {
     if job.is_null() {
-        return Err(Failure::input("the last question was asked in another run")
-            .hint("ask, or /retry, and export then"));
+        return Err(Failure::input("the job of that question is not known any more")
+            .hint("/retry asks it again, and /export writes it then"));
     }
     let mut job = job.clone();
     if let Some(fields) = job.as_object_mut() {

@@ -72,6 +72,12 @@ impl Terminal {
         File::from(self.window.try_clone().unwrap()).write_all(text.as_bytes()).unwrap();
     }
 
+    /// Gives the window another size.
+    pub(crate) fn resize(&self, columns: u16, rows: u16) {
+        self.seen.lock().unwrap().screen.resize(columns.into(), rows.into());
+        resize(&self.window, columns, rows);
+    }
+
     /// Waits until the screen shows `text`; white space and line breaks count as nothing.
     #[track_caller]
     pub(crate) fn shows(&self, text: &str) {
