@@ -11,10 +11,12 @@ WORKDIR /src
 # The dependencies alone, with empty sources: a change of our sources does not build them again.
 COPY Cargo.toml Cargo.lock ./
 COPY crates/chat/Cargo.toml crates/chat/
+COPY crates/confined/Cargo.toml crates/confined/
 COPY crates/documents/Cargo.toml crates/documents/
 COPY crates/ingest/Cargo.toml crates/ingest/
 COPY crates/llama/Cargo.toml crates/llama/
 COPY crates/machine/Cargo.toml crates/machine/
+COPY crates/reader/Cargo.toml crates/reader/
 COPY crates/runtimes/Cargo.toml crates/runtimes/
 COPY crates/sandbox/Cargo.toml crates/sandbox/
 RUN mkdir -p src tests/it tests/standin \

@@ -73,7 +73,7 @@ Examples:
 
 const MAN_EXAMPLES: &str = "\
 Examples:
-  minions man --dir ~/.local/share/man/man1
+  minions man --dir ~/.cargo/share/man/man1
   minions man | man -l -";
 
 const SCHEMA_EXAMPLES: &str = "\

@@ -3,15 +3,20 @@
 /// The columns that tables and paragraphs keep to.
 pub(crate) const WIDTH: usize = 100;
 
-/// A table whose cells stand below each other, two spaces apart. A row that is too long for [`WIDTH`] loses the end of its
+/// A table with a head, whose cells stand below each other, two spaces apart. A column that is empty below its head is left
+/// out. A row that is too long for [`WIDTH`] loses the end of its
 /// last cell.
 pub(crate) fn table(rows: &[Vec<String>]) -> String {
     let columns = rows.iter().map(Vec::len).max().unwrap_or_default();
+    let is_filled =
+        |column: &usize| rows.iter().skip(1).any(|row| row.get(*column).is_some_and(|cell| !cell.is_empty()));
+    let filled: Vec<usize> = (0..columns).filter(is_filled).collect();
     let wide =
         |column: usize| rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count()).max();
-    let widths: Vec<usize> = (0..columns).map(|column| wide(column).unwrap_or_default()).collect();
+    let widths: Vec<usize> = filled.iter().map(|column| wide(*column).unwrap_or_default()).collect();
     let line = |row: &Vec<String>| {
-        let cells = row.iter().zip(&widths).map(|(cell, width)| format!("{cell:width$}"));
+        let cell = |column: &usize| row.get(*column).map(String::as_str).unwrap_or_default();
+        let cells = filled.iter().map(cell).zip(&widths).map(|(cell, width)| format!("{cell:width$}"));
         format!("{}\n", cut(cells.collect::<Vec<_>>().join("  ").trim_end(), WIDTH))
     };
     rows.iter().map(line).collect()
@@ -59,7 +64,8 @@ mod tests {
 
     #[test]
     fn tables_and_paragraphs_keep_to_the_width() {
-        let rows = [vec!["a".to_owned(), "b".repeat(200)], vec!["ccc".to_owned(), "ü".to_owned()]];
+        let row = |first: &str, last: &str| vec![first.to_owned(), String::new(), last.to_owned()];
+        let rows = [row("a", &"b".repeat(200)), row("ccc", "ü")];
         let table = table(&rows);
         assert!(table.lines().all(|line| line.chars().count() <= WIDTH), "{table}");
         assert!(table.ends_with("ccc  ü\n") && table.contains("bbb...\n"), "{table}");

@@ -21,7 +21,6 @@ pub(crate) mod logging;
 pub(crate) mod logs;
 pub(crate) mod machine;
 pub(crate) mod manual;
-mod memory;
 pub(crate) mod models;
 mod narrator;
 #[cfg(feature = "embedded")]

@@ -7,15 +7,16 @@ use minions::engine::{CancelToken, Engine, JobResult, RunLimits};
 use minions::error::{Exit, Failure};
 use minions::events::EventListener;
 use minions::job::{self, Job};
+use minions::memory;
 
 use super::ask::AskArgs;
 use super::batch::{self, BatchOptions};
 use super::events_file::{EventsEnd, EventsFile};
 use super::input::{Found, Source};
 use super::interrupt::{self, RunDeadline};
+use super::last_words;
 use super::program::Program;
 use super::progress::JobProgress;
-use super::{last_words, memory};
 
 /// What there is to do.
 #[derive(Clone, Debug)]

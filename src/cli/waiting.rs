@@ -6,7 +6,12 @@ use std::io::{self, Write};
 /// What `task` gives; `None` if it can't be run, which is said on stderr.
 pub(crate) fn wait_for<T>(task: impl Future<Output = T>) -> Option<T> {
     match tokio::runtime::Builder::new_current_thread().enable_all().build() {
-        Ok(runtime) => Some(runtime.block_on(task)),
+        Ok(runtime) => {
+            let told = runtime.block_on(task);
+            // What is still being asked must not hold the answer back.
+            runtime.shutdown_background();
+            Some(told)
+        }
         Err(error) => {
             // A closed stderr changes nothing: the exit code tells.
             let _ =

@@ -16,12 +16,15 @@ mod credentials;
 mod egress;
 mod egress_report;
 mod estimate;
+mod file_report;
 mod files;
 mod fit;
 mod images;
+mod listing;
 mod location;
 mod metered;
 mod models;
+mod overview;
 mod pulls;
 mod read_ahead;
 mod result;
@@ -52,8 +55,9 @@ pub use cancel::CancelToken;
 pub use config::{EngineConfig, JobOptions, RunLimits};
 pub use credentials::usual_headers;
 pub use egress_report::{EgressCall, EgressPassage, EgressReport};
-pub use estimate::JobEstimate;
-pub use files::FileReport;
+pub use estimate::{FileEstimate, FolderEstimate, JobEstimate, Leaves};
+pub use file_report::{FileReport, FolderReport};
+pub use listing::fingerprint;
 pub use result::{ConversationLog, EvidenceSummary, FailedLog, JobResult, LoggedUsage, Timing};
 pub use savings::{Dollars, SavingsReport, Tokens};
 pub use turn::SessionReport;
@@ -114,7 +118,7 @@ impl Engine {
             let (job, shared, events) = (Arc::clone(&job), Arc::clone(&self.0), events.clone());
             let read = async move {
                 let job = session_turn::with_files(job, &shared.config.environment).await?;
-                let read = files::read(&job, &shared.config.reader, &events).await?;
+                let read = files::read(&job, &shared, &events).await?;
                 Ok((job, read))
             };
             tokio::spawn(tracing::Instrument::in_current_span(read))
@@ -126,7 +130,10 @@ impl Engine {
         };
         let (job, read, unread) = match read {
             Ok((with_files, read)) => (with_files, read, None),
-            Err(failure) => (job, JobFiles::default(), Some(failure)),
+            Err(failure) => {
+                let own = JobFiles::none(&job);
+                (job, own, Some(failure))
+            }
         };
         let run = Arc::new(JobRun::new(Arc::unwrap_or_clone(job), read, started, &self.0, events));
         if let Some(failure) = unread {
@@ -157,11 +164,10 @@ impl Engine {
     /// [`FailureKind::Input`] for a side that cannot be used as the job has it (a missing key, an unusable address), or
     /// for a file that can't be read.
     pub async fn estimate(&self, job: &Job) -> Result<JobEstimate, Failure> {
-        clients::check(job, &self.0)?;
-        let config = &self.0.config;
-        let job = session_turn::with_files(Arc::new(job.clone()), &config.environment).await?;
-        let files = files::read(&job, &config.reader, &self.events(Vec::new(), None)).await?;
-        Ok(JobEstimate::of(&job, &files))
+        let leaves = clients::check(job, &self.0)?;
+        let job = session_turn::with_files(Arc::new(job.clone()), &self.0.config.environment).await?;
+        let files = files::read(&job, &self.0, &self.events(Vec::new(), None)).await?;
+        Ok(JobEstimate::of(&job, &files, leaves))
     }
 
     /// The documents of a job: its own, and those of its files, read as for a run.

@@ -6,7 +6,7 @@ use serde::{Serialize, Serializer};
 use serde_json::Value;
 
 use super::egress_report::EgressReport;
-use super::files::FileReport;
+use super::file_report::{FileReport, FolderReport};
 use super::savings::SavingsReport;
 use super::turn::SessionReport;
 use crate::chat::{Message, Usage};
@@ -56,6 +56,9 @@ pub struct JobResult {
     /// What the job's files gave, if it names any.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub files: Option<Vec<FileReport>>,
+    /// What was left out of the folders that the job names.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub folders: Vec<FolderReport>,
     /// The job's own `metadata`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub metadata: Option<Value>,

@@ -10,7 +10,8 @@ use tokio::time::timeout;
 
 use super::counting::Counting;
 use super::egress::{EgressLimits, Ledger};
-use super::files::{FileReport, JobFiles};
+use super::file_report::{FileReport, FolderReport};
+use super::files::JobFiles;
 use super::read_ahead::ReadAhead;
 use super::result::{ConversationLog, EvidenceSummary, FailedLog, JobResult, LoggedUsage, Timing};
 use super::retrieval::Embeddings;
@@ -48,6 +49,8 @@ pub(super) struct JobRun {
     job: Job,
     /// What its files gave.
     files: Vec<FileReport>,
+    /// What was left out of its folders.
+    folders: Vec<FolderReport>,
     /// How many of its documents it held itself.
     texts_given: usize,
     started: Instant,
@@ -113,6 +116,7 @@ impl JobRun {
             ledger: Ledger::new(Arc::clone(&job.context), limits, events.clone()),
             job,
             files: read.reports,
+            folders: read.folders,
             texts_given,
             started,
             transcript: Transcript::new(events.clone()),
@@ -325,6 +329,7 @@ impl JobRun {
             remote_only_usd: savings.as_ref().and_then(|savings| savings.usd).map(|usd| usd.remote_only),
         });
         let answer = outcome.map_err(|failure| Failure { spent: Box::new(spent), ..failure })?;
+        let has_unread = self.files.iter().any(|file| !file.scans.is_empty());
         let has_rounds = match self.job.protocol {
             Protocol::Minion(_) => false,
             Protocol::Minions(_) => true,
@@ -337,7 +342,7 @@ impl JobRun {
         });
         let result = JobResult {
             final_answer: answer.text,
-            status: answer.status,
+            status: if has_unread { answer.status.without_a_part() } else { answer.status },
             standalone_task: state.and_then(|state| state.standalone_task.clone()),
             history: state.map(|state| state.report),
             conversation_history,
@@ -358,6 +363,7 @@ impl JobRun {
             meta: has_rounds.then_some(notes.rounds),
             evidence: has_rounds.then_some(notes.evidence),
             files: (!self.files.is_empty()).then(|| self.files.clone()),
+            folders: self.folders.clone(),
             metadata: self.job.metadata.clone(),
             job_hash: self.job.hash.clone(),
             rounds: notes.begun,

@@ -1,8 +1,6 @@
 //! Files that a job names: regular ones, and no more of them than is of use.
 
-#[allow(dead_code, reason = "the engine does not read folders yet")]
 pub(crate) mod folder;
-#[allow(dead_code, reason = "the engine does not read folders yet")]
 pub(crate) mod tree;
 
 mod defaults;
@@ -10,6 +8,8 @@ mod defaults;
 mod folder_tests;
 mod names;
 mod rules;
+
+pub(crate) use names::shown;
 
 use std::fs::OpenOptions;
 use std::io::Read;

@@ -36,6 +36,8 @@ pub struct Job {
     pub context: Arc<[Document]>,
     /// Files and folders whose documents come besides, in order.
     pub files: Vec<NamedFile>,
+    /// Whether what a folder holds is told as gitingest tells it, with a header.
+    pub use_gitingest: bool,
     /// Pictures for the worker, as the job names them: paths, URLs, base64.
     pub images: Vec<String>,
     /// What the supervisor is told about the documents.
@@ -124,7 +126,7 @@ pub struct NamedFile {
     pub place: String,
     /// Its path, as the job gives it.
     pub given: String,
-    /// What its document is called, if the job says; else as its path.
+    /// What its document is called, if that is not as its path: as the job says, or without the folders that it is in.
     pub name: Option<String>,
     /// How many of the documents that the job holds itself come before it.
     pub after: usize,

@@ -34,6 +34,8 @@ mod events;
 mod file_circles;
 mod fleet;
 mod floods;
+mod folders;
+mod follow_ups;
 mod help;
 mod input;
 mod library;

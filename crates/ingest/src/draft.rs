@@ -77,6 +77,16 @@ impl Draft {
         }
     }
 
+    /// Takes over what another draft has to say to the user.
+    pub(crate) fn take_notes(&mut self, other: Self) {
+        other.notes.into_iter().for_each(|note| self.note(note));
+    }
+
+    /// The text alone.
+    pub(crate) fn into_text(self) -> String {
+        self.text
+    }
+
     /// Whether nothing was written yet.
     pub(crate) fn is_empty(&self) -> bool {
         self.text.is_empty()

@@ -19,6 +19,8 @@ mod markup;
 mod office;
 mod parts;
 mod pdf;
+mod picture;
+mod raised;
 mod readers;
 mod reading;
 mod rtf;

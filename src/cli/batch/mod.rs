@@ -147,7 +147,7 @@ struct Batch {
 #[serde(untagged)]
 enum LineResult {
     Answer(Box<JobResult>),
-    Estimate(JobEstimate),
+    Estimate(Box<JobEstimate>),
 }
 
 /// Why no more lines are taken.
@@ -261,7 +261,7 @@ impl Batch {
             };
             if is_dry {
                 return tokio::select! {
-                    estimate = engine.estimate(&job) => estimate.map(LineResult::Estimate),
+                    estimate = engine.estimate(&job) => estimate.map(Box::new).map(LineResult::Estimate),
                     reason = stop.cancelled() => Err(reason),
                 };
             }

@@ -112,7 +112,7 @@ pub(super) async fn gather(environment: &Environment, dir: &Path) -> (Facts, Vec
     }
     let engines = environment.docker_engines();
     let docker = async { timeout(LIMIT, docker_engine(&engines)).await.map_err(|_| ()) };
-    let card = tokio::task::spawn_blocking(gpu::gpu);
+    let card = async { timeout(LIMIT, tokio::task::spawn_blocking(gpu::gpu)).await };
     let (servers, docker, card) = tokio::join!(servers::look(&with_settings), docker, card);
     let has_docker = matches!(docker, Ok(Ok(_)));
     let sight = Sight { environment: &with_settings, host: Host(environment), servers: &servers, has_docker };
@@ -136,7 +136,7 @@ pub(super) async fn gather(environment: &Environment, dir: &Path) -> (Facts, Vec
     let is_away = pair.as_ref().is_ok_and(|pair| !pair.remote.model.provider.local);
     let reaches = !is_away || certificates.ok != Some(false) && proxy.ok != Some(false);
     let ready = is_sound && is_usable(&worker) && is_usable(&supervisor) && reaches;
-    let card = card.unwrap_or(Gpu::Unknown);
+    let card = card.ok().and_then(Result::ok).unwrap_or(Gpu::Unknown);
     let facts = Facts {
         version: env!("CARGO_PKG_VERSION"),
         ready,
@@ -223,7 +223,7 @@ async fn window(environment: &Environment, servers: &[Server], pair: Option<&Pai
             None => return Finding::new(None, "not known"),
         },
     };
-    match survey::forecast(&name, &footprint).await {
+    match timeout(LIMIT, survey::forecast(&name, &footprint)).await.ok().flatten() {
         Some(Ok(words)) => Finding::new(true, words),
         Some(Err(error)) => Finding::new(false, error.message)
             .remedy(Some("export MINIONS_LOCAL=ollama/llama3.2:1b".to_owned())),

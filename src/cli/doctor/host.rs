@@ -45,6 +45,21 @@ impl Host<'_> {
         }
     }
 
+    /// The command that has Docker Model Runner fetch a model.
+    pub(crate) fn pull_for_runner(&self, place: &str, model: &str) -> String {
+        let own = self.0.get("HOME").map(|home| format!("{home}/.docker/cli-plugins"));
+        let folders = [
+            "/usr/libexec/docker/cli-plugins",
+            "/usr/lib/docker/cli-plugins",
+            "/usr/local/lib/docker/cli-plugins",
+        ];
+        let mut folders = folders.into_iter().map(str::to_owned).chain(own);
+        match self.has("docker") && folders.any(|folder| Path::new(&folder).join("docker-model").exists()) {
+            true => format!("docker model pull {model}"),
+            false => format!("curl {place}/models/create -d '{{\"from\": \"{model}\"}}'"),
+        }
+    }
+
     /// The command that opens a file at a line.
     pub(crate) fn edit(&self, path: &Path) -> String {
         let told = ["VISUAL", "EDITOR"].iter().find_map(|name| self.0.get(name)).map(str::to_owned);

@@ -194,7 +194,7 @@ impl Sight<'_> {
                 let words =
                     format!("Docker Model Runner at {place} does not have it: a job fetches it first");
                 let seen = Seen::new(Readiness::Fetched, words);
-                if self.host.has("docker") { seen.remedy(format!("docker model pull {model}")) } else { seen }
+                seen.remedy(self.host.pull_for_runner(place, model))
             }
             RuntimeKind::Embedded | RuntimeKind::Foreign => {
                 let seen = Seen::new(Readiness::Missing, format!("the server at {place} does not have it"));

@@ -107,57 +107,72 @@ pub(crate) fn run(options: &LogsOptions) -> ExitCode {
     }
 }
 
-/// The logs below `dir`, the newest first. Links are not followed.
-fn logs(dir: &Path) -> Vec<Log> {
-    let mut logs = Vec::new();
+/// A file that may be a log.
+struct Candidate {
+    path: PathBuf,
+    /// Its path within the folder.
+    name: String,
+    written: SystemTime,
+}
+
+/// The files below `dir` that may be logs, the newest first. Links are not followed.
+fn candidates(dir: &Path) -> Vec<Candidate> {
+    let mut found = Vec::new();
     let mut folders = vec![dir.to_owned()];
     while let Some(folder) = folders.pop() {
         for entry in std::fs::read_dir(&folder).into_iter().flatten().flatten() {
-            let (Ok(kind), path) = (entry.file_type(), entry.path()) else { continue };
-            if kind.is_dir() {
+            let (Ok(about), path) = (entry.metadata(), entry.path()) else { continue };
+            if about.is_dir() {
                 folders.push(path);
-            } else if kind.is_file() {
-                logs.extend(read(dir, path));
+            } else if about.is_file()
+                && about.len() <= LONGEST
+                && path.extension().is_some_and(|end| end == "json")
+                && let Ok(written) = about.modified()
+            {
+                let name = path.strip_prefix(dir).unwrap_or(&path).display().to_string();
+                found.push(Candidate { path, name, written });
             }
         }
     }
-    logs.sort_by(|a, b| (b.written, &b.name).cmp(&(a.written, &a.name)));
-    logs
+    found.sort_by(|a, b| (b.written, &b.name).cmp(&(a.written, &a.name)));
+    found
 }
 
-/// The log in a file, if it is one.
-fn read(dir: &Path, path: PathBuf) -> Option<Log> {
-    if path.extension().is_none_or(|end| end != "json") {
-        return None;
+/// The logs below `dir`, the newest first, each read when it is asked for.
+fn logs(dir: &Path) -> impl Iterator<Item = Log> {
+    candidates(dir).into_iter().filter_map(Candidate::read)
+}
+
+impl Candidate {
+    /// The log, if it is one.
+    fn read(self) -> Option<Log> {
+        let content: Value = serde_json::from_slice(&std::fs::read(&self.path).ok()?).ok()?;
+        let texts = ["minions_version", "protocol", "task", "generated_final_answer"];
+        let is_ours = texts.iter().all(|key| content[key].is_string()) && content["conversation"].is_array();
+        let Self { path, name, written } = self;
+        is_ours.then_some(Log { path, name, written, content })
     }
-    let about = path.metadata().ok().filter(|about| about.len() <= LONGEST)?;
-    let content: Value = serde_json::from_slice(&std::fs::read(&path).ok()?).ok()?;
-    let is_ours = ["minions_version", "protocol", "task", "generated_final_answer"]
-        .iter()
-        .all(|key| content[key].is_string())
-        && content["conversation"].is_array();
-    let name = path.strip_prefix(dir).unwrap_or(&path).display().to_string();
-    is_ours.then_some(Log { name, written: about.modified().ok()?, path, content })
 }
 
 /// The log whose name has `id` in it, or the newest.
 fn find(dir: &Path, id: &str) -> Result<Log, String> {
-    let mut all = logs(dir);
-    if all.is_empty() {
-        return Err(nothing(dir));
-    }
     if id == "last" {
-        return Ok(all.swap_remove(0));
+        return logs(dir).next().ok_or_else(|| nothing(dir));
     }
-    let exact =
-        |log: &Log| log.name == id || log.name.strip_suffix(".json") == Some(id) || log.path == Path::new(id);
-    if let Some(at) = all.iter().position(exact) {
-        return Ok(all.swap_remove(at));
+    let (exact, parts): (Vec<_>, Vec<_>) = candidates(dir)
+        .into_iter()
+        .filter(|file| file.name.contains(id) || file.path == Path::new(id))
+        .partition(|file| {
+            file.name == id || file.name.strip_suffix(".json") == Some(id) || file.path == Path::new(id)
+        });
+    let mut found: Vec<Log> = exact.into_iter().filter_map(Candidate::read).take(1).collect();
+    if found.is_empty() {
+        found = parts.into_iter().filter_map(Candidate::read).collect();
     }
-    all.retain(|log| log.name.contains(id));
-    match &all[..] {
+    match &found[..] {
+        [] if logs(dir).next().is_none() => Err(nothing(dir)),
         [] => Err(format!("no log in {} has `{id}` in its name: `minions logs` lists them", dir.display())),
-        [_] => Ok(all.swap_remove(0)),
+        [_] => Ok(found.swap_remove(0)),
         several => {
             let names: Vec<_> = several.iter().take(5).map(|log| log.name.as_str()).collect();
             Err(format!(
@@ -174,9 +189,12 @@ fn nothing(dir: &Path) -> String {
 }
 
 fn list(dir: &Path, count: usize, json: bool) -> String {
-    let all = logs(dir);
+    // One more tells whether there are others.
+    let mut all: Vec<Log> = logs(dir).take(count.saturating_add(1)).collect();
+    let has_more = all.len() > count;
+    all.truncate(count);
     if json {
-        let entries = all.iter().take(count).map(|log| {
+        let entries = all.iter().map(|log| {
             let content = &log.content;
             serde_json::json!({
                 "id": log.id(), "name": log.name, "path": log.path.display().to_string(), "written": timestamp(log.written).to_string(),
@@ -207,13 +225,8 @@ fn list(dir: &Path, count: usize, json: bool) -> String {
             task,
         ]
     };
-    let rows: Vec<_> = std::iter::once(head).chain(all.iter().take(count).map(row)).collect();
-    let more = all.len().saturating_sub(count);
-    let rest = if more > 0 {
-        format!("\n{more} more: `minions logs list -n {}`.\n", all.len())
-    } else {
-        String::new()
-    };
+    let rows: Vec<_> = std::iter::once(head).chain(all.iter().map(row)).collect();
+    let rest = if has_more { "\nThere are older ones: `minions logs list -n 100` shows more.\n" } else { "" };
     format!(
         "{}{rest}\n`minions logs show last` shows the newest; an id or a part of a name in {} another.\n",
         table(&rows),
@@ -227,8 +240,9 @@ fn state(content: &Value) -> &'static str {
 }
 
 fn prune(dir: &Path, age: Duration, is_sure: bool) -> Result<String, String> {
-    let is_old = |log: &Log| SystemTime::now().duration_since(log.written).is_ok_and(|old| old > age);
-    let old: Vec<Log> = logs(dir).into_iter().filter(is_old).collect();
+    let is_old = |file: &Candidate| SystemTime::now().duration_since(file.written).is_ok_and(|old| old > age);
+    let old = candidates(dir).into_iter().filter(is_old).filter_map(Candidate::read);
+    let old: Vec<PathBuf> = old.map(|log| log.path).collect();
     if old.is_empty() {
         return Ok(format!("No log in {} is older.\n", dir.display()));
     }
@@ -244,9 +258,9 @@ fn prune(dir: &Path, age: Duration, is_sure: bool) -> Result<String, String> {
             return Ok("Nothing was removed.\n".to_owned());
         }
     }
-    for log in &old {
-        std::fs::remove_file(&log.path)
-            .map_err(|error| format!("{} can't be removed: {}", log.path.display(), words::of_io(&error)))?;
+    for path in &old {
+        std::fs::remove_file(path)
+            .map_err(|error| format!("{} can't be removed: {}", path.display(), words::of_io(&error)))?;
     }
     Ok(format!("Removed {count} from {}.\n", dir.display()))
 }

@@ -24,6 +24,7 @@ pub(super) const PARSER: Parser = Parser {
         "doc_metadata",
         "context",
         "context_files",
+        "use_gitingest",
         "max_rounds",
         "max_jobs_per_round",
         "num_tasks_per_round",

@@ -20,11 +20,12 @@ use super::{Answer, Assignment, Entry, ProtocolError, Transcript};
 use crate::chat::Message;
 use crate::documents::evidence::Sources;
 use crate::job::MinionsParams;
-use crate::prompts::{self, Filled};
+use crate::prompts::{self, Filled, Slot};
 use crate::sandbox::{JobManifest, JobOutput, JobRecord, Sandbox};
 use crate::words::count;
 
 use agreement::Vote;
+pub(super) use decompose::listed;
 
 /// One run of the protocol.
 pub(crate) struct Minions<'a> {
@@ -117,7 +118,8 @@ impl Minions<'_> {
     }
 
     fn metadata(&self) -> Filled {
-        self.assignment.about(self.assignment.doc_metadata.unwrap_or("nothing is known"))
+        let given = self.assignment.doc_metadata;
+        self.assignment.about(given.map_or(Slot::Own("nothing is known"), Slot::Other))
     }
 }
 

@@ -51,8 +51,10 @@ pub(super) fn attachments(message: &Message<'_>) -> Vec<(String, Vec<u8>)> {
 fn is_trimming(part: &MessagePart<'_>) -> bool {
     let Some(kind) = part.content_type() else { return false };
     let subtype = kind.subtype().unwrap_or_default().to_ascii_lowercase();
-    let is_shown = kind.ctype().eq_ignore_ascii_case("image")
-        && part.content_id().is_some()
+    // A page that a browser saved as a mail has its pictures and styles as parts with a location.
+    let is_part = part.content_location().is_some()
+        || part.content_id().is_some() && kind.ctype().eq_ignore_ascii_case("image");
+    let is_shown = is_part
         && !part.content_disposition().is_some_and(|how| how.ctype().eq_ignore_ascii_case("attachment"));
     is_shown || matches!(subtype.as_str(), "pgp-signature" | "pkcs7-signature" | "x-pkcs7-signature")
 }

@@ -84,6 +84,20 @@ fn attachments_are_listed_and_kept() {
 }
 
 #[test]
+fn a_page_saved_as_a_mail_is_its_text() {
+    let mail = opened(
+        "From: <Saved by a browser>\nSnapshot-Content-Location: https://example.org/\nSubject: A page\nDate: x\n\
+         MIME-Version: 1.0\nContent-Type: multipart/related; type=\"text/html\"; boundary=b\n\n--b\n\
+         Content-Type: text/html\nContent-ID: <f@x>\nContent-Location: https://example.org/\n\n<h1>One</h1><p>two\n--b\n\
+         Content-Type: text/css\nContent-Location: cid:css@x\n\np { color: red }\n--b\n\
+         Content-Type: image/png\nContent-Location: https://example.org/a.png\nContent-Transfer-Encoding: base64\n\n\
+         iVBORw0K\n--b--\n",
+    );
+    assert!(mail.reading.text.ends_with("Subject: A page\n\nOne\n\ntwo"), "{}", mail.reading.text);
+    assert_eq!(mail.attachments, []);
+}
+
+#[test]
 fn a_mailbox_has_several() {
     let one =
         "From a@b Mon Jan  1 10:00:00 2024\nFrom: a@b\nDate: x\n\nHello\n\nFrom here on it is text.\n\n";

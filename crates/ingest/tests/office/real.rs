@@ -87,7 +87,14 @@ fn files_of_libreoffice_are_read_with_their_places() {
     }
     let profile = format!("-env:UserInstallation=file://{}/profile", folder.path().display());
     let mut found = 0;
-    for (from, to) in [("docx", "docx"), ("xlsx", "xlsx"), ("pptx", "pptx")] {
+    for (from, to) in [
+        ("docx", "docx"),
+        ("docx", "odt"),
+        ("xlsx", "xlsx"),
+        ("xlsx", "ods"),
+        ("pptx", "pptx"),
+        ("pptx", "odp"),
+    ] {
         let out = folder.path().join(to);
         let sources = std::fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().path());
         let sources = sources.filter(|path| path.extension().is_some_and(|end| end == from));
@@ -99,5 +106,5 @@ fn files_of_libreoffice_are_read_with_their_places() {
             file.ends_with(from).then(|| out.join(file).with_extension(to))
         });
     }
-    assert_eq!(found, 180);
+    assert_eq!(found, 360);
 }

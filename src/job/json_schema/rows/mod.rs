@@ -3,6 +3,7 @@
 //! The lists of keys are the parser's. A test compares the two, and tries the limits of each row on the parser.
 
 mod clients;
+mod turns;
 
 use super::Form::{self, Anything, Count, Flag, List, Number, Object, OneOf, Text, Unused};
 
@@ -21,7 +22,7 @@ pub(super) struct Row {
 
 /// Every field, but for those of the original that are taken without effect.
 pub(super) fn rows() -> impl Iterator<Item = &'static Row> {
-    OF_JOBS.iter().chain(clients::OF_CLIENTS)
+    OF_JOBS.iter().chain(clients::OF_CLIENTS).chain(turns::OF_HISTORY)
 }
 
 const fn row(
@@ -37,8 +38,6 @@ const fn row(
 
 /// The most tokens, bytes and the like.
 const MOST: u64 = u64::MAX;
-/// No conversation has more turns.
-const MANY: u64 = 1_000_000_000;
 const NARROW: u64 = u32::MAX as u64;
 const CHUNKERS: &[&str] = &[
     "chunk_by_section",
@@ -132,6 +131,14 @@ const OF_JOBS: &[Row] = &[
         "",
         r#"["report.pdf", "src/"]"#,
         "Files and folders to read as documents.",
+    ),
+    row(
+        "call_params",
+        "use_gitingest",
+        Flag,
+        "false",
+        "true",
+        "Whether a header as gitingest writes it comes before what a folder holds.",
     ),
     row(
         "call_params",
@@ -374,55 +381,6 @@ const OF_JOBS: &[Row] = &[
         "Bytes besides the job's own words that may leave this machine.",
     ),
     row("budget", "deadline_s", Number(0.001, 31_536_000.0), "", "120", "Seconds for the whole job."),
-    row(
-        "history",
-        "turns",
-        Anything,
-        "",
-        r#"[{"query": "Who signed?", "remote_output": "Ada."}]"#,
-        "The turns, in order.",
-    ),
-    row(
-        "history",
-        "summary",
-        Text,
-        "",
-        r#""They asked who signed.""#,
-        "What the turns were about that are shown no more.",
-    ),
-    row("history", "max_turns", Count(0, MANY), "", "10", "Turns that models are shown word by word."),
-    row("history", "turns_since_last_summary", Count(0, MANY), "", "1", "Given back as it came."),
-    row("history", "turns_per_summary", Count(0, MANY), "", "1", "Given back as it came."),
-    row("history", "summarize_older_turns", Flag, "", "true", "Whether older turns are summed up."),
-    row("history", "summarized_turns", Count(0, MANY), "", "0", "So many turns are in the summary."),
-    row("turn", "query", Text, "", r#""Who signed?""#, "The question."),
-    row("turn", "remote_output", Text, "", r#""Ada.""#, "The answer."),
-    row("turn", "local_output", Text, "", r#""Signed: Ada.""#, "What the worker said."),
-    row("turn", "timestamp", Text, "", r#""2026-11-26T10:00:00""#, "When."),
-    row(
-        "turn",
-        "standalone_task",
-        Text,
-        "",
-        r#""Who signed the contract?""#,
-        "The question as it stood alone.",
-    ),
-    row(
-        "turn",
-        "status",
-        OneOf(&["answered", "no_answer", "partial", "failed"]),
-        "",
-        r#""answered""#,
-        "How the turn ended.",
-    ),
-    row(
-        "turn",
-        "evidence",
-        Anything,
-        "",
-        r#"[{"citation": "Signed: Ada", "source": "a.pdf"}]"#,
-        "The quotes of the answer.",
-    ),
     row("document", "name", Text, "", r#""report.txt""#, "One line; evidence says it as `source`."),
     row("document", "text", Text, "", r#""The whole text.""#, "The whole text of the document."),
     row("document", "file", Text, "", r#""report.pdf""#, "The path of a file to read, in place of `text`."),

@@ -2,8 +2,8 @@
 
 use std::collections::HashMap;
 
+use super::super::block::Paragraph;
 use super::super::numerals::counted;
-use super::block::Paragraph;
 
 /// The notes of a document by their identifiers.
 #[derive(Default)]

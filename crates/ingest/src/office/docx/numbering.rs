@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use super::super::numerals::counted;
-use super::super::symbols::readable;
+use super::super::symbols::bullet;
 use crate::draft::Stop;
 use crate::xml::{Element, Xml};
 
@@ -95,8 +95,7 @@ impl Numbering {
         }
         let own = of(level);
         if own.format == "bullet" {
-            let bullet = readable(own.text.trim());
-            return Some(if bullet.is_empty() || bullet == "o" { "•".to_owned() } else { bullet });
+            return Some(bullet(&own.text));
         }
         let mut label = own.text.clone();
         for (upper, counter) in counters.iter().enumerate().take(level + 1) {

@@ -1,12 +1,12 @@
 //! Workbooks of Excel (SpreadsheetML, ECMA-376 part 1, 18).
 
 mod dates;
-mod digits;
 mod formats;
 mod sheet;
 mod strings;
 mod styles;
 
+use super::grid::{Comments, Grid, Merged, cell};
 use super::package::{Relation, main_part, relations};
 use crate::Kind;
 use crate::archive::Archive;
@@ -14,7 +14,7 @@ use crate::draft::{CUT, DAMAGED, Draft, Stop, in_one_line};
 use crate::parts::{ENTITIES, optional};
 use crate::reading::{Limits, Problem, Reading};
 use crate::xml::Xml;
-use sheet::{Comments, Seen, Shared, Sheet, cell};
+use sheet::{Seen, Shared, Sheet};
 
 /// Reads a workbook.
 pub(crate) fn read(archive: &Archive<'_>, limits: &Limits) -> Result<Reading, Problem> {
@@ -102,7 +102,8 @@ fn write_sheet(
     let hidden = if listed.is_hidden { " (hidden)" } else { "" };
     let head = format!("Sheet: {}{hidden}", listed.name);
     let before = draft.mark();
-    let mut sheet = Sheet::new(&listed.name, head.clone(), shared, comments.clone());
+    let grid = |merged| Grid::new(&listed.name, head.clone()).with(merged, comments.clone());
+    let mut sheet = Sheet::new(shared, grid(Merged::new()));
     let mut xml = Xml::open(archive, entry)?;
     let mut end = sheet.write(&mut xml, draft);
     if let Ok(merged) = &mut end
@@ -111,8 +112,7 @@ fn write_sheet(
         // Which cells are merged stands behind them: they are read again.
         let merged = std::mem::take(merged);
         draft.back_to(&before);
-        sheet = Sheet::new(&listed.name, head, shared, comments);
-        sheet.merged = merged;
+        sheet = Sheet::new(shared, grid(merged));
         xml = Xml::open(archive, entry)?;
         end = sheet.write(&mut xml, draft);
     }

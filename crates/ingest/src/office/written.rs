@@ -2,8 +2,8 @@
 
 use minions_documents::Place;
 
-use super::super::rows::{Cell, Rows};
 use super::block::{Block, Paragraph, Row};
+use super::rows::{Cell, Rows};
 use crate::draft::{Draft, Stop, in_one_line};
 
 /// Writes blocks one after the other.
@@ -13,7 +13,7 @@ pub(super) struct Writer<'d> {
     /// Whether a page ends before the next text.
     page: bool,
     /// Where pages begin.
-    pub(super) pages: Vec<usize>,
+    pages: Vec<usize>,
 }
 
 /// What was written last.
@@ -35,9 +35,19 @@ pub(super) struct Flat {
 }
 
 impl<'d> Writer<'d> {
+    /// Writes behind what the draft has.
     pub(super) fn new(draft: &'d mut Draft) -> Self {
         let last = if draft.is_empty() { Last::Nothing } else { Last::Paragraph };
         Self { pages: vec![draft.chars()], draft, last, page: false }
+    }
+
+    /// Ends the text. Where no headings are, pages are its places, if the file says where they begin.
+    pub(super) fn end(self, knows_pages: bool) {
+        if knows_pages && !self.draft.has_places() {
+            for (number, start) in (1..).zip(self.pages) {
+                self.draft.place_at(start, Place::Page(number));
+            }
+        }
     }
 
     /// Writes a block.
@@ -132,6 +142,15 @@ fn labelled(paragraph: &Paragraph) -> String {
         Some(label) if !label.is_empty() => format!("{label} "),
         _ => String::new(),
     }
+}
+
+/// The blocks as a text of their own.
+pub(super) fn text_of(blocks: &[Block]) -> String {
+    let mut draft = Draft::new(usize::MAX);
+    let mut writer = Writer::new(&mut draft);
+    // A draft without a limit takes all.
+    let _ = blocks.iter().try_for_each(|block| writer.block(block));
+    draft.into_text().replace('\u{c}', "")
 }
 
 /// The blocks in one line. The rows of tables in it stand apart.
