@@ -175,9 +175,8 @@ impl Engine {
     /// # Errors
     /// [`FailureKind::Input`] for a file that can't be read.
     pub async fn documents(&self, job: Job) -> Result<Arc<[Document]>, Failure> {
-        let config = &self.0.config;
-        let job = session_turn::with_files(Arc::new(job), &config.environment).await?;
-        Ok(files::read(&job, &config.reader, &Events::off()).await?.documents)
+        let job = session_turn::with_files(Arc::new(job), &self.0.config.environment).await?;
+        Ok(files::read(&job, &self.0, &Events::off()).await?.documents)
     }
 
     /// Remote tokens that all jobs have spent so far. A call under way counts with the estimate of its prompt.

@@ -58,12 +58,12 @@ impl Program {
             let models = Models::of(&options, &settings)?;
             let session = session::named(&options, &environment)?;
             let mut asked = Asked::new(words, stdin::read()?)?;
-            if let Some(session) =
-                session.as_ref().filter(|_| asked.files.is_empty() && asked.piped.is_nothing())
+            if asked.files.is_empty()
+                && asked.piped.is_nothing()
+                && let Some(session) = &session
+                && let Some(contents) = session::contents(session, &environment)?
             {
-                if let Some(contents) = session::contents(session, &environment)? {
-                    asked.files = session::files(&contents, &here()?);
-                }
+                asked.files = session::files(&contents, &here()?);
             }
             let Asked { question, files, piped } = &asked;
             let (options, session) = (&options, session.as_ref());

@@ -169,7 +169,7 @@ impl Talk {
             Command::Drop => self.drop_files(words)?,
             Command::Files => tell::line(&self.list()),
             Command::Sources => {
-                let shown = sources(&self.last_answer()?.sources, Cite::Full, terminal, columns);
+                let shown = sources(self.last_answer()?.sources, Cite::Full, terminal, columns);
                 tell::line(if shown.is_empty() {
                     "the last answer quotes nothing; the protocol minions does"
                 } else {
