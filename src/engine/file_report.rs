@@ -1,6 +1,6 @@
 //! What there is to say of each file that a job named: in its result, and as warnings.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::files::folder::{LeftOut, Reason};
 use crate::words::count;
@@ -37,19 +37,16 @@ impl FileReport {
 }
 
 /// What was left out of a folder that a job names.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FolderReport {
     /// Its name.
     pub name: String,
     /// What was left out, by reason.
     pub left_out: Vec<LeftOutFiles>,
-    /// The same as a list for people.
-    #[serde(skip)]
-    pub(super) words: String,
 }
 
 /// Files that were left out of a folder for one reason.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LeftOutFiles {
     /// The reason, in words.
     pub reason: String,
@@ -67,11 +64,17 @@ impl FolderReport {
             count,
             first: first.to_owned(),
         };
-        (!left_out.is_empty()).then(|| Self {
-            name: name.to_owned(),
-            left_out: left_out.reasons().map(one).collect(),
-            words: left_out.to_string(),
-        })
+        (!left_out.is_empty())
+            .then(|| Self { name: name.to_owned(), left_out: left_out.reasons().map(one).collect() })
+    }
+
+    /// What was left out as a list for people: `2 hidden (.git/, …), 1 too large (a.csv)`.
+    pub(super) fn words(&self) -> String {
+        let one = |LeftOutFiles { reason, count, first }: &LeftOutFiles| {
+            let more = if *count > 1 { ", …" } else { "" };
+            format!("{count} {reason} ({first}{more})")
+        };
+        self.left_out.iter().map(one).collect::<Vec<_>>().join(", ")
     }
 }
 
@@ -81,8 +84,7 @@ pub(super) fn warnings(reports: &[FileReport], folders: &[FolderReport]) -> Vec<
     let notes =
         reports.iter().flat_map(|file| file.notes.iter().map(move |note| format!("{}: {note}", file.name)));
     let notes: Vec<String> = notes.collect();
-    let scans: Vec<String> = reports.iter().filter_map(scans).collect();
-    let folder = |folder: &FolderReport| format!("left out of {}: {}", folder.name, folder.words);
+    let folder = |folder: &FolderReport| format!("left out of {}: {}", folder.name, folder.words());
     let mut told: Vec<String> = folders.iter().map(folder).collect();
     if !left_out.is_empty() {
         told.push(format!("{} left out: {}", were(left_out.len()), some(&left_out)));
@@ -91,14 +93,18 @@ pub(super) fn warnings(reports: &[FileReport], folders: &[FolderReport]) -> Vec<
     if let Some(more) = notes.len().checked_sub(TOLD + 1) {
         told.push(format!("{} on files: result.files has them all", count(more + 1, "more note")));
     }
-    if !scans.is_empty() {
-        told.push(format!(
-            "{} and nobody has read them. Take a local model that sees, or give the files with a layer of text \
-             (`ocrmypdf IN.pdf OUT.pdf`)",
-            some(&scans)
-        ));
-    }
+    told.extend(unread(reports).map(|scans| format!("{scans}: {READ_SCANS}")));
     told
+}
+
+/// What to do about scans.
+pub(super) const READ_SCANS: &str = "give the files with a layer of text, which `ocrmypdf IN.pdf OUT.pdf` adds; pictures may stand in call_params.images \
+     of the protocol minion, for a local model that sees";
+
+/// The pages that nobody has read, if there are any.
+pub(super) fn unread(reports: &[FileReport]) -> Option<String> {
+    let scans: Vec<String> = reports.iter().filter_map(scans).collect();
+    (!scans.is_empty()).then(|| format!("{}, and nobody has read them", some(&scans)))
 }
 
 fn were(files: usize) -> String {
@@ -167,7 +173,7 @@ mod tests {
             ],
             &[],
         );
-        let scans = "pages 3-5, 9 of a.pdf are scans; c.png is a picture; page 7 of d.pdf is a scan and nobody has read them.";
+        let scans = "pages 3-5, 9 of a.pdf are scans; c.png is a picture; page 7 of d.pdf is a scan, and nobody has read them: ";
         assert_eq!(told[0], "1 file was left out: z/b is damaged");
         assert_eq!((told[1].as_str(), told[2].as_str()), ("a.pdf: It is cut.", "d.pdf: 1"));
         assert_eq!(told[6], "2 more notes on files: result.files has them all");

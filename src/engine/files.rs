@@ -6,11 +6,16 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
 use super::file_report::{self, FileReport, FolderReport};
 use super::listing::{self, Listed, Listing};
 use super::overview::overview;
+use super::shared::SharedResources;
+use super::tape::{RECORD_AGAIN, Tape};
 use crate::documents::Document;
-use crate::error::Failure;
+use crate::error::{Failure, FailureKind};
 use crate::events::{DocumentInfo, EventKind, Events};
 use crate::files;
 use crate::files::folder::{FolderLimits, Reason};
@@ -25,6 +30,8 @@ use crate::sync::beside_runtime;
 const TOGETHER: usize = 1 << 20;
 /// The most files that are read together.
 const FILES_TOGETHER: usize = 256;
+/// What the reader calls a picture.
+pub(super) const PICTURE: &str = "picture";
 /// Bytes of memory for each byte of the files: their content, and their texts.
 const OF_FILES: u64 = 2;
 
@@ -38,39 +45,52 @@ pub(super) struct JobFiles {
     pub folders: Vec<FolderReport>,
 }
 
-/// What one thing that the job names has given so far.
-struct Gathered {
+/// What a file or a folder that the job names has given.
+#[derive(Serialize, Deserialize)]
+struct Given {
     readings: Vec<FileReading>,
-    listing: Listing,
+    /// What was left out of a folder.
+    folder: Option<FolderReport>,
+    /// What a folder itself is called; `None` for a file.
+    title: Option<String>,
 }
 
-/// Reads the files of `job`.
+/// The same as a recording keeps it.
+#[derive(Serialize, Deserialize)]
+struct Kept {
+    /// The [`fingerprint`](listing::fingerprint) of what was read.
+    content: Option<String>,
+    given: Given,
+}
+
+/// Reads the files of `job`, or takes them from the recording that is replayed.
 ///
 /// # Errors
-/// [`FailureKind::Input`](crate::error::FailureKind::Input) for a file that can't be read, naming its place in the job,
-/// the problem and the remedy.
-pub(super) async fn read(job: &Job, reader: &ChildExecutable, events: &Events) -> Result<JobFiles, Failure> {
+/// [`FailureKind::Input`] for a file that can't be read, naming its place in the job, the problem and the remedy;
+/// [`FailureKind::Replay`] for one that was not recorded, or is another one now.
+pub(super) async fn read(job: &Job, shared: &SharedResources, events: &Events) -> Result<JobFiles, Failure> {
     if job.files.is_empty() {
         return Ok(JobFiles::none(job));
     }
-    let mut gathered = Vec::new();
+    let tape = shared.tape.of_job(job.line.as_deref());
+    tape.recording().await?;
+    let mut given = Vec::new();
     for file in &job.files {
-        let named = file.clone();
-        let listing = beside_runtime(move || listing::of(&named)).await;
-        let listing = listing.map_err(|problem| unopened(file, &problem))?;
-        gathered.push(Gathered { readings: Vec::new(), listing });
+        given.extend(replayed(file, &tape).await?);
     }
-    let files = || gathered.iter().flat_map(|one| &one.listing.files);
-    memory::check(files().map(|file| file.size).sum(), OF_FILES)?;
-    let mut count = Count { read: 0, of: files().count(), events };
-    let mut session = ReaderSession::new(reader.clone(), ReaderLimits::default());
-    for (file, one) in job.files.iter().zip(&mut gathered) {
-        one.read(file, &mut session, &mut count).await?;
+    let count = if given.len() == job.files.len() {
+        Count { read: given.len(), of: given.len(), events }
+    } else {
+        let (read, count) = gathered(job, &shared.config.reader, events).await?;
+        given = read;
+        count
+    };
+    for (file, given) in job.files.iter().zip(&given).filter(|_| tape.is_recording()) {
+        let path = file.path();
+        let content = beside_runtime(move || listing::fingerprint(&path)).await;
+        tape.keep_file(file.document_name(), &json!({"content": content, "given": given})).await;
     }
-    if job.use_gitingest && !gathered.iter().any(|one| one.listing.is_folder) {
-        tracing::warn!("call_params.use_gitingest has no effect: the job names no folder");
-    }
-    let files = in_order(job, gathered)?;
+    let files = in_order(job, given)?;
     memory::check(files.documents.iter().map(|document| document.text.len()).sum(), memory::OF_A_JOB)?;
     for text in file_report::warnings(&files.reports, &files.folders) {
         tracing::warn!("{text}");
@@ -78,6 +98,46 @@ pub(super) async fn read(job: &Job, reader: &ChildExecutable, events: &Events) -
     }
     count.tell(Some(&files.documents));
     Ok(files)
+}
+
+/// What the recording has of `file`, if one is replayed. The file itself may be gone, but not be another one.
+async fn replayed(file: &NamedFile, tape: &Tape) -> Result<Option<Given>, Failure> {
+    let name = file.document_name();
+    let Some(Kept { content, given }) = tape.recorded_file(name).await? else { return Ok(None) };
+    let path = file.path();
+    let now = beside_runtime(move || listing::fingerprint(&path)).await;
+    if now.is_some() && now != content {
+        let what = format!("`{}`: {} has changed since it was recorded", file.place, listing::one_line(name));
+        return Err(Failure::new(FailureKind::Replay, what).hint(RECORD_AGAIN));
+    }
+    Ok(Some(given))
+}
+
+/// Opens and reads the files of `job`.
+async fn gathered<'e>(
+    job: &Job,
+    reader: &ChildExecutable,
+    events: &'e Events,
+) -> Result<(Vec<Given>, Count<'e>), Failure> {
+    let mut listings = Vec::new();
+    for file in &job.files {
+        let (name, path) = (file.document_name().to_owned(), file.path());
+        let listing = beside_runtime(move || listing::of(&name, &path)).await;
+        listings.push(listing.map_err(|problem| unopened(file, &problem))?);
+    }
+    let files = || listings.iter().flat_map(|listing| &listing.files);
+    memory::check(files().map(|file| file.size).sum(), OF_FILES)?;
+    let mut count = Count { read: 0, of: files().count(), events };
+    let mut session = ReaderSession::new(reader.clone(), ReaderLimits::default());
+    let mut given = Vec::new();
+    for (file, listing) in job.files.iter().zip(listings) {
+        let mut gathered = Gathered { readings: Vec::new(), listing };
+        gathered.read(file, &mut session, &mut count).await?;
+        let folder = FolderReport::new(file.document_name(), &gathered.listing.left_out);
+        let Gathered { readings, listing } = gathered;
+        given.push(Given { readings, folder, title: listing.is_folder.then_some(listing.title) });
+    }
+    Ok((given, count))
 }
 
 impl JobFiles {
@@ -103,6 +163,12 @@ impl Count<'_> {
             is_done: documents.is_some(),
         });
     }
+}
+
+/// What one thing that the job names has given so far.
+struct Gathered {
+    readings: Vec<FileReading>,
+    listing: Listing,
 }
 
 impl Gathered {
@@ -146,6 +212,8 @@ impl Gathered {
         let too_long = FolderLimits::default().text;
         let reason = match &reading.outcome {
             Err(unread) if unread.is_of_no_kind => Reason::NoText,
+            // A picture that nobody named is not worth a warning of its own.
+            Ok(read) if read.kind == PICTURE => Reason::NoText,
             Ok(read) if read.is_plain_text && read.text.len() as u64 > too_long => Reason::TooLarge,
             _ => return self.readings.push(reading),
         };
@@ -168,13 +236,12 @@ fn open(listed: &[Listed]) -> Vec<Result<Vec<u8>, String>> {
 }
 
 /// The job's own documents and those of its files, in the job's order.
-fn in_order(job: &Job, gathered: Vec<Gathered>) -> Result<JobFiles, Failure> {
+fn in_order(job: &Job, given: Vec<Given>) -> Result<JobFiles, Failure> {
     let (mut documents, mut reports, mut folders) = (Vec::new(), Vec::new(), Vec::new());
     let mut own = job.context.iter();
-    for (file, Gathered { readings, listing }) in job.files.iter().zip(gathered) {
+    for (file, Given { readings, folder, title }) in job.files.iter().zip(given) {
         let taken = job.context.len() - own.len();
         documents.extend(own.by_ref().take(file.after.saturating_sub(taken)).cloned());
-        let folder = FolderReport::new(file.document_name(), &listing.left_out);
         if readings.iter().all(|reading| reading.outcome.is_err()) {
             return Err(nothing_of(file, readings, &folder));
         }
@@ -191,13 +258,17 @@ fn in_order(job: &Job, gathered: Vec<Gathered>) -> Result<JobFiles, Failure> {
                 Err(unread) => reports.push(FileReport::left_out(name, unread.problem)),
             }
         }
-        if listing.is_folder {
+        if let Some(title) = title {
             let name = listing::one_line(file.document_name());
-            let overview = overview(&name, &listing.title, &documents[begin..], job.use_gitingest);
+            let overview = overview(&name, &title, &documents[begin..], job.use_gitingest);
             documents.insert(begin, overview);
         }
     }
     documents.extend(own.cloned());
+    let is_blank = |document: &Document| document.text.trim().is_empty();
+    if let Some(scans) = file_report::unread(&reports).filter(|_| documents.iter().all(is_blank)) {
+        return Err(Failure::input(format!("the files hold no text: {scans}")).hint(file_report::READ_SCANS));
+    }
     Ok(JobFiles { documents: documents.into(), reports, folders })
 }
 
@@ -211,7 +282,9 @@ fn read_document(name: String, read: ReadText) -> (FileReport, Document) {
 fn unopened(file: &NamedFile, problem: &str) -> Failure {
     let failure = Failure::input(format!("`{}`: {} {problem}", file.place, listing::one_line(&file.given)));
     failure.hint(match &file.folder {
-        _ if file.path().exists() => "name a regular file, or a folder, that this user may read".to_owned(),
+        _ if file.path().exists() => {
+            "name a regular file of at most 1 GiB, or a folder, that this user may read".to_owned()
+        }
         Some(folder) if Path::new(&file.given).is_relative() => {
             format!("a path counts from the folder of the job, {}", folder.display())
         }
@@ -224,7 +297,7 @@ fn nothing_of(file: &NamedFile, readings: Vec<FileReading>, folder: &Option<Fold
     let others = readings.len().saturating_sub(1);
     let Some(Err(unread)) = readings.into_iter().next().map(|reading| reading.outcome) else {
         let left_out =
-            folder.as_ref().map_or(String::new(), |folder| format!(": left out were {}", folder.words));
+            folder.as_ref().map_or(String::new(), |folder| format!(": left out were {}", folder.words()));
         let problem =
             format!("`{}`: {} holds no file to read{left_out}", file.place, listing::one_line(&file.given));
         return Failure::input(problem)

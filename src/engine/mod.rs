@@ -41,6 +41,7 @@ mod spending;
 mod tape;
 mod turn;
 mod window;
+mod worker_memo;
 
 use std::path::Path;
 use std::pin::pin;
@@ -57,6 +58,7 @@ pub use credentials::usual_headers;
 pub use egress_report::{EgressCall, EgressPassage, EgressReport};
 pub use estimate::{FileEstimate, FolderEstimate, JobEstimate, Leaves};
 pub use file_report::{FileReport, FolderReport};
+pub use listing::fingerprint;
 pub use result::{ConversationLog, EvidenceSummary, FailedLog, JobResult, LoggedUsage, Timing};
 pub use savings::{Dollars, SavingsReport, Tokens};
 pub use turn::SessionReport;
@@ -116,7 +118,7 @@ impl Engine {
             let (job, shared, events) = (Arc::clone(&job), Arc::clone(&self.0), events.clone());
             let read = async move {
                 let job = session_turn::with_files(job, &shared.config.environment).await?;
-                let read = files::read(&job, &shared.config.reader, &events).await?;
+                let read = files::read(&job, &shared, &events).await?;
                 Ok((job, read))
             };
             tokio::spawn(tracing::Instrument::in_current_span(read))
@@ -163,9 +165,8 @@ impl Engine {
     /// for a file that can't be read.
     pub async fn estimate(&self, job: &Job) -> Result<JobEstimate, Failure> {
         let leaves = clients::check(job, &self.0)?;
-        let config = &self.0.config;
-        let job = session_turn::with_files(Arc::new(job.clone()), &config.environment).await?;
-        let files = files::read(&job, &config.reader, &self.events(Vec::new(), None)).await?;
+        let job = session_turn::with_files(Arc::new(job.clone()), &self.0.config.environment).await?;
+        let files = files::read(&job, &self.0, &self.events(Vec::new(), None)).await?;
         Ok(JobEstimate::of(&job, &files, leaves))
     }
 

@@ -4,6 +4,7 @@ use serde_json::Value;
 
 use super::JobError;
 use super::fields::{Fields, text};
+use super::file_names;
 use super::names;
 use super::schema::NamedFile;
 use crate::documents::{Document, Places};
@@ -54,6 +55,7 @@ pub(super) fn given(params: &mut Fields) -> Result<Given, JobError> {
         Ok(NamedFile { after, ..file(place, path, None)? })
     });
     given.files.extend(named.map_err(|error| of_list(error, "context_files", FILES))?);
+    file_names::shorten(&mut given.files);
     Ok(given)
 }
 

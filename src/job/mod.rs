@@ -8,6 +8,7 @@ mod context;
 mod digest;
 mod error;
 mod fields;
+mod file_names;
 mod history;
 mod json_schema;
 mod line;
@@ -24,7 +25,7 @@ mod synonyms;
 mod unique;
 mod value;
 
-pub use digest::digest;
+pub use digest::{digest, paths};
 pub use error::JobError;
 pub(crate) use fields::nearest;
 pub use json_schema::json_schema;

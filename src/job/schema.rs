@@ -126,7 +126,7 @@ pub struct NamedFile {
     pub place: String,
     /// Its path, as the job gives it.
     pub given: String,
-    /// What its document is called, if the job says; else as its path.
+    /// What its document is called, if that is not as its path: as the job says, or without the folders that it is in.
     pub name: Option<String>,
     /// How many of the documents that the job holds itself come before it.
     pub after: usize,
@@ -228,6 +228,8 @@ pub struct MinionsParams {
     pub max_code_attempts: u32,
     /// Worker calls in flight at most, if the job says.
     pub worker_batch_size: Option<usize>,
+    /// A folder that keeps the worker's answers, if the job names one.
+    pub memo: Option<PathBuf>,
     /// The chunker that the supervisor is advised to use.
     pub chunk_fn: String,
     /// What the supervisor's code can search chunks with.

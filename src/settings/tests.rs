@@ -276,4 +276,27 @@ fn a_file_is_read_once_and_a_strangers_is_not() {
     let (settings, files) = Settings::look(&environment, &dir);
     assert_eq!((files.len(), files[0].whose), (1, Whose::User));
     assert_eq!(names(&settings, None).0, "vllm/m");
+    // Only root may give a file away.
+    let folders = Folders::new("", "local = 'vllm/m'");
+    let file = folders.base.path().join("work").join(FILE_NAME);
+    if nix::unistd::geteuid().is_root() && std::os::unix::fs::chown(&file, Some(12_345), None).is_ok() {
+        let settings = folders.load().unwrap();
+        assert_eq!(names(&settings, None).0, config::LOCAL);
+        assert!(
+            settings.warnings()[0].contains("belongs to another user (number 12345)"),
+            "{:?}",
+            settings.warnings()
+        );
+    }
+}
+
+#[test]
+fn the_file_of_the_page_can_be_used() {
+    let page = include_str!("../../docs/settings.md");
+    let file = page.split("```toml\n").nth(1).unwrap().split("```").next().unwrap();
+    let settings = Folders::new(file, "").load().unwrap();
+    assert_eq!(names(&settings, None), both("ollama/llama3.2:3b", "anthropic/claude-sonnet-5-5"));
+    assert_eq!(names(&settings, Some("fast")), both("ollama/llama3.2:3b", "groq/openai/gpt-oss-120b"));
+    assert!(names(&settings, Some("offline")).0.ends_with("/models/qwen3-4b.gguf"));
+    assert_eq!(settings.budget().len(), 5);
 }

@@ -230,7 +230,70 @@ fn scans_that_nobody_reads_make_an_answer_partial() {
     let ran = program.run_job(&job(&server, "minions", params(&json!({"context_files": "a.pdf"}))));
     let result = ran.result();
     assert_eq!((&result["status"], &result["files"][0]["scans"]), (&json!("partial"), &json!([2, 3])));
-    assert!(ran.stderr.contains("pages 2-3 of a.pdf are scans and nobody has read them"), "{}", ran.stderr);
+    assert!(ran.stderr.contains("pages 2-3 of a.pdf are scans, and nobody has read them"), "{}", ran.stderr);
+}
+
+#[test]
+fn a_picture_alone_costs_no_call() {
+    let server = server(WHOLE, "Aurora");
+    let program = Program::new();
+    write(program.dir.path(), "a.png", b"\x89PNG\r\n\x1a\n and so on");
+    let job = job(&server, "minions", params(&json!({"context_files": "a.png"})));
+    let error = program.run_job(&job).error(2);
+    assert!(
+        error.contains("the files hold no text: a.png is a picture") && error.contains("ocrmypdf"),
+        "{error}"
+    );
+    assert_eq!(server.requests().len(), 0);
+}
+
+#[test]
+fn a_replay_needs_no_file_and_refuses_another_one() {
+    let server = server(BY_PAGE, "Aurora lay off Brest");
+    let recorded = Program::new();
+    let dir = recorded.dir.path().to_owned();
+    let tape = tempfile::tempdir().unwrap();
+    let tape = tape.path().to_str().unwrap();
+    let log: [&[&str]; 2] = [&["Fog."], &["The Aurora lay off Brest."]];
+    write(&dir, "a.pdf", pdf(&log));
+    write(&dir, "src/note.txt", "Nothing.");
+    let job = job(&server, "minions", params(&json!({"context_files": ["a.pdf", "src"]})));
+    let before = recorded.args(["--record", tape]).run_job(&job).result();
+    let again = Program::unplugged().args(["--replay", tape]).run_job(&job).result();
+    for key in ["evidence", "files", "final_answer"] {
+        assert_eq!(again[key], before[key], "{key}");
+    }
+    assert_eq!(again["evidence"][0]["place"], "p. 2");
+    for (name, text) in [("a.pdf", "Another one."), ("src/note.txt", "Other."), ("src/new.txt", "More.")] {
+        let program = Program::unplugged();
+        write(program.dir.path(), name, text);
+        if name == "src/new.txt" {
+            write(program.dir.path(), "src/note.txt", "Nothing.");
+        }
+        let error = program.args(["--replay", tape]).run_job(&job).error(1);
+        assert!(error.contains("has changed since it was recorded"), "{error}");
+    }
+}
+
+#[test]
+fn a_changed_file_is_another_job_for_a_resume() {
+    let server = scripted(vec![WHOLE.to_owned(), verdict(), WHOLE.to_owned(), verdict()], |request| {
+        openai(request, &json!({"explanation": "e", "citation": null, "answer": null}).to_string())
+    });
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("a.txt");
+    let mut job = job(&server, "minions", params(&json!({"context_files": path.to_str().unwrap()})));
+    job["custom_id"] = json!("one");
+    let mut done = Vec::new();
+    for (text, runs) in [("Fog.", 1), ("Fog.", 0), ("Rain.", 1)] {
+        fs::write(&path, text).unwrap();
+        let earlier = dir.path().join("out.jsonl");
+        fs::write(&earlier, done.concat()).unwrap();
+        let program = Program::new().args(["batch", "--resume", earlier.to_str().unwrap()]);
+        let ran = program.run(job.to_string());
+        assert_eq!((ran.code, ran.stdout.lines().count()), (Some(0), runs), "{text}: {}", ran.stderr);
+        done.push(ran.stdout);
+    }
 }
 
 #[test]
@@ -259,9 +322,11 @@ fn a_folder_is_walked_and_an_archive_is_looked_into() {
         result["files"][3]["left_out"].as_str().unwrap().starts_with("z.zip/d.pdf is damaged"),
         "{result}"
     );
-    for told in
-        ["left out of src/: ", "no text (src/blob.dat)", "1 file was left out: z.zip/d.pdf is damaged"]
-    {
+    for told in [
+        "left out of src/: ",
+        "1 of no kind that is read (src/blob.dat)",
+        "1 file was left out: z.zip/d.pdf is damaged",
+    ] {
         assert!(ran.stderr.contains(told), "{told}: {}", ran.stderr);
     }
 }

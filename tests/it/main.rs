@@ -41,6 +41,7 @@ mod library;
 #[cfg(feature = "embedded")]
 mod llama_cpp;
 mod machine_limits;
+mod memo;
 mod minion;
 mod minions;
 mod model_runner;

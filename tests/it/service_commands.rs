@@ -154,3 +154,41 @@ fn the_schema_is_json_and_a_job_may_name_it() {
         "Who signed?"
     );
 }
+
+#[test]
+fn the_commands_of_the_page_install_completions_pages_and_schema() {
+    let page = include_str!("../../docs/settings.md");
+    let (_, rest) = page.split_once("## Completions").unwrap();
+    let commands = rest.split("```sh\n").nth(1).unwrap().split("```").next().unwrap();
+    let home = tempfile::tempdir().unwrap();
+    let bin = home.path().join(".cargo/bin");
+    fs::create_dir_all(&bin).unwrap();
+    std::os::unix::fs::symlink(env!("CARGO_BIN_EXE_minions"), bin.join("minions")).unwrap();
+    let path = format!("{}:/usr/bin:/bin", bin.display());
+    let shell = |script: &str| {
+        let mut command = Command::new("bash");
+        command
+            .args(["-ec", script])
+            .env_clear()
+            .env("HOME", home.path())
+            .env("PATH", &path)
+            .current_dir(home.path());
+        command.output().unwrap()
+    };
+    let output = shell(commands);
+    assert!(output.status.success(), "{output:?}");
+    for file in [
+        ".local/share/bash-completion/completions/minions",
+        ".zfunc/_minions",
+        ".config/fish/completions/minions.fish",
+        ".cargo/share/man/man1/minions-logs-prune.1",
+        "job.schema.json",
+    ] {
+        assert!(home.path().join(file).metadata().is_ok_and(|about| about.len() > 200), "{file}");
+    }
+    // Where there is a `man`, it finds them.
+    if Path::new("/usr/bin/man").exists() {
+        let output = shell("man -w minions-doctor");
+        assert!(String::from_utf8_lossy(&output.stdout).contains("minions-doctor.1"), "{output:?}");
+    }
+}

@@ -19,6 +19,7 @@ mod markup;
 mod office;
 mod parts;
 mod pdf;
+mod picture;
 mod raised;
 mod readers;
 mod reading;

@@ -3,7 +3,7 @@
 use crate::archive::Archive;
 use crate::office::{docx, opendocument, slides, workbook};
 use crate::reading::{Limits, Problem, Reading};
-use crate::{Kind, epub, html, mail, markdown, pdf, rtf, text};
+use crate::{Kind, epub, html, mail, markdown, pdf, picture, rtf, text};
 
 /// What reads one kind of file.
 pub(crate) enum Reader {
@@ -21,6 +21,7 @@ const READERS: &[(Kind, Reader)] = &[
     (Kind::Markdown, Reader::Bytes(markdown::read)),
     (Kind::Mail, Reader::Bytes(mail::read)),
     (Kind::Rtf, Reader::Bytes(rtf::read)),
+    (Kind::Picture, Reader::Bytes(picture::read)),
     (Kind::Docx, Reader::Parts(docx::read)),
     (Kind::Pptx, Reader::Parts(slides::read)),
     (Kind::OpenDocument, Reader::Parts(opendocument::read)),

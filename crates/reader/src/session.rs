@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use minions_confined::{Child, ChildExecutable, Death, Room, space_below, wire};
 use minions_documents::Places;
+use serde::{Deserialize, Serialize};
 use tokio::time::timeout;
 
 use crate::wire::{Reply, Request, RoomRow, Row, Unread};
@@ -45,7 +46,7 @@ pub struct InputFile {
 }
 
 /// What a file gave. An archive gives one for each file in it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FileReading {
     /// The file's name, with its path inside an archive.
     pub name: String,
@@ -54,7 +55,7 @@ pub struct FileReading {
 }
 
 /// The text of a file.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ReadText {
     /// What the file is, in words, such as `PDF`.
     pub kind: String,

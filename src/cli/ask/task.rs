@@ -167,10 +167,12 @@ fn utf8(file: &Path) -> Result<&str, Failure> {
 /// What the supervisor is told of documents that nobody describes: their names, as in the original.
 fn metadata(files: &[&str], piped: &Piped) -> Option<String> {
     let of_stdin = (!piped.is_nothing()).then_some("a text without a name");
-    let names: Vec<&str> = files.iter().copied().chain(of_stdin).collect();
+    let names: Vec<&str> = files.iter().map(|file| bare(file)).chain(of_stdin).collect();
     let text = match &names[..] {
         [] => return None,
-        [folder] if Path::new(folder).is_dir() => format!("Multiple documents from folder: {folder}"),
+        [folder] if files.first().is_some_and(|file| Path::new(file).is_dir()) => {
+            format!("Multiple documents from folder: {folder}")
+        }
         [name] => format!("Document: {name}"),
         names => {
             let more = names.len().saturating_sub(MOST_NAMES);
@@ -179,6 +181,11 @@ fn metadata(files: &[&str], piped: &Piped) -> Option<String> {
         }
     };
     Some(text)
+}
+
+/// The name of a file or a folder, without those that it is in.
+fn bare(file: &str) -> &str {
+    Path::new(file).file_name().and_then(|name| name.to_str()).unwrap_or(file)
 }
 
 #[cfg(test)]
@@ -205,8 +212,11 @@ mod tests {
     #[test]
     fn a_question_is_a_job() {
         let usual = AskOptions::default();
+        let mut asked = job("Who?", &["a.pdf", "b.txt"], b"", &usual, &[]);
+        // Its prices are those of the day.
+        asked["protocol"].as_object_mut().unwrap().remove("kwargs");
         assert_eq!(
-            job("Who?", &["a.pdf", "b.txt"], b"", &usual, &[]),
+            asked,
             json!({
                 "local_client": {"type": "ollama", "model_name": "llama3.2"},
                 "remote_client": {"type": "openai", "model_name": "gpt-4o", "kwargs": {"temperature": 0.2}},
@@ -255,6 +265,7 @@ mod tests {
         let many: Vec<&str> = many.iter().map(String::as_str).collect();
         for (files, piped, told) in [
             (&["a.pdf"][..], &Piped::Nothing, Some("Document: a.pdf")),
+            (&["/home/ann/a.pdf"], &Piped::Nothing, Some("Document: a.pdf")),
             (&["src"], &Piped::Nothing, Some("Multiple documents from folder: src")),
             (&["a.pdf"], &text, Some("Documents: a.pdf, a text without a name")),
             (&[], &text, Some("Document: a text without a name")),
