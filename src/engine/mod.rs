@@ -41,6 +41,7 @@ mod spending;
 mod tape;
 mod turn;
 mod window;
+mod worker_memo;
 
 use std::path::Path;
 use std::pin::pin;

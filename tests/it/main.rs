@@ -42,6 +42,7 @@ mod library;
 #[cfg(feature = "embedded")]
 mod llama_cpp;
 mod machine_limits;
+mod memo;
 mod minion;
 mod minions;
 mod model_runner;

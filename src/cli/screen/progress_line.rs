@@ -173,6 +173,7 @@ mod tests {
             place: None,
             start: None,
             end: None,
+            is_recalled: false,
             worker_tokens: None,
             ms: None,
         }))
