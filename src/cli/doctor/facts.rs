@@ -118,7 +118,7 @@ pub(super) async fn gather(environment: &Environment, dir: &Path) -> (Facts, Vec
     let sight = Sight { environment: &with_settings, host: Host(environment), servers: &servers, has_docker };
     let pair = settings.pair(None);
     let (worker, supervisor) = match &pair {
-        Ok(pair) => (Some(sight.side(&pair.local)), Some(sight.side(&pair.remote))),
+        Ok(pair) => (Some(sight.worker(&pair.local)), Some(sight.side(&pair.remote))),
         Err(failure) => {
             let names = [config::ENV_LOCAL, config::ENV_REMOTE];
             let is_bad =
