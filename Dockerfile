@@ -10,11 +10,15 @@ FROM ${RUST_IMAGE} AS build
 WORKDIR /src
 # The dependencies alone, with empty sources: a change of our sources does not build them again.
 COPY Cargo.toml Cargo.lock ./
+COPY third-party third-party
 COPY crates/chat/Cargo.toml crates/chat/
+COPY crates/confined/Cargo.toml crates/confined/
 COPY crates/documents/Cargo.toml crates/documents/
 COPY crates/ingest/Cargo.toml crates/ingest/
 COPY crates/llama/Cargo.toml crates/llama/
 COPY crates/machine/Cargo.toml crates/machine/
+COPY crates/python/Cargo.toml crates/python/
+COPY crates/reader/Cargo.toml crates/reader/
 COPY crates/runtimes/Cargo.toml crates/runtimes/
 COPY crates/sandbox/Cargo.toml crates/sandbox/
 RUN mkdir -p src tests/it tests/standin \

@@ -49,14 +49,16 @@ build_for_this_machine() {
     export RUSTFLAGS="${RUSTFLAGS:+$RUSTFLAGS }-C target-cpu=native"
 }
 
-# Prints the path of a python that has llama.cpp's own HTTP server, from PyPI.
+# Prints the path of a python that has llama.cpp's own HTTP server, and the libraries that most people make office files
+# with, from PyPI.
 model_server_python() {
     local venv=target/test-python
-    if ! "$venv/bin/python" -c 'import xllamacpp' 2>/dev/null; then
+    if ! "$venv/bin/python" -c 'import xllamacpp, docx, openpyxl, pptx' 2>/dev/null; then
         python3 -m pip --version >/dev/null 2>&1 || need_packages python3 python3-pip python3-venv
         rm -rf "$venv"
         python3 -m venv "$venv" >/dev/null 2>&1 || { need_packages python3-venv && python3 -m venv "$venv" >&2; }
-        "$venv/bin/python" -m pip install --quiet xllamacpp==2026.10.11549 >&2
+        "$venv/bin/python" -m pip install --quiet xllamacpp==2026.10.11549 \
+            python-docx==1.2.0 openpyxl==3.1.5 python-pptx==1.0.2 >&2
     fi
     printf '%s\n' "$PWD/$venv/bin/python"
 }

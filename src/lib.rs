@@ -9,6 +9,7 @@
 //! * `protocols`: `minion` and `minions`, with [`prompts`], [`sandbox`] and [`documents`];
 //! * [`reader`]: files become documents, in a child process;
 //! * [`events`]: what happens in a job, as it happens;
+//! * [`memory`]: whether a job fits into the memory that is left;
 //! * [`error`]: why a job has no answer; [`config`]: defaults and the environment; [`settings`]: `minions.toml`, for jobs of
 //!   people.
 //!
@@ -55,6 +56,8 @@ pub mod events;
 mod files;
 pub mod history;
 pub mod job;
+mod memo;
+pub mod memory;
 pub mod prompts;
 mod protocols;
 pub mod sessions;
@@ -62,4 +65,5 @@ pub mod settings;
 mod sync;
 pub mod words;
 
+pub use memo::MemoReport;
 pub use protocols::{Cited, Entry, Round, RoundJob, RoundJobs, RoundVerdict, Status};

@@ -7,7 +7,7 @@ use std::panic::AssertUnwindSafe;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::Parser;
+use clap::{CommandFactory, Parser};
 use minions::chat::secrets::Redactor;
 use minions::config::Environment;
 use minions::envelope::Envelope;
@@ -17,12 +17,16 @@ use minions::runtimes::ollama;
 use minions::sandbox;
 
 use cli::Source;
-use cli::args::{Cli, Command};
+use cli::args::{self, Cli, Command};
+use cli::ask::AskOptions;
 use cli::interrupt::Interrupt;
 use cli::options::RunOptions;
 use cli::program::Program;
 use cli::run::{RunOutcome, Work};
-use cli::{demo, envelope, last_words, listing, logging, machine, service, stdout, usage};
+use cli::{
+    demo, doctor, envelope, last_words, listing, logging, logs, machine, manual, models, service, sessions,
+    stdout, usage,
+};
 
 /// Counts, so that a sandbox child can be held to its memory limit; elsewhere it is the system's.
 #[global_allocator]
@@ -44,6 +48,17 @@ fn program() -> ExitCode {
         Ok(Cli { command: Some(Command::Entry { words }), .. }) => return service::entry(words),
         Ok(Cli { command: Some(Command::Health), .. }) => return service::health(),
         Ok(Cli { command: Some(Command::Providers { json }), .. }) => return listing::providers(json),
+        Ok(Cli { command: Some(Command::Sessions(args)), .. }) => return sessions::run(args),
+        Ok(Cli { command: Some(Command::Doctor(options)), .. }) => return doctor::run(&options),
+        Ok(Cli { command: Some(Command::Models(options)), .. }) => return models::run(&options),
+        Ok(Cli { command: Some(Command::Logs(options)), .. }) => return logs::run(&options),
+        Ok(Cli { command: Some(Command::Completions(options)), .. }) => {
+            return manual::completions(&options, &Cli::command());
+        }
+        Ok(Cli { command: Some(Command::Man(options)), .. }) => {
+            return manual::man(&options, &Cli::command());
+        }
+        Ok(Cli { command: Some(Command::Schema), .. }) => return manual::schema(),
         Ok(Cli { command: Some(Command::Version), .. }) => return listing::version(),
         Ok(Cli { command: Some(Command::Batch(options)), .. }) => {
             let each = options.each.clone();
@@ -51,7 +66,15 @@ fn program() -> ExitCode {
             Ok((Work::Batch(source, options), each))
         }
         Ok(Cli { command: Some(Command::Demo), .. }) => return demo::run(),
-        Ok(Cli { command, run }) => {
+        Ok(Cli { command: Some(Command::Ask(args)), .. }) => {
+            let each = args.each.clone();
+            Ok((Work::Ask(args), each))
+        }
+        Ok(Cli { command: None, run, question }) if question != AskOptions::default() => {
+            let each = run.options.clone();
+            args::in_other_form(run, question).map(|args| (Work::Ask(Box::new(args)), each))
+        }
+        Ok(Cli { command, run, .. }) => {
             let is_run = command.is_some();
             let args = match command {
                 Some(Command::Run(args)) => args,
@@ -69,8 +92,11 @@ fn program() -> ExitCode {
             None => return ExitCode::SUCCESS,
         },
     };
-    let is_batch = matches!(asked, Ok((Work::Batch(..), _))) || is_batch_by_name();
-    let asked = match asked.map_err(|failure| usage::told(failure, is_batch)) {
+    let owes_envelope = match &asked {
+        Ok((work, _)) => work.owes_envelope(),
+        Err(_) => usage::owes_envelope(),
+    };
+    let asked = match asked.map_err(|failure| usage::told(failure, owes_envelope)) {
         Ok(asked) => Ok(asked),
         Err(Ok(failure)) => Err(failure),
         Err(Err(exit)) => return exit,
@@ -84,8 +110,9 @@ fn program() -> ExitCode {
     let envelope = match outcome {
         Ok(RunOutcome::Told(exit)) => return ExitCode::from(exit as u8),
         Ok(RunOutcome::Result(result)) => Envelope::from(Ok(result)),
-        // Only lines of jobs go to the stdout of a batch: it may be the file that a resume appends to.
-        Err(failure) if is_batch => {
+        // Only lines of jobs go to the stdout of a batch: it may be the file that a resume appends to. A person who asks
+        // reads words.
+        Err(failure) if !owes_envelope => {
             tracing::error!("{failure}");
             return ExitCode::from(failure.kind.exit() as u8);
         }
@@ -101,11 +128,6 @@ fn program() -> ExitCode {
     }
 }
 
-/// Whether an unusable command line is that of a batch.
-fn is_batch_by_name() -> bool {
-    std::env::args_os().nth(1).is_some_and(|word| word == "batch")
-}
-
 /// Does `work`; whatever happens inside, there is an outcome.
 fn caught(work: Work, options: RunOptions, redactor: &Redactor) -> Result<RunOutcome, Failure> {
     // Jobs run in a task of their own; this is for what is around them.
@@ -115,13 +137,17 @@ fn caught(work: Work, options: RunOptions, redactor: &Redactor) -> Result<RunOut
 
 fn run(work: Work, options: RunOptions, redactor: &Redactor) -> Result<RunOutcome, Failure> {
     last_words::begin();
-    if !matches!(work, Work::Batch(..)) {
+    if work.owes_envelope() {
         last_words::envelope_is_due();
     }
     let interrupt = Interrupt::listen();
     let environment = Environment::of_process();
     environment.credentials().for_each(|secret| redactor.learn(&secret));
-    let verbosity = logging::start(&environment, redactor, options.volume());
+    let volume = match &work {
+        Work::Ask(_) => options.volume_for_person(),
+        _ => options.volume(),
+    };
+    let verbosity = logging::start(&environment, redactor, volume);
     if let Err(failure) = stdout::check(io::stdout(), options.events.is_some()) {
         last_words::take_over();
         tracing::error!("{failure}");

@@ -4,10 +4,17 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
+use minions::error::Failure;
 
+use super::ask::{self, AskArgs, AskOptions};
 use super::batch::BatchOptions;
 use super::container;
+use super::doctor::DoctorOptions;
+use super::logs::LogsOptions;
+use super::manual::{CompletionsOptions, ManOptions};
+use super::models::ModelsOptions;
 use super::options::RunOptions;
+use super::sessions::SessionsOptions;
 
 /// A small local model and a frontier model in the cloud solve a job together.
 ///
@@ -21,6 +28,9 @@ pub(crate) struct Cli {
     /// Options of `run`.
     #[command(flatten)]
     pub run: RunArgs,
+    /// The original's form of a question, which begins with `--context`.
+    #[command(flatten)]
+    pub question: AskOptions,
 }
 
 const AFTER: &str = include_str!("help.txt");
@@ -41,9 +51,55 @@ Examples:
   minions batch --dry-run jobs.jsonl
   jq -c '.[]' jobs.json | minions batch > out.jsonl";
 
+const DOCTOR_EXAMPLES: &str = "\
+Examples:
+  minions doctor
+  minions doctor --json | jq -r '.next[]'
+  minions doctor > /dev/null && minions ask \"Who signed?\" report.pdf";
+
+const LOGS_EXAMPLES: &str = "\
+Examples:
+  minions logs
+  minions logs show last
+  minions logs show ships-1
+  minions logs prune --older-than 30d";
+
+const COMPLETIONS_EXAMPLES: &str = "\
+Examples:
+  mkdir -p ~/.local/share/bash-completion/completions
+  minions completions bash > ~/.local/share/bash-completion/completions/minions
+  mkdir -p ~/.zfunc && minions completions zsh > ~/.zfunc/_minions      (with `fpath+=~/.zfunc` before `compinit` in ~/.zshrc)
+  mkdir -p ~/.config/fish/completions && minions completions fish > ~/.config/fish/completions/minions.fish";
+
+const MAN_EXAMPLES: &str = "\
+Examples:
+  minions man --dir ~/.cargo/share/man/man1
+  minions man | man -l -";
+
+const SCHEMA_EXAMPLES: &str = "\
+Examples:
+  minions schema > job.schema.json
+
+A job may name it, so that an editor completes and checks it: \"$schema\": \"./job.schema.json\"";
+
+const MODELS_EXAMPLES: &str = "\
+Examples:
+  minions models
+  minions models --json | jq -r '.[] | select(.local).name'";
+
+const SESSIONS_EXAMPLES: &str = "\
+Examples:
+  minions sessions
+  minions sessions show acme
+  minions sessions fork acme@4 other
+  minions sessions rm acme";
+
 /// What the program can do.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    /// Answer a question about files and folders.
+    #[command(after_help = ask::EXAMPLES)]
+    Ask(Box<AskArgs>),
     /// Run one job (the default).
     #[command(after_help = RUN_EXAMPLES)]
     Run(RunArgs),
@@ -73,6 +129,27 @@ pub(crate) enum Command {
     Health,
     /// Replay a recorded run and show what happened in it; no model, key or network is needed.
     Demo,
+    /// The conversations that outlive a run: list, show, fork, remove.
+    #[command(after_help = SESSIONS_EXAMPLES)]
+    Sessions(SessionsOptions),
+    /// What this machine has for a job, what is missing, and the command that mends it: exit code 0 if a job could run.
+    #[command(after_help = DOCTOR_EXAMPLES)]
+    Doctor(DoctorOptions),
+    /// The models that could be used here: those of servers that answer, and of vendors whose keys are set.
+    #[command(after_help = MODELS_EXAMPLES)]
+    Models(ModelsOptions),
+    /// The conversation logs of jobs: list, show, prune.
+    #[command(after_help = LOGS_EXAMPLES)]
+    Logs(LogsOptions),
+    /// Print completions for a shell.
+    #[command(after_help = COMPLETIONS_EXAMPLES)]
+    Completions(CompletionsOptions),
+    /// Print this program's page for `man`, or write those of all commands.
+    #[command(after_help = MAN_EXAMPLES)]
+    Man(ManOptions),
+    /// Print the JSON schema of a job, for editors.
+    #[command(after_help = SCHEMA_EXAMPLES)]
+    Schema,
     /// Print the version.
     Version,
     /// The client types that a job may name.
@@ -94,4 +171,20 @@ pub(crate) struct RunArgs {
     /// The options that hold for every job.
     #[command(flatten)]
     pub options: RunOptions,
+}
+
+/// The original's form, `minions --context PATH ... [QUESTION]`.
+///
+/// # Errors
+/// Options of a question without documents, or beside a job.
+pub(crate) fn in_other_form(run: RunArgs, options: AskOptions) -> Result<AskArgs, Failure> {
+    if options.context.is_empty() {
+        return Err(Failure::input("these are options of a question, but no question is asked")
+            .hint("minions ask \"Who signed?\" lease.pdf, or minions --context lease.pdf; a job has them in its JSON"));
+    }
+    if run.job.is_some() {
+        return Err(Failure::input("--context asks a question, --job runs a job").hint("take one of the two"));
+    }
+    let words = run.file.into_iter().map(Into::into).collect();
+    Ok(AskArgs { words, options, each: run.options })
 }

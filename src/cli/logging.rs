@@ -1,18 +1,22 @@
 //! Logs for people, on stderr, cleaned of credentials.
 
 use std::fmt;
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, Write};
 use std::sync::Arc;
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
+use tracing::{Event, Level, Subscriber};
 use tracing_subscriber::EnvFilter;
-use tracing_subscriber::fmt::MakeWriter;
-use tracing_subscriber::fmt::format::Writer;
+use tracing_subscriber::fmt::format::{FormatEvent, FormatFields, Writer};
 use tracing_subscriber::fmt::time::{FormatTime, SystemTime};
+use tracing_subscriber::fmt::{FmtContext, MakeWriter};
+use tracing_subscriber::registry::LookupSpan;
 
 use minions::chat::secrets::Redactor;
 use minions::config::{self, Environment};
+
+use super::screen::{Terminal, clean, start_line};
 
 /// What one job tells.
 const OF_A_JOB: &str = "minions=info";
@@ -25,6 +29,8 @@ pub(crate) enum Volume {
     /// Errors alone.
     Quiet,
     Normal,
+    /// Warnings, as a person who asks reads them: without time, below a line of progress.
+    Person,
     /// Each step of each job.
     Verbose,
 }
@@ -35,6 +41,7 @@ impl Volume {
         match self {
             Self::Quiet => "minions=error".to_owned(),
             Self::Normal => OF_A_JOB.to_owned(),
+            Self::Person => "minions=warn".to_owned(),
             Self::Verbose => format!("{OF_A_JOB},{}=debug", super::narrator::TARGET),
         }
     }
@@ -56,13 +63,14 @@ impl Verbosity {
 /// Sends logs, and the words of a panic, to stderr. `RUST_LOG` chooses how much, else `volume`.
 pub(crate) fn start(environment: &Environment, redactor: &Redactor, volume: Volume) -> Verbosity {
     let chosen = environment.get(config::ENV_LOG);
-    let is_terminal = io::stderr().is_terminal();
+    let Terminal { is_terminal, has_colours, .. } = Terminal::of(&io::stderr());
     let builder = tracing_subscriber::fmt()
         .with_env_filter(EnvFilter::new(chosen.map_or_else(|| volume.filter(), str::to_owned)))
         .with_target(false)
-        .with_ansi(is_terminal)
+        .with_ansi(has_colours)
         .with_timer(if is_terminal { Clock::Local(TimeZone::system()) } else { Clock::Utc })
         .with_writer(CleanStderr(redactor.clone()))
+        .map_event_format(|usual| Lines { usual, is_for_person: volume == Volume::Person })
         .with_filter_reloading();
     let filter = builder.reload_handle();
     if tracing::subscriber::set_global_default(builder.finish()).is_err() {
@@ -76,6 +84,41 @@ pub(crate) fn start(environment: &Environment, redactor: &Redactor, volume: Volu
     };
     let is_normal = chosen.is_none() && volume == Volume::Normal;
     Verbosity(is_normal.then(|| Arc::new(lower) as _))
+}
+
+/// The form of a line.
+struct Lines<F> {
+    usual: F,
+    is_for_person: bool,
+}
+
+impl<S, N, F> FormatEvent<S, N> for Lines<F>
+where
+    S: Subscriber + for<'a> LookupSpan<'a>,
+    N: for<'a> FormatFields<'a> + 'static,
+    F: FormatEvent<S, N>,
+{
+    fn format_event(
+        &self,
+        context: &FmtContext<'_, S, N>,
+        mut line: Writer<'_>,
+        event: &Event<'_>,
+    ) -> fmt::Result {
+        if !self.is_for_person {
+            return self.usual.format_event(context, line, event);
+        }
+        let (what, colour) = match *event.metadata().level() {
+            Level::ERROR => ("error", "31"),
+            Level::WARN => ("warning", "33"),
+            _ => ("note", "2"),
+        };
+        let mut text = String::new();
+        context.field_format().format_fields(Writer::new(&mut text), event)?;
+        match line.has_ansi_escapes() {
+            true => writeln!(line, "\x1b[{colour}m{what}:\x1b[0m {}", clean(&text)),
+            false => writeln!(line, "{what}: {}", clean(&text)),
+        }
+    }
 }
 
 /// The time of a line: for people to the second as their clock shows it, for files to the microsecond in UTC.
@@ -126,9 +169,7 @@ impl Write for CleanLine<'_> {
 impl Drop for CleanLine<'_> {
     fn drop(&mut self) {
         let line = self.redactor.clean(&String::from_utf8_lossy(&self.line));
-        let mut stderr = io::stderr().lock();
-        // Over a bar that shows progress. A closed stderr is no reason to fail.
-        let bar = if stderr.is_terminal() { "\r\x1b[K" } else { "" };
-        let _ = stderr.write_all(&[bar.as_bytes(), line.as_bytes()].concat());
+        // A closed stderr is no reason to fail.
+        let _ = start_line(&line);
     }
 }

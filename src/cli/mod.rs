@@ -3,10 +3,14 @@
 //! In: arguments, bytes, signals. Out: envelopes on stdout, words for people on stderr, an exit code.
 
 pub(crate) mod args;
+pub(crate) mod ask;
 mod batch;
+pub(crate) mod columns;
 mod container;
+mod conversation;
 pub(crate) mod demo;
 mod digits;
+pub(crate) mod doctor;
 pub(crate) mod envelope;
 mod events_file;
 mod input;
@@ -14,20 +18,27 @@ pub(crate) mod interrupt;
 pub(crate) mod last_words;
 pub(crate) mod listing;
 pub(crate) mod logging;
+pub(crate) mod logs;
 pub(crate) mod machine;
-mod memory;
+pub(crate) mod manual;
+pub(crate) mod models;
 mod narrator;
 #[cfg(feature = "embedded")]
 pub(crate) mod openmp;
 pub(crate) mod options;
+mod outcome;
 pub(crate) mod program;
 mod progress;
 mod pull_bar;
 mod readings;
 pub(crate) mod run;
+mod screen;
+mod servers;
 pub(crate) mod service;
+pub(crate) mod sessions;
 pub(crate) mod stdout;
 mod sync;
 pub(crate) mod usage;
+mod waiting;
 
 pub(crate) use input::Source;

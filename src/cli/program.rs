@@ -32,10 +32,15 @@ pub(crate) struct Program {
 
 impl Program {
     /// Who hears what happens in jobs, besides their progress: a file of events, pulls and, if wanted, each step.
-    pub(super) fn listeners(&self, events: Option<Arc<EventsFile>>) -> Vec<Arc<dyn EventListener>> {
+    /// Pulls are left out where something else shows them.
+    pub(super) fn listeners(
+        &self,
+        events: Option<Arc<EventsFile>>,
+        shows_pulls: bool,
+    ) -> Vec<Arc<dyn EventListener>> {
         let mut listeners: Vec<Arc<dyn EventListener>> = Vec::new();
         listeners.extend(events.map(|events| events as _));
-        if !self.options.quiet {
+        if shows_pulls && !self.options.quiet {
             listeners.push(Arc::new(PullBar::default()));
         }
         listeners.extend(Narrator::if_wanted().map(|narrator| narrator as _));

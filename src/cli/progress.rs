@@ -1,10 +1,11 @@
 //! Progress on stderr, drawn from events: a bar on a terminal, else a line every few seconds.
 
-use std::io::{self, IsTerminal, Write};
+use std::io;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use super::readings::{Readings, clock};
+use super::screen::{Terminal, draw_line, erase_line, keep_line};
 use crate::cli::sync::lock;
 use minions::events::{Event, EventKind, EventListener, WorkerJob, WorkerJobState};
 
@@ -53,7 +54,7 @@ struct RoundProgress {
 impl JobProgress {
     pub(crate) fn new() -> Arc<Self> {
         let state = Mutex::new(State::new(Instant::now()));
-        Arc::new(Self { is_terminal: io::stderr().is_terminal(), state })
+        Arc::new(Self { is_terminal: Terminal::of(&io::stderr()).can_redraw, state })
     }
 
     /// Says from time to time that the job goes on, until it ends.
@@ -166,7 +167,7 @@ impl State {
 
     fn take_reading_away(&mut self) {
         if std::mem::take(&mut self.is_drawn) {
-            erase();
+            erase_line();
         }
     }
 
@@ -217,14 +218,10 @@ impl State {
 pub(crate) fn draw(done: usize, total: usize, line: &str, is_last: bool) {
     let filled = WIDTH * done.min(total) / total.max(1);
     let (there, missing) = ("#".repeat(filled), "-".repeat(WIDTH - filled));
-    let end = if is_last { "\n" } else { "" };
-    // A closed stderr is no reason to fail.
-    let _ = write!(io::stderr().lock(), "\r\x1b[K[{there}{missing}] {line}{end}");
-}
-
-/// Takes a bar away.
-pub(crate) fn erase() {
-    let _ = write!(io::stderr().lock(), "\r\x1b[K");
+    draw_line(&format!("[{there}{missing}] {line}"));
+    if is_last {
+        keep_line();
+    }
 }
 
 /// `done` of `total`, the speed, and the time left if the rest goes as fast.

@@ -1,11 +1,11 @@
 //! Shows on stderr how far pulls have come: as a bar on a terminal, else as a line every ten percent.
 
 use std::collections::HashMap;
-use std::io::{self, IsTerminal, Write};
+use std::io;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
-use super::progress::erase;
+use super::screen::{Terminal, draw_line, erase_line};
 use crate::cli::sync::lock;
 use minions::events::{Event, EventKind, EventListener};
 
@@ -61,14 +61,14 @@ impl PullBar {
     fn done(&self, model: &str) {
         let shown = self.pulls().remove(model);
         if shown.is_some_and(|shown| shown.bar.is_some()) {
-            erase();
+            erase_line();
         }
     }
 
     /// A pull that was cut off has no end of its own.
     fn erase(&self) {
         if self.pulls().drain().any(|(_, shown)| shown.bar.is_some()) {
-            erase();
+            erase_line();
         }
     }
 
@@ -80,7 +80,7 @@ impl PullBar {
 impl Shown {
     fn nothing() -> Self {
         let now = Instant::now();
-        let bar = io::stderr().is_terminal().then_some(now);
+        let bar = Terminal::of(&io::stderr()).can_redraw.then_some(now);
         Self { status: String::new(), line: (0, now), bar }
     }
 
@@ -89,8 +89,7 @@ impl Shown {
         if let Some(drawn) = &mut self.bar {
             if drawn.elapsed() >= BAR_EVERY {
                 *drawn = Instant::now();
-                // The cursor goes back, so that a line of the log takes the bar's place.
-                erase_and_write(&format!("{} {percent} % of {} {model}\r", bar(percent), size(total)));
+                draw_line(&format!("{} {percent} % of {} {model}", bar(percent), size(total)));
             }
             return;
         }
@@ -101,11 +100,6 @@ impl Shown {
             tracing::info!("fetching {model}: {percent} % of {}", size(total));
         }
     }
-}
-
-/// A terminal that is gone is no reason to fail.
-fn erase_and_write(text: &str) {
-    let _ = io::stderr().lock().write_all(format!("\r\x1b[K{text}").as_bytes());
 }
 
 /// The bar at `percent`, [`WIDTH`] characters long.

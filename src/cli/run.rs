@@ -3,17 +3,21 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use minions::engine::{CancelToken, JobResult, RunLimits};
+use minions::engine::{CancelToken, Engine, JobEstimate, JobResult, RunLimits};
 use minions::error::{Exit, Failure};
-use minions::job;
+use minions::events::EventListener;
+use minions::job::{self, Job};
+use minions::memory;
 
+use super::ask::AskArgs;
 use super::batch::{self, BatchOptions};
 use super::events_file::{EventsEnd, EventsFile};
 use super::input::{Found, Source};
 use super::interrupt::{self, RunDeadline};
+use super::last_words;
+use super::outcome::JobOutcome;
 use super::program::Program;
 use super::progress::JobProgress;
-use super::{last_words, memory};
 
 /// What there is to do.
 #[derive(Clone, Debug)]
@@ -24,12 +28,18 @@ pub(crate) enum Work {
     One(Source),
     /// A batch.
     Batch(Source, Box<BatchOptions>),
+    /// A question of a person.
+    Ask(Box<AskArgs>),
 }
 
 impl Work {
-    fn source(&self) -> &Source {
+    /// Whether stdout is owed an envelope, whatever happens. The lines of a batch have their own, and a person who asks is
+    /// told in words.
+    pub(crate) fn owes_envelope(&self) -> bool {
         match self {
-            Self::Look(source) | Self::One(source) | Self::Batch(source, _) => source,
+            Self::Look(_) | Self::One(_) => true,
+            Self::Batch(..) => false,
+            Self::Ask(args) => args.options.json,
         }
     }
 }
@@ -38,8 +48,8 @@ impl Work {
 #[derive(Debug)]
 pub(crate) enum RunOutcome {
     /// One job's result.
-    Result(Box<JobResult>),
-    /// What there is to say is said: the lines of a batch, or on stderr why there are none.
+    Result(JobOutcome),
+    /// What there is to say is said: the lines of a batch, an answer, or on stderr why there are none.
     Told(Exit),
 }
 
@@ -48,7 +58,7 @@ impl Program {
     pub(crate) async fn run(self, work: Work) -> Result<RunOutcome, Failure> {
         let deadline = RunDeadline::of(match &work {
             Work::Batch(_, options) => options.deadline,
-            Work::Look(_) | Work::One(_) => None,
+            Work::Look(_) | Work::One(_) | Work::Ask(_) => None,
         });
         if let Work::Batch(_, options) = &work {
             options.deadline.into_iter().for_each(interrupt::end_after_deadline);
@@ -64,7 +74,7 @@ impl Program {
     }
 
     /// What `work` gives, which may take its time: a FIFO may have no writer yet, 100 MB take a while to read.
-    async fn beside<T: Send + 'static>(
+    pub(super) async fn beside<T: Send + 'static>(
         &self,
         deadline: RunDeadline,
         work: impl FnOnce() -> Result<T, Failure> + Send + 'static,
@@ -83,17 +93,20 @@ impl Program {
         deadline: RunDeadline,
         events: Option<Arc<EventsFile>>,
     ) -> Result<RunOutcome, Failure> {
-        let source = work.source().clone();
-        let find = move || match work {
-            Work::Look(source) => source.look(),
-            Work::One(source) => source.one(),
-            Work::Batch(source, options) => Ok(Found::Many(source.pieces()?, options)),
+        type Find = Box<dyn FnOnce() -> Result<Found, Failure> + Send>;
+        let (source, find): (Source, Find) = match work {
+            Work::Ask(args) if args.is_conversation() => return self.converse(*args, events).await,
+            Work::Ask(args) => return self.ask(*args, events).await,
+            Work::Look(source) => (source.clone(), Box::new(move || source.look())),
+            Work::One(source) => (source.clone(), Box::new(move || source.one())),
+            Work::Batch(source, options) => {
+                (source.clone(), Box::new(move || Ok(Found::Many(source.pieces()?, options))))
+            }
         };
         let found = self.beside(deadline, find).await?;
         match found {
             Found::One(bytes, first_line) => {
-                let result = self.one(bytes, first_line, source.folder(), events).await?;
-                Ok(RunOutcome::Result(Box::new(result)))
+                self.one(bytes, first_line, source.folder(), events).await.map(RunOutcome::Result)
             }
             Found::Many(pieces, options) => {
                 last_words::take_over();
@@ -113,8 +126,7 @@ impl Program {
         first_line: usize,
         folder: Option<PathBuf>,
         events: Option<Arc<EventsFile>>,
-    ) -> Result<JobResult, Failure> {
-        let mut interrupt = self.interrupt.clone();
+    ) -> Result<JobOutcome, Failure> {
         let engine = self.engine(false, RunLimits::default());
         let reader = engine.clone();
         let is_slim = self.options.slim;
@@ -128,17 +140,47 @@ impl Program {
             Ok(job)
         };
         let job = self.beside(RunDeadline::of(None), parse).await?;
+        if self.options.dry_run {
+            return self.estimate(&engine, &job).await.map(JobOutcome::Estimate);
+        }
+        let mut listeners = self.listeners(events, true);
+        listeners.extend(self.progress());
+        let result = self.solve(&engine, job, listeners, &CancelToken::new()).await?;
+        Ok(JobOutcome::Answer(Box::new(result)))
+    }
+
+    /// What `job` would cost.
+    pub(super) async fn estimate(&self, engine: &Engine, job: &Job) -> Result<Box<JobEstimate>, Failure> {
+        let mut interrupt = self.interrupt.clone();
+        tokio::select! {
+            estimate = engine.estimate(job) => estimate.map(Box::new),
+            stopped = interrupt.heard() => Err(stopped),
+        }
+    }
+
+    /// Who tells how far one job is, unless nobody wants to know.
+    pub(super) fn progress(&self) -> Option<Arc<dyn EventListener>> {
+        if self.options.quiet {
+            return None;
+        }
+        let progress = JobProgress::new();
+        tokio::spawn(Arc::clone(&progress).beat());
+        Some(progress)
+    }
+
+    /// Runs `job` to its end, a signal, or until `cancel` ends it.
+    pub(super) async fn solve(
+        &self,
+        engine: &Engine,
+        job: Job,
+        listeners: Vec<Arc<dyn EventListener>>,
+        cancel: &CancelToken,
+    ) -> Result<JobResult, Failure> {
+        let mut interrupt = self.interrupt.clone();
         if let Some(deadline) = job.budget.deadline {
             interrupt::end_after_deadline(deadline);
         }
-        let mut listeners = self.listeners(events);
-        if !self.options.quiet {
-            let progress = JobProgress::new();
-            tokio::spawn(Arc::clone(&progress).beat());
-            listeners.push(progress);
-        }
-        let cancel = CancelToken::new();
-        let mut running = std::pin::pin!(engine.run(job, engine.events(listeners, None), &cancel));
+        let mut running = std::pin::pin!(engine.run(job, engine.events(listeners, None), cancel));
         tokio::select! {
             result = &mut running => result,
             stopped = interrupt.heard() => {

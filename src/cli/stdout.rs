@@ -52,6 +52,24 @@ pub(crate) fn check(out: impl AsFd, is_heard: bool) -> Result<(), Failure> {
     }
 }
 
+/// Waits until nobody reads stdout any more; for ever where it is no pipe.
+pub(crate) async fn reader_has_gone() {
+    let (tell, told) = tokio::sync::oneshot::channel();
+    let wait = move || {
+        let stdout = io::stdout();
+        let mut asked = [PollFd::new(stdout.as_fd(), PollFlags::empty())];
+        // Only its end wakes this up.
+        while poll(&mut asked, PollTimeout::NONE) == Err(Errno::EINTR) {}
+        let has_gone = asked[0].revents().is_some_and(|told| told.contains(PollFlags::POLLERR));
+        has_gone.then(|| tell.send(()))
+    };
+    let thread = std::thread::Builder::new().name("stdout".to_owned()).spawn(wait);
+    match thread {
+        Ok(_) if told.await.is_ok() => {}
+        _ => std::future::pending().await,
+    }
+}
+
 fn has_no_reader(out: &impl AsFd) -> bool {
     let mut asked = [PollFd::new(out.as_fd(), PollFlags::POLLOUT)];
     let is_known = poll(&mut asked, PollTimeout::ZERO).is_ok();

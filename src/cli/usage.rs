@@ -1,15 +1,16 @@
 //! What is said of a command line that can't be used.
 
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, IsTerminal};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::CommandFactory;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 
-use minions::error::{Exit, Failure};
+use minions::error::Failure;
 
 use super::args::Cli;
+use super::screen::{in_words, start_line};
 
 /// What is wrong with it; `None` after `--help` and `--version`, which clap has printed.
 pub(crate) fn failure(error: &clap::Error) -> Option<Failure> {
@@ -77,16 +78,26 @@ fn remedy(error: &clap::Error) -> String {
     }
 }
 
-/// Says it once: where stdout is a terminal or that of a batch as words on stderr, else in the envelope, for which it is
-/// given back.
-pub(crate) fn told(failure: Failure, is_batch: bool) -> Result<Failure, ExitCode> {
-    if !is_batch && !io::stdout().is_terminal() {
+/// Whether stdout is owed an envelope though the command line can't be used.
+pub(crate) fn owes_envelope() -> bool {
+    let words: Vec<_> = std::env::args_os().skip(1).collect();
+    let has = |word: &str| words.iter().any(|other| other == word);
+    let first = words.first().and_then(|word| word.to_str()).unwrap_or_default();
+    match first {
+        "batch" => false,
+        "ask" => has("--json"),
+        _ => !words.iter().any(|word| word.to_string_lossy().starts_with("--context")) || has("--json"),
+    }
+}
+
+/// Says it once: where stdout is a terminal, or is owed no envelope, as words on stderr, else in the envelope, for which it
+/// is given back.
+pub(crate) fn told(failure: Failure, owes_envelope: bool) -> Result<Failure, ExitCode> {
+    if owes_envelope && !io::stdout().is_terminal() {
         return Ok(failure);
     }
-    let Failure { message, hint, .. } = &failure;
-    let hint = hint.as_deref().map_or(String::new(), |hint| format!("\nhint: {hint}"));
-    match writeln!(io::stderr().lock(), "error: {message}{hint}") {
-        Ok(()) => Err(ExitCode::from(Exit::Input as u8)),
+    match start_line(&in_words(&failure)) {
+        Ok(()) => Err(ExitCode::from(failure.kind.exit() as u8)),
         Err(_) => Ok(failure),
     }
 }

@@ -43,6 +43,15 @@ pub(super) fn addresses(spec: &ClientSpec, environment: &Environment) -> Result<
     Ok(Addresses { base_urls: vec![with_port(spec, url)], vendor, warnings })
 }
 
+/// The address of `provider`'s server for a job that names none; empty for the embedded engine.
+///
+/// # Errors
+/// A variable that counts and cannot be used.
+pub fn usual_address(provider: &'static Provider, environment: &Environment) -> Result<String, Failure> {
+    let found = addresses(&ClientSpec::bare("local_client", provider), environment)?;
+    Ok(found.base_urls.into_iter().next().unwrap_or_default())
+}
+
 /// The address that the environment names for every client of `provider`: that of the first name that is set.
 fn from_environment(
     provider: &Provider,

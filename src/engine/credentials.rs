@@ -91,6 +91,19 @@ impl Credentials {
     }
 }
 
+/// The headers of questions to `provider`'s server at `base_url`, by the environment alone.
+///
+/// # Errors
+/// A variable whose value cannot be a credential.
+pub fn usual_headers(
+    provider: &'static Provider,
+    environment: &Environment,
+    base_url: &str,
+) -> Result<HeaderMap, Failure> {
+    let spec = ClientSpec::bare("local_client", provider);
+    Credentials::of(&spec, environment, &[base_url.to_owned()])?.at(base_url, provider).header_map(provider)
+}
+
 /// The value of the first of these variables that is set.
 fn key(names: &[&str], environment: &Environment) -> Result<Option<String>, Failure> {
     for name in names {

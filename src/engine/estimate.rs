@@ -1,12 +1,16 @@
-//! The estimated cost of a job, from its texts alone.
+//! The estimated cost of a job, from its texts alone, and what of its files and their names leaves.
+
+use std::collections::BTreeMap;
 
 use serde::Serialize;
 use serde_json::Value;
 
+use super::file_report::FileReport;
 use super::files::JobFiles;
 use crate::documents::Document;
-use crate::documents::tokens::{Count, count};
+use crate::documents::tokens::{Count, count, estimate};
 use crate::job::{Job, Protocol, Rewrite};
+use crate::protocols::told_names;
 
 /// The cost of a job if every round was used and nothing was asked twice, in the field names of a dry run's result.
 #[derive(Clone, Debug, Serialize)]
@@ -21,16 +25,55 @@ pub struct JobEstimate {
     pub local_tokens: u64,
     /// How the tokens were counted.
     pub method: String,
+    /// What of names and metadata leaves this machine with the question.
+    pub leaves: Leaves,
+    /// The files that the job names, if it names any, the largest first.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub files: Vec<FileEstimate>,
+    /// The folders that these are in, the largest first.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub folders: Vec<FolderEstimate>,
     /// The job's own `metadata`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub metadata: Option<Value>,
 }
 
+/// What leaves besides the task, before anything of the documents is found.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Leaves {
+    /// The names of documents that the supervisor is told.
+    pub document_names: Vec<String>,
+    /// The description of the documents.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub doc_metadata: Option<String>,
+}
+
+/// A file of a job, as a dry run lists it.
+#[derive(Clone, Debug, Serialize)]
+pub struct FileEstimate {
+    /// Tokens of its text, each time that it is read.
+    pub tokens: u64,
+    /// What it gave.
+    #[serde(flatten)]
+    pub report: FileReport,
+}
+
+/// A folder, with all that is below it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct FolderEstimate {
+    /// Its path.
+    pub name: String,
+    /// Files in it.
+    pub files: u64,
+    /// Tokens of their texts.
+    pub tokens: u64,
+}
+
 impl JobEstimate {
-    /// The estimate of `job`, whose files gave `files`.
-    pub(super) fn of(job: &Job, files: &JobFiles) -> Self {
-        let Count { tokens, method } =
-            count(files.documents.iter().map(Document::as_ref).chain([&*job.task]));
+    /// The estimate of `job`, whose files gave `files`. `leaves`: whether the supervisor is on another machine.
+    pub(super) fn of(job: &Job, read: &JobFiles, leaves: bool) -> Self {
+        let documents = &read.documents;
+        let Count { tokens, method } = count(documents.iter().map(Document::as_ref).chain([&*job.task]));
         let rounds = u64::from(job.max_rounds);
         let (remote_calls, readings) = match &job.protocol {
             Protocol::Minion(_) => (1 + rounds, rounds),
@@ -46,6 +89,7 @@ impl JobEstimate {
                 && (conversation.session.is_some() || !conversation.history.is_empty())
         });
         let remote_calls = remote_calls + u64::from(is_rewritten);
+        let files = file_estimates(read, tokens);
         Self {
             dry_run: true,
             protocol: job.protocol.name(),
@@ -55,7 +99,53 @@ impl JobEstimate {
                 "every round used, nothing asked twice; prompts of minions left out; tokens by {method}; options, keys \
                  and addresses were checked, no server was asked whether it is up and has the model"
             ),
+            leaves: Leaves {
+                document_names: match leaves {
+                    true => told_names(&job.protocol, documents).map(str::to_owned).collect(),
+                    false => Vec::new(),
+                },
+                doc_metadata: job.doc_metadata.clone().filter(|_| leaves),
+            },
+            folders: folders(&files),
+            files,
             metadata: job.metadata.clone(),
         }
     }
+}
+
+/// The files, the largest first. All documents together have so many `tokens`, of which each has its share.
+fn file_estimates(read: &JobFiles, tokens: u64) -> Vec<FileEstimate> {
+    let estimates: Vec<u64> = read.documents.iter().map(|document| estimate(&document.text)).collect();
+    let all = estimates.iter().sum::<u64>().max(1);
+    let mut of_name: BTreeMap<&str, Vec<u64>> = BTreeMap::new();
+    for (document, estimate) in read.documents.iter().zip(estimates).rev() {
+        if let Some(name) = &document.name {
+            of_name.entry(name).or_default().push(estimate);
+        }
+    }
+    let one = |report: &FileReport| {
+        let own = of_name.get_mut(&*report.name).and_then(Vec::pop).unwrap_or_default();
+        let share = u128::from(own) * u128::from(tokens) / u128::from(all);
+        FileEstimate { tokens: u64::try_from(share).unwrap_or(u64::MAX), report: report.clone() }
+    };
+    let mut files: Vec<_> = read.reports.iter().map(one).collect();
+    files.sort_by_key(|file| std::cmp::Reverse(file.tokens));
+    files
+}
+
+/// The folders that the files are in, the largest first.
+fn folders(files: &[FileEstimate]) -> Vec<FolderEstimate> {
+    let mut folders: BTreeMap<&str, (u64, u64)> = BTreeMap::new();
+    for FileEstimate { tokens, report } in files.iter().filter(|file| file.report.left_out.is_none()) {
+        let ends = report.name.match_indices('/').map(|(end, _)| &report.name[..end]);
+        for folder in ends.filter(|folder| !folder.trim_matches('.').is_empty()) {
+            let (number, sum) = folders.entry(folder).or_default();
+            (*number, *sum) = (*number + 1, *sum + tokens);
+        }
+    }
+    let folder =
+        |(name, (files, tokens)): (&str, (u64, u64))| FolderEstimate { name: name.to_owned(), files, tokens };
+    let mut folders: Vec<_> = folders.into_iter().map(folder).collect();
+    folders.sort_by_key(|folder| std::cmp::Reverse(folder.tokens));
+    folders
 }

@@ -3,111 +3,229 @@
 //! In: the files that a job names. Out: the job's documents in order, and what there is to say of each file. Files are
 //! opened beside the runtime, as they may be on a network mount; whoever drops the future ends the child.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
 
+use super::file_report::{self, FileReport, FolderReport};
+use super::listing::{self, Listed, Listing};
+use super::overview::overview;
+use super::shared::SharedResources;
+use super::tape::{RECORD_AGAIN, Tape};
 use crate::documents::Document;
-use crate::error::Failure;
+use crate::error::{Failure, FailureKind};
 use crate::events::{DocumentInfo, EventKind, Events};
 use crate::files;
+use crate::files::folder::{FolderLimits, Reason};
 use crate::job::{Job, NamedFile};
+use crate::memory;
 use crate::reader::{
-    ChildExecutable, FileReading, InputFile, ReadText, ReaderError, ReaderLimits, ReaderSession, Unread,
+    ChildExecutable, FileReading, InputFile, ReadText, ReaderError, ReaderLimits, ReaderSession,
 };
 use crate::sync::beside_runtime;
 
-/// Bytes of one file at most.
-const LARGEST: usize = 512 << 20;
 /// Small files are read together, as long as they have no more bytes than this.
 const TOGETHER: usize = 1 << 20;
 /// The most files that are read together.
 const FILES_TOGETHER: usize = 256;
-
-/// What one file of a job gave, as the result lists it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct FileReport {
-    /// The name of its document.
-    pub name: String,
-    /// What it is, in words, such as `PDF`.
-    pub kind: String,
-    /// The length of its text in characters.
-    pub chars: usize,
-    /// What the user should know of it, a sentence each.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub notes: Vec<String>,
-    /// The pages that are pictures of text and were not read, from 1.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub scans: Vec<u32>,
-}
+/// What the reader calls a picture.
+pub(super) const PICTURE: &str = "picture";
+/// Bytes of memory for each byte of the files: their content, and their texts.
+const OF_FILES: u64 = 2;
 
 /// The documents of a job whose files are read.
-#[derive(Default)]
 pub(super) struct JobFiles {
     /// All documents of the job, in its order.
     pub documents: Arc<[Document]>,
     /// What each file gave.
     pub reports: Vec<FileReport>,
+    /// What was left out of the folders.
+    pub folders: Vec<FolderReport>,
 }
 
-/// A file to open.
-struct Listed {
-    /// The index of what the job named.
-    named: usize,
-    name: String,
-    path: PathBuf,
+/// What a file or a folder that the job names has given.
+#[derive(Serialize, Deserialize)]
+struct Given {
+    readings: Vec<FileReading>,
+    /// What was left out of a folder.
+    folder: Option<FolderReport>,
+    /// What a folder itself is called; `None` for a file.
+    title: Option<String>,
 }
 
-/// Reads the files of `job`.
+/// The same as a recording keeps it.
+#[derive(Serialize, Deserialize)]
+struct Kept {
+    /// The [`fingerprint`](listing::fingerprint) of what was read.
+    content: Option<String>,
+    given: Given,
+}
+
+/// Reads the files of `job`, or takes them from the recording that is replayed.
 ///
 /// # Errors
-/// [`FailureKind::Input`](crate::error::FailureKind::Input) for a file that can't be read, naming its place in the job,
-/// the problem and the remedy.
-pub(super) async fn read(job: &Job, reader: &ChildExecutable, events: &Events) -> Result<JobFiles, Failure> {
+/// [`FailureKind::Input`] for a file that can't be read, naming its place in the job, the problem and the remedy;
+/// [`FailureKind::Replay`] for one that was not recorded, or is another one now.
+pub(super) async fn read(job: &Job, shared: &SharedResources, events: &Events) -> Result<JobFiles, Failure> {
     if job.files.is_empty() {
-        return Ok(JobFiles { documents: Arc::clone(&job.context), reports: Vec::new() });
+        return Ok(JobFiles::none(job));
     }
-    let listed: Arc<[Listed]> = job.files.iter().enumerate().map(|(at, file)| listed(at, file)).collect();
-    let mut session = ReaderSession::new(reader.clone(), ReaderLimits::default());
-    let mut read: Vec<Vec<FileReading>> = job.files.iter().map(|_| Vec::new()).collect();
-    let mut next = 0;
-    while next < listed.len() {
-        tell(events, next, listed.len(), None);
-        let (files, from) = (Arc::clone(&listed), next);
-        let opened = beside_runtime(move || open(&files[from..])).await;
-        next += opened.len();
-        let part = &listed[from..next];
-        let mut inputs = Vec::new();
-        for (file, opened) in part.iter().zip(opened) {
-            let bytes = opened.map_err(|problem| unopened(&job.files[file.named], &problem))?;
-            inputs.push(InputFile { name: file.name.clone(), bytes });
-        }
-        let readings = session.read(inputs).await.map_err(|error| no_reader(&error))?;
-        for (file, readings) in part.iter().zip(readings) {
-            read[file.named].extend(readings);
-        }
+    let tape = shared.tape.of_job(job.line.as_deref());
+    tape.recording().await?;
+    let mut given = Vec::new();
+    for file in &job.files {
+        given.extend(replayed(file, &tape).await?);
     }
-    let files = in_order(job, read)?;
-    tell(events, listed.len(), listed.len(), Some(&files.documents));
+    let count = if given.len() == job.files.len() {
+        Count { read: given.len(), of: given.len(), events }
+    } else {
+        let (read, count) = gathered(job, &shared.config.reader, events).await?;
+        given = read;
+        count
+    };
+    for (file, given) in job.files.iter().zip(&given).filter(|_| tape.is_recording()) {
+        let path = file.path();
+        let content = beside_runtime(move || listing::fingerprint(&path)).await;
+        tape.keep_file(file.document_name(), &json!({"content": content, "given": given})).await;
+    }
+    let files = in_order(job, given)?;
+    memory::check(files.documents.iter().map(|document| document.text.len()).sum(), memory::OF_A_JOB)?;
+    for text in file_report::warnings(&files.reports, &files.folders) {
+        tracing::warn!("{text}");
+        events.emit(|| EventKind::Warning { text });
+    }
+    count.tell(Some(&files.documents));
     Ok(files)
 }
 
-/// What there is to open of a named file.
-fn listed(named: usize, file: &NamedFile) -> Listed {
-    Listed { named, name: one_line(file.document_name()), path: file.path() }
+/// What the recording has of `file`, if one is replayed. The file itself may be gone, but not be another one.
+async fn replayed(file: &NamedFile, tape: &Tape) -> Result<Option<Given>, Failure> {
+    let name = file.document_name();
+    let Some(Kept { content, given }) = tape.recorded_file(name).await? else { return Ok(None) };
+    let path = file.path();
+    let now = beside_runtime(move || listing::fingerprint(&path)).await;
+    if now.is_some() && now != content {
+        let what = format!("`{}`: {} has changed since it was recorded", file.place, listing::one_line(name));
+        return Err(Failure::new(FailureKind::Replay, what).hint(RECORD_AGAIN));
+    }
+    Ok(Some(given))
 }
 
-/// A name stands in the one line of a heading.
-fn one_line(name: &str) -> String {
-    name.replace(char::is_control, "\u{fffd}")
+/// Opens and reads the files of `job`.
+async fn gathered<'e>(
+    job: &Job,
+    reader: &ChildExecutable,
+    events: &'e Events,
+) -> Result<(Vec<Given>, Count<'e>), Failure> {
+    let mut listings = Vec::new();
+    for file in &job.files {
+        let (name, path) = (file.document_name().to_owned(), file.path());
+        let listing = beside_runtime(move || listing::of(&name, &path)).await;
+        listings.push(listing.map_err(|problem| unopened(file, &problem))?);
+    }
+    let files = || listings.iter().flat_map(|listing| &listing.files);
+    memory::check(files().map(|file| file.size).sum(), OF_FILES)?;
+    let mut count = Count { read: 0, of: files().count(), events };
+    let mut session = ReaderSession::new(reader.clone(), ReaderLimits::default());
+    let mut given = Vec::new();
+    for (file, listing) in job.files.iter().zip(listings) {
+        let mut gathered = Gathered { readings: Vec::new(), listing };
+        gathered.read(file, &mut session, &mut count).await?;
+        let folder = FolderReport::new(file.document_name(), &gathered.listing.left_out);
+        let Gathered { readings, listing } = gathered;
+        given.push(Given { readings, folder, title: listing.is_folder.then_some(listing.title) });
+    }
+    Ok((given, count))
+}
+
+impl JobFiles {
+    /// The documents that the job holds itself.
+    pub(super) fn none(job: &Job) -> Self {
+        Self { documents: Arc::clone(&job.context), reports: Vec::new(), folders: Vec::new() }
+    }
+}
+
+/// How many files are read.
+struct Count<'a> {
+    read: usize,
+    of: usize,
+    events: &'a Events,
+}
+
+impl Count<'_> {
+    fn tell(&self, documents: Option<&[Document]>) {
+        self.events.emit(|| EventKind::Files {
+            read: self.read,
+            of: self.of,
+            documents: documents.map(|documents| documents.iter().map(DocumentInfo::from).collect()),
+            is_done: documents.is_some(),
+        });
+    }
+}
+
+/// What one thing that the job names has given so far.
+struct Gathered {
+    readings: Vec<FileReading>,
+    listing: Listing,
+}
+
+impl Gathered {
+    /// Reads what is listed of `file`.
+    async fn read(
+        &mut self,
+        file: &NamedFile,
+        session: &mut ReaderSession,
+        count: &mut Count<'_>,
+    ) -> Result<(), Failure> {
+        let listed: Arc<[Listed]> = std::mem::take(&mut self.listing.files).into();
+        let mut next = 0;
+        while next < listed.len() {
+            count.tell(None);
+            let (files, from) = (Arc::clone(&listed), next);
+            let opened = beside_runtime(move || open(&files[from..])).await;
+            next += opened.len();
+            let mut inputs = Vec::new();
+            for (one, opened) in listed[from..next].iter().zip(opened) {
+                match opened {
+                    Ok(bytes) => inputs.push(InputFile { name: one.name.clone(), bytes }),
+                    Err(_) if self.listing.is_folder => {
+                        self.listing.left_out.add(Reason::Unreadable, &one.name);
+                    }
+                    Err(problem) => return Err(unopened(file, &problem)),
+                }
+            }
+            let readings = session.read(inputs).await.map_err(|error| no_reader(&error))?;
+            let readings = readings.into_iter().flatten();
+            match self.listing.is_folder {
+                true => readings.for_each(|reading| self.take(reading)),
+                false => self.readings.extend(readings),
+            }
+            count.read += next - from;
+        }
+        Ok(())
+    }
+
+    /// Takes a file of a folder, unless it is of no use there.
+    fn take(&mut self, reading: FileReading) {
+        let too_long = FolderLimits::default().text;
+        let reason = match &reading.outcome {
+            Err(unread) if unread.is_of_no_kind => Reason::NoText,
+            // A picture that nobody named is not worth a warning of its own.
+            Ok(read) if read.kind == PICTURE => Reason::NoText,
+            Ok(read) if read.is_plain_text && read.text.len() as u64 > too_long => Reason::TooLarge,
+            _ => return self.readings.push(reading),
+        };
+        self.listing.left_out.add(reason, &reading.name);
+    }
 }
 
 /// The content of the first of these files: as many as are read together.
 fn open(listed: &[Listed]) -> Vec<Result<Vec<u8>, String>> {
     let (mut opened, mut size) = (Vec::new(), 0);
     for file in listed.iter().take(FILES_TOGETHER) {
-        let content = files::read(&file.path, LARGEST);
+        let content = files::read(&file.path, listing::LARGEST);
         size += content.as_ref().map_or(0, Vec::len);
         opened.push(content);
         if size >= TOGETHER {
@@ -118,40 +236,55 @@ fn open(listed: &[Listed]) -> Vec<Result<Vec<u8>, String>> {
 }
 
 /// The job's own documents and those of its files, in the job's order.
-fn in_order(job: &Job, read: Vec<Vec<FileReading>>) -> Result<JobFiles, Failure> {
-    let (mut documents, mut reports) = (Vec::new(), Vec::new());
+fn in_order(job: &Job, given: Vec<Given>) -> Result<JobFiles, Failure> {
+    let (mut documents, mut reports, mut folders) = (Vec::new(), Vec::new(), Vec::new());
     let mut own = job.context.iter();
-    for (file, readings) in job.files.iter().zip(read) {
+    for (file, Given { readings, folder, title }) in job.files.iter().zip(given) {
         let taken = job.context.len() - own.len();
-        let before = file.after.saturating_sub(taken);
-        documents.extend(own.by_ref().take(before).cloned());
+        documents.extend(own.by_ref().take(file.after.saturating_sub(taken)).cloned());
+        if readings.iter().all(|reading| reading.outcome.is_err()) {
+            return Err(nothing_of(file, readings, &folder));
+        }
+        folders.extend(folder);
+        let begin = documents.len();
         for FileReading { name, outcome } in readings {
-            let ReadText { kind, text, places, notes, scans } =
-                outcome.map_err(|unread| unreadable(file, unread))?;
-            let document = Document { name: Some(name.clone()), text, places };
-            reports.push(FileReport { name, kind, chars: document.chars(), notes, scans });
-            documents.push(document);
+            match outcome {
+                Ok(text) => {
+                    let (report, document) = read_document(name, text);
+                    reports.push(report);
+                    documents.push(document);
+                }
+                // It is one of several in a folder or an archive.
+                Err(unread) => reports.push(FileReport::left_out(name, unread.problem)),
+            }
+        }
+        if let Some(title) = title {
+            let name = listing::one_line(file.document_name());
+            let overview = overview(&name, &title, &documents[begin..], job.use_gitingest);
+            documents.insert(begin, overview);
         }
     }
     documents.extend(own.cloned());
-    Ok(JobFiles { documents: documents.into(), reports })
+    let is_blank = |document: &Document| document.text.trim().is_empty();
+    if let Some(scans) = file_report::unread(&reports).filter(|_| documents.iter().all(is_blank)) {
+        return Err(Failure::input(format!("the files hold no text: {scans}")).hint(file_report::READ_SCANS));
+    }
+    Ok(JobFiles { documents: documents.into(), reports, folders })
 }
 
-/// Tells how many files are read.
-fn tell(events: &Events, read: usize, of: usize, documents: Option<&[Document]>) {
-    events.emit(|| EventKind::Files {
-        read,
-        of,
-        documents: documents.map(|documents| documents.iter().map(DocumentInfo::from).collect()),
-        is_done: documents.is_some(),
-    });
+fn read_document(name: String, read: ReadText) -> (FileReport, Document) {
+    let ReadText { kind, text, places, notes, scans, .. } = read;
+    let document = Document { name: Some(name.clone()), text, places };
+    let chars = document.chars();
+    (FileReport { name, kind: Some(kind), chars, notes, scans, left_out: None }, document)
 }
 
 fn unopened(file: &NamedFile, problem: &str) -> Failure {
-    let path = file.path();
-    let failure = Failure::input(format!("`{}`: {} {problem}", file.place, one_line(&file.given)));
+    let failure = Failure::input(format!("`{}`: {} {problem}", file.place, listing::one_line(&file.given)));
     failure.hint(match &file.folder {
-        _ if path.exists() => "name a regular file, or a folder, that this user may read".to_owned(),
+        _ if file.path().exists() => {
+            "name a regular file of at most 1 GiB, or a folder, that this user may read".to_owned()
+        }
         Some(folder) if Path::new(&file.given).is_relative() => {
             format!("a path counts from the folder of the job, {}", folder.display())
         }
@@ -159,8 +292,19 @@ fn unopened(file: &NamedFile, problem: &str) -> Failure {
     })
 }
 
-fn unreadable(file: &NamedFile, unread: Unread) -> Failure {
-    Failure::input(format!("`{}`: {}", file.place, unread.problem)).hint(unread.hint)
+/// A file of which nothing can be read, nor of the files in it.
+fn nothing_of(file: &NamedFile, readings: Vec<FileReading>, folder: &Option<FolderReport>) -> Failure {
+    let others = readings.len().saturating_sub(1);
+    let Some(Err(unread)) = readings.into_iter().next().map(|reading| reading.outcome) else {
+        let left_out =
+            folder.as_ref().map_or(String::new(), |folder| format!(": left out were {}", folder.words()));
+        let problem =
+            format!("`{}`: {} holds no file to read{left_out}", file.place, listing::one_line(&file.given));
+        return Failure::input(problem)
+            .hint("name the files that are wanted one by one: nothing that is named is left out");
+    };
+    let more = if others == 0 { String::new() } else { format!(" (and so for {others} more)") };
+    Failure::input(format!("`{}`: {}{more}", file.place, unread.problem)).hint(unread.hint)
 }
 
 fn no_reader(error: &ReaderError) -> Failure {

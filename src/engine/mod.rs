@@ -16,12 +16,15 @@ mod credentials;
 mod egress;
 mod egress_report;
 mod estimate;
+mod file_report;
 mod files;
 mod fit;
 mod images;
+mod listing;
 mod location;
 mod metered;
 mod models;
+mod overview;
 mod pulls;
 mod read_ahead;
 mod result;
@@ -38,6 +41,7 @@ mod spending;
 mod tape;
 mod turn;
 mod window;
+mod worker_memo;
 
 use std::path::Path;
 use std::pin::pin;
@@ -47,17 +51,21 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
+pub use address::usual_address;
 pub use cancel::CancelToken;
 pub use config::{EngineConfig, JobOptions, RunLimits};
+pub use credentials::usual_headers;
 pub use egress_report::{EgressCall, EgressPassage, EgressReport};
-pub use estimate::JobEstimate;
-pub use files::FileReport;
+pub use estimate::{FileEstimate, FolderEstimate, JobEstimate, Leaves};
+pub use file_report::{FileReport, FolderReport};
+pub use listing::fingerprint;
 pub use result::{ConversationLog, EvidenceSummary, FailedLog, JobResult, LoggedUsage, Timing};
 pub use savings::{Dollars, SavingsReport, Tokens};
 pub use turn::SessionReport;
 
 use crate::chat::secrets::Redactor;
 use crate::config::{ENV_LOG_DIR, LOG_DIR};
+use crate::documents::Document;
 use crate::envelope::Envelope;
 use crate::error::{Failure, FailureKind};
 use crate::events::{EventKind, EventListener, Events};
@@ -109,7 +117,11 @@ impl Engine {
         let job = Arc::new(job);
         let mut reading = AbortOnDrop({
             let (job, shared, events) = (Arc::clone(&job), Arc::clone(&self.0), events.clone());
-            let read = async move { files::read(&job, &shared.config.reader, &events).await };
+            let read = async move {
+                let job = session_turn::with_files(job, &shared.config.environment).await?;
+                let read = files::read(&job, &shared, &events).await?;
+                Ok((job, read))
+            };
             tokio::spawn(tracing::Instrument::in_current_span(read))
         });
         let read = tokio::select! {
@@ -117,8 +129,13 @@ impl Engine {
             reason = cancel.cancelled() => Err(reading.end(reason).await),
             late = &mut late => Err(reading.end(late).await),
         };
-        let (read, unread) =
-            read.map_or_else(|failure| (JobFiles::default(), Some(failure)), |read| (read, None));
+        let (job, read, unread) = match read {
+            Ok((with_files, read)) => (with_files, read, None),
+            Err(failure) => {
+                let own = JobFiles::none(&job);
+                (job, own, Some(failure))
+            }
+        };
         let run = Arc::new(JobRun::new(Arc::unwrap_or_clone(job), read, started, &self.0, events));
         if let Some(failure) = unread {
             return finishing.close(run, Err(failure)).await;
@@ -148,9 +165,19 @@ impl Engine {
     /// [`FailureKind::Input`] for a side that cannot be used as the job has it (a missing key, an unusable address), or
     /// for a file that can't be read.
     pub async fn estimate(&self, job: &Job) -> Result<JobEstimate, Failure> {
-        clients::check(job, &self.0)?;
-        let files = files::read(job, &self.0.config.reader, &self.events(Vec::new(), None)).await?;
-        Ok(JobEstimate::of(job, &files))
+        let leaves = clients::check(job, &self.0)?;
+        let job = session_turn::with_files(Arc::new(job.clone()), &self.0.config.environment).await?;
+        let files = files::read(&job, &self.0, &self.events(Vec::new(), None)).await?;
+        Ok(JobEstimate::of(&job, &files, leaves))
+    }
+
+    /// The documents of a job: its own, and those of its files, read as for a run.
+    ///
+    /// # Errors
+    /// [`FailureKind::Input`] for a file that can't be read.
+    pub async fn documents(&self, job: Job) -> Result<Arc<[Document]>, Failure> {
+        let job = session_turn::with_files(Arc::new(job), &self.0.config.environment).await?;
+        Ok(files::read(&job, &self.0, &Events::off()).await?.documents)
     }
 
     /// Remote tokens that all jobs have spent so far. A call under way counts with the estimate of its prompt.

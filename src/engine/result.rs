@@ -6,7 +6,7 @@ use serde::{Serialize, Serializer};
 use serde_json::Value;
 
 use super::egress_report::EgressReport;
-use super::files::FileReport;
+use super::file_report::{FileReport, FolderReport};
 use super::savings::SavingsReport;
 use super::turn::SessionReport;
 use crate::chat::{Message, Usage};
@@ -14,6 +14,7 @@ use crate::documents::Document;
 use crate::error::Spent;
 use crate::events::ModelInfo;
 use crate::history::{History, HistoryReport};
+use crate::memo::MemoReport;
 use crate::protocols::{Cited, Entry, Round, Status};
 
 /// The result of a job that was answered, or whose rounds were used up.
@@ -56,6 +57,9 @@ pub struct JobResult {
     /// What the job's files gave, if it names any.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub files: Option<Vec<FileReport>>,
+    /// What was left out of the folders that the job names.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub folders: Vec<FolderReport>,
     /// The job's own `metadata`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub metadata: Option<Value>,
@@ -76,6 +80,9 @@ pub struct JobResult {
     /// What the turn had of the conversation. `None` of a job that stands for itself, as in the next two.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub history: Option<HistoryReport>,
+    /// `minions`: what the job had of the memo of the worker's answers; `None` if it had none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub memo: Option<MemoReport>,
     /// The conversation with this turn, for the next job's `history`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub conversation_history: Option<History>,

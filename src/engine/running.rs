@@ -10,7 +10,8 @@ use tokio::time::timeout;
 
 use super::counting::Counting;
 use super::egress::{EgressLimits, Ledger};
-use super::files::{FileReport, JobFiles};
+use super::file_report::{FileReport, FolderReport};
+use super::files::JobFiles;
 use super::read_ahead::ReadAhead;
 use super::result::{ConversationLog, EvidenceSummary, FailedLog, JobResult, LoggedUsage, Timing};
 use super::retrieval::Embeddings;
@@ -18,7 +19,7 @@ use super::savings::SavingsReport;
 use super::session_turn::SharedSession;
 use super::shared::SharedResources;
 use super::turn::{Posed, SessionReport, TurnState};
-use super::{clients, conversation_log, images, session_turn, turn};
+use super::{clients, conversation_log, images, session_turn, turn, worker_memo};
 use crate::chat::secrets::Redactor;
 use crate::chat::{Format, Usage};
 use crate::documents::Document;
@@ -26,6 +27,7 @@ use crate::documents::tokens::Count;
 use crate::error::{Failure, FailureKind, Spent};
 use crate::events::{DocumentInfo, EventKind, Events, ModelInfo};
 use crate::job::{Job, JobRole, Protocol};
+use crate::memo::Memo;
 use crate::prompts::{Filled, Prompts};
 use crate::protocols::minion::Minion;
 use crate::protocols::minions::Minions;
@@ -48,6 +50,10 @@ pub(super) struct JobRun {
     job: Job,
     /// What its files gave.
     files: Vec<FileReport>,
+    /// What was left out of its folders.
+    folders: Vec<FolderReport>,
+    /// How many of its documents it held itself.
+    texts_given: usize,
     started: Instant,
     events: Events,
     transcript: Transcript,
@@ -64,6 +70,7 @@ pub(super) struct JobRun {
     /// What it has of the conversation, once it is known.
     turn: OnceLock<TurnState>,
     session: SharedSession,
+    memo: OnceLock<Arc<Memo>>,
 }
 
 /// Tells that a job begins.
@@ -101,6 +108,7 @@ impl JobRun {
         shared: &SharedResources,
         events: Events,
     ) -> Self {
+        let texts_given = job.context.len();
         let job = Job { context: read.documents, ..job };
         let (budget, options) = (job.budget, &shared.config.jobs);
         let limits = EgressLimits { chars: budget.egress_chars, bytes: budget.egress_bytes }
@@ -110,6 +118,8 @@ impl JobRun {
             ledger: Ledger::new(Arc::clone(&job.context), limits, events.clone()),
             job,
             files: read.reports,
+            folders: read.folders,
+            texts_given,
             started,
             transcript: Transcript::new(events.clone()),
             events,
@@ -122,6 +132,7 @@ impl JobRun {
             lost_log: OnceLock::new(),
             turn: OnceLock::new(),
             session: SharedSession::default(),
+            memo: OnceLock::new(),
         }
     }
 
@@ -146,9 +157,10 @@ impl JobRun {
             self.warn_of_log(&error);
         }
         let conversation = job.conversation.as_ref();
-        if let Some(session) = conversation.and_then(|conversation| conversation.session.as_ref()) {
-            let opened =
-                session_turn::open(job, session, &shared.config.environment, &self.transcript).await?;
+        if let Some(session) = job.session() {
+            let environment = &shared.config.environment;
+            let opened = session_turn::open(job, session, self.texts_given, environment, &self.transcript);
+            let opened = opened.await?;
             *lock(&self.session) = Some(opened);
         }
         // The texts are counted while the models are made ready, which takes longer.
@@ -226,8 +238,12 @@ impl JobRun {
                     let embeddings = self.embeddings.get_or_init(|| Arc::new(Embeddings::new(model)));
                     Arc::new(SearchByMeaning(Arc::clone(embeddings) as _))
                 });
+                if let Some(memo) = worker_memo::open(job, shared, &self.transcript)? {
+                    let _ = self.memo.set(memo);
+                }
                 let minions = Minions {
                     assignment,
+                    memo: self.memo.get().cloned(),
                     sandbox: Sandbox {
                         executable: shared.config.sandbox.clone(),
                         limits: SandboxLimits {
@@ -291,7 +307,7 @@ impl JobRun {
     /// Adds the turn to the session, if the job has one. If that fails, a warning is given and the job keeps its answer.
     /// A job that was refused before it began is no turn.
     async fn store_turn(&self, closed: &ClosedJob, redactor: &Redactor) -> Option<SessionReport> {
-        let session = self.job.conversation.as_ref()?.session.as_ref()?;
+        let session = self.job.session()?;
         if closed.outcome.as_ref().is_err_and(|failure| failure.kind == FailureKind::Input) {
             drop(lock(&self.session).take());
             return None;
@@ -320,6 +336,7 @@ impl JobRun {
             remote_only_usd: savings.as_ref().and_then(|savings| savings.usd).map(|usd| usd.remote_only),
         });
         let answer = outcome.map_err(|failure| Failure { spent: Box::new(spent), ..failure })?;
+        let has_unread = self.files.iter().any(|file| !file.scans.is_empty());
         let has_rounds = match self.job.protocol {
             Protocol::Minion(_) => false,
             Protocol::Minions(_) => true,
@@ -332,10 +349,11 @@ impl JobRun {
         });
         let result = JobResult {
             final_answer: answer.text,
-            status: answer.status,
+            status: if has_unread { answer.status.without_a_part() } else { answer.status },
             standalone_task: state.and_then(|state| state.standalone_task.clone()),
             history: state.map(|state| state.report),
             conversation_history,
+            memo: self.memo.get().map(|memo| memo.report()),
             session,
             supervisor_messages: Some(notes.supervisor),
             worker_messages: Some(notes.worker),
@@ -353,6 +371,7 @@ impl JobRun {
             meta: has_rounds.then_some(notes.rounds),
             evidence: has_rounds.then_some(notes.evidence),
             files: (!self.files.is_empty()).then(|| self.files.clone()),
+            folders: self.folders.clone(),
             metadata: self.job.metadata.clone(),
             job_hash: self.job.hash.clone(),
             rounds: notes.begun,

@@ -29,17 +29,17 @@ pub fn known_so_far(history: &History, since: usize) -> Filled {
 fn push(text: &mut Filled, turn: &Turn) {
     let question = shortened(turn.understood(), MOST_OF_QUESTION);
     let answer = shortened(&turn.remote_output, MOST_OF_ANSWER);
-    text.push(Slot::Own(&format!("- {question}\n  Answer: {answer}\n")));
+    let begins = if text.text.is_empty() { "" } else { "\n" };
+    text.push(Slot::Own(&format!("{begins}- {question}\n  Answer: {answer}")));
     for quote in turn.evidence.iter().take(QUOTES) {
         let mut from: Vec<_> = quote.source.iter().cloned().collect();
         from.extend(quote.place.clone());
-        text.push(Slot::Own("  Quote: \""));
+        text.push(Slot::Own("\n  Quote: \""));
         text.push(Slot::Other(&shortened(&quote.citation, MOST_OF_QUOTE)));
         text.push(Slot::Own("\""));
         if !from.is_empty() {
             text.push(Slot::Other(&format!(" ({})", from.join(" "))));
         }
-        text.push(Slot::Own("\n"));
     }
 }
 
@@ -64,8 +64,8 @@ mod tests {
         let turns = turns.into_iter().enumerate().map(|(at, status)| turn(at + 3, status)).collect();
         let mut history = History { turns, summarized_turns: 2, ..History::default() };
         let known = |history: &History, since| known_so_far(history, since).text;
-        assert_eq!(known(&history, 0), "- q4\n  Answer: a4\n- q5\n  Answer: a5\n- q8\n  Answer: a8\n");
-        assert_eq!(known(&history, 4), "- q5\n  Answer: a5\n- q8\n  Answer: a8\n");
+        assert_eq!(known(&history, 0), "- q4\n  Answer: a4\n- q5\n  Answer: a5\n- q8\n  Answer: a8");
+        assert_eq!(known(&history, 4), "- q5\n  Answer: a5\n- q8\n  Answer: a8");
         assert_eq!(known(&history, 99), "");
         history.turns[5].standalone_task = Some("q8 in full".to_owned());
         let quote = |source: Option<&str>, place: Option<&str>| Quote {
@@ -77,7 +77,7 @@ mod tests {
         let filled = known_so_far(&history, 7);
         assert_eq!(
             filled.text,
-            "- q8 in full\n  Answer: a8\n  Quote: \"the words\" (a.pdf p. 40)\n  Quote: \"the words\"\n"
+            "- q8 in full\n  Answer: a8\n  Quote: \"the words\" (a.pdf p. 40)\n  Quote: \"the words\""
         );
         let own: usize = filled.own.iter().map(|own| own.len()).sum();
         assert_eq!(filled.text.len() - own, "the words (a.pdf p. 40)the words".len());

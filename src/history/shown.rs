@@ -57,7 +57,7 @@ impl History {
             room = room.saturating_sub(takes);
             turns += 1;
             if turn.is_shown() {
-                text.push(Slot::Filled(&piece));
+                push_turn(&mut text, &piece);
             }
         }
         (turns > 0).then_some(Batch { turns, text })
@@ -70,7 +70,7 @@ impl History {
         self.push_summary(&mut text);
         let first = self.turns.len() - newest;
         for (at, turn) in self.turns.iter().enumerate().skip(first).filter(|(_, turn)| turn.is_shown()) {
-            text.push(Slot::Filled(&written(turn, self.summarized_turns + at).0));
+            push_turn(&mut text, &written(turn, self.summarized_turns + at).0);
         }
         let shown = |turns: &[Turn]| turns.iter().filter(|turn| turn.is_shown()).count();
         Shown {
@@ -102,18 +102,25 @@ impl History {
     /// The summary was written by the worker, so it may hold something of the documents.
     fn push_summary(&self, text: &mut Filled) {
         if !self.summary.is_empty() {
-            text.push(Slot::Own("Before that, in short:\n"));
+            text.push(Slot::Own("The turns before these, in short:\n"));
             text.push(Slot::Other(&shortened(&self.summary, MOST_OF_SUMMARY)));
-            text.push(Slot::Own("\n\n"));
         }
     }
+}
+
+/// Appends a turn below what stands there already.
+fn push_turn(text: &mut Filled, turn: &Filled) {
+    if !text.text.is_empty() {
+        text.push(Slot::Own("\n\n"));
+    }
+    text.push(Slot::Filled(turn));
 }
 
 /// A turn as prompts have it, the `before`-th and one, and what it weighs. The supervisor wrote the answer.
 fn written(turn: &Turn, before: usize) -> (Filled, u64) {
     let mut text = Filled::default();
     let [query, answer] = [&turn.query, &turn.remote_output].map(|text| shortened(text, MOST_OF_TEXT));
-    text.push(Slot::Own(&format!("Turn {}\nUser: {query}\nAnswer: {answer}\n\n", before + 1)));
+    text.push(Slot::Own(&format!("Turn {}\nUser: {query}\nAnswer: {answer}", before + 1)));
     let weight = weight(&text.text);
     (text, weight)
 }
@@ -139,7 +146,7 @@ mod tests {
         let batch = all.next_batch().unwrap();
         assert_eq!(batch.turns, 3);
         assert!(
-            batch.text.text.starts_with("Turn 1\nUser: question 1?\nAnswer: answer 1\n"),
+            batch.text.text.starts_with("Turn 1\nUser: question 1?\nAnswer: answer 1\n\nTurn 2\n"),
             "{}",
             batch.text.text
         );
@@ -148,7 +155,7 @@ mod tests {
         let shown = all.shown();
         assert_eq!((shown.verbatim, shown.left_out), (10, 0));
         assert!(
-            shown.text.text.starts_with("Before that, in short:\nthree turns\n\nTurn 4\n"),
+            shown.text.text.starts_with("The turns before these, in short:\nthree turns\n\nTurn 4\n"),
             "{}",
             shown.text.text
         );
@@ -189,7 +196,7 @@ mod tests {
         assert_eq!((shown.verbatim, shown.left_out), (13, 0));
         let shown = history(10_000, 10).shown();
         assert!(shown.verbatim > 50 && shown.verbatim + shown.left_out == 10_000, "{}", shown.verbatim);
-        assert!(shown.text.text.ends_with("Turn 10000\nUser: question 10000?\nAnswer: answer 10000\n\n"));
+        assert!(shown.text.text.ends_with("\n\nTurn 10000\nUser: question 10000?\nAnswer: answer 10000"));
         assert_eq!(history(3, 0).to_fold(), 3);
         assert_eq!(History::default().shown(), Shown::default());
     }

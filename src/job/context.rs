@@ -4,12 +4,16 @@ use serde_json::Value;
 
 use super::JobError;
 use super::fields::{Fields, text};
+use super::file_names;
 use super::names;
 use super::schema::NamedFile;
 use crate::documents::{Document, Places};
 
 const LIST: &str = "a list of documents, [\"the text\", {\"name\": \"report.txt\", \"text\": \"the text\"}, {\"file\": \"report.pdf\"}]";
 const FILES: &str = "a list of paths, [\"report.pdf\", \"src/\"]";
+
+/// The keys of a document.
+pub(super) const DOCUMENT: [&str; 3] = ["name", "text", "file"];
 
 /// Keys by which other tools take a page of the web.
 const URLS: [&str; 3] = ["url", "uri", "href"];
@@ -51,6 +55,7 @@ pub(super) fn given(params: &mut Fields) -> Result<Given, JobError> {
         Ok(NamedFile { after, ..file(place, path, None)? })
     });
     given.files.extend(named.map_err(|error| of_list(error, "context_files", FILES))?);
+    file_names::shorten(&mut given.files);
     Ok(given)
 }
 
@@ -73,7 +78,7 @@ fn object(place: &str, object: Value) -> Result<Item, JobError> {
             hint: "save the page and name its file, {\"file\": \"page.html\"}".to_owned(),
         });
     }
-    let mut fields = Fields::strict(place, object, &["name", "text", "file"])?;
+    let mut fields = Fields::strict(place, object, &DOCUMENT)?;
     let name = fields.name("name")?;
     // A name stands in the one line of a heading.
     if name.as_ref().is_some_and(|name| name.contains(char::is_control)) {

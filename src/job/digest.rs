@@ -15,6 +15,17 @@ pub fn digest(job: &Value) -> String {
     digest.as_ref()[..LENGTH].iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
+/// The paths of the files and folders that a bare job names.
+pub fn paths(job: &Value) -> Vec<&str> {
+    let params = &job["call_params"];
+    let named = match &params["context_files"] {
+        Value::Array(paths) => &paths[..],
+        path => std::slice::from_ref(path),
+    };
+    let in_context = params["context"].as_array().into_iter().flatten().map(|item| &item["file"]);
+    named.iter().chain(in_context).filter_map(Value::as_str).collect()
+}
+
 struct Hash(Context);
 
 impl Hash {
@@ -83,6 +94,14 @@ mod tests {
         ] {
             assert_ne!(digest(&job), digest(&other), "{other}");
         }
+    }
+
+    #[test]
+    fn the_files_of_a_job_are_found() {
+        let named = |params| paths(&json!({"call_params": params})).join(" ");
+        assert_eq!(named(json!({"context_files": ["a", "b/"], "context": ["t", {"file": "c"}]})), "a b/ c");
+        assert_eq!(named(json!({"context_files": "a", "context": "t"})), "a");
+        assert_eq!(named(json!({"context": [{"text": "t"}]})) + &paths(&json!(null)).join(" "), "");
     }
 
     #[test]

@@ -9,7 +9,7 @@ use crate::history::{History, Quote, Turn, TurnStatus};
 const WANTED: &str = "result.conversation_history of the job before, or a list of messages, [{\"role\": \"user\", \"content\": \"...\"}, \
                       {\"role\": \"assistant\", \"content\": \"...\"}]";
 /// The keys of the original's object, and one of ours.
-const KEYS: [&str; 7] = [
+pub(super) const KEYS: [&str; 7] = [
     "max_turns",
     "turns",
     "summary",
@@ -19,7 +19,7 @@ const KEYS: [&str; 7] = [
     "summarized_turns",
 ];
 /// The keys of the original's turn, and those of ours.
-const TURN: [&str; 7] =
+pub(super) const TURN: [&str; 7] =
     ["query", "local_output", "remote_output", "timestamp", "standalone_task", "status", "evidence"];
 /// What else OpenAI's servers put into a message. It says nothing that a turn has.
 const OF_REPLIES: [&str; 4] = ["refusal", "annotations", "name", "id"];

@@ -103,6 +103,33 @@ pub(super) fn home(key: &str) -> Option<String> {
     is_inner.then(|| format!("kwargs.{key}")).or_else(|| synonym(key, &OUTER))
 }
 
+/// The keys of a side beside its `kwargs`.
+#[cfg(test)]
+pub(super) fn outer() -> impl Iterator<Item = &'static str> {
+    OUTER.into_iter()
+}
+
+/// Whether `key` is an option of the clients of `provider`.
+pub(super) fn is_known(provider: &'static Provider, key: &str) -> bool {
+    known(provider).any(|known| known == key)
+}
+
+/// The options of any client that have an effect.
+#[cfg(test)]
+pub(super) fn all() -> impl Iterator<Item = &'static str> {
+    PROVIDERS.iter().flat_map(known)
+}
+
+/// The options that are taken for the original's sake.
+pub(super) fn without_effect() -> impl Iterator<Item = &'static str> {
+    WITHOUT_EFFECT.into_iter().chain(OF_THE_ORIGINAL)
+}
+
+/// Other names of `headers`.
+pub(super) fn names_of_headers() -> impl Iterator<Item = &'static str> {
+    HEADERS.into_iter().skip(1)
+}
+
 /// Checks the keys of a side of `provider` beside its `kwargs`.
 ///
 /// # Errors

@@ -36,6 +36,8 @@ pub struct Job {
     pub context: Arc<[Document]>,
     /// Files and folders whose documents come besides, in order.
     pub files: Vec<NamedFile>,
+    /// Whether what a folder holds is told as gitingest tells it, with a header.
+    pub use_gitingest: bool,
     /// Pictures for the worker, as the job names them: paths, URLs, base64.
     pub images: Vec<String>,
     /// What the supervisor is told about the documents.
@@ -104,6 +106,11 @@ pub struct SessionRef {
 }
 
 impl Job {
+    /// The session that it is a turn of, if it is one.
+    pub fn session(&self) -> Option<&SessionRef> {
+        self.conversation.as_ref()?.session.as_ref()
+    }
+
     /// Reads paths of files from this folder on, in place of the one in which minions was started.
     pub fn files_from(&mut self, folder: &Path) {
         for file in &mut self.files {
@@ -119,7 +126,7 @@ pub struct NamedFile {
     pub place: String,
     /// Its path, as the job gives it.
     pub given: String,
-    /// What its document is called, if the job says; else as its path.
+    /// What its document is called, if that is not as its path: as the job says, or without the folders that it is in.
     pub name: Option<String>,
     /// How many of the documents that the job holds itself come before it.
     pub after: usize,
@@ -221,6 +228,8 @@ pub struct MinionsParams {
     pub max_code_attempts: u32,
     /// Worker calls in flight at most, if the job says.
     pub worker_batch_size: Option<usize>,
+    /// A folder that keeps the worker's answers, if the job names one.
+    pub memo: Option<PathBuf>,
     /// The chunker that the supervisor is advised to use.
     pub chunk_fn: String,
     /// What the supervisor's code can search chunks with.
@@ -285,6 +294,12 @@ pub struct ClientSpec {
 }
 
 impl ClientSpec {
+    /// A side that names its provider and nothing else.
+    pub fn bare(side: &'static str, provider: &'static Provider) -> Self {
+        let kwargs = ClientKwargs::default();
+        Self { side, provider, model: None, model_path: None, port: None, timeout: None, kwargs }
+    }
+
     /// Whether the model runs in this process.
     pub fn is_embedded(&self) -> bool {
         self.provider.dialect.is_none()

@@ -86,7 +86,7 @@ pub struct Filled {
 /// What a slot is filled with.
 #[derive(Clone, Copy, Debug)]
 pub enum Slot<'a> {
-    /// The job's own words: its task, metadata and parameters, and what the supervisor wrote.
+    /// The job's own words: its task and parameters, and what the supervisor wrote.
     Own(&'a str),
     /// All else. It may hold something of the documents.
     Other(&'a str),

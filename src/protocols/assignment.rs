@@ -25,10 +25,11 @@ pub(crate) struct Assignment<'a> {
 }
 
 impl Assignment<'_> {
-    /// `metadata`, and below it what is known already.
-    pub(super) fn about(&self, metadata: &str) -> Filled {
+    /// `metadata`, and below it what is known already. The user's description of the documents is none of the job's own
+    /// words: it may name them.
+    pub(super) fn about(&self, metadata: Slot<'_>) -> Filled {
         let mut about = Filled::default();
-        about.push(Slot::Own(metadata));
+        about.push(metadata);
         if !self.known.text.is_empty() {
             about.push(Slot::Own("\n\n"));
             let known = [("known", Slot::Filled(self.known))];

@@ -117,12 +117,13 @@ impl Minion<'_> {
             0 => metadata.to_owned(),
             n => format!("{metadata} (the small model also sees {n} picture(s))"),
         };
+        let slot = if self.assignment.doc_metadata.is_some() { Slot::Other } else { Slot::Own };
         let rounds = self.assignment.max_rounds.to_string();
         self.assignment.prompts.fill(
             &prompts::MINION_SUPERVISOR,
             &[
                 ("task", Slot::Own(self.assignment.task)),
-                ("metadata", Slot::Filled(&self.assignment.about(&metadata))),
+                ("metadata", Slot::Filled(&self.assignment.about(slot(&metadata)))),
                 ("rounds", Slot::Own(&rounds)),
             ],
         )

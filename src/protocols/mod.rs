@@ -18,6 +18,7 @@ mod transcript;
 use serde::Serialize;
 
 use crate::documents::Document;
+use crate::job::Protocol;
 
 pub(crate) use assignment::Assignment;
 pub(crate) use error::ProtocolError;
@@ -70,6 +71,28 @@ pub enum Status {
     /// The supervisor gave it, but it is not whole, or some of what it should rest on is missing: replies of the
     /// worker were lost or cut off, or the documents have nothing that the worker cites.
     Partial,
+}
+
+impl Status {
+    /// The same of an answer for which a part of the documents could not be read.
+    pub(crate) fn without_a_part(self) -> Self {
+        match self {
+            Self::Answered | Self::Partial => Self::Partial,
+            Self::NoAnswer => Self::NoAnswer,
+        }
+    }
+}
+
+/// The names of documents that the supervisor is told.
+pub(crate) fn told_names<'a>(
+    protocol: &Protocol,
+    documents: &'a [Document],
+) -> impl Iterator<Item = &'a str> {
+    let told = match protocol {
+        Protocol::Minions(_) => minions::listed(documents),
+        Protocol::Minion(_) => &[],
+    };
+    told.iter().filter_map(|document| document.name.as_deref())
 }
 
 /// The documents as one text, each below a heading with its number and name. A single one without a name has none.

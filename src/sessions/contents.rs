@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::line::{DocumentRecord, Kind, Line, TurnRecord, VERSION};
+use super::line::{DocumentRecord, FileRecord, Kind, Line, TurnRecord, VERSION};
 use crate::history::History;
 
 /// The first line of a file that has one, up to which it can't be told what it is.
@@ -21,6 +21,10 @@ pub struct Contents {
     summary: Option<(usize, String)>,
     /// The documents of the newest turns.
     pub documents: Vec<DocumentRecord>,
+    /// The files from which they can be read again.
+    pub files: Vec<FileRecord>,
+    /// How many of them can't be read again, as jobs held them.
+    pub texts: usize,
     /// The number of turns that rest on a document which has another content now.
     pub outdated: usize,
 }
@@ -75,11 +79,11 @@ impl Contents {
         let line = serde_json::from_slice(line).map_err(|error| unreadable(&error))?;
         match line {
             Line::Header { created, .. } => self.created = created,
-            Line::Documents { documents } => {
+            Line::Documents { documents, files, texts } => {
                 if documents.iter().any(|document| self.has_changed(document)) {
                     self.outdated = self.turns.len();
                 }
-                self.documents = documents;
+                (self.documents, self.files, self.texts) = (documents, files, texts);
             }
             Line::Summary { turns, text } if turns <= self.turns.len() => self.summary = Some((turns, text)),
             Line::Summary { .. } => return Err(unreadable(&"a summary of turns that are not there")),

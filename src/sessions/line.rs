@@ -25,6 +25,12 @@ pub enum Line {
     Documents {
         /// In the job's order.
         documents: Vec<DocumentRecord>,
+        /// The files that the job named, from which they can be read again.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        files: Vec<FileRecord>,
+        /// How many of them the job held itself, so that they can't be read again.
+        #[serde(default)]
+        texts: usize,
     },
     /// A question and what came of it.
     Turn(Box<TurnRecord>),
@@ -48,9 +54,18 @@ pub struct DocumentRecord {
     pub sha256: String,
     /// Its length in characters.
     pub chars: usize,
-    /// Where it was read from, if the job named a file.
+}
+
+/// A file that a job named.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FileRecord {
+    /// Its path, as the job gave it.
+    pub given: String,
+    /// The folder from which that path counts.
+    pub folder: String,
+    /// What its document is called, if the job said.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub path: Option<String>,
+    pub name: Option<String>,
 }
 
 /// A turn with what it cost.

@@ -13,7 +13,7 @@ mod store;
 mod tests;
 
 pub use contents::Contents;
-pub use line::{DocumentRecord, Line, TurnRecord, TurnUsage};
+pub use line::{DocumentRecord, FileRecord, Line, TurnRecord, TurnUsage};
 pub use name::Name;
 pub use open::OpenSession;
 pub use store::{SessionInfo, Sessions};

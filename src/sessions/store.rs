@@ -147,16 +147,29 @@ impl Sessions {
     /// # Errors
     /// There is no such session, or it can't be used.
     pub fn read(&self, name: &Name) -> Result<Contents, Failure> {
-        let failed = |error: io::Error| match error.kind() {
-            io::ErrorKind::NotFound => Failure::input(format!("there is no session {name}"))
-                .hint(format!("`minions sessions` lists those in {}", self.dir.display())),
-            _ => self.unusable(name, &error),
+        let none = || {
+            Failure::input(format!("there is no session {name}"))
+                .hint(format!("`minions sessions` lists those in {}", self.dir.display()))
         };
-        let folder = File::open(&self.dir).map_err(failed)?;
-        let mut file = own_file::open(&folder, &name.file(), OFlag::O_RDONLY).map_err(failed)?;
-        let mut bytes = Vec::new();
-        file.read_to_end(&mut bytes).map_err(failed)?;
-        Contents::read(bytes).map_err(|problem| bad(name, &problem))
+        self.find(name)?.ok_or_else(none)
+    }
+
+    /// The same; `None` if there is no such session.
+    ///
+    /// # Errors
+    /// It can't be used.
+    pub fn find(&self, name: &Name) -> Result<Option<Contents>, Failure> {
+        let read = || -> io::Result<Vec<u8>> {
+            let mut bytes = Vec::new();
+            own_file::open(&File::open(&self.dir)?, &name.file(), OFlag::O_RDONLY)?
+                .read_to_end(&mut bytes)?;
+            Ok(bytes)
+        };
+        match read() {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(self.unusable(name, &error)),
+            Ok(bytes) => Contents::read(bytes).map(Some).map_err(|problem| bad(name, &problem)),
+        }
     }
 
     /// All sessions, the newest first.

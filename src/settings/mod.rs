@@ -28,6 +28,7 @@ use file::{At, FileSettings, Reader, Sides};
 pub use file::Whose;
 pub use places::FILE_NAME;
 pub use prices::{PriceRow, TABLE as PRICE_TABLE, VendorPrices};
+pub use project::is_hosted;
 
 /// The most bytes of a settings file.
 const LONGEST: usize = 1 << 20;
@@ -232,7 +233,7 @@ impl Settings {
         self.files.iter().fold(Map::new(), |budget, (_, file)| project::stricter(budget, &file.budget))
     }
 
-    /// What a model costs, if somebody says so. The table that is built in says it of vendors at their own addresses alone.
+    /// What a model costs, if somebody says so. One on a server of the user's costs nothing by the token. The table that is built in says it of vendors at their own addresses alone.
     pub fn prices(&self, model: &ModelId) -> Option<Priced> {
         let name = model.to_string();
         let told = self.files.iter().find_map(|(_, file)| {
@@ -242,6 +243,10 @@ impl Settings {
         });
         told.or_else(|| {
             let provider = model.provider;
+            if !project::is_hosted(model) {
+                let prices = Prices { input: 0.0, cached_input: 0.0, output: 0.0 };
+                return Some(Priced { prices, source: "a server of your own".to_owned() });
+            }
             let environment = self.environment();
             let mut elsewhere = provider
                 .base_url_names()
@@ -256,11 +261,21 @@ impl Settings {
         })
     }
 
-    /// Checks that the variables which the files name for the keys of `pair` are set. A key may be in a job as well.
+    /// Checks that `pair` can be used with what the files say: that the variables which they name for its keys are set, and
+    /// that somebody says what it costs where dollars are limited.
     ///
     /// # Errors
-    /// One that is not, or holds no key.
+    /// A variable that is not set or holds no key; no price.
     pub fn check_keys(&self, pair: &Pair) -> Result<(), Failure> {
+        let remote = &pair.remote.model;
+        let limiting = self.files.iter().find(|(_, file)| file.budget.contains_key("usd"));
+        if let Some((_, file)) = limiting.filter(|_| self.prices(remote).is_none()) {
+            let problem =
+                format!("{} limits dollars, and nobody says what {remote} costs", file.path.display());
+            return Err(Failure::input(problem).hint(format!(
+                "add [prices.\"{remote}\"] with `input` and `output`, dollars for a million tokens, or leave `usd` out"
+            )));
+        }
         let environment = self.environment();
         for model in [&pair.local.model, &pair.remote.model] {
             let Some(KeyName { variable, place }) = environment.key_name(model.provider) else { continue };

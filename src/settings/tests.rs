@@ -243,7 +243,17 @@ fn prices_are_the_files_or_the_dated_tables_and_never_guessed() {
     let listed = price(&settings, "anthropic/claude-sonnet-5-5").unwrap();
     assert!(listed.source.contains("https://") && listed.source.contains("read on 20"), "{}", listed.source);
     assert_eq!(price(&settings, "anthropic/claude-sonnet-5-5-2099"), None);
-    assert_eq!(price(&settings, "ollama/llama3.2"), None);
+    assert_eq!(price(&settings, "ollama/llama3.2").unwrap().prices.output, 0.0);
+    assert_eq!(price(&settings, "ollama/gpt-oss:120b-cloud"), None);
+    let limited = Folders::new("remote = 'openai/of-tomorrow'\n[budget]\nusd = 1", "").load().unwrap();
+    let complaint = limited.check_keys(&limited.pair(None).unwrap()).unwrap_err().to_string();
+    assert!(
+        complaint
+            .contains("limits dollars, and nobody says what openai/of-tomorrow costs. Hint: add [prices."),
+        "{complaint}"
+    );
+    let local = Folders::new("remote = 'ollama/big'\n[budget]\nusd = 1", "").load().unwrap();
+    assert!(local.check_keys(&local.pair(None).unwrap()).is_ok());
 }
 
 #[test]
@@ -266,4 +276,27 @@ fn a_file_is_read_once_and_a_strangers_is_not() {
     let (settings, files) = Settings::look(&environment, &dir);
     assert_eq!((files.len(), files[0].whose), (1, Whose::User));
     assert_eq!(names(&settings, None).0, "vllm/m");
+    // Only root may give a file away.
+    let folders = Folders::new("", "local = 'vllm/m'");
+    let file = folders.base.path().join("work").join(FILE_NAME);
+    if nix::unistd::geteuid().is_root() && std::os::unix::fs::chown(&file, Some(12_345), None).is_ok() {
+        let settings = folders.load().unwrap();
+        assert_eq!(names(&settings, None).0, config::LOCAL);
+        assert!(
+            settings.warnings()[0].contains("belongs to another user (number 12345)"),
+            "{:?}",
+            settings.warnings()
+        );
+    }
+}
+
+#[test]
+fn the_file_of_the_page_can_be_used() {
+    let page = include_str!("../../docs/settings.md");
+    let file = page.split("```toml\n").nth(1).unwrap().split("```").next().unwrap();
+    let settings = Folders::new(file, "").load().unwrap();
+    assert_eq!(names(&settings, None), both("ollama/llama3.2:3b", "anthropic/claude-sonnet-5-5"));
+    assert_eq!(names(&settings, Some("fast")), both("ollama/llama3.2:3b", "groq/openai/gpt-oss-120b"));
+    assert!(names(&settings, Some("offline")).0.ends_with("/models/qwen3-4b.gguf"));
+    assert_eq!(settings.budget().len(), 5);
 }

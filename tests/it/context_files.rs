@@ -161,3 +161,197 @@ fn a_file_that_cannot_be_read_costs_no_call() {
     }
     assert_eq!(server.requests().len(), 0);
 }
+
+#[test]
+fn a_dry_run_lists_files_and_what_leaves() {
+    let program = Program::new();
+    let dir = program.dir.path();
+    write(dir, "in/short.txt", "word ".repeat(20));
+    write(dir, "in/deep/long.txt", "word ".repeat(2000));
+    let server = server(WHOLE, "Aurora");
+    let files = json!(["in/short.txt", "in/deep/long.txt"]);
+    let more = json!({"context_files": files, "doc_metadata": "Logs of ships."});
+    let jobs = ["minions", "minion"].map(|protocol| job(&server, protocol, params(&more)).to_string());
+    let ran = program.args(["batch", "--ordered", "--dry-run"]).run(jobs.join("\n"));
+    let lines: Vec<Value> = ran.stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let told = |line: &Value| {
+        let result = &line["result"];
+        let names = |key: &str| -> Vec<_> {
+            result[key]
+                .as_array()
+                .unwrap()
+                .iter()
+                .map(|one| one["name"].as_str().unwrap().to_owned())
+                .collect()
+        };
+        (names("files"), names("folders"), result["leaves"].clone())
+    };
+    let (files, folders, leaves) = told(&lines[0]);
+    assert_eq!(files, ["in/deep/long.txt", "in/short.txt"]);
+    assert_eq!(folders, ["in", "in/deep"]);
+    assert!(lines[0]["result"]["files"][0]["tokens"].as_u64().unwrap() > 1000, "{}", lines[0]);
+    // The server of these tests is this machine, but of a hosted type: perhaps a proxy.
+    let names = json!(["in/short.txt", "in/deep/long.txt"]);
+    assert_eq!(leaves, json!({"document_names": names, "doc_metadata": "Logs of ships."}));
+    assert_eq!(told(&lines[1]).2, json!({"document_names": [], "doc_metadata": "Logs of ships."}));
+    assert_eq!(server.requests().len(), 0);
+}
+
+#[test]
+fn names_of_files_and_metadata_count_as_what_leaves() {
+    let spent = |name: &str, metadata: &str| {
+        let server = server(WHOLE, "Aurora");
+        let program = Program::new();
+        write(program.dir.path(), name, "The Aurora lay off Brest.");
+        let more = json!({"context_files": [name], "doc_metadata": metadata});
+        let result = program.run_job(&job(&server, "minions", params(&more))).result();
+        result["egress"]["other_bytes"].as_u64().unwrap()
+    };
+    let (name, metadata) = ("n".repeat(60), "m".repeat(500));
+    let least = spent("a", "m");
+    assert!(spent(&name, "m") >= least + 59);
+    // It goes out with the request for the program and with the one for the answer.
+    assert!(spent("a", &metadata) >= least + 2 * 499);
+}
+
+#[test]
+fn scans_that_nobody_reads_make_an_answer_partial() {
+    let server = server(BY_PAGE, "Aurora");
+    let program = Program::new();
+    let mut writer = Writer::of(&[pdf::lines(50.0, 600.0, &["The Aurora lay off Brest."])]);
+    let picture = writer.stream(
+        "/Type/XObject/Subtype/Image/Width 1/Height 1/ColorSpace/DeviceGray/BitsPerComponent 8",
+        b"\0",
+    );
+    for _ in 0..2 {
+        writer.page("q 595 0 0 842 0 0 cm /I Do Q\n", "");
+    }
+    write(program.dir.path(), "a.pdf", writer.bytes_with("", &format!("/XObject<</I {picture} 0 R>>")));
+    let ran = program.run_job(&job(&server, "minions", params(&json!({"context_files": "a.pdf"}))));
+    let result = ran.result();
+    assert_eq!((&result["status"], &result["files"][0]["scans"]), (&json!("partial"), &json!([2, 3])));
+    assert!(ran.stderr.contains("pages 2-3 of a.pdf are scans, and nobody has read them"), "{}", ran.stderr);
+}
+
+#[test]
+fn a_picture_alone_costs_no_call() {
+    let server = server(WHOLE, "Aurora");
+    let program = Program::new();
+    write(program.dir.path(), "a.png", b"\x89PNG\r\n\x1a\n and so on");
+    let job = job(&server, "minions", params(&json!({"context_files": "a.png"})));
+    let error = program.run_job(&job).error(2);
+    assert!(
+        error.contains("the files hold no text: a.png is a picture") && error.contains("ocrmypdf"),
+        "{error}"
+    );
+    assert_eq!(server.requests().len(), 0);
+}
+
+#[test]
+fn a_replay_needs_no_file_and_refuses_another_one() {
+    let server = server(BY_PAGE, "Aurora lay off Brest");
+    let recorded = Program::new();
+    let dir = recorded.dir.path().to_owned();
+    let tape = tempfile::tempdir().unwrap();
+    let tape = tape.path().to_str().unwrap();
+    let log: [&[&str]; 2] = [&["Fog."], &["The Aurora lay off Brest."]];
+    write(&dir, "a.pdf", pdf(&log));
+    write(&dir, "src/note.txt", "Nothing.");
+    let job = job(&server, "minions", params(&json!({"context_files": ["a.pdf", "src"]})));
+    let before = recorded.args(["--record", tape]).run_job(&job).result();
+    let again = Program::unplugged().args(["--replay", tape]).run_job(&job).result();
+    for key in ["evidence", "files", "final_answer"] {
+        assert_eq!(again[key], before[key], "{key}");
+    }
+    assert_eq!(again["evidence"][0]["place"], "p. 2");
+    for (name, text) in [("a.pdf", "Another one."), ("src/note.txt", "Other."), ("src/new.txt", "More.")] {
+        let program = Program::unplugged();
+        write(program.dir.path(), name, text);
+        if name == "src/new.txt" {
+            write(program.dir.path(), "src/note.txt", "Nothing.");
+        }
+        let error = program.args(["--replay", tape]).run_job(&job).error(1);
+        assert!(error.contains("has changed since it was recorded"), "{error}");
+    }
+}
+
+#[test]
+fn a_changed_file_is_another_job_for_a_resume() {
+    let server = scripted(vec![WHOLE.to_owned(), verdict(), WHOLE.to_owned(), verdict()], |request| {
+        openai(request, &json!({"explanation": "e", "citation": null, "answer": null}).to_string())
+    });
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("a.txt");
+    let mut job = job(&server, "minions", params(&json!({"context_files": path.to_str().unwrap()})));
+    job["custom_id"] = json!("one");
+    let mut done = Vec::new();
+    for (text, runs) in [("Fog.", 1), ("Fog.", 0), ("Rain.", 1)] {
+        fs::write(&path, text).unwrap();
+        let earlier = dir.path().join("out.jsonl");
+        fs::write(&earlier, done.concat()).unwrap();
+        let program = Program::new().args(["batch", "--resume", earlier.to_str().unwrap()]);
+        let ran = program.run(job.to_string());
+        assert_eq!((ran.code, ran.stdout.lines().count()), (Some(0), runs), "{text}: {}", ran.stderr);
+        done.push(ran.stdout);
+    }
+}
+
+#[test]
+fn a_folder_is_walked_and_an_archive_is_looked_into() {
+    let server = server(WHOLE, "Aurora lay off Brest");
+    let program = Program::new();
+    let dir = program.dir.path();
+    write(dir, "src/a.rs", "fn main() {}\n// The Aurora\n// again: Aurora lay off Brest.\n");
+    write(dir, "src/deep/b.md", "# Fog\n\nNothing.\n");
+    write(dir, "src/.git/config", "hidden");
+    write(dir, "src/blob.dat", [0, 1, 2, 3, 0]);
+    write(dir, "z.zip", zip(&[("in/c.txt", b"Fog in a zip."), ("d.pdf", b"%PDF-1.4 broken")]));
+    let files = json!(["src/", "z.zip"]);
+    let ran = program.run_job(&job(&server, "minions", params(&json!({"context_files": files}))));
+    let result = ran.result();
+    let names: Vec<_> = result["files"].as_array().unwrap().iter().map(|file| file["name"].clone()).collect();
+    assert_eq!(names, ["src/a.rs", "src/deep/b.md", "z.zip/in/c.txt", "z.zip/d.pdf"]);
+    let evidence = &result["evidence"][0];
+    assert_eq!(
+        (&evidence["source"], &evidence["place"]),
+        (&json!("src/a.rs"), &json!("line 3")),
+        "{evidence}"
+    );
+    assert_eq!(result["folders"][0]["name"], "src/");
+    assert!(
+        result["files"][3]["left_out"].as_str().unwrap().starts_with("z.zip/d.pdf is damaged"),
+        "{result}"
+    );
+    for told in [
+        "left out of src/: ",
+        "1 of no kind that is read (src/blob.dat)",
+        "1 file was left out: z.zip/d.pdf is damaged",
+    ] {
+        assert!(ran.stderr.contains(told), "{told}: {}", ran.stderr);
+    }
+}
+
+/// A zip whose entries are stored as they are.
+fn zip(entries: &[(&str, &[u8])]) -> Vec<u8> {
+    let (mut file, mut directory) = (Vec::new(), Vec::new());
+    for (name, bytes) in entries {
+        let size = u32::try_from(bytes.len()).unwrap().to_le_bytes();
+        let length = u16::try_from(name.len()).unwrap().to_le_bytes();
+        let at = u32::try_from(file.len()).unwrap().to_le_bytes();
+        let crc = crc32(bytes).to_le_bytes();
+        let common = [&[20, 0, 0, 0, 0, 0, 0, 0, 0, 0][..], &crc, &size, &size, &length, &[0, 0]].concat();
+        file.extend([b"PK\x03\x04", &common[..], name.as_bytes(), bytes].concat());
+        let rest = [&[0; 10][..], &at, name.as_bytes()].concat();
+        directory.extend([b"PK\x01\x02\x14\x00", &common[..], &rest].concat());
+    }
+    let count = u16::try_from(entries.len()).unwrap().to_le_bytes();
+    let size = u32::try_from(directory.len()).unwrap().to_le_bytes();
+    let at = u32::try_from(file.len()).unwrap().to_le_bytes();
+    file.extend([&directory, &b"PK\x05\x06\0\0\0\0"[..], &count, &count, &size, &at, &[0, 0]].concat());
+    file
+}
+
+fn crc32(bytes: &[u8]) -> u32 {
+    let step = |crc: u32, _| if crc & 1 == 1 { (crc >> 1) ^ 0xEDB8_8320 } else { crc >> 1 };
+    !bytes.iter().fold(u32::MAX, |crc, byte| (0..8).fold(crc ^ u32::from(*byte), step))
+}

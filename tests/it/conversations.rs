@@ -123,7 +123,10 @@ fn the_history_of_a_result_is_the_next_job_s() {
 
         let (remote, local) = (chats(&server, "supervisor"), chats(&server, "worker"));
         let rewrite = last(&remote[2]);
-        assert!(rewrite.contains("Turn 1\nUser: Net sales in 2022?\nAnswer: 12\n"), "{rewrite}");
+        assert!(
+            rewrite.contains("Turn 1\nUser: Net sales in 2022?\nAnswer: 12\n</conversation>"),
+            "{rewrite}"
+        );
         assert!(rewrite.contains("<message>\nAnd the year before?\n</message>"), "{rewrite}");
         // The protocol runs on the question that stands alone, and on what is known.
         let first_prompt = last(&remote[3]);

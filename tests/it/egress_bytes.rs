@@ -166,9 +166,10 @@ fn chat() -> Vec<String> {
 }
 
 #[test]
-fn in_a_chat_the_bytes_are_those_of_the_workers_replies_each_time_they_are_sent() {
+fn in_a_chat_the_bytes_are_those_of_the_workers_replies_and_of_the_metadata_each_time_they_are_sent() {
     let params = json!({"task": QUOTE, "doc_metadata": QUOTE, "context": [document()], "max_rounds": 2});
-    let sum = 3 * written(QUOTE);
+    // The metadata go out three times, the first reply twice, the second once.
+    let sum = 6 * written(QUOTE);
     for (in_job, option, fails) in [
         (None, None, false),
         (Some(sum), None, false),
@@ -188,13 +189,13 @@ fn in_a_chat_the_bytes_are_those_of_the_workers_replies_each_time_they_are_sent(
             let error = ran.error(1);
             assert!(error.contains("besides the job's own words would have left"), "{error}");
             assert!(error.contains("raise budget.egress_bytes or --max-egress-bytes"), "{error}");
-            assert_eq!(chats(&server, "supervisor").len(), if in_job == Some(0) { 1 } else { 2 });
+            assert_eq!(chats(&server, "supervisor").len(), if in_job == Some(0) { 0 } else { 2 });
             continue;
         }
         let egress = &ran.result()["egress"];
         let each =
             egress["calls"].as_array().unwrap().iter().map(|call| call["other_bytes"].as_u64().unwrap());
-        assert_eq!(each.collect::<Vec<_>>(), [0, written(QUOTE), 2 * written(QUOTE)]);
+        assert_eq!(each.collect::<Vec<_>>(), [1, 2, 3].map(|times| times * written(QUOTE)));
         assert_eq!(egress["other_bytes"], sum);
     }
 }

@@ -1,6 +1,8 @@
 //! Answers of the vendors' own programs, and what becomes of each. Those about models, embeddings and addresses are in
 //! the tests of these.
 
+use std::fs;
+use std::path::Path;
 use std::time::Duration;
 
 use minions::chat::{ChatErrorKind as Kind, ChatSettings, Finish, Generation, Thinking, Usage};
@@ -18,8 +20,20 @@ fn playing<const N: usize>(names: [&'static str; N]) -> Server {
 }
 
 #[test]
-fn each_recorded_answer_can_be_played() {
-    recorded::names().for_each(|name| drop(recorded::reply(&name)));
+fn each_recorded_answer_can_be_played_and_has_a_test() {
+    let tests = sources(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it"));
+    for name in recorded::names() {
+        drop(recorded::reply(&name));
+        assert!(tests.contains(&format!("\"{name}\"")), "no test plays the recording {name:?}");
+    }
+}
+
+/// The sources in a folder and below it.
+fn sources(folder: &Path) -> String {
+    let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    entries
+        .map(|path| if path.is_dir() { sources(&path) } else { fs::read_to_string(path).unwrap() })
+        .collect()
 }
 
 #[tokio::test]

@@ -55,6 +55,15 @@ pub fn client(base_url: &str) -> Result<reqwest::Client, NoClient> {
     })
 }
 
+/// The proxy through which calls to `base_url` go, without its credentials, and the variable that names it.
+///
+/// # Errors
+/// The problem with that variable.
+pub fn proxy(base_url: &str) -> Result<Option<(String, &'static str)>, String> {
+    let url = Url::parse(base_url).map_err(|error| format!("unusable URL {}: {error}", shown(base_url)))?;
+    Ok(proxy_of(&url)?.map(|proxy| (proxy.to_string(), proxy.variable)))
+}
+
 /// Why there is no client for a URL, and what to do about it where that is not the URL.
 #[derive(Debug)]
 pub struct NoClient {

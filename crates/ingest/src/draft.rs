@@ -47,8 +47,7 @@ impl Draft {
 
     /// Appends to the text.
     pub(crate) fn push(&mut self, text: &str) -> Result<(), Stop> {
-        let room = self.limit - self.text.len();
-        let fitting = &text[..text.floor_char_boundary(room)];
+        let fitting = &text[..text.floor_char_boundary(self.room())];
         self.text.push_str(fitting);
         self.chars += fitting.chars().count();
         if fitting.len() < text.len() { Err(Stop::Full) } else { Ok(()) }
@@ -75,6 +74,21 @@ impl Draft {
         if !self.notes.contains(&note) {
             self.notes.push(note);
         }
+    }
+
+    /// How much more it takes, in bytes.
+    pub(crate) fn room(&self) -> usize {
+        self.limit - self.text.len()
+    }
+
+    /// Takes over what another draft has to say to the user.
+    pub(crate) fn take_notes(&mut self, other: Self) {
+        other.notes.into_iter().for_each(|note| self.note(note));
+    }
+
+    /// The text alone.
+    pub(crate) fn into_text(self) -> String {
+        self.text
     }
 
     /// Whether nothing was written yet.
@@ -104,14 +118,14 @@ impl Draft {
         match end {
             Ok(()) => {}
             Err(Stop::Refused(problem)) => return Err(problem),
-            Err(Stop::Damaged) if self.text.trim().is_empty() => {
-                return Err(Problem::Damaged("none of its text can be read"));
-            }
             Err(Stop::Damaged) => self.note(DAMAGED),
             Err(Stop::Full) => {
                 let last = self.places.last().map_or(String::new(), |(_, place)| format!(" in {place}"));
                 self.note(format!("The text is too long: it was cut{last}."));
             }
+        }
+        if self.text.trim().is_empty() && self.notes.iter().any(|note| note == DAMAGED) {
+            return Err(Problem::Damaged("none of its text can be read"));
         }
         let Self { text, places, notes, .. } = self;
         Ok(Reading { kind, text, places: Places::from(places), notes, scans: Vec::new() })
@@ -123,3 +137,8 @@ pub(crate) const DAMAGED: &str = "The file is damaged: some of its text may be m
 
 /// What is said of a zip without a directory.
 pub(crate) const CUT: &str = "The end of the file is missing: what follows may lack parts of it.";
+
+/// A text in one line.
+pub(crate) fn in_one_line(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use crate::Kind;
 use crate::archive::{Archive, Budget, Entry, problem_of, shown};
+use crate::mail::{self, Mail};
 use crate::office::{compound, zipped};
 use crate::readers::{Reader, reader};
 use crate::reading::{FileReading, Limits, Problem, ReadError, Reading};
@@ -86,6 +87,9 @@ struct All<'b> {
 
 impl All<'_> {
     fn file(&mut self, name: String, bytes: Vec<u8>, archives: usize) {
+        if Kind::of(&bytes) == Kind::Mail && bytes.len() <= self.limits.bytes {
+            return self.mails(&name, &bytes, archives);
+        }
         match outcome(&name, bytes, &self.limits, self.budget) {
             Ok(Found::Reading(reading)) => {
                 // All texts together stay within the limit of one.
@@ -95,6 +99,34 @@ impl All<'_> {
             Ok(Found::Archive(_)) if archives == 0 => self.fail(name, Kind::Archive, Problem::Nested),
             Ok(Found::Archive(bytes)) => self.archive(&name, &bytes, archives - 1),
             Err((kind, problem)) => self.fail(name, kind, problem),
+        }
+    }
+
+    /// Reads a mail or those of a mailbox, and the files that came with them.
+    fn mails(&mut self, name: &str, bytes: &[u8], archives: usize) {
+        let mails = mail::split(bytes);
+        let is_one = mails.len() < 2;
+        for (number, bytes) in (1..).zip(mails).take(self.limits.entries) {
+            let name = if is_one { name.to_owned() } else { format!("{name}/{number}") };
+            match mail::open(bytes, &self.limits) {
+                Ok(mail) => self.mail(name, mail, archives),
+                Err(problem) => self.fail(name, Kind::Mail, problem),
+            }
+        }
+    }
+
+    fn mail(&mut self, name: String, mail: Mail, archives: usize) {
+        let Mail { mut reading, attachments } = mail;
+        if archives == 0 && !attachments.is_empty() {
+            reading.notes.push(
+                "The files that came with it are not looked into: it is too deep in others.".to_owned(),
+            );
+        }
+        self.limits.text -= reading.text.len().min(self.limits.text);
+        self.add(name.clone(), Ok(reading));
+        for (file, bytes) in attachments.into_iter().filter(|_| archives > 0) {
+            let name = self.unique(format!("{name}/{}", shown(&file)));
+            self.file(name, bytes, archives - 1);
         }
     }
 

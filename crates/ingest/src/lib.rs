@@ -7,16 +7,23 @@
 mod archive;
 mod draft;
 mod encoding;
+mod epub;
 mod files;
+mod headers;
 mod html;
 mod kind;
 mod layout;
+mod mail;
 mod markdown;
 mod markup;
 mod office;
+mod parts;
 mod pdf;
+mod picture;
+mod raised;
 mod readers;
 mod reading;
+mod rtf;
 mod text;
 mod xml;
 

@@ -1,9 +1,9 @@
 //! Which kind of file is read by what.
 
 use crate::archive::Archive;
-use crate::office::{docx, workbook};
+use crate::office::{docx, opendocument, slides, workbook};
 use crate::reading::{Limits, Problem, Reading};
-use crate::{Kind, html, markdown, pdf, text};
+use crate::{Kind, epub, html, mail, markdown, pdf, picture, rtf, text};
 
 /// What reads one kind of file.
 pub(crate) enum Reader {
@@ -19,7 +19,13 @@ const READERS: &[(Kind, Reader)] = &[
     (Kind::Text, Reader::Bytes(text::read)),
     (Kind::Html, Reader::Bytes(html::read)),
     (Kind::Markdown, Reader::Bytes(markdown::read)),
+    (Kind::Mail, Reader::Bytes(mail::read)),
+    (Kind::Rtf, Reader::Bytes(rtf::read)),
+    (Kind::Picture, Reader::Bytes(picture::read)),
     (Kind::Docx, Reader::Parts(docx::read)),
+    (Kind::Pptx, Reader::Parts(slides::read)),
+    (Kind::OpenDocument, Reader::Parts(opendocument::read)),
+    (Kind::Epub, Reader::Parts(epub::read)),
     (Kind::Workbook, Reader::Parts(workbook::read)),
 ];
 

@@ -12,19 +12,19 @@ pub(crate) fn read(bytes: Vec<u8>, _: &Limits) -> Result<Reading, Problem> {
     Ok(Reading { kind: Kind::Text, text, places: Places::of_lines(), notes, scans: Vec::new() })
 }
 
-/// Makes each line end a line feed, and drops zeros.
-fn clean(text: String, notes: &mut Vec<String>) -> String {
+/// Makes each line end a line feed, and so each run of zeros, which some programs write between texts or leave in logs.
+pub(crate) fn clean(text: String, notes: &mut Vec<String>) -> String {
     let Some(first) = memchr::memchr2(b'\r', b'\0', text.as_bytes()) else { return text };
     let mut bytes = text.into_bytes();
-    let (mut to, mut zeros, mut last) = (first, 0, 0);
+    let (mut to, mut zeros, mut last) = (first, 0, b'\n');
     for from in first..bytes.len() {
         let byte = bytes[from];
         match byte {
-            b'\0' => zeros += 1,
-            // The line ended with the carriage return before it.
             b'\n' if last == b'\r' => {}
+            b'\0' if last == b'\0' => zeros += 1,
             _ => {
-                bytes[to] = if byte == b'\r' { b'\n' } else { byte };
+                zeros += usize::from(byte == b'\0');
+                bytes[to] = if matches!(byte, b'\r' | b'\0') { b'\n' } else { byte };
                 to += 1;
             }
         }
@@ -32,7 +32,7 @@ fn clean(text: String, notes: &mut Vec<String>) -> String {
     }
     bytes.truncate(to);
     if zeros > 0 {
-        notes.push(format!("{zeros} zero bytes in it were left out."));
+        notes.push(format!("{zeros} zero bytes in it were read as line ends."));
     }
     // Only ASCII was changed or left out.
     String::from_utf8(bytes).unwrap_or_default()
@@ -50,7 +50,7 @@ mod tests {
             (b"a\r\nb\r\n", "a\nb\n", 0),
             (b"a\rb\r\rc", "a\nb\n\nc", 0),
             (b"a\n\rb", "a\n\nb", 0),
-            ("é\r\nü\0\0".as_bytes(), "é\nü", 1),
+            ("é\r\nü\0\0x".as_bytes(), "é\nü\nx", 1),
             (b"\xFF\xFEa\0\r\0\n\0\xFC\0", "a\nü", 0),
             (b"a\x0cb", "a\x0cb", 0),
             (b"", "", 0),

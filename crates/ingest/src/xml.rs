@@ -29,6 +29,12 @@ pub(crate) struct Xml<'a> {
 /// The start of an element.
 pub(crate) struct Element(BytesStart<'static>);
 
+/// What stands in an element.
+pub(crate) enum Node<'n> {
+    Element(&'n Element),
+    Text(&'n str),
+}
+
 enum Piece {
     Open(Element),
     Close,
@@ -109,14 +115,25 @@ impl<'a> Xml<'a> {
         &mut self,
         mut visit: impl FnMut(&mut Self, &Element) -> Result<(), Stop>,
     ) -> Result<(), Stop> {
+        self.each_node(|xml, node| match node {
+            Node::Element(element) => visit(xml, element),
+            Node::Text(_) => Ok(()),
+        })
+    }
+
+    /// The same with the texts between the elements.
+    pub(crate) fn each_node(
+        &mut self,
+        mut visit: impl FnMut(&mut Self, Node<'_>) -> Result<(), Stop>,
+    ) -> Result<(), Stop> {
         let floor = self.depth;
         loop {
             match self.next()? {
                 Piece::Open(element) => {
-                    visit(self, &element)?;
+                    visit(self, Node::Element(&element))?;
                     self.leave(floor)?;
                 }
-                Piece::Text(_) => {}
+                Piece::Text(text) => visit(self, Node::Text(&text))?,
                 Piece::Close => return Ok(()),
                 Piece::End if floor == 0 => return Ok(()),
                 Piece::End => return Err(Stop::Damaged),

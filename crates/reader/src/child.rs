@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use std::thread;
 
 use minions_confined::{Room, give_up_rights, keep_within, wire};
-use minions_ingest::{Limits, ReadError, Reading};
+use minions_ingest::{FileReading, Kind, Limits, Problem, ReadError, Reading};
 
 use crate::wire::{Reply, Request, Row, TextRow, Unread};
 
@@ -49,27 +49,32 @@ fn serve(input: &mut impl Read, output: &mut impl Write) -> io::Result<()> {
     }
     while let Some((Request::Read(names), blocks)) = wire::read(input)? {
         let mut texts = Vec::new();
-        let read = names.into_iter().zip(blocks).map(|(name, bytes)| rows(name, bytes, &mut texts)).collect();
+        let read =
+            names.into_iter().zip(blocks).map(|(name, bytes)| rows(&name, bytes, &mut texts)).collect();
         wire::write(output, &Reply::Read(read), &texts)?;
     }
     Ok(())
 }
 
-/// What a file gives.
-fn rows(name: String, bytes: Vec<u8>, texts: &mut Vec<String>) -> Vec<Row> {
-    let outcome = minions_ingest::read(&name, bytes, &Limits::default());
-    let outcome = outcome.map(|reading| text(reading, texts)).map_err(|error| Unread::from(&error));
-    vec![Row { name, outcome }]
+/// What a file gives, and each file in it.
+fn rows(name: &str, bytes: Vec<u8>, texts: &mut Vec<String>) -> Vec<Row> {
+    let row = |FileReading { name, outcome }: FileReading| {
+        let outcome = outcome.map(|reading| text(reading, texts)).map_err(|error| Unread::from(&error));
+        Row { name, outcome }
+    };
+    minions_ingest::read_all(name, bytes, &Limits::default()).into_iter().map(row).collect()
 }
 
 fn text(reading: Reading, texts: &mut Vec<String>) -> TextRow {
     let Reading { kind, text, places, notes, scans } = reading;
     texts.push(text);
-    TextRow { kind: kind.name().to_owned(), text: texts.len() - 1, places, notes, scans }
+    let is_plain_text = matches!(kind, Kind::Text | Kind::Markdown);
+    TextRow { kind: kind.name().to_owned(), text: texts.len() - 1, places, notes, scans, is_plain_text }
 }
 
 impl From<&ReadError> for Unread {
     fn from(error: &ReadError) -> Self {
-        Self { problem: error.to_string(), hint: error.hint().to_owned() }
+        let is_of_no_kind = matches!(error.problem, Problem::Unsupported(_) | Problem::Convertible { .. });
+        Self { problem: error.to_string(), hint: error.hint().to_owned(), is_of_no_kind }
     }
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use minions_confined::{Child, ChildExecutable, Death, Room, space_below, wire};
 use minions_documents::Places;
+use serde::{Deserialize, Serialize};
 use tokio::time::timeout;
 
 use crate::wire::{Reply, Request, RoomRow, Row, Unread};
@@ -45,7 +46,7 @@ pub struct InputFile {
 }
 
 /// What a file gave. An archive gives one for each file in it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FileReading {
     /// The file's name, with its path inside an archive.
     pub name: String,
@@ -54,7 +55,7 @@ pub struct FileReading {
 }
 
 /// The text of a file.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ReadText {
     /// What the file is, in words, such as `PDF`.
     pub kind: String,
@@ -66,6 +67,8 @@ pub struct ReadText {
     pub notes: Vec<String>,
     /// The pages that are pictures of text, from 1.
     pub scans: Vec<u32>,
+    /// Whether it is a plain text, of any sort.
+    pub is_plain_text: bool,
 }
 
 /// Why no file can be read here.
@@ -221,7 +224,7 @@ fn broken() -> Lost {
 }
 
 fn lost(name: String, what: &str, hint: &str) -> FileReading {
-    let unread = Unread { problem: format!("{name} {what}"), hint: hint.to_owned() };
+    let unread = Unread { problem: format!("{name} {what}"), hint: hint.to_owned(), is_of_no_kind: false };
     FileReading { name, outcome: Err(unread) }
 }
 
@@ -236,6 +239,7 @@ fn readings(rows: Vec<Vec<Row>>, blocks: Vec<Vec<u8>>, count: usize) -> Option<V
                 places: read.places,
                 notes: read.notes,
                 scans: read.scans,
+                is_plain_text: read.is_plain_text,
             }),
             Err(unread) => Err(unread),
         };

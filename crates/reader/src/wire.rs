@@ -57,6 +57,7 @@ pub(crate) struct TextRow {
     pub places: Places,
     pub notes: Vec<String>,
     pub scans: Vec<u32>,
+    pub is_plain_text: bool,
 }
 
 /// Why a file has no text.
@@ -66,4 +67,6 @@ pub struct Unread {
     pub problem: String,
     /// What the user can do.
     pub hint: String,
+    /// Whether its kind is unknown, or has no reader.
+    pub is_of_no_kind: bool,
 }

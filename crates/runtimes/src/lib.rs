@@ -16,6 +16,7 @@ pub mod probe;
 mod process;
 mod progress;
 mod sizing;
+pub mod survey;
 pub mod window;
 mod words;
 

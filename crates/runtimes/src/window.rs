@@ -10,7 +10,7 @@ pub const WHOLE: u32 = u32::MAX;
 const SMALLEST: u32 = 4096;
 
 /// The shortest window where memory is short: a small chunk, its instructions and the reply.
-const LEAST: u32 = 2048;
+pub(super) const LEAST: u32 = 2048;
 
 /// What is known about a model at a server, in tokens.
 #[derive(Clone, Copy, Debug, Default)]

@@ -6,7 +6,7 @@
 
 use std::io::{self, BufRead, Read};
 
-use crate::cli::memory;
+use minions::memory;
 
 /// Characters that Linux keeps of a line that is typed or pasted, N_TTY_BUF_SIZE less the line break (termios(3)).
 const TERMINAL_LINE: usize = 4095;

@@ -12,6 +12,7 @@ mod progress;
 mod report;
 mod resume;
 mod shard;
+mod turns;
 
 use std::io;
 use std::panic::AssertUnwindSafe;
@@ -20,11 +21,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::FutureExt;
-use minions::engine::{CancelToken, Engine, JobEstimate, JobResult, RunLimits};
+use minions::engine::{CancelToken, Engine, RunLimits};
 use minions::error::{Exit, Failure};
 use minions::events::EventListener;
 use minions::job::Job;
-use serde::Serialize;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tracing::Instrument;
@@ -36,12 +36,14 @@ use super::events_file::EventsFile;
 use super::input::{Incoming, Source};
 use super::interrupt::RunDeadline;
 use super::last_words;
+use super::outcome::JobOutcome;
 use super::program::Program;
 use lines::{Line, Lines};
 use output::{Output, Printed};
 use progress::BatchProgress;
 use report::{Ended, Report};
 use resume::Earlier;
+use turns::Turns;
 
 /// Time between two looks at the progress.
 const PROGRESS_EVERY: Duration = Duration::from_millis(500);
@@ -94,7 +96,7 @@ pub(super) async fn run(
         // The output has each job's envelope already.
         events.leave_texts_out();
     }
-    let mut listeners = program.listeners(events);
+    let mut listeners = program.listeners(events, true);
     listeners.push(Arc::clone(&progress) as _);
     let batch = Batch {
         engine,
@@ -106,6 +108,7 @@ pub(super) async fn run(
         report: Report::new(),
         progress,
         taken: 0,
+        turns: Turns::default(),
         is_resumed,
         deadline,
         program,
@@ -133,16 +136,10 @@ struct Batch {
     report: Report,
     progress: Arc<BatchProgress>,
     taken: u64,
+    /// Jobs of one session run one after the other, in the order of their lines.
+    turns: Turns,
     /// An earlier output has jobs that are done.
     is_resumed: bool,
-}
-
-/// What a line's job gives.
-#[derive(Debug, Serialize)]
-#[serde(untagged)]
-enum LineResult {
-    Answer(Box<JobResult>),
-    Estimate(JobEstimate),
 }
 
 /// Why no more lines are taken.
@@ -245,18 +242,23 @@ impl Batch {
         let span = tracing::warn_span!("job", id = custom_id.as_str());
         let events = self.engine.events(self.listeners.clone(), Some(&custom_id));
         let (engine, stop, stopping) = (self.engine.clone(), self.stop.clone(), self.stop.clone());
-        let (is_dry, is_slim) = (self.options.dry_run, self.options.each.slim);
+        let (is_dry, is_slim) = (self.options.each.dry_run, self.options.each.slim);
         let id = custom_id.clone();
+        let turn = job.as_ref().ok().and_then(|job| job.session()).map(|session| self.turns.queue(session));
         let work = async move {
             let job = job?;
+            let _turn = match turn {
+                Some(turn) => Some(turn.come().await),
+                None => None,
+            };
             if is_dry {
                 return tokio::select! {
-                    estimate = engine.estimate(&job) => estimate.map(LineResult::Estimate),
+                    estimate = engine.estimate(&job) => estimate.map(Box::new).map(JobOutcome::Estimate),
                     reason = stop.cancelled() => Err(reason),
                 };
             }
             let job = Job { line: Some(id), hash: Some(hash), is_slim: is_slim || job.is_slim, ..*job };
-            engine.run(job, events, &stop).await.map(|result| LineResult::Answer(Box::new(result)))
+            engine.run(job, events, &stop).await.map(|result| JobOutcome::Answer(Box::new(result)))
         };
         let work = async move {
             // A job that panics has its line, too.
@@ -277,7 +279,7 @@ impl Batch {
         let has_more = self.lines.has_more();
         let broken = self.output.close().await;
         self.progress.end();
-        self.report.summary(skipped, self.options.dry_run, self.engine.remote_tokens_spent());
+        self.report.summary(skipped, self.options.each.dry_run, self.engine.remote_tokens_spent());
         match (end, broken) {
             (End::Left(exit), _) => {
                 let stopped = match self.report.stopped() {

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::fs::File;
-use std::io::{self, BufReader, IsTerminal};
+use std::io::{self, BufReader};
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -15,8 +15,9 @@ use super::json_splitter::JsonSplitter;
 use super::report::Report;
 use super::shard::Shard;
 use crate::cli::input::Source;
-use crate::cli::progress::{draw, erase, speed, time_left};
+use crate::cli::progress::{draw, speed, time_left};
 use crate::cli::readings::Readings;
+use crate::cli::screen::{Terminal, erase_line};
 use crate::cli::sync::lock;
 use minions::words::count;
 
@@ -88,7 +89,7 @@ impl BatchProgress {
     pub(super) fn new(source: &Source, shard: Shard, is_quiet: bool) -> Arc<Self> {
         let told = Told { at: Instant::now(), ended: 0, has_bar: false };
         let progress = Arc::new(Self {
-            is_terminal: io::stderr().is_terminal() && !is_quiet,
+            is_terminal: Terminal::of(&io::stderr()).can_redraw && !is_quiet,
             total: AtomicUsize::new(0),
             counts: Mutex::default(),
             readings: Mutex::default(),
@@ -137,7 +138,7 @@ impl BatchProgress {
     pub(super) fn end(&self) {
         let told = lock(&self.told);
         if told.has_bar {
-            erase();
+            erase_line();
         }
     }
 

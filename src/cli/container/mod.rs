@@ -88,12 +88,16 @@ fn ours(program: &Path, arguments: &[OsString]) -> Command {
     command
 }
 
-/// `run`, `batch`, options and files with jobs are ours; no words mean a job on stdin, or none at all where stdin is `/dev/null`.
+/// Commands of ours that are of use in the image by their name alone.
+const OURS: [&str; 11] =
+    ["run", "batch", "ask", "sessions", "doctor", "models", "logs", "providers", "schema", "demo", "version"];
+
+/// Our commands, options and files with jobs are ours; no words mean a job on stdin, or none at all where stdin is `/dev/null`.
 fn task(words: Vec<OsString>, stdin_is_null: bool) -> Task {
     match words.first().map(|word| word.to_string_lossy().into_owned()) {
         None if stdin_is_null => Task::Host,
         None => Task::Minions(Vec::new()),
-        Some(first) if first.starts_with('-') || ["run", "batch"].contains(&&*first) => Task::Minions(words),
+        Some(first) if first.starts_with('-') || OURS.contains(&&*first) => Task::Minions(words),
         Some(first) if first.ends_with(".json") || first.ends_with(".jsonl") => Task::Minions(words),
         Some(_) => Task::Other(words),
     }
@@ -122,6 +126,7 @@ mod tests {
             ("--job x.json", true, Task::Minions(words("--job x.json"))),
             ("/jobs/job.json", true, Task::Minions(words("/jobs/job.json"))),
             ("jobs.jsonl --slim", true, Task::Minions(words("jobs.jsonl --slim"))),
+            ("doctor --json", true, Task::Minions(words("doctor --json"))),
             ("bash", false, Task::Other(words("bash"))),
             ("sh -c true", true, Task::Other(words("sh -c true"))),
         ] {

@@ -158,15 +158,17 @@ fn budget(job: &Job) -> Arc<SpendingBudget> {
     }))
 }
 
-/// Checks the sides of `job`, as far as that needs no call.
+/// Checks the sides of `job`, as far as that needs no call, and gives whether what the supervisor is told leaves this
+/// machine, as far as its addresses say.
 ///
 /// # Errors
 /// [`FailureKind::Input`] for a missing key or an unusable address.
-pub(super) fn check(job: &Job, shared: &SharedResources) -> Result<(), Failure> {
+pub(super) fn check(job: &Job, shared: &SharedResources) -> Result<bool, Failure> {
     let (worker, supervisor) = sides(job, &shared.config.environment, shared.is_for_many())?;
     supervisor.check(shared)?;
     worker.check(shared)?;
-    worker.check_embedder(job)
+    worker.check_embedder(job)?;
+    Ok(supervisor.base_urls.iter().any(|url| supervisor.is_remote(url, false)))
 }
 
 /// The models of the worker and of the supervisor.

@@ -11,7 +11,9 @@ mod recording;
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
-use serde_json::json;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
 
 pub(super) use clients::{Embedding, RecordedChat};
 pub(super) use recording::Recording;
@@ -78,6 +80,29 @@ impl Tape {
         Ok(Some(recording))
     }
 
+    /// What this replay has of a file that the job names; `None` if nothing is replayed.
+    ///
+    /// # Errors
+    /// [`FailureKind::Replay`] if it has nothing of it.
+    pub(super) async fn recorded_file<T: DeserializeOwned>(&self, name: &str) -> Result<Option<T>, Failure> {
+        let Self::Replay(recording) = self else { return Ok(None) };
+        let exchange = Arc::new(recording.begin(file_request(name)));
+        let answer = read(recording, &exchange).await;
+        let kept =
+            answer.and_then(|answer| serde_json::from_value(answer).map_err(|error| error.to_string()));
+        kept.map(Some).map_err(|problem| {
+            Failure::new(FailureKind::Replay, format!("the file {name} was not recorded: {problem}"))
+                .hint(RECORD_AGAIN)
+        })
+    }
+
+    /// Keeps what a file of the job gave, if the exchanges are recorded.
+    pub(super) async fn keep_file(&self, name: &str, given: &impl Serialize) {
+        let Self::Record(recording) = self else { return };
+        let exchange = Arc::new(recording.begin(file_request(name)));
+        write(recording, exchange, json!(given)).await;
+    }
+
     /// The longest chunk that the worker can read, in bytes: `known`, or in a replay the recorded one.
     pub(super) async fn max_chunk_bytes(&self, model: &str, known: Option<usize>) -> Option<usize> {
         let request = json!({"side": "window", "model": model});
@@ -96,6 +121,13 @@ impl Tape {
     }
 }
 
+/// What to do about a replay that lacks something.
+pub(super) const RECORD_AGAIN: &str = "record the job again with --record, or run it as it was recorded";
+
+fn file_request(name: &str) -> Value {
+    json!({"side": "file", "name": name})
+}
+
 impl Missing {
     fn note(&self, what: String) {
         // Only the first missing request is told: later ones may be missing because of it.
@@ -105,9 +137,6 @@ impl Missing {
     /// Why the job failed, if a request was missing.
     pub(super) fn failure(&self) -> Option<Failure> {
         let what = self.0.get()?;
-        Some(
-            Failure::new(FailureKind::Replay, what.clone())
-                .hint("record the job again with --record, or run it as it was recorded"),
-        )
+        Some(Failure::new(FailureKind::Replay, what.clone()).hint(RECORD_AGAIN))
     }
 }

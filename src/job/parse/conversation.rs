@@ -236,9 +236,9 @@ mod tests {
                 "turns[0].status` must be one of \"answered\", \"no_answer\", \"partial\", \"failed\"",
             ),
             (
-                json!({"turns": [{"query": "a", "evidence": [{"cite": "x"}]}]}),
+                json!({"turns": [{"query": "a", "evidence": [{"citaton": "x"}]}]}),
                 json!({}),
-                "turns[0].evidence[0].cite`. Hint: did you mean `citation`?",
+                "turns[0].evidence[0].citaton`. Hint: did you mean `citation`?",
             ),
             (json!([user, "b"]), json!({}), "`call_params.history[1]` must be a message, {\"role\""),
             (

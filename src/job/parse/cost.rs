@@ -16,6 +16,9 @@ const LACK: &str = "both \"input\" and \"output\" have to be there, in dollars p
 /// The keys of `budget`.
 pub(crate) const BUDGET: [&str; 5] = ["remote_tokens", "egress_chars", "egress_bytes", "usd", "deadline_s"];
 
+/// The keys of `prices`.
+pub(super) const PRICES: [&str; 3] = ["input", "output", "cached_input"];
+
 /// `budget`: the limits of one job.
 pub(super) fn budget(root: &mut Fields) -> Result<Budget, JobError> {
     let value = root.value("budget").unwrap_or_default();
@@ -44,7 +47,7 @@ pub(crate) fn prices_of(prices: Value) -> Result<Prices, JobError> {
 /// `prices`: dollars per million tokens.
 pub(super) fn prices(kwargs: &mut Fields) -> Result<Option<Prices>, JobError> {
     let Some(value) = kwargs.object("prices")? else { return Ok(None) };
-    let mut prices = Fields::strict(&kwargs.place("prices"), value, &["input", "output", "cached_input"])?;
+    let mut prices = Fields::strict(&kwargs.place("prices"), value, &PRICES)?;
     let mut price = |key| prices.number(key, 0.0, MOST_DOLLARS);
     let (input, cached_input) = (price("input")?, price("cached_input")?);
     let Some((input, output)) = input.zip(price("output")?) else {

@@ -9,6 +9,7 @@ pub(super) const PARSER: Parser = Parser {
         "task",
         "context",
         "context_files",
+        "use_gitingest",
         "max_rounds",
         "doc_metadata",
         "logging_id",

@@ -35,13 +35,46 @@ const TOP_LEVEL: [&str; 9] = [
     "session",
 ];
 
+/// Further keys of a job, without effect: the address of a schema, for editors.
+const UNLISTED: [&str; 1] = ["$schema"];
+/// The keys of `protocol`.
+const PROTOCOL: [&str; 5] = ["type", "max_rounds", "log_dir", "session_dir", "kwargs"];
+/// Further keys of `protocol`, which are refused.
+const PROTOCOL_UNUSED: [&str; 1] = ["callback"];
+
+/// The keys of each object that is read here, by the object's place.
+#[cfg(test)]
+pub(super) fn keys() -> [(&'static str, Vec<&'static str>); 6] {
+    let of_all =
+        |keys: fn(ProtocolKind) -> Vec<&'static str>| ProtocolKind::ALL.into_iter().flat_map(keys).collect();
+    [
+        ("", TOP_LEVEL.into_iter().chain(UNLISTED).collect()),
+        ("call_params", of_all(params)),
+        ("protocol", PROTOCOL.into_iter().chain(PROTOCOL_UNUSED).collect()),
+        ("protocol.kwargs", of_all(protocol_kwargs)),
+        ("budget", cost::BUDGET.to_vec()),
+        ("prices", cost::PRICES.to_vec()),
+    ]
+}
+
+/// The keys of `call_params` for a protocol.
+pub(super) fn params(kind: ProtocolKind) -> Vec<&'static str> {
+    let parser = Parser::of(kind);
+    parser.params.iter().chain(parser.unused_params).copied().collect()
+}
+
+/// The keys of `protocol.kwargs` for a protocol.
+pub(super) fn protocol_kwargs(kind: ProtocolKind) -> Vec<&'static str> {
+    Parser::of(kind).kwargs.to_vec()
+}
+
 /// Checks one bare job. `log_dir` is where logs go when the job does not say.
 pub fn parse(job: Value, log_dir: &Path) -> Result<Job, JobError> {
     checked(job, log_dir).map_err(places::right_place)
 }
 
 fn checked(job: Value, log_dir: &Path) -> Result<Job, JobError> {
-    let mut root = Fields::strict("", job, &TOP_LEVEL)?;
+    let mut root = Fields::strict_but("", job, &TOP_LEVEL, &UNLISTED)?;
     root.name("custom_id")?;
     let metadata = root.object("metadata")?;
     let is_slim = is_slim(&mut root)?;
@@ -69,6 +102,7 @@ fn checked(job: Value, log_dir: &Path) -> Result<Job, JobError> {
         prices: prices(&mut kwargs, budget)?,
         context: documents.into(),
         files,
+        use_gitingest: params.flag("use_gitingest")?.unwrap_or(false),
         doc_metadata: params.string("doc_metadata")?.filter(|text| !text.trim().is_empty()),
         prompts: prompt_files(&mut kwargs)?,
         log_name: log::log_name(&mut params, &log_dir, kind.name())?,
@@ -127,12 +161,7 @@ impl Parser {
 /// Which protocol the job wants, and the objects that it reads, with unknown keys refused.
 fn assignment(root: &mut Fields) -> Result<(ProtocolKind, AssignmentFields), JobError> {
     let protocol = root.value("protocol").unwrap_or_default();
-    let mut protocol_fields = Fields::strict_but(
-        "protocol",
-        protocol,
-        &["type", "max_rounds", "log_dir", "session_dir", "kwargs"],
-        &["callback"],
-    )?;
+    let mut protocol_fields = Fields::strict_but("protocol", protocol, &PROTOCOL, &PROTOCOL_UNUSED)?;
     let kind = protocol_kind(&mut protocol_fields)?;
     if protocol_fields.value("callback").is_some() {
         return Err(JobError::Unsupported {

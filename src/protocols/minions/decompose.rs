@@ -229,6 +229,11 @@ fn characters<'a>(bytes: usize, texts: impl IntoIterator<Item = &'a str>) -> usi
     if all_bytes == 0 { bytes } else { (bytes as f64 * all_chars as f64 / all_bytes as f64) as usize }
 }
 
+/// The documents whose names the supervisor is told: none where there are many.
+pub(in crate::protocols) fn listed(context: &[Document]) -> &[Document] {
+    if context.len() <= LISTED_DOCUMENTS { context } else { &[] }
+}
+
 /// How many documents there are, how long, and what they are called.
 fn described(context: &[Document]) -> String {
     if context.is_empty() {
@@ -236,7 +241,7 @@ fn described(context: &[Document]) -> String {
             .into();
     }
     let mut text = format!("{}, of ", context.len());
-    if context.len() <= LISTED_DOCUMENTS {
+    if listed(context).len() == context.len() {
         let listed = |document: &Document| match &document.name {
             Some(name) => format!("{} ({name})", document.chars()),
             None => document.chars().to_string(),

@@ -9,6 +9,7 @@ use std::sync::Mutex;
 use serde_json::{Value, json};
 
 use super::server::{Reply, Request, Server};
+use super::terminal::{Given, Terminal};
 use super::wire::openai;
 
 /// A run of the program that is to be started. It has no environment but what the test gives it, and a folder of
@@ -102,6 +103,20 @@ impl Program {
             let _ = stdin.write_all(&input);
         });
         (child, self.dir)
+    }
+
+    /// The same environment and folder for a `script` of the shell.
+    pub(crate) fn through_shell(mut self, script: &str) -> Self {
+        let mut command = Command::new("bash");
+        command.args(["-c", script]).env_clear().current_dir(self.dir.path());
+        command.envs(self.command.get_envs().filter_map(|(name, value)| Some((name, value?))));
+        self.command = command;
+        self
+    }
+
+    /// Starts it in a terminal of so many columns.
+    pub(crate) fn in_terminal(self, columns: u16, given: Given) -> (Terminal, tempfile::TempDir) {
+        (Terminal::open(&self.command, columns, 40, given), self.dir)
     }
 
     #[track_caller]

@@ -68,8 +68,9 @@ pub(crate) struct Reply {
 enum Body {
     /// With a Content-Length.
     Whole(Vec<u8>),
-    /// Transfer-Encoding: chunked; `gap` between two; `cut` ends the connection before the end of the body.
-    Chunks { chunks: Vec<Vec<u8>>, gap: Duration, cut: bool },
+    /// Transfer-Encoding: chunked; `gap` between two; `cut` ends the connection before the end of the body. What is
+    /// `held` waits for the lock.
+    Chunks { chunks: Vec<Vec<u8>>, gap: Duration, cut: bool, held: Option<(usize, Arc<Mutex<()>>)> },
     /// These bytes and nothing else, then the end of the connection.
     Raw(Vec<u8>),
     /// Nothing, until the client goes away.
@@ -98,7 +99,7 @@ impl Reply {
     /// A stream of these chunks, each one write.
     pub(crate) fn stream<C: Into<Vec<u8>>>(content_type: &str, chunks: impl IntoIterator<Item = C>) -> Self {
         let chunks = chunks.into_iter().map(Into::into).collect();
-        let body = Body::Chunks { chunks, gap: Duration::ZERO, cut: false };
+        let body = Body::Chunks { chunks, gap: Duration::ZERO, cut: false, held: None };
         Self { body, ..Self::new(200, content_type, "") }
     }
 
@@ -148,6 +149,14 @@ impl Reply {
         self
     }
 
+    /// Holds the chunk number `at` of a stream back as long as `lock` is held.
+    pub(crate) fn held(mut self, at: usize, lock: &Arc<Mutex<()>>) -> Self {
+        if let Body::Chunks { held, .. } = &mut self.body {
+            *held = Some((at, Arc::clone(lock)));
+        }
+        self
+    }
+
     /// Keeps the first `chunks` of a stream and cuts the connection there.
     pub(crate) fn cut_after(mut self, keep: usize) -> Self {
         if let Body::Chunks { chunks, cut, .. } = &mut self.body {
@@ -169,7 +178,7 @@ impl Reply {
     pub(crate) fn chunked(mut self) -> Self {
         if let Body::Whole(body) = &mut self.body {
             let chunks = vec![std::mem::take(body)];
-            self.body = Body::Chunks { chunks, gap: Duration::ZERO, cut: false };
+            self.body = Body::Chunks { chunks, gap: Duration::ZERO, cut: false, held: None };
         }
         self
     }
@@ -362,14 +371,15 @@ fn write_reply(mut stream: &TcpStream, reply: &Reply, shared: &Shared) -> Option
             head += &format!("content-length: {}\r\n\r\n", body.len());
             Some([head.as_bytes(), body].concat())
         }
-        Body::Chunks { chunks, gap, cut } => {
+        Body::Chunks { chunks, gap, cut, held } => {
             let mut piece = (head + "transfer-encoding: chunked\r\n\r\n").into_bytes();
-            for chunk in chunks.iter().filter(|chunk| !chunk.is_empty()) {
+            for (at, chunk) in chunks.iter().enumerate().filter(|(_, chunk)| !chunk.is_empty()) {
                 if stream.write_all(&piece).is_err() {
                     shared.hung_up.fetch_add(1, SeqCst);
                     return None;
                 }
                 thread::sleep(*gap);
+                let _held = held.as_ref().filter(|(first, _)| *first == at).map(|(_, lock)| lock.lock());
                 piece = [format!("{:x}\r\n", chunk.len()).as_bytes(), chunk, b"\r\n"].concat();
             }
             if !cut {

@@ -7,6 +7,7 @@ use super::lists::Lists;
 use super::open::{Elements, Name};
 use super::tables::{DEEPEST, Table};
 use super::tags::{Shape, Tag};
+use crate::raised::{subscript, superscript};
 
 pub(super) struct Page {
     pub(super) attributes: Attributes,
@@ -238,6 +239,8 @@ impl Page {
             Tag::Q => self.flow.push("\"", true),
             Tag::Rt => self.flow.push(")", true),
             Tag::A => self.close_link(note),
+            Tag::Sup => self.close_small(note, superscript),
+            Tag::Sub => self.close_small(note, subscript),
             Tag::Nav if self.without_navigation => {
                 self.flow.take_back(note.start);
                 self.headings.truncate(self.headings.partition_point(|(start, _)| *start < note.start));
@@ -270,6 +273,17 @@ impl Page {
         if !text.contains(address.as_str()) {
             let spoken = format!(" ({address})");
             self.flow.push(&spoken, false);
+        }
+    }
+
+    /// Raises or lowers the digits that the element holds.
+    fn close_small(&mut self, note: &Note, form: fn(&str) -> Option<String>) {
+        let written = self.flow.text.get(note.start..).unwrap_or_default();
+        let words = written.trim_start();
+        let start = note.start + written.len() - words.len();
+        if let Some(small) = form(words) {
+            self.flow.text.truncate(start);
+            self.flow.text.push_str(&small);
         }
     }
 

@@ -129,7 +129,9 @@ tags! {
     Select b"select" Apart
     Source b"source" Void
     Style b"style" Hidden
+    Sub b"sub" Inline
     Summary b"summary" Block
+    Sup b"sup" Inline
     Svg b"svg" Apart
     Table b"table" Spaced
     Tbody b"tbody" Block

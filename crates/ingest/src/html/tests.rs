@@ -26,6 +26,10 @@ fn a_page_reads_as_a_browser_shows_it() {
         ("say <q>yes</q>", "say \"yes\""),
         ("<ruby>漢<rp>(</rp><rt>kan</rt><rp>)</rp></ruby>", "漢(kan)"),
         ("<button>OK</button><button>No</button>", "OK No"),
+        (
+            "2<sup>8</sup>-1 m<sup> -2 </sup> CO<sub>2</sub> 1<sup>st</sup> a<sup><a>[1]</a></sup> x<sup></sup>",
+            "2⁸-1 m ⁻² CO₂ 1st a[1] x",
+        ),
         ("<img alt='A chart'> <img alt=''> <img src=x>", "A chart"),
         (
             "Name <input value=Ann> <input type=hidden value=x> <input type=checkbox checked>yes",
@@ -107,6 +111,14 @@ fn rows_of_tables_are_lines() {
         (
             "<table><tr><td>Sales<td>$<td>1,000<td><td>$<td>(20<td>)<tr><td>Costs<td colspan=2>7<td><td colspan=2>8<td></table>",
             "Sales | $1,000 | $(20)\nCosts | 7 | 8",
+        ),
+        // A statement as agencies publish them, with columns for signs and for space.
+        (
+            "<table><tr><td colspan=3></td><td colspan=3>2023</td><td colspan=3></td><td colspan=3>2022</td></tr>\
+             <tr><td colspan=3>Products</td><td>$</td><td>298,085&#160;</td><td></td><td colspan=3></td>\
+             <td>$</td><td>316,199&#160;</td><td></td></tr><tr><td colspan=3>Services</td><td colspan=2>85,200</td><td></td>\
+             <td colspan=3></td><td colspan=2>(78,129</td><td>)</td></tr></table>",
+            "| 2023 | 2022\nProducts | $298,085 | $316,199\nServices | 85,200 | (78,129)",
         ),
         ("<table><tr><td colspan=3>All of it<tr><td>a<td>b<td>c</table>", "All of it\na | b | c"),
         // Tables of layout.

@@ -1,10 +1,17 @@
 //! Files of office programs: zips of XML, by Microsoft's formats (ECMA-376) and OpenDocument.
 
+mod block;
 pub(crate) mod compound;
+mod digits;
 pub(crate) mod docx;
+mod grid;
 mod math;
+mod numerals;
+pub(crate) mod opendocument;
 mod package;
 mod rows;
+pub(crate) mod slides;
 mod symbols;
 pub(crate) mod workbook;
+mod written;
 pub(crate) mod zipped;

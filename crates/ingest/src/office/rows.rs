@@ -66,11 +66,6 @@ pub(super) fn joined<T: AsRef<str>>(cells: &[T]) -> String {
     line
 }
 
-/// A text in one line, as a cell has it.
-pub(super) fn in_one_line(text: &str) -> String {
-    text.split_whitespace().collect::<Vec<_>>().join(" ")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -72,6 +72,16 @@ pub(super) fn readable(text: &str) -> String {
     text.chars().map(readable).collect()
 }
 
+/// The bullet of a list. A letter of a font of symbols, and the `o` that stands for a ring, is a dot.
+pub(super) fn bullet(sign: &str) -> String {
+    let sign = readable(sign.trim());
+    if sign.is_empty() || sign == "o" || sign.chars().any(|letter| matches!(letter, '\u{e000}'..='\u{f8ff}'))
+    {
+        return "•".to_owned();
+    }
+    sign
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -66,13 +66,9 @@ impl Survey {
         self.scans
     }
 
-    /// A sentence for each kind of oddity.
+    /// A sentence for each kind of oddity. Of scans the reading tells by itself.
     pub(super) fn notes(&self) -> Vec<String> {
-        let kinds: [(&[u32], &str); 5] = [
-            (
-                &self.scans,
-                "no text, only a picture: a scan. Read it with a model that sees, or run it through OCR",
-            ),
+        let kinds: [(&[u32], &str); 4] = [
             (&self.drawn, "no text, but many shapes: its letters may be drawn. Run it through OCR"),
             (
                 &self.wrong,
@@ -136,10 +132,10 @@ mod tests {
 
     #[test]
     fn oddities_are_told_by_page() {
-        let mut survey = Survey { scans: vec![3, 4, 5, 9], cut: vec![7], ..Survey::default() };
+        let mut survey = Survey { drawn: vec![3, 4, 5, 9], cut: vec![7], ..Survey::default() };
         survey.ends_at(12);
         let notes = survey.notes();
-        assert!(notes[0].starts_with("Pages 3-5, 9 have no text, only a picture"), "{notes:?}");
+        assert!(notes[0].starts_with("Pages 3-5, 9 have no text, but many shapes"), "{notes:?}");
         assert!(notes[1].starts_with("Page 7 has more content"), "{notes:?}");
         assert_eq!(notes[2], "The text is too long: it was left out from page 12 on.");
     }

@@ -1,7 +1,12 @@
 //! Office files that the tests write themselves, read as a user's would be.
 
 mod archives;
+mod books;
+mod damage;
 mod docx;
+mod opendocument;
+mod real;
+mod slides;
 mod word;
 mod workbooks;
 mod zip;

@@ -8,7 +8,7 @@ use crate::zip::Zip;
 use crate::{place_of, reading};
 
 /// A workbook of sheets, each with its name, its state and what stands in its part.
-fn workbook(sheets: &[(&str, &str, &str)]) -> Zip {
+pub(crate) fn workbook(sheets: &[(&str, &str, &str)]) -> Zip {
     let parts = (1..).zip(sheets);
     let listed: String = parts
         .clone()

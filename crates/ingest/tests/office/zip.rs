@@ -11,6 +11,7 @@ pub(crate) struct Zip {
     bytes: Vec<u8>,
     directory: Vec<u8>,
     count: u16,
+    files: Vec<(String, Vec<u8>)>,
 }
 
 /// An entry as its header says it is.
@@ -40,6 +41,7 @@ impl Zip {
 
     /// Adds a file, compressed.
     pub(crate) fn file(&mut self, name: &str, content: &[u8]) -> &mut Self {
+        self.files.push((name.to_owned(), content.to_owned()));
         let compressed = deflated(content);
         let header = Header { method: 8, ..Header::of(content, &compressed) };
         self.raw(name, &header, &compressed)
@@ -48,6 +50,24 @@ impl Zip {
     /// Adds a file as it is.
     pub(crate) fn stored(&mut self, name: &str, content: &[u8]) -> &mut Self {
         self.raw(name, &Header::of(content, content), content)
+    }
+
+    /// The same files, with another content of one.
+    pub(crate) fn with(&self, name: &str, content: &[u8]) -> Self {
+        let mut zip = Self::default();
+        for (known, old) in &self.files {
+            zip.file(known, if known == name { content } else { old });
+        }
+        zip
+    }
+
+    /// The same files, none compressed.
+    pub(crate) fn all_stored(&self) -> Self {
+        let mut zip = Self::default();
+        for (name, content) in &self.files {
+            zip.stored(name, content);
+        }
+        zip
     }
 
     /// Adds an entry with any header.

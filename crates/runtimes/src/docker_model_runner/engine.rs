@@ -71,6 +71,11 @@ impl Engine {
         Ok(Self { docker, place })
     }
 
+    /// Where it is, for messages.
+    pub(super) fn place(&self) -> &str {
+        &self.place
+    }
+
     pub(super) async fn info(&self) -> Result<SystemInfo, RuntimeError> {
         self.docker.info().await.map_err(|error| self.failed("does not describe itself", &error))
     }

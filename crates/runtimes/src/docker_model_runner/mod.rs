@@ -36,6 +36,8 @@ use super::window::{self, Known};
 use super::{Endpoint, Need, Runtime, RuntimeError, RuntimeErrorKind, Timeouts};
 use configuration::Configuration;
 use create::Create;
+pub(super) use size::{bare, bytes};
+
 pub use seek::Seek;
 
 /// The port at which Docker Model Runner listens by default.
@@ -46,6 +48,16 @@ const NAME: &str = "Docker Model Runner";
 
 /// The slots where the job gives no number: as many as llama.cpp takes by itself.
 const SLOTS: usize = 4;
+
+/// The Docker Engine that answers first at one of `hosts`, which are written like `DOCKER_HOST`, with its version.
+///
+/// # Errors
+/// None answers.
+pub async fn docker_engine(hosts: &[String]) -> Result<String, RuntimeError> {
+    let engine = engine::Engine::connect(hosts).await?;
+    let version = engine.info().await?.server_version.unwrap_or_default();
+    Ok(format!("{}, version {version}", engine.place()))
+}
 
 /// Docker Model Runner, of Docker Desktop or Docker Engine.
 pub struct DockerModelRunner {
@@ -305,7 +317,7 @@ impl Runtime for DockerModelRunner {
 }
 
 /// Checks that a Docker Model Runner answers at this address and can run models.
-async fn look(api: &Api, limit: Duration) -> Result<(), RuntimeError> {
+pub(super) async fn look(api: &Api, limit: Duration) -> Result<(), RuntimeError> {
     let answer = api.get("/engines/status", limit).await.map_err(|error| {
         error.hint(
             "with Docker Desktop run `docker desktop enable model-runner --tcp 12434`, with Docker Engine \

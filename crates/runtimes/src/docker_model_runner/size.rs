@@ -75,7 +75,7 @@ fn is_loaded(running: &Value, model: &str, inspected: &Value) -> bool {
 }
 
 /// A model's name without what the runner adds where it is missing: the registry, `ai/` and `:latest`.
-fn bare(name: &str) -> &str {
+pub(crate) fn bare(name: &str) -> &str {
     let name = name.trim();
     let name = match name.split_once('/') {
         Some((registry, rest)) if registry.contains(['.', ':']) && rest.contains('/') => rest,
@@ -98,7 +98,7 @@ fn of_runner(base_url: &str) -> Option<Free> {
 }
 
 /// The bytes of a text such as `92.10MiB`.
-fn bytes(size: &Value) -> Option<u64> {
+pub(crate) fn bytes(size: &Value) -> Option<u64> {
     let text = size.as_str()?.trim();
     let end = text.find(|c: char| !(c.is_ascii_digit() || c == '.')).unwrap_or(text.len());
     let (number, unit) = text.split_at(end);

@@ -39,7 +39,7 @@ use super::{Endpoint, ModelUse, Need, Runtime, RuntimeError, RuntimeErrorKind, T
 pub use host::Host;
 pub use linger::linger;
 pub use locks::Locks;
-use name::Name;
+pub(super) use name::Name;
 pub use openai_route::{OpenAiRoute, Served};
 pub use orphans::become_daemon;
 use pull::Pull;
@@ -49,7 +49,7 @@ pub use watchdog_args::{COMMAND as WATCHDOG_COMMAND, WatchdogArgs};
 pub use watchdog_main::watchdog_main;
 
 /// What Docker Model Runner's imitation of Ollama gives as its version. It drops `format` and all counts.
-const MODEL_RUNNER_VERSION: &str = "0.1.0";
+pub(super) const MODEL_RUNNER_VERSION: &str = "0.1.0";
 
 /// Families that Ollama runs with one slot, whatever `OLLAMA_NUM_PARALLEL` says (its `server/sched.go`).
 const ONE_SLOT: [&str; 11] = [
@@ -65,6 +65,11 @@ const ONE_SLOT: [&str; 11] = [
     "nemotron_h_moe",
     "nemotron_h_omni",
 ];
+
+/// Whether a daemon that keeps its models in `folder` (`OLLAMA_MODELS`) has `model`, whether it runs or not.
+pub fn is_on_disk(folder: &std::path::Path, model: &str) -> bool {
+    Name::parse(model).is_ok_and(|name| folder.join(name.manifest()).is_file())
+}
 
 /// An Ollama daemon, here or elsewhere.
 pub struct Ollama {

@@ -2,7 +2,7 @@
 
 /// A whole name, in lower case.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Name {
+pub(crate) struct Name {
     host: String,
     namespace: String,
     model: String,
@@ -11,7 +11,7 @@ pub(super) struct Name {
 
 impl Name {
     /// Fills in what is left out (`registry.ollama.ai/library/...:latest`); says which part is wrong.
-    pub(super) fn parse(text: &str) -> Result<Self, String> {
+    pub(crate) fn parse(text: &str) -> Result<Self, String> {
         let text = text.trim();
         let rest = match text.split_once("://") {
             Some((scheme, _)) if !["", "http", "https"].contains(&&*scheme.to_ascii_lowercase()) => {
@@ -40,6 +40,12 @@ impl Name {
         }
         let [host, namespace, model, tag] = [host, namespace, model, tag].map(str::to_ascii_lowercase);
         Ok(Self { host, namespace, model, tag })
+    }
+
+    /// Where a daemon keeps its description, below the folder of its models.
+    pub(super) fn manifest(&self) -> std::path::PathBuf {
+        let Self { host, namespace, model, tag } = self;
+        ["manifests", host, namespace, model, tag].iter().collect()
     }
 
     /// The model without where it comes from.

@@ -1,6 +1,6 @@
 //! The blocks of a document: its paragraphs and tables.
 
-use super::block::{Block, Paragraph, Row, TableCell};
+use super::super::block::{Block, Paragraph, Row, TableCell};
 use super::notes::Notes;
 use super::numbering::Numbering;
 use super::state::Body;

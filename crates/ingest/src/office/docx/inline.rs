@@ -1,7 +1,7 @@
 //! What stands in a paragraph: runs of text, fields, equations, notes and text boxes.
 
+use super::super::block::Paragraph;
 use super::super::{math, symbols};
-use super::block::Paragraph;
 use super::state::{Body, Field};
 use crate::draft::Stop;
 use crate::xml::{Element, Xml};

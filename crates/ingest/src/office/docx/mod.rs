@@ -1,20 +1,18 @@
 //! Word documents (WordprocessingML, ECMA-376 part 1, 17).
 
-mod block;
 mod body;
 mod inline;
 mod notes;
 mod numbering;
 mod state;
 mod styles;
-mod written;
 
-use minions_documents::Place;
-
-use super::package::{ENTITIES, main_part, optional, relations};
+use super::package::{main_part, relations};
+use super::written::{Writer, flat};
 use crate::Kind;
 use crate::archive::Archive;
 use crate::draft::{CUT, Draft, Stop};
+use crate::parts::{ENTITIES, optional};
 use crate::reading::{Limits, Problem, Reading};
 use crate::xml::Xml;
 use body::body;
@@ -22,7 +20,6 @@ use notes::Notes;
 use numbering::Numbering;
 use state::{Body, Seen};
 use styles::Styles;
-use written::{Writer, flat};
 
 /// Reads a Word document.
 pub(crate) fn read(archive: &Archive<'_>, limits: &Limits) -> Result<Reading, Problem> {
@@ -75,13 +72,8 @@ fn written(archive: &Archive<'_>, draft: &mut Draft) -> Result<(), Stop> {
     let mut sink = |_: &mut Body<'_>, block| writer.block(&block);
     let mut xml = Xml::open(archive, entry)?;
     let end = xml.each(|xml, _| body.blocks(xml, &mut sink));
-    let pages = std::mem::take(&mut writer.pages);
+    writer.end(body.seen.pages);
     tell(draft, body.seen);
-    if body.seen.pages && !draft.has_places() {
-        for (number, start) in (1..).zip(pages) {
-            draft.place_at(start, Place::Page(number));
-        }
-    }
     if xml.has_foreign_entities() {
         draft.note(ENTITIES);
     }

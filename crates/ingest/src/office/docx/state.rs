@@ -1,6 +1,6 @@
 //! What is known and was seen while a document is read.
 
-use super::block::Block;
+use super::super::block::Block;
 use super::notes::Notes;
 use super::numbering::Numbering;
 use super::styles::Styles;

@@ -1,8 +1,8 @@
 //! Number formats of a workbook (ECMA-376 part 1, 18.8.30 and 18.8.31): how a number is shown. Dates and times are
 //! shown by ISO 8601, whatever the order that the format gives their parts.
 
+use super::super::digits::{general, grouped, rounded, scientific};
 use super::dates;
-use super::digits::{general, grouped, rounded, scientific};
 
 /// A format that was understood.
 #[derive(Clone, Debug, Default, PartialEq)]

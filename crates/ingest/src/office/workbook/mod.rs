@@ -1,20 +1,22 @@
 //! Workbooks of Excel (SpreadsheetML, ECMA-376 part 1, 18).
 
 mod dates;
-mod digits;
 mod formats;
 mod sheet;
 mod strings;
 mod styles;
 
-use super::package::{ENTITIES, Relation, main_part, optional, relations};
-use super::rows::in_one_line;
+use std::collections::HashMap;
+
+use super::grid::{Comments, Grid, Merged, cell};
+use super::package::{Relation, main_part, relations};
 use crate::Kind;
 use crate::archive::Archive;
-use crate::draft::{CUT, DAMAGED, Draft, Stop};
+use crate::draft::{CUT, DAMAGED, Draft, Stop, in_one_line};
+use crate::parts::{ENTITIES, optional};
 use crate::reading::{Limits, Problem, Reading};
 use crate::xml::Xml;
-use sheet::{Comments, Seen, Shared, Sheet, cell};
+use sheet::{Seen, Shared, Sheet};
 
 /// Reads a workbook.
 pub(crate) fn read(archive: &Archive<'_>, limits: &Limits) -> Result<Reading, Problem> {
@@ -47,8 +49,10 @@ fn written(archive: &Archive<'_>, draft: &mut Draft) -> Result<(), Stop> {
         optional(archive, &strings.target, draft, |xml| shared.strings.read(xml))?;
     }
     let mut seen = Seen::default();
+    let by_id: HashMap<&str, &Relation> =
+        relations.iter().map(|relation| (relation.id.as_str(), relation)).collect();
     for sheet in &sheets {
-        let relation = relations.iter().find(|relation| relation.id == sheet.relation);
+        let relation = by_id.get(sheet.relation.as_str()).copied();
         if let Some(relation) = relation.filter(|relation| relation.kind == "worksheet") {
             write_sheet(archive, sheet, relation, &shared, draft, &mut seen)?;
         }
@@ -102,7 +106,8 @@ fn write_sheet(
     let hidden = if listed.is_hidden { " (hidden)" } else { "" };
     let head = format!("Sheet: {}{hidden}", listed.name);
     let before = draft.mark();
-    let mut sheet = Sheet::new(&listed.name, head.clone(), shared, comments.clone());
+    let grid = |merged| Grid::new(&listed.name, head.clone()).with(merged, comments.clone());
+    let mut sheet = Sheet::new(shared, grid(Merged::new()));
     let mut xml = Xml::open(archive, entry)?;
     let mut end = sheet.write(&mut xml, draft);
     if let Ok(merged) = &mut end
@@ -111,8 +116,7 @@ fn write_sheet(
         // Which cells are merged stands behind them: they are read again.
         let merged = std::mem::take(merged);
         draft.back_to(&before);
-        sheet = Sheet::new(&listed.name, head, shared, comments);
-        sheet.merged = merged;
+        sheet = Sheet::new(shared, grid(merged));
         xml = Xml::open(archive, entry)?;
         end = sheet.write(&mut xml, draft);
     }

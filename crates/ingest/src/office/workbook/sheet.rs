@@ -1,18 +1,11 @@
-//! A sheet: its rows as lines, one by one as they are read, so that an empty sheet of a million rows costs nothing.
+//! A sheet as it is read, cell by cell.
 
-use std::collections::{BTreeMap, HashMap};
-
-use minions_documents::Place;
-
-use super::super::rows::{BETWEEN, REPEATED, in_one_line};
-use super::digits::general;
+use super::super::digits::general;
+use super::super::grid::{Grid, Merged, cell};
 use super::strings::{Strings, decoded, rich};
 use super::styles::Styles;
-use crate::draft::{Draft, Stop};
+use crate::draft::{Draft, Stop, in_one_line};
 use crate::xml::{Element, Xml};
-
-/// So many empty cells in a row are skipped, and the column named.
-const GAP: u32 = 50;
 
 /// What the cells of all sheets refer to.
 #[derive(Default)]
@@ -22,26 +15,11 @@ pub(super) struct Shared {
     pub(super) epoch_1904: bool,
 }
 
-/// Cells that are merged downwards: the last row of each by its first cell, as row and column.
-pub(super) type Merged = HashMap<(u32, u32), u32>;
-
-/// The comments of a sheet by their rows.
-pub(super) type Comments = BTreeMap<u32, Vec<String>>;
-
-/// A sheet that is being written.
+/// A sheet that is being read.
 pub(super) struct Sheet<'s> {
-    pub(super) name: &'s str,
-    pub(super) head: String,
-    pub(super) shared: &'s Shared,
-    pub(super) merged: Merged,
-    pub(super) comments: Comments,
+    shared: &'s Shared,
+    pub(super) grid: Grid<'s>,
     pub(super) seen: Seen,
-    /// The first column that is used, as the sheet says; cells before it are written as well.
-    first_column: u32,
-    /// The row that was written last.
-    last_row: Option<u32>,
-    /// Texts that go on below, with their last rows, by column.
-    going_on: BTreeMap<u32, (u32, String)>,
 }
 
 /// What was seen in a sheet that the user should know.
@@ -52,19 +30,9 @@ pub(super) struct Seen {
 }
 
 impl<'s> Sheet<'s> {
-    /// `head` is the line before the rows.
-    pub(super) fn new(name: &'s str, head: String, shared: &'s Shared, comments: Comments) -> Self {
-        Self {
-            name,
-            head,
-            shared,
-            merged: Merged::new(),
-            comments,
-            seen: Seen::default(),
-            first_column: 1,
-            last_row: None,
-            going_on: BTreeMap::new(),
-        }
+    /// A sheet that is written into a grid.
+    pub(super) fn new(shared: &'s Shared, grid: Grid<'s>) -> Self {
+        Self { shared, grid, seen: Seen::default() }
     }
 
     /// Writes the sheet, and gives the cells that are merged downwards, which stand at the end of its part.
@@ -74,7 +42,9 @@ impl<'s> Sheet<'s> {
             xml.each(|xml, element| match element.name() {
                 "dimension" => {
                     let area = element.attr("ref").unwrap_or_default();
-                    self.first_column = area.split(':').next().and_then(cell).map_or(1, |(_, column)| column);
+                    if let Some((_, column)) = area.split(':').next().and_then(cell) {
+                        self.grid.begins_at(column);
+                    }
                     Ok(())
                 }
                 "cols" => xml.each(|_, column| {
@@ -102,80 +72,27 @@ impl<'s> Sheet<'s> {
                 _ => Ok(()),
             })
         })?;
-        self.remarks(u32::MAX, draft)?;
+        self.grid.end(draft)?;
         Ok(merged)
     }
 
     fn row(&mut self, xml: &mut Xml<'_>, row: u32, draft: &mut Draft) -> Result<(), Stop> {
         let mut cells: Vec<(u32, String)> = Vec::new();
-        let mut column = 0;
+        let (mut column, mut size) = (0, 0);
         xml.each(|xml, element| {
             let named = element.attr("r").and_then(|name| cell(&name)).map(|(_, column)| column);
             column = named.filter(|named| *named > column).unwrap_or(column + 1);
-            let text = self.value(xml, element)?;
-            if !text.is_empty() {
-                cells.push((column, text));
+            // A text that all cells share may be long.
+            if size <= draft.room() {
+                let text = self.value(xml, element)?;
+                size += text.len();
+                if !text.is_empty() {
+                    cells.push((column, text));
+                }
             }
             Ok(())
         })?;
-        if cells.is_empty() {
-            return Ok(());
-        }
-        self.remarks(row, draft)?;
-        self.go_on(row, &mut cells);
-        self.begin(Some(row), draft)?;
-        draft.push(&line(&cells, self.first_column))?;
-        self.remarks(row.saturating_add(1), draft)
-    }
-
-    /// Adds what goes on from above, and keeps what goes on below.
-    fn go_on(&mut self, row: u32, cells: &mut Vec<(u32, String)>) {
-        if self.merged.is_empty() {
-            return;
-        }
-        self.going_on.retain(|_, (last, _)| *last >= row);
-        for (column, (_, text)) in &self.going_on {
-            if let Err(at) = cells.binary_search_by_key(column, |(column, _)| *column) {
-                cells.insert(at, (*column, text.clone()));
-            }
-        }
-        for (column, text) in cells {
-            if let Some(last) = self.merged.get(&(row, *column))
-                && text.chars().nth(REPEATED).is_none()
-            {
-                self.going_on.insert(*column, (*last, text.clone()));
-            }
-        }
-    }
-
-    /// Begins a line, and the sheet where it is the first one. Where rows are empty, a blank line stands.
-    fn begin(&mut self, row: Option<u32>, draft: &mut Draft) -> Result<(), Stop> {
-        let place = |row| Place::Sheet { name: self.name.to_owned(), row };
-        match self.last_row {
-            None => {
-                draft.push(if draft.is_empty() { "" } else { "\n\u{c}" })?;
-                draft.place(place(None));
-                draft.push(&self.head)?;
-                draft.push("\n")?;
-            }
-            Some(last) if row.is_some_and(|row| row > last.saturating_add(1)) => draft.push("\n\n")?,
-            Some(_) => draft.push("\n")?,
-        }
-        draft.place(place(row));
-        self.last_row = row.or(self.last_row);
-        Ok(())
-    }
-
-    /// Writes the comments on rows before this one.
-    fn remarks(&mut self, before: u32, draft: &mut Draft) -> Result<(), Stop> {
-        while let Some(entry) = self.comments.first_entry().filter(|entry| *entry.key() < before) {
-            let (row, comments) = entry.remove_entry();
-            for comment in comments {
-                self.begin(Some(row), draft)?;
-                draft.push(&comment)?;
-            }
-        }
-        Ok(())
+        self.grid.row(row, cells, draft)
     }
 
     /// The text of a cell as it is shown.
@@ -228,83 +145,4 @@ impl<'s> Sheet<'s> {
 
 fn is_hidden(element: &Element) -> bool {
     matches!(element.attr("hidden").as_deref(), Some("1" | "true"))
-}
-
-/// The cells of a row in a line, from the first column on. Wide gaps are skipped, and the column behind one is named.
-fn line(cells: &[(u32, String)], first_column: u32) -> String {
-    let mut line = String::new();
-    let mut next = first_column;
-    for (index, (column, text)) in cells.iter().enumerate() {
-        let gap = column.saturating_sub(next);
-        if index > 0 {
-            line.push_str(BETWEEN);
-        }
-        if gap > GAP {
-            line.push_str(&format!("{}: ", letters(*column)));
-        } else {
-            line.push_str(&BETWEEN.repeat(gap as usize));
-        }
-        line.push_str(text);
-        next = column + 1;
-    }
-    line
-}
-
-/// The row and the column of a cell's name, such as `B12`.
-pub(super) fn cell(name: &str) -> Option<(u32, u32)> {
-    let name = name.trim_start_matches('$');
-    let letters = name.len() - name.trim_start_matches(|letter: char| letter.is_ascii_alphabetic()).len();
-    let (column, row) = name.split_at(letters);
-    if !(1..=3).contains(&letters) {
-        return None;
-    }
-    let column = column
-        .bytes()
-        .fold(0, |column, letter| column * 26 + u32::from(letter.to_ascii_uppercase() - b'A') + 1);
-    Some((row.trim_start_matches('$').parse().ok()?, column))
-}
-
-/// The letters of a column.
-fn letters(column: u32) -> String {
-    let mut rest = column;
-    let mut letters = Vec::new();
-    while rest > 0 {
-        letters.push(char::from(b'A' + ((rest - 1) % 26) as u8));
-        rest = (rest - 1) / 26;
-    }
-    letters.iter().rev().collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn cells_have_names() {
-        assert_eq!(cell("A1"), Some((1, 1)));
-        assert_eq!(cell("$AB$12"), Some((12, 28)));
-        assert_eq!(cell("XFD1048576"), Some((1_048_576, 16_384)));
-        assert_eq!((cell("12"), cell("A"), cell("ABCD1"), cell("")), (None, None, None, None));
-        for column in [1, 26, 27, 702, 703, 16_384] {
-            assert_eq!(cell(&format!("{}7", letters(column))), Some((7, column)));
-        }
-    }
-
-    #[test]
-    fn a_row_is_a_line() {
-        let cells = |columns: &[u32]| -> Vec<(u32, String)> {
-            columns.iter().map(|column| (*column, format!("c{column}"))).collect()
-        };
-        for (columns, first, text) in [
-            (&[1, 2][..], 1, "c1 | c2"),
-            (&[1, 4], 1, "c1 |  |  | c4"),
-            (&[3], 1, " |  | c3"),
-            (&[3, 4], 3, "c3 | c4"),
-            (&[1, 2], 3, "c1 | c2"),
-            (&[1, 16_384], 1, "c1 | XFD: c16384"),
-            (&[16_384], 1, "XFD: c16384"),
-        ] {
-            assert_eq!(line(&cells(columns), first), text, "{columns:?}");
-        }
-    }
 }

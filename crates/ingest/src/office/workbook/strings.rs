@@ -1,7 +1,6 @@
 //! Texts of a workbook: those that its cells share, and those that stand in a cell.
 
-use super::super::rows::in_one_line;
-use crate::draft::Stop;
+use crate::draft::{Stop, in_one_line};
 use crate::xml::Xml;
 
 /// The texts that cells name by number, one behind the other.

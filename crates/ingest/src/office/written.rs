@@ -2,9 +2,9 @@
 
 use minions_documents::Place;
 
-use super::super::rows::{Cell, Rows, in_one_line};
 use super::block::{Block, Paragraph, Row};
-use crate::draft::{Draft, Stop};
+use super::rows::{Cell, Rows};
+use crate::draft::{Draft, Stop, in_one_line};
 
 /// Writes blocks one after the other.
 pub(super) struct Writer<'d> {
@@ -13,8 +13,11 @@ pub(super) struct Writer<'d> {
     /// Whether a page ends before the next text.
     page: bool,
     /// Where pages begin.
-    pub(super) pages: Vec<usize>,
+    pages: Vec<usize>,
 }
+
+/// How much of a heading is a place's name, in characters.
+const TITLE: usize = 200;
 
 /// What was written last.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -28,6 +31,8 @@ enum Last {
 #[derive(Default)]
 pub(super) struct Flat {
     pub(super) text: String,
+    /// Whether there is but one block, whose bullet would say nothing.
+    is_one: bool,
     notes: Vec<String>,
     rows: Vec<String>,
     page_before: bool,
@@ -35,9 +40,19 @@ pub(super) struct Flat {
 }
 
 impl<'d> Writer<'d> {
+    /// Writes behind what the draft has.
     pub(super) fn new(draft: &'d mut Draft) -> Self {
         let last = if draft.is_empty() { Last::Nothing } else { Last::Paragraph };
         Self { pages: vec![draft.chars()], draft, last, page: false }
+    }
+
+    /// Ends the text. Where no headings are, pages are its places, if the file says where they begin.
+    pub(super) fn end(self, knows_pages: bool) {
+        if knows_pages && !self.draft.has_places() {
+            for (number, start) in (1..).zip(self.pages) {
+                self.draft.place_at(start, Place::Page(number));
+            }
+        }
     }
 
     /// Writes a block.
@@ -60,7 +75,8 @@ impl<'d> Writer<'d> {
             self.begin(if is_item { Last::Item } else { Last::Paragraph })?;
             let label = labelled(paragraph);
             if paragraph.is_heading {
-                self.draft.place(Place::Heading(in_one_line(&format!("{label}{text}"))));
+                let title = in_one_line(&format!("{label}{text}"));
+                self.draft.place(Place::Heading(title.chars().take(TITLE).collect()));
             } else if is_item {
                 self.draft.push(&"  ".repeat(usize::from(paragraph.level)))?;
             }
@@ -134,9 +150,18 @@ fn labelled(paragraph: &Paragraph) -> String {
     }
 }
 
+/// The blocks as a text of their own.
+pub(super) fn text_of(blocks: &[Block]) -> String {
+    let mut draft = Draft::new(usize::MAX);
+    let mut writer = Writer::new(&mut draft);
+    // A draft without a limit takes all.
+    let _ = blocks.iter().try_for_each(|block| writer.block(block));
+    draft.into_text().replace('\u{c}', "")
+}
+
 /// The blocks in one line. The rows of tables in it stand apart.
 pub(super) fn flat(blocks: &[Block]) -> Flat {
-    let mut flat = Flat::default();
+    let mut flat = Flat { is_one: blocks.len() == 1, ..Flat::default() };
     for block in blocks {
         match block {
             Block::Paragraph(paragraph) => flat.paragraph(paragraph),
@@ -153,7 +178,10 @@ impl Flat {
             if !self.text.is_empty() {
                 self.text.push(' ');
             }
-            self.text.push_str(&labelled(paragraph));
+            let label = labelled(paragraph);
+            if !self.is_one || label.chars().any(char::is_alphanumeric) {
+                self.text.push_str(&label);
+            }
             self.text.push_str(&text);
         }
         self.notes.extend(paragraph.notes.iter().cloned());

@@ -2,22 +2,23 @@
 
 use std::fs;
 
-use minions::error::Failure;
 use minions_machine::memory;
 use nix::sys::resource::{RLIM_INFINITY, Resource, getrlimit};
+
+use crate::error::Failure;
 
 /// Smaller inputs are not looked at: what they need may lie in memory that the process has already.
 const NOTICED: usize = 1 << 20;
 /// Bytes of memory for each byte of JSON that is read and parsed.
-pub(crate) const OF_JSON: u64 = 2;
+pub const OF_JSON: u64 = 2;
 /// The same for a job: its documents, what is sent of them, its log and its envelope.
-pub(crate) const OF_A_JOB: u64 = 5;
+pub const OF_A_JOB: u64 = 5;
 
 /// Whether there is room for a job whose JSON has so many bytes, each of which needs `for_a_byte` of them.
 ///
 /// # Errors
-/// [`FailureKind::System`](minions::error::FailureKind::System), naming what is needed and what there is.
-pub(crate) fn check(bytes: usize, for_a_byte: u64) -> Result<(), Failure> {
+/// [`FailureKind::System`](crate::error::FailureKind::System), naming what is needed and what there is.
+pub fn check(bytes: usize, for_a_byte: u64) -> Result<(), Failure> {
     if bytes < NOTICED {
         return Ok(());
     }

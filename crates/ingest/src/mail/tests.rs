@@ -1,0 +1,130 @@
+use super::*;
+
+fn opened(mail: &str) -> Mail {
+    open(mail.replace('\n', "\r\n").as_bytes(), &Limits::default()).unwrap()
+}
+
+const HEAD: &str = "From: =?UTF-8?Q?J=C3=BCrgen_Gro=C3=9F?= <j@example.org>\n\
+    To: \"Ann, B.\" <ann@example.org>, bob@example.org\nCc: team: c@example.org, d@example.org;\n\
+    Subject: =?ISO-8859-1?Q?Rechnung_f=FCr?=\n  =?UTF-8?B?TcOkcno=?=\n\
+    Date: Mon, 1 Apr 2024 10:00:00 +0200\nMessage-ID: <1@example.org>\nMIME-Version: 1.0\n";
+
+const WRITTEN: &str = "From: Jürgen Groß <j@example.org>\nTo: Ann, B. <ann@example.org>, bob@example.org\n\
+    Cc: c@example.org, d@example.org\nDate: Mon, 1 Apr 2024 10:00:00 +0200\nSubject: Rechnung fürMärz\n";
+
+#[test]
+fn the_head_and_the_words_are_read() {
+    let cases = [
+        ("\nHello,\n\n  this.\n", "Hello,\n\n  this."),
+        (
+            "Content-Type: text/plain; charset=iso-8859-15\nContent-Transfer-Encoding: quoted-printable\n\nPreis: 5 =A4, =\nja\n",
+            "Preis: 5 €, ja",
+        ),
+        (
+            "Content-Type: text/plain; charset=koi8-r\nContent-Transfer-Encoding: base64\n\n8NLJ18XU\n",
+            "Привет",
+        ),
+        (
+            "Content-Type: text/html; charset=utf-8\n\n<html><style>p{}</style><p>One<p>two &amp; <b>three</b></html>\n",
+            "One\n\ntwo & three",
+        ),
+        (
+            "Content-Type: multipart/alternative; boundary=b\n\n--b\nContent-Type: text/plain\n\nplain\n--b\n\
+             Content-Type: text/html\n\n<p>html</p>\n--b--\n",
+            "plain",
+        ),
+        (
+            "Content-Type: multipart/alternative; boundary=b\n\n--b\nContent-Type: text/plain\n\n \n--b\n\
+             Content-Type: text/html\n\n<p>html</p>\n--b--\n",
+            "html",
+        ),
+    ];
+    for (rest, body) in cases {
+        let mail = opened(&format!("{HEAD}{rest}"));
+        assert_eq!(mail.reading.text, format!("{WRITTEN}\n{body}"), "{rest}");
+        assert!(mail.attachments.is_empty());
+    }
+}
+
+#[test]
+fn bytes_without_an_encoding_are_guessed() {
+    let mail = [HEAD.as_bytes(), "\nСлово: ".as_bytes(), b"\n"].concat();
+    let words = encoding_rs::KOI8_R.encode("\nЭто русский текст, который сохранён в старой кодировке.\n").0;
+    let old = [HEAD.as_bytes(), &words].concat();
+    assert!(open(&mail, &Limits::default()).unwrap().reading.text.ends_with("Слово:"));
+    assert!(open(&old, &Limits::default()).unwrap().reading.text.ends_with("старой кодировке."));
+}
+
+#[test]
+fn attachments_are_listed_and_kept() {
+    let mail = opened(&format!(
+        "{HEAD}Content-Type: multipart/mixed; boundary=b\n\n--b\nContent-Type: multipart/related; boundary=c\n\n\
+         --c\nContent-Type: text/html\n\n<p>See <img src=cid:1></p>\n--c\nContent-Type: image/png\nContent-ID: <1>\n\
+         Content-Transfer-Encoding: base64\n\niVBORw0K\n--c--\n\
+         --b\nContent-Type: application/pdf; name=\"old.pdf\"\nContent-Transfer-Encoding: base64\n\
+         Content-Disposition: attachment; filename*=UTF-8''Gr%C3%B6%C3%9Fe.pdf\n\nJVBERi0xLjQ=\n\
+         --b\nContent-Type: text/csv\nContent-Disposition: attachment; filename=\"../a.csv\"\n\nx,y\n1,2\n\
+         --b\nContent-Type: message/rfc822\n\nFrom: z@example.org\nDate: x\nSubject: Inner\n\ninner words\n\
+         --b\nContent-Type: application/pgp-signature; name=s.asc\n\nxx\n--b--\n"
+    ));
+    let files: Vec<_> = mail
+        .attachments
+        .iter()
+        .map(|(name, bytes)| (name.as_str(), String::from_utf8_lossy(bytes)))
+        .collect();
+    assert_eq!(
+        files,
+        [
+            ("Größe.pdf", "%PDF-1.4".into()),
+            ("../a.csv", "x,y\r\n1,2".into()),
+            ("Inner.eml", "From: z@example.org\r\nDate: x\r\nSubject: Inner\r\n\r\ninner words".into()),
+        ]
+    );
+    assert_eq!(mail.reading.text, format!("{WRITTEN}Attachments: Größe.pdf, ../a.csv, Inner.eml\n\nSee"));
+}
+
+#[test]
+fn a_page_saved_as_a_mail_is_its_text() {
+    let mail = opened(
+        "From: <Saved by a browser>\nSnapshot-Content-Location: https://example.org/\nSubject: A page\nDate: x\n\
+         MIME-Version: 1.0\nContent-Type: multipart/related; type=\"text/html\"; boundary=b\n\n--b\n\
+         Content-Type: text/html\nContent-ID: <f@x>\nContent-Location: https://example.org/\n\n<h1>One</h1><p>two\n--b\n\
+         Content-Type: text/css\nContent-Location: cid:css@x\n\np { color: red }\n--b\n\
+         Content-Type: image/png\nContent-Location: https://example.org/a.png\nContent-Transfer-Encoding: base64\n\n\
+         iVBORw0K\n--b--\n",
+    );
+    assert!(mail.reading.text.ends_with("Subject: A page\n\nOne\n\ntwo"), "{}", mail.reading.text);
+    assert_eq!(mail.attachments, []);
+}
+
+#[test]
+fn a_mailbox_has_several() {
+    let one =
+        "From a@b Mon Jan  1 10:00:00 2024\nFrom: a@b\nDate: x\n\nHello\n\nFrom here on it is text.\n\n";
+    let mailbox = one.repeat(2) + "From c@d Tue Jan  2 10:00:00 2024\nFrom: c@d\nDate: y\n\nLast\n";
+    let mails = split(mailbox.as_bytes());
+    assert_eq!(mails.len(), 3);
+    assert!(mails[0].starts_with(b"From: a@b") && mails[0].ends_with(b"it is text.\n\n"));
+    assert_eq!(mails[2], b"From: c@d\nDate: y\n\nLast\n");
+    assert_eq!(split(b"From: a\n\nFrom x\nFrom: b\n").len(), 1);
+}
+
+#[test]
+fn files_in_a_mail_are_files_of_their_own() {
+    let inner = "From: z@example.org\nDate: x\nSubject: Inner\n\ninner words";
+    let mail = format!(
+        "{HEAD}Content-Type: multipart/mixed; boundary=b\n\n--b\n\nsee\n--b\nContent-Type: message/rfc822\n\n{inner}\n\
+         --b\nContent-Disposition: attachment; filename=\"a/../b.md\"\nContent-Type: text/markdown\n\n# One\n--b--\n"
+    );
+    let names = |name: &str, bytes: &str| -> Vec<(String, String)> {
+        let all = crate::read_all(name, bytes.as_bytes().to_vec(), &Limits::default());
+        all.into_iter().map(|file| (file.name, file.outcome.unwrap().text)).collect()
+    };
+    let files = names("m.eml", &mail);
+    assert_eq!(files[0].1, format!("{WRITTEN}Attachments: Inner.eml, a/../b.md\n\nsee"));
+    let found: Vec<_> = files.iter().map(|(name, _)| name.as_str()).collect();
+    assert_eq!(found, ["m.eml", "m.eml/Inner.eml", "m.eml/a/b.md"]);
+    let mailbox = format!("From x\n{mail}\n\nFrom y\n{inner}\n");
+    let names: Vec<_> = names("m.mbox", &mailbox).into_iter().map(|(name, _)| name).collect();
+    assert_eq!(names, ["m.mbox/1", "m.mbox/1/Inner.eml", "m.mbox/1/a/b.md", "m.mbox/2"]);
+}

@@ -1,0 +1,165 @@
+//! What stands in a paragraph of an OpenDocument file.
+
+use super::super::block::{Block, Paragraph};
+use super::super::symbols::readable;
+use super::super::written::flat;
+use super::state::Body;
+use crate::draft::{DAMAGED, Stop, in_one_line};
+use crate::parts::optional;
+use crate::xml::{Element, Node, Xml};
+
+impl Body<'_> {
+    /// Reads what stands in the element that was opened last.
+    pub(super) fn inline(
+        &mut self,
+        xml: &mut Xml<'_>,
+        paragraph: &mut Paragraph,
+        hidden: bool,
+    ) -> Result<(), Stop> {
+        xml.each_node(|xml, node| match node {
+            Node::Text(text) => {
+                self.say(text, paragraph, hidden);
+                Ok(())
+            }
+            Node::Element(element) => self.inline_element(xml, element, paragraph, hidden),
+        })
+    }
+
+    fn inline_element(
+        &mut self,
+        xml: &mut Xml<'_>,
+        element: &Element,
+        paragraph: &mut Paragraph,
+        hidden: bool,
+    ) -> Result<(), Stop> {
+        match element.name() {
+            "s" => {
+                let count = element.number("c").unwrap_or(1).min(SPACES);
+                self.add(&" ".repeat(count), paragraph, hidden);
+            }
+            "tab" => self.add("\t", paragraph, hidden),
+            "line-break" => self.add("\n", paragraph, hidden),
+            "soft-page-break" => {
+                self.seen.pages = true;
+                paragraph.page();
+            }
+            "span" => {
+                let style = element.attr("style-name").unwrap_or_default();
+                let hidden = hidden || self.styles.is_hidden("text", &style);
+                return self.inline(xml, paragraph, hidden);
+            }
+            "note" => return self.note(xml, paragraph),
+            "annotation" => {
+                let comment = self.annotation(xml)?;
+                paragraph.notes.push(comment);
+            }
+            "page-number" | "page-count" if self.is_furniture => {}
+            "object" => {
+                let (equation, blocks) = self.object(element)?;
+                self.add(&equation, paragraph, hidden);
+                paragraph.boxes.extend(blocks);
+            }
+            "text-box" | "custom-shape" | "rect" | "ellipse" | "polygon" | "path" | "g" => {
+                let blocks = (self.boxed)(self, xml)?;
+                paragraph.boxes.extend(blocks);
+            }
+            // The reading aid above a word, what stands for a picture, and text that a condition hides.
+            "ruby-text" | "title" | "desc" | "hidden-text" | "hidden-paragraph" | "script" | "image" => {}
+            _ => return self.inline(xml, paragraph, hidden),
+        }
+        Ok(())
+    }
+
+    fn note(&mut self, xml: &mut Xml<'_>, paragraph: &mut Paragraph) -> Result<(), Stop> {
+        let (mut mark, mut text) = (String::new(), String::new());
+        xml.each(|xml, element| {
+            match element.name() {
+                "note-citation" => mark = format!("[{}]", in_one_line(&xml.text()?)),
+                "note-body" => text = flat(&(self.boxed)(self, xml)?).text,
+                _ => {}
+            }
+            Ok(())
+        })?;
+        paragraph.text.push_str(&mark);
+        paragraph.notes.push(format!("{mark} {text}"));
+        Ok(())
+    }
+
+    /// A comment as a line.
+    pub(super) fn annotation(&mut self, xml: &mut Xml<'_>) -> Result<String, Stop> {
+        let (mut author, mut texts) = (String::new(), Vec::new());
+        xml.each(|xml, element| {
+            match element.name() {
+                "creator" => author = in_one_line(&xml.text()?),
+                "p" | "list" => texts.push(in_one_line(&xml.text()?)),
+                _ => {}
+            }
+            Ok(())
+        })?;
+        let by = if author.is_empty() { String::new() } else { format!(" by {author}") };
+        Ok(format!("[comment{by}: {}]", texts.join(" ").trim()))
+    }
+
+    /// What an object shows that is a file within the file: the table behind a chart, or an equation as it was typed.
+    pub(super) fn object(&mut self, element: &Element) -> Result<(String, Vec<Block>), Stop> {
+        let folder = element.attr("href").unwrap_or_default();
+        let part = format!("{}/content.xml", folder.trim_start_matches("./"));
+        let Some(entry) = self.archive.entry(&part) else { return Ok(Default::default()) };
+        // Objects in objects are not followed.
+        if std::mem::replace(&mut self.is_object, true) {
+            return Ok(Default::default());
+        }
+        let blocks = Xml::open(self.archive, entry).and_then(|mut xml| (self.boxed)(self, &mut xml));
+        self.is_object = false;
+        let blocks = match blocks {
+            Err(Stop::Damaged) => {
+                self.draft.note(DAMAGED);
+                Vec::new()
+            }
+            blocks => blocks?,
+        };
+        let mut typed = String::new();
+        if blocks.is_empty() {
+            optional(self.archive, &part, self.draft, |xml| annotated(xml, &mut typed))?;
+        }
+        Ok((in_one_line(&typed), blocks))
+    }
+
+    /// Appends a text, in which spaces and line breaks count as one space.
+    fn say(&mut self, text: &str, paragraph: &mut Paragraph, hidden: bool) {
+        let mut said = String::new();
+        let mut is_space = paragraph.text.ends_with(char::is_whitespace) || paragraph.text.is_empty();
+        for letter in text.chars() {
+            if !matches!(letter, ' ' | '\t' | '\r' | '\n') {
+                said.push(letter);
+                is_space = false;
+            } else if !is_space {
+                said.push(' ');
+                is_space = true;
+            }
+        }
+        self.add(&said, paragraph, hidden);
+    }
+
+    fn add(&mut self, text: &str, paragraph: &mut Paragraph, hidden: bool) {
+        if hidden {
+            self.seen.hidden |= !text.trim().is_empty();
+        } else {
+            paragraph.text.push_str(&readable(text));
+        }
+    }
+}
+
+/// How many spaces one element stands for at most.
+const SPACES: usize = 1000;
+
+/// What an equation was typed as.
+fn annotated(xml: &mut Xml<'_>, typed: &mut String) -> Result<(), Stop> {
+    xml.each(|xml, element| match element.name() {
+        "annotation" => {
+            *typed = xml.text()?;
+            Ok(())
+        }
+        _ => annotated(xml, typed),
+    })
+}

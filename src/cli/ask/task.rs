@@ -1,0 +1,296 @@
+//! A question as a job in JSON, like any other.
+
+use std::path::{Path, PathBuf};
+
+use minions::error::Failure;
+use minions::job::{ModelId, Prices, ProtocolKind};
+use minions::sessions::Name;
+use minions::settings::Settings;
+use serde_json::{Map, Value, json};
+use tempfile::TempDir;
+
+use super::options::AskOptions;
+
+/// Rounds, as in the original's command line.
+pub(in crate::cli) const ROUNDS: u32 = 5;
+/// The supervisor's temperature, as in the original's command line.
+const TEMPERATURE: f64 = 0.2;
+/// The name of the document that comes on stdin.
+const STDIN: &str = "stdin";
+/// Names that the supervisor is told.
+const MOST_NAMES: usize = 12;
+
+/// The two models, and what the settings say of them.
+#[derive(Clone, Debug)]
+pub(in crate::cli) struct Models {
+    pub local: ModelId,
+    pub remote: ModelId,
+    /// Dollars for the supervisor's tokens, if anybody knows them.
+    prices: Option<Prices>,
+    /// What a question may cost, in the form of a job.
+    budget: Map<String, Value>,
+}
+
+impl Models {
+    /// Those of the command line, else those of its pair, else the usual ones of the settings.
+    ///
+    /// # Errors
+    /// A name that can't be read, a pair that is not there, a key's variable that is not set.
+    pub(in crate::cli) fn of(options: &AskOptions, settings: &Settings) -> Result<Self, Failure> {
+        let mut pair = settings.pair(options.pair.as_deref())?;
+        for (option, given, side) in
+            [("--local", &options.local, &mut pair.local), ("--remote", &options.remote, &mut pair.remote)]
+        {
+            if let Some(given) = given {
+                side.model = ModelId::parse(option, given)?;
+            }
+        }
+        settings.check_keys(&pair)?;
+        let prices = settings.prices(&pair.remote.model).map(|priced| priced.prices);
+        Ok(Self { local: pair.local.model, remote: pair.remote.model, prices, budget: settings.budget() })
+    }
+}
+
+/// A question with its documents.
+pub(in crate::cli) struct Task<'a> {
+    pub question: &'a str,
+    pub files: &'a [PathBuf],
+    /// What came on stdin.
+    pub piped: &'a Piped,
+    pub options: &'a AskOptions,
+    pub models: &'a Models,
+    /// The session that it is a turn of.
+    pub session: Option<&'a Name>,
+}
+
+/// A document that was piped in.
+pub(in crate::cli) enum Piped {
+    Nothing,
+    Text(String),
+    /// A file that is no text, in a folder that lives as long as the question.
+    File(TempDir),
+}
+
+impl Piped {
+    /// What the bytes of stdin are.
+    ///
+    /// # Errors
+    /// They can't be kept.
+    pub(in crate::cli) fn of(bytes: Vec<u8>) -> Result<Self, Failure> {
+        if bytes.trim_ascii().is_empty() {
+            return Ok(Self::Nothing);
+        }
+        match String::from_utf8(bytes) {
+            Ok(text) if !text.contains('\0') && !text.starts_with("%PDF-") => Ok(Self::Text(text)),
+            other => {
+                let bytes = other.map_or_else(|error| error.into_bytes(), String::into_bytes);
+                let kept = tempfile::tempdir()
+                    .and_then(|folder| std::fs::write(folder.path().join(STDIN), bytes).map(|()| folder));
+                kept.map(Self::File).map_err(|error| {
+                    Failure::system(format!(
+                        "what came on stdin can't be kept in a temporary folder: {error}"
+                    ))
+                })
+            }
+        }
+    }
+
+    pub(in crate::cli) fn is_nothing(&self) -> bool {
+        matches!(self, Self::Nothing)
+    }
+
+    /// As it stands in a job's `context`.
+    fn document(&self) -> Option<Value> {
+        match self {
+            Self::Nothing => None,
+            Self::Text(text) => Some(json!({"name": STDIN, "text": text})),
+            Self::File(folder) => {
+                Some(json!({"name": STDIN, "file": folder.path().join(STDIN).display().to_string()}))
+            }
+        }
+    }
+}
+
+impl Task<'_> {
+    /// The job.
+    ///
+    /// # Errors
+    /// A file whose name is no text.
+    pub(in crate::cli) fn job(&self) -> Result<Value, Failure> {
+        let Self { question, files, piped, options, models, session } = self;
+        let named: Vec<&str> = files.iter().map(|file| utf8(file)).collect::<Result<_, _>>()?;
+        let has_documents = !named.is_empty() || !piped.is_nothing();
+        let usual = if has_documents { ProtocolKind::Minions } else { ProtocolKind::Minion };
+        let mut job = json!({
+            "local_client": models.local.client(),
+            "remote_client": models.remote.client(),
+            "protocol": {
+                "type": options.protocol.as_deref().unwrap_or(usual.name()),
+                "max_rounds": options.rounds.unwrap_or(ROUNDS),
+            },
+            "call_params": {"task": question},
+        });
+        let ModelId { provider, model } = &models.remote;
+        let model = model.as_deref().unwrap_or(provider.model);
+        // A model that takes no temperature is not told one, so that there is nothing to warn of.
+        if !provider.unsent(provider.base_url, model).contains(&"temperature") {
+            job["remote_client"]["kwargs"] = json!({"temperature": TEMPERATURE});
+        }
+        if let Some(Prices { input, cached_input, output }) = models.prices {
+            let prices = json!({"input": input, "cached_input": cached_input, "output": output});
+            job["protocol"]["kwargs"] = json!({"prices": prices});
+        }
+        if let Some(session) = session {
+            job["session"] = session.to_string().into();
+        }
+        if !models.budget.is_empty() {
+            job["budget"] = models.budget.clone().into();
+        }
+        let params = &mut job["call_params"];
+        if let Some(document) = piped.document() {
+            params["context"] = json!([document]);
+        }
+        if !named.is_empty() {
+            params["context_files"] = json!(named);
+        }
+        if options.use_gitingest {
+            params["use_gitingest"] = true.into();
+        }
+        if let Some(metadata) = options.doc_metadata.clone().or_else(|| metadata(&named, piped)) {
+            params["doc_metadata"] = metadata.into();
+        }
+        Ok(job)
+    }
+}
+
+fn utf8(file: &Path) -> Result<&str, Failure> {
+    file.to_str().ok_or_else(|| {
+        Failure::input(format!("the name of the file {file:?} is no UTF-8 text"))
+            .hint("rename it, or pipe it in: `minions ask \"Who signed?\" < FILE`")
+    })
+}
+
+/// What the supervisor is told of documents that nobody describes: their names, as in the original.
+fn metadata(files: &[&str], piped: &Piped) -> Option<String> {
+    let of_stdin = (!piped.is_nothing()).then_some("a text without a name");
+    let names: Vec<&str> = files.iter().map(|file| bare(file)).chain(of_stdin).collect();
+    let text = match &names[..] {
+        [] => return None,
+        [folder] if files.first().is_some_and(|file| Path::new(file).is_dir()) => {
+            format!("Multiple documents from folder: {folder}")
+        }
+        [name] => format!("Document: {name}"),
+        names => {
+            let more = names.len().saturating_sub(MOST_NAMES);
+            let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+            format!("Documents: {}{more}", names[..names.len().min(MOST_NAMES)].join(", "))
+        }
+    };
+    Some(text)
+}
+
+/// The name of a file or a folder, without those that it is in.
+fn bare(file: &str) -> &str {
+    Path::new(file).file_name().and_then(|name| name.to_str()).unwrap_or(file)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use minions::settings::PRICE_TABLE;
+
+    fn job(
+        question: &str,
+        files: &[&str],
+        stdin: &[u8],
+        options: &AskOptions,
+        variables: &[(&str, &str)],
+    ) -> Value {
+        let environment =
+            variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        let files: Vec<PathBuf> = files.iter().map(PathBuf::from).collect();
+        let settings = Settings::load(&environment, Path::new("/")).unwrap();
+        let models = Models::of(options, &settings).unwrap();
+        let piped = Piped::of(stdin.to_vec()).unwrap();
+        Task { question, files: &files, piped: &piped, options, models: &models, session: None }
+            .job()
+            .unwrap()
+    }
+
+    #[test]
+    fn a_question_is_a_job() {
+        let usual = AskOptions::default();
+        let mut asked = job("Who?", &["a.pdf", "b.txt"], b"", &usual, &[]);
+        // Its prices are those of the day.
+        asked["protocol"].as_object_mut().unwrap().remove("kwargs");
+        assert_eq!(
+            asked,
+            json!({
+                "local_client": {"type": "ollama", "model_name": "llama3.2"},
+                "remote_client": {"type": "openai", "model_name": "gpt-4o", "kwargs": {"temperature": 0.2}},
+                "protocol": {"type": "minions", "max_rounds": 5},
+                "call_params": {
+                    "task": "Who?", "context_files": ["a.pdf", "b.txt"], "doc_metadata": "Documents: a.pdf, b.txt",
+                },
+            })
+        );
+        let job = job("Who?", &[], "Signed: Ada".as_bytes(), &usual, &[("MINIONS_REMOTE", "openai/o3-mini")]);
+        assert_eq!(job["remote_client"], json!({"type": "openai", "model_name": "o3-mini"}));
+        assert!(job["protocol"].get("kwargs").is_none(), "no price is guessed: {job}");
+        assert_eq!(job["call_params"]["context"], json!([{"name": "stdin", "text": "Signed: Ada"}]));
+    }
+
+    #[test]
+    fn prices_that_are_known_go_with_the_question() {
+        let row = &PRICE_TABLE[0];
+        let remote = format!("{}/{}", row.provider, row.rows[0].model);
+        let options = AskOptions { remote: Some(remote), ..AskOptions::default() };
+        let job = job("Who?", &[], b"", &options, &[]);
+        assert_eq!(job["protocol"]["kwargs"]["prices"]["output"], json!(row.rows[0].output));
+    }
+
+    #[test]
+    fn what_is_nearer_wins() {
+        let options = AskOptions {
+            local: Some("hf.co/x/y".into()),
+            protocol: Some("minion".into()),
+            rounds: Some(2),
+            doc_metadata: Some("A log.".into()),
+            ..AskOptions::default()
+        };
+        let variables = [("MINIONS_LOCAL", "lemonade/z"), ("MINIONS_REMOTE", "anthropic")];
+        let job = job("Who?", &["src"], b"", &options, &variables);
+        assert_eq!(job["local_client"], json!({"type": "ollama", "model_name": "hf.co/x/y"}));
+        assert_eq!(job["remote_client"], json!({"type": "anthropic", "kwargs": {"temperature": 0.2}}));
+        assert_eq!((&job["protocol"]["type"], &job["protocol"]["max_rounds"]), (&json!("minion"), &json!(2)));
+        assert_eq!(job["call_params"]["doc_metadata"], "A log.");
+    }
+
+    #[test]
+    fn the_supervisor_is_told_names() {
+        let text = Piped::Text("x".into());
+        let many: Vec<String> = (0..14).map(|at| format!("{at}.txt")).collect();
+        let many: Vec<&str> = many.iter().map(String::as_str).collect();
+        for (files, piped, told) in [
+            (&["a.pdf"][..], &Piped::Nothing, Some("Document: a.pdf")),
+            (&["/home/ann/a.pdf"], &Piped::Nothing, Some("Document: a.pdf")),
+            (&["src"], &Piped::Nothing, Some("Multiple documents from folder: src")),
+            (&["a.pdf"], &text, Some("Documents: a.pdf, a text without a name")),
+            (&[], &text, Some("Document: a text without a name")),
+            (&[], &Piped::Nothing, None),
+        ] {
+            assert_eq!(metadata(files, piped).as_deref(), told);
+        }
+        assert!(metadata(&many, &Piped::Nothing).unwrap().ends_with("10.txt, 11.txt and 2 more"));
+    }
+
+    #[test]
+    fn what_is_piped_is_a_text_or_a_file() {
+        assert!(matches!(Piped::of(b" \n".to_vec()).unwrap(), Piped::Nothing));
+        assert!(matches!(Piped::of("ü".into()).unwrap(), Piped::Text(_)));
+        for bytes in [b"%PDF-1.7\n".to_vec(), b"PK\x03\x04\x14\0".to_vec(), vec![0xff, 0xfe, 0x41, 0x00]] {
+            let Piped::File(folder) = Piped::of(bytes.clone()).unwrap() else { panic!("{bytes:?}") };
+            assert_eq!(std::fs::read(folder.path().join("stdin")).unwrap(), bytes);
+        }
+    }
+}

@@ -1,0 +1,115 @@
+//! Completions for shells, pages for `man`, and the schema of jobs: what is made of the command line and of the parser.
+//!
+//! In: the command line as clap has it. Out: scripts, pages or JSON.
+
+use std::io::{self, Write};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, ValueEnum};
+
+use minions::job;
+use minions::words;
+
+/// A shell for which completions can be made.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum Shell {
+    Bash,
+    Zsh,
+    Fish,
+    Powershell,
+    Elvish,
+}
+
+/// Options of `completions`.
+#[derive(Args, Debug)]
+pub(crate) struct CompletionsOptions {
+    /// The shell.
+    shell: Shell,
+}
+
+/// Options of `man`.
+#[derive(Args, Debug)]
+pub(crate) struct ManOptions {
+    /// Write all pages into DIR, one for each command; without it, this page goes to stdout.
+    #[arg(long, value_name = "DIR")]
+    dir: Option<PathBuf>,
+}
+
+/// `minions completions`.
+pub(crate) fn completions(options: &CompletionsOptions, all: &clap::Command) -> ExitCode {
+    let shell = match options.shell {
+        Shell::Bash => clap_complete::Shell::Bash,
+        Shell::Zsh => clap_complete::Shell::Zsh,
+        Shell::Fish => clap_complete::Shell::Fish,
+        Shell::Powershell => clap_complete::Shell::PowerShell,
+        Shell::Elvish => clap_complete::Shell::Elvish,
+    };
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut shown(all), "minions", &mut script);
+    written(&script)
+}
+
+/// `minions man`.
+pub(crate) fn man(options: &ManOptions, all: &clap::Command) -> ExitCode {
+    let command = shown(all);
+    let Some(dir) = &options.dir else {
+        let mut page = Vec::new();
+        return match clap_mangen::Man::new(command).render(&mut page) {
+            Ok(()) => written(&page),
+            Err(error) => failed(&format!("the page can't be made: {error}")),
+        };
+    };
+    let made = std::fs::create_dir_all(dir).and_then(|()| clap_mangen::generate_to(command, dir));
+    match made {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            failed(&format!("the pages can't be written into {}: {}", dir.display(), words::of_io(&error)))
+        }
+    }
+}
+
+/// `minions schema`.
+pub(crate) fn schema() -> ExitCode {
+    written(format!("{:#}\n", job::json_schema()).as_bytes())
+}
+
+/// The command line `all` without what minions starts itself.
+fn shown(all: &clap::Command) -> clap::Command {
+    let hidden = |command: &clap::Command| command.is_hide_set();
+    let names: Vec<String> = all
+        .get_subcommands()
+        .filter(|command| !hidden(command))
+        .map(|command| command.get_name().to_owned())
+        .collect();
+    let mut shown = clap::Command::new("minions")
+        .version(env!("CARGO_PKG_VERSION"))
+        .args_conflicts_with_subcommands(true)
+        .args(all.get_arguments().cloned());
+    if let Some(about) = all.get_about() {
+        shown = shown.about(about.clone());
+    }
+    if let Some(about) = all.get_long_about() {
+        shown = shown.long_about(about.clone());
+    }
+    if let Some(after) = all.get_after_help() {
+        shown = shown.after_help(after.clone());
+    }
+    names
+        .iter()
+        .filter_map(|name| all.find_subcommand(name))
+        .fold(shown, |shown, command| shown.subcommand(command.clone()))
+}
+
+fn written(bytes: &[u8]) -> ExitCode {
+    match io::stdout().lock().write_all(bytes) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(_) => ExitCode::FAILURE,
+    }
+}
+
+fn failed(problem: &str) -> ExitCode {
+    // A closed stderr changes nothing: the exit code tells.
+    let _ = writeln!(io::stderr().lock(), "error: {problem}");
+    ExitCode::FAILURE
+}

@@ -1,0 +1,19 @@
+//! Failures, in words for people.
+
+use minions::error::{Exit, Failure};
+
+use super::clean::clean;
+use super::cursor::start_line;
+
+/// Says on stderr, in words for people, why there is no answer; gives the exit code.
+pub(crate) fn tell(failure: &Failure) -> Exit {
+    // A closed stderr is no reason to fail: the exit code tells.
+    let _ = start_line(&in_words(failure));
+    failure.kind.exit()
+}
+
+/// What failed and what to do, a line each. Words of models and servers in it do nothing to a terminal.
+pub(crate) fn in_words(Failure { message, hint, .. }: &Failure) -> String {
+    let hint = hint.as_deref().map_or(String::new(), |hint| format!("hint: {hint}\n"));
+    clean(&format!("error: {message}\n{hint}"))
+}

@@ -1,0 +1,170 @@
+//! Where an answer comes from, for people: `[1] ✓ annual.pdf p. 40 "Total current liabilities 68,391"`.
+
+use std::collections::HashSet;
+
+use minions::Cited;
+
+use super::clean::in_one_line;
+use super::terminal::Terminal;
+use super::width::{cut, wrapped};
+
+/// Sources that are shown in short.
+const MOST: usize = 8;
+
+/// How much is told of sources.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Cite {
+    /// Nothing.
+    None,
+    /// The sources that have most to do with the answer, a line each.
+    #[default]
+    Short,
+    /// All of them, each with its whole quote.
+    Full,
+}
+
+/// The sources of an answer that names none itself: those that share most words and figures with it first, each once,
+/// those that stand in the documents before others.
+pub(crate) fn ranked(evidence: &[Cited], answer: &str) -> Vec<Cited> {
+    let said: HashSet<String> = words(answer).collect();
+    let mut seen = HashSet::new();
+    let mut ranked: Vec<(bool, usize, &Cited)> = evidence
+        .iter()
+        .filter(|cited| {
+            seen.insert((cited.evidence.document, cited.evidence.start, in_one_line(&cited.citation)))
+        })
+        .map(|cited| {
+            let shared: HashSet<String> = words(&cited.citation).filter(|word| said.contains(word)).collect();
+            let weight = |word: &String| if word.contains(|c: char| c.is_ascii_digit()) { 4 } else { 1 };
+            (cited.evidence.verified, shared.iter().map(weight).sum(), cited)
+        })
+        .collect();
+    // Equals stay in the order in which they were found.
+    ranked.sort_by_key(|(verified, shared, _)| std::cmp::Reverse((*verified, *shared)));
+    ranked.into_iter().map(|(.., cited)| cited.clone()).collect()
+}
+
+/// Words and figures that mean something, in lower case.
+fn words(text: &str) -> impl Iterator<Item = String> {
+    let parts = text.split(|c: char| !(c.is_alphanumeric() || ".,".contains(c)));
+    let parts = parts.map(|word| word.trim_matches(['.', ',']).to_lowercase());
+    parts.filter(|word| word.chars().count() > 3 || word.contains(|c: char| c.is_ascii_digit()))
+}
+
+/// The document of a source and the place in it, such as `annual.pdf p. 40` or `src/a.rs:88`.
+pub(crate) fn place(cited: &Cited) -> String {
+    let name = match (&cited.source, cited.evidence.document) {
+        (Some(name), _) => in_one_line(name),
+        (None, Some(at)) => format!("document {}", at + 1),
+        (None, None) => return "in no document".to_owned(),
+    };
+    let Some(place) = &cited.place else { return name };
+    match place.strip_prefix("line ") {
+        Some(line) => format!("{name}:{}", in_one_line(line)),
+        None => format!("{name} {}", in_one_line(place)),
+    }
+}
+
+/// `sources`, as they are ranked, in lines for `terminal` with so many columns.
+pub(crate) fn sources(sources: &[Cited], cite: Cite, terminal: Terminal, columns: usize) -> String {
+    let shown = match cite {
+        Cite::None => return String::new(),
+        Cite::Short => &sources[..sources.len().min(MOST)],
+        Cite::Full => sources,
+    };
+    let mut text = String::new();
+    for (at, cited) in shown.iter().enumerate() {
+        let (mark, colour) = if cited.evidence.verified { ("✓", "32") } else { ("?", "33") };
+        let (number, quote) = (format!("[{}]", at + 1), in_one_line(&cited.citation));
+        let place = place(cited);
+        let head = format!("{number} {} {place}", terminal.paint(colour, mark));
+        let taken = number.len() + 3 + unicode_width::UnicodeWidthStr::width(&*place);
+        text += &match cite {
+            Cite::Full => {
+                let indent = " ".repeat(number.len() + 1);
+                let quoted = wrapped(&format!("\"{quote}\""), columns.saturating_sub(indent.len()));
+                let lines: String = quoted.iter().map(|line| format!("{indent}{line}\n")).collect();
+                format!("{head}\n{lines}")
+            }
+            // A quote of which a word or two are left says nothing.
+            _ if taken + 16 > columns => format!(
+                "{number} {} {}\n",
+                terminal.paint(colour, mark),
+                cut(&place, columns.saturating_sub(number.len() + 3))
+            ),
+            _ => {
+                let quote = cut(&quote, columns - taken - 3);
+                format!("{head} {}\n", terminal.paint("2", &format!("\"{quote}\"")))
+            }
+        };
+    }
+    if shown.len() < sources.len() {
+        let more = format!("and {} more: --cite full shows them", sources.len() - shown.len());
+        text += &(terminal.paint("2", &cut(&more, columns)) + "\n");
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use minions::documents::evidence::Evidence;
+
+    fn cited(citation: &str, source: Option<&str>, place: Option<&str>, verified: bool) -> Cited {
+        Cited {
+            round: 1,
+            job_id: None,
+            chunk_id: None,
+            citation: citation.to_owned(),
+            evidence: Evidence {
+                document: source.map(|_| 0),
+                start: Some(citation.len()),
+                end: None,
+                verified,
+                likeness: None,
+            },
+            source: source.map(str::to_owned),
+            place: place.map(str::to_owned),
+        }
+    }
+
+    fn all() -> Vec<Cited> {
+        vec![
+            cited("The fleet had forty ships", Some("annual.pdf"), Some("p. 7"), true),
+            cited("revenue of 87,812\nmillion", None, None, false),
+            cited("Total current liabilities 68,391 87,812", Some("annual.pdf"), Some("p. 40"), true),
+            cited("let x = 1;", Some("src/a\u{1b}.rs"), Some("line 88"), true),
+            cited("The fleet had forty ships", Some("annual.pdf"), Some("p. 7"), true),
+        ]
+    }
+
+    #[test]
+    fn what_the_answer_rests_on_comes_first() {
+        let ranked = ranked(&all(), "Current liabilities were $87,812 million, up from 68,391.");
+        let places: Vec<String> = ranked.iter().map(place).collect();
+        assert_eq!(places, ["annual.pdf p. 40", "annual.pdf p. 7", "src/a␛.rs:88", "in no document"]);
+    }
+
+    #[test]
+    fn a_source_is_a_line_of_any_width() {
+        let ranked = ranked(&all(), "87,812");
+        let plain = Terminal::default();
+        assert_eq!(
+            sources(&ranked, Cite::Short, plain, 60),
+            "[1] ✓ annual.pdf p. 40 \"Total current liabilities 68,391...\"\n[2] ✓ annual.pdf p. 7 \"The fleet had forty ships\"\n\
+             [3] ✓ src/a␛.rs:88 \"let x = 1;\"\n[4] ? in no document \"revenue of 87,812 million\"\n"
+        );
+        assert_eq!(
+            sources(&ranked[..1], Cite::Full, plain, 20),
+            "[1] ✓ annual.pdf p. 40\n    \"Total current\n    liabilities\n    68,391 87,812\"\n"
+        );
+        for columns in 8..100 {
+            let text = sources(&ranked, Cite::Short, plain, columns);
+            assert!(
+                text.lines().all(|line| unicode_width::UnicodeWidthStr::width(line) <= columns),
+                "{columns}\n{text}"
+            );
+        }
+        assert_eq!(sources(&ranked, Cite::None, plain, 60), "");
+    }
+}

@@ -1,0 +1,96 @@
+//! The model servers that answer at their usual addresses, and what they have.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use tokio::time::timeout;
+
+use minions::chat::base_url;
+use minions::chat::providers::{PROVIDERS, Provider};
+use minions::config::Environment;
+use minions::engine;
+use minions::runtimes::survey::{Answers, survey};
+
+/// How long a server may take.
+const LIMIT: Duration = Duration::from_secs(1);
+
+/// What is at an address.
+pub(crate) struct Server {
+    /// The client types for which it is asked there: one where the server says which it is.
+    pub types: Vec<&'static Provider>,
+    pub address: String,
+    pub answers: Answers,
+}
+
+/// Asks all at once. Hosted vendors are asked only where the environment leads to a private address.
+pub(crate) async fn look(environment: &Environment) -> Vec<Server> {
+    let asked = PROVIDERS.iter().filter(|provider| provider.dialect.is_some()).filter_map(|provider| {
+        let address = engine::usual_address(provider, environment).ok()?;
+        (provider.local || base_url::is_private(&address)).then_some((provider, address))
+    });
+    let answers = join_all(asked.map(|(provider, address)| async move {
+        let answers = match engine::usual_headers(provider, environment, &address) {
+            Ok(headers) => {
+                let asked = survey(provider, &address, headers, LIMIT);
+                let late = |_| Answers::Nothing(format!("does not answer within {} s", LIMIT.as_secs()));
+                timeout(LIMIT, asked).await.unwrap_or_else(late)
+            }
+            Err(failure) => Answers::Other(failure.message),
+        };
+        (provider, address, answers)
+    }));
+    let mut servers: BTreeMap<usize, Server> = BTreeMap::new();
+    let mut places: Vec<String> = Vec::new();
+    for (provider, address, answers) in answers.await {
+        let place = place(&address);
+        let at = places.iter().position(|known| *known == place).unwrap_or_else(|| {
+            places.push(place);
+            places.len() - 1
+        });
+        match servers.get_mut(&at) {
+            Some(there) => there.merge(provider, answers),
+            None => drop(servers.insert(at, Server { types: vec![provider], address, answers })),
+        }
+    }
+    servers.into_values().map(Server::named).collect()
+}
+
+/// The address without the names that all have for this machine.
+fn place(address: &str) -> String {
+    address.replace("://localhost", "://127.0.0.1")
+}
+
+impl Server {
+    /// Whether a client type may use it.
+    pub(crate) fn is_for(&self, provider: &Provider) -> bool {
+        self.types.contains(&provider)
+    }
+
+    /// Another client type was asked for at the same address.
+    fn merge(&mut self, provider: &'static Provider, answers: Answers) {
+        let rank = |answers: &Answers| match answers {
+            Answers::Server(_) => 2,
+            Answers::Other(_) => 1,
+            Answers::Nothing(_) => 0,
+        };
+        match rank(&answers).cmp(&rank(&self.answers)) {
+            std::cmp::Ordering::Greater => {
+                (self.types, self.answers) = (vec![provider], answers);
+            }
+            std::cmp::Ordering::Equal => self.types.push(provider),
+            std::cmp::Ordering::Less => {}
+        }
+    }
+
+    /// With the one type that the server says it is.
+    fn named(mut self) -> Self {
+        if let Answers::Server(surveyed) = &self.answers
+            && let Some(name) = surveyed.client_type
+            && let Some(provider) = self.types.iter().find(|provider| provider.name == name)
+        {
+            self.types = vec![provider];
+        }
+        self
+    }
+}

@@ -1,0 +1,193 @@
+//! `minions ask` and the original's form of it, where no terminal is: what goes in by pipes, and what comes out.
+
+use std::process::Stdio;
+
+use serde_json::{Value, json};
+
+use crate::support::program::{Program, Ran, chats, last, scripted};
+use crate::support::server::{Reply, Server};
+use crate::support::wait::{Door, until};
+use crate::support::wire::openai;
+
+const PROGRAM: &str = "```python
+def prepare_jobs(context, prev_job_manifests, prev_job_outputs):
+    return [JobManifest(chunk=doc, task='Who signed?') for doc in context]
+```";
+const ANSWER: &str = "**Ada** signed.\n\n- in \u{1b}[31mLondon\u{1b}[0m 😀";
+
+/// What a supervisor says in either protocol, and then its answer.
+pub(crate) fn script(answer: &str) -> Vec<String> {
+    let verdict = json!({
+        "reasoning": "r", "explanation": "e", "decision": "provide_final_answer", "message": null, "answer": answer,
+    });
+    vec![PROGRAM.to_owned(), verdict.to_string()]
+}
+
+fn worker(request: &crate::support::server::Request) -> Reply {
+    openai(request, &json!({"explanation": "e", "citation": "Signed: Ada", "answer": "Ada"}).to_string())
+}
+
+fn server() -> Server {
+    scripted(script(ANSWER), worker)
+}
+
+/// The program with both sides at `server`, as the environment names them.
+pub(crate) fn asking(server: &Server) -> Program {
+    Program::new()
+        .env("OPENAI_BASE_URL", &format!("{}/v1", server.url()))
+        .env("OPENAI_API_KEY", "sk-test-0123456789")
+        .env("MINIONS_LOCAL", "openai/worker")
+        .env("MINIONS_REMOTE", "openai/supervisor")
+}
+
+fn ask(server: &Server, args: &[&str], stdin: &str) -> Ran {
+    let program = asking(server);
+    std::fs::write(program.dir.path().join("lease.txt"), "Signed: Ada.").unwrap();
+    program.args(args.iter().copied()).run(stdin)
+}
+
+#[test]
+fn a_pipe_gets_the_answer_alone() {
+    for args in [&["ask", "Who signed?"][..], &["ask", "Who signed?", "-", "--cite", "full"]] {
+        let server = server();
+        let ran = ask(&server, args, "Signed: Ada.");
+        assert_eq!((ran.code, &*ran.stdout), (Some(0), &*format!("{ANSWER}\n")), "{args:?} {}", ran.stderr);
+        assert!(ran.stderr.contains("[1] ✓ stdin") && ran.stderr.contains("remote tokens"), "{}", ran.stderr);
+        assert!(!ran.stderr.contains('\u{1b}'), "{}", ran.stderr);
+        let told = last(&chats(&server, "supervisor")[0]).to_owned();
+        assert!(told.contains("Who signed?") && !told.contains("Signed: Ada."), "{told}");
+    }
+}
+
+#[test]
+fn programs_get_the_envelope() {
+    let server = server();
+    let ran = ask(&server, &["ask", "--json", "Who signed?", "--slim"], "Signed: Ada.");
+    let result = ran.result();
+    assert_eq!(
+        (&result["final_answer"], &result["evidence"][0]["source"]),
+        (&json!(ANSWER), &json!("stdin"))
+    );
+    assert_eq!(
+        (&result["remote_client"]["model_name"], &result["local_client"]["type"]),
+        (&json!("supervisor"), &json!("openai"))
+    );
+    let failed = ask(&server, &["ask", "--json", "--protocol", "minions", "lost.pdf"], "");
+    assert!(failed.error(2).contains("there is no file lost.pdf"), "{}", failed.stdout);
+}
+
+#[test]
+fn quiet_means_the_answer_and_nothing_else() {
+    let ran = ask(&server(), &["ask", "-q", "Who signed?"], "Signed: Ada.");
+    assert_eq!((&*ran.stdout, &*ran.stderr), (&*format!("{ANSWER}\n"), ""));
+}
+
+#[test]
+fn the_command_line_wins_over_the_environment() {
+    let server = server();
+    let program = asking(&server).env("MINIONS_LOCAL", "ollama/none").env("MINIONS_REMOTE", "anthropic");
+    let args = [
+        "ask",
+        "--local",
+        "openai/worker",
+        "--remote",
+        "openai/other",
+        "--protocol",
+        "minions",
+        "--doc-metadata",
+    ];
+    let ran = program.args(args.into_iter().chain(["A lease.", "Who signed?"])).run("Signed: Ada.");
+    assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+    assert!(last(&chats(&server, "other")[0]).contains("A lease."));
+}
+
+#[test]
+fn a_question_without_documents_is_a_chat() {
+    let ask_first = json!({"reasoning": "r", "message": "Who?"}).to_string();
+    let server = scripted(vec![ask_first, script("Ada.").remove(1)], |request| openai(request, "Ada."));
+    let ran = ask(&server, &["ask", "Who wrote the first program?"], "");
+    assert_eq!((ran.code, &*ran.stdout), (Some(0), "Ada.\n"), "{}", ran.stderr);
+}
+
+#[test]
+fn what_can_not_be_answered_is_told_in_words() {
+    let server = server();
+    for (args, stdin, code, told) in [
+        (
+            &["ask"][..],
+            "",
+            2,
+            "error: there is no question\nhint: ask one: minions ask \"Who signed?\" report.pdf\n",
+        ),
+        (&["ask"], "Signed: Ada.", 2, "hint: ask one: minions ask \"Who signed?\" < FILE\n"),
+        (&["ask", "lease.txt"], "", 2, "hint: ask one: minions ask \"Who signed?\" lease.txt\n"),
+        (&["--context", "lease.txt"], "", 2, "hint: ask one: minions ask \"Who signed?\" lease.txt\n"),
+        (&["ask", "  "], "", 2, "error: the question is empty\n"),
+        (&["ask", "lost.pdf"], "", 2, "error: there is no file lost.pdf"),
+        (&["ask", "--protocol", "minios", "Who?"], "", 2, "invalid value 'minios'"),
+        (&["ask", "--remote", "opnai/gpt-4o", "Who?"], "", 2, "did you mean openai?"),
+        (&["ask", "--rounds", "0", "Who?"], "", 2, "it must be from 1 to 1000"),
+        (&["ask", "--contxt", "lease.txt", "Who?"], "", 2, "--context"),
+        (&["--context", "lease.txt", "--job", "job.json"], "", 2, "take one of the two"),
+        (&["ask", "--remote", "anthropic", "Who?"], "x y", 2, "ANTHROPIC_API_KEY"),
+    ] {
+        let ran = ask(&server, args, stdin);
+        assert_eq!((ran.code, &*ran.stdout), (Some(code), ""), "{args:?} {}", ran.stderr);
+        assert!(ran.stderr.contains(told), "{args:?} {}", ran.stderr);
+    }
+    assert_eq!(server.requests().len(), 0);
+}
+
+#[test]
+fn a_failure_leaves_stdout_empty() {
+    let server = Server::start(|_| Reply::error(401, &json!({"error": {"message": "bad \u{1b}[2Jkey"}})));
+    let ran = ask(&server, &["ask", "Who signed?"], "Signed: Ada.");
+    assert_eq!((ran.code, &*ran.stdout), (Some(1), ""));
+    assert!(ran.stderr.contains("error: ") && !ran.stderr.contains('\u{1b}'), "{}", ran.stderr);
+}
+
+#[test]
+fn a_reader_that_goes_away_ends_the_job_in_silence() {
+    let door = Door::default();
+    let held = door.clone();
+    let server = scripted(script(ANSWER), move |request| {
+        held.wait("the end of the reader");
+        worker(request)
+    });
+    let (program, given) = (asking(&server).args(["ask", "-q", "Who signed?"]), "Signed: Ada.");
+    let (reader, writer) = std::io::pipe().unwrap();
+    let (child, dir) = program.start_into(given.as_bytes(), Stdio::from(writer));
+    until("the worker's call", || !chats(&server, "worker").is_empty());
+    drop(reader);
+    let ran = Ran::of(child, dir);
+    door.open();
+    assert_eq!((ran.code, &*ran.stderr), (Some(1), ""));
+}
+
+#[test]
+fn the_help_has_the_question_in_both_forms() {
+    for args in [&["ask", "--help"][..], &["--help"]] {
+        let help = Program::new().args(args.iter().copied()).run("").stdout;
+        assert!(help.contains("--doc-metadata <TEXT>") && help.contains("--use-gitingest"), "{help}");
+    }
+    let help = Program::new().args(["ask", "--help"]).run("").stdout;
+    let (_, examples) = help.split_once("Examples:\n").unwrap();
+    assert!(examples.lines().all(|line| line.chars().count() <= 100), "{examples}");
+}
+
+#[test]
+fn the_job_is_one_that_anybody_can_send() {
+    let server = server();
+    let record =
+        asking(&server).args(["ask", "--json", "--record", "tape", "Who signed?"]).run("Signed: Ada.");
+    assert_eq!(record.code, Some(0), "{}", record.stderr);
+    let replay = asking(&server).args([
+        "ask",
+        "--json",
+        "--replay",
+        &record.dir.path().join("tape").display().to_string(),
+        "Who signed?",
+    ]);
+    let replayed: Value = replay.run("Signed: Ada.").result();
+    assert_eq!(replayed["final_answer"], ANSWER);
+}
