@@ -13,9 +13,6 @@ use super::report::{Raised, Script};
 use super::{source, watch};
 use crate::{CodeError, SandboxLimits, Search};
 
-/// The interpreter's name for the supervisor's code. Frames of other names are not shown.
-pub(super) const SCRIPT: &str = "<supervisor>";
-
 /// The native modules. No other one is there: not those of the system, nor those that look into the interpreter.
 #[rustfmt::skip]
 const NATIVE: &[&str] = &[

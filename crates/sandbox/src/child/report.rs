@@ -4,6 +4,8 @@ use std::borrow::Cow;
 
 use crate::{CodeError, SandboxLimits};
 
+/// The interpreter's name for the supervisor's code. Frames of other names are not shown.
+pub(super) const SCRIPT: &str = "<supervisor>";
 /// The most characters of an exception's own message.
 const MESSAGE: usize = 1000;
 /// The most characters of a source line.

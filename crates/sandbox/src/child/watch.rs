@@ -10,7 +10,7 @@ use rustpython_vm::VirtualMachine;
 use rustpython_vm::signal::UserSignalSender;
 
 use super::ask;
-use super::report::Script;
+use super::report::{SCRIPT, Script};
 use crate::wire::Reply;
 use crate::{CodeError, SandboxLimits};
 
@@ -110,7 +110,7 @@ fn watch() {
                     if let Some(alarm) = ALARM.get() {
                         let _ = alarm.send(Box::new(|vm| tell(vm)));
                     }
-                    thread::sleep(TO_THE_NEXT_INSTRUCTION);
+                    pause(TO_THE_NEXT_INSTRUCTION);
                     say("");
                 }
             }
@@ -125,7 +125,7 @@ fn tell(vm: &VirtualMachine) -> ! {
     let mut frame = vm.current_frame();
     while let Some(inner) = frame {
         let code = inner.f_code();
-        if code.source_path().as_str() == super::interpreter::SCRIPT {
+        if code.source_path().as_str() == SCRIPT {
             places.push((inner.current_location().line.get(), code.obj_name.as_str().to_owned()));
         }
         frame = inner.f_back(vm);
@@ -144,6 +144,14 @@ fn say(at: &str) {
     let Some(Run { limit, place, .. }) = run else { return };
     let at = if at.is_empty() { place } else { at }.to_owned();
     let _ = ask::reply(&Reply::Failed(CodeError::Timeout { limit, at }), &[""; 0]);
+}
+
+/// Waits as long, without the system call of `thread::sleep`, which is denied.
+fn pause(time: Duration) {
+    let end = Instant::now() + time;
+    while let Some(left) = end.checked_duration_since(Instant::now()).filter(|left| !left.is_zero()) {
+        thread::park_timeout(left);
+    }
 }
 
 /// Waits for the parent to end this process.
