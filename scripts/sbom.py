@@ -59,11 +59,11 @@ def texts(folder):
 
 
 def crates(metadata):
-    """The components that are crates, their links, the root's, and the folders with their licences."""
+    """The components that are crates, their links, the root's, the folders with their licences, and the files that some name."""
     packages, found, root = linked(metadata)
     with open("Cargo.lock", "rb") as file:
         checksums = {(entry["name"], entry["version"]): entry.get("checksum") for entry in tomllib.load(file)["package"]}
-    components, folders = {}, {}
+    components, folders, files = {}, {}, {}
     for id in found:
         package = packages[id]
         name, version = package["name"], package["version"]
@@ -77,9 +77,11 @@ def crates(metadata):
         if checksums.get((name, version)):
             component["hashes"] = [{"alg": "SHA-256", "content": checksums[name, version]}]
         components[id] = component
-        folders[component["bom-ref"]] = Path(package["manifest_path"]).parent
+        folder = folders[component["bom-ref"]] = Path(package["manifest_path"]).parent
+        if package["license_file"]:
+            files[component["bom-ref"]] = folder / package["license_file"]
     links = {components[id]["bom-ref"]: [components[to]["bom-ref"] for to in found[id]] for id in found}
-    return components.pop(root), list(components.values()), links, folders
+    return components.pop(root), list(components.values()), links, folders, files
 
 
 def beside_crates(target, folders):
@@ -154,8 +156,13 @@ def notices(components, by_ref):
 def main():
     target, folder, *options = sys.argv[1:]
     command = ["cargo", "metadata", "--format-version", "1", "--locked", "--filter-platform", target, *options]
-    root, components, links, folders = crates(json.loads(output(*command)))
+    root, components, links, folders, files = crates(json.loads(output(*command)))
     by_ref = {ref: list(texts(path)) for ref, path in folders.items()}
+    for ref, file in files.items():
+        # Beside the manifest it is among the texts already.
+        text = file.read_text(errors="replace").strip()
+        if text not in by_ref[ref]:
+            by_ref[ref].append(text)
     for component, link, own in list(beside_crates(target, folders)):
         components.append(component)
         by_ref[component["bom-ref"]] = list(own)

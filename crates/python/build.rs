@@ -27,8 +27,13 @@ const MODULES: &[&str] = &[
 macro_rules! late {
     ($module:literal) => {
         concat!(
-            "class _Late:\n    def __getattr__(self, name):\n        import ", $module,
-            "\n        return getattr(", $module, ", name)\n", $module, " = _Late()\n"
+            "class _Late:\n    def __getattr__(self, name):\n        import ",
+            $module,
+            "\n        return getattr(",
+            $module,
+            ", name)\n",
+            $module,
+            " = _Late()\n"
         )
     };
 }

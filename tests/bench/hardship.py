@@ -24,7 +24,7 @@ CODES = {0, 1, 2, 3, 65, 124, 129, 130, 143}
 SIGNALS = [signal.SIGTERM, signal.SIGHUP, signal.SIGINT]
 LATENCY = 0.05
 # Megabytes of address space below which the loader can't start the program.
-LOADABLE = 40
+LOADABLE = 70
 
 
 def job(server, rng, protocol, size):

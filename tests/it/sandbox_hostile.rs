@@ -74,7 +74,10 @@ const DENIED: &[(&str, &str)] = &[
     ("object.__new__(type((lambda: 0).__code__))", "TypeError"),
     ("import sys\nsys.modules['marshal'].loads(b'c')", "KeyError"),
     ("import sys\nsys.modules['_imp'].get_frozen_object('x', b'c')", "no module 'marshal'"),
-    ("import sys, ast\nsys.modules['builtins'].compile(ast.parse('1'), 'x', 'exec')", "compile() takes a text here"),
+    (
+        "import sys, ast\nsys.modules['builtins'].compile(ast.parse('1'), 'x', 'exec')",
+        "compile() takes a text here",
+    ),
     ("import sys\nsys.settrace", "AttributeError"),
     ("import sys\nsys.modules['_minions']", "KeyError"),
 ];
@@ -104,7 +107,7 @@ const BROKEN: &[(&str, &str)] = &[
     ("re.compile('(' * 10**5 + ')' * 10**5)", "RecursionError"),
     ("'{:>100000000000}'.format(1)", "ValueError"),
     ("f'{1:>{10**11}}'", "ValueError"),
-        ("chunk_by_section('abc', 10, 10)", "overlap (10) must be smaller than max_chunk_size (10)"),
+    ("chunk_by_section('abc', 10, 10)", "overlap (10) must be smaller than max_chunk_size (10)"),
     ("chunk_by_section('abc', max_chunk_size=0)", "must be at least 1"),
     ("chunk_by_section('abc', 10, overlap=-1)", "overlap is negative"),
     ("chunk_by_section('abc', 10.5)", "must be an int, not float"),

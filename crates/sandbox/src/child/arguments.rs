@@ -34,9 +34,7 @@ pub(super) fn bind(
 
 /// A text, of which `what` says which one it is.
 pub(super) fn text(what: &str, value: PyObjectRef, vm: &VirtualMachine) -> PyResult<PyRef<PyStr>> {
-    let text = value
-        .downcast::<PyStr>()
-        .map_err(|other| wrong(what, "a str", &other, vm))?;
+    let text = value.downcast::<PyStr>().map_err(|other| wrong(what, "a str", &other, vm))?;
     match text.to_str() {
         Some(_) => Ok(text),
         None => Err(vm.new_value_error(format!("{what} holds half of a surrogate pair, which is no text"))),

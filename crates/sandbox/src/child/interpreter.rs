@@ -134,7 +134,11 @@ impl Loaded<'_> {
     }
 
     /// Calls `prepare_jobs`. Our own Python makes its arguments from these rows.
-    pub(super) fn prepare_jobs(&self, manifests: PyObjectRef, outputs: PyObjectRef) -> Result<Collected, CodeError> {
+    pub(super) fn prepare_jobs(
+        &self,
+        manifests: PyObjectRef,
+        outputs: PyObjectRef,
+    ) -> Result<Collected, CodeError> {
         self.require("prepare_jobs")?;
         self.call("in prepare_jobs", "call_prepare", vec![manifests, outputs])
     }
@@ -199,7 +203,10 @@ impl Loaded<'_> {
 fn raised(value: &PyObjectRef, vm: &VirtualMachine) -> Raised {
     let item = |value: &PyObjectRef, index: usize| value.get_item(&index, vm).ok();
     let text = |value: Option<PyObjectRef>| {
-        value.as_ref().and_then(|value| value.downcast_ref::<PyStr>()).map(|text| text.to_string_lossy().into_owned())
+        value
+            .as_ref()
+            .and_then(|value| value.downcast_ref::<PyStr>())
+            .map(|text| text.to_string_lossy().into_owned())
     };
     let place = |place: PyObjectRef| {
         let line = item(&place, 0)?.downcast_ref::<PyInt>()?.try_to_primitive(vm).ok()?;

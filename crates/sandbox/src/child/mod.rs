@@ -112,7 +112,8 @@ fn transform(loaded: &Loaded, jobs: Vec<JobRow>, texts: &[String]) -> Outcome {
         let include = job.include.map_or(vm.ctx.none(), |include| vm.ctx.new_bool(include).into());
         let manifest = manifest_row(job.manifest, texts, vm);
         let counts = [job.agreed, job.samples].map(|count| vm.ctx.new_int(count).into());
-        let mut row = vec![manifest, output_row(job.output, vm), vm.ctx.new_str(job.raw_reply).into(), include];
+        let mut row =
+            vec![manifest, output_row(job.output, vm), vm.ctx.new_str(job.raw_reply).into(), include];
         row.extend(counts);
         vm.ctx.new_tuple(row).into()
     };

@@ -65,7 +65,10 @@ impl Script {
     ) -> CodeError {
         let at = self.places(&raised.places);
         if raised.kind == "MemoryError" {
-            return CodeError::Memory { limit: limits.memory, at: if at.is_empty() { place.into() } else { at } };
+            return CodeError::Memory {
+                limit: limits.memory,
+                at: if at.is_empty() { place.into() } else { at },
+            };
         }
         let words = clip(&raised.words, MESSAGE);
         let text = if words.is_empty() { String::new() } else { format!(": {words}") };

@@ -40,7 +40,8 @@ impl<'a> Visitor<'a> for Edits<'_> {
     fn visit_stmt(&mut self, statement: &'a Stmt) {
         match statement {
             Stmt::ClassDef(class) if is_copy(class) => {
-                let lines = self.code[class.range().to_std_range()].chars().filter(|c| matches!(c, '\n' | '\r'));
+                let lines =
+                    self.code[class.range().to_std_range()].chars().filter(|c| matches!(c, '\n' | '\r'));
                 self.list.push((class.range(), "pass".chars().chain(lines).collect()));
             }
             _ => walk_stmt(self, statement),

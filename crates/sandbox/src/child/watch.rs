@@ -1,10 +1,10 @@
 //! The time of the code's runs: a thread of its own looks at it, and ends a run that takes too long.
 
+use std::io;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{LazyLock, Mutex, OnceLock, PoisonError, mpsc};
 use std::thread::{self, Thread};
 use std::time::{Duration, Instant};
-use std::io;
 
 use rustpython_vm::VirtualMachine;
 use rustpython_vm::signal::UserSignalSender;

@@ -334,6 +334,9 @@ def prepare(manifests, outputs):
     count = 3 if code is None or code.co_flags & 4 else min(3, code.co_argcount)
     made = function(*args[:count])
     wrong = 'prepare_jobs must return a list of JobManifest, not ' + type(made).__name__
+    if hasattr(made, 'cr_code'):
+        made.close()
+        raise TypeError(wrong + ': write it without `async`')
     if isinstance(made, (str, bytes, dict)):
         raise TypeError(wrong)
     try:
