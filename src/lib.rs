@@ -56,6 +56,7 @@ pub mod events;
 mod files;
 pub mod history;
 pub mod job;
+mod memo;
 pub mod memory;
 pub mod prompts;
 mod protocols;
@@ -64,4 +65,5 @@ pub mod settings;
 mod sync;
 pub mod words;
 
+pub use memo::MemoReport;
 pub use protocols::{Cited, Entry, Round, RoundJob, RoundJobs, RoundVerdict, Status};

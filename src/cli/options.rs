@@ -24,6 +24,12 @@ pub(crate) struct RunOptions {
     /// Answer from what --record wrote into DIR: no network, no keys, no models.
     #[arg(long, value_name = "DIR")]
     pub replay: Option<PathBuf>,
+    /// Check a job, read its files, and estimate what it costs; no call is made.
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Keep the worker's answers in DIR, and don't ask again what they answer (protocol minions).
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["record", "replay"])]
+    pub memo: Option<PathBuf>,
     /// Leave out of results what repeats: the conversation and our prompts.
     #[arg(long)]
     pub slim: bool,
@@ -58,7 +64,7 @@ impl RunOptions {
 
     /// What the engine is told of them.
     pub(crate) fn for_engine(&self) -> JobOptions {
-        let Self { max_egress_chars, max_egress_bytes, record, replay, .. } = self.clone();
-        JobOptions { max_egress_chars, max_egress_bytes, record, replay }
+        let Self { max_egress_chars, max_egress_bytes, record, replay, memo, .. } = self.clone();
+        JobOptions { max_egress_chars, max_egress_bytes, record, replay, memo }
     }
 }

@@ -41,6 +41,8 @@ pub struct JobOptions {
     pub record: Option<PathBuf>,
     /// A folder that was recorded. Jobs run on it alone, without network, keys and models.
     pub replay: Option<PathBuf>,
+    /// A folder that keeps the worker's answers, for jobs that name none.
+    pub memo: Option<PathBuf>,
 }
 
 /// Limits for all jobs of an engine together; `None` is none.

@@ -304,7 +304,9 @@ fn read_document(name: String, read: ReadText, ocr: bool) -> (FileReport, Docume
 fn unopened(file: &NamedFile, problem: &str) -> Failure {
     let failure = Failure::input(format!("`{}`: {} {problem}", file.place, listing::one_line(&file.given)));
     failure.hint(match &file.folder {
-        _ if file.path().exists() => "name a regular file, or a folder, that this user may read".to_owned(),
+        _ if file.path().exists() => {
+            "name a regular file of at most 1 GiB, or a folder, that this user may read".to_owned()
+        }
         Some(folder) if Path::new(&file.given).is_relative() => {
             format!("a path counts from the folder of the job, {}", folder.display())
         }

@@ -14,6 +14,7 @@ use crate::documents::Document;
 use crate::error::Spent;
 use crate::events::ModelInfo;
 use crate::history::{History, HistoryReport};
+use crate::memo::MemoReport;
 use crate::protocols::{Cited, Entry, Round, Status};
 
 /// The result of a job that was answered, or whose rounds were used up.
@@ -79,6 +80,9 @@ pub struct JobResult {
     /// What the turn had of the conversation. `None` of a job that stands for itself, as in the next two.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub history: Option<HistoryReport>,
+    /// `minions`: what the job had of the memo of the worker's answers; `None` if it had none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub memo: Option<MemoReport>,
     /// The conversation with this turn, for the next job's `history`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub conversation_history: Option<History>,

@@ -19,7 +19,7 @@ use super::savings::SavingsReport;
 use super::session_turn::SharedSession;
 use super::shared::SharedResources;
 use super::turn::{Posed, SessionReport, TurnState};
-use super::{clients, conversation_log, images, session_turn, turn};
+use super::{clients, conversation_log, images, session_turn, turn, worker_memo};
 use crate::chat::secrets::Redactor;
 use crate::chat::{Format, Usage};
 use crate::documents::Document;
@@ -27,6 +27,7 @@ use crate::documents::tokens::Count;
 use crate::error::{Failure, FailureKind, Spent};
 use crate::events::{DocumentInfo, EventKind, Events, ModelInfo};
 use crate::job::{Job, JobRole, Protocol};
+use crate::memo::Memo;
 use crate::prompts::{Filled, Prompts};
 use crate::protocols::minion::Minion;
 use crate::protocols::minions::Minions;
@@ -71,6 +72,7 @@ pub(super) struct JobRun {
     /// What it has of the conversation, once it is known.
     turn: OnceLock<TurnState>,
     session: SharedSession,
+    memo: OnceLock<Arc<Memo>>,
 }
 
 /// Tells that a job begins.
@@ -133,6 +135,7 @@ impl JobRun {
             lost_log: OnceLock::new(),
             turn: OnceLock::new(),
             session: SharedSession::default(),
+            memo: OnceLock::new(),
         }
     }
 
@@ -238,8 +241,12 @@ impl JobRun {
                     let embeddings = self.embeddings.get_or_init(|| Arc::new(Embeddings::new(model)));
                     Arc::new(SearchByMeaning(Arc::clone(embeddings) as _))
                 });
+                if let Some(memo) = worker_memo::open(job, shared, &self.transcript)? {
+                    let _ = self.memo.set(memo);
+                }
                 let minions = Minions {
                     assignment,
+                    memo: self.memo.get().cloned(),
                     sandbox: Sandbox {
                         executable: shared.config.sandbox.clone(),
                         limits: SandboxLimits {
@@ -349,6 +356,7 @@ impl JobRun {
             standalone_task: state.and_then(|state| state.standalone_task.clone()),
             history: state.map(|state| state.report),
             conversation_history,
+            memo: self.memo.get().map(|memo| memo.report()),
             session,
             supervisor_messages: Some(notes.supervisor),
             worker_messages: Some(notes.worker),

@@ -117,6 +117,9 @@ pub struct WorkerJob {
     /// Tokens that the worker has written in the whole job; with the ends of calls alone.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub worker_tokens: Option<u64>,
+    /// Whether the answer comes from the memo, without a call.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub is_recalled: bool,
     /// Milliseconds that the job's calls took.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ms: Option<u64>,

@@ -230,6 +230,8 @@ pub struct MinionsParams {
     pub max_code_attempts: u32,
     /// Worker calls in flight at most, if the job says.
     pub worker_batch_size: Option<usize>,
+    /// A folder that keeps the worker's answers, if the job names one.
+    pub memo: Option<PathBuf>,
     /// The chunker that the supervisor is advised to use.
     pub chunk_fn: String,
     /// What the supervisor's code can search chunks with.

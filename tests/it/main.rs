@@ -20,6 +20,7 @@ mod client_kwargs;
 mod command_line;
 mod container;
 mod context_files;
+mod conversation;
 mod conversations;
 mod demo;
 mod docs;
@@ -41,6 +42,7 @@ mod library;
 #[cfg(feature = "embedded")]
 mod llama_cpp;
 mod machine_limits;
+mod memo;
 mod minion;
 mod minions;
 mod model_runner;

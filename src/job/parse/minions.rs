@@ -1,5 +1,7 @@
 //! The parameters of the protocol `minions`.
 
+use std::path::PathBuf;
+
 use serde_json::Value;
 
 use super::{AssignmentFields, Parser, refuse_schema, refuse_use};
@@ -47,6 +49,7 @@ pub(super) const PARSER: Parser = Parser {
         "is_multi_turn",
         "max_history_turns",
         "rewrite",
+        "memo",
     ],
     parse,
 };
@@ -84,6 +87,7 @@ fn parse(
         max_code_attempts: kwargs
             .count("max_code_attempts", 1, 100)?
             .map_or(config::MAX_CODE_ATTEMPTS, narrow),
+        memo: kwargs.name("memo")?.map(PathBuf::from),
         worker_batch_size: kwargs.count("worker_batch_size", 1, 4096)?.map(wide),
         chunk_fn: chunker(params)?,
         retrieval,

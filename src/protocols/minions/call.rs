@@ -4,7 +4,7 @@ use crate::chat::ChatError;
 use crate::sandbox::JobOutput;
 
 /// One call to make. Calls are ordered as the manifests are, and then by sample.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) struct Call {
     /// The job's position among the manifests.
     pub job: usize,

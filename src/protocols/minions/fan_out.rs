@@ -2,6 +2,7 @@
 //!
 //! Each permit for a server makes the calls of one lane; the [`Scheduler`] decides which those are.
 
+use std::collections::HashSet;
 use std::time::Instant;
 
 use futures_util::StreamExt;
@@ -25,13 +26,27 @@ impl Minions<'_> {
         transcript: &Transcript,
     ) -> Result<Vec<WorkerReply>, ProtocolError> {
         let side = self.assignment.worker;
-        let groups = groups(manifests, self.params.num_samples_per_task);
+        let mut groups = groups(manifests, self.params.num_samples_per_task);
         let jobs = JobEvents { events: &transcript.events, round, manifests };
         groups.iter().flatten().for_each(|call| jobs.waiting(*call));
-        let worker = Worker::new(&self.assignment);
-        let scheduler = Scheduler::new(groups);
+        let worker = Worker::new(&self.assignment, self.memo.clone());
+        let recalled = worker.recall(&groups, manifests).await;
+        if !recalled.is_empty() {
+            for (call, reply) in &recalled {
+                let task = task_for_logs(&manifests[call.job]);
+                transcript.worker_job((call.job, call.sample), task, reply.text.clone());
+                jobs.recalled(*call, reply, side.usage().completion_tokens);
+            }
+            let is_recalled: HashSet<_> = recalled.iter().map(|(call, _)| *call).collect();
+            groups.iter_mut().for_each(|group| group.retain(|call| !is_recalled.contains(call)));
+            groups.retain(|group| !group.is_empty());
+        }
+        let scheduler = Scheduler::new(groups, recalled);
         let fan_out = FanOut { side, worker, manifests, transcript, jobs, scheduler };
-        fan_out.run().await;
+        if fan_out.scheduler.has_work() {
+            fan_out.run().await;
+        }
+        fan_out.worker.complaints().into_iter().for_each(|complaint| transcript.warn(complaint));
         transcript.end_of_fan_out();
         if let Some(note) = fan_out.worker.repetitions() {
             transcript.warn(note);

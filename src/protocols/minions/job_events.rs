@@ -40,6 +40,18 @@ impl JobEvents<'_> {
         });
     }
 
+    /// The answer was kept from an earlier job, so no call is made.
+    pub(super) fn recalled(&self, call: Call, reply: &WorkerReply, tokens: u64) {
+        let state =
+            if reply.output.answer.is_some() { WorkerJobState::Answered } else { WorkerJobState::None };
+        self.tell(call, state, |_, event| {
+            event.answer.clone_from(&reply.output.answer);
+            event.ms = Some(0);
+            event.worker_tokens = Some(tokens);
+            event.is_recalled = true;
+        });
+    }
+
     /// The call is not made any more.
     pub(super) fn lost(&self, call: Call) {
         self.tell(call, WorkerJobState::Lost, |_, _| ());
@@ -90,6 +102,7 @@ fn job_event(round: u32, call: Call, manifest: &JobManifest, state: WorkerJobSta
         source: None,
         place: None,
         worker_tokens: None,
+        is_recalled: false,
         ms: None,
     }
 }

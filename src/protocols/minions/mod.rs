@@ -15,11 +15,14 @@ mod scheduler;
 mod synthesise;
 mod worker;
 
+use std::sync::Arc;
+
 use super::round::{Round, RoundJob, RoundJobs, RoundVerdict};
 use super::{Answer, Assignment, Entry, ProtocolError, Transcript};
 use crate::chat::Message;
 use crate::documents::evidence::Sources;
 use crate::job::MinionsParams;
+use crate::memo::Memo;
 use crate::prompts::{self, Filled, Slot};
 use crate::sandbox::{JobManifest, JobOutput, JobRecord, Sandbox};
 use crate::words::count;
@@ -37,6 +40,8 @@ pub(crate) struct Minions<'a> {
     pub params: &'a MinionsParams,
     /// The longest chunk that the worker can read, in bytes, if that is known.
     pub max_chunk_bytes: Option<usize>,
+    /// What keeps the worker's answers.
+    pub memo: Option<Arc<Memo>>,
 }
 
 /// What a round hands to the next.

@@ -54,15 +54,11 @@ struct State {
 }
 
 impl Scheduler {
-    /// Schedules the calls of `groups`.
-    pub(super) fn new(groups: VecDeque<VecDeque<Call>>) -> Self {
-        let state = State {
-            waiting: groups,
-            lanes: Vec::new(),
-            done: Vec::new(),
-            times: CallTimes::default(),
-            give_up: GiveUpPolicy::default(),
-        };
+    /// Schedules the calls of `groups`, beside those that are `done` already.
+    pub(super) fn new(groups: VecDeque<VecDeque<Call>>, done: Vec<(Call, WorkerReply)>) -> Self {
+        let mut give_up = GiveUpPolicy::default();
+        done.iter().for_each(|(_, reply)| give_up.add(reply.lost.as_ref()));
+        let state = State { waiting: groups, lanes: Vec::new(), done, times: CallTimes::default(), give_up };
         Self { state: Mutex::new(state), changed: Notify::new() }
     }
 
@@ -169,7 +165,7 @@ mod tests {
     }
 
     fn scheduler_of(manifests: &[JobManifest], samples: u32) -> Scheduler {
-        Scheduler::new(groups(manifests, samples))
+        Scheduler::new(groups(manifests, samples), Vec::new())
     }
 
     /// The first sample of `job`.

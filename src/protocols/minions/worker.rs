@@ -1,8 +1,8 @@
 //! One worker job: a chat of its own, whose reply is read with tolerance.
 
-use std::collections::BTreeSet;
-use std::sync::Mutex;
+use std::collections::{BTreeSet, VecDeque};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 
 use serde_json::json;
 
@@ -10,11 +10,12 @@ use super::call::{Call, WorkerReply};
 use crate::chat::{ChatErrorKind, ChatReply, ChatRequest, Finish, Format, Message};
 use crate::events::{CallEvents, Purpose};
 use crate::job::JobRole;
+use crate::memo::{Key, Memo, Remembered};
 use crate::prompts::{self, Prompts, Slot};
 use crate::protocols::ask::schema;
 use crate::protocols::{Assignment, Permit, Side, Transcript, reply};
 use crate::sandbox::{JobManifest, JobOutput};
-use crate::sync::lock;
+use crate::sync::{beside_runtime, lock};
 use crate::words::count;
 
 /// Why a reply that repeats itself is of no use.
@@ -28,6 +29,7 @@ pub(super) struct Worker<'a> {
     prompts: &'a Prompts,
     instructions: Message,
     format: Format,
+    memo: Option<Arc<Memo>>,
     /// The errors of calls that were told already: many calls may fail in the same way.
     told: Mutex<BTreeSet<String>>,
     /// The replies that repeated themselves, and the tokens that ending them saved at most.
@@ -36,11 +38,41 @@ pub(super) struct Worker<'a> {
 }
 
 impl<'a> Worker<'a> {
-    pub(super) fn new(assignment: &Assignment<'a>) -> Self {
+    pub(super) fn new(assignment: &Assignment<'a>, memo: Option<Arc<Memo>>) -> Self {
         let Assignment { worker: side, prompts, .. } = *assignment;
         let instructions = Message::system(prompts.fill(&prompts::MINIONS_WORKER, &[]).text).own();
         let (told, looped, spared) = (Mutex::default(), AtomicUsize::new(0), AtomicU64::new(0));
-        Self { side, prompts, instructions, format: format(), told, looped, spared }
+        Self { side, prompts, instructions, format: format(), memo, told, looped, spared }
+    }
+
+    /// The replies to those of `calls` that were asked before.
+    pub(super) async fn recall(
+        &self,
+        calls: &VecDeque<VecDeque<Call>>,
+        manifests: &[JobManifest],
+    ) -> Vec<(Call, WorkerReply)> {
+        let Some(memo) = &self.memo else { return Vec::new() };
+        let known_by = |call: &Call| (*call, memo.key(&self.request(&manifests[call.job], call.sample)));
+        let keys: Vec<_> = calls.iter().flatten().map(known_by).collect();
+        let memo = Arc::clone(memo);
+        let reply = move |(call, key)| {
+            let Call { job, .. } = call;
+            let Remembered { output, text } = memo.recall(&key)?;
+            Some((call, WorkerReply { job, output, text, lost: None }))
+        };
+        beside_runtime(move || keys.into_iter().filter_map(reply).collect()).await
+    }
+
+    /// Keeps a reply to `request` for the next job that asks the same.
+    async fn keep(&self, key: Option<Key>, output: &JobOutput, text: &str) {
+        let Some((memo, key)) = self.memo.clone().zip(key) else { return };
+        let answer = Remembered { output: output.clone(), text: text.to_owned() };
+        beside_runtime(move || memo.keep(&key, &answer)).await;
+    }
+
+    /// What there is to say of the memo.
+    pub(super) fn complaints(&self) -> Vec<String> {
+        self.memo.as_ref().map_or_else(Vec::new, |memo| memo.complaints())
     }
 
     /// What to say of the replies that repeated themselves, if any did.
@@ -63,6 +95,7 @@ impl<'a> Worker<'a> {
         transcript: &Transcript,
     ) -> WorkerReply {
         let mut request = self.request(manifest, sample);
+        let key = self.memo.as_ref().map(|memo| memo.key(&request));
         let calls = CallEvents::new(&transcript.events, JobRole::Worker, Purpose::WorkerJob);
         request.observer = calls.observer();
         let mut tries = 0;
@@ -87,7 +120,10 @@ impl<'a> Worker<'a> {
                 self.has_repeated(reply.spared);
             }
             let problem = match output(&reply) {
-                Ok(output) => return WorkerReply { job, output, text: reply.text, lost: None },
+                Ok(output) => {
+                    self.keep(key, &output, &reply.text).await;
+                    return WorkerReply { job, output, text: reply.text, lost: None };
+                }
                 Err(problem) => problem,
             };
             tracing::debug!(job, "the worker's reply is unusable: {problem}");

@@ -360,6 +360,14 @@ const OF_JOBS: &[Row] = &[
         r#""local""#,
         "Who makes a question stand alone that follows others.",
     ),
+    row(
+        "protocol.kwargs",
+        "memo",
+        Text,
+        "",
+        r#""memo""#,
+        "A folder that keeps the worker's answers, so that what was asked before is not asked again.",
+    ),
     row("prices", "input", Number(0.0, 1e9), "", "2.5", "Of a prompt."),
     row("prices", "output", Number(0.0, 1e9), "", "10", "Of a reply."),
     row(
