@@ -7,6 +7,7 @@ pub(crate) mod ask;
 mod batch;
 pub(crate) mod columns;
 mod container;
+mod conversation;
 pub(crate) mod demo;
 mod digits;
 pub(crate) mod doctor;
@@ -25,6 +26,7 @@ mod narrator;
 #[cfg(feature = "embedded")]
 pub(crate) mod openmp;
 pub(crate) mod options;
+mod outcome;
 pub(crate) mod program;
 mod progress;
 mod pull_bar;

@@ -8,7 +8,7 @@ use crate::files::folder::{self, FolderLimits, LeftOut};
 use crate::files::{self, shown};
 
 /// Bytes of one file at most.
-pub(super) const LARGEST: usize = 512 << 20;
+pub(super) const LARGEST: usize = 1 << 30;
 
 /// A file to open.
 pub(super) struct Listed {

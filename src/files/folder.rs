@@ -68,10 +68,10 @@ impl fmt::Display for Reason {
             Self::Ignored => "ignored by .gitignore, .ignore or .minionsignore",
             Self::Default => "build output, caches, lock files or media",
             Self::Hidden => "hidden",
-            Self::Link => "links",
-            Self::Special => "pipes, sockets or devices",
+            Self::Link => "linked elsewhere",
+            Self::Special => "not regular",
             Self::Unreadable => "unreadable",
-            Self::NoText => "no text",
+            Self::NoText => "of no kind that is read",
             Self::TooLarge => "too large",
             Self::TooDeep => "too deep in the folder",
             Self::TooMany => "more than the most files that are taken",
@@ -99,7 +99,7 @@ impl LeftOut {
     }
 }
 
-/// As a list: `2 hidden (.git/ …), 1 too large (a.csv)`.
+/// As a list: `2 hidden (.git/, …), 1 too large (a.csv)`.
 impl fmt::Display for LeftOut {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (index, (reason, count, name)) in self.reasons().enumerate() {

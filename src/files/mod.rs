@@ -29,7 +29,8 @@ pub(crate) fn read(path: &Path, most: usize) -> Result<Vec<u8>, String> {
     // Opening a FIFO would wait for its writer.
     let file = OpenOptions::new().read(true).custom_flags(OFlag::O_NONBLOCK.bits()).open(path);
     let file = file.map_err(unreadable)?;
-    let kind = file.metadata().map_err(unreadable)?.file_type();
+    let metadata = file.metadata().map_err(unreadable)?;
+    let kind = metadata.file_type();
     let what = match kind {
         kind if kind.is_file() => None,
         kind if kind.is_dir() => Some("a folder"),
@@ -40,10 +41,15 @@ pub(crate) fn read(path: &Path, most: usize) -> Result<Vec<u8>, String> {
     if let Some(what) = what {
         return Err(format!("can't be read: it is {what}, not a regular file"));
     }
-    let mut bytes = Vec::new();
+    let too_long = || format!("has more than {most} bytes, the most that are read");
+    // Before it is read, as far as the file system knows.
+    if metadata.len() > most as u64 {
+        return Err(too_long());
+    }
+    let mut bytes = Vec::with_capacity(usize::try_from(metadata.len()).unwrap_or_default());
     file.take(most as u64 + 1).read_to_end(&mut bytes).map_err(unreadable)?;
     if bytes.len() > most {
-        return Err(format!("has more than {most} bytes, the most that are read"));
+        return Err(too_long());
     }
     Ok(bytes)
 }

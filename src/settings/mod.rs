@@ -28,6 +28,7 @@ use file::{At, FileSettings, Reader, Sides};
 pub use file::Whose;
 pub use places::FILE_NAME;
 pub use prices::{PriceRow, TABLE as PRICE_TABLE, VendorPrices};
+pub use project::is_hosted;
 
 /// The most bytes of a settings file.
 const LONGEST: usize = 1 << 20;

@@ -25,7 +25,7 @@ pub(super) fn check_worker(entry: &Entry<'_>, model: &ModelId) -> Result<(), Fai
 }
 
 /// Whether a model's name says that it runs elsewhere: a hosted vendor's, or one that Ollama's daemon hands on to its cloud.
-pub(super) fn is_hosted(model: &ModelId) -> bool {
+pub fn is_hosted(model: &ModelId) -> bool {
     let tag = model.model.as_deref().and_then(|model| model.rsplit_once(':')).map_or("", |(_, tag)| tag);
     let tag = tag.to_lowercase();
     let is_cloud = tag == "cloud" || tag.ends_with("-cloud");

@@ -276,6 +276,18 @@ fn a_file_is_read_once_and_a_strangers_is_not() {
     let (settings, files) = Settings::look(&environment, &dir);
     assert_eq!((files.len(), files[0].whose), (1, Whose::User));
     assert_eq!(names(&settings, None).0, "vllm/m");
+    // Only root may give a file away.
+    let folders = Folders::new("", "local = 'vllm/m'");
+    let file = folders.base.path().join("work").join(FILE_NAME);
+    if nix::unistd::geteuid().is_root() && std::os::unix::fs::chown(&file, Some(12_345), None).is_ok() {
+        let settings = folders.load().unwrap();
+        assert_eq!(names(&settings, None).0, config::LOCAL);
+        assert!(
+            settings.warnings()[0].contains("belongs to another user (number 12345)"),
+            "{:?}",
+            settings.warnings()
+        );
+    }
 }
 
 #[test]

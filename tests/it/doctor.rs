@@ -185,6 +185,20 @@ fn what_is_there_is_named_where_the_usual_models_are_not() {
     let variables: Vec<_> = variables.iter().map(|(name, value)| (*name, value.as_str())).collect();
     let (_, facts) = self::facts(program(&variables));
     assert_eq!(facts["next"][0], "export MINIONS_LOCAL=vllm/org/m", "{facts:#}");
+    // Who reads the documents is told.
+    for worker in ["groq", "ollama/gpt-oss:120b-cloud"] {
+        let (_, facts) = self::facts(program(&[("MINIONS_LOCAL", worker), ("GROQ_API_KEY", KEY)]));
+        assert!(
+            facts["worker"]["words"].as_str().unwrap().contains("which leave this machine"),
+            "{}",
+            facts["worker"]
+        );
+        assert!(
+            !facts["supervisor"]["words"].as_str().unwrap().contains("documents"),
+            "{}",
+            facts["supervisor"]
+        );
+    }
     // A web server is none.
     let page = Server::start(|_| Reply::text(200, "<html>"));
     let (_, facts) = self::facts(program(&[("LLAMA_SERVER_BASE_URL", &page.url())]));

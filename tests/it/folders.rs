@@ -86,9 +86,11 @@ fn what_is_of_use_is_read_and_the_rest_is_counted() {
         left_out.iter().map(|one| (one["count"].as_u64().unwrap(), one["first"].as_str().unwrap())).collect();
     let expected = [(1, "b.gen"), (1, "node_modules/"), (2, ".env"), (2, "link.txt"), (1, "p/raw.dat")];
     assert_eq!(left_out, expected);
-    for told in
-        ["left out of p: 1 ignored by .gitignore", "2 links (link.txt, …)", "it was read as Shift_JIS"]
-    {
+    for told in [
+        "left out of p: 1 ignored by .gitignore",
+        "2 linked elsewhere (link.txt, …)",
+        "it was read as Shift_JIS",
+    ] {
         assert!(ran.stderr.contains(told), "{told}: {}", ran.stderr);
     }
     assert!(server.requests().iter().all(|request| !request.json().to_string().contains("secretly")));

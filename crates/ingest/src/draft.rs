@@ -47,8 +47,7 @@ impl Draft {
 
     /// Appends to the text.
     pub(crate) fn push(&mut self, text: &str) -> Result<(), Stop> {
-        let room = self.limit - self.text.len();
-        let fitting = &text[..text.floor_char_boundary(room)];
+        let fitting = &text[..text.floor_char_boundary(self.room())];
         self.text.push_str(fitting);
         self.chars += fitting.chars().count();
         if fitting.len() < text.len() { Err(Stop::Full) } else { Ok(()) }
@@ -75,6 +74,11 @@ impl Draft {
         if !self.notes.contains(&note) {
             self.notes.push(note);
         }
+    }
+
+    /// How much more it takes, in bytes.
+    pub(crate) fn room(&self) -> usize {
+        self.limit - self.text.len()
     }
 
     /// Takes over what another draft has to say to the user.
@@ -114,14 +118,14 @@ impl Draft {
         match end {
             Ok(()) => {}
             Err(Stop::Refused(problem)) => return Err(problem),
-            Err(Stop::Damaged) if self.text.trim().is_empty() => {
-                return Err(Problem::Damaged("none of its text can be read"));
-            }
             Err(Stop::Damaged) => self.note(DAMAGED),
             Err(Stop::Full) => {
                 let last = self.places.last().map_or(String::new(), |(_, place)| format!(" in {place}"));
                 self.note(format!("The text is too long: it was cut{last}."));
             }
+        }
+        if self.text.trim().is_empty() && self.notes.iter().any(|note| note == DAMAGED) {
+            return Err(Problem::Damaged("none of its text can be read"));
         }
         let Self { text, places, notes, .. } = self;
         Ok(Reading { kind, text, places: Places::from(places), notes, scans: Vec::new() })

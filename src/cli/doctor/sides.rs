@@ -11,7 +11,7 @@ use minions::engine;
 use minions::llama;
 use minions::runtimes::ollama::{self, Host as OllamaHost};
 use minions::runtimes::survey::{Answers, Surveyed};
-use minions::settings::Chosen;
+use minions::settings::{Chosen, is_hosted};
 
 use super::host::Host;
 use crate::cli::servers::Server;
@@ -103,6 +103,17 @@ impl Sight<'_> {
             true => format!("export MINIONS_LOCAL={}", minions::config::LOCAL),
             false => self.get_server(),
         }
+    }
+
+    /// The side of the worker, which gets the documents.
+    pub(crate) fn worker(&self, chosen: &Chosen) -> SideReport {
+        let mut side = self.side(chosen);
+        let address = engine::usual_address(chosen.model.provider, self.environment).unwrap_or_default();
+        let is_elsewhere = !address.is_empty() && !base_url::is_private(&address);
+        if is_elsewhere || is_hosted(&chosen.model) && chosen.model.provider.local {
+            side.words += "; it reads the documents, which leave this machine";
+        }
+        side
     }
 
     /// The side with the model that was `chosen`.

@@ -14,7 +14,9 @@ pub(crate) struct Entry {
     pub(super) crc: Option<u32>,
     pub(super) compressed: u64,
     pub(super) header: u64,
+    /// How much of it was inflated, and how often it was opened.
     pub(super) charged: Cell<u64>,
+    pub(super) opened: Cell<u32>,
 }
 
 impl Entry {

@@ -17,6 +17,9 @@ const DEFLATED: u16 = 8;
 const SMALL: u64 = 1 << 20;
 const RATIO: u64 = 200;
 
+/// How often an entry is opened for the price of once.
+const FREE: u32 = 2;
+
 /// How much may still come out of a file and of what is in it.
 pub(crate) struct Budget {
     left: Cell<u64>,
@@ -57,6 +60,7 @@ impl<'a> Inflating<'a> {
             DEFLATED => Source::Deflated(DeflateDecoder::new(raw)),
             _ => return Err(Problem::Compression(method_name(entry.method))),
         };
+        entry.opened.set(entry.opened.get().saturating_add(1));
         Ok(Self { source, entry, budget, crc: Crc::new(), given: 0 })
     }
 
@@ -70,7 +74,7 @@ impl<'a> Inflating<'a> {
         Ok(bytes)
     }
 
-    /// Counts what came out. What is read a second time costs nothing.
+    /// Counts what came out. What is read a second time costs nothing, but more often it does.
     fn count(&mut self, bytes: &[u8]) -> Result<(), Problem> {
         self.crc.update(bytes);
         self.given += bytes.len() as u64;
@@ -79,6 +83,9 @@ impl<'a> Inflating<'a> {
             && self.given / RATIO > decoder.total_in()
         {
             return Err(Problem::Bomb("a part of it swells to more than 200 times its size"));
+        }
+        if self.entry.opened.get() > FREE {
+            return self.budget.spend(bytes.len() as u64);
         }
         let charged = self.entry.charged.get();
         if self.given > charged {

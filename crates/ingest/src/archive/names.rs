@@ -4,11 +4,15 @@
 const CODE_PAGE_437: &str = "ÇüéâäàåçêëèïîìÄÅÉæÆôöòûùÿÖÜ¢£¥₧ƒáíóúñÑªº¿⌐¬½¼¡«»░▒▓│┤╡╢╖╕╣║╗╝╜╛┐└┴┬├─┼╞╟╚╔╩╦╠═╬╧╨╤╥╙╘╒╓╫╪┘┌█▄▌▐▀\
      αßΓπΣσµτΦΘΩδ∞φε∩≡±≥≤⌠⌡÷≈°∙·√ⁿ²■\u{a0}";
 
+/// How much is read of a name, in bytes.
+const LONGEST_READ: usize = 4096;
+
 /// The longest name that is shown, in characters.
 const LONGEST: usize = 255;
 
 /// The name as the archive writes it. Backslashes divide folders, as some programs write them.
 pub(super) fn decoded(raw: &[u8], is_utf8: bool) -> String {
+    let raw = &raw[..raw.len().min(LONGEST_READ)];
     let name = match std::str::from_utf8(raw) {
         Ok(name) => name.to_owned(),
         Err(_) if is_utf8 => String::from_utf8_lossy(raw).into_owned(),

@@ -1,26 +1,23 @@
 //! The table of contents of a book: the chapters, and the pages that they begin on.
 
+use std::collections::HashMap;
+
 use super::package::{Package, resolved};
 use crate::archive::Archive;
 use crate::draft::{Draft, Stop, in_one_line};
 use crate::parts::optional;
 use crate::xml::Xml;
 
-/// A chapter.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Chapter {
-    pub(super) title: String,
-    /// The part with the page that it begins on.
-    pub(super) page: String,
-}
+/// The titles of the chapters in the order of the table of contents, by the part with the page that they begin on.
+pub(super) type Chapters = HashMap<String, Vec<String>>;
 
-/// The chapters in the order of the table of contents.
+/// Reads the table of contents.
 pub(super) fn chapters(
     archive: &Archive<'_>,
     package: &Package,
     draft: &mut Draft,
-) -> Result<Vec<Chapter>, Stop> {
-    let mut chapters = Vec::new();
+) -> Result<Chapters, Stop> {
+    let mut chapters = Chapters::new();
     if let Some(part) = &package.navigation {
         optional(archive, part, draft, |xml| navigation(xml, part, false, &mut chapters))?;
     }
@@ -31,12 +28,7 @@ pub(super) fn chapters(
 }
 
 /// The links of the list that is the table of contents; lists of pages and of landmarks are none.
-fn navigation(
-    xml: &mut Xml<'_>,
-    part: &str,
-    is_inside: bool,
-    chapters: &mut Vec<Chapter>,
-) -> Result<(), Stop> {
+fn navigation(xml: &mut Xml<'_>, part: &str, is_inside: bool, chapters: &mut Chapters) -> Result<(), Stop> {
     xml.each(|xml, element| match element.name() {
         "nav" => {
             let is_contents =
@@ -53,7 +45,7 @@ fn navigation(
 }
 
 /// The points of the older form: each has its label before the page that it leads to, and then those below it.
-fn ncx(xml: &mut Xml<'_>, part: &str, label: &mut String, chapters: &mut Vec<Chapter>) -> Result<(), Stop> {
+fn ncx(xml: &mut Xml<'_>, part: &str, label: &mut String, chapters: &mut Chapters) -> Result<(), Stop> {
     xml.each(|xml, element| match element.name() {
         "navLabel" => {
             *label = in_one_line(&xml.text()?);
@@ -69,8 +61,8 @@ fn ncx(xml: &mut Xml<'_>, part: &str, label: &mut String, chapters: &mut Vec<Cha
     })
 }
 
-fn add(chapters: &mut Vec<Chapter>, title: String, page: String) {
+fn add(chapters: &mut Chapters, title: String, page: String) {
     if !title.is_empty() {
-        chapters.push(Chapter { title, page });
+        chapters.entry(page).or_default().push(title);
     }
 }

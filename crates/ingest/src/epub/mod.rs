@@ -4,6 +4,8 @@
 mod contents;
 mod package;
 
+use std::collections::HashMap;
+
 use minions_documents::Place;
 
 use crate::Kind;
@@ -12,7 +14,7 @@ use crate::draft::{CUT, DAMAGED, Draft, Stop};
 use crate::encoding::decode;
 use crate::html::text_of;
 use crate::reading::{Limits, Problem, Reading};
-use contents::{Chapter, chapters};
+use contents::{Chapters, chapters};
 use package::{Package, locked_parts, package};
 
 /// Reads a book.
@@ -60,27 +62,24 @@ fn content(archive: &Archive<'_>, page: &str, limits: &Limits) -> Result<Option<
     }
 }
 
-fn write_page(markup: &str, page: &str, chapters: &[Chapter], draft: &mut Draft) -> Result<(), Stop> {
+fn write_page(markup: &str, page: &str, chapters: &Chapters, draft: &mut Draft) -> Result<(), Stop> {
     let shown = text_of(markup);
     if shown.text.trim().is_empty() {
         return Ok(());
     }
     draft.push(if draft.is_empty() { "" } else { "\n\u{c}" })?;
     let start = draft.chars();
-    let here = || chapters.iter().filter(|chapter| chapter.page == page);
+    let headings = || shown.headings.iter();
+    let by_title: HashMap<String, usize> =
+        headings().rev().map(|(offset, heading)| (plain(heading), *offset)).collect();
     let mut places = Vec::new();
-    for chapter in here() {
-        let found = shown.headings.iter().find(|(_, heading)| is_same(heading, &chapter.title));
-        match found {
-            // The first chapter of a page has whatever stands before its heading.
-            Some((offset, _)) if !places.is_empty() => places.push((*offset, &chapter.title)),
-            _ if places.is_empty() => places.push((0, &chapter.title)),
-            // Where in the page it begins is not known.
-            _ => {}
-        }
+    for title in chapters.get(page).into_iter().flatten() {
+        // The first chapter of a page has whatever stands before its heading. Where others begin, headings tell.
+        let offset = if places.is_empty() { Some(&0) } else { by_title.get(&plain(title)) };
+        places.extend(offset.map(|offset| (*offset, title)));
     }
     if chapters.is_empty() {
-        places.extend(shown.headings.iter().map(|(offset, heading)| (*offset, heading)));
+        places.extend(headings().map(|(offset, heading)| (*offset, heading)));
     }
     for (offset, title) in places {
         draft.place_at(start + offset, Place::Chapter(title.clone()));
@@ -88,13 +87,7 @@ fn write_page(markup: &str, page: &str, chapters: &[Chapter], draft: &mut Draft)
     draft.push(&shown.text)
 }
 
-/// Whether two titles are the same but for spaces and letter case.
-fn is_same(one: &str, other: &str) -> bool {
-    let letters = |text: &str| {
-        text.chars()
-            .filter(|letter| letter.is_alphanumeric())
-            .flat_map(char::to_lowercase)
-            .collect::<String>()
-    };
-    letters(one) == letters(other)
+/// A title without spaces, signs and letter case.
+fn plain(title: &str) -> String {
+    title.chars().filter(|letter| letter.is_alphanumeric()).flat_map(char::to_lowercase).collect()
 }

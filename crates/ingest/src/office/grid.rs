@@ -93,10 +93,14 @@ impl<'s> Grid<'s> {
             return;
         }
         self.going_on.retain(|_, (last, _)| *last >= row);
-        for (column, (_, text)) in &self.going_on {
-            if let Err(at) = cells.binary_search_by_key(column, |(column, _)| *column) {
-                cells.insert(at, (*column, text.clone()));
-            }
+        let missing = self
+            .going_on
+            .iter()
+            .filter(|(column, _)| cells.binary_search_by_key(*column, |(column, _)| *column).is_err());
+        let missing: Vec<_> = missing.map(|(column, (_, text))| (*column, text.clone())).collect();
+        if !missing.is_empty() {
+            cells.extend(missing);
+            cells.sort_by_key(|(column, _)| *column);
         }
         for (column, text) in cells {
             if let Some(last) = self.merged.get(&(row, *column))

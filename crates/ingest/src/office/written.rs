@@ -16,6 +16,9 @@ pub(super) struct Writer<'d> {
     pages: Vec<usize>,
 }
 
+/// How much of a heading is a place's name, in characters.
+const TITLE: usize = 200;
+
 /// What was written last.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Last {
@@ -28,6 +31,8 @@ enum Last {
 #[derive(Default)]
 pub(super) struct Flat {
     pub(super) text: String,
+    /// Whether there is but one block, whose bullet would say nothing.
+    is_one: bool,
     notes: Vec<String>,
     rows: Vec<String>,
     page_before: bool,
@@ -70,7 +75,8 @@ impl<'d> Writer<'d> {
             self.begin(if is_item { Last::Item } else { Last::Paragraph })?;
             let label = labelled(paragraph);
             if paragraph.is_heading {
-                self.draft.place(Place::Heading(in_one_line(&format!("{label}{text}"))));
+                let title = in_one_line(&format!("{label}{text}"));
+                self.draft.place(Place::Heading(title.chars().take(TITLE).collect()));
             } else if is_item {
                 self.draft.push(&"  ".repeat(usize::from(paragraph.level)))?;
             }
@@ -155,7 +161,7 @@ pub(super) fn text_of(blocks: &[Block]) -> String {
 
 /// The blocks in one line. The rows of tables in it stand apart.
 pub(super) fn flat(blocks: &[Block]) -> Flat {
-    let mut flat = Flat::default();
+    let mut flat = Flat { is_one: blocks.len() == 1, ..Flat::default() };
     for block in blocks {
         match block {
             Block::Paragraph(paragraph) => flat.paragraph(paragraph),
@@ -172,7 +178,10 @@ impl Flat {
             if !self.text.is_empty() {
                 self.text.push(' ');
             }
-            self.text.push_str(&labelled(paragraph));
+            let label = labelled(paragraph);
+            if !self.is_one || label.chars().any(char::is_alphanumeric) {
+                self.text.push_str(&label);
+            }
             self.text.push_str(&text);
         }
         self.notes.extend(paragraph.notes.iter().cloned());

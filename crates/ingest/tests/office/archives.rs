@@ -160,3 +160,67 @@ fn xml_bombs_give_nothing() {
     let deep = Word::of(&"<w:sdt>".repeat(100_000)).zip().bytes();
     assert_eq!(tried(deep).unwrap_err().to_string(), "a looks like a bomb: its XML is nested too deeply");
 }
+
+#[test]
+fn what_is_named_very_often_is_read_within_the_limits() {
+    let note = "word ".repeat(2000);
+    let refers = "<w:r><w:footnoteReference w:id='1'/></w:r>".repeat(5000);
+    let word = Word::of(&format!("<w:p><w:r><w:t>Text</w:t></w:r>{refers}</w:p>"))
+        .part("footnotes", &format!("<w:footnote w:id='1'>{}</w:footnote>", p(&note)));
+    let read = reading(word.zip().bytes());
+    assert_eq!(read.text.matches("word word").count(), 1000);
+    let limits = Limits { archive: 200_000, text: 50_000, ..Limits::default() };
+    let sheet = "<sheetData><row>".to_owned() + &"<c t='s'><v>0</v></c>".repeat(3000) + "</row></sheetData>";
+    let mut zip = crate::workbooks::workbook(&[("A", "visible", &sheet)]);
+    let shared = format!("<sst><si><t>{}</t></si></sst>", "x".repeat(30_000));
+    zip = zip.with("xl/shared.xml", shared.as_bytes());
+    let read = minions_ingest::read("a", zip.bytes(), &limits).unwrap();
+    assert!(read.text.len() <= 50_000 && read.notes[0].contains("too long"), "{:?}", read.notes);
+    // One slide that is shown a thousand times costs as much as a thousand slides.
+    let slide = crate::slides::slide(&crate::slides::shape("body", &["x"])).replace('x', &"x".repeat(500));
+    let mut show = Zip::default();
+    let list = "<p:sldId r:id='s'/>".repeat(1000);
+    show.file("[Content_Types].xml", b"<Types/>")
+        .file("ppt/presentation.xml", format!("<p:x><p:sldIdLst>{list}</p:sldIdLst></p:x>").as_bytes())
+        .file(
+            "ppt/_rels/presentation.xml.rels",
+            crate::word::relations(&crate::word::relation("s", "slide", "s.xml")).as_bytes(),
+        )
+        .file("ppt/s.xml", slide.as_bytes());
+    let limits = Limits { archive: 200_000, ..Limits::default() };
+    let error = minions_ingest::read("a", show.bytes(), &limits).unwrap_err();
+    assert_eq!(error.problem, Problem::TooMuchInside { limit: 200_000 });
+}
+
+#[test]
+fn kinds_are_known_by_their_media_types() {
+    let types = |main: &str| {
+        format!(
+            "<Types><Default Extension='xlsx' ContentType='application/vnd.openxmlformats-officedocument.spreadsheetml.sheet'/>\
+             <Override PartName='/d.xml' ContentType='application/{main}.main+xml'/></Types>"
+        )
+    };
+    for (main, kind) in [
+        ("vnd.openxmlformats-officedocument.wordprocessingml.document", Kind::Docx),
+        ("vnd.ms-word.document.macroEnabled", Kind::Docx),
+        ("vnd.openxmlformats-officedocument.presentationml.slideshow", Kind::Pptx),
+        ("vnd.openxmlformats-officedocument.spreadsheetml.template", Kind::Workbook),
+    ] {
+        let error = tried(Zip::of(&[("[Content_Types].xml", &types(main))]).bytes()).unwrap_err();
+        assert_eq!(
+            (error.kind, error.to_string().as_str()),
+            (kind, "a is damaged: its main part is missing")
+        );
+    }
+    let other = [
+        ("xl/workbook.bin", "binary workbook"),
+        ("Index/Document.iwa", "Pages, Numbers"),
+        ("visio/document.xml", "Visio"),
+    ];
+    for (part, said) in other {
+        assert!(tried(Zip::of(&[(part, "x")]).bytes()).unwrap_err().to_string().contains(said));
+    }
+    let java =
+        Zip::of(&[("META-INF/MANIFEST.MF", "x"), ("META-INF/container.xml", "<x/>"), ("a.txt", "one")]);
+    assert_eq!(all(java.bytes()).len(), 3);
+}

@@ -52,6 +52,15 @@ impl Zip {
         self.raw(name, &Header::of(content, content), content)
     }
 
+    /// The same files, with another content of one.
+    pub(crate) fn with(&self, name: &str, content: &[u8]) -> Self {
+        let mut zip = Self::default();
+        for (known, old) in &self.files {
+            zip.file(known, if known == name { content } else { old });
+        }
+        zip
+    }
+
     /// The same files, none compressed.
     pub(crate) fn all_stored(&self) -> Self {
         let mut zip = Self::default();

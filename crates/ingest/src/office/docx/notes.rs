@@ -29,24 +29,25 @@ impl Notes {
         }
     }
 
-    /// Puts the mark of a note into the paragraph, and the note behind it. Notes are numbered as they are referred to.
+    /// Puts the mark of a note into the paragraph, and the note behind it, where it is referred to first. Notes are
+    /// numbered as they are referred to.
     pub(super) fn refer(&mut self, kind: &str, id: &str, paragraph: &mut Paragraph) {
         let (notes, mark) = match kind {
             "footnoteReference" => {
                 self.footnotes_seen += 1;
-                (&self.footnotes, self.footnotes_seen.to_string())
+                (&mut self.footnotes, self.footnotes_seen.to_string())
             }
             "endnoteReference" => {
                 self.endnotes_seen += 1;
-                (&self.endnotes, counted(self.endnotes_seen, "lowerRoman"))
+                (&mut self.endnotes, counted(self.endnotes_seen, "lowerRoman"))
             }
             _ => {
-                paragraph.notes.extend(self.comments.get(id).cloned());
+                paragraph.notes.extend(self.comments.remove(id));
                 return;
             }
         };
         let mark = format!("[{mark}]");
-        if let Some(note) = notes.get(id) {
+        if let Some(note) = notes.remove(id) {
             paragraph.notes.push(format!("{mark} {note}"));
         }
         paragraph.text.push_str(&mark);

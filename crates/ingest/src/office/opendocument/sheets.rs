@@ -56,17 +56,19 @@ impl Body<'_> {
         grid: &mut Grid<'_>,
     ) -> Result<Vec<(u32, String)>, Stop> {
         let mut cells = Vec::new();
-        let mut column: u32 = 1;
+        let (mut column, mut size): (u32, usize) = (1, 0);
         xml.each(|xml, element| {
             let repeats: u32 = element.number("number-columns-repeated").unwrap_or(1).max(1);
             if element.name() == "table-cell" {
                 let text = self.value(xml, element, row, grid)?;
-                if !text.is_empty() {
+                let copies = repeats.min(REPEATS);
+                size = size.saturating_add(text.len() * copies as usize);
+                if !text.is_empty() && size <= self.draft.room() + text.len() {
                     let down: u32 = element.number("number-rows-spanned").unwrap_or(1);
                     if down > 1 {
                         grid.merge(row, column, row.saturating_add(down - 1));
                     }
-                    for again in 0..repeats.min(REPEATS) {
+                    for again in 0..copies {
                         cells.push((column.saturating_add(again), text.clone()));
                     }
                     if repeats > REPEATS {

@@ -45,12 +45,14 @@ fn written(archive: &Archive<'_>, draft: &mut Draft) -> Result<(), Stop> {
     for part in parts.iter().filter(|part| matches!(part.kind.as_str(), "commentAuthors" | "authors")) {
         optional(archive, &part.target, draft, |xml| read_authors(xml, &mut authors))?;
     }
+    let by_id: HashMap<&str, &str> =
+        parts.iter().map(|part| (part.id.as_str(), part.target.as_str())).collect();
     for (number, id) in (1..).zip(&order) {
-        let part = parts.iter().find(|part| part.id == *id && archive.has(&part.target));
+        let part = by_id.get(id.as_str()).filter(|part| archive.has(part));
         draft.push(if number == 1 { "" } else { "\n\u{c}" })?;
         draft.place(Place::Slide(number));
         match part {
-            Some(part) => write_slide(archive, number, &part.target, &authors, draft)?,
+            Some(part) => write_slide(archive, number, part, &authors, draft)?,
             None => draft.note(DAMAGED),
         }
     }

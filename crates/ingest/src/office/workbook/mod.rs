@@ -6,6 +6,8 @@ mod sheet;
 mod strings;
 mod styles;
 
+use std::collections::HashMap;
+
 use super::grid::{Comments, Grid, Merged, cell};
 use super::package::{Relation, main_part, relations};
 use crate::Kind;
@@ -47,8 +49,10 @@ fn written(archive: &Archive<'_>, draft: &mut Draft) -> Result<(), Stop> {
         optional(archive, &strings.target, draft, |xml| shared.strings.read(xml))?;
     }
     let mut seen = Seen::default();
+    let by_id: HashMap<&str, &Relation> =
+        relations.iter().map(|relation| (relation.id.as_str(), relation)).collect();
     for sheet in &sheets {
-        let relation = relations.iter().find(|relation| relation.id == sheet.relation);
+        let relation = by_id.get(sheet.relation.as_str()).copied();
         if let Some(relation) = relation.filter(|relation| relation.kind == "worksheet") {
             write_sheet(archive, sheet, relation, &shared, draft, &mut seen)?;
         }

@@ -78,13 +78,17 @@ impl<'s> Sheet<'s> {
 
     fn row(&mut self, xml: &mut Xml<'_>, row: u32, draft: &mut Draft) -> Result<(), Stop> {
         let mut cells: Vec<(u32, String)> = Vec::new();
-        let mut column = 0;
+        let (mut column, mut size) = (0, 0);
         xml.each(|xml, element| {
             let named = element.attr("r").and_then(|name| cell(&name)).map(|(_, column)| column);
             column = named.filter(|named| *named > column).unwrap_or(column + 1);
-            let text = self.value(xml, element)?;
-            if !text.is_empty() {
-                cells.push((column, text));
+            // A text that all cells share may be long.
+            if size <= draft.room() {
+                let text = self.value(xml, element)?;
+                size += text.len();
+                if !text.is_empty() {
+                    cells.push((column, text));
+                }
             }
             Ok(())
         })?;
