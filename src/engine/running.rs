@@ -190,6 +190,7 @@ impl JobRun {
             worker,
             prompts: &prompts,
             task: &job.task,
+            is_task_own: true,
             context: &job.context,
             doc_metadata: job.doc_metadata.as_deref(),
             known: &nothing,
@@ -208,7 +209,9 @@ impl JobRun {
         };
         let assignment = match &posed {
             None => as_asked,
-            Some(Posed { task, known }) => Assignment { task, known, ..as_asked },
+            Some(Posed { task, is_own, known }) => {
+                Assignment { task, is_task_own: *is_own, known, ..as_asked }
+            }
         };
         let answer = match &job.protocol {
             Protocol::Minion(params) => {
