@@ -3,6 +3,7 @@
 //! In: words of the command line, text on stdin. Out: the answer, as it comes on a terminal; sources and cost on stderr.
 //! The question becomes a job in JSON and runs like any other; nothing here can do what a job can't.
 
+mod keys;
 mod options;
 pub(in crate::cli) mod session;
 mod stdin;
@@ -134,7 +135,9 @@ impl Program {
         };
         stage.end(answer.clone());
         showing.wait();
-        outcome.map(|result| Answered { result, answer: answer.unwrap_or_default() })
+        outcome
+            .map(|result| Answered { result, answer: answer.unwrap_or_default() })
+            .map_err(|failure| keys::with_remedy(failure, &self.environment))
     }
 }
 
