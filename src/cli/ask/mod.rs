@@ -4,6 +4,7 @@
 //! The question becomes a job in JSON and runs like any other; nothing here can do what a job can't.
 
 mod estimate;
+mod keys;
 mod options;
 pub(in crate::cli) mod session;
 mod stdin;
@@ -151,7 +152,9 @@ impl Program {
         };
         stage.end(answer.clone());
         showing.wait();
-        outcome.map(|result| Answered { result, answer: answer.unwrap_or_default() })
+        outcome
+            .map(|result| Answered { result, answer: answer.unwrap_or_default() })
+            .map_err(|failure| keys::with_remedy(failure, &self.environment))
     }
 }
 
