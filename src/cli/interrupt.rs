@@ -1,5 +1,7 @@
 //! What may end the program from outside: signals, the machine's limit of CPU time, the deadline of a batch.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 use std::{fs, io, thread};
 
@@ -21,7 +23,11 @@ const LAST_CPU_TIME: Duration = Duration::from_millis(500);
 
 /// Hears what asks the program to end. The signals among it no longer kill.
 #[derive(Clone, Debug)]
-pub(crate) struct Interrupt(watch::Receiver<Heard>);
+pub(crate) struct Interrupt {
+    heard: watch::Receiver<Heard>,
+    /// Whether SIGINT stops what is under way, and not the program.
+    stays: Arc<AtomicBool>,
+}
 
 /// What came so far.
 #[derive(Clone, Copy, Debug, Default)]
@@ -29,6 +35,8 @@ struct Heard {
     first: Option<Cause>,
     /// A second signal.
     again: bool,
+    /// How often SIGINT came while the program stays.
+    stops: u64,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -49,6 +57,8 @@ impl Interrupt {
         }
         let (tell, heard) = watch::channel(Heard::default());
         let of_cpu_time = tell.clone();
+        let stays = Arc::new(AtomicBool::new(false));
+        let staying = Arc::clone(&stays);
         let listen = move || {
             let mut ended: Option<(Cause, i32, Instant)> = None;
             loop {
@@ -62,23 +72,42 @@ impl Interrupt {
                     }
                 };
                 for signal in came.into_iter().filter(|signal| *signal != SIGXFSZ) {
+                    if signal == SIGINT && staying.load(Relaxed) && ended.is_none() {
+                        tell.send_modify(|heard| heard.stops += 1);
+                        continue;
+                    }
                     // A terminal that goes away is told by the kernel and by the shell.
                     let again = ended.is_some() && signal != SIGHUP;
                     let (first, ..) = *ended.get_or_insert((Cause::Signal(signal), signal, Instant::now()));
                     tell.send_modify(|heard| {
-                        *heard = Heard { first: heard.first.or(Some(first)), again: heard.again || again };
+                        heard.first = heard.first.or(Some(first));
+                        heard.again |= again;
                     });
                 }
             }
         };
         thread::Builder::new().name("signals".to_owned()).spawn(listen)?;
         watch_cpu_time(of_cpu_time)?;
-        Ok(Self(heard))
+        Ok(Self { heard, stays })
+    }
+
+    /// From now on SIGINT stops what is under way, and not the program.
+    pub(crate) fn stay(&self) {
+        self.stays.store(true, Relaxed);
+    }
+
+    /// Waits for the next SIGINT that stops what is under way.
+    pub(crate) async fn stopped(&mut self) {
+        let before = self.heard.borrow().stops;
+        if self.heard.wait_for(|heard| heard.stops > before).await.is_err() {
+            std::future::pending().await
+        }
     }
 
     /// Waits for the first of it.
     pub(crate) async fn heard(&mut self) -> Failure {
-        let first = self.0.wait_for(|heard| heard.first.is_some()).await.ok().and_then(|heard| heard.first);
+        let first =
+            self.heard.wait_for(|heard| heard.first.is_some()).await.ok().and_then(|heard| heard.first);
         let (name, kind) = match first {
             Some(Cause::Signal(SIGINT)) => ("SIGINT", FailureKind::Cancelled),
             Some(Cause::Signal(SIGHUP)) => ("SIGHUP", FailureKind::HungUp),
@@ -95,7 +124,7 @@ impl Interrupt {
 
     /// Waits for a second signal: whoever sent it wants no last words.
     pub(crate) async fn heard_again(&mut self) {
-        if self.0.wait_for(|heard| heard.again).await.is_err() {
+        if self.heard.wait_for(|heard| heard.again).await.is_err() {
             std::future::pending().await
         }
     }

@@ -7,6 +7,7 @@ pub(crate) mod ask;
 mod batch;
 pub(crate) mod columns;
 mod container;
+mod conversation;
 pub(crate) mod demo;
 mod digits;
 pub(crate) mod doctor;

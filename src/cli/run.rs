@@ -94,6 +94,7 @@ impl Program {
     ) -> Result<RunOutcome, Failure> {
         type Find = Box<dyn FnOnce() -> Result<Found, Failure> + Send>;
         let (source, find): (Source, Find) = match work {
+            Work::Ask(args) if args.is_conversation() => return self.converse(*args, events).await,
             Work::Ask(args) => return self.ask(*args, events).await,
             Work::Look(source) => (source.clone(), Box::new(move || source.look())),
             Work::One(source) => (source.clone(), Box::new(move || source.one())),

@@ -65,6 +65,7 @@ pub use turn::SessionReport;
 
 use crate::chat::secrets::Redactor;
 use crate::config::{ENV_LOG_DIR, LOG_DIR};
+use crate::documents::Document;
 use crate::envelope::Envelope;
 use crate::error::{Failure, FailureKind};
 use crate::events::{EventKind, EventListener, Events};
@@ -168,6 +169,15 @@ impl Engine {
         let job = session_turn::with_files(Arc::new(job.clone()), &self.0.config.environment).await?;
         let files = files::read(&job, &self.0, &self.events(Vec::new(), None)).await?;
         Ok(JobEstimate::of(&job, &files, leaves))
+    }
+
+    /// The documents of a job: its own, and those of its files, read as for a run.
+    ///
+    /// # Errors
+    /// [`FailureKind::Input`] for a file that can't be read.
+    pub async fn documents(&self, job: Job) -> Result<Arc<[Document]>, Failure> {
+        let job = session_turn::with_files(Arc::new(job), &self.0.config.environment).await?;
+        Ok(files::read(&job, &self.0, &Events::off()).await?.documents)
     }
 
     /// Remote tokens that all jobs have spent so far. A call under way counts with the estimate of its prompt.

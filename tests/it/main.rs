@@ -20,6 +20,7 @@ mod client_kwargs;
 mod command_line;
 mod container;
 mod context_files;
+mod conversation;
 mod conversations;
 mod demo;
 mod docs;

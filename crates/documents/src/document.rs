@@ -87,17 +87,6 @@ pub enum Place {
     },
 }
 
-impl Place {
-    /// The place with the document's name, as people cite it: `annual.pdf p. 40`, `src/a.rs:88`.
-    pub fn in_document(&self, name: &str) -> String {
-        match self {
-            Self::Line(line) => format!("{name}:{line}"),
-            Self::Section { heading, line } => format!("{name}:{line} ({heading})"),
-            place => format!("{name} {place}"),
-        }
-    }
-}
-
 impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -236,9 +225,6 @@ mod tests {
             assert_eq!(document.place_at(offset).unwrap().to_string(), place, "{offset}");
         }
         assert_eq!(Document::default().place_at(0), None);
-        assert_eq!(Place::Line(88).in_document("src/a.rs"), "src/a.rs:88");
-        assert_eq!(Place::Page(40).in_document("annual.pdf"), "annual.pdf p. 40");
-        assert_eq!(document.place_at(6).unwrap().in_document("a.md"), "a.md:4 (Ä)");
     }
 
     #[test]

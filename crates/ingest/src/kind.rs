@@ -120,12 +120,20 @@ impl Kind {
 }
 
 /// Whether the bytes are a text: in UTF-16 or UTF-32, or in any encoding of bytes without control characters but a few
-/// zeros.
+/// zeros. UTF-8 without zeros may have more of them: fields of FIX, letters that are struck over, the end of a DOS file.
 fn is_text(bytes: &[u8]) -> bool {
     let head = &bytes[..bytes.len().min(TEXT_WITHIN)];
-    let control = |byte: &u8| *byte < b' ' && !matches!(byte, b'\0' | b'\t'..=b'\r' | 0x1b);
+    let control = |byte: &&u8| **byte < b' ' && !matches!(byte, b'\0' | b'\t'..=b'\r' | 0x1b);
     let zeros = head.iter().filter(|byte| **byte == 0).count();
-    !head.iter().any(control) && zeros * 10 <= head.len() || Wide::of(bytes).is_some()
+    let controls = head.iter().filter(control).count();
+    controls == 0 && zeros * 10 <= head.len()
+        || zeros == 0 && controls * 5 <= head.len() && is_utf8(head, bytes.len() > head.len())
+        || Wide::of(bytes).is_some()
+}
+
+/// Whether the bytes are UTF-8, or the beginning of it that was cut.
+fn is_utf8(bytes: &[u8], is_cut: bool) -> bool {
+    std::str::from_utf8(bytes).map_or_else(|error| is_cut && error.error_len().is_none(), |_| true)
 }
 
 #[cfg(test)]
@@ -152,6 +160,11 @@ mod tests {
             (b"\0\0\0a", Kind::Text),
             (b"a log\0with a zero", Kind::Text),
             (b"zeros\0\0\0", Kind::Unknown),
+            (b"8=FIX.4.2\x019=145\x0135=D\x01", Kind::Text),
+            (b"N\x08NA\x08AM\x08ME\x08E of a page of a manual", Kind::Text),
+            (b"A text of DOS\r\n\x1a", Kind::Text),
+            (b"\x01\x02\x03\x04abcdef", Kind::Unknown),
+            (b"\x1f\x8b\x08\x20packed", Kind::Unknown),
             (b"a\0b\0\x01\x02", Kind::Unknown),
         ];
         for (bytes, kind) in cases {

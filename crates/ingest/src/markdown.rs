@@ -87,20 +87,20 @@ mod tests {
         assert_eq!(document.text, text);
         let place = |words: &str| {
             let offset = text[..text.find(words).unwrap()].chars().count();
-            document.place_at(offset).unwrap().in_document("a.md")
+            document.place_at(offset).unwrap().to_string()
         };
         for (words, expected) in [
-            ("title", "a.md:2"),
-            ("# not one", "a.md:3"),
-            ("intro", "a.md:5"),
-            ("# One", "a.md:6 (One)"),
-            ("# comment", "a.md:9 (One)"),
-            ("# c\n", "a.md:14 (One)"),
-            ("Two", "a.md:16 (Two)"),
-            ("#hashtag", "a.md:18 (Two)"),
-            ("####### seven", "a.md:20 (Two)"),
-            ("| a |", "a.md:23 (Two)"),
-            ("last", "a.md:26 (Three `x`)"),
+            ("title", "line 2"),
+            ("# not one", "line 3"),
+            ("intro", "line 5"),
+            ("# One", "line 6 (One)"),
+            ("# comment", "line 9 (One)"),
+            ("# c\n", "line 14 (One)"),
+            ("Two", "line 16 (Two)"),
+            ("#hashtag", "line 18 (Two)"),
+            ("####### seven", "line 20 (Two)"),
+            ("| a |", "line 23 (Two)"),
+            ("last", "line 26 (Three `x`)"),
         ] {
             assert_eq!(place(words), expected);
         }

@@ -4,30 +4,33 @@
 //! The question becomes a job in JSON and runs like any other; nothing here can do what a job can't.
 
 mod options;
+pub(in crate::cli) mod session;
 mod stdin;
 mod task;
 mod words;
 
 use std::io::{self, IsTerminal, Write};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use minions::Status;
 use minions::config::Environment;
-use minions::engine::{CancelToken, JobResult, RunLimits};
+use minions::engine::{CancelToken, Engine, JobResult, RunLimits};
 use minions::error::{Exit, Failure, FailureKind};
 use minions::events::EventListener;
 use minions::settings::Settings;
+use serde_json::Value;
 
 use super::events_file::EventsFile;
 use super::interrupt::RunDeadline;
 use super::program::Program;
 use super::run::RunOutcome;
-use super::screen::{self, Cost, Stage, Terminal, clean, columns, ranked, sources};
+use super::screen::{self, Cite, Cost, Stage, Terminal, columns, ranked, sources};
 use super::stdout;
 
 pub(crate) use options::{AskArgs, AskOptions, EXAMPLES};
-use task::{Models, Piped, Task};
-use words::Words;
+pub(in crate::cli) use task::{Models, Piped, ROUNDS, Task};
+pub(in crate::cli) use words::Words;
 
 impl Program {
     /// Answers the question that `args` ask.
@@ -40,11 +43,10 @@ impl Program {
         events: Option<Arc<EventsFile>>,
     ) -> Result<RunOutcome, Failure> {
         let is_json = args.options.json;
-        let told = |outcome: Result<RunOutcome, Failure>| match outcome {
+        match self.answer(args, events).await {
             Err(failure) if !is_json => Ok(RunOutcome::Told(screen::tell(&failure))),
             other => other,
-        };
-        told(self.answer(args, events).await)
+        }
     }
 
     async fn answer(mut self, args: AskArgs, events: Option<Arc<EventsFile>>) -> Result<RunOutcome, Failure> {
@@ -54,37 +56,77 @@ impl Program {
             let words = Words::of(words, options.context.clone())?;
             let settings = settings(&environment)?;
             let models = Models::of(&options, &settings)?;
-            let asked = Asked::new(words, stdin::read()?)?;
+            let session = session::named(&options, &environment)?;
+            let mut asked = Asked::new(words, stdin::read()?)?;
+            if asked.files.is_empty()
+                && asked.piped.is_nothing()
+                && let Some(session) = &session
+                && let Some(contents) = session::contents(session, &environment)?
+            {
+                asked.files = session::files(&contents, &here()?);
+            }
             let Asked { question, files, piped } = &asked;
-            let job = Task { question, files, piped, options: &options, models: &models }.job()?;
-            Ok((job, asked, options, settings.environment()))
+            let (options, session) = (&options, session.as_ref());
+            let job = Task { question, files, piped, options, models: &models, session }.job()?;
+            Ok((job, asked, options.clone(), settings.environment()))
         };
         let (job, asked, options, environment) = self.beside(RunDeadline::of(None), read).await?;
         self.environment = environment;
         let engine = self.engine(false, RunLimits::default());
-        let checker = engine.clone();
-        let job = self.beside(RunDeadline::of(None), move || checker.job(job)).await?;
-        let is_quiet = self.options.quiet;
-        let has_line = Terminal::of(&io::stderr()).can_redraw;
-        let (stage, showing) = Stage::open(!options.json, !is_quiet)?;
-        let mut listeners: Vec<Arc<dyn EventListener>> = vec![Arc::clone(&stage) as _];
-        listeners.extend(self.listeners(events, !has_line));
-        if !has_line {
-            listeners.extend(self.progress());
-        }
         let cancel = CancelToken::new();
-        let outcome = {
-            let mut running = std::pin::pin!(self.solve(&engine, job, listeners, &cancel));
+        let answered = {
+            let mut answering = std::pin::pin!(self.put(&engine, job, !options.json, events, &cancel));
             tokio::select! {
-                outcome = &mut running => outcome,
+                answered = &mut answering => answered,
                 () = stdout::reader_has_gone() => {
-                    cancel.cancel_because(unread());
-                    running.await
+                    cancel.cancel_because(Failure::new(FailureKind::Cancelled, UNREAD));
+                    answering.await
                 }
             }
         };
         // What was piped in has been read.
         drop(asked);
+        let Answered { result, answer } = match answered {
+            // Nobody is left to tell.
+            Err(failure) if failure.kind == FailureKind::Cancelled && failure.message == UNREAD => {
+                return Ok(RunOutcome::Told(Exit::Failed));
+            }
+            answered => answered?,
+        };
+        if options.json {
+            return Ok(RunOutcome::Result(Box::new(result)));
+        }
+        let is_written = io::stdout().is_terminal() || write_answer(&answer);
+        if !self.options.quiet {
+            let text = self.redactor.clean(&below(&result, options.cite.unwrap_or_default()));
+            // A closed stderr is no reason to fail.
+            let _ = screen::start_line(&text);
+        }
+        Ok(RunOutcome::Told(if is_written { Exit::Success } else { Exit::Failed }))
+    }
+
+    /// Runs `job`, in JSON, and shows how far it is, and its answer as it comes if it `streams` and a terminal is there.
+    ///
+    /// # Errors
+    /// Those of the job.
+    pub(super) async fn put(
+        &self,
+        engine: &Engine,
+        job: Value,
+        streams: bool,
+        events: Option<Arc<EventsFile>>,
+        cancel: &CancelToken,
+    ) -> Result<Answered, Failure> {
+        let checker = engine.clone();
+        let job = self.beside(RunDeadline::of(None), move || checker.job(job)).await?;
+        let has_line = Terminal::of(&io::stderr()).can_redraw;
+        let (stage, showing) = Stage::open(streams, !self.options.quiet)?;
+        let mut listeners: Vec<Arc<dyn EventListener>> = vec![Arc::clone(&stage) as _];
+        listeners.extend(self.listeners(events, !has_line));
+        if !has_line {
+            listeners.extend(self.progress());
+        }
+        let outcome = self.solve(engine, job, listeners, cancel).await;
         let answer = match &outcome {
             Ok(result) => Ok(self.redactor.clean(&result.final_answer)),
             Err(failure) if failure.kind.exit() == Exit::Failed => Err("broken off"),
@@ -92,46 +134,42 @@ impl Program {
         };
         stage.end(answer.clone());
         showing.wait();
-        let result = match outcome {
-            Ok(result) => result,
-            // Nobody is left to tell.
-            Err(failure) if failure.kind == FailureKind::Cancelled && failure.message == UNREAD => {
-                return Ok(RunOutcome::Told(Exit::Failed));
-            }
-            Err(failure) => return Err(failure),
-        };
-        if options.json {
-            return Ok(RunOutcome::Result(Box::new(result)));
-        }
-        let is_written = io::stdout().is_terminal() || write_answer(&answer.unwrap_or_default());
-        if !is_quiet {
-            let cite = options.cite.unwrap_or_default();
-            // A closed stderr is no reason to fail.
-            let _ = screen::start_line(&self.redactor.clean(&below(&result, cite)));
-        }
-        Ok(RunOutcome::Told(if is_written { Exit::Success } else { Exit::Failed }))
+        outcome.map(|result| Answered { result, answer: answer.unwrap_or_default() })
     }
 }
 
+/// A question that has its answer.
+pub(super) struct Answered {
+    pub result: JobResult,
+    /// The answer without any credential.
+    pub answer: String,
+}
+
 /// The settings of the one who asks, here.
-fn settings(environment: &Environment) -> Result<Settings, Failure> {
-    let here = std::env::current_dir()
-        .map_err(|error| Failure::system(format!("the folder that you are in can't be told: {error}")))?;
-    let settings = Settings::load(environment, &here)?;
+///
+/// # Errors
+/// A settings file that can't be used.
+pub(super) fn settings(environment: &Environment) -> Result<Settings, Failure> {
+    let settings = Settings::load(environment, &here()?)?;
     settings.warnings().iter().for_each(|warning| tracing::warn!("{warning}"));
     Ok(settings)
 }
 
-const UNREAD: &str = "nobody reads stdout any more";
-
-fn unread() -> Failure {
-    Failure::new(FailureKind::Cancelled, UNREAD)
+/// The folder that one works in.
+///
+/// # Errors
+/// It is gone.
+pub(super) fn here() -> Result<PathBuf, Failure> {
+    std::env::current_dir()
+        .map_err(|error| Failure::system(format!("the folder that you are in can't be told: {error}")))
 }
+
+const UNREAD: &str = "nobody reads stdout any more";
 
 /// A question and its documents.
 struct Asked {
     question: String,
-    files: Vec<std::path::PathBuf>,
+    files: Vec<PathBuf>,
     piped: Piped,
 }
 
@@ -151,10 +189,9 @@ impl Asked {
             }
             (None, piped) => {
                 let shown = files.first().map_or("report.pdf".to_owned(), |file| file.display().to_string());
-                let how = if piped.is_nothing() {
-                    format!("minions ask \"Who signed?\" {shown}")
-                } else {
-                    "minions ask \"Who signed?\" < FILE".to_owned()
+                let how = match piped.is_nothing() {
+                    true => format!("minions ask \"Who signed?\" {shown}"),
+                    false => "minions ask \"Who signed?\" < FILE".to_owned(),
                 };
                 Err(Failure::input("there is no question").hint(format!("ask one: {how}")))
             }
@@ -175,7 +212,7 @@ fn write_answer(answer: &str) -> bool {
 }
 
 /// What stands below the answer: how sound it is, its sources, its cost.
-fn below(result: &JobResult, cite: screen::Cite) -> String {
+pub(super) fn below(result: &JobResult, cite: Cite) -> String {
     let (terminal, columns) = (Terminal::of(&io::stderr()), columns(io::stderr()));
     let mut text = String::new();
     if result.status == Status::Partial {
@@ -184,7 +221,7 @@ fn below(result: &JobResult, cite: screen::Cite) -> String {
     }
     let ranked = ranked(result.evidence.as_deref().unwrap_or_default(), &result.final_answer);
     text += &sources(&ranked, cite, terminal, columns);
-    text += &terminal.paint("2", &clean(&Cost::of(result).line()));
+    text += &terminal.paint("2", &Cost::of(result).line());
     text.push('\n');
     text
 }

@@ -1,12 +1,14 @@
 //! What the command line says about a question.
 
 use std::ffi::OsString;
+use std::io::{self, IsTerminal};
 use std::path::PathBuf;
 
 use clap::Args;
 use clap::builder::PossibleValuesParser;
 use minions::job::ProtocolKind;
 
+use super::words::Words;
 use crate::cli::options::RunOptions;
 use crate::cli::screen::Cite;
 
@@ -17,6 +19,8 @@ Examples:
   git diff | minions ask \"What could break?\" > review.md
   minions ask \"What is left to do?\" notes/ --remote anthropic --local ollama/qwen3:8b
   minions ask --json \"Which court?\" ruling.pdf | jq .result.evidence
+  minions ask annual.pdf                      a conversation; /help in it shows what it can do
+  minions ask --continue \"And in 2015?\"
   minions --context annual.pdf --protocol minions
 
 The question stands first or last; the other words are files and folders, `-` the text on stdin.";
@@ -24,7 +28,8 @@ The question stands first or last; the other words are files and folders, `-` th
 /// `minions ask`.
 #[derive(Args, Clone, Debug, Default)]
 pub(crate) struct AskArgs {
-    /// The question, then the files and folders that it is about. Text on stdin is a document, too.
+    /// The question, then the files and folders that it is about. Text on stdin is a document, too. Without a question a
+    /// terminal begins a conversation.
     #[arg(value_name = "QUESTION|FILE")]
     pub words: Vec<OsString>,
     /// What holds for a question in either form.
@@ -33,6 +38,17 @@ pub(crate) struct AskArgs {
     /// The options that hold for every job.
     #[command(flatten)]
     pub each: RunOptions,
+}
+
+impl AskArgs {
+    /// Whether nothing is asked and somebody sits at a terminal, so that a conversation begins.
+    pub(crate) fn is_conversation(&self) -> bool {
+        let has_no_question = || {
+            Words::of(self.words.clone(), self.options.context.clone())
+                .is_ok_and(|words| words.question.is_none())
+        };
+        !self.options.json && io::stdin().is_terminal() && io::stdout().is_terminal() && has_no_question()
+    }
 }
 
 /// Options of a question.
@@ -63,6 +79,12 @@ pub(crate) struct AskOptions {
     /// Rounds at most [default: 5].
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000))]
     pub rounds: Option<u32>,
+    /// Keep the conversation under NAME, or go on with the one of that name.
+    #[arg(long, value_name = "NAME")]
+    pub session: Option<String>,
+    /// Go on with the last conversation.
+    #[arg(long = "continue", conflicts_with = "session")]
+    pub resume: bool,
     /// How much is told of the answer's sources [default: short].
     #[arg(long, value_name = "HOW")]
     pub cite: Option<Cite>,

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use minions::error::Failure;
 use minions::job::{ModelId, Prices, ProtocolKind};
+use minions::sessions::Name;
 use minions::settings::Settings;
 use serde_json::{Map, Value, json};
 use tempfile::TempDir;
@@ -11,7 +12,7 @@ use tempfile::TempDir;
 use super::options::AskOptions;
 
 /// Rounds, as in the original's command line.
-const ROUNDS: u32 = 5;
+pub(in crate::cli) const ROUNDS: u32 = 5;
 /// The supervisor's temperature, as in the original's command line.
 const TEMPERATURE: f64 = 0.2;
 /// The name of the document that comes on stdin.
@@ -21,7 +22,7 @@ const MOST_NAMES: usize = 12;
 
 /// The two models, and what the settings say of them.
 #[derive(Clone, Debug)]
-pub(super) struct Models {
+pub(in crate::cli) struct Models {
     pub local: ModelId,
     pub remote: ModelId,
     /// Dollars for the supervisor's tokens, if anybody knows them.
@@ -35,7 +36,7 @@ impl Models {
     ///
     /// # Errors
     /// A name that can't be read, a pair that is not there, a key's variable that is not set.
-    pub(super) fn of(options: &AskOptions, settings: &Settings) -> Result<Self, Failure> {
+    pub(in crate::cli) fn of(options: &AskOptions, settings: &Settings) -> Result<Self, Failure> {
         let mut pair = settings.pair(options.pair.as_deref())?;
         for (option, given, side) in
             [("--local", &options.local, &mut pair.local), ("--remote", &options.remote, &mut pair.remote)]
@@ -51,17 +52,19 @@ impl Models {
 }
 
 /// A question with its documents.
-pub(super) struct Task<'a> {
+pub(in crate::cli) struct Task<'a> {
     pub question: &'a str,
     pub files: &'a [PathBuf],
     /// What came on stdin.
     pub piped: &'a Piped,
     pub options: &'a AskOptions,
     pub models: &'a Models,
+    /// The session that it is a turn of.
+    pub session: Option<&'a Name>,
 }
 
 /// A document that was piped in.
-pub(super) enum Piped {
+pub(in crate::cli) enum Piped {
     Nothing,
     Text(String),
     /// A file that is no text, in a folder that lives as long as the question.
@@ -73,7 +76,7 @@ impl Piped {
     ///
     /// # Errors
     /// They can't be kept.
-    pub(super) fn of(bytes: Vec<u8>) -> Result<Self, Failure> {
+    pub(in crate::cli) fn of(bytes: Vec<u8>) -> Result<Self, Failure> {
         if bytes.trim_ascii().is_empty() {
             return Ok(Self::Nothing);
         }
@@ -92,7 +95,7 @@ impl Piped {
         }
     }
 
-    pub(super) fn is_nothing(&self) -> bool {
+    pub(in crate::cli) fn is_nothing(&self) -> bool {
         matches!(self, Self::Nothing)
     }
 
@@ -113,8 +116,8 @@ impl Task<'_> {
     ///
     /// # Errors
     /// A file whose name is no text.
-    pub(super) fn job(&self) -> Result<Value, Failure> {
-        let Self { question, files, piped, options, models } = self;
+    pub(in crate::cli) fn job(&self) -> Result<Value, Failure> {
+        let Self { question, files, piped, options, models, session } = self;
         let named: Vec<&str> = files.iter().map(|file| utf8(file)).collect::<Result<_, _>>()?;
         let has_documents = !named.is_empty() || !piped.is_nothing();
         let usual = if has_documents { ProtocolKind::Minions } else { ProtocolKind::Minion };
@@ -136,6 +139,9 @@ impl Task<'_> {
         if let Some(Prices { input, cached_input, output }) = models.prices {
             let prices = json!({"input": input, "cached_input": cached_input, "output": output});
             job["protocol"]["kwargs"] = json!({"prices": prices});
+        }
+        if let Some(session) = session {
+            job["session"] = session.to_string().into();
         }
         if !models.budget.is_empty() {
             job["budget"] = models.budget.clone().into();
@@ -206,7 +212,9 @@ mod tests {
         let settings = Settings::load(&environment, Path::new("/")).unwrap();
         let models = Models::of(options, &settings).unwrap();
         let piped = Piped::of(stdin.to_vec()).unwrap();
-        Task { question, files: &files, piped: &piped, options, models: &models }.job().unwrap()
+        Task { question, files: &files, piped: &piped, options, models: &models, session: None }
+            .job()
+            .unwrap()
     }
 
     #[test]

@@ -7,7 +7,7 @@ use minions::error::Failure;
 
 /// A question and what it is about.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Words {
+pub(in crate::cli) struct Words {
     pub question: Option<String>,
     pub files: Vec<PathBuf>,
 }
@@ -18,7 +18,7 @@ impl Words {
     ///
     /// # Errors
     /// A question that is empty, or is no text; a first word that looks like a file that is not there.
-    pub(super) fn of(words: Vec<OsString>, context: Vec<PathBuf>) -> Result<Self, Failure> {
+    pub(in crate::cli) fn of(words: Vec<OsString>, context: Vec<PathBuf>) -> Result<Self, Failure> {
         let mut files: Vec<PathBuf> = words.into_iter().map(PathBuf::from).collect();
         let mut context = context;
         let question = match (files.first(), files.last()) {

@@ -28,6 +28,19 @@ impl Cost {
         }
     }
 
+    /// Adds what another job has cost. Dollars are known where those of either are.
+    pub(crate) fn add(&mut self, other: Self) {
+        self.usd = match (self.usd, other.usd) {
+            (Some(usd), Some(more)) => Some(usd + more),
+            (usd, more) => usd.or(more),
+        };
+        self.remote_tokens += other.remote_tokens;
+        self.local_tokens += other.local_tokens;
+        self.bytes += other.bytes;
+        // Shares of different texts don't add up.
+        self.chars = (0, 0);
+    }
+
     /// The line.
     pub(crate) fn line(self) -> String {
         let Self { usd, remote_tokens, local_tokens, bytes, chars: (left, all) } = self;

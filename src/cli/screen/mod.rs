@@ -20,6 +20,6 @@ pub(crate) use clean::clean;
 pub(crate) use cost::Cost;
 pub(crate) use cursor::{draw_line, erase_line, keep_line, start_line};
 pub(crate) use failure::{in_words, tell};
-pub(crate) use sources::{Cite, ranked, sources};
+pub(crate) use sources::{Cite, place, ranked, sources};
 pub(crate) use stage::Stage;
 pub(crate) use terminal::{Terminal, columns};

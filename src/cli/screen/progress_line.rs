@@ -25,7 +25,8 @@ pub(super) struct ProgressLine {
     /// The round under way and the most there can be.
     round: Option<(u32, u32)>,
     fan_out: FanOut,
-    pull: Option<String>,
+    /// What has to be done before anything is asked: files are read, models are fetched.
+    first: Option<String>,
     /// What the job waits for, and since when.
     waits_for: (&'static str, Instant),
 }
@@ -50,7 +51,7 @@ impl ProgressLine {
             readings: Readings::default(),
             round: None,
             fan_out: FanOut::new(now),
-            pull: None,
+            first: None,
             waits_for: ("getting ready", now),
         }
     }
@@ -62,10 +63,12 @@ impl ProgressLine {
                 self.round = Some((*round, *of));
                 self.fan_out = FanOut::new(now);
             }
-            EventKind::Pull { is_done: true, .. } => self.pull = None,
+            EventKind::Files { is_done: true, .. } => self.first = None,
+            EventKind::Files { read, of, .. } => self.first = Some(format!("reading {read}/{of} files")),
+            EventKind::Pull { is_done: true, .. } => self.first = None,
             EventKind::Pull { model, status, completed, total, .. } => {
                 let model = in_one_line(model);
-                self.pull = Some(match (completed * 100).checked_div(*total) {
+                self.first = Some(match (completed * 100).checked_div(*total) {
                     Some(percent) => format!(
                         "fetching {model}: {} % of {} MB",
                         percent.min(100),
@@ -121,8 +124,8 @@ impl ProgressLine {
     }
 
     fn parts(&self, now: Instant) -> Vec<String> {
-        if let Some(pull) = &self.pull {
-            return vec![pull.clone()];
+        if let Some(first) = &self.first {
+            return vec![first.clone()];
         }
         let mut parts: Vec<String> =
             self.round.map(|(round, of)| format!("round {round}/{of}")).into_iter().collect();

@@ -25,6 +25,12 @@ impl Screen {
         Self { columns, rows, lines, top: 0, row: 0, column: 0, rest: Vec::new(), strange: Vec::new() }
     }
 
+    pub(crate) fn resize(&mut self, columns: usize, rows: usize) {
+        (self.columns, self.rows) = (columns, rows);
+        self.column = self.column.min(columns);
+        self.top = self.lines.len().saturating_sub(rows);
+    }
+
     /// All lines without blanks at their ends.
     pub(crate) fn text(&self) -> String {
         let lines = self.lines.iter().map(|line| line.concat().trim_end().to_owned());

@@ -72,10 +72,22 @@ impl Terminal {
         File::from(self.window.try_clone().unwrap()).write_all(text.as_bytes()).unwrap();
     }
 
+    /// Gives the window another size.
+    pub(crate) fn resize(&self, columns: u16, rows: u16) {
+        self.seen.lock().unwrap().screen.resize(columns.into(), rows.into());
+        resize(&self.window, columns, rows);
+    }
+
     /// Waits until the screen shows `text`; white space and line breaks count as nothing.
     #[track_caller]
     pub(crate) fn shows(&self, text: &str) {
         self.until(&format!("{text:?}"), |seen| unbroken(&seen.screen.text()).contains(&unbroken(text)));
+    }
+
+    /// Asks the program to end, as a shutdown does.
+    pub(crate) fn terminate(&self) {
+        let process = i32::try_from(self.child.id()).unwrap();
+        nix::sys::signal::kill(nix::unistd::Pid::from_raw(process), nix::sys::signal::SIGTERM).unwrap();
     }
 
     /// Waits until the program has ended and all is shown; gives its exit code, and what it wrote.
