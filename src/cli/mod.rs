@@ -26,6 +26,7 @@ mod narrator;
 #[cfg(feature = "embedded")]
 pub(crate) mod openmp;
 pub(crate) mod options;
+mod outcome;
 pub(crate) mod program;
 mod progress;
 mod pull_bar;

@@ -24,6 +24,9 @@ pub(crate) struct RunOptions {
     /// Answer from what --record wrote into DIR: no network, no keys, no models.
     #[arg(long, value_name = "DIR")]
     pub replay: Option<PathBuf>,
+    /// Check a job, read its files, and estimate what it costs; no call is made.
+    #[arg(long)]
+    pub dry_run: bool,
     /// Keep the worker's answers in DIR, and don't ask again what they answer (protocol minions).
     #[arg(long, value_name = "DIR", conflicts_with_all = ["record", "replay"])]
     pub memo: Option<PathBuf>,

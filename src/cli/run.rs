@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use minions::engine::{CancelToken, Engine, JobResult, RunLimits};
+use minions::engine::{CancelToken, Engine, JobEstimate, JobResult, RunLimits};
 use minions::error::{Exit, Failure};
 use minions::events::EventListener;
 use minions::job::{self, Job};
@@ -15,6 +15,7 @@ use super::events_file::{EventsEnd, EventsFile};
 use super::input::{Found, Source};
 use super::interrupt::{self, RunDeadline};
 use super::last_words;
+use super::outcome::JobOutcome;
 use super::program::Program;
 use super::progress::JobProgress;
 
@@ -47,7 +48,7 @@ impl Work {
 #[derive(Debug)]
 pub(crate) enum RunOutcome {
     /// One job's result.
-    Result(Box<JobResult>),
+    Result(JobOutcome),
     /// What there is to say is said: the lines of a batch, an answer, or on stderr why there are none.
     Told(Exit),
 }
@@ -105,8 +106,7 @@ impl Program {
         let found = self.beside(deadline, find).await?;
         match found {
             Found::One(bytes, first_line) => {
-                let result = self.one(bytes, first_line, source.folder(), events).await?;
-                Ok(RunOutcome::Result(Box::new(result)))
+                self.one(bytes, first_line, source.folder(), events).await.map(RunOutcome::Result)
             }
             Found::Many(pieces, options) => {
                 last_words::take_over();
@@ -126,7 +126,7 @@ impl Program {
         first_line: usize,
         folder: Option<PathBuf>,
         events: Option<Arc<EventsFile>>,
-    ) -> Result<JobResult, Failure> {
+    ) -> Result<JobOutcome, Failure> {
         let engine = self.engine(false, RunLimits::default());
         let reader = engine.clone();
         let is_slim = self.options.slim;
@@ -140,9 +140,22 @@ impl Program {
             Ok(job)
         };
         let job = self.beside(RunDeadline::of(None), parse).await?;
+        if self.options.dry_run {
+            return self.estimate(&engine, &job).await.map(JobOutcome::Estimate);
+        }
         let mut listeners = self.listeners(events, true);
         listeners.extend(self.progress());
-        self.solve(&engine, job, listeners, &CancelToken::new()).await
+        let result = self.solve(&engine, job, listeners, &CancelToken::new()).await?;
+        Ok(JobOutcome::Answer(Box::new(result)))
+    }
+
+    /// What `job` would cost.
+    pub(super) async fn estimate(&self, engine: &Engine, job: &Job) -> Result<Box<JobEstimate>, Failure> {
+        let mut interrupt = self.interrupt.clone();
+        tokio::select! {
+            estimate = engine.estimate(job) => estimate.map(Box::new),
+            stopped = interrupt.heard() => Err(stopped),
+        }
     }
 
     /// Who tells how far one job is, unless nobody wants to know.

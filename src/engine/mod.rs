@@ -31,6 +31,7 @@ mod result;
 mod retrieval;
 mod running;
 mod savings;
+mod scans;
 mod server;
 mod servers;
 mod session_turn;

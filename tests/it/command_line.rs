@@ -69,7 +69,11 @@ fn words_that_mean_nothing_are_told_of_once() {
         (&["--jo", "job.json"], "unexpected argument '--jo' found", "a similar argument exists: '--job'"),
         (&["askk", "Who?"], "unrecognized subcommand 'askk'", "did you mean `minions ask`?"),
         (&["--protocol", "minions", "job.json"], "no question is asked", "minions ask"),
-        (&["--dry-run", "job.json"], "unexpected argument '--dry-run'", "an option of `minions batch`"),
+        (
+            &["--resume", "out.jsonl", "job.json"],
+            "unexpected argument '--resume'",
+            "an option of `minions batch`",
+        ),
         (&["--events", "fd:x", "job.json"], "fd: is followed by the number", ""),
         (&["--replay", "lost", "job.json"], "there is no folder lost to replay", "--record"),
         (&["--max-egress-bytes", "lots", "job.json"], "it must be a whole number", ""),

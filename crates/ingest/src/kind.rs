@@ -43,6 +43,8 @@ pub enum Kind {
 
 /// How far into a file the mark of a PDF may stand. Readers of PDF accept other bytes before it.
 const PDF_MARK_WITHIN: usize = 1024;
+/// How far before its end a PDF says where its table of objects begins.
+const PDF_END_WITHIN: usize = 2048;
 
 /// How much of a file is looked at to know whether it is a text.
 const TEXT_WITHIN: usize = 8 << 10;
@@ -89,8 +91,7 @@ impl Kind {
         if bytes.starts_with(b"RIFF") && bytes.get(8..12) == Some(b"WEBP") {
             return Self::Picture;
         }
-        let head = &bytes[..bytes.len().min(PDF_MARK_WITHIN)];
-        if head.windows(5).any(|window| window == b"%PDF-") {
+        if is_pdf(bytes) {
             return Self::Pdf;
         }
         match is_text(bytes) {
@@ -119,6 +120,14 @@ impl Kind {
     }
 }
 
+/// Whether the bytes are a PDF: one begins with its mark, or ends like one. A text may speak of the mark.
+fn is_pdf(bytes: &[u8]) -> bool {
+    let head = &bytes[..bytes.len().min(PDF_MARK_WITHIN)];
+    let tail = &bytes[bytes.len().saturating_sub(PDF_END_WITHIN)..];
+    let mark = head.windows(5).position(|window| window == b"%PDF-");
+    mark.is_some_and(|at| at == 0 || !is_text(bytes) || tail.windows(9).any(|window| window == b"startxref"))
+}
+
 /// Whether the bytes are a text: in UTF-16 or UTF-32, or in any encoding of bytes without control characters but a few
 /// zeros. UTF-8 without zeros may have more of them: fields of FIX, letters that are struck over, the end of a DOS file.
 fn is_text(bytes: &[u8]) -> bool {
@@ -142,11 +151,14 @@ mod tests {
 
     #[test]
     fn a_kind_is_known_by_its_content() {
-        let late_pdf = [&vec![b' '; 364][..], b"%PDF-1.4\n"].concat();
+        let late_pdf = [&vec![b' '; 364][..], b"%PDF-1.4\n...\nstartxref\n9\n%%EOF"].concat();
+        let late_cut_pdf = [&vec![b' '; 364][..], b"%PDF-1.4\n\x01\x02"].concat();
         let too_late_pdf = [&vec![b' '; 1024][..], b"%PDF-1.4\n"].concat();
         let cases: &[(&[u8], Kind)] = &[
             (b"%PDF-1.7\n", Kind::Pdf),
             (&late_pdf, Kind::Pdf),
+            (&late_cut_pdf, Kind::Pdf),
+            (b"const MARK: &[u8] = b\"%PDF-1.4\";", Kind::Text),
             (&too_late_pdf, Kind::Text),
             (b"PK\x03\x04...", Kind::Zip),
             (b"\xD0\xCF\x11\xE0\xA1\xB1\x1A\xE1", Kind::Compound),

@@ -3,6 +3,7 @@
 //! In: words of the command line, text on stdin. Out: the answer, as it comes on a terminal; sources and cost on stderr.
 //! The question becomes a job in JSON and runs like any other; nothing here can do what a job can't.
 
+mod estimate;
 mod options;
 pub(in crate::cli) mod session;
 mod stdin;
@@ -23,6 +24,7 @@ use serde_json::Value;
 
 use super::events_file::EventsFile;
 use super::interrupt::RunDeadline;
+use super::outcome::JobOutcome;
 use super::program::Program;
 use super::run::RunOutcome;
 use super::screen::{self, Cite, Cost, Stage, Terminal, columns, ranked, sources};
@@ -73,6 +75,9 @@ impl Program {
         let (job, asked, options, environment) = self.beside(RunDeadline::of(None), read).await?;
         self.environment = environment;
         let engine = self.engine(false, RunLimits::default());
+        if self.options.dry_run {
+            return self.told_costs(&engine, job, options.json).await;
+        }
         let cancel = CancelToken::new();
         let answered = {
             let mut answering = std::pin::pin!(self.put(&engine, job, !options.json, events, &cancel));
@@ -94,7 +99,7 @@ impl Program {
             answered => answered?,
         };
         if options.json {
-            return Ok(RunOutcome::Result(Box::new(result)));
+            return Ok(RunOutcome::Result(JobOutcome::Answer(Box::new(result))));
         }
         let is_written = io::stdout().is_terminal() || write_answer(&answer);
         if !self.options.quiet {
@@ -102,6 +107,18 @@ impl Program {
             // A closed stderr is no reason to fail.
             let _ = screen::start_line(&text);
         }
+        Ok(RunOutcome::Told(if is_written { Exit::Success } else { Exit::Failed }))
+    }
+
+    /// Tells what `job`, in JSON, would cost.
+    async fn told_costs(&self, engine: &Engine, job: Value, is_json: bool) -> Result<RunOutcome, Failure> {
+        let checker = engine.clone();
+        let job = self.beside(RunDeadline::of(None), move || checker.job(job)).await?;
+        let estimate = self.estimate(engine, &job).await?;
+        if is_json {
+            return Ok(RunOutcome::Result(JobOutcome::Estimate(estimate)));
+        }
+        let is_written = write_answer(&self.redactor.clean(&estimate::text(&estimate)));
         Ok(RunOutcome::Told(if is_written { Exit::Success } else { Exit::Failed }))
     }
 

@@ -21,11 +21,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::FutureExt;
-use minions::engine::{CancelToken, Engine, JobEstimate, JobResult, RunLimits};
+use minions::engine::{CancelToken, Engine, RunLimits};
 use minions::error::{Exit, Failure};
 use minions::events::EventListener;
 use minions::job::Job;
-use serde::Serialize;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tracing::Instrument;
@@ -37,6 +36,7 @@ use super::events_file::EventsFile;
 use super::input::{Incoming, Source};
 use super::interrupt::RunDeadline;
 use super::last_words;
+use super::outcome::JobOutcome;
 use super::program::Program;
 use lines::{Line, Lines};
 use output::{Output, Printed};
@@ -142,14 +142,6 @@ struct Batch {
     is_resumed: bool,
 }
 
-/// What a line's job gives.
-#[derive(Debug, Serialize)]
-#[serde(untagged)]
-enum LineResult {
-    Answer(Box<JobResult>),
-    Estimate(Box<JobEstimate>),
-}
-
 /// Why no more lines are taken.
 enum End {
     /// There are none.
@@ -250,7 +242,7 @@ impl Batch {
         let span = tracing::warn_span!("job", id = custom_id.as_str());
         let events = self.engine.events(self.listeners.clone(), Some(&custom_id));
         let (engine, stop, stopping) = (self.engine.clone(), self.stop.clone(), self.stop.clone());
-        let (is_dry, is_slim) = (self.options.dry_run, self.options.each.slim);
+        let (is_dry, is_slim) = (self.options.each.dry_run, self.options.each.slim);
         let id = custom_id.clone();
         let turn = job.as_ref().ok().and_then(|job| job.session()).map(|session| self.turns.queue(session));
         let work = async move {
@@ -261,12 +253,12 @@ impl Batch {
             };
             if is_dry {
                 return tokio::select! {
-                    estimate = engine.estimate(&job) => estimate.map(Box::new).map(LineResult::Estimate),
+                    estimate = engine.estimate(&job) => estimate.map(Box::new).map(JobOutcome::Estimate),
                     reason = stop.cancelled() => Err(reason),
                 };
             }
             let job = Job { line: Some(id), hash: Some(hash), is_slim: is_slim || job.is_slim, ..*job };
-            engine.run(job, events, &stop).await.map(|result| LineResult::Answer(Box::new(result)))
+            engine.run(job, events, &stop).await.map(|result| JobOutcome::Answer(Box::new(result)))
         };
         let work = async move {
             // A job that panics has its line, too.
@@ -287,7 +279,7 @@ impl Batch {
         let has_more = self.lines.has_more();
         let broken = self.output.close().await;
         self.progress.end();
-        self.report.summary(skipped, self.options.dry_run, self.engine.remote_tokens_spent());
+        self.report.summary(skipped, self.options.each.dry_run, self.engine.remote_tokens_spent());
         match (end, broken) {
             (End::Left(exit), _) => {
                 let stopped = match self.report.stopped() {

@@ -32,9 +32,6 @@ pub(crate) struct BatchOptions {
     /// When the exit code is 3.
     #[arg(long, value_name = "WHICH", value_enum, default_value_t)]
     pub fail_on: FailOn,
-    /// Check each line and estimate what it costs; no call is made.
-    #[arg(long)]
-    pub dry_run: bool,
     /// End the run after so many seconds.
     #[arg(long, value_name = "SECONDS", value_parser = seconds)]
     pub deadline: Option<Duration>,
@@ -77,7 +74,6 @@ impl Default for BatchOptions {
             ordered: false,
             max_jobs: config::BATCH_JOBS,
             fail_on: FailOn::default(),
-            dry_run: false,
             deadline: None,
             remote_tokens: None,
             requests_per_minute: None,

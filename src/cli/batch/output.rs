@@ -12,7 +12,7 @@ use minions::chat::secrets::Redactor;
 use minions::envelope::Envelope;
 use minions::error::Failure;
 
-use super::LineResult;
+use crate::cli::outcome::JobOutcome;
 use crate::cli::{envelope, last_words};
 
 /// Lines that wait for the one that is being written.
@@ -25,7 +25,7 @@ pub(super) struct Printed {
     /// Position among the lines of the run, from 0.
     pub position: u64,
     pub custom_id: String,
-    pub envelope: Envelope<LineResult>,
+    pub envelope: Envelope<JobOutcome>,
     /// The right to hold an unprinted line; it is given back when the line is printed.
     pub permit: OwnedSemaphorePermit,
 }
@@ -78,7 +78,7 @@ pub(super) fn out_of_memory(custom_id: &str, redactor: &Redactor) -> Vec<u8> {
         "give it more (`ulimit -v` or the container's limit), or run fewer jobs at once (--max-jobs); --resume runs it \
          again",
     );
-    let envelope: Envelope<LineResult> = Err(failure).into();
+    let envelope: Envelope<JobOutcome> = Err(failure).into();
     // It has nothing that can't be JSON.
     envelope::line(&envelope, custom_id, redactor).unwrap_or_default()
 }

@@ -2,8 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use super::LineResult;
 use super::options::FailOn;
+use crate::cli::outcome::JobOutcome;
 use minions::chat::Usage;
 use minions::engine::SavingsReport;
 use minions::error::{Exit, Failure, FailureKind as Kind, Spent};
@@ -20,16 +20,16 @@ pub(super) struct Ended {
 
 impl Ended {
     /// `is_stopping`: whether the run ends all jobs.
-    pub(super) fn of(outcome: &Result<LineResult, Failure>, is_stopping: bool) -> Self {
+    pub(super) fn of(outcome: &Result<JobOutcome, Failure>, is_stopping: bool) -> Self {
         let saved = |savings: &SavingsReport| (savings.saved_tokens, savings.usd.map(|usd| usd.saved));
         match outcome {
-            Ok(LineResult::Answer(result)) => Self {
+            Ok(JobOutcome::Answer(result)) => Self {
                 is_failed: false,
                 is_stopped: false,
                 spent: result.spent,
                 saved: result.savings.as_ref().map(saved),
             },
-            Ok(LineResult::Estimate(estimate)) => {
+            Ok(JobOutcome::Estimate(estimate)) => {
                 let local = Usage::of_call(estimate.local_tokens, 0, 0);
                 Self {
                     is_failed: false,

@@ -105,10 +105,10 @@ pub(super) async fn gather(environment: &Environment, dir: &Path) -> (Facts, Vec
             Some(failure) => Finding::new(false, failure.to_string()).remedy(Some(host.edit(&file.path))),
         });
     }
-    if files.is_empty() {
-        let place = Settings::users_place(environment)
-            .map_or_else(|| "minions.toml".to_owned(), |path| host.short(&path));
-        findings.push(Finding::new(None, format!("none; yours would be {place}")));
+    if files.iter().all(|file| file.whose != Whose::User) {
+        let place = Settings::users_place(environment).map(|path| host.short(&path));
+        let place = place.unwrap_or_else(|| "nowhere, as HOME is not set".to_owned());
+        findings.push(Finding::new(None, format!("none of your own; it would be {place}")));
     }
     let engines = environment.docker_engines();
     let docker = async { timeout(LIMIT, docker_engine(&engines)).await.map_err(|_| ()) };

@@ -1,0 +1,50 @@
+//! What a question would cost and what leaves with it, for a person.
+
+use std::fmt::Write;
+
+use minions::engine::{FileEstimate, JobEstimate};
+use minions::words::count;
+
+use crate::cli::columns;
+use crate::cli::digits::grouped;
+
+/// The most files that are listed.
+const FILES: usize = 40;
+
+/// `estimate` as text: the sums, the files with the largest first, and what leaves.
+pub(super) fn text(estimate: &JobEstimate) -> String {
+    let mut text = format!(
+        "{}: at most {} of the supervisor; the worker reads up to {} tokens\n",
+        estimate.protocol,
+        count(estimate.remote_calls, "call"),
+        grouped(estimate.local_tokens)
+    );
+    if !estimate.files.is_empty() {
+        let head = ["tokens", "file", ""].map(str::to_owned).to_vec();
+        let rows: Vec<_> = std::iter::once(head).chain(estimate.files.iter().take(FILES).map(row)).collect();
+        let _ = write!(text, "\n{}", columns::table(&rows));
+        let more = estimate.files.len().saturating_sub(FILES);
+        if more > 0 {
+            let _ = writeln!(text, "and {more} more");
+        }
+    }
+    let leaves = &estimate.leaves;
+    let names = (!leaves.document_names.is_empty())
+        .then(|| format!("the names {}", leaves.document_names.join(", ")));
+    let about = leaves.doc_metadata.as_ref().map(|about| format!("the words {about:?}"));
+    let told: Vec<_> = ["the question".to_owned()].into_iter().chain(names).chain(about).collect();
+    let _ = writeln!(text, "\nThe supervisor is told: {}", told.join("; "));
+    text
+}
+
+/// A file's tokens, its name, and what is to know of it.
+fn row(file: &FileEstimate) -> Vec<String> {
+    let report = &file.report;
+    let scans = match report.scans.len() {
+        0 => None,
+        1 => Some("1 page is a picture of text".to_owned()),
+        pages => Some(format!("{pages} pages are pictures of text")),
+    };
+    let remark = report.left_out.clone().or(scans).or_else(|| report.notes.first().cloned());
+    vec![grouped(file.tokens), report.name.clone(), remark.unwrap_or_default()]
+}
