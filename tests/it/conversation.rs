@@ -181,7 +181,7 @@ fn terminals_that_can_less() {
         terminal.shows("Answer first of **many** words.");
         terminal.shows("of the text left>");
         terminal.send("/open 1\r");
-        terminal.shows(">>>a margin of 12.3 percent<<<");
+        terminal.shows(">>>a margin of 12.3 percent<<<.>");
         terminal.send("\u{4}");
         let screen = terminal.screen();
         let (code, written) = terminal.end();
