@@ -3,14 +3,15 @@
 //! In: the files that a job names. Out: the job's documents in order, and what there is to say of each file. Files are
 //! opened beside the runtime, as they may be on a network mount; whoever drops the future ends the child.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Path, PathBuf};
+use std::collections::BTreeSet;
+use std::path::Path;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::file_report::{self, FileReport, FolderReport};
+use super::given::Given;
 use super::listing::{self, Listed, Listing};
 use super::overview::overview;
 use super::scans;
@@ -34,7 +35,7 @@ const TOGETHER: usize = 1 << 20;
 /// The most files that are read together.
 const FILES_TOGETHER: usize = 256;
 /// What the reader calls a picture.
-pub(super) const PICTURE: &str = "picture";
+const PICTURE: &str = "picture";
 /// Bytes of memory for each byte of the files: their content, and their texts.
 const OF_FILES: u64 = 2;
 
@@ -48,22 +49,6 @@ pub(super) struct JobFiles {
     pub folders: Vec<FolderReport>,
     /// Tokens of the calls that read pictures.
     pub usage: Usage,
-}
-
-/// What a file or a folder that the job names has given.
-#[derive(Serialize, Deserialize)]
-pub(super) struct Given {
-    pub readings: Vec<FileReading>,
-    /// What was left out of a folder.
-    folder: Option<FolderReport>,
-    /// What a folder itself is called; `None` for a file.
-    title: Option<String>,
-    /// The names of files whose text was read by a model that sees.
-    #[serde(default)]
-    pub seen: BTreeSet<String>,
-    /// Where the files are, by name.
-    #[serde(skip)]
-    pub paths: BTreeMap<String, PathBuf>,
 }
 
 /// The same as a recording keeps it.

@@ -11,7 +11,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
 use super::clients;
-use super::files::Given;
+use super::given::Given;
 use super::listing;
 use super::shared::SharedResources;
 use crate::chat::{ChatClient, ChatRequest, Image, Message, Usage};

@@ -90,7 +90,12 @@ impl Sandbox {
 
     /// Spawns a child, hands it the documents and runs the module's top level. Needs a tokio runtime with IO and time.
     pub async fn start(&self, code: &str, documents: &[impl AsRef<str>]) -> Result<Session, SandboxError> {
-        let failed = |source| SandboxError::Spawn { executable: self.executable.path().to_owned(), source };
+        let failed = |source: io::Error| match source.kind() {
+            io::ErrorKind::WouldBlock | io::ErrorKind::OutOfMemory => {
+                SandboxError::Machine(format!("it has no room for the process: {source}"))
+            }
+            _ => SandboxError::Spawn { executable: self.executable.path().to_owned(), source },
+        };
         let mut session = self.spawn().await.map_err(failed)?;
         session.documents = documents.iter().map(|document| document.as_ref().len()).sum();
         session.limits = self.limits.for_documents(session.documents);
