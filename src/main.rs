@@ -70,9 +70,6 @@ fn program() -> ExitCode {
             let each = args.each.clone();
             Ok((Work::Ask(args), each))
         }
-        Ok(Cli { command: None, .. }) if args::is_bare() => {
-            Ok((Work::Ask(Box::default()), RunOptions::default()))
-        }
         Ok(Cli { command: None, run, question }) if question != AskOptions::default() => {
             let each = run.options.clone();
             args::in_other_form(run, question).map(|args| (Work::Ask(Box::new(args)), each))

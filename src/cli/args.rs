@@ -1,7 +1,7 @@
 //! The command line.
 
 use std::ffi::OsString;
-use std::io::{self, IsTerminal};
+
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
@@ -173,11 +173,6 @@ pub(crate) struct RunArgs {
     /// The options that hold for every job.
     #[command(flatten)]
     pub options: RunOptions,
-}
-
-/// Whether the program was called by its name alone, on a terminal: somebody wants to talk.
-pub(crate) fn is_bare() -> bool {
-    std::env::args_os().len() == 1 && io::stdin().is_terminal() && io::stdout().is_terminal()
 }
 
 /// The original's form, `minions --context PATH ... [QUESTION]`.

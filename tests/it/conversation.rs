@@ -169,8 +169,8 @@ fn a_conversation_goes_on_another_day() {
 fn terminals_that_can_less() {
     for variables in [&[("TERM", "dumb")][..], &[("TERM", "xterm"), ("NO_COLOR", "1")]] {
         let (server, state) = (server(&Arc::default()), tempfile::tempdir().unwrap());
-        // By its name alone, or in the original's form.
-        let args: &[&str] = if variables.len() == 1 { &[] } else { &["--context", "report.txt"] };
+        // Without a file, or in the original's form.
+        let args: &[&str] = if variables.len() == 1 { &["ask"] } else { &["--context", "report.txt"] };
         let program = program(&server, state.path()).args(args.iter().copied());
         let program = variables.iter().fold(program, |program, (name, value)| program.env(name, value));
         let (terminal, _dir) = program.in_terminal(40, Given::default());
