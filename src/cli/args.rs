@@ -1,6 +1,7 @@
 //! The command line.
 
 use std::ffi::OsString;
+
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
@@ -37,9 +38,10 @@ const AFTER: &str = include_str!("help.txt");
 
 const RUN_EXAMPLES: &str = "\
 Examples:
-  jq -n --rawfile text report.txt '{call_params: {task: \"Who signed?\", context: [$text]}}' > job.json
+  echo '{\"call_params\": {\"task\": \"Who signed?\", \"context_files\": [\"lease.pdf\"]}}' > job.json
   minions run job.json
   minions run -v job.json | jq -r .result.final_answer
+  minions run --dry-run job.json
   printf '%s' \"$JOB\" | minions run
 
 `minions --help` has lines to paste into a job.";

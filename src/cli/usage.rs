@@ -32,7 +32,7 @@ pub(crate) fn failure(error: &clap::Error) -> Option<Failure> {
             "several files are one batch, `cat a.json b.json | minions batch`; a subcommand stands before its options",
         ));
     }
-    let hint = line("tip: ").filter(|tip| tip.contains("similar"));
+    let hint = line("tip: ").filter(|tip| tip.contains("similar")).filter(|_| !is_of_batch(error));
     Some(Failure::input(plain(complaint)).hint(hint.map_or_else(|| remedy(error), str::to_owned)))
 }
 
@@ -60,14 +60,7 @@ fn remedy(error: &clap::Error) -> String {
             format!("one of {}", context(ContextKind::ValidValue))
         }
         ErrorKind::UnknownArgument => {
-            let (option, command) = (context(ContextKind::InvalidArg), Cli::command());
-            let has = |name: &str| {
-                let found = command.get_subcommands().find(|command| command.get_name() == name);
-                let longs =
-                    found.into_iter().flat_map(clap::Command::get_arguments).filter_map(clap::Arg::get_long);
-                longs.map(|long| format!("--{long}")).any(|long| long == option)
-            };
-            if has("batch") && !has("run") {
+            if is_of_batch(error) {
                 return "it is an option of `minions batch`".to_owned();
             }
             "`minions --help` lists the options; what a job asks, and of whom, stands in its JSON: `minions run --help` \
@@ -76,6 +69,20 @@ fn remedy(error: &clap::Error) -> String {
         }
         _ => help(),
     }
+}
+
+/// Whether the unknown option is one of `batch` alone.
+fn is_of_batch(error: &clap::Error) -> bool {
+    let (Some(ContextValue::String(option)), command) = (error.get(ContextKind::InvalidArg), Cli::command())
+    else {
+        return false;
+    };
+    let has = |name: &str| {
+        let found = command.get_subcommands().find(|command| command.get_name() == name);
+        let longs = found.into_iter().flat_map(clap::Command::get_arguments).filter_map(clap::Arg::get_long);
+        longs.map(|long| format!("--{long}")).any(|long| long == *option)
+    };
+    error.kind() == ErrorKind::UnknownArgument && has("batch") && !has("run")
 }
 
 /// Whether stdout is owed an envelope though the command line can't be used.

@@ -24,6 +24,9 @@ pub struct FileReport {
     /// The pages that are pictures of text and were not read, from 1.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub scans: Vec<u32>,
+    /// Whether the local model has read pictures of text in it: words and figures may be wrong.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub ocr: bool,
     /// Why a file of a folder or an archive was left out.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub left_out: Option<String>,
@@ -32,7 +35,15 @@ pub struct FileReport {
 impl FileReport {
     /// A file of a folder or an archive that could not be read.
     pub(super) fn left_out(name: String, problem: String) -> Self {
-        Self { name, kind: None, chars: 0, notes: Vec::new(), scans: Vec::new(), left_out: Some(problem) }
+        Self {
+            name,
+            kind: None,
+            chars: 0,
+            notes: Vec::new(),
+            scans: Vec::new(),
+            ocr: false,
+            left_out: Some(problem),
+        }
     }
 }
 
@@ -98,8 +109,8 @@ pub(super) fn warnings(reports: &[FileReport], folders: &[FolderReport]) -> Vec<
 }
 
 /// What to do about scans.
-pub(super) const READ_SCANS: &str = "give the files with a layer of text, which `ocrmypdf IN.pdf OUT.pdf` adds; pictures may stand in call_params.images \
-     of the protocol minion, for a local model that sees";
+pub(super) const READ_SCANS: &str = "take a local model that sees, such as qwen2.5vl:7b with ollama, or give the files with a layer of text, which \
+                                     `ocrmypdf IN.pdf OUT.pdf` adds";
 
 /// The pages that nobody has read, if there are any.
 pub(super) fn unread(reports: &[FileReport]) -> Option<String> {
@@ -156,6 +167,7 @@ mod tests {
             chars: 1,
             notes: notes.iter().map(|note| (*note).to_owned()).collect(),
             scans: scans.to_vec(),
+            ocr: false,
             left_out: None,
         }
     }

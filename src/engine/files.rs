@@ -3,6 +3,7 @@
 //! In: the files that a job names. Out: the job's documents in order, and what there is to say of each file. Files are
 //! opened beside the runtime, as they may be on a network mount; whoever drops the future ends the child.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -10,10 +11,13 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::file_report::{self, FileReport, FolderReport};
+use super::given::Given;
 use super::listing::{self, Listed, Listing};
 use super::overview::overview;
+use super::scans;
 use super::shared::SharedResources;
 use super::tape::{RECORD_AGAIN, Tape};
+use crate::chat::Usage;
 use crate::documents::Document;
 use crate::error::{Failure, FailureKind};
 use crate::events::{DocumentInfo, EventKind, Events};
@@ -31,7 +35,7 @@ const TOGETHER: usize = 1 << 20;
 /// The most files that are read together.
 const FILES_TOGETHER: usize = 256;
 /// What the reader calls a picture.
-pub(super) const PICTURE: &str = "picture";
+const PICTURE: &str = "picture";
 /// Bytes of memory for each byte of the files: their content, and their texts.
 const OF_FILES: u64 = 2;
 
@@ -43,16 +47,8 @@ pub(super) struct JobFiles {
     pub reports: Vec<FileReport>,
     /// What was left out of the folders.
     pub folders: Vec<FolderReport>,
-}
-
-/// What a file or a folder that the job names has given.
-#[derive(Serialize, Deserialize)]
-struct Given {
-    readings: Vec<FileReading>,
-    /// What was left out of a folder.
-    folder: Option<FolderReport>,
-    /// What a folder itself is called; `None` for a file.
-    title: Option<String>,
+    /// Tokens of the calls that read pictures.
+    pub usage: Usage,
 }
 
 /// The same as a recording keeps it.
@@ -74,6 +70,7 @@ pub(super) async fn read(job: &Job, shared: &SharedResources, events: &Events) -
     }
     let tape = shared.tape.of_job(job.line.as_deref());
     tape.recording().await?;
+    let mut usage = Usage::default();
     let mut given = Vec::new();
     for file in &job.files {
         given.extend(replayed(file, &tape).await?);
@@ -83,6 +80,7 @@ pub(super) async fn read(job: &Job, shared: &SharedResources, events: &Events) -
     } else {
         let (read, count) = gathered(job, &shared.config.reader, events).await?;
         given = read;
+        usage = scans::transcribe(job, shared, &mut given).await?;
         count
     };
     for (file, given) in job.files.iter().zip(&given).filter(|_| tape.is_recording()) {
@@ -90,7 +88,7 @@ pub(super) async fn read(job: &Job, shared: &SharedResources, events: &Events) -
         let content = beside_runtime(move || listing::fingerprint(&path)).await;
         tape.keep_file(file.document_name(), &json!({"content": content, "given": given})).await;
     }
-    let files = in_order(job, given)?;
+    let files = JobFiles { usage, ..in_order(job, given)? };
     memory::check(files.documents.iter().map(|document| document.text.len()).sum(), memory::OF_A_JOB)?;
     for text in file_report::warnings(&files.reports, &files.folders) {
         tracing::warn!("{text}");
@@ -132,10 +130,13 @@ async fn gathered<'e>(
     let mut given = Vec::new();
     for (file, listing) in job.files.iter().zip(listings) {
         let mut gathered = Gathered { readings: Vec::new(), listing };
+        let files = gathered.listing.files.iter();
+        let gathered_paths = files.map(|file| (file.name.clone(), file.path.clone())).collect();
         gathered.read(file, &mut session, &mut count).await?;
         let folder = FolderReport::new(file.document_name(), &gathered.listing.left_out);
         let Gathered { readings, listing } = gathered;
-        given.push(Given { readings, folder, title: listing.is_folder.then_some(listing.title) });
+        let title = listing.is_folder.then_some(listing.title);
+        given.push(Given { readings, folder, title, seen: BTreeSet::new(), paths: gathered_paths });
     }
     Ok((given, count))
 }
@@ -143,7 +144,12 @@ async fn gathered<'e>(
 impl JobFiles {
     /// The documents that the job holds itself.
     pub(super) fn none(job: &Job) -> Self {
-        Self { documents: Arc::clone(&job.context), reports: Vec::new(), folders: Vec::new() }
+        Self {
+            documents: Arc::clone(&job.context),
+            reports: Vec::new(),
+            folders: Vec::new(),
+            usage: Usage::default(),
+        }
     }
 }
 
@@ -239,7 +245,7 @@ fn open(listed: &[Listed]) -> Vec<Result<Vec<u8>, String>> {
 fn in_order(job: &Job, given: Vec<Given>) -> Result<JobFiles, Failure> {
     let (mut documents, mut reports, mut folders) = (Vec::new(), Vec::new(), Vec::new());
     let mut own = job.context.iter();
-    for (file, Given { readings, folder, title }) in job.files.iter().zip(given) {
+    for (file, Given { readings, folder, title, seen, .. }) in job.files.iter().zip(given) {
         let taken = job.context.len() - own.len();
         documents.extend(own.by_ref().take(file.after.saturating_sub(taken)).cloned());
         if readings.iter().all(|reading| reading.outcome.is_err()) {
@@ -250,7 +256,8 @@ fn in_order(job: &Job, given: Vec<Given>) -> Result<JobFiles, Failure> {
         for FileReading { name, outcome } in readings {
             match outcome {
                 Ok(text) => {
-                    let (report, document) = read_document(name, text);
+                    let ocr = seen.contains(&name);
+                    let (report, document) = read_document(name, text, ocr);
                     reports.push(report);
                     documents.push(document);
                 }
@@ -269,14 +276,14 @@ fn in_order(job: &Job, given: Vec<Given>) -> Result<JobFiles, Failure> {
     if let Some(scans) = file_report::unread(&reports).filter(|_| documents.iter().all(is_blank)) {
         return Err(Failure::input(format!("the files hold no text: {scans}")).hint(file_report::READ_SCANS));
     }
-    Ok(JobFiles { documents: documents.into(), reports, folders })
+    Ok(JobFiles { documents: documents.into(), reports, folders, usage: Usage::default() })
 }
 
-fn read_document(name: String, read: ReadText) -> (FileReport, Document) {
+fn read_document(name: String, read: ReadText, ocr: bool) -> (FileReport, Document) {
     let ReadText { kind, text, places, notes, scans, .. } = read;
     let document = Document { name: Some(name.clone()), text, places };
     let chars = document.chars();
-    (FileReport { name, kind: Some(kind), chars, notes, scans, left_out: None }, document)
+    (FileReport { name, kind: Some(kind), chars, notes, scans, ocr, left_out: None }, document)
 }
 
 fn unopened(file: &NamedFile, problem: &str) -> Failure {

@@ -52,6 +52,8 @@ pub(super) struct JobRun {
     files: Vec<FileReport>,
     /// What was left out of its folders.
     folders: Vec<FolderReport>,
+    /// Tokens of the calls that read pictures.
+    of_files: Usage,
     /// How many of its documents it held itself.
     texts_given: usize,
     started: Instant,
@@ -119,6 +121,7 @@ impl JobRun {
             job,
             files: read.reports,
             folders: read.folders,
+            of_files: read.usage,
             texts_given,
             started,
             transcript: Transcript::new(events.clone()),
@@ -187,6 +190,7 @@ impl JobRun {
             worker,
             prompts: &prompts,
             task: &job.task,
+            is_task_own: true,
             context: &job.context,
             doc_metadata: job.doc_metadata.as_deref(),
             known: &nothing,
@@ -205,7 +209,9 @@ impl JobRun {
         };
         let assignment = match &posed {
             None => as_asked,
-            Some(Posed { task, known }) => Assignment { task, known, ..as_asked },
+            Some(Posed { task, is_own, known }) => {
+                Assignment { task, is_task_own: *is_own, known, ..as_asked }
+            }
         };
         let answer = match &job.protocol {
             Protocol::Minion(params) => {
@@ -423,6 +429,7 @@ impl JobRun {
     fn spent(&self) -> Spent {
         let remote = self.usage(&self.supervisor, JobRole::Supervisor);
         let mut local = self.usage(&self.worker, JobRole::Worker);
+        local += self.of_files;
         local += self.embeddings.get().map_or(Usage::default(), |embeddings| embeddings.cost().0);
         Spent { remote, local, usd: self.job.prices.map(|prices| prices.cost(remote)) }
     }

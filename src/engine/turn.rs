@@ -31,6 +31,8 @@ pub(super) struct TurnState {
 pub(super) struct Posed {
     /// The question.
     pub task: String,
+    /// Whether the user or the supervisor has put it into words.
+    pub is_own: bool,
     /// What earlier answers say.
     pub known: Filled,
 }
@@ -96,7 +98,14 @@ pub(super) async fn pose(
         false => Filled::default(),
     };
     report.tokens = report.tokens.max(crate::documents::tokens::estimate(&known.text));
-    Ok((TurnState { history, report, standalone_task }, Posed { task: understood.task, known }))
+    Ok((
+        TurnState { history, report, standalone_task },
+        Posed {
+            is_own: role != Some(JobRole::Worker) || understood.task == task,
+            task: understood.task,
+            known,
+        },
+    ))
 }
 
 /// Folds the oldest turns into the summary, each once. Turns that could not be folded stay as they are.

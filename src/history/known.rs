@@ -28,9 +28,14 @@ pub fn known_so_far(history: &History, since: usize) -> Filled {
 
 fn push(text: &mut Filled, turn: &Turn) {
     let question = shortened(turn.understood(), MOST_OF_QUESTION);
+    // The worker may have written it, given answers that quote documents.
+    let question = if turn.standalone_task.is_some() { Slot::Other(&question) } else { Slot::Own(&question) };
     let answer = shortened(&turn.remote_output, MOST_OF_ANSWER);
     let begins = if text.text.is_empty() { "" } else { "\n" };
-    text.push(Slot::Own(&format!("{begins}- {question}\n  Answer: {answer}")));
+    text.push(Slot::Own(&format!("{begins}- ")));
+    text.push(question);
+    text.push(Slot::Own("\n  Answer: "));
+    text.push(Slot::Other(&answer));
     for quote in turn.evidence.iter().take(QUOTES) {
         let mut from: Vec<_> = quote.source.iter().cloned().collect();
         from.extend(quote.place.clone());
@@ -80,6 +85,6 @@ mod tests {
             "- q8 in full\n  Answer: a8\n  Quote: \"the words\" (a.pdf p. 40)\n  Quote: \"the words\""
         );
         let own: usize = filled.own.iter().map(|own| own.len()).sum();
-        assert_eq!(filled.text.len() - own, "the words (a.pdf p. 40)the words".len());
+        assert_eq!(filled.text.len() - own, "q8 in fulla8the words (a.pdf p. 40)the words".len());
     }
 }

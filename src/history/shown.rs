@@ -116,11 +116,13 @@ fn push_turn(text: &mut Filled, turn: &Filled) {
     text.push(Slot::Filled(turn));
 }
 
-/// A turn as prompts have it, the `before`-th and one, and what it weighs. The supervisor wrote the answer.
+/// A turn as prompts have it, the `before`-th and one, and what it weighs. The question is the user's; the answer may
+/// quote documents, and it may never have left this machine.
 fn written(turn: &Turn, before: usize) -> (Filled, u64) {
     let mut text = Filled::default();
     let [query, answer] = [&turn.query, &turn.remote_output].map(|text| shortened(text, MOST_OF_TEXT));
-    text.push(Slot::Own(&format!("Turn {}\nUser: {query}\nAnswer: {answer}", before + 1)));
+    text.push(Slot::Own(&format!("Turn {}\nUser: {query}\nAnswer: ", before + 1)));
+    text.push(Slot::Other(&answer));
     let weight = weight(&text.text);
     (text, weight)
 }
@@ -166,9 +168,9 @@ mod tests {
             "{}",
             batch.text.text
         );
-        // The words of the summary alone may be the documents'.
+        // The words of the summary and of answers may be the documents'.
         let own: usize = batch.text.own.iter().map(|own| own.len()).sum();
-        assert_eq!(batch.text.text.len() - own, "three turns".len());
+        assert_eq!(batch.text.text.len() - own, "three turns".len() + "answer 4".len());
     }
 
     #[test]

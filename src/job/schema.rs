@@ -38,6 +38,8 @@ pub struct Job {
     pub files: Vec<NamedFile>,
     /// Whether what a folder holds is told as gitingest tells it, with a header.
     pub use_gitingest: bool,
+    /// Whether the worker reads pages that are pictures; by default if its server says that it sees.
+    pub read_scans: Option<bool>,
     /// Pictures for the worker, as the job names them: paths, URLs, base64.
     pub images: Vec<String>,
     /// What the supervisor is told about the documents.

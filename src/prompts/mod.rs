@@ -61,6 +61,8 @@ prompts! {
     MINIONS_SYNTHESISE_LAST = "minions_synthesise_last";
     /// The reply was not the JSON asked for.
     JSON_AGAIN = "json_again";
+    /// A worker that sees writes down the text of a page.
+    TRANSCRIBE = "transcribe";
     /// A follow-up is put into words that stand alone.
     FOLLOW_UP = "follow_up";
     /// What earlier answers say, for the supervisor.

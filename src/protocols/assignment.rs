@@ -14,6 +14,8 @@ pub(crate) struct Assignment<'a> {
     pub prompts: &'a Prompts,
     /// The question.
     pub task: &'a str,
+    /// Whether the user or the supervisor has put it into words. The worker may have taken some from documents.
+    pub is_task_own: bool,
     /// The documents.
     pub context: &'a [Document],
     /// What the supervisor is told about the documents.
@@ -25,6 +27,11 @@ pub(crate) struct Assignment<'a> {
 }
 
 impl Assignment<'_> {
+    /// The question, for a prompt.
+    pub(super) fn task(&self) -> Slot<'_> {
+        if self.is_task_own { Slot::Own(self.task) } else { Slot::Other(self.task) }
+    }
+
     /// `metadata`, and below it what is known already. The user's description of the documents is none of the job's own
     /// words: it may name them.
     pub(super) fn about(&self, metadata: Slot<'_>) -> Filled {

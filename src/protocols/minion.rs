@@ -44,11 +44,11 @@ impl Minion<'_> {
         let mut documents: Vec<Document> =
             context.iter().filter(|document| !document.text.trim().is_empty()).cloned().collect();
         documents.extend(self.note_of_images().map(Document::from));
-        let Assignment { prompts, task, .. } = self.assignment;
+        let prompts = self.assignment.prompts;
         if documents.is_empty() {
-            prompts.fill(&prompts::MINION_WORKER_BARE, &[("task", Slot::Own(task))])
+            prompts.fill(&prompts::MINION_WORKER_BARE, &[("task", self.assignment.task())])
         } else {
-            let slots = [("context", Slot::Other(&joined(&documents))), ("task", Slot::Own(task))];
+            let slots = [("context", Slot::Other(&joined(&documents))), ("task", self.assignment.task())];
             prompts.fill(&prompts::MINION_WORKER, &slots)
         }
     }
@@ -122,7 +122,7 @@ impl Minion<'_> {
         self.assignment.prompts.fill(
             &prompts::MINION_SUPERVISOR,
             &[
-                ("task", Slot::Own(self.assignment.task)),
+                ("task", self.assignment.task()),
                 ("metadata", Slot::Filled(&self.assignment.about(slot(&metadata)))),
                 ("rounds", Slot::Own(&rounds)),
             ],

@@ -6,6 +6,7 @@ also fills small disks.
 """
 
 import collections
+import functools
 import json
 import os
 import random
@@ -23,8 +24,6 @@ from model_server import ModelServer
 CODES = {0, 1, 2, 3, 65, 124, 129, 130, 143}
 SIGNALS = [signal.SIGTERM, signal.SIGHUP, signal.SIGINT]
 LATENCY = 0.05
-# Megabytes of address space below which the loader can't start the program.
-LOADABLE = 70
 
 
 def job(server, rng, protocol, size):
@@ -150,6 +149,18 @@ def left_behind(folder):
     return True
 
 
+@functools.cache
+def loadable(binary):
+    """Megabytes of address space that the program takes to start at all, which depends on its size."""
+    for megabytes in range(8, 1024, 4):
+        def limit():
+            resource.setrlimit(resource.RLIMIT_AS, (megabytes << 20, megabytes << 20))
+
+        if subprocess.run([binary, "--version"], preexec_fn=limit, capture_output=True).returncode == 0:
+            return megabytes
+    return 1024
+
+
 def judge(child, kind, limit, number, said, words, count):
     code = child.returncode
     tail = words.decode(errors="replace").strip()[-200:]
@@ -161,7 +172,7 @@ def judge(child, kind, limit, number, said, words, count):
         return None
     if code == 127 and "loading shared libraries" in tail and not said:
         return None
-    if limit.startswith("-v") and int(limit.split()[1]) < LOADABLE and code == -int(signal.SIGSEGV) and not said:
+    if limit.startswith("-v") and int(limit.split()[1]) < loadable(child.args[0]) and code == -int(signal.SIGSEGV) and not said:
         return None
     if code not in CODES:
         return f"exit code {code}: {tail}"

@@ -3,12 +3,13 @@
 use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
+use std::sync::Mutex;
 
 use serde_json::{Value, json};
 
 use crate::support::pdf::{self, Writer};
 use crate::support::program::{Program, job, last, scripted};
-use crate::support::server::Server;
+use crate::support::server::{Reply, Server};
 use crate::support::wire::openai;
 
 const BY_PAGE: &str = "```python
@@ -28,6 +29,9 @@ fn verdict() -> String {
 fn server(program: &str, cited: &'static str) -> Server {
     scripted(vec![program.to_owned(), verdict()], move |request| {
         let body = request.json();
+        if body["messages"].is_null() {
+            return Reply::text(404, "not found");
+        }
         let first = cited.split(' ').next().unwrap();
         let citation = last(&body).contains(first).then_some(cited);
         openai(request, &json!({"explanation": "e", "citation": citation, "answer": citation}).to_string())
@@ -244,7 +248,8 @@ fn a_picture_alone_costs_no_call() {
         error.contains("the files hold no text: a.png is a picture") && error.contains("ocrmypdf"),
         "{error}"
     );
-    assert_eq!(server.requests().len(), 0);
+    // Whether it sees may have been asked.
+    assert!(server.requests().iter().all(|request| !request.path.contains("completions")));
 }
 
 #[test]
@@ -354,4 +359,74 @@ fn zip(entries: &[(&str, &[u8])]) -> Vec<u8> {
 fn crc32(bytes: &[u8]) -> u32 {
     let step = |crc: u32, _| if crc & 1 == 1 { (crc >> 1) ^ 0xEDB8_8320 } else { crc >> 1 };
     !bytes.iter().fold(u32::MAX, |crc, byte| (0..8).fold(crc ^ u32::from(*byte), step))
+}
+
+/// A PDF whose second page is a picture alone, held as JPEG.
+fn with_a_scan() -> Vec<u8> {
+    let mut writer = Writer::of(&[pdf::lines(50.0, 600.0, &["Only fog."])]);
+    let entries = "/Type/XObject/Subtype/Image/Width 9/Height 9/ColorSpace/DeviceRGB/BitsPerComponent 8/Filter/DCTDecode";
+    let picture = writer.stream(entries, b"\xff\xd8\xff\xe0 and so on");
+    writer.page("q 595 0 0 842 0 0 cm /I Do Q\n", "");
+    writer.page(&pdf::lines(50.0, 600.0, &["The end."]), "");
+    writer.bytes_with("", &format!("/XObject<</I {picture} 0 R>>"))
+}
+
+#[test]
+fn a_worker_that_sees_reads_scans() {
+    // By default the server is asked whether its model sees.
+    for (asked, told, reads) in [
+        (json!(null), json!({"modalities": {"vision": true}}), true),
+        (json!(null), json!({"modalities": {"vision": false}}), false),
+        (json!(null), json!(null), false),
+        (json!(true), json!(null), true),
+        (json!(false), json!({"modalities": {"vision": true}}), false),
+    ] {
+        let script = Mutex::new(vec![BY_PAGE.to_owned(), verdict()].into_iter());
+        let props = told.clone();
+        let server = Server::start(move |request| {
+            if request.path.ends_with("/props") && !props.is_null() {
+                return Reply::json(&props);
+            }
+            let body = request.json();
+            if body["messages"].is_null() {
+                return Reply::text(404, "not found");
+            }
+            if body["model"] == "supervisor" {
+                return openai(request, &script.lock().unwrap().next().unwrap());
+            }
+            if body["messages"].to_string().contains("image_url") {
+                assert!(body["messages"].to_string().contains("Write down all text on this page"));
+                return openai(request, "The Aurora lay off Brest.");
+            }
+            let cited = "The Aurora lay off Brest";
+            let citation = last(&body).contains(cited).then_some(cited);
+            openai(
+                request,
+                &json!({"explanation": "e", "citation": citation, "answer": citation}).to_string(),
+            )
+        });
+        let program = Program::new();
+        write(program.dir.path(), "a.pdf", with_a_scan());
+        let more = json!({"context_files": ["a.pdf"], "read_scans": asked});
+        let result = program.run_job(&job(&server, "minions", params(&more))).result();
+        let file = &result["files"][0];
+        let case = format!("{asked} {told}: {result}");
+        if reads {
+            assert_eq!(
+                (&result["status"], &file["ocr"], file.get("scans")),
+                (&json!("answered"), &json!(true), None),
+                "{case}"
+            );
+            assert_eq!(
+                (&result["evidence"][0]["place"], &result["evidence"][0]["verified"]),
+                (&json!("p. 2"), &json!(true))
+            );
+        } else {
+            assert_eq!(
+                (&result["status"], file.get("ocr"), &file["scans"]),
+                (&json!("partial"), None, &json!([2])),
+                "{case}"
+            );
+        }
+    }
 }

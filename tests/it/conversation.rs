@@ -169,15 +169,19 @@ fn a_conversation_goes_on_another_day() {
 fn terminals_that_can_less() {
     for variables in [&[("TERM", "dumb")][..], &[("TERM", "xterm"), ("NO_COLOR", "1")]] {
         let (server, state) = (server(&Arc::default()), tempfile::tempdir().unwrap());
-        let program = program(&server, state.path()).args(["--context", "report.txt"]);
+        // Without a file, or in the original's form.
+        let args: &[&str] = if variables.len() == 1 { &["ask"] } else { &["--context", "report.txt"] };
+        let program = program(&server, state.path()).args(args.iter().copied());
         let program = variables.iter().fold(program, |program, (name, value)| program.env(name, value));
         let (terminal, _dir) = program.in_terminal(40, Given::default());
         terminal.shows("/help>");
+        terminal.send("/add report.txt\r");
+        terminal.shows("1 report.txt");
         terminal.send("What is the first thing?\r");
         terminal.shows("Answer first of **many** words.");
         terminal.shows("of the text left>");
         terminal.send("/open 1\r");
-        terminal.shows(">>>a margin of 12.3 percent<<<");
+        terminal.shows(">>>a margin of 12.3 percent<<<.>");
         terminal.send("\u{4}");
         let screen = terminal.screen();
         let (code, written) = terminal.end();

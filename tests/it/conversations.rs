@@ -336,6 +336,30 @@ fn the_call_keeps_to_the_budget_and_is_replayed() {
 }
 
 #[test]
+fn what_earlier_answers_quote_is_in_the_ledger() {
+    let quote = "Net sales were 12 in 2022 and 10 in 2021.";
+    let given = json!([{"role": "user", "content": "Which?"}, {"role": "assistant", "content": format!("It says: {quote}")}]);
+    let (_, ran) = turn(&given, json!({}), worker);
+    let egress = ran.result()["egress"].clone();
+    assert_eq!(egress["context_chars"], quote.len(), "{egress}");
+    assert!(egress["calls"][0]["other_bytes"].as_u64().unwrap() > quote.len() as u64, "{egress}");
+    // The worker's words of a follow-up are no proof, either.
+    let bytes = |words: &'static str| {
+        let server =
+            scripted(protocol("minion", "A"), move |request| match request.prompt().contains("<message>") {
+                true => openai(request, &understood(json!("before"), words)),
+                false => openai(request, "ok"),
+            });
+        let mut job = the_job(&server, "minion", "And then?", &json!([]));
+        job["call_params"]["history"] = json!({"turns": [{"query": "q", "remote_output": "a"}]});
+        job["protocol"]["kwargs"] = json!({"rewrite": "local"});
+        Program::new().run_job(&job).result()["egress"]["calls"][0]["other_bytes"].as_u64().unwrap()
+    };
+    let longer = "T, as the part of the document says that nobody else was to see";
+    assert_eq!(bytes(longer) - bytes("T"), longer.len() as u64 - 1);
+}
+
+#[test]
 fn events_say_how_a_follow_up_was_understood() {
     let mut script = vec![understood(json!("before"), "T")];
     script.extend(protocol("minion", "A"));

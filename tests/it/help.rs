@@ -63,7 +63,7 @@ fn merge(into: &mut Value, from: Value) {
 fn every_line_of_the_help_can_be_pasted() {
     let help = Program::new().args(["--help"]).run("").stdout;
     let lines = lines(&help);
-    assert_eq!(lines.len(), 10, "{lines:?}");
+    assert_eq!(lines.len(), 11, "{lines:?}");
     for (part, line) in lines {
         let pasted: Value =
             serde_json::from_str(&format!("{{{line}}}")).unwrap_or_else(|error| panic!("{line}: {error}"));
@@ -80,6 +80,9 @@ fn every_line_of_the_help_can_be_pasted() {
         let program = Program::new();
         std::fs::write(program.dir.path().join("scan.png"), b"\x89PNG\r\n\x1a\n").unwrap();
         std::fs::write(program.dir.path().join("my_worker.md"), "Answer in JSON.\n").unwrap();
+        std::fs::write(program.dir.path().join("report.pdf"), "Signed: Ada.").unwrap();
+        std::fs::create_dir(program.dir.path().join("src")).unwrap();
+        std::fs::write(program.dir.path().join("src/main.rs"), "fn main() {}\n").unwrap();
         let ran = program.run_job(&job);
         assert_eq!(ran.code, Some(0), "{line}: {}", ran.stdout);
         let result = ran.result();

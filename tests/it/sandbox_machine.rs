@@ -73,7 +73,7 @@ fn a_sandbox_that_is_killed_while_the_workers_read_loses_no_answers() {
 
 #[test]
 fn a_machine_without_room_for_a_sandbox_costs_nothing() {
-    for limit in ["ulimit -v 200000", "ulimit -v 260000"] {
+    for limit in ["ulimit -v 240000", "ulimit -v 280000"] {
         let server = scripted(vec![PROGRAM.into(), verdict()], |request| openai(request, FOUND));
         let ran = Program::in_shell(limit, "").run_job(&job(&server, "minions", params()));
         let error = ran.error(1);

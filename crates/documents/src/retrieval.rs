@@ -134,7 +134,7 @@ mod tests {
         assert_eq!(bm25_top_k(&queries(5.0, 1.0), &library(), 1), [2]);
         assert_eq!(bm25_top_k(&queries(1.0, 5.0), &library(), 9), [2, 4]);
         assert_eq!(bm25_top_k(&[("zeppelin".into(), 1.0)], &library(), 5), [0; 0]);
-        assert_eq!(bm25_top_k(&[("a".into(), 1.0)], &[], 5), [0; 0]);
+        assert_eq!(bm25_top_k(&[("a".into(), 1.0)], &[""; 0], 5), [0; 0]);
         assert_eq!(bm25_top_k(&[], &library(), 5), [0; 0]);
         assert_eq!(bm25_top_k(&queries(1.0, 1.0), &library(), 0), [0; 0]);
     }

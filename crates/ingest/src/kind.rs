@@ -152,7 +152,7 @@ mod tests {
     #[test]
     fn a_kind_is_known_by_its_content() {
         let late_pdf = [&vec![b' '; 364][..], b"%PDF-1.4\n...\nstartxref\n9\n%%EOF"].concat();
-        let late_cut_pdf = [&vec![b' '; 364][..], b"%PDF-1.4\n\x01\x02"].concat();
+        let late_cut_pdf = [&vec![b' '; 364][..], b"%PDF-1.4\n\0\x01\xff"].concat();
         let too_late_pdf = [&vec![b' '; 1024][..], b"%PDF-1.4\n"].concat();
         let cases: &[(&[u8], Kind)] = &[
             (b"%PDF-1.7\n", Kind::Pdf),

@@ -29,4 +29,5 @@ mod xml;
 
 pub use files::{read, read_all};
 pub use kind::Kind;
+pub use picture::{Picture, pictures_of};
 pub use reading::{FileReading, Limits, Problem, ReadError, Reading};

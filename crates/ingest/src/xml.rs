@@ -6,7 +6,6 @@ use std::io::{BufRead, BufReader, Cursor, Read};
 
 use quick_xml::Reader;
 use quick_xml::events::{BytesRef, BytesStart, Event};
-use quick_xml::name::QName;
 
 use crate::archive::{Archive, Entry, Inflating, problem_of};
 use crate::draft::Stop;
@@ -50,19 +49,25 @@ impl Element {
 
     /// The value of an attribute, by its name without a prefix. One without a prefix comes first.
     pub(crate) fn attr(&self, name: &str) -> Option<Cow<'_, str>> {
-        let bare = self.found(|key| key.as_ref() == name);
-        bare.or_else(|| self.found(|key| key.local_name().as_ref() == name))
+        let mut prefixed = None;
+        let mut attributes = self.0.attributes();
+        for attribute in attributes.with_checks(false).flatten() {
+            if attribute.key.as_ref() == name {
+                return Some(unescaped(attribute.value));
+            }
+            if prefixed.is_none() && attribute.key.local_name().as_ref() == name {
+                prefixed = Some(attribute.value);
+            }
+        }
+        prefixed.map(unescaped)
     }
 
     /// The value of an attribute that has a prefix, as references to other parts have.
     pub(crate) fn prefixed(&self, name: &str) -> Option<Cow<'_, str>> {
-        self.found(|key| key.prefix().is_some() && key.local_name().as_ref() == name)
-    }
-
-    fn found(&self, is_it: impl Fn(QName<'_>) -> bool) -> Option<Cow<'_, str>> {
         let mut attributes = self.0.attributes();
-        attributes.with_checks(false);
-        let found = attributes.flatten().find(|attribute| is_it(attribute.key));
+        let found = attributes.with_checks(false).flatten().find(|attribute| {
+            attribute.key.prefix().is_some() && attribute.key.local_name().as_ref() == name
+        });
         found.map(|attribute| unescaped(attribute.value))
     }
 

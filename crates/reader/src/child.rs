@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use std::thread;
 
 use minions_confined::{Room, give_up_rights, keep_within, wire};
-use minions_ingest::{FileReading, Kind, Limits, Problem, ReadError, Reading};
+use minions_ingest::{FileReading, Kind, Limits, Picture, Problem, ReadError, Reading, pictures_of};
 
 use crate::wire::{Reply, Request, Row, TextRow, Unread};
 
@@ -47,11 +47,23 @@ fn serve(input: &mut impl Read, output: &mut impl Write) -> io::Result<()> {
     if let Err(reason) = keep_within(&Room::from(&room)) {
         return refuse(output, reason);
     }
-    while let Some((Request::Read(names), blocks)) = wire::read(input)? {
-        let mut texts = Vec::new();
-        let read =
-            names.into_iter().zip(blocks).map(|(name, bytes)| rows(&name, bytes, &mut texts)).collect();
-        wire::write(output, &Reply::Read(read), &texts)?;
+    while let Some((request, mut blocks)) = wire::read(input)? {
+        match request {
+            Request::Keep(_) => return Ok(()),
+            Request::Read(names) => {
+                let mut texts = Vec::new();
+                let files = names.into_iter().zip(blocks);
+                let read = files.map(|(name, bytes)| rows(&name, bytes, &mut texts)).collect();
+                wire::write(output, &Reply::Read(read), &texts)?;
+            }
+            Request::Pictures(pages) => {
+                let pictures = pictures_of(blocks.pop().unwrap_or_default(), &pages);
+                let media_type = |picture: &Picture| picture.media_type.to_owned();
+                let types = pictures.iter().map(|picture| picture.as_ref().map(media_type)).collect();
+                let bytes: Vec<_> = pictures.into_iter().flatten().map(|picture| picture.bytes).collect();
+                wire::write(output, &Reply::Pictures(types), &bytes)?;
+            }
+        }
     }
     Ok(())
 }

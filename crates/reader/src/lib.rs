@@ -16,5 +16,5 @@ mod wire;
 
 pub use child::{CHILD_COMMAND, child_main};
 pub use minions_confined::{ChildExecutable, LimitedAllocator};
-pub use session::{FileReading, InputFile, ReadText, ReaderError, ReaderLimits, ReaderSession};
+pub use session::{FileReading, InputFile, PagePicture, ReadText, ReaderError, ReaderLimits, ReaderSession};
 pub use wire::Unread;

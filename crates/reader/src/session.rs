@@ -71,6 +71,15 @@ pub struct ReadText {
     pub is_plain_text: bool,
 }
 
+/// A page that is a picture.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PagePicture {
+    /// Its media type, such as `image/jpeg`.
+    pub media_type: String,
+    /// Its bytes.
+    pub bytes: Vec<u8>,
+}
+
 /// Why no file can be read here.
 #[derive(Debug, thiserror::Error)]
 pub enum ReaderError {
@@ -110,7 +119,7 @@ impl ReaderSession {
     /// # Errors
     /// If no child can run here, whatever the files.
     pub async fn read(&mut self, mut files: Vec<InputFile>) -> Result<Vec<Vec<FileReading>>, ReaderError> {
-        match self.exchange(&files).await {
+        match self.read_together(&files).await {
             Ok(read) => Ok(read),
             Err(Lost::Machine(error)) => Err(error),
             Err(Lost::Files(what, hint)) if files.len() < 2 => {
@@ -120,7 +129,7 @@ impl ReaderSession {
             Err(Lost::Files(..)) => {
                 let mut read = Vec::new();
                 for file in files {
-                    read.push(match self.exchange(std::slice::from_ref(&file)).await {
+                    read.push(match self.read_together(std::slice::from_ref(&file)).await {
                         Ok(mut one) => one.remove(0),
                         Err(Lost::Machine(error)) => return Err(error),
                         Err(Lost::Files(what, hint)) => vec![lost(file.name, what, &hint)],
@@ -131,8 +140,37 @@ impl ReaderSession {
         }
     }
 
-    /// Sends a request and receives its reply. After an error there is no child.
-    async fn exchange(&mut self, files: &[InputFile]) -> Result<Vec<Vec<FileReading>>, Lost> {
+    /// The pictures that these pages of a file are, counted from 1, in their order; `None` for each that is none, or in a
+    /// form that models do not take.
+    ///
+    /// # Errors
+    /// As [`Self::read`].
+    pub async fn pictures(
+        &mut self,
+        file: InputFile,
+        pages: &[u32],
+    ) -> Result<Vec<Option<PagePicture>>, ReaderError> {
+        let request = Request::Pictures(pages.to_vec());
+        let count = pages.len();
+        match self.exchange(&[file], &request, |reply, blocks| pictures(reply, blocks, count)).await {
+            Ok(pictures) => Ok(pictures),
+            Err(Lost::Machine(error)) => Err(error),
+            Err(Lost::Files(..)) => Ok(vec![None; count]),
+        }
+    }
+
+    async fn read_together(&mut self, files: &[InputFile]) -> Result<Vec<Vec<FileReading>>, Lost> {
+        let request = Request::Read(files.iter().map(|file| file.name.clone()).collect());
+        self.exchange(files, &request, |reply, texts| readings(reply, texts, files.len())).await
+    }
+
+    /// Sends a request and receives its reply, of which `take` makes what is wanted. After an error there is no child.
+    async fn exchange<T>(
+        &mut self,
+        files: &[InputFile],
+        request: &Request,
+        take: impl FnOnce(Reply, Vec<Vec<u8>>) -> Option<T>,
+    ) -> Result<T, Lost> {
         let size = files.iter().map(|file| file.bytes.len()).sum::<usize>();
         let (mut child, room) = match self.child.take() {
             Some((child, room)) if room >= size => (child, room),
@@ -140,22 +178,21 @@ impl ReaderSession {
         };
         let megabytes = u32::try_from(size >> 20).unwrap_or(u32::MAX);
         let limit = self.limits.time + self.limits.time_per_mb * megabytes;
-        let request = Request::Read(files.iter().map(|file| file.name.clone()).collect());
         let blocks: Vec<&[u8]> = files.iter().map(|file| &*file.bytes).collect();
         let most = (self.limits.memory + room).saturating_add(REPLY_HEAD);
         let exchange = async {
-            let sent = wire::send(&mut child.input, &request, &blocks).await;
+            let sent = wire::send(&mut child.input, request, &blocks).await;
             wire::receive::<Reply>(&mut child.output, most).await.map_err(|error| sent.err().unwrap_or(error))
         };
         let lost = match timeout(limit, exchange).await {
-            Ok(Ok((Reply::Read(rows), texts))) => match readings(rows, texts, files.len()) {
-                Some(readings) => {
+            Ok(Ok((Reply::Unsafe(reason), _))) => Lost::Machine(ReaderError::Machine(reason)),
+            Ok(Ok((reply, blocks))) => match take(reply, blocks) {
+                Some(taken) => {
                     self.child = Some((child, room));
-                    return Ok(readings);
+                    return Ok(taken);
                 }
                 None => broken(),
             },
-            Ok(Ok((Reply::Unsafe(reason), _))) => Lost::Machine(ReaderError::Machine(reason)),
             Ok(Err(_)) => self.autopsy(&mut child, room).await,
             Err(_) => Lost::Files(
                 "can't be read: it takes too long",
@@ -229,7 +266,8 @@ fn lost(name: String, what: &str, hint: &str) -> FileReading {
 }
 
 /// The readings with their texts; `None` if the reply is none to `count` files.
-fn readings(rows: Vec<Vec<Row>>, blocks: Vec<Vec<u8>>, count: usize) -> Option<Vec<Vec<FileReading>>> {
+fn readings(reply: Reply, blocks: Vec<Vec<u8>>, count: usize) -> Option<Vec<Vec<FileReading>>> {
+    let Reply::Read(rows) = reply else { return None };
     let mut texts: Vec<Option<String>> = wire::texts(blocks).ok()?.into_iter().map(Some).collect();
     let mut one = |row: Row| {
         let outcome = match row.outcome {
@@ -248,4 +286,16 @@ fn readings(rows: Vec<Vec<Row>>, blocks: Vec<Vec<u8>>, count: usize) -> Option<V
     let read: Option<Vec<Vec<_>>> =
         rows.into_iter().map(|rows| rows.into_iter().map(&mut one).collect()).collect();
     read.filter(|read| read.len() == count)
+}
+
+/// The pictures with their bytes; `None` if the reply is none to `count` pages.
+fn pictures(reply: Reply, blocks: Vec<Vec<u8>>, count: usize) -> Option<Vec<Option<PagePicture>>> {
+    let Reply::Pictures(types) = reply else { return None };
+    let mut blocks = blocks.into_iter();
+    let one = |media_type: Option<String>| match media_type {
+        Some(media_type) => Some(Some(PagePicture { media_type, bytes: blocks.next()? })),
+        None => Some(None),
+    };
+    let pictures: Option<Vec<_>> = types.into_iter().map(one).collect();
+    pictures.filter(|pictures| pictures.len() == count)
 }

@@ -63,6 +63,24 @@ fn props(props: &Value) -> Props {
     }
 }
 
+/// Whether `model` at the server at `base_url`, which may end in `/v1`, sees pictures; `None` if the server does not tell.
+/// llama.cpp's server tells in `/props` (`modalities`, its `tools/server/README.md`), Ollama in `/api/show`
+/// (`capabilities`, its `docs/api.md`).
+pub async fn sees(base_url: &str, headers: &HeaderMap, model: &str) -> Option<bool> {
+    let api = Api::new("the server", root(base_url)).ok()?.with_headers(None, headers.clone());
+    let limit = Duration::from_secs(5);
+    if let Ok(answer) = api.get("/props", limit).await
+        && answer.status.is_success()
+        && let Some(sees) = answer.json()["modalities"]["vision"].as_bool()
+    {
+        return Some(sees);
+    }
+    let answer = api.post("/api/show", &json!({"model": model}), limit).await.ok()?;
+    let shown = answer.json();
+    let told = shown["capabilities"].as_array().filter(|_| answer.status.is_success())?;
+    Some(told.iter().any(|ability| ability == "vision"))
+}
+
 /// Has the server at `base_url`, which may end in `/v1`, count the tokens of `text` with the tokenizer of `model`. `None`
 /// if it has no such route. The route is that of llama.cpp's server (its `tools/server/README.md`), of vLLM (its
 /// `tokenize/protocol.py`), of SGLang, and of Text Generation Inference (its OpenAPI document); each reads its own key

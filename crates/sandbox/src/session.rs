@@ -99,9 +99,14 @@ impl Sandbox {
     /// Starts a child ahead of its code, which takes less time to begin then. Needs a tokio runtime with IO and time.
     ///
     /// # Errors
-    /// [`SandboxError::Spawn`].
+    /// [`SandboxError::Spawn`], or [`SandboxError::Machine`] where there is no room for it.
     pub async fn warm(&self) -> Result<Warm, SandboxError> {
-        let failed = |source| SandboxError::Spawn { executable: self.executable.path().to_owned(), source };
+        let failed = |source: io::Error| match source.kind() {
+            io::ErrorKind::WouldBlock | io::ErrorKind::OutOfMemory => {
+                SandboxError::Machine(format!("it has no room for the process: {source}"))
+            }
+            _ => SandboxError::Spawn { executable: self.executable.path().to_owned(), source },
+        };
         Child::start(&self.executable).await.map(Warm).map_err(failed)
     }
 

@@ -4,6 +4,7 @@
 //! The question becomes a job in JSON and runs like any other; nothing here can do what a job can't.
 
 mod estimate;
+mod keys;
 mod options;
 pub(in crate::cli) mod session;
 mod stdin;
@@ -27,7 +28,7 @@ use super::interrupt::RunDeadline;
 use super::outcome::JobOutcome;
 use super::program::Program;
 use super::run::RunOutcome;
-use super::screen::{self, Cite, Cost, Stage, Terminal, columns, ranked, sources};
+use super::screen::{self, Cite, Cost, Stage, Terminal, clean, columns, ranked, sources};
 use super::stdout;
 
 pub(crate) use options::{AskArgs, AskOptions, EXAMPLES};
@@ -151,7 +152,9 @@ impl Program {
         };
         stage.end(answer.clone());
         showing.wait();
-        outcome.map(|result| Answered { result, answer: answer.unwrap_or_default() })
+        outcome
+            .map(|result| Answered { result, answer: answer.unwrap_or_default() })
+            .map_err(|failure| keys::with_remedy(failure, &self.environment))
     }
 }
 
@@ -228,10 +231,15 @@ fn write_answer(answer: &str) -> bool {
     written.is_ok()
 }
 
-/// What stands below the answer: how sound it is, its sources, its cost.
+/// What stands below the answer: how a follow-up was understood, how sound the answer is, its sources, its cost.
 pub(super) fn below(result: &JobResult, cite: Cite) -> String {
     let (terminal, columns) = (Terminal::of(&io::stderr()), columns(io::stderr()));
     let mut text = String::new();
+    if let Some(question) = &result.standalone_task {
+        let question = question.split_whitespace().collect::<Vec<_>>().join(" ");
+        text += &terminal.paint("2", &format!("understood as: {}", clean(&question)));
+        text.push('\n');
+    }
     if result.status == Status::Partial {
         text += &terminal.paint("33", "partial: some of what the answer should rest on is missing");
         text.push('\n');

@@ -210,9 +210,10 @@ impl<R: BufRead> JsonSplitter<R> {
     }
 }
 
-/// Whether the memory that is left takes as much again as was read, which a buffer that grows may want.
+/// Whether the memory that is left takes twice as much as was read: a buffer that grows moves into one of that size.
 fn has_room(read: usize) -> io::Result<()> {
-    memory::check(read, 1).map_err(|failure| io::Error::new(io::ErrorKind::OutOfMemory, failure.to_string()))
+    memory::check(read, memory::OF_JSON)
+        .map_err(|failure| io::Error::new(io::ErrorKind::OutOfMemory, failure.to_string()))
 }
 
 /// Reads to the end of the line and keeps nothing.

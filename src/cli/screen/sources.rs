@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 
 use minions::Cited;
+use unicode_width::UnicodeWidthStr;
 
 use super::clean::in_one_line;
 use super::terminal::Terminal;
@@ -53,16 +54,29 @@ fn words(text: &str) -> impl Iterator<Item = String> {
 
 /// The document of a source and the place in it, such as `annual.pdf p. 40` or `src/a.rs:88`.
 pub(crate) fn place(cited: &Cited) -> String {
+    let (name, place) = parts(cited);
+    name + &place
+}
+
+/// The document of a source, and what follows it.
+fn parts(cited: &Cited) -> (String, String) {
     let name = match (&cited.source, cited.evidence.document) {
         (Some(name), _) => in_one_line(name),
         (None, Some(at)) => format!("document {}", at + 1),
-        (None, None) => return "in no document".to_owned(),
+        (None, None) => return ("in no document".to_owned(), String::new()),
     };
-    let Some(place) = &cited.place else { return name };
-    match place.strip_prefix("line ") {
-        Some(line) => format!("{name}:{}", in_one_line(line)),
-        None => format!("{name} {}", in_one_line(place)),
-    }
+    let place = cited.place.as_deref().map_or(String::new(), |place| match place.strip_prefix("line ") {
+        Some(line) => format!(":{}", in_one_line(line)),
+        None => format!(" {}", in_one_line(place)),
+    });
+    (name, place)
+}
+
+/// The same in so many columns: the place in the document matters more than the document's whole name.
+fn short_place(cited: &Cited, columns: usize) -> String {
+    let (name, place) = parts(cited);
+    let name = cut(&name, columns.saturating_sub(place.width()));
+    cut(&(name + &place), columns)
 }
 
 /// `sources`, as they are ranked, in lines for `terminal` with so many columns.
@@ -78,7 +92,7 @@ pub(crate) fn sources(sources: &[Cited], cite: Cite, terminal: Terminal, columns
         let (number, quote) = (format!("[{}]", at + 1), in_one_line(&cited.citation));
         let place = place(cited);
         let head = format!("{number} {} {place}", terminal.paint(colour, mark));
-        let taken = number.len() + 3 + unicode_width::UnicodeWidthStr::width(&*place);
+        let taken = number.len() + 3 + place.width();
         text += &match cite {
             Cite::Full => {
                 let indent = " ".repeat(number.len() + 1);
@@ -87,11 +101,14 @@ pub(crate) fn sources(sources: &[Cited], cite: Cite, terminal: Terminal, columns
                 format!("{head}\n{lines}")
             }
             // A quote of which a word or two are left says nothing.
-            _ if taken + 16 > columns => format!(
-                "{number} {} {}\n",
-                terminal.paint(colour, mark),
-                cut(&place, columns.saturating_sub(number.len() + 3))
-            ),
+            _ if taken + 16 > columns => {
+                let place = short_place(cited, columns.saturating_sub(number.len() + 3));
+                format!(
+                    "{number} {} {place}
+",
+                    terminal.paint(colour, mark)
+                )
+            }
             _ => {
                 let quote = cut(&quote, columns - taken - 3);
                 format!("{head} {}\n", terminal.paint("2", &format!("\"{quote}\"")))
@@ -158,12 +175,10 @@ mod tests {
             sources(&ranked[..1], Cite::Full, plain, 20),
             "[1] ✓ annual.pdf p. 40\n    \"Total current\n    liabilities\n    68,391 87,812\"\n"
         );
+        assert_eq!(sources(&ranked[..1], Cite::Short, plain, 20), "[1] ✓ annua... p. 40\n");
         for columns in 8..100 {
             let text = sources(&ranked, Cite::Short, plain, columns);
-            assert!(
-                text.lines().all(|line| unicode_width::UnicodeWidthStr::width(line) <= columns),
-                "{columns}\n{text}"
-            );
+            assert!(text.lines().all(|line| line.width() <= columns), "{columns}\n{text}");
         }
         assert_eq!(sources(&ranked, Cite::None, plain, 60), "");
     }

@@ -32,7 +32,7 @@ use crate::events::ModelInfo;
 use crate::job::{Job, JobRole};
 use crate::llama::Sampling;
 use crate::protocols::{PooledServer, ServerPool};
-use crate::runtimes::Endpoint;
+use crate::runtimes::{Endpoint, probe};
 use crate::sandbox::Search;
 use embedding::LocalEmbedder;
 
@@ -119,6 +119,32 @@ pub(super) async fn open(
         _servers: vec![worker_servers, supervisor_servers],
         missing: Missing::default(),
     })
+}
+
+/// A client of the worker, if it sees pictures as its server tells or the job says, and if they stay on this machine or in
+/// its private network.
+///
+/// # Errors
+/// As [`open`].
+pub(super) async fn seeing(
+    job: &Job,
+    shared: &SharedResources,
+) -> Result<Option<Arc<dyn ChatClient>>, Failure> {
+    let (worker, _) = sides(job, &shared.config.environment, shared.is_for_many())?;
+    if job.read_scans == Some(false) || job.local.is_embedded() {
+        return Ok(None);
+    }
+    worker.check(shared)?;
+    let servers = Servers::open(&worker, shared, None).await?;
+    let first = worker.servers(shared, &servers)?.into_iter().find(|server| server.is_up);
+    let Some(server) = first.filter(|server| !server.is_remote) else { return Ok(None) };
+    let base_url = &server.settings.base_url;
+    let headers = worker.credentials.at(base_url, worker.spec.provider).header_map(worker.spec.provider)?;
+    let sees = match job.read_scans {
+        Some(sees) => sees,
+        None => probe::sees(base_url, &headers, &worker.model).await.unwrap_or(false),
+    };
+    Ok(sees.then_some(server.client))
 }
 
 /// Both sides of `job` from a recording; no server is opened. Each side has one slot, so that each run is the same.

@@ -10,6 +10,7 @@ pub(super) const PARSER: Parser = Parser {
         "context",
         "context_files",
         "use_gitingest",
+        "read_scans",
         "max_rounds",
         "doc_metadata",
         "logging_id",

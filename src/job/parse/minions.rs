@@ -27,6 +27,7 @@ pub(super) const PARSER: Parser = Parser {
         "context",
         "context_files",
         "use_gitingest",
+        "read_scans",
         "max_rounds",
         "max_jobs_per_round",
         "num_tasks_per_round",

@@ -102,6 +102,7 @@ fn checked(job: Value, log_dir: &Path) -> Result<Job, JobError> {
         prices: prices(&mut kwargs, budget)?,
         context: documents.into(),
         files,
+        read_scans: params.flag("read_scans")?,
         use_gitingest: params.flag("use_gitingest")?.unwrap_or(false),
         doc_metadata: params.string("doc_metadata")?.filter(|text| !text.trim().is_empty()),
         prompts: prompt_files(&mut kwargs)?,

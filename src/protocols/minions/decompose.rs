@@ -161,7 +161,7 @@ impl Minions<'_> {
             &prompts::MINIONS_DECOMPOSE,
             &[
                 ("program", Slot::Filled(&program)),
-                ("task", Slot::Own(self.assignment.task)),
+                ("task", self.assignment.task()),
                 ("metadata", Slot::Filled(&self.metadata())),
                 ("documents", Slot::Other(&described(self.assignment.context))),
                 ("tasks", Slot::Own(&self.params.num_tasks_per_round.to_string())),

@@ -26,7 +26,7 @@ impl Minions<'_> {
         memory: &Memory,
         transcript: &Transcript,
     ) -> Result<Verdict, ProtocolError> {
-        let Assignment { prompts, task, max_rounds, .. } = self.assignment;
+        let Assignment { prompts, max_rounds, .. } = self.assignment;
         let last = round == max_rounds;
         let scratchpad = match &memory.scratchpad {
             Some(notes) => format!("\nYour notes from earlier rounds: {notes}\n"),
@@ -36,7 +36,7 @@ impl Minions<'_> {
         let prompt = prompts.fill(
             &prompt,
             &[
-                ("task", Slot::Own(task)),
+                ("task", self.assignment.task()),
                 ("metadata", Slot::Filled(&self.metadata())),
                 ("answers", Slot::Other(answers)),
                 ("scratchpad", Slot::Own(&scratchpad)),

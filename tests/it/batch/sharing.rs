@@ -56,7 +56,9 @@ fn a_server_is_asked_once_for_all_jobs_and_connections_are_shared() {
     let requests = server.requests();
     assert_eq!(requests.iter().filter(|request| request.path == "/props").count(), 2, "once a side");
     let connections = requests.iter().map(|request| request.connection).max().unwrap() + 1;
-    assert!(connections <= 2 * 4 + 2, "{connections} connections");
+    // A connection is free again a moment after its reply, by which another may have been made.
+    assert!(connections <= 2 * (2 * 4), "{connections} connections for {} requests", requests.len());
+    assert!(requests.len() >= 80);
 }
 
 #[test]

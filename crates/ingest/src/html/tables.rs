@@ -94,8 +94,10 @@ impl Table {
                 *mark = *mark - from + self.start + written.len();
             }
             written.push_str(between);
+            // Paragraphs in cells don't set the rows apart.
+            let most = if between.is_empty() && from > self.start { 1 } else { 2 };
             let breaks = old.len() - old.trim_start_matches('\n').len();
-            written.extend(std::iter::repeat_n('\n', breaks));
+            written.extend(std::iter::repeat_n('\n', breaks.min(most)));
             while let Some((mark, _)) = marks.next_if(|(mark, _)| *mark < row.span.end) {
                 *mark = self.start + written.len();
             }

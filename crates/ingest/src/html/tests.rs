@@ -99,6 +99,7 @@ fn rows_of_tables_are_lines() {
         ),
         ("<table><td>a<td>b<tr><td>c<td>d</table>", "a | b\nc | d"),
         ("<table><tr><td><p>a</p><td>b<br>c<td><ul><li>d<li>e</ul></table>", "a | b c | - d - e"),
+        ("<table><tr><td><p>a<td><p>b<tr><td><p>c<td><p>d</table>e", "a | b\nc | d\n\ne"),
         // Columns stay columns where a cell is empty.
         (
             "<table><tr><td><td>2023<td>2022<tr><td>Gain<td>&nbsp;<td>5<tr><td>Loss<td>7<td></table>",

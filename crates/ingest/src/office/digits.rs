@@ -3,6 +3,9 @@
 /// How many digits a workbook keeps.
 const KEPT: usize = 15;
 
+/// Whole numbers below this have no more digits than are kept.
+const EXACT: f64 = 1e15;
+
 /// The digits of a number without its sign, and how many of them stand before the point.
 fn digits(number: f64) -> (Vec<u8>, i32) {
     let written = format!("{:.*e}", KEPT - 1, number.abs());
@@ -17,6 +20,9 @@ pub(super) fn rounded(number: f64, decimals: usize) -> (String, String) {
         return (number.abs().to_string(), String::new());
     }
     let decimals = decimals.min(30);
+    if number.fract() == 0.0 && number.abs() < EXACT {
+        return ((number.abs() as u64).to_string(), "0".repeat(decimals));
+    }
     let (mut digits, mut whole) = digits(number);
     let wanted = whole + decimals as i32;
     if wanted < 0 {
@@ -58,6 +64,9 @@ pub(super) fn general(number: f64) -> String {
         return number.to_string();
     }
     let magnitude = number.abs();
+    if number.fract() == 0.0 && magnitude < EXACT {
+        return (number as i64).to_string();
+    }
     if magnitude != 0.0 && !(1e-5..1e21).contains(&magnitude) {
         return scientific(number, KEPT - 1);
     }

@@ -1,6 +1,7 @@
 //! Files of office programs: zips of XML, by Microsoft's formats (ECMA-376) and OpenDocument.
 
 mod block;
+mod charts;
 pub(crate) mod compound;
 mod digits;
 pub(crate) mod docx;

@@ -9,6 +9,7 @@ mod layers;
 mod open;
 mod page;
 mod parts;
+mod pictures;
 mod ranges;
 mod strings;
 mod survey;
@@ -25,6 +26,8 @@ use inflating::fits;
 use layers::Layers;
 use page::Drawing;
 use survey::Survey;
+
+pub(crate) use pictures::pictures;
 
 /// How many dictionaries above a page are asked for what it lacks.
 const PARENTS: usize = 32;

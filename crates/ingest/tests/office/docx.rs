@@ -281,3 +281,18 @@ fn equations_are_lines() {
         assert_eq!(text(&body), format!("y={line}"));
     }
 }
+
+#[test]
+fn charts_and_diagrams_are_read() {
+    let body = "<w:p><w:r><w:t>Sales</w:t></w:r><w:r><w:drawing><a:graphic><a:graphicData><c:chart r:id='r0'/></a:graphicData>\
+        </a:graphic></w:drawing></w:r><w:r><w:drawing><dgm:relIds r:dm='r1'/></w:drawing></w:r></w:p>";
+    let point = |value: &str| format!("<c:pt idx='0'><c:v>{value}</c:v></c:pt>");
+    let chart = format!(
+        "<c:ser><c:tx><c:v>East</c:v></c:tx><c:cat>{}</c:cat><c:val>{}</c:val></c:ser>",
+        point("Q1"),
+        point("5")
+    );
+    let diagram = "<dgm:pt><dgm:t><a:p><a:r><a:t>Plan</a:t></a:r></a:p></dgm:t></dgm:pt>";
+    let word = Word::of(body).part("chart", &chart).part("diagramData", diagram);
+    assert_eq!(reading(word.zip().bytes()).text, "Sales\n\nChart\n | East\nQ1 | 5\n\nPlan");
+}

@@ -142,6 +142,14 @@ const OF_JOBS: &[Row] = &[
     ),
     row(
         "call_params",
+        "read_scans",
+        Flag,
+        "",
+        "true",
+        "Whether the local model reads pages that are pictures. By default it does if its server says that it sees.",
+    ),
+    row(
+        "call_params",
         "history",
         Anything,
         "",

@@ -1,6 +1,6 @@
 //! What stands in a paragraph: runs of text, fields, equations, notes and text boxes.
 
-use super::super::block::Paragraph;
+use super::super::block::{Block, Paragraph};
 use super::super::{math, symbols};
 use super::state::{Body, Field};
 use crate::draft::Stop;
@@ -99,6 +99,12 @@ impl Body<'_> {
             "txbxContent" => {
                 let blocks = (self.boxed)(self, xml)?;
                 paragraph.boxes.extend(blocks);
+            }
+            "chart" | "relIds" => {
+                let id = element.prefixed("id").or_else(|| element.prefixed("dm")).unwrap_or_default();
+                let drawn = self.drawn.remove(&*id);
+                let paragraph_of = |text| Block::Paragraph(Paragraph { text, ..Paragraph::default() });
+                paragraph.boxes.extend(drawn.map(paragraph_of));
             }
             // The reading aid above a word.
             "rt" => {}

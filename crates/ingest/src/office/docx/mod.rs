@@ -7,7 +7,11 @@ mod numbering;
 mod state;
 mod styles;
 
+use std::collections::HashMap;
+
+use super::charts;
 use super::package::{main_part, relations};
+use super::slides::diagram;
 use super::written::{Writer, flat};
 use crate::Kind;
 use crate::archive::Archive;
@@ -44,6 +48,15 @@ fn written(archive: &Archive<'_>, draft: &mut Draft) -> Result<(), Stop> {
         let mut body = body(&styles, &mut numbering, &mut none);
         optional(archive, &part.target, draft, |xml| read_notes(xml, &mut body, &mut notes))?;
     }
+    let mut drawn = HashMap::new();
+    for (kind, read) in [("chart", charts::table as Drawn), ("diagramData", diagram)] {
+        for part in parts(kind) {
+            optional(archive, &part.target, draft, |xml| {
+                drawn.extend(read(xml)?.map(|text| (part.id.clone(), text)));
+                Ok(())
+            })?;
+        }
+    }
     let mut furniture = Vec::new();
     for (kind, name) in [("header", "Header"), ("footer", "Footer")] {
         for part in parts(kind) {
@@ -69,6 +82,7 @@ fn written(archive: &Archive<'_>, draft: &mut Draft) -> Result<(), Stop> {
     };
     let mut writer = Writer::new(draft);
     let mut body = body(&styles, &mut numbering, &mut notes);
+    body.drawn = drawn;
     let mut sink = |_: &mut Body<'_>, block| writer.block(&block);
     let mut xml = Xml::open(archive, entry)?;
     let end = xml.each(|xml, _| body.blocks(xml, &mut sink));
@@ -82,6 +96,9 @@ fn written(archive: &Archive<'_>, draft: &mut Draft) -> Result<(), Stop> {
     }
     end
 }
+
+/// Reads a drawing as a text, if it has any.
+type Drawn = fn(&mut Xml<'_>) -> Result<Option<String>, Stop>;
 
 /// Reads the part of the footnotes, endnotes or comments. The rules above notes are notes as well, of another type.
 fn read_notes(xml: &mut Xml<'_>, body: &mut Body<'_>, notes: &mut Notes) -> Result<(), Stop> {

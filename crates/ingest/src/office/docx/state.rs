@@ -1,5 +1,7 @@
 //! What is known and was seen while a document is read.
 
+use std::collections::HashMap;
+
 use super::super::block::Block;
 use super::notes::Notes;
 use super::numbering::Numbering;
@@ -16,6 +18,8 @@ pub(super) struct Body<'d> {
     pub(super) numbering: &'d mut Numbering,
     pub(super) notes: &'d mut Notes,
     pub(super) boxed: BlockReader,
+    /// Charts and diagrams as texts, by the identifiers that refer to them.
+    pub(super) drawn: HashMap<String, String>,
     /// Whether it is a header or a footer, whose page numbers are no text.
     pub(super) is_furniture: bool,
     /// Whether a field's instruction, which is no text, is open; fields may stand in each other.
@@ -48,6 +52,6 @@ impl<'d> Body<'d> {
         boxed: BlockReader,
     ) -> Self {
         let (fields, seen) = (Vec::new(), Seen::default());
-        Self { styles, numbering, notes, boxed, is_furniture: false, fields, seen }
+        Self { styles, numbering, notes, boxed, drawn: HashMap::new(), is_furniture: false, fields, seen }
     }
 }

@@ -1,12 +1,12 @@
 //! Presentations of PowerPoint (PresentationML, ECMA-376 part 1, 19).
 
-mod charts;
 mod shapes;
 
 use std::collections::HashMap;
 
 use minions_documents::Place;
 
+use super::charts;
 use super::package::{Relation, main_part, relations};
 use crate::Kind;
 use crate::archive::Archive;
@@ -15,6 +15,7 @@ use crate::parts::optional;
 use crate::reading::{Limits, Problem, Reading};
 use crate::xml::Xml;
 use shapes::Slide;
+pub(super) use shapes::diagram;
 
 /// Reads a presentation.
 pub(crate) fn read(archive: &Archive<'_>, limits: &Limits) -> Result<Reading, Problem> {

@@ -238,7 +238,7 @@ fn table(xml: &mut Xml<'_>) -> Result<Vec<String>, Stop> {
 }
 
 /// The texts of a diagram (SmartArt), a line each.
-pub(super) fn diagram(xml: &mut Xml<'_>) -> Result<Option<String>, Stop> {
+pub(in super::super) fn diagram(xml: &mut Xml<'_>) -> Result<Option<String>, Stop> {
     let mut lines = Vec::new();
     texts(xml, &mut lines)?;
     Ok((!lines.is_empty()).then(|| lines.join("\n")))

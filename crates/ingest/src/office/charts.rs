@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::super::rows::joined;
+use super::rows::joined;
 use crate::draft::{Stop, in_one_line};
 use crate::xml::Xml;
 
