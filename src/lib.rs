@@ -43,6 +43,7 @@
 
 pub use minions_chat as chat;
 pub use minions_documents as documents;
+pub use minions_evaluation as evaluation;
 pub use minions_llama as llama;
 pub use minions_reader as reader;
 pub use minions_runtimes as runtimes;

@@ -65,6 +65,10 @@ fn program() -> ExitCode {
             let source = Source::of(options.file.clone().or_else(|| options.input.clone()));
             Ok((Work::Batch(source, options), each))
         }
+        Ok(Cli { command: Some(Command::Eval(args)), .. }) => {
+            let each = args.each.clone();
+            Ok((Work::Eval(args), each))
+        }
         Ok(Cli { command: Some(Command::Demo), .. }) => return demo::run(),
         Ok(Cli { command: Some(Command::Ask(args)), .. }) => {
             let each = args.each.clone();

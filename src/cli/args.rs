@@ -11,6 +11,7 @@ use super::ask::{self, AskArgs, AskOptions};
 use super::batch::BatchOptions;
 use super::container;
 use super::doctor::DoctorOptions;
+use super::eval::{self, EvalArgs};
 use super::logs::LogsOptions;
 use super::manual::{CompletionsOptions, ManOptions};
 use super::models::ModelsOptions;
@@ -108,6 +109,9 @@ pub(crate) enum Command {
     /// Run many jobs: JSON Lines in, one JSON line out for each.
     #[command(after_help = BATCH_EXAMPLES)]
     Batch(Box<BatchOptions>),
+    /// Ask questions with known answers, of one or several configurations, and compare them.
+    #[command(after_help = eval::EXAMPLES)]
+    Eval(Box<EvalArgs>),
     /// Run the supervisor's code; started by minions itself.
     #[command(name = minions::sandbox::CHILD_COMMAND, hide = true)]
     SandboxChild,

@@ -12,6 +12,7 @@ pub(crate) mod demo;
 mod digits;
 pub(crate) mod doctor;
 pub(crate) mod envelope;
+mod eval;
 mod events_file;
 mod input;
 pub(crate) mod interrupt;

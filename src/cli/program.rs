@@ -17,6 +17,7 @@ use super::options::RunOptions;
 use super::pull_bar::PullBar;
 
 /// What the program runs jobs with.
+#[derive(Clone)]
 pub(crate) struct Program {
     pub environment: Environment,
     /// Our own executable.

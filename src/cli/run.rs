@@ -1,5 +1,6 @@
 //! From the work that the command line names to its envelope, or its lines.
 
+use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -10,7 +11,8 @@ use minions::job::{self, Job};
 use minions::memory;
 
 use super::ask::AskArgs;
-use super::batch::{self, BatchOptions};
+use super::batch::{self, BatchOptions, Feed, Sink, Total};
+use super::eval::EvalArgs;
 use super::events_file::{EventsEnd, EventsFile};
 use super::input::{Found, Source};
 use super::interrupt::{self, RunDeadline};
@@ -30,6 +32,8 @@ pub(crate) enum Work {
     Batch(Source, Box<BatchOptions>),
     /// A question of a person.
     Ask(Box<AskArgs>),
+    /// Questions with known answers.
+    Eval(Box<EvalArgs>),
 }
 
 impl Work {
@@ -38,7 +42,7 @@ impl Work {
     pub(crate) fn owes_envelope(&self) -> bool {
         match self {
             Self::Look(_) | Self::One(_) => true,
-            Self::Batch(..) => false,
+            Self::Batch(..) | Self::Eval(_) => false,
             Self::Ask(args) => args.options.json,
         }
     }
@@ -58,7 +62,7 @@ impl Program {
     pub(crate) async fn run(self, work: Work) -> Result<RunOutcome, Failure> {
         let deadline = RunDeadline::of(match &work {
             Work::Batch(_, options) => options.deadline,
-            Work::Look(_) | Work::One(_) | Work::Ask(_) => None,
+            Work::Look(_) | Work::One(_) | Work::Ask(_) | Work::Eval(_) => None,
         });
         if let Work::Batch(_, options) = &work {
             options.deadline.into_iter().for_each(interrupt::end_after_deadline);
@@ -97,6 +101,7 @@ impl Program {
         let (source, find): (Source, Find) = match work {
             Work::Ask(args) if args.is_conversation() => return self.converse(*args, events).await,
             Work::Ask(args) => return self.ask(*args, events).await,
+            Work::Eval(args) => return self.evaluate(*args, events).await,
             Work::Look(source) => (source.clone(), Box::new(move || source.look())),
             Work::One(source) => (source.clone(), Box::new(move || source.one())),
             Work::Batch(source, options) => {
@@ -110,7 +115,13 @@ impl Program {
             }
             Found::Many(pieces, options) => {
                 last_words::take_over();
-                let exit = batch::run(self, &source, pieces, *options, deadline, events).await;
+                let feed = Feed {
+                    pieces,
+                    folder: source.folder(),
+                    total: source.regular_file().map_or(Total::Unknown, Total::In),
+                    sink: Sink::Stdout(io::stdout()),
+                };
+                let exit = batch::run(self, feed, *options, deadline, events).await;
                 Ok(RunOutcome::Told(exit.unwrap_or_else(|failure| {
                     tracing::error!("{failure}");
                     failure.kind.exit()

@@ -28,6 +28,7 @@ mod models;
 mod overview;
 mod pulls;
 mod read_ahead;
+mod reply;
 mod result;
 mod retrieval;
 mod running;
@@ -61,10 +62,12 @@ pub use egress_report::{EgressCall, EgressPassage, EgressReport};
 pub use estimate::{FileEstimate, FolderEstimate, JobEstimate, Leaves};
 pub use file_report::{FileReport, FolderReport};
 pub use listing::fingerprint;
+pub use reply::BareReply;
 pub use result::{ConversationLog, EvidenceSummary, FailedLog, JobResult, LoggedUsage, Timing};
 pub use savings::{Dollars, SavingsReport, Tokens};
 pub use turn::SessionReport;
 
+use crate::chat::Message;
 use crate::chat::secrets::Redactor;
 use crate::config::{ENV_LOG_DIR, LOG_DIR};
 use crate::documents::Document;
@@ -180,6 +183,14 @@ impl Engine {
     pub async fn documents(&self, job: Job) -> Result<Arc<[Document]>, Failure> {
         let job = session_turn::with_files(Arc::new(job), &self.0.config.environment).await?;
         Ok(files::read(&job, &self.0, &Events::off()).await?.documents)
+    }
+
+    /// One reply of the supervisor of `job` to `prompt`, without a protocol. It is recorded and replayed as those of jobs are.
+    ///
+    /// # Errors
+    /// A side that can't be used, a call that failed, a reply that the replay does not have.
+    pub async fn reply(&self, job: &Job, prompt: Message) -> Result<BareReply, Failure> {
+        reply::reply(job, &self.0, prompt).await
     }
 
     /// Remote tokens that all jobs have spent so far. A call under way counts with the estimate of its prompt.

@@ -7,6 +7,7 @@ use serde_json::Value;
 /// Each crate of the workspace and those of the workspace that it may depend on.
 const ARROWS: &[(&str, &[&str])] = &[
     ("minions-documents", &[]),
+    ("minions-evaluation", &[]),
     ("minions-ingest", &["minions-documents"]),
     ("minions-confined", &[]),
     ("minions-reader", &["minions-confined", "minions-documents", "minions-ingest"]),
@@ -21,6 +22,7 @@ const ARROWS: &[(&str, &[&str])] = &[
         &[
             "minions-chat",
             "minions-documents",
+            "minions-evaluation",
             "minions-llama",
             "minions-machine",
             "minions-reader",

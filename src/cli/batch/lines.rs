@@ -1,19 +1,20 @@
 //! From pieces of the input to jobs, in a thread of its own that reads no further than the jobs are taken.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::io::{self, BufRead};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
-use serde_json::{Value, json};
+use serde_json::Value;
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 use tokio::task::JoinHandle;
 
 use super::Shard;
+use super::contents::Contents;
 use super::json_splitter::{JsonPiece, JsonSplitter};
 use super::resume::{Fingerprint, fingerprint};
-use minions::engine::{Engine, fingerprint as fingerprint_of_files};
+use minions::engine::Engine;
 use minions::error::Failure;
 use minions::job::{self, Job};
 use minions::memory;
@@ -53,8 +54,8 @@ impl Lines {
             engine,
             shard,
             done,
+            contents: Contents::new(folder.clone()),
             folder,
-            contents: HashMap::new(),
             seen: HashSet::new(),
             skipped: Arc::clone(&skipped),
         };
@@ -91,8 +92,7 @@ struct Reader {
     done: HashSet<Fingerprint>,
     /// Where paths in jobs begin.
     folder: Option<PathBuf>,
-    /// What tells the contents of files apart, by path: many jobs may be about one file.
-    contents: HashMap<PathBuf, Option<String>>,
+    contents: Contents,
     /// The custom_ids so far.
     seen: HashSet<Fingerprint>,
     skipped: Arc<AtomicU64>,
@@ -131,22 +131,6 @@ impl Reader {
         Ok(())
     }
 
-    /// What tells the content of a bare job apart, with that of the files that it names.
-    fn hash(&mut self, job: &Value) -> String {
-        let paths = job::paths(job);
-        let hash = job::digest(job);
-        if paths.is_empty() {
-            return hash;
-        }
-        let path = |path| self.folder.as_deref().unwrap_or(Path::new("")).join(path);
-        let paths: Vec<PathBuf> = paths.into_iter().map(path).collect();
-        let content = |path: PathBuf| {
-            self.contents.entry(path).or_insert_with_key(|path| fingerprint_of_files(path)).clone()
-        };
-        let contents: Vec<Option<String>> = paths.into_iter().map(content).collect();
-        job::digest(&json!([hash, contents]))
-    }
-
     /// What a job without a custom_id goes by: `line-3`, then `line-3.2`, unless an earlier job is called that.
     fn line_id(&mut self, piece: &JsonPiece) -> String {
         let line = piece.line;
@@ -172,7 +156,7 @@ impl Reader {
         };
         let _span = tracing::warn_span!("line", number = piece.line).entered();
         let bare = value.and_then(|value| job::bare(value).map_err(Failure::from));
-        let hash = bare.as_ref().map(|job| self.hash(job)).unwrap_or_default();
+        let hash = bare.as_ref().map(|job| self.contents.hash(job)).unwrap_or_default();
         if is_new && self.done.contains(&fingerprint(&custom_id, &hash)) {
             return None;
         }

@@ -4,6 +4,7 @@
 //! `json_splitter` cuts the stream, `lines` makes jobs of it, `output` writes; the jobs run as single ones do, on one
 //! engine.
 
+mod contents;
 pub(super) mod json_splitter;
 mod lines;
 mod options;
@@ -14,8 +15,8 @@ mod resume;
 mod shard;
 mod turns;
 
-use std::io;
 use std::panic::AssertUnwindSafe;
+use std::path::PathBuf;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -29,11 +30,13 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tracing::Instrument;
 
-pub(super) use options::BatchOptions;
+pub(super) use contents::Contents;
+pub(super) use options::{BatchOptions, FailOn};
+pub(super) use output::Sink;
 pub(super) use shard::Shard;
 
 use super::events_file::EventsFile;
-use super::input::{Incoming, Source};
+use super::input::Incoming;
 use super::interrupt::RunDeadline;
 use super::last_words;
 use super::outcome::JobOutcome;
@@ -50,15 +53,32 @@ const PROGRESS_EVERY: Duration = Duration::from_millis(500);
 /// Lines that may be taken and not yet printed, for each job that may run: what `--ordered` holds back.
 const UNPRINTED: usize = 4;
 
-/// Runs the jobs of `pieces`; gives the exit code once every line is written.
+/// The jobs of a batch, and where its lines go.
+pub(super) struct Feed {
+    pub pieces: Incoming,
+    /// Where paths in the jobs begin.
+    pub folder: Option<PathBuf>,
+    pub total: Total,
+    pub sink: Sink,
+}
+
+/// How many jobs there are.
+pub(super) enum Total {
+    Unknown,
+    /// This file has them.
+    In(PathBuf),
+    Known(usize),
+}
+
+/// Runs the jobs of `feed`; gives the exit code once every line is written.
 pub(super) async fn run(
     program: Program,
-    source: &Source,
-    pieces: Incoming,
+    feed: Feed,
     mut options: BatchOptions,
     deadline: RunDeadline,
     events: Option<Arc<EventsFile>>,
 ) -> Result<Exit, Failure> {
+    let Feed { pieces, folder, total, sink } = feed;
     let mut interrupt = program.interrupt.clone();
     program.verbosity.of_a_batch();
     let path = options.resume.clone();
@@ -76,8 +96,8 @@ pub(super) async fn run(
         );
         options.max_jobs = most;
     }
-    let before = earlier.prepare(&io::stdout()).unwrap_or_else(|error| {
-        tracing::debug!("what stdout holds already is not known: {error}");
+    let before = earlier.prepare(&sink).unwrap_or_else(|error| {
+        tracing::debug!("what the output holds already is not known: {error}");
         b""
     });
     let engine = program.engine(
@@ -90,8 +110,8 @@ pub(super) async fn run(
     );
     let done = std::mem::take(&mut earlier.done);
     let is_resumed = !done.is_empty();
-    let lines = Lines::read(engine.clone(), pieces, options.shard, done, source.folder());
-    let progress = BatchProgress::new(source, options.shard, program.options.quiet);
+    let lines = Lines::read(engine.clone(), pieces, options.shard, done, folder);
+    let progress = BatchProgress::new(total, options.shard, program.options.quiet);
     if let Some(events) = events.as_ref().filter(|_| !options.events_texts) {
         // The output has each job's envelope already.
         events.leave_texts_out();
@@ -101,7 +121,7 @@ pub(super) async fn run(
     let batch = Batch {
         engine,
         listeners,
-        output: Output::open(program.redactor.clone(), options.ordered, before),
+        output: Output::open(sink, program.redactor.clone(), options.ordered, before),
         permits: Arc::new(Semaphore::new(usize::from(options.max_jobs) * UNPRINTED)),
         stop: CancelToken::new(),
         jobs: JoinSet::new(),
@@ -237,7 +257,9 @@ impl Batch {
         let position = self.taken;
         self.taken += 1;
         let Line { custom_id, hash, job } = line;
-        last_words::line_is_due(position, output::out_of_memory(&custom_id, &self.program.redactor));
+        if self.output.is_stdout {
+            last_words::line_is_due(position, output::out_of_memory(&custom_id, &self.program.redactor));
+        }
         let output = self.output.lines();
         let span = tracing::warn_span!("job", id = custom_id.as_str());
         let events = self.engine.events(self.listeners.clone(), Some(&custom_id));

@@ -1,7 +1,9 @@
-//! Lines on their way to stdout: written whole, one after the other, in a thread of their own.
+//! Lines on their way to stdout or into a file: written whole, one after the other, in a thread of their own.
 
 use std::collections::BTreeMap;
-use std::io;
+use std::fs::File;
+use std::io::{self, Write};
+use std::os::fd::{AsFd, BorrowedFd};
 use std::time::Duration;
 
 use tokio::sync::OwnedSemaphorePermit;
@@ -20,6 +22,31 @@ const WAITING: usize = 16;
 /// How long a line that is being written may still take when the program has to end at once.
 pub(super) const LAST_LINE: Duration = Duration::from_secs(1);
 
+/// Where lines go.
+pub(in crate::cli) enum Sink {
+    Stdout(io::Stdout),
+    File(File),
+}
+
+impl Sink {
+    /// What messages call it.
+    fn name(&self) -> &'static str {
+        match self {
+            Self::Stdout(_) => "stdout",
+            Self::File(_) => "the file of the results",
+        }
+    }
+}
+
+impl AsFd for Sink {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        match self {
+            Self::Stdout(stdout) => stdout.as_fd(),
+            Self::File(file) => file.as_fd(),
+        }
+    }
+}
+
 /// A line to print.
 pub(super) struct Printed {
     /// Position among the lines of the run, from 0.
@@ -30,21 +57,26 @@ pub(super) struct Printed {
     pub permit: OwnedSemaphorePermit,
 }
 
-/// Where lines go.
+/// Lines that are being written.
 pub(super) struct Output {
     lines: Sender<Printed>,
+    /// Where they go, for messages.
+    target: &'static str,
+    /// Whether they go to stdout.
+    pub is_stdout: bool,
     /// `None` once it has ended.
     writer: Option<JoinHandle<io::Result<()>>>,
 }
 
 impl Output {
-    /// Writes to stdout; the first line begins with `before`.
-    pub(super) fn open(redactor: Redactor, ordered: bool, before: &'static [u8]) -> Self {
+    /// Writes to `sink`; the first line begins with `before`.
+    pub(super) fn open(sink: Sink, redactor: Redactor, ordered: bool, before: &'static [u8]) -> Self {
         let (lines, printed) = channel(WAITING);
+        let (target, is_stdout) = (sink.name(), matches!(sink, Sink::Stdout(_)));
         let writer = tokio::task::spawn_blocking(move || {
-            Writer { redactor, before, next: 0, early: BTreeMap::new() }.run(printed, ordered)
+            Writer { sink, redactor, before, next: 0, early: BTreeMap::new() }.run(printed, ordered)
         });
-        Self { lines, writer: Some(writer) }
+        Self { lines, target, is_stdout, writer: Some(writer) }
     }
 
     /// Takes the lines.
@@ -55,7 +87,7 @@ impl Output {
     /// Waits until nothing can be written any more.
     pub(super) async fn broken(&mut self) -> Failure {
         let Some(writer) = &mut self.writer else { return std::future::pending().await };
-        let failure = failure(writer).await;
+        let failure = failure(writer, self.target).await;
         self.writer = None;
         failure.unwrap_or_else(|| Failure::defect("the output ended too early"))
     }
@@ -63,7 +95,7 @@ impl Output {
     /// Waits until every line is written.
     pub(super) async fn close(self) -> Option<Failure> {
         drop(self.lines);
-        failure(&mut self.writer?).await
+        failure(&mut self.writer?, self.target).await
     }
 
     /// Waits for no line but the one that is being written.
@@ -83,15 +115,16 @@ pub(super) fn out_of_memory(custom_id: &str, redactor: &Redactor) -> Vec<u8> {
     envelope::line(&envelope, custom_id, redactor).unwrap_or_default()
 }
 
-async fn failure(writer: &mut JoinHandle<io::Result<()>>) -> Option<Failure> {
+async fn failure(writer: &mut JoinHandle<io::Result<()>>, target: &str) -> Option<Failure> {
     match writer.await {
         Ok(Ok(())) => None,
-        Ok(Err(error)) => Some(Failure::system(format!("stdout can't be written to: {error}"))),
+        Ok(Err(error)) => Some(Failure::system(format!("{target} can't be written to: {error}"))),
         Err(error) => Some(error.into()),
     }
 }
 
 struct Writer {
+    sink: Sink,
     redactor: Redactor,
     before: &'static [u8],
     /// Position of the next line.
@@ -121,7 +154,10 @@ impl Writer {
         let Printed { position, custom_id, envelope, permit } = line;
         let mut bytes = self.before.to_vec();
         bytes.extend(envelope::line(&envelope, &custom_id, &self.redactor)?);
-        last_words::write_line(position, &bytes)?;
+        match &mut self.sink {
+            Sink::Stdout(_) => last_words::write_line(position, &bytes)?,
+            Sink::File(file) => file.write_all(&bytes)?,
+        }
         self.before = b"";
         drop(permit);
         Ok(())

@@ -11,10 +11,10 @@ use std::time::{Duration, Instant};
 use minions::events::{Event, EventKind, EventListener, WorkerJob};
 use minions::job::JobRole;
 
+use super::Total;
 use super::json_splitter::JsonSplitter;
 use super::report::Report;
 use super::shard::Shard;
-use crate::cli::input::Source;
 use crate::cli::progress::{draw, speed, time_left};
 use crate::cli::readings::Readings;
 use crate::cli::screen::{Terminal, erase_line};
@@ -84,9 +84,8 @@ struct Told {
 }
 
 impl BatchProgress {
-    /// The jobs of `source`, if that is a file, that belong to `shard` are counted beside the batch. Nothing is drawn
-    /// if it `is_quiet`.
-    pub(super) fn new(source: &Source, shard: Shard, is_quiet: bool) -> Arc<Self> {
+    /// The jobs of a file that belong to `shard` are counted beside the batch. Nothing is drawn if it `is_quiet`.
+    pub(super) fn new(total: Total, shard: Shard, is_quiet: bool) -> Arc<Self> {
         let told = Told { at: Instant::now(), ended: 0, has_bar: false };
         let progress = Arc::new(Self {
             is_terminal: Terminal::of(&io::stderr()).can_redraw && !is_quiet,
@@ -95,11 +94,15 @@ impl BatchProgress {
             readings: Mutex::default(),
             told: Mutex::new(told),
         });
-        if let Some(path) = source.regular_file().filter(|_| progress.is_terminal) {
-            let progress = Arc::clone(&progress);
-            tokio::task::spawn_blocking(move || {
-                progress.total.store(jobs_of(&path, shard).unwrap_or_default(), Relaxed);
-            });
+        match total {
+            Total::In(path) if progress.is_terminal => {
+                let progress = Arc::clone(&progress);
+                tokio::task::spawn_blocking(move || {
+                    progress.total.store(jobs_of(&path, shard).unwrap_or_default(), Relaxed);
+                });
+            }
+            Total::Known(jobs) => progress.total.store(jobs, Relaxed),
+            Total::In(_) | Total::Unknown => {}
         }
         progress
     }
