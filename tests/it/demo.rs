@@ -108,14 +108,14 @@ fn answers_again(tape: Vec<Value>) -> Server {
     })
 }
 
-fn chunk_and_task(prompt: &str) -> (String, String) {
+pub(crate) fn chunk_and_task(prompt: &str) -> (String, String) {
     let between =
         |from: &str, to: &str| prompt.split_once(from).unwrap().1.split_once(to).unwrap().0.to_owned();
     (between("<part>\n", "\n</part>"), between("\nTask: ", "\n"))
 }
 
 /// Its tokens are estimates, four characters each.
-fn reply(request: &Request, text: &str) -> Reply {
+pub(crate) fn reply(request: &Request, text: &str) -> Reply {
     let body = request.json();
     let messages = body["messages"].as_array().unwrap().iter();
     let prompt: usize = messages.map(|it| it["content"].as_str().unwrap().chars().count()).sum();

@@ -30,6 +30,7 @@ mod egress;
 mod egress_bytes;
 mod egress_words;
 mod endings;
+mod eval;
 mod events;
 mod file_circles;
 mod fleet;

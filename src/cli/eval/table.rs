@@ -194,7 +194,7 @@ fn said(report: &Report) -> String {
             };
             let _ = writeln!(
                 text,
-                "{name}: {} of {} right; questions of this kind probably {:.0}% to {:.0}% (95%){varies}.",
+                "{name}: {} of {} right; of such questions probably {:.0}% to {:.0}% (95%){varies}.",
                 sums.right,
                 sums.runs,
                 100.0 * low,
@@ -232,7 +232,7 @@ fn noise(n: usize) -> String {
     match n {
         0..6 => format!("With {} no difference between configurations can be shown.", count(n, "question")),
         _ => format!(
-            "With {n} questions a difference of one or two is noise: six better and none worse would take p below 0.05."
+            "{n} questions: a difference of one or two is noise; p < 0.05 takes six better and none worse."
         ),
     }
 }
