@@ -98,7 +98,8 @@ impl Program {
         }
         let exit = self.ask_all(&args, &exam, &results, events).await?;
         let is_stopped = !matches!(exit, Exit::Success | Exit::SomeFailed);
-        let report = self.marked(&exam, &args, &mut results, is_stopped).await?;
+        let (report, stopped) = self.marked(&exam, &args, &mut results, is_stopped).await?;
+        let exit = stopped.unwrap_or(exit);
         let text = match () {
             () if args.json => format!("{:#}\n", export::json(&report)),
             () if args.csv => export::csv(&report),
@@ -144,14 +145,15 @@ impl Program {
         batch::run(self.clone(), feed, options, RunDeadline::of(None), events).await
     }
 
-    /// What came of all runs, with their scores. A judge is asked where one has to be, unless the run `is_stopped`.
+    /// What came of all runs, with their scores, and the exit code where a signal stops it here. A judge is asked where one
+    /// has to be, unless the run `is_stopped` already.
     async fn marked(
         &self,
         exam: &Exam,
         args: &EvalArgs,
         results: &mut Results,
         is_stopped: bool,
-    ) -> Result<Report, Failure> {
+    ) -> Result<(Report, Option<Exit>), Failure> {
         let known = results.read()?;
         let mut judging = exam.judge.as_ref().map(|judge| Judging {
             program: self,
@@ -159,7 +161,7 @@ impl Program {
             judge,
             results,
         });
-        let mut stopped = is_stopped;
+        let mut stopped = None;
         let mut runs = Vec::new();
         for run in &exam.runs {
             let question = &exam.asked[run.question].question;
@@ -170,7 +172,7 @@ impl Program {
                     let outcome = Box::new(outcome.clone());
                     match (question.answer.score(&outcome.final_answer), &mut judging, &question.answer) {
                         (Some(score), ..) => End::Scored { outcome, score, mark: None },
-                        (None, Some(judging), Gold::Judge(gold)) if !stopped => {
+                        (None, Some(judging), Gold::Judge(gold)) if !is_stopped && stopped.is_none() => {
                             let case = JudgeCase {
                                 question: &question.task,
                                 known: gold,
@@ -184,7 +186,7 @@ impl Program {
                                     if failure.kind.exit() != Exit::Failed
                                         && failure.kind.exit() != Exit::Input =>
                                 {
-                                    stopped = true;
+                                    stopped = Some(failure.kind.exit());
                                     End::Open
                                 }
                                 Err(failure) => End::Failed(format!("the judge: {failure}")),
@@ -201,14 +203,15 @@ impl Program {
                 end,
             });
         }
-        Ok(Report {
+        let report = Report {
             configurations: exam.configurations.iter().map(|it| it.name.clone()).collect(),
             questions: exam.asked.iter().map(known_of).collect(),
             repeats: args.repeat,
             runs,
             is_replay: self.options.replay.is_some(),
             judge: exam.judge.as_ref().map(judge_name),
-        })
+        };
+        Ok((report, stopped))
     }
 }
 
@@ -235,6 +238,11 @@ impl Exam {
                 format!("{} ({}): its answer has to be judged by a model", it.place, it.question.id);
             return Err(Failure::input(problem)
                 .hint("name one, --judge provider/model, or give another kind of answer"));
+        }
+        if args.judge.is_some() && needs.is_none() {
+            return Err(Failure::input("--judge: no question is marked by a judge").hint(
+                "give questions {\"judge\": \"what is known\"} as their answer, or leave --judge out",
+            ));
         }
         let runs = plan::runs(&configurations, &asked, args.repeat, folder.clone());
         Ok(Self { configurations, judge: judge.filter(|_| needs.is_some()), asked, folder, runs })

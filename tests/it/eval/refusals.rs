@@ -97,6 +97,10 @@ fn a_bad_configuration_is_told_with_its_name() {
         &eval([file.to_str().unwrap(), "--config", &same, "--config", &same]).run(""),
         &["two configurations are called a"],
     );
+    refused(
+        &eval([file.to_str().unwrap(), "--config", &same, "--judge", "openai/gpt-4o"]).run(""),
+        &["no question is marked by a judge"],
+    );
     // A key that is missing.
     refused(&eval([file.to_str().unwrap()]).run(""), &["configuration default", "OPENAI_API_KEY"]);
 }
