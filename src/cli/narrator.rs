@@ -68,6 +68,7 @@ impl Narrator {
                 let purpose = match purpose {
                     Purpose::Read | Purpose::Reply => "reply",
                     Purpose::Step => "next message",
+                    Purpose::Answer => "answer",
                     Purpose::Program => "program",
                     Purpose::Synthesis => "conclusion",
                     Purpose::WorkerJob => "worker job",

@@ -46,6 +46,9 @@ pub struct Leaves {
     /// The description of the documents.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub doc_metadata: Option<String>,
+    /// `remote_only`: characters of the documents, all of which leave.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub context_chars: Option<usize>,
 }
 
 /// A file of a job, as a dry run lists it.
@@ -77,6 +80,8 @@ impl JobEstimate {
         let rounds = u64::from(job.max_rounds);
         let (remote_calls, readings) = match &job.protocol {
             Protocol::Minion(_) => (1 + rounds, rounds),
+            Protocol::RemoteOnly => (1, 0),
+            Protocol::LocalOnly => (0, 1),
             // A program and a synthesis each round; each task reads every document.
             Protocol::Minions(params) => {
                 let readings = u64::from(params.num_tasks_per_round) * u64::from(params.num_samples_per_task);
@@ -105,6 +110,8 @@ impl JobEstimate {
                     false => Vec::new(),
                 },
                 doc_metadata: job.doc_metadata.clone().filter(|_| leaves),
+                context_chars: (leaves && job.protocol == Protocol::RemoteOnly)
+                    .then(|| documents.iter().map(Document::chars).sum()),
             },
             folders: folders(&files),
             files,

@@ -49,6 +49,8 @@ pub enum Purpose {
     Synthesis,
     /// `minions`: one worker job.
     WorkerJob,
+    /// `remote_only`, `local_only`: the one call.
+    Answer,
     /// A follow-up is put into words that stand alone.
     FollowUp,
     /// The worker sums up the oldest turns of a conversation.

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
+use super::role::JobRole;
 use crate::chat::providers::Provider;
 use crate::chat::secrets::Secret;
 use crate::chat::{Generation, Usage, VendorOptions, base_url};
@@ -88,6 +89,20 @@ impl Rewrite {
     /// Each of them.
     pub const ALL: [Self; 3] = [Self::Remote, Self::Local, Self::Off];
 
+    /// Who does it where a job does not say: the supervisor, if the protocol asks it.
+    pub fn of(protocol: &Protocol) -> Self {
+        if protocol.asks(JobRole::Supervisor) { Self::Remote } else { Self::Local }
+    }
+
+    /// Whose model does it.
+    pub fn role(self) -> Option<JobRole> {
+        match self {
+            Self::Remote => Some(JobRole::Supervisor),
+            Self::Local => Some(JobRole::Worker),
+            Self::Off => None,
+        }
+    }
+
     /// Its name in a job.
     pub fn name(self) -> &'static str {
         match self {
@@ -155,6 +170,10 @@ pub enum Protocol {
     Minion(MinionParams),
     /// Decompose, fan out, aggregate.
     Minions(MinionsParams),
+    /// The supervisor reads the documents itself, in one call.
+    RemoteOnly,
+    /// The worker answers alone, in one call.
+    LocalOnly,
 }
 
 impl Protocol {
@@ -163,6 +182,8 @@ impl Protocol {
         match self {
             Self::Minion(_) => ProtocolKind::Minion,
             Self::Minions(_) => ProtocolKind::Minions,
+            Self::RemoteOnly => ProtocolKind::RemoteOnly,
+            Self::LocalOnly => ProtocolKind::LocalOnly,
         }
     }
 
@@ -171,19 +192,28 @@ impl Protocol {
         self.kind().name()
     }
 
+    /// Whether the side of `role` is asked at all.
+    pub fn asks(&self, role: JobRole) -> bool {
+        match self {
+            Self::Minion(_) | Self::Minions(_) => true,
+            Self::RemoteOnly => role == JobRole::Supervisor,
+            Self::LocalOnly => role != JobRole::Supervisor,
+        }
+    }
+
     /// What the supervisor's code can search chunks with.
     pub fn retrieval(&self) -> Search {
         match self {
-            Self::Minion(_) => Search::Off,
             Self::Minions(params) => params.retrieval,
+            Self::Minion(_) | Self::RemoteOnly | Self::LocalOnly => Search::Off,
         }
     }
 
     /// The model for [`Search::Embedding`], if the job names one.
     pub fn retrieval_model(&self) -> Option<&str> {
         match self {
-            Self::Minion(_) => None,
             Self::Minions(params) => params.retrieval_model.as_deref(),
+            Self::Minion(_) | Self::RemoteOnly | Self::LocalOnly => None,
         }
     }
 }
@@ -195,17 +225,23 @@ pub enum ProtocolKind {
     Minion,
     /// [`Protocol::Minions`].
     Minions,
+    /// [`Protocol::RemoteOnly`].
+    RemoteOnly,
+    /// [`Protocol::LocalOnly`].
+    LocalOnly,
 }
 
 impl ProtocolKind {
     /// Every protocol.
-    pub const ALL: [Self; 2] = [Self::Minion, Self::Minions];
+    pub const ALL: [Self; 4] = [Self::Minion, Self::Minions, Self::RemoteOnly, Self::LocalOnly];
 
     /// Its name in a job.
     pub fn name(self) -> &'static str {
         match self {
             Self::Minion => "minion",
             Self::Minions => "minions",
+            Self::RemoteOnly => "remote_only",
+            Self::LocalOnly => "local_only",
         }
     }
 }

@@ -32,7 +32,10 @@ pub(super) fn text(estimate: &JobEstimate) -> String {
     let names = (!leaves.document_names.is_empty())
         .then(|| format!("the names {}", leaves.document_names.join(", ")));
     let about = leaves.doc_metadata.as_ref().map(|about| format!("the words {about:?}"));
-    let told: Vec<_> = ["the question".to_owned()].into_iter().chain(names).chain(about).collect();
+    let texts =
+        leaves.context_chars.map(|chars| format!("the documents themselves, {}", count(chars, "character")));
+    let told: Vec<_> =
+        ["the question".to_owned()].into_iter().chain(texts).chain(names).chain(about).collect();
     let _ = writeln!(text, "\nThe supervisor is told: {}", told.join("; "));
     text
 }

@@ -32,7 +32,7 @@ use super::screen::{self, Cite, Cost, Stage, Terminal, clean, columns, ranked, s
 use super::stdout;
 
 pub(crate) use options::{AskArgs, AskOptions, EXAMPLES};
-pub(in crate::cli) use task::{Models, Piped, ROUNDS, Task};
+pub(in crate::cli) use task::{Models, Piped, ROUNDS, Task, usual_protocol};
 pub(in crate::cli) use words::Words;
 
 impl Program {

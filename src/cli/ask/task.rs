@@ -120,7 +120,7 @@ impl Task<'_> {
         let Self { question, files, piped, options, models, session } = self;
         let named: Vec<&str> = files.iter().map(|file| utf8(file)).collect::<Result<_, _>>()?;
         let has_documents = !named.is_empty() || !piped.is_nothing();
-        let usual = if has_documents { ProtocolKind::Minions } else { ProtocolKind::Minion };
+        let usual = usual_protocol(has_documents);
         let mut job = json!({
             "local_client": models.local.client(),
             "remote_client": models.remote.client(),
@@ -161,6 +161,11 @@ impl Task<'_> {
         }
         Ok(job)
     }
+}
+
+/// The protocol of a question that names none.
+pub(in crate::cli) fn usual_protocol(has_documents: bool) -> ProtocolKind {
+    if has_documents { ProtocolKind::Minions } else { ProtocolKind::Minion }
 }
 
 fn utf8(file: &Path) -> Result<&str, Failure> {

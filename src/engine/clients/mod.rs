@@ -70,15 +70,19 @@ pub(super) async fn open(
         let window = tape.max_chunk_bytes(&worker.model, None).await;
         return Ok(replayed(job, shared, [&worker, &supervisor], window, (recording, ledger)));
     }
-    for side in [&supervisor, &worker] {
+    for side in [&supervisor, &worker].into_iter().filter(|side| job.protocol.asks(side.role)) {
         side.check(shared)?;
         side.warn();
     }
     worker.check_embedder(job)?;
     worker.look_at_embedding_model(job).await?;
-    let worker_servers = Servers::open(&worker, shared, None).await?;
+    let asked = async |side: &SideConfig<'_>, known: Option<&Servers>| match job.protocol.asks(side.role) {
+        true => Servers::open(side, shared, known).await,
+        false => Ok(Servers::none()),
+    };
+    let worker_servers = asked(&worker, None).await?;
     let known = worker.has_same_model.then_some(&worker_servers);
-    let supervisor_servers = Servers::open(&supervisor, shared, known).await?;
+    let supervisor_servers = asked(&supervisor, known).await?;
     let watched = |side_config: &SideConfig, mut server: Server| {
         if let Some(recording) = recording {
             server.client = side_config.taped(Some(server.client), recording, &Missing::default());
@@ -131,7 +135,9 @@ pub(super) async fn seeing(
     shared: &SharedResources,
 ) -> Result<Option<Arc<dyn ChatClient>>, Failure> {
     let (worker, _) = sides(job, &shared.config.environment, shared.is_for_many())?;
-    if job.read_scans == Some(false) || job.local.is_embedded() {
+    // A job that does not ask the worker must say so to have it read pages.
+    let is_wanted = job.read_scans.unwrap_or(job.protocol.asks(JobRole::Worker));
+    if !is_wanted || job.local.is_embedded() {
         return Ok(None);
     }
     worker.check(shared)?;
@@ -184,17 +190,19 @@ fn budget(job: &Job) -> Arc<SpendingBudget> {
     }))
 }
 
-/// Checks the sides of `job`, as far as that needs no call, and gives whether what the supervisor is told leaves this
-/// machine, as far as its addresses say.
+/// Checks the sides of `job` that it asks, as far as that needs no call, and gives whether what the supervisor is told
+/// leaves this machine, as far as its addresses say.
 ///
 /// # Errors
 /// [`FailureKind::Input`] for a missing key or an unusable address.
 pub(super) fn check(job: &Job, shared: &SharedResources) -> Result<bool, Failure> {
     let (worker, supervisor) = sides(job, &shared.config.environment, shared.is_for_many())?;
-    supervisor.check(shared)?;
-    worker.check(shared)?;
+    for side in [&supervisor, &worker].into_iter().filter(|side| job.protocol.asks(side.role)) {
+        side.check(shared)?;
+    }
     worker.check_embedder(job)?;
-    Ok(supervisor.base_urls.iter().any(|url| supervisor.is_remote(url, false)))
+    let is_asked = job.protocol.asks(supervisor.role);
+    Ok(is_asked && supervisor.base_urls.iter().any(|url| supervisor.is_remote(url, false)))
 }
 
 /// The models of the worker and of the supervisor.

@@ -15,10 +15,12 @@ use crate::engine::shared::SharedResources;
 use crate::engine::turn::{self, Posed};
 use crate::engine::{images, worker_memo};
 use crate::error::Failure;
-use crate::job::{Job, MinionParams, MinionsParams, Protocol};
+use crate::job::{Job, JobRole, MinionParams, MinionsParams, Protocol};
 use crate::prompts::{Filled, Prompts};
+use crate::protocols::local_only::LocalOnly;
 use crate::protocols::minion::Minion;
 use crate::protocols::minions::Minions;
+use crate::protocols::remote_only::RemoteOnly;
 use crate::protocols::{Answer, Assignment, FollowUp, ProtocolError, Side};
 use crate::sandbox::{HostCalls, Sandbox, SandboxLimits, SearchByMeaning};
 use crate::sync::lock;
@@ -34,12 +36,13 @@ impl JobRun {
         shared: &SharedResources,
         prompts: &Prompts,
     ) -> Result<Answer, Failure> {
-        let fetches = job.local.provider.dialect.is_some_and(|dialect| dialect.fetches_images());
+        let sees = if job.protocol.asks(JobRole::Worker) { &job.local } else { &job.remote };
+        let fetches = sees.provider.dialect.is_some_and(|dialect| dialect.fetches_images());
         let images = images::load(&job.images, fetches).await?;
         let waiting = shared.pulls.wait_with(&self.events);
         let clients = clients::open(job, shared, &self.ledger);
         let clients = match &job.protocol {
-            Protocol::Minion(_) => clients.await?,
+            Protocol::Minion(_) | Protocol::RemoteOnly | Protocol::LocalOnly => clients.await?,
             Protocol::Minions(_) => tokio::try_join!(clients, shared.sandbox_works())?.0,
         };
         drop(waiting);
@@ -72,6 +75,8 @@ impl JobRun {
         let answer = match &job.protocol {
             Protocol::Minion(params) => self.chat(job, *params, assignment, &images, &clients).await?,
             Protocol::Minions(params) => self.fan_out(job, params, assignment, shared, &clients).await?,
+            Protocol::RemoteOnly => RemoteOnly { assignment, images: &images }.run(&self.transcript).await,
+            Protocol::LocalOnly => self.alone(assignment, &images, &clients).await?,
         };
         // A request that a replay does not have, or that may not leave, fails the job, even where the protocol could
         // do without it.
@@ -84,7 +89,15 @@ impl JobRun {
     /// What the protocol runs on, if the job is a turn of a conversation.
     async fn posed(&self, job: &Job, as_asked: &Assignment<'_>) -> Result<Option<Posed>, Failure> {
         let Some(conversation) = &job.conversation else { return Ok(None) };
-        let follow_up = FollowUp { assignment: as_asked, transcript: &self.transcript };
+        let follow_up = FollowUp {
+            assignment: as_asked,
+            transcript: &self.transcript,
+            summarises: if job.protocol.asks(JobRole::Worker) {
+                JobRole::Worker
+            } else {
+                JobRole::Supervisor
+            },
+        };
         let (state, posed) = turn::pose(conversation, &self.session, &follow_up).await?;
         let _ = self.turn.set(state);
         Ok(Some(posed))
@@ -158,6 +171,21 @@ impl JobRun {
             worker.count(reader.check(&minions.worker_prompt()).await?);
         }
         Ok(minions.run(&self.transcript).await)
+    }
+
+    /// `local_only`.
+    async fn alone(
+        &self,
+        assignment: Assignment<'_>,
+        images: &[Arc<Image>],
+        clients: &Clients,
+    ) -> Result<Result<Answer, ProtocolError>, Failure> {
+        let worker = assignment.worker;
+        let local_only = LocalOnly { assignment, images };
+        if let Some(reader) = &clients.reader {
+            worker.count(reader.check(&local_only.worker_prompt()).await?);
+        }
+        Ok(local_only.run(&self.transcript).await)
     }
 }
 

@@ -92,9 +92,10 @@ impl JobRun {
         });
         let answer = outcome.map_err(|failure| Failure { spent: Box::new(spent), ..failure })?;
         let has_unread = self.files.iter().any(|file| !file.scans.is_empty());
-        let has_rounds = match self.job.protocol {
-            Protocol::Minion(_) => false,
-            Protocol::Minions(_) => true,
+        let (has_rounds, has_evidence) = match self.job.protocol {
+            Protocol::Minion(_) => (false, false),
+            Protocol::Minions(_) => (true, true),
+            Protocol::RemoteOnly | Protocol::LocalOnly => (false, true),
         };
         let state = self.turn.get();
         let conversation_history = state.zip(turn).map(|(state, record)| {
@@ -119,12 +120,12 @@ impl JobRun {
             timing,
             egress: self.ledger.report(),
             savings,
-            evidence_summary: has_rounds.then(|| EvidenceSummary {
+            evidence_summary: has_evidence.then(|| EvidenceSummary {
                 citations: notes.evidence.len(),
                 verified: notes.evidence.iter().filter(|cited| cited.evidence.verified).count(),
             }),
             meta: has_rounds.then_some(notes.rounds),
-            evidence: has_rounds.then_some(notes.evidence),
+            evidence: has_evidence.then_some(notes.evidence),
             files: (!self.files.is_empty()).then(|| self.files.clone()),
             folders: self.folders.clone(),
             metadata: self.job.metadata.clone(),

@@ -40,8 +40,10 @@ impl JobRun {
         timing: Timing,
     ) -> ConversationLog {
         let (context, doc_metadata) = match &self.job.protocol {
-            Protocol::Minion(_) => (Some(Arc::clone(&self.job.context)), None),
             Protocol::Minions(_) => (None, Some(self.job.doc_metadata.clone())),
+            Protocol::Minion(_) | Protocol::RemoteOnly | Protocol::LocalOnly => {
+                (Some(Arc::clone(&self.job.context)), None)
+            }
         };
         ConversationLog {
             task: self.job.task.clone(),

@@ -265,10 +265,10 @@ const OF_JOBS: &[Row] = &[
     row(
         "protocol",
         "type",
-        OneOf(&["minion", "minions"]),
+        OneOf(&["minion", "minions", "remote_only", "local_only"]),
         r#""minion""#,
         r#""minions""#,
-        "`minion` is a chat, for documents that fit into the worker's window; `minions` cuts long documents into many small jobs.",
+        "`minion` is a chat, for documents that fit into the worker's window; `minions` cuts long documents into many small jobs; `remote_only` sends the documents to the supervisor; `local_only` asks the worker alone.",
     ),
     row("protocol", "max_rounds", Count(1, 1000), "3", "2", "Rounds at most, where `call_params` has none."),
     row(
@@ -358,7 +358,7 @@ const OF_JOBS: &[Row] = &[
         OneOf(&["remote", "local", "off"]),
         r#""remote""#,
         r#""local""#,
-        "Who makes a question stand alone that follows others.",
+        "Who makes a question stand alone that follows others; of a protocol that asks one side alone it is that side.",
     ),
     row(
         "protocol.kwargs",
