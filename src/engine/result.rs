@@ -12,7 +12,7 @@ use super::turn::SessionReport;
 use crate::chat::{Message, Usage};
 use crate::documents::Document;
 use crate::error::Spent;
-use crate::events::ModelInfo;
+use crate::events::{ModelInfo, RoutingReport};
 use crate::history::{History, HistoryReport};
 use crate::memo::MemoReport;
 use crate::protocols::{Cited, Entry, Round, Status};
@@ -66,6 +66,9 @@ pub struct JobResult {
     /// In a batch: the hash of the job's content.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub job_hash: Option<String>,
+    /// How the protocol was chosen, if the job left that to `auto`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub routing: Option<RoutingReport>,
     /// Rounds that were begun.
     pub rounds: u32,
     /// All but `minion`: how many citations there are, and how many of them stand in the documents.

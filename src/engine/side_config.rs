@@ -66,10 +66,11 @@ impl<'a> SideConfig<'a> {
         let spec = &job.local;
         let (samples, batch) = match &job.protocol {
             // The job makes one call at a time, but the slots are for all jobs.
-            Protocol::Minion(_) | Protocol::RemoteOnly | Protocol::LocalOnly => {
-                (1, (!among_many).then_some(1))
-            }
+            Protocol::Minion(_) | Protocol::RemoteOnly => (1, (!among_many).then_some(1)),
+            // The samples come one after the other: the slot has read the documents.
+            Protocol::LocalOnly { samples } => (*samples, (!among_many).then_some(1)),
             Protocol::Minions(params) => (params.num_samples_per_task, params.worker_batch_size),
+            Protocol::Auto(params) => (params.minions.num_samples_per_task, params.minions.worker_batch_size),
         };
         // A single reply is to give facts, so it is sampled as coldly as the provider allows.
         let temperature =

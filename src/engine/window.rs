@@ -9,9 +9,11 @@ use crate::runtimes::Need;
 /// The fewest bytes of a token that dense text has. A window is estimated with this number.
 const BYTES_PER_TOKEN: usize = 3;
 /// The tokens of a picture, by models that count many.
-const IMAGE_TOKENS: u32 = 1600;
+pub(super) const IMAGE_TOKENS: u32 = 1600;
 /// The tokens of the prompts of minions with a question or task.
 const PROMPT_TOKENS: u32 = 512;
+/// The tokens of a question and its reply.
+pub(super) const TALK_TOKENS: u32 = config::REPLY_TOKENS + PROMPT_TOKENS;
 
 /// A window for the longest prompt with what was said before, and its reply.
 const HISTORY_WINDOW: u32 = 4608;
@@ -32,8 +34,10 @@ impl Demand {
         let asked = job.local.kwargs.generation.num_ctx;
         let demand = match job.protocol {
             Protocol::Minion(_) => Self { asked, ..Self::of_reading_all(job, job.max_rounds) },
-            Protocol::LocalOnly => Self { asked, ..Self::of_reading_all(job, 1) },
-            Protocol::Minions(_) => Self { asked, likely: config::MINIONS_WINDOW, certain: 0 },
+            Protocol::LocalOnly { .. } => Self { asked, ..Self::of_reading_all(job, 1) },
+            Protocol::Minions(_) | Protocol::Auto(_) => {
+                Self { asked, likely: config::MINIONS_WINDOW, certain: 0 }
+            }
             Protocol::RemoteOnly => Self { asked, ..Self::default() },
         };
         Self { likely: demand.likely.max(of_history(job)), ..demand }
@@ -43,7 +47,7 @@ impl Demand {
     fn of_reading_all(job: &Job, replies: u32) -> Self {
         let bytes = job.task.len() + job.context.iter().map(|document| document.text.len()).sum::<usize>();
         let pictures = tokens(job.images.len()).saturating_mul(IMAGE_TOKENS);
-        let talk = replies.saturating_mul(config::REPLY_TOKENS + PROMPT_TOKENS);
+        let talk = replies.saturating_mul(TALK_TOKENS);
         Self {
             asked: None,
             likely: tokens(bytes / BYTES_PER_TOKEN)

@@ -173,7 +173,12 @@ pub enum Protocol {
     /// The supervisor reads the documents itself, in one call.
     RemoteOnly,
     /// The worker answers alone, in one call.
-    LocalOnly,
+    LocalOnly {
+        /// How often it is asked; more than once, its answer is checked.
+        samples: u32,
+    },
+    /// One of the others, which the engine chooses before anything is paid.
+    Auto(Box<AutoParams>),
 }
 
 impl Protocol {
@@ -183,7 +188,8 @@ impl Protocol {
             Self::Minion(_) => ProtocolKind::Minion,
             Self::Minions(_) => ProtocolKind::Minions,
             Self::RemoteOnly => ProtocolKind::RemoteOnly,
-            Self::LocalOnly => ProtocolKind::LocalOnly,
+            Self::LocalOnly { .. } => ProtocolKind::LocalOnly,
+            Self::Auto(_) => ProtocolKind::Auto,
         }
     }
 
@@ -195,9 +201,9 @@ impl Protocol {
     /// Whether the side of `role` is asked at all.
     pub fn asks(&self, role: JobRole) -> bool {
         match self {
-            Self::Minion(_) | Self::Minions(_) => true,
+            Self::Minion(_) | Self::Minions(_) | Self::Auto(_) => true,
             Self::RemoteOnly => role == JobRole::Supervisor,
-            Self::LocalOnly => role != JobRole::Supervisor,
+            Self::LocalOnly { .. } => role != JobRole::Supervisor,
         }
     }
 
@@ -205,7 +211,8 @@ impl Protocol {
     pub fn retrieval(&self) -> Search {
         match self {
             Self::Minions(params) => params.retrieval,
-            Self::Minion(_) | Self::RemoteOnly | Self::LocalOnly => Search::Off,
+            Self::Auto(params) => params.minions.retrieval,
+            Self::Minion(_) | Self::RemoteOnly | Self::LocalOnly { .. } => Search::Off,
         }
     }
 
@@ -213,7 +220,8 @@ impl Protocol {
     pub fn retrieval_model(&self) -> Option<&str> {
         match self {
             Self::Minions(params) => params.retrieval_model.as_deref(),
-            Self::Minion(_) | Self::RemoteOnly | Self::LocalOnly => None,
+            Self::Auto(params) => params.minions.retrieval_model.as_deref(),
+            Self::Minion(_) | Self::RemoteOnly | Self::LocalOnly { .. } => None,
         }
     }
 }
@@ -229,11 +237,13 @@ pub enum ProtocolKind {
     RemoteOnly,
     /// [`Protocol::LocalOnly`].
     LocalOnly,
+    /// [`Protocol::Auto`].
+    Auto,
 }
 
 impl ProtocolKind {
     /// Every protocol.
-    pub const ALL: [Self; 4] = [Self::Minion, Self::Minions, Self::RemoteOnly, Self::LocalOnly];
+    pub const ALL: [Self; 5] = [Self::Minion, Self::Minions, Self::RemoteOnly, Self::LocalOnly, Self::Auto];
 
     /// Its name in a job.
     pub fn name(self) -> &'static str {
@@ -242,6 +252,7 @@ impl ProtocolKind {
             Self::Minions => "minions",
             Self::RemoteOnly => "remote_only",
             Self::LocalOnly => "local_only",
+            Self::Auto => "auto",
         }
     }
 }
@@ -274,6 +285,48 @@ pub struct MinionsParams {
     pub retrieval: Search,
     /// The model for [`Search::Embedding`], if the job names one.
     pub retrieval_model: Option<String>,
+}
+
+/// What a job may set of the protocol `auto`: what it may set of each, and what decides.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AutoParams {
+    /// Of `minion`.
+    pub minion: MinionParams,
+    /// Of `minions`.
+    pub minions: MinionsParams,
+    /// How cost and quality are weighed.
+    pub cost_sensitivity: CostSensitivity,
+    /// Whether the worker is asked first, its answer checked, and `minions` run if it does not hold.
+    pub escalates: bool,
+}
+
+/// How cost and quality are weighed, by the names of the original's cost-aware protocol.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum CostSensitivity {
+    /// Quality alone counts.
+    Low,
+    /// Quality may cost something.
+    Medium,
+    /// The cheapest protocol that does the job well.
+    #[default]
+    High,
+    /// Nothing is spent where the worker can answer alone.
+    Uber,
+}
+
+impl CostSensitivity {
+    /// Each of them.
+    pub const ALL: [Self; 4] = [Self::Low, Self::Medium, Self::High, Self::Uber];
+
+    /// Its name in a job.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Low => "low",
+            Self::Medium => "medium",
+            Self::High => "high",
+            Self::Uber => "uber",
+        }
+    }
 }
 
 /// What a job may cost.

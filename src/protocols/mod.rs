@@ -111,7 +111,7 @@ pub(crate) fn told_names<'a>(
     let told = match protocol {
         Protocol::Minions(_) => minions::listed(documents),
         Protocol::RemoteOnly => documents,
-        Protocol::Minion(_) | Protocol::LocalOnly => &[],
+        Protocol::Minion(_) | Protocol::LocalOnly { .. } | Protocol::Auto(_) => &[],
     };
     told.iter().filter_map(|document| document.name.as_deref())
 }

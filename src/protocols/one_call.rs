@@ -30,7 +30,7 @@ pub(super) struct OneCall<'a> {
 }
 
 /// What a call gave.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Reading {
     /// `None` where the model says that there is none.
     pub answer: Option<String>,

@@ -60,6 +60,7 @@ mod recordings;
 mod release;
 mod repetition;
 mod replies;
+mod routing;
 mod runtimes;
 mod sandbox;
 mod sandbox_hostile;

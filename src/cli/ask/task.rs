@@ -140,6 +140,12 @@ impl Task<'_> {
             let prices = json!({"input": input, "cached_input": cached_input, "output": output});
             job["protocol"]["kwargs"] = json!({"prices": prices});
         }
+        if let Some(level) = &options.cost_sensitivity {
+            job["protocol"]["kwargs"]["cost_sensitivity"] = level.as_str().into();
+        }
+        if options.escalate {
+            job["protocol"]["kwargs"]["escalate"] = true.into();
+        }
         if let Some(session) = session {
             job["session"] = session.to_string().into();
         }

@@ -42,8 +42,9 @@ impl JobRun {
         let waiting = shared.pulls.wait_with(&self.events);
         let clients = clients::open(job, shared, &self.ledger);
         let clients = match &job.protocol {
-            Protocol::Minion(_) | Protocol::RemoteOnly | Protocol::LocalOnly => clients.await?,
+            Protocol::Minion(_) | Protocol::RemoteOnly | Protocol::LocalOnly { .. } => clients.await?,
             Protocol::Minions(_) => tokio::try_join!(clients, shared.sandbox_works())?.0,
+            Protocol::Auto(_) => return Err(Failure::defect("the protocol was not chosen")),
         };
         drop(waiting);
         let sides = Arc::new(Sides {
@@ -66,7 +67,7 @@ impl JobRun {
         let posed = self.posed(job, &as_asked).await;
         // A request that a replay does not have is the reason that is told.
         let posed = posed.map_err(|failure| clients.missing.failure().unwrap_or(failure))?;
-        let assignment = match &posed {
+        let assignment = match posed {
             None => as_asked,
             Some(Posed { task, is_own, known }) => {
                 Assignment { task, is_task_own: *is_own, known, ..as_asked }
@@ -76,7 +77,8 @@ impl JobRun {
             Protocol::Minion(params) => self.chat(job, *params, assignment, &images, &clients).await?,
             Protocol::Minions(params) => self.fan_out(job, params, assignment, shared, &clients).await?,
             Protocol::RemoteOnly => RemoteOnly { assignment, images: &images }.run(&self.transcript).await,
-            Protocol::LocalOnly => self.alone(assignment, &images, &clients).await?,
+            Protocol::LocalOnly { samples } => self.alone(*samples, assignment, &images, &clients).await?,
+            Protocol::Auto(_) => return Err(Failure::defect("the protocol was not chosen")),
         };
         // A request that a replay does not have, or that may not leave, fails the job, even where the protocol could
         // do without it.
@@ -87,8 +89,11 @@ impl JobRun {
     }
 
     /// What the protocol runs on, if the job is a turn of a conversation.
-    async fn posed(&self, job: &Job, as_asked: &Assignment<'_>) -> Result<Option<Posed>, Failure> {
+    async fn posed(&self, job: &Job, as_asked: &Assignment<'_>) -> Result<Option<&Posed>, Failure> {
         let Some(conversation) = &job.conversation else { return Ok(None) };
+        if let Some(posed) = self.posed.get() {
+            return Ok(Some(posed));
+        }
         let follow_up = FollowUp {
             assignment: as_asked,
             transcript: &self.transcript,
@@ -100,7 +105,7 @@ impl JobRun {
         };
         let (state, posed) = turn::pose(conversation, &self.session, &follow_up).await?;
         let _ = self.turn.set(state);
-        Ok(Some(posed))
+        Ok(Some(self.posed.get_or_init(|| posed)))
     }
 
     /// `minion`.
@@ -176,16 +181,20 @@ impl JobRun {
     /// `local_only`.
     async fn alone(
         &self,
+        samples: u32,
         assignment: Assignment<'_>,
         images: &[Arc<Image>],
         clients: &Clients,
     ) -> Result<Result<Answer, ProtocolError>, Failure> {
         let worker = assignment.worker;
-        let local_only = LocalOnly { assignment, images };
+        let local_only = LocalOnly { assignment, images, samples };
         if let Some(reader) = &clients.reader {
             worker.count(reader.check(&local_only.worker_prompt()).await?);
         }
-        Ok(local_only.run(&self.transcript).await)
+        Ok(local_only.run(&self.transcript).await.map(|(answer, checked)| {
+            let _ = self.checked.set(checked);
+            answer
+        }))
     }
 }
 

@@ -92,10 +92,10 @@ impl JobRun {
         });
         let answer = outcome.map_err(|failure| Failure { spent: Box::new(spent), ..failure })?;
         let has_unread = self.files.iter().any(|file| !file.scans.is_empty());
-        let (has_rounds, has_evidence) = match self.job.protocol {
-            Protocol::Minion(_) => (false, false),
+        let (has_rounds, has_evidence) = match self.protocol() {
+            Protocol::Minion(_) | Protocol::Auto(_) => (false, false),
             Protocol::Minions(_) => (true, true),
-            Protocol::RemoteOnly | Protocol::LocalOnly => (false, true),
+            Protocol::RemoteOnly | Protocol::LocalOnly { .. } => (false, true),
         };
         let state = self.turn.get();
         let conversation_history = state.zip(turn).map(|(state, record)| {
@@ -111,6 +111,7 @@ impl JobRun {
             conversation_history,
             memo: self.memo.get().map(|memo| memo.report()),
             session,
+            routing: lock(&self.routing).as_ref().map(|routing| routing.report.clone()),
             supervisor_messages: Some(notes.supervisor),
             worker_messages: Some(notes.worker),
             remote_usage: spent.remote,

@@ -39,9 +39,10 @@ impl JobRun {
         spent: Spent,
         timing: Timing,
     ) -> ConversationLog {
-        let (context, doc_metadata) = match &self.job.protocol {
-            Protocol::Minions(_) => (None, Some(self.job.doc_metadata.clone())),
-            Protocol::Minion(_) | Protocol::RemoteOnly | Protocol::LocalOnly => {
+        let protocol = self.protocol();
+        let (context, doc_metadata) = match protocol {
+            Protocol::Minions(_) | Protocol::Auto(_) => (None, Some(self.job.doc_metadata.clone())),
+            Protocol::Minion(_) | Protocol::RemoteOnly | Protocol::LocalOnly { .. } => {
                 (Some(Arc::clone(&self.job.context)), None)
             }
         };
@@ -56,7 +57,7 @@ impl JobRun {
                 .map_or_else(|_| String::new(), |answer| answer.text.clone()),
             usage: LoggedUsage { remote: spent.remote, local: spent.local },
             timing,
-            protocol: self.job.protocol.name(),
+            protocol: protocol.name(),
             local_client: self.local_client.clone(),
             remote_client: self.remote_client.clone(),
             minions_version: VERSION,

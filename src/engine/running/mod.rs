@@ -3,6 +3,7 @@
 mod attempt;
 mod cost;
 mod end;
+mod escalation;
 mod log;
 
 use std::sync::{Arc, Mutex, OnceLock};
@@ -14,16 +15,18 @@ use super::egress::{EgressLimits, Ledger};
 use super::file_report::{FileReport, FolderReport};
 use super::files::JobFiles;
 use super::retrieval::Embeddings;
+use super::routing::Routing;
 use super::session_turn::{self, SharedSession};
 use super::shared::SharedResources;
-use super::turn::TurnState;
+use super::turn::{Posed, TurnState};
 use crate::chat::Usage;
 use crate::documents::tokens::Count;
 use crate::error::Failure;
 use crate::events::{DocumentInfo, EventKind, Events, ModelInfo};
-use crate::job::Job;
+use crate::job::{Job, Protocol};
 use crate::memo::Memo;
 use crate::prompts::Prompts;
+use crate::protocols::local_only::Checked;
 use crate::protocols::{Answer, Side, Transcript};
 use crate::sync::{beside_runtime, lock};
 
@@ -64,6 +67,14 @@ pub(super) struct JobRun {
     turn: OnceLock<TurnState>,
     session: SharedSession,
     memo: OnceLock<Arc<Memo>>,
+    /// How its protocol was chosen, if `auto` did; told anew when an escalation is decided.
+    routing: Mutex<Option<Routing>>,
+    /// The protocol that followed the worker's own answer, if one did.
+    followed: OnceLock<Protocol>,
+    /// What it runs on, if it is a turn of a conversation.
+    posed: OnceLock<Posed>,
+    /// What there is to say for the worker's own answer, if it was checked.
+    checked: OnceLock<Checked>,
 }
 
 /// Tells that a job begins.
@@ -83,6 +94,7 @@ impl JobRun {
     pub(super) fn new(
         job: Job,
         read: JobFiles,
+        routing: Option<Routing>,
         started: Instant,
         shared: &SharedResources,
         events: Events,
@@ -112,6 +124,10 @@ impl JobRun {
             turn: OnceLock::new(),
             session: SharedSession::default(),
             memo: OnceLock::new(),
+            routing: Mutex::new(routing),
+            followed: OnceLock::new(),
+            posed: OnceLock::new(),
+            checked: OnceLock::new(),
         }
     }
 
@@ -142,7 +158,7 @@ impl JobRun {
             true => Prompts::default(),
             false => self.prompts().await?,
         };
-        let answer = self.attempt(job, shared, &prompts).await?;
+        let answer = self.escalated(self.attempt(job, shared, &prompts).await, shared, &prompts).await?;
         if let Ok(texts) = counting.texts().await {
             let _ = self.texts.set(texts);
         }

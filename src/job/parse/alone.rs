@@ -53,5 +53,5 @@ fn local_only(
     )?;
     super::warn_of_follow_up(params)?;
     refuse_schema(local)?;
-    Ok(Protocol::LocalOnly)
+    Ok(Protocol::LocalOnly { samples: 1 })
 }

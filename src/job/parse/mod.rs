@@ -1,6 +1,7 @@
 //! From a bare job as JSON to a checked one. Each protocol has its own parser; what every protocol has is read here.
 
 mod alone;
+mod auto;
 mod conversation;
 mod cost;
 mod log;
@@ -159,6 +160,7 @@ impl Parser {
             ProtocolKind::Minions => &minions::PARSER,
             ProtocolKind::RemoteOnly => &alone::REMOTE_ONLY,
             ProtocolKind::LocalOnly => &alone::LOCAL_ONLY,
+            ProtocolKind::Auto => &auto::PARSER,
         }
     }
 }
@@ -218,7 +220,8 @@ fn images(
         }
         false => (remote, "llama_cpp reads text alone here: take another client type as remote_client"),
     };
-    if !images.is_empty() && reader.is_embedded() {
+    // `auto` takes none that can't show them.
+    if !images.is_empty() && reader.is_embedded() && protocol.kind() != ProtocolKind::Auto {
         return Err(JobError::Unsupported { place: params.place("images"), instead });
     }
     Ok(images)
