@@ -67,8 +67,8 @@ impl<'a> SideConfig<'a> {
         let (samples, batch) = match &job.protocol {
             // The job makes one call at a time, but the slots are for all jobs.
             Protocol::Minion(_) | Protocol::RemoteOnly => (1, (!among_many).then_some(1)),
-            // The samples come one after the other: the slot has read the documents.
-            Protocol::LocalOnly { samples } => (*samples, (!among_many).then_some(1)),
+            // Where `minions` may follow, one model in memory serves both.
+            Protocol::LocalOnly { samples } => (*samples, (!among_many && *samples == 1).then_some(1)),
             Protocol::Minions(params) => (params.num_samples_per_task, params.worker_batch_size),
             Protocol::Auto(params) => (params.minions.num_samples_per_task, params.minions.worker_batch_size),
         };

@@ -91,8 +91,7 @@ pub(super) fn foresee(
 
 /// The job with the protocol that was chosen.
 fn settled(job: &Job, choice: &Choice, params: &AutoParams) -> Job {
-    let samples = if choice.next.is_some() { samples(params) } else { 1 };
-    let protocol = protocol(choice.kind, params, samples);
+    let protocol = protocol(choice.kind, params, samples_of(choice, params));
     let conversation = job.conversation.clone().map(|mut conversation| {
         // A side that is not asked makes no follow-up stand alone either.
         if conversation.rewrite.role().is_some_and(|role| !protocol.asks(role)) {
@@ -112,9 +111,22 @@ fn protocol(kind: ProtocolKind, params: &AutoParams, samples: u32) -> Protocol {
     }
 }
 
-fn samples(params: &AutoParams) -> u32 {
-    let asked = params.minions.num_samples_per_task;
-    if asked > 1 { asked } else { SAMPLES }
+/// How often the worker is asked that answers alone: once, if nothing follows.
+fn samples_of(choice: &Choice, params: &AutoParams) -> u32 {
+    match params.minions.num_samples_per_task {
+        _ if choice.next.is_none() => 1,
+        asked if asked > 1 => asked,
+        _ => SAMPLES,
+    }
+}
+
+/// The protocol that gives neither side a long prompt.
+fn short_prompts(params: &AutoParams) -> Protocol {
+    Protocol::Minions(params.minions.clone())
+}
+
+fn with(job: &Job, protocol: Protocol) -> Job {
+    Job { protocol, ..job.clone() }
 }
 
 fn routing(choice: &Choice, params: &AutoParams, situation: &Situation) -> Routing {
@@ -122,7 +134,7 @@ fn routing(choice: &Choice, params: &AutoParams, situation: &Situation) -> Routi
         to: next.name(),
         escalated: None,
         reason: None,
-        samples: samples(params),
+        samples: samples_of(choice, params),
         agreed: 0,
         citations: 0,
         verified: 0,
@@ -145,8 +157,8 @@ fn routing(choice: &Choice, params: &AutoParams, situation: &Situation) -> Routi
 
 /// What is known of `job` before anybody is asked.
 fn known(job: &Job, params: &AutoParams, shared: &SharedResources) -> Result<Situation, Failure> {
-    let probe = probe(job, params, JobRole::Worker, false);
-    let (worker, supervisor) = sides(&probe, &shared.config.environment, shared.is_for_many())?;
+    let short = with(job, short_prompts(params));
+    let (worker, supervisor) = sides(&short, &shared.config.environment, shared.is_for_many())?;
     let is_replay = matches!(shared.tape, Tape::Replay(_));
     let side = |config: &SideConfig<'_>| {
         let unusable = if is_replay { None } else { clients::why_unusable(config, shared) };
@@ -178,13 +190,15 @@ async fn asked(
     loop {
         let choice = choose(situation).map_err(|candidates| none_left(&candidates, situation))?;
         let kinds = [Some(choice.kind), choice.next].into_iter().flatten();
-        let open = kinds.flat_map(rests_on).find(|(role, holds_all)| {
+        let needs = kinds.flat_map(|kind| rests_on(kind).into_iter().map(move |need| (kind, need)));
+        let open = needs.into_iter().find(|(_, (role, holds_all))| {
             let found = &situation.side(*role).found;
             !found.is_asked || *holds_all && found.holds_all.is_none()
         });
-        let Some((role, holds_all)) = open else { return Ok(choice) };
-        let found = ask(job, params, role, holds_all, shared).await?;
-        situation.side(role).found = found;
+        let Some((kind, need)) = open else { return Ok(choice) };
+        let whole = with(job, protocol(kind, params, samples_of(&choice, params)));
+        let found = ask(&whole, &with(job, short_prompts(params)), need, shared).await?;
+        situation.side(need.0).found = found;
     }
 }
 
@@ -200,33 +214,19 @@ fn rests_on(kind: ProtocolKind) -> Vec<(JobRole, bool)> {
     }
 }
 
-/// A job that asks of the side of `role` what is to be found out.
-fn probe(job: &Job, params: &AutoParams, role: JobRole, holds_all: bool) -> Job {
-    let protocol = match (role, holds_all) {
-        (_, false) => Protocol::Minions(params.minions.clone()),
-        (JobRole::Supervisor, true) => Protocol::RemoteOnly,
-        (JobRole::Worker | JobRole::Embedding, true) => Protocol::Minion(params.minion),
-    };
-    Job { protocol, ..job.clone() }
-}
-
-/// Makes the side of `role` ready, and gives what it tells.
+/// Makes the side of `role` ready for the job of this protocol, and gives what it tells. `short` is the same job, which
+/// gives that side no long prompts.
 async fn ask(
-    job: &Job,
-    params: &AutoParams,
-    role: JobRole,
-    holds_all: bool,
+    whole: &Job,
+    short: &Job,
+    (role, holds_all): (JobRole, bool),
     shared: &SharedResources,
 ) -> Result<Found, Failure> {
-    let found = look(&probe(job, params, role, holds_all), role, holds_all, shared).await?;
-    match found {
-        Err(why) if holds_all && is_too_long(&why) => {
-            let found = look(&probe(job, params, role, false), role, false, shared).await?;
-            Ok(match found {
-                Ok(found) => Found { holds_all: Some(Err(why.message)), ..found },
-                Err(why) => unusable(why),
-            })
-        }
+    match look(if holds_all { whole } else { short }, role, holds_all, shared).await? {
+        Err(why) if holds_all && is_too_long(&why) => Ok(match look(short, role, false, shared).await? {
+            Ok(found) => Found { holds_all: Some(Err(why.message)), ..found },
+            Err(why) => unusable(why),
+        }),
         Err(why) => Ok(unusable(why)),
         Ok(found) => Ok(found),
     }
