@@ -17,6 +17,10 @@ use crate::cli::program::Program;
 /// docs/quality.md tells of.
 const FIRST_ROUND: (f64, f64) = (1_500.0, 400.0);
 const LATER_ROUND: (f64, f64) = (2_000.0, 500.0);
+/// Characters of a token.
+const CHARACTERS: f64 = 4.0;
+/// Tokens around the documents where they are sent whole.
+const FRAME: f64 = 250.0;
 
 /// The estimate of a configuration.
 struct Estimate {
@@ -55,9 +59,7 @@ pub(super) async fn of(
             sum.runs += 1;
             sum.remote_calls += estimate.remote_calls;
             sum.local_tokens += estimate.local_tokens;
-            for (at, later) in [0.0, rounds - 1.0].into_iter().enumerate() {
-                let (prompt, reply) =
-                    (FIRST_ROUND.0 + later * LATER_ROUND.0, FIRST_ROUND.1 + later * LATER_ROUND.1);
+            for (at, (prompt, reply)) in bounds(&estimate, rounds).into_iter().enumerate() {
                 sum.remote_tokens[at] += prompt + reply;
                 if let Some((input, output)) = prices {
                     sum.usd.get_or_insert_default()[at] += (prompt * input + reply * output) / 1e6;
@@ -70,6 +72,20 @@ pub(super) async fn of(
         }));
     }
     Ok(json!({"dry_run": true, "configurations": estimates}))
+}
+
+/// Tokens of prompts and replies: at the least, and if all rounds are used.
+fn bounds(estimate: &JobEstimate, rounds: f64) -> [(f64, f64); 2] {
+    let protocol = estimate.routing.as_ref().map_or(estimate.protocol, |routing| routing.chosen);
+    match protocol {
+        "local_only" => [(0.0, 0.0); 2],
+        "remote_only" => {
+            let characters = estimate.leaves.context_chars.unwrap_or_default();
+            [(characters as f64 / CHARACTERS + FRAME, FIRST_ROUND.1); 2]
+        }
+        _ => [0.0, rounds - 1.0]
+            .map(|later| (FIRST_ROUND.0 + later * LATER_ROUND.0, FIRST_ROUND.1 + later * LATER_ROUND.1)),
+    }
 }
 
 /// The estimates for people.
