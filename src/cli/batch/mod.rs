@@ -5,6 +5,7 @@
 //! engine.
 
 mod contents;
+mod feed;
 pub(super) mod json_splitter;
 mod lines;
 mod options;
@@ -16,7 +17,6 @@ mod shard;
 mod turns;
 
 use std::panic::AssertUnwindSafe;
-use std::path::PathBuf;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -31,12 +31,12 @@ use tokio::task::JoinSet;
 use tracing::Instrument;
 
 pub(super) use contents::Contents;
+pub(super) use feed::{Feed, Total};
 pub(super) use options::{BatchOptions, FailOn};
 pub(super) use output::Sink;
 pub(super) use shard::Shard;
 
 use super::events_file::EventsFile;
-use super::input::Incoming;
 use super::interrupt::RunDeadline;
 use super::last_words;
 use super::outcome::JobOutcome;
@@ -52,23 +52,6 @@ use turns::Turns;
 const PROGRESS_EVERY: Duration = Duration::from_millis(500);
 /// Lines that may be taken and not yet printed, for each job that may run: what `--ordered` holds back.
 const UNPRINTED: usize = 4;
-
-/// The jobs of a batch, and where its lines go.
-pub(super) struct Feed {
-    pub pieces: Incoming,
-    /// Where paths in the jobs begin.
-    pub folder: Option<PathBuf>,
-    pub total: Total,
-    pub sink: Sink,
-}
-
-/// How many jobs there are.
-pub(super) enum Total {
-    Unknown,
-    /// This file has them.
-    In(PathBuf),
-    Known(usize),
-}
 
 /// Runs the jobs of `feed`; gives the exit code once every line is written.
 pub(super) async fn run(

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use minions::events::{Event, EventKind, EventListener, WorkerJob};
 use minions::job::JobRole;
 
-use super::Total;
+use super::feed::Total;
 use super::json_splitter::JsonSplitter;
 use super::report::Report;
 use super::shard::Shard;
