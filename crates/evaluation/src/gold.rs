@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 use crate::absence;
 use crate::number::{Number, Tolerance};
 use crate::phrase::{find, plain, words};
-use crate::question::{Problem, known_keys};
+use crate::problem::{Problem, known_keys};
 use crate::score::Score;
 use crate::set::{self, Items};
 

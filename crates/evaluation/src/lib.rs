@@ -8,6 +8,7 @@ mod gold;
 mod judge;
 mod number;
 mod phrase;
+mod problem;
 mod question;
 mod score;
 mod set;
@@ -15,5 +16,6 @@ pub mod statistics;
 
 pub use gold::Gold;
 pub use judge::{JudgeCase, Opinion};
-pub use question::{Problem, Question, known_keys};
+pub use problem::{Problem, known_keys};
+pub use question::Question;
 pub use score::{Score, Verdict};

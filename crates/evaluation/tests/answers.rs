@@ -5,8 +5,9 @@ use minions_evaluation::{Question, Verdict};
 use serde_json::{Value, json};
 
 fn verdict(answer: &Value, given: &str) -> (Verdict, String) {
-    let question = Question::parse(&json!({"id": "q", "task": "t", "answer": answer})).unwrap();
-    let score = question.answer.score(given).unwrap();
+    let question =
+        Question::parse(&json!({"id": "q", "task": "t", "answer": answer})).expect("a good question");
+    let score = question.answer.score(given).expect("no judge is needed");
     (score.verdict, score.why)
 }
 
@@ -346,4 +347,24 @@ fn several_parts() {
 fn a_judge_is_a_models_work() {
     let question = Question::parse(&json!({"id": "q", "task": "t", "answer": {"judge": "Ada"}})).unwrap();
     assert!(question.answer.score("Ada").is_none());
+}
+
+/// What models write may be cut anywhere and hold anything.
+#[test]
+fn every_text_has_a_score() {
+    let text = "−€1.234,5 × 10^6 (12–13 %)\n1. „Ä́b“ 1,2,3 five hundred and fifty-two million½ 5m³ v1.2.3 [7] $ 20 no more, ﬁve or 6 2019-12-31                 and it isn't; 1_000 '2' minus three point 7e3e4 99th 10 to 12 between 3 and 4 — none 1 000 000 us$5bn §4 №9 ١٢";
+    let golds = [
+        json!({"number": 12, "unit": "million dollars", "tolerance": "1%"}),
+        json!({"number": 0}),
+        json!({"exact": "five"}),
+        json!({"set": ["b", "six"], "not": ["c"]}),
+        json!({"contains": [["5", "five"], "Äb"]}),
+        json!({"none": true}),
+    ];
+    for gold in golds {
+        for (at, _) in text.char_indices() {
+            verdict(&gold, &text[at..]);
+            verdict(&gold, &text[..at]);
+        }
+    }
 }

@@ -1,6 +1,6 @@
 //! A run that ends early and goes on gives the table of one that did not.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -35,7 +35,7 @@ fn stopped_by(signal: Signal, out: &Path) -> Ran {
     Ran::of(child, dir)
 }
 
-fn resumed(out: &PathBuf) {
+fn resumed(out: &Path) {
     let before = lines(out);
     let ran = replaying(out).args(["--resume"]).run("");
     assert_eq!(ran.code, Some(0), "{}", ran.stderr);

@@ -130,7 +130,14 @@ pub(super) fn numbers(plain: &str) -> Vec<Found> {
         of_words
             .filter(|spelt| patterns.all_in.find_iter(plain).all(|all| !all.range().contains(&spelt.start))),
     );
-    found.sort_by_key(|found| found.start);
+    // Of numbers within a number, such as the 10 of 1.5 × 10^6, the whole one counts.
+    found.sort_by_key(|found| (found.start, std::cmp::Reverse(found.end)));
+    let mut end = 0;
+    found.retain(|found| {
+        let is_new = found.start >= end;
+        end = end.max(found.end);
+        is_new
+    });
     if let Some(all) = patterns.all_in.captures(plain) {
         let scale = units::scale(&all[1]);
         for found in found.iter_mut().filter(|found| found.scale.is_none() && found.role == Role::Amount) {
