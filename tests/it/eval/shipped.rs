@@ -1,6 +1,6 @@
 //! The questions of `examples/eval`, replayed.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, OnceLock};
 
@@ -114,12 +114,15 @@ fn answers_again(tape: &Path) -> Server {
     scripts.sort_by_key(|(task, _)| std::cmp::Reverse(task.len()));
     let scripts = Mutex::new(scripts);
     let exchanges = std::fs::read_dir(tape).unwrap().map(|file| read_json(&file.unwrap().path()));
-    let known: Vec<_> = exchanges
-        .filter(|exchange| exchange["request"]["side"] == "worker")
-        .map(|it| {
-            (chunk_and_task(last(&it["request"])), it["answer"]["reply"]["text"].as_str().unwrap().to_owned())
-        })
-        .collect();
+    // What it said at each try: a later try is asked in more words.
+    let mut known: BTreeMap<(String, String), Vec<(usize, String)>> = BTreeMap::new();
+    for it in exchanges.filter(|exchange| exchange["request"]["side"] == "worker") {
+        let asked = last(&it["request"]);
+        let text = it["answer"]["reply"]["text"].as_str().unwrap().to_owned();
+        known.entry(chunk_and_task(asked)).or_default().push((asked.len(), text));
+    }
+    known.values_mut().for_each(|tries| tries.sort_unstable());
+    let known = Mutex::new(known);
     Server::start(move |request| {
         if !request.path.ends_with("/chat/completions") {
             return Reply::text(404, "not found");
@@ -132,11 +135,15 @@ fn answers_again(tape: &Path) -> Server {
         }
         let body = request.json();
         let asked = last(&body);
+        let mut known = known.lock().unwrap();
         let fits = |(chunk, task): &(String, String)| {
             asked.contains(chunk.as_str()) && asked.contains(task.as_str())
         };
-        match known.iter().find(|(words, _)| fits(words)) {
-            Some((_, text)) => reply(request, text),
+        let nearest =
+            known.iter_mut().filter(|(words, _)| fits(words)).max_by_key(|((chunk, _), _)| chunk.len());
+        match nearest {
+            Some((_, tries)) if tries.len() > 1 => reply(request, &tries.remove(0).1),
+            Some((_, tries)) => reply(request, &tries[0].1),
             // A task in other words, or about another part than in the recording.
             None => reply(
                 request,
