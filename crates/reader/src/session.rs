@@ -169,13 +169,28 @@ impl ReaderSession {
         &mut self,
         files: &[InputFile],
         request: &Request,
-        take: impl FnOnce(Reply, Vec<Vec<u8>>) -> Option<T>,
+        take: impl Fn(Reply, Vec<Vec<u8>>) -> Option<T>,
     ) -> Result<T, Lost> {
         let size = files.iter().map(|file| file.bytes.len()).sum::<usize>();
-        let (mut child, room) = match self.child.take() {
-            Some((child, room)) if room >= size => (child, room),
-            _ => self.start(size.max(LEAST_ROOM)).await.map_err(Lost::Machine)?,
-        };
+        if let Some(idle) = self.child.take().filter(|(_, room)| *room >= size) {
+            match self.exchange_with(idle, files, request, &take).await {
+                // What befell the child before may be to blame, so a new one tries.
+                Err(Lost::Files(what, _)) if what != TOO_LONG => {}
+                other => return other,
+            }
+        }
+        let new = self.start(size.max(LEAST_ROOM)).await.map_err(Lost::Machine)?;
+        self.exchange_with(new, files, request, &take).await
+    }
+
+    async fn exchange_with<T>(
+        &mut self,
+        (mut child, room): (Child, usize),
+        files: &[InputFile],
+        request: &Request,
+        take: &impl Fn(Reply, Vec<Vec<u8>>) -> Option<T>,
+    ) -> Result<T, Lost> {
+        let size = files.iter().map(|file| file.bytes.len()).sum::<usize>();
         let megabytes = u32::try_from(size >> 20).unwrap_or(u32::MAX);
         let limit = self.limits.time + self.limits.time_per_mb * megabytes;
         let blocks: Vec<&[u8]> = files.iter().map(|file| &*file.bytes).collect();
@@ -195,7 +210,7 @@ impl ReaderSession {
             },
             Ok(Err(_)) => self.autopsy(&mut child, room).await,
             Err(_) => Lost::Files(
-                "can't be read: it takes too long",
+                TOO_LONG,
                 format!("It was given up after {} s. {ANOTHER_COPY}", limit.as_secs()),
             ),
         };
@@ -239,9 +254,7 @@ impl ReaderSession {
                 "can't be read: its reader was ended from outside",
                 "Run the job again.".to_owned(),
             ),
-            Some(Death::OutOfTime) => {
-                Lost::Files("can't be read: it takes too long", ANOTHER_COPY.to_owned())
-            }
+            Some(Death::OutOfTime) => Lost::Files(TOO_LONG, ANOTHER_COPY.to_owned()),
             Some(Death::TooDeep) => {
                 Lost::Files("can't be read: its parts are nested too deeply", ANOTHER_COPY.to_owned())
             }
@@ -253,6 +266,8 @@ impl ReaderSession {
     }
 }
 
+/// What is told of a file whose time is up.
+const TOO_LONG: &str = "can't be read: it takes too long";
 /// What to do about a file that no reader gets through.
 const ANOTHER_COPY: &str = "Save it anew in the program that made it, print it to a PDF, or give the part that the question is about.";
 
