@@ -16,6 +16,8 @@ use minions::sessions::{Contents, Name, SessionInfo, Sessions, TurnRecord};
 use minions::words::count;
 use serde_json::{Value, json};
 
+use super::screen;
+
 /// Characters of a question that a list shows.
 const SHOWN: usize = 60;
 
@@ -84,10 +86,7 @@ pub(crate) fn run(args: SessionsOptions) -> ExitCode {
             Ok(()) => ExitCode::SUCCESS,
             Err(_) => ExitCode::FAILURE,
         },
-        Err(failure) => {
-            let _ = writeln!(io::stderr().lock(), "minions sessions: {failure}");
-            ExitCode::from(failure.kind.exit() as u8)
-        }
+        Err(failure) => ExitCode::from(screen::tell(&failure) as u8),
     }
 }
 

@@ -25,6 +25,8 @@ pub(super) struct Listing {
     /// What the folder itself is called, without those that it is in.
     pub title: String,
     pub left_out: LeftOut,
+    /// Whether files of it are read elsewhere.
+    pub has_others_files: bool,
 }
 
 /// Lists the file or folder at `path`, called `name`. Blocks.
@@ -55,6 +57,7 @@ pub(super) fn of(name: &str, path: &Path) -> Result<Listing, String> {
         is_folder: true,
         title: title.unwrap_or_else(|| name.clone()),
         left_out: found.left_out,
+        has_others_files: false,
     })
 }
 
