@@ -212,7 +212,7 @@ impl Section {
         if year_or_day || month || has_time || section.elapsed {
             section.about = About::Date;
             section.has_date = year_or_day || month && !has_time;
-            section.clock.minutes |= month && has_time || section.elapsed && month;
+            section.clock.minutes |= month && (has_time || section.elapsed);
         } else if digits > 0 && section.about != About::General {
             // A fraction is shown as the number that it is.
             let is_fraction = section.after.contains('/');
