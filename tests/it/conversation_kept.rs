@@ -73,6 +73,7 @@ fn a_page_that_has_changed_is_not_shown_as_the_source() {
     let (terminal, dir) = begin(&server, state.path(), &["ask", "report.txt", "two words.txt"]);
     say(&terminal, "What is the first thing?", "Answer first of");
     say(&terminal, "/open 1", "The fleet had forty ships.");
+    say(&terminal, "/egress", "report.txt line 2: \"a margin of 12.3 percent\", 24 characters");
     std::fs::write(dir.path().join("report.txt"), "Nobody knows of ships. What margin is there at all?")
         .unwrap();
     say(&terminal, "/open 1", "report.txt has changed since the answer");

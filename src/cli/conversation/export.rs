@@ -5,6 +5,7 @@ use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
+use minions::documents::Document;
 use minions::engine::JobResult;
 use minions::error::{Failure, Left};
 use minions::history::History;
@@ -13,7 +14,11 @@ use minions::words;
 use serde_json::{Value, json};
 
 use crate::cli::ask::here;
+use crate::cli::columns::cut;
 use crate::cli::digits::grouped;
+
+/// Characters of a passage that are shown.
+const WORDS: usize = 70;
 
 /// Writes `job` into `file`, with the history of its session in the session's place, and with paths that hold anywhere.
 /// `turn` is its own turn in there, if it has one. It holds what was said, so the file is the user's alone.
@@ -72,7 +77,12 @@ fn before(contents: &Contents, turn: Option<&TurnMark>) -> Result<History, Failu
 }
 
 /// What left this machine for a question: the sums, and the calls and passages where it has its answer.
-pub(super) fn egress(left: Left, result: Option<&JobResult>) -> String {
+/// `document` gives a document that is as it was then.
+pub(super) fn egress<'d>(
+    left: Left,
+    result: Option<&JobResult>,
+    document: impl Fn(usize) -> Option<&'d Document>,
+) -> String {
     let count = |number: usize| grouped(u64::try_from(number).unwrap_or(u64::MAX));
     let mut text = format!(
         "{} bytes left, {} of them besides your own words; {} of the documents' {} characters were among them\n",
@@ -88,7 +98,16 @@ pub(super) fn egress(left: Left, result: Option<&JobResult>) -> String {
     }
     for passage in egress.passages.iter().flatten() {
         let name = passage.source.clone().unwrap_or_else(|| format!("document {}", passage.document + 1));
-        text += &format!("{name}: characters {} to {}\n", count(passage.start), count(passage.end));
+        let (start, chars) = (passage.start, passage.end - passage.start);
+        text += &match document(passage.document) {
+            Some(document) => {
+                let place = document.place_at(start).map_or(String::new(), |place| format!(" {place}"));
+                let words: String = document.text.chars().skip(start).take(chars).collect();
+                let words = words.split_whitespace().collect::<Vec<_>>().join(" ");
+                format!("{name}{place}: \"{}\", {} characters\n", cut(&words, WORDS), count(chars))
+            }
+            None => format!("{name}: characters {} to {}\n", count(start), count(passage.end)),
+        };
     }
     text
 }

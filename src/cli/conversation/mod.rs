@@ -6,6 +6,7 @@
 mod command;
 mod export;
 mod files;
+mod last;
 mod lines;
 mod page;
 mod pasted;

@@ -1,15 +1,16 @@
 //! What a conversation knows: files, models, its session, the last answer; and what its commands do.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use minions::Cited;
 use minions::chat::secrets::Redactor;
 use minions::config::Environment;
 use minions::documents::Document;
-use minions::engine::{Engine, JobResult};
-use minions::error::{Failure, FailureKind, Left};
+use minions::engine::Engine;
+use minions::error::{Failure, FailureKind};
 use minions::job::ProtocolKind;
-use minions::sessions::{Contents, DocumentRecord, TurnMark};
+use minions::sessions::{Contents, DocumentRecord};
 use minions::settings::Settings;
 use minions::words::count;
 use serde_json::Value;
@@ -17,6 +18,7 @@ use serde_json::Value;
 use super::command::{self, Command};
 use super::export;
 use super::files::Files;
+use super::last::{Last, last_question};
 use super::page::page;
 use super::place::Place;
 use super::tell;
@@ -47,20 +49,6 @@ pub(super) struct Talk {
     /// Of the questions since then.
     spent: Cost,
     is_quiet: bool,
-}
-
-/// The last question.
-struct Last {
-    question: String,
-    job: Value,
-    /// Which turn of the session it is, if it is one.
-    turn: Option<TurnMark>,
-    result: Option<JobResult>,
-    sources: Vec<Cited>,
-    /// The documents, as they were then.
-    documents: Vec<DocumentRecord>,
-    /// What left this machine for it.
-    left: Left,
 }
 
 impl Talk {
@@ -231,8 +219,14 @@ impl Talk {
             Command::Rounds => self.rounds(words)?,
             Command::Cost => tell::line(&format!("in this conversation: {}", self.cost().line())),
             Command::Egress => {
-                let Last { result, left, .. } = self.last()?;
-                tell::line(&clean(&export::egress(*left, result.as_ref())));
+                let Last { result, left, job, documents: then, .. } = self.last()?;
+                // Documents that can't be read now are told by their numbers.
+                let now = if result.is_some() { self.read(job, engine).await.ok() } else { None };
+                let document = |at: usize| {
+                    let (now, then) = (now.as_ref()?.get(at)?, then.get(at)?);
+                    (*then == DocumentRecord::of(now)).then_some(now)
+                };
+                tell::line(&clean(&export::egress(*left, result.as_ref(), document)));
             }
             Command::Retry => {
                 let question = self.last()?.question.clone();
@@ -281,6 +275,11 @@ impl Talk {
         cost
     }
 
+    /// The documents of `job`, as they are now.
+    async fn read(&self, job: &Value, engine: &Engine) -> Result<Arc<[Document]>, Failure> {
+        engine.documents(engine.job(job.clone())?).await
+    }
+
     async fn open(&self, words: &[String], engine: &Engine, terminal: Terminal) -> Result<String, Failure> {
         let Answer { sources, job, documents: then } = self.last_answer()?;
         let number: Option<usize> = words[0].trim_matches(['[', ']']).parse().ok();
@@ -292,7 +291,7 @@ impl Talk {
         let Some(at) = cited.evidence.document else {
             return Err(Failure::input(format!("the words of source {} stand in no document", words[0])));
         };
-        let documents = engine.documents(engine.job(job.clone())?).await?;
+        let documents = self.read(job, engine).await?;
         let name = cited.source.as_deref();
         let is_same = |document: &&Document| name.is_some() && document.name.as_deref() == name;
         let document = documents.get(at).filter(is_same).or_else(|| documents.iter().find(is_same));
@@ -370,19 +369,4 @@ struct Answer<'a> {
     sources: &'a [Cited],
     job: &'a Value,
     documents: &'a [DocumentRecord],
-}
-
-/// The last question of a session that was begun before; its answer is not in memory.
-fn last_question(contents: &Contents) -> Option<Last> {
-    let turn = contents.mark(contents.len())?;
-    let left = contents.turns(turn.number - 1..turn.number).ok()?.pop()?.usage.egress_bytes;
-    Some(Last {
-        question: turn.query.clone(),
-        job: Value::Null,
-        turn: Some(turn),
-        result: None,
-        sources: Vec::new(),
-        documents: Vec::new(),
-        left: Left { bytes: left, ..Left::default() },
-    })
 }
