@@ -1,7 +1,7 @@
 //! Raised and lowered digits, which mean something else in the line: 2⁸ is not 28.
 
 /// The characters that have a raised and a lowered form.
-const FORMS: [(char, char, char); 17] = [
+const FORMS: [(char, char, char); 18] = [
     ('0', '⁰', '₀'),
     ('1', '¹', '₁'),
     ('2', '²', '₂'),
@@ -15,6 +15,7 @@ const FORMS: [(char, char, char); 17] = [
     ('+', '⁺', '₊'),
     ('-', '⁻', '₋'),
     ('−', '⁻', '₋'),
+    ('–', '⁻', '₋'),
     ('=', '⁼', '₌'),
     ('(', '⁽', '₍'),
     (')', '⁾', '₎'),
@@ -49,6 +50,7 @@ mod tests {
     #[test]
     fn digits_are_raised_and_lowered() {
         assert_eq!(superscript("-12").as_deref(), Some("⁻¹²"));
+        assert_eq!(superscript("–3").as_deref(), Some("⁻³"));
         assert_eq!(superscript("(n+1)").as_deref(), Some("⁽ⁿ⁺¹⁾"));
         assert_eq!(subscript("2").as_deref(), Some("₂"));
         for text in ["", "st", "1a", "[1]", "()", "1234567890123"] {

@@ -12,7 +12,7 @@ pub(crate) mod opendocument;
 mod package;
 mod rows;
 pub(crate) mod slides;
-mod symbols;
+pub(crate) mod symbols;
 pub(crate) mod workbook;
 mod written;
 pub(crate) mod zipped;
