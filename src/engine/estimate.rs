@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use serde_json::Value;
 
+use super::clients::Away;
 use super::file_report::FileReport;
 use super::files::JobFiles;
 use crate::documents::Document;
@@ -46,6 +47,9 @@ pub struct Leaves {
     /// The description of the documents.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub doc_metadata: Option<String>,
+    /// The address of a worker that is not on this machine: it reads the documents whole.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub documents_go_to: Option<String>,
 }
 
 /// A file of a job, as a dry run lists it.
@@ -70,8 +74,8 @@ pub struct FolderEstimate {
 }
 
 impl JobEstimate {
-    /// The estimate of `job`, whose files gave `files`. `leaves`: whether the supervisor is on another machine.
-    pub(super) fn of(job: &Job, read: &JobFiles, leaves: bool) -> Self {
+    /// The estimate of `job`, whose files gave `files`, with what is `away` from this machine.
+    pub(super) fn of(job: &Job, read: &JobFiles, away: Away) -> Self {
         let documents = &read.documents;
         let Count { tokens, method } = count(documents.iter().map(Document::as_ref).chain([&*job.task]));
         let rounds = u64::from(job.max_rounds);
@@ -100,11 +104,12 @@ impl JobEstimate {
                  and addresses were checked, no server was asked whether it is up and has the model"
             ),
             leaves: Leaves {
-                document_names: match leaves {
+                document_names: match away.supervisor {
                     true => told_names(&job.protocol, documents).map(str::to_owned).collect(),
                     false => Vec::new(),
                 },
-                doc_metadata: job.doc_metadata.clone().filter(|_| leaves),
+                doc_metadata: job.doc_metadata.clone().filter(|_| away.supervisor),
+                documents_go_to: away.worker,
             },
             folders: folders(&files),
             files,

@@ -65,6 +65,9 @@ pub struct LeftOutFiles {
     pub count: usize,
     /// The name of the first.
     pub first: String,
+    /// Whether they may well have been wanted: they could not be read, or were beyond a limit.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub lost: bool,
 }
 
 impl FolderReport {
@@ -74,6 +77,7 @@ impl FolderReport {
             reason: reason.to_string(),
             count,
             first: first.to_owned(),
+            lost: reason.is_loss(),
         };
         (!left_out.is_empty())
             .then(|| Self { name: name.to_owned(), left_out: left_out.reasons().map(one).collect() })
@@ -81,12 +85,19 @@ impl FolderReport {
 
     /// What was left out as a list for people: `2 hidden (.git/, …), 1 too large (a.csv)`.
     pub(super) fn words(&self) -> String {
-        let one = |LeftOutFiles { reason, count, first }: &LeftOutFiles| {
+        let one = |LeftOutFiles { reason, count, first, .. }: &LeftOutFiles| {
             let more = if *count > 1 { ", …" } else { "" };
             format!("{count} {reason} ({first}{more})")
         };
         self.left_out.iter().map(one).collect::<Vec<_>>().join(", ")
     }
+}
+
+/// Whether something is missing that the answer may have to rest on.
+pub(super) fn has_lost(reports: &[FileReport], folders: &[FolderReport]) -> bool {
+    let of_file = |file: &FileReport| !file.scans.is_empty() || file.left_out.is_some();
+    let of_folder = |folder: &FolderReport| folder.left_out.iter().any(|files| files.lost);
+    reports.iter().any(of_file) || folders.iter().any(of_folder)
 }
 
 /// What the user has to know: what was left out, what is not whole, and which pages nobody read.
@@ -123,7 +134,7 @@ fn were(files: usize) -> String {
 }
 
 /// The first of these, and how many more there are.
-fn some<T: AsRef<str>>(all: &[T]) -> String {
+pub(super) fn some<T: AsRef<str>>(all: &[T]) -> String {
     let told: Vec<&str> = all.iter().take(TOLD).map(AsRef::as_ref).collect();
     let more = all.len().saturating_sub(TOLD);
     let more = if more == 0 { String::new() } else { format!("; and {more} more") };

@@ -167,10 +167,19 @@ impl Engine {
     /// [`FailureKind::Input`] for a side that cannot be used as the job has it (a missing key, an unusable address), or
     /// for a file that can't be read.
     pub async fn estimate(&self, job: &Job) -> Result<JobEstimate, Failure> {
-        let leaves = clients::check(job, &self.0)?;
+        let away = clients::check(job, &self.0)?;
         let job = session_turn::with_files(Arc::new(job.clone()), &self.0.config.environment).await?;
         let files = files::read(&job, &self.0, &self.events(Vec::new(), None)).await?;
-        Ok(JobEstimate::of(&job, &files, leaves))
+        Ok(JobEstimate::of(&job, &files, away))
+    }
+
+    /// Where the documents of `job` go whole, if its worker is not on this machine or in its private network, as far as
+    /// names and addresses tell. Makes no call.
+    ///
+    /// # Errors
+    /// [`FailureKind::Input`] for a side that cannot be used as the job has it.
+    pub fn documents_go_to(&self, job: &Job) -> Result<Option<String>, Failure> {
+        Ok(clients::check(job, &self.0)?.worker)
     }
 
     /// The documents of a job: its own, and those of its files, read as for a run.
@@ -263,7 +272,7 @@ async fn passed(limit: Option<Duration>) -> Failure {
     tokio::time::sleep(limit).await;
     let message = format!("the job's deadline of {} s passed before it was done", limit.as_secs_f64());
     Failure::new(FailureKind::Deadline, message)
-        .hint("raise budget.deadline_s, lower max_rounds, or use a faster local model")
+        .hint("raise budget.deadline_s, give fewer or smaller documents, lower max_rounds, or use a faster local model")
 }
 
 #[cfg(test)]

@@ -10,7 +10,7 @@ use tokio::time::timeout;
 
 use super::counting::Counting;
 use super::egress::{EgressLimits, Ledger};
-use super::file_report::{FileReport, FolderReport};
+use super::file_report::{self, FileReport, FolderReport};
 use super::files::JobFiles;
 use super::read_ahead::ReadAhead;
 use super::result::{ConversationLog, EvidenceSummary, FailedLog, JobResult, LoggedUsage, Timing};
@@ -342,7 +342,7 @@ impl JobRun {
             remote_only_usd: savings.as_ref().and_then(|savings| savings.usd).map(|usd| usd.remote_only),
         });
         let answer = outcome.map_err(|failure| Failure { spent: Box::new(spent), ..failure })?;
-        let has_unread = self.files.iter().any(|file| !file.scans.is_empty());
+        let has_lost = file_report::has_lost(&self.files, &self.folders);
         let has_rounds = match self.job.protocol {
             Protocol::Minion(_) => false,
             Protocol::Minions(_) => true,
@@ -355,7 +355,7 @@ impl JobRun {
         });
         let result = JobResult {
             final_answer: answer.text,
-            status: if has_unread { answer.status.without_a_part() } else { answer.status },
+            status: if has_lost { answer.status.without_a_part() } else { answer.status },
             standalone_task: state.and_then(|state| state.standalone_task.clone()),
             history: state.map(|state| state.report),
             conversation_history,

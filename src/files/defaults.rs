@@ -65,6 +65,7 @@ pub(super) const DEFAULTS: &[(&str, &[&str])] = &[
         "caches and leftovers",
         &[
             "__pycache__/",
+            "minion_logs/",
             "*.bak",
             "*.rs.bk",
             "*.swn",

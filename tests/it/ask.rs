@@ -107,6 +107,69 @@ fn a_question_without_documents_is_a_chat() {
     let server = scripted(vec![ask_first, script("Ada.").remove(1)], |request| openai(request, "Ada."));
     let ran = ask(&server, &["ask", "Who wrote the first program?"], "");
     assert_eq!((ran.code, &*ran.stdout), (Some(0), "Ada.\n"), "{}", ran.stderr);
+    // A program would have nothing to cut.
+    let ask_first = json!({"reasoning": "r", "message": "Who?"}).to_string();
+    let server = scripted(vec![ask_first, script("Ada.").remove(1)], |request| openai(request, "Ada."));
+    let ran = ask(&server, &["ask", "--protocol", "minions", "Who wrote the first program?"], "");
+    assert_eq!((ran.code, &*ran.stdout), (Some(0), "Ada.\n"), "{}", ran.stderr);
+}
+
+#[test]
+fn a_worker_elsewhere_is_told_before_it_reads() {
+    let server = server();
+    for (args, told) in [
+        (&["--local", "openai/gpt-4o"][..], Some("http://models.example/v1")),
+        (&["--local", "ollama/gpt-oss:120b-cloud"], Some("http://localhost:11434")),
+        (&["--local", "ollama/llama3.2"], None),
+    ] {
+        let dry = [&["ask", "--dry-run", "Who signed?", "lease.txt"][..], args].concat();
+        let program = |more: &[&str]| {
+            let program = asking(&server).env("OPENAI_BASE_URL", "http://models.example/v1");
+            std::fs::write(program.dir.path().join("lease.txt"), "Signed: Ada.").unwrap();
+            program.args(dry.iter().chain(more).copied()).run("")
+        };
+        let ran = program(&[]);
+        assert_eq!(ran.stdout.contains("The documents leave whole"), told.is_some(), "{}", ran.stdout);
+        assert!(ran.stdout.contains(told.unwrap_or_default()), "{}", ran.stdout);
+        let leaves = program(&["--json"]).result()["leaves"].clone();
+        assert_eq!(leaves["documents_go_to"].as_str(), told, "{leaves}");
+    }
+    assert_eq!(server.requests().len(), 0);
+}
+
+#[test]
+fn a_folder_is_called_by_its_name_alone() {
+    let server = server();
+    let program = asking(&server);
+    let here = program.dir.path().canonicalize().unwrap();
+    std::fs::create_dir_all(here.join("case/sub")).unwrap();
+    std::fs::write(here.join("case/lease.txt"), "Signed: Ada.").unwrap();
+    let given = here.join("case/sub/..").display().to_string();
+    let ran = program.args(["ask", "Who signed?", &given]).run("");
+    assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+    let told = last(&chats(&server, "supervisor")[0]).to_owned();
+    assert!(
+        told.contains("Multiple documents from folder: case") && told.contains("case/lease.txt"),
+        "{told}"
+    );
+    assert!(
+        server
+            .requests()
+            .iter()
+            .all(|request| !request.json().to_string().contains(&*here.to_string_lossy()))
+    );
+}
+
+#[test]
+fn logs_of_earlier_questions_are_no_documents() {
+    let server = server();
+    let program = asking(&server);
+    let here = program.dir.path().canonicalize().unwrap();
+    std::fs::write(here.join("lease.txt"), "Signed: Ada.").unwrap();
+    std::fs::create_dir_all(here.join("minion_logs")).unwrap();
+    std::fs::write(here.join("minion_logs/secret-merger.json"), "{}").unwrap();
+    let ran = program.args(["ask", "--dry-run", "Who signed?", "."]).run("");
+    assert!(ran.stdout.contains("lease.txt") && !ran.stdout.contains("merger"), "{}", ran.stdout);
 }
 
 #[test]
@@ -122,6 +185,8 @@ fn what_can_not_be_answered_is_told_in_words() {
         (&["ask"], "Signed: Ada.", 2, "hint: ask one: minions ask \"Who signed?\" < FILE\n"),
         (&["ask", "lease.txt"], "", 2, "hint: ask one: minions ask \"Who signed?\" lease.txt\n"),
         (&["--context", "lease.txt"], "", 2, "hint: ask one: minions ask \"Who signed?\" lease.txt\n"),
+        (&["ask", "Who?", "-"], "", 2, "error: `-` names stdin, and nothing came on it"),
+        (&["ask", "Who?", "-", "lease.txt"], " \n", 2, "error: `-` names stdin, and nothing came on it"),
         (&["ask", "  "], "", 2, "error: the question is empty\n"),
         (&["ask", "lost.pdf"], "", 2, "error: there is no file lost.pdf"),
         (&["ask", "--protocol", "minios", "Who?"], "", 2, "invalid value 'minios'"),

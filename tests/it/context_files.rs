@@ -253,6 +253,32 @@ fn a_picture_alone_costs_no_call() {
 }
 
 #[test]
+fn files_without_text_are_not_answered_from_what_the_models_know() {
+    let empty = [("empty.txt", ""), ("blank.md", " \n\t\n"), ("page.html", "<html><img src=a.png>")];
+    for (protocol, names, told) in [
+        ("minion", json!("empty.txt"), "empty.txt"),
+        ("minions", json!("page.html"), "page.html"),
+        ("minions", json!(["empty.txt", "blank.md"]), "empty.txt; blank.md"),
+    ] {
+        let server = server(WHOLE, "Aurora");
+        let program = Program::new();
+        empty.iter().for_each(|(name, text)| write(program.dir.path(), name, text));
+        let files = params(&json!({"context_files": names}));
+        let error = program.run_job(&job(&server, protocol, files)).error(2);
+        assert!(error.contains(&format!("the files hold no text: {told}")), "{error}");
+        assert!(server.requests().iter().all(|request| !request.path.contains("completions")));
+    }
+    let server = server(WHOLE, "Aurora");
+    let program = Program::new();
+    write(program.dir.path(), "empty.txt", "");
+    write(program.dir.path(), "a.txt", "The Aurora.");
+    let files = json!({"context_files": ["empty.txt", "a.txt"]});
+    let ran = program.run_job(&job(&server, "minions", params(&files)));
+    assert_eq!(ran.result()["status"], "answered");
+    assert!(ran.stderr.contains("empty.txt: It holds no text."), "{}", ran.stderr);
+}
+
+#[test]
 fn a_replay_needs_no_file_and_refuses_another_one() {
     let server = server(BY_PAGE, "Aurora lay off Brest");
     let recorded = Program::new();
@@ -327,9 +353,10 @@ fn a_folder_is_walked_and_an_archive_is_looked_into() {
         result["files"][3]["left_out"].as_str().unwrap().starts_with("z.zip/d.pdf is damaged"),
         "{result}"
     );
+    assert_eq!(result["status"], "partial");
     for told in [
         "left out of src/: ",
-        "1 of no kind that is read (src/blob.dat)",
+        "1 of no kind that is read (blob.dat)",
         "1 file was left out: z.zip/d.pdf is damaged",
     ] {
         assert!(ran.stderr.contains(told), "{told}: {}", ran.stderr);

@@ -226,8 +226,9 @@ fn models_are_those_of_servers_files_and_vendors_with_keys() {
         let asked = program(&[("OLLAMA_HOST", &url), ("OPENAI_API_KEY", KEY)]);
         fs::create_dir(asked.dir.path().join("models")).unwrap();
         fs::write(asked.dir.path().join("models/small.gguf"), "GGUF").unwrap();
-        fs::write(asked.dir.path().join("minions.toml"), "[prices.'openai/gpt-9']\ninput = 1\noutput = 2")
-            .unwrap();
+        let own = asked.dir.path().join(".config/minions");
+        fs::create_dir_all(&own).unwrap();
+        fs::write(own.join("minions.toml"), "[prices.'openai/gpt-9']\ninput = 1\noutput = 2").unwrap();
         asked
     };
     let ran = asked().args(["models", "--json"]).run("");

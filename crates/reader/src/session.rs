@@ -209,10 +209,9 @@ impl ReaderSession {
                 None => broken(),
             },
             Ok(Err(_)) => self.autopsy(&mut child, room).await,
-            Err(_) => Lost::Files(
-                TOO_LONG,
-                format!("It was given up after {} s. {ANOTHER_COPY}", limit.as_secs()),
-            ),
+            Err(_) => {
+                Lost::Files(TOO_LONG, format!("It was given up after {} s. {ANOTHER_COPY}", limit.as_secs()))
+            }
         };
         child.end().await;
         Err(lost)

@@ -34,6 +34,9 @@ pub(super) fn text(estimate: &JobEstimate) -> String {
     let about = leaves.doc_metadata.as_ref().map(|about| format!("the words {about:?}"));
     let told: Vec<_> = ["the question".to_owned()].into_iter().chain(names).chain(about).collect();
     let _ = writeln!(text, "\nThe supervisor is told: {}", told.join("; "));
+    if let Some(address) = &leaves.documents_go_to {
+        let _ = writeln!(text, "The documents leave whole: their reader, the worker, is at {address}");
+    }
     text
 }
 

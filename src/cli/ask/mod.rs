@@ -137,6 +137,11 @@ impl Program {
     ) -> Result<Answered, Failure> {
         let checker = engine.clone();
         let job = self.beside(RunDeadline::of(None), move || checker.job(job)).await?;
+        if let Some(address) = engine.documents_go_to(&job)? {
+            tracing::warn!(
+                "the documents leave this machine whole: their reader, the worker, is at {address}"
+            );
+        }
         let has_line = Terminal::of(&io::stderr()).can_redraw;
         let (stage, showing) = Stage::open(streams, !self.options.quiet)?;
         let mut listeners: Vec<Arc<dyn EventListener>> = vec![Arc::clone(&stage) as _];
@@ -200,8 +205,14 @@ impl Asked {
     /// There is no question.
     fn new(words: Words, stdin: Vec<u8>) -> Result<Self, Failure> {
         let Words { question, mut files } = words;
-        files.retain(|file| file.as_os_str() != "-");
+        let is_stdin = |file: &PathBuf| file.as_os_str() == "-";
+        let wants_stdin = files.iter().any(is_stdin);
+        files.retain(|file| !is_stdin(file));
         let piped = Piped::of(stdin)?;
+        if wants_stdin && piped.is_nothing() {
+            return Err(Failure::input("`-` names stdin, and nothing came on it")
+                .hint("look what the command before the pipe wrote: minions would answer without its text"));
+        }
         match (question, piped) {
             (Some(question), piped) => Ok(Self { question, files, piped }),
             (None, Piped::Text(question)) if !files.is_empty() => {

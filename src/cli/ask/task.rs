@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use minions::error::Failure;
-use minions::job::{ModelId, Prices, ProtocolKind};
+use minions::job::{ModelId, Prices, ProtocolKind, bare_name};
 use minions::sessions::Name;
 use minions::settings::Settings;
 use serde_json::{Map, Value, json};
@@ -120,12 +120,18 @@ impl Task<'_> {
         let Self { question, files, piped, options, models, session } = self;
         let named: Vec<&str> = files.iter().map(|file| utf8(file)).collect::<Result<_, _>>()?;
         let has_documents = !named.is_empty() || !piped.is_nothing();
-        let usual = if has_documents { ProtocolKind::Minions } else { ProtocolKind::Minion };
+        let protocol = match &options.protocol {
+            // There is nothing that a program could cut; a session may have documents.
+            _ if !has_documents && session.is_none() => ProtocolKind::Minion.name(),
+            Some(protocol) => protocol,
+            None if has_documents => ProtocolKind::Minions.name(),
+            None => ProtocolKind::Minion.name(),
+        };
         let mut job = json!({
             "local_client": models.local.client(),
             "remote_client": models.remote.client(),
             "protocol": {
-                "type": options.protocol.as_deref().unwrap_or(usual.name()),
+                "type": protocol,
                 "max_rounds": options.rounds.unwrap_or(ROUNDS),
             },
             "call_params": {"task": question},
@@ -173,7 +179,8 @@ fn utf8(file: &Path) -> Result<&str, Failure> {
 /// What the supervisor is told of documents that nobody describes: their names, as in the original.
 fn metadata(files: &[&str], piped: &Piped) -> Option<String> {
     let of_stdin = (!piped.is_nothing()).then_some("a text without a name");
-    let names: Vec<&str> = files.iter().map(|file| bare(file)).chain(of_stdin).collect();
+    let of_files = files.iter().map(|file| bare_name(file));
+    let names: Vec<String> = of_files.chain(of_stdin.map(str::to_owned)).collect();
     let text = match &names[..] {
         [] => return None,
         [folder] if files.first().is_some_and(|file| Path::new(file).is_dir()) => {
@@ -187,11 +194,6 @@ fn metadata(files: &[&str], piped: &Piped) -> Option<String> {
         }
     };
     Some(text)
-}
-
-/// The name of a file or a folder, without those that it is in.
-fn bare(file: &str) -> &str {
-    Path::new(file).file_name().and_then(|name| name.to_str()).unwrap_or(file)
 }
 
 #[cfg(test)]

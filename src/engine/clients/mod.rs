@@ -189,12 +189,22 @@ fn budget(job: &Job) -> Arc<SpendingBudget> {
 ///
 /// # Errors
 /// [`FailureKind::Input`] for a missing key or an unusable address.
-pub(super) fn check(job: &Job, shared: &SharedResources) -> Result<bool, Failure> {
+pub(super) fn check(job: &Job, shared: &SharedResources) -> Result<Away, Failure> {
     let (worker, supervisor) = sides(job, &shared.config.environment, shared.is_for_many())?;
     supervisor.check(shared)?;
     worker.check(shared)?;
     worker.check_embedder(job)?;
-    Ok(supervisor.base_urls.iter().any(|url| supervisor.is_remote(url, false)))
+    Ok(Away {
+        supervisor: supervisor.base_urls.iter().any(|url| supervisor.is_remote(url, false)),
+        worker: worker.base_urls.iter().find(|url| worker.is_remote(url, worker.is_cloud())).cloned(),
+    })
+}
+
+/// What is not on this machine, as far as names and addresses tell.
+pub(super) struct Away {
+    pub supervisor: bool,
+    /// The address of the worker, which reads the documents whole.
+    pub worker: Option<String>,
 }
 
 /// The models of the worker and of the supervisor.

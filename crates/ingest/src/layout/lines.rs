@@ -4,7 +4,7 @@ use super::columns::Block;
 use super::rows::Row;
 use super::script::{is_unspaced, logical};
 use super::words::{Word, word_gap};
-use crate::raised::{subscript, superscript};
+use crate::raised::Rise;
 
 /// The space that parts cells, in ems: they are written with two spaces between them.
 const CELL: f32 = 1.0;
@@ -111,14 +111,18 @@ fn usual_gap(words: &[Word]) -> f32 {
 /// A figure that is raised or lowered right behind a word, written so that it is not taken for a part of it.
 fn raised(word: &Word, before: &Word, y: f32) -> Option<String> {
     let attached = word.x0 - before.x1 < 0.2 * before.size && word.size <= SMALLER * before.size;
-    let off = |by: fn(f32, f32) -> f32, least: f32| {
-        by(y, word.y) > least * before.size && by(before.y, word.y) > least * before.size
+    let (highest, lowest) = (y.min(before.y), y.max(before.y));
+    let rise = match attached && is_figure(&word.text) {
+        true if highest - word.y > RAISED * before.size => Rise::Raised,
+        true if word.y - lowest > LOWERED * before.size => Rise::Lowered,
+        _ => Rise::Level,
     };
-    match attached {
-        true if off(|from, to| from - to, RAISED) => superscript(&word.text),
-        true if off(|from, to| to - from, LOWERED) => subscript(&word.text),
-        _ => None,
-    }
+    rise.written(&word.text)
+}
+
+/// Whether a word that is off its line is a figure: other letters are so in names such as that of TeX.
+fn is_figure(text: &str) -> bool {
+    text == "n" || text.contains(|letter: char| letter.is_ascii_digit())
 }
 
 /// The words, with letters that are spaced out made words again.

@@ -10,6 +10,7 @@ mod math;
 mod numerals;
 pub(crate) mod opendocument;
 mod package;
+mod remarks;
 mod rows;
 pub(crate) mod slides;
 pub(crate) mod symbols;

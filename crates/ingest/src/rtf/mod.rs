@@ -6,7 +6,7 @@ mod words;
 use minions_documents::Places;
 
 use crate::Kind;
-use crate::raised::{subscript, superscript};
+use crate::raised::Rise;
 use crate::reading::{Limits, Problem, Reading};
 
 use fonts::Fonts;
@@ -34,14 +34,6 @@ enum Silence {
     All,
 }
 
-/// How far a text is off its line.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Rise {
-    None,
-    Raised,
-    Lowered,
-}
-
 /// What a group passes on to the groups in it.
 #[derive(Clone, Copy)]
 struct State {
@@ -59,7 +51,7 @@ const BEGINNING: State = State {
     silence: Silence::No,
     is_hidden: false,
     is_deleted: false,
-    rise: Rise::None,
+    rise: Rise::Level,
     font: None,
     substitutes: 1,
 };
@@ -119,7 +111,7 @@ fn text_of(bytes: &[u8]) -> (String, Vec<String>) {
         reader.close();
     }
     reader.settle();
-    reader.set_rise(Rise::None);
+    reader.set_rise(Rise::Level);
     let mut notes = Vec::new();
     if reader.fonts.unknown {
         notes.push("It has an encoding that is not known: letters with accents may be wrong.".to_owned());
@@ -140,7 +132,7 @@ impl Reader<'_> {
         let depth = self.outer.len();
         let state = self.outer.pop();
         while self.asides.last().is_some_and(|(begun, ..)| *begun >= depth) {
-            self.set_rise(Rise::None);
+            self.set_rise(Rise::Level);
             self.end_aside();
         }
         let state = state.unwrap_or(BEGINNING);
@@ -155,7 +147,7 @@ impl Reader<'_> {
 
     fn begin_aside(&mut self, aside: Aside) {
         self.settle();
-        self.set_rise(Rise::None);
+        self.set_rise(Rise::Level);
         self.asides.push((self.outer.len(), aside, std::mem::take(&mut self.text)));
         self.state.silence = Silence::No;
         self.risen = 0;
@@ -191,11 +183,7 @@ impl Reader<'_> {
         }
         self.settle();
         let text = self.text.get(self.risen..).unwrap_or_default();
-        let formed = match self.state.rise {
-            Rise::None => None,
-            Rise::Raised => superscript(text.trim()),
-            Rise::Lowered => subscript(text.trim()),
-        };
+        let formed = self.state.rise.written(text.trim());
         if let Some(formed) = formed {
             self.text.truncate(self.risen);
             self.text += &formed;
@@ -257,7 +245,7 @@ impl Reader<'_> {
                 let raises = matches!(word, "super" | "up");
                 self.set_rise(if raises { Rise::Raised } else { Rise::Lowered });
             }
-            "super" | "sub" | "up" | "dn" | "nosupersub" => self.set_rise(Rise::None),
+            "super" | "sub" | "up" | "dn" | "nosupersub" => self.set_rise(Rise::Level),
             "bin" => {
                 let length = number.and_then(|number| usize::try_from(number).ok()).unwrap_or(0);
                 self.rest = &self.rest[length.min(self.rest.len())..];
@@ -274,7 +262,7 @@ impl Reader<'_> {
             "f" if self.is_in_fonts() => self.fonts.take(word, number.unwrap_or_default(), true),
             "f" => self.state.font = number,
             _ => {
-                self.set_rise(Rise::None);
+                self.set_rise(Rise::Level);
                 self.state = State { is_hidden: false, is_deleted: false, font: None, ..self.state };
             }
         }
