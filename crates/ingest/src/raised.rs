@@ -1,7 +1,7 @@
 //! Raised and lowered digits, which mean something else in the line: 2⁸ is not 28.
 
 /// The characters that have a raised and a lowered form.
-const FORMS: [(char, char, char); 17] = [
+const FORMS: [(char, char, char); 18] = [
     ('0', '⁰', '₀'),
     ('1', '¹', '₁'),
     ('2', '²', '₂'),
@@ -15,6 +15,7 @@ const FORMS: [(char, char, char); 17] = [
     ('+', '⁺', '₊'),
     ('-', '⁻', '₋'),
     ('−', '⁻', '₋'),
+    ('–', '⁻', '₋'),
     ('=', '⁼', '₌'),
     ('(', '⁽', '₍'),
     (')', '⁾', '₎'),
@@ -142,6 +143,7 @@ mod tests {
     fn digits_are_raised_and_lowered() {
         for (text, raised) in [
             ("-12", "⁻¹²"),
+            ("–3", "⁻³"),
             ("(n+1)", "⁽ⁿ⁺¹⁾"),
             ("6.5", "^(6.5)"),
             ("1,2", "^(1,2)"),

@@ -63,6 +63,13 @@ impl Paragraph {
         false
     }
 
+    /// Appends an equation. Digits before it are no part of its own: `2 1/2`.
+    pub(super) fn say_equation(&mut self, equation: &str, look: Look) -> bool {
+        let is_mixed =
+            self.text.as_str().ends_with(char::is_numeric) && equation.starts_with(char::is_numeric);
+        self.say(&format!("{}{equation}", if is_mixed { " " } else { "" }), look)
+    }
+
     /// Whether no text was read of it.
     pub(super) fn is_blank(&self) -> bool {
         self.text.as_str().trim().is_empty()

@@ -13,7 +13,7 @@ mod package;
 mod remarks;
 mod rows;
 pub(crate) mod slides;
-mod symbols;
+pub(crate) mod symbols;
 pub(crate) mod workbook;
 mod written;
 pub(crate) mod zipped;

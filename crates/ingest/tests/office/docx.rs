@@ -341,6 +341,16 @@ fn equations_are_lines() {
             ),
             "[1, 0; 0, 1]",
         ),
+        (format!("{}<m:f>{}{}</m:f>", m("2"), arg("num", "1"), arg("den", "2")), "2 1/2"),
+        (
+            format!(
+                "<m:f><m:fPr><m:type m:val='noBar'/></m:fPr>{}{}</m:f>",
+                arg("num", "5"),
+                arg("den", "2")
+            ),
+            "[5; 2]",
+        ),
+        (format!("<m:sSup>{}{}</m:sSup>{}", arg("e", "10"), arg("sup", "6"), m("m")), "10^6 m"),
     ] {
         let body = format!("<w:p>{}<m:oMath>{equation}</m:oMath></w:p>", r("y="));
         assert_eq!(text(&body), format!("y={line}"));

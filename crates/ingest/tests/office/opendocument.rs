@@ -223,6 +223,13 @@ fn objects_and_locks_are_known() {
           </office:document-content>",
     );
     assert_eq!(reading(zip.bytes()).text, "y={a + b} over c\n\nSales\n\nEast | 5");
+    let mut zip = file(
+        "text",
+        "",
+        "<text:p>y=2<draw:frame><draw:object xlink:href='./Object 1'/></draw:frame></text:p>",
+    );
+    zip.file("Object 1/content.xml", b"<math><mfrac><mn>1</mn><mn>2</mn></mfrac></math>");
+    assert_eq!(reading(zip.bytes()).text, "y=2 1/2");
     zip.file(
         "META-INF/manifest.xml",
         b"<manifest:manifest><manifest:file-entry><manifest:encryption-data/></manifest:file-entry></manifest:manifest>",

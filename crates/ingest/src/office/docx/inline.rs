@@ -77,7 +77,7 @@ impl Body<'_> {
             }
             "oMath" => {
                 let equation = math::linear(xml)?;
-                self.say(&equation, paragraph, look);
+                self.seen.hidden |= paragraph.say_equation(&equation, look);
             }
             "fldChar" => return self.field(xml, element, paragraph, look),
             "instrText" => {

@@ -4,6 +4,7 @@ use super::super::block::{Block, Look, Paragraph};
 use super::super::written::in_lines;
 use super::state::Body;
 use crate::draft::{DAMAGED, Stop, in_one_line};
+use crate::formula::Formula;
 use crate::parts::optional;
 use crate::raised::Rise;
 use crate::xml::{Element, Node, Xml};
@@ -56,7 +57,7 @@ impl Body<'_> {
             "page-number" | "page-count" if self.is_furniture => {}
             "object" => {
                 let (equation, blocks) = self.object(element)?;
-                self.add(&equation, paragraph, look);
+                self.seen.hidden |= paragraph.say_equation(&equation, look);
                 paragraph.boxes.extend(blocks);
             }
             "text-box" | "custom-shape" | "rect" | "ellipse" | "polygon" | "path" | "g" => {
@@ -125,7 +126,10 @@ impl Body<'_> {
         };
         let mut typed = String::new();
         if blocks.is_empty() {
-            optional(self.archive, &part, self.draft, |xml| annotated(xml, &mut typed))?;
+            optional(self.archive, &part, self.draft, |xml| {
+                typed = equation(xml)?;
+                Ok(())
+            })?;
         }
         Ok((in_one_line(&typed), blocks))
     }
@@ -155,13 +159,24 @@ impl Body<'_> {
 /// How many spaces one element stands for at most.
 const SPACES: usize = 1000;
 
-/// What an equation was typed as.
-fn annotated(xml: &mut Xml<'_>, typed: &mut String) -> Result<(), Stop> {
-    xml.each(|xml, element| match element.name() {
-        "annotation" => {
-            *typed = xml.text()?;
-            Ok(())
+/// What an equation was typed as, or else what it shows.
+fn equation(xml: &mut Xml<'_>) -> Result<String, Stop> {
+    let (mut typed, mut formula) = (String::new(), Formula::default());
+    read_equation(xml, &mut typed, &mut formula)?;
+    Ok(if typed.is_empty() { formula.line() } else { typed })
+}
+
+fn read_equation(xml: &mut Xml<'_>, typed: &mut String, formula: &mut Formula) -> Result<(), Stop> {
+    xml.each_node(|xml, node| {
+        match node {
+            Node::Text(text) => formula.text(text),
+            Node::Element(element) if element.name() == "annotation" => *typed = xml.text()?,
+            Node::Element(element) => {
+                formula.open(element.name(), |name| element.attr(name).map(String::from));
+                read_equation(xml, typed, formula)?;
+                formula.close();
+            }
         }
-        _ => annotated(xml, typed),
+        Ok(())
     })
 }
