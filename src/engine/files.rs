@@ -91,28 +91,11 @@ pub(super) async fn read(job: &Job, shared: &SharedResources, events: &Events) -
     }
     let files = JobFiles { usage, ..in_order(job, given)? };
     memory::check(files.documents.iter().map(|document| document.text.len()).sum(), memory::OF_A_JOB)?;
-    file_report::warnings(&files.reports, &files.folders).into_iter().for_each(|text| warn(text, events));
+    file_report::warnings(&files.reports, &files.folders)
+        .into_iter()
+        .for_each(|text| file_report::warn(text, events));
     count.tell(Some(&files.documents));
     Ok(files)
-}
-
-fn warn(text: String, events: &Events) {
-    tracing::warn!("{text}");
-    events.emit(|| EventKind::Warning { text });
-}
-
-/// `job` with each of its files once.
-pub(super) async fn once(job: Arc<Job>, events: &Events) -> Arc<Job> {
-    if job.files.len() < 2 {
-        return job;
-    }
-    let named = job.files.clone();
-    let (files, told) = beside_runtime(move || same_files::once(&named)).await;
-    if told.is_empty() {
-        return job;
-    }
-    told.into_iter().for_each(|text| warn(text, events));
-    Arc::new(Job { files, ..Job::clone(&job) })
 }
 
 /// What the recording has of `file`, if one is replayed. The file itself may be gone, but not be another one.
@@ -140,12 +123,7 @@ async fn gathered<'e>(
         let listing = beside_runtime(move || listing::of(&name, &path)).await;
         listings.push(listing.map_err(|problem| unopened(file, &problem))?);
     }
-    let (listings, told) = beside_runtime(move || {
-        let told = same_files::in_no_other(&mut listings);
-        (listings, told)
-    })
-    .await;
-    told.into_iter().for_each(|text| warn(text, events));
+    let listings = same_files::in_no_other(listings, events).await;
     let files = || listings.iter().flat_map(|listing| &listing.files);
     memory::check(files().map(|file| file.size).sum(), OF_FILES)?;
     let mut count = Count { read: 0, of: files().count(), bytes: 0, events };

@@ -122,7 +122,7 @@ impl Engine {
             let (job, shared, events) = (Arc::clone(&job), Arc::clone(&self.0), events.clone());
             let read = async move {
                 let job = session_turn::with_files(job, &shared.config.environment).await?;
-                let job = files::once(job, &events).await;
+                let job = same_files::once(job, &events).await;
                 let read = files::read(&job, &shared, &events).await?;
                 Ok((job, read))
             };
@@ -172,7 +172,7 @@ impl Engine {
         let away = clients::check(job, &self.0)?;
         let job = session_turn::with_files(Arc::new(job.clone()), &self.0.config.environment).await?;
         let events = self.events(Vec::new(), None);
-        let job = files::once(job, &events).await;
+        let job = same_files::once(job, &events).await;
         let files = files::read(&job, &self.0, &events).await?;
         Ok(JobEstimate::of(&job, &files, away))
     }
@@ -192,7 +192,7 @@ impl Engine {
     /// [`FailureKind::Input`] for a file that can't be read.
     pub async fn documents(&self, job: Job) -> Result<Arc<[Document]>, Failure> {
         let job = session_turn::with_files(Arc::new(job), &self.0.config.environment).await?;
-        let job = files::once(job, &Events::off()).await;
+        let job = same_files::once(job, &Events::off()).await;
         Ok(files::read(&job, &self.0, &Events::off()).await?.documents)
     }
 

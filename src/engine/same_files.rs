@@ -2,12 +2,41 @@
 
 use std::collections::HashSet;
 use std::path::{Component, Path, PathBuf};
+use std::sync::Arc;
 
+use super::file_report::warn;
 use super::listing::{Listing, one_line};
-use crate::job::NamedFile;
+use crate::events::Events;
+use crate::job::{Job, NamedFile};
+use crate::sync::beside_runtime;
+
+/// `job` with each of its files once.
+pub(super) async fn once(job: Arc<Job>, events: &Events) -> Arc<Job> {
+    if job.files.len() < 2 {
+        return job;
+    }
+    let named = job.files.clone();
+    let (files, told) = beside_runtime(move || distinct(&named)).await;
+    if told.is_empty() {
+        return job;
+    }
+    told.into_iter().for_each(|text| warn(text, events));
+    Arc::new(Job { files, ..Job::clone(&job) })
+}
+
+/// `listings` without the files in folders that are named themselves, or lie in a folder before.
+pub(super) async fn in_no_other(mut listings: Vec<Listing>, events: &Events) -> Vec<Listing> {
+    let (listings, told) = beside_runtime(move || {
+        let told = take_out(&mut listings);
+        (listings, told)
+    })
+    .await;
+    told.into_iter().for_each(|text| warn(text, events));
+    listings
+}
 
 /// The files of a job, each once, and what to say of those that were named again. Blocks.
-pub(super) fn once(files: &[NamedFile]) -> (Vec<NamedFile>, Vec<String>) {
+fn distinct(files: &[NamedFile]) -> (Vec<NamedFile>, Vec<String>) {
     let (mut kept, mut told) = (Vec::<(PathBuf, NamedFile)>::new(), Vec::new());
     for file in files {
         let real = real(&file.path());
@@ -25,7 +54,7 @@ pub(super) fn once(files: &[NamedFile]) -> (Vec<NamedFile>, Vec<String>) {
 }
 
 /// Takes the files out of folders that are named themselves, or lie in a folder before; gives what to say. Blocks.
-pub(super) fn in_no_other(listings: &mut [Listing]) -> Vec<String> {
+fn take_out(listings: &mut [Listing]) -> Vec<String> {
     let named = listings.iter().filter(|listing| !listing.is_folder).flat_map(|listing| &listing.files);
     let mut seen: HashSet<PathBuf> = named.map(|file| real(&file.path)).collect();
     // Most jobs name one folder and nothing else.
@@ -76,7 +105,7 @@ mod tests {
             .iter()
             .map(|given| named(given))
             .collect();
-        let (kept, told) = once(&files);
+        let (kept, told) = distinct(&files);
         let kept: Vec<_> = kept.into_iter().map(|file| file.given).collect();
         assert_eq!(kept, [path("a"), path("lost")]);
         assert_eq!(told.len(), 4);
@@ -95,14 +124,14 @@ mod tests {
         }
         let of = |name: &str| listing::of(name, &dir.path().join(name)).unwrap();
         let mut listings = [of("."), of("a.txt"), of("sub")];
-        let told = in_no_other(&mut listings);
+        let told = take_out(&mut listings);
         let names = listings
             .each_ref()
             .map(|listing| listing.files.iter().map(|file| file.name.clone()).collect::<Vec<_>>());
         assert_eq!(names, [vec!["b.txt", "sub/c.txt"], vec!["a.txt"], vec![]]);
         assert!(told.len() == 2 && told[1].starts_with("the folder sub holds 1 file"), "{told:?}");
         assert!(listings[2].has_others_files);
-        assert_eq!(in_no_other(&mut [of("."), of("sub")]).len(), 1);
-        assert_eq!(in_no_other(&mut [of(".")]), Vec::<String>::new());
+        assert_eq!(take_out(&mut [of("."), of("sub")]).len(), 1);
+        assert_eq!(take_out(&mut [of(".")]), Vec::<String>::new());
     }
 }
