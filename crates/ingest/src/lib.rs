@@ -9,6 +9,7 @@ mod draft;
 mod encoding;
 mod epub;
 mod files;
+mod formula;
 mod headers;
 mod html;
 mod kind;

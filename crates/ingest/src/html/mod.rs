@@ -5,9 +5,11 @@
 
 mod attributes;
 mod flow;
+mod links;
 mod lists;
 mod open;
 mod page;
+mod small;
 mod tables;
 mod tags;
 

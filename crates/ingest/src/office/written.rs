@@ -69,7 +69,7 @@ impl<'d> Writer<'d> {
 
     fn paragraph(&mut self, paragraph: &Paragraph) -> Result<(), Stop> {
         self.page |= paragraph.page_before;
-        let text = paragraph.text.trim_end();
+        let text = paragraph.text.as_str().trim_end();
         if !text.trim().is_empty() || !paragraph.notes.is_empty() {
             let is_item = paragraph.label.is_some() && !paragraph.is_heading;
             self.begin(if is_item { Last::Item } else { Last::Paragraph })?;
@@ -171,9 +171,17 @@ pub(super) fn flat(blocks: &[Block]) -> Flat {
     flat
 }
 
+/// The blocks as a note or a header says them: their text in one line, then the rows of tables and the notes in it.
+pub(super) fn in_lines(blocks: &[Block]) -> String {
+    let Flat { text, rows, notes, .. } = flat(blocks);
+    let mut lines: Vec<String> = Some(text).filter(|text| !text.is_empty()).into_iter().collect();
+    lines.extend(rows.into_iter().chain(notes));
+    lines.join("\n").trim().to_owned()
+}
+
 impl Flat {
     fn paragraph(&mut self, paragraph: &Paragraph) {
-        let text = in_one_line(&paragraph.text);
+        let text = in_one_line(paragraph.text.as_str());
         if !text.is_empty() {
             if !self.text.is_empty() {
                 self.text.push(' ');

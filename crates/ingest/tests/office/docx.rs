@@ -80,6 +80,18 @@ fn runs_are_joined_as_they_are_seen() {
             "漢",
         ),
         ("<w:r><w:t>&#x41;&quot;&lt;<![CDATA[<]]></w:t></w:r>", "A\"<<"),
+        // Fields that begin or end in text that is deleted.
+        (
+            "<w:r><w:fldChar w:fldCharType='begin'/></w:r><w:r><w:instrText>REF x</w:instrText></w:r><w:del><w:r>\
+             <w:fldChar w:fldCharType='separate'/></w:r><w:r><w:delText>old</w:delText><w:fldChar w:fldCharType='end'/></w:r>\
+             </w:del><w:r><w:t>kept</w:t></w:r>",
+            "kept",
+        ),
+        (
+            "<w:del><w:r><w:fldChar w:fldCharType='begin'/></w:r></w:del><w:r><w:t>no</w:t><w:fldChar \
+             w:fldCharType='end'/><w:t>yes</w:t></w:r>",
+            "yes",
+        ),
     ] {
         assert_eq!(text(&format!("<w:p>{run}</w:p>")), seen, "{run}");
     }
@@ -101,6 +113,59 @@ fn runs_are_joined_as_they_are_seen() {
         read.notes[0].contains("tracked changes") && read.notes[1].contains("hidden text"),
         "{:?}",
         read.notes
+    );
+}
+
+#[test]
+fn a_field_that_never_ends_takes_its_paragraph_alone() {
+    let begun = "<w:p><w:r><w:t>a</w:t><w:fldChar w:fldCharType='begin'/><w:t>b</w:t></w:r></w:p>";
+    assert_eq!(text(&(begun.to_owned() + &p("c"))), "a\n\nc");
+}
+
+#[test]
+fn raised_and_lowered_runs_stay_so() {
+    let run = |properties: &str, text: &str| {
+        format!("<w:r><w:rPr>{properties}</w:rPr><w:t xml:space='preserve'>{text}</w:t></w:r>")
+    };
+    let up = "<w:vertAlign w:val='superscript'/>";
+    let down = "<w:vertAlign w:val='subscript'/>";
+    let styled = "<w:rStyle w:val='Up'/>";
+    let moved = "<w:position w:val='8'/><w:sz w:val='14'/>";
+    for (runs, line) in [
+        (r("10") + &run(up, "6") + &r(" t"), "10⁶ t"),
+        (r("10") + &run(up, "-") + &run(up, "3"), "10⁻³"),
+        (r("4,120") + &run(up, "1"), "4,120¹"),
+        (r("10") + &run(up, "6.5"), "10^(6.5)"),
+        (r("CO") + &run(down, "2") + &run(up, "2-"), "CO₂²⁻"),
+        (r("10") + &run(styled, "9"), "10⁹"),
+        (r("10") + &run(&(styled.to_owned() + "<w:vertAlign w:val='baseline'/>"), "9"), "109"),
+        (r("10") + &run(moved, "3"), "10³"),
+        (r("4") + &run(up, "th"), "4th"),
+        (run(up, "2") + "<w:r><w:footnoteReference w:id='1'/></w:r>", "²[1]"),
+    ] {
+        let styles = "<w:style w:styleId='Up'><w:rPr><w:vertAlign w:val='superscript'/></w:rPr></w:style>";
+        let word = Word::of(&format!("<w:p>{runs}</w:p>")).part("styles", styles);
+        assert_eq!(reading(word.zip().bytes()).text, line);
+    }
+}
+
+#[test]
+fn tables_in_headers_and_notes_are_read() {
+    let layout = table(&[&[("", "ACME"), ("", "Secret")], &[("", "2024"), ("", "Draft")]]);
+    let note =
+        format!("<w:footnote w:id='5'>{}{}</w:footnote>", p("By 5%."), table(&[&[("", "a"), ("", "b")]]));
+    let only = format!("<w:comment w:id='0'>{layout}</w:comment>");
+    let body =
+        "<w:p><w:r><w:t>Grew</w:t><w:footnoteReference w:id='5'/><w:commentReference w:id='0'/></w:r></w:p>";
+    let word = Word::of(body)
+        .part("header", &layout)
+        .part("footer", &(p("Foot") + &table(&[&[("", "x"), ("", "y")]])))
+        .part("footnotes", &note)
+        .part("comments", &only);
+    assert_eq!(
+        reading(word.zip().bytes()).text,
+        "Header: ACME | Secret\n  2024 | Draft\nFooter: Foot\n  x | y\n\nGrew[1]\n[1] By 5%.\n  a | b\n\
+         [comment: ACME | Secret\n  2024 | Draft]"
     );
 }
 
@@ -276,6 +341,16 @@ fn equations_are_lines() {
             ),
             "[1, 0; 0, 1]",
         ),
+        (format!("{}<m:f>{}{}</m:f>", m("2"), arg("num", "1"), arg("den", "2")), "2 1/2"),
+        (
+            format!(
+                "<m:f><m:fPr><m:type m:val='noBar'/></m:fPr>{}{}</m:f>",
+                arg("num", "5"),
+                arg("den", "2")
+            ),
+            "[5; 2]",
+        ),
+        (format!("<m:sSup>{}{}</m:sSup>{}", arg("e", "10"), arg("sup", "6"), m("m")), "10^6 m"),
     ] {
         let body = format!("<w:p>{}<m:oMath>{equation}</m:oMath></w:p>", r("y="));
         assert_eq!(text(&body), format!("y={line}"));

@@ -68,6 +68,56 @@ fn texts_are_read_as_they_are_seen() {
 }
 
 #[test]
+fn raised_and_lowered_text_stays_so() {
+    let style = |name: &str, position: &str| {
+        format!(
+            "<style:style style:name='{name}' style:family='text'><style:text-properties \
+             style:text-position='{position}'/></style:style>"
+        )
+    };
+    let styles = style("Up", "super 58%") + &style("Down", "-33% 58%") + &style("Line", "0% 100%");
+    let span = |name: &str, text: &str| format!("<text:span text:style-name='{name}'>{text}</text:span>");
+    for (line, seen) in [
+        (format!("10{}", span("Up", "6")), "10⁶"),
+        (format!("10{}{} m", span("Up", "-"), span("Up", "3")), "10⁻³ m"),
+        (format!("CO{}", span("Down", "2")), "CO₂"),
+        (format!("4{}", span("Up", "th")), "4th"),
+        (format!("10{}", span("Up", &span("Line", "6"))), "106"),
+    ] {
+        assert_eq!(text(&styles, &format!("<text:p>{line}</text:p>")), seen);
+        let sheet = format!(
+            "<table:table table:name='A'><table:table-row><table:table-cell><text:p>{line}</text:p></table:table-cell>\
+             </table:table-row></table:table>"
+        );
+        assert_eq!(reading(file("spreadsheet", &styles, &sheet).bytes()).text, format!("Sheet: A\n{seen}"));
+    }
+}
+
+#[test]
+fn tables_in_headers_and_notes_are_read() {
+    let cell = |text: &str| format!("<table:table-cell><text:p>{text}</text:p></table:table-cell>");
+    let table = format!(
+        "<table:table><table:table-row>{}{}</table:table-row></table:table>",
+        cell("ACME"),
+        cell("Secret")
+    );
+    let body = format!(
+        "<text:p>Grew<text:note><text:note-citation>1</text:note-citation><text:note-body><text:p>So:</text:p>{table}\
+         </text:note-body></text:note><office:annotation><text:p>a<text:s/>b</text:p></office:annotation></text:p>"
+    );
+    let mut zip = file("text", "", &body);
+    let styles = format!(
+        "<office:document-styles><office:master-styles><style:master-page><style:header>{table}</style:header>\
+         </style:master-page></office:master-styles></office:document-styles>"
+    );
+    zip.file("styles.xml", styles.as_bytes());
+    assert_eq!(
+        reading(zip.bytes()).text,
+        "Header: ACME | Secret\n\nGrew[1]\n[1] So:\n  ACME | Secret\n[comment: a b]"
+    );
+}
+
+#[test]
 fn lists_and_headings_have_their_numbers() {
     let styles = "<text:list-style style:name='L1'>\
         <text:list-level-style-number text:level='1' style:num-format='1' style:num-suffix='.'/>\
@@ -125,6 +175,7 @@ fn sheets_are_lines_of_cells() {
     assert!(secret.starts_with("Sheet: Secret (hidden)\nx | x | x"));
     assert_eq!(secret.lines().count(), 101);
     assert!(read.notes[0].contains("repeated more than 100 times"), "{:?}", read.notes);
+    assert!(read.notes[1].ends_with("hidden sheets, which were read as well: Secret."), "{:?}", read.notes);
     let place = Some(Place::Sheet { name: "Costs".to_owned(), row: Some(5) });
     assert_eq!(place_of(&read, "14:30"), place);
 }
@@ -152,6 +203,7 @@ fn slides_are_read_in_order() {
         "Slide 1: Growth\n\nMore of it\n\nShaped\n\nNotes: Say this.\n\u{c}Slide 2 (hidden)"
     );
     assert_eq!(place_of(&read, "Say this"), Some(Place::Slide(1)));
+    assert_eq!(read.notes, ["It has hidden slides, which were read as well: 2."]);
 }
 
 #[test]
@@ -171,6 +223,13 @@ fn objects_and_locks_are_known() {
           </office:document-content>",
     );
     assert_eq!(reading(zip.bytes()).text, "y={a + b} over c\n\nSales\n\nEast | 5");
+    let mut zip = file(
+        "text",
+        "",
+        "<text:p>y=2<draw:frame><draw:object xlink:href='./Object 1'/></draw:frame></text:p>",
+    );
+    zip.file("Object 1/content.xml", b"<math><mfrac><mn>1</mn><mn>2</mn></mfrac></math>");
+    assert_eq!(reading(zip.bytes()).text, "y=2 1/2");
     zip.file(
         "META-INF/manifest.xml",
         b"<manifest:manifest><manifest:file-entry><manifest:encryption-data/></manifest:file-entry></manifest:manifest>",

@@ -68,7 +68,7 @@ fn rows_are_lines_with_their_places() {
         "Sheet: Costs\nRegion | Day\nRich text | 2024-03-01 | 25.60%\n\n | € 1,234.50 | 3\nTRUE | #DIV/0! | te xt\n\
          \u{c}Sheet: Secret (hidden)\ntwo lines"
     );
-    assert_eq!(read.notes, [""; 0]);
+    assert_eq!(read.notes, ["It has hidden sheets, which were read as well: Secret."]);
     let place = |name: &str, row| Some(Place::Sheet { name: name.to_owned(), row });
     for (quote, expected) in [
         ("Sheet: Costs", place("Costs", None)),
@@ -80,6 +80,28 @@ fn rows_are_lines_with_their_places() {
     ] {
         assert_eq!(place_of(&read, quote), expected);
     }
+}
+
+#[test]
+fn raised_and_lowered_runs_stay_so() {
+    let run = |properties: &str, text: &str| format!("<r><rPr>{properties}</rPr><t>{text}</t></r>");
+    let up = "<vertAlign val='superscript'/>";
+    let rich = format!(
+        "<r><t>10</t></r>{}{}{}{}",
+        run(up, "-"),
+        run(up, "3"),
+        run("", " CO"),
+        run("<vertAlign val='subscript'/>", "2")
+    );
+    let mut zip = workbook(&[(
+        "A",
+        "visible",
+        &format!(
+            "<sheetData><row><c t='inlineStr'><is>{rich}</is></c><c t='s'><v>0</v></c></row></sheetData>"
+        ),
+    )]);
+    zip = zip.with("xl/shared.xml", format!("<sst><si>{rich}</si></sst>").as_bytes());
+    assert_eq!(reading(zip.bytes()).text, "Sheet: A\n10⁻³ CO₂ | 10⁻³ CO₂");
 }
 
 #[test]

@@ -9,10 +9,10 @@ mod styles;
 
 use std::collections::HashMap;
 
-use super::charts;
 use super::package::{main_part, relations};
 use super::slides::diagram;
-use super::written::{Writer, flat};
+use super::written::{Writer, in_lines};
+use super::{charts, remarks};
 use crate::Kind;
 use crate::archive::Archive;
 use crate::draft::{CUT, Draft, Stop};
@@ -69,7 +69,7 @@ fn written(archive: &Archive<'_>, draft: &mut Draft) -> Result<(), Stop> {
                     Ok(())
                 })
             })?;
-            let text = flat(&blocks).text;
+            let text = in_lines(&blocks);
             let line = format!("{name}: {text}");
             if text.chars().any(char::is_alphanumeric) && !furniture.contains(&line) {
                 furniture.push(line);
@@ -107,7 +107,7 @@ fn read_notes(xml: &mut Xml<'_>, body: &mut Body<'_>, notes: &mut Notes) -> Resu
             if note.attr("type").is_some_and(|kind| kind != "normal") {
                 return Ok(());
             }
-            let text = flat(&body.all_blocks(xml)?).text;
+            let text = in_lines(&body.all_blocks(xml)?);
             let author = note.attr("author").unwrap_or_default();
             notes.add(note.name(), note.attr("id").unwrap_or_default().into_owned(), author.trim(), text);
             Ok(())
@@ -116,14 +116,12 @@ fn read_notes(xml: &mut Xml<'_>, body: &mut Body<'_>, notes: &mut Notes) -> Resu
 }
 
 fn tell(draft: &mut Draft, seen: Seen) {
-    let notes = [
-        (seen.changes, "It has tracked changes: insertions are read, deletions are left out."),
-        (seen.hidden, "It has hidden text, which is left out."),
-        (seen.embedded, "It embeds whole documents, which are left out."),
-    ];
-    for (is_seen, note) in notes {
-        if is_seen {
-            draft.note(note);
-        }
-    }
+    remarks::tell(
+        draft,
+        &[
+            (seen.changes, remarks::CHANGES),
+            (seen.hidden, remarks::HIDDEN_TEXT),
+            (seen.embedded, "It embeds other files, such as workbooks or equations, which are left out."),
+        ],
+    );
 }

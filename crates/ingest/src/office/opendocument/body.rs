@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::super::block::{Block, Paragraph, Row, TableCell};
+use super::super::block::{Block, Look, Paragraph, Row, TableCell};
 use super::state::{Body, Open, Seen};
 use super::styles::{LEVELS, OUTLINE, Styles};
 use crate::archive::Archive;
@@ -102,9 +102,10 @@ impl Body<'_> {
         paragraph.page_before = std::mem::take(&mut self.page) || before;
         paragraph.page_after = after;
         paragraph.is_heading = element.name() == "h";
-        let hidden = self.styles.is_hidden("paragraph", &style);
-        self.inline(xml, paragraph, hidden)?;
-        if paragraph.text.trim().is_empty() {
+        let look = self.styles.look("paragraph", &style, Look::default());
+        self.inline(xml, paragraph, look)?;
+        paragraph.text.settle();
+        if paragraph.is_blank() {
             return Ok(());
         }
         if let Some(list) = self.lists.last_mut() {

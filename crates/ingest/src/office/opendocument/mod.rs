@@ -7,7 +7,8 @@ mod slides;
 mod state;
 mod styles;
 
-use super::written::{Writer, flat};
+use super::remarks;
+use super::written::{Writer, in_lines};
 use crate::Kind;
 use crate::archive::Archive;
 use crate::draft::{CUT, Draft, Stop};
@@ -59,7 +60,7 @@ fn written(archive: &Archive<'_>, draft: &mut Draft) -> Result<(), Stop> {
             _ => Ok(()),
         })
     });
-    tell(seen, draft);
+    tell(&seen, draft);
     if xml.has_foreign_entities() {
         draft.note(ENTITIES);
     }
@@ -103,7 +104,7 @@ fn read_furniture(xml: &mut Xml<'_>, body: &mut Body<'_>, lines: &mut Vec<String
             "styles" | "automatic-styles" => return Ok(()),
             _ => return read_furniture(xml, body, lines),
         };
-        let text = flat(&body.all_blocks(xml)?).text;
+        let text = in_lines(&body.all_blocks(xml)?);
         let line = format!("{name}: {text}");
         if text.chars().any(char::is_alphanumeric) && !lines.contains(&line) {
             lines.push(line);
@@ -147,15 +148,15 @@ fn write_body(
     end
 }
 
-fn tell(seen: Seen, draft: &mut Draft) {
-    let notes = [
-        (seen.changes, "It has tracked changes: insertions are read, deletions are left out."),
-        (seen.hidden, "It has hidden text, which is left out."),
-        (seen.collapsed, "It has hidden rows or columns, which were read as well."),
-    ];
-    for (is_seen, note) in notes {
-        if is_seen {
-            draft.note(note);
-        }
-    }
+fn tell(seen: &Seen, draft: &mut Draft) {
+    remarks::tell(
+        draft,
+        &[
+            (seen.changes, remarks::CHANGES),
+            (seen.hidden, remarks::HIDDEN_TEXT),
+            (seen.collapsed, remarks::HIDDEN_ROWS),
+        ],
+    );
+    remarks::hidden(draft, "sheets", &seen.sheets);
+    remarks::hidden(draft, "slides", &seen.slides);
 }

@@ -1,6 +1,6 @@
 //! The sheets of an OpenDocument spreadsheet.
 
-use super::super::block::Paragraph;
+use super::super::block::{Look, Paragraph};
 use super::super::digits::general;
 use super::super::grid::Grid;
 use super::state::Body;
@@ -15,7 +15,9 @@ impl Body<'_> {
     pub(super) fn sheet(&mut self, xml: &mut Xml<'_>, element: &Element) -> Result<(), Stop> {
         let name = in_one_line(&element.attr("name").unwrap_or_default());
         let style = element.attr("style-name").unwrap_or_default();
-        let hidden = if self.styles.is_hidden("table", &style) { " (hidden)" } else { "" };
+        let is_hidden = self.styles.is_hidden("table", &style);
+        self.seen.sheets.extend(is_hidden.then(|| name.clone()));
+        let hidden = if is_hidden { " (hidden)" } else { "" };
         let mut grid = Grid::new(&name, format!("Sheet: {name}{hidden}"));
         let mut row = 1;
         self.sheet_rows(xml, &mut row, &mut grid)?;
@@ -99,8 +101,8 @@ impl Body<'_> {
                 }
                 "p" => {
                     let mut paragraph = Paragraph::default();
-                    self.inline(xml, &mut paragraph, false)?;
-                    lines.push(paragraph.text);
+                    self.inline(xml, &mut paragraph, Look::default())?;
+                    lines.push(paragraph.text.into_text());
                 }
                 _ => {}
             }

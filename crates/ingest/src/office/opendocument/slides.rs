@@ -21,7 +21,9 @@ impl Body<'_> {
         let mut slide = Slide::default();
         let end = self.shapes(xml, &mut slide);
         let style = element.attr("style-name").unwrap_or_default();
-        let hidden = if self.styles.is_hidden("drawing-page", &style) { " (hidden)" } else { "" };
+        let is_hidden = self.styles.is_hidden("drawing-page", &style);
+        self.seen.slides.extend(is_hidden.then(|| number.to_string()));
+        let hidden = if is_hidden { " (hidden)" } else { "" };
         self.draft.push(if number == 1 { "" } else { "\n\u{c}" })?;
         self.draft.place(Place::Slide(number));
         let title = if slide.title.is_empty() { String::new() } else { format!(": {}", slide.title) };

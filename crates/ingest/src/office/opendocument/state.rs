@@ -39,11 +39,14 @@ pub(super) struct Open {
 }
 
 /// What was seen that the user should know.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Seen {
     pub(super) changes: bool,
     pub(super) hidden: bool,
     pub(super) pages: bool,
     /// Rows or columns of a sheet that are not shown.
     pub(super) collapsed: bool,
+    /// The sheets, by name, and the slides, by number, that are not shown.
+    pub(super) sheets: Vec<String>,
+    pub(super) slides: Vec<String>,
 }

@@ -6,8 +6,8 @@ use std::collections::HashMap;
 
 use minions_documents::Place;
 
-use super::charts;
 use super::package::{Relation, main_part, relations};
+use super::{charts, remarks};
 use crate::Kind;
 use crate::archive::Archive;
 use crate::draft::{CUT, DAMAGED, Draft, Stop, in_one_line};
@@ -15,7 +15,7 @@ use crate::parts::optional;
 use crate::reading::{Limits, Problem, Reading};
 use crate::xml::Xml;
 use shapes::Slide;
-pub(super) use shapes::diagram;
+pub(super) use shapes::{diagram, texts_of};
 
 /// Reads a presentation.
 pub(crate) fn read(archive: &Archive<'_>, limits: &Limits) -> Result<Reading, Problem> {
@@ -48,28 +48,34 @@ fn written(archive: &Archive<'_>, draft: &mut Draft) -> Result<(), Stop> {
     }
     let by_id: HashMap<&str, &str> =
         parts.iter().map(|part| (part.id.as_str(), part.target.as_str())).collect();
+    let mut hidden = Vec::new();
     for (number, id) in (1..).zip(&order) {
         let part = by_id.get(id.as_str()).filter(|part| archive.has(part));
         draft.push(if number == 1 { "" } else { "\n\u{c}" })?;
         draft.place(Place::Slide(number));
         match part {
-            Some(part) => write_slide(archive, number, part, &authors, draft)?,
+            Some(part) => {
+                let is_hidden = write_slide(archive, number, part, &authors, draft)?;
+                hidden.extend(is_hidden.then(|| number.to_string()));
+            }
             None => draft.note(DAMAGED),
         }
     }
+    remarks::hidden(draft, "slides", &hidden);
     if archive.cut {
         draft.note(CUT);
     }
     Ok(())
 }
 
+/// Writes a slide. Whether it is hidden.
 fn write_slide(
     archive: &Archive<'_>,
     number: u32,
     part: &str,
     authors: &HashMap<String, String>,
     draft: &mut Draft,
-) -> Result<(), Stop> {
+) -> Result<bool, Stop> {
     let mut slide = Slide::default();
     optional(archive, part, draft, |xml| {
         xml.each(|xml, root| {
@@ -108,7 +114,7 @@ fn write_slide(
         draft.push("\n\n")?;
         draft.push(block)?;
     }
-    Ok(())
+    Ok(slide.is_hidden)
 }
 
 /// The names of those who commented, by their identifiers.
@@ -137,8 +143,12 @@ fn read_comments(
         let by = author.map_or(String::new(), |author| format!(" by {author}"));
         let (mut text, mut replies) = (String::new(), Vec::new());
         xml.each(|xml, element| match element.name() {
-            "text" | "txBody" => {
+            "text" => {
                 text = in_one_line(&xml.text()?);
+                Ok(())
+            }
+            "txBody" => {
+                text = texts_of(xml)?.join(" ");
                 Ok(())
             }
             "replyLst" => read_comments(xml, authors, &mut replies),

@@ -4,6 +4,7 @@ use super::super::numerals::counted;
 use super::super::rows::{Cell, Rows};
 use super::super::{math, symbols};
 use crate::draft::{Stop, in_one_line};
+use crate::raised::{Rise, Runs};
 use crate::xml::{Element, Xml};
 
 /// What stands on a slide.
@@ -120,7 +121,8 @@ fn paragraphs(xml: &mut Xml<'_>) -> Result<Vec<String>, Stop> {
         }
         let mut paragraph = Paragraph::default();
         paragraph.read(xml)?;
-        let text = paragraph.text.trim();
+        paragraph.text.settle();
+        let text = paragraph.text.as_str().trim();
         if !text.is_empty() {
             let label = paragraph.label(&mut counts);
             lines.push(format!("{}{label}{text}", "  ".repeat(paragraph.level)));
@@ -135,7 +137,8 @@ const LEVELS: usize = 9;
 
 #[derive(Default)]
 struct Paragraph {
-    text: String,
+    text: Runs,
+    rise: Rise,
     level: usize,
     bullet: Option<String>,
     numbers: Option<(String, u32)>,
@@ -148,10 +151,15 @@ impl Paragraph {
 
     fn item(&mut self, xml: &mut Xml<'_>, element: &Element) -> Result<(), Stop> {
         match element.name() {
-            "t" => self.text.push_str(&symbols::readable(&xml.text()?)),
-            "br" => self.text.push('\n'),
-            "tab" => self.text.push('\t'),
-            "oMath" => self.text.push_str(&math::linear(xml)?),
+            "t" => self.text.push(&symbols::readable(&xml.text()?), self.rise),
+            "br" => self.text.push("\n", Rise::Level),
+            "tab" => self.text.push("\t", Rise::Level),
+            "oMath" => self.text.push(&math::linear(xml)?, Rise::Level),
+            "r" => {
+                self.rise = Rise::Level;
+                return self.read(xml);
+            }
+            "rPr" => self.rise = Rise::by(element.number("baseline").unwrap_or(0.0)),
             "fld" if element.attr("type").as_deref() == Some("slidenum") => {}
             "pPr" => {
                 self.level = element.number::<usize>("lvl").unwrap_or(0).min(LEVELS - 1);
@@ -170,8 +178,9 @@ impl Paragraph {
                 });
             }
             "AlternateContent" => {
-                let before = self.text.len();
-                return xml.each(|xml, _| if self.text.len() == before { self.read(xml) } else { Ok(()) });
+                let before = self.text.as_str().len();
+                let is_new = |text: &Runs| text.as_str().len() > before;
+                return xml.each(|xml, _| if is_new(&self.text) { Ok(()) } else { self.read(xml) });
             }
             name if name.ends_with("Pr") => {}
             _ => return self.read(xml),
@@ -239,9 +248,15 @@ fn table(xml: &mut Xml<'_>) -> Result<Vec<String>, Stop> {
 
 /// The texts of a diagram (SmartArt), a line each.
 pub(in super::super) fn diagram(xml: &mut Xml<'_>) -> Result<Option<String>, Stop> {
+    let lines = texts_of(xml)?;
+    Ok((!lines.is_empty()).then(|| lines.join("\n")))
+}
+
+/// The paragraphs in the element that was opened last, however deep, a line each.
+pub(in super::super) fn texts_of(xml: &mut Xml<'_>) -> Result<Vec<String>, Stop> {
     let mut lines = Vec::new();
     texts(xml, &mut lines)?;
-    Ok((!lines.is_empty()).then(|| lines.join("\n")))
+    Ok(lines)
 }
 
 fn texts(xml: &mut Xml<'_>, lines: &mut Vec<String>) -> Result<(), Stop> {
@@ -249,7 +264,7 @@ fn texts(xml: &mut Xml<'_>, lines: &mut Vec<String>) -> Result<(), Stop> {
         "p" => {
             let mut paragraph = Paragraph::default();
             paragraph.read(xml)?;
-            let text = in_one_line(&paragraph.text);
+            let text = in_one_line(&paragraph.text.into_text());
             lines.extend((!text.is_empty()).then_some(text));
             Ok(())
         }

@@ -10,12 +10,14 @@ use std::collections::HashMap;
 
 use super::grid::{Comments, Grid, Merged, cell};
 use super::package::{Relation, main_part, relations};
+use super::remarks;
 use crate::Kind;
 use crate::archive::Archive;
 use crate::draft::{CUT, DAMAGED, Draft, Stop, in_one_line};
 use crate::parts::{ENTITIES, optional};
 use crate::reading::{Limits, Problem, Reading};
 use crate::xml::Xml;
+pub(super) use formats::Format;
 use sheet::{Seen, Shared, Sheet};
 
 /// Reads a workbook.
@@ -57,6 +59,9 @@ fn written(archive: &Archive<'_>, draft: &mut Draft) -> Result<(), Stop> {
             write_sheet(archive, sheet, relation, &shared, draft, &mut seen)?;
         }
     }
+    let hidden: Vec<String> =
+        sheets.iter().filter(|sheet| sheet.is_hidden).map(|sheet| sheet.name.clone()).collect();
+    remarks::hidden(draft, "sheets", &hidden);
     tell(seen, draft);
     if archive.cut {
         draft.note(CUT);
@@ -159,7 +164,7 @@ fn read_comments(xml: &mut Xml<'_>, comments: &mut Comments) -> Result<(), Stop>
 
 fn tell(seen: Seen, draft: &mut Draft) {
     if seen.hidden {
-        draft.note("It has hidden rows or columns, which were read as well.");
+        draft.note(remarks::HIDDEN_ROWS);
     }
     if seen.formulas > 0 {
         draft.note(format!(
