@@ -2,7 +2,6 @@
 //!
 //! In: how it is to be shown. Out: text on stdout for people, or JSON. There is no job, so there is no envelope.
 
-use std::io::{self, Write};
 use std::process::ExitCode;
 
 use serde_json::{Value, json};

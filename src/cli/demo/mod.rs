@@ -40,7 +40,7 @@ pub(crate) fn run() -> ExitCode {
     let run =
         Run { job: &job, document: DOCUMENT, recorded: RECORDED, result: &result, took: started.elapsed() };
     let bold = io::stdout().is_terminal() && Environment::of_process().get("NO_COLOR").is_none();
-    stdout::print(&show::text(&run, bold))
+    stdout::print(show::text(&run, bold))
 }
 
 /// The recorded job with its document.
