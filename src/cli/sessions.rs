@@ -8,6 +8,7 @@ use std::io::{self, Write as _};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use super::stdout;
 use clap::{Args, Subcommand};
 use minions::config::Environment;
 use minions::error::Failure;
@@ -80,10 +81,7 @@ impl Point {
 /// Does it.
 pub(crate) fn run(args: SessionsOptions) -> ExitCode {
     match told(args) {
-        Ok(text) => match io::stdout().lock().write_all(text.as_bytes()) {
-            Ok(()) => ExitCode::SUCCESS,
-            Err(_) => ExitCode::FAILURE,
-        },
+        Ok(text) => stdout::print(&text),
         Err(failure) => {
             let _ = writeln!(io::stderr().lock(), "minions sessions: {failure}");
             ExitCode::from(failure.kind.exit() as u8)

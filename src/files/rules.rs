@@ -6,7 +6,7 @@ use std::{fs, io};
 use ignore::Match;
 use ignore::gitignore::{Gitignore, GitignoreBuilder};
 
-use super::defaults::DEFAULTS;
+use crate::reader::LEFT_OUT;
 
 /// The file that is ours alone.
 const OURS: &str = ".minionsignore";
@@ -109,7 +109,7 @@ fn names_hidden(line: &str) -> bool {
 
 fn defaults(root: &Path) -> Gitignore {
     let mut builder = GitignoreBuilder::new(root);
-    for line in DEFAULTS.iter().flat_map(|(_, patterns)| *patterns) {
+    for line in LEFT_OUT.iter().flat_map(|(_, patterns)| *patterns) {
         let _ = builder.add_line(None, line);
     }
     builder.build().unwrap_or_else(|_| Gitignore::empty())

@@ -14,6 +14,7 @@ mod headers;
 mod html;
 mod kind;
 mod layout;
+mod left_out;
 mod mail;
 mod markdown;
 mod markup;
@@ -30,5 +31,6 @@ mod xml;
 
 pub use files::{read, read_all};
 pub use kind::Kind;
+pub use left_out::LEFT_OUT;
 pub use picture::{Picture, pictures_of};
 pub use reading::{FileReading, Limits, Problem, ReadError, Reading};

@@ -137,6 +137,16 @@ pub enum Problem {
     /// It is compressed in a way that is not known.
     #[error("is compressed with {0}, which can't be undone here")]
     Compression(&'static str),
+    /// It is an archive of which files were left out that nobody means, as they are of a folder.
+    #[error("was read without {what}: {count}, such as {first}")]
+    LeftOut {
+        /// What they are, in words.
+        what: &'static str,
+        /// How many.
+        count: usize,
+        /// The name of the first.
+        first: String,
+    },
     /// It is a symbolic link in an archive.
     #[error("is a link, and links in archives are not followed")]
     Link,
@@ -163,9 +173,10 @@ impl Problem {
             }
             Self::Damaged(_) => "Fetch it again, or open it in the program that made it and save a copy.",
             Self::Bomb(_) => "If you trust it, unpack it or save it as text yourself, and give that.",
-            Self::TooMuchInside { .. } | Self::TooManyEntries { .. } | Self::Nested => {
-                "Unpack it, and give the files that the question is about."
-            }
+            Self::TooMuchInside { .. }
+            | Self::TooManyEntries { .. }
+            | Self::Nested
+            | Self::LeftOut { .. } => "Unpack it, and give the files that the question is about.",
             Self::Link => "Give the file that it leads to.",
             Self::Compression(_) => {
                 "Unpack it, and give the files; or pack them again with `zip -r NEW.zip FOLDER`."
