@@ -4,7 +4,6 @@
 //! is no envelope.
 
 use std::fmt::Write as _;
-use std::io::{self, Write as _};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -16,7 +15,7 @@ use minions::sessions::{Contents, Name, SessionInfo, Sessions, TurnRecord};
 use minions::words::count;
 use serde_json::{Value, json};
 
-use super::screen;
+use super::{screen, stdout};
 
 /// Characters of a question that a list shows.
 const SHOWN: usize = 60;
@@ -82,10 +81,7 @@ impl Point {
 /// Does it.
 pub(crate) fn run(args: SessionsOptions) -> ExitCode {
     match told(args) {
-        Ok(text) => match io::stdout().lock().write_all(text.as_bytes()) {
-            Ok(()) => ExitCode::SUCCESS,
-            Err(_) => ExitCode::FAILURE,
-        },
+        Ok(text) => stdout::print(&text),
         Err(failure) => ExitCode::from(screen::tell(&failure) as u8),
     }
 }
