@@ -36,6 +36,7 @@ mod screen;
 mod servers;
 pub(crate) mod service;
 pub(crate) mod sessions;
+mod shell;
 pub(crate) mod stdout;
 mod sync;
 pub(crate) mod usage;

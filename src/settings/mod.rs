@@ -155,7 +155,7 @@ impl Settings {
             .and_then(|bytes| String::from_utf8(bytes).map_err(|_| "is not UTF-8 text".to_owned()))
             .map_err(|problem| {
                 Failure::input(format!("the settings file {} {problem}", path.display()))
-                    .hint("docs/settings.md has a file to begin with")
+                    .hint("write it as UTF-8 text; `minions doctor` says where it is")
             })?;
         let home = places::home(&self.environment);
         let file = Reader { whose, path, home: home.as_deref() }.read(&text)?;

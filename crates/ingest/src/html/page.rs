@@ -27,10 +27,8 @@ pub(super) struct Page {
     /// How many of the open elements are hidden, and whether the text in the innermost is seen where none is.
     hidden: usize,
     visible: bool,
-    /// The equation that is read.
     formula: Option<Formula>,
     element: String,
-    /// The raised or lowered text that was written last.
     small: Small,
     /// How many of them keep white space.
     kept: usize,

@@ -35,6 +35,16 @@ pub(super) fn table(xml: &mut Xml<'_>) -> Result<Option<String>, Stop> {
     Ok(has_values.then(|| [chart.head(), chart.rows()].concat().join("\n")))
 }
 
+/// What a chart says besides the figures of cells that stand elsewhere.
+pub(super) fn caption(xml: &mut Xml<'_>) -> Result<Option<String>, Stop> {
+    let chart = Chart::of(xml)?;
+    let names: Vec<&str> = chart.series.iter().map(|series| series.name.as_str()).collect();
+    let names = names.into_iter().filter(|name| !name.is_empty()).collect::<Vec<_>>().join(", ");
+    let mut lines = chart.head();
+    lines.extend(Some(names).filter(|names| !names.is_empty()).map(|names| format!("Series: {names}")));
+    Ok((lines.len() > 1 || !chart.title.is_empty()).then(|| lines.join("\n")))
+}
+
 impl Chart {
     fn of(xml: &mut Xml<'_>) -> Result<Self, Stop> {
         let mut chart = Self::default();

@@ -371,3 +371,23 @@ fn charts_and_diagrams_are_read() {
     let word = Word::of(body).part("chart", &chart).part("diagramData", diagram);
     assert_eq!(reading(word.zip().bytes()).text, "Sales\n\nChart\n | East\nQ1 | 5\n\nPlan");
 }
+
+#[test]
+fn what_is_left_out_is_said() {
+    let picture = |side: u32| {
+        format!(
+            "<w:r><w:drawing><wp:inline><wp:extent cx='{side}' cy='{side}'/><pic:pic><a:blip r:embed='x'/></pic:pic></wp:inline></w:drawing></w:r>"
+        )
+    };
+    let art = "<w:r><w:pict><v:shape><v:textpath string='CONFIDENTIAL'/></v:shape></w:pict></w:r>";
+    let object =
+        "<w:r><w:object><v:imagedata/><o:OLEObject ProgID='Excel.Sheet.12' r:id='x'/></w:object></w:r>";
+    let body = format!("<w:p>{}{}{}{art}{object}</w:p>", r("a"), picture(3_000_000), picture(300_000));
+    let read = reading(Word::of(&body).part("header", &format!("<w:p>{art}</w:p>")).zip().bytes());
+    assert_eq!(read.text, "Header: CONFIDENTIAL\n\na\n\nCONFIDENTIAL");
+    assert!(
+        read.notes[0].contains("embeds other files") && read.notes[1].contains(": 1 are large"),
+        "{:?}",
+        read.notes
+    );
+}

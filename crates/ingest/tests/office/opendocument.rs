@@ -237,3 +237,50 @@ fn objects_and_locks_are_known() {
     let error = tried(zip.bytes()).unwrap_err();
     assert_eq!(error.to_string(), "a is locked with a password");
 }
+
+#[test]
+fn shapes_of_all_kinds_are_read() {
+    let names = ["connector", "line", "circle", "caption", "measure", "polyline", "regular-polygon", "rect"];
+    let shapes: String =
+        names.iter().map(|name| format!("<draw:{name}><text:p>{name}</text:p></draw:{name}>")).collect();
+    let slides = format!("<draw:page>{shapes}</draw:page>");
+    assert_eq!(
+        reading(file("presentation", "", &slides).bytes()).text,
+        format!("Slide 1\n\n{}", names.join("\n\n"))
+    );
+    let drawing = format!("{slides}<draw:page><draw:g>{shapes}</draw:g></draw:page>");
+    let mut zip = Zip::default();
+    zip.stored("mimetype", b"application/vnd.oasis.opendocument.graphics").file(
+        "content.xml",
+        format!(
+            "<office:document-content><office:body><office:drawing>{drawing}</office:drawing></office:body>\
+                 </office:document-content>"
+        )
+        .as_bytes(),
+    );
+    let read = reading(zip.bytes());
+    assert_eq!(read.kind, Kind::OpenDocument);
+    assert!(read.text.starts_with("Page 1\n\nconnector\n\nline") && read.text.contains("\u{c}Page 2"));
+    assert_eq!(place_of(&read, "Page 2"), Some(Place::Page(2)));
+    // On a sheet, and in a paragraph.
+    let sheet = "<table:table table:name='A'><table:shapes><draw:frame><draw:text-box><text:p>In EUR million</text:p>\
+        </draw:text-box></draw:frame></table:shapes><table:table-row><table:table-cell office:value='1'><draw:line>\
+        <text:p>See here</text:p></draw:line><text:p>1</text:p></table:table-cell></table:table-row></table:table>";
+    assert_eq!(
+        reading(file("spreadsheet", "", sheet).bytes()).text,
+        "Sheet: A\n1\n\nIn EUR million\n\nSee here"
+    );
+    assert_eq!(text("", "<text:p>a<draw:circle><text:p>b</text:p></draw:circle>c</text:p>"), "ac\n\nb");
+}
+
+#[test]
+fn footers_are_said_once() {
+    let body = "<presentation:footer-decl presentation:name='f'>Secret</presentation:footer-decl><draw:page/><draw:page>\
+        <draw:frame presentation:class='footer'><draw:text-box><text:p>Secret</text:p></draw:text-box></draw:frame>\
+        <draw:frame presentation:class='footer'><draw:text-box><text:p>Draft</text:p></draw:text-box></draw:frame>\
+        </draw:page>";
+    assert_eq!(
+        reading(file("presentation", "", body).bytes()).text,
+        "Slide 1\n\nFooter: Secret\n\u{c}Slide 2\n\nFooter: Draft"
+    );
+}

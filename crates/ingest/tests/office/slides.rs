@@ -150,7 +150,19 @@ fn shapes_of_all_kinds_are_read() {
     );
     assert_eq!(text(&both), "Slide 1\n\nonce");
     let hidden = shape("", &["x"]).replace("name='x'", "name='x' hidden='1'");
-    assert_eq!(text(&hidden), "Slide 1");
+    let read = reading(presentation(&[&slide(&hidden)]).bytes());
+    assert_eq!((read.text.as_str(), read.notes[0].contains("hidden text")), ("Slide 1", true));
+}
+
+#[test]
+fn footers_are_said_once() {
+    let footers = |text: &str| shape("ftr", &[text]) + &shape("dt", &["3 May"]) + &shape("sldNum", &["1"]);
+    let slides = [slide(&footers("Secret")), slide(&footers("Secret")), slide(&footers("Draft"))];
+    let slides: Vec<&str> = slides.iter().map(String::as_str).collect();
+    assert_eq!(
+        reading(presentation(&slides).bytes()).text,
+        "Slide 1\n\nFooter: Secret\n\nFooter: 3 May\n\u{c}Slide 2\n\u{c}Slide 3\n\nFooter: Draft"
+    );
 }
 
 #[test]

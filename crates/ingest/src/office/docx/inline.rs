@@ -110,6 +110,16 @@ impl Body<'_> {
                 let drawn = self.drawn.remove(&*id);
                 paragraph.boxes.extend(drawn.map(|text| Block::Paragraph(Paragraph::of(&text))));
             }
+            "OLEObject" => self.seen.embedded = true,
+            "textpath" => {
+                let text = element.attr("string").filter(|text| !text.trim().is_empty());
+                paragraph.boxes.extend(text.map(|text| Block::Paragraph(Paragraph::of(&text))));
+            }
+            "extent" => {
+                let side = |name: &str| element.number::<u64>(name).unwrap_or(0);
+                self.is_large = side("cx").saturating_mul(side("cy")) >= LARGE;
+            }
+            "blip" if self.is_large => self.seen.pictures += 1,
             // The reading aid above a word.
             "rt" => {}
             name if name.ends_with("Pr") => {}
@@ -230,6 +240,9 @@ impl Properties {
         Ok(())
     }
 }
+
+/// A picture as large as this, two inches by one, may have text in it; smaller ones are logos. In EMU.
+const LARGE: u64 = 1_828_800 * 914_400;
 
 /// Whether a field shows the number of a page, or how many there are.
 fn is_page_number(instruction: &str) -> bool {

@@ -9,7 +9,7 @@ mod styles;
 
 use std::collections::HashMap;
 
-use super::package::{main_part, relations};
+use super::package::{Drawn, main_part, relations};
 use super::slides::diagram;
 use super::written::{Writer, in_lines};
 use super::{charts, remarks};
@@ -97,9 +97,6 @@ fn written(archive: &Archive<'_>, draft: &mut Draft) -> Result<(), Stop> {
     end
 }
 
-/// Reads a drawing as a text, if it has any.
-type Drawn = fn(&mut Xml<'_>) -> Result<Option<String>, Stop>;
-
 /// Reads the part of the footnotes, endnotes or comments. The rules above notes are notes as well, of another type.
 fn read_notes(xml: &mut Xml<'_>, body: &mut Body<'_>, notes: &mut Notes) -> Result<(), Stop> {
     xml.each(|xml, _| {
@@ -124,4 +121,7 @@ fn tell(draft: &mut Draft, seen: Seen) {
             (seen.embedded, "It embeds other files, such as workbooks or equations, which are left out."),
         ],
     );
+    if seen.pictures > 0 {
+        draft.note(format!("Its pictures are not read: {} are large enough to have text.", seen.pictures));
+    }
 }

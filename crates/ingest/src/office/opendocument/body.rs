@@ -1,6 +1,6 @@
 //! The blocks of an OpenDocument text (OpenDocument 1.3 part 3, 5 and 9).
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use super::super::block::{Block, Look, Paragraph, Row, TableCell};
 use super::state::{Body, Open, Seen};
@@ -27,6 +27,8 @@ pub(super) fn body<'d>(archive: &'d Archive<'d>, styles: &'d Styles, draft: &'d 
         counts: HashMap::new(),
         lists: Vec::new(),
         page: false,
+        declared: Vec::new(),
+        footers: HashSet::new(),
         seen: Seen::default(),
     }
 }

@@ -2,6 +2,7 @@
 
 use super::super::block::{Block, Look, Paragraph};
 use super::super::written::in_lines;
+use super::slides::is_shape;
 use super::state::Body;
 use crate::draft::{DAMAGED, Stop, in_one_line};
 use crate::formula::Formula;
@@ -60,7 +61,7 @@ impl Body<'_> {
                 self.seen.hidden |= paragraph.say_equation(&equation, look);
                 paragraph.boxes.extend(blocks);
             }
-            "text-box" | "custom-shape" | "rect" | "ellipse" | "polygon" | "path" | "g" => {
+            name if matches!(name, "text-box" | "g") || is_shape(name) => {
                 let blocks = (self.boxed)(self, xml)?;
                 paragraph.boxes.extend(blocks);
             }

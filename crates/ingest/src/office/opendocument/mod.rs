@@ -11,7 +11,7 @@ use super::remarks;
 use super::written::{Writer, in_lines};
 use crate::Kind;
 use crate::archive::Archive;
-use crate::draft::{CUT, Draft, Stop};
+use crate::draft::{CUT, Draft, Stop, in_one_line};
 use crate::parts::{ENTITIES, optional};
 use crate::reading::{Limits, Problem, Reading};
 use crate::xml::Xml;
@@ -129,7 +129,12 @@ fn write_body(
             "table" => body.sheet(xml, element),
             "page" => {
                 slides += 1;
-                body.slide(xml, element, slides)
+                body.slide(xml, element, slides, kind == "drawing")
+            }
+            "footer-decl" | "header-decl" | "date-time-decl" => {
+                let text = in_one_line(&xml.text()?);
+                body.declared.extend((!text.is_empty()).then_some(text));
+                Ok(())
             }
             _ => Ok(()),
         });

@@ -1,6 +1,6 @@
 //! What is known and was seen while an OpenDocument file is read.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use super::super::block::Block;
 use super::styles::{LEVELS, Styles};
@@ -28,6 +28,9 @@ pub(super) struct Body<'d> {
     pub(super) lists: Vec<Open>,
     /// Whether a page begins with the next paragraph.
     pub(super) page: bool,
+    /// Footers of slides that the next slide has, and those that were said.
+    pub(super) declared: Vec<String>,
+    pub(super) footers: HashSet<String>,
     pub(super) seen: Seen,
 }
 

@@ -2,11 +2,11 @@
 
 mod shapes;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use minions_documents::Place;
 
-use super::package::{Relation, main_part, relations};
+use super::package::{Drawn, Relation, main_part, relations};
 use super::{charts, remarks};
 use crate::Kind;
 use crate::archive::Archive;
@@ -48,14 +48,14 @@ fn written(archive: &Archive<'_>, draft: &mut Draft) -> Result<(), Stop> {
     }
     let by_id: HashMap<&str, &str> =
         parts.iter().map(|part| (part.id.as_str(), part.target.as_str())).collect();
-    let mut hidden = Vec::new();
+    let (mut hidden, mut footers) = (Vec::new(), HashSet::new());
     for (number, id) in (1..).zip(&order) {
         let part = by_id.get(id.as_str()).filter(|part| archive.has(part));
         draft.push(if number == 1 { "" } else { "\n\u{c}" })?;
         draft.place(Place::Slide(number));
         match part {
             Some(part) => {
-                let is_hidden = write_slide(archive, number, part, &authors, draft)?;
+                let is_hidden = write_slide(archive, number, part, &authors, &mut footers, draft)?;
                 hidden.extend(is_hidden.then(|| number.to_string()));
             }
             None => draft.note(DAMAGED),
@@ -74,6 +74,7 @@ fn write_slide(
     number: u32,
     part: &str,
     authors: &HashMap<String, String>,
+    footers: &mut HashSet<String>,
     draft: &mut Draft,
 ) -> Result<bool, Stop> {
     let mut slide = Slide::default();
@@ -84,19 +85,7 @@ fn write_slide(
         })
     })?;
     let parts = relations(archive, part, draft)?;
-    let target = |id: &String| parts.iter().find(|part| part.id == *id).map(|part| part.target.clone());
-    for chart in slide.charts.iter().filter_map(target) {
-        optional(archive, &chart, draft, |xml| {
-            slide.blocks.extend(charts::table(xml)?);
-            Ok(())
-        })?;
-    }
-    for diagram in slide.diagrams.iter().filter_map(target) {
-        optional(archive, &diagram, draft, |xml| {
-            slide.blocks.extend(shapes::diagram(xml)?);
-            Ok(())
-        })?;
-    }
+    draw(archive, &mut slide, &parts, charts::table, draft)?;
     let of_kind = |kind: &'static str| parts.iter().filter(move |part: &&Relation| part.kind == kind);
     for notes in of_kind("notesSlide") {
         let mut page = Slide::default();
@@ -107,6 +96,9 @@ fn write_slide(
     for comments in of_kind("comments") {
         optional(archive, &comments.target, draft, |xml| read_comments(xml, authors, &mut slide.blocks))?;
     }
+    // What stands on each slide is said once.
+    let footers = slide.footers.iter().filter(|footer| footers.insert((*footer).clone()));
+    slide.blocks.extend(footers.map(|footer| format!("Footer: {footer}")));
     let hidden = if slide.is_hidden { " (hidden)" } else { "" };
     let title = if slide.title.is_empty() { String::new() } else { format!(": {}", slide.title) };
     draft.push(&format!("Slide {number}{hidden}{title}"))?;
@@ -115,6 +107,42 @@ fn write_slide(
         draft.push(block)?;
     }
     Ok(slide.is_hidden)
+}
+
+/// Adds the charts and diagrams that shapes refer to.
+fn draw(
+    archive: &Archive<'_>,
+    shapes: &mut Slide,
+    parts: &[Relation],
+    chart: Drawn,
+    draft: &mut Draft,
+) -> Result<(), Stop> {
+    for (ids, read) in [(&shapes.charts, chart), (&shapes.diagrams, diagram)] {
+        for part in ids.iter().filter_map(|id| parts.iter().find(|part| part.id == *id)) {
+            optional(archive, &part.target, draft, |xml| {
+                shapes.blocks.extend(read(xml)?);
+                Ok(())
+            })?;
+        }
+    }
+    if shapes.hides_text {
+        draft.note(remarks::HIDDEN_TEXT);
+    }
+    Ok(())
+}
+
+/// The texts of a drawing that stands on a sheet.
+pub(super) fn drawing(
+    archive: &Archive<'_>,
+    part: &str,
+    chart: Drawn,
+    draft: &mut Draft,
+) -> Result<Vec<String>, Stop> {
+    let mut shapes = Slide::default();
+    optional(archive, part, draft, |xml| xml.each(|xml, _| shapes.read(xml)))?;
+    let parts = relations(archive, part, draft)?;
+    draw(archive, &mut shapes, &parts, chart, draft)?;
+    Ok(shapes.blocks)
 }
 
 /// The names of those who commented, by their identifiers.

@@ -19,6 +19,10 @@ pub(super) struct Slide {
     /// References to its charts and diagrams.
     pub(super) charts: Vec<String>,
     pub(super) diagrams: Vec<String>,
+    /// Footers, headers and dates.
+    pub(super) footers: Vec<String>,
+    /// Whether a shape with text is hidden.
+    pub(super) hides_text: bool,
 }
 
 /// What the text of a shape is for.
@@ -28,8 +32,10 @@ enum Role {
     Text,
     Title,
     Body,
-    /// Page numbers, dates and footers, which stand on each slide.
-    Furniture,
+    /// Dates, headers and footers, which stand on each slide.
+    Footer,
+    /// Numbers of slides.
+    Number,
 }
 
 impl Slide {
@@ -75,11 +81,13 @@ impl Slide {
             _ => Ok(()),
         })?;
         if is_hidden || lines.is_empty() {
+            self.hides_text |= !lines.is_empty();
             return Ok(());
         }
         match role {
             Role::Title if self.title.is_empty() => self.title = in_one_line(&lines.join(" ")),
-            Role::Furniture => {}
+            Role::Footer => self.footers.push(in_one_line(&lines.join(" "))),
+            Role::Number => {}
             role => {
                 let text = lines.join("\n");
                 if role == Role::Body {
@@ -101,7 +109,8 @@ fn properties(xml: &mut Xml<'_>, role: &mut Role, is_hidden: &mut bool) -> Resul
         "ph" => {
             *role = match element.attr("type").as_deref() {
                 Some("title" | "ctrTitle") => Role::Title,
-                Some("sldNum" | "dt" | "ftr" | "hdr" | "sldImg") => Role::Furniture,
+                Some("dt" | "ftr" | "hdr") => Role::Footer,
+                Some("sldNum" | "sldImg") => Role::Number,
                 Some("body") => Role::Body,
                 _ => Role::Text,
             };
