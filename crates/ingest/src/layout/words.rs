@@ -205,12 +205,9 @@ fn may_part(text: &str, at: usize) -> bool {
     let (before, behind) = text.split_at(at);
     let (Some(last), Some(first)) = (before.chars().next_back(), behind.chars().next()) else { return false };
     let is_figure = |letter: char| letter.is_numeric() || matches!(letter, '.' | ',');
-    (last.is_alphanumeric() || first.is_alphanumeric())
-        && !"([{“‘„«".contains(last)
-        && !".,;:!?)]}”’»%…=-/".contains(first)
-        && !(is_figure(last) && is_figure(first))
-        && !is_unspaced(last)
-        && !is_unspaced(first)
+    let holds = "([{“‘„«".contains(last) || ".,;:!?)]}”’»%…=-/".contains(first);
+    let is_one = holds || is_figure(last) && is_figure(first) || is_unspaced(last) || is_unspaced(first);
+    !is_one && (last.is_alphanumeric() || first.is_alphanumeric())
 }
 
 #[cfg(test)]
