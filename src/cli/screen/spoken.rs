@@ -4,13 +4,14 @@ use minions::error::Failure;
 
 /// What somebody asks with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::cli) enum Face {
+pub(crate) enum Face {
     CommandLine,
     Conversation,
 }
 
 /// Words of jobs, and those of people in their place. `--remote` and others are commands in a conversation.
-const WORDS: [(&str, &str); 16] = [
+const WORDS: [(&str, &str); 17] = [
+    ("set local_client.kwargs.temperature to 0, or a seed", "take a worker that can: --local MODEL"),
     (
         "raise remote_client.kwargs.max_tokens, or use a model that says less as remote_client",
         "take a supervisor that says less: --remote MODEL",
@@ -63,12 +64,17 @@ const COMMANDS: [(&str, &str); 5] = [
 ];
 
 /// `failure` as it is told to somebody with this `face`.
-pub(in crate::cli) fn spoken(failure: Failure, face: Face) -> Failure {
+pub(crate) fn spoken(failure: Failure, face: Face) -> Failure {
     Failure {
         message: words(&failure.message, face),
         hint: failure.hint.as_deref().map(|hint| words(hint, face)),
         ..failure
     }
+}
+
+/// A warning, as it is told to somebody who asks.
+pub(crate) fn without_job_words(text: &str) -> String {
+    words(text, Face::CommandLine)
 }
 
 fn words(text: &str, face: Face) -> String {
