@@ -107,6 +107,21 @@ pub struct Spent {
     pub local: Usage,
     /// Dollars for `remote`.
     pub usd: Option<f64>,
+    /// What had left this machine.
+    pub left: Left,
+}
+
+/// What left this machine, in sums.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Left {
+    /// Bytes of all request bodies.
+    pub bytes: usize,
+    /// Bytes of them that are not the job's own words.
+    pub other_bytes: usize,
+    /// Characters of the documents that were recognised in them, each counted once.
+    pub context_chars: usize,
+    /// Characters of the documents.
+    pub of_context_chars: usize,
 }
 
 /// Why a job has no answer.

@@ -4,11 +4,9 @@
 //! is no envelope.
 
 use std::fmt::Write as _;
-use std::io::{self, Write as _};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use super::stdout;
 use clap::{Args, Subcommand};
 use minions::config::Environment;
 use minions::error::Failure;
@@ -16,6 +14,8 @@ use minions::history::TurnStatus;
 use minions::sessions::{Contents, Name, SessionInfo, Sessions, TurnRecord};
 use minions::words::count;
 use serde_json::{Value, json};
+
+use super::{screen, stdout};
 
 /// Characters of a question that a list shows.
 const SHOWN: usize = 60;
@@ -82,10 +82,7 @@ impl Point {
 pub(crate) fn run(args: SessionsOptions) -> ExitCode {
     match told(args) {
         Ok(text) => stdout::print(&text),
-        Err(failure) => {
-            let _ = writeln!(io::stderr().lock(), "minions sessions: {failure}");
-            ExitCode::from(failure.kind.exit() as u8)
-        }
+        Err(failure) => ExitCode::from(screen::tell(&failure) as u8),
     }
 }
 

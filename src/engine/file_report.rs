@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::events::{EventKind, Events};
 use crate::files::folder::{LeftOut, Reason};
 use crate::words::count;
 
@@ -165,6 +166,12 @@ fn ranges(pages: &[u32]) -> String {
         false => format!("{first}-{last}"),
     };
     ranges.into_iter().map(range).collect::<Vec<_>>().join(", ")
+}
+
+/// Tells `text` on stderr and as an event.
+pub(super) fn warn(text: String, events: &Events) {
+    tracing::warn!("{text}");
+    events.emit(|| EventKind::Warning { text });
 }
 
 #[cfg(test)]

@@ -14,6 +14,7 @@ use super::file_report::{self, FileReport, FolderReport};
 use super::given::Given;
 use super::listing::{self, Listed, Listing};
 use super::overview::overview;
+use super::same_files;
 use super::scans;
 use super::shared::SharedResources;
 use super::tape::{RECORD_AGAIN, Tape};
@@ -90,10 +91,9 @@ pub(super) async fn read(job: &Job, shared: &SharedResources, events: &Events) -
     }
     let files = JobFiles { usage, ..in_order(job, given)? };
     memory::check(files.documents.iter().map(|document| document.text.len()).sum(), memory::OF_A_JOB)?;
-    for text in file_report::warnings(&files.reports, &files.folders) {
-        tracing::warn!("{text}");
-        events.emit(|| EventKind::Warning { text });
-    }
+    file_report::warnings(&files.reports, &files.folders)
+        .into_iter()
+        .for_each(|text| file_report::warn(text, events));
     count.tell(Some(&files.documents));
     Ok(files)
 }
@@ -123,6 +123,7 @@ async fn gathered<'e>(
         let listing = beside_runtime(move || listing::of(&name, &path)).await;
         listings.push(listing.map_err(|problem| unopened(file, &problem))?);
     }
+    let listings = same_files::in_no_other(listings, events).await;
     let files = || listings.iter().flat_map(|listing| &listing.files);
     memory::check(files().map(|file| file.size).sum(), OF_FILES)?;
     let mut count = Count { read: 0, of: files().count(), bytes: 0, events };
@@ -135,8 +136,16 @@ async fn gathered<'e>(
         gathered.read(file, &mut session, &mut count).await?;
         let folder = FolderReport::new(file.document_name(), &gathered.listing.left_out);
         let Gathered { readings, listing, .. } = gathered;
+        let is_read_elsewhere = listing.has_others_files;
         let title = listing.is_folder.then_some(listing.title);
-        given.push(Given { readings, folder, title, seen: BTreeSet::new(), paths: gathered_paths });
+        given.push(Given {
+            readings,
+            folder,
+            title,
+            seen: BTreeSet::new(),
+            paths: gathered_paths,
+            is_read_elsewhere,
+        });
     }
     Ok((given, count))
 }
@@ -258,9 +267,14 @@ fn open(listed: &[Listed]) -> Vec<Result<Vec<u8>, String>> {
 fn in_order(job: &Job, given: Vec<Given>) -> Result<JobFiles, Failure> {
     let (mut documents, mut reports, mut folders) = (Vec::new(), Vec::new(), Vec::new());
     let mut own = job.context.iter();
-    for (file, Given { readings, folder, title, seen, .. }) in job.files.iter().zip(given) {
+    for (file, Given { readings, folder, title, seen, is_read_elsewhere, .. }) in job.files.iter().zip(given)
+    {
         let taken = job.context.len() - own.len();
         documents.extend(own.by_ref().take(file.after.saturating_sub(taken)).cloned());
+        if readings.is_empty() && is_read_elsewhere {
+            folders.extend(folder);
+            continue;
+        }
         if readings.iter().all(|reading| reading.outcome.is_err()) {
             return Err(nothing_of(file, readings, &folder));
         }

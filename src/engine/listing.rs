@@ -27,6 +27,8 @@ pub(super) struct Listing {
     /// What the names of its files begin with.
     pub before: String,
     pub left_out: LeftOut,
+    /// Whether files of it are read elsewhere.
+    pub has_others_files: bool,
 }
 
 impl Listing {
@@ -65,6 +67,7 @@ pub(super) fn of(name: &str, path: &Path) -> Result<Listing, String> {
         title: title.unwrap_or_else(|| name.clone()),
         before,
         left_out: found.left_out,
+        has_others_files: false,
     })
 }
 

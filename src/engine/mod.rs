@@ -31,6 +31,7 @@ mod read_ahead;
 mod result;
 mod retrieval;
 mod running;
+mod same_files;
 mod savings;
 mod scans;
 mod server;
@@ -121,6 +122,7 @@ impl Engine {
             let (job, shared, events) = (Arc::clone(&job), Arc::clone(&self.0), events.clone());
             let read = async move {
                 let job = session_turn::with_files(job, &shared.config.environment).await?;
+                let job = same_files::once(job, &events).await;
                 let read = files::read(&job, &shared, &events).await?;
                 Ok((job, read))
             };
@@ -169,7 +171,9 @@ impl Engine {
     pub async fn estimate(&self, job: &Job) -> Result<JobEstimate, Failure> {
         let away = clients::check(job, &self.0)?;
         let job = session_turn::with_files(Arc::new(job.clone()), &self.0.config.environment).await?;
-        let files = files::read(&job, &self.0, &self.events(Vec::new(), None)).await?;
+        let events = self.events(Vec::new(), None);
+        let job = same_files::once(job, &events).await;
+        let files = files::read(&job, &self.0, &events).await?;
         Ok(JobEstimate::of(&job, &files, away))
     }
 
@@ -188,6 +192,7 @@ impl Engine {
     /// [`FailureKind::Input`] for a file that can't be read.
     pub async fn documents(&self, job: Job) -> Result<Arc<[Document]>, Failure> {
         let job = session_turn::with_files(Arc::new(job), &self.0.config.environment).await?;
+        let job = same_files::once(job, &Events::off()).await;
         Ok(files::read(&job, &self.0, &Events::off()).await?.documents)
     }
 

@@ -24,7 +24,7 @@ use crate::chat::secrets::Redactor;
 use crate::chat::{Format, Usage};
 use crate::documents::Document;
 use crate::documents::tokens::Count;
-use crate::error::{Failure, FailureKind, Spent};
+use crate::error::{Failure, FailureKind, Left, Spent};
 use crate::events::{DocumentInfo, EventKind, Events, ModelInfo};
 use crate::job::{Job, JobRole, Protocol};
 use crate::memo::Memo;
@@ -215,6 +215,9 @@ impl JobRun {
         };
         let answer = match &job.protocol {
             Protocol::Minion(params) => {
+                if shared.config.jobs.memo.is_some() {
+                    self.transcript.warn(worker_memo::NOT_OF_MINION.to_owned());
+                }
                 let schema = job.local.kwargs.structured_output_schema.clone();
                 let minion = Minion {
                     assignment,
@@ -431,7 +434,8 @@ impl JobRun {
         let mut local = self.usage(&self.worker, JobRole::Worker);
         local += self.of_files;
         local += self.embeddings.get().map_or(Usage::default(), |embeddings| embeddings.cost().0);
-        Spent { remote, local, usd: self.job.prices.map(|prices| prices.cost(remote)) }
+        let usd = self.job.prices.map(|prices| prices.cost(remote));
+        Spent { remote, local, usd, left: Left::from(&self.ledger.report()) }
     }
 
     /// Tokens of a side's calls. The side counts a turn when the turn ends. The tries of a turn that was cut off are

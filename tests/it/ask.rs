@@ -224,12 +224,52 @@ fn what_can_not_be_answered_is_told_in_words() {
         (&["ask", "--contxt", "lease.txt", "Who?"], "", 2, "--context"),
         (&["--context", "lease.txt", "--job", "job.json"], "", 2, "take one of the two"),
         (&["ask", "--remote", "anthropic", "Who?"], "x y", 2, "ANTHROPIC_API_KEY"),
+        // Who wrote no job is told of none.
+        (&["ask", "--remote", "anthropic", "Who?"], "x y", 2, "error: the supervisor: anthropic"),
+        (&["ask", "Who signed?", "lost.pdf"], "", 2, "error: lost.pdf can't be read"),
+        (&["ask", "--session", "../x", "Who?"], "", 2, "error: --session must be a name"),
+        // Nothing is taken and ignored.
+        (&["ask", "--json", "--cite", "full", "Who?"], "x y", 2, "cannot be used with"),
+        (&["ask", "--slim", "Who?"], "x y", 2, "only --json prints"),
+        (&["ask", "--dry-run", "--record", "tape", "Who?"], "x y", 2, "cannot be used with"),
+        (&["ask", "--dry-run", "--replay", "tape", "Who?"], "x y", 2, "cannot be used with"),
+        (&["ask", "--dry-run", "--events", "events", "Who?"], "x y", 2, "cannot be used with"),
     ] {
         let ran = ask(&server, args, stdin);
         assert_eq!((ran.code, &*ran.stdout), (Some(code), ""), "{args:?} {}", ran.stderr);
         assert!(ran.stderr.contains(told), "{args:?} {}", ran.stderr);
+        assert!(!ran.stderr.contains("call_params") && !ran.stderr.contains("in the job"), "{}", ran.stderr);
+        let is_made = |name: &&str| ran.dir.path().join(name).exists();
+        assert_eq!(["tape", "events"].iter().find(|name| is_made(name)), None, "{args:?}");
     }
     assert_eq!(server.requests().len(), 0);
+}
+
+#[test]
+fn a_limit_that_a_dry_run_does_not_reach_is_told() {
+    let server = server();
+    let ran = ask(&server, &["ask", "--dry-run", "--max-egress-bytes", "1", "--memo", "memo", "Who?"], "x y");
+    assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+    for option in ["--max-egress-bytes", "--memo"] {
+        assert!(ran.stderr.contains(&format!("{option} has no effect with --dry-run")), "{}", ran.stderr);
+    }
+    let ran = ask(&server, &["ask", "--protocol", "minion", "--memo", "memo", "Who?"], "x y");
+    assert!(ran.stderr.contains("the memo has no effect"), "{}", ran.stderr);
+}
+
+#[test]
+fn what_failed_was_paid_all_the_same() {
+    let server = scripted(vec![script("").remove(0)], worker);
+    let ran = ask(&server, &["ask", "Who signed?"], "Signed: Ada.");
+    assert_eq!((ran.code, &*ran.stdout), (Some(1), ""));
+    assert!(ran.stderr.lines().last().unwrap().contains(" remote tokens · "), "{}", ran.stderr);
+    assert!(
+        !ran.stderr.contains("0 remote tokens ·") && !ran.stderr.contains("nothing left"),
+        "{}",
+        ran.stderr
+    );
+    let ran = ask(&server, &["ask", "-q", "Who signed?"], "Signed: Ada.");
+    assert!(!ran.stderr.contains("remote tokens"), "{}", ran.stderr);
 }
 
 #[test]

@@ -35,7 +35,7 @@ fn question(request: &Request) -> String {
 }
 
 /// A server that answers question X with "Answer X."; the slow one stops in the middle of it as long as `door` is locked.
-fn server(door: &Arc<Mutex<()>>) -> Server {
+pub(crate) fn server(door: &Arc<Mutex<()>>) -> Server {
     let door = Arc::clone(door);
     Server::start(move |request: &Request| {
         if request.json()["model"] == "worker" {
@@ -62,7 +62,7 @@ fn server(door: &Arc<Mutex<()>>) -> Server {
     })
 }
 
-fn program(server: &Server, state: &Path) -> Program {
+pub(crate) fn program(server: &Server, state: &Path) -> Program {
     let program = asking(server).env("XDG_STATE_HOME", state.to_str().unwrap());
     std::fs::write(program.dir.path().join("report.txt"), REPORT).unwrap();
     std::fs::write(program.dir.path().join("two words.txt"), "Nothing is here.").unwrap();
@@ -71,7 +71,7 @@ fn program(server: &Server, state: &Path) -> Program {
 
 /// Types a line at the prompt and waits until `text` is shown and the prompt is back.
 #[track_caller]
-fn say(terminal: &Terminal, line: &str, text: &str) {
+pub(crate) fn say(terminal: &Terminal, line: &str, text: &str) {
     let prompts = || terminal.screen().lines().filter(|line| line.starts_with('>')).count();
     let before = prompts();
     terminal.send(&format!("{line}\r"));

@@ -153,3 +153,35 @@ fn a_file_of_rules_that_cannot_be_used_costs_no_call() {
     );
     assert_eq!(server.requests().len(), 0);
 }
+
+#[test]
+fn a_file_that_is_named_twice_is_read_once() {
+    let server = server("Aurora");
+    let program = Program::new();
+    let dir = program.dir.path();
+    for name in ["a.txt", "p/b.txt", "p/c.txt", "p/sub/d.txt"] {
+        write(dir, name, "The Aurora.");
+    }
+    symlink(dir.join("a.txt"), dir.join("link.txt")).unwrap();
+    let files = json!(["a.txt", "./a.txt", "link.txt", "p", "p/b.txt", "p/sub/"]);
+    let ran = run(program, &server, &json!({"context_files": files}));
+    assert!(ran.stderr.contains("a.txt is named twice, the second time as ./a.txt"), "{}", ran.stderr);
+    assert!(ran.stderr.contains("a.txt is named twice, the second time as link.txt"), "{}", ran.stderr);
+    assert!(ran.stderr.contains("the folder p holds 1 file that the job names besides"), "{}", ran.stderr);
+    assert!(ran.stderr.contains("the folder sub holds 1 file that the job names besides"), "{}", ran.stderr);
+    let result = ran.result();
+    assert_eq!(names(&result), ["a.txt", "p/c.txt", "p/sub/d.txt", "p/b.txt"]);
+    // The command line names no file twice either, and a dry run says the same.
+    let asking =
+        Program::new().env("OPENAI_API_KEY", "sk-test-0123456789").env("MINIONS_LOCAL", "openai/worker");
+    write(asking.dir.path(), "a.txt", "The Aurora.");
+    let ran = asking.args(["ask", "--dry-run", "Which ship?", "a.txt", "./a.txt"]).run("");
+    assert_eq!(
+        (ran.code, ran.stdout.matches("a.txt\n").count()),
+        (Some(0), 1),
+        "{}{}",
+        ran.stdout,
+        ran.stderr
+    );
+    assert!(ran.stderr.contains("it is read once"), "{}", ran.stderr);
+}

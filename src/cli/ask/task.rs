@@ -169,6 +169,9 @@ impl Task<'_> {
         }
         if let Some(session) = session {
             job["session"] = session.to_string().into();
+            if let Some(dir) = &options.session_dir {
+                job["protocol"]["session_dir"] = utf8(dir)?.into();
+            }
         }
         if !models.budget.is_empty() {
             job["budget"] = models.budget.clone().into();
@@ -177,7 +180,8 @@ impl Task<'_> {
         if let Some(document) = piped.document() {
             params["context"] = json!([document]);
         }
-        if !named.is_empty() {
+        // A session is told, too, that there are none any more.
+        if !named.is_empty() || session.is_some() {
             params["context_files"] = json!(named);
         }
         if options.use_gitingest {

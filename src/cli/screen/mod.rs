@@ -19,7 +19,7 @@ mod width;
 pub(crate) use clean::clean;
 pub(crate) use cost::Cost;
 pub(crate) use cursor::{draw_line, erase_line, keep_line, start_line};
-pub(crate) use failure::{in_words, tell};
+pub(crate) use failure::{in_words, tell, tell_warning};
 pub(crate) use sources::{Cite, place, ranked, sources};
 pub(crate) use stage::Stage;
 pub(crate) use terminal::{Terminal, columns};

@@ -1,0 +1,159 @@
+//! Failures in the words of somebody who asks: who wrote no job is not told of a job's keys.
+
+use minions::error::Failure;
+
+/// What somebody asks with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::cli) enum Face {
+    CommandLine,
+    Conversation,
+}
+
+/// Words of jobs, and those of people in their place. `--remote` and others are commands in a conversation.
+const WORDS: [(&str, &str); 16] = [
+    (
+        "raise remote_client.kwargs.max_tokens, or use a model that says less as remote_client",
+        "take a supervisor that says less: --remote MODEL",
+    ),
+    ("raise remote_client.kwargs.max_tokens", "take a supervisor that says less: --remote MODEL"),
+    (
+        "use a stronger model as remote_client, or the protocol minion",
+        "take a stronger supervisor, --remote MODEL, or --protocol minion",
+    ),
+    ("use a stronger model as remote_client", "take a stronger supervisor: --remote MODEL"),
+    (
+        "use a stronger model as local_client, or leave `rewrite` out: the supervisor then makes a follow-up stand alone",
+        "take a stronger worker: --local MODEL",
+    ),
+    (
+        "raise budget.egress_bytes or --max-egress-bytes",
+        "raise --max-egress-bytes, or the budget in minions.toml",
+    ),
+    (
+        "raise budget.egress_chars or --max-egress-chars",
+        "raise --max-egress-chars, or the budget in minions.toml",
+    ),
+    ("raise budget.remote_tokens or lower max_rounds", "raise the budget in minions.toml, or lower --rounds"),
+    ("raise budget.usd or lower max_rounds", "raise the budget in minions.toml, or lower --rounds"),
+    (
+        "raise budget.deadline_s, lower max_rounds, or use a faster local model",
+        "raise the deadline in minions.toml, lower --rounds, or take a faster worker: --local MODEL",
+    ),
+    (
+        "set kwargs.api_key in the job",
+        "set the key in the environment: `minions doctor` says in which variable",
+    ),
+    ("a path counts from the folder of the job, ", "a path counts from the folder "),
+    ("`call_params.task`", "the question"),
+    ("remote_client: ", "the supervisor: "),
+    ("local_client: ", "the worker: "),
+    (
+        "names another one, and so do --session-dir and, in a job, protocol.session_dir",
+        "names another one, and so does --session-dir",
+    ),
+];
+
+/// Options of the command line that are commands in a conversation.
+const COMMANDS: [(&str, &str); 5] = [
+    ("--local", "/model local"),
+    ("--remote", "/model remote"),
+    ("--pair", "/model"),
+    ("--rounds", "/rounds"),
+    ("--protocol", "/protocol"),
+];
+
+/// `failure` as it is told to somebody with this `face`.
+pub(in crate::cli) fn spoken(failure: Failure, face: Face) -> Failure {
+    Failure {
+        message: words(&failure.message, face),
+        hint: failure.hint.as_deref().map(|hint| words(hint, face)),
+        ..failure
+    }
+}
+
+fn words(text: &str, face: Face) -> String {
+    let mut text = without_key(&without_place(text));
+    for (of_a_job, of_people) in WORDS {
+        text = text.replace(of_a_job, of_people);
+    }
+    // A command of the shell stays one.
+    if face == Face::Conversation && !text.contains("minions ask") {
+        for (option, command) in COMMANDS {
+            text = text.replace(option, command);
+        }
+    }
+    text
+}
+
+/// `text` without the place of a file in a job: its name follows.
+fn without_place(text: &str) -> String {
+    let places = ["`call_params.context_files", "`call_params.context[", "`session "];
+    let Some(place) = places.iter().find(|place| text.starts_with(**place)) else { return text.to_owned() };
+    match text.split_once("`: ") {
+        Some((_, rest)) => rest.to_owned(),
+        None => match text[place.len()..].split_once("` ") {
+            Some((_, rest)) => format!("the name of a file {rest}"),
+            None => text.to_owned(),
+        },
+    }
+}
+
+/// `text` without the other way to give what a variable gives: `, or kwargs.api_key in the job`.
+fn without_key(text: &str) -> String {
+    let Some((before, rest)) = text.split_once(", or kwargs.") else { return text.to_owned() };
+    match rest.split_once(" in the job") {
+        Some((_, behind)) => before.to_owned() + behind.strip_prefix(',').unwrap_or(behind),
+        None => text.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_wrote_no_job_is_told_of_none() {
+        for (told, on_the_command_line, in_a_conversation) in [
+            (
+                "`call_params.context_files[0]`: lost.pdf can't be read: no such file",
+                "lost.pdf can't be read: no such file",
+                "",
+            ),
+            ("`call_params.context[0].file`: stdin can't be read", "stdin can't be read", ""),
+            ("`session acme`: gone.txt can't be read", "gone.txt can't be read", ""),
+            (
+                "`call_params.context_files[1]` is a URL, and minions fetches nothing: \"https://x\"",
+                "the name of a file is a URL, and minions fetches nothing: \"https://x\"",
+                "",
+            ),
+            ("remote_client: openai: there is no API key", "the supervisor: openai: there is no API key", ""),
+            (
+                "Set OPENAI_API_KEY in the environment, or kwargs.api_key in the job, to a valid key.",
+                "Set OPENAI_API_KEY in the environment to a valid key.",
+                "",
+            ),
+            ("Set X in the environment, or kwargs.resource in the job.", "Set X in the environment.", ""),
+            (
+                "use a stronger model as remote_client",
+                "take a stronger supervisor: --remote MODEL",
+                "take a stronger supervisor: /model remote MODEL",
+            ),
+            (
+                "`--local` must name a model",
+                "`--local` must name a model",
+                "`/model local` must name a model",
+            ),
+            (
+                "raise budget.usd or lower max_rounds",
+                "raise the budget in minions.toml, or lower --rounds",
+                "raise the budget in minions.toml, or lower /rounds",
+            ),
+            ("minions ask --remote anthropic \"Who?\"", "minions ask --remote anthropic \"Who?\"", ""),
+            ("a sentence, or kwargs. and nothing", "a sentence, or kwargs. and nothing", ""),
+        ] {
+            assert_eq!(words(told, Face::CommandLine), on_the_command_line);
+            let expected = if in_a_conversation.is_empty() { on_the_command_line } else { in_a_conversation };
+            assert_eq!(words(told, Face::Conversation), expected);
+        }
+    }
+}
