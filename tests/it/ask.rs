@@ -74,6 +74,8 @@ fn programs_get_the_envelope() {
     );
     let failed = ask(&server, &["ask", "--json", "--protocol", "minions", "lost.pdf"], "");
     assert!(failed.error(2).contains("there is no file lost.pdf"), "{}", failed.stdout);
+    let both = ask(&server, &["ask", "--json", "--cite", "full", "Who signed?"], "Signed: Ada.");
+    assert!(both.error(2).contains("'--json' cannot be used with '--cite <HOW>'"), "{}", both.stdout);
 }
 
 #[test]
@@ -229,7 +231,6 @@ fn what_can_not_be_answered_is_told_in_words() {
         (&["ask", "Who signed?", "lost.pdf"], "", 2, "error: lost.pdf can't be read"),
         (&["ask", "--session", "../x", "Who?"], "", 2, "error: --session must be a name"),
         // Nothing is taken and ignored.
-        (&["ask", "--json", "--cite", "full", "Who?"], "x y", 2, "cannot be used with"),
         (&["ask", "--slim", "Who?"], "x y", 2, "only --json prints"),
         (&["ask", "--dry-run", "--record", "tape", "Who?"], "x y", 2, "cannot be used with"),
         (&["ask", "--dry-run", "--replay", "tape", "Who?"], "x y", 2, "cannot be used with"),

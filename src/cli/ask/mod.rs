@@ -7,7 +7,6 @@ mod estimate;
 mod keys;
 mod options;
 pub(in crate::cli) mod session;
-mod spoken;
 mod stdin;
 mod task;
 mod words;
@@ -29,11 +28,10 @@ use super::interrupt::RunDeadline;
 use super::outcome::JobOutcome;
 use super::program::Program;
 use super::run::RunOutcome;
-use super::screen::{self, Cite, Cost, Stage, Terminal, clean, columns, ranked, sources};
+use super::screen::{self, Cite, Cost, Face, Stage, Terminal, clean, columns, ranked, sources, spoken};
 use super::stdout;
 
 pub(crate) use options::{AskArgs, AskOptions, EXAMPLES};
-pub(in crate::cli) use spoken::{Face, spoken};
 pub(in crate::cli) use task::{Models, Piped, ROUNDS, Task};
 pub(in crate::cli) use words::Words;
 

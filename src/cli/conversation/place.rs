@@ -5,7 +5,8 @@ use minions::error::Failure;
 use minions::sessions::{Contents, Name, Sessions, TurnMark};
 use tempfile::TempDir;
 
-use crate::cli::ask::{AskOptions, Face, session, spoken};
+use crate::cli::ask::{AskOptions, session};
+use crate::cli::screen::{Face, spoken};
 
 /// A conversation's session.
 pub(super) struct Place {

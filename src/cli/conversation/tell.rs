@@ -4,8 +4,7 @@ use std::io::{self, Write};
 
 use minions::error::{Exit, Failure};
 
-use crate::cli::ask::{Face, spoken};
-use crate::cli::screen;
+use crate::cli::screen::{self, Face, spoken};
 
 /// Says on stderr what failed, and what to do here.
 pub(super) fn failure(failure: &Failure) -> Exit {

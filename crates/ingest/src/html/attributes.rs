@@ -86,6 +86,17 @@ impl Attributes {
         }
     }
 
+    /// What a field of a form shows.
+    pub(super) fn field(&self) -> Option<&str> {
+        let is_checked = self.get("checked").is_some();
+        let kind = self.get("type").unwrap_or("text").trim().to_ascii_lowercase();
+        match kind.as_str() {
+            "hidden" | "password" | "file" | "image" | "color" | "range" => None,
+            "checkbox" | "radio" => Some(if is_checked { "[x]" } else { "[ ]" }),
+            _ => self.get("value").or(Some("")),
+        }
+    }
+
     /// What the style says of a property, in lower case. The last word on it holds.
     fn style(&self, property: &str) -> Option<String> {
         self.get("style")?.rsplit(';').find_map(|declaration| {

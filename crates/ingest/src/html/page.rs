@@ -1,10 +1,13 @@
 //! A page as it is read: its tags become lines, lists, rows and headings.
 
+use std::collections::HashSet;
+
 use super::HtmlText;
 use super::attributes::Attributes;
 use super::flow::Flow;
 use super::links::address;
 use super::lists::Lists;
+use super::marks::{Mark, Marks};
 use super::open::{Elements, Name};
 use super::small::Small;
 use super::tables::{DEEPEST, Table};
@@ -21,8 +24,9 @@ pub(super) struct Page {
     flow: Flow,
     lists: Lists,
     tables: Vec<Grid>,
-    /// The headings, each with its offset in bytes.
-    headings: Vec<(usize, String)>,
+    marks: Marks,
+    /// The names of elements whose places are wanted.
+    wanted: HashSet<String>,
     title: Option<String>,
     /// How many of the open elements are hidden, and whether the text in the innermost is seen where none is.
     hidden: usize,
@@ -61,7 +65,7 @@ struct Note {
 }
 
 impl Page {
-    pub(super) fn new(xhtml: bool, without_navigation: bool) -> Self {
+    pub(super) fn new(xhtml: bool, without_navigation: bool, wanted: HashSet<String>) -> Self {
         Self {
             attributes: Attributes::default(),
             name: None,
@@ -69,7 +73,8 @@ impl Page {
             flow: Flow::default(),
             lists: Lists::default(),
             tables: Vec::new(),
-            headings: Vec::new(),
+            marks: Marks::default(),
+            wanted,
             title: None,
             hidden: 0,
             visible: true,
@@ -95,11 +100,13 @@ impl Page {
         let Some(name) = self.name.take() else { return };
         self.skip_newline = false;
         let Some(tag) = name.tag() else {
+            self.anchor();
             self.push(name, Note::default());
             return self.end_empty(is_empty);
         };
         self.leave_formula(tag);
         self.close_to(self.open.left_by(tag));
+        self.anchor();
         match tag.shape() {
             Shape::Ignored => return,
             Shape::Void => return self.void(tag),
@@ -151,8 +158,8 @@ impl Page {
         self.flow.end();
         let mut text = self.flow.text;
         text.truncate(text.trim_end().len());
-        let headings = in_characters(&text, self.headings);
-        HtmlText { text, headings, title: self.title }
+        let (headings, anchors) = self.marks.in_characters(&text);
+        HtmlText { text, headings, anchors, title: self.title }
     }
 
     fn end_empty(&mut self, is_empty: bool) {
@@ -288,7 +295,7 @@ impl Page {
             Tag::Math if !self.open.is_open(Tag::Math) => self.close_formula(),
             Tag::Nav if self.without_navigation => {
                 self.flow.take_back(note.start);
-                self.headings.truncate(self.headings.partition_point(|(start, _)| *start < note.start));
+                self.marks.back_to(note.start);
             }
             _ if tag.is_list() => self.lists.close(),
             _ if tag.is_heading() => self.close_heading(),
@@ -301,14 +308,25 @@ impl Page {
         let depth = self.tables.len();
         self.flow.end();
         if let Some(grid) = self.tables.pop().filter(|_| depth <= DEEPEST) {
-            grid.table.write(&mut self.flow.text, &mut self.headings);
+            grid.table.write(&mut self.flow.text, self.marks.all());
         }
     }
 
     fn close_heading(&mut self) {
-        let start = self.flow.end_heading();
-        let heading = start.and_then(|start| Some((start, in_one_line(self.flow.text.get(start..)?))));
-        self.headings.extend(heading.filter(|(_, title)| !title.is_empty()));
+        let Some(start) = self.flow.end_heading() else { return };
+        let title = in_one_line(self.flow.text.get(start..).unwrap_or_default());
+        if !title.is_empty() {
+            self.marks.add(start, Mark::Heading(title));
+        }
+    }
+
+    /// Notes where the element of the tag that is read begins, if that is wanted.
+    fn anchor(&mut self) {
+        let names = ["id", "name"].into_iter().filter_map(|name| self.attributes.get(name));
+        if let Some(name) = names.into_iter().find(|name| self.wanted.contains(*name)) {
+            let offset = self.flow.text.trim_end_matches(' ').len();
+            self.marks.add(offset, Mark::Anchor(name.to_owned()));
+        }
     }
 
     /// Names the address of a link whose text lacks it.
@@ -329,10 +347,10 @@ impl Page {
         }
     }
 
-    /// Writes an equation. Digits before it are no part of its own: `2 1/2`.
+    /// Writes an equation, which is no part of the word or number before it: `2 1/2`.
     fn close_formula(&mut self) {
         let line = self.formula.take().map(Formula::line).unwrap_or_default();
-        if self.flow.text.ends_with(char::is_numeric) && line.starts_with(char::is_numeric) {
+        if self.flow.text.ends_with(char::is_alphanumeric) && line.starts_with(char::is_alphanumeric) {
             self.flow.space();
         }
         self.flow.push(&line, false);
@@ -371,30 +389,11 @@ impl Page {
         }
     }
 
-    /// What a field of a form shows.
     fn input(&mut self) {
-        let checked = self.attributes.get("checked").is_some();
-        let kind = self.attributes.get("type").unwrap_or("text").trim().to_ascii_lowercase();
-        let shown = match kind.as_str() {
-            "hidden" | "password" | "file" | "image" | "color" | "range" => return,
-            "checkbox" | "radio" if checked => "[x]",
-            "checkbox" | "radio" => "[ ]",
-            _ => self.attributes.get("value").unwrap_or_default(),
-        };
-        self.flow.space();
-        self.flow.push(shown, false);
-        self.flow.space();
+        if let Some(shown) = self.attributes.field() {
+            self.flow.space();
+            self.flow.push(shown, false);
+            self.flow.space();
+        }
     }
-}
-
-/// Offsets in bytes, which ascend, as offsets in characters.
-fn in_characters(text: &str, marks: Vec<(usize, String)>) -> Vec<(usize, String)> {
-    let (mut bytes, mut characters) = (0, 0);
-    let mut marked = Vec::with_capacity(marks.len());
-    for (mark, title) in marks {
-        characters += text.get(bytes..mark).map_or(0, |between| between.chars().count());
-        bytes = mark;
-        marked.push((characters, title));
-    }
-    marked
 }

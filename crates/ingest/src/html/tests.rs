@@ -202,7 +202,7 @@ fn rows_of_tables_are_lines() {
 fn headings_stand_where_they_begin() {
     let html = "<title>The  page</title><p>é</p><h1>One <b>two</b></h1><p>text</p><nav><h2>Menu</h2></nav>\
         <table><tr><td>a<td>b<tr><td>c<td><h3>In a row</h3></table><h2> </h2><ul><li><h2>Item</h2>x</ul><h4>Last";
-    let HtmlText { text, headings, title } = text_of(html);
+    let HtmlText { text, headings, title, .. } = text_of(html);
     assert_eq!(title.as_deref(), Some("The page"));
     let characters: Vec<char> = text.chars().collect();
     let found: Vec<(String, &str)> = headings

@@ -19,6 +19,9 @@ const PARAGRAPH: f32 = 1.4;
 /// How much a raised figure is raised, in ems, and how much smaller it is.
 const RAISED: f32 = 0.18;
 const SMALLER: f32 = 0.87;
+/// How near it is to its word, and how near if no space is between them, in ems.
+const NEAR: f32 = 0.6;
+const ATTACHED: f32 = 0.2;
 /// How much a lowered figure is lowered, in ems.
 const LOWERED: f32 = 0.08;
 /// How many letters are spaced out to make a word that is written so.
@@ -90,7 +93,10 @@ fn written(row: Row) -> (String, bool) {
             if gap > cell && (gap > WIDE * size || gap > wider) {
                 text.push_str("  ");
                 cells = true;
-            } else if figure.is_none() && gap > needed * small && !(unspaced && gap < small * 0.9) {
+            } else if gap > needed * small
+                && (figure.is_none() || gap > ATTACHED * before.size)
+                && !(unspaced && gap < small * 0.9)
+            {
                 text.push(' ');
             }
         }
@@ -108,9 +114,9 @@ fn usual_gap(words: &[Word]) -> f32 {
     gaps.get(gaps.len() / 2).copied().unwrap_or(0.0)
 }
 
-/// A figure that is raised or lowered right behind a word, written so that it is not taken for a part of it.
+/// A figure that is raised or lowered behind a word, written so that it is not taken for a part of it.
 fn raised(word: &Word, before: &Word, y: f32) -> Option<String> {
-    let attached = word.x0 - before.x1 < 0.2 * before.size && word.size <= SMALLER * before.size;
+    let attached = word.x0 - before.x1 < NEAR * before.size && word.size <= SMALLER * before.size;
     let (highest, lowest) = (y.min(before.y), y.max(before.y));
     let rise = match attached && is_figure(&word.text) {
         true if highest - word.y > RAISED * before.size => Rise::Raised,
@@ -207,6 +213,7 @@ mod tests {
             ("a raised figure", vec![word("sales", 0.0, 25.0), raised("12", 25.5, 31.0)], "sales¹²"),
             ("an exponent", vec![word("10", 0.0, 10.0), raised("-3", 11.8, 16.0)], "10⁻³"),
             ("an exponent with a dash", vec![word("10", 0.0, 10.0), raised("–12", 10.5, 18.0)], "10⁻¹²"),
+            ("an exponent at a distance", vec![word("10", 0.0, 10.0), raised("-3", 13.8, 18.0)], "10 ⁻³"),
             ("a sum as exponent", vec![word("x", 0.0, 5.0), raised("n+1", 5.5, 14.0)], "xⁿ⁺¹"),
             (
                 "what follows an exponent",

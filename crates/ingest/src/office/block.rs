@@ -30,9 +30,11 @@ pub(super) struct Paragraph {
     pub(super) label: Option<String>,
     /// The level of its list, from 0.
     pub(super) level: u8,
-    /// Whether a page begins with it, or within it or behind it.
+    /// Whether a page begins with it and behind it, as its style says.
     pub(super) page_before: bool,
     pub(super) page_after: bool,
+    /// Where pages begin in its text, in bytes.
+    pub(super) breaks: Vec<usize>,
     /// Notes and comments that it refers to, a line each.
     pub(super) notes: Vec<String>,
     /// What stands in text boxes that are anchored in it.
@@ -63,11 +65,11 @@ impl Paragraph {
         false
     }
 
-    /// Appends an equation. Digits before it are no part of its own: `2 1/2`.
+    /// Appends an equation, which is no part of the word or number before it: `2 1/2`.
     pub(super) fn say_equation(&mut self, equation: &str, look: Look) -> bool {
-        let is_mixed =
-            self.text.as_str().ends_with(char::is_numeric) && equation.starts_with(char::is_numeric);
-        self.say(&format!("{}{equation}", if is_mixed { " " } else { "" }), look)
+        let is_apart = !(self.text.as_str().ends_with(char::is_alphanumeric)
+            && equation.starts_with(char::is_alphanumeric));
+        self.say(&format!("{}{equation}", if is_apart { "" } else { " " }), look)
     }
 
     /// Whether no text was read of it.
@@ -77,11 +79,20 @@ impl Paragraph {
 
     /// Notes that a page begins here.
     pub(super) fn page(&mut self) {
-        if self.is_blank() {
-            self.page_before = true;
-        } else {
-            self.page_after = true;
-        }
+        self.text.settle();
+        self.breaks.push(self.text.as_str().len());
+    }
+
+    /// How many pages begin before its text, where in it they do, in bytes, and how many begin behind it. The first
+    /// paragraph of a text begins no page by its style.
+    pub(super) fn turns(&self, is_first: bool) -> (u32, &[usize], u32) {
+        let text = self.text.as_str();
+        let (start, end) = (text.len() - text.trim_start().len(), text.trim_end().len());
+        let before = self.breaks.partition_point(|at| *at <= start);
+        let within = self.breaks.partition_point(|at| *at < end).max(before);
+        let own = u32::from(self.page_before && !is_first);
+        let after = self.breaks.len() - within;
+        (before as u32 + own, &self.breaks[before..within], after as u32 + u32::from(self.page_after))
     }
 
     /// How much was read of it.

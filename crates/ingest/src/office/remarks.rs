@@ -6,7 +6,7 @@ pub(super) const CHANGES: &str = "It has tracked changes: insertions are read, d
 pub(super) const HIDDEN_TEXT: &str = "It has hidden text, which is left out.";
 pub(super) const HIDDEN_ROWS: &str = "It has hidden rows or columns, which were read as well.";
 
-/// How many hidden sheets or slides are named.
+/// How many sheets or slides are named.
 const NAMED: usize = 10;
 
 /// Says what was seen.
@@ -19,10 +19,14 @@ pub(super) fn hidden(draft: &mut Draft, what: &str, names: &[String]) {
     if names.is_empty() {
         return;
     }
+    draft.note(format!("It has hidden {what}, which were read as well: {}.", listed(names)));
+}
+
+/// The first names of a list, and how many more there are.
+pub(super) fn listed(names: &[String]) -> String {
     let named = names[..names.len().min(NAMED)].join(", ");
-    let more = match names.len().saturating_sub(NAMED) {
-        0 => String::new(),
-        more => format!(" and {more} more"),
-    };
-    draft.note(format!("It has hidden {what}, which were read as well: {named}{more}."));
+    match names.len().saturating_sub(NAMED) {
+        0 => named,
+        more => format!("{named} and {more} more"),
+    }
 }

@@ -150,26 +150,6 @@ fn raised_and_lowered_runs_stay_so() {
 }
 
 #[test]
-fn tables_in_headers_and_notes_are_read() {
-    let layout = table(&[&[("", "ACME"), ("", "Secret")], &[("", "2024"), ("", "Draft")]]);
-    let note =
-        format!("<w:footnote w:id='5'>{}{}</w:footnote>", p("By 5%."), table(&[&[("", "a"), ("", "b")]]));
-    let only = format!("<w:comment w:id='0'>{layout}</w:comment>");
-    let body =
-        "<w:p><w:r><w:t>Grew</w:t><w:footnoteReference w:id='5'/><w:commentReference w:id='0'/></w:r></w:p>";
-    let word = Word::of(body)
-        .part("header", &layout)
-        .part("footer", &(p("Foot") + &table(&[&[("", "x"), ("", "y")]])))
-        .part("footnotes", &note)
-        .part("comments", &only);
-    assert_eq!(
-        reading(word.zip().bytes()).text,
-        "Header: ACME | Secret\n  2024 | Draft\nFooter: Foot\n  x | y\n\nGrew[1]\n[1] By 5%.\n  a | b\n\
-         [comment: ACME | Secret\n  2024 | Draft]"
-    );
-}
-
-#[test]
 fn lists_have_their_numbers() {
     let level = |index: u8, format: &str, text: &str| {
         format!(
@@ -264,49 +244,6 @@ fn notes_stand_behind_their_paragraph() {
 }
 
 #[test]
-fn text_boxes_and_furniture_are_read_once() {
-    let inner = |text: &str| format!("<w:txbxContent>{}</w:txbxContent>", p(text));
-    let drawing = format!(
-        "<w:p><w:r><mc:AlternateContent><mc:Choice><w:drawing><wps:txbx>{}</wps:txbx></w:drawing></mc:Choice>\
-         <mc:Fallback><w:pict><v:textbox>{}</v:textbox></w:pict></mc:Fallback></mc:AlternateContent></w:r>{}</w:p>",
-        inner("Boxed"),
-        inner("Boxed"),
-        r("Anchor")
-    );
-    let fallback = "<w:p><w:r><mc:AlternateContent><mc:Choice><w:drawing/></mc:Choice><mc:Fallback><w:t>old</w:t>\
-                    </mc:Fallback></mc:AlternateContent></w:r></w:p>";
-    let page = "<w:p><w:r><w:t>ACME </w:t><w:fldChar w:fldCharType='begin'/><w:instrText> PAGE </w:instrText>\
-                <w:fldChar w:fldCharType='separate'/><w:t>7</w:t><w:fldChar w:fldCharType='end'/></w:r></w:p>";
-    let word = Word::of(&(drawing + fallback))
-        .part("header", page)
-        .part("header", page)
-        .part("footer", &p("Secret"));
-    let read = reading(word.zip().bytes());
-    assert_eq!(read.text, "Header: ACME\nFooter: Secret\n\nAnchor\n\nBoxed\n\nold");
-}
-
-#[test]
-fn pages_end_with_a_form_feed() {
-    let page = "<w:br w:type='page'/>";
-    let rendered = "<w:lastRenderedPageBreak/>";
-    let body = format!(
-        "{}<w:p><w:r>{page}</w:r></w:p><w:p><w:r>{rendered}<w:t>Two</w:t></w:r></w:p>\
-         <w:p><w:r><w:t>starts </w:t>{rendered}<w:t>ends</w:t></w:r></w:p>{}",
-        p("One"),
-        p("Three")
-    );
-    let read = reading(Word::of(&body).zip().bytes());
-    assert_eq!(read.text, "One\n\u{c}Two\n\nstarts ends\n\u{c}Three");
-    for (quote, page) in [("One", 1), ("Two", 2), ("ends", 2), ("Three", 3)] {
-        assert_eq!(place_of(&read, quote), Some(Place::Page(page)));
-    }
-    let section = p_with("<w:sectPr><w:type w:val='continuous'/></w:sectPr>", "a")
-        + &p_with("<w:sectPr/>", "b")
-        + &p_with("<w:pageBreakBefore/>", "c");
-    assert_eq!(text(&section), "a\n\nb\n\u{c}c");
-}
-
-#[test]
 fn equations_are_lines() {
     let arg = |name: &str, text: &str| format!("<m:{name}>{}</m:{name}>", m(text));
     fn m(text: &str) -> String {
@@ -350,6 +287,7 @@ fn equations_are_lines() {
             ),
             "[5; 2]",
         ),
+        (format!("{}</m:oMath><m:oMath>{}", m("a=b"), m("c=d")), "a=b c=d"),
         (format!("<m:sSup>{}{}</m:sSup>{}", arg("e", "10"), arg("sup", "6"), m("m")), "10^6 m"),
     ] {
         let body = format!("<w:p>{}<m:oMath>{equation}</m:oMath></w:p>", r("y="));
@@ -370,24 +308,4 @@ fn charts_and_diagrams_are_read() {
     let diagram = "<dgm:pt><dgm:t><a:p><a:r><a:t>Plan</a:t></a:r></a:p></dgm:t></dgm:pt>";
     let word = Word::of(body).part("chart", &chart).part("diagramData", diagram);
     assert_eq!(reading(word.zip().bytes()).text, "Sales\n\nChart\n | East\nQ1 | 5\n\nPlan");
-}
-
-#[test]
-fn what_is_left_out_is_said() {
-    let picture = |side: u32| {
-        format!(
-            "<w:r><w:drawing><wp:inline><wp:extent cx='{side}' cy='{side}'/><pic:pic><a:blip r:embed='x'/></pic:pic></wp:inline></w:drawing></w:r>"
-        )
-    };
-    let art = "<w:r><w:pict><v:shape><v:textpath string='CONFIDENTIAL'/></v:shape></w:pict></w:r>";
-    let object =
-        "<w:r><w:object><v:imagedata/><o:OLEObject ProgID='Excel.Sheet.12' r:id='x'/></w:object></w:r>";
-    let body = format!("<w:p>{}{}{}{art}{object}</w:p>", r("a"), picture(3_000_000), picture(300_000));
-    let read = reading(Word::of(&body).part("header", &format!("<w:p>{art}</w:p>")).zip().bytes());
-    assert_eq!(read.text, "Header: CONFIDENTIAL\n\na\n\nCONFIDENTIAL");
-    assert!(
-        read.notes[0].contains("embeds other files") && read.notes[1].contains(": 1 are large"),
-        "{:?}",
-        read.notes
-    );
 }

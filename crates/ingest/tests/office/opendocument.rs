@@ -68,6 +68,17 @@ fn texts_are_read_as_they_are_seen() {
 }
 
 #[test]
+fn pages_begin_where_the_program_noted_them() {
+    let body = "<text:p>One</text:p><text:soft-page-break/><text:p>Two <text:soft-page-break/>goes <text:soft-page-break/>on\
+        </text:p><text:p>Four</text:p>";
+    let read = reading(file("text", "", body).bytes());
+    assert_eq!(read.text, "One\n\u{c}Two goes on\n\u{c}Four");
+    for (quote, page) in [("One", 1), ("Two", 2), ("goes", 3), ("on\n", 4), ("Four", 4)] {
+        assert_eq!(place_of(&read, quote), Some(Place::Page(page)), "{quote}");
+    }
+}
+
+#[test]
 fn raised_and_lowered_text_stays_so() {
     let style = |name: &str, position: &str| {
         format!(

@@ -97,7 +97,13 @@ fn slides_come_in_their_order() {
     for (quote, number) in [("Growth", 1), ("Say this", 1), ("lines", 2), ("Slide 3", 3)] {
         assert_eq!(place_of(&read, quote), Some(Place::Slide(number)));
     }
-    assert_eq!(read.notes, ["It has hidden slides, which were read as well: 2."]);
+    assert_eq!(
+        read.notes,
+        [
+            "It has hidden slides, which were read as well: 2.",
+            "Slides that are pictures alone are not read: 3."
+        ]
+    );
 }
 
 #[test]

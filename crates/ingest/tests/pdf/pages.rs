@@ -230,16 +230,24 @@ fn scans_are_told_by_page() {
         "/Type/XObject/Subtype/Image/Width 1/Height 1/BitsPerComponent 8/ColorSpace/DeviceGray",
         b"x",
     );
-    let scan = "q 595 0 0 842 0 0 cm /I Do Q";
+    let scan = "q 595 0 0 842 0 0 cm /I Do Q ";
     let letters = lines(72.0, 700.0, &["A page of text, which nobody needs to look at."]);
     for content in [&letters, scan, scan, scan, &letters, scan] {
         writer.page(content, "");
     }
-    writer.page(&(scan.to_owned() + " BT 3 Tr ET " + &letters), "");
+    let ocr: Vec<&str> =
+        vec!["What a program has read of the page, line after line, stands behind its picture."; 30];
+    writer.page(&(scan.to_owned() + " BT 3 Tr ET " + &lines(72.0, 700.0, &ocr)), "");
+    let stamp = text(300.0, 20.0, "CONFIDENTIAL - ACME-000123 - Page 8 of 9")
+        + &text(72.0, 810.0, "Scanned by the office of the clerk, 3 March 2024")
+        + "BT /F 60 Tf 0.7 0.7 -0.7 0.7 150 200 Tm (CONFIDENTIAL) Tj ET ";
+    writer.page(&(scan.to_owned() + &stamp), "");
+    writer.page(&(scan.to_owned() + &text_in("F", 40.0, 100.0, 500.0, "The Annual Report of 2024")), "");
+    writer.page(&("q 595 0 0 600 0 240 cm /I Do Q ".to_owned() + &stamp), "");
     let read = reading(writer.bytes_with("", &format!("/XObject<</I {image} 0 R>>")));
-    assert_eq!(read.scans, [2, 3, 4, 6]);
+    assert_eq!(read.scans, [2, 3, 4, 6, 8]);
     assert_eq!(read.notes, Vec::<String>::new());
-    let byte = read.text.rfind("A page of text").unwrap();
+    let byte = read.text.find("What a program").unwrap();
     assert_eq!(read.places.at(read.text[..byte].chars().count()), Some(&Place::Page(7)));
 }
 

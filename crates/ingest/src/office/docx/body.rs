@@ -97,8 +97,11 @@ impl Body<'_> {
     }
 
     fn cells(&mut self, xml: &mut Xml<'_>, row: &mut Row, is_deleted: &mut bool) -> Result<(), Stop> {
+        // A page may begin in each cell of a row.
+        let turned = self.turned;
         xml.each(|xml, element| match element.name() {
             "tc" => {
+                self.turned = turned;
                 let cell = self.cell(xml)?;
                 row.push(cell);
                 Ok(())

@@ -26,10 +26,12 @@ impl Body<'_> {
                 return self.inline_element(xml, element, paragraph, look);
             }
             xml.each(|xml, property| properties.read(xml, property, paragraph))?;
+            self.turned |= paragraph.page_before;
             look = properties.style.as_deref().map_or(look, |style| self.styles.look(style, look));
             Ok(())
         })?;
         paragraph.text.settle();
+        self.turned |= paragraph.page_after;
         // The instruction of a field ends where its paragraph does: one that never ends must not take all that follows.
         self.fields.retain(|field| field.has_result);
         let style = properties.style.as_deref();
@@ -63,12 +65,18 @@ impl Body<'_> {
             }
             "r" => return self.run(xml, paragraph, look),
             "tab" | "ptab" => self.say("\t", paragraph, look),
-            "br" if element.attr("type").as_deref() == Some("page") => paragraph.page(),
+            "br" if element.attr("type").as_deref() == Some("page") => {
+                paragraph.page();
+                self.turned = true;
+            }
             "br" | "cr" => self.say("\n", paragraph, look),
             "noBreakHyphen" => self.say("-", paragraph, look),
             "lastRenderedPageBreak" => {
                 self.seen.pages = true;
-                paragraph.page();
+                // The program notes the page that a break begins as well.
+                if !std::mem::take(&mut self.turned) {
+                    paragraph.page();
+                }
             }
             "sym" => {
                 let code = u32::from_str_radix(&element.attr("char").unwrap_or_default(), 16).unwrap_or(0);
@@ -115,6 +123,18 @@ impl Body<'_> {
                 let text = element.attr("string").filter(|text| !text.trim().is_empty());
                 paragraph.boxes.extend(text.map(|text| Block::Paragraph(Paragraph::of(&text))));
             }
+            "drawing" => {
+                self.is_large = true;
+                return self.inline(xml, paragraph, look);
+            }
+            // What stands in a program's own form is shown by a picture.
+            "object" => {
+                let pictures = self.seen.pictures;
+                let end = self.inline(xml, paragraph, look);
+                self.seen.pictures = pictures;
+                return end;
+            }
+            "imagedata" => self.seen.pictures += 1,
             "extent" => {
                 let side = |name: &str| element.number::<u64>(name).unwrap_or(0);
                 self.is_large = side("cx").saturating_mul(side("cy")) >= LARGE;
@@ -209,6 +229,7 @@ impl Body<'_> {
         let is_silent =
             |field: &Field| !field.has_result || self.is_furniture && is_page_number(&field.instruction);
         if !self.fields.iter().any(is_silent) {
+            self.turned &= text.trim().is_empty();
             self.seen.hidden |= paragraph.say(text, look);
         }
     }

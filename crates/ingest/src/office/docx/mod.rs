@@ -122,6 +122,6 @@ fn tell(draft: &mut Draft, seen: Seen) {
         ],
     );
     if seen.pictures > 0 {
-        draft.note(format!("Its pictures are not read: {} are large enough to have text.", seen.pictures));
+        draft.note(format!("Its pictures are not read: {} may have text in them.", seen.pictures));
     }
 }

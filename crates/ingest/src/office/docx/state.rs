@@ -24,6 +24,8 @@ pub(super) struct Body<'d> {
     pub(super) is_furniture: bool,
     /// Whether a field's instruction, which is no text, is open; fields may stand in each other.
     pub(super) fields: Vec<Field>,
+    /// Whether a page has just begun, and has no text yet.
+    pub(super) turned: bool,
     /// Whether the drawing that is read is large.
     pub(super) is_large: bool,
     pub(super) seen: Seen,
@@ -56,7 +58,7 @@ impl<'d> Body<'d> {
         boxed: BlockReader,
     ) -> Self {
         let (drawn, fields, seen) = (HashMap::new(), Vec::new(), Seen::default());
-        let (is_furniture, is_large) = (false, false);
-        Self { styles, numbering, notes, boxed, drawn, is_furniture, fields, is_large, seen }
+        let (is_furniture, turned, is_large) = (false, false, false);
+        Self { styles, numbering, notes, boxed, drawn, is_furniture, fields, turned, is_large, seen }
     }
 }

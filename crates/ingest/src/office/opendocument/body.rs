@@ -26,7 +26,7 @@ pub(super) fn body<'d>(archive: &'d Archive<'d>, styles: &'d Styles, draft: &'d 
         is_object: false,
         counts: HashMap::new(),
         lists: Vec::new(),
-        page: false,
+        pages: 0,
         declared: Vec::new(),
         footers: HashSet::new(),
         seen: Seen::default(),
@@ -72,7 +72,7 @@ impl Body<'_> {
                 sink(self, Block::Table(rows))
             }
             "soft-page-break" => {
-                (self.page, self.seen.pages) = (true, true);
+                (self.pages, self.seen.pages) = (self.pages + 1, true);
                 Ok(())
             }
             "tracked-changes" => xml.each(|_, _| {
@@ -101,7 +101,8 @@ impl Body<'_> {
     ) -> Result<(), Stop> {
         let style = element.attr("style-name").unwrap_or_default();
         let (before, after) = self.styles.pages("paragraph", &style);
-        paragraph.page_before = std::mem::take(&mut self.page) || before;
+        paragraph.page_before = before;
+        (0..std::mem::take(&mut self.pages)).for_each(|_| paragraph.page());
         paragraph.page_after = after;
         paragraph.is_heading = element.name() == "h";
         let look = self.styles.look("paragraph", &style, Look::default());
@@ -170,7 +171,7 @@ impl Body<'_> {
                 Ok(())
             }
             "soft-page-break" => {
-                (self.page, self.seen.pages) = (true, true);
+                (self.pages, self.seen.pages) = (self.pages + 1, true);
                 Ok(())
             }
             _ => self.rows(xml, rows, spans),

@@ -26,8 +26,8 @@ pub(super) struct Body<'d> {
     pub(super) counts: HashMap<String, [u32; LEVELS]>,
     /// The lists that are open: what stands in each item.
     pub(super) lists: Vec<Open>,
-    /// Whether a page begins with the next paragraph.
-    pub(super) page: bool,
+    /// How many pages begin before the next paragraph.
+    pub(super) pages: u32,
     /// Footers of slides that the next slide has, and those that were said.
     pub(super) declared: Vec<String>,
     pub(super) footers: HashSet<String>,

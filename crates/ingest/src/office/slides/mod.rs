@@ -24,6 +24,16 @@ pub(crate) fn read(archive: &Archive<'_>, limits: &Limits) -> Result<Reading, Pr
     draft.finish(Kind::Pptx, end)
 }
 
+/// What was seen on slides that the user should know.
+#[derive(Default)]
+struct Seen {
+    /// The numbers of those that are hidden, and of those that have pictures and no text.
+    hidden: Vec<String>,
+    pictures: Vec<String>,
+    /// The footers that were said.
+    footers: HashSet<String>,
+}
+
 fn written(archive: &Archive<'_>, draft: &mut Draft) -> Result<(), Stop> {
     let main = main_part(archive, "ppt/presentation.xml", draft)?;
     if !archive.has(&main) {
@@ -48,35 +58,37 @@ fn written(archive: &Archive<'_>, draft: &mut Draft) -> Result<(), Stop> {
     }
     let by_id: HashMap<&str, &str> =
         parts.iter().map(|part| (part.id.as_str(), part.target.as_str())).collect();
-    let (mut hidden, mut footers) = (Vec::new(), HashSet::new());
+    let mut seen = Seen::default();
     for (number, id) in (1..).zip(&order) {
         let part = by_id.get(id.as_str()).filter(|part| archive.has(part));
         draft.push(if number == 1 { "" } else { "\n\u{c}" })?;
         draft.place(Place::Slide(number));
         match part {
-            Some(part) => {
-                let is_hidden = write_slide(archive, number, part, &authors, &mut footers, draft)?;
-                hidden.extend(is_hidden.then(|| number.to_string()));
-            }
+            Some(part) => write_slide(archive, number, part, &authors, &mut seen, draft)?,
             None => draft.note(DAMAGED),
         }
     }
-    remarks::hidden(draft, "slides", &hidden);
+    remarks::hidden(draft, "slides", &seen.hidden);
+    if !seen.pictures.is_empty() {
+        draft.note(format!(
+            "Slides that are pictures alone are not read: {}.",
+            remarks::listed(&seen.pictures)
+        ));
+    }
     if archive.cut {
         draft.note(CUT);
     }
     Ok(())
 }
 
-/// Writes a slide. Whether it is hidden.
 fn write_slide(
     archive: &Archive<'_>,
     number: u32,
     part: &str,
     authors: &HashMap<String, String>,
-    footers: &mut HashSet<String>,
+    seen: &mut Seen,
     draft: &mut Draft,
-) -> Result<bool, Stop> {
+) -> Result<(), Stop> {
     let mut slide = Slide::default();
     optional(archive, part, draft, |xml| {
         xml.each(|xml, root| {
@@ -97,7 +109,10 @@ fn write_slide(
         optional(archive, &comments.target, draft, |xml| read_comments(xml, authors, &mut slide.blocks))?;
     }
     // What stands on each slide is said once.
-    let footers = slide.footers.iter().filter(|footer| footers.insert((*footer).clone()));
+    let is_blank = slide.title.is_empty() && slide.blocks.is_empty();
+    seen.pictures.extend((is_blank && slide.has_picture).then(|| number.to_string()));
+    seen.hidden.extend(slide.is_hidden.then(|| number.to_string()));
+    let footers = slide.footers.iter().filter(|footer| seen.footers.insert((*footer).clone()));
     slide.blocks.extend(footers.map(|footer| format!("Footer: {footer}")));
     let hidden = if slide.is_hidden { " (hidden)" } else { "" };
     let title = if slide.title.is_empty() { String::new() } else { format!(": {}", slide.title) };
@@ -106,7 +121,7 @@ fn write_slide(
         draft.push("\n\n")?;
         draft.push(block)?;
     }
-    Ok(slide.is_hidden)
+    Ok(())
 }
 
 /// Adds the charts and diagrams that shapes refer to.

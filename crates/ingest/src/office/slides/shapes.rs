@@ -21,6 +21,7 @@ pub(super) struct Slide {
     pub(super) diagrams: Vec<String>,
     /// Footers, headers and dates.
     pub(super) footers: Vec<String>,
+    pub(super) has_picture: bool,
     /// Whether a shape with text is hidden.
     pub(super) hides_text: bool,
 }
@@ -47,6 +48,10 @@ impl Slide {
                 let lines = table(xml)?;
                 self.blocks.extend((!lines.is_empty()).then(|| lines.join("\n")));
                 Ok(())
+            }
+            "pic" => {
+                self.has_picture = true;
+                self.read(xml)
             }
             "chart" => {
                 self.charts.extend(element.prefixed("id").map(String::from));
