@@ -354,7 +354,11 @@ fn a_folder_is_walked_and_an_archive_is_looked_into() {
     write(dir, "src/deep/b.md", "# Fog\n\nNothing.\n");
     write(dir, "src/.git/config", "hidden");
     write(dir, "src/blob.dat", [0, 1, 2, 3, 0]);
-    write(dir, "z.zip", zip(&[("in/c.txt", b"Fog in a zip."), ("d.pdf", b"%PDF-1.4\n%\xe2\xe3\xcf\xd3\n1 0 obj\n<< broken")]));
+    write(
+        dir,
+        "z.zip",
+        zip(&[("in/c.txt", b"Fog in a zip."), ("d.pdf", b"%PDF-1.4\n%\xe2\xe3\xcf\xd3\n1 0 obj\n<< broken")]),
+    );
     let files = json!(["src/", "z.zip"]);
     let ran = program.run_job(&job(&server, "minions", params(&json!({"context_files": files}))));
     let result = ran.result();
