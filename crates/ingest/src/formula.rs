@@ -57,12 +57,36 @@ pub(crate) fn joined(parts: Vec<Part>) -> Part {
     row
 }
 
-/// In parentheses, unless it is one word, number or sign.
+/// In parentheses, unless it is one word, number or sign, or is in parentheses already.
 pub(crate) fn grouped(text: &str) -> String {
     let text = text.trim();
-    let is_one =
-        text.chars().all(|letter| letter.is_alphanumeric() || letter == '.') || text.chars().nth(1).is_none();
+    let is_one = text.chars().all(char::is_alphabetic)
+        || text.chars().all(|letter| letter.is_numeric() || letter == '.')
+        || text.chars().nth(1).is_none()
+        || is_enclosed(text);
     if is_one { text.to_owned() } else { format!("({text})") }
+}
+
+/// Whether the bracket that it begins with is closed by its end.
+fn is_enclosed(text: &str) -> bool {
+    text.starts_with('(') && depths(text).position(|(_, depth)| depth == 0) == Some(text.chars().count() - 1)
+}
+
+/// Whether it is a fraction that stands in no brackets.
+fn is_fraction(text: &str) -> bool {
+    depths(text).any(|(letter, depth)| letter == '/' && depth == 0)
+}
+
+/// The characters, with the number of brackets that are open behind each.
+fn depths(text: &str) -> impl Iterator<Item = (char, usize)> {
+    text.chars().scan(0_usize, |depth, letter| {
+        match letter {
+            '(' | '[' | '{' => *depth += 1,
+            ')' | ']' | '}' => *depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        Some((letter, *depth))
+    })
 }
 
 /// A fraction; without its line, as of two numbers that stand above each other, it is a column.
@@ -75,8 +99,7 @@ pub(crate) fn fraction(above: &str, below: &str, has_line: bool) -> Part {
 
 /// The base with what stands below and above it.
 pub(crate) fn scripts(base: &str, below: &str, above: &str) -> Part {
-    let is_fraction = base.contains('/') && !base.starts_with('(');
-    let mut text = if is_fraction { format!("({base})") } else { base.to_owned() };
+    let mut text = if is_fraction(base) { format!("({base})") } else { base.to_owned() };
     for (mark, script) in [('_', below), ('^', above)] {
         if !script.trim().is_empty() {
             text.push(mark);
@@ -304,7 +327,20 @@ mod tests {
 
     #[test]
     fn a_script_belongs_to_its_base() {
-        assert_eq!(scripts("1/2", "", "2").text, "(1/2)^2");
+        for (base, text) in [
+            ("1/2", "(1/2)^2"),
+            ("(x-c)/v", "((x-c)/v)^2"),
+            ("(x-c)/(v)", "((x-c)/(v))^2"),
+            ("(1/2)", "(1/2)^2"),
+            ("f(1/2)", "f(1/2)^2"),
+        ] {
+            assert_eq!(scripts(base, "", "2").text, text);
+        }
+        for (above, below, text) in
+            [("(x-c)", "v", "(x-c)/v"), ("(a)(b)", "2a", "((a)(b))/(2a)"), ("1", "10", "1/10")]
+        {
+            assert_eq!(fraction(above, below, true).text, text);
+        }
         assert_eq!(scripts("x", "i+1", "*").text, "x_(i+1)^*");
         assert_eq!(fraction("5", "2", false).text, "[5; 2]");
         assert_eq!(

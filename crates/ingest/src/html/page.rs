@@ -347,10 +347,10 @@ impl Page {
         }
     }
 
-    /// Writes an equation. Digits before it are no part of its own: `2 1/2`.
+    /// Writes an equation, which is no part of the word or number before it: `2 1/2`.
     fn close_formula(&mut self) {
         let line = self.formula.take().map(Formula::line).unwrap_or_default();
-        if self.flow.text.ends_with(char::is_numeric) && line.starts_with(char::is_numeric) {
+        if self.flow.text.ends_with(char::is_alphanumeric) && line.starts_with(char::is_alphanumeric) {
             self.flow.space();
         }
         self.flow.push(&line, false);

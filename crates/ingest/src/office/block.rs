@@ -65,11 +65,11 @@ impl Paragraph {
         false
     }
 
-    /// Appends an equation. Digits before it are no part of its own: `2 1/2`.
+    /// Appends an equation, which is no part of the word or number before it: `2 1/2`.
     pub(super) fn say_equation(&mut self, equation: &str, look: Look) -> bool {
-        let is_mixed =
-            self.text.as_str().ends_with(char::is_numeric) && equation.starts_with(char::is_numeric);
-        self.say(&format!("{}{equation}", if is_mixed { " " } else { "" }), look)
+        let is_apart = !(self.text.as_str().ends_with(char::is_alphanumeric)
+            && equation.starts_with(char::is_alphanumeric));
+        self.say(&format!("{}{equation}", if is_apart { "" } else { " " }), look)
     }
 
     /// Whether no text was read of it.

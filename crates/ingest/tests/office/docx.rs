@@ -287,6 +287,7 @@ fn equations_are_lines() {
             ),
             "[5; 2]",
         ),
+        (format!("{}</m:oMath><m:oMath>{}", m("a=b"), m("c=d")), "a=b c=d"),
         (format!("<m:sSup>{}{}</m:sSup>{}", arg("e", "10"), arg("sup", "6"), m("m")), "10^6 m"),
     ] {
         let body = format!("<w:p>{}<m:oMath>{equation}</m:oMath></w:p>", r("y="));
