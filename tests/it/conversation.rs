@@ -154,6 +154,7 @@ fn a_conversation_goes_on_another_day() {
     assert_eq!(terminal.end().0, Some(0));
     let (terminal, _dir) = start(&["ask", "--continue"]).in_terminal(80, Given::default());
     terminal.shows("1 question so far");
+    terminal.shows("/help>");
     say(&terminal, "/files", "report.txt");
     say(&terminal, "What is the second thing?", "Answer second of");
     terminal.send("\u{3}");
