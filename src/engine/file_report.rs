@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::events::{EventKind, Events};
 use crate::files::folder::{LeftOut, Reason};
+use crate::reader::Unread;
 use crate::words::count;
 
 /// The most notes, and names of files, that warnings tell.
@@ -31,11 +32,14 @@ pub struct FileReport {
     /// Why a file of a folder or an archive was left out.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub left_out: Option<String>,
+    /// Whether text may be missing that may have been wanted: the file is damaged or too long, or could not be read.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub lost: bool,
 }
 
 impl FileReport {
     /// A file of a folder or an archive that could not be read.
-    pub(super) fn left_out(name: String, problem: String) -> Self {
+    pub(super) fn left_out(name: String, Unread { problem, is_loss, .. }: Unread) -> Self {
         Self {
             name,
             kind: None,
@@ -44,6 +48,7 @@ impl FileReport {
             scans: Vec::new(),
             ocr: false,
             left_out: Some(problem),
+            lost: is_loss,
         }
     }
 }
@@ -96,7 +101,7 @@ impl FolderReport {
 
 /// Whether something is missing that the answer may have to rest on.
 pub(super) fn has_lost(reports: &[FileReport], folders: &[FolderReport]) -> bool {
-    let of_file = |file: &FileReport| !file.scans.is_empty() || file.left_out.is_some();
+    let of_file = |file: &FileReport| !file.scans.is_empty() || file.lost;
     let of_folder = |folder: &FolderReport| folder.left_out.iter().any(|files| files.lost);
     reports.iter().any(of_file) || folders.iter().any(of_folder)
 }
@@ -187,13 +192,20 @@ mod tests {
             scans: scans.to_vec(),
             ocr: false,
             left_out: None,
+            lost: false,
         }
     }
 
     #[test]
     fn what_is_missing_is_told_in_few_lines() {
         assert_eq!(warnings(&[file("a", "PDF", &[], &[])], &[]), [""; 0]);
-        let left_out = |name: &str| FileReport::left_out(name.to_owned(), format!("{name} is damaged"));
+        let unread = |name: &str| Unread {
+            problem: format!("{name} is damaged"),
+            hint: String::new(),
+            is_of_no_kind: false,
+            is_loss: true,
+        };
+        let left_out = |name: &str| FileReport::left_out(name.to_owned(), unread(name));
         let told = warnings(
             &[
                 file("a.pdf", "PDF", &["It is cut."], &[3, 4, 5, 9]),

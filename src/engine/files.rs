@@ -293,7 +293,7 @@ fn in_order(job: &Job, given: Vec<Given>) -> Result<JobFiles, Failure> {
                     documents.push(document);
                 }
                 // It is one of several in a folder or an archive.
-                Err(unread) => reports.push(FileReport::left_out(name, unread.problem)),
+                Err(unread) => reports.push(FileReport::left_out(name, unread)),
             }
         }
         if let Some(title) = title {
@@ -327,10 +327,13 @@ fn no_text(reports: &[FileReport]) -> Failure {
 }
 
 fn read_document(name: String, read: ReadText, ocr: bool) -> (FileReport, Document) {
-    let ReadText { kind, text, places, notes, scans, .. } = read;
+    let ReadText { kind, text, places, notes, scans, lacks_text, .. } = read;
     let document = Document { name: Some(name.clone()), text, places };
     let chars = document.chars();
-    (FileReport { name, kind: Some(kind), chars, notes, scans, ocr, left_out: None }, document)
+    (
+        FileReport { name, kind: Some(kind), chars, notes, scans, ocr, left_out: None, lost: lacks_text },
+        document,
+    )
 }
 
 fn unopened(file: &NamedFile, problem: &str) -> Failure {
@@ -382,6 +385,7 @@ mod tests {
                 notes: Vec::new(),
                 scans: Vec::new(),
                 is_plain_text: true,
+                lacks_text: false,
             };
             FileReading { name: name.to_owned(), outcome: Ok(read) }
         };

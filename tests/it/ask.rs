@@ -163,6 +163,31 @@ fn a_folder_is_called_by_its_name_alone() {
 }
 
 #[test]
+fn what_is_piped_in_is_read_by_its_content() {
+    for (piped, kept) in [
+        ("<html><script>var tracker = 1;</script><p>Signed: Ada", "Signed: Ada"),
+        ("{\\rtf1\\ansi Signed: {\\b Ada}}", "Signed: Ada"),
+        (
+            "Received: from x\nFrom: a@example.org\nTo: b@example.org\nDate: Mon, 2 Nov 2026 10:00:00 +0000\n\nSigned: Ada",
+            "Signed: Ada",
+        ),
+        ("Signed: Ada <b>", "Signed: Ada <b>"),
+    ] {
+        let server = server();
+        let ran = ask(&server, &["ask", "Who signed?"], piped);
+        assert_eq!(ran.code, Some(0), "{piped} {}", ran.stderr);
+        let read = chats(&server, "worker")[0].to_string();
+        assert!(
+            read.contains(kept)
+                && !read.contains("tracker")
+                && !read.contains("rtf1")
+                && !read.contains("Received"),
+            "{read}"
+        );
+    }
+}
+
+#[test]
 fn logs_of_earlier_questions_are_no_documents() {
     let server = server();
     let program = asking(&server);

@@ -253,6 +253,24 @@ fn a_picture_alone_costs_no_call() {
 }
 
 #[test]
+fn a_file_that_is_cut_makes_the_answer_partial() {
+    let server = server(WHOLE, "Aurora lay off Brest");
+    let program = Program::new();
+    let mut bytes = pdf(&[&["The Aurora lay off Brest."], &["Fog."]]);
+    bytes.truncate(bytes.len() * 3 / 4);
+    write(program.dir.path(), "cut.pdf", bytes);
+    let ran = program.run_job(&job(&server, "minions", params(&json!({"context_files": "cut.pdf"}))));
+    let result = ran.result();
+    assert_eq!(
+        (&result["status"], &result["files"][0]["lost"]),
+        (&json!("partial"), &json!(true)),
+        "{}",
+        ran.stderr
+    );
+    assert!(ran.stderr.contains("cut.pdf: The end of the file is missing"), "{}", ran.stderr);
+}
+
+#[test]
 fn files_without_text_are_not_answered_from_what_the_models_know() {
     let empty = [("empty.txt", ""), ("blank.md", " \n\t\n"), ("page.html", "<html><img src=a.png>")];
     for (protocol, names, told) in [
@@ -336,7 +354,11 @@ fn a_folder_is_walked_and_an_archive_is_looked_into() {
     write(dir, "src/deep/b.md", "# Fog\n\nNothing.\n");
     write(dir, "src/.git/config", "hidden");
     write(dir, "src/blob.dat", [0, 1, 2, 3, 0]);
-    write(dir, "z.zip", zip(&[("in/c.txt", b"Fog in a zip."), ("d.pdf", b"%PDF-1.4 broken")]));
+    write(
+        dir,
+        "z.zip",
+        zip(&[("in/c.txt", b"Fog in a zip."), ("d.pdf", b"%PDF-1.4\n%\xe2\xe3\xcf\xd3\n1 0 obj\n<< broken")]),
+    );
     let files = json!(["src/", "z.zip"]);
     let ran = program.run_job(&job(&server, "minions", params(&json!({"context_files": files}))));
     let result = ran.result();

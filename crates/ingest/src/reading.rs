@@ -20,7 +20,15 @@ pub struct Reading {
     pub scans: Vec<u32>,
 }
 
+/// What notes say where a part of the text may not be there.
+const LOSSES: [&str; 4] = ["damaged", "missing", "was cut", "not looked into"];
+
 impl Reading {
+    /// Whether a part of the text may be missing or wrong, as its notes say.
+    pub fn lacks_text(&self) -> bool {
+        self.notes.iter().any(|note| LOSSES.iter().any(|loss| note.contains(loss)))
+    }
+
     /// The reading as a document of a job.
     pub fn into_document(self, name: &str) -> Document {
         Document { name: Some(name.to_owned()), text: self.text, places: self.places }
@@ -156,6 +164,11 @@ pub enum Problem {
 }
 
 impl Problem {
+    /// Whether what is not read may well have been wanted.
+    pub fn is_loss(&self) -> bool {
+        !matches!(self, Self::Unsupported(_) | Self::Convertible { .. } | Self::LeftOut { .. } | Self::Link)
+    }
+
     fn hint(&self, kind: Kind) -> &'static str {
         match self {
             Self::Unsupported(_) => "Save it as PDF or text.",
@@ -188,6 +201,27 @@ impl Problem {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn notes_tell_whether_text_may_be_missing() {
+        use crate::draft::{CUT, DAMAGED};
+        let reading = |note: &str| Reading {
+            kind: Kind::Docx,
+            text: String::new(),
+            places: Places::default(),
+            notes: vec!["It has tracked changes: insertions are read.".to_owned(), note.to_owned()],
+            scans: Vec::new(),
+        };
+        for (note, lacks) in [
+            (DAMAGED, true),
+            (CUT, true),
+            ("The text is too long: it was cut in p. 9.", true),
+            ("It is no UTF-8: it was read as Shift_JIS.", false),
+            ("It has hidden sheets, which were read as well: Salaries.", false),
+        ] {
+            assert_eq!(reading(note).lacks_text(), lacks, "{note}");
+        }
+    }
 
     #[test]
     fn an_error_names_the_file_and_the_remedy() {

@@ -69,6 +69,9 @@ pub struct ReadText {
     pub scans: Vec<u32>,
     /// Whether it is a plain text, of any sort.
     pub is_plain_text: bool,
+    /// Whether a part of its text may be missing or wrong, as the notes say.
+    #[serde(default)]
+    pub lacks_text: bool,
 }
 
 /// A page that is a picture.
@@ -275,7 +278,12 @@ fn broken() -> Lost {
 }
 
 fn lost(name: String, what: &str, hint: &str) -> FileReading {
-    let unread = Unread { problem: format!("{name} {what}"), hint: hint.to_owned(), is_of_no_kind: false };
+    let unread = Unread {
+        problem: format!("{name} {what}"),
+        hint: hint.to_owned(),
+        is_of_no_kind: false,
+        is_loss: true,
+    };
     FileReading { name, outcome: Err(unread) }
 }
 
@@ -292,6 +300,7 @@ fn readings(reply: Reply, blocks: Vec<Vec<u8>>, count: usize) -> Option<Vec<Vec<
                 notes: read.notes,
                 scans: read.scans,
                 is_plain_text: read.is_plain_text,
+                lacks_text: read.lacks_text,
             }),
             Err(unread) => Err(unread),
         };

@@ -17,6 +17,21 @@ pub(in crate::cli) const ROUNDS: u32 = 5;
 const TEMPERATURE: f64 = 0.2;
 /// The name of the document that comes on stdin.
 const STDIN: &str = "stdin";
+/// What a PDF, a page, RTF and a mail begin with.
+const MARKS: [&str; 10] = [
+    "%pdf-",
+    "<!doctype",
+    "<html",
+    "<?xml",
+    "{\\rtf",
+    "from: ",
+    "return-path: ",
+    "received: ",
+    "delivered-to: ",
+    "mime-version: ",
+];
+/// Characters of the longest of them, or more.
+const LONGEST_MARK: usize = 20;
 /// Names that the supervisor is told.
 const MOST_NAMES: usize = 12;
 
@@ -81,7 +96,7 @@ impl Piped {
             return Ok(Self::Nothing);
         }
         match String::from_utf8(bytes) {
-            Ok(text) if !text.contains('\0') && !text.starts_with("%PDF-") => Ok(Self::Text(text)),
+            Ok(text) if is_plain(&text) => Ok(Self::Text(text)),
             other => {
                 let bytes = other.map_or_else(|error| error.into_bytes(), String::into_bytes);
                 let kept = tempfile::tempdir()
@@ -109,6 +124,12 @@ impl Piped {
             }
         }
     }
+}
+
+/// Whether a text can be taken as it stands: what is written for programs is read as a file is.
+fn is_plain(text: &str) -> bool {
+    let start: String = text.trim_start().chars().take(LONGEST_MARK).collect::<String>().to_lowercase();
+    !text.contains('\0') && MARKS.iter().all(|mark| !start.starts_with(mark))
 }
 
 impl Task<'_> {

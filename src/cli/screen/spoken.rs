@@ -10,7 +10,8 @@ pub(crate) enum Face {
 }
 
 /// Words of jobs, and those of people in their place. `--remote` and others are commands in a conversation.
-const WORDS: [(&str, &str); 17] = [
+const WORDS: [(&str, &str); 18] = [
+    ("use the client type llama_cpp", "take a worker in this process, --local llama_cpp/FILE.gguf"),
     ("set local_client.kwargs.temperature to 0, or a seed", "take a worker that can: --local MODEL"),
     (
         "raise remote_client.kwargs.max_tokens, or use a model that says less as remote_client",
@@ -104,13 +105,21 @@ fn without_place(text: &str) -> String {
     }
 }
 
-/// `text` without the other way to give what a variable gives: `, or kwargs.api_key in the job`.
+/// `text` without the other way to give what a variable gives: ` or kwargs.api_key in the job`.
 fn without_key(text: &str) -> String {
-    let Some((before, rest)) = text.split_once(", or kwargs.") else { return text.to_owned() };
-    match rest.split_once(" in the job") {
-        Some((_, behind)) => before.to_owned() + behind.strip_prefix(',').unwrap_or(behind),
-        None => text.to_owned(),
+    let mut parts = text.split(" or kwargs.");
+    let mut kept = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let behind = part.trim_start_matches(|c: char| c.is_ascii_alphanumeric() || c == '_');
+        if behind.len() == part.len() {
+            kept += " or kwargs.";
+        } else if kept.ends_with(',') {
+            kept.pop();
+        }
+        let behind = behind.strip_prefix(" in the job").unwrap_or(behind);
+        kept += behind.strip_prefix(", to a valid key").map_or(behind, |_| behind.trim_start_matches(','));
     }
+    kept
 }
 
 #[cfg(test)]
@@ -155,6 +164,16 @@ mod tests {
                 "raise the budget in minions.toml, or lower /rounds",
             ),
             ("minions ask --remote anthropic \"Who?\"", "minions ask --remote anthropic \"Who?\"", ""),
+            (
+                "Check the network, or name its address in OPENAI_BASE_URL or kwargs.base_url.",
+                "Check the network, or name its address in OPENAI_BASE_URL.",
+                "",
+            ),
+            (
+                "or name the address of a server in OLLAMA_HOST or kwargs.base_url (seen from a container)",
+                "or name the address of a server in OLLAMA_HOST (seen from a container)",
+                "",
+            ),
             ("a sentence, or kwargs. and nothing", "a sentence, or kwargs. and nothing", ""),
         ] {
             assert_eq!(words(told, Face::CommandLine), on_the_command_line);

@@ -81,8 +81,9 @@ fn written(row: Row) -> (String, bool) {
     let mut text = String::new();
     let mut cells = false;
     let mut before: Option<&Word> = None;
-    for word in &words {
-        let figure = before.and_then(|before| raised(word, before, y));
+    for (word, next) in words.iter().zip(words.iter().skip(1).map(Some).chain([None])) {
+        let figure = before.and_then(|before| raised(word, before, word.x0 - before.x1, y));
+        let figure = figure.or_else(|| next.and_then(|next| raised(word, next, next.x0 - word.x1, y)));
         if let Some(before) = before {
             let (last, first) = (before.text.chars().next_back(), word.text.chars().next());
             let unspaced = last.is_some_and(is_unspaced) && first.is_some_and(is_unspaced);
@@ -114,13 +115,14 @@ fn usual_gap(words: &[Word]) -> f32 {
     gaps.get(gaps.len() / 2).copied().unwrap_or(0.0)
 }
 
-/// A figure that is raised or lowered behind a word, written so that it is not taken for a part of it.
-fn raised(word: &Word, before: &Word, y: f32) -> Option<String> {
-    let attached = word.x0 - before.x1 < NEAR * before.size && word.size <= SMALLER * before.size;
-    let (highest, lowest) = (y.min(before.y), y.max(before.y));
-    let rise = match attached && is_figure(&word.text) {
-        true if highest - word.y > RAISED * before.size => Rise::Raised,
-        true if word.y - lowest > LOWERED * before.size => Rise::Lowered,
+/// A figure that is raised or lowered beside another word, at this distance from it, written so that it is not taken for
+/// a part of that.
+fn raised(word: &Word, other: &Word, gap: f32, y: f32) -> Option<String> {
+    let is_beside = gap < NEAR * other.size && word.size <= SMALLER * other.size;
+    let (highest, lowest) = (y.min(other.y), y.max(other.y));
+    let rise = match is_beside && is_figure(&word.text) {
+        true if highest - word.y > RAISED * other.size => Rise::Raised,
+        true if word.y - lowest > LOWERED * other.size => Rise::Lowered,
         _ => Rise::Level,
     };
     rise.written(&word.text)
@@ -214,6 +216,12 @@ mod tests {
             ("an exponent", vec![word("10", 0.0, 10.0), raised("-3", 11.8, 16.0)], "10⁻³"),
             ("an exponent with a dash", vec![word("10", 0.0, 10.0), raised("–12", 10.5, 18.0)], "10⁻¹²"),
             ("an exponent at a distance", vec![word("10", 0.0, 10.0), raised("-3", 13.8, 18.0)], "10 ⁻³"),
+            ("a mark before its note", vec![raised("1", 0.0, 3.0), word("See", 3.5, 18.0)], "¹See"),
+            (
+                "a mark before its sentence",
+                vec![word("(2)", 0.0, 12.0), raised("1", 20.0, 23.0), word("If", 23.5, 31.0)],
+                "(2) ¹If",
+            ),
             ("a sum as exponent", vec![word("x", 0.0, 5.0), raised("n+1", 5.5, 14.0)], "xⁿ⁺¹"),
             (
                 "what follows an exponent",

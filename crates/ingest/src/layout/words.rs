@@ -65,18 +65,18 @@ pub(crate) fn words(glyphs: &[Glyph]) -> Vec<Word> {
         if glyph.letter == ' ' {
             if let Some(mut word) = open.take() {
                 word.word.spaced = true;
-                word.end(draws_spaces, &mut words);
+                word.end(&mut words);
             }
             continue;
         }
         if !open.as_mut().is_some_and(|word| word.takes(glyph))
-            && let Some(word) = open.replace(Open::new(glyph))
+            && let Some(word) = open.replace(Open::new(glyph, draws_spaces))
         {
-            word.end(draws_spaces, &mut words);
+            word.end(&mut words);
         }
     }
     if let Some(word) = open {
-        word.end(draws_spaces, &mut words);
+        word.end(&mut words);
     }
     words
 }
@@ -85,7 +85,9 @@ pub(crate) fn words(glyphs: &[Glyph]) -> Vec<Word> {
 struct Open {
     word: Word,
     last: Glyph,
-    /// Its letters but for the first. Empty if it runs from right to left.
+    /// Whether its page draws spaces.
+    draws_spaces: bool,
+    /// Its letters but for the first. Empty if its page draws spaces, or it runs from right to left.
     joints: Vec<Joint>,
 }
 
@@ -101,7 +103,7 @@ struct Joint {
 }
 
 impl Open {
-    fn new(glyph: &Glyph) -> Self {
+    fn new(glyph: &Glyph, draws_spaces: bool) -> Self {
         let word = Word {
             text: glyph.letter.to_string(),
             x0: glyph.x,
@@ -110,14 +112,14 @@ impl Open {
             size: glyph.size,
             spaced: false,
         };
-        Self { word, last: *glyph, joints: Vec::new() }
+        Self { word, last: *glyph, draws_spaces, joints: Vec::new() }
     }
 
     /// Ends the word, parted where it is more than one, as the gaps within it are of two kinds.
-    fn end(self, draws_spaces: bool, words: &mut Vec<Word>) {
+    fn end(self, words: &mut Vec<Word>) {
         let close = self.joints.iter().filter(|joint| joint.gap <= CLOSE).count();
         let mut word = self.word;
-        if draws_spaces || 5 * close < 3 * self.joints.len() {
+        if 5 * close < 3 * self.joints.len() {
             return words.push(word);
         }
         let parts =
@@ -184,7 +186,9 @@ impl Open {
         let end = glyph.x + glyph.advance;
         let gap = glyph.x - x1;
         if gap >= -BACK * em && gap <= word_gap(self.word.text.chars().next_back(), Some(glyph.letter)) * em {
-            self.joints.push(Joint { at: self.word.text.len(), gap: gap / em, x1, x0: glyph.x });
+            if !self.draws_spaces {
+                self.joints.push(Joint { at: self.word.text.len(), gap: gap / em, x1, x0: glyph.x });
+            }
             self.word.text.push(glyph.letter);
             self.word.x1 = x1.max(end);
             return true;
