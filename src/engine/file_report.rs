@@ -108,7 +108,11 @@ pub(super) fn has_lost(reports: &[FileReport], folders: &[FolderReport]) -> bool
 
 /// What the user has to know: what was left out, what is not whole, and which pages nobody read.
 pub(super) fn warnings(reports: &[FileReport], folders: &[FolderReport]) -> Vec<String> {
-    let left_out: Vec<&str> = reports.iter().filter_map(|file| file.left_out.as_deref()).collect();
+    let missing = |lost: bool| {
+        reports.iter().filter(move |file| file.lost == lost).filter_map(|file| file.left_out.as_deref())
+    };
+    let left_out: Vec<&str> = missing(true).collect();
+    let passed_over: Vec<&str> = missing(false).collect();
     let notes =
         reports.iter().flat_map(|file| file.notes.iter().map(move |note| format!("{}: {note}", file.name)));
     let notes: Vec<String> = notes.collect();
@@ -116,6 +120,9 @@ pub(super) fn warnings(reports: &[FileReport], folders: &[FolderReport]) -> Vec<
     let mut told: Vec<String> = folders.iter().map(folder).collect();
     if !left_out.is_empty() {
         told.push(format!("{} left out: {}", were(left_out.len()), some(&left_out)));
+    }
+    if !passed_over.is_empty() {
+        told.push(some(&passed_over));
     }
     told.extend(notes.iter().take(TOLD).cloned());
     if let Some(more) = notes.len().checked_sub(TOLD + 1) {

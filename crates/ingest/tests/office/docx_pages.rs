@@ -109,3 +109,12 @@ fn what_is_left_out_is_said() {
         read.notes
     );
 }
+
+#[test]
+fn what_is_hidden_in_headers_and_notes_is_said() {
+    let hidden = "<w:p><w:r><w:rPr><w:vanish/></w:rPr><w:t>x</w:t></w:r></w:p>";
+    let changed = "<w:footnote w:id='1'><w:p><w:ins><w:r><w:t>y</w:t></w:r></w:ins></w:p></w:footnote>";
+    let word = Word::of(&p("a")).part("header", hidden).part("footnotes", changed);
+    let notes = reading(word.zip().bytes()).notes;
+    assert!(notes[0].contains("tracked changes") && notes[1].contains("hidden text"), "{notes:?}");
+}

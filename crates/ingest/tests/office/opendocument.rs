@@ -126,6 +126,16 @@ fn tables_in_headers_and_notes_are_read() {
         reading(zip.bytes()).text,
         "Header: ACME | Secret\n\nGrew[1]\n[1] So:\n  ACME | Secret\n[comment: a b]"
     );
+    let hidden = styles.replace("ACME", "<text:span text:style-name='T'>ACME</text:span>").replace(
+        "<office:master-styles>",
+        "<office:styles><style:style style:name='T' style:family='text'><style:text-properties text:display='none'/>\
+         </style:style></office:styles><office:master-styles>",
+    );
+    let mut zip = file("text", "", &body);
+    zip.file("styles.xml", hidden.as_bytes());
+    let read = reading(zip.bytes());
+    assert!(read.text.starts_with("Header: | Secret"), "{}", read.text);
+    assert_eq!(read.notes, ["It has hidden text, which is left out."]);
 }
 
 #[test]

@@ -43,10 +43,12 @@ fn written(archive: &Archive<'_>, draft: &mut Draft) -> Result<(), Stop> {
     for part in parts("numbering") {
         optional(archive, &part.target, draft, |xml| numbering.read(xml))?;
     }
+    let mut seen = Seen::default();
     for part in ["footnotes", "endnotes", "comments"].into_iter().flat_map(parts) {
         let mut none = Notes::default();
         let mut body = body(&styles, &mut numbering, &mut none);
         optional(archive, &part.target, draft, |xml| read_notes(xml, &mut body, &mut notes))?;
+        seen.take(body.seen);
     }
     let mut drawn = HashMap::new();
     for (kind, read) in [("chart", charts::table as Drawn), ("diagramData", diagram)] {
@@ -69,6 +71,8 @@ fn written(archive: &Archive<'_>, draft: &mut Draft) -> Result<(), Stop> {
                     Ok(())
                 })
             })?;
+            // Pictures there are logos.
+            seen.take(Seen { pictures: 0, ..body.seen });
             let text = in_lines(&blocks);
             let line = format!("{name}: {text}");
             if text.chars().any(char::is_alphanumeric) && !furniture.contains(&line) {
@@ -87,7 +91,8 @@ fn written(archive: &Archive<'_>, draft: &mut Draft) -> Result<(), Stop> {
     let mut xml = Xml::open(archive, entry)?;
     let end = xml.each(|xml, _| body.blocks(xml, &mut sink));
     writer.end(body.seen.pages);
-    tell(draft, body.seen);
+    seen.take(body.seen);
+    tell(draft, seen);
     if xml.has_foreign_entities() {
         draft.note(ENTITIES);
     }

@@ -49,6 +49,17 @@ pub(super) struct Seen {
     pub(super) pictures: usize,
 }
 
+impl Seen {
+    /// Adds what was seen in another part.
+    pub(super) fn take(&mut self, other: Self) {
+        self.changes |= other.changes;
+        self.hidden |= other.hidden;
+        self.pages |= other.pages;
+        self.embedded |= other.embedded;
+        self.pictures += other.pictures;
+    }
+}
+
 impl<'d> Body<'d> {
     /// `boxed` reads the blocks of a text box.
     pub(super) fn new(

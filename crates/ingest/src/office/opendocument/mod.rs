@@ -36,7 +36,7 @@ fn written(archive: &Archive<'_>, draft: &mut Draft) -> Result<(), Stop> {
     // What stands on each page is read when the styles are known.
     optional(archive, "styles.xml", draft, |xml| read_styles(xml, &mut styles))?;
     optional(archive, CONTENT, draft, |xml| read_styles(xml, &mut styles))?;
-    let mut furniture = Vec::new();
+    let (mut furniture, mut seen) = (Vec::new(), Seen::default());
     let entry = archive.entry("styles.xml");
     if let Some(mut xml) = entry.map(|entry| Xml::open(archive, entry)).transpose()? {
         let mut body = body(archive, &styles, draft);
@@ -46,12 +46,12 @@ fn written(archive: &Archive<'_>, draft: &mut Draft) -> Result<(), Stop> {
             Err(Stop::Damaged) => {}
             end => end?,
         }
+        (seen.changes, seen.hidden) = (body.seen.changes, body.seen.hidden);
     }
     let Some(entry) = archive.entry(CONTENT) else {
         return Err(Stop::Refused(Problem::Damaged("its main part is missing")));
     };
     let mut xml = Xml::open(archive, entry)?;
-    let mut seen = Seen::default();
     let end = xml.each(|xml, _| {
         xml.each(|xml, element| match element.name() {
             "body" => xml.each(|xml, kind| {
@@ -138,7 +138,7 @@ fn write_body(
             }
             _ => Ok(()),
         });
-        *seen = body.seen;
+        seen.take(body.seen);
         return end;
     }
     draft.push(&furniture.join("\n"))?;
@@ -148,7 +148,7 @@ fn write_body(
     let mut writer = Writer::new(draft);
     let end = body.blocks(xml, &mut |_, block| writer.block(&block));
     writer.end(body.seen.pages);
-    *seen = body.seen;
+    seen.take(body.seen);
     draft.take_notes(notes);
     end
 }

@@ -53,3 +53,15 @@ pub(super) struct Seen {
     pub(super) sheets: Vec<String>,
     pub(super) slides: Vec<String>,
 }
+
+impl Seen {
+    /// Adds what was seen in another part.
+    pub(super) fn take(&mut self, mut other: Self) {
+        self.changes |= other.changes;
+        self.hidden |= other.hidden;
+        self.pages |= other.pages;
+        self.collapsed |= other.collapsed;
+        self.sheets.append(&mut other.sheets);
+        self.slides.append(&mut other.slides);
+    }
+}
