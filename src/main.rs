@@ -33,6 +33,11 @@ use cli::{
 static ALLOCATOR: minions::sandbox::LimitedAllocator = minions::sandbox::LimitedAllocator;
 
 fn main() -> ExitCode {
+    // Memory may end before the command line is read.
+    if usage::may_owe_envelope() {
+        last_words::begin();
+        last_words::envelope_is_due();
+    }
     let exit = program();
     last_words::end();
     exit
@@ -137,8 +142,9 @@ fn caught(work: Work, options: RunOptions, redactor: &Redactor) -> Result<RunOut
 
 fn run(work: Work, options: RunOptions, redactor: &Redactor) -> Result<RunOutcome, Failure> {
     last_words::begin();
-    if work.owes_envelope() {
-        last_words::envelope_is_due();
+    match work.owes_envelope() {
+        true => last_words::envelope_is_due(),
+        false => drop(last_words::take_over()),
     }
     let interrupt = Interrupt::listen();
     let environment = Environment::of_process();

@@ -8,8 +8,11 @@ use clap::CommandFactory;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 
 use minions::error::Failure;
+use minions::runtimes::ollama;
+use minions::{reader, sandbox};
 
 use super::args::Cli;
+use super::container;
 use super::screen::{in_words, start_line};
 use super::shell::shell_word;
 
@@ -157,6 +160,34 @@ fn is_of_batch(error: &clap::Error) -> bool {
     error.kind() == ErrorKind::UnknownArgument && has("batch") && !has("run")
 }
 
+/// The commands that answer no job, or, as `ask` and `batch`, seldom with an envelope.
+const WITHOUT_ENVELOPE: [&str; 19] = [
+    "ask",
+    "batch",
+    "completions",
+    container::COMMAND,
+    "demo",
+    "doctor",
+    "health",
+    "logs",
+    "man",
+    "models",
+    ollama::WATCHDOG_COMMAND,
+    "providers",
+    reader::CHILD_COMMAND,
+    sandbox::CHILD_COMMAND,
+    "schema",
+    "sessions",
+    "version",
+    "help",
+    "--help",
+];
+
+/// Whether stdout may be owed an envelope, as far as the first word tells.
+pub(crate) fn may_owe_envelope() -> bool {
+    std::env::args_os().nth(1).is_none_or(|first| WITHOUT_ENVELOPE.iter().all(|name| first != *name))
+}
+
 /// Whether stdout is owed an envelope though the command line can't be used.
 pub(crate) fn owes_envelope() -> bool {
     let words: Vec<_> = std::env::args_os().skip(1).collect();
@@ -215,4 +246,17 @@ pub(crate) fn file_or_word(file: Option<PathBuf>, is_run: bool) -> Result<Option
 
 fn help() -> String {
     "`minions --help` shows what there is".to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_command_but_run_is_known_by_its_first_word() {
+        let command = Cli::command();
+        for name in command.get_subcommands().map(clap::Command::get_name) {
+            assert_eq!(WITHOUT_ENVELOPE.contains(&name), name != "run", "{name}");
+        }
+    }
 }
