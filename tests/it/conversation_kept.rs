@@ -156,7 +156,7 @@ fn what_was_stopped_or_forgotten_was_paid_all_the_same() {
     terminal.send("What is the slow thing?\r");
     terminal.shows("Answer slow of");
     terminal.send("\u{3}");
-    terminal.shows("stopped; /retry asks again");
+    terminal.shows("stopped; /retry asks again>");
     say(&terminal, "/egress", "besides your own words");
     say(&terminal, "/cost", "in this conversation:");
     assert!(!terminal.screen().contains("nothing left"), "{}", terminal.screen());
