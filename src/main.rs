@@ -12,6 +12,7 @@ use minions::chat::secrets::Redactor;
 use minions::config::Environment;
 use minions::envelope::Envelope;
 use minions::error::{Exit, Failure};
+use minions::memory;
 use minions::reader;
 use minions::runtimes::ollama;
 use minions::sandbox;
@@ -107,9 +108,8 @@ fn program() -> ExitCode {
         Err(Err(exit)) => return exit,
     };
     // Before anything is read or opened, since it begins the program anew.
-    #[cfg(feature = "embedded")]
     if asked.is_ok() {
-        cli::openmp::reexec_with_passive_wait();
+        cli::begin_anew::begin_anew();
     }
     let outcome = asked.and_then(|(work, options)| caught(work, options, &redactor));
     let envelope = match outcome {
@@ -146,6 +146,7 @@ fn run(work: Work, options: RunOptions, redactor: &Redactor) -> Result<RunOutcom
         true => last_words::envelope_is_due(),
         false => drop(last_words::take_over()),
     }
+    memory::check_start()?;
     let interrupt = Interrupt::listen();
     let environment = Environment::of_process();
     environment.credentials().for_each(|secret| redactor.learn(&secret));
