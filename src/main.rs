@@ -146,8 +146,7 @@ fn run(work: Work, options: RunOptions, redactor: &Redactor) -> Result<RunOutcom
         true => last_words::envelope_is_due(),
         false => drop(last_words::take_over()),
     }
-    memory::check_start()?;
-    let interrupt = Interrupt::listen();
+    let interrupt = memory::check_start().map(|()| Interrupt::listen());
     let environment = Environment::of_process();
     environment.credentials().for_each(|secret| redactor.learn(&secret));
     let volume = match &work {
@@ -161,7 +160,7 @@ fn run(work: Work, options: RunOptions, redactor: &Redactor) -> Result<RunOutcom
         return Ok(RunOutcome::Told(failure.kind.exit()));
     }
     let interrupt =
-        interrupt.map_err(|error| machine::not_started("the signals can't be listened to", &error))?;
+        interrupt?.map_err(|error| machine::not_started("the signals can't be listened to", &error))?;
     let most_jobs = machine::prepare()?;
     let runtime = machine::runtime()?;
     let program = own_program();
