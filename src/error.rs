@@ -197,6 +197,8 @@ impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.hint {
             // The words of a server, and a quote, may end with a full stop of their own.
+            // The mark of a text that was cut off stays: what a cut has left of a credential is known by it.
+            Some(hint) if self.message.ends_with("...") => write!(f, "{} Hint: {hint}", self.message),
             Some(hint) => write!(f, "{}. Hint: {hint}", self.message.trim_end_matches('.')),
             None => f.write_str(&self.message),
         }
