@@ -140,10 +140,7 @@ fn remedy(error: &clap::Error) -> String {
 
 /// The subcommand on the command line, unless it is `run`, which may be left out.
 fn subcommand() -> Option<String> {
-    let first = std::env::args().nth(1)?;
-    let command = Cli::command();
-    let mut names = command.get_subcommands().map(clap::Command::get_name).filter(|name| *name != "run");
-    names.any(|name| name == first).then_some(first)
+    std::env::args().nth(1).filter(|first| !first.starts_with('-') && WITHOUT_ENVELOPE.contains(&&**first))
 }
 
 /// Whether the unknown option is one of `batch` alone.

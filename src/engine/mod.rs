@@ -169,7 +169,8 @@ impl Engine {
     /// [`FailureKind::Input`] for a side that cannot be used as the job has it (a missing key, an unusable address), or
     /// for a file that can't be read.
     pub async fn estimate(&self, job: &Job) -> Result<JobEstimate, Failure> {
-        let away = clients::check(job, &self.0)?;
+        clients::check(job, &self.0)?;
+        let away = clients::away(job, &self.0)?;
         let job = session_turn::with_files(Arc::new(job.clone()), &self.0.config.environment).await?;
         let events = self.events(Vec::new(), None);
         let job = same_files::once(job, &events).await;
@@ -183,7 +184,7 @@ impl Engine {
     /// # Errors
     /// [`FailureKind::Input`] for a side that cannot be used as the job has it.
     pub fn documents_go_to(&self, job: &Job) -> Result<Option<String>, Failure> {
-        Ok(clients::check(job, &self.0)?.worker)
+        Ok(clients::away(job, &self.0)?.worker)
     }
 
     /// The documents of a job: its own, and those of its files, read as for a run.

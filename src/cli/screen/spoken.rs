@@ -38,8 +38,9 @@ const WORDS: [(&str, &str); 18] = [
     ("raise budget.remote_tokens or lower max_rounds", "raise the budget in minions.toml, or lower --rounds"),
     ("raise budget.usd or lower max_rounds", "raise the budget in minions.toml, or lower --rounds"),
     (
-        "raise budget.deadline_s, lower max_rounds, or use a faster local model",
-        "raise the deadline in minions.toml, lower --rounds, or take a faster worker: --local MODEL",
+        "raise budget.deadline_s, give fewer or smaller documents, lower max_rounds, or use a faster local model",
+        "raise the deadline in minions.toml, give fewer or smaller documents, lower --rounds, or take a faster worker: \
+         --local MODEL",
     ),
     (
         "set kwargs.api_key in the job",
@@ -124,7 +125,34 @@ fn without_key(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use super::*;
+
+    /// The sources below `folder`, without the table itself, and with strings of several lines as one.
+    fn sources(folder: &Path, text: &mut String) {
+        for entry in std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
+            if entry.is_dir() {
+                sources(&entry, text);
+            } else if entry.extension().is_some_and(|end| end == "rs") && !entry.ends_with("screen/spoken.rs")
+            {
+                let source = std::fs::read_to_string(&entry).unwrap();
+                let mut parts = source.split("\\\n");
+                text.push_str(parts.next().unwrap_or_default());
+                parts.for_each(|part| text.push_str(part.trim_start()));
+            }
+        }
+    }
+
+    #[test]
+    fn each_of_these_words_is_said_somewhere() {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+        let mut said = String::new();
+        ["src", "crates"].iter().for_each(|folder| sources(&root.join(folder), &mut said));
+        for (of_a_job, _) in WORDS {
+            assert!(said.contains(of_a_job), "nothing says {of_a_job:?} any more");
+        }
+    }
 
     #[test]
     fn who_wrote_no_job_is_told_of_none() {

@@ -184,16 +184,20 @@ fn budget(job: &Job) -> Arc<SpendingBudget> {
     }))
 }
 
-/// Checks the sides of `job`, as far as that needs no call, and gives whether what the supervisor is told leaves this
-/// machine, as far as its addresses say.
+/// Checks the sides of `job`, as far as that needs no call.
 ///
 /// # Errors
 /// [`FailureKind::Input`] for a missing key or an unusable address.
-pub(super) fn check(job: &Job, shared: &SharedResources) -> Result<Away, Failure> {
+pub(super) fn check(job: &Job, shared: &SharedResources) -> Result<(), Failure> {
     let (worker, supervisor) = sides(job, &shared.config.environment, shared.is_for_many())?;
     supervisor.check(shared)?;
     worker.check(shared)?;
-    worker.check_embedder(job)?;
+    worker.check_embedder(job)
+}
+
+/// Where the sides of `job` are. Makes no client.
+pub(super) fn away(job: &Job, shared: &SharedResources) -> Result<Away, Failure> {
+    let (worker, supervisor) = sides(job, &shared.config.environment, shared.is_for_many())?;
     Ok(Away {
         supervisor: supervisor.base_urls.iter().any(|url| supervisor.is_remote(url, false)),
         worker: worker.base_urls.iter().find(|url| worker.is_remote(url, worker.is_cloud())).cloned(),
