@@ -107,6 +107,21 @@ pub struct Spent {
     pub local: Usage,
     /// Dollars for `remote`.
     pub usd: Option<f64>,
+    /// What had left this machine.
+    pub left: Left,
+}
+
+/// What left this machine, in sums.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Left {
+    /// Bytes of all request bodies.
+    pub bytes: usize,
+    /// Bytes of them that are not the job's own words.
+    pub other_bytes: usize,
+    /// Characters of the documents that were recognised in them, each counted once.
+    pub context_chars: usize,
+    /// Characters of the documents.
+    pub of_context_chars: usize,
 }
 
 /// Why a job has no answer.
@@ -182,6 +197,8 @@ impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.hint {
             // The words of a server, and a quote, may end with a full stop of their own.
+            // The mark of a text that was cut off stays: what a cut has left of a credential is known by it.
+            Some(hint) if self.message.ends_with("...") => write!(f, "{} Hint: {hint}", self.message),
             Some(hint) => write!(f, "{}. Hint: {hint}", self.message.trim_end_matches('.')),
             None => f.write_str(&self.message),
         }

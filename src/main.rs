@@ -12,6 +12,7 @@ use minions::chat::secrets::Redactor;
 use minions::config::Environment;
 use minions::envelope::Envelope;
 use minions::error::{Exit, Failure};
+use minions::memory;
 use minions::reader;
 use minions::runtimes::ollama;
 use minions::sandbox;
@@ -33,6 +34,11 @@ use cli::{
 static ALLOCATOR: minions::sandbox::LimitedAllocator = minions::sandbox::LimitedAllocator;
 
 fn main() -> ExitCode {
+    // Memory may end before the command line is read.
+    if usage::may_owe_envelope() {
+        last_words::begin();
+        last_words::envelope_is_due();
+    }
     let exit = program();
     last_words::end();
     exit
@@ -106,9 +112,8 @@ fn program() -> ExitCode {
         Err(Err(exit)) => return exit,
     };
     // Before anything is read or opened, since it begins the program anew.
-    #[cfg(feature = "embedded")]
     if asked.is_ok() {
-        cli::openmp::reexec_with_passive_wait();
+        cli::begin_anew::begin_anew();
     }
     let outcome = asked.and_then(|(work, options)| caught(work, options, &redactor));
     let envelope = match outcome {
@@ -141,10 +146,11 @@ fn caught(work: Work, options: RunOptions, redactor: &Redactor) -> Result<RunOut
 
 fn run(work: Work, options: RunOptions, redactor: &Redactor) -> Result<RunOutcome, Failure> {
     last_words::begin();
-    if work.owes_envelope() {
-        last_words::envelope_is_due();
+    match work.owes_envelope() {
+        true => last_words::envelope_is_due(),
+        false => drop(last_words::take_over()),
     }
-    let interrupt = Interrupt::listen();
+    let interrupt = memory::check_start().map(|()| Interrupt::listen());
     let environment = Environment::of_process();
     environment.credentials().for_each(|secret| redactor.learn(&secret));
     let volume = match &work {
@@ -158,7 +164,7 @@ fn run(work: Work, options: RunOptions, redactor: &Redactor) -> Result<RunOutcom
         return Ok(RunOutcome::Told(failure.kind.exit()));
     }
     let interrupt =
-        interrupt.map_err(|error| machine::not_started("the signals can't be listened to", &error))?;
+        interrupt?.map_err(|error| machine::not_started("the signals can't be listened to", &error))?;
     let most_jobs = machine::prepare()?;
     let runtime = machine::runtime()?;
     let program = own_program();

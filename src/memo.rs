@@ -35,6 +35,8 @@ pub(crate) struct Memo {
     /// The model, and how its replies are generated.
     settings: String,
     redactor: Redactor,
+    /// Whether what it knows is asked again.
+    is_renewed: bool,
     recalled: AtomicUsize,
     kept: AtomicUsize,
     asked: AtomicUsize,
@@ -74,6 +76,7 @@ impl Memo {
             dir,
             settings,
             redactor,
+            is_renewed: false,
             recalled,
             kept,
             asked,
@@ -81,6 +84,11 @@ impl Memo {
             broken: OnceLock::new(),
             is_told: AtomicBool::new(false),
         }
+    }
+
+    /// The same, whose answers are asked again and replaced.
+    pub(crate) fn renewed(self) -> Self {
+        Self { is_renewed: true, ..self }
     }
 
     /// What `request` is known by: its messages hold chunk, task and prompt.
@@ -104,7 +112,7 @@ impl Memo {
     /// The answer that was kept. Blocks.
     pub(crate) fn recall(&self, key: &Key) -> Option<Remembered> {
         let path = self.path(key);
-        let is_there = path.symlink_metadata().is_ok();
+        let is_there = !self.is_renewed && path.symlink_metadata().is_ok();
         let answer = is_there.then(|| read(&path)).flatten();
         let count = if answer.is_some() { &self.recalled } else { &self.asked };
         count.fetch_add(1, Relaxed);
@@ -257,6 +265,18 @@ mod tests {
             (mode(&path), mode(path.parent().unwrap()), mode(&dir.path().join("memo"))),
             (0o600, 0o700, 0o700)
         );
+    }
+
+    #[test]
+    fn a_renewed_memo_asks_again_and_keeps_the_new_answer() {
+        let dir = tempfile::tempdir().unwrap();
+        let old = memo(dir.path(), "m");
+        let key = old.key(&request("a", 0));
+        old.keep(&key, &answer("old"));
+        let renewed = memo(dir.path(), "m").renewed();
+        assert_eq!((renewed.recall(&key), renewed.report().asked), (None, 1));
+        renewed.keep(&key, &answer("new"));
+        assert_eq!(memo(dir.path(), "m").recall(&key), Some(answer("new")));
     }
 
     #[test]

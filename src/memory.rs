@@ -11,6 +11,8 @@ use crate::error::Failure;
 const NOTICED: usize = 1 << 20;
 /// Bytes of memory for each byte of JSON that is read and parsed.
 pub const OF_JSON: u64 = 2;
+/// Bytes of address space that the program takes when it begins: the stacks of its threads, and what these allocate.
+const START: u64 = 24 << 20;
 /// The same for a job: its documents, what is sent of them, its log and its envelope.
 pub const OF_A_JOB: u64 = 5;
 
@@ -34,6 +36,22 @@ pub fn check(bytes: usize, for_a_byte: u64) -> Result<(), Failure> {
             ))
             .hint("give the process more memory (`ulimit -v`, or the container's limit), or split the documents"))
         }
+        _ => Ok(()),
+    }
+}
+
+/// Whether this process may take what it needs to begin at all: its threads can't say that they lack room.
+///
+/// # Errors
+/// [`FailureKind::System`](crate::error::FailureKind::System), naming what is needed and what there is.
+pub fn check_start() -> Result<(), Failure> {
+    match of_process() {
+        Some(left) if left < START => Err(Failure::system(format!(
+            "this process may take {} MB more of address space, and needs {} MB to begin",
+            left >> 20,
+            START >> 20
+        ))
+        .hint("raise the limit: `ulimit -v`")),
         _ => Ok(()),
     }
 }

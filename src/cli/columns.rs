@@ -1,11 +1,23 @@
 //! Tables and paragraphs for people, within so many columns.
 
-/// The columns that tables and paragraphs keep to.
+use std::io::{self, IsTerminal};
+
+use super::screen;
+
+/// The most columns of tables and paragraphs.
 pub(crate) const WIDTH: usize = 100;
+/// The fewest, however narrow a terminal is.
+const NARROW: usize = 30;
+
+/// The columns that tables and paragraphs on stdout keep to: those of its terminal, if it is one and not wider than
+/// [`WIDTH`].
+pub(crate) fn width() -> usize {
+    let stdout = io::stdout();
+    if stdout.is_terminal() { screen::columns(stdout).clamp(NARROW, WIDTH) } else { WIDTH }
+}
 
 /// A table with a head, whose cells stand below each other, two spaces apart. A column that is empty below its head is left
-/// out. A row that is too long for [`WIDTH`] loses the end of its
-/// last cell.
+/// out. A row that is too long for the [`width`] loses its end.
 pub(crate) fn table(rows: &[Vec<String>]) -> String {
     let columns = rows.iter().map(Vec::len).max().unwrap_or_default();
     let is_filled =
@@ -14,10 +26,11 @@ pub(crate) fn table(rows: &[Vec<String>]) -> String {
     let wide =
         |column: usize| rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count()).max();
     let widths: Vec<usize> = filled.iter().map(|column| wide(*column).unwrap_or_default()).collect();
+    let most = width();
     let line = |row: &Vec<String>| {
         let cell = |column: &usize| row.get(*column).map(String::as_str).unwrap_or_default();
         let cells = filled.iter().map(cell).zip(&widths).map(|(cell, width)| format!("{cell:width$}"));
-        format!("{}\n", cut(cells.collect::<Vec<_>>().join("  ").trim_end(), WIDTH))
+        format!("{}\n", cut(cells.collect::<Vec<_>>().join("  ").trim_end(), most))
     };
     rows.iter().map(line).collect()
 }
@@ -31,12 +44,13 @@ pub(crate) fn cut(text: &str, width: usize) -> String {
     format!("{}...", start.trim_end())
 }
 
-/// `text` in lines of at most [`WIDTH`] columns, each behind `indent` spaces but the first. Words are not broken.
+/// `text` in lines of the [`width`], each behind `indent` spaces but the first. Words are not broken.
 pub(crate) fn wrapped(text: &str, indent: usize) -> String {
+    let most = width();
     let mut lines = vec![String::new()];
     for word in text.split_whitespace() {
         let line = lines.last().map_or(0, |line| line.chars().count());
-        if line > 0 && indent + line + 1 + word.chars().count() > WIDTH {
+        if line > 0 && indent + line + 1 + word.chars().count() > most {
             lines.push(String::new());
         }
         if let Some(line) = lines.last_mut() {

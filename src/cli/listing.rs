@@ -2,11 +2,11 @@
 //!
 //! In: how it is to be shown. Out: text on stdout for people, or JSON. There is no job, so there is no envelope.
 
-use std::io::{self, Write};
 use std::process::ExitCode;
 
 use serde_json::{Value, json};
 
+use super::stdout;
 use minions::chat::providers::{PROVIDERS, Provider, Source};
 use minions::config::{Environment, KeyState};
 
@@ -14,18 +14,12 @@ use minions::config::{Environment, KeyState};
 pub(crate) fn providers(as_json: bool) -> ExitCode {
     let environment = Environment::of_process();
     let text = if as_json { in_json(&environment) } else { in_columns(&environment) };
-    match io::stdout().lock().write_all(text.as_bytes()) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(_) => ExitCode::FAILURE,
-    }
+    stdout::print(&text)
 }
 
 /// `minions version`.
 pub(crate) fn version() -> ExitCode {
-    match writeln!(io::stdout().lock(), "minions {}", env!("CARGO_PKG_VERSION")) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(_) => ExitCode::FAILURE,
-    }
+    stdout::print(concat!("minions ", env!("CARGO_PKG_VERSION"), "\n"))
 }
 
 fn in_json(environment: &Environment) -> String {

@@ -16,7 +16,7 @@ use tracing_subscriber::registry::LookupSpan;
 use minions::chat::secrets::Redactor;
 use minions::config::{self, Environment};
 
-use super::screen::{Terminal, clean, start_line};
+use super::screen::{Terminal, clean, start_line, without_job_words};
 
 /// What one job tells.
 const OF_A_JOB: &str = "minions=info";
@@ -114,6 +114,7 @@ where
         };
         let mut text = String::new();
         context.field_format().format_fields(Writer::new(&mut text), event)?;
+        let text = without_job_words(&text);
         match line.has_ansi_escapes() {
             true => writeln!(line, "\x1b[{colour}m{what}:\x1b[0m {}", clean(&text)),
             false => writeln!(line, "{what}: {}", clean(&text)),

@@ -2,12 +2,13 @@
 //!
 //! In: the command line as clap has it. Out: scripts, pages or JSON.
 
-use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, ValueEnum};
 
+use super::{screen, stdout};
+use minions::error::Failure;
 use minions::job;
 use minions::words;
 
@@ -47,7 +48,7 @@ pub(crate) fn completions(options: &CompletionsOptions, all: &clap::Command) -> 
     };
     let mut script = Vec::new();
     clap_complete::generate(shell, &mut shown(all), "minions", &mut script);
-    written(&script)
+    stdout::print(&script)
 }
 
 /// `minions man`.
@@ -56,7 +57,7 @@ pub(crate) fn man(options: &ManOptions, all: &clap::Command) -> ExitCode {
     let Some(dir) = &options.dir else {
         let mut page = Vec::new();
         return match clap_mangen::Man::new(command).render(&mut page) {
-            Ok(()) => written(&page),
+            Ok(()) => stdout::print(&page),
             Err(error) => failed(&format!("the page can't be made: {error}")),
         };
     };
@@ -71,7 +72,7 @@ pub(crate) fn man(options: &ManOptions, all: &clap::Command) -> ExitCode {
 
 /// `minions schema`.
 pub(crate) fn schema() -> ExitCode {
-    written(format!("{:#}\n", job::json_schema()).as_bytes())
+    stdout::print(format!("{:#}\n", job::json_schema()).as_bytes())
 }
 
 /// The command line `all` without what minions starts itself.
@@ -101,15 +102,6 @@ fn shown(all: &clap::Command) -> clap::Command {
         .fold(shown, |shown, command| shown.subcommand(command.clone()))
 }
 
-fn written(bytes: &[u8]) -> ExitCode {
-    match io::stdout().lock().write_all(bytes) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(_) => ExitCode::FAILURE,
-    }
-}
-
 fn failed(problem: &str) -> ExitCode {
-    // A closed stderr changes nothing: the exit code tells.
-    let _ = writeln!(io::stderr().lock(), "error: {problem}");
-    ExitCode::FAILURE
+    ExitCode::from(screen::tell(&Failure::system(problem)) as u8)
 }

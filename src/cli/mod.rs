@@ -5,6 +5,7 @@
 pub(crate) mod args;
 pub(crate) mod ask;
 mod batch;
+pub(crate) mod begin_anew;
 pub(crate) mod columns;
 mod container;
 mod conversation;
@@ -24,8 +25,6 @@ pub(crate) mod machine;
 pub(crate) mod manual;
 pub(crate) mod models;
 mod narrator;
-#[cfg(feature = "embedded")]
-pub(crate) mod openmp;
 pub(crate) mod options;
 mod outcome;
 pub(crate) mod program;
@@ -37,6 +36,7 @@ mod screen;
 mod servers;
 pub(crate) mod service;
 pub(crate) mod sessions;
+mod shell;
 pub(crate) mod stdout;
 mod sync;
 pub(crate) mod usage;

@@ -2,7 +2,6 @@
 //!
 //! In: the environment, the settings, what answers on this machine, the GGUF files in `models/`. Out: a table or JSON.
 
-use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -22,6 +21,7 @@ use minions::settings::{PRICE_TABLE, Settings};
 use super::columns::{bytes, table};
 use super::servers::{self, Server};
 use super::waiting::wait_for;
+use super::{screen, stdout};
 
 /// The folder of GGUF files.
 const FOLDER: &str = "models";
@@ -59,22 +59,19 @@ pub(crate) fn run(options: &ModelsOptions) -> ExitCode {
     let settings = found.and_then(|dir| Settings::load(&Environment::of_process(), &dir));
     let settings = match settings {
         Ok(settings) => settings,
-        Err(failure) => {
-            let _ = writeln!(io::stderr().lock(), "error: {failure}");
-            return ExitCode::from(failure.kind.exit() as u8);
-        }
+        Err(failure) => return ExitCode::from(screen::tell(&failure) as u8),
     };
     let environment = settings.environment();
     let Some(servers) = wait_for(servers::look(&environment)) else { return ExitCode::FAILURE };
-    let models = usable(&settings, &environment, &servers);
+    let models = match usable(&settings, &environment, &servers) {
+        Ok(models) => models,
+        Err(failure) => return ExitCode::from(screen::tell(&failure) as u8),
+    };
     let text = match options.json {
         true => format!("{:#}\n", serde_json::json!(models)),
         false => text(&models),
     };
-    match io::stdout().lock().write_all(text.as_bytes()) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(_) => ExitCode::FAILURE,
-    }
+    stdout::print(&text)
 }
 
 /// The GGUF files in `models/`, in order.
@@ -88,7 +85,13 @@ pub(crate) fn files() -> Vec<PathBuf> {
     files
 }
 
-fn usable(settings: &Settings, environment: &Environment, servers: &[Server]) -> Vec<Usable> {
+fn usable(
+    settings: &Settings,
+    environment: &Environment,
+    servers: &[Server],
+) -> Result<Vec<Usable>, Failure> {
+    let pair = settings.pair(None)?;
+    let usual_models = [&pair.local.model, &pair.remote.model];
     let mut all = Vec::new();
     for server in servers {
         let Answers::Server(surveyed) = &server.answers else { continue };
@@ -118,7 +121,9 @@ fn usable(settings: &Settings, environment: &Environment, servers: &[Server]) ->
         }
         let listed = PRICE_TABLE.iter().filter(|vendor| vendor.provider == provider.name);
         let listed = listed.flat_map(|vendor| vendor.rows.iter().map(|row| row.model));
-        let mut names: Vec<&str> = [provider.model].into_iter().chain(listed).collect();
+        let usual = usual_models.into_iter().filter(|usual| usual.provider == provider);
+        let usual = usual.filter_map(|usual| usual.model.as_deref());
+        let mut names: Vec<&str> = [provider.model].into_iter().chain(usual).chain(listed).collect();
         let mut seen = std::collections::BTreeSet::new();
         names.retain(|name| seen.insert(*name));
         all.extend(names.into_iter().map(|name| {
@@ -126,7 +131,7 @@ fn usable(settings: &Settings, environment: &Environment, servers: &[Server]) ->
             of(settings, &id, false, format!("{variable} is set"))
         }));
     }
-    all
+    Ok(all)
 }
 
 fn of(settings: &Settings, id: &ModelId, local: bool, place: String) -> Usable {

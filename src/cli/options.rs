@@ -25,7 +25,7 @@ pub(crate) struct RunOptions {
     #[arg(long, value_name = "DIR")]
     pub replay: Option<PathBuf>,
     /// Check a job, read its files, and estimate what it costs; no call is made.
-    #[arg(long)]
+    #[arg(long, conflicts_with_all = ["record", "replay", "events"])]
     pub dry_run: bool,
     /// Keep the worker's answers in DIR, and don't ask again what they answer (protocol minions).
     #[arg(long, value_name = "DIR", conflicts_with_all = ["record", "replay"])]
@@ -60,6 +60,16 @@ impl RunOptions {
             Volume::Normal if Terminal::of(&std::io::stderr()).can_redraw => Volume::Person,
             volume => volume,
         }
+    }
+
+    /// What is given and has no effect, as no call is made.
+    pub(crate) fn unused(&self) -> Vec<&'static str> {
+        let given = [
+            ("--max-egress-chars", self.max_egress_chars.is_some()),
+            ("--max-egress-bytes", self.max_egress_bytes.is_some()),
+            ("--memo", self.memo.is_some()),
+        ];
+        given.into_iter().filter(|(_, is_given)| self.dry_run && *is_given).map(|(name, _)| name).collect()
     }
 
     /// What the engine is told of them.

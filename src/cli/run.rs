@@ -67,6 +67,9 @@ impl Program {
         if let Work::Batch(_, options) = &work {
             options.deadline.into_iter().for_each(interrupt::end_after_deadline);
         }
+        for option in self.options.unused() {
+            tracing::warn!("{option} has no effect with --dry-run, which makes no call");
+        }
         let target = self.options.events.clone();
         let events = self.beside(deadline, move || target.as_ref().map(EventsFile::open).transpose()).await?;
         let (events, end): (Option<Arc<EventsFile>>, Option<EventsEnd>) = events.unzip();

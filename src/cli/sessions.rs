@@ -4,7 +4,6 @@
 //! is no envelope.
 
 use std::fmt::Write as _;
-use std::io::{self, Write as _};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -15,6 +14,8 @@ use minions::history::TurnStatus;
 use minions::sessions::{Contents, Name, SessionInfo, Sessions, TurnRecord};
 use minions::words::count;
 use serde_json::{Value, json};
+
+use super::{screen, stdout};
 
 /// Characters of a question that a list shows.
 const SHOWN: usize = 60;
@@ -80,14 +81,8 @@ impl Point {
 /// Does it.
 pub(crate) fn run(args: SessionsOptions) -> ExitCode {
     match told(args) {
-        Ok(text) => match io::stdout().lock().write_all(text.as_bytes()) {
-            Ok(()) => ExitCode::SUCCESS,
-            Err(_) => ExitCode::FAILURE,
-        },
-        Err(failure) => {
-            let _ = writeln!(io::stderr().lock(), "minions sessions: {failure}");
-            ExitCode::from(failure.kind.exit() as u8)
-        }
+        Ok(text) => stdout::print(&text),
+        Err(failure) => ExitCode::from(screen::tell(&failure) as u8),
     }
 }
 

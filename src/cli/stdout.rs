@@ -1,17 +1,21 @@
 //! Whether stdout can take what the program will write: asked before anything is read or spent.
 
 use std::fs::File;
-use std::io::{self, Seek};
+use std::io::{self, Seek, Write};
 use std::os::fd::AsFd;
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
+use std::process::ExitCode;
 
 use minions::error::Failure;
+use minions::words;
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::resource::{Resource, getrlimit};
 use nix::sys::statvfs::fstatvfs;
 use nix::unistd::write;
+
+use super::screen;
 
 /// Linux's number of `/dev/null`.
 const NULL_DEVICE: u64 = nix::sys::stat::makedev(1, 3);
@@ -48,6 +52,19 @@ pub(crate) fn check(out: impl AsFd, is_heard: bool) -> Result<(), Failure> {
         Err(error) => {
             tracing::debug!("what stdout can take is not known: {error}");
             Ok(())
+        }
+    }
+}
+
+/// Writes the text of a command that answers no job. What can't be written is told on stderr, unless the reader has gone.
+pub(crate) fn print(text: impl AsRef<[u8]>) -> ExitCode {
+    let mut stdout = io::stdout().lock();
+    match stdout.write_all(text.as_ref()).and_then(|()| stdout.flush()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::FAILURE,
+        Err(error) => {
+            let failure = Failure::system(format!("stdout can't be written to: {}", words::of_io(&error)));
+            ExitCode::from(screen::tell(&failure) as u8)
         }
     }
 }

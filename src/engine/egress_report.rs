@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use crate::error::Left;
 use crate::job::JobRole;
 
 /// The calls and passages that left this machine, in the envelope's field names.
@@ -58,6 +59,13 @@ pub struct EgressPassage {
     /// The document's name, if it has one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub source: Option<String>,
+}
+
+impl From<&EgressReport> for Left {
+    fn from(report: &EgressReport) -> Self {
+        let EgressReport { bytes, other_bytes, context_chars, of_context_chars, .. } = *report;
+        Self { bytes, other_bytes, context_chars, of_context_chars }
+    }
 }
 
 impl EgressReport {

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use serde_json::Value;
 
+use super::clients::Away;
 use super::file_report::FileReport;
 use super::files::JobFiles;
 use crate::documents::Document;
@@ -53,6 +54,9 @@ pub struct Leaves {
     /// `remote_only`: characters of the documents, all of which leave.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub context_chars: Option<usize>,
+    /// The address of a worker that is not on this machine: it reads the documents whole.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub documents_go_to: Option<String>,
 }
 
 /// A file of a job, as a dry run lists it.
@@ -77,8 +81,8 @@ pub struct FolderEstimate {
 }
 
 impl JobEstimate {
-    /// The estimate of `job`, whose files gave `files`. `leaves`: whether the supervisor is on another machine.
-    pub(super) fn of(job: &Job, read: &JobFiles, leaves: bool) -> Self {
+    /// The estimate of `job`, whose files gave `files`, with what is `away` from this machine.
+    pub(super) fn of(job: &Job, read: &JobFiles, away: Away) -> Self {
         let documents = &read.documents;
         let Count { tokens, method } = count(documents.iter().map(Document::as_ref).chain([&*job.task]));
         let rounds = u64::from(job.max_rounds);
@@ -108,13 +112,14 @@ impl JobEstimate {
                  and addresses were checked, no server was asked whether it is up and has the model"
             ),
             leaves: Leaves {
-                document_names: match leaves {
+                document_names: match away.supervisor {
                     true => told_names(&job.protocol, documents).map(str::to_owned).collect(),
                     false => Vec::new(),
                 },
-                doc_metadata: job.doc_metadata.clone().filter(|_| leaves),
-                context_chars: (leaves && job.protocol == Protocol::RemoteOnly)
+                doc_metadata: job.doc_metadata.clone().filter(|_| away.supervisor),
+                context_chars: (away.supervisor && job.protocol == Protocol::RemoteOnly)
                     .then(|| documents.iter().map(Document::chars).sum()),
+                documents_go_to: away.worker,
             },
             folders: folders(&files),
             files,

@@ -2,7 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::events::{EventKind, Events};
 use crate::files::folder::{LeftOut, Reason};
+use crate::reader::Unread;
 use crate::words::count;
 
 /// The most notes, and names of files, that warnings tell.
@@ -30,11 +32,14 @@ pub struct FileReport {
     /// Why a file of a folder or an archive was left out.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub left_out: Option<String>,
+    /// Whether text may be missing that may have been wanted: the file is damaged or too long, or could not be read.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub lost: bool,
 }
 
 impl FileReport {
     /// A file of a folder or an archive that could not be read.
-    pub(super) fn left_out(name: String, problem: String) -> Self {
+    pub(super) fn left_out(name: String, Unread { problem, is_loss, .. }: Unread) -> Self {
         Self {
             name,
             kind: None,
@@ -43,6 +48,7 @@ impl FileReport {
             scans: Vec::new(),
             ocr: false,
             left_out: Some(problem),
+            lost: is_loss,
         }
     }
 }
@@ -65,6 +71,9 @@ pub struct LeftOutFiles {
     pub count: usize,
     /// The name of the first.
     pub first: String,
+    /// Whether they may well have been wanted: they could not be read, or were beyond a limit.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub lost: bool,
 }
 
 impl FolderReport {
@@ -74,6 +83,7 @@ impl FolderReport {
             reason: reason.to_string(),
             count,
             first: first.to_owned(),
+            lost: reason.is_loss(),
         };
         (!left_out.is_empty())
             .then(|| Self { name: name.to_owned(), left_out: left_out.reasons().map(one).collect() })
@@ -81,7 +91,7 @@ impl FolderReport {
 
     /// What was left out as a list for people: `2 hidden (.git/, …), 1 too large (a.csv)`.
     pub(super) fn words(&self) -> String {
-        let one = |LeftOutFiles { reason, count, first }: &LeftOutFiles| {
+        let one = |LeftOutFiles { reason, count, first, .. }: &LeftOutFiles| {
             let more = if *count > 1 { ", …" } else { "" };
             format!("{count} {reason} ({first}{more})")
         };
@@ -89,9 +99,20 @@ impl FolderReport {
     }
 }
 
+/// Whether something is missing that the answer may have to rest on.
+pub(super) fn has_lost(reports: &[FileReport], folders: &[FolderReport]) -> bool {
+    let of_file = |file: &FileReport| !file.scans.is_empty() || file.lost;
+    let of_folder = |folder: &FolderReport| folder.left_out.iter().any(|files| files.lost);
+    reports.iter().any(of_file) || folders.iter().any(of_folder)
+}
+
 /// What the user has to know: what was left out, what is not whole, and which pages nobody read.
 pub(super) fn warnings(reports: &[FileReport], folders: &[FolderReport]) -> Vec<String> {
-    let left_out: Vec<&str> = reports.iter().filter_map(|file| file.left_out.as_deref()).collect();
+    let missing = |lost: bool| {
+        reports.iter().filter(move |file| file.lost == lost).filter_map(|file| file.left_out.as_deref())
+    };
+    let left_out: Vec<&str> = missing(true).collect();
+    let passed_over: Vec<&str> = missing(false).collect();
     let notes =
         reports.iter().flat_map(|file| file.notes.iter().map(move |note| format!("{}: {note}", file.name)));
     let notes: Vec<String> = notes.collect();
@@ -99,6 +120,9 @@ pub(super) fn warnings(reports: &[FileReport], folders: &[FolderReport]) -> Vec<
     let mut told: Vec<String> = folders.iter().map(folder).collect();
     if !left_out.is_empty() {
         told.push(format!("{} left out: {}", were(left_out.len()), some(&left_out)));
+    }
+    if !passed_over.is_empty() {
+        told.push(some(&passed_over));
     }
     told.extend(notes.iter().take(TOLD).cloned());
     if let Some(more) = notes.len().checked_sub(TOLD + 1) {
@@ -123,7 +147,7 @@ fn were(files: usize) -> String {
 }
 
 /// The first of these, and how many more there are.
-fn some<T: AsRef<str>>(all: &[T]) -> String {
+pub(super) fn some<T: AsRef<str>>(all: &[T]) -> String {
     let told: Vec<&str> = all.iter().take(TOLD).map(AsRef::as_ref).collect();
     let more = all.len().saturating_sub(TOLD);
     let more = if more == 0 { String::new() } else { format!("; and {more} more") };
@@ -156,6 +180,12 @@ fn ranges(pages: &[u32]) -> String {
     ranges.into_iter().map(range).collect::<Vec<_>>().join(", ")
 }
 
+/// Tells `text` on stderr and as an event.
+pub(super) fn warn(text: String, events: &Events) {
+    tracing::warn!("{text}");
+    events.emit(|| EventKind::Warning { text });
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -169,13 +199,20 @@ mod tests {
             scans: scans.to_vec(),
             ocr: false,
             left_out: None,
+            lost: false,
         }
     }
 
     #[test]
     fn what_is_missing_is_told_in_few_lines() {
         assert_eq!(warnings(&[file("a", "PDF", &[], &[])], &[]), [""; 0]);
-        let left_out = |name: &str| FileReport::left_out(name.to_owned(), format!("{name} is damaged"));
+        let unread = |name: &str| Unread {
+            problem: format!("{name} is damaged"),
+            hint: String::new(),
+            is_of_no_kind: false,
+            is_loss: true,
+        };
+        let left_out = |name: &str| FileReport::left_out(name.to_owned(), unread(name));
         let told = warnings(
             &[
                 file("a.pdf", "PDF", &["It is cut."], &[3, 4, 5, 9]),

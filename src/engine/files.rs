@@ -14,6 +14,7 @@ use super::file_report::{self, FileReport, FolderReport};
 use super::given::Given;
 use super::listing::{self, Listed, Listing};
 use super::overview::overview;
+use super::same_files;
 use super::scans;
 use super::shared::SharedResources;
 use super::tape::{RECORD_AGAIN, Tape};
@@ -76,7 +77,7 @@ pub(super) async fn read(job: &Job, shared: &SharedResources, events: &Events) -
         given.extend(replayed(file, &tape).await?);
     }
     let count = if given.len() == job.files.len() {
-        Count { read: given.len(), of: given.len(), events }
+        Count { read: given.len(), of: given.len(), bytes: 0, events }
     } else {
         let (read, count) = gathered(job, &shared.config.reader, events).await?;
         given = read;
@@ -90,10 +91,9 @@ pub(super) async fn read(job: &Job, shared: &SharedResources, events: &Events) -
     }
     let files = JobFiles { usage, ..in_order(job, given)? };
     memory::check(files.documents.iter().map(|document| document.text.len()).sum(), memory::OF_A_JOB)?;
-    for text in file_report::warnings(&files.reports, &files.folders) {
-        tracing::warn!("{text}");
-        events.emit(|| EventKind::Warning { text });
-    }
+    file_report::warnings(&files.reports, &files.folders)
+        .into_iter()
+        .for_each(|text| file_report::warn(text, events));
     count.tell(Some(&files.documents));
     Ok(files)
 }
@@ -123,20 +123,29 @@ async fn gathered<'e>(
         let listing = beside_runtime(move || listing::of(&name, &path)).await;
         listings.push(listing.map_err(|problem| unopened(file, &problem))?);
     }
+    let listings = same_files::in_no_other(listings, events).await;
     let files = || listings.iter().flat_map(|listing| &listing.files);
     memory::check(files().map(|file| file.size).sum(), OF_FILES)?;
-    let mut count = Count { read: 0, of: files().count(), events };
+    let mut count = Count { read: 0, of: files().count(), bytes: 0, events };
     let mut session = ReaderSession::new(reader.clone(), ReaderLimits::default());
     let mut given = Vec::new();
     for (file, listing) in job.files.iter().zip(listings) {
-        let mut gathered = Gathered { readings: Vec::new(), listing };
+        let mut gathered = Gathered { readings: Vec::new(), listing, bytes: 0 };
         let files = gathered.listing.files.iter();
         let gathered_paths = files.map(|file| (file.name.clone(), file.path.clone())).collect();
         gathered.read(file, &mut session, &mut count).await?;
         let folder = FolderReport::new(file.document_name(), &gathered.listing.left_out);
-        let Gathered { readings, listing } = gathered;
+        let Gathered { readings, listing, .. } = gathered;
+        let is_read_elsewhere = listing.has_others_files;
         let title = listing.is_folder.then_some(listing.title);
-        given.push(Given { readings, folder, title, seen: BTreeSet::new(), paths: gathered_paths });
+        given.push(Given {
+            readings,
+            folder,
+            title,
+            seen: BTreeSet::new(),
+            paths: gathered_paths,
+            is_read_elsewhere,
+        });
     }
     Ok((given, count))
 }
@@ -157,6 +166,8 @@ impl JobFiles {
 struct Count<'a> {
     read: usize,
     of: usize,
+    /// The bytes of all their texts.
+    bytes: usize,
     events: &'a Events,
 }
 
@@ -175,6 +186,8 @@ impl Count<'_> {
 struct Gathered {
     readings: Vec<FileReading>,
     listing: Listing,
+    /// The bytes of the texts of the readings.
+    bytes: usize,
 }
 
 impl Gathered {
@@ -197,33 +210,42 @@ impl Gathered {
                 match opened {
                     Ok(bytes) => inputs.push(InputFile { name: one.name.clone(), bytes }),
                     Err(_) if self.listing.is_folder => {
-                        self.listing.left_out.add(Reason::Unreadable, &one.name);
+                        self.listing.leave_out(Reason::Unreadable, &one.name);
                     }
                     Err(problem) => return Err(unopened(file, &problem)),
                 }
             }
             let readings = session.read(inputs).await.map_err(|error| no_reader(&error))?;
-            let readings = readings.into_iter().flatten();
-            match self.listing.is_folder {
-                true => readings.for_each(|reading| self.take(reading)),
-                false => self.readings.extend(readings),
-            }
+            let before = self.bytes;
+            let limits = FolderLimits::default();
+            readings.into_iter().flatten().for_each(|reading| self.take(reading, &limits));
             count.read += next - from;
+            count.bytes += self.bytes - before;
+            // What is packed well is larger than its file.
+            memory::check(count.bytes, memory::OF_A_JOB)?;
         }
         Ok(())
     }
 
-    /// Takes a file of a folder, unless it is of no use there.
-    fn take(&mut self, reading: FileReading) {
-        let too_long = FolderLimits::default().text;
+    /// Takes a file, unless it is in a folder and of no use there.
+    fn take(&mut self, reading: FileReading, limits: &FolderLimits) {
+        let bytes = reading.outcome.as_ref().map_or(0, |read| read.text.len());
         let reason = match &reading.outcome {
-            Err(unread) if unread.is_of_no_kind => Reason::NoText,
+            _ if !self.listing.is_folder => None,
+            Err(unread) if unread.is_of_no_kind => Some(Reason::NoText),
             // A picture that nobody named is not worth a warning of its own.
-            Ok(read) if read.kind == PICTURE => Reason::NoText,
-            Ok(read) if read.is_plain_text && read.text.len() as u64 > too_long => Reason::TooLarge,
-            _ => return self.readings.push(reading),
+            Ok(read) if read.kind == PICTURE => Some(Reason::NoText),
+            Ok(read) if read.is_plain_text && bytes as u64 > limits.text => Some(Reason::TooLarge),
+            _ if (self.bytes + bytes) as u64 > limits.total => Some(Reason::TooMuch),
+            _ => None,
         };
-        self.listing.left_out.add(reason, &reading.name);
+        match reason {
+            Some(reason) => self.listing.leave_out(reason, &reading.name),
+            None => {
+                self.bytes += bytes;
+                self.readings.push(reading);
+            }
+        }
     }
 }
 
@@ -245,9 +267,14 @@ fn open(listed: &[Listed]) -> Vec<Result<Vec<u8>, String>> {
 fn in_order(job: &Job, given: Vec<Given>) -> Result<JobFiles, Failure> {
     let (mut documents, mut reports, mut folders) = (Vec::new(), Vec::new(), Vec::new());
     let mut own = job.context.iter();
-    for (file, Given { readings, folder, title, seen, .. }) in job.files.iter().zip(given) {
+    for (file, Given { readings, folder, title, seen, is_read_elsewhere, .. }) in job.files.iter().zip(given)
+    {
         let taken = job.context.len() - own.len();
         documents.extend(own.by_ref().take(file.after.saturating_sub(taken)).cloned());
+        if readings.is_empty() && is_read_elsewhere {
+            folders.extend(folder);
+            continue;
+        }
         if readings.iter().all(|reading| reading.outcome.is_err()) {
             return Err(nothing_of(file, readings, &folder));
         }
@@ -257,12 +284,16 @@ fn in_order(job: &Job, given: Vec<Given>) -> Result<JobFiles, Failure> {
             match outcome {
                 Ok(text) => {
                     let ocr = seen.contains(&name);
-                    let (report, document) = read_document(name, text, ocr);
+                    let (mut report, document) = read_document(name, text, ocr);
+                    // In a folder, files without text are nothing special.
+                    if title.is_none() && is_blank(&document.text) && report.scans.is_empty() {
+                        report.notes.push(NO_TEXT.to_owned());
+                    }
                     reports.push(report);
                     documents.push(document);
                 }
                 // It is one of several in a folder or an archive.
-                Err(unread) => reports.push(FileReport::left_out(name, unread.problem)),
+                Err(unread) => reports.push(FileReport::left_out(name, unread)),
             }
         }
         if let Some(title) = title {
@@ -272,18 +303,37 @@ fn in_order(job: &Job, given: Vec<Given>) -> Result<JobFiles, Failure> {
         }
     }
     documents.extend(own.cloned());
-    let is_blank = |document: &Document| document.text.trim().is_empty();
-    if let Some(scans) = file_report::unread(&reports).filter(|_| documents.iter().all(is_blank)) {
-        return Err(Failure::input(format!("the files hold no text: {scans}")).hint(file_report::READ_SCANS));
+    if job.images.is_empty() && documents.iter().all(|document| is_blank(&document.text)) {
+        return Err(no_text(&reports));
     }
     Ok(JobFiles { documents: documents.into(), reports, folders, usage: Usage::default() })
 }
 
+fn is_blank(text: &str) -> bool {
+    text.trim().is_empty()
+}
+
+/// What is said of a file that was read and gave nothing.
+const NO_TEXT: &str = "It holds no text.";
+
+/// Without any text the models would answer from what they know.
+fn no_text(reports: &[FileReport]) -> Failure {
+    if let Some(scans) = file_report::unread(reports) {
+        return Failure::input(format!("the files hold no text: {scans}")).hint(file_report::READ_SCANS);
+    }
+    let names: Vec<&str> = reports.iter().map(|file| &*file.name).collect();
+    Failure::input(format!("the files hold no text: {}", file_report::some(&names)))
+        .hint("give files that hold text; pictures in a document are not read, but a picture that is named by itself is")
+}
+
 fn read_document(name: String, read: ReadText, ocr: bool) -> (FileReport, Document) {
-    let ReadText { kind, text, places, notes, scans, .. } = read;
+    let ReadText { kind, text, places, notes, scans, lacks_text, .. } = read;
     let document = Document { name: Some(name.clone()), text, places };
     let chars = document.chars();
-    (FileReport { name, kind: Some(kind), chars, notes, scans, ocr, left_out: None }, document)
+    (
+        FileReport { name, kind: Some(kind), chars, notes, scans, ocr, left_out: None, lost: lacks_text },
+        document,
+    )
 }
 
 fn unopened(file: &NamedFile, problem: &str) -> Failure {
@@ -317,4 +367,44 @@ fn nothing_of(file: &NamedFile, readings: Vec<FileReading>, folder: &Option<Fold
 fn no_reader(error: &ReaderError) -> Failure {
     Failure::system(error.to_string())
         .hint("raise the limits of processes and of memory (`ulimit -u`, `ulimit -v`, or the container's)")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::documents::Places;
+
+    #[test]
+    fn a_folder_has_a_limit_for_its_texts_too() {
+        let limits = FolderLimits { total: 10, text: 8, ..FolderLimits::default() };
+        let reading = |name: &str, text: &str| {
+            let read = ReadText {
+                kind: "text".to_owned(),
+                text: text.to_owned(),
+                places: Places::default(),
+                notes: Vec::new(),
+                scans: Vec::new(),
+                is_plain_text: true,
+                lacks_text: false,
+            };
+            FileReading { name: name.to_owned(), outcome: Ok(read) }
+        };
+        for (is_folder, taken, left_out) in [
+            (true, "p/a p/d p/e", "1 too large (b), 1 beyond the most bytes that are taken (c)"),
+            (false, "p/a p/b p/c p/d p/e", ""),
+        ] {
+            let listing = Listing { is_folder, before: "p/".to_owned(), ..Listing::default() };
+            let mut gathered = Gathered { readings: Vec::new(), listing, bytes: 0 };
+            for (name, text) in
+                [("p/a", "12345"), ("p/b", "123456789"), ("p/c", "123456"), ("p/d", "12345"), ("p/e", "")]
+            {
+                gathered.take(reading(name, text), &limits);
+            }
+            let names: Vec<_> = gathered.readings.iter().map(|reading| &*reading.name).collect();
+            assert_eq!(
+                (names.join(" ").as_str(), &*gathered.listing.left_out.to_string()),
+                (taken, left_out)
+            );
+        }
+    }
 }

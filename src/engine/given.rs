@@ -22,4 +22,7 @@ pub(super) struct Given {
     /// Where the files are, by name.
     #[serde(skip)]
     pub paths: BTreeMap<String, PathBuf>,
+    /// Whether files of it are named besides, and read there.
+    #[serde(default)]
+    pub is_read_elsewhere: bool,
 }

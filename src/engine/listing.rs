@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use ring::digest::{Context, SHA256};
 
-use crate::files::folder::{self, FolderLimits, LeftOut};
+use crate::files::folder::{self, FolderLimits, LeftOut, Reason};
 use crate::files::{self, shown};
 
 /// Bytes of one file at most.
@@ -24,7 +24,18 @@ pub(super) struct Listing {
     pub is_folder: bool,
     /// What the folder itself is called, without those that it is in.
     pub title: String,
+    /// What the names of its files begin with.
+    pub before: String,
     pub left_out: LeftOut,
+    /// Whether files of it are read elsewhere.
+    pub has_others_files: bool,
+}
+
+impl Listing {
+    /// Leaves out a file of the folder that is listed.
+    pub(super) fn leave_out(&mut self, reason: Reason, name: &str) {
+        self.left_out.add(reason, name.strip_prefix(&*self.before).unwrap_or(name));
+    }
 }
 
 /// Lists the file or folder at `path`, called `name`. Blocks.
@@ -54,7 +65,9 @@ pub(super) fn of(name: &str, path: &Path) -> Result<Listing, String> {
         files,
         is_folder: true,
         title: title.unwrap_or_else(|| name.clone()),
+        before,
         left_out: found.left_out,
+        has_others_files: false,
     })
 }
 
@@ -78,5 +91,5 @@ pub fn fingerprint(path: &Path) -> Option<String> {
 
 /// A name stands in the one line of a heading.
 pub(super) fn one_line(name: &str) -> String {
-    name.replace(char::is_control, "\u{fffd}")
+    shown(std::ffi::OsStr::new(name))
 }

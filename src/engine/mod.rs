@@ -33,6 +33,7 @@ mod result;
 mod retrieval;
 mod routing;
 mod running;
+mod same_files;
 mod savings;
 mod scans;
 mod server;
@@ -125,6 +126,7 @@ impl Engine {
             let (job, shared, events) = (Arc::clone(&job), Arc::clone(&self.0), events.clone());
             let read = async move {
                 let job = session_turn::with_files(job, &shared.config.environment).await?;
+                let job = same_files::once(job, &events).await;
                 let read = files::read(&job, &shared, &events).await?;
                 let (job, routing) = routing::settle(job, &read.documents, &shared, &events).await?;
                 Ok((job, read, routing))
@@ -177,10 +179,22 @@ impl Engine {
             clients::check(job, &self.0)?;
         }
         let job = session_turn::with_files(Arc::new(job.clone()), &self.0.config.environment).await?;
-        let files = files::read(&job, &self.0, &self.events(Vec::new(), None)).await?;
+        let events = self.events(Vec::new(), None);
+        let job = same_files::once(job, &events).await;
+        let files = files::read(&job, &self.0, &events).await?;
         let (job, routing) = routing::foresee(&job, &files.documents, &self.0)?;
-        let leaves = clients::check(&job, &self.0)?;
-        Ok(JobEstimate { routing, ..JobEstimate::of(&job, &files, leaves) })
+        clients::check(&job, &self.0)?;
+        let away = clients::away(&job, &self.0)?;
+        Ok(JobEstimate { routing, ..JobEstimate::of(&job, &files, away) })
+    }
+
+    /// Where the documents of `job` go whole, if its worker is not on this machine or in its private network, as far as
+    /// names and addresses tell. Makes no call.
+    ///
+    /// # Errors
+    /// [`FailureKind::Input`] for a side that cannot be used as the job has it.
+    pub fn documents_go_to(&self, job: &Job) -> Result<Option<String>, Failure> {
+        Ok(clients::away(job, &self.0)?.worker)
     }
 
     /// The documents of a job: its own, and those of its files, read as for a run.
@@ -189,6 +203,7 @@ impl Engine {
     /// [`FailureKind::Input`] for a file that can't be read.
     pub async fn documents(&self, job: Job) -> Result<Arc<[Document]>, Failure> {
         let job = session_turn::with_files(Arc::new(job), &self.0.config.environment).await?;
+        let job = same_files::once(job, &Events::off()).await;
         Ok(files::read(&job, &self.0, &Events::off()).await?.documents)
     }
 
@@ -281,7 +296,7 @@ async fn passed(limit: Option<Duration>) -> Failure {
     tokio::time::sleep(limit).await;
     let message = format!("the job's deadline of {} s passed before it was done", limit.as_secs_f64());
     Failure::new(FailureKind::Deadline, message)
-        .hint("raise budget.deadline_s, lower max_rounds, or use a faster local model")
+        .hint("raise budget.deadline_s, give fewer or smaller documents, lower max_rounds, or use a faster local model")
 }
 
 #[cfg(test)]

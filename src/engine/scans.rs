@@ -144,6 +144,7 @@ mod tests {
             notes: Vec::new(),
             scans: Vec::new(),
             is_plain_text: false,
+            lacks_text: false,
         };
         put_in(&mut read, BTreeMap::from([(2, "Gr\u{fc}\u{df}e".to_owned()), (4, "four".to_owned())]));
         assert_eq!(read.text, "one\n\u{c}Gr\u{fc}\u{df}e\n\u{c}three\n\u{c}four\n");

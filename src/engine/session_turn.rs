@@ -3,10 +3,7 @@
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
-use ring::digest::{SHA256, digest};
-
 use crate::config::Environment;
-use crate::documents::Document;
 use crate::error::Failure;
 use crate::history::History;
 use crate::job::{Job, NamedFile, SessionRef};
@@ -40,13 +37,13 @@ pub(super) fn sessions(session: &SessionRef, environment: &Environment) -> Resul
     }
 }
 
-/// `job` with the files that its session is about, if it has neither documents nor files itself.
+/// `job` with the files that its session is about, if it says nothing of documents itself.
 ///
 /// # Errors
 /// The session can't be used, or is about documents that can't be read again.
 pub(super) async fn with_files(job: Arc<Job>, environment: &Environment) -> Result<Arc<Job>, Failure> {
     let Some(session) = job.session() else { return Ok(job) };
-    if !job.context.is_empty() || !job.files.is_empty() {
+    if !job.context.is_empty() || !job.files.is_empty() || job.is_without_files {
         return Ok(job);
     }
     let (sessions, name) = (sessions(session, environment)?, session.name.clone());
@@ -98,7 +95,8 @@ pub(super) async fn open(
     session.warning().into_iter().for_each(|warning| transcript.warn(warning));
     let (context, named) = (job.context.clone(), job.files.clone());
     let (documents, files) =
-        beside_runtime(move || (context.iter().map(recorded).collect::<Vec<_>>(), found(&named))).await;
+        beside_runtime(move || (context.iter().map(DocumentRecord::of).collect::<Vec<_>>(), found(&named)))
+            .await;
     let contents = session.contents();
     for document in documents.iter().filter(|document| contents.has_changed(document)) {
         let source = document.name.as_deref().unwrap_or("a document");
@@ -107,15 +105,6 @@ pub(super) async fn open(
         ));
     }
     Ok(SessionTurn { session, documents, files, texts })
-}
-
-fn recorded(document: &Document) -> DocumentRecord {
-    let hash = digest(&SHA256, document.text.as_bytes());
-    DocumentRecord {
-        name: document.name.clone(),
-        sha256: hash.as_ref().iter().map(|byte| format!("{byte:02x}")).collect(),
-        chars: document.chars(),
-    }
 }
 
 /// Where the files of a job are, whatever folder the next turn begins in.

@@ -14,7 +14,7 @@ use crate::chat::{
 use crate::config::{self, Environment};
 use crate::error::Failure;
 use crate::job::{ClientSpec, Job, JobRole, Protocol};
-use crate::runtimes::Endpoint;
+use crate::runtimes::{Endpoint, ollama};
 
 /// The configuration of one side.
 pub(super) struct SideConfig<'a> {
@@ -135,6 +135,11 @@ impl<'a> SideConfig<'a> {
         let location =
             if forwards { Location::Forwarded } else { Location::of(self.spec.provider, base_url) };
         location.is_remote(self.role)
+    }
+
+    /// Whether the name of its model says that its server passes texts on.
+    pub(super) fn is_cloud(&self) -> bool {
+        self.spec.provider.runtime == RuntimeKind::Ollama && ollama::is_cloud(&self.model)
     }
 
     /// The key of its model at one of its servers. The worker's server is looked at before the supervisor is asked, if

@@ -79,9 +79,14 @@ pub(super) async fn pose(
         Some(role) => {
             if shown.left_out > 0 {
                 let what = count(shown.left_out, "earlier turn");
-                follow_up.transcript.warn(format!(
-                    "no model is shown {what}: they are not summed up yet, and there is no room"
-                ));
+                let why = match history.summarize_older_turns {
+                    true => "they are not summed up yet, and there is no room".to_owned(),
+                    false => format!(
+                        "summarize_older_turns is false, and max_history_turns ({}) or the room in a prompt ends before them",
+                        history.max_turns
+                    ),
+                };
+                follow_up.transcript.warn(format!("no model is shown {what}: {why}"));
             }
             report.tokens = shown.tokens;
             let understood = follow_up.understand(role, &shown.text).await?;
@@ -165,7 +170,7 @@ pub(super) fn record(
     TurnRecord {
         turn,
         error: outcome.as_ref().err().map(ToString::to_string),
-        usage: TurnUsage { remote: spent.remote, local: spent.local },
+        usage: TurnUsage::from(spent),
         notes: notes.warnings.clone(),
     }
 }

@@ -13,6 +13,9 @@ use crate::job::{Job, Protocol};
 use crate::memo::Memo;
 use crate::protocols::Transcript;
 
+/// Said where the protocol keeps no answers.
+pub(super) const NOT_OF_MINION: &str = "the memo has no effect: it keeps the answers to worker jobs, which the protocol minions has and minion has not";
+
 /// The memo of `job`, if it has one. One that was asked for and has no effect is told of.
 ///
 /// # Errors
@@ -28,7 +31,15 @@ pub(super) fn open(
     let dir: PathBuf = match (asked, job.session()) {
         (Some(dir), _) => dir,
         (None, Some(session)) => sessions(session, &shared.config.environment)?.memo(&session.name),
-        (None, None) => return Ok(None),
+        (None, None) => {
+            if params.renew_memo {
+                transcript.warn(
+                    "protocol.kwargs.renew_memo has no effect without a memo: `memo`, --memo or a session"
+                        .to_owned(),
+                );
+            }
+            return Ok(None);
+        }
     };
     let (worker, _) = sides(job, &shared.config.environment, shared.is_for_many())?;
     let why_not = match &shared.tape {
@@ -42,7 +53,8 @@ pub(super) fn open(
         }
         return Ok(None);
     }
-    Ok(Some(Arc::new(Memo::new(dir, settings(&worker), shared.config.redactor.clone()))))
+    let memo = Memo::new(dir, settings(&worker), shared.config.redactor.clone());
+    Ok(Some(Arc::new(if params.renew_memo { memo.renewed() } else { memo })))
 }
 
 /// Why the same question may get another answer the next time.

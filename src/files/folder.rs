@@ -62,6 +62,16 @@ pub(crate) enum Reason {
     TooMuch,
 }
 
+impl Reason {
+    /// Whether such a file may well have been wanted.
+    pub(crate) fn is_loss(self) -> bool {
+        match self {
+            Self::Unreadable | Self::TooLarge | Self::TooDeep | Self::TooMany | Self::TooMuch => true,
+            Self::Ignored | Self::Default | Self::Hidden | Self::Link | Self::Special | Self::NoText => false,
+        }
+    }
+}
+
 impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
@@ -138,14 +148,14 @@ pub(crate) fn walk(path: &Path, limits: &FolderLimits) -> Result<Found, String> 
     let entries = entries(&root).map_err(unreadable)?;
     let mut walk = Walk {
         limits,
-        rules: Rules::of(&root),
+        rules: Rules::of(&root)?,
         found: Found::default(),
         links: Vec::new(),
         seen: HashSet::new(),
         total: 0,
         looked_at: 0,
     };
-    walk.folder(&root, "", entries, 0);
+    walk.folder(&root, "", entries, 0)?;
     walk.follow_links(&root);
     Ok(walk.found)
 }
@@ -163,8 +173,14 @@ struct Walk<'l> {
 }
 
 impl Walk<'_> {
-    fn folder(&mut self, path: &Path, name: &str, entries: Vec<DirEntry>, depth: usize) {
-        self.rules.enter(path);
+    fn folder(
+        &mut self,
+        path: &Path,
+        name: &str,
+        entries: Vec<DirEntry>,
+        depth: usize,
+    ) -> Result<(), String> {
+        self.rules.enter(path)?;
         for entry in entries {
             self.looked_at += 1;
             let is_folder = entry.file_type().is_ok_and(|kind| kind.is_dir());
@@ -173,12 +189,13 @@ impl Walk<'_> {
             if let Some(reason) = self.reason_against(&entry, is_folder) {
                 self.found.left_out.add(reason, &entry_name);
             } else if is_folder {
-                self.subfolder(&entry.path(), &entry_name, depth + 1);
+                self.subfolder(&entry.path(), &entry_name, depth + 1)?;
             } else {
                 self.entry(&entry, entry_name);
             }
         }
         self.rules.leave();
+        Ok(())
     }
 
     fn reason_against(&self, entry: &DirEntry, is_folder: bool) -> Option<Reason> {
@@ -193,14 +210,14 @@ impl Walk<'_> {
         }
     }
 
-    fn subfolder(&mut self, path: &Path, name: &str, depth: usize) {
-        if depth > self.limits.depth {
-            return self.found.left_out.add(Reason::TooDeep, name);
-        }
-        match entries(path) {
-            Ok(entries) => self.folder(path, name, entries, depth),
-            Err(_) => self.found.left_out.add(Reason::Unreadable, name),
-        }
+    fn subfolder(&mut self, path: &Path, name: &str, depth: usize) -> Result<(), String> {
+        let reason = match entries(path) {
+            _ if depth > self.limits.depth => Reason::TooDeep,
+            Ok(entries) => return self.folder(path, name, entries, depth),
+            Err(_) => Reason::Unreadable,
+        };
+        self.found.left_out.add(reason, name);
+        Ok(())
     }
 
     fn entry(&mut self, entry: &DirEntry, name: String) {
@@ -233,11 +250,11 @@ impl Walk<'_> {
         self.found.left_out.add(reason, &name);
     }
 
-    /// Takes the files to which links lead, if they are in the folder and not taken yet: a volume of Kubernetes has all
-    /// its files in a hidden folder, with links to them.
+    /// Takes the files to which links lead, if they are in the folder and neither taken yet nor hidden.
     fn follow_links(&mut self, root: &Path) {
         for (link, name) in std::mem::take(&mut self.links) {
-            let target = fs::canonicalize(link).ok().filter(|target| target.starts_with(root));
+            let target = fs::canonicalize(link).ok();
+            let target = target.filter(|path| path.strip_prefix(root).is_ok_and(|inner| !is_hidden(inner)));
             let file = target.and_then(|target| Some((fs::metadata(&target).ok()?, target)));
             match file.filter(|(file, _)| file.is_file() && !self.seen.contains(&(file.dev(), file.ino()))) {
                 Some((metadata, target)) => self.take(target, name, &metadata),
@@ -246,6 +263,13 @@ impl Walk<'_> {
         }
         self.found.files.sort_by_cached_key(|file| order(&file.name));
     }
+}
+
+/// Whether a part of the path is hidden. A volume of Kubernetes has all its files in a folder such as `..data`, with links
+/// to them.
+fn is_hidden(path: &Path) -> bool {
+    let mut parts = path.iter().map(OsStr::as_bytes);
+    parts.any(|part| part.starts_with(b".") && !part.starts_with(b".."))
 }
 
 /// The order of files: that in which they are found.

@@ -1,3 +1,4 @@
+use std::collections::HashSet;
 use std::fs;
 use std::os::unix::ffi::OsStringExt;
 use std::os::unix::fs::symlink;
@@ -86,6 +87,82 @@ fn what_is_ignored_is_counted_by_reason() {
 }
 
 #[test]
+fn only_our_own_file_takes_in_what_is_hidden_or_made_and_no_file_what_version_control_keeps() {
+    let hidden = [
+        (".git/config", "token"),
+        (".hg/hgrc", ""),
+        (".aws/credentials", "key"),
+        (".env", "key"),
+        (".env.example", ""),
+        ("vendor/a.c", ""),
+        ("b/.ssh/id", ""),
+        ("b/c.txt", ""),
+    ];
+    let cases = [
+        (".gitignore", "*.log\n!*/\n", "b/c.txt"),
+        (".gitignore", "!/**/\n", "b/c.txt"),
+        (".gitignore", "!.env\n!.aws/\n!.git/\n!vendor/\n", "b/c.txt"),
+        (".ignore", "*\n!*/\n!*.*\n", "b/c.txt"),
+        (".minionsignore", "!*/\n!*\n!**/*.*\n", "b/c.txt vendor/a.c"),
+        (".minionsignore", "!.git/\n!.git\n!.hg/\n", "b/c.txt"),
+        (
+            ".minionsignore",
+            "!.env.example\n!vendor/\n!.aws/\n",
+            ".env.example .aws/credentials b/c.txt vendor/a.c",
+        ),
+        (".minionsignore", "!b/.ssh/\n!/.e*\n", ".env .env.example b/c.txt b/.ssh/id"),
+    ];
+    for (name, lines, taken) in cases {
+        let folder = folder(&hidden);
+        fs::write(folder.path().join(name), lines).unwrap();
+        let found = found(folder.path());
+        let names: HashSet<_> = names(&found).into_iter().collect();
+        assert_eq!(names, taken.split(' ').collect(), "{name}: {lines}");
+    }
+}
+
+#[test]
+fn our_file_overrules_those_of_others_wherever_they_are() {
+    let folder = folder(&[
+        (".minionsignore", "secret*\n"),
+        (".ignore", "draft*\n"),
+        ("sub/.gitignore", "!*.txt\nopen.md\n"),
+        ("sub/secret.txt", ""),
+        ("sub/draft.txt", ""),
+        ("sub/open.md", ""),
+        ("sub/in/.minionsignore", "!secret.txt\n!open.md\n"),
+        ("sub/in/secret.txt", ""),
+        ("sub/in/open.md", ""),
+    ]);
+    assert_eq!(names(&found(folder.path())), ["sub/in/open.md", "sub/in/secret.txt"]);
+}
+
+#[test]
+fn a_file_of_rules_that_cannot_be_used_is_an_error() {
+    let utf16 = |text: &str, to: fn(u16) -> [u8; 2]| text.encode_utf16().flat_map(to).collect::<Vec<u8>>();
+    for rules in [
+        [&[0xff, 0xfe][..], &utf16("secret.txt\r\n", u16::to_le_bytes)].concat(),
+        [&[0xfe, 0xff][..], &utf16("secret.txt\n", u16::to_be_bytes)].concat(),
+        b"\xef\xbb\xbfsecret.txt\r\n".to_vec(),
+    ] {
+        let folder = folder(&[("secret.txt", ""), ("a.txt", "")]);
+        fs::write(folder.path().join(".minionsignore"), rules).unwrap();
+        assert_eq!(names(&found(folder.path())), ["a.txt"]);
+    }
+    let large = "#\n".repeat(1 << 20);
+    for (name, rules, problem) in [
+        (".minionsignore", &*large, "has more than 1048576 bytes"),
+        ("sub/.gitignore", &large, "has more than 1048576 bytes"),
+        (".git/info/exclude", &large, "has more than 1048576 bytes"),
+        ("sub/.minionsignore", "secret.txt\n{a,b\n", "no pattern in line 2"),
+    ] {
+        let folder = folder(&[("secret.txt", ""), (name, rules)]);
+        let error = walk(folder.path(), &FolderLimits::default()).unwrap_err();
+        assert!(error.contains(name) && error.contains(problem), "{error}");
+    }
+}
+
+#[test]
 fn the_repository_around_counts() {
     let folder = folder(&[
         (".git/info/exclude", "excluded\n"),
@@ -103,7 +180,8 @@ fn the_repository_around_counts() {
 #[test]
 fn links_stay_in_the_folder_and_make_no_loops() {
     let outside = folder(&[("secret", "x")]);
-    let folder = folder(&[("a", "1"), ("..data/config", "2"), ("sub/b", "3")]);
+    let folder =
+        folder(&[("a", "1"), ("..data/config", "2"), ("sub/b", "3"), (".git/config", ""), (".env", "")]);
     for (target, link) in [
         (outside.path().join("secret"), "to-outside"),
         (outside.path().to_owned(), "to-folder-outside"),
@@ -112,6 +190,8 @@ fn links_stay_in_the_folder_and_make_no_loops() {
         ("nothing".into(), "broken"),
         ("a".into(), "again"),
         ("..data/config".into(), "config"),
+        (".git/config".into(), "git"),
+        (".env".into(), "env"),
         ("/dev/zero".into(), "device"),
     ] {
         symlink(target, folder.path().join(link)).unwrap();
@@ -120,7 +200,7 @@ fn links_stay_in_the_folder_and_make_no_loops() {
     assert_eq!(names(&found), ["a", "config", "sub/b"]);
     assert_eq!(fs::read(&found.files[1].path).unwrap(), b"2");
     let links = reasons(&found).into_iter().find(|(reason, ..)| *reason == Reason::Link);
-    assert_eq!(links.map(|(_, count, _)| count), Some(7));
+    assert_eq!(links.map(|(_, count, _)| count), Some(9));
 }
 
 #[test]

@@ -3,7 +3,6 @@
 pub(crate) mod folder;
 pub(crate) mod tree;
 
-mod defaults;
 #[cfg(test)]
 mod folder_tests;
 mod names;

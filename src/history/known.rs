@@ -14,12 +14,13 @@ const MOST_OF_QUOTE: u64 = 60;
 const QUOTES: usize = 3;
 
 /// The newest answers of `history` with their quotes, oldest first; empty if there are none. `since`: the turns before
-/// that one rest on documents that have changed, so they don't count.
+/// that one rest on documents that have changed, so they don't count. No more than `max_turns` are shown.
 pub fn known_so_far(history: &History, since: usize) -> Filled {
     let rests_on_nothing_old = since.saturating_sub(history.summarized_turns);
     let current = &history.turns[rests_on_nothing_old.min(history.turns.len())..];
     let is_known = |turn: &&Turn| matches!(turn.status(), TurnStatus::Answered | TurnStatus::Partial);
-    let mut newest: Vec<_> = current.iter().rev().filter(is_known).take(ANSWERS).collect();
+    let mut newest: Vec<_> =
+        current.iter().rev().filter(is_known).take(ANSWERS.min(history.max_turns)).collect();
     newest.reverse();
     let mut text = Filled::default();
     newest.into_iter().for_each(|turn| push(&mut text, turn));

@@ -21,7 +21,7 @@ pub struct Shown {
     pub text: Filled,
     /// Turns in it.
     pub verbatim: usize,
-    /// Turns that are neither in it nor in the summary, as there is no room for them.
+    /// Turns that are neither in it nor in the summary: there is no room for them, or no more are wanted.
     pub left_out: usize,
     /// Its tokens, by estimate.
     pub tokens: u64,
@@ -63,9 +63,11 @@ impl History {
         (turns > 0).then_some(Batch { turns, text })
     }
 
-    /// What a prompt has of it. Turns that could not be folded are in it as far as there is room.
+    /// What a prompt has of it. Turns that could not be folded are in it as far as there is room; those that are not to be
+    /// folded at all are not in it, beyond the newest `max_turns`.
     pub fn shown(&self) -> Shown {
-        let newest = self.newest(self.turns.len(), MOST - weight(&self.summary).min(MOST_OF_SUMMARY));
+        let most = if self.summarize_older_turns { self.turns.len() } else { self.max_turns };
+        let newest = self.newest(most, MOST - weight(&self.summary).min(MOST_OF_SUMMARY));
         let mut text = Filled::default();
         self.push_summary(&mut text);
         let first = self.turns.len() - newest;
@@ -199,6 +201,12 @@ mod tests {
         let shown = history(10_000, 10).shown();
         assert!(shown.verbatim > 50 && shown.verbatim + shown.left_out == 10_000, "{}", shown.verbatim);
         assert!(shown.text.text.ends_with("\n\nTurn 10000\nUser: question 10000?\nAnswer: answer 10000"));
+        let unfolded =
+            |turns, max_turns| History { summarize_older_turns: false, ..history(turns, max_turns) };
+        let shown = unfolded(30, 2).shown();
+        assert_eq!((shown.verbatim, shown.left_out), (2, 28));
+        assert!(shown.text.text.starts_with("Turn 29\n"), "{}", shown.text.text);
+        assert_eq!((unfolded(30, 0).shown().verbatim, unfolded(2, 10).shown().left_out), (0, 0));
         assert_eq!(history(3, 0).to_fold(), 3);
         assert_eq!(History::default().shown(), Shown::default());
     }

@@ -23,6 +23,8 @@ const URLS: [&str; 3] = ["url", "uri", "href"];
 pub(super) struct Given {
     pub documents: Vec<Document>,
     pub files: Vec<NamedFile>,
+    /// Whether `context_files` says that there are none.
+    pub is_without_files: bool,
 }
 
 /// An item of `context`.
@@ -42,7 +44,8 @@ pub(super) fn given(params: &mut Fields) -> Result<Given, JobError> {
         }
     });
     let items = items.map_err(|error| of_list(error, "context", LIST))?;
-    let mut given = Given { documents: Vec::new(), files: Vec::new() };
+    let is_without_files = params.is_empty_list("context_files");
+    let mut given = Given { documents: Vec::new(), files: Vec::new(), is_without_files };
     for item in items {
         match item {
             Item::Text(document) => given.documents.push(document),
@@ -143,7 +146,14 @@ mod tests {
         assert_eq!((files, given.documents.len()), (expected.to_vec(), 2));
         let one = given_by(json!({"context_files": "a.pdf"})).unwrap();
         assert_eq!(one.files[0].place, "call_params.context_files");
-        assert_eq!(given_by(json!({"context_files": null})).unwrap().files, []);
+        for (none, is_said) in [
+            (json!({"context_files": null}), false),
+            (json!({"context": []}), false),
+            (json!({"context_files": []}), true),
+        ] {
+            let given = given_by(none).unwrap();
+            assert_eq!((given.files, given.is_without_files), (vec![], is_said));
+        }
     }
 
     #[test]

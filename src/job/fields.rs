@@ -99,6 +99,11 @@ impl Fields {
         self.map.get(key).is_some_and(Value::is_array)
     }
 
+    /// Whether a list is there that is empty.
+    pub(super) fn is_empty_list(&self, key: &str) -> bool {
+        self.map.get(key).and_then(Value::as_array).is_some_and(Vec::is_empty)
+    }
+
     /// A list of strings; one string is a list of one.
     pub(super) fn strings(&mut self, key: &str) -> Result<Vec<String>, JobError> {
         self.list(key, text)

@@ -4,12 +4,23 @@ use std::path::{Component, Path};
 
 use super::schema::NamedFile;
 
+/// What the file or folder at `path` is called, without the folders that it is in; `path` itself if it has no name, as
+/// `..` has none.
+pub fn bare_name(path: &str) -> String {
+    let name = parts(path).pop().unwrap_or_else(|| nameless(path));
+    name.replace(char::is_control, "\u{fffd}")
+}
+
 /// Names the files whose path tells where on this machine they are, as one from the root does: by the end of the path,
 /// which is as long as it takes to tell them apart.
 pub(super) fn shorten(files: &mut [NamedFile]) {
     let ends: Vec<Vec<String>> = files.iter().map(|file| parts(file.document_name())).collect();
     for (at, file) in files.iter_mut().enumerate() {
-        if file.name.is_some() || !tells_place(&file.given) || ends[at].is_empty() {
+        if file.name.is_some() || !tells_place(&file.given) {
+            continue;
+        }
+        if ends[at].is_empty() {
+            file.name = Some(nameless(&file.given));
             continue;
         }
         let is_alone = |end: &[String]| {
@@ -21,12 +32,36 @@ pub(super) fn shorten(files: &mut [NamedFile]) {
     }
 }
 
+/// The names on the way to `path`, as it is written: `a/../b` leads to `b`.
 fn parts(path: &str) -> Vec<String> {
-    let normal = |part: Component| match part {
-        Component::Normal(part) => Some(part.to_string_lossy().into_owned()),
-        _ => None,
-    };
-    Path::new(path).components().filter_map(normal).collect()
+    let mut parts = Vec::new();
+    for part in Path::new(path).components() {
+        match part {
+            Component::Normal(part) => parts.push(part.to_string_lossy().into_owned()),
+            Component::ParentDir => drop(parts.pop()),
+            _ => {}
+        }
+    }
+    parts
+}
+
+/// What a folder is called to which no name leads, such as `a/..`.
+fn nameless(path: &str) -> String {
+    let (mut depth, mut is_above, mut has_names) = (0, false, false);
+    for part in Path::new(path).components() {
+        match part {
+            Component::Normal(_) => (depth, has_names) = (depth + 1, true),
+            Component::ParentDir => depth -= 1,
+            _ => {}
+        }
+        is_above |= depth < 0;
+    }
+    match (has_names, is_above) {
+        (false, _) => path,
+        (true, true) => "..",
+        (true, false) => ".",
+    }
+    .to_owned()
 }
 
 fn tells_place(path: &str) -> bool {
@@ -64,6 +99,8 @@ mod tests {
             // The same file twice.
             (&["/a/b.txt", "/a/b.txt"], &["b.txt", "b.txt"]),
             (&["..", "../.."], &["..", "../.."]),
+            (&["/home/ann/sub/..", "sub/.."], &["ann", "."]),
+            (&["sub/../b.txt", "../a/../b.txt", "x/../../ann/.."], &["b.txt", "b.txt", ".."]),
         ] {
             assert_eq!(names(given), expected, "{given:?}");
         }

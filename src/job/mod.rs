@@ -28,6 +28,7 @@ mod value;
 pub use digest::{digest, paths};
 pub use error::JobError;
 pub(crate) use fields::nearest;
+pub use file_names::bare_name;
 pub use json_schema::json_schema;
 pub use line::{bare, custom_id, is_job};
 pub use model_id::ModelId;

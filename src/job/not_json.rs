@@ -14,9 +14,13 @@ const FILES: [(&[u8], &str, &str); 6] = [
     (
         b"%PDF",
         "a PDF file",
-        "take its text, `pdftotext -layout report.pdf report.txt`, and put that into a job",
+        "ask about it, `minions ask \"Who signed?\" report.pdf`, or name it in `call_params.context_files` of a job",
     ),
-    (b"PK\x03\x04", "a zip, Word or Excel file", "take its text, and put that into a job"),
+    (
+        b"PK\x03\x04",
+        "a zip, Word or Excel file",
+        "ask about it, `minions ask \"Who signed?\" report.docx`, or name it in `call_params.context_files` of a job",
+    ),
     (b"\x1f\x8b", "a gzip file", "unpack it first: `gunzip -c jobs.gz | minions`"),
     (b"\x28\xb5\x2f\xfd", "a zstd file", "unpack it first: `zstd -dc jobs.zst | minions`"),
     (b"\xff\xfe", "UTF-16 text, as PowerShell's > writes it", UTF8),

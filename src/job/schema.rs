@@ -37,6 +37,8 @@ pub struct Job {
     pub context: Arc<[Document]>,
     /// Files and folders whose documents come besides, in order.
     pub files: Vec<NamedFile>,
+    /// Whether the job says that it has none, whatever its session was about before.
+    pub is_without_files: bool,
     /// Whether what a folder holds is told as gitingest tells it, with a header.
     pub use_gitingest: bool,
     /// Whether the worker reads pages that are pictures; by default if its server says that it sees.
@@ -279,6 +281,8 @@ pub struct MinionsParams {
     pub worker_batch_size: Option<usize>,
     /// A folder that keeps the worker's answers, if the job names one.
     pub memo: Option<PathBuf>,
+    /// Whether the worker is asked again what the memo knows, and its new answers are kept.
+    pub renew_memo: bool,
     /// The chunker that the supervisor is advised to use.
     pub chunk_fn: String,
     /// What the supervisor's code can search chunks with.

@@ -2,8 +2,8 @@
 
 use std::ops::Range;
 
-use super::line::{DocumentRecord, FileRecord, Kind, Line, TurnRecord, VERSION};
-use crate::history::History;
+use super::line::{DocumentRecord, FileRecord, Kind, Line, TurnRecord, TurnUsage, VERSION};
+use crate::history::{History, Turn};
 
 /// The first line of a file that has one, up to which it can't be told what it is.
 const HEADER_BEGINS: &[u8] = br#"{"type":"header","#;
@@ -18,6 +18,8 @@ pub struct Contents {
     pub created: String,
     /// The turns that count, by where they are in `bytes`.
     turns: Vec<Range<usize>>,
+    /// Those that were taken back.
+    undone: Vec<Range<usize>>,
     summary: Option<(usize, String)>,
     /// The documents of the newest turns.
     pub documents: Vec<DocumentRecord>,
@@ -27,6 +29,17 @@ pub struct Contents {
     pub texts: usize,
     /// The number of turns that rest on a document which has another content now.
     pub outdated: usize,
+}
+
+/// A turn of a session, by what tells it from another one in its place.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TurnMark {
+    /// Its number, from 1.
+    pub number: usize,
+    /// Its question.
+    pub query: String,
+    /// When it ended.
+    pub timestamp: Option<String>,
 }
 
 /// Why the contents of a file can't be used, as words that follow the session's name.
@@ -87,7 +100,7 @@ impl Contents {
             }
             Line::Summary { turns, text } if turns <= self.turns.len() => self.summary = Some((turns, text)),
             Line::Summary { .. } => return Err(unreadable(&"a summary of turns that are not there")),
-            Line::Undo {} if self.summarised() < self.turns.len() => drop(self.turns.pop()),
+            Line::Undo {} if self.summarised() < self.turns.len() => self.undone.extend(self.turns.pop()),
             Line::Undo {} => return Err(unreadable(&"no turn is there to be undone")),
             Line::Turn(_) => {}
         }
@@ -155,6 +168,24 @@ impl Contents {
             }
         };
         self.turns[numbers].iter().map(read).collect()
+    }
+
+    /// The mark of the turn `number`, from 1; `None` if it is not there.
+    pub fn mark(&self, number: usize) -> Option<TurnMark> {
+        let at = number.checked_sub(1).filter(|at| *at < self.len())?;
+        let Turn { query, timestamp, .. } = self.turns(at..number).ok()?.pop()?.turn;
+        Some(TurnMark { number, query, timestamp })
+    }
+
+    /// What each turn took, with those that were taken back: they were paid, too.
+    pub fn usage(&self) -> impl Iterator<Item = TurnUsage> {
+        #[derive(serde::Deserialize)]
+        struct Used {
+            #[serde(default)]
+            usage: TurnUsage,
+        }
+        let turns = self.turns.iter().chain(&self.undone);
+        turns.filter_map(|range| Some(serde_json::from_slice::<Used>(&self.bytes[range.clone()]).ok()?.usage))
     }
 
     /// What was said so far: the summary, and the turns that are not in it.

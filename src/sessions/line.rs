@@ -1,8 +1,11 @@
 //! The lines of a session's file.
 
+use ring::digest::{SHA256, digest};
 use serde::{Deserialize, Serialize};
 
 use crate::chat::Usage;
+use crate::documents::Document;
+use crate::error::Spent;
 use crate::history::Turn;
 
 /// The version of the files that this program writes.
@@ -85,13 +88,37 @@ pub struct TurnRecord {
     pub notes: Vec<String>,
 }
 
-/// Tokens of both sides.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+/// What a turn took, on both sides.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct TurnUsage {
     /// Of the supervisor's calls.
     pub remote: Usage,
     /// Of the worker's calls.
     pub local: Usage,
+    /// Dollars for `remote`, if the job had prices.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub usd: Option<f64>,
+    /// Bytes that left this machine.
+    #[serde(default)]
+    pub egress_bytes: usize,
+}
+
+impl From<Spent> for TurnUsage {
+    fn from(Spent { remote, local, usd, left }: Spent) -> Self {
+        Self { remote, local, usd, egress_bytes: left.bytes }
+    }
+}
+
+impl DocumentRecord {
+    /// What is kept of `document`. Takes as long as its text is.
+    pub fn of(document: &Document) -> Self {
+        let hash = digest(&SHA256, document.text.as_bytes());
+        Self {
+            name: document.name.clone(),
+            sha256: hash.as_ref().iter().map(|byte| format!("{byte:02x}")).collect(),
+            chars: document.chars(),
+        }
+    }
 }
 
 /// What kind of line it is.

@@ -12,7 +12,7 @@ mod store;
 #[cfg(test)]
 mod tests;
 
-pub use contents::Contents;
+pub use contents::{Contents, TurnMark};
 pub use line::{DocumentRecord, FileRecord, Line, TurnRecord, TurnUsage};
 pub use name::Name;
 pub use open::OpenSession;

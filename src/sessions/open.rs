@@ -89,7 +89,7 @@ pub(super) fn header(name: &Name) -> Line {
 
 pub(super) fn bad(name: &Name, problem: &str) -> Failure {
     Failure::input(format!("the session {name} {problem}"))
-        .hint("`minions sessions` lists the others; another `session` begins a new one")
+        .hint("`minions sessions` lists them all; another name begins a new one")
 }
 
 fn unreadable(name: &Name, problem: &str) -> Failure {

@@ -7,12 +7,13 @@ use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use minions_machine::own_file;
+use nix::errno::Errno;
 use nix::fcntl::OFlag;
 use nix::unistd::{UnlinkatFlags, unlinkat};
 use serde::Serialize;
 use tokio::sync::oneshot;
 
-use super::contents::Contents;
+use super::contents::{Contents, TurnMark};
 use super::line::Line;
 use super::name::Name;
 use super::open::{OpenSession, bad, header};
@@ -20,6 +21,10 @@ use crate::config::Environment;
 use crate::error::Failure;
 use crate::sync::beside_runtime;
 use crate::words;
+
+/// How another folder is named.
+const OTHER_PLACE: &str =
+    "XDG_STATE_HOME names another one, and so do --session-dir and, in a job, protocol.session_dir";
 
 /// The folder of sessions. Every call blocks, but for [`Sessions::open`].
 #[derive(Clone, Debug)]
@@ -62,7 +67,7 @@ impl Sessions {
     pub fn of(environment: &Environment) -> Result<Self, Failure> {
         let state = environment.state().ok_or_else(|| {
             Failure::input("there is no place for sessions: neither XDG_STATE_HOME nor HOME is set")
-                .hint("set XDG_STATE_HOME to a folder, or name one in protocol.session_dir")
+                .hint(format!("set HOME, or: {OTHER_PLACE}"))
         })?;
         Ok(Self::in_folder(state.join("minions/sessions")))
     }
@@ -122,15 +127,20 @@ impl Sessions {
 
     fn attempt(&self, name: &Name) -> Result<Attempt, Failure> {
         let failed = |error: io::Error| self.unusable(name, &error);
-        DirBuilder::new().recursive(true).mode(0o700).create(&self.dir).map_err(failed)?;
         let flags = OFlag::O_RDWR | OFlag::O_CREAT | OFlag::O_APPEND;
-        let folder = File::open(&self.dir).map_err(failed)?;
+        let folder = self.made().map_err(failed)?;
         let file = own_file::open(&folder, &name.file(), flags).map_err(failed)?;
         match file.try_lock() {
             Ok(()) => Ok(Attempt::Locked(file)),
             Err(TryLockError::WouldBlock) => Ok(Attempt::Taken(file)),
             Err(TryLockError::Error(error)) => Err(failed(error)),
         }
+    }
+
+    /// The folder, which is made if it is missing.
+    fn made(&self) -> io::Result<File> {
+        DirBuilder::new().recursive(true).mode(0o700).create(&self.dir)?;
+        File::open(&self.dir)
     }
 
     /// The session in the locked `file`; `None` if that was removed while it was waited for.
@@ -197,16 +207,41 @@ impl Sessions {
         Ok(sessions.into_iter().map(|(_, info)| info).collect())
     }
 
-    /// The name of the session to which something was added last.
+    /// The name of the session to which something was added last, whether it can be used or not.
     ///
     /// # Errors
     /// Those of [`Sessions::list`].
     pub fn latest(&self) -> Result<Option<Name>, Failure> {
-        let sessions = self.list()?;
-        Ok(sessions
-            .into_iter()
-            .find(|session| session.problem.is_none())
-            .and_then(|info| Name::new(&info.name).ok()))
+        Ok(self.list()?.first().and_then(|info| Name::new(&info.name).ok()))
+    }
+
+    /// Begins a session under a name that no other one has: `name`, or `name-2` and so on. Nothing is in it yet.
+    ///
+    /// # Errors
+    /// The folder can't be written.
+    pub fn begin(&self, name: &Name) -> Result<Name, Failure> {
+        let failed = |error: io::Error| self.unusable(name, &error);
+        let folder = self.made().map_err(failed)?;
+        let flags = OFlag::O_WRONLY | OFlag::O_CREAT | OFlag::O_EXCL;
+        for name in std::iter::once(name.clone()).chain(numbered(name)) {
+            match own_file::open(&folder, &name.file(), flags) {
+                Ok(_) => return Ok(name),
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+                Err(error) => return Err(failed(error)),
+            }
+        }
+        Err(failed(io::ErrorKind::AlreadyExists.into()))
+    }
+
+    /// Removes the session `name` if nothing is in it.
+    ///
+    /// # Errors
+    /// It can't be removed.
+    pub fn remove_empty(&self, name: &Name) -> Result<(), Failure> {
+        match self.find(name)? {
+            Some(contents) if contents.is_new() => self.remove(name),
+            _ => Ok(()),
+        }
     }
 
     /// Makes the session `to` of the first `turns` turns of `from`, or of all.
@@ -234,14 +269,36 @@ impl Sessions {
                 .hint("take another name, or remove that one: `minions sessions rm`"),
             _ => failed(error.error),
         })?;
+        if let Err(error) = self.copy_memo(from, to) {
+            tracing::debug!("the worker's answers in {from} are asked again in {to}: {error}");
+        }
         Ok(turns)
+    }
+
+    /// Keeps the worker's answers of the session `from` for `to`, too.
+    fn copy_memo(&self, from: &Name, to: &Name) -> io::Result<()> {
+        let (from, to) = (self.memo(from), self.memo(to));
+        if !from.exists() {
+            return Ok(());
+        }
+        for folder in std::fs::read_dir(from)? {
+            let folder = folder?;
+            let copy = to.join(folder.file_name());
+            DirBuilder::new().recursive(true).mode(0o700).create(&copy)?;
+            for answer in std::fs::read_dir(folder.path())? {
+                let (answer, copy) = (answer?.path(), copy.clone());
+                let copy = copy.join(answer.file_name().unwrap_or_default());
+                // An answer that is replaced gets another file, so both names may lead to one.
+                std::fs::hard_link(&answer, &copy).or_else(|_| std::fs::copy(&answer, &copy).map(drop))?;
+            }
+        }
+        Ok(())
     }
 
     /// A name for a fork of `name` that no session has.
     pub fn free_name(&self, name: &Name) -> Name {
-        let numbered = (2_u32..).map(|number| Name::new(&format!("{name}-{number}")));
         let free = |name: &Name| !self.path(name).exists();
-        numbered.map_while(Result::ok).find(free).unwrap_or_else(|| name.clone())
+        numbered(name).find(free).unwrap_or_else(|| name.clone())
     }
 
     /// Removes the session `name` and what is kept for it.
@@ -253,9 +310,16 @@ impl Sessions {
         if path.symlink_metadata().is_err() {
             self.read(name)?;
         }
-        // One that can't be read can be removed all the same.
-        let Attempt::Locked(_file) = self.attempt(name)? else { return Err(in_use(name)) };
         let failed = |error: io::Error| self.unusable(name, &error);
+        // One that can't be read can be removed all the same; a link is not followed, and holds no turn.
+        let is_link = path.symlink_metadata().is_ok_and(|found| found.is_symlink());
+        let _file = match is_link {
+            true => None,
+            false => match self.attempt(name)? {
+                Attempt::Locked(file) => Some(file),
+                Attempt::Taken(_) => return Err(in_use(name)),
+            },
+        };
         let folder = File::open(&self.dir).map_err(failed)?;
         unlinkat(&folder, name.file().as_str(), UnlinkatFlags::NoRemoveDir)
             .map_err(|error| failed(error.into()))?;
@@ -265,14 +329,21 @@ impl Sessions {
         }
     }
 
-    /// Takes the last turn of the session `name` back. Its line stays, and counts no more.
+    /// Takes `turn`, the last one of the session `name`, back. Its line stays, and counts no more.
     ///
     /// # Errors
-    /// There is none that is not in the summary already, or the session is in use.
-    pub fn undo(&self, name: &Name) -> Result<(), Failure> {
+    /// It is not the last one any more, or is in the summary already; the session is in use.
+    pub fn undo(&self, name: &Name, turn: &TurnMark) -> Result<(), Failure> {
         self.read(name)?;
         let Some(mut session) = self.try_open(name)? else { return Err(in_use(name)) };
         let contents = session.contents();
+        if contents.mark(contents.len()).as_ref() != Some(turn) {
+            return Err(Failure::input(format!(
+                "turn {} is not the last one of the session {name} any more: another minions went on with it",
+                turn.number
+            ))
+            .hint(format!("`minions sessions show {name}` shows what was said")));
+        }
         match contents.len() - contents.summarised() {
             0 => Err(Failure::input(format!("the session {name} has no turn that can be taken back"))),
             _ => session.append(&[Line::Undo {}]),
@@ -284,9 +355,16 @@ impl Sessions {
     }
 
     fn unusable(&self, name: &Name, error: &io::Error) -> Failure {
-        let (dir, words) = (self.dir.display(), words::of_io(error));
+        let dir = self.dir.display();
+        if error.raw_os_error() == Some(Errno::ELOOP as i32) {
+            return Failure::system(format!(
+                "the session {name} in {dir} can't be used: its file is a symbolic link, which minions does not follow there"
+            ))
+            .hint(format!("put the file itself there, or remove the link: `minions sessions rm {name}`"));
+        }
+        let words = words::of_io(error);
         Failure::system(format!("the session {name} in {dir} can't be used: {words}"))
-            .hint("the folder must be writable; XDG_STATE_HOME or protocol.session_dir names another one")
+            .hint(format!("the folder must be this user's and writable; {OTHER_PLACE}"))
     }
 
     fn unreadable(&self, error: &io::Error) -> Failure {
@@ -296,6 +374,11 @@ impl Sessions {
             words::of_io(error)
         ))
     }
+}
+
+/// `name-2`, `name-3` and so on, as long as they can be names.
+fn numbered(name: &Name) -> impl Iterator<Item = Name> {
+    (2_u32..).map_while(move |number| Name::new(&format!("{name}-{number}")).ok())
 }
 
 fn in_use(name: &Name) -> Failure {

@@ -5,6 +5,7 @@ use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
 
 use super::*;
+use crate::chat::Usage;
 use crate::history::{Turn, TurnStatus};
 
 fn name(name: &str) -> Name {
@@ -195,7 +196,8 @@ fn what_is_no_session_is_refused_in_one_line() {
         assert!(failure.contains(problem) && failure.lines().count() == 1, "{failure}");
         let listed = sessions.list().unwrap();
         assert!(listed[0].problem.as_ref().unwrap().contains(problem), "{listed:?}");
-        assert_eq!(sessions.latest().unwrap(), None);
+        // The last conversation is that one, and no other is taken in its place.
+        assert_eq!(sessions.latest().unwrap(), Some(name("acme")));
     }
     // A turn is read when it is asked for.
     fs::write(&file, whole.replacen("\"query\":", "\"qery\":", 1)).unwrap();
@@ -210,8 +212,13 @@ fn links_and_others_files_are_no_sessions() {
     let sessions = written(dir.path());
     fs::write(dir.path().join("secret"), "theirs").unwrap();
     symlink(dir.path().join("secret"), sessions.folder().join("link.jsonl")).unwrap();
-    let failure = sessions.try_open(&name("link")).unwrap_err().to_string();
-    assert!(failure.contains("the session link in "), "{failure}");
+    for failure in [sessions.try_open(&name("link")).map(drop), sessions.find(&name("link")).map(drop)] {
+        let failure = failure.unwrap_err().to_string();
+        assert!(failure.contains("the session link in ") && failure.contains("symbolic link"), "{failure}");
+        assert!(failure.contains("minions sessions rm link"), "{failure}");
+    }
+    sessions.remove(&name("link")).unwrap();
+    assert!(!sessions.folder().join("link.jsonl").exists());
     assert_eq!(fs::read_to_string(dir.path().join("secret")).unwrap(), "theirs");
 }
 
@@ -232,15 +239,54 @@ fn a_document_that_changes_makes_earlier_answers_outdated() {
 fn a_turn_can_be_taken_back() {
     let dir = tempfile::tempdir().unwrap();
     let sessions = written(dir.path());
-    sessions.undo(&name("acme")).unwrap();
+    let mark = |number| sessions.read(&name("acme")).unwrap().mark(number).unwrap();
+    let undo = |turn: &TurnMark| sessions.undo(&name("acme"), turn).map_err(|failure| failure.message);
+    let third = mark(3);
+    undo(&third).unwrap();
     assert_eq!(numbers(&sessions.read(&name("acme")).unwrap()), [1, 2]);
-    open(&sessions, "acme").append(&[turn(5)]).unwrap();
+    let used = Usage { total_tokens: 7, ..Usage::default() };
+    let usage = TurnUsage { remote: used, usd: Some(0.5), ..TurnUsage::default() };
+    let Line::Turn(fifth) = turn(5) else { unreachable!() };
+    open(&sessions, "acme").append(&[Line::Turn(Box::new(TurnRecord { usage, ..*fifth }))]).unwrap();
     assert_eq!(numbers(&sessions.read(&name("acme")).unwrap()), [1, 2, 5]);
-    sessions.undo(&name("acme")).unwrap();
-    sessions.undo(&name("acme")).unwrap();
+    // Another turn has its place now, and one that is not the last stays.
+    for other in [&third, &mark(2)] {
+        assert!(undo(other).unwrap_err().contains("is not the last one of the session acme any more"));
+    }
+    undo(&mark(3)).unwrap();
+    undo(&mark(2)).unwrap();
     // The first one is in the summary.
-    assert!(sessions.undo(&name("acme")).unwrap_err().message.contains("no turn that can be taken back"));
-    assert!(sessions.undo(&name("none")).unwrap_err().message.contains("there is no session none"));
+    assert!(undo(&mark(1)).unwrap_err().contains("no turn that can be taken back"));
+    assert!(sessions.undo(&name("none"), &third).unwrap_err().message.contains("there is no session none"));
+    // What was paid was paid.
+    let contents = sessions.read(&name("acme")).unwrap();
+    assert_eq!((contents.len(), contents.usage().count()), (1, 4));
+    assert_eq!(contents.usage().filter_map(|usage| usage.usd).sum::<f64>(), 0.5);
+}
+
+#[test]
+fn no_two_new_sessions_have_one_name() {
+    let dir = tempfile::tempdir().unwrap();
+    let sessions = Sessions::in_folder(dir.path().join("new"));
+    let begin = || sessions.begin(&name("day")).unwrap().to_string();
+    assert_eq!([begin(), begin(), begin()], ["day", "day-2", "day-3"]);
+    assert_eq!((sessions.list().unwrap(), mode(&sessions.folder().join("day.jsonl"))), (vec![], 0o600));
+    open(&sessions, "day-2").append(&[turn(1)]).unwrap();
+    ["day", "day-2", "none"].iter().for_each(|of| sessions.remove_empty(&name(of)).unwrap());
+    assert_eq!([begin(), begin()], ["day", "day-4"]);
+    assert_eq!(sessions.read(&name("day-2")).unwrap().len(), 1);
+}
+
+#[test]
+fn a_fork_has_the_memo_too() {
+    let dir = tempfile::tempdir().unwrap();
+    let sessions = written(dir.path());
+    let answer = sessions.memo(&name("acme")).join("ab/cd");
+    fs::create_dir_all(answer.parent().unwrap()).unwrap();
+    fs::write(&answer, "an answer").unwrap();
+    sessions.fork(&name("acme"), None, &name("other")).unwrap();
+    sessions.remove(&name("acme")).unwrap();
+    assert_eq!(fs::read_to_string(sessions.memo(&name("other")).join("ab/cd")).unwrap(), "an answer");
 }
 
 #[test]

@@ -155,11 +155,18 @@ impl Settings {
             .and_then(|bytes| String::from_utf8(bytes).map_err(|_| "is not UTF-8 text".to_owned()))
             .map_err(|problem| {
                 Failure::input(format!("the settings file {} {problem}", path.display()))
-                    .hint("docs/settings.md has a file to begin with")
+                    .hint("write it as UTF-8 text; `minions doctor` says where it is")
             })?;
         let home = places::home(&self.environment);
         let file = Reader { whose, path, home: home.as_deref() }.read(&text)?;
         self.check(whose, &file)?;
+        let is_known = |alias: &&String| self.sides_of(alias).is_some();
+        for alias in file.pairs.keys().filter(is_known).cloned().collect::<Vec<_>>() {
+            self.warnings.push(format!(
+                "[pairs.{alias}] of {} is not used: you have a pair of that name",
+                path.display()
+            ));
+        }
         // The project's comes first.
         self.files.insert(0, (whose, file));
         Ok(())
@@ -177,7 +184,7 @@ impl Settings {
         }
         for (model, At { value, line }) in &file.prices {
             let usual = ModelId::parse("", model).ok().and_then(|model| self.prices(&model));
-            if whose == Whose::Project && usual.is_some_and(|usual| project::lowers(value, &usual.prices)) {
+            if whose == Whose::Project && usual.is_none_or(|usual| project::lowers(value, &usual.prices)) {
                 return Err(project::too_cheap(&place(*line), model));
             }
         }
@@ -315,9 +322,9 @@ impl Settings {
         environment
     }
 
-    /// The sides of an alias, with the file that has them.
+    /// The sides of an alias, with the file that has them. The user's own win: a project can't send them elsewhere.
     fn sides_of(&self, alias: &str) -> Option<(&Path, &Sides)> {
-        self.files.iter().find_map(|(_, file)| Some((&*file.path, file.pairs.get(alias)?)))
+        self.files.iter().rev().find_map(|(_, file)| Some((&*file.path, file.pairs.get(alias)?)))
     }
 
     fn unknown_pair<'a>(&'a self, alias: &str, more: impl Iterator<Item = &'a str>) -> Failure {

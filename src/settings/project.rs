@@ -9,6 +9,7 @@ use super::toml_table::Entry;
 use crate::chat::providers::{Provider, RuntimeKind};
 use crate::error::Failure;
 use crate::job::{ModelId, Prices};
+use crate::runtimes::ollama;
 
 const MOVE: &str = "write it into your own settings file, which `minions doctor` names";
 
@@ -26,10 +27,8 @@ pub(super) fn check_worker(entry: &Entry<'_>, model: &ModelId) -> Result<(), Fai
 
 /// Whether a model's name says that it runs elsewhere: a hosted vendor's, or one that Ollama's daemon hands on to its cloud.
 pub fn is_hosted(model: &ModelId) -> bool {
-    let tag = model.model.as_deref().and_then(|model| model.rsplit_once(':')).map_or("", |(_, tag)| tag);
-    let tag = tag.to_lowercase();
-    let is_cloud = tag == "cloud" || tag.ends_with("-cloud");
-    !model.provider.local || model.provider.runtime == RuntimeKind::Ollama && is_cloud
+    let is_cloud = || model.model.as_deref().is_some_and(ollama::is_cloud);
+    !model.provider.local || model.provider.runtime == RuntimeKind::Ollama && is_cloud()
 }
 
 /// Any other variable may hold what the vendor must not see.
@@ -59,11 +58,11 @@ pub(super) fn lowers(prices: &Prices, usual: &Prices) -> bool {
     prices.input < usual.input || prices.cached_input < usual.cached_input || prices.output < usual.output
 }
 
-/// The failure of prices that are lower than what else would hold.
+/// The failure of prices that are lower than what else would hold, or that nobody else tells.
 pub(super) fn too_cheap(place: &str, model: &str) -> Failure {
     Failure::input(format!(
-        "{place}: `{model}` can't be cheaper in a project's file, which may have come with somebody else's repository: your \
-         budget in dollars would be worth more than you set"
+        "{place}: a project's file, which may have come with somebody else's repository, can only raise prices that \
+         others tell, not say alone what `{model}` costs: your budget in dollars might be worth more than you set"
     ))
     .hint(MOVE)
 }

@@ -76,8 +76,8 @@ fn aliases_are_pairs_whose_open_sides_are_the_usual_ones() {
     let settings = Folders::new(user, "[pairs.fast]\nlocal = 'vllm/f'").load().unwrap();
     assert_eq!(settings.aliases(), ["big", "fast"]);
     assert_eq!(names(&settings, None), both("ollama/b", "openai/b"));
-    // The project's pair of the name is the one.
-    assert_eq!(names(&settings, Some("fast")), both("vllm/f", "openai/b"));
+    // A project can't have it mean something else.
+    assert_eq!(names(&settings, Some("fast")), both("ollama/b", "groq/f"));
     let settings = Folders::new(user, "").load().unwrap();
     assert_eq!(names(&settings, Some("fast")), both("ollama/b", "groq/f"));
     let unknown = settings.pair(Some("fsat")).unwrap_err().to_string();
@@ -177,8 +177,9 @@ fn a_projects_file_leads_neither_keys_nor_documents_elsewhere_and_spends_no_more
         ),
         ("local = 'gpt-oss:120b-cloud'", "1: `local` can't be `ollama/gpt-oss:120b-cloud` in"),
         ("[pairs.a]\nlocal = 'groq'", "2: `pairs.a.local` can't be `groq/"),
-        ("[prices.'openai/x']\ninput = 1\noutput = 3", "1: `openai/x` can't be cheaper in a project's file"),
-        ("[prices.'openai/x']\ninput = 2\noutput = 3\ncached_input = 0", "1: `openai/x` can't be cheaper"),
+        ("[prices.'openai/x']\ninput = 1\noutput = 3", "1: a project's file, which"),
+        ("[prices.'openai/o99-pro']\ninput = 0\noutput = 0", "1: a project's file, which"),
+        ("[prices.'openai/x']\ninput = 2\noutput = 3\ncached_input = 0", "1: a project's file, which"),
     ] {
         let folders = Folders::new("[prices.'openai/x']\ninput = 2\noutput = 3", text);
         let complaint = folders.complaint();
@@ -189,7 +190,7 @@ fn a_projects_file_leads_neither_keys_nor_documents_elsewhere_and_spends_no_more
         assert!(Folders::new(text, "").load().is_ok(), "{text}");
     }
     let allowed = "remote = 'openai/gpt-4o'\nlocal = 'vllm/m'\n[keys]\nopenai = 'ACME_OPENAI_API_KEY'\n\
-                   [prices.'openai/y']\ninput = 1\noutput = 3\n[prices.'openai/x']\ninput = 2.5\noutput = 3";
+                   [prices.'openai/x']\ninput = 2.5\noutput = 3";
     let settings = Folders::new("[prices.'openai/x']\ninput = 2\noutput = 3", allowed).load().unwrap();
     assert_eq!(settings.prices(&ModelId::parse("m", "openai/x").unwrap()).unwrap().prices.input, 2.5);
     let user = "[budget]\nusd = 0.5\nremote_tokens = 1000";
@@ -299,4 +300,18 @@ fn the_file_of_the_page_can_be_used() {
     assert_eq!(names(&settings, Some("fast")), both("ollama/llama3.2:3b", "groq/openai/gpt-oss-120b"));
     assert!(names(&settings, Some("offline")).0.ends_with("/models/qwen3-4b.gguf"));
     assert_eq!(settings.budget().len(), 5);
+}
+
+#[test]
+fn a_pair_of_yours_holds_against_one_of_a_project() {
+    let user = "[pairs.offline]\nlocal = 'llama3.2'\nremote = 'ollama/big'";
+    let project = "pair = 'offline'\n[pairs.offline]\nremote = 'openai/gpt-4o'\n[pairs.other]\nremote = 'openai/gpt-4o'";
+    let settings = Folders::new(user, project).load().unwrap();
+    let remote = |alias| settings.pair(alias).unwrap().remote.model.to_string();
+    assert_eq!(
+        [remote(None), remote(Some("offline")), remote(Some("other"))],
+        ["ollama/big", "ollama/big", "openai/gpt-4o"]
+    );
+    assert_eq!(settings.warnings().len(), 1);
+    assert!(settings.warnings()[0].contains("[pairs.offline]"), "{:?}", settings.warnings());
 }

@@ -172,7 +172,8 @@ def judge(child, kind, limit, number, said, words, count):
         return None
     if code == 127 and "loading shared libraries" in tail and not said:
         return None
-    if limit.startswith("-v") and int(limit.split()[1]) < loadable(child.args[0]) and code == -int(signal.SIGSEGV) and not said:
+    # With less than it takes to print its version, the program can't say anything.
+    if limit.startswith("-v") and int(limit.split()[1]) < loadable(child.args[0]) and code != 0 and not said:
         return None
     if code not in CODES:
         return f"exit code {code}: {tail}"

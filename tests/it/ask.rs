@@ -74,6 +74,8 @@ fn programs_get_the_envelope() {
     );
     let failed = ask(&server, &["ask", "--json", "--protocol", "minions", "lost.pdf"], "");
     assert!(failed.error(2).contains("there is no file lost.pdf"), "{}", failed.stdout);
+    let both = ask(&server, &["ask", "--json", "--cite", "full", "Who signed?"], "Signed: Ada.");
+    assert!(both.error(2).contains("'--json' cannot be used with '--cite <HOW>'"), "{}", both.stdout);
 }
 
 #[test]
@@ -107,6 +109,94 @@ fn a_question_without_documents_is_a_chat() {
     let server = scripted(vec![ask_first, script("Ada.").remove(1)], |request| openai(request, "Ada."));
     let ran = ask(&server, &["ask", "Who wrote the first program?"], "");
     assert_eq!((ran.code, &*ran.stdout), (Some(0), "Ada.\n"), "{}", ran.stderr);
+    // A program would have nothing to cut.
+    let ask_first = json!({"reasoning": "r", "message": "Who?"}).to_string();
+    let server = scripted(vec![ask_first, script("Ada.").remove(1)], |request| openai(request, "Ada."));
+    let ran = ask(&server, &["ask", "--protocol", "minions", "Who wrote the first program?"], "");
+    assert_eq!((ran.code, &*ran.stdout), (Some(0), "Ada.\n"), "{}", ran.stderr);
+}
+
+#[test]
+fn a_worker_elsewhere_is_told_before_it_reads() {
+    let server = server();
+    for (args, told) in [
+        (&["--local", "openai/gpt-4o"][..], Some("http://models.example/v1")),
+        (&["--local", "ollama/gpt-oss:120b-cloud"], Some("http://localhost:11434")),
+        (&["--local", "ollama/llama3.2"], None),
+    ] {
+        let dry = [&["ask", "--dry-run", "Who signed?", "lease.txt"][..], args].concat();
+        let program = |more: &[&str]| {
+            let program = asking(&server).env("OPENAI_BASE_URL", "http://models.example/v1");
+            std::fs::write(program.dir.path().join("lease.txt"), "Signed: Ada.").unwrap();
+            program.args(dry.iter().chain(more).copied()).run("")
+        };
+        let ran = program(&[]);
+        assert_eq!(ran.stdout.contains("The documents leave whole"), told.is_some(), "{}", ran.stdout);
+        assert!(ran.stdout.contains(told.unwrap_or_default()), "{}", ran.stdout);
+        let leaves = program(&["--json"]).result()["leaves"].clone();
+        assert_eq!(leaves["documents_go_to"].as_str(), told, "{leaves}");
+    }
+    assert_eq!(server.requests().len(), 0);
+}
+
+#[test]
+fn a_folder_is_called_by_its_name_alone() {
+    let server = server();
+    let program = asking(&server);
+    let here = program.dir.path().canonicalize().unwrap();
+    std::fs::create_dir_all(here.join("case/sub")).unwrap();
+    std::fs::write(here.join("case/lease.txt"), "Signed: Ada.").unwrap();
+    let given = here.join("case/sub/..").display().to_string();
+    let ran = program.args(["ask", "Who signed?", &given]).run("");
+    assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+    let told = last(&chats(&server, "supervisor")[0]).to_owned();
+    assert!(
+        told.contains("Multiple documents from folder: case") && told.contains("case/lease.txt"),
+        "{told}"
+    );
+    assert!(
+        server
+            .requests()
+            .iter()
+            .all(|request| !request.json().to_string().contains(&*here.to_string_lossy()))
+    );
+}
+
+#[test]
+fn what_is_piped_in_is_read_by_its_content() {
+    for (piped, kept) in [
+        ("<html><script>var tracker = 1;</script><p>Signed: Ada", "Signed: Ada"),
+        ("{\\rtf1\\ansi Signed: {\\b Ada}}", "Signed: Ada"),
+        (
+            "Received: from x\nFrom: a@example.org\nTo: b@example.org\nDate: Mon, 2 Nov 2026 10:00:00 +0000\n\nSigned: Ada",
+            "Signed: Ada",
+        ),
+        ("Signed: Ada <b>", "Signed: Ada <b>"),
+    ] {
+        let server = server();
+        let ran = ask(&server, &["ask", "Who signed?"], piped);
+        assert_eq!(ran.code, Some(0), "{piped} {}", ran.stderr);
+        let read = chats(&server, "worker")[0].to_string();
+        assert!(
+            read.contains(kept)
+                && !read.contains("tracker")
+                && !read.contains("rtf1")
+                && !read.contains("Received"),
+            "{read}"
+        );
+    }
+}
+
+#[test]
+fn logs_of_earlier_questions_are_no_documents() {
+    let server = server();
+    let program = asking(&server);
+    let here = program.dir.path().canonicalize().unwrap();
+    std::fs::write(here.join("lease.txt"), "Signed: Ada.").unwrap();
+    std::fs::create_dir_all(here.join("minion_logs")).unwrap();
+    std::fs::write(here.join("minion_logs/secret-merger.json"), "{}").unwrap();
+    let ran = program.args(["ask", "--dry-run", "Who signed?", "."]).run("");
+    assert!(ran.stdout.contains("lease.txt") && !ran.stdout.contains("merger"), "{}", ran.stdout);
 }
 
 #[test]
@@ -122,6 +212,12 @@ fn what_can_not_be_answered_is_told_in_words() {
         (&["ask"], "Signed: Ada.", 2, "hint: ask one: minions ask \"Who signed?\" < FILE\n"),
         (&["ask", "lease.txt"], "", 2, "hint: ask one: minions ask \"Who signed?\" lease.txt\n"),
         (&["--context", "lease.txt"], "", 2, "hint: ask one: minions ask \"Who signed?\" lease.txt\n"),
+        (&["ask", "What", "is", "new"], "", 2, "quotes: minions ask \"What is new\""),
+        (&["ask", "Sum up", "everything"], "", 2, "quotes: minions ask \"Sum up everything\""),
+        (&["ask", "-5 or 5?"], "", 2, "minions ask -- \"-5 or 5?\""),
+        (&["ask", "--budget", "5", "Who?"], "", 2, "`minions ask --help` lists its options"),
+        (&["ask", "Who?", "-"], "", 2, "error: `-` names stdin, and nothing came on it"),
+        (&["ask", "Who?", "-", "lease.txt"], " \n", 2, "error: `-` names stdin, and nothing came on it"),
         (&["ask", "  "], "", 2, "error: the question is empty\n"),
         (&["ask", "lost.pdf"], "", 2, "error: there is no file lost.pdf"),
         (&["ask", "--protocol", "minios", "Who?"], "", 2, "invalid value 'minios'"),
@@ -130,12 +226,51 @@ fn what_can_not_be_answered_is_told_in_words() {
         (&["ask", "--contxt", "lease.txt", "Who?"], "", 2, "--context"),
         (&["--context", "lease.txt", "--job", "job.json"], "", 2, "take one of the two"),
         (&["ask", "--remote", "anthropic", "Who?"], "x y", 2, "ANTHROPIC_API_KEY"),
+        // Who wrote no job is told of none.
+        (&["ask", "--remote", "anthropic", "Who?"], "x y", 2, "error: the supervisor: anthropic"),
+        (&["ask", "Who signed?", "lost.pdf"], "", 2, "error: lost.pdf can't be read"),
+        (&["ask", "--session", "../x", "Who?"], "", 2, "error: --session must be a name"),
+        // Nothing is taken and ignored.
+        (&["ask", "--slim", "Who?"], "x y", 2, "only --json prints"),
+        (&["ask", "--dry-run", "--record", "tape", "Who?"], "x y", 2, "cannot be used with"),
+        (&["ask", "--dry-run", "--replay", "tape", "Who?"], "x y", 2, "cannot be used with"),
+        (&["ask", "--dry-run", "--events", "events", "Who?"], "x y", 2, "cannot be used with"),
     ] {
         let ran = ask(&server, args, stdin);
         assert_eq!((ran.code, &*ran.stdout), (Some(code), ""), "{args:?} {}", ran.stderr);
         assert!(ran.stderr.contains(told), "{args:?} {}", ran.stderr);
+        assert!(!ran.stderr.contains("call_params") && !ran.stderr.contains("in the job"), "{}", ran.stderr);
+        let is_made = |name: &&str| ran.dir.path().join(name).exists();
+        assert_eq!(["tape", "events"].iter().find(|name| is_made(name)), None, "{args:?}");
     }
     assert_eq!(server.requests().len(), 0);
+}
+
+#[test]
+fn a_limit_that_a_dry_run_does_not_reach_is_told() {
+    let server = server();
+    let ran = ask(&server, &["ask", "--dry-run", "--max-egress-bytes", "1", "--memo", "memo", "Who?"], "x y");
+    assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+    for option in ["--max-egress-bytes", "--memo"] {
+        assert!(ran.stderr.contains(&format!("{option} has no effect with --dry-run")), "{}", ran.stderr);
+    }
+    let ran = ask(&server, &["ask", "--protocol", "minion", "--memo", "memo", "Who?"], "x y");
+    assert!(ran.stderr.contains("the memo has no effect"), "{}", ran.stderr);
+}
+
+#[test]
+fn what_failed_was_paid_all_the_same() {
+    let server = scripted(vec![script("").remove(0)], worker);
+    let ran = ask(&server, &["ask", "Who signed?"], "Signed: Ada.");
+    assert_eq!((ran.code, &*ran.stdout), (Some(1), ""));
+    assert!(ran.stderr.lines().last().unwrap().contains(" remote tokens · "), "{}", ran.stderr);
+    assert!(
+        !ran.stderr.contains("0 remote tokens ·") && !ran.stderr.contains("nothing left"),
+        "{}",
+        ran.stderr
+    );
+    let ran = ask(&server, &["ask", "-q", "Who signed?"], "Signed: Ada.");
+    assert!(!ran.stderr.contains("remote tokens"), "{}", ran.stderr);
 }
 
 #[test]

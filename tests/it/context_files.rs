@@ -253,6 +253,50 @@ fn a_picture_alone_costs_no_call() {
 }
 
 #[test]
+fn a_file_that_is_cut_makes_the_answer_partial() {
+    let server = server(WHOLE, "Aurora lay off Brest");
+    let program = Program::new();
+    let mut bytes = pdf(&[&["The Aurora lay off Brest."], &["Fog."]]);
+    bytes.truncate(bytes.len() * 3 / 4);
+    write(program.dir.path(), "cut.pdf", bytes);
+    let ran = program.run_job(&job(&server, "minions", params(&json!({"context_files": "cut.pdf"}))));
+    let result = ran.result();
+    assert_eq!(
+        (&result["status"], &result["files"][0]["lost"]),
+        (&json!("partial"), &json!(true)),
+        "{}",
+        ran.stderr
+    );
+    assert!(ran.stderr.contains("cut.pdf: The end of the file is missing"), "{}", ran.stderr);
+}
+
+#[test]
+fn files_without_text_are_not_answered_from_what_the_models_know() {
+    let empty = [("empty.txt", ""), ("blank.md", " \n\t\n"), ("page.html", "<html><img src=a.png>")];
+    for (protocol, names, told) in [
+        ("minion", json!("empty.txt"), "empty.txt"),
+        ("minions", json!("page.html"), "page.html"),
+        ("minions", json!(["empty.txt", "blank.md"]), "empty.txt; blank.md"),
+    ] {
+        let server = server(WHOLE, "Aurora");
+        let program = Program::new();
+        empty.iter().for_each(|(name, text)| write(program.dir.path(), name, text));
+        let files = params(&json!({"context_files": names}));
+        let error = program.run_job(&job(&server, protocol, files)).error(2);
+        assert!(error.contains(&format!("the files hold no text: {told}")), "{error}");
+        assert!(server.requests().iter().all(|request| !request.path.contains("completions")));
+    }
+    let server = server(WHOLE, "Aurora");
+    let program = Program::new();
+    write(program.dir.path(), "empty.txt", "");
+    write(program.dir.path(), "a.txt", "The Aurora.");
+    let files = json!({"context_files": ["empty.txt", "a.txt"]});
+    let ran = program.run_job(&job(&server, "minions", params(&files)));
+    assert_eq!(ran.result()["status"], "answered");
+    assert!(ran.stderr.contains("empty.txt: It holds no text."), "{}", ran.stderr);
+}
+
+#[test]
 fn a_replay_needs_no_file_and_refuses_another_one() {
     let server = server(BY_PAGE, "Aurora lay off Brest");
     let recorded = Program::new();
@@ -310,7 +354,11 @@ fn a_folder_is_walked_and_an_archive_is_looked_into() {
     write(dir, "src/deep/b.md", "# Fog\n\nNothing.\n");
     write(dir, "src/.git/config", "hidden");
     write(dir, "src/blob.dat", [0, 1, 2, 3, 0]);
-    write(dir, "z.zip", zip(&[("in/c.txt", b"Fog in a zip."), ("d.pdf", b"%PDF-1.4 broken")]));
+    write(
+        dir,
+        "z.zip",
+        zip(&[("in/c.txt", b"Fog in a zip."), ("d.pdf", b"%PDF-1.4\n%\xe2\xe3\xcf\xd3\n1 0 obj\n<< broken")]),
+    );
     let files = json!(["src/", "z.zip"]);
     let ran = program.run_job(&job(&server, "minions", params(&json!({"context_files": files}))));
     let result = ran.result();
@@ -327,9 +375,10 @@ fn a_folder_is_walked_and_an_archive_is_looked_into() {
         result["files"][3]["left_out"].as_str().unwrap().starts_with("z.zip/d.pdf is damaged"),
         "{result}"
     );
+    assert_eq!(result["status"], "partial");
     for told in [
         "left out of src/: ",
-        "1 of no kind that is read (src/blob.dat)",
+        "1 of no kind that is read (blob.dat)",
         "1 file was left out: z.zip/d.pdf is damaged",
     ] {
         assert!(ran.stderr.contains(told), "{told}: {}", ran.stderr);

@@ -35,7 +35,7 @@ fn question(request: &Request) -> String {
 }
 
 /// A server that answers question X with "Answer X."; the slow one stops in the middle of it as long as `door` is locked.
-fn server(door: &Arc<Mutex<()>>) -> Server {
+pub(crate) fn server(door: &Arc<Mutex<()>>) -> Server {
     let door = Arc::clone(door);
     Server::start(move |request: &Request| {
         if request.json()["model"] == "worker" {
@@ -62,7 +62,7 @@ fn server(door: &Arc<Mutex<()>>) -> Server {
     })
 }
 
-fn program(server: &Server, state: &Path) -> Program {
+pub(crate) fn program(server: &Server, state: &Path) -> Program {
     let program = asking(server).env("XDG_STATE_HOME", state.to_str().unwrap());
     std::fs::write(program.dir.path().join("report.txt"), REPORT).unwrap();
     std::fs::write(program.dir.path().join("two words.txt"), "Nothing is here.").unwrap();
@@ -71,7 +71,7 @@ fn program(server: &Server, state: &Path) -> Program {
 
 /// Types a line at the prompt and waits until `text` is shown and the prompt is back.
 #[track_caller]
-fn say(terminal: &Terminal, line: &str, text: &str) {
+pub(crate) fn say(terminal: &Terminal, line: &str, text: &str) {
     let prompts = || terminal.screen().lines().filter(|line| line.starts_with('>')).count();
     let before = prompts();
     terminal.send(&format!("{line}\r"));
@@ -154,6 +154,7 @@ fn a_conversation_goes_on_another_day() {
     assert_eq!(terminal.end().0, Some(0));
     let (terminal, _dir) = start(&["ask", "--continue"]).in_terminal(80, Given::default());
     terminal.shows("1 question so far");
+    terminal.shows("/help>");
     say(&terminal, "/files", "report.txt");
     say(&terminal, "What is the second thing?", "Answer second of");
     terminal.send("\u{3}");

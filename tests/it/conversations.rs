@@ -247,7 +247,16 @@ fn turns_that_cannot_be_summed_up_stay_as_they_are_and_a_warning_says_so() {
         json!({}),
         worker,
     );
-    assert_eq!(ran.result()["history"]["verbatim"], 3);
+    assert!(
+        ran.stderr.contains("no model is shown 2 earlier turns: summarize_older_turns is false"),
+        "{}",
+        ran.stderr
+    );
+    let result = ran.result();
+    assert_eq!((&result["history"]["verbatim"], &result["history"]["turns"]), (&json!(1), &json!(3)));
+    assert_eq!(result["conversation_history"]["turns"].as_array().unwrap().len(), 4);
+    let asked = last(&chats(&server, "supervisor")[0]).to_owned();
+    assert!(asked.contains("question 3?") && !asked.contains("question 2?"), "{asked}");
     assert!(!chats(&server, "worker").iter().any(|body| last(body).contains("Sum it up")));
 }
 

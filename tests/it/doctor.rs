@@ -207,6 +207,84 @@ fn what_is_there_is_named_where_the_usual_models_are_not() {
     assert!(seen["problem"].as_str().unwrap().contains("no list of models"), "{seen}");
 }
 
+/// A server of OpenAI's dialect that lists these models.
+fn listing(names: &'static [&str]) -> Server {
+    let models: Vec<_> =
+        names.iter().map(|name| json!({"id": name, "object": "model", "owned_by": "vllm"})).collect();
+    let list = json!({"object": "list", "data": models});
+    Server::start(move |request: &Request| match request.path.as_str() {
+        "/v1/models" => Reply::json(&list),
+        _ => Reply::text(404, "not found"),
+    })
+}
+
+#[test]
+fn a_remedy_is_for_the_side_that_lacks_something() {
+    let server = listing(&["org/m"]);
+    let base = format!("{}/v1", server.url());
+    for variables in [
+        &[("VLLM_BASE_URL", &*base), ("MINIONS_REMOTE", "vllm/other")][..],
+        &[("OPENAI_BASE_URL", &base), ("OPENAI_API_KEY", KEY), ("MINIONS_REMOTE", "openai/gpt-4o")],
+        &[("OPENAI_BASE_URL", &base), ("OPENAI_API_KEY", "two words")],
+        &[("MINIONS_REMOTE", "llama_cpp/none.gguf")],
+        &[("MINIONS_REMOTE", "lm_studio/none")],
+        &[("MINIONS_REMOTE", "ollama/none")],
+        &[
+            ("LM_STUDIO_BASE_URL", &base),
+            ("MINIONS_REMOTE", "lm_studio/none"),
+            ("MINIONS_LOCAL", "lm_studio/none"),
+        ],
+        &[("MINIONS_LOCAL", "lm_studio/none")],
+    ] {
+        let (_, facts) = facts(program(variables));
+        let remedy = |side: &str| facts[side]["remedy"].as_str().unwrap_or_default().to_owned();
+        assert!(!remedy("supervisor").contains("MINIONS_LOCAL"), "{facts:#}");
+        assert!(!remedy("worker").contains("MINIONS_REMOTE"), "{facts:#}");
+        for (name, value) in variables {
+            let again = format!("export {name}={value}");
+            assert!(facts["next"].as_array().unwrap().iter().all(|step| step != &again), "{facts:#}");
+        }
+        if variables.contains(&("MINIONS_LOCAL", "lm_studio/none")) {
+            let way = remedy("worker");
+            assert!(way.contains("export MINIONS_LOCAL=") && !way.ends_with("lm_studio/none"), "{way}");
+        }
+    }
+}
+
+#[test]
+fn a_model_that_no_list_has_may_be_there() {
+    let server = listing(&["org/m"]);
+    let base = format!("{}/v1", server.url());
+    let sides = [("VLLM_BASE_URL", &*base), ("MINIONS_LOCAL", "vllm/alias"), ("OPENAI_API_KEY", KEY)];
+    let (code, facts) = facts(program(&sides));
+    assert_eq!((code, &facts["worker"]["state"]), (Some(0), &json!("unlisted")), "{facts:#}");
+    assert_eq!(facts["worker"]["remedy"], "export MINIONS_LOCAL=vllm/org/m");
+}
+
+#[test]
+fn what_a_server_calls_its_models_does_nothing_to_terminals_and_shells() {
+    let server = listing(&["ev\u{1b}]0;pwned\u{7}il", "$(touch pwned) m"]);
+    let base = format!("{}/v1", server.url());
+    let sides = [("VLLM_BASE_URL", &*base), ("MINIONS_LOCAL", "vllm/alias")];
+    for command in ["doctor", "models"] {
+        let ran = program(&sides).args([command]).run("");
+        assert!(!ran.stdout.contains(['\u{1b}', '\u{7}']), "{}", ran.stdout);
+    }
+    let (_, facts) = facts(program(&sides));
+    assert_eq!(facts["worker"]["remedy"], "export MINIONS_LOCAL='vllm/$(touch pwned) m'");
+}
+
+#[test]
+fn the_usual_models_are_listed() {
+    let asked = || program(&[("OPENAI_API_KEY", KEY), ("MINIONS_REMOTE", "openai/gpt-9.9")]);
+    let text = asked().args(["models"]).run("").stdout;
+    let line = text.lines().find(|line| line.contains("openai/gpt-9.9"));
+    assert!(line.is_some_and(|line| line.contains("supervisor")), "{text}");
+    let ran = program(&[("MINIONS_REMOTE", "opnai/x")]).args(["models"]).run("");
+    assert_eq!((ran.code, &*ran.stdout), (Some(2), ""), "{}", ran.stderr);
+    assert!(ran.stderr.contains("did you mean openai?"), "{}", ran.stderr);
+}
+
 #[test]
 fn a_settings_file_that_can_not_be_used_is_told_with_its_line() {
     let asked = program(&[("OPENAI_API_KEY", KEY)]);
@@ -226,8 +304,9 @@ fn models_are_those_of_servers_files_and_vendors_with_keys() {
         let asked = program(&[("OLLAMA_HOST", &url), ("OPENAI_API_KEY", KEY)]);
         fs::create_dir(asked.dir.path().join("models")).unwrap();
         fs::write(asked.dir.path().join("models/small.gguf"), "GGUF").unwrap();
-        fs::write(asked.dir.path().join("minions.toml"), "[prices.'openai/gpt-9']\ninput = 1\noutput = 2")
-            .unwrap();
+        let own = asked.dir.path().join(".config/minions");
+        fs::create_dir_all(&own).unwrap();
+        fs::write(own.join("minions.toml"), "[prices.'openai/gpt-9']\ninput = 1\noutput = 2").unwrap();
         asked
     };
     let ran = asked().args(["models", "--json"]).run("");

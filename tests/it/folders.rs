@@ -84,8 +84,9 @@ fn what_is_of_use_is_read_and_the_rest_is_counted() {
     let left_out = result["folders"][0]["left_out"].as_array().unwrap();
     let left_out: Vec<_> =
         left_out.iter().map(|one| (one["count"].as_u64().unwrap(), one["first"].as_str().unwrap())).collect();
-    let expected = [(1, "b.gen"), (1, "node_modules/"), (2, ".env"), (2, "link.txt"), (1, "p/raw.dat")];
+    let expected = [(1, "b.gen"), (1, "node_modules/"), (2, ".env"), (2, "link.txt"), (1, "raw.dat")];
     assert_eq!(left_out, expected);
+    assert_eq!(result["status"], "answered", "nothing that was wanted is missing");
     for told in [
         "left out of p: 1 ignored by .gitignore",
         "2 linked elsewhere (link.txt, …)",
@@ -124,4 +125,63 @@ fn a_folder_of_nothing_says_what_was_left_out() {
     let error = ran.error(2);
     assert!(error.contains("p holds no file to read") && error.contains("1 hidden (.hidden)"), "{error}");
     assert_eq!(server.requests().len(), 0);
+}
+
+#[test]
+fn what_may_have_been_wanted_makes_the_answer_partial() {
+    let server = server("Aurora");
+    let program = Program::new();
+    write(program.dir.path(), "p/a.txt", "The Aurora.");
+    write(program.dir.path(), "p/b.txt", "fog\n".repeat(3 << 20));
+    let ran = run(program, &server, &json!({"context_files": "p"}));
+    let result = ran.result();
+    assert_eq!(result["status"], "partial");
+    let left_out = json!([{"reason": "too large", "count": 1, "first": "b.txt", "lost": true}]);
+    assert_eq!(result["folders"][0]["left_out"], left_out);
+}
+
+#[test]
+fn a_file_of_rules_that_cannot_be_used_costs_no_call() {
+    let server = server("Aurora");
+    let program = Program::new();
+    write(program.dir.path(), "p/a.txt", "The Aurora.");
+    write(program.dir.path(), "p/deep/.minionsignore", "secret*\n{a,b\n");
+    let error = run(program, &server, &json!({"context_files": "p"})).error(2);
+    assert!(
+        error.contains("p is not read") && error.contains("deep/.minionsignore") && error.contains("line 2"),
+        "{error}"
+    );
+    assert_eq!(server.requests().len(), 0);
+}
+
+#[test]
+fn a_file_that_is_named_twice_is_read_once() {
+    let server = server("Aurora");
+    let program = Program::new();
+    let dir = program.dir.path();
+    for name in ["a.txt", "p/b.txt", "p/c.txt", "p/sub/d.txt"] {
+        write(dir, name, "The Aurora.");
+    }
+    symlink(dir.join("a.txt"), dir.join("link.txt")).unwrap();
+    let files = json!(["a.txt", "./a.txt", "link.txt", "p", "p/b.txt", "p/sub/"]);
+    let ran = run(program, &server, &json!({"context_files": files}));
+    assert!(ran.stderr.contains("a.txt is named twice, the second time as ./a.txt"), "{}", ran.stderr);
+    assert!(ran.stderr.contains("a.txt is named twice, the second time as link.txt"), "{}", ran.stderr);
+    assert!(ran.stderr.contains("the folder p holds 1 file that the job names besides"), "{}", ran.stderr);
+    assert!(ran.stderr.contains("the folder sub holds 1 file that the job names besides"), "{}", ran.stderr);
+    let result = ran.result();
+    assert_eq!(names(&result), ["a.txt", "p/c.txt", "p/sub/d.txt", "p/b.txt"]);
+    // The command line names no file twice either, and a dry run says the same.
+    let asking =
+        Program::new().env("OPENAI_API_KEY", "sk-test-0123456789").env("MINIONS_LOCAL", "openai/worker");
+    write(asking.dir.path(), "a.txt", "The Aurora.");
+    let ran = asking.args(["ask", "--dry-run", "Which ship?", "a.txt", "./a.txt"]).run("");
+    assert_eq!(
+        (ran.code, ran.stdout.matches("a.txt\n").count()),
+        (Some(0), 1),
+        "{}{}",
+        ran.stdout,
+        ran.stderr
+    );
+    assert!(ran.stderr.contains("it is read once"), "{}", ran.stderr);
 }

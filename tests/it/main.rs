@@ -21,6 +21,8 @@ mod command_line;
 mod container;
 mod context_files;
 mod conversation;
+mod conversation_dumb;
+mod conversation_kept;
 mod conversations;
 mod demo;
 mod docs;

@@ -14,7 +14,7 @@ const ENV_KEY: &str = "sk-from-env-\\slashed/-Zq82";
 const URL_KEY: &str = "password-in-url-Zq83";
 const OTHER_KEY: &str = "hf_some-other-key-Zq84";
 
-/// GiveUpPolicy if any credential, or the part that all of them share, is in what the run left behind.
+/// Fails if any credential, or the part that all of them share, is in what the run left behind.
 fn assert_clean(ran: &Ran) {
     let mut texts =
         vec![("stdout".to_owned(), ran.stdout.clone()), ("stderr".to_owned(), ran.stderr.clone())];
@@ -96,6 +96,19 @@ fn a_run_that_fails_shows_no_key_even_if_the_server_echoes_it() {
             ran.error(1);
             assert_clean(&ran);
         }
+    }
+}
+
+#[test]
+fn a_quote_that_is_cut_within_a_key_shows_none_of_it() {
+    for before in (280..300).step_by(3) {
+        let said = format!("{} {JOB_KEY} is bad", "y".repeat(before));
+        let server = scripted(vec![said; 8], |request| openai(request, "Ada"));
+        let ran = program().run_job(&job(&server, openai_remote(&server)));
+        let error = ran.error(1);
+        let beginning = &JOB_KEY[..8];
+        assert!(error.contains("it wrote: yyy") && !error.contains(beginning), "{before}: {error}");
+        assert!(!ran.stderr.contains(beginning), "{before}: {}", ran.stderr);
     }
 }
 

@@ -92,7 +92,7 @@ fn old_logs_of_ours_alone_are_removed_and_only_when_that_is_said() {
     assert!(elsewhere.path().join("far.json").exists());
     let (code, ..) = run(dir.path(), &["logs", "prune", "--yes"]);
     assert_eq!(code, Some(2));
-    let (_, bad, _) = run(dir.path(), &["logs", "prune", "--older-than", "30"]);
+    let (_, _, bad) = run(dir.path(), &["logs", "prune", "--older-than", "30"]);
     assert!(bad.contains("such as 30d"), "{bad}");
 }
 
@@ -190,5 +190,42 @@ fn the_commands_of_the_page_install_completions_pages_and_schema() {
     if Path::new("/usr/bin/man").exists() {
         let output = shell("man -w minions-doctor");
         assert!(String::from_utf8_lossy(&output.stdout).contains("minions-doctor.1"), "{output:?}");
+    }
+}
+
+#[test]
+fn bad_usage_of_a_command_that_answers_no_job_leaves_stdout_empty() {
+    for (args, told) in [
+        (&["doctor", "--foo"][..], "`minions doctor --help` lists its options"),
+        (&["logs", "prune"], "were not provided: --older-than <AGE>"),
+        (&["sessions", "show"], "were not provided: <NAME>"),
+        (&["completions", "bsh"], "bash"),
+        (&["models", "--jsn"], "--json"),
+    ] {
+        let ran = Program::new().args(args.iter().copied()).run("");
+        assert_eq!((ran.code, &*ran.stdout), (Some(2), ""), "{args:?} {}", ran.stderr);
+        assert!(ran.stderr.contains(told), "{args:?} {}", ran.stderr);
+    }
+    for (args, told) in [
+        (&["Who signed?"][..], "minions ask \\\"Who signed?\\\" FILE"),
+        (&["Who signed it", "lease.txt"], "minions ask \\\"Who signed it\\\" FILE"),
+        (&["Cargo.toml", "Who signed?"], "minions ask \\\"Who signed?\\\" Cargo.toml"),
+    ] {
+        let ran = Program::new().args(args.iter().copied()).run("");
+        assert!(ran.stdout.contains(told), "{args:?} {}", ran.stdout);
+    }
+}
+
+#[test]
+fn a_full_disk_is_told() {
+    for command in ["schema", "completions bash", "man", "models", "sessions", "logs", "providers", "version"]
+    {
+        let ran = Program::in_shell("export HOME=$PWD", &format!("{command} > /dev/full")).run("");
+        assert_eq!(ran.code, Some(1), "{command}");
+        assert!(
+            ran.stderr.contains("stdout can't be written to: No space left"),
+            "{command}: {}",
+            ran.stderr
+        );
     }
 }

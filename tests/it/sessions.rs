@@ -77,11 +77,13 @@ fn a_session_goes_on_where_it_ended() {
     let gone = sessions(&state, &["show", "acme"]);
     assert_eq!((gone.code, gone.stdout.as_str()), (Some(2), ""));
     assert!(
-        gone.stderr.contains("there is no session acme") && gone.stderr.lines().count() == 1,
+        gone.stderr.starts_with("error: there is no session acme\nhint: ")
+            && gone.stderr.lines().count() == 2,
         "{}",
         gone.stderr
     );
-    assert!(sessions(&state, &["show", "../../x"]).stdout.contains("must be a name of letters"));
+    let bad = sessions(&state, &["show", "../../x"]);
+    assert!(bad.stdout.is_empty() && bad.stderr.contains("must be a name of letters"), "{}", bad.stderr);
 }
 
 #[test]

@@ -12,6 +12,8 @@ use serde_json::Value;
 const CUTS: [&str; 2] = ["...", "\u{2026}"];
 /// The shortest beginning of a credential that counts as the credential, where a text was cut.
 const SHORTEST_BEGINNING: usize = 7;
+/// The same where nothing says that a text was cut.
+const SHORTEST_MOST: usize = 12;
 
 /// `secret` as it is, within JSON, within JSON within JSON, with escaped slashes, in a URL, and in Base64.
 pub(crate) fn forms(secret: &str) -> Vec<String> {
@@ -36,7 +38,19 @@ pub(crate) fn find(text: &str, secrets: &[String]) -> Option<Range<usize>> {
     if secrets.is_empty() {
         return None;
     }
-    find_escaped(text, secrets).or_else(|| find_cut(text, secrets))
+    find_escaped(text, secrets).or_else(|| find_cut(text, secrets)).or_else(|| find_most(text, secrets))
+}
+
+/// Where most of a secret stands, from its beginning on, whatever follows: text may have been cut without a mark.
+fn find_most(text: &str, secrets: &[String]) -> Option<Range<usize>> {
+    let most = |secret: &String| {
+        let least = secret.ceil_char_boundary((secret.len() * 3 / 4).max(SHORTEST_MOST));
+        let at = text.find(secret.get(..least)?)?;
+        let same = secret.char_indices().map(|(end, c)| end + c.len_utf8());
+        let end = same.filter(|end| text[at..].starts_with(&secret[..*end])).max()?;
+        Some(at..at + end)
+    };
+    secrets.iter().find_map(most)
 }
 
 fn find_escaped(text: &str, secrets: &[String]) -> Option<Range<usize>> {
@@ -144,6 +158,8 @@ mod tests {
             ("<p>sk-ab&#x2F;cd&#43;EF&#x3d;12", "sk-ab&#x2F;cd&#43;EF&#x3d;12"),
             ("sk-ab/cd+E...", "sk-ab/cd+E"),
             ("sk-ab/sk-ab/cd\u{2026} and sk-ab/cd...", "sk-ab/cd"),
+            ("it wrote: sk-ab/cd+EF=1. Hint", "sk-ab/cd+EF=1"),
+            ("it wrote: sk-ab/cd+EF=", "sk-ab/cd+EF="),
         ] {
             assert_eq!(find(text, &secrets).map(|range| &text[range]), Some(found), "{text}");
         }

@@ -53,7 +53,10 @@ impl Wide {
         }
         let plain =
             characters.iter().filter(|letter| matches!(letter, '\t' | '\n' | '\r' | ' '..='~')).count();
-        plain > 0 && plain * 50 >= characters.len() && characters.iter().all(|letter| is_usual(*letter))
+        plain > 0
+            && plain * 50 >= characters.len()
+            && characters.iter().all(|letter| is_usual(*letter))
+            && !is_divided(&bytes[..bytes.len().min(WITHIN)], &characters)
     }
 
     fn decode(self, bytes: &[u8]) -> String {
@@ -71,6 +74,17 @@ impl Wide {
             }
         }
     }
+}
+
+/// Whether the bytes are rather a text whose parts zeros divide than these characters: nearly all others are ASCII, but
+/// most of the characters are not, or fewer than would be if the zeros did not stand anywhere.
+fn is_divided(bytes: &[u8], characters: &[char]) -> bool {
+    let others = bytes.iter().filter(|byte| **byte != 0).count();
+    let ascii = bytes.iter().filter(|byte| matches!(byte, b'\t'..=b'\r' | b' '..=b'~')).count();
+    let plain = characters.iter().filter(|letter| letter.is_ascii()).count();
+    let misplaced = characters.iter().filter(|letter| u32::from(**letter).is_multiple_of(256)).count();
+    ascii * 20 >= others * 17
+        && (plain * 2 < characters.len() || plain * 5 < characters.len() * 4 && misplaced * 4 > plain)
 }
 
 /// Whether a letter is one that texts have, and chance seldom makes.
@@ -191,6 +205,34 @@ mod tests {
                     assert_eq!(notes, Vec::<String>::new());
                 }
             }
+        }
+    }
+
+    #[test]
+    fn texts_that_zeros_divide_are_not_wide() {
+        let cases: [&[u8]; 8] = [
+            b"Ada Lovelace\0Alan Turing\0Grace Hopper\0Kurt Goedel\0",
+            b"alpha\0beta\0gammas\0",
+            b"a\0\0b\nline two\0end\n",
+            b"one\0two\0three\0four",
+            b"PATH=/bin:/usr/bin\0HOME=/root\0A=1\0\0",
+            b"0123\0abcd\0efgh\0",
+            "Grüße\0Ada Lovelace\0Zürich, Hauptbahnhof\0x\0".as_bytes(),
+            b"M\xfcller, Ada\0Alan Turing of London\0",
+        ];
+        for bytes in cases {
+            for bytes in [bytes, &bytes[1..], &[b"x", bytes].concat(), &[b"xyz", bytes].concat()] {
+                assert_eq!(Wide::of(bytes), None, "{}", String::from_utf8_lossy(bytes));
+                assert_ne!(crate::Kind::of(bytes), crate::Kind::Unknown);
+            }
+        }
+        // Chinese with much ASCII among it, and Cyrillic with more.
+        for text in [
+            "let x = 1; // 变量的值是一\nlet 名 = x;\n",
+            "имя: Ada Lovelace, год: 1815, страна: UK\n",
+            "文件 a.txt\n",
+        ] {
+            assert_eq!(decode(utf16(text, u16::to_le_bytes), None, &mut Vec::new()), text);
         }
     }
 

@@ -1,9 +1,10 @@
 //! From a file to its reading, or to those of the files in it.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use crate::Kind;
 use crate::archive::{Archive, Budget, Entry, problem_of, shown};
+use crate::left_out;
 use crate::mail::{self, Mail};
 use crate::office::{compound, zipped};
 use crate::readers::{Reader, reader};
@@ -26,7 +27,7 @@ pub fn read(name: &str, bytes: Vec<u8>, limits: &Limits) -> Result<Reading, Read
 }
 
 /// Reads a file, or each file in an archive: `a.zip/folder/b.txt`. An archive in it is looked into, too, one in that is
-/// not. Folders and litter are left out. The list is never empty.
+/// not. What is left out of folders is left out of an archive, too, and told. The list is never empty.
 pub fn read_all(name: &str, bytes: Vec<u8>, limits: &Limits) -> Vec<FileReading> {
     let budget = Budget::new(limits);
     let mut all = All { limits: *limits, budget: &budget, readings: Vec::new(), names: HashMap::new() };
@@ -106,12 +107,17 @@ impl All<'_> {
     fn mails(&mut self, name: &str, bytes: &[u8], archives: usize) {
         let mails = mail::split(bytes);
         let is_one = mails.len() < 2;
+        let too_many = mails.len() > self.limits.entries;
         for (number, bytes) in (1..).zip(mails).take(self.limits.entries) {
             let name = if is_one { name.to_owned() } else { format!("{name}/{number}") };
             match mail::open(bytes, &self.limits) {
                 Ok(mail) => self.mail(name, mail, archives),
                 Err(problem) => self.fail(name, Kind::Mail, problem),
             }
+        }
+        if too_many {
+            let limit = self.limits.entries;
+            self.fail(name.to_owned(), Kind::Mail, Problem::TooManyEntries { limit });
         }
     }
 
@@ -134,15 +140,32 @@ impl All<'_> {
         let before = self.readings.len();
         match Archive::open(bytes, &self.limits, self.budget) {
             Ok(archive) => {
-                for entry in archive.entries().iter().filter(|entry| !entry.is_folder() && !is_litter(entry))
-                {
-                    self.entry(name, &archive, entry, archives);
+                self.entries(name, &archive, archives);
+                if archive.cut {
+                    const PROBLEM: &str = "its list of files is missing or damaged, so files may be missing";
+                    self.fail(name.to_owned(), Kind::Archive, Problem::Damaged(PROBLEM));
                 }
             }
             Err(problem) => self.fail(name.to_owned(), Kind::Archive, problem),
         }
         if self.readings.len() == before {
             self.fail(name.to_owned(), Kind::Archive, Problem::Damaged("no file is in it"));
+        }
+    }
+
+    /// Reads the files of an archive, but for those that nobody means.
+    fn entries(&mut self, name: &str, archive: &Archive<'_>, archives: usize) {
+        let files = || archive.entries().iter().filter(|entry| !entry.is_folder() && !is_litter(entry));
+        let packed = left_out::packed_folder(files().map(|entry| entry.name.as_str()));
+        let mut left_out: BTreeMap<&'static str, (usize, String)> = BTreeMap::new();
+        for entry in files() {
+            match left_out::why(&entry.name, packed) {
+                Some(why) => left_out.entry(why).or_insert_with(|| (0, shown(&entry.name))).0 += 1,
+                None => self.entry(name, archive, entry, archives),
+            }
+        }
+        for (what, (count, first)) in left_out {
+            self.fail(name.to_owned(), Kind::Archive, Problem::LeftOut { what, count, first });
         }
     }
 

@@ -120,22 +120,34 @@ impl Kind {
     }
 }
 
-/// Whether the bytes are a PDF: one begins with its mark, or ends like one. A text may speak of the mark.
+/// Whether the bytes are a PDF: it begins with its mark, or ends like one. A text may speak of the mark, and in a PDF
+/// that looks like a text the mark and the version are all of their line.
 fn is_pdf(bytes: &[u8]) -> bool {
     let head = &bytes[..bytes.len().min(PDF_MARK_WITHIN)];
     let tail = &bytes[bytes.len().saturating_sub(PDF_END_WITHIN)..];
-    let mark = head.windows(5).position(|window| window == b"%PDF-");
-    mark.is_some_and(|at| at == 0 || !is_text(bytes) || tail.windows(9).any(|window| window == b"startxref"))
+    let Some(at) = memchr::memmem::find(head, b"%PDF-") else { return false };
+    let ends = || memchr::memmem::find(tail, b"startxref").is_some();
+    !is_text(bytes) || is_alone(&bytes[..at], &bytes[at + 5..]) && (at == 0 || ends())
+}
+
+/// Whether the mark of a PDF stands first on a line, and nothing but a version and a comment behind it.
+fn is_alone(before: &[u8], behind: &[u8]) -> bool {
+    let end = memchr::memchr2(b'\r', b'\n', behind).unwrap_or(behind.len());
+    let version = behind[..end].iter().take_while(|byte| byte.is_ascii_digit() || **byte == b'.').count();
+    let rest = behind[version..end].trim_ascii_start();
+    let line = before.rsplit(|byte| b"\r\n".contains(byte)).next().unwrap_or_default();
+    line.trim_ascii().is_empty() && (rest.is_empty() || rest.starts_with(b"%"))
 }
 
 /// Whether the bytes are a text: in UTF-16 or UTF-32, or in any encoding of bytes without control characters but a few
-/// zeros. UTF-8 without zeros may have more of them: fields of FIX, letters that are struck over, the end of a DOS file.
+/// zeros, in ASCII some more: names that programs divide with them. UTF-8 without zeros may have others of them: fields
+/// of FIX, letters that are struck over, the end of a DOS file.
 fn is_text(bytes: &[u8]) -> bool {
     let head = &bytes[..bytes.len().min(TEXT_WITHIN)];
     let control = |byte: &&u8| **byte < b' ' && !matches!(byte, b'\0' | b'\t'..=b'\r' | 0x1b);
     let zeros = head.iter().filter(|byte| **byte == 0).count();
     let controls = head.iter().filter(control).count();
-    controls == 0 && zeros * 10 <= head.len()
+    controls == 0 && zeros * if head.is_ascii() { 3 } else { 10 } <= head.len()
         || zeros == 0 && controls * 5 <= head.len() && is_utf8(head, bytes.len() > head.len())
         || Wide::of(bytes).is_some()
 }
@@ -160,6 +172,10 @@ mod tests {
             (&late_cut_pdf, Kind::Pdf),
             (b"const MARK: &[u8] = b\"%PDF-1.4\";", Kind::Text),
             (&too_late_pdf, Kind::Text),
+            (b"%PDF-1.4 is how a PDF begins; startxref is near its end.\n", Kind::Text),
+            (b"Notes on PDF:\nthe mark is %PDF-1.4\nat the end is startxref\n", Kind::Text),
+            (b"%PDF-1.4 % a comment\r1 0 obj", Kind::Pdf),
+            (b"%PDF-1.4 \xe2\xe3 \0\x01\x02", Kind::Pdf),
             (b"PK\x03\x04...", Kind::Zip),
             (b"\xD0\xCF\x11\xE0\xA1\xB1\x1A\xE1", Kind::Compound),
             (b"\x89PNG\r\n\x1a\n", Kind::Picture),

@@ -20,7 +20,15 @@ pub struct Reading {
     pub scans: Vec<u32>,
 }
 
+/// What notes say where a part of the text may not be there.
+const LOSSES: [&str; 4] = ["damaged", "missing", "was cut", "not looked into"];
+
 impl Reading {
+    /// Whether a part of the text may be missing or wrong, as its notes say.
+    pub fn lacks_text(&self) -> bool {
+        self.notes.iter().any(|note| LOSSES.iter().any(|loss| note.contains(loss)))
+    }
+
     /// The reading as a document of a job.
     pub fn into_document(self, name: &str) -> Document {
         Document { name: Some(name.to_owned()), text: self.text, places: self.places }
@@ -137,6 +145,16 @@ pub enum Problem {
     /// It is compressed in a way that is not known.
     #[error("is compressed with {0}, which can't be undone here")]
     Compression(&'static str),
+    /// It is an archive of which files were left out that nobody means, as they are of a folder.
+    #[error("was read without {what}: {count}, such as {first}")]
+    LeftOut {
+        /// What they are, in words.
+        what: &'static str,
+        /// How many.
+        count: usize,
+        /// The name of the first.
+        first: String,
+    },
     /// It is a symbolic link in an archive.
     #[error("is a link, and links in archives are not followed")]
     Link,
@@ -146,6 +164,11 @@ pub enum Problem {
 }
 
 impl Problem {
+    /// Whether what is not read may well have been wanted.
+    pub fn is_loss(&self) -> bool {
+        !matches!(self, Self::Unsupported(_) | Self::Convertible { .. } | Self::LeftOut { .. } | Self::Link)
+    }
+
     fn hint(&self, kind: Kind) -> &'static str {
         match self {
             Self::Unsupported(_) => "Save it as PDF or text.",
@@ -163,9 +186,10 @@ impl Problem {
             }
             Self::Damaged(_) => "Fetch it again, or open it in the program that made it and save a copy.",
             Self::Bomb(_) => "If you trust it, unpack it or save it as text yourself, and give that.",
-            Self::TooMuchInside { .. } | Self::TooManyEntries { .. } | Self::Nested => {
-                "Unpack it, and give the files that the question is about."
-            }
+            Self::TooMuchInside { .. }
+            | Self::TooManyEntries { .. }
+            | Self::Nested
+            | Self::LeftOut { .. } => "Unpack it, and give the files that the question is about.",
             Self::Link => "Give the file that it leads to.",
             Self::Compression(_) => {
                 "Unpack it, and give the files; or pack them again with `zip -r NEW.zip FOLDER`."
@@ -177,6 +201,27 @@ impl Problem {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn notes_tell_whether_text_may_be_missing() {
+        use crate::draft::{CUT, DAMAGED};
+        let reading = |note: &str| Reading {
+            kind: Kind::Docx,
+            text: String::new(),
+            places: Places::default(),
+            notes: vec!["It has tracked changes: insertions are read.".to_owned(), note.to_owned()],
+            scans: Vec::new(),
+        };
+        for (note, lacks) in [
+            (DAMAGED, true),
+            (CUT, true),
+            ("The text is too long: it was cut in p. 9.", true),
+            ("It is no UTF-8: it was read as Shift_JIS.", false),
+            ("It has hidden sheets, which were read as well: Salaries.", false),
+        ] {
+            assert_eq!(reading(note).lacks_text(), lacks, "{note}");
+        }
+    }
 
     #[test]
     fn an_error_names_the_file_and_the_remedy() {

@@ -78,15 +78,29 @@ fn rows(name: &str, bytes: Vec<u8>, texts: &mut Vec<String>) -> Vec<Row> {
 }
 
 fn text(reading: Reading, texts: &mut Vec<String>) -> TextRow {
+    let lacks_text = reading.lacks_text();
     let Reading { kind, text, places, notes, scans } = reading;
     texts.push(text);
     let is_plain_text = matches!(kind, Kind::Text | Kind::Markdown);
-    TextRow { kind: kind.name().to_owned(), text: texts.len() - 1, places, notes, scans, is_plain_text }
+    TextRow {
+        kind: kind.name().to_owned(),
+        text: texts.len() - 1,
+        places,
+        notes,
+        scans,
+        is_plain_text,
+        lacks_text,
+    }
 }
 
 impl From<&ReadError> for Unread {
     fn from(error: &ReadError) -> Self {
         let is_of_no_kind = matches!(error.problem, Problem::Unsupported(_) | Problem::Convertible { .. });
-        Self { problem: error.to_string(), hint: error.hint().to_owned(), is_of_no_kind }
+        Self {
+            problem: error.to_string(),
+            hint: error.hint().to_owned(),
+            is_of_no_kind,
+            is_loss: error.problem.is_loss(),
+        }
     }
 }

@@ -69,6 +69,9 @@ pub struct ReadText {
     pub scans: Vec<u32>,
     /// Whether it is a plain text, of any sort.
     pub is_plain_text: bool,
+    /// Whether a part of its text may be missing or wrong, as the notes say.
+    #[serde(default)]
+    pub lacks_text: bool,
 }
 
 /// A page that is a picture.
@@ -169,13 +172,28 @@ impl ReaderSession {
         &mut self,
         files: &[InputFile],
         request: &Request,
-        take: impl FnOnce(Reply, Vec<Vec<u8>>) -> Option<T>,
+        take: impl Fn(Reply, Vec<Vec<u8>>) -> Option<T>,
     ) -> Result<T, Lost> {
         let size = files.iter().map(|file| file.bytes.len()).sum::<usize>();
-        let (mut child, room) = match self.child.take() {
-            Some((child, room)) if room >= size => (child, room),
-            _ => self.start(size.max(LEAST_ROOM)).await.map_err(Lost::Machine)?,
-        };
+        if let Some(idle) = self.child.take().filter(|(_, room)| *room >= size) {
+            match self.exchange_with(idle, files, request, &take).await {
+                // What befell the child before may be to blame, so a new one tries.
+                Err(Lost::Files(what, _)) if what != TOO_LONG => {}
+                other => return other,
+            }
+        }
+        let new = self.start(size.max(LEAST_ROOM)).await.map_err(Lost::Machine)?;
+        self.exchange_with(new, files, request, &take).await
+    }
+
+    async fn exchange_with<T>(
+        &mut self,
+        (mut child, room): (Child, usize),
+        files: &[InputFile],
+        request: &Request,
+        take: &impl Fn(Reply, Vec<Vec<u8>>) -> Option<T>,
+    ) -> Result<T, Lost> {
+        let size = files.iter().map(|file| file.bytes.len()).sum::<usize>();
         let megabytes = u32::try_from(size >> 20).unwrap_or(u32::MAX);
         let limit = self.limits.time + self.limits.time_per_mb * megabytes;
         let blocks: Vec<&[u8]> = files.iter().map(|file| &*file.bytes).collect();
@@ -194,10 +212,9 @@ impl ReaderSession {
                 None => broken(),
             },
             Ok(Err(_)) => self.autopsy(&mut child, room).await,
-            Err(_) => Lost::Files(
-                "can't be read: it takes too long",
-                format!("It was given up after {} s. {ANOTHER_COPY}", limit.as_secs()),
-            ),
+            Err(_) => {
+                Lost::Files(TOO_LONG, format!("It was given up after {} s. {ANOTHER_COPY}", limit.as_secs()))
+            }
         };
         child.end().await;
         Err(lost)
@@ -239,9 +256,7 @@ impl ReaderSession {
                 "can't be read: its reader was ended from outside",
                 "Run the job again.".to_owned(),
             ),
-            Some(Death::OutOfTime) => {
-                Lost::Files("can't be read: it takes too long", ANOTHER_COPY.to_owned())
-            }
+            Some(Death::OutOfTime) => Lost::Files(TOO_LONG, ANOTHER_COPY.to_owned()),
             Some(Death::TooDeep) => {
                 Lost::Files("can't be read: its parts are nested too deeply", ANOTHER_COPY.to_owned())
             }
@@ -253,6 +268,8 @@ impl ReaderSession {
     }
 }
 
+/// What is told of a file whose time is up.
+const TOO_LONG: &str = "can't be read: it takes too long";
 /// What to do about a file that no reader gets through.
 const ANOTHER_COPY: &str = "Save it anew in the program that made it, print it to a PDF, or give the part that the question is about.";
 
@@ -261,7 +278,12 @@ fn broken() -> Lost {
 }
 
 fn lost(name: String, what: &str, hint: &str) -> FileReading {
-    let unread = Unread { problem: format!("{name} {what}"), hint: hint.to_owned(), is_of_no_kind: false };
+    let unread = Unread {
+        problem: format!("{name} {what}"),
+        hint: hint.to_owned(),
+        is_of_no_kind: false,
+        is_loss: true,
+    };
     FileReading { name, outcome: Err(unread) }
 }
 
@@ -278,6 +300,7 @@ fn readings(reply: Reply, blocks: Vec<Vec<u8>>, count: usize) -> Option<Vec<Vec<
                 notes: read.notes,
                 scans: read.scans,
                 is_plain_text: read.is_plain_text,
+                lacks_text: read.lacks_text,
             }),
             Err(unread) => Err(unread),
         };

@@ -62,6 +62,7 @@ pub(crate) struct TextRow {
     pub notes: Vec<String>,
     pub scans: Vec<u32>,
     pub is_plain_text: bool,
+    pub lacks_text: bool,
 }
 
 /// Why a file has no text.
@@ -73,4 +74,7 @@ pub struct Unread {
     pub hint: String,
     /// Whether its kind is unknown, or has no reader.
     pub is_of_no_kind: bool,
+    /// Whether its text may well have been wanted.
+    #[serde(default)]
+    pub is_loss: bool,
 }

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 use std::io::Write;
+use std::process::Command;
 use std::time::Duration;
 
 use flate2::Compression;
@@ -126,6 +127,19 @@ fn a_file_without_an_end_is_given_up() {
         let told: Vec<_> =
             read(&mut session, vec![file("a", "x"), file("b", "y")]).unwrap().iter().map(told).collect();
         assert_eq!(told, ["a can't be read: it takes too long", "b can't be read: it takes too long"]);
+    }
+}
+
+#[test]
+fn a_child_that_died_between_two_files_is_not_the_fault_of_the_second() {
+    let folder = tempfile::tempdir().unwrap();
+    let noted = folder.path().join("pid");
+    for signal in ["KILL", "TERM", "SEGV"] {
+        let mut session = after(&format!("echo $$ > {}", noted.display()));
+        assert_eq!(told(&read(&mut session, vec![file("a", "alpha")]).unwrap()[0]), "alpha");
+        let pid = std::fs::read_to_string(&noted).unwrap();
+        assert!(Command::new("kill").args(["-s", signal, pid.trim()]).status().unwrap().success());
+        assert_eq!(told(&read(&mut session, vec![file("b", "beta")]).unwrap()[0]), "beta", "{signal}");
     }
 }
 

@@ -166,7 +166,9 @@ fn no_list(api: &Api, answer: &Answer) -> String {
 }
 
 fn list(models: &Value, read: impl Fn(&Value) -> Option<Installed>) -> Vec<Installed> {
-    models.as_array().into_iter().flatten().filter_map(read).collect()
+    // Nobody can type a name that has control characters, and it does things to terminals.
+    let is_name = |model: &Installed| !model.name.contains(char::is_control);
+    models.as_array().into_iter().flatten().filter_map(read).filter(is_name).collect()
 }
 
 /// What the model of an Ollama takes of the memory, if it tells.

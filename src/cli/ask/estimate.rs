@@ -44,6 +44,9 @@ pub(super) fn text(estimate: &JobEstimate) -> String {
     let told: Vec<_> =
         ["the question".to_owned()].into_iter().chain(texts).chain(names).chain(about).collect();
     let _ = writeln!(text, "\nThe supervisor is told: {}", told.join("; "));
+    if let Some(address) = &leaves.documents_go_to {
+        let _ = writeln!(text, "The documents leave whole: their reader, the worker, is at {address}");
+    }
     text
 }
 

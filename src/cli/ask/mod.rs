@@ -28,7 +28,7 @@ use super::interrupt::RunDeadline;
 use super::outcome::JobOutcome;
 use super::program::Program;
 use super::run::RunOutcome;
-use super::screen::{self, Cite, Cost, Stage, Terminal, clean, columns, ranked, sources};
+use super::screen::{self, Cite, Cost, Face, Stage, Terminal, clean, columns, ranked, sources, spoken};
 use super::stdout;
 
 pub(crate) use options::{AskArgs, AskOptions, EXAMPLES};
@@ -45,15 +45,25 @@ impl Program {
         args: AskArgs,
         events: Option<Arc<EventsFile>>,
     ) -> Result<RunOutcome, Failure> {
-        let is_json = args.options.json;
-        match self.answer(args, events).await {
-            Err(failure) if !is_json => Ok(RunOutcome::Told(screen::tell(&failure))),
+        let (is_json, is_quiet) = (args.options.json, self.options.quiet);
+        let answered = self.answer(args, events).await;
+        match answered.map_err(|failure| spoken(failure, Face::CommandLine)) {
+            Err(failure) if !is_json => {
+                let exit = screen::tell(&failure);
+                if !is_quiet {
+                    tell_cost(Cost::from(*failure.spent));
+                }
+                Ok(RunOutcome::Told(exit))
+            }
             other => other,
         }
     }
 
     async fn answer(mut self, args: AskArgs, events: Option<Arc<EventsFile>>) -> Result<RunOutcome, Failure> {
         let AskArgs { words, options, .. } = args;
+        if self.options.slim && !options.json {
+            return Err(slim_shows_nothing());
+        }
         let environment = self.environment.clone();
         let read = move || {
             let words = Words::of(words, options.context.clone())?;
@@ -64,8 +74,13 @@ impl Program {
             if asked.files.is_empty()
                 && asked.piped.is_nothing()
                 && let Some(session) = &session
-                && let Some(contents) = session::contents(session, &environment)?
+                && let Some(contents) = session::sessions(&options, &environment)?.find(session)?
             {
+                if let Some(lost) = session::lost_texts(session, &contents) {
+                    return Err(Failure::input(lost).hint(format!(
+                        "pipe it in again, or name files: minions ask --session {session} \"...\" FILE"
+                    )));
+                }
                 asked.files = session::files(&contents, &here()?);
             }
             let Asked { question, files, piped } = &asked;
@@ -104,7 +119,11 @@ impl Program {
         }
         let is_written = io::stdout().is_terminal() || write_answer(&answer);
         if !self.options.quiet {
-            let text = self.redactor.clean(&below(&result, options.cite.unwrap_or_default()));
+            let text = self.redactor.clean(&below(
+                &result,
+                options.cite.unwrap_or_default(),
+                "--cite full shows them",
+            ));
             // A closed stderr is no reason to fail.
             let _ = screen::start_line(&text);
         }
@@ -112,7 +131,12 @@ impl Program {
     }
 
     /// Tells what `job`, in JSON, would cost.
-    async fn told_costs(&self, engine: &Engine, job: Value, is_json: bool) -> Result<RunOutcome, Failure> {
+    pub(super) async fn told_costs(
+        &self,
+        engine: &Engine,
+        job: Value,
+        is_json: bool,
+    ) -> Result<RunOutcome, Failure> {
         let checker = engine.clone();
         let job = self.beside(RunDeadline::of(None), move || checker.job(job)).await?;
         let estimate = self.estimate(engine, &job).await?;
@@ -136,7 +160,13 @@ impl Program {
         cancel: &CancelToken,
     ) -> Result<Answered, Failure> {
         let checker = engine.clone();
-        let job = self.beside(RunDeadline::of(None), move || checker.job(job)).await?;
+        let mut job = self.beside(RunDeadline::of(None), move || checker.job(job)).await?;
+        job.is_slim |= self.options.slim;
+        if let Some(address) = engine.documents_go_to(&job)? {
+            tracing::warn!(
+                "the documents leave this machine whole: their reader, the worker, is at {address}"
+            );
+        }
         let has_line = Terminal::of(&io::stderr()).can_redraw;
         let (stage, showing) = Stage::open(streams, !self.options.quiet)?;
         let mut listeners: Vec<Arc<dyn EventListener>> = vec![Arc::clone(&stage) as _];
@@ -163,6 +193,12 @@ pub(super) struct Answered {
     pub result: JobResult,
     /// The answer without any credential.
     pub answer: String,
+}
+
+/// The failure of an option that would be ignored.
+pub(super) fn slim_shows_nothing() -> Failure {
+    Failure::input("--slim leaves parts out of the envelope, which only --json prints")
+        .hint("take --json, too, or leave --slim out")
 }
 
 /// The settings of the one who asks, here.
@@ -200,8 +236,14 @@ impl Asked {
     /// There is no question.
     fn new(words: Words, stdin: Vec<u8>) -> Result<Self, Failure> {
         let Words { question, mut files } = words;
-        files.retain(|file| file.as_os_str() != "-");
+        let is_stdin = |file: &PathBuf| file.as_os_str() == "-";
+        let wants_stdin = files.iter().any(is_stdin);
+        files.retain(|file| !is_stdin(file));
         let piped = Piped::of(stdin)?;
+        if wants_stdin && piped.is_nothing() {
+            return Err(Failure::input("`-` names stdin, and nothing came on it")
+                .hint("look what the command before the pipe wrote: minions would answer without its text"));
+        }
         match (question, piped) {
             (Some(question), piped) => Ok(Self { question, files, piped }),
             (None, Piped::Text(question)) if !files.is_empty() => {
@@ -231,11 +273,27 @@ fn write_answer(answer: &str) -> bool {
     written.is_ok()
 }
 
-/// What stands below the answer: how a follow-up was understood, how sound the answer is, its sources, its cost.
-pub(super) fn below(result: &JobResult, cite: Cite) -> String {
+/// Whether the question stood alone already.
+fn was_taken_as_it_is(result: &JobResult) -> bool {
+    let own = result.conversation_history.as_ref().and_then(|history| history.turns.last());
+    own.is_some_and(|turn| turn.standalone_task.is_none())
+}
+
+/// Says on stderr what was spent, if something was, where no answer has it below it.
+pub(super) fn tell_cost(cost: Cost) {
+    if !cost.is_nothing() {
+        let line = Terminal::of(&io::stderr()).paint("2", &cost.line());
+        // A closed stderr is no reason to fail.
+        let _ = screen::start_line(&format!("{line}\n"));
+    }
+}
+
+/// What stands below the answer, with how to see `all` sources: how a follow-up was understood, how sound the answer is, its sources, its cost.
+pub(super) fn below(result: &JobResult, cite: Cite, all: &str) -> String {
     let (terminal, columns) = (Terminal::of(&io::stderr()), columns(io::stderr()));
     let mut text = String::new();
-    if let Some(question) = &result.standalone_task {
+    let question = result.standalone_task.as_ref().filter(|_| !was_taken_as_it_is(result));
+    if let Some(question) = question {
         let question = question.split_whitespace().collect::<Vec<_>>().join(" ");
         text += &terminal.paint("2", &format!("understood as: {}", clean(&question)));
         text.push('\n');
@@ -252,7 +310,7 @@ pub(super) fn below(result: &JobResult, cite: Cite) -> String {
         text.push('\n');
     }
     let ranked = ranked(result.evidence.as_deref().unwrap_or_default(), &result.final_answer);
-    text += &sources(&ranked, cite, terminal, columns);
+    text += &sources(&ranked, cite, terminal, columns, all);
     text += &terminal.paint("2", &Cost::of(result).line());
     text.push('\n');
     text

@@ -91,8 +91,11 @@ pub(crate) struct AskOptions {
     /// Go on with the last conversation.
     #[arg(long = "continue", conflicts_with = "session")]
     pub resume: bool,
+    /// The folder of sessions, in place of the user's own.
+    #[arg(long, value_name = "DIR")]
+    pub session_dir: Option<PathBuf>,
     /// How much is told of the answer's sources [default: short].
-    #[arg(long, value_name = "HOW")]
+    #[arg(long, value_name = "HOW", conflicts_with = "json")]
     pub cite: Option<Cite>,
     /// Print the envelope instead of the answer.
     #[arg(long)]

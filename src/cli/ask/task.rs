@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use minions::error::Failure;
-use minions::job::{ModelId, Prices, ProtocolKind};
+use minions::job::{ModelId, Prices, ProtocolKind, bare_name};
 use minions::sessions::Name;
 use minions::settings::Settings;
 use serde_json::{Map, Value, json};
@@ -17,6 +17,21 @@ pub(in crate::cli) const ROUNDS: u32 = 5;
 const TEMPERATURE: f64 = 0.2;
 /// The name of the document that comes on stdin.
 const STDIN: &str = "stdin";
+/// What a PDF, a page, RTF and a mail begin with.
+const MARKS: [&str; 10] = [
+    "%pdf-",
+    "<!doctype",
+    "<html",
+    "<?xml",
+    "{\\rtf",
+    "from: ",
+    "return-path: ",
+    "received: ",
+    "delivered-to: ",
+    "mime-version: ",
+];
+/// Characters of the longest of them, or more.
+const LONGEST_MARK: usize = 20;
 /// Names that the supervisor is told.
 const MOST_NAMES: usize = 12;
 
@@ -81,7 +96,7 @@ impl Piped {
             return Ok(Self::Nothing);
         }
         match String::from_utf8(bytes) {
-            Ok(text) if !text.contains('\0') && !text.starts_with("%PDF-") => Ok(Self::Text(text)),
+            Ok(text) if is_plain(&text) => Ok(Self::Text(text)),
             other => {
                 let bytes = other.map_or_else(|error| error.into_bytes(), String::into_bytes);
                 let kept = tempfile::tempdir()
@@ -111,6 +126,12 @@ impl Piped {
     }
 }
 
+/// Whether a text can be taken as it stands: what is written for programs is read as a file is.
+fn is_plain(text: &str) -> bool {
+    let start: String = text.trim_start().chars().take(LONGEST_MARK).collect::<String>().to_lowercase();
+    !text.contains('\0') && MARKS.iter().all(|mark| !start.starts_with(mark))
+}
+
 impl Task<'_> {
     /// The job.
     ///
@@ -120,12 +141,19 @@ impl Task<'_> {
         let Self { question, files, piped, options, models, session } = self;
         let named: Vec<&str> = files.iter().map(|file| utf8(file)).collect::<Result<_, _>>()?;
         let has_documents = !named.is_empty() || !piped.is_nothing();
-        let usual = usual_protocol(has_documents);
+        let usual = usual_protocol(has_documents).name();
+        let is_program = options.protocol.as_deref() == Some(ProtocolKind::Minions.name());
+        let protocol = match &options.protocol {
+            // There is nothing that a program could cut; a session may have documents.
+            Some(_) if is_program && !has_documents && session.is_none() => usual,
+            Some(protocol) => protocol,
+            None => usual,
+        };
         let mut job = json!({
             "local_client": models.local.client(),
             "remote_client": models.remote.client(),
             "protocol": {
-                "type": options.protocol.as_deref().unwrap_or(usual.name()),
+                "type": protocol,
                 "max_rounds": options.rounds.unwrap_or(ROUNDS),
             },
             "call_params": {"task": question},
@@ -148,6 +176,9 @@ impl Task<'_> {
         }
         if let Some(session) = session {
             job["session"] = session.to_string().into();
+            if let Some(dir) = &options.session_dir {
+                job["protocol"]["session_dir"] = utf8(dir)?.into();
+            }
         }
         if !models.budget.is_empty() {
             job["budget"] = models.budget.clone().into();
@@ -156,7 +187,8 @@ impl Task<'_> {
         if let Some(document) = piped.document() {
             params["context"] = json!([document]);
         }
-        if !named.is_empty() {
+        // A session is told, too, that there are none any more.
+        if !named.is_empty() || session.is_some() {
             params["context_files"] = json!(named);
         }
         if options.use_gitingest {
@@ -184,7 +216,8 @@ fn utf8(file: &Path) -> Result<&str, Failure> {
 /// What the supervisor is told of documents that nobody describes: their names, as in the original.
 fn metadata(files: &[&str], piped: &Piped) -> Option<String> {
     let of_stdin = (!piped.is_nothing()).then_some("a text without a name");
-    let names: Vec<&str> = files.iter().map(|file| bare(file)).chain(of_stdin).collect();
+    let of_files = files.iter().map(|file| bare_name(file));
+    let names: Vec<String> = of_files.chain(of_stdin.map(str::to_owned)).collect();
     let text = match &names[..] {
         [] => return None,
         [folder] if files.first().is_some_and(|file| Path::new(file).is_dir()) => {
@@ -198,11 +231,6 @@ fn metadata(files: &[&str], piped: &Piped) -> Option<String> {
         }
     };
     Some(text)
-}
-
-/// The name of a file or a folder, without those that it is in.
-fn bare(file: &str) -> &str {
-    Path::new(file).file_name().and_then(|name| name.to_str()).unwrap_or(file)
 }
 
 #[cfg(test)]

@@ -31,6 +31,16 @@ impl Words {
         };
         files.extend(context);
         let question = question.map(|question| text(question.into())).transpose()?;
+        if let Some(question) = &question
+            && let Some(lost) = files.iter().find(|file| is_lost_word(file))
+        {
+            let lost = lost.display();
+            let all: Vec<_> = files.iter().map(|file| file.display().to_string()).collect();
+            return Err(Failure::input(format!("there is no file {lost}")).hint(format!(
+                "a question of several words stands in quotes: minions ask \"{question} {}\"",
+                all.join(" ")
+            )));
+        }
         Ok(Self { question, files })
     }
 }
@@ -47,6 +57,11 @@ fn text(question: OsString) -> Result<String, Failure> {
             .hint("a path counts from the folder that you are in; the question stands first: minions ask \"Who signed?\" lease.pdf"));
     }
     Ok(question)
+}
+
+/// Whether it is a plain word under whose name there is nothing, so that it may be one of a question.
+fn is_lost_word(word: &Path) -> bool {
+    !is_there(word) && word.to_str().is_some_and(|text| !looks_like_file(text) && !text.contains('.'))
 }
 
 fn is_there(word: &Path) -> bool {
@@ -110,6 +125,7 @@ mod tests {
             (&["Cargo.toml", "lost.pdf"], &[], None, &["Cargo.toml", "lost.pdf"]),
             (&[], &["Cargo.toml"], None, &["Cargo.toml"]),
             (&[], &["my lost report"], None, &["my lost report"]),
+            (&["Who?", "no/such", "..."], &[], Some("Who?"), &["no/such", "..."]),
             (&[], &["Cargo.toml", "src", "Who signed it?"], Some("Who signed it?"), &["Cargo.toml", "src"]),
             (&[], &["Cargo.toml", "/my lost/report.pdf"], None, &["Cargo.toml", "/my lost/report.pdf"]),
             (&[], &[], None, &[]),

@@ -1,5 +1,7 @@
 //! What somebody types in a conversation: a question, or a command that begins with `/`.
 
+use minions::error::Failure;
+
 /// A line that was typed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Typed {
@@ -49,6 +51,46 @@ pub(super) const COMMANDS: [(Command, &str, &str, &str); 15] = [
     (Command::Undo, "undo", "", "forget the last question and its answer"),
     (Command::Help, "help", "", "this list"),
 ];
+
+impl Command {
+    /// How many words may stand behind it, at least and at most.
+    fn takes(self) -> (usize, usize) {
+        match self {
+            Self::Add | Self::Drop => (1, usize::MAX),
+            Self::Open | Self::Save | Self::Export => (1, 1),
+            Self::Protocol | Self::Rounds => (0, 1),
+            Self::Model => (0, 2),
+            Self::Files
+            | Self::Sources
+            | Self::Cost
+            | Self::Egress
+            | Self::Retry
+            | Self::Undo
+            | Self::Help => (0, 0),
+        }
+    }
+
+    /// Checks the number of `words` behind it.
+    ///
+    /// # Errors
+    /// There are too few, or some that would be ignored.
+    pub(super) fn check(self, words: &[String]) -> Result<(), Failure> {
+        let (least, most) = self.takes();
+        if (least..=most).contains(&words.len()) {
+            return Ok(());
+        }
+        let takes = match (least, most) {
+            (_, 0) => "nothing behind it",
+            (0, 1) => "one word behind it at most",
+            (1, 1) => "one word behind it",
+            (0, _) => "two words behind it at most",
+            _ => "a word behind it, or several",
+        };
+        let (_, name, operands, what) = COMMANDS[self as usize];
+        Err(Failure::input(format!("/{name} takes {takes}"))
+            .hint(format!("{}: {what}", format!("/{name} {operands}").trim_end())))
+    }
+}
 
 /// A name that resembles less than this is not meant.
 const LIKE: f64 = 0.7;
@@ -152,6 +194,36 @@ mod tests {
             ("/", Typed::Question("/".into())),
         ] {
             assert_eq!(Typed::of(line), typed, "{line}");
+        }
+    }
+
+    #[test]
+    fn no_word_is_ignored() {
+        for (at, (command, name, ..)) in COMMANDS.iter().enumerate() {
+            assert_eq!(*command as usize, at, "{name}");
+        }
+        let check = |line: &str| match Typed::of(line) {
+            Typed::Command(command, words) => command.check(&words).map_err(|failure| failure.to_string()),
+            other => panic!("{other:?}"),
+        };
+        for line in ["/undo", "/add a b c", "/rounds", "/rounds 3", "/model local x", "/save a", "/drop 1 2"]
+        {
+            assert_eq!(check(line), Ok(()), "{line}");
+        }
+        for (line, told) in [
+            ("/undo 3", "/undo takes nothing behind it. Hint: /undo: forget"),
+            ("/cost x", "/cost takes nothing"),
+            ("/files x", "/files takes nothing"),
+            ("/retry now", "/retry takes nothing"),
+            ("/help add", "/help takes nothing"),
+            ("/rounds 3 4", "/rounds takes one word behind it at most. Hint: /rounds [N]"),
+            ("/protocol minion minions", "/protocol takes one word"),
+            ("/model local a b", "/model takes two words"),
+            ("/save", "/save takes one word behind it. Hint: /save NAME"),
+            ("/open 1 2", "/open takes one word behind it"),
+            ("/add", "/add takes a word behind it, or several"),
+        ] {
+            assert!(check(line).unwrap_err().starts_with(told), "{line}: {:?}", check(line));
         }
     }
 

@@ -5,7 +5,12 @@
 
 mod command;
 mod export;
+mod files;
+mod last;
+mod lines;
 mod page;
+mod pasted;
+mod place;
 mod prompt;
 mod quiet;
 mod talk;
@@ -16,16 +21,18 @@ use std::sync::Arc;
 
 use minions::engine::{CancelToken, RunLimits};
 use minions::error::{Exit, Failure, FailureKind};
+use minions::job::ProtocolKind;
 use rustix::termios::tcgetattr;
 
-use super::ask::AskArgs;
+use super::ask::{self, AskArgs};
 use super::events_file::EventsFile;
 use super::interrupt::Interrupt;
 use super::program::Program;
 use super::run::RunOutcome;
 use super::screen::{self, Terminal};
 use command::Typed;
-use prompt::{Prompt, Read};
+use lines::Lines;
+use prompt::{PROMPT, Prompt, Read};
 use quiet::Quiet;
 use talk::{Next, Talk};
 
@@ -50,27 +57,37 @@ impl Program {
         let outcome = self.talk(args, events).await;
         // A signal may have ended it while the prompt had the terminal.
         before.iter().for_each(quiet::set);
-        Ok(RunOutcome::Told(outcome.unwrap_or_else(|failure| screen::tell(&failure))))
+        Ok(RunOutcome::Told(outcome.unwrap_or_else(|failure| tell::failure(&failure))))
     }
 
     async fn talk(&mut self, args: AskArgs, events: Option<Arc<EventsFile>>) -> Result<Exit, Failure> {
+        if self.options.slim {
+            return Err(ask::slim_shows_nothing());
+        }
         let terminal = Terminal::of(&io::stdout());
         let mut talk = Talk::begin(args, &self.environment)?;
-        let mut prompt = Some(Prompt::open(&self.environment, terminal)?);
+        let mut lines = Lines::new(Prompt::open(&self.environment, terminal)?);
         self.environment = talk.environment();
         let engine = self.engine(false, RunLimits::default());
         let mut interrupt = self.interrupt.clone();
         let mut wants_to_leave = false;
+        for warning in talk.warnings() {
+            screen::tell_warning(&warning);
+        }
         tell::line(&terminal.paint("2", &talk.greeting()));
+        if self.options.dry_run {
+            tell::line("a dry run: questions are estimated, and none is asked");
+        }
         loop {
-            let (back, read) = next_line(&mut prompt, &mut interrupt).await?;
-            prompt = Some(back);
-            let line = match read {
+            let line = match lines.next(&interrupt).await? {
                 Read::End => return Ok(Exit::Success),
                 Read::Interrupted if wants_to_leave => return Ok(Exit::Success),
                 Read::Interrupted => {
                     wants_to_leave = true;
+                    let is_awaited = lines.are_awaited();
+                    tell::words(if is_awaited { "\n" } else { "" });
                     tell::line(&terminal.paint("2", "Ctrl-C again leaves, and so does Ctrl-D"));
+                    tell::words(if is_awaited { PROMPT } else { "" });
                     continue;
                 }
                 Read::Line(line) => line,
@@ -88,40 +105,58 @@ impl Program {
                 }
                 Typed::Command(command, words) => {
                     talk.obey(command, &words, &engine).await.unwrap_or_else(|failure| {
-                        screen::tell(&failure);
+                        tell::failure(&failure);
                         Next::Prompt
                     })
                 }
             };
-            if let Next::Ask(question) = next {
-                match self.turn(&mut talk, &engine, question, events.clone(), &mut interrupt).await {
-                    Turn::Done => {}
-                    Turn::Leave => return Ok(Exit::Success),
-                    Turn::End(failure) => return Err(failure),
-                }
+            let (question, is_again) = match next {
+                Next::Prompt => continue,
+                Next::Ask(question) => (question, false),
+                Next::AskAgain(question) => (question, true),
+            };
+            let asked = (question, is_again);
+            match self.turn(&mut talk, &engine, asked, events.clone(), &mut interrupt).await {
+                Turn::Done => {}
+                Turn::Leave => return Ok(Exit::Success),
+                Turn::End(failure) => return Err(failure),
             }
         }
     }
 
-    /// Answers `question`. The first Ctrl-C stops that, the second leaves.
+    /// Answers a question, `is_again` if without what the worker's memo knows. The first Ctrl-C stops that, the second
+    /// leaves.
     async fn turn(
         &self,
         talk: &mut Talk,
         engine: &minions::engine::Engine,
-        question: String,
+        (question, is_again): (String, bool),
         events: Option<Arc<EventsFile>>,
         interrupt: &mut Interrupt,
     ) -> Turn {
         let job = match talk.job(&question) {
             Ok(job) => job,
             Err(failure) => {
-                screen::tell(&failure);
+                tell::failure(&failure);
                 return Turn::Done;
             }
         };
-        let cancel = CancelToken::new();
         let _quiet = Quiet::begin();
-        let mut answering = std::pin::pin!(self.put(engine, job.clone(), true, events, &cancel));
+        if self.options.dry_run {
+            tokio::select! {
+                told = self.told_costs(engine, job, false) => if let Err(failure) = told {
+                    tell::failure(&failure);
+                },
+                () = interrupt.stopped() => {}
+            }
+            return Turn::Done;
+        }
+        let mut asked = job.clone();
+        if is_again && asked["protocol"]["type"] == ProtocolKind::Minions.name() {
+            asked["protocol"]["kwargs"]["renew_memo"] = true.into();
+        }
+        let cancel = CancelToken::new();
+        let mut answering = std::pin::pin!(self.put(engine, asked, true, events, &cancel));
         let answered = tokio::select! {
             answered = &mut answering => answered,
             () = interrupt.stopped() => {
@@ -140,21 +175,5 @@ impl Program {
             Err(failure) => talk.failed(question, job, &failure),
         }
         Turn::Done
-    }
-}
-
-/// The next line, read beside the runtime. A signal ends the wait.
-async fn next_line(
-    prompt: &mut Option<Prompt>,
-    interrupt: &mut Interrupt,
-) -> Result<(Prompt, Read), Failure> {
-    let Some(mut taken) = prompt.take() else { return Err(Failure::defect("a prompt that is in use")) };
-    let reading = tokio::task::spawn_blocking(move || {
-        let read = taken.read();
-        read.map(|read| (taken, read))
-    });
-    tokio::select! {
-        read = reading => read.unwrap_or_else(|error| Err(error.into())),
-        stopped = interrupt.heard() => Err(stopped),
     }
 }

@@ -16,11 +16,12 @@ use rustyline::validate::{ValidationContext, ValidationResult, Validator};
 use rustyline::{Cmd, ColorMode, Context, Editor, Helper, KeyCode, KeyEvent, Modifiers};
 
 use super::command::COMMANDS;
+use super::pasted;
 use crate::cli::screen::Terminal;
 
 /// Lines that are remembered.
 const MOST_LINES: usize = 1000;
-const PROMPT: &str = "> ";
+pub(super) const PROMPT: &str = "> ";
 
 /// What came of one prompt.
 #[derive(Debug, PartialEq, Eq)]
@@ -35,6 +36,8 @@ pub(super) enum Read {
 /// Reads what is typed.
 pub(super) struct Prompt {
     editor: Editor<Keys, FileHistory>,
+    /// Whether lines come as they are, from a terminal that can't be drawn on.
+    is_plain: bool,
     history: Option<PathBuf>,
 }
 
@@ -58,7 +61,7 @@ impl Prompt {
             // There is none yet, or it can't be read: then nothing is remembered.
             let _ = editor.load_history(history);
         }
-        Ok(Self { editor, history })
+        Ok(Self { editor, is_plain: !terminal.can_redraw, history })
     }
 
     /// Waits for a line. What is remembered of it is on the disk when this returns.
@@ -67,7 +70,11 @@ impl Prompt {
     /// The terminal can't be read.
     pub(super) fn read(&mut self) -> Result<Read, Failure> {
         match self.editor.readline(PROMPT) {
-            Ok(line) => {
+            Ok(mut line) => {
+                while self.is_plain && pasted::goes_on() {
+                    let Ok(more) = self.editor.readline("") else { break };
+                    line = format!("{line}\n{more}");
+                }
                 self.remember(&line);
                 Ok(Read::Line(line.replace("\\\n", "\n")))
             }

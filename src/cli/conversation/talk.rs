@@ -1,21 +1,26 @@
 //! What a conversation knows: files, models, its session, the last answer; and what its commands do.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use minions::Cited;
 use minions::chat::secrets::Redactor;
 use minions::config::Environment;
-use minions::engine::{Engine, JobResult};
+use minions::documents::Document;
+use minions::engine::Engine;
 use minions::error::{Failure, FailureKind};
 use minions::job::ProtocolKind;
-use minions::sessions::{Contents, Name, Sessions};
+use minions::sessions::{Contents, DocumentRecord};
 use minions::settings::Settings;
 use minions::words::count;
 use serde_json::Value;
 
 use super::command::{self, Command};
 use super::export;
+use super::files::Files;
+use super::last::{Last, last_question};
 use super::page::page;
+use super::place::Place;
 use super::tell;
 use crate::cli::ask::{self, Answered, AskArgs, AskOptions, Models, Piped, Task, Words, session};
 use crate::cli::columns::cut;
@@ -25,6 +30,8 @@ use crate::cli::screen::{self, Cite, Cost, Terminal, clean, columns, ranked, sou
 pub(super) enum Next {
     Prompt,
     Ask(String),
+    /// The worker is asked again, too, whatever its memo knows.
+    AskAgain(String),
 }
 
 /// A conversation.
@@ -32,59 +39,62 @@ pub(super) struct Talk {
     options: AskOptions,
     settings: Settings,
     models: Models,
-    files: Vec<PathBuf>,
-    sessions: Sessions,
-    session: Name,
-    /// Whether somebody gave it its name.
-    is_named: bool,
+    files: Files,
+    place: Place,
+    /// What was said before this conversation began.
+    before: Option<Contents>,
     /// Turns of the session.
     turns: usize,
     last: Option<Last>,
+    /// Of the questions since then.
     spent: Cost,
-}
-
-/// The last question.
-struct Last {
-    question: String,
-    job: Value,
-    /// Whether it is a turn of the session.
-    is_kept: bool,
-    result: Option<JobResult>,
-    sources: Vec<Cited>,
+    is_quiet: bool,
 }
 
 impl Talk {
     /// Begins one, or goes on with the session that `args` name.
     ///
     /// # Errors
-    /// Settings, models or a session that can't be used.
+    /// Settings, models, files or a session that can't be used.
     pub(super) fn begin(args: AskArgs, environment: &Environment) -> Result<Self, Failure> {
-        let AskArgs { words, options, .. } = args;
-        let Words { mut files, .. } = Words::of(words, options.context.clone())?;
+        let AskArgs { words, mut options, each } = args;
+        let words = Words::of(words, options.context.clone())?;
+        let mut files = Files::named(&words.files)?;
         let settings = ask::settings(environment)?;
         let models = Models::of(&options, &settings)?;
-        let sessions = Sessions::of(environment)?;
-        let named = session::named(&options, environment)?;
-        let contents = named.as_ref().map(|name| sessions.find(name)).transpose()?.flatten();
-        if let Some(contents) = contents.as_ref().filter(|_| files.is_empty()) {
-            files = session::files(contents, &ask::here()?);
+        let place = Place::find(&mut options, environment)?;
+        let before = place.contents()?;
+        if let Some(contents) = before.as_ref().filter(|_| words.files.is_empty()) {
+            files = Files::of_session(session::files(contents, &ask::here()?));
         }
-        let is_named = named.is_some();
-        let session = named.map_or_else(|| free_name(&sessions), Ok)?;
-        let turns = contents.as_ref().map_or(0, Contents::len);
-        let last = contents.as_ref().and_then(last_question);
+        let turns = before.as_ref().map_or(0, Contents::len);
+        let last = before.as_ref().and_then(last_question);
+        let is_quiet = each.quiet;
         Ok(Self {
             options,
             settings,
             models,
             files,
-            sessions,
-            session,
-            is_named,
+            place,
+            before,
             turns,
             last,
             spent: Cost::default(),
+            is_quiet,
         })
+    }
+
+    /// What somebody should know before the first question.
+    pub(super) fn warnings(&self) -> Vec<String> {
+        let texts = self.before.as_ref().filter(|_| self.files.paths().is_empty());
+        let texts = texts.and_then(|contents| session::lost_texts(&self.place.session, contents));
+        let texts = texts.map(|texts| format!("{texts}: questions are asked without it; /add names files"));
+        let lost = self
+            .files
+            .lost()
+            .into_iter()
+            .map(|file| format!("{file} is not there any more: /drop takes it away"));
+        self.place.warning().into_iter().chain(texts).chain(lost).collect()
     }
 
     /// The environment that jobs run with.
@@ -94,14 +104,14 @@ impl Talk {
 
     /// What is said before the first prompt.
     pub(super) fn greeting(&self) -> String {
-        let files = match &self.files[..] {
+        let files = match self.files.paths() {
             [] => "no files yet: /add FILE".to_owned(),
             [file] => file.display().to_string(),
             files => count(files.len(), "file"),
         };
         let going_on = match self.turns {
             0 => String::new(),
-            turns => format!("{}, {} so far · ", self.session, count(turns, "question")),
+            turns => format!("{}, {} so far · ", self.place.session, count(turns, "question")),
         };
         clean(&format!("{going_on}{files} · {} · /help", self.pair()))
     }
@@ -115,41 +125,57 @@ impl Talk {
     /// # Errors
     /// A file whose name is no text.
     pub(super) fn job(&self, question: &str) -> Result<Value, Failure> {
-        let Self { options, models, files, session, .. } = self;
-        Task { question, files, piped: &Piped::Nothing, options, models, session: Some(session) }.job()
+        let Self { options, models, files, place, .. } = self;
+        let (files, session) = (files.paths(), Some(&place.session));
+        Task { question, files, piped: &Piped::Nothing, options, models, session }.job()
     }
 
     /// `question` has its answer.
     pub(super) fn answered(&mut self, question: String, job: Value, answered: Answered, redactor: &Redactor) {
         let result = answered.result;
-        // A closed stderr is no reason to fail.
-        let _ =
-            screen::start_line(&redactor.clean(&ask::below(&result, self.options.cite.unwrap_or_default())));
+        if !self.is_quiet {
+            let below = ask::below(&result, self.options.cite.unwrap_or_default(), "/sources shows them");
+            // A closed stderr is no reason to fail.
+            let _ = screen::start_line(&redactor.clean(&below));
+        }
         self.spent.add(Cost::of(&result));
+        let contents = self.now();
+        let number = result.session.as_ref().filter(|turn| turn.stored).map(|turn| turn.turn);
+        let turn = contents.as_ref().zip(number).and_then(|(contents, number)| contents.mark(number));
         let sources = ranked(result.evidence.as_deref().unwrap_or_default(), &result.final_answer);
-        let is_kept = self.has_grown();
-        self.last = Some(Last { question, job, is_kept, result: Some(result), sources });
+        let documents = contents.map(|contents| contents.documents).unwrap_or_default();
+        let left = result.spent.left;
+        self.last = Some(Last { question, job, turn, result: Some(result), sources, documents, left });
     }
 
     /// `question` has no answer.
     pub(super) fn failed(&mut self, question: String, job: Value, failure: &Failure) {
-        self.spent.add(Cost::from(*failure.spent));
-        let is_kept = self.has_grown();
+        let cost = Cost::from(*failure.spent);
+        self.spent.add(cost);
+        let before = self.turns;
+        let turn = self.now().and_then(|contents| {
+            let marks = (before + 1..=contents.len()).rev().filter_map(|number| contents.mark(number));
+            marks.into_iter().find(|turn| turn.query == question)
+        });
         match failure.kind {
             FailureKind::Cancelled => tell::line("stopped; /retry asks again"),
             _ => {
-                screen::tell(failure);
+                tell::failure(failure);
+                if !self.is_quiet {
+                    ask::tell_cost(cost);
+                }
             }
         }
-        self.last = Some(Last { question, job, is_kept, result: None, sources: Vec::new() });
+        let left = failure.spent.left;
+        let (sources, documents) = (Vec::new(), Vec::new());
+        self.last = Some(Last { question, job, turn, result: None, sources, documents, left });
     }
 
-    /// Whether the session has got another turn.
-    fn has_grown(&mut self) -> bool {
-        let turns = self.sessions.find(&self.session).ok().flatten().map_or(0, |contents| contents.len());
-        let has_grown = turns > self.turns;
-        self.turns = turns;
-        has_grown
+    /// What the session says now.
+    fn now(&mut self) -> Option<Contents> {
+        let contents = self.place.contents().ok().flatten();
+        self.turns = contents.as_ref().map_or(0, Contents::len);
+        contents
     }
 
     /// Does what a command says.
@@ -162,14 +188,22 @@ impl Talk {
         words: &[String],
         engine: &Engine,
     ) -> Result<Next, Failure> {
+        command.check(words)?;
         let terminal = Terminal::of(&std::io::stdout());
         let columns = columns(std::io::stdout());
         match command {
-            Command::Add => self.add(words)?,
-            Command::Drop => self.drop_files(words)?,
-            Command::Files => tell::line(&self.list()),
+            Command::Add => {
+                let words: Vec<PathBuf> = words.iter().map(PathBuf::from).collect();
+                self.files.add(&words)?.iter().for_each(|known| tell::line(&clean(known)));
+                tell::line(&self.files.list());
+            }
+            Command::Drop => {
+                self.files.drop(words)?;
+                tell::line(&self.files.list());
+            }
+            Command::Files => tell::line(&self.files.list()),
             Command::Sources => {
-                let shown = sources(self.last_answer()?.sources, Cite::Full, terminal, columns);
+                let shown = sources(self.last_answer()?.sources, Cite::Full, terminal, columns, "");
                 tell::line(if shown.is_empty() {
                     "the last answer quotes nothing; the protocol minions does"
                 } else {
@@ -183,29 +217,38 @@ impl Talk {
             }
             Command::Protocol => self.protocol(words)?,
             Command::Rounds => self.rounds(words)?,
-            Command::Cost => tell::line(&format!("in this conversation: {}", self.spent.line())),
-            Command::Egress => tell::line(&clean(&export::egress(self.last_answer()?.result))),
+            Command::Cost => tell::line(&format!("in this conversation: {}", self.cost().line())),
+            Command::Egress => {
+                let Last { result, left, job, documents: then, .. } = self.last()?;
+                // Documents that can't be read now are told by their numbers.
+                let now = if result.is_some() { self.read(job, engine).await.ok() } else { None };
+                let document = |at: usize| {
+                    let (now, then) = (now.as_ref()?.get(at)?, then.get(at)?);
+                    (*then == DocumentRecord::of(now)).then_some(now)
+                };
+                tell::line(&clean(&export::egress(*left, result.as_ref(), document)));
+            }
             Command::Retry => {
                 let question = self.last()?.question.clone();
                 self.undo()?;
-                return Ok(Next::Ask(question));
+                return Ok(Next::AskAgain(question));
             }
-            Command::Save => self.save(words)?,
+            Command::Save => {
+                self.place.save(&words[0], self.turns)?;
+                let session = &self.place.session;
+                tell::line(&format!("kept: minions ask --session {session} goes on with it"));
+            }
             Command::Export => {
-                let file = one(words, "/export job.json")?;
-                let contents = self.sessions.find(&self.session)?;
+                let (file, contents) = (&words[0], self.place.contents()?);
                 let last = self.last()?;
-                export::write(&last.job, last.is_kept, contents.as_ref(), Path::new(file))?;
-                tell::line(&format!(
-                    "{} is the last question as a job: minions {}",
-                    clean(file),
-                    clean(file)
-                ));
+                export::write(&last.job, last.turn.as_ref(), contents.as_ref(), Path::new(file))?;
+                let file = clean(file);
+                tell::line(&format!("{file} is the last question as a job: minions {file}"));
             }
             Command::Undo => {
                 let question = self.last()?.question.clone();
                 self.undo()?;
-                self.last = self.sessions.find(&self.session)?.as_ref().and_then(last_question);
+                self.last = self.place.contents()?.as_ref().and_then(last_question);
                 tell::line(&clean(&format!("forgotten: {}", cut(&question, 60))));
             }
             Command::Help => tell::line(&command::help(columns)),
@@ -220,79 +263,48 @@ impl Talk {
     fn last_answer(&self) -> Result<Answer<'_>, Failure> {
         let last = self.last()?;
         match &last.result {
-            Some(result) => Ok(Answer { result, sources: &last.sources, job: &last.job }),
+            Some(_) => Ok(Answer { sources: &last.sources, job: &last.job, documents: &last.documents }),
             None => Err(Failure::input("the last question has no answer here").hint("/retry asks it again")),
         }
     }
 
-    fn add(&mut self, words: &[String]) -> Result<(), Failure> {
-        if words.is_empty() {
-            return Err(Failure::input("/add needs the name of a file").hint("/add report.pdf notes/"));
-        }
-        if let Some(lost) = words.iter().find(|word| !Path::new(word).exists()) {
-            return Err(Failure::input(format!("there is no file {lost}")).hint(
-                "a path counts from the folder in which minions was started; quotes hold spaces together",
-            ));
-        }
-        for word in words.iter().map(PathBuf::from) {
-            if !self.files.contains(&word) {
-                self.files.push(word);
-            }
-        }
-        tell::line(&self.list());
-        Ok(())
+    /// What was spent, with what was spent in the session before.
+    fn cost(&self) -> Cost {
+        let mut cost = self.spent;
+        self.before.iter().flat_map(Contents::usage).for_each(|usage| cost.add(Cost::from(usage)));
+        cost
     }
 
-    fn drop_files(&mut self, words: &[String]) -> Result<(), Failure> {
-        let place = |word: &String| {
-            let by_name = self.files.iter().position(|file| file == Path::new(word));
-            let by_number = || word.parse::<usize>().ok()?.checked_sub(1).filter(|at| *at < self.files.len());
-            by_name.or_else(by_number).ok_or_else(|| {
-                Failure::input(format!("{word} is none of the files")).hint("/files lists them")
-            })
-        };
-        let places = words.iter().map(place).collect::<Result<Vec<_>, _>>()?;
-        if places.is_empty() {
-            return Err(
-                Failure::input("/drop needs the name or the number of a file").hint("/files lists them")
-            );
-        }
-        let mut at = 0;
-        self.files.retain(|_| {
-            at += 1;
-            !places.contains(&(at - 1))
-        });
-        tell::line(&self.list());
-        Ok(())
-    }
-
-    fn list(&self) -> String {
-        let line = |(at, file): (usize, &PathBuf)| {
-            let size = match file.metadata() {
-                Ok(meta) if meta.is_dir() => "folder".to_owned(),
-                Ok(meta) => format!("{} kB", meta.len().div_ceil(1000)),
-                Err(_) => "not there any more".to_owned(),
-            };
-            clean(&format!("{}  {}  {size}\n", at + 1, file.display()))
-        };
-        let lines: String = self.files.iter().enumerate().map(line).collect();
-        if lines.is_empty() { "no files: /add FILE".to_owned() } else { lines }
+    /// The documents of `job`, as they are now.
+    async fn read(&self, job: &Value, engine: &Engine) -> Result<Arc<[Document]>, Failure> {
+        engine.documents(engine.job(job.clone())?).await
     }
 
     async fn open(&self, words: &[String], engine: &Engine, terminal: Terminal) -> Result<String, Failure> {
-        let Answer { sources, job, .. } = self.last_answer()?;
-        let number: Option<usize> = one(words, "/open 1")?.trim_matches(['[', ']']).parse().ok();
+        let Answer { sources, job, documents: then } = self.last_answer()?;
+        let number: Option<usize> = words[0].trim_matches(['[', ']']).parse().ok();
         let cited = number.and_then(|number| sources.get(number.checked_sub(1)?));
         let cited = cited.ok_or_else(|| {
             Failure::input(format!("there is no source {}", words[0]))
                 .hint("/sources lists them with their numbers")
         })?;
-        let Some(document) = cited.evidence.document else {
+        let Some(at) = cited.evidence.document else {
             return Err(Failure::input(format!("the words of source {} stand in no document", words[0])));
         };
-        let documents = engine.documents(engine.job(job.clone())?).await?;
-        let document =
-            documents.get(document).ok_or_else(|| Failure::input("that document is not there any more"))?;
+        let documents = self.read(job, engine).await?;
+        let name = cited.source.as_deref();
+        let is_same = |document: &&Document| name.is_some() && document.name.as_deref() == name;
+        let document = documents.get(at).filter(is_same).or_else(|| documents.iter().find(is_same));
+        let changed = |how: &str| {
+            let name = name.unwrap_or("that document");
+            Failure::input(format!("{name} {how} since the answer, which quotes what it said then"))
+                .hint("/sources shows the quotes; /retry asks again")
+        };
+        let document = document.ok_or_else(|| changed("is gone"))?;
+        let known = then.get(at).filter(|then| then.name == document.name);
+        if known.is_some_and(|then| *then != DocumentRecord::of(document)) {
+            return Err(changed("has changed"));
+        }
         Ok(page(document, cited, terminal))
     }
 
@@ -325,7 +337,7 @@ impl Talk {
             }
             self.options.protocol = Some(name.clone());
         }
-        let usual = ask::usual_protocol(!self.files.is_empty()).name();
+        let usual = ask::usual_protocol(!self.files.paths().is_empty()).name();
         tell::line(self.options.protocol.as_deref().unwrap_or(usual));
         Ok(())
     }
@@ -341,28 +353,10 @@ impl Talk {
         Ok(())
     }
 
-    fn save(&mut self, words: &[String]) -> Result<(), Failure> {
-        let name = Name::new(one(words, "/save NAME")?)
-            .map_err(|problem| Failure::input(format!("a name {problem}")))?;
-        if self.turns > 0 {
-            self.sessions.fork(&self.session, None, &name)?;
-            if !self.is_named {
-                self.sessions.remove(&self.session)?;
-            }
-        } else if self.sessions.find(&name)?.is_some() {
-            return Err(
-                Failure::input(format!("there is a session {name} already")).hint("take another name")
-            );
-        }
-        (self.session, self.is_named) = (name, true);
-        tell::line(&format!("kept: minions ask --session {} goes on with it", self.session));
-        Ok(())
-    }
-
     /// Takes the last turn back.
     fn undo(&mut self) -> Result<(), Failure> {
-        if self.last()?.is_kept {
-            self.sessions.undo(&self.session)?;
+        if let Some(turn) = &self.last()?.turn {
+            self.place.undo(turn)?;
             self.turns -= 1;
         }
         self.last = None;
@@ -372,30 +366,7 @@ impl Talk {
 
 /// The last answer, as commands look at it.
 struct Answer<'a> {
-    result: &'a JobResult,
     sources: &'a [Cited],
     job: &'a Value,
-}
-
-/// The one word of a command.
-fn one<'a>(words: &'a [String], usual: &str) -> Result<&'a str, Failure> {
-    match words {
-        [word] => Ok(word),
-        _ => Err(Failure::input("the command needs one word behind it").hint(usual.to_owned())),
-    }
-}
-
-/// The last question of a session that was begun before; its answer is not in memory.
-fn last_question(contents: &Contents) -> Option<Last> {
-    let at = contents.len().checked_sub(1)?;
-    let question = contents.turns(at..at + 1).ok()?.pop()?.turn.query;
-    Some(Last { question, job: Value::Null, is_kept: true, result: None, sources: Vec::new() })
-}
-
-/// A name for a conversation that nobody named: when it began.
-fn free_name(sessions: &Sessions) -> Result<Name, Failure> {
-    let now = jiff::Zoned::now().strftime("%Y-%m-%d-%H%M%S").to_string();
-    let name = Name::new(&now).map_err(Failure::defect)?;
-    let is_taken = sessions.folder().join(format!("{name}.jsonl")).exists();
-    Ok(if is_taken { sessions.free_name(&name) } else { name })
+    documents: &'a [DocumentRecord],
 }

@@ -2,9 +2,23 @@
 
 use std::io::{self, Write};
 
+use minions::error::{Exit, Failure};
+
+use crate::cli::screen::{self, Face, spoken};
+
+/// Says on stderr what failed, and what to do here.
+pub(super) fn failure(failure: &Failure) -> Exit {
+    screen::tell(&spoken(failure.clone(), Face::Conversation))
+}
+
 /// Writes a line, or several.
 pub(super) fn line(text: &str) {
+    words(&format!("{}\n", text.trim_end()));
+}
+
+/// Writes `text` as it is.
+pub(super) fn words(text: &str) {
     let mut stdout = io::stdout().lock();
     // A terminal that is gone ends the program by a signal.
-    let _ = stdout.write_all(format!("{}\n", text.trim_end()).as_bytes()).and_then(|()| stdout.flush());
+    let _ = stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush());
 }

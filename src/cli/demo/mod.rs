@@ -19,6 +19,7 @@ use minions::error::Failure;
 use minions::events::Events;
 use serde_json::{Value, json};
 
+use crate::cli::stdout;
 use show::Run;
 
 const JOB: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/examples/demo/job.json"));
@@ -39,10 +40,7 @@ pub(crate) fn run() -> ExitCode {
     let run =
         Run { job: &job, document: DOCUMENT, recorded: RECORDED, result: &result, took: started.elapsed() };
     let bold = io::stdout().is_terminal() && Environment::of_process().get("NO_COLOR").is_none();
-    match io::stdout().lock().write_all(show::text(&run, bold).as_bytes()) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(_) => ExitCode::FAILURE,
-    }
+    stdout::print(show::text(&run, bold))
 }
 
 /// The recorded job with its document.

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
+use crate::cli::columns;
 use crate::cli::digits::grouped;
 
 /// Columns of a line at most.
@@ -24,9 +25,9 @@ pub(super) struct Run<'a> {
     pub took: Duration,
 }
 
-/// The run as text in lines of at most [`WIDTH`] columns; `bold` marks its headings for a terminal.
+/// The run as text in lines of at most [`WIDTH`] columns, or of the terminal's; `bold` marks its headings for a terminal.
 pub(super) fn text(run: &Run<'_>, bold: bool) -> String {
-    let mut page = Page { text: String::new(), bold };
+    let mut page = Page { text: String::new(), bold, width: columns::width().min(WIDTH) };
     opening(&mut page, run);
     question(&mut page, run);
     for round in list(&run.result["meta"]) {
@@ -179,6 +180,8 @@ fn saved(page: &mut Page, result: &Value) {
 struct Page {
     text: String,
     bold: bool,
+    /// Columns.
+    width: usize,
 }
 
 impl Page {
@@ -194,7 +197,7 @@ impl Page {
         let mut line = first.to_owned();
         let mut is_begun = false;
         for word in words.split_whitespace() {
-            if is_begun && line.chars().count() + 1 + word.chars().count() > WIDTH {
+            if is_begun && line.chars().count() + 1 + word.chars().count() > self.width {
                 self.line(&line);
                 rest.clone_into(&mut line);
                 is_begun = false;
@@ -210,8 +213,8 @@ impl Page {
 
     /// A line, cut off where it is too long.
     fn line(&mut self, line: &str) {
-        let is_long = line.chars().count() > WIDTH;
-        let end = line.char_indices().nth(WIDTH - 3).map_or(line.len(), |(at, _)| at);
+        let is_long = line.chars().count() > self.width;
+        let end = line.char_indices().nth(self.width - 3).map_or(line.len(), |(at, _)| at);
         self.text += if is_long { &line[..end] } else { line };
         self.text += if is_long { "...\n" } else { "\n" };
     }

@@ -9,7 +9,7 @@ use tokio::time::timeout;
 use minions::chat::providers::{PROVIDERS, RuntimeKind};
 use minions::chat::{base_url, http};
 use minions::config::{self, Environment, KeyState};
-use minions::job::ModelId;
+use minions::job::{JobRole, ModelId};
 use minions::llama;
 use minions::runtimes::docker_model_runner::docker_engine;
 use minions::runtimes::survey::{self, Answers};
@@ -118,7 +118,7 @@ pub(super) async fn gather(environment: &Environment, dir: &Path) -> (Facts, Vec
     let sight = Sight { environment: &with_settings, host: Host(environment), servers: &servers, has_docker };
     let pair = settings.pair(None);
     let (worker, supervisor) = match &pair {
-        Ok(pair) => (Some(sight.worker(&pair.local)), Some(sight.side(&pair.remote))),
+        Ok(pair) => (Some(sight.worker(&pair.local)), Some(sight.side(&pair.remote, JobRole::Supervisor))),
         Err(failure) => {
             let names = [config::ENV_LOCAL, config::ENV_REMOTE];
             let is_bad =

@@ -9,13 +9,13 @@ mod next;
 mod show;
 mod sides;
 
-use std::io::{self, Write};
 use std::path::Path;
 use std::process::ExitCode;
 
 use clap::Args;
 use minions::config::Environment;
 
+use super::stdout;
 use super::waiting::wait_for;
 
 /// Options of `doctor`.
@@ -43,8 +43,6 @@ pub(crate) fn run(options: &DoctorOptions) -> ExitCode {
         true => format!("{:#}\n", serde_json::json!(facts)),
         false => show::text(&facts),
     };
-    match io::stdout().lock().write_all(text.as_bytes()) {
-        Ok(()) if facts.ready => ExitCode::SUCCESS,
-        Ok(()) | Err(_) => ExitCode::FAILURE,
-    }
+    let written = stdout::print(&text);
+    if facts.ready { written } else { ExitCode::FAILURE }
 }

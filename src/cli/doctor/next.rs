@@ -9,6 +9,7 @@ use super::facts::{Facts, Finding};
 use super::sides::{Readiness, SideReport};
 use crate::cli::models;
 use crate::cli::servers::Server;
+use crate::cli::shell::shell_word;
 
 /// The commands, in order.
 pub(super) fn steps(facts: &Facts, servers: &[Server], environment: &Environment) -> Vec<String> {
@@ -20,7 +21,9 @@ pub(super) fn steps(facts: &Facts, servers: &[Server], environment: &Environment
         steps.extend(other_worker(servers).or_else(|| worker.remedy.clone()));
     }
     if let Some(supervisor) = missing(&facts.supervisor) {
-        steps.extend(other_supervisor(environment).or_else(|| supervisor.remedy.clone()));
+        let other = other_supervisor(environment).filter(|model| *model != supervisor.model);
+        let other = other.map(|model| format!("export MINIONS_REMOTE={model}"));
+        steps.extend(other.or_else(|| supervisor.remedy.clone()));
     }
     steps.dedup();
     steps.push("minions ask \"What is this about?\" report.pdf".to_owned());
@@ -37,12 +40,12 @@ fn other_worker(servers: &[Server]) -> Option<String> {
         let Answers::Server(surveyed) = &server.answers else { return None };
         let provider = server.types.iter().find(|provider| provider.local)?;
         let model = surveyed.models.iter().find(|model| !model.name.contains("embed"))?;
-        Some(format!("export MINIONS_LOCAL={}/{}", provider.name, model.name))
+        Some(format!("export MINIONS_LOCAL={}", shell_word(&format!("{}/{}", provider.name, model.name))))
     });
     let file = || {
         llama::check_built().ok()?;
         let file = models::files().into_iter().next()?;
-        Some(format!("export MINIONS_LOCAL=llama_cpp/{}", file.display()))
+        Some(format!("export MINIONS_LOCAL={}", shell_word(&format!("llama_cpp/{}", file.display()))))
     };
     at_server.or_else(file)
 }
@@ -53,5 +56,5 @@ fn other_supervisor(environment: &Environment) -> Option<String> {
         let is_set = matches!(environment.key(provider), Some((_, KeyState::Set)));
         !provider.local && provider.url_parts.is_empty() && is_set
     })?;
-    Some(format!("export MINIONS_REMOTE={}/{}", found.name, found.model))
+    Some(format!("{}/{}", found.name, found.model))
 }

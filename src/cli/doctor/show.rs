@@ -50,7 +50,12 @@ impl Page {
     fn side(&mut self, name: &str, side: Option<&SideReport>) {
         let Some(SideReport { model, chosen_by, state, words, remedy }) = side else { return };
         let words = format!("{model} ({chosen_by}): {words}");
-        self.line(Some(*state != Readiness::Missing), name, &words, remedy.as_deref());
+        let ok = match state {
+            Readiness::Ready | Readiness::Fetched => Some(true),
+            Readiness::Unlisted => None,
+            Readiness::Missing => Some(false),
+        };
+        self.line(ok, name, &words, remedy.as_deref());
     }
 
     /// Those that answer, a line each, then all others in one.

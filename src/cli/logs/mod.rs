@@ -19,6 +19,7 @@ use minions::config::{self, Environment};
 use minions::words;
 
 use super::columns::table;
+use super::stdout;
 
 /// The most bytes of a log that is looked at.
 const LONGEST: u64 = 1 << 30;
@@ -101,10 +102,7 @@ pub(crate) fn run(options: &LogsOptions) -> ExitCode {
             Err(problem) => return failed(&problem),
         },
     };
-    match io::stdout().lock().write_all(text.as_bytes()) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(_) => ExitCode::FAILURE,
-    }
+    stdout::print(&text)
 }
 
 /// A file that may be a log.

@@ -2,6 +2,7 @@
 
 use minions::engine::JobResult;
 use minions::error::Spent;
+use minions::sessions::TurnUsage;
 
 /// What a job has cost.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -9,6 +10,8 @@ pub(crate) struct Cost {
     /// Dollars for the remote tokens, where prices are known.
     pub usd: Option<f64>,
     pub remote_tokens: u64,
+    /// Those of them whose price nobody knows.
+    pub unpriced_tokens: u64,
     pub local_tokens: u64,
     /// Bytes that left this machine.
     pub bytes: u64,
@@ -19,13 +22,12 @@ pub(crate) struct Cost {
 impl Cost {
     /// Of a job that has its result.
     pub(crate) fn of(result: &JobResult) -> Self {
-        let count = |number: usize| u64::try_from(number).unwrap_or(u64::MAX);
-        let egress = &result.egress;
-        Self {
-            bytes: count(egress.bytes),
-            chars: (count(egress.context_chars), count(egress.of_context_chars)),
-            ..Self::from(result.spent)
-        }
+        Self::from(result.spent)
+    }
+
+    /// Whether nothing was spent.
+    pub(crate) fn is_nothing(&self) -> bool {
+        *self == Self { usd: self.usd, chars: self.chars, ..Self::default() }
     }
 
     /// Adds what another job has cost. Dollars are known where those of either are.
@@ -35,6 +37,7 @@ impl Cost {
             (usd, more) => usd.or(more),
         };
         self.remote_tokens += other.remote_tokens;
+        self.unpriced_tokens += other.unpriced_tokens;
         self.local_tokens += other.local_tokens;
         self.bytes += other.bytes;
         // Shares of different texts don't add up.
@@ -43,8 +46,13 @@ impl Cost {
 
     /// The line.
     pub(crate) fn line(self) -> String {
-        let Self { usd, remote_tokens, local_tokens, bytes, chars: (left, all) } = self;
-        let mut parts: Vec<String> = usd.map(dollars).into_iter().collect();
+        let Self { usd, remote_tokens, unpriced_tokens, local_tokens, bytes, chars: (left, all) } = self;
+        let without = || match unpriced_tokens {
+            0 => String::new(),
+            tokens => format!(" and {} tokens of unknown price", short(tokens)),
+        };
+        let mut parts: Vec<String> =
+            usd.map(|usd| format!("{}{}", dollars(usd), without())).into_iter().collect();
         parts.push(format!("{} remote tokens", short(remote_tokens)));
         parts.push(format!("{} local", short(local_tokens)));
         if bytes == 0 {
@@ -61,8 +69,26 @@ impl Cost {
 }
 
 impl From<Spent> for Cost {
-    fn from(Spent { remote, local, usd }: Spent) -> Self {
-        Self { usd, remote_tokens: remote.total_tokens, local_tokens: local.total_tokens, ..Self::default() }
+    fn from(spent: Spent) -> Self {
+        let count = |number: usize| u64::try_from(number).unwrap_or(u64::MAX);
+        let left = spent.left;
+        Self {
+            chars: (count(left.context_chars), count(left.of_context_chars)),
+            ..Self::from(TurnUsage::from(spent))
+        }
+    }
+}
+
+impl From<TurnUsage> for Cost {
+    fn from(TurnUsage { remote, local, usd, egress_bytes }: TurnUsage) -> Self {
+        Self {
+            usd,
+            remote_tokens: remote.total_tokens,
+            unpriced_tokens: if usd.is_none() { remote.total_tokens } else { 0 },
+            local_tokens: local.total_tokens,
+            bytes: u64::try_from(egress_bytes).unwrap_or(u64::MAX),
+            chars: (0, 0),
+        }
     }
 }
 
@@ -96,13 +122,23 @@ mod tests {
 
     #[test]
     fn a_line_says_what_was_paid_and_what_left() {
-        let cost =
-            Cost { usd: Some(0.0042), remote_tokens: 2143, local_tokens: 61_400, bytes: 9, chars: (9, 1000) };
+        let cost = Cost {
+            usd: Some(0.0042),
+            remote_tokens: 2143,
+            unpriced_tokens: 0,
+            local_tokens: 61_400,
+            bytes: 9,
+            chars: (9, 1000),
+        };
         assert_eq!(cost.line(), "$0.0042 · 2.1k remote tokens · 61k local · 0.9% of the text left");
         let cost = Cost { usd: None, chars: (1, 1_000_000), ..cost };
         assert_eq!(cost.line(), "2.1k remote tokens · 61k local · under 0.1% of the text left");
         let cost = Cost { bytes: 0, remote_tokens: 0, ..cost };
         assert_eq!(cost.line(), "0 remote tokens · 61k local · nothing left this machine");
+        let mut all = Cost { usd: Some(0.5), remote_tokens: 2000, bytes: 1, ..Cost::default() };
+        all.add(Cost { remote_tokens: 4100, unpriced_tokens: 4100, bytes: 1, ..Cost::default() });
+        assert_eq!(all.line(), "$0.500 and 4.1k tokens of unknown price · 6.1k remote tokens · 0 local");
+        assert!(Cost { usd: Some(0.0), chars: (0, 9), ..Cost::default() }.is_nothing() && !all.is_nothing());
         assert_eq!(Cost { bytes: 5, chars: (0, 0), ..cost }.line(), "0 remote tokens · 61k local");
     }
 

@@ -3,7 +3,7 @@
 use std::io::{self, Write as _};
 use std::sync::{Mutex, MutexGuard};
 
-use super::terminal::columns;
+use super::terminal::{Terminal, columns};
 use super::width::cut;
 use crate::cli::sync::lock;
 
@@ -22,6 +22,8 @@ pub(super) enum Line {
 const ERASE: &str = "\r\x1b[K";
 
 static LINE: Mutex<Line> = Mutex::new(Line::Empty);
+/// Lines that wait for the end of an answer.
+static HELD: Mutex<String> = Mutex::new(String::new());
 
 /// The line; others wait with their words as long as it is held.
 pub(super) fn line() -> MutexGuard<'static, Line> {
@@ -37,6 +39,13 @@ impl Line {
             Self::Text => "\n",
         }
     }
+}
+
+/// Writes what has waited for the end of an answer.
+pub(super) fn tell_held() {
+    let held = std::mem::take(&mut *lock(&HELD));
+    // A closed stderr is no reason to fail.
+    let _ = io::stderr().lock().write_all(held.as_bytes());
 }
 
 /// Draws a line of progress on stderr, over the one before. It takes no more than a line of the terminal.
@@ -65,9 +74,13 @@ pub(crate) fn keep_line() {
 }
 
 /// Writes `text`, whole lines, to stderr. A line of progress makes room for them, an answer that is being written is
-/// interrupted.
+/// interrupted; where each step is told in a line of its own, they wait for its end.
 pub(crate) fn start_line(text: &str) -> io::Result<()> {
     let mut line = line();
+    if *line == Line::Text && !Terminal::of(&io::stderr()).can_redraw {
+        lock(&HELD).push_str(text);
+        return Ok(());
+    }
     let before = line.before_line();
     io::stderr().lock().write_all([before, text].concat().as_bytes())
 }

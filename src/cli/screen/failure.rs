@@ -12,6 +12,11 @@ pub(crate) fn tell(failure: &Failure) -> Exit {
     failure.kind.exit()
 }
 
+/// Says on stderr what is to be known, and is no failure.
+pub(crate) fn tell_warning(warning: &str) {
+    let _ = start_line(&clean(&format!("warning: {warning}\n")));
+}
+
 /// What failed and what to do, a line each. Words of models and servers in it do nothing to a terminal.
 pub(crate) fn in_words(Failure { message, hint, .. }: &Failure) -> String {
     let hint = hint.as_deref().map_or(String::new(), |hint| format!("hint: {hint}\n"));

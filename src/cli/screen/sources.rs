@@ -79,8 +79,14 @@ fn short_place(cited: &Cited, columns: usize) -> String {
     cut(&(name + &place), columns)
 }
 
-/// `sources`, as they are ranked, in lines for `terminal` with so many columns.
-pub(crate) fn sources(sources: &[Cited], cite: Cite, terminal: Terminal, columns: usize) -> String {
+/// `sources`, as they are ranked, in lines for `terminal` with so many columns; `all` says how all of them are shown.
+pub(crate) fn sources(
+    sources: &[Cited],
+    cite: Cite,
+    terminal: Terminal,
+    columns: usize,
+    all: &str,
+) -> String {
     let shown = match cite {
         Cite::None => return String::new(),
         Cite::Short => &sources[..sources.len().min(MOST)],
@@ -116,7 +122,7 @@ pub(crate) fn sources(sources: &[Cited], cite: Cite, terminal: Terminal, columns
         };
     }
     if shown.len() < sources.len() {
-        let more = format!("and {} more: --cite full shows them", sources.len() - shown.len());
+        let more = format!("and {} more: {all}", sources.len() - shown.len());
         text += &(terminal.paint("2", &cut(&more, columns)) + "\n");
     }
     text
@@ -167,19 +173,19 @@ mod tests {
         let ranked = ranked(&all(), "87,812");
         let plain = Terminal::default();
         assert_eq!(
-            sources(&ranked, Cite::Short, plain, 60),
+            sources(&ranked, Cite::Short, plain, 60, ""),
             "[1] ✓ annual.pdf p. 40 \"Total current liabilities 68,391...\"\n[2] ✓ annual.pdf p. 7 \"The fleet had forty ships\"\n\
              [3] ✓ src/a␛.rs:88 \"let x = 1;\"\n[4] ? in no document \"revenue of 87,812 million\"\n"
         );
         assert_eq!(
-            sources(&ranked[..1], Cite::Full, plain, 20),
+            sources(&ranked[..1], Cite::Full, plain, 20, ""),
             "[1] ✓ annual.pdf p. 40\n    \"Total current\n    liabilities\n    68,391 87,812\"\n"
         );
-        assert_eq!(sources(&ranked[..1], Cite::Short, plain, 20), "[1] ✓ annua... p. 40\n");
+        assert_eq!(sources(&ranked[..1], Cite::Short, plain, 20, ""), "[1] ✓ annua... p. 40\n");
         for columns in 8..100 {
-            let text = sources(&ranked, Cite::Short, plain, columns);
+            let text = sources(&ranked, Cite::Short, plain, columns, "");
             assert!(text.lines().all(|line| line.width() <= columns), "{columns}\n{text}");
         }
-        assert_eq!(sources(&ranked, Cite::None, plain, 60), "");
+        assert_eq!(sources(&ranked, Cite::None, plain, 60, ""), "");
     }
 }

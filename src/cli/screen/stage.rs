@@ -153,6 +153,7 @@ impl Show {
         let before = line.before_line();
         let end = before.as_bytes();
         let _ = if is_text { io::stdout().lock().write_all(end) } else { io::stderr().lock().write_all(end) };
+        cursor::tell_held();
         shown.unwrap_or_default()
     }
 }

@@ -201,19 +201,39 @@ fn budget(job: &Job) -> Arc<SpendingBudget> {
     }))
 }
 
-/// Checks the sides of `job` that it asks, as far as that needs no call, and gives whether what the supervisor is told
-/// leaves this machine, as far as its addresses say.
+/// Checks the sides of `job` that it asks, as far as that needs no call.
 ///
 /// # Errors
 /// [`FailureKind::Input`] for a missing key or an unusable address.
-pub(super) fn check(job: &Job, shared: &SharedResources) -> Result<bool, Failure> {
+pub(super) fn check(job: &Job, shared: &SharedResources) -> Result<(), Failure> {
     let (worker, supervisor) = sides(job, &shared.config.environment, shared.is_for_many())?;
     for side in [&supervisor, &worker].into_iter().filter(|side| job.protocol.asks(side.role)) {
         side.check(shared)?;
     }
-    worker.check_embedder(job)?;
-    let is_asked = job.protocol.asks(supervisor.role);
-    Ok(is_asked && supervisor.base_urls.iter().any(|url| supervisor.is_remote(url, false)))
+    worker.check_embedder(job)
+}
+
+/// Where the sides that `job` asks are. Makes no client.
+pub(super) fn away(job: &Job, shared: &SharedResources) -> Result<Away, Failure> {
+    let (worker, supervisor) = sides(job, &shared.config.environment, shared.is_for_many())?;
+    let asks = |side: &SideConfig| job.protocol.asks(side.role);
+    Ok(Away {
+        supervisor: asks(&supervisor)
+            && supervisor.base_urls.iter().any(|url| supervisor.is_remote(url, false)),
+        worker: worker
+            .base_urls
+            .iter()
+            .filter(|_| asks(&worker))
+            .find(|url| worker.is_remote(url, worker.is_cloud()))
+            .cloned(),
+    })
+}
+
+/// What is not on this machine, as far as names and addresses tell.
+pub(super) struct Away {
+    pub supervisor: bool,
+    /// The address of the worker, which reads the documents whole.
+    pub worker: Option<String>,
 }
 
 /// The models of the worker and of the supervisor.

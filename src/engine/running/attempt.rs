@@ -74,7 +74,12 @@ impl JobRun {
             }
         };
         let answer = match &job.protocol {
-            Protocol::Minion(params) => self.chat(job, *params, assignment, &images, &clients).await?,
+            Protocol::Minion(params) => {
+                if shared.config.jobs.memo.is_some() {
+                    self.transcript.warn(worker_memo::NOT_OF_MINION.to_owned());
+                }
+                self.chat(job, *params, assignment, &images, &clients).await?
+            }
             Protocol::Minions(params) => self.fan_out(job, params, assignment, shared, &clients).await?,
             Protocol::RemoteOnly => RemoteOnly { assignment, images: &images }.run(&self.transcript).await,
             Protocol::LocalOnly { samples } => self.alone(*samples, assignment, &images, &clients).await?,

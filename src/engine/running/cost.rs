@@ -3,7 +3,7 @@
 use super::{JobRun, Side, Sides};
 use crate::chat::Usage;
 use crate::engine::result::Timing;
-use crate::error::Spent;
+use crate::error::{Left, Spent};
 use crate::job::JobRole;
 use crate::sync::lock;
 
@@ -14,7 +14,8 @@ impl JobRun {
         let mut local = self.usage(|sides| &sides.worker, JobRole::Worker);
         local += self.of_files;
         local += self.embeddings.get().map_or(Usage::default(), |embeddings| embeddings.cost().0);
-        Spent { remote, local, usd: self.job.prices.map(|prices| prices.cost(remote)) }
+        let usd = self.job.prices.map(|prices| prices.cost(remote));
+        Spent { remote, local, usd, left: Left::from(&self.ledger.report()) }
     }
 
     /// Tokens of a side's calls. The side counts a turn when the turn ends. The tries of a turn that was cut off are

@@ -10,7 +10,7 @@ use crate::chat::secrets::Redactor;
 use crate::engine::result::{ConversationLog, EvidenceSummary, JobResult, Timing};
 use crate::engine::savings::SavingsReport;
 use crate::engine::turn::SessionReport;
-use crate::engine::{session_turn, turn};
+use crate::engine::{file_report, session_turn, turn};
 use crate::error::{Failure, FailureKind, Spent};
 use crate::events::EventKind;
 use crate::job::Protocol;
@@ -91,7 +91,7 @@ impl JobRun {
             remote_only_usd: savings.as_ref().and_then(|savings| savings.usd).map(|usd| usd.remote_only),
         });
         let answer = outcome.map_err(|failure| Failure { spent: Box::new(spent), ..failure })?;
-        let has_unread = self.files.iter().any(|file| !file.scans.is_empty());
+        let has_lost = file_report::has_lost(&self.files, &self.folders);
         let (has_rounds, has_evidence) = match self.protocol() {
             Protocol::Minion(_) | Protocol::Auto(_) => (false, false),
             Protocol::Minions(_) => (true, true),
@@ -105,7 +105,7 @@ impl JobRun {
         });
         let result = JobResult {
             final_answer: answer.text,
-            status: if has_unread { answer.status.without_a_part() } else { answer.status },
+            status: if has_lost { answer.status.without_a_part() } else { answer.status },
             standalone_task: state.and_then(|state| state.standalone_task.clone()),
             history: state.map(|state| state.report),
             conversation_history,

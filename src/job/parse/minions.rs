@@ -50,6 +50,7 @@ pub(super) const PARSER: Parser = Parser {
         "max_history_turns",
         "rewrite",
         "memo",
+        "renew_memo",
     ],
     parse,
 };
@@ -97,6 +98,7 @@ pub(super) fn limits(
             .count("max_code_attempts", 1, 100)?
             .map_or(config::MAX_CODE_ATTEMPTS, narrow),
         memo: kwargs.name("memo")?.map(PathBuf::from),
+        renew_memo: kwargs.flag("renew_memo")?.unwrap_or(false),
         worker_batch_size: kwargs.count("worker_batch_size", 1, 4096)?.map(wide),
         chunk_fn: chunker(params)?,
         retrieval,

@@ -92,7 +92,7 @@ fn checked(job: Value, log_dir: &Path) -> Result<Job, JobError> {
     };
     names::refuse_as_task("call_params.task", &task)?;
     let session = conversation::session(&mut root, &mut protocol_fields)?;
-    let Given { documents, files } = given(&mut params)?;
+    let Given { documents, files, is_without_files } = given(&mut params)?;
     let log_dir = log::folder(&mut protocol_fields, "log_dir")?.unwrap_or_else(|| log_dir.to_owned());
     Ok(Job {
         line: None,
@@ -105,6 +105,7 @@ fn checked(job: Value, log_dir: &Path) -> Result<Job, JobError> {
         prices: prices(&mut kwargs, budget)?,
         context: documents.into(),
         files,
+        is_without_files,
         read_scans: params.flag("read_scans")?,
         use_gitingest: params.flag("use_gitingest")?.unwrap_or(false),
         doc_metadata: params.string("doc_metadata")?.filter(|text| !text.trim().is_empty()),

@@ -28,10 +28,10 @@ const UTF8: u16 = 1 << 11;
 const UNIX_KIND: u32 = 0o170_000;
 const UNIX_LINK: u32 = 0o120_000;
 
-/// The entries that the directory lists, if it is there.
-pub(super) fn listed(bytes: &[u8], limit: usize) -> Result<Option<Vec<Entry>>, Problem> {
+/// The entries that the directory lists, if it is there, and whether these are as many as it says.
+pub(super) fn listed(bytes: &[u8], limit: usize) -> Result<Option<(Vec<Entry>, bool)>, Problem> {
     let Some(end) = end_record(bytes) else { return Ok(None) };
-    let Some((start, shift)) = directory_start(bytes, end) else { return Ok(None) };
+    let Some((start, shift, claimed)) = directory_start(bytes, end) else { return Ok(None) };
     let mut entries = Vec::new();
     let mut at = start;
     while let Some(record) = bytes.get(at..end).filter(|rest| rest.starts_with(LISTED)) {
@@ -42,8 +42,9 @@ pub(super) fn listed(bytes: &[u8], limit: usize) -> Result<Option<Vec<Entry>>, P
         entries.push(entry);
         at += size;
     }
-    let claimed = number(bytes, end + 10, 2).unwrap_or(0);
-    Ok((claimed == 0 || !entries.is_empty()).then_some(entries))
+    // Some programs write the count without what is beyond 16 bits of it.
+    let is_whole = entries.len() as u64 & 0xffff >= claimed & 0xffff;
+    Ok((claimed == 0 || !entries.is_empty()).then_some((entries, is_whole)))
 }
 
 /// The offset of the record that ends a zip.
@@ -53,22 +54,25 @@ fn end_record(bytes: &[u8]) -> Option<usize> {
     (from..=last).rev().find(|at| bytes[*at..].starts_with(END))
 }
 
-/// Where the directory begins, and by how much all offsets are too low, as bytes were put before the zip.
-fn directory_start(bytes: &[u8], end: usize) -> Option<(usize, u64)> {
+/// Where the directory begins, by how much all offsets are too low, as bytes were put before the zip, and how many
+/// entries there are.
+fn directory_start(bytes: &[u8], end: usize) -> Option<(usize, u64, u64)> {
+    let mut claimed = number(bytes, end + 10, 2)?;
     let (mut size, mut start) = (number(bytes, end + 12, 4)?, number(bytes, end + 16, 4)?);
     let mut behind = end;
     let locator = end.checked_sub(20).filter(|at| bytes[*at..].starts_with(LOCATOR_64));
     if let Some(locator) = locator {
-        let claimed = usize::try_from(number(bytes, locator + 8, 8)?).ok()?;
+        let at = usize::try_from(number(bytes, locator + 8, 8)?).ok()?;
         let is_record = |at: &usize| bytes.get(*at..).is_some_and(|rest| rest.starts_with(END_64));
-        let record = Some(claimed).filter(is_record).or_else(|| locator.checked_sub(56).filter(is_record))?;
+        let record = Some(at).filter(is_record).or_else(|| locator.checked_sub(56).filter(is_record))?;
         (size, start) = (number(bytes, record + 40, 8)?, number(bytes, record + 48, 8)?);
+        claimed = number(bytes, record + 32, 8)?;
         behind = record;
     }
     let at = (behind as u64).checked_sub(size)?;
     let shift = at.checked_sub(start)?;
     let at = usize::try_from(at).ok()?;
-    (size == 0 || bytes.get(at..)?.starts_with(LISTED)).then_some((at, shift))
+    (size == 0 || bytes.get(at..)?.starts_with(LISTED)).then_some((at, shift, claimed))
 }
 
 /// An entry of the directory, and how many bytes it takes there.

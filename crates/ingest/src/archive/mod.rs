@@ -20,7 +20,7 @@ pub(crate) struct Archive<'a> {
     entries: Vec<Entry>,
     by_name: HashMap<String, usize>,
     budget: &'a Budget,
-    /// Whether its directory was missing, so that the entries were searched for.
+    /// Whether its directory is missing or damaged, so that entries were searched for, and may be missing.
     pub(crate) cut: bool,
 }
 
@@ -28,7 +28,11 @@ impl<'a> Archive<'a> {
     /// Reads the directory of a zip. What is inflated later counts against the budget.
     pub(crate) fn open(bytes: &'a [u8], limits: &Limits, budget: &'a Budget) -> Result<Self, Problem> {
         let (entries, cut) = match directory::listed(bytes, limits.entries)? {
-            Some(entries) => (entries, false),
+            Some((entries, true)) => (entries, false),
+            Some((entries, false)) => {
+                let searched = directory::searched(bytes, limits.entries).unwrap_or_default();
+                (if searched.len() > entries.len() { searched } else { entries }, true)
+            }
             None => (directory::searched(bytes, limits.entries)?, true),
         };
         if overlap(&entries) {

@@ -2,14 +2,20 @@
 
 use std::collections::HashMap;
 
-use super::package::{Package, resolved};
+use super::package::{Package, anchor, resolved};
 use crate::archive::Archive;
 use crate::draft::{Draft, Stop, in_one_line};
 use crate::parts::optional;
 use crate::xml::Xml;
 
-/// The titles of the chapters in the order of the table of contents, by the part with the page that they begin on.
-pub(super) type Chapters = HashMap<String, Vec<String>>;
+/// The chapters in the order of the table of contents, by the part with the page that they begin on.
+pub(super) type Chapters = HashMap<String, Vec<Chapter>>;
+
+/// A chapter: its title, and the name of the element that it begins with, if the table names one.
+pub(super) struct Chapter {
+    pub(super) title: String,
+    pub(super) anchor: Option<String>,
+}
 
 /// Reads the table of contents.
 pub(super) fn chapters(
@@ -36,8 +42,7 @@ fn navigation(xml: &mut Xml<'_>, part: &str, is_inside: bool, chapters: &mut Cha
             if is_contents { navigation(xml, part, true, chapters) } else { Ok(()) }
         }
         "a" if is_inside => {
-            let page = resolved(part, &element.attr("href").unwrap_or_default());
-            add(chapters, in_one_line(&xml.text()?), page);
+            add(chapters, in_one_line(&xml.text()?), part, &element.attr("href").unwrap_or_default());
             Ok(())
         }
         _ => navigation(xml, part, is_inside, chapters),
@@ -52,8 +57,7 @@ fn ncx(xml: &mut Xml<'_>, part: &str, label: &mut String, chapters: &mut Chapter
             Ok(())
         }
         "content" => {
-            let page = resolved(part, &element.attr("src").unwrap_or_default());
-            add(chapters, std::mem::take(label), page);
+            add(chapters, std::mem::take(label), part, &element.attr("src").unwrap_or_default());
             Ok(())
         }
         "pageList" | "navList" => Ok(()),
@@ -61,8 +65,10 @@ fn ncx(xml: &mut Xml<'_>, part: &str, label: &mut String, chapters: &mut Chapter
     })
 }
 
-fn add(chapters: &mut Chapters, title: String, page: String) {
+/// `reference` stands in `part`.
+fn add(chapters: &mut Chapters, title: String, part: &str, reference: &str) {
     if !title.is_empty() {
-        chapters.entry(page).or_default().push(title);
+        let chapter = Chapter { title, anchor: anchor(reference) };
+        chapters.entry(resolved(part, reference)).or_default().push(chapter);
     }
 }

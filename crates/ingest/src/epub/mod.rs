@@ -4,7 +4,7 @@
 mod contents;
 mod package;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use minions_documents::Place;
 
@@ -12,7 +12,7 @@ use crate::Kind;
 use crate::archive::{Archive, problem_of};
 use crate::draft::{CUT, DAMAGED, Draft, Stop};
 use crate::encoding::decode;
-use crate::html::text_of;
+use crate::html::text_with;
 use crate::reading::{Limits, Problem, Reading};
 use contents::{Chapters, chapters};
 use package::{Package, locked_parts, package};
@@ -63,7 +63,9 @@ fn content(archive: &Archive<'_>, page: &str, limits: &Limits) -> Result<Option<
 }
 
 fn write_page(markup: &str, page: &str, chapters: &Chapters, draft: &mut Draft) -> Result<(), Stop> {
-    let shown = text_of(markup);
+    let own = || chapters.get(page).into_iter().flatten();
+    let wanted: HashSet<String> = own().filter_map(|chapter| chapter.anchor.clone()).collect();
+    let shown = text_with(markup, &wanted);
     if shown.text.trim().is_empty() {
         return Ok(());
     }
@@ -72,15 +74,20 @@ fn write_page(markup: &str, page: &str, chapters: &Chapters, draft: &mut Draft) 
     let headings = || shown.headings.iter();
     let by_title: HashMap<String, usize> =
         headings().rev().map(|(offset, heading)| (plain(heading), *offset)).collect();
+    let by_name: HashMap<&str, usize> =
+        shown.anchors.iter().rev().map(|(offset, name)| (name.as_str(), *offset)).collect();
     let mut places = Vec::new();
-    for title in chapters.get(page).into_iter().flatten() {
+    for chapter in own() {
+        let named = chapter.anchor.as_deref().and_then(|name| by_name.get(name));
         // The first chapter of a page has whatever stands before its heading. Where others begin, headings tell.
-        let offset = if places.is_empty() { Some(&0) } else { by_title.get(&plain(title)) };
-        places.extend(offset.map(|offset| (*offset, title)));
+        let first = places.is_empty().then_some(&0);
+        let offset = named.or(first).or_else(|| by_title.get(&plain(&chapter.title)));
+        places.extend(offset.map(|offset| (*offset, &chapter.title)));
     }
     if chapters.is_empty() {
         places.extend(headings().map(|(offset, heading)| (*offset, heading)));
     }
+    places.sort_by_key(|(offset, _)| *offset);
     for (offset, title) in places {
         draft.place_at(start + offset, Place::Chapter(title.clone()));
     }

@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use crate::archive::Archive;
-use crate::draft::{Draft, Stop, in_one_line};
+use crate::draft::{DAMAGED, Draft, Stop, in_one_line};
 use crate::parts::{self, optional};
 use crate::reading::Problem;
 use crate::xml::Xml;
@@ -65,6 +65,9 @@ pub(super) fn package(archive: &Archive<'_>, draft: &mut Draft) -> Result<Packag
             })
         })
     })?;
+    if order.iter().any(|id| !items.contains_key(id)) {
+        draft.note(DAMAGED);
+    }
     package.pages = order.iter().filter_map(|id| items.get(id).cloned()).collect();
     Ok(package)
 }
@@ -122,6 +125,12 @@ pub(super) fn resolved(from: &str, reference: &str) -> String {
     }
     let folder = from.rsplit_once('/').map_or("", |(folder, _)| folder);
     parts::resolved(folder, &unescaped(path))
+}
+
+/// The name of the element that a reference leads to.
+pub(super) fn anchor(reference: &str) -> Option<String> {
+    let (_, name) = reference.split_once('#')?;
+    Some(unescaped(name)).filter(|name| !name.is_empty())
 }
 
 /// The path with `%20` and its like as the characters that they stand for.

@@ -1,7 +1,25 @@
 //! The attributes that matter for the text.
 
-const KNOWN: &[&str] =
-    &["alt", "checked", "colspan", "hidden", "href", "open", "rowspan", "start", "style", "type", "value"];
+use crate::raised::Rise;
+
+const KNOWN: &[&str] = &[
+    "alt",
+    "checked",
+    "close",
+    "colspan",
+    "hidden",
+    "href",
+    "id",
+    "linethickness",
+    "name",
+    "open",
+    "rowspan",
+    "separators",
+    "start",
+    "style",
+    "type",
+    "value",
+];
 
 /// The attributes of the tag that is read.
 #[derive(Default)]
@@ -39,19 +57,53 @@ impl Attributes {
         self.get(name)?.trim().parse().ok()
     }
 
+    /// Whether the element takes no room, and nothing in it does.
     pub(super) fn is_hidden(&self) -> bool {
-        self.get("hidden").is_some() || self.has_style(&["display:none", "visibility:hidden", "mso-hide:all"])
+        let display = self.style("display");
+        display.as_deref().map_or(self.get("hidden").is_some(), |display| display == "none")
+            || self.style("mso-hide").as_deref() == Some("all")
+    }
+
+    /// Whether the text in the element is seen, if its style says so.
+    pub(super) fn visibility(&self) -> Option<bool> {
+        match self.style("visibility")?.as_str() {
+            "visible" => Some(true),
+            "hidden" | "collapse" => Some(false),
+            _ => None,
+        }
     }
 
     pub(super) fn keeps_space(&self) -> bool {
-        self.has_style(&["white-space:pre"])
+        self.style("white-space").is_some_and(|space| space.starts_with("pre") || space == "break-spaces")
     }
 
-    fn has_style(&self, styles: &[&str]) -> bool {
-        let Some(style) = self.get("style") else { return false };
-        let style: String = style.chars().filter(|letter| !letter.is_whitespace()).collect();
-        let style = style.to_ascii_lowercase();
-        styles.iter().any(|wanted| style.contains(wanted))
+    /// How the style sets the text to its line.
+    pub(super) fn rise(&self) -> Rise {
+        match self.style("vertical-align").as_deref() {
+            Some("super") => Rise::Raised,
+            Some("sub") => Rise::Lowered,
+            _ => Rise::Level,
+        }
+    }
+
+    /// What a field of a form shows.
+    pub(super) fn field(&self) -> Option<&str> {
+        let is_checked = self.get("checked").is_some();
+        let kind = self.get("type").unwrap_or("text").trim().to_ascii_lowercase();
+        match kind.as_str() {
+            "hidden" | "password" | "file" | "image" | "color" | "range" => None,
+            "checkbox" | "radio" => Some(if is_checked { "[x]" } else { "[ ]" }),
+            _ => self.get("value").or(Some("")),
+        }
+    }
+
+    /// What the style says of a property, in lower case. The last word on it holds.
+    fn style(&self, property: &str) -> Option<String> {
+        self.get("style")?.rsplit(';').find_map(|declaration| {
+            let (name, value) = declaration.split_once(':')?;
+            let value = value.split('!').next().unwrap_or_default().trim().to_ascii_lowercase();
+            name.trim().eq_ignore_ascii_case(property).then_some(value)
+        })
     }
 }
 
@@ -73,5 +125,27 @@ mod tests {
         assert_eq!(attributes.get("class"), None);
         attributes.clear();
         assert!(!attributes.is_hidden());
+    }
+
+    #[test]
+    fn a_style_is_what_its_properties_say() {
+        for (style, hidden, visible) in [
+            ("display:none", true, None),
+            ("DISPLAY: None !important", true, None),
+            ("display:none;display:block", false, None),
+            ("backface-visibility:hidden", false, None),
+            ("visibility:hidden", false, Some(false)),
+            ("color:red;visibility: visible", false, Some(true)),
+            ("visibility:inherit", false, None),
+            ("x-display:none", false, None),
+            ("background:url(display:none)", false, None),
+            ("mso-hide:all", true, None),
+            ("", false, None),
+        ] {
+            let mut attributes = Attributes::default();
+            attributes.name(b"style");
+            attributes.value(style.as_bytes());
+            assert_eq!((attributes.is_hidden(), attributes.visibility()), (hidden, visible), "{style}");
+        }
     }
 }

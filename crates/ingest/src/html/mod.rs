@@ -5,12 +5,16 @@
 
 mod attributes;
 mod flow;
+mod links;
 mod lists;
+mod marks;
 mod open;
 mod page;
+mod small;
 mod tables;
 mod tags;
 
+use std::collections::HashSet;
 use std::convert::Infallible;
 
 use html5gum::emitters::callback::{CallbackEmitter, CallbackEvent};
@@ -30,15 +34,22 @@ pub(crate) struct HtmlText {
     pub(crate) text: String,
     /// The headings with the offset of each in the text, in characters, in order.
     pub(crate) headings: Vec<(usize, String)>,
+    /// The elements whose places were wanted, in the same way.
+    pub(crate) anchors: Vec<(usize, String)>,
     /// The document's title, which is no part of the text.
     pub(crate) title: Option<String>,
 }
 
 /// The text that a browser shows. In XHTML an empty element may end in its start tag.
 pub(crate) fn text_of(html: &str) -> HtmlText {
-    let text = shown(html, true);
+    text_with(html, &HashSet::new())
+}
+
+/// The same, with the places of the elements that have one of these names.
+pub(crate) fn text_with(html: &str, wanted: &HashSet<String>) -> HtmlText {
+    let text = shown(html, true, wanted);
     // A page that is nothing but its navigation, such as a table of contents.
-    if text.text.is_empty() { shown(html, false) } else { text }
+    if text.text.is_empty() { shown(html, false, wanted) } else { text }
 }
 
 /// Reads a page. Its title is the first line, unless the text begins with it.
@@ -47,7 +58,7 @@ pub(crate) fn read(bytes: Vec<u8>, limits: &Limits) -> Result<Reading, Problem> 
         return Err(Problem::TooLarge { bytes: bytes.len(), limit: limits.text });
     }
     let mut notes = Vec::new();
-    let HtmlText { mut text, mut headings, title } = text_of(&decoded(bytes, &mut notes));
+    let HtmlText { mut text, mut headings, title, .. } = text_of(&decoded(bytes, &mut notes));
     if let Some(title) = title.filter(|title| !text.starts_with(title.as_str())) {
         let before = title.chars().count() + 2;
         text = format!("{title}\n\n{text}");
@@ -64,9 +75,9 @@ fn decoded(bytes: Vec<u8>, notes: &mut Vec<String>) -> String {
     encoding::decode(bytes, label.as_deref(), notes)
 }
 
-fn shown(html: &str, without_navigation: bool) -> HtmlText {
+fn shown(html: &str, without_navigation: bool, wanted: &HashSet<String>) -> HtmlText {
     let xhtml = is_xhtml(html);
-    let mut page = Page::new(xhtml, without_navigation);
+    let mut page = Page::new(xhtml, without_navigation, wanted.clone());
     let mut inner = CallbackEmitter::new(|event: CallbackEvent<'_>, _: Span<()>| {
         match event {
             CallbackEvent::OpenStartTag { name } => page.open(name),

@@ -1,27 +1,39 @@
 //! A page as it is read: its tags become lines, lists, rows and headings.
 
+use std::collections::HashSet;
+
 use super::HtmlText;
 use super::attributes::Attributes;
 use super::flow::Flow;
+use super::links::address;
 use super::lists::Lists;
+use super::marks::{Mark, Marks};
 use super::open::{Elements, Name};
+use super::small::Small;
 use super::tables::{DEEPEST, Table};
 use super::tags::{Shape, Tag};
-use crate::raised::{subscript, superscript};
+use crate::draft::in_one_line;
+use crate::formula::Formula;
+use crate::raised::Rise;
 
 pub(super) struct Page {
     pub(super) attributes: Attributes,
-    /// The name of the tag that is read.
+    /// The tag that is read, and its name as it stands there.
     name: Option<Name>,
     open: Elements<Note>,
     flow: Flow,
     lists: Lists,
     tables: Vec<Grid>,
-    /// The headings, each with its offset in bytes.
-    headings: Vec<(usize, String)>,
+    marks: Marks,
+    /// The names of elements whose places are wanted.
+    wanted: HashSet<String>,
     title: Option<String>,
-    /// How many of the open elements are hidden.
+    /// How many of the open elements are hidden, and whether the text in the innermost is seen where none is.
     hidden: usize,
+    visible: bool,
+    formula: Option<Formula>,
+    element: String,
+    small: Small,
     /// How many of them keep white space.
     kept: usize,
     /// Whether a line break that comes now belongs to the start tag before it.
@@ -40,7 +52,12 @@ struct Grid {
 #[derive(Default)]
 struct Note {
     hidden: bool,
+    /// What is seen again when the element ends, if it sets that.
+    seen_before: Option<bool>,
     keeps_space: bool,
+    rise: Rise,
+    /// Whether it is part of an equation.
+    in_formula: bool,
     /// Where its text begins, in bytes.
     start: usize,
     /// The address of a link that its text may lack.
@@ -48,7 +65,7 @@ struct Note {
 }
 
 impl Page {
-    pub(super) fn new(xhtml: bool, without_navigation: bool) -> Self {
+    pub(super) fn new(xhtml: bool, without_navigation: bool, wanted: HashSet<String>) -> Self {
         Self {
             attributes: Attributes::default(),
             name: None,
@@ -56,9 +73,14 @@ impl Page {
             flow: Flow::default(),
             lists: Lists::default(),
             tables: Vec::new(),
-            headings: Vec::new(),
+            marks: Marks::default(),
+            wanted,
             title: None,
             hidden: 0,
+            visible: true,
+            formula: None,
+            element: String::new(),
+            small: Small::default(),
             kept: 0,
             skip_newline: false,
             xhtml,
@@ -70,6 +92,7 @@ impl Page {
     pub(super) fn open(&mut self, name: &[u8]) {
         self.attributes.clear();
         self.name = Some(self.open.name(name));
+        self.element = String::from_utf8_lossy(name).into_owned();
     }
 
     /// A start tag is complete.
@@ -77,10 +100,13 @@ impl Page {
         let Some(name) = self.name.take() else { return };
         self.skip_newline = false;
         let Some(tag) = name.tag() else {
+            self.anchor();
             self.push(name, Note::default());
             return self.end_empty(is_empty);
         };
+        self.leave_formula(tag);
         self.close_to(self.open.left_by(tag));
+        self.anchor();
         match tag.shape() {
             Shape::Ignored => return,
             Shape::Void => return self.void(tag),
@@ -115,9 +141,13 @@ impl Page {
             text
         };
         if self.hidden == 0 {
-            self.flow.push(text, self.kept > 0);
+            match &mut self.formula {
+                _ if !self.visible => {}
+                Some(formula) => formula.text(text),
+                None => self.flow.push(text, self.kept > 0),
+            }
         } else if self.title.is_none() && self.open.is_open(Tag::Title) && !self.open.is_open(Tag::Svg) {
-            self.title = Some(words(text)).filter(|title| !title.is_empty());
+            self.title = Some(in_one_line(text)).filter(|title| !title.is_empty());
         }
     }
 
@@ -128,8 +158,8 @@ impl Page {
         self.flow.end();
         let mut text = self.flow.text;
         text.truncate(text.trim_end().len());
-        let headings = in_characters(&text, self.headings);
-        HtmlText { text, headings, title: self.title }
+        let (headings, anchors) = self.marks.in_characters(&text);
+        HtmlText { text, headings, anchors, title: self.title }
     }
 
     fn end_empty(&mut self, is_empty: bool) {
@@ -153,6 +183,11 @@ impl Page {
         let note = Note {
             hidden: self.hides(tag),
             keeps_space: tag.keeps_space() || self.attributes.keeps_space(),
+            rise: match tag {
+                Tag::Sup => Rise::Raised,
+                Tag::Sub => Rise::Lowered,
+                _ => self.attributes.rise(),
+            },
             ..Note::default()
         };
         self.skip_newline = matches!(tag, Tag::Pre | Tag::Listing | Tag::Textarea);
@@ -190,8 +225,9 @@ impl Page {
                 self.flow.mark_item(marker);
             }
             Tag::Dd => self.flow.mark_item("  ".to_owned()),
-            Tag::Q => self.flow.push("\"", true),
-            Tag::Rt => self.flow.push("(", true),
+            Tag::Q if self.visible => self.flow.push("\"", true),
+            Tag::Rt if self.visible => self.flow.push("(", true),
+            Tag::Math if self.formula.is_none() => self.formula = Some(Formula::default()),
             _ if tag.is_list() => self.lists.open(tag, &self.attributes),
             _ if tag.is_heading() => self.flow.begin_heading(),
             _ => {}
@@ -202,7 +238,15 @@ impl Page {
 
     fn push(&mut self, name: Name, note: Note) {
         let hidden = note.hidden || name.tag().is_none() && self.attributes.is_hidden();
-        let note = Note { hidden, ..note };
+        let rise = if name.tag().is_none() { self.attributes.rise() } else { note.rise };
+        let start = if name.tag().is_none() { self.flow.text.len() } else { note.start };
+        let visibility = self.attributes.visibility();
+        let seen_before = visibility.map(|visible| std::mem::replace(&mut self.visible, visible));
+        if let Some(formula) = &mut self.formula {
+            let attributes = &self.attributes;
+            formula.open(&self.element, |name| attributes.get(name).map(str::to_owned));
+        }
+        let note = Note { hidden, rise, start, seen_before, in_formula: self.formula.is_some(), ..note };
         self.hidden += usize::from(note.hidden);
         self.kept += usize::from(note.keeps_space);
         self.open.push(name, note);
@@ -214,9 +258,18 @@ impl Page {
             let Some(element) = self.open.pop() else { return };
             self.hidden -= usize::from(element.note.hidden);
             self.kept -= usize::from(element.note.keeps_space);
-            if let Some(tag) = element.name.tag().filter(|_| self.hidden == 0 && !element.note.hidden) {
-                self.close(tag, &element.note);
+            if let Some(formula) = self.formula.as_mut().filter(|_| element.note.in_formula) {
+                formula.close();
             }
+            if self.hidden == 0 && !element.note.hidden {
+                if self.formula.is_none() {
+                    self.small.write(&mut self.flow.text, element.note.start, element.note.rise);
+                }
+                if let Some(tag) = element.name.tag() {
+                    self.close(tag, &element.note);
+                }
+            }
+            self.visible = element.note.seen_before.unwrap_or(self.visible);
         }
     }
 
@@ -236,14 +289,13 @@ impl Page {
                 }
             }
             Tag::Li | Tag::Dd => self.flow.unmark_item(),
-            Tag::Q => self.flow.push("\"", true),
-            Tag::Rt => self.flow.push(")", true),
-            Tag::A => self.close_link(note),
-            Tag::Sup => self.close_small(note, superscript),
-            Tag::Sub => self.close_small(note, subscript),
+            Tag::Q if self.visible => self.flow.push("\"", true),
+            Tag::Rt if self.visible => self.flow.push(")", true),
+            Tag::A if self.visible => self.close_link(note),
+            Tag::Math if !self.open.is_open(Tag::Math) => self.close_formula(),
             Tag::Nav if self.without_navigation => {
                 self.flow.take_back(note.start);
-                self.headings.truncate(self.headings.partition_point(|(start, _)| *start < note.start));
+                self.marks.back_to(note.start);
             }
             _ if tag.is_list() => self.lists.close(),
             _ if tag.is_heading() => self.close_heading(),
@@ -256,14 +308,25 @@ impl Page {
         let depth = self.tables.len();
         self.flow.end();
         if let Some(grid) = self.tables.pop().filter(|_| depth <= DEEPEST) {
-            grid.table.write(&mut self.flow.text, &mut self.headings);
+            grid.table.write(&mut self.flow.text, self.marks.all());
         }
     }
 
     fn close_heading(&mut self) {
-        let start = self.flow.end_heading();
-        let heading = start.and_then(|start| Some((start, words(self.flow.text.get(start..)?))));
-        self.headings.extend(heading.filter(|(_, title)| !title.is_empty()));
+        let Some(start) = self.flow.end_heading() else { return };
+        let title = in_one_line(self.flow.text.get(start..).unwrap_or_default());
+        if !title.is_empty() {
+            self.marks.add(start, Mark::Heading(title));
+        }
+    }
+
+    /// Notes where the element of the tag that is read begins, if that is wanted.
+    fn anchor(&mut self) {
+        let names = ["id", "name"].into_iter().filter_map(|name| self.attributes.get(name));
+        if let Some(name) = names.into_iter().find(|name| self.wanted.contains(*name)) {
+            let offset = self.flow.text.trim_end_matches(' ').len();
+            self.marks.add(offset, Mark::Anchor(name.to_owned()));
+        }
     }
 
     /// Names the address of a link whose text lacks it.
@@ -276,15 +339,21 @@ impl Page {
         }
     }
 
-    /// Raises or lowers the digits that the element holds.
-    fn close_small(&mut self, note: &Note, form: fn(&str) -> Option<String>) {
-        let written = self.flow.text.get(note.start..).unwrap_or_default();
-        let words = written.trim_start();
-        let start = note.start + written.len() - words.len();
-        if let Some(small) = form(words) {
-            self.flow.text.truncate(start);
-            self.flow.text.push_str(&small);
+    /// Tags that stand in no equation end one that never ended.
+    fn leave_formula(&mut self, tag: Tag) {
+        let is_outside = matches!(tag.shape(), Shape::Block | Shape::Spaced) && self.formula.is_some();
+        if let Some(left) = self.open.closed_by(Tag::Math.into()).filter(|_| is_outside) {
+            self.close_to(left);
         }
+    }
+
+    /// Writes an equation, which is no part of the word or number before it: `2 1/2`.
+    fn close_formula(&mut self) {
+        let line = self.formula.take().map(Formula::line).unwrap_or_default();
+        if self.flow.text.ends_with(char::is_alphanumeric) && line.starts_with(char::is_alphanumeric) {
+            self.flow.space();
+        }
+        self.flow.push(&line, false);
     }
 
     /// Sets what is around an element apart from it.
@@ -308,52 +377,23 @@ impl Page {
         if self.hidden > 0 || self.attributes.is_hidden() {
             return;
         }
+        let is_seen = self.attributes.visibility().unwrap_or(self.visible);
         match tag {
             Tag::Br => self.flow.br(),
             Tag::Hr => self.flow.break_line(2),
-            Tag::Img | Tag::Image => self.flow.push(self.attributes.get("alt").unwrap_or_default(), false),
-            Tag::Input => self.input(),
+            Tag::Img | Tag::Image if is_seen => {
+                self.flow.push(self.attributes.get("alt").unwrap_or_default(), false)
+            }
+            Tag::Input if is_seen => self.input(),
             _ => {}
         }
     }
 
-    /// What a field of a form shows.
     fn input(&mut self) {
-        let checked = self.attributes.get("checked").is_some();
-        let kind = self.attributes.get("type").unwrap_or("text").trim().to_ascii_lowercase();
-        let shown = match kind.as_str() {
-            "hidden" | "password" | "file" | "image" | "color" | "range" => return,
-            "checkbox" | "radio" if checked => "[x]",
-            "checkbox" | "radio" => "[ ]",
-            _ => self.attributes.get("value").unwrap_or_default(),
-        };
-        self.flow.space();
-        self.flow.push(shown, false);
-        self.flow.space();
+        if let Some(shown) = self.attributes.field() {
+            self.flow.space();
+            self.flow.push(shown, false);
+            self.flow.space();
+        }
     }
-}
-
-/// The address of a link that a reader might ask for: of mail and telephones.
-fn address(href: &str) -> Option<String> {
-    let href = href.trim();
-    let address = href.strip_prefix("mailto:").or_else(|| href.strip_prefix("tel:"))?;
-    let address = address.split('?').next().unwrap_or_default();
-    Some(address.to_owned()).filter(|address| !address.is_empty())
-}
-
-/// A text in one line.
-fn words(text: &str) -> String {
-    text.split_whitespace().collect::<Vec<_>>().join(" ")
-}
-
-/// Offsets in bytes, which ascend, as offsets in characters.
-fn in_characters(text: &str, marks: Vec<(usize, String)>) -> Vec<(usize, String)> {
-    let (mut bytes, mut characters) = (0, 0);
-    let mut marked = Vec::with_capacity(marks.len());
-    for (mark, title) in marks {
-        characters += text.get(bytes..mark).map_or(0, |between| between.chars().count());
-        bytes = mark;
-        marked.push((characters, title));
-    }
-    marked
 }

@@ -74,7 +74,7 @@ impl Table {
     }
 
     /// Writes the table's rows into lines. `marks` are offsets in the text, in order; those in a row move to its start.
-    pub(super) fn write(self, text: &mut String, marks: &mut [(usize, String)]) {
+    pub(super) fn write<M>(self, text: &mut String, marks: &mut [(usize, M)]) {
         let rows: Vec<Option<Vec<(usize, String)>>> = self.rows.iter().map(|row| row.line(text)).collect();
         let mut used = [false; MOST_COLUMNS + 1];
         for (column, _) in rows.iter().flatten().flatten() {

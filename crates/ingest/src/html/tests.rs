@@ -52,6 +52,21 @@ fn a_page_reads_as_a_browser_shows_it() {
         ("<nav>never <p>ends", "never\n\nends"),
         ("<svg><title>t</title><desc>d</desc><text>axis</text><text>label</text></svg>", "axis label"),
         ("<svg><path d=''/><g/></svg>a", "a"),
+        // What is not seen takes room; something in it may be seen.
+        ("<p style='backface-visibility:hidden'>a</p>", "a"),
+        ("<div style='visibility:hidden'>a<span style='visibility:visible'>b</span>c</div>d", "b\nd"),
+        ("<p style='visibility:hidden'>a<img alt=b><q>c</q><a href=mailto:d>e</a></p>f", "f"),
+        ("<x-a style='visibility:collapse'>a<x-b style='visibility: visible !important'>b</x-b></x-a>", "b"),
+        ("<div hidden style='display:block'>a</div><div style='display:none;display:inline'>b</div>", "a\nb"),
+        ("<div style='display:none'>a<b style='display:block;visibility:visible'>b</b></div>c", "c"),
+        (
+            "<table><tr><td>a<td style='visibility:hidden'>b<td>c<tr><td>d<td>e<td>f</table>",
+            "a | | c\nd | e | f",
+        ),
+        // Raised by tags and by styles.
+        ("10<sup>-</sup><sup>3</sup> 10<sup>6.5</sup> 10<sup>k</sup>", "10⁻³ 10^(6.5) 10^k"),
+        ("10<span style='vertical-align: super; font-size:60%'>6</span>", "10⁶"),
+        ("CO<x-y style='vertical-align:sub'>2</x-y> <td style='vertical-align:top'>4", "CO₂ 4"),
         ("<math><mi>x</mi><annotation>\\x</annotation></math>", "x"),
         // Space that is kept.
         ("<pre>\n  a\n    b\n</pre>c", "  a\n    b\n\nc"),
@@ -84,6 +99,54 @@ fn a_page_reads_as_a_browser_shows_it() {
         ("<html xmlns='http://www.w3.org/1999/xhtml'><div hidden='hidden'/><a id='x'/>a<br></br>b", "a\nb"),
     ];
     compare(&cases);
+}
+
+#[test]
+fn equations_are_lines() {
+    let cases = [
+        ("<mfrac><mn>1</mn><mn>2</mn></mfrac>", "1/2"),
+        ("<mn>2</mn><mfrac><mn>1</mn><mn>2</mn></mfrac><mi>x</mi>", "2 1/2 x"),
+        ("<msup><mn>10</mn><mn>6</mn></msup><mi>m</mi>", "10^6 m"),
+        ("<msup><mn>10</mn><mrow><mo>-</mo><mn>3</mn></mrow></msup>", "10^(-3)"),
+        ("<msqrt><mn>9</mn></msqrt><mo>=</mo><mn>3</mn>", "√(9)=3"),
+        ("<mroot><mi>x</mi><mn>3</mn></mroot>", "√[3](x)"),
+        ("<msubsup><mi>x</mi><mi>i</mi><mn>2</mn></msubsup>", "x_i^2"),
+        (
+            "<munderover><mo>&sum;</mo><mrow><mi>i</mi><mo>=</mo><mn>1</mn></mrow><mi>n</mi></munderover><mi>i</mi>",
+            "∑_(i=1)^n i",
+        ),
+        ("<mover><mi>x</mi><mo>¯</mo></mover>", "x\u{304}"),
+        ("<mn>2</mn><mo>&#x2062;</mo><mi>x</mi><mi>y</mi>", "2xy"),
+        ("<mi>sin</mi><mo>&#x2061;</mo><mi>x</mi>", "sin x"),
+        (
+            "<mfenced open='[' close=']' separators=';|'><mi>a</mi><mi>b</mi><mi>c</mi><mi>d</mi></mfenced>",
+            "[a;b|c|d]",
+        ),
+        ("<mfrac linethickness='0'><mn>5</mn><mn>2</mn></mfrac>", "[5; 2]"),
+        (
+            "<mtable><mtr><mtd><mn>1</mn></mtd><mtd><mn>0</mn></mtd></mtr><mtr><mtd><mn>0</mn></mtd><mtd><mn>1</mn></mtd></mtr></mtable>",
+            "[1, 0; 0, 1]",
+        ),
+        (
+            "<mmultiscripts><mi>C</mi><mn>1</mn><none/><mprescripts/><mn>6</mn><mn>14</mn></mmultiscripts>",
+            "_6^14C_1",
+        ),
+        (
+            "<semantics><msup><mi>e</mi><mi>x</mi></msup><annotation encoding='tex'>e^{x}</annotation></semantics>",
+            "e^x",
+        ),
+        ("<mstyle><mphantom><mn>0</mn></mphantom><mn>1</mn></mstyle>", "1"),
+        ("<mrow><mfrac><mn>1</mn><mn>2", "1/2"),
+    ];
+    for (equation, line) in cases {
+        assert_eq!(text_of(&format!("<p>a <math>{equation}</math>")).text, format!("a {line}"), "{equation}");
+    }
+    compare(&[
+        ("2<math><mfrac><mn>1</mn><mn>2</mn></mfrac></math> km", "2 1/2 km"),
+        ("<math><msup><mn>2</mn><mn>8</mn><p>after", "2^8\n\nafter"),
+        ("<p hidden><math><mn>1</mn></math></p>a", "a"),
+        ("<table><tr><td>a<td><math><mfrac><mn>1</mn><mn>2</mn></mfrac></math></table>", "a | 1/2"),
+    ]);
 }
 
 #[test]
@@ -139,7 +202,7 @@ fn rows_of_tables_are_lines() {
 fn headings_stand_where_they_begin() {
     let html = "<title>The  page</title><p>é</p><h1>One <b>two</b></h1><p>text</p><nav><h2>Menu</h2></nav>\
         <table><tr><td>a<td>b<tr><td>c<td><h3>In a row</h3></table><h2> </h2><ul><li><h2>Item</h2>x</ul><h4>Last";
-    let HtmlText { text, headings, title } = text_of(html);
+    let HtmlText { text, headings, title, .. } = text_of(html);
     assert_eq!(title.as_deref(), Some("The page"));
     let characters: Vec<char> = text.chars().collect();
     let found: Vec<(String, &str)> = headings
@@ -181,6 +244,11 @@ fn time_is_linear() {
         many("<!--", 1_000_000),
         many("&", 1_000_000),
         many("<p hidden>", 100_000),
+        many("<sup>1</sup>", 500_000),
+        many("<sup><pre>\n\n\n", 100_000),
+        String::from("<math>") + &many("<msqrt>x", 100_000),
+        String::from("<math>") + &many("<msup><mi>x</mi><mn>2</mn></msup>", 100_000),
+        many("<p style='visibility:hidden'>x", 100_000),
         format!("<p a{}>x", many(" style=x", 500_000)),
         (0..500_000).map(|number| format!("<x{number}>")).collect(),
     ];

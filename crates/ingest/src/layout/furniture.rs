@@ -1,6 +1,6 @@
 //! Headers, footers and page numbers: what stands on page after page is kept once.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use super::{Line, PageText};
 
@@ -16,13 +16,18 @@ const LINES: usize = 4;
 const PAGES: usize = 3;
 /// The same for lines with figures that are no page numbers, such as the heads of tables that go on.
 const PAGES_WITH_FIGURES: usize = 8;
+/// The words before a page's number, and those before the number of pages.
+const PAGE_WORDS: [&str; 8] = ["page", "p", "pg", "seite", "página", "pagina", "strona", "стр"];
+const OF_WORDS: [&str; 8] = ["of", "von", "de", "sur", "di", "z", "из", "van"];
+/// What stands between words and a page's number beside them: the space between cells.
+const APART: &str = "  ";
 /// How far it may move, in points.
 const MOVED: f32 = 6.0;
 
 /// Takes what is furniture off the pages, but for where it stands first.
 pub(crate) fn keep_once(pages: &mut [PageText]) {
     let edges: Vec<Vec<Vec<usize>>> = pages.iter().map(edges).collect();
-    let mut chains: HashMap<(usize, String), Vec<Seen>> = HashMap::new();
+    let mut chains = Chains::new();
     for (page, edges) in edges.iter().enumerate() {
         for (edge, lines) in edges.iter().enumerate() {
             for (depth, &line) in lines.iter().enumerate() {
@@ -31,10 +36,11 @@ pub(crate) fn keep_once(pages: &mut [PageText]) {
             }
         }
     }
+    let running = running_offsets(&chains, pages);
     let mut doomed: Vec<Vec<(usize, usize, usize)>> = vec![Vec::new(); pages.len()];
     for ((edge, _), seen) in chains {
         for chain in chained(&seen) {
-            if is_furniture(chain, pages) {
+            if is_furniture(chain, pages, &running) {
                 for (index, seen) in chain.iter().enumerate() {
                     doomed[seen.page].push((
                         edge,
@@ -96,10 +102,9 @@ fn usual_size(page: &PageText) -> f32 {
 
 /// Whether a line is a page's number, with the words that go with it.
 fn is_number(text: &str) -> bool {
-    const WORDS: [&str; 9] = ["page", "p", "pg", "of", "seite", "von", "página", "de", "sur"];
     let mut words = text.split(|letter: char| !letter.is_alphabetic()).filter(|word| !word.is_empty());
     text.contains(|letter: char| letter.is_ascii_digit())
-        && words.all(|word| WORDS.contains(&word.to_lowercase().as_str()))
+        && words.all(|word| is_one_of(&PAGE_WORDS, word) || is_one_of(&OF_WORDS, word))
 }
 
 /// A line's text with one mark for each of its figures.
@@ -120,10 +125,32 @@ fn chained(seen: &[Seen]) -> impl Iterator<Item = &[Seen]> {
     seen.chunk_by(|a, b| b.page > a.page && b.page - a.page <= 2 && (a.y - b.y).abs() <= MOVED)
 }
 
-fn is_furniture(chain: &[Seen], pages: &[PageText]) -> bool {
+/// The lines that are alike, by the edge where they stand and their text without its figures.
+type Chains = HashMap<(usize, String), Vec<Seen>>;
+
+/// By how much page numbers beside words are more than the page's index, where they go on from chapter to chapter: under
+/// several words, as no count of other things does.
+fn running_offsets(chains: &Chains, pages: &[PageText]) -> HashSet<i64> {
+    let mut words: HashMap<i64, usize> = HashMap::new();
+    for seen in chains.values() {
+        let mut offsets: HashMap<i64, usize> = HashMap::new();
+        for seen in seen {
+            let figures = figures(&pages[seen.page].lines[seen.line].text).into_iter();
+            for figure in figures.filter(|figure| figure.is_apart && !figure.is_padded) {
+                *offsets.entry(figure.value - seen.page as i64).or_default() += 1;
+            }
+        }
+        for (offset, _) in offsets.into_iter().filter(|(offset, count)| *offset <= 1 && *count >= PAGES) {
+            *words.entry(offset).or_default() += 1;
+        }
+    }
+    words.into_iter().filter(|(_, words)| *words > 1).map(|(offset, _)| offset).collect()
+}
+
+fn is_furniture(chain: &[Seen], pages: &[PageText], running: &HashSet<i64>) -> bool {
     let text = |seen: &Seen| pages[seen.page].lines[seen.line].text.as_str();
     let Some(first) = chain.first() else { return false };
-    if chain.len() >= PAGES && numbers_pages(chain, text) {
+    if chain.len() >= PAGES && numbers_pages(chain, pages.len(), running, text) {
         return true;
     }
     let alike = chain.iter().all(|seen| text(seen) == text(first));
@@ -132,24 +159,74 @@ fn is_furniture(chain: &[Seen], pages: &[PageText]) -> bool {
     alike && chain.len() >= needed
 }
 
-/// Whether one of the line's figures counts the pages, and the others stay.
-fn numbers_pages<'t>(chain: &[Seen], text: impl Fn(&Seen) -> &'t str) -> bool {
-    let figures: Vec<Vec<i64>> = chain.iter().map(|seen| figures(text(seen))).collect();
+/// Whether the lines are page numbers: one figure of each counts the pages, and the others stay. Invoices, days and
+/// certificates may count as pages do. So a figure is a page's only behind a word that says so, where it runs on beside
+/// other words, or in a line without other words whose figures are none that the page can't have: a page of a part of a
+/// book may keep its number.
+fn numbers_pages<'t>(
+    chain: &[Seen],
+    pages: usize,
+    running: &HashSet<i64>,
+    text: impl Fn(&Seen) -> &'t str,
+) -> bool {
+    let figures: Vec<Vec<Figure>> = chain.iter().map(|seen| figures(text(seen))).collect();
     let columns = figures[0].len();
     if columns == 0 || figures.iter().any(|row| row.len() != columns) {
         return false;
     }
+    let has_words = !is_number(text(&chain[0]));
     let counts = |column: usize| {
-        let offset = |index: usize| figures[index][column] - chain[index].page as i64;
-        (1..chain.len()).all(|index| offset(index) == offset(0))
+        let offset = |index: usize| figures[index][column].value - chain[index].page as i64;
+        let is_named = figures[0][column].is_named;
+        let runs = figures.iter().all(|row| row[column].is_apart) && running.contains(&offset(0));
+        let is_possible = runs || offset(0) <= 1 && !has_words;
+        let is_padded = figures.iter().any(|row| row[column].is_padded);
+        !is_padded && (is_named || is_possible) && (1..chain.len()).all(|index| offset(index) == offset(0))
     };
-    let stays = |column: usize| figures.iter().all(|row| row[column] == figures[0][column]);
+    let stays = |column: usize| {
+        let first = figures[0][column];
+        let is_possible = first.value <= pages as i64 || has_words || figures[0][0].is_named;
+        is_possible && figures.iter().all(|row| row[column].value == first.value)
+    };
     (0..columns).any(counts) && (0..columns).all(|column| counts(column) || stays(column))
 }
 
-fn figures(text: &str) -> Vec<i64> {
-    let runs = text.split(|letter: char| !letter.is_ascii_digit()).filter(|run| !run.is_empty());
-    runs.map(|run| run.parse().unwrap_or(-1)).collect()
+/// A figure of a line.
+#[derive(Clone, Copy)]
+struct Figure {
+    value: i64,
+    /// Whether the word before it says that it is a page's.
+    is_named: bool,
+    /// Whether it stands at the beginning or the end of its line, apart from the words.
+    is_apart: bool,
+    /// Whether it has zeros before it, as numbers of stamped pages and certificates have.
+    is_padded: bool,
+}
+
+fn figures(text: &str) -> Vec<Figure> {
+    let is_digit = |letter: char| letter.is_ascii_digit();
+    let mut figures = Vec::new();
+    let mut rest = text;
+    while let Some(start) = rest.find(is_digit) {
+        let (before, behind) = rest.split_at(start);
+        let end = behind.find(|letter| !is_digit(letter)).unwrap_or(behind.len());
+        let mut words = before.split(|letter: char| !letter.is_alphabetic()).filter(|word| !word.is_empty());
+        let is_named = words.next_back().is_some_and(|word| is_one_of(&PAGE_WORDS, word));
+        let (figure, behind) = behind.split_at(end);
+        figures.push(Figure {
+            value: figure.parse().unwrap_or(-1),
+            is_named: is_named && !before.ends_with(char::is_alphabetic),
+            is_apart: before.is_empty() && figures.is_empty() && behind.starts_with(APART)
+                || behind.is_empty() && before.ends_with(APART),
+            is_padded: figure.len() > 1 && figure.starts_with('0'),
+        });
+        rest = behind;
+    }
+    figures
+}
+
+fn is_one_of(words: &[&str], word: &str) -> bool {
+    words.contains(&word.to_lowercase().as_str())
 }
 
 /// Removes the lines that are furniture up to the first from the edge that is not. `doomed` is sorted by edge and depth;
@@ -215,12 +292,64 @@ mod tests {
             ("in the middle", ["The same", "The same", "The same", "The same"], 400.0),
             ("figures that count nothing", ["2014 2015", "2014 2015", "2014 2015", "2014 2015"], 30.0),
             ("figures that differ", ["Sales 17", "Sales 4", "Sales 90", "Sales 2"], 30.0),
+            (
+                "invoices",
+                ["Invoice 2024-0100", "Invoice 2024-0101", "Invoice 2024-0102", "Invoice 2024-0103"],
+                30.0,
+            ),
+            ("certificates", ["No. 1", "No. 2", "No. 3", "No. 4"], 30.0),
+            ("certificates with a gap", ["No.  1", "No.  2", "No.  3", "No.  4"], 30.0),
+            ("days", ["3 March 2024", "4 March 2024", "5 March 2024", "6 March 2024"], 30.0),
+            ("months", ["1/2024", "2/2024", "3/2024", "4/2024"], 30.0),
+            ("stamps", ["ACME000001", "ACME000002", "ACME000003", "ACME000004"], 780.0),
+            ("stamps with a letter", ["P000101", "P000102", "P000103", "P000104"], 780.0),
+            ("figures of a table", ["5", "6", "7", "8"], 720.0),
+            ("large figures", ["1000", "1001", "1002", "1003"], 780.0),
         ];
         for (name, lines, y) in cases {
             let mut pages: Vec<PageText> = lines.iter().map(|text| page(&[(text, *y)])).collect();
             keep_once(&mut pages);
             assert_eq!(pages.iter().map(|page| page.lines.len()).sum::<usize>(), 4, "{name}");
         }
+    }
+
+    #[test]
+    fn page_numbers_stand_once() {
+        let cases: &[(&str, [&str; 4])] = &[
+            ("lone", ["1", "2", "3", "4"]),
+            ("with dashes", ["- 1 -", "- 2 -", "- 3 -", "- 4 -"]),
+            ("with their count", ["1 / 4", "2 / 4", "3 / 4", "4 / 4"]),
+            ("of a part", ["Page 17", "Page 18", "Page 19", "Page 20"]),
+            (
+                "of a part, with their count",
+                ["Seite 17 von 90", "Seite 18 von 90", "Seite 19 von 90", "Seite 20 von 90"],
+            ),
+            (
+                "with other words",
+                ["Report 2013, p. 7", "Report 2013, p. 8", "Report 2013, p. 9", "Report 2013, p. 10"],
+            ),
+            ("of a section", ["3-1", "3-2", "3-3", "3-4"]),
+        ];
+        for (name, lines) in cases {
+            let mut pages: Vec<PageText> = lines.iter().map(|text| page(&[(text, 780.0)])).collect();
+            keep_once(&mut pages);
+            assert_eq!(pages.iter().map(|page| page.lines.len()).sum::<usize>(), 1, "{name}");
+        }
+    }
+
+    #[test]
+    fn page_numbers_beside_heads_go_on() {
+        let head = |index: usize| match (index % 2, index / 8) {
+            (0, _) => format!("{}  A book", index + 1),
+            (_, 0) => format!("The mill  {}", index + 1),
+            _ => format!("The pond  {}", index + 1),
+        };
+        let heads: Vec<String> = (0..16).map(head).collect();
+        let mut pages: Vec<PageText> =
+            heads.iter().map(|head| page(&[(head, 30.0), ("words", 400.0)])).collect();
+        keep_once(&mut pages);
+        let kept: Vec<_> = pages.iter().filter(|page| page.lines.len() == 2).collect();
+        assert_eq!(kept.len(), 3, "{kept:?}");
     }
 
     #[test]

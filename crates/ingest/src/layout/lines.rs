@@ -4,6 +4,7 @@ use super::columns::Block;
 use super::rows::Row;
 use super::script::{is_unspaced, logical};
 use super::words::{Word, word_gap};
+use crate::raised::Rise;
 
 /// The space that parts cells, in ems: they are written with two spaces between them.
 const CELL: f32 = 1.0;
@@ -18,6 +19,11 @@ const PARAGRAPH: f32 = 1.4;
 /// How much a raised figure is raised, in ems, and how much smaller it is.
 const RAISED: f32 = 0.18;
 const SMALLER: f32 = 0.87;
+/// How near it is to its word, and how near if no space is between them, in ems.
+const NEAR: f32 = 0.6;
+const ATTACHED: f32 = 0.2;
+/// How much a lowered figure is lowered, in ems.
+const LOWERED: f32 = 0.08;
 /// How many letters are spaced out to make a word that is written so.
 const SPACED_OUT: usize = 4;
 
@@ -75,8 +81,9 @@ fn written(row: Row) -> (String, bool) {
     let mut text = String::new();
     let mut cells = false;
     let mut before: Option<&Word> = None;
-    for word in &words {
-        let figure = before.and_then(|before| raised(word, before, y));
+    for (word, next) in words.iter().zip(words.iter().skip(1).map(Some).chain([None])) {
+        let figure = before.and_then(|before| raised(word, before, word.x0 - before.x1, y));
+        let figure = figure.or_else(|| next.and_then(|next| raised(word, next, next.x0 - word.x1, y)));
         if let Some(before) = before {
             let (last, first) = (before.text.chars().next_back(), word.text.chars().next());
             let unspaced = last.is_some_and(is_unspaced) && first.is_some_and(is_unspaced);
@@ -87,7 +94,10 @@ fn written(row: Row) -> (String, bool) {
             if gap > cell && (gap > WIDE * size || gap > wider) {
                 text.push_str("  ");
                 cells = true;
-            } else if gap > needed * small && !(unspaced && gap < small * 0.9) {
+            } else if gap > needed * small
+                && (figure.is_none() || gap > ATTACHED * before.size)
+                && !(unspaced && gap < small * 0.9)
+            {
                 text.push(' ');
             }
         }
@@ -105,15 +115,22 @@ fn usual_gap(words: &[Word]) -> f32 {
     gaps.get(gaps.len() / 2).copied().unwrap_or(0.0)
 }
 
-/// A figure that is raised right behind a word, written so that it is not taken for a part of it.
-fn raised(word: &Word, before: &Word, y: f32) -> Option<String> {
-    const FIGURES: [char; 10] = ['⁰', '¹', '²', '³', '⁴', '⁵', '⁶', '⁷', '⁸', '⁹'];
-    let attached = word.x0 - before.x1 < 0.2 * before.size && word.size <= SMALLER * before.size;
-    let above = y - word.y > RAISED * before.size && before.y - word.y > RAISED * before.size;
-    if !(attached && above) {
-        return None;
-    }
-    word.text.chars().map(|letter| letter.to_digit(10).map(|digit| FIGURES[digit as usize])).collect()
+/// A figure that is raised or lowered beside another word, at this distance from it, written so that it is not taken for
+/// a part of that.
+fn raised(word: &Word, other: &Word, gap: f32, y: f32) -> Option<String> {
+    let is_beside = gap < NEAR * other.size && word.size <= SMALLER * other.size;
+    let (highest, lowest) = (y.min(other.y), y.max(other.y));
+    let rise = match is_beside && is_figure(&word.text) {
+        true if highest - word.y > RAISED * other.size => Rise::Raised,
+        true if word.y - lowest > LOWERED * other.size => Rise::Lowered,
+        _ => Rise::Level,
+    };
+    rise.written(&word.text)
+}
+
+/// Whether a word that is off its line is a figure: other letters are so in names such as that of TeX.
+fn is_figure(text: &str) -> bool {
+    text == "n" || text.contains(|letter: char| letter.is_ascii_digit())
 }
 
 /// The words, with letters that are spaced out made words again.
@@ -173,6 +190,7 @@ mod tests {
     #[test]
     fn gaps_are_written_as_spaces() {
         let raised = |text: &str, x0: f32, x1: f32| Word { y: 96.0, size: 6.0, ..word(text, x0, x1) };
+        let lowered = |text: &str, x0: f32, x1: f32| Word { y: 101.5, size: 6.0, ..word(text, x0, x1) };
         let drawn = |text: &str, x0: f32, x1: f32| Word { spaced: true, ..word(text, x0, x1) };
         let letter = |letter: &str, x0: f32| word(letter, x0, x0 + 6.0);
         let cases = [
@@ -195,6 +213,22 @@ mod tests {
             ("parts of a word", vec![word("head", 0.0, 20.0), word("line", 21.0, 40.0)], "headline"),
             ("a narrow space that is drawn", vec![drawn("a", 0.0, 5.0), word("b", 6.0, 11.0)], "a b"),
             ("a raised figure", vec![word("sales", 0.0, 25.0), raised("12", 25.5, 31.0)], "sales¹²"),
+            ("an exponent", vec![word("10", 0.0, 10.0), raised("-3", 11.8, 16.0)], "10⁻³"),
+            ("an exponent with a dash", vec![word("10", 0.0, 10.0), raised("–12", 10.5, 18.0)], "10⁻¹²"),
+            ("an exponent at a distance", vec![word("10", 0.0, 10.0), raised("-3", 13.8, 18.0)], "10 ⁻³"),
+            ("a mark before its note", vec![raised("1", 0.0, 3.0), word("See", 3.5, 18.0)], "¹See"),
+            (
+                "a mark before its sentence",
+                vec![word("(2)", 0.0, 12.0), raised("1", 20.0, 23.0), word("If", 23.5, 31.0)],
+                "(2) ¹If",
+            ),
+            ("a sum as exponent", vec![word("x", 0.0, 5.0), raised("n+1", 5.5, 14.0)], "xⁿ⁺¹"),
+            (
+                "what follows an exponent",
+                vec![word("10", 0.0, 10.0), raised("6", 10.5, 14.0), word("mol", 17.0, 30.0)],
+                "10⁶ mol",
+            ),
+            ("a lowered figure", vec![word("CO", 0.0, 12.0), lowered("2", 12.2, 15.0)], "CO₂"),
             ("a raised word", vec![word("the", 0.0, 15.0), raised("th", 15.5, 20.0)], "theth"),
             (
                 "letters that are spaced out",

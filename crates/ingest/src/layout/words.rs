@@ -6,6 +6,14 @@ use super::script::{is_right_to_left, is_unspaced};
 
 /// The gap that parts words, in ems. What a font leaves between letters, kerning included, is less.
 const GAP: f32 = 0.2;
+/// The same on pages that draw no spaces, in words most of whose letters stand close: TeX sets lines so tightly.
+const TIGHT_GAP: f32 = 0.13;
+/// A gap that small parts words if it is not alone, as slanted letters stand off upright ones that end their word.
+const LONE_GAP: f32 = 0.185;
+/// How close letters stand that do.
+const CLOSE: f32 = 0.05;
+/// A page draws no spaces if it has one for more letters than these.
+const LETTERS_A_SPACE: usize = 30;
 /// The same in scripts that write no spaces, where letters are spread to fill a line.
 const UNSPACED_GAP: f32 = 0.6;
 /// How far a letter may be set back into the one before it.
@@ -49,21 +57,27 @@ pub(crate) fn word_gap(before: Option<char>, after: Option<char>) -> f32 {
 
 /// The words of glyphs whose baselines run to the right, in the order in which they were drawn.
 pub(crate) fn words(glyphs: &[Glyph]) -> Vec<Word> {
+    let spaces = glyphs.iter().filter(|glyph| glyph.letter == ' ').count();
+    let draws_spaces = spaces * LETTERS_A_SPACE > glyphs.len();
     let mut words = Vec::new();
     let mut open: Option<Open> = None;
     for glyph in glyphs {
         if glyph.letter == ' ' {
             if let Some(mut word) = open.take() {
                 word.word.spaced = true;
-                words.push(word.word);
+                word.end(&mut words);
             }
             continue;
         }
-        if !open.as_mut().is_some_and(|word| word.takes(glyph)) {
-            words.extend(open.replace(Open::new(glyph)).map(|word| word.word));
+        if !open.as_mut().is_some_and(|word| word.takes(glyph))
+            && let Some(word) = open.replace(Open::new(glyph, draws_spaces))
+        {
+            word.end(&mut words);
         }
     }
-    words.extend(open.map(|word| word.word));
+    if let Some(word) = open {
+        word.end(&mut words);
+    }
     words
 }
 
@@ -71,10 +85,25 @@ pub(crate) fn words(glyphs: &[Glyph]) -> Vec<Word> {
 struct Open {
     word: Word,
     last: Glyph,
+    /// Whether its page draws spaces.
+    draws_spaces: bool,
+    /// Its letters but for the first. Empty if its page draws spaces, or it runs from right to left.
+    joints: Vec<Joint>,
+}
+
+/// Where a letter was added to a word.
+struct Joint {
+    /// Its offset in the text, in bytes.
+    at: usize,
+    /// The gap before it, in ems.
+    gap: f32,
+    /// Where the letters before it end, and where it begins.
+    x1: f32,
+    x0: f32,
 }
 
 impl Open {
-    fn new(glyph: &Glyph) -> Self {
+    fn new(glyph: &Glyph, draws_spaces: bool) -> Self {
         let word = Word {
             text: glyph.letter.to_string(),
             x0: glyph.x,
@@ -83,7 +112,34 @@ impl Open {
             size: glyph.size,
             spaced: false,
         };
-        Self { word, last: *glyph }
+        Self { word, last: *glyph, draws_spaces, joints: Vec::new() }
+    }
+
+    /// Ends the word, parted where it is more than one, as the gaps within it are of two kinds.
+    fn end(self, words: &mut Vec<Word>) {
+        let close = self.joints.iter().filter(|joint| joint.gap <= CLOSE).count();
+        let mut word = self.word;
+        if 5 * close < 3 * self.joints.len() {
+            return words.push(word);
+        }
+        let parts =
+            self.joints.iter().filter(|joint| joint.gap > TIGHT_GAP && may_part(&word.text, joint.at));
+        let mut parts: Vec<&Joint> = parts.collect();
+        if let [joint] = parts[..]
+            && joint.gap < LONE_GAP
+        {
+            parts.clear();
+        }
+        let end = word.x1;
+        let mut from = 0;
+        for joint in &parts {
+            let text = word.text[from..joint.at].to_owned();
+            words.push(Word { text, x1: joint.x1, spaced: true, ..word });
+            (from, word.x0) = (joint.at, joint.x0);
+        }
+        word.text.drain(..from);
+        word.x1 = end;
+        words.push(word);
     }
 
     /// Adds the glyph to the word, if it is a part of it.
@@ -130,18 +186,32 @@ impl Open {
         let end = glyph.x + glyph.advance;
         let gap = glyph.x - x1;
         if gap >= -BACK * em && gap <= word_gap(self.word.text.chars().next_back(), Some(glyph.letter)) * em {
+            if !self.draws_spaces {
+                self.joints.push(Joint { at: self.word.text.len(), gap: gap / em, x1, x0: glyph.x });
+            }
             self.word.text.push(glyph.letter);
             self.word.x1 = x1.max(end);
             return true;
         }
         // Right to left, letter by letter.
         if is_right_to_left(glyph.letter) && end - x0 <= BACK * em && x0 - end <= GAP * em {
+            self.joints.clear();
             self.word.text.insert(0, glyph.letter);
             self.word.x0 = x0.min(glyph.x);
             return true;
         }
         false
     }
+}
+
+/// Whether a small gap at this offset parts words: not in a figure, before what closes nor behind what opens.
+fn may_part(text: &str, at: usize) -> bool {
+    let (before, behind) = text.split_at(at);
+    let (Some(last), Some(first)) = (before.chars().next_back(), behind.chars().next()) else { return false };
+    let is_figure = |letter: char| letter.is_numeric() || matches!(letter, '.' | ',');
+    let holds = "([{“‘„«".contains(last) || ".,;:!?)]}”’»%…=-/".contains(first);
+    let is_one = holds || is_figure(last) && is_figure(first) || is_unspaced(last) || is_unspaced(first);
+    !is_one && (last.is_alphanumeric() || first.is_alphanumeric())
 }
 
 #[cfg(test)]
@@ -178,6 +248,41 @@ mod tests {
         for (name, letters, expected) in cases {
             assert_eq!(texts(letters), *expected, "{name}");
         }
+    }
+
+    #[test]
+    fn tight_lines_are_words() {
+        // Letters of half an em, with these gaps before them in hundredths of an em.
+        let set = |text: &str, gap: fn(char) -> f32| {
+            let mut x = -5.0;
+            let place = |letter: char| {
+                x += 5.0 + gap(letter) / 10.0;
+                (letter.to_ascii_lowercase(), x)
+            };
+            texts(&text.chars().map(place).collect::<Vec<_>>())
+        };
+        assert_eq!(
+            set("weSetTheLine", |letter| if letter.is_uppercase() { 17.0 } else { 1.0 }),
+            ["we", "set", "the", "line"]
+        );
+        assert_eq!(
+            set("weSetTheLine", |letter| if letter.is_uppercase() { 9.0 } else { 0.0 }),
+            ["wesettheline"]
+        );
+        assert_eq!(set("wesetit", |_| 16.0), ["wesetit"], "letters that are spaced out");
+        assert_eq!(set("10000", |letter| if letter == '1' { 0.0 } else { 16.0 }), ["10000"]);
+        assert_eq!(
+            set("switchEs", |letter| if letter == 'E' { 16.0 } else { 0.0 }),
+            ["switches"],
+            "behind slanted letters"
+        );
+        assert_eq!(set("theFew", |letter| if letter == 'F' { 19.0 } else { 0.0 }), ["the", "few"]);
+        assert_eq!(set("a(b)Is{c}", |letter| if ")I}".contains(letter) { 17.0 } else { 0.0 }), ["a(b)is{c}"]);
+        assert_eq!(set("so...", |letter| if letter == '.' { 17.0 } else { 0.0 }), ["so..."]);
+        let mut drawn = glyphs(&[('w', 0.0), ('e', 5.0), ('s', 11.9), ('e', 16.9), ('t', 21.9)]);
+        assert_eq!(words(&drawn).len(), 2);
+        drawn.push(Glyph { letter: ' ', x: 26.9, ..drawn[0] });
+        assert_eq!(words(&drawn).len(), 1, "a page that draws spaces");
     }
 
     #[test]

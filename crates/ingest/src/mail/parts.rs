@@ -1,15 +1,34 @@
 //! The parts of a mail: its words, and the files in it.
 
+use std::collections::HashSet;
+
 use mail_parser::{Encoding, Message, MessagePart, MimeHeaders, PartType};
 
 use crate::encoding;
 use crate::html::text_of;
 use crate::text::clean;
 
-/// The words of a mail: of a part that is there as text and as HTML, the text, unless it is empty.
+/// The words of a mail: of a part that is there as text and as HTML, the text; and behind it the HTML where that says
+/// other things, as the text may only say that a program for HTML is needed.
 pub(super) fn body(message: &Message<'_>, notes: &mut Vec<String>) -> String {
     let text = joined(message, message.text_bodies(), notes);
-    if text.trim().is_empty() { joined(message, message.html_bodies(), notes) } else { text }
+    let mut of_html = Vec::new();
+    let html = joined(message, message.html_bodies(), &mut of_html);
+    if says(&text, &html) {
+        return text;
+    }
+    notes.extend(of_html);
+    format!("{}\n\n{html}", text.trim_end())
+}
+
+/// Whether a text has most of the words of another.
+fn says(text: &str, other: &str) -> bool {
+    let words = |text: &str| -> HashSet<String> {
+        let words = text.split(|letter: char| !letter.is_alphanumeric()).filter(|word| !word.is_empty());
+        words.map(str::to_lowercase).collect()
+    };
+    let (said, other) = (words(text), words(other));
+    2 * other.difference(&said).count() <= other.len()
 }
 
 fn joined<'m>(
@@ -43,20 +62,36 @@ fn raw<'m>(message: &'m Message<'_>, part: &MessagePart<'_>) -> Option<&'m [u8]>
 
 /// The files that came with a mail, but for signatures and the pictures that its HTML shows.
 pub(super) fn attachments(message: &Message<'_>) -> Vec<(String, Vec<u8>)> {
-    let files = message.attachments().filter(|part| !is_trimming(part)).zip(1..);
+    let files = message.attachments().filter(|part| !is_trimming(message, part)).zip(1..);
     files.filter_map(|(part, number)| Some((name(part, number), content(message, part)?))).collect()
 }
 
 /// Whether a part belongs to how the mail looks or is sent, and not to what it says.
-fn is_trimming(part: &MessagePart<'_>) -> bool {
+fn is_trimming(message: &Message<'_>, part: &MessagePart<'_>) -> bool {
     let Some(kind) = part.content_type() else { return false };
-    let subtype = kind.subtype().unwrap_or_default().to_ascii_lowercase();
-    // A page that a browser saved as a mail has its pictures and styles as parts with a location.
-    let is_part = part.content_location().is_some()
-        || part.content_id().is_some() && kind.ctype().eq_ignore_ascii_case("image");
-    let is_shown = is_part
-        && !part.content_disposition().is_some_and(|how| how.ctype().eq_ignore_ascii_case("attachment"));
+    let (kind, subtype) =
+        (kind.ctype().to_ascii_lowercase(), kind.subtype().unwrap_or_default().to_ascii_lowercase());
+    let is_attached =
+        part.content_disposition().is_some_and(|how| how.ctype().eq_ignore_ascii_case("attachment"));
+    let is_look = matches!(kind.as_str(), "image" | "font")
+        || matches!(subtype.as_str(), "css" | "html" | "javascript" | "x-javascript");
+    let is_shown = !is_attached && is_look && is_of_page(message, part);
     is_shown || matches!(subtype.as_str(), "pgp-signature" | "pkcs7-signature" | "x-pkcs7-signature")
+}
+
+/// Whether the HTML of a mail names a part, or is a page that a browser saved with its parts, which have a location.
+fn is_of_page(message: &Message<'_>, part: &MessagePart<'_>) -> bool {
+    let name = part.content_id().map(|id| id.trim_matches(['<', '>'])).filter(|id| !id.is_empty());
+    let names = |page: &str| {
+        name.is_some_and(|name| {
+            page.contains(&format!("cid:{name}"))
+                || page.contains(&format!("cid:{}", name.replace('@', "%40")))
+        })
+    };
+    message.html_bodies().any(|page| match &page.body {
+        PartType::Html(html) => part.content_location().is_some() || names(html),
+        _ => false,
+    })
 }
 
 fn content(message: &Message<'_>, part: &MessagePart<'_>) -> Option<Vec<u8>> {
@@ -73,21 +108,18 @@ fn content(message: &Message<'_>, part: &MessagePart<'_>) -> Option<Vec<u8>> {
     (!bytes.is_empty()).then_some(bytes)
 }
 
-/// The name of a file, or one that says what it is.
+/// The name of a file, or one that says what it is. Names of files may leave this machine: a mail's is never taken from
+/// its subject, as programs do that attach it.
 fn name(part: &MessagePart<'_>, number: usize) -> String {
+    if matches!(part.body, PartType::Message(_)) {
+        return format!("mail {number}.eml");
+    }
     let given = part.attachment_name().map(str::trim).filter(|name| !name.is_empty());
-    given.map(str::to_owned).unwrap_or_else(|| match &part.body {
-        PartType::Message(mail) => {
-            let subject = mail.subject().map(str::trim).filter(|subject| !subject.is_empty());
-            subject.map_or_else(|| format!("mail {number}.eml"), |subject| format!("{subject}.eml"))
-        }
-        _ => {
-            let end =
-                part.content_type().and_then(|kind| kind.subtype()).map_or("", |subtype| match subtype {
-                    "plain" => "txt",
-                    other => other,
-                });
-            format!("part {number}.{end}").trim_end_matches('.').to_owned()
-        }
+    given.map(str::to_owned).unwrap_or_else(|| {
+        let end = match part.content_type().and_then(|kind| kind.subtype()).unwrap_or_default() {
+            "plain" => "txt",
+            other => other,
+        };
+        format!("part {number}.{end}").trim_end_matches('.').to_owned()
     })
 }

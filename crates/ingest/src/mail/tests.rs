@@ -29,9 +29,14 @@ fn the_head_and_the_words_are_read() {
             "One\n\ntwo & three",
         ),
         (
-            "Content-Type: multipart/alternative; boundary=b\n\n--b\nContent-Type: text/plain\n\nplain\n--b\n\
-             Content-Type: text/html\n\n<p>html</p>\n--b--\n",
-            "plain",
+            "Content-Type: multipart/alternative; boundary=b\n\n--b\nContent-Type: text/plain\n\nplain *words*\n--b\n\
+             Content-Type: text/html\n\n<p>Plain <b>words</b></p><p>Unsubscribe</p>\n--b--\n",
+            "plain *words*",
+        ),
+        (
+            "Content-Type: multipart/alternative; boundary=b\n\n--b\nContent-Type: text/plain\n\nThis needs a viewer.\n\
+             --b\nContent-Type: text/html\n\n<p>Your invoice is 1,234 EUR.</p>\n--b--\n",
+            "This needs a viewer.\n\nYour invoice is 1,234 EUR.",
         ),
         (
             "Content-Type: multipart/alternative; boundary=b\n\n--b\nContent-Type: text/plain\n\n \n--b\n\
@@ -77,10 +82,44 @@ fn attachments_are_listed_and_kept() {
         [
             ("Größe.pdf", "%PDF-1.4".into()),
             ("../a.csv", "x,y\r\n1,2".into()),
-            ("Inner.eml", "From: z@example.org\r\nDate: x\r\nSubject: Inner\r\n\r\ninner words".into()),
+            ("mail 3.eml", "From: z@example.org\r\nDate: x\r\nSubject: Inner\r\n\r\ninner words".into()),
         ]
     );
-    assert_eq!(mail.reading.text, format!("{WRITTEN}Attachments: Größe.pdf, ../a.csv, Inner.eml\n\nSee"));
+    assert_eq!(mail.reading.text, format!("{WRITTEN}Attachments: Größe.pdf, ../a.csv, mail 3.eml\n\nSee"));
+}
+
+#[test]
+fn what_no_page_shows_is_a_file() {
+    let picture = "Content-Transfer-Encoding: base64\n\niVBORw0K\n";
+    let text = "Content-Type: text/plain\n\nsee\n";
+    let page = "Content-Type: text/html\n\n<p>see <img src=\"cid:a%40x\">\n";
+    let cases: &[(&str, String, &[&str])] = &[
+        (text, "Content-Type: text/csv; name=f.csv\nContent-Location: f.csv\n\na,b\n".to_owned(), &["f.csv"]),
+        (page, "Content-Type: text/csv; name=f.csv\nContent-Location: f.csv\n\na,b\n".to_owned(), &["f.csv"]),
+        (
+            text,
+            format!(
+                "Content-Type: image/png; name=r.png\nContent-Disposition: inline\nContent-Id: <a@x>\n{picture}"
+            ),
+            &["r.png"],
+        ),
+        (page, format!("Content-Type: image/png; name=r.png\nContent-Id: <a@x>\n{picture}"), &[]),
+        (page, format!("Content-Type: image/png; name=r.png\nContent-Id: <b@x>\n{picture}"), &["r.png"]),
+        (
+            text,
+            "Content-Type: message/rfc822; name=\"Her salary.eml\"\nContent-Disposition: attachment; \
+             filename=\"Her salary.eml\"\n\nFrom: z@example.org\nDate: x\nSubject: Her salary\n\nwords\n"
+                .to_owned(),
+            &["mail 1.eml"],
+        ),
+    ];
+    for (body, part, names) in cases {
+        let mail = opened(&format!(
+            "{HEAD}Content-Type: multipart/mixed; boundary=b\n\n--b\n{body}--b\n{part}--b--\n"
+        ));
+        let found: Vec<_> = mail.attachments.iter().map(|(name, _)| name.as_str()).collect();
+        assert_eq!(found, *names, "{body}{part}");
+    }
 }
 
 #[test]
@@ -121,10 +160,10 @@ fn files_in_a_mail_are_files_of_their_own() {
         all.into_iter().map(|file| (file.name, file.outcome.unwrap().text)).collect()
     };
     let files = names("m.eml", &mail);
-    assert_eq!(files[0].1, format!("{WRITTEN}Attachments: Inner.eml, a/../b.md\n\nsee"));
+    assert_eq!(files[0].1, format!("{WRITTEN}Attachments: mail 1.eml, a/../b.md\n\nsee"));
     let found: Vec<_> = files.iter().map(|(name, _)| name.as_str()).collect();
-    assert_eq!(found, ["m.eml", "m.eml/Inner.eml", "m.eml/a/b.md"]);
+    assert_eq!(found, ["m.eml", "m.eml/mail 1.eml", "m.eml/a/b.md"]);
     let mailbox = format!("From x\n{mail}\n\nFrom y\n{inner}\n");
     let names: Vec<_> = names("m.mbox", &mailbox).into_iter().map(|(name, _)| name).collect();
-    assert_eq!(names, ["m.mbox/1", "m.mbox/1/Inner.eml", "m.mbox/1/a/b.md", "m.mbox/2"]);
+    assert_eq!(names, ["m.mbox/1", "m.mbox/1/mail 1.eml", "m.mbox/1/a/b.md", "m.mbox/2"]);
 }

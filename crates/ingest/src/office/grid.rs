@@ -10,6 +10,10 @@ use crate::draft::{Draft, Stop};
 /// So many empty cells in a row are skipped, and the column named.
 const GAP: u32 = 50;
 
+/// The last row and column that a sheet has.
+pub(super) const LAST_ROW: u32 = 1_048_576;
+pub(super) const LAST_COLUMN: u32 = 16_384;
+
 /// Cells that are merged downwards: the last row of each by its first cell, as row and column.
 pub(super) type Merged = HashMap<(u32, u32), u32>;
 
@@ -24,6 +28,8 @@ pub(super) struct Grid<'s> {
     comments: Comments,
     /// The first column that is used, as the sheet says; cells before it are written as well.
     first_column: u32,
+    /// Whether its head is written.
+    is_begun: bool,
     /// The row that was written last.
     last_row: Option<u32>,
     /// Texts that go on below, with their last rows, by column.
@@ -39,6 +45,7 @@ impl<'s> Grid<'s> {
             merged: Merged::new(),
             comments: Comments::new(),
             first_column: 1,
+            is_begun: false,
             last_row: None,
             going_on: BTreeMap::new(),
         }
@@ -77,7 +84,7 @@ impl<'s> Grid<'s> {
         }
         self.remarks(row, draft)?;
         self.go_on(row, &mut cells);
-        self.begin(Some(row), draft)?;
+        self.begin(row, draft)?;
         draft.push(&line(&cells, self.first_column))?;
         self.remarks(row.saturating_add(1), draft)
     }
@@ -111,21 +118,35 @@ impl<'s> Grid<'s> {
         }
     }
 
-    /// Begins a line, and the sheet where it is the first one. Where rows are empty, a blank line stands.
-    fn begin(&mut self, row: Option<u32>, draft: &mut Draft) -> Result<(), Stop> {
-        let place = |row| Place::Sheet { name: self.name.to_owned(), row };
-        match self.last_row {
-            None => {
-                draft.push(if draft.is_empty() { "" } else { "\n\u{c}" })?;
-                draft.place(place(None));
-                draft.push(&self.head)?;
-                draft.push("\n")?;
-            }
-            Some(last) if row.is_some_and(|row| row > last.saturating_add(1)) => draft.push("\n\n")?,
-            Some(_) => draft.push("\n")?,
+    /// Writes a text that stands on the sheet, beside its rows.
+    pub(super) fn block(&mut self, text: &str, draft: &mut Draft) -> Result<(), Stop> {
+        self.head(draft)?;
+        draft.push("\n\n")?;
+        draft.place(self.place(None));
+        draft.push(text)
+    }
+
+    fn place(&self, row: Option<u32>) -> Place {
+        Place::Sheet { name: self.name.to_owned(), row }
+    }
+
+    /// Begins the sheet.
+    fn head(&mut self, draft: &mut Draft) -> Result<(), Stop> {
+        if std::mem::replace(&mut self.is_begun, true) {
+            return Ok(());
         }
-        draft.place(place(row));
-        self.last_row = row.or(self.last_row);
+        draft.push(if draft.is_empty() { "" } else { "\n\u{c}" })?;
+        draft.place(self.place(None));
+        draft.push(&self.head)
+    }
+
+    /// Begins a line, and the sheet where it is the first one. Where rows are empty, a blank line stands.
+    fn begin(&mut self, row: u32, draft: &mut Draft) -> Result<(), Stop> {
+        self.head(draft)?;
+        let is_apart = self.last_row.is_some_and(|last| row > last.saturating_add(1));
+        draft.push(if is_apart { "\n\n" } else { "\n" })?;
+        draft.place(self.place(Some(row)));
+        self.last_row = Some(row);
         Ok(())
     }
 
@@ -134,7 +155,7 @@ impl<'s> Grid<'s> {
         while let Some(entry) = self.comments.first_entry().filter(|entry| *entry.key() < before) {
             let (row, comments) = entry.remove_entry();
             for comment in comments {
-                self.begin(Some(row), draft)?;
+                self.begin(row, draft)?;
                 draft.push(&comment)?;
             }
         }
@@ -177,7 +198,7 @@ pub(super) fn cell(name: &str) -> Option<(u32, u32)> {
 }
 
 /// The letters of a column.
-fn letters(column: u32) -> String {
+pub(super) fn letters(column: u32) -> String {
     let mut rest = column;
     let mut letters = Vec::new();
     while rest > 0 {

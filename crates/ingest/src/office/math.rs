@@ -1,6 +1,7 @@
 //! Equations of Office (OMML, ECMA-376 part 1, 22.1) as text in a line: `x=(-b±√(b^2-4ac))/(2a)`.
 
 use crate::draft::Stop;
+use crate::formula::{Part, fraction, joined, root, scripts};
 use crate::xml::{Element, Xml};
 
 /// The children of a structure by their names: arguments as text, characters of its properties by their element.
@@ -8,58 +9,67 @@ type Parts = Vec<(String, String)>;
 
 /// The equation in the element that was opened last.
 pub(super) fn linear(xml: &mut Xml<'_>) -> Result<String, Stop> {
-    let mut line = String::new();
-    xml.each(|xml, element| {
-        line.push_str(&item(xml, element)?);
-        Ok(())
-    })?;
-    Ok(line)
+    Ok(row(xml)?.text)
 }
 
-fn item(xml: &mut Xml<'_>, element: &Element) -> Result<String, Stop> {
+fn row(xml: &mut Xml<'_>) -> Result<Part, Stop> {
+    let mut row = Vec::new();
+    xml.each(|xml, element| {
+        row.push(item(xml, element)?);
+        Ok(())
+    })?;
+    Ok(joined(row))
+}
+
+fn item(xml: &mut Xml<'_>, element: &Element) -> Result<Part, Stop> {
     Ok(match element.name() {
-        "t" => xml.text()?,
-        "del" | "moveFrom" => String::new(),
-        name if name.ends_with("Pr") => String::new(),
+        "t" => Part::typed(xml.text()?),
+        "del" | "moveFrom" => Part::default(),
+        name if name.ends_with("Pr") => Part::default(),
         "f" => {
             let parts = parts(xml)?;
-            format!("{}/{}", grouped(part(&parts, "num")), grouped(part(&parts, "den")))
+            let has_line = character(&parts, "type") != Some("noBar");
+            fraction(part(&parts, "num"), part(&parts, "den"), has_line)
         }
-        "sSup" | "sSub" | "sSubSup" => scripts(&parts(xml)?, "e"),
+        "sSup" | "sSub" | "sSubSup" => scripted(&parts(xml)?, "e"),
         "sPre" => {
             let parts = parts(xml)?;
-            format!("{}{}", scripts(&parts, ""), part(&parts, "e"))
+            Part::built(format!("{}{}", scripted(&parts, "").text, part(&parts, "e")))
         }
-        "limLow" => limits(&parts(xml)?, '_'),
-        "limUpp" => limits(&parts(xml)?, '^'),
+        "limLow" => {
+            let parts = parts(xml)?;
+            scripts(part(&parts, "e"), part(&parts, "lim"), "")
+        }
+        "limUpp" => {
+            let parts = parts(xml)?;
+            scripts(part(&parts, "e"), "", part(&parts, "lim"))
+        }
         "rad" => {
             let parts = parts(xml)?;
-            let degree = part(&parts, "deg");
-            let degree = if degree.is_empty() { String::new() } else { format!("[{degree}]") };
-            format!("√{degree}({})", part(&parts, "e"))
+            root(part(&parts, "deg"), part(&parts, "e"))
         }
         "nary" => {
             let parts = parts(xml)?;
             let operator = character(&parts, "chr").unwrap_or("∫");
-            format!("{operator}{} {}", scripts(&parts, ""), part(&parts, "e"))
+            Part::built(format!("{operator}{} {}", scripted(&parts, "").text, part(&parts, "e")))
         }
         "d" => delimited(&parts(xml)?),
         "func" => {
             let parts = parts(xml)?;
-            format!("{} {}", part(&parts, "fName"), part(&parts, "e"))
+            Part::built(format!("{} {}", part(&parts, "fName"), part(&parts, "e")))
         }
         "acc" => {
             let parts = parts(xml)?;
-            format!("{}{}", part(&parts, "e"), character(&parts, "chr").unwrap_or("\u{302}"))
+            Part::typed(format!("{}{}", part(&parts, "e"), character(&parts, "chr").unwrap_or("\u{302}")))
         }
-        "m" => format!("[{}]", rows(&parts(xml)?, "mr")),
+        "m" => Part::typed(format!("[{}]", rows(&parts(xml)?, "mr"))),
         "mr" => {
             let parts = parts(xml)?;
             let cells: Vec<&str> = all(&parts, "e").collect();
-            cells.join(", ")
+            Part::typed(cells.join(", "))
         }
-        "eqArr" => rows(&parts(xml)?, "e"),
-        _ => linear(xml)?,
+        "eqArr" => Part::typed(rows(&parts(xml)?, "e")),
+        _ => row(xml)?,
     })
 }
 
@@ -73,7 +83,7 @@ fn parts(xml: &mut Xml<'_>) -> Result<Parts, Stop> {
                 Ok(())
             });
         }
-        let text = if element.name() == "mr" { item(xml, element)? } else { linear(xml)? };
+        let text = if element.name() == "mr" { item(xml, element)?.text } else { linear(xml)? };
         parts.push((element.name().to_owned(), text));
         Ok(())
     })?;
@@ -93,39 +103,20 @@ fn character<'p>(parts: &'p Parts, name: &'static str) -> Option<&'p str> {
 }
 
 /// The base with what stands below and above it.
-fn scripts(parts: &Parts, base: &'static str) -> String {
-    let mut text = part(parts, base).to_owned();
-    for (name, mark) in [("sub", '_'), ("sup", '^')] {
-        let script = parts.iter().find(|(found, _)| found == name).map_or("", |(_, text)| text.as_str());
-        if !script.is_empty() {
-            text.push(mark);
-            text.push_str(&grouped(script));
-        }
-    }
-    text
+fn scripted(parts: &Parts, base: &'static str) -> Part {
+    scripts(part(parts, base), part(parts, "sub"), part(parts, "sup"))
 }
 
-fn limits(parts: &Parts, mark: char) -> String {
-    format!("{}{mark}{}", part(parts, "e"), grouped(part(parts, "lim")))
-}
-
-fn delimited(parts: &Parts) -> String {
+fn delimited(parts: &Parts) -> Part {
     let inner: Vec<&str> = all(parts, "e").collect();
-    format!(
+    Part::typed(format!(
         "{}{}{}",
         character(parts, "begChr").unwrap_or("("),
         inner.join(character(parts, "sepChr").unwrap_or("|")),
         character(parts, "endChr").unwrap_or(")")
-    )
+    ))
 }
 
 fn rows(parts: &Parts, name: &'static str) -> String {
     all(parts, name).collect::<Vec<_>>().join("; ")
-}
-
-/// In parentheses, unless it is one word or number.
-fn grouped(text: &str) -> String {
-    let text = text.trim();
-    let is_one = text.chars().all(|letter| letter.is_alphanumeric() || letter == '.');
-    if is_one { text.to_owned() } else { format!("({text})") }
 }

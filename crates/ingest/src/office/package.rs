@@ -3,6 +3,10 @@
 use crate::archive::Archive;
 use crate::draft::{Draft, Stop};
 use crate::parts::{optional, resolved};
+use crate::xml::Xml;
+
+/// Reads the part of a drawing, such as a chart, as a text, if it has any.
+pub(super) type Drawn = fn(&mut Xml<'_>) -> Result<Option<String>, Stop>;
 
 /// A reference from one part to another.
 #[derive(Debug, PartialEq, Eq)]

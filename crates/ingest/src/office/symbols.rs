@@ -47,7 +47,7 @@ const WINGDINGS: &[(u32, char)] = &[
 ];
 
 /// The letter that a symbol font draws for a code. Office adds 0xF000 to the codes of such fonts.
-pub(super) fn letter(font: &str, code: u32) -> char {
+pub(crate) fn letter(font: &str, code: u32) -> char {
     let low = if (0xf000..=0xf0ff).contains(&code) { code - 0xf000 } else { code };
     let font = font.to_ascii_lowercase();
     let listed =

@@ -10,10 +10,14 @@ use crate::draft::{Draft, Stop, in_one_line};
 pub(super) struct Writer<'d> {
     draft: &'d mut Draft,
     last: Last,
-    /// Whether a page ends before the next text.
-    page: bool,
-    /// Where pages begin.
-    pages: Vec<usize>,
+    /// Whether anything was given to write.
+    is_begun: bool,
+    /// How many pages begin before the next text, and whether one began in what was written last.
+    turns: u32,
+    turned: bool,
+    /// The number of the page, and where each begins, with its number.
+    page: u32,
+    pages: Vec<(usize, u32)>,
 }
 
 /// How much of a heading is a place's name, in characters.
@@ -35,21 +39,23 @@ pub(super) struct Flat {
     is_one: bool,
     notes: Vec<String>,
     rows: Vec<String>,
-    page_before: bool,
-    page_after: bool,
+    /// How many pages begin before and behind its text.
+    before: u32,
+    after: u32,
 }
 
 impl<'d> Writer<'d> {
     /// Writes behind what the draft has.
     pub(super) fn new(draft: &'d mut Draft) -> Self {
         let last = if draft.is_empty() { Last::Nothing } else { Last::Paragraph };
-        Self { pages: vec![draft.chars()], draft, last, page: false }
+        let pages = vec![(draft.chars(), 1)];
+        Self { draft, last, is_begun: false, turns: 0, turned: false, page: 1, pages }
     }
 
     /// Ends the text. Where no headings are, pages are its places, if the file says where they begin.
     pub(super) fn end(self, knows_pages: bool) {
         if knows_pages && !self.draft.has_places() {
-            for (number, start) in (1..).zip(self.pages) {
+            for (start, number) in self.pages {
                 self.draft.place_at(start, Place::Page(number));
             }
         }
@@ -68,8 +74,11 @@ impl<'d> Writer<'d> {
     }
 
     fn paragraph(&mut self, paragraph: &Paragraph) -> Result<(), Stop> {
-        self.page |= paragraph.page_before;
-        let text = paragraph.text.trim_end();
+        // The first paragraph begins on a page of its own anyway.
+        let is_first = !std::mem::replace(&mut self.is_begun, true);
+        let (before, within, after) = paragraph.turns(is_first);
+        self.turns += before;
+        let text = paragraph.text.as_str().trim_end();
         if !text.trim().is_empty() || !paragraph.notes.is_empty() {
             let is_item = paragraph.label.is_some() && !paragraph.is_heading;
             self.begin(if is_item { Last::Item } else { Last::Paragraph })?;
@@ -81,11 +90,23 @@ impl<'d> Writer<'d> {
                 self.draft.push(&"  ".repeat(usize::from(paragraph.level)))?;
             }
             self.draft.push(&label)?;
-            self.draft.push(text)?;
+            let mut from = 0;
+            for at in within {
+                self.draft.push(&text[from..*at])?;
+                self.turn(1);
+                (from, self.turned) = (*at, true);
+            }
+            self.draft.push(&text[from..])?;
             self.notes(&paragraph.notes)?;
         }
-        self.page |= paragraph.page_after;
+        self.turns += after;
         Ok(())
+    }
+
+    /// Notes that a page begins here, after others that are empty.
+    fn turn(&mut self, pages: u32) {
+        self.page = self.page.saturating_add(pages);
+        self.pages.push((self.draft.chars(), self.page));
     }
 
     fn table(&mut self, table: &[Row]) -> Result<(), Stop> {
@@ -93,7 +114,8 @@ impl<'d> Writer<'d> {
         let mut kind = Last::Paragraph;
         for row in table {
             let flats: Vec<Flat> = row.iter().map(|cell| flat(&cell.blocks)).collect();
-            self.page |= flats.iter().any(|flat| flat.page_before);
+            self.is_begun = true;
+            self.turns += flats.iter().map(|flat| flat.before).max().unwrap_or(0);
             let cells: Vec<Cell> = row
                 .iter()
                 .zip(&flats)
@@ -110,7 +132,7 @@ impl<'d> Writer<'d> {
                 // The other rows follow without blank lines.
                 (self.last, kind) = (Last::Item, Last::Item);
             }
-            self.page |= flats.iter().any(|flat| flat.page_after);
+            self.turns += flats.iter().map(|flat| flat.after).max().unwrap_or(0);
         }
         if kind == Last::Item {
             self.last = Last::Paragraph;
@@ -127,15 +149,16 @@ impl<'d> Writer<'d> {
 
     /// Separates what follows from what was written.
     fn begin(&mut self, next: Last) -> Result<(), Stop> {
-        let page = std::mem::take(&mut self.page);
+        let turns = std::mem::take(&mut self.turns);
+        let page = std::mem::take(&mut self.turned) || turns > 0;
         self.draft.push(match (self.last, next) {
             (Last::Nothing, _) => "",
             _ if page => "\n\u{c}",
             (Last::Item, Last::Item) => "\n",
             _ => "\n\n",
         })?;
-        if page && self.last != Last::Nothing {
-            self.pages.push(self.draft.chars());
+        if turns > 0 {
+            self.turn(turns);
         }
         self.last = next;
         Ok(())
@@ -171,9 +194,18 @@ pub(super) fn flat(blocks: &[Block]) -> Flat {
     flat
 }
 
+/// The blocks as a note or a header says them: their text in one line, then the rows of tables and the notes in it.
+pub(super) fn in_lines(blocks: &[Block]) -> String {
+    let Flat { text, rows, notes, .. } = flat(blocks);
+    let mut lines: Vec<String> = Some(text).filter(|text| !text.is_empty()).into_iter().collect();
+    lines.extend(rows.into_iter().chain(notes));
+    lines.join("\n").trim().to_owned()
+}
+
 impl Flat {
     fn paragraph(&mut self, paragraph: &Paragraph) {
-        let text = in_one_line(&paragraph.text);
+        let is_empty = self.text.is_empty();
+        let text = in_one_line(paragraph.text.as_str());
         if !text.is_empty() {
             if !self.text.is_empty() {
                 self.text.push(' ');
@@ -185,8 +217,13 @@ impl Flat {
             self.text.push_str(&text);
         }
         self.notes.extend(paragraph.notes.iter().cloned());
-        self.page_before |= paragraph.page_before;
-        self.page_after |= paragraph.page_after;
+        let (before, within, after) = paragraph.turns(false);
+        if is_empty {
+            self.before += before;
+            self.after += within.len() as u32 + after;
+        } else {
+            self.after += before + within.len() as u32 + after;
+        }
     }
 
     fn table(&mut self, table: &[Row]) {

@@ -10,6 +10,7 @@ const MIME_TYPES: &[(&[u8], Kind)] = &[
     (b"application/vnd.oasis.opendocument.text", Kind::OpenDocument),
     (b"application/vnd.oasis.opendocument.spreadsheet", Kind::OpenDocument),
     (b"application/vnd.oasis.opendocument.presentation", Kind::OpenDocument),
+    (b"application/vnd.oasis.opendocument.graphics", Kind::OpenDocument),
 ];
 
 /// The part that lists the media types of all others in Microsoft's formats.

@@ -12,6 +12,8 @@ use super::strings::text_of;
 const HIDDEN: u32 = (1 << 1) | (1 << 5);
 /// The flags of a button that is no box to tick: a push button.
 const PUSH_BUTTON: u32 = 1 << 16;
+/// The flag of a text field whose value nobody may see: a password.
+const PASSWORD: u32 = 1 << 13;
 /// How many parents a field may have.
 const PARENTS: usize = 32;
 /// How many annotations of a page are read.
@@ -28,7 +30,12 @@ pub(super) fn draw<'a>(page: &Page<'a>, interpreter: &mut Interpreter<'_, 'a>) -
         match annotation.get::<Name<'_>>("Subtype").as_deref() {
             Some(b"Widget") => draw_field(&annotation, page, interpreter),
             Some(b"Popup" | b"Link") | None => {}
-            Some(b"FreeText") => draw_appearance(&annotation, page, interpreter),
+            Some(b"FreeText") => draw_or_write(&annotation, text(&annotation, "Contents"), page, interpreter),
+            Some(b"Stamp") => {
+                let name = annotation.get::<Name<'_>>("Name").map(|name| text_of(name.as_ref()));
+                draw_or_write(&annotation, name, page, interpreter);
+                notes.extend(note(&annotation));
+            }
             Some(_) => {
                 draw_appearance(&annotation, page, interpreter);
                 notes.extend(note(&annotation));
@@ -40,13 +47,16 @@ pub(super) fn draw<'a>(page: &Page<'a>, interpreter: &mut Interpreter<'_, 'a>) -
 
 /// What a reader wrote on the page, with the reader's name.
 fn note(annotation: &Dict<'_>) -> Option<String> {
-    let text = |key: &str| annotation.get::<PdfString<'_>>(key).map(|text| text_of(text.as_bytes()));
-    let contents = text("Contents").filter(|contents| !contents.trim().is_empty())?;
+    let contents = text(annotation, "Contents").filter(|contents| !contents.trim().is_empty())?;
     let contents = contents.split_whitespace().collect::<Vec<_>>().join(" ");
-    Some(match text("T").filter(|author| !author.trim().is_empty()) {
+    Some(match text(annotation, "T").filter(|author| !author.trim().is_empty()) {
         Some(author) => format!("[Note by {}: {contents}]", author.trim()),
         None => format!("[Note: {contents}]"),
     })
+}
+
+fn text(annotation: &Dict<'_>, key: &str) -> Option<String> {
+    annotation.get::<PdfString<'_>>(key).map(|text| text_of(text.as_bytes()))
 }
 
 fn draw_field<'a>(field: &Dict<'a>, page: &Page<'a>, interpreter: &mut Interpreter<'_, 'a>) {
@@ -58,6 +68,7 @@ fn draw_field<'a>(field: &Dict<'a>, page: &Page<'a>, interpreter: &mut Interpret
             let ticked = state.is_some_and(|state| state.as_ref() != b"Off");
             write_value(field, if ticked { "[x]" } else { "[ ]" }, interpreter);
         }
+        Some(b"Tx") if flags & PASSWORD != 0 => {}
         Some(b"Tx" | b"Ch") => match value(field) {
             Some(value) => write_value(field, &value, interpreter),
             None => draw_appearance(field, page, interpreter),
@@ -66,19 +77,32 @@ fn draw_field<'a>(field: &Dict<'a>, page: &Page<'a>, interpreter: &mut Interpret
     }
 }
 
-/// The value of a text or choice field; `None` if it is empty.
+/// The value of a text or choice field as the form shows it; `None` if it is empty.
 fn value(field: &Dict<'_>) -> Option<String> {
+    let options = inherited(field, "Opt").and_then(Object::into_array).unwrap_or_default();
+    let shown = |value: &PdfString<'_>| text_of(&displayed(value.as_bytes(), &options));
     let text = match inherited(field, "V")? {
-        Object::String(text) => text_of(text.as_bytes()),
+        Object::String(text) => shown(&text),
         Object::Name(name) => text_of(name.as_ref()),
         Object::Stream(stream) => text_of(&stream.decoded_data().ok()?),
         Object::Array(values) => {
-            let values = values.iter::<PdfString<'_>>().map(|value| text_of(value.as_bytes()));
+            let values = values.iter::<PdfString<'_>>().map(|value| shown(&value));
             values.collect::<Vec<_>>().join(", ")
         }
         _ => return None,
     };
     (!text.trim().is_empty()).then_some(text)
+}
+
+/// What a choice field shows for a value: an option may be a pair of the value that is sent and the text that is shown.
+fn displayed(value: &[u8], options: &Array<'_>) -> Vec<u8> {
+    let pair = |option: Array<'_>| {
+        let mut parts = option.iter::<PdfString<'_>>();
+        let sent = parts.next()?;
+        (sent.as_bytes() == value).then(|| parts.next())?.map(|shown| shown.as_bytes().to_vec())
+    };
+    let mut pairs = options.iter::<Object<'_>>().filter_map(Object::into_array);
+    pairs.find_map(pair).unwrap_or_else(|| value.to_vec())
 }
 
 /// An entry of a field or of the fields that it is part of.
@@ -104,6 +128,19 @@ fn write_value(field: &Dict<'_>, value: &str, interpreter: &mut Interpreter<'_, 
         let baseline = top - step * (index as f64 + 0.75);
         let size = (0.75 * step).min((rect.x1 - rect.x0) * 2.0 / line.chars().count() as f64);
         interpreter.write(rect.x0 + 1.0, baseline, size.max(1.0), line);
+    }
+}
+
+/// Draws what an annotation looks like, or writes its text where it does not say so.
+fn draw_or_write<'a>(
+    annotation: &Dict<'a>,
+    text: Option<String>,
+    page: &Page<'a>,
+    interpreter: &mut Interpreter<'_, 'a>,
+) {
+    match text.filter(|_| appearance(annotation).is_none()) {
+        Some(text) => write_value(annotation, &text, interpreter),
+        None => draw_appearance(annotation, page, interpreter),
     }
 }
 

@@ -102,6 +102,14 @@ impl Drawing {
         }
     }
 
+    /// How much of the page its characters cover, but for what is written across it at a slant; 1 is the whole page.
+    pub(super) fn lettered(&self) -> f64 {
+        let letters =
+            self.glyphs.iter().filter(|glyph| !glyph.letter.is_whitespace() && glyph.angle % 90 == 0);
+        let area = letters.map(|glyph| f64::from(glyph.advance) * f64::from(glyph.size)).sum::<f64>();
+        area / (f64::from(self.width) * f64::from(self.height)).max(1.0)
+    }
+
     /// Writes `text` over the glyphs from `first` on, which stand for it.
     pub(super) fn replace(&mut self, first: usize, text: &str) {
         let Some(start) = self.glyphs.get(first).copied() else { return };

@@ -7,8 +7,11 @@ use super::ranges::pages;
 
 /// A page with fewer characters than this has no text to speak of.
 const NO_TEXT: usize = 20;
-/// How much of a page a picture must cover to be a scan of it.
+/// How much of a page pictures must cover to be a scan of it, if it has no text to speak of.
 const SCANNED: f64 = 0.5;
+/// The same if it has some, such as a stamp, which covers little of the page: less than this.
+const SCANNED_BEHIND: f64 = 0.8;
+const STAMP: f64 = 0.01;
 /// A page without text that has this many shapes draws its letters.
 const DRAWN: usize = 200;
 /// How many letters tell whether a page's words make sense.
@@ -40,12 +43,13 @@ impl Survey {
     /// Looks at what a page draws.
     pub(super) fn see(&mut self, number: u32, drawing: &Drawing) -> Seen {
         let characters = drawing.glyphs.iter().filter(|glyph| !glyph.letter.is_whitespace()).count();
-        if characters < NO_TEXT {
-            if drawing.pictured >= SCANNED {
-                self.scans.push(number);
-            } else if drawing.shapes >= DRAWN {
-                self.drawn.push(number);
-            }
+        let is_bare = characters < NO_TEXT;
+        if is_bare && drawing.pictured >= SCANNED
+            || drawing.pictured >= SCANNED_BEHIND && drawing.lettered() < STAMP
+        {
+            self.scans.push(number);
+        } else if is_bare && drawing.shapes >= DRAWN {
+            self.drawn.push(number);
         }
         if drawing.cut {
             self.cut.push(number);

@@ -64,8 +64,26 @@ fn what_is_left_of_a_cut_zip_is_read() {
     let mut zip = Zip::of(&[("a.txt", "one"), ("b.txt", "two")]);
     let whole = zip.bytes();
     let cut = whole[..zip.len() as usize].to_vec();
-    let readings = told(&all(cut));
+    let mut readings = told(&all(cut));
+    let (_, problem) = readings.pop().unwrap();
+    assert!(problem.starts_with("! a.zip is damaged: its list of files is missing"), "{problem}");
     assert_eq!(readings, told(&all(whole.clone())));
+    // Cut where the second file begins: nothing else tells of it.
+    let at = whole.windows(4).rposition(|mark| mark == b"PK\x03\x04").unwrap();
+    let readings = told(&all(whole[..at].to_vec()));
+    assert_eq!((readings.len(), readings[0].1.as_str()), (2, "one"));
+    // A record of the directory is damaged: what it lists from there on is searched for.
+    let mut wrong = whole.clone();
+    let at = whole.windows(4).rposition(|mark| mark == b"PK\x01\x02").unwrap();
+    wrong[at] = 0;
+    let readings = told(&all(wrong.clone()));
+    assert_eq!(readings.iter().map(|(_, text)| text.as_str()).take(2).collect::<Vec<_>>(), ["one", "two"]);
+    assert!(readings[2].1.contains("files may be missing"), "{readings:?}");
+    // And the file with it.
+    let header = whole.windows(4).rposition(|mark| mark == b"PK\x03\x04").unwrap();
+    wrong[header] = 0;
+    let readings = told(&all(wrong));
+    assert_eq!((readings.len(), readings[0].1.as_str()), (2, "one"));
     assert_eq!(told(&all([b"MZ some program".to_vec(), whole].concat())).len(), 1, "no zip by its beginning");
     let word = Word::of(&(0..2000).map(|index| p(&format!("Paragraph {index}"))).collect::<String>()).zip();
     let whole = word.bytes();
@@ -76,6 +94,48 @@ fn what_is_left_of_a_cut_zip_is_read() {
     let mut wrong = zip.bytes();
     wrong[36] ^= 1;
     assert!(told(&all(wrong))[0].1.starts_with("! a.zip/a.txt is damaged"));
+}
+
+#[test]
+fn what_is_left_out_of_folders_is_left_out_of_zips() {
+    let names =
+        ["p/a.txt", "p/.env", "p/.git/config", "p/node_modules/x/i.js", "p/b.jpg", "p/__MACOSX", "p/c.md"];
+    let zip = Zip::of(&names.map(|name| (name, "x"))).bytes();
+    let expected = [
+        ("a.zip/p/a.txt", "x"),
+        ("a.zip/p/__MACOSX", "x"),
+        ("a.zip/p/c.md", "x"),
+        (
+            "a.zip",
+            "! a.zip was read without files that programs made or that are no text: 2, such as p/node_modules/x/i.js",
+        ),
+        ("a.zip", "! a.zip was read without hidden files: 2, such as p/.env"),
+    ];
+    assert_eq!(told(&all(zip.clone())), expected.map(|(name, text)| (name.to_owned(), text.to_owned())));
+    // The same of a zip in a zip, and nothing of one in which is nothing else.
+    let outer = Zip::default().file("inner.zip", &zip).bytes();
+    assert!(
+        told(&all(outer))
+            .iter()
+            .all(|(_, text)| text == "x" || text.starts_with("! a.zip/inner.zip was read without"))
+    );
+    let made = told(&all(Zip::of(&[("dist/a.txt", "kept"), ("dist/lib/x.min.js", "y")]).bytes()));
+    assert_eq!((made.len(), made[0].1.as_str()), (2, "kept"));
+    let none = all(Zip::of(&[(".env", "x")]).bytes());
+    assert_eq!(none.len(), 1);
+    assert!(none[0].outcome.clone().unwrap_err().hint().contains("Unpack it"));
+}
+
+#[test]
+fn mails_over_the_limit_are_told() {
+    let mailbox = "From x\nFrom: a@example.org\nDate: x\nTo: y\n\nwords\n\n".repeat(5);
+    let limits = Limits { entries: 3, ..Limits::default() };
+    let readings = read_all("a.mbox", mailbox.into_bytes(), &limits);
+    assert_eq!(readings.len(), 4);
+    assert_eq!(
+        readings[3].outcome.clone().unwrap_err().to_string(),
+        "a.mbox holds too many files: more than 3"
+    );
 }
 
 #[test]

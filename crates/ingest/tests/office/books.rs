@@ -66,6 +66,38 @@ fn pages_come_in_the_order_of_the_spine() {
 }
 
 #[test]
+fn chapters_begin_at_the_elements_that_the_contents_name() {
+    let contents = "<html><body><nav epub:type='toc'><ol><li><a href='text/a.xhtml#c%31'>One</a></li>\
+        <li><a href='text/a.xhtml#c2'>Two</a></li><li><a href='text/a.xhtml#c3'>Three</a></li>\
+        <li><a href='text/a.xhtml#none'>Lost</a></li></ol></nav></body></html>";
+    let body = "<p>Before</p><h2 id='c1'>I. Loomings</h2><p>It was dark.</p><p><a name='c2'/>It was hot.</p><table><tr>\
+        <td>a</td><td>b</td></tr><tr id='c3'><td>c</td><td>d</td></tr></table>";
+    let zip = book(&[("OEBPS/nav.xhtml", contents)]).with("OEBPS/text/a.xhtml", page(body).as_bytes());
+    let read = reading(zip.bytes());
+    let chapter = |title: &str| Some(Place::Chapter(title.to_owned()));
+    for (quote, place) in [
+        ("Before", None),
+        ("I. Loomings", chapter("One")),
+        ("It was dark", chapter("One")),
+        ("It was hot", chapter("Two")),
+        ("a | b", chapter("Two")),
+        ("c | d", chapter("Three")),
+        ("It was night", chapter("Three")),
+    ] {
+        assert_eq!(place_of(&read, quote), place, "{quote}");
+    }
+}
+
+#[test]
+fn a_page_that_is_not_listed_is_missing() {
+    let zip = book(&[]);
+    let package = "<package><manifest><item id='a' href='text/a.xhtml'/></manifest><spine><itemref idref='x'/>\
+        <itemref idref='a'/></spine></package>";
+    let read = reading(zip.with("OEBPS/book.opf", package.as_bytes()).bytes());
+    assert!(read.text.starts_with("Dawn") && read.notes[0].contains("damaged"), "{:?}", read.notes);
+}
+
+#[test]
 fn protected_books_say_so() {
     let locked = |algorithm: &str, part: &str| {
         format!(

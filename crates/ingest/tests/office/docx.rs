@@ -80,6 +80,18 @@ fn runs_are_joined_as_they_are_seen() {
             "漢",
         ),
         ("<w:r><w:t>&#x41;&quot;&lt;<![CDATA[<]]></w:t></w:r>", "A\"<<"),
+        // Fields that begin or end in text that is deleted.
+        (
+            "<w:r><w:fldChar w:fldCharType='begin'/></w:r><w:r><w:instrText>REF x</w:instrText></w:r><w:del><w:r>\
+             <w:fldChar w:fldCharType='separate'/></w:r><w:r><w:delText>old</w:delText><w:fldChar w:fldCharType='end'/></w:r>\
+             </w:del><w:r><w:t>kept</w:t></w:r>",
+            "kept",
+        ),
+        (
+            "<w:del><w:r><w:fldChar w:fldCharType='begin'/></w:r></w:del><w:r><w:t>no</w:t><w:fldChar \
+             w:fldCharType='end'/><w:t>yes</w:t></w:r>",
+            "yes",
+        ),
     ] {
         assert_eq!(text(&format!("<w:p>{run}</w:p>")), seen, "{run}");
     }
@@ -102,6 +114,39 @@ fn runs_are_joined_as_they_are_seen() {
         "{:?}",
         read.notes
     );
+}
+
+#[test]
+fn a_field_that_never_ends_takes_its_paragraph_alone() {
+    let begun = "<w:p><w:r><w:t>a</w:t><w:fldChar w:fldCharType='begin'/><w:t>b</w:t></w:r></w:p>";
+    assert_eq!(text(&(begun.to_owned() + &p("c"))), "a\n\nc");
+}
+
+#[test]
+fn raised_and_lowered_runs_stay_so() {
+    let run = |properties: &str, text: &str| {
+        format!("<w:r><w:rPr>{properties}</w:rPr><w:t xml:space='preserve'>{text}</w:t></w:r>")
+    };
+    let up = "<w:vertAlign w:val='superscript'/>";
+    let down = "<w:vertAlign w:val='subscript'/>";
+    let styled = "<w:rStyle w:val='Up'/>";
+    let moved = "<w:position w:val='8'/><w:sz w:val='14'/>";
+    for (runs, line) in [
+        (r("10") + &run(up, "6") + &r(" t"), "10⁶ t"),
+        (r("10") + &run(up, "-") + &run(up, "3"), "10⁻³"),
+        (r("4,120") + &run(up, "1"), "4,120¹"),
+        (r("10") + &run(up, "6.5"), "10^(6.5)"),
+        (r("CO") + &run(down, "2") + &run(up, "2-"), "CO₂²⁻"),
+        (r("10") + &run(styled, "9"), "10⁹"),
+        (r("10") + &run(&(styled.to_owned() + "<w:vertAlign w:val='baseline'/>"), "9"), "109"),
+        (r("10") + &run(moved, "3"), "10³"),
+        (r("4") + &run(up, "th"), "4th"),
+        (run(up, "2") + "<w:r><w:footnoteReference w:id='1'/></w:r>", "²[1]"),
+    ] {
+        let styles = "<w:style w:styleId='Up'><w:rPr><w:vertAlign w:val='superscript'/></w:rPr></w:style>";
+        let word = Word::of(&format!("<w:p>{runs}</w:p>")).part("styles", styles);
+        assert_eq!(reading(word.zip().bytes()).text, line);
+    }
 }
 
 #[test]
@@ -199,49 +244,6 @@ fn notes_stand_behind_their_paragraph() {
 }
 
 #[test]
-fn text_boxes_and_furniture_are_read_once() {
-    let inner = |text: &str| format!("<w:txbxContent>{}</w:txbxContent>", p(text));
-    let drawing = format!(
-        "<w:p><w:r><mc:AlternateContent><mc:Choice><w:drawing><wps:txbx>{}</wps:txbx></w:drawing></mc:Choice>\
-         <mc:Fallback><w:pict><v:textbox>{}</v:textbox></w:pict></mc:Fallback></mc:AlternateContent></w:r>{}</w:p>",
-        inner("Boxed"),
-        inner("Boxed"),
-        r("Anchor")
-    );
-    let fallback = "<w:p><w:r><mc:AlternateContent><mc:Choice><w:drawing/></mc:Choice><mc:Fallback><w:t>old</w:t>\
-                    </mc:Fallback></mc:AlternateContent></w:r></w:p>";
-    let page = "<w:p><w:r><w:t>ACME </w:t><w:fldChar w:fldCharType='begin'/><w:instrText> PAGE </w:instrText>\
-                <w:fldChar w:fldCharType='separate'/><w:t>7</w:t><w:fldChar w:fldCharType='end'/></w:r></w:p>";
-    let word = Word::of(&(drawing + fallback))
-        .part("header", page)
-        .part("header", page)
-        .part("footer", &p("Secret"));
-    let read = reading(word.zip().bytes());
-    assert_eq!(read.text, "Header: ACME\nFooter: Secret\n\nAnchor\n\nBoxed\n\nold");
-}
-
-#[test]
-fn pages_end_with_a_form_feed() {
-    let page = "<w:br w:type='page'/>";
-    let rendered = "<w:lastRenderedPageBreak/>";
-    let body = format!(
-        "{}<w:p><w:r>{page}</w:r></w:p><w:p><w:r>{rendered}<w:t>Two</w:t></w:r></w:p>\
-         <w:p><w:r><w:t>starts </w:t>{rendered}<w:t>ends</w:t></w:r></w:p>{}",
-        p("One"),
-        p("Three")
-    );
-    let read = reading(Word::of(&body).zip().bytes());
-    assert_eq!(read.text, "One\n\u{c}Two\n\nstarts ends\n\u{c}Three");
-    for (quote, page) in [("One", 1), ("Two", 2), ("ends", 2), ("Three", 3)] {
-        assert_eq!(place_of(&read, quote), Some(Place::Page(page)));
-    }
-    let section = p_with("<w:sectPr><w:type w:val='continuous'/></w:sectPr>", "a")
-        + &p_with("<w:sectPr/>", "b")
-        + &p_with("<w:pageBreakBefore/>", "c");
-    assert_eq!(text(&section), "a\n\nb\n\u{c}c");
-}
-
-#[test]
 fn equations_are_lines() {
     let arg = |name: &str, text: &str| format!("<m:{name}>{}</m:{name}>", m(text));
     fn m(text: &str) -> String {
@@ -276,6 +278,17 @@ fn equations_are_lines() {
             ),
             "[1, 0; 0, 1]",
         ),
+        (format!("{}<m:f>{}{}</m:f>", m("2"), arg("num", "1"), arg("den", "2")), "2 1/2"),
+        (
+            format!(
+                "<m:f><m:fPr><m:type m:val='noBar'/></m:fPr>{}{}</m:f>",
+                arg("num", "5"),
+                arg("den", "2")
+            ),
+            "[5; 2]",
+        ),
+        (format!("{}</m:oMath><m:oMath>{}", m("a=b"), m("c=d")), "a=b c=d"),
+        (format!("<m:sSup>{}{}</m:sSup>{}", arg("e", "10"), arg("sup", "6"), m("m")), "10^6 m"),
     ] {
         let body = format!("<w:p>{}<m:oMath>{equation}</m:oMath></w:p>", r("y="));
         assert_eq!(text(&body), format!("y={line}"));

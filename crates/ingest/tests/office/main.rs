@@ -4,6 +4,7 @@ mod archives;
 mod books;
 mod damage;
 mod docx;
+mod docx_pages;
 mod opendocument;
 mod real;
 mod slides;

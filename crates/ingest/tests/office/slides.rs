@@ -97,7 +97,26 @@ fn slides_come_in_their_order() {
     for (quote, number) in [("Growth", 1), ("Say this", 1), ("lines", 2), ("Slide 3", 3)] {
         assert_eq!(place_of(&read, quote), Some(Place::Slide(number)));
     }
-    assert_eq!(read.notes, [""; 0]);
+    assert_eq!(
+        read.notes,
+        [
+            "It has hidden slides, which were read as well: 2.",
+            "Slides that are pictures alone are not read: 3."
+        ]
+    );
+}
+
+#[test]
+fn raised_and_lowered_runs_stay_so() {
+    let run = |baseline: &str, text: &str| format!("<a:r><a:rPr {baseline}/><a:t>{text}</a:t></a:r>");
+    let line = run("", "10")
+        + &run("baseline='30000'", "-")
+        + &run("baseline='30000'", "3")
+        + "<a:r><a:t> CO</a:t></a:r>"
+        + &run("baseline='-25000'", "2")
+        + &run("baseline='0'", " 4")
+        + &run("baseline='30000'", "th");
+    assert_eq!(text(&shape_of("", &format!("<a:p>{line}</a:p>"))), "Slide 1\n\n10⁻³ CO₂ 4th");
 }
 
 #[test]
@@ -137,7 +156,19 @@ fn shapes_of_all_kinds_are_read() {
     );
     assert_eq!(text(&both), "Slide 1\n\nonce");
     let hidden = shape("", &["x"]).replace("name='x'", "name='x' hidden='1'");
-    assert_eq!(text(&hidden), "Slide 1");
+    let read = reading(presentation(&[&slide(&hidden)]).bytes());
+    assert_eq!((read.text.as_str(), read.notes[0].contains("hidden text")), ("Slide 1", true));
+}
+
+#[test]
+fn footers_are_said_once() {
+    let footers = |text: &str| shape("ftr", &[text]) + &shape("dt", &["3 May"]) + &shape("sldNum", &["1"]);
+    let slides = [slide(&footers("Secret")), slide(&footers("Secret")), slide(&footers("Draft"))];
+    let slides: Vec<&str> = slides.iter().map(String::as_str).collect();
+    assert_eq!(
+        reading(presentation(&slides).bytes()).text,
+        "Slide 1\n\nFooter: Secret\n\nFooter: 3 May\n\u{c}Slide 2\n\u{c}Slide 3\n\nFooter: Draft"
+    );
 }
 
 #[test]
@@ -181,4 +212,71 @@ fn charts_and_diagrams_are_read() {
     );
     let read = reading(zip.bytes());
     assert_eq!(read.text, "Slide 1\n\nChart: Sales\n | East | West\nQ1 | 1 | 3\nQ2 | 2 | 4.5\n\nPlan\nDo");
+}
+
+/// The text of a presentation with this chart.
+fn chart(chart: &str) -> String {
+    let shapes = "<p:graphicFrame><a:graphic><a:graphicData><c:chart r:id='c1'/></a:graphicData></a:graphic></p:graphicFrame>";
+    let mut zip = presentation(&[&slide(shapes)]);
+    zip.file("ppt/slides/_rels/s1.xml.rels", relations(&relation("c1", "chart", "../c.xml")).as_bytes())
+        .file("ppt/c.xml", format!("<c:chartSpace><c:chart>{chart}</c:chart></c:chartSpace>").as_bytes());
+    reading(zip.bytes()).text.replacen("Slide 1\n\n", "", 1)
+}
+
+#[test]
+fn each_series_of_a_chart_has_its_own_points() {
+    let points = |values: &[&str]| -> String {
+        let point = |(index, value)| format!("<c:pt idx='{index}'><c:v>{value}</c:v></c:pt>");
+        (0..).zip(values).map(point).collect()
+    };
+    let series = |name: &str, parts: &[(&str, &[&str])]| {
+        let parts: String = parts
+            .iter()
+            .map(|(part, values)| {
+                format!(
+                    "<c:{part}><c:numRef><c:f>A1</c:f><c:numCache>{}</c:numCache></c:numRef></c:{part}>",
+                    points(values)
+                )
+            })
+            .collect();
+        format!("<c:ser><c:tx><c:v>{name}</c:v></c:tx>{parts}</c:ser>")
+    };
+    let scatter = series("A", &[("xVal", &["1", "2"]), ("yVal", &["10", "20"])])
+        + &series("B", &[("xVal", &["100", "200"]), ("yVal", &["7", "8"])])
+        + &series("C", &[("xVal", &["1", "2"]), ("yVal", &["5", "6"])]);
+    assert_eq!(chart(&scatter), "Chart\n | A | C\n1 | 10 | 5\n2 | 20 | 6\n | B\n100 | 7\n200 | 8");
+    let bars =
+        series("A", &[("cat", &["Q1", "Q2"]), ("val", &["1", "2"])]) + &series("B", &[("val", &["3", "4"])]);
+    assert_eq!(chart(&bars), "Chart\n | A | B\nQ1 | 1 | 3\nQ2 | 2 | 4");
+    let bubbles = series("A", &[("yVal", &["10", "20"]), ("bubbleSize", &["3", "4"])]);
+    assert_eq!(chart(&bubbles), "Chart\n | A\n1 | 10 (size 3)\n2 | 20 (size 4)");
+    // Categories on two levels.
+    let levels = format!(
+        "<c:ser><c:cat><c:multiLvlStrRef><c:multiLvlStrCache><c:lvl>{}</c:lvl><c:lvl><c:pt idx='0'><c:v>2023</c:v></c:pt>\
+         <c:pt idx='2'><c:v>2024</c:v></c:pt></c:lvl></c:multiLvlStrCache></c:multiLvlStrRef></c:cat><c:val>{}</c:val></c:ser>",
+        points(&["Q1", "Q2", "Q1"]),
+        points(&["5", "6", "7"])
+    );
+    assert_eq!(chart(&levels), "Chart\n2023 Q1 | 5\n2023 Q2 | 6\n2024 Q1 | 7");
+    let days = "<c:ser><c:cat><c:numRef><c:numCache><c:formatCode>m/d/yyyy</c:formatCode><c:pt idx='0'><c:v>45352</c:v></c:pt>\
+        </c:numCache></c:numRef></c:cat><c:val><c:numRef><c:numCache><c:formatCode>0%</c:formatCode><c:pt idx='0'>\
+        <c:v>0.256</c:v></c:pt></c:numCache></c:numRef></c:val></c:ser>";
+    assert_eq!(chart(days), "Chart\n2024-03-01 | 0.256");
+}
+
+#[test]
+fn titles_of_axes_are_not_the_title_of_the_chart() {
+    let title = |text: &str| {
+        format!("<c:title><c:tx><c:rich><a:p><a:r><a:t>{text}</a:t></a:r></a:p></c:rich></c:tx></c:title>")
+    };
+    let series = "<c:ser><c:val><c:pt idx='0'><c:v>5</c:v></c:pt></c:val></c:ser>";
+    let plot = format!(
+        "<c:plotArea><c:barChart>{series}</c:barChart><c:catAx>{}</c:catAx><c:valAx>{}</c:valAx></c:plotArea>",
+        title("Year"),
+        title("EUR million")
+    );
+    assert_eq!(chart(&plot), "Chart\nAxes: Year; EUR million\n | 5");
+    let cell = "<c:title><c:tx><c:strRef><c:f>Sheet1!$A$1</c:f><c:strCache><c:pt idx='0'><c:v>Sales</c:v></c:pt></c:strCache>\
+        </c:strRef></c:tx></c:title>";
+    assert_eq!(chart(&(cell.to_owned() + &plot)), "Chart: Sales\nAxes: Year; EUR million\n | 5");
 }

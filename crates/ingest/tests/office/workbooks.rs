@@ -68,7 +68,7 @@ fn rows_are_lines_with_their_places() {
         "Sheet: Costs\nRegion | Day\nRich text | 2024-03-01 | 25.60%\n\n | € 1,234.50 | 3\nTRUE | #DIV/0! | te xt\n\
          \u{c}Sheet: Secret (hidden)\ntwo lines"
     );
-    assert_eq!(read.notes, [""; 0]);
+    assert_eq!(read.notes, ["It has hidden sheets, which were read as well: Secret."]);
     let place = |name: &str, row| Some(Place::Sheet { name: name.to_owned(), row });
     for (quote, expected) in [
         ("Sheet: Costs", place("Costs", None)),
@@ -80,6 +80,28 @@ fn rows_are_lines_with_their_places() {
     ] {
         assert_eq!(place_of(&read, quote), expected);
     }
+}
+
+#[test]
+fn raised_and_lowered_runs_stay_so() {
+    let run = |properties: &str, text: &str| format!("<r><rPr>{properties}</rPr><t>{text}</t></r>");
+    let up = "<vertAlign val='superscript'/>";
+    let rich = format!(
+        "<r><t>10</t></r>{}{}{}{}",
+        run(up, "-"),
+        run(up, "3"),
+        run("", " CO"),
+        run("<vertAlign val='subscript'/>", "2")
+    );
+    let mut zip = workbook(&[(
+        "A",
+        "visible",
+        &format!(
+            "<sheetData><row><c t='inlineStr'><is>{rich}</is></c><c t='s'><v>0</v></c></row></sheetData>"
+        ),
+    )]);
+    zip = zip.with("xl/shared.xml", format!("<sst><si>{rich}</si></sst>").as_bytes());
+    assert_eq!(reading(zip.bytes()).text, "Sheet: A\n10⁻³ CO₂ | 10⁻³ CO₂");
 }
 
 #[test]
@@ -147,4 +169,67 @@ fn a_text_that_is_too_long_is_cut() {
     let read = read("a.xlsx", zip.bytes(), &limits).unwrap();
     assert_eq!(read.text.len(), 100);
     assert_eq!(read.notes, ["The text is too long: it was cut in sheet A row 14."]);
+}
+
+#[test]
+fn shared_formulas_without_results_stand_as_formulas() {
+    let sheet = "<sheetData><row r='2'><c r='B2'><f t='shared' ref='B2:C3' si='0'>A2*$A$1</f></c><c r='C2'><f t='shared' si='0'/></c>\
+        </row><row r='3'><c r='B3'><f t='shared' si='0'/></c><c r='C3'><f t='shared' si='0'/><v>7</v></c></row></sheetData>";
+    let read = reading(workbook(&[("A", "visible", sheet)]).bytes());
+    assert_eq!(read.text, "Sheet: A\n | =A2*$A$1 | =B2*$A$1\n | =A3*$A$1 | 7");
+    assert!(read.notes[0].starts_with("3 of its formulas"), "{:?}", read.notes);
+}
+
+/// A chart of two series, and its reference in a drawing.
+const CHART: &str = "<c:chartSpace><c:chart><c:title><c:tx><c:rich><a:p><a:r><a:t>Sales</a:t></a:r></a:p></c:rich></c:tx></c:title>\
+    <c:ser><c:tx><c:v>East</c:v></c:tx><c:val><c:pt idx='0'><c:v>5</c:v></c:pt></c:val></c:ser></c:chart></c:chartSpace>";
+const DRAWN: &str = "<xdr:graphicFrame><a:graphic><a:graphicData><c:chart r:id='c'/></a:graphicData></a:graphic></xdr:graphicFrame>";
+
+#[test]
+fn what_is_drawn_on_a_sheet_is_read() {
+    let boxed = "<xdr:sp><xdr:nvSpPr><xdr:cNvPr id='1' name='x'/></xdr:nvSpPr><xdr:txBody><a:p><a:r><a:t>In EUR million</a:t></a:r>\
+        </a:p></xdr:txBody></xdr:sp>";
+    let mut zip = workbook(&[
+        ("A", "visible", "<sheetData><row r='1'><c r='A1'><v>1</v></c></row></sheetData>"),
+        ("B", "visible", "<sheetData/>"),
+    ]);
+    for index in [1, 2] {
+        zip.file(
+            &format!("xl/_rels/sheet{index}.xml.rels"),
+            relations(&relation("d", "drawing", &format!("drawing{index}.xml"))).as_bytes(),
+        )
+        .file(
+            &format!("xl/_rels/drawing{index}.xml.rels"),
+            relations(&relation("c", "chart", "chart.xml")).as_bytes(),
+        );
+    }
+    zip.file("xl/chart.xml", CHART.as_bytes())
+        .file(
+            "xl/drawing1.xml",
+            format!("<xdr:wsDr><xdr:twoCellAnchor>{boxed}{DRAWN}</xdr:twoCellAnchor></xdr:wsDr>").as_bytes(),
+        )
+        .file(
+            "xl/drawing2.xml",
+            format!("<xdr:wsDr>{}</xdr:wsDr>", boxed.replace("name='x'", "name='x' hidden='1'") + boxed)
+                .as_bytes(),
+        );
+    let read = reading(zip.bytes());
+    assert_eq!(
+        read.text,
+        "Sheet: A\n1\n\nIn EUR million\n\nChart: Sales\nSeries: East\n\u{c}Sheet: B\n\nIn EUR million"
+    );
+    assert_eq!(place_of(&read, "Chart: Sales"), Some(Place::Sheet { name: "A".to_owned(), row: None }));
+    assert_eq!(read.notes, ["It has hidden text, which is left out."]);
+}
+
+#[test]
+fn a_sheet_that_is_a_chart_is_its_table() {
+    let mut zip = workbook(&[("A", "visible", "<sheetData/>")]);
+    let references = relation("s1", "chartsheet", "chartsheet.xml");
+    zip = zip.with("xl/_rels/workbook.xml.rels", relations(&references).as_bytes());
+    zip.file("xl/_rels/chartsheet.xml.rels", relations(&relation("d", "drawing", "drawing.xml")).as_bytes())
+        .file("xl/_rels/drawing.xml.rels", relations(&relation("c", "chart", "chart.xml")).as_bytes())
+        .file("xl/drawing.xml", format!("<xdr:wsDr>{DRAWN}</xdr:wsDr>").as_bytes())
+        .file("xl/chart.xml", CHART.as_bytes());
+    assert_eq!(reading(zip.bytes()).text, "Sheet: A\n\nChart: Sales\n | East\n | 5");
 }

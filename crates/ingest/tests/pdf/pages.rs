@@ -18,6 +18,8 @@ fn words_are_cut_by_space_and_joined_by_kerning() {
         ("[(nar) -250 (row)] TJ", "nar row"),
         ("2 Tc (spaced) Tj", "spaced"),
         ("(a) Tj 3 Ts 6 0 Td /F 6 Tf (2) Tj", "a²"),
+        ("(10) Tj 4 Ts /F 6 Tf (-3) Tj 0 Ts /F 10 Tf ( mol) Tj", "10⁻³ mol"),
+        ("(CO) Tj -2 Ts /F 6 Tf (2) Tj", "CO₂"),
         ("(fi) Tj (\\223quoted\\224) Tj", "fi“quoted”"),
         ("3 Tr (invisible) Tj", "invisible"),
         ("/Span <</ActualText (other)>> BDC (word) Tj EMC", "other"),
@@ -176,6 +178,40 @@ fn form_fields_and_notes_are_read() {
 }
 
 #[test]
+fn fields_say_what_the_form_shows() {
+    let mut writer = Writer::default();
+    let options = "/Opt[[(1)(Yes)][(2)(No)](other)]";
+    let looks =
+        writer.stream("/Type/XObject/Subtype/Form/BBox[0 0 100 20]", text(2.0, 5.0, "s3cret").as_bytes());
+    let parent = writer.object("<</FT/Tx/Ff 8192/V(hunter2)/T(p)>>");
+    let choice = writer.object(format!("<</FT/Ch/T(c){options}>>"));
+    let fields = [
+        format!("/FT/Ch{options}/V(2)"),
+        format!("/FT/Ch/Parent {choice} 0 R/V[(1)(other)]"),
+        format!("/FT/Ch/Ff 393216{options}/V(typed by hand)"),
+        format!("/Parent {parent} 0 R"),
+        format!("/FT/Tx/Ff 8194/V(topsecret)/AP<</N {looks} 0 R>>"),
+    ];
+    let annotations = [
+        "/Subtype/FreeText/Contents(Approved for 5,000 EUR)/DA(/F 9 Tf)",
+        "/Subtype/Stamp/Name/Draft",
+        "/Subtype/FreeText/Contents(seldom)/F 2",
+    ];
+    let widgets = fields.map(|field| format!("/Subtype/Widget{field}"));
+    let all: Vec<String> = widgets.into_iter().chain(annotations.map(str::to_owned)).collect();
+    let mut numbers = String::new();
+    for (index, entries) in all.iter().enumerate() {
+        let y = 700 - 40 * index;
+        let number = writer.object(format!("<</Type/Annot{entries}/Rect[150 {y} 400 {}]>>", y + 20));
+        numbers += &format!("{number} 0 R ");
+    }
+    writer.page("", &format!("/Annots[{numbers}]"));
+    let read = reading(writer.bytes()).text;
+    let lines: Vec<&str> = read.lines().filter(|line| !line.is_empty()).collect();
+    assert_eq!(lines, ["No", "Yes, other", "typed by hand", "Approved for 5,000 EUR", "Draft"]);
+}
+
+#[test]
 fn hidden_layers_are_left_out() {
     let mut writer = Writer::default();
     let shown = writer.object("<</Type/OCG/Name(a)>>");
@@ -194,16 +230,24 @@ fn scans_are_told_by_page() {
         "/Type/XObject/Subtype/Image/Width 1/Height 1/BitsPerComponent 8/ColorSpace/DeviceGray",
         b"x",
     );
-    let scan = "q 595 0 0 842 0 0 cm /I Do Q";
+    let scan = "q 595 0 0 842 0 0 cm /I Do Q ";
     let letters = lines(72.0, 700.0, &["A page of text, which nobody needs to look at."]);
     for content in [&letters, scan, scan, scan, &letters, scan] {
         writer.page(content, "");
     }
-    writer.page(&(scan.to_owned() + " BT 3 Tr ET " + &letters), "");
+    let ocr: Vec<&str> =
+        vec!["What a program has read of the page, line after line, stands behind its picture."; 30];
+    writer.page(&(scan.to_owned() + " BT 3 Tr ET " + &lines(72.0, 700.0, &ocr)), "");
+    let stamp = text(300.0, 20.0, "CONFIDENTIAL - ACME-000123 - Page 8 of 9")
+        + &text(72.0, 810.0, "Scanned by the office of the clerk, 3 March 2024")
+        + "BT /F 60 Tf 0.7 0.7 -0.7 0.7 150 200 Tm (CONFIDENTIAL) Tj ET ";
+    writer.page(&(scan.to_owned() + &stamp), "");
+    writer.page(&(scan.to_owned() + &text_in("F", 40.0, 100.0, 500.0, "The Annual Report of 2024")), "");
+    writer.page(&("q 595 0 0 600 0 240 cm /I Do Q ".to_owned() + &stamp), "");
     let read = reading(writer.bytes_with("", &format!("/XObject<</I {image} 0 R>>")));
-    assert_eq!(read.scans, [2, 3, 4, 6]);
+    assert_eq!(read.scans, [2, 3, 4, 6, 8]);
     assert_eq!(read.notes, Vec::<String>::new());
-    let byte = read.text.rfind("A page of text").unwrap();
+    let byte = read.text.find("What a program").unwrap();
     assert_eq!(read.places.at(read.text[..byte].chars().count()), Some(&Place::Page(7)));
 }
 
@@ -229,6 +273,26 @@ fn other_parts_are_told() {
         notes[0].contains("XFA form") && notes[1].contains("portfolio") && notes[1].contains("budget.xlsx"),
         "{notes:?}"
     );
+}
+
+#[test]
+fn what_only_counts_as_pages_do_stays() {
+    for line in ["Invoice 2024-0100", "Daily report, 3 March 2024", "ACME-000123", "Certificate No. 17"] {
+        let digits = line.find(|letter: char| letter.is_ascii_digit()).unwrap_or_default();
+        let digits = if line.starts_with('I') { line.len() - 4 } else { digits };
+        let end = line[digits..].find(' ').map_or(line.len(), |end| digits + end);
+        let first: usize = line[digits..end].parse().unwrap_or_default();
+        let shown = |page: usize| {
+            format!("{}{:0width$}{}", &line[..digits], first + page, &line[end..], width = end - digits)
+        };
+        let pages: Vec<String> = (0..5)
+            .map(|page| text(72.0, 810.0, &shown(page)) + &text(72.0, 500.0, &"x".repeat(page + 3)))
+            .collect();
+        let read = reading(Writer::of(&pages).bytes()).text;
+        for page in 0..5 {
+            assert!(read.contains(&shown(page)), "{} is not in {read}", shown(page));
+        }
+    }
 }
 
 #[test]

@@ -40,6 +40,7 @@ pub use host::Host;
 pub use linger::linger;
 pub use locks::Locks;
 pub(super) use name::Name;
+pub use name::is_cloud;
 pub use openai_route::{OpenAiRoute, Served};
 pub use orphans::become_daemon;
 use pull::Pull;

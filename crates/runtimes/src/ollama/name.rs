@@ -81,6 +81,11 @@ impl Name {
     }
 }
 
+/// Whether a model's name says that Ollama's daemon hands its prompts on to its cloud.
+pub fn is_cloud(model: &str) -> bool {
+    Name::parse(model).is_ok_and(|name| name.is_cloud())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -384,6 +384,14 @@ const OF_JOBS: &[Row] = &[
         r#""memo""#,
         "A folder that keeps the worker's answers, so that what was asked before is not asked again.",
     ),
+    row(
+        "protocol.kwargs",
+        "renew_memo",
+        Flag,
+        "false",
+        "true",
+        "Whether the worker is asked again what the memo knows; its new answers are kept.",
+    ),
     row("prices", "input", Number(0.0, 1e9), "", "2.5", "Of a prompt."),
     row("prices", "output", Number(0.0, 1e9), "", "10", "Of a reply."),
     row(

@@ -1,6 +1,6 @@
 //! The blocks of a document: its paragraphs and tables.
 
-use super::super::block::{Block, Paragraph, Row, TableCell};
+use super::super::block::{Block, Look, Paragraph, Row, TableCell};
 use super::notes::Notes;
 use super::numbering::Numbering;
 use super::state::Body;
@@ -52,10 +52,7 @@ impl Body<'_> {
                 let table = self.table(xml)?;
                 sink(self, Block::Table(table))
             }
-            "del" | "moveFrom" => {
-                self.seen.changes = true;
-                Ok(())
-            }
+            "del" | "moveFrom" => self.deleted(xml),
             "altChunk" => {
                 self.seen.embedded = true;
                 Ok(())
@@ -67,7 +64,8 @@ impl Body<'_> {
             "Fallback" if *has_choice => Ok(()),
             "oMathPara" | "oMath" => {
                 let mut paragraph = Paragraph::default();
-                self.inline_element(xml, element, &mut paragraph, false)?;
+                self.inline_element(xml, element, &mut paragraph, Look::default())?;
+                paragraph.text.settle();
                 sink(self, Block::Paragraph(paragraph))
             }
             name if name.ends_with("Pr") => Ok(()),
@@ -99,8 +97,11 @@ impl Body<'_> {
     }
 
     fn cells(&mut self, xml: &mut Xml<'_>, row: &mut Row, is_deleted: &mut bool) -> Result<(), Stop> {
+        // A page may begin in each cell of a row.
+        let turned = self.turned;
         xml.each(|xml, element| match element.name() {
             "tc" => {
+                self.turned = turned;
                 let cell = self.cell(xml)?;
                 row.push(cell);
                 Ok(())

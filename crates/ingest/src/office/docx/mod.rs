@@ -9,10 +9,10 @@ mod styles;
 
 use std::collections::HashMap;
 
-use super::charts;
-use super::package::{main_part, relations};
+use super::package::{Drawn, main_part, relations};
 use super::slides::diagram;
-use super::written::{Writer, flat};
+use super::written::{Writer, in_lines};
+use super::{charts, remarks};
 use crate::Kind;
 use crate::archive::Archive;
 use crate::draft::{CUT, Draft, Stop};
@@ -43,10 +43,12 @@ fn written(archive: &Archive<'_>, draft: &mut Draft) -> Result<(), Stop> {
     for part in parts("numbering") {
         optional(archive, &part.target, draft, |xml| numbering.read(xml))?;
     }
+    let mut seen = Seen::default();
     for part in ["footnotes", "endnotes", "comments"].into_iter().flat_map(parts) {
         let mut none = Notes::default();
         let mut body = body(&styles, &mut numbering, &mut none);
         optional(archive, &part.target, draft, |xml| read_notes(xml, &mut body, &mut notes))?;
+        seen.take(body.seen);
     }
     let mut drawn = HashMap::new();
     for (kind, read) in [("chart", charts::table as Drawn), ("diagramData", diagram)] {
@@ -69,7 +71,9 @@ fn written(archive: &Archive<'_>, draft: &mut Draft) -> Result<(), Stop> {
                     Ok(())
                 })
             })?;
-            let text = flat(&blocks).text;
+            // Pictures there are logos.
+            seen.take(Seen { pictures: 0, ..body.seen });
+            let text = in_lines(&blocks);
             let line = format!("{name}: {text}");
             if text.chars().any(char::is_alphanumeric) && !furniture.contains(&line) {
                 furniture.push(line);
@@ -87,7 +91,8 @@ fn written(archive: &Archive<'_>, draft: &mut Draft) -> Result<(), Stop> {
     let mut xml = Xml::open(archive, entry)?;
     let end = xml.each(|xml, _| body.blocks(xml, &mut sink));
     writer.end(body.seen.pages);
-    tell(draft, body.seen);
+    seen.take(body.seen);
+    tell(draft, seen);
     if xml.has_foreign_entities() {
         draft.note(ENTITIES);
     }
@@ -97,9 +102,6 @@ fn written(archive: &Archive<'_>, draft: &mut Draft) -> Result<(), Stop> {
     end
 }
 
-/// Reads a drawing as a text, if it has any.
-type Drawn = fn(&mut Xml<'_>) -> Result<Option<String>, Stop>;
-
 /// Reads the part of the footnotes, endnotes or comments. The rules above notes are notes as well, of another type.
 fn read_notes(xml: &mut Xml<'_>, body: &mut Body<'_>, notes: &mut Notes) -> Result<(), Stop> {
     xml.each(|xml, _| {
@@ -107,7 +109,7 @@ fn read_notes(xml: &mut Xml<'_>, body: &mut Body<'_>, notes: &mut Notes) -> Resu
             if note.attr("type").is_some_and(|kind| kind != "normal") {
                 return Ok(());
             }
-            let text = flat(&body.all_blocks(xml)?).text;
+            let text = in_lines(&body.all_blocks(xml)?);
             let author = note.attr("author").unwrap_or_default();
             notes.add(note.name(), note.attr("id").unwrap_or_default().into_owned(), author.trim(), text);
             Ok(())
@@ -116,14 +118,15 @@ fn read_notes(xml: &mut Xml<'_>, body: &mut Body<'_>, notes: &mut Notes) -> Resu
 }
 
 fn tell(draft: &mut Draft, seen: Seen) {
-    let notes = [
-        (seen.changes, "It has tracked changes: insertions are read, deletions are left out."),
-        (seen.hidden, "It has hidden text, which is left out."),
-        (seen.embedded, "It embeds whole documents, which are left out."),
-    ];
-    for (is_seen, note) in notes {
-        if is_seen {
-            draft.note(note);
-        }
+    remarks::tell(
+        draft,
+        &[
+            (seen.changes, remarks::CHANGES),
+            (seen.hidden, remarks::HIDDEN_TEXT),
+            (seen.embedded, "It embeds other files, such as workbooks or equations, which are left out."),
+        ],
+    );
+    if seen.pictures > 0 {
+        draft.note(format!("Its pictures are not read: {} may have text in them.", seen.pictures));
     }
 }

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use super::super::block::Paragraph;
 use super::super::numerals::counted;
+use crate::raised::Rise;
 
 /// The notes of a document by their identifiers.
 #[derive(Default)]
@@ -50,6 +51,6 @@ impl Notes {
         if let Some(note) = notes.remove(id) {
             paragraph.notes.push(format!("{mark} {note}"));
         }
-        paragraph.text.push_str(&mark);
+        paragraph.text.push(&mark, Rise::Level);
     }
 }

@@ -24,6 +24,10 @@ pub(super) struct Body<'d> {
     pub(super) is_furniture: bool,
     /// Whether a field's instruction, which is no text, is open; fields may stand in each other.
     pub(super) fields: Vec<Field>,
+    /// Whether a page has just begun, and has no text yet.
+    pub(super) turned: bool,
+    /// Whether the drawing that is read is large.
+    pub(super) is_large: bool,
     pub(super) seen: Seen,
 }
 
@@ -41,6 +45,19 @@ pub(super) struct Seen {
     pub(super) hidden: bool,
     pub(super) pages: bool,
     pub(super) embedded: bool,
+    /// Large pictures.
+    pub(super) pictures: usize,
+}
+
+impl Seen {
+    /// Adds what was seen in another part.
+    pub(super) fn take(&mut self, other: Self) {
+        self.changes |= other.changes;
+        self.hidden |= other.hidden;
+        self.pages |= other.pages;
+        self.embedded |= other.embedded;
+        self.pictures += other.pictures;
+    }
 }
 
 impl<'d> Body<'d> {
@@ -51,7 +68,8 @@ impl<'d> Body<'d> {
         notes: &'d mut Notes,
         boxed: BlockReader,
     ) -> Self {
-        let (fields, seen) = (Vec::new(), Seen::default());
-        Self { styles, numbering, notes, boxed, drawn: HashMap::new(), is_furniture: false, fields, seen }
+        let (drawn, fields, seen) = (HashMap::new(), Vec::new(), Seen::default());
+        let (is_furniture, turned, is_large) = (false, false, false);
+        Self { styles, numbering, notes, boxed, drawn, is_furniture, fields, turned, is_large, seen }
     }
 }

@@ -2,7 +2,9 @@
 
 use std::collections::HashMap;
 
+use super::super::block::{Look, vertical};
 use crate::draft::Stop;
+use crate::raised::Rise;
 use crate::xml::{Element, Xml};
 
 /// How many styles are asked for what a style inherits.
@@ -20,6 +22,7 @@ struct Style {
     list: Option<String>,
     level: Option<u8>,
     hidden: Option<bool>,
+    rise: Option<Rise>,
 }
 
 impl Styles {
@@ -51,9 +54,12 @@ impl Styles {
         Some((list, self.first(id, |style| style.level).unwrap_or(0)))
     }
 
-    /// Whether text of this style is hidden.
-    pub(super) fn is_hidden(&self, id: &str) -> bool {
-        self.first(id, |style| style.hidden).unwrap_or(false)
+    /// How text of this style looks in text of a look.
+    pub(super) fn look(&self, id: &str, around: Look) -> Look {
+        Look {
+            hidden: around.hidden || self.first(id, |style| style.hidden).unwrap_or(false),
+            rise: self.first(id, |style| style.rise).unwrap_or(around.rise),
+        }
     }
 
     /// What the style, or the nearest one that it is based on, has of something.
@@ -80,6 +86,7 @@ impl Style {
             "numId" => self.list = element.attr("val").map(String::from),
             "ilvl" => self.level = element.number("val"),
             "vanish" => self.hidden = Some(element.is_on()),
+            "vertAlign" => self.rise = Some(vertical(element)),
             _ => {}
         }
         Ok(())

@@ -1,8 +1,8 @@
 //! The blocks of an OpenDocument text (OpenDocument 1.3 part 3, 5 and 9).
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
-use super::super::block::{Block, Paragraph, Row, TableCell};
+use super::super::block::{Block, Look, Paragraph, Row, TableCell};
 use super::state::{Body, Open, Seen};
 use super::styles::{LEVELS, OUTLINE, Styles};
 use crate::archive::Archive;
@@ -26,7 +26,9 @@ pub(super) fn body<'d>(archive: &'d Archive<'d>, styles: &'d Styles, draft: &'d 
         is_object: false,
         counts: HashMap::new(),
         lists: Vec::new(),
-        page: false,
+        pages: 0,
+        declared: Vec::new(),
+        footers: HashSet::new(),
         seen: Seen::default(),
     }
 }
@@ -70,7 +72,7 @@ impl Body<'_> {
                 sink(self, Block::Table(rows))
             }
             "soft-page-break" => {
-                (self.page, self.seen.pages) = (true, true);
+                (self.pages, self.seen.pages) = (self.pages + 1, true);
                 Ok(())
             }
             "tracked-changes" => xml.each(|_, _| {
@@ -99,12 +101,14 @@ impl Body<'_> {
     ) -> Result<(), Stop> {
         let style = element.attr("style-name").unwrap_or_default();
         let (before, after) = self.styles.pages("paragraph", &style);
-        paragraph.page_before = std::mem::take(&mut self.page) || before;
+        paragraph.page_before = before;
+        (0..std::mem::take(&mut self.pages)).for_each(|_| paragraph.page());
         paragraph.page_after = after;
         paragraph.is_heading = element.name() == "h";
-        let hidden = self.styles.is_hidden("paragraph", &style);
-        self.inline(xml, paragraph, hidden)?;
-        if paragraph.text.trim().is_empty() {
+        let look = self.styles.look("paragraph", &style, Look::default());
+        self.inline(xml, paragraph, look)?;
+        paragraph.text.settle();
+        if paragraph.is_blank() {
             return Ok(());
         }
         if let Some(list) = self.lists.last_mut() {
@@ -167,7 +171,7 @@ impl Body<'_> {
                 Ok(())
             }
             "soft-page-break" => {
-                (self.page, self.seen.pages) = (true, true);
+                (self.pages, self.seen.pages) = (self.pages + 1, true);
                 Ok(())
             }
             _ => self.rows(xml, rows, spans),

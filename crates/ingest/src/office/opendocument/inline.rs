@@ -1,11 +1,13 @@
 //! What stands in a paragraph of an OpenDocument file.
 
-use super::super::block::{Block, Paragraph};
-use super::super::symbols::readable;
-use super::super::written::flat;
+use super::super::block::{Block, Look, Paragraph};
+use super::super::written::in_lines;
+use super::slides::is_shape;
 use super::state::Body;
 use crate::draft::{DAMAGED, Stop, in_one_line};
+use crate::formula::Formula;
 use crate::parts::optional;
+use crate::raised::Rise;
 use crate::xml::{Element, Node, Xml};
 
 impl Body<'_> {
@@ -14,14 +16,14 @@ impl Body<'_> {
         &mut self,
         xml: &mut Xml<'_>,
         paragraph: &mut Paragraph,
-        hidden: bool,
+        look: Look,
     ) -> Result<(), Stop> {
         xml.each_node(|xml, node| match node {
             Node::Text(text) => {
-                self.say(text, paragraph, hidden);
+                self.say(text, paragraph, look);
                 Ok(())
             }
-            Node::Element(element) => self.inline_element(xml, element, paragraph, hidden),
+            Node::Element(element) => self.inline_element(xml, element, paragraph, look),
         })
     }
 
@@ -30,23 +32,23 @@ impl Body<'_> {
         xml: &mut Xml<'_>,
         element: &Element,
         paragraph: &mut Paragraph,
-        hidden: bool,
+        look: Look,
     ) -> Result<(), Stop> {
         match element.name() {
             "s" => {
                 let count = element.number("c").unwrap_or(1).min(SPACES);
-                self.add(&" ".repeat(count), paragraph, hidden);
+                self.add(&" ".repeat(count), paragraph, look);
             }
-            "tab" => self.add("\t", paragraph, hidden),
-            "line-break" => self.add("\n", paragraph, hidden),
+            "tab" => self.add("\t", paragraph, look),
+            "line-break" => self.add("\n", paragraph, look),
             "soft-page-break" => {
                 self.seen.pages = true;
                 paragraph.page();
             }
             "span" => {
                 let style = element.attr("style-name").unwrap_or_default();
-                let hidden = hidden || self.styles.is_hidden("text", &style);
-                return self.inline(xml, paragraph, hidden);
+                let look = self.styles.look("text", &style, look);
+                return self.inline(xml, paragraph, look);
             }
             "note" => return self.note(xml, paragraph),
             "annotation" => {
@@ -56,16 +58,16 @@ impl Body<'_> {
             "page-number" | "page-count" if self.is_furniture => {}
             "object" => {
                 let (equation, blocks) = self.object(element)?;
-                self.add(&equation, paragraph, hidden);
+                self.seen.hidden |= paragraph.say_equation(&equation, look);
                 paragraph.boxes.extend(blocks);
             }
-            "text-box" | "custom-shape" | "rect" | "ellipse" | "polygon" | "path" | "g" => {
+            name if matches!(name, "text-box" | "g") || is_shape(name) => {
                 let blocks = (self.boxed)(self, xml)?;
                 paragraph.boxes.extend(blocks);
             }
             // The reading aid above a word, what stands for a picture, and text that a condition hides.
             "ruby-text" | "title" | "desc" | "hidden-text" | "hidden-paragraph" | "script" | "image" => {}
-            _ => return self.inline(xml, paragraph, hidden),
+            _ => return self.inline(xml, paragraph, look),
         }
         Ok(())
     }
@@ -75,12 +77,12 @@ impl Body<'_> {
         xml.each(|xml, element| {
             match element.name() {
                 "note-citation" => mark = format!("[{}]", in_one_line(&xml.text()?)),
-                "note-body" => text = flat(&(self.boxed)(self, xml)?).text,
+                "note-body" => text = in_lines(&(self.boxed)(self, xml)?),
                 _ => {}
             }
             Ok(())
         })?;
-        paragraph.text.push_str(&mark);
+        paragraph.text.push(&mark, Rise::Level);
         paragraph.notes.push(format!("{mark} {text}"));
         Ok(())
     }
@@ -91,7 +93,12 @@ impl Body<'_> {
         xml.each(|xml, element| {
             match element.name() {
                 "creator" => author = in_one_line(&xml.text()?),
-                "p" | "list" => texts.push(in_one_line(&xml.text()?)),
+                "p" => {
+                    let mut paragraph = Paragraph::default();
+                    self.inline(xml, &mut paragraph, Look::default())?;
+                    texts.push(in_one_line(&paragraph.text.into_text()));
+                }
+                "list" => texts.push(in_lines(&(self.boxed)(self, xml)?)),
                 _ => {}
             }
             Ok(())
@@ -120,15 +127,19 @@ impl Body<'_> {
         };
         let mut typed = String::new();
         if blocks.is_empty() {
-            optional(self.archive, &part, self.draft, |xml| annotated(xml, &mut typed))?;
+            optional(self.archive, &part, self.draft, |xml| {
+                typed = equation(xml)?;
+                Ok(())
+            })?;
         }
         Ok((in_one_line(&typed), blocks))
     }
 
     /// Appends a text, in which spaces and line breaks count as one space.
-    fn say(&mut self, text: &str, paragraph: &mut Paragraph, hidden: bool) {
+    fn say(&mut self, text: &str, paragraph: &mut Paragraph, look: Look) {
         let mut said = String::new();
-        let mut is_space = paragraph.text.ends_with(char::is_whitespace) || paragraph.text.is_empty();
+        let before = paragraph.text.as_str();
+        let mut is_space = before.ends_with(char::is_whitespace) || before.is_empty();
         for letter in text.chars() {
             if !matches!(letter, ' ' | '\t' | '\r' | '\n') {
                 said.push(letter);
@@ -138,28 +149,35 @@ impl Body<'_> {
                 is_space = true;
             }
         }
-        self.add(&said, paragraph, hidden);
+        self.add(&said, paragraph, look);
     }
 
-    fn add(&mut self, text: &str, paragraph: &mut Paragraph, hidden: bool) {
-        if hidden {
-            self.seen.hidden |= !text.trim().is_empty();
-        } else {
-            paragraph.text.push_str(&readable(text));
-        }
+    fn add(&mut self, text: &str, paragraph: &mut Paragraph, look: Look) {
+        self.seen.hidden |= paragraph.say(text, look);
     }
 }
 
 /// How many spaces one element stands for at most.
 const SPACES: usize = 1000;
 
-/// What an equation was typed as.
-fn annotated(xml: &mut Xml<'_>, typed: &mut String) -> Result<(), Stop> {
-    xml.each(|xml, element| match element.name() {
-        "annotation" => {
-            *typed = xml.text()?;
-            Ok(())
+/// What an equation was typed as, or else what it shows.
+fn equation(xml: &mut Xml<'_>) -> Result<String, Stop> {
+    let (mut typed, mut formula) = (String::new(), Formula::default());
+    read_equation(xml, &mut typed, &mut formula)?;
+    Ok(if typed.is_empty() { formula.line() } else { typed })
+}
+
+fn read_equation(xml: &mut Xml<'_>, typed: &mut String, formula: &mut Formula) -> Result<(), Stop> {
+    xml.each_node(|xml, node| {
+        match node {
+            Node::Text(text) => formula.text(text),
+            Node::Element(element) if element.name() == "annotation" => *typed = xml.text()?,
+            Node::Element(element) => {
+                formula.open(element.name(), |name| element.attr(name).map(String::from));
+                read_equation(xml, typed, formula)?;
+                formula.close();
+            }
         }
-        _ => annotated(xml, typed),
+        Ok(())
     })
 }

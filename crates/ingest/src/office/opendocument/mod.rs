@@ -7,10 +7,11 @@ mod slides;
 mod state;
 mod styles;
 
-use super::written::{Writer, flat};
+use super::remarks;
+use super::written::{Writer, in_lines};
 use crate::Kind;
 use crate::archive::Archive;
-use crate::draft::{CUT, Draft, Stop};
+use crate::draft::{CUT, Draft, Stop, in_one_line};
 use crate::parts::{ENTITIES, optional};
 use crate::reading::{Limits, Problem, Reading};
 use crate::xml::Xml;
@@ -35,7 +36,7 @@ fn written(archive: &Archive<'_>, draft: &mut Draft) -> Result<(), Stop> {
     // What stands on each page is read when the styles are known.
     optional(archive, "styles.xml", draft, |xml| read_styles(xml, &mut styles))?;
     optional(archive, CONTENT, draft, |xml| read_styles(xml, &mut styles))?;
-    let mut furniture = Vec::new();
+    let (mut furniture, mut seen) = (Vec::new(), Seen::default());
     let entry = archive.entry("styles.xml");
     if let Some(mut xml) = entry.map(|entry| Xml::open(archive, entry)).transpose()? {
         let mut body = body(archive, &styles, draft);
@@ -45,12 +46,12 @@ fn written(archive: &Archive<'_>, draft: &mut Draft) -> Result<(), Stop> {
             Err(Stop::Damaged) => {}
             end => end?,
         }
+        (seen.changes, seen.hidden) = (body.seen.changes, body.seen.hidden);
     }
     let Some(entry) = archive.entry(CONTENT) else {
         return Err(Stop::Refused(Problem::Damaged("its main part is missing")));
     };
     let mut xml = Xml::open(archive, entry)?;
-    let mut seen = Seen::default();
     let end = xml.each(|xml, _| {
         xml.each(|xml, element| match element.name() {
             "body" => xml.each(|xml, kind| {
@@ -59,7 +60,7 @@ fn written(archive: &Archive<'_>, draft: &mut Draft) -> Result<(), Stop> {
             _ => Ok(()),
         })
     });
-    tell(seen, draft);
+    tell(&seen, draft);
     if xml.has_foreign_entities() {
         draft.note(ENTITIES);
     }
@@ -103,7 +104,7 @@ fn read_furniture(xml: &mut Xml<'_>, body: &mut Body<'_>, lines: &mut Vec<String
             "styles" | "automatic-styles" => return Ok(()),
             _ => return read_furniture(xml, body, lines),
         };
-        let text = flat(&body.all_blocks(xml)?).text;
+        let text = in_lines(&body.all_blocks(xml)?);
         let line = format!("{name}: {text}");
         if text.chars().any(char::is_alphanumeric) && !lines.contains(&line) {
             lines.push(line);
@@ -128,11 +129,16 @@ fn write_body(
             "table" => body.sheet(xml, element),
             "page" => {
                 slides += 1;
-                body.slide(xml, element, slides)
+                body.slide(xml, element, slides, kind == "drawing")
+            }
+            "footer-decl" | "header-decl" | "date-time-decl" => {
+                let text = in_one_line(&xml.text()?);
+                body.declared.extend((!text.is_empty()).then_some(text));
+                Ok(())
             }
             _ => Ok(()),
         });
-        *seen = body.seen;
+        seen.take(body.seen);
         return end;
     }
     draft.push(&furniture.join("\n"))?;
@@ -142,20 +148,20 @@ fn write_body(
     let mut writer = Writer::new(draft);
     let end = body.blocks(xml, &mut |_, block| writer.block(&block));
     writer.end(body.seen.pages);
-    *seen = body.seen;
+    seen.take(body.seen);
     draft.take_notes(notes);
     end
 }
 
-fn tell(seen: Seen, draft: &mut Draft) {
-    let notes = [
-        (seen.changes, "It has tracked changes: insertions are read, deletions are left out."),
-        (seen.hidden, "It has hidden text, which is left out."),
-        (seen.collapsed, "It has hidden rows or columns, which were read as well."),
-    ];
-    for (is_seen, note) in notes {
-        if is_seen {
-            draft.note(note);
-        }
-    }
+fn tell(seen: &Seen, draft: &mut Draft) {
+    remarks::tell(
+        draft,
+        &[
+            (seen.changes, remarks::CHANGES),
+            (seen.hidden, remarks::HIDDEN_TEXT),
+            (seen.collapsed, remarks::HIDDEN_ROWS),
+        ],
+    );
+    remarks::hidden(draft, "sheets", &seen.sheets);
+    remarks::hidden(draft, "slides", &seen.slides);
 }

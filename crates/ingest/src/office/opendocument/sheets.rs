@@ -1,8 +1,9 @@
 //! The sheets of an OpenDocument spreadsheet.
 
-use super::super::block::Paragraph;
+use super::super::block::{Look, Paragraph};
 use super::super::digits::general;
 use super::super::grid::Grid;
+use super::slides::Slide;
 use super::state::Body;
 use crate::draft::{Stop, in_one_line};
 use crate::xml::{Element, Xml};
@@ -15,18 +16,28 @@ impl Body<'_> {
     pub(super) fn sheet(&mut self, xml: &mut Xml<'_>, element: &Element) -> Result<(), Stop> {
         let name = in_one_line(&element.attr("name").unwrap_or_default());
         let style = element.attr("style-name").unwrap_or_default();
-        let hidden = if self.styles.is_hidden("table", &style) { " (hidden)" } else { "" };
+        let is_hidden = self.styles.is_hidden("table", &style);
+        self.seen.sheets.extend(is_hidden.then(|| name.clone()));
+        let hidden = if is_hidden { " (hidden)" } else { "" };
         let mut grid = Grid::new(&name, format!("Sheet: {name}{hidden}"));
         let mut row = 1;
-        self.sheet_rows(xml, &mut row, &mut grid)?;
-        grid.end(self.draft)
+        let mut shapes = Slide::default();
+        self.sheet_rows(xml, &mut row, &mut grid, &mut shapes)?;
+        grid.end(self.draft)?;
+        shapes.blocks.iter().try_for_each(|text| grid.block(text, self.draft))
     }
 
-    fn sheet_rows(&mut self, xml: &mut Xml<'_>, row: &mut u32, grid: &mut Grid<'_>) -> Result<(), Stop> {
+    fn sheet_rows(
+        &mut self,
+        xml: &mut Xml<'_>,
+        row: &mut u32,
+        grid: &mut Grid<'_>,
+        shapes: &mut Slide,
+    ) -> Result<(), Stop> {
         xml.each(|xml, element| match element.name() {
             "table-row" => {
                 let repeats: u32 = element.number("number-rows-repeated").unwrap_or(1).max(1);
-                let cells = self.sheet_row(xml, *row, grid)?;
+                let cells = self.sheet_row(xml, *row, grid, shapes)?;
                 if !cells.is_empty() {
                     self.seen.collapsed |= is_collapsed(element);
                     for again in 0..repeats.min(REPEATS) {
@@ -43,9 +54,8 @@ impl Body<'_> {
                 self.seen.collapsed |= is_collapsed(element);
                 Ok(())
             }
-            // Pictures and charts that stand on the sheet.
-            "shapes" => Ok(()),
-            _ => self.sheet_rows(xml, row, grid),
+            "shapes" => self.shapes(xml, shapes),
+            _ => self.sheet_rows(xml, row, grid, shapes),
         })
     }
 
@@ -54,13 +64,14 @@ impl Body<'_> {
         xml: &mut Xml<'_>,
         row: u32,
         grid: &mut Grid<'_>,
+        shapes: &mut Slide,
     ) -> Result<Vec<(u32, String)>, Stop> {
         let mut cells = Vec::new();
         let (mut column, mut size): (u32, usize) = (1, 0);
         xml.each(|xml, element| {
             let repeats: u32 = element.number("number-columns-repeated").unwrap_or(1).max(1);
             if element.name() == "table-cell" {
-                let text = self.value(xml, element, row, grid)?;
+                let text = self.value(xml, element, row, grid, shapes)?;
                 let copies = repeats.min(REPEATS);
                 size = size.saturating_add(text.len() * copies as usize);
                 if !text.is_empty() && size <= self.draft.room() + text.len() {
@@ -89,6 +100,7 @@ impl Body<'_> {
         element: &Element,
         row: u32,
         grid: &mut Grid<'_>,
+        shapes: &mut Slide,
     ) -> Result<String, Stop> {
         let mut lines = Vec::new();
         xml.each(|xml, part| {
@@ -99,10 +111,10 @@ impl Body<'_> {
                 }
                 "p" => {
                     let mut paragraph = Paragraph::default();
-                    self.inline(xml, &mut paragraph, false)?;
-                    lines.push(paragraph.text);
+                    self.inline(xml, &mut paragraph, Look::default())?;
+                    lines.push(paragraph.text.into_text());
                 }
-                _ => {}
+                _ => self.shape(xml, part, shapes)?,
             }
             Ok(())
         })?;

@@ -1,6 +1,6 @@
 //! What is known and was seen while an OpenDocument file is read.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use super::super::block::Block;
 use super::styles::{LEVELS, Styles};
@@ -26,8 +26,11 @@ pub(super) struct Body<'d> {
     pub(super) counts: HashMap<String, [u32; LEVELS]>,
     /// The lists that are open: what stands in each item.
     pub(super) lists: Vec<Open>,
-    /// Whether a page begins with the next paragraph.
-    pub(super) page: bool,
+    /// How many pages begin before the next paragraph.
+    pub(super) pages: u32,
+    /// Footers of slides that the next slide has, and those that were said.
+    pub(super) declared: Vec<String>,
+    pub(super) footers: HashSet<String>,
     pub(super) seen: Seen,
 }
 
@@ -39,11 +42,26 @@ pub(super) struct Open {
 }
 
 /// What was seen that the user should know.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Seen {
     pub(super) changes: bool,
     pub(super) hidden: bool,
     pub(super) pages: bool,
     /// Rows or columns of a sheet that are not shown.
     pub(super) collapsed: bool,
+    /// The sheets, by name, and the slides, by number, that are not shown.
+    pub(super) sheets: Vec<String>,
+    pub(super) slides: Vec<String>,
+}
+
+impl Seen {
+    /// Adds what was seen in another part.
+    pub(super) fn take(&mut self, mut other: Self) {
+        self.changes |= other.changes;
+        self.hidden |= other.hidden;
+        self.pages |= other.pages;
+        self.collapsed |= other.collapsed;
+        self.sheets.append(&mut other.sheets);
+        self.slides.append(&mut other.slides);
+    }
 }

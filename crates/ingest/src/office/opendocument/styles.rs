@@ -2,9 +2,11 @@
 
 use std::collections::HashMap;
 
+use super::super::block::Look;
 use super::super::numerals::counted;
 use super::super::symbols::bullet;
 use crate::draft::Stop;
+use crate::raised::Rise;
 use crate::xml::{Element, Xml};
 
 /// How many styles are asked for what a style inherits.
@@ -30,6 +32,7 @@ struct Style {
     hidden: Option<bool>,
     page_before: Option<bool>,
     page_after: Option<bool>,
+    rise: Option<Rise>,
 }
 
 /// How a level of a list is labelled.
@@ -94,13 +97,21 @@ impl Styles {
         self.first(family, name, |style| style.hidden).unwrap_or(false)
     }
 
+    /// How text of this style looks in text of a look.
+    pub(super) fn look(&self, family: &str, name: &str, around: Look) -> Look {
+        Look {
+            hidden: around.hidden || self.is_hidden(family, name),
+            rise: self.first(family, name, |style| style.rise).unwrap_or(around.rise),
+        }
+    }
+
     /// Whether a page ends before and behind what has this style.
     pub(super) fn pages(&self, family: &str, name: &str) -> (bool, bool) {
         let is_set = |of: fn(&Style) -> Option<bool>| self.first(family, name, of).unwrap_or(false);
         (is_set(|style| style.page_before), is_set(|style| style.page_after))
     }
 
-    fn first(&self, family: &str, name: &str, has: impl Fn(&Style) -> Option<bool>) -> Option<bool> {
+    fn first<T>(&self, family: &str, name: &str, has: impl Fn(&Style) -> Option<T>) -> Option<T> {
         let mut key = (family.to_owned(), name.to_owned());
         for _ in 0..ANCESTORS {
             let style = self.styles.get(&key)?;
@@ -147,8 +158,18 @@ impl Style {
             let table = is("display", "false").filter(|_| properties.name() == "table-properties");
             text.or(table).or_else(|| is("visibility", "hidden"))
         });
+        self.rise = self.rise.or_else(|| properties.attr("text-position").map(|position| rise(&position)));
         self.page_before = self.page_before.or_else(|| is("break-before", "page"));
         self.page_after = self.page_after.or_else(|| is("break-after", "page"));
+    }
+}
+
+/// How a text at this position stands to its line: `super 58%`, `-33% 58%`.
+fn rise(position: &str) -> Rise {
+    match position.split_whitespace().next().unwrap_or_default() {
+        "super" => Rise::Raised,
+        "sub" => Rise::Lowered,
+        distance => Rise::by(distance.trim_end_matches('%').parse().unwrap_or(0.0)),
     }
 }
 

@@ -2,12 +2,12 @@
 
 mod shapes;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use minions_documents::Place;
 
-use super::charts;
-use super::package::{Relation, main_part, relations};
+use super::package::{Drawn, Relation, main_part, relations};
+use super::{charts, remarks};
 use crate::Kind;
 use crate::archive::Archive;
 use crate::draft::{CUT, DAMAGED, Draft, Stop, in_one_line};
@@ -15,13 +15,23 @@ use crate::parts::optional;
 use crate::reading::{Limits, Problem, Reading};
 use crate::xml::Xml;
 use shapes::Slide;
-pub(super) use shapes::diagram;
+pub(super) use shapes::{diagram, texts_of};
 
 /// Reads a presentation.
 pub(crate) fn read(archive: &Archive<'_>, limits: &Limits) -> Result<Reading, Problem> {
     let mut draft = Draft::new(limits.text);
     let end = written(archive, &mut draft);
     draft.finish(Kind::Pptx, end)
+}
+
+/// What was seen on slides that the user should know.
+#[derive(Default)]
+struct Seen {
+    /// The numbers of those that are hidden, and of those that have pictures and no text.
+    hidden: Vec<String>,
+    pictures: Vec<String>,
+    /// The footers that were said.
+    footers: HashSet<String>,
 }
 
 fn written(archive: &Archive<'_>, draft: &mut Draft) -> Result<(), Stop> {
@@ -48,14 +58,22 @@ fn written(archive: &Archive<'_>, draft: &mut Draft) -> Result<(), Stop> {
     }
     let by_id: HashMap<&str, &str> =
         parts.iter().map(|part| (part.id.as_str(), part.target.as_str())).collect();
+    let mut seen = Seen::default();
     for (number, id) in (1..).zip(&order) {
         let part = by_id.get(id.as_str()).filter(|part| archive.has(part));
         draft.push(if number == 1 { "" } else { "\n\u{c}" })?;
         draft.place(Place::Slide(number));
         match part {
-            Some(part) => write_slide(archive, number, part, &authors, draft)?,
+            Some(part) => write_slide(archive, number, part, &authors, &mut seen, draft)?,
             None => draft.note(DAMAGED),
         }
+    }
+    remarks::hidden(draft, "slides", &seen.hidden);
+    if !seen.pictures.is_empty() {
+        draft.note(format!(
+            "Slides that are pictures alone are not read: {}.",
+            remarks::listed(&seen.pictures)
+        ));
     }
     if archive.cut {
         draft.note(CUT);
@@ -68,6 +86,7 @@ fn write_slide(
     number: u32,
     part: &str,
     authors: &HashMap<String, String>,
+    seen: &mut Seen,
     draft: &mut Draft,
 ) -> Result<(), Stop> {
     let mut slide = Slide::default();
@@ -78,19 +97,7 @@ fn write_slide(
         })
     })?;
     let parts = relations(archive, part, draft)?;
-    let target = |id: &String| parts.iter().find(|part| part.id == *id).map(|part| part.target.clone());
-    for chart in slide.charts.iter().filter_map(target) {
-        optional(archive, &chart, draft, |xml| {
-            slide.blocks.extend(charts::table(xml)?);
-            Ok(())
-        })?;
-    }
-    for diagram in slide.diagrams.iter().filter_map(target) {
-        optional(archive, &diagram, draft, |xml| {
-            slide.blocks.extend(shapes::diagram(xml)?);
-            Ok(())
-        })?;
-    }
+    draw(archive, &mut slide, &parts, charts::table, draft)?;
     let of_kind = |kind: &'static str| parts.iter().filter(move |part: &&Relation| part.kind == kind);
     for notes in of_kind("notesSlide") {
         let mut page = Slide::default();
@@ -101,6 +108,12 @@ fn write_slide(
     for comments in of_kind("comments") {
         optional(archive, &comments.target, draft, |xml| read_comments(xml, authors, &mut slide.blocks))?;
     }
+    // What stands on each slide is said once.
+    let is_blank = slide.title.is_empty() && slide.blocks.is_empty();
+    seen.pictures.extend((is_blank && slide.has_picture).then(|| number.to_string()));
+    seen.hidden.extend(slide.is_hidden.then(|| number.to_string()));
+    let footers = slide.footers.iter().filter(|footer| seen.footers.insert((*footer).clone()));
+    slide.blocks.extend(footers.map(|footer| format!("Footer: {footer}")));
     let hidden = if slide.is_hidden { " (hidden)" } else { "" };
     let title = if slide.title.is_empty() { String::new() } else { format!(": {}", slide.title) };
     draft.push(&format!("Slide {number}{hidden}{title}"))?;
@@ -109,6 +122,42 @@ fn write_slide(
         draft.push(block)?;
     }
     Ok(())
+}
+
+/// Adds the charts and diagrams that shapes refer to.
+fn draw(
+    archive: &Archive<'_>,
+    shapes: &mut Slide,
+    parts: &[Relation],
+    chart: Drawn,
+    draft: &mut Draft,
+) -> Result<(), Stop> {
+    for (ids, read) in [(&shapes.charts, chart), (&shapes.diagrams, diagram)] {
+        for part in ids.iter().filter_map(|id| parts.iter().find(|part| part.id == *id)) {
+            optional(archive, &part.target, draft, |xml| {
+                shapes.blocks.extend(read(xml)?);
+                Ok(())
+            })?;
+        }
+    }
+    if shapes.hides_text {
+        draft.note(remarks::HIDDEN_TEXT);
+    }
+    Ok(())
+}
+
+/// The texts of a drawing that stands on a sheet.
+pub(super) fn drawing(
+    archive: &Archive<'_>,
+    part: &str,
+    chart: Drawn,
+    draft: &mut Draft,
+) -> Result<Vec<String>, Stop> {
+    let mut shapes = Slide::default();
+    optional(archive, part, draft, |xml| xml.each(|xml, _| shapes.read(xml)))?;
+    let parts = relations(archive, part, draft)?;
+    draw(archive, &mut shapes, &parts, chart, draft)?;
+    Ok(shapes.blocks)
 }
 
 /// The names of those who commented, by their identifiers.
@@ -137,8 +186,12 @@ fn read_comments(
         let by = author.map_or(String::new(), |author| format!(" by {author}"));
         let (mut text, mut replies) = (String::new(), Vec::new());
         xml.each(|xml, element| match element.name() {
-            "text" | "txBody" => {
+            "text" => {
                 text = in_one_line(&xml.text()?);
+                Ok(())
+            }
+            "txBody" => {
+                text = texts_of(xml)?.join(" ");
                 Ok(())
             }
             "replyLst" => read_comments(xml, authors, &mut replies),

@@ -4,6 +4,7 @@ use super::super::numerals::counted;
 use super::super::rows::{Cell, Rows};
 use super::super::{math, symbols};
 use crate::draft::{Stop, in_one_line};
+use crate::raised::{Rise, Runs};
 use crate::xml::{Element, Xml};
 
 /// What stands on a slide.
@@ -18,6 +19,11 @@ pub(super) struct Slide {
     /// References to its charts and diagrams.
     pub(super) charts: Vec<String>,
     pub(super) diagrams: Vec<String>,
+    /// Footers, headers and dates.
+    pub(super) footers: Vec<String>,
+    pub(super) has_picture: bool,
+    /// Whether a shape with text is hidden.
+    pub(super) hides_text: bool,
 }
 
 /// What the text of a shape is for.
@@ -27,8 +33,10 @@ enum Role {
     Text,
     Title,
     Body,
-    /// Page numbers, dates and footers, which stand on each slide.
-    Furniture,
+    /// Dates, headers and footers, which stand on each slide.
+    Footer,
+    /// Numbers of slides.
+    Number,
 }
 
 impl Slide {
@@ -40,6 +48,10 @@ impl Slide {
                 let lines = table(xml)?;
                 self.blocks.extend((!lines.is_empty()).then(|| lines.join("\n")));
                 Ok(())
+            }
+            "pic" => {
+                self.has_picture = true;
+                self.read(xml)
             }
             "chart" => {
                 self.charts.extend(element.prefixed("id").map(String::from));
@@ -74,11 +86,13 @@ impl Slide {
             _ => Ok(()),
         })?;
         if is_hidden || lines.is_empty() {
+            self.hides_text |= !lines.is_empty();
             return Ok(());
         }
         match role {
             Role::Title if self.title.is_empty() => self.title = in_one_line(&lines.join(" ")),
-            Role::Furniture => {}
+            Role::Footer => self.footers.push(in_one_line(&lines.join(" "))),
+            Role::Number => {}
             role => {
                 let text = lines.join("\n");
                 if role == Role::Body {
@@ -100,7 +114,8 @@ fn properties(xml: &mut Xml<'_>, role: &mut Role, is_hidden: &mut bool) -> Resul
         "ph" => {
             *role = match element.attr("type").as_deref() {
                 Some("title" | "ctrTitle") => Role::Title,
-                Some("sldNum" | "dt" | "ftr" | "hdr" | "sldImg") => Role::Furniture,
+                Some("dt" | "ftr" | "hdr") => Role::Footer,
+                Some("sldNum" | "sldImg") => Role::Number,
                 Some("body") => Role::Body,
                 _ => Role::Text,
             };
@@ -120,7 +135,8 @@ fn paragraphs(xml: &mut Xml<'_>) -> Result<Vec<String>, Stop> {
         }
         let mut paragraph = Paragraph::default();
         paragraph.read(xml)?;
-        let text = paragraph.text.trim();
+        paragraph.text.settle();
+        let text = paragraph.text.as_str().trim();
         if !text.is_empty() {
             let label = paragraph.label(&mut counts);
             lines.push(format!("{}{label}{text}", "  ".repeat(paragraph.level)));
@@ -135,7 +151,8 @@ const LEVELS: usize = 9;
 
 #[derive(Default)]
 struct Paragraph {
-    text: String,
+    text: Runs,
+    rise: Rise,
     level: usize,
     bullet: Option<String>,
     numbers: Option<(String, u32)>,
@@ -148,10 +165,15 @@ impl Paragraph {
 
     fn item(&mut self, xml: &mut Xml<'_>, element: &Element) -> Result<(), Stop> {
         match element.name() {
-            "t" => self.text.push_str(&symbols::readable(&xml.text()?)),
-            "br" => self.text.push('\n'),
-            "tab" => self.text.push('\t'),
-            "oMath" => self.text.push_str(&math::linear(xml)?),
+            "t" => self.text.push(&symbols::readable(&xml.text()?), self.rise),
+            "br" => self.text.push("\n", Rise::Level),
+            "tab" => self.text.push("\t", Rise::Level),
+            "oMath" => self.text.push(&math::linear(xml)?, Rise::Level),
+            "r" => {
+                self.rise = Rise::Level;
+                return self.read(xml);
+            }
+            "rPr" => self.rise = Rise::by(element.number("baseline").unwrap_or(0.0)),
             "fld" if element.attr("type").as_deref() == Some("slidenum") => {}
             "pPr" => {
                 self.level = element.number::<usize>("lvl").unwrap_or(0).min(LEVELS - 1);
@@ -170,8 +192,9 @@ impl Paragraph {
                 });
             }
             "AlternateContent" => {
-                let before = self.text.len();
-                return xml.each(|xml, _| if self.text.len() == before { self.read(xml) } else { Ok(()) });
+                let before = self.text.as_str().len();
+                let is_new = |text: &Runs| text.as_str().len() > before;
+                return xml.each(|xml, _| if is_new(&self.text) { Ok(()) } else { self.read(xml) });
             }
             name if name.ends_with("Pr") => {}
             _ => return self.read(xml),
@@ -239,9 +262,15 @@ fn table(xml: &mut Xml<'_>) -> Result<Vec<String>, Stop> {
 
 /// The texts of a diagram (SmartArt), a line each.
 pub(in super::super) fn diagram(xml: &mut Xml<'_>) -> Result<Option<String>, Stop> {
+    let lines = texts_of(xml)?;
+    Ok((!lines.is_empty()).then(|| lines.join("\n")))
+}
+
+/// The paragraphs in the element that was opened last, however deep, a line each.
+pub(in super::super) fn texts_of(xml: &mut Xml<'_>) -> Result<Vec<String>, Stop> {
     let mut lines = Vec::new();
     texts(xml, &mut lines)?;
-    Ok((!lines.is_empty()).then(|| lines.join("\n")))
+    Ok(lines)
 }
 
 fn texts(xml: &mut Xml<'_>, lines: &mut Vec<String>) -> Result<(), Stop> {
@@ -249,7 +278,7 @@ fn texts(xml: &mut Xml<'_>, lines: &mut Vec<String>) -> Result<(), Stop> {
         "p" => {
             let mut paragraph = Paragraph::default();
             paragraph.read(xml)?;
-            let text = in_one_line(&paragraph.text);
+            let text = in_one_line(&paragraph.text.into_text());
             lines.extend((!text.is_empty()).then_some(text));
             Ok(())
         }

@@ -2,11 +2,11 @@
 //! shown by ISO 8601, whatever the order that the format gives their parts.
 
 use super::super::digits::{general, grouped, rounded, scientific};
-use super::dates;
+use super::dates::{self, Clock};
 
 /// A format that was understood.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub(super) struct Format {
+pub(in super::super) struct Format {
     sections: Vec<Section>,
 }
 
@@ -36,7 +36,7 @@ struct Section {
     scale: i32,
     exponent: bool,
     has_date: bool,
-    has_time: bool,
+    clock: Clock,
     elapsed: bool,
 }
 
@@ -70,9 +70,9 @@ const BUILT_IN: &[(u32, &str)] = &[
     (42, "\"$\"#,##0;\"$\"(#,##0);-"),
     (43, "#,##0.00;(#,##0.00);-"),
     (44, "\"$\"#,##0.00;\"$\"(#,##0.00);-"),
-    (45, "h:mm:ss"),
+    (45, "mm:ss"),
     (46, "[h]:mm:ss"),
-    (47, "h:mm:ss"),
+    (47, "mm:ss.0"),
     (48, "0.0E+0"),
 ];
 
@@ -90,27 +90,34 @@ impl Format {
     }
 
     /// The format that a workbook writes so.
-    pub(super) fn of(code: &str) -> Self {
+    pub(in super::super) fn of(code: &str) -> Self {
         Self { sections: sections(code).iter().map(|section| Section::of(section)).collect() }
     }
 
     /// The number as the workbook shows it.
-    pub(super) fn shown(&self, number: f64, epoch_1904: bool) -> String {
+    pub(in super::super) fn shown(&self, number: f64, epoch_1904: bool) -> String {
         let Some((section, is_negative_form)) = self.section(number) else { return general(number) };
         match section.about {
             About::General => format!("{}{}{}", section.before, general(number), section.after),
             About::Text if section.before.is_empty() => general(number),
             About::Text => section.before.clone(),
             About::Date => {
+                let clock = section.clock;
+                let has_time = clock.hours || clock.seconds;
                 let shown = if section.elapsed {
-                    dates::elapsed(number)
+                    dates::elapsed(number, clock)
                 } else {
-                    dates::shown(number, epoch_1904, section.has_date, section.has_time)
+                    dates::shown(number, epoch_1904, section.has_date, has_time.then_some(clock))
                 };
                 shown.unwrap_or_else(|| general(number))
             }
             About::Number => section.number(if is_negative_form { number.abs() } else { number }),
         }
+    }
+
+    /// Whether the number is shown as a date or a time.
+    pub(in super::super) fn is_date(&self, number: f64) -> bool {
+        self.section(number).is_some_and(|(section, _)| section.about == About::Date)
     }
 
     /// The section for a number, and whether it shows negative numbers in a way of its own.
@@ -131,8 +138,8 @@ impl Format {
 impl Section {
     fn of(code: &str) -> Self {
         let mut section = Self::default();
-        let (mut year_or_day, mut month, mut clock) = (false, false, false);
-        let (mut in_decimals, mut commas, mut digits) = (false, 0, 0);
+        let (mut year_or_day, mut month) = (false, false);
+        let (mut in_decimals, mut commas, mut digits, mut fraction) = (false, 0, 0, false);
         let mut rest = code;
         while let Some(letter) = rest.chars().next() {
             let mut length = letter.len_utf8();
@@ -161,10 +168,11 @@ impl Section {
                     length = "general".len();
                 }
                 _ if starts_with(rest, "am/pm") || starts_with(rest, "a/p") => {
-                    clock = true;
+                    section.clock.hours = true;
                     length = if starts_with(rest, "am/pm") { 5 } else { 3 };
                 }
                 '0' | '#' | '?' if section.exponent => {}
+                '0' if section.clock.seconds => section.clock.decimals += usize::from(fraction),
                 '0' | '#' | '?' => {
                     digits += 1;
                     section.thousands |= commas > 0 && !in_decimals;
@@ -179,6 +187,7 @@ impl Section {
                     }
                 }
                 ',' if digits > 0 => commas += 1,
+                '.' if section.clock.seconds && rest[1..].starts_with('0') => fraction = true,
                 '.' if !in_decimals && (digits > 0 || rest[1..].starts_with(['0', '#', '?'])) => {
                     in_decimals = true
                 }
@@ -192,16 +201,18 @@ impl Section {
                 }
                 'y' | 'Y' | 'd' | 'D' | 'e' | 'g' | 'G' | 'b' | 'B' => year_or_day = true,
                 'm' | 'M' => month = true,
-                'h' | 'H' | 's' | 'S' => clock = true,
+                'h' | 'H' => section.clock.hours = true,
+                's' | 'S' => section.clock.seconds = true,
                 _ => section.literal(&rest[..length], digits > 0),
             }
             rest = &rest[length..];
         }
         section.scale -= 3 * commas;
-        if year_or_day || month || clock || section.elapsed {
+        let has_time = section.clock.hours || section.clock.seconds;
+        if year_or_day || month || has_time || section.elapsed {
             section.about = About::Date;
-            section.has_date = year_or_day || month && !clock;
-            section.has_time = clock;
+            section.has_date = year_or_day || month && !has_time;
+            section.clock.minutes |= month && (has_time || section.elapsed);
         } else if digits > 0 && section.about != About::General {
             // A fraction is shown as the number that it is.
             let is_fraction = section.after.contains('/');
@@ -227,6 +238,12 @@ impl Section {
             self.condition = Some(condition);
         } else if !lower.is_empty() && lower.chars().all(|letter| matches!(letter, 'h' | 'm' | 's')) {
             self.elapsed = true;
+            let unit = match lower.chars().next() {
+                Some('h') => &mut self.clock.hours,
+                Some('m') => &mut self.clock.minutes,
+                _ => &mut self.clock.seconds,
+            };
+            *unit = true;
         }
     }
 
@@ -326,8 +343,19 @@ mod tests {
             ("[$-409]d\\ mmm\\ yyyy;@", 45352.0, "2024-03-01"),
             ("dd/mm/yyyy hh:mm", 45_352.604_166_67, "2024-03-01 14:30"),
             ("h:mm AM/PM", 0.604_166_67, "14:30"),
-            ("mm:ss", 0.000_694_444_4, "00:01"),
+            ("mm:ss", 0.000_694_444_4, "00:01:00"),
+            ("mm:ss", 300.0 / 86_400.0, "00:05:00"),
+            ("mm:ss.00", 252.34 / 86_400.0, "00:04:12.34"),
+            ("mm:ss.0", 59.96 / 86_400.0, "00:01:00.0"),
+            ("h:mm:ss", 0.5, "12:00:00"),
+            ("yyyy-mm-dd hh:mm:ss.000", 45_352.604_166_67, "2024-03-01 14:30:00.000"),
             ("[h]:mm", 1.25, "30:00"),
+            ("[h]:mm:ss", 1.25, "30:00:00"),
+            ("[h]", 1.25, "30"),
+            ("[mm]:ss", 5400.0 / 86_400.0, "01:30:00"),
+            ("[m]", 5400.0 / 86_400.0, "90"),
+            ("[s]", 5400.0 / 86_400.0, "5400"),
+            ("[ss].00", 61.5 / 86_400.0, "61.50"),
             ("@", 5.0, "5"),
         ] {
             assert_eq!(Format::of(code).shown(number, false), shown, "{code} {number}");

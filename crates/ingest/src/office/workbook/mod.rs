@@ -2,6 +2,7 @@
 
 mod dates;
 mod formats;
+mod formulas;
 mod sheet;
 mod strings;
 mod styles;
@@ -9,13 +10,15 @@ mod styles;
 use std::collections::HashMap;
 
 use super::grid::{Comments, Grid, Merged, cell};
-use super::package::{Relation, main_part, relations};
+use super::package::{Drawn, Relation, main_part, relations};
+use super::{charts, remarks, slides};
 use crate::Kind;
 use crate::archive::Archive;
 use crate::draft::{CUT, DAMAGED, Draft, Stop, in_one_line};
 use crate::parts::{ENTITIES, optional};
 use crate::reading::{Limits, Problem, Reading};
 use crate::xml::Xml;
+pub(super) use formats::Format;
 use sheet::{Seen, Shared, Sheet};
 
 /// Reads a workbook.
@@ -32,16 +35,23 @@ struct Listed {
     relation: String,
 }
 
+impl Listed {
+    /// The line before its rows.
+    fn head(&self) -> String {
+        format!("Sheet: {}{}", self.name, if self.is_hidden { " (hidden)" } else { "" })
+    }
+}
+
 fn written(archive: &Archive<'_>, draft: &mut Draft) -> Result<(), Stop> {
     let main = main_part(archive, "xl/workbook.xml", draft)?;
-    let relations = relations(archive, &main, draft)?;
+    let references = relations(archive, &main, draft)?;
     let mut shared = Shared::default();
     let mut sheets = Vec::new();
     if !archive.has(&main) {
         return Err(Stop::Refused(Problem::Damaged("its main part is missing")));
     }
     optional(archive, &main, draft, |xml| listed(xml, &mut sheets, &mut shared.epoch_1904))?;
-    let part = |kind: &str| relations.iter().find(|relation| relation.kind == kind);
+    let part = |kind: &str| references.iter().find(|relation| relation.kind == kind);
     if let Some(styles) = part("styles") {
         optional(archive, &styles.target, draft, |xml| shared.styles.read(xml))?;
     }
@@ -50,13 +60,22 @@ fn written(archive: &Archive<'_>, draft: &mut Draft) -> Result<(), Stop> {
     }
     let mut seen = Seen::default();
     let by_id: HashMap<&str, &Relation> =
-        relations.iter().map(|relation| (relation.id.as_str(), relation)).collect();
+        references.iter().map(|relation| (relation.id.as_str(), relation)).collect();
     for sheet in &sheets {
-        let relation = by_id.get(sheet.relation.as_str()).copied();
-        if let Some(relation) = relation.filter(|relation| relation.kind == "worksheet") {
-            write_sheet(archive, sheet, relation, &shared, draft, &mut seen)?;
+        let Some(relation) = by_id.get(sheet.relation.as_str()) else { continue };
+        match relation.kind.as_str() {
+            "worksheet" => write_sheet(archive, sheet, relation, &shared, draft, &mut seen)?,
+            "chartsheet" => {
+                let parts = relations(archive, &relation.target, draft)?;
+                let mut grid = Grid::new(&sheet.name, sheet.head());
+                write_drawings(archive, &parts, &mut grid, charts::table, draft)?;
+            }
+            _ => {}
         }
     }
+    let hidden: Vec<String> =
+        sheets.iter().filter(|sheet| sheet.is_hidden).map(|sheet| sheet.name.clone()).collect();
+    remarks::hidden(draft, "sheets", &hidden);
     tell(seen, draft);
     if archive.cut {
         draft.note(CUT);
@@ -98,15 +117,14 @@ fn write_sheet(
         return Ok(());
     };
     let mut comments = Comments::new();
-    for relation in relations(archive, &part.target, draft)? {
+    let parts = relations(archive, &part.target, draft)?;
+    for relation in &parts {
         if relation.kind == "comments" {
             optional(archive, &relation.target, draft, |xml| read_comments(xml, &mut comments))?;
         }
     }
-    let hidden = if listed.is_hidden { " (hidden)" } else { "" };
-    let head = format!("Sheet: {}{hidden}", listed.name);
     let before = draft.mark();
-    let grid = |merged| Grid::new(&listed.name, head.clone()).with(merged, comments.clone());
+    let grid = |merged| Grid::new(&listed.name, listed.head()).with(merged, comments.clone());
     let mut sheet = Sheet::new(shared, grid(Merged::new()));
     let mut xml = Xml::open(archive, entry)?;
     let mut end = sheet.write(&mut xml, draft);
@@ -128,6 +146,23 @@ fn write_sheet(
     match end {
         Err(Stop::Damaged) => draft.note(DAMAGED),
         other => drop(other?),
+    }
+    // The figures of a chart are cells of the workbook.
+    write_drawings(archive, &parts, &mut sheet.grid, charts::caption, draft)
+}
+
+/// Writes the texts of what is drawn on a sheet.
+fn write_drawings(
+    archive: &Archive<'_>,
+    parts: &[Relation],
+    grid: &mut Grid<'_>,
+    chart: Drawn,
+    draft: &mut Draft,
+) -> Result<(), Stop> {
+    for part in parts.iter().filter(|part| part.kind == "drawing") {
+        for text in slides::drawing(archive, &part.target, chart, draft)? {
+            grid.block(&text, draft)?;
+        }
     }
     Ok(())
 }
@@ -159,7 +194,7 @@ fn read_comments(xml: &mut Xml<'_>, comments: &mut Comments) -> Result<(), Stop>
 
 fn tell(seen: Seen, draft: &mut Draft) {
     if seen.hidden {
-        draft.note("It has hidden rows or columns, which were read as well.");
+        draft.note(remarks::HIDDEN_ROWS);
     }
     if seen.formulas > 0 {
         draft.note(format!(

@@ -1,7 +1,10 @@
 //! A sheet as it is read, cell by cell.
 
+use std::collections::HashMap;
+
 use super::super::digits::general;
 use super::super::grid::{Grid, Merged, cell};
+use super::formulas::moved;
 use super::strings::{Strings, decoded, rich};
 use super::styles::Styles;
 use crate::draft::{Draft, Stop, in_one_line};
@@ -20,6 +23,8 @@ pub(super) struct Sheet<'s> {
     shared: &'s Shared,
     pub(super) grid: Grid<'s>,
     pub(super) seen: Seen,
+    /// The formulas that cells share, by number, with the cell that each is written in.
+    formulas: HashMap<u32, (String, (u32, u32))>,
 }
 
 /// What was seen in a sheet that the user should know.
@@ -32,7 +37,7 @@ pub(super) struct Seen {
 impl<'s> Sheet<'s> {
     /// A sheet that is written into a grid.
     pub(super) fn new(shared: &'s Shared, grid: Grid<'s>) -> Self {
-        Self { shared, grid, seen: Seen::default() }
+        Self { shared, grid, seen: Seen::default(), formulas: HashMap::new() }
     }
 
     /// Writes the sheet, and gives the cells that are merged downwards, which stand at the end of its part.
@@ -84,7 +89,7 @@ impl<'s> Sheet<'s> {
             column = named.filter(|named| *named > column).unwrap_or(column + 1);
             // A text that all cells share may be long.
             if size <= draft.room() {
-                let text = self.value(xml, element)?;
+                let text = self.value(xml, element, (row, column))?;
                 size += text.len();
                 if !text.is_empty() {
                     cells.push((column, text));
@@ -96,21 +101,34 @@ impl<'s> Sheet<'s> {
     }
 
     /// The text of a cell as it is shown.
-    fn value(&mut self, xml: &mut Xml<'_>, element: &Element) -> Result<String, Stop> {
+    fn value(&mut self, xml: &mut Xml<'_>, element: &Element, at: (u32, u32)) -> Result<String, Stop> {
         let kind = element.attr("t").unwrap_or_default();
-        let (mut value, mut inline, mut formula) = (None, None, None);
+        let (mut value, mut inline, mut formula, mut number) = (None, None, None, None);
         xml.each(|xml, element| {
             match element.name() {
                 "v" => value = Some(xml.text()?),
                 "is" => inline = Some(rich(xml)?),
-                "f" => formula = Some(xml.text()?),
+                "f" => {
+                    let is_shared = element.attr("t").as_deref() == Some("shared");
+                    number = element.number::<u32>("si").filter(|_| is_shared);
+                    formula = Some(xml.text()?);
+                }
                 _ => {}
             }
             Ok(())
         })?;
         let shared = self.shared;
+        if let (Some(number), Some(formula)) = (number, formula.as_ref().filter(|text| !text.is_empty())) {
+            self.formulas.insert(number, (formula.clone(), at));
+        }
         let Some(value) = value.filter(|value| !value.is_empty()) else {
-            let formula = formula.filter(|formula| inline.is_none() && !formula.is_empty());
+            let formula = formula.filter(|_| inline.is_none());
+            let own = formula.as_ref().is_some_and(|formula| !formula.is_empty());
+            let formula = if own {
+                formula
+            } else {
+                formula.and(number).and_then(|number| self.shared_formula(number, at))
+            };
             return Ok(match formula {
                 Some(formula) => {
                     self.seen.formulas += 1;
@@ -140,6 +158,15 @@ impl<'s> Sheet<'s> {
                 }
             }
         })
+    }
+}
+
+impl Sheet<'_> {
+    /// The formula of this number as it holds in a cell.
+    fn shared_formula(&self, number: u32, (row, column): (u32, u32)) -> Option<String> {
+        let (formula, (first_row, first_column)) = self.formulas.get(&number)?;
+        let by = |to: u32, from: u32| i64::from(to) - i64::from(from);
+        Some(moved(formula, by(row, *first_row), by(column, *first_column)))
     }
 }
 

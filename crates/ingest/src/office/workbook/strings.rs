@@ -1,6 +1,8 @@
 //! Texts of a workbook: those that its cells share, and those that stand in a cell.
 
+use super::super::block::vertical;
 use crate::draft::{Stop, in_one_line};
+use crate::raised::{Rise, Runs};
 use crate::xml::Xml;
 
 /// The texts that cells name by number, one behind the other.
@@ -34,19 +36,27 @@ impl Strings {
 
 /// The text of runs in the element that was opened last, in one line. Readings of Japanese above it are left out.
 pub(super) fn rich(xml: &mut Xml<'_>) -> Result<String, Stop> {
-    let mut text = String::new();
-    collect(xml, &mut text)?;
-    Ok(in_one_line(&decoded(&text)))
+    let mut text = Runs::default();
+    collect(xml, &mut text, &mut Rise::default())?;
+    Ok(in_one_line(&decoded(&text.into_text())))
 }
 
-fn collect(xml: &mut Xml<'_>, text: &mut String) -> Result<(), Stop> {
+/// `rise` is that of the run that is read.
+fn collect(xml: &mut Xml<'_>, text: &mut Runs, rise: &mut Rise) -> Result<(), Stop> {
     xml.each(|xml, element| match element.name() {
         "t" => {
-            text.push_str(&xml.text()?);
+            text.push(&xml.text()?, *rise);
             Ok(())
         }
-        "rPh" | "rPr" | "phoneticPr" => Ok(()),
-        _ => collect(xml, text),
+        "r" => collect(xml, text, &mut Rise::default()),
+        "rPr" => xml.each(|_, property| {
+            if property.name() == "vertAlign" {
+                *rise = vertical(property);
+            }
+            Ok(())
+        }),
+        "rPh" | "phoneticPr" => Ok(()),
+        _ => collect(xml, text, rise),
     })
 }
 
