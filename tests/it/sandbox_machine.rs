@@ -1,13 +1,12 @@
 //! Jobs whose sandbox the machine leaves too little room, or ends: the program is not blamed, and nobody is paid to mend it.
 
-use std::path::{Path, PathBuf};
 use std::sync::{Mutex, mpsc};
 
 use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
 use serde_json::{Value, json};
 
 use crate::support::program::{Program, Ran, chats, job, scripted};
+use crate::support::sandboxes::sandboxes_of;
 use crate::support::wait::next;
 use crate::support::wire::openai;
 
@@ -35,20 +34,6 @@ fn limits_below_the_sandbox_s_own_are_kept() {
         let ran = Program::in_shell(limit, "").run_job(&job(&server, "minions", params()));
         assert_eq!(ran.result()["final_answer"], "Aurora", "{limit}");
     }
-}
-
-/// The sandboxes of the program that runs in this folder.
-fn sandboxes_of(folder: &Path) -> Vec<Pid> {
-    let read = |place: PathBuf| std::fs::read(place).unwrap_or_default();
-    let processes = std::fs::read_dir("/proc").unwrap().flatten().map(|entry| entry.path());
-    let of_it = |process: &PathBuf| {
-        let stat = String::from_utf8_lossy(&read(process.join("stat"))).into_owned();
-        let parent = stat.rsplit(')').next().and_then(|rest| rest.split_whitespace().nth(1)).unwrap_or("0");
-        String::from_utf8_lossy(&read(process.join("cmdline"))).contains("sandbox-child")
-            && std::fs::read_link(format!("/proc/{parent}/cwd")).is_ok_and(|parent| parent == folder)
-    };
-    let id = |process: PathBuf| process.file_name()?.to_str()?.parse().ok().map(Pid::from_raw);
-    processes.filter(of_it).filter_map(id).collect()
 }
 
 #[test]
