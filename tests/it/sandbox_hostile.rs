@@ -94,9 +94,15 @@ const DENIED: &[(&str, &str)] = &[
     ("open.__globals__['load']('posix').open('/etc/passwd', 0)", "PermissionError"),
     ("open.__globals__['io'].open('/etc/passwd')", "PermissionError"),
     ("open.__globals__['_minions'].fix_type(int, 'a', 1)", "AttributeError"),
-    ("import ast\nopen.__globals__['_minions'].compile(ast.parse('1'), 'x', 'exec')", "compile() takes a text"),
+    (
+        "import ast\nopen.__globals__['_minions'].compile(ast.parse('1'), 'x', 'exec')",
+        "compile() takes a text",
+    ),
     ("def f():\n    x = 1\n    return lambda: x\ng = lambda: 1\ng.__code__ = f().__code__", "free vars"),
-    ("import types\ndef f():\n    x = 1\n    return lambda: x\ntypes.FunctionType(f().__code__, {})", "TypeError"),
+    (
+        "import types\ndef f():\n    x = 1\n    return lambda: x\ntypes.FunctionType(f().__code__, {})",
+        "TypeError",
+    ),
 ];
 
 /// Broken, in ways that the message tells.
@@ -158,12 +164,18 @@ const BROKEN: &[(&str, &str)] = &[
     ),
     ("class E(Exception):\n    def __str__(self): 1 / 0\nraise E()", "E: ZeroDivisionError in its __str__"),
     ("class E(Exception):\n    def __str__(self): return 5\nraise E()", "E: TypeError in its __str__"),
-    ("class R:\n    def __repr__(self): 1 / 0\nraise KeyError(R())", "KeyError: ZeroDivisionError in its __str__"),
+    (
+        "class R:\n    def __repr__(self): 1 / 0\nraise KeyError(R())",
+        "KeyError: ZeroDivisionError in its __str__",
+    ),
     ("raise type('E' * 10**6, (Exception,), {})()", "EEE..."),
     ("e = SyntaxError('x')\ne.filename, e.lineno, e.msg = '<supervisor>', 'z', 5\nraise e", "SyntaxError: 5"),
     ("raise ExceptionGroup('g' * 10**6, [ValueError(n) for n in range(10**4)])", "ggg..."),
     ("def f(a): return a\nf.__defaults__ = 1, 2, 3\nf()", "line 3:\n    f()"),
-    ("def f():\n    while True:\n        try: yield\n        except GeneratorExit: pass\na = f()\nnext(a)\na.close()", "line 7"),
+    (
+        "def f():\n    while True:\n        try: yield\n        except GeneratorExit: pass\na = f()\nnext(a)\na.close()",
+        "line 7",
+    ),
 ];
 
 /// Never ends, or not soon.

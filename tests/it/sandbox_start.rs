@@ -128,7 +128,9 @@ fn a_chat_starts_no_sandbox() {
         assert_eq!(sandboxes_of(&folder), []);
         match request.json()["model"].as_str() {
             Some("worker") => openai(request, "The Aurora."),
-            _ => openai(request, r#"{"decision": "provide_final_answer", "answer": "Aurora", "message": "m"}"#),
+            _ => {
+                openai(request, r#"{"decision": "provide_final_answer", "answer": "Aurora", "message": "m"}"#)
+            }
         }
     });
     let mut job = job(&server, "minion", params());

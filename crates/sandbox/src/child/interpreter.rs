@@ -174,8 +174,7 @@ impl Loaded<'_> {
     ) -> Result<Collected, CodeError> {
         let vm = self.vm();
         let run = || self.function(function).and_then(|function| function.call(arguments, vm));
-        let outcome =
-            watch::timed(place, self.script, &self.limits, || catch_unwind(AssertUnwindSafe(run)));
+        let outcome = watch::timed(place, self.script, &self.limits, || catch_unwind(AssertUnwindSafe(run)));
         let outcome = outcome.map_err(|panic| self.crash(panic.as_ref(), place))?;
         let (failure, printed, collected) = HOST.with_borrow_mut(|host| {
             let printed = if matches!(&outcome, Ok(value) if vm.is_none(value)) {
