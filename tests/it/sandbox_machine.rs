@@ -58,7 +58,8 @@ fn a_sandbox_that_is_killed_while_the_workers_read_loses_no_answers() {
 
 #[test]
 fn a_machine_without_room_for_a_sandbox_costs_nothing() {
-    for limit in ["ulimit -v 240000", "ulimit -v 280000"] {
+    // Its stack alone has 262,144 kB; the program itself must have room in it.
+    for limit in ["ulimit -v 300000", "ulimit -v 320000"] {
         let server = scripted(vec![PROGRAM.into(), verdict()], |request| openai(request, FOUND));
         let ran = Program::in_shell(limit, "").run_job(&job(&server, "minions", params()));
         let error = ran.error(1);
