@@ -19,6 +19,8 @@ import uuid
 from datetime import datetime, timezone
 from pathlib import Path
 
+# Crates that come with a text and do not name its licence.
+NAMELESS = {"rustpython-pylib": "PSF-2.0"}
 LICENCE_FILE = re.compile(r"(licen[cs]e|copying|copyright|notice|unlicense)", re.IGNORECASE)
 # Where rustup puts the texts.
 RUST_DOCS = Path("share/doc/rust")
@@ -69,9 +71,10 @@ def crates(metadata):
         name, version = package["name"], package["version"]
         component = {"type": "library", "bom-ref": f"pkg:cargo/{name}@{version}", "name": name, "version": version,
                      "purl": f"pkg:cargo/{name}@{version}"}
-        if package["license"]:
+        licence = package["license"] or NAMELESS.get(name)
+        if licence:
             # The slash is how the registry once wrote OR.
-            component["licenses"] = [{"expression": package["license"].replace("/", " OR ")}]
+            component["licenses"] = [{"expression": licence.replace("/", " OR ")}]
         if package["authors"]:
             component["author"] = ", ".join(package["authors"])
         if checksums.get((name, version)):

@@ -7,19 +7,22 @@ use std::{env, fs, io};
 /// Modules and packages, without those that are native.
 #[rustfmt::skip]
 const MODULES: &[&str] = &[
-    "__future__.py", "_ast_unparse.py", "_collections_abc.py", "_colorize.py", "_markupbase.py", "_opcode_metadata.py",
+    "__future__.py", "_ast_unparse.py", "_collections_abc.py", "_colorize.py", "_markupbase.py", "_opcode_metadata.py", "_pycodecs.py",
     "_py_abc.py", "_py_warnings.py", "_pydatetime.py", "_pydecimal.py", "_strptime.py", "_threading_local.py",
     "_weakrefset.py", "abc.py", "annotationlib.py", "ast.py", "base64.py", "bisect.py", "calendar.py", "codecs.py", "codeop.py",
-    "collections", "colorsys.py", "contextlib.py", "contextvars.py", "copy.py", "copyreg.py", "csv.py", "dataclasses.py",
+    "collections", "colorsys.py", "configparser.py", "contextlib.py", "contextvars.py", "copy.py", "copyreg.py", "csv.py", "dataclasses.py",
     "datetime.py", "decimal.py", "difflib.py", "dis.py", "encodings/__init__.py", "encodings/aliases.py",
-    "encodings/ascii.py", "encodings/cp1252.py", "encodings/latin_1.py", "encodings/unicode_escape.py",
-    "encodings/raw_unicode_escape.py", "encodings/utf_16.py", "encodings/utf_8.py", "encodings/utf_8_sig.py", "enum.py", "fnmatch.py",
+    "encodings/ascii.py", "encodings/cp1250.py", "encodings/cp1251.py", "encodings/cp1252.py", "encodings/cp437.py",
+    "encodings/cp850.py", "encodings/iso8859_1.py", "encodings/iso8859_15.py", "encodings/iso8859_2.py", "encodings/latin_1.py",
+    "encodings/mac_roman.py", "encodings/raw_unicode_escape.py", "encodings/unicode_escape.py", "encodings/utf_16.py",
+    "encodings/utf_16_be.py", "encodings/utf_16_le.py", "encodings/utf_32.py", "encodings/utf_8.py", "encodings/utf_8_sig.py",
+    "enum.py", "fnmatch.py",
     "fractions.py", "functools.py", "genericpath.py", "glob.py", "graphlib.py", "hashlib.py", "heapq.py", "hmac.py",
     "html", "importlib/__init__.py", "importlib/_abc.py", "importlib/_bootstrap.py", "importlib/_bootstrap_external.py",
     "importlib/machinery.py", "importlib/util.py", "inspect.py", "io.py", "ipaddress.py", "json", "keyword.py", "linecache.py",
     "locale.py", "logging/__init__.py", "ntpath.py", "numbers.py", "opcode.py", "operator.py", "os.py", "pathlib",
     "posixpath.py", "pprint.py", "queue.py", "random.py", "re", "reprlib.py", "secrets.py", "shlex.py", "stat.py",
-    "statistics.py", "string", "struct.py", "textwrap.py", "threading.py", "token.py", "tokenize.py", "traceback.py",
+    "statistics.py", "string", "struct.py", "textwrap.py", "threading.py", "token.py", "tokenize.py", "tomllib", "traceback.py",
     "types.py", "typing.py", "urllib/__init__.py", "urllib/parse.py", "uuid.py", "warnings.py", "weakref.py",
 ];
 

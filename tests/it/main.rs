@@ -68,6 +68,7 @@ mod runtimes;
 mod sandbox;
 mod sandbox_hostile;
 mod sandbox_machine;
+mod sandbox_start;
 mod savings;
 mod secrets;
 mod server_itself;

@@ -254,7 +254,7 @@ def prepare_jobs(context, manifests, outputs):
     insta::assert_snapshot!(told("import pandas as pd").await, @"
     line 1:
         import pandas as pd
-    ModuleNotFoundError: no module 'pandas' here; JobManifest, JobOutput, Job, the chunk_by_ functions and the names of typing are in scope without an import; modules: abc, array, ast, base64, binascii, bisect, calendar, cmath, codecs, collections, colorsys, contextlib, contextvars, copy, csv, dataclasses, datetime, decimal, difflib, enum, fnmatch, fractions, functools, glob, graphlib, hashlib, heapq, hmac, html, inspect, io, ipaddress, itertools, json, keyword, locale, logging, math, numbers, operator, pathlib, pprint, queue, random, re, reprlib, secrets, shlex, statistics, string, struct, textwrap, token, tokenize, traceback, types, typing, unicodedata, urllib.parse, uuid, warnings, weakref, zlib
+    ModuleNotFoundError: no module 'pandas' here; JobManifest, JobOutput, Job, the chunk_by_ functions and the names of typing are in scope without an import; modules: abc, array, ast, base64, binascii, bisect, calendar, cmath, codecs, collections, colorsys, configparser, contextlib, contextvars, copy, csv, dataclasses, datetime, decimal, difflib, enum, fnmatch, fractions, functools, glob, graphlib, hashlib, heapq, hmac, html, inspect, io, ipaddress, itertools, json, keyword, locale, logging, math, numbers, operator, pathlib, pprint, queue, random, re, reprlib, secrets, shlex, statistics, string, struct, textwrap, token, tokenize, tomllib, traceback, types, typing, unicodedata, urllib.parse, uuid, warnings, weakref, zlib
     ");
     let sorted = "def prepare_jobs(c, m, o):\n    return sorted([1], key=chunk_by_section)";
     insta::assert_snapshot!(told(sorted).await, @"

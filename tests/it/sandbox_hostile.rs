@@ -80,6 +80,29 @@ const DENIED: &[(&str, &str)] = &[
     ),
     ("import sys\nsys.settrace", "AttributeError"),
     ("import sys\nsys.modules['_minions']", "KeyError"),
+    // What can be reached by way of others: their types, their frames, their globals.
+    ("from collections import OrderedDict\nobject.__new__(type(OrderedDict().items()))", "TypeError"),
+    ("from collections import OrderedDict\ntype(OrderedDict().keys())()", "TypeError"),
+    ("import sys\nsys._getframe().f_lineno = 1", "ValueError"),
+    ("[c for c in object.__subclasses__() if c.__name__ == 'FileIO'][0]('/etc/passwd')", "IndexError"),
+    ("[c for c in object.__subclasses__() if 'Popen' in c.__name__][0](['id'])", "IndexError"),
+    ("open.__globals__['load']('gc')", "No module named 'gc'"),
+    ("open.__globals__['load']('_socket')", "No module named '_socket'"),
+    ("open.__globals__['load']('ctypes')", "No module named 'ctypes'"),
+    ("open.__globals__['load']('signal')", "No module named 'signal'"),
+    ("open.__globals__['load']('marshal').loads(b'c')", "marshal is not there"),
+    ("open.__globals__['load']('posix').open('/etc/passwd', 0)", "PermissionError"),
+    ("open.__globals__['io'].open('/etc/passwd')", "PermissionError"),
+    ("open.__globals__['_minions'].fix_type(int, 'a', 1)", "AttributeError"),
+    (
+        "import ast\nopen.__globals__['_minions'].compile(ast.parse('1'), 'x', 'exec')",
+        "compile() takes a text",
+    ),
+    ("def f():\n    x = 1\n    return lambda: x\ng = lambda: 1\ng.__code__ = f().__code__", "free vars"),
+    (
+        "import types\ndef f():\n    x = 1\n    return lambda: x\ntypes.FunctionType(f().__code__, {})",
+        "TypeError",
+    ),
 ];
 
 /// Broken, in ways that the message tells.
@@ -122,6 +145,37 @@ const BROKEN: &[(&str, &str)] = &[
     ("class B(Base):\n    pass", "line 1:\n    class B(Base):\nNameError"),
     ("def prepare_jobs(context):\n    return (JobManifest('c', 't') for i in range(3000))", "more than 2048"),
     ("def prepare_jobs(context):\n    yield JobManifest('c', 't')\n    1 / 0", "line 3, in prepare_jobs"),
+    ("def prepare_jobs(context): return 5", "must return a list of JobManifest, not int"),
+    ("def prepare_jobs(context): return [('c', 't')]", "prepare_jobs()[0] is a tuple"),
+    ("def prepare_jobs(context): return [JobManifest(b'c', 't')]", "chunk must be a str, not bytes"),
+    ("def prepare_jobs(context): return [JobManifest('c', None)]", "task must be a str, not NoneType"),
+    ("def prepare_jobs(context): return [JobManifest('\\ud800', 't')]", "half of a surrogate pair"),
+    (
+        "class L(list):\n    def __len__(self): return -5\ndef prepare_jobs(context): return L([JobManifest('c', 't')])",
+        "__len__() should return",
+    ),
+    (
+        "class L:\n    def __iter__(self):\n        while True: yield JobManifest('c', 't')\ndef prepare_jobs(context): return L()",
+        "more than 2048",
+    ),
+    (
+        "class J:\n    task = 't'\n    @property\n    def chunk(self): 1 / 0\ndef prepare_jobs(context): return [J()]",
+        "line 4, in chunk",
+    ),
+    ("class E(Exception):\n    def __str__(self): 1 / 0\nraise E()", "E: ZeroDivisionError in its __str__"),
+    ("class E(Exception):\n    def __str__(self): return 5\nraise E()", "E: TypeError in its __str__"),
+    (
+        "class R:\n    def __repr__(self): 1 / 0\nraise KeyError(R())",
+        "KeyError: ZeroDivisionError in its __str__",
+    ),
+    ("raise type('E' * 10**6, (Exception,), {})()", "EEE..."),
+    ("e = SyntaxError('x')\ne.filename, e.lineno, e.msg = '<supervisor>', 'z', 5\nraise e", "SyntaxError: 5"),
+    ("raise ExceptionGroup('g' * 10**6, [ValueError(n) for n in range(10**4)])", "ggg..."),
+    ("def f(a): return a\nf.__defaults__ = 1, 2, 3\nf()", "line 3:\n    f()"),
+    (
+        "def f():\n    while True:\n        try: yield\n        except GeneratorExit: pass\na = f()\nnext(a)\na.close()",
+        "line 7",
+    ),
 ];
 
 /// Never ends, or not soon.
@@ -146,6 +200,11 @@ const ENDLESS: &[&str] = &[
     "re.match(r'(a+)+$', 'a' * 40 + 'b')",
     "re.search(r'(a|a)*b', 'a' * 10**4)",
     "re.match(r'((a+)+)\\2$', 'a' * 60 + 'b')",
+    "class A:\n    def __del__(self):\n        while True: pass\nA()",
+    "import weakref\nclass A: pass\ndef f(r):\n    while True: pass\na = A()\nr = weakref.ref(a, f)\ndel a",
+    "class E(Exception):\n    def __str__(self):\n        while True: pass\nraise E()",
+    "class J:\n    task = 't'\n    @property\n    def chunk(self):\n        while True: pass\ndef prepare_jobs(context): return [J()]",
+    "def prepare_jobs(context): return []\nprepare_jobs.__wrapped__ = prepare_jobs",
 ];
 
 /// Asks for more than there is.
@@ -192,6 +251,14 @@ const STOPPED: &[&str] = &[
     "m = [1]\nfor i in range(10**6): m = enumerate(m)\nlist(m)",
     "raise SystemExit(0)",
     "len = iter = getattr = isinstance = type = str = None\n1 / 0",
+    "import sys\nsys.setrecursionlimit(10**9)\ndef f(n): return f(n + 1)\nf(0)",
+    "import sys\nsys.setrecursionlimit(10**9)\ndef f(m): return re.sub('a', f, 'a')\nf(0)",
+    "import ast\nast.parse('-' * 100_000 + '1')",
+    "import queue\nqueue.Queue().get()",
+    "9 ** 9 ** 9",
+    "import sys\nfor f in [sys._getframe().f_back]:\n    while f.f_back: f = f.f_back\n    f.f_globals.clear()",
+    "import sys\nsys.modules.clear()\nimport re",
+    "import sys\nsys.unraisablehook = sys.excepthook = lambda *a: 1 / 0\nraise ValueError",
 ];
 
 /// Odd, but no harm done.
@@ -200,6 +267,12 @@ const HARMLESS: &[&str] = &[
     "def chunk_by_page(doc): return 'mine'\ndef print(*x): return 1\ncontext.append(print(1))\ncontext.clear()",
     "JobManifest = None",
     "a = ()\nfor i in range(10**5):\n    a = (a,)\nhash(a)",
+    "def f():\n    while True:\n        try: yield 1\n        finally: yield 2\na = [f() for n in range(1000)]\n[next(g) for g in a]\ndel a",
+    "class A:\n    def __del__(self): raise ValueError('x' * 10**5)\nfor i in range(100): A()",
+    "a = []\nclass A:\n    def __del__(self): a.append(self)\nA()\na.clear()",
+    "class A:\n    def __init__(self): self.a = self\nfor i in range(10**4): A()",
+    "open.__globals__['load']('_thread').start_new_thread(print, ())",
+    "import sys\nvars(sys.modules['builtins']).clear()\n__builtins__.clear()",
     "f = int\nfrom functools import partial\nfor i in range(10**5): f = partial(f)\nf()",
     "x = 1; ",
     "",

@@ -1,13 +1,12 @@
 //! Jobs whose sandbox the machine leaves too little room, or ends: the program is not blamed, and nobody is paid to mend it.
 
-use std::path::{Path, PathBuf};
 use std::sync::{Mutex, mpsc};
 
 use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
 use serde_json::{Value, json};
 
 use crate::support::program::{Program, Ran, chats, job, scripted};
+use crate::support::sandboxes::sandboxes_of;
 use crate::support::wait::next;
 use crate::support::wire::openai;
 
@@ -37,20 +36,6 @@ fn limits_below_the_sandbox_s_own_are_kept() {
     }
 }
 
-/// The sandboxes of the program that runs in this folder.
-fn sandboxes_of(folder: &Path) -> Vec<Pid> {
-    let read = |place: PathBuf| std::fs::read(place).unwrap_or_default();
-    let processes = std::fs::read_dir("/proc").unwrap().flatten().map(|entry| entry.path());
-    let of_it = |process: &PathBuf| {
-        let stat = String::from_utf8_lossy(&read(process.join("stat"))).into_owned();
-        let parent = stat.rsplit(')').next().and_then(|rest| rest.split_whitespace().nth(1)).unwrap_or("0");
-        String::from_utf8_lossy(&read(process.join("cmdline"))).contains("sandbox-child")
-            && std::fs::read_link(format!("/proc/{parent}/cwd")).is_ok_and(|parent| parent == folder)
-    };
-    let id = |process: PathBuf| process.file_name()?.to_str()?.parse().ok().map(Pid::from_raw);
-    processes.filter(of_it).filter_map(id).collect()
-}
-
 #[test]
 fn a_sandbox_that_is_killed_while_the_workers_read_loses_no_answers() {
     let program = Program::new();
@@ -73,7 +58,8 @@ fn a_sandbox_that_is_killed_while_the_workers_read_loses_no_answers() {
 
 #[test]
 fn a_machine_without_room_for_a_sandbox_costs_nothing() {
-    for limit in ["ulimit -v 240000", "ulimit -v 280000"] {
+    // Its stack alone has 262,144 kB; the program itself must have room in it.
+    for limit in ["ulimit -v 300000", "ulimit -v 320000"] {
         let server = scripted(vec![PROGRAM.into(), verdict()], |request| openai(request, FOUND));
         let ran = Program::in_shell(limit, "").run_job(&job(&server, "minions", params()));
         let error = ran.error(1);

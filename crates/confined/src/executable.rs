@@ -45,12 +45,14 @@ impl ChildExecutable {
         &self.0.path
     }
 
-    /// Starts a child with three pipes and no environment. The child is killed when it is dropped.
+    /// Starts a child with three pipes and nothing of our environment. The child is killed when it is dropped.
     pub(crate) async fn spawn(&self) -> io::Result<Process> {
         let mut command = Command::new(&self.0.path);
         command
             .args(&self.0.arguments)
             .env_clear()
+            // One heap for all of its threads: glibc reserves 64 MB of address space for each.
+            .env("MALLOC_ARENA_MAX", "1")
             .current_dir("/")
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())

@@ -75,8 +75,13 @@ pub enum CodeError {
         max: usize,
     },
     /// The interpreter crashed.
-    #[error("the Python interpreter crashed while it ran the code ({0}); write it in a simpler way")]
-    Crashed(String),
+    #[error("the Python interpreter crashed ({why}); write it in a simpler way{}", at_note(.at))]
+    Crashed {
+        /// What is known of its end.
+        why: String,
+        /// The place in the code, if the interpreter knows it.
+        at: String,
+    },
 }
 
 fn printed_note(printed: &str) -> String {

@@ -8,11 +8,14 @@ use serde::{Deserialize, Serialize};
 const CUTS: usize = 4;
 /// Bytes of chunks beside those of the documents.
 const OWN_CHUNKS: usize = 16 << 20;
+/// The time for a search of all documents, for each megabyte of them.
+const TIME_PER_MB: Duration = Duration::from_millis(50);
 
 /// The limits of one session. No honest code reaches the defaults.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct SandboxLimits {
-    /// Wall time of the module's top level, of `prepare_jobs` and of `transform_outputs`, each.
+    /// Wall time of the module's top level, of `prepare_jobs` and of `transform_outputs`, each. A session has what
+    /// [`Self::for_documents`] gives.
     pub time: Duration,
     /// Bytes that the code may hold beyond the documents themselves.
     pub memory: usize,
@@ -50,10 +53,16 @@ impl Default for SandboxLimits {
 }
 
 impl SandboxLimits {
-    /// The same, with the room for chunks that documents of so many bytes need: several ways to cut them, with overlaps,
-    /// and heads of the code's own.
+    /// The same, with what documents of so many bytes need: more time, and room for chunks: several ways to cut them,
+    /// with overlaps, and heads of the code's own.
     pub(crate) fn for_documents(&self, bytes: usize) -> Self {
         let room = bytes.saturating_mul(CUTS).saturating_add(OWN_CHUNKS);
-        Self { distinct_chunks: self.distinct_chunks.min(room), ..self.clone() }
+        let time = self.time + TIME_PER_MB * megabytes(bytes);
+        Self { time, distinct_chunks: self.distinct_chunks.min(room), ..self.clone() }
     }
+}
+
+/// Whole megabytes.
+pub(crate) fn megabytes(bytes: usize) -> u32 {
+    u32::try_from(bytes >> 20).unwrap_or(u32::MAX)
 }

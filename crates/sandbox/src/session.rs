@@ -3,13 +3,14 @@
 use std::{fmt, io, sync::Arc, time::Duration};
 
 use minions_confined::{Child, Death, wire};
-use tokio::time::timeout;
+use tokio::time::{error::Elapsed, timeout};
 
 use super::{
     CodeError, HostCalls, JobManifest, JobOutput, JobRecord, SandboxError, SandboxExecutable, SandboxLimits,
     Search,
     child::{short_memory, short_time},
     host::Counted,
+    limits::megabytes,
     set_ids,
     wire::{self as messages, JobRow, Manifest, Reply, Request, Texts},
 };
@@ -43,11 +44,11 @@ impl fmt::Debug for Session {
 }
 
 /// A child that has no code yet. Dropping it kills the child.
-pub struct Warm(Child);
+pub struct Warm(Session);
 
 impl fmt::Debug for Warm {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Warm({:?})", self.0.id())
+        write!(f, "Warm({:?})", self.0.child.id())
     }
 }
 
@@ -77,29 +78,21 @@ impl Sandbox {
         Self { executable, limits: SandboxLimits::default(), search: Search::Off, host: None }
     }
 
-    /// Whether this machine can run code at all: starts a child and ends it.
+    /// Whether this machine has room for a child: starts one and ends it.
     ///
     /// # Errors
-    /// What [`Self::start`] would give, whatever the code.
+    /// As [`Self::warm`].
     pub async fn check(&self) -> Result<(), SandboxError> {
-        match self.start("", &[""; 0]).await {
-            // There is no code.
-            Err(SandboxError::Code(error)) => {
-                Err(SandboxError::Machine(format!("without any code, {error}")))
-            }
-            Err(error) => Err(error),
-            Ok(mut session) => {
-                // The child is reaped here, so that nobody needs to hear of its end.
-                session.child.end().await;
-                Ok(())
-            }
-        }
+        // The child is reaped here, so that nobody needs to hear of its end.
+        self.warm().await?.0.child.end().await;
+        Ok(())
     }
 
-    /// Starts a child ahead of its code, which takes less time to begin then. Needs a tokio runtime with IO and time.
+    /// Starts a child ahead of its code. It has its room then, and makes its interpreter without anybody waiting. Needs
+    /// a tokio runtime with IO and time.
     ///
     /// # Errors
-    /// [`SandboxError::Spawn`], or [`SandboxError::Machine`] where there is no room for it.
+    /// [`SandboxError::Spawn`]; [`SandboxError::Machine`] where there is no room for it.
     pub async fn warm(&self) -> Result<Warm, SandboxError> {
         let failed = |source: io::Error| match source.kind() {
             io::ErrorKind::WouldBlock | io::ErrorKind::OutOfMemory => {
@@ -107,7 +100,14 @@ impl Sandbox {
             }
             _ => SandboxError::Spawn { executable: self.executable.path().to_owned(), source },
         };
-        Child::start(&self.executable).await.map(Warm).map_err(failed)
+        let child = Child::start(&self.executable).await.map_err(failed)?;
+        let (limits, host) = (self.limits.clone(), self.host.clone());
+        let mut session = Session { child, limits, host, documents: 0, has_begun: false };
+        let answer = timeout(START_TIME, messages::receive(&mut session.child.output, REPLY_HEAD)).await;
+        match session.outcome(answer, START_TIME, "").await? {
+            (Reply::Up, _) => Ok(Warm(session)),
+            _ => Err(out_of_turn()),
+        }
     }
 
     /// Starts a child, hands it the documents and runs the module's top level. Needs a tokio runtime with IO and time.
@@ -128,14 +128,9 @@ impl Sandbox {
         code: &str,
         documents: &[impl AsRef<str>],
     ) -> Result<Session, SandboxError> {
-        let bytes = documents.iter().map(|document| document.as_ref().len()).sum();
-        let mut session = Session {
-            child: warm.0,
-            limits: self.limits.for_documents(bytes),
-            host: self.host.clone(),
-            documents: bytes,
-            has_begun: false,
-        };
+        let Warm(mut session) = warm;
+        session.documents = documents.iter().map(|document| document.as_ref().len()).sum();
+        session.limits = self.limits.for_documents(session.documents);
         let limits = session.limits.clone();
         let request = Request::Start { code: code.to_owned(), limits, search: self.search };
         match session.call(&request, documents, 0).await? {
@@ -201,8 +196,7 @@ impl Session {
         reply: usize,
     ) -> Result<(Reply, Vec<String>), SandboxError> {
         let sent = texts.iter().map(|text| text.as_ref().len()).sum::<usize>();
-        let megabytes = u32::try_from((sent + self.documents) >> 20).unwrap_or(u32::MAX);
-        let deadline = self.limits.time + GRACE + TRANSFER_PER_MB * megabytes;
+        let deadline = self.limits.time + GRACE + TRANSFER_PER_MB * megabytes(sent + self.documents);
         let most = if self.host.is_some() { reply.max(self.limits.distinct_chunks) } else { reply };
         let most = most.saturating_add(REPLY_HEAD);
         let blocks: Vec<&[u8]> = texts.iter().map(|text| text.as_ref().as_bytes()).collect();
@@ -232,15 +226,25 @@ impl Session {
                 _ => break,
             };
         }
+        self.outcome(answer, to_begin, request.place()).await
+    }
+
+    /// The reply of a child that had `allowed` for its beginning. After an error the child is dead.
+    async fn outcome(
+        &mut self,
+        answer: Result<io::Result<(Reply, Vec<String>)>, Elapsed>,
+        allowed: Duration,
+        place: &str,
+    ) -> Result<(Reply, Vec<String>), SandboxError> {
         let failure = match answer {
             Ok(Ok((Reply::Failed(error), _))) => error.into(),
             Ok(Ok((Reply::Unsafe(reason), _))) => SandboxError::Machine(reason),
             Ok(Ok(answer)) => return Ok(answer),
-            Ok(Err(error)) => self.autopsy(&error, request.place()).await,
+            Ok(Err(error)) => self.autopsy(&error, place).await,
             Err(_) if !self.has_begun => {
-                SandboxError::Machine(format!("it did not start within {to_begin:?}"))
+                SandboxError::Machine(format!("it did not start within {allowed:?}"))
             }
-            Err(_) => CodeError::Timeout { limit: self.limits.time, at: request.place().to_owned() }.into(),
+            Err(_) => CodeError::Timeout { limit: self.limits.time, at: place.to_owned() }.into(),
         };
         // The child is reaped here, so that no zombie is left.
         self.child.end().await;
@@ -279,9 +283,13 @@ impl Session {
             Death::Ended(signal) => {
                 return self.of_the_machine(&format!("it was ended from outside ({signal})"));
             }
-            Death::TooDeep => (CodeError::Crashed("it is nested too deeply".to_owned()), String::new(), None),
+            Death::TooDeep => {
+                let why = "it is nested too deeply".to_owned();
+                (CodeError::Crashed { why, at }, String::new(), None)
+            }
             Death::Crashed => {
-                (CodeError::Crashed(status.to_string()), format!("it crashed ({status})"), memory())
+                let why = status.to_string();
+                (CodeError::Crashed { why, at }, format!("it crashed ({status})"), memory())
             }
         };
         match short {

@@ -39,6 +39,8 @@ impl Request {
 /// A message from the child: one reply to each request, after any number of [`Reply::Call`].
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum Reply {
+    /// The child has its threads and the room for an interpreter, which it makes next. It says so without being asked.
+    Up,
     /// The child has the documents and is confined: the code begins. What ends the child before is not the code's fault.
     Ready,
     Started,

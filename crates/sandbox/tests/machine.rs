@@ -82,7 +82,7 @@ fn a_child_that_is_killed_is_not_the_code_s_fault() {
             }
         }
     });
-    assert!(matches!(error, SandboxError::Code(CodeError::Crashed(_))), "{error}");
+    assert!(matches!(error, SandboxError::Code(CodeError::Crashed { .. })), "{error}");
 }
 
 #[test]

@@ -6,6 +6,7 @@ pub(crate) mod pdf;
 pub(crate) mod program;
 pub(crate) mod recorded;
 pub(crate) mod rust_source;
+pub(crate) mod sandboxes;
 pub(crate) mod screen;
 pub(crate) mod server;
 pub(crate) mod terminal;

@@ -9,8 +9,16 @@ use crate::SandboxLimits;
 
 /// Bytes of address space for the program itself, its stacks and the allocator's slack.
 const OWN_ADDRESS_SPACE: usize = 2 << 30;
+/// Bytes of memory that an interpreter takes, with the library that it has loaded, and some to spare.
+const INTERPRETER: usize = 64 << 20;
 /// The runs of the code that share the CPU time: top level, `prepare_jobs`, `transform_outputs`, and one to spare.
 const CALLS: u64 = 4;
+
+/// Child side: whether there is room for an interpreter before there is any code: asked of the system, and given back.
+pub(super) fn room_for_an_interpreter() -> Result<(), String> {
+    let failed = |error| format!("no room of {} MB for the interpreter: {error}", INTERPRETER >> 20);
+    Vec::<u8>::new().try_reserve_exact(INTERPRETER).map_err(failed)
+}
 
 /// Sets the limits that depend on the request and on the bytes of the documents. They are wider than the
 /// interpreter's own limits, which give better messages.

@@ -5,8 +5,8 @@ use std::collections::hash_map::Entry;
 use std::hash::{Hash, Hasher};
 use std::mem;
 
-use rustpython_vm::PyRef;
 use rustpython_vm::builtins::PyStr;
+use rustpython_vm::{AsObject, PyRef};
 
 use super::arguments::utf8;
 use crate::{CodeError, SandboxLimits, wire::Manifest};
@@ -52,6 +52,8 @@ pub(super) struct Functions {
     manifests: Vec<Manifest>,
     /// The distinct chunks, each with its index.
     chunks: HashMap<Text, usize>,
+    /// The same by the objects that hold them, as one is often used for several jobs.
+    objects: HashMap<usize, usize>,
     chunk_bytes: usize,
     /// Bytes of the distinct chunks, and of tasks and advice.
     distinct_bytes: usize,
@@ -66,6 +68,7 @@ impl Functions {
             limits,
             manifests: Vec::new(),
             chunks: HashMap::new(),
+            objects: HashMap::new(),
             chunk_bytes: 0,
             distinct_bytes: 0,
             instruction_bytes: 0,
@@ -77,6 +80,7 @@ impl Functions {
     /// The values collected since the last call of this function.
     pub(super) fn take(&mut self) -> Collected {
         (self.chunk_bytes, self.distinct_bytes, self.instruction_bytes) = (0, 0, 0);
+        self.objects.clear();
         let mut chunks: Vec<_> = self.chunks.drain().collect();
         chunks.sort_unstable_by_key(|(_, index)| *index);
         let mut texts: Vec<_> = chunks.into_iter().map(|(chunk, _)| chunk).collect();
@@ -106,18 +110,28 @@ impl Functions {
             instructions,
             self.limits.instructions,
         )?;
-        let next = self.chunks.len();
-        let chunk = match self.chunks.entry(chunk) {
-            Entry::Occupied(known) => *known.get(),
+        let chunk = match self.objects.get(&chunk.0.get_id()) {
+            Some(known) => *known,
+            None => self.index(chunk, bytes)?,
+        };
+        self.manifests.push(Manifest { chunk, task, advice, ids: [None; 3] });
+        Ok(())
+    }
+
+    /// The index of a chunk of so many bytes that may be new.
+    fn index(&mut self, chunk: Text, bytes: usize) -> Result<usize, CodeError> {
+        let (next, object) = (self.chunks.len(), chunk.0.get_id());
+        match self.chunks.entry(chunk) {
+            Entry::Occupied(known) => Ok(*known.get()),
             Entry::Vacant(new) => {
                 let what =
                     "the text of all distinct chunks together, which are to be cut from the documents,";
                 within(what, &mut self.distinct_bytes, bytes, self.limits.distinct_chunks)?;
-                *new.insert(next)
+                // The object is kept, so that no other one has its place.
+                self.objects.insert(object, next);
+                Ok(*new.insert(next))
             }
-        };
-        self.manifests.push(Manifest { chunk, task, advice, ids: [None; 3] });
-        Ok(())
+        }
     }
 
     /// Takes the text of `transform_outputs` and the flags of the jobs.

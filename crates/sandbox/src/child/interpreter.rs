@@ -1,6 +1,8 @@
 //! The interpreter, and the supervisor's code in it.
 
+use std::any::Any;
 use std::mem;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use rustpython_vm::builtins::{PyInt, PyStr};
 use rustpython_vm::common::rc::PyRc;
@@ -171,9 +173,9 @@ impl Loaded<'_> {
         arguments: Vec<PyObjectRef>,
     ) -> Result<Collected, CodeError> {
         let vm = self.vm();
-        let outcome = watch::timed(place, self.script, &self.limits, || {
-            self.function(function).and_then(|function| function.call(arguments, vm))
-        });
+        let run = || self.function(function).and_then(|function| function.call(arguments, vm));
+        let outcome = watch::timed(place, self.script, &self.limits, || catch_unwind(AssertUnwindSafe(run)));
+        let outcome = outcome.map_err(|panic| self.crash(panic.as_ref(), place))?;
         let (failure, printed, collected) = HOST.with_borrow_mut(|host| {
             let printed = if matches!(&outcome, Ok(value) if vm.is_none(value)) {
                 String::new()
@@ -196,6 +198,14 @@ impl Loaded<'_> {
             }
         };
         Err(self.script.failure(&raised, place, &self.limits, printed))
+    }
+
+    /// The error for a panic of the interpreter, whose frames still stand where it happened.
+    fn crash(&self, panic: &(dyn Any + Send), place: &str) -> CodeError {
+        let words = panic.downcast_ref::<String>().map(String::as_str);
+        let why = words.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("a panic").to_owned();
+        let at = self.script.places(&watch::places(self.vm()));
+        CodeError::Crashed { why, at: if at.is_empty() { place.to_owned() } else { at } }
     }
 }
 

@@ -59,9 +59,10 @@ fn unsafe_here(reason: String) -> io::Result<()> {
 }
 
 fn live() -> io::Result<()> {
-    if let Err(reason) = give_up_rights() {
+    if let Err(reason) = give_up_rights().and_then(|()| confine::room_for_an_interpreter()) {
         return unsafe_here(reason);
     }
+    ask::reply(&Reply::Up, &[""; 0])?;
     match Interpreter::new().run(serve) {
         Ok(served) => served,
         Err(reason) => unsafe_here(format!("the interpreter does not start: {reason}")),

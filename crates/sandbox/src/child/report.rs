@@ -10,6 +10,8 @@ pub(super) const SCRIPT: &str = "<supervisor>";
 const MESSAGE: usize = 1000;
 /// The most characters of a source line.
 const LINE: usize = 200;
+/// The most characters of the name of a function or a class.
+const NAME: usize = 100;
 /// The number of innermost frames in a message.
 const FRAMES: usize = 5;
 /// Bytes of printed text that are kept.
@@ -73,13 +75,14 @@ impl Script {
         let words = clip(&raised.words, MESSAGE);
         let text = if words.is_empty() { String::new() } else { format!(": {words}") };
         let separator = if at.is_empty() { "" } else { "\n" };
-        CodeError::Raised { message: format!("{at}{separator}{}{text}", raised.kind), printed }
+        let kind = clip(&raised.kind, NAME);
+        CodeError::Raised { message: format!("{at}{separator}{kind}{text}"), printed }
     }
 
     /// The innermost of these lines of the code, each with its source.
     pub(super) fn places(&self, lines: &[(usize, String)]) -> String {
         let shown = lines.iter().skip(lines.len().saturating_sub(FRAMES)).map(|(line, name)| {
-            let name = if name == "<module>" { String::new() } else { format!(", in {name}") };
+            let name = if name == "<module>" { String::new() } else { format!(", in {}", clip(name, NAME)) };
             let text = self.0.lines().nth(line.saturating_sub(1)).unwrap_or_default();
             format!("line {line}{name}:\n    {}", clip(text.trim(), LINE))
         });

@@ -121,6 +121,12 @@ fn watch() {
 /// In the interpreter's thread, between two instructions.
 fn tell(vm: &VirtualMachine) -> ! {
     let script = RUN.lock().unwrap_or_else(PoisonError::into_inner).as_ref().map(|run| run.script);
+    say(&script.map(|script| script.places(&places(vm))).unwrap_or_default());
+    rest()
+}
+
+/// The lines and functions of the code that run now, the outermost first.
+pub(super) fn places(vm: &VirtualMachine) -> Vec<(usize, String)> {
     let mut places = Vec::new();
     let mut frame = vm.current_frame();
     while let Some(inner) = frame {
@@ -131,8 +137,7 @@ fn tell(vm: &VirtualMachine) -> ! {
         frame = inner.f_back(vm);
     }
     places.reverse();
-    say(&script.map(|script| script.places(&places)).unwrap_or_default());
-    rest()
+    places
 }
 
 /// Tells the parent, which then ends this process.

@@ -67,6 +67,7 @@ make_system()
 import io
 import os
 import time
+import collections
 import datetime
 import re
 
@@ -100,6 +101,30 @@ _minions.fix_type(datetime.date, 'today', staticmethod(denied('date.today')))
 # What runs is what was compiled.
 for name in ('replace', '__replace__', '__new__'):
     _minions.fix_type(type(denied.__code__), name, staticmethod(denied('code.' + name)))
+# `object.__new__` would make views of no dictionary, whose methods look into one.
+ordered = collections.OrderedDict()
+for view in (ordered.keys(), ordered.values(), ordered.items()):
+    _minions.fix_type(type(view), '__new__', staticmethod(denied('object.__new__')))
+
+
+# A replacement of None is none.
+def replacing(real):
+    def replace(pattern, repl, string, count=0):
+        if not callable(repl):
+            return real(pattern, repl, string, count)
+
+        def text(match):
+            given = repl(match)
+            return match.string[:0] if given is None else given
+
+        return real(pattern, text, string, count)
+
+    return replace
+
+
+for name in ('sub', 'subn'):
+    _minions.fix_type(re.Pattern, name, replacing(getattr(re.Pattern, name)))
+
 for name in ('settrace', 'setprofile', 'call_tracing', 'monitoring', '_current_frames', '_git'):
     if hasattr(sys, name):
         delattr(sys, name)
@@ -197,10 +222,10 @@ def pydantic():
 
 
 MODULES = (
-    '__future__ abc array ast asyncio base64 binascii bisect calendar cmath codecs collections colorsys contextlib '
+    '__future__ abc array ast asyncio base64 binascii bisect calendar cmath codecs collections colorsys configparser contextlib '
     'contextvars copy csv dataclasses datetime decimal difflib enum fnmatch fractions functools glob graphlib hashlib heapq '
     'hmac html inspect io ipaddress itertools json keyword locale logging math numbers operator os pathlib pprint queue '
-    'random re reprlib secrets shlex statistics string struct sys textwrap time token tokenize traceback types typing '
+    'random re reprlib secrets shlex statistics string struct sys textwrap time token tokenize tomllib traceback types typing '
     'unicodedata urllib.parse uuid warnings weakref zlib'
 ).split()
 ANNOUNCED = ', '.join(name for name in MODULES if name not in ('__future__', 'asyncio', 'os', 'sys', 'time'))
@@ -269,6 +294,7 @@ def prepare_scope(prelude):
     Ours.classes = prelude['JobManifest'], prelude['JobOutput'], prelude['Job']
     Ours.modules = stand_ins(prelude)
     open_scope(prelude)
+    del _minions.fix_type, _minions.keep_compile
     for name in ('_minions', 'supervisor'):
         sys.modules.pop(name, None)
     sys.modules['__main__'] = Module('__main__')
@@ -290,16 +316,16 @@ def attempt(function, *args):
     try:
         function(*args)
     except BaseException as error:
-        at = places(error.__traceback__)
         if isinstance(error, SyntaxError) and error.filename == '<supervisor>':
             return type(error).__name__, str(error.msg), [(error.lineno or 1, '<module>')]
-        try:
-            words = str(error)
-        except BaseException as second:
-            words = f'{type(second).__name__} in its __str__'
-        if isinstance(error, KeyError) and len(error.args) == 1:
-            words = repr(error.args[0])
-        return type(error).__name__, words, at
+        return type(error).__name__, words(error), places(error.__traceback__)
+
+
+def words(error):
+    try:
+        return repr(error.args[0]) if isinstance(error, KeyError) and len(error.args) == 1 else str(error)
+    except BaseException as second:
+        return f'{type(second).__name__} in its __str__'
 
 
 def begin(source, documents, search):
