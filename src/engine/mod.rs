@@ -175,7 +175,7 @@ impl Engine {
         }
         let job = session_turn::with_files(Arc::new(job.clone()), &self.0.config.environment).await?;
         let files = files::read(&job, &self.0, &self.events(Vec::new(), None)).await?;
-        let (job, routing) = routing::foresee(&job, &files.documents, &self.0)?;
+        let (job, routing) = routing::foresee(&job, &files.documents, &self.0).await?;
         let leaves = clients::check(&job, &self.0)?;
         Ok(JobEstimate { routing, ..JobEstimate::of(&job, &files, leaves) })
     }
