@@ -182,7 +182,7 @@ impl Engine {
         let events = self.events(Vec::new(), None);
         let job = same_files::once(job, &events).await;
         let files = files::read(&job, &self.0, &events).await?;
-        let (job, routing) = routing::foresee(&job, &files.documents, &self.0)?;
+        let (job, routing) = routing::foresee(&job, &files.documents, &self.0).await?;
         clients::check(&job, &self.0)?;
         let away = clients::away(&job, &self.0)?;
         Ok(JobEstimate { routing, ..JobEstimate::of(&job, &files, away) })

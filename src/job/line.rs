@@ -4,7 +4,7 @@ use serde_json::{Map, Value};
 
 use super::error::JobError;
 use super::fields::{Fields, nearest};
-use super::schema::ProtocolKind;
+use super::protocol::ProtocolKind;
 
 /// The name that the user gave the job, if it has a usable one.
 pub fn custom_id(line: &Value) -> Option<&str> {

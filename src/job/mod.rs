@@ -19,6 +19,7 @@ mod options;
 #[cfg(test)]
 mod options_tests;
 mod parse;
+mod protocol;
 mod role;
 mod schema;
 mod synonyms;
@@ -35,9 +36,9 @@ pub use model_id::ModelId;
 pub use not_json::foreign_file;
 pub use parse::parse;
 pub(crate) use parse::{BUDGET, check_budget, prices_of};
+pub use protocol::{AutoParams, CostSensitivity, MinionParams, MinionsParams, Protocol, ProtocolKind};
 pub use role::JobRole;
 pub use schema::{
-    AutoParams, Budget, ClientKwargs, ClientSpec, Conversation, CostSensitivity, Job, MinionParams,
-    MinionsParams, NamedFile, Prices, Protocol, ProtocolKind, Rewrite, SessionRef,
+    Budget, ClientKwargs, ClientSpec, Conversation, Job, NamedFile, Prices, Rewrite, SessionRef,
 };
 pub use value::value;

@@ -96,7 +96,7 @@ impl<'a> LocalOnly<'a> {
         let citations = reading.cited.len();
         let verified = reading.cited.iter().filter(|cited| cited.evidence.verified).count();
         transcript.cited(reading.cited);
-        let answer = Answer::alone(JobRole::Worker, reading.answer, transcript);
+        let answer = Answer::alone(JobRole::Worker, reading.answer, self.samples > 1, transcript);
         let status = answer.status;
         Ok((answer, Checked { samples: self.samples.max(1), agreed, citations, verified, status }))
     }

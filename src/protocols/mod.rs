@@ -52,11 +52,11 @@ impl Answer {
     }
 
     /// The answer of a side that was asked alone, if it has one. It is partial if the documents have nothing that the
-    /// side cites.
-    fn alone(role: JobRole, answer: Option<String>, transcript: &Transcript) -> Self {
+    /// side cites, which is told unless the answer is checked later on.
+    fn alone(role: JobRole, answer: Option<String>, is_checked: bool, transcript: &Transcript) -> Self {
         let Some(text) = answer else { return Self::none() };
         let is_proved = transcript.has_proof();
-        if !is_proved {
+        if !is_proved && !is_checked {
             transcript.warn(format!("the documents have none of the words that the {role} cites"));
         }
         Self::of(role, text, !is_proved, transcript)

@@ -25,6 +25,6 @@ impl RemoteOnly<'_> {
         transcript.begin_round(1, 1);
         let reading = call.ask(Purpose::Answer, 0, transcript).await?;
         transcript.cited(reading.cited);
-        Ok(Answer::alone(role, reading.answer, transcript))
+        Ok(Answer::alone(role, reading.answer, false, transcript))
     }
 }

@@ -76,7 +76,7 @@ fn of_type<'a>(events: &'a [Value], name: &str) -> Vec<&'a Value> {
 }
 
 /// Checks an event by the schema of the docs: its fields are known, the required ones are there, the types are right.
-fn follows_the_schema(event: &Value) -> bool {
+pub(crate) fn follows_the_schema(event: &Value) -> bool {
     let schema: Value = serde_json::from_str(include_str!("../../docs/events.schema.json")).unwrap();
     let kinds = schema["oneOf"].as_array().unwrap();
     let Some(kind) = kinds.iter().find(|kind| kind["properties"]["type"]["const"] == event["type"]) else {

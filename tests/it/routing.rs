@@ -2,6 +2,8 @@
 
 use serde_json::{Value, json};
 
+use crate::ask::asking;
+use crate::events::follows_the_schema;
 use crate::support::program::{Program, Ran, chats, job, scripted};
 use crate::support::server::{Reply, Request, Server};
 use crate::support::wire::openai;
@@ -210,4 +212,60 @@ fn a_level_that_is_misspelt_is_told() {
     job["protocol"]["type"] = json!("minions");
     let error = run(&job).error(2);
     assert!(error.contains("is an option of the protocol auto"), "{error}");
+}
+
+#[test]
+fn the_choice_and_the_check_are_events() {
+    let server = scripted(vec![PROGRAM.to_owned(), verdict()], worker(|_| alone("Bert", "Signed by Bert")));
+    let ran = Program::new().args(["--events", "events.ndjson"]).run_job(&auto(
+        &server,
+        TEXT,
+        json!({"escalate": true, "prices": {"input": 1, "output": 1}}),
+    ));
+    ran.result();
+    let text = std::fs::read_to_string(ran.dir.path().join("events.ndjson")).unwrap();
+    let events: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert!(events.iter().all(follows_the_schema));
+    let told: Vec<_> = events.iter().filter(|event| event["type"] == "routing").collect();
+    let escalated: Vec<_> = told.iter().map(|event| &event["escalation"]["escalated"]).collect();
+    assert_eq!(escalated, [&Value::Null, &json!(true)]);
+    assert_eq!(events.iter().filter(|event| event["purpose"] == "sample").count(), 3);
+    // What does not count is no warning.
+    assert!(!ran.stderr.contains("WARN"), "{}", ran.stderr);
+}
+
+#[test]
+fn the_command_line_takes_each_protocol_by_name() {
+    for form in [&["--context", "lease.txt", "--protocol"][..], &["ask", "lease.txt", "--protocol"]] {
+        for protocol in ["minion", "minions", "remote_only", "local_only", "auto"] {
+            let first = match protocol {
+                "minion" => json!({"reasoning": "r", "message": "Who?"}).to_string(),
+                "minions" => PROGRAM.to_owned(),
+                _ => alone("Ada, by the supervisor", "Signed: Ada"),
+            };
+            let server =
+                scripted(vec![first, verdict()], worker(|_| alone("Ada, by the supervisor", "Signed: Ada")));
+            let program = asking(&server);
+            std::fs::write(program.dir.path().join("lease.txt"), "Signed: Ada.").unwrap();
+            let ran = program.args(form.iter().copied().chain([protocol])).run("Who signed?");
+            assert_eq!(
+                (ran.code, &*ran.stdout),
+                (Some(0), "Ada, by the supervisor\n"),
+                "{protocol}: {}",
+                ran.stderr
+            );
+            assert_eq!(
+                ran.stderr.contains("auto: remote_only is estimated"),
+                protocol == "auto",
+                "{}",
+                ran.stderr
+            );
+        }
+    }
+    let server = scripted(vec![], worker(|_| alone("Ada", "Signed: Ada")));
+    let program = asking(&server);
+    std::fs::write(program.dir.path().join("lease.txt"), "Signed: Ada.").unwrap();
+    let args = ["ask", "Who signed?", "lease.txt", "--protocol", "auto", "--cost-sensitivity", "uber"];
+    let ran = program.args(args).run("");
+    assert!(ran.stdout == "Ada\n" && ran.stderr.contains("nothing left this machine"), "{}", ran.stderr);
 }

@@ -5,6 +5,7 @@
 mod embedding;
 #[cfg(test)]
 mod gating_tests;
+mod sight;
 #[cfg(test)]
 mod tests;
 
@@ -32,9 +33,10 @@ use crate::events::ModelInfo;
 use crate::job::{Job, JobRole};
 use crate::llama::{self, Sampling};
 use crate::protocols::{PooledServer, ServerPool};
-use crate::runtimes::{Endpoint, probe};
+use crate::runtimes::Endpoint;
 use crate::sandbox::Search;
 use embedding::LocalEmbedder;
+pub(super) use sight::{seeing, sees};
 
 /// The clients of both sides, ready for calls.
 pub(super) struct Clients {
@@ -125,43 +127,10 @@ pub(super) async fn open(
     })
 }
 
-/// A client of the worker, if it sees pictures as its server tells or the job says, and if they stay on this machine or in
-/// its private network.
-///
-/// # Errors
-/// As [`open`].
-pub(super) async fn seeing(
-    job: &Job,
-    shared: &SharedResources,
-) -> Result<Option<Arc<dyn ChatClient>>, Failure> {
-    let (worker, _) = sides(job, &shared.config.environment, shared.is_for_many())?;
-    // A job that does not ask the worker must say so to have it read pages.
-    let is_wanted = job.read_scans.unwrap_or(job.protocol.asks(JobRole::Worker));
-    if !is_wanted || job.local.is_embedded() {
-        return Ok(None);
-    }
-    worker.check(shared)?;
-    let servers = Servers::open(&worker, shared, None).await?;
-    let first = worker.servers(shared, &servers)?.into_iter().find(|server| server.is_up);
-    let Some(server) = first.filter(|server| !server.is_remote) else { return Ok(None) };
-    let sees = match job.read_scans {
-        Some(sees) => sees,
-        None => worker.sees(&server.settings.base_url).await.unwrap_or(false),
-    };
-    Ok(sees.then_some(server.client))
-}
-
 /// Why `side` can't be used, as far as that needs no call.
 pub(super) fn why_unusable(side: &SideConfig<'_>, shared: &SharedResources) -> Option<String> {
     let built = || if side.spec.is_embedded() { llama::check_built().map_err(Failure::from) } else { Ok(()) };
     side.check(shared).and_then(|()| built()).err().map(|failure| failure.message)
-}
-
-/// Whether the model of `side` sees pictures; `None` if its server does not tell. A vendor's is not asked.
-pub(super) async fn sees(side: &SideConfig<'_>) -> Option<bool> {
-    let own =
-        side.base_urls.iter().find(|url| base_url::is_private(url)).filter(|_| !side.spec.is_embedded())?;
-    side.sees(own).await
 }
 
 /// Both sides of `job` from a recording; no server is opened. Each side has one slot, so that each run is the same.
@@ -258,13 +227,6 @@ impl SideConfig<'_> {
         let (model, recording, missing) = (self.model.clone(), Arc::clone(recording), missing.clone());
         let (side, is_one_of_several) = (self.role, self.base_urls.len() > 1);
         Arc::new(RecordedChat { side, model, client, is_one_of_several, gate: None, recording, missing })
-    }
-
-    /// Whether its model at `base_url` sees pictures, if the server tells.
-    async fn sees(&self, base_url: &str) -> Option<bool> {
-        let headers =
-            self.credentials.at(base_url, self.spec.provider).header_map(self.spec.provider).ok()?;
-        probe::sees(base_url, &headers, &self.model).await
     }
 
     /// Checks that the side has a client for each of its servers. Makes no call.

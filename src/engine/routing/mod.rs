@@ -25,6 +25,7 @@ use crate::error::{Failure, FailureKind};
 use crate::events::{EscalationReport, EventKind, Events, RoutingReport};
 use crate::job::{AutoParams, Job, JobRole, Protocol, ProtocolKind, Rewrite};
 use crate::runtimes::{RuntimeError, RuntimeErrorKind};
+use crate::sync::beside_runtime;
 use choice::{Candidate, Choice, choose};
 use situation::{Found, Side, Situation, Texts};
 
@@ -53,7 +54,7 @@ pub(super) async fn settle(
     let whole = Job { context: Arc::clone(documents), ..Job::clone(&job) };
     let tape = shared.tape.of_job(job.line.as_deref());
     tape.recording().await?;
-    let mut situation = known(&whole, params, shared)?;
+    let mut situation = known(&whole, params, shared).await?;
     let choice = match tape.recorded_sides::<[Found; 2]>().await? {
         Some([worker, supervisor]) => {
             (situation.worker.found, situation.supervisor.found) = (worker, supervisor);
@@ -77,14 +78,14 @@ pub(super) async fn settle(
 ///
 /// # Errors
 /// As [`settle`].
-pub(super) fn foresee(
+pub(super) async fn foresee(
     job: &Job,
     documents: &Arc<[Document]>,
     shared: &SharedResources,
 ) -> Result<(Job, Option<RoutingReport>), Failure> {
     let Protocol::Auto(params) = &job.protocol else { return Ok((job.clone(), None)) };
     let whole = Job { context: Arc::clone(documents), ..job.clone() };
-    let situation = known(&whole, params, shared)?;
+    let situation = known(&whole, params, shared).await?;
     let choice = choose(&situation).map_err(|candidates| none_left(&candidates, &situation))?;
     Ok((settled(job, &choice, params), Some(routing(&choice, params, &situation).report)))
 }
@@ -156,7 +157,13 @@ fn routing(choice: &Choice, params: &AutoParams, situation: &Situation) -> Routi
 }
 
 /// What is known of `job` before anybody is asked.
-fn known(job: &Job, params: &AutoParams, shared: &SharedResources) -> Result<Situation, Failure> {
+async fn known(job: &Job, params: &AutoParams, shared: &SharedResources) -> Result<Situation, Failure> {
+    // Long texts take a while to count.
+    let texts = beside_runtime({
+        let job = job.clone();
+        move || Texts::of(&job)
+    })
+    .await;
     let short = with(job, short_prompts(params));
     let (worker, supervisor) = sides(&short, &shared.config.environment, shared.is_for_many())?;
     let is_replay = matches!(shared.tape, Tape::Replay(_));
@@ -168,7 +175,7 @@ fn known(job: &Job, params: &AutoParams, shared: &SharedResources) -> Result<Sit
     Ok(Situation {
         sensitivity: params.cost_sensitivity,
         escalates: params.escalates,
-        texts: Texts::of(job),
+        texts,
         pictures: job.images.len() as u64,
         max_rounds: job.max_rounds,
         prices: job.prices,

@@ -12,7 +12,7 @@ use serde_json::{Map, Value, json};
 use self::rows::{Row, rows};
 use super::options;
 use super::parse;
-use super::schema::ProtocolKind;
+use super::protocol::ProtocolKind;
 use crate::chat::providers;
 use crate::prompts;
 

@@ -2,7 +2,8 @@
 
 use super::{AssignmentFields, Parser, refuse_schema, refuse_use};
 use crate::job::error::JobError;
-use crate::job::schema::{ClientSpec, Protocol};
+use crate::job::protocol::Protocol;
+use crate::job::schema::ClientSpec;
 
 /// What both have. `max_rounds` is the most: one call is no more.
 const PARAMS: &[&str] = &[

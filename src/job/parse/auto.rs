@@ -3,7 +3,8 @@
 use super::{AssignmentFields, Parser, minions, refuse_schema, refuse_use, warn_of_follow_up};
 use crate::job::error::JobError;
 use crate::job::fields::nearest;
-use crate::job::schema::{AutoParams, ClientSpec, CostSensitivity, MinionParams, Protocol};
+use crate::job::protocol::{AutoParams, CostSensitivity, MinionParams, Protocol};
+use crate::job::schema::ClientSpec;
 
 pub(super) const PARSER: Parser = Parser {
     params: &[

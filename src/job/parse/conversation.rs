@@ -5,7 +5,8 @@ use crate::history::History;
 use crate::job::error::JobError;
 use crate::job::fields::{Fields, wide};
 use crate::job::history::history;
-use crate::job::schema::{Conversation, Protocol, Rewrite, SessionRef};
+use crate::job::protocol::Protocol;
+use crate::job::schema::{Conversation, Rewrite, SessionRef};
 use crate::sessions;
 
 /// The most turns that can be asked for word by word.

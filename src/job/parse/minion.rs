@@ -2,7 +2,8 @@
 
 use super::{AssignmentFields, Parser, refuse_schema, refuse_use, warn_of_follow_up};
 use crate::job::error::JobError;
-use crate::job::schema::{ClientSpec, MinionParams, Protocol};
+use crate::job::protocol::{MinionParams, Protocol};
+use crate::job::schema::ClientSpec;
 
 pub(super) const PARSER: Parser = Parser {
     params: &[

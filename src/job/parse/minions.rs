@@ -8,7 +8,8 @@ use super::{AssignmentFields, Parser, refuse_schema, refuse_use};
 use crate::config;
 use crate::job::error::JobError;
 use crate::job::fields::{Fields, Given, either, narrow, nearest, wide};
-use crate::job::schema::{ClientSpec, MinionsParams, Protocol};
+use crate::job::protocol::{MinionsParams, Protocol};
+use crate::job::schema::ClientSpec;
 use crate::sandbox::Search;
 
 /// The chunkers that the supervisor's code can call; the first one is the default.

@@ -19,8 +19,9 @@ use super::context::{Given, given};
 use super::error::JobError;
 use super::fields::{Fields, narrow, nearest};
 use super::names;
+use super::protocol::{Protocol, ProtocolKind};
 use super::role::JobRole;
-use super::schema::{Budget, ClientSpec, Job, Prices, Protocol, ProtocolKind};
+use super::schema::{Budget, ClientSpec, Job, Prices};
 use crate::{config, prompts};
 
 pub(crate) use cost::{BUDGET, check_budget, prices_of};

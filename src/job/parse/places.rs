@@ -3,7 +3,7 @@
 use super::{Parser, TOP_LEVEL, cost};
 use crate::job::error::JobError;
 use crate::job::options;
-use crate::job::schema::ProtocolKind;
+use crate::job::protocol::ProtocolKind;
 
 /// `error` with the right place, where it complains of a key that is known elsewhere.
 pub(super) fn right_place(error: JobError) -> JobError {

@@ -3,6 +3,7 @@
 //! The lists of keys are the parser's. A test compares the two, and tries the limits of each row on the parser.
 
 mod clients;
+mod protocols;
 mod turns;
 
 use super::Form::{self, Anything, Count, Flag, List, Number, Object, OneOf, Text, Unused};
@@ -22,7 +23,7 @@ pub(super) struct Row {
 
 /// Every field, but for those of the original that are taken without effect.
 pub(super) fn rows() -> impl Iterator<Item = &'static Row> {
-    OF_JOBS.iter().chain(clients::OF_CLIENTS).chain(turns::OF_HISTORY)
+    OF_JOBS.iter().chain(protocols::OF_PROTOCOLS).chain(clients::OF_CLIENTS).chain(turns::OF_HISTORY)
 }
 
 const fn row(
@@ -47,7 +48,7 @@ const CHUNKERS: &[&str] = &[
     "chunk_by_function_and_class",
 ];
 
-/// The fields of a job, but for those of its clients.
+/// The fields of a job, but for those of its clients and of its protocol.
 const OF_JOBS: &[Row] = &[
     row(
         "",
@@ -262,136 +263,6 @@ const OF_JOBS: &[Row] = &[
     ),
     row("call_params", "is_privacy", Unused, "", "false", "Refused unless it is false."),
     row("call_params", "mcp_tools_info", Unused, "", "false", "Refused unless it is empty."),
-    row(
-        "protocol",
-        "type",
-        OneOf(&["minion", "minions", "remote_only", "local_only", "auto"]),
-        r#""minion""#,
-        r#""minions""#,
-        "`minion` is a chat, for documents that fit into the worker's window; `minions` cuts long documents into many small jobs; `remote_only` sends the documents to the supervisor; `local_only` asks the worker alone; `auto` chooses among them.",
-    ),
-    row("protocol", "max_rounds", Count(1, 1000), "3", "2", "Rounds at most, where `call_params` has none."),
-    row(
-        "protocol",
-        "log_dir",
-        Text,
-        r#""minion_logs""#,
-        r#""logs""#,
-        "The folder of the conversation logs; `..` is refused.",
-    ),
-    row("protocol", "session_dir", Text, "", r#""sessions""#, "The folder of sessions; `..` is refused."),
-    row(
-        "protocol",
-        "kwargs",
-        Object,
-        "",
-        r#"{"max_code_attempts": 5}"#,
-        "Further parameters of the protocol.",
-    ),
-    row(
-        "protocol",
-        "callback",
-        Unused,
-        "",
-        "null",
-        "Refused: `minions --events FILE` tells what happens in a job.",
-    ),
-    row(
-        "protocol.kwargs",
-        "prompts",
-        Object,
-        "",
-        r#"{"minions_worker": "my_worker.md"}"#,
-        "Files that replace prompts, by the prompts' names.",
-    ),
-    row(
-        "protocol.kwargs",
-        "prices",
-        Object,
-        "",
-        r#"{"input": 2.5, "output": 10}"#,
-        "Dollars for a million tokens of the remote model.",
-    ),
-    row(
-        "protocol.kwargs",
-        "max_code_attempts",
-        Count(1, 100),
-        "10",
-        "5",
-        "Programs that the supervisor may try in one round.",
-    ),
-    row(
-        "protocol.kwargs",
-        "num_samples",
-        Count(1, 100),
-        "1",
-        "3",
-        "Used where `call_params` has no `num_samples_per_task`.",
-    ),
-    row(
-        "protocol.kwargs",
-        "worker_batch_size",
-        Count(1, 4096),
-        "",
-        "8",
-        "Worker calls in flight, at each server.",
-    ),
-    row(
-        "protocol.kwargs",
-        "is_multi_turn",
-        Flag,
-        "false",
-        "true",
-        "Whether the job is the first turn of a conversation; one with a history or a session is a turn in any case.",
-    ),
-    row(
-        "protocol.kwargs",
-        "max_history_turns",
-        Count(0, 1000),
-        "",
-        "5",
-        "Turns that models are shown word by word; older ones are summed up.",
-    ),
-    row(
-        "protocol.kwargs",
-        "rewrite",
-        OneOf(&["remote", "local", "off"]),
-        r#""remote""#,
-        r#""local""#,
-        "Who makes a question stand alone that follows others; of a protocol that asks one side alone it is that side.",
-    ),
-    row(
-        "protocol.kwargs",
-        "cost_sensitivity",
-        OneOf(&["low", "medium", "high", "uber"]),
-        r#""high""#,
-        r#""medium""#,
-        "How `auto` weighs cost and quality: `low`: the supervisor reads all itself where it can; `medium`: so where that costs at most twice the cheapest; `high`: the cheapest; `uber`: the worker alone where it can.",
-    ),
-    row(
-        "protocol.kwargs",
-        "escalate",
-        Flag,
-        "false",
-        "true",
-        "Whether `auto` asks the worker alone first, checks its answer, and runs `minions` if that does not hold.",
-    ),
-    row(
-        "protocol.kwargs",
-        "memo",
-        Text,
-        "",
-        r#""memo""#,
-        "A folder that keeps the worker's answers, so that what was asked before is not asked again.",
-    ),
-    row(
-        "protocol.kwargs",
-        "renew_memo",
-        Flag,
-        "false",
-        "true",
-        "Whether the worker is asked again what the memo knows; its new answers are kept.",
-    ),
     row("prices", "input", Number(0.0, 1e9), "", "2.5", "Of a prompt."),
     row("prices", "output", Number(0.0, 1e9), "", "10", "Of a reply."),
     row(
