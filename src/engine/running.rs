@@ -224,6 +224,8 @@ impl JobRun {
                         schema,
                         shares: false,
                     }),
+                    max_reply_chars: params.max_reply_chars,
+                    is_supervisor_hosted: !job.remote.provider.local,
                 };
                 let run = async |has_read| minion.run(&self.transcript, has_read).await;
                 match &clients.reader {

@@ -49,6 +49,29 @@ pub struct Cited {
     /// The page, slide, row or line where they begin, as a reader would cite it, if that is known.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub place: Option<String>,
+    /// Where each part stands, if the citation has several.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub parts: Vec<CitedPart>,
+    /// If they are not verified: the words of the chunk that are most like them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub nearest: Option<String>,
+}
+
+/// The place of one part of a citation.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct CitedPart {
+    /// The index of the document, from 0.
+    pub document: usize,
+    /// The name of that document, if it has one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub source: Option<String>,
+    /// The page, slide, row or line where it begins, if that is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub place: Option<String>,
+    /// The offset of the first character, from 0.
+    pub start: usize,
+    /// The offset after the last character.
+    pub end: usize,
 }
 
 /// The notes of one job.

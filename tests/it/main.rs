@@ -44,6 +44,7 @@ mod llama_cpp;
 mod machine_limits;
 mod memo;
 mod minion;
+mod minion_replies;
 mod minions;
 mod model_runner;
 mod no_certificates;

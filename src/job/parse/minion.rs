@@ -1,6 +1,7 @@
 //! The parameters of the protocol `minion`.
 
 use super::{AssignmentFields, Parser, refuse_schema, refuse_use};
+use crate::config;
 use crate::job::error::JobError;
 use crate::job::schema::{ClientSpec, MinionParams, Protocol};
 
@@ -16,6 +17,7 @@ pub(super) const PARSER: Parser = Parser {
         "logging_id",
         "images",
         "read_ahead",
+        "max_reply_chars",
         "history",
     ],
     unused_params: &["is_privacy", "is_follow_up"],
@@ -39,5 +41,9 @@ fn parse(
         );
     }
     refuse_schema(remote)?;
-    Ok(Protocol::Minion(MinionParams { read_ahead: params.flag("read_ahead")?.unwrap_or(true) }))
+    let max_reply_chars = params.count("max_reply_chars", 100, 1_000_000)?;
+    Ok(Protocol::Minion(MinionParams {
+        read_ahead: params.flag("read_ahead")?.unwrap_or(true),
+        max_reply_chars: max_reply_chars.map_or(config::MAX_REPLY_CHARS, |chars| chars as usize),
+    }))
 }

@@ -6,10 +6,11 @@ use super::job_events;
 use crate::documents::Document;
 use crate::documents::evidence::{Chunk, Sources};
 use crate::events::Events;
-use crate::protocols::Cited;
+use crate::protocols::{Cited, CitedPart};
 use crate::sandbox::JobRecord;
 
-/// The citations of a round, each with its place; those that hold are marked in their jobs.
+/// The citations of a round, each with its place; those that hold are marked in their jobs, and the others have the
+/// words of their chunk that are most like them.
 pub(super) fn checked(
     round: u32,
     jobs: &mut [JobRecord],
@@ -17,23 +18,33 @@ pub(super) fn checked(
     documents: &[Document],
     events: &Events,
 ) -> Vec<Cited> {
+    let place = |at: usize, offset: usize| sources.place(at, &documents[at], offset).map(|place| place.to_string());
     let mut chunks: HashMap<&str, Chunk> = HashMap::new();
     let mut cited = Vec::new();
-    for (index, JobRecord { manifest, output, confirmed, .. }) in jobs.iter_mut().enumerate() {
+    for (index, JobRecord { manifest, output, confirmed, nearest, .. }) in jobs.iter_mut().enumerate() {
         let Some(citation) = output.citation.clone() else { continue };
         let manifest = &*manifest;
         let chunk = chunks.entry(&manifest.chunk).or_insert_with(|| sources.chunk(&manifest.chunk));
         let evidence = chunk.evidence(&citation);
         *confirmed = evidence.verified;
-        let document = evidence.document.map(|at| &documents[at]);
-        let place = document.zip(evidence.start).and_then(|(document, start)| document.place_at(start));
+        let like = if evidence.verified { None } else { chunk.nearest(&citation) };
+        *nearest = like.map(|nearest| nearest.words);
+        let parts = evidence.parts.iter().map(|part| CitedPart {
+            document: part.document,
+            source: documents[part.document].name.clone(),
+            place: place(part.document, part.start),
+            start: part.start,
+            end: part.end,
+        });
         let one = Cited {
             round,
             job_id: manifest.job_id,
             chunk_id: manifest.chunk_id,
             citation,
-            source: document.and_then(|document| document.name.clone()),
-            place: place.map(|place| place.to_string()),
+            source: evidence.document.and_then(|at| documents[at].name.clone()),
+            place: evidence.document.zip(evidence.start).and_then(|(at, offset)| place(at, offset)),
+            parts: parts.collect(),
+            nearest: nearest.clone(),
             evidence,
         };
         job_events::cited(events, index, manifest, &one);
