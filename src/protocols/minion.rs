@@ -143,7 +143,7 @@ impl Minion<'_> {
                  the documents would cost less. Hint: if they may leave this machine, give them to the remote model \
                  alone, with protocol.type \"remote_only\"",
                 count(tokens, "token"),
-                count(rounds, "round"),
+                count(u64::from(rounds), "round"),
             ));
         }
     }
@@ -233,7 +233,8 @@ fn shortened(reply: &str, limit: usize, why: &str) -> Filled {
         return filled;
     };
     let kept = &reply[..end];
-    let line_or_word = kept.rfind('\n').filter(|at| at * 2 > end).or_else(|| kept.rfind(' ').filter(|at| at * 2 > end));
+    let line_or_word =
+        kept.rfind('\n').filter(|at| at * 2 > end).or_else(|| kept.rfind(' ').filter(|at| at * 2 > end));
     let kept = &kept[..line_or_word.unwrap_or(end)];
     let left_out = reply[kept.len()..].chars().count();
     filled.push(Slot::Other(kept));

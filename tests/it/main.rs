@@ -16,6 +16,7 @@ mod chat_quirks;
 mod chat_real_server;
 mod chat_refusals;
 mod chat_streaming;
+mod citations;
 mod client_kwargs;
 mod command_line;
 mod container;

@@ -12,7 +12,8 @@ fn ask(message: &str) -> String {
 }
 
 fn answer() -> String {
-    json!({"reasoning": "r", "decision": "provide_final_answer", "message": null, "answer": "Ada"}).to_string()
+    json!({"reasoning": "r", "decision": "provide_final_answer", "message": null, "answer": "Ada"})
+        .to_string()
 }
 
 /// A reply with so many numbered sentences of 24 bytes.
@@ -47,7 +48,10 @@ fn long_replies_are_cut_and_older_ones_shrink() {
     let calls = chats(&server, "supervisor");
     let second = last(&calls[1]);
     assert!(second.contains("Sentence 0095 says") && !second.contains("Sentence 0110"), "{second}");
-    assert!(second.contains("more characters: cut off here, as the reply is too long; ask for what is missing]"), "{second}");
+    assert!(
+        second.contains("more characters: cut off here, as the reply is too long; ask for what is missing]"),
+        "{second}"
+    );
     // In the last call the first two replies are short, the last one is not.
     let texts = read_last(&server);
     let [first, older, newest] = [2, 4, 6].map(|at| &texts[at]);
@@ -64,7 +68,9 @@ fn long_replies_are_cut_and_older_ones_shrink() {
 
 #[test]
 fn the_limit_is_the_jobs_own() {
-    for (limit, has, has_not) in [(300, "Sentence 0008", "Sentence 0020"), (100_000, "Sentence 0399", "Sentence 0400")] {
+    for (limit, has, has_not) in
+        [(300, "Sentence 0008", "Sentence 0020"), (100_000, "Sentence 0399", "Sentence 0400")]
+    {
         let server = served(sentences(400));
         let params = params(json!({"max_reply_chars": limit, "max_rounds": 1}));
         Program::new().run_job(&job(&server, "minion", params));
@@ -75,7 +81,11 @@ fn the_limit_is_the_jobs_own() {
     let mut bad = job(&server, "minion", params(json!({"max_reply_chars": 5})));
     let ran = Program::new().run_job(&bad);
     assert_eq!(ran.code, Some(2));
-    assert!(ran.stdout.contains("`call_params.max_reply_chars` must be from 100 to 1000000, not 5"), "{}", ran.stdout);
+    assert!(
+        ran.stdout.contains("`call_params.max_reply_chars` must be from 100 to 1000000, not 5"),
+        "{}",
+        ran.stdout
+    );
     bad["protocol"]["type"] = json!("minions");
     assert_eq!(Program::new().run_job(&bad).code, Some(2));
 }
@@ -97,7 +107,7 @@ fn documents_that_cost_less_than_the_rounds_are_told_before_the_first_call() {
         ("openai", json!({}), false),
         ("openai", json!({"context": []}), false),
         // Tokens of a model of one's own cost nothing.
-        ("ollama", small, false),
+        ("vllm", small, false),
     ] {
         let server = served("Ada".to_owned());
         let mut job = job(&server, "minion", params(extra));
@@ -106,7 +116,11 @@ fn documents_that_cost_less_than_the_rounds_are_told_before_the_first_call() {
         let at = ran.stderr.find("sending the documents would cost less. Hint: ");
         assert_eq!(at.is_some(), is_told, "{kind}: {}", ran.stderr);
         if let Some(at) = at {
-            assert!(ran.stderr.contains("3 rounds of minion cost about 5100 remote tokens"), "{}", ran.stderr);
+            assert!(
+                ran.stderr.contains("3 rounds of minion cost about 5100 remote tokens"),
+                "{}",
+                ran.stderr
+            );
             assert!(ran.stderr.find("round 1/3").is_none_or(|round| at < round), "{}", ran.stderr);
             assert_eq!(ran.code, Some(0), "{}", ran.stdout);
         }

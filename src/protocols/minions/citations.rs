@@ -18,7 +18,8 @@ pub(super) fn checked(
     documents: &[Document],
     events: &Events,
 ) -> Vec<Cited> {
-    let place = |at: usize, offset: usize| sources.place(at, &documents[at], offset).map(|place| place.to_string());
+    let place =
+        |at: usize, offset: usize| sources.place(at, &documents[at], offset).map(|place| place.to_string());
     let mut chunks: HashMap<&str, Chunk> = HashMap::new();
     let mut cited = Vec::new();
     for (index, JobRecord { manifest, output, confirmed, nearest, .. }) in jobs.iter_mut().enumerate() {

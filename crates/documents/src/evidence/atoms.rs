@@ -103,7 +103,8 @@ static LOSS: LazyLock<Regex> =
     LazyLock::new(|| Regex::new(r"^\(\p{Sc}?\s?\p{Nd}[\p{Nd}.,]*\s?%?\)").expect("a fixed pattern"));
 /// A number whose groups of three leave no doubt that their mark is no decimal one.
 static GROUPS: LazyLock<Regex> = LazyLock::new(|| {
-    let groups = [",", r"\.", "'", "\u{2019}", "_"].map(|mark| format!("[0-9]{{1,3}}(?:{mark}[0-9]{{3}}){{2,}}"));
+    let groups =
+        [",", r"\.", "'", "\u{2019}", "_"].map(|mark| format!("[0-9]{{1,3}}(?:{mark}[0-9]{{3}}){{2,}}"));
     Regex::new(&format!("^(?:{})", groups.join("|"))).expect("a fixed pattern")
 });
 /// What raises text in HTML.
@@ -255,7 +256,9 @@ fn sign(text: &str, at: usize, c: char, kind: Kind, is_grouped: bool) -> Option<
         '.' if is_free && previous != Some('.') && is_digit(next) => Some('.'),
         '^' if is_digit(previous) && is_digit(next) => Some('^'),
         '(' if LOSS.is_match(ahead(text, at)) => Some('('),
-        '!' if is_free && next.is_some_and(|c| is_word(self::kind(c)) || matches!(c, '(' | '=' | '_' | '&')) => {
+        '!' if is_free
+            && next.is_some_and(|c| is_word(self::kind(c)) || matches!(c, '(' | '=' | '_' | '&')) =>
+        {
             Some('!')
         }
         '\u{b0}' | '\u{2032}' | '\u{2033}' if is_digit(previous) => Some(c),

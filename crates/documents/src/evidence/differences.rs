@@ -158,7 +158,8 @@ fn same_figures(document: Words, cited: Words) -> bool {
 }
 
 fn differs_in_case(text: &str, other: &str) -> bool {
-    let cases = |text: &str| text.chars().filter(|c| c.is_alphabetic()).map(char::is_uppercase).collect::<Vec<_>>();
+    let cases =
+        |text: &str| text.chars().filter(|c| c.is_alphabetic()).map(char::is_uppercase).collect::<Vec<_>>();
     cases(text) != cases(other)
 }
 
@@ -170,9 +171,8 @@ fn same_islands(gap: &Gap, cited: &Gap, next: Atom, is_code: bool, has_note: &dy
             What::Markup(_) => None,
         }
     }
-    let numbers = |gap: &Gap| -> Vec<String> {
-        gap.islands.iter().filter_map(number).map(str::to_owned).collect()
-    };
+    let numbers =
+        |gap: &Gap| -> Vec<String> { gap.islands.iter().filter_map(number).map(str::to_owned).collect() };
     let is_markup = |island: &What| matches!(island, What::Markup(_));
     if !cited.islands.iter().filter(|island| is_markup(island)).all(|island| gap.islands.contains(island)) {
         return false;
@@ -189,7 +189,10 @@ fn same_islands(gap: &Gap, cited: &Gap, next: Atom, is_code: bool, has_note: &dy
         What::Flat(number) => has_note(number),
     };
     let has_brackets = |gap: &Gap| gap.rest.contains(['(', '[']);
-    others.is_empty() && !is_code && has_brackets(gap) == has_brackets(cited) && gap.islands.iter().all(may_go)
+    others.is_empty()
+        && !is_code
+        && has_brackets(gap) == has_brackets(cited)
+        && gap.islands.iter().all(may_go)
 }
 
 /// Whether two gaps between letters differ in nothing that counts; `Some(true)`: if the spaces are better there.
@@ -220,7 +223,9 @@ fn same_number_gap(words: Words, at: usize, rest: &str, cited: &str) -> bool {
         }
     };
     match (inside(rest), inside(cited)) {
-        _ if rest.trim().is_empty() && cited.trim().is_empty() && !rest.is_empty() && !cited.is_empty() => true,
+        _ if rest.trim().is_empty() && cited.trim().is_empty() && !rest.is_empty() && !cited.is_empty() => {
+            true
+        }
         (true, true) => is_group(words, at),
         // The other way around, a number would be put together from columns.
         (true, false) if !rest.is_empty() && cited == " " => is_group(words, at),
@@ -229,7 +234,8 @@ fn same_number_gap(words: Words, at: usize, rest: &str, cited: &str) -> bool {
                 let marks = gap.chars().filter(|c| is_dash(*c) || matches!(c, '/' | ':' | '&'));
                 marks.map(|c| if is_dash(c) { '-' } else { c }).collect::<String>()
             };
-            let letters = |gap: &str| gap.contains(|c| matches!(kind(c), Kind::Sign | Kind::Letter | Kind::Digit));
+            let letters =
+                |gap: &str| gap.contains(|c| matches!(kind(c), Kind::Sign | Kind::Letter | Kind::Digit));
             marks(rest) == marks(cited) && !letters(rest) && !letters(cited)
         }
         _ => false,
@@ -248,14 +254,19 @@ fn is_group(words: Words, at: usize) -> bool {
 /// Whether no operator of code stands in the place of another.
 fn same_operators(rest: &str, cited: &str) -> bool {
     let operators = |gap: &str| {
-        gap.chars().filter(|c| is_dash(*c) || matches!(c, '*' | '/' | '&' | '|' | '^' | '!')).collect::<String>()
+        gap.chars()
+            .filter(|c| is_dash(*c) || matches!(c, '*' | '/' | '&' | '|' | '^' | '!'))
+            .collect::<String>()
     };
     let (rest, cited) = (operators(rest), operators(cited));
     rest == cited || rest.is_empty() || cited.is_empty()
 }
 
 fn looks_like_code(text: &str) -> bool {
-    text.contains(['{', '}', '=', ';', '_']) || text.contains("()") || text.contains("::") || text.contains("->")
+    text.contains(['{', '}', '=', ';', '_'])
+        || text.contains("()")
+        || text.contains("::")
+        || text.contains("->")
 }
 
 /// The atoms around the gap `at` that are one word in at least one of the texts.

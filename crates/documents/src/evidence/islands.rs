@@ -37,8 +37,11 @@ fn pattern(pattern: &str) -> Regex {
 
 static BRACKETED: LazyLock<Regex> =
     LazyLock::new(|| pattern(r"^(?:\((\p{Nd}{1,2})\)|\[\^?(\p{Nd}{1,3})\]|<sup>(\p{Nd}{1,3})</sup>)"));
-static TARGET: LazyLock<Regex> =
-    LazyLock::new(|| pattern(r#"^\((?:[a-z][a-z+]*:|\.{0,2}/|#|[^()\s]*\.(?:md|html?)\b)[^()\s]*(?:\([^()\s]*\)[^()\s]*)?(?:\s+"[^"\n]*")?\)"#));
+static TARGET: LazyLock<Regex> = LazyLock::new(|| {
+    pattern(
+        r#"^\((?:[a-z][a-z+]*:|\.{0,2}/|#|[^()\s]*\.(?:md|html?)\b)[^()\s]*(?:\([^()\s]*\)[^()\s]*)?(?:\s+"[^"\n]*")?\)"#,
+    )
+});
 static TAG: LazyLock<Regex> =
     LazyLock::new(|| pattern(r"^</?(?:b|i|u|em|strong|br|sup|sub|span|small|p|s|del|ins|mark|code)\s*/?>"));
 static FLAT: LazyLock<Regex> = LazyLock::new(|| pattern(r"\b\p{L}?\p{Ll}{3,}$"));
@@ -85,7 +88,8 @@ pub(super) fn at(text: &str, at: usize) -> Option<Island> {
             let run = &ahead[..ahead.find(|c| kind(c) != Kind::Raised).unwrap_or(ahead.len())];
             let goes_on = ahead[run.len()..].chars().next().is_some_and(|c| is_word(kind(c)));
             let number = atoms::raised(run)?;
-            let letters = before.chars().rev().take_while(|c| matches!(kind(*c), Kind::Letter | Kind::Mark)).count();
+            let letters =
+                before.chars().rev().take_while(|c| matches!(kind(*c), Kind::Letter | Kind::Mark)).count();
             let is_note = !goes_on && (letters >= WORD || is_script(before) || closes(before));
             is_note.then_some(Island { end: at + run.len(), what: What::Note(number) })
         }
@@ -115,7 +119,9 @@ fn may_have_note(before: &str, bracket: char) -> bool {
 }
 
 fn closes(before: &str) -> bool {
-    before.ends_with(['.', ',', ';', ':', '?', '!', '"', '\u{201d}', '\u{2019}', ')', ']', '\u{3002}', '\u{ff0c}'])
+    before.ends_with([
+        '.', ',', ';', ':', '?', '!', '"', '\u{201d}', '\u{2019}', ')', ']', '\u{3002}', '\u{ff0c}',
+    ])
 }
 
 fn is_script(before: &str) -> bool {
@@ -145,11 +151,17 @@ pub(super) fn of_gap(text: &str, gap: Range<usize>) -> (Vec<What>, String) {
 pub(super) fn is_layout(text: &str, at: usize, c: char) -> bool {
     let before = &text[text.floor_char_boundary(at.saturating_sub(BEFORE))..at];
     let after = &text.as_bytes()[at + c.len_utf8()..];
-    let begins_line = || before.rsplit('\n').next().is_some_and(|line| line.trim_matches(['>', ' ', '\t']).is_empty());
-    let is_drawn = |two: Option<&[u8]>| two.is_some_and(|two| two.iter().all(|byte| matches!(byte, b'-' | b'=')));
+    let begins_line =
+        || before.rsplit('\n').next().is_some_and(|line| line.trim_matches(['>', ' ', '\t']).is_empty());
+    let is_drawn =
+        |two: Option<&[u8]>| two.is_some_and(|two| two.iter().all(|byte| matches!(byte, b'-' | b'=')));
     match c {
         '>' => begins_line(),
-        '+' if is_drawn(after.get(..2)) || is_drawn(before.as_bytes().last_chunk::<2>().map(<[u8; 2]>::as_slice)) => true,
+        '+' if is_drawn(after.get(..2))
+            || is_drawn(before.as_bytes().last_chunk::<2>().map(<[u8; 2]>::as_slice)) =>
+        {
+            true
+        }
         '+' => begins_line() && after.first().is_some_and(u8::is_ascii_whitespace),
         '=' => {
             let run = |byte: &&u8| **byte == b'=';

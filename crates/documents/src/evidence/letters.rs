@@ -12,6 +12,8 @@ use super::atoms;
 const GRAM: usize = 5;
 /// So many grams in a row have one that is noted.
 const ROW: usize = 4;
+/// So many noted grams of what is looked for are tried for the rarest.
+const GRAMS: usize = 12;
 /// Texts with fewer bytes of letters are read in place of an index.
 const SMALL: usize = 1 << 15;
 
@@ -38,7 +40,7 @@ impl Letters {
     pub(super) fn find<'a>(&'a self, wanted: &'a str) -> Box<dyn Iterator<Item = usize> + 'a> {
         let rarest = (self.text.len() >= SMALL).then(|| {
             let noted = noted(wanted.as_bytes());
-            noted.map(|(gram, at)| (self.places(gram), at)).min_by_key(|(places, _)| places.len())
+            noted.take(GRAMS).map(|(gram, at)| (self.places(gram), at)).min_by_key(|(places, _)| places.len())
         });
         match rarest.flatten() {
             None => Box::new(memmem::find_iter(self.text.as_bytes(), wanted.as_bytes())),
@@ -66,7 +68,9 @@ impl Letters {
 
     /// The bytes of `original` that these bytes of letters come from.
     pub(super) fn origin(&self, original: &str, letters: &Range<usize>) -> Range<usize> {
-        let Some(last) = letters.end.checked_sub(1).filter(|_| letters.start < letters.end) else { return 0..0 };
+        let Some(last) = letters.end.checked_sub(1).filter(|_| letters.start < letters.end) else {
+            return 0..0;
+        };
         let last = self.from[last] as usize;
         let length = original[last..].chars().next().map_or(0, char::len_utf8);
         self.from[letters.start] as usize..last + length

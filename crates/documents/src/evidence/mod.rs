@@ -23,6 +23,8 @@ mod sources;
 mod speed_tests;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod writing_tests;
 
 use std::cell::OnceCell;
 use std::ops::Range;
@@ -41,6 +43,8 @@ const TELLING: usize = 4;
 const WORDS_PER_ERROR: usize = 4;
 /// The most places that are examined before the search for a whole one ends.
 const PLACES: usize = 1000;
+/// The most places that hold, among which the one that is most like the citation is chosen.
+const HELD: usize = 16;
 
 /// The place of a citation in the documents.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
@@ -192,7 +196,7 @@ impl<'a> Chunk<'a> {
 
     /// The best place of these words that cuts no word, neither in the chunk nor in its document.
     fn first(&self, cited: &Cited) -> Option<DocumentRange> {
-        let mut best = None;
+        let (mut best, mut held) = (None, 0);
         for at in self.letters().find(&cited.letters).take(PLACES) {
             let span = self.letters().origin(self.text, &(at..at + cited.letters.len()));
             let Some(span) = cited.held(self.text, span, self.sources) else { continue };
@@ -206,7 +210,8 @@ impl<'a> Chunk<'a> {
             if best.as_ref().is_none_or(|(least, _)| likeness < *least) {
                 best = Some((likeness, (document, bytes)));
             }
-            if likeness == Likeness::Exact || matches!(self.origin(), Origin::Unknown) {
+            held += 1;
+            if likeness == Likeness::Exact || held == HELD || matches!(self.origin(), Origin::Unknown) {
                 break;
             }
         }
@@ -241,15 +246,13 @@ impl<'a> Chunk<'a> {
         let place = |part: &&str| {
             let places = |part: &str| {
                 let one = self.place_of(part).map(|place| vec![place]);
-                one.or_else(|| self.elided(part)).or_else(|| self.place_of(self.without_label(part)?).map(|one| vec![one]))
+                one.or_else(|| self.elided(part))
+                    .or_else(|| self.place_of(self.without_label(part)?).map(|one| vec![one]))
             };
-            let places = places(part).or_else(|| {
+            places(part).or_else(|| {
                 let bare = parts::without_bullet(part);
                 if bare == *part { None } else { places(bare) }
-            })?;
-            // What is cut next to a "not" may say the opposite.
-            let is_torn = |(document, bytes): &DocumentRange| search::is_torn(self.sources.text(*document), bytes);
-            (!places.iter().any(is_torn)).then_some(places)
+            })
         };
         let places = says_all.then(|| listed.iter().map(place).collect::<Option<Vec<_>>>())??;
         Some(places.into_iter().flatten().collect())
@@ -259,7 +262,8 @@ impl<'a> Chunk<'a> {
     fn without_label<'w>(&self, words: &'w str) -> Option<&'w str> {
         let (label, _) = self.text.split_once('\n').filter(|(label, _)| label.starts_with('['))?;
         let rest = words.strip_prefix(label.trim())?;
-        Some(rest.trim_start_matches(|c: char| c.is_whitespace() || matches!(c, ':' | '-' | ','))).filter(|rest| !rest.is_empty())
+        Some(rest.trim_start_matches(|c: char| c.is_whitespace() || matches!(c, ':' | '-' | ',')))
+            .filter(|rest| !rest.is_empty())
     }
 
     /// The place of these words where they have a few typing errors.
@@ -274,7 +278,8 @@ impl<'a> Chunk<'a> {
         let (span, _) = wording::find(&text, &wanted, wanted.len() / WORDS_PER_ERROR)?;
         let span = from + span.start..from + span.end;
         search::is_whole(self.text, &span).then_some(())?;
-        let place = self.at_origin(&span).or_else(|| self.sources.anywhere(&Cited::of(&self.text[span.clone()])?))?;
+        let place =
+            self.at_origin(&span).or_else(|| self.sources.anywhere(&Cited::of(&self.text[span.clone()])?))?;
         search::is_whole(self.sources.text(place.0), &place.1).then_some(place)
     }
 
@@ -284,7 +289,9 @@ impl<'a> Chunk<'a> {
             // The chunk may end in the middle of a word of the document.
             Some((document, bytes)) => {
                 let text = self.sources.text(document);
-                let is_same = matches!(self.origin(), Origin::Verbatim { .. }) && search::is_whole(text, &bytes)
+                let is_same = matches!(self.origin(), Origin::Verbatim { .. })
+                    && search::is_whole(text, &bytes)
+                    && !search::is_torn(text, &bytes)
                     || cited.held(text, bytes.clone(), self.sources).as_ref() == Some(&bytes);
                 is_same.then_some((document, bytes))
             }
@@ -324,7 +331,8 @@ impl<'a> Chunk<'a> {
             // What is an atom at the chunk's edge may be none amid the document.
             let edge = if letters.len() > 4 * search::EDGE { search::EDGE } else { 0 };
             let start = letters.ceil_char_boundary(edge);
-            let probe = &letters[start..letters.ceil_char_boundary((start + search::PROBE).min(letters.len()))];
+            let probe =
+                &letters[start..letters.ceil_char_boundary((start + search::PROBE).min(letters.len()))];
             let first = self.letters().origin(self.text, &(from + start..from + letters.len())).start;
             for document in 0..self.sources.len() {
                 let (text, own) = (self.sources.text(document), self.sources.letters(document));

@@ -51,7 +51,8 @@ pub(super) fn with_words_around(text: &str, bytes: &Range<usize>) -> Range<usize
     let begin = before.rfind('\n').map(|at| at + 1).max(before.rfind(". ").map(|at| at + 2));
     let start = begin.or_else(|| before.find(' ').map(|at| at + 1)).unwrap_or(0);
     let start = if from == 0 && begin.is_none() { 0 } else { from + start };
-    let to = text.floor_char_boundary((bytes.end + AROUND).min(start.max(bytes.start) + SHOWN).max(bytes.start));
+    let to =
+        text.floor_char_boundary((bytes.end + AROUND).min(start.max(bytes.start) + SHOWN).max(bytes.start));
     let to = to.max(text.ceil_char_boundary(bytes.start)).min(text.len());
     let after = &text[bytes.end.min(to)..to];
     let end = [after.find('\n'), after.find(". ").map(|at| at + 1)].into_iter().flatten().min();

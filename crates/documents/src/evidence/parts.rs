@@ -20,7 +20,9 @@ static ELLIPSIS: LazyLock<Regex> = LazyLock::new(|| {
     pattern(&format!(r"\s*(?:\[\s*{dots}\s*\]|\(\s*{dots}\s*\)|\x3c\s*{dots}\s*\x3e|{dots})\s*"))
 });
 static LIST: LazyLock<Regex> = LazyLock::new(|| {
-    pattern(r#"\s*[;\u{ff1b}\u{61b}\n]\s*|["\u{201d}\u{bb}\u{300d}]\s*(?:[,&+/]|and|und|et|y|e|\u{548c}|\u{648})?\s*["\u{201c}\u{201e}\u{ab}\u{300c}]"#)
+    pattern(
+        r#"\s*[;\u{ff1b}\u{61b}\n]\s*|["\u{201d}\u{bb}\u{300d}]\s*(?:[,&+/]|and|und|et|y|e|\u{548c}|\u{648})?\s*["\u{201c}\u{201e}\u{ab}\u{300c}]"#,
+    )
 });
 static BULLET: LazyLock<Regex> = LazyLock::new(|| pattern(r"^(?:[-*\u{2022}\u{2013}]|\(?\d{1,2}[.)])\s+"));
 /// Where a sentence, a row or an entry ends.
@@ -43,8 +45,32 @@ const TURNS: &str = "not no never nor neither none nobody nothing without cannot
     لا لم لن ليس ليست ليسوا غير دون بدون إلا لكن ما";
 /// The same in scripts that put no spaces between words.
 const TURNS_WITHIN: [&str; 26] = [
-    "不", "没", "沒", "無", "无", "未", "非", "勿", "莫", "否", "除", "但", "若", "如果", "几乎", "ない", "なかった", "ません", "ず", "않",
-    "못", "없", "아니", "지만", "안 ", "미만",
+    "不",
+    "没",
+    "沒",
+    "無",
+    "无",
+    "未",
+    "非",
+    "勿",
+    "莫",
+    "否",
+    "除",
+    "但",
+    "若",
+    "如果",
+    "几乎",
+    "ない",
+    "なかった",
+    "ません",
+    "ず",
+    "않",
+    "못",
+    "없",
+    "아니",
+    "지만",
+    "안 ",
+    "미만",
 ];
 
 /// The parts of a citation around its ellipses.
@@ -109,13 +135,81 @@ pub(super) fn turns(words: &str) -> bool {
         let plain = word.strip_prefix(['و', 'ف']).unwrap_or(word);
         word.ends_with("n't") || TURNS.split_whitespace().any(|turn| turn == word || turn == plain)
     };
-    words.split(|c: char| !c.is_alphanumeric() && c != '\'').any(|word| is_turn(word) || is_turn(word.trim_matches('\'')))
+    words
+        .split(|c: char| !c.is_alphanumeric() && c != '\'')
+        .any(|word| is_turn(word) || is_turn(word.trim_matches('\'')))
         || words.starts_with('!')
         || TURNS_WITHIN.iter().any(|turn| words.contains(turn))
+}
+
+/// Words that deny what stands right behind them, or right before them.
+const DENIALS: &str = "not no never cannot nicht kein keine keinen keinem keiner keines nie niemals ne pas jamais nunca não non \
+    niet geen nooit не нет لا لم لن ليس ليست غير";
+/// The same in scripts that put no spaces between words: before what they deny, and behind it.
+const DENIALS_BEFORE: [&str; 10] = ["不", "没", "没有", "沒", "沒有", "未", "非", "無", "无", "勿"];
+const DENIALS_BEHIND: [&str; 8] = ["ない", "なかった", "ません", "ませんでした", "ず、", "ず。", "않", "못"];
+
+/// Whether a word that stands right before or behind some words denies them.
+pub(super) fn denies(before: &str, behind: &str) -> bool {
+    let is_denial = |word: &str| {
+        let word = word.to_lowercase();
+        DENIALS
+            .split_whitespace()
+            .any(|denial| denial == word || Some(denial) == word.strip_prefix(['و', 'ف']))
+    };
+    let words =
+        |text: &'_ str| text.split(|c: char| !c.is_alphanumeric()).map(str::to_owned).collect::<Vec<_>>();
+    let last = words(before.trim_end()).pop().unwrap_or_default();
+    let next = words(behind.trim_start()).into_iter().next().unwrap_or_default();
+    // "no" and its like deny what follows alone.
+    let is_behind = |word: &str| {
+        is_denial(word) && !matches!(&*word.to_lowercase(), "no" | "ne" | "non" | "لا" | "لم" | "لن" | "غير")
+    };
+    is_denial(&last)
+        || ["n't", "n\u{2019}t"].iter().any(|end| before.trim_end().ends_with(end))
+        || is_behind(&next)
+        || DENIALS_BEFORE.iter().any(|denial| before.ends_with(denial))
+        || DENIALS_BEHIND.iter().any(|denial| behind.starts_with(denial))
+}
+
+/// Small numbers in words, as contracts write them before the number: `thirty (30)`.
+pub(super) fn spelled(number: u32) -> Option<String> {
+    const SMALL: [&str; 20] = [
+        "zero",
+        "one",
+        "two",
+        "three",
+        "four",
+        "five",
+        "six",
+        "seven",
+        "eight",
+        "nine",
+        "ten",
+        "eleven",
+        "twelve",
+        "thirteen",
+        "fourteen",
+        "fifteen",
+        "sixteen",
+        "seventeen",
+        "eighteen",
+        "nineteen",
+    ];
+    const TENS: [&str; 8] = ["twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"];
+    let tens = TENS.get((number as usize / 10).wrapping_sub(2));
+    match (number % 10, tens) {
+        _ if number < 20 => Some(SMALL[number as usize].to_owned()),
+        (0, Some(tens)) => Some((*tens).to_owned()),
+        (ones, Some(tens)) => Some(format!("{tens}-{}", SMALL[ones as usize])),
+        (_, None) => None,
+    }
 }
 
 /// Whether the rest of a word turns what its beginning says, as in "can|not".
 pub(super) fn turns_word(rest: &str) -> bool {
     let rest = rest.to_lowercase();
-    ["not", "n't", "n\u{2019}t", "'t", "\u{2019}t", "less", "los", "frei", "free"].iter().any(|end| rest.starts_with(end))
+    ["not", "n't", "n\u{2019}t", "'t", "\u{2019}t", "less", "los", "frei", "free"]
+        .iter()
+        .any(|end| rest.starts_with(end))
 }

@@ -2,6 +2,9 @@
 
 use std::borrow::Cow;
 use std::ops::Range;
+use std::sync::LazyLock;
+
+use regex::{Captures, Regex};
 
 use super::atoms::{self, Atom, Kind, is_dash, kind};
 use super::differences::{self, Words};
@@ -46,7 +49,20 @@ impl<'a> Cited<'a> {
             let before = "word ";
             readings.extend(Self::read(Cow::Owned(format!("{before}{words}")), before.len(), whole));
         }
+        readings.extend(Self::spelled(words, whole));
         readings
+    }
+
+    /// The same with a small number as contracts write it: `thirty (30)`.
+    fn spelled(words: &str, whole: &'a str) -> Option<Self> {
+        static NUMBER: LazyLock<Regex> =
+            LazyLock::new(|| Regex::new(r"(^|[\s(])(\d{1,2})(\s+\p{L})").expect("a fixed pattern"));
+        let number = NUMBER.captures(words)?;
+        let word = parts::spelled(number[2].parse().ok()?)?;
+        let text = NUMBER.replace(words, |number: &Captures| {
+            format!("{}{word} ({}){}", &number[1], &number[2], &number[3])
+        });
+        Self::read(Cow::Owned(text.into_owned()), 0, whole)
     }
 
     fn read(text: Cow<'a, str>, from: usize, whole: &'a str) -> Option<Self> {
@@ -61,9 +77,17 @@ impl<'a> Cited<'a> {
     }
 
     /// `span`, if `text` says the same there in whole words.
-    pub(super) fn held_whole(&self, text: &str, span: Range<usize>, sources: &Sources) -> Option<Range<usize>> {
-        (is_whole(text, &span) && self.is_same(text, &span, self.atoms.len(), sources) && self.has_same_outside(text, &span))
-            .then_some(span)
+    pub(super) fn held_whole(
+        &self,
+        text: &str,
+        span: Range<usize>,
+        sources: &Sources,
+    ) -> Option<Range<usize>> {
+        let holds = is_whole(text, &span)
+            && !is_torn(text, &span)
+            && self.is_same(text, &span, self.atoms.len(), sources)
+            && self.has_same_outside(text, &span);
+        holds.then_some(span)
     }
 
     /// Whether the first `count` atoms say the same as `text` in `span`.
@@ -76,7 +100,10 @@ impl<'a> Cited<'a> {
 
     /// The same without the last word, if the citation ends within a longer word of the text.
     fn held_but_the_end(&self, text: &str, span: Range<usize>, sources: &Sources) -> Option<Range<usize>> {
-        let last = self.atoms.last().filter(|last| last.kind == Kind::Letter && self.text[last.end..].trim().is_empty())?;
+        let last = self
+            .atoms
+            .last()
+            .filter(|last| last.kind == Kind::Letter && self.text[last.end..].trim().is_empty())?;
         let rest = &text[span.end..text.ceil_char_boundary((span.end + 64).min(text.len()))];
         let rest = &rest[..rest.find(|c| kind(c) != Kind::Letter).unwrap_or(rest.len())];
         let half = self.text[..last.end].rfind(|c| kind(c) != Kind::Letter)?;
@@ -92,7 +119,8 @@ impl<'a> Cited<'a> {
         let own = atoms::atoms(text, span.clone());
         let end = own.get(count.checked_sub(1)?)?.end;
         let held = span.start..end;
-        (is_whole(text, &held) && self.is_same(text, &held, count, sources) && !is_torn(text, &held)).then_some(held)
+        (is_whole(text, &held) && self.is_same(text, &held, count, sources) && !is_torn(text, &held))
+            .then_some(held)
     }
 
     /// Whether marks before the first word and after the last one stand in the text, too.
@@ -100,9 +128,8 @@ impl<'a> Cited<'a> {
         let (Some(first), Some(last)) = (self.atoms.first(), self.atoms.last()) else { return false };
         let (before, after) = (&self.text[self.from..first.start], &self.text[last.end..]);
         // A call without arguments has none there either.
-        let has_words = |gap: &str| {
-            gap.contains(char::is_alphanumeric) || gap.starts_with("()") || gap.starts_with("[]")
-        };
+        let has_words =
+            |gap: &str| gap.contains(char::is_alphanumeric) || gap.starts_with("()") || gap.starts_with("[]");
         let dense = |text: &str| text.chars().filter(|c| !c.is_whitespace()).collect::<String>();
         let near = |bytes: usize| bytes * 2 + 16;
         let from = text.floor_char_boundary(span.start.saturating_sub(near(before.len())));
@@ -125,7 +152,8 @@ impl<'a> Cited<'a> {
                 }
             }
         }
-        let start = if text[..bytes.start].ends_with(before) { bytes.start - before.len() } else { bytes.start };
+        let start =
+            if text[..bytes.start].ends_with(before) { bytes.start - before.len() } else { bytes.start };
         let end = if text[bytes.end..].starts_with(after) { bytes.end + after.len() } else { bytes.end };
         start..end
     }
@@ -173,9 +201,40 @@ pub(super) fn following_first(
 
 /// Whether neither end of this range cuts a word or a number of `text`.
 pub(super) fn is_whole(text: &str, bytes: &Range<usize>) -> bool {
+    let (before, inside) = (&text[..bytes.start], &text[bytes.clone()]);
+    let starts = edge(before.chars().rev(), inside.chars());
+    let ends = edge(text[bytes.end..].chars(), inside.chars().rev());
+    match (starts, ends) {
+        (Edge::Cut, _) if !begins_literal(text, bytes.start) => return false,
+        (_, Edge::Cut) => return false,
+        (Edge::Whole, Edge::Whole) => return true,
+        _ => {}
+    }
     wording::is_whole(text, bytes, |start| begins_literal(text, start))
         && !is_joined(text[..bytes.start].chars().rev(), text[bytes.start..].chars())
         && !is_joined(text[bytes.end..].chars(), text[..bytes.end].chars().rev())
+}
+
+/// What the characters at an edge tell at once.
+enum Edge {
+    Whole,
+    Cut,
+    Unclear,
+}
+
+/// The edge of some words: outwards and inwards from it.
+fn edge(mut outside: impl Iterator<Item = char>, mut inside: impl Iterator<Item = char>) -> Edge {
+    let is_word = |kind: Kind| matches!(kind, Kind::Letter | Kind::Mark | Kind::Digit);
+    let (Some(first), inside) = (outside.next(), inside.next().map(kind)) else { return Edge::Unclear };
+    match (kind(first), inside) {
+        (outside, Some(inside)) if is_word(outside) && is_word(inside) => Edge::Cut,
+        // A number may take the letters behind it as its unit.
+        (Kind::Space, Some(Kind::Letter)) => match outside.next().map(kind) {
+            Some(Kind::Letter) => Edge::Whole,
+            _ => Edge::Unclear,
+        },
+        _ => Edge::Unclear,
+    }
 }
 
 /// Whether the word goes on over what is not seen, or over a hyphen at the end of a line: outwards, from an edge.
@@ -201,19 +260,16 @@ fn is_joined(outside: impl Iterator<Item = char>, mut inside: impl Iterator<Item
 
 /// Whether a literal in code begins there, behind its quote and the letter before that.
 fn begins_literal(text: &str, start: usize) -> bool {
-    let Some(quote) = start.checked_sub(1).filter(|at| matches!(text.as_bytes()[*at], b'\'' | b'"')) else { return false };
+    let Some(quote) = start.checked_sub(1).filter(|at| matches!(text.as_bytes()[*at], b'\'' | b'"')) else {
+        return false;
+    };
     let letters = text[..quote].bytes().rev().take_while(u8::is_ascii_alphabetic).take(2).count();
     letters > 0 && islands::prefix(text, quote - letters) == Some(quote)
 }
 
-/// Whether a word that turns the sense stands right next to these bytes.
+/// Whether a "not" stands right next to these bytes: what they say without it may be the opposite.
 pub(super) fn is_torn(text: &str, bytes: &Range<usize>) -> bool {
     let from = text.floor_char_boundary(bytes.start.saturating_sub(24));
     let to = text.ceil_char_boundary((bytes.end + 24).min(text.len()));
-    let sentence = |c: char| matches!(c, '.' | '\n' | ';' | '!' | '?' | '\u{3002}');
-    let before = text[from..bytes.start].rsplit(sentence).next().unwrap_or_default();
-    let after = text[bytes.end..to].split(sentence).next().unwrap_or_default();
-    let before = before.split_whitespace().next_back().unwrap_or_default();
-    let after = after.split_whitespace().next().unwrap_or_default();
-    parts::turns(before) || parts::turns(after)
+    parts::denies(&text[from..bytes.start], &text[bytes.end..to])
 }

@@ -7,6 +7,7 @@ use std::sync::{LazyLock, OnceLock};
 use regex::Regex;
 
 use super::letters::Letters;
+use super::parts::ELIDED;
 use super::search::Cited;
 use super::{Chunk, DocumentRange, Evidence, PLACES, Part, likeness};
 use crate::document::{Document, Place};
@@ -152,7 +153,9 @@ impl<'a> Sources<'a> {
             Part { document: *document, start: of(start), end: of(end) }
         };
         let mut parts: Vec<Part> = places.iter().map(part).collect();
-        let Some(Part { document, start, mut end }) = parts.first().cloned() else { return Evidence::default() };
+        let Some(Part { document, start, mut end }) = parts.first().cloned() else {
+            return Evidence::default();
+        };
         let likeness = match places {
             [(document, bytes)] => {
                 parts.clear();
@@ -160,8 +163,11 @@ impl<'a> Sources<'a> {
             }
             _ => super::Likeness::Fuzzy,
         };
-        // Parts that follow each other span what is between them.
-        if parts.windows(2).all(|two| two[0].document == two[1].document && two[0].end <= two[1].start) {
+        // Parts that follow each other closely span what is between them.
+        let follows = |two: &[Part]| {
+            two[0].document == two[1].document && (two[0].end..=two[0].end + ELIDED).contains(&two[1].start)
+        };
+        if parts.windows(2).all(follows) {
             end = parts.last().map_or(end, |last| last.end);
         }
         Evidence {

@@ -27,13 +27,7 @@ fn offsets_read_back_give_the_citation() {
     let both = "[Log 1]\nopened. The Aurora lay off";
     let cases: &[(&str, &str, Likeness, usize, &str)] = &[
         (&documents[0], "👩\u{200D}👩 opened", Exact, 0, "👩\u{200D}👩 opened"),
-        (
-            &documents[0],
-            "\"The aurora lay off Brest...\"",
-            Folded,
-            0,
-            "The  Aurora\r\nlay off\u{a0}BREST",
-        ),
+        (&documents[0], "\"The aurora lay off Brest...\"", Folded, 0, "The  Aurora\r\nlay off\u{a0}BREST"),
         (rejoined, "opened. The  Aurora lay", Folded, 0, "opened.\r\nThe  Aurora\r\nlay"),
         (rejoined, "Café", Exact, 0, "Café"),
         (titled, "Aurora\r\nlay", Exact, 0, "Aurora\r\nlay"),
@@ -42,13 +36,7 @@ fn offsets_read_back_give_the_citation() {
         (&documents[2], "e\u{301}te\u{301}", Exact, 2, "e\u{301}te\u{301}"),
         (&documents[2], "文文件", Exact, 2, "文文件"),
         (&documents[2], "i\u{307}STANBUL’A  gitti", Folded, 2, "İstanbul’a gitti"),
-        (
-            &documents[2],
-            "said \"no more delays\" reportedly",
-            Fuzzy,
-            2,
-            "said “no more delays”, reportedly",
-        ),
+        (&documents[2], "said \"no more delays\" reportedly", Fuzzy, 2, "said “no more delays”, reportedly"),
     ];
     let sources = Sources::new(&documents);
     for (chunk, citation, likeness, document, stands) in cases {
