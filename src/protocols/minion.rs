@@ -37,8 +37,9 @@ pub(crate) struct Minion<'a> {
     pub worker_format: Format,
     /// The most characters of a reply that the supervisor reads.
     pub max_reply_chars: usize,
-    /// Whether the supervisor is a hosted model, whose tokens are paid for.
-    pub is_supervisor_hosted: bool,
+    /// Whether documents that cost less than the rounds do are told: the user chose this protocol, and the supervisor is a
+    /// hosted model, whose tokens are paid for.
+    pub is_told_of_cost: bool,
 }
 
 /// The supervisor's next step.
@@ -131,7 +132,7 @@ impl Minion<'_> {
     fn warn_of_cost(&self, transcript: &Transcript) {
         let Assignment { context, max_rounds, .. } = self.assignment;
         let bytes: usize = context.iter().map(|document| document.text.len()).sum();
-        if !self.is_supervisor_hosted || !self.images.is_empty() || bytes > tokens::COUNTED_FROM {
+        if !self.is_told_of_cost || !self.images.is_empty() || bytes > tokens::COUNTED_FROM {
             return;
         }
         let Count { tokens, method } = tokens::count(context.iter().map(Document::as_ref));

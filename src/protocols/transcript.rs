@@ -6,7 +6,8 @@ use serde::Serialize;
 
 use super::round::Round;
 use crate::chat::{Message, Role};
-use crate::documents::evidence::Evidence;
+use crate::documents::Document;
+use crate::documents::evidence::{Evidence, Sources};
 use crate::events::{EventKind, Events};
 use crate::job::JobRole;
 use crate::sandbox::{JobManifest, JobOutput};
@@ -55,6 +56,39 @@ pub struct Cited {
     /// If they are not verified: the words of the chunk that are most like them.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub nearest: Option<String>,
+}
+
+impl Cited {
+    /// A citation with its places in these documents. Round, job and nearest words are the caller's.
+    pub(super) fn of(
+        citation: String,
+        evidence: Evidence,
+        sources: &Sources,
+        documents: &[Document],
+    ) -> Self {
+        let source = |at: usize| documents[at].name.clone();
+        let place = |at: usize, offset: usize| {
+            sources.place(at, &documents[at], offset).map(|place| place.to_string())
+        };
+        let parts = evidence.parts.iter().map(|part| CitedPart {
+            document: part.document,
+            source: source(part.document),
+            place: place(part.document, part.start),
+            start: part.start,
+            end: part.end,
+        });
+        Self {
+            round: 0,
+            job_id: None,
+            chunk_id: None,
+            source: evidence.document.and_then(source),
+            place: evidence.document.zip(evidence.start).and_then(|(at, offset)| place(at, offset)),
+            parts: parts.collect(),
+            nearest: None,
+            citation,
+            evidence,
+        }
+    }
 }
 
 /// The place of one part of a citation.
@@ -188,6 +222,11 @@ impl Transcript {
     /// Notes what the worker cited.
     pub(crate) fn cited(&self, citations: Vec<Cited>) {
         self.notes().evidence.extend(citations);
+    }
+
+    /// Forgets what was cited so far: it belongs to an answer that does not count.
+    pub(crate) fn forget_evidence(&self) {
+        self.notes().evidence.clear();
     }
 
     /// Whether the documents have any of the words that the worker cited, if it cited some.

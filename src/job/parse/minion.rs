@@ -1,8 +1,9 @@
 //! The parameters of the protocol `minion`.
 
-use super::{AssignmentFields, Parser, refuse_schema, refuse_use};
+use super::{AssignmentFields, Parser, refuse_schema, refuse_use, warn_of_follow_up};
 use crate::config;
 use crate::job::error::JobError;
+use crate::job::fields::Fields;
 use crate::job::schema::{ClientSpec, MinionParams, Protocol};
 
 pub(super) const PARSER: Parser = Parser {
@@ -35,15 +36,16 @@ fn parse(
         "is_privacy",
         "leave it out; the documents are read by the local model alone in any case",
     )?;
-    if params.flag("is_follow_up")? == Some(true) {
-        tracing::warn!(
-            "call_params.is_follow_up has no effect, here as in the original: call_params.history makes a job a follow-up"
-        );
-    }
+    warn_of_follow_up(params)?;
     refuse_schema(remote)?;
+    Ok(Protocol::Minion(own(params)?))
+}
+
+/// The parameters that no other protocol has.
+pub(super) fn own(params: &mut Fields) -> Result<MinionParams, JobError> {
     let max_reply_chars = params.count("max_reply_chars", 100, 1_000_000)?;
-    Ok(Protocol::Minion(MinionParams {
+    Ok(MinionParams {
         read_ahead: params.flag("read_ahead")?.unwrap_or(true),
         max_reply_chars: max_reply_chars.map_or(config::MAX_REPLY_CHARS, |chars| chars as usize),
-    }))
+    })
 }

@@ -6,7 +6,7 @@ use super::job_events;
 use crate::documents::Document;
 use crate::documents::evidence::{Chunk, Sources};
 use crate::events::Events;
-use crate::protocols::{Cited, CitedPart};
+use crate::protocols::Cited;
 use crate::sandbox::JobRecord;
 
 /// The citations of a round, each with its place; those that hold are marked in their jobs, and the others have the
@@ -18,8 +18,6 @@ pub(super) fn checked(
     documents: &[Document],
     events: &Events,
 ) -> Vec<Cited> {
-    let place =
-        |at: usize, offset: usize| sources.place(at, &documents[at], offset).map(|place| place.to_string());
     let mut chunks: HashMap<&str, Chunk> = HashMap::new();
     let mut cited = Vec::new();
     for (index, JobRecord { manifest, output, confirmed, nearest, .. }) in jobs.iter_mut().enumerate() {
@@ -30,23 +28,12 @@ pub(super) fn checked(
         *confirmed = evidence.verified;
         let like = if evidence.verified { None } else { chunk.nearest(&citation) };
         *nearest = like.map(|nearest| nearest.words);
-        let parts = evidence.parts.iter().map(|part| CitedPart {
-            document: part.document,
-            source: documents[part.document].name.clone(),
-            place: place(part.document, part.start),
-            start: part.start,
-            end: part.end,
-        });
         let one = Cited {
             round,
             job_id: manifest.job_id,
             chunk_id: manifest.chunk_id,
-            citation,
-            source: evidence.document.and_then(|at| documents[at].name.clone()),
-            place: evidence.document.zip(evidence.start).and_then(|(at, offset)| place(at, offset)),
-            parts: parts.collect(),
             nearest: nearest.clone(),
-            evidence,
+            ..Cited::of(citation, evidence, sources, documents)
         };
         job_events::cited(events, index, manifest, &one);
         cited.push(one);
