@@ -105,8 +105,8 @@ impl Minion<'_> {
                 self.ask_worker(&mut chat, &mut preferred_server, question, transcript).await?;
             lost_any |= is_lost;
             let left = max_rounds - round;
-            let told = |reply: &Filled| {
-                let slots = [("reply", Slot::Filled(reply)), ("left", Slot::Own(&left.to_string()))];
+            let told = |reply: &str| {
+                let slots = [("reply", Slot::Other(reply)), ("left", Slot::Own(&left.to_string()))];
                 let prompt = if left == 0 { &prompts::MINION_LAST_REPLY } else { &prompts::MINION_REPLY };
                 prompts.fill(prompt, &slots)
             };
@@ -226,21 +226,16 @@ impl Minion<'_> {
     }
 }
 
-/// The beginning of a reply of the worker, with a mark where it was cut.
-fn shortened(reply: &str, limit: usize, why: &str) -> Filled {
-    let mut filled = Filled::default();
-    let Some((end, _)) = reply.char_indices().nth(limit) else {
-        filled.push(Slot::Other(reply));
-        return filled;
-    };
+/// The beginning of a reply of the worker, with a mark where it was cut. The mark counts as a part of the reply, as its
+/// number says something of that.
+fn shortened(reply: &str, limit: usize, why: &str) -> String {
+    let Some((end, _)) = reply.char_indices().nth(limit) else { return reply.to_owned() };
     let kept = &reply[..end];
-    let line_or_word =
-        kept.rfind('\n').filter(|at| at * 2 > end).or_else(|| kept.rfind(' ').filter(|at| at * 2 > end));
+    let late = |at: &usize| at * 2 > end;
+    let line_or_word = kept.rfind('\n').filter(late).or_else(|| kept.rfind(' ').filter(late));
     let kept = &kept[..line_or_word.unwrap_or(end)];
     let left_out = reply[kept.len()..].chars().count();
-    filled.push(Slot::Other(kept));
-    filled.push(Slot::Own(&format!("\n[{}: {why}]", count(left_out, "more character"))));
-    filled
+    format!("{kept}\n[{}: {why}]", count(left_out, "more character"))
 }
 
 /// What to say of a reply that repeated itself.
