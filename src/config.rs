@@ -19,6 +19,8 @@ pub const RETRIES: u32 = 3;
 /// How long calls to a daemon that minions restarts are retried while it is down. A restart takes 5 seconds at most.
 pub const OUTAGE: Duration = Duration::from_secs(20);
 
+/// `minion`: characters of a reply of the worker that the supervisor reads.
+pub const MAX_REPLY_CHARS: usize = 2500;
 /// `minions`: worker jobs that one round may ask for.
 pub const MAX_JOBS_PER_ROUND: usize = 2048;
 /// `minions`: distinct tasks that the supervisor is advised to ask per round.

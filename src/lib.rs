@@ -67,4 +67,4 @@ mod sync;
 pub mod words;
 
 pub use memo::MemoReport;
-pub use protocols::{Cited, Entry, Round, RoundJob, RoundJobs, RoundVerdict, Status};
+pub use protocols::{Cited, CitedPart, Entry, Round, RoundJob, RoundJobs, RoundVerdict, Status};

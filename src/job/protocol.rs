@@ -104,6 +104,8 @@ impl ProtocolKind {
 pub struct MinionParams {
     /// Whether a worker whose calls cost nothing reads the documents while the supervisor writes its first message.
     pub read_ahead: bool,
+    /// The most characters of a reply of the worker that the supervisor reads.
+    pub max_reply_chars: usize,
 }
 
 /// Limits of the `minions` protocol.

@@ -11,10 +11,21 @@ use super::ask::{Judged, Supervisor, schema};
 use super::{Answer, Assignment, ProtocolError, Transcript, excerpt, joined, reply};
 use crate::chat::{ChatErrorKind, ChatReply, ChatRequest, Finish, Format, Image, Message};
 use crate::documents::Document;
+use crate::documents::tokens::{self, Count};
 use crate::events::{CallEvents, Purpose};
 use crate::job::JobRole;
 use crate::prompts::{self, Filled, Slot};
 use crate::words::count;
+
+/// Remote tokens of a round, as they were measured.
+const ROUND_TOKENS: u64 = 1_700;
+/// The rounds of a job that takes some.
+const ROUNDS: u32 = 3;
+/// The most characters of a reply that the supervisor reads again in a later round.
+const OLDER_REPLY: usize = 600;
+/// Why the rest of a reply is not there.
+const TOO_LONG: &str = "cut off here, as the reply is too long; ask for what is missing";
+const READ_BEFORE: &str = "left out here, as you have read them";
 
 /// One run of the protocol.
 pub(crate) struct Minion<'a> {
@@ -24,6 +35,11 @@ pub(crate) struct Minion<'a> {
     pub images: &'a [Arc<Image>],
     /// The form that the worker's replies must have.
     pub worker_format: Format,
+    /// The most characters of a reply that the supervisor reads.
+    pub max_reply_chars: usize,
+    /// Whether documents that cost less than the rounds do are told: the user chose this protocol, and the supervisor is a
+    /// hosted model, whose tokens are paid for.
+    pub is_told_of_cost: bool,
 }
 
 /// The supervisor's next step.
@@ -77,6 +93,7 @@ impl Minion<'_> {
             ..ChatRequest::default()
         };
         transcript.worker_instructions(self.worker_instructions(&[note_of(context).into()]).text);
+        self.warn_of_cost(transcript);
         let mut question = supervisor.ask(self.first_prompt(), &first_format(), first_step).await?;
         // The server that has the documents cached.
         let mut preferred_server = has_read.await.ok();
@@ -88,12 +105,18 @@ impl Minion<'_> {
                 self.ask_worker(&mut chat, &mut preferred_server, question, transcript).await?;
             lost_any |= is_lost;
             let left = max_rounds - round;
-            let slots = [("reply", Slot::Other(&answer)), ("left", Slot::Own(&left.to_string()))];
-            let (prompt, format) = match left {
-                0 => (prompts.fill(&prompts::MINION_LAST_REPLY, &slots), last_format()),
-                _ => (prompts.fill(&prompts::MINION_REPLY, &slots), next_format()),
+            let told = |reply: &str| {
+                let slots = [("reply", Slot::Other(reply)), ("left", Slot::Own(&left.to_string()))];
+                let prompt = if left == 0 { &prompts::MINION_LAST_REPLY } else { &prompts::MINION_REPLY };
+                prompts.fill(prompt, &slots)
             };
+            let format = if left == 0 { last_format() } else { next_format() };
+            let at = supervisor.messages.len();
+            let prompt = told(&shortened(&answer, self.max_reply_chars, TOO_LONG));
             let step = supervisor.ask(prompt, &format, |reply| next_step(reply, left)).await?;
+            // What it reads again in the rounds to come.
+            let again = told(&shortened(&answer, self.max_reply_chars.min(OLDER_REPLY), READ_BEFORE));
+            supervisor.messages[at] = Message::user(again.text).owning(again.own);
             question = match step {
                 Some(Step::Answer(text)) => {
                     return Ok(Answer::given(text, lost_any, transcript));
@@ -103,6 +126,27 @@ impl Minion<'_> {
             };
         }
         Ok(Answer::none())
+    }
+
+    /// Tells that the documents would cost less than the rounds do, if they would.
+    fn warn_of_cost(&self, transcript: &Transcript) {
+        let Assignment { context, max_rounds, .. } = self.assignment;
+        let bytes: usize = context.iter().map(|document| document.text.len()).sum();
+        if !self.is_told_of_cost || !self.images.is_empty() || bytes > tokens::COUNTED_FROM {
+            return;
+        }
+        let Count { tokens, method } = tokens::count(context.iter().map(Document::as_ref));
+        let rounds = max_rounds.min(ROUNDS);
+        let cost = u64::from(rounds) * ROUND_TOKENS;
+        if (1..cost).contains(&tokens) {
+            transcript.warn(format!(
+                "the documents have about {} (by {method}), and {} of minion cost about {cost} remote tokens: sending \
+                 the documents would cost less. Hint: if they may leave this machine, give them to the remote model \
+                 alone, with protocol.type \"remote_only\"",
+                count(tokens, "token"),
+                count(u64::from(rounds), "round"),
+            ));
+        }
     }
 
     fn first_prompt(&self) -> Filled {
@@ -180,6 +224,18 @@ impl Minion<'_> {
         chat.messages.push(Message::assistant(text.clone()));
         Ok((text, is_lost))
     }
+}
+
+/// The beginning of a reply of the worker, with a mark where it was cut. The mark counts as a part of the reply, as its
+/// number says something of that.
+fn shortened(reply: &str, limit: usize, why: &str) -> String {
+    let Some((end, _)) = reply.char_indices().nth(limit) else { return reply.to_owned() };
+    let kept = &reply[..end];
+    let late = |at: &usize| at * 2 > end;
+    let line_or_word = kept.rfind('\n').filter(late).or_else(|| kept.rfind(' ').filter(late));
+    let kept = &kept[..line_or_word.unwrap_or(end)];
+    let left_out = reply[kept.len()..].chars().count();
+    format!("{kept}\n[{}: {why}]", count(left_out, "more character"))
 }
 
 /// What to say of a reply that repeated itself.

@@ -29,7 +29,7 @@ pub(crate) use follow_up::{FollowUp, Understood};
 pub use round::{Round, RoundJob, RoundJobs, RoundVerdict};
 pub(crate) use server_pool::{Permit, PooledServer, ServerPool};
 pub(crate) use side::Side;
-pub use transcript::{Cited, Entry};
+pub use transcript::{Cited, CitedPart, Entry};
 pub(crate) use transcript::{Notes, Transcript};
 
 /// What the result says when the rounds are used up.

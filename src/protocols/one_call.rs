@@ -181,7 +181,7 @@ fn citations(object: &mut Map<String, Value>) -> Vec<String> {
 fn cited(citations: Vec<String>, documents: &[Document]) -> Vec<Cited> {
     let sources = Sources::new(documents);
     let chunks: Vec<_> = documents.iter().map(|document| sources.chunk(&document.text)).collect();
-    let find = |citation: &str| {
+    let find = |citation: &str| -> Evidence {
         let mut best = Evidence::default();
         for evidence in chunks.iter().map(|chunk| chunk.evidence(citation)) {
             if evidence.verified {
@@ -193,16 +193,12 @@ fn cited(citations: Vec<String>, documents: &[Document]) -> Vec<Cited> {
     };
     let one = |citation: String| {
         let evidence = find(&citation);
-        let document = evidence.document.map(|at| &documents[at]);
-        let place = document.zip(evidence.start).and_then(|(document, start)| document.place_at(start));
+        let nearest = || chunks.iter().find_map(|chunk| chunk.nearest(&citation));
+        let nearest = if evidence.verified { None } else { nearest() };
         Cited {
             round: 1,
-            job_id: None,
-            chunk_id: None,
-            citation,
-            source: document.and_then(|document| document.name.clone()),
-            place: place.map(|place| place.to_string()),
-            evidence,
+            nearest: nearest.map(|nearest| nearest.words),
+            ..Cited::of(citation, evidence, &sources, documents)
         }
     };
     citations.into_iter().map(one).collect()

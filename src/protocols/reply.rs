@@ -52,6 +52,18 @@ pub(super) fn last_object(text: &str, is_cut: bool) -> Result<Map<String, Value>
     found.ok_or(complaint)
 }
 
+/// The object that a cut `text` ends within, without the text in which it was cut if that is the one named `last`, which
+/// keeps what there is of it. `None` if it was cut elsewhere.
+pub(super) fn begun_object(text: &str, last: &str) -> Option<Map<String, Value>> {
+    let closing = closing_braces(text);
+    let (start, _) = text.match_indices('{').find(|(at, _)| closing[at + 1] == NOWHERE)?;
+    let begun = text[start..].trim_end_matches('\\');
+    let closed = |end: &str| parse(&format!("{begun}{end}")).ok();
+    let (object, other) = (closed("\"}")?, closed("x\"}")?);
+    let was_cut = |key: &String| object.get(key) != other.get(key);
+    (object.keys().filter(|key| was_cut(key)).eq([last])).then_some(object)
+}
+
 /// For each position in `text`, and the one behind its end, where the innermost object or list is closed in which it
 /// would stand outside a string; [`NOWHERE`] if it is not closed. Braces inside strings do not count. Whether a quote
 /// opens or closes a string depends on where the object begins, so both are followed, from the end of the text to its
@@ -206,6 +218,28 @@ pub(super) fn cuts_code(reply: &str) -> bool {
 mod tests {
     use super::*;
     use serde_json::json;
+
+    #[test]
+    fn an_object_that_was_cut_in_its_last_text_is_completed() {
+        let cases = [
+            (r#"{"answer": "a", "citation": "The li"#, Some(json!({"answer": "a", "citation": "The li"}))),
+            (
+                r#"Sure: {"answer": "a {", "citation": "The \"#,
+                Some(json!({"answer": "a {", "citation": "The "})),
+            ),
+            (
+                r#"{"answer": "a"} {"answer": "b", "citation": ""#,
+                Some(json!({"answer": "b", "citation": ""})),
+            ),
+            (r#"{"citation": "c", "answer": "fif"#, None),
+            (r#"{"answer": "a", "citation": "#, None),
+            (r#"{"answer": "a", "citation": "c"}"#, None),
+            ("no object", None),
+        ];
+        for (text, object) in cases {
+            assert_eq!(begun_object(text, "citation").map(Value::Object), object, "{text}");
+        }
+    }
 
     #[test]
     fn finds_the_last_object() {

@@ -6,7 +6,8 @@ use serde::Serialize;
 
 use super::round::Round;
 use crate::chat::{Message, Role};
-use crate::documents::evidence::Evidence;
+use crate::documents::Document;
+use crate::documents::evidence::{Evidence, Sources};
 use crate::events::{EventKind, Events};
 use crate::job::JobRole;
 use crate::sandbox::{JobManifest, JobOutput};
@@ -49,6 +50,62 @@ pub struct Cited {
     /// The page, slide, row or line where they begin, as a reader would cite it, if that is known.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub place: Option<String>,
+    /// Where each part stands, if the citation has several.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub parts: Vec<CitedPart>,
+    /// If they are not verified: the words of the chunk that are most like them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub nearest: Option<String>,
+}
+
+impl Cited {
+    /// A citation with its places in these documents. Round, job and nearest words are the caller's.
+    pub(super) fn of(
+        citation: String,
+        evidence: Evidence,
+        sources: &Sources,
+        documents: &[Document],
+    ) -> Self {
+        let source = |at: usize| documents[at].name.clone();
+        let place = |at: usize, offset: usize| {
+            sources.place(at, &documents[at], offset).map(|place| place.to_string())
+        };
+        let parts = evidence.parts.iter().map(|part| CitedPart {
+            document: part.document,
+            source: source(part.document),
+            place: place(part.document, part.start),
+            start: part.start,
+            end: part.end,
+        });
+        Self {
+            round: 0,
+            job_id: None,
+            chunk_id: None,
+            source: evidence.document.and_then(source),
+            place: evidence.document.zip(evidence.start).and_then(|(at, offset)| place(at, offset)),
+            parts: parts.collect(),
+            nearest: None,
+            citation,
+            evidence,
+        }
+    }
+}
+
+/// The place of one part of a citation.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct CitedPart {
+    /// The index of the document, from 0.
+    pub document: usize,
+    /// The name of that document, if it has one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub source: Option<String>,
+    /// The page, slide, row or line where it begins, if that is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub place: Option<String>,
+    /// The offset of the first character, from 0.
+    pub start: usize,
+    /// The offset after the last character.
+    pub end: usize,
 }
 
 /// The notes of one job.

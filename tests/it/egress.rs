@@ -175,6 +175,7 @@ fn rows_of_a_table_count_however_alike_they_are() {
     let quote = quoted.join("; ");
     let (_, script, mut params) = cases().into_iter().next().unwrap();
     params["context"] = json!([rows.join("\n")]);
+    params["max_reply_chars"] = json!(100_000);
     for (limit, fails) in [(left * 11 / 10, false), (left - 1, true)] {
         let quote = quote.clone();
         let server = scripted(script[1..].to_vec(), move |request| openai(request, &quote));

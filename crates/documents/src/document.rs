@@ -23,10 +23,15 @@ impl Document {
 
     /// The place that holds the character at `offset`. Lines are counted in the text from the last place that has one.
     pub fn place_at(&self, offset: usize) -> Option<Place> {
+        self.place_with(offset, |from, to| lines_between(&self.text, from, to))
+    }
+
+    /// The same, where `lines` counts the lines that end between two offsets in characters.
+    pub(crate) fn place_with(&self, offset: usize, lines: impl FnOnce(usize, usize) -> u32) -> Option<Place> {
         let (start, place) = self.places.last_before(offset)?;
         let mut place = place.clone();
         if let Place::Line(line) | Place::Section { line, .. } = &mut place {
-            *line = line.saturating_add(lines_between(&self.text, *start, offset));
+            *line = line.saturating_add(lines(*start, offset));
         }
         Some(place)
     }

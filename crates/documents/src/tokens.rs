@@ -172,6 +172,14 @@ pub fn count<'a>(texts: impl Iterator<Item = &'a str> + Clone) -> Count {
     }
 }
 
+/// Whether `word` is one of the `most` commonest of the tokenizer's vocabulary, which has whole words of all languages. The
+/// first call takes 0.1 s.
+pub(crate) fn is_common_word(word: &str, most: u32) -> bool {
+    let tokenizer = tiktoken::get_encoding("o200k_base");
+    let tokens = tokenizer.map(|tokenizer| tokenizer.encode(&format!(" {word}")));
+    matches!(tokens.as_deref(), Some([token]) if *token < most)
+}
+
 /// Counts every piece, or, for long texts, one piece in so many, and extrapolates.
 fn sampled<'a>(tokenizer: &CoreBpe, texts: impl Iterator<Item = &'a str>, bytes: usize) -> Count {
     let every = bytes.div_ceil(SAMPLE);

@@ -26,7 +26,7 @@ static WORD: LazyLock<Regex> = LazyLock::new(|| {
 static WHOLE: LazyLock<Regex> = LazyLock::new(|| {
     let digits = format!(r"\p{{Nd}}(?:{LETTER}|[\p{{Nd}}\p{{No}}])*");
     let number = format!(
-        r"(?:[-+\u{{2212}}\u{{2013}}\u{{b1}}~\u{{2248}}<>\u{{2264}}\u{{2265}}.,]|[A-Z]{{0,3}}\p{{Sc}}\s?)*{digits}(?:[.,:/'\u{{2019}}^\u{{a0}}\u{{2009}}\u{{202f}}]{digits})*(?:[-\u{{2010}}\u{{2011}}]{LETTER}+)*[十百千万萬亿億兆]*(?:\s?(?:[%\u{{2030}}\u{{b0}}\p{{Sc}}]|(?i:per\s?cent|hundred|thousand|million|billion|trillion|bn|mn)\b))?"
+        r"(?:[-+\u{{2212}}\u{{2013}}\u{{b1}}~\u{{2248}}<>\u{{2264}}\u{{2265}}.,]|[A-Z]{{0,3}}\p{{Sc}}\s?)*{digits}(?:[.,:/'\u{{2019}}^\u{{a0}}\u{{2009}}\u{{202f}}]{digits})*(?:[-\u{{2010}}\u{{2011}}]{LETTER}+)*[十百千万萬亿億兆]*(?:\s?(?:[%\u{{66a}}\u{{ff05}}\u{{2030}}\u{{2031}}\u{{2032}}\u{{2033}}\u{{b0}}\p{{Sc}}]|(?i:per\s?cent|hundred|thousand|million|billion|trillion|bn|mn)\b))?"
     );
     let letters =
         format!(r"(?:{LETTER}|\p{{Nd}})+(?:[-\u{{2010}}\u{{2011}}'\u{{2019}}](?:{LETTER}|\p{{Nd}})+)*");
@@ -36,8 +36,6 @@ static WHOLE: LazyLock<Regex> = LazyLock::new(|| {
 const NEAR: usize = 80;
 /// The fewest letters of a word that may have a typing error.
 const LONG: usize = 6;
-/// The most letters of a unit.
-const UNIT: usize = 3;
 
 /// A word and its range of bytes.
 pub(super) struct Word<'a> {
@@ -66,23 +64,15 @@ fn plain(word: &str) -> String {
     word.replace(char::is_whitespace, "")
 }
 
-/// Whether neither end of this range cuts a word or a number of `text`.
-pub(super) fn is_whole(text: &str, bytes: &Range<usize>) -> bool {
+/// Whether neither end of this range cuts a word or a number of `text`. `may_begin` says of a start within an expression
+/// that it is none of a part.
+pub(super) fn is_whole(text: &str, bytes: &Range<usize>, may_begin: impl Fn(usize) -> bool) -> bool {
     let is_cut = |at: usize| {
         let from = text.floor_char_boundary(at.saturating_sub(NEAR));
         let near = &text[from..text.ceil_char_boundary(at + NEAR)];
         WHOLE.find_iter(near).any(|word| (word.start() + 1..word.end()).contains(&(at - from)))
     };
-    !is_cut(bytes.start) && !is_cut(bytes.end)
-}
-
-/// Whether two texts of the same words have exactly the same numbers and units: a milliwatt is not a megawatt.
-pub(super) fn same_figures(text: &str, other: &str) -> bool {
-    let (words, others) = (words(text), words(other));
-    let is_number = |at: usize| words[at].written.contains(char::is_numeric);
-    let is_unit = |at: usize| at > 0 && words[at].written.len() <= UNIT && is_number(at - 1);
-    let same = |at: usize| plain(words[at].written) == plain(others[at].written);
-    words.len() == others.len() && (0..words.len()).all(|at| !(is_number(at) || is_unit(at)) || same(at))
+    (!is_cut(bytes.start) || may_begin(bytes.start)) && !is_cut(bytes.end)
 }
 
 /// Finds the `wanted` words in `text`: the first place without a typing error, else the first with at most `allowed`.

@@ -52,6 +52,9 @@ pub struct JobRecord {
     /// Whether both a document and the chunk contain the citation.
     #[serde(skip)]
     pub confirmed: bool,
+    /// If they don't: the words of the chunk that are most like it, on one line.
+    #[serde(skip)]
+    pub nearest: Option<String>,
 }
 
 /// Numbers the manifests: equal chunks share a `chunk_id`, equal tasks a `task_id` (both in order of first

@@ -60,6 +60,7 @@ mod tests {
             end: start.map(|start| start + quote.chars().count()),
             verified: true,
             likeness: None,
+            parts: Vec::new(),
         };
         let (source, place) = (Some("a.pdf".to_owned()), Some("p. 2".to_owned()));
         let cited = Cited {
@@ -70,6 +71,8 @@ mod tests {
             evidence,
             source,
             place,
+            parts: Vec::new(),
+            nearest: None,
         };
         let terminal = Terminal { is_terminal: true, can_redraw: true, has_colours };
         page(&Document::from(text.to_owned()), &cited, terminal)

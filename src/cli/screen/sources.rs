@@ -52,7 +52,8 @@ fn words(text: &str) -> impl Iterator<Item = String> {
     parts.filter(|word| word.chars().count() > 3 || word.contains(|c: char| c.is_ascii_digit()))
 }
 
-/// The document of a source and the place in it, such as `annual.pdf p. 40` or `src/a.rs:88`.
+/// The document of a source and the place in it, such as `annual.pdf p. 40` or `src/a.rs:88`; all places of a citation
+/// that has several.
 pub(crate) fn place(cited: &Cited) -> String {
     let (name, place) = parts(cited);
     name + &place
@@ -60,16 +61,34 @@ pub(crate) fn place(cited: &Cited) -> String {
 
 /// The document of a source, and what follows it.
 fn parts(cited: &Cited) -> (String, String) {
-    let name = match (&cited.source, cited.evidence.document) {
-        (Some(name), _) => in_one_line(name),
-        (None, Some(at)) => format!("document {}", at + 1),
-        (None, None) => return ("in no document".to_owned(), String::new()),
-    };
-    let place = cited.place.as_deref().map_or(String::new(), |place| match place.strip_prefix("line ") {
+    let Some(document) = cited.evidence.document else { return ("in no document".to_owned(), String::new()) };
+    let name = document_name(cited.source.as_deref(), document);
+    let mut place = place_within(cited.place.as_deref());
+    let mut last = (document, cited.place.as_deref());
+    for part in &cited.parts {
+        let here = (part.document, part.place.as_deref());
+        if here == last {
+            continue;
+        }
+        place += ",";
+        if part.document != last.0 {
+            place += &format!(" {}", document_name(part.source.as_deref(), part.document));
+        }
+        place += &place_within(here.1);
+        last = here;
+    }
+    (name, place)
+}
+
+fn document_name(source: Option<&str>, document: usize) -> String {
+    source.map_or_else(|| format!("document {}", document + 1), in_one_line)
+}
+
+fn place_within(place: Option<&str>) -> String {
+    place.map_or(String::new(), |place| match place.strip_prefix("line ") {
         Some(line) => format!(":{}", in_one_line(line)),
         None => format!(" {}", in_one_line(place)),
-    });
-    (name, place)
+    })
 }
 
 /// The same in so many columns: the place in the document matters more than the document's whole name.
@@ -145,9 +164,12 @@ mod tests {
                 end: None,
                 verified,
                 likeness: None,
+                parts: Vec::new(),
             },
             source: source.map(str::to_owned),
             place: place.map(str::to_owned),
+            parts: Vec::new(),
+            nearest: None,
         }
     }
 

@@ -132,6 +132,8 @@ impl JobRun {
                 schema,
                 shares: false,
             }),
+            max_reply_chars: params.max_reply_chars,
+            is_told_of_cost: self.job.protocol == job.protocol && !job.remote.provider.local,
         };
         let run = async |has_read| minion.run(&self.transcript, has_read).await;
         let Some(reader) = &clients.reader else {

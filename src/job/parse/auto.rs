@@ -1,9 +1,9 @@
 //! The parameters of the protocol `auto`: those of all that it chooses among, and what decides.
 
-use super::{AssignmentFields, Parser, minions, refuse_schema, refuse_use, warn_of_follow_up};
+use super::{AssignmentFields, Parser, minion, minions, refuse_schema, refuse_use, warn_of_follow_up};
 use crate::job::error::JobError;
 use crate::job::fields::nearest;
-use crate::job::protocol::{AutoParams, CostSensitivity, MinionParams, Protocol};
+use crate::job::protocol::{AutoParams, CostSensitivity, Protocol};
 use crate::job::schema::ClientSpec;
 
 pub(super) const PARSER: Parser = Parser {
@@ -16,6 +16,7 @@ pub(super) const PARSER: Parser = Parser {
         "read_scans",
         "max_rounds",
         "read_ahead",
+        "max_reply_chars",
         "images",
         "max_jobs_per_round",
         "num_tasks_per_round",
@@ -69,7 +70,7 @@ fn parse(
         }
     };
     Ok(Protocol::Auto(Box::new(AutoParams {
-        minion: MinionParams { read_ahead: params.flag("read_ahead")?.unwrap_or(true) },
+        minion: minion::own(params)?,
         escalates: kwargs.flag("escalate")?.unwrap_or(false),
         minions: minions::limits(params, kwargs, local)?,
         cost_sensitivity,

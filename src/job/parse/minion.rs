@@ -1,7 +1,9 @@
 //! The parameters of the protocol `minion`.
 
 use super::{AssignmentFields, Parser, refuse_schema, refuse_use, warn_of_follow_up};
+use crate::config;
 use crate::job::error::JobError;
+use crate::job::fields::Fields;
 use crate::job::protocol::{MinionParams, Protocol};
 use crate::job::schema::ClientSpec;
 
@@ -17,6 +19,7 @@ pub(super) const PARSER: Parser = Parser {
         "logging_id",
         "images",
         "read_ahead",
+        "max_reply_chars",
         "history",
     ],
     unused_params: &["is_privacy", "is_follow_up"],
@@ -36,5 +39,14 @@ fn parse(
     )?;
     warn_of_follow_up(params)?;
     refuse_schema(remote)?;
-    Ok(Protocol::Minion(MinionParams { read_ahead: params.flag("read_ahead")?.unwrap_or(true) }))
+    Ok(Protocol::Minion(own(params)?))
+}
+
+/// The parameters that no other protocol has.
+pub(super) fn own(params: &mut Fields) -> Result<MinionParams, JobError> {
+    let max_reply_chars = params.count("max_reply_chars", 100, 1_000_000)?;
+    Ok(MinionParams {
+        read_ahead: params.flag("read_ahead")?.unwrap_or(true),
+        max_reply_chars: max_reply_chars.map_or(config::MAX_REPLY_CHARS, |chars| chars as usize),
+    })
 }

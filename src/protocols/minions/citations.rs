@@ -9,7 +9,8 @@ use crate::events::Events;
 use crate::protocols::Cited;
 use crate::sandbox::JobRecord;
 
-/// The citations of a round, each with its place; those that hold are marked in their jobs.
+/// The citations of a round, each with its place; those that hold are marked in their jobs, and the others have the
+/// words of their chunk that are most like them.
 pub(super) fn checked(
     round: u32,
     jobs: &mut [JobRecord],
@@ -19,22 +20,20 @@ pub(super) fn checked(
 ) -> Vec<Cited> {
     let mut chunks: HashMap<&str, Chunk> = HashMap::new();
     let mut cited = Vec::new();
-    for (index, JobRecord { manifest, output, confirmed, .. }) in jobs.iter_mut().enumerate() {
+    for (index, JobRecord { manifest, output, confirmed, nearest, .. }) in jobs.iter_mut().enumerate() {
         let Some(citation) = output.citation.clone() else { continue };
         let manifest = &*manifest;
         let chunk = chunks.entry(&manifest.chunk).or_insert_with(|| sources.chunk(&manifest.chunk));
         let evidence = chunk.evidence(&citation);
         *confirmed = evidence.verified;
-        let document = evidence.document.map(|at| &documents[at]);
-        let place = document.zip(evidence.start).and_then(|(document, start)| document.place_at(start));
+        let like = if evidence.verified { None } else { chunk.nearest(&citation) };
+        *nearest = like.map(|nearest| nearest.words);
         let one = Cited {
             round,
             job_id: manifest.job_id,
             chunk_id: manifest.chunk_id,
-            citation,
-            source: document.and_then(|document| document.name.clone()),
-            place: place.map(|place| place.to_string()),
-            evidence,
+            nearest: nearest.clone(),
+            ..Cited::of(citation, evidence, sources, documents)
         };
         job_events::cited(events, index, manifest, &one);
         cited.push(one);

@@ -138,6 +138,7 @@ fn paired(manifests: &[JobManifest], votes: Vec<Vote>) -> Vec<JobRecord> {
         agreed,
         samples,
         confirmed: false,
+        nearest: None,
     };
     votes.into_iter().map(job).collect()
 }

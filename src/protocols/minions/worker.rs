@@ -209,7 +209,11 @@ fn output(reply: &ChatReply) -> Result<JobOutput, String> {
 }
 
 fn parsed(ChatReply { text, finish, cut, .. }: &ChatReply) -> Result<JobOutput, String> {
-    let mut object = reply::last_object(text, finish.is_cut())?;
+    let mut object = reply::last_object(text, finish.is_cut()).or_else(|problem| {
+        // The answer was complete before the limit cut the citation off.
+        let begun = (*finish == Finish::Length).then(|| reply::begun_object(text, "citation")).flatten();
+        begun.filter(|object| object.contains_key("answer")).ok_or(problem)
+    })?;
     // A citation is not marked: the beginning of the document's words can be found as well.
     reply::mark_cut(&mut object, cut.iter().filter(|key| *key != "citation"));
     let answer = reply::field(&mut object, "answer").ok_or("its JSON has no key \"answer\"")?;

@@ -207,6 +207,14 @@ const OF_JOBS: &[Row] = &[
     ),
     row(
         "call_params",
+        "max_reply_chars",
+        Count(100, 1_000_000),
+        "2500",
+        "1000",
+        "`minion`: characters of a reply of the worker that the supervisor reads.",
+    ),
+    row(
+        "call_params",
         "num_tasks_per_round",
         Count(1, 1000),
         "3",
