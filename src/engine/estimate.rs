@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use super::file_report::FileReport;
 use super::files::JobFiles;
+use crate::config;
 use crate::documents::Document;
 use crate::documents::tokens::{Count, count, estimate};
 use crate::job::{Job, Protocol, Rewrite};
@@ -79,7 +80,8 @@ impl JobEstimate {
             Protocol::Minion(_) => (1 + rounds, rounds),
             // A program and a synthesis each round; each task reads every document.
             Protocol::Minions(params) => {
-                let readings = u64::from(params.num_tasks_per_round) * u64::from(params.num_samples_per_task);
+                let tasks = params.num_tasks_per_round.unwrap_or(config::USUAL_TASKS_PER_ROUND);
+                let readings = u64::from(tasks) * u64::from(params.num_samples_per_task);
                 (2 * rounds, rounds * readings)
             }
         };

@@ -50,6 +50,7 @@ mod no_certificates;
 mod ollama_daemon;
 mod ollama_keeper;
 mod ollama_proxy;
+mod one_round;
 mod providers;
 mod proxies;
 mod read_ahead;

@@ -36,6 +36,7 @@ fn answered(manifests: &[JobManifest]) -> Vec<JobRecord> {
             explanation: format!("because {number}"),
             citation: (number % 2 == 0).then(|| format!("cited {number}")),
             answer: Some(format!("answer {number}")),
+            lost: number == 1,
         },
         raw_reply: format!("raw {number}"),
         include: None,

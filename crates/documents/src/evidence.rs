@@ -13,6 +13,7 @@ use memchr::memmem;
 use serde::Serialize;
 
 use super::folding::Folded;
+use super::label::label;
 use super::wording::{self, Word};
 
 /// The fewest bytes of a citation: shorter words are in a chunk by chance.
@@ -208,7 +209,8 @@ impl Chunk<'_> {
 
     fn find_origin(&self) -> Origin {
         let second_line = self.text.find('\n').map(|end| end + 1);
-        let skips = [Some(0), second_line];
+        let labelled = label(self.text).map(|(_, rest)| rest).filter(|rest| second_line != Some(*rest));
+        let skips = [Some(0), second_line, labelled];
         for skip in skips.into_iter().flatten() {
             let text = &self.text[skip..];
             if unframed(text).is_empty() {
@@ -243,6 +245,16 @@ fn likeness(text: &str, citation: &str) -> Likeness {
 /// Whether the chunk contains these words, whole.
 pub fn holds(chunk: &str, words: &str) -> bool {
     Sources::new(&[chunk]).chunk(chunk).evidence(words).verified
+}
+
+/// The first range of bytes of `text` that holds these words, whole; case, white space and the marks around them may
+/// differ.
+pub fn position(text: &str, words: &str) -> Option<Range<usize>> {
+    let words = Folded::new(unframed(words)).text;
+    if words.is_empty() {
+        return None;
+    }
+    whole(text, Folded::new(text).find(&words).take(PLACES))
 }
 
 fn occurrences<'a>(text: &'a str, words: &'a str) -> impl Iterator<Item = Range<usize>> + 'a {

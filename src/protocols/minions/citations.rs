@@ -19,7 +19,9 @@ pub(super) fn checked(
 ) -> Vec<Cited> {
     let mut chunks: HashMap<&str, Chunk> = HashMap::new();
     let mut cited = Vec::new();
-    for (index, JobRecord { manifest, output, confirmed, .. }) in jobs.iter_mut().enumerate() {
+    for (index, JobRecord { manifest, output, confirmed, place: job_place, .. }) in
+        jobs.iter_mut().enumerate()
+    {
         let Some(citation) = output.citation.clone() else { continue };
         let manifest = &*manifest;
         let chunk = chunks.entry(&manifest.chunk).or_insert_with(|| sources.chunk(&manifest.chunk));
@@ -36,6 +38,7 @@ pub(super) fn checked(
             place: place.map(|place| place.to_string()),
             evidence,
         };
+        *job_place = one.place.clone().filter(|_| *confirmed);
         job_events::cited(events, index, manifest, &one);
         cited.push(one);
     }

@@ -80,13 +80,15 @@ pub(super) mod _minions {
         with_functions(vm, |functions| functions.count(got))
     }
 
-    /// Takes one manifest: the name of its type, chunk, task and advice. `...` stands for a missing field.
+    /// Takes one manifest: the name of its type, chunk, task, advice, and whether an answer is expected. `...` stands for
+    /// a missing field.
     #[pyfunction]
     fn emit(
         kind: PyStrRef,
         chunk: PyObjectRef,
         task: PyObjectRef,
         advice: PyObjectRef,
+        expected: bool,
         vm: &VirtualMachine,
     ) -> PyResult<()> {
         let index = with_functions(vm, |functions| functions.next())?;
@@ -104,7 +106,7 @@ pub(super) mod _minions {
         let task = utf8(&text("task", task)?).to_owned();
         let advice =
             if vm.is_none(&advice) { String::new() } else { utf8(&text("advice", advice)?).to_owned() };
-        with_functions(vm, |functions| functions.emit(chunk, task, advice))
+        with_functions(vm, |functions| functions.emit(chunk, task, advice, expected))
     }
 
     #[pyfunction]
