@@ -51,6 +51,10 @@ impl Narrator {
                     count(chars, "character")
                 )
             }
+            EventKind::Routing(report) => match report.escalation.as_ref().and_then(|e| e.reason.as_ref()) {
+                Some(reason) => format!("escalation: {reason}"),
+                None => format!("protocol {}: {}", report.chosen, report.reason),
+            },
             EventKind::Round { round, of } => format!("round {round} of {of}"),
             EventKind::Call { call, side, purpose, endpoint } => {
                 if *purpose == Purpose::Read {
@@ -68,6 +72,7 @@ impl Narrator {
                 let purpose = match purpose {
                     Purpose::Read | Purpose::Reply => "reply",
                     Purpose::Step => "next message",
+                    Purpose::Answer | Purpose::Sample => "answer",
                     Purpose::Program => "program",
                     Purpose::Synthesis => "conclusion",
                     Purpose::WorkerJob => "worker job",

@@ -10,7 +10,8 @@ use super::files::JobFiles;
 use crate::config;
 use crate::documents::Document;
 use crate::documents::tokens::{Count, count, estimate};
-use crate::job::{Job, Protocol, Rewrite};
+use crate::events::RoutingReport;
+use crate::job::{Job, MinionsParams, Protocol, Rewrite};
 use crate::protocols::told_names;
 
 /// The cost of a job if every round was used and nothing was asked twice, in the field names of a dry run's result.
@@ -20,6 +21,9 @@ pub struct JobEstimate {
     pub dry_run: bool,
     /// The protocol's name.
     pub protocol: &'static str,
+    /// How the protocol was chosen, if the job leaves that to `auto`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub routing: Option<RoutingReport>,
     /// Calls of the supervisor.
     pub remote_calls: u64,
     /// Tokens of the documents that the worker reads, over all its readings.
@@ -47,6 +51,9 @@ pub struct Leaves {
     /// The description of the documents.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub doc_metadata: Option<String>,
+    /// `remote_only`: characters of the documents, all of which leave.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub context_chars: Option<usize>,
 }
 
 /// A file of a job, as a dry run lists it.
@@ -78,12 +85,11 @@ impl JobEstimate {
         let rounds = u64::from(job.max_rounds);
         let (remote_calls, readings) = match &job.protocol {
             Protocol::Minion(_) => (1 + rounds, rounds),
-            // A program and a synthesis each round; each task reads every document.
-            Protocol::Minions(params) => {
-                let tasks = params.num_tasks_per_round.unwrap_or(config::USUAL_TASKS_PER_ROUND);
-                let readings = u64::from(tasks) * u64::from(params.num_samples_per_task);
-                (2 * rounds, rounds * readings)
-            }
+            Protocol::RemoteOnly => (1, 0),
+            Protocol::LocalOnly { samples } => (0, u64::from(*samples)),
+            Protocol::Minions(params) => of_minions(params, rounds),
+            // It is settled before.
+            Protocol::Auto(params) => of_minions(&params.minions, rounds),
         };
         // What a session holds is not known here, but most of its turns are follow-ups.
         let is_rewritten = job.conversation.as_ref().is_some_and(|conversation| {
@@ -95,6 +101,7 @@ impl JobEstimate {
         Self {
             dry_run: true,
             protocol: job.protocol.name(),
+            routing: None,
             remote_calls,
             local_tokens: tokens * readings,
             method: format!(
@@ -107,12 +114,22 @@ impl JobEstimate {
                     false => Vec::new(),
                 },
                 doc_metadata: job.doc_metadata.clone().filter(|_| leaves),
+                context_chars: (leaves && job.protocol == Protocol::RemoteOnly)
+                    .then(|| documents.iter().map(Document::chars).sum()),
             },
             folders: folders(&files),
             files,
             metadata: job.metadata.clone(),
         }
     }
+}
+
+/// Calls of the supervisor and readings of the documents: a program and a synthesis each round; each task reads every
+/// document.
+fn of_minions(params: &MinionsParams, rounds: u64) -> (u64, u64) {
+    let tasks = params.num_tasks_per_round.unwrap_or(config::USUAL_TASKS_PER_ROUND);
+    let readings = u64::from(tasks) * u64::from(params.num_samples_per_task);
+    (2 * rounds, rounds * readings)
 }
 
 /// The files, the largest first. All documents together have so many `tokens`, of which each has its share.

@@ -30,6 +30,7 @@ mod pulls;
 mod read_ahead;
 mod result;
 mod retrieval;
+mod routing;
 mod running;
 mod savings;
 mod scans;
@@ -71,7 +72,7 @@ use crate::documents::Document;
 use crate::envelope::Envelope;
 use crate::error::{Failure, FailureKind};
 use crate::events::{EventKind, EventListener, Events};
-use crate::job::{self, Job};
+use crate::job::{self, Job, ProtocolKind};
 use crate::protocols::Answer;
 use files::JobFiles;
 use running::JobRun;
@@ -122,7 +123,8 @@ impl Engine {
             let read = async move {
                 let job = session_turn::with_files(job, &shared.config.environment).await?;
                 let read = files::read(&job, &shared, &events).await?;
-                Ok((job, read))
+                let (job, routing) = routing::settle(job, &read.documents, &shared, &events).await?;
+                Ok((job, read, routing))
             };
             tokio::spawn(tracing::Instrument::in_current_span(read))
         });
@@ -131,14 +133,15 @@ impl Engine {
             reason = cancel.cancelled() => Err(reading.end(reason).await),
             late = &mut late => Err(reading.end(late).await),
         };
-        let (job, read, unread) = match read {
-            Ok((with_files, read)) => (with_files, read, None),
+        let (job, read, routing, unread) = match read {
+            Ok((settled, read, routing)) => (settled, read, routing, None),
             Err(failure) => {
                 let own = JobFiles::none(&job);
-                (job, own, Some(failure))
+                (job, own, None, Some(failure))
             }
         };
-        let run = Arc::new(JobRun::new(Arc::unwrap_or_clone(job), read, started, &self.0, events));
+        let job = Arc::unwrap_or_clone(job);
+        let run = Arc::new(JobRun::new(job, read, routing, started, &self.0, events));
         if let Some(failure) = unread {
             return finishing.close(run, Err(failure)).await;
         }
@@ -167,10 +170,14 @@ impl Engine {
     /// [`FailureKind::Input`] for a side that cannot be used as the job has it (a missing key, an unusable address), or
     /// for a file that can't be read.
     pub async fn estimate(&self, job: &Job) -> Result<JobEstimate, Failure> {
-        let leaves = clients::check(job, &self.0)?;
+        if job.protocol.kind() != ProtocolKind::Auto {
+            clients::check(job, &self.0)?;
+        }
         let job = session_turn::with_files(Arc::new(job.clone()), &self.0.config.environment).await?;
         let files = files::read(&job, &self.0, &self.events(Vec::new(), None)).await?;
-        Ok(JobEstimate::of(&job, &files, leaves))
+        let (job, routing) = routing::foresee(&job, &files.documents, &self.0)?;
+        let leaves = clients::check(&job, &self.0)?;
+        Ok(JobEstimate { routing, ..JobEstimate::of(&job, &files, leaves) })
     }
 
     /// The documents of a job: its own, and those of its files, read as for a run.

@@ -12,7 +12,7 @@ use super::turn::SessionReport;
 use crate::chat::{Message, Usage};
 use crate::documents::Document;
 use crate::error::Spent;
-use crate::events::ModelInfo;
+use crate::events::{ModelInfo, RoutingReport};
 use crate::history::{History, HistoryReport};
 use crate::memo::MemoReport;
 use crate::protocols::{Cited, Entry, Round, Status};
@@ -51,7 +51,7 @@ pub struct JobResult {
     /// `minions`: the rounds. `None` in a slim result.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub meta: Option<Vec<Round>>,
-    /// `minions`: the worker's citations, each with its place in the documents.
+    /// All but `minion`: the citations, each with its place in the documents.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub evidence: Option<Vec<Cited>>,
     /// What the job's files gave, if it names any.
@@ -66,9 +66,12 @@ pub struct JobResult {
     /// In a batch: the hash of the job's content.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub job_hash: Option<String>,
+    /// How the protocol was chosen, if the job left that to `auto`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub routing: Option<RoutingReport>,
     /// Rounds that were begun.
     pub rounds: u32,
-    /// `minions`: how many citations there are, and how many of them stand in the documents.
+    /// All but `minion`: how many citations there are, and how many of them stand in the documents.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub evidence_summary: Option<EvidenceSummary>,
     /// The worker's client type and model.
@@ -97,7 +100,7 @@ pub struct JobResult {
 /// Sums of the evidence.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct EvidenceSummary {
-    /// The worker's citations.
+    /// The citations.
     pub citations: usize,
     /// The citations that stand in the documents.
     pub verified: usize,
@@ -133,7 +136,7 @@ pub struct ConversationLog {
     /// The same in words that stand alone, if it is a follow-up.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub standalone_task: Option<String>,
-    /// `minion`: the documents.
+    /// All but `minions`: the documents.
     #[serde(skip_serializing_if = "Option::is_none", serialize_with = "documents")]
     pub context: Option<Arc<[Document]>>,
     /// `minions`: the description of the documents that the supervisor got.

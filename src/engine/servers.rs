@@ -25,6 +25,11 @@ struct Asked {
 }
 
 impl Servers {
+    /// Those of a side that is not asked.
+    pub(super) fn none() -> Self {
+        Self { all: Vec::new() }
+    }
+
     /// Makes the servers of a side ready, except those that `known` has made ready already. Servers that were down a
     /// moment ago are asked only if no other one is up.
     ///

@@ -51,7 +51,8 @@ pub(super) fn sides<'a>(
 ) -> Result<(SideConfig<'a>, SideConfig<'a>), Failure> {
     let mut worker = SideConfig::worker(job, environment, is_for_many)?;
     let mut supervisor = SideConfig::supervisor(job, environment)?;
-    if worker.same_model(&supervisor) {
+    let asks_both = [JobRole::Worker, JobRole::Supervisor].iter().all(|role| job.protocol.asks(*role));
+    if asks_both && worker.same_model(&supervisor) {
         // One model in memory has one window: with two windows it would be loaded anew at every change of sides.
         let demand = worker.demand.max(supervisor.demand);
         (worker.demand, supervisor.demand) = (demand, demand);
@@ -65,8 +66,11 @@ impl<'a> SideConfig<'a> {
         let spec = &job.local;
         let (samples, batch) = match &job.protocol {
             // The job makes one call at a time, but the slots are for all jobs.
-            Protocol::Minion(_) => (1, (!among_many).then_some(1)),
+            Protocol::Minion(_) | Protocol::RemoteOnly => (1, (!among_many).then_some(1)),
+            // Where `minions` may follow, one model in memory serves both.
+            Protocol::LocalOnly { samples } => (*samples, (!among_many && *samples == 1).then_some(1)),
             Protocol::Minions(params) => (params.num_samples_per_task, params.worker_batch_size),
+            Protocol::Auto(params) => (params.minions.num_samples_per_task, params.minions.worker_batch_size),
         };
         // A single reply is to give facts, so it is sampled as coldly as the provider allows.
         let temperature =

@@ -5,7 +5,7 @@ use serde::Serialize;
 use super::session_turn::{self, SharedSession};
 use crate::error::{Failure, Spent};
 use crate::history::{History, HistoryReport, Quote, Turn, TurnStatus, known_so_far};
-use crate::job::{Conversation, JobRole, Rewrite};
+use crate::job::{Conversation, JobRole};
 use crate::prompts::Filled;
 use crate::protocols::{Answer, Cited, FollowUp, Notes, Status, Understood};
 use crate::sessions::{Line, TurnRecord, TurnUsage};
@@ -73,11 +73,7 @@ pub(super) async fn pose(
     };
     let task = follow_up.assignment.task;
     let as_it_is = || Understood { task: task.to_owned(), rests_on_history: true };
-    let role = match conversation.rewrite {
-        Rewrite::Remote => Some(JobRole::Supervisor),
-        Rewrite::Local => Some(JobRole::Worker),
-        Rewrite::Off => None,
-    };
+    let role = conversation.rewrite.role();
     let (understood, standalone_task) = match role.filter(|_| !history.is_empty()) {
         None => (as_it_is(), None),
         Some(role) => {

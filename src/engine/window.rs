@@ -9,9 +9,11 @@ use crate::runtimes::Need;
 /// The fewest bytes of a token that dense text has. A window is estimated with this number.
 const BYTES_PER_TOKEN: usize = 3;
 /// The tokens of a picture, by models that count many.
-const IMAGE_TOKENS: u32 = 1600;
+pub(super) const IMAGE_TOKENS: u32 = 1600;
 /// The tokens of the prompts of minions with a question or task.
 const PROMPT_TOKENS: u32 = 512;
+/// The tokens of a question and its reply.
+pub(super) const TALK_TOKENS: u32 = config::REPLY_TOKENS + PROMPT_TOKENS;
 
 /// A window for the longest prompt with what was said before, and its reply.
 const HISTORY_WINDOW: u32 = 4608;
@@ -31,17 +33,21 @@ impl Demand {
     pub(super) fn of_worker(job: &Job) -> Self {
         let asked = job.local.kwargs.generation.num_ctx;
         let demand = match job.protocol {
-            Protocol::Minion(_) => Self { asked, ..Self::of_reading_all(job) },
-            Protocol::Minions(_) => Self { asked, likely: config::MINIONS_WINDOW, certain: 0 },
+            Protocol::Minion(_) => Self { asked, ..Self::of_reading_all(job, job.max_rounds) },
+            Protocol::LocalOnly { .. } => Self { asked, ..Self::of_reading_all(job, 1) },
+            Protocol::Minions(_) | Protocol::Auto(_) => {
+                Self { asked, likely: config::MINIONS_WINDOW, certain: 0 }
+            }
+            Protocol::RemoteOnly => Self { asked, ..Self::default() },
         };
         Self { likely: demand.likely.max(of_history(job)), ..demand }
     }
 
-    /// The window of a worker that reads all documents and pictures at once.
-    fn of_reading_all(job: &Job) -> Self {
+    /// The window of a model that reads all documents and pictures at once, and replies so often.
+    fn of_reading_all(job: &Job, replies: u32) -> Self {
         let bytes = job.task.len() + job.context.iter().map(|document| document.text.len()).sum::<usize>();
         let pictures = tokens(job.images.len()).saturating_mul(IMAGE_TOKENS);
-        let talk = job.max_rounds.saturating_mul(config::REPLY_TOKENS + PROMPT_TOKENS);
+        let talk = replies.saturating_mul(TALK_TOKENS);
         Self {
             asked: None,
             likely: tokens(bytes / BYTES_PER_TOKEN)
@@ -52,10 +58,15 @@ impl Demand {
     }
 
     pub(super) fn of_supervisor(job: &Job) -> Self {
+        let asked = job.remote.kwargs.generation.num_ctx;
+        if job.protocol == Protocol::RemoteOnly {
+            let demand = Self { asked, ..Self::of_reading_all(job, 1) };
+            return Self { likely: demand.likely.max(of_history(job)), ..demand };
+        }
         let texts = || job.doc_metadata.iter().chain([&job.task]);
         let bytes: usize = texts().map(String::len).sum();
         Self {
-            asked: job.remote.kwargs.generation.num_ctx,
+            asked,
             likely: config::SUPERVISOR_WINDOW
                 .max(of_history(job))
                 .max(tokens(bytes / BYTES_PER_TOKEN).saturating_add(config::SUPERVISOR_WINDOW / 2)),

@@ -3,6 +3,7 @@
 use serde::Serialize;
 use serde_json::value::RawValue;
 
+use super::routing::RoutingReport;
 use crate::chat::{Role, Usage};
 use crate::documents::Document;
 use crate::error::FailureKind;
@@ -49,6 +50,10 @@ pub enum Purpose {
     Synthesis,
     /// `minions`: one worker job.
     WorkerJob,
+    /// `remote_only`, `local_only`: the one call.
+    Answer,
+    /// One of several answers of the worker, which have to agree.
+    Sample,
     /// A follow-up is put into words that stand alone.
     FollowUp,
     /// The worker sums up the oldest turns of a conversation.
@@ -176,6 +181,8 @@ pub enum EventKind {
         /// The question.
         task: String,
     },
+    /// `auto` has chosen a protocol; or the worker's own answer was checked, which decides what follows.
+    Routing(RoutingReport),
     /// A round begins.
     Round {
         /// From 1.

@@ -8,6 +8,7 @@ mod calls;
 mod kind;
 mod log;
 mod redaction;
+mod routing;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex};
@@ -22,6 +23,7 @@ pub(crate) use calls::CallEvents;
 pub use kind::{DocumentInfo, EventKind, ModelInfo, Purpose, WorkerJob, WorkerJobState};
 pub use log::{EventLog, EventReader};
 use redaction::{Deltas, redact};
+pub use routing::{EscalationReport, ProtocolEstimate, RoutingReport};
 
 /// Something that happened in a job.
 #[derive(Clone, Debug, Serialize)]

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::{EventKind, WorkerJob};
+use super::{EventKind, RoutingReport, WorkerJob};
 use crate::chat::secrets::Redactor;
 
 /// The ends of replies under way that could be the beginning of a credential.
@@ -54,6 +54,13 @@ pub(super) fn redact(kind: &mut EventKind, redactor: &Redactor) {
         EventKind::Call { endpoint, .. } => clean(endpoint),
         EventKind::Message { text, .. } | EventKind::Warning { text } | EventKind::Understood { task: text } => {
             clean(text);
+        }
+        EventKind::Routing(RoutingReport { reason, estimates, escalation, .. }) => {
+            clean(reason);
+            for estimate in estimates {
+                clean_if_any(&mut estimate.excluded);
+            }
+            escalation.iter_mut().for_each(|escalation| clean_if_any(&mut escalation.reason));
         }
         EventKind::Program { code, error, .. } => {
             clean(code);

@@ -201,7 +201,7 @@ impl From<JobError> for Failure {
             }
             JobError::Twice { .. } => failure.hint("one of the two would count in silence: leave one out"),
             JobError::OtherProtocol { protocol, .. } => failure.hint(format!(
-                "this job runs the other one: choose with \"protocol\": {{\"type\": \"{protocol}\"}}, or leave the key out"
+                "this job runs another one: choose with \"protocol\": {{\"type\": \"{protocol}\"}}, or leave the key out"
             )),
             JobError::Misplaced { right, .. } => failure.hint(format!("write it as `{right}`")),
             JobError::NoEffect { owners, .. } => {

@@ -36,7 +36,7 @@ pub use parse::parse;
 pub(crate) use parse::{BUDGET, check_budget, prices_of};
 pub use role::JobRole;
 pub use schema::{
-    Budget, ClientKwargs, ClientSpec, Conversation, Job, MinionParams, MinionsParams, NamedFile, Prices,
-    Protocol, ProtocolKind, Rewrite, SessionRef,
+    AutoParams, Budget, ClientKwargs, ClientSpec, Conversation, CostSensitivity, Job, MinionParams,
+    MinionsParams, NamedFile, Prices, Protocol, ProtocolKind, Rewrite, SessionRef,
 };
 pub use value::value;

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
+use super::role::JobRole;
 use crate::chat::providers::Provider;
 use crate::chat::secrets::Secret;
 use crate::chat::{Generation, Usage, VendorOptions, base_url};
@@ -88,6 +89,20 @@ impl Rewrite {
     /// Each of them.
     pub const ALL: [Self; 3] = [Self::Remote, Self::Local, Self::Off];
 
+    /// Who does it where a job does not say: the supervisor, if the protocol asks it.
+    pub fn of(protocol: &Protocol) -> Self {
+        if protocol.asks(JobRole::Supervisor) { Self::Remote } else { Self::Local }
+    }
+
+    /// Whose model does it.
+    pub fn role(self) -> Option<JobRole> {
+        match self {
+            Self::Remote => Some(JobRole::Supervisor),
+            Self::Local => Some(JobRole::Worker),
+            Self::Off => None,
+        }
+    }
+
     /// Its name in a job.
     pub fn name(self) -> &'static str {
         match self {
@@ -155,6 +170,15 @@ pub enum Protocol {
     Minion(MinionParams),
     /// Decompose, fan out, aggregate.
     Minions(MinionsParams),
+    /// The supervisor reads the documents itself, in one call.
+    RemoteOnly,
+    /// The worker answers alone, in one call.
+    LocalOnly {
+        /// How often it is asked; more than once, its answer is checked.
+        samples: u32,
+    },
+    /// One of the others, which the engine chooses before anything is paid.
+    Auto(Box<AutoParams>),
 }
 
 impl Protocol {
@@ -163,6 +187,9 @@ impl Protocol {
         match self {
             Self::Minion(_) => ProtocolKind::Minion,
             Self::Minions(_) => ProtocolKind::Minions,
+            Self::RemoteOnly => ProtocolKind::RemoteOnly,
+            Self::LocalOnly { .. } => ProtocolKind::LocalOnly,
+            Self::Auto(_) => ProtocolKind::Auto,
         }
     }
 
@@ -171,19 +198,30 @@ impl Protocol {
         self.kind().name()
     }
 
+    /// Whether the side of `role` is asked at all.
+    pub fn asks(&self, role: JobRole) -> bool {
+        match self {
+            Self::Minion(_) | Self::Minions(_) | Self::Auto(_) => true,
+            Self::RemoteOnly => role == JobRole::Supervisor,
+            Self::LocalOnly { .. } => role != JobRole::Supervisor,
+        }
+    }
+
     /// What the supervisor's code can search chunks with.
     pub fn retrieval(&self) -> Search {
         match self {
-            Self::Minion(_) => Search::Off,
             Self::Minions(params) => params.retrieval,
+            Self::Auto(params) => params.minions.retrieval,
+            Self::Minion(_) | Self::RemoteOnly | Self::LocalOnly { .. } => Search::Off,
         }
     }
 
     /// The model for [`Search::Embedding`], if the job names one.
     pub fn retrieval_model(&self) -> Option<&str> {
         match self {
-            Self::Minion(_) => None,
             Self::Minions(params) => params.retrieval_model.as_deref(),
+            Self::Auto(params) => params.minions.retrieval_model.as_deref(),
+            Self::Minion(_) | Self::RemoteOnly | Self::LocalOnly { .. } => None,
         }
     }
 }
@@ -195,17 +233,26 @@ pub enum ProtocolKind {
     Minion,
     /// [`Protocol::Minions`].
     Minions,
+    /// [`Protocol::RemoteOnly`].
+    RemoteOnly,
+    /// [`Protocol::LocalOnly`].
+    LocalOnly,
+    /// [`Protocol::Auto`].
+    Auto,
 }
 
 impl ProtocolKind {
     /// Every protocol.
-    pub const ALL: [Self; 2] = [Self::Minion, Self::Minions];
+    pub const ALL: [Self; 5] = [Self::Minion, Self::Minions, Self::RemoteOnly, Self::LocalOnly, Self::Auto];
 
     /// Its name in a job.
     pub fn name(self) -> &'static str {
         match self {
             Self::Minion => "minion",
             Self::Minions => "minions",
+            Self::RemoteOnly => "remote_only",
+            Self::LocalOnly => "local_only",
+            Self::Auto => "auto",
         }
     }
 }
@@ -238,6 +285,48 @@ pub struct MinionsParams {
     pub retrieval: Search,
     /// The model for [`Search::Embedding`], if the job names one.
     pub retrieval_model: Option<String>,
+}
+
+/// What a job may set of the protocol `auto`: what it may set of each, and what decides.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AutoParams {
+    /// Of `minion`.
+    pub minion: MinionParams,
+    /// Of `minions`.
+    pub minions: MinionsParams,
+    /// How cost and quality are weighed.
+    pub cost_sensitivity: CostSensitivity,
+    /// Whether the worker is asked first, its answer checked, and `minions` run if it does not hold.
+    pub escalates: bool,
+}
+
+/// How cost and quality are weighed, by the names of the original's cost-aware protocol.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum CostSensitivity {
+    /// Quality alone counts.
+    Low,
+    /// Quality may cost something.
+    Medium,
+    /// The cheapest protocol that does the job well.
+    #[default]
+    High,
+    /// Nothing is spent where the worker can answer alone.
+    Uber,
+}
+
+impl CostSensitivity {
+    /// Each of them.
+    pub const ALL: [Self; 4] = [Self::Low, Self::Medium, Self::High, Self::Uber];
+
+    /// Its name in a job.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Low => "low",
+            Self::Medium => "medium",
+            Self::High => "high",
+            Self::Uber => "uber",
+        }
+    }
 }
 
 /// What a job may cost.

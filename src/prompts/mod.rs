@@ -63,6 +63,10 @@ prompts! {
     MINIONS_SYNTHESISE = "minions_synthesise";
     /// `minions`: the same in the last round.
     MINIONS_SYNTHESISE_LAST = "minions_synthesise_last";
+    /// `remote_only`: the supervisor's one call, documents first.
+    REMOTE_ONLY = "remote_only";
+    /// `local_only`: the worker's one call, documents first.
+    LOCAL_ONLY = "local_only";
     /// The reply was not the JSON asked for.
     JSON_AGAIN = "json_again";
     /// A worker that sees writes down the text of a page.

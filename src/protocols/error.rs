@@ -16,7 +16,7 @@ pub enum ProtocolError {
     #[error("{}", of_call("worker", .0))]
     Worker(ChatError),
     /// The supervisor's reply stayed unusable, or that of the worker in its place.
-    #[error("the {role}'s reply is unusable after {tries} tries: {problem}; it wrote: {quote}")]
+    #[error("the {role}'s reply is unusable after {}: {problem}; it wrote: {quote}", tries_of(*.tries))]
     Unusable {
         /// Whose reply it is.
         role: JobRole,
@@ -58,6 +58,10 @@ fn of_call(side: &str, error: &ChatError) -> String {
     }
 }
 
+fn tries_of(tries: u32) -> String {
+    if tries == 1 { "one try".to_owned() } else { format!("{tries} tries") }
+}
+
 /// `problem` for people: a traceback on one line.
 pub(super) fn one_line(problem: &str) -> String {
     problem.lines().map(str::trim).collect::<Vec<_>>().join(" | ")
@@ -67,8 +71,11 @@ impl From<ProtocolError> for Failure {
     fn from(error: ProtocolError) -> Self {
         let hint = match &error {
             ProtocolError::Supervisor(chat) | ProtocolError::Worker(chat) => chat.hint.clone(),
+            ProtocolError::Unusable { role: JobRole::Worker, is_cut: true, .. } => {
+                Some("raise local_client.kwargs.max_tokens, or use a model that says less as local_client".into())
+            }
             ProtocolError::Unusable { role: JobRole::Worker, .. } => Some(
-                "use a stronger model as local_client, or leave `rewrite` out: the supervisor then makes a follow-up stand alone"
+                "use a stronger model as local_client; where it makes a follow-up stand alone, leave `rewrite` out or write \"off\""
                     .into(),
             ),
             ProtocolError::Unusable { is_cut: true, .. } => {

@@ -29,6 +29,8 @@ pub(crate) struct FollowUp<'a> {
     /// The message, and the two sides.
     pub assignment: &'a Assignment<'a>,
     pub transcript: &'a Transcript,
+    /// Whose model sums up the oldest turns.
+    pub summarises: JobRole,
 }
 
 impl FollowUp<'_> {
@@ -51,23 +53,24 @@ impl FollowUp<'_> {
         Ok(understood)
     }
 
-    /// Has the worker sum up the oldest turns.
+    /// Has a model sum up the oldest turns.
     ///
     /// # Errors
     /// There is no usable summary, for this reason.
     pub(crate) async fn summarise(&self, turns: &Filled) -> Result<String, String> {
         let prompt = self.assignment.prompts.fill(&prompts::SUMMARISE, &[("history", Slot::Filled(turns))]);
-        let mut worker = Supervisor::of(JobRole::Worker, self.assignment, Purpose::Summary, self.transcript);
-        let reply = worker.say(prompt, &Format::Text).await.map_err(|error| error.to_string())?;
+        let role = self.summarises;
+        let mut model = Supervisor::of(role, self.assignment, Purpose::Summary, self.transcript);
+        let reply = model.say(prompt, &Format::Text).await.map_err(|error| error.to_string())?;
         let summary = reply.text.trim();
         match reply.finish {
-            Finish::Stop if summary.is_empty() => Err("the worker wrote nothing".to_owned()),
+            Finish::Stop if summary.is_empty() => Err(format!("the {role} wrote nothing")),
             Finish::Stop if estimate(summary) > MOST_OF_SUMMARY => {
-                Err("what the worker wrote is too long".to_owned())
+                Err(format!("what the {role} wrote is too long"))
             }
             Finish::Stop => Ok(summary.to_owned()),
-            Finish::Length => Err("the token limit cut off what the worker wrote".to_owned()),
-            Finish::Looped => Err("the worker repeated itself".to_owned()),
+            Finish::Length => Err(format!("the token limit cut off what the {role} wrote")),
+            Finish::Looped => Err(format!("the {role} repeated itself")),
         }
     }
 }

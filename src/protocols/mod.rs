@@ -1,4 +1,4 @@
-//! The two ways in which a supervisor and a worker solve a job together.
+//! The ways in which a supervisor and a worker solve a job, together or alone.
 //!
 //! In: two clients, the job's texts and limits. Out: an answer; every step is noted in a [`Transcript`] as it
 //! happens. Protocols never know which provider they talk to.
@@ -7,8 +7,11 @@ mod ask;
 mod assignment;
 mod error;
 mod follow_up;
+pub(crate) mod local_only;
 pub(crate) mod minion;
 pub(crate) mod minions;
+mod one_call;
+pub(crate) mod remote_only;
 mod reply;
 mod round;
 mod server_pool;
@@ -18,7 +21,7 @@ mod transcript;
 use serde::Serialize;
 
 use crate::documents::Document;
-use crate::job::Protocol;
+use crate::job::{JobRole, Protocol};
 
 pub(crate) use assignment::Assignment;
 pub(crate) use error::ProtocolError;
@@ -45,11 +48,28 @@ impl Answer {
     /// The supervisor's answer. It is partial if something `is_missing` that it should rest on, or if the token limit
     /// cut the answer itself off.
     fn given(text: String, is_missing: bool, transcript: &Transcript) -> Self {
-        let is_cut = text.ends_with(reply::CUT);
-        if is_cut {
-            let what =
-                "the final answer was cut off by the token limit: raise remote_client.kwargs.max_tokens";
-            transcript.warn(what.to_owned());
+        Self::of(JobRole::Supervisor, text, is_missing, transcript)
+    }
+
+    /// The answer of a side that was asked alone, if it has one. It is partial if the documents have nothing that the
+    /// side cites.
+    fn alone(role: JobRole, answer: Option<String>, transcript: &Transcript) -> Self {
+        let Some(text) = answer else { return Self::none() };
+        let is_proved = transcript.has_proof();
+        if !is_proved {
+            transcript.warn(format!("the documents have none of the words that the {role} cites"));
+        }
+        Self::of(role, text, !is_proved, transcript)
+    }
+
+    fn of(role: JobRole, text: String, is_missing: bool, transcript: &Transcript) -> Self {
+        let is_looped = text.ends_with(reply::LOOPED);
+        let is_cut = text.ends_with(reply::CUT) || is_looped;
+        if is_cut && !is_looped {
+            let client = if role == JobRole::Supervisor { "remote_client" } else { "local_client" };
+            transcript.warn(format!(
+                "the final answer was cut off by the token limit: raise {client}.kwargs.max_tokens"
+            ));
         }
         let status = if is_missing || is_cut { Status::Partial } else { Status::Answered };
         Self { text, status }
@@ -64,7 +84,7 @@ impl Answer {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Status {
-    /// The supervisor gave it.
+    /// The supervisor gave it, or the worker in its place.
     Answered,
     /// The rounds were used up without one.
     NoAnswer,
@@ -90,7 +110,8 @@ pub(crate) fn told_names<'a>(
 ) -> impl Iterator<Item = &'a str> {
     let told = match protocol {
         Protocol::Minions(_) => minions::listed(documents),
-        Protocol::Minion(_) => &[],
+        Protocol::RemoteOnly => documents,
+        Protocol::Minion(_) | Protocol::LocalOnly { .. } | Protocol::Auto(_) => &[],
     };
     told.iter().filter_map(|document| document.name.as_deref())
 }

@@ -167,6 +167,11 @@ impl Transcript {
         self.notes().evidence.extend(citations);
     }
 
+    /// Forgets what was cited so far: it belongs to an answer that does not count.
+    pub(crate) fn forget_evidence(&self) {
+        self.notes().evidence.clear();
+    }
+
     /// Whether the documents have any of the words that the worker cited, if it cited some.
     pub(crate) fn has_proof(&self) -> bool {
         let notes = self.notes();

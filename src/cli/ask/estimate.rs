@@ -3,6 +3,7 @@
 use std::fmt::Write;
 
 use minions::engine::{FileEstimate, JobEstimate};
+use minions::events::ProtocolEstimate;
 use minions::words::count;
 
 use crate::cli::columns;
@@ -19,6 +20,12 @@ pub(super) fn text(estimate: &JobEstimate) -> String {
         count(estimate.remote_calls, "call"),
         grouped(estimate.local_tokens)
     );
+    if let Some(routing) = &estimate.routing {
+        let _ = writeln!(text, "\nauto: {}", routing.reason);
+        let head = ["protocol", "remote tokens", "dollars", ""].map(str::to_owned).to_vec();
+        let rows: Vec<_> = std::iter::once(head).chain(routing.estimates.iter().map(choice)).collect();
+        let _ = write!(text, "{}", columns::table(&rows));
+    }
     if !estimate.files.is_empty() {
         let head = ["tokens", "file", ""].map(str::to_owned).to_vec();
         let rows: Vec<_> = std::iter::once(head).chain(estimate.files.iter().take(FILES).map(row)).collect();
@@ -32,9 +39,20 @@ pub(super) fn text(estimate: &JobEstimate) -> String {
     let names = (!leaves.document_names.is_empty())
         .then(|| format!("the names {}", leaves.document_names.join(", ")));
     let about = leaves.doc_metadata.as_ref().map(|about| format!("the words {about:?}"));
-    let told: Vec<_> = ["the question".to_owned()].into_iter().chain(names).chain(about).collect();
+    let texts =
+        leaves.context_chars.map(|chars| format!("the documents themselves, {}", count(chars, "character")));
+    let told: Vec<_> =
+        ["the question".to_owned()].into_iter().chain(texts).chain(names).chain(about).collect();
     let _ = writeln!(text, "\nThe supervisor is told: {}", told.join("; "));
     text
+}
+
+/// What a protocol would cost, and what speaks against it.
+fn choice(estimate: &ProtocolEstimate) -> Vec<String> {
+    let ProtocolEstimate { protocol, remote_tokens, usd, excluded, doubt } = estimate;
+    let dollars = usd.map_or(String::new(), |usd| format!("{usd:.4}"));
+    let against = excluded.as_ref().or(doubt.as_ref()).cloned().unwrap_or_default();
+    vec![(*protocol).to_owned(), grouped(*remote_tokens), dollars, against]
 }
 
 /// A file's tokens, its name, and what is to know of it.

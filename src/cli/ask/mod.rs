@@ -19,7 +19,7 @@ use minions::Status;
 use minions::config::Environment;
 use minions::engine::{CancelToken, Engine, JobResult, RunLimits};
 use minions::error::{Exit, Failure, FailureKind};
-use minions::events::EventListener;
+use minions::events::{EscalationReport, EventListener};
 use minions::settings::Settings;
 use serde_json::Value;
 
@@ -32,7 +32,7 @@ use super::screen::{self, Cite, Cost, Stage, Terminal, clean, columns, ranked, s
 use super::stdout;
 
 pub(crate) use options::{AskArgs, AskOptions, EXAMPLES};
-pub(in crate::cli) use task::{Models, Piped, ROUNDS, Task};
+pub(in crate::cli) use task::{Models, Piped, ROUNDS, Task, usual_protocol};
 pub(in crate::cli) use words::Words;
 
 impl Program {
@@ -238,6 +238,13 @@ pub(super) fn below(result: &JobResult, cite: Cite) -> String {
     if let Some(question) = &result.standalone_task {
         let question = question.split_whitespace().collect::<Vec<_>>().join(" ");
         text += &terminal.paint("2", &format!("understood as: {}", clean(&question)));
+        text.push('\n');
+    }
+    if let Some(routing) = &result.routing {
+        let reason = |escalation: &EscalationReport| escalation.reason.clone();
+        let more =
+            routing.escalation.as_ref().and_then(reason).map_or(String::new(), |why| format!("; {why}"));
+        text += &terminal.paint("2", &format!("auto: {}{}", clean(&routing.reason), clean(&more)));
         text.push('\n');
     }
     if result.status == Status::Partial {

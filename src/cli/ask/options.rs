@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use clap::builder::PossibleValuesParser;
-use minions::job::ProtocolKind;
+use minions::job::{CostSensitivity, ProtocolKind};
 
 use super::words::Words;
 use crate::cli::options::RunOptions;
@@ -61,6 +61,12 @@ pub(crate) struct AskOptions {
     /// How the two models work together [default: minions, whose quotes are checked; without documents minion, a chat].
     #[arg(long, value_parser = PossibleValuesParser::new(ProtocolKind::ALL.map(ProtocolKind::name)))]
     pub protocol: Option<String>,
+    /// With --protocol auto: how cost and quality are weighed [default: high].
+    #[arg(long, value_name = "LEVEL", requires = "protocol", value_parser = PossibleValuesParser::new(CostSensitivity::ALL.map(CostSensitivity::name)))]
+    pub cost_sensitivity: Option<String>,
+    /// With --protocol auto: ask the worker alone first, check its answer, and run minions if it does not hold.
+    #[arg(long, requires = "protocol")]
+    pub escalate: bool,
     /// What the supervisor is told about the documents [default: their names].
     #[arg(long, value_name = "TEXT")]
     pub doc_metadata: Option<String>,

@@ -120,7 +120,7 @@ impl Task<'_> {
         let Self { question, files, piped, options, models, session } = self;
         let named: Vec<&str> = files.iter().map(|file| utf8(file)).collect::<Result<_, _>>()?;
         let has_documents = !named.is_empty() || !piped.is_nothing();
-        let usual = if has_documents { ProtocolKind::Minions } else { ProtocolKind::Minion };
+        let usual = usual_protocol(has_documents);
         let mut job = json!({
             "local_client": models.local.client(),
             "remote_client": models.remote.client(),
@@ -139,6 +139,12 @@ impl Task<'_> {
         if let Some(Prices { input, cached_input, output }) = models.prices {
             let prices = json!({"input": input, "cached_input": cached_input, "output": output});
             job["protocol"]["kwargs"] = json!({"prices": prices});
+        }
+        if let Some(level) = &options.cost_sensitivity {
+            job["protocol"]["kwargs"]["cost_sensitivity"] = level.as_str().into();
+        }
+        if options.escalate {
+            job["protocol"]["kwargs"]["escalate"] = true.into();
         }
         if let Some(session) = session {
             job["session"] = session.to_string().into();
@@ -161,6 +167,11 @@ impl Task<'_> {
         }
         Ok(job)
     }
+}
+
+/// The protocol of a question that names none.
+pub(in crate::cli) fn usual_protocol(has_documents: bool) -> ProtocolKind {
+    if has_documents { ProtocolKind::Minions } else { ProtocolKind::Minion }
 }
 
 fn utf8(file: &Path) -> Result<&str, Failure> {

@@ -39,7 +39,7 @@ pub(super) const COMMANDS: [(Command, &str, &str, &str); 15] = [
     (Command::Sources, "sources", "", "all quotes behind the last answer"),
     (Command::Open, "open", "N", "the page around source N"),
     (Command::Model, "model", "[local|remote MODEL | PAIR]", "show or change the models"),
-    (Command::Protocol, "protocol", "[minion|minions]", "show or change how the two models work together"),
+    (Command::Protocol, "protocol", "[NAME]", "show or change how the two models work together"),
     (Command::Rounds, "rounds", "[N]", "show or change the most rounds"),
     (Command::Cost, "cost", "", "what was spent"),
     (Command::Egress, "egress", "", "what left this machine for the last answer"),

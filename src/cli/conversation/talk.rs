@@ -321,11 +321,11 @@ impl Talk {
             let known = names.contains(&name.as_str());
             if !known {
                 return Err(Failure::input(format!("there is no protocol {name}"))
-                    .hint("/protocol minion, or /protocol minions"));
+                    .hint(format!("there are {}", names.join(", "))));
             }
             self.options.protocol = Some(name.clone());
         }
-        let usual = if self.files.is_empty() { names[0] } else { names[1] };
+        let usual = ask::usual_protocol(!self.files.is_empty()).name();
         tell::line(self.options.protocol.as_deref().unwrap_or(usual));
         Ok(())
     }

@@ -16,7 +16,7 @@ const CORRECTED: &str = "\n\n[the answer that counts is this one]\n\n";
 pub(super) struct AnswerText {
     ink: Ink,
     scanner: AnswerScanner,
-    /// The supervisor's call whose pieces are read.
+    /// The call whose pieces are read.
     call: Option<u64>,
     purposes: HashMap<u64, Purpose>,
     is_last_round: bool,
@@ -43,12 +43,17 @@ impl AnswerText {
                 self.is_last_round = round == of;
                 String::new()
             }
-            EventKind::Call { call, side: JobRole::Supervisor, purpose, .. } => {
+            EventKind::Call { call, side, purpose, .. }
+                if *side == JobRole::Supervisor || *purpose == Purpose::Answer =>
+            {
                 self.purposes.insert(*call, *purpose);
                 self.begin(None)
             }
-            EventKind::Delta { call, side: JobRole::Supervisor, text } => {
-                let may_answer = matches!(self.purposes.get(call), Some(Purpose::Step | Purpose::Synthesis));
+            EventKind::Delta { call, text, .. } => {
+                let may_answer = matches!(
+                    self.purposes.get(call),
+                    Some(Purpose::Step | Purpose::Synthesis | Purpose::Answer)
+                );
                 if !may_answer {
                     return String::new();
                 }
@@ -126,6 +131,20 @@ mod tests {
         ];
         assert_eq!(shown(&mut text, &events), "It fell");
         assert_eq!(text.end("It fell by 2 %."), " by 2 %.");
+    }
+
+    #[test]
+    fn a_worker_that_answers_alone_is_shown() {
+        let mut text = AnswerText::new(false);
+        let side = JobRole::Worker;
+        let asked = |call, purpose| EventKind::Call { call, side, purpose, endpoint: String::new() };
+        let said = |call, text: &str| EventKind::Delta { call, side, text: text.to_owned() };
+        let reply = r#"{"explanation": "e", "answer": "Ada", "citations": []}"#;
+        let round = EventKind::Round { round: 1, of: 1 };
+        let events =
+            [asked(1, Purpose::FollowUp), said(1, REPLY), round, asked(2, Purpose::Answer), said(2, reply)];
+        assert_eq!(shown(&mut text, &events), "Ada");
+        assert_eq!(text.end("Ada"), "");
     }
 
     #[test]

@@ -87,6 +87,8 @@ impl ProgressLine {
                     (_, Purpose::FollowUp) => "the question is understood",
                     (_, Purpose::Summary) => "what was said is summarised",
                     (JobRole::Supervisor, Purpose::Step) => "the supervisor thinks",
+                    (JobRole::Supervisor, Purpose::Answer) => "the supervisor reads and answers",
+                    (_, Purpose::Answer | Purpose::Sample) => "the worker reads and answers",
                     (_, Purpose::Step) => "the worker answers",
                 };
                 self.waits_for = (what, now);

@@ -30,7 +30,7 @@ use crate::config::Environment;
 use crate::error::{Failure, FailureKind};
 use crate::events::ModelInfo;
 use crate::job::{Job, JobRole};
-use crate::llama::Sampling;
+use crate::llama::{self, Sampling};
 use crate::protocols::{PooledServer, ServerPool};
 use crate::runtimes::{Endpoint, probe};
 use crate::sandbox::Search;
@@ -70,15 +70,19 @@ pub(super) async fn open(
         let window = tape.max_chunk_bytes(&worker.model, None).await;
         return Ok(replayed(job, shared, [&worker, &supervisor], window, (recording, ledger)));
     }
-    for side in [&supervisor, &worker] {
+    for side in [&supervisor, &worker].into_iter().filter(|side| job.protocol.asks(side.role)) {
         side.check(shared)?;
         side.warn();
     }
     worker.check_embedder(job)?;
     worker.look_at_embedding_model(job).await?;
-    let worker_servers = Servers::open(&worker, shared, None).await?;
+    let asked = async |side: &SideConfig<'_>, known: Option<&Servers>| match job.protocol.asks(side.role) {
+        true => Servers::open(side, shared, known).await,
+        false => Ok(Servers::none()),
+    };
+    let worker_servers = asked(&worker, None).await?;
     let known = worker.has_same_model.then_some(&worker_servers);
-    let supervisor_servers = Servers::open(&supervisor, shared, known).await?;
+    let supervisor_servers = asked(&supervisor, known).await?;
     let watched = |side_config: &SideConfig, mut server: Server| {
         if let Some(recording) = recording {
             server.client = side_config.taped(Some(server.client), recording, &Missing::default());
@@ -131,20 +135,33 @@ pub(super) async fn seeing(
     shared: &SharedResources,
 ) -> Result<Option<Arc<dyn ChatClient>>, Failure> {
     let (worker, _) = sides(job, &shared.config.environment, shared.is_for_many())?;
-    if job.read_scans == Some(false) || job.local.is_embedded() {
+    // A job that does not ask the worker must say so to have it read pages.
+    let is_wanted = job.read_scans.unwrap_or(job.protocol.asks(JobRole::Worker));
+    if !is_wanted || job.local.is_embedded() {
         return Ok(None);
     }
     worker.check(shared)?;
     let servers = Servers::open(&worker, shared, None).await?;
     let first = worker.servers(shared, &servers)?.into_iter().find(|server| server.is_up);
     let Some(server) = first.filter(|server| !server.is_remote) else { return Ok(None) };
-    let base_url = &server.settings.base_url;
-    let headers = worker.credentials.at(base_url, worker.spec.provider).header_map(worker.spec.provider)?;
     let sees = match job.read_scans {
         Some(sees) => sees,
-        None => probe::sees(base_url, &headers, &worker.model).await.unwrap_or(false),
+        None => worker.sees(&server.settings.base_url).await.unwrap_or(false),
     };
     Ok(sees.then_some(server.client))
+}
+
+/// Why `side` can't be used, as far as that needs no call.
+pub(super) fn why_unusable(side: &SideConfig<'_>, shared: &SharedResources) -> Option<String> {
+    let built = || if side.spec.is_embedded() { llama::check_built().map_err(Failure::from) } else { Ok(()) };
+    side.check(shared).and_then(|()| built()).err().map(|failure| failure.message)
+}
+
+/// Whether the model of `side` sees pictures; `None` if its server does not tell. A vendor's is not asked.
+pub(super) async fn sees(side: &SideConfig<'_>) -> Option<bool> {
+    let own =
+        side.base_urls.iter().find(|url| base_url::is_private(url)).filter(|_| !side.spec.is_embedded())?;
+    side.sees(own).await
 }
 
 /// Both sides of `job` from a recording; no server is opened. Each side has one slot, so that each run is the same.
@@ -184,17 +201,19 @@ fn budget(job: &Job) -> Arc<SpendingBudget> {
     }))
 }
 
-/// Checks the sides of `job`, as far as that needs no call, and gives whether what the supervisor is told leaves this
-/// machine, as far as its addresses say.
+/// Checks the sides of `job` that it asks, as far as that needs no call, and gives whether what the supervisor is told
+/// leaves this machine, as far as its addresses say.
 ///
 /// # Errors
 /// [`FailureKind::Input`] for a missing key or an unusable address.
 pub(super) fn check(job: &Job, shared: &SharedResources) -> Result<bool, Failure> {
     let (worker, supervisor) = sides(job, &shared.config.environment, shared.is_for_many())?;
-    supervisor.check(shared)?;
-    worker.check(shared)?;
+    for side in [&supervisor, &worker].into_iter().filter(|side| job.protocol.asks(side.role)) {
+        side.check(shared)?;
+    }
     worker.check_embedder(job)?;
-    Ok(supervisor.base_urls.iter().any(|url| supervisor.is_remote(url, false)))
+    let is_asked = job.protocol.asks(supervisor.role);
+    Ok(is_asked && supervisor.base_urls.iter().any(|url| supervisor.is_remote(url, false)))
 }
 
 /// The models of the worker and of the supervisor.
@@ -219,6 +238,13 @@ impl SideConfig<'_> {
         let (model, recording, missing) = (self.model.clone(), Arc::clone(recording), missing.clone());
         let (side, is_one_of_several) = (self.role, self.base_urls.len() > 1);
         Arc::new(RecordedChat { side, model, client, is_one_of_several, gate: None, recording, missing })
+    }
+
+    /// Whether its model at `base_url` sees pictures, if the server tells.
+    async fn sees(&self, base_url: &str) -> Option<bool> {
+        let headers =
+            self.credentials.at(base_url, self.spec.provider).header_map(self.spec.provider).ok()?;
+        probe::sees(base_url, &headers, &self.model).await
     }
 
     /// Checks that the side has a client for each of its servers. Makes no call.

@@ -103,6 +103,27 @@ impl Tape {
         write(recording, exchange, json!(given)).await;
     }
 
+    /// What the sides told before this replay's protocol was chosen; `None` if nothing is replayed.
+    ///
+    /// # Errors
+    /// [`FailureKind::Replay`] if it has nothing of it.
+    pub(super) async fn recorded_sides<T: DeserializeOwned>(&self) -> Result<Option<T>, Failure> {
+        let Self::Replay(recording) = self else { return Ok(None) };
+        let answer = read(recording, &Arc::new(recording.begin(sides_request()))).await;
+        let kept =
+            answer.and_then(|answer| serde_json::from_value(answer).map_err(|error| error.to_string()));
+        kept.map(Some).map_err(|problem| {
+            Failure::new(FailureKind::Replay, format!("the choice of a protocol was not recorded: {problem}"))
+                .hint(RECORD_AGAIN)
+        })
+    }
+
+    /// Keeps what the sides told, if the exchanges are recorded.
+    pub(super) async fn keep_sides(&self, told: &impl Serialize) {
+        let Self::Record(recording) = self else { return };
+        write(recording, Arc::new(recording.begin(sides_request())), json!(told)).await;
+    }
+
     /// The longest chunk that the worker can read, in bytes: `known`, or in a replay the recorded one.
     pub(super) async fn max_chunk_bytes(&self, model: &str, known: Option<usize>) -> Option<usize> {
         let request = json!({"side": "window", "model": model});
@@ -123,6 +144,10 @@ impl Tape {
 
 /// What to do about a replay that lacks something.
 pub(super) const RECORD_AGAIN: &str = "record the job again with --record, or run it as it was recorded";
+
+fn sides_request() -> Value {
+    json!({"side": "routing"})
+}
 
 fn file_request(name: &str) -> Value {
     json!({"side": "file", "name": name})

@@ -212,13 +212,16 @@ fn of_protocol(kind: ProtocolKind) -> Value {
     };
     let params = not_of("call_params", parse::params(kind));
     let kwargs = not_of("protocol.kwargs", parse::protocol_kwargs(kind));
-    let names = json!({"properties": {"type": {"enum": [kind.name()]}}, "required": ["type"]});
+    let of_type = |names: Vec<&str>| {
+        let protocol =
+            json!({"type": "object", "properties": {"type": {"enum": names}}, "required": ["type"]});
+        json!({"properties": {"protocol": protocol}, "required": ["protocol"]})
+    };
+    let others = ProtocolKind::ALL.into_iter().filter(|other| *other != kind).map(ProtocolKind::name);
     let is_usual = kind == ProtocolKind::Minion;
     let is_it = match is_usual {
-        true => {
-            json!({"not": {"properties": {"protocol": {"type": "object", "properties": {"type": {"enum": [ProtocolKind::Minions.name()]}}, "required": ["type"]}}, "required": ["protocol"]}})
-        }
-        false => json!({"properties": {"protocol": names}, "required": ["protocol"]}),
+        true => json!({"not": of_type(others.collect())}),
+        false => of_type(vec![kind.name()]),
     };
     let then = json!({"properties": {
         "call_params": {"properties": params},

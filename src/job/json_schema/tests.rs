@@ -67,12 +67,14 @@ fn parsed(job: &Value) -> Result<(), String> {
 
 /// A job with this value of a row.
 fn with(row: &Row, value: &Value) -> Value {
-    let protocol = match parse::params(ProtocolKind::Minion).contains(&row.key)
-        || row.key == "structured_output_schema"
-    {
-        true => "minion",
-        false => "minions",
+    let has = |kind: &ProtocolKind| {
+        parse::params(*kind).contains(&row.key) || parse::protocol_kwargs(*kind).contains(&row.key)
     };
+    let protocol = match row.key {
+        "structured_output_schema" => ProtocolKind::Minion,
+        _ => ProtocolKind::ALL.into_iter().find(has).unwrap_or(ProtocolKind::Minions),
+    };
+    let protocol = protocol.name();
     let mut job = json!({"protocol": {"type": protocol, "kwargs": {}}, "call_params": {"task": "t"}});
     let key = row.key;
     let side = |value: &Value| {
@@ -212,6 +214,22 @@ fn a_field_of_another_protocol_or_client_type_is_refused_by_both() {
         (json!({"call_params": {"task": "t"}}), true),
         (json!({"call_params": {"task": "t", "images": ["a.png"]}}), true),
         (json!({"protocol": {"type": "minions"}, "call_params": {"task": "t", "images": ["a.png"]}}), false),
+        (
+            json!({"protocol": {"type": "remote_only"}, "call_params": {"task": "t", "images": ["a.png"]}}),
+            true,
+        ),
+        (
+            json!({"protocol": {"type": "local_only"}, "call_params": {"task": "t", "read_ahead": true}}),
+            false,
+        ),
+        (
+            json!({"protocol": {"type": "remote_only"}, "call_params": {"task": "t", "chunk_fn": "chunk_by_page"}}),
+            false,
+        ),
+        (
+            json!({"protocol": {"type": "local_only", "kwargs": {"num_samples": 2}}, "call_params": {"task": "t"}}),
+            false,
+        ),
         (json!({"call_params": {"task": "t", "chunk_fn": "chunk_by_page"}}), false),
         (json!({"protocol": {"kwargs": {"worker_batch_size": 3}}, "call_params": {"task": "t"}}), false),
         (

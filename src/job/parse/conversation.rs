@@ -5,7 +5,7 @@ use crate::history::History;
 use crate::job::error::JobError;
 use crate::job::fields::{Fields, wide};
 use crate::job::history::history;
-use crate::job::schema::{Conversation, Rewrite, SessionRef};
+use crate::job::schema::{Conversation, Protocol, Rewrite, SessionRef};
 use crate::sessions;
 
 /// The most turns that can be asked for word by word.
@@ -17,10 +17,11 @@ pub(super) fn conversation(
     kwargs: &mut Fields,
     session: Option<SessionRef>,
     task: &str,
+    protocol: &Protocol,
 ) -> Result<Option<Conversation>, JobError> {
     let is_multi_turn = kwargs.flag("is_multi_turn")?;
     let max_turns = kwargs.count("max_history_turns", 0, MOST_TURNS)?.map(wide);
-    let given_rewrite = rewrite(kwargs)?;
+    let given_rewrite = rewrite(kwargs, protocol)?;
     let given = history(params)?;
     if let (Some(_), Some(session)) = (&given, &session) {
         let problem =
@@ -44,7 +45,7 @@ pub(super) fn conversation(
     let mut history = given.unwrap_or_default();
     without_the_question_itself(&mut history, task, &params.place("history"));
     history.max_turns = max_turns.unwrap_or(history.max_turns);
-    Ok(Some(Conversation { history, rewrite: given_rewrite.unwrap_or(Rewrite::Remote), session }))
+    Ok(Some(Conversation { history, rewrite: given_rewrite.unwrap_or(Rewrite::of(protocol)), session }))
 }
 
 /// A chat may end with the question that the job asks. Any other last message without an answer stays, but no model is
@@ -58,14 +59,19 @@ fn without_the_question_itself(history: &mut History, task: &str, place: &str) {
     }
 }
 
-fn rewrite(kwargs: &mut Fields) -> Result<Option<Rewrite>, JobError> {
+fn rewrite(kwargs: &mut Fields, protocol: &Protocol) -> Result<Option<Rewrite>, JobError> {
     let Some(name) = kwargs.string("rewrite")? else { return Ok(None) };
-    Rewrite::ALL.into_iter().find(|rewrite| rewrite.name() == name).map(Some).ok_or_else(|| {
-        JobError::BadValue {
-            place: kwargs.place("rewrite"),
-            problem: "must be \"remote\", \"local\" or \"off\": who makes a follow-up stand alone".to_owned(),
-        }
-    })
+    let bad = |problem: String| JobError::BadValue { place: kwargs.place("rewrite"), problem };
+    let given = Rewrite::ALL.into_iter().find(|rewrite| rewrite.name() == name).ok_or_else(|| {
+        bad("must be \"remote\", \"local\" or \"off\": who makes a follow-up stand alone".to_owned())
+    })?;
+    match given.role() {
+        Some(role) if !protocol.asks(role) => Err(bad(format!(
+            "can't be {name:?}: the protocol {} does not ask the {role}; leave it out, or write \"off\"",
+            protocol.name()
+        ))),
+        _ => Ok(Some(given)),
+    }
 }
 
 /// `session` and `protocol.session_dir`.

@@ -1,6 +1,6 @@
 //! The parameters of the protocol `minion`.
 
-use super::{AssignmentFields, Parser, refuse_schema, refuse_use};
+use super::{AssignmentFields, Parser, refuse_schema, refuse_use, warn_of_follow_up};
 use crate::job::error::JobError;
 use crate::job::schema::{ClientSpec, MinionParams, Protocol};
 
@@ -33,11 +33,7 @@ fn parse(
         "is_privacy",
         "leave it out; the documents are read by the local model alone in any case",
     )?;
-    if params.flag("is_follow_up")? == Some(true) {
-        tracing::warn!(
-            "call_params.is_follow_up has no effect, here as in the original: call_params.history makes a job a follow-up"
-        );
-    }
+    warn_of_follow_up(params)?;
     refuse_schema(remote)?;
     Ok(Protocol::Minion(MinionParams { read_ahead: params.flag("read_ahead")?.unwrap_or(true) }))
 }

@@ -60,6 +60,17 @@ fn parse(
     remote: &ClientSpec,
 ) -> Result<Protocol, JobError> {
     refuse_use(params, "mcp_tools_info", "leave it out")?;
+    refuse_schema(local)?;
+    refuse_schema(remote)?;
+    limits(params, kwargs, local).map(Protocol::Minions)
+}
+
+/// The protocol's own parameters.
+pub(super) fn limits(
+    params: &mut Fields,
+    kwargs: &mut Fields,
+    local: &ClientSpec,
+) -> Result<MinionsParams, JobError> {
     let (retrieval, retrieval_model) = retrieval(params)?;
     if retrieval == Search::Embedding && local.is_embedded() {
         return Err(JobError::Unsupported {
@@ -67,8 +78,6 @@ fn parse(
             instead: "llama_cpp makes no embeddings here: use \"bm25\", or a model server as local_client, such as ollama",
         });
     }
-    refuse_schema(local)?;
-    refuse_schema(remote)?;
     let samples = either([
         Given {
             place: params.place("num_samples_per_task"),
@@ -76,7 +85,7 @@ fn parse(
         },
         Given { place: kwargs.place("num_samples"), value: kwargs.count("num_samples", 1, 100)? },
     ])?;
-    Ok(Protocol::Minions(MinionsParams {
+    Ok(MinionsParams {
         max_jobs_per_round: params
             .count("max_jobs_per_round", 1, 1_000_000)?
             .map_or(config::MAX_JOBS_PER_ROUND, wide),
@@ -90,7 +99,7 @@ fn parse(
         chunk_fn: chunker(params)?,
         retrieval,
         retrieval_model,
-    }))
+    })
 }
 
 /// `chunk_fn`: the chunker that the supervisor is advised to use.

@@ -1,5 +1,7 @@
 //! From a bare job as JSON to a checked one. Each protocol has its own parser; what every protocol has is read here.
 
+mod alone;
+mod auto;
 mod conversation;
 mod cost;
 mod log;
@@ -17,6 +19,7 @@ use super::context::{Given, given};
 use super::error::JobError;
 use super::fields::{Fields, narrow, nearest};
 use super::names;
+use super::role::JobRole;
 use super::schema::{Budget, ClientSpec, Job, Prices, Protocol, ProtocolKind};
 use crate::{config, prompts};
 
@@ -95,10 +98,10 @@ fn checked(job: Value, log_dir: &Path) -> Result<Job, JobError> {
         line: None,
         hash: None,
         is_slim,
-        conversation: conversation::conversation(&mut params, &mut kwargs, session, &task)?,
+        conversation: conversation::conversation(&mut params, &mut kwargs, session, &task, &protocol)?,
         task,
         max_rounds: max_rounds(&mut params, &mut protocol_fields)?,
-        images: images(&mut params, &local)?,
+        images: images(&mut params, &protocol, &local, &remote)?,
         prices: prices(&mut kwargs, budget)?,
         context: documents.into(),
         files,
@@ -155,6 +158,9 @@ impl Parser {
         match kind {
             ProtocolKind::Minion => &minion::PARSER,
             ProtocolKind::Minions => &minions::PARSER,
+            ProtocolKind::RemoteOnly => &alone::REMOTE_ONLY,
+            ProtocolKind::LocalOnly => &alone::LOCAL_ONLY,
+            ProtocolKind::Auto => &auto::PARSER,
         }
     }
 }
@@ -201,15 +207,34 @@ fn max_rounds(params: &mut Fields, protocol_fields: &mut Fields) -> Result<u32, 
 }
 
 /// `images`, which a protocol that does not know the key never has.
-fn images(params: &mut Fields, local: &ClientSpec) -> Result<Vec<String>, JobError> {
+fn images(
+    params: &mut Fields,
+    protocol: &Protocol,
+    local: &ClientSpec,
+    remote: &ClientSpec,
+) -> Result<Vec<String>, JobError> {
     let images = params.strings("images")?;
-    if !images.is_empty() && local.is_embedded() {
-        return Err(JobError::Unsupported {
-            place: params.place("images"),
-            instead: "llama_cpp reads text alone here: take a model server as local_client, such as ollama",
-        });
+    let (reader, instead) = match protocol.asks(JobRole::Worker) {
+        true => {
+            (local, "llama_cpp reads text alone here: take a model server as local_client, such as ollama")
+        }
+        false => (remote, "llama_cpp reads text alone here: take another client type as remote_client"),
+    };
+    // `auto` takes none that can't show them.
+    if !images.is_empty() && reader.is_embedded() && protocol.kind() != ProtocolKind::Auto {
+        return Err(JobError::Unsupported { place: params.place("images"), instead });
     }
     Ok(images)
+}
+
+/// `is_follow_up`, which the original takes.
+fn warn_of_follow_up(params: &mut Fields) -> Result<(), JobError> {
+    if params.flag("is_follow_up")? == Some(true) {
+        tracing::warn!(
+            "call_params.is_follow_up has no effect, here as in the original: call_params.history makes a job a follow-up"
+        );
+    }
+    Ok(())
 }
 
 /// `prices`, which a budget in dollars needs.

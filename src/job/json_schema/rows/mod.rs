@@ -265,10 +265,10 @@ const OF_JOBS: &[Row] = &[
     row(
         "protocol",
         "type",
-        OneOf(&["minion", "minions"]),
+        OneOf(&["minion", "minions", "remote_only", "local_only", "auto"]),
         r#""minion""#,
         r#""minions""#,
-        "`minion` is a chat, for documents that fit into the worker's window; `minions` cuts long documents into many small jobs.",
+        "`minion` is a chat, for documents that fit into the worker's window; `minions` cuts long documents into many small jobs; `remote_only` sends the documents to the supervisor; `local_only` asks the worker alone; `auto` chooses among them.",
     ),
     row("protocol", "max_rounds", Count(1, 1000), "3", "2", "Rounds at most, where `call_params` has none."),
     row(
@@ -358,7 +358,23 @@ const OF_JOBS: &[Row] = &[
         OneOf(&["remote", "local", "off"]),
         r#""remote""#,
         r#""local""#,
-        "Who makes a question stand alone that follows others.",
+        "Who makes a question stand alone that follows others; of a protocol that asks one side alone it is that side.",
+    ),
+    row(
+        "protocol.kwargs",
+        "cost_sensitivity",
+        OneOf(&["low", "medium", "high", "uber"]),
+        r#""high""#,
+        r#""medium""#,
+        "How `auto` weighs cost and quality: `low`: the supervisor reads all itself where it can; `medium`: so where that costs at most twice the cheapest; `high`: the cheapest; `uber`: the worker alone where it can.",
+    ),
+    row(
+        "protocol.kwargs",
+        "escalate",
+        Flag,
+        "false",
+        "true",
+        "Whether `auto` asks the worker alone first, checks its answer, and runs `minions` if that does not hold.",
     ),
     row(
         "protocol.kwargs",
