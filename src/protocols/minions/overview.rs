@@ -1,7 +1,7 @@
 //! What the supervisor reads before the answers: how many jobs there were, on how much of the text, and for what they
 //! found nothing.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::fmt::Write as _;
 
 use crate::documents::{Coverage, label};
@@ -83,8 +83,7 @@ fn on([these, all]: [Coverage; 2]) -> String {
 /// the answer.
 fn gaps(jobs: &[&JobRecord]) -> Option<String> {
     let mut labels: Vec<String> = Vec::new();
-    let mut answered = Vec::new();
-    let mut lost: Vec<String> = Vec::new();
+    let (mut answered, mut lost) = (HashSet::new(), Vec::new());
     for job in jobs {
         let label = label_of(job);
         if job.output.lost {
@@ -96,11 +95,12 @@ fn gaps(jobs: &[&JobRecord]) -> Option<String> {
         }
         let Some(label) = label else { continue };
         if job.output.answer.is_some() {
-            answered.push(label.clone());
+            answered.insert(label.clone());
         }
         labels.push(label);
     }
-    let without = once(labels.into_iter().filter(|label| !answered.contains(label) && !lost.contains(label)));
+    answered.extend(lost.iter().cloned());
+    let without = once(labels.into_iter().filter(|label| !answered.contains(label)));
     let part = |(what, labels): (&str, Vec<String>)| {
         (!labels.is_empty()).then(|| format!("{what}: {}", named(&labels)))
     };
@@ -111,7 +111,7 @@ fn gaps(jobs: &[&JobRecord]) -> Option<String> {
 
 /// Each of these texts once, in their order.
 fn once(texts: impl Iterator<Item = String>) -> Vec<String> {
-    let mut seen = std::collections::HashSet::new();
+    let mut seen = HashSet::new();
     texts.filter(|text| seen.insert(text.clone())).collect()
 }
 

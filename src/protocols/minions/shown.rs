@@ -5,15 +5,16 @@ use crate::documents::evidence::{Evidence, Likeness};
 use crate::documents::verbatim::{Passage, SHORTEST, passages};
 use crate::protocols::Cited;
 
-/// The most passages of a round.
+/// The most passages of a round, and the most that are looked at.
 const MOST: usize = 50;
+const LOOKED_AT: usize = 500;
 /// The most characters of a passage.
 const LONGEST: usize = 300;
 
 /// The passages of the documents that `text` has word for word, in its order, but for those that `known` citations hold.
 pub(super) fn cited(round: u32, text: &str, documents: &[Document], known: &[Cited]) -> Vec<Cited> {
     let mut cited: Vec<Cited> = Vec::new();
-    for (_, passage) in passages(documents, text) {
+    for (_, passage) in passages(documents, text).take(LOOKED_AT) {
         let document = &documents[passage.document];
         let Some(words) = whole_words(&document.text, &passage) else { continue };
         let start = document.text[..passage.start].chars().count()
