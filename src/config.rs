@@ -23,8 +23,8 @@ pub const OUTAGE: Duration = Duration::from_secs(20);
 pub const MAX_REPLY_CHARS: usize = 2500;
 /// `minions`: worker jobs that one round may ask for.
 pub const MAX_JOBS_PER_ROUND: usize = 2048;
-/// `minions`: distinct tasks that the supervisor is advised to ask per round.
-pub const NUM_TASKS_PER_ROUND: u32 = 3;
+/// `minions`: distinct tasks in a round that an estimate reckons with when the job does not limit them.
+pub const USUAL_TASKS_PER_ROUND: u32 = 3;
 /// `minions`: replies that the worker gives to each job.
 pub const NUM_SAMPLES_PER_TASK: u32 = 1;
 /// `minions`: programs that the supervisor may try per round.

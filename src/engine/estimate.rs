@@ -8,6 +8,7 @@ use serde_json::Value;
 use super::clients::Away;
 use super::file_report::FileReport;
 use super::files::JobFiles;
+use crate::config;
 use crate::documents::Document;
 use crate::documents::tokens::{Count, count, estimate};
 use crate::events::RoutingReport;
@@ -131,7 +132,8 @@ impl JobEstimate {
 /// Calls of the supervisor and readings of the documents: a program and a synthesis each round; each task reads every
 /// document.
 fn of_minions(params: &MinionsParams, rounds: u64) -> (u64, u64) {
-    let readings = u64::from(params.num_tasks_per_round) * u64::from(params.num_samples_per_task);
+    let tasks = params.num_tasks_per_round.unwrap_or(config::USUAL_TASKS_PER_ROUND);
+    let readings = u64::from(tasks) * u64::from(params.num_samples_per_task);
     (2 * rounds, rounds * readings)
 }
 

@@ -125,6 +125,9 @@ pub struct WorkerJob {
     /// Whether the answer comes from the memo, without a call.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub is_recalled: bool,
+    /// Whether the worker found nothing, but was asked once more, as the program expects an answer.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub asked_again: bool,
     /// Milliseconds that the job's calls took.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ms: Option<u64>,

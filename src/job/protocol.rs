@@ -113,8 +113,8 @@ pub struct MinionParams {
 pub struct MinionsParams {
     /// The most worker jobs per round. A job with several samples counts once.
     pub max_jobs_per_round: usize,
-    /// Distinct tasks per round that the supervisor is advised to ask.
-    pub num_tasks_per_round: u32,
+    /// Distinct tasks per round that the supervisor is advised not to exceed, if the job says.
+    pub num_tasks_per_round: Option<u32>,
     /// Replies that the worker gives to each job.
     pub num_samples_per_task: u32,
     /// Programs that the supervisor may try per round.

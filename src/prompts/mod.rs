@@ -51,6 +51,10 @@ prompts! {
     MINIONS_EARLIER = "minions_earlier";
     /// `minions`: the program failed.
     MINIONS_MEND = "minions_mend";
+    /// `minions`: the program's `transform_outputs` failed.
+    MINIONS_MEND_OUTPUTS = "minions_mend_outputs";
+    /// `minions`: the worker found nothing where the program expects an answer; appended to its job.
+    MINIONS_LOOK_AGAIN = "minions_look_again";
     /// `minions`: the worker's instructions, the system message of every worker job.
     MINIONS_WORKER = "minions_worker";
     /// `minions`: one chunk and one task for the worker, the user message of a worker job.

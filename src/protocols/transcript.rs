@@ -232,7 +232,8 @@ impl Transcript {
     /// Whether the documents have any of the words that the worker cited, if it cited some.
     pub(crate) fn has_proof(&self) -> bool {
         let notes = self.notes();
-        notes.evidence.is_empty() || notes.evidence.iter().any(|cited| cited.evidence.verified)
+        let mut cited = notes.evidence.iter().filter(|cited| cited.job_id.is_some()).peekable();
+        cited.peek().is_none() || cited.any(|cited| cited.evidence.verified)
     }
 
     /// All notes so far; the transcript is empty afterwards.

@@ -201,7 +201,9 @@ fn an_unusable_reply_is_asked_for_again_and_then_kept_as_none() {
     let jobs = &result["meta"][0]["local"]["jobs"];
     assert_eq!(jobs[1]["output"]["answer"], Value::Null);
     assert!(jobs[1]["output"]["explanation"].as_str().unwrap().contains("no JSON object"));
-    assert!(last(&chats(&server, "supervisor")[1]).contains("(2 jobs, 1 with an answer, 1 lost)"));
+    assert!(last(&chats(&server, "supervisor")[1]).contains(
+        "(2 jobs on 100% of the text, 1 with an answer, 1 lost)\n[lost: [chunk 0] (Name the port.)]"
+    ));
 }
 
 #[test]
@@ -220,7 +222,10 @@ fn a_call_that_the_server_refuses_costs_no_other() {
     let result = Program::new().run_job(&job).result();
     assert_eq!(result["status"], "partial");
     assert_eq!(chats(&server, "worker").len(), 52);
-    assert!(last(&chats(&server, "supervisor")[1]).contains("(52 jobs, 51 with an answer, 1 lost)"));
+    assert!(
+        last(&chats(&server, "supervisor")[1])
+            .contains("(52 jobs on 100% of the text, 51 with an answer, 1 lost)\n[lost: [chunk ")
+    );
 }
 
 #[test]
@@ -239,7 +244,8 @@ fn the_supervisor_is_told_that_every_chunk_was_too_long() {
     assert_eq!((&result["status"], chats(&server, "worker").len()), (&json!("partial"), 2 * 52));
     let told = chats(&server, "supervisor");
     assert!(
-        last(&told[1]).contains("(52 jobs, 0 with an answer, 52 lost)\n[the first one lost: "),
+        last(&told[1])
+            .contains("(52 jobs on 100% of the text, 0 with an answer, 52 lost)\n[the first one lost: "),
         "{}",
         last(&told[1])
     );
@@ -316,7 +322,7 @@ fn samples_agree_on_one_answer() {
     let program = PROGRAM.replace("{j.output.answer}", "{j.output.answer} {j.agreed} of {j.samples}");
     let bare = PROGRAM.replace("def transform_outputs(jobs):", "def unused(jobs):");
     for (program, told) in
-        [(program, "0/0/0=Aurora 2 of 3"), (bare, "[chunk 0] Aurora | \"the Aurora\" | 2 of 3 samples")]
+        [(program, "0/0/0=Aurora 2 of 3"), (bare, "[chunk 0] \"the **Aurora**\" | 2 of 3 samples")]
     {
         let server = scripted(vec![program, verdict("provide_final_answer", Some("x"))], |request| {
             match request.json()["seed"].as_u64() {
@@ -346,12 +352,11 @@ fn samples_agree_on_one_answer() {
 fn an_aggregate_that_fails_is_replaced_by_the_plain_answers() {
     let program =
         PROGRAM.replace("def transform_outputs(jobs):", "def transform_outputs(jobs):\n    return 1 / 0");
-    let server = scripted(vec![program, verdict("provide_final_answer", Some("x"))], found);
+    let again = "```python\ndef transform_outputs(jobs):\n    return 1 / 0\n```".to_owned();
+    let server = scripted(vec![program, again, verdict("provide_final_answer", Some("x"))], found);
     let result = Program::new().run_job(&job(&server, "minions", params("The Aurora."))).result();
     assert!(result["meta"][0]["remote"]["aggregate_error"].as_str().unwrap().contains("ZeroDivisionError"));
-    assert!(
-        last(&chats(&server, "supervisor")[1]).contains("Name the port.\n[chunk 0] Aurora | \"the Aurora\"")
-    );
+    assert!(last(&chats(&server, "supervisor")[2]).contains("Name the port.\n[chunk 0] \"the **Aurora**\""));
 }
 
 #[test]
@@ -360,7 +365,7 @@ fn a_program_needs_no_aggregate_of_its_own() {
     let server = scripted(vec![program, verdict("provide_final_answer", Some("x"))], found);
     let result = Program::new().run_job(&job(&server, "minions", params("The Aurora."))).result();
     assert!(result["meta"][0]["remote"]["aggregate_error"].is_null());
-    assert!(last(&chats(&server, "supervisor")[1]).contains("[chunk 0] Aurora | \"the Aurora\""));
+    assert!(last(&chats(&server, "supervisor")[1]).contains("[chunk 0] \"the **Aurora**\""));
 }
 
 #[test]
@@ -505,5 +510,8 @@ def prepare_jobs(context, prev_job_manifests, prev_job_outputs):
     // The supervisor is told the same.
     let aggregate = chats(&server, "supervisor").pop().unwrap();
     let told = last(&aggregate);
-    assert!(told.contains("\"The aurora lay off brest\"") && told.contains("Aurora | unconfirmed"), "{told}");
+    assert!(
+        told.contains("\"The **aurora** lay off brest\"") && told.contains("Aurora | unconfirmed"),
+        "{told}"
+    );
 }

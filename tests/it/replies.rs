@@ -133,7 +133,7 @@ fn a_refused_worker_job_is_a_lost_one() {
     assert_eq!(ran.result()["status"], "partial");
     assert!(ran.stderr.contains("refused to answer (content_filter)"), "{}", ran.stderr);
     assert_eq!(chats(&server, "worker").len(), 3);
-    assert!(last(&chats(&server, "supervisor")[1]).contains("3 jobs, 2 with an answer, 1 lost"));
+    assert!(last(&chats(&server, "supervisor")[1]).contains("% of the text, 2 with an answer, 1 lost)"));
 }
 
 #[test]

@@ -36,6 +36,7 @@ fn answered(manifests: &[JobManifest]) -> Vec<JobRecord> {
             explanation: format!("because {number}"),
             citation: (number % 2 == 0).then(|| format!("cited {number}")),
             answer: Some(format!("answer {number}")),
+            lost: number == 1,
         },
         raw_reply: format!("raw {number}"),
         include: None,
@@ -340,4 +341,39 @@ async fn a_timeout_names_the_function() {
     line 3, in transform_outputs:
         while True: pass
     ");
+}
+
+#[tokio::test]
+async fn what_is_known_of_a_job_beside_its_answer() {
+    let code = r#"
+def prepare_jobs(context, prev_job_manifests, prev_job_outputs):
+    lost = [o.lost for o in prev_job_outputs]
+    plain = {"chunk": "b", "task": f"{lost} {[m.expected for m in prev_job_manifests]}", "expected": 1}
+    return [JobManifest("a", "t", expected=True), JobManifest("a", "t", "", None, None, None, True), JobManifest("a", "t"), plain]
+
+def transform_outputs(jobs):
+    return "\n".join(f"{j.lost} {j.output.lost} {j.confirmed} {j.place} {j.manifest.expected}" for j in jobs)
+"#;
+    let mut session = start(code, &[]).await;
+    let earlier = [JobManifest { expected: true, ..JobManifest::default() }, JobManifest::default()];
+    let outputs = [JobOutput::default(), JobOutput { lost: true, ..JobOutput::default() }];
+    let manifests = session.prepare_jobs(&earlier, &outputs).await.unwrap();
+    let expected: Vec<bool> = manifests.iter().map(|manifest| manifest.expected).collect();
+    assert_eq!(
+        (expected, manifests[3].task.as_str()),
+        (vec![true, true, false, true], "[False, True] [True, False]")
+    );
+    let job = |expected, lost, place: Option<&str>| JobRecord {
+        manifest: JobManifest { expected, ..JobManifest::default() },
+        output: JobOutput { lost, ..JobOutput::default() },
+        confirmed: place.is_some(),
+        place: place.map(str::to_owned),
+        ..JobRecord::default()
+    };
+    let text = session
+        .transform_outputs(&[job(true, false, Some("p. 40")), job(false, true, None)])
+        .await
+        .unwrap()
+        .text;
+    assert_eq!(text, "False False True p. 40 True\nTrue True False None False");
 }

@@ -175,6 +175,8 @@ impl Session {
             include: job.include,
             agreed: job.agreed,
             samples: job.samples,
+            confirmed: job.confirmed,
+            place: job.place.clone(),
         };
         let rows = jobs.iter().map(|job| row(job, texts.manifest(&job.manifest))).collect();
         let request = Request::Transform { jobs: rows };
@@ -315,6 +317,7 @@ fn expand(rows: Vec<Manifest>, texts: Vec<String>, max: usize) -> Option<Vec<Job
             chunk: Arc::clone(chunk),
             task: row.task,
             advice: row.advice,
+            expected: row.expected,
             ..JobManifest::default()
         })
     };

@@ -20,6 +20,9 @@ pub struct JobManifest {
     pub task_id: Option<u64>,
     /// The index in the list. The host sets it.
     pub job_id: Option<u64>,
+    /// Whether the code knows that the chunk has the answer: a worker that finds none looks once more.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub expected: bool,
 }
 
 /// The worker's reply.
@@ -31,6 +34,9 @@ pub struct JobOutput {
     pub citation: Option<String>,
     /// The answer; `None` when the chunk does not have it.
     pub answer: Option<String>,
+    /// Whether the worker gave no reply that could be read, so that nothing is known of the chunk.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub lost: bool,
 }
 
 /// A manifest with the worker's output. The code knows it as `Job`.
@@ -55,6 +61,9 @@ pub struct JobRecord {
     /// If they don't: the words of the chunk that are most like it, on one line.
     #[serde(skip)]
     pub nearest: Option<String>,
+    /// The page, slide, row or line of the document where a confirmed citation begins, if that is known.
+    #[serde(skip)]
+    pub place: Option<String>,
 }
 
 /// Numbers the manifests: equal chunks share a `chunk_id`, equal tasks a `task_id` (both in order of first

@@ -64,6 +64,7 @@ pub(crate) struct Manifest {
     pub task: String,
     pub advice: String,
     pub ids: [Option<u64>; 3],
+    pub expected: bool,
 }
 
 /// A [`super::JobRecord`] with such a manifest.
@@ -75,6 +76,8 @@ pub(crate) struct JobRow {
     pub include: Option<bool>,
     pub agreed: u32,
     pub samples: u32,
+    pub confirmed: bool,
+    pub place: Option<String>,
 }
 
 /// Distinct texts, in order of first use.
@@ -99,6 +102,7 @@ impl<'a> Texts<'a> {
             task: full.task.clone(),
             advice: full.advice.clone(),
             ids: [full.chunk_id, full.task_id, full.job_id],
+            expected: full.expected,
         }
     }
 

@@ -91,9 +91,7 @@ pub(super) fn limits(
         max_jobs_per_round: params
             .count("max_jobs_per_round", 1, 1_000_000)?
             .map_or(config::MAX_JOBS_PER_ROUND, wide),
-        num_tasks_per_round: params
-            .count("num_tasks_per_round", 1, 1000)?
-            .map_or(config::NUM_TASKS_PER_ROUND, narrow),
+        num_tasks_per_round: params.count("num_tasks_per_round", 1, 1000)?.map(narrow),
         num_samples_per_task: samples.map_or(config::NUM_SAMPLES_PER_TASK, narrow),
         max_code_attempts: kwargs
             .count("max_code_attempts", 1, 100)?

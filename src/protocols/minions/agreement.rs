@@ -63,7 +63,13 @@ mod tests {
             citation: text.ends_with('!').then(|| text.to_owned()),
             ..JobOutput::default()
         };
-        WorkerReply { job, output, text: text.to_owned(), lost: lost.then_some(Lost::Unreadable) }
+        WorkerReply {
+            job,
+            output,
+            text: text.to_owned(),
+            asked_again: false,
+            lost: lost.then_some(Lost::Unreadable),
+        }
     }
 
     fn voted(replies: Vec<WorkerReply>) -> Vec<(String, u32, u32)> {

@@ -21,6 +21,8 @@ pub(super) struct WorkerReply {
     pub output: JobOutput,
     /// The reply as the worker wrote it.
     pub text: String,
+    /// Whether the worker was asked once more, as the program expects an answer.
+    pub asked_again: bool,
     /// Why there is no usable reply.
     pub lost: Option<Lost>,
 }
@@ -38,14 +40,14 @@ impl WorkerReply {
     /// The reply to a call that failed, or that was not made because it would have failed.
     pub(super) fn failed(job: usize, error: ChatError) -> Self {
         let explanation = format!("the worker could not be asked: {error}");
-        let output = JobOutput { explanation, ..JobOutput::default() };
-        Self { job, output, text: String::new(), lost: Some(Lost::Call(error)) }
+        let output = JobOutput { explanation, lost: true, ..JobOutput::default() };
+        Self { job, output, text: String::new(), asked_again: false, lost: Some(Lost::Call(error)) }
     }
 
     /// The reply that could not be read, for the reason `problem`.
     pub(super) fn unreadable(job: usize, text: String, problem: &str) -> Self {
         let explanation = format!("the worker's reply was unusable: {problem}");
-        let output = JobOutput { explanation, ..JobOutput::default() };
-        Self { job, output, text, lost: Some(Lost::Unreadable) }
+        let output = JobOutput { explanation, lost: true, ..JobOutput::default() };
+        Self { job, output, text, asked_again: false, lost: Some(Lost::Unreadable) }
     }
 }

@@ -20,7 +20,9 @@ pub(super) fn checked(
 ) -> Vec<Cited> {
     let mut chunks: HashMap<&str, Chunk> = HashMap::new();
     let mut cited = Vec::new();
-    for (index, JobRecord { manifest, output, confirmed, nearest, .. }) in jobs.iter_mut().enumerate() {
+    for (index, JobRecord { manifest, output, confirmed, nearest, place: job_place, .. }) in
+        jobs.iter_mut().enumerate()
+    {
         let Some(citation) = output.citation.clone() else { continue };
         let manifest = &*manifest;
         let chunk = chunks.entry(&manifest.chunk).or_insert_with(|| sources.chunk(&manifest.chunk));
@@ -35,6 +37,7 @@ pub(super) fn checked(
             nearest: nearest.clone(),
             ..Cited::of(citation, evidence, sources, documents)
         };
+        *job_place = one.place.clone().filter(|_| *confirmed);
         job_events::cited(events, index, manifest, &one);
         cited.push(one);
     }

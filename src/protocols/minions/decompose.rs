@@ -1,9 +1,9 @@
-//! The supervisor writes a program until one yields jobs.
+//! The supervisor writes a program until one yields jobs, or a text without any.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use super::reply_code::code_of;
+use super::reply_code::{AGGREGATE, code_of, defines};
 use super::{Memory, Minions};
 use crate::chat::{ChatReply, Finish, Format, Message};
 use crate::documents::Document;
@@ -12,7 +12,7 @@ use crate::prompts::{self, Filled, Slot};
 use crate::protocols::ask::Supervisor;
 use crate::protocols::error::one_line;
 use crate::protocols::{ProtocolError, Transcript, reply};
-use crate::sandbox::{JobManifest, SandboxError, Search, Session, Warm};
+use crate::sandbox::{JobManifest, SandboxError, Search, Session, Transformed, Warm};
 
 /// What the author of a program is told that was cut off: its first part may run, but it is not the program.
 const LOOPED_PROGRAM: &str = "your reply repeats itself, so that the program has no end: write a shorter one";
@@ -25,8 +25,20 @@ pub(super) struct Program {
     pub code: String,
     pub session: Session,
     pub manifests: Vec<JobManifest>,
+    /// What `transform_outputs` made where there are no jobs.
+    pub made: Option<Transformed>,
     /// Why the programs before it failed.
     pub failed: Vec<String>,
+}
+
+/// A program whose jobs are made, with its session, and what it made without any.
+type Made = (Session, Vec<JobManifest>, Option<Transformed>);
+
+impl Program {
+    /// Tells that the program ran, or why it goes back.
+    pub(super) fn tell(&self, round: u32, error: Option<&str>, transcript: &Transcript) {
+        tell(transcript, (round, self.failed.len() + 1), &self.code, self.manifests.len(), error);
+    }
 }
 
 impl Minions<'_> {
@@ -43,35 +55,22 @@ impl Minions<'_> {
             // It comes up while the supervisor writes.
             let warm = self.sandbox.warm().await.map_err(ProtocolError::Sandbox)?;
             let ChatReply { text, finish, .. } = supervisor.say(prompt, &Format::Text).await?;
-            let cut = match finish {
-                Finish::Stop => None,
-                Finish::Length => Some(CUT_PROGRAM),
-                Finish::Looped => Some(LOOPED_PROGRAM),
-            };
-            let cut = cut.filter(|_| reply::cuts_code(&text));
             let code = code_of(&text);
-            let tell = |jobs: usize, error: Option<&str>| {
-                transcript.events.emit_detail(|| EventKind::Program {
-                    round,
-                    attempt: failed.len() + 1,
-                    code: code.clone().unwrap_or_default(),
-                    jobs,
-                    error: error.map(str::to_owned),
-                });
-            };
-            let ran = match cut {
+            let ran = match cut_short(finish, &text) {
                 Some(problem) => Err(problem.to_owned()),
                 None => self.run_reply(warm, code.as_deref(), memory).await?,
             };
             let problem = match ran {
-                Ok((session, manifests)) => {
-                    tell(manifests.len(), None);
+                Ok((session, manifests, made)) => {
                     let code = code.unwrap_or_default();
-                    return Ok(Program { code, session, manifests, failed });
+                    let program = Program { code, session, manifests, made, failed };
+                    program.tell(round, None, transcript);
+                    return Ok(program);
                 }
                 Err(problem) => problem,
             };
-            tell(0, Some(&problem));
+            let code = code.unwrap_or_default();
+            tell(transcript, (round, failed.len() + 1), &code, 0, Some(&problem));
             tracing::warn!("the supervisor's program goes back to it with: {}", one_line(&problem));
             failed.push(problem.clone());
             if failed.len() >= self.params.max_code_attempts as usize {
@@ -90,11 +89,17 @@ impl Minions<'_> {
         warm: Warm,
         code: Option<&str>,
         memory: &Memory,
-    ) -> Result<Result<(Session, Vec<JobManifest>), String>, ProtocolError> {
+    ) -> Result<Result<Made, String>, ProtocolError> {
         let Some(code) = code else { return Ok(Err("your reply holds no Python block".to_owned())) };
-        match self.run_program(warm, code, memory).await {
-            Ok((session, manifests)) => match self.complaint_about(&manifests) {
-                None => Ok(Ok((session, manifests))),
+        let run = async {
+            let (mut session, manifests) = self.run_program(warm, code, memory).await?;
+            let is_text = manifests.is_empty() && defines(code, AGGREGATE);
+            let made = if is_text { Some(session.transform_outputs(&[]).await?) } else { None };
+            Ok((session, manifests, made))
+        };
+        match run.await {
+            Ok((session, manifests, made)) => match self.complaint_about(&manifests, made.as_ref()) {
+                None => Ok(Ok((session, manifests, made))),
                 Some(complaint) => Ok(Err(complaint)),
             },
             Err(SandboxError::Code(error)) => Ok(Err(error.to_string())),
@@ -102,7 +107,7 @@ impl Minions<'_> {
         }
     }
 
-    async fn run_program(
+    pub(super) async fn run_program(
         &self,
         warm: Warm,
         code: &str,
@@ -113,14 +118,21 @@ impl Minions<'_> {
         Ok((session, manifests))
     }
 
-    /// What the jobs must be that Python does not check.
-    fn complaint_about<'a>(&self, manifests: &'a [JobManifest]) -> Option<String> {
+    /// What the jobs must be that Python does not check, and the text that is made without any.
+    fn complaint_about<'a>(
+        &self,
+        manifests: &'a [JobManifest],
+        made: Option<&Transformed>,
+    ) -> Option<String> {
         if manifests.is_empty() {
-            return Some(
-                "prepare_jobs returned no jobs: if its search found nothing, search more loosely or take all \
-                 chunks"
-                    .into(),
-            );
+            let why = match made {
+                Some(made) if !made.text.trim().is_empty() => return None,
+                Some(_) => "transform_outputs an empty text",
+                None => "there is no transform_outputs that shows what was found",
+            };
+            return Some(format!(
+                "prepare_jobs returned no jobs, and {why}: search more loosely, or take all chunks"
+            ));
         }
         let limit = self.max_chunk_bytes?;
         let texts = |job: &'a JobManifest| [&*job.chunk, &job.task, &job.advice];
@@ -157,6 +169,10 @@ impl Minions<'_> {
                  `samples` (shown as `| 2 of {n} samples`), so ask for one bare value in a fixed form"
             ),
         };
+        let tasks = match self.params.num_tasks_per_round {
+            Some(tasks) => format!("at most {tasks}"),
+            None => "any number of".to_owned(),
+        };
         self.assignment.prompts.fill(
             &prompts::MINIONS_DECOMPOSE,
             &[
@@ -164,7 +180,7 @@ impl Minions<'_> {
                 ("task", self.assignment.task()),
                 ("metadata", Slot::Filled(&self.metadata())),
                 ("documents", Slot::Other(&described(self.assignment.context))),
-                ("tasks", Slot::Own(&self.params.num_tasks_per_round.to_string())),
+                ("tasks", Slot::Own(&tasks)),
                 ("jobs", Slot::Own(&self.params.max_jobs_per_round.to_string())),
                 ("chunk_limit", chunk_limit),
                 ("samples", Slot::Own(&samples)),
@@ -211,6 +227,33 @@ impl Minions<'_> {
         earlier.push(Slot::Filled(&filled));
         earlier
     }
+}
+
+/// Why a reply that did not end by itself holds no whole program.
+pub(super) fn cut_short(finish: Finish, reply: &str) -> Option<&'static str> {
+    let problem = match finish {
+        Finish::Stop => return None,
+        Finish::Length => CUT_PROGRAM,
+        Finish::Looped => LOOPED_PROGRAM,
+    };
+    reply::cuts_code(reply).then_some(problem)
+}
+
+/// Tells of the `attempt` of a round, both from 1.
+fn tell(
+    transcript: &Transcript,
+    (round, attempt): (u32, usize),
+    code: &str,
+    jobs: usize,
+    error: Option<&str>,
+) {
+    transcript.events.emit_detail(|| EventKind::Program {
+        round,
+        attempt,
+        code: code.to_owned(),
+        jobs,
+        error: error.map(str::to_owned),
+    });
 }
 
 fn keep_first_prompt_and_last_reply(messages: &mut Vec<Message>) {

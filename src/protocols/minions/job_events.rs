@@ -35,6 +35,7 @@ impl JobEvents<'_> {
         };
         self.tell(call, state, |_, event| {
             event.answer.clone_from(&reply.output.answer);
+            event.asked_again = reply.asked_again;
             event.ms = u64::try_from(took.as_millis()).ok();
             event.worker_tokens = Some(tokens);
         });
@@ -103,6 +104,7 @@ fn job_event(round: u32, call: Call, manifest: &JobManifest, state: WorkerJobSta
         place: None,
         worker_tokens: None,
         is_recalled: false,
+        asked_again: false,
         ms: None,
     }
 }

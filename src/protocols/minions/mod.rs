@@ -3,6 +3,7 @@
 
 mod aggregate;
 mod agreement;
+mod answers;
 mod call;
 mod citations;
 mod decompose;
@@ -10,16 +11,20 @@ mod fan_out;
 mod give_up;
 mod job_events;
 mod lane;
+mod overview;
 mod reply_code;
 mod scheduler;
+mod shown;
 mod synthesise;
 mod worker;
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use super::round::{Round, RoundJob, RoundJobs, RoundVerdict};
 use super::{Answer, Assignment, Entry, ProtocolError, Transcript};
 use crate::chat::Message;
+use crate::documents::Held;
 use crate::documents::evidence::Sources;
 use crate::job::MinionsParams;
 use crate::memo::Memo;
@@ -60,6 +65,7 @@ impl Minions<'_> {
         transcript.worker_instructions(self.assignment.prompts.fill(&prompts::MINIONS_WORKER, &[]).text);
         let sources = Sources::new(context);
         let mut memory = Memory::default();
+        let mut held = Held::default();
         let mut lost_any = false;
         for round in 1..=max_rounds {
             transcript.begin_round(round, max_rounds);
@@ -80,10 +86,17 @@ impl Minions<'_> {
                 let of = count(jobs.len(), "worker job");
                 transcript.warn(format!("{lost} of {of} without a usable reply{why}"));
             }
-            transcript.cited(citations::checked(round, &mut jobs, &sources, context, &transcript.events));
-            let aggregate = aggregate::run(&mut program, &mut jobs, lost).await;
+            let mut cited = citations::checked(round, &mut jobs, &sources, context, &transcript.events);
+            let seen = held.add(context, distinct_chunks(&jobs));
+            let overview = overview::of(&jobs, seen);
+            let aggregate = self.aggregate(round, &mut program, &mut jobs, &memory, transcript).await?;
             lost_any |= aggregate.is_cut;
-            let verdict = self.synthesise(round, &aggregate.text, &memory, transcript).await?;
+            if aggregate.is_of_the_program {
+                cited.extend(shown::cited(round, &aggregate.text, &sources, context, &cited));
+            }
+            transcript.cited(cited);
+            let answers = format!("{overview}\n{}", aggregate.text);
+            let verdict = self.synthesise(round, &answers, &memory, transcript).await?;
             transcript.round(Round {
                 round,
                 program: program.code,
@@ -92,7 +105,7 @@ impl Minions<'_> {
                     jobs: jobs.iter().zip(&logged).map(|(job, logged)| RoundJob::new(job, logged)).collect(),
                 },
                 remote: RoundVerdict {
-                    answers: aggregate.text,
+                    answers,
                     aggregate_error: aggregate.error,
                     explanation: verdict.explanation,
                     feedback: verdict.feedback.clone(),
@@ -139,8 +152,15 @@ fn paired(manifests: &[JobManifest], votes: Vec<Vote>) -> Vec<JobRecord> {
         samples,
         confirmed: false,
         nearest: None,
+        place: None,
     };
     votes.into_iter().map(job).collect()
+}
+
+/// The texts of the chunks, each once.
+fn distinct_chunks(jobs: &[JobRecord]) -> impl Iterator<Item = &str> {
+    let mut seen = HashSet::new();
+    jobs.iter().map(|job| &job.manifest).filter(move |job| seen.insert(job.chunk_id)).map(|job| &*job.chunk)
 }
 
 /// The jobs of a round for the conversation log, with their manifests as the log shows them.

@@ -10,7 +10,7 @@ use crate::sandbox::{NoPython, Outline};
 /// What every program defines.
 const PROGRAM: &str = "prepare_jobs";
 /// What a program may define besides.
-const AGGREGATE: &str = "transform_outputs";
+pub(super) const AGGREGATE: &str = "transform_outputs";
 /// How often the parser is asked where a block ends, and where a program without fences begins and ends: a reply of many
 /// fences costs no more.
 const MOST_GUESSES: usize = 200;
@@ -18,14 +18,34 @@ const MOST_GUESSES: usize = 200;
 /// The program of a reply: the last block that defines it, with what it needs of other blocks. If none does, the last
 /// block, and without any block the lines that are a program.
 pub(super) fn code_of(reply: &str) -> Option<String> {
+    code_with(PROGRAM, reply)
+}
+
+/// A program mended by a reply, which holds another `transform_outputs`, or the whole program again.
+pub(super) fn mended(program: &str, reply: &str) -> Option<String> {
+    let is_whole = |code: &String| code.contains(&format!("def {PROGRAM}"));
+    if let Some(whole) = code_of(reply).filter(is_whole) {
+        return Some(whole);
+    }
+    let part = code_with(AGGREGATE, reply)?;
+    Some(format!("{program}\n\n{part}"))
+}
+
+/// Whether the code defines this function, if it is whole Python; else whether it looks so.
+pub(super) fn defines(code: &str, function: &str) -> bool {
+    Block::new(code.to_owned()).defines(function)
+}
+
+/// As [`code_of`], of a program that defines `wanted`.
+fn code_with(wanted: &str, reply: &str) -> Option<String> {
     let blocks = blocks(reply);
-    let is_program = |block: &&Block| block.defines_program();
+    let is_program = |block: &&Block| block.defines(wanted);
     if let Some(last) = blocks.iter().rposition(|block| is_program(&block)) {
         return Some(with_its_parts(&blocks, last));
     }
-    let bare = || bare_program(reply);
+    let bare = || bare_program(wanted, reply);
     let last = blocks.into_iter().map(|block| block.code).rfind(|code| !code.trim().is_empty());
-    if reply.contains(&format!("def {PROGRAM}")) { bare().or(last) } else { last }
+    if reply.contains(&format!("def {wanted}")) { bare().or(last) } else { last }
 }
 
 /// A fenced block.
@@ -42,10 +62,10 @@ impl Block {
     }
 
     /// Also a program with a mistake in it: its author is told of that.
-    fn defines_program(&self) -> bool {
+    fn defines(&self, function: &str) -> bool {
         match &self.outline {
-            Some(outline) => outline.defines.contains(PROGRAM),
-            None => self.code.contains(&format!("def {PROGRAM}")),
+            Some(outline) => outline.defines.contains(function),
+            None => self.code.contains(&format!("def {function}")),
         }
     }
 }
@@ -175,9 +195,9 @@ fn dedented(code: &str) -> String {
 
 /// The longest run of lines that is a program, in a reply without fences around it. If there is none, the whole reply from
 /// its first line of code on, so that its author is told what is wrong.
-fn bare_program(reply: &str) -> Option<String> {
+fn bare_program(wanted: &str, reply: &str) -> Option<String> {
     let lines: Vec<&str> = reply.lines().collect();
-    let definition = lines.iter().rposition(|line| line.starts_with(&format!("def {PROGRAM}")))?;
+    let definition = lines.iter().rposition(|line| line.starts_with(&format!("def {wanted}")))?;
     let begins_code = |line: &str| {
         ["import ", "from ", "def ", "class ", "@"].iter().any(|word| line.starts_with(word))
             || line
@@ -265,6 +285,22 @@ mod tests {
         let fences = "```python\nx = (\n```\n".repeat(20_000);
         assert_eq!(code_of(&fences).as_deref(), Some("x = (\n"));
         assert_eq!(code_of(&format!("{fences}```\n{CODE}```\n")).as_deref(), Some(CODE));
+    }
+
+    #[test]
+    fn a_mended_part_goes_behind_the_program_and_a_whole_one_takes_its_place() {
+        let part = "def transform_outputs(jobs):\n    return 'x'\n";
+        let block = |code: &str| format!("So:\n```python\n{code}```\n");
+        let behind = format!("{CODE}\n\n{part}");
+        assert_eq!(mended(CODE, &block(part)), Some(behind.clone()));
+        assert_eq!(mended(CODE, part), Some(behind));
+        let whole = format!("import re\n{CODE}{part}");
+        assert_eq!(mended(CODE, &block(&whole)), Some(whole.clone()));
+        // In two blocks.
+        assert_eq!(mended("x = 1\n", &(block(CODE) + &block(part))), Some(format!("{part}\n{CODE}")));
+        assert_eq!(mended(CODE, "It can't be mended."), None);
+        assert!(defines(&whole, AGGREGATE) && !defines(CODE, AGGREGATE));
+        assert!(!defines(&format!("{CODE}# no transform_outputs\n"), AGGREGATE));
     }
 
     #[test]

@@ -180,8 +180,13 @@ mod tests {
 
     /// The call ends after `took` ms.
     fn end(scheduler: &Scheduler, lane: usize, call: Call, took: u64) {
-        let reply =
-            WorkerReply { job: call.job, output: JobOutput::default(), text: String::new(), lost: None };
+        let reply = WorkerReply {
+            job: call.job,
+            output: JobOutput::default(),
+            text: String::new(),
+            asked_again: false,
+            lost: None,
+        };
         scheduler.done(lane, call, reply, Duration::from_millis(took));
     }
 

@@ -11,7 +11,7 @@ use crate::chat::{ChatErrorKind, ChatReply, ChatRequest, Finish, Format, Message
 use crate::events::{CallEvents, Purpose};
 use crate::job::JobRole;
 use crate::memo::{Key, Memo, Remembered};
-use crate::prompts::{self, Prompts, Slot};
+use crate::prompts::{self, Filled, Prompts, Slot};
 use crate::protocols::ask::schema;
 use crate::protocols::{Assignment, Permit, Side, Transcript, reply};
 use crate::sandbox::{JobManifest, JobOutput};
@@ -52,21 +52,31 @@ impl<'a> Worker<'a> {
         manifests: &[JobManifest],
     ) -> Vec<(Call, WorkerReply)> {
         let Some(memo) = &self.memo else { return Vec::new() };
-        let known_by = |call: &Call| (*call, memo.key(&self.request(&manifests[call.job], call.sample)));
+        let known_by = |call: &Call| (*call, self.key(memo, &manifests[call.job], call.sample));
         let keys: Vec<_> = calls.iter().flatten().map(known_by).collect();
         let memo = Arc::clone(memo);
         let reply = move |(call, key)| {
             let Call { job, .. } = call;
             let Remembered { output, text } = memo.recall(&key)?;
-            Some((call, WorkerReply { job, output, text, lost: None }))
+            Some((call, WorkerReply { job, output, text, asked_again: false, lost: None }))
         };
         beside_runtime(move || keys.into_iter().filter_map(reply).collect()).await
     }
 
-    /// Keeps a reply to `request` for the next job that asks the same.
-    async fn keep(&self, key: Option<Key>, output: &JobOutput, text: &str) {
-        let Some((memo, key)) = self.memo.clone().zip(key) else { return };
-        let answer = Remembered { output: output.clone(), text: text.to_owned() };
+    /// What a job is known by. One that is asked once more is another job, as it has another outcome.
+    fn key(&self, memo: &Memo, manifest: &JobManifest, sample: u32) -> Key {
+        let mut request = self.request(manifest, sample);
+        if manifest.expected {
+            self.look_again(&mut request);
+        }
+        memo.key(&request)
+    }
+
+    /// Keeps a reply for the next job that asks the same.
+    async fn keep(&self, manifest: &JobManifest, sample: u32, reply: &WorkerReply) {
+        let Some(memo) = self.memo.clone() else { return };
+        let key = self.key(&memo, manifest, sample);
+        let answer = Remembered { output: reply.output.clone(), text: reply.text.clone() };
         beside_runtime(move || memo.keep(&key, &answer)).await;
     }
 
@@ -85,17 +95,43 @@ impl<'a> Worker<'a> {
         (looped > 0).then(|| format!("the worker repeated itself in {}{saved}", count(looped, "job")))
     }
 
-    /// Makes one call. A reply that is cut off or unreadable is asked for once more; after that, and when the call
-    /// fails, the reply has no answer and says why.
+    /// Asks one job. Where the program expects an answer and the worker finds none, it is asked once more, in other words.
     pub(super) async fn answer(
         &self,
         permit: &mut Permit,
         manifest: &JobManifest,
-        Call { job, sample }: Call,
+        call: Call,
         transcript: &Transcript,
     ) -> WorkerReply {
-        let mut request = self.request(manifest, sample);
-        let key = self.memo.as_ref().map(|memo| memo.key(&request));
+        let mut request = self.request(manifest, call.sample);
+        let first = self.reply(permit, request.clone(), call.job, transcript).await;
+        let found_nothing = first.lost.is_none() && first.output.answer.is_none();
+        if !(manifest.expected && found_nothing) {
+            if first.lost.is_none() {
+                self.keep(manifest, call.sample, &first).await;
+            }
+            return first;
+        }
+        self.look_again(&mut request);
+        let second = self.reply(permit, request, call.job, transcript).await;
+        if second.lost.is_some() {
+            // What was said first holds, but the next job may look again.
+            return WorkerReply { asked_again: true, ..first };
+        }
+        let second = WorkerReply { asked_again: true, ..second };
+        self.keep(manifest, call.sample, &second).await;
+        second
+    }
+
+    /// Makes one call. A reply that is cut off or unreadable is asked for once more; after that, and when the call
+    /// fails, the reply has no answer and says why.
+    async fn reply(
+        &self,
+        permit: &mut Permit,
+        mut request: ChatRequest,
+        job: usize,
+        transcript: &Transcript,
+    ) -> WorkerReply {
         let calls = CallEvents::new(&transcript.events, JobRole::Worker, Purpose::WorkerJob);
         request.observer = calls.observer();
         let mut tries = 0;
@@ -121,8 +157,7 @@ impl<'a> Worker<'a> {
             }
             let problem = match output(&reply) {
                 Ok(output) => {
-                    self.keep(key, &output, &reply.text).await;
-                    return WorkerReply { job, output, text: reply.text, lost: None };
+                    return WorkerReply { job, output, text: reply.text, asked_again: false, lost: None };
                 }
                 Err(problem) => problem,
             };
@@ -172,10 +207,21 @@ impl<'a> Worker<'a> {
                 ("keys", Slot::Own("\"explanation\", \"citation\", \"answer\"")),
             ],
         );
-        if let Some(prompt) = request.messages.last_mut() {
-            prompt.content.push_str("\n\n");
-            prompt.content.push_str(&again.text);
-        }
+        append(request, &again);
+    }
+
+    /// Appends that the part should have the answer.
+    fn look_again(&self, request: &mut ChatRequest) {
+        append(request, &self.prompts.fill(&prompts::MINIONS_LOOK_AGAIN, &[]));
+    }
+}
+
+fn append(request: &mut ChatRequest, more: &Filled) {
+    if let Some(prompt) = request.messages.last_mut() {
+        prompt.content.push_str("\n\n");
+        let at = prompt.content.len();
+        prompt.content.push_str(&more.text);
+        prompt.own.extend(more.own.iter().map(|own| at + own.start..at + own.end));
     }
 }
 
@@ -221,5 +267,6 @@ fn parsed(ChatReply { text, finish, cut, .. }: &ChatReply) -> Result<JobOutput, 
         explanation: reply::text(reply::field(&mut object, "explanation")).unwrap_or_default(),
         citation: reply::text_or_nothing(reply::field(&mut object, "citation")),
         answer: reply::text_or_nothing(Some(answer)),
+        lost: false,
     })
 }

@@ -32,6 +32,7 @@ use std::ops::Range;
 use serde::Serialize;
 
 use super::folding::folded;
+use super::label::label;
 use super::wording;
 use letters::Letters;
 use search::Cited;
@@ -260,8 +261,8 @@ impl<'a> Chunk<'a> {
 
     /// The citation without the chunk's head line, which names its source.
     fn without_label<'w>(&self, words: &'w str) -> Option<&'w str> {
-        let (label, _) = self.text.split_once('\n').filter(|(label, _)| label.starts_with('['))?;
-        let rest = words.strip_prefix(label.trim())?;
+        let (_, end) = label(self.text)?;
+        let rest = words.strip_prefix(self.text[..end].trim())?;
         Some(rest.trim_start_matches(|c: char| c.is_whitespace() || matches!(c, ':' | '-' | ',')))
             .filter(|rest| !rest.is_empty())
     }
@@ -321,7 +322,8 @@ impl<'a> Chunk<'a> {
 
     fn find_origin(&self) -> Origin {
         let second_line = self.text.find('\n').map(|end| end + 1);
-        let skips = [Some(0), second_line];
+        let labelled = label(self.text).map(|(_, rest)| rest).filter(|rest| second_line != Some(*rest));
+        let skips = [Some(0), second_line, labelled];
         for skip in skips.into_iter().flatten() {
             let from = self.letters().position(&(skip..self.text.len())).start;
             let letters = &self.letters().text[from..];
@@ -367,6 +369,17 @@ fn likeness(text: &str, citation: &str) -> Likeness {
 /// Whether the chunk contains these words, whole.
 pub fn holds(chunk: &str, words: &str) -> bool {
     Sources::new(&[chunk]).chunk(chunk).evidence(words).verified
+}
+
+/// The first range of bytes of `text` that holds these words, whole; what may differ is what may differ in a citation.
+pub fn position(text: &str, words: &str) -> Option<Range<usize>> {
+    let (cited, letters) = (Cited::of(unframed(words))?, Letters::of(text));
+    let nothing: [&str; 0] = [];
+    let sources = Sources::new(&nothing);
+    letters.find(&cited.letters).take(PLACES).find_map(|at| {
+        let span = letters.origin(text, &(at..at + cited.letters.len()));
+        cited.held_whole(text, span, &sources)
+    })
 }
 
 /// The text without the quotes, dots and spaces around it. The dot of ".5" stays.

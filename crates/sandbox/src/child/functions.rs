@@ -100,7 +100,13 @@ impl Functions {
     }
 
     /// Takes one manifest.
-    pub(super) fn emit(&mut self, chunk: Text, task: String, advice: String) -> Result<(), CodeError> {
+    pub(super) fn emit(
+        &mut self,
+        chunk: Text,
+        task: String,
+        advice: String,
+        expected: bool,
+    ) -> Result<(), CodeError> {
         let bytes = chunk.as_ref().len();
         within("the text of all chunks together", &mut self.chunk_bytes, bytes, self.limits.chunks)?;
         let instructions = task.len() + advice.len();
@@ -114,7 +120,7 @@ impl Functions {
             Some(known) => *known,
             None => self.index(chunk, bytes)?,
         };
-        self.manifests.push(Manifest { chunk, task, advice, ids: [None; 3] });
+        self.manifests.push(Manifest { chunk, task, advice, ids: [None; 3], expected });
         Ok(())
     }
 

@@ -116,6 +116,8 @@ fn transform(loaded: &Loaded, jobs: Vec<JobRow>, texts: &[String]) -> Outcome {
         let mut row =
             vec![manifest, output_row(job.output, vm), vm.ctx.new_str(job.raw_reply).into(), include];
         row.extend(counts);
+        row.push(vm.ctx.new_bool(job.confirmed).into());
+        row.push(job.place.map_or(vm.ctx.none(), |place| vm.ctx.new_str(place).into()));
         vm.ctx.new_tuple(row).into()
     };
     let collected = loaded.transform_outputs(list(jobs.into_iter().map(row), vm))?;
@@ -131,10 +133,13 @@ fn manifest_row(manifest: Manifest, texts: &[String], vm: &VirtualMachine) -> Py
     let mut row: Vec<PyObjectRef> =
         [chunk, manifest.task, manifest.advice].map(|text| vm.ctx.new_str(text).into()).into();
     row.extend(manifest.ids.map(|id| id.map_or(vm.ctx.none(), |id| vm.ctx.new_int(id).into())));
+    row.push(vm.ctx.new_bool(manifest.expected).into());
     vm.ctx.new_tuple(row).into()
 }
 
 fn output_row(output: JobOutput, vm: &VirtualMachine) -> PyObjectRef {
     let text = |text: Option<String>| text.map_or(vm.ctx.none(), |text| vm.ctx.new_str(text).into());
-    vm.ctx.new_tuple(vec![text(Some(output.explanation)), text(output.citation), text(output.answer)]).into()
+    let mut row = vec![text(Some(output.explanation)), text(output.citation), text(output.answer)];
+    row.push(vm.ctx.new_bool(output.lost).into());
+    vm.ctx.new_tuple(row).into()
 }

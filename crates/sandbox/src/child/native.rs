@@ -80,13 +80,15 @@ pub(super) mod _minions {
         with_functions(vm, |functions| functions.count(got))
     }
 
-    /// Takes one manifest: the name of its type, chunk, task and advice. `...` stands for a missing field.
+    /// Takes one manifest: the name of its type, chunk, task, advice, and whether an answer is expected. `...` stands for
+    /// a missing field.
     #[pyfunction]
     fn emit(
         kind: PyStrRef,
         chunk: PyObjectRef,
         task: PyObjectRef,
         advice: PyObjectRef,
+        expected: bool,
         vm: &VirtualMachine,
     ) -> PyResult<()> {
         let index = with_functions(vm, |functions| functions.next())?;
@@ -104,7 +106,7 @@ pub(super) mod _minions {
         let task = utf8(&text("task", task)?).to_owned();
         let advice =
             if vm.is_none(&advice) { String::new() } else { utf8(&text("advice", advice)?).to_owned() };
-        with_functions(vm, |functions| functions.emit(chunk, task, advice))
+        with_functions(vm, |functions| functions.emit(chunk, task, advice, expected))
     }
 
     #[pyfunction]
@@ -241,6 +243,7 @@ pub(super) mod _minions {
 /// The module that makes code objects of data, without anything that does so. The library only imports it.
 #[allow(clippy::unwrap_used, reason = "the code that pyattr makes of a constant unwraps what can't fail")]
 #[rustpython_vm::pymodule]
+#[allow(clippy::unwrap_used, reason = "the macro makes it of the constant")]
 pub(super) mod marshal {
     use rustpython_vm::function::FuncArgs;
     use rustpython_vm::{PyResult, VirtualMachine};

@@ -217,8 +217,8 @@ const OF_JOBS: &[Row] = &[
         "call_params",
         "num_tasks_per_round",
         Count(1, 1000),
+        "",
         "3",
-        "2",
         "Different tasks that the supervisor is advised not to exceed in a round.",
     ),
     row(

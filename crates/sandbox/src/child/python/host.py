@@ -1,6 +1,7 @@
 # The host's side of the sandbox, in a module that the supervisor's code does not see. It runs once, before any of that
 # code, and then calls what the code defines.
 import builtins
+import functools
 import sys
 
 import _minions
@@ -372,10 +373,8 @@ def prepare(manifests, outputs):
     if isinstance(made, (list, tuple)):
         _minions.count(len(made))
     for item in items:
-        if isinstance(item, dict):
-            fields = item.get('chunk', ...), item.get('task', ...), item.get('advice')
-        else:
-            fields = getattr(item, 'chunk', ...), getattr(item, 'task', ...), getattr(item, 'advice', None)
+        of = item.get if isinstance(item, dict) else functools.partial(getattr, item)
+        fields = of('chunk', ...), of('task', ...), of('advice', None), bool(of('expected', None))
         _minions.emit(type(item).__name__, *fields)
 
 

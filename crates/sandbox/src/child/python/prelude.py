@@ -22,6 +22,7 @@ class JobManifest:
     chunk_id: Optional[int] = None
     task_id: Optional[int] = None
     job_id: Optional[int] = None
+    expected: bool = False
 
 
 @dataclass
@@ -31,6 +32,7 @@ class JobOutput:
     explanation: str = ''
     citation: Optional[str] = None
     answer: Optional[str] = None
+    lost: bool = False
 
 
 @dataclass
@@ -43,3 +45,10 @@ class Job:
     include: Optional[bool] = None
     agreed: int = 1
     samples: int = 1
+    confirmed: bool = False
+    place: Optional[str] = None
+
+    @property
+    def lost(self):
+        return self.output.lost
+
