@@ -11,6 +11,8 @@ use crate::sandbox::JobRecord;
 
 /// The most characters of a citation.
 const CITATION: usize = 300;
+/// The most characters of the words that are most like a citation which is not confirmed.
+const NEAREST: usize = 120;
 /// The most characters of the line that says how many answers are left out.
 const LONGEST_MARK: usize = 80;
 /// The most characters of a place, which may have a heading in it.
@@ -101,7 +103,7 @@ impl List {
 }
 
 /// The answer with its proof: the citation if that is confirmed, else "in the chunk" if the chunk contains the answer
-/// itself, else "unconfirmed". An answer that stands in its citation is marked there. `None` if there is no answer.
+/// itself, else "unconfirmed", with the words of the chunk that are most like the citation. An answer that stands in its citation is marked there. `None` if there is no answer.
 fn with_proof(job: &JobRecord) -> Option<String> {
     let answer = job.output.answer.as_deref()?;
     let whole = answer.strip_suffix(CUT).unwrap_or(answer);
@@ -116,7 +118,10 @@ fn with_proof(job: &JobRecord) -> Option<String> {
             })
         }
         _ if holds(&job.manifest.chunk, whole) => format!("{answer} | in the chunk"),
-        _ => format!("{answer} | unconfirmed"),
+        _ => match job.nearest.as_deref() {
+            Some(words) => format!("{answer} | unconfirmed, nearest: \"{}\"", excerpt(words, NEAREST)),
+            None => format!("{answer} | unconfirmed"),
+        },
     };
     let agreement = match job.samples {
         0 | 1 => String::new(),

@@ -130,9 +130,11 @@ mod tests {
     use super::*;
     use crate::sandbox::{JobManifest, JobOutput};
 
-    /// `+`: an answer, `-`: none, `!`: lost.
-    fn jobs(jobs: &[(&str, &str, char)]) -> Vec<JobRecord> {
-        let job = |(at, (task, chunk, state)): (usize, &(&str, &str, char))| JobRecord {
+    /// Task, chunk, and `+`: an answer, `-`: none, `!`: lost.
+    type Sketch<'a> = (&'a str, &'a str, char);
+
+    fn jobs(jobs: &[Sketch]) -> Vec<JobRecord> {
+        let job = |(at, (task, chunk, state)): (usize, &Sketch)| JobRecord {
             manifest: JobManifest {
                 chunk: (*chunk).into(),
                 task: (*task).to_owned(),
@@ -157,7 +159,7 @@ mod tests {
         let many: Vec<String> = (0..13).map(|n| format!("[v{n}]\nx")).collect();
         let many: Vec<_> = many.iter().map(|chunk| ("T", chunk.as_str(), '-')).collect();
         let long = format!("[{}]\nx", "long ".repeat(30));
-        let cases: &[(&[(&str, &str, char)], &str)] = &[
+        let cases: &[(&[Sketch], &str)] = &[
             (&[], "(no jobs)"),
             (&[("T", "[a]\nx", '+')], "(1 job, 1 with an answer)"),
             (

@@ -243,7 +243,6 @@ pub(super) mod _minions {
 /// The module that makes code objects of data, without anything that does so. The library only imports it.
 #[allow(clippy::unwrap_used, reason = "the code that pyattr makes of a constant unwraps what can't fail")]
 #[rustpython_vm::pymodule]
-#[allow(clippy::unwrap_used, reason = "the macro makes it of the constant")]
 pub(super) mod marshal {
     use rustpython_vm::function::FuncArgs;
     use rustpython_vm::{PyResult, VirtualMachine};
