@@ -176,6 +176,7 @@ mod tests {
             start: None,
             end: None,
             is_recalled: false,
+            asked_again: false,
             worker_tokens: None,
             ms: None,
         }))
