@@ -158,13 +158,14 @@ fn is_of_batch(error: &clap::Error) -> bool {
 }
 
 /// The commands that answer no job, or, as `ask` and `batch`, seldom with an envelope.
-const WITHOUT_ENVELOPE: [&str; 19] = [
+const WITHOUT_ENVELOPE: [&str; 20] = [
     "ask",
     "batch",
     "completions",
     container::COMMAND,
     "demo",
     "doctor",
+    "eval",
     "health",
     "logs",
     "man",

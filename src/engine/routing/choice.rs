@@ -148,7 +148,7 @@ impl fmt::Display for Choice {
             ),
             Reason::First { next } => write!(
                 f,
-                "the job asks for escalation: the worker answers alone first, and {} follows if its answer does not hold",
+                "the job asks for escalation: local_only answers first, and {} follows if its answer does not hold",
                 next.name()
             ),
         }
