@@ -56,6 +56,9 @@ pub struct Cited {
     /// If they are not verified: the words of the chunk that are most like them.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub nearest: Option<String>,
+    /// Whether no model cites them: the supervisor's program showed them itself.
+    #[serde(skip)]
+    pub is_shown: bool,
 }
 
 impl Cited {
@@ -85,6 +88,7 @@ impl Cited {
             place: evidence.document.zip(evidence.start).and_then(|(at, offset)| place(at, offset)),
             parts: parts.collect(),
             nearest: None,
+            is_shown: false,
             citation,
             evidence,
         }
@@ -232,7 +236,7 @@ impl Transcript {
     /// Whether the documents have any of the words that the worker cited, if it cited some.
     pub(crate) fn has_proof(&self) -> bool {
         let notes = self.notes();
-        let mut cited = notes.evidence.iter().filter(|cited| cited.job_id.is_some()).peekable();
+        let mut cited = notes.evidence.iter().filter(|cited| !cited.is_shown).peekable();
         cited.peek().is_none() || cited.any(|cited| cited.evidence.verified)
     }
 

@@ -246,6 +246,8 @@ impl Wanted {
         };
         let mut job = task.job()?;
         job["call_params"] = json!({});
+        // The documents come with the questions.
+        job["protocol"]["type"] = options.protocol.as_deref().into();
         for client in ["local_client", "remote_client"] {
             // Another client shares nothing with the usual one.
             if let Some(own) = self.job.get(client) {

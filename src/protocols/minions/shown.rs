@@ -37,7 +37,7 @@ pub(super) fn cited(
         if known.iter().chain(&cited).any(|other| overlap(&other.evidence, &evidence)) {
             continue;
         }
-        cited.push(Cited { round, ..Cited::of(citation, evidence, sources, documents) });
+        cited.push(Cited { round, is_shown: true, ..Cited::of(citation, evidence, sources, documents) });
         if cited.len() == MOST {
             break;
         }

@@ -3,7 +3,8 @@
 
 use std::ops::Range;
 
-use super::atoms::{Atom, Kind, is_dash, kind};
+use super::atoms::Atom;
+use super::characters::{Kind, is_dash, kind};
 use super::islands::{self, What};
 use crate::tokens::is_common_word;
 

@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 
 use regex::Regex;
 
-use super::atoms::{self, Kind, is_word, kind};
+use super::characters::{self, Kind, is_word, kind};
 
 /// The bytes of an island at most, and those before it that decide.
 const LONGEST: usize = 2048;
@@ -87,7 +87,7 @@ pub(super) fn at(text: &str, at: usize) -> Option<Island> {
         _ if kind(c) == Kind::Raised => {
             let run = &ahead[..ahead.find(|c| kind(c) != Kind::Raised).unwrap_or(ahead.len())];
             let goes_on = ahead[run.len()..].chars().next().is_some_and(|c| is_word(kind(c)));
-            let number = atoms::raised(run)?;
+            let number = characters::raised(run)?;
             let letters =
                 before.chars().rev().take_while(|c| matches!(kind(*c), Kind::Letter | Kind::Mark)).count();
             let is_note = !goes_on && (letters >= WORD || is_script(before) || closes(before));

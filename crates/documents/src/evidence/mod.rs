@@ -10,6 +10,7 @@
 //! is taken apart (`parts`). For one that is not there, the words that are most like it are found (`nearest`).
 
 mod atoms;
+mod characters;
 mod differences;
 mod islands;
 mod letters;
@@ -167,7 +168,7 @@ impl<'a> Chunk<'a> {
         let shown = &self.text[words.clone()];
         let place = self.at_origin(&words).or_else(|| {
             let cited = Cited::of(shown)?;
-            self.sources.anywhere(&cited)
+            cited.anywhere(self.sources)
         });
         let at = place.map(|(document, bytes)| (document, self.sources.chars_before(document, bytes.start)));
         let words = shown.split_whitespace().collect::<Vec<_>>().join(" ");
@@ -232,7 +233,7 @@ impl<'a> Chunk<'a> {
             let whole = spans.first()?.start..spans.last()?.end;
             let (document, bytes) = self.at_origin(&whole).or_else(|| {
                 let cited = Cited::of(&self.text[whole.clone()])?;
-                self.sources.anywhere(&cited)
+                cited.anywhere(self.sources)
             })?;
             let text = self.sources.text(document);
             let found = search::following_first(text, bytes, &parts, self.sources)?;
@@ -280,7 +281,7 @@ impl<'a> Chunk<'a> {
         let span = from + span.start..from + span.end;
         search::is_whole(self.text, &span).then_some(())?;
         let place =
-            self.at_origin(&span).or_else(|| self.sources.anywhere(&Cited::of(&self.text[span.clone()])?))?;
+            self.at_origin(&span).or_else(|| Cited::of(&self.text[span.clone()])?.anywhere(self.sources))?;
         search::is_whole(self.sources.text(place.0), &place.1).then_some(place)
     }
 
@@ -296,7 +297,7 @@ impl<'a> Chunk<'a> {
                     || cited.held(text, bytes.clone(), self.sources).as_ref() == Some(&bytes);
                 is_same.then_some((document, bytes))
             }
-            None => self.sources.anywhere(cited),
+            None => cited.anywhere(self.sources),
         }
     }
 

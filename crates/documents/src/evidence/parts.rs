@@ -4,7 +4,7 @@ use std::sync::LazyLock;
 
 use regex::Regex;
 
-use super::atoms::{self, Kind};
+use super::characters::{self, Kind};
 
 /// The most places of one citation.
 const PARTS: usize = 20;
@@ -102,7 +102,7 @@ fn has_atoms(part: &str) -> bool {
 /// script without spaces.
 pub(super) fn says_something(part: &str) -> bool {
     let words = part.split_whitespace().filter(|word| has_atoms(word)).count();
-    let scripts = part.chars().filter(|c| atoms::kind(*c) == Kind::Script).count();
+    let scripts = part.chars().filter(|c| characters::kind(*c) == Kind::Script).count();
     words >= 3 || scripts >= 4 || words == 2 && has_number(part) && part.contains(char::is_alphabetic)
 }
 

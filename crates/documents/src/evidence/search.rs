@@ -6,11 +6,12 @@ use std::sync::LazyLock;
 
 use regex::{Captures, Regex};
 
-use super::atoms::{self, Atom, Kind, is_dash, kind};
+use super::atoms::{self, Atom};
+use super::characters::{Kind, is_dash, kind};
 use super::differences::{self, Words};
 use super::letters::Letters;
 use super::sources::Sources;
-use super::{islands, parts};
+use super::{DocumentRange, PLACES, islands, parts};
 use crate::tokens::is_common_word;
 use crate::wording;
 
@@ -69,6 +70,18 @@ impl<'a> Cited<'a> {
         let atoms = atoms::atoms(&text, from..text.len());
         let letters: String = atoms.iter().map(|atom| atom.c).collect();
         (!letters.is_empty()).then_some(Self { whole, text, from, atoms, letters })
+    }
+
+    /// The first place in the documents that contains these words whole.
+    pub(super) fn anywhere(&self, sources: &Sources) -> Option<DocumentRange> {
+        (0..sources.len()).find_map(|document| {
+            let (text, letters) = (sources.text(document), sources.letters(document));
+            let mut places = letters.find(&self.letters).take(PLACES);
+            places.find_map(|at| {
+                let bytes = letters.origin(text, &(at..at + self.letters.len()));
+                Some((document, self.held(text, bytes, sources)?))
+            })
+        })
     }
 
     /// The part of `span` where `text` says the same, in whole words. Without its last word if the citation is cut in it.

@@ -8,8 +8,7 @@ use regex::Regex;
 
 use super::letters::Letters;
 use super::parts::ELIDED;
-use super::search::Cited;
-use super::{Chunk, DocumentRange, Evidence, PLACES, Part, likeness};
+use super::{Chunk, DocumentRange, Evidence, Part, likeness};
 use crate::document::{Document, Place};
 
 /// Bytes from one noted offset to the next.
@@ -119,23 +118,11 @@ impl<'a> Sources<'a> {
             let texts = self.texts.iter().flat_map(|text| NOTE.captures_iter(text));
             let number = |note: regex::Captures| {
                 let mark = note.iter().skip(1).flatten().next()?.as_str();
-                Some(super::atoms::raised(mark).unwrap_or_else(|| mark.to_owned()))
+                Some(super::characters::raised(mark).unwrap_or_else(|| mark.to_owned()))
             };
             texts.filter_map(number).collect()
         });
         notes.contains(number)
-    }
-
-    /// The first place that contains these words whole.
-    pub(super) fn anywhere(&self, cited: &Cited) -> Option<DocumentRange> {
-        (0..self.len()).find_map(|document| {
-            let (text, letters) = (self.texts[document], self.letters(document));
-            let mut places = letters.find(&cited.letters).take(PLACES);
-            places.find_map(|at| {
-                let bytes = letters.origin(text, &(at..at + cited.letters.len()));
-                Some((document, cited.held(text, bytes, self)?))
-            })
-        })
     }
 
     /// The first place that contains these words to the letter.
