@@ -9,7 +9,7 @@ ARG OLLAMA_IMAGE=ollama/ollama:0.32.15
 FROM ${RUST_IMAGE} AS build
 WORKDIR /src
 # The dependencies alone, with empty sources: a change of our sources does not build them again.
-COPY Cargo.toml Cargo.lock ./
+COPY Cargo.toml Cargo.lock LICENSE ./
 COPY third-party third-party
 COPY crates/chat/Cargo.toml crates/chat/
 COPY crates/confined/Cargo.toml crates/confined/
@@ -27,6 +27,9 @@ RUN mkdir -p src tests/it tests/standin \
     && touch src/lib.rs \
     && for crate in crates/*; do mkdir $crate/src && touch $crate/src/lib.rs; done \
     && cargo build --release --locked --bin minions
+# The licences of what is inside; Rust's image has the Python.
+COPY scripts/sbom.py scripts/
+RUN mkdir licences && scripts/sbom.py "$(rustc --print host-tuple)" licences && gzip -n -9 licences/* && cp LICENSE licences
 COPY src src
 COPY crates crates
 # The recording that `minions demo` replays is compiled in.
@@ -41,6 +44,7 @@ FROM ${OLLAMA_IMAGE}
 # volumes with models are mounted by habit.
 RUN useradd --uid 10001 --create-home minions && install -d -m 1777 /app/minion_logs && chmod a+x /root
 COPY --from=build /src/target/release/minions /usr/local/bin/minions
+COPY --from=build /src/licences /usr/share/doc/minions
 COPY start_minion.sh /app/start_minion.sh
 WORKDIR /app
 # Ollama's image listens everywhere, and has no authentication.

@@ -50,20 +50,23 @@ keep_strangers() {
     done
 }
 
+has_python() { docker run --rm --pull never --entrypoint python3 "$1" -c 'import tomllib' >/dev/null 2>&1; }
+
 # The system's own packages, so that what is built here runs there.
 make_bases() {
     local suite
     suite=$(. /etc/os-release && printf %s "$VERSION_CODENAME")
-    if ! docker image inspect minions-test-base >/dev/null 2>&1; then
+    if ! has_python minions-test-base; then
         command -v debootstrap >/dev/null || need_packages debootstrap
-        debootstrap --variant=minbase --include=gcc,libc6-dev,ca-certificates "$suite" "$work/base" >/dev/null
+        debootstrap --variant=minbase --include=gcc,libc6-dev,ca-certificates,python3 "$suite" "$work/base" >/dev/null
         # As this machine, so that the package registries answer.
         cp /etc/ssl/certs/ca-certificates.crt "$work/base/etc/ssl/certs/"
         tar -C "$work/base" -c . | docker import - minions-test-base >/dev/null
     fi
-    if ! docker image inspect rust:1.95-bookworm >/dev/null 2>&1; then
-        printf '%s\n' 'FROM minions-test-base' 'COPY bin /usr/local/bin' 'COPY lib /usr/local/lib' >"$work/Dockerfile"
-        tar -c -C "$work" Dockerfile -C "$(rustc --print sysroot)" bin lib | quietly docker build -q -t rust:1.95-bookworm -
+    if ! has_python rust:1.95-bookworm; then
+        printf '%s\n' 'FROM minions-test-base' 'COPY bin /usr/local/bin' 'COPY lib /usr/local/lib' \
+            'COPY share/doc/rust /usr/local/share/doc/rust' >"$work/Dockerfile"
+        tar -c -C "$work" Dockerfile -C "$(rustc --print sysroot)" bin lib share/doc/rust/COPYRIGHT-library.html | quietly docker build -q -t rust:1.95-bookworm -
     fi
 }
 

@@ -43,6 +43,7 @@ mod follow_ups;
 mod help;
 mod input;
 mod library;
+mod licences;
 #[cfg(feature = "embedded")]
 mod llama_cpp;
 mod machine_limits;

@@ -157,6 +157,23 @@ fn the_image_adds_at_most_40_megabytes() {
     assert!(size(IMAGE) - size(base) <= 40_000_000, "{} on {}", size(IMAGE), size(base));
 }
 
+#[test]
+#[ignore = "needs a Docker Engine and our image: scripts/test-container.sh"]
+fn the_image_has_the_licences_of_what_is_inside() {
+    let line = "docker run --rm minions zcat /usr/share/doc/minions/THIRD-PARTY-LICENSES.txt.gz";
+    let folder = tempfile::tempdir().unwrap();
+    let output = documented(folder.path(), line, "");
+    let said = text(&output.stdout);
+    for there in ["\nrustpython-vm ", "PYTHON SOFTWARE FOUNDATION LICENSE", "\nrust-std "] {
+        assert!(said.contains(there), "{there} {said} {}", text(&output.stderr));
+    }
+    let files = told(&["run", "--rm", IMAGE, "ls", "/usr/share/doc/minions"]);
+    assert_eq!(
+        files.lines().collect::<Vec<_>>(),
+        ["LICENSE", "THIRD-PARTY-LICENSES.txt.gz", "minions.cdx.json.gz"]
+    );
+}
+
 /// With a compiler that copies what is built already: this is about the builders, and about the names of the bases.
 #[test]
 #[ignore = "needs a Docker Engine and our image: scripts/test-container.sh"]
@@ -168,9 +185,10 @@ fn both_builders_build_it_and_no_dependency_again_where_a_source_has_changed() {
         text(&output.stdout)
     };
     succeeds(&format!(
-        r#"cp -r {}/{{Cargo.toml,Cargo.lock,Dockerfile,.dockerignore,start_minion.sh,src,crates,examples}} . && mkdir compiler && cd compiler
-        echo 'mkdir -p target/release && cp /usr/local/bin/minions target/release' > cargo && chmod +x cargo
-        printf '%s\n' 'FROM {IMAGE}' 'COPY cargo /usr/local/bin/' > Dockerfile
+        r#"cp -r {}/{{Cargo.toml,Cargo.lock,LICENSE,Dockerfile,.dockerignore,start_minion.sh,src,crates,examples,third-party,scripts}} . && mkdir compiler && cd compiler
+        echo 'mkdir -p target/release && cp /usr/local/bin/minions target/release' > cargo
+        echo 'touch $3/licences' > python3 && echo 'echo here' > rustc && chmod +x cargo python3 rustc
+        printf '%s\n' 'FROM {IMAGE}' 'COPY cargo python3 rustc /usr/local/bin/' > Dockerfile
         DOCKER_BUILDKIT=0 docker build -t minions-test-rust ."#,
         env!("CARGO_MANIFEST_DIR")
     ));
