@@ -217,7 +217,9 @@ fn a_try_that_fails_is_a_call_of_its_own() {
     let first = |call: &Value| streamed[&call["call"].as_u64().unwrap()].clone();
     assert!(ASK.starts_with(&first(steps[0])) && first(steps[0]) != ASK, "{}", first(steps[0]));
     assert_eq!(first(steps[1]), ASK);
-    assert_eq!(of_type(&events, "warning").len(), 1);
+    let of_size =
+        |event: &&Value| event["text"].to_string().contains("sending the documents would cost less");
+    assert_eq!(of_type(&events, "warning").into_iter().filter(|event| !of_size(event)).count(), 1);
 }
 
 #[test]
