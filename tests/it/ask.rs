@@ -265,7 +265,7 @@ fn a_dry_run_needs_no_key() {
         (
             "openai/gpt-4o",
             "",
-            "the supervisor: openai at https://api.openai.com/v1: there is no API key. Set OPENAI_API_KEY in the environment.",
+            "the supervisor: openai at https://api.openai.com/v1: there is no API key. Set OPENAI_API_KEY in the environment to a valid key.",
         ),
         ("anthropic", "", ": there is no API key. Set ANTHROPIC_API_KEY in the environment."),
         (
@@ -286,7 +286,7 @@ fn a_dry_run_needs_no_key() {
         };
         let ran = program(&[]);
         assert_eq!(ran.code, Some(0), "{}", ran.stderr);
-        let line = ran.stdout.lines().last().unwrap();
+        let line = ran.stdout.trim_end().lines().last().unwrap();
         assert!(line.starts_with("Without --dry-run it would fail: ") && line.contains(told), "{line}");
         assert!(ran.stdout.contains("lease.txt") && !ran.stdout.contains("in the job"), "{}", ran.stdout);
         assert_eq!(program(&["--json"]).result()["missing_keys"].as_array().unwrap().len(), 1);
