@@ -267,7 +267,7 @@ fn a_dry_run_needs_no_key() {
             "",
             "the supervisor: openai at https://api.openai.com/v1: there is no API key. Set OPENAI_API_KEY in the environment to a valid key.",
         ),
-        ("anthropic", "", ": there is no API key. Set ANTHROPIC_API_KEY in the environment."),
+        ("anthropic", "", ": there is no API key. Set ANTHROPIC_API_KEY in the environment to a valid key."),
         (
             "openai/gpt-4o",
             named,
