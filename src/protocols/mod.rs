@@ -113,7 +113,7 @@ pub(crate) fn told_names<'a>(
         Protocol::RemoteOnly => documents,
         Protocol::Minion(_) | Protocol::LocalOnly { .. } | Protocol::Auto(_) => &[],
     };
-    told.iter().filter_map(|document| document.name.as_deref())
+    told.iter().filter_map(Document::told_name)
 }
 
 /// The documents as one text, each below a heading with its number and name. A single one without a name has none.

@@ -2,18 +2,23 @@
 
 use std::fmt::Write;
 
-use minions::engine::{FileEstimate, JobEstimate};
+use minions::config::Environment;
+use minions::engine::{FileEstimate, JobEstimate, MissingKey};
+use minions::error::Failure;
 use minions::events::ProtocolEstimate;
 use minions::words::count;
 
 use crate::cli::columns;
 use crate::cli::digits::grouped;
+use crate::cli::screen::{Face, spoken};
+
+use super::keys;
 
 /// The most files that are listed.
 const FILES: usize = 40;
 
-/// `estimate` as text: the sums, the files with the largest first, and what leaves.
-pub(super) fn text(estimate: &JobEstimate) -> String {
+/// `estimate` as text: the sums, the files with the largest first, what leaves, and which keys are missing.
+pub(super) fn text(estimate: &JobEstimate, environment: &Environment) -> String {
     let mut text = format!(
         "{}: at most {} of the supervisor; the worker reads up to {} tokens\n",
         estimate.protocol,
@@ -47,6 +52,9 @@ pub(super) fn text(estimate: &JobEstimate) -> String {
     if let Some(address) = &leaves.documents_go_to {
         let _ = writeln!(text, "The documents leave whole: their reader, the worker, is at {address}");
     }
+    for key in &estimate.missing_keys {
+        let _ = writeln!(text, "{}", missing(key, environment));
+    }
     text
 }
 
@@ -56,6 +64,14 @@ fn choice(estimate: &ProtocolEstimate) -> Vec<String> {
     let dollars = usd.map_or(String::new(), |usd| format!("{usd:.4}"));
     let against = excluded.as_ref().or(doubt.as_ref()).cloned().unwrap_or_default();
     vec![(*protocol).to_owned(), grouped(*remote_tokens), dollars, against]
+}
+
+/// What the question itself would fail for.
+fn missing(MissingKey { problem, hint }: &MissingKey, environment: &Environment) -> String {
+    let failure = Failure { hint: hint.clone(), ..Failure::input(problem) };
+    let Failure { message, hint, .. } = spoken(keys::with_remedy(failure, environment), Face::CommandLine);
+    let hint = hint.map(|hint| format!(". {hint}")).unwrap_or_default();
+    format!("Without --dry-run it would fail: {message}{hint}")
 }
 
 /// A file's tokens, its name, and what is to know of it.

@@ -64,12 +64,14 @@ mod tests {
         };
         let (source, place) = (Some("a.pdf".to_owned()), Some("p. 2".to_owned()));
         let cited = Cited {
+            is_shown: false,
             round: 1,
             job_id: None,
             chunk_id: None,
             citation: quote.to_owned(),
             evidence,
             source,
+            told_as: None,
             place,
             parts: Vec::new(),
             nearest: None,

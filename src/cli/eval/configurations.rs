@@ -41,15 +41,15 @@ const KEYS: [&str; 10] = [
 /// What a question has itself.
 const OF_QUESTIONS: [&str; 3] = ["task", "context", "context_files"];
 
-/// The configurations that the command line names, else the usual pair.
+/// The configurations that the command line names, else the usual pair; `is_dry` if they are not called.
 ///
 /// # Errors
 /// A file that can't be read or used, a pair that is not there, a name that comes twice.
-pub(super) fn of(args: &EvalArgs, settings: &Settings) -> Result<Vec<Configuration>, Failure> {
+pub(super) fn of(args: &EvalArgs, settings: &Settings, is_dry: bool) -> Result<Vec<Configuration>, Failure> {
     if args.config.is_empty() {
         return Ok(vec![Configuration {
             name: USUAL.to_owned(),
-            job: Wanted::default().job(args, settings)?,
+            job: Wanted::default().job(args, settings, is_dry)?,
         }]);
     }
     let mut configurations: Vec<Configuration> = Vec::new();
@@ -63,7 +63,7 @@ pub(super) fn of(args: &EvalArgs, settings: &Settings) -> Result<Vec<Configurati
                 return Err(Failure::input(format!("--config: two configurations are called {name}"))
                     .hint("each needs a name of its own: NAME=FILE"));
             }
-            let job = wanted.job(args, settings).map_err(|failure| Failure {
+            let job = wanted.job(args, settings, is_dry).map_err(|failure| Failure {
                 message: format!("configuration {name}: {}", failure.message),
                 ..failure
             })?;
@@ -224,7 +224,7 @@ impl Wanted {
     }
 
     /// The job, without a question.
-    fn job(self, args: &EvalArgs, settings: &Settings) -> Result<Value, Failure> {
+    fn job(self, args: &EvalArgs, settings: &Settings, is_dry: bool) -> Result<Value, Failure> {
         let has_pair = self.pair.is_some();
         let usual = |of_args: &Option<String>| of_args.clone().filter(|_| !has_pair);
         let options = AskOptions {
@@ -235,7 +235,7 @@ impl Wanted {
             rounds: self.rounds.or(args.rounds),
             ..AskOptions::default()
         };
-        let models = Models::of(&options, settings)?;
+        let models = Models::of(&options, settings, is_dry)?;
         let task = Task {
             question: "",
             files: &[],

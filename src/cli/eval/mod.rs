@@ -71,9 +71,9 @@ impl Program {
         let settings = ask::settings(&self.environment)?;
         self.environment = settings.environment();
         let (reading, record, redactor) = (args.clone(), self.options.record.clone(), self.redactor.clone());
-        let replay = self.options.replay.clone();
+        let (replay, is_dry) = (self.options.replay.clone(), self.options.dry_run);
         let exam = self
-            .beside(RunDeadline::of(None), move || Exam::of(&reading, &settings, replay.as_deref()))
+            .beside(RunDeadline::of(None), move || Exam::of(&reading, &settings, replay.as_deref(), is_dry))
             .await?;
         let engine = self.engine(true, RunLimits::default());
         let is_replay = self.options.replay.is_some();
@@ -217,7 +217,12 @@ impl Program {
 
 impl Exam {
     /// What `args` ask. A replay has the configurations of its recording, unless others are named.
-    fn of(args: &EvalArgs, settings: &Settings, replay: Option<&Path>) -> Result<Self, Failure> {
+    fn of(
+        args: &EvalArgs,
+        settings: &Settings,
+        replay: Option<&Path>,
+        is_dry: bool,
+    ) -> Result<Self, Failure> {
         let asked = questions::read(&args.questions, args.limit)?;
         let folder = questions::folder(&args.questions);
         let recorded = replay.map(tape::read).transpose()?.flatten();
@@ -226,7 +231,7 @@ impl Exam {
             || args.rounds.is_some();
         let (configurations, recorded_judge) = match recorded {
             Some(Recorded { configurations, judge }) if !names_any => (configurations, judge),
-            recorded => (configurations::of(args, settings)?, recorded.and_then(|it| it.judge)),
+            recorded => (configurations::of(args, settings, is_dry)?, recorded.and_then(|it| it.judge)),
         };
         let judge = match &args.judge {
             Some(model) => Some(judging::of(model, settings)?),

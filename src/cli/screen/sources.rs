@@ -154,6 +154,7 @@ mod tests {
 
     fn cited(citation: &str, source: Option<&str>, place: Option<&str>, verified: bool) -> Cited {
         Cited {
+            is_shown: false,
             round: 1,
             job_id: None,
             chunk_id: None,
@@ -167,6 +168,7 @@ mod tests {
                 parts: Vec::new(),
             },
             source: source.map(str::to_owned),
+            told_as: None,
             place: place.map(str::to_owned),
             parts: Vec::new(),
             nearest: None,

@@ -81,6 +81,7 @@ mod tests {
             Document::from("nothing".to_owned()),
             Document {
                 name: Some("log".to_owned()),
+                told_as: None,
                 text: "First l\u{ed}ne here.\nThe Aurora lay off Brest in twelve fathoms of water. The end."
                     .to_owned(),
                 places: Places::of_lines(),
