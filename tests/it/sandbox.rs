@@ -46,6 +46,36 @@ fn answered(manifests: &[JobManifest]) -> Vec<JobRecord> {
 }
 
 #[tokio::test]
+async fn a_program_shows_what_its_patterns_find() {
+    let filler = "nothing of note here. ".repeat(100);
+    let log = format!(
+        "{filler}The Aurora lay\noff  Brest,\n\n  in twelve fathoms. She left in May.\n{filler}The aurora sank. {filler}"
+    );
+    let code = r#"
+def prepare_jobs(context):
+    found = show(context, "aurora lay off", before=4, after=30)
+    assert found == 1, found
+    assert show(context, r"aurora", before=0, after=5) == 2
+    assert show(context, "nothing of note", before=0, after=0, most=2) == 400
+    assert show(context[1], re.compile("AURORA")) == 0
+    assert show("a text of its own", r"own$", before=3) == 1
+    return []
+"#;
+    let names = vec!["log.txt".to_owned()];
+    let mut session = Sandbox { names, ..sandbox() }.start(code, &[&*log, &filler]).await.unwrap();
+    assert_eq!(session.prepare_jobs(&[], &[]).await.unwrap(), []);
+    let shown = session.shown().clone();
+    assert_eq!(
+        shown.text,
+        "/aurora lay off/: 1 places\n[log.txt 32%] The Aurora lay\noff Brest,\nin twelve fathoms.\n\
+         /aurora/: 2 places\n[log.txt 66%] aurora sank.\n\
+         /nothing of note/: 400 places, 398 of them not shown\n[log.txt 0%] nothing of note\n[log.txt 0%] nothing of note\n\
+         /AURORA/: nowhere\n/own$/: 1 places\nits own"
+    );
+    assert_eq!(shown.places, 404);
+}
+
+#[tokio::test]
 async fn two_functions_share_their_globals() {
     let code = r#"
 from typing import List

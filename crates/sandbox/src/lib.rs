@@ -34,4 +34,4 @@ pub use minions_confined::{ChildExecutable as SandboxExecutable, LimitedAllocato
 pub use outline::{NoPython, Outline};
 pub use search::{Retriever, Search, SearchByMeaning};
 pub use session::{Sandbox, Session, Transformed, Warm};
-pub use types::{JobManifest, JobOutput, JobRecord, set_ids};
+pub use types::{JobManifest, JobOutput, JobRecord, Shown, set_ids};

@@ -7,7 +7,7 @@ use tokio::time::{error::Elapsed, timeout};
 
 use super::{
     CodeError, HostCalls, JobManifest, JobOutput, JobRecord, SandboxError, SandboxExecutable, SandboxLimits,
-    Search,
+    Search, Shown,
     child::{short_memory, short_time},
     host::Counted,
     limits::megabytes,
@@ -35,6 +35,8 @@ pub struct Sandbox {
     pub search: Search,
     /// Answers the code's calls of the host; without it they fail.
     pub host: Option<Arc<dyn HostCalls>>,
+    /// What the code knows the documents by, in their order; those without a name go by their numbers.
+    pub names: Vec<String>,
 }
 
 impl fmt::Debug for Session {
@@ -61,6 +63,7 @@ pub struct Session {
     documents: usize,
     /// Whether the child lives and the code has begun.
     has_begun: bool,
+    shown: Shown,
 }
 
 /// The result of `transform_outputs`.
@@ -75,7 +78,13 @@ pub struct Transformed {
 impl Sandbox {
     /// A sandbox with the default limits, no search, and no host calls.
     pub fn new(executable: SandboxExecutable) -> Self {
-        Self { executable, limits: SandboxLimits::default(), search: Search::Off, host: None }
+        Self {
+            executable,
+            limits: SandboxLimits::default(),
+            search: Search::Off,
+            host: None,
+            names: Vec::new(),
+        }
     }
 
     /// Whether this machine has room for a child: starts one and ends it.
@@ -102,7 +111,8 @@ impl Sandbox {
         };
         let child = Child::start(&self.executable).await.map_err(failed)?;
         let (limits, host) = (self.limits.clone(), self.host.clone());
-        let mut session = Session { child, limits, host, documents: 0, has_begun: false };
+        let mut session =
+            Session { child, limits, host, documents: 0, has_begun: false, shown: Shown::default() };
         let answer = timeout(START_TIME, messages::receive(&mut session.child.output, REPLY_HEAD)).await;
         match session.outcome(answer, START_TIME, "").await? {
             (Reply::Up, _) => Ok(Warm(session)),
@@ -132,7 +142,9 @@ impl Sandbox {
         session.documents = documents.iter().map(|document| document.as_ref().len()).sum();
         session.limits = self.limits.for_documents(session.documents);
         let limits = session.limits.clone();
-        let request = Request::Start { code: code.to_owned(), limits, search: self.search };
+        let name = |at: usize| self.names.get(at).cloned().unwrap_or_else(|| format!("document {}", at + 1));
+        let names = (0..documents.len()).map(name).collect();
+        let request = Request::Start { code: code.to_owned(), limits, search: self.search, names };
         match session.call(&request, documents, 0).await? {
             (Reply::Started, _) => Ok(session),
             _ => Err(out_of_turn()),
@@ -146,6 +158,11 @@ impl Session {
         self.child.id()
     }
 
+    /// What the code has shown with `show` so far.
+    pub fn shown(&self) -> &Shown {
+        &self.shown
+    }
+
     /// Calls the code's `prepare_jobs`. The manifests come back numbered.
     pub async fn prepare_jobs(
         &mut self,
@@ -156,7 +173,8 @@ impl Session {
         let manifests = previous.iter().map(|manifest| texts.manifest(manifest)).collect();
         let request = Request::Prepare { manifests, outputs: outputs.to_vec() };
         match self.call(&request, &texts.into_list(), self.limits.distinct_chunks).await? {
-            (Reply::Prepared(manifests), texts) if manifests.len() <= self.limits.jobs => {
+            (Reply::Prepared { manifests, shown }, texts) if manifests.len() <= self.limits.jobs => {
+                self.shown = shown;
                 let mut manifests = expand(manifests, texts, self.limits.chunks).ok_or_else(out_of_turn)?;
                 set_ids(&mut manifests);
                 Ok(manifests)
@@ -181,9 +199,10 @@ impl Session {
         let rows = jobs.iter().map(|job| row(job, texts.manifest(&job.manifest))).collect();
         let request = Request::Transform { jobs: rows };
         match self.call(&request, &texts.into_list(), self.limits.output).await? {
-            (Reply::Transformed { include }, mut texts)
+            (Reply::Transformed { include, shown }, mut texts)
                 if include.len() == jobs.len() && texts.len() == 1 =>
             {
+                self.shown = shown;
                 Ok(Transformed { text: texts.remove(0), include })
             }
             _ => Err(out_of_turn()),

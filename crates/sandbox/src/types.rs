@@ -66,6 +66,15 @@ pub struct JobRecord {
     pub place: Option<String>,
 }
 
+/// What a program has put before the supervisor with `show`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Shown {
+    /// For each pattern how often it stands in the documents, and some of those places; empty if nothing was looked for.
+    pub text: String,
+    /// The places that all patterns found.
+    pub places: usize,
+}
+
 /// Numbers the manifests: equal chunks share a `chunk_id`, equal tasks a `task_id` (both in order of first
 /// use), and `job_id` is the position.
 pub fn set_ids(manifests: &mut [JobManifest]) {

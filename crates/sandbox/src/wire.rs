@@ -9,13 +9,13 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tokio::io::AsyncRead;
 
-use super::{CodeError, HostCall, JobManifest, JobOutput, SandboxLimits, Search};
+use super::{CodeError, HostCall, JobManifest, JobOutput, SandboxLimits, Search, Shown};
 
 /// A message from the parent.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum Request {
-    /// Run the module's top level; the texts are the documents.
-    Start { code: String, limits: SandboxLimits, search: Search },
+    /// Run the module's top level; the texts are the documents, each of which has a name.
+    Start { code: String, limits: SandboxLimits, search: Search, names: Vec<String> },
     /// Call `prepare_jobs`; the texts are chunks.
     Prepare { manifests: Vec<Manifest>, outputs: Vec<JobOutput> },
     /// Call `transform_outputs`; the texts are chunks.
@@ -45,10 +45,14 @@ pub(crate) enum Reply {
     Ready,
     Started,
     /// The texts are chunks.
-    Prepared(Vec<Manifest>),
+    Prepared {
+        manifests: Vec<Manifest>,
+        shown: Shown,
+    },
     /// The one text is the result.
     Transformed {
         include: Vec<Option<bool>>,
+        shown: Shown,
     },
     /// The code calls a function of the host, with these texts.
     Call(HostCall),

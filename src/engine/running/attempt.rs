@@ -19,7 +19,7 @@ use crate::job::{Job, JobRole, MinionParams, MinionsParams, Protocol};
 use crate::prompts::{Filled, Prompts};
 use crate::protocols::local_only::LocalOnly;
 use crate::protocols::minion::Minion;
-use crate::protocols::minions::Minions;
+use crate::protocols::minions::{self, Minions};
 use crate::protocols::remote_only::RemoteOnly;
 use crate::protocols::{Answer, Assignment, FollowUp, ProtocolError, Side};
 use crate::sandbox::{HostCalls, Sandbox, SandboxLimits, SearchByMeaning};
@@ -175,6 +175,7 @@ impl JobRun {
                 },
                 search: params.retrieval,
                 host,
+                names: minions::names(&job.context),
             },
             params,
             max_chunk_bytes: clients.max_chunk_bytes,

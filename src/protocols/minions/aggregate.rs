@@ -25,8 +25,8 @@ pub(super) struct Aggregate {
     pub text: String,
     /// Why the program's own aggregate is not used, or what is left out.
     pub error: Option<String>,
-    /// The program made the text, so that it may show more of the documents than the workers cite.
-    pub is_of_the_program: bool,
+    /// The program shows something itself, so that there may be more of the documents than the workers cite.
+    pub shows_more: bool,
     /// The text was too long, so the supervisor reads a part of it.
     pub is_cut: bool,
 }
@@ -60,18 +60,22 @@ impl Minions<'_> {
         if let Some(failure) = &failure {
             tracing::warn!("the answers are listed plainly: {failure}");
         }
-        let is_of_the_program = text.is_some();
+        let shown = &program.session.shown().text;
+        let shows_more = text.is_some() || !shown.is_empty();
         let (mut text, left_out) = text.map_or_else(|| plain(jobs, LONGEST), |text| beginning(text, LONGEST));
         if let Some(failure) = &failure {
             let failure = excerpt(&one_line(failure), LONGEST_FAILURE);
             text = format!("[{AGGREGATE} failed, so this is the plain list of answers: {failure}]\n{text}");
+        }
+        if !shown.is_empty() {
+            text = format!("{shown}\n{text}");
         }
         if let Some(left_out) = &left_out {
             tracing::warn!("the supervisor can't read all that the workers found: {left_out}");
         }
         let is_cut = left_out.is_some();
         let error = failure.into_iter().chain(left_out).reduce(|first, second| format!("{first}; {second}"));
-        Ok(Aggregate { text, error, is_of_the_program, is_cut })
+        Ok(Aggregate { text: text.trim_end().to_owned(), error, shows_more, is_cut })
     }
 
     /// What `transform_outputs` makes of the jobs, or why it fails; `None` if the program has none.

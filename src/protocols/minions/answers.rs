@@ -13,6 +13,10 @@ use crate::sandbox::JobRecord;
 const CITATION: usize = 300;
 /// The most characters of the words that are most like a citation which is not confirmed.
 const NEAREST: usize = 120;
+/// Where so few answers are confirmed, each shows what follows its citation, up to so many characters: a copy quotes one
+/// sentence, and often the next one decides.
+const FEW: usize = 6;
+const GOES_ON: usize = 250;
 /// The most characters of the line that says how many answers are left out.
 const LONGEST_MARK: usize = 80;
 /// The most characters of a place, which may have a heading in it.
@@ -29,7 +33,11 @@ pub(super) fn beginning(text: String, longest: usize) -> (String, Option<String>
 /// The answers by task and then by chunk, each once per document that the program names; and how many are left out, if
 /// that is more than `longest` characters.
 pub(super) fn plain(jobs: &[JobRecord], longest: usize) -> (String, Option<String>) {
-    let lists: Vec<_> = by_task(jobs).into_iter().map(|(task, jobs)| List::new(task, jobs)).collect();
+    let confirmed = jobs.iter().filter(|job| job.confirmed && job.output.answer.is_some());
+    let distinct: HashSet<_> = confirmed.map(|job| job.output.citation.as_deref()).collect();
+    let mut citations = Citations { told: HashSet::new(), go_on: distinct.len() <= FEW };
+    let list = |(task, jobs)| List::new(task, jobs, &mut citations);
+    let lists: Vec<_> = by_task(jobs).into_iter().map(list).collect();
     let shares = shares(lists.iter().map(List::chars).collect(), longest);
     let mut text = String::new();
     let mut left_out = 0;
@@ -62,13 +70,17 @@ struct List {
 }
 
 impl List {
-    fn new(task: &str, mut jobs: Vec<&JobRecord>) -> Self {
+    fn new<'a>(task: &str, mut jobs: Vec<&'a JobRecord>, citations: &mut Citations) -> Self {
         jobs.sort_by_key(|job| job.manifest.chunk_id);
         let answered = jobs.iter().filter(|job| job.output.answer.is_some()).count();
         let mut told = HashSet::new();
-        let line = |job: &&JobRecord| {
+        let line = |job: &&'a JobRecord| {
             let label = overview::label_of(job);
-            let answer = with_proof(job).filter(|answer| told.insert((label.clone(), answer.clone())))?;
+            let cited = job.output.citation.as_deref().filter(|_| job.confirmed);
+            if !told.insert((label.clone(), job.output.answer.as_deref()?, cited)) {
+                return None;
+            }
+            let answer = with_proof(job, citations)?;
             let place = job.place.as_deref().map(|place| excerpt(place, LONGEST_PLACE));
             let source: String = label.into_iter().chain(place).map(|part| format!(", {part}")).collect();
             Some(format!("[chunk {}{source}] {answer}\n", job.manifest.chunk_id.unwrap_or_default()))
@@ -102,20 +114,59 @@ impl List {
     }
 }
 
+/// The citations that are shown.
+struct Citations {
+    /// Each with its chunk: another task's answer with the same one refers to it.
+    told: HashSet<(Option<u64>, String)>,
+    /// Whether each is followed by what stands behind it.
+    go_on: bool,
+}
+
+impl Citations {
+    /// Whether it is the first time that this citation is shown.
+    fn is_new(&mut self, job: &JobRecord, citation: &str) -> bool {
+        self.told.insert((job.manifest.chunk_id, citation.to_owned()))
+    }
+
+    /// What stands behind the citation in its chunk.
+    fn rest(&self, job: &JobRecord, citation: &str) -> String {
+        let chunk = &*job.manifest.chunk;
+        let Some(cited) = self.go_on.then(|| position(chunk, citation)).flatten() else {
+            return String::new();
+        };
+        let rest = &chunk[cited.end..];
+        let end = rest
+            .char_indices()
+            .nth(GOES_ON)
+            .map_or(rest.len(), |(end, _)| rest[..end].rfind(char::is_whitespace).unwrap_or(end));
+        let rest = rest[..end].split_whitespace().collect::<Vec<_>>().join(" ");
+        let has_words = rest.contains(char::is_alphanumeric);
+        if has_words {
+            format!(" and goes on: \"{}\"", rest.trim_start_matches(['.', ',', ';', ' ']))
+        } else {
+            String::new()
+        }
+    }
+}
+
 /// The answer with its proof: the citation if that is confirmed, else "in the chunk" if the chunk contains the answer
 /// itself, else "unconfirmed", with the words of the chunk that are most like the citation. An answer that stands in its citation is marked there. `None` if there is no answer.
-fn with_proof(job: &JobRecord) -> Option<String> {
+fn with_proof(job: &JobRecord, citations: &mut Citations) -> Option<String> {
     let answer = job.output.answer.as_deref()?;
     let whole = answer.strip_suffix(CUT).unwrap_or(answer);
     let proved = match job.output.citation.as_deref() {
-        Some(citation) if job.confirmed => {
-            let citation = excerpt(citation, CITATION);
+        Some(citation) if job.confirmed && !citations.is_new(job, citation) => {
+            format!("{answer} | cited above")
+        }
+        Some(cited) if job.confirmed => {
+            let citation = excerpt(cited, CITATION);
             let marked = (whole == answer).then(|| marked(&citation, answer)).flatten();
             let is_in_answer = || position(answer, &citation).is_some() && holds(&job.manifest.chunk, whole);
-            marked.unwrap_or_else(|| match is_in_answer() {
+            let proved = marked.unwrap_or_else(|| match is_in_answer() {
                 true => format!("\"{answer}\""),
                 false => format!("{answer} | \"{citation}\""),
-            })
+            });
+            proved + &citations.rest(job, cited)
         }
         _ if holds(&job.manifest.chunk, whole) => format!("{answer} | in the chunk"),
         _ => match job.nearest.as_deref() {
@@ -178,8 +229,9 @@ mod tests {
             job(1, 0, Some("a"), None),
             job(0, 0, Some("c"), said),
         ];
-        let want = "Task (1 of 2 jobs answered): T0\n[chunk 0] c | \"so \"it\" says\"\nTask (2 of 2 jobs answered): T1\n[chunk 0] a | unconfirmed\n\
-                    [chunk 1] b | \"so \"it\" says\"\n";
+        let want = "Task (1 of 2 jobs answered): T0\n[chunk 0] c | \"so \"it\" says\" and goes on: \"And it says so.\"\n\
+                    Task (2 of 2 jobs answered): T1\n[chunk 0] a | unconfirmed\n\
+                    [chunk 1] b | \"so \"it\" says\" and goes on: \"And it says so.\"\n";
         assert_eq!(plain(&jobs, LONGEST), (want.to_owned(), None));
     }
 
@@ -195,9 +247,9 @@ mod tests {
             job(0, 2, Some("c"), Some("it")),
             titled,
         ];
-        let want = "Task (6 of 6 jobs answered): T0\n[chunk 0] a | \"\"So \"it\" says...\"\"\n[chunk 1] b | unconfirmed\n\
+        let want = "Task (6 of 6 jobs answered): T0\n[chunk 0] a | \"\"So \"it\" says...\"\" and goes on: \"And it says so.\"\n[chunk 1] b | unconfirmed\n\
                     [chunk 2] so \"IT\" | in the chunk\n[chunk 2] c | unconfirmed\n\
-                    [chunk 3, Report 2] d | \"it  SAYS\"\n";
+                    [chunk 3, Report 2] d | \"it  SAYS\" and goes on: \"And it says so.\"\n";
         assert_eq!(plain(&jobs, LONGEST), (want.to_owned(), None));
     }
 
@@ -223,8 +275,35 @@ mod tests {
         for (answer, citation, shown) in cases {
             let mut job = job(0, 0, Some(answer), Some(citation));
             job.confirmed = true;
-            assert_eq!(with_proof(&job).as_deref(), Some(shown), "{answer}");
+            let mut citations = Citations { told: HashSet::new(), go_on: false };
+            assert_eq!(with_proof(&job, &mut citations).as_deref(), Some(shown), "{answer}");
         }
+    }
+
+    #[test]
+    fn a_citation_is_shown_once_and_what_follows_it_only_where_few_are() {
+        let said = Some("so \"it\" says");
+        let jobs = [job(0, 0, Some("a"), said), job(0, 0, Some("a"), said), job(1, 0, Some("it"), said)];
+        let (text, _) = plain(&jobs, LONGEST);
+        assert_eq!(text.matches("goes on").count(), 1, "{text}");
+        assert!(
+            text.ends_with("T1\n[chunk 0] it | cited above\n") && !text.contains("a | cited above"),
+            "{text}"
+        );
+        let many: Vec<_> = ["So", "So \"it\"", "it", "says", "it\"\n  says", "And it", "says so", "it\nsays"]
+            .iter()
+            .map(|cited| job(0, 0, Some(cited), Some(cited)))
+            .map(|job| JobRecord { confirmed: true, ..job })
+            .collect();
+        assert!(!plain(&many, LONGEST).0.contains("goes on"));
+        let long = format!("It is so. {}", "And more of it. ".repeat(100));
+        let mut goes_on = job(0, 0, Some("so"), Some("It is so"));
+        (goes_on.manifest.chunk, goes_on.confirmed) = (long.into(), true);
+        let (text, _) = plain(&[goes_on], LONGEST);
+        assert!(
+            text.contains("goes on: \"And more of it. And") && text.chars().count() < GOES_ON + 100,
+            "{text}"
+        );
     }
 
     #[test]

@@ -13,6 +13,7 @@ use crate::protocols::ask::Supervisor;
 use crate::protocols::error::one_line;
 use crate::protocols::{ProtocolError, Transcript, reply};
 use crate::sandbox::{JobManifest, SandboxError, Search, Session, Transformed, Warm};
+use crate::words::count;
 
 /// What the author of a program is told that was cut off: its first part may run, but it is not the program.
 const LOOPED_PROGRAM: &str = "your reply repeats itself, so that the program has no end: write a shorter one";
@@ -98,7 +99,8 @@ impl Minions<'_> {
             Ok((session, manifests, made))
         };
         match run.await {
-            Ok((session, manifests, made)) => match self.complaint_about(&manifests, made.as_ref()) {
+            Ok((session, manifests, made)) => match self.complaint_about(&session, &manifests, made.as_ref())
+            {
                 None => Ok(Ok((session, manifests, made))),
                 Some(complaint) => Ok(Err(complaint)),
             },
@@ -121,14 +123,17 @@ impl Minions<'_> {
     /// What the jobs must be that Python does not check, and the text that is made without any.
     fn complaint_about<'a>(
         &self,
+        session: &Session,
         manifests: &'a [JobManifest],
         made: Option<&Transformed>,
     ) -> Option<String> {
         if manifests.is_empty() {
             let why = match made {
                 Some(made) if !made.text.trim().is_empty() => return None,
+                _ if session.shown().places > 0 => return None,
                 Some(_) => "transform_outputs an empty text",
-                None => "there is no transform_outputs that shows what was found",
+                None if !session.shown().text.is_empty() => "show found nothing",
+                None => "nothing was shown",
             };
             return Some(format!(
                 "prepare_jobs returned no jobs, and {why}: search more loosely, or take all chunks"
@@ -277,6 +282,13 @@ pub(in crate::protocols) fn listed(context: &[Document]) -> &[Document] {
     if context.len() <= LISTED_DOCUMENTS { context } else { &[] }
 }
 
+/// What a program knows the documents by: by their numbers where the supervisor is not told their names.
+pub(crate) fn names(context: &[Document]) -> Vec<String> {
+    let listed = listed(context);
+    let name = |at: usize| listed.get(at).and_then(Document::told_name).map(str::to_owned);
+    (0..context.len()).map(|at| name(at).unwrap_or_else(|| format!("document {}", at + 1))).collect()
+}
+
 /// How many documents there are, how long, and what they are called.
 fn described(context: &[Document]) -> String {
     if context.is_empty() {
@@ -285,15 +297,19 @@ fn described(context: &[Document]) -> String {
     }
     let mut text = format!("{}, of ", context.len());
     if listed(context).len() == context.len() {
-        let listed = |document: &Document| match document.told_name() {
-            Some(name) => format!("{} ({name})", document.chars()),
-            None => document.chars().to_string(),
+        let listed = |document: &Document| {
+            let name = document.told_name().map(|name| format!(" ({name})")).unwrap_or_default();
+            format!(
+                "{} characters in {}{name}",
+                document.chars(),
+                count(document.text.lines().count(), "line")
+            )
         };
         text.push_str(&context.iter().map(listed).collect::<Vec<_>>().join(", "));
     } else {
         let lengths: Vec<usize> = context.iter().map(Document::chars).collect();
         let (least, most) = (lengths.iter().min().unwrap_or(&0), lengths.iter().max().unwrap_or(&0));
-        let _ = write!(text, "{least} to {most}, {} in all", lengths.iter().sum::<usize>());
+        let _ = write!(text, "{least} to {most} characters, {} in all", lengths.iter().sum::<usize>());
     }
-    text + " characters"
+    text
 }

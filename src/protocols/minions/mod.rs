@@ -34,6 +34,7 @@ use crate::words::count;
 
 use agreement::Vote;
 pub(super) use decompose::listed;
+pub(crate) use decompose::names;
 
 /// One run of the protocol.
 pub(crate) struct Minions<'a> {
@@ -91,7 +92,7 @@ impl Minions<'_> {
             let overview = overview::of(&jobs, seen);
             let aggregate = self.aggregate(round, &mut program, &mut jobs, &memory, transcript).await?;
             lost_any |= aggregate.is_cut;
-            if aggregate.is_of_the_program {
+            if aggregate.shows_more {
                 cited.extend(shown::cited(round, &aggregate.text, &sources, context, &cited));
             }
             transcript.cited(cited);

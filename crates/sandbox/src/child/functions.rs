@@ -9,7 +9,7 @@ use rustpython_vm::builtins::PyStr;
 use rustpython_vm::{AsObject, PyRef};
 
 use super::arguments::utf8;
-use crate::{CodeError, SandboxLimits, wire::Manifest};
+use crate::{CodeError, SandboxLimits, Shown, wire::Manifest};
 
 /// A text of the interpreter's, which is shared and not copied.
 #[derive(Clone)]
@@ -44,6 +44,8 @@ pub(super) struct Collected {
     pub texts: Vec<Text>,
     /// The `include` flags after `transform_outputs`.
     pub include: Vec<Option<bool>>,
+    /// What `show` has shown so far.
+    pub shown: Shown,
 }
 
 /// Collects what the code hands over.
@@ -60,6 +62,7 @@ pub(super) struct Functions {
     instruction_bytes: usize,
     text: Option<Text>,
     include: Vec<Option<bool>>,
+    pub shown: Shown,
 }
 
 impl Functions {
@@ -74,6 +77,7 @@ impl Functions {
             instruction_bytes: 0,
             text: None,
             include: Vec::new(),
+            shown: Shown::default(),
         }
     }
 
@@ -85,7 +89,12 @@ impl Functions {
         chunks.sort_unstable_by_key(|(_, index)| *index);
         let mut texts: Vec<_> = chunks.into_iter().map(|(chunk, _)| chunk).collect();
         texts.extend(self.text.take());
-        Collected { manifests: mem::take(&mut self.manifests), texts, include: mem::take(&mut self.include) }
+        Collected {
+            manifests: mem::take(&mut self.manifests),
+            texts,
+            include: mem::take(&mut self.include),
+            shown: mem::take(&mut self.shown),
+        }
     }
 
     /// Checks the number of manifests, where it is known before they come.

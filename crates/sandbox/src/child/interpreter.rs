@@ -106,7 +106,7 @@ impl<'a> Running<'a> {
     pub(super) fn start(
         self,
         code: &str,
-        documents: Vec<String>,
+        (documents, names): (Vec<String>, Vec<String>),
         limits: SandboxLimits,
         search: Search,
     ) -> Result<Loaded<'a>, CodeError> {
@@ -119,10 +119,12 @@ impl<'a> Running<'a> {
         let code = code.strip_prefix('\u{feff}').unwrap_or(code);
         // It lives as long as the process.
         let script: &'static Script = Box::leak(Box::new(Script(code.to_owned())));
-        let documents = documents.into_iter().map(|document| vm.ctx.new_str(document).into()).collect();
+        let list = |texts: Vec<String>| -> PyObjectRef {
+            vm.ctx.new_list(texts.into_iter().map(|text| vm.ctx.new_str(text).into()).collect()).into()
+        };
         let function = search.function().map_or(vm.ctx.none(), |name| vm.ctx.new_str(name).into());
-        let arguments =
-            vec![vm.ctx.new_str(source::adapted(code)).into(), vm.ctx.new_list(documents).into(), function];
+        let source = vm.ctx.new_str(source::adapted(code)).into();
+        let arguments = vec![source, list(documents), list(names), function];
         let loaded = Loaded { running: self, script, limits };
         loaded.call("at its top level", "begin", arguments)?;
         Ok(loaded)

@@ -71,7 +71,7 @@ fn live() -> io::Result<()> {
 
 /// Answers requests until the parent closes the pipe.
 fn serve(running: Running) -> io::Result<()> {
-    let Some((Request::Start { code, limits, search }, documents)) = ask::request()? else {
+    let Some((Request::Start { code, limits, search, names }, documents)) = ask::request()? else {
         return Ok(());
     };
     let size = documents.iter().map(String::len).sum();
@@ -79,7 +79,7 @@ fn serve(running: Running) -> io::Result<()> {
         return unsafe_here(reason);
     }
     ask::reply(&Reply::Ready, &[""; 0])?;
-    let loaded = match running.start(&code, documents, limits, search) {
+    let loaded = match running.start(&code, (documents, names), limits, search) {
         Ok(loaded) => loaded,
         Err(error) => return ask::reply(&Reply::Failed(error), &[""; 0]),
     };
@@ -104,7 +104,7 @@ fn prepare(loaded: &Loaded, manifests: Vec<Manifest>, outputs: Vec<JobOutput>, t
     let manifests = list(manifests.into_iter().map(|row| manifest_row(row, texts, vm)), vm);
     let outputs = list(outputs.into_iter().map(|output| output_row(output, vm)), vm);
     let collected = loaded.prepare_jobs(manifests, outputs)?;
-    Ok((Reply::Prepared(collected.manifests), collected.texts))
+    Ok((Reply::Prepared { manifests: collected.manifests, shown: collected.shown }, collected.texts))
 }
 
 fn transform(loaded: &Loaded, jobs: Vec<JobRow>, texts: &[String]) -> Outcome {
@@ -121,7 +121,7 @@ fn transform(loaded: &Loaded, jobs: Vec<JobRow>, texts: &[String]) -> Outcome {
         vm.ctx.new_tuple(row).into()
     };
     let collected = loaded.transform_outputs(list(jobs.into_iter().map(row), vm))?;
-    Ok((Reply::Transformed { include: collected.include }, collected.texts))
+    Ok((Reply::Transformed { include: collected.include, shown: collected.shown }, collected.texts))
 }
 
 fn list(rows: impl Iterator<Item = PyObjectRef>, vm: &VirtualMachine) -> PyObjectRef {

@@ -36,7 +36,7 @@ pub(super) mod _minions {
     use crate::child::arguments::{bind, count as whole, text as checked, texts, utf8};
     use crate::child::functions::{Functions, Text};
     use crate::child::retrieval::retrieve;
-    use crate::{CodeError, Search};
+    use crate::{CodeError, Search, Shown};
 
     #[pyfunction]
     fn printed(text: PyStrRef) {
@@ -116,6 +116,16 @@ pub(super) mod _minions {
         let flag = |flag: PyObjectRef| (!vm.is_none(&flag)).then(|| flag.is(&vm.ctx.true_value));
         let include = include.unwrap_or_default().into_iter().map(flag).collect();
         with_functions(vm, |functions| functions.finish(text, include))
+    }
+
+    /// Takes what `show` shows so far, and the number of places.
+    #[pyfunction]
+    fn shown(text: PyObjectRef, places: usize, vm: &VirtualMachine) -> PyResult<()> {
+        let text = utf8(&checked("what show() shows", text, vm)?).to_owned();
+        with_functions(vm, |functions| {
+            functions.shown = Shown { text, places };
+            Ok(())
+        })
     }
 
     /// Works on the functions. An error ends the session; the exception only ends the run.

@@ -270,6 +270,99 @@ class Ours:
     modules = {}
     scope = {}
     documents = []
+    names = []
+
+
+# What `show` puts before the supervisor: for each pattern its places, how many there are, and how many are left out.
+class Shown:
+    MOST = 16_000
+    LONGEST = 1_600
+    PATTERN = 80
+    room = MOST
+    places = 0
+    found = {}
+    spans = {}
+
+
+class Found:
+    def __init__(self):
+        self.places = self.left_out = 0
+        self.excerpts = []
+
+
+def show(texts, pattern, before=100, after=300, most=6):
+    """Puts the places of `texts`, one text or several, where `pattern` stands before the supervisor, and counts them."""
+    wanted, name = pattern, getattr(pattern, 'pattern', pattern)
+    if isinstance(pattern, str):
+        # Lines end between any two words.
+        wanted = re.compile(re.sub(r'(?<!\\) +', r'\\s+', pattern), re.IGNORECASE)
+    found = Shown.found.setdefault(name, Found())
+    count, room = 0, most
+    for text in [texts] if isinstance(texts, str) else texts:
+        if not isinstance(text, str):
+            raise TypeError('show() takes a text or a list of texts, not ' + type(text).__name__)
+        at = next((at for at, document in enumerate(Ours.documents) if document is text), None)
+        places, windows = windows_of(text, wanted, before, after, room)
+        count += places
+        room -= len(windows)
+        excerpts = [excerpt_of(text, at, window) for window in windows]
+        new = [excerpt for excerpt in excerpts if excerpt]
+        found.excerpts += new
+        found.left_out += places - sum(window[2] for window in windows)
+    found.places += count
+    Shown.places += count
+    return count
+
+
+# The parts of a text around its matches, each with its start, its end and its number of matches; and all the matches.
+def windows_of(text, wanted, before, after, most):
+    places, windows = 0, []
+    for match in wanted.finditer(text):
+        start, end = match.span()
+        if start == end:
+            continue
+        places += 1
+        start, end = max(0, start - before), min(len(text), end + after)
+        last = windows[-1] if windows else None
+        if last and start <= last[1]:
+            if end - last[0] <= Shown.LONGEST:
+                last[1], last[2] = end, last[2] + 1
+        elif len(windows) < most:
+            windows.append([start, end, 1])
+    return places, windows
+
+
+# A part of a text, widened to whole words, after where it stands; None if that is shown already.
+def excerpt_of(text, at, window):
+    start, end, _ = window
+    head, tail = text[max(0, start - 24):start], text[end:end + 24]
+    cut = max(head.rfind(' '), head.rfind('\n'))
+    start -= len(head) - 1 - cut if cut >= 0 or start <= 24 else 0
+    cut = min((place for place in (tail.find(' '), tail.find('\n')) if place >= 0), default=0)
+    end += cut or (len(tail) if len(tail) < 24 else 0)
+    lines = (' '.join(line.split()) for line in text[start:end].splitlines())
+    words = '\n'.join(line for line in lines if line)
+    if at is not None:
+        spans = Shown.spans.setdefault(at, [])
+        if any(first <= start and end <= last for first, last in spans):
+            return None
+        spans.append((start, end))
+        name = Ours.names[at] + ' ' if len(Ours.documents) > 1 else ''
+        words = f'[{name}{100 * start // max(1, len(text))}%] {words}'
+    Shown.room -= len(words) + 1
+    return words if Shown.room >= 0 else None
+
+
+def all_shown():
+    lines = []
+    for pattern, found in Shown.found.items():
+        name = pattern if len(pattern) <= Shown.PATTERN else pattern[:Shown.PATTERN] + '...'
+        shown = f', {found.left_out} of them not shown' if found.left_out else ''
+        lines.append(f'/{name}/: {found.places} places{shown}' if found.places else f'/{name}/: nowhere')
+        lines += found.excerpts
+    if Shown.room < 0:
+        lines.append('[more was to be shown than there is room for]')
+    return '\n'.join(lines)
 
 
 # The scope of the supervisor's code.
@@ -288,6 +381,7 @@ def open_scope(prelude):
     for name in ('chunk_by_section', 'chunk_by_page', 'chunk_by_paragraph', 'chunk_by_code', 'chunk_by_function_and_class'):
         scope[name] = getattr(_minions, name)
         setattr(Ours.modules['minions'], name, scope[name])
+    scope['show'] = Ours.modules['minions'].show = show
     Ours.scope = scope
 
 
@@ -329,9 +423,9 @@ def words(error):
         return f'{type(second).__name__} in its __str__'
 
 
-def begin(source, documents, search):
-    Ours.documents = documents
-    Ours.scope['context'] = list(documents)
+def begin(source, documents, names, search):
+    Ours.documents, Ours.names = documents, names
+    Ours.scope['context'], Ours.scope['names'] = list(documents), list(names)
     if search:
         Ours.scope[search] = getattr(_minions, search)
         setattr(Ours.modules['minions'], search, Ours.scope[search])
@@ -376,6 +470,7 @@ def prepare(manifests, outputs):
         of = item.get if isinstance(item, dict) else functools.partial(getattr, item)
         fields = of('chunk', ...), of('task', ...), of('advice', None), bool(of('expected', None))
         _minions.emit(type(item).__name__, *fields)
+    _minions.shown(all_shown(), Shown.places)
 
 
 def call_transform(rows):
@@ -388,5 +483,6 @@ def transform(rows):
     text = Ours.scope['transform_outputs'](list(jobs))
     if not isinstance(text, str):
         raise TypeError('transform_outputs must return a str, not ' + type(text).__name__)
+    _minions.shown(all_shown(), Shown.places)
     flags = [getattr(job, 'include', None) for job in jobs]
     _minions.finish(text, [None if flag is None else bool(flag) for flag in flags])
