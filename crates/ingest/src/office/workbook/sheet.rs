@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use super::super::digits::general;
 use super::super::grid::{Grid, Merged, cell};
 use super::formulas::moved;
+use super::merged;
 use super::strings::{Strings, decoded, rich};
 use super::styles::Styles;
 use crate::draft::{Draft, Stop, in_one_line};
@@ -65,13 +66,7 @@ impl<'s> Sheet<'s> {
                     })
                 }
                 "mergeCells" => xml.each(|_, area| {
-                    let area = area.attr("ref").unwrap_or_default();
-                    if let Some((first, last)) = area.split_once(':')
-                        && let (Some(first), Some((last_row, _))) = (cell(first), cell(last))
-                        && last_row > first.0
-                    {
-                        merged.insert(first, last_row);
-                    }
+                    merged::add(&mut merged, &area.attr("ref").unwrap_or_default());
                     Ok(())
                 }),
                 _ => Ok(()),
