@@ -8,6 +8,7 @@ mod docx_pages;
 mod opendocument;
 mod real;
 mod slides;
+mod struck;
 mod word;
 mod workbooks;
 mod zip;

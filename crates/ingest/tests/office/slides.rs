@@ -47,7 +47,7 @@ pub(crate) fn shape(role: &str, paragraphs: &[&str]) -> String {
     shape_of(role, &paragraphs)
 }
 
-fn shape_of(role: &str, paragraphs: &str) -> String {
+pub(crate) fn shape_of(role: &str, paragraphs: &str) -> String {
     let role = if role.is_empty() { String::new() } else { format!("<p:ph type='{role}'/>") };
     format!(
         "<p:sp><p:nvSpPr><p:cNvPr id='1' name='x'/><p:cNvSpPr/><p:nvPr>{role}</p:nvPr></p:nvSpPr><p:spPr/>\
@@ -55,7 +55,7 @@ fn shape_of(role: &str, paragraphs: &str) -> String {
     )
 }
 
-fn text(shapes: &str) -> String {
+pub(crate) fn text(shapes: &str) -> String {
     reading(presentation(&[&slide(shapes)]).bytes()).text
 }
 

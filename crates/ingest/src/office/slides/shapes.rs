@@ -4,7 +4,8 @@ use super::super::numerals::counted;
 use super::super::rows::{Cell, Rows};
 use super::super::{math, symbols};
 use crate::draft::{Stop, in_one_line};
-use crate::raised::{Rise, Runs};
+use crate::raised::Rise;
+use crate::runs::{Drawn, Runs};
 use crate::xml::{Element, Xml};
 
 /// What stands on a slide.
@@ -152,7 +153,7 @@ const LEVELS: usize = 9;
 #[derive(Default)]
 struct Paragraph {
     text: Runs,
-    rise: Rise,
+    drawn: Drawn,
     level: usize,
     bullet: Option<String>,
     numbers: Option<(String, u32)>,
@@ -165,15 +166,19 @@ impl Paragraph {
 
     fn item(&mut self, xml: &mut Xml<'_>, element: &Element) -> Result<(), Stop> {
         match element.name() {
-            "t" => self.text.push(&symbols::readable(&xml.text()?), self.rise),
+            "t" => self.text.push(&symbols::readable(&xml.text()?), self.drawn),
             "br" => self.text.push("\n", Rise::Level),
             "tab" => self.text.push("\t", Rise::Level),
             "oMath" => self.text.push(&math::linear(xml)?, Rise::Level),
             "r" => {
-                self.rise = Rise::Level;
+                self.drawn = Drawn::default();
                 return self.read(xml);
             }
-            "rPr" => self.rise = Rise::by(element.number("baseline").unwrap_or(0.0)),
+            "rPr" => {
+                let rise = Rise::by(element.number("baseline").unwrap_or(0.0));
+                let struck = element.attr("strike").is_some_and(|line| line != "noStrike");
+                self.drawn = Drawn { rise, struck };
+            }
             "fld" if element.attr("type").as_deref() == Some("slidenum") => {}
             "pPr" => {
                 self.level = element.number::<usize>("lvl").unwrap_or(0).min(LEVELS - 1);

@@ -9,6 +9,7 @@ use super::merged;
 use super::strings::{Strings, decoded, rich};
 use super::styles::Styles;
 use crate::draft::{Draft, Stop, in_one_line};
+use crate::runs::struck;
 use crate::xml::{Element, Xml};
 
 /// What the cells of all sheets refer to.
@@ -85,6 +86,8 @@ impl<'s> Sheet<'s> {
             // A text that all cells share may be long.
             if size <= draft.room() {
                 let text = self.value(xml, element, (row, column))?;
+                let strikes = element.number("s").is_some_and(|style| self.shared.styles.strikes(style));
+                let text = if strikes { struck(&text) } else { text };
                 size += text.len();
                 if !text.is_empty() {
                     cells.push((column, text));
