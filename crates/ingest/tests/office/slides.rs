@@ -215,7 +215,7 @@ fn charts_and_diagrams_are_read() {
 }
 
 /// The text of a presentation with this chart.
-fn chart(chart: &str) -> String {
+pub(crate) fn chart(chart: &str) -> String {
     let shapes = "<p:graphicFrame><a:graphic><a:graphicData><c:chart r:id='c1'/></a:graphicData></a:graphic></p:graphicFrame>";
     let mut zip = presentation(&[&slide(shapes)]);
     zip.file("ppt/slides/_rels/s1.xml.rels", relations(&relation("c1", "chart", "../c.xml")).as_bytes())

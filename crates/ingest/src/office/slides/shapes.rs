@@ -25,6 +25,10 @@ pub(super) struct Slide {
     pub(super) has_picture: bool,
     /// Whether a shape with text is hidden.
     pub(super) hides_text: bool,
+    /// Whether a file of another program is embedded.
+    pub(super) embeds: bool,
+    /// Whether it is a layout or a master, whose places for text hold prompts.
+    pub(super) is_background: bool,
 }
 
 /// What the text of a shape is for.
@@ -33,6 +37,8 @@ enum Role {
     #[default]
     Text,
     Title,
+    /// A place for text, of any other sort.
+    Content,
     Body,
     /// Dates, headers and footers, which stand on each slide.
     Footer,
@@ -57,6 +63,10 @@ impl Slide {
             "chart" => {
                 self.charts.extend(element.prefixed("id").map(String::from));
                 Ok(())
+            }
+            "oleObj" => {
+                self.embeds = true;
+                self.read(xml)
             }
             "relIds" => {
                 self.diagrams.extend(element.prefixed("dm").map(String::from));
@@ -86,6 +96,9 @@ impl Slide {
             }
             _ => Ok(()),
         })?;
+        if self.is_background && role != Role::Text {
+            return Ok(());
+        }
         if is_hidden || lines.is_empty() {
             self.hides_text |= !lines.is_empty();
             return Ok(());
@@ -118,7 +131,7 @@ fn properties(xml: &mut Xml<'_>, role: &mut Role, is_hidden: &mut bool) -> Resul
                 Some("dt" | "ftr" | "hdr") => Role::Footer,
                 Some("sldNum" | "sldImg") => Role::Number,
                 Some("body") => Role::Body,
-                _ => Role::Text,
+                _ => Role::Content,
             };
             Ok(())
         }

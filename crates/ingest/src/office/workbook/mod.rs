@@ -142,6 +142,7 @@ fn write_sheet(
     }
     seen.hidden |= sheet.seen.hidden;
     seen.formulas += sheet.seen.formulas;
+    seen.embeds |= sheet.seen.embeds;
     if xml.has_foreign_entities() {
         draft.note(ENTITIES);
     }
@@ -195,9 +196,7 @@ fn read_comments(xml: &mut Xml<'_>, comments: &mut Comments) -> Result<(), Stop>
 }
 
 fn tell(seen: Seen, draft: &mut Draft) {
-    if seen.hidden {
-        draft.note(remarks::HIDDEN_ROWS);
-    }
+    remarks::tell(draft, &[(seen.hidden, remarks::HIDDEN_ROWS), (seen.embeds, remarks::EMBEDDED)]);
     if seen.formulas > 0 {
         draft.note(format!(
             "{} of its formulas have no stored result, and stand as formulas. Save it once in a spreadsheet program.",

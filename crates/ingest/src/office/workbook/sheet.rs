@@ -34,6 +34,7 @@ pub(super) struct Sheet<'s> {
 pub(super) struct Seen {
     pub(super) hidden: bool,
     pub(super) formulas: usize,
+    pub(super) embeds: bool,
 }
 
 impl<'s> Sheet<'s> {
@@ -65,6 +66,10 @@ impl<'s> Sheet<'s> {
                         self.seen.hidden |= is_hidden(element);
                         self.row(xml, row, draft)
                     })
+                }
+                "oleObjects" => {
+                    self.seen.embeds = true;
+                    Ok(())
                 }
                 "mergeCells" => xml.each(|_, area| {
                     merged::add(&mut merged, &area.attr("ref").unwrap_or_default());
