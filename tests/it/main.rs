@@ -62,6 +62,7 @@ mod one_side;
 mod providers;
 mod proxies;
 mod read_ahead;
+mod readers;
 mod real_model_tape;
 mod real_runtimes;
 mod recordings;

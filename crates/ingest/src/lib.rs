@@ -26,6 +26,7 @@ mod raised;
 mod readers;
 mod reading;
 mod rtf;
+mod runs;
 mod text;
 mod xml;
 

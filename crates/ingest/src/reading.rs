@@ -48,6 +48,10 @@ pub struct Limits {
     pub entries: usize,
     /// The text that a file that is no plain text gives, in bytes; what is beyond that is left out, with a note.
     pub text: usize,
+    /// The text of a file that is a plain text, in bytes.
+    pub plain_text: usize,
+    /// All texts of a file and of the files in it, in bytes. Of a file the rest is not looked at once a text is beyond that.
+    pub room: usize,
     /// The drawing operators of one page; what is beyond that is left out, with a note.
     pub operators: usize,
 }
@@ -60,6 +64,8 @@ impl Default for Limits {
             archive: 512 << 20,
             entries: 50_000,
             text: 256 << 20,
+            plain_text: usize::MAX,
+            room: usize::MAX,
             operators: 5_000_000,
         }
     }
@@ -117,6 +123,9 @@ pub enum Problem {
         /// The limit.
         limit: usize,
     },
+    /// The texts before it have taken all the room that there is.
+    #[error("is left out: there is no room for its text")]
+    NoRoom,
     /// It is encrypted, and the empty password does not open it.
     #[error("is locked with a password")]
     Locked,
@@ -175,6 +184,7 @@ impl Problem {
         match self {
             Self::Unsupported(_) => "Save it as PDF or text.",
             Self::Convertible { remedy, .. } => remedy,
+            Self::NoRoom => "Name it by itself.",
             Self::TooLarge { .. } => "Split it, or give the part that the question is about.",
             Self::Locked if kind == Kind::Pdf => {
                 "Save a copy without the password, for instance with `qpdf --decrypt --password=PASSWORD IN.pdf OUT.pdf`."
