@@ -59,6 +59,7 @@ def prepare_jobs(context):
     assert show(context, "nothing of note", before=0, after=0, most=2) == 400
     assert show(context[1], re.compile("AURORA")) == 0
     assert show("a text of its own", r"own$", before=3) == 1
+    show(f"{found} of {len(context)}")
     return []
 "#;
     let names = vec!["log.txt".to_owned()];
@@ -67,12 +68,35 @@ def prepare_jobs(context):
     let shown = session.shown().clone();
     assert_eq!(
         shown.text,
-        "/aurora lay off/: 1 places\n[log.txt 32%] The Aurora lay\noff Brest,\nin twelve fathoms.\n\
-         /aurora/: 2 places\n[log.txt 66%] aurora sank.\n\
-         /nothing of note/: 400 places, 398 of them not shown\n[log.txt 0%] nothing of note\n[log.txt 0%] nothing of note\n\
+        "1 of 2\n/aurora lay off/: 1 places\n[log.txt 32%] The Aurora lay\noff Brest,\nin twelve fathoms.\n\
+         /aurora/: 2 places, 1 of them here\n[log.txt 66%] aurora sank.\n\
+         /nothing of note/: 400 places, 2 of them here\n[log.txt 0%] nothing of note\n[log.txt 0%] nothing of note\n\
          /AURORA/: nowhere\n/own$/: 1 places\nits own"
     );
-    assert_eq!(shown.places, 404);
+    assert_eq!(shown.places, 405);
+}
+
+#[tokio::test]
+async fn what_is_shown_has_its_heading_and_its_share_of_the_room() {
+    let entry = |n: usize| {
+        format!(
+            "## Release {n}\n\nFixed a bug of the {} parser, reported by user {n}. It was there for long.\n\n",
+            if n == 77 { "YAML" } else { "JSON" }
+        )
+    };
+    let notes: String = (0..200).map(entry).collect();
+    let code = r#"
+def prepare_jobs(context):
+    show(context, "parser", before=200, after=400, most=100)
+    show(context, "yaml parser|json parser", before=10, after=30, most=2)
+    return []
+"#;
+    let mut session = start(code, &[&notes]).await;
+    session.prepare_jobs(&[], &[]).await.unwrap();
+    let text = &session.shown().text;
+    let (loose, tight) = text.split_once("/yaml parser|json parser/: 200 places, ").expect(text);
+    assert!(text.chars().count() < 4100 && loose.chars().count() > 1500, "{text}");
+    assert!(tight.contains("[38%, ## Release 77] bug of the YAML parser"), "{text}");
 }
 
 #[tokio::test]

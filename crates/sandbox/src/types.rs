@@ -71,7 +71,7 @@ pub struct JobRecord {
 pub struct Shown {
     /// For each pattern how often it stands in the documents, and some of those places; empty if nothing was looked for.
     pub text: String,
-    /// The places that all patterns found.
+    /// The texts that it shows and the places that its patterns found.
     pub places: usize,
 }
 

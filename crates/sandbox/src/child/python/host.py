@@ -69,6 +69,7 @@ import io
 import os
 import time
 import collections
+import copy
 import datetime
 import re
 
@@ -273,68 +274,91 @@ class Ours:
     names = []
 
 
-# What `show` puts before the supervisor: for each pattern its places, how many there are, and how many are left out.
+# What `show` found, and what of it there is room for.
 class Shown:
-    MOST = 16_000
+    MOST = 4_000
     LONGEST = 1_600
     PATTERN = 80
-    room = MOST
-    places = 0
+    WINDOWS = 2_000
+    ABOVE = 6_000
+    HEADING = re.compile(
+        r'^[ \t]*(#{1,6} .*|(?i:chapter|section|part|article|version|release|appendix|book|letter)\b.*|'
+        r'\d{4}-\d\d-\d\d.*|\d+(?:\.\d+)*\.? +[A-Z].*|[A-Z][^a-z\n]+)$',
+        re.MULTILINE,
+    )
+    texts = []
     found = {}
-    spans = {}
+    words = collections.Counter()
 
 
+# The places of a pattern: their number, and windows around them.
 class Found:
     def __init__(self):
-        self.places = self.left_out = 0
-        self.excerpts = []
+        self.places = self.most = 0
+        self.windows = []
 
 
-def show(texts, pattern, before=100, after=300, most=6):
-    """Puts the places of `texts`, one text or several, where `pattern` stands before the supervisor, and counts them."""
+# A part of a text around places, with the words that were found there.
+class Window:
+    def __init__(self, text, start, end):
+        self.text, self.start, self.end, self.places, self.words = text, start, end, 0, set()
+
+    def add(self, word, end):
+        self.end = max(self.end, end)
+        self.places += 1
+        self.words.add(word)
+
+    # Rare words tell more than frequent ones.
+    def weight(self):
+        return sum(1 / Shown.words[word] for word in self.words)
+
+
+def show(texts, pattern=None, before=80, after=240, most=4):
+    """Puts the places of `texts`, one text or several, where `pattern` stands before the supervisor, and counts them.
+    Without a pattern it puts the texts there as they are."""
+    if pattern is None:
+        Shown.texts += [texts] if isinstance(texts, str) else [str(text) for text in texts]
+        return len(Shown.texts)
     wanted, name = pattern, getattr(pattern, 'pattern', pattern)
     if isinstance(pattern, str):
         # Lines end between any two words.
         wanted = re.compile(re.sub(r'(?<!\\) +', r'\\s+', pattern), re.IGNORECASE)
     found = Shown.found.setdefault(name, Found())
-    count, room = 0, most
+    found.most += most
+    count = 0
     for text in [texts] if isinstance(texts, str) else texts:
         if not isinstance(text, str):
             raise TypeError('show() takes a text or a list of texts, not ' + type(text).__name__)
-        at = next((at for at, document in enumerate(Ours.documents) if document is text), None)
-        places, windows = windows_of(text, wanted, before, after, room)
-        count += places
-        room -= len(windows)
-        excerpts = [excerpt_of(text, at, window) for window in windows]
-        new = [excerpt for excerpt in excerpts if excerpt]
-        found.excerpts += new
-        found.left_out += places - sum(window[2] for window in windows)
+        count += look(text, wanted, before, after, found)
     found.places += count
-    Shown.places += count
     return count
 
 
-# The parts of a text around its matches, each with its start, its end and its number of matches; and all the matches.
-def windows_of(text, wanted, before, after, most):
-    places, windows = 0, []
+# Adds the windows around all places in a text, and counts the places.
+def look(text, wanted, before, after, found):
+    places, window = 0, None
     for match in wanted.finditer(text):
         start, end = match.span()
         if start == end:
             continue
         places += 1
+        word = ' '.join(text[start:min(end, start + 60)].lower().split())
+        Shown.words[word] += 1
         start, end = max(0, start - before), min(len(text), end + after)
-        last = windows[-1] if windows else None
-        if last and start <= last[1]:
-            if end - last[0] <= Shown.LONGEST:
-                last[1], last[2] = end, last[2] + 1
-        elif len(windows) < most:
-            windows.append([start, end, 1])
-    return places, windows
+        joins = window and start <= window.end
+        if not joins or end - window.start > Shown.LONGEST:
+            if len(found.windows) == Shown.WINDOWS:
+                continue
+            window = Window(text, window.end if joins else start, end)
+            window.order = len(found.windows)
+            found.windows.append(window)
+        window.add(word, end)
+    return places
 
 
-# A part of a text, widened to whole words, after where it stands; None if that is shown already.
-def excerpt_of(text, at, window):
-    start, end, _ = window
+# A window's words, widened to whole ones, after where they stand.
+def excerpt(window):
+    text, start, end = window.text, window.start, window.end
     head, tail = text[max(0, start - 24):start], text[end:end + 24]
     cut = max(head.rfind(' '), head.rfind('\n'))
     start -= len(head) - 1 - cut if cut >= 0 or start <= 24 else 0
@@ -342,27 +366,73 @@ def excerpt_of(text, at, window):
     end += cut or (len(tail) if len(tail) < 24 else 0)
     lines = (' '.join(line.split()) for line in text[start:end].splitlines())
     words = '\n'.join(line for line in lines if line)
-    if at is not None:
-        spans = Shown.spans.setdefault(at, [])
-        if any(first <= start and end <= last for first, last in spans):
-            return None
-        spans.append((start, end))
-        name = Ours.names[at] + ' ' if len(Ours.documents) > 1 else ''
-        words = f'[{name}{100 * start // max(1, len(text))}%] {words}'
-    Shown.room -= len(words) + 1
-    return words if Shown.room >= 0 else None
+    at = next((at for at, document in enumerate(Ours.documents) if document is text), None)
+    if at is None:
+        return words
+    name = Ours.names[at] + ' ' if len(Ours.documents) > 1 else ''
+    return f'[{name}{100 * start // max(1, len(text))}%{heading_above(text, start)}] {words}'
 
 
+# The last line before a place that looks like a heading, if it is short.
+def heading_above(text, start):
+    lines = Shown.HEADING.findall(text[max(0, start - Shown.ABOVE):start])
+    line = ' '.join(lines[-1].split()) if lines else ''
+    return f', {line}' if 2 < len(line) <= 60 else ''
+
+
+# What is shown: our own texts, and of each pattern the windows of the rarest words, as far as its share of the room goes.
+# What the rare patterns don't need the others get.
 def all_shown():
-    lines = []
-    for pattern, found in Shown.found.items():
-        name = pattern if len(pattern) <= Shown.PATTERN else pattern[:Shown.PATTERN] + '...'
-        shown = f', {found.left_out} of them not shown' if found.left_out else ''
-        lines.append(f'/{name}/: {found.places} places{shown}' if found.places else f'/{name}/: nowhere')
-        lines += found.excerpts
-    if Shown.room < 0:
-        lines.append('[more was to be shown than there is room for]')
-    return '\n'.join(lines)
+    own = '\n'.join(Shown.texts)
+    if len(own) > Shown.MOST:
+        own = own[:Shown.MOST] + f'... [{len(own) - Shown.MOST} characters more]'
+    room, taken, lists = Shown.MOST - len(own), [], {}
+    rarest = sorted(Shown.found.items(), key=lambda item: item[1].places)
+    for given, (name, found) in enumerate(rarest):
+        share = room // (len(rarest) - given)
+        lines = lines_of(name, found, share, taken)
+        room -= sum(len(line) + 1 for line in lines)
+        lists[name] = lines
+    lines = [own] if own else []
+    return '\n'.join(lines + [line for name in Shown.found for line in lists[name]])
+
+
+# The lines about a pattern, its windows in their order.
+def lines_of(name, found, room, taken):
+    shown, places = [], 0
+    best = sorted(found.windows, key=Window.weight, reverse=True)[:found.most]
+    for window in map(copy.copy, best):
+        if not is_news(window, taken):
+            continue
+        text = excerpt(window)
+        if len(text) > room and not shown and room > 100:
+            text = text[:room] + '...'
+        if len(text) <= room + 3:
+            room -= len(text) + 1
+            places += window.places
+            taken.append(window)
+            shown.append((window.order, text))
+    head = f'/{name[:Shown.PATTERN]}/: ' + (f'{found.places} places' if found.places else 'nowhere')
+    head += f', {places} of them here' if places < found.places else ''
+    return [head] + [text for _, text in sorted(shown)]
+
+
+# Cuts off what others show of a window, and says whether anything is left of it.
+def is_news(window, taken):
+    for other in taken:
+        if other.text is window.text and other.start < window.end and window.start < other.end:
+            if other.start <= window.start:
+                window.start = other.end
+            elif other.end >= window.end:
+                window.end = other.start
+            if window.end - window.start < 40:
+                return False
+    return True
+
+
+# What is shown, and the number of texts and places.
+def shown_now():
+    return all_shown(), len(Shown.texts) + sum(found.places for found in Shown.found.values())
 
 
 # The scope of the supervisor's code.
@@ -470,7 +540,7 @@ def prepare(manifests, outputs):
         of = item.get if isinstance(item, dict) else functools.partial(getattr, item)
         fields = of('chunk', ...), of('task', ...), of('advice', None), bool(of('expected', None))
         _minions.emit(type(item).__name__, *fields)
-    _minions.shown(all_shown(), Shown.places)
+    _minions.shown(*shown_now())
 
 
 def call_transform(rows):
@@ -483,6 +553,6 @@ def transform(rows):
     text = Ours.scope['transform_outputs'](list(jobs))
     if not isinstance(text, str):
         raise TypeError('transform_outputs must return a str, not ' + type(text).__name__)
-    _minions.shown(all_shown(), Shown.places)
+    _minions.shown(*shown_now())
     flags = [getattr(job, 'include', None) for job in jobs]
     _minions.finish(text, [None if flag is None else bool(flag) for flag in flags])
