@@ -48,6 +48,8 @@ pub struct Limits {
     pub entries: usize,
     /// The text that a file that is no plain text gives, in bytes; what is beyond that is left out, with a note.
     pub text: usize,
+    /// The pixels of one picture.
+    pub pixels: usize,
     /// The drawing operators of one page; what is beyond that is left out, with a note.
     pub operators: usize,
 }
@@ -60,6 +62,7 @@ impl Default for Limits {
             archive: 512 << 20,
             entries: 50_000,
             text: 256 << 20,
+            pixels: 120_000_000,
             operators: 5_000_000,
         }
     }
@@ -115,6 +118,9 @@ pub enum Problem {
         /// The limit.
         limit: usize,
     },
+    /// It is a picture with more pixels than are looked at.
+    #[error("can't be read: {0}")]
+    TooManyPixels(String),
     /// It is encrypted, and the empty password does not open it.
     #[error("is locked with a password")]
     Locked,
@@ -174,6 +180,7 @@ impl Problem {
             Self::Unsupported(_) => "Save it as PDF or text.",
             Self::Convertible { remedy, .. } => remedy,
             Self::TooLarge { .. } => "Split it, or give the part that the question is about.",
+            Self::TooManyPixels(_) => "Scale it down, or give the part that the question is about.",
             Self::Locked if kind == Kind::Pdf => {
                 "Save a copy without the password, for instance with `qpdf --decrypt --password=PASSWORD IN.pdf OUT.pdf`."
             }
