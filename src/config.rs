@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use crate::chat::providers::Provider;
 use crate::chat::{base_url, pasted, providers};
+use crate::error::Failure;
 use crate::runtimes::window;
 
 /// Rounds of a protocol when the job does not say.
@@ -103,6 +104,15 @@ pub struct KeyName {
     pub variable: String,
     /// Where it is named, for messages.
     pub place: String,
+}
+
+impl KeyName {
+    /// The failure of what needs the key of `provider`, as the variable is not set.
+    pub fn missing(&self, provider: &Provider) -> Failure {
+        let Self { variable, place } = self;
+        let problem = format!("{variable}, which {place} names for the key of {}, is not set", provider.name);
+        Failure::input(problem).hint(format!("export {variable}=..., or correct {place}"))
+    }
 }
 
 impl Environment {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use serde_json::Value;
 
-use super::clients::Away;
+use super::clients::{Away, MissingKey};
 use super::file_report::FileReport;
 use super::files::JobFiles;
 use crate::documents::Document;
@@ -28,6 +28,9 @@ pub struct JobEstimate {
     pub method: String,
     /// What of names and metadata leaves this machine with the question.
     pub leaves: Leaves,
+    /// The keys that the job itself would need and has not.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub missing_keys: Vec<MissingKey>,
     /// The files that the job names, if it names any, the largest first.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub files: Vec<FileEstimate>,
@@ -74,8 +77,8 @@ pub struct FolderEstimate {
 }
 
 impl JobEstimate {
-    /// The estimate of `job`, whose files gave `files`, with what is `away` from this machine.
-    pub(super) fn of(job: &Job, read: &JobFiles, away: Away) -> Self {
+    /// The estimate of `job`, whose files gave `files`, with what is `away` from this machine and the keys that are missing.
+    pub(super) fn of(job: &Job, read: &JobFiles, away: Away, missing_keys: Vec<MissingKey>) -> Self {
         let documents = &read.documents;
         let Count { tokens, method } = count(documents.iter().map(Document::as_ref).chain([&*job.task]));
         let rounds = u64::from(job.max_rounds);
@@ -111,6 +114,7 @@ impl JobEstimate {
                 doc_metadata: job.doc_metadata.clone().filter(|_| away.supervisor),
                 documents_go_to: away.worker,
             },
+            missing_keys,
             folders: folders(&files),
             files,
             metadata: job.metadata.clone(),

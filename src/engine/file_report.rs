@@ -15,6 +15,9 @@ const TOLD: usize = 5;
 pub struct FileReport {
     /// The name of its document.
     pub name: String,
+    /// What the supervisor is told in place of the name, where somebody else wrote that.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub told_as: Option<String>,
     /// What it is, in words, such as `PDF`; `None` if it was left out.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub kind: Option<String>,
@@ -42,6 +45,7 @@ impl FileReport {
     pub(super) fn left_out(name: String, Unread { problem, is_loss, .. }: Unread) -> Self {
         Self {
             name,
+            told_as: None,
             kind: None,
             chars: 0,
             notes: Vec::new(),
@@ -193,6 +197,7 @@ mod tests {
     fn file(name: &str, kind: &str, notes: &[&str], scans: &[u32]) -> FileReport {
         FileReport {
             name: name.to_owned(),
+            told_as: None,
             kind: Some(kind.to_owned()),
             chars: 1,
             notes: notes.iter().map(|note| (*note).to_owned()).collect(),

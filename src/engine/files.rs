@@ -280,11 +280,11 @@ fn in_order(job: &Job, given: Vec<Given>) -> Result<JobFiles, Failure> {
         }
         folders.extend(folder);
         let begin = documents.len();
-        for FileReading { name, outcome } in readings {
+        for FileReading { name, told_as, outcome } in readings {
             match outcome {
                 Ok(text) => {
                     let ocr = seen.contains(&name);
-                    let (mut report, document) = read_document(name, text, ocr);
+                    let (mut report, document) = read_document((name, told_as), text, ocr);
                     // In a folder, files without text are nothing special.
                     if title.is_none() && is_blank(&document.text) && report.scans.is_empty() {
                         report.notes.push(NO_TEXT.to_owned());
@@ -326,12 +326,27 @@ fn no_text(reports: &[FileReport]) -> Failure {
         .hint("give files that hold text; pictures in a document are not read, but a picture that is named by itself is")
 }
 
-fn read_document(name: String, read: ReadText, ocr: bool) -> (FileReport, Document) {
+fn read_document(
+    (name, told_as): (String, Option<String>),
+    read: ReadText,
+    ocr: bool,
+) -> (FileReport, Document) {
     let ReadText { kind, text, places, notes, scans, lacks_text, .. } = read;
-    let document = Document { name: Some(name.clone()), text, places };
+    let told_as = told_as.map(|told| format!("{told} ({kind})"));
+    let document = Document { name: Some(name.clone()), told_as: told_as.clone(), text, places };
     let chars = document.chars();
     (
-        FileReport { name, kind: Some(kind), chars, notes, scans, ocr, left_out: None, lost: lacks_text },
+        FileReport {
+            name,
+            told_as,
+            kind: Some(kind),
+            chars,
+            notes,
+            scans,
+            ocr,
+            left_out: None,
+            lost: lacks_text,
+        },
         document,
     )
 }
@@ -387,7 +402,7 @@ mod tests {
                 is_plain_text: true,
                 lacks_text: false,
             };
-            FileReading { name: name.to_owned(), outcome: Ok(read) }
+            FileReading { name: name.to_owned(), told_as: None, outcome: Ok(read) }
         };
         for (is_folder, taken, left_out) in [
             (true, "p/a p/d p/e", "1 too large (b), 1 beyond the most bytes that are taken (c)"),

@@ -56,6 +56,7 @@ use serde_json::value::RawValue;
 
 pub use address::usual_address;
 pub use cancel::CancelToken;
+pub use clients::MissingKey;
 pub use config::{EngineConfig, JobOptions, RunLimits};
 pub use credentials::usual_headers;
 pub use egress_report::{EgressCall, EgressPassage, EgressReport};
@@ -163,19 +164,20 @@ impl Engine {
         Events::new(listeners, job, &self.0.config.redactor)
     }
 
-    /// The estimated cost of a job, from its texts alone, for which its files are read. Makes no call.
+    /// The estimated cost of a job, from its texts alone, for which its files are read. Makes no call, and needs no key:
+    /// [`JobEstimate::missing_keys`] says what the job itself lacks.
     ///
     /// # Errors
-    /// [`FailureKind::Input`] for a side that cannot be used as the job has it (a missing key, an unusable address), or
-    /// for a file that can't be read.
+    /// [`FailureKind::Input`] for a side that cannot be used as the job has it, as with an unusable address, or for a file
+    /// that can't be read.
     pub async fn estimate(&self, job: &Job) -> Result<JobEstimate, Failure> {
-        clients::check(job, &self.0)?;
+        let missing_keys = clients::check(job, &self.0)?;
         let away = clients::away(job, &self.0)?;
         let job = session_turn::with_files(Arc::new(job.clone()), &self.0.config.environment).await?;
         let events = self.events(Vec::new(), None);
         let job = same_files::once(job, &events).await;
         let files = files::read(&job, &self.0, &events).await?;
-        Ok(JobEstimate::of(&job, &files, away))
+        Ok(JobEstimate::of(&job, &files, away, missing_keys))
     }
 
     /// Where the documents of `job` go whole, if its worker is not on this machine or in its private network, as far as

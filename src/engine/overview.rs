@@ -18,7 +18,7 @@ pub(super) fn overview(name: &str, title: &str, documents: &[Document], with_hea
         let tokens = documents.iter().map(|document| estimate(&document.text)).sum::<u64>() + estimate(&text);
         text = format!("{}\n{text}", header(title, names.len(), tokens));
     }
-    Document { name: Some(name), text, places: Places::of_lines() }
+    Document { name: Some(name), told_as: None, text, places: Places::of_lines() }
 }
 
 #[cfg(test)]

@@ -196,6 +196,7 @@ fn quotes(evidence: &[Cited]) -> Vec<Quote> {
         let quote = Quote {
             citation: cited.citation.clone(),
             source: cited.source.clone(),
+            told_as: cited.told_as.clone(),
             place: cited.place.as_ref().map(ToString::to_string),
         };
         if !quotes.contains(&quote) {

@@ -38,7 +38,7 @@ fn push(text: &mut Filled, turn: &Turn) {
     text.push(Slot::Own("\n  Answer: "));
     text.push(Slot::Other(&answer));
     for quote in turn.evidence.iter().take(QUOTES) {
-        let mut from: Vec<_> = quote.source.iter().cloned().collect();
+        let mut from: Vec<_> = quote.told_as.iter().chain(&quote.source).take(1).cloned().collect();
         from.extend(quote.place.clone());
         text.push(Slot::Own("\n  Quote: \""));
         text.push(Slot::Other(&shortened(&quote.citation, MOST_OF_QUOTE)));
@@ -77,6 +77,7 @@ mod tests {
         let quote = |source: Option<&str>, place: Option<&str>| Quote {
             citation: "the words".to_owned(),
             source: source.map(str::to_owned),
+            told_as: None,
             place: place.map(str::to_owned),
         };
         history.turns[5].evidence = vec![quote(Some("a.pdf"), Some("p. 40")), quote(None, None)];

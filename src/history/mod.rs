@@ -99,6 +99,9 @@ pub struct Quote {
     /// The document's name, if it has one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub source: Option<String>,
+    /// What the supervisor is told in place of that name, where somebody else wrote it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub told_as: Option<String>,
     /// The place within it as its author would cite it, such as `p. 40`, if that is known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub place: Option<String>,

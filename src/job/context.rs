@@ -7,7 +7,7 @@ use super::fields::{Fields, text};
 use super::file_names;
 use super::names;
 use super::schema::NamedFile;
-use crate::documents::{Document, Places};
+use crate::documents::Document;
 
 const LIST: &str = "a list of documents, [\"the text\", {\"name\": \"report.txt\", \"text\": \"the text\"}, {\"file\": \"report.pdf\"}]";
 const FILES: &str = "a list of paths, [\"report.pdf\", \"src/\"]";
@@ -96,7 +96,7 @@ fn object(place: &str, object: Value) -> Result<Item, JobError> {
         }
         (Some(text), None) => {
             names::refuse_as_document(&fields.place("text"), &text)?;
-            Ok(Item::Text(Document { name, text, places: Places::default() }))
+            Ok(Item::Text(Document { name, text, ..Document::default() }))
         }
         (None, Some(path)) => Ok(Item::File(file(&fields.place("file"), path, name)?)),
         (None, None) => {

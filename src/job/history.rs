@@ -108,12 +108,13 @@ fn status(fields: &mut Fields) -> Result<Option<TurnStatus>, JobError> {
 
 fn quote(place: &str, item: Value) -> Result<Quote, JobError> {
     let mut fields = match item {
-        Value::String(citation) => return Ok(Quote { citation, source: None, place: None }),
-        item => Fields::strict(place, item, &["citation", "source", "place"])?,
+        Value::String(citation) => return Ok(Quote { citation, source: None, told_as: None, place: None }),
+        item => Fields::strict(place, item, &["citation", "source", "told_as", "place"])?,
     };
     Ok(Quote {
         citation: fields.string("citation")?.unwrap_or_default(),
         source: fields.name("source")?,
+        told_as: fields.name("told_as")?,
         place: fields.name("place")?,
     })
 }

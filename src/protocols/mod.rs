@@ -92,7 +92,7 @@ pub(crate) fn told_names<'a>(
         Protocol::Minions(_) => minions::listed(documents),
         Protocol::Minion(_) => &[],
     };
-    told.iter().filter_map(|document| document.name.as_deref())
+    told.iter().filter_map(Document::told_name)
 }
 
 /// The documents as one text, each below a heading with its number and name. A single one without a name has none.

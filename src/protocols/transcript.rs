@@ -46,6 +46,9 @@ pub struct Cited {
     /// The name of that document, if it has one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub source: Option<String>,
+    /// What the supervisor is told in place of that name, where somebody else wrote it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub told_as: Option<String>,
     /// The page, slide, row or line where they begin, as a reader would cite it, if that is known.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub place: Option<String>,

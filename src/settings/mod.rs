@@ -274,6 +274,23 @@ impl Settings {
     /// # Errors
     /// A variable that is not set or holds no key; no price.
     pub fn check_keys(&self, pair: &Pair) -> Result<(), Failure> {
+        self.check_but_for_keys(pair)?;
+        let environment = self.environment();
+        for model in [&pair.local.model, &pair.remote.model] {
+            if let Some(name) = environment.key_name(model.provider)
+                && let Some((_, KeyState::Missing)) = environment.key(model.provider)
+            {
+                return Err(name.missing(model.provider));
+            }
+        }
+        Ok(())
+    }
+
+    /// The same for an estimate, which needs no key.
+    ///
+    /// # Errors
+    /// A variable that holds what is no key; no price.
+    pub fn check_but_for_keys(&self, pair: &Pair) -> Result<(), Failure> {
         let remote = &pair.remote.model;
         let limiting = self.files.iter().find(|(_, file)| file.budget.contains_key("usd"));
         if let Some((_, file)) = limiting.filter(|_| self.prices(remote).is_none()) {
@@ -285,21 +302,10 @@ impl Settings {
         }
         let environment = self.environment();
         for model in [&pair.local.model, &pair.remote.model] {
-            let Some(KeyName { variable, place }) = environment.key_name(model.provider) else { continue };
-            match environment.key(model.provider) {
-                Some((_, KeyState::Missing)) => {
-                    let problem = format!(
-                        "{variable}, which {place} names for the key of {}, is not set",
-                        model.provider.name
-                    );
-                    return Err(
-                        Failure::input(problem).hint(format!("export {variable}=..., or correct {place}"))
-                    );
-                }
-                Some((_, KeyState::Unusable(problem))) => {
-                    return Err(Failure::input(format!("{variable} in the environment {problem}")));
-                }
-                Some((_, KeyState::Set)) | None => {}
+            if let Some(KeyName { variable, .. }) = environment.key_name(model.provider)
+                && let Some((_, KeyState::Unusable(problem))) = environment.key(model.provider)
+            {
+                return Err(Failure::input(format!("{variable} in the environment {problem}")));
             }
         }
         Ok(())

@@ -259,6 +259,46 @@ fn a_limit_that_a_dry_run_does_not_reach_is_told() {
 }
 
 #[test]
+fn a_dry_run_needs_no_key() {
+    let named = "remote = 'openai/gpt-4o'\n[keys]\nopenai = 'WORK_KEY'\n";
+    for (remote, settings, told) in [
+        (
+            "openai/gpt-4o",
+            "",
+            "the supervisor: openai at https://api.openai.com/v1: there is no API key. Set OPENAI_API_KEY in the environment to a valid key.",
+        ),
+        ("anthropic", "", ": there is no API key. Set ANTHROPIC_API_KEY in the environment to a valid key."),
+        (
+            "openai/gpt-4o",
+            named,
+            "minions.toml:3 names for the key of openai, is not set. export WORK_KEY=..., or correct",
+        ),
+    ] {
+        let program = |args: &[&str]| {
+            let program =
+                Program::new().env("MINIONS_LOCAL", "ollama/llama3.2").env("MINIONS_REMOTE", remote);
+            std::fs::write(program.dir.path().join("lease.txt"), "Signed: Ada.").unwrap();
+            let home = program.dir.path().join("home");
+            std::fs::create_dir_all(home.join("minions")).unwrap();
+            std::fs::write(home.join("minions/minions.toml"), settings).unwrap();
+            let program = program.env("XDG_CONFIG_HOME", &home.display().to_string());
+            program.args(["ask", "--dry-run", "Who signed?", "lease.txt"].iter().chain(args).copied()).run("")
+        };
+        let ran = program(&[]);
+        assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+        let line = ran.stdout.trim_end().lines().last().unwrap();
+        assert!(line.starts_with("Without --dry-run it would fail: ") && line.contains(told), "{line}");
+        assert!(ran.stdout.contains("lease.txt") && !ran.stdout.contains("in the job"), "{}", ran.stdout);
+        assert_eq!(program(&["--json"]).result()["missing_keys"].as_array().unwrap().len(), 1);
+    }
+    // What is there and is no key is a mistake.
+    let unusable = Program::new().env("OPENAI_API_KEY", "sk 1").env("MINIONS_LOCAL", "ollama/llama3.2");
+    let ran = unusable.args(["ask", "--dry-run", "--remote", "openai/gpt-4o", "Who?"]).run("x y");
+    assert_eq!(ran.code, Some(2), "{}", ran.stdout);
+    assert!(ran.stderr.contains("OPENAI_API_KEY in the environment has white space in it"), "{}", ran.stderr);
+}
+
+#[test]
 fn what_failed_was_paid_all_the_same() {
     let server = scripted(vec![script("").remove(0)], worker);
     let ran = ask(&server, &["ask", "Who signed?"], "Signed: Ada.");

@@ -386,7 +386,7 @@ fn a_folder_is_walked_and_an_archive_is_looked_into() {
 }
 
 /// A zip whose entries are stored as they are.
-fn zip(entries: &[(&str, &[u8])]) -> Vec<u8> {
+pub(crate) fn zip(entries: &[(&str, &[u8])]) -> Vec<u8> {
     let (mut file, mut directory) = (Vec::new(), Vec::new());
     for (name, bytes) in entries {
         let size = u32::try_from(bytes.len()).unwrap().to_le_bytes();

@@ -39,6 +39,7 @@ mod floods;
 mod folders;
 mod follow_ups;
 mod help;
+mod inner_names;
 mod input;
 mod library;
 #[cfg(feature = "embedded")]

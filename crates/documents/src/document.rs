@@ -9,6 +9,8 @@ use serde::{Deserialize, Serialize, Serializer, ser::SerializeMap};
 pub struct Document {
     /// The name that the job gives it, such as a file's.
     pub name: Option<String>,
+    /// What the supervisor is told in place of the name, where somebody else wrote that, as the names within an archive are.
+    pub told_as: Option<String>,
     /// The whole text.
     pub text: String,
     /// Where in the text its pages, slides or rows begin; empty if that is not known.
@@ -16,6 +18,11 @@ pub struct Document {
 }
 
 impl Document {
+    /// What it is called where it leaves this machine.
+    pub fn told_name(&self) -> Option<&str> {
+        self.told_as.as_deref().or(self.name.as_deref())
+    }
+
     /// The length of the text in characters (Unicode scalar values).
     pub fn chars(&self) -> usize {
         self.text.chars().count()
@@ -210,7 +217,7 @@ mod tests {
         let text = "é1\n2\n\n# Ä\n5\n6".to_owned();
         let heading = Place::Section { heading: "Ä".to_owned(), line: 4 };
         let places = Places::from(vec![(0, Place::Line(1)), (6, heading)]);
-        let document = Document { name: None, text, places };
+        let document = Document { text, places, ..Document::default() };
         let cases = [
             (0, "line 1"),
             (2, "line 1"),
@@ -230,7 +237,7 @@ mod tests {
     #[test]
     fn lines_of_long_texts_are_counted() {
         let text = "zeile mit ä\n".repeat(5000) + "last";
-        let document = Document { name: None, text, places: Places::of_lines() };
+        let document = Document { text, places: Places::of_lines(), ..Document::default() };
         for line in [0, 1, 340, 341, 342, 4999] {
             assert_eq!(document.place_at(line * 12), Some(Place::Line(line as u32 + 1)));
             assert_eq!(document.place_at(line * 12 + 11), Some(Place::Line(line as u32 + 1)));

@@ -31,7 +31,7 @@ pub fn read(name: &str, bytes: Vec<u8>, limits: &Limits) -> Result<Reading, Read
 pub fn read_all(name: &str, bytes: Vec<u8>, limits: &Limits) -> Vec<FileReading> {
     let budget = Budget::new(limits);
     let mut all = All { limits: *limits, budget: &budget, readings: Vec::new(), names: HashMap::new() };
-    all.file(name.to_owned(), bytes, ARCHIVES);
+    all.file(Called { name: name.to_owned(), told_as: None }, bytes, ARCHIVES);
     all.readings
 }
 
@@ -77,6 +77,22 @@ fn unsupported(kind: Kind) -> Problem {
     Problem::Unsupported(kind.name())
 }
 
+/// What a file is called.
+#[derive(Clone)]
+struct Called {
+    name: String,
+    /// The same without what is written within a file.
+    told_as: Option<String>,
+}
+
+impl Called {
+    /// The file `name` in this one, which is its `number`-th of that `what`.
+    fn within(&self, name: String, what: &str, number: usize) -> Self {
+        let outer = self.told_as.as_ref().unwrap_or(&self.name);
+        Self { name, told_as: Some(format!("{what} {number} of {outer}")) }
+    }
+}
+
 /// The readings of a file and of the files in it.
 struct All<'b> {
     limits: Limits,
@@ -87,41 +103,47 @@ struct All<'b> {
 }
 
 impl All<'_> {
-    fn file(&mut self, name: String, bytes: Vec<u8>, archives: usize) {
+    fn file(&mut self, called: Called, bytes: Vec<u8>, archives: usize) {
         if Kind::of(&bytes) == Kind::Mail && bytes.len() <= self.limits.bytes {
-            return self.mails(&name, &bytes, archives);
+            return self.mails(&called, &bytes, archives);
         }
-        match outcome(&name, bytes, &self.limits, self.budget) {
+        match outcome(&called.name, bytes, &self.limits, self.budget) {
             Ok(Found::Reading(reading)) => {
                 // All texts together stay within the limit of one.
                 self.limits.text -= reading.text.len().min(self.limits.text);
-                self.add(name, Ok(reading));
+                self.add(called, Ok(reading));
             }
-            Ok(Found::Archive(_)) if archives == 0 => self.fail(name, Kind::Archive, Problem::Nested),
-            Ok(Found::Archive(bytes)) => self.archive(&name, &bytes, archives - 1),
-            Err((kind, problem)) => self.fail(name, kind, problem),
+            Ok(Found::Archive(_)) if archives == 0 => self.fail(called, Kind::Archive, Problem::Nested),
+            Ok(Found::Archive(bytes)) => self.archive(&called, &bytes, archives - 1),
+            Err((kind, problem)) => self.fail(called, kind, problem),
         }
     }
 
     /// Reads a mail or those of a mailbox, and the files that came with them.
-    fn mails(&mut self, name: &str, bytes: &[u8], archives: usize) {
+    fn mails(&mut self, called: &Called, bytes: &[u8], archives: usize) {
         let mails = mail::split(bytes);
         let is_one = mails.len() < 2;
         let too_many = mails.len() > self.limits.entries;
         for (number, bytes) in (1..).zip(mails).take(self.limits.entries) {
-            let name = if is_one { name.to_owned() } else { format!("{name}/{number}") };
+            let numbered = |name: &String| format!("{name}/{number}");
+            let called = match is_one {
+                true => called.clone(),
+                false => {
+                    Called { name: numbered(&called.name), told_as: called.told_as.as_ref().map(numbered) }
+                }
+            };
             match mail::open(bytes, &self.limits) {
-                Ok(mail) => self.mail(name, mail, archives),
-                Err(problem) => self.fail(name, Kind::Mail, problem),
+                Ok(mail) => self.mail(called, mail, archives),
+                Err(problem) => self.fail(called, Kind::Mail, problem),
             }
         }
         if too_many {
             let limit = self.limits.entries;
-            self.fail(name.to_owned(), Kind::Mail, Problem::TooManyEntries { limit });
+            self.fail(called.clone(), Kind::Mail, Problem::TooManyEntries { limit });
         }
     }
 
-    fn mail(&mut self, name: String, mail: Mail, archives: usize) {
+    fn mail(&mut self, called: Called, mail: Mail, archives: usize) {
         let Mail { mut reading, attachments } = mail;
         if archives == 0 && !attachments.is_empty() {
             reading.notes.push(
@@ -129,50 +151,53 @@ impl All<'_> {
             );
         }
         self.limits.text -= reading.text.len().min(self.limits.text);
-        self.add(name.clone(), Ok(reading));
-        for (file, bytes) in attachments.into_iter().filter(|_| archives > 0) {
-            let name = self.unique(format!("{name}/{}", shown(&file)));
-            self.file(name, bytes, archives - 1);
+        self.add(called.clone(), Ok(reading));
+        for (number, (file, bytes)) in (1..).zip(attachments).filter(|_| archives > 0) {
+            let name = self.unique(format!("{}/{}", called.name, shown(&file)));
+            self.file(called.within(name, "attachment", number), bytes, archives - 1);
         }
     }
 
-    fn archive(&mut self, name: &str, bytes: &[u8], archives: usize) {
+    fn archive(&mut self, called: &Called, bytes: &[u8], archives: usize) {
         let before = self.readings.len();
         match Archive::open(bytes, &self.limits, self.budget) {
             Ok(archive) => {
-                self.entries(name, &archive, archives);
+                self.entries(called, &archive, archives);
                 if archive.cut {
                     const PROBLEM: &str = "its list of files is missing or damaged, so files may be missing";
-                    self.fail(name.to_owned(), Kind::Archive, Problem::Damaged(PROBLEM));
+                    self.fail(called.clone(), Kind::Archive, Problem::Damaged(PROBLEM));
                 }
             }
-            Err(problem) => self.fail(name.to_owned(), Kind::Archive, problem),
+            Err(problem) => self.fail(called.clone(), Kind::Archive, problem),
         }
         if self.readings.len() == before {
-            self.fail(name.to_owned(), Kind::Archive, Problem::Damaged("no file is in it"));
+            self.fail(called.clone(), Kind::Archive, Problem::Damaged("no file is in it"));
         }
     }
 
     /// Reads the files of an archive, but for those that nobody means.
-    fn entries(&mut self, name: &str, archive: &Archive<'_>, archives: usize) {
+    fn entries(&mut self, called: &Called, archive: &Archive<'_>, archives: usize) {
         let files = || archive.entries().iter().filter(|entry| !entry.is_folder() && !is_litter(entry));
         let packed = left_out::packed_folder(files().map(|entry| entry.name.as_str()));
         let mut left_out: BTreeMap<&'static str, (usize, String)> = BTreeMap::new();
+        let mut number = 0;
         for entry in files() {
-            match left_out::why(&entry.name, packed) {
-                Some(why) => left_out.entry(why).or_insert_with(|| (0, shown(&entry.name))).0 += 1,
-                None => self.entry(name, archive, entry, archives),
+            if let Some(why) = left_out::why(&entry.name, packed) {
+                left_out.entry(why).or_insert_with(|| (0, shown(&entry.name))).0 += 1;
+                continue;
             }
+            number += 1;
+            let name = self.unique(format!("{}/{}", called.name, shown(&entry.name)));
+            self.entry(called.within(name, "file", number), archive, entry, archives);
         }
         for (what, (count, first)) in left_out {
-            self.fail(name.to_owned(), Kind::Archive, Problem::LeftOut { what, count, first });
+            self.fail(called.clone(), Kind::Archive, Problem::LeftOut { what, count, first });
         }
     }
 
-    fn entry(&mut self, folder: &str, archive: &Archive<'_>, entry: &Entry, archives: usize) {
-        let name = self.unique(format!("{folder}/{}", shown(&entry.name)));
+    fn entry(&mut self, called: Called, archive: &Archive<'_>, entry: &Entry, archives: usize) {
         if entry.link {
-            return self.fail(name, Kind::Unknown, Problem::Link);
+            return self.fail(called, Kind::Unknown, Problem::Link);
         }
         let content = archive.inflate(entry).and_then(|inflating| {
             let bytes = inflating.whole(self.limits.inflated);
@@ -181,8 +206,8 @@ impl All<'_> {
             })
         });
         match content {
-            Ok(bytes) => self.file(name, bytes, archives),
-            Err(problem) => self.fail(name, Kind::Archive, problem),
+            Ok(bytes) => self.file(called, bytes, archives),
+            Err(problem) => self.fail(called, Kind::Archive, problem),
         }
     }
 
@@ -193,13 +218,13 @@ impl All<'_> {
         if *count == 1 { name } else { format!("{name} ({count})") }
     }
 
-    fn fail(&mut self, name: String, kind: Kind, problem: Problem) {
-        let outcome = Err(error(&name, kind, problem));
-        self.add(name, outcome);
+    fn fail(&mut self, called: Called, kind: Kind, problem: Problem) {
+        let outcome = Err(error(&called.name, kind, problem));
+        self.add(called, outcome);
     }
 
-    fn add(&mut self, name: String, outcome: Result<Reading, ReadError>) {
-        self.readings.push(FileReading { name, outcome });
+    fn add(&mut self, Called { name, told_as }: Called, outcome: Result<Reading, ReadError>) {
+        self.readings.push(FileReading { name, told_as, outcome });
     }
 }
 

@@ -31,7 +31,7 @@ impl Reading {
 
     /// The reading as a document of a job.
     pub fn into_document(self, name: &str) -> Document {
-        Document { name: Some(name.to_owned()), text: self.text, places: self.places }
+        Document { name: Some(name.to_owned()), told_as: None, text: self.text, places: self.places }
     }
 }
 
@@ -73,6 +73,8 @@ impl Default for Limits {
 pub struct FileReading {
     /// Its name: what the caller called the file, and behind a slash its name in the archive.
     pub name: String,
+    /// The same without names that are within a file, as somebody else wrote them: `attachment 2 of mail.eml`.
+    pub told_as: Option<String>,
     /// Its text, or why there is none.
     pub outcome: Result<Reading, ReadError>,
 }

@@ -73,9 +73,9 @@ fn serve(input: &mut impl Read, output: &mut impl Write) -> io::Result<()> {
 
 /// What a file gives, and each file in it.
 fn rows(name: &str, bytes: Vec<u8>, texts: &mut Vec<String>) -> Vec<Row> {
-    let row = |FileReading { name, outcome }: FileReading| {
+    let row = |FileReading { name, told_as, outcome }: FileReading| {
         let outcome = outcome.map(|reading| text(reading, texts)).map_err(|error| Unread::from(&error));
-        Row { name, outcome }
+        Row { name, told_as, outcome }
     };
     minions_ingest::read_all(name, bytes, &Limits::default()).into_iter().map(row).collect()
 }

@@ -50,6 +50,9 @@ pub struct InputFile {
 pub struct FileReading {
     /// The file's name, with its path inside an archive.
     pub name: String,
+    /// The same without names that are within a file, as somebody else wrote them: `attachment 2 of mail.eml`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub told_as: Option<String>,
     /// Its text, or why there is none.
     pub outcome: Result<ReadText, Unread>,
 }
@@ -282,7 +285,7 @@ fn lost(name: String, what: &str, hint: &str) -> FileReading {
         is_of_no_kind: false,
         is_loss: true,
     };
-    FileReading { name, outcome: Err(unread) }
+    FileReading { name, told_as: None, outcome: Err(unread) }
 }
 
 /// The readings with their texts; `None` if the reply is none to `count` files.
@@ -302,7 +305,7 @@ fn readings(reply: Reply, blocks: Vec<Vec<u8>>, count: usize) -> Option<Vec<Vec<
             }),
             Err(unread) => Err(unread),
         };
-        Some(FileReading { name: row.name, outcome })
+        Some(FileReading { name: row.name, told_as: row.told_as, outcome })
     };
     let read: Option<Vec<Vec<_>>> =
         rows.into_iter().map(|rows| rows.into_iter().map(&mut one).collect()).collect();

@@ -50,6 +50,7 @@ pub(crate) enum Reply {
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Row {
     pub name: String,
+    pub told_as: Option<String>,
     pub outcome: Result<TextRow, Unread>,
 }
 

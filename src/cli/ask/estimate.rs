@@ -2,17 +2,22 @@
 
 use std::fmt::Write;
 
-use minions::engine::{FileEstimate, JobEstimate};
+use minions::config::Environment;
+use minions::engine::{FileEstimate, JobEstimate, MissingKey};
+use minions::error::Failure;
 use minions::words::count;
 
 use crate::cli::columns;
 use crate::cli::digits::grouped;
+use crate::cli::screen::{Face, spoken};
+
+use super::keys;
 
 /// The most files that are listed.
 const FILES: usize = 40;
 
-/// `estimate` as text: the sums, the files with the largest first, and what leaves.
-pub(super) fn text(estimate: &JobEstimate) -> String {
+/// `estimate` as text: the sums, the files with the largest first, what leaves, and which keys are missing.
+pub(super) fn text(estimate: &JobEstimate, environment: &Environment) -> String {
     let mut text = format!(
         "{}: at most {} of the supervisor; the worker reads up to {} tokens\n",
         estimate.protocol,
@@ -37,7 +42,18 @@ pub(super) fn text(estimate: &JobEstimate) -> String {
     if let Some(address) = &leaves.documents_go_to {
         let _ = writeln!(text, "The documents leave whole: their reader, the worker, is at {address}");
     }
+    for key in &estimate.missing_keys {
+        let _ = writeln!(text, "{}", missing(key, environment));
+    }
     text
+}
+
+/// What the question itself would fail for.
+fn missing(MissingKey { problem, hint }: &MissingKey, environment: &Environment) -> String {
+    let failure = Failure { hint: hint.clone(), ..Failure::input(problem) };
+    let Failure { message, hint, .. } = spoken(keys::with_remedy(failure, environment), Face::CommandLine);
+    let hint = hint.map(|hint| format!(". {hint}")).unwrap_or_default();
+    format!("Without --dry-run it would fail: {message}{hint}")
 }
 
 /// A file's tokens, its name, and what is to know of it.

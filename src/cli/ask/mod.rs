@@ -64,11 +64,11 @@ impl Program {
         if self.options.slim && !options.json {
             return Err(slim_shows_nothing());
         }
-        let environment = self.environment.clone();
+        let (environment, is_dry) = (self.environment.clone(), self.options.dry_run);
         let read = move || {
             let words = Words::of(words, options.context.clone())?;
             let settings = settings(&environment)?;
-            let models = Models::of(&options, &settings)?;
+            let models = Models::of(&options, &settings, is_dry)?;
             let session = session::named(&options, &environment)?;
             let mut asked = Asked::new(words, stdin::read()?)?;
             if asked.files.is_empty()
@@ -143,7 +143,7 @@ impl Program {
         if is_json {
             return Ok(RunOutcome::Result(JobOutcome::Estimate(estimate)));
         }
-        let is_written = write_answer(&self.redactor.clean(&estimate::text(&estimate)));
+        let is_written = write_answer(&self.redactor.clean(&estimate::text(&estimate, &self.environment)));
         Ok(RunOutcome::Told(if is_written { Exit::Success } else { Exit::Failed }))
     }
 

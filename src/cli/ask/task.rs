@@ -47,11 +47,16 @@ pub(in crate::cli) struct Models {
 }
 
 impl Models {
-    /// Those of the command line, else those of its pair, else the usual ones of the settings.
+    /// Those of the command line, else those of its pair, else the usual ones of the settings; `is_dry` if they are not
+    /// called, and need no keys.
     ///
     /// # Errors
     /// A name that can't be read, a pair that is not there, a key's variable that is not set.
-    pub(in crate::cli) fn of(options: &AskOptions, settings: &Settings) -> Result<Self, Failure> {
+    pub(in crate::cli) fn of(
+        options: &AskOptions,
+        settings: &Settings,
+        is_dry: bool,
+    ) -> Result<Self, Failure> {
         let mut pair = settings.pair(options.pair.as_deref())?;
         for (option, given, side) in
             [("--local", &options.local, &mut pair.local), ("--remote", &options.remote, &mut pair.remote)]
@@ -60,7 +65,10 @@ impl Models {
                 side.model = ModelId::parse(option, given)?;
             }
         }
-        settings.check_keys(&pair)?;
+        match is_dry {
+            true => settings.check_but_for_keys(&pair)?,
+            false => settings.check_keys(&pair)?,
+        }
         let prices = settings.prices(&pair.remote.model).map(|priced| priced.prices);
         Ok(Self { local: pair.local.model, remote: pair.remote.model, prices, budget: settings.budget() })
     }
@@ -237,7 +245,7 @@ mod tests {
             variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
         let files: Vec<PathBuf> = files.iter().map(PathBuf::from).collect();
         let settings = Settings::load(&environment, Path::new("/")).unwrap();
-        let models = Models::of(options, &settings).unwrap();
+        let models = Models::of(options, &settings, false).unwrap();
         let piped = Piped::of(stdin.to_vec()).unwrap();
         Task { question, files: &files, piped: &piped, options, models: &models, session: None }
             .job()

@@ -69,6 +69,7 @@ mod tests {
             citation: quote.to_owned(),
             evidence,
             source,
+            told_as: None,
             place,
         };
         let terminal = Terminal { is_terminal: true, can_redraw: true, has_colours };

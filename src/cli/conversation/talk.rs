@@ -49,6 +49,7 @@ pub(super) struct Talk {
     /// Of the questions since then.
     spent: Cost,
     is_quiet: bool,
+    is_dry: bool,
 }
 
 impl Talk {
@@ -61,7 +62,7 @@ impl Talk {
         let words = Words::of(words, options.context.clone())?;
         let mut files = Files::named(&words.files)?;
         let settings = ask::settings(environment)?;
-        let models = Models::of(&options, &settings)?;
+        let models = Models::of(&options, &settings, each.dry_run)?;
         let place = Place::find(&mut options, environment)?;
         let before = place.contents()?;
         if let Some(contents) = before.as_ref().filter(|_| words.files.is_empty()) {
@@ -69,7 +70,7 @@ impl Talk {
         }
         let turns = before.as_ref().map_or(0, Contents::len);
         let last = before.as_ref().and_then(last_question);
-        let is_quiet = each.quiet;
+        let (is_quiet, is_dry) = (each.quiet, each.dry_run);
         Ok(Self {
             options,
             settings,
@@ -81,6 +82,7 @@ impl Talk {
             last,
             spent: Cost::default(),
             is_quiet,
+            is_dry,
         })
     }
 
@@ -322,7 +324,7 @@ impl Talk {
                     .hint("/model remote openai/gpt-4o, /model local ollama/llama3.2, or the name of a pair in the settings"));
             }
         }
-        self.models = Models::of(&options, &self.settings)?;
+        self.models = Models::of(&options, &self.settings, self.is_dry)?;
         self.options = options;
         Ok(())
     }

@@ -147,6 +147,7 @@ mod tests {
                 likeness: None,
             },
             source: source.map(str::to_owned),
+            told_as: None,
             place: place.map(str::to_owned),
         }
     }

@@ -33,7 +33,7 @@ impl SideConfig<'_> {
             return Ok(());
         }
         let provider = self.spec.provider;
-        let settings = self.settings(&self.base_urls[0], None);
+        let settings = self.as_with_key(self.settings(&self.base_urls[0], None));
         let model = job.protocol.retrieval_model().unwrap_or(provider.embedding_model).to_owned();
         let settings = ChatSettings { model, ..settings };
         let has_embeddings = chat::connect_embedder(provider, settings.clone());

@@ -2,6 +2,7 @@
 //!
 //! Keys and addresses are checked first, as that needs no call. Then the local servers are asked for their models.
 
+mod check;
 mod embedding;
 #[cfg(test)]
 mod gating_tests;
@@ -34,6 +35,8 @@ use crate::llama::Sampling;
 use crate::protocols::{PooledServer, ServerPool};
 use crate::runtimes::{Endpoint, probe};
 use crate::sandbox::Search;
+pub use check::MissingKey;
+pub(super) use check::check;
 use embedding::LocalEmbedder;
 
 /// The clients of both sides, ready for calls.
@@ -184,17 +187,6 @@ fn budget(job: &Job) -> Arc<SpendingBudget> {
     }))
 }
 
-/// Checks the sides of `job`, as far as that needs no call.
-///
-/// # Errors
-/// [`FailureKind::Input`] for a missing key or an unusable address.
-pub(super) fn check(job: &Job, shared: &SharedResources) -> Result<(), Failure> {
-    let (worker, supervisor) = sides(job, &shared.config.environment, shared.is_for_many())?;
-    supervisor.check(shared)?;
-    worker.check(shared)?;
-    worker.check_embedder(job)
-}
-
 /// Where the sides of `job` are. Makes no client.
 pub(super) fn away(job: &Job, shared: &SharedResources) -> Result<Away, Failure> {
     let (worker, supervisor) = sides(job, &shared.config.environment, shared.is_for_many())?;
@@ -233,15 +225,6 @@ impl SideConfig<'_> {
         let (model, recording, missing) = (self.model.clone(), Arc::clone(recording), missing.clone());
         let (side, is_one_of_several) = (self.role, self.base_urls.len() > 1);
         Arc::new(RecordedChat { side, model, client, is_one_of_several, gate: None, recording, missing })
-    }
-
-    /// Checks that the side has a client for each of its servers. Makes no call.
-    fn check(&self, shared: &SharedResources) -> Result<(), Failure> {
-        if self.spec.is_embedded() {
-            return Ok(());
-        }
-        let each = |base_url| self.connect(shared, self.settings(base_url, None)).map(drop);
-        self.base_urls.iter().try_for_each(|base_url| each(base_url))
     }
 
     fn connect(

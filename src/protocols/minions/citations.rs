@@ -33,6 +33,7 @@ pub(super) fn checked(
             chunk_id: manifest.chunk_id,
             citation,
             source: document.and_then(|document| document.name.clone()),
+            told_as: document.and_then(|document| document.told_as.clone()),
             place: place.map(|place| place.to_string()),
             evidence,
         };

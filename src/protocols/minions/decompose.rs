@@ -238,7 +238,7 @@ fn described(context: &[Document]) -> String {
     }
     let mut text = format!("{}, of ", context.len());
     if listed(context).len() == context.len() {
-        let listed = |document: &Document| match &document.name {
+        let listed = |document: &Document| match document.told_name() {
             Some(name) => format!("{} ({name})", document.chars()),
             None => document.chars().to_string(),
         };

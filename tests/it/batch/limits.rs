@@ -105,7 +105,13 @@ fn a_dry_run_checks_and_estimates_without_a_call() {
     // 4,001 characters, three tasks, three rounds.
     assert_eq!(all["many"]["result"]["local_tokens"], 1001 * 3 * 3);
     assert!(all["many"]["result"]["method"].as_str().unwrap().contains("characters / 4"));
-    assert!(all["no key"]["error"].as_str().unwrap().contains("there is no API key"));
+    // The key is for the run itself.
+    let no_key = &all["no key"]["result"];
+    assert_eq!((&no_key["remote_calls"], no_key["missing_keys"].as_array().unwrap().len()), (&json!(4), 1));
+    let missing = &no_key["missing_keys"][0];
+    assert_eq!(missing["problem"], "remote_client: openai at https://api.openai.com/v1: there is no API key");
+    assert!(missing["hint"].as_str().unwrap().starts_with("Set OPENAI_API_KEY"), "{missing}");
+    assert_eq!(all["a"]["result"].get("missing_keys"), None);
     assert!(all["bad"]["error"].as_str().unwrap().contains("call_params.task"));
     // It is no earlier output: nothing is done.
     let dir = tempfile::tempdir().unwrap();

@@ -50,7 +50,21 @@ fn each_file_of_a_zip_is_read() {
     ];
     let expected = expected.map(|(name, text)| (name.to_owned(), text.to_owned()));
     assert_eq!(told(&all(zip.bytes())), expected);
+    let outside: Vec<_> = all(zip.bytes()).into_iter().map(|reading| reading.told_as.unwrap()).collect();
+    let expected = [
+        "file 1 of a.zip",
+        "file 2 of a.zip",
+        "file 3 of a.zip",
+        "file 4 of a.zip",
+        "file 5 of a.zip",
+        "file 1 of file 6 of a.zip",
+        "file 1 of file 7 of a.zip",
+        "file 2 of file 7 of a.zip",
+        "file 8 of a.zip",
+    ];
+    assert_eq!(outside, expected);
     let single = all(b"plain".to_vec());
+    assert_eq!(single[0].told_as, None);
     assert_eq!(told(&single), [("a.zip".to_owned(), "plain".to_owned())]);
     assert_eq!(
         told(&all(Zip::default().bytes())),
