@@ -216,6 +216,7 @@ mod tests {
             hint: String::new(),
             is_of_no_kind: false,
             is_loss: true,
+            beyond: None,
         };
         let left_out = |name: &str| FileReport::left_out(name.to_owned(), unread(name));
         let told = warnings(

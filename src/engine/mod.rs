@@ -19,6 +19,7 @@ mod estimate;
 mod file_report;
 mod files;
 mod fit;
+mod gathered;
 mod given;
 mod images;
 mod listing;

@@ -30,7 +30,8 @@ pub fn read(name: &str, bytes: Vec<u8>, limits: &Limits) -> Result<Reading, Read
 /// not. What is left out of folders is left out of an archive, too, and told. The list is never empty.
 pub fn read_all(name: &str, bytes: Vec<u8>, limits: &Limits) -> Vec<FileReading> {
     let budget = Budget::new(limits);
-    let mut all = All { limits: *limits, budget: &budget, readings: Vec::new(), names: HashMap::new() };
+    let mut all =
+        All { limits: *limits, is_full: false, budget: &budget, readings: Vec::new(), names: HashMap::new() };
     all.file(Called { name: name.to_owned(), told_as: None }, bytes, ARCHIVES);
     all.readings
 }
@@ -96,6 +97,8 @@ impl Called {
 /// The readings of a file and of the files in it.
 struct All<'b> {
     limits: Limits,
+    /// Whether a text had no room, so that no more files are read.
+    is_full: bool,
     budget: &'b Budget,
     readings: Vec<FileReading>,
     /// How many files have a name.
@@ -104,15 +107,14 @@ struct All<'b> {
 
 impl All<'_> {
     fn file(&mut self, called: Called, bytes: Vec<u8>, archives: usize) {
+        if self.is_full {
+            return self.fail(called, Kind::of(&bytes), Problem::NoRoom);
+        }
         if Kind::of(&bytes) == Kind::Mail && bytes.len() <= self.limits.bytes {
             return self.mails(&called, &bytes, archives);
         }
         match outcome(&called.name, bytes, &self.limits, self.budget) {
-            Ok(Found::Reading(reading)) => {
-                // All texts together stay within the limit of one.
-                self.limits.text -= reading.text.len().min(self.limits.text);
-                self.add(called, Ok(reading));
-            }
+            Ok(Found::Reading(reading)) => self.read(called, reading),
             Ok(Found::Archive(_)) if archives == 0 => self.fail(called, Kind::Archive, Problem::Nested),
             Ok(Found::Archive(bytes)) => self.archive(&called, &bytes, archives - 1),
             Err((kind, problem)) => self.fail(called, kind, problem),
@@ -132,6 +134,10 @@ impl All<'_> {
                     Called { name: numbered(&called.name), told_as: called.told_as.as_ref().map(numbered) }
                 }
             };
+            if self.is_full {
+                self.fail(called, Kind::Mail, Problem::NoRoom);
+                continue;
+            }
             match mail::open(bytes, &self.limits) {
                 Ok(mail) => self.mail(called, mail, archives),
                 Err(problem) => self.fail(called, Kind::Mail, problem),
@@ -150,8 +156,7 @@ impl All<'_> {
                 "The files that came with it are not looked into: it is too deep in others.".to_owned(),
             );
         }
-        self.limits.text -= reading.text.len().min(self.limits.text);
-        self.add(called.clone(), Ok(reading));
+        self.read(called.clone(), reading);
         for (number, (file, bytes)) in (1..).zip(attachments).filter(|_| archives > 0) {
             let name = self.unique(format!("{}/{}", called.name, shown(&file)));
             self.file(called.within(name, "attachment", number), bytes, archives - 1);
@@ -199,6 +204,9 @@ impl All<'_> {
         if entry.link {
             return self.fail(called, Kind::Unknown, Problem::Link);
         }
+        if self.is_full {
+            return self.fail(called, Kind::Unknown, Problem::NoRoom);
+        }
         let content = archive.inflate(entry).and_then(|inflating| {
             let bytes = inflating.whole(self.limits.inflated);
             bytes.map_err(|error| {
@@ -216,6 +224,22 @@ impl All<'_> {
         let count = self.names.entry(name.clone()).or_default();
         *count += 1;
         if *count == 1 { name } else { format!("{name} ({count})") }
+    }
+
+    /// Takes what a file gave, if there is room.
+    fn read(&mut self, called: Called, reading: Reading) {
+        let (bytes, limit) = (reading.text.len(), self.limits.plain_text);
+        if matches!(reading.kind, Kind::Text | Kind::Markdown) && bytes > limit {
+            return self.fail(called, reading.kind, Problem::TooLarge { bytes, limit });
+        }
+        let Some(room) = self.limits.room.checked_sub(bytes) else {
+            self.is_full = true;
+            return self.fail(called, reading.kind, Problem::NoRoom);
+        };
+        self.limits.room = room;
+        // All texts together stay within the limit of one.
+        self.limits.text -= bytes.min(self.limits.text);
+        self.add(called, Ok(reading));
     }
 
     fn fail(&mut self, called: Called, kind: Kind, problem: Problem) {

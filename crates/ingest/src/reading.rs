@@ -50,6 +50,10 @@ pub struct Limits {
     pub text: usize,
     /// The pixels of one picture.
     pub pixels: usize,
+    /// The text of a file that is a plain text, in bytes.
+    pub plain_text: usize,
+    /// All texts of a file and of the files in it, in bytes. Of a file the rest is not looked at once a text is beyond that.
+    pub room: usize,
     /// The drawing operators of one page; what is beyond that is left out, with a note.
     pub operators: usize,
 }
@@ -63,6 +67,8 @@ impl Default for Limits {
             entries: 50_000,
             text: 256 << 20,
             pixels: 120_000_000,
+            plain_text: usize::MAX,
+            room: usize::MAX,
             operators: 5_000_000,
         }
     }
@@ -123,6 +129,9 @@ pub enum Problem {
     /// It is a picture with more pixels than are looked at.
     #[error("can't be read: {0}")]
     TooManyPixels(String),
+    /// The texts before it have taken all the room that there is.
+    #[error("is left out: there is no room for its text")]
+    NoRoom,
     /// It is encrypted, and the empty password does not open it.
     #[error("is locked with a password")]
     Locked,
@@ -181,6 +190,7 @@ impl Problem {
         match self {
             Self::Unsupported(_) => "Save it as PDF or text.",
             Self::Convertible { remedy, .. } => remedy,
+            Self::NoRoom => "Name it by itself.",
             Self::TooLarge { .. } => "Split it, or give the part that the question is about.",
             Self::TooManyPixels(_) => "Scale it down, or give the part that the question is about.",
             Self::Locked if kind == Kind::Pdf => {

@@ -10,7 +10,7 @@ use std::thread;
 use minions_confined::{Room, give_up_rights, keep_within, wire};
 use minions_ingest::{FileReading, Kind, Limits, Picture, Problem, ReadError, Reading, pictures_of};
 
-use crate::wire::{Reply, Request, Row, TextRow, Unread};
+use crate::wire::{Beyond, Reply, Request, Row, TextLimits, TextRow, Unread};
 
 /// The hidden subcommand under which `minions` becomes a reader's child.
 pub const CHILD_COMMAND: &str = "reader-child";
@@ -50,10 +50,10 @@ fn serve(input: &mut impl Read, output: &mut impl Write) -> io::Result<()> {
     while let Some((request, mut blocks)) = wire::read(input)? {
         match request {
             Request::Keep(_) => return Ok(()),
-            Request::Read(names) => {
+            Request::Read(names, mut limits) => {
                 let mut texts = Vec::new();
                 let files = names.into_iter().zip(blocks);
-                let read = files.map(|(name, bytes)| rows(&name, bytes, &mut texts)).collect();
+                let read = files.map(|(name, bytes)| rows(&name, bytes, &mut limits, &mut texts)).collect();
                 wire::write(output, &Reply::Read(read), &texts)?;
             }
             Request::Pictures(page) => {
@@ -71,13 +71,17 @@ fn serve(input: &mut impl Read, output: &mut impl Write) -> io::Result<()> {
     Ok(())
 }
 
-/// What a file gives, and each file in it.
-fn rows(name: &str, bytes: Vec<u8>, texts: &mut Vec<String>) -> Vec<Row> {
+/// What a file gives, and each file in it. Their texts are taken off `limits`.
+fn rows(name: &str, bytes: Vec<u8>, limits: &mut TextLimits, texts: &mut Vec<String>) -> Vec<Row> {
+    let before = texts.len();
     let row = |FileReading { name, told_as, outcome }: FileReading| {
         let outcome = outcome.map(|reading| text(reading, texts)).map_err(|error| Unread::from(&error));
         Row { name, told_as, outcome }
     };
-    minions_ingest::read_all(name, bytes, &Limits::default()).into_iter().map(row).collect()
+    let within = Limits { plain_text: limits.plain, room: limits.all, ..Limits::default() };
+    let rows = minions_ingest::read_all(name, bytes, &within).into_iter().map(row).collect();
+    limits.all -= texts[before..].iter().map(String::len).sum::<usize>().min(limits.all);
+    rows
 }
 
 fn text(reading: Reading, texts: &mut Vec<String>) -> TextRow {
@@ -104,6 +108,11 @@ impl From<&ReadError> for Unread {
             hint: error.hint().to_owned(),
             is_of_no_kind,
             is_loss: error.problem.is_loss(),
+            beyond: match error.problem {
+                Problem::TooLarge { .. } => Some(Beyond::File),
+                Problem::NoRoom => Some(Beyond::All),
+                _ => None,
+            },
         }
     }
 }

@@ -18,4 +18,4 @@ pub use child::{CHILD_COMMAND, child_main};
 pub use minions_confined::{ChildExecutable, LimitedAllocator};
 pub use minions_ingest::LEFT_OUT;
 pub use session::{FileReading, InputFile, PagePicture, ReadText, ReaderError, ReaderLimits, ReaderSession};
-pub use wire::Unread;
+pub use wire::{Beyond, TextLimits, Unread};

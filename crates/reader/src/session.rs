@@ -8,7 +8,7 @@ use minions_documents::Places;
 use serde::{Deserialize, Serialize};
 use tokio::time::timeout;
 
-use crate::wire::{Reply, Request, RoomRow, Row, Unread};
+use crate::wire::{Reply, Request, RoomRow, Row, TextLimits, Unread};
 
 /// Bytes of address space for the program itself, its stack and the allocator's slack.
 const OWN_ADDRESS_SPACE: usize = 2 << 30;
@@ -119,13 +119,17 @@ impl ReaderSession {
         Self { executable, limits, child: None }
     }
 
-    /// Reads some files; one list for each. Small ones are best given together. Needs a tokio runtime with IO and time;
-    /// whoever drops the future ends the child.
+    /// Reads some files, whose texts are within `limits`; one list for each. Small ones are best given together. Needs a
+    /// tokio runtime with IO and time; whoever drops the future ends the child.
     ///
     /// # Errors
     /// If no child can run here, whatever the files.
-    pub async fn read(&mut self, mut files: Vec<InputFile>) -> Result<Vec<Vec<FileReading>>, ReaderError> {
-        match self.read_together(&files).await {
+    pub async fn read(
+        &mut self,
+        mut files: Vec<InputFile>,
+        limits: TextLimits,
+    ) -> Result<Vec<Vec<FileReading>>, ReaderError> {
+        match self.read_together(&files, limits).await {
             Ok(read) => Ok(read),
             Err(Lost::Machine(error)) => Err(error),
             Err(Lost::Files(what, hint)) if files.len() < 2 => {
@@ -135,7 +139,7 @@ impl ReaderSession {
             Err(Lost::Files(..)) => {
                 let mut read = Vec::new();
                 for file in files {
-                    read.push(match self.read_together(std::slice::from_ref(&file)).await {
+                    read.push(match self.read_together(std::slice::from_ref(&file), limits).await {
                         Ok(mut one) => one.remove(0),
                         Err(Lost::Machine(error)) => return Err(error),
                         Err(Lost::Files(what, hint)) => vec![lost(file.name, what, &hint)],
@@ -163,8 +167,12 @@ impl ReaderSession {
         }
     }
 
-    async fn read_together(&mut self, files: &[InputFile]) -> Result<Vec<Vec<FileReading>>, Lost> {
-        let request = Request::Read(files.iter().map(|file| file.name.clone()).collect());
+    async fn read_together(
+        &mut self,
+        files: &[InputFile],
+        limits: TextLimits,
+    ) -> Result<Vec<Vec<FileReading>>, Lost> {
+        let request = Request::Read(files.iter().map(|file| file.name.clone()).collect(), limits);
         self.exchange(files, &request, |reply, texts| readings(reply, texts, files.len())).await
     }
 
@@ -284,6 +292,7 @@ fn lost(name: String, what: &str, hint: &str) -> FileReading {
         hint: hint.to_owned(),
         is_of_no_kind: false,
         is_loss: true,
+        beyond: None,
     };
     FileReading { name, told_as: None, outcome: Err(unread) }
 }

@@ -10,7 +10,7 @@ pub(crate) enum Request {
     /// The first one: keep to this from now on.
     Keep(RoomRow),
     /// Read the files, whose names these are and whose bytes are the blocks.
-    Read(Vec<String>),
+    Read(Vec<String>, TextLimits),
     /// Give a page of the one file as pictures.
     Pictures(u32),
 }
@@ -46,6 +46,31 @@ pub(crate) enum Reply {
     Unsafe(String),
 }
 
+/// How long texts may be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TextLimits {
+    /// A plain text, in bytes.
+    pub plain: usize,
+    /// All texts of the files that are read together, in bytes. What follows in an archive is not unpacked any more once
+    /// a text is beyond that.
+    pub all: usize,
+}
+
+impl TextLimits {
+    /// As long as files are.
+    pub const NONE: Self = Self { plain: usize::MAX, all: usize::MAX };
+}
+
+/// The limit that a file is beyond.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Beyond {
+    /// That of one file.
+    File,
+    /// That of all texts together.
+    All,
+}
+
 /// What one file gave, or one file within it.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Row {
@@ -78,4 +103,7 @@ pub struct Unread {
     /// Whether its text may well have been wanted.
     #[serde(default)]
     pub is_loss: bool,
+    /// The limit that it is beyond, if that is why.
+    #[serde(default)]
+    pub beyond: Option<Beyond>,
 }

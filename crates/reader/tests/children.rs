@@ -9,7 +9,8 @@ use std::time::Duration;
 use flate2::Compression;
 use flate2::write::ZlibEncoder;
 use minions_reader::{
-    ChildExecutable, FileReading, InputFile, ReaderError, ReaderLimits, ReaderSession, Unread,
+    Beyond, ChildExecutable, FileReading, InputFile, ReaderError, ReaderLimits, ReaderSession, TextLimits,
+    Unread,
 };
 use tokio::runtime::{Builder, Runtime};
 
@@ -39,7 +40,7 @@ thread_local! {
 }
 
 fn read(session: &mut ReaderSession, files: Vec<InputFile>) -> Result<Vec<FileReading>, ReaderError> {
-    let read = RUNTIME.with(|runtime| runtime.block_on(session.read(files)))?;
+    let read = RUNTIME.with(|runtime| runtime.block_on(session.read(files, TextLimits::NONE)))?;
     Ok(read.into_iter().flatten().collect())
 }
 
@@ -182,4 +183,23 @@ fn a_child_is_replaced_for_a_file_that_needs_more_room() {
         [read(&mut session, "x"), read(&mut session, &large), read(&mut session, "y")],
         [1, large.len(), 1]
     );
+}
+
+#[test]
+fn texts_have_the_room_that_is_left() {
+    let files = || ["a", "b", "c", "d"].map(|name| file(name, name.repeat(4))).to_vec();
+    for (limits, expected) in [
+        (TextLimits::NONE, [None; 4]),
+        (TextLimits { plain: 3, all: 100 }, [Some(Beyond::File); 4]),
+        (TextLimits { plain: 9, all: 9 }, [None, None, Some(Beyond::All), Some(Beyond::All)]),
+    ] {
+        let mut session = session();
+        let read = RUNTIME.with(|runtime| runtime.block_on(session.read(files(), limits))).unwrap();
+        let beyond: Vec<_> = read
+            .iter()
+            .flatten()
+            .map(|one| one.outcome.as_ref().err().and_then(|unread| unread.beyond))
+            .collect();
+        assert_eq!(beyond, expected, "{limits:?}");
+    }
 }

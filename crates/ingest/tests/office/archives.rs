@@ -298,3 +298,39 @@ fn kinds_are_known_by_their_media_types() {
         Zip::of(&[("META-INF/MANIFEST.MF", "x"), ("META-INF/container.xml", "<x/>"), ("a.txt", "one")]);
     assert_eq!(all(java.bytes()).len(), 3);
 }
+
+#[test]
+fn what_has_no_room_is_not_unpacked() {
+    let broken = Header { crc: 1, ..Header::of(b"never looked at", b"never looked at") };
+    let mut zip = Zip::of(&[("a.txt", "12345"), ("b.txt", "123456789"), ("c.txt", "1234"), ("d.txt", "123")]);
+    zip.raw("e.txt", &broken, b"never looked at").file("f.zip", &Zip::of(&[("g.txt", "")]).bytes());
+    let mail = "From a@b.c Mon Mar  2 10:00:00 2026\nFrom: A <a@b.c>\nTo: b@b.c\nSubject: x\nDate: Mon, 2 Mar 2026 10:00:00 +0000\n\nz\n\n";
+    let mailbox = mail.repeat(2);
+    let limits = Limits { plain_text: 8, ..Limits::default() };
+    for (bytes, room, expected) in [
+        (
+            zip.bytes(),
+            11,
+            &[
+                "12345",
+                "! a.zip/b.txt is too large: 9 bytes, and 8 are read at most",
+                "1234",
+                "! a.zip/d.txt is left out: there is no room for its text",
+                "! a.zip/e.txt is left out: there is no room for its text",
+                "! a.zip/f.zip is left out: there is no room for its text",
+            ][..],
+        ),
+        (
+            mailbox.as_bytes().to_vec(),
+            20,
+            &[
+                "! a.zip/1 is left out: there is no room for its text",
+                "! a.zip/2 is left out: there is no room for its text",
+            ],
+        ),
+    ] {
+        let readings = read_all("a.zip", bytes, &Limits { room, ..limits });
+        let texts: Vec<_> = told(&readings).into_iter().map(|(_, text)| text).collect();
+        assert_eq!(texts, expected);
+    }
+}
