@@ -148,10 +148,13 @@ impl Eyes<'_> {
             [page] => format!("page {page}"),
             _ => format!("pages {}", ranges(pages)),
         };
-        let notes = unread.iter().map(|(why, pages)| format!("The local model could not read {}: {why}.", these(pages)));
+        let notes = unread
+            .iter()
+            .map(|(why, pages)| format!("The local model could not read {}: {why}.", these(pages)));
         read.notes.extend(notes);
         if !cut.is_empty() {
-            read.notes.push(format!("What the local model wrote of {} was cut: text may be missing.", these(&cut)));
+            read.notes
+                .push(format!("What the local model wrote of {} was cut: text may be missing.", these(&cut)));
             read.lacks_text = true;
         }
         texts

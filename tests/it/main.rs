@@ -67,6 +67,7 @@ mod sandbox;
 mod sandbox_hostile;
 mod sandbox_machine;
 mod savings;
+mod scans;
 mod secrets;
 mod server_itself;
 mod service_commands;

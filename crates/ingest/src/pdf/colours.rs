@@ -1,7 +1,7 @@
 //! The colour spaces of pictures, as far as text in them stays legible: inks other than the usual four are dark.
 
-use hayro_syntax::object::{Array, Dict, Name, Object, Stream, String as PdfString};
 use hayro_syntax::object::stream::ImageColorSpace;
+use hayro_syntax::object::{Array, Dict, Name, Object, Stream, String as PdfString};
 use hayro_syntax::page::Resources;
 
 /// How deep colour spaces may lie in each other.
@@ -137,7 +137,8 @@ impl Space {
 
 /// A colour that an operator sets, by how many numbers it has.
 pub(super) fn of_numbers(numbers: &[f64]) -> [u8; 3] {
-    let bytes: Vec<u8> = numbers.iter().map(|number| (number.clamp(0.0, 1.0) * 255.0).round() as u8).collect();
+    let bytes: Vec<u8> =
+        numbers.iter().map(|number| (number.clamp(0.0, 1.0) * 255.0).round() as u8).collect();
     match bytes.len() {
         1 => Space::Gray.rgb(&bytes),
         3 => Space::Rgb.rgb(&bytes),

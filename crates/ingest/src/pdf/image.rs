@@ -113,8 +113,9 @@ fn check_data(image: &Stream<'_>, limits: &Limits) -> Result<(), String> {
     };
     let told = match image.filters().last() {
         // The codestream's SIZ marker (ISO/IEC 15444-1, A.5.1).
-        Some(Filter::JpxDecode) => memchr::memmem::find(&raw, b"\xff\x4f\xff\x51")
-            .and_then(|at| four(at + 8).zip(four(at + 12))),
+        Some(Filter::JpxDecode) => {
+            memchr::memmem::find(&raw, b"\xff\x4f\xff\x51").and_then(|at| four(at + 8).zip(four(at + 12)))
+        }
         // A first segment that is the page's information (ISO/IEC 14492, 7.4.8).
         Some(Filter::Jbig2Decode) if raw.get(4).is_some_and(|flags| flags & 0x7f == 48) => {
             four(11).zip(four(15)).filter(|(_, height)| *height != u32::MAX as usize)

@@ -7,9 +7,9 @@ use hayro_syntax::page::Resources;
 
 use super::image;
 use crate::picture::Jpeg;
+use crate::picture::Picture;
 use crate::picture::pixels::Canvas;
 use crate::picture::shown::{MOST_BYTES, is_small, shown};
-use crate::picture::Picture;
 use crate::reading::Limits;
 
 /// Pictures that cover less of the page than this may be lost: a logo, a line.
@@ -109,11 +109,13 @@ impl Paper {
 fn jpeg(picture: &Stream<'_>) -> Option<Picture> {
     let dict = picture.dict();
     let changed = ["Decode", "DecodeParms", "SMask", "Mask", "ImageMask"];
-    if picture.filters().as_slice() != [Filter::DctDecode] || changed.iter().any(|key| dict.contains_key(key)) {
+    if picture.filters().as_slice() != [Filter::DctDecode] || changed.iter().any(|key| dict.contains_key(key))
+    {
         return None;
     }
     let bytes = picture.raw_data().into_owned();
     let jpeg = Jpeg::of(&bytes)?;
-    let is_plain = matches!(jpeg.colours, 1 | 3) && bytes.len() <= MOST_BYTES && is_small(jpeg.width, jpeg.height);
+    let is_plain =
+        matches!(jpeg.colours, 1 | 3) && bytes.len() <= MOST_BYTES && is_small(jpeg.width, jpeg.height);
     is_plain.then_some(Picture { media_type: "image/jpeg", bytes })
 }

@@ -194,7 +194,9 @@ fn jpeg2000(bytes: &[u8]) -> Option<Pixels> {
         ColorSpace::Gray => 1,
         ColorSpace::RGB => 3,
         ColorSpace::CMYK => 4,
-        ColorSpace::Unknown { num_channels } | ColorSpace::Icc { num_channels, .. } => usize::from(*num_channels),
+        ColorSpace::Unknown { num_channels } | ColorSpace::Icc { num_channels, .. } => {
+            usize::from(*num_channels)
+        }
     };
     let has_alpha = image.has_alpha();
     let data = image.decode(&mut DecoderContext::default()).ok()?.data_u8();
@@ -240,8 +242,14 @@ impl Jpeg {
             match code {
                 0xE1 => orientation = segment.strip_prefix(b"Exif\0\0").map_or(orientation, of_exif),
                 0xC0..=0xCF if !matches!(code, 0xC4 | 0xC8 | 0xCC) => {
-                    let side = |at: usize| Some(usize::from(u16::from_be_bytes(*segment.get(at..)?.first_chunk()?)));
-                    return Some(Self { height: side(1)?, width: side(3)?, colours: *segment.get(5)?, orientation });
+                    let side =
+                        |at: usize| Some(usize::from(u16::from_be_bytes(*segment.get(at..)?.first_chunk()?)));
+                    return Some(Self {
+                        height: side(1)?,
+                        width: side(3)?,
+                        colours: *segment.get(5)?,
+                        orientation,
+                    });
                 }
                 0xD9 | 0xDA => return None,
                 _ => {}
@@ -250,4 +258,3 @@ impl Jpeg {
         }
     }
 }
-

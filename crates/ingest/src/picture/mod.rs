@@ -27,7 +27,13 @@ pub struct Picture {
 pub(crate) fn read(bytes: Vec<u8>, limits: &Limits) -> Result<Reading, Problem> {
     let pages = formats::pages(&bytes, limits)?;
     let places = Places::from(vec![(0, Place::Page(1))]);
-    Ok(Reading { kind: Kind::Picture, text: String::new(), places, notes: Vec::new(), scans: (1..=pages).collect() })
+    Ok(Reading {
+        kind: Kind::Picture,
+        text: String::new(),
+        places,
+        notes: Vec::new(),
+        scans: (1..=pages).collect(),
+    })
 }
 
 /// A page of a file, counted from 1, as pictures: one, or several where the page is long.

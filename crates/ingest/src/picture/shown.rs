@@ -59,7 +59,11 @@ pub(crate) fn shown(page: Pixels) -> Vec<Picture> {
     let mut from = 0;
     let mut pictures = Vec::new();
     for part in 1..=count {
-        let end = if part == count { length } else { clearing(&page, is_tall, length * part / count, length / count) };
+        let end = if part == count {
+            length
+        } else {
+            clearing(&page, is_tall, length * part / count, length / count)
+        };
         pictures.push(small_enough(page.part(is_tall, from..end)));
         from = end;
     }
@@ -124,7 +128,8 @@ impl Pixels {
     }
 
     fn is_gray(&self) -> bool {
-        let spread = |pixel: &[u8]| pixel.iter().max().zip(pixel.iter().min()).map_or(0, |(most, least)| most - least);
+        let spread =
+            |pixel: &[u8]| pixel.iter().max().zip(pixel.iter().min()).map_or(0, |(most, least)| most - least);
         self.channels == 1 || self.data.chunks_exact(3).all(|pixel| spread(pixel) <= GRAY)
     }
 
@@ -183,7 +188,8 @@ mod tests {
 
     #[test]
     fn what_takes_too_much_becomes_gray_and_smaller() {
-        let noise: Vec<u8> = (0..3 * 2000 * 1500_u32).map(|at| (at.wrapping_mul(2_654_435_761) >> 24) as u8).collect();
+        let noise: Vec<u8> =
+            (0..3 * 2000 * 1500_u32).map(|at| (at.wrapping_mul(2_654_435_761) >> 24) as u8).collect();
         let picture = small_enough(Pixels::new((2000, 1500), 3, noise));
         assert!(picture.bytes.len() <= MOST_BYTES);
     }

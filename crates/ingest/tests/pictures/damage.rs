@@ -50,8 +50,21 @@ fn page() -> Vec<u8> {
 #[test]
 fn mutants_are_shown_or_refused() {
     let names = [
-        "rgb.png", "rgb.gif", "rgb.webp", "lossy.webp", "bit.bmp", "table.bmp", "rgb.jp2", "gray.j2k", "cmyk.jpg",
-        "turned.jpg", "g4.tif", "g3.tif", "lzw.tif", "jpeg.tif", "pages.tif",
+        "rgb.png",
+        "rgb.gif",
+        "rgb.webp",
+        "lossy.webp",
+        "bit.bmp",
+        "table.bmp",
+        "rgb.jp2",
+        "gray.j2k",
+        "cmyk.jpg",
+        "turned.jpg",
+        "g4.tif",
+        "g3.tif",
+        "lzw.tif",
+        "jpeg.tif",
+        "pages.tif",
     ];
     let mut sources: Vec<(Vec<u8>, u32)> = names.iter().map(|name| (file(name), 1)).collect();
     sources.extend((1..=7).map(|number| (page(), number)));

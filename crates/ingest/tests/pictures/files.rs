@@ -36,7 +36,8 @@ fn each_kind_of_file_is_shown() {
     ] {
         let bytes = file(name);
         assert_eq!(read(name, bytes.clone(), &Limits::default()).unwrap().scans, [1], "{name}");
-        let error = pictures_of(bytes, 1, &Limits::default()).map(|pictures| Seen::of(&pictures[0]).error(dark));
+        let error =
+            pictures_of(bytes, 1, &Limits::default()).map(|pictures| Seen::of(&pictures[0]).error(dark));
         if error.as_ref().is_ok_and(|error| *error > most) || error.is_err() {
             wrong.push((name, error));
         }
@@ -46,7 +47,9 @@ fn each_kind_of_file_is_shown() {
 
 #[test]
 fn what_models_take_is_handed_on_as_it_is() {
-    for (name, media_type) in [("rgb.png", "image/png"), ("rgb.jpg", "image/jpeg"), ("progressive.jpg", "image/jpeg")] {
+    for (name, media_type) in
+        [("rgb.png", "image/png"), ("rgb.jpg", "image/jpeg"), ("progressive.jpg", "image/jpeg")]
+    {
         let pictures = pictures_of(file(name), 1, &Limits::default()).unwrap();
         assert_eq!((pictures[0].media_type, &pictures[0].bytes), (media_type, &file(name)), "{name}");
     }
@@ -94,7 +97,10 @@ fn what_cannot_be_shown_says_why() {
         bytes
     };
     let error = read("a.png", huge("rgb.png", 16), &Limits::default()).unwrap_err();
-    assert_eq!(error.to_string(), "a.png can't be read: it has 50000 x 50000 pixels, and 120 million are read at most");
+    assert_eq!(
+        error.to_string(),
+        "a.png can't be read: it has 50000 x 50000 pixels, and 120 million are read at most"
+    );
     assert!(error.hint().starts_with("Scale it down"));
     let phone = read("a.heic", b"\0\0\0\x18ftypheic\0\0\0\0".to_vec(), &Limits::default()).unwrap_err();
     assert!(phone.to_string().contains("HEIC") && phone.hint().contains("JPEG or PNG"), "{phone}");

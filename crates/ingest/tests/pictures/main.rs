@@ -10,6 +10,7 @@ mod writer;
 mod damage;
 mod files;
 mod pages;
+mod scans;
 
 use minions_ingest::{Limits, Picture, pictures_of};
 
@@ -39,7 +40,8 @@ pub(crate) struct Seen {
 impl Seen {
     pub(crate) fn of(picture: &Picture) -> Self {
         if picture.media_type == "image/jpeg" {
-            let mut decoder = zune_jpeg::JpegDecoder::new(zune_jpeg::zune_core::bytestream::ZCursor::new(&picture.bytes));
+            let mut decoder =
+                zune_jpeg::JpegDecoder::new(zune_jpeg::zune_core::bytestream::ZCursor::new(&picture.bytes));
             let data = decoder.decode().unwrap();
             let (width, height) = decoder.dimensions().unwrap();
             return Self::with(width, height, data);

@@ -6,7 +6,7 @@ use flate2::Compression;
 use flate2::write::ZlibEncoder;
 use minions_ingest::{Limits, pictures_of, read};
 
-use crate::writer::{Writer, text_in};
+use crate::writer::Writer;
 use crate::{HEIGHT, Seen, WIDTH, file, is_dark, seen};
 
 const BLACK: [u8; 3] = [0; 3];
@@ -32,7 +32,7 @@ fn bytes<const COUNT: usize>(dark: [u8; COUNT], light: [u8; COUNT]) -> Vec<u8> {
     pixels.flat_map(|(x, y)| if is_dark(x, y) { dark } else { light }).collect()
 }
 
-fn deflated(data: &[u8]) -> Vec<u8> {
+pub(crate) fn deflated(data: &[u8]) -> Vec<u8> {
     let mut encoder = ZlibEncoder::new(Vec::new(), Compression::default());
     encoder.write_all(data).unwrap();
     encoder.finish().unwrap()
@@ -54,7 +54,13 @@ fn run_length(data: &[u8]) -> Vec<u8> {
 }
 
 /// A page with a picture with these entries.
-fn page(content: &str, page: &str, picture: (&str, &[u8]), resources: &str, before: &[(&str, &[u8])]) -> Vec<u8> {
+fn page(
+    content: &str,
+    page: &str,
+    picture: (&str, &[u8]),
+    resources: &str,
+    before: &[(&str, &[u8])],
+) -> Vec<u8> {
     let mut writer = Writer::default();
     for (entries, data) in before {
         writer.stream(entries, data);
@@ -67,17 +73,21 @@ fn page(content: &str, page: &str, picture: (&str, &[u8]), resources: &str, befo
     writer.bytes_with("", &format!("/XObject<</I {image} 0 R/J 4 0 R>>{resources}"))
 }
 
-fn gray() -> Vec<u8> {
+pub(crate) fn gray() -> Vec<u8> {
     bytes([0], [255])
 }
 
-const GRAY: &str = "/ColorSpace/DeviceGray/BitsPerComponent 8";
+pub(crate) const GRAY: &str = "/ColorSpace/DeviceGray/BitsPerComponent 8";
 
 #[test]
 fn each_form_of_a_picture_is_shown() {
     let one = packed(1, |x, y| usize::from(!is_dark(x, y)));
     let lzw = file("gray.lzw");
-    let fax = |k: &str| format!("/ColorSpace/DeviceGray/BitsPerComponent 1/Filter/CCITTFaxDecode/DecodeParms<</K {k}/Columns 40/Rows 56>>");
+    let fax = |k: &str| {
+        format!(
+            "/ColorSpace/DeviceGray/BitsPerComponent 1/Filter/CCITTFaxDecode/DecodeParms<</K {k}/Columns 40/Rows 56>>"
+        )
+    };
     let named = |rest: &str| rest.to_owned();
     let rgb = bytes(RED, [255; 3]);
     let sixteen = bytes([0x12, 0x34], [0xff, 0xff]);
@@ -85,36 +95,124 @@ fn each_form_of_a_picture_is_shown() {
     let cases: Vec<(&str, String, Vec<u8>, [u8; 3], u8)> = vec![
         ("fax G4", fax("-1"), file("g4.fax"), BLACK, 0),
         ("fax G3", fax("0"), file("g3.fax"), BLACK, 0),
-        ("a fax of which zero is white", fax("-1").replace("/Columns", "/BlackIs1 true/Columns") + "/Decode[1 0]", file("g4.fax"), BLACK, 0),
-        ("JBIG2", named("/ColorSpace/DeviceGray/BitsPerComponent 1/Filter/JBIG2Decode"), file("arithmetic.jb2"), BLACK, 0),
-        ("JBIG2 with MMR", named("/ColorSpace/DeviceGray/BitsPerComponent 1/Filter/JBIG2Decode"), file("mmr.jb2"), BLACK, 0),
+        (
+            "a fax of which zero is white",
+            fax("-1").replace("/Columns", "/BlackIs1 true/Columns") + "/Decode[1 0]",
+            file("g4.fax"),
+            BLACK,
+            0,
+        ),
+        (
+            "JBIG2",
+            named("/ColorSpace/DeviceGray/BitsPerComponent 1/Filter/JBIG2Decode"),
+            file("arithmetic.jb2"),
+            BLACK,
+            0,
+        ),
+        (
+            "JBIG2 with MMR",
+            named("/ColorSpace/DeviceGray/BitsPerComponent 1/Filter/JBIG2Decode"),
+            file("mmr.jb2"),
+            BLACK,
+            0,
+        ),
         ("1 bit", named("/ColorSpace/DeviceGray/BitsPerComponent 1"), one.clone(), BLACK, 0),
-        ("1 bit, inverted", named("/ColorSpace/DeviceGray/BitsPerComponent 1/Decode[1 0]"), packed(1, |x, y| usize::from(is_dark(x, y))), BLACK, 0),
-        ("2 bits", named("/ColorSpace/DeviceGray/BitsPerComponent 2"), packed(2, |x, y| if is_dark(x, y) { 1 } else { 3 }), [85; 3], 0),
-        ("4 bits of a table", named("/ColorSpace[/Indexed/DeviceRGB 1 <c81e0affffff>]/BitsPerComponent 4"), packed(4, |x, y| usize::from(!is_dark(x, y))), RED, 0),
-        ("a fax with a table", fax("-1").replace("/DeviceGray", "[/Indexed/DeviceRGB 1 <c81e0affffff>]"), file("g4.fax"), RED, 0),
-        ("JBIG2 with a table", named("/ColorSpace[/Indexed/DeviceRGB 1 <c81e0affffff>]/BitsPerComponent 1/Filter/JBIG2Decode"), file("mmr.jb2"), RED, 0),
+        (
+            "1 bit, inverted",
+            named("/ColorSpace/DeviceGray/BitsPerComponent 1/Decode[1 0]"),
+            packed(1, |x, y| usize::from(is_dark(x, y))),
+            BLACK,
+            0,
+        ),
+        (
+            "2 bits",
+            named("/ColorSpace/DeviceGray/BitsPerComponent 2"),
+            packed(2, |x, y| if is_dark(x, y) { 1 } else { 3 }),
+            [85; 3],
+            0,
+        ),
+        (
+            "4 bits of a table",
+            named("/ColorSpace[/Indexed/DeviceRGB 1 <c81e0affffff>]/BitsPerComponent 4"),
+            packed(4, |x, y| usize::from(!is_dark(x, y))),
+            RED,
+            0,
+        ),
+        (
+            "a fax with a table",
+            fax("-1").replace("/DeviceGray", "[/Indexed/DeviceRGB 1 <c81e0affffff>]"),
+            file("g4.fax"),
+            RED,
+            0,
+        ),
+        (
+            "JBIG2 with a table",
+            named("/ColorSpace[/Indexed/DeviceRGB 1 <c81e0affffff>]/BitsPerComponent 1/Filter/JBIG2Decode"),
+            file("mmr.jb2"),
+            RED,
+            0,
+        ),
         ("16 bits", named("/ColorSpace/DeviceGray/BitsPerComponent 16"), sixteen, [0x12; 3], 0),
         ("Flate", format!("{GRAY}/Filter/FlateDecode"), deflated(&gray()), BLACK, 0),
-        ("a predictor of PNG", named("/ColorSpace/DeviceRGB/BitsPerComponent 8/Filter/FlateDecode/DecodeParms<</Predictor 15/Colors 3/Columns 40>>"), predicted, RED, 0),
+        (
+            "a predictor of PNG",
+            named(
+                "/ColorSpace/DeviceRGB/BitsPerComponent 8/Filter/FlateDecode/DecodeParms<</Predictor 15/Colors 3/Columns 40>>",
+            ),
+            predicted,
+            RED,
+            0,
+        ),
         ("LZW", format!("{GRAY}/Filter/LZWDecode"), lzw, BLACK, 0),
         ("run lengths", format!("{GRAY}/Filter/RunLengthDecode"), run_length(&gray()), BLACK, 0),
-        ("two filters", format!("{GRAY}/Filter[/ASCIIHexDecode/FlateDecode]"), deflated(&gray()).iter().flat_map(|byte| format!("{byte:02x}").into_bytes()).collect(), BLACK, 0),
+        (
+            "two filters",
+            format!("{GRAY}/Filter[/ASCIIHexDecode/FlateDecode]"),
+            deflated(&gray()).iter().flat_map(|byte| format!("{byte:02x}").into_bytes()).collect(),
+            BLACK,
+            0,
+        ),
         ("CMYK", named("/ColorSpace/DeviceCMYK/BitsPerComponent 8"), bytes([0, 0, 0, 255], [0; 4]), BLACK, 0),
-        ("one ink", named("/ColorSpace[/Separation/Black/DeviceCMYK<</FunctionType 2>>]/BitsPerComponent 8"), bytes([255], [0]), BLACK, 0),
+        (
+            "one ink",
+            named("/ColorSpace[/Separation/Black/DeviceCMYK<</FunctionType 2>>]/BitsPerComponent 8"),
+            bytes([255], [0]),
+            BLACK,
+            0,
+        ),
         ("an ICC profile", named("/ColorSpace[/ICCBased 4 0 R]/BitsPerComponent 8"), rgb.clone(), RED, 0),
         ("a space of the page", named("/ColorSpace/Own/BitsPerComponent 8"), rgb, RED, 0),
         ("JPEG 2000", named("/Filter/JPXDecode"), file("rgb.jp2"), RED, 0),
         ("a codestream of JPEG 2000", format!("{GRAY}/Filter/JPXDecode"), file("gray.j2k"), BLACK, 0),
-        ("JPEG", named("/ColorSpace/DeviceRGB/BitsPerComponent 8/Filter/DCTDecode"), file("rgb.jpg"), RED, 40),
-        ("a progressive JPEG, packed again", named("/ColorSpace/DeviceRGB/BitsPerComponent 8/Filter[/FlateDecode/DCTDecode]"), deflated(&file("progressive.jpg")), RED, 40),
-        ("a JPEG of inks, as Adobe inverts it", named("/ColorSpace/DeviceCMYK/BitsPerComponent 8/Decode[1 0 1 0 1 0 1 0]/Filter/DCTDecode"), file("cmyk.jpg"), RED, 60),
+        (
+            "JPEG",
+            named("/ColorSpace/DeviceRGB/BitsPerComponent 8/Filter/DCTDecode"),
+            file("rgb.jpg"),
+            RED,
+            40,
+        ),
+        (
+            "a progressive JPEG, packed again",
+            named("/ColorSpace/DeviceRGB/BitsPerComponent 8/Filter[/FlateDecode/DCTDecode]"),
+            deflated(&file("progressive.jpg")),
+            RED,
+            40,
+        ),
+        (
+            "a JPEG of inks, as Adobe inverts it",
+            named("/ColorSpace/DeviceCMYK/BitsPerComponent 8/Decode[1 0 1 0 1 0 1 0]/Filter/DCTDecode"),
+            file("cmyk.jpg"),
+            RED,
+            60,
+        ),
     ];
     let mut wrong = Vec::new();
     for (name, entries, data, dark, most) in cases {
-        let file = page(WHOLE, "", (&entries, &data), "/ColorSpace<</Own[/ICCBased 4 0 R]>>", &[("/N 3", b"")]);
+        let file =
+            page(WHOLE, "", (&entries, &data), "/ColorSpace<</Own[/ICCBased 4 0 R]>>", &[("/N 3", b"")]);
         assert_eq!(read("a.pdf", file.clone(), &Limits::default()).unwrap().scans, [1], "{name}");
-        let error = pictures_of(file, 1, &Limits::default()).map(|pictures| Seen::of(&pictures[0]).error(dark));
+        let error =
+            pictures_of(file, 1, &Limits::default()).map(|pictures| Seen::of(&pictures[0]).error(dark));
         if error.as_ref().is_ok_and(|error| *error > most) || error.is_err() {
             wrong.push((name, error));
         }
@@ -127,7 +225,9 @@ fn a_jpeg_that_is_the_page_is_handed_on_as_it_is() {
     let entries = "/ColorSpace/DeviceRGB/BitsPerComponent 8/Filter/DCTDecode";
     let jpeg = file("rgb.jpg");
     let shown = |content: &str, of_page: &str| {
-        pictures_of(page(content, of_page, (entries, &jpeg), "", &[]), 1, &Limits::default()).unwrap().remove(0)
+        pictures_of(page(content, of_page, (entries, &jpeg), "", &[]), 1, &Limits::default())
+            .unwrap()
+            .remove(0)
     };
     let whole = shown(WHOLE, "");
     assert_eq!((whole.media_type, &whole.bytes), ("image/jpeg", &jpeg));
@@ -146,7 +246,10 @@ fn a_page_is_shown_as_a_reader_sees_it() {
     // The picture is stored in each of eight ways, and the page is turned back.
     let entries = GRAY;
     let stored = |at: &dyn Fn(usize, usize) -> bool, (width, height): (usize, usize)| -> Vec<u8> {
-        (0..height).flat_map(|y| (0..width).map(move |x| (x, y))).map(|(x, y)| if at(x, y) { 0 } else { 255 }).collect()
+        (0..height)
+            .flat_map(|y| (0..width).map(move |x| (x, y)))
+            .map(|(x, y)| if at(x, y) { 0 } else { 255 })
+            .collect()
     };
     let upside_down = stored(&|x, y| is_dark(WIDTH - 1 - x, HEIGHT - 1 - y), (WIDTH, HEIGHT));
     for (content, of_page) in
@@ -156,16 +259,21 @@ fn a_page_is_shown_as_a_reader_sees_it() {
         assert_eq!(seen(bytes, 1).error(BLACK), 0, "{content} {of_page}");
     }
     let mirrored = stored(&|x, y| is_dark(WIDTH - 1 - x, y), (WIDTH, HEIGHT));
-    assert_eq!(seen(page("q -40 0 0 56 40 0 cm /I Do Q", "", (entries, &mirrored), "", &[]), 1).error(BLACK), 0);
+    assert_eq!(
+        seen(page("q -40 0 0 56 40 0 cm /I Do Q", "", (entries, &mirrored), "", &[]), 1).error(BLACK),
+        0
+    );
     let flipped = stored(&|x, y| is_dark(x, HEIGHT - 1 - y), (WIDTH, HEIGHT));
-    assert_eq!(seen(page("q 40 0 0 -56 0 56 cm /I Do Q", "", (entries, &flipped), "", &[]), 1).error(BLACK), 0);
+    assert_eq!(
+        seen(page("q 40 0 0 -56 0 56 cm /I Do Q", "", (entries, &flipped), "", &[]), 1).error(BLACK),
+        0
+    );
     // Lying on its side: turned by the page, or by what draws it.
     let lying = stored(&|x, y| is_dark(WIDTH - 1 - y, x), (HEIGHT, WIDTH));
     let entries = format!("/Width {HEIGHT}/Height {WIDTH}{GRAY}");
-    for (media, content, of_page) in [
-        ("56 40", "q 56 0 0 40 0 0 cm /I Do Q", "/Rotate 90"),
-        ("40 56", "q 0 -56 40 0 0 56 cm /I Do Q", ""),
-    ] {
+    for (media, content, of_page) in
+        [("56 40", "q 56 0 0 40 0 0 cm /I Do Q", "/Rotate 90"), ("40 56", "q 0 -56 40 0 0 56 cm /I Do Q", "")]
+    {
         let mut writer = Writer::default();
         let image = writer.stream(&format!("/Type/XObject/Subtype/Image{entries}"), &lying);
         writer.page(content, &format!("/MediaBox[0 0 {media}]{of_page}"));
@@ -189,7 +297,9 @@ fn strips_forms_and_masks_make_one_page() {
     );
     // The stencil is painted in the colour that is set.
     let stencil = writer.stream(
-        &format!("/Type/XObject/Subtype/Image/Width {WIDTH}/Height {HEIGHT}/ImageMask true/BitsPerComponent 1"),
+        &format!(
+            "/Type/XObject/Subtype/Image/Width {WIDTH}/Height {HEIGHT}/ImageMask true/BitsPerComponent 1"
+        ),
         &packed(1, |x, y| usize::from(!is_dark(x, y))),
     );
     // What scanners write that store the letters' colour and their shape apart.
@@ -217,53 +327,11 @@ fn strips_forms_and_masks_make_one_page() {
     for (content, _) in &cases {
         writer.page(content, "/MediaBox[0 0 40 56]");
     }
-    let names = format!("/XObject<</A {upper} 0 R/B {form} 0 R/C {stencil} 0 R/D {of_soft} 0 R/E {of_hard} 0 R>>");
+    let names =
+        format!("/XObject<</A {upper} 0 R/B {form} 0 R/C {stencil} 0 R/D {of_soft} 0 R/E {of_hard} 0 R>>");
     let bytes = writer.bytes_with("", &names);
     for ((content, dark), page) in cases.iter().zip(1..) {
         assert!(seen(bytes.clone(), page).error(*dark) <= 1, "{content}");
-    }
-}
-
-#[test]
-fn a_large_page_is_scaled_down_and_keeps_its_lines() {
-    // Lines of one pixel in ten, on 600 dpi: none is lost, and none outweighs another.
-    let (width, height) = (4960, 7016);
-    let row = |y: usize| if y % 10 == 0 { vec![0_u8; width / 8] } else { vec![255; width / 8] };
-    let data = deflated(&(0..height).flat_map(row).collect::<Vec<u8>>());
-    let mut writer = Writer::default();
-    let entries = format!("/Type/XObject/Subtype/Image/Width {width}/Height {height}/ColorSpace/DeviceGray/BitsPerComponent 1/Filter/FlateDecode");
-    let image = writer.stream(&entries, &data);
-    writer.page("q 595 0 0 842 0 0 cm /I Do Q", "");
-    let page = seen(writer.bytes_with("", &format!("/XObject<</I {image} 0 R>>")), 1);
-    assert_eq!(page.height, 2000);
-    let dark: Vec<u32> = (0..page.height).map(|y| 255 - u32::from(page.at(700, y)[0])).collect();
-    let total: u32 = dark.iter().sum();
-    let wanted = 255 * 2000 / 10;
-    assert!(total.abs_diff(wanted) < wanted / 50, "{total} {wanted}");
-}
-
-#[test]
-fn a_scan_with_a_stamp_is_a_scan() {
-    let scan = "q 595 0 0 842 0 0 cm /I Do Q ";
-    let stamp = text_in("F", 24.0, 60.0, 60.0, "RECEIVED MAR 3 2024 CLERK OF COURT");
-    let read_by_ocr = text_in("F", 10.0, 60.0, 60.0, "What a program has read of the picture.");
-    let cases = [
-        (scan.to_owned() + &stamp, true),
-        (scan.to_owned() + "BT 3 Tr ET " + &read_by_ocr, false),
-        // Behind the picture.
-        (read_by_ocr.clone() + scan, false),
-        // A slide with a picture as its ground.
-        (scan.to_owned() + &text_in("F", 40.0, 60.0, 500.0, "Our goals for the next year"), false),
-    ];
-    for (content, is_scan) in cases {
-        let mut writer = Writer::default();
-        let entries = format!("/Type/XObject/Subtype/Image/Width {WIDTH}/Height {HEIGHT}{GRAY}");
-        let image = writer.stream(&entries, &gray());
-        writer.page(&content, "");
-        let bytes = writer.bytes_with("", &format!("/XObject<</I {image} 0 R>>"));
-        let read = read("a.pdf", bytes.clone(), &Limits::default()).unwrap();
-        assert_eq!(!read.scans.is_empty(), is_scan, "{content}");
-        assert!(pictures_of(bytes, 1, &Limits::default()).is_ok());
     }
 }
 

@@ -41,7 +41,8 @@ impl<'b> Directory<'b> {
         let each = std::iter::from_fn(move || {
             let directory = next.take().filter(|directory| seen.insert(directory.at))?;
             let behind = directory.at + directory.count * ENTRY;
-            next = directory.four(behind).filter(|offset| *offset > 0).and_then(|offset| directory.at(offset));
+            next =
+                directory.four(behind).filter(|offset| *offset > 0).and_then(|offset| directory.at(offset));
             Some(directory)
         });
         each.filter(|directory| directory.number(SUBFILE).is_none_or(|kind| kind & 1 == 0))

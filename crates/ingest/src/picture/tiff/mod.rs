@@ -86,7 +86,10 @@ impl Page<'_> {
             true => (self.or(TILE_WIDTH, 0), self.or(TILE_HEIGHT, 0)),
             false => (width, self.or(ROWS, height).min(height)),
         };
-        if across == 0 || down == 0 || (width.div_ceil(across)).saturating_mul(height.div_ceil(down)) > MOST_PARTS {
+        if across == 0
+            || down == 0
+            || (width.div_ceil(across)).saturating_mul(height.div_ceil(down)) > MOST_PARTS
+        {
             return Err(DAMAGED.to_owned());
         }
         let (offsets, sizes) = if has_tiles { (TILES, TILE_SIZES) } else { (STRIPS, STRIP_SIZES) };
@@ -140,7 +143,11 @@ impl Page<'_> {
             7 => "/DCTDecode",
             8 | 32946 => "/FlateDecode",
             PACKBITS => "/RunLengthDecode",
-            _ => return Err(format!("it is compressed in a way that is not read, {compression}: save it as PNG")),
+            _ => {
+                return Err(format!(
+                    "it is compressed in a way that is not read, {compression}: save it as PNG"
+                ));
+            }
         };
         let filter = if filter.is_empty() { String::new() } else { format!("/Filter{filter}") };
         Ok(move |width: usize, height: usize| {
@@ -162,14 +169,24 @@ impl Page<'_> {
     }
 
     /// Its colour space.
-    fn space(&self, bits: usize, samples: usize, photometric: usize, is_jpeg: bool) -> Result<String, String> {
+    fn space(
+        &self,
+        bits: usize,
+        samples: usize,
+        photometric: usize,
+        is_jpeg: bool,
+    ) -> Result<String, String> {
         let (name, numbers) = match photometric {
             0 | 1 => ("/DeviceGray", 1),
             2 => ("/DeviceRGB", 3),
             3 if samples == 1 && bits <= 8 => return Ok(self.table(bits)),
             5 => ("/DeviceCMYK", 4),
             6 if is_jpeg => ("/DeviceRGB", 3),
-            _ => return Err(format!("its colours are of a kind that is not read, {photometric}: save it as PNG")),
+            _ => {
+                return Err(format!(
+                    "its colours are of a kind that is not read, {photometric}: save it as PNG"
+                ));
+            }
         };
         match samples.checked_sub(numbers) {
             Some(0) => Ok(name.to_owned()),
@@ -183,7 +200,8 @@ impl Page<'_> {
         let numbers = self.directory.numbers(COLOURS);
         let count = 1 << bits;
         let byte = |at: usize| numbers.get(at).map_or(0, |number| number >> 8);
-        let colour = |at: usize| format!("{:02x}{:02x}{:02x}", byte(at), byte(count + at), byte(2 * count + at));
+        let colour =
+            |at: usize| format!("{:02x}{:02x}{:02x}", byte(at), byte(count + at), byte(2 * count + at));
         let table: String = (0..count).map(colour).collect();
         format!("[/Indexed/DeviceRGB {} <{table}>]", count - 1)
     }
