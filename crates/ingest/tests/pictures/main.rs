@@ -3,6 +3,8 @@
 //! All of them show one letter F, 40 pixels wide and 56 high, black or dark red on white. `files/` has it in the forms for
 //! which the tests have no encoder; Pillow wrote them, and a few lines of Python those of JBIG2.
 
+#![allow(clippy::unwrap_used, reason = "the helpers of a test may fail as a test does")]
+
 #[path = "../pdf/writer.rs"]
 #[allow(dead_code, reason = "the tests of PDFs use all of it")]
 mod writer;

@@ -11,6 +11,9 @@ use crate::{HEIGHT, Seen, WIDTH, file, is_dark, seen};
 
 const BLACK: [u8; 3] = [0; 3];
 const RED: [u8; 3] = [200, 30, 10];
+/// What it is called, the entries of the picture's dictionary, its data, the letter's colour, and how wrong that may be.
+type Case<'c> = (&'c str, String, Vec<u8>, [u8; 3], u8);
+
 /// Draws the picture `I` over the whole page.
 const WHOLE: &str = "q 40 0 0 56 0 0 cm /I Do Q";
 
@@ -92,7 +95,7 @@ fn each_form_of_a_picture_is_shown() {
     let rgb = bytes(RED, [255; 3]);
     let sixteen = bytes([0x12, 0x34], [0xff, 0xff]);
     let predicted = deflated(&up(&rgb, 3 * WIDTH));
-    let cases: Vec<(&str, String, Vec<u8>, [u8; 3], u8)> = vec![
+    let cases: Vec<Case<'_>> = vec![
         ("fax G4", fax("-1"), file("g4.fax"), BLACK, 0),
         ("fax G3", fax("0"), file("g3.fax"), BLACK, 0),
         (

@@ -10,7 +10,7 @@ use crate::{HEIGHT, WIDTH, seen};
 fn a_large_page_is_scaled_down_and_keeps_its_lines() {
     // Lines of one pixel in ten, on 600 dpi: none is lost, and none outweighs another.
     let (width, height) = (4960, 7016);
-    let row = |y: usize| if y % 10 == 0 { vec![0_u8; width / 8] } else { vec![255; width / 8] };
+    let row = |y: usize| if y.is_multiple_of(10) { vec![0_u8; width / 8] } else { vec![255; width / 8] };
     let data = deflated(&(0..height).flat_map(row).collect::<Vec<u8>>());
     let mut writer = Writer::default();
     let entries = format!(
