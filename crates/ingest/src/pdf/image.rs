@@ -8,8 +8,7 @@ use hayro_syntax::object::{Dict, Object, Stream};
 use hayro_syntax::page::Resources;
 
 use super::colours::{Space, decoding};
-use crate::picture::pixels::{Colour, Layer, Pixels};
-use crate::picture::{DAMAGED, check_size};
+use crate::raster::{Colour, DAMAGED, Layer, Pixels, check_size};
 use crate::reading::Limits;
 
 /// How much of a picture must be there for it to be shown.

@@ -8,8 +8,7 @@ use hayro_syntax::page::Resources;
 use crate::layout::{Glyph, angle_of};
 
 use super::image;
-use super::paper::Paper;
-use super::pictures::fineness;
+use super::paper::{Paper, fineness};
 
 /// How many characters of a page are kept.
 const CHARACTERS: usize = 1 << 20;

@@ -6,10 +6,7 @@ use hayro_syntax::object::Stream;
 use hayro_syntax::page::Resources;
 
 use super::image;
-use crate::picture::Jpeg;
-use crate::picture::Picture;
-use crate::picture::pixels::Canvas;
-use crate::picture::shown::{MOST_BYTES, is_small, shown};
+use crate::raster::{Canvas, Jpeg, MOST_BYTES, Picture, is_small, shown};
 use crate::reading::Limits;
 
 /// Pictures that cover less of the page than this may be lost: a logo, a line.
@@ -118,4 +115,12 @@ fn jpeg(picture: &Stream<'_>) -> Option<Picture> {
     let is_plain =
         matches!(jpeg.colours, 1 | 3) && bytes.len() <= MOST_BYTES && is_small(jpeg.width, jpeg.height);
     is_plain.then_some(Picture { media_type: "image/jpeg", bytes })
+}
+
+/// How many pixels of a picture with so many there are for each point of the page, by how `transform` leads it there.
+pub(super) fn fineness((width, height): (usize, usize), transform: Affine) -> f64 {
+    let [a, b, c, d, ..] = transform.as_coeffs();
+    let fine = |pixels: usize, length: f64| pixels as f64 / length;
+    let finer = fine(width, a.hypot(b)).max(fine(height, c.hypot(d)));
+    if finer.is_finite() { finer } else { 0.0 }
 }

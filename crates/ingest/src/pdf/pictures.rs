@@ -1,14 +1,11 @@
 //! A page that is a picture, as pictures for a model.
 
-use hayro_font::kurbo::Affine;
-
 use super::content::Shared;
 use super::fonts::Fonts;
 use super::layers::Layers;
 use super::paper::Paper;
 use super::{draw, open};
-use crate::picture::shown::size;
-use crate::picture::{DAMAGED, Picture};
+use crate::raster::{DAMAGED, Picture, size};
 use crate::reading::Limits;
 
 /// The longest side of a page that is drawn, in points.
@@ -37,12 +34,4 @@ pub(crate) fn pictures(bytes: Vec<u8>, number: u32, limits: &Limits) -> Result<V
     let paper = Paper::new((width, height), size, seen.pictures == 1, limits);
     let (mut drawn, _) = draw(page, &mut shared, limits.operators, Some(paper));
     drawn.paper.take().ok_or(DAMAGED)?.pictures()
-}
-
-/// How many pixels of a picture with so many there are for each point of the page, by how `transform` leads it there.
-pub(super) fn fineness((width, height): (usize, usize), transform: Affine) -> f64 {
-    let [a, b, c, d, ..] = transform.as_coeffs();
-    let fine = |pixels: usize, length: f64| pixels as f64 / length;
-    let finer = fine(width, a.hypot(b)).max(fine(height, c.hypot(d)));
-    if finer.is_finite() { finer } else { 0.0 }
 }

@@ -1,7 +1,7 @@
 //! Bitmaps of Windows, `.bmp`, that are not compressed
 //! (<https://learn.microsoft.com/en-us/windows/win32/gdi/bitmap-storage>).
 
-use super::pixels::Pixels;
+use crate::raster::Pixels;
 
 /// The head of a bitmap.
 struct Head {

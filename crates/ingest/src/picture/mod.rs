@@ -2,26 +2,13 @@
 
 mod bitmap;
 mod formats;
-mod orientation;
-pub(crate) mod pixels;
-pub(crate) mod shown;
 mod tiff;
-
-pub(crate) use formats::Jpeg;
 
 use minions_documents::{Place, Places};
 
+use crate::raster::Picture;
 use crate::reading::{Limits, Problem, Reading};
 use crate::{Kind, pdf};
-
-/// A picture in a form that models take.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Picture {
-    /// Its media type: `image/png` or `image/jpeg`.
-    pub media_type: &'static str,
-    /// Its bytes.
-    pub bytes: Vec<u8>,
-}
 
 /// Reads what can be known of a picture without a model: how many pages it has.
 pub(crate) fn read(bytes: Vec<u8>, limits: &Limits) -> Result<Reading, Problem> {
@@ -46,25 +33,3 @@ pub fn pictures_of(bytes: Vec<u8>, page: u32, limits: &Limits) -> Result<Vec<Pic
         _ => formats::pictures(bytes, page, limits),
     }
 }
-
-/// Whether so many pixels are read; else why not.
-///
-/// # Errors
-/// A sentence with the numbers.
-pub(crate) fn check_size(width: usize, height: usize, limits: &Limits) -> Result<(), String> {
-    if width == 0 || height == 0 {
-        return Err("it has no pixels".to_owned());
-    }
-    if width.saturating_mul(height) > limits.pixels {
-        return Err(too_large(width, height, limits));
-    }
-    Ok(())
-}
-
-/// What is told of a picture with too many pixels.
-fn too_large(width: usize, height: usize, limits: &Limits) -> String {
-    format!("it has {width} x {height} pixels, and {} million are read at most", limits.pixels / 1_000_000)
-}
-
-/// What is told of a picture that no decoder can read.
-pub(crate) const DAMAGED: &str = "it is damaged, or in a form that is not known";

@@ -1,16 +1,12 @@
 //! TIFF: its pages are packed as pictures in PDFs are, so that each becomes a page of a PDF, which is drawn
 //! (TIFF 6.0).
 
-mod directory;
 mod written;
-
-pub(crate) use directory::Directory;
 
 use hayro_font::kurbo::Affine;
 
-use super::orientation::{ORIENTATION, turn};
-use super::{DAMAGED, Picture, check_size};
 use crate::pdf;
+use crate::raster::{DAMAGED, Directory, ORIENTATION, Picture, check_size, turn};
 use crate::reading::Limits;
 use written::{Drawn, written};
 

@@ -22,7 +22,7 @@ pub(crate) fn turn(orientation: u64) -> Affine {
 
 /// What the first directory of these bytes, a TIFF as EXIF is one, says of it; 1 if nothing.
 pub(crate) fn of_exif(tiff: &[u8]) -> u64 {
-    super::tiff::Directory::first(tiff).and_then(|directory| directory.number(ORIENTATION)).unwrap_or(1)
+    super::directory::Directory::first(tiff).and_then(|directory| directory.number(ORIENTATION)).unwrap_or(1)
 }
 
 #[cfg(test)]

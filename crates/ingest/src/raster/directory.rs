@@ -35,7 +35,7 @@ impl<'b> Directory<'b> {
     }
 
     /// All directories of a file, but for small versions of others. A file whose directories go round ends.
-    pub(super) fn all(bytes: &'b [u8]) -> impl Iterator<Item = Self> {
+    pub(crate) fn all(bytes: &'b [u8]) -> impl Iterator<Item = Self> {
         let mut seen = HashSet::new();
         let mut next = Self::first(bytes);
         let each = std::iter::from_fn(move || {
@@ -59,7 +59,7 @@ impl<'b> Directory<'b> {
     }
 
     /// Whether numbers begin with their lowest byte.
-    pub(super) fn is_little(&self) -> bool {
+    pub(crate) fn is_little(&self) -> bool {
         self.is_little
     }
 
@@ -78,7 +78,7 @@ impl<'b> Directory<'b> {
     }
 
     /// The numbers that a tag says.
-    pub(super) fn numbers(&self, tag: u16) -> Vec<usize> {
+    pub(crate) fn numbers(&self, tag: u16) -> Vec<usize> {
         let Some((size, count, place)) = self.entry(tag) else { return Vec::new() };
         let number = |at: usize| match size {
             2 => self.two(at),
@@ -101,13 +101,13 @@ impl<'b> Directory<'b> {
     }
 
     /// The bytes that a tag says.
-    pub(super) fn data(&self, tag: u16) -> Option<&'b [u8]> {
+    pub(crate) fn data(&self, tag: u16) -> Option<&'b [u8]> {
         let (size, count, place) = self.entry(tag)?;
         self.bytes.get(place..place.checked_add(count.checked_mul(size)?)?)
     }
 
     /// The bytes of the file from `at` on.
-    pub(super) fn part(&self, at: usize, length: usize) -> Option<&'b [u8]> {
+    pub(crate) fn part(&self, at: usize, length: usize) -> Option<&'b [u8]> {
         self.bytes.get(at..at.checked_add(length)?.min(self.bytes.len()))
     }
 }
