@@ -56,6 +56,7 @@ mod ollama_proxy;
 mod providers;
 mod proxies;
 mod read_ahead;
+mod readers;
 mod real_model_tape;
 mod real_runtimes;
 mod recordings;

@@ -27,6 +27,7 @@ mod raster;
 mod readers;
 mod reading;
 mod rtf;
+mod runs;
 mod text;
 mod xml;
 

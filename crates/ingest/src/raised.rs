@@ -57,48 +57,6 @@ impl Rise {
     }
 }
 
-/// A line that grows by runs, of which some are raised or lowered. Runs of a kind are one: `-` and `3` are ⁻³.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Runs {
-    text: String,
-    rise: Rise,
-    /// Where the raised or lowered text at the end begins, in bytes.
-    start: usize,
-}
-
-impl Runs {
-    /// Appends a run.
-    pub(crate) fn push(&mut self, text: &str, rise: Rise) {
-        if rise != self.rise {
-            self.settle();
-            (self.rise, self.start) = (rise, self.text.len());
-        }
-        self.text.push_str(text);
-    }
-
-    /// Ends the raised or lowered text: what follows is no part of it.
-    pub(crate) fn settle(&mut self) {
-        let written = &self.text[self.start..];
-        let words = written.trim();
-        let start = self.start + written.len() - written.trim_start().len();
-        if let Some(small) = std::mem::take(&mut self.rise).written(words) {
-            self.text.replace_range(start..start + words.len(), &small);
-        }
-        self.start = self.text.len();
-    }
-
-    /// The text so far, its end as it was given.
-    pub(crate) fn as_str(&self) -> &str {
-        &self.text
-    }
-
-    /// The whole text.
-    pub(crate) fn into_text(mut self) -> String {
-        self.settle();
-        self.text
-    }
-}
-
 /// A text as it is written raised: in raised forms, `10⁻³`, or behind a mark if it has digits without such forms,
 /// `10^(6.5)`, or is a letter that stands for a number, `10^k`. `None` if it is written as it is: `1st`, `Ann[1]`.
 pub(crate) fn superscript(text: &str) -> Option<String> {
@@ -160,23 +118,6 @@ mod tests {
         }
         for text in ["", "2.5", "max", "1a"] {
             assert_eq!(subscript(text), None, "{text}");
-        }
-    }
-
-    #[test]
-    fn runs_of_a_kind_are_one() {
-        use Rise::{Level, Lowered, Raised};
-        for (runs, line) in [
-            (&[("10", Level), ("-", Raised), ("3", Raised), (" m", Level)][..], "10⁻³ m"),
-            (&[("CO", Level), ("2", Lowered), ("3", Raised)], "CO₂³"),
-            (&[("1", Raised), (" See", Level)], "¹ See"),
-            (&[("5", Level), (" 1 ", Raised), ("x", Level)], "5 ¹ x"),
-            (&[("a", Level), ("b", Level)], "ab"),
-            (&[("4", Level), ("th", Raised)], "4th"),
-        ] {
-            let mut text = Runs::default();
-            runs.iter().for_each(|(run, rise)| text.push(run, *rise));
-            assert_eq!(text.into_text(), line);
         }
     }
 }

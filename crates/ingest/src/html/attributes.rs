@@ -86,6 +86,12 @@ impl Attributes {
         }
     }
 
+    /// Whether the style strikes the text out.
+    pub(super) fn strikes(&self) -> bool {
+        let names = ["text-decoration", "text-decoration-line"];
+        names.iter().filter_map(|name| self.style(name)).any(|line| line.contains("line-through"))
+    }
+
     /// What a field of a form shows.
     pub(super) fn field(&self) -> Option<&str> {
         let is_checked = self.get("checked").is_some();

@@ -1,5 +1,7 @@
 //! The text as it grows: white space as a browser shows it, lines, list items.
 
+use crate::runs::{STRUCK, struck};
+
 /// A text with its line breaks.
 #[derive(Default)]
 pub(super) struct Flow {
@@ -10,6 +12,8 @@ pub(super) struct Flow {
     space: bool,
     /// What comes before the next word of a list item.
     marker: Option<String>,
+    /// Where a text that is struck out has just ended, in bytes.
+    struck: Option<usize>,
     /// Where the heading that is being read begins, in bytes.
     heading: Option<Option<usize>>,
 }
@@ -41,6 +45,7 @@ impl Flow {
 
     /// The place where the text ends now, after which nothing before it changes any more.
     pub(super) fn end(&mut self) -> usize {
+        self.struck = None;
         self.text.truncate(self.text.trim_end_matches(' ').len());
         self.text.len()
     }
@@ -89,6 +94,34 @@ impl Flow {
             }
             rest = &rest[first.len_utf8()..];
         }
+    }
+
+    /// Adds text that is struck out: `~~old~~`. What follows in its line goes on in the same marks.
+    pub(super) fn push_struck(&mut self, text: &str, keep_space: bool) {
+        if keep_space {
+            return self.push(&struck(text), true);
+        }
+        if text.chars().all(|letter| is_space(letter) || is_special(letter)) {
+            return self.push(text, false);
+        }
+        if self.struck.take() == Some(self.text.len()) && self.breaks == 0 {
+            self.text.truncate(self.text.len() - STRUCK.len());
+        } else {
+            if text.starts_with(is_space) {
+                self.space();
+            }
+            self.settle();
+            self.text.push_str(STRUCK);
+        }
+        let words = if self.text.ends_with(STRUCK) { text.trim_start_matches(is_space) } else { text };
+        self.push(words, false);
+        self.text.push_str(STRUCK);
+        self.struck = Some(self.text.len());
+    }
+
+    /// What follows is no part of a text that was struck out.
+    pub(super) fn leave_struck(&mut self) {
+        self.struck = None;
     }
 
     fn is_at_line_start(&self) -> bool {

@@ -8,6 +8,7 @@ mod flow;
 mod links;
 mod lists;
 mod marks;
+mod note;
 mod open;
 mod page;
 mod small;

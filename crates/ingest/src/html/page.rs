@@ -8,6 +8,7 @@ use super::flow::Flow;
 use super::links::address;
 use super::lists::Lists;
 use super::marks::{Mark, Marks};
+use super::note::Note;
 use super::open::{Elements, Name};
 use super::small::Small;
 use super::tables::{DEEPEST, Table};
@@ -34,6 +35,8 @@ pub(super) struct Page {
     formula: Option<Formula>,
     element: String,
     small: Small,
+    /// How many of them strike their text out.
+    struck: usize,
     /// How many of them keep white space.
     kept: usize,
     /// Whether a line break that comes now belongs to the start tag before it.
@@ -46,22 +49,6 @@ pub(super) struct Page {
 struct Grid {
     table: Table,
     next_column: usize,
-}
-
-/// What is to be known of an element when it ends.
-#[derive(Default)]
-struct Note {
-    hidden: bool,
-    /// What is seen again when the element ends, if it sets that.
-    seen_before: Option<bool>,
-    keeps_space: bool,
-    rise: Rise,
-    /// Whether it is part of an equation.
-    in_formula: bool,
-    /// Where its text begins, in bytes.
-    start: usize,
-    /// The address of a link that its text may lack.
-    address: Option<String>,
 }
 
 impl Page {
@@ -81,6 +68,7 @@ impl Page {
             formula: None,
             element: String::new(),
             small: Small::default(),
+            struck: 0,
             kept: 0,
             skip_newline: false,
             xhtml,
@@ -144,6 +132,7 @@ impl Page {
             match &mut self.formula {
                 _ if !self.visible => {}
                 Some(formula) => formula.text(text),
+                None if self.struck > 0 => self.flow.push_struck(text, self.kept > 0),
                 None => self.flow.push(text, self.kept > 0),
             }
         } else if self.title.is_none() && self.open.is_open(Tag::Title) && !self.open.is_open(Tag::Svg) {
@@ -246,9 +235,15 @@ impl Page {
             let attributes = &self.attributes;
             formula.open(&self.element, |name| attributes.get(name).map(str::to_owned));
         }
-        let note = Note { hidden, rise, start, seen_before, in_formula: self.formula.is_some(), ..note };
+        let strikes = matches!(self.element.as_str(), "s" | "strike" | "del") || self.attributes.strikes();
+        if rise != Rise::Level {
+            self.flow.leave_struck();
+        }
+        let in_formula = self.formula.is_some();
+        let note = Note { hidden, rise, strikes, start, seen_before, in_formula, ..note };
         self.hidden += usize::from(note.hidden);
         self.kept += usize::from(note.keeps_space);
+        self.struck += usize::from(note.strikes);
         self.open.push(name, note);
     }
 
@@ -258,6 +253,7 @@ impl Page {
             let Some(element) = self.open.pop() else { return };
             self.hidden -= usize::from(element.note.hidden);
             self.kept -= usize::from(element.note.keeps_space);
+            self.struck -= usize::from(element.note.strikes);
             if let Some(formula) = self.formula.as_mut().filter(|_| element.note.in_formula) {
                 formula.close();
             }

@@ -256,3 +256,26 @@ fn time_is_linear() {
         text_of(&html);
     }
 }
+
+#[test]
+fn what_is_struck_out_is_marked() {
+    compare(&[
+        ("by <s>March</s> May", "by ~~March~~ May"),
+        ("<del>4,120</del><ins>5</ins>", "~~4,120~~5"),
+        ("<strike>a <b>b</b> c</strike>d", "~~a b c~~d"),
+        ("<s>a</s> <s>b</s> c<s> d </s>e", "~~a b~~ c ~~d~~ e"),
+        ("<p><span style='text-decoration: line-through 2px'>a<br>b</span>", "~~a~~\n~~b~~"),
+        (
+            "<i style='text-decoration-line:underline LINE-THROUGH'>a</i><u style='text-decoration:underline'>b</u>",
+            "~~a~~b",
+        ),
+        ("<del><p>a</p><p>b <em>c</em></p></del><p>d", "~~a~~\n\n~~b c~~\n\nd"),
+        (
+            "<table><tr><td><s>a</s><td><s>b</s><td>c<tr style='text-decoration:line-through'><td>d<td>e<td></table>",
+            "~~a~~ | ~~b~~ | c\n~~d~~ | ~~e~~",
+        ),
+        ("<s> </s>x<s></s>", "x"),
+        ("<pre><s>a\n b</s></pre>", "~~a~~\n ~~b~~"),
+        ("<h2><s>Old</s> New</h2>", "~~Old~~ New"),
+    ]);
+}

@@ -1,7 +1,8 @@
 //! The blocks that a document consists of, as they were read.
 
 use super::symbols::readable;
-use crate::raised::{Rise, Runs};
+use crate::raised::Rise;
+use crate::runs::{Drawn, Runs};
 use crate::xml::Element;
 
 /// A block of text.
@@ -46,6 +47,7 @@ pub(super) struct Paragraph {
 pub(super) struct Look {
     pub(super) hidden: bool,
     pub(super) rise: Rise,
+    pub(super) struck: bool,
 }
 
 impl Paragraph {
@@ -61,7 +63,7 @@ impl Paragraph {
         if look.hidden {
             return !text.trim().is_empty();
         }
-        self.text.push(&readable(text), look.rise);
+        self.text.push(&readable(text), Drawn { rise: look.rise, struck: look.struck });
         false
     }
 

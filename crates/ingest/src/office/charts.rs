@@ -1,12 +1,13 @@
-//! Charts: the figures that they show, as tables (DrawingML, ECMA-376 part 1, 21.2).
+//! Charts: the figures that they show, as tables (DrawingML, ECMA-376 part 1, 21.2, and for waterfalls, sunbursts and the
+//! like MS-ODRAWXML 2.24.3).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use super::rows::joined;
 use super::slides::texts_of;
 use super::workbook::Format;
 use crate::draft::{Stop, in_one_line};
-use crate::xml::Xml;
+use crate::xml::{Node, Xml};
 
 /// Texts by the number of their point.
 type Points = BTreeMap<u32, String>;
@@ -18,6 +19,8 @@ struct Series {
     categories: Points,
     values: Points,
     sizes: Points,
+    /// The number of its data, where these stand apart.
+    data: Option<u32>,
 }
 
 /// A chart as it was read.
@@ -26,6 +29,8 @@ pub(super) struct Chart {
     title: String,
     axes: Vec<String>,
     series: Vec<Series>,
+    /// Data that stand apart from the series, by their numbers.
+    data: HashMap<u32, Series>,
 }
 
 /// The chart as lines: its title and those of its axes, the names of its series, and a row for each category.
@@ -49,6 +54,14 @@ impl Chart {
     fn of(xml: &mut Xml<'_>) -> Result<Self, Stop> {
         let mut chart = Self::default();
         chart.read(xml, false)?;
+        let Self { series, data, .. } = &mut chart;
+        for series in series {
+            if let Some(data) = series.data.and_then(|number| data.get(&number)) {
+                let Series { categories, values, sizes, .. } = data;
+                (series.categories, series.values, series.sizes) =
+                    (categories.clone(), values.clone(), sizes.clone());
+            }
+        }
         Ok(chart)
     }
 
@@ -64,7 +77,12 @@ impl Chart {
                 }
                 Ok(())
             }
-            "ser" => {
+            "data" => {
+                let data = data(xml)?;
+                self.data.insert(element.number("id").unwrap_or(0), data);
+                Ok(())
+            }
+            "ser" | "series" => {
                 let series = series(xml)?;
                 self.series.push(series);
                 Ok(())
@@ -134,6 +152,7 @@ fn series(xml: &mut Xml<'_>) -> Result<Series, Stop> {
                 is_scatter = true;
                 series.values = points(xml)?;
             }
+            "dataId" => series.data = element.number("val"),
             "bubbleSize" => series.sizes = points(xml)?,
             _ => {}
         }
@@ -144,6 +163,23 @@ fn series(xml: &mut Xml<'_>) -> Result<Series, Stop> {
         series.categories = series.values.keys().map(|number| (*number, (number + 1).to_string())).collect();
     }
     Ok(series)
+}
+
+/// Data that stand apart from the series which show them.
+fn data(xml: &mut Xml<'_>) -> Result<Series, Stop> {
+    let mut data = Series::default();
+    xml.each(|xml, element| {
+        let points = points(xml)?;
+        match element.attr("type").as_deref() {
+            Some("cat" | "x" | "entityId") => data.categories = points,
+            Some("val" | "y") => data.values = points,
+            // A share of a whole, such as a field of a treemap, is its value.
+            Some("size") => data.values = points,
+            _ => {}
+        }
+        Ok(())
+    })?;
+    Ok(data)
 }
 
 /// The title that was typed, or that of the cell that it names.
@@ -188,18 +224,26 @@ fn collect(xml: &mut Xml<'_>, levels: &mut Vec<Points>, format: &mut Option<Form
             "pt" => {
                 let number = element.number("idx").unwrap_or(0);
                 let own = element.attr("formatCode").map(|code| Format::of(&code));
-                xml.each(|xml, element| {
-                    if element.name() == "v" {
-                        let text = in_one_line(&xml.text()?);
-                        let format = own.as_ref().or(format.as_ref());
-                        insert(levels, number, format.map_or(text.clone(), |format| dated(format, text)));
+                let (mut bare, mut value) = (String::new(), None);
+                xml.each_node(|xml, node| {
+                    match node {
+                        Node::Text(text) => bare.push_str(text),
+                        Node::Element(element) if element.name() == "v" => value = Some(xml.text()?),
+                        Node::Element(_) => {}
                     }
                     Ok(())
                 })?;
+                let text = in_one_line(&value.unwrap_or(bare));
+                let format = own.as_ref().or(format.as_ref());
+                if !text.is_empty() {
+                    insert(levels, number, format.map_or(text.clone(), |format| dated(format, text)));
+                }
             }
             "formatCode" => *format = Some(Format::of(&xml.text()?)),
             "lvl" => {
                 levels.push(Points::new());
+                let own = element.attr("formatCode").map(|code| Format::of(&code));
+                *format = own.or(format.take());
                 return collect(xml, levels, format);
             }
             // A name that is no reference.

@@ -4,6 +4,8 @@ use crate::draft::Draft;
 
 pub(super) const CHANGES: &str = "It has tracked changes: insertions are read, deletions are left out.";
 pub(super) const HIDDEN_TEXT: &str = "It has hidden text, which is left out.";
+pub(super) const EMBEDDED: &str =
+    "It embeds other files, such as workbooks or equations, which are left out.";
 pub(super) const HIDDEN_ROWS: &str = "It has hidden rows or columns, which were read as well.";
 
 /// How many sheets or slides are named.

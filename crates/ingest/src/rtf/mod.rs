@@ -8,6 +8,7 @@ use minions_documents::Places;
 use crate::Kind;
 use crate::raised::Rise;
 use crate::reading::{Limits, Problem, Reading};
+use crate::runs::struck;
 
 use fonts::Fonts;
 use words::{ASIDES, Aside, CHARACTERS, SILENT, SPEAKING};
@@ -41,6 +42,7 @@ struct State {
     /// Whether the text is hidden, and whether it is a change that takes it away.
     is_hidden: bool,
     is_deleted: bool,
+    is_struck: bool,
     rise: Rise,
     font: Option<i64>,
     /// How many characters stand for one of Unicode, for programs that don't know it.
@@ -51,6 +53,7 @@ const BEGINNING: State = State {
     silence: Silence::No,
     is_hidden: false,
     is_deleted: false,
+    is_struck: false,
     rise: Rise::Level,
     font: None,
     substitutes: 1,
@@ -59,8 +62,9 @@ const BEGINNING: State = State {
 struct Reader<'b> {
     rest: &'b [u8],
     text: String,
-    /// Where the raised or lowered text begins that is read.
+    /// Where the raised or lowered text begins that is read, and the one that is struck out.
     risen: usize,
+    struck: usize,
     /// Bytes in the font's encoding that are no character yet.
     pending: Vec<u8>,
     /// The first half of a character of Unicode.
@@ -83,6 +87,7 @@ fn text_of(bytes: &[u8]) -> (String, Vec<String>) {
         rest: bytes,
         text: String::new(),
         risen: 0,
+        struck: 0,
         pending: Vec::new(),
         half: None,
         fonts: Fonts::default(),
@@ -112,6 +117,7 @@ fn text_of(bytes: &[u8]) -> (String, Vec<String>) {
     }
     reader.settle();
     reader.set_rise(Rise::Level);
+    reader.set_struck(false);
     let mut notes = Vec::new();
     if reader.fonts.unknown {
         notes.push("It has an encoding that is not known: letters with accents may be wrong.".to_owned());
@@ -133,9 +139,14 @@ impl Reader<'_> {
         let state = self.outer.pop();
         while self.asides.last().is_some_and(|(begun, ..)| *begun >= depth) {
             self.set_rise(Rise::Level);
+            self.set_struck(false);
             self.end_aside();
         }
         let state = state.unwrap_or(BEGINNING);
+        if state.is_struck != self.state.is_struck {
+            self.set_rise(Rise::Level);
+            self.set_struck(state.is_struck);
+        }
         self.set_rise(state.rise);
         self.state = state;
     }
@@ -148,9 +159,10 @@ impl Reader<'_> {
     fn begin_aside(&mut self, aside: Aside) {
         self.settle();
         self.set_rise(Rise::Level);
+        self.set_struck(false);
         self.asides.push((self.outer.len(), aside, std::mem::take(&mut self.text)));
         self.state.silence = Silence::No;
-        self.risen = 0;
+        (self.risen, self.struck) = (0, 0);
     }
 
     /// Puts a text beside another where it belongs.
@@ -190,6 +202,23 @@ impl Reader<'_> {
         }
         self.state.rise = rise;
         self.risen = self.text.len();
+    }
+
+    /// Ends a text that is struck out, or begins one.
+    fn set_struck(&mut self, is_struck: bool) {
+        if is_struck == self.state.is_struck {
+            return;
+        }
+        let rise = self.state.rise;
+        self.settle();
+        self.set_rise(Rise::Level);
+        if self.state.is_struck {
+            let text = self.text.split_off(self.struck.min(self.text.len()));
+            self.text += &struck(&text);
+        }
+        self.state.is_struck = is_struck;
+        (self.struck, self.risen) = (self.text.len(), self.text.len());
+        self.set_rise(rise);
     }
 
     fn control(&mut self) {
@@ -241,6 +270,7 @@ impl Reader<'_> {
                 self.settle();
                 self.look(word, number);
             }
+            "strike" | "striked" => self.set_struck(is_on),
             "super" | "sub" | "up" | "dn" if is_on => {
                 let raises = matches!(word, "super" | "up");
                 self.set_rise(if raises { Rise::Raised } else { Rise::Lowered });
@@ -263,6 +293,7 @@ impl Reader<'_> {
             "f" => self.state.font = number,
             _ => {
                 self.set_rise(Rise::Level);
+                self.set_struck(false);
                 self.state = State { is_hidden: false, is_deleted: false, font: None, ..self.state };
             }
         }

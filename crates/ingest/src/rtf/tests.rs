@@ -16,6 +16,14 @@ fn words_and_lines_are_read() {
             r"{\rtf1 It costs {\deleted\revauthdel1 5,000}{\revised 9,000} EUR.{\v hidden}\par end}",
             "It costs 9,000 EUR.\nend",
         ),
+        (
+            r"{\rtf1 by {\strike March }{\striked1 or April}\striked0  May\strike  a\b b\b0 c\strike0 d",
+            "by ~~March~~ ~~or April~~ May ~~abc~~d",
+        ),
+        (
+            r"{\rtf1 \strike a\cell b\cell\row c{\super 2}\plain  d{\strike e{\footnote f}g}h}",
+            "~~a~~ | ~~b~~\n~~c²~~ d~~e~~ [note: f]~~g~~h",
+        ),
         (r"{\rtf1 a\v b\v0 c\deleted d\deleted0 e\v f\plain g}", "aceg"),
         (r"{\rtf1 a{\v b{\b c}\'64\u101?}f}", "af"),
         (

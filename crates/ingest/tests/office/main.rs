@@ -1,6 +1,7 @@
 //! Office files that the tests write themselves, read as a user's would be.
 
 mod archives;
+mod backgrounds;
 mod books;
 mod damage;
 mod docx;
@@ -8,6 +9,7 @@ mod docx_pages;
 mod opendocument;
 mod real;
 mod slides;
+mod struck;
 mod word;
 mod workbooks;
 mod zip;

@@ -7,7 +7,7 @@ use crate::zip::Zip;
 use crate::{place_of, reading, tried};
 
 /// A file of this sort, such as `text`, with styles and a body.
-fn file(sort: &str, styles: &str, body: &str) -> Zip {
+pub(crate) fn file(sort: &str, styles: &str, body: &str) -> Zip {
     let mut zip = Zip::default();
     zip.stored("mimetype", format!("application/vnd.oasis.opendocument.{sort}").as_bytes()).file(
         "content.xml",
@@ -20,7 +20,7 @@ fn file(sort: &str, styles: &str, body: &str) -> Zip {
     zip
 }
 
-fn text(styles: &str, body: &str) -> String {
+pub(crate) fn text(styles: &str, body: &str) -> String {
     reading(file("text", styles, body).bytes()).text
 }
 

@@ -47,7 +47,7 @@ pub(crate) fn shape(role: &str, paragraphs: &[&str]) -> String {
     shape_of(role, &paragraphs)
 }
 
-fn shape_of(role: &str, paragraphs: &str) -> String {
+pub(crate) fn shape_of(role: &str, paragraphs: &str) -> String {
     let role = if role.is_empty() { String::new() } else { format!("<p:ph type='{role}'/>") };
     format!(
         "<p:sp><p:nvSpPr><p:cNvPr id='1' name='x'/><p:cNvSpPr/><p:nvPr>{role}</p:nvPr></p:nvSpPr><p:spPr/>\
@@ -55,7 +55,7 @@ fn shape_of(role: &str, paragraphs: &str) -> String {
     )
 }
 
-fn text(shapes: &str) -> String {
+pub(crate) fn text(shapes: &str) -> String {
     reading(presentation(&[&slide(shapes)]).bytes()).text
 }
 
@@ -215,7 +215,7 @@ fn charts_and_diagrams_are_read() {
 }
 
 /// The text of a presentation with this chart.
-fn chart(chart: &str) -> String {
+pub(crate) fn chart(chart: &str) -> String {
     let shapes = "<p:graphicFrame><a:graphic><a:graphicData><c:chart r:id='c1'/></a:graphicData></a:graphic></p:graphicFrame>";
     let mut zip = presentation(&[&slide(shapes)]);
     zip.file("ppt/slides/_rels/s1.xml.rels", relations(&relation("c1", "chart", "../c.xml")).as_bytes())

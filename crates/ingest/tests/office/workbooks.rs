@@ -117,6 +117,18 @@ fn merged_cells_are_said_in_each_row() {
         cell("B4", "8"),
     );
     assert_eq!(text(&sheet), "Sheet: A\nEurope | 5\nEurope | 6\nEurope | 7\n | 8");
+    // However far behind the cells the list stands, and in whatever encoding.
+    let rows: String =
+        (5..40_000).map(|row| format!("<row r='{row}'>{}</row>", cell(&format!("B{row}"), "9"))).collect();
+    let long = sheet
+        .replace("</sheetData>", &format!("{rows}</sheetData>"))
+        .replace("mergeCell ref='A1:A3'", "x:mergeCell ref = \"A1:A39999\"");
+    let long = text(&long.replace("<sheetData>", "<sheetData xmlns:x='x'>"));
+    assert!(long.starts_with("Sheet: A\nEurope | 5\n") && long.ends_with("\nEurope | 9"), "{}", &long[..90]);
+    let zip = workbook(&[("A", "visible", "")]);
+    let wide: Vec<u8> =
+        format!("\u{feff}<worksheet>{sheet}</worksheet>").encode_utf16().flat_map(u16::to_le_bytes).collect();
+    assert_eq!(reading(zip.with("xl/sheet1.xml", &wide).bytes()).text, text(&sheet));
 }
 
 #[test]

@@ -158,10 +158,12 @@ impl Body<'_> {
             if element.name() != "rPr" {
                 return self.inline_element(xml, element, paragraph, look);
             }
-            let (mut distance, mut has_size) = (0.0, false);
+            let (mut distance, mut has_size, mut struck) = (0.0, false, None);
             xml.each(|_, property| {
                 match property.name() {
                     "vanish" => look.hidden = property.is_on(),
+                    // Once or twice.
+                    "strike" | "dstrike" => struck = Some(struck == Some(true) || property.is_on()),
                     "vertAlign" => look.rise = vertical(property),
                     "position" => distance = property.number("val").unwrap_or(0.0),
                     "sz" => has_size = true,
@@ -172,6 +174,7 @@ impl Body<'_> {
                 }
                 Ok(())
             })?;
+            look.struck = struck.unwrap_or(look.struck);
             // Other programs write so what is raised by another distance than usual.
             if has_size && look.rise == Rise::Level {
                 look.rise = Rise::by(distance);

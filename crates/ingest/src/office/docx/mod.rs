@@ -51,7 +51,9 @@ fn written(archive: &Archive<'_>, draft: &mut Draft) -> Result<(), Stop> {
         seen.take(body.seen);
     }
     let mut drawn = HashMap::new();
-    for (kind, read) in [("chart", charts::table as Drawn), ("diagramData", diagram)] {
+    for (kind, read) in
+        [("chart", charts::table as Drawn), ("chartEx", charts::table), ("diagramData", diagram)]
+    {
         for part in parts(kind) {
             optional(archive, &part.target, draft, |xml| {
                 drawn.extend(read(xml)?.map(|text| (part.id.clone(), text)));
@@ -123,7 +125,7 @@ fn tell(draft: &mut Draft, seen: Seen) {
         &[
             (seen.changes, remarks::CHANGES),
             (seen.hidden, remarks::HIDDEN_TEXT),
-            (seen.embedded, "It embeds other files, such as workbooks or equations, which are left out."),
+            (seen.embedded, remarks::EMBEDDED),
         ],
     );
     if seen.pictures > 0 {

@@ -23,6 +23,7 @@ struct Style {
     level: Option<u8>,
     hidden: Option<bool>,
     rise: Option<Rise>,
+    struck: Option<bool>,
 }
 
 impl Styles {
@@ -59,6 +60,7 @@ impl Styles {
         Look {
             hidden: around.hidden || self.first(id, |style| style.hidden).unwrap_or(false),
             rise: self.first(id, |style| style.rise).unwrap_or(around.rise),
+            struck: self.first(id, |style| style.struck).unwrap_or(around.struck),
         }
     }
 
@@ -86,6 +88,7 @@ impl Style {
             "numId" => self.list = element.attr("val").map(String::from),
             "ilvl" => self.level = element.number("val"),
             "vanish" => self.hidden = Some(element.is_on()),
+            "strike" | "dstrike" => self.struck = Some(self.struck == Some(true) || element.is_on()),
             "vertAlign" => self.rise = Some(vertical(element)),
             _ => {}
         }

@@ -6,6 +6,7 @@ use super::super::grid::Grid;
 use super::slides::Slide;
 use super::state::Body;
 use crate::draft::{Stop, in_one_line};
+use crate::runs::struck;
 use crate::xml::{Element, Xml};
 
 /// How often a row or a cell with a value is repeated at most. More of them say no more.
@@ -72,6 +73,9 @@ impl Body<'_> {
             let repeats: u32 = element.number("number-columns-repeated").unwrap_or(1).max(1);
             if element.name() == "table-cell" {
                 let text = self.value(xml, element, row, grid, shapes)?;
+                let style = element.attr("style-name").unwrap_or_default();
+                let is_struck = self.styles.look("table-cell", &style, Look::default()).struck;
+                let text = if is_struck { struck(&text) } else { text };
                 let copies = repeats.min(REPEATS);
                 size = size.saturating_add(text.len() * copies as usize);
                 if !text.is_empty() && size <= self.draft.room() + text.len() {

@@ -33,6 +33,7 @@ struct Style {
     page_before: Option<bool>,
     page_after: Option<bool>,
     rise: Option<Rise>,
+    struck: Option<bool>,
 }
 
 /// How a level of a list is labelled.
@@ -102,6 +103,7 @@ impl Styles {
         Look {
             hidden: around.hidden || self.is_hidden(family, name),
             rise: self.first(family, name, |style| style.rise).unwrap_or(around.rise),
+            struck: self.first(family, name, |style| style.struck).unwrap_or(around.struck),
         }
     }
 
@@ -159,6 +161,9 @@ impl Style {
             text.or(table).or_else(|| is("visibility", "hidden"))
         });
         self.rise = self.rise.or_else(|| properties.attr("text-position").map(|position| rise(&position)));
+        let through = ["text-line-through-style", "text-line-through-type"];
+        let through = through.iter().find_map(|name| properties.attr(name));
+        self.struck = self.struck.or_else(|| through.map(|line| line != "none"));
         self.page_before = self.page_before.or_else(|| is("break-before", "page"));
         self.page_after = self.page_after.or_else(|| is("break-after", "page"));
     }

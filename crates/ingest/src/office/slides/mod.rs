@@ -1,5 +1,6 @@
 //! Presentations of PowerPoint (PresentationML, ECMA-376 part 1, 19).
 
+mod backgrounds;
 mod shapes;
 
 use std::collections::{HashMap, HashSet};
@@ -14,6 +15,7 @@ use crate::draft::{CUT, DAMAGED, Draft, Stop, in_one_line};
 use crate::parts::optional;
 use crate::reading::{Limits, Problem, Reading};
 use crate::xml::Xml;
+use backgrounds::Backgrounds;
 use shapes::Slide;
 pub(super) use shapes::{diagram, texts_of};
 
@@ -30,8 +32,10 @@ struct Seen {
     /// The numbers of those that are hidden, and of those that have pictures and no text.
     hidden: Vec<String>,
     pictures: Vec<String>,
-    /// The footers that were said.
+    /// The footers and texts of backgrounds that were said.
     footers: HashSet<String>,
+    embeds: bool,
+    backgrounds: Backgrounds,
 }
 
 fn written(archive: &Archive<'_>, draft: &mut Draft) -> Result<(), Stop> {
@@ -69,6 +73,7 @@ fn written(archive: &Archive<'_>, draft: &mut Draft) -> Result<(), Stop> {
         }
     }
     remarks::hidden(draft, "slides", &seen.hidden);
+    remarks::tell(draft, &[(seen.embeds, remarks::EMBEDDED)]);
     if !seen.pictures.is_empty() {
         draft.note(format!(
             "Slides that are pictures alone are not read: {}.",
@@ -90,8 +95,10 @@ fn write_slide(
     draft: &mut Draft,
 ) -> Result<(), Stop> {
     let mut slide = Slide::default();
+    let mut shows_background = true;
     optional(archive, part, draft, |xml| {
         xml.each(|xml, root| {
+            shows_background = backgrounds::shows(root);
             slide.is_hidden = matches!(root.attr("show").as_deref(), Some("0" | "false"));
             slide.read(xml)
         })
@@ -114,6 +121,12 @@ fn write_slide(
     seen.hidden.extend(slide.is_hidden.then(|| number.to_string()));
     let footers = slide.footers.iter().filter(|footer| seen.footers.insert((*footer).clone()));
     slide.blocks.extend(footers.map(|footer| format!("Footer: {footer}")));
+    if shows_background {
+        let texts = seen.backgrounds.behind(archive, &parts, draft)?;
+        let texts = texts.into_iter().filter(|text| seen.footers.insert(text.clone()));
+        slide.blocks.extend(texts.map(|text| format!("Background: {text}")));
+    }
+    seen.embeds |= slide.embeds;
     let hidden = if slide.is_hidden { " (hidden)" } else { "" };
     let title = if slide.title.is_empty() { String::new() } else { format!(": {}", slide.title) };
     draft.push(&format!("Slide {number}{hidden}{title}"))?;

@@ -4,7 +4,8 @@ use super::super::numerals::counted;
 use super::super::rows::{Cell, Rows};
 use super::super::{math, symbols};
 use crate::draft::{Stop, in_one_line};
-use crate::raised::{Rise, Runs};
+use crate::raised::Rise;
+use crate::runs::{Drawn, Runs};
 use crate::xml::{Element, Xml};
 
 /// What stands on a slide.
@@ -24,6 +25,10 @@ pub(super) struct Slide {
     pub(super) has_picture: bool,
     /// Whether a shape with text is hidden.
     pub(super) hides_text: bool,
+    /// Whether a file of another program is embedded.
+    pub(super) embeds: bool,
+    /// Whether it is a layout or a master, whose places for text hold prompts.
+    pub(super) is_background: bool,
 }
 
 /// What the text of a shape is for.
@@ -32,6 +37,8 @@ enum Role {
     #[default]
     Text,
     Title,
+    /// A place for text, of any other sort.
+    Content,
     Body,
     /// Dates, headers and footers, which stand on each slide.
     Footer,
@@ -56,6 +63,10 @@ impl Slide {
             "chart" => {
                 self.charts.extend(element.prefixed("id").map(String::from));
                 Ok(())
+            }
+            "oleObj" => {
+                self.embeds = true;
+                self.read(xml)
             }
             "relIds" => {
                 self.diagrams.extend(element.prefixed("dm").map(String::from));
@@ -85,6 +96,9 @@ impl Slide {
             }
             _ => Ok(()),
         })?;
+        if self.is_background && role != Role::Text {
+            return Ok(());
+        }
         if is_hidden || lines.is_empty() {
             self.hides_text |= !lines.is_empty();
             return Ok(());
@@ -117,7 +131,7 @@ fn properties(xml: &mut Xml<'_>, role: &mut Role, is_hidden: &mut bool) -> Resul
                 Some("dt" | "ftr" | "hdr") => Role::Footer,
                 Some("sldNum" | "sldImg") => Role::Number,
                 Some("body") => Role::Body,
-                _ => Role::Text,
+                _ => Role::Content,
             };
             Ok(())
         }
@@ -152,7 +166,7 @@ const LEVELS: usize = 9;
 #[derive(Default)]
 struct Paragraph {
     text: Runs,
-    rise: Rise,
+    drawn: Drawn,
     level: usize,
     bullet: Option<String>,
     numbers: Option<(String, u32)>,
@@ -165,15 +179,19 @@ impl Paragraph {
 
     fn item(&mut self, xml: &mut Xml<'_>, element: &Element) -> Result<(), Stop> {
         match element.name() {
-            "t" => self.text.push(&symbols::readable(&xml.text()?), self.rise),
+            "t" => self.text.push(&symbols::readable(&xml.text()?), self.drawn),
             "br" => self.text.push("\n", Rise::Level),
             "tab" => self.text.push("\t", Rise::Level),
             "oMath" => self.text.push(&math::linear(xml)?, Rise::Level),
             "r" => {
-                self.rise = Rise::Level;
+                self.drawn = Drawn::default();
                 return self.read(xml);
             }
-            "rPr" => self.rise = Rise::by(element.number("baseline").unwrap_or(0.0)),
+            "rPr" => {
+                let rise = Rise::by(element.number("baseline").unwrap_or(0.0));
+                let struck = element.attr("strike").is_some_and(|line| line != "noStrike");
+                self.drawn = Drawn { rise, struck };
+            }
             "fld" if element.attr("type").as_deref() == Some("slidenum") => {}
             "pPr" => {
                 self.level = element.number::<usize>("lvl").unwrap_or(0).min(LEVELS - 1);

@@ -3,13 +3,14 @@
 mod dates;
 mod formats;
 mod formulas;
+mod merged;
 mod sheet;
 mod strings;
 mod styles;
 
 use std::collections::HashMap;
 
-use super::grid::{Comments, Grid, Merged, cell};
+use super::grid::{Comments, Grid, cell};
 use super::package::{Drawn, Relation, main_part, relations};
 use super::{charts, remarks, slides};
 use crate::Kind;
@@ -125,21 +126,23 @@ fn write_sheet(
     }
     let before = draft.mark();
     let grid = |merged| Grid::new(&listed.name, listed.head()).with(merged, comments.clone());
-    let mut sheet = Sheet::new(shared, grid(Merged::new()));
+    let merged = merged::at_first_sight(archive, entry);
+    let mut sheet = Sheet::new(shared, grid(merged.clone()));
     let mut xml = Xml::open(archive, entry)?;
     let mut end = sheet.write(&mut xml, draft);
-    if let Ok(merged) = &mut end
-        && !merged.is_empty()
+    if let Ok(listed) = &mut end
+        && *listed != merged
     {
-        // Which cells are merged stands behind them: they are read again.
-        let merged = std::mem::take(merged);
+        // They are written in an unusual way, as in UTF-16: the sheet is read again.
+        let listed = std::mem::take(listed);
         draft.back_to(&before);
-        sheet = Sheet::new(shared, grid(merged));
+        sheet = Sheet::new(shared, grid(listed));
         xml = Xml::open(archive, entry)?;
         end = sheet.write(&mut xml, draft);
     }
     seen.hidden |= sheet.seen.hidden;
     seen.formulas += sheet.seen.formulas;
+    seen.embeds |= sheet.seen.embeds;
     if xml.has_foreign_entities() {
         draft.note(ENTITIES);
     }
@@ -193,9 +196,7 @@ fn read_comments(xml: &mut Xml<'_>, comments: &mut Comments) -> Result<(), Stop>
 }
 
 fn tell(seen: Seen, draft: &mut Draft) {
-    if seen.hidden {
-        draft.note(remarks::HIDDEN_ROWS);
-    }
+    remarks::tell(draft, &[(seen.hidden, remarks::HIDDEN_ROWS), (seen.embeds, remarks::EMBEDDED)]);
     if seen.formulas > 0 {
         draft.note(format!(
             "{} of its formulas have no stored result, and stand as formulas. Save it once in a spreadsheet program.",

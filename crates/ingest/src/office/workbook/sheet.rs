@@ -5,9 +5,11 @@ use std::collections::HashMap;
 use super::super::digits::general;
 use super::super::grid::{Grid, Merged, cell};
 use super::formulas::moved;
+use super::merged;
 use super::strings::{Strings, decoded, rich};
 use super::styles::Styles;
 use crate::draft::{Draft, Stop, in_one_line};
+use crate::runs::struck;
 use crate::xml::{Element, Xml};
 
 /// What the cells of all sheets refer to.
@@ -32,6 +34,7 @@ pub(super) struct Sheet<'s> {
 pub(super) struct Seen {
     pub(super) hidden: bool,
     pub(super) formulas: usize,
+    pub(super) embeds: bool,
 }
 
 impl<'s> Sheet<'s> {
@@ -64,14 +67,12 @@ impl<'s> Sheet<'s> {
                         self.row(xml, row, draft)
                     })
                 }
+                "oleObjects" => {
+                    self.seen.embeds = true;
+                    Ok(())
+                }
                 "mergeCells" => xml.each(|_, area| {
-                    let area = area.attr("ref").unwrap_or_default();
-                    if let Some((first, last)) = area.split_once(':')
-                        && let (Some(first), Some((last_row, _))) = (cell(first), cell(last))
-                        && last_row > first.0
-                    {
-                        merged.insert(first, last_row);
-                    }
+                    merged::add(&mut merged, &area.attr("ref").unwrap_or_default());
                     Ok(())
                 }),
                 _ => Ok(()),
@@ -90,6 +91,8 @@ impl<'s> Sheet<'s> {
             // A text that all cells share may be long.
             if size <= draft.room() {
                 let text = self.value(xml, element, (row, column))?;
+                let strikes = element.number("s").is_some_and(|style| self.shared.styles.strikes(style));
+                let text = if strikes { struck(&text) } else { text };
                 size += text.len();
                 if !text.is_empty() {
                     cells.push((column, text));

@@ -2,7 +2,7 @@
 
 use super::super::block::vertical;
 use crate::draft::{Stop, in_one_line};
-use crate::raised::{Rise, Runs};
+use crate::runs::{Drawn, Runs};
 use crate::xml::Xml;
 
 /// The texts that cells name by number, one behind the other.
@@ -37,26 +37,28 @@ impl Strings {
 /// The text of runs in the element that was opened last, in one line. Readings of Japanese above it are left out.
 pub(super) fn rich(xml: &mut Xml<'_>) -> Result<String, Stop> {
     let mut text = Runs::default();
-    collect(xml, &mut text, &mut Rise::default())?;
+    collect(xml, &mut text, &mut Drawn::default())?;
     Ok(in_one_line(&decoded(&text.into_text())))
 }
 
-/// `rise` is that of the run that is read.
-fn collect(xml: &mut Xml<'_>, text: &mut Runs, rise: &mut Rise) -> Result<(), Stop> {
+/// `drawn` is how the run that is read looks.
+fn collect(xml: &mut Xml<'_>, text: &mut Runs, drawn: &mut Drawn) -> Result<(), Stop> {
     xml.each(|xml, element| match element.name() {
         "t" => {
-            text.push(&xml.text()?, *rise);
+            text.push(&xml.text()?, *drawn);
             Ok(())
         }
-        "r" => collect(xml, text, &mut Rise::default()),
+        "r" => collect(xml, text, &mut Drawn::default()),
         "rPr" => xml.each(|_, property| {
-            if property.name() == "vertAlign" {
-                *rise = vertical(property);
+            match property.name() {
+                "vertAlign" => drawn.rise = vertical(property),
+                "strike" => drawn.struck = property.is_on(),
+                _ => {}
             }
             Ok(())
         }),
         "rPh" | "phoneticPr" => Ok(()),
-        _ => collect(xml, text, rise),
+        _ => collect(xml, text, drawn),
     })
 }
 
