@@ -125,7 +125,7 @@ impl Engine {
             let read = async move {
                 let job = session_turn::with_files(job, &shared.config.environment).await?;
                 let job = same_files::once(job, &events).await;
-                let read = files::read(&job, &shared, &events).await?;
+                let read = files::read(&job, &shared, &events, files::For::Run).await?;
                 Ok((job, read))
             };
             tokio::spawn(tracing::Instrument::in_current_span(read))
@@ -177,7 +177,7 @@ impl Engine {
         let job = session_turn::with_files(Arc::new(job.clone()), &self.0.config.environment).await?;
         let events = self.events(Vec::new(), None);
         let job = same_files::once(job, &events).await;
-        let files = files::read(&job, &self.0, &events).await?;
+        let files = files::read(&job, &self.0, &events, files::For::Estimate).await?;
         Ok(JobEstimate::of(&job, &files, away, missing_keys))
     }
 
@@ -197,7 +197,7 @@ impl Engine {
     pub async fn documents(&self, job: Job) -> Result<Arc<[Document]>, Failure> {
         let job = session_turn::with_files(Arc::new(job), &self.0.config.environment).await?;
         let job = same_files::once(job, &Events::off()).await;
-        Ok(files::read(&job, &self.0, &Events::off()).await?.documents)
+        Ok(files::read(&job, &self.0, &Events::off(), files::For::Run).await?.documents)
     }
 
     /// Remote tokens that all jobs have spent so far. A call under way counts with the estimate of its prompt.

@@ -49,6 +49,8 @@ pub enum Purpose {
     Synthesis,
     /// `minions`: one worker job.
     WorkerJob,
+    /// The worker writes down the text of a page that is a picture.
+    Transcription,
     /// A follow-up is put into words that stand alone.
     FollowUp,
     /// The worker sums up the oldest turns of a conversation.

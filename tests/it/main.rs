@@ -68,6 +68,7 @@ mod sandbox;
 mod sandbox_hostile;
 mod sandbox_machine;
 mod savings;
+mod scans;
 mod secrets;
 mod server_itself;
 mod service_commands;

@@ -32,7 +32,7 @@ use crate::error::{Failure, FailureKind};
 use crate::events::ModelInfo;
 use crate::job::{Job, JobRole};
 use crate::llama::Sampling;
-use crate::protocols::{PooledServer, ServerPool};
+use crate::protocols::{PooledServer, ServerPool, Side};
 use crate::runtimes::{Endpoint, probe};
 use crate::sandbox::Search;
 pub use check::MissingKey;
@@ -124,30 +124,50 @@ pub(super) async fn open(
     })
 }
 
-/// A client of the worker, if it sees pictures as its server tells or the job says, and if they stay on this machine or in
-/// its private network.
+/// A worker that sees.
+pub(super) struct Seeing {
+    pub worker: Side,
+    /// Its address and model.
+    pub name: String,
+    /// Its servers. Runtimes that were started for them stay up as long as they are held.
+    pub servers: Servers,
+}
+
+/// The worker, if it sees pictures as its server tells or the job says, and if they stay on this machine or in its private
+/// network. Else why it is shown none, if that is not for the job to say.
 ///
 /// # Errors
 /// As [`open`].
 pub(super) async fn seeing(
     job: &Job,
     shared: &SharedResources,
-) -> Result<Option<Arc<dyn ChatClient>>, Failure> {
+) -> Result<Result<Seeing, Option<&'static str>>, Failure> {
     let (worker, _) = sides(job, &shared.config.environment, shared.is_for_many())?;
-    if job.read_scans == Some(false) || job.local.is_embedded() {
-        return Ok(None);
+    if job.read_scans == Some(false) {
+        return Ok(Err(None));
+    }
+    if job.local.is_embedded() {
+        return Ok(Err(Some("the embedded engine does not see: take a model server for the local side")));
     }
     worker.check(shared)?;
     let servers = Servers::open(&worker, shared, None).await?;
-    let first = worker.servers(shared, &servers)?.into_iter().find(|server| server.is_up);
-    let Some(server) = first.filter(|server| !server.is_remote) else { return Ok(None) };
+    let workers = worker.servers(shared, &servers)?;
+    if workers.iter().any(|server| server.is_remote) {
+        return Ok(Err(Some("pages are shown to a worker on this machine or in its private network alone")));
+    }
+    let Some(server) = workers.iter().find(|server| server.is_up) else { return Ok(Err(None)) };
     let base_url = &server.settings.base_url;
     let headers = worker.credentials.at(base_url, worker.spec.provider).header_map(worker.spec.provider)?;
     let sees = match job.read_scans {
         Some(sees) => sees,
         None => probe::sees(base_url, &headers, &worker.model).await.unwrap_or(false),
     };
-    Ok(sees.then_some(server.client))
+    if !sees {
+        return Ok(Err(None));
+    }
+    let name = format!("{base_url} {}", worker.model);
+    let worker = Side::new(shared.pool(workers, worker.retries(), false));
+    Ok(Ok(Seeing { worker, name, servers }))
 }
 
 /// Both sides of `job` from a recording; no server is opened. Each side has one slot, so that each run is the same.
