@@ -77,6 +77,7 @@ impl Narrator {
                     Purpose::Synthesis => "conclusion",
                     Purpose::WorkerJob => "worker job",
                     Purpose::FollowUp => "reading of the follow-up",
+                    Purpose::Transcription => "text of a page",
                     Purpose::Summary => "summary of the oldest turns",
                 };
                 format!("call {call}: the {} ({endpoint}) is asked for its {purpose}", side.as_str())

@@ -169,7 +169,7 @@ fn scans(file: &FileReport) -> Option<String> {
 }
 
 /// `3-9, 12`.
-fn ranges(pages: &[u32]) -> String {
+pub(super) fn ranges(pages: &[u32]) -> String {
     let mut ranges: Vec<(u32, u32)> = Vec::new();
     for &page in pages {
         match ranges.last_mut() {

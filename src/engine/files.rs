@@ -50,12 +50,26 @@ struct Kept {
     given: Given,
 }
 
+/// What the files of a job are read for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum For {
+    /// The job: a worker that sees reads the pages that are pictures.
+    Run,
+    /// An estimate, without any call.
+    Estimate,
+}
+
 /// Reads the files of `job`, or takes them from the recording that is replayed.
 ///
 /// # Errors
 /// [`FailureKind::Input`] for a file that can't be read, naming its place in the job, the problem and the remedy;
 /// [`FailureKind::Replay`] for one that was not recorded, or is another one now.
-pub(super) async fn read(job: &Job, shared: &SharedResources, events: &Events) -> Result<JobFiles, Failure> {
+pub(super) async fn read(
+    job: &Job,
+    shared: &SharedResources,
+    events: &Events,
+    reason: For,
+) -> Result<JobFiles, Failure> {
     if job.files.is_empty() {
         return Ok(JobFiles::none(job));
     }
@@ -71,7 +85,9 @@ pub(super) async fn read(job: &Job, shared: &SharedResources, events: &Events) -
     } else {
         let (read, count) = gathered(job, &shared.config.reader, events).await?;
         given = read;
-        usage = scans::transcribe(job, shared, &mut given).await?;
+        if reason == For::Run {
+            usage = scans::transcribe(job, shared, &mut given, events).await?;
+        }
         count
     };
     for (file, given) in job.files.iter().zip(&given).filter(|_| tape.is_recording()) {
@@ -79,7 +95,7 @@ pub(super) async fn read(job: &Job, shared: &SharedResources, events: &Events) -
         let content = beside_runtime(move || listing::fingerprint(&path)).await;
         tape.keep_file(file.document_name(), &json!({"content": content, "given": given})).await;
     }
-    let files = JobFiles { usage, ..in_order(job, given)? };
+    let files = JobFiles { usage, ..in_order(job, given, reason)? };
     memory::check(files.documents.iter().map(|document| document.text.len()).sum(), memory::OF_A_JOB)?;
     file_report::warnings(&files.reports, &files.folders)
         .into_iter()
@@ -153,7 +169,7 @@ impl JobFiles {
 }
 
 /// The job's own documents and those of its files, in the job's order.
-fn in_order(job: &Job, given: Vec<Given>) -> Result<JobFiles, Failure> {
+fn in_order(job: &Job, given: Vec<Given>, reason: For) -> Result<JobFiles, Failure> {
     let (mut documents, mut reports, mut folders) = (Vec::new(), Vec::new(), Vec::new());
     let mut own = job.context.iter();
     for (file, Given { readings, folder, title, seen, is_read_elsewhere, .. }) in job.files.iter().zip(given)
@@ -192,7 +208,10 @@ fn in_order(job: &Job, given: Vec<Given>) -> Result<JobFiles, Failure> {
         }
     }
     documents.extend(own.cloned());
-    if job.images.is_empty() && documents.iter().all(|document| is_blank(&document.text)) {
+    // In a run a worker that sees may read what has no text.
+    let may_have_text = reason == For::Estimate && reports.iter().any(|report| !report.scans.is_empty());
+    let is_blank = documents.iter().all(|document| is_blank(&document.text));
+    if job.images.is_empty() && is_blank && !may_have_text {
         return Err(no_text(&reports));
     }
     Ok(JobFiles { documents: documents.into(), reports, folders, usage: Usage::default() })

@@ -129,7 +129,7 @@ impl Engine {
             let read = async move {
                 let job = session_turn::with_files(job, &shared.config.environment).await?;
                 let job = same_files::once(job, &events).await;
-                let read = files::read(&job, &shared, &events).await?;
+                let read = files::read(&job, &shared, &events, files::For::Run).await?;
                 let (job, routing) = routing::settle(job, &read.documents, &shared, &events).await?;
                 Ok((job, read, routing))
             };
@@ -184,7 +184,7 @@ impl Engine {
         let job = session_turn::with_files(Arc::new(job.clone()), &self.0.config.environment).await?;
         let events = self.events(Vec::new(), None);
         let job = same_files::once(job, &events).await;
-        let files = files::read(&job, &self.0, &events).await?;
+        let files = files::read(&job, &self.0, &events, files::For::Estimate).await?;
         let (job, routing) = routing::foresee(&job, &files.documents, &self.0).await?;
         let missing_keys = clients::check(&job, &self.0)?;
         let away = clients::away(&job, &self.0)?;
@@ -207,7 +207,7 @@ impl Engine {
     pub async fn documents(&self, job: Job) -> Result<Arc<[Document]>, Failure> {
         let job = session_turn::with_files(Arc::new(job), &self.0.config.environment).await?;
         let job = same_files::once(job, &Events::off()).await;
-        Ok(files::read(&job, &self.0, &Events::off()).await?.documents)
+        Ok(files::read(&job, &self.0, &Events::off(), files::For::Run).await?.documents)
     }
 
     /// One reply of the supervisor of `job` to `prompt`, without a protocol. It is recorded and replayed as those of jobs are.

@@ -53,6 +53,8 @@ pub(super) struct SharedResources {
     prompt_paces: Mutex<HashMap<(String, String), PromptPace>>,
     /// By base URL.
     paces: Mutex<HashMap<String, Arc<Pace>>>,
+    /// What models have read of pages, by a hash of both: the turns of a conversation read the same files.
+    pub transcripts: Mutex<HashMap<[u8; 32], String>>,
     /// Whether a sandbox could be started here.
     sandbox: OnceCell<()>,
 }
@@ -117,6 +119,7 @@ impl SharedResources {
             slots: Mutex::default(),
             prompt_paces: Mutex::default(),
             paces: Mutex::default(),
+            transcripts: Mutex::default(),
             sandbox: OnceCell::new(),
         }
     }

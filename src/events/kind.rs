@@ -54,6 +54,8 @@ pub enum Purpose {
     Answer,
     /// One of several answers of the worker, which have to agree.
     Sample,
+    /// The worker writes down the text of a page that is a picture.
+    Transcription,
     /// A follow-up is put into words that stand alone.
     FollowUp,
     /// The worker sums up the oldest turns of a conversation.

@@ -413,8 +413,8 @@ fn crc32(bytes: &[u8]) -> u32 {
 /// A PDF whose second page is a picture alone, held as JPEG.
 fn with_a_scan() -> Vec<u8> {
     let mut writer = Writer::of(&[pdf::lines(50.0, 600.0, &["Only fog."])]);
-    let entries = "/Type/XObject/Subtype/Image/Width 9/Height 9/ColorSpace/DeviceRGB/BitsPerComponent 8/Filter/DCTDecode";
-    let picture = writer.stream(entries, b"\xff\xd8\xff\xe0 and so on");
+    let entries = "/Type/XObject/Subtype/Image/Width 40/Height 56/ColorSpace/DeviceRGB/BitsPerComponent 8/Filter/DCTDecode";
+    let picture = writer.stream(entries, include_bytes!("../../crates/ingest/tests/pictures/files/rgb.jpg"));
     writer.page("q 595 0 0 842 0 0 cm /I Do Q\n", "");
     writer.page(&pdf::lines(50.0, 600.0, &["The end."]), "");
     writer.bytes_with("", &format!("/XObject<</I {picture} 0 R>>"))

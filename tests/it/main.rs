@@ -76,6 +76,7 @@ mod sandbox_hostile;
 mod sandbox_machine;
 mod sandbox_start;
 mod savings;
+mod scans;
 mod secrets;
 mod server_itself;
 mod service_commands;

@@ -80,6 +80,10 @@ const MARKS: &[(&[u8], Kind)] = &[
     (b"{\\rtf", Kind::Rtf),
     (b"II*\0", Kind::Picture),
     (b"MM\0*", Kind::Picture),
+    (b"II+\0", Kind::Picture),
+    (b"MM\0+", Kind::Picture),
+    (b"\0\0\0\x0cjP  \r\n\x87\n", Kind::Picture),
+    (b"\xFF\x4F\xFF\x51", Kind::Picture),
 ];
 
 impl Kind {
@@ -88,7 +92,7 @@ impl Kind {
         if let Some((_, kind)) = MARKS.iter().find(|(mark, _)| bytes.starts_with(mark)) {
             return *kind;
         }
-        if bytes.starts_with(b"RIFF") && bytes.get(8..12) == Some(b"WEBP") {
+        if is_picture(bytes) {
             return Self::Picture;
         }
         if is_pdf(bytes) {
@@ -118,6 +122,17 @@ impl Kind {
         let row = NAMES.iter().find(|(kind, _)| *kind == self);
         row.expect("each kind has a name").1
     }
+}
+
+/// Whether the bytes are a picture of a kind that its first bytes alone do not tell.
+fn is_picture(bytes: &[u8]) -> bool {
+    let at = |range: std::ops::Range<usize>| bytes.get(range).unwrap_or_default();
+    // HEIC and AVIF, as phones write them.
+    let brands: [&[u8]; 6] = [b"heic", b"heix", b"mif1", b"msf1", b"avif", b"avis"];
+    let is_of_phone = at(4..8) == b"ftyp" && brands.contains(&at(8..12));
+    // Of a bitmap, zeros and the size of its second head.
+    let is_bitmap = at(0..2) == b"BM" && at(6..10) == [0; 4] && at(15..18) == [0; 3] && at(14..15) != [0];
+    at(0..4) == b"RIFF" && at(8..12) == b"WEBP" || is_of_phone || is_bitmap
 }
 
 /// Whether the bytes are a PDF: it begins with its mark, or ends like one. A text may speak of the mark, and in a PDF
@@ -180,6 +195,9 @@ mod tests {
             (b"\xD0\xCF\x11\xE0\xA1\xB1\x1A\xE1", Kind::Compound),
             (b"\x89PNG\r\n\x1a\n", Kind::Picture),
             (b"RIFF\0\0\0\0WEBPVP8 ", Kind::Picture),
+            (b"\0\0\0\x18ftypheic\0\0\0\0", Kind::Picture),
+            (b"BM\x36\0\0\0\0\0\0\0\x36\0\0\0\x28\0\0\0", Kind::Picture),
+            (b"BMW sells cars, and more of them.", Kind::Text),
             (b"", Kind::Text),
             (b"<!DOCTYPE html><title>x</title>", Kind::Html),
             ("Gr\u{fc}\u{df}e".as_bytes(), Kind::Text),

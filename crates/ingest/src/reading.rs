@@ -48,6 +48,8 @@ pub struct Limits {
     pub entries: usize,
     /// The text that a file that is no plain text gives, in bytes; what is beyond that is left out, with a note.
     pub text: usize,
+    /// The pixels of one picture.
+    pub pixels: usize,
     /// The text of a file that is a plain text, in bytes.
     pub plain_text: usize,
     /// All texts of a file and of the files in it, in bytes. Of a file the rest is not looked at once a text is beyond that.
@@ -64,6 +66,7 @@ impl Default for Limits {
             archive: 512 << 20,
             entries: 50_000,
             text: 256 << 20,
+            pixels: 120_000_000,
             plain_text: usize::MAX,
             room: usize::MAX,
             operators: 5_000_000,
@@ -123,6 +126,9 @@ pub enum Problem {
         /// The limit.
         limit: usize,
     },
+    /// It is a picture with more pixels than are looked at.
+    #[error("can't be read: {0}")]
+    TooManyPixels(String),
     /// The texts before it have taken all the room that there is.
     #[error("is left out: there is no room for its text")]
     NoRoom,
@@ -186,6 +192,7 @@ impl Problem {
             Self::Convertible { remedy, .. } => remedy,
             Self::NoRoom => "Name it by itself.",
             Self::TooLarge { .. } => "Split it, or give the part that the question is about.",
+            Self::TooManyPixels(_) => "Scale it down, or give the part that the question is about.",
             Self::Locked if kind == Kind::Pdf => {
                 "Save a copy without the password, for instance with `qpdf --decrypt --password=PASSWORD IN.pdf OUT.pdf`."
             }

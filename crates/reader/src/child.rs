@@ -56,12 +56,15 @@ fn serve(input: &mut impl Read, output: &mut impl Write) -> io::Result<()> {
                 let read = files.map(|(name, bytes)| rows(&name, bytes, &mut limits, &mut texts)).collect();
                 wire::write(output, &Reply::Read(read), &texts)?;
             }
-            Request::Pictures(pages) => {
-                let pictures = pictures_of(blocks.pop().unwrap_or_default(), &pages);
+            Request::Pictures(page) => {
+                let bytes = blocks.pop().unwrap_or_default();
+                let pictures = pictures_of(bytes, page, &Limits::default());
                 let media_type = |picture: &Picture| picture.media_type.to_owned();
-                let types = pictures.iter().map(|picture| picture.as_ref().map(media_type)).collect();
-                let bytes: Vec<_> = pictures.into_iter().flatten().map(|picture| picture.bytes).collect();
-                wire::write(output, &Reply::Pictures(types), &bytes)?;
+                let types = pictures.as_ref().map(|all| all.iter().map(media_type).collect());
+                let reply = Reply::Pictures(types.map_err(Clone::clone));
+                let all = pictures.unwrap_or_default();
+                let bytes: Vec<_> = all.iter().map(|picture| &*picture.bytes).collect();
+                wire::write(output, &reply, &bytes)?;
             }
         }
     }

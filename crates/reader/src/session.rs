@@ -77,7 +77,7 @@ pub struct ReadText {
     pub lacks_text: bool,
 }
 
-/// A page that is a picture.
+/// A page that is a picture, or a part of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PagePicture {
     /// Its media type, such as `image/jpeg`.
@@ -150,22 +150,20 @@ impl ReaderSession {
         }
     }
 
-    /// The pictures that these pages of a file are, counted from 1, in their order; `None` for each that is none, or in a
-    /// form that models do not take.
+    /// A page of a file, counted from 1, as pictures that models take: one, or several where the page is long; or why
+    /// there are none, as a sentence.
     ///
     /// # Errors
     /// As [`Self::read`].
     pub async fn pictures(
         &mut self,
-        file: InputFile,
-        pages: &[u32],
-    ) -> Result<Vec<Option<PagePicture>>, ReaderError> {
-        let request = Request::Pictures(pages.to_vec());
-        let count = pages.len();
-        match self.exchange(&[file], &request, |reply, blocks| pictures(reply, blocks, count)).await {
+        file: &InputFile,
+        page: u32,
+    ) -> Result<Result<Vec<PagePicture>, String>, ReaderError> {
+        match self.exchange(std::slice::from_ref(file), &Request::Pictures(page), pictures).await {
             Ok(pictures) => Ok(pictures),
             Err(Lost::Machine(error)) => Err(error),
-            Err(Lost::Files(..)) => Ok(vec![None; count]),
+            Err(Lost::Files(what, _)) => Ok(Err(format!("it {what}"))),
         }
     }
 
@@ -323,14 +321,13 @@ fn readings(reply: Reply, blocks: Vec<Vec<u8>>, count: usize) -> Option<Vec<Vec<
     read.filter(|read| read.len() == count)
 }
 
-/// The pictures with their bytes; `None` if the reply is none to `count` pages.
-fn pictures(reply: Reply, blocks: Vec<Vec<u8>>, count: usize) -> Option<Vec<Option<PagePicture>>> {
+/// The pictures with their bytes; `None` if the reply is another one.
+fn pictures(reply: Reply, blocks: Vec<Vec<u8>>) -> Option<Result<Vec<PagePicture>, String>> {
     let Reply::Pictures(types) = reply else { return None };
-    let mut blocks = blocks.into_iter();
-    let one = |media_type: Option<String>| match media_type {
-        Some(media_type) => Some(Some(PagePicture { media_type, bytes: blocks.next()? })),
-        None => Some(None),
+    let is_whole = types.as_ref().is_ok_and(|types| !types.is_empty() && types.len() == blocks.len());
+    let all = |types: Vec<String>| {
+        let pictures = types.into_iter().zip(blocks);
+        pictures.map(|(media_type, bytes)| PagePicture { media_type, bytes }).collect()
     };
-    let pictures: Option<Vec<_>> = types.into_iter().map(one).collect();
-    pictures.filter(|pictures| pictures.len() == count)
+    (is_whole || types.is_err()).then(|| types.map(all))
 }

@@ -11,8 +11,8 @@ pub(crate) enum Request {
     Keep(RoomRow),
     /// Read the files, whose names these are and whose bytes are the blocks.
     Read(Vec<String>, TextLimits),
-    /// Give the pictures that these pages of the one file are.
-    Pictures(Vec<u32>),
+    /// Give a page of the one file as pictures.
+    Pictures(u32),
 }
 
 /// A [`Room`].
@@ -40,8 +40,8 @@ impl From<&RoomRow> for Room {
 pub(crate) enum Reply {
     /// What each file gave, in the order of the request. The blocks are texts.
     Read(Vec<Vec<Row>>),
-    /// The media type of each picture that there is. The blocks are the pictures.
-    Pictures(Vec<Option<String>>),
+    /// The media types of the page's pictures, which are the blocks; or why there are none.
+    Pictures(Result<Vec<String>, String>),
     /// The child cannot confine itself, or has no room to run.
     Unsafe(String),
 }

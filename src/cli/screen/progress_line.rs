@@ -81,6 +81,7 @@ impl ProgressLine {
                 let what = match (side, purpose) {
                     (_, Purpose::WorkerJob) => return,
                     (_, Purpose::Read) => "the worker reads",
+                    (_, Purpose::Transcription) => "the worker reads a scanned page",
                     (_, Purpose::Reply) => "the worker answers",
                     (_, Purpose::Program) => "the supervisor plans",
                     (_, Purpose::Synthesis) => "the supervisor concludes",

@@ -39,7 +39,7 @@ use crate::sandbox::Search;
 pub use check::MissingKey;
 pub(super) use check::check;
 use embedding::LocalEmbedder;
-pub(super) use sight::{seeing, sees};
+pub(super) use sight::{Seeing, seeing, sees};
 
 /// The clients of both sides, ready for calls.
 pub(super) struct Clients {

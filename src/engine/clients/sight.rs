@@ -1,39 +1,58 @@
 //! Whether a side sees pictures.
 
-use std::sync::Arc;
-
-use crate::chat::{ChatClient, base_url};
+use crate::chat::base_url;
 use crate::engine::servers::Servers;
 use crate::engine::shared::SharedResources;
 use crate::engine::side_config::{SideConfig, sides};
 use crate::error::Failure;
 use crate::job::{Job, JobRole};
+use crate::protocols::Side;
 use crate::runtimes::probe;
 
-/// A client of the worker, if it sees pictures as its server tells or the job says, and if they stay on this machine or in
-/// its private network.
+/// A worker that sees.
+pub(in crate::engine) struct Seeing {
+    pub worker: Side,
+    /// Its address and model.
+    pub name: String,
+    /// Its servers. Runtimes that were started for them stay up as long as they are held.
+    pub servers: Servers,
+}
+
+/// The worker, if it sees pictures as its server tells or the job says, and if they stay on this machine or in its private
+/// network. Else why it is shown none, if that is not for the job to say.
 ///
 /// # Errors
 /// As [`super::open`].
 pub(in crate::engine) async fn seeing(
     job: &Job,
     shared: &SharedResources,
-) -> Result<Option<Arc<dyn ChatClient>>, Failure> {
+) -> Result<Result<Seeing, Option<&'static str>>, Failure> {
     let (worker, _) = sides(job, &shared.config.environment, shared.is_for_many())?;
     // A job that does not ask the worker must say so to have it read pages.
-    let is_wanted = job.read_scans.unwrap_or(job.protocol.asks(JobRole::Worker));
-    if !is_wanted || job.local.is_embedded() {
-        return Ok(None);
+    if !job.read_scans.unwrap_or(job.protocol.asks(JobRole::Worker)) {
+        return Ok(Err(None));
+    }
+    if job.local.is_embedded() {
+        return Ok(Err(Some("the embedded engine does not see: take a model server for the local side")));
     }
     worker.check(shared)?;
     let servers = Servers::open(&worker, shared, None).await?;
-    let first = worker.servers(shared, &servers)?.into_iter().find(|server| server.is_up);
-    let Some(server) = first.filter(|server| !server.is_remote) else { return Ok(None) };
+    let workers = worker.servers(shared, &servers)?;
+    if workers.iter().any(|server| server.is_remote) {
+        return Ok(Err(Some("pages are shown to a worker on this machine or in its private network alone")));
+    }
+    let Some(server) = workers.iter().find(|server| server.is_up) else { return Ok(Err(None)) };
+    let base_url = &server.settings.base_url;
     let sees = match job.read_scans {
         Some(sees) => sees,
-        None => worker.sees(&server.settings.base_url).await.unwrap_or(false),
+        None => worker.sees(base_url).await.unwrap_or(false),
     };
-    Ok(sees.then_some(server.client))
+    if !sees {
+        return Ok(Err(None));
+    }
+    let name = format!("{base_url} {}", worker.model);
+    let worker = Side::new(shared.pool(workers, worker.retries(), false));
+    Ok(Ok(Seeing { worker, name, servers }))
 }
 
 /// Whether the model of `side` sees pictures; `None` if its server does not tell. A vendor's is not asked.

@@ -10,6 +10,7 @@ use hayro_syntax::content::ops::TypedInstruction as Op;
 use hayro_syntax::object::{Array, Dict, Name, Number, Object, Stream, String as PdfString};
 use hayro_syntax::page::Resources;
 
+use super::colours;
 use super::fonts::{Fonts, PageFont, spelled};
 use super::inflating::fits;
 use super::layers::Layers;
@@ -18,6 +19,8 @@ use super::strings::text_of;
 
 /// How deep forms may lie in each other.
 const DEPTH: usize = 16;
+/// The mode in which letters are neither filled nor stroked.
+const UNSEEN: f64 = 3.0;
 /// How many graphics states may be saved.
 const SAVED: usize = 512;
 
@@ -51,6 +54,10 @@ struct State<'a> {
     stretch: f64,
     leading: f64,
     rise: f64,
+    /// Whether letters are drawn that nobody sees.
+    is_unseen: bool,
+    /// The colour of what is filled.
+    fill: [u8; 3],
     /// Where the pen is.
     pen: Affine,
     /// Where the line began.
@@ -82,6 +89,8 @@ impl<'s, 'a> Interpreter<'s, 'a> {
             stretch: 1.0,
             leading: 0.0,
             rise: 0.0,
+            is_unseen: false,
+            fill: [0; 3],
             pen: Affine::IDENTITY,
             line: Affine::IDENTITY,
         };
@@ -124,6 +133,9 @@ impl<'s, 'a> Interpreter<'s, 'a> {
                     if let Some(object) = resources.get_x_object(name.0) {
                         self.draw_object(&object, resources);
                     }
+                }
+                Op::InlineImage(picture) => {
+                    self.drawing.picture(picture.0, resources, self.state.transform, self.state.fill);
                 }
                 Op::BeginMarkedContent(_) => self.marks.push(Mark::Plain),
                 Op::BeginMarkedContentWithProperties(mark) => self.mark(mark.0, mark.1, resources),
@@ -180,7 +192,12 @@ impl<'s, 'a> Interpreter<'s, 'a> {
                     }
                 }
             }
-            Op::InlineImage(_) => self.drawing.picture(self.state.transform),
+            Op::TextRenderingMode(mode) => self.state.is_unseen = mode.0.as_f64() == UNSEEN,
+            Op::NonStrokeColorDeviceGray(gray) => self.fill(&[gray.0]),
+            Op::NonStrokeColorDeviceRgb(colour) => self.fill(&[colour.0, colour.1, colour.2]),
+            Op::NonStrokeColorCmyk(inks) => self.fill(&[inks.0, inks.1, inks.2, inks.3]),
+            Op::NonStrokeColor(numbers) => self.fill(&numbers.0),
+            Op::NonStrokeColorNamed(numbers) => self.fill(&numbers.0),
             Op::FillPathNonZero(_)
             | Op::FillPathNonZeroCompatibility(_)
             | Op::FillPathEvenOdd(_)
@@ -188,6 +205,13 @@ impl<'s, 'a> Interpreter<'s, 'a> {
             | Op::FillAndStrokeEvenOdd(_)
             | Op::StrokePath(_) => self.drawing.shapes += 1,
             _ => {}
+        }
+    }
+
+    fn fill(&mut self, numbers: &[Number]) {
+        if self.drawing.paper.is_some() {
+            let numbers: Vec<f64> = numbers.iter().map(Number::as_f64).collect();
+            self.state.fill = colours::of_numbers(&numbers);
         }
     }
 
@@ -258,11 +282,14 @@ impl<'s, 'a> Interpreter<'s, 'a> {
     }
 
     fn draw(&mut self, font: &PageFont<'a>, text: Option<&str>, advance: f64) {
-        let State { size, letter_space, stretch, rise, .. } = self.state;
+        let State { size, letter_space, stretch, rise, is_unseen, .. } = self.state;
         let text = text.unwrap_or_else(|| {
             self.drawing.unmapped += 1;
             "\u{fffd}"
         });
+        if is_unseen {
+            self.drawing.unseen += 1;
+        }
         // Letters that are spaced out are one word still, as spaces are drawn then.
         let spaced = if letter_space > 0.0 && letter_space < 0.6 * size { letter_space } else { 0.0 };
         let transform = self.state.transform * self.state.pen;
@@ -314,7 +341,9 @@ impl<'s, 'a> Interpreter<'s, 'a> {
             return;
         }
         match dict.get::<Name<'_>>("Subtype").as_deref() {
-            Some(b"Image") => self.drawing.picture(self.state.transform),
+            Some(b"Image") => {
+                self.drawing.picture(object, resources, self.state.transform, self.state.fill);
+            }
             Some(b"Form") if self.depth < DEPTH => self.draw_form(object, resources),
             _ => {}
         }

@@ -2,12 +2,15 @@
 
 mod annotations;
 mod cid;
+mod colours;
 mod content;
 mod fonts;
+mod image;
 mod inflating;
 mod layers;
 mod open;
 mod page;
+mod paper;
 mod parts;
 mod pictures;
 mod ranges;
@@ -25,6 +28,7 @@ use fonts::Fonts;
 use inflating::fits;
 use layers::Layers;
 use page::Drawing;
+use paper::Paper;
 use survey::Survey;
 
 pub(crate) use pictures::pictures;
@@ -45,7 +49,7 @@ pub(crate) fn read(bytes: Vec<u8>, limits: &Limits) -> Result<Reading, Problem> 
     let mut pages = Vec::new();
     let mut room = limits.text;
     for (number, page) in (1..).zip(opened.pdf.pages().iter()) {
-        let (drawing, notes) = draw(page, &mut shared, limits.operators);
+        let (drawing, notes) = draw(page, &mut shared, limits.operators, None);
         let seen = survey.see(number, &drawing);
         let mut text = PageText::of(drawing.glyphs, (drawing.width, drawing.height));
         text.notes = notes;
@@ -64,10 +68,15 @@ pub(crate) fn read(bytes: Vec<u8>, limits: &Limits) -> Result<Reading, Problem> 
     Ok(Reading { kind: crate::Kind::Pdf, text, places, notes, scans: survey.scans() })
 }
 
-/// Interprets a page, and gives the texts of its notes besides.
-fn draw<'a>(page: &Page<'a>, shared: &mut Shared<'a>, operators: usize) -> (Drawing, Vec<String>) {
+/// Interprets a page, and gives the texts of its notes besides. Its pictures are drawn if there is paper.
+fn draw<'a>(
+    page: &Page<'a>,
+    shared: &mut Shared<'a>,
+    operators: usize,
+    paper: Option<Paper>,
+) -> (Drawing, Vec<String>) {
     let inflated = shared.inflated;
-    let mut drawing = Drawing::sized(page.render_dimensions());
+    let mut drawing = Drawing { paper, ..Drawing::sized(page.render_dimensions()) };
     let content = content(page, inflated, &mut drawing);
     let transform = Affine::new(page.initial_transform(true).as_coeffs());
     let mut interpreter = Interpreter::new(shared, drawing, transform, operators);

@@ -2,10 +2,19 @@
 
 use hayro_font::kurbo::{Affine, Point, Rect};
 
+use hayro_syntax::object::Stream;
+use hayro_syntax::page::Resources;
+
 use crate::layout::{Glyph, angle_of};
+
+use super::image;
+use super::paper::{Paper, fineness};
 
 /// How many characters of a page are kept.
 const CHARACTERS: usize = 1 << 20;
+
+/// How much of the page a picture must cover to hide the text that was drawn before it.
+const COVERS: f64 = 0.5;
 
 /// What was drawn on a page.
 #[derive(Default)]
@@ -16,6 +25,14 @@ pub(super) struct Drawing {
     pub(super) unmapped: usize,
     /// How much of the page pictures cover, summed up; 1 is the whole page.
     pub(super) pictured: f64,
+    /// How many pictures it has.
+    pub(super) pictures: usize,
+    /// The pixels for each point of the page, of the picture that has the most.
+    pub(super) finest: f64,
+    /// How many of its characters nobody sees: those that a program has read of its picture.
+    pub(super) unseen: usize,
+    /// Where its pictures are drawn, if a model is to see it.
+    pub(super) paper: Option<Paper>,
     /// How many shapes it has.
     pub(super) shapes: usize,
     /// Whether something was left out because the page is over a limit.
@@ -92,13 +109,29 @@ impl Drawing {
         }
     }
 
-    /// Notes a picture that fills `unit`, a square of 1, as `transform` leads it to the page.
-    pub(super) fn picture(&mut self, transform: Affine) {
+    /// Notes a picture that fills a square of 1, as `transform` leads it to the page, and draws it if there is paper.
+    /// `fill` is the colour of one that is a stencil.
+    pub(super) fn picture(
+        &mut self,
+        picture: &Stream<'_>,
+        resources: &Resources<'_>,
+        transform: Affine,
+        fill: [u8; 3],
+    ) {
         let page = Rect::new(0.0, 0.0, f64::from(self.width), f64::from(self.height));
         let shown = transform.transform_rect_bbox(Rect::new(0.0, 0.0, 1.0, 1.0)).intersect(page);
         let part = shown.area() / page.area();
-        if part.is_finite() {
-            self.pictured += part;
+        if !part.is_finite() || part <= 0.0 {
+            return;
+        }
+        self.pictured += part;
+        self.pictures += 1;
+        self.finest = self.finest.max(fineness(image::finest(picture.dict()), transform));
+        if part >= COVERS {
+            self.unseen = self.glyphs.len();
+        }
+        if let Some(paper) = &mut self.paper {
+            paper.draw(picture, resources, transform, fill);
         }
     }
 

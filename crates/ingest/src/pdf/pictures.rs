@@ -1,44 +1,37 @@
-//! The pictures that scanned pages are.
+//! A page that is a picture, as pictures for a model.
 
-use hayro_syntax::object::{Array, Name, Stream};
-use hayro_syntax::page::Page;
+use super::content::Shared;
+use super::fonts::Fonts;
+use super::layers::Layers;
+use super::paper::Paper;
+use super::{draw, open};
+use crate::raster::{DAMAGED, Picture, size};
+use crate::reading::Limits;
 
-use super::{open, resources};
-use crate::picture::{Picture, taken};
+/// The longest side of a page that is drawn, in points.
+const LONGEST: f64 = 1e6;
 
-/// The pictures of these pages, counted from 1: those that the file holds as JPEG, as they are.
-pub(crate) fn pictures(bytes: Vec<u8>, pages: &[u32]) -> Vec<Option<Picture>> {
-    let Ok(opened) = open::open(bytes) else { return vec![None; pages.len()] };
-    let all = opened.pdf.pages();
-    let page = |number: &u32| all.get(usize::try_from(*number).ok()?.checked_sub(1)?);
-    pages.iter().map(|number| largest(page(number)?)).collect()
-}
-
-/// The largest picture of a page.
-fn largest(page: &Page<'_>) -> Option<Picture> {
-    let objects = resources(page).x_objects;
-    let pictures = objects.keys().filter_map(|name| objects.get::<Stream<'_>>(&*name));
-    let largest =
-        pictures.filter(|stream| area(stream) > 0).max_by_key(area).filter(|picture| is_jpeg(&picture))?;
-    taken(largest.raw_data().into_owned())
-}
-
-/// Whether the file holds the picture as a JPEG, with nothing around it.
-fn is_jpeg(stream: &&Stream<'_>) -> bool {
-    let dict = stream.dict();
-    let is_jpeg = |filter: &Name<'_>| **filter == *b"DCTDecode";
-    match dict.get::<Array<'_>>("Filter") {
-        Some(filters) => filters.iter::<Name<'_>>().all(|filter| is_jpeg(&filter)),
-        None => dict.get::<Name<'_>>("Filter").is_some_and(|filter| is_jpeg(&filter)),
+/// A page, counted from 1, as pictures: one, or several where it is long.
+///
+/// # Errors
+/// Why there are none, as a sentence.
+pub(crate) fn pictures(bytes: Vec<u8>, number: u32, limits: &Limits) -> Result<Vec<Picture>, String> {
+    let opened = open::open(bytes).map_err(|_| DAMAGED.to_owned())?;
+    let at = usize::try_from(number).ok().and_then(|number| number.checked_sub(1));
+    let page = at.and_then(|at| opened.pdf.pages().get(at)).ok_or("there is no such page")?;
+    let catalog = open::catalog(&opened.pdf);
+    let mut shared = Shared {
+        fonts: Fonts::new(limits.inflated),
+        layers: Layers::of(&catalog),
+        inflated: limits.inflated,
+    };
+    let (seen, _) = draw(page, &mut shared, limits.operators, None);
+    let (width, height) = (f64::from(seen.width), f64::from(seen.height));
+    if !(width.min(height) > 0.0 && width.max(height) < LONGEST) || seen.finest <= 0.0 {
+        return Err(DAMAGED.to_owned());
     }
-}
-
-/// The pixels of a picture; 0 for another object.
-fn area(stream: &Stream<'_>) -> u64 {
-    let dict = stream.dict();
-    if dict.get::<Name<'_>>("Subtype").as_deref() != Some(b"Image") {
-        return 0;
-    }
-    let side = |key| dict.get::<u32>(key).map_or(0, u64::from);
-    side("Width") * side("Height")
+    let size = size(width * seen.finest, height * seen.finest);
+    let paper = Paper::new((width, height), size, seen.pictures == 1, limits);
+    let (mut drawn, _) = draw(page, &mut shared, limits.operators, Some(paper));
+    drawn.paper.take().ok_or(DAMAGED)?.pictures()
 }

@@ -9,9 +9,10 @@ use super::ranges::pages;
 const NO_TEXT: usize = 20;
 /// How much of a page pictures must cover to be a scan of it, if it has no text to speak of.
 const SCANNED: f64 = 0.5;
-/// The same if it has some, such as a stamp, which covers little of the page: less than this.
+/// The same if it has some, such as a stamp, which covers little of the page: less than this. Text that nobody sees is no
+/// stamp: a program has read it of the picture.
 const SCANNED_BEHIND: f64 = 0.8;
-const STAMP: f64 = 0.01;
+const STAMP: f64 = 0.03;
 /// A page without text that has this many shapes draws its letters.
 const DRAWN: usize = 200;
 /// How many letters tell whether a page's words make sense.
@@ -45,7 +46,7 @@ impl Survey {
         let characters = drawing.glyphs.iter().filter(|glyph| !glyph.letter.is_whitespace()).count();
         let is_bare = characters < NO_TEXT;
         if is_bare && drawing.pictured >= SCANNED
-            || drawing.pictured >= SCANNED_BEHIND && drawing.lettered() < STAMP
+            || drawing.pictured >= SCANNED_BEHIND && drawing.unseen < NO_TEXT && drawing.lettered() < STAMP
         {
             self.scans.push(number);
         } else if is_bare && drawing.shapes >= DRAWN {
