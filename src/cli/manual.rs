@@ -7,7 +7,7 @@ use std::process::ExitCode;
 
 use clap::{Args, ValueEnum};
 
-use super::{screen, stdout};
+use super::{pages, screen, stdout};
 use minions::error::Failure;
 use minions::job;
 use minions::words;
@@ -53,15 +53,15 @@ pub(crate) fn completions(options: &CompletionsOptions, all: &clap::Command) -> 
 
 /// `minions man`.
 pub(crate) fn man(options: &ManOptions, all: &clap::Command) -> ExitCode {
-    let command = shown(all);
+    let mut command = shown(all).disable_help_subcommand(true);
+    command.build();
     let Some(dir) = &options.dir else {
-        let mut page = Vec::new();
-        return match clap_mangen::Man::new(command).render(&mut page) {
-            Ok(()) => stdout::print(&page),
+        return match pages::of(&command) {
+            Ok(page) => stdout::print(page.as_bytes()),
             Err(error) => failed(&format!("the page can't be made: {error}")),
         };
     };
-    let made = std::fs::create_dir_all(dir).and_then(|()| clap_mangen::generate_to(command, dir));
+    let made = std::fs::create_dir_all(dir).and_then(|()| pages::write(&command, dir));
     match made {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {

@@ -26,6 +26,7 @@ pub(crate) mod models;
 mod narrator;
 pub(crate) mod options;
 mod outcome;
+mod pages;
 pub(crate) mod program;
 mod progress;
 mod pull_bar;

@@ -84,6 +84,21 @@ pub static TABLE: &[VendorPrices] = &[
         read_on: "2026-11-26",
         rows: &[row("deepseek-flash", 0.3, 0.006, 1.2), row("deepseek-v4-pro", 1.32, 0.044, 3.96)],
     },
+    // The price from January 1, 2027 on, which the page announces; until then half of it is charged. What cached tokens
+    // cost was not to be had: they count in full.
+    VendorPrices {
+        provider: "gemini",
+        source: "https://ai.google.dev/gemini-api/docs/pricing",
+        read_on: "2026-10-07",
+        rows: &[row("gemini-3.8-flash", 1.5, 1.5, 7.5)],
+    },
+    // The pages don't tell what cached tokens cost: they count in full.
+    VendorPrices {
+        provider: "grok",
+        source: "https://docs.x.ai/developers/grok-4-7 (and /grok-4-6)",
+        read_on: "2026-11-27",
+        rows: &[row("grok-4.7", 2.0, 2.0, 6.0), row("grok-4.6", 2.0, 2.0, 6.0)],
+    },
     // Neither gateway tells what cached tokens cost: they count in full.
     VendorPrices {
         provider: "vercel_gateway",

@@ -123,7 +123,12 @@ fn there_is_a_page_for_each_command() {
     let ran = program.args(["man", "--dir", "share/man1"]).run("");
     assert_eq!(ran.code, Some(0), "{}", ran.stderr);
     let page = |name: &str| fs::read_to_string(ran.dir.path().join("share/man1").join(name)).unwrap();
-    assert!(page("minions.1").contains("minions"));
+    assert!(page("minions.1").contains(r"[\fB\-\-record\fR \fIDIR\fR]"), "{}", page("minions.1"));
+    assert!(
+        page("minions-ask.1").contains(r"[\fB\-\-context\fR \fIPATH\fR...]"),
+        "{}",
+        page("minions-ask.1")
+    );
     for name in ["minions-batch.1", "minions-doctor.1", "minions-logs-prune.1", "minions-schema.1"] {
         assert!(page(name).contains(".SH"), "{name}");
     }

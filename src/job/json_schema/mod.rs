@@ -3,6 +3,7 @@
 //! In: [`rows`] and the parser's lists of keys. Out: a schema of draft 2020-12. It is a little stricter than the parser,
 //! which also reads numbers and flags that are written as texts.
 
+mod names;
 mod rows;
 #[cfg(test)]
 mod tests;
@@ -144,12 +145,21 @@ fn special(row: &Row) -> Option<Value> {
             json!({"anyOf": [{"type": ["string", "null"]}, {"type": "array", "items": item}]})
         }
         ("call_params", "history") => {
-            let message = json!({"type": "object", "required": ["role", "content"]});
+            let message = json!({
+                "type": "object", "required": ["role", "content"], "properties": {"role": {"enum": ["user", "assistant"]}},
+            });
             json!({"anyOf": [object("history", true), {"type": "array", "items": {"anyOf": [object("turn", true), message]}}, {"type": "null"}]})
         }
         ("history", "turns") => json!({"type": ["array", "null"], "items": object("turn", true)}),
         ("turn", "evidence") => json!({"type": ["array", "null"], "items": {"type": ["object", "string"]}}),
-        ("call_params", "logging_id") => json!({"type": ["string", "number", "null"]}),
+        ("", "session") => names::session(),
+        ("call_params", "logging_id") => names::logging_id(),
+        ("call_params", "log_path") => names::path_below(),
+        ("protocol", "log_dir" | "session_dir") => names::path_below(),
+        ("call_params", "context_files") => {
+            or_null(json!({"anyOf": [names::path(), {"type": "array", "items": names::path()}]}))
+        }
+        ("document", "file") => names::path(),
         ("call_params", "use_retrieval") => json!({"enum": ["bm25", "embedding", false, null]}),
         ("client.kwargs", "thinking") => {
             json!({"enum": [true, false, "low", "medium", "high", "on", "off", "none", null]})

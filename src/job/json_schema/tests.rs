@@ -1,6 +1,8 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
+use regex::Regex;
+
 use super::*;
 
 /// Whether `value` is what `schema` says, as far as our schema says anything.
@@ -24,6 +26,12 @@ fn is_valid(value: &Value, schema: &Value, root: &Value) -> bool {
         "const" => told == value,
         "minimum" => value.as_f64().is_none_or(|number| number >= told.as_f64().unwrap()),
         "maximum" => value.as_f64().is_none_or(|number| number <= told.as_f64().unwrap()),
+        "pattern" => {
+            value.as_str().is_none_or(|text| Regex::new(told.as_str().unwrap()).unwrap().is_match(text))
+        }
+        "maxLength" => {
+            value.as_str().is_none_or(|text| text.chars().count() as u64 <= told.as_u64().unwrap())
+        }
         "minLength" => value.as_str().is_none_or(|text| !text.is_empty()),
         "required" => fields.is_none_or(|fields| {
             told.as_array().unwrap().iter().all(|key| fields.contains_key(key.as_str().unwrap()))
@@ -251,6 +259,53 @@ fn a_field_of_another_protocol_or_client_type_is_refused_by_both() {
     ] {
         assert_eq!(parsed(&job).is_ok(), expected, "the parser: {job} {:?}", parsed(&job));
         assert_eq!(is_job(&job), expected, "the schema: {job}");
+    }
+}
+
+#[test]
+fn parser_and_schema_agree_on_names_and_paths() {
+    let long = "x".repeat(101);
+    let longer = "x".repeat(201);
+    for (area, key, good, bad) in [
+        (
+            "",
+            "session",
+            &["acme", "10-K", "a.b_c", "übung", "_x", "見積"][..],
+            &["", ".", "..", "../x", "a/b", ".hidden", "-x", "a b", "a\0", "a\n", "a@3", "~", "a[b", &long][..],
+        ),
+        (
+            "call_params",
+            "logging_id",
+            &["ships-1", "a b", "..a", &long],
+            &["", ".", "..", "a/b", "a\\b", "a\0", &longer],
+        ),
+        (
+            "call_params",
+            "log_path",
+            &["a.json", "b/a..b/c.json", "./x"],
+            &["", " ", "../a", "a/../b", "a/..", "a\0"],
+        ),
+        (
+            "protocol",
+            "log_dir",
+            &["logs", "/var/log", "a..b", "..."],
+            &["", " ", "..", "a/../b", "../a", "a\0"],
+        ),
+        ("protocol", "session_dir", &["s", "/s/..t"], &["", "/s/..", "../s"]),
+        ("call_params", "context_files", &["a.pdf", "../a", "/a b"], &["", " "]),
+        ("document", "file", &["a.pdf", "../a"], &["", " "]),
+    ] {
+        let row = rows().find(|row| (row.area, row.key) == (area, key)).unwrap();
+        let cases = good.iter().map(|name| (name, true)).chain(bad.iter().map(|name| (name, false)));
+        for (name, expected) in cases {
+            let job = with(row, &json!(name));
+            assert_eq!(parsed(&job).is_ok(), expected, "the parser, {key} {name:?}: {:?}", parsed(&job));
+            assert_eq!(is_job(&job), expected, "the schema, {key} {name:?}");
+        }
+    }
+    for (role, expected) in [("user", true), ("system", false), ("tool", false)] {
+        let job = json!({"call_params": {"task": "t", "history": [{"role": role, "content": "x"}]}});
+        assert_eq!((parsed(&job).is_ok(), is_job(&job)), (expected, expected), "{role}");
     }
 }
 

@@ -1,0 +1,118 @@
+//! Pages for `man`: clap's, with a synopsis that shows the values of options, and what may come more than once.
+
+use std::io;
+use std::path::Path;
+
+use clap::{Arg, ArgAction, Command};
+
+/// The heading of the part that is written here.
+const SYNOPSIS: &str = ".SH SYNOPSIS\n";
+
+/// Writes the page of `command`, which is built, and of each command below it into `dir`.
+///
+/// # Errors
+/// One that can't be written.
+pub(super) fn write(command: &Command, dir: &Path) -> io::Result<()> {
+    let name = command.get_display_name().unwrap_or_else(|| command.get_name());
+    std::fs::write(dir.join(format!("{name}.1")), of(command)?)?;
+    command.get_subcommands().filter(|below| !below.is_hide_set()).try_for_each(|below| write(below, dir))
+}
+
+/// The page of `command`, which is built.
+///
+/// # Errors
+/// The page can't be made.
+pub(super) fn of(command: &Command) -> io::Result<String> {
+    let mut page = Vec::new();
+    clap_mangen::Man::new(command.clone()).render(&mut page)?;
+    let page = String::from_utf8(page).map_err(io::Error::other)?;
+    Ok(match page.split_once(SYNOPSIS).and_then(|(head, rest)| Some((head, rest.split_once("\n.SH ")?))) {
+        Some((head, (_, rest))) => format!("{head}{SYNOPSIS}{}\n.SH {rest}", synopsis(command)),
+        None => page,
+    })
+}
+
+/// The line that shows how `command` is called.
+fn synopsis(command: &Command) -> String {
+    let name = command.get_bin_name().unwrap_or_else(|| command.get_name());
+    let shown = |arg: &&Arg| !arg.is_hide_set();
+    let options =
+        command.get_opts().filter(shown).chain(command.get_arguments().filter(is_flag).filter(shown));
+    let positionals = command.get_positionals().filter(shown);
+    let mut words = vec![bold(name)];
+    words.extend(options.map(option).chain(positionals.map(|arg| bracketed(arg, value(arg)))));
+    words.extend(command.has_subcommands().then(|| format!("[{}]", italic("subcommand"))));
+    words.join(" ")
+}
+
+fn is_flag(arg: &&Arg) -> bool {
+    !arg.is_positional() && !arg.get_action().takes_values()
+}
+
+/// An option with its value.
+fn option(arg: &Arg) -> String {
+    let names =
+        [arg.get_short().map(|short| format!("-{short}")), arg.get_long().map(|long| format!("--{long}"))];
+    let names = names.into_iter().flatten().map(|name| bold(&name)).collect::<Vec<_>>().join("|");
+    let again = if matches!(arg.get_action(), ArgAction::Append | ArgAction::Count) { "..." } else { "" };
+    let value = arg.get_action().takes_values().then(|| format!(" {}", value(arg)));
+    // What may come again with its name, and what has several values behind one, say so themselves.
+    let several = arg.get_num_args().is_some_and(|number| number.max_values() > 1);
+    format!("{}{}", bracketed(arg, names + &value.unwrap_or_default()), if several { "" } else { again })
+}
+
+/// The values of an argument.
+fn value(arg: &Arg) -> String {
+    let names = arg.get_value_names().unwrap_or_default();
+    let name = match names {
+        [] => arg.get_id().as_str().to_uppercase(),
+        names => names.join(" "),
+    };
+    let number = arg.get_num_args();
+    let several = number.is_some_and(|number| number.max_values() > names.len().max(1));
+    let name = format!("{}{}", italic(&name), if several { "..." } else { "" });
+    let is_optional = !arg.is_positional() && number.is_some_and(|number| number.min_values() == 0);
+    if is_optional { format!("[{name}]") } else { name }
+}
+
+fn bracketed(arg: &Arg, words: String) -> String {
+    if arg.is_required_set() { words } else { format!("[{words}]") }
+}
+
+fn bold(text: &str) -> String {
+    format!(r"\fB{}\fR", text.replace('-', r"\-"))
+}
+
+fn italic(text: &str) -> String {
+    format!(r"\fI{}\fR", text.replace('-', r"\-"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_synopsis_shows_values_and_repetitions() {
+        let mut command = Command::new("tool").args([
+            Arg::new("out").long("out-dir").value_name("DIR"),
+            Arg::new("v").short('v').long("verbose").action(ArgAction::Count),
+            Arg::new("file").long("file").value_name("FILE").action(ArgAction::Append),
+            Arg::new("paths").long("paths").value_name("PATH").num_args(1..),
+            Arg::new("again").long("again").value_name("NAME").num_args(0..=1),
+            Arg::new("need").long("need").required(true),
+            Arg::new("secret").long("secret").hide(true),
+            Arg::new("words").num_args(0..).value_name("WORDS"),
+        ]);
+        command.build();
+        let plain = [r"\fB", r"\fI", r"\fR", "\\"]
+            .iter()
+            .fold(synopsis(&command), |text, mark| text.replace(mark, ""));
+        assert_eq!(
+            plain,
+            "tool [--out-dir DIR] [--file FILE]... [--paths PATH...] [--again [NAME]] --need NEED [-v|--verbose]... [-h|--help] \
+             [WORDS...]"
+        );
+        let page = of(&command).unwrap();
+        assert!(page.contains(".SH SYNOPSIS\n\\fBtool\\fR [") && page.contains("\n.SH OPTIONS"), "{page}");
+    }
+}
