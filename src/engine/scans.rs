@@ -39,6 +39,9 @@ const FAILURES: usize = 3;
 /// Why pages were not shown then.
 const GIVEN_UP: &str = "its calls before failed";
 
+/// What is told of a file in an archive or a mail.
+const WITHIN: &str = "Its pictures of text are shown to no model, as it is within another file: save it, and name it by itself.";
+
 /// Has the worker read the pages of `given` that are pictures, if it sees. Gives the tokens of the calls.
 ///
 /// # Errors
@@ -73,7 +76,13 @@ pub(super) async fn transcribe(
     for Given { readings, seen, paths, .. } in given {
         for reading in readings {
             let Ok(read) = &mut reading.outcome else { continue };
-            let Some(path) = paths.get(&reading.name).filter(|_| !read.scans.is_empty()) else { continue };
+            if read.scans.is_empty() {
+                continue;
+            }
+            let Some(path) = paths.get(&reading.name) else {
+                read.notes.push(WITHIN.to_owned());
+                continue;
+            };
             let Some(file) = opened(&reading.name, path).await else { continue };
             let pages = eyes.read_pages(&file, read, &mut session).await;
             if !pages.is_empty() {

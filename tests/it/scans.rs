@@ -7,6 +7,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
+use crate::context_files::zip;
 use crate::support::pdf::Writer;
 use crate::support::program::{Program, job, last};
 use crate::support::server::{Reply, Request, Server};
@@ -217,4 +218,15 @@ fn a_dry_run_shows_no_page() {
     let ran = program.args(["batch", "--dry-run"]).run(&line);
     assert_eq!(ran.code, Some(0), "{}", ran.stderr);
     assert!(server.requests().is_empty());
+}
+
+#[test]
+fn scans_within_an_archive_are_told() {
+    let server = server(|_, _| panic!("nothing is shown"));
+    let ran =
+        run(&server, "a.zip", zip(&[("b.pdf", &scans(&PACKED)), ("c.txt", b"Ship 0 lay off Brest.")]), &[]);
+    let result = ran.result();
+    assert_eq!(result["status"], "partial");
+    let notes = result["files"][0]["notes"].to_string();
+    assert!(notes.contains("within another file") && ran.stderr.contains("within another file"), "{notes}");
 }

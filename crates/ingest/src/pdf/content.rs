@@ -15,6 +15,7 @@ use super::fonts::{Fonts, PageFont, spelled};
 use super::inflating::fits;
 use super::layers::Layers;
 use super::page::Drawing;
+use super::paper::Eyes;
 use super::strings::text_of;
 
 /// How deep forms may lie in each other.
@@ -209,7 +210,7 @@ impl<'s, 'a> Interpreter<'s, 'a> {
     }
 
     fn fill(&mut self, numbers: &[Number]) {
-        if self.drawing.paper.is_some() {
+        if matches!(self.drawing.eyes, Eyes::Drawing(_)) {
             let numbers: Vec<f64> = numbers.iter().map(Number::as_f64).collect();
             self.state.fill = colours::of_numbers(&numbers);
         }

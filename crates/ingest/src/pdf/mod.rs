@@ -28,7 +28,7 @@ use fonts::Fonts;
 use inflating::fits;
 use layers::Layers;
 use page::Drawing;
-use paper::Paper;
+use paper::Eyes;
 use survey::Survey;
 
 pub(crate) use pictures::pictures;
@@ -49,7 +49,7 @@ pub(crate) fn read(bytes: Vec<u8>, limits: &Limits) -> Result<Reading, Problem> 
     let mut pages = Vec::new();
     let mut room = limits.text;
     for (number, page) in (1..).zip(opened.pdf.pages().iter()) {
-        let (drawing, notes) = draw(page, &mut shared, limits.operators, None);
+        let (drawing, notes) = draw(page, &mut shared, limits.operators, Eyes::Closed);
         let seen = survey.see(number, &drawing);
         let mut text = PageText::of(drawing.glyphs, (drawing.width, drawing.height));
         text.notes = notes;
@@ -68,15 +68,15 @@ pub(crate) fn read(bytes: Vec<u8>, limits: &Limits) -> Result<Reading, Problem> 
     Ok(Reading { kind: crate::Kind::Pdf, text, places, notes, scans: survey.scans() })
 }
 
-/// Interprets a page, and gives the texts of its notes besides. Its pictures are drawn if there is paper.
+/// Interprets a page, and gives the texts of its notes besides. `eyes`: what becomes of its pictures.
 fn draw<'a>(
     page: &Page<'a>,
     shared: &mut Shared<'a>,
     operators: usize,
-    paper: Option<Paper>,
+    eyes: Eyes,
 ) -> (Drawing, Vec<String>) {
     let inflated = shared.inflated;
-    let mut drawing = Drawing { paper, ..Drawing::sized(page.render_dimensions()) };
+    let mut drawing = Drawing { eyes, ..Drawing::sized(page.render_dimensions()) };
     let content = content(page, inflated, &mut drawing);
     let transform = Affine::new(page.initial_transform(true).as_coeffs());
     let mut interpreter = Interpreter::new(shared, drawing, transform, operators);

@@ -7,8 +7,7 @@ use hayro_syntax::page::Resources;
 
 use crate::layout::{Glyph, angle_of};
 
-use super::image;
-use super::paper::{Paper, fineness};
+use super::paper::Eyes;
 
 /// How many characters of a page are kept.
 const CHARACTERS: usize = 1 << 20;
@@ -25,14 +24,10 @@ pub(super) struct Drawing {
     pub(super) unmapped: usize,
     /// How much of the page pictures cover, summed up; 1 is the whole page.
     pub(super) pictured: f64,
-    /// How many pictures it has.
-    pub(super) pictures: usize,
-    /// The pixels for each point of the page, of the picture that has the most.
-    pub(super) finest: f64,
     /// How many of its characters nobody sees: those that a program has read of its picture.
     pub(super) unseen: usize,
-    /// Where its pictures are drawn, if a model is to see it.
-    pub(super) paper: Option<Paper>,
+    /// What becomes of its pictures, if a model is to see it.
+    pub(super) eyes: Eyes,
     /// How many shapes it has.
     pub(super) shapes: usize,
     /// Whether something was left out because the page is over a limit.
@@ -109,7 +104,7 @@ impl Drawing {
         }
     }
 
-    /// Notes a picture that fills a square of 1, as `transform` leads it to the page, and draws it if there is paper.
+    /// Notes a picture that fills a square of 1, as `transform` leads it to the page.
     /// `fill` is the colour of one that is a stencil.
     pub(super) fn picture(
         &mut self,
@@ -125,14 +120,10 @@ impl Drawing {
             return;
         }
         self.pictured += part;
-        self.pictures += 1;
-        self.finest = self.finest.max(fineness(image::finest(picture.dict()), transform));
         if part >= COVERS {
             self.unseen = self.glyphs.len();
         }
-        if let Some(paper) = &mut self.paper {
-            paper.draw(picture, resources, transform, fill);
-        }
+        self.eyes.picture(picture, resources, transform, fill);
     }
 
     /// How much of the page its characters cover, but for what is written across it at a slant; 1 is the whole page.

@@ -14,6 +14,45 @@ const MATTERS: f64 = 0.05;
 /// How much of the page's width and height a picture must cover to stand for the page.
 const WHOLE: f64 = 0.9;
 
+/// What becomes of a page's pictures.
+#[derive(Default)]
+pub(super) enum Eyes {
+    /// Its text is read, and nobody looks at them.
+    #[default]
+    Closed,
+    Measuring(Measure),
+    Drawing(Box<Paper>),
+}
+
+/// What there is to know of a page's pictures before they are drawn.
+#[derive(Default)]
+pub(super) struct Measure {
+    /// The pixels for each point of the page, of the picture that has the most.
+    pub(super) finest: f64,
+    /// How many there are.
+    pub(super) pictures: usize,
+}
+
+impl Eyes {
+    /// Takes a picture, as [`Paper::draw`] does.
+    pub(super) fn picture(
+        &mut self,
+        picture: &Stream<'_>,
+        resources: &Resources<'_>,
+        transform: Affine,
+        fill: [u8; 3],
+    ) {
+        match self {
+            Self::Closed => {}
+            Self::Measuring(measure) => {
+                measure.pictures += 1;
+                measure.finest = measure.finest.max(fineness(image::finest(picture.dict()), transform));
+            }
+            Self::Drawing(paper) => paper.draw(picture, resources, transform, fill),
+        }
+    }
+}
+
 /// A page that is being drawn.
 pub(super) struct Paper {
     canvas: Canvas,
@@ -47,13 +86,7 @@ impl Paper {
 
     /// Draws a picture that fills a square of 1, whose lower left is 0, 0, as `transform` leads it to the page, which
     /// begins at its upper left.
-    pub(super) fn draw(
-        &mut self,
-        picture: &Stream<'_>,
-        resources: &Resources<'_>,
-        transform: Affine,
-        fill: [u8; 3],
-    ) {
+    fn draw(&mut self, picture: &Stream<'_>, resources: &Resources<'_>, transform: Affine, fill: [u8; 3]) {
         if self.lost >= MATTERS {
             return;
         }
@@ -118,7 +151,7 @@ fn jpeg(picture: &Stream<'_>) -> Option<Picture> {
 }
 
 /// How many pixels of a picture with so many there are for each point of the page, by how `transform` leads it there.
-pub(super) fn fineness((width, height): (usize, usize), transform: Affine) -> f64 {
+fn fineness((width, height): (usize, usize), transform: Affine) -> f64 {
     let [a, b, c, d, ..] = transform.as_coeffs();
     let fine = |pixels: usize, length: f64| pixels as f64 / length;
     let finer = fine(width, a.hypot(b)).max(fine(height, c.hypot(d)));

@@ -3,7 +3,7 @@
 use super::content::Shared;
 use super::fonts::Fonts;
 use super::layers::Layers;
-use super::paper::Paper;
+use super::paper::{Eyes, Measure, Paper};
 use super::{draw, open};
 use crate::raster::{DAMAGED, Picture, size};
 use crate::reading::Limits;
@@ -25,13 +25,16 @@ pub(crate) fn pictures(bytes: Vec<u8>, number: u32, limits: &Limits) -> Result<V
         layers: Layers::of(&catalog),
         inflated: limits.inflated,
     };
-    let (seen, _) = draw(page, &mut shared, limits.operators, None);
+    let (seen, _) = draw(page, &mut shared, limits.operators, Eyes::Measuring(Measure::default()));
+    let Eyes::Measuring(Measure { finest, pictures }) = seen.eyes else { return Err(DAMAGED.to_owned()) };
     let (width, height) = (f64::from(seen.width), f64::from(seen.height));
-    if !(width.min(height) > 0.0 && width.max(height) < LONGEST) || seen.finest <= 0.0 {
+    if !(width.min(height) > 0.0 && width.max(height) < LONGEST) || finest <= 0.0 {
         return Err(DAMAGED.to_owned());
     }
-    let size = size(width * seen.finest, height * seen.finest);
-    let paper = Paper::new((width, height), size, seen.pictures == 1, limits);
-    let (mut drawn, _) = draw(page, &mut shared, limits.operators, Some(paper));
-    drawn.paper.take().ok_or(DAMAGED)?.pictures()
+    let size = size(width * finest, height * finest);
+    let paper = Paper::new((width, height), size, pictures == 1, limits);
+    match draw(page, &mut shared, limits.operators, Eyes::Drawing(Box::new(paper))).0.eyes {
+        Eyes::Drawing(paper) => paper.pictures(),
+        _ => Err(DAMAGED.to_owned()),
+    }
 }
