@@ -75,7 +75,7 @@ impl From<ProtocolError> for Failure {
                 Some("raise local_client.kwargs.max_tokens, or use a model that says less as local_client".into())
             }
             ProtocolError::Unusable { role: JobRole::Worker, .. } => Some(
-                "use a stronger model as local_client; where it makes a follow-up stand alone, leave `rewrite` out or write \"off\""
+                "use a stronger model as local_client; where it makes a follow-up stand alone, leave `rewrite` out, or set it to off"
                     .into(),
             ),
             ProtocolError::Unusable { is_cut: true, .. } => {

@@ -51,7 +51,7 @@ fn the_supervisor_is_told_each_limit() {
     for (key, value, words) in [
         ("task", json!("Find the ship."), "Find the ship."),
         ("doc_metadata", json!("A ship's log."), "A ship's log."),
-        ("context", json!(["abc", "defgh"]), "2, of 3, 5 characters"),
+        ("context", json!(["abc", "defgh"]), "2, of 3 characters in 1 line, 5 characters in 1 line"),
         ("max_rounds", json!(5), "Round 1 of 5"),
         ("max_jobs_per_round", json!(77), "77 jobs in all"),
         ("num_tasks_per_round", json!(6), "at most 6 different tasks"),

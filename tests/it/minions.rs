@@ -356,7 +356,9 @@ fn an_aggregate_that_fails_is_replaced_by_the_plain_answers() {
     let server = scripted(vec![program, again, verdict("provide_final_answer", Some("x"))], found);
     let result = Program::new().run_job(&job(&server, "minions", params("The Aurora."))).result();
     assert!(result["meta"][0]["remote"]["aggregate_error"].as_str().unwrap().contains("ZeroDivisionError"));
-    assert!(last(&chats(&server, "supervisor")[2]).contains("Name the port.\n[chunk 0] \"the **Aurora**\""));
+    assert!(
+        last(&chats(&server, "supervisor")[2]).contains("Name the port.\n[chunk 0] Aurora | cited above")
+    );
 }
 
 #[test]
@@ -502,7 +504,7 @@ def prepare_jobs(context, prev_job_manifests, prev_job_outputs):
     // The supervisor is told the names.
     let asked = chats(&server, "supervisor").remove(0);
     let listed = format!(
-        "2, of {}, {} (log 2.txt) characters",
+        "2, of {} characters in 1 line, {} characters in 3 lines (log 2.txt)",
         documents[0].chars().count(),
         documents[1].chars().count()
     );

@@ -86,7 +86,7 @@ fn a_program_may_need_no_job_at_all() {
         .iter()
         .map(|problem| problem.as_str().unwrap())
         .collect();
-    assert!(failed[0].contains("no jobs, and there is no transform_outputs"), "{failed:?}");
+    assert!(failed[0].contains("no jobs, and nothing was shown"), "{failed:?}");
     assert!(failed[1].contains("no jobs, and transform_outputs an empty text"), "{failed:?}");
     assert!(failed[2].contains("line 4") && failed[2].contains("IndexError"), "{failed:?}");
     assert_eq!(result["meta"][0]["local"]["jobs"], json!([]));

@@ -57,6 +57,8 @@ def prepare_jobs(context):
     assert found == 1, found
     assert show(context, r"aurora", before=0, after=5) == 2
     assert show(context, "nothing of note", before=0, after=0, most=2) == 400
+    assert show(context, "lay.{1,20}brest") == 1 and show(context, "lay.+brest") == 0
+    assert show(context, "^off") == 1
     assert show(context[1], re.compile("AURORA")) == 0
     assert show("a text of its own", r"own$", before=3) == 1
     show(f"{found} of {len(context)}")
@@ -65,15 +67,23 @@ def prepare_jobs(context):
     let names = vec!["log.txt".to_owned()];
     let mut session = Sandbox { names, ..sandbox() }.start(code, &[&*log, &filler]).await.unwrap();
     assert_eq!(session.prepare_jobs(&[], &[]).await.unwrap(), []);
-    let shown = session.shown().clone();
-    assert_eq!(
-        shown.text,
-        "1 of 2\n/aurora lay off/: 1 places\n[log.txt 32%] The Aurora lay\noff Brest,\nin twelve fathoms.\n\
-         /aurora/: 2 places, 1 of them here\n[log.txt 66%] aurora sank.\n\
-         /nothing of note/: 400 places, 2 of them here\n[log.txt 0%] nothing of note\n[log.txt 0%] nothing of note\n\
-         /AURORA/: nowhere\n/own$/: 1 places\nits own"
-    );
-    assert_eq!(shown.places, 405);
+    let (text, places) = (&session.shown().text, session.shown().places);
+    let heads: Vec<_> = text.lines().filter(|line| !line.starts_with('[')).collect();
+    for head in [
+        "1 of 2",
+        "/aurora lay off/: 1 places",
+        "/aurora/: 2 places",
+        "/nothing of note/: 400 places, 2 of them here",
+        "/AURORA/: nowhere",
+        "/own$/: 1 places",
+        "a text of its own",
+    ] {
+        assert!(heads.contains(&head), "{head}: {text}");
+    }
+    assert!(text.contains("The Aurora lay\noff Brest,\nin twelve fathoms. She left in May.\n"), "{text}");
+    assert!(text.contains("The aurora sank. nothing of note"), "{text}");
+    assert_eq!(text.matches("twelve fathoms").count(), 1, "each passage stands once: {text}");
+    assert_eq!(places, 407);
 }
 
 #[tokio::test]
@@ -95,8 +105,8 @@ def prepare_jobs(context):
     session.prepare_jobs(&[], &[]).await.unwrap();
     let text = &session.shown().text;
     let (loose, tight) = text.split_once("/yaml parser|json parser/: 200 places, ").expect(text);
-    assert!(text.chars().count() < 4100 && loose.chars().count() > 1500, "{text}");
-    assert!(tight.contains("[38%, ## Release 77] bug of the YAML parser"), "{text}");
+    assert!(text.chars().count() < 4500 && loose.chars().count() > 1500, "{text}");
+    assert!(tight.contains("YAML parser, reported by user 77"), "{text}");
 }
 
 #[tokio::test]

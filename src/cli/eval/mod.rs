@@ -21,7 +21,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use minions::config;
-use minions::engine::{Engine, RunLimits};
+use minions::engine::{Engine, MissingKey, RunLimits};
 use minions::error::{Exit, Failure};
 use minions::evaluation::{Gold, JudgeCase};
 use minions::settings::Settings;
@@ -264,18 +264,25 @@ impl Exam {
             let first = self.runs.iter().find(|run| run.configuration == at);
             let task = first.map_or(Value::Null, |run| run.job["call_params"]["task"].clone());
             job["call_params"]["task"] = task;
-            program.estimate(engine, &engine.job(job)?).await.map_err(|failure| Failure {
+            check_side(program, engine, &engine.job(job)?).await.map_err(|failure| Failure {
                 message: format!("configuration {name}: {}", failure.message),
                 ..failure
             })?;
         }
         if let Some(judge) = &self.judge {
-            program
-                .estimate(engine, &engine.job(judge.clone())?)
+            check_side(program, engine, &engine.job(judge.clone())?)
                 .await
                 .map_err(|failure| Failure { message: format!("--judge: {}", failure.message), ..failure })?;
         }
         Ok(())
+    }
+}
+
+async fn check_side(program: &Program, engine: &Engine, job: &minions::job::Job) -> Result<(), Failure> {
+    let estimate = program.estimate(engine, job).await?;
+    match estimate.missing_keys.into_iter().next() {
+        None => Ok(()),
+        Some(MissingKey { problem, hint }) => Err(Failure { hint, ..Failure::input(problem) }),
     }
 }
 

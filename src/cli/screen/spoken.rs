@@ -24,7 +24,7 @@ const WORDS: [(&str, &str); 18] = [
     ),
     ("use a stronger model as remote_client", "take a stronger supervisor: --remote MODEL"),
     (
-        "use a stronger model as local_client; where it makes a follow-up stand alone, leave `rewrite` out or write \"off\"",
+        "use a stronger model as local_client; where it makes a follow-up stand alone, leave `rewrite` out, or set it to off",
         "take a stronger worker: --local MODEL",
     ),
     (

@@ -225,7 +225,10 @@ impl Minions<'_> {
                 ("scratchpad", Slot::Own(memory.scratchpad.as_deref().unwrap_or(nothing))),
                 ("feedback", Slot::Own(memory.feedback.as_deref().unwrap_or(nothing))),
                 // The program wrote them, and it had the documents.
-                ("tasks", Slot::Other(&tasks.join(" / "))),
+                (
+                    "tasks",
+                    Slot::Other(&if tasks.is_empty() { no_jobs(&memory.shown) } else { tasks.join(" / ") }),
+                ),
             ],
         );
         earlier.push(Slot::Own("\n\n"));
@@ -287,6 +290,16 @@ pub(crate) fn names(context: &[Document]) -> Vec<String> {
     let listed = listed(context);
     let name = |at: usize| listed.get(at).and_then(Document::told_name).map(str::to_owned);
     (0..context.len()).map(|at| name(at).unwrap_or_else(|| format!("document {}", at + 1))).collect()
+}
+
+/// What stands for the tasks of a round without jobs: the patterns that it showed, with their numbers of places.
+fn no_jobs(shown: &str) -> String {
+    let patterns: Vec<_> =
+        shown.lines().filter(|line| line.starts_with('/') && line.contains("/: ")).collect();
+    match patterns.is_empty() {
+        true => "none, as there were no jobs".to_owned(),
+        false => format!("none, as there were no jobs; the patterns were {}", patterns.join("; ")),
+    }
 }
 
 /// How many documents there are, how long, and what they are called.

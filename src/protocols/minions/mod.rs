@@ -55,6 +55,8 @@ pub(crate) struct Minions<'a> {
 struct Memory {
     manifests: Vec<JobManifest>,
     outputs: Vec<JobOutput>,
+    /// What the program showed.
+    shown: String,
     scratchpad: Option<String>,
     feedback: Option<String>,
 }
@@ -124,6 +126,7 @@ impl Minions<'_> {
             memory = Memory {
                 manifests,
                 outputs,
+                shown: program.session.shown().text.clone(),
                 scratchpad: verdict.scratchpad.or(memory.scratchpad),
                 feedback: verdict.feedback,
             };
