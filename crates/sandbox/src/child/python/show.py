@@ -1,0 +1,200 @@
+# What the supervisor's code shows with `show`: it runs in the scope of `host.py`, after it.
+import collections
+import copy
+import re
+
+
+# What `show` found, and what of it there is room for.
+class Shown:
+    MOST = 6_000
+    OWN = 4_000
+    FIRST = 2_400
+    EACH = 500
+    LEAST = 120
+    WIDER = 240
+    LONGEST = 1_600
+    PATTERN = 50
+    WINDOWS = 2_000
+    ABOVE = 6_000
+    HEADING = re.compile(
+        r'^[ \t]*(#{1,6} .*|(?i:chapter|section|part|article|version|release|appendix|book|letter)\b.*|'
+        r'\d{4}-\d\d-\d\d.*|\d+(?:\.\d+)*\.? +[A-Z].*|[A-Z][^a-z\n]+)$',
+        re.MULTILINE,
+    )
+    texts = []
+    found = {}
+    words = collections.Counter()
+
+
+# The places of a pattern: their number, and windows around them.
+class Found:
+    def __init__(self):
+        self.places = self.most = 0
+        self.windows = []
+
+
+# A part of a text around places, with the words that were found there.
+class Window:
+    def __init__(self, text, start, end, place):
+        self.text, self.start, self.end, self.place = text, start, end, place
+        self.places, self.words = 0, set()
+
+    def add(self, word, end):
+        self.end = max(self.end, end)
+        self.places += 1
+        self.words.add(word)
+
+    # What is left of it in less room: what stands around its first place.
+    def cut(self, length):
+        if self.end - self.start > length:
+            self.start = max(self.start, min(self.place - length // 4, self.end - length))
+            self.end = min(self.end, self.start + length)
+
+    # Rare words tell more than frequent ones.
+    def weight(self):
+        return sum(1 / Shown.words[word] for word in self.words)
+
+
+def show(texts, pattern=None, before=80, after=240, most=4):
+    """Puts the places of `texts`, one text or several, where `pattern` stands before the supervisor, and counts them.
+    Without a pattern it puts the texts there as they are."""
+    if pattern is None:
+        Shown.texts += [texts] if isinstance(texts, str) else [str(text) for text in texts]
+        return len(Shown.texts)
+    wanted, name = pattern, getattr(pattern, 'pattern', pattern)
+    if isinstance(pattern, str):
+        # Lines end between any two words. A point passes their ends where it can't pass all of them.
+        passes = 0 if re.search(r'(?<!\\)\.(?:[*+]|\{\d+,\})', pattern) else re.DOTALL
+        flags = re.IGNORECASE | re.MULTILINE | passes
+        wanted = re.compile(re.sub(r'(?<!\\) +', r'\\s+', pattern), flags)
+    found = Shown.found.setdefault(name, Found())
+    found.most += most
+    count = 0
+    for text in [texts] if isinstance(texts, str) else texts:
+        if not isinstance(text, str):
+            raise TypeError('show() takes a text or a list of texts, not ' + type(text).__name__)
+        count += look(text, wanted, before, after, found)
+    found.places += count
+    return count
+
+
+# Adds the windows around all places in a text, and counts the places.
+def look(text, wanted, before, after, found):
+    places, window = 0, None
+    for match in wanted.finditer(text):
+        start, end = match.span()
+        if start == end:
+            continue
+        places += 1
+        word = ' '.join(text[start:min(end, start + 60)].lower().split())
+        Shown.words[word] += 1
+        start, end = max(0, start - before), min(len(text), end + after)
+        joins = window and start <= window.end
+        if not joins or end - window.start > Shown.LONGEST:
+            if len(found.windows) == Shown.WINDOWS:
+                continue
+            window = Window(text, window.end if joins else start, end, match.start())
+            window.order = len(found.windows)
+            found.windows.append(window)
+        window.add(word, end)
+    return places
+
+
+# A window's words, widened to whole ones, after where they stand.
+def excerpt(window):
+    text, start, end = window.text, window.start, window.end
+    head, tail = text[max(0, start - 24):start], text[end:end + 24]
+    cut = max(head.rfind(' '), head.rfind('\n'))
+    start -= len(head) - 1 - cut if cut >= 0 or start <= 24 else 0
+    stop = re.search(r'[.!?;](?=\s)|\n\s*\n', text[end - 1:end + 80])
+    cut = min((place for place in (tail.find(' '), tail.find('\n')) if place >= 0), default=0)
+    end += stop.end() - 1 if stop else cut or (len(tail) if len(tail) < 24 else 0)
+    lines = (' '.join(line.split()) for line in text[start:end].splitlines())
+    words = '\n'.join(line for line in lines if line)
+    at = next((at for at, document in enumerate(Ours.documents) if document is text), None)
+    if at is None:
+        return words
+    name = Ours.names[at] + ' ' if len(Ours.documents) > 1 else ''
+    return f'[{name}{100 * start // max(1, len(text))}%{heading_above(text, start)}] {words}'
+
+
+# The last line before a place that looks like a heading, if it is short.
+def heading_above(text, start):
+    lines = Shown.HEADING.findall(text[max(0, start - Shown.ABOVE):start])
+    line = ' '.join(lines[-1].split()) if lines else ''
+    return f', {line}' if 2 < len(line) <= 60 else ''
+
+
+# What is shown: our own texts, and of each pattern the windows of the rarest words, as far as its share of the room goes.
+# What the rare patterns don't need the others get.
+def all_shown():
+    own = '\n'.join(Shown.texts)
+    if len(own) > Shown.OWN:
+        own = own[:Shown.OWN] + f'... [{len(own) - Shown.OWN} characters more]'
+    room = min(Shown.MOST - len(own), Shown.FIRST + Shown.EACH * len(Shown.found))
+    taken, chosen = [], {}
+    rarest = sorted(Shown.found.items(), key=lambda item: item[1].places)
+    for given, (name, found) in enumerate(rarest):
+        windows, used, here = choose(found, room // (len(rarest) - given), taken)
+        room -= used + Shown.PATTERN
+        chosen[name] = windows, here
+        taken += windows
+    widen(taken, room)
+    lines = [own] if own else []
+    for name, found in Shown.found.items():
+        lines += lines_of(name, found, *chosen[name])
+    return '\n'.join(lines)
+
+
+# The best windows of a pattern that go into `room`, cut where they must be; the characters that they take; and the places
+# that are shown in all.
+def choose(found, room, taken):
+    chosen, used, here = [], 0, 0
+    best = sorted(found.windows, key=Window.weight, reverse=True)[:found.most]
+    for window in map(copy.copy, best):
+        more = join(window, taken + chosen, room - used)
+        if more is None:
+            if room - used < Shown.LEAST:
+                break
+            window.cut(room - used)
+            more = window.end - window.start
+            chosen.append(window)
+        used += more
+        here += window.places
+    return chosen, used, here
+
+
+# Gives the windows what room is left, most of it behind them.
+def widen(windows, room):
+    more = min(Shown.WIDER, max(0, room) // max(1, len(windows)))
+    for window in windows:
+        start, end = max(0, window.start - more // 4), min(len(window.text), window.end + more - more // 4)
+        for other in windows:
+            if other is not window and other.text is window.text:
+                start = max(start, other.end) if other.end <= window.start else start
+                end = min(end, other.start) if other.start >= window.end else end
+        window.start, window.end = start, end
+
+
+# The lines about a pattern, its windows in their order.
+def lines_of(name, found, windows, here):
+    head = f'/{name[:Shown.PATTERN]}/: ' + (f'{found.places} places' if found.places else 'nowhere')
+    head += f', {here} of them here' if here < found.places else ''
+    return [head] + [excerpt(window) for window in sorted(windows, key=lambda window: window.order)]
+
+
+# Joins a window to one that is shown already, if they overlap: the characters that this takes, else None.
+def join(window, taken, room):
+    for other in taken:
+        if other.text is window.text and other.start < window.end and window.start < other.end:
+            start, end = min(other.start, window.start), max(other.end, window.end)
+            more = end - start - (other.end - other.start)
+            if more > room or end - start > Shown.LONGEST:
+                return 0
+            other.start, other.end = start, end
+            return more
+
+
+# What is shown, and the number of texts and places.
+def shown_now():
+    return all_shown(), len(Shown.texts) + sum(found.places for found in Shown.found.values())
