@@ -173,8 +173,12 @@ fn belongings() -> BTreeMap<String, String> {
     let status = std::fs::read_to_string("/proc/self/status").unwrap();
     let signals =
         status.lines().filter(|line| ["SigIgn:", "SigCgt:"].iter().any(|name| line.starts_with(name)));
-    let mut all: BTreeMap<String, String> =
-        signals.filter_map(|line| line.split_once(':')).map(|(a, b)| (a.to_owned(), b.to_owned())).collect();
+    // The runtime takes SIGCHLD over with a child that is dropped before its end, and passes it on.
+    let others = |mask: &str| u64::from_str_radix(mask.trim(), 16).unwrap() & !(1 << 16);
+    let mut all: BTreeMap<String, String> = signals
+        .filter_map(|line| line.split_once(':'))
+        .map(|(name, mask)| (name.to_owned(), format!("{:x}", others(mask))))
+        .collect();
     all.extend(std::env::vars());
     for fd in [1, 2] {
         let length = File::open(format!("/proc/self/fd/{fd}")).unwrap().metadata().unwrap().len();
@@ -209,8 +213,6 @@ fn embedded_in_a_process() {
     });
     let job = job(&server, "minions", json!({"task": "Which ship?", "context": ["The Aurora sailed."]}));
     let runtime = runtime();
-    // The runtime takes SIGCHLD over with its first child, wherever that comes from.
-    runtime.block_on(async { tokio::process::Command::new("true").status().await.unwrap() });
     let before = belongings();
     let engine = engine(&logs);
     let (tell, told) = mpsc::channel();

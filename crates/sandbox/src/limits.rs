@@ -39,7 +39,7 @@ pub struct SandboxLimits {
 impl Default for SandboxLimits {
     fn default() -> Self {
         Self {
-            time: Duration::from_secs(4),
+            time: Duration::from_secs(8),
             memory: 1 << 30,
             code: 256 << 10,
             jobs: 2048,

@@ -21,6 +21,11 @@ pub(super) struct Host {
     compile: Option<PyObjectRef>,
 }
 
+/// Bytes that a compiled pattern may have.
+const COMPILED: usize = 32 << 20;
+/// The most places of a pattern in one text.
+const PLACES: usize = 1_000_000;
+
 thread_local! {
     pub(super) static HOST: RefCell<Host> = RefCell::default();
 }
@@ -32,7 +37,9 @@ pub(super) mod _minions {
     use rustpython_vm::function::FuncArgs;
     use rustpython_vm::{AsObject, PyObjectRef, PyResult, VirtualMachine};
 
-    use super::HOST;
+    use regex::RegexBuilder;
+
+    use super::{COMPILED, HOST, PLACES};
     use crate::child::arguments::{bind, count as whole, text as checked, texts, utf8};
     use crate::child::functions::{Functions, Text};
     use crate::child::retrieval::retrieve;
@@ -116,6 +123,29 @@ pub(super) mod _minions {
         let flag = |flag: PyObjectRef| (!vm.is_none(&flag)).then(|| flag.is(&vm.ctx.true_value));
         let include = include.unwrap_or_default().into_iter().map(flag).collect();
         with_functions(vm, |functions| functions.finish(text, include))
+    }
+
+    /// The characters of each place where a pattern stands in a text, without regard to case. None if there is no place, or
+    /// if the pattern can't be looked for without backtracking.
+    #[pyfunction]
+    fn spans(pattern: PyStrRef, passes_lines: bool, text: PyStrRef, vm: &VirtualMachine) -> PyResult {
+        let mut builder = RegexBuilder::new(utf8(&pattern));
+        builder.case_insensitive(true).multi_line(true).dot_matches_new_line(passes_lines);
+        let (Ok(regex), text) = (builder.size_limit(COMPILED).build(), utf8(&text)) else {
+            return Ok(vm.ctx.none());
+        };
+        let (mut byte, mut char) = (0, 0);
+        let mut char_of = |at: usize| {
+            char += text[byte..at].chars().count();
+            byte = at;
+            char
+        };
+        let span = |found: regex::Match| {
+            let (start, end) = (char_of(found.start()), char_of(found.end()));
+            vm.ctx.new_tuple([start, end].map(|at| vm.ctx.new_int(at).into()).into()).into()
+        };
+        let spans: Vec<PyObjectRef> = regex.find_iter(text).take(PLACES).map(span).collect();
+        Ok(if spans.is_empty() { vm.ctx.none() } else { vm.ctx.new_list(spans).into() })
     }
 
     /// Takes what `show` shows so far, and the number of places.

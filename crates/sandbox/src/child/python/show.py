@@ -12,6 +12,7 @@ class Shown:
     EACH = 500
     LEAST = 120
     WIDER = 240
+    FIGURE = re.compile(r'[^\n]*\d')
     LONGEST = 1_600
     PATTERN = 50
     WINDOWS = 2_000
@@ -37,10 +38,11 @@ class Found:
 class Window:
     def __init__(self, text, start, end, place):
         self.text, self.start, self.end, self.place = text, start, end, place
-        self.places, self.words = 0, set()
+        self.places, self.words, self.figures = 0, set(), False
 
-    def add(self, word, end):
+    def add(self, word, end, figures):
         self.end = max(self.end, end)
+        self.figures = self.figures or figures
         self.places += 1
         self.words.add(word)
 
@@ -50,9 +52,9 @@ class Window:
             self.start = max(self.start, min(self.place - length // 4, self.end - length))
             self.end = min(self.end, self.start + length)
 
-    # Rare words tell more than frequent ones.
+    # Rare words tell more than frequent ones, and most where a figure follows.
     def weight(self):
-        return sum(1 / Shown.words[word] for word in self.words)
+        return sum(1 / Shown.words[word] for word in self.words) * (1.5 if self.figures else 1)
 
 
 def show(texts, pattern=None, before=80, after=240, most=4):
@@ -61,42 +63,56 @@ def show(texts, pattern=None, before=80, after=240, most=4):
     if pattern is None:
         Shown.texts += [texts] if isinstance(texts, str) else [str(text) for text in texts]
         return len(Shown.texts)
-    wanted, name = pattern, getattr(pattern, 'pattern', pattern)
-    if isinstance(pattern, str):
-        # Lines end between any two words. A point passes their ends where it can't pass all of them.
-        passes = 0 if re.search(r'(?<!\\)\.(?:[*+]|\{\d+,\})', pattern) else re.DOTALL
-        flags = re.IGNORECASE | re.MULTILINE | passes
-        wanted = re.compile(re.sub(r'(?<!\\) +', r'\\s+', pattern), flags)
+    name = getattr(pattern, 'pattern', pattern)
+    spans = spans_of(pattern) if isinstance(pattern, str) else pattern_spans(pattern)
     found = Shown.found.setdefault(name, Found())
     found.most += most
     count = 0
     for text in [texts] if isinstance(texts, str) else texts:
         if not isinstance(text, str):
             raise TypeError('show() takes a text or a list of texts, not ' + type(text).__name__)
-        count += look(text, wanted, before, after, found)
+        count += look(text, spans(text), before, after, found)
     found.places += count
     return count
 
 
+# What finds the places of a pattern in a text: a text of a pattern is looked for without backtracking where its syntax
+# means the same there.
+def spans_of(pattern):
+    # Lines end between any two words. A point passes their ends where it can't pass all of them.
+    passes = not re.search(r'(?<!\\)\.(?:[*+]|\{\d+,\})', pattern)
+    # What looks behind has a fixed length.
+    source = pattern if '(?<=' in pattern or '(?<!' in pattern else re.sub(r'(?<!\\) +(?![*+?{])', r'\\s+', pattern)
+    compiled = re.compile(source, re.IGNORECASE | re.MULTILINE | (re.DOTALL if passes else 0))
+    python = pattern_spans(compiled)
+    if re.search(r'\[[^\]]*(?:\[|&&|--|~~)|\\[<>]|\\b\{', source):
+        return python
+    return lambda text: _minions.spans(source, passes, text) or python(text)
+
+
+def pattern_spans(compiled):
+    return lambda text: (match.span() for match in compiled.finditer(text))
+
+
 # Adds the windows around all places in a text, and counts the places.
-def look(text, wanted, before, after, found):
+def look(text, spans, before, after, found):
     places, window = 0, None
-    for match in wanted.finditer(text):
-        start, end = match.span()
+    for start, end in spans:
         if start == end:
             continue
         places += 1
         word = ' '.join(text[start:min(end, start + 60)].lower().split())
         Shown.words[word] += 1
-        start, end = max(0, start - before), min(len(text), end + after)
+        figures = Shown.FIGURE.match(text[end:end + 24]) is not None
+        place, start, end = start, max(0, start - before), min(len(text), end + after)
         joins = window and start <= window.end
         if not joins or end - window.start > Shown.LONGEST:
             if len(found.windows) == Shown.WINDOWS:
                 continue
-            window = Window(text, window.end if joins else start, end, match.start())
+            window = Window(text, window.end if joins else start, end, place)
             window.order = len(found.windows)
             found.windows.append(window)
-        window.add(word, end)
+        window.add(word, end, figures)
     return places
 
 
@@ -179,7 +195,10 @@ def widen(windows, room):
 # The lines about a pattern, its windows in their order.
 def lines_of(name, found, windows, here):
     head = f'/{name[:Shown.PATTERN]}/: ' + (f'{found.places} places' if found.places else 'nowhere')
-    head += f', {here} of them here' if here < found.places else ''
+    if here < found.places:
+        head += f', {here} of them here'
+    elif found.places and not windows:
+        head += ', among the passages of other patterns'
     return [head] + [excerpt(window) for window in sorted(windows, key=lambda window: window.order)]
 
 
