@@ -271,7 +271,7 @@ fn what_speaks_against_a_protocol_is_said_in_words() {
             RemoteOnly,
             "all 80000 characters of the documents, and the egress limit is 500",
         ),
-        (with(20_000, |job| job.egress.chars = Some(500)), Minions, "such jobs send about 1078 characters"),
+        (with(20_000, |job| job.egress.chars = Some(500)), Minions, "such jobs send about 4923 characters"),
         (
             with(20_000, |job| job.budget.remote_tokens = Some(1500)),
             Minions,
