@@ -275,7 +275,7 @@ fn what_speaks_against_a_protocol_is_said_in_words() {
         (
             with(20_000, |job| job.budget.remote_tokens = Some(1500)),
             Minions,
-            "about 1910 remote tokens, and budget.remote_tokens is 1500",
+            "about 2672 remote tokens, and budget.remote_tokens is 1500",
         ),
         (of(20_000), LocalOnly, "a worker of 3 billion parameters is not trusted to answer alone"),
         (with(9, |job| job.pictures = 1), Minions, "it shows no pictures"),
