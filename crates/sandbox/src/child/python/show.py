@@ -162,22 +162,22 @@ def all_shown():
     return '\n'.join(lines)
 
 
-# The best windows of a pattern that go into `room`, cut where they must be; the characters that they take; and the places
-# that are shown in all.
+# The best windows of a pattern that go into `room`: each gets a little of it before the best ones get all that they want. And
+# the characters that they take, and the places that are shown in all.
 def choose(found, room, taken):
-    chosen, used, here = [], 0, 0
+    chosen, here = [], 0
     best = sorted(found.windows, key=Window.weight, reverse=True)[:found.most]
+    best = best[:room // Shown.LEAST]
+    left = room - Shown.LEAST * len(best)
     for window in map(copy.copy, best):
-        more = join(window, taken + chosen, room - used)
+        more = join(window, taken + chosen, Shown.LEAST + left)
         if more is None:
-            if room - used < Shown.LEAST:
-                break
-            window.cut(room - used)
+            window.cut(Shown.LEAST + left)
             more = window.end - window.start
             chosen.append(window)
-        used += more
+        left -= more - Shown.LEAST
         here += window.places
-    return chosen, used, here
+    return chosen, room - left, here
 
 
 # Gives the windows what room is left, most of it behind them.
@@ -206,12 +206,10 @@ def lines_of(name, found, windows, here):
 def join(window, taken, room):
     for other in taken:
         if other.text is window.text and other.start < window.end and window.start < other.end:
-            start, end = min(other.start, window.start), max(other.end, window.end)
-            more = end - start - (other.end - other.start)
-            if more > room or end - start > Shown.LONGEST:
-                return 0
-            other.start, other.end = start, end
-            return more
+            behind = min(max(0, window.end - other.end), room)
+            before = min(max(0, other.start - window.start), room - behind)
+            other.start, other.end = other.start - before, other.end + behind
+            return before + behind
 
 
 # What is shown, and the number of texts and places.
