@@ -61,6 +61,14 @@ def prepare_jobs(context):
     assert show(context, "^off") == 1 and show(context, "twelve *fathoms") == 1
     assert show(context, r"(?<=The )Aurora|(she) left") == 3
     assert show(context[1], re.compile("AURORA")) == 0
+    assert show("C++ and C# 1+2+3", "C[^ ]+") == 2 and show("C++ and C# 1+2+3", "[0-9 ]{5}") == 0
+    assert show("a total  cost", r"(?x) total \s+ cost") == 1 and show("ab cd", r"(\w+\s?)+!") == 0
+    for wrong in (lambda: show(context, ["a"]), lambda: show(context, "a", most=-1), lambda: show(context, "a", before=1.5)):
+        try:
+            wrong()
+            assert False
+        except (TypeError, ValueError) as error:
+            assert "show() takes" in str(error)
     assert show("a text of its own", r"own$", before=3) == 1
     show(f"{found} of {len(context)}")
     return []
@@ -84,7 +92,27 @@ def prepare_jobs(context):
     assert!(text.contains("The Aurora lay\noff Brest,\nin twelve fathoms. She left in May.\n"), "{text}");
     assert!(text.contains("The aurora sank. nothing of note"), "{text}");
     assert_eq!(text.matches("twelve fathoms").count(), 1, "each passage stands once: {text}");
-    assert_eq!(places, 411);
+    assert_eq!(places, 414);
+}
+
+#[tokio::test]
+async fn many_patterns_and_long_passages_have_their_limit_and_say_so() {
+    let text = format!("BEGIN {}the verdict is guilty END", "x y z ".repeat(3000));
+    let code = r#"
+def prepare_jobs(context):
+    for n in range(100):
+        show(context, f"nothing like {n} {'q' * 45}")
+    show(context, r"BEGIN[\s\S]+END")
+    return []
+"#;
+    let mut session = start(code, &[&text]).await;
+    session.prepare_jobs(&[], &[]).await.unwrap();
+    let shown = &session.shown().text;
+    assert!(shown.chars().count() < 9000 && shown.contains("[80 more patterns stand nowhere]"), "{shown}");
+    assert!(shown.contains("x y z..."), "{shown}");
+    let code = "def prepare_jobs(context):\n    for n in range(300):\n        show(context, f'a{n}')";
+    let ran = start(code, &["a"]).await.prepare_jobs(&[], &[]).await;
+    assert!(ran.unwrap_err().to_string().contains("200 patterns"));
 }
 
 #[tokio::test]

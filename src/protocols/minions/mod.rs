@@ -98,7 +98,8 @@ impl Minions<'_> {
                 cited.extend(shown::cited(round, &aggregate.text, &sources, context, &cited));
             }
             transcript.cited(cited);
-            let answers = format!("{overview}\n{}", aggregate.text);
+            // A text of the documents does not end what is told as material.
+            let answers = format!("{overview}\n{}", aggregate.text).replace("</answers>", "</ answers>");
             let verdict = self.synthesise(round, &answers, &memory, transcript).await?;
             transcript.round(Round {
                 round,

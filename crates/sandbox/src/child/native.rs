@@ -23,8 +23,6 @@ pub(super) struct Host {
 
 /// Bytes that a compiled pattern may have.
 const COMPILED: usize = 32 << 20;
-/// The most places of a pattern in one text.
-const PLACES: usize = 1_000_000;
 
 thread_local! {
     pub(super) static HOST: RefCell<Host> = RefCell::default();
@@ -39,7 +37,7 @@ pub(super) mod _minions {
 
     use regex::RegexBuilder;
 
-    use super::{COMPILED, HOST, PLACES};
+    use super::{COMPILED, HOST};
     use crate::child::arguments::{bind, count as whole, text as checked, texts, utf8};
     use crate::child::functions::{Functions, Text};
     use crate::child::retrieval::retrieve;
@@ -125,8 +123,8 @@ pub(super) mod _minions {
         with_functions(vm, |functions| functions.finish(text, include))
     }
 
-    /// The characters of each place where a pattern stands in a text, without regard to case. None if there is no place, or
-    /// if the pattern can't be looked for without backtracking.
+    /// The characters of each place where a pattern stands in a text, without regard to case. None if it can't be looked for
+    /// without backtracking.
     #[pyfunction]
     fn spans(pattern: PyStrRef, passes_lines: bool, text: PyStrRef, vm: &VirtualMachine) -> PyResult {
         let mut builder = RegexBuilder::new(utf8(&pattern));
@@ -144,8 +142,8 @@ pub(super) mod _minions {
             let (start, end) = (char_of(found.start()), char_of(found.end()));
             vm.ctx.new_tuple([start, end].map(|at| vm.ctx.new_int(at).into()).into()).into()
         };
-        let spans: Vec<PyObjectRef> = regex.find_iter(text).take(PLACES).map(span).collect();
-        Ok(if spans.is_empty() { vm.ctx.none() } else { vm.ctx.new_list(spans).into() })
+        let spans: Vec<PyObjectRef> = regex.find_iter(text).map(span).collect();
+        Ok(vm.ctx.new_list(spans).into())
     }
 
     /// Takes what `show` shows so far, and the number of places.

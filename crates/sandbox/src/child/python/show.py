@@ -12,6 +12,8 @@ class Shown:
     EACH = 500
     LEAST = 120
     WIDER = 240
+    NOWHERE = 20
+    PATTERNS = 200
     FIGURE = re.compile(r'[^\n]*\d')
     LONGEST = 1_600
     PATTERN = 50
@@ -38,7 +40,7 @@ class Found:
 class Window:
     def __init__(self, text, start, end, place):
         self.text, self.start, self.end, self.place = text, start, end, place
-        self.places, self.words, self.figures = 0, set(), False
+        self.places, self.words, self.figures, self.is_cut = 0, set(), False, False
 
     def add(self, word, end, figures):
         self.end = max(self.end, end)
@@ -49,6 +51,7 @@ class Window:
     # What is left of it in less room: what stands around its first place.
     def cut(self, length):
         if self.end - self.start > length:
+            self.is_cut = True
             self.start = max(self.start, min(self.place - length // 4, self.end - length))
             self.end = min(self.end, self.start + length)
 
@@ -63,8 +66,15 @@ def show(texts, pattern=None, before=80, after=240, most=4):
     if pattern is None:
         Shown.texts += [texts] if isinstance(texts, str) else [str(text) for text in texts]
         return len(Shown.texts)
+    if not isinstance(pattern, (str, re.Pattern)):
+        raise TypeError('show() takes one pattern, as a text or compiled: join several with |')
+    for what, value in (('before', before), ('after', after), ('most', most)):
+        if not isinstance(value, int) or value < 0:
+            raise ValueError(f'show() takes a whole number from 0 on as {what}, not {value!r}')
     name = getattr(pattern, 'pattern', pattern)
     spans = spans_of(pattern) if isinstance(pattern, str) else pattern_spans(pattern)
+    if len(Shown.found) == Shown.PATTERNS and name not in Shown.found:
+        raise ValueError(f'show() takes {Shown.PATTERNS} patterns a round at most: join them with |, or show a text of your own')
     found = Shown.found.setdefault(name, Found())
     found.most += most
     count = 0
@@ -81,13 +91,25 @@ def show(texts, pattern=None, before=80, after=240, most=4):
 def spans_of(pattern):
     # Lines end between any two words. A point passes their ends where it can't pass all of them.
     passes = not re.search(r'(?<!\\)\.(?:[*+]|\{\d+,\})', pattern)
-    # What looks behind has a fixed length.
-    source = pattern if '(?<=' in pattern or '(?<!' in pattern else re.sub(r'(?<!\\) +(?![*+?{])', r'\\s+', pattern)
+    source = with_any_space(pattern)
     compiled = re.compile(source, re.IGNORECASE | re.MULTILINE | (re.DOTALL if passes else 0))
     python = pattern_spans(compiled)
     if re.search(r'\[[^\]]*(?:\[|&&|--|~~)|\\[<>]|\\b\{', source):
         return python
-    return lambda text: _minions.spans(source, passes, text) or python(text)
+    def spans(text):
+        found = _minions.spans(source, passes, text)
+        return python(text) if found is None else found
+
+    return spans
+
+
+# The pattern with any white space for its spaces, but for those in a class, those that repeat, and in what looks behind,
+# which has a fixed length, or is written with spaces that mean nothing.
+def with_any_space(pattern):
+    if re.search(r'\(\?<[=!]|\(\?[a-z]*x', pattern):
+        return pattern
+    part = r'( +(?![*+?{ ]))|\\.|\[\^?\]?(?:\\.|[^\]\\])*\]|.'
+    return re.sub(part, lambda found: r'\s+' if found[1] else found[0], pattern, flags=re.DOTALL)
 
 
 def pattern_spans(compiled):
@@ -126,7 +148,7 @@ def excerpt(window):
     cut = min((place for place in (tail.find(' '), tail.find('\n')) if place >= 0), default=0)
     end += stop.end() - 1 if stop else cut or (len(tail) if len(tail) < 24 else 0)
     lines = (' '.join(line.split()) for line in text[start:end].splitlines())
-    words = '\n'.join(line for line in lines if line)
+    words = '\n'.join(line for line in lines if line) + ('...' if window.is_cut else '')
     at = next((at for at, document in enumerate(Ours.documents) if document is text), None)
     if at is None:
         return words
@@ -157,8 +179,12 @@ def all_shown():
         taken += windows
     widen(taken, room)
     lines = [own] if own else []
+    told = 0
     for name, found in Shown.found.items():
-        lines += lines_of(name, found, *chosen[name])
+        lines += lines_of(name, found, *chosen[name]) if found.places or told < Shown.NOWHERE else []
+        told += not found.places
+    if told > Shown.NOWHERE:
+        lines.append(f'[{told - Shown.NOWHERE} more patterns stand nowhere]')
     return '\n'.join(lines)
 
 
