@@ -96,6 +96,57 @@ def prepare_jobs(context):
 }
 
 #[tokio::test]
+async fn lines_that_end_as_on_windows_are_found_like_others() {
+    let unix = "The Aurora lay off Brest.\n\nCaptain Émile said no.\nIn\nmay she left. 12 men\nand 44 more\n";
+    let patterns = r#"[r"Brest\.$", r"brest\.\s\scaptain", r"In\nmay", r"in\smay", r"^captain", r"said.no\.$", r"(?<=no\.\n)In may",
+        r"brest.{3}captain", r"[^\n]+$", r"\n\n", "in may she left", r"\d+ men$", re.compile(r"^and.*more$", re.M), r"\w+(?!\S)\n",
+        r"(?<!not )aurora lay off", r"(?<=The )(?<!a\(b )Aurora lay", r"(a|b|(?<=In\n)may) she left", r"(?x: men ) \s and"]"#;
+    let code = format!(
+        r#"
+def prepare_jobs(context):
+    for pattern in {patterns}:
+        assert show(context[0], pattern) == show(context[1], pattern) > 0, pattern
+    assert show(context, r"\r\n") == 6 and show(context[:1], "\r") == 0
+    assert show("a\nb\r\nc\rd\r\n", r"^\w") == 3
+    assert show("x \ud800 y\r\nneedle", "needle$", before=0) == 1 and show("\ud800 y", "y") == 1
+    return []
+"#
+    );
+    let windows = unix.replace('\n', "\r\n");
+    start(&code, &[unix, &windows]).await.prepare_jobs(&[], &[]).await.unwrap();
+    let code = r#"
+def prepare_jobs(context):
+    show(context, r"^Entry 7\d\n.*needle$", before=0, after=0, most=1)
+    return []
+"#;
+    let text: String = (0..200).map(|n| format!("Entry {n}\r\nwith a needle\r\n\r\n")).collect();
+    let mut session = start(code, &[&text]).await;
+    session.prepare_jobs(&[], &[]).await.unwrap();
+    let shown = &session.shown().text;
+    assert!(shown.contains("Entry 70\nwith a needle") && shown.contains("10 places"), "{shown}");
+}
+
+#[tokio::test]
+async fn whether_an_answer_is_expected_is_true_or_false() {
+    for (expected, told_as) in [
+        ("'no'", "'no'"),
+        ("'False'", "'False'"),
+        ("2", "int"),
+        ("re.search('a', 'a')", "Match"),
+        ("[]", "list"),
+    ] {
+        for job in ["JobManifest(c, 't', '', expected=", "dict(chunk=c, task='t', expected="] {
+            let told = told(&format!("def prepare_jobs(context): return [{job}{expected}) for c in context]")).await;
+            let problem = format!("prepare_jobs()[0].expected must be True or False, not {told_as}");
+            assert!(told.contains(&problem), "{told}");
+        }
+    }
+    let code = "def prepare_jobs(context): return [JobManifest(c, 't', '', expected=e) for c in context for e in (True, None, False)]";
+    let jobs = start(code, &["a"]).await.prepare_jobs(&[], &[]).await.unwrap();
+    assert_eq!(jobs.iter().map(|job| job.expected).collect::<Vec<_>>(), [true, false, false]);
+}
+
+#[tokio::test]
 async fn many_patterns_and_long_passages_have_their_limit_and_say_so() {
     let text = format!("BEGIN {}the verdict is guilty END", "x y z ".repeat(3000));
     let code = r#"

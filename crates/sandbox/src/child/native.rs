@@ -2,7 +2,9 @@
 //! for `marshal`.
 
 use std::cell::RefCell;
+use std::rc::Rc;
 
+use regex::Regex;
 use rustpython_vm::PyObjectRef;
 
 use super::functions::Functions;
@@ -19,6 +21,15 @@ pub(super) struct Host {
     pub failure: Option<CodeError>,
     /// Python's `compile`.
     compile: Option<PyObjectRef>,
+    /// What was looked for last: a pattern is looked for in one text after the other.
+    sought: Option<Sought>,
+}
+
+/// A pattern, compiled if it can be looked for without backtracking.
+struct Sought {
+    pattern: String,
+    passes_lines: bool,
+    regex: Option<Rc<Regex>>,
 }
 
 /// Bytes that a compiled pattern may have.
@@ -33,11 +44,13 @@ pub(super) mod _minions {
     use minions_documents as documents;
     use rustpython_vm::builtins::{PyBytes, PyList, PyStr, PyStrRef, PyTypeRef};
     use rustpython_vm::function::FuncArgs;
-    use rustpython_vm::{AsObject, PyObjectRef, PyResult, VirtualMachine};
+    use rustpython_vm::{AsObject, PyObjectRef, PyRef, PyResult, VirtualMachine};
 
-    use regex::RegexBuilder;
+    use std::rc::Rc;
 
-    use super::{COMPILED, HOST};
+    use regex::{Regex, RegexBuilder};
+
+    use super::{COMPILED, HOST, Sought};
     use crate::child::arguments::{bind, count as whole, text as checked, texts, utf8};
     use crate::child::functions::{Functions, Text};
     use crate::child::retrieval::retrieve;
@@ -127,11 +140,10 @@ pub(super) mod _minions {
     /// without backtracking.
     #[pyfunction]
     fn spans(pattern: PyStrRef, passes_lines: bool, text: PyStrRef, vm: &VirtualMachine) -> PyResult {
-        let mut builder = RegexBuilder::new(utf8(&pattern));
-        builder.case_insensitive(true).multi_line(true).dot_matches_new_line(passes_lines);
-        let (Ok(regex), text) = (builder.size_limit(COMPILED).build(), utf8(&text)) else {
+        let (Some(pattern), Some(text)) = (pattern.to_str(), text.to_str()) else {
             return Ok(vm.ctx.none());
         };
+        let Some(regex) = compiled(pattern, passes_lines) else { return Ok(vm.ctx.none()) };
         let (mut byte, mut char) = (0, 0);
         let mut char_of = |at: usize| {
             char += text[byte..at].chars().count();
@@ -144,6 +156,45 @@ pub(super) mod _minions {
         };
         let spans: Vec<PyObjectRef> = regex.find_iter(text).map(span).collect();
         Ok(vm.ctx.new_list(spans).into())
+    }
+
+    /// The pattern, if it can be looked for without backtracking.
+    fn compiled(pattern: &str, passes_lines: bool) -> Option<Rc<Regex>> {
+        HOST.with_borrow_mut(|host| match &host.sought {
+            Some(sought) if sought.pattern == pattern && sought.passes_lines == passes_lines => {
+                sought.regex.clone()
+            }
+            _ => {
+                let mut builder = RegexBuilder::new(pattern);
+                builder.case_insensitive(true).multi_line(true).dot_matches_new_line(passes_lines);
+                let regex = builder.size_limit(COMPILED).build().ok().map(Rc::new);
+                host.sought =
+                    Some(Sought { pattern: pattern.to_owned(), passes_lines, regex: regex.clone() });
+                regex
+            }
+        })
+    }
+
+    /// The places in a text with the line ends of Windows, of places in the same text with `\n` alone; both in order.
+    #[pyfunction]
+    fn spans_of_windows(text: PyStrRef, spans: PyRef<PyList>, vm: &VirtualMachine) -> PyResult {
+        let mut chars = text.as_wtf8().code_points().map(|point| point.to_char_lossy()).peekable();
+        let (mut here, mut there) = (0, 0);
+        let mut moved = |to: usize| {
+            while there < to {
+                if chars.next() == Some('\r') && chars.next_if_eq(&'\n').is_some() {
+                    here += 1;
+                }
+                (here, there) = (here + 1, there + 1);
+            }
+            vm.ctx.new_int(here).into()
+        };
+        let mut places: Vec<PyObjectRef> = Vec::new();
+        for span in spans.borrow_vec().iter() {
+            let span: Vec<usize> = span.clone().try_into_value(vm)?;
+            places.push(vm.ctx.new_tuple(span.into_iter().map(&mut moved).collect()).into());
+        }
+        Ok(vm.ctx.new_list(places).into())
     }
 
     /// Takes what `show` shows so far, and the number of places.

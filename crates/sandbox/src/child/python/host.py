@@ -374,9 +374,13 @@ def prepare(manifests, outputs):
         raise TypeError(wrong) from None
     if isinstance(made, (list, tuple)):
         _minions.count(len(made))
-    for item in items:
+    for index, item in enumerate(items):
         of = item.get if isinstance(item, dict) else functools.partial(getattr, item)
-        fields = of('chunk', ...), of('task', ...), of('advice', None), bool(of('expected', None))
+        expected = of('expected', None)
+        if expected is not None and not (isinstance(expected, int) and expected in (0, 1)):
+            got = repr(expected[:40]) if isinstance(expected, str) else type(expected).__name__
+            raise TypeError(f'prepare_jobs()[{index}].expected must be True or False, not {got}')
+        fields = of('chunk', ...), of('task', ...), of('advice', None), bool(expected)
         _minions.emit(type(item).__name__, *fields)
     _minions.shown(*shown_now())
 

@@ -93,27 +93,56 @@ def spans_of(pattern):
     passes = not re.search(r'(?<!\\)\.(?:[*+]|\{\d+,\})', pattern)
     source = with_any_space(pattern)
     compiled = re.compile(source, re.IGNORECASE | re.MULTILINE | (re.DOTALL if passes else 0))
-    python = pattern_spans(compiled)
+    python = places_of(compiled)
     if re.search(r'\[[^\]]*(?:\[|&&|--|~~)|\\[<>]|\\b\{', source):
-        return python
+        return over_lines(pattern, python)
     def spans(text):
         found = _minions.spans(source, passes, text)
         return python(text) if found is None else found
 
-    return spans
+    return over_lines(pattern, spans)
 
 
-# The pattern with any white space for its spaces, but for those in a class, those that repeat, and in what looks behind,
-# which has a fixed length, or is written with spaces that mean nothing.
+# The pattern with any white space for its spaces, but for those in a class, those that repeat, and those of a group that
+# looks behind, which has a fixed length, or is written with spaces that mean nothing.
 def with_any_space(pattern):
-    if re.search(r'\(\?<[=!]|\(\?[a-z]*x', pattern):
+    if re.match(r'\(\?[a-zA-Z]*x[a-zA-Z]*\)', pattern):
         return pattern
-    part = r'( +(?![*+?{ ]))|\\.|\[\^?\]?(?:\\.|[^\]\\])*\]|.'
-    return re.sub(part, lambda found: r'\s+' if found[1] else found[0], pattern, flags=re.DOTALL)
+    part = (
+        r'(?P<spaces> +(?![*+?{ ]))|(?P<kept>\(\?(?:<[=!]|[a-zA-Z]*x[a-zA-Z]*(?:-[a-z]+)?:))|\(\?#[^)]*\)|(?P<opens>\()|'
+        r'(?P<closes>\))|\\.|\[\^?\]?(?:\\.|[^\]\\])*\]|.'
+    )
+    # How many groups are open from the one on that keeps its spaces.
+    depth = 0
+
+    def put(found):
+        nonlocal depth
+        depth += found.lastgroup == 'kept' or depth > 0 and found.lastgroup == 'opens'
+        depth -= depth > 0 and found.lastgroup == 'closes'
+        return r'\s+' if found.lastgroup == 'spaces' and depth == 0 else found[0]
+
+    return re.sub(part, put, pattern, flags=re.DOTALL)
 
 
 def pattern_spans(compiled):
+    return over_lines(compiled.pattern, places_of(compiled))
+
+
+def places_of(compiled):
     return lambda text: (match.span() for match in compiled.finditer(text))
+
+
+# Finds places in a text whose lines end as on Windows as if they ended with one character, unless the pattern names the other.
+def over_lines(pattern, spans):
+    if isinstance(pattern, str) and re.search(r'\r|\\(?:r|x0d|u000d)', pattern, re.IGNORECASE):
+        return spans
+
+    def found(text):
+        if not isinstance(text, str) or '\r\n' not in text:
+            return spans(text)
+        return _minions.spans_of_windows(text, list(spans(text.replace('\r\n', '\n'))))
+
+    return found
 
 
 # Adds the windows around all places in a text, and counts the places.
