@@ -8,6 +8,8 @@ ARG OLLAMA_IMAGE=ollama/ollama:0.32.15
 
 FROM ${RUST_IMAGE} AS build
 WORKDIR /src
+# The addresses that the loader adjusts take some 3 MB less in this form; glibc reads it since 2.36.
+ENV RUSTFLAGS="-C link-arg=-Wl,-z,pack-relative-relocs"
 # The dependencies alone, with empty sources: a change of our sources does not build them again.
 COPY Cargo.toml Cargo.lock LICENSE ./
 COPY third-party third-party
