@@ -136,7 +136,8 @@ async fn whether_an_answer_is_expected_is_true_or_false() {
         ("[]", "list"),
     ] {
         for job in ["JobManifest(c, 't', '', expected=", "dict(chunk=c, task='t', expected="] {
-            let told = told(&format!("def prepare_jobs(context): return [{job}{expected}) for c in context]")).await;
+            let told =
+                told(&format!("def prepare_jobs(context): return [{job}{expected}) for c in context]")).await;
             let problem = format!("prepare_jobs()[0].expected must be True or False, not {told_as}");
             assert!(told.contains(&problem), "{told}");
         }
