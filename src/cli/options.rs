@@ -64,11 +64,7 @@ impl RunOptions {
 
     /// What is given and has no effect, as no call is made.
     pub(crate) fn unused(&self) -> Vec<&'static str> {
-        let given = [
-            ("--max-egress-chars", self.max_egress_chars.is_some()),
-            ("--max-egress-bytes", self.max_egress_bytes.is_some()),
-            ("--memo", self.memo.is_some()),
-        ];
+        let given = [("--memo", self.memo.is_some())];
         given.into_iter().filter(|(_, is_given)| self.dry_run && *is_given).map(|(name, _)| name).collect()
     }
 

@@ -12,6 +12,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 use async_trait::async_trait;
 use tokio::task::{JoinError, spawn_blocking};
 
+use super::config::JobOptions;
 use super::egress_report::{EgressCall, EgressPassage, EgressReport};
 use crate::chat::{CallOutcome, ChatError, EgressGate, OutboundRequest, OutboundText, Usage};
 use crate::documents::Document;
@@ -19,7 +20,7 @@ use crate::documents::recognition::Recogniser;
 use crate::documents::tokens::estimate;
 use crate::documents::verbatim::{self, Passage};
 use crate::events::{EventKind, Events};
-use crate::job::JobRole;
+use crate::job::{Job, JobRole};
 use crate::sync::lock;
 
 /// Stands between two texts that are searched at once. It is no character, so no document has it.
@@ -54,6 +55,34 @@ impl EgressLimits {
         let smaller = |a: Option<u64>, b: Option<u64>| [a, b].into_iter().flatten().min();
         Self { chars: smaller(self.chars, other.chars), bytes: smaller(self.bytes, other.bytes) }
     }
+
+    /// The limits of `job`, whose engine has those of `options`.
+    pub(super) fn of(job: &Job, options: &JobOptions) -> Self {
+        Self { chars: job.budget.egress_chars, bytes: job.budget.egress_bytes }
+            .and(Self { chars: options.max_egress_chars, bytes: options.max_egress_bytes })
+    }
+
+    /// Why so many characters of documents, so many bytes as JSON writes them, may not all leave.
+    pub(super) fn forbids_all(self, chars: u64, bytes: u64) -> Option<String> {
+        let limits = [(self.chars, chars, "characters"), (self.bytes, bytes, "bytes")];
+        let (limit, all, unit) =
+            limits.into_iter().find(|(limit, all, _)| limit.is_some_and(|limit| *all > limit))?;
+        let limit = limit.unwrap_or_default();
+        Some(format!("it would send all {all} {unit} of the documents, and the egress limit is {limit}"))
+    }
+
+    /// Why no quote of a document may leave.
+    pub(super) fn forbids_quotes(self) -> Option<String> {
+        let limits = [(self.chars, "characters"), (self.bytes, "bytes")];
+        let (_, unit) = limits.into_iter().find(|(limit, _)| *limit == Some(0))?;
+        Some(format!("it sends quotes of the documents, and the egress limit is 0 {unit}"))
+    }
+}
+
+/// Bytes of a document as JSON writes it.
+pub(super) fn written_bytes(document: &Document) -> u64 {
+    let extra = document.text.bytes().filter(|byte| matches!(byte, b'"' | b'\\' | 0..0x20)).count();
+    (document.text.len() + extra) as u64
 }
 
 struct Call {

@@ -6,6 +6,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::clients::{Away, MissingKey};
+use super::egress::{EgressLimits, written_bytes};
 use super::file_report::FileReport;
 use super::files::JobFiles;
 use crate::config;
@@ -15,7 +16,7 @@ use crate::events::RoutingReport;
 use crate::job::{Job, MinionsParams, Protocol, Rewrite};
 use crate::protocols::told_names;
 
-/// The cost of a job if every round was used and nothing was asked twice, in the field names of a dry run's result.
+/// The cost of a job if every round was used, what may follow followed, and nothing was asked twice, in the field names of a dry run's result.
 #[derive(Clone, Debug, Serialize)]
 pub struct JobEstimate {
     /// Always true: tells an estimate from a result.
@@ -33,6 +34,9 @@ pub struct JobEstimate {
     pub method: String,
     /// What of names and metadata leaves this machine with the question.
     pub leaves: Leaves,
+    /// Why an egress limit would refuse the job, where that is certain.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub egress_refusal: Option<String>,
     /// The keys that the job itself would need and has not.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub missing_keys: Vec<MissingKey>,
@@ -84,20 +88,62 @@ pub struct FolderEstimate {
     pub tokens: u64,
 }
 
-impl JobEstimate {
-    /// The estimate of `job`, whose files gave `files`, with what is `away` from this machine and the keys that are missing.
-    pub(super) fn of(job: &Job, read: &JobFiles, away: Away, missing_keys: Vec<MissingKey>) -> Self {
-        let documents = &read.documents;
-        let Count { tokens, method } = count(documents.iter().map(Document::as_ref).chain([&*job.task]));
-        let rounds = u64::from(job.max_rounds);
-        let (remote_calls, readings) = match &job.protocol {
+/// A protocol that a job runs, or that may follow.
+pub(super) struct Step {
+    /// The job with this protocol.
+    pub job: Job,
+    /// What is not on this machine of the sides that it asks.
+    pub away: Away,
+}
+
+impl Step {
+    /// Calls of the supervisor, and readings of the documents.
+    fn calls(&self) -> (u64, u64) {
+        let rounds = u64::from(self.job.max_rounds);
+        match &self.job.protocol {
             Protocol::Minion(_) => (1 + rounds, rounds),
             Protocol::RemoteOnly => (1, 0),
             Protocol::LocalOnly { samples } => (0, u64::from(*samples)),
             Protocol::Minions(params) => of_minions(params, rounds),
             // It is settled before.
             Protocol::Auto(params) => of_minions(&params.minions, rounds),
+        }
+    }
+
+    /// Why `limits` refuse it in any case.
+    fn refusal(&self, documents: &[Document], limits: EgressLimits) -> Option<String> {
+        let (protocol, away) = (&self.job.protocol, &self.away);
+        let sends_all = match protocol {
+            Protocol::RemoteOnly => away.supervisor,
+            Protocol::Minion(_) | Protocol::LocalOnly { .. } => away.worker.is_some(),
+            Protocol::Minions(_) | Protocol::Auto(_) => false,
         };
+        let all = || {
+            let chars = documents.iter().map(|document| document.chars() as u64).sum();
+            limits.forbids_all(chars, documents.iter().map(written_bytes).sum())
+        };
+        let quotes = away.supervisor && documents.iter().any(|document| !document.text.is_empty());
+        let why = sends_all.then(all).flatten().or_else(|| limits.forbids_quotes().filter(|_| quotes));
+        why.map(|why| format!("{}: {why}", protocol.name()))
+    }
+}
+
+impl JobEstimate {
+    /// The estimate of a job, whose files gave `read`, of the steps that it takes at most, with its limits of what may leave and
+    /// the keys that are missing.
+    pub(super) fn of(
+        job: &Job,
+        read: &JobFiles,
+        steps: &[Step],
+        limits: EgressLimits,
+        missing_keys: Vec<MissingKey>,
+    ) -> Self {
+        let documents = &read.documents;
+        let Count { tokens, method } = count(documents.iter().map(Document::as_ref).chain([&*job.task]));
+        let calls = steps.iter().map(Step::calls);
+        let (remote_calls, readings) =
+            calls.fold((0, 0), |(calls, readings), (more, read)| (calls + more, readings + read));
+        let told = || steps.iter().filter(|step| step.away.supervisor);
         // What a session holds is not known here, but most of its turns are follow-ups.
         let is_rewritten = job.conversation.as_ref().is_some_and(|conversation| {
             conversation.rewrite == Rewrite::Remote
@@ -116,15 +162,17 @@ impl JobEstimate {
                  and addresses were checked, no server was asked whether it is up and has the model"
             ),
             leaves: Leaves {
-                document_names: match away.supervisor {
-                    true => told_names(&job.protocol, documents).map(str::to_owned).collect(),
-                    false => Vec::new(),
-                },
-                doc_metadata: job.doc_metadata.clone().filter(|_| away.supervisor),
-                context_chars: (away.supervisor && job.protocol == Protocol::RemoteOnly)
+                document_names: told()
+                    .flat_map(|step| told_names(&step.job.protocol, documents))
+                    .map(str::to_owned)
+                    .collect(),
+                doc_metadata: job.doc_metadata.clone().filter(|_| told().next().is_some()),
+                context_chars: told()
+                    .any(|step| step.job.protocol == Protocol::RemoteOnly)
                     .then(|| documents.iter().map(Document::chars).sum()),
-                documents_go_to: away.worker,
+                documents_go_to: steps.iter().find_map(|step| step.away.worker.clone()),
             },
+            egress_refusal: steps.iter().find_map(|step| step.refusal(documents, limits)),
             missing_keys,
             folders: folders(&files),
             files,

@@ -42,6 +42,14 @@ pub(super) async fn load(named: &[String], fetches: bool) -> Result<Vec<Arc<Imag
     Ok(images)
 }
 
+/// Checks the pictures that are here, before anybody is asked. None is fetched.
+///
+/// # Errors
+/// As [`load`].
+pub(super) async fn check(named: &[String]) -> Result<(), Failure> {
+    load(named, true).await.map(drop)
+}
+
 async fn one(name: &str, fetches: bool) -> Result<Image, Failure> {
     let unusable = |problem: String| Failure::input(problem);
     if name.starts_with("http://") || name.starts_with("https://") {

@@ -80,6 +80,8 @@ use crate::error::{Failure, FailureKind};
 use crate::events::{EventKind, EventListener, Events};
 use crate::job::{self, Job, ProtocolKind};
 use crate::protocols::Answer;
+use egress::EgressLimits;
+use estimate::Step;
 use files::JobFiles;
 use running::JobRun;
 use shared::SharedResources;
@@ -130,6 +132,7 @@ impl Engine {
                 let job = session_turn::with_files(job, &shared.config.environment).await?;
                 let job = same_files::once(job, &events).await;
                 let read = files::read(&job, &shared, &events, files::For::Run).await?;
+                images::check(&job.images).await?;
                 let (job, routing) = routing::settle(job, &read.documents, &shared, &events).await?;
                 Ok((job, read, routing))
             };
@@ -185,10 +188,22 @@ impl Engine {
         let events = self.events(Vec::new(), None);
         let job = same_files::once(job, &events).await;
         let files = files::read(&job, &self.0, &events, files::For::Estimate).await?;
+        images::check(&job.images).await?;
         let (job, routing) = routing::foresee(&job, &files.documents, &self.0).await?;
-        let missing_keys = clients::check(&job, &self.0)?;
-        let away = clients::away(&job, &self.0)?;
-        Ok(JobEstimate { routing, ..JobEstimate::of(&job, &files, away, missing_keys) })
+        let follows = routing.as_ref().and_then(|routing| routing.next.clone());
+        let follows = follows.map(|protocol| Job { protocol, ..job.clone() });
+        let (mut steps, mut missing_keys) = (Vec::new(), Vec::new());
+        for step in [job.clone()].into_iter().chain(follows) {
+            for key in clients::check(&step, &self.0)? {
+                if !missing_keys.contains(&key) {
+                    missing_keys.push(key);
+                }
+            }
+            steps.push(Step { away: clients::away(&step, &self.0)?, job: step });
+        }
+        let limits = EgressLimits::of(&job, &self.0.config.jobs);
+        let estimate = JobEstimate::of(&job, &files, &steps, limits, missing_keys);
+        Ok(JobEstimate { routing: routing.map(|routing| routing.report), ..estimate })
     }
 
     /// Where the documents of `job` go whole, if its worker is not on this machine or in its private network, as far as

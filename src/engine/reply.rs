@@ -28,9 +28,7 @@ pub(super) async fn reply(
     shared: &SharedResources,
     prompt: Message,
 ) -> Result<BareReply, Failure> {
-    let (budget, options) = (job.budget, &shared.config.jobs);
-    let limits = EgressLimits { chars: budget.egress_chars, bytes: budget.egress_bytes }
-        .and(EgressLimits { chars: options.max_egress_chars, bytes: options.max_egress_bytes });
+    let limits = EgressLimits::of(job, &shared.config.jobs);
     let ledger = Ledger::new(Arc::clone(&job.context), limits, Events::off());
     let clients = clients::open(job, shared, &ledger).await?;
     let supervisor = Side::new(Arc::clone(&clients.supervisor));

@@ -247,13 +247,12 @@ fn what_can_not_be_answered_is_told_in_words() {
 }
 
 #[test]
-fn a_limit_that_a_dry_run_does_not_reach_is_told() {
+fn what_a_dry_run_does_not_heed_is_told() {
     let server = server();
     let ran = ask(&server, &["ask", "--dry-run", "--max-egress-bytes", "1", "--memo", "memo", "Who?"], "x y");
     assert_eq!(ran.code, Some(0), "{}", ran.stderr);
-    for option in ["--max-egress-bytes", "--memo"] {
-        assert!(ran.stderr.contains(&format!("{option} has no effect with --dry-run")), "{}", ran.stderr);
-    }
+    assert!(ran.stderr.contains("--memo has no effect with --dry-run"), "{}", ran.stderr);
+    assert!(!ran.stderr.contains("--max-egress"), "{}", ran.stderr);
     let ran = ask(&server, &["ask", "--protocol", "minion", "--memo", "memo", "Who?"], "x y");
     assert!(ran.stderr.contains("the memo has no effect"), "{}", ran.stderr);
 }

@@ -220,6 +220,34 @@ fn a_follow_up_is_understood_by_the_side_that_is_asked() {
 }
 
 #[test]
+fn a_dry_run_says_that_an_egress_limit_refuses_the_job() {
+    let server = server();
+    let dry = |protocol: &str, args: &[&str], local: &str| {
+        let mut job = the_job(&server, protocol);
+        if local.is_empty() {
+            job["local_client"] = json!({"type": "vllm", "model_name": "m"});
+        }
+        let ran = Program::new().args(["run", "--dry-run"]).args(args.iter().copied()).run_job(&job);
+        assert!(!ran.stderr.contains("no effect"), "{}", ran.stderr);
+        ran.result()["egress_refusal"].clone()
+    };
+    for (args, unit) in
+        [(["--max-egress-chars", "10"], "characters"), (["--max-egress-bytes", "10"], "bytes")]
+    {
+        let why = dry("remote_only", &args, "here");
+        assert!(
+            why.as_str().unwrap().contains(unit) && why.as_str().unwrap().ends_with("the egress limit is 10"),
+            "{why}"
+        );
+        assert_eq!(dry("local_only", &args, ""), Value::Null, "its worker is on this machine");
+        assert_eq!(dry("minions", &args, ""), Value::Null, "it may send less");
+        let why = dry("minions", &[args[0], "0"], "");
+        assert!(why.as_str().unwrap().contains("sends quotes"), "{why}");
+    }
+    assert_eq!(dry("remote_only", &["--max-egress-chars", "100000"], "here"), Value::Null);
+}
+
+#[test]
 fn a_dry_run_says_what_leaves() {
     let server = server();
     let dry = |protocol: &str| {

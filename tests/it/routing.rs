@@ -204,6 +204,47 @@ fn a_dry_run_shows_the_choice_and_asks_nobody() {
 }
 
 #[test]
+fn a_dry_run_counts_what_follows_the_workers_own_answer() {
+    let server = scripted(vec![], |_| Reply::text(500, "no"));
+    let dry = |kwargs: Value| {
+        Program::new().args(["run", "--dry-run"]).run_job(&auto(&server, TEXT, kwargs)).result()
+    };
+    let told = dry(json!({"escalate": true}));
+    assert_eq!(
+        (&told["protocol"], &told["routing"]["escalation"]["to"]),
+        (&json!("local_only"), &json!("minions"))
+    );
+    assert!(told["remote_calls"].as_u64().unwrap() >= 2, "{told}");
+    assert!(server.requests().is_empty());
+}
+
+#[test]
+fn a_picture_that_is_missing_is_told_before_anybody_is_asked() {
+    let server = scripted(vec![], |_| Reply::text(500, "no"));
+    let mut job = auto(&server, TEXT, json!({}));
+    job["call_params"]["images"] = json!(["lost.png"]);
+    for args in [&["run"][..], &["run", "--dry-run"]] {
+        let error = Program::new().args(args.iter().copied()).run_job(&job).error(2);
+        assert!(error.contains("`call_params.images[0]` is no file here"), "{error}");
+    }
+    assert!(server.requests().is_empty());
+}
+
+#[test]
+fn what_auto_alone_heeds_is_told_to_others() {
+    for (option, protocol) in
+        [("--escalate", None), ("--escalate", Some("minion")), ("--cost-sensitivity=low", None)]
+    {
+        let named = protocol.map(|name| format!("--protocol={name}"));
+        let args = ["ask", "--dry-run", option, "Who?"].map(str::to_owned).into_iter().chain(named);
+        let ran = Program::new().args(args.collect::<Vec<_>>().iter().map(String::as_str)).run("");
+        let name = option.split('=').next().unwrap();
+        assert_eq!(ran.code, Some(2), "{}", ran.stderr);
+        assert!(ran.stderr.contains(&format!("{name} is for --protocol auto")), "{}", ran.stderr);
+    }
+}
+
+#[test]
 fn a_level_that_is_misspelt_is_told() {
     let server = scripted(vec![], |_| Reply::text(500, "no"));
     let error = run(&auto(&server, TEXT, json!({"cost_sensitivity": "hihg"}))).error(2);

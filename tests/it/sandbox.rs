@@ -100,7 +100,7 @@ async fn lines_that_end_as_on_windows_are_found_like_others() {
     let unix = "The Aurora lay off Brest.\n\nCaptain Émile said no.\nIn\nmay she left. 12 men\nand 44 more\n";
     let patterns = r#"[r"Brest\.$", r"brest\.\s\scaptain", r"In\nmay", r"in\smay", r"^captain", r"said.no\.$", r"(?<=no\.\n)In may",
         r"brest.{3}captain", r"[^\n]+$", r"\n\n", "in may she left", r"\d+ men$", re.compile(r"^and.*more$", re.M), r"\w+(?!\S)\n",
-        r"(?<!not )aurora lay off", r"(?<=The )(?<!a\(b )Aurora lay", r"(a|b|(?<=In\n)may) she left", r"(?x: men ) \s and"]"#;
+        r"(?<!not )aurora lay off", r"(?<=The )(?<!a\(b )Aurora lay", r"(a|b|(?<=In\n)may) she left", r"(?x: 12 \s+ men )\sand", r"(?x:12 \x20 men)\nand"]"#;
     let code = format!(
         r#"
 def prepare_jobs(context):

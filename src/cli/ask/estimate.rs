@@ -19,12 +19,18 @@ const FILES: usize = 40;
 
 /// `estimate` as text: the sums, the files with the largest first, what leaves, and which keys are missing.
 pub(super) fn text(estimate: &JobEstimate, environment: &Environment) -> String {
-    let mut text = format!(
-        "{}: at most {} of the supervisor; the worker reads up to {} tokens\n",
-        estimate.protocol,
-        count(estimate.remote_calls, "call"),
-        grouped(estimate.local_tokens)
-    );
+    let escalation = estimate.routing.as_ref().and_then(|routing| routing.escalation.as_ref());
+    let follows =
+        escalation.map_or(String::new(), |it| format!(", then {} if its answer does not hold", it.to));
+    let supervisor = match estimate.remote_calls {
+        0 => "no supervisor is asked".to_owned(),
+        calls => format!("at most {} of the supervisor", count(calls, "call")),
+    };
+    let worker = match estimate.protocol {
+        "remote_only" => "no worker is asked".to_owned(),
+        _ => format!("the worker reads up to {} tokens", grouped(estimate.local_tokens)),
+    };
+    let mut text = format!("{}{follows}: {supervisor}; {worker}\n", estimate.protocol);
     if let Some(routing) = &estimate.routing {
         let _ = writeln!(text, "\nauto: {}", routing.reason);
         let head = ["protocol", "remote tokens", "dollars", ""].map(str::to_owned).to_vec();
@@ -48,9 +54,16 @@ pub(super) fn text(estimate: &JobEstimate, environment: &Environment) -> String 
         leaves.context_chars.map(|chars| format!("the documents themselves, {}", count(chars, "character")));
     let told: Vec<_> =
         ["the question".to_owned()].into_iter().chain(texts).chain(names).chain(about).collect();
-    let _ = writeln!(text, "\nThe supervisor is told: {}", told.join("; "));
+    let if_followed = escalation.map_or(String::new(), |it| format!(", if {} follows", it.to));
+    let _ = match estimate.remote_calls {
+        0 => writeln!(text, "\nNo supervisor is told anything"),
+        _ => writeln!(text, "\nThe supervisor is told{if_followed}: {}", told.join("; ")),
+    };
     if let Some(address) = &leaves.documents_go_to {
         let _ = writeln!(text, "The documents leave whole: their reader, the worker, is at {address}");
+    }
+    if let Some(why) = &estimate.egress_refusal {
+        let _ = writeln!(text, "Without --dry-run an egress limit would refuse it: {why}");
     }
     for key in &estimate.missing_keys {
         let _ = writeln!(text, "{}", missing(key, environment));

@@ -62,10 +62,10 @@ pub(crate) struct AskOptions {
     #[arg(long, value_parser = PossibleValuesParser::new(ProtocolKind::ALL.map(ProtocolKind::name)))]
     pub protocol: Option<String>,
     /// With --protocol auto: how cost and quality are weighed [default: high].
-    #[arg(long, value_name = "LEVEL", requires = "protocol", value_parser = PossibleValuesParser::new(CostSensitivity::ALL.map(CostSensitivity::name)))]
+    #[arg(long, value_name = "LEVEL", value_parser = PossibleValuesParser::new(CostSensitivity::ALL.map(CostSensitivity::name)))]
     pub cost_sensitivity: Option<String>,
     /// With --protocol auto: ask the worker alone first, check its answer, and run minions if it does not hold.
-    #[arg(long, requires = "protocol")]
+    #[arg(long)]
     pub escalate: bool,
     /// What the supervisor is told about the documents [default: their names].
     #[arg(long, value_name = "TEXT")]

@@ -141,10 +141,23 @@ fn is_plain(text: &str) -> bool {
 }
 
 impl Task<'_> {
+    /// Refuses what only `auto` heeds where `protocol` runs.
+    fn check_options(&self, protocol: &str) -> Result<(), Failure> {
+        let Self { options, .. } = self;
+        let given =
+            [("--cost-sensitivity", options.cost_sensitivity.is_some()), ("--escalate", options.escalate)];
+        let is_auto = protocol == ProtocolKind::Auto.name();
+        let Some((name, _)) = given.into_iter().find(|(_, is_given)| *is_given && !is_auto) else {
+            return Ok(());
+        };
+        Err(Failure::input(format!("{name} is for --protocol auto, and this is {protocol}"))
+            .hint(format!("add --protocol auto, or leave {name} out")))
+    }
+
     /// The job.
     ///
     /// # Errors
-    /// A file whose name is no text.
+    /// A file whose name is no text, an option that the protocol does not heed.
     pub(in crate::cli) fn job(&self) -> Result<Value, Failure> {
         let Self { question, files, piped, options, models, session } = self;
         let named: Vec<&str> = files.iter().map(|file| utf8(file)).collect::<Result<_, _>>()?;
@@ -157,6 +170,7 @@ impl Task<'_> {
             Some(protocol) => protocol,
             None => usual,
         };
+        self.check_options(protocol)?;
         let mut job = json!({
             "local_client": models.local.client(),
             "remote_client": models.remote.client(),

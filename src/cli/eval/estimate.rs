@@ -76,15 +76,21 @@ pub(super) async fn of(
 
 /// Tokens of prompts and replies: at the least, and if all rounds are used.
 fn bounds(estimate: &JobEstimate, rounds: f64) -> [(f64, f64); 2] {
-    let protocol = estimate.routing.as_ref().map_or(estimate.protocol, |routing| routing.chosen);
+    let routing = estimate.routing.as_ref();
+    let protocol = routing.map_or(estimate.protocol, |routing| routing.chosen);
+    let follows = routing.and_then(|routing| routing.escalation.as_ref());
+    let at_most = || {
+        let later = rounds - 1.0;
+        (FIRST_ROUND.0 + later * LATER_ROUND.0, FIRST_ROUND.1 + later * LATER_ROUND.1)
+    };
     match protocol {
+        "local_only" if follows.is_some() => [(0.0, 0.0), at_most()],
         "local_only" => [(0.0, 0.0); 2],
         "remote_only" => {
             let characters = estimate.leaves.context_chars.unwrap_or_default();
             [(characters as f64 / CHARACTERS + FRAME, FIRST_ROUND.1); 2]
         }
-        _ => [0.0, rounds - 1.0]
-            .map(|later| (FIRST_ROUND.0 + later * LATER_ROUND.0, FIRST_ROUND.1 + later * LATER_ROUND.1)),
+        _ => [FIRST_ROUND, at_most()],
     }
 }
 

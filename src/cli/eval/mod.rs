@@ -31,7 +31,7 @@ use super::ask;
 use super::batch::json_splitter::JsonSplitter;
 use super::batch::{self, BatchOptions, FailOn, Feed, Total};
 use super::events_file::EventsFile;
-use super::interrupt::RunDeadline;
+use super::interrupt::{self, RunDeadline};
 use super::program::Program;
 use super::run::RunOutcome;
 use configurations::Configuration;
@@ -167,6 +167,7 @@ impl Program {
             let question = &exam.asked[run.question].question;
             let end = match (known.answer(&run.id, &run.hash), known.failure(&run.id)) {
                 (None, None) => End::Open,
+                (None, Some(why)) if is_stopped && interrupt::is_told_by(why) => End::Open,
                 (None, Some(why)) => End::Failed(why.to_owned()),
                 (Some(outcome), _) => {
                     let outcome = Box::new(outcome.clone());
@@ -250,6 +251,7 @@ impl Exam {
             ));
         }
         let runs = plan::runs(&configurations, &asked, args.repeat, folder.clone());
+        replay.map_or(Ok(()), |folder| tape::check(folder, &runs))?;
         Ok(Self { configurations, judge: judge.filter(|_| needs.is_some()), asked, folder, runs })
     }
 

@@ -11,6 +11,11 @@ use minions::{job, words};
 
 use crate::cli::batch::json_splitter::JsonSplitter;
 
+const A_QUESTION: &str = "a question is one line of JSON; `minions eval --help` shows one";
+
+/// What questions have that jobs have in their `call_params`.
+const OF_QUESTIONS: [&str; 3] = ["task", "context", "doc_metadata"];
+
 /// A question and where it stands.
 #[derive(Clone, Debug)]
 pub(super) struct Asked {
@@ -35,7 +40,11 @@ pub(super) fn read(path: &Path, limit: Option<u32>) -> Result<Vec<Asked>, Failur
         let place = format!("{name}:{}", piece.line);
         let value = job::value(&piece.bytes, piece.line).map_err(|error| {
             let failure = Failure::from(error);
-            Failure { message: format!("{place}: {}", failure.message), ..failure }
+            let hint = failure.hint.map(|hint| match hint.starts_with("a job is") {
+                true => A_QUESTION.to_owned(),
+                false => hint.replace("job", "question").replace(" | minions`", " > questions.jsonl`"),
+            });
+            Failure { message: format!("{place}: {}", of_question(&failure.message)), hint, ..failure }
         })?;
         let question = Question::parse(&value).map_err(|problem| {
             let id = value["id"].as_str().map(|id| format!(" ({id})")).unwrap_or_default();
@@ -48,12 +57,19 @@ pub(super) fn read(path: &Path, limit: Option<u32>) -> Result<Vec<Asked>, Failur
         asked.push(Asked { question, place });
     }
     if asked.is_empty() {
-        return Err(Failure::input(format!("{name} holds no question"))
-            .hint("a question is one line of JSON; `minions eval --help` shows one"));
+        return Err(Failure::input(format!("{name} holds no question")).hint(A_QUESTION));
     }
     // All are checked, whatever the limit.
     asked.truncate(limit.map_or(usize::MAX, |limit| usize::try_from(limit).unwrap_or(usize::MAX)));
     Ok(asked)
+}
+
+/// What is said of a job, of a question. What stands between backticks is the user's own.
+fn of_question(message: &str) -> String {
+    let of = |(at, part): (usize, &str)| {
+        if at % 2 == 0 { part.replace("job", "question") } else { part.to_owned() }
+    };
+    message.split('`').enumerate().map(of).collect::<Vec<_>>().join("`")
 }
 
 fn bytes(path: &Path) -> io::Result<Vec<u8>> {
@@ -72,9 +88,9 @@ pub(super) fn folder(path: &Path) -> Option<PathBuf> {
 
 /// Says of a job's failure which question it is about.
 pub(super) fn placed(asked: &Asked, configuration: &str, failure: Failure) -> Failure {
-    let message = format!(
-        "{} ({}), configuration {configuration}: {}",
-        asked.place, asked.question.id, failure.message
-    );
+    let own = OF_QUESTIONS.iter().fold(failure.message, |message, key| {
+        message.replace(&format!("`call_params.{key}"), &format!("`{key}"))
+    });
+    let message = format!("{} ({}), configuration {configuration}: {own}", asked.place, asked.question.id);
     Failure { message, kind: FailureKind::Input, ..failure }
 }

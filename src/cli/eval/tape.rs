@@ -9,6 +9,7 @@ use minions::words;
 use serde_json::{Value, json};
 
 use super::configurations::Configuration;
+use super::plan::Run;
 
 /// Its name in the folder of a recording.
 const FILE: &str = "eval.json";
@@ -54,4 +55,26 @@ pub(super) fn read(folder: &Path) -> Result<Option<Recorded>, Failure> {
     let configurations = value["configurations"].as_array().and_then(|list| list.iter().map(one).collect());
     let judge = Some(value["judge"].clone()).filter(|judge| !judge.is_null());
     Ok(Some(Recorded { configurations: configurations.ok_or_else(broken)?, judge }))
+}
+
+/// Checks that at least one of `runs` was recorded into `folder`.
+///
+/// # Errors
+/// None was: it is the recording of other questions or configurations.
+pub(super) fn check(folder: &Path, runs: &[Run]) -> Result<(), Failure> {
+    let is_recorded = |path: &Path| {
+        let exchange = fs::read(path).ok().and_then(|text| serde_json::from_slice::<Value>(&text).ok());
+        let exchange = exchange.unwrap_or_default();
+        runs.iter().any(|run| exchange["request"]["job"].as_str() == Some(&run.id))
+    };
+    let files = fs::read_dir(folder).into_iter().flatten().filter_map(Result::ok);
+    if files.map(|file| file.path()).any(|path| is_recorded(&path)) {
+        return Ok(());
+    }
+    let first = runs.first().map_or("", |run| &run.id);
+    let problem =
+        format!("{} holds no recording of these questions: nothing in it is of {first}", folder.display());
+    Err(Failure::input(problem).hint(
+        "name the folder that --record wrote for these questions and configurations, or record them again",
+    ))
 }

@@ -315,17 +315,10 @@ fn may_not_leave(kind: ProtocolKind, situation: &Situation) -> Option<String> {
     };
     let quotes =
         kind != ProtocolKind::LocalOnly && situation.supervisor.is_remote && situation.texts.chars > 0;
-    let limits = [
-        (situation.egress.chars, situation.texts.chars, "characters"),
-        (situation.egress.bytes, situation.texts.bytes, "bytes"),
-    ];
-    limits.into_iter().find_map(|(limit, all, unit)| match limit? {
-        limit if whole && all > limit => {
-            Some(format!("it would send all {all} {unit} of the documents, and the egress limit is {limit}"))
-        }
-        0 if quotes => Some(format!("it sends quotes of the documents, and the egress limit is 0 {unit}")),
-        _ => None,
-    })
+    let limits = situation.egress;
+    let of_all = || limits.forbids_all(situation.texts.chars, situation.texts.bytes);
+    let of_all = whole.then(of_all).flatten();
+    of_all.or_else(|| limits.forbids_quotes().filter(|_| quotes))
 }
 
 /// Why the budget does not cover the least that a protocol costs: one round.

@@ -82,12 +82,12 @@ pub(super) async fn foresee(
     job: &Job,
     documents: &Arc<[Document]>,
     shared: &SharedResources,
-) -> Result<(Job, Option<RoutingReport>), Failure> {
+) -> Result<(Job, Option<Routing>), Failure> {
     let Protocol::Auto(params) = &job.protocol else { return Ok((job.clone(), None)) };
     let whole = Job { context: Arc::clone(documents), ..job.clone() };
     let situation = known(&whole, params, shared).await?;
     let choice = choose(&situation).map_err(|candidates| none_left(&candidates, &situation))?;
-    Ok((settled(job, &choice, params), Some(routing(&choice, params, &situation).report)))
+    Ok((settled(job, &choice, params), Some(routing(&choice, params, &situation))))
 }
 
 /// The job with the protocol that was chosen.
@@ -171,7 +171,6 @@ async fn known(job: &Job, params: &AutoParams, shared: &SharedResources) -> Resu
         let unusable = if is_replay { None } else { clients::why_unusable(config, shared) };
         Side::of(config, unusable)
     };
-    let (budget, options) = (job.budget, &shared.config.jobs);
     Ok(Situation {
         sensitivity: params.cost_sensitivity,
         escalates: params.escalates,
@@ -179,9 +178,8 @@ async fn known(job: &Job, params: &AutoParams, shared: &SharedResources) -> Resu
         pictures: job.images.len() as u64,
         max_rounds: job.max_rounds,
         prices: job.prices,
-        budget,
-        egress: EgressLimits { chars: budget.egress_chars, bytes: budget.egress_bytes }
-            .and(EgressLimits { chars: options.max_egress_chars, bytes: options.max_egress_bytes }),
+        budget: job.budget,
+        egress: EgressLimits::of(job, &shared.config.jobs),
         worker: side(&worker),
         supervisor: side(&supervisor),
     })

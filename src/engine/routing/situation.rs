@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::abilities::Abilities;
 use crate::documents::Document;
 use crate::documents::tokens::{Count, count};
-use crate::engine::egress::EgressLimits;
+use crate::engine::egress::{EgressLimits, written_bytes};
 use crate::engine::side_config::SideConfig;
 use crate::job::{Budget, CostSensitivity, Job, JobRole, Prices};
 
@@ -74,15 +74,11 @@ impl Texts {
     pub(super) fn of(job: &Job) -> Self {
         let Count { tokens, method } = count(job.context.iter().map(Document::as_ref));
         let own = job.doc_metadata.iter().chain([&job.task]).map(String::as_str);
-        let written = |document: &Document| {
-            let extra = document.text.bytes().filter(|byte| matches!(byte, b'"' | b'\\' | 0..0x20)).count();
-            (document.text.len() + extra) as u64
-        };
         Self {
             documents: job.context.len(),
             tokens,
             chars: job.context.iter().map(|document| document.chars() as u64).sum(),
-            bytes: job.context.iter().map(written).sum(),
+            bytes: job.context.iter().map(written_bytes).sum(),
             own_tokens: count(own).tokens,
             method,
         }

@@ -101,9 +101,7 @@ impl JobRun {
     ) -> Self {
         let texts_given = job.context.len();
         let job = Job { context: read.documents, ..job };
-        let (budget, options) = (job.budget, &shared.config.jobs);
-        let limits = EgressLimits { chars: budget.egress_chars, bytes: budget.egress_bytes }
-            .and(EgressLimits { chars: options.max_egress_chars, bytes: options.max_egress_bytes });
+        let limits = EgressLimits::of(&job, &shared.config.jobs);
         let [local_client, remote_client] = clients::models(&job, &shared.config.environment);
         Self {
             ledger: Ledger::new(Arc::clone(&job.context), limits, events.clone()),

@@ -23,6 +23,10 @@ fn a_bad_question_is_told_with_its_line() {
     for (lines, told) in [
         (String::new(), &["holds no question"][..]),
         (format!("{good}\n{{\"id\": \"b\", \"task\": \"t\"\n"), &["questions.jsonl:2"]),
+        ("{'id': 'b'}".to_owned(), &["questions.jsonl:1: the question is not valid JSON"]),
+        ("[1] 2".to_owned(), &["question"]),
+        ("Who signed?".to_owned(), &["questions.jsonl:1", "a question is one line of JSON"]),
+        (r#"{"id": "b", "task": None}"#.to_owned(), &["print the question with json.dumps(question)"]),
         (format!("{good}\n\n{good}\n"), &["questions.jsonl:3: the id \"a\" is that of line 1"]),
         (
             format!("{good}\n{{\"id\": \"b\", \"task\": \"t\", \"anwser\": 1}}\n"),
@@ -39,7 +43,7 @@ fn a_bad_question_is_told_with_its_line() {
         ),
         (
             json!({"id": "b", "task": "t", "context": 3, "answer": {"none": true}}).to_string(),
-            &["questions.jsonl:1 (b)", "context"],
+            &["questions.jsonl:1 (b)", "`context`"],
         ),
         (
             question("b", "t", json!({"judge": "Ada"})).to_string(),
@@ -50,6 +54,21 @@ fn a_bad_question_is_told_with_its_line() {
         refused(&eval([path.to_str().unwrap(), "--config", &config]).run(""), told);
     }
     assert!(server.requests().is_empty());
+}
+
+#[test]
+fn a_replay_of_another_folder_is_told_once() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = questions(
+        dir.path(),
+        &[question("a", "Who?", json!({"exact": "Ada"})), question("b", "When?", json!({"exact": "May"}))],
+    );
+    let other = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/eval/tape");
+    for folder in [dir.path().to_str().unwrap(), other] {
+        let ran = eval([file.to_str().unwrap(), "--replay", folder]).run("");
+        refused(&ran, &["holds no recording of these questions", "default/a", "that --record wrote"]);
+    }
+    refused(&eval([file.to_str().unwrap(), "--replay", "nowhere"]).run(""), &["there is no folder nowhere"]);
 }
 
 #[test]

@@ -60,6 +60,8 @@ fn after_an_interrupt() {
     let out = dir.path().join("out.jsonl");
     let ran = stopped_by(Signal::SIGINT, &out);
     assert_eq!(ran.code, Some(130), "{}", ran.stderr);
+    let failed = ran.stdout.lines().find(|line| line.starts_with("default ")).unwrap();
+    assert!(failed.contains("  0 (+") && !ran.stdout.contains("failed:"), "{}", ran.stdout);
     assert!(ran.stdout.contains("NOT COMPLETE") && ran.stdout.contains("--resume goes on"), "{}", ran.stdout);
     resumed(&out);
 }
