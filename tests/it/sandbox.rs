@@ -108,7 +108,7 @@ def prepare_jobs(context):
         assert show(context[0], pattern) == show(context[1], pattern) > 0, pattern
     assert show(context, r"\r\n") == 6 and show(context[:1], "\r") == 0
     assert show("a\nb\r\nc\rd\r\n", r"^\w") == 3
-    assert show("x \ud800 y\r\nneedle", "needle$", before=0) == 1 and show("\ud800 y", "y") == 1
+    assert show("x \ud800 y\r\nneedle", "needle$", most=0) == 1 and show("\ud800 y", "y", most=0) == 1
     return []
 "#
     );
