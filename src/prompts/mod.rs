@@ -59,6 +59,8 @@ prompts! {
     MINIONS_WORKER = "minions_worker";
     /// `minions`: one chunk and one task for the worker, the user message of a worker job.
     MINIONS_JOB = "minions_job";
+    /// `minions`: how far the workers' answers can be believed, where there are any.
+    MINIONS_COPIES = "minions_copies";
     /// `minions`: the supervisor is asked for the answer or for more.
     MINIONS_SYNTHESISE = "minions_synthesise";
     /// `minions`: the same in the last round.

@@ -148,6 +148,55 @@ async fn whether_an_answer_is_expected_is_true_or_false() {
 }
 
 #[tokio::test]
+async fn a_pattern_that_stands_nowhere_tells_where_its_parts_do() {
+    let text = "The auction was held in May. The old machine went for a song. A second auction, in June.";
+    let code = r#"
+def prepare_jobs(context):
+    show(context, r"auction[^.]{0,80}machine")
+    show(context, r"(auction|sale).*piano")
+    show(context, r"harp")
+    show(context, r"(a[^.]*b|z)")
+    return []
+"#;
+    let mut session = start(code, &[text]).await;
+    session.prepare_jobs(&[], &[]).await.unwrap();
+    assert_eq!(
+        session.shown().text,
+        "/auction[^.]{0,80}machine/: nowhere (auction: 2, machine: 1)\n\
+         /(auction|sale).*piano/: nowhere ((auction|sale): 2, piano: 0)\n/harp/: nowhere\n/(a[^.]*b|z)/: nowhere"
+    );
+}
+
+#[tokio::test]
+async fn a_passage_is_labelled_with_its_class_and_its_date_and_ends_with_its_paragraph() {
+    let lines = "        self.valve.turn(90)\n".repeat(20);
+    let code = format!(
+        "# A comment\nclass Pump(Thing):\n    def start(self):\n{lines}        self.limit = 40\n\n\ndef stop():\n{lines}    return 50\n"
+    );
+    let minutes = "MEETING HELD ON 10 SEPTEMBER 2013 AT THE DEPOT\n\n1.1 Apologies\n\nNone.\n\n1.2 Pumps\n\n\
+                   The old pump fetched 23 pounds.\n\n1.3 Other business\n\nThere was none of it.\n";
+    let program = r#"
+def prepare_jobs(context):
+    show(context, r"limit =|return 50|fetched", before=0, after=0)
+    return []
+"#;
+    let names = vec!["pump.py".to_owned(), "minutes.txt".to_owned()];
+    let mut session = Sandbox { names, ..sandbox() }.start(program, &[&*code, minutes]).await.unwrap();
+    session.prepare_jobs(&[], &[]).await.unwrap();
+    let text = &session.shown().text;
+    for part in [
+        ", class Pump, def start] ",
+        "\nself.limit = 40\n[",
+        ", def stop] ",
+        "\nreturn 50\n[",
+        ", MEETING HELD ON 10 SEPTEMBER 2013 AT THE DEPOT, 1.2 Pumps] The old pump fetched 23 pounds.",
+    ] {
+        assert!(text.contains(part), "{part}: {text}");
+    }
+    assert!(!text.contains("Other business"), "{text}");
+}
+
+#[tokio::test]
 async fn many_patterns_and_long_passages_have_their_limit_and_say_so() {
     let text = format!("BEGIN {}the verdict is guilty END", "x y z ".repeat(3000));
     let code = r#"

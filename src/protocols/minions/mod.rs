@@ -100,7 +100,7 @@ impl Minions<'_> {
             transcript.cited(cited);
             // A text of the documents does not end what is told as material.
             let answers = format!("{overview}\n{}", aggregate.text).replace("</answers>", "</ answers>");
-            let verdict = self.synthesise(round, &answers, &memory, transcript).await?;
+            let verdict = self.synthesise(round, &answers, !jobs.is_empty(), &memory, transcript).await?;
             transcript.round(Round {
                 round,
                 program: program.code,

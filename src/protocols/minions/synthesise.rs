@@ -23,6 +23,7 @@ impl Minions<'_> {
         &self,
         round: u32,
         answers: &str,
+        has_jobs: bool,
         memory: &Memory,
         transcript: &Transcript,
     ) -> Result<Verdict, ProtocolError> {
@@ -32,6 +33,8 @@ impl Minions<'_> {
             Some(notes) => format!("\nYour notes from earlier rounds: {notes}\n"),
             None => String::new(),
         };
+        let copies =
+            if has_jobs { prompts.fill(&prompts::MINIONS_COPIES, &[]).text + " " } else { String::new() };
         let prompt = if last { prompts::MINIONS_SYNTHESISE_LAST } else { prompts::MINIONS_SYNTHESISE };
         let prompt = prompts.fill(
             &prompt,
@@ -39,6 +42,7 @@ impl Minions<'_> {
                 ("task", self.assignment.task()),
                 ("metadata", Slot::Filled(&self.metadata())),
                 ("answers", Slot::Other(answers)),
+                ("copies", Slot::Own(&copies)),
                 ("scratchpad", Slot::Own(&scratchpad)),
                 ("round", Slot::Own(&round.to_string())),
                 ("rounds", Slot::Own(&max_rounds.to_string())),

@@ -11,8 +11,9 @@ class Shown:
     FIRST = 2_400
     EACH = 500
     LEAST = 120
-    WIDER = 240
+    WIDER = 160
     NOWHERE = 20
+    PARTS = 4
     PATTERNS = 200
     FIGURE = re.compile(r'[^\n]*\d')
     LONGEST = 1_600
@@ -24,6 +25,24 @@ class Shown:
         r'\d{4}-\d\d-\d\d.*|\d+(?:\.\d+)*\.? +[A-Z].*|[A-Z][^a-z\n]+)$',
         re.MULTILINE,
     )
+    # What opens a part of source code, and the files that hold such.
+    DEFINITION = re.compile(
+        r'^[ \t]*(?:(?:export|pub(?:\([a-z]+\))?|public|private|static|async|abstract|final|default|unsafe) +)*'
+        r'(?:class|def|fn|func|function|struct|enum|trait|impl|interface|namespace)\b.*$|'
+        r'^(?!(?:if|for|while|switch|return|else|elif|with|print)\b)[A-Za-z_][\w *]*\([^;]*$',
+        re.MULTILINE,
+    )
+    HOLDER = re.compile(r'.*\b(?:class|struct|enum|trait|impl|interface|namespace)\b')
+    CODE = re.compile(
+        r'\.(?:py|rs|go|js|mjs|ts|tsx|jsx|java|kt|c|h|cc|cpp|hpp|cs|rb|php|swift|scala|sh|lua|pl|zig)$', re.IGNORECASE
+    )
+    # Years are looked for farther above than headings.
+    YEAR = re.compile(r'\b(?:1[5-9]|20)\d\d\b')
+    DATED = 40_000
+    YEARS = 400
+    LINE = 90
+    # What a pattern passes over between its parts.
+    GAP = re.compile(r'(?:\.|\\[sSwWdD]|\[\^[^\]]*\])(?:[*+]|\{\d*,\d*\})\??')
     texts = []
     found = {}
     words = collections.Counter()
@@ -34,13 +53,14 @@ class Found:
     def __init__(self):
         self.places = self.most = 0
         self.windows = []
+        self.parts = collections.Counter()
 
 
 # A part of a text around places, with the words that were found there.
 class Window:
     def __init__(self, text, start, end, place):
         self.text, self.start, self.end, self.place = text, start, end, place
-        self.places, self.words, self.figures, self.is_cut = 0, set(), False, False
+        self.places, self.words, self.figures, self.is_cut, self.order = 0, set(), False, False, 0
 
     def add(self, word, end, figures):
         self.end = max(self.end, end)
@@ -78,12 +98,32 @@ def show(texts, pattern=None, before=80, after=240, most=4):
     found = Shown.found.setdefault(name, Found())
     found.most += most
     count = 0
-    for text in [texts] if isinstance(texts, str) else texts:
+    texts = [texts] if isinstance(texts, str) else list(texts)
+    for text in texts:
         if not isinstance(text, str):
             raise TypeError('show() takes a text or a list of texts, not ' + type(text).__name__)
         count += look(text, spans(text), before, after, found)
     found.places += count
+    if not count and isinstance(pattern, str):
+        count_parts(pattern, texts, found)
     return count
+
+
+# Counts the parts of a pattern that stands nowhere: often they stand farther apart than it says.
+def count_parts(pattern, texts, found):
+    parts = [part for part in Shown.GAP.split(pattern) if part.strip('^$ ')]
+    if 1 < len(parts) <= Shown.PARTS and not re.search(r'\(\?|\\\d', pattern) and all(map(is_whole, parts)):
+        for part in parts:
+            spans = spans_of(part)
+            found.parts[part] += sum(sum(1 for _ in spans(text)) for text in texts)
+
+
+# Whether a part of a pattern is a pattern.
+def is_whole(part):
+    try:
+        return re.compile(part) is not None
+    except re.error:
+        return False
 
 
 # What finds the places of a pattern in a text: a text of a pattern is looked for without backtracking where its syntax
@@ -182,14 +222,41 @@ def excerpt(window):
     if at is None:
         return words
     name = Ours.names[at] + ' ' if len(Ours.documents) > 1 else ''
-    return f'[{name}{100 * start // max(1, len(text))}%{heading_above(text, start)}] {words}'
+    return f'[{name}{100 * start // max(1, len(text))}%{heading_above(text, Ours.names[at], start)}] {words}'
 
 
-# The last line before a place that looks like a heading, if it is short.
-def heading_above(text, start):
+# The last line before a place that looks like a heading, if it is short, after the last with a year, if it has none.
+def heading_above(text, name, start):
+    start = text.rfind('\n', 0, start) + 1
+    if Shown.CODE.search(name):
+        lines = Shown.DEFINITION.findall(text[max(0, start - Shown.ABOVE):start])
+        inside = bool(lines) and lines[-1][0] in ' \t' and not Shown.HOLDER.match(lines[-1])
+        holders = list(filter(Shown.HOLDER.match, lines)) if inside else []
+        return ''.join(told(line.split('(')[0].rstrip(' :{')) for line in holders[-1:] + lines[-1:])
     lines = Shown.HEADING.findall(text[max(0, start - Shown.ABOVE):start])
-    line = ' '.join(lines[-1].split()) if lines else ''
-    return f', {line}' if 2 < len(line) <= 60 else ''
+    line = told(lines[-1]) if lines else ''
+    return line if Shown.YEAR.search(line) else told(dated_above(text, start)) + line
+
+
+# The last heading with a year before a place.
+def dated_above(text, start):
+    years = list(Shown.YEAR.finditer(text, max(0, start - Shown.DATED), start))
+    for year in reversed(years[-Shown.YEARS:]):
+        line = Shown.HEADING.match(line_at(text, year.start()))
+        if line:
+            return line[0]
+    return ''
+
+
+def line_at(text, place):
+    end = text.find('\n', place)
+    return text[text.rfind('\n', 0, place) + 1:end if end >= 0 else None]
+
+
+# A heading in a label.
+def told(line):
+    line = ' '.join(line.split())
+    return f', {line}' if 2 < len(line) <= Shown.LINE else ''
 
 
 # What is shown: our own texts, and of each pattern the windows of the rarest words, as far as its share of the room goes.
@@ -235,13 +302,16 @@ def choose(found, room, taken):
     return chosen, room - left, here
 
 
-# Gives the windows what room is left, most of it behind them.
+# Gives the windows what room is left, most of it behind them, as far as their paragraphs go.
 def widen(windows, room):
     more = min(Shown.WIDER, max(0, room) // max(1, len(windows)))
     for window in windows:
-        start, end = max(0, window.start - more // 4), min(len(window.text), window.end + more - more // 4)
+        text = window.text
+        start, end = max(0, window.start - more // 4), min(len(text), window.end + more - more // 4)
+        above, below = text.rfind('\n\n', start, window.start), text.find('\n\n', window.end, end)
+        start, end = start if above < 0 else above + 2, end if below < 0 else below
         for other in windows:
-            if other is not window and other.text is window.text:
+            if other is not window and other.text is text:
                 start = max(start, other.end) if other.end <= window.start else start
                 end = min(end, other.start) if other.start >= window.end else end
         window.start, window.end = start, end
@@ -250,6 +320,8 @@ def widen(windows, room):
 # The lines about a pattern, its windows in their order.
 def lines_of(name, found, windows, here):
     head = f'/{name[:Shown.PATTERN]}/: ' + (f'{found.places} places' if found.places else 'nowhere')
+    if not found.places and found.parts:
+        head += ' (' + ', '.join(f'{part[:Shown.PATTERN]}: {count}' for part, count in found.parts.items()) + ')'
     if here < found.places:
         head += f', {here} of them here'
     elif found.places and not windows:
