@@ -85,7 +85,7 @@ def prepare_jobs(context):
         "/nothing of note/: 400 places, 2 of them here",
         "/AURORA/: nowhere",
         "/own$/: 1 places",
-        "a text of its own",
+        "its own",
     ] {
         assert!(heads.contains(&head), "{head}: {text}");
     }
@@ -168,7 +168,7 @@ def prepare_jobs(context):
 }
 
 #[tokio::test]
-async fn a_passage_is_labelled_with_its_class_and_its_date_and_ends_with_its_paragraph() {
+async fn a_passage_is_labelled_with_its_class_and_its_date() {
     let lines = "        self.valve.turn(90)\n".repeat(20);
     let code = format!(
         "# A comment\nclass Pump(Thing):\n    def start(self):\n{lines}        self.limit = 40\n\n\ndef stop():\n{lines}    return 50\n"
@@ -177,7 +177,7 @@ async fn a_passage_is_labelled_with_its_class_and_its_date_and_ends_with_its_par
                    The old pump fetched 23 pounds.\n\n1.3 Other business\n\nThere was none of it.\n";
     let program = r#"
 def prepare_jobs(context):
-    show(context, r"limit =|return 50|fetched", before=0, after=0)
+    show(context, r"self.limit =|return 50|The old pump fetched", before=0, after=10)
     return []
 "#;
     let names = vec!["pump.py".to_owned(), "minutes.txt".to_owned()];
@@ -185,15 +185,12 @@ def prepare_jobs(context):
     session.prepare_jobs(&[], &[]).await.unwrap();
     let text = &session.shown().text;
     for part in [
-        ", class Pump, def start] ",
-        "\nself.limit = 40\n[",
-        ", def stop] ",
-        "\nreturn 50\n[",
+        ", class Pump, def start] self.limit = 40\n",
+        ", def stop] return 50\n",
         ", MEETING HELD ON 10 SEPTEMBER 2013 AT THE DEPOT, 1.2 Pumps] The old pump fetched 23 pounds.",
     ] {
         assert!(text.contains(part), "{part}: {text}");
     }
-    assert!(!text.contains("Other business"), "{text}");
 }
 
 #[tokio::test]

@@ -11,7 +11,6 @@ class Shown:
     FIRST = 2_400
     EACH = 500
     LEAST = 120
-    WIDER = 160
     NOWHERE = 20
     PARTS = 4
     PATTERNS = 200
@@ -20,9 +19,10 @@ class Shown:
     PATTERN = 50
     WINDOWS = 2_000
     ABOVE = 6_000
+    # Two numbers in a line are a table's.
     HEADING = re.compile(
-        r'^[ \t]*(#{1,6} .*|(?i:chapter|section|part|article|version|release|appendix|book|letter)\b.*|'
-        r'\d{4}-\d\d-\d\d.*|\d+(?:\.\d+)*\.? +[A-Z].*|[A-Z][^a-z\n]+)$',
+        r'^[ \t]*(?!.*\d[)%]?\s+[$(]?\d)(#{1,6} .*|(?=[A-Z])(?i:chapter|section|part|article|version|release|appendix|book|letter)\b.*|'
+        r'\d{4}-\d\d-\d\d.*|\d{1,3}(?:\.\d+)*\.? +[A-Z].*|[A-Z][^a-z\n]+)$',
         re.MULTILINE,
     )
     # What opens a part of source code, and the files that hold such.
@@ -273,7 +273,6 @@ def all_shown():
         room -= used + Shown.PATTERN
         chosen[name] = windows, here
         taken += windows
-    widen(taken, room)
     lines = [own] if own else []
     told = 0
     for name, found in Shown.found.items():
@@ -300,21 +299,6 @@ def choose(found, room, taken):
         left -= more - Shown.LEAST
         here += window.places
     return chosen, room - left, here
-
-
-# Gives the windows what room is left, most of it behind them, as far as their paragraphs go.
-def widen(windows, room):
-    more = min(Shown.WIDER, max(0, room) // max(1, len(windows)))
-    for window in windows:
-        text = window.text
-        start, end = max(0, window.start - more // 4), min(len(text), window.end + more - more // 4)
-        above, below = text.rfind('\n\n', start, window.start), text.find('\n\n', window.end, end)
-        start, end = start if above < 0 else above + 2, end if below < 0 else below
-        for other in windows:
-            if other is not window and other.text is text:
-                start = max(start, other.end) if other.end <= window.start else start
-                end = min(end, other.start) if other.start >= window.end else end
-        window.start, window.end = start, end
 
 
 # The lines about a pattern, its windows in their order.
