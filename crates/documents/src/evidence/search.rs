@@ -223,9 +223,17 @@ pub(super) fn is_whole(text: &str, bytes: &Range<usize>) -> bool {
         (Edge::Whole, Edge::Whole) => return true,
         _ => {}
     }
-    wording::is_whole(text, bytes, |start| begins_literal(text, start))
+    wording::is_whole(text, &(bytes.start..closed(text, bytes)), |start| begins_literal(text, start))
         && !is_joined(text[..bytes.start].chars().rev(), text[bytes.start..].chars())
         && !is_joined(text[bytes.end..].chars(), text[..bytes.end].chars().rev())
+}
+
+/// The end of these bytes, behind the bracket that closes their last one: the minus of a loss is both brackets.
+fn closed(text: &str, bytes: &Range<usize>) -> usize {
+    let opens =
+        text[bytes.clone()].rfind(['(', ')']).is_some_and(|at| text[bytes.start + at..].starts_with('('));
+    let rest = text[bytes.end..].trim_start_matches(' ');
+    if opens && rest.starts_with(')') { text.len() - rest.len() + 1 } else { bytes.end }
 }
 
 /// What the characters at an edge tell at once.

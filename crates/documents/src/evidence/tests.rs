@@ -109,3 +109,36 @@ fn two_thousand_citations_of_a_long_document() {
         assert!(!whole.evidence(&format!("the port in {day} miles")).verified);
     }
 }
+
+#[test]
+fn rows_with_losses_are_found() {
+    let row = "International  (2,142)  (1,693)";
+    let documents = owned(&[
+        "Operating Income (Loss):\nNorth America  $  7,267 $  7,033\nInternational  (2,142)  (1,693)\nAWS  7,296  9,201\n\nMix\nAWS  11  12\nNet loss  (2,142)  (1,693)\nChange  -3.5%  (12)%  [4] (0.5)\n",
+    ]);
+    let sources = Sources::new(&documents);
+    for cited in [
+        row,
+        "International (2,142) (1,693)",
+        "International  (2,142)",
+        "(2,142)  (1,693)",
+        "Net loss  (2,142)  (1,693)",
+        "Change -3.5% (12)% [4] (0.5)",
+        "North America  $  7,267 $  7,033\nInternational  (2,142)",
+        "Change -3.5% (12)%",
+        "Net loss (2,142)",
+    ] {
+        let evidence = sources.chunk(&documents[0]).evidence(cited);
+        assert!(evidence.verified, "{cited:?} {evidence:?}");
+    }
+    for cited in [
+        "International 2,142 1,693",
+        "International (2,142) 1,693",
+        "International  (2,143)",
+        "2,142",
+        "loss (2,142",
+    ] {
+        let evidence = sources.chunk(&documents[0]).evidence(cited);
+        assert!(!evidence.verified, "{cited:?} {evidence:?}");
+    }
+}
