@@ -110,7 +110,7 @@ impl All<'_> {
         if self.is_full {
             return self.fail(called, Kind::of(&bytes), Problem::NoRoom);
         }
-        if Kind::of(&bytes) == Kind::Mail && bytes.len() <= self.limits.bytes {
+        if Kind::of(&bytes).named(&called.name) == Kind::Mail && bytes.len() <= self.limits.bytes {
             return self.mails(&called, &bytes, archives);
         }
         match outcome(&called.name, bytes, &self.limits, self.budget) {

@@ -86,6 +86,14 @@ const MARKS: &[(&[u8], Kind)] = &[
     (b"\xFF\x4F\xFF\x51", Kind::Picture),
 ];
 
+/// Ends of names of programs and of templates. These may begin as a page does, and a reader of pages would leave out
+/// their code.
+const CODE: &str = "php php3 php4 php5 php7 phtml inc jsp jspx jspf tag asp aspx ascx asax ashx master cshtml vbhtml razor erb \
+    rhtml eex heex leex ejs hbs handlebars mustache njk nunjucks j2 jinja jinja2 twig liquid tpl tmpl gotmpl \
+    gohtml latte ftl ftlh vm vtl vue svelte astro marko riot mako mak cfm cfml cfc gsp mdx jsx tsx js mjs cjs \
+    ts py rb pl pm go rs java kt scala cs vb c h cc cpp hpp swift lua sh sql css scss less hs ml ex exs clj \
+    lisp el r dart xsl xslt";
+
 impl Kind {
     /// The kind of a file with this content.
     pub fn of(bytes: &[u8]) -> Self {
@@ -113,6 +121,7 @@ impl Kind {
         match (self, end.as_deref()) {
             (Self::Text, Some("md" | "markdown" | "mdown" | "mkd")) => Self::Markdown,
             (Self::Text, Some("html" | "htm" | "xhtml" | "shtml")) => Self::Html,
+            (Self::Html | Self::Mail, Some(end)) if CODE.split(' ').any(|code| code == end) => Self::Text,
             _ => self,
         }
     }
@@ -221,6 +230,12 @@ mod tests {
             (Kind::Text, "a.htm", Kind::Html),
             (Kind::Text, "md", Kind::Text),
             (Kind::Html, "a.md", Kind::Html),
+            (Kind::Html, "a.php", Kind::Text),
+            (Kind::Html, "views/list.html.ERB", Kind::Text),
+            (Kind::Html, "page.jsp", Kind::Text),
+            (Kind::Html, "App.vue", Kind::Text),
+            (Kind::Mail, "headers.py", Kind::Text),
+            (Kind::Html, "php", Kind::Html),
             (Kind::Pdf, "a.md", Kind::Pdf),
         ];
         for (kind, name, named) in cases {

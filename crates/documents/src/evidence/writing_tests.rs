@@ -91,6 +91,18 @@ fn rows_may_have_other_separators() {
             ],
         ),
         (
+            "Equity securities |  |  |  | 170\nPaint |  | 21 | 22\nTotal cash |  | $ 41,250",
+            &[
+                "Equity securities 170",
+                "Equity securities | 170",
+                "Equity securities  170 Paint  21  22",
+                "| Paint | | 21 | 22 |",
+                "Paint: 21, 22",
+                "Total cash $41,250",
+            ],
+            &["Paint 2122", "Paint 22 21", "Equity securities 17", "Total cash | | $ 41 250"],
+        ),
+        (
             "Net income 31  881\t7",
             &["Net income 31 | 881 | 7"],
             &["Net income 31,881", "Net income 31881", "Net income 31.881"],

@@ -3,6 +3,7 @@
 use super::columns::Block;
 use super::rows::Row;
 use super::script::{is_unspaced, logical};
+use super::tables::{self, Cells};
 use super::words::{Word, word_gap};
 use crate::raised::Rise;
 
@@ -48,14 +49,21 @@ pub(crate) fn lines(block: Block) -> Vec<Line> {
     let pitch = usual_pitch(&block);
     let mut before: Option<(f32, f32)> = None;
     let mut lines = Vec::new();
-    for row in block {
+    let rows: Vec<Cells> = block.into_iter().map(cells).collect();
+    let blanks = tables::blanks(&rows);
+    for (row, blanks) in rows.into_iter().zip(blanks) {
         let (y, size) = (row.y, row.size);
         let apart = |(above, above_size): (f32, f32)| {
             let step = y - above;
             step > PARAGRAPH * pitch && step > 1.3 * size.max(above_size) || step > 3.0 * size.max(above_size)
         };
         let begins = before.is_none_or(apart);
-        let (text, cells) = written(row);
+        let cells = row.cells.len() > 1;
+        let text = match blanks {
+            Some(cells) => cells.join(tables::BETWEEN),
+            None => row.cells.into_iter().map(|cell| cell.text).collect::<Vec<_>>().join("  "),
+        };
+        let text = logical(text.trim());
         if !text.is_empty() {
             before = Some((y, size));
             lines.push(Line { text, y, size, begins, cells, turned: false });
@@ -73,13 +81,27 @@ fn usual_pitch(block: &Block) -> f32 {
     steps.get(steps.len() * 2 / 5).copied().unwrap_or(0.0)
 }
 
-/// A row's text, and whether it has cells.
-fn written(row: Row) -> (String, bool) {
+/// A part of a row that wide space parts from the others.
+pub(super) struct Cell {
+    pub(super) text: String,
+    pub(super) x0: f32,
+    pub(super) x1: f32,
+    /// Where its text ends before its last word, in bytes and on the page, and where that word begins.
+    pub(super) last: Option<(usize, f32, f32)>,
+}
+
+impl Cell {
+    fn at(x0: f32) -> Self {
+        Self { text: String::new(), x0, x1: x0, last: None }
+    }
+}
+
+/// The cells of a row.
+fn cells(row: Row) -> Cells {
     let (y, size) = (row.y, row.size);
     let words = closed_up(row.words);
     let wider = WIDER * usual_gap(&words);
-    let mut text = String::new();
-    let mut cells = false;
+    let mut cells: Vec<Cell> = Vec::new();
     let mut before: Option<&Word> = None;
     for (word, next) in words.iter().zip(words.iter().skip(1).map(Some).chain([None])) {
         let figure = before.and_then(|before| raised(word, before, word.x0 - before.x1, y));
@@ -91,20 +113,27 @@ fn written(row: Row) -> (String, bool) {
             let small = before.size.min(word.size);
             let needed = if before.spaced { 0.05 } else { word_gap(last, first) };
             let cell = if unspaced { UNSPACED_CELL } else { CELL } * size;
-            if gap > cell && (gap > WIDE * size || gap > wider) {
-                text.push_str("  ");
-                cells = true;
-            } else if gap > needed * small
-                && (figure.is_none() || gap > ATTACHED * before.size)
-                && !(unspaced && gap < small * 0.9)
-            {
-                text.push(' ');
+            let parts = gap > cell && (gap > WIDE * size || gap > wider);
+            match cells.last_mut() {
+                Some(cell) if !parts => {
+                    let apart = figure.is_none() || gap > ATTACHED * before.size;
+                    if gap > needed * small && apart && !(unspaced && gap < small * 0.9) {
+                        cell.last = Some((cell.text.len(), cell.x1, word.x0));
+                        cell.text.push(' ');
+                    }
+                }
+                _ => cells.push(Cell::at(word.x0)),
             }
+        } else {
+            cells.push(Cell::at(word.x0));
         }
-        text.push_str(figure.as_deref().unwrap_or(&word.text));
+        if let Some(cell) = cells.last_mut() {
+            cell.text.push_str(figure.as_deref().unwrap_or(&word.text));
+            cell.x1 = cell.x1.max(word.x1);
+        }
         before = Some(word);
     }
-    (logical(text.trim()), cells)
+    Cells { cells, y, size }
 }
 
 /// The gap between most words.

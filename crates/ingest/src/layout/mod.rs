@@ -9,6 +9,7 @@ mod hyphens;
 mod lines;
 mod rows;
 mod script;
+mod tables;
 mod words;
 mod writing;
 

@@ -38,7 +38,11 @@ struct Section {
     has_date: bool,
     clock: Clock,
     elapsed: bool,
+    has_colour: bool,
 }
+
+/// What a format writes to show that a number is negative.
+const SIGNS: &[char] = &['-', '\u{2212}', '–', '(', '▼', '▲', '△'];
 
 /// The formats that every workbook has by number, where they are not general ones.
 const BUILT_IN: &[(u32, &str)] = &[
@@ -128,7 +132,8 @@ impl Format {
         }
         match self.sections.as_slice() {
             [] => None,
-            [_, negative, ..] if number < 0.0 => Some((negative, true)),
+            // A colour alone tells it from a positive one: text has none, so it gets its sign.
+            [first, negative, ..] if number < 0.0 => Some((negative, !negative.shows_by_colour(first))),
             [_, _, zero, ..] if number == 0.0 => Some((zero, false)),
             [first, ..] => Some((first, false)),
         }
@@ -136,6 +141,14 @@ impl Format {
 }
 
 impl Section {
+    /// Whether nothing but a colour tells its numbers from those of another section.
+    fn shows_by_colour(&self, other: &Self) -> bool {
+        let plain = |section: &Self| (section.before.clone(), section.after.clone());
+        self.has_colour
+            && plain(self) == plain(other)
+            && !format!("{}{}", self.before, self.after).contains(SIGNS)
+    }
+
     fn of(code: &str) -> Self {
         let mut section = Self::default();
         let (mut year_or_day, mut month) = (false, false);
@@ -229,7 +242,7 @@ impl Section {
         side.push_str(text);
     }
 
-    /// A currency, a condition or elapsed time; colours say nothing.
+    /// A currency, a condition, elapsed time or a colour.
     fn bracketed(&mut self, inner: &str, is_after: bool) {
         let lower = inner.to_ascii_lowercase();
         if let Some(currency) = inner.strip_prefix('$') {
@@ -244,6 +257,8 @@ impl Section {
                 _ => &mut self.clock.seconds,
             };
             *unit = true;
+        } else {
+            self.has_colour |= is_colour(&lower);
         }
     }
 
@@ -274,6 +289,15 @@ impl Section {
         let point = if decimals.is_empty() { "" } else { "." };
         format!("{sign}{before}{whole}{point}{decimals}{after}").trim().to_owned()
     }
+}
+
+/// Whether this names a colour, in brackets.
+fn is_colour(lower: &str) -> bool {
+    let names = ["black", "blue", "cyan", "green", "magenta", "red", "white", "yellow"];
+    names.contains(&lower)
+        || lower.starts_with("color")
+        || lower.starts_with("farbe")
+        || ["rot", "rouge"].contains(&lower)
 }
 
 fn starts_with(text: &str, word: &str) -> bool {
@@ -332,6 +356,15 @@ mod tests {
             ("#,##0_);(#,##0)", -1234.0, "(1,234)"),
             ("#,##0_);[Red]\\-#,##0", -3.0, "-3"),
             ("_-* #,##0.00 \"kr\"_-;_-* \"-\"??_-", 12.0, "12.00 kr"),
+            ("#,##0;[Red]#,##0", -77.0, "-77"),
+            ("#,##0;[Red]#,##0", 77.0, "77"),
+            ("#,##0.00 [$€-407];[Red]#,##0.00 [$€-407]", -1234.5, "-1,234.50 €"),
+            ("\"$\"0;[Color10]\"$\"0", -5.0, "-$5"),
+            ("0.0%;[Red]0.0%;0", -0.05, "-5.0%"),
+            ("0;[Red](0)", -7.0, "(7)"),
+            ("0;[Red]-0", -7.0, "-7"),
+            ("0\" Cr\";[Red]0\" Dr\"", -7.0, "7 Dr"),
+            ("0;0", -7.0, "7"),
             ("0.0,,\"M\"", 12_345_678.0, "12.3M"),
             ("0.00E+00", 12345.0, "1.23E+04"),
             ("# ?/?", 0.5, "0.5"),
