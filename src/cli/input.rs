@@ -69,7 +69,7 @@ impl Source {
         };
         let mut input = BufReader::with_capacity(BUFFER, input);
         let beginning = input.fill_buf().map_err(|error| self.unreadable(&error))?;
-        if let Some(foreign) = job::foreign_file(beginning) {
+        if let Some(foreign) = job::foreign_file(job::Subject::Job, beginning) {
             return Err(foreign.into());
         }
         Ok(if is_terminal { JsonSplitter::of_terminal(input) } else { JsonSplitter::new(input) })

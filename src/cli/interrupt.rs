@@ -14,13 +14,6 @@ use tokio::sync::watch;
 
 use minions::error::{Exit, Failure, FailureKind};
 
-const STOPPED: &str = "the job was stopped by ";
-
-/// Whether a job's `error` tells that a signal ended it.
-pub(crate) fn is_told_by(error: &str) -> bool {
-    error.starts_with(STOPPED)
-}
-
 /// From the end of the work until the process ends all the same: somebody may have stopped reading its stdout.
 const LAST_WORDS: Duration = Duration::from_secs(5);
 /// Between two looks for a second signal.
@@ -126,7 +119,7 @@ impl Interrupt {
             // Its thread is gone, which only the end of the process does.
             None => std::future::pending().await,
         };
-        Failure::new(kind, format!("{STOPPED}{name} before it was done"))
+        Failure::new(kind, format!("the job was stopped by {name} before it was done"))
     }
 
     /// Waits for a second signal: whoever sent it wants no last words.

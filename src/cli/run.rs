@@ -11,7 +11,7 @@ use minions::job::{self, Job};
 use minions::memory;
 
 use super::ask::AskArgs;
-use super::batch::{self, BatchOptions, Feed, Sink, Total};
+use super::batch::{self, BatchOptions, Feed, Sink, Stopped, Total};
 use super::eval::EvalArgs;
 use super::events_file::{EventsEnd, EventsFile};
 use super::input::{Found, Source};
@@ -123,6 +123,7 @@ impl Program {
                     folder: source.folder(),
                     total: source.regular_file().map_or(Total::Unknown, Total::In),
                     sink: Sink::Stdout(io::stdout()),
+                    stopped: Stopped::default(),
                 };
                 let exit = batch::run(self, feed, *options, deadline, events).await;
                 Ok(RunOutcome::Told(exit.unwrap_or_else(|failure| {

@@ -17,7 +17,7 @@ use super::egress_report::{EgressCall, EgressPassage, EgressReport};
 use crate::chat::{CallOutcome, ChatError, EgressGate, OutboundRequest, OutboundText, Usage};
 use crate::documents::Document;
 use crate::documents::recognition::Recogniser;
-use crate::documents::tokens::estimate;
+use crate::documents::tokens::count;
 use crate::documents::verbatim::{self, Passage};
 use crate::events::{EventKind, Events};
 use crate::job::{Job, JobRole};
@@ -261,7 +261,7 @@ impl EgressGate for Watch {
             let why = format!("what it carries of the documents could not be searched for: {error}");
             ledger.refuse(&request.endpoint, &why, "this is a defect of minions; please report it")
         })?;
-        let tokens = texts.iter().map(|text| estimate(text.text)).sum();
+        let tokens = count(texts.iter().map(|text| text.text)).tokens;
         let mut calls = ledger.calls();
         if let Some(limit) = ledger.limits.bytes {
             let bytes = (other_bytes(&calls) + request.other_bytes()) as u64;

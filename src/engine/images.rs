@@ -8,6 +8,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig};
 use base64::{alphabet, engine::DecodePaddingMode};
 
+use tokio::sync::OnceCell;
+
 use crate::chat::Image;
 use crate::chat::{base_url, http};
 use crate::error::Failure;
@@ -25,43 +27,67 @@ const BASE64: GeneralPurpose = GeneralPurpose::new(
     GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
 );
 
-/// The pictures in order. URLs are fetched here unless the worker's server fetches them itself (`fetches`).
-///
-/// # Errors
-/// [`FailureKind::Input`](crate::error::FailureKind::Input), naming the picture and the problem.
-pub(super) async fn load(named: &[String], fetches: bool) -> Result<Vec<Arc<Image>>, Failure> {
-    let mut images = Vec::new();
-    for (position, name) in named.iter().enumerate() {
-        let image = one(name.trim(), fetches).await;
-        let image = image.map_err(|failure| Failure {
-            message: format!("`call_params.images[{position}]` {}", failure.message),
-            ..failure
-        })?;
-        images.push(Arc::new(image));
+/// The pictures of a job, each read or fetched once.
+#[derive(Default)]
+pub(super) struct Pictures {
+    /// In order, with the URLs of those that are not here.
+    named: Vec<Arc<Image>>,
+    /// The same, all fetched.
+    whole: OnceCell<Vec<Arc<Image>>>,
+}
+
+impl Pictures {
+    /// Reads the pictures that are here, before anybody is asked. None is fetched.
+    ///
+    /// # Errors
+    /// [`FailureKind::Input`](crate::error::FailureKind::Input), naming the picture and the problem.
+    pub(super) async fn read(named: &[String]) -> Result<Self, Failure> {
+        let mut images = Vec::new();
+        for (position, name) in named.iter().enumerate() {
+            let image = one(name.trim()).await.map_err(|failure| placed(position, failure))?;
+            images.push(Arc::new(image));
+        }
+        Ok(Self { named: images, whole: OnceCell::new() })
     }
-    Ok(images)
+
+    /// The pictures in order, for a server that fetches URLs itself or does not (`fetches`).
+    ///
+    /// # Errors
+    /// As [`Self::read`], for those that are fetched here.
+    pub(super) async fn for_server(&self, fetches: bool) -> Result<&[Arc<Image>], Failure> {
+        if fetches {
+            return Ok(&self.named);
+        }
+        self.whole.get_or_try_init(|| self.fetch()).await.map(Vec::as_slice)
+    }
+
+    async fn fetch(&self) -> Result<Vec<Arc<Image>>, Failure> {
+        let mut images = Vec::new();
+        for (position, image) in self.named.iter().enumerate() {
+            images.push(match &**image {
+                Image::Url(url) => {
+                    let fetched = fetched(url).await.and_then(|bytes| data(&bytes));
+                    Arc::new(fetched.map_err(|problem| placed(position, Failure::input(problem)))?)
+                }
+                Image::Data { .. } => Arc::clone(image),
+            });
+        }
+        Ok(images)
+    }
 }
 
-/// Checks the pictures that are here, before anybody is asked. None is fetched.
-///
-/// # Errors
-/// As [`load`].
-pub(super) async fn check(named: &[String]) -> Result<(), Failure> {
-    load(named, true).await.map(drop)
+fn placed(position: usize, failure: Failure) -> Failure {
+    Failure { message: format!("`call_params.images[{position}]` {}", failure.message), ..failure }
 }
 
-async fn one(name: &str, fetches: bool) -> Result<Image, Failure> {
-    let unusable = |problem: String| Failure::input(problem);
+async fn one(name: &str) -> Result<Image, Failure> {
     if name.starts_with("http://") || name.starts_with("https://") {
-        return match fetches {
-            true => Ok(Image::Url(name.to_owned())),
-            false => data(&fetched(name).await.map_err(unusable)?).map_err(unusable),
-        };
+        return Ok(Image::Url(name.to_owned()));
     }
     let name = name.to_owned();
     beside_runtime(move || {
         here(&name).map_err(|problem| {
-            let failure = unusable(problem);
+            let failure = Failure::input(problem);
             match remedy(&name) {
                 Some(remedy) => failure.hint(remedy),
                 None => failure,

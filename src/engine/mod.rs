@@ -83,7 +83,8 @@ use crate::protocols::Answer;
 use egress::EgressLimits;
 use estimate::Step;
 use files::JobFiles;
-use running::JobRun;
+use images::Pictures;
+use running::{Inputs, JobRun};
 use shared::SharedResources;
 
 /// Runs jobs. Clones are the same engine.
@@ -132,9 +133,9 @@ impl Engine {
                 let job = session_turn::with_files(job, &shared.config.environment).await?;
                 let job = same_files::once(job, &events).await;
                 let read = files::read(&job, &shared, &events, files::For::Run).await?;
-                images::check(&job.images).await?;
+                let pictures = Pictures::read(&job.images).await?;
                 let (job, routing) = routing::settle(job, &read.documents, &shared, &events).await?;
-                Ok((job, read, routing))
+                Ok((job, Inputs { files: read, pictures }, routing))
             };
             tokio::spawn(tracing::Instrument::in_current_span(read))
         });
@@ -143,15 +144,15 @@ impl Engine {
             reason = cancel.cancelled() => Err(reading.end(reason).await),
             late = &mut late => Err(reading.end(late).await),
         };
-        let (job, read, routing, unread) = match read {
-            Ok((settled, read, routing)) => (settled, read, routing, None),
+        let (job, inputs, routing, unread) = match read {
+            Ok((settled, inputs, routing)) => (settled, inputs, routing, None),
             Err(failure) => {
-                let own = JobFiles::none(&job);
+                let own = Inputs { files: JobFiles::none(&job), pictures: Pictures::default() };
                 (job, own, None, Some(failure))
             }
         };
         let job = Arc::unwrap_or_clone(job);
-        let run = Arc::new(JobRun::new(job, read, routing, started, &self.0, events));
+        let run = Arc::new(JobRun::new(job, inputs, routing, started, &self.0, events));
         if let Some(failure) = unread {
             return finishing.close(run, Err(failure)).await;
         }
@@ -188,7 +189,7 @@ impl Engine {
         let events = self.events(Vec::new(), None);
         let job = same_files::once(job, &events).await;
         let files = files::read(&job, &self.0, &events, files::For::Estimate).await?;
-        images::check(&job.images).await?;
+        Pictures::read(&job.images).await?;
         let (job, routing) = routing::foresee(&job, &files.documents, &self.0).await?;
         let follows = routing.as_ref().and_then(|routing| routing.next.clone());
         let follows = follows.map(|protocol| Job { protocol, ..job.clone() });

@@ -1,20 +1,22 @@
 //! Why a job is unusable.
 
+pub use super::subject::Subject;
 use crate::error::Failure;
-
-/// What a job looks like, for those who have none yet.
-pub(super) const A_JOB: &str = "a job is a JSON object such as {\"call_params\": {\"task\": \"Who signed?\", \"context\": \
-                                [\"the document's text\"]}}; `minions run --help` shows how to make one of a file";
 
 /// Why a job is unusable.
 #[derive(Debug, thiserror::Error)]
 pub enum JobError {
     /// Nothing but white space.
-    #[error("the job is empty: there was nothing to read")]
-    Empty,
+    #[error("the {of} is empty: there was nothing to read")]
+    Empty {
+        /// What it was to be.
+        of: Subject,
+    },
     /// Bytes that are not UTF-8 text.
-    #[error("the job is not UTF-8 text: bad byte 0x{byte:02x} at line {line} column {column}")]
+    #[error("the {of} is not UTF-8 text: bad byte 0x{byte:02x} at line {line} column {column}")]
     NotUtf8 {
+        /// What it was to be.
+        of: Subject,
         /// The byte.
         byte: u8,
         /// From 1.
@@ -23,24 +25,30 @@ pub enum JobError {
         column: usize,
     },
     /// Not JSON.
-    #[error("the job is not valid JSON: {problem}")]
+    #[error("the {of} is not valid JSON: {problem}")]
     Syntax {
+        /// What it was to be.
+        of: Subject,
         /// What is wrong, with line and column.
         problem: String,
         /// What to do.
         hint: String,
     },
     /// Something else than JSON.
-    #[error("the job is not valid JSON but {what}")]
+    #[error("the {of} is not valid JSON but {what}")]
     Foreign {
+        /// What it was to be.
+        of: Subject,
         /// What it is.
         what: String,
         /// What to do.
         hint: String,
     },
     /// Text around the one job.
-    #[error("there is text {place} the job, at line {line}: `{text}`")]
+    #[error("there is text {place} the {of}, at line {line}: `{text}`")]
     Stray {
+        /// What it was to be.
+        of: Subject,
         /// `before` or `behind`.
         place: &'static str,
         /// From 1.
@@ -51,8 +59,10 @@ pub enum JobError {
         hint: String,
     },
     /// A second job where one is read.
-    #[error("a second job begins at line {line}")]
+    #[error("a second {of} begins at line {line}")]
     SecondJob {
+        /// What it was to be.
+        of: Subject,
         /// From 1.
         line: usize,
     },
@@ -180,11 +190,13 @@ impl From<JobError> for Failure {
     fn from(error: JobError) -> Self {
         let failure = Self::input(error.to_string());
         match error {
-            JobError::Empty => {
+            JobError::Empty { of: of @ (Subject::Question | Subject::Configuration) } => failure.hint(of.example()),
+            JobError::Empty { of: Subject::Job } => {
                 failure.hint("name a file, `minions job.json`, or pipe one in, `minions < job.json`; in Docker use `docker run -i`")
             }
-            JobError::NotUtf8 { .. } => failure
-                .hint("save the job as UTF-8; `iconv -f latin1 -t UTF-8` does it for a text in Latin-1"),
+            JobError::NotUtf8 { of, .. } => failure.hint(
+                of.hint("save the {it} as UTF-8; `iconv -f latin1 -t UTF-8` does it for a text in Latin-1"),
+            ),
             JobError::Syntax { hint, .. }
             | JobError::Foreign { hint, .. }
             | JobError::Stray { hint, .. }
@@ -195,10 +207,12 @@ impl From<JobError> for Failure {
             JobError::NoObject { got: "a list", .. } => failure.hint(
                 "several jobs are a batch: `minions batch jobs.json` takes a list, if it holds objects alone",
             ),
-            JobError::NoObject { .. } => failure.hint(A_JOB),
-            JobError::SecondJob { .. } => {
+            JobError::NoObject { .. } => failure.hint(Subject::Job.example()),
+            JobError::SecondJob { of: Subject::Job, .. } => {
                 failure.hint("several jobs are a batch: `minions batch jobs.jsonl`")
             }
+            JobError::SecondJob { of: Subject::Configuration, .. } => failure.hint("put each configuration into a file of its own"),
+            JobError::SecondJob { of: Subject::Question, .. } => failure.hint("write each question on a line of its own"),
             JobError::Twice { .. } => failure.hint("one of the two would count in silence: leave one out"),
             JobError::OtherProtocol { protocol, .. } => failure.hint(format!(
                 "this job runs another one: choose with \"protocol\": {{\"type\": \"{protocol}\"}}, or leave the key out"

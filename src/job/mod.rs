@@ -22,12 +22,13 @@ mod parse;
 mod protocol;
 mod role;
 mod schema;
+mod subject;
 mod synonyms;
 mod unique;
 mod value;
 
 pub use digest::{digest, paths};
-pub use error::JobError;
+pub use error::{JobError, Subject};
 pub(crate) use fields::nearest;
 pub use file_names::bare_name;
 pub use json_schema::json_schema;
@@ -41,4 +42,4 @@ pub use role::JobRole;
 pub use schema::{
     Budget, ClientKwargs, ClientSpec, Conversation, Job, NamedFile, Prices, Rewrite, SessionRef,
 };
-pub use value::value;
+pub use value::{value, value_of};

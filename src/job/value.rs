@@ -5,30 +5,36 @@ use std::borrow::Cow;
 use serde::de::{DeserializeSeed, IgnoredAny};
 use serde_json::Value;
 
-use super::error::JobError;
+use super::error::{JobError, Subject};
 use super::not_json;
 use super::unique::Unique;
 
-/// One JSON value with nothing but white space after it. Messages count lines from `first_line`.
+/// The JSON value of a job, with nothing but white space after it. Messages count lines from `first_line`.
 pub fn value(bytes: &[u8], first_line: usize) -> Result<Value, JobError> {
+    value_of(Subject::Job, bytes, first_line)
+}
+
+/// As [`value`], of something else.
+pub fn value_of(of: Subject, bytes: &[u8], first_line: usize) -> Result<Value, JobError> {
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
-    if let Some(foreign) = not_json::foreign_file(bytes) {
+    if let Some(foreign) = not_json::foreign_file(of, bytes) {
         return Err(foreign);
     }
     let text = std::str::from_utf8(bytes).map_err(|error| {
         let before = &bytes[..error.valid_up_to()];
         let line_start = before.iter().rposition(|b| *b == b'\n').map_or(0, |at| at + 1);
         JobError::NotUtf8 {
+            of,
             byte: bytes[error.valid_up_to()],
             line: first_line + before.iter().filter(|b| **b == b'\n').count(),
             column: 1 + before.len() - line_start,
         }
     })?;
-    match parse(text, first_line) {
+    match parse(of, text, first_line) {
         Err(JobError::Syntax { .. }) => match without_half_characters(text) {
-            Cow::Borrowed(_) => parse(text, first_line),
+            Cow::Borrowed(_) => parse(of, text, first_line),
             Cow::Owned(mended) => {
-                let value = parse(&mended, first_line)?;
+                let value = parse(of, &mended, first_line)?;
                 tracing::warn!(
                     "half a character (\\ud800 to \\udfff without its other half) was read as U+FFFD"
                 );
@@ -39,9 +45,9 @@ pub fn value(bytes: &[u8], first_line: usize) -> Result<Value, JobError> {
     }
 }
 
-fn parse(text: &str, first_line: usize) -> Result<Value, JobError> {
+fn parse(of: Subject, text: &str, first_line: usize) -> Result<Value, JobError> {
     if text.trim().is_empty() {
-        return Err(JobError::Empty);
+        return Err(JobError::Empty { of });
     }
     let mut twice = None;
     let mut values = serde_json::Deserializer::from_str(text);
@@ -49,10 +55,10 @@ fn parse(text: &str, first_line: usize) -> Result<Value, JobError> {
     if let Some(place) = twice {
         return Err(JobError::Twice { place });
     }
-    let value = read.map_err(|error| not_json::explain(text, &error, first_line))?;
+    let value = read.map_err(|error| not_json::explain(of, text, &error, first_line))?;
     let end = values.into_iter::<IgnoredAny>().byte_offset();
     if !text[end..].trim().is_empty() {
-        return Err(not_json::behind(&value, text, end, first_line));
+        return Err(not_json::behind(of, &value, text, end, first_line));
     }
     Ok(value)
 }

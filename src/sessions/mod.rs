@@ -6,6 +6,7 @@
 
 mod contents;
 mod line;
+mod list;
 mod name;
 mod open;
 mod store;
@@ -14,6 +15,7 @@ mod tests;
 
 pub use contents::{Contents, TurnMark};
 pub use line::{DocumentRecord, FileRecord, Line, TurnRecord, TurnUsage};
+pub use list::SessionInfo;
 pub use name::Name;
 pub use open::OpenSession;
-pub use store::{SessionInfo, Sessions};
+pub use store::Sessions;

@@ -74,6 +74,7 @@ mod runtimes;
 mod sandbox;
 mod sandbox_hostile;
 mod sandbox_machine;
+mod sandbox_show;
 mod sandbox_start;
 mod savings;
 mod scans;

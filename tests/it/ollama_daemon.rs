@@ -14,7 +14,7 @@ use nix::sys::signal::Signal;
 use serde_json::json;
 use tempfile::TempDir;
 
-use crate::support::program::Program;
+use crate::support::program::{Program, Ran};
 use crate::support::server::{Reply, Server};
 use crate::support::wait::{until, until_async};
 
@@ -305,25 +305,33 @@ fn a_job_loads_its_model_once_and_leaves_no_daemon() {
         let home = machine.home.path().display().to_string();
         let client = json!({"type": "ollama", "model_name": "m"});
         let documents: Vec<_> = (0..10).map(|n| format!("Ann signed letter {n}.")).collect();
-        let ran = Program::new()
+        let (mut child, dir) = Program::new()
             .env("HOME", &home)
             .env("XDG_RUNTIME_DIR", &home)
             .env("PATH", &format!("{home}:/usr/bin:/bin"))
             .env("OLLAMA_HOST", &machine.host().to_string())
             .env("OLLAMA_NUM_PARALLEL", "6")
             .env("STANDIN_MODELS", "m")
-            // Long enough for all slots to be taken before the first call is answered, on a busy machine too.
-            .env("STANDIN_WORK_MS", if protocol == "minions" { "700" } else { "0" })
+            .env("STANDIN_GATE", &format!("{home}/gate"))
             .env("STANDIN_NOTES", &format!("{home}/notes"))
-            .run_job(&json!({
-                "local_client": client, "remote_client": client, "protocol": {"type": protocol},
-                "call_params": {"task": "Who signed?", "context": documents},
-            }));
+            .start(
+                json!({
+                    "local_client": client, "remote_client": client, "protocol": {"type": protocol},
+                    "call_params": {"task": "Who signed?", "context": documents},
+                })
+                .to_string()
+                .as_bytes(),
+            );
+        // Workers take the slots that the daemon was given.
+        let all = if protocol == "minions" { "at-once-6 " } else { "at-once-1 " };
+        let notes = || fs::read_to_string(machine.home.path().join("notes")).unwrap_or_default();
+        until("all calls", || child.try_wait().unwrap().is_some() || notes().contains(all));
+        fs::write(machine.home.path().join("gate"), "").unwrap();
+        let ran = Ran::of(child, dir);
         assert_eq!(ran.result()["final_answer"], "The stand-in has answered.");
         assert_eq!(machine.starts().len(), 1);
-        let notes = fs::read_to_string(machine.home.path().join("notes")).unwrap();
+        let notes = notes();
         assert_eq!(notes.lines().filter(|line| line.starts_with("load-")).count(), 1, "{notes}");
-        // Workers take the slots that the daemon was given.
         assert_eq!(notes.contains("at-once-6 "), protocol == "minions", "{notes}");
         assert!(!notes.contains("at-once-7 "), "{notes}");
         until("the end of the daemon", || !machine.listens());
@@ -346,7 +354,7 @@ fn a_job_waits_for_a_daemon_that_has_a_watchdog() {
         .env("PATH", &format!("{home}:/usr/bin:/bin"))
         .env("OLLAMA_HOST", &machine.host().to_string())
         .env("STANDIN_MODELS", "m")
-        .env("STANDIN_WORK_MS", "300")
+        .env("STANDIN_GATE", &format!("{home}/go"))
         .env("STANDIN_NOTES", &format!("{home}/notes"))
         .start(
             json!({

@@ -124,14 +124,14 @@ fn a_fan_out_survives_the_death_of_each_process() {
         let home = machine.home.path().display().to_string();
         let client = json!({"type": "ollama", "model_name": "m"});
         let documents: Vec<_> = (0..12).map(|n| format!("Ann signed letter {n}.")).collect();
-        let notes = format!("{home}/notes");
+        let (notes, gate) = (format!("{home}/notes"), format!("{home}/gate"));
         let (child, _dir) = Program::new()
             .env("HOME", &home)
             .env("XDG_RUNTIME_DIR", &home)
             .env("PATH", &format!("{home}:/usr/bin:/bin"))
             .env("OLLAMA_HOST", &machine.host().to_string())
             .env("STANDIN_MODELS", "m")
-            .env("STANDIN_WORK_MS", "300")
+            .env("STANDIN_GATE", &gate)
             .env("STANDIN_NOTES", &notes)
             .start(
                 json!({
@@ -147,7 +147,12 @@ fn a_fan_out_survives_the_death_of_each_process() {
         let watchdog = parent(&daemon);
         let runner = children(&daemon).remove(0);
         let id = [("watchdog", &watchdog), ("daemon", &daemon), ("runner", &runner)];
-        kill(Signal::SIGKILL, id.into_iter().find(|(name, _)| *name == victim).unwrap().1);
+        let killed = id.into_iter().find(|(name, _)| *name == victim).unwrap().1;
+        kill(Signal::SIGKILL, killed);
+        // The daemon ends with its watchdog, and has answered nothing.
+        let dead = if victim == "watchdog" { &daemon } else { killed };
+        until("its end", || !is_running(dead));
+        fs::write(&gate, "").unwrap();
         let ran = child.wait_with_output().unwrap();
         let said = String::from_utf8_lossy(&ran.stdout);
         assert!(ran.status.success(), "{victim}: {said}\n{}", String::from_utf8_lossy(&ran.stderr));

@@ -8,6 +8,7 @@
 //!
 //! * `STANDIN_DISCOVERY_MS`: from listening to answering. `STANDIN_LOAD_MS`, `STANDIN_WORK_MS`: for a model to
 //!   load, and to answer.
+//! * `STANDIN_GATE`: a path. No answer but a program is given before there is a file.
 //! * `STANDIN_MODELS`: names that are there from the start.
 //! * `STANDIN_PULL`: what becomes of each pull in turn, the last one for ever: `ok`, `stall:40` and `cut:60`
 //!   (at so many percent), `error:TEXT`; separated by `;`.
@@ -40,8 +41,9 @@ mod model_runner;
 mod models;
 mod runner;
 
-use std::env;
+use std::path::Path;
 use std::time::Duration;
+use std::{env, thread};
 
 fn main() {
     let arguments: Vec<String> = env::args().skip(1).collect();
@@ -71,6 +73,15 @@ fn fail(message: &str) -> ! {
 fn recorded() -> recorded::Player {
     let names = env::var("STANDIN_RECORDED").unwrap_or_default();
     recorded::Player::new(names.split(';').filter(|name| !name.is_empty()))
+}
+
+/// The time that an answer takes: `STANDIN_WORK_MS`, and until the file of `STANDIN_GATE` is there.
+fn work(answer: &str) {
+    thread::sleep(millis("STANDIN_WORK_MS"));
+    let Some(gate) = env::var_os("STANDIN_GATE").filter(|_| answer != runner::CODE) else { return };
+    while !Path::new(&gate).exists() {
+        thread::sleep(Duration::from_millis(5));
+    }
 }
 
 /// A switch's milliseconds.

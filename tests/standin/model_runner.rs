@@ -196,9 +196,10 @@ impl ModelRunner {
                 }}),
             );
         }
-        thread::sleep(crate::millis("STANDIN_WORK_MS"));
         let schema = &body["response_format"]["json_schema"]["schema"];
-        wire::openai(request, &runner::answer(&request.prompt(), schema))
+        let answer = runner::answer(&request.prompt(), schema);
+        crate::work(&answer);
+        wire::openai(request, &answer)
     }
 }
 

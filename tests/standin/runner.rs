@@ -21,8 +21,9 @@ pub(crate) fn run(port: &str) {
         for line in 0..chatter {
             eprintln!("slot update_slots: id {line} | task 0 | prompt processing progress, n_tokens = 2048");
         }
-        thread::sleep(crate::millis("STANDIN_WORK_MS"));
-        Reply::text(200, &answer(&request.prompt(), &request.json()["format"]))
+        let answer = answer(&request.prompt(), &request.json()["format"]);
+        crate::work(&answer);
+        Reply::text(200, &answer)
     });
     loop {
         thread::park();
@@ -63,7 +64,7 @@ fn made_up(schema: &Value) -> Value {
     }
 }
 
-const CODE: &str = "```python
+pub(crate) const CODE: &str = "```python
 def prepare_jobs(context, prev_job_manifests=None, prev_job_outputs=None):
     jobs = []
     for document in context:

@@ -84,7 +84,7 @@ pub use telling::telling;
 pub use thinking::without_thoughts;
 pub use usage::Usage;
 
-use minions_documents::tokens::estimate;
+use minions_documents::tokens::count;
 use prompt_wait::Prompt;
 
 /// The longest silence of a model server, unless the job says otherwise, beside the time for the prompt. A cold local
@@ -205,9 +205,9 @@ pub struct ChatRequest {
 }
 
 impl ChatRequest {
-    /// The tokens of the messages, by estimate.
+    /// The tokens of the messages, as a dry run counts them.
     pub fn estimated_tokens(&self) -> u64 {
-        self.messages.iter().map(|message| estimate(&message.content)).sum()
+        count(self.messages.iter().map(|message| &*message.content)).tokens
     }
 
     /// The messages for a model that only reads them.

@@ -132,10 +132,10 @@ impl HttpClient {
 
     /// The usage that the server reports, with estimates in place of counts that cannot be.
     fn credible(&self, request: &ChatRequest, bytes: usize, reply: &Partial) -> Usage {
-        let estimated = (request.estimated_tokens(), estimate(&reply.text));
+        let estimated = || (request.estimated_tokens(), estimate(&reply.text));
         if reply.ending == Some(Ending::Looped) && reply.usage.prompt_tokens == 0 {
             // A reply that was ended has no counts.
-            return Usage::of_call(estimated.0, reply.usage.completion_tokens, 0);
+            return Usage::of_call(estimated().0, reply.usage.completion_tokens, 0);
         }
         let Some(usage) = reply.usage.corrected(bytes, estimated) else { return reply.usage };
         let Usage { prompt_tokens, completion_tokens, .. } = reply.usage;

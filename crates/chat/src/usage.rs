@@ -39,12 +39,13 @@ impl Usage {
         }
     }
 
-    /// The usage of a call that sent a body of `bytes`, with the tokens that were `estimated` for its prompt and its
+    /// The usage of a call that sent a body of `bytes`, with the tokens that are `estimated` for its prompt and its
     /// reply in place of each count that cannot be. `None` if all counts can be.
-    pub(crate) fn corrected(self, bytes: usize, estimated: (u64, u64)) -> Option<Self> {
+    pub(crate) fn corrected(self, bytes: usize, estimated: impl FnOnce() -> (u64, u64)) -> Option<Self> {
         let most_given = UNSENT_TOKENS.saturating_add(bytes as u64);
         let (given, written) = (self.prompt_tokens <= most_given, self.completion_tokens <= MOST_WRITTEN);
         (!given || !written).then(|| {
+            let estimated = estimated();
             Self::of_call(
                 if given { self.prompt_tokens } else { estimated.0 },
                 if written { self.completion_tokens } else { estimated.1 },
@@ -80,8 +81,9 @@ mod tests {
 
     #[test]
     fn counts_that_cannot_be_are_replaced_by_estimates() {
-        let corrected =
-            |prompt, completion, cached| Usage::of_call(prompt, completion, cached).corrected(1000, (250, 9));
+        let corrected = |prompt, completion, cached| {
+            Usage::of_call(prompt, completion, cached).corrected(1000, || (250, 9))
+        };
         assert_eq!(corrected(101_000, 10_000_000, 400), None);
         assert_eq!(corrected(101_001, 7, 400), Some(Usage::of_call(250, 7, 0)));
         assert_eq!(corrected(300, 10_000_001, 200), Some(Usage::of_call(300, 9, 200)));

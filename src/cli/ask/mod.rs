@@ -288,17 +288,19 @@ pub(super) fn tell_cost(cost: Cost) {
     }
 }
 
-/// What stands below the answer, with how to see `all` sources: how a follow-up was understood, how sound the answer is, its sources, its cost.
+/// What stands below the answer, with how to see `all` sources: how a follow-up was understood and what was chosen, where
+/// no log has told it; how sound the answer is, its sources, its cost.
 pub(super) fn below(result: &JobResult, cite: Cite, all: &str) -> String {
     let (terminal, columns) = (Terminal::of(&io::stderr()), columns(io::stderr()));
     let mut text = String::new();
-    let question = result.standalone_task.as_ref().filter(|_| !was_taken_as_it_is(result));
+    let is_logged = tracing::enabled!(target: "minions::engine", tracing::Level::INFO);
+    let question = result.standalone_task.as_ref().filter(|_| !is_logged && !was_taken_as_it_is(result));
     if let Some(question) = question {
         let question = question.split_whitespace().collect::<Vec<_>>().join(" ");
         text += &terminal.paint("2", &format!("understood as: {}", clean(&question)));
         text.push('\n');
     }
-    if let Some(routing) = &result.routing {
+    if let Some(routing) = result.routing.as_ref().filter(|_| !is_logged) {
         let reason = |escalation: &EscalationReport| escalation.reason.clone();
         let more =
             routing.escalation.as_ref().and_then(reason).map_or(String::new(), |why| format!("; {why}"));

@@ -1,6 +1,8 @@
 //! What a batch reads and where its lines go.
 
+use std::collections::HashSet;
 use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::output::Sink;
 use crate::cli::input::Incoming;
@@ -12,6 +14,26 @@ pub(in crate::cli) struct Feed {
     pub folder: Option<PathBuf>,
     pub total: Total,
     pub sink: Sink,
+    /// What the end of the run has stopped.
+    pub stopped: Stopped,
+}
+
+/// The names of the jobs that the end of the run stopped, where they have a line all the same. Clones are the same ones.
+#[derive(Clone, Default)]
+pub(in crate::cli) struct Stopped(Arc<Mutex<HashSet<String>>>);
+
+impl Stopped {
+    pub(super) fn add(&self, custom_id: &str) {
+        self.names().insert(custom_id.to_owned());
+    }
+
+    pub(in crate::cli) fn has(&self, custom_id: &str) -> bool {
+        self.names().contains(custom_id)
+    }
+
+    fn names(&self) -> MutexGuard<'_, HashSet<String>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 /// How many jobs there are.

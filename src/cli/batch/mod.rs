@@ -31,7 +31,7 @@ use tokio::task::JoinSet;
 use tracing::Instrument;
 
 pub(super) use contents::Contents;
-pub(super) use feed::{Feed, Total};
+pub(super) use feed::{Feed, Stopped, Total};
 pub(super) use options::{BatchOptions, FailOn};
 pub(super) use output::Sink;
 pub(super) use shard::Shard;
@@ -61,7 +61,7 @@ pub(super) async fn run(
     deadline: RunDeadline,
     events: Option<Arc<EventsFile>>,
 ) -> Result<Exit, Failure> {
-    let Feed { pieces, folder, total, sink } = feed;
+    let Feed { pieces, folder, total, sink, stopped } = feed;
     let mut interrupt = program.interrupt.clone();
     program.verbosity.of_a_batch();
     let path = options.resume.clone();
@@ -109,6 +109,7 @@ pub(super) async fn run(
         stop: CancelToken::new(),
         jobs: JoinSet::new(),
         report: Report::new(),
+        stopped,
         progress,
         taken: 0,
         turns: Turns::default(),
@@ -137,6 +138,7 @@ struct Batch {
     stop: CancelToken,
     jobs: JoinSet<Ended>,
     report: Report,
+    stopped: Stopped,
     progress: Arc<BatchProgress>,
     taken: u64,
     /// Jobs of one session run one after the other, in the order of their lines.
@@ -247,6 +249,7 @@ impl Batch {
         let span = tracing::warn_span!("job", id = custom_id.as_str());
         let events = self.engine.events(self.listeners.clone(), Some(&custom_id));
         let (engine, stop, stopping) = (self.engine.clone(), self.stop.clone(), self.stop.clone());
+        let stopped = self.stopped.clone();
         let (is_dry, is_slim) = (self.options.each.dry_run, self.options.each.slim);
         let id = custom_id.clone();
         let turn = job.as_ref().ok().and_then(|job| job.session()).map(|session| self.turns.queue(session));
@@ -270,6 +273,9 @@ impl Batch {
             let caught = AssertUnwindSafe(work).catch_unwind().await;
             let outcome = caught.unwrap_or_else(|panic| Err(Failure::of_panic(&*panic)));
             let ended = Ended::of(&outcome, stopping.is_cancelled());
+            if ended.is_stopped {
+                stopped.add(&custom_id);
+            }
             // It fails only where nothing can be written any more.
             let _ = output.send(Printed { position, custom_id, envelope: outcome.into(), permit }).await;
             ended

@@ -12,7 +12,7 @@ use minions::error::{Exit, Failure, FailureKind as Kind, Spent};
 pub(super) struct Ended {
     is_failed: bool,
     /// The end of the run ended it.
-    is_stopped: bool,
+    pub is_stopped: bool,
     spent: Spent,
     /// Remote tokens, and dollars if the job has prices.
     saved: Option<(i64, Option<f64>)>,
@@ -39,9 +39,11 @@ impl Ended {
                 }
             }
             Err(failure) => {
-                let is_end =
-                    |kind| matches!(kind, Kind::Cancelled | Kind::Terminated | Kind::Deadline | Kind::System);
-                let is_stopped = is_stopping && is_end(failure.kind);
+                let is_end = matches!(
+                    failure.kind,
+                    Kind::Cancelled | Kind::Terminated | Kind::HungUp | Kind::Deadline | Kind::System
+                );
+                let is_stopped = is_stopping && is_end;
                 Self { is_failed: !is_stopped, is_stopped, spent: *failure.spent, saved: None }
             }
         }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use minions::error::Failure;
 use minions::evaluation::{Problem, known_keys};
-use minions::job::{self, ModelId, Prices};
+use minions::job::{self, ModelId, Prices, Subject};
 use minions::settings::Settings;
 use minions::words;
 use serde_json::{Map, Value, json};
@@ -125,7 +125,7 @@ fn table(file: &Path) -> Result<Map<String, Value>, Failure> {
 }
 
 fn json_value(text: &[u8]) -> Result<Value, Failure> {
-    job::value(text, 1).map_err(Failure::from)
+    job::value_of(Subject::Configuration, text, 1).map_err(Failure::from)
 }
 
 fn toml_value(text: &[u8]) -> Result<Value, Failure> {

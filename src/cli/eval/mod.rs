@@ -29,9 +29,9 @@ use serde_json::Value;
 
 use super::ask;
 use super::batch::json_splitter::JsonSplitter;
-use super::batch::{self, BatchOptions, FailOn, Feed, Total};
+use super::batch::{self, BatchOptions, FailOn, Feed, Stopped, Total};
 use super::events_file::EventsFile;
-use super::interrupt::{self, RunDeadline};
+use super::interrupt::RunDeadline;
 use super::program::Program;
 use super::run::RunOutcome;
 use configurations::Configuration;
@@ -91,15 +91,21 @@ impl Program {
             exam.check_sides(&self, &engine).await?;
         }
         let mut results = Results::open(&args, &self.environment)?;
+        if let Some(folder) = self.options.replay.as_ref().filter(|_| args.resume) {
+            let known = results.read()?;
+            let open = exam.runs.iter().filter(|run| known.answer(&run.id, &run.hash).is_none());
+            tape::check(folder, &open.collect::<Vec<_>>())?;
+        }
         if let Some(folder) = &record {
             let recorded =
                 Recorded { configurations: exam.configurations.clone(), judge: exam.judge.clone() };
             tape::write(folder, &recorded, &redactor)?;
         }
-        let exit = self.ask_all(&args, &exam, &results, events).await?;
+        let stopped = Stopped::default();
+        let exit = self.ask_all(&args, &exam, &results, events, &stopped).await?;
         let is_stopped = !matches!(exit, Exit::Success | Exit::SomeFailed);
-        let (report, stopped) = self.marked(&exam, &args, &mut results, is_stopped).await?;
-        let exit = stopped.unwrap_or(exit);
+        let (report, last) = self.marked(&exam, &args, &mut results, is_stopped.then_some(&stopped)).await?;
+        let exit = last.unwrap_or(exit);
         let text = match () {
             () if args.json => format!("{:#}\n", export::json(&report)),
             () if args.csv => export::csv(&report),
@@ -125,6 +131,7 @@ impl Program {
         exam: &Exam,
         results: &Results,
         events: Option<Arc<EventsFile>>,
+        stopped: &Stopped,
     ) -> Result<Exit, Failure> {
         let lines: Box<dyn Read + Send> = Box::new(Cursor::new(plan::lines(&exam.runs)));
         let feed = Feed {
@@ -132,6 +139,7 @@ impl Program {
             folder: exam.folder.clone(),
             total: Total::Known(exam.runs.len()),
             sink: results.sink()?,
+            stopped: stopped.clone(),
         };
         let usual = if self.options.replay.is_some() { config::BATCH_JOBS } else { JOBS };
         let options = BatchOptions {
@@ -146,13 +154,13 @@ impl Program {
     }
 
     /// What came of all runs, with their scores, and the exit code where a signal stops it here. A judge is asked where one
-    /// has to be, unless the run `is_stopped` already.
+    /// has to be, unless the run was ended already, which `by_end` stopped jobs.
     async fn marked(
         &self,
         exam: &Exam,
         args: &EvalArgs,
         results: &mut Results,
-        is_stopped: bool,
+        by_end: Option<&Stopped>,
     ) -> Result<(Report, Option<Exit>), Failure> {
         let known = results.read()?;
         let mut judging = exam.judge.as_ref().map(|judge| Judging {
@@ -167,13 +175,13 @@ impl Program {
             let question = &exam.asked[run.question].question;
             let end = match (known.answer(&run.id, &run.hash), known.failure(&run.id)) {
                 (None, None) => End::Open,
-                (None, Some(why)) if is_stopped && interrupt::is_told_by(why) => End::Open,
+                (None, Some(_)) if by_end.is_some_and(|stopped| stopped.has(&run.id)) => End::Open,
                 (None, Some(why)) => End::Failed(why.to_owned()),
                 (Some(outcome), _) => {
                     let outcome = Box::new(outcome.clone());
                     match (question.answer.score(&outcome.final_answer), &mut judging, &question.answer) {
                         (Some(score), ..) => End::Scored { outcome, score, mark: None },
-                        (None, Some(judging), Gold::Judge(gold)) if !is_stopped && stopped.is_none() => {
+                        (None, Some(judging), Gold::Judge(gold)) if by_end.is_none() && stopped.is_none() => {
                             let case = JudgeCase {
                                 question: &question.task,
                                 known: gold,
@@ -251,7 +259,10 @@ impl Exam {
             ));
         }
         let runs = plan::runs(&configurations, &asked, args.repeat, folder.clone());
-        replay.map_or(Ok(()), |folder| tape::check(folder, &runs))?;
+        // What is answered already is not replayed.
+        if let Some(folder) = replay.filter(|_| !args.resume) {
+            tape::check(folder, &runs.iter().collect::<Vec<_>>())?;
+        }
         Ok(Self { configurations, judge: judge.filter(|_| needs.is_some()), asked, folder, runs })
     }
 

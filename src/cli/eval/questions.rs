@@ -7,11 +7,10 @@ use std::path::{Path, PathBuf};
 
 use minions::error::{Failure, FailureKind};
 use minions::evaluation::Question;
-use minions::{job, words};
+use minions::job::{self, Subject};
+use minions::words;
 
 use crate::cli::batch::json_splitter::JsonSplitter;
-
-const A_QUESTION: &str = "a question is one line of JSON; `minions eval --help` shows one";
 
 /// What questions have that jobs have in their `call_params`.
 const OF_QUESTIONS: [&str; 3] = ["task", "context", "doc_metadata"];
@@ -38,13 +37,9 @@ pub(super) fn read(path: &Path, limit: Option<u32>) -> Result<Vec<Asked>, Failur
     let (mut asked, mut lines) = (Vec::<Asked>::new(), HashMap::new());
     while let Some(piece) = pieces.next().map_err(|error| Failure::system(format!("{name}: {error}")))? {
         let place = format!("{name}:{}", piece.line);
-        let value = job::value(&piece.bytes, piece.line).map_err(|error| {
+        let value = job::value_of(Subject::Question, &piece.bytes, piece.line).map_err(|error| {
             let failure = Failure::from(error);
-            let hint = failure.hint.map(|hint| match hint.starts_with("a job is") {
-                true => A_QUESTION.to_owned(),
-                false => hint.replace("job", "question").replace(" | minions`", " > questions.jsonl`"),
-            });
-            Failure { message: format!("{place}: {}", of_question(&failure.message)), hint, ..failure }
+            Failure { message: format!("{place}: {}", failure.message), ..failure }
         })?;
         let question = Question::parse(&value).map_err(|problem| {
             let id = value["id"].as_str().map(|id| format!(" ({id})")).unwrap_or_default();
@@ -57,19 +52,11 @@ pub(super) fn read(path: &Path, limit: Option<u32>) -> Result<Vec<Asked>, Failur
         asked.push(Asked { question, place });
     }
     if asked.is_empty() {
-        return Err(Failure::input(format!("{name} holds no question")).hint(A_QUESTION));
+        return Err(Failure::input(format!("{name} holds no question")).hint(Subject::Question.example()));
     }
     // All are checked, whatever the limit.
     asked.truncate(limit.map_or(usize::MAX, |limit| usize::try_from(limit).unwrap_or(usize::MAX)));
     Ok(asked)
-}
-
-/// What is said of a job, of a question. What stands between backticks is the user's own.
-fn of_question(message: &str) -> String {
-    let of = |(at, part): (usize, &str)| {
-        if at % 2 == 0 { part.replace("job", "question") } else { part.to_owned() }
-    };
-    message.split('`').enumerate().map(of).collect::<Vec<_>>().join("`")
 }
 
 fn bytes(path: &Path) -> io::Result<Vec<u8>> {

@@ -1,11 +1,13 @@
 //! What a recording says of the run that was recorded: its configurations, so that a replay needs no settings.
 
+use std::collections::HashSet;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use minions::chat::secrets::Redactor;
 use minions::error::Failure;
 use minions::words;
+use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::configurations::Configuration;
@@ -13,6 +15,20 @@ use super::plan::Run;
 
 /// Its name in the folder of a recording.
 const FILE: &str = "eval.json";
+
+/// Runs that a message names.
+const NAMED: usize = 8;
+
+/// Whose exchange a file holds.
+#[derive(Deserialize)]
+struct Exchange {
+    request: Request,
+}
+
+#[derive(Deserialize)]
+struct Request {
+    job: Option<String>,
+}
 
 /// What was run.
 pub(super) struct Recorded {
@@ -57,23 +73,40 @@ pub(super) fn read(folder: &Path) -> Result<Option<Recorded>, Failure> {
     Ok(Some(Recorded { configurations: configurations.ok_or_else(broken)?, judge }))
 }
 
-/// Checks that at least one of `runs` was recorded into `folder`.
+/// Checks that each of `runs` was recorded into `folder`, before any is replayed.
 ///
 /// # Errors
-/// None was: it is the recording of other questions or configurations.
-pub(super) fn check(folder: &Path, runs: &[Run]) -> Result<(), Failure> {
-    let is_recorded = |path: &Path| {
-        let exchange = fs::read(path).ok().and_then(|text| serde_json::from_slice::<Value>(&text).ok());
-        let exchange = exchange.unwrap_or_default();
-        runs.iter().any(|run| exchange["request"]["job"].as_str() == Some(&run.id))
-    };
+/// It is the recording of other questions or configurations, or one that lacks some of these.
+pub(super) fn check(folder: &Path, runs: &[&Run]) -> Result<(), Failure> {
+    let mut lacking: HashSet<&str> = runs.iter().map(|run| &*run.id).collect();
     let files = fs::read_dir(folder).into_iter().flatten().filter_map(Result::ok);
-    if files.map(|file| file.path()).any(|path| is_recorded(&path)) {
-        return Ok(());
+    let mut files: Vec<(u64, PathBuf)> =
+        files.map(|file| (file.metadata().map_or(0, |data| data.len()), file.path())).collect();
+    // Each run has some short exchange, and one tells of it.
+    files.sort();
+    for (_, path) in files {
+        if lacking.is_empty() {
+            return Ok(());
+        }
+        let exchange = fs::read(path).ok().and_then(|text| serde_json::from_slice::<Exchange>(&text).ok());
+        if let Some(run) = exchange.and_then(|exchange| exchange.request.job) {
+            lacking.remove(&*run);
+        }
     }
-    let first = runs.first().map_or("", |run| &run.id);
-    let problem =
-        format!("{} holds no recording of these questions: nothing in it is of {first}", folder.display());
+    let lacking: Vec<&str> = runs.iter().map(|run| &*run.id).filter(|id| lacking.contains(id)).collect();
+    let folder = folder.display();
+    let problem = match lacking.first() {
+        None => return Ok(()),
+        Some(first) if lacking.len() == runs.len() => {
+            format!("{folder} holds no recording of these questions: nothing in it is of {first}")
+        }
+        Some(_) => {
+            let more = lacking.len().saturating_sub(NAMED);
+            let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+            let named = lacking[..lacking.len().min(NAMED)].join(", ");
+            format!("{folder} lacks {} of {} runs: {named}{more}", lacking.len(), runs.len())
+        }
+    };
     Err(Failure::input(problem).hint(
         "name the folder that --record wrote for these questions and configurations, or record them again",
     ))

@@ -13,7 +13,7 @@ use crate::engine::read_ahead::ReadAhead;
 use crate::engine::retrieval::Embeddings;
 use crate::engine::shared::SharedResources;
 use crate::engine::turn::{self, Posed};
-use crate::engine::{images, worker_memo};
+use crate::engine::worker_memo;
 use crate::error::Failure;
 use crate::job::{Job, JobRole, MinionParams, MinionsParams, Protocol};
 use crate::prompts::{Filled, Prompts};
@@ -38,7 +38,7 @@ impl JobRun {
     ) -> Result<Answer, Failure> {
         let sees = if job.protocol.asks(JobRole::Worker) { &job.local } else { &job.remote };
         let fetches = sees.provider.dialect.is_some_and(|dialect| dialect.fetches_images());
-        let images = images::load(&job.images, fetches).await?;
+        let images = self.pictures.for_server(fetches).await?;
         let waiting = shared.pulls.wait_with(&self.events);
         let clients = clients::open(job, shared, &self.ledger);
         let clients = match &job.protocol {
@@ -78,11 +78,11 @@ impl JobRun {
                 if shared.config.jobs.memo.is_some() {
                     self.transcript.warn(worker_memo::NOT_OF_MINION.to_owned());
                 }
-                self.chat(job, *params, assignment, &images, &clients).await?
+                self.chat(job, *params, assignment, images, &clients).await?
             }
             Protocol::Minions(params) => self.fan_out(job, params, assignment, shared, &clients).await?,
-            Protocol::RemoteOnly => RemoteOnly { assignment, images: &images }.run(&self.transcript).await,
-            Protocol::LocalOnly { samples } => self.alone(*samples, assignment, &images, &clients).await?,
+            Protocol::RemoteOnly => RemoteOnly { assignment, images }.run(&self.transcript).await,
+            Protocol::LocalOnly { samples } => self.alone(*samples, assignment, images, &clients).await?,
             Protocol::Auto(_) => return Err(Failure::defect("the protocol was not chosen")),
         };
         // A request that a replay does not have, or that may not leave, fails the job, even where the protocol could

@@ -14,6 +14,7 @@ use super::counting::Counting;
 use super::egress::{EgressLimits, Ledger};
 use super::file_report::{FileReport, FolderReport};
 use super::files::JobFiles;
+use super::images::Pictures;
 use super::retrieval::Embeddings;
 use super::routing::Routing;
 use super::session_turn::{self, SharedSession};
@@ -39,6 +40,12 @@ struct Sides {
     worker: Side,
 }
 
+/// What a job has been given, read.
+pub(super) struct Inputs {
+    pub files: JobFiles,
+    pub pictures: Pictures,
+}
+
 /// A job under way.
 pub(super) struct JobRun {
     job: Job,
@@ -48,6 +55,7 @@ pub(super) struct JobRun {
     folders: Vec<FolderReport>,
     /// Tokens of the calls that read pictures.
     of_files: Usage,
+    pictures: Pictures,
     /// How many of its documents it held itself.
     texts_given: usize,
     started: Instant,
@@ -93,7 +101,7 @@ impl JobRun {
     /// A job whose files are read; it began at `started`.
     pub(super) fn new(
         job: Job,
-        read: JobFiles,
+        Inputs { files: read, pictures }: Inputs,
         routing: Option<Routing>,
         started: Instant,
         shared: &SharedResources,
@@ -109,6 +117,7 @@ impl JobRun {
             files: read.reports,
             folders: read.folders,
             of_files: read.usage,
+            pictures,
             texts_given,
             started,
             transcript: Transcript::new(events.clone()),

@@ -5,13 +5,24 @@ use std::time::Duration;
 use super::*;
 use crate::support::wait::until_within;
 
-const LOADED: [&str; 4] = ["-e", "STANDIN_MODELS=m", "-e", "STANDIN_WORK_MS=300"];
-
 /// How a job shows among the container's processes.
 const A_JOB: &str = "exe run";
 
 /// Where the stand-in notes what it does.
 const NOTED: [&str; 2] = ["-e", "STANDIN_NOTES=/tmp/notes"];
+
+/// The stand-in's answers wait for the end of a [`Held`].
+const HELD: [&str; 4] = ["-e", "STANDIN_MODELS=m", "-e", "STANDIN_GATE=/tmp/gate"];
+
+/// The answers of a container, which come when this is dropped: also where a test fails.
+struct Held<'a>(&'a Container);
+
+impl Drop for Held<'_> {
+    fn drop(&mut self) {
+        // A container that has stopped gives none.
+        let _ = std::fs::write(self.0.path("/tmp/gate"), "");
+    }
+}
 
 /// How often something was noted.
 fn noted(container: &Container, what: &str) -> usize {
@@ -38,12 +49,19 @@ fn twenty_jobs_at_once_share_one_daemon() {
 #[test]
 #[ignore = "needs a Docker Engine and our image: scripts/test-container.sh"]
 fn a_job_takes_all_slots_of_the_daemon_and_no_more() {
-    let options =
-        [&LOADED[..2], &NOTED, &["-e", "OLLAMA_NUM_PARALLEL=12", "-e", "STANDIN_WORK_MS=700"]].concat();
+    let options = [&HELD[..], &NOTED, &["-e", "OLLAMA_NUM_PARALLEL=12"]].concat();
     let container = Container::start("minions-test-slots", &options);
     let mut job: Value = serde_json::from_str(&job("minions")).unwrap();
     job["call_params"]["context"] = (0..30).map(|n| format!("Ann signed letter {n}.")).collect();
-    let output = docker(&["exec", "-i", &container.0, "/app/start_minion.sh"], Some(&job.to_string()));
+    let job = job.to_string();
+    let output = thread::scope(|scope| {
+        let held = Held(&container);
+        let start = ["exec", "-i", &container.0, "/app/start_minion.sh"];
+        let running = scope.spawn(move || docker(&start, Some(&job)));
+        until("all calls", || running.is_finished() || noted(&container, "at-once-12 ") == 1);
+        drop(held);
+        running.join().expect("no panic")
+    });
     assert_eq!(answer(&output), SAID);
     assert_eq!((noted(&container, "at-once-12 "), noted(&container, "at-once-13 ")), (1, 0));
 }
@@ -51,9 +69,9 @@ fn a_job_takes_all_slots_of_the_daemon_and_no_more() {
 #[test]
 #[ignore = "needs a Docker Engine and our image: scripts/test-container.sh"]
 fn jobs_survive_the_deaths_of_daemon_and_runner() {
-    let slow = ["-e", "STANDIN_MODELS=m", "-e", "STANDIN_WORK_MS=1500"];
-    let container = Container::start("minions-test-deaths", &slow);
+    let container = Container::start("minions-test-deaths", &HELD);
     let outputs = container.jobs(10, "minions", || {
+        let _held = Held(&container);
         for victim in ["ollama serve", "ollama runner"] {
             let all_run =
                 || container.processes(A_JOB).len() == 10 && !container.processes("ollama runner").is_empty();
@@ -83,8 +101,9 @@ fn jobs_survive_the_deaths_of_daemon_and_runner() {
 #[ignore = "needs a Docker Engine and our image: scripts/test-container.sh"]
 fn what_others_leave_behind_is_reaped() {
     let container = Container::start("minions-test-orphans", &[]);
-    told(&["exec", &container.0, "sh", "-c", "(sleep 3 & sleep 3 &) > /dev/null 2>&1"]);
-    assert_eq!(container.processes("sleep 3").len(), 2, "{}", told(&["top", &container.0]));
+    told(&["exec", &container.0, "sh", "-c", "(sleep 3600 & sleep 3600 &) > /dev/null 2>&1"]);
+    assert_eq!(container.processes("sleep 3600").len(), 2, "{}", told(&["top", &container.0]));
+    container.kill("sleep 3600");
     // A zombie has no words left but its name.
     until_within(Duration::from_secs(10), "their end", || container.processes("sleep").is_empty());
 }
@@ -92,10 +111,10 @@ fn what_others_leave_behind_is_reaped() {
 #[test]
 #[ignore = "needs a Docker Engine and our image: scripts/test-container.sh"]
 fn docker_stop_ends_it_in_time_and_running_jobs_print_their_envelopes() {
-    let container =
-        Container::start("minions-test-stop", &["-e", "STANDIN_MODELS=m", "-e", "STANDIN_WORK_MS=60000"]);
+    let container = Container::start("minions-test-stop", &HELD);
     // One that has come so far that its model is loaded: before, it may not be there to be told.
     let outputs = container.jobs(1, "minion", || {
+        let _held = Held(&container);
         until("a job", || !container.processes("ollama runner").is_empty());
         assert!(docker(&["stop", &container.0], None).status.success());
     });
@@ -112,7 +131,7 @@ fn docker_stop_ends_it_in_time_and_running_jobs_print_their_envelopes() {
 fn a_job_that_is_alone_prints_its_envelope_when_it_is_stopped() {
     let container = Container("minions-test-stop-alone".to_owned());
     let (stop, interrupt) = (&["stop"][..], &["kill", "-s", "INT"][..]);
-    let working = ["STANDIN_MODELS=m", "STANDIN_WORK_MS=60000"];
+    let working = ["STANDIN_MODELS=m", "STANDIN_GATE=/tmp/gate"];
     for (options, sign, way, code) in [
         (working, "chat ", stop, 143),
         (working, "chat ", interrupt, 130),
@@ -124,6 +143,7 @@ fn a_job_that_is_alone_prints_its_envelope_when_it_is_stopped() {
         let options = options.iter().flat_map(|option| ["-e", option]).chain(NOTED);
         let options: Vec<_> = ["--name", &container.0].into_iter().chain(options).collect();
         let (stopped, output) = thread::scope(|scope| {
+            let _held = Held(&container);
             let job = scope.spawn(|| run(&options, &job("minion")));
             until(sign, || job.is_finished() || noted(&container, sign) > 0);
             let stopped = docker(&[way, &[&*container.0]].concat(), None);

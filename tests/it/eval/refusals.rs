@@ -25,6 +25,15 @@ fn a_bad_question_is_told_with_its_line() {
         (format!("{good}\n{{\"id\": \"b\", \"task\": \"t\"\n"), &["questions.jsonl:2"]),
         ("{'id': 'b'}".to_owned(), &["questions.jsonl:1: the question is not valid JSON"]),
         ("[1] 2".to_owned(), &["question"]),
+        (
+            r#"{"id": "b", "task": "the job", "job": undefined}"#.to_owned(),
+            &["print the question with JSON.stringify"],
+        ),
+        (
+            "{\"id\": \"b\", \"task\": \"one\ttwo\"}".to_owned(),
+            &["questions.jsonl:1: the question is not valid JSON: a tab within a string"],
+        ),
+        ("jobs are asked".to_owned(), &["it begins `jobs are asked`", "a question is one line of JSON"]),
         ("Who signed?".to_owned(), &["questions.jsonl:1", "a question is one line of JSON"]),
         (r#"{"id": "b", "task": None}"#.to_owned(), &["print the question with json.dumps(question)"]),
         (format!("{good}\n\n{good}\n"), &["questions.jsonl:3: the id \"a\" is that of line 1"]),
@@ -69,6 +78,24 @@ fn a_replay_of_another_folder_is_told_once() {
         refused(&ran, &["holds no recording of these questions", "default/a", "that --record wrote"]);
     }
     refused(&eval([file.to_str().unwrap(), "--replay", "nowhere"]).run(""), &["there is no folder nowhere"]);
+}
+
+#[test]
+fn a_replay_that_lacks_some_runs_names_them_before_the_first_question() {
+    let dir = tempfile::tempdir().unwrap();
+    let exams = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/eval");
+    let known = std::fs::read_to_string(format!("{exams}/questions.jsonl")).unwrap();
+    let asked = known.clone() + &question("new-one", "Who?", json!({"exact": "Ada"})).to_string() + "\n";
+    let file = dir.path().join("questions.jsonl");
+    std::fs::write(&file, &asked).unwrap();
+    let (out, tape) = (dir.path().join("out.jsonl"), format!("{exams}/tape"));
+    let replay = |file: &str| eval([file, "--replay", &tape, "--out", out.to_str().unwrap()]);
+    let all = asked.lines().count();
+    let ran = replay(file.to_str().unwrap()).run("");
+    refused(&ran, &[&format!("lacks 1 of {all} runs: default/new-one"), "or record them again"]);
+    let ran = replay(file.to_str().unwrap()).args(["--repeat", "2"]).run("");
+    refused(&ran, &[&format!("lacks {} of {} runs: ", all + 1, 2 * all), "and "]);
+    assert!(!out.exists());
 }
 
 #[test]

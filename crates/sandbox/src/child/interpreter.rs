@@ -90,10 +90,11 @@ impl Interpreter {
     }
 }
 
-/// Runs `prelude.py`, `host.py` and `show.py`, and gives the names of the latter two.
+/// Runs `prelude.py`, then `host.py` and what belongs to its scope, and gives the names of that scope.
 fn own_python(vm: &VirtualMachine) -> PyResult {
     let host = vm.new_scope_with_builtins();
     vm.run_string(host.clone(), include_str!("python/host.py"), "<host>")?;
+    vm.run_string(host.clone(), include_str!("python/pydantic.py"), "<host>")?;
     vm.run_string(host.clone(), include_str!("python/show.py"), "<host>")?;
     let prelude = vm.new_scope_with_builtins();
     vm.run_string(prelude.clone(), include_str!("python/prelude.py"), "<prelude>")?;

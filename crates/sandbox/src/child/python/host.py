@@ -141,87 +141,6 @@ def stand_ins(prelude):
     return {'minions': ours, 'asyncio': asyncio, 'pydantic': pydantic()}
 
 
-def pydantic():
-    class FieldInfo:
-        def __init__(self, default=..., default_factory=None):
-            self.default, self.factory = default, default_factory
-
-    def Field(default=..., *, default_factory=None, **named):
-        return FieldInfo(default, default_factory)
-
-    class ValidationError(ValueError):
-        pass
-
-    class BaseModel:
-        """A class with fields, as pydantic has it. It takes values as they are."""
-
-        def __init_subclass__(cls, **named):
-            super().__init_subclass__(**named)
-            fields = {}
-            for base in reversed(cls.__mro__):
-                for name in getattr(base, '__annotations__', None) or {}:
-                    if name != 'model_config' and not name.startswith('_'):
-                        fields[name] = getattr(cls, name, ...)
-            cls.model_fields = fields
-
-        def __init__(self, *args, **named):
-            fields = type(self).model_fields
-            if len(args) > len(fields):
-                raise TypeError(f'{type(self).__name__}() takes at most {len(fields)} arguments ({len(args)} given)')
-            values = dict(zip(fields, args))
-            values.update(named)
-            for name, default in fields.items():
-                if name not in values:
-                    if isinstance(default, FieldInfo):
-                        default = default.factory() if default.factory else default.default
-                    if default is ...:
-                        raise ValidationError(f'{type(self).__name__}: field required: {name}')
-                    values[name] = default if not isinstance(default, (list, dict, set)) else default.copy()
-                setattr(self, name, values[name])
-
-        @classmethod
-        def model_validate(cls, values):
-            return values if isinstance(values, cls) else cls(**values)
-
-        @classmethod
-        def model_validate_json(cls, text):
-            import json
-
-            return cls(**json.loads(text))
-
-        def model_dump(self, **named):
-            def plain(value):
-                if isinstance(value, BaseModel):
-                    return value.model_dump()
-                if isinstance(value, (list, tuple)):
-                    return type(value)(plain(item) for item in value)
-                if isinstance(value, dict):
-                    return {key: plain(item) for key, item in value.items()}
-                return value
-
-            return {name: plain(getattr(self, name)) for name in type(self).model_fields}
-
-        def model_dump_json(self, indent=None, **named):
-            import json
-
-            return json.dumps(self.model_dump(), indent=indent)
-
-        dict, json, parse_obj = model_dump, model_dump_json, model_validate
-
-        def __eq__(self, other):
-            return type(self) is type(other) and self.__dict__ == other.__dict__
-
-        def __repr__(self):
-            fields = ', '.join(f'{name}={getattr(self, name)!r}' for name in type(self).model_fields)
-            return f'{type(self).__name__}({fields})'
-
-    BaseModel.model_fields = {}
-    module = Module('pydantic')
-    module.BaseModel, module.Field, module.ValidationError = BaseModel, Field, ValidationError
-    module.ConfigDict = dict
-    return module
-
-
 MODULES = (
     '__future__ abc array ast asyncio base64 binascii bisect calendar cmath codecs collections colorsys configparser contextlib '
     'contextvars copy csv dataclasses datetime decimal difflib enum fnmatch fractions functools glob graphlib hashlib heapq '
@@ -376,13 +295,20 @@ def prepare(manifests, outputs):
         _minions.count(len(made))
     for index, item in enumerate(items):
         of = item.get if isinstance(item, dict) else functools.partial(getattr, item)
-        expected = of('expected', None)
-        if expected is not None and not (isinstance(expected, int) and expected in (0, 1)):
-            got = repr(expected[:40]) if isinstance(expected, str) else type(expected).__name__
-            raise TypeError(f'prepare_jobs()[{index}].expected must be True or False, not {got}')
+        expected = truth(f'prepare_jobs()[{index}].expected', of('expected', None))
         fields = of('chunk', ...), of('task', ...), of('advice', None), bool(expected)
         _minions.emit(type(item).__name__, *fields)
     _minions.shown(*shown_now())
+
+
+# What a flag says, None where nothing is set: a word such as 'no' would count as true.
+def truth(place, value):
+    if value is None:
+        return None
+    if not (isinstance(value, int) and value in (0, 1)):
+        got = repr(value[:40]) if isinstance(value, str) else type(value).__name__
+        raise TypeError(f'{place} must be True or False, not {got}')
+    return bool(value)
 
 
 def call_transform(rows):
@@ -396,5 +322,5 @@ def transform(rows):
     if not isinstance(text, str):
         raise TypeError('transform_outputs must return a str, not ' + type(text).__name__)
     _minions.shown(*shown_now())
-    flags = [getattr(job, 'include', None) for job in jobs]
-    _minions.finish(text, [None if flag is None else bool(flag) for flag in flags])
+    flags = (getattr(job, 'include', None) for job in jobs)
+    _minions.finish(text, [truth(f'jobs[{at}].include', flag) for at, flag in enumerate(flags)])

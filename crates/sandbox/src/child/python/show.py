@@ -29,7 +29,7 @@ class Shown:
     DEFINITION = re.compile(
         r'^[ \t]*(?:(?:export|pub(?:\([a-z]+\))?|public|private|static|async|abstract|final|default|unsafe) +)*'
         r'(?:class|def|fn|func|function|struct|enum|trait|impl|interface|namespace)\b.*$|'
-        r'^(?!(?:if|for|while|switch|return|else|elif|with|print)\b)[A-Za-z_][\w *]*\([^;]*$',
+        r'^(?!(?:if|for|while|switch|return|else|elif|with|print)\b)[A-Za-z_][\w *]*\([^;\n]*$',
         re.MULTILINE,
     )
     HOLDER = re.compile(r'.*\b(?:class|struct|enum|trait|impl|interface|namespace)\b')
@@ -43,9 +43,14 @@ class Shown:
     LINE = 90
     # What a pattern passes over between its parts.
     GAP = re.compile(r'(?:\.|\\[sSwWdD]|\[\^[^\]]*\])(?:[*+]|\{\d*,\d*\})\??')
+    # Texts are searched for headings in parts of this length, each once.
+    PART = 10_000
     texts = []
     found = {}
     words = collections.Counter()
+    searched = {}
+    # What `all_shown` made of it all, until more is shown.
+    made = None
 
 
 # The places of a pattern: their number, and windows around them.
@@ -83,6 +88,7 @@ class Window:
 def show(texts, pattern=None, before=80, after=240, most=4):
     """Puts the places of `texts`, one text or several, where `pattern` stands before the supervisor, and counts them.
     Without a pattern it puts the texts there as they are."""
+    Shown.made = None
     if pattern is None:
         Shown.texts += [texts] if isinstance(texts, str) else [str(text) for text in texts]
         return len(Shown.texts)
@@ -229,18 +235,44 @@ def excerpt(window):
 def heading_above(text, name, start):
     start = text.rfind('\n', 0, start) + 1
     if Shown.CODE.search(name):
-        lines = Shown.DEFINITION.findall(text[max(0, start - Shown.ABOVE):start])
+        lines = [place[0] for place in places_in(text, 'DEFINITION', start - Shown.ABOVE, start)]
         inside = bool(lines) and lines[-1][0] in ' \t' and not Shown.HOLDER.match(lines[-1])
         holders = list(filter(Shown.HOLDER.match, lines)) if inside else []
         return ''.join(told(line.split('(')[0].rstrip(' :{')) for line in holders[-1:] + lines[-1:])
-    lines = Shown.HEADING.findall(text[max(0, start - Shown.ABOVE):start])
-    line = told(lines[-1]) if lines else ''
+    above = text.rfind('\n', 0, max(0, start - 1)) + 1
+    # A number below the line above is not its row's.
+    heading = Shown.HEADING.match(text[above:start]) or last(places_in(text, 'HEADING', start - Shown.ABOVE, above))
+    line = told(heading[1]) if heading else ''
     return line if Shown.YEAR.search(line) else told(dated_above(text, start)) + line
+
+
+def last(items):
+    return items[-1] if items else None
+
+
+# The places of one of the patterns that begin between two places of a text.
+def places_in(text, pattern, start, end):
+    start, found = max(0, start), []
+    for part in range(start // Shown.PART, end // Shown.PART + 1):
+        key = id(text), pattern, part
+        if key not in Shown.searched:
+            edge = (part + 1) * Shown.PART
+            # A heading is told by its own line and the next.
+            stop = line_end(text, line_end(text, edge) + 1)
+            places = getattr(Shown, pattern).finditer(text, part * Shown.PART, stop)
+            Shown.searched[key] = [place for place in places if place.start() < edge]
+        found += [place for place in Shown.searched[key] if start <= place.start() < end]
+    return found
+
+
+def line_end(text, place):
+    end = text.find('\n', place)
+    return end if end >= 0 else len(text)
 
 
 # The last heading with a year before a place.
 def dated_above(text, start):
-    years = list(Shown.YEAR.finditer(text, max(0, start - Shown.DATED), start))
+    years = places_in(text, 'YEAR', start - Shown.DATED, start)
     for year in reversed(years[-Shown.YEARS:]):
         line = Shown.HEADING.match(line_at(text, year.start()))
         if line:
@@ -249,8 +281,7 @@ def dated_above(text, start):
 
 
 def line_at(text, place):
-    end = text.find('\n', place)
-    return text[text.rfind('\n', 0, place) + 1:end if end >= 0 else None]
+    return text[text.rfind('\n', 0, place) + 1:line_end(text, place)]
 
 
 # A heading in a label.
@@ -325,4 +356,6 @@ def join(window, taken, room):
 
 # What is shown, and the number of texts and places.
 def shown_now():
-    return all_shown(), len(Shown.texts) + sum(found.places for found in Shown.found.values())
+    if Shown.made is None:
+        Shown.made = all_shown()
+    return Shown.made, len(Shown.texts) + sum(found.places for found in Shown.found.values())

@@ -2,32 +2,17 @@
 //!
 //! In: the bytes or the text, and the parser's complaint. Out: one error in plain words.
 
+mod files;
+mod syntax;
+
 use std::path::Path;
 
 use serde_json::Value;
 
-use super::error::{A_JOB, JobError};
+use super::error::{JobError, Subject};
 use super::line::is_job;
-
-/// Files that are handed in by mistake, by their first bytes.
-const FILES: [(&[u8], &str, &str); 6] = [
-    (
-        b"%PDF",
-        "a PDF file",
-        "ask about it, `minions ask \"Who signed?\" report.pdf`, or name it in `call_params.context_files` of a job",
-    ),
-    (
-        b"PK\x03\x04",
-        "a zip, Word or Excel file",
-        "ask about it, `minions ask \"Who signed?\" report.docx`, or name it in `call_params.context_files` of a job",
-    ),
-    (b"\x1f\x8b", "a gzip file", "unpack it first: `gunzip -c jobs.gz | minions`"),
-    (b"\x28\xb5\x2f\xfd", "a zstd file", "unpack it first: `zstd -dc jobs.zst | minions`"),
-    (b"\xff\xfe", "UTF-16 text, as PowerShell's > writes it", UTF8),
-    (b"\xfe\xff", "UTF-16 text", UTF8),
-];
-
-const UTF8: &str = "save the job as UTF-8: `iconv -f UTF-16 -t UTF-8 job.json | minions`";
+pub use files::foreign_file;
+use syntax::{foreign_word, syntax};
 
 const COMMENT: &str = "JSON has no comments: leave them out";
 
@@ -37,48 +22,21 @@ const SHOWN: usize = 60;
 /// What follows one of these on its line is not shown.
 const SECRET_WORDS: [&str; 6] = ["key", "token", "secret", "password", "bearer", "authorization"];
 
-/// Words that other languages have for values, and what to write in JSON.
-const FOREIGN_WORDS: [(&[&str], &str); 3] = [
-    (
-        &["NaN", "nan", "Infinity", "-Infinity", "Inf", "inf", "-inf"],
-        "JSON has no such number: write null or leave the key out; Python's json.dumps(job, allow_nan=False) refuses it",
-    ),
-    (
-        &["True", "False", "None"],
-        "that is Python, not JSON, which has true, false and null: print the job with json.dumps(job)",
-    ),
-    (&["undefined"], "JSON has null for it, or leave the key out: print the job with JSON.stringify(job)"),
-];
-
-/// The kind of file that begins with `bytes`, if it is one that is no job.
-pub fn foreign_file(bytes: &[u8]) -> Option<JobError> {
-    let of = |what: &str, hint: &str| JobError::Foreign { what: what.to_owned(), hint: hint.to_owned() };
-    if let Some((_, what, hint)) = FILES.iter().find(|(magic, ..)| bytes.starts_with(magic)) {
-        return Some(of(what, hint));
-    }
-    // Without a mark: every second byte of ASCII is 0.
-    if matches!(bytes, [first, second, ..] if (*first == 0) != (*second == 0)) {
-        return Some(of("UTF-16 text", UTF8));
-    }
-    let is_program = bytes.starts_with(b"\x7fELF") || bytes.starts_with(b"MZ");
-    is_program.then(|| of("a program", A_JOB))
-}
-
 /// Why `text` is no job, where the parser says `error` of it.
-pub(super) fn explain(text: &str, error: &serde_json::Error, first_line: usize) -> JobError {
+pub(super) fn explain(of: Subject, text: &str, error: &serde_json::Error, first_line: usize) -> JobError {
     let start = text.trim_start();
     match start.chars().next() {
         Some('{' | '[') if !is_banner(start, error.line() == line_of(text, text.len() - start.len(), 1)) => {
-            syntax(text, error, first_line)
+            syntax(of, text, error, first_line)
         }
-        _ => strange(text, first_line),
+        _ => strange(of, text, first_line),
     }
 }
 
 /// Why something follows a job's end, `end` bytes into `text`; or why it is no job at all.
-pub(super) fn behind(value: &Value, text: &str, end: usize, first_line: usize) -> JobError {
+pub(super) fn behind(of: Subject, value: &Value, text: &str, end: usize, first_line: usize) -> JobError {
     if !value.is_object() {
-        return strange(text, first_line);
+        return strange(of, text, first_line);
     }
     let rest = &text[end..];
     let skipped = rest.len() - rest.trim_start().len();
@@ -86,127 +44,54 @@ pub(super) fn behind(value: &Value, text: &str, end: usize, first_line: usize) -
     let rest = rest.trim();
     let hint = match rest {
         rest if rest.starts_with('{') => {
-            return JobError::SecondJob { line };
+            return JobError::SecondJob { of, line };
         }
         rest if rest.starts_with(',') => {
-            "leave the comma out; several jobs stand one on a line, or in a list, [{...}, {...}]"
+            of.hint("leave the comma out; several {it}s stand one on a line, or in a list, [{...}, {...}]")
         }
-        rest => stray_hint(rest),
+        rest => stray_hint(of, rest),
     };
-    JobError::Stray { place: "behind", line, text: shown(rest), hint: hint.to_owned() }
+    JobError::Stray { of, place: "behind", line, text: shown(rest), hint }
 }
 
 /// What `text` is that neither is JSON nor begins like it.
-fn strange(text: &str, first_line: usize) -> JobError {
+fn strange(of: Subject, text: &str, first_line: usize) -> JobError {
     let start = text.trim_start();
-    let foreign = |what: &str, hint: &str| JobError::Foreign { what: what.to_owned(), hint: hint.to_owned() };
+    let foreign =
+        |what: &str, hint: &str| JobError::Foreign { of, what: what.to_owned(), hint: of.hint(hint) };
     if let Some(at) = job_within(text) {
         let line = line_of(text, text.len() - start.len(), first_line);
         let before = text[..at].trim();
-        let hint = stray_hint(before).to_owned();
-        return JobError::Stray { place: "before", line, text: shown(before), hint };
+        let hint = stray_hint(of, before);
+        return JobError::Stray { of, place: "before", line, text: shown(before), hint };
     }
     let mut lines = start.lines().filter(|line| !line.trim().is_empty());
     let first = lines.next().unwrap_or_default().trim();
     if start.starts_with('<') {
-        return foreign(
-            "HTML or XML",
-            "if it is a document, its text belongs in call_params.context of a job",
-        );
+        return foreign("HTML or XML", "if it is a document, its text belongs in {params}context of a {it}");
     }
     if is_yaml(first) {
-        return foreign("YAML", "write the job as JSON, for example with `yq -o json . job.yaml | minions`");
+        return foreign("YAML", "write the {it} as JSON, for example with `yq -o json . {it}.yaml {to}`");
     }
     if lines.next().is_none() && first.len() < 4096 && Path::new(first).is_file() {
-        let hint = format!("give the file itself: `minions {first}`, or `minions < {first}`");
-        return JobError::Foreign { what: "the name of a file".to_owned(), hint };
+        let hint = match of {
+            Subject::Job => format!("give the file itself: `minions {first}`, or `minions < {first}`"),
+            Subject::Question => format!("give the file itself: `minions eval {first}`"),
+            Subject::Configuration => format!("give the file itself: `--config {first}`"),
+        };
+        return JobError::Foreign { of, what: "the name of a file".to_owned(), hint };
     }
     if is_table(start) {
         return foreign(
             "a table (CSV)",
-            "make a JSON object of each row, one on a line, and run `minions batch`",
+            "make a JSON object of each row, one on a line, and run `minions {many}`",
         );
     }
-    JobError::Foreign { what: format!("text; it begins `{}`", shown(first)), hint: A_JOB.to_owned() }
-}
-
-/// What is wrong with JSON, in plain words where the parser's are its own.
-fn syntax(text: &str, error: &serde_json::Error, first_line: usize) -> JobError {
-    let (line, column) = (error.line(), error.column());
-    let words = error.to_string();
-    let words = words.strip_suffix(&format!(" at line {line} column {column}")).unwrap_or(&words);
-    let at = offset(text, line, column);
-    let here = text[at..].chars().next();
-    let is = |beginning: &str| words.starts_with(beginning);
-    let (problem, hint) = if error.is_eof() {
-        let hint = "the input ends before the job does: it was cut off on its way, or a quote or a bracket is missing";
-        (words.replace("EOF while parsing", "the text ends within"), hint.to_owned())
-    } else if is("control character") {
-        control_character(text, line, column)
-    } else if is("trailing comma") {
-        (words.to_owned(), "leave out the comma before the closing bracket".to_owned())
-    } else if is("recursion limit") {
-        let hint = "a job is nested a few levels deep; was a list or an object put into itself?";
-        ("it is nested deeper than 127 levels".to_owned(), hint.to_owned())
-    } else if is("invalid escape") {
-        let hint = "a backslash within a string is written \\\\, as in \"C:\\\\docs\"";
-        ("a backslash that means nothing in JSON".to_owned(), hint.to_owned())
-    } else if is("invalid number") || is("number out of range") {
-        let hint = foreign_word(text, at).map_or("a JSON number looks like 10, 0.5 or 1e9", |(_, hint)| hint);
-        (words.to_owned(), hint.to_owned())
-    } else if let Some((word, hint)) = foreign_word(text, at) {
-        (format!("{word} where a value has to be"), hint.to_owned())
-    } else {
-        let hint = match here {
-            Some('/' | '#') => COMMENT,
-            Some('\'') => {
-                "JSON has double quotes: this looks like a dict of Python; print the job with json.dumps(job)"
-            }
-            Some('\u{201c}' | '\u{201d}' | '\u{201e}' | '\u{2018}' | '\u{2019}' | '\u{ab}') => {
-                "those are typographic quotes; JSON has straight ones, \""
-            }
-            Some('$') => "a variable of the shell was not replaced: within single quotes it stays as it is",
-            _ if is("key must be a string") => {
-                "keys stand in double quotes, {\"task\": ...}; `jq -n` makes JSON of jq's own notation"
-            }
-            _ if is("expected `,`") || is("expected `:`") => {
-                "a comma, a colon or a bracket is missing there, or a quote within a string is not written \\\""
-            }
-            _ => "let a program write the job, such as jq or json.dumps",
-        };
-        (words.to_owned(), hint.to_owned())
-    };
-    JobError::Syntax { problem: format!("{problem} at line {} column {column}", first_line + line - 1), hint }
-}
-
-/// The control character before line and column, which stands within a string.
-fn control_character(text: &str, line: usize, column: usize) -> (String, String) {
-    let end = text.split_inclusive('\n').take(line - 1).map(str::len).sum::<usize>() + column;
-    match text.as_bytes().get(end.saturating_sub(1)) {
-        Some(b'\n' | b'\r') => (
-            "a line break within a string".to_owned(),
-            "within a string it is written \\n; if sh printed the job with echo, which makes line breaks of \\n, use \
-             `printf '%s' \"$JOB\"`, or `minions job.json`"
-                .to_owned(),
-        ),
-        Some(b'\t') => {
-            ("a tab within a string".to_owned(), "within a string it is written \\t".to_owned())
-        }
-        byte => (
-            format!("the control character 0x{:02x} within a string", byte.copied().unwrap_or_default()),
-            "let a program write the job, such as jq or json.dumps: it escapes what has to be".to_owned(),
-        ),
+    JobError::Foreign {
+        of,
+        what: format!("text; it begins `{}`", shown(first)),
+        hint: of.example().to_owned(),
     }
-}
-
-/// The word around `at`, if it is one of another language.
-fn foreign_word(text: &str, at: usize) -> Option<(&str, &'static str)> {
-    let is_part = |c: char| c.is_ascii_alphabetic() || c == '-';
-    let begin = text[..at].rfind(|c| !is_part(c)).map_or(0, |before| before + 1);
-    let begin = text.ceil_char_boundary(begin);
-    let word = &text[begin..];
-    let word = &word[..word.find(|c| !is_part(c)).unwrap_or(word.len())];
-    FOREIGN_WORDS.iter().find(|(words, _)| words.contains(&word)).map(|(_, hint)| (word, *hint))
 }
 
 /// Where in `text` a line begins with a whole job.
@@ -236,14 +121,22 @@ fn is_banner(start: &str, is_first_bad: bool) -> bool {
             && job_within(start).is_some()
 }
 
-fn stray_hint(stray: &str) -> &'static str {
-    if stray.starts_with("```") || stray.starts_with("~~~") {
+fn stray_hint(of: Subject, stray: &str) -> String {
+    let hint = if stray.starts_with("```") || stray.starts_with("~~~") {
         "leave out the lines of the code fence"
     } else if ["//", "/*", "#", "--"].iter().any(|mark| stray.starts_with(mark)) {
         COMMENT
     } else {
-        "stdin must hold the job alone: send other programs' lines to stderr, or put the job into a file, `minions job.json`"
-    }
+        match of {
+            Subject::Job => {
+                "stdin must hold the job alone: send other programs' lines to stderr, or put the job into a file, \
+                 `minions job.json`"
+            }
+            Subject::Question => "a line must hold the question alone",
+            Subject::Configuration => "the file must hold the configuration alone",
+        }
+    };
+    hint.to_owned()
 }
 
 fn is_yaml(first: &str) -> bool {
@@ -290,12 +183,6 @@ fn shown(text: &str) -> String {
         Some((end, _)) => format!("{}...", &line[..end]),
         None => line,
     }
-}
-
-/// The byte that the parser means by line and column, both from 1.
-fn offset(text: &str, line: usize, column: usize) -> usize {
-    let begin: usize = text.split_inclusive('\n').take(line - 1).map(str::len).sum();
-    text.floor_char_boundary((begin + column.saturating_sub(1)).min(text.len()))
 }
 
 fn line_of(text: &str, at: usize, first_line: usize) -> usize {
