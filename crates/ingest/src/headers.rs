@@ -11,9 +11,14 @@ pub(crate) fn is_mail(bytes: &[u8]) -> bool {
         head.split(|byte| *byte == b'\n').map(|line| line.strip_suffix(b"\r").unwrap_or(line)).peekable();
     lines.next_if(|line| line.starts_with(b"From "));
     let mut fields: Vec<String> = Vec::new();
+    let mut is_sent = false;
     for line in lines.take_while(|line| !line.is_empty()) {
         match field(line) {
-            Some(field) => fields.push(field.to_ascii_lowercase()),
+            Some(field) => {
+                let name = field.to_ascii_lowercase();
+                is_sent |= says_so(&name, &line[field.len()..]);
+                fields.push(name);
+            }
             None if line.starts_with(b" ") || line.starts_with(b"\t") => {}
             None => return false,
         }
@@ -21,7 +26,31 @@ pub(crate) fn is_mail(bytes: &[u8]) -> bool {
     let has = |names: &[&str]| names.iter().any(|name| fields.iter().any(|field| field == name));
     let sent = has(&["from", "sender", "return-path"]);
     sent && (has(&["message-id", "received", "mime-version"])
-        || has(&["date"]) && has(&["to", "cc", "bcc", "subject"]))
+        || is_sent && has(&["date", "subject"]) && has(&["to", "cc", "bcc", "subject", "date"]))
+}
+
+/// Whether a field's value is one that programs write: an address of mail, or a date with the time and its zone. A memo
+/// has fields of the same names, and others that a reader of mails would leave out.
+fn says_so(name: &str, value: &[u8]) -> bool {
+    let value = String::from_utf8_lossy(value);
+    let is_address = |word: &str| {
+        let word = word.trim_matches(|letter: char| "<>,;:()\"".contains(letter));
+        word.split_once('@').is_some_and(|(user, host)| !user.is_empty() && !host.is_empty())
+    };
+    match name {
+        "from" | "sender" | "return-path" | "to" | "cc" | "bcc" => value.split_whitespace().any(is_address),
+        "date" => {
+            let mut words = value.split_whitespace().skip_while(|word| !word.contains(':') || word.len() < 4);
+            let is_zone = |word: &str| {
+                word.len() == 5
+                    && word.starts_with(['+', '-'])
+                    && word[1..].bytes().all(|byte| byte.is_ascii_digit())
+                    || matches!(word, "GMT" | "UT" | "UTC")
+            };
+            words.any(is_zone)
+        }
+        _ => false,
+    }
 }
 
 /// The name of the header field that a line begins.
@@ -42,6 +71,13 @@ mod tests {
             ("Return-Path: <a@b.org>\r\nReceived: from x\r\n\tby y; today\r\nFrom: a\r\n\r\nHello", true),
             ("From a@b.org Mon Jan  1 10:00:00 2024\nFrom: A <a@b.org>\nMessage-ID: <1@b.org>\n", true),
             ("From: me\nSubject: a note\n\nbody", false),
+            ("From a@b.org Fri Mar  1 10:00:00 2024\nFrom: a@b.org\nTo: c@d.org\nSubject: one\n\nbody", true),
+            ("From: Ann <ann@x.org>\nSent: today\nTo: Bob\nSubject: one\n\nbody", true),
+            ("From: Ann\nTo: Bob\nDate: Mon, 1 Jan 2024 10:00:00 +0100\n\nbody", true),
+            ("TO: Board\nFROM: CFO\nDATE: May 3, 2024\nRE: Budget cut of 12 percent\n\nText.\n", false),
+            ("From: A B\nTo: C D\nDate: 1 March 1842\nAmount: 1,500 pounds\n\nText.", false),
+            ("From: station A\nTo: station B\nDate: 2024-05-01\nPrice: 49 EUR\n\nNext", false),
+            ("From: Ann\nTo: Bob\nDate: 3 May 2024 10:30\nSubject: Rates @ 5%\nProject: X\n\nText.", false),
             ("Package: x\nVersion: 1\nMaintainer: me\n\n", false),
             ("From here on: nothing\nDate: x\nTo: y\n", false),
             ("HTTP/1.1 200 OK\nDate: x\nFrom: y\nTo: z\n", false),

@@ -8,6 +8,12 @@ const MOST_COLUMNS: usize = 64;
 /// A cell with several lines and more bytes than this is part of a page's layout, not of a table.
 const LONGEST_CELL: usize = 500;
 
+/// A cell over several rows that is longer than this, in bytes, is not said again in the rows below.
+const REPEATED: usize = 200;
+
+/// How many times as long as the table's own text the words are at most that are said again.
+const REPEATS: usize = 4;
+
 /// How deep tables in tables are made rows: each copies the text of the inner ones.
 pub(super) const DEEPEST: usize = 16;
 
@@ -31,6 +37,8 @@ struct Row {
 struct Cell {
     span: Range<usize>,
     column: usize,
+    /// How many rows it is high.
+    rows: usize,
 }
 
 impl Table {
@@ -57,7 +65,7 @@ impl Table {
         let free = (next..MOST_COLUMNS).find(|column| self.held[*column] == 0).unwrap_or(MOST_COLUMNS);
         let after = (free + columns.max(1)).min(MOST_COLUMNS);
         self.held[free..after].fill(rows.max(1));
-        row.cells.push(Cell { span: at..at, column: free });
+        row.cells.push(Cell { span: at..at, column: free, rows });
         after
     }
 
@@ -75,7 +83,7 @@ impl Table {
 
     /// Writes the table's rows into lines. `marks` are offsets in the text, in order; those in a row move to its start.
     pub(super) fn write<M>(self, text: &mut String, marks: &mut [(usize, M)]) {
-        let rows: Vec<Option<Vec<(usize, String)>>> = self.rows.iter().map(|row| row.line(text)).collect();
+        let rows = self.lines(text);
         let mut used = [false; MOST_COLUMNS + 1];
         for (column, _) in rows.iter().flatten().flatten() {
             used[*column] = true;
@@ -113,6 +121,47 @@ impl Table {
     }
 }
 
+impl Table {
+    /// The cells of each row; `None` if it stays as it is. A cell over several rows is said in each of them, so that a
+    /// row is understood without those above it.
+    fn lines(&self, text: &str) -> Vec<Option<Vec<(usize, String)>>> {
+        let mut room = REPEATS * text.len().saturating_sub(self.start);
+        // Columns with the words of a cell from above, and in how many of the next rows they are said.
+        let mut above: Vec<(usize, String, usize)> = Vec::new();
+        let mut lines = Vec::with_capacity(self.rows.len());
+        for row in &self.rows {
+            let mut line = row.line(text);
+            let mut below = Vec::new();
+            if let Some(line) = line.as_mut().filter(|line| !line.is_empty()) {
+                for cell in row.cells.iter().filter(|cell| cell.rows > 1 && cell.column < MOST_COLUMNS) {
+                    let words =
+                        line.iter().find(|(column, _)| *column == cell.column).map(|(_, words)| words);
+                    if let Some(words) = words.filter(|words| words.len() <= REPEATED) {
+                        below.push((cell.column, words.clone(), cell.rows - 1));
+                    }
+                }
+                for (column, words, _) in &above {
+                    if words.len() <= room {
+                        room -= words.len();
+                        line.push((*column, words.clone()));
+                    }
+                }
+                line.sort_by_key(|(column, _)| *column);
+            }
+            above.retain_mut(|(_, _, rows)| {
+                *rows -= 1;
+                *rows > 0
+            });
+            above.extend(below);
+            let has_columns = |line: &Vec<(usize, String)>| {
+                line.len() > 1 || line.first().is_some_and(|(column, _)| *column > 0)
+            };
+            lines.push(line.filter(has_columns));
+        }
+        lines
+    }
+}
+
 impl Row {
     /// The cells that have text, each with its column; `None` if the row stays as it is.
     fn line(&self, text: &str) -> Option<Vec<(usize, String)>> {
@@ -132,7 +181,7 @@ impl Row {
                 _ => line.push((cell.column, words)),
             }
         }
-        (line.len() > 1 && !self.has_table).then_some(line)
+        (!self.has_table).then_some(line)
     }
 }
 

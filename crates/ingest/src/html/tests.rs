@@ -168,7 +168,7 @@ fn rows_of_tables_are_lines() {
             "<table><tr><td><td>2023<td>2022<tr><td>Gain<td>&nbsp;<td>5<tr><td>Loss<td>7<td></table>",
             "| 2023 | 2022\nGain | | 5\nLoss | 7",
         ),
-        ("<table><tr><td rowspan=2>a<td>b<tr><td>c<td>d</table>", "a | b\n| c | d"),
+        ("<table><tr><td rowspan=2>a<td>b<tr><td>c<td>d</table>", "a | b\na | c | d"),
         ("<table><tr><td colspan=2>a<td>b<tr><td>c<td>d<td>e</table>", "a | | b\nc | d | e"),
         // Columns that are empty in each row are left out.
         ("<table><tr><td>a<td><td>b<tr><td>c<td><td>d</table>", "a | b\nc | d"),
@@ -184,6 +184,16 @@ fn rows_of_tables_are_lines() {
              <td colspan=3></td><td colspan=2>(78,129</td><td>)</td></tr></table>",
             "| 2023 | 2022\nProducts | $298,085 | $316,199\nServices | 85,200 | (78,129)",
         ),
+        (
+            "<table><tr><th>Name<th>Val<th>X<tr><td>A<td><td><tr><td><td>2<td><tr><td><td><td>3</table>",
+            "Name | Val | X\nA\n| 2\n| | 3",
+        ),
+        ("<table><tr><td>a<td>b<tr><td rowspan=2>c<td>1<tr><td>2</table>", "a | b\nc | 1\nc | 2"),
+        (
+            "<table><tr><td rowspan=3>2023<td rowspan=2>East<td>1<tr><td>2<tr><td>West<td>3</table>",
+            "2023 | East | 1\n2023 | East | 2\n2023 | West | 3",
+        ),
+        ("<table><tr><td>&nbsp;<td>only</table>", "only"),
         ("<table><tr><td colspan=3>All of it<tr><td>a<td>b<td>c</table>", "All of it\na | b | c"),
         // Tables of layout.
         ("<table><tr><td><table><tr><td>a<td>b</table><td>menu</table>", "a | b\n\nmenu"),

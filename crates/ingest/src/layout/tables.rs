@@ -207,6 +207,8 @@ impl Table {
                 page = number;
             }
         }
+        // A head may stand beside its column.
+        table.is_headed &= 2 * counts[0].1 >= placed;
         table.is_grid &= placed == all && 2 * full >= all;
         for (column, (figures, cells)) in table.columns.iter_mut().zip(&counts) {
             column.has_figures = 2 * figures > *cells;

@@ -21,14 +21,16 @@ pub(super) fn body(message: &Message<'_>, notes: &mut Vec<String>) -> String {
     format!("{}\n\n{html}", text.trim_end())
 }
 
-/// Whether a text has most of the words of another.
+/// Whether a text has most of the words of another, and all of its figures.
 fn says(text: &str, other: &str) -> bool {
     let words = |text: &str| -> HashSet<String> {
         let words = text.split(|letter: char| !letter.is_alphanumeric()).filter(|word| !word.is_empty());
         words.map(str::to_lowercase).collect()
     };
     let (said, other) = (words(text), words(other));
-    2 * other.difference(&said).count() <= other.len()
+    let missing: Vec<&String> = other.difference(&said).collect();
+    let is_figure = |word: &&String| word.contains(|letter: char| letter.is_ascii_digit());
+    !missing.iter().any(is_figure) && 2 * missing.len() <= other.len()
 }
 
 fn joined<'m>(

@@ -43,6 +43,21 @@ fn the_head_and_the_words_are_read() {
              Content-Type: text/html\n\n<p>html</p>\n--b--\n",
             "html",
         ),
+        (
+            "Content-Type: multipart/alternative; boundary=b\n\n--b\nContent-Type: text/plain\n\nYour order is confirmed and comes soon.\n--b\n\
+             Content-Type: text/html\n\n<p>Your order is confirmed and comes soon.</p><table><tr><td>Total<td>912.50 EUR</table>\n--b--\n",
+            "Your order is confirmed and comes soon.\n\nYour order is confirmed and comes soon.\n\nTotal | 912.50 EUR",
+        ),
+        (
+            "Content-Type: multipart/alternative; boundary=b\n\n--b\nContent-Type: text/plain\n\nThe price is 10 EUR for four weeks.\n--b\n\
+             Content-Type: text/html\n\n<p>The price is 20 EUR for four weeks.</p>\n--b--\n",
+            "The price is 10 EUR for four weeks.\n\nThe price is 20 EUR for four weeks.",
+        ),
+        (
+            "Content-Type: multipart/alternative; boundary=b\n\n--b\nContent-Type: text/plain\n\nThe price is 10 EUR.\n--b\n\
+             Content-Type: text/html\n\n<p>The price is <b>10</b> EUR. Unsubscribe</p>\n--b--\n",
+            "The price is 10 EUR.",
+        ),
     ];
     for (rest, body) in cases {
         let mail = opened(&format!("{HEAD}{rest}"));

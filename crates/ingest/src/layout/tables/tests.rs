@@ -133,6 +133,15 @@ fn what_is_no_table_has_no_blanks() {
                 "z    =         9              (3)",
             ],
         ),
+        (
+            "a head beside its column",
+            &[
+                "Year             Sales (tons)",
+                "         2019             120",
+                "         2020             135",
+                "         2021             150",
+            ],
+        ),
         ("labels and figures", &["Sales        12", "             13", "Costs         9", "Profit        3"]),
         ("a form", &["Name: ______      Date: ______", "Street: ____      Town: ______     Code: ____"]),
         ("one row", &["Item      2021      2022               2023"]),
