@@ -8,6 +8,7 @@ mod host;
 mod next;
 mod show;
 mod sides;
+mod window;
 
 use std::path::Path;
 use std::process::ExitCode;
