@@ -35,9 +35,7 @@ fn script(shell: Shell, all: &Command) -> String {
     let all = with_paths(all.clone(), shell);
     match shell {
         Shell::Bash => generated(clap_complete::Shell::Bash, all),
-        // The first word is a command or the file with the job.
-        Shell::Zsh => generated(clap_complete::Shell::Zsh, without_file(&all))
-            .replace("\":: :_minions_commands\"", "\":: :{ _minions_commands; _files }\""),
+        Shell::Zsh => without_file(&generated(clap_complete::Shell::Zsh, all)),
         Shell::Fish => generated(clap_complete::Shell::Fish, all.clone()) + &words_in_fish(&all),
         Shell::Powershell => generated(clap_complete::Shell::PowerShell, all),
         Shell::Elvish => generated(clap_complete::Shell::Elvish, all),
@@ -72,11 +70,18 @@ fn path(argument: &Arg) -> Option<ValueHint> {
     }
 }
 
-/// The command without its own file: zsh would take the name of a subcommand for it, and complete nothing behind.
-fn without_file(command: &Command) -> Command {
-    let arguments = command.get_arguments().filter(|argument| !argument.is_positional()).cloned();
-    let without = Command::new("minions").version(env!("CARGO_PKG_VERSION")).args(arguments);
-    command.get_subcommands().cloned().fold(without, Command::subcommand)
+/// The script for zsh without the file of the command itself: zsh would take the name of a subcommand for it, and complete
+/// nothing behind. The first word is a command or that file.
+fn without_file(script: &str) -> String {
+    let commands = "\":: :_minions_commands\"";
+    let Some((head, rest)) = script.split_once(commands) else { return script.to_owned() };
+    let kept: Vec<&str> = head.lines().collect();
+    let kept = match kept.split_last() {
+        Some((last, kept)) if last.starts_with("'::file") => kept,
+        _ => &kept,
+    };
+    let rest = rest.replace("$line[2]", "$line[1]");
+    format!("{}\n\":: :{{ _minions_commands; _files }}\"{rest}", kept.join("\n"))
 }
 
 /// The words that stand behind commands, which clap's script for fish leaves to files.
@@ -114,7 +119,7 @@ mod tests {
                 .value_parser(clap::value_parser!(std::path::PathBuf))
         };
         Command::new("minions")
-            .arg(path("job", "FILE"))
+            .arg(path("job", "FILE").conflicts_with("file"))
             .arg(Arg::new("file").value_parser(clap::value_parser!(std::path::PathBuf)))
             .subcommand(Command::new("ask").arg(path("memo", "DIR")).arg(Arg::new("words").num_args(0..)))
             .subcommand(Command::new("print").arg(Arg::new("shell").value_parser(["bash", "fish"])))

@@ -300,21 +300,22 @@ mod tests {
 
     #[test]
     fn a_docker_engine_is_started_as_the_machine_has_it() {
-        let folder = programs(&["docker", "sudo"]);
-        let socket = folder.path().join("docker.sock");
-        let with_host = |host: String| {
-            let mut variables = environment(folder.path()).all();
-            variables.push(("DOCKER_HOST".to_owned(), host));
-            variables.into_iter().collect::<Environment>()
-        };
-        let of = |environment| Host { environment, is_root: false };
-        // Only the program: there is no engine to start.
-        assert_eq!(of(&environment(folder.path())).run_docker("start"), None);
-        let engine = programs(&["docker", "dockerd", "sudo"]);
-        let started = of(&environment(engine.path())).run_docker("start").unwrap();
-        assert_eq!(started, "sudo sh -c 'dockerd > /dev/null 2>&1 &'");
-        let elsewhere = with_host(format!("unix://{}", socket.display()));
-        let start = of(&elsewhere).start_docker();
+        for (names, command) in [
+            // Only the program: there is no engine to start.
+            (&["docker", "sudo"][..], None),
+            (&["docker", "dockerd", "sudo"], Some("sudo sh -c 'dockerd > /dev/null 2>&1 &'")),
+            (&["docker", "dockerd"], Some("su -c 'dockerd > /dev/null 2>&1 &'")),
+        ] {
+            let folder = programs(names);
+            let environment = environment(folder.path());
+            let host = Host { environment: &environment, is_root: false };
+            assert_eq!(host.run_docker("start").as_deref(), command, "{names:?}");
+        }
+        let folder = programs(&["docker"]);
+        let mut variables = environment(folder.path()).all();
+        variables.push(("DOCKER_HOST".to_owned(), "unix:///nowhere/docker.sock".to_owned()));
+        let environment = variables.into_iter().collect();
+        let start = Host { environment: &environment, is_root: false }.start_docker();
         assert!(start.is_none_or(|command| command.starts_with("unset DOCKER_HOST")));
     }
 
@@ -341,7 +342,7 @@ mod tests {
         assert_eq!(host.mend(&path("folder")), format!("mv {0} {0}.old", shown("folder")));
         assert_eq!(host.mend(&path("gone")), format!("rm {}", shown("gone")));
         assert_eq!(host.take(&path("file")), format!("cp {0} {0}.own && mv -f {0}.own {0}", shown("file")));
-        fs::set_permissions(path("file"), fs::Permissions::from_mode(0)).unwrap();
+        fs::set_permissions(path("file"), fs::Permissions::from_mode(0o000)).unwrap();
         // Root reads all.
         let mends = if geteuid().is_root() { "vim" } else { "chmod u+r" };
         assert_eq!(host.mend(&path("file")), format!("{mends} {}", shown("file")));
