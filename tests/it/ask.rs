@@ -189,12 +189,12 @@ fn what_is_piped_in_is_read_by_its_content() {
 
 #[test]
 fn a_pipe_that_is_named_is_a_document_like_stdin() {
-    let server = server();
     for (text, args) in [
         ("Signed: Ada.", &["ask", "Who signed?", "report"][..]),
         ("Signed: Ada.", &["--context", "report", "Who signed?"]),
         (" \n", &["ask", "Who signed?", "report"]),
     ] {
+        let server = server();
         let program = asking(&server);
         let pipe = program.dir.path().join("report");
         nix::unistd::mkfifo(&pipe, nix::sys::stat::Mode::S_IRWXU).unwrap();

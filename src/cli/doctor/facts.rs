@@ -2,7 +2,6 @@
 
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
-use std::time::Duration;
 
 use serde::Serialize;
 use tokio::time::timeout;
@@ -18,6 +17,7 @@ use minions::settings::{Settings, Whose};
 use minions_machine::gpu::{self, Gpu};
 use minions_machine::memory;
 
+use super::finding::{Finding, LIMIT};
 use super::host::{Host, free_at};
 use super::sides::{Readiness, SideReport, Sight};
 use super::window;
@@ -25,30 +25,8 @@ use crate::cli::columns;
 use crate::cli::servers::{self, Server};
 use crate::cli::shell::shell_word;
 
-/// How long a question to the machine may take.
-pub(super) const LIMIT: Duration = Duration::from_secs(1);
 /// Less room than that is too little for most models.
 const LITTLE_ROOM: u64 = 5_000_000_000;
-
-/// One thing that was looked at.
-#[derive(Clone, Debug, Serialize)]
-pub(super) struct Finding {
-    /// Whether it is as it should be; `None` if it need not be there.
-    pub ok: Option<bool>,
-    pub words: String,
-    /// The command that mends it.
-    pub remedy: Option<String>,
-}
-
-impl Finding {
-    pub(super) fn new(ok: impl Into<Option<bool>>, words: impl Into<String>) -> Self {
-        Self { ok: ok.into(), words: words.into(), remedy: None }
-    }
-
-    pub(super) fn remedy(self, command: Option<String>) -> Self {
-        Self { remedy: command, ..self }
-    }
-}
 
 /// A model server.
 #[derive(Clone, Debug, Serialize)]

@@ -4,6 +4,7 @@
 //! the usual pair could run. No key is shown, nothing is started, fetched or sent elsewhere.
 
 mod facts;
+mod finding;
 mod host;
 mod next;
 mod show;

@@ -5,7 +5,8 @@ use minions::config::{Environment, KeyState};
 use minions::llama;
 use minions::runtimes::survey::Answers;
 
-use super::facts::{Facts, Finding};
+use super::facts::Facts;
+use super::finding::Finding;
 use super::sides::{Readiness, SideReport};
 use crate::cli::models;
 use crate::cli::servers::Server;

@@ -13,7 +13,7 @@ use minions::runtimes::survey::{self, Answers, Installed, Surveyed};
 use minions::settings::Pair;
 use minions_machine::footprint::{CacheType, Footprint};
 
-use super::facts::{Finding, LIMIT};
+use super::finding::{Finding, LIMIT};
 use super::host::Host;
 use crate::cli::servers::Server;
 

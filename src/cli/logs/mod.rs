@@ -246,7 +246,7 @@ fn prune(dir: &Path, age: Duration, is_sure: bool) -> Result<String, Failure> {
     if !is_sure {
         if !io::stdin().is_terminal() {
             let problem = format!("{count} in {} would be removed", dir.display());
-            return Err(Failure::input(problem).hint("add --yes to remove them"));
+            return Err(Failure::system(problem).hint("add --yes to remove them"));
         }
         let _ = write!(io::stderr().lock(), "Remove {count} in {}? [y/N] ", dir.display());
         let mut answer = String::new();
