@@ -62,21 +62,28 @@ fn is_text(line: &str) -> bool {
 
 /// `line` in lines of the [`WIDTH`] where its words allow it.
 fn wrapped(line: &str) -> String {
-    let mut lines = vec![String::new()];
+    // What ends with a dot would end a sentence, what begins with one would tell `man` something.
+    let may_break = |before: &str, word: &str| {
+        !word.is_empty() && !word.starts_with(['.', '\'']) && !before.ends_with(['.', '?', '!', ':', ' '])
+    };
+    let mut parts: Vec<String> = Vec::new();
     for word in line.split(' ') {
-        let last = lines.last().map_or("", |line| line.as_str());
-        let is_full = !last.is_empty() && last.len() + 1 + word.len() > WIDTH;
-        // What ends with a dot would end a sentence, what begins with one would tell `man` something.
-        let may_break =
-            !word.is_empty() && !word.starts_with(['.', '\'']) && !last.ends_with(['.', '?', '!', ':', ' ']);
-        match lines.last_mut() {
-            Some(last) if !(is_full && may_break) => {
-                if !last.is_empty() {
-                    last.push(' ');
-                }
-                last.push_str(word);
+        match parts.last_mut() {
+            Some(part) if !may_break(part, word) => {
+                part.push(' ');
+                part.push_str(word);
             }
-            _ => lines.push(word.to_owned()),
+            _ => parts.push(word.to_owned()),
+        }
+    }
+    let mut lines: Vec<String> = Vec::new();
+    for part in parts {
+        match lines.last_mut() {
+            Some(line) if line.len() + 1 + part.len() <= WIDTH => {
+                line.push(' ');
+                line.push_str(&part);
+            }
+            _ => lines.push(part),
         }
     }
     lines.join("\n")
@@ -169,7 +176,7 @@ mod tests {
 
     #[test]
     fn lines_are_broken_where_that_shows_nowhere() {
-        let text = "A dot. Ends ".repeat(12) + ".hidden " + &"word ".repeat(30);
+        let text = "A dot. Ends here ".repeat(12) + ".hidden " + &"word ".repeat(30);
         let lines = wrapped(text.trim());
         assert_eq!(lines.replace('\n', " "), text.trim());
         for line in lines.lines() {
