@@ -4,6 +4,7 @@
 //! Only the HTTP client reads the variables of proxies itself, and the program those of its container and of OpenMP.
 
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::time::Duration;
 
 use crate::chat::providers::Provider;
@@ -118,11 +119,18 @@ impl KeyName {
 }
 
 impl Environment {
-    /// The variables of this process, without those whose value is not UTF-8.
+    /// The variables of this process, without those whose value is not UTF-8. A key that is not is there, so that it is told.
     pub fn of_process() -> Self {
-        std::env::vars_os()
-            .filter_map(|(k, v)| Some((k.into_string().ok()?, v.into_string().ok()?)))
-            .collect()
+        let text = |(name, value): (OsString, OsString)| {
+            let name = name.into_string().ok()?;
+            let is_key = ["KEY", "TOKEN"].iter().any(|part| name.contains(part));
+            let value = match value.into_string() {
+                Err(bytes) if is_key => bytes.to_string_lossy().into_owned(),
+                value => value.ok()?,
+            };
+            Some((name, value))
+        };
+        std::env::vars_os().filter_map(text).collect()
     }
 
     /// A variable that is set and not empty, without the quotes that Docker's `--env-file` leaves around it.

@@ -9,11 +9,12 @@ use minions::error::Failure;
 
 use super::ask::{self, AskArgs, AskOptions};
 use super::batch::BatchOptions;
+use super::completions::CompletionsOptions;
 use super::container;
 use super::doctor::DoctorOptions;
 use super::eval::{self, EvalArgs};
 use super::logs::LogsOptions;
-use super::manual::{CompletionsOptions, ManOptions};
+use super::manual::ManOptions;
 use super::models::ModelsOptions;
 use super::options::RunOptions;
 use super::sessions::SessionsOptions;

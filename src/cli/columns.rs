@@ -17,8 +17,12 @@ pub(crate) fn width() -> usize {
 }
 
 /// A table with a head, whose cells stand below each other, two spaces apart. A column that is empty below its head is left
-/// out. A row that is too long for the [`width`] loses its end.
+/// out. A row that is too long for a terminal loses its end; programs and files get it whole.
 pub(crate) fn table(rows: &[Vec<String>]) -> String {
+    within(rows, if io::stdout().is_terminal() { width() } else { usize::MAX })
+}
+
+fn within(rows: &[Vec<String>], most: usize) -> String {
     let columns = rows.iter().map(Vec::len).max().unwrap_or_default();
     let is_filled =
         |column: &usize| rows.iter().skip(1).any(|row| row.get(*column).is_some_and(|cell| !cell.is_empty()));
@@ -26,7 +30,6 @@ pub(crate) fn table(rows: &[Vec<String>]) -> String {
     let wide =
         |column: usize| rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count()).max();
     let widths: Vec<usize> = filled.iter().map(|column| wide(*column).unwrap_or_default()).collect();
-    let most = width();
     let line = |row: &Vec<String>| {
         let cell = |column: &usize| row.get(*column).map(String::as_str).unwrap_or_default();
         let cells = filled.iter().map(cell).zip(&widths).map(|(cell, width)| format!("{cell:width$}"));
@@ -80,9 +83,10 @@ mod tests {
     fn tables_and_paragraphs_keep_to_the_width() {
         let row = |first: &str, last: &str| vec![first.to_owned(), String::new(), last.to_owned()];
         let rows = [row("a", &"b".repeat(200)), row("ccc", "ü")];
-        let table = table(&rows);
+        let table = within(&rows, WIDTH);
         assert!(table.lines().all(|line| line.chars().count() <= WIDTH), "{table}");
         assert!(table.ends_with("ccc  ü\n") && table.contains("bbb...\n"), "{table}");
+        assert!(within(&rows, usize::MAX).contains(&"b".repeat(200)));
         let text = "word ".repeat(60);
         let wrapped = wrapped(&text, 15);
         assert!(wrapped.lines().all(|line| line.chars().count() <= WIDTH), "{wrapped}");

@@ -1,33 +1,16 @@
-//! Completions for shells, pages for `man`, and the schema of jobs: what is made of the command line and of the parser.
+//! Pages for `man`, and the schema of jobs: what is made of the command line and of the parser.
 //!
-//! In: the command line as clap has it. Out: scripts, pages or JSON.
+//! In: the command line as clap has it. Out: pages or JSON.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 
 use super::{pages, screen, stdout};
 use minions::error::Failure;
 use minions::job;
 use minions::words;
-
-/// A shell for which completions can be made.
-#[derive(Clone, Copy, Debug, ValueEnum)]
-pub(crate) enum Shell {
-    Bash,
-    Zsh,
-    Fish,
-    Powershell,
-    Elvish,
-}
-
-/// Options of `completions`.
-#[derive(Args, Debug)]
-pub(crate) struct CompletionsOptions {
-    /// The shell.
-    shell: Shell,
-}
 
 /// Options of `man`.
 #[derive(Args, Debug)]
@@ -35,20 +18,6 @@ pub(crate) struct ManOptions {
     /// Write all pages into DIR, one for each command; without it, this page goes to stdout.
     #[arg(long, value_name = "DIR")]
     dir: Option<PathBuf>,
-}
-
-/// `minions completions`.
-pub(crate) fn completions(options: &CompletionsOptions, all: &clap::Command) -> ExitCode {
-    let shell = match options.shell {
-        Shell::Bash => clap_complete::Shell::Bash,
-        Shell::Zsh => clap_complete::Shell::Zsh,
-        Shell::Fish => clap_complete::Shell::Fish,
-        Shell::Powershell => clap_complete::Shell::PowerShell,
-        Shell::Elvish => clap_complete::Shell::Elvish,
-    };
-    let mut script = Vec::new();
-    clap_complete::generate(shell, &mut shown(all), "minions", &mut script);
-    stdout::print(&script)
 }
 
 /// `minions man`.
@@ -76,7 +45,7 @@ pub(crate) fn schema() -> ExitCode {
 }
 
 /// The command line `all` without what minions starts itself.
-fn shown(all: &clap::Command) -> clap::Command {
+pub(super) fn shown(all: &clap::Command) -> clap::Command {
     let hidden = |command: &clap::Command| command.is_hide_set();
     let names: Vec<String> = all
         .get_subcommands()

@@ -7,6 +7,7 @@ pub(crate) mod ask;
 mod batch;
 pub(crate) mod begin_anew;
 pub(crate) mod columns;
+pub(crate) mod completions;
 mod container;
 mod conversation;
 pub(crate) mod demo;

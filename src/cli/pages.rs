@@ -1,12 +1,19 @@
-//! Pages for `man`: clap's, with a synopsis that shows the values of options, and what may come more than once.
+//! Pages for `man`: clap's, with a synopsis that shows the values of options, and what may come more than once, the day on
+//! which the program was made, and lines as `mandoc -T lint` wants them.
 
 use std::io;
 use std::path::Path;
 
 use clap::{Arg, ArgAction, Command};
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
 
 /// The heading of the part that is written here.
 const SYNOPSIS: &str = ".SH SYNOPSIS\n";
+/// How clap leaves a line free, and how it is done.
+const FREE_LINES: (&str, &str) = ("\n.br\n\n.br\n", "\n.sp\n");
+/// Bytes of a line of text.
+const WIDTH: usize = 80;
 
 /// Writes the page of `command`, which is built, and of each command below it into `dir`.
 ///
@@ -24,12 +31,62 @@ pub(super) fn write(command: &Command, dir: &Path) -> io::Result<()> {
 /// The page can't be made.
 pub(super) fn of(command: &Command) -> io::Result<String> {
     let mut page = Vec::new();
-    clap_mangen::Man::new(command.clone()).render(&mut page)?;
+    let name = command.get_display_name().unwrap_or_else(|| command.get_name());
+    let source = concat!("minions ", env!("CARGO_PKG_VERSION"));
+    let man = clap_mangen::Man::new(command.clone()).title(name.to_uppercase()).date(made());
+    man.source(source).manual("User Commands").render(&mut page)?;
     let page = String::from_utf8(page).map_err(io::Error::other)?;
-    Ok(match page.split_once(SYNOPSIS).and_then(|(head, rest)| Some((head, rest.split_once("\n.SH ")?))) {
-        Some((head, (_, rest))) => format!("{head}{SYNOPSIS}{}\n.SH {rest}", synopsis(command)),
-        None => page,
-    })
+    let page =
+        match page.split_once(SYNOPSIS).and_then(|(head, rest)| Some((head, rest.split_once("\n.SH ")?))) {
+            Some((head, (_, rest))) => format!("{head}{SYNOPSIS}{}\n.SH {rest}", synopsis(command)),
+            None => page,
+        };
+    let page = page.replace(FREE_LINES.0, FREE_LINES.1);
+    Ok(page
+        .lines()
+        .map(|line| format!("{}\n", if is_text(line) { wrapped(line) } else { line.to_owned() }))
+        .collect())
+}
+
+/// When this program was made, as a date; today where its file does not tell.
+fn made() -> String {
+    let file = std::env::current_exe().and_then(|path| path.metadata()?.modified());
+    let made = file.ok().and_then(|time| Timestamp::try_from(time).ok()).unwrap_or_else(Timestamp::now);
+    made.to_zoned(TimeZone::UTC).date().to_string()
+}
+
+/// Whether lines may be broken at spaces: not those that `man` is told something by, nor those that are shown as they are.
+fn is_text(line: &str) -> bool {
+    !line.starts_with(['.', '\'', ' '])
+}
+
+/// `line` in lines of the [`WIDTH`] where its words allow it.
+fn wrapped(line: &str) -> String {
+    // What ends with a dot would end a sentence, what begins with one would tell `man` something.
+    let may_break = |before: &str, word: &str| {
+        !word.is_empty() && !word.starts_with(['.', '\'']) && !before.ends_with(['.', '?', '!', ':', ' '])
+    };
+    let mut parts: Vec<String> = Vec::new();
+    for word in line.split(' ') {
+        match parts.last_mut() {
+            Some(part) if !may_break(part, word) => {
+                part.push(' ');
+                part.push_str(word);
+            }
+            _ => parts.push(word.to_owned()),
+        }
+    }
+    let mut lines: Vec<String> = Vec::new();
+    for part in parts {
+        match lines.last_mut() {
+            Some(line) if line.len() + 1 + part.len() <= WIDTH => {
+                line.push(' ');
+                line.push_str(&part);
+            }
+            _ => lines.push(part),
+        }
+    }
+    lines.join("\n")
 }
 
 /// The line that shows how `command` is called.
@@ -113,6 +170,20 @@ mod tests {
              [WORDS...]"
         );
         let page = of(&command).unwrap();
+        assert!(page.contains(".TH TOOL 1 20"), "{page}");
         assert!(page.contains(".SH SYNOPSIS\n\\fBtool\\fR [") && page.contains("\n.SH OPTIONS"), "{page}");
+    }
+
+    #[test]
+    fn lines_are_broken_where_that_shows_nowhere() {
+        let text = "A dot. Ends here ".repeat(12) + ".hidden " + &"word ".repeat(30);
+        let lines = wrapped(text.trim());
+        assert_eq!(lines.replace('\n', " "), text.trim());
+        for line in lines.lines() {
+            assert!(line.len() <= WIDTH && !line.starts_with('.') && !line.ends_with('.'), "{lines}");
+        }
+        for line in [".SH A", "  as  it stands", "'"] {
+            assert!(!is_text(line), "{line}");
+        }
     }
 }

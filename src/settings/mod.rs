@@ -38,8 +38,25 @@ const LONGEST: usize = 1 << 20;
 pub struct Settings {
     /// The project's, then the user's.
     files: Vec<(Whose, FileSettings)>,
-    warnings: Vec<String>,
+    warnings: Vec<Warning>,
     environment: Environment,
+}
+
+/// What people should know of a settings file that is otherwise sound.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Warning {
+    /// What is not used.
+    pub words: String,
+    /// The file.
+    pub path: PathBuf,
+    /// Whether it is not read, as it belongs to another user.
+    pub is_foreign: bool,
+}
+
+impl std::fmt::Display for Warning {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.words)
+    }
 }
 
 /// A settings file that is there.
@@ -137,10 +154,11 @@ impl Settings {
         {
             let problem = match places::stranger(&path) {
                 Some(owner) => {
-                    settings.warnings.push(format!(
+                    let words = format!(
                         "{} is not read: it belongs to another user (number {owner}); copy it to have it be yours",
                         path.display()
-                    ));
+                    );
+                    settings.warnings.push(Warning { words, path, is_foreign: true });
                     continue;
                 }
                 None => settings.add(whose, &path).err(),
@@ -162,10 +180,9 @@ impl Settings {
         self.check(whose, &file)?;
         let is_known = |alias: &&String| self.sides_of(alias).is_some();
         for alias in file.pairs.keys().filter(is_known).cloned().collect::<Vec<_>>() {
-            self.warnings.push(format!(
-                "[pairs.{alias}] of {} is not used: you have a pair of that name",
-                path.display()
-            ));
+            let words =
+                format!("[pairs.{alias}] of {} is not used: you have a pair of that name", path.display());
+            self.warnings.push(Warning { words, path: path.to_owned(), is_foreign: false });
         }
         // The project's comes first.
         self.files.insert(0, (whose, file));
@@ -192,7 +209,7 @@ impl Settings {
     }
 
     /// What people should know: files that were left out.
-    pub fn warnings(&self) -> &[String] {
+    pub fn warnings(&self) -> &[Warning] {
         &self.warnings
     }
 

@@ -284,7 +284,7 @@ fn a_file_is_read_once_and_a_strangers_is_not() {
         let settings = folders.load().unwrap();
         assert_eq!(names(&settings, None).0, config::LOCAL);
         assert!(
-            settings.warnings()[0].contains("belongs to another user (number 12345)"),
+            settings.warnings()[0].words.contains("belongs to another user (number 12345)"),
             "{:?}",
             settings.warnings()
         );
@@ -313,5 +313,5 @@ fn a_pair_of_yours_holds_against_one_of_a_project() {
         ["ollama/big", "ollama/big", "openai/gpt-4o"]
     );
     assert_eq!(settings.warnings().len(), 1);
-    assert!(settings.warnings()[0].contains("[pairs.offline]"), "{:?}", settings.warnings());
+    assert!(settings.warnings()[0].words.contains("[pairs.offline]"), "{:?}", settings.warnings());
 }

@@ -188,6 +188,29 @@ fn what_is_piped_in_is_read_by_its_content() {
 }
 
 #[test]
+fn a_pipe_that_is_named_is_a_document_like_stdin() {
+    for (text, args) in [
+        ("Signed: Ada.", &["ask", "Who signed?", "report"][..]),
+        ("Signed: Ada.", &["--context", "report", "Who signed?"]),
+        (" \n", &["ask", "Who signed?", "report"]),
+    ] {
+        let server = server();
+        let program = asking(&server);
+        let pipe = program.dir.path().join("report");
+        nix::unistd::mkfifo(&pipe, nix::sys::stat::Mode::S_IRWXU).unwrap();
+        std::thread::spawn(move || std::fs::write(pipe, text));
+        let ran = program.args(args.iter().copied()).run("");
+        if text.trim().is_empty() {
+            assert_eq!((ran.code, &*ran.stdout), (Some(2), ""), "{}", ran.stderr);
+            assert!(ran.stderr.contains("error: nothing came from the pipe report\n"), "{}", ran.stderr);
+        } else {
+            assert_eq!(ran.code, Some(0), "{args:?} {}", ran.stderr);
+            assert!(ran.stderr.contains("[1] ✓ pipe"), "{args:?} {}", ran.stderr);
+        }
+    }
+}
+
+#[test]
 fn logs_of_earlier_questions_are_no_documents() {
     let server = server();
     let program = asking(&server);
@@ -220,6 +243,13 @@ fn what_can_not_be_answered_is_told_in_words() {
         (&["ask", "Who?", "-", "lease.txt"], " \n", 2, "error: `-` names stdin, and nothing came on it"),
         (&["ask", "  "], "", 2, "error: the question is empty\n"),
         (&["ask", "lost.pdf"], "", 2, "error: there is no file lost.pdf"),
+        (&["--context", "nosuch/", "q"], "", 2, "error: there is no file nosuch/, none q, and no question\n"),
+        (
+            &["--context", "lease.txt", "gist"],
+            "",
+            2,
+            "if gist is the question: minions ask \"gist\" lease.txt\n",
+        ),
         (&["ask", "--protocol", "minios", "Who?"], "", 2, "invalid value 'minios'"),
         (&["ask", "--remote", "opnai/gpt-4o", "Who?"], "", 2, "did you mean openai?"),
         (&["ask", "--rounds", "0", "Who?"], "", 2, "it must be from 1 to 1000"),

@@ -242,7 +242,8 @@ fn what_can_not_be_read_is_told_before_the_first_question() {
     );
     let (terminal, _dir) = begin(&server, state.path(), &["ask", "--session", "piped"]);
     terminal.shows("warning: the session piped is about a text");
-    say(&terminal, "/add report.txt ./report.txt", "1 report.txt");
+    say(&terminal, "/add report.txt ./report.txt nosuch", "1 report.txt");
+    terminal.shows("there is no file nosuch");
     say(&terminal, "What is the second thing?", "Answer second of");
     leave(terminal);
 }

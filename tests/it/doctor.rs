@@ -137,6 +137,43 @@ fn each_remedy_begins_with_a_program_that_is_there() {
 }
 
 #[test]
+fn a_model_that_can_not_be_read_hides_nothing_else_that_is_missing() {
+    let (code, facts) = facts(program(&[("MINIONS_LOCAL", "opnai/x")]));
+    assert_eq!((code, &facts["worker"]["model"]), (Some(1), &json!("ollama/llama3.2")));
+    let next: Vec<_> = facts["next"].as_array().unwrap().iter().map(|step| step.as_str().unwrap()).collect();
+    assert_eq!(next[0], "unset MINIONS_LOCAL", "{next:?}");
+    assert!(next.contains(&"export OPENAI_API_KEY=...") && next.len() == 4, "{next:?}");
+}
+
+#[test]
+fn a_docker_engine_that_is_missing_is_told_where_its_runner_is_wanted() {
+    let (_, facts) = facts(program(&[("MINIONS_LOCAL", "docker_model_runner"), ("OPENAI_API_KEY", KEY)]));
+    let words = facts["worker"]["words"].as_str().unwrap();
+    assert!(words.contains("no socket at /nowhere/docker.sock"), "{words}");
+    // The plugin would want an engine, too.
+    assert!(!facts["worker"]["remedy"].as_str().unwrap().contains("docker model"), "{}", facts["worker"]);
+}
+
+#[test]
+fn what_does_not_fit_is_no_fault_where_a_daemon_of_others_decides() {
+    let server = Server::start(|request: &Request| match request.path.as_str() {
+        "/api/version" => Reply::json(&json!({"version": "0.32.0"})),
+        "/api/tags" => Reply::json(&json!({"models": [{"name": "big:70b", "size": 90_000_000_000_000_u64}]})),
+        "/api/show" => Reply::json(&json!({"model_info": {
+            "general.architecture": "llama", "llama.block_count": 80, "llama.embedding_length": 8192,
+            "llama.attention.head_count": 64, "llama.attention.head_count_kv": 8, "llama.vocab_size": 49152,
+        }})),
+        _ => Reply::text(404, "404 page not found"),
+    });
+    let url = server.url();
+    let sides = [("OLLAMA_HOST", &*url), ("MINIONS_LOCAL", "ollama/big:70b"), ("OPENAI_API_KEY", KEY)];
+    let (code, facts) = facts(program(&sides));
+    assert_eq!((code, &facts["window"]["ok"]), (Some(0), &Value::Null), "{}", facts["window"]);
+    let words = facts["window"]["words"].as_str().unwrap();
+    assert!(words.starts_with("big:70b does not fit") && words.contains("not started by minions"), "{words}");
+}
+
+#[test]
 fn a_job_could_run_with_ollama_and_a_key_and_no_key_is_shown() {
     let server = ollama(&["llama3.2:latest", "nomic-embed-text:latest"]);
     let url = server.url();

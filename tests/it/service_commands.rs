@@ -63,7 +63,7 @@ fn logs_are_listed_and_shown_as_text() {
     assert!(last.contains("== Failed\n"), "{last}");
     for (id, problem) in [("nobody", "has `nobody` in its name"), ("ships", "2 logs have `ships`")] {
         let (code, _, error) = run(dir.path(), &["logs", "show", id]);
-        assert!(code == Some(1) && error.contains(problem), "{error}");
+        assert!(code == Some(2) && error.contains(problem), "{error}");
     }
     let (code, none, _) = run(&dir.path().join("none"), &["logs"]);
     assert!(code == Some(0) && none.contains("no log in"), "{none}");
@@ -138,7 +138,7 @@ fn there_is_a_page_for_each_command() {
         .collect();
     assert!(names.iter().all(|name| !name.to_string_lossy().contains("sandbox")), "{names:?}");
     let one = Program::new().args(["man"]).run("");
-    assert!(one.stdout.contains(".TH minions 1"), "{}", one.stdout);
+    assert!(one.stdout.contains(".TH MINIONS 1 2"), "{}", one.stdout);
 }
 
 #[test]

@@ -37,6 +37,7 @@ pub fn key(text: &str) -> Result<&str, String> {
             '\n' | '\r' => "has a line break in it".to_owned(),
             c if is_quote(c) => "has a quotation mark in it".to_owned(),
             c if c.is_whitespace() => "has white space in it".to_owned(),
+            char::REPLACEMENT_CHARACTER => "is no UTF-8 text".to_owned(),
             c => format!("has a character in it that no header can carry (U+{:04X})", u32::from(c)),
         }),
     }
@@ -136,6 +137,7 @@ mod tests {
     fn what_is_no_key_is_said_without_it() {
         for (text, problem) in [
             ("sk-1 sk-2", "has white space in it"),
+            ("sk-\u{fffd}", "is no UTF-8 text"),
             ("sk-1\nsk-2", "has a line break in it"),
             ("\"sk-1", "has a quotation mark in it"),
             ("sk-\u{2019}1", "has a quotation mark in it"),

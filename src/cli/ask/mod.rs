@@ -12,7 +12,7 @@ mod task;
 mod words;
 
 use std::io::{self, IsTerminal, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use minions::Status;
@@ -230,35 +230,60 @@ struct Asked {
 }
 
 impl Asked {
-    /// What is on stdin is a document; but where files are named and no question is, it is the question.
+    /// What is on stdin and in pipes is a document; but where files are named and no question is, stdin is the question.
     ///
     /// # Errors
-    /// There is no question.
+    /// There is no question, or nothing where a text was to come.
     fn new(words: Words, stdin: Vec<u8>) -> Result<Self, Failure> {
         let Words { question, mut files } = words;
-        let is_stdin = |file: &PathBuf| file.as_os_str() == "-";
-        let wants_stdin = files.iter().any(is_stdin);
+        let before = files.len();
         files.retain(|file| !is_stdin(file));
         let piped = Piped::of(stdin)?;
-        if wants_stdin && piped.is_nothing() {
+        if files.len() < before && piped.is_nothing() {
             return Err(Failure::input("`-` names stdin, and nothing came on it")
                 .hint("look what the command before the pipe wrote: minions would answer without its text"));
         }
-        match (question, piped) {
-            (Some(question), piped) => Ok(Self { question, files, piped }),
-            (None, Piped::Text(question)) if !files.is_empty() => {
-                Ok(Self { question: question.trim().to_owned(), files, piped: Piped::Nothing })
-            }
-            (None, piped) => {
-                let shown = files.first().map_or("report.pdf".to_owned(), |file| file.display().to_string());
-                let how = match piped.is_nothing() {
-                    true => format!("minions ask \"Who signed?\" {shown}"),
-                    false => "minions ask \"Who signed?\" < FILE".to_owned(),
-                };
-                Err(Failure::input("there is no question").hint(format!("ask one: {how}")))
-            }
+        let (question, mut piped) = match (question, piped) {
+            (Some(question), piped) => (question, piped),
+            (None, piped) => match piped.text().filter(|_| !files.is_empty()) {
+                Some(text) => (text.trim().to_owned(), Piped::default()),
+                None => return Err(no_question(&files, &piped)),
+            },
+        };
+        let (pipes, files): (Vec<_>, Vec<_>) = files.into_iter().partition(|file| stdin::is_pipe(file));
+        for (at, pipe) in pipes.iter().enumerate() {
+            let name = if at == 0 { "pipe".to_owned() } else { format!("pipe {}", at + 1) };
+            piped.add(&name, stdin::read_pipe(pipe)?)?;
         }
+        Ok(Self { question, files, piped })
     }
+}
+
+/// Whether a word names stdin.
+fn is_stdin(file: &Path) -> bool {
+    ["-", "/dev/stdin", "/dev/fd/0", "/proc/self/fd/0"].iter().any(|name| file.as_os_str() == *name)
+}
+
+/// The failure of documents without a question.
+fn no_question(files: &[PathBuf], piped: &Piped) -> Failure {
+    let shown = files.first().map_or("report.pdf".to_owned(), |file| file.display().to_string());
+    let lost: Vec<_> = files.iter().filter(|file| file.symlink_metadata().is_err()).collect();
+    if let [.., last] = lost[..] {
+        // The last of them may be meant as the question.
+        let lost: Vec<_> = lost.iter().map(|file| file.display().to_string()).collect();
+        let rest: Vec<_> =
+            files.iter().filter(|file| *file != last).map(|file| file.display().to_string()).collect();
+        let rest = if rest.is_empty() { "report.pdf".to_owned() } else { rest.join(" ") };
+        return Failure::input(format!("there is no file {}, and no question", lost.join(", none "))).hint(format!(
+            "a path counts from the folder that you are in; if {0} is the question: minions ask \"{0}\" {rest}",
+            last.display()
+        ));
+    }
+    let how = match piped.is_nothing() {
+        true => format!("minions ask \"Who signed?\" {shown}"),
+        false => "minions ask \"Who signed?\" < FILE".to_owned(),
+    };
+    Failure::input("there is no question").hint(format!("ask one: {how}"))
 }
 
 /// Writes the answer where no terminal shows it. Whether it could be written; a reader that has gone has seen enough.

@@ -1,9 +1,10 @@
-//! What is piped into a question.
+//! What is piped into a question, on stdin or by the name of a pipe.
 
 use std::fs::File;
 use std::io::{self, IsTerminal, Read};
 use std::os::fd::AsFd;
 use std::os::unix::fs::FileTypeExt;
+use std::path::Path;
 use std::time::Duration;
 
 use minions::error::Failure;
@@ -36,6 +37,27 @@ pub(super) fn read() -> Result<Vec<u8>, Failure> {
             .hint("name the file, or let stdin be /dev/null: `< /dev/null`")
     })?;
     Ok(bytes)
+}
+
+/// Whether `file` is a pipe, as `<(command)` makes them in a shell.
+pub(super) fn is_pipe(file: &Path) -> bool {
+    file.metadata().is_ok_and(|about| about.file_type().is_fifo())
+}
+
+/// All that comes from the pipe at `path`, until nobody writes any more.
+///
+/// # Errors
+/// It can't be read, or nothing came.
+pub(super) fn read_pipe(path: &Path) -> Result<Vec<u8>, Failure> {
+    let shown = path.display();
+    let bytes = std::fs::read(path).map_err(|error| {
+        Failure::input(format!("the pipe {shown} can't be read: {}", words::of_io(&error)))
+    })?;
+    match bytes.trim_ascii().is_empty() {
+        true => Err(Failure::input(format!("nothing came from the pipe {shown}"))
+            .hint("look what its command writes: minions would answer without its text")),
+        false => Ok(bytes),
+    }
 }
 
 /// Whether it is a pipe, a file or a socket.

@@ -86,9 +86,17 @@ pub(in crate::cli) struct Task<'a> {
     pub session: Option<&'a Name>,
 }
 
-/// A document that was piped in.
-pub(in crate::cli) enum Piped {
-    Nothing,
+/// The documents that were piped in.
+#[derive(Default)]
+pub(in crate::cli) struct Piped(Vec<PipedDocument>);
+
+/// One of them.
+struct PipedDocument {
+    name: String,
+    content: Content,
+}
+
+enum Content {
     Text(String),
     /// A file that is no text, in a folder that lives as long as the question.
     File(TempDir),
@@ -100,37 +108,57 @@ impl Piped {
     /// # Errors
     /// They can't be kept.
     pub(in crate::cli) fn of(bytes: Vec<u8>) -> Result<Self, Failure> {
+        let mut piped = Self::default();
+        piped.add(STDIN, bytes)?;
+        Ok(piped)
+    }
+
+    /// Adds what came from a pipe of that name, unless it is nothing.
+    ///
+    /// # Errors
+    /// It can't be kept.
+    pub(in crate::cli) fn add(&mut self, name: &str, bytes: Vec<u8>) -> Result<(), Failure> {
         if bytes.trim_ascii().is_empty() {
-            return Ok(Self::Nothing);
+            return Ok(());
         }
-        match String::from_utf8(bytes) {
-            Ok(text) if is_plain(&text) => Ok(Self::Text(text)),
+        let content = match String::from_utf8(bytes) {
+            Ok(text) if is_plain(&text) => Content::Text(text),
             other => {
                 let bytes = other.map_or_else(|error| error.into_bytes(), String::into_bytes);
                 let kept = tempfile::tempdir()
                     .and_then(|folder| std::fs::write(folder.path().join(STDIN), bytes).map(|()| folder));
-                kept.map(Self::File).map_err(|error| {
+                Content::File(kept.map_err(|error| {
                     Failure::system(format!(
-                        "what came on stdin can't be kept in a temporary folder: {error}"
+                        "what came on {name} can't be kept in a temporary folder: {error}"
                     ))
-                })
+                })?)
             }
-        }
+        };
+        self.0.push(PipedDocument { name: name.to_owned(), content });
+        Ok(())
     }
 
     pub(in crate::cli) fn is_nothing(&self) -> bool {
-        matches!(self, Self::Nothing)
+        self.0.is_empty()
     }
 
-    /// As it stands in a job's `context`.
-    fn document(&self) -> Option<Value> {
-        match self {
-            Self::Nothing => None,
-            Self::Text(text) => Some(json!({"name": STDIN, "text": text})),
-            Self::File(folder) => {
-                Some(json!({"name": STDIN, "file": folder.path().join(STDIN).display().to_string()}))
-            }
+    /// The one text that came, which may be the question.
+    pub(in crate::cli) fn text(&self) -> Option<&str> {
+        match &self.0[..] {
+            [PipedDocument { content: Content::Text(text), .. }] => Some(text),
+            _ => None,
         }
+    }
+
+    /// As they stand in a job's `context`.
+    fn documents(&self) -> Vec<Value> {
+        let document = |PipedDocument { name, content }: &PipedDocument| match content {
+            Content::Text(text) => json!({"name": name, "text": text}),
+            Content::File(folder) => {
+                json!({"name": name, "file": folder.path().join(STDIN).display().to_string()})
+            }
+        };
+        self.0.iter().map(document).collect()
     }
 }
 
@@ -206,8 +234,8 @@ impl Task<'_> {
             job["budget"] = models.budget.clone().into();
         }
         let params = &mut job["call_params"];
-        if let Some(document) = piped.document() {
-            params["context"] = json!([document]);
+        if !piped.is_nothing() {
+            params["context"] = piped.documents().into();
         }
         // A session is told, too, that there are none any more.
         if !named.is_empty() || session.is_some() {
@@ -237,9 +265,9 @@ fn utf8(file: &Path) -> Result<&str, Failure> {
 
 /// What the supervisor is told of documents that nobody describes: their names, as in the original.
 fn metadata(files: &[&str], piped: &Piped) -> Option<String> {
-    let of_stdin = (!piped.is_nothing()).then_some("a text without a name");
+    let of_pipes = piped.0.iter().map(|_| "a text without a name".to_owned());
     let of_files = files.iter().map(|file| bare_name(file));
-    let names: Vec<String> = of_files.chain(of_stdin.map(str::to_owned)).collect();
+    let names: Vec<String> = of_files.chain(of_pipes).collect();
     let text = match &names[..] {
         [] => return None,
         [folder] if files.first().is_some_and(|file| Path::new(file).is_dir()) => {
@@ -329,29 +357,35 @@ mod tests {
 
     #[test]
     fn the_supervisor_is_told_names() {
-        let text = Piped::Text("x".into());
+        let (nothing, text) = (Piped::default(), Piped::of(b"x".to_vec()).unwrap());
         let many: Vec<String> = (0..14).map(|at| format!("{at}.txt")).collect();
         let many: Vec<&str> = many.iter().map(String::as_str).collect();
         for (files, piped, told) in [
-            (&["a.pdf"][..], &Piped::Nothing, Some("Document: a.pdf")),
-            (&["/home/ann/a.pdf"], &Piped::Nothing, Some("Document: a.pdf")),
-            (&["src"], &Piped::Nothing, Some("Multiple documents from folder: src")),
+            (&["a.pdf"][..], &nothing, Some("Document: a.pdf")),
+            (&["/home/ann/a.pdf"], &nothing, Some("Document: a.pdf")),
+            (&["src"], &nothing, Some("Multiple documents from folder: src")),
             (&["a.pdf"], &text, Some("Documents: a.pdf, a text without a name")),
             (&[], &text, Some("Document: a text without a name")),
-            (&[], &Piped::Nothing, None),
+            (&[], &nothing, None),
         ] {
             assert_eq!(metadata(files, piped).as_deref(), told);
         }
-        assert!(metadata(&many, &Piped::Nothing).unwrap().ends_with("10.txt, 11.txt and 2 more"));
+        assert!(metadata(&many, &nothing).unwrap().ends_with("10.txt, 11.txt and 2 more"));
     }
 
     #[test]
     fn what_is_piped_is_a_text_or_a_file() {
-        assert!(matches!(Piped::of(b" \n".to_vec()).unwrap(), Piped::Nothing));
-        assert!(matches!(Piped::of("ü".into()).unwrap(), Piped::Text(_)));
+        assert!(Piped::of(b" \n".to_vec()).unwrap().is_nothing());
+        assert_eq!(Piped::of("ü".into()).unwrap().text(), Some("ü"));
         for bytes in [b"%PDF-1.7\n".to_vec(), b"PK\x03\x04\x14\0".to_vec(), vec![0xff, 0xfe, 0x41, 0x00]] {
-            let Piped::File(folder) = Piped::of(bytes.clone()).unwrap() else { panic!("{bytes:?}") };
-            assert_eq!(std::fs::read(folder.path().join("stdin")).unwrap(), bytes);
+            let piped = Piped::of(bytes.clone()).unwrap();
+            assert!(piped.text().is_none() && !piped.is_nothing());
+            let document = piped.documents().swap_remove(0);
+            assert_eq!(std::fs::read(document["file"].as_str().unwrap()).unwrap(), bytes);
         }
+        let mut piped = Piped::of(b"a".to_vec()).unwrap();
+        piped.add("pipe", b"b".to_vec()).unwrap();
+        let documents = json!([{"name": "stdin", "text": "a"}, {"name": "pipe", "text": "b"}]);
+        assert_eq!(Value::from(piped.documents()), documents);
     }
 }

@@ -9,6 +9,14 @@ use crate::cli::screen::clean;
 /// The files, in the order in which they were named.
 pub(super) struct Files(Vec<PathBuf>);
 
+/// What came of adding files.
+pub(super) struct Added {
+    /// Those that were there already, a line each.
+    pub known: Vec<String>,
+    /// The failure of those that are not there.
+    pub lost: Option<Failure>,
+}
+
 impl Files {
     /// What a session was about; what is not there any more stays, and is told.
     pub(super) fn of_session(files: Vec<PathBuf>) -> Self {
@@ -25,28 +33,29 @@ impl Files {
                 .hint("pipe it in and ask a question: git diff | minions ask \"What could break?\""));
         }
         let mut all = Self(Vec::new());
-        all.add(files)?;
-        Ok(all)
+        match all.add(files).lost {
+            Some(lost) => Err(lost),
+            None => Ok(all),
+        }
     }
 
-    /// Adds `files`; gives those that were there already.
-    ///
-    /// # Errors
-    /// One that is not there; none is added then.
-    pub(super) fn add(&mut self, files: &[PathBuf]) -> Result<Vec<String>, Failure> {
-        if let Some(lost) = files.iter().find(|file| !file.exists()) {
-            return Err(Failure::input(format!("there is no file {}", lost.display())).hint(
-                "a path counts from the folder in which minions was started; quotes hold spaces together",
-            ));
-        }
+    /// Adds those of `files` that are there.
+    pub(super) fn add(&mut self, files: &[PathBuf]) -> Added {
+        let (there, lost): (Vec<_>, Vec<_>) = files.iter().partition(|file| file.exists());
         let mut known = Vec::new();
-        for file in files {
+        for file in there {
             match self.place(file) {
                 Some(at) => known.push(format!("{} is number {} already", file.display(), at + 1)),
                 None => self.0.push(file.clone()),
             }
         }
-        Ok(known)
+        let lost: Vec<_> = lost.into_iter().map(|file| file.display().to_string()).collect();
+        let lost = (!lost.is_empty()).then(|| {
+            Failure::input(format!("there is no file {}", lost.join(", and none "))).hint(
+                "a path counts from the folder in which minions was started; quotes hold spaces together",
+            )
+        });
+        Added { known, lost }
     }
 
     /// Takes the files away that `words` name, or number from 1.
@@ -117,13 +126,15 @@ mod tests {
         let absolute = Path::new("Cargo.toml").canonicalize().unwrap();
         let again =
             files.add(&[absolute.clone(), "./Cargo.toml".into(), "src/../src/".into(), "docs".into()]);
-        assert_eq!(again.unwrap().len(), 3);
+        assert!(again.lost.is_none());
+        assert_eq!(again.known.len(), 3);
         assert_eq!(files.paths(), paths(&["Cargo.toml", "src", "docs"]));
         files.drop(&[absolute.display().to_string(), "3".to_owned()]).unwrap();
         assert_eq!(files.paths(), paths(&["src"]));
         assert!(files.drop(&["2".to_owned()]).unwrap_err().message.contains("none of the files"));
-        assert!(files.add(&paths(&["docs", "lost.pdf"])).is_err());
-        assert_eq!(files.paths(), paths(&["src"]));
+        let added = files.add(&paths(&["lost.pdf", "docs", "gone/"]));
+        assert_eq!(added.lost.unwrap().message, "there is no file lost.pdf, and none gone/");
+        assert_eq!(files.paths(), paths(&["src", "docs"]));
     }
 
     #[test]

@@ -17,7 +17,7 @@ use serde_json::Value;
 
 use super::command::{self, Command};
 use super::export;
-use super::files::Files;
+use super::files::{Added, Files};
 use super::last::{Last, last_question};
 use super::page::page;
 use super::place::Place;
@@ -129,7 +129,7 @@ impl Talk {
     pub(super) fn job(&self, question: &str) -> Result<Value, Failure> {
         let Self { options, models, files, place, .. } = self;
         let (files, session) = (files.paths(), Some(&place.session));
-        Task { question, files, piped: &Piped::Nothing, options, models, session }.job()
+        Task { question, files, piped: &Piped::default(), options, models, session }.job()
     }
 
     /// `question` has its answer.
@@ -196,8 +196,12 @@ impl Talk {
         match command {
             Command::Add => {
                 let words: Vec<PathBuf> = words.iter().map(PathBuf::from).collect();
-                self.files.add(&words)?.iter().for_each(|known| tell::line(&clean(known)));
+                let Added { known, lost } = self.files.add(&words);
+                known.iter().for_each(|known| tell::line(&clean(known)));
                 tell::line(&self.files.list());
+                if let Some(lost) = lost {
+                    return Err(lost);
+                }
             }
             Command::Drop => {
                 self.files.drop(words)?;

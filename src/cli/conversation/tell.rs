@@ -8,7 +8,7 @@ use crate::cli::screen::{self, Face, spoken};
 
 /// Says on stderr what failed, and what to do here.
 pub(super) fn failure(failure: &Failure) -> Exit {
-    screen::tell(&spoken(failure.clone(), Face::Conversation))
+    screen::tell_wrapped(&spoken(failure.clone(), Face::Conversation))
 }
 
 /// Writes a line, or several.

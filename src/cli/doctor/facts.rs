@@ -1,7 +1,7 @@
 //! What the doctor finds.
 
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
-use std::time::Duration;
 
 use serde::Serialize;
 use tokio::time::timeout;
@@ -12,41 +12,21 @@ use minions::config::{self, Environment, KeyState};
 use minions::job::{JobRole, ModelId};
 use minions::llama;
 use minions::runtimes::docker_model_runner::docker_engine;
-use minions::runtimes::survey::{self, Answers};
-use minions::settings::{Pair, Settings, Whose};
-use minions_machine::footprint::{CacheType, Footprint};
+use minions::runtimes::survey::Answers;
+use minions::settings::{Settings, Whose};
 use minions_machine::gpu::{self, Gpu};
 use minions_machine::memory;
 
+use super::finding::{Finding, LIMIT};
 use super::host::{Host, free_at};
 use super::sides::{Readiness, SideReport, Sight};
+use super::window;
 use crate::cli::columns;
 use crate::cli::servers::{self, Server};
+use crate::cli::shell::shell_word;
 
-/// How long a question to the machine may take.
-const LIMIT: Duration = Duration::from_secs(1);
 /// Less room than that is too little for most models.
 const LITTLE_ROOM: u64 = 5_000_000_000;
-
-/// One thing that was looked at.
-#[derive(Clone, Debug, Serialize)]
-pub(super) struct Finding {
-    /// Whether it is as it should be; `None` if it need not be there.
-    pub ok: Option<bool>,
-    pub words: String,
-    /// The command that mends it.
-    pub remedy: Option<String>,
-}
-
-impl Finding {
-    fn new(ok: impl Into<Option<bool>>, words: impl Into<String>) -> Self {
-        Self { ok: ok.into(), words: words.into(), remedy: None }
-    }
-
-    fn remedy(self, command: Option<String>) -> Self {
-        Self { remedy: command, ..self }
-    }
-}
 
 /// A model server.
 #[derive(Clone, Debug, Serialize)]
@@ -93,20 +73,24 @@ pub(super) struct Facts {
 
 /// Looks at everything at once. The servers, and the environment with what the settings say, are for the next steps.
 pub(super) async fn gather(environment: &Environment, dir: &Path) -> (Facts, Vec<Server>, Environment) {
-    let (settings, files) = Settings::look(environment, dir);
-    let mut findings: Vec<Finding> =
-        settings.warnings().iter().map(|words| Finding::new(false, words)).collect();
+    let (environment, mut findings) = without_bad_sides(environment);
+    let (is_told, host) = (findings.is_empty(), Host::new(&environment));
+    let (settings, files) = Settings::look(&environment, dir);
+    findings.extend(settings.warnings().iter().map(|warning| {
+        let path = &warning.path;
+        let remedy = if warning.is_foreign { host.take(path) } else { host.edit(path) };
+        Finding::new(false, &warning.words).remedy(Some(remedy))
+    }));
     let with_settings = settings.environment();
-    let host = Host(environment);
     for file in &files {
         let whose = if file.whose == Whose::User { "yours" } else { "the project's" };
         findings.push(match &file.problem {
             None => Finding::new(true, format!("{} ({whose})", host.short(&file.path))),
-            Some(failure) => Finding::new(false, failure.to_string()).remedy(Some(host.edit(&file.path))),
+            Some(failure) => Finding::new(false, failure.to_string()).remedy(Some(host.mend(&file.path))),
         });
     }
     if files.iter().all(|file| file.whose != Whose::User) {
-        let place = Settings::users_place(environment).map(|path| host.short(&path));
+        let place = Settings::users_place(&environment).map(|path| host.short(&path));
         let place = place.unwrap_or_else(|| "nowhere, as HOME is not set".to_owned());
         findings.push(Finding::new(None, format!("none of your own; it would be {place}")));
     }
@@ -114,17 +98,19 @@ pub(super) async fn gather(environment: &Environment, dir: &Path) -> (Facts, Vec
     let docker = async { timeout(LIMIT, docker_engine(&engines)).await.map_err(|_| ()) };
     let card = async { timeout(LIMIT, tokio::task::spawn_blocking(gpu::gpu)).await };
     let (servers, docker, card) = tokio::join!(servers::look(&with_settings), docker, card);
-    let has_docker = matches!(docker, Ok(Ok(_)));
-    let sight = Sight { environment: &with_settings, host: Host(environment), servers: &servers, has_docker };
+    let docker = match docker {
+        Ok(Ok(engine)) => Ok(engine),
+        Ok(Err(error)) => Err(error.message),
+        Err(()) => Err("the Docker Engine does not answer within 1 s".to_owned()),
+    };
+    let no_docker = docker.as_ref().err().map(String::as_str);
+    let sight =
+        Sight { environment: &with_settings, host: Host::new(&environment), servers: &servers, no_docker };
     let pair = settings.pair(None);
     let (worker, supervisor) = match &pair {
         Ok(pair) => (Some(sight.worker(&pair.local)), Some(sight.side(&pair.remote, JobRole::Supervisor))),
         Err(failure) => {
-            let names = [config::ENV_LOCAL, config::ENV_REMOTE];
-            let is_bad =
-                |name: &&str| environment.get(name).is_some_and(|text| ModelId::parse(name, text).is_err());
-            let remedy = names.iter().find(|name| is_bad(name)).map(|name| format!("unset {name}"));
-            findings.push(Finding::new(false, failure.to_string()).remedy(remedy));
+            findings.push(Finding::new(false, failure.to_string()).remedy(failure.hint.clone()));
             (None, None)
         }
     };
@@ -135,7 +121,9 @@ pub(super) async fn gather(environment: &Environment, dir: &Path) -> (Facts, Vec
     let proxy = proxy();
     let is_away = pair.as_ref().is_ok_and(|pair| !pair.remote.model.provider.local);
     let reaches = !is_away || certificates.ok != Some(false) && proxy.ok != Some(false);
-    let ready = is_sound && is_usable(&worker) && is_usable(&supervisor) && reaches;
+    let window = window::of(&with_settings, &host, &servers, pair.as_ref().ok()).await;
+    let fits = window.ok != Some(false);
+    let ready = is_told && is_sound && is_usable(&worker) && is_usable(&supervisor) && reaches && fits;
     let card = card.ok().and_then(Result::ok).unwrap_or(Gpu::Unknown);
     let facts = Facts {
         version: env!("CARGO_PKG_VERSION"),
@@ -150,18 +138,29 @@ pub(super) async fn gather(environment: &Environment, dir: &Path) -> (Facts, Vec
             Err(_) => Finding::new(None, "llama.cpp is not built in (client type llama_cpp)"),
         },
         docker: match docker {
-            Ok(Ok(engine)) => Finding::new(true, engine),
-            Ok(Err(error)) => Finding::new(None, error.message),
-            Err(()) => Finding::new(None, "the Docker Engine does not answer within 1 s"),
+            Ok(engine) => Finding::new(true, engine),
+            Err(problem) => Finding::new(None, problem),
         },
         memory: of_memory(card),
-        window: window(&with_settings, &servers, pair.as_ref().ok()).await,
+        window,
         disk: disk(&host, &servers),
         certificates,
         proxy,
         next: Vec::new(),
     };
     (facts, servers, with_settings)
+}
+
+/// The environment without the names of models that can't be read, which are told.
+fn without_bad_sides(environment: &Environment) -> (Environment, Vec<Finding>) {
+    let (mut rest, mut findings) = (environment.all(), Vec::new());
+    for name in [config::ENV_LOCAL, config::ENV_REMOTE] {
+        if let Some(Err(failure)) = environment.get(name).map(|text| ModelId::parse(name, text)) {
+            rest.retain(|(variable, _)| variable != name);
+            findings.push(Finding::new(false, failure.to_string()).remedy(Some(format!("unset {name}"))));
+        }
+    }
+    (rest.into_iter().collect(), findings)
 }
 
 fn report(server: &Server) -> ServerReport {
@@ -214,59 +213,6 @@ fn of_memory(card: Gpu) -> Finding {
     }
 }
 
-/// What would be chosen for the worker's model where its figures are known, else for a usual one.
-async fn window(environment: &Environment, servers: &[Server], pair: Option<&Pair>) -> Finding {
-    let (name, footprint) = match of_worker(environment, servers, pair).await {
-        Some(known) => known,
-        None => match usual() {
-            Some(footprint) => ("a model of 3 billion parameters in 4 bits".to_owned(), footprint),
-            None => return Finding::new(None, "not known"),
-        },
-    };
-    match timeout(LIMIT, survey::forecast(&name, &footprint)).await.ok().flatten() {
-        Some(Ok(words)) => Finding::new(true, words),
-        Some(Err(error)) => Finding::new(false, error.message)
-            .remedy(Some("export MINIONS_LOCAL=ollama/llama3.2:1b".to_owned())),
-        None => Finding::new(
-            None,
-            format!("{name}: the memory is not known, so slots and window are the server's"),
-        ),
-    }
-}
-
-async fn of_worker(
-    environment: &Environment,
-    servers: &[Server],
-    pair: Option<&Pair>,
-) -> Option<(String, Footprint)> {
-    let model = &pair?.local.model;
-    let name = model.model.as_deref().unwrap_or(model.provider.model);
-    if model.provider.runtime == RuntimeKind::Embedded {
-        return Some((name.to_owned(), llama::inspect(Path::new(name)).ok()?.footprint));
-    }
-    let server = servers.iter().find(|server| server.is_for(model.provider))?;
-    let Answers::Server(surveyed) = &server.answers else { return None };
-    let there =
-        surveyed.find(model.provider, name).filter(|_| model.provider.runtime == RuntimeKind::Ollama)?;
-    let headers = minions::engine::usual_headers(model.provider, environment, &server.address).ok()?;
-    let footprint = survey::footprint_at_ollama(&server.address, headers, there, LIMIT).await?;
-    Some((there.name.clone(), footprint))
-}
-
-/// Of Llama 3.2 with 3 billion parameters, by the figures of its configuration.
-fn usual() -> Option<Footprint> {
-    let figure = |key: &str| match key {
-        "block_count" => vec![28],
-        "embedding_length" => vec![3072],
-        "feed_forward_length" => vec![8192],
-        "attention.head_count" => vec![24],
-        "attention.head_count_kv" => vec![8],
-        "attention.key_length" | "attention.value_length" => vec![128],
-        _ => Vec::new(),
-    };
-    Footprint::of("llama", figure, 2_019_377_376, 128_256, CacheType::F16)
-}
-
 fn disk(host: &Host<'_>, servers: &[Server]) -> Vec<Finding> {
     let mut places = Vec::new();
     let is_used = |server: &Server| {
@@ -280,21 +226,30 @@ fn disk(host: &Host<'_>, servers: &[Server]) -> Vec<Finding> {
     places.push((Path::new("models").to_owned(), "GGUF files"));
     let finding = |(path, what): (std::path::PathBuf, &str)| {
         let at = if path.is_absolute() { path.clone() } else { std::env::current_dir().ok()?.join(&path) };
-        let free = free_at(&at)?;
+        let (there, free) = free_at(&at)?;
         let words = format!("{} free for {what}, in {}", columns::bytes(free), host.short(&path));
         let has_room = free >= LITTLE_ROOM;
-        let remedy = (!has_room).then(|| format!("df -h {}", host.short(&at)));
+        let remedy = (!has_room).then(|| what_takes_room(there));
         Some(Finding::new(has_room, words).remedy(remedy))
     };
     places.into_iter().filter_map(finding).collect()
 }
 
+/// The command that shows what fills the disk of a folder.
+fn what_takes_room(folder: &Path) -> String {
+    let disk = |path: &Path| path.metadata().ok().map(|about| about.dev());
+    let is_same = |path: &&Path| disk(path) == disk(folder);
+    let root = folder.ancestors().take_while(is_same).last().unwrap_or(folder);
+    format!("du -xhd1 {} | sort -h", shell_word(&root.display().to_string()))
+}
+
 /// Whether calls over TLS can know a server.
 fn certificates(host: &Host<'_>) -> Finding {
-    let told = ["SSL_CERT_FILE", "SSL_CERT_DIR"].iter().find_map(|name| Some((name, host.0.get(name)?)));
+    let told =
+        ["SSL_CERT_FILE", "SSL_CERT_DIR"].iter().find_map(|name| Some((name, host.environment.get(name)?)));
     match http::client("https://api.openai.com/v1") {
         Err(none) if none.remedy.is_some() => {
-            let install = host.install("ca-certificates");
+            let install = host.install(&["ca-certificates"]);
             let remedy = told.map_or(install, |(name, _)| Some(format!("unset {name}")));
             Finding::new(false, none.problem).remedy(remedy)
         }

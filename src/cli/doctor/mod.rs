@@ -4,10 +4,12 @@
 //! the usual pair could run. No key is shown, nothing is started, fetched or sent elsewhere.
 
 mod facts;
+mod finding;
 mod host;
 mod next;
 mod show;
 mod sides;
+mod window;
 
 use std::path::Path;
 use std::process::ExitCode;

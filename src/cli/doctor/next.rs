@@ -5,7 +5,8 @@ use minions::config::{Environment, KeyState};
 use minions::llama;
 use minions::runtimes::survey::Answers;
 
-use super::facts::{Facts, Finding};
+use super::facts::Facts;
+use super::finding::Finding;
 use super::sides::{Readiness, SideReport};
 use crate::cli::models;
 use crate::cli::servers::Server;
@@ -17,7 +18,9 @@ pub(super) fn steps(facts: &Facts, servers: &[Server], environment: &Environment
     let bad = |finding: &&Finding| finding.ok == Some(false);
     let machine = facts.settings.iter().chain([&facts.certificates, &facts.proxy]);
     steps.extend(machine.filter(bad).filter_map(|finding| finding.remedy.clone()));
-    if let Some(worker) = missing(&facts.worker) {
+    if facts.window.ok == Some(false) {
+        steps.extend(facts.window.remedy.clone());
+    } else if let Some(worker) = missing(&facts.worker) {
         steps.extend(other_worker(servers).or_else(|| worker.remedy.clone()));
     }
     if let Some(supervisor) = missing(&facts.supervisor) {

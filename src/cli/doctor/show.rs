@@ -1,6 +1,7 @@
 //! What the doctor found, as text for people.
 
-use super::facts::{Facts, Finding, ServerReport};
+use super::facts::{Facts, ServerReport};
+use super::finding::Finding;
 use super::sides::{Readiness, SideReport};
 use crate::cli::columns::wrapped;
 

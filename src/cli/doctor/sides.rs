@@ -51,8 +51,8 @@ pub(crate) struct Sight<'a> {
     pub environment: &'a Environment,
     pub host: Host<'a>,
     pub servers: &'a [Server],
-    /// Whether a Docker Engine answers.
-    pub has_docker: bool,
+    /// Why no Docker Engine answers, if none does.
+    pub no_docker: Option<&'a str>,
 }
 
 /// What a look at one side says.
@@ -88,7 +88,7 @@ impl Sight<'_> {
         if role == JobRole::Supervisor {
             return Self::choose(role, config::REMOTE);
         }
-        if self.has_docker && !self.host.has("curl") && !self.host.has("wget") {
+        if self.no_docker.is_none() && !self.host.has("curl") {
             return Self::choose(role, "docker_model_runner");
         }
         match of.runtime {
@@ -287,9 +287,16 @@ impl Sight<'_> {
                         .remedy(format!("ollama serve & sleep 3; ollama pull {}", shell_word(model))),
                 }
             }
-            RuntimeKind::DockerModelRunner if is_here && self.has_docker => {
-                Seen::new(Readiness::Fetched, "a job starts Docker Model Runner and fetches it first")
-            }
+            RuntimeKind::DockerModelRunner if is_here => match self.no_docker {
+                None => {
+                    Seen::new(Readiness::Fetched, "a job starts Docker Model Runner and fetches it first")
+                }
+                Some(problem) => {
+                    let start = self.host.start_docker();
+                    Seen::new(Readiness::Missing, format!("{silent}, and {problem}"))
+                        .remedy(start.unwrap_or_else(|| self.get_other(role, provider)))
+                }
+            },
             RuntimeKind::Ollama if is_here => {
                 Seen::new(Readiness::Missing, format!("{silent}, and Ollama is not installed"))
                     .remedy(self.get_server(role, provider))

@@ -239,7 +239,7 @@ impl Wanted {
         let task = Task {
             question: "",
             files: &[],
-            piped: &Piped::Nothing,
+            piped: &Piped::default(),
             options: &options,
             models: &models,
             session: None,

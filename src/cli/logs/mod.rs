@@ -16,10 +16,11 @@ use jiff::tz::TimeZone;
 use serde_json::Value;
 
 use minions::config::{self, Environment};
+use minions::error::Failure;
 use minions::words;
 
-use super::columns::table;
-use super::stdout;
+use super::columns::{WIDTH, cut, table};
+use super::{screen, stdout};
 
 /// The most bytes of a log that is looked at.
 const LONGEST: u64 = 1 << 30;
@@ -92,17 +93,14 @@ pub(crate) fn run(options: &LogsOptions) -> ExitCode {
     let usual = || environment.get(config::ENV_LOG_DIR).unwrap_or(config::LOG_DIR).into();
     let dir = options.dir.clone().unwrap_or_else(usual);
     let text = match options.command.as_ref().unwrap_or(&LogsCommand::List { count: 20, json: false }) {
-        LogsCommand::List { count, json } => list(&dir, *count, *json),
-        LogsCommand::Show { id } => match find(&dir, id) {
-            Ok(log) => show::text(&log),
-            Err(problem) => return failed(&problem),
-        },
-        LogsCommand::Prune { older_than, yes } => match prune(&dir, *older_than, *yes) {
-            Ok(text) => text,
-            Err(problem) => return failed(&problem),
-        },
+        LogsCommand::List { count, json } => Ok(list(&dir, *count, *json)),
+        LogsCommand::Show { id } => find(&dir, id).map(|log| show::text(&log)).map_err(Failure::input),
+        LogsCommand::Prune { older_than, yes } => prune(&dir, *older_than, *yes),
     };
-    stdout::print(&text)
+    match text {
+        Ok(text) => stdout::print(&text),
+        Err(failure) => ExitCode::from(screen::tell(&failure) as u8),
+    }
 }
 
 /// A file that may be a log.
@@ -220,7 +218,7 @@ fn list(dir: &Path, count: usize, json: bool) -> String {
             state(content).to_owned(),
             super::digits::grouped(tokens),
             format!("{seconds:.0}"),
-            task,
+            cut(&task, WIDTH),
         ]
     };
     let rows: Vec<_> = std::iter::once(head).chain(all.iter().map(row)).collect();
@@ -237,7 +235,7 @@ fn state(content: &Value) -> &'static str {
     if content["error"].is_string() { "failed" } else { "answered" }
 }
 
-fn prune(dir: &Path, age: Duration, is_sure: bool) -> Result<String, String> {
+fn prune(dir: &Path, age: Duration, is_sure: bool) -> Result<String, Failure> {
     let is_old = |file: &Candidate| SystemTime::now().duration_since(file.written).is_ok_and(|old| old > age);
     let old = candidates(dir).into_iter().filter(is_old).filter_map(Candidate::read);
     let old: Vec<PathBuf> = old.map(|log| log.path).collect();
@@ -247,7 +245,8 @@ fn prune(dir: &Path, age: Duration, is_sure: bool) -> Result<String, String> {
     let count = words::count(old.len(), "log");
     if !is_sure {
         if !io::stdin().is_terminal() {
-            return Err(format!("{count} in {} would be removed: add --yes to remove them", dir.display()));
+            let problem = format!("{count} in {} would be removed", dir.display());
+            return Err(Failure::system(problem).hint("add --yes to remove them"));
         }
         let _ = write!(io::stderr().lock(), "Remove {count} in {}? [y/N] ", dir.display());
         let mut answer = String::new();
@@ -257,8 +256,9 @@ fn prune(dir: &Path, age: Duration, is_sure: bool) -> Result<String, String> {
         }
     }
     for path in &old {
-        std::fs::remove_file(path)
-            .map_err(|error| format!("{} can't be removed: {}", path.display(), words::of_io(&error)))?;
+        std::fs::remove_file(path).map_err(|error| {
+            Failure::system(format!("{} can't be removed: {}", path.display(), words::of_io(&error)))
+        })?;
     }
     Ok(format!("Removed {count} from {}.\n", dir.display()))
 }
@@ -289,12 +289,6 @@ pub(super) fn local(time: SystemTime) -> String {
 fn capital(text: &str) -> String {
     let mut letters = text.chars();
     letters.next().map(|first| first.to_uppercase().to_string() + letters.as_str()).unwrap_or_default()
-}
-
-fn failed(problem: &str) -> ExitCode {
-    // A closed stderr changes nothing: the exit code tells.
-    let _ = writeln!(io::stderr().lock(), "error: {problem}");
-    ExitCode::FAILURE
 }
 
 #[cfg(test)]

@@ -20,7 +20,7 @@ mod width;
 pub(crate) use clean::clean;
 pub(crate) use cost::Cost;
 pub(crate) use cursor::{draw_line, erase_line, keep_line, start_line};
-pub(crate) use failure::{in_words, tell, tell_warning};
+pub(crate) use failure::{in_words, tell, tell_warning, tell_wrapped};
 pub(crate) use sources::{Cite, place, ranked, sources};
 pub(crate) use spoken::{Face, spoken, without_job_words};
 pub(crate) use stage::Stage;

@@ -87,7 +87,7 @@ impl Locks {
     }
 
     /// The slots that a watchdog told, if it still lives: the kernel releases the lock of one that has died.
-    pub(super) fn told_slots(&self) -> Option<usize> {
+    pub fn told_slots(&self) -> Option<usize> {
         let file = self.open("slots").ok()?;
         let Err(TryLockError::WouldBlock) = file.try_lock_shared() else { return None };
         Held(file).said().parse().ok()
