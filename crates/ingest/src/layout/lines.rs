@@ -3,7 +3,7 @@
 use super::columns::Block;
 use super::rows::Row;
 use super::script::{is_unspaced, logical};
-use super::tables::{self, Cells};
+use super::tables::{self, Cell, Cells};
 use super::words::{Word, word_gap};
 use crate::raised::Rise;
 
@@ -79,21 +79,6 @@ fn usual_pitch(block: &Block) -> f32 {
     steps.sort_by(f32::total_cmp);
     // Below the middle, as a table may have more space between its rows than within them.
     steps.get(steps.len() * 2 / 5).copied().unwrap_or(0.0)
-}
-
-/// A part of a row that wide space parts from the others.
-pub(super) struct Cell {
-    pub(super) text: String,
-    pub(super) x0: f32,
-    pub(super) x1: f32,
-    /// Where its text ends before its last word, in bytes and on the page, and where that word begins.
-    pub(super) last: Option<(usize, f32, f32)>,
-}
-
-impl Cell {
-    fn at(x0: f32) -> Self {
-        Self { text: String::new(), x0, x1: x0, last: None }
-    }
 }
 
 /// The cells of a row.

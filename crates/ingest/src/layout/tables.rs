@@ -1,7 +1,5 @@
 //! Tables: a cell that is blank in a row keeps its place, so that those behind it stay in their columns.
 
-use super::lines::Cell;
-
 /// What stands between the cells of a row that has blank ones.
 pub(super) const BETWEEN: &str = " | ";
 /// The space between two rows that parts tables, in ems.
@@ -14,6 +12,22 @@ const OFF: f32 = 0.6;
 const ALIGNED: f32 = 0.6;
 /// How many columns a table has at least: in one of two a blank cell moves no other.
 const COLUMNS: usize = 3;
+
+/// A part of a row that wide space parts from the others.
+pub(super) struct Cell {
+    pub(super) text: String,
+    pub(super) x0: f32,
+    pub(super) x1: f32,
+    /// Where its text ends before its last word, in bytes and on the page, and where that word begins.
+    pub(super) last: Option<(usize, f32, f32)>,
+}
+
+impl Cell {
+    /// An empty one.
+    pub(super) fn at(x0: f32) -> Self {
+        Self { text: String::new(), x0, x1: x0, last: None }
+    }
+}
 
 /// A row of cells, from left to right.
 pub(super) struct Cells {
