@@ -168,15 +168,15 @@ impl Minions<'_> {
             .as_deref()
             .map_or(Slot::Own("chunks of 1,500 to 4,000 characters work best"), Slot::Other);
         let samples = match self.params.num_samples_per_task {
-            1 => "once".to_owned(),
+            1 => String::new(),
             n => format!(
-                "{n} times: a job's `output` is the answer that most of them gave in the same words, `agreed` of \
+                "; each job is answered {n} times: a job's `output` is the answer that most of them gave in the same words, `agreed` of \
                  `samples` (shown as `| 2 of {n} samples`), so ask for one bare value in a fixed form"
             ),
         };
         let tasks = match self.params.num_tasks_per_round {
-            Some(tasks) => format!("at most {tasks}"),
-            None => "any number of".to_owned(),
+            Some(tasks) => format!("at most {tasks} different tasks, "),
+            None => String::new(),
         };
         self.assignment.prompts.fill(
             &prompts::MINIONS_DECOMPOSE,
