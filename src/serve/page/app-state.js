@@ -9,7 +9,7 @@ const emptyDraft = {
 export const app = new Store({
   setup: null, setupError: null, isOffline: false, wantsToken: false,
   files: [], uploads: [], draft: { ...emptyDraft, ...recall('draft', {}) },
-  thread: [], log: null, estimate: null, estimates: null, estimateError: null, dialog: null, said: '',
+  thread: [], log: null, estimate: null, estimates: null, estimateError: null, dialog: null, said: '', isBegun: false,
 });
 
 /** Changes what is about to be asked; a reload keeps it. */
@@ -43,7 +43,7 @@ export async function offline() {
   }
   isAsking = false;
   app.set({ isOffline: false });
-  loadFiles();
+  attempt(() => loadFiles(undefined, true));
 }
 
 /** Does `action`; a refusal is shown where `into` puts it, and a silent service is waited for. */
@@ -72,7 +72,7 @@ export async function loadSetup() {
   const [pair] = pairs;
   // A recording answers its own models alone. Else what is configured stands with what was found.
   setup.local = unlike(setup.replay && example ? [example.local_client] : [...setup.local, ...pairs.map(({ local }) => local)]);
-  setup.remote = unlike(setup.replay && example ? [example.remote_client] : [...pairs.map(({ remote }) => remote), ...setup.remote, draft.supervisor]);
+  setup.remote = unlike(setup.replay && example ? [example.remote_client] : [...setup.remote, ...pairs.map(({ remote }) => remote), draft.supervisor]);
   const worker = among(setup.local, draft.worker) ?? among(setup.local, pair?.local) ?? setup.local[0] ?? null;
   const supervisor = among(setup.remote, draft.supervisor) ?? among(setup.remote, pair?.remote)
     ?? setup.remote.find(hasKey) ?? setup.remote[0] ?? null;
@@ -82,10 +82,11 @@ export async function loadSetup() {
 }
 
 /** The files of this tab, as the service still has them. */
-export async function loadFiles(ids = recall('files', [])) {
+export async function loadFiles(ids, isAnew = false) {
   const { data } = await api('/v1/files');
-  const files = ids.map((id) => data.find((file) => file.id === id)).filter(Boolean);
-  chooseFiles(files);
+  // What was given while the list was on its way is not in it.
+  const known = isAnew ? data : [...data, ...app.state.files];
+  chooseFiles((ids ?? recall('files', [])).map((id) => known.find((file) => file.id === id)).filter(Boolean));
 }
 
 export function chooseFiles(files) {

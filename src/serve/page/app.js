@@ -20,7 +20,10 @@ async function showRun(id) {
   const known = await attempt(() => api(`/v1/runs/${id}`), () => {});
   const before = known?.job?.metadata?.before ?? [];
   if (known?.job?.call_params?.file_ids && !app.state.files.length) await attempt(() => loadFiles(known.job.call_params.file_ids), () => {});
-  app.set({ log: null, thread: [...before, id].map((each) => runOf(each, each === id && known ? { job: known.job, task: known.task, state: known.state } : {})) });
+  const hadBegun = app.state.isBegun;
+  app.set({ log: null, isBegun: true, thread: [...before, id].map((each) => runOf(each, each === id && known ? { job: known.job, task: known.task, state: known.state } : {})) });
+  // A run that was just begun is brought into sight; a reload leaves the page where it was.
+  if (hadBegun) requestAnimationFrame(() => requestAnimationFrame(() => document.querySelector('.turn:last-of-type')?.scrollIntoView({ block: 'start' })));
 }
 
 async function showLog(id) {
@@ -33,7 +36,7 @@ function route() {
   if (app.state.dialog) close();
   if (kind === 'run') showRun(id);
   else if (kind === 'log') showLog(decodeURIComponent(id));
-  else app.set({ thread: [], log: null });
+  else app.set({ thread: [], log: null, isBegun: true });
 }
 
 async function begin() {
@@ -73,29 +76,32 @@ function Welcome() {
     <p>A small model here reads every page. A large one elsewhere does the thinking: it gets your question, and short quotes that answer it. Every quote is looked up in the documents, and every byte that leaves is listed.</p></section>`;
 }
 
-function useTitle() {
+function titleOf(run) {
+  if (!run) return 'minions';
+  const { all, done } = jobsOf(run);
+  const task = run.job?.call_params?.task ?? run.task ?? '';
+  const state = all ? `${Math.floor((100 * done) / all)} % · ` : '… · ';
+  return `${hasEnded(run) ? '' : state}${task.slice(0, 60)} – minions`;
+}
+
+function Title() {
   const { thread } = useStore(app);
-  const last = thread[thread.length - 1];
-  const run = useStore(last ?? app) && last?.state;
-  const { all, done } = run?.rounds ? jobsOf(run) : { all: 0, done: 0 };
-  const isOver = !run || hasEnded(run);
-  const task = run?.job?.call_params?.task ?? run?.task ?? '';
-  const title = !run ? 'minions' : `${isOver ? '' : all ? `${done}/${all} · ` : '… · '}${task.slice(0, 60)} – minions`;
+  const title = titleOf(useStore(thread[thread.length - 1], titleOf));
   useEffect(() => { document.title = title; }, [title]);
+  return null;
 }
 
 const DIALOGS = { history: History, pull: Pull, paste: Paste, document: Viewer, compare: Compare };
 
 function Page() {
   const { thread, log, dialog, isOffline, setupError, wantsToken, said } = useStore(app);
-  useTitle();
   const Dialog = dialog && DIALOGS[dialog.kind];
-  return html`<${Head} />
+  return html`<${Title} /><${Head} />
     <div class="offline-room" role="status">${isOffline && html`<p class="offline"><${Icon} name="warn" />The service does not answer. This page asks again until it does; nothing is lost that the service still has.</p>`}</div>
     <div class="frame">
       <${Pair} />
       <${Documents} />
-      <main id="main">${setupError && html`<${Refusal} error=${setupError} />`}
+      <main id="main">${(thread.length > 0 || log) && html`<h1 class="hidden">minions</h1>`}${setupError && html`<${Refusal} error=${setupError} />`}
         <${Problems} />
         ${!thread.length && !log && html`<${Welcome} />`}
         ${log ? html`<${LogView} />` : thread.map((store, place) => html`<${Turn} key=${store.state.id} store=${store} isLast=${place === thread.length - 1} />`)}

@@ -123,8 +123,7 @@ function More() {
 
 export function Composer() {
   const { draft, files, thread, setup } = useStore(app);
-  const last = thread[thread.length - 1];
-  const run = useStore(last ?? app) && last?.state;
+  const run = useStore(thread[thread.length - 1], hasEnded);
   const [error, setError] = useState(null);
   const [isStarting, setStarting] = useState(false);
   const ref = useRef(null);

@@ -19,11 +19,12 @@ function marksOf(run, name) {
   return { index, cited: (result?.evidence?.filter(({ verified }) => verified) ?? run.hits).filter(here), left: (result?.egress?.passages ?? []).filter(here) };
 }
 
-function One({ document, run, runId }) {
+function One({ document, run, runId, within = '' }) {
   const { name, chars, pages, tokens, warnings = [] } = document;
   const marks = marksOf(run, name);
+  const shown = name.startsWith(within) ? name.slice(within.length) : name;
   return html`<div class="document">
-    <p class="document-name" dir="auto" title=${name}>${marks ? html`<button class="link" onClick=${() => open({ kind: 'document', run: runId, document: marks.index })}>${name}</button>` : name}</p>
+    <p class="document-name" dir="auto" title=${name}>${marks ? html`<button class="link" onClick=${() => open({ kind: 'document', run: runId, document: marks.index })}>${shown}</button>` : shown}</p>
     <p class="figures">${[pages && plural(pages, 'page'), `${brief(chars)} characters`, tokens !== undefined && `${brief(tokens)} tokens`].filter(Boolean).join(' · ')}</p>
     ${warnings.map((text) => html`<p class="caution" dir="auto"><${Icon} name="warn" />${text}</p>`)}
     ${marks && html`<${Strip} chars=${chars} cited=${marks.cited} left=${marks.left} />`}
@@ -48,7 +49,7 @@ function FileRow({ file, run, runId }) {
   return html`<li class="file">
     <button class="plain remove" aria-label=${`Remove ${file.filename}`} onClick=${() => remove(file)}><${Icon} name="cross" /></button>
     ${!isOne && html`<p class="document-name" dir="auto">${file.filename}</p><p class="figures">${plural(documents.length, 'document')} · ${bytes(file.bytes)}</p>`}
-    <div class=${isOne ? '' : 'nested'}>${shown.map((document) => html`<${One} key=${document.name} document=${document} run=${run} runId=${runId} />`)}
+    <div class=${isOne ? '' : 'nested'}>${shown.map((document) => html`<${One} key=${document.name} document=${document} within=${isOne ? '' : `${file.filename}/`} run=${run} runId=${runId} />`)}
     ${documents.length > shown.length && html`<button class="quiet" onClick=${() => setWhole(true)}>Show all ${documents.length}</button>`}</div>
   </li>`;
 }
@@ -56,7 +57,7 @@ function FileRow({ file, run, runId }) {
 export function Documents() {
   const { files, uploads, thread } = useStore(app);
   const last = thread[thread.length - 1];
-  const run = useStore(last ?? app) && last?.state;
+  const run = useStore(last, ({ hits, end, documents }) => `${hits.length} ${end !== null} ${documents.length}`);
   const [isOver, setOver] = useState(false);
   const input = useRef(null);
   const folder = useRef(null);

@@ -1,5 +1,5 @@
 // The two sides of a run, round by round: what the worker reads and says here, what the supervisor sees and says there.
-import { html, useState } from './preact-htm.js';
+import { html, useMemo, useState } from './preact-htm.js';
 import { open } from './app-state.js';
 import { JobMap, Sign, nameOf } from './map.js';
 import { Icon, Long, brief, bytes, plural, seconds } from './parts.js';
@@ -12,7 +12,7 @@ const PURPOSES = {
 const KEYWORDS = /(#[^\n]*)|("""[\s\S]*?"""|'''[\s\S]*?'''|r?"(?:\\.|[^"\\\n])*"|r?'(?:\\.|[^'\\\n])*')|\b(def|return|for|in|if|else|elif|not|and|or|import|from|lambda|None|True|False|while|with|as|try|except|yield|class)\b/g;
 
 /** A program in Python, its comments, strings and keywords told apart. */
-function Code({ text }) {
+function highlighted(text) {
   const nodes = [];
   let end = 0;
   const shown = text.slice(0, 20_000);
@@ -22,6 +22,8 @@ function Code({ text }) {
   }
   return html`<pre class="code" tabindex="0" dir="ltr"><code>${nodes}${shown.slice(end)}</code></pre>`;
 }
+
+const Code = ({ text }) => useMemo(() => highlighted(text), [text]);
 
 function Program({ program }) {
   const { code, error, jobs, attempt } = program;
@@ -43,10 +45,11 @@ function said(text) {
 }
 
 function Reply({ entry, who }) {
-  if (entry.program) return html`<${Program} program=${entry.program} />`;
   const { text, isDone, purpose } = entry;
+  const shown = useMemo(() => (isDone ? said(text) : text), [text, isDone]);
+  if (entry.program) return html`<${Program} program=${entry.program} />`;
   return html`<div class="entry says"><p class="who">${who} <span>${PURPOSES[purpose] ?? purpose}${isDone ? '' : html`<i class="dots" aria-label="under way">…</i>`}</span></p>
-    ${text && html`<${Long} class=${isDone ? 'words' : 'words live'} text=${isDone ? said(text) : text} tail=${!isDone} />`}</div>`;
+    ${text && html`<${Long} class=${isDone ? 'words' : 'words live'} text=${shown} tail=${!isDone} />`}</div>`;
 }
 
 function Sent({ entry, who }) {

@@ -13,7 +13,7 @@ const MOST_GROUPS = 12;
 const sizeFor = (number) => (number <= 80 ? 25 : number <= 300 ? 18 : number <= 900 ? 13 : 10);
 
 function cell(pen, state, x, y, size, tones) {
-  const edge = size - Math.max(2, size * 0.16);
+  const edge = size - Math.max(3, size * 0.18);
   const [middleX, middleY] = [x + edge / 2, y + edge / 2];
   const line = Math.max(1.2, size / 12);
   pen.strokeStyle = pen.fillStyle = tones[state];
@@ -69,21 +69,35 @@ function cell(pen, state, x, y, size, tones) {
   pen.stroke();
 }
 
-function tonesOf(element) {
-  const style = getComputedStyle(element);
-  const tone = (name) => style.getPropertyValue(name).trim();
-  return { paper: tone('--card'), mark: tone('--ink'), ...Object.fromEntries(STATES.map((state) => [state, tone(TONES[state])])) };
+const dark = matchMedia('(prefers-color-scheme: dark)');
+// The cells as they look in this scheme, at this size and sharpness: drawn once, then copied.
+const stamps = new Map();
+
+function stamp(state, size) {
+  const ratio = devicePixelRatio || 1;
+  const key = `${state} ${size} ${ratio} ${dark.matches}`;
+  if (!stamps.has(key)) {
+    const style = getComputedStyle(document.documentElement);
+    const tone = (name) => style.getPropertyValue(name).trim();
+    const canvas = document.createElement('canvas');
+    canvas.width = canvas.height = Math.ceil(size * ratio);
+    const pen = canvas.getContext('2d');
+    pen.scale(ratio, ratio);
+    cell(pen, state, 0, 0, size, { paper: tone('--card'), [state]: tone(TONES[state]) });
+    stamps.set(key, canvas);
+  }
+  return stamps.get(key);
 }
 
 /** Draws again when the colours of the page change. */
 function useScheme() {
-  const [, turn] = useState(0);
+  const [isDark, turn] = useState(dark.matches);
   useEffect(() => {
-    const query = matchMedia('(prefers-color-scheme: dark)');
-    const redraw = () => turn((count) => count + 1);
-    query.addEventListener('change', redraw);
-    return () => query.removeEventListener('change', redraw);
+    const redraw = () => turn(dark.matches);
+    dark.addEventListener('change', redraw);
+    return () => dark.removeEventListener('change', redraw);
   }, []);
+  return isDark;
 }
 
 function prepare(canvas, width, height) {
@@ -98,8 +112,9 @@ function prepare(canvas, width, height) {
 
 function Field({ jobs, size, label, chosen, onChoose, onOpen }) {
   const ref = useRef(null);
+  const drawn = useRef({ states: [], frame: '' });
   const [width, setWidth] = useState(0);
-  useScheme();
+  const isDark = useScheme();
   useEffect(() => {
     const observer = new ResizeObserver(([entry]) => setWidth(Math.floor(entry.contentRect.width)));
     observer.observe(ref.current);
@@ -108,15 +123,23 @@ function Field({ jobs, size, label, chosen, onChoose, onOpen }) {
   const columns = Math.max(1, Math.floor((width + 2) / size));
   useLayoutEffect(() => {
     if (!width) return;
-    const pen = prepare(ref.current, width, Math.ceil(jobs.length / columns) * size);
-    const tones = tonesOf(ref.current);
+    const frame = `${width} ${size} ${jobs.length} ${isDark} ${devicePixelRatio}`;
+    if (drawn.current.frame !== frame) {
+      drawn.current = { states: [], frame, pen: prepare(ref.current, width, Math.ceil(jobs.length / columns) * size) };
+    }
+    const { states, pen } = drawn.current;
+    // Only cells that have changed are drawn.
     jobs.forEach((job, place) => {
+      const state = job === chosen ? `${job.state} chosen` : job.state;
+      if (states[place] === state) return;
+      states[place] = state;
       const [x, y] = [(place % columns) * size, Math.floor(place / columns) * size];
-      cell(pen, job.state, x, y, size, tones);
+      pen.clearRect(x, y, size, size);
+      pen.drawImage(stamp(job.state, size), x + 1, y + 1, size, size);
       if (job !== chosen) return;
-      pen.strokeStyle = tones.mark;
+      pen.strokeStyle = getComputedStyle(ref.current).color;
       pen.lineWidth = 2;
-      pen.strokeRect(x, y, size - 2, size - 2);
+      pen.strokeRect(x + 1, y + 1, size - 2, size - 2);
     });
   });
   const at = (event) => {
@@ -141,12 +164,11 @@ function Field({ jobs, size, label, chosen, onChoose, onOpen }) {
 /** The sign of a state, as in the map. */
 export function Sign({ state, size = 16 }) {
   const ref = useRef(null);
-  useScheme();
+  const isDark = useScheme();
   useLayoutEffect(() => {
-    const pen = prepare(ref.current, size, size);
     ref.current.style.width = `${size}px`;
-    cell(pen, state, 1, 1, size, tonesOf(ref.current));
-  });
+    prepare(ref.current, size, size).drawImage(stamp(state, size), 0, 0, size, size);
+  }, [state, size, isDark]);
   return html`<canvas ref=${ref} class="sign" aria-hidden="true" />`;
 }
 

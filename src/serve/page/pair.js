@@ -55,15 +55,19 @@ function crossing(run, protocol) {
   return ['your question', 'and short quotes'];
 }
 
+function Crossing() {
+  const { draft, thread } = useStore(app);
+  const run = useStore(thread[thread.length - 1], (state) => `${state.egress?.bytes} ${state.end !== null}`);
+  const [what, more] = crossing(run, draft.protocol);
+  return html`<div class=${`border ${draft.protocol === 'remote_only' && !run ? 'all' : ''}`}><p class="crossing"><b>${what}</b> <span>${more}</span><${Icon} name="right" /></p></div>`;
+}
+
 export function Pair() {
-  const { setup, draft, thread } = useStore(app);
-  const last = thread[thread.length - 1];
-  const run = useStore(last ?? app) && last?.state;
+  const { setup, draft } = useStore(app);
   if (!setup) return html`<section class="pair loading" aria-hidden="true"></section>`;
   const worker = among(setup.local, draft.worker);
   const supervisor = among(setup.remote, draft.supervisor);
   const isHereToo = supervisor && LOCAL_TYPES.includes(supervisor.type);
-  const [what, more] = crossing(run, draft.protocol);
   return html`<section class="pair" aria-label="The two models">
     <div class="zone here">
       <p class="zone-name">This machine</p>
@@ -71,10 +75,10 @@ export function Pair() {
       <p class="beside">${worker ? [worker.type, worker.size && bytes(worker.size)].filter(Boolean).join(' · ') : ''}
         ${setup.can_pull && html`<button class="quiet" onClick=${() => open({ kind: 'pull' })}><${Icon} name="down" />Get a model</button>`}</p>
     </div>
-    <div class=${`border ${draft.protocol === 'remote_only' && !run ? 'all' : ''}`}><p class="crossing"><b>${what}</b> <span>${more}</span><${Icon} name="right" /></p></div>
+    <${Crossing} />
     <div class="zone away">
       <p class="zone-name">${isHereToo ? 'This machine, too' : 'Elsewhere'}</p>
-      <${Models} id="supervisor" label="The supervisor thinks, and never reads them" models=${setup.remote} chosen=${supervisor} onChoose=${(model) => redraft({ supervisor: model })} empty="No model is configured" />
+      <${Models} id="supervisor" label="The supervisor does the thinking" models=${setup.remote} chosen=${supervisor} onChoose=${(model) => redraft({ supervisor: model })} empty="No model is configured" />
       <div class="beside">${supervisor?.key && html`<span class=${supervisor.key.is_set ? 'key' : 'key missing'}><${Icon} name=${supervisor.key.is_set ? 'check' : 'cross'} /><code>${supervisor.key.env}</code> ${supervisor.key.is_set ? 'is set' : 'is not set'}</span>`}
         ${supervisor && !setup.replay && html`<${Other} supervisor=${supervisor} setup=${setup} />`}</div>
     </div>

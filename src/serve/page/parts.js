@@ -45,13 +45,15 @@ export const Icon = ({ name }) => html`<svg class="icon" viewBox="0 0 16 16" ari
 
 // Laying out one text costs by its length, so a long one is shown in parts of this many characters.
 const PART = 6000;
+const TAIL = 1000;
 
 /** A text of any length from anywhere, as text. */
 export function Long({ text, tag = 'div', class: name = '', tail = false }) {
   const [parts, setParts] = useState(1);
-  if (tail && text.length > PART) return html`<${tag} class=${name} dir="auto">… ${text.slice(-PART)}<//>`;
+  if (tail && text.length > TAIL) return html`<${tag} class=${name} dir="auto">… ${text.slice(-TAIL)}<//>`;
   const end = parts * PART;
-  return html`<${tag} class=${name} dir="auto">${text.slice(0, end)}<//>
+  // It may scroll, and then needs the keyboard.
+  return html`<${tag} class=${name} dir="auto" tabindex="0">${text.slice(0, end)}<//>
     ${text.length > end && html`<button class="quiet" onClick=${() => setParts(parts + 1)}>Show more (${brief(text.length - end)} characters are left)</button>`}`;
 }
 

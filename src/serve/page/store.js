@@ -30,16 +30,20 @@ export class Store {
   }
 }
 
-/** The state of `store`; the component is drawn again when it changes. */
-export function useStore(store) {
-  const [, redraw] = useState(0);
+const changes = { count: 0 };
+const always = () => (changes.count += 1);
+
+/** The state of `store`, if there is one; the component is drawn again when it changes, or only when what `select` takes of it does. */
+export function useStore(store, select = always) {
+  const [, redraw] = useState(null);
   useEffect(() => {
-    const listener = () => redraw((count) => count + 1);
+    if (!store) return undefined;
+    const listener = () => redraw(select(store.state));
     store.listeners.add(listener);
     listener();
     return () => store.listeners.delete(listener);
   }, [store]);
-  return store.state;
+  return store?.state;
 }
 
 const kept = (key) => `minions.${key}`;

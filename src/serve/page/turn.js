@@ -58,9 +58,10 @@ function Status({ run }) {
 
 /** Takes the question of a run back to the composer, to be changed. */
 export async function again(run) {
-  const { draft, files } = draftOf(run.job ?? {});
+  const { draft, files, texts } = draftOf(run.job ?? {});
   redraft(draft);
-  await attempt(() => loadFiles(files), () => chooseFiles([]));
+  // The texts of an example are still here; what a run keeps of them is their number.
+  if (!texts.length) await attempt(() => loadFiles(files), () => chooseFiles([]));
   go('#/');
   requestAnimationFrame(() => document.querySelector('#task')?.focus());
 }
