@@ -18,7 +18,7 @@ const wait = (ms) => new Promise((resolve) => { setTimeout(resolve, ms); });
 /** Starts them; a test changes `script` as it goes. */
 export async function startModels() {
   const script = {
-    program: PROGRAM, answer: 'The margin **fell** by 1.8 points, from 14.1% in 2022 to 12.3% in 2023.', supervisorMs: 20, workerMs: 5, open: 0, calls: 0,
+    program: PROGRAM, answer: 'The margin **fell** by 1.8 points, from 14.1% in 2022 to 12.3% in 2023.', supervisorMs: 20, workerMs: 5, open: 0, calls: 0, ends: [],
     worker(part) {
       const [sentence] = /[^.]*operating margin of [^.]*\.\d%[^.]*\./.exec(part) ?? [];
       return sentence ? { explanation: 'It says so.', citation: sentence.trim(), answer: 'see there' } : { explanation: 'Nothing here.', citation: null, answer: null };
@@ -50,6 +50,7 @@ export async function startModels() {
     response.on('close', () => { script.open -= 1; });
     await wait(asked.model === 'worker' ? script.workerMs : script.supervisorMs);
     const content = reply(asked);
+    if (asked.model === 'worker') script.ends.push(Date.now());
     const usage = { prompt_tokens: Math.round(body.length / 4), completion_tokens: Math.round(content.length / 4), total_tokens: Math.round((body.length + content.length) / 4) };
     if (!asked.stream) {
       give({ id: 'x', object: 'chat.completion', model: asked.model, choices: [{ index: 0, message: { role: 'assistant', content }, finish_reason: 'stop' }], usage });

@@ -23,7 +23,13 @@ async function showRun(id) {
   const hadBegun = app.state.isBegun;
   app.set({ log: null, isBegun: true, thread: [...before, id].map((each) => runOf(each, each === id && known ? { job: known.job, task: known.task, state: known.state } : {})) });
   // A run that was just begun is brought into sight; a reload leaves the page where it was.
-  if (hadBegun) requestAnimationFrame(() => requestAnimationFrame(() => document.querySelector('.turn:last-of-type')?.scrollIntoView({ block: 'start' })));
+  if (hadBegun) requestAnimationFrame(() => requestAnimationFrame(toNewest));
+}
+
+function toNewest() {
+  const turn = [...document.querySelectorAll('.turn')].pop();
+  turn?.scrollIntoView({ block: 'start' });
+  turn?.focus({ preventScroll: true });
 }
 
 async function showLog(id) {

@@ -95,7 +95,7 @@ function Estimate() {
   const leaves = estimate?.leaves;
   const chars = leaves?.context_chars;
   return html`<p class="sentence">${sentence}</p>
-    ${draft.protocol === 'auto' && chosen && html`<p class="chosen">It would be <b>${PROTOCOLS[chosen]?.[0] ?? chosen}</b>. <span class="soft" dir="auto">${estimate.routing.reason}</span></p>`}
+    ${draft.protocol === 'auto' && chosen && files.length > 0 && html`<p class="chosen">It would be <b>${PROTOCOLS[chosen]?.[0] ?? chosen}</b>. <span class="soft" dir="auto">${estimate.routing.reason}</span></p>`}
     ${files.length > 0 && own && html`<p class="estimate"><b>About ${plural(own.remote_tokens, 'remote token')}${own.usd === null || own.usd === undefined ? '' : `, ${dollars(own.usd)}`}</b>${
       saves ? html` <span>in place of ${brief(whole.remote_tokens)}${whole.usd ? ` and ${dollars(whole.usd)}` : ''} for the documents whole: ${percent(whole.remote_tokens - own.remote_tokens, whole.remote_tokens)} less.</span>` : '.'}</p>`}
     ${own?.excluded && html`<p class="caution" dir="auto"><${Icon} name="warn" />${own.excluded}</p>`}
@@ -121,16 +121,21 @@ function More() {
   </div></details>`;
 }
 
+/** The question. While a run is under way, the page has nothing to ask. */
 export function Composer() {
-  const { draft, files, thread, setup } = useStore(app);
+  const { thread } = useStore(app);
   const run = useStore(thread[thread.length - 1], hasEnded);
+  return (!run || hasEnded(run)) && html`<${Question} />`;
+}
+
+function Question() {
+  const { draft, files, thread, setup } = useStore(app);
   const [error, setError] = useState(null);
   const [isStarting, setStarting] = useState(false);
   const ref = useRef(null);
   useEstimate();
-  const isUnderWay = run && !hasEnded(run);
   const isShort = thread.length > 0 && !draft.task;
-  const canRun = setup && draft.task.trim() && !isUnderWay && !isStarting;
+  const canRun = setup && draft.task.trim() && !isStarting;
   const submit = async (event) => {
     event?.preventDefault();
     if (!canRun) return;
@@ -150,7 +155,7 @@ export function Composer() {
       onInput=${(event) => redraft({ task: event.target.value })} onKeyDown=${(event) => event.key === 'Enter' && (event.ctrlKey || event.metaKey) && submit(event)} />
     ${!isShort && html`<${Protocols} />`}
     <div class=${`before ${isShort ? 'short' : ''}`}><div class="says">${isShort ? html`<p class="soft">The same documents and models; what was said counts as known.</p>` : html`<${Estimate} />`}</div>
-      <button class="button primary run" disabled=${!canRun}>${isUnderWay ? 'Running' : 'Run'}<kbd aria-hidden="true">Ctrl ⏎</kbd></button></div>
+      <button class="button primary run" disabled=${!canRun}>Run<kbd aria-hidden="true">Ctrl ⏎</kbd></button></div>
     ${!files.length && draft.task && html`<p class="soft small">There is no document yet: the models would answer from what they know.</p>`}
     ${!isShort && html`<${More} />`}
     ${error && html`<${Refusal} error=${error} />`}

@@ -29,14 +29,15 @@ export function History() {
   }, []);
   const fits = ({ task }) => (task ?? '').toLowerCase().includes(wanted.toLowerCase());
   const held = new Set((runs ?? []).map(({ id }) => id));
-  const older = (logs ?? []).filter((log) => !held.has(log.run_id)).filter(fits);
+  // The log of a run is called by it.
+  const older = (logs ?? []).filter((log) => !held.has(log.id)).filter(fits);
   const own = (runs ?? []).filter(fits);
   return html`<${Sheet} title="History" kind="history" onClose=${close}>
     ${error && html`<${Refusal} error=${error} />`}
     <label class="hidden" for="history-search">Search</label><input id="history-search" type="search" placeholder="Search the questions" value=${wanted} onInput=${(event) => setWanted(event.target.value)} />
     <div class="history">
     ${own.length > 0 && html`<h3>This service</h3><ul>${own.slice(0, 200).map((run) => html`<${Item} key=${run.id} task=${run.task} at=${run.created_at} protocol=${run.protocol} state=${run.state} href=${`#/run/${run.id}`} />`)}</ul>`}
-    ${older.length > 0 && html`<h3>From the log folder</h3><ul>${older.slice(0, 200).map((log) => html`<${Item} key=${log.id} task=${log.task} at=${log.written} protocol=${log.protocol} state=${log.status} models=${[log.local_model, log.remote_model].filter(Boolean).join(' + ')} href=${`#/log/${encodeURIComponent(log.id)}`} />`)}</ul>`}
+    ${older.length > 0 && html`<h3>From the log folder</h3><ul>${older.slice(0, 200).map((log) => html`<${Item} key=${log.id} task=${log.task} at=${log.created_at} protocol=${log.protocol} state=${log.error ? 'failed' : 'answered'} models=${[log.local_client?.model_name, log.remote_client?.model_name].filter(Boolean).join(' + ')} href=${`#/log/${encodeURIComponent(log.id)}`} />`)}</ul>`}
     ${runs && logs && !own.length && !older.length && html`<p class="soft">${wanted ? 'No question has these words.' : 'Nothing has been asked yet.'}</p>`}</div><//>`;
 }
 
@@ -47,13 +48,13 @@ export function LogView() {
   const { log } = useStore(app);
   if (!log) return null;
   if (log.error) return html`<${Refusal} error=${log.error} />`;
-  const { task, conversation = [], final_answer: answer, error, protocol, local_client: local, remote_client: remote } = log.content;
+  const { task, conversation = [], generated_final_answer: answer, error, protocol, local_client: local, remote_client: remote } = log.content;
   return html`<article class="turn"><header class="turn-head"><p class="zone-name">From the log folder</p><h2 class="question" dir="auto">${(task ?? '').slice(0, 2000)}</h2></header>
     <p class="soft small">${[PROTOCOLS[protocol]?.[0] ?? protocol, local?.model_name, remote?.model_name].filter(Boolean).join(' · ')}</p>
     ${answer && html`<section class="answer" aria-labelledby="answer-log"><h3 class="hidden" id="answer-log">Answer</h3>${markdown(textOf(answer).slice(0, 40_000))}</section>`}
     ${error && html`<${Refusal} error=${{ message: textOf(error).slice(0, 1200) }} />`}
     ${Array.isArray(conversation) && conversation.length > 0 && html`<details class="process"><summary><h3>The conversation</h3></summary><ol class="exchange">${conversation.slice(0, 200).map((entry, place) => html`<li key=${place}>
       <p class="who">${entry.user ?? entry.role ?? ''}</p><${Long} class="words" text=${textOf(entry.prompt ?? entry.content ?? '')} />${entry.output !== undefined && html`<${Long} class="words" text=${textOf(entry.output)} />`}</li>`)}</ol></details>`}
-    <p class="actions"><button class="button quiet" onClick=${() => download(`${log.id.split('/').pop()}`, JSON.stringify(log.content, null, 2))}><${Icon} name="down" />Download the log</button>
+    <p class="actions"><button class="button quiet" onClick=${() => download(`${log.id}.json`, JSON.stringify(log.content, null, 2))}><${Icon} name="down" />Download the log</button>
       <button class="button quiet" onClick=${() => go('#/')}><${Icon} name="plus" />New question</button></p></article>`;
 }

@@ -57,20 +57,23 @@ export function draftOf(job) {
 
 export const asJson = (job) => JSON.stringify(job, null, 2);
 
-export function asCurl(job) {
+/** `isGuarded`: the service wants a token, which is never copied; the lines read it from a variable. */
+export function asCurl(job, isGuarded) {
   const body = asJson(job).replaceAll("'", "'\\''");
-  return `curl -sS ${location.origin}/v1/minions \\\n  -H 'Content-Type: application/json' \\\n  -d '${body}' | jq -r .result.final_answer`;
+  const token = isGuarded ? '  -H "Authorization: Bearer $MINIONS_TOKEN" \\\n' : '';
+  return `curl -sS ${location.origin}/v1/minions \\\n${token}  -H 'Content-Type: application/json' \\\n  -d '${body}' | jq -r .result.final_answer`;
 }
 
-export function asPython(job) {
+export function asPython(job, isGuarded) {
   const text = JSON.stringify(asJson(job));
-  return `import json, urllib.request
+  const token = isGuarded ? ', "Authorization": "Bearer " + os.environ["MINIONS_TOKEN"]' : '';
+  return `import json, ${isGuarded ? 'os, ' : ''}urllib.request
 
 job = json.loads(${text})
 request = urllib.request.Request(
     "${location.origin}/v1/minions",
     json.dumps(job).encode(),
-    {"Content-Type": "application/json"},
+    {"Content-Type": "application/json"${token}},
 )
 envelope = json.load(urllib.request.urlopen(request))
 print(envelope["result"]["final_answer"])

@@ -116,7 +116,7 @@ export function Pull() {
       method: 'POST', json: { type: by, model: model.trim() },
       onEvent(kind, data) {
         const value = JSON.parse(data);
-        if (kind === 'error') throw new ApiError(200, value);
+        if (kind === 'error') throw new ApiError(200, value.error ?? value);
         if (kind === 'progress') setProgress(value);
       },
     }).then(loadSetup).then(() => { redraft({ worker: among(app.state.setup.local, { type: by, model_name: model.trim() }) ?? app.state.draft.worker }); say(`${model} is here.`); close(); }), setError);

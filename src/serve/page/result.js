@@ -76,7 +76,7 @@ function Actions({ run }) {
   const { metadata: _, ...job } = run.job ?? {};
   const fetchFile = (path, name) => attempt(async () => download(name, await blob(`/v1/runs/${run.id}/${path}`)), setError);
   return html`<div class="actions"><${Copy} class="button quiet" text=${resultOf(run).final_answer}>Copy answer<//>
-    <${Menu} label="Copy as" icon="copy"><${Copy} text=${() => asJson(job)}>Job (JSON)<//><${Copy} text=${() => asCurl(job)}>curl<//><${Copy} text=${() => asPython(job)}>Python<//><//>
+    <${Menu} label="Copy as" icon="copy"><${Copy} text=${() => asJson(job)}>Job (JSON)<//><${Copy} text=${() => asCurl(job, setup?.auth)}>curl<//><${Copy} text=${() => asPython(job, setup?.auth)}>Python<//><//>
     <${Menu} label="Download" icon="down"><button class="quiet" onClick=${() => download(`${stem(run)}.json`, JSON.stringify(run.end.envelope, null, 2))}>Envelope</button>
       <button class="quiet" onClick=${() => fetchFile('log', `${stem(run)}-log.json`)}>Log</button>
       ${setup?.can_record && run.isRecorded !== false && html`<button class="quiet" onClick=${() => fetchFile('recording', `${stem(run)}-recording.zip`)}>Recording</button>`}<//>

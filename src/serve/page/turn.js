@@ -91,7 +91,7 @@ export function Turn({ store, isLast }) {
   const [isShown, setShown] = useState(null);
   const task = run.job?.call_params?.task ?? run.task ?? '';
   const isComparison = run.job?.metadata?.comparison;
-  return html`<article class="turn" data-run=${run.id} data-seq=${run.seq} data-gaps=${run.gaps} data-state=${run.state} aria-label=${`Question: ${task.slice(0, 80)}`}>
+  return html`<article class="turn" tabindex="-1" data-run=${run.id} data-seq=${run.seq} data-gaps=${run.gaps} data-state=${run.state} aria-label=${`Question: ${task.slice(0, 80)}`}>
     <header class="turn-head">${isComparison && html`<p class="zone-name">For comparison, the supervisor alone</p>`}
       <h2 class="question" dir="auto">${task.slice(0, 2000)}</h2>
       ${run.understood && run.understood !== task && html`<p class="soft small" dir="auto">Understood as: ${run.understood}</p>`}</header>
@@ -101,7 +101,7 @@ export function Turn({ store, isLast }) {
     ${isOver && resultOf(run) && html`<${Result} run=${run} isLast=${isLast} />`}
     ${run.warnings.length > 0 && html`<details class="warnings"><summary><${Icon} name="warn" />${plural(run.warnings.length, 'warning')}</summary><ul>${run.warnings.slice(0, 50).map((text, place) => html`<li key=${place} dir="auto">${text.slice(0, 1000)}</li>`)}</ul></details>`}
     ${(run.seq >= 0 || !isOver) && html`<details class="process" open=${isShown ?? !isOver} onToggle=${(event) => event.target.open !== (isShown ?? !isOver) && setShown(event.target.open)}>
-      <summary><h3>How it came about</h3></summary>${(isShown ?? !isOver) && html`<${Lanes} run=${run} />`}</details>`}
+      <summary><h3>${isOver ? 'How it came about' : 'As it happens'}</h3></summary>${(isShown ?? !isOver) && html`<${Lanes} run=${run} />`}</details>`}
     ${isOver && html`<p class="actions"><button class="button quiet" onClick=${() => again(run)}><${Icon} name="again" />Run again with changes</button></p>`}
   </article>`;
 }

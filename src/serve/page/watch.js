@@ -49,16 +49,15 @@ async function follow(store) {
   store.changed();
 }
 
-// A run that ended while it was queued has no events: its envelope comes with its state.
+// The service says how a run ended. One that was stopped while it was queued has no events.
 async function settle(store) {
   const run = store.state;
-  if (run.end) return;
   const now = await api(`/v1/runs/${run.id}`);
+  if (!['done', 'failed', 'cancelled'].includes(now.state)) return;
   Object.assign(run, pick(now));
-  if (now.envelope && ['done', 'failed', 'cancelled'].includes(now.state) && run.seq < 0) {
-    run.end = { success: now.envelope.success, envelope: now.envelope };
-  }
-  if (now.state === 'cancelled' && !run.end) run.failure = new ApiError(200, { message: 'The run was stopped before it began.' });
+  if (run.seq >= 0) return;
+  if (now.envelope) run.end = { success: now.envelope.success, envelope: now.envelope };
+  else run.failure = new ApiError(200, { message: 'The run was stopped before it began.' });
 }
 
 const pick = ({ state, position, job, task, created_at, is_recorded: isRecorded }) => ({ state, position: position ?? null, job, task, created_at, isRecorded });
