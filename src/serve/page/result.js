@@ -10,7 +10,7 @@ import { resultOf } from './run.js';
 import { useStore } from './store.js';
 import { Strip } from './strip.js';
 
-const PART = 20_000;
+const PART = 8_000;
 const FEW = 5;
 
 function Answer({ text }) {

@@ -3,6 +3,8 @@
 /** The states of a worker job, in the order of the legend. */
 export const STATES = ['cited', 'answered', 'unverified', 'none', 'lost', 'running', 'waiting'];
 
+const STOPPED = ['cancelled', 'terminated', 'hung_up'];
+
 export function newRun(id) {
   return {
     id, seq: -1, ms: 0, gaps: 0, state: 'queued', position: null, isForgotten: false, failure: null, job: null,
@@ -127,7 +129,7 @@ const fold = {
   finished(run, event) {
     run.readings.clear();
     run.end = event;
-    run.state = event.success ? 'done' : event.kind === 'interrupted' ? 'cancelled' : 'failed';
+    run.state = event.success ? 'done' : STOPPED.includes(event.kind) ? 'cancelled' : 'failed';
   },
 };
 

@@ -71,6 +71,7 @@ function Failure({ run }) {
   if (run.failure) return html`<${Refusal} error=${run.failure} />`;
   const envelope = run.end?.envelope;
   if (!run.end || envelope?.success) return null;
+  if (run.state === 'cancelled') return html`<p class="soft">The run was stopped. What it had found until then stands below.</p>`;
   const message = envelope?.error ?? 'The run failed.';
   const [first, ...rest] = message.split('\n');
   return html`<${Refusal} error=${{ message: first.slice(0, 1200), hint: rest.join(' ').slice(0, 1200) }} />`;
@@ -90,6 +91,7 @@ export function Turn({ store, isLast }) {
   useEndSaid(run);
   const [isShown, setShown] = useState(null);
   const task = run.job?.call_params?.task ?? run.task ?? '';
+  const isOpen = isShown ?? (!isOver || run.state === 'cancelled' || run.isForgotten);
   const isComparison = run.job?.metadata?.comparison;
   return html`<article class="turn" tabindex="-1" data-run=${run.id} data-seq=${run.seq} data-gaps=${run.gaps} data-state=${run.state} aria-label=${`Question: ${task.slice(0, 80)}`}>
     <header class="turn-head">${isComparison && html`<p class="zone-name">For comparison, the supervisor alone</p>`}
@@ -100,8 +102,8 @@ export function Turn({ store, isLast }) {
     <${Failure} run=${run} />
     ${isOver && resultOf(run) && html`<${Result} run=${run} isLast=${isLast} />`}
     ${run.warnings.length > 0 && html`<details class="warnings"><summary><${Icon} name="warn" />${plural(run.warnings.length, 'warning')}</summary><ul>${run.warnings.slice(0, 50).map((text, place) => html`<li key=${place} dir="auto">${text.slice(0, 1000)}</li>`)}</ul></details>`}
-    ${(run.seq >= 0 || !isOver) && html`<details class="process" open=${isShown ?? !isOver} onToggle=${(event) => event.target.open !== (isShown ?? !isOver) && setShown(event.target.open)}>
-      <summary><h3>${isOver ? 'How it came about' : 'As it happens'}</h3></summary>${(isShown ?? !isOver) && html`<${Lanes} run=${run} />`}</details>`}
+    ${(run.seq >= 0 || !isOver) && html`<details class="process" open=${isOpen} onToggle=${(event) => event.target.open !== isOpen && setShown(event.target.open)}>
+      <summary><h3>${isOver ? 'How it came about' : 'As it happens'}</h3></summary>${isOpen && html`<${Lanes} run=${run} />`}</details>`}
     ${isOver && html`<p class="actions"><button class="button quiet" onClick=${() => again(run)}><${Icon} name="again" />Run again with changes</button></p>`}
   </article>`;
 }
