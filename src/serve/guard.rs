@@ -48,6 +48,7 @@ pub(crate) async fn guard(State(service): State<Arc<Service>>, mut request: Requ
         }
         Err(refusal) => refusal.into_response(),
     };
+    let status = response.status();
     let headers = response.headers_mut();
     for (name, value) in HEADERS {
         headers.insert(HeaderName::from_static(name), HeaderValue::from_static(value));
@@ -55,7 +56,6 @@ pub(crate) async fn guard(State(service): State<Arc<Service>>, mut request: Requ
     if !headers.contains_key(header::CACHE_CONTROL) {
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     }
-    let status = response.status();
     if status == StatusCode::UNAUTHORIZED {
         headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
     }
