@@ -68,6 +68,7 @@ export const startBrowser = () => chromium.launch({ executablePath: process.env.
 /** A page of the service. What goes to other hosts, and every error, is noted, and told by `check`. */
 export async function openPage(browser, service, { at = '/', context, ...options } = {}) {
   const own = context ?? (await browser.newContext({ viewport: { width: 1280, height: 860 }, ...options }));
+  own.setDefaultTimeout(15_000);
   const page = await own.newPage();
   const wrong = [];
   page.on('request', (request) => { if (!request.url().startsWith(service.url) && !/^(?:data|blob):/.test(request.url())) wrong.push(`a request to ${request.url()}`); });

@@ -86,7 +86,7 @@ function Actions({ run }) {
 export function Result({ run }) {
   const result = resultOf(run);
   return html`<div class="result">
-    <section aria-labelledby=${`answer-${run.id}`}><h3 class="hidden" id=${`answer-${run.id}`}>Answer</h3><${Answer} text=${result.final_answer ?? ''} /></section>
+    <div><h3 class="hidden">Answer</h3><${Answer} text=${result.final_answer ?? ''} /></div>
     <${Actions} run=${run} />
     <${Evidence} run=${run} evidence=${result.evidence} />
     <div class="tiles"><${Left} run=${run} result=${result} /><${Saved} run=${run} result=${result} /></div></div>`;
