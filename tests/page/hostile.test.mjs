@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { report } from './documents.mjs';
 import { startModels } from './models.mjs';
-import { ask, ended, give, isAccessible, openPage, startBrowser, startService } from './support.mjs';
+import { ask, ended, give, isAccessible, longestTask, openPage, startBrowser, startService } from './support.mjs';
 
 const EVIL = '<script>window.pwned = 1</script><img src=x onerror="window.pwned = 1"><a href="javascript:window.pwned=1">x</a> [y](javascript:window.pwned=1) **שלום** مرحبا بالعالم';
 let browser;
@@ -23,19 +23,18 @@ test('scripts, right-to-left words and a line of a megabyte are shown as text', 
   models.script.answer = `${EVIL}\n\n# ${EVIL}\n\n- ${EVIL}\n\n| a | ${EVIL.replaceAll('|', '')} |\n|---|---|\n| 1 | 2 |\n\n${'w'.repeat(1_000_000)}`;
   models.script.worker = () => ({ explanation: EVIL, citation: `${EVIL}${'c'.repeat(2000)}`, answer: EVIL });
   const page = await openPage(browser, service);
-  await page.evaluate(() => {
-    window.long = [];
-    new PerformanceObserver((list) => window.long.push(...list.getEntries().map(({ duration }) => Math.round(duration)))).observe({ type: 'longtask' });
-  });
   await give(page, 'evil <b>&amp;.txt', `${EVIL}\n${'d'.repeat(1_000_000)}\n${report()}`);
   models.script.program = `def prepare_jobs(context, prev_job_manifests, prev_job_outputs):
     # ${EVIL}
     return [JobManifest(chunk=context[0][:400], task="<script>window.pwned = 1</script>", advice="")]
 `;
+  await browser.startTracing(page, { categories: ['toplevel'] });
   await ask(page, '<script>window.pwned = 1</script> שלום?');
   await ended(page);
   await page.click('.process > summary');
   await page.locator('.lanes').waitFor();
+  const cpu = longestTask(await browser.stopTracing());
+  console.log(`# the longest task: ${cpu} ms of CPU time`);
   assert.equal(await page.evaluate(() => window.pwned), undefined);
   assert.equal(await page.locator('main script, main img, main a[href^=javascript]').count(), 0);
   assert.match(await page.locator('.answer').textContent(), /<script>window\.pwned/);
@@ -45,7 +44,6 @@ test('scripts, right-to-left words and a line of a megabyte are shown as text', 
   await page.locator('.plain-text').waitFor();
   assert.equal(await page.evaluate(() => window.pwned), undefined);
   await page.keyboard.press('Escape');
-  console.log(`# long tasks (ms): ${JSON.stringify(await page.evaluate(() => window.long))}`);
   page.check();
   await page.context().close();
 });

@@ -111,3 +111,12 @@ export async function isAccessible(page, where) {
     assert.deepEqual(told, [], `${where}, ${colorScheme}`);
   }
 }
+
+/** The longest task of the page's main thread, in milliseconds of CPU time. */
+export function longestTask(trace) {
+  const { traceEvents } = JSON.parse(trace);
+  const main = new Set(traceEvents.filter(({ name, args }) => name === 'thread_name' && args.name === 'CrRendererMain').map(({ pid, tid }) => `${pid} ${tid}`));
+  const tasks = traceEvents.filter(({ name, pid, tid }) => name.endsWith('RunTask') && main.has(`${pid} ${tid}`));
+  assert.ok(tasks.length > 100, 'there is a trace');
+  return Math.round(Math.max(...tasks.map(({ tdur }) => tdur ?? 0)) / 1000);
+}

@@ -39,9 +39,9 @@ test('a PDF, both protocols, the map, a quote at its page, what left, what was s
   await page.locator('.protocol.minions .cost', { hasText: '$' }).waitFor();
   await page.locator('.estimate').waitFor();
   await isAccessible(page, 'before the run');
-  models.script.workerMs = 150;
+  models.script.workerMs = 2500;
   await ask(page, 'By how much did the margin change?');
-  await page.locator('.legend li[data-state=none]').waitFor();
+  await page.locator('.legend li[data-state=running]').waitFor();
   await isAccessible(page, 'under way');
   await ended(page);
   assert.match(await page.locator('.answer').textContent(), /fell by 1\.8 points/);

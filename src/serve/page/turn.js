@@ -52,7 +52,7 @@ function Status({ run }) {
     isOver && run.usage?.usd !== null && dollars(run.usage?.usd),
   ].filter(Boolean);
   const stop = async () => { setStopping(true); await attempt(() => stopRun(run.id), () => setStopping(false)); say('The run is being stopped.'); };
-  return html`<div class=${`status ${run.state}`}><p>${!isOver && html`<span class="pulse" aria-hidden="true" />`}${parts.map((part, place) => html`<span key=${place}>${part}</span>`)}</p>
+  return html`<div class=${`status ${run.state}`}><p>${!isOver && html`<span class="pulse" aria-hidden="true" />`}${parts.map((part, place) => html`<span key=${place}>${part}</span>${' '}`)}</p>
     ${!isOver && html`<button class="button stop" disabled=${isStopping} onClick=${stop}><${Icon} name="stop" />${isStopping ? 'Stopping' : 'Stop'}</button>`}</div>`;
 }
 
