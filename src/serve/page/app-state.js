@@ -70,6 +70,8 @@ export async function loadSetup() {
   const { draft } = app.state;
   const { example, pairs } = setup;
   const [pair] = pairs;
+  // A recording knows its models by name; addresses are no job's business here.
+  for (const side of example ? ['local_client', 'remote_client'] : []) example[side] = { type: example[side].type, model_name: example[side].model_name };
   // A recording answers its own models alone. Else what is configured stands with what was found.
   setup.local = unlike(setup.replay && example ? [example.local_client] : [...setup.local, ...pairs.map(({ local }) => local)]);
   setup.remote = unlike(setup.replay && example ? [example.remote_client] : [...setup.remote, ...pairs.map(({ remote }) => remote), draft.supervisor]);
