@@ -85,7 +85,7 @@ function Protocols() {
 }
 
 function Estimate() {
-  const { draft, files, estimate, estimates, estimateError } = useStore(app);
+  const { draft, files, estimate, estimates, estimateError, setup } = useStore(app);
   const [, , sentence] = PROTOCOLS[draft.protocol];
   if (estimateError) return html`<p class="sentence">${sentence}</p><p class="caution" dir="auto"><${Icon} name="warn" />${estimateError.message} ${estimateError.hint ?? ''}</p>`;
   const chosen = estimate?.routing?.chosen ?? estimate?.protocol;
@@ -94,6 +94,8 @@ function Estimate() {
   const saves = own && whole && chosen !== 'remote_only' && whole.remote_tokens > own.remote_tokens;
   const leaves = estimate?.leaves;
   const chars = leaves?.context_chars;
+  // A recording goes nowhere, and needs no key.
+  const isReal = !setup?.replay;
   return html`<p class="sentence">${sentence}</p>
     ${draft.protocol === 'auto' && chosen && files.length > 0 && html`<p class="chosen">It would be <b>${PROTOCOLS[chosen]?.[0] ?? chosen}</b>. <span class="soft" dir="auto">${estimate.routing.reason}</span></p>`}
     ${files.length > 0 && own && html`<p class="estimate"><b>About ${plural(own.remote_tokens, 'remote token')}${own.usd === null || own.usd === undefined ? '' : `, ${dollars(own.usd)}`}</b>${
@@ -101,9 +103,9 @@ function Estimate() {
     ${own?.excluded && html`<p class="caution" dir="auto"><${Icon} name="warn" />${own.excluded}</p>`}
     ${own?.doubt && !own.excluded && html`<p class="caution" dir="auto"><${Icon} name="warn" />${own.doubt}</p>`}
     ${chars > 0 && html`<p class="caution away-words"><${Icon} name="warn" />${brief(chars)} characters of the documents leave this machine.</p>`}
-    ${leaves?.documents_go_to && html`<p class="caution"><${Icon} name="warn" />The worker is not on this machine: the documents go to ${leaves.documents_go_to}.</p>`}
+    ${isReal && leaves?.documents_go_to && html`<p class="caution"><${Icon} name="warn" />The worker is not on this machine: the documents go to ${leaves.documents_go_to}.</p>`}
     ${estimate?.egress_refusal && html`<p class="caution" dir="auto"><${Icon} name="warn" />${estimate.egress_refusal}</p>`}
-    ${estimate?.missing_keys?.length > 0 && html`<p class="caution"><${Icon} name="warn" />${estimate.missing_keys.map(({ problem, hint }) => `${problem} ${hint ?? ''} `)}</p>`}
+    ${isReal && estimate?.missing_keys?.length > 0 && html`<p class="caution"><${Icon} name="warn" />${estimate.missing_keys.map(({ problem, hint }) => `${problem}${hint ? `: ${hint}` : ''}. `)}</p>`}
     ${leaves?.document_names?.length > 0 && !chars && html`<p class="soft small">The supervisor is told the ${leaves.document_names.length === 1 ? 'name of the document' : `names of ${leaves.document_names.length} documents`}${leaves.doc_metadata ? ' and your description' : ''}.</p>`}`;
 }
 
@@ -123,9 +125,11 @@ function More() {
 
 /** The question. While a run is under way, the page has nothing to ask. */
 export function Composer() {
-  const { thread } = useStore(app);
+  const { thread, setup } = useStore(app);
   const run = useStore(thread[thread.length - 1], hasEnded);
-  return (!run || hasEnded(run)) && html`<${Question} />`;
+  const isOver = run && hasEnded(run);
+  // A recording has the answer to one question.
+  return (!run || (isOver && !setup?.replay)) && html`<${Question} />`;
 }
 
 function Question() {

@@ -72,7 +72,7 @@ export function Pair() {
     <div class="zone here">
       <p class="zone-name">This machine</p>
       <${Models} id="worker" label="The worker reads the documents" models=${setup.local} chosen=${worker} onChoose=${(model) => redraft({ worker: model })} empty="No model found here" />
-      <p class="beside">${worker ? [worker.type, worker.size && bytes(worker.size)].filter(Boolean).join(' · ') : ''}
+      <p class="beside">${worker && !setup.replay ? [worker.type, worker.size && bytes(worker.size)].filter(Boolean).join(' · ') : ''}
         ${setup.can_pull && html`<button class="quiet" onClick=${() => open({ kind: 'pull' })}><${Icon} name="down" />Get a model</button>`}</p>
     </div>
     <${Crossing} />

@@ -58,7 +58,7 @@ function Saved({ run, result }) {
   const tokens = (side) => side?.total_tokens ?? (typeof side === 'number' ? side : (side?.prompt_tokens ?? 0) + (side?.completion_tokens ?? 0));
   const [now, then] = [tokens(remote), tokens(whole)];
   const most = Math.max(now, then, 1);
-  const canCompare = run.chosen !== 'remote_only' && run.documents.length > 0;
+  const canCompare = run.chosen !== 'remote_only' && run.documents.length > 0 && !app.state.setup?.replay;
   return html`<section class="tile saved"><h3>Saved</h3>
     <p class="figure">${saved > 0 ? html`${brief(saved)} <small>tokens</small>` : 'Nothing'}${usd?.saved > 0 && html` <span class="usd">${dollars(usd.saved)}</span>`}</p>
     <p class="tile-says">${saved > 0 ? html`against sending the documents${ratio ? html`: <b>${Number(ratio.toPrecision(2))} times less</b>` : ''}.` : 'The documents are so short that sending them would cost less.'}</p>
@@ -104,7 +104,6 @@ function alone(run) {
 
 /** Says what would leave, and only then asks the supervisor alone. */
 export function Compare({ run }) {
-  const { setup } = useStore(app);
   const [error, setError] = useState(null);
   const chars = run.documents.reduce((sum, document) => sum + document.chars, 0);
   const result = resultOf(run);
@@ -115,7 +114,7 @@ export function Compare({ run }) {
   return html`<${Sheet} title="Send the documents?" kind="small" onClose=${close}><div class="stack">
     <p>The supervisor alone answers the question. For that, <b class="away-words">${count(chars)} characters in ${plural(run.documents.length, 'document')} leave this machine</b>, all of them, to ${run.remote?.model_name} (${run.remote?.type}), with their names:</p>
     <ul class="names">${run.documents.slice(0, 12).map((document, place) => html`<li key=${place} dir="auto">${document.name ?? `Document ${place + 1}`} <span class="soft">${brief(document.chars)} characters</span></li>`)}${run.documents.length > 12 && html`<li>and ${run.documents.length - 12} more</li>`}</ul>
-    ${typeof tokens === 'number' && html`<p>That is about ${brief(tokens)} tokens${usd ? ` and ${dollars(usd)}` : ''}.${setup?.replay ? ' A recording is replayed, so nothing really leaves.' : ''}</p>`}
+    ${typeof tokens === 'number' && html`<p>That is about ${brief(tokens)} tokens${usd ? ` and ${dollars(usd)}` : ''}.</p>`}
     ${error && html`<${Refusal} error=${error} />`}
     <p class="row"><button class="button" onClick=${close}>Keep them here</button><button class="button away-button" onClick=${really}>Send them and ask</button></p></div><//>`;
 }
