@@ -118,7 +118,7 @@ fn a_stream_brings_progress_then_the_answer_then_the_usage() {
 
 #[test]
 fn what_was_said_before_and_instructions_come_along() {
-    let server = models(&[json!({"refers_to": [1], "task": "When did Ada sign?"}).to_string(), answer("In 1912")]);
+    let server = models(&[json!({"refers_to": "Ada", "task": "When did Ada sign?"}).to_string(), answer("In 1912")]);
     let serving = Serving::start(&server, &[]);
     let messages = json!([
         {"role": "system", "content": "Answer with a year."},

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::support::pdf;
+use crate::support::pdf::{self, Writer};
 use crate::support::program::{chats, scripted};
 use crate::support::server::Server;
 use crate::support::serving::{KEY, Serving, answer, form};
@@ -78,7 +78,8 @@ fn its_errors_have_its_shape() {
 #[test]
 fn a_pdf_becomes_its_text() {
     let serving = Serving::start(&models(&[]), &[]);
-    let read = serving.upload("/upload-pdf", "pdf", "deed.pdf", &pdf::of_text("Signed by Ada")).with(200);
+    let deed = Writer::of(&[pdf::lines(50.0, 600.0, &["Signed by Ada"])]).bytes();
+    let read = serving.upload("/upload-pdf", "pdf", "deed.pdf", &deed).with(200);
     assert_eq!(keys(&read), ["success", "filename", "pages", "characters", "text"]);
     let text = read["text"].as_str().unwrap();
     assert!(text.contains("Signed by Ada"), "{read}");
