@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use crate::error::Spent;
@@ -16,7 +16,7 @@ const BOUNDS: [f64; 12] = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0, 3
 #[derive(Default)]
 pub(crate) struct Metrics {
     sums: Mutex<Sums>,
-    streams: AtomicUsize,
+    streams: Arc<AtomicUsize>,
 }
 
 #[derive(Default)]
@@ -42,9 +42,9 @@ struct Histogram {
 }
 
 /// A stream that is open as long as this lives.
-pub(crate) struct OpenStream<'a>(&'a AtomicUsize);
+pub(crate) struct OpenStream(Arc<AtomicUsize>);
 
-impl Drop for OpenStream<'_> {
+impl Drop for OpenStream {
     fn drop(&mut self) {
         self.0.fetch_sub(1, Relaxed);
     }
@@ -79,9 +79,9 @@ impl Metrics {
     }
 
     /// A stream of events opens.
-    pub(crate) fn open_stream(&self) -> OpenStream<'_> {
+    pub(crate) fn open_stream(&self) -> OpenStream {
         self.streams.fetch_add(1, Relaxed);
-        OpenStream(&self.streams)
+        OpenStream(Arc::clone(&self.streams))
     }
 
     /// All of it, with the runs that are under way and that wait.
@@ -103,11 +103,19 @@ impl Metrics {
         for ((side, kind), count) in &sums.tokens {
             page.line("minions_tokens_total", &[("side", side), ("kind", kind)], count);
         }
-        page.family("minions_dollars_total", "counter", "Dollars for remote tokens of ended runs that have prices.");
+        page.family(
+            "minions_dollars_total",
+            "counter",
+            "Dollars for remote tokens of ended runs that have prices.",
+        );
         page.line("minions_dollars_total", &[], sums.dollars);
         page.family("minions_egress_bytes_total", "counter", "Bytes of ended runs that left this machine.");
         page.line("minions_egress_bytes_total", &[], sums.left);
-        page.family("minions_egress_other_bytes_total", "counter", "Those of them that were not the jobs' own words.");
+        page.family(
+            "minions_egress_other_bytes_total",
+            "counter",
+            "Those of them that were not the jobs' own words.",
+        );
         page.line("minions_egress_other_bytes_total", &[], sums.left_other);
         page.family("minions_http_requests_total", "counter", "Requests that have their answer.");
         for ((route, method, status), count) in &sums.requests {

@@ -7,6 +7,7 @@
 //! it may name), `allowance` (what its owner may spend) and `runs` (whose turn it is); `service` holds them together.
 
 mod allowance;
+mod batches;
 mod body;
 mod config;
 mod connections;
@@ -16,7 +17,12 @@ mod guard;
 mod health;
 mod history;
 mod jobs;
+mod metrics;
 mod native;
+mod openai;
+mod openapi;
+mod original;
+mod outcome;
 mod owner;
 mod parts;
 mod pull;
@@ -44,9 +50,13 @@ use crate::error::Failure;
 use crate::servers;
 use crate::settings::Settings;
 use allowance::Allowance;
+use batches::Batches;
 use config::{Limits, ServeFile};
 use files::Files;
 use jobs::Rules;
+use metrics::Metrics;
+use original::Original;
+pub use original::{OriginalEnvironment, read_environment};
 use owner::{Tokens, random_hex};
 use runs::Runs;
 use service::Service;
@@ -89,6 +99,8 @@ pub struct ServeOptions {
     pub settings: Settings,
     /// In a replay: a job that it has.
     pub example: Option<Value>,
+    /// What the variables of the original's servers say.
+    pub original: OriginalEnvironment,
 }
 
 /// A service that listens.
@@ -155,6 +167,9 @@ impl Server {
             files: Files::new(file.limits, engine.reader.clone())?,
             tokens,
             allowance: Allowance::default(),
+            metrics: Metrics::default(),
+            original: Original::new(options.original.config),
+            batches: Batches::default(),
             rules,
             log_dir: file.log_dir.clone().unwrap_or(options.log_dir),
             example: options.example,

@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 
 use super::body;
 use super::error::{ApiError, json_bytes, json_response};
+use super::outcome::Held;
 use super::owner::Owner;
 use super::query::query;
 use super::run::Run;
@@ -156,20 +157,6 @@ async fn events(
     Ok(sse::events(&run, from))
 }
 
-/// Ends the run of a client that goes away.
-struct EndOnDrop {
-    service: Arc<Service>,
-    run: Arc<Run>,
-}
-
-impl Drop for EndOnDrop {
-    fn drop(&mut self) {
-        if !self.run.state().is_ended() {
-            self.service.cancel(&self.run);
-        }
-    }
-}
-
 /// A job in, its envelope out. The client holds it: when it goes away, the job ends.
 async fn minions(
     State(service): State<Arc<Service>>,
@@ -182,7 +169,7 @@ async fn minions(
     let (value, _) = body::json(&headers, body, service.limits()).await?;
     let admitted = service.checked(&owner, value, is_recorded).await?;
     let run = service.submit(&owner, admitted, None)?;
-    let held = EndOnDrop { service: Arc::clone(&service), run: Arc::clone(&run) };
+    let held = Held::new(&service, &run);
     let envelope = finished(&run).await;
     drop(held);
     let mut response = json_bytes(StatusCode::OK, envelope.into_bytes());

@@ -36,9 +36,8 @@ impl Drop for Held {
 /// The result of a run that has ended with this event, or why it has none; `None` of any other event.
 pub(crate) fn of(event: &EventKind) -> Option<Result<Value, ApiError>> {
     let EventKind::Finished { success, kind, envelope } = event else { return None };
-    let envelope: Value = envelope.as_ref().map_or(Value::Null, |json| {
-        serde_json::from_str(json.get()).unwrap_or_default()
-    });
+    let envelope: Value =
+        envelope.as_ref().map_or(Value::Null, |json| serde_json::from_str(json.get()).unwrap_or_default());
     if *success {
         return Some(Ok(envelope["result"].clone()));
     }
@@ -80,7 +79,6 @@ pub(crate) fn with_run(mut response: Response, run: &Run, has_failed: bool) -> R
     response
 }
 
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -96,7 +94,8 @@ mod tests {
     #[test]
     fn an_end_is_a_result_or_an_error_with_its_hint() {
         assert!(of(&EventKind::Round { round: 1, of: 1 }).is_none());
-        let done = finished(true, None, json!({"success": true, "result": {"final_answer": "Ada"}, "error": null}));
+        let done =
+            finished(true, None, json!({"success": true, "result": {"final_answer": "Ada"}, "error": null}));
         assert_eq!(of(&done).unwrap().unwrap()["final_answer"], "Ada");
         let error = json!({"success": false, "result": null, "error": "it took too long. Hint: wait"});
         let late = of(&finished(false, Some(FailureKind::Deadline), error)).unwrap().unwrap_err();

@@ -84,7 +84,8 @@ pub(super) fn failure(custom_id: &str, run: Option<&str>, error: &ApiError) -> S
 
 /// The line of a request that was not made, as the batch ended before.
 pub(super) fn cancelled(custom_id: &str) -> String {
-    let error = json!({"code": "batch_cancelled", "message": "the batch was cancelled before this request was done"});
+    let error =
+        json!({"code": "batch_cancelled", "message": "the batch was cancelled before this request was done"});
     written(custom_id, &Value::Null, &error)
 }
 
@@ -115,7 +116,8 @@ mod tests {
                     {\"custom_id\": \"c\", \"url\": \"/v1/x\", \"body\": {}}\n{\"custom_id\": \"d\", \"body\": {}}\n\
                     {\"custom_id\": \"d\", \"body\": {}}\n";
         let problems = read(text, ENDPOINT).unwrap_err();
-        let told: Vec<_> = problems.iter().map(|one| (one["line"].as_u64().unwrap(), one["param"].as_str())).collect();
+        let told: Vec<_> =
+            problems.iter().map(|one| (one["line"].as_u64().unwrap(), one["param"].as_str())).collect();
         let expected = [
             (1, None),
             (2, None),

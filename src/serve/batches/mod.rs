@@ -3,11 +3,12 @@
 //! Each line becomes a run like any other, behind the owner's own runs and within the same limits; a batch only keeps a few
 //! of them under way at a time.
 
+mod all;
 mod batch;
 mod lines;
 mod work;
 
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::Body;
@@ -23,7 +24,7 @@ use super::error::{ApiError, json_response};
 use super::owner::{Owner, random_hex};
 use super::query::query;
 use super::service::Service;
-use crate::sync::lock;
+pub(crate) use all::Batches;
 use batch::Batch;
 
 /// Where the lines of a batch may go.
@@ -35,10 +36,6 @@ const LISTED: usize = 20;
 
 type Answer = Result<Response, ApiError>;
 
-/// All batches, the oldest first.
-#[derive(Default)]
-pub(crate) struct Batches(Mutex<Vec<Arc<Batch>>>);
-
 /// The routes.
 pub(crate) fn routes() -> Router<Arc<Service>> {
     Router::new()
@@ -47,23 +44,9 @@ pub(crate) fn routes() -> Router<Arc<Service>> {
         .route("/v1/batches/{id}/cancel", post(cancel))
 }
 
-impl Batches {
-    fn of(&self, owner: &Owner, keep: Duration) -> Vec<Arc<Batch>> {
-        let mut all = lock(&self.0);
-        all.retain(|batch| !batch.has_ended() || batch.began.elapsed() < keep);
-        all.iter().filter(|batch| batch.owner == *owner).map(Arc::clone).collect()
-    }
-
-    fn find(&self, owner: &Owner, id: &str, keep: Duration) -> Result<Arc<Batch>, ApiError> {
-        let found = self.of(owner, keep).into_iter().find(|batch| batch.id == id);
-        found.ok_or_else(|| ApiError::not_found("batch", id))
-    }
-}
-
-impl Service {
-    fn kept(&self) -> Duration {
-        Duration::from_secs(self.limits().keep_s)
-    }
+/// How long batches are kept that have ended.
+fn kept(service: &Service) -> Duration {
+    Duration::from_secs(service.limits().keep_s)
 }
 
 async fn create(
@@ -85,7 +68,9 @@ async fn create(
     let endpoint = text("endpoint")?.unwrap_or_else(|| ENDPOINTS[0].to_owned());
     let window = text("completion_window")?;
     let Some(input) = input else {
-        return Err(ApiError::bad("`input_file_id` must be the id of an upload of JSON lines").param("input_file_id"));
+        return Err(
+            ApiError::bad("`input_file_id` must be the id of an upload of JSON lines").param("input_file_id")
+        );
     };
     if !ENDPOINTS.contains(&&*endpoint) {
         let message = format!("`endpoint` must be one of {}", ENDPOINTS.join(", "));
@@ -102,13 +87,14 @@ async fn create(
         return Err(ApiError::bad(format!("unknown key `{key}`")).param(key).code("unknown_parameter"));
     }
     let file = service.files.find(&owner, &input).map_err(|error| error.param("input_file_id"))?;
-    let under_way = service.batches.of(&owner, service.kept()).iter().filter(|batch| !batch.has_ended()).count();
+    let under_way =
+        service.batches.of(&owner, kept(&service)).iter().filter(|batch| !batch.has_ended()).count();
     if under_way >= MOST {
         return Err(ApiError::too_many(format!("{MOST} batches are under way"), 60).code("too_many_batches"));
     }
     let id = format!("batch_{}", random_hex(16)?);
     let batch = Arc::new(Batch::new(id, owner, input, endpoint, metadata));
-    lock(&service.batches.0).push(Arc::clone(&batch));
+    service.batches.add(Arc::clone(&batch));
     let shown = shown(&service, &batch);
     tokio::spawn(work::work(service, batch, file));
     Ok(shown)
@@ -119,18 +105,16 @@ fn shown(service: &Service, batch: &Batch) -> Response {
 }
 
 /// The batches of the owner, the newest first, a page of `limit` from behind `after` on.
-async fn list(
-    State(service): State<Arc<Service>>,
-    Extension(owner): Extension<Owner>,
-    uri: Uri,
-) -> Answer {
+async fn list(State(service): State<Arc<Service>>, Extension(owner): Extension<Owner>, uri: Uri) -> Answer {
     let limit = match query(&uri, "limit") {
         None => LISTED,
-        Some(text) => text.parse().ok().filter(|limit| (1..=100).contains(limit)).ok_or_else(|| {
-            ApiError::bad("`limit` must be a number from 1 to 100").param("limit")
-        })?,
+        Some(text) => text
+            .parse()
+            .ok()
+            .filter(|limit| (1..=100).contains(limit))
+            .ok_or_else(|| ApiError::bad("`limit` must be a number from 1 to 100").param("limit"))?,
     };
-    let mut all = service.batches.of(&owner, service.kept());
+    let mut all = service.batches.of(&owner, kept(&service));
     all.reverse();
     let from = match query(&uri, "after") {
         None => 0,
@@ -144,7 +128,8 @@ async fn list(
     let id = |one: Option<&Value>| one.map(|one| one["id"].clone());
     let (first, last) = (id(page.first()), id(page.last()));
     let has_more = all.len() > from + page.len();
-    let list = json!({"object": "list", "data": page, "first_id": first, "last_id": last, "has_more": has_more});
+    let list =
+        json!({"object": "list", "data": page, "first_id": first, "last_id": last, "has_more": has_more});
     Ok(json_response(StatusCode::OK, &list))
 }
 
@@ -153,7 +138,7 @@ async fn show(
     Extension(owner): Extension<Owner>,
     Path(id): Path<String>,
 ) -> Answer {
-    let batch = service.batches.find(&owner, &id, service.kept())?;
+    let batch = service.batches.find(&owner, &id, kept(&service))?;
     Ok(shown(&service, &batch))
 }
 
@@ -162,7 +147,7 @@ async fn cancel(
     Extension(owner): Extension<Owner>,
     Path(id): Path<String>,
 ) -> Answer {
-    let batch = service.batches.find(&owner, &id, service.kept())?;
+    let batch = service.batches.find(&owner, &id, kept(&service))?;
     if !batch.cancel() {
         let error = ApiError::new(StatusCode::CONFLICT, "the batch has ended already");
         return Err(error.param("id").code("batch_ended"));

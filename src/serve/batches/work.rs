@@ -11,10 +11,10 @@ use super::batch::Batch;
 use super::lines::{self, Line};
 use crate::serve::error::ApiError;
 use crate::serve::files::{Files, StoredFile};
+use crate::serve::openai;
 use crate::serve::outcome::{Held, outcome};
 use crate::serve::owner::Owner;
 use crate::serve::service::Service;
-use crate::serve::openai;
 use crate::sync::beside_runtime;
 
 /// Runs of one batch at the same time.
@@ -96,7 +96,9 @@ async fn asked(service: &Arc<Service>, batch: &Batch, custom_id: &str, body: Val
         };
         match begun {
             // A full queue empties; a limit of the day holds for the other lines as well.
-            Err(error) if error.status == StatusCode::TOO_MANY_REQUESTS && error.code == Some("queue_full") => {
+            Err(error)
+                if error.status == StatusCode::TOO_MANY_REQUESTS && error.code == Some("queue_full") =>
+            {
                 tokio::time::sleep(WAIT).await;
             }
             begun => break begun,

@@ -79,7 +79,8 @@ pub(crate) async fn begin(service: &Arc<Service>, owner: &Owner, value: Value) -
         job[side]["kwargs"] = Value::Object(parameters.kwargs);
     }
     let params = &job["call_params"];
-    let has_documents = !files.is_empty() || ["context", "file_ids"].iter().any(|key| !params[*key].is_null());
+    let has_documents =
+        !files.is_empty() || ["context", "file_ids"].iter().any(|key| !params[*key].is_null());
     let protocol = match chosen.protocol {
         // There is nothing that a program could cut: titles of chats, and questions about nothing.
         ProtocolKind::Minions if !has_documents => ProtocolKind::Minion,
@@ -119,7 +120,8 @@ async fn with_files(
                 FilePart::Sent { place, name, bytes } => {
                     let mut incoming = service.files.begin(owner).await?;
                     incoming.write(bytes.into()).await?;
-                    let stored = incoming.end(&name, "user_data").await.map_err(|error| error.param(place))?;
+                    let stored =
+                        incoming.end(&name, "user_data").await.map_err(|error| error.param(place))?;
                     sent.push(stored.id.clone());
                     stored.id.clone()
                 }

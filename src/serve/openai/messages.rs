@@ -38,7 +38,10 @@ pub(super) struct Chat {
 /// A message that is none, a part that can't be read, a chat that does not end with a question.
 pub(super) fn chat(messages: Option<Value>) -> Result<Chat, ApiError> {
     let Some(Value::Array(messages)) = messages else {
-        return Err(bad("messages", "must be a list of messages, [{\"role\": \"user\", \"content\": \"...\"}]"));
+        return Err(bad(
+            "messages",
+            "must be a list of messages, [{\"role\": \"user\", \"content\": \"...\"}]",
+        ));
     };
     let mut chat = Chat::default();
     let mut said: Vec<(&'static str, String)> = Vec::new();
@@ -108,10 +111,13 @@ impl Chat {
                     }
                 }
                 Some(other) => {
-                    let problem = format!("has the type {other:?}: \"text\", \"file\" and \"image_url\" are read here");
+                    let problem =
+                        format!("has the type {other:?}: \"text\", \"file\" and \"image_url\" are read here");
                     return Err(bad(&format!("{place}.type"), &problem));
                 }
-                None => return Err(bad(&format!("{place}.type"), "must be \"text\", \"file\" or \"image_url\"")),
+                None => {
+                    return Err(bad(&format!("{place}.type"), "must be \"text\", \"file\" or \"image_url\""));
+                }
             }
         }
         Ok(questions.join("\n"))
@@ -135,7 +141,8 @@ fn texts(place: &str, content: Value) -> Result<Vec<String>, ApiError> {
         Value::Null => Ok(Vec::new()),
         Value::String(text) => Ok(vec![text]),
         Value::Array(parts) => {
-            let text = |(at, part): (usize, &Value)| text_of(&format!("{place}[{at}]"), part).map(str::to_owned);
+            let text =
+                |(at, part): (usize, &Value)| text_of(&format!("{place}[{at}]"), part).map(str::to_owned);
             parts.iter().enumerate().map(text).collect()
         }
         _ => Err(bad(place, "must be a string or a list of parts")),
@@ -151,7 +158,10 @@ fn image(place: &str, part: &Value) -> Result<String, ApiError> {
     let url = part["image_url"]["url"].as_str().or_else(|| part["image_url"].as_str());
     match url {
         Some(url) if url.starts_with("data:image/") => Ok(url.to_owned()),
-        _ => Err(bad(&format!("{place}.image_url.url"), "must be a data: URL of a picture: nothing is fetched here")),
+        _ => Err(bad(
+            &format!("{place}.image_url.url"),
+            "must be a data: URL of a picture: nothing is fetched here",
+        )),
     }
 }
 
@@ -160,17 +170,27 @@ fn file(place: &str, part: &Value) -> Result<FilePart, ApiError> {
     let fields = if part["file"].is_object() { &part["file"] } else { part };
     let text = |key: &str| fields[key].as_str().filter(|text| !text.is_empty());
     match (text("file_id"), text("file_data")) {
-        (Some(id), None) => Ok(FilePart::Stored { place: format!("{place}.file.file_id"), id: id.to_owned() }),
+        (Some(id), None) => {
+            Ok(FilePart::Stored { place: format!("{place}.file.file_id"), id: id.to_owned() })
+        }
         (None, Some(data)) => {
             let place = format!("{place}.file.file_data");
-            let (media, data) = data.strip_prefix("data:").and_then(|rest| rest.split_once(",")).unwrap_or(("", data));
-            let bytes = STANDARD.decode(data.trim()).map_err(|_| bad(&place, "must be base64, or a data: URL of it"))?;
+            let (media, data) =
+                data.strip_prefix("data:").and_then(|rest| rest.split_once(",")).unwrap_or(("", data));
+            let bytes = STANDARD
+                .decode(data.trim())
+                .map_err(|_| bad(&place, "must be base64, or a data: URL of it"))?;
             let is_pdf = media.starts_with("application/pdf") || bytes.starts_with(b"%PDF-");
             let usual = if is_pdf { "document.pdf" } else { "document.txt" };
             Ok(FilePart::Sent { place, name: text("filename").unwrap_or(usual).to_owned(), bytes })
         }
-        (Some(_), Some(_)) => Err(bad(&format!("{place}.file"), "has both a \"file_id\" and \"file_data\": leave one out")),
-        (None, None) => Err(bad(&format!("{place}.file"), "must have a \"file_id\", or \"file_data\" with its \"filename\"")),
+        (Some(_), Some(_)) => {
+            Err(bad(&format!("{place}.file"), "has both a \"file_id\" and \"file_data\": leave one out"))
+        }
+        (None, None) => Err(bad(
+            &format!("{place}.file"),
+            "must have a \"file_id\", or \"file_data\" with its \"filename\"",
+        )),
     }
 }
 
@@ -185,7 +205,9 @@ fn is_same(one: &FilePart, other: &FilePart) -> bool {
 }
 
 fn is_given(message: &Map<String, Value>, key: &str) -> bool {
-    message.get(key).is_some_and(|value| !value.is_null() && value.as_array().is_none_or(|items| !items.is_empty()))
+    message
+        .get(key)
+        .is_some_and(|value| !value.is_null() && value.as_array().is_none_or(|items| !items.is_empty()))
 }
 
 pub(super) fn bad(place: &str, problem: &str) -> ApiError {
@@ -232,7 +254,11 @@ mod tests {
         .unwrap();
         let place = |key: &str| format!("messages[0].content[{key}");
         let files = [
-            FilePart::Sent { place: place("0].file.file_data"), name: "a.txt".to_owned(), bytes: b"Ada".to_vec() },
+            FilePart::Sent {
+                place: place("0].file.file_data"),
+                name: "a.txt".to_owned(),
+                bytes: b"Ada".to_vec(),
+            },
             FilePart::Stored { place: place("1].file.file_id"), id: "file-1".to_owned() },
         ];
         assert_eq!((chat.files, chat.images.len(), &*chat.task), (files.to_vec(), 1, "When?"));
@@ -249,12 +275,21 @@ mod tests {
             (json!([{"role": "tool", "content": "x"}]), "`messages[0].role` can't be \"tool\""),
             (user(json!(1)), "`messages[0].content` must be a string or a list"),
             (user(json!([{"text": "x"}])), "`messages[0].content[0].type` must be"),
-            (user(json!([{"type": "input_audio"}])), "`messages[0].content[0].type` has the type \"input_audio\""),
+            (
+                user(json!([{"type": "input_audio"}])),
+                "`messages[0].content[0].type` has the type \"input_audio\"",
+            ),
             (user(json!([{"type": "text", "text": 1}])), "`messages[0].content[0].text` must be a string"),
-            (user(json!([{"type": "image_url", "image_url": {"url": "http://x/a.png"}}])), "must be a data: URL"),
+            (
+                user(json!([{"type": "image_url", "image_url": {"url": "http://x/a.png"}}])),
+                "must be a data: URL",
+            ),
             (user(json!([{"type": "file", "file": {}}])), "must have a \"file_id\""),
             (user(json!([{"type": "file", "file": {"file_data": "?"}}])), "must be base64"),
-            (json!([{"role": "user", "content": "x"}, {"role": "assistant", "content": "y"}]), "must end with"),
+            (
+                json!([{"role": "user", "content": "x"}, {"role": "assistant", "content": "y"}]),
+                "must end with",
+            ),
             (
                 json!([{"role": "assistant", "content": null, "tool_calls": [{}]}, {"role": "user", "content": "x"}]),
                 "`messages[0].tool_calls` can't be",

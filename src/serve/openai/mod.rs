@@ -17,11 +17,11 @@ mod stream;
 use std::sync::{Arc, LazyLock};
 use std::time::SystemTime;
 
+use axum::Router;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::Response;
 use axum::routing::{get, post};
-use axum::Router;
 use serde_json::{Value, json};
 
 use super::error::{ApiError, json_response};
@@ -30,9 +30,8 @@ use super::setup;
 pub(crate) use chat::{Begun, begin, whole};
 
 /// When the service began, in seconds since 1970.
-static BEGAN: LazyLock<u64> = LazyLock::new(|| {
-    SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs()
-});
+static BEGAN: LazyLock<u64> =
+    LazyLock::new(|| SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs());
 
 /// The routes.
 pub(crate) fn routes() -> Router<Arc<Service>> {

@@ -64,7 +64,10 @@ pub(super) struct Parameters {
 ///
 /// # Errors
 /// A parameter that is refused, or has a value that it can't have.
-pub(super) fn parameters(body: &mut Map<String, Value>, protocol: ProtocolKind) -> Result<Parameters, ApiError> {
+pub(super) fn parameters(
+    body: &mut Map<String, Value>,
+    protocol: ProtocolKind,
+) -> Result<Parameters, ApiError> {
     let mut taken = Parameters::default();
     let mut take = |key: &str| body.remove(key).filter(|value| !value.is_null());
     for (key, remedy) in REFUSED {
@@ -98,7 +101,12 @@ pub(super) fn parameters(body: &mut Map<String, Value>, protocol: ProtocolKind) 
             Some("none") => json!(false),
             Some("minimal" | "low") => json!("low"),
             Some("medium" | "high") => effort,
-            _ => return Err(wrong("reasoning_effort", "must be \"none\", \"minimal\", \"low\", \"medium\" or \"high\"")),
+            _ => {
+                return Err(wrong(
+                    "reasoning_effort",
+                    "must be \"none\", \"minimal\", \"low\", \"medium\" or \"high\"",
+                ));
+            }
         };
         taken.kwargs.insert("thinking".to_owned(), thinking);
     }

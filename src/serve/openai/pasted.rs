@@ -37,7 +37,8 @@ pub(super) fn parts(place: &str, text: &str) -> Result<Parts, ApiError> {
     }
     let length = question.chars().count();
     let Some((asked, document)) = split(&question) else {
-        let message = format!("`{place}` has {length} characters, and neither begins nor ends with a short question");
+        let message =
+            format!("`{place}` has {length} characters, and neither begins nor ends with a short question");
         return Err(ApiError::bad(message).param(place).hint(
             "give the document as a file part or in `minions.context`, or put the question into a paragraph of its own at the end",
         ));
@@ -88,7 +89,8 @@ fn split(text: &str) -> Option<(String, String)> {
     let (ahead, last) = text.rsplit_once("\n\n")?;
     let is_short = |paragraph: &str| paragraph.chars().nth(LONGEST_PARAGRAPH).is_none();
     let asks = |paragraph: &str| is_short(paragraph) && paragraph.trim_end().ends_with(['?', '？', '؟']);
-    let owned = |question: &str, document: &str| Some((question.trim().to_owned(), document.trim().to_owned()));
+    let owned =
+        |question: &str, document: &str| Some((question.trim().to_owned(), document.trim().to_owned()));
     match (is_short(first), is_short(last)) {
         _ if asks(last) => owned(last, ahead),
         _ if asks(first) => owned(first, behind),

@@ -68,8 +68,12 @@ impl Progress {
                     _ => return None,
                 }
             }
-            EventKind::Program { jobs, error: None, .. } => format!("The supervisor's program asks for {jobs} worker jobs."),
-            EventKind::Program { error: Some(error), .. } => format!("The supervisor's program failed: {}", short(error)),
+            EventKind::Program { jobs, error: None, .. } => {
+                format!("The supervisor's program asks for {jobs} worker jobs.")
+            }
+            EventKind::Program { error: Some(error), .. } => {
+                format!("The supervisor's program failed: {}", short(error))
+            }
             EventKind::WorkerJob(job) => match job.state {
                 WorkerJobState::Waiting => {
                     self.jobs += 1;
@@ -87,7 +91,10 @@ impl Progress {
                 WorkerJobState::Cited => {
                     let source = job.source.as_deref().unwrap_or("a document");
                     let place = job.place.as_deref().map_or(String::new(), |place| format!(" {place}"));
-                    format!("Found in {source}{place}: “{}”", short(job.citation.as_deref().unwrap_or_default()))
+                    format!(
+                        "Found in {source}{place}: “{}”",
+                        short(job.citation.as_deref().unwrap_or_default())
+                    )
                 }
                 _ => return None,
             },
@@ -113,7 +120,12 @@ mod tests {
     #[test]
     fn each_step_has_its_line() {
         let mut progress = Progress::default();
-        let call = |call, purpose| EventKind::Call { call, side: JobRole::Supervisor, purpose, endpoint: String::new() };
+        let call = |call, purpose| EventKind::Call {
+            call,
+            side: JobRole::Supervisor,
+            purpose,
+            endpoint: String::new(),
+        };
         let says = |call, text: &str| EventKind::Message {
             call: Some(call),
             side: JobRole::Worker,

@@ -126,7 +126,8 @@ pub(super) fn in_words_of_chat(error: ApiError) -> ApiError {
         .iter()
         .fold(text.to_owned(), |text, (of_a_job, of_chat)| text.replace(of_a_job, of_chat))
     };
-    let param = error.param.as_deref().map(|param| renamed(&format!("`{param}")).trim_start_matches('`').to_owned());
+    let param =
+        error.param.as_deref().map(|param| renamed(&format!("`{param}")).trim_start_matches('`').to_owned());
     ApiError { message: renamed(&error.message), hint: error.hint.as_deref().map(renamed), param, ..error }
 }
 
@@ -175,7 +176,10 @@ mod tests {
             (json!({"model": "minions"}), Some("messages")),
             (json!({"model": "minions", "messages": messages, "temprature": 1}), Some("temprature")),
             (json!({"model": "minions", "messages": messages, "minions": []}), Some("minions")),
-            (json!({"model": "minions", "messages": messages, "minions": {"task": "x"}}), Some("minions.task")),
+            (
+                json!({"model": "minions", "messages": messages, "minions": {"task": "x"}}),
+                Some("minions.task"),
+            ),
         ] {
             assert_eq!(read(body.clone()).unwrap_err().param.as_deref(), param, "{body}");
         }

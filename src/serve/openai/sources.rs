@@ -41,7 +41,13 @@ struct ReadPart {
 impl Read {
     fn cited(self, is_of_program: bool) -> Cited {
         let Self { citation, job_id, document, start, verified, source, place, parts } = self;
-        let part = |ReadPart { document, source, place, start, end }| CitedPart { document, source, place, start, end };
+        let part = |ReadPart { document, source, place, start, end }| CitedPart {
+            document,
+            source,
+            place,
+            start,
+            end,
+        };
         Cited {
             round: 0,
             job_id,

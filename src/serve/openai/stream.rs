@@ -106,7 +106,11 @@ mod tests {
         vec![
             EventKind::Round { round: 1, of: 2 },
             EventKind::Call { call: 1, side, purpose: Purpose::Step, endpoint: String::new() },
-            EventKind::Delta { call: 1, side, text: "{\"decision\": \"provide_final_answer\", \"answer\": \"It ".to_owned() },
+            EventKind::Delta {
+                call: 1,
+                side,
+                text: "{\"decision\": \"provide_final_answer\", \"answer\": \"It ".to_owned(),
+            },
             EventKind::Delta { call: 1, side, text: "fell\"}".to_owned() },
         ]
     }

@@ -144,8 +144,13 @@ mod tests {
         for reference in found {
             assert!(document.pointer(reference.trim_start_matches('#')).is_some(), "{reference}");
         }
-        let operations = document["paths"].as_object().unwrap().values().flat_map(|path| path.as_object().unwrap().values());
-        let names: std::collections::HashSet<_> = operations.map(|one| one["operationId"].as_str().unwrap()).collect();
+        let operations = document["paths"]
+            .as_object()
+            .unwrap()
+            .values()
+            .flat_map(|path| path.as_object().unwrap().values());
+        let names: std::collections::HashSet<_> =
+            operations.map(|one| one["operationId"].as_str().unwrap()).collect();
         assert_eq!(names.len(), ROWS.len());
     }
 }

@@ -60,8 +60,11 @@ const ORIGINAL: Row = Row { tag: "original", refusal: "OriginalError", ..ROW };
 const SERVICE: Row = Row { tag: "service", ..ROW };
 
 const RECORD: Parameter = ("record", "query", "true: the exchanges with models are kept as a recording");
-const KEY: Parameter =
-    ("Idempotency-Key", "header", "the same key with the same body gives the same run, however often it is sent");
+const KEY: Parameter = (
+    "Idempotency-Key",
+    "header",
+    "the same key with the same body gives the same run, however often it is sent",
+);
 
 /// All routes but for the page and its files.
 pub(super) const ROWS: &[Row] = &[
@@ -76,7 +79,12 @@ pub(super) const ROWS: &[Row] = &[
         ..ROW
     },
     Row { path: "/v1/runs", summary: "Your runs, the newest first.", gives: Gives::Json("List"), ..ROW },
-    Row { path: "/v1/runs/{id}", summary: "A run, with its envelope once it has ended.", gives: Gives::Json("Run"), ..ROW },
+    Row {
+        path: "/v1/runs/{id}",
+        summary: "A run, with its envelope once it has ended.",
+        gives: Gives::Json("Run"),
+        ..ROW
+    },
     Row { method: "delete", path: "/v1/runs/{id}", summary: "End a run.", gives: Gives::Json("Run"), ..ROW },
     Row {
         path: "/v1/runs/{id}/events",
@@ -88,7 +96,12 @@ pub(super) const ROWS: &[Row] = &[
         ],
         ..ROW
     },
-    Row { path: "/v1/runs/{id}/documents", summary: "The documents of a run.", gives: Gives::Json("List"), ..ROW },
+    Row {
+        path: "/v1/runs/{id}/documents",
+        summary: "The documents of a run.",
+        gives: Gives::Json("List"),
+        ..ROW
+    },
     Row {
         path: "/v1/runs/{id}/documents/{n}",
         summary: "A document, in which offsets of evidence count.",
@@ -119,7 +132,12 @@ pub(super) const ROWS: &[Row] = &[
         gives: Gives::Json("Envelope"),
         ..ROW
     },
-    Row { path: "/v1/history", summary: "Conversation logs, the newest first.", gives: Gives::Json("List"), ..ROW },
+    Row {
+        path: "/v1/history",
+        summary: "Conversation logs, the newest first.",
+        gives: Gives::Json("List"),
+        ..ROW
+    },
     Row { path: "/v1/history/{id}", summary: "A conversation log.", gives: Gives::Json("Any"), ..ROW },
     Row {
         method: "post",
@@ -130,8 +148,19 @@ pub(super) const ROWS: &[Row] = &[
         ..FILES
     },
     Row { path: "/v1/files", summary: "Your files, the newest first.", gives: Gives::Json("List"), ..FILES },
-    Row { path: "/v1/files/{id}", summary: "A file and what was read of it.", gives: Gives::Json("File"), ..FILES },
-    Row { method: "delete", path: "/v1/files/{id}", summary: "Remove a file.", gives: Gives::Json("Deleted"), ..FILES },
+    Row {
+        path: "/v1/files/{id}",
+        summary: "A file and what was read of it.",
+        gives: Gives::Json("File"),
+        ..FILES
+    },
+    Row {
+        method: "delete",
+        path: "/v1/files/{id}",
+        summary: "Remove a file.",
+        gives: Gives::Json("Deleted"),
+        ..FILES
+    },
     Row {
         path: "/v1/files/{id}/content",
         summary: "A file as it came.",
@@ -145,7 +174,12 @@ pub(super) const ROWS: &[Row] = &[
         parameters: &[("document", "query", "the name of one document of the file")],
         ..FILES
     },
-    Row { path: "/v1/models", summary: "Pairs of models with protocols, as models.", gives: Gives::Json("List"), ..OPENAI },
+    Row {
+        path: "/v1/models",
+        summary: "Pairs of models with protocols, as models.",
+        gives: Gives::Json("List"),
+        ..OPENAI
+    },
     Row { path: "/v1/models/{id}", summary: "One of them.", gives: Gives::Json("Model"), ..OPENAI },
     Row {
         method: "post",
@@ -213,9 +247,24 @@ pub(super) const ROWS: &[Row] = &[
         gives: Gives::Json("OriginalText"),
         ..ORIGINAL
     },
-    Row { path: "/health", summary: "Whether it lives, and with which models.", gives: Gives::Json("OriginalHealth"), ..ORIGINAL },
-    Row { path: "/models", summary: "Models that may be the supervisor.", gives: Gives::Json("List"), ..ORIGINAL },
-    Row { path: "/config", summary: "What the original's routes run jobs with.", gives: Gives::Json("OriginalConfig"), ..ORIGINAL },
+    Row {
+        path: "/health",
+        summary: "Whether it lives, and with which models.",
+        gives: Gives::Json("OriginalHealth"),
+        ..ORIGINAL
+    },
+    Row {
+        path: "/models",
+        summary: "Models that may be the supervisor.",
+        gives: Gives::Json("List"),
+        ..ORIGINAL
+    },
+    Row {
+        path: "/config",
+        summary: "What the original's routes run jobs with.",
+        gives: Gives::Json("OriginalConfig"),
+        ..ORIGINAL
+    },
     Row {
         method: "post",
         path: "/config",
@@ -224,8 +273,19 @@ pub(super) const ROWS: &[Row] = &[
         gives: Gives::Json("OriginalConfig"),
         ..ORIGINAL
     },
-    Row { method: "post", path: "/start_protocol", summary: "Nothing has to be started here.", gives: Gives::Json("OriginalConfig"), ..ORIGINAL },
-    Row { path: "/v1/setup", summary: "Pairs, models that answer here, and what is missing.", gives: Gives::Json("Any"), ..SERVICE },
+    Row {
+        method: "post",
+        path: "/start_protocol",
+        summary: "Nothing has to be started here.",
+        gives: Gives::Json("OriginalConfig"),
+        ..ORIGINAL
+    },
+    Row {
+        path: "/v1/setup",
+        summary: "Pairs, models that answer here, and what is missing.",
+        gives: Gives::Json("Any"),
+        ..SERVICE
+    },
     Row {
         method: "post",
         path: "/v1/pull",
@@ -234,8 +294,25 @@ pub(super) const ROWS: &[Row] = &[
         gives: Gives::Events("`progress`, then `done` or `error`"),
         ..SERVICE
     },
-    Row { path: "/metrics", summary: "Counters and gauges for Prometheus.", gives: Gives::Bytes("text/plain"), ..SERVICE },
-    Row { path: "/healthz", summary: "Whether the process lives.", gives: Gives::Json("Status"), is_open: true, ..SERVICE },
-    Row { path: "/readyz", summary: "Whether runs are taken.", gives: Gives::Json("Status"), is_open: true, ..SERVICE },
+    Row {
+        path: "/metrics",
+        summary: "Counters and gauges for Prometheus.",
+        gives: Gives::Bytes("text/plain"),
+        ..SERVICE
+    },
+    Row {
+        path: "/healthz",
+        summary: "Whether the process lives.",
+        gives: Gives::Json("Status"),
+        is_open: true,
+        ..SERVICE
+    },
+    Row {
+        path: "/readyz",
+        summary: "Whether runs are taken.",
+        gives: Gives::Json("Status"),
+        is_open: true,
+        ..SERVICE
+    },
     Row { path: "/openapi.json", summary: "This document.", gives: Gives::Json("Any"), ..SERVICE },
 ];

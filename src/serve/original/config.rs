@@ -1,8 +1,13 @@
 //! What the original's routes run jobs with, and what of it a request may change.
 
+use std::collections::HashMap;
+use std::sync::Mutex;
+
 use serde_json::{Map, Value, json};
 
 use crate::serve::error::ApiError;
+use crate::serve::owner::Owner;
+use crate::sync::lock;
 
 /// Call parameters that the original's configuration has, by its names for them.
 const PARAMS: [(&str, &str); 6] = [
@@ -13,6 +18,32 @@ const PARAMS: [(&str, &str); 6] = [
     ("chunking_function", "chunk_fn"),
     ("use_retrieval", "use_retrieval"),
 ];
+
+/// What these routes run jobs with.
+#[derive(Default)]
+pub(crate) struct Original {
+    /// As the environment has it.
+    usual: OriginalConfig,
+    /// As owners have changed it, each for itself.
+    changed: Mutex<HashMap<Owner, OriginalConfig>>,
+}
+
+impl Original {
+    /// The configuration of the environment.
+    pub(crate) fn new(usual: OriginalConfig) -> Self {
+        Self { usual, changed: Mutex::default() }
+    }
+
+    /// That of `owner`.
+    pub(super) fn of(&self, owner: &Owner) -> OriginalConfig {
+        lock(&self.changed).get(owner).unwrap_or(&self.usual).clone()
+    }
+
+    /// Has `owner` have this one from now on.
+    pub(super) fn change(&self, owner: &Owner, config: OriginalConfig) {
+        lock(&self.changed).insert(owner.clone(), config);
+    }
+}
 
 /// The configuration of one owner.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -73,7 +104,10 @@ impl OriginalConfig {
                 return Err(refused(&name, "keys are those of the service's environment"));
             }
             if ["local_base_url", "remote_base_url", "log_dir"].contains(&&*name) {
-                return Err(refused(&name, "addresses and folders are the operator's: set them where the service starts"));
+                return Err(refused(
+                    &name,
+                    "addresses and folders are the operator's: set them where the service starts",
+                ));
             }
             if let Some((_, key)) = PARAMS.iter().find(|(known, _)| *known == name) {
                 let value = if *key == "use_retrieval" { retrieval(&value) } else { value };
@@ -85,7 +119,9 @@ impl OriginalConfig {
                 _ => &mut changed.local,
             };
             match name.as_str() {
-                "remote_model_name" | "local_model_name" => side.get_or_insert_default()["model_name"] = value,
+                "remote_model_name" | "local_model_name" => {
+                    side.get_or_insert_default()["model_name"] = value
+                }
                 "remote_provider" | "local_provider" => {
                     let value = if value == "docker" { json!("docker_model_runner") } else { value };
                     *side = Some(json!({"type": value}));
@@ -146,7 +182,10 @@ mod tests {
         });
         assert_eq!(job, sides);
         let object = changed.object();
-        assert_eq!((&object["max_rounds"], &object["chunking_function"]), (&json!(2), &json!("chunk_by_page")));
+        assert_eq!(
+            (&object["max_rounds"], &object["chunking_function"]),
+            (&json!(2), &json!("chunk_by_page"))
+        );
         assert!(!object.to_string().contains("key"), "{object}");
         for (changes, param) in [
             (json!({"openai_api_key": "sk"}), Some("openai_api_key")),

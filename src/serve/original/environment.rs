@@ -84,7 +84,8 @@ pub fn read(environment: &mut Environment) -> Result<OriginalEnvironment, Failur
     for (provider, name) in [(local, "LOCAL_BASE_URL"), (remote, "REMOTE_BASE_URL")] {
         let Some(address) = environment.get(name).map(str::to_owned) else { continue };
         if let Some(own) = provider.base_url_names().iter().find(|own| environment.get(own).is_some()) {
-            read.notes.push(format!("{name} has no effect: {own} is set, and is the address of {}", provider.name));
+            read.notes
+                .push(format!("{name} has no effect: {own} is set, and is the address of {}", provider.name));
         }
         environment.suggest_address(provider, &address);
     }
@@ -145,11 +146,17 @@ mod tests {
             ("PRODUCTION", "true"),
         ]);
         let read = read(&mut environment).unwrap();
-        assert_eq!(read.config.local, Some(json!({"type": "docker_model_runner", "model_name": "ai/smollm2"})));
+        assert_eq!(
+            read.config.local,
+            Some(json!({"type": "docker_model_runner", "model_name": "ai/smollm2"}))
+        );
         assert_eq!(read.config.remote, Some(json!({"type": "openai", "model_name": "gpt-4o-mini"})));
         let params = json!({"max_rounds": 3, "max_jobs_per_round": 15, "chunk_fn": "chunk_by_page", "use_retrieval": null});
         assert_eq!((json!(read.config.params), read.config.timeout), (params, Some(60)));
-        assert_eq!((read.host.as_deref(), read.port, read.log_dir.as_deref()), (Some("0.0.0.0"), Some(5000), Some("/logs")));
+        assert_eq!(
+            (read.host.as_deref(), read.port, read.log_dir.as_deref()),
+            (Some("0.0.0.0"), Some(5000), Some("/logs"))
+        );
         assert_eq!(read.notes.len(), 1, "{:?}", read.notes);
         assert_eq!(environment.get("OPENAI_BASE_URL"), Some("http://127.0.0.1:9/v1"));
         assert!(environment.get("MODEL_RUNNER_HOST").is_some());
@@ -158,7 +165,8 @@ mod tests {
     #[test]
     fn usual_names_alone_are_not_the_original_s() {
         let read = |variables: &[(&str, &str)]| read(&mut environment(variables));
-        let alone = read(&[("HOST", "0.0.0.0"), ("DEBUG", "1"), ("MAX_ROUNDS", "x"), ("PORT", "80")]).unwrap();
+        let alone =
+            read(&[("HOST", "0.0.0.0"), ("DEBUG", "1"), ("MAX_ROUNDS", "x"), ("PORT", "80")]).unwrap();
         assert_eq!(alone, OriginalEnvironment { port: Some(80), ..OriginalEnvironment::default() });
         for (variables, complaint) in [
             (&[("PORT", "http")][..], "PORT must be a number"),

@@ -8,8 +8,7 @@ mod environment;
 mod shapes;
 mod upload;
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use axum::body::Body;
 use axum::extract::State;
@@ -24,30 +23,10 @@ use super::outcome::{Held, outcome, with_run};
 use super::owner::Owner;
 use super::service::Service;
 use super::{body, setup};
-use crate::sync::lock;
+pub(crate) use config::Original;
 use config::OriginalConfig;
 pub use environment::{OriginalEnvironment, read as read_environment};
 use shapes::refusal;
-
-/// What these routes run jobs with.
-#[derive(Default)]
-pub(crate) struct Original {
-    /// As the environment has it.
-    usual: OriginalConfig,
-    /// As owners have changed it, each for itself.
-    changed: Mutex<HashMap<Owner, OriginalConfig>>,
-}
-
-impl Original {
-    /// The configuration of the environment.
-    pub(crate) fn new(environment: OriginalEnvironment) -> Self {
-        Self { usual: environment.config, changed: Mutex::default() }
-    }
-
-    fn of(&self, owner: &Owner) -> OriginalConfig {
-        lock(&self.changed).get(owner).unwrap_or(&self.usual).clone()
-    }
-}
 
 /// The routes.
 pub(crate) fn routes() -> Router<Arc<Service>> {
@@ -129,7 +108,9 @@ async fn solve(
         Ok(result) if protocol == RUN.protocol => {
             with_run(json_response(StatusCode::OK, &shapes::answer(&result)), &run, false)
         }
-        Ok(result) => with_run(json_response(StatusCode::OK, &shapes::long_answer(&result, &job)), &run, false),
+        Ok(result) => {
+            with_run(json_response(StatusCode::OK, &shapes::long_answer(&result, &job)), &run, false)
+        }
         Err(error) => {
             let what = format!("Failed to run the protocol {protocol}");
             with_run(refusal(&error, &what), &run, true)
@@ -159,7 +140,8 @@ fn shown(service: &Service, config: &OriginalConfig) -> Result<Value, ApiError> 
     config.fill(&mut filled);
     fill(service, &mut filled)?;
     let side = |side: &str| Some(filled[side].clone());
-    Ok(OriginalConfig { local: side("local_client"), remote: side("remote_client"), ..config.clone() }.object())
+    Ok(OriginalConfig { local: side("local_client"), remote: side("remote_client"), ..config.clone() }
+        .object())
 }
 
 async fn health(State(service): State<Arc<Service>>, Extension(owner): Extension<Owner>) -> Response {
@@ -179,15 +161,16 @@ async fn health(State(service): State<Arc<Service>>, Extension(owner): Extension
 
 /// The models that may be the supervisor.
 async fn models(State(service): State<Arc<Service>>, Extension(owner): Extension<Owner>) -> Response {
-    let listed = || {
-        let own = shown(&service, &service.original.of(&owner))?;
-        let mut models = vec![own["remote_model_name"].as_str().unwrap_or_default().to_owned()];
-        let pairs = setup::pairs(&service.file, &service.settings)?;
-        models.extend(pairs.iter().map(|pair| {
-            pair.remote.model.clone().unwrap_or_else(|| pair.remote.provider.model.to_owned())
-        }));
-        Ok(models)
-    };
+    let listed =
+        || {
+            let own = shown(&service, &service.original.of(&owner))?;
+            let mut models = vec![own["remote_model_name"].as_str().unwrap_or_default().to_owned()];
+            let pairs = setup::pairs(&service.file, &service.settings)?;
+            models.extend(pairs.iter().map(|pair| {
+                pair.remote.model.clone().unwrap_or_else(|| pair.remote.provider.model.to_owned())
+            }));
+            Ok(models)
+        };
     match listed() {
         Ok(mut models) => {
             let mut seen = std::collections::HashSet::new();
@@ -222,7 +205,7 @@ async fn change(
         fill(&service, &mut job)?;
         service.checked(&owner, job, false).await?;
         let config = shown(&service, &changed)?;
-        lock(&service.original.changed).insert(owner.clone(), changed);
+        service.original.change(&owner, changed);
         Ok(config)
     };
     match changed.await {

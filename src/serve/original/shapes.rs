@@ -71,7 +71,9 @@ pub(super) fn job(
             // What no model of this service could use.
             "mcp_tools_info" if value.is_null() => {}
             "mcp_tools_info" => {
-                return Err(ApiError::bad("'mcp_tools_info' is not supported: a protocol calls no tools").param(key));
+                return Err(
+                    ApiError::bad("'mcp_tools_info' is not supported: a protocol calls no tools").param(key)
+                );
             }
             "use_retrieval" => drop(params.insert(key, retrieval(&value))),
             known if PARAMS.contains(&known) => drop(params.insert(key, value)),
@@ -119,9 +121,10 @@ pub(super) fn long_answer(result: &Value, job: &Value) -> Value {
 /// A refusal in the original's shape: 400 for what the request has wrong, 500 for what failed.
 pub(super) fn refusal(error: &ApiError, what: &str) -> Response {
     let status = match error.status {
-        StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN | StatusCode::NOT_FOUND | StatusCode::TOO_MANY_REQUESTS => {
-            error.status
-        }
+        StatusCode::UNAUTHORIZED
+        | StatusCode::FORBIDDEN
+        | StatusCode::NOT_FOUND
+        | StatusCode::TOO_MANY_REQUESTS => error.status,
         StatusCode::SERVICE_UNAVAILABLE => error.status,
         status if status.is_server_error() => StatusCode::INTERNAL_SERVER_ERROR,
         _ => StatusCode::BAD_REQUEST,
@@ -152,7 +155,8 @@ mod tests {
     fn a_body_wins_over_the_configuration() {
         let body = json!({"task": "Who?", "context": ["Ada."], "max_rounds": 1, "use_retrieval": "false", "logging_id": null,
                           "mcp_tools_info": null});
-        let params = json!({"max_rounds": 1, "chunk_fn": "chunk_by_page", "task": "Who?", "context": ["Ada."]});
+        let params =
+            json!({"max_rounds": 1, "chunk_fn": "chunk_by_page", "task": "Who?", "context": ["Ada."]});
         let job = read(body.clone(), "minions", "task").unwrap();
         assert_eq!(job, json!({"protocol": {"type": "minions"}, "call_params": params}));
         let job = read(body, "remote_only", "task").unwrap();
@@ -167,7 +171,10 @@ mod tests {
             (json!({"task": "Who?", "context": "x"}), "'context' must be a list"),
             (json!({"task": "Who?", "context": [" "]}), "'context' must hold"),
             (json!({"task": "Who?"}), "'context' must hold"),
-            (json!({"task": "Who?", "context": ["x"], "mcp_tools_info": {}}), "'mcp_tools_info' is not supported"),
+            (
+                json!({"task": "Who?", "context": ["x"], "mcp_tools_info": {}}),
+                "'mcp_tools_info' is not supported",
+            ),
             (json!({"task": "Who?", "context": ["x"], "temprature": 1}), "no parameter 'temprature'"),
             (json!("x"), "must be a JSON object"),
         ] {

@@ -63,13 +63,21 @@ async fn text(
             std::io::Result::Ok((head[..read].to_vec(), std::fs::read(texts)?))
         })
         .await
-        .map_err(|error| ApiError::new(StatusCode::INTERNAL_SERVER_ERROR, format!("the upload is gone: {error}")))?;
+        .map_err(|error| {
+            ApiError::new(StatusCode::INTERNAL_SERVER_ERROR, format!("the upload is gone: {error}"))
+        })?;
         if !head.windows(5).any(|bytes| bytes == b"%PDF-") {
-            return Err(ApiError::bad("the file is no PDF").param("pdf").hint("POST /v1/files takes other kinds"));
+            return Err(ApiError::bad("the file is no PDF")
+                .param("pdf")
+                .hint("POST /v1/files takes other kinds"));
         }
         let texts: Value = serde_json::from_slice(&texts).unwrap_or_default();
-        let texts: Vec<&str> =
-            texts["documents"].as_array().into_iter().flatten().filter_map(|one| one["text"].as_str()).collect();
+        let texts: Vec<&str> = texts["documents"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .filter_map(|one| one["text"].as_str())
+            .collect();
         let text = texts.join("\n\n");
         let object = file.object();
         let documents = object["minions"]["documents"].as_array();

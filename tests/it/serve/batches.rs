@@ -9,7 +9,8 @@ use crate::support::wait::until;
 use crate::support::wire::openai;
 
 fn line(id: &str, model: &str) -> Value {
-    let body = json!({"model": model, "messages": [{"role": "user", "content": format!("Who signed {id}?")}]});
+    let body =
+        json!({"model": model, "messages": [{"role": "user", "content": format!("Who signed {id}?")}]});
     json!({"custom_id": id, "method": "POST", "url": "/v1/chat/completions", "body": body})
 }
 
@@ -28,7 +29,9 @@ fn create(serving: &Serving, lines: &[Value], endpoint: &str) -> Value {
 fn ended(serving: &Serving, batch: &Value) -> Value {
     let path = format!("/v1/batches/{}", batch["id"].as_str().unwrap());
     let ends = ["completed", "failed", "cancelled"];
-    until("the end of the batch", || ends.contains(&serving.get(&path).with(200)["status"].as_str().unwrap()));
+    until("the end of the batch", || {
+        ends.contains(&serving.get(&path).with(200)["status"].as_str().unwrap())
+    });
     serving.get(&path).with(200)
 }
 
@@ -51,7 +54,11 @@ fn models() -> Server {
 #[test]
 fn each_line_gets_its_answer_or_its_failure() {
     let serving = Serving::start(&models(), &[]);
-    let batch = create(&serving, &[line("a", "minion"), line("b", "gpt-4o"), line("c", "minion")], "/v1/chat/completions");
+    let batch = create(
+        &serving,
+        &[line("a", "minion"), line("b", "gpt-4o"), line("c", "minion")],
+        "/v1/chat/completions",
+    );
     assert_eq!((&batch["object"], &batch["metadata"]), (&json!("batch"), &json!({"a": "b"})));
     let batch = ended(&serving, &batch);
     assert_eq!(batch["status"], "completed");
@@ -75,7 +82,8 @@ fn jobs_are_lines_as_well() {
     let side = |kind: &str, model: &str| json!({"type": kind, "model_name": model});
     let job = json!({"local_client": side("vllm", "worker"), "remote_client": side("openai", "supervisor"),
                      "protocol": {"type": "minion"}, "call_params": {"task": "Who signed?"}});
-    let batch = create(&serving, &[json!({"custom_id": "a", "url": "/v1/minions", "body": job})], "/v1/minions");
+    let batch =
+        create(&serving, &[json!({"custom_id": "a", "url": "/v1/minions", "body": job})], "/v1/minions");
     let batch = ended(&serving, &batch);
     let answers = lines(&serving, &batch["output_file_id"]);
     assert_eq!(answers[0]["response"]["body"]["result"]["final_answer"], "Ada");
@@ -104,17 +112,28 @@ fn a_batch_that_is_cancelled_asks_nothing_more() {
 #[test]
 fn a_bad_file_or_request_makes_no_batch() {
     let serving = Serving::start(&scripted(vec![], |request| openai(request, "?")), &[]);
-    let bad = create(&serving, &[json!({"body": {}}), line("a", "minion"), line("a", "minion")], "/v1/chat/completions");
+    let bad = create(
+        &serving,
+        &[json!({"body": {}}), line("a", "minion"), line("a", "minion")],
+        "/v1/chat/completions",
+    );
     let bad = ended(&serving, &bad);
     let problems = bad["errors"]["data"].as_array().unwrap();
-    let told: Vec<_> = problems.iter().map(|one| (one["line"].as_u64().unwrap(), one["code"].as_str().unwrap())).collect();
-    assert_eq!((&bad["status"], told), (&json!("failed"), vec![(1, "invalid_line"), (3, "duplicate_custom_id")]));
+    let told: Vec<_> =
+        problems.iter().map(|one| (one["line"].as_u64().unwrap(), one["code"].as_str().unwrap())).collect();
+    assert_eq!(
+        (&bad["status"], told),
+        (&json!("failed"), vec![(1, "invalid_line"), (3, "duplicate_custom_id")])
+    );
     let id = upload(&serving, &[line("a", "minion")]);
     for (body, param) in [
         (json!({"endpoint": "/v1/chat/completions"}), "input_file_id"),
         (json!({"input_file_id": "file-0", "endpoint": "/v1/chat/completions"}), "input_file_id"),
         (json!({"input_file_id": id, "endpoint": "/v1/embeddings"}), "endpoint"),
-        (json!({"input_file_id": id, "endpoint": "/v1/minions", "completion_window": "1h"}), "completion_window"),
+        (
+            json!({"input_file_id": id, "endpoint": "/v1/minions", "completion_window": "1h"}),
+            "completion_window",
+        ),
         (json!({"input_file_id": id, "endpoint": "/v1/minions", "colour": 1}), "colour"),
     ] {
         let refused = serving.post("/v1/batches", &body);

@@ -39,7 +39,8 @@ fn file(text: &str) -> Value {
 fn pairs_with_protocols_are_the_models() {
     let serving = Serving::start(&models(&[]), &[]);
     let models = serving.get("/v1/models").with(200);
-    let names: Vec<&str> = models["data"].as_array().unwrap().iter().map(|one| one["id"].as_str().unwrap()).collect();
+    let names: Vec<&str> =
+        models["data"].as_array().unwrap().iter().map(|one| one["id"].as_str().unwrap()).collect();
     assert_eq!(names, ["minion", "minions", "remote_only", "local_only", "auto"]);
     assert_eq!(serving.get("/v1/models/minions").with(200)["object"], "model");
     assert_eq!(serving.get("/v1/models/gpt-4o").with(404)["error"]["code"], "model_not_found");
@@ -101,7 +102,9 @@ fn a_stream_brings_progress_then_the_answer_then_the_usage() {
     let (done, frames) = frames.split_last().unwrap();
     assert_eq!(done, "[DONE]");
     let chunks: Vec<Value> = frames.iter().map(|frame| serde_json::from_str(frame).unwrap()).collect();
-    let text = |key: &str| chunks.iter().filter_map(|one| one["choices"][0]["delta"][key].as_str()).collect::<String>();
+    let text = |key: &str| {
+        chunks.iter().filter_map(|one| one["choices"][0]["delta"][key].as_str()).collect::<String>()
+    };
     assert_eq!(text("content"), "Ada signed the deed.");
     let thought = text("reasoning_content");
     assert!(thought.contains("Round 1") && thought.contains("The worker says"), "{thought}");
@@ -112,13 +115,17 @@ fn a_stream_brings_progress_then_the_answer_then_the_usage() {
     let (usage, chunks) = chunks.split_last().unwrap();
     assert_eq!((&usage["choices"], usage["usage"]["total_tokens"].is_u64()), (&json!([]), true));
     let last = chunks.last().unwrap();
-    assert_eq!((&last["choices"][0]["finish_reason"], &last["minions"]["status"]), (&json!("stop"), &json!("answered")));
+    assert_eq!(
+        (&last["choices"][0]["finish_reason"], &last["minions"]["status"]),
+        (&json!("stop"), &json!("answered"))
+    );
     assert!(chunks.iter().all(|one| one["id"] == last["id"] && one["object"] == "chat.completion.chunk"));
 }
 
 #[test]
 fn what_was_said_before_and_instructions_come_along() {
-    let server = models(&[json!({"refers_to": "Ada", "task": "When did Ada sign?"}).to_string(), answer("In 1912")]);
+    let server =
+        models(&[json!({"refers_to": "Ada", "task": "When did Ada sign?"}).to_string(), answer("In 1912")]);
     let serving = Serving::start(&server, &[]);
     let messages = json!([
         {"role": "system", "content": "Answer with a year."},
@@ -126,7 +133,8 @@ fn what_was_said_before_and_instructions_come_along() {
         {"role": "assistant", "content": "Ada\n\n**Sources**\n\n1. ✓ deed.txt: “Signed by Ada”"},
         {"role": "user", "content": "And when?"},
     ]);
-    let body = json!({"model": "minion", "messages": messages, "minions": {"context": ["Signed by Ada in 1912."]}});
+    let body =
+        json!({"model": "minion", "messages": messages, "minions": {"context": ["Signed by Ada in 1912."]}});
     let completion = serving.post("/v1/chat/completions", &body).with(200);
     assert_eq!(completion["choices"][0]["message"]["content"], "In 1912");
     let told = chats(&server, "supervisor").iter().map(ToString::to_string).collect::<String>();
@@ -142,7 +150,10 @@ fn documents_in_the_text_stay_here() {
                 deed. Signed by Ada.</source>\n</context>\n\nWho signed?";
     let body = json!({"model": "minions", "messages": user(json!(text))});
     let own = serving.post("/v1/chat/completions", &body).with(200)["minions"].clone();
-    assert_eq!((&own["question"], &own["evidence"][0]["source"]), (&json!("Who signed?"), &json!("deed.pdf")));
+    assert_eq!(
+        (&own["question"], &own["evidence"][0]["source"]),
+        (&json!("Who signed?"), &json!("deed.pdf"))
+    );
     let remote = chats(&server, "supervisor");
     assert!(remote.iter().all(|body| !body.to_string().contains("secret")), "{remote:#?}");
 }
@@ -155,7 +166,10 @@ fn a_chat_about_nothing_runs_no_program() {
     let completion = serving.post("/v1/chat/completions", &body).with(200);
     assert_eq!(completion["minions"]["protocol"], "minion");
     let choice = &completion["choices"][0];
-    assert_eq!((&choice["message"]["content"], &choice["finish_reason"]), (&json!("Deeds an"), &json!("length")));
+    assert_eq!(
+        (&choice["message"]["content"], &choice["finish_reason"]),
+        (&json!("Deeds an"), &json!("length"))
+    );
 }
 
 #[test]
@@ -170,7 +184,9 @@ fn a_client_that_goes_away_ends_its_run() {
         let body = body.to_string();
         let address = serving.url.strip_prefix("http://").unwrap();
         let mut connection = std::net::TcpStream::connect(address).unwrap();
-        let head = format!("POST /v1/chat/completions HTTP/1.1\r\nhost: {address}\r\ncontent-type: application/json\r\n");
+        let head = format!(
+            "POST /v1/chat/completions HTTP/1.1\r\nhost: {address}\r\ncontent-type: application/json\r\n"
+        );
         let request = format!("{head}content-length: {}\r\n\r\n{body}", body.len());
         std::io::Write::write_all(&mut connection, request.as_bytes()).unwrap();
         until("the call of the supervisor", || chats(&server, "supervisor").len() == 1);
@@ -196,8 +212,10 @@ fn what_can_not_be_had_is_refused_by_its_name() {
         (json!({"minions": {"doc_metadata": 4}}), "minions.doc_metadata"),
         (json!({"minions": {"context_files": ["/etc/passwd"]}}), "minions.context_files[0]"),
         (json!({"minions": {"budget": {"usd": "x"}}}), "minions.budget.usd"),
-        (json!({"messages": user(json!([{"type": "file", "file": {"file_id": "file-0"}}, {"type": "text", "text": "?"}]))}),
-         "messages[0].content[0].file.file_id"),
+        (
+            json!({"messages": user(json!([{"type": "file", "file": {"file_id": "file-0"}}, {"type": "text", "text": "?"}]))}),
+            "messages[0].content[0].file.file_id",
+        ),
         (json!({"messages": []}), "messages"),
         (json!({"model": "gpt-4o"}), "model"),
     ] {
@@ -210,7 +228,10 @@ fn what_can_not_be_had_is_refused_by_its_name() {
         assert_eq!(refused.json()["error"]["param"], param, "{body} {}", refused.text());
     }
     assert_eq!(chats(&server, "supervisor").len(), 0);
-    assert!(serving.get("/v1/runs").with(200)["data"].as_array().unwrap().is_empty(), "none of them is a run");
+    assert!(
+        serving.get("/v1/runs").with(200)["data"].as_array().unwrap().is_empty(),
+        "none of them is a run"
+    );
 }
 
 #[test]
@@ -220,7 +241,11 @@ fn a_run_that_fails_is_told_and_not_paid_again() {
     let mut body = json!({"model": "remote_only", "messages": user(json!("Who signed?"))});
     let failed = serving.post("/v1/chat/completions", &body);
     assert_eq!((failed.status, failed.header("x-should-retry")), (502, Some("false")));
-    assert!(failed.json()["error"]["message"].as_str().unwrap().contains("the script is over"), "{}", failed.text());
+    assert!(
+        failed.json()["error"]["message"].as_str().unwrap().contains("the script is over"),
+        "{}",
+        failed.text()
+    );
     body["stream"] = true.into();
     let frames = serving.stream("/v1/chat/completions", &body).rest();
     let [.., error, done] = &frames[..] else { panic!("{frames:?}") };

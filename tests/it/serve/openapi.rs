@@ -15,12 +15,16 @@ fn each_route_that_is_described_is_there() {
         let address = path.replace("{id}", "none").replace("{n}", "0");
         for (method, operation) in methods.as_object().unwrap() {
             let answer = serving.send(&method.to_uppercase(), &address, &[], Vec::new());
-            let route_is_missing = answer.status == 405
-                || answer.status == 404 && answer.text().contains("there is no route");
+            let route_is_missing =
+                answer.status == 405 || answer.status == 404 && answer.text().contains("there is no route");
             assert!(!route_is_missing, "{method} {path}: {} {}", answer.status, answer.text());
             let brings = operation["requestBody"]["content"].as_object();
             if let Some((kind, _)) = brings.and_then(|content| content.iter().next()) {
-                assert!((400..500).contains(&answer.status), "{method} {path} wants {kind}: {}", answer.status);
+                assert!(
+                    (400..500).contains(&answer.status),
+                    "{method} {path} wants {kind}: {}",
+                    answer.status
+                );
             } else if path.contains('{') {
                 assert_eq!(answer.status, 404, "{method} {path}: {}", answer.text());
             } else {

@@ -36,7 +36,9 @@ fn its_bodies_get_its_answers() {
     assert_eq!(keys(&run), ["success", "final_answer", "log_file", "usage", "timing"]);
     assert_eq!((&run["success"], &run["final_answer"]), (&json!(true), &json!("Ada")));
     assert!(run["log_file"].as_str().unwrap().ends_with("one_minion.json"), "{run}");
-    assert!(run["usage"]["remote"]["total_tokens"].is_u64() && run["usage"]["local"]["total_tokens"].is_u64());
+    assert!(
+        run["usage"]["remote"]["total_tokens"].is_u64() && run["usage"]["local"]["total_tokens"].is_u64()
+    );
 
     let task = json!({"task": "Who signed?", "doc_metadata": "A deed.", "context": ["Signed by Ada."], "mcp_tools_info": null,
                       "max_rounds": 1, "chunk_fn": "chunk_by_page"});
@@ -49,7 +51,10 @@ fn its_bodies_get_its_answers() {
 
     let alone = serving.post("/remote-only", &task).with(200);
     assert_eq!((&alone["usage"]["local"], &alone["final_answer"]), (&Value::Null, &json!("Ada")));
-    assert!(chats(&server, "supervisor")[3].to_string().contains("Signed by Ada."), "it is sent the documents");
+    assert!(
+        chats(&server, "supervisor")[3].to_string().contains("Signed by Ada."),
+        "it is sent the documents"
+    );
 }
 
 #[test]
@@ -86,7 +91,8 @@ fn a_pdf_becomes_its_text() {
     assert_eq!((&read["filename"], &read["pages"]), (&json!("deed.pdf"), &json!(1)));
     assert_eq!(read["characters"], text.chars().count());
 
-    let too_large = serving.upload("/upload-pdf", "pdf", "a.pdf", &vec![b' '; (10 << 20) + (1 << 17)]).with(400);
+    let too_large =
+        serving.upload("/upload-pdf", "pdf", "a.pdf", &vec![b' '; (10 << 20) + (1 << 17)]).with(400);
     assert!(too_large["message"].as_str().unwrap().contains("10 MB"), "{too_large}");
     let no_pdf = serving.upload("/upload-pdf", "pdf", "a.pdf", b"text").with(400);
     assert!(no_pdf["message"].as_str().unwrap().contains("no PDF"), "{no_pdf}");
@@ -116,8 +122,14 @@ fn its_variables_choose_models_and_what_they_can_not_do_is_told() {
     assert!(serving.told().contains("DEBUG has no effect here"), "{}", serving.told());
     let config = serving.get("/config").with(200);
     let config = &config["config"];
-    assert_eq!((&config["local_provider"], &config["local_model_name"]), (&json!("llama_server"), &json!("worker")));
-    assert_eq!((&config["max_rounds"], &config["chunking_function"]), (&json!(1), &json!("chunk_by_paragraph")));
+    assert_eq!(
+        (&config["local_provider"], &config["local_model_name"]),
+        (&json!("llama_server"), &json!("worker"))
+    );
+    assert_eq!(
+        (&config["max_rounds"], &config["chunking_function"]),
+        (&json!(1), &json!("chunk_by_paragraph"))
+    );
     assert_eq!(serving.get("/health").with(200)["config"]["remote_model_name"], "supervisor");
     assert_eq!(serving.get("/models").with(200)["data"][0]["id"], "supervisor");
     let run = serving.post("/run", &json!({"query": "Who signed?"})).with(200);
@@ -129,8 +141,12 @@ fn its_variables_choose_models_and_what_they_can_not_do_is_told() {
 fn a_changed_configuration_holds_and_shows_no_key() {
     let server = models(&[answer("Ada"), answer("Ada")]);
     let serving = Serving::start(&server, &[]);
-    let changed = serving.post("/config", &json!({"remote_model_name": "other", "max_rounds": "2"})).with(200);
-    assert_eq!((&changed["config"]["remote_model_name"], &changed["config"]["max_rounds"]), (&json!("other"), &json!("2")));
+    let changed =
+        serving.post("/config", &json!({"remote_model_name": "other", "max_rounds": "2"})).with(200);
+    assert_eq!(
+        (&changed["config"]["remote_model_name"], &changed["config"]["max_rounds"]),
+        (&json!("other"), &json!("2"))
+    );
     serving.post("/run", &json!({"query": "Who signed?"})).with(200);
     assert_eq!((chats(&server, "other").len(), chats(&server, "supervisor").len()), (1, 0));
     for (changes, status) in [
@@ -145,7 +161,11 @@ fn a_changed_configuration_holds_and_shows_no_key() {
         assert!(refused["error"].is_string(), "{refused}");
     }
     let config = serving.get("/config");
-    assert_eq!(config.with(200)["config"]["remote_model_name"], "other", "what was refused has changed nothing");
+    assert_eq!(
+        config.with(200)["config"]["remote_model_name"],
+        "other",
+        "what was refused has changed nothing"
+    );
     for path in ["/config", "/health", "/models"] {
         assert!(!serving.get(path).text().contains(KEY), "{path}");
     }

@@ -192,7 +192,8 @@ impl Coming<'_> {
 
 /// What a supervisor says that asks the worker.
 pub(crate) fn ask(message: &str) -> String {
-    json!({"reasoning": "r", "decision": "request_additional_info", "message": message, "answer": null}).to_string()
+    json!({"reasoning": "r", "decision": "request_additional_info", "message": message, "answer": null})
+        .to_string()
 }
 
 /// What a supervisor says that knows the answer.
