@@ -105,7 +105,7 @@ impl Default for Limits {
             kept_bytes: 512 << 20,
             keep_s: 24 * 3600,
             run_s: 3600,
-            grace_s: 20,
+            grace_s: 6,
             head_s: 10,
             stall_s: 30,
         }

@@ -166,6 +166,10 @@ impl Service {
         let id = format!("run-{}", random_hex(16)?);
         let log = Arc::new(EventLog::default());
         let events = self.engine.events(vec![Arc::clone(&log) as _], Some(&id));
+        let mut admitted = admitted;
+        // The log is found by the run's id, unless the job names it.
+        let job = &mut admitted.job;
+        job.log_name.get_or_insert_with(|| PathBuf::from(format!("{id}.json")));
         Ok(Arc::new(Run::new(id, owner.clone(), admitted, log, events)))
     }
 
