@@ -110,7 +110,18 @@ fn page(tokens: Option<OsString>) -> Vec<OsString> {
 
 /// Commands of ours that are of use in the image by their name alone.
 const OURS: [&str; 12] = [
-    "run", "batch", "ask", "serve", "sessions", "doctor", "models", "logs", "providers", "schema", "demo", "version",
+    "run",
+    "batch",
+    "ask",
+    "serve",
+    "sessions",
+    "doctor",
+    "models",
+    "logs",
+    "providers",
+    "schema",
+    "demo",
+    "version",
 ];
 
 /// Our commands, options and files with jobs are ours; no words mean a job on stdin, or none at all where stdin is `/dev/null`.

@@ -2,9 +2,10 @@
 
 use serde_json::{Value, json};
 
+use super::Service;
+use super::clients::{answer, serving};
 use crate::support::program::{chats, scripted};
 use crate::support::server::{Reply, Server};
-use crate::support::serving::{Serving, answer};
 use crate::support::wait::until;
 use crate::support::wire::openai;
 
@@ -14,19 +15,19 @@ fn line(id: &str, model: &str) -> Value {
     json!({"custom_id": id, "method": "POST", "url": "/v1/chat/completions", "body": body})
 }
 
-fn upload(serving: &Serving, lines: &[Value]) -> String {
+fn upload(serving: &Service, lines: &[Value]) -> String {
     let text: String = lines.iter().map(|line| format!("{line}\n")).collect();
-    let file = serving.upload("/v1/files", "file", "requests.jsonl", text.as_bytes()).with(200);
+    let file = serving.form("/v1/files", "file", "requests.jsonl", text.as_bytes()).with(200);
     file["id"].as_str().unwrap().to_owned()
 }
 
-fn create(serving: &Serving, lines: &[Value], endpoint: &str) -> Value {
+fn create(serving: &Service, lines: &[Value], endpoint: &str) -> Value {
     let body = json!({"input_file_id": upload(serving, lines), "endpoint": endpoint, "completion_window": "24h",
                       "metadata": {"a": "b"}});
     serving.post("/v1/batches", &body).with(200)
 }
 
-fn ended(serving: &Serving, batch: &Value) -> Value {
+fn ended(serving: &Service, batch: &Value) -> Value {
     let path = format!("/v1/batches/{}", batch["id"].as_str().unwrap());
     let ends = ["completed", "failed", "cancelled"];
     until("the end of the batch", || {
@@ -36,7 +37,7 @@ fn ended(serving: &Serving, batch: &Value) -> Value {
 }
 
 /// The lines of a file of answers, by their ids.
-fn lines(serving: &Serving, id: &Value) -> Vec<Value> {
+fn lines(serving: &Service, id: &Value) -> Vec<Value> {
     let text = serving.get(&format!("/v1/files/{}/content", id.as_str().unwrap())).text();
     let mut lines: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     lines.sort_by_key(|line| line["custom_id"].as_str().unwrap().to_owned());
@@ -53,7 +54,7 @@ fn models() -> Server {
 
 #[test]
 fn each_line_gets_its_answer_or_its_failure() {
-    let serving = Serving::start(&models(), &[]);
+    let serving = serving(&models(), &[]);
     let batch = create(
         &serving,
         &[line("a", "minion"), line("b", "gpt-4o"), line("c", "minion")],
@@ -78,7 +79,7 @@ fn each_line_gets_its_answer_or_its_failure() {
 
 #[test]
 fn jobs_are_lines_as_well() {
-    let serving = Serving::start(&models(), &[]);
+    let serving = serving(&models(), &[]);
     let side = |kind: &str, model: &str| json!({"type": kind, "model_name": model});
     let job = json!({"local_client": side("vllm", "worker"), "remote_client": side("openai", "supervisor"),
                      "protocol": {"type": "minion"}, "call_params": {"task": "Who signed?"}});
@@ -95,7 +96,7 @@ fn a_batch_that_is_cancelled_asks_nothing_more() {
         Some(_) => Reply::hang(),
         None => Reply::text(404, "not found"),
     });
-    let serving = Serving::start(&server, &[]);
+    let serving = serving(&server, &[]);
     let all: Vec<Value> = (0..20).map(|at| line(&format!("{at}"), "minion")).collect();
     let batch = create(&serving, &all, "/v1/chat/completions");
     until("calls", || chats(&server, "supervisor").len() == 8);
@@ -111,7 +112,7 @@ fn a_batch_that_is_cancelled_asks_nothing_more() {
 
 #[test]
 fn a_bad_file_or_request_makes_no_batch() {
-    let serving = Serving::start(&scripted(vec![], |request| openai(request, "?")), &[]);
+    let serving = serving(&scripted(vec![], |request| openai(request, "?")), &[]);
     let bad = create(
         &serving,
         &[json!({"body": {}}), line("a", "minion"), line("a", "minion")],

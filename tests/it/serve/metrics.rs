@@ -2,14 +2,14 @@
 
 use serde_json::json;
 
+use super::clients::{answer, serving};
 use crate::support::program::scripted;
-use crate::support::serving::{Serving, answer};
 use crate::support::wire::openai;
 
 #[test]
 fn runs_tokens_and_requests_are_counted() {
     let server = scripted(vec![answer("Ada")], |request| openai(request, "?"));
-    let serving = Serving::start(&server, &[]);
+    let serving = serving(&server, &[]);
     let value = |line: &str| {
         let text = serving.get("/metrics").text();
         let found = text.lines().find_map(|known| known.strip_prefix(line)?.strip_prefix(' '));

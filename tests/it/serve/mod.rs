@@ -1,6 +1,7 @@
 //! `minions serve`: the real program over real connections.
 
 mod batches;
+mod clients;
 mod files;
 mod guard;
 mod limits;

@@ -1,22 +1,16 @@
 //! OpenAI's dialect, as its clients speak it.
 
+use std::io::{Read, Write};
 use std::sync::{Arc, Mutex};
 
 use serde_json::{Value, json};
 
+use super::JSON;
+use super::clients::{KEY, PROGRAM, answer, ask, serving};
 use crate::support::program::{chats, scripted};
 use crate::support::server::{Reply, Server};
-use crate::support::serving::{KEY, Serving, answer, ask};
 use crate::support::wait::until;
 use crate::support::wire::openai;
-
-const PROGRAM: &str = r#"```python
-def prepare_jobs(context, prev_job_manifests, prev_job_outputs):
-    return [JobManifest(chunk=text, task="Who signed?", advice="One word.") for text in context]
-
-def transform_outputs(jobs):
-    return "\n".join(str(job.output.answer) for job in jobs)
-```"#;
 
 /// A supervisor with this script, and a worker that knows who signed.
 fn models(script: &[String]) -> Server {
@@ -37,7 +31,7 @@ fn file(text: &str) -> Value {
 
 #[test]
 fn pairs_with_protocols_are_the_models() {
-    let serving = Serving::start(&models(&[]), &[]);
+    let serving = serving(&models(&[]), &[]);
     let models = serving.get("/v1/models").with(200);
     let names: Vec<&str> =
         models["data"].as_array().unwrap().iter().map(|one| one["id"].as_str().unwrap()).collect();
@@ -54,7 +48,7 @@ fn each_pair_of_the_operator_is_offered_with_each_protocol() {
     let pairs = "[pairs.cheap]\nlocal = \"vllm/worker\"\nremote = \"openai/mini\"\n\n[pairs.good]\nlocal = \"vllm/worker\"\n\
                  remote = \"openai/large\"\n";
     std::fs::write(&config, pairs).unwrap();
-    let serving = Serving::start(&server, &["--config", config.to_str().unwrap()]);
+    let serving = serving(&server, &["--config", config.to_str().unwrap()]);
     let body = json!({"model": "good/minion", "messages": user(json!("Who signed?"))});
     assert_eq!(serving.post("/v1/chat/completions", &body).with(200)["model"], "good/minion");
     assert_eq!(chats(&server, "large").len(), 1);
@@ -64,7 +58,7 @@ fn each_pair_of_the_operator_is_offered_with_each_protocol() {
 #[test]
 fn a_completion_has_answer_sources_usage_and_ledger() {
     let server = models(&[PROGRAM.to_owned(), answer("Ada signed.")]);
-    let serving = Serving::start(&server, &[]);
+    let serving = serving(&server, &[]);
     let content = json!([file("The deed. Signed by Ada in Brest."), {"type": "text", "text": "Who signed?"}]);
     let body = json!({"model": "minions", "messages": user(content), "temperature": 0.5, "user": "u1",
                       "metadata": {"chat": "7"}});
@@ -95,10 +89,10 @@ fn a_completion_has_answer_sources_usage_and_ledger() {
 #[test]
 fn a_stream_brings_progress_then_the_answer_then_the_usage() {
     let server = models(&[ask("Who signed?"), answer("Ada signed the deed.")]);
-    let serving = Serving::start(&server, &[]);
+    let serving = serving(&server, &[]);
     let body = json!({"model": "minion", "stream": true, "stream_options": {"include_usage": true},
                       "messages": user(json!([file("Signed by Ada."), {"type": "text", "text": "Who signed?"}]))});
-    let frames = serving.stream("/v1/chat/completions", &body).rest();
+    let frames = serving.frames("/v1/chat/completions", &body);
     let (done, frames) = frames.split_last().unwrap();
     assert_eq!(done, "[DONE]");
     let chunks: Vec<Value> = frames.iter().map(|frame| serde_json::from_str(frame).unwrap()).collect();
@@ -126,7 +120,7 @@ fn a_stream_brings_progress_then_the_answer_then_the_usage() {
 fn what_was_said_before_and_instructions_come_along() {
     let server =
         models(&[json!({"refers_to": "Ada", "task": "When did Ada sign?"}).to_string(), answer("In 1912")]);
-    let serving = Serving::start(&server, &[]);
+    let serving = serving(&server, &[]);
     let messages = json!([
         {"role": "system", "content": "Answer with a year."},
         {"role": "user", "content": "Who signed?"},
@@ -145,7 +139,7 @@ fn what_was_said_before_and_instructions_come_along() {
 #[test]
 fn documents_in_the_text_stay_here() {
     let server = models(&[PROGRAM.to_owned(), answer("Ada")]);
-    let serving = Serving::start(&server, &[]);
+    let serving = serving(&server, &[]);
     let text = "### Task:\nRespond to the query (e.g., <source id=\"1\">).\n\n<context>\n<source id=\"1\" name=\"deed.pdf\">A secret \
                 deed. Signed by Ada.</source>\n</context>\n\nWho signed?";
     let body = json!({"model": "minions", "messages": user(json!(text))});
@@ -161,7 +155,7 @@ fn documents_in_the_text_stay_here() {
 #[test]
 fn a_chat_about_nothing_runs_no_program() {
     let server = models(&[answer("Deeds and signatures")]);
-    let serving = Serving::start(&server, &[]);
+    let serving = serving(&server, &[]);
     let body = json!({"model": "minions", "messages": user(json!("### Task:\nGive this chat a title.")), "max_tokens": 2});
     let completion = serving.post("/v1/chat/completions", &body).with(200);
     assert_eq!(completion["minions"]["protocol"], "minion");
@@ -179,7 +173,7 @@ fn a_client_that_goes_away_ends_its_run() {
             Some(_) => Reply::hang(),
             None => Reply::text(404, "not found"),
         });
-        let serving = Serving::start(&server, &[]);
+        let serving = serving(&server, &[]);
         let body = json!({"model": "minion", "stream": stream, "messages": user(json!("Who signed?"))});
         let body = body.to_string();
         let address = serving.url.strip_prefix("http://").unwrap();
@@ -188,7 +182,7 @@ fn a_client_that_goes_away_ends_its_run() {
             "POST /v1/chat/completions HTTP/1.1\r\nhost: {address}\r\ncontent-type: application/json\r\n"
         );
         let request = format!("{head}content-length: {}\r\n\r\n{body}", body.len());
-        std::io::Write::write_all(&mut connection, request.as_bytes()).unwrap();
+        connection.write_all(request.as_bytes()).unwrap();
         until("the call of the supervisor", || chats(&server, "supervisor").len() == 1);
         drop(connection);
         until("the end of the call", || server.hung_up() == 1);
@@ -201,7 +195,7 @@ fn a_client_that_goes_away_ends_its_run() {
 #[test]
 fn what_can_not_be_had_is_refused_by_its_name() {
     let server = models(&[]);
-    let serving = Serving::start(&server, &[]);
+    let serving = serving(&server, &[]);
     let messages = user(json!("Who signed?"));
     for (extra, param) in [
         (json!({"n": 2}), "n"),
@@ -237,7 +231,7 @@ fn what_can_not_be_had_is_refused_by_its_name() {
 #[test]
 fn a_run_that_fails_is_told_and_not_paid_again() {
     let server = scripted(vec![], |request| openai(request, "?"));
-    let serving = Serving::start(&server, &[]);
+    let serving = serving(&server, &[]);
     let mut body = json!({"model": "remote_only", "messages": user(json!("Who signed?"))});
     let failed = serving.post("/v1/chat/completions", &body);
     assert_eq!((failed.status, failed.header("x-should-retry")), (502, Some("false")));
@@ -247,7 +241,7 @@ fn a_run_that_fails_is_told_and_not_paid_again() {
         failed.text()
     );
     body["stream"] = true.into();
-    let frames = serving.stream("/v1/chat/completions", &body).rest();
+    let frames = serving.frames("/v1/chat/completions", &body);
     let [.., error, done] = &frames[..] else { panic!("{frames:?}") };
     let error: Value = serde_json::from_str(error).unwrap();
     assert_eq!((&error["error"]["type"], done.as_str()), (&json!("server_error"), "[DONE]"));
@@ -263,11 +257,24 @@ fn the_first_chunk_waits_for_no_model() {
         drop(gate.lock());
         if request.json()["model"].is_null() { Reply::text(404, "") } else { openai(request, &answer("Ada")) }
     });
-    let serving = Serving::start(&slow, &[]);
+    let serving = serving(&slow, &[]);
     let body = json!({"model": "minion", "stream": true, "messages": user(json!("Who signed?"))});
-    let mut stream = serving.stream("/v1/chat/completions", &body);
-    let first: Value = serde_json::from_str(&stream.data().unwrap()).unwrap();
-    assert_eq!(first["choices"][0]["delta"], json!({"role": "assistant", "content": ""}));
+    let body = body.to_string();
+    let head = format!(
+        "POST /v1/chat/completions HTTP/1.1\r\nhost: {}\r\nconnection: close\r\n{JSON}",
+        serving.address
+    );
+    let mut connection = serving.connect();
+    let request = format!("{head}content-length: {}\r\n\r\n{body}", body.len());
+    connection.write_all(request.as_bytes()).unwrap();
+    let mut read = Vec::new();
+    while !String::from_utf8_lossy(&read).contains("\"role\":\"assistant\"") {
+        let mut piece = [0; 1024];
+        let length = connection.read(&mut piece).unwrap();
+        assert!(length > 0, "{}", String::from_utf8_lossy(&read));
+        read.extend_from_slice(&piece[..length]);
+    }
     drop(lock);
-    assert_eq!(stream.rest().last().unwrap(), "[DONE]");
+    connection.read_to_end(&mut read).unwrap();
+    assert!(String::from_utf8_lossy(&read).contains("data: [DONE]"));
 }

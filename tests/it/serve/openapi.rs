@@ -2,19 +2,19 @@
 
 use serde_json::Value;
 
+use super::clients::{answer, serving};
 use crate::support::program::scripted;
-use crate::support::serving::Serving;
 use crate::support::wire::openai;
 
 #[test]
 fn each_route_that_is_described_is_there() {
-    let serving = Serving::start(&scripted(vec![], |request| openai(request, "?")), &[]);
+    let serving = serving(&scripted(vec![], |request| openai(request, "?")), &[]);
     let document = serving.get("/openapi.json").with(200);
     assert_eq!(document["openapi"], "3.1.0");
     for (path, methods) in document["paths"].as_object().unwrap() {
         let address = path.replace("{id}", "none").replace("{n}", "0");
         for (method, operation) in methods.as_object().unwrap() {
-            let answer = serving.send(&method.to_uppercase(), &address, &[], Vec::new());
+            let answer = serving.ask(&method.to_uppercase(), &address, "", "");
             let route_is_missing =
                 answer.status == 405 || answer.status == 404 && answer.text().contains("there is no route");
             assert!(!route_is_missing, "{method} {path}: {} {}", answer.status, answer.text());
@@ -34,7 +34,7 @@ fn each_route_that_is_described_is_there() {
                 assert!(described.get(kind).is_some(), "{method} {path} gives {kind}: {described}");
             }
         }
-        let other = serving.send("PATCH", &address, &[], Vec::new());
+        let other = serving.ask("PATCH", &address, "", "");
         assert_eq!(other.status, 405, "{path}");
     }
     let required = |schema: &str| -> Vec<Value> {

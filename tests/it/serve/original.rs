@@ -2,19 +2,11 @@
 
 use serde_json::{Value, json};
 
+use super::clients::{KEY, PROGRAM, answer, form, serving, serving_with};
 use crate::support::pdf::{self, Writer};
 use crate::support::program::{chats, scripted};
 use crate::support::server::Server;
-use crate::support::serving::{KEY, Serving, answer, form};
 use crate::support::wire::openai;
-
-const PROGRAM: &str = r#"```python
-def prepare_jobs(context, prev_job_manifests, prev_job_outputs):
-    return [JobManifest(chunk=text, task="Who signed?", advice="One word.") for text in context]
-
-def transform_outputs(jobs):
-    return "\n".join(str(job.output.answer) for job in jobs)
-```"#;
 
 fn models(script: &[String]) -> Server {
     scripted(script.to_vec(), |request| {
@@ -29,7 +21,7 @@ fn keys(value: &Value) -> Vec<&str> {
 #[test]
 fn its_bodies_get_its_answers() {
     let server = models(&[answer("Ada"), PROGRAM.to_owned(), answer("Ada"), answer("Ada")]);
-    let serving = Serving::start(&server, &[]);
+    let serving = serving(&server, &[]);
     let run = json!({"query": "Who signed?", "context": ["Signed by Ada."], "max_rounds": 2, "logging_id": "one",
                      "is_privacy": false, "images": null});
     let run = serving.post("/run", &run).with(200);
@@ -60,7 +52,7 @@ fn its_bodies_get_its_answers() {
 #[test]
 fn its_errors_have_its_shape() {
     let server = models(&[]);
-    let serving = Serving::start(&server, &[]);
+    let serving = serving(&server, &[]);
     for (path, body, complaint) in [
         ("/run", json!({"context": []}), "'query' is required"),
         ("/run", json!({"query": "Who?", "context": "x"}), "'context' must be a list"),
@@ -76,15 +68,15 @@ fn its_errors_have_its_shape() {
     let failed = serving.post("/run", &json!({"query": "Who signed?"}));
     assert_eq!((failed.status, failed.header("x-should-retry")), (500, Some("false")));
     assert!(failed.json()["message"].as_str().unwrap().contains("the script is over"), "{}", failed.text());
-    let not_json = serving.send("POST", "/run", &[("content-type", "text/plain")], b"{}".to_vec());
+    let not_json = serving.ask("POST", "/run", "Content-Type: text/plain\r\n", "{}");
     assert!(not_json.with(400)["error"].is_string());
 }
 
 #[test]
 fn a_pdf_becomes_its_text() {
-    let serving = Serving::start(&models(&[]), &[]);
+    let serving = serving(&models(&[]), &[]);
     let deed = Writer::of(&[pdf::lines(50.0, 600.0, &["Signed by Ada"])]).bytes();
-    let read = serving.upload("/upload-pdf", "pdf", "deed.pdf", &deed).with(200);
+    let read = serving.form("/upload-pdf", "pdf", "deed.pdf", &deed).with(200);
     assert_eq!(keys(&read), ["success", "filename", "pages", "characters", "text"]);
     let text = read["text"].as_str().unwrap();
     assert!(text.contains("Signed by Ada"), "{read}");
@@ -92,13 +84,14 @@ fn a_pdf_becomes_its_text() {
     assert_eq!(read["characters"], text.chars().count());
 
     let too_large =
-        serving.upload("/upload-pdf", "pdf", "a.pdf", &vec![b' '; (10 << 20) + (1 << 17)]).with(400);
+        serving.form("/upload-pdf", "pdf", "a.pdf", &vec![b' '; (10 << 20) + (1 << 17)]).with(400);
     assert!(too_large["message"].as_str().unwrap().contains("10 MB"), "{too_large}");
-    let no_pdf = serving.upload("/upload-pdf", "pdf", "a.pdf", b"text").with(400);
+    let no_pdf = serving.form("/upload-pdf", "pdf", "a.pdf", b"text").with(400);
     assert!(no_pdf["message"].as_str().unwrap().contains("no PDF"), "{no_pdf}");
-    let (_, body) = form("pdf", "a.pdf", b"%PDF-");
+    let body = form("pdf", "a.pdf", b"%PDF-");
     for kind in ["multipart/form-data", "application/json"] {
-        let refused = serving.send("POST", "/upload-pdf", &[("content-type", kind)], body.clone()).with(400);
+        let refused =
+            serving.ask("POST", "/upload-pdf", &format!("Content-Type: {kind}\r\n"), &body).with(400);
         assert!(refused["error"].is_string() && refused["message"].is_string(), "{kind}: {refused}");
     }
     assert_eq!(serving.get("/v1/files").with(200)["data"], json!([]), "nothing is kept");
@@ -118,7 +111,7 @@ fn its_variables_choose_models_and_what_they_can_not_do_is_told() {
         ("LOG_DIR", "its_logs"),
         ("DEBUG", "true"),
     ];
-    let serving = Serving::with(&server, &[], &variables);
+    let serving = serving_with(&server, &[], &variables);
     assert!(serving.told().contains("DEBUG has no effect here"), "{}", serving.told());
     let config = serving.get("/config").with(200);
     let config = &config["config"];
@@ -134,13 +127,13 @@ fn its_variables_choose_models_and_what_they_can_not_do_is_told() {
     assert_eq!(serving.get("/models").with(200)["data"][0]["id"], "supervisor");
     let run = serving.post("/run", &json!({"query": "Who signed?"})).with(200);
     assert!(run["log_file"].as_str().unwrap().starts_with("its_logs/"), "{run}");
-    assert!(serving.path().join("its_logs").is_dir());
+    assert!(serving._dir.path().join("its_logs").is_dir());
 }
 
 #[test]
 fn a_changed_configuration_holds_and_shows_no_key() {
     let server = models(&[answer("Ada"), answer("Ada")]);
-    let serving = Serving::start(&server, &[]);
+    let serving = serving(&server, &[]);
     let changed =
         serving.post("/config", &json!({"remote_model_name": "other", "max_rounds": "2"})).with(200);
     assert_eq!(

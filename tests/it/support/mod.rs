@@ -9,7 +9,6 @@ pub(crate) mod rust_source;
 pub(crate) mod sandboxes;
 pub(crate) mod screen;
 pub(crate) mod server;
-pub(crate) mod serving;
 pub(crate) mod terminal;
 pub(crate) mod wait;
 pub(crate) mod wire;
