@@ -97,11 +97,11 @@ impl Metrics {
         let sums = lock(&self.sums);
         page.family("minions_runs_ended_total", "counter", "Runs that have ended, by state.");
         for (state, count) in &sums.runs {
-            page.line("minions_runs_ended_total", &[("state", state)], count);
+            page.line("minions_runs_ended_total", &[("state", *state)], count);
         }
         page.family("minions_tokens_total", "counter", "Tokens of ended runs, by side and kind.");
         for ((side, kind), count) in &sums.tokens {
-            page.line("minions_tokens_total", &[("side", side), ("kind", kind)], count);
+            page.line("minions_tokens_total", &[("side", *side), ("kind", *kind)], count);
         }
         page.family(
             "minions_dollars_total",
@@ -119,7 +119,7 @@ impl Metrics {
         page.line("minions_egress_other_bytes_total", &[], sums.left_other);
         page.family("minions_http_requests_total", "counter", "Requests that have their answer.");
         for ((route, method, status), count) in &sums.requests {
-            let labels = [("route", &**route), ("method", method), ("status", &status.to_string())];
+            let labels = [("route", &**route), ("method", &**method), ("status", &status.to_string())];
             page.line("minions_http_requests_total", &labels, count);
         }
         let name = "minions_http_request_duration_seconds";

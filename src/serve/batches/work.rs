@@ -70,7 +70,8 @@ async fn kept(files: &Files, owner: &Owner, bytes: Vec<u8>, name: &str) -> Resul
     }
     let mut incoming = files.begin(owner).await?;
     incoming.write(bytes.into()).await?;
-    let stored = incoming.end(&format!("batch_{name}.jsonl"), "batch_output").await?;
+    let stored = incoming.keep(&format!("batch_{name}.jsonl")).await?;
+    stored.is_for("batch_output");
     Ok(Some(stored.id.clone()))
 }
 

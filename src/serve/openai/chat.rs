@@ -120,8 +120,8 @@ async fn with_files(
                 FilePart::Sent { place, name, bytes } => {
                     let mut incoming = service.files.begin(owner).await?;
                     incoming.write(bytes.into()).await?;
-                    let stored =
-                        incoming.end(&name, "user_data").await.map_err(|error| error.param(place))?;
+                    let stored = incoming.end(&name).await.map_err(|error| error.param(place))?;
+                    stored.is_for("user_data");
                     sent.push(stored.id.clone());
                     stored.id.clone()
                 }

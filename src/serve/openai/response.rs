@@ -97,7 +97,7 @@ impl Completion {
                 own[key] = value.clone();
             }
         }
-        if let Some(egress) = own["egress"].as_object_mut() {
+        if let Some(egress) = own.get_mut("egress").and_then(Value::as_object_mut) {
             egress.remove("calls");
         }
         if let Some(question) = &self.question {
