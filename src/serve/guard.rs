@@ -56,6 +56,12 @@ pub(crate) async fn guard(State(service): State<Arc<Service>>, mut request: Requ
         }
         Err(refusal) => refusal.into_response(),
     };
+    if is_words_alone(&response) {
+        response = ApiError::new(response.status(), "the path or the query can't be read")
+            .hint("what is no letter or digit is written as % and two digits of UTF-8")
+            .into_response();
+    }
+    let status = response.status();
     let headers = response.headers_mut();
     for (name, value) in HEADERS {
         headers.insert(HeaderName::from_static(name), HeaderValue::from_static(value));
@@ -63,7 +69,6 @@ pub(crate) async fn guard(State(service): State<Arc<Service>>, mut request: Requ
     if !headers.contains_key(header::CACHE_CONTROL) {
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     }
-    let status = response.status();
     if status == StatusCode::UNAUTHORIZED {
         headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
     }
@@ -116,6 +121,12 @@ fn admitted(
     let name = owner.name().to_owned();
     request.extensions_mut().insert(owner);
     Ok(Some(name))
+}
+
+/// Whether axum itself has refused the request, in words without our shape.
+fn is_words_alone(response: &Response) -> bool {
+    let kind = response.headers().get(header::CONTENT_TYPE);
+    response.status().is_client_error() && kind.is_some_and(|kind| kind.as_bytes().starts_with(b"text/plain"))
 }
 
 /// What needs no token: the page itself, which holds nothing of anybody, and the probes.

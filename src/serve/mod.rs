@@ -7,6 +7,7 @@
 //! it may name), `allowance` (what its owner may spend) and `runs` (whose turn it is); `service` holds them together.
 
 mod allowance;
+mod assets;
 mod batches;
 mod body;
 mod config;
@@ -32,6 +33,7 @@ mod run;
 mod runs;
 mod service;
 mod setup;
+mod site;
 mod sse;
 mod uploads;
 
@@ -144,6 +146,7 @@ impl Server {
         };
         let rules = Rules {
             trust: trust_jobs,
+            is_replay: engine.jobs.replay.is_some(),
             pairs,
             model_files: servers::model_files(),
             longest: Duration::from_secs(file.limits.run_s.max(1)),

@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 
 use super::body;
 use super::error::{ApiError, json_bytes, json_response};
+use super::files::StoredFile;
 use super::outcome::Held;
 use super::owner::Owner;
 use super::query::query;
@@ -111,6 +112,8 @@ async fn show(
     let run = service.runs.find(&owner, &id)?;
     let mut shown = run.summary(service.runs.position(&run));
     shown["job"] = run.admitted.shown.clone();
+    let file = |file: &Arc<StoredFile>| json!({"id": file.id, "filename": file.name});
+    shown["files"] = run.admitted.files.iter().map(file).collect();
     // The envelope is put in as it is.
     let mut text = shown.to_string();
     if let Some(envelope) = run.envelope() {

@@ -9,7 +9,7 @@ use axum::{Router, middleware};
 use super::error::ApiError;
 use super::guard::guard;
 use super::service::Service;
-use super::{batches, health, history, native, openai, openapi, original, parts, pull, setup, uploads};
+use super::{batches, health, history, native, openai, openapi, original, parts, pull, setup, site, uploads};
 
 /// All routes of `service`.
 pub(crate) fn router(service: Arc<Service>) -> Router {
@@ -25,6 +25,7 @@ pub(crate) fn router(service: Arc<Service>) -> Router {
         .merge(original::routes())
         .merge(openapi::routes())
         .merge(health::routes())
+        .merge(site::routes())
         .fallback(nothing)
         .method_not_allowed_fallback(other_method)
         .layer(middleware::from_fn_with_state(Arc::clone(&service), guard))

@@ -247,9 +247,10 @@ impl Runs {
     fn forget(&self, table: &mut Table) {
         let keep = Duration::from_secs(self.limits.keep_s);
         let now = Instant::now();
-        let (mut count, mut bytes) = (0, 0);
+        let mut bytes = 0;
+        let mut counts: HashMap<Owner, usize> = HashMap::new();
         let before = table.known.len();
-        // The newest are counted first.
+        // The newest are counted first, those of each owner by themselves.
         let mut kept: Vec<Arc<Run>> = Vec::with_capacity(before);
         for run in table.known.drain(..).rev() {
             let stays = run.ended().is_none_or(|(at, size)| {

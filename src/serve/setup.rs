@@ -158,9 +158,8 @@ async fn setup(
 
 /// The protocols, that which chooses first.
 fn protocols() -> Vec<&'static str> {
-    let mut all = vec![ProtocolKind::Auto.name()];
-    all.extend(ProtocolKind::ALL.into_iter().map(ProtocolKind::name).filter(|name| *name != all[0]));
-    all
+    let others = ProtocolKind::ALL.into_iter().filter(|kind| *kind != ProtocolKind::Auto);
+    [ProtocolKind::Auto].into_iter().chain(others).map(ProtocolKind::name).collect()
 }
 
 /// What is missing, and what to do about it.
