@@ -254,10 +254,11 @@ impl Runs {
         let mut kept: Vec<Arc<Run>> = Vec::with_capacity(before);
         for run in table.known.drain(..).rev() {
             let stays = run.ended().is_none_or(|(at, size)| {
-                count += 1;
+                let count = counts.entry(run.owner.clone()).or_default();
+                *count += 1;
                 bytes += size;
                 let is_few =
-                    count <= self.limits.kept_runs && (bytes <= self.limits.kept_bytes || count == 1);
+                    *count <= self.limits.kept_runs && (bytes <= self.limits.kept_bytes || *count == 1);
                 is_few && now.duration_since(at) <= keep
             });
             if stays {
