@@ -11,6 +11,9 @@ import { chromium } from 'playwright-core';
 const AXE = fs.readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 const PROGRAM = process.env.MINIONS_BIN ?? path.join(process.env.CARGO_TARGET_DIR ?? path.join(import.meta.dirname, '../../target'), 'debug/minions');
 
+// To try changes of the page without building: its files as they lie in this folder.
+const FILES = process.env.MINIONS_PAGE;
+
 export const wait = (ms) => new Promise((resolve) => { setTimeout(resolve, ms); });
 
 async function freePort() {
@@ -65,11 +68,18 @@ export const startBrowser = () => chromium.launch({ executablePath: process.env.
 /** A page of the service. What goes to other hosts, and every error, is noted, and told by `check`. */
 export async function openPage(browser, service, { at = '/', context, ...options } = {}) {
   const own = context ?? (await browser.newContext({ viewport: { width: 1280, height: 860 }, ...options }));
+  own.setDefaultTimeout(15_000);
   const page = await own.newPage();
   const wrong = [];
   page.on('request', (request) => { if (!request.url().startsWith(service.url) && !/^(?:data|blob):/.test(request.url())) wrong.push(`a request to ${request.url()}`); });
   page.on('pageerror', (error) => wrong.push(`an error: ${error.stack}`));
   page.on('console', (message) => { if (message.type() === 'error' && !/Failed to load resource|ERR_CONNECTION|ERR_INCOMPLETE/.test(message.text())) wrong.push(`on the console: ${message.text()}`); });
+  if (FILES) {
+    await own.route(/\/(?:assets\/[\w.-]+)?(?:#.*)?$/, (route) => {
+      const name = new URL(route.request().url()).pathname.replace(/^\/(?:assets\/)?/, '') || 'index.html';
+      return route.fulfill({ path: path.join(FILES, name === 'preact-htm.js' ? `vendor/${name}` : name) });
+    });
+  }
   page.check = () => assert.deepEqual(wrong, []);
   await page.goto(service.url + at);
   return page;

@@ -51,7 +51,7 @@ export function LogView() {
   const { task, conversation = [], generated_final_answer: answer, error, protocol, local_client: local, remote_client: remote } = log.content;
   return html`<article class="turn"><header class="turn-head"><p class="zone-name">From the log folder</p><h2 class="question" dir="auto">${(task ?? '').slice(0, 2000)}</h2></header>
     <p class="soft small">${[PROTOCOLS[protocol]?.[0] ?? protocol, local?.model_name, remote?.model_name].filter(Boolean).join(' · ')}</p>
-    ${answer && html`<section class="answer" aria-labelledby="answer-log"><h3 class="hidden" id="answer-log">Answer</h3>${markdown(textOf(answer).slice(0, 40_000))}</section>`}
+    ${answer && html`<div class="answer"><h3 class="hidden">Answer</h3>${markdown(textOf(answer).slice(0, 40_000))}</div>`}
     ${error && html`<${Refusal} error=${{ message: textOf(error).slice(0, 1200) }} />`}
     ${Array.isArray(conversation) && conversation.length > 0 && html`<details class="process"><summary><h3>The conversation</h3></summary><ol class="exchange">${conversation.slice(0, 200).map((entry, place) => html`<li key=${place}>
       <p class="who">${entry.user ?? entry.role ?? ''}</p><${Long} class="words" text=${textOf(entry.prompt ?? entry.content ?? '')} />${entry.output !== undefined && html`<${Long} class="words" text=${textOf(entry.output)} />`}</li>`)}</ol></details>`}

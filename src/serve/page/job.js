@@ -10,6 +10,12 @@ function side(model) {
 
 /** Without what is undefined. */
 const filled = (object) => Object.fromEntries(Object.entries(object).filter(([, value]) => value !== undefined));
+function pricesOf(model) {
+  if (!model?.prices) return undefined;
+  const { input, cached_input, output } = model.prices;
+  return { input, cached_input, output };
+}
+
 // Nothing in place of an empty object or list.
 const orNothing = (object) => (Object.keys(object).length ? object : undefined);
 
@@ -21,7 +27,7 @@ export function jobOf(draft, files, { protocol = draft.protocol, history, before
     protocol: {
       type: protocol,
       max_rounds: Number(draft.rounds),
-      kwargs: filled({ is_multi_turn: true, prices: draft.supervisor?.prices ?? undefined }),
+      kwargs: filled({ is_multi_turn: true, prices: pricesOf(draft.supervisor) }),
     },
     call_params: filled({
       task: draft.task.trim(),

@@ -61,9 +61,10 @@ export function Long({ text, tag = 'div', class: name = '', tail = false }) {
 export function Sheet({ title, onClose, children, kind = '' }) {
   const ref = useRef(null);
   useEffect(() => {
-    const before = document.activeElement;
-    ref.current.showModal();
-    return () => before?.focus?.();
+    const dialog = ref.current;
+    dialog.showModal();
+    // The browser gives the focus back to what had it.
+    return () => dialog.close();
   }, []);
   const id = `sheet-${kind || 'plain'}`;
   return html`<dialog ref=${ref} class="sheet ${kind}" aria-labelledby=${id} onCancel=${(event) => { event.preventDefault(); onClose(); }}
@@ -115,6 +116,7 @@ export function download(name, content) {
 /** A menu that a button opens. */
 export function Menu({ label, icon, children }) {
   const ref = useRef(null);
+  const [isOpen, setOpen] = useState(false);
   const shut = (event) => {
     if (event.key === 'Escape') {
       ref.current.open = false;
@@ -126,6 +128,6 @@ export function Menu({ label, icon, children }) {
     document.addEventListener('click', away);
     return () => document.removeEventListener('click', away);
   }, []);
-  return html`<details class="menu" ref=${ref} onKeyDown=${shut}><summary class="button quiet"><${Icon} name=${icon} />${label}</summary>
-    <div class="menu-items">${children}</div></details>`;
+  return html`<details class="menu" ref=${ref} onKeyDown=${shut} onToggle=${(event) => setOpen(event.target.open)}><summary class="button quiet"><${Icon} name=${icon} />${label}</summary>
+    ${isOpen && html`<div class="menu-items">${children}</div>`}</details>`;
 }

@@ -79,14 +79,14 @@ function Actions({ run }) {
     <${Menu} label="Copy as" icon="copy"><${Copy} text=${() => asJson(job)}>Job (JSON)<//><${Copy} text=${() => asCurl(job, setup?.auth)}>curl<//><${Copy} text=${() => asPython(job, setup?.auth)}>Python<//><//>
     <${Menu} label="Download" icon="down"><button class="quiet" onClick=${() => download(`${stem(run)}.json`, JSON.stringify(run.end.envelope, null, 2))}>Envelope</button>
       <button class="quiet" onClick=${() => fetchFile('log', `${stem(run)}-log.json`)}>Log</button>
-      ${setup?.can_record && run.isRecorded !== false && html`<button class="quiet" onClick=${() => fetchFile('recording', `${stem(run)}-recording.zip`)}>Recording</button>`}<//>
+      ${setup?.can_record && run.isRecorded !== false && html`<button class="quiet" onClick=${() => fetchFile('recording', `${stem(run)}-recording.tar`)}>Recording</button>`}<//>
     ${error && html`<${Refusal} error=${error} />`}</div>`;
 }
 
 export function Result({ run }) {
   const result = resultOf(run);
   return html`<div class="result">
-    <section aria-labelledby=${`answer-${run.id}`}><h3 class="hidden" id=${`answer-${run.id}`}>Answer</h3><${Answer} text=${result.final_answer ?? ''} /></section>
+    <div><h3 class="hidden">Answer</h3><${Answer} text=${result.final_answer ?? ''} /></div>
     <${Actions} run=${run} />
     <${Evidence} run=${run} evidence=${result.evidence} />
     <div class="tiles"><${Left} run=${run} result=${result} /><${Saved} run=${run} result=${result} /></div></div>`;

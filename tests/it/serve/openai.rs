@@ -176,7 +176,7 @@ fn a_client_that_goes_away_ends_its_run() {
         let serving = serving(&server, &[]);
         let body = json!({"model": "minion", "stream": stream, "messages": user(json!("Who signed?"))});
         let body = body.to_string();
-        let address = serving.url.strip_prefix("http://").unwrap();
+        let address = serving.address;
         let mut connection = std::net::TcpStream::connect(address).unwrap();
         let head = format!(
             "POST /v1/chat/completions HTTP/1.1\r\nhost: {address}\r\ncontent-type: application/json\r\n"

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::clients::{answer, serving};
+use super::clients::serving;
 use crate::support::program::scripted;
 use crate::support::wire::openai;
 
