@@ -1,7 +1,7 @@
 //! `minions serve`: from the command line to a service that listens, and its end.
 
 use std::io::Write;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -12,13 +12,16 @@ use minions::chat::secrets::Redactor;
 use minions::config::{self, Environment};
 use minions::engine::{EngineConfig, JobOptions};
 use minions::error::{Exit, Failure};
-use minions::serve::{ServeOptions, Server, TokenSource};
+use minions::serve::{self, ServeOptions, Server, TokenSource};
 use minions::settings::Settings;
 
 use super::interrupt::Interrupt;
 use super::logging::{self, Volume};
 use super::{demo, last_words, machine, program};
 
+/// Where it listens if nobody says.
+const HOST: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
+const PORT: u16 = 8501;
 /// The recording that is compiled in.
 const DEMO: &str = "demo";
 
@@ -32,12 +35,12 @@ Examples:
 /// Options of `serve`.
 #[derive(Args, Clone, Debug)]
 pub(crate) struct ServeArgs {
-    /// The port; 0 takes any that is free.
-    #[arg(long, value_name = "PORT", default_value_t = 8501)]
-    port: u16,
-    /// The address to listen at. Others than this machine's own need --token-file.
-    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1", value_parser = address)]
-    host: IpAddr,
+    /// The port; 0 takes any that is free. Without it that of the variable PORT, else 8501.
+    #[arg(long, value_name = "PORT")]
+    port: Option<u16>,
+    /// The address to listen at, usually 127.0.0.1. Others than this machine's own need --token-file.
+    #[arg(long, value_name = "ADDRESS", value_parser = address)]
+    host: Option<IpAddr>,
     /// The tokens that may ask: a line `NAME TOKEN` each.
     #[arg(long, value_name = "FILE")]
     token_file: Option<PathBuf>,
@@ -100,12 +103,14 @@ pub(crate) fn run(args: &ServeArgs) -> ExitCode {
     }
 }
 
-fn serve(args: &ServeArgs, environment: Environment, redactor: Redactor) -> Result<Exit, Failure> {
+fn serve(args: &ServeArgs, mut environment: Environment, redactor: Redactor) -> Result<Exit, Failure> {
     let interrupt = Interrupt::listen()
         .map_err(|error| machine::not_started("the signals can't be listened to", &error))?;
     let most_jobs = machine::prepare()?;
     let runtime = machine::runtime()?;
     let dir = std::env::current_dir().map_err(|error| Failure::system(error.to_string()))?;
+    let original = serve::read_environment(&mut environment)?;
+    original.notes.iter().for_each(|note| tracing::warn!("{note}"));
     let settings = Settings::load(&environment, &dir)?;
     let replayed = args.replay.as_deref().map(Replayed::open).transpose()?;
     let environment = settings.environment();
@@ -114,11 +119,20 @@ fn serve(args: &ServeArgs, environment: Environment, redactor: Redactor) -> Resu
     let log_dir = match &replayed {
         // The run is not the user's own, and leaves nothing behind.
         Some(Replayed { own: Some(own), .. }) => own.path().join("logs"),
-        _ => environment.get(config::ENV_LOG_DIR).unwrap_or(config::LOG_DIR).into(),
+        _ => {
+            let own = environment.get(config::ENV_LOG_DIR).or(original.log_dir.as_deref());
+            own.unwrap_or(config::LOG_DIR).into()
+        }
     };
     let options = ServeOptions {
-        host: args.host,
-        port: args.port,
+        host: match (args.host, &original.host) {
+            (Some(host), _) => host,
+            (None, Some(host)) => {
+                address(host).map_err(|problem| Failure::input(format!("HOST: {problem}")))?
+            }
+            (None, None) => HOST,
+        },
+        port: args.port.or(original.port).unwrap_or(PORT),
         tokens: match (&args.token_file, args.make_token) {
             (Some(file), _) => TokenSource::File(file.clone()),
             (None, true) => TokenSource::Made,
@@ -136,6 +150,7 @@ fn serve(args: &ServeArgs, environment: Environment, redactor: Redactor) -> Resu
         },
         settings,
         example: replayed.as_ref().and_then(|tape| tape.example.clone()),
+        original,
     };
     let exit = runtime.block_on(until_told(options, interrupt));
     runtime.shutdown_background();

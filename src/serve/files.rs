@@ -6,7 +6,7 @@
 use std::collections::HashMap;
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::{Duration, Instant, SystemTime};
 
 use axum::http::StatusCode;
@@ -28,6 +28,8 @@ use crate::sync::{beside_runtime, lock};
 const READERS: usize = 2;
 /// The most characters of a file's name.
 const LONGEST_NAME: usize = 255;
+/// What a file is for where nobody says, by OpenAI's word for it.
+const PURPOSE: &str = "assistants";
 
 /// An upload. Its file goes with the last that holds it.
 pub(crate) struct StoredFile {
@@ -35,12 +37,12 @@ pub(crate) struct StoredFile {
     pub id: String,
     /// What the sender calls it.
     pub name: String,
-    /// What the sender says that it is for.
-    pub purpose: String,
     /// Its length.
     pub bytes: u64,
     /// When it came, in seconds since 1970.
     pub created_at: u64,
+    /// What the sender says that it is for; a form may say so behind the file.
+    purpose: OnceLock<String>,
     owner: Owner,
     came: Instant,
     path: TempPath,
@@ -75,6 +77,11 @@ impl StoredFile {
         &self.texts
     }
 
+    /// Notes what it is for; the first word counts.
+    pub(crate) fn is_for(&self, purpose: &str) {
+        let _ = self.purpose.set(purpose.chars().take(64).collect());
+    }
+
     /// OpenAI's file object, with what we know besides.
     pub(crate) fn object(&self) -> Value {
         json!({
@@ -83,7 +90,7 @@ impl StoredFile {
             "bytes": self.bytes,
             "created_at": self.created_at,
             "filename": self.name,
-            "purpose": self.purpose,
+            "purpose": self.purpose.get().map_or(PURPOSE, String::as_str),
             "status": "processed",
             "minions": {"documents": self.documents},
         })
@@ -315,16 +322,46 @@ impl Incoming<'_> {
     ///
     /// # Errors
     /// 422 for a file that can't be read, with its name.
-    pub(crate) async fn end(mut self, name: &str, purpose: &str) -> Result<Arc<StoredFile>, ApiError> {
-        let Some(file) = self.file.take() else { return Err(ApiError::bad("the upload has ended")) };
-        let path = file.into_temp_path();
+    pub(crate) async fn end(mut self, name: &str) -> Result<Arc<StoredFile>, ApiError> {
+        let path = self.path()?;
         let name = label(name);
         let (documents, texts) = self.files.read(&name, path.to_path_buf()).await?;
+        self.stored(name, path, documents, texts)
+    }
+
+    /// Keeps what has come as it is: lines of a batch, which are no document.
+    ///
+    /// # Errors
+    /// 507 where it can't be written.
+    pub(crate) async fn keep(mut self, name: &str) -> Result<Arc<StoredFile>, ApiError> {
+        let path = self.path()?;
+        let folder = self.files.folder.path().to_owned();
+        let texts = beside_runtime(move || {
+            let mut file = NamedTempFile::new_in(folder)?;
+            file.write_all(b"{\"documents\": []}")?;
+            std::io::Result::Ok(file.into_temp_path())
+        });
+        let texts = texts.await.map_err(no_room)?;
+        self.stored(label(name), path, Vec::new(), texts)
+    }
+
+    fn path(&mut self) -> Result<TempPath, ApiError> {
+        let file = self.file.take().ok_or_else(|| ApiError::bad("the upload has ended"))?;
+        Ok(file.into_temp_path())
+    }
+
+    fn stored(
+        mut self,
+        name: String,
+        path: TempPath,
+        documents: Vec<ReadDocument>,
+        texts: TempPath,
+    ) -> Result<Arc<StoredFile>, ApiError> {
         let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
         let stored = Arc::new(StoredFile {
             id: format!("file-{}", random_hex(16)?),
             name,
-            purpose: purpose.chars().take(64).collect(),
+            purpose: OnceLock::new(),
             bytes: self.bytes,
             created_at: now.as_secs(),
             owner: self.owner.clone(),

@@ -7,11 +7,13 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Instant;
 
-use axum::extract::{Request, State};
+use axum::body::Body;
+use axum::extract::{MatchedPath, Request, State};
 use axum::http::uri::Authority;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Version, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+use futures_util::StreamExt;
 
 use super::error::ApiError;
 use super::service::Service;
@@ -35,10 +37,16 @@ const HEADERS: [(&str, &str); 7] = [
     ("permissions-policy", "camera=(), microphone=(), geolocation=()"),
 ];
 
+/// How the content type of a stream of events begins.
+const EVENTS: &[u8] = b"text/event-stream";
+
 /// Lets a request pass, or refuses it.
 pub(crate) async fn guard(State(service): State<Arc<Service>>, mut request: Request, next: Next) -> Response {
     let began = Instant::now();
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+    // What matches none is one route: its paths are anything.
+    let route = request.extensions().get::<MatchedPath>().map(|route| route.as_str().to_owned());
+    let route = route.unwrap_or_else(|| "other".to_owned());
     let address = request.extensions().get::<Peer>().map(|peer| peer.0);
     let mut who = None;
     let mut response = match admitted(&service, &mut request, address.map(|address| address.ip())) {
@@ -48,6 +56,11 @@ pub(crate) async fn guard(State(service): State<Arc<Service>>, mut request: Requ
         }
         Err(refusal) => refusal.into_response(),
     };
+    if is_words_alone(&response) {
+        response = ApiError::new(response.status(), "the path or the query can't be read")
+            .hint("what is no letter or digit is written as % and two digits of UTF-8")
+            .into_response();
+    }
     let status = response.status();
     let headers = response.headers_mut();
     for (name, value) in HEADERS {
@@ -66,7 +79,18 @@ pub(crate) async fn guard(State(service): State<Arc<Service>>, mut request: Requ
     let address = address.map_or_else(|| "-".to_owned(), |address| address.ip().to_string());
     let who = who.as_deref().unwrap_or("-");
     let path: String = path.chars().filter(|c| !c.is_control()).take(200).collect();
-    let (status, ms) = (status.as_u16(), began.elapsed().as_millis());
+    let took = began.elapsed();
+    let (status, ms) = (status.as_u16(), took.as_millis());
+    service.metrics.request(&route, method.as_str(), status, took);
+    if response.headers().get(header::CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(EVENTS)) {
+        let open = service.metrics.open_stream();
+        response = response.map(|body| {
+            Body::from_stream(body.into_data_stream().map(move |piece| {
+                let _is_open = &open;
+                piece
+            }))
+        });
+    }
     if is_probe(&path) {
         tracing::debug!("{address} {who} {method} {path} {status} {ms} ms");
     } else {
@@ -97,6 +121,12 @@ fn admitted(
     let name = owner.name().to_owned();
     request.extensions_mut().insert(owner);
     Ok(Some(name))
+}
+
+/// Whether axum itself has refused the request, in words without our shape.
+fn is_words_alone(response: &Response) -> bool {
+    let kind = response.headers().get(header::CONTENT_TYPE);
+    response.status().is_client_error() && kind.is_some_and(|kind| kind.as_bytes().starts_with(b"text/plain"))
 }
 
 /// What needs no token: the page itself, which holds nothing of anybody, and the probes.

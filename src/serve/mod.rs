@@ -8,6 +8,7 @@
 
 mod allowance;
 mod assets;
+mod batches;
 mod body;
 mod config;
 mod connections;
@@ -17,7 +18,12 @@ mod guard;
 mod health;
 mod history;
 mod jobs;
+mod metrics;
 mod native;
+mod openai;
+mod openapi;
+mod original;
+mod outcome;
 mod owner;
 mod parts;
 mod pull;
@@ -46,9 +52,13 @@ use crate::error::Failure;
 use crate::servers;
 use crate::settings::Settings;
 use allowance::Allowance;
+use batches::Batches;
 use config::{Limits, ServeFile};
 use files::Files;
 use jobs::Rules;
+use metrics::Metrics;
+use original::Original;
+pub use original::{OriginalEnvironment, read_environment};
 use owner::{Tokens, random_hex};
 use runs::Runs;
 use service::Service;
@@ -91,6 +101,8 @@ pub struct ServeOptions {
     pub settings: Settings,
     /// In a replay: a job that it has.
     pub example: Option<Value>,
+    /// What the variables of the original's servers say.
+    pub original: OriginalEnvironment,
 }
 
 /// A service that listens.
@@ -134,6 +146,7 @@ impl Server {
         };
         let rules = Rules {
             trust: trust_jobs,
+            is_replay: engine.jobs.replay.is_some(),
             pairs,
             model_files: servers::model_files(),
             longest: Duration::from_secs(file.limits.run_s.max(1)),
@@ -157,6 +170,9 @@ impl Server {
             files: Files::new(file.limits, engine.reader.clone())?,
             tokens,
             allowance: Allowance::default(),
+            metrics: Metrics::default(),
+            original: Original::new(options.original.config),
+            batches: Batches::default(),
             rules,
             log_dir: file.log_dir.clone().unwrap_or(options.log_dir),
             example: options.example,

@@ -13,6 +13,8 @@ use serde_json::{Value, json};
 
 use super::body;
 use super::error::{ApiError, json_bytes, json_response};
+use super::files::StoredFile;
+use super::outcome::Held;
 use super::owner::Owner;
 use super::query::query;
 use super::run::Run;
@@ -110,6 +112,8 @@ async fn show(
     let run = service.runs.find(&owner, &id)?;
     let mut shown = run.summary(service.runs.position(&run));
     shown["job"] = run.admitted.shown.clone();
+    let file = |file: &Arc<StoredFile>| json!({"id": file.id, "filename": file.name});
+    shown["files"] = run.admitted.files.iter().map(file).collect();
     // The envelope is put in as it is.
     let mut text = shown.to_string();
     if let Some(envelope) = run.envelope() {
@@ -156,20 +160,6 @@ async fn events(
     Ok(sse::events(&run, from))
 }
 
-/// Ends the run of a client that goes away.
-struct EndOnDrop {
-    service: Arc<Service>,
-    run: Arc<Run>,
-}
-
-impl Drop for EndOnDrop {
-    fn drop(&mut self) {
-        if !self.run.state().is_ended() {
-            self.service.cancel(&self.run);
-        }
-    }
-}
-
 /// A job in, its envelope out. The client holds it: when it goes away, the job ends.
 async fn minions(
     State(service): State<Arc<Service>>,
@@ -182,7 +172,7 @@ async fn minions(
     let (value, _) = body::json(&headers, body, service.limits()).await?;
     let admitted = service.checked(&owner, value, is_recorded).await?;
     let run = service.submit(&owner, admitted, None)?;
-    let held = EndOnDrop { service: Arc::clone(&service), run: Arc::clone(&run) };
+    let held = Held::new(&service, &run);
     let envelope = finished(&run).await;
     drop(held);
     let mut response = json_bytes(StatusCode::OK, envelope.into_bytes());

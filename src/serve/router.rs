@@ -9,7 +9,7 @@ use axum::{Router, middleware};
 use super::error::ApiError;
 use super::guard::guard;
 use super::service::Service;
-use super::{health, history, native, parts, pull, setup, site, uploads};
+use super::{batches, health, history, native, openai, openapi, original, parts, pull, setup, site, uploads};
 
 /// All routes of `service`.
 pub(crate) fn router(service: Arc<Service>) -> Router {
@@ -20,6 +20,10 @@ pub(crate) fn router(service: Arc<Service>) -> Router {
         .merge(setup::routes())
         .merge(pull::routes())
         .merge(history::routes())
+        .merge(openai::routes())
+        .merge(batches::routes())
+        .merge(original::routes())
+        .merge(openapi::routes())
         .merge(health::routes())
         .merge(site::routes())
         .fallback(nothing)

@@ -42,6 +42,14 @@ impl RunState {
         }
     }
 
+    /// What a failure of this kind leaves.
+    fn of(kind: Option<FailureKind>) -> Self {
+        match kind {
+            Some(FailureKind::Cancelled | FailureKind::Terminated) => Self::Cancelled,
+            _ => Self::Failed,
+        }
+    }
+
     /// Whether nothing more happens.
     pub(crate) fn is_ended(self) -> bool {
         matches!(self, Self::Done | Self::Failed | Self::Cancelled)
@@ -115,9 +123,19 @@ impl Run {
         }
     }
 
-    /// How far it is.
+    /// How far it is. It has ended with its last event, though its end is not noted yet.
     pub(crate) fn state(&self) -> RunState {
-        lock(&self.progress).state
+        let state = lock(&self.progress).state;
+        match self.log.last().as_deref().map(|event| &event.kind) {
+            Some(EventKind::Finished { success, kind, .. }) if !state.is_ended() => {
+                if *success {
+                    RunState::Done
+                } else {
+                    RunState::of(*kind)
+                }
+            }
+            _ => state,
+        }
     }
 
     /// It has its turn; `false` if it was ended before.
@@ -139,10 +157,7 @@ impl Run {
         }
         progress.state = match outcome {
             Ok(()) => RunState::Done,
-            Err(failure) => match failure.kind {
-                FailureKind::Cancelled | FailureKind::Terminated => RunState::Cancelled,
-                _ => RunState::Failed,
-            },
+            Err(failure) => RunState::of(Some(failure.kind)),
         };
         progress.ended = Some(Instant::now());
         progress.bytes = bytes;
@@ -190,6 +205,7 @@ impl Run {
             "url": format!("/v1/runs/{}", self.id),
             "task": self.admitted.job.task,
             "protocol": self.admitted.job.protocol.name(),
+            "is_recorded": self.admitted.is_recorded,
             "is_recorded": self.admitted.is_recorded,
         });
         if let Some(position) = position {

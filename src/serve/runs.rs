@@ -247,16 +247,18 @@ impl Runs {
     fn forget(&self, table: &mut Table) {
         let keep = Duration::from_secs(self.limits.keep_s);
         let now = Instant::now();
-        let (mut count, mut bytes) = (0, 0);
+        let mut bytes = 0;
+        let mut counts: HashMap<Owner, usize> = HashMap::new();
         let before = table.known.len();
-        // The newest are counted first.
+        // The newest are counted first, those of each owner by themselves.
         let mut kept: Vec<Arc<Run>> = Vec::with_capacity(before);
         for run in table.known.drain(..).rev() {
             let stays = run.ended().is_none_or(|(at, size)| {
-                count += 1;
+                let count = counts.entry(run.owner.clone()).or_default();
+                *count += 1;
                 bytes += size;
                 let is_few =
-                    count <= self.limits.kept_runs && (bytes <= self.limits.kept_bytes || count == 1);
+                    *count <= self.limits.kept_runs && (bytes <= self.limits.kept_bytes || *count == 1);
                 is_few && now.duration_since(at) <= keep
             });
             if stays {

@@ -10,16 +10,19 @@ use futures_util::FutureExt;
 use serde_json::Value;
 
 use super::allowance::Allowance;
+use super::batches::Batches;
 use super::config::{Limits, ServeFile, TokenLimits};
 use super::error::ApiError;
 use super::files::Files;
 use super::jobs::{self, Rules};
+use super::metrics::Metrics;
+use super::original::Original;
 use super::owner::{Owner, Tokens, random_hex};
 use super::run::{Admitted, Run};
 use super::runs::Runs;
 use crate::engine::{Engine, EngineConfig, JobOptions};
 use crate::envelope::Envelope;
-use crate::error::{Failure, FailureKind};
+use crate::error::{Failure, FailureKind, Spent};
 use crate::events::{EventKind, EventLog};
 use crate::job::ModelId;
 use crate::settings::Settings;
@@ -47,6 +50,12 @@ pub(crate) struct Service {
     pub tokens: Tokens,
     /// What owners have had of the day.
     pub allowance: Allowance,
+    /// What has happened so far.
+    pub metrics: Metrics,
+    /// What the original's routes run jobs with.
+    pub original: Original,
+    /// All batches.
+    pub batches: Batches,
     /// What jobs may name.
     pub rules: Rules,
     /// Where conversation logs go.
@@ -194,11 +203,12 @@ impl Service {
         let work = AssertUnwindSafe(engine.run(job, run.events.clone(), &run.cancel)).catch_unwind();
         let outcome = work.await.unwrap_or_else(|panic| Err(Failure::of_panic(&*panic)));
         let spent = match &outcome {
-            Ok(result) => result.spent.usd,
-            Err(failure) => failure.spent.usd,
+            Ok(result) => result.spent,
+            Err(failure) => *failure.spent,
         };
-        self.allowance.settle(&run.owner, run.admitted.reserved, spent.unwrap_or_default());
+        self.allowance.settle(&run.owner, run.admitted.reserved, spent.usd.unwrap_or_default());
         run.end(outcome.as_ref().map(|_| ()));
+        self.metrics.run(run.state().name(), &spent);
     }
 
     /// The engine of a run: a recorded one has its own, which writes into a folder of its own.
@@ -230,6 +240,7 @@ impl Service {
         });
         self.allowance.settle(&run.owner, run.admitted.reserved, 0.0);
         run.end(Err(reason));
+        self.metrics.run(run.state().name(), &Spent::default());
     }
 
     /// Ends a run that its owner wants no more, whether it has begun or waits.

@@ -104,24 +104,29 @@ type Taken = Result<Vec<Arc<StoredFile>>, (Vec<Arc<StoredFile>>, ApiError)>;
 
 async fn take(service: &Service, owner: &Owner, mut form: Multipart<'_>, name: &str) -> Taken {
     let mut files = Vec::new();
-    let mut purpose = "assistants".to_owned();
+    let mut purpose: Option<String> = None;
     loop {
         let field = match form.next_field().await {
-            Ok(None) => return Ok(files),
+            Ok(None) => {
+                if let Some(purpose) = purpose {
+                    files.iter().for_each(|file: &Arc<StoredFile>| file.is_for(&purpose));
+                }
+                return Ok(files);
+            }
             Ok(Some(field)) => field,
             Err(error) => return Err((files, damaged(&error))),
         };
         let taken = match field.name() {
             Some("purpose") => match word(field).await {
                 Ok(word) => {
-                    purpose = word;
+                    purpose = Some(word);
                     continue;
                 }
                 Err(error) => Err(error),
             },
             Some(given) if given == name || given.strip_suffix("[]") == Some(name) => {
                 match files.len() < MOST_FILES {
-                    true => one(service, owner, field, &purpose).await,
+                    true => one(service, owner, field).await,
                     false => Err(ApiError::bad("these are too many files at once").param("file")),
                 }
             }
@@ -148,12 +153,7 @@ async fn word(mut field: Field<'_>) -> Result<String, ApiError> {
     String::from_utf8(bytes).map_err(|_| ApiError::bad("a field of the form is not UTF-8").param("purpose"))
 }
 
-async fn one(
-    service: &Service,
-    owner: &Owner,
-    mut field: Field<'_>,
-    purpose: &str,
-) -> Result<Arc<StoredFile>, ApiError> {
+async fn one(service: &Service, owner: &Owner, mut field: Field<'_>) -> Result<Arc<StoredFile>, ApiError> {
     let Some(name) = field.file_name().map(str::to_owned) else {
         return Err(ApiError::bad("the field `file` of the form has no file name").param("file"));
     };
@@ -161,7 +161,7 @@ async fn one(
     while let Some(bytes) = field.chunk().await.map_err(|error| damaged(&error))? {
         incoming.write(bytes).await?;
     }
-    incoming.end(&name, purpose).await
+    incoming.end(&name).await
 }
 
 fn damaged(error: &multer::Error) -> ApiError {

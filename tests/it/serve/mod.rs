@@ -1,8 +1,14 @@
 //! `minions serve`: the real program over real connections.
 
+mod batches;
+mod clients;
 mod files;
 mod guard;
 mod limits;
+mod metrics;
+mod openai;
+mod openapi;
+mod original;
 mod rules;
 mod runs;
 mod slow;
