@@ -100,7 +100,7 @@ export function chooseFiles(files) {
 export function fileOfTexts(texts) {
   const documents = texts.map((each, place) => {
     const text = each.text ?? each;
-    return { name: each.name ?? (texts.length === 1 ? 'The recorded document' : `Document ${place + 1}`), chars: [...text].length, tokens: Math.round(text.length / 4) };
+    return { name: each.name ?? `Document ${place + 1}`, chars: [...text].length, tokens: Math.round(text.length / 4) };
   });
   return { id: 'example', filename: documents[0].name, bytes: 0, texts, minions: { documents } };
 }

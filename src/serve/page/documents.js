@@ -36,7 +36,7 @@ async function remove(file) {
   chooseFiles(files.filter((each) => each !== file));
   // A run of this conversation may be run again, and then needs its files.
   const isUsed = thread.some((store) => store.state.job?.call_params?.file_ids?.includes(file.id));
-  if (!isUsed && !file.texts) await attempt(() => api(`/v1/files/${file.id}`, { method: 'DELETE' }));
+  if (!isUsed) await attempt(() => api(`/v1/files/${file.id}`, { method: 'DELETE' }));
 }
 
 const FEW = 6;
@@ -47,7 +47,7 @@ function FileRow({ file, run, runId }) {
   const isOne = documents.length === 1 && documents[0].name === file.filename;
   const shown = isWhole ? documents : documents.slice(0, FEW);
   return html`<li class="file">
-    <button class="plain remove" aria-label=${`Remove ${file.filename}`} onClick=${() => remove(file)}><${Icon} name="cross" /></button>
+    ${!file.texts && html`<button class="plain remove" aria-label=${`Remove ${file.filename}`} onClick=${() => remove(file)}><${Icon} name="cross" /></button>`}
     ${!isOne && html`<p class="document-name" dir="auto">${file.filename}</p><p class="figures">${plural(documents.length, 'document')} · ${bytes(file.bytes)}</p>`}
     <div class=${isOne ? '' : 'nested'}>${shown.map((document) => html`<${One} key=${document.name} document=${document} within=${isOne ? '' : `${file.filename}/`} run=${run} runId=${runId} />`)}
     ${documents.length > shown.length && html`<button class="quiet" onClick=${() => setWhole(true)}>Show all ${documents.length}</button>`}</div>
@@ -55,7 +55,7 @@ function FileRow({ file, run, runId }) {
 }
 
 export function Documents() {
-  const { files, uploads, thread } = useStore(app);
+  const { files, uploads, thread, setup } = useStore(app);
   const last = thread[thread.length - 1];
   const run = useStore(last, ({ hits, end, documents }) => `${hits.length} ${end !== null} ${documents.length}`);
   const [isOver, setOver] = useState(false);
@@ -94,7 +94,7 @@ export function Documents() {
           : html`<p class="figures" role="status">${one.isReading ? 'being read' : `${Math.round(100 * one.sent)} %`}</p><progress aria-label=${`Upload of ${one.name}`} max="1" value=${one.isReading ? undefined : one.sent} />`}
       </li>`)}</ul>
     ${all.length > 1 && html`<p class="total">${plural(all.length, 'document')} · ${brief(sum('chars'))} characters · ${brief(sum('tokens'))} tokens</p>`}
-    <div class="drop">
+    ${!setup?.replay && html`<div class="drop">
       <p>${files.length ? 'Drop more here' : html`<b>Drop files, a folder or a zip here</b>`}</p>
       ${!files.length && html`<p class="soft">PDF, Word, Excel, PowerPoint, EPUB, HTML, mail, text, code. They are read on this machine.</p>`}
       <p class="ways"><button class="button" onClick=${() => input.current.click()}><${Icon} name="plus" />Files</button>
@@ -102,7 +102,7 @@ export function Documents() {
         <button class="button" onClick=${() => open({ kind: 'paste', text: '' })}>Paste text</button></p>
       <input ref=${input} id="pick-files" type="file" multiple hidden onChange=${take} aria-label="Files" />
       <input ref=${folder} id="pick-folder" type="file" webkitdirectory hidden onChange=${take} aria-label="Folder" />
-    </div>
+    </div>`}
   </section>`;
 }
 

@@ -92,7 +92,7 @@ export function Problems() {
   const supervisor = among(setup.remote, draft.supervisor);
   const problems = setup.problems ?? [];
   const ask = () => attempt(loadSetup);
-  return html`${setup.replay && html`<p class="notice"><${Icon} name="again" /><span>A recording is replayed: no model, no key and no network take part. The question and the documents are those that were recorded.</span></p>`}
+  return html`${setup.replay && html`<p class="notice"><${Icon} name="again" /><span>A recording is replayed, without a model, a key or a network. It answers this question.</span></p>`}
   ${problems.length > 0 && html`<section class="problems" aria-labelledby="problems-title">
     <h2 id="problems-title">${problems.length === 1 ? 'One thing is missing' : 'Some things are missing'}</h2>
     <ul>${problems.map(({ what, remedy }) => html`<li key=${what}><p dir="auto">${what}</p>${remedy && html`<p class="remedy"><code dir="auto">${remedy}</code><${Copy} text=${remedy}>Copy<//></p>`}</li>`)}</ul>

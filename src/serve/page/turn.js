@@ -95,7 +95,7 @@ export function Turn({ store, isLast }) {
   const isComparison = run.job?.metadata?.comparison;
   return html`<article class="turn" tabindex="-1" data-run=${run.id} data-seq=${run.seq} data-gaps=${run.gaps} data-state=${run.state} aria-label=${`Question: ${task.slice(0, 80)}`}>
     <header class="turn-head">${isComparison && html`<p class="zone-name">For comparison, the supervisor alone</p>`}
-      <h2 class="question" dir="auto">${task.slice(0, 2000)}</h2>
+      <h2 class=${`question ${task.length > 120 ? 'long' : ''}`} dir="auto">${task.slice(0, 2000)}</h2>
       ${run.understood && run.understood !== task && html`<p class="soft small" dir="auto">Understood as: ${run.understood}</p>`}</header>
     <${Status} run=${run} />
     ${run.routing && html`<p class="soft small" dir="auto">Auto chose ${PROTOCOLS[run.chosen]?.[0] ?? run.chosen}: ${run.routing.escalation?.reason ?? run.routing.reason}</p>`}
