@@ -99,7 +99,7 @@ fn operation(row: &Row) -> Value {
 
 fn success(row: &Row) -> Value {
     let json_of = |schema: &str| json!({"schema": reference(schema)});
-    let events = |about: &str| json!({"schema": {"type": "string", "description": about}});
+    let events = |about: &str| json!({"schema": {"description": about}});
     let content = match row.gives {
         Gives::Json(schema) => json!({"application/json": json_of(schema)}),
         Gives::Events(about) => json!({"text/event-stream": events(about)}),
