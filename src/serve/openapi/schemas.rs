@@ -275,7 +275,7 @@ fn of_the_original() -> Value {
     let number = json!({"type": ["integer", "string", "null"]});
     let changes = json!({
         "remote_provider": name, "remote_model_name": name, "local_provider": name, "local_model_name": name,
-        "timeout": {"type": "integer", "minimum": 1}, "max_rounds": number, "max_jobs_per_round": number, "num_tasks_per_round": number,
+        "timeout": {"type": ["integer", "null"], "minimum": 0}, "max_rounds": number, "max_jobs_per_round": number, "num_tasks_per_round": number,
         "num_samples_per_task": number, "chunking_function": name, "use_retrieval": {"type": ["string", "boolean", "null"]},
     });
     json!({
