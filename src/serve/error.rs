@@ -103,11 +103,16 @@ impl From<Failure> for ApiError {
             FailureKind::Deadline => StatusCode::GATEWAY_TIMEOUT,
             _ => StatusCode::INTERNAL_SERVER_ERROR,
         };
-        // A message of a bad job begins with the place in backquotes.
-        let param = failure.message.strip_prefix('`').and_then(|rest| rest.split_once('`'));
-        let param = param.map(|(place, _)| place.to_owned());
+        let param = place(&failure.message).filter(|_| failure.kind == FailureKind::Input);
         Self { hint: failure.hint.clone(), param, ..Self::new(status, failure.message) }
     }
+}
+
+/// The key that the message of a bad job names first, in backquotes.
+fn place(message: &str) -> Option<String> {
+    let named = message.split('`').nth(1)?;
+    let is_key = |c: char| c.is_ascii_alphanumeric() || "_.[]".contains(c);
+    (!named.is_empty() && named.chars().all(is_key)).then(|| named.to_owned())
 }
 
 impl IntoResponse for ApiError {

@@ -4,7 +4,9 @@
 //! sender called it is a label, and never part of a path.
 
 use std::collections::HashMap;
+use std::fs::Permissions;
 use std::io::{BufWriter, Write};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::{Duration, Instant, SystemTime};
@@ -122,8 +124,7 @@ impl Files {
     /// # Errors
     /// No folder can be made.
     pub(crate) fn new(limits: Limits, reader: ChildExecutable) -> Result<Self, Failure> {
-        // `TempDir` is made with the mode 0700.
-        let folder = tempfile::Builder::new().prefix("minions-uploads-").tempdir().map_err(|error| {
+        let folder = private_folder("minions-uploads-").map_err(|error| {
             Failure::system(format!("no folder for uploads can be made: {error}")).hint("set TMPDIR")
         })?;
         let readers = Semaphore::new(READERS);
@@ -228,6 +229,20 @@ impl Files {
     }
 }
 
+/// A new folder that is this user's alone.
+pub(crate) fn private_folder(prefix: &str) -> std::io::Result<TempDir> {
+    tempfile::Builder::new().prefix(prefix).permissions(Permissions::from_mode(0o700)).tempdir()
+}
+
+/// Endings of files that are never plain text: one that is damaged, or no such file, would be read as one.
+const NO_TEXTS: [&str; 10] = ["pdf", "docx", "xlsx", "pptx", "odt", "ods", "odp", "epub", "zip", "xls"];
+
+/// Whether a file that was read as plain text is called by the name of another kind.
+fn is_misnamed(name: &str, is_plain_text: bool) -> bool {
+    let ending = name.rsplit_once('.').map(|(_, ending)| ending.to_ascii_lowercase());
+    is_plain_text && ending.is_some_and(|ending| NO_TEXTS.contains(&&*ending))
+}
+
 /// What readings gave: what there is to say of each document, and its text.
 ///
 /// # Errors
@@ -247,6 +262,11 @@ fn documents(readings: Vec<FileReading>) -> Result<(Vec<ReadDocument>, Vec<Value
                 continue;
             }
         };
+        if is_misnamed(&name, text.is_plain_text) {
+            let message =
+                format!("{name} is not what its name says: it is plain text, or the rest of a file");
+            return Err(unreadable(message).hint("send the whole file, or name it as a text: report.txt"));
+        }
         let mut warnings = text.notes;
         if !text.scans.is_empty() {
             warnings.push(format!("{} of its pages are pictures of text.", text.scans.len()));

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use crate::chat::Role;
 use crate::events::{EventKind, Purpose, WorkerJobState};
 use crate::job::JobRole;
+use crate::words::count;
 
 /// Characters of what a model says.
 const LONGEST: usize = 400;
@@ -34,7 +35,7 @@ impl Progress {
             }
             EventKind::Files { documents: Some(documents), .. } => {
                 let chars: usize = documents.iter().map(|document| document.chars).sum();
-                format!("{} documents with {chars} characters are read.", documents.len())
+                format!("Read: {} with {}.", count(documents.len(), "document"), count(chars, "character"))
             }
             EventKind::Pull { model, is_done: false, completed, total, .. } if *total > 0 => {
                 let percent = completed * 100 / total;
@@ -69,7 +70,7 @@ impl Progress {
                 }
             }
             EventKind::Program { jobs, error: None, .. } => {
-                format!("The supervisor's program asks for {jobs} worker jobs.")
+                format!("The supervisor's program asks for {}.", count(*jobs, "worker job"))
             }
             EventKind::Program { error: Some(error), .. } => {
                 format!("The supervisor's program failed: {}", short(error))
@@ -86,7 +87,7 @@ impl Progress {
                         return None;
                     }
                     self.told = part;
-                    format!("{} of {} worker jobs are done.", self.ended, self.jobs)
+                    format!("Done: {} of {}.", self.ended, count(self.jobs, "worker job"))
                 }
                 WorkerJobState::Cited => {
                     let source = job.source.as_deref().unwrap_or("a document");

@@ -13,7 +13,7 @@ use serde_json::{Map, Value, json};
 
 use super::error::json_response;
 use super::service::Service;
-use routes::{Brings, Gives, ROWS, Row};
+use routes::{Brings, Form, Gives, ROWS, Row};
 
 /// The route of the document.
 pub(crate) fn routes() -> Router<Arc<Service>> {
@@ -74,8 +74,14 @@ fn operation(row: &Row) -> Value {
     let mut parameters: Vec<Value> = within
         .map(|name| json!({"name": name, "in": "path", "required": true, "schema": {"type": "string"}}))
         .collect();
-    parameters.extend(row.parameters.iter().map(|(name, place, about)| {
-        json!({"name": name, "in": place, "description": about, "schema": {"type": "string"}})
+    parameters.extend(row.parameters.iter().map(|(name, place, form, about)| {
+        let schema = match form {
+            Form::Text => json!({"type": "string"}),
+            Form::Flag => json!({"type": "boolean"}),
+            Form::Count(least, u64::MAX) => json!({"type": "integer", "minimum": least}),
+            Form::Count(least, most) => json!({"type": "integer", "minimum": least, "maximum": most}),
+        };
+        json!({"name": name, "in": place, "description": about, "schema": schema})
     }));
     if !parameters.is_empty() {
         operation["parameters"] = parameters.into();
@@ -89,7 +95,9 @@ fn operation(row: &Row) -> Value {
         Brings::Form(field) => {
             let mut properties = json!({"purpose": {"type": "string"}});
             properties[field] = json!({"type": "string", "contentMediaType": "application/octet-stream"});
-            let schema = json!({"type": "object", "required": [field], "properties": properties});
+            let schema = json!({
+                "type": "object", "required": [field], "properties": properties, "additionalProperties": false,
+            });
             let content = json!({"multipart/form-data": {"schema": schema}});
             operation["requestBody"] = json!({"required": true, "content": content});
         }
@@ -99,7 +107,7 @@ fn operation(row: &Row) -> Value {
 
 fn success(row: &Row) -> Value {
     let json_of = |schema: &str| json!({"schema": reference(schema)});
-    let events = |about: &str| json!({"schema": {"type": "string", "description": about}});
+    let events = |about: &str| json!({"schema": {"description": about}});
     let content = match row.gives {
         Gives::Json(schema) => json!({"application/json": json_of(schema)}),
         Gives::Events(about) => json!({"text/event-stream": events(about)}),

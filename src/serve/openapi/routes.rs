@@ -23,8 +23,17 @@ pub(super) enum Gives {
     Bytes(&'static str),
 }
 
-/// A parameter of the query or of the header: its name, where it is, what it says.
-pub(super) type Parameter = (&'static str, &'static str, &'static str);
+/// What a parameter may be.
+#[derive(Clone, Copy)]
+pub(super) enum Form {
+    Text,
+    Flag,
+    /// A whole number, from and to.
+    Count(u64, u64),
+}
+
+/// A parameter of the query or of the header: its name, where it is, its form, what it says.
+pub(super) type Parameter = (&'static str, &'static str, Form, &'static str);
 
 /// A route with one method.
 pub(super) struct Row {
@@ -59,7 +68,8 @@ const OPENAI: Row = Row { tag: "openai", ..ROW };
 const ORIGINAL: Row = Row { tag: "original", refusal: "OriginalError", ..ROW };
 const SERVICE: Row = Row { tag: "service", ..ROW };
 
-const RECORD: Parameter = ("record", "query", "true: the exchanges with models are kept as a recording");
+const RECORD: Parameter =
+    ("record", "query", Form::Flag, "true: the exchanges with models are kept as a recording");
 const KEY: Parameter = (
     "Idempotency-Key",
     "header",
@@ -91,8 +101,8 @@ pub(super) const ROWS: &[Row] = &[
         summary: "What happens in a run, as it happens; it ends with `finished`.",
         gives: Gives::Events("docs/events.schema.json describes the events"),
         parameters: &[
-            ("after", "query", "the number of the last event that you have"),
-            ("Last-Event-ID", "header", "the same, as browsers send it"),
+            ("after", "query", Form::Count(0, u64::MAX), "the number of the last event that you have"),
+            ("Last-Event-ID", "header", Form::Count(0, u64::MAX), "the same, as browsers send it"),
         ],
         ..ROW
     },
@@ -171,7 +181,7 @@ pub(super) const ROWS: &[Row] = &[
         path: "/v1/files/{id}/text",
         summary: "The texts that were read of a file.",
         gives: Gives::Json("Texts"),
-        parameters: &[("document", "query", "the name of one document of the file")],
+        parameters: &[("document", "query", Form::Text, "the name of one document of the file")],
         ..FILES
     },
     Row {
@@ -202,8 +212,8 @@ pub(super) const ROWS: &[Row] = &[
         summary: "Your batches, the newest first.",
         gives: Gives::Json("List"),
         parameters: &[
-            ("limit", "query", "how many, from 1 to 100"),
-            ("after", "query", "the id of the batch before the first"),
+            ("limit", "query", Form::Count(1, 100), "how many"),
+            ("after", "query", Form::Text, "the id of the batch before the first"),
         ],
         ..OPENAI
     },

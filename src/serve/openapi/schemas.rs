@@ -255,21 +255,32 @@ fn of_the_original() -> Value {
         "num_samples_per_task": {"type": ["integer", "null"]}, "chunk_fn": {"type": ["string", "null"]},
         "use_retrieval": {"type": ["string", "boolean", "null"]}, "retrieval_model": {"type": ["string", "null"]},
     });
-    let body = |question: &str| {
+    let of_minions = [
+        "max_jobs_per_round",
+        "num_tasks_per_round",
+        "num_samples_per_task",
+        "chunk_fn",
+        "use_retrieval",
+        "retrieval_model",
+    ];
+    let body = |question: &str, is_of_minion: bool| {
         let mut properties = overrides.clone();
         properties[question] = json!({"type": "string", "minLength": 1});
+        if let Some(properties) = properties.as_object_mut().filter(|_| is_of_minion) {
+            properties.retain(|key, _| !of_minions.contains(&key.as_str()));
+        }
         json!({"type": "object", "required": [question], "additionalProperties": false, "properties": properties})
     };
     let name = json!({"type": ["string", "null"]});
     let number = json!({"type": ["integer", "string", "null"]});
     let changes = json!({
         "remote_provider": name, "remote_model_name": name, "local_provider": name, "local_model_name": name,
-        "timeout": number, "max_rounds": number, "max_jobs_per_round": number, "num_tasks_per_round": number,
+        "timeout": {"type": ["integer", "null"], "minimum": 0}, "max_rounds": number, "max_jobs_per_round": number, "num_tasks_per_round": number,
         "num_samples_per_task": number, "chunking_function": name, "use_retrieval": {"type": ["string", "boolean", "null"]},
     });
     json!({
-        "OriginalQuery": body("query"),
-        "OriginalTask": body("task"),
+        "OriginalQuery": body("query", true),
+        "OriginalTask": body("task", false),
         "OriginalAnswer": {
             "type": "object",
             "required": ["success", "final_answer", "log_file", "usage", "timing"],

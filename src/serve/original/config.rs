@@ -126,6 +126,7 @@ impl OriginalConfig {
                     let value = if value == "docker" { json!("docker_model_runner") } else { value };
                     *side = Some(json!({"type": value}));
                 }
+                "timeout" if value.is_null() => changed.timeout = None,
                 "timeout" => {
                     let seconds = value.as_u64().or_else(|| value.as_str()?.trim().parse().ok());
                     changed.timeout = Some(seconds.ok_or_else(|| {

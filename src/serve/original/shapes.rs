@@ -57,7 +57,7 @@ pub(super) fn job(
     let is_nothing = |item: &Value| item.as_str().is_some_and(|text| text.trim().is_empty());
     let items = body.get("context").and_then(Value::as_array);
     if needs_context
-        && !body.contains_key("file_ids")
+        && body.get("file_ids").and_then(Value::as_array).is_none_or(Vec::is_empty)
         && items.is_none_or(|items| items.iter().all(is_nothing))
     {
         return Err(ApiError::bad("'context' must hold the text of a document at least")
@@ -74,6 +74,10 @@ pub(super) fn job(
                 return Err(
                     ApiError::bad("'mcp_tools_info' is not supported: a protocol calls no tools").param(key)
                 );
+            }
+            // The original's server of `minion` has none of these; that of a single call takes the same bodies as `minions`.
+            other if protocol == "minion" && OF_MINIONS.contains(&other) => {
+                return Err(ApiError::bad(format!("'{other}' is for /minions")).param(other.to_owned()));
             }
             "use_retrieval" => drop(params.insert(key, retrieval(&value))),
             known if PARAMS.contains(&known) => drop(params.insert(key, value)),

@@ -78,7 +78,11 @@ pub(super) fn ask(message: &str) -> String {
         .to_string()
 }
 
-/// What a supervisor says that knows the answer.
+/// What a supervisor says that knows the answer, whatever the protocol.
 pub(super) fn answer(text: &str) -> String {
-    json!({"reasoning": "r", "decision": "provide_final_answer", "message": null, "answer": text}).to_string()
+    json!({
+        "reasoning": "r", "explanation": "e", "decision": "provide_final_answer", "message": "Who signed?", "answer": text,
+        "citations": ["Signed by Ada"], "feedback": "", "scratchpad": "",
+    })
+    .to_string()
 }

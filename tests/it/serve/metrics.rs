@@ -2,13 +2,13 @@
 
 use serde_json::json;
 
-use super::clients::{answer, serving};
+use super::clients::{answer, ask, serving};
 use crate::support::program::scripted;
 use crate::support::wire::openai;
 
 #[test]
 fn runs_tokens_and_requests_are_counted() {
-    let server = scripted(vec![answer("Ada")], |request| openai(request, "?"));
+    let server = scripted(vec![ask("Who?"), answer("Ada")], |request| openai(request, "?"));
     let serving = serving(&server, &[]);
     let value = |line: &str| {
         let text = serving.get("/metrics").text();

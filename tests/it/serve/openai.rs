@@ -42,7 +42,7 @@ fn pairs_with_protocols_are_the_models() {
 
 #[test]
 fn each_pair_of_the_operator_is_offered_with_each_protocol() {
-    let server = models(&[answer("Ada")]);
+    let server = models(&[ask("Who signed?"), answer("Ada")]);
     let folder = tempfile::tempdir().unwrap();
     let config = folder.path().join("serve.toml");
     let pairs = "[pairs.cheap]\nlocal = \"vllm/worker\"\nremote = \"openai/mini\"\n\n[pairs.good]\nlocal = \"vllm/worker\"\n\
@@ -51,7 +51,7 @@ fn each_pair_of_the_operator_is_offered_with_each_protocol() {
     let serving = serving(&server, &["--config", config.to_str().unwrap()]);
     let body = json!({"model": "good/minion", "messages": user(json!("Who signed?"))});
     assert_eq!(serving.post("/v1/chat/completions", &body).with(200)["model"], "good/minion");
-    assert_eq!(chats(&server, "large").len(), 1);
+    assert_eq!(chats(&server, "large").len(), 2);
     assert_eq!(serving.get("/v1/models/cheap/auto").with(200)["id"], "cheap/auto");
 }
 
@@ -104,7 +104,7 @@ fn a_stream_brings_progress_then_the_answer_then_the_usage() {
     assert!(thought.contains("Round 1") && thought.contains("The worker says"), "{thought}");
     let first = |key: &str| chunks.iter().position(|one| !one["choices"][0]["delta"][key].is_null()).unwrap();
     assert_eq!(first("role"), 0);
-    let answered = chunks.iter().position(|one| one["choices"][0]["delta"]["content"] == "Ada ");
+    let answered = chunks.iter().position(|one| one["choices"][0]["delta"]["content"] == "Ada");
     assert!(answered.is_some(), "the answer comes word by word, as the supervisor writes it: {frames:#?}");
     let (usage, chunks) = chunks.split_last().unwrap();
     assert_eq!((&usage["choices"], usage["usage"]["total_tokens"].is_u64()), (&json!([]), true));
@@ -118,8 +118,8 @@ fn a_stream_brings_progress_then_the_answer_then_the_usage() {
 
 #[test]
 fn what_was_said_before_and_instructions_come_along() {
-    let server =
-        models(&[json!({"refers_to": "Ada", "task": "When did Ada sign?"}).to_string(), answer("In 1912")]);
+    let understood = json!({"refers_to": "Ada", "task": "When did Ada sign?"}).to_string();
+    let server = models(&[understood, ask("When?"), answer("In 1912")]);
     let serving = serving(&server, &[]);
     let messages = json!([
         {"role": "system", "content": "Answer with a year."},
@@ -154,7 +154,7 @@ fn documents_in_the_text_stay_here() {
 
 #[test]
 fn a_chat_about_nothing_runs_no_program() {
-    let server = models(&[answer("Deeds and signatures")]);
+    let server = models(&[ask("What is it about?"), answer("Deeds and signatures")]);
     let serving = serving(&server, &[]);
     let body = json!({"model": "minions", "messages": user(json!("### Task:\nGive this chat a title.")), "max_tokens": 2});
     let completion = serving.post("/v1/chat/completions", &body).with(200);

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::clients::{KEY, PROGRAM, answer, form, serving, serving_with};
+use super::clients::{KEY, PROGRAM, answer, ask, form, serving, serving_with};
 use crate::support::pdf::{self, Writer};
 use crate::support::program::{chats, scripted};
 use crate::support::server::Server;
@@ -20,7 +20,7 @@ fn keys(value: &Value) -> Vec<&str> {
 
 #[test]
 fn its_bodies_get_its_answers() {
-    let server = models(&[answer("Ada"), PROGRAM.to_owned(), answer("Ada"), answer("Ada")]);
+    let server = models(&[ask("Who?"), answer("Ada"), PROGRAM.to_owned(), answer("Ada"), answer("Ada")]);
     let serving = serving(&server, &[]);
     let run = json!({"query": "Who signed?", "context": ["Signed by Ada."], "max_rounds": 2, "logging_id": "one",
                      "is_privacy": false, "images": null});
@@ -44,7 +44,7 @@ fn its_bodies_get_its_answers() {
     let alone = serving.post("/remote-only", &task).with(200);
     assert_eq!((&alone["usage"]["local"], &alone["final_answer"]), (&Value::Null, &json!("Ada")));
     assert!(
-        chats(&server, "supervisor")[3].to_string().contains("Signed by Ada."),
+        chats(&server, "supervisor")[4].to_string().contains("Signed by Ada."),
         "it is sent the documents"
     );
 }
@@ -57,6 +57,8 @@ fn its_errors_have_its_shape() {
         ("/run", json!({"context": []}), "'query' is required"),
         ("/run", json!({"query": "Who?", "context": "x"}), "'context' must be a list"),
         ("/run", json!({"query": "Who?", "is_privacy": true}), "is_privacy"),
+        ("/run", json!({"query": "Who?", "chunk_fn": "chunk_by_page"}), "'chunk_fn' is for /minions"),
+        ("/minions", json!({"task": "Who?", "file_ids": []}), "'context' must hold"),
         ("/minions", json!({"task": "Who?"}), "'context' must hold"),
         ("/minions", json!({"task": "Who?", "context": ["x"], "colour": 1}), "no parameter 'colour'"),
         ("/remote-only", json!([]), "must be a JSON object"),
@@ -99,7 +101,7 @@ fn a_pdf_becomes_its_text() {
 
 #[test]
 fn its_variables_choose_models_and_what_they_can_not_do_is_told() {
-    let server = models(&[answer("Ada")]);
+    let server = models(&[ask("Who?"), answer("Ada")]);
     let models = format!("{}/v1", server.url());
     let variables = [
         ("REMOTE_MODEL_NAME", "supervisor"),
@@ -132,7 +134,7 @@ fn its_variables_choose_models_and_what_they_can_not_do_is_told() {
 
 #[test]
 fn a_changed_configuration_holds_and_shows_no_key() {
-    let server = models(&[answer("Ada"), answer("Ada")]);
+    let server = models(&[ask("Who?"), answer("Ada")]);
     let serving = serving(&server, &[]);
     let changed =
         serving.post("/config", &json!({"remote_model_name": "other", "max_rounds": "2"})).with(200);
@@ -141,7 +143,7 @@ fn a_changed_configuration_holds_and_shows_no_key() {
         (&json!("other"), &json!("2"))
     );
     serving.post("/run", &json!({"query": "Who signed?"})).with(200);
-    assert_eq!((chats(&server, "other").len(), chats(&server, "supervisor").len()), (1, 0));
+    assert_eq!((chats(&server, "other").len(), chats(&server, "supervisor").len()), (2, 0));
     for (changes, status) in [
         (json!({"openai_api_key": "sk-new"}), 403),
         (json!({"local_base_url": "http://192.0.2.1"}), 403),
