@@ -1,5 +1,8 @@
 // Whatever happens to the page or the service, a run is taken up where it is, and no event is lost.
 import assert from 'node:assert/strict';
+import fs from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
 import { after, before, test } from 'node:test';
 import { report } from './documents.mjs';
 import { startModels } from './models.mjs';
@@ -95,10 +98,22 @@ test('a service that is killed and started again: the page says so, and goes on'
   await page.context().close();
 });
 
-test('a token from the address, or typed, opens the page; it stays in no address', async () => {
-  const guarded = await startService({ models, args: ['--make-token'] });
-  const page = await openPage(browser, guarded);
-  await page.locator('dialog[open] #token').waitFor();
+test('a token from the address, or typed, opens the page, and stays in no address', async () => {
+  const token = 'a'.repeat(16) + 'b'.repeat(16) + 'c'.repeat(16);
+  const file = path.join(os.tmpdir(), `minions-page-token-${process.pid}`);
+  fs.writeFileSync(file, `ann ${token}\n`, { mode: 0o600 });
+  const guarded = await startService({ models, args: ['--token-file', file] });
+  const page = await openPage(browser, guarded, { at: `/#token=${token}` });
+  await page.locator('.zone select').first().waitFor();
+  assert.equal(await page.evaluate(() => location.hash), '');
+  await page.reload();
+  await page.locator('.zone select').first().waitFor();
   await page.context().close();
+  const other = await openPage(browser, guarded);
+  await other.fill('dialog[open] #token', token);
+  await other.keyboard.press('Enter');
+  await other.locator('.zone select').first().waitFor();
+  await other.context().close();
   await guarded.stop();
+  fs.rmSync(file);
 });

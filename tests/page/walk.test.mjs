@@ -189,6 +189,21 @@ test('by the keyboard alone: a text, a question, a run, the map, a quote', async
   await page.context().close();
 });
 
+test('a recording shows the whole page without models', async () => {
+  const replayed = await startService({ args: ['--replay', 'demo'] });
+  const page = await openPage(browser, replayed);
+  await page.waitForFunction(() => document.querySelector('#task')?.value.includes('telescopes'));
+  await isAccessible(page, 'a recording');
+  await page.click('button.run');
+  await ended(page);
+  assert.equal(await page.locator('.evidence h3').textContent(), 'Evidence 7 of 7 quotes found in the documents, word by word');
+  await page.locator('.piece').nth(1).click();
+  assert.match(await page.locator('mark[data-current]').first().textContent(), /length of the Instrument/);
+  page.check();
+  await page.context().close();
+  await replayed.stop();
+});
+
 test('a telephone: nothing is wider than the screen; nothing moves where that is not wanted', async () => {
   const page = await openPage(browser, service, { viewport: { width: 360, height: 740 }, reducedMotion: 'reduce' });
   await give(page, `${'a-very-long-name-'.repeat(12)}.txt`, report());
