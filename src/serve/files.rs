@@ -110,6 +110,16 @@ pub(crate) struct Files {
     used: Mutex<HashMap<Owner, (u64, usize)>>,
 }
 
+/// Removes a folder at its end.
+pub(crate) struct Removal(PathBuf);
+
+impl Drop for Removal {
+    fn drop(&mut self) {
+        // It may be gone already.
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
 /// An upload that comes.
 pub(crate) struct Incoming<'a> {
     files: &'a Files,
@@ -124,7 +134,9 @@ impl Files {
     /// # Errors
     /// No folder can be made.
     pub(crate) fn new(limits: Limits, reader: ChildExecutable) -> Result<Self, Failure> {
-        let folder = private_folder("minions-uploads-").map_err(|error| {
+        let mut builder = tempfile::Builder::new();
+        let private = builder.prefix("minions-serve-").permissions(Permissions::from_mode(0o700));
+        let folder = private.tempdir().map_err(|error| {
             Failure::system(format!("no folder for uploads can be made: {error}")).hint("set TMPDIR")
         })?;
         let readers = Semaphore::new(READERS);
@@ -149,6 +161,20 @@ impl Files {
         let folder = self.folder.path().to_owned();
         incoming.file = Some(beside_runtime(move || NamedTempFile::new_in(folder)).await.map_err(no_room)?);
         Ok(incoming)
+    }
+
+    /// A new folder beside the uploads, which goes with them.
+    ///
+    /// # Errors
+    /// None can be made.
+    pub(crate) fn private_folder(&self) -> std::io::Result<TempDir> {
+        let permissions = Permissions::from_mode(0o700);
+        tempfile::Builder::new().permissions(permissions).tempdir_in(self.folder.path())
+    }
+
+    /// What removes all that lies here, though requests may still hold some of it.
+    pub(crate) fn removal(&self) -> Removal {
+        Removal(self.folder.path().to_owned())
     }
 
     /// The upload of `id`, if it is `owner`'s.
@@ -227,11 +253,6 @@ impl Files {
         })
         .await
     }
-}
-
-/// A new folder that is this user's alone.
-pub(crate) fn private_folder(prefix: &str) -> std::io::Result<TempDir> {
-    tempfile::Builder::new().prefix(prefix).permissions(Permissions::from_mode(0o700)).tempdir()
 }
 
 /// Endings of files that are never plain text: one that is damaged, or no such file, would be read as one.

@@ -202,6 +202,7 @@ impl Server {
     /// last event.
     pub async fn run(self, end: impl Future<Output = ()>) {
         let Self { service, listener, .. } = self;
+        let _removal = service.files.removal();
         let limits = *service.limits();
         let (tell, told) = watch::channel(false);
         let connections = Arc::new(Semaphore::new(limits.connections));

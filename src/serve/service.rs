@@ -13,7 +13,7 @@ use super::allowance::Allowance;
 use super::batches::Batches;
 use super::config::{Limits, ServeFile, TokenLimits};
 use super::error::ApiError;
-use super::files::{Files, private_folder};
+use super::files::Files;
 use super::jobs::{self, Rules};
 use super::metrics::Metrics;
 use super::original::Original;
@@ -216,7 +216,7 @@ impl Service {
         if !run.admitted.is_recorded {
             return Ok(self.engine.clone());
         }
-        let folder = private_folder("minions-recording-");
+        let folder = self.files.private_folder();
         let folder = folder
             .map_err(|error| Failure::system(format!("no folder for a recording can be made: {error}")))?;
         let record = Some(folder.path().to_owned());

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::Service;
-use super::clients::{answer, serving};
+use super::clients::{answer, ask, serving};
 use crate::support::program::{chats, scripted};
 use crate::support::server::{Reply, Server};
 use crate::support::wait::until;
@@ -44,9 +44,13 @@ fn lines(serving: &Service, id: &Value) -> Vec<Value> {
     lines
 }
 
-/// A supervisor that always knows.
+/// A supervisor that knows once it has asked.
 fn models() -> Server {
     Server::start(|request| match request.json()["model"].as_str() {
+        Some("worker") => openai(request, "Ada signed."),
+        Some(_) if request.json()["messages"].as_array().unwrap().len() == 1 => {
+            openai(request, &ask("Who signed?"))
+        }
         Some(_) => openai(request, &answer("Ada")),
         None => Reply::text(404, "not found"),
     })
