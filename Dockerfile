@@ -51,5 +51,6 @@ COPY start_minion.sh /app/start_minion.sh
 WORKDIR /app
 # Ollama's image listens everywhere, and has no authentication.
 ENV OLLAMA_HOST=127.0.0.1:11434
+EXPOSE 8501
 HEALTHCHECK --interval=30s --timeout=5s --start-period=120s CMD ["minions", "health"]
 ENTRYPOINT ["minions", "entry"]

@@ -22,6 +22,7 @@ build embedded --features embedded
 PYTHONPATH=tests/bench python3 -c 'import table; table.head()'
 python3 tests/bench/overhead.py "$binaries/lean"
 python3 tests/bench/terminal.py "$binaries/lean"
+python3 tests/bench/serve.py "$binaries/lean"
 python3 tests/bench/read_ahead.py "$binaries/lean"
 python3 tests/bench/batch.py "$binaries/lean"
 python3 tests/bench/long_context.py "$binaries/lean"

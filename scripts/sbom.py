@@ -119,6 +119,9 @@ def beside_crates(target, folders):
         notice = Path("/usr/share/doc/musl/copyright")
         own = [notice.read_text("utf-8").strip()] if notice.is_file() else []
         yield component("musl", f"of-rust-{rust}", "MIT", root, own)
+    page = Path("src/serve/page/vendor")
+    for name, version, licence in [("htm", "3.1.1", "Apache-2.0"), ("preact", "of-htm-3.1.1", "MIT")] if page.is_dir() else []:
+        yield component(name, version, licence, root, [(page / f"{name}.LICENSE").read_text("utf-8").strip()])
     engine = [ref for ref in folders if ref.startswith("pkg:cargo/llama-cpp-sys-2@")]
     if engine:
         source = folders[engine[0]] / "llama.cpp"

@@ -9,7 +9,9 @@
 //! * `protocols`: `minion` and `minions`, with [`prompts`], [`sandbox`] and [`documents`];
 //! * [`reader`]: files become documents, in a child process;
 //! * [`events`]: what happens in a job, as it happens;
+//! * [`answer`]: a job's answer as it is written, and what it rests on;
 //! * [`memory`]: whether a job fits into the memory that is left;
+//! * [`serve`]: jobs over HTTP, and the page; [`servers`]: the model servers that answer here;
 //! * [`error`]: why a job has no answer; [`config`]: defaults and the environment; [`settings`]: `minions.toml`, for jobs of
 //!   people.
 //!
@@ -49,6 +51,7 @@ pub use minions_reader as reader;
 pub use minions_runtimes as runtimes;
 pub use minions_sandbox as sandbox;
 
+pub mod answer;
 pub mod config;
 pub mod engine;
 pub mod envelope;
@@ -61,6 +64,8 @@ mod memo;
 pub mod memory;
 pub mod prompts;
 mod protocols;
+pub mod serve;
+pub mod servers;
 pub mod sessions;
 pub mod settings;
 mod sync;

@@ -4,7 +4,6 @@ mod cli;
 
 use std::io;
 use std::panic::AssertUnwindSafe;
-use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser};
@@ -14,7 +13,6 @@ use minions::envelope::Envelope;
 use minions::error::{Exit, Failure};
 use minions::memory;
 use minions::reader;
-use minions::runtimes::ollama;
 use minions::sandbox;
 
 use cli::Source;
@@ -22,10 +20,10 @@ use cli::args::{self, Cli, Command};
 use cli::ask::AskOptions;
 use cli::interrupt::Interrupt;
 use cli::options::RunOptions;
-use cli::program::Program;
+use cli::program::{self, Program};
 use cli::run::{RunOutcome, Work};
 use cli::{
-    completions, demo, doctor, envelope, last_words, listing, logging, logs, machine, manual, models,
+    completions, demo, doctor, envelope, last_words, listing, logging, logs, machine, manual, models, serve,
     service, sessions, stdout, usage,
 };
 
@@ -57,6 +55,7 @@ fn program() -> ExitCode {
         Ok(Cli { command: Some(Command::Sessions(args)), .. }) => return sessions::run(args),
         Ok(Cli { command: Some(Command::Doctor(options)), .. }) => return doctor::run(&options),
         Ok(Cli { command: Some(Command::Models(options)), .. }) => return models::run(&options),
+        Ok(Cli { command: Some(Command::Serve(options)), .. }) => return serve::run(&options),
         Ok(Cli { command: Some(Command::Logs(options)), .. }) => return logs::run(&options),
         Ok(Cli { command: Some(Command::Completions(options)), .. }) => {
             return completions::completions(&options, &Cli::command());
@@ -167,26 +166,11 @@ fn run(work: Work, options: RunOptions, redactor: &Redactor) -> Result<RunOutcom
         interrupt?.map_err(|error| machine::not_started("the signals can't be listened to", &error))?;
     let most_jobs = machine::prepare()?;
     let runtime = machine::runtime()?;
-    let program = own_program();
+    let program = program::own();
     let redactor = redactor.clone();
     let program = Program { environment, program, options, redactor, verbosity, interrupt, most_jobs };
     let outcome = runtime.block_on(program.run(work));
     // A thread that still waits for stdin must not hold the envelope back.
     runtime.shutdown_background();
     outcome
-}
-
-/// Our own executable, which the supervisor's code runs in.
-fn own_program() -> PathBuf {
-    // Links to the binary that runs even if its file is replaced meanwhile.
-    let link = PathBuf::from("/proc/self/exe");
-    if link.exists() {
-        return link;
-    }
-    let called = PathBuf::from(std::env::args_os().next().unwrap_or_default());
-    let found = match called.components().count() {
-        1 => ollama::find_program(&called.to_string_lossy(), &std::env::var("PATH").unwrap_or_default()),
-        _ => std::fs::canonicalize(&called).ok(),
-    };
-    found.unwrap_or(link)
 }

@@ -17,6 +17,7 @@ use super::logs::LogsOptions;
 use super::manual::ManOptions;
 use super::models::ModelsOptions;
 use super::options::RunOptions;
+use super::serve::{self, ServeArgs};
 use super::sessions::SessionsOptions;
 
 /// A small local model and a frontier model in the cloud solve a job together.
@@ -145,6 +146,9 @@ pub(crate) enum Command {
     /// The models that could be used here: those of servers that answer, and of vendors whose keys are set.
     #[command(after_help = MODELS_EXAMPLES)]
     Models(ModelsOptions),
+    /// Answer jobs over HTTP, and show a page: what happens to documents, what leaves, what it costs.
+    #[command(after_help = serve::EXAMPLES)]
+    Serve(ServeArgs),
     /// The conversation logs of jobs: list, show, prune.
     #[command(after_help = LOGS_EXAMPLES)]
     Logs(LogsOptions),

@@ -1,7 +1,7 @@
 //! What may end the program from outside: signals, the machine's limit of CPU time, the deadline of a batch.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 use std::{fs, io, thread};
 
@@ -27,6 +27,8 @@ pub(crate) struct Interrupt {
     heard: watch::Receiver<Heard>,
     /// Whether SIGINT stops what is under way, and not the program.
     stays: Arc<AtomicBool>,
+    /// Milliseconds that the end of the work may take besides [`LAST_WORDS`].
+    patience: Arc<AtomicU64>,
 }
 
 /// What came so far.
@@ -59,13 +61,19 @@ impl Interrupt {
         let of_cpu_time = tell.clone();
         let stays = Arc::new(AtomicBool::new(false));
         let staying = Arc::clone(&stays);
+        let patience = Arc::new(AtomicU64::new(0));
+        let more = Arc::clone(&patience);
         let listen = move || {
             let mut ended: Option<(Cause, i32, Instant)> = None;
             loop {
                 // The last words have no thread of their own: there may be none left.
                 let came: Vec<i32> = match ended {
                     None => signals.wait().collect(),
-                    Some((_, signal, at)) if at.elapsed() >= LAST_WORDS => low_level::exit(128 + signal),
+                    Some((_, signal, at))
+                        if at.elapsed() >= LAST_WORDS + Duration::from_millis(more.load(Relaxed)) =>
+                    {
+                        low_level::exit(128 + signal)
+                    }
                     Some(_) => {
                         thread::sleep(PAUSE);
                         signals.pending().collect()
@@ -88,12 +96,17 @@ impl Interrupt {
         };
         thread::Builder::new().name("signals".to_owned()).spawn(listen)?;
         watch_cpu_time(of_cpu_time)?;
-        Ok(Self { heard, stays })
+        Ok(Self { heard, stays, patience })
     }
 
     /// From now on SIGINT stops what is under way, and not the program.
     pub(crate) fn stay(&self) {
         self.stays.store(true, Relaxed);
+    }
+
+    /// From now on the end of the work may take so much longer.
+    pub(crate) fn be_patient(&self, more: Duration) {
+        self.patience.store(u64::try_from(more.as_millis()).unwrap_or(u64::MAX), Relaxed);
     }
 
     /// Waits for the next SIGINT that stops what is under way.

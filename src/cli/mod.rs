@@ -35,7 +35,7 @@ mod pull_bar;
 mod readings;
 pub(crate) mod run;
 mod screen;
-mod servers;
+pub(crate) mod serve;
 pub(crate) mod service;
 pub(crate) mod sessions;
 mod shell;

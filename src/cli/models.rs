@@ -2,7 +2,7 @@
 //!
 //! In: the environment, the settings, what answers on this machine, the GGUF files in `models/`. Out: a table or JSON.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::ExitCode;
 
 use clap::Args;
@@ -16,15 +16,12 @@ use minions::error::Failure;
 use minions::job::ModelId;
 use minions::llama;
 use minions::runtimes::survey::Answers;
+use minions::servers::{self, Server};
 use minions::settings::{PRICE_TABLE, Settings};
 
 use super::columns::{bytes, table};
-use super::servers::{self, Server};
 use super::waiting::wait_for;
 use super::{screen, stdout};
-
-/// The folder of GGUF files.
-const FOLDER: &str = "models";
 
 /// Options of `models`.
 #[derive(Args, Debug)]
@@ -74,17 +71,6 @@ pub(crate) fn run(options: &ModelsOptions) -> ExitCode {
     stdout::print(&text)
 }
 
-/// The GGUF files in `models/`, in order.
-pub(crate) fn files() -> Vec<PathBuf> {
-    let entries = std::fs::read_dir(FOLDER).into_iter().flatten().flatten().map(|entry| entry.path());
-    let is_model = |path: &PathBuf| {
-        path.extension().is_some_and(|end| end.eq_ignore_ascii_case("gguf")) && path.is_file()
-    };
-    let mut files: Vec<PathBuf> = entries.filter(is_model).collect();
-    files.sort();
-    files
-}
-
 fn usable(
     settings: &Settings,
     environment: &Environment,
@@ -108,7 +94,7 @@ fn usable(
     }
     if let Some(engine) = PROVIDERS.iter().find(|provider| provider.runtime == RuntimeKind::Embedded) {
         let built = if llama::check_built().is_ok() { "built in" } else { "needs --features embedded" };
-        all.extend(files().into_iter().map(|path| {
+        all.extend(servers::model_files().into_iter().map(|path| {
             let id = ModelId { provider: engine, model: Some(path.display().to_string()) };
             Usable { bytes: size(&path), ..of(settings, &id, true, built.to_owned()) }
         }));

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use minions::chat::secrets::Redactor;
 use minions::config::Environment;
 use minions::engine::{Engine, EngineConfig, RunLimits};
+use minions::runtimes::ollama;
 
 use minions::events::EventListener;
 
@@ -58,4 +59,19 @@ impl Program {
             ..EngineConfig::with_environment(self.program.clone(), self.environment.clone())
         })
     }
+}
+
+/// Our own executable, which the supervisor's code runs in.
+pub(crate) fn own() -> PathBuf {
+    // Links to the binary that runs even if its file is replaced meanwhile.
+    let link = PathBuf::from("/proc/self/exe");
+    if link.exists() {
+        return link;
+    }
+    let called = PathBuf::from(std::env::args_os().next().unwrap_or_default());
+    let found = match called.components().count() {
+        1 => ollama::find_program(&called.to_string_lossy(), &std::env::var("PATH").unwrap_or_default()),
+        _ => std::fs::canonicalize(&called).ok(),
+    };
+    found.unwrap_or(link)
 }

@@ -158,7 +158,7 @@ fn is_of_batch(error: &clap::Error) -> bool {
 }
 
 /// The commands that answer no job, or, as `ask` and `batch`, seldom with an envelope.
-const WITHOUT_ENVELOPE: [&str; 20] = [
+const WITHOUT_ENVELOPE: [&str; 21] = [
     "ask",
     "batch",
     "completions",
@@ -175,6 +175,7 @@ const WITHOUT_ENVELOPE: [&str; 20] = [
     reader::CHILD_COMMAND,
     sandbox::CHILD_COMMAND,
     "schema",
+    "serve",
     "sessions",
     "version",
     "help",

@@ -62,6 +62,26 @@ pub enum Purpose {
     Summary,
 }
 
+impl Purpose {
+    /// What happens meanwhile, in words, where `side` is called.
+    pub fn words(self, side: JobRole) -> &'static str {
+        match (side, self) {
+            (_, Self::WorkerJob) => "the worker reads its parts",
+            (_, Self::Read) => "the worker reads",
+            (_, Self::Transcription) => "the worker reads a scanned page",
+            (_, Self::Reply) => "the worker answers",
+            (_, Self::Program) => "the supervisor plans",
+            (_, Self::Synthesis) => "the supervisor concludes",
+            (_, Self::FollowUp) => "the question is understood",
+            (_, Self::Summary) => "what was said is summarised",
+            (JobRole::Supervisor, Self::Step) => "the supervisor thinks",
+            (JobRole::Supervisor, Self::Answer) => "the supervisor reads and answers",
+            (_, Self::Answer | Self::Sample) => "the worker reads and answers",
+            (_, Self::Step) => "the worker answers",
+        }
+    }
+}
+
 /// How far a worker job is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]

@@ -26,6 +26,11 @@ impl EventLog {
         EventReader { log: Arc::clone(self), next: usize::try_from(seq).unwrap_or(usize::MAX) }
     }
 
+    /// The last event so far.
+    pub fn last(&self) -> Option<Arc<Event>> {
+        lock(&self.events).last().cloned()
+    }
+
     /// The events so far.
     pub fn all(&self) -> Vec<Arc<Event>> {
         lock(&self.events).clone()

@@ -26,6 +26,7 @@ use crate::job::{JobRole, Protocol};
 pub(crate) use assignment::Assignment;
 pub(crate) use error::ProtocolError;
 pub(crate) use follow_up::{FollowUp, Understood};
+pub(crate) use reply::CUT;
 pub use round::{Round, RoundJob, RoundJobs, RoundVerdict};
 pub(crate) use server_pool::{Permit, PooledServer, ServerPool};
 pub(crate) use side::Side;

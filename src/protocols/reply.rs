@@ -6,7 +6,7 @@
 use serde_json::{Map, Value};
 
 /// The mark at the end of a text that was cut off.
-pub(super) const CUT: &str = "\n[cut off here by the token limit]";
+pub(crate) const CUT: &str = "\n[cut off here by the token limit]";
 /// The mark at the end of a text that was cut off where it began to repeat itself.
 pub(super) const LOOPED: &str = "\n[cut off here, where it began to repeat itself]";
 /// The most bytes that are parsed for each byte of the text, as objects that are invalid may stand within each other.

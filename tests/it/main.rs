@@ -79,6 +79,7 @@ mod sandbox_start;
 mod savings;
 mod scans;
 mod secrets;
+mod serve;
 mod server_itself;
 mod service_commands;
 mod sessions;

@@ -133,6 +133,11 @@ impl Places {
         Self(vec![(0, Place::Line(1))])
     }
 
+    /// Each place with the offset of its first character, in the order of the text.
+    pub fn iter(&self) -> impl Iterator<Item = &(usize, Place)> {
+        self.0.iter()
+    }
+
     /// The place that holds the character at `offset`: the last one that begins there or before. Of lines it is the
     /// first one; [`Document::place_at`] counts on from there.
     pub fn at(&self, offset: usize) -> Option<&Place> {

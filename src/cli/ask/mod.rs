@@ -16,6 +16,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use minions::Status;
+use minions::answer::ranked;
 use minions::config::Environment;
 use minions::engine::{CancelToken, Engine, JobResult, RunLimits};
 use minions::error::{Exit, Failure, FailureKind};
@@ -28,7 +29,7 @@ use super::interrupt::RunDeadline;
 use super::outcome::JobOutcome;
 use super::program::Program;
 use super::run::RunOutcome;
-use super::screen::{self, Cite, Cost, Face, Stage, Terminal, clean, columns, ranked, sources, spoken};
+use super::screen::{self, Cite, Cost, Face, Stage, Terminal, clean, columns, sources, spoken};
 use super::stdout;
 
 pub(crate) use options::{AskArgs, AskOptions, EXAMPLES};

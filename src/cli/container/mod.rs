@@ -24,7 +24,7 @@ pub(super) const COMMAND: &str = "entry";
 enum Task {
     /// Run our own program with these arguments: a job is on stdin, or named.
     Minions(Vec<OsString>),
-    /// Stay up as the host of the Ollama daemon.
+    /// Stay up as the host of the Ollama daemon and of the page.
     Host,
     /// Become another program.
     Other(Vec<OsString>),
@@ -57,9 +57,15 @@ impl Entry {
             Task::Minions(arguments) => ours(&self.minions, arguments),
             Task::Host => {
                 tracing::info!(
-                    "no job on stdin: staying up as the host of Ollama. Run jobs with `docker exec -i CONTAINER \
-                     /app/start_minion.sh`; to run one job alone use `docker run -i`"
+                    "no job on stdin: staying up as the host of Ollama and of the page. Run jobs with `docker exec -i \
+                     CONTAINER /app/start_minion.sh`; to run one job alone use `docker run -i`"
                 );
+                let mut page = ours(&self.minions, &page(std::env::var_os(TOKEN_FILE)));
+                page.envs(environment.iter().map(|(name, value)| (name, value)));
+                // Jobs run without it.
+                if let Err(error) = page.spawn() {
+                    tracing::error!("the page can't be started: {error}");
+                }
                 match &self.watchdog {
                     Some(watchdog) => ours(&self.minions, &watchdog()),
                     // Somebody has to be there, and to end when told to.
@@ -88,9 +94,35 @@ fn ours(program: &Path, arguments: &[OsString]) -> Command {
     command
 }
 
+/// The variable that names the file of tokens for the page.
+const TOKEN_FILE: &str = "MINIONS_TOKEN_FILE";
+
+/// How the page is started. Everybody who reaches the container reaches it, so that it asks for a token: one of the user's
+/// own, or one that is made anew at each start and told in the container's log.
+fn page(tokens: Option<OsString>) -> Vec<OsString> {
+    let mut words: Vec<OsString> = ["serve", "--host", "0.0.0.0"].map(OsString::from).into();
+    match tokens.filter(|file| !file.is_empty()) {
+        Some(file) => words.extend(["--token-file".into(), file]),
+        None => words.push("--make-token".into()),
+    }
+    words
+}
+
 /// Commands of ours that are of use in the image by their name alone.
-const OURS: [&str; 11] =
-    ["run", "batch", "ask", "sessions", "doctor", "models", "logs", "providers", "schema", "demo", "version"];
+const OURS: [&str; 12] = [
+    "run",
+    "batch",
+    "ask",
+    "serve",
+    "sessions",
+    "doctor",
+    "models",
+    "logs",
+    "providers",
+    "schema",
+    "demo",
+    "version",
+];
 
 /// Our commands, options and files with jobs are ours; no words mean a job on stdin, or none at all where stdin is `/dev/null`.
 fn task(words: Vec<OsString>, stdin_is_null: bool) -> Task {
@@ -116,6 +148,15 @@ mod tests {
     use super::*;
 
     #[test]
+    fn the_page_always_asks_for_a_token() {
+        let words = |tokens: Option<&str>| page(tokens.map(OsString::from)).join(std::ffi::OsStr::new(" "));
+        for none in [None, Some("")] {
+            assert_eq!(words(none), "serve --host 0.0.0.0 --make-token");
+        }
+        assert_eq!(words(Some("/run/secrets/t")), "serve --host 0.0.0.0 --token-file /run/secrets/t");
+    }
+
+    #[test]
     fn the_words_and_stdin_say_what_to_do() {
         let words = |line: &str| line.split_whitespace().map(OsString::from).collect::<Vec<_>>();
         for (line, null, expected) in [
@@ -126,6 +167,7 @@ mod tests {
             ("--job x.json", true, Task::Minions(words("--job x.json"))),
             ("/jobs/job.json", true, Task::Minions(words("/jobs/job.json"))),
             ("jobs.jsonl --slim", true, Task::Minions(words("jobs.jsonl --slim"))),
+            ("serve --port 80", true, Task::Minions(words("serve --port 80"))),
             ("doctor --json", true, Task::Minions(words("doctor --json"))),
             ("bash", false, Task::Other(words("bash"))),
             ("sh -c true", true, Task::Other(words("sh -c true"))),

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use minions::Cited;
+use minions::answer::ranked;
 use minions::chat::secrets::Redactor;
 use minions::config::Environment;
 use minions::documents::Document;
@@ -24,7 +25,7 @@ use super::place::Place;
 use super::tell;
 use crate::cli::ask::{self, Answered, AskArgs, AskOptions, Models, Piped, Task, Words, session};
 use crate::cli::columns::cut;
-use crate::cli::screen::{self, Cite, Cost, Terminal, clean, columns, ranked, sources};
+use crate::cli::screen::{self, Cite, Cost, Terminal, clean, columns, sources};
 
 /// What follows a command.
 pub(super) enum Next {

@@ -44,7 +44,7 @@ pub(crate) fn run() -> ExitCode {
 }
 
 /// The recorded job with its document.
-fn job() -> Result<Value, Failure> {
+pub(crate) fn job() -> Result<Value, Failure> {
     let mut job: Value = serde_json::from_str(JOB).map_err(Failure::defect)?;
     job["call_params"]["context"] = json!([DOCUMENT]);
     Ok(job)
@@ -74,6 +74,6 @@ fn replay(job: &Value) -> Result<Value, Failure> {
 }
 
 /// Writes the recording into `folder`.
-fn unpack(folder: &Path) -> io::Result<()> {
+pub(crate) fn unpack(folder: &Path) -> io::Result<()> {
     tape::FILES.iter().try_for_each(|(name, content)| fs::write(folder.join(name), content))
 }

@@ -22,8 +22,8 @@ use super::host::{Host, free_at};
 use super::sides::{Readiness, SideReport, Sight};
 use super::window;
 use crate::cli::columns;
-use crate::cli::servers::{self, Server};
 use crate::cli::shell::shell_word;
+use minions::servers::{self, Server};
 
 /// Less room than that is too little for most models.
 const LITTLE_ROOM: u64 = 5_000_000_000;

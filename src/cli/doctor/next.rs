@@ -4,12 +4,11 @@ use minions::chat::providers::PROVIDERS;
 use minions::config::{Environment, KeyState};
 use minions::llama;
 use minions::runtimes::survey::Answers;
+use minions::servers::{self, Server};
 
 use super::facts::Facts;
 use super::finding::Finding;
 use super::sides::{Readiness, SideReport};
-use crate::cli::models;
-use crate::cli::servers::Server;
 use crate::cli::shell::shell_word;
 
 /// The commands, in order.
@@ -47,7 +46,7 @@ fn other_worker(servers: &[Server]) -> Option<String> {
     });
     let file = || {
         llama::check_built().ok()?;
-        let file = models::files().into_iter().next()?;
+        let file = servers::model_files().into_iter().next()?;
         Some(format!("export MINIONS_LOCAL={}", shell_word(&format!("llama_cpp/{}", file.display()))))
     };
     at_server.or_else(file)

@@ -15,8 +15,8 @@ use minions::runtimes::survey::{Answers, Surveyed};
 use minions::settings::{Chosen, is_hosted};
 
 use super::host::Host;
-use crate::cli::servers::Server;
 use crate::cli::shell::shell_word;
+use minions::servers::Server;
 
 /// How far a side is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]

@@ -15,7 +15,7 @@ use minions_machine::footprint::{CacheType, Footprint};
 
 use super::finding::{Finding, LIMIT};
 use super::host::Host;
-use crate::cli::servers::Server;
+use minions::servers::Server;
 
 /// A model of Ollama's library whose figures are known before it is there: those of its configuration.
 struct Figures {

@@ -1,101 +1,39 @@
-//! An answer on a terminal, as it comes: what is shown is what the result will hold, or it is corrected where all see it.
+//! An answer on a terminal, as it comes.
 
-use std::collections::HashMap;
-
-use minions::events::{EventKind, Purpose};
-use minions::job::JobRole;
+use minions::answer::AnswerStream;
+use minions::events::EventKind;
 
 use super::ink::Ink;
-use super::scanner::AnswerScanner;
-
-/// Said between an answer that does not count and the one that does.
-const BEGUN_ANEW: &str = "\n\n[that answer was not whole; it is begun anew]\n\n";
-const CORRECTED: &str = "\n\n[the answer that counts is this one]\n\n";
 
 /// The answer of one job.
 pub(super) struct AnswerText {
     ink: Ink,
-    scanner: AnswerScanner,
-    /// The call whose pieces are read.
-    call: Option<u64>,
-    purposes: HashMap<u64, Purpose>,
-    is_last_round: bool,
-    /// What is shown of the answer.
-    shown: String,
+    stream: AnswerStream,
 }
 
 impl AnswerText {
     pub(super) fn new(has_colours: bool) -> Self {
-        Self {
-            ink: Ink::new(has_colours),
-            scanner: AnswerScanner::default(),
-            call: None,
-            purposes: HashMap::new(),
-            is_last_round: false,
-            shown: String::new(),
-        }
+        Self { ink: Ink::new(has_colours), stream: AnswerStream::default() }
     }
 
     /// What an event adds to the screen.
     pub(super) fn take(&mut self, event: &EventKind) -> String {
-        match event {
-            EventKind::Round { round, of } => {
-                self.is_last_round = round == of;
-                String::new()
-            }
-            EventKind::Call { call, side, purpose, .. }
-                if *side == JobRole::Supervisor || *purpose == Purpose::Answer =>
-            {
-                self.purposes.insert(*call, *purpose);
-                self.begin(None)
-            }
-            EventKind::Delta { call, text, .. } => {
-                let may_answer = matches!(
-                    self.purposes.get(call),
-                    Some(Purpose::Step | Purpose::Synthesis | Purpose::Answer)
-                );
-                if !may_answer {
-                    return String::new();
-                }
-                let anew = if self.call == Some(*call) { String::new() } else { self.begin(Some(*call)) };
-                let text = self.scanner.push(text);
-                self.shown += &text;
-                anew + &self.ink.push(&text)
-            }
-            _ => String::new(),
-        }
-    }
-
-    /// A reply begins: what was shown of another does not count.
-    fn begin(&mut self, call: Option<u64>) -> String {
-        self.call = call;
-        self.scanner = AnswerScanner::new(self.is_last_round);
-        if self.shown.is_empty() { String::new() } else { self.say_instead(BEGUN_ANEW) }
-    }
-
-    fn say_instead(&mut self, words: &str) -> String {
-        self.shown.clear();
-        self.ink.push(words)
+        self.ink.push(&self.stream.take(event))
     }
 
     /// What is still to be shown of the answer, which is `answer`.
     pub(super) fn end(&mut self, answer: &str) -> String {
-        let rest = match answer.strip_prefix(self.shown.as_str()) {
-            Some(rest) => self.ink.push(rest),
-            None => self.say_instead(CORRECTED) + &self.ink.push(answer),
-        };
-        answer.clone_into(&mut self.shown);
-        rest
+        self.ink.push(&self.stream.end(answer))
     }
 
     /// What is to be shown where the answer will never be whole, in a word why.
     pub(super) fn stop(&mut self, why: &str) -> String {
-        if self.shown.is_empty() { String::new() } else { self.ink.push(&format!(" [{why}]")) }
+        if self.shown().is_empty() { String::new() } else { self.ink.push(&format!(" [{why}]")) }
     }
 
     /// The part of the answer that was shown.
     pub(super) fn shown(&self) -> &str {
-        &self.shown
+        self.stream.told()
     }
 }
 
@@ -103,68 +41,9 @@ impl AnswerText {
 mod tests {
     use super::*;
 
-    fn call(call: u64, purpose: Purpose) -> EventKind {
-        EventKind::Call { call, side: JobRole::Supervisor, purpose, endpoint: String::new() }
-    }
-
-    fn delta(call: u64, text: &str) -> EventKind {
-        EventKind::Delta { call, side: JobRole::Supervisor, text: text.to_owned() }
-    }
-
-    fn shown(text: &mut AnswerText, events: &[EventKind]) -> String {
-        events.iter().map(|event| text.take(event)).collect()
-    }
-
-    const REPLY: &str = r#"{"decision": "provide_final_answer", "answer": "It fell"#;
-
     #[test]
-    fn only_the_supervisors_conclusion_is_shown() {
-        let mut text = AnswerText::new(false);
-        let worker = EventKind::Delta { call: 2, side: JobRole::Worker, text: REPLY.to_owned() };
-        let events = [
-            call(1, Purpose::Program),
-            delta(1, REPLY),
-            worker,
-            call(3, Purpose::Synthesis),
-            delta(3, &REPLY[..20]),
-            delta(3, &REPLY[20..]),
-        ];
-        assert_eq!(shown(&mut text, &events), "It fell");
-        assert_eq!(text.end("It fell by 2 %."), " by 2 %.");
-    }
-
-    #[test]
-    fn a_worker_that_answers_alone_is_shown() {
-        let mut text = AnswerText::new(false);
-        let side = JobRole::Worker;
-        let asked = |call, purpose| EventKind::Call { call, side, purpose, endpoint: String::new() };
-        let said = |call, text: &str| EventKind::Delta { call, side, text: text.to_owned() };
-        let reply = r#"{"explanation": "e", "answer": "Ada", "citations": []}"#;
-        let round = EventKind::Round { round: 1, of: 1 };
-        let events =
-            [asked(1, Purpose::FollowUp), said(1, REPLY), round, asked(2, Purpose::Answer), said(2, reply)];
-        assert_eq!(shown(&mut text, &events), "Ada");
-        assert_eq!(text.end("Ada"), "");
-    }
-
-    #[test]
-    fn what_does_not_count_is_corrected() {
-        let mut text = AnswerText::new(false);
-        let again = [call(1, Purpose::Step), delta(1, REPLY), call(2, Purpose::Step), delta(2, REPLY)];
-        assert_eq!(shown(&mut text, &again), format!("It fell{BEGUN_ANEW}It fell"));
-        assert_eq!(text.end("It rose."), format!("{CORRECTED}It rose."));
-        // A connection that broke begins the same call again.
-        let mut text = AnswerText::new(false);
-        let again = [call(1, Purpose::Step), delta(1, REPLY), call(1, Purpose::Step), delta(1, REPLY)];
-        assert_eq!(shown(&mut text, &again), format!("It fell{BEGUN_ANEW}It fell"));
-        assert_eq!(text.end("It fell"), "");
-    }
-
-    #[test]
-    fn an_answer_that_was_not_streamed_comes_at_the_end() {
-        let mut text = AnswerText::new(false);
-        assert_eq!(shown(&mut text, &[call(1, Purpose::Step), delta(1, "{\"decision\"")]), "");
-        assert_eq!(text.end("Ada\u{1b}[2J"), "Ada␛[2J");
+    fn what_a_terminal_would_obey_is_not_shown() {
+        assert_eq!(AnswerText::new(false).end("Ada\u{1b}[2J"), "Ada␛[2J");
         assert_eq!(AnswerText::new(false).stop("stopped"), "");
     }
 }

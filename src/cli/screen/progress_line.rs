@@ -3,7 +3,6 @@
 use std::time::{Duration, Instant};
 
 use minions::events::{Event, EventKind, Purpose, WorkerJob, WorkerJobState};
-use minions::job::JobRole;
 
 use unicode_width::UnicodeWidthStr;
 
@@ -78,21 +77,9 @@ impl ProgressLine {
                 });
             }
             EventKind::Call { side, purpose, .. } => {
-                let what = match (side, purpose) {
-                    (_, Purpose::WorkerJob) => return,
-                    (_, Purpose::Read) => "the worker reads",
-                    (_, Purpose::Transcription) => "the worker reads a scanned page",
-                    (_, Purpose::Reply) => "the worker answers",
-                    (_, Purpose::Program) => "the supervisor plans",
-                    (_, Purpose::Synthesis) => "the supervisor concludes",
-                    (_, Purpose::FollowUp) => "the question is understood",
-                    (_, Purpose::Summary) => "what was said is summarised",
-                    (JobRole::Supervisor, Purpose::Step) => "the supervisor thinks",
-                    (JobRole::Supervisor, Purpose::Answer) => "the supervisor reads and answers",
-                    (_, Purpose::Answer | Purpose::Sample) => "the worker reads and answers",
-                    (_, Purpose::Step) => "the worker answers",
-                };
-                self.waits_for = (what, now);
+                if *purpose != Purpose::WorkerJob {
+                    self.waits_for = (purpose.words(*side), now);
+                }
             }
             EventKind::WorkerJob(WorkerJob { state, .. }) => match state {
                 WorkerJobState::Waiting => {
@@ -155,6 +142,7 @@ impl ProgressLine {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use minions::job::JobRole;
 
     fn event(kind: EventKind) -> Event {
         Event { seq: 0, t_ms: 0, job: None, kind }

@@ -1,30 +1,35 @@
-//! The model servers that answer at their usual addresses, and what they have.
+//! The model servers that answer at their usual addresses, and what they have; the GGUF files that are here.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use futures_util::future::join_all;
 use tokio::time::timeout;
 
-use minions::chat::base_url;
-use minions::chat::providers::{PROVIDERS, Provider};
-use minions::config::Environment;
-use minions::engine;
-use minions::runtimes::survey::{Answers, survey};
+use crate::chat::base_url;
+use crate::chat::providers::{PROVIDERS, Provider};
+use crate::config::Environment;
+use crate::engine;
+use crate::runtimes::survey::{Answers, survey};
 
+/// The folder of GGUF files.
+pub const FOLDER: &str = "models";
 /// How long a server may take.
 const LIMIT: Duration = Duration::from_secs(1);
 
 /// What is at an address.
-pub(crate) struct Server {
+pub struct Server {
     /// The client types for which it is asked there: one where the server says which it is.
     pub types: Vec<&'static Provider>,
+    /// Its address.
     pub address: String,
+    /// What answers there.
     pub answers: Answers,
 }
 
 /// Asks all at once. Hosted vendors are asked only where the environment leads to a private address.
-pub(crate) async fn look(environment: &Environment) -> Vec<Server> {
+pub async fn look(environment: &Environment) -> Vec<Server> {
     let asked = PROVIDERS.iter().filter(|provider| provider.dialect.is_some()).filter_map(|provider| {
         let address = engine::usual_address(provider, environment).ok()?;
         (provider.local || base_url::is_private(&address)).then_some((provider, address))
@@ -56,6 +61,17 @@ pub(crate) async fn look(environment: &Environment) -> Vec<Server> {
     servers.into_values().map(Server::named).collect()
 }
 
+/// The GGUF files in `models/`, in order.
+pub fn model_files() -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(FOLDER).into_iter().flatten().flatten().map(|entry| entry.path());
+    let is_model = |path: &PathBuf| {
+        path.extension().is_some_and(|end| end.eq_ignore_ascii_case("gguf")) && path.is_file()
+    };
+    let mut files: Vec<PathBuf> = entries.filter(is_model).collect();
+    files.sort();
+    files
+}
+
 /// The address without the names that all have for this machine.
 fn place(address: &str) -> String {
     address.replace("://localhost", "://127.0.0.1")
@@ -63,7 +79,7 @@ fn place(address: &str) -> String {
 
 impl Server {
     /// Whether a client type may use it.
-    pub(crate) fn is_for(&self, provider: &Provider) -> bool {
+    pub fn is_for(&self, provider: &Provider) -> bool {
         self.types.contains(&provider)
     }
 

@@ -1,0 +1,15 @@
+#!/usr/bin/env bash
+# The page of `minions serve` in a real browser, against the real program. Installs what it needs.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+source scripts/common.sh
+
+command -v chromium >/dev/null || need_packages chromium
+command -v npm >/dev/null || need_packages nodejs npm
+cargo build --quiet --workspace "$@"
+cd tests/page
+[ node_modules/.package-lock.json -nt package-lock.json ] || npm ci --silent --no-audit --no-fund >&2
+MINIONS_BIN=${CARGO_TARGET_DIR:-$PWD/../../target}/debug/minions
+CHROMIUM=$(command -v chromium)
+export MINIONS_BIN CHROMIUM
+exec npm test --silent

@@ -1,0 +1,138 @@
+//! The work of one batch.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::http::StatusCode;
+use futures_util::{StreamExt, stream};
+use serde_json::{Value, json};
+
+use super::batch::Batch;
+use super::lines::{self, Line};
+use crate::serve::error::ApiError;
+use crate::serve::files::{Files, StoredFile};
+use crate::serve::openai;
+use crate::serve::outcome::{Held, outcome};
+use crate::serve::owner::Owner;
+use crate::serve::service::Service;
+use crate::sync::beside_runtime;
+
+/// Runs of one batch at the same time.
+const AT_ONCE: usize = 8;
+/// How long a batch waits where the queue is full.
+const WAIT: Duration = Duration::from_millis(500);
+
+/// What came of a line.
+enum Ended {
+    Answered(String),
+    Failed(String),
+}
+
+/// Makes the requests of `file`, and keeps their lines as files of the batch's owner.
+pub(super) async fn work(service: Arc<Service>, batch: Arc<Batch>, file: Arc<StoredFile>) {
+    let endpoint = batch.endpoint.clone();
+    let path = file.path().to_owned();
+    let read = beside_runtime(move || {
+        let text = std::fs::read_to_string(path).map_err(|error| {
+            vec![json!({"code": "invalid_file", "message": error.to_string(), "param": null, "line": null})]
+        })?;
+        lines::read(&text, &endpoint)
+    });
+    let lines = match read.await {
+        Ok(lines) => lines,
+        Err(problems) => return batch.refuse(problems),
+    };
+    batch.begin(lines.len());
+    let (mut answers, mut failures) = (Vec::new(), Vec::new());
+    let mut under_way = stream::iter(lines).map(|line| one(&service, &batch, line)).buffer_unordered(AT_ONCE);
+    while let Some(ended) = under_way.next().await {
+        batch.count(matches!(ended, Ended::Answered(_)));
+        match ended {
+            Ended::Answered(line) => answers.extend(line.into_bytes()),
+            Ended::Failed(line) => failures.extend(line.into_bytes()),
+        }
+    }
+    drop(under_way);
+    let keep = |bytes: Vec<u8>, name: &'static str| kept(&service.files, &batch.owner, bytes, name);
+    let (output, errors) = (keep(answers, "output").await, keep(failures, "errors").await);
+    match (output, errors) {
+        (Ok(output), Ok(errors)) => batch.end(output, errors),
+        (Err(error), _) | (_, Err(error)) => batch.refuse(vec![json!({
+            "code": error.code, "message": error.message, "param": null, "line": null,
+        })]),
+    }
+}
+
+/// The id of a file with these lines; `None` if there are none.
+async fn kept(files: &Files, owner: &Owner, bytes: Vec<u8>, name: &str) -> Result<Option<String>, ApiError> {
+    if bytes.is_empty() {
+        return Ok(None);
+    }
+    let mut incoming = files.begin(owner).await?;
+    incoming.write(bytes.into()).await?;
+    let stored = incoming.keep(&format!("batch_{name}.jsonl")).await?;
+    stored.is_for("batch_output");
+    Ok(Some(stored.id.clone()))
+}
+
+/// Makes one request.
+async fn one(service: &Arc<Service>, batch: &Batch, line: Line) -> Ended {
+    let Line { custom_id, body } = line;
+    tokio::select! {
+        biased;
+        () = batch.cancelled() => Ended::Failed(lines::cancelled(&custom_id)),
+        ended = asked(service, batch, &custom_id, body) => ended,
+    }
+}
+
+async fn asked(service: &Arc<Service>, batch: &Batch, custom_id: &str, body: Value) -> Ended {
+    if body["stream"] == true {
+        let error = ApiError::bad("a request of a batch is not streamed").param("stream");
+        return Ended::Failed(lines::failure(custom_id, None, &error));
+    }
+    let begun = loop {
+        let begun = match batch.endpoint.as_str() {
+            "/v1/minions" => job(service, &batch.owner, body.clone()).await,
+            _ => openai::begin(service, &batch.owner, body.clone()).await.map(Begun::Chat),
+        };
+        match begun {
+            // A full queue empties; a limit of the day holds for the other lines as well.
+            Err(error)
+                if error.status == StatusCode::TOO_MANY_REQUESTS && error.code == Some("queue_full") =>
+            {
+                tokio::time::sleep(WAIT).await;
+            }
+            begun => break begun,
+        }
+    };
+    let begun = match begun {
+        Ok(begun) => begun,
+        Err(error) => return Ended::Failed(lines::failure(custom_id, None, &error)),
+    };
+    let run = Arc::clone(match &begun {
+        Begun::Chat(chat) => &chat.run,
+        Begun::Job(run) => run,
+    });
+    let held = Held::new(service, &run);
+    let answer = match &begun {
+        Begun::Chat(chat) => openai::whole(chat).await,
+        Begun::Job(run) => {
+            outcome(run).await.map(|result| json!({"success": true, "result": result, "error": null}))
+        }
+    };
+    drop(held);
+    match answer {
+        Ok(body) => Ended::Answered(lines::answer(custom_id, &run.id, &body)),
+        Err(error) => Ended::Failed(lines::failure(custom_id, Some(&run.id), &error)),
+    }
+}
+
+enum Begun {
+    Chat(openai::Begun),
+    Job(Arc<crate::serve::run::Run>),
+}
+
+async fn job(service: &Arc<Service>, owner: &Owner, body: Value) -> Result<Begun, ApiError> {
+    let admitted = service.checked(owner, body, false).await?;
+    service.submit(owner, admitted, None).map(Begun::Job)
+}

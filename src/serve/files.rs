@@ -1,0 +1,448 @@
+//! Uploads: where they lie, whose they are, what they gave.
+//!
+//! In: the bytes of a file, as they come. Out: a file in a folder that is this user's alone, under a name of ours: what the
+//! sender called it is a label, and never part of a path.
+
+use std::collections::HashMap;
+use std::fs::Permissions;
+use std::io::{BufWriter, Write};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, OnceLock};
+use std::time::{Duration, Instant, SystemTime};
+
+use axum::http::StatusCode;
+use bytes::Bytes;
+use serde::Serialize;
+use serde_json::{Value, json};
+use tempfile::{NamedTempFile, TempDir, TempPath};
+use tokio::sync::Semaphore;
+
+use super::config::Limits;
+use super::error::ApiError;
+use super::owner::{Owner, random_hex};
+use crate::documents::{Document, Place, tokens};
+use crate::error::Failure;
+use crate::reader::{ChildExecutable, FileReading, InputFile, ReaderLimits, ReaderSession, TextLimits};
+use crate::sync::{beside_runtime, lock};
+
+/// Files that are read at the same time.
+const READERS: usize = 2;
+/// The most characters of a file's name.
+const LONGEST_NAME: usize = 255;
+/// What a file is for where nobody says, by OpenAI's word for it.
+const PURPOSE: &str = "assistants";
+
+/// An upload. Its file goes with the last that holds it.
+pub(crate) struct StoredFile {
+    /// Its id, which nobody guesses.
+    pub id: String,
+    /// What the sender calls it.
+    pub name: String,
+    /// Its length.
+    pub bytes: u64,
+    /// When it came, in seconds since 1970.
+    pub created_at: u64,
+    /// What the sender says that it is for; a form may say so behind the file.
+    purpose: OnceLock<String>,
+    owner: Owner,
+    came: Instant,
+    path: TempPath,
+    /// The texts of its documents, as JSON.
+    texts: TempPath,
+    /// What it holds.
+    documents: Vec<ReadDocument>,
+}
+
+/// What was read of a file.
+#[derive(Serialize)]
+struct ReadDocument {
+    /// Its name.
+    name: String,
+    chars: usize,
+    /// How many pages, slides or rows of sheets it has, if it has such.
+    pages: Option<usize>,
+    /// About how many tokens it has.
+    tokens: u64,
+    /// What there is to say of it.
+    warnings: Vec<String>,
+}
+
+impl StoredFile {
+    /// Where it lies.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Where the texts of its documents lie: `{"documents": [{name, text, places}]}`.
+    pub(crate) fn texts(&self) -> &Path {
+        &self.texts
+    }
+
+    /// Notes what it is for; the first word counts.
+    pub(crate) fn is_for(&self, purpose: &str) {
+        let _ = self.purpose.set(purpose.chars().take(64).collect());
+    }
+
+    /// OpenAI's file object, with what we know besides.
+    pub(crate) fn object(&self) -> Value {
+        json!({
+            "id": self.id,
+            "object": "file",
+            "bytes": self.bytes,
+            "created_at": self.created_at,
+            "filename": self.name,
+            "purpose": self.purpose.get().map_or(PURPOSE, String::as_str),
+            "status": "processed",
+            "minions": {"documents": self.documents},
+        })
+    }
+}
+
+/// All uploads.
+pub(crate) struct Files {
+    folder: TempDir,
+    limits: Limits,
+    reader: ChildExecutable,
+    readers: Semaphore,
+    all: Mutex<HashMap<String, Arc<StoredFile>>>,
+    /// Bytes and files of each owner, with those that come.
+    used: Mutex<HashMap<Owner, (u64, usize)>>,
+}
+
+/// Removes a folder at its end.
+pub(crate) struct Removal(PathBuf);
+
+impl Drop for Removal {
+    fn drop(&mut self) {
+        // It may be gone already.
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+/// An upload that comes.
+pub(crate) struct Incoming<'a> {
+    files: &'a Files,
+    owner: Owner,
+    file: Option<NamedTempFile>,
+    bytes: u64,
+}
+
+impl Files {
+    /// No uploads yet; they are read by children of `reader`.
+    ///
+    /// # Errors
+    /// No folder can be made.
+    pub(crate) fn new(limits: Limits, reader: ChildExecutable) -> Result<Self, Failure> {
+        let mut builder = tempfile::Builder::new();
+        let private = builder.prefix("minions-serve-").permissions(Permissions::from_mode(0o700));
+        let folder = private.tempdir().map_err(|error| {
+            Failure::system(format!("no folder for uploads can be made: {error}")).hint("set TMPDIR")
+        })?;
+        let readers = Semaphore::new(READERS);
+        Ok(Self { folder, limits, reader, readers, all: Mutex::default(), used: Mutex::default() })
+    }
+
+    /// Begins an upload of `owner`.
+    ///
+    /// # Errors
+    /// 413 where the owner has as many files as it may have; 507 where none can be written.
+    pub(crate) async fn begin(&self, owner: &Owner) -> Result<Incoming<'_>, ApiError> {
+        self.forget();
+        {
+            let mut used = lock(&self.used);
+            let (_, count) = used.entry(owner.clone()).or_default();
+            if *count >= self.limits.owner_files {
+                return Err(full("you have as many files as you may have"));
+            }
+            *count += 1;
+        }
+        let mut incoming = Incoming { files: self, owner: owner.clone(), file: None, bytes: 0 };
+        let folder = self.folder.path().to_owned();
+        incoming.file = Some(beside_runtime(move || NamedTempFile::new_in(folder)).await.map_err(no_room)?);
+        Ok(incoming)
+    }
+
+    /// A new folder beside the uploads, which goes with them.
+    ///
+    /// # Errors
+    /// None can be made.
+    pub(crate) fn private_folder(&self) -> std::io::Result<TempDir> {
+        let permissions = Permissions::from_mode(0o700);
+        tempfile::Builder::new().permissions(permissions).tempdir_in(self.folder.path())
+    }
+
+    /// What removes all that lies here, though requests may still hold some of it.
+    pub(crate) fn removal(&self) -> Removal {
+        Removal(self.folder.path().to_owned())
+    }
+
+    /// The upload of `id`, if it is `owner`'s.
+    ///
+    /// # Errors
+    /// 404 for one that is not there, or somebody else's.
+    pub(crate) fn find(&self, owner: &Owner, id: &str) -> Result<Arc<StoredFile>, ApiError> {
+        self.forget();
+        let all = lock(&self.all);
+        let found = all.get(id).filter(|file| file.owner == *owner);
+        found.map(Arc::clone).ok_or_else(|| ApiError::not_found("file", id))
+    }
+
+    /// The uploads of `owner`, the newest first.
+    pub(crate) fn of(&self, owner: &Owner) -> Vec<Arc<StoredFile>> {
+        self.forget();
+        let mut files: Vec<_> =
+            lock(&self.all).values().filter(|file| file.owner == *owner).map(Arc::clone).collect();
+        files.sort_by_key(|file| std::cmp::Reverse(file.came));
+        files
+    }
+
+    /// Removes the upload of `id`; runs that read it keep it until they are forgotten.
+    ///
+    /// # Errors
+    /// As [`Files::find`].
+    pub(crate) fn remove(&self, owner: &Owner, id: &str) -> Result<(), ApiError> {
+        let file = self.find(owner, id)?;
+        lock(&self.all).remove(id);
+        self.release(&file.owner, file.bytes);
+        Ok(())
+    }
+
+    fn release(&self, owner: &Owner, bytes: u64) {
+        let mut used = lock(&self.used);
+        if let Some((all, count)) = used.get_mut(owner) {
+            *all = all.saturating_sub(bytes);
+            *count = count.saturating_sub(1);
+            if *count == 0 {
+                used.remove(owner);
+            }
+        }
+    }
+
+    /// Removes uploads that are too old.
+    fn forget(&self) {
+        let keep = Duration::from_secs(self.limits.keep_s);
+        let old: Vec<_> = {
+            let mut all = lock(&self.all);
+            let ids: Vec<String> =
+                all.values().filter(|file| file.came.elapsed() > keep).map(|file| file.id.clone()).collect();
+            ids.iter().filter_map(|id| all.remove(id)).collect()
+        };
+        old.iter().for_each(|file| self.release(&file.owner, file.bytes));
+    }
+
+    /// Reads a file in a confined child.
+    async fn read(&self, name: &str, path: PathBuf) -> Result<(Vec<ReadDocument>, TempPath), ApiError> {
+        let Ok(_permit) = self.readers.acquire().await else { return Err(ApiError::draining()) };
+        let bytes = beside_runtime(move || std::fs::read(path)).await.map_err(no_room)?;
+        crate::memory::check(bytes.len(), crate::memory::OF_A_JOB)
+            .map_err(|failure| ApiError { status: StatusCode::SERVICE_UNAVAILABLE, ..failure.into() })?;
+        let mut session = ReaderSession::new(self.reader.clone(), ReaderLimits::default());
+        let files = vec![InputFile { name: name.to_owned(), bytes }];
+        let readings = session.read(files, TextLimits::NONE).await.map_err(|error| {
+            ApiError::new(StatusCode::INTERNAL_SERVER_ERROR, format!("no file can be read here: {error}"))
+        })?;
+        let readings = readings.into_iter().flatten().collect();
+        let folder = self.folder.path().to_owned();
+        beside_runtime(move || {
+            let (documents, texts) = documents(readings)?;
+            let file = NamedTempFile::new_in(folder).map_err(no_room)?;
+            let written = serde_json::to_writer(BufWriter::new(&file), &json!({"documents": texts}));
+            written.map_err(|error| no_room(error.into()))?;
+            Ok((documents, file.into_temp_path()))
+        })
+        .await
+    }
+}
+
+/// Endings of files that are never plain text: one that is damaged, or no such file, would be read as one.
+const NO_TEXTS: [&str; 10] = ["pdf", "docx", "xlsx", "pptx", "odt", "ods", "odp", "epub", "zip", "xls"];
+
+/// Whether a file that was read as plain text is called by the name of another kind.
+fn is_misnamed(name: &str, is_plain_text: bool) -> bool {
+    let ending = name.rsplit_once('.').map(|(_, ending)| ending.to_ascii_lowercase());
+    is_plain_text && ending.is_some_and(|ending| NO_TEXTS.contains(&&*ending))
+}
+
+/// What readings gave: what there is to say of each document, and its text.
+///
+/// # Errors
+/// 422 where no file of them could be read.
+fn documents(readings: Vec<FileReading>) -> Result<(Vec<ReadDocument>, Vec<Value>), ApiError> {
+    let unreadable = |message: String| {
+        ApiError::new(StatusCode::UNPROCESSABLE_ENTITY, message).code("unreadable").param("file")
+    };
+    let (mut read, mut texts, mut unread) = (Vec::<ReadDocument>::new(), Vec::new(), Vec::new());
+    let mut first_problem = None;
+    for FileReading { name, told_as, outcome } in readings {
+        let text = match outcome {
+            Ok(text) => text,
+            Err(problem) => {
+                unread.push(format!("{name} was left out: {}", problem.problem));
+                first_problem.get_or_insert((name, problem));
+                continue;
+            }
+        };
+        if is_misnamed(&name, text.is_plain_text) {
+            let message =
+                format!("{name} is not what its name says: it is plain text, or the rest of a file");
+            return Err(unreadable(message).hint("send the whole file, or name it as a text: report.txt"));
+        }
+        let mut warnings = text.notes;
+        if !text.scans.is_empty() {
+            warnings.push(format!("{} of its pages are pictures of text.", text.scans.len()));
+        } else if text.text.trim().is_empty() {
+            warnings.push("It holds no text.".to_owned());
+        }
+        let document = Document { name: Some(name.clone()), told_as, text: text.text, places: text.places };
+        let pages = document.places.iter().filter(|(_, place)| is_page(place)).count();
+        read.push(ReadDocument {
+            name,
+            chars: document.chars(),
+            pages: (pages > 0).then_some(pages),
+            tokens: tokens::estimate(&document.text),
+            warnings,
+        });
+        texts.push(with_places(&document));
+    }
+    match (read.first_mut(), first_problem) {
+        (Some(first), _) => first.warnings.extend(unread),
+        (None, Some((name, problem))) => {
+            return Err(unreadable(format!("{name}: {}", problem.problem)).hint(problem.hint));
+        }
+        (None, None) => return Err(unreadable("the file holds no documents".to_owned())),
+    }
+    Ok((read, texts))
+}
+
+fn is_page(place: &Place) -> bool {
+    matches!(place, Place::Page(_) | Place::Slide(_) | Place::Sheet { row: None, .. })
+}
+
+/// A document with its text, and the places in it as a reader would cite them.
+pub(crate) fn with_places(document: &Document) -> Value {
+    let place = |(start, place): &(usize, Place)| json!({"start": start, "place": place.to_string()});
+    json!({
+        "name": document.name,
+        "text": document.text,
+        "places": document.places.iter().map(place).collect::<Vec<_>>(),
+    })
+}
+
+impl Incoming<'_> {
+    /// Takes the next bytes.
+    ///
+    /// # Errors
+    /// 413 for a file or an owner with too many, 507 where they can't be written.
+    pub(crate) async fn write(&mut self, bytes: Bytes) -> Result<(), ApiError> {
+        let length = bytes.len() as u64;
+        let limits = &self.files.limits;
+        if self.bytes + length > limits.upload_bytes {
+            return Err(super::body::too_large(limits.upload_bytes).hint("give smaller files"));
+        }
+        {
+            let mut used = lock(&self.files.used);
+            let (all, _) = used.entry(self.owner.clone()).or_default();
+            if *all + length > limits.owner_bytes {
+                return Err(full("your files have as many bytes as they may have"));
+            }
+            *all += length;
+        }
+        self.bytes += length;
+        let Some(mut file) = self.file.take() else { return Err(ApiError::bad("the upload has ended")) };
+        let (file, written) = beside_runtime(move || {
+            let written = file.write_all(&bytes);
+            (file, written)
+        })
+        .await;
+        self.file = Some(file);
+        written.map_err(no_room)
+    }
+
+    /// Reads what has come, and keeps it.
+    ///
+    /// # Errors
+    /// 422 for a file that can't be read, with its name.
+    pub(crate) async fn end(mut self, name: &str) -> Result<Arc<StoredFile>, ApiError> {
+        let path = self.path()?;
+        let name = label(name);
+        let (documents, texts) = self.files.read(&name, path.to_path_buf()).await?;
+        self.stored(name, path, documents, texts)
+    }
+
+    /// Keeps what has come as it is: lines of a batch, which are no document.
+    ///
+    /// # Errors
+    /// 507 where it can't be written.
+    pub(crate) async fn keep(mut self, name: &str) -> Result<Arc<StoredFile>, ApiError> {
+        let path = self.path()?;
+        let folder = self.files.folder.path().to_owned();
+        let texts = beside_runtime(move || {
+            let mut file = NamedTempFile::new_in(folder)?;
+            file.write_all(b"{\"documents\": []}")?;
+            std::io::Result::Ok(file.into_temp_path())
+        });
+        let texts = texts.await.map_err(no_room)?;
+        self.stored(label(name), path, Vec::new(), texts)
+    }
+
+    fn path(&mut self) -> Result<TempPath, ApiError> {
+        let file = self.file.take().ok_or_else(|| ApiError::bad("the upload has ended"))?;
+        Ok(file.into_temp_path())
+    }
+
+    fn stored(
+        mut self,
+        name: String,
+        path: TempPath,
+        documents: Vec<ReadDocument>,
+        texts: TempPath,
+    ) -> Result<Arc<StoredFile>, ApiError> {
+        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        let stored = Arc::new(StoredFile {
+            id: format!("file-{}", random_hex(16)?),
+            name,
+            purpose: OnceLock::new(),
+            bytes: self.bytes,
+            created_at: now.as_secs(),
+            owner: self.owner.clone(),
+            came: Instant::now(),
+            path,
+            texts,
+            documents,
+        });
+        lock(&self.files.all).insert(stored.id.clone(), Arc::clone(&stored));
+        self.bytes = 0;
+        // What it holds is the owner's from now on.
+        let files = self.files;
+        lock(&files.used).entry(self.owner.clone()).or_default().1 += 1;
+        Ok(stored)
+    }
+}
+
+impl Drop for Incoming<'_> {
+    fn drop(&mut self) {
+        self.files.release(&self.owner, self.bytes);
+    }
+}
+
+/// The name as a label of one line, without folders that lead out: `../../etc/passwd` is `etc/passwd`.
+fn label(name: &str) -> String {
+    let parts = name.split(['/', '\\']).filter(|part| !matches!(*part, "" | "." | ".."));
+    let clean: Vec<String> =
+        parts.map(|part| part.chars().filter(|c| !c.is_control()).collect::<String>()).collect();
+    let name = clean.join("/");
+    let cut = name.chars().count().saturating_sub(LONGEST_NAME);
+    let name: String = name.chars().skip(cut).collect();
+    if name.trim().is_empty() { "document".to_owned() } else { name }
+}
+
+fn full(message: &str) -> ApiError {
+    ApiError::new(StatusCode::PAYLOAD_TOO_LARGE, message)
+        .code("quota")
+        .hint("DELETE /v1/files/ID removes one")
+}
+
+fn no_room(error: std::io::Error) -> ApiError {
+    ApiError::new(StatusCode::INSUFFICIENT_STORAGE, format!("the upload can't be kept: {error}"))
+}

@@ -1,0 +1,213 @@
+//! Chat completions: a question in, a run, its answer whole or as it comes.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Extension;
+use axum::body::Body;
+use axum::extract::State;
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::Response;
+use bytes::Bytes;
+use futures_util::{FutureExt, stream};
+use serde_json::{Value, json};
+
+use super::messages::FilePart;
+use super::request::{ChatRequest, in_words_of_chat, request};
+use super::response::Completion;
+use super::sources;
+use super::stream::Chunks;
+use crate::events::EventReader;
+use crate::job::ProtocolKind;
+use crate::serve::error::{ApiError, json_response};
+use crate::serve::outcome::{self, Held, failed, outcome, with_run};
+use crate::serve::owner::Owner;
+use crate::serve::run::Run;
+use crate::serve::service::Service;
+use crate::serve::{body, setup, sse};
+
+/// A comment goes out after so long without a chunk, so that nobody between takes the connection for dead.
+const COMMENT: Duration = Duration::from_secs(10);
+/// Bytes after which what is written is sent, though more events are there.
+const TOGETHER: usize = 16 << 10;
+
+/// A chat completion under way.
+pub(crate) struct Begun {
+    pub run: Arc<Run>,
+    completion: Completion,
+    protocol: ProtocolKind,
+    is_streamed: bool,
+    includes_usage: bool,
+}
+
+pub(super) async fn completions(
+    State(service): State<Arc<Service>>,
+    Extension(owner): Extension<Owner>,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Response, ApiError> {
+    let (value, _) = body::json(&headers, body, service.limits()).await?;
+    let begun = begin(&service, &owner, value).await?;
+    let held = Held::new(&service, &begun.run);
+    if begun.is_streamed {
+        let run = Arc::clone(&begun.run);
+        return Ok(with_run(streamed(begun, held), &run, false));
+    }
+    let answer = whole(&begun).await;
+    drop(held);
+    Ok(match answer {
+        Ok(answer) => with_run(json_response(StatusCode::OK, &answer), &begun.run, false),
+        Err(error) => failed(error, &begun.run),
+    })
+}
+
+/// Begins what a request asks for.
+///
+/// # Errors
+/// What is wrong with the request, named as it has it; a full queue.
+pub(crate) async fn begin(service: &Arc<Service>, owner: &Owner, value: Value) -> Result<Begun, ApiError> {
+    let pairs = setup::pairs(&service.file, &service.settings)?;
+    let names: Vec<String> = pairs.iter().map(|pair| pair.id.clone()).collect();
+    let ChatRequest { model, chosen, mut job, files, parameters, question } = request(value, &names)?;
+    let Some(pair) = pairs.iter().find(|pair| pair.id == chosen.pair) else {
+        return Err(super::request::no_model(&model));
+    };
+    job["local_client"] = pair.local.client();
+    job["remote_client"] = pair.remote.client();
+    if !parameters.kwargs.is_empty() {
+        let side = if chosen.protocol == ProtocolKind::LocalOnly { "local_client" } else { "remote_client" };
+        job[side]["kwargs"] = Value::Object(parameters.kwargs);
+    }
+    let params = &job["call_params"];
+    let has_documents =
+        !files.is_empty() || ["context", "file_ids"].iter().any(|key| !params[*key].is_null());
+    let protocol = match chosen.protocol {
+        // There is nothing that a program could cut: titles of chats, and questions about nothing.
+        ProtocolKind::Minions if !has_documents => ProtocolKind::Minion,
+        protocol => protocol,
+    };
+    job["protocol"]["type"] = protocol.name().into();
+    let admitted = with_files(service, owner, files, job).await?;
+    let run = service.submit(owner, admitted, None)?;
+    let completion = Completion {
+        run: run.id.clone(),
+        model,
+        created: run.created_at,
+        protocol: protocol.name(),
+        most_tokens: parameters.most_tokens,
+        without_effect: parameters.without_effect,
+        question,
+    };
+    let (is_streamed, includes_usage) = (parameters.is_streamed, parameters.includes_usage);
+    Ok(Begun { run, completion, protocol, is_streamed, includes_usage })
+}
+
+/// The checked job with the files that came with it. Those that a message holds go with the run that reads them.
+async fn with_files(
+    service: &Arc<Service>,
+    owner: &Owner,
+    files: Vec<FilePart>,
+    mut job: Value,
+) -> Result<crate::serve::run::Admitted, ApiError> {
+    let mut sent = Vec::new();
+    let admitted = async {
+        for file in files {
+            let id = match file {
+                FilePart::Stored { place, id } => {
+                    service.files.find(owner, &id).map_err(|error| error.param(place))?;
+                    id
+                }
+                FilePart::Sent { place, name, bytes } => {
+                    let mut incoming = service.files.begin(owner).await?;
+                    incoming.write(bytes.into()).await?;
+                    let stored = incoming.end(&name).await.map_err(|error| error.param(place))?;
+                    stored.is_for("user_data");
+                    sent.push(stored.id.clone());
+                    stored.id.clone()
+                }
+            };
+            let ids = &mut job["call_params"]["file_ids"];
+            match ids.as_array_mut() {
+                Some(ids) => ids.push(id.into()),
+                None => *ids = json!([id]),
+            }
+        }
+        service.checked(owner, job, false).await.map_err(in_words_of_chat)
+    };
+    let admitted = admitted.await;
+    for id in sent {
+        service.files.remove(owner, &id)?;
+    }
+    admitted
+}
+
+/// The whole completion, once the run has ended.
+///
+/// # Errors
+/// Why the run failed.
+pub(crate) async fn whole(begun: &Begun) -> Result<Value, ApiError> {
+    let result = outcome(&begun.run).await.map_err(in_words_of_chat)?;
+    let (answer, finish) = begun.completion.cut(result["final_answer"].as_str().unwrap_or_default());
+    let content = answer.to_owned() + &sources::lines(&result, begun.protocol);
+    Ok(begun.completion.whole(&result, &content, finish))
+}
+
+/// What is still to come of a stream.
+struct Coming {
+    reader: EventReader,
+    chunks: Chunks,
+    /// Ends the run if the client goes away before it has ended.
+    _held: Held,
+}
+
+fn streamed(begun: Begun, held: Held) -> Response {
+    let Begun { run, completion, protocol, includes_usage, .. } = begun;
+    let chunks = Chunks::new(completion, protocol, includes_usage);
+    let first = frame(&chunks.first());
+    let coming = Coming { reader: run.log.read_from(0), chunks, _held: held };
+    let rest = stream::unfold(Some(coming), |coming| async move {
+        let mut coming = coming?;
+        let (text, has_ended) = coming.next().await;
+        Some((Bytes::from(text), (!has_ended).then_some(coming)))
+    });
+    sse::response(futures_util::StreamExt::chain(stream::iter([Bytes::from(first)]), rest))
+}
+
+impl Coming {
+    /// The next frames, and whether they are the last.
+    async fn next(&mut self) -> (String, bool) {
+        let mut text = String::new();
+        let comment = tokio::time::sleep(COMMENT);
+        tokio::pin!(comment);
+        loop {
+            let event = match self.reader.next().now_or_never() {
+                Some(event) => event,
+                None if !text.is_empty() => return (text, false),
+                None => tokio::select! {
+                    event = self.reader.next() => event,
+                    () = &mut comment => return (": working\n\n".to_owned(), false),
+                },
+            };
+            let Some(event) = event else { return (text + DONE, true) };
+            let chunks = match outcome::of(&event.kind) {
+                None => self.chunks.take(&event.kind),
+                Some(Ok(result)) => self.chunks.end(&result),
+                Some(Err(error)) => vec![in_words_of_chat(error).body()],
+            };
+            text.extend(chunks.iter().map(frame));
+            if matches!(event.kind, crate::events::EventKind::Finished { .. }) {
+                return (text + DONE, true);
+            }
+            if text.len() > TOGETHER {
+                return (text, false);
+            }
+        }
+    }
+}
+
+/// The last frame.
+const DONE: &str = "data: [DONE]\n\n";
+
+fn frame(value: &Value) -> String {
+    format!("data: {value}\n\n")
+}

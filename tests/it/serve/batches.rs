@@ -1,0 +1,150 @@
+//! Batches of requests in files.
+
+use serde_json::{Value, json};
+
+use super::Service;
+use super::clients::{answer, ask, serving};
+use crate::support::program::{chats, scripted};
+use crate::support::server::{Reply, Server};
+use crate::support::wait::until;
+use crate::support::wire::openai;
+
+fn line(id: &str, model: &str) -> Value {
+    let body =
+        json!({"model": model, "messages": [{"role": "user", "content": format!("Who signed {id}?")}]});
+    json!({"custom_id": id, "method": "POST", "url": "/v1/chat/completions", "body": body})
+}
+
+fn upload(serving: &Service, lines: &[Value]) -> String {
+    let text: String = lines.iter().map(|line| format!("{line}\n")).collect();
+    let file = serving.form("/v1/files", "file", "requests.jsonl", text.as_bytes()).with(200);
+    file["id"].as_str().unwrap().to_owned()
+}
+
+fn create(serving: &Service, lines: &[Value], endpoint: &str) -> Value {
+    let body = json!({"input_file_id": upload(serving, lines), "endpoint": endpoint, "completion_window": "24h",
+                      "metadata": {"a": "b"}});
+    serving.post("/v1/batches", &body).with(200)
+}
+
+fn ended(serving: &Service, batch: &Value) -> Value {
+    let path = format!("/v1/batches/{}", batch["id"].as_str().unwrap());
+    let ends = ["completed", "failed", "cancelled"];
+    until("the end of the batch", || {
+        ends.contains(&serving.get(&path).with(200)["status"].as_str().unwrap())
+    });
+    serving.get(&path).with(200)
+}
+
+/// The lines of a file of answers, by their ids.
+fn lines(serving: &Service, id: &Value) -> Vec<Value> {
+    let text = serving.get(&format!("/v1/files/{}/content", id.as_str().unwrap())).text();
+    let mut lines: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    lines.sort_by_key(|line| line["custom_id"].as_str().unwrap().to_owned());
+    lines
+}
+
+/// A supervisor that knows once it has asked.
+fn models() -> Server {
+    Server::start(|request| match request.json()["model"].as_str() {
+        Some("worker") => openai(request, "Ada signed."),
+        Some(_) if request.json()["messages"].as_array().unwrap().len() == 1 => {
+            openai(request, &ask("Who signed?"))
+        }
+        Some(_) => openai(request, &answer("Ada")),
+        None => Reply::text(404, "not found"),
+    })
+}
+
+#[test]
+fn each_line_gets_its_answer_or_its_failure() {
+    let serving = serving(&models(), &[]);
+    let batch = create(
+        &serving,
+        &[line("a", "minion"), line("b", "gpt-4o"), line("c", "minion")],
+        "/v1/chat/completions",
+    );
+    assert_eq!((&batch["object"], &batch["metadata"]), (&json!("batch"), &json!({"a": "b"})));
+    let batch = ended(&serving, &batch);
+    assert_eq!(batch["status"], "completed");
+    assert_eq!(batch["request_counts"], json!({"total": 3, "completed": 2, "failed": 1}));
+    let answers = lines(&serving, &batch["output_file_id"]);
+    assert_eq!(answers.len(), 2);
+    for (answer, id) in answers.iter().zip(["a", "c"]) {
+        assert_eq!((&answer["custom_id"], &answer["response"]["status_code"]), (&json!(id), &json!(200)));
+        assert_eq!(answer["response"]["body"]["choices"][0]["message"]["content"], "Ada");
+    }
+    let failures = lines(&serving, &batch["error_file_id"]);
+    let response = &failures[0]["response"];
+    assert_eq!((&failures[0]["custom_id"], &response["status_code"]), (&json!("b"), &json!(404)));
+    assert_eq!(response["body"]["error"]["code"], "model_not_found");
+    assert_eq!(serving.get("/v1/batches").with(200)["data"].as_array().unwrap().len(), 1);
+}
+
+#[test]
+fn jobs_are_lines_as_well() {
+    let serving = serving(&models(), &[]);
+    let side = |kind: &str, model: &str| json!({"type": kind, "model_name": model});
+    let job = json!({"local_client": side("vllm", "worker"), "remote_client": side("openai", "supervisor"),
+                     "protocol": {"type": "minion"}, "call_params": {"task": "Who signed?"}});
+    let batch =
+        create(&serving, &[json!({"custom_id": "a", "url": "/v1/minions", "body": job})], "/v1/minions");
+    let batch = ended(&serving, &batch);
+    let answers = lines(&serving, &batch["output_file_id"]);
+    assert_eq!(answers[0]["response"]["body"]["result"]["final_answer"], "Ada");
+}
+
+#[test]
+fn a_batch_that_is_cancelled_asks_nothing_more() {
+    let server = Server::start(|request| match request.json()["model"].as_str() {
+        Some(_) => Reply::hang(),
+        None => Reply::text(404, "not found"),
+    });
+    let serving = serving(&server, &[]);
+    let all: Vec<Value> = (0..20).map(|at| line(&format!("{at}"), "minion")).collect();
+    let batch = create(&serving, &all, "/v1/chat/completions");
+    until("calls", || chats(&server, "supervisor").len() == 8);
+    let cancel = format!("/v1/batches/{}/cancel", batch["id"].as_str().unwrap());
+    assert_eq!(serving.post(&cancel, &json!({})).with(200)["status"], "cancelling");
+    let batch = ended(&serving, &batch);
+    assert_eq!((&batch["status"], &batch["request_counts"]["failed"]), (&json!("cancelled"), &json!(20)));
+    until("the end of the calls", || server.hung_up() == 8);
+    assert_eq!(chats(&server, "supervisor").len(), 8);
+    assert_eq!(lines(&serving, &batch["error_file_id"])[0]["error"]["code"], "batch_cancelled");
+    serving.post(&cancel, &json!({})).with(409);
+}
+
+#[test]
+fn a_bad_file_or_request_makes_no_batch() {
+    let serving = serving(&scripted(vec![], |request| openai(request, "?")), &[]);
+    let bad = create(
+        &serving,
+        &[json!({"body": {}}), line("a", "minion"), line("a", "minion")],
+        "/v1/chat/completions",
+    );
+    let bad = ended(&serving, &bad);
+    let problems = bad["errors"]["data"].as_array().unwrap();
+    let told: Vec<_> =
+        problems.iter().map(|one| (one["line"].as_u64().unwrap(), one["code"].as_str().unwrap())).collect();
+    assert_eq!(
+        (&bad["status"], told),
+        (&json!("failed"), vec![(1, "invalid_line"), (3, "duplicate_custom_id")])
+    );
+    let id = upload(&serving, &[line("a", "minion")]);
+    for (body, param) in [
+        (json!({"endpoint": "/v1/chat/completions"}), "input_file_id"),
+        (json!({"input_file_id": "file-0", "endpoint": "/v1/chat/completions"}), "input_file_id"),
+        (json!({"input_file_id": id, "endpoint": "/v1/embeddings"}), "endpoint"),
+        (
+            json!({"input_file_id": id, "endpoint": "/v1/minions", "completion_window": "1h"}),
+            "completion_window",
+        ),
+        (json!({"input_file_id": id, "endpoint": "/v1/minions", "colour": 1}), "colour"),
+    ] {
+        let refused = serving.post("/v1/batches", &body);
+        assert!([400, 404].contains(&refused.status), "{body}");
+        assert_eq!(refused.json()["error"]["param"], param, "{body}");
+    }
+    serving.get("/v1/batches/batch_0").with(404);
+    serving.get("/v1/batches?limit=0").with(400);
+}
