@@ -89,8 +89,20 @@ fn ours(program: &Path, arguments: &[OsString]) -> Command {
 }
 
 /// Commands of ours that are of use in the image by their name alone.
-const OURS: [&str; 11] =
-    ["run", "batch", "ask", "sessions", "doctor", "models", "logs", "providers", "schema", "demo", "version"];
+const OURS: [&str; 12] = [
+    "run",
+    "batch",
+    "ask",
+    "chat",
+    "sessions",
+    "doctor",
+    "models",
+    "logs",
+    "providers",
+    "schema",
+    "demo",
+    "version",
+];
 
 /// Our commands, options and files with jobs are ours; no words mean a job on stdin, or none at all where stdin is `/dev/null`.
 fn task(words: Vec<OsString>, stdin_is_null: bool) -> Task {

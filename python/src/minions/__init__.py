@@ -1,0 +1,70 @@
+"""Questions about long documents: a small model on this machine reads them, a frontier model thinks.
+
+    from minions import Minions, OllamaClient, OpenAIClient
+    ask = Minions(OllamaClient("llama3.2:3b"), OpenAIClient("gpt-4o"))
+    print(ask("By how much did the operating margin change?", files=["annual.pdf"]))
+
+The work is done by the program `minions`, which this package carries; a job is one run of it. Nothing is loaded before it
+is used, and nothing besides Python's standard library.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from minions.clients import *  # noqa: F403
+    from minions.errors import JobInterrupted, MinionsError, MinionsWarning
+    from minions.events import Event
+    from minions.jobs import Job, JobManifest, JobOutput
+    from minions.minion import Minion
+    from minions.minions import Minions
+    from minions.others import Auto, LocalOnly, RemoteOnly
+    from minions.results import Egress, Evidence, EvidenceList, Result, Savings
+    from minions.usage import Usage
+
+_HOMES = {
+    "Auto": "others",
+    "Egress": "results",
+    "Event": "events",
+    "Evidence": "results",
+    "EvidenceList": "results",
+    "Job": "jobs",
+    "JobInterrupted": "errors",
+    "JobManifest": "jobs",
+    "JobOutput": "jobs",
+    "LocalOnly": "others",
+    "Minion": "minion",
+    "Minions": "minions",
+    "MinionsError": "errors",
+    "MinionsWarning": "errors",
+    "RemoteOnly": "others",
+    "Result": "results",
+    "Savings": "results",
+    "Usage": "usage",
+}
+
+
+def __getattr__(name: str) -> Any:
+    from importlib import import_module
+
+    if name == "__version__":
+        from importlib.metadata import version
+
+        return version("minions")
+    if name in _HOMES:
+        return getattr(import_module(f"minions.{_HOMES[name]}"), name)
+    if name.endswith("Client"):
+        return getattr(import_module("minions.clients"), name)
+    raise AttributeError(f"module 'minions' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted([*_HOMES, "__version__"])
+
+
+def load_ipython_extension(ipython: Any) -> None:
+    """Adds the cell magic `%%minions`: `%load_ext minions`, see `minions.magic`."""
+    from minions.magic import register
+
+    register(ipython)
