@@ -1,19 +1,27 @@
 #!/usr/bin/env bash
 # Makes the Python wheel in dist/: the program, the module of python/, the licences of what is inside.
-#   scripts/wheel.sh [--try] [TARGET [CARGO_OPTION...]]
-# TARGET is a Rust target; without one this machine's. CARGO_OPTION names features, as in `--features embedded`.
-# --try installs it into an empty environment of its own and runs the three lines of docs/python.md there.
+#   scripts/wheel.sh [--debug] [--try] [CARGO_OPTION...]
+# CARGO_OPTION names a target, `--target x86_64-unknown-linux-musl` for every Linux, or features, `--features embedded`.
+# --debug takes the debug build: a trial that is large and slow.
+# --try installs it into an empty environment of its own and runs the three lines of python/README.md there.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 source scripts/common.sh
 
-try=
-if [ "${1:-}" = --try ]; then
-    try=yes
+try='' profile=release
+while :; do
+    case ${1:-} in
+    --try) try=yes ;;
+    --debug) profile=dev ;;
+    *) break ;;
+    esac
     shift
-fi
-target=${1:-$(rustc --print host-tuple)}
-[ $# = 0 ] || shift
+done
+target=$(rustc --print host-tuple) features=() options=("$@")
+while [ $# -gt 0 ]; do
+    case $1 in --target) target=$2 && shift ;; --target=*) target=${1#*=} ;; *) features+=("$1") ;; esac
+    shift
+done
 
 python=target/wheel-python
 if ! "$python/bin/python" -m maturin --version >/dev/null 2>&1; then
@@ -25,11 +33,11 @@ fi
 rm -rf python/licences
 mkdir -p python/licences dist
 cp LICENSE python/licences/
-scripts/sbom.py "$target" python/licences "$@"
+scripts/sbom.py "$target" python/licences "${features[@]}"
 
 rm -f dist/minions-*.whl
-"$python/bin/python" -m maturin build --release --locked --target "$target" --manifest-path python/../Cargo.toml \
-    --out dist "$@" >&2
+python=$PWD/$python/bin/python
+(cd python && "$python" -m maturin build --profile "$profile" --locked --out ../dist "${options[@]}" >&2)
 wheel=$(echo dist/minions-*.whl)
 say "$wheel: $(($(stat -c %s "$wheel") / 1000)) kB"
 

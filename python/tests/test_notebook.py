@@ -18,7 +18,7 @@ HAS_CLIENT = all(importlib.util.find_spec(name) for name in ("nbclient", "nbform
 SERVER = Path(__file__).resolve().parents[2] / "tests/support/llama_server.py"
 
 
-@unittest.skipUnless(HAS_CLIENT, "nbclient, ipykernel or pydantic is missing; scripts/test.sh installs them")
+@unittest.skipUnless(HAS_CLIENT, "nbclient, ipykernel or pydantic is missing; scripts/test-python.sh installs them")
 class Notebook(Case):
     def run_notebook(self, words: dict[str, str]) -> list[Any]:
         """What each cell of code shows."""
@@ -71,7 +71,7 @@ class Notebook(Case):
         self.assertRegex(shown[-1][0]["data"]["text/plain"], r"Usage\(\d+ read, \d+ written\).*Usage\([1-9]\d+ read, \d+ written\)")
 
 
-@unittest.skipUnless(importlib.util.find_spec("IPython"), "IPython is missing; scripts/test.sh installs it")
+@unittest.skipUnless(importlib.util.find_spec("IPython"), "IPython is missing; scripts/test-python.sh installs it")
 class Magic(Case):
     def test_the_magic_asks_what_the_cell_says(self) -> None:
         from IPython.core.interactiveshell import InteractiveShell

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import importlib.util
 import io
 import os
 import re
@@ -44,6 +45,7 @@ class SeedBlocks(Case):
         self.assertTrue(os.path.exists(output["log_file"]))
 
     @unittest.skipIf(sys.version_info < (3, 10), "the original's `str | None` needs Python 3.10")
+    @unittest.skipUnless(importlib.util.find_spec("pydantic"), "pydantic is missing; scripts/test-python.sh installs it")
     def test_minions(self) -> None:
         output = self.run_block("minions", {})["output"]
         self.assertEqual(output["final_answer"], "The Aurora.")

@@ -9,14 +9,13 @@ import statistics
 import subprocess
 import sys
 import tempfile
-import threading
 from pathlib import Path
 
-from overhead import Handler, Server
 from table import row
 
 RUNS = 30
 ROOT = Path(__file__).resolve().parents[2]
+sys.path.append(str(ROOT / "python/tests"))
 LONG = 100_000_000
 
 
@@ -34,24 +33,28 @@ def importing():
 
 
 CALL = """
-import os, resource, subprocess, sys, json, time
+import json, os, resource, subprocess, sys, tempfile, time
 from minions import Minion
 from minions.clients import VLLMClient
 client = lambda name: VLLMClient(name, base_url=os.environ["SERVER"])
-minion = Minion(client("worker"), client("supervisor"))
+minion = Minion(client("local"), client("remote"))
 """
 
 
 def beyond_the_program(server):
     """Milliseconds of a call beyond those of the program with the same job, from pipe to pipe."""
     code = CALL + """
-run = minion.stream("Who signed?", ["Signed by Ada."])
+run = minion.stream("Who sailed?", ["The Aurora sailed."])
 job = json.dumps(run.job)
-quiet = {"stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
+pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
 def alone():
-    subprocess.run([os.environ["MINIONS_BINARY"], "run", "--quiet"], input=job.encode(), check=True, **quiet)
+    # Its events are a part of what it does.
+    with tempfile.NamedTemporaryFile() as events:
+        command = [os.environ["MINIONS_BINARY"], "run", "--quiet", "--events", events.name]
+        done = subprocess.run(command, input=job.encode(), check=True, **pipes)
+        json.loads(done.stdout)
 def module():
-    minion("Who signed?", ["Signed by Ada."])
+    minion("Who sailed?", ["The Aurora sailed."])
 times = {alone: [], module: []}
 for _ in range(%d):
     for what, taken in times.items():
@@ -67,7 +70,7 @@ def memory(server, protocol):
     """Megabytes beside the document itself, at the most."""
     code = CALL + """
 from minions import Minions, LocalOnly
-text = "Signed by Ada, and by nobody else but her.\\n" * (%d // 43)
+text = "The Aurora sailed with forty barrels of oil.\\n" * (%d // 45)
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 try:
     %s
@@ -80,16 +83,18 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
 
 def main(binary, wheel=None):
     os.environ["MINIONS_BINARY"] = os.path.abspath(binary)
-    server = Server(("127.0.0.1", 0), Handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    url = f"http://127.0.0.1:{server.server_address[1]}/v1"
+    from scripted import PROGRAM, Server, supervisor
+
+    # One job of a long document: what the models read is not measured.
+    program = PROGRAM.replace("context:", "[context[0][:2000]]:")
+    url = Server(lambda text: program if supervisor(text) == PROGRAM else supervisor(text)).url + "/v1"
     with tempfile.TemporaryDirectory() as logs:
         os.environ["MINIONS_LOG_DIR"] = logs
         row("Python: import", importing(), 30, "ms", "<= 1")
         row("Python: a call beyond the program", beyond_the_program(url), 10, "ms", "<= 1")
         sent = memory(url, "from minions.json_pieces import pieces; [len(piece) for piece in pieces({'context': [text]})]")
         row("Python: memory to send 100 MB", sent, 20, "MB", "<= 1")
-        whole = memory(url, "Minions(client('worker'), client('supervisor'))('Who?', 'A log.', [text])")
+        whole = memory(url, "Minions(client('local'), client('remote'))('Who?', 'A log.', [text])")
         row("Python: memory of a job over 100 MB", whole, 100, "MB", "<= 1")
     if wheel:
         row("Python: the wheel", os.stat(wheel).st_size / 1e6, 45, "MB", "<= 1")

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any, Mapping, Optional, Sequence, Union
+from typing import TYPE_CHECKING, Any, Mapping, Optional, Sequence, Union
 
-from minions.callbacks import Callback
 from minions.errors import MinionsError
 from minions.protocol import Context, Path, Protocol, given_params
-from minions.results import Result
+
+if TYPE_CHECKING:
+    from minions.callbacks import Callback
+    from minions.results import Result
 
 
 class Minion(Protocol):

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any, Mapping, Optional, Sequence, Union
+from typing import TYPE_CHECKING, Any, Mapping, Optional, Sequence, Union
 
 from minions.jobs import Job as Job
 from minions.jobs import JobManifest as JobManifest
 from minions.jobs import JobOutput as JobOutput
 from minions.protocol import SCHEMA_OF_MINIONS, Context, Path, Protocol, given_params
-from minions.results import Result
+
+if TYPE_CHECKING:
+    from minions.results import Result
 
 
 class Minions(Protocol):

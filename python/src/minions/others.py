@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, Mapping, Optional, Sequence, Union
+from typing import TYPE_CHECKING, Any, Mapping, Optional, Sequence, Union
 
 from minions.minions import Minions
 from minions.protocol import Context, Path, Protocol, given_params
-from minions.results import Result
+
+if TYPE_CHECKING:
+    from minions.results import Result
 
 
 class Auto(Minions):

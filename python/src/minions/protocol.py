@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import os
 from contextlib import ExitStack
-from typing import Any, AsyncIterator, Callable, Iterable, Mapping, Optional, Sequence, Union
+from typing import TYPE_CHECKING, Any, AsyncIterator, Callable, Iterable, Mapping, Optional, Sequence, Union
 
-from minions.callbacks import Callback, Teller
 from minions.clients.base import BuiltInClient
 from minions.errors import MinionsError
-from minions.results import Result
-from minions.run import JobRun
+
+if TYPE_CHECKING:
+    from minions.callbacks import Callback, Teller
+    from minions.results import Result
+    from minions.run import JobRun
 
 Path = Union[str, "os.PathLike[str]"]
 Context = Union[str, Path, Mapping[str, Any], Sequence[Union[str, Path, Mapping[str, Any]]], None]
@@ -70,13 +72,20 @@ class Protocol:
     # How a job is run. Protocols give these names and docstrings of their own parameters.
 
     def _call(self, params: Mapping[str, Any]) -> Result:
-        teller = Teller(self.callback) if self.callback is not None else None
+        teller = self._teller()
         run = self._run(params)
         result = run.to_end(teller.hear if teller else None)
         self._remember(result)
         if teller and result.status != "no_answer":
             teller.end(result.final_answer)
         return result
+
+    def _teller(self) -> Optional[Teller]:
+        if self.callback is None:
+            return None
+        from minions.callbacks import Teller
+
+        return Teller(self.callback)
 
     def stream(self, *args: Any, **params: Any) -> JobRun:
         """As calling the protocol, but gives the job's events as they come: a `JobRun` to loop over.
@@ -93,7 +102,7 @@ class Protocol:
         import asyncio
 
         given = self.params(*args, **params)
-        teller = Teller(self.callback) if self.callback is not None else None
+        teller = self._teller()
         run = self._run(given)
         running = asyncio.ensure_future(asyncio.to_thread(run.to_end, teller.hear if teller else None))
         try:
@@ -171,6 +180,8 @@ class Protocol:
     # From parameters to a job.
 
     def _run(self, params: Mapping[str, Any]) -> JobRun:
+        from minions.run import JobRun
+
         opened = ExitStack()
         try:
             sides, failed = self._sides(opened)
