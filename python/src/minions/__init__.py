@@ -14,14 +14,24 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from minions.clients import *  # noqa: F403
-    from minions.errors import JobInterrupted, MinionsError, MinionsWarning
-    from minions.events import Event
-    from minions.jobs import Job, JobManifest, JobOutput
-    from minions.minion import Minion
-    from minions.minions import Minions
-    from minions.others import Auto, LocalOnly, RemoteOnly
-    from minions.results import Egress, Evidence, EvidenceList, Result, Savings
-    from minions.usage import Usage
+    from minions.errors import JobInterrupted as JobInterrupted
+    from minions.errors import MinionsError as MinionsError
+    from minions.errors import MinionsWarning as MinionsWarning
+    from minions.events import Event as Event
+    from minions.jobs import Job as Job
+    from minions.jobs import JobManifest as JobManifest
+    from minions.jobs import JobOutput as JobOutput
+    from minions.minion import Minion as Minion
+    from minions.minions import Minions as Minions
+    from minions.others import Auto as Auto
+    from minions.others import LocalOnly as LocalOnly
+    from minions.others import RemoteOnly as RemoteOnly
+    from minions.results import Egress as Egress
+    from minions.results import Evidence as Evidence
+    from minions.results import EvidenceList as EvidenceList
+    from minions.results import Result as Result
+    from minions.results import Savings as Savings
+    from minions.usage import Usage as Usage
 
 _HOMES = {
     "Auto": "others",
