@@ -32,7 +32,7 @@ class Notebook(Case):
                 cell.source = next(code)
         paths = os.pathsep.join([str(NOTEBOOK.parent / "src"), os.environ.get("PYTHONPATH", "")])
         os.environ["PYTHONPATH"] = paths
-        NotebookClient(notebook, timeout=120, kernel_name="python3", resources={"metadata": {"path": self.folder}}).execute()
+        NotebookClient(notebook, timeout=600, kernel_name="python3", resources={"metadata": {"path": self.folder}}).execute()
         return [cell.outputs for cell in notebook.cells if cell.cell_type == "code"]
 
     def test_on_a_recording(self) -> None:
@@ -60,7 +60,7 @@ class Notebook(Case):
         url = model.stdout.readline().strip()  # type: ignore[union-attr]
         words = {
             "from minions.clients.ollama import OllamaClient": "from minions.clients.llama_server import LlamaServerClient as OllamaClient",
-            'model_name="llama3.2:3b",': f'model_name="local", base_url={url!r}, max_tokens=256,',
+            'model_name="llama3.2:3b",': f'model_name="local", base_url={url!r}, max_tokens=128,',
             "max_rounds=2": "max_rounds=1",
             "quote = output.evidence[0]\ncontext[quote": "quote = {'start': 0, 'end': 9}\ncontext[quote",
         }
