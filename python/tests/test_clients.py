@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import threading
 import urllib.error
 import urllib.request
 from pathlib import Path
@@ -86,6 +87,13 @@ class OwnClients(Case):
 
         _, remote = self.sides()
         self.assertEqual(Minion(Later(), remote)(TASK, [LOG]).final_answer, "The Aurora.")
+
+    def test_a_stream_that_never_began_leaves_no_server(self) -> None:
+        _, remote = self.sides()
+        run = Minion(Own("mine", lambda _: ""), remote).stream(TASK, [LOG])
+        self.assertTrue(any(thread.name == "minions-loopback" for thread in threading.enumerate()))
+        del run
+        self.assertFalse(any(thread.name == "minions-loopback" for thread in threading.enumerate()))
 
     def test_nobody_else_is_answered(self) -> None:
         served = Loopback(Own("mine", lambda _: "secret"))

@@ -44,6 +44,7 @@ class Loopback:
         """Ends the server. A call of `chat` that is under way is not waited for."""
         self._server.shutdown()
         self._server.server_close()
+        self._thread.join()
 
     def reply(self, request: dict[str, Any]) -> tuple[str, Usage, str]:
         """What the client says to `request`: text, usage, reason."""

@@ -176,10 +176,11 @@ class Process:
             pass
 
     def _let_go(self) -> None:
-        if self._alive is not None:
+        # In a fork it is closed already.
+        if self._alive in _held:
             _held.discard(self._alive)
             os.close(self._alive)
-            self._alive = None
+        self._alive = None
 
 
 def _pipe() -> tuple[int, int]:

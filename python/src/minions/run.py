@@ -51,9 +51,15 @@ class JobRun:
 
     def close(self) -> None:
         """Ends the job now, if it has not ended."""
-        events = self._events
-        if events is not None:
-            events.close()  # type: ignore[attr-defined]
+        events, self._events = self._events, iter(())
+        if events is None:
+            # It never began.
+            self._close()
+        elif hasattr(events, "close"):
+            events.close()
+
+    def __del__(self) -> None:
+        self.close()
 
     def __enter__(self) -> JobRun:
         return self
@@ -90,7 +96,11 @@ class JobRun:
         lines = Lines(_FINISHED)
         raised: Optional[BaseException] = None
         was_interrupted = False
-        process = self._process = Process([*self.arguments, "--quiet"], pieces(self.job), has_events=True)
+        try:
+            process = self._process = Process([*self.arguments, "--quiet"], pieces(self.job), has_events=True)
+        except BaseException:
+            self._close()
+            raise
         if self._is_stopped:
             process.stop()
         try:
