@@ -56,6 +56,8 @@ class Chat(Case):
                 OllamaClient("llama3.2:3b").chat(messages)
             self.assertIn(words, str(caught.exception))
             self.assertEqual(caught.exception.kind, "input")
+        with self.assertRaisesRegex(TypeError, "a dict with role and content"):
+            OllamaClient("llama3.2:3b").chat("Who?")  # type: ignore[arg-type]
 
 
 class OwnClients(Case):

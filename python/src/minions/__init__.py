@@ -54,6 +54,8 @@ _HOMES = {
     "Usage": "usage",
 }
 
+_MODULES = ("clients", "errors", "events", "jobs", "magic", "minion", "minions", "others", "results", "usage", "utils")
+
 
 def __getattr__(name: str) -> Any:
     from importlib import import_module
@@ -62,6 +64,8 @@ def __getattr__(name: str) -> Any:
         from importlib.metadata import version
 
         return version("minions")
+    if name in _MODULES:
+        return import_module(f"minions.{name}")
     if name in _HOMES:
         return getattr(import_module(f"minions.{_HOMES[name]}"), name)
     if name.endswith("Client"):
@@ -70,7 +74,7 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted([*_HOMES, "__version__"])
+    return sorted([*_HOMES, *_MODULES, "__version__"])
 
 
 def load_ipython_extension(ipython: Any) -> None:

@@ -37,7 +37,9 @@ def reply(
     return run_once(["chat"], request)
 
 
-def _message(message: Mapping[str, Any]) -> dict[str, str]:
+def _message(message: Any) -> dict[str, str]:
+    if not isinstance(message, Mapping):
+        raise TypeError(f"a message is a dict with role and content, not {message!r:.100}")
     others = [key for key in message if key not in ("role", "content") and message[key] is not None]
     if others or not isinstance(message.get("content"), str):
         raise MinionsError(
