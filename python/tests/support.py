@@ -36,6 +36,7 @@ class Case(unittest.TestCase):
             "OPENAI_API_KEY": "sk-of-the-tests",
             "MINIONS_LOG_DIR": os.path.join(self.folder, "logs"),
             "HOME": self.folder,
+            "PYTHONWARNINGS": "ignore",
         }
         patch = mock.patch.dict(os.environ, environment, clear=True)
         patch.start()
