@@ -35,6 +35,14 @@ mkdir -p python/licences dist
 cp LICENSE python/licences/
 scripts/sbom.py "$target" python/licences "${features[@]}"
 
+if [ "$profile" = release ]; then
+    # As in a release, no path of this machine is inside.
+    prefixes=("${CARGO_HOME:-$HOME/.cargo}/registry/src=crates" "$PWD=minions")
+    RUSTFLAGS=$(printf -- '--remap-path-prefix=%s ' "${prefixes[@]}")
+    CFLAGS=$(printf -- '-ffile-prefix-map=%s ' "${prefixes[@]}")
+    CXXFLAGS=$CFLAGS
+    export RUSTFLAGS CFLAGS CXXFLAGS
+fi
 rm -f dist/minions-*.whl
 python=$PWD/$python/bin/python
 (cd python && "$python" -m maturin build --profile "$profile" --locked --out ../dist "${options[@]}" >&2)
