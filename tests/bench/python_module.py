@@ -42,7 +42,7 @@ minion = Minion(client("local"), client("remote"))
 
 
 def beyond_the_program(server):
-    """Milliseconds of a call beyond those of the program with the same job, from pipe to pipe."""
+    """Milliseconds of a call beyond those of the program with the same job: the best run of each, in turn."""
     code = CALL + """
 run = minion.stream("Who sailed?", ["The Aurora sailed."])
 job = json.dumps(run.job)
@@ -61,8 +61,8 @@ for _ in range(%d):
         began = time.perf_counter()
         what()
         taken.append(time.perf_counter() - began)
-print(sorted(times[module])[%d] - sorted(times[alone])[%d])
-""" % (RUNS, RUNS // 2, RUNS // 2)
+print(min(times[module]) - min(times[alone]))
+""" % RUNS
     return float(python(code, SERVER=server)) * 1000
 
 
