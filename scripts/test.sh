@@ -25,6 +25,8 @@ cargo clippy --quiet --workspace --all-targets -- -D warnings
 step "tests"
 # Alone, as the model's threads take all cores.
 scripts/run-tests.py --alone chat_real_server:: --alone llama_cpp:: --alone real_model --workspace --features embedded
+step "the Python module"
+scripts/test-python.sh
 step "the container"
 scripts/test-container.sh --workspace --features embedded
 step "done"

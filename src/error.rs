@@ -56,7 +56,7 @@ pub enum FailureKind {
     Cancelled,
     /// SIGTERM ended the job.
     Terminated,
-    /// SIGHUP ended the job: its terminal is gone.
+    /// SIGHUP, or the end of whoever started it, ended the job.
     HungUp,
     /// A file, a pipe or another part of the system failed.
     System,

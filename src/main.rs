@@ -14,6 +14,7 @@ use minions::error::{Exit, Failure};
 use minions::memory;
 use minions::reader;
 use minions::sandbox;
+use serde::Serialize;
 
 use cli::Source;
 use cli::args::{self, Cli, Command};
@@ -74,6 +75,10 @@ fn program() -> ExitCode {
             let each = args.each.clone();
             Ok((Work::Eval(args), each))
         }
+        Ok(Cli { command: Some(Command::Chat(options)), .. }) => {
+            let each = options.each();
+            Ok((Work::Chat(Source::of(options.file)), each))
+        }
         Ok(Cli { command: Some(Command::Demo), .. }) => return demo::run(),
         Ok(Cli { command: Some(Command::Ask(args)), .. }) => {
             let each = args.each.clone();
@@ -118,6 +123,7 @@ fn program() -> ExitCode {
     let envelope = match outcome {
         Ok(RunOutcome::Told(exit)) => return ExitCode::from(exit as u8),
         Ok(RunOutcome::Result(result)) => Envelope::from(Ok(result)),
+        Ok(RunOutcome::Reply(reply)) => return end(&Envelope::from(Ok(reply)), &redactor),
         // Only lines of jobs go to the stdout of a batch: it may be the file that a resume appends to. A person who asks
         // reads words.
         Err(failure) if !owes_envelope => {
@@ -126,8 +132,13 @@ fn program() -> ExitCode {
         }
         Err(failure) => Envelope::from(Err(failure)),
     };
+    end(&envelope, &redactor)
+}
+
+/// Prints `envelope`, and gives the exit code that goes with it.
+fn end(envelope: &Envelope<impl Serialize>, redactor: &Redactor) -> ExitCode {
     let exit = envelope.exit();
-    match envelope::write(&envelope, &mut io::stdout().lock(), &redactor) {
+    match envelope::write(envelope, &mut io::stdout().lock(), redactor) {
         Ok(()) => ExitCode::from(exit as u8),
         Err(error) => {
             tracing::error!("the envelope can't be written to stdout: {error}");
@@ -162,8 +173,11 @@ fn run(work: Work, options: RunOptions, redactor: &Redactor) -> Result<RunOutcom
         tracing::error!("{failure}");
         return Ok(RunOutcome::Told(failure.kind.exit()));
     }
-    let interrupt =
-        interrupt?.map_err(|error| machine::not_started("the signals can't be listened to", &error))?;
+    let cant_listen = |error| machine::not_started("the signals can't be listened to", &error);
+    let interrupt = interrupt?.map_err(cant_listen)?;
+    if let Some(pipe) = options.while_open {
+        interrupt.listen_to(pipe.open()?).map_err(cant_listen)?;
+    }
     let most_jobs = machine::prepare()?;
     let runtime = machine::runtime()?;
     let program = program::own();

@@ -9,6 +9,7 @@ use minions::error::Failure;
 
 use super::ask::{self, AskArgs, AskOptions};
 use super::batch::BatchOptions;
+use super::chat::{self, ChatOptions};
 use super::completions::CompletionsOptions;
 use super::container;
 use super::doctor::DoctorOptions;
@@ -111,6 +112,9 @@ pub(crate) enum Command {
     /// Run many jobs: JSON Lines in, one JSON line out for each.
     #[command(after_help = BATCH_EXAMPLES)]
     Batch(Box<BatchOptions>),
+    /// One reply of one model: messages in, an envelope out, through the client of a job.
+    #[command(after_help = chat::EXAMPLES)]
+    Chat(ChatOptions),
     /// Ask questions with known answers, of one or several configurations, and compare them.
     #[command(after_help = eval::EXAMPLES)]
     Eval(Box<EvalArgs>),

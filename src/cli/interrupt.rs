@@ -1,4 +1,5 @@
-//! What may end the program from outside: signals, the machine's limit of CPU time, the deadline of a batch.
+//! What may end the program from outside: signals, the machine's limit of CPU time, the deadline of a batch, the end of
+//! whoever started it.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
@@ -14,6 +15,8 @@ use tokio::sync::watch;
 
 use minions::error::{Exit, Failure, FailureKind};
 
+use super::while_open::OpenEnd;
+
 /// From the end of the work until the process ends all the same: somebody may have stopped reading its stdout.
 const LAST_WORDS: Duration = Duration::from_secs(5);
 /// Between two looks for a second signal.
@@ -25,6 +28,7 @@ const LAST_CPU_TIME: Duration = Duration::from_millis(500);
 #[derive(Clone, Debug)]
 pub(crate) struct Interrupt {
     heard: watch::Receiver<Heard>,
+    tell: watch::Sender<Heard>,
     /// Whether SIGINT stops what is under way, and not the program.
     stays: Arc<AtomicBool>,
     /// Milliseconds that the end of the work may take besides [`LAST_WORDS`].
@@ -46,6 +50,8 @@ enum Cause {
     Signal(i32),
     /// The limit of CPU time, in seconds, is nearly reached.
     CpuTime(u64),
+    /// The other end of `--while-open` is closed.
+    Closed(i32),
 }
 
 impl Interrupt {
@@ -58,7 +64,7 @@ impl Interrupt {
             signals.add_signal(SIGHUP)?;
         }
         let (tell, heard) = watch::channel(Heard::default());
-        let of_cpu_time = tell.clone();
+        let (of_cpu_time, of_others) = (tell.clone(), tell.clone());
         let stays = Arc::new(AtomicBool::new(false));
         let staying = Arc::clone(&stays);
         let patience = Arc::new(AtomicU64::new(0));
@@ -96,7 +102,21 @@ impl Interrupt {
         };
         thread::Builder::new().name("signals".to_owned()).spawn(listen)?;
         watch_cpu_time(of_cpu_time)?;
-        Ok(Self { heard, stays, patience })
+        Ok(Self { heard, tell: of_others, stays, patience })
+    }
+
+    /// From now on the end of whoever holds the other end asks the program to end, too.
+    pub(crate) fn listen_to(&self, end: OpenEnd) -> io::Result<()> {
+        let tell = self.tell.clone();
+        let watch = move || {
+            let number = end.number;
+            end.wait();
+            tell.send_modify(|heard| heard.first = heard.first.or(Some(Cause::Closed(number))));
+            // Nobody is left who could send a second signal.
+            thread::sleep(LAST_WORDS);
+            low_level::exit(Exit::HungUp as i32);
+        };
+        thread::Builder::new().name("while-open".to_owned()).spawn(watch).map(drop)
     }
 
     /// From now on SIGINT stops what is under way, and not the program.
@@ -128,6 +148,11 @@ impl Interrupt {
             Some(Cause::CpuTime(seconds)) => {
                 let message = format!("the {seconds} s of CPU time that this process may use are used up");
                 return Failure::system(message).hint("raise the limit: `ulimit -t` shows it");
+            }
+            Some(Cause::Closed(number)) => {
+                let message =
+                    format!("the job was stopped before it was done, as --while-open fd:{number} was closed");
+                return Failure::new(FailureKind::HungUp, message);
             }
             // Its thread is gone, which only the end of the process does.
             None => std::future::pending().await,

@@ -6,6 +6,7 @@ pub(crate) mod args;
 pub(crate) mod ask;
 mod batch;
 pub(crate) mod begin_anew;
+pub(crate) mod chat;
 pub(crate) mod columns;
 pub(crate) mod completions;
 mod container;
@@ -43,5 +44,6 @@ pub(crate) mod stdout;
 mod sync;
 pub(crate) mod usage;
 mod waiting;
+mod while_open;
 
 pub(crate) use input::Source;

@@ -8,6 +8,7 @@ use minions::engine::JobOptions;
 use super::events_file::EventsTarget;
 use super::logging::Volume;
 use super::screen::Terminal;
+use super::while_open::WhileOpen;
 
 /// Options of jobs, one or many.
 #[derive(Args, Clone, Debug, Default)]
@@ -42,6 +43,9 @@ pub(crate) struct RunOptions {
     /// Write what happens as NDJSON to a FILE, or to fd:N, a file descriptor that is open.
     #[arg(long, value_name = "FILE|fd:N")]
     pub events: Option<EventsTarget>,
+    /// End with what is done so far once the other end of the pipe at this descriptor is closed, or its holder dies.
+    #[arg(long, value_name = "fd:N")]
+    pub while_open: Option<WhileOpen>,
 }
 
 impl RunOptions {

@@ -4,7 +4,7 @@ use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use minions::engine::{CancelToken, Engine, JobEstimate, JobResult, RunLimits};
+use minions::engine::{BareReply, CancelToken, Engine, JobEstimate, JobResult, RunLimits};
 use minions::error::{Exit, Failure};
 use minions::events::EventListener;
 use minions::job::{self, Job};
@@ -30,6 +30,8 @@ pub(crate) enum Work {
     One(Source),
     /// A batch.
     Batch(Source, Box<BatchOptions>),
+    /// The messages of `minions chat`.
+    Chat(Source),
     /// A question of a person.
     Ask(Box<AskArgs>),
     /// Questions with known answers.
@@ -41,7 +43,7 @@ impl Work {
     /// told in words.
     pub(crate) fn owes_envelope(&self) -> bool {
         match self {
-            Self::Look(_) | Self::One(_) => true,
+            Self::Look(_) | Self::One(_) | Self::Chat(_) => true,
             Self::Batch(..) | Self::Eval(_) => false,
             Self::Ask(args) => args.options.json,
         }
@@ -53,6 +55,8 @@ impl Work {
 pub(crate) enum RunOutcome {
     /// One job's result.
     Result(JobOutcome),
+    /// The reply of `minions chat`.
+    Reply(Box<BareReply>),
     /// What there is to say is said: the lines of a batch, an answer, or on stderr why there are none.
     Told(Exit),
 }
@@ -62,7 +66,7 @@ impl Program {
     pub(crate) async fn run(self, work: Work) -> Result<RunOutcome, Failure> {
         let deadline = RunDeadline::of(match &work {
             Work::Batch(_, options) => options.deadline,
-            Work::Look(_) | Work::One(_) | Work::Ask(_) | Work::Eval(_) => None,
+            Work::Look(_) | Work::One(_) | Work::Chat(_) | Work::Ask(_) | Work::Eval(_) => None,
         });
         if let Work::Batch(_, options) = &work {
             options.deadline.into_iter().for_each(interrupt::end_after_deadline);
@@ -105,6 +109,7 @@ impl Program {
             Work::Ask(args) if args.is_conversation() => return self.converse(*args, events).await,
             Work::Ask(args) => return self.ask(*args, events).await,
             Work::Eval(args) => return self.evaluate(*args, events).await,
+            Work::Chat(source) => return self.chat(source).await.map(RunOutcome::Reply),
             Work::Look(source) => (source.clone(), Box::new(move || source.look())),
             Work::One(source) => (source.clone(), Box::new(move || source.one())),
             Work::Batch(source, options) => {

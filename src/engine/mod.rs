@@ -71,14 +71,14 @@ pub use result::{ConversationLog, EvidenceSummary, FailedLog, JobResult, LoggedU
 pub use savings::{Dollars, SavingsReport, Tokens};
 pub use turn::SessionReport;
 
-use crate::chat::Message;
+use crate::chat::ChatRequest;
 use crate::chat::secrets::Redactor;
 use crate::config::{ENV_LOG_DIR, LOG_DIR};
 use crate::documents::Document;
 use crate::envelope::Envelope;
 use crate::error::{Failure, FailureKind};
 use crate::events::{EventKind, EventListener, Events};
-use crate::job::{self, Job, ProtocolKind};
+use crate::job::{self, Job, JobRole, ProtocolKind};
 use crate::protocols::Answer;
 use egress::EgressLimits;
 use estimate::Step;
@@ -226,12 +226,12 @@ impl Engine {
         Ok(files::read(&job, &self.0, &Events::off(), files::For::Run).await?.documents)
     }
 
-    /// One reply of the supervisor of `job` to `prompt`, without a protocol. It is recorded and replayed as those of jobs are.
+    /// One reply of a side of `job`, without a protocol. It is recorded and replayed as those of jobs are.
     ///
     /// # Errors
     /// A side that can't be used, a call that failed, a reply that the replay does not have.
-    pub async fn reply(&self, job: &Job, prompt: Message) -> Result<BareReply, Failure> {
-        reply::reply(job, &self.0, prompt).await
+    pub async fn reply(&self, job: &Job, role: JobRole, request: &ChatRequest) -> Result<BareReply, Failure> {
+        reply::reply(job, &self.0, role, request).await
     }
 
     /// Remote tokens that all jobs have spent so far. A call under way counts with the estimate of its prompt.

@@ -190,7 +190,7 @@ impl From<JobError> for Failure {
     fn from(error: JobError) -> Self {
         let failure = Self::input(error.to_string());
         match error {
-            JobError::Empty { of: of @ (Subject::Question | Subject::Configuration) } => failure.hint(of.example()),
+            JobError::Empty { of: of @ (Subject::Question | Subject::Configuration | Subject::Chat) } => failure.hint(of.example()),
             JobError::Empty { of: Subject::Job } => {
                 failure.hint("name a file, `minions job.json`, or pipe one in, `minions < job.json`; in Docker use `docker run -i`")
             }
@@ -212,6 +212,7 @@ impl From<JobError> for Failure {
                 failure.hint("several jobs are a batch: `minions batch jobs.jsonl`")
             }
             JobError::SecondJob { of: Subject::Configuration, .. } => failure.hint("put each configuration into a file of its own"),
+            JobError::SecondJob { of: Subject::Chat, .. } => failure.hint("ask each request by itself"),
             JobError::SecondJob { of: Subject::Question, .. } => failure.hint("write each question on a line of its own"),
             JobError::Twice { .. } => failure.hint("one of the two would count in silence: leave one out"),
             JobError::OtherProtocol { protocol, .. } => failure.hint(format!(

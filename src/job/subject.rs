@@ -11,6 +11,8 @@ pub enum Subject {
     Question,
     /// A configuration of `minions eval`.
     Configuration,
+    /// What `minions chat` is asked.
+    Chat,
 }
 
 impl Subject {
@@ -25,6 +27,10 @@ impl Subject {
             Self::Configuration => {
                 "a configuration is a JSON object such as {\"local\": \"ollama/llama3.2:3b\"}"
             }
+            Self::Chat => {
+                "a request is a JSON object such as {\"local_client\": {\"type\": \"ollama\"}, \"messages\": [{\"role\": \"user\", \
+                 \"content\": \"Who signed?\"}]}; `minions chat --help` shows one"
+            }
         }
     }
 
@@ -35,6 +41,7 @@ impl Subject {
             Self::Job => ("| minions", "batch", "call_params."),
             Self::Question => ("> questions.jsonl", "eval", ""),
             Self::Configuration => ("> configuration.json", "eval", "call_params."),
+            Self::Chat => ("| minions chat", "batch", ""),
         };
         let slots = [("{it}", &*self.to_string()), ("{to}", to), ("{many}", many), ("{params}", params)];
         slots.iter().fold(template.to_owned(), |hint, (slot, words)| hint.replace(slot, words))
@@ -47,6 +54,7 @@ impl fmt::Display for Subject {
             Self::Job => "job",
             Self::Question => "question",
             Self::Configuration => "configuration",
+            Self::Chat => "request",
         })
     }
 }

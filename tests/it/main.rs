@@ -57,6 +57,7 @@ mod no_certificates;
 mod ollama_daemon;
 mod ollama_keeper;
 mod ollama_proxy;
+mod one_reply;
 mod one_round;
 mod one_side;
 mod providers;

@@ -109,11 +109,12 @@ fn page(tokens: Option<OsString>) -> Vec<OsString> {
 }
 
 /// Commands of ours that are of use in the image by their name alone.
-const OURS: [&str; 12] = [
+const OURS: [&str; 13] = [
     "run",
     "batch",
     "ask",
     "serve",
+    "chat",
     "sessions",
     "doctor",
     "models",

@@ -1,10 +1,10 @@
 //! Answers that a model marks, which the user has named.
 
-use minions::chat::Message;
+use minions::chat::{ChatRequest, Message};
 use minions::engine::Engine;
 use minions::error::Failure;
 use minions::evaluation::{JudgeCase, Opinion, Score};
-use minions::job::{self, Job, ModelId};
+use minions::job::{self, Job, JobRole, ModelId};
 use minions::settings::Settings;
 use serde_json::{Value, json};
 
@@ -67,9 +67,10 @@ impl Judging<'_> {
         let (mut tokens, mut usd) = (0, None::<f64>);
         for _ in 0..TRIES {
             let message = Message::user(prompt.clone()).owning(own.clone());
+            let request = ChatRequest { messages: vec![message], ..ChatRequest::default() };
             let mut interrupt = self.program.interrupt.clone();
             let reply = tokio::select! {
-                reply = self.engine.reply(&job, message) => reply?,
+                reply = self.engine.reply(&job, JobRole::Supervisor, &request) => reply?,
                 stopped = interrupt.heard() => return Err(stopped),
             };
             tokens += reply.usage.total_tokens;

@@ -78,6 +78,7 @@ fn strange(of: Subject, text: &str, first_line: usize) -> JobError {
             Subject::Job => format!("give the file itself: `minions {first}`, or `minions < {first}`"),
             Subject::Question => format!("give the file itself: `minions eval {first}`"),
             Subject::Configuration => format!("give the file itself: `--config {first}`"),
+            Subject::Chat => format!("give the file itself: `minions chat {first}`"),
         };
         return JobError::Foreign { of, what: "the name of a file".to_owned(), hint };
     }
@@ -134,6 +135,7 @@ fn stray_hint(of: Subject, stray: &str) -> String {
             }
             Subject::Question => "a line must hold the question alone",
             Subject::Configuration => "the file must hold the configuration alone",
+            Subject::Chat => "the file must hold the request alone",
         }
     };
     hint.to_owned()

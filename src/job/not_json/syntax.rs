@@ -76,7 +76,7 @@ fn control_character(of: Subject, text: &str, line: usize, column: usize) -> (St
                 .to_owned()
                 + match of {
                     Subject::Job => "`printf '%s' \"$JOB\"`, or `minions job.json`",
-                    Subject::Question | Subject::Configuration => "`printf '%s'`",
+                    Subject::Question | Subject::Configuration | Subject::Chat => "`printf '%s'`",
                 },
         ),
         Some(b'\t') => {

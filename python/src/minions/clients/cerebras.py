@@ -1,0 +1,28 @@
+"""A client type of the program."""
+
+from __future__ import annotations
+
+from typing import Any, Optional, Union
+
+from minions.clients.base import BuiltInClient
+
+
+class CerebrasClient(BuiltInClient):
+    """The client type `cerebras`: Cerebras."""
+
+    TYPE = "cerebras"
+
+    def __init__(
+        self,
+        model_name: Optional[str] = None,
+        api_key: Optional[str] = None,
+        temperature: Optional[float] = None,
+        max_tokens: Optional[int] = None,
+        base_url: Optional[Union[str, list[str]]] = None,
+        reasoning_effort: Any = None,
+        service_tier: Any = None,
+        queue_threshold: Any = None,
+        local: Optional[bool] = None,
+        **options: Any,
+    ) -> None:
+        super().__init__(locals())

@@ -1,0 +1,27 @@
+"""A client type of the program."""
+
+from __future__ import annotations
+
+from typing import Any, Optional, Union
+
+from minions.clients.base import BuiltInClient
+
+
+class CloudflareGatewayClient(BuiltInClient):
+    """The client type `cloudflare`: a gateway of Cloudflare."""
+
+    TYPE = "cloudflare"
+    EXTRA = ("account_id", "gateway_id")
+
+    def __init__(
+        self,
+        model_name: Optional[str] = None,
+        api_key: Optional[str] = None,
+        account_id: Optional[str] = None,
+        gateway_id: Optional[str] = None,
+        temperature: Optional[float] = None,
+        max_tokens: Optional[int] = None,
+        base_url: Optional[Union[str, list[str]]] = None,
+        **options: Any,
+    ) -> None:
+        super().__init__(locals())

@@ -1,0 +1,5 @@
+"""The original's other name of `minions.clients.huggingface`."""
+
+from minions.clients.huggingface import HuggingFaceClient
+
+__all__ = ["HuggingFaceClient"]
