@@ -99,11 +99,16 @@ mod tests {
         for at in 0..30_u32 {
             shown.push(&call(100, f64::from(at + 1), 10, 1.0));
         }
-        assert_eq!(shown.of_prompts(|tokens| tokens as f64), (10..30).map(|at| f64::from(at + 1) / 100.0).collect::<Vec<_>>());
+        assert_eq!(
+            shown.of_prompts(|tokens| tokens as f64),
+            (10..30).map(|at| f64::from(at + 1) / 100.0).collect::<Vec<_>>()
+        );
         assert_eq!(shown.of_replies(|context| context as f64).len(), 20);
         assert!((shown.of_replies(|context| context as f64)[0] - 0.1 / 1005.0).abs() < 1e-12);
         let mut nothing = Shown::default();
-        for short in [call(31, 1.0, 7, 1.0), call(100, 0.0, 100, 0.0), call(100, f64::NAN, 100, f64::INFINITY)] {
+        for short in
+            [call(31, 1.0, 7, 1.0), call(100, 0.0, 100, 0.0), call(100, f64::NAN, 100, f64::INFINITY)]
+        {
             nothing.push(&short);
         }
         assert!(nothing.is_empty(), "{nothing:?}");

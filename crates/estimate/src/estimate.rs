@@ -88,7 +88,11 @@ impl Estimate {
     /// Seconds for both.
     pub fn seconds(&self) -> Range {
         let sum = |of: fn(&Range) -> f64| of(&self.reading) + of(&self.writing);
-        Range { low: sum(|range| range.low), likely: sum(|range| range.likely), high: sum(|range| range.high) }
+        Range {
+            low: sum(|range| range.low),
+            likely: sum(|range| range.likely),
+            high: sum(|range| range.high),
+        }
     }
 }
 
@@ -103,7 +107,8 @@ pub struct Known<'a> {
 
 /// How long `question` takes on a machine.
 pub fn estimate(facts: &Facts, machine: &Machine, question: Question, known: Known<'_>) -> Estimate {
-    let needed = facts.memory(question.window, question.slots).map_or(facts.weight_bytes, |memory| memory.total);
+    let needed =
+        facts.memory(question.window, question.slots).map_or(facts.weight_bytes, |memory| memory.total);
     let roofline = Roofline::new(facts, machine, needed);
     let is_far = machine.nodes > 1;
     let wide = if is_far { [WIDE * WIDE_OF_NODES, WIDE_OF_PROMPTS] } else { [WIDE, WIDE_OF_PROMPTS] };

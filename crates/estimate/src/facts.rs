@@ -81,8 +81,8 @@ impl Facts {
         let figures = |key: &str| header.figures(&header.own(key));
         let one = |key: &str| figures(key).into_iter().max();
         let weight_bytes = header.tensors.iter().map(|tensor| tensor.bytes).sum();
-        let footprint =
-            Footprint::of(architecture, figures, weight_bytes, header.vocabulary(), cache).ok_or_else(lacking)?;
+        let footprint = Footprint::of(architecture, figures, weight_bytes, header.vocabulary(), cache)
+            .ok_or_else(lacking)?;
         let experts = one("expert_used_count").zip(one("expert_count")).filter(|(_, of)| *of > 0);
         let is_tied = !header.tensors.iter().any(|tensor| tensor.name == OUTPUT);
         let mut sums = Sums::default();
@@ -184,6 +184,12 @@ impl Facts {
             footprint,
             ..self
         }
+    }
+
+    /// Bits a weight, in the original's steps.
+    pub fn bits(&self) -> u64 {
+        let bits = self.weight_bytes.saturating_mul(8).checked_div(self.parameters).unwrap_or(16);
+        [4, 8, 16, 32].into_iter().find(|step| bits <= step + step / 2).unwrap_or(32)
     }
 
     /// The memory with `slots` windows of `window` tokens; none if its figures don't tell.

@@ -43,7 +43,9 @@ impl Unusable {
                 format!("the file is cut off: its {bytes} bytes end before the model does"),
                 "download it again and compare its checksum",
             ),
-            HeaderError::Broken(what) => Self::new(format!("its metadata is broken: {what}"), "download it again"),
+            HeaderError::Broken(what) => {
+                Self::new(format!("its metadata is broken: {what}"), "download it again")
+            }
             HeaderError::Io(error) => {
                 Self::new(format!("it cannot be read: {error}"), "check the file's permissions and the disk")
             }
@@ -52,7 +54,8 @@ impl Unusable {
 }
 
 fn open(path: &Path) -> Result<(File, u64), Unusable> {
-    let fail = |what: String| Unusable::new(what, "set model_path to a GGUF file; scripts/fetch-model.sh gets one");
+    let fail =
+        |what: String| Unusable::new(what, "set model_path to a GGUF file; scripts/fetch-model.sh gets one");
     let metadata = path.metadata().map_err(|error| {
         fail(match error.kind() {
             io::ErrorKind::NotFound => "there is no such file".to_owned(),
@@ -136,11 +139,15 @@ impl Header {
         let Some(parts) = whole.number("split.count").filter(|parts| *parts > 1) else { return Ok(whole) };
         let hint = "put all parts into one folder and name the first, `...-00001-of-0000N.gguf`";
         if let Some(part) = whole.number("split.no").filter(|part| *part > 0) {
-            return Err(Unusable::new(format!("it is part {} of a model that is split into {parts} files", part + 1), hint));
+            return Err(Unusable::new(
+                format!("it is part {} of a model that is split into {parts} files", part + 1),
+                hint,
+            ));
         }
         for part in 2..=parts {
-            let place = part_of(path, part, parts)
-                .ok_or_else(|| Unusable::new("it is split, and its name does not tell those of the other parts", hint))?;
+            let place = part_of(path, part, parts).ok_or_else(|| {
+                Unusable::new("it is split, and its name does not tell those of the other parts", hint)
+            })?;
             let next = Self::of(&place).map_err(|error| {
                 Unusable::new(format!("its part {}: {}", place.display(), error.what), hint)
             })?;

@@ -13,9 +13,8 @@ use super::quantisation::Class;
 const BATCH: u64 = 512;
 /// Seconds of each layer beside its work: its threads wait for each other.
 const STEP: f64 = 8e-6;
-/// Shares of the measured operations: with keys and values, of one token and of a prompt.
-const ATTENTION: f64 = 0.05;
-const ATTENTION_OF_PROMPT: f64 = 0.08;
+/// The share of the measured operations that comparing with earlier tokens gets.
+const ATTENTION: f64 = 0.25;
 /// The share of a card's operations that prompts get, and the one of its bandwidth that tokens get.
 const ON_CARD: f64 = 0.35;
 const BANDWIDTH_OF_CARD: f64 = 0.7;
@@ -42,8 +41,8 @@ pub struct Machine {
 pub struct Card {
     /// Its name.
     pub name: String,
-    /// Bytes that are free on it.
-    pub free: u64,
+    /// Bytes of its memory.
+    pub memory: u64,
     /// Bytes a second of its memory.
     pub bandwidth: f64,
     /// Operations a second.
@@ -64,7 +63,7 @@ pub struct Roofline<'a> {
 impl<'a> Roofline<'a> {
     /// `needed`: the bytes that the model takes in all, which decide how much of it a card takes.
     pub fn new(facts: &'a Facts, machine: &'a Machine, needed: u64) -> Self {
-        let fits = |card: &Card| (card.free as f64 / needed.max(1) as f64).min(1.0);
+        let fits = |card: &Card| (card.memory as f64 / needed.max(1) as f64).min(1.0);
         let on_card = machine.card.as_ref().map_or(0.0, fits);
         Self { facts, machine, on_card }
     }
@@ -80,9 +79,10 @@ impl<'a> Roofline<'a> {
             + work / (compute * share(facts.class))
             + looks / (compute * ATTENTION)
             + facts.layers as f64 * STEP;
-        let there = self.machine.card.as_ref().map_or(0.0, |card| {
-            bytes / (card.bandwidth * BANDWIDTH_OF_CARD) + facts.layers as f64 * STEP
-        });
+        let there =
+            self.machine.card.as_ref().map_or(0.0, |card| {
+                bytes / (card.bandwidth * BANDWIDTH_OF_CARD) + facts.layers as f64 * STEP
+            });
         self.mixed(here, there)
     }
 
@@ -90,7 +90,8 @@ impl<'a> Roofline<'a> {
     pub fn prompt(&self, tokens: u64) -> f64 {
         let facts = self.facts;
         let count = tokens as f64;
-        let work = 2.0 * (facts.active_parameters - facts.output_parameters.min(facts.active_parameters)) as f64;
+        let work =
+            2.0 * (facts.active_parameters - facts.output_parameters.min(facts.active_parameters)) as f64;
         // Only the last token is asked what follows it.
         let output = if tokens > 0 { 2.0 * facts.output_parameters as f64 } else { 0.0 };
         let looks = 2.0 * count * count * facts.query_width as f64;
@@ -99,7 +100,7 @@ impl<'a> Roofline<'a> {
         let Machine { bandwidth, compute, .. } = *self.machine;
         let here = bytes / bandwidth
             + (work * count + output) / (compute * share(facts.class))
-            + looks / (compute * ATTENTION_OF_PROMPT);
+            + looks / (compute * ATTENTION);
         let there = self.machine.card.as_ref().map_or(0.0, |card| {
             bytes / card.bandwidth + (work * count + output + looks) / (card.compute * ON_CARD)
         });

@@ -12,7 +12,10 @@ const MODELS: [(&str, u64, u64); 6] = [
 
 /// The parameters of the model `name`, and the bits a weight of its usual file.
 pub fn model(name: &str) -> Option<(u64, u64)> {
-    MODELS.iter().find(|(known, ..)| known.eq_ignore_ascii_case(name)).map(|(_, parameters, bits)| (*parameters, *bits))
+    MODELS
+        .iter()
+        .find(|(known, ..)| known.eq_ignore_ascii_case(name))
+        .map(|(_, parameters, bits)| (*parameters, *bits))
 }
 
 /// All names.

@@ -90,14 +90,16 @@ impl Store {
     /// What the machine of this name manages, if it was measured not long ago.
     pub fn machine(&self, name: &str) -> Option<&Machine> {
         let since = now().saturating_sub(FRESH.as_secs());
-        let found = self.kept.machines.iter().rfind(|known| known.machine.name == name && known.at >= since)?;
+        let found =
+            self.kept.machines.iter().rfind(|known| known.machine.name == name && known.at >= since)?;
         Some(&found.machine)
     }
 
     /// The facts of the file at `path`, if it is the one that was read.
     pub fn facts(&self, path: &Path) -> Option<&Facts> {
         let (bytes, changed) = state(path)?;
-        let is_it = |known: &&FileRead| known.path == path && (known.bytes, known.changed) == (bytes, changed);
+        let is_it =
+            |known: &&FileRead| known.path == path && (known.bytes, known.changed) == (bytes, changed);
         self.kept.files.iter().rfind(is_it).map(|known| &known.facts)
     }
 
@@ -201,7 +203,9 @@ fn turn(folder: &Path) -> io::Result<File> {
         match lock.try_lock() {
             Ok(()) => return Ok(lock),
             Err(TryLockError::WouldBlock) if Instant::now() < until => sleep(Duration::from_millis(5)),
-            Err(TryLockError::WouldBlock) => return Err(io::Error::other("another process writes it for long")),
+            Err(TryLockError::WouldBlock) => {
+                return Err(io::Error::other("another process writes it for long"));
+            }
             Err(TryLockError::Error(error)) => return Err(error),
         }
     }
@@ -214,7 +218,9 @@ fn write(folder: &Path, kept: &Kept) -> io::Result<()> {
     let mut file = own_file::open(&File::open(folder)?, &name, flags)?;
     let written = serde_json::to_vec(kept).map_err(io::Error::from).and_then(|json| file.write_all(&json));
     let place = folder.join(name);
-    written.and_then(|()| fs::rename(&place, folder.join(FILE))).inspect_err(|_| drop(fs::remove_file(&place)))
+    written
+        .and_then(|()| fs::rename(&place, folder.join(FILE)))
+        .inspect_err(|_| drop(fs::remove_file(&place)))
 }
 
 /// Tokens a second of `model` by the original's file of factors: it keeps them over its own reckoning, `{"cpu:llama3.2:4bit":

@@ -14,11 +14,15 @@ use minions_machine::footprint::{CacheType, Footprint};
 /// it holds something else than a chat model (embeddings, an encoder, an adapter, a projector).
 pub fn inspect(path: &Path) -> Result<ModelInfo, ChatError> {
     let read = Header::of(path).and_then(|header| header.check().map(|()| header)).and_then(|header| {
-        let lacking =
-            || Unusable { what: "its metadata lacks the model's dimensions".to_owned(), hint: "convert it again" };
+        let lacking = || Unusable {
+            what: "its metadata lacks the model's dimensions".to_owned(),
+            hint: "convert it again",
+        };
         info(&header).ok_or_else(lacking)
     });
-    read.map_err(|Unusable { what, hint }| failed(format!("cannot use the model {}: {what}", path.display()), hint))
+    read.map_err(|Unusable { what, hint }| {
+        failed(format!("cannot use the model {}: {what}", path.display()), hint)
+    })
 }
 
 fn info(header: &Header) -> Option<ModelInfo> {

@@ -55,7 +55,8 @@ mod tests {
             file_bytes: 100 << 20,
             footprint: Footprint {
                 weights: 100 << 20,
-                program: 66 << 20, buffers: 0,
+                program: 66 << 20,
+                buffers: 0,
                 slot: 0,
                 token: 1024,
                 token_of_last: 0,

@@ -86,7 +86,9 @@ fn below(root: &Path) -> Processors {
 
 /// Those of `allowed` that are made to save power, if there are others.
 fn slow(root: &Path, allowed: &BTreeSet<usize>) -> BTreeSet<usize> {
-    let atoms = fs::read_to_string(root.join("sys/devices/cpu_atom/cpus")).map(|list| numbers(&list)).unwrap_or_default();
+    let atoms = fs::read_to_string(root.join("sys/devices/cpu_atom/cpus"))
+        .map(|list| numbers(&list))
+        .unwrap_or_default();
     let capacity = |cpu: usize| {
         let path = root.join(format!("sys/devices/system/cpu/cpu{cpu}/cpu_capacity"));
         fs::read_to_string(path).ok()?.trim().parse::<u64>().ok()
@@ -167,9 +169,11 @@ mod tests {
         let sibling = |cpu: usize, list: &'static str| {
             (format!("sys/devices/system/cpu/cpu{cpu}/topology/thread_siblings_list"), list)
         };
-        let topology: Vec<_> =
-            [(0, "0,2\n"), (2, "0,2\n"), (1, "1,3\n"), (3, "1,3\n")].map(|(cpu, list)| sibling(cpu, list)).into();
-        let mut files: Vec<(&str, &str)> = topology.iter().map(|(name, list)| (name.as_str(), *list)).collect();
+        let topology: Vec<_> = [(0, "0,2\n"), (2, "0,2\n"), (1, "1,3\n"), (3, "1,3\n")]
+            .map(|(cpu, list)| sibling(cpu, list))
+            .into();
+        let mut files: Vec<(&str, &str)> =
+            topology.iter().map(|(name, list)| (name.as_str(), *list)).collect();
         files.extend([STATUS, ("proc/cpuinfo", "processor\t: 0\nmodel name\t: Zen 9\n")]);
         files.push(("sys/devices/system/cpu/cpu0/cache/index0/size", "32K\n"));
         files.push(("sys/devices/system/cpu/cpu0/cache/index3/size", "36608K\n"));

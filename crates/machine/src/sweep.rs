@@ -100,7 +100,8 @@ fn multiply(lanes: &mut [f32; LANES]) {
 fn width() -> f64 {
     #[cfg(target_arch = "x86_64")]
     {
-        let has_avx2 = std::arch::is_x86_feature_detected!("avx2") && std::arch::is_x86_feature_detected!("fma");
+        let has_avx2 =
+            std::arch::is_x86_feature_detected!("avx2") && std::arch::is_x86_feature_detected!("fma");
         if has_avx2 { 4.0 } else { 1.0 }
     }
     #[cfg(not(target_arch = "x86_64"))]
@@ -134,9 +135,13 @@ mod tests {
 
     #[test]
     fn a_quota_takes_its_part() {
-        let whole = Processors { name: String::new(), logical: 1, cores: 1, quota: None, nodes: 1, cache: None };
+        let whole =
+            Processors { name: String::new(), logical: 1, cores: 1, quota: None, nodes: 1, cache: None };
         let (all, tenth) = (sweep(&whole), sweep(&Processors { quota: Some(0.1), ..whole.clone() }));
         assert!(all.bandwidth > 1e8 && all.compute > 1e8, "{all:?}");
-        assert!(tenth.bandwidth < all.bandwidth / 2.0 && tenth.compute < all.compute / 2.0, "{tenth:?} {all:?}");
+        assert!(
+            tenth.bandwidth < all.bandwidth / 2.0 && tenth.compute < all.compute / 2.0,
+            "{tenth:?} {all:?}"
+        );
     }
 }

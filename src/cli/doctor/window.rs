@@ -7,32 +7,17 @@ use tokio::time::timeout;
 use minions::chat::providers::{Provider, RuntimeKind};
 use minions::config::Environment;
 use minions::engine;
+use minions::forecast::known_model;
 use minions::llama;
 use minions::runtimes::ollama::{self, Host as OllamaHost, Locks};
-use minions::runtimes::survey::{self, Answers, Installed, Surveyed};
+use minions::runtimes::survey::{self, Answers, Installed};
 use minions::settings::Pair;
 use minions_machine::footprint::Footprint;
-use minions_machine::known::{KNOWN, Known};
+use minions_machine::known::KNOWN;
 
 use super::finding::{Finding, LIMIT};
 use super::host::Host;
 use crate::cli::servers::Server;
-
-/// The model that Ollama calls `name`.
-fn known(name: &str) -> Option<&'static Known> {
-    let is_it = |known: &&Known| {
-        let usual = known.name == KNOWN[0].name && has(&["llama3.2"], name);
-        usual || has(&[known.name], name)
-    };
-    KNOWN.iter().find(is_it)
-}
-
-/// Whether Ollama's rules for names find `name` among `names`.
-fn has(names: &[&str], name: &str) -> bool {
-    let models = names.iter().map(|name| Installed { name: (*name).to_owned(), bytes: None }).collect();
-    let ollama = minions::chat::providers::find("ollama");
-    ollama.is_some_and(|ollama| Surveyed { models, ..Surveyed::default() }.has(ollama, name))
-}
 
 /// A model that the worker would run.
 struct Wanted {
@@ -128,7 +113,7 @@ async fn of_worker(environment: &Environment, servers: &[Server], pair: &Pair) -
             let there = surveyed.and_then(|surveyed| surveyed.find(provider, name));
             let (name, footprint) = match (there, server) {
                 (Some(there), Some(server)) => at_ollama(environment, provider, server, there).await?,
-                _ => (name.to_owned(), known(name)?.footprint()?),
+                _ => (name.to_owned(), known_model(name)?.footprint()?),
             };
             Some(Wanted { name, footprint, is_ours })
         }
@@ -145,26 +130,4 @@ async fn at_ollama(
     let headers = engine::usual_headers(provider, environment, &server.address).ok()?;
     let footprint = survey::footprint_at_ollama(&server.address, headers, there, LIMIT).await?;
     Some((there.name.clone(), footprint))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn models_are_known_by_ollamas_names() {
-        for (name, known) in [
-            ("llama3.2", Some("llama3.2:3b")),
-            ("llama3.2:latest", Some("llama3.2:3b")),
-            ("llama3.2:3b", Some("llama3.2:3b")),
-            ("library/llama3.2:1b", Some("llama3.2:1b")),
-            ("smollm2:135m", Some("smollm2:135m")),
-            ("smollm2", None),
-            ("qwen3:8b", None),
-        ] {
-            assert_eq!(known(name).map(|known| known.name), known, "{name}");
-        }
-        let bytes: Vec<u64> = KNOWN.iter().map(|known| known.footprint().unwrap().bytes(8192, 1)).collect();
-        assert!(bytes.is_sorted_by(|a, b| a > b), "{bytes:?}");
-    }
 }

@@ -30,7 +30,11 @@ impl Machine {
 fn taken(meter: &mut Meter, seconds: u64) -> Vec<(String, f64)> {
     let now = meter.began + Duration::from_secs(seconds);
     meter.read_at(now);
-    meter.taken_at(now).into_iter().map(|taken| (taken.name, (taken.joules * 1000.0).round() / 1000.0)).collect()
+    meter
+        .taken_at(now)
+        .into_iter()
+        .map(|taken| (taken.name, (taken.joules * 1000.0).round() / 1000.0))
+        .collect()
 }
 
 fn named(all: &[(&str, f64)]) -> Vec<(String, f64)> {
@@ -170,5 +174,8 @@ fn cards_of_nvidia_count_by_their_library() {
     assert_eq!(taken(&mut meter, 5), named(&[("nvml:0 H100", 250.0)]));
     // As a part of a card (MIG).
     told.store(0, Ordering::Relaxed);
-    assert_eq!(open().refusals(), [Refusal { name: "nvml:0 H100".to_owned(), why: "not supported".to_owned() }]);
+    assert_eq!(
+        open().refusals(),
+        [Refusal { name: "nvml:0 H100".to_owned(), why: "not supported".to_owned() }]
+    );
 }
