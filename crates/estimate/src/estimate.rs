@@ -188,3 +188,7 @@ fn at_middle(factors: &[f64]) -> f64 {
     let half = factors.len() / 2;
     f64::midpoint(factors[half - 1], factors[half])
 }
+
+#[cfg(test)]
+#[path = "estimate_tests.rs"]
+mod tests;

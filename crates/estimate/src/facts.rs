@@ -271,3 +271,7 @@ fn query_width(figures: &impl Fn(&str) -> Vec<u64>, layers: u64) -> u64 {
     };
     attending.saturating_mul(head)
 }
+
+#[cfg(test)]
+#[path = "facts_tests.rs"]
+mod tests;

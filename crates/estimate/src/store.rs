@@ -235,3 +235,91 @@ pub fn original(file: &Path, model: &str, parameters: u64, bits: u64) -> Option<
         (rate.is_finite() && rate > 0.0).then_some(rate)
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn call(seconds: f64) -> Call {
+        Call { read: 100, reading: seconds, may_count_cached: false, written: 50, writing: 1.0, prompt: 100 }
+    }
+
+    fn machine(name: &str) -> Machine {
+        Machine { name: name.to_owned(), threads: 1, bandwidth: 1e9, compute: 1e9, nodes: 1, card: None }
+    }
+
+    #[test]
+    fn what_is_kept_is_found_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let place = folder.path().join("minions");
+        let mut store = Store::open(Some(&place));
+        assert_eq!((store.machine("m"), store.calls("k")), (None, None));
+        store.keep_machine(&machine("m")).unwrap();
+        store.keep_calls(&[("k".to_owned(), call(1.0)), ("other".to_owned(), call(2.0))]).unwrap();
+        let model = folder.path().join("m.gguf");
+        fs::write(&model, "weights").unwrap();
+        store.keep_facts(&model, &Facts::of_parameters(5, 8)).unwrap();
+        let again = Store::open(Some(&place));
+        assert_eq!(again.machine("m"), Some(&machine("m")));
+        assert_eq!(again.machine("other"), None);
+        assert_eq!(again.calls("k").unwrap().of_prompts(|_| 1.0), [1.0]);
+        assert_eq!(again.facts(&model), Some(&Facts::of_parameters(5, 8)));
+        fs::write(&model, "other weights").unwrap();
+        assert_eq!(again.facts(&model), None, "it is another file now");
+    }
+
+    #[test]
+    fn writers_keep_each_other_s_calls() {
+        let folder = tempfile::tempdir().unwrap();
+        let write = |at: usize| {
+            let mut store = Store::open(Some(folder.path()));
+            (0..5).for_each(|_| store.keep_calls(&[(format!("k{at}"), call(1.0))]).unwrap());
+        };
+        std::thread::scope(|scope| (0..4).for_each(|at| drop(scope.spawn(move || write(at)))));
+        let store = Store::open(Some(folder.path()));
+        for at in 0..4 {
+            assert_eq!(store.calls(&format!("k{at}")).unwrap().of_prompts(|_| 1.0).len(), 5, "{at}");
+        }
+        let names: Vec<_> =
+            fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        assert_eq!(names.len(), 2, "{names:?}");
+    }
+
+    #[test]
+    fn without_a_place_it_is_kept_here() {
+        let mut nowhere = Store::open(None);
+        nowhere.keep_machine(&machine("m")).unwrap();
+        assert!(nowhere.machine("m").is_some());
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("file");
+        fs::write(&file, "").unwrap();
+        let mut refused = Store::open(Some(&file.join("below")));
+        assert!(refused.keep_machine(&machine("m")).is_err());
+        assert!(refused.machine("m").is_some(), "this run has it all the same");
+    }
+
+    #[test]
+    fn old_entries_make_room() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut store = Store::open(Some(folder.path()));
+        let calls: Vec<_> = (0..MODELS + 3).map(|at| (format!("k{at}"), call(1.0))).collect();
+        store.keep_calls(&calls).unwrap();
+        assert!(store.calls("k2").is_none() && store.calls("k3").is_some());
+    }
+
+    #[test]
+    fn the_originals_factors_become_rates() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("ie_calib.json");
+        let rate = |text: &str| {
+            fs::write(&file, text).unwrap();
+            original(&file, "llama3.2", 1_000_000_000, 4)
+        };
+        assert_eq!(rate(r#"{"cpu:llama3.2:4bit": 0.5, "cpu:llama3.2:8bit": 9}"#), Some(50.0));
+        assert_eq!(rate(r#"{"mps:llama3.2:4bit": 0.5}"#), Some(300.0));
+        for other in [r#"{"cuda:llama3.2:4bit": 0.5}"#, r#"{"cpu:llama3.2:4bit": "x"}"#, "[]", "{"] {
+            assert_eq!(rate(other), None, "{other}");
+        }
+        assert_eq!(original(Path::new("/no/such/file"), "llama3.2", 1, 4), None);
+    }
+}
