@@ -158,13 +158,14 @@ fn is_of_batch(error: &clap::Error) -> bool {
 }
 
 /// The commands that answer no job, or, as `ask` and `batch`, seldom with an envelope.
-const WITHOUT_ENVELOPE: [&str; 20] = [
+const WITHOUT_ENVELOPE: [&str; 21] = [
     "ask",
     "batch",
     "completions",
     container::COMMAND,
     "demo",
     "doctor",
+    "estimate",
     "eval",
     "health",
     "logs",

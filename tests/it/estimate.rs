@@ -61,7 +61,7 @@ fn bits_count_and_other_numbers_are_refused() {
     };
     let (four, eight, sixteen) =
         (rate(&["--quant-bits", "4"]), rate(&["--quant-bits", "8"]), rate(&["--quant-bits", "16"]));
-    assert!(four.0 * 1.9 < eight.0 && eight.0 * 1.9 < sixteen.0, "{four:?} {eight:?} {sixteen:?}");
+    assert!(four.0 * 1.8 < eight.0 && eight.0 * 1.8 < sixteen.0, "{four:?} {eight:?} {sixteen:?}");
     assert_eq!(rate(&["--quantized"]), four);
     let ran = program(&["--model", "llama3.2", "--quant-bits", "5"]).run("");
     assert!(ran.code == Some(2) && ran.stderr.contains("--quant-bits"), "{}", ran.stderr);
@@ -98,10 +98,12 @@ fn a_file_is_read_and_the_second_time_from_what_is_kept() {
 }
 
 #[test]
-fn no_tokens_and_too_many_are_no_trouble() {
+fn no_tokens_too_many_and_too_large_a_window_are_no_trouble() {
     let path = model();
     let none = json_of(&program(&["--json", "--model", &path, "--tokens", "0"]).run(""));
     assert_eq!(number(&none["seconds"]["likely"]), 0.0);
+    let ran = program(&["--model", &path, "--context", "2000000000"]).run("");
+    assert!(ran.stdout.contains("does not fit, so that it would page: "), "{}", ran.stdout);
     let many = json_of(&program(&["--json", "--model", &path, "--tokens", "1000000000"]).run(""));
     assert!(number(&many["seconds"]["likely"]) > 1e5, "{many}");
 }

@@ -190,5 +190,4 @@ fn at_middle(factors: &[f64]) -> f64 {
 }
 
 #[cfg(test)]
-#[path = "estimate_tests.rs"]
 mod tests;

@@ -273,5 +273,4 @@ fn query_width(figures: &impl Fn(&str) -> Vec<u64>, layers: u64) -> u64 {
 }
 
 #[cfg(test)]
-#[path = "facts_tests.rs"]
 mod tests;

@@ -392,5 +392,4 @@ fn width(kind: u32) -> Option<usize> {
 }
 
 #[cfg(test)]
-#[path = "gguf_tests.rs"]
 mod tests;

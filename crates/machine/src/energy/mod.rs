@@ -173,5 +173,4 @@ fn text(path: &Path) -> Option<String> {
 }
 
 #[cfg(test)]
-#[path = "tests.rs"]
 mod tests;
