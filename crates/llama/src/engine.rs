@@ -403,7 +403,7 @@ impl<'a> Worker<'a> {
             let closed = active.closed;
             let finish = if active.is_looped && finish == Finish::Length { Finish::Looped } else { finish };
             let spared = if finish == Finish::Looped { left as u64 - 1 } else { 0 };
-            let (read, now) = (active.request.prompt.len() - active.reused, Instant::now());
+            let (read, now) = (active.request.prompt.len().saturating_sub(active.reused), Instant::now());
             let first = active.first.unwrap_or(now);
             // The first token comes with the prompt.
             let times = CallTimes {

@@ -23,13 +23,6 @@ fn number(value: u32) -> Vec<u8> {
     [4u32.to_le_bytes(), value.to_le_bytes()].concat()
 }
 
-fn numbers(values: &[u32]) -> Vec<u8> {
-    let mut out = [9u32.to_le_bytes(), 4u32.to_le_bytes()].concat();
-    out.extend((values.len() as u64).to_le_bytes());
-    out.extend(values.iter().flat_map(|value| value.to_le_bytes()));
-    out
-}
-
 fn read(bytes: &[u8]) -> Result<Header, Unusable> {
     let file = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(file.path(), bytes).unwrap();
