@@ -14,7 +14,7 @@ const BATCH: u64 = 512;
 /// Seconds of each layer beside its work: its threads wait for each other.
 const STEP: f64 = 8e-6;
 /// The share of the measured operations that comparing with earlier tokens gets.
-const ATTENTION: f64 = 0.25;
+const ATTENTION: f64 = 0.2;
 /// The share of a card's operations that prompts get, and the one of its bandwidth that tokens get.
 const ON_CARD: f64 = 0.35;
 const BANDWIDTH_OF_CARD: f64 = 0.7;
@@ -116,9 +116,9 @@ impl<'a> Roofline<'a> {
 /// The share of the measured operations that llama.cpp gets for weights of a class.
 fn share(class: Class) -> f64 {
     match class {
-        Class::Packed => 0.7,
-        Class::Plain => 0.6,
-        Class::Stepped => 0.25,
-        Class::Table => 0.2,
+        Class::Packed => 0.5,
+        Class::Plain => 0.32,
+        Class::Stepped => 0.19,
+        Class::Table => 0.15,
     }
 }

@@ -64,7 +64,7 @@ fn words_for_each(cache: Option<u64>, threads: usize, free: Option<u64>) -> usiz
     (all.clamp(LEAST, MOST).min(most) / 8).max(512) as usize
 }
 
-/// So much in each pass, a second: the upper quartile of the passes, as others may take the processor for a while.
+/// So much in each pass, a second: the upper tenth of the passes, as others may take the processor for a while.
 fn rate_of_passes<T>(time: Duration, of_pass: f64, mut pass: impl FnMut() -> T) -> f64 {
     let begin = Instant::now();
     let mut rates = Vec::new();
@@ -74,7 +74,7 @@ fn rate_of_passes<T>(time: Duration, of_pass: f64, mut pass: impl FnMut() -> T) 
         rates.push(of_pass / start.elapsed().as_secs_f64().max(1e-9));
     }
     rates.sort_by(f64::total_cmp);
-    rates[rates.len() * 3 / 4]
+    rates[rates.len() * 9 / 10]
 }
 
 fn sum(values: &[u64]) -> u64 {
