@@ -91,7 +91,7 @@ class Minions:
 
     def job(self, url, folder):
         job = {
-            "local_client": {"type": "llama_server", "base_url": url + "/v1", "kwargs": {"max_tokens": REPLY}},
+            "local_client": {"type": "llama_server", "kwargs": {"base_url": url + "/v1", "max_tokens": REPLY}},
             "protocol": {"type": "local_only"},
             "call_params": {"task": "What is it about?", "context": [words(PROMPT)]},
         }

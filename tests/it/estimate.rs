@@ -202,7 +202,7 @@ fn a_job_teaches_the_next_estimate() {
     let before = estimate();
     assert_eq!(before["basis"], "roofline", "the server names its file");
     let job = json!({
-        "local_client": {"type": "llama_server", "base_url": url},
+        "local_client": {"type": "llama_server", "kwargs": {"base_url": url}},
         "protocol": {"type": "local_only"},
         "call_params": {"task": "Tell what it is about.", "context": ["The ship left the harbour in the morning. ".repeat(40)]},
     });
@@ -250,7 +250,7 @@ fn energy_that_can_not_be_measured_is_an_error_if_it_was_asked_for() {
     let has_counters =
         Path::new("/sys/class/powercap/intel-rapl:0").exists() || Path::new("/dev/nvidiactl").exists();
     let job = json!({
-        "local_client": {"type": "llama_server", "base_url": format!("{}/v1", llama_server())},
+        "local_client": {"type": "llama_server", "kwargs": {"base_url": format!("{}/v1", llama_server())}},
         "protocol": {"type": "local_only"},
         "call_params": {"task": "Who?", "context": ["The captain was Ann."]},
     });
