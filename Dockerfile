@@ -16,6 +16,7 @@ COPY third-party third-party
 COPY crates/chat/Cargo.toml crates/chat/
 COPY crates/confined/Cargo.toml crates/confined/
 COPY crates/documents/Cargo.toml crates/documents/
+COPY crates/estimate/Cargo.toml crates/estimate/
 COPY crates/evaluation/Cargo.toml crates/evaluation/
 COPY crates/ingest/Cargo.toml crates/ingest/
 COPY crates/llama/Cargo.toml crates/llama/

@@ -199,6 +199,12 @@ impl Environment {
         own.or_else(|| Some(std::path::Path::new(self.get("HOME")?).join(".local/state")))
     }
 
+    /// Where what can be made again is kept, as the XDG base directories have it; `None` if no variable names a place.
+    pub fn cache(&self) -> Option<std::path::PathBuf> {
+        let own = self.get("XDG_CACHE_HOME").map(std::path::PathBuf::from).filter(|path| path.is_absolute());
+        own.or_else(|| Some(std::path::Path::new(self.get("HOME")?).join(".cache")))
+    }
+
     /// The addresses at which a Docker Engine may answer: the user's own, else the sockets of the system, of a rootless
     /// engine and of Docker Desktop.
     pub fn docker_engines(&self) -> Vec<String> {

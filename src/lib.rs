@@ -10,7 +10,7 @@
 //! * [`reader`]: files become documents, in a child process;
 //! * [`events`]: what happens in a job, as it happens;
 //! * [`answer`]: a job's answer as it is written, and what it rests on;
-//! * [`memory`]: whether a job fits into the memory that is left;
+//! * [`memory`]: whether a job fits into the memory that is left; [`forecast`]: how long a model takes;
 //! * [`serve`]: jobs over HTTP, and the page; [`servers`]: the model servers that answer here;
 //! * [`error`]: why a job has no answer; [`config`]: defaults and the environment; [`settings`]: `minions.toml`, for jobs of
 //!   people.
@@ -45,6 +45,7 @@
 
 pub use minions_chat as chat;
 pub use minions_documents as documents;
+pub use minions_estimate as estimate;
 pub use minions_evaluation as evaluation;
 pub use minions_llama as llama;
 pub use minions_reader as reader;
@@ -58,6 +59,7 @@ pub mod envelope;
 pub mod error;
 pub mod events;
 mod files;
+pub mod forecast;
 pub mod history;
 pub mod job;
 mod memo;

@@ -13,6 +13,7 @@ use super::chat::{self, ChatOptions};
 use super::completions::CompletionsOptions;
 use super::container;
 use super::doctor::DoctorOptions;
+use super::estimate::EstimateOptions;
 use super::eval::{self, EvalArgs};
 use super::logs::LogsOptions;
 use super::manual::ManOptions;
@@ -93,6 +94,13 @@ Examples:
   minions models
   minions models --json | jq -r '.[] | select(.local).name'";
 
+const ESTIMATE_EXAMPLES: &str = "\
+Examples:
+  minions estimate --model llama3.2 --tokens 1000 --describe
+  minions estimate --model models/SmolLM2-135M-Instruct.Q4_1.gguf --prompt-tokens 3000 --tokens 200
+  minions estimate --model http://127.0.0.1:8080 --calibrate
+  minions estimate --model llama3.2:1b --json | jq .memory.fits";
+
 const SESSIONS_EXAMPLES: &str = "\
 Examples:
   minions sessions
@@ -147,6 +155,9 @@ pub(crate) enum Command {
     /// What this machine has for a job, what is missing, and the command that mends it: exit code 0 if a job could run.
     #[command(after_help = DOCTOR_EXAMPLES)]
     Doctor(DoctorOptions),
+    /// How fast a model will be on this machine, and whether it fits.
+    #[command(after_help = ESTIMATE_EXAMPLES)]
+    Estimate(EstimateOptions),
     /// The models that could be used here: those of servers that answer, and of vendors whose keys are set.
     #[command(after_help = MODELS_EXAMPLES)]
     Models(ModelsOptions),

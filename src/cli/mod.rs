@@ -15,6 +15,7 @@ pub(crate) mod demo;
 mod digits;
 pub(crate) mod doctor;
 pub(crate) mod envelope;
+pub(crate) mod estimate;
 mod eval;
 mod events_file;
 mod input;

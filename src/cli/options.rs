@@ -31,6 +31,9 @@ pub(crate) struct RunOptions {
     /// Keep the worker's answers in DIR, and don't ask again what they answer (protocol minions).
     #[arg(long, value_name = "DIR", conflicts_with_all = ["record", "replay"])]
     pub memo: Option<PathBuf>,
+    /// Measure the energy that this machine takes for the job, or fail: result.energy.
+    #[arg(long, conflicts_with = "replay")]
+    pub energy: bool,
     /// Leave out of results what repeats: the conversation and our prompts.
     #[arg(long)]
     pub slim: bool,
@@ -68,13 +71,13 @@ impl RunOptions {
 
     /// What is given and has no effect, as no call is made.
     pub(crate) fn unused(&self) -> Vec<&'static str> {
-        let given = [("--memo", self.memo.is_some())];
+        let given = [("--memo", self.memo.is_some()), ("--energy", self.energy)];
         given.into_iter().filter(|(_, is_given)| self.dry_run && *is_given).map(|(name, _)| name).collect()
     }
 
     /// What the engine is told of them.
     pub(crate) fn for_engine(&self) -> JobOptions {
-        let Self { max_egress_chars, max_egress_bytes, record, replay, memo, .. } = self.clone();
-        JobOptions { max_egress_chars, max_egress_bytes, record, replay, memo }
+        let Self { max_egress_chars, max_egress_bytes, record, replay, memo, energy, .. } = self.clone();
+        JobOptions { max_egress_chars, max_egress_bytes, record, replay, memo, energy }
     }
 }

@@ -98,6 +98,16 @@ impl Program {
         }
     }
 
+    /// # Errors
+    /// `--energy`, where jobs run at the same time.
+    fn measures_one_job(&self) -> Result<(), Failure> {
+        if !self.options.energy || self.options.dry_run {
+            return Ok(());
+        }
+        let problem = "--energy measures one job, and these run at the same time";
+        Err(Failure::input(problem).hint("run the job alone: minions --energy < job.json"))
+    }
+
     async fn run_with(
         self,
         work: Work,
@@ -108,8 +118,11 @@ impl Program {
         let (source, find): (Source, Find) = match work {
             Work::Ask(args) if args.is_conversation() => return self.converse(*args, events).await,
             Work::Ask(args) => return self.ask(*args, events).await,
-            Work::Eval(args) => return self.evaluate(*args, events).await,
             Work::Chat(source) => return self.chat(source).await.map(RunOutcome::Reply),
+            Work::Eval(args) => {
+                self.measures_one_job()?;
+                return self.evaluate(*args, events).await;
+            }
             Work::Look(source) => (source.clone(), Box::new(move || source.look())),
             Work::One(source) => (source.clone(), Box::new(move || source.one())),
             Work::Batch(source, options) => {
@@ -123,6 +136,7 @@ impl Program {
             }
             Found::Many(pieces, options) => {
                 last_words::take_over();
+                self.measures_one_job()?;
                 let feed = Feed {
                     pieces,
                     folder: source.folder(),

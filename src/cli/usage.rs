@@ -165,6 +165,7 @@ const WITHOUT_ENVELOPE: [&str; 21] = [
     container::COMMAND,
     "demo",
     "doctor",
+    "estimate",
     "eval",
     "health",
     "logs",

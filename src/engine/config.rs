@@ -43,6 +43,8 @@ pub struct JobOptions {
     pub replay: Option<PathBuf>,
     /// A folder that keeps the worker's answers, for jobs that name none.
     pub memo: Option<PathBuf>,
+    /// Whether a job fails that can't tell the energy that this machine took for it. Of one job at a time.
+    pub energy: bool,
 }
 
 /// Limits for all jobs of an engine together; `None` is none.

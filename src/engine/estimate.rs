@@ -9,6 +9,7 @@ use super::clients::{Away, MissingKey};
 use super::egress::{EgressLimits, written_bytes};
 use super::file_report::FileReport;
 use super::files::JobFiles;
+use super::speed::LocalTime;
 use crate::config;
 use crate::documents::Document;
 use crate::documents::tokens::{Count, count, estimate};
@@ -30,6 +31,9 @@ pub struct JobEstimate {
     pub remote_calls: u64,
     /// Tokens of the documents that the worker reads, over all its readings.
     pub local_tokens: u64,
+    /// How long the worker is likely to take for them, if its pace is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub local_time: Option<LocalTime>,
     /// How the tokens were counted.
     pub method: String,
     /// What of names and metadata leaves this machine with the question.
@@ -157,6 +161,7 @@ impl JobEstimate {
             routing: None,
             remote_calls,
             local_tokens: tokens * readings,
+            local_time: None,
             method: format!(
                 "every round used, nothing asked twice; prompts of minions left out; tokens by {method}; options, keys \
                  and addresses were checked, no server was asked whether it is up and has the model"

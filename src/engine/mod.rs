@@ -15,6 +15,7 @@ mod counting;
 mod credentials;
 mod egress;
 mod egress_report;
+mod energy;
 mod estimate;
 mod file_report;
 mod files;
@@ -43,8 +44,10 @@ mod session_turn;
 mod shared;
 mod shrinking;
 mod side_config;
+mod speed;
 mod spending;
 mod tape;
+mod timed;
 mod turn;
 mod window;
 mod worker_memo;
@@ -63,23 +66,27 @@ pub use clients::MissingKey;
 pub use config::{EngineConfig, JobOptions, RunLimits};
 pub use credentials::usual_headers;
 pub use egress_report::{EgressCall, EgressPassage, EgressReport};
+pub use energy::{EnergyReport, EnergySource, RemoteEnergy};
 pub use estimate::{FileEstimate, FolderEstimate, JobEstimate, Leaves};
 pub use file_report::{FileReport, FolderReport};
 pub use listing::fingerprint;
 pub use reply::BareReply;
 pub use result::{ConversationLog, EvidenceSummary, FailedLog, JobResult, LoggedUsage, Timing};
 pub use savings::{Dollars, SavingsReport, Tokens};
+pub use speed::LocalTime;
 pub use turn::SessionReport;
 
 use crate::chat::ChatRequest;
 use crate::chat::secrets::Redactor;
 use crate::config::{ENV_LOG_DIR, LOG_DIR};
 use crate::documents::Document;
+use crate::documents::tokens::count;
 use crate::envelope::Envelope;
 use crate::error::{Failure, FailureKind};
 use crate::events::{EventKind, EventListener, Events};
 use crate::job::{self, Job, JobRole, ProtocolKind};
 use crate::protocols::Answer;
+use crate::sync::{beside_runtime, lock};
 use egress::EgressLimits;
 use estimate::Step;
 use files::JobFiles;
@@ -166,7 +173,18 @@ impl Engine {
             reason = cancel.cancelled() => Err(work.end(reason).await),
             late = &mut late => Err(work.end(late).await),
         };
-        finishing.close(run, outcome).await
+        let outcome = finishing.close(run, outcome).await;
+        self.keep_times().await;
+        outcome
+    }
+
+    /// Keeps how long the worker's calls took, for later forecasts.
+    async fn keep_times(&self) {
+        let calls = self.0.calls.take();
+        if !calls.is_empty() {
+            let forecaster = self.0.forecaster();
+            beside_runtime(move || lock(&forecaster).keep(&calls)).await;
+        }
     }
 
     /// Events of a job that goes to `listeners`, without the credentials that this engine has learnt. `job` names the
@@ -204,7 +222,9 @@ impl Engine {
         }
         let limits = EgressLimits::of(&job, &self.0.config.jobs);
         let estimate = JobEstimate::of(&job, &files, &steps, limits, missing_keys);
-        Ok(JobEstimate { routing: routing.map(|routing| routing.report), ..estimate })
+        let tokens = count(files.documents.iter().map(Document::as_ref)).tokens;
+        let local_time = speed::local_time(&job, tokens, &self.0).await;
+        Ok(JobEstimate { routing: routing.map(|routing| routing.report), local_time, ..estimate })
     }
 
     /// Where the documents of `job` go whole, if its worker is not on this machine or in its private network, as far as

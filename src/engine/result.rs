@@ -6,6 +6,7 @@ use serde::{Serialize, Serializer};
 use serde_json::Value;
 
 use super::egress_report::EgressReport;
+use super::energy::EnergyReport;
 use super::file_report::{FileReport, FolderReport};
 use super::savings::SavingsReport;
 use super::turn::SessionReport;
@@ -44,6 +45,9 @@ pub struct JobResult {
     pub conversation_log: Option<ConversationLog>,
     /// How long the job's parts took.
     pub timing: Timing,
+    /// The energy that this machine took, if it has counters that can be read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub energy: Option<EnergyReport>,
     /// The calls and passages that left this machine.
     pub egress: EgressReport,
     /// Remote tokens, and dollars if the job has prices, against a run that had sent the documents.

@@ -4,7 +4,7 @@
 //! for it; a later job tries again.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::{Duration, Instant};
 
 use futures_util::FutureExt;
@@ -19,10 +19,14 @@ use super::pulls::Pulls;
 use super::server::Server;
 use super::spending::{SpendingBudget, SpendingLimits};
 use super::tape::Tape;
+use super::timed::{Calls, Timed};
 use super::window::Demand;
-use crate::chat::{self, ChatClient, ChatError, ChatSettings, LOADING_TIMEOUT, PromptPace, RetryPolicy};
+use crate::chat::{
+    self, ChatClient, ChatError, ChatSettings, LOADING_TIMEOUT, PromptPace, RetryPolicy, base_url,
+};
 use crate::config;
 use crate::error::Failure;
+use crate::forecast::{self, Forecaster};
 use crate::protocols::{ProtocolError, ServerPool};
 use crate::sandbox::Sandbox;
 use crate::sync::lock;
@@ -55,6 +59,10 @@ pub(super) struct SharedResources {
     paces: Mutex<HashMap<String, Arc<Pace>>>,
     /// What models have read of pages, by a hash of both: the turns of a conversation read the same files.
     pub transcripts: Mutex<HashMap<[u8; 32], String>>,
+    /// How long the worker's calls took.
+    pub calls: Arc<Calls>,
+    /// Made when it is first asked for.
+    forecaster: OnceLock<Arc<Mutex<Forecaster>>>,
     /// Whether a sandbox could be started here.
     sandbox: OnceCell<()>,
 }
@@ -120,6 +128,8 @@ impl SharedResources {
             prompt_paces: Mutex::default(),
             paces: Mutex::default(),
             transcripts: Mutex::default(),
+            calls: Arc::default(),
+            forecaster: OnceLock::new(),
             sandbox: OnceCell::new(),
         }
     }
@@ -200,7 +210,17 @@ impl SharedResources {
     /// What the model of a client has shown of the time that prompts take, which all of its clients share.
     fn prompt_pace(&self, settings: &ChatSettings) -> PromptPace {
         let model = (settings.base_url.clone(), settings.model.clone());
-        lock(&self.prompt_paces).entry(model).or_default().clone()
+        let mut paces = lock(&self.prompt_paces);
+        let expected = || {
+            let pace = PromptPace::default();
+            if base_url::is_private(&settings.base_url)
+                && let Some(shown) = lock(&self.forecaster()).prompt_pace(&settings.base_url, &settings.model)
+            {
+                pace.expect(shown);
+            }
+            pace
+        };
+        paces.entry(model).or_insert_with(expected).clone()
     }
 
     /// Notes that the server at `base_url` is down. Whether that is news: no job has noted it a moment ago.
@@ -220,6 +240,21 @@ impl SharedResources {
     /// Whether the server at `base_url` was down a moment ago.
     pub(super) fn is_resting(&self, base_url: &str) -> bool {
         lock(&self.down).get(base_url).is_some_and(|since| since.elapsed() < REST)
+    }
+
+    /// What makes forecasts for all jobs.
+    pub(super) fn forecaster(&self) -> Arc<Mutex<Forecaster>> {
+        let make = || Arc::new(Mutex::new(Forecaster::new(&self.config.environment)));
+        Arc::clone(self.forecaster.get_or_init(make))
+    }
+
+    /// The client of a worker's model at one of its servers, whose times are noted.
+    pub(super) fn timed(&self, key: &ModelKey, client: Arc<dyn ChatClient>) -> Arc<dyn ChatClient> {
+        let (base_url, model) = match &key.model_path {
+            Some(path) => (None, forecast::name_of_file(path)),
+            None => (Some(key.base_url.clone()), key.model.clone()),
+        };
+        Arc::new(Timed { client, calls: Arc::clone(&self.calls), base_url, model })
     }
 
     /// The pool of a worker with these servers: one for all jobs that have the same servers, or the job's own.

@@ -221,7 +221,7 @@ mod tests {
 
     fn reply(text: &str, finish: Finish) -> ChatReply {
         let (text, usage, cut) = (text.to_owned(), Usage::default(), Vec::new());
-        ChatReply { text, finish, usage, refused: false, cut, spared: 0 }
+        ChatReply { text, finish, usage, refused: false, cut, spared: 0, times: None }
     }
 
     #[test]

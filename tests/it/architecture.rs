@@ -7,6 +7,7 @@ use serde_json::Value;
 /// Each crate of the workspace and those of the workspace that it may depend on.
 const ARROWS: &[(&str, &[&str])] = &[
     ("minions-documents", &[]),
+    ("minions-estimate", &["minions-machine"]),
     ("minions-evaluation", &[]),
     ("minions-ingest", &["minions-documents"]),
     ("minions-confined", &[]),
@@ -15,13 +16,14 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("minions-python", &[]),
     ("minions-chat", &["minions-documents", "minions-machine"]),
     ("minions-machine", &[]),
-    ("minions-llama", &["minions-chat", "minions-machine"]),
+    ("minions-llama", &["minions-chat", "minions-estimate", "minions-machine"]),
     ("minions-runtimes", &["minions-chat", "minions-machine"]),
     (
         "minions",
         &[
             "minions-chat",
             "minions-documents",
+            "minions-estimate",
             "minions-evaluation",
             "minions-llama",
             "minions-machine",

@@ -3,10 +3,12 @@
 //! A dialect is pure: it turns a request into a JSON body and takes the server's events into a reply.
 //! A dialect does not know the network, retries or credentials.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 
 use super::finish::Ending;
-use super::pace::{PromptProgress, PromptTime};
+use super::pace::{CallTimes, PromptProgress, PromptTime};
 use super::{ChatRequest, ChatSettings, Format, Generation, Usage};
 
 /// One vendor's API.
@@ -113,6 +115,8 @@ pub struct Partial {
     pub progress: Option<PromptProgress>,
     /// How long the prompt took, if the server tells.
     pub prompt_time: Option<PromptTime>,
+    /// How many tokens were written, and how long that took, if the server tells.
+    pub written: Option<(u64, Duration)>,
     /// Whether the server says that it is an Ollama.
     pub is_ollama: bool,
     /// Whether text has followed an end, so that only the end of the stream is one.
@@ -120,6 +124,12 @@ pub struct Partial {
 }
 
 impl Partial {
+    /// How long the call took, if the server told both parts of it.
+    pub(crate) fn times(&self) -> Option<CallTimes> {
+        let PromptTime { tokens, took, may_count_cached } = self.prompt_time?;
+        Some(CallTimes { read: (tokens, took), may_count_cached, written: self.written? })
+    }
+
     /// Whether anything of the model has come.
     pub(crate) fn has_begun(&self) -> bool {
         let texts = [&self.text, &self.reasoning, &self.refusal];

@@ -76,7 +76,7 @@ use serde_json::Value;
 pub use egress_gate::{CallOutcome, EgressGate, OutboundRequest, OutboundText};
 pub use error::{ChatError, ChatErrorKind};
 pub use observer::{CallObserver, Reading};
-pub use pace::PromptPace;
+pub use pace::{CallTimes, PromptPace};
 pub use retry::{RetryPolicy, Tries, with_retries};
 pub use revival::Revival;
 pub use settings::{CREDENTIAL_HEADERS, ChatSettings, Generation, Thinking, VendorOptions};
@@ -268,6 +268,9 @@ pub struct ChatReply {
     /// The tokens that the reply could have gone on for, where the client ended it as the model repeated itself.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub spared: u64,
+    /// How long the call took, if its server told. No recording has it.
+    #[serde(skip)]
+    pub times: Option<CallTimes>,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde wants a reference")]

@@ -28,6 +28,11 @@ pub(crate) fn prompt_time(value: &Value) -> Option<PromptTime> {
     Some(PromptTime { tokens, took, may_count_cached: false })
 }
 
+/// The reply's part of `timings`.
+pub(crate) fn written(value: &Value) -> Option<(u64, Duration)> {
+    Some((value["predicted_n"].as_u64()?, millis(&value["predicted_ms"])?))
+}
+
 fn millis(value: &Value) -> Option<Duration> {
     Duration::try_from_secs_f64(value.as_f64()? / 1000.0).ok()
 }
@@ -50,13 +55,15 @@ mod tests {
         let told = json!({"total": 1721, "cache": 230, "processed": 742, "time_ms": 4949});
         let took = Duration::from_millis(4949);
         assert_eq!(progress(&told), Some(PromptProgress { total: 1721, cached: 230, read: 742, took }));
-        let times = json!({"cache_n": 230, "prompt_n": 512, "prompt_ms": 4949.0, "predicted_n": 5});
+        let times = json!({"cache_n": 230, "prompt_n": 512, "prompt_ms": 4949.0, "predicted_n": 5, "predicted_ms": 100.0});
         let time = PromptTime { tokens: 512, took, may_count_cached: false };
         assert_eq!((prompt_time(&times), progress(&told).unwrap().time()), (Some(time), time));
+        assert_eq!(written(&times), Some((5, Duration::from_millis(100))));
         for damaged in
             [json!(null), json!({}), json!({"total": -1, "processed": "7"}), json!([1]), json!("no")]
         {
-            assert_eq!((progress(&damaged), prompt_time(&damaged)), (None, None), "{damaged}");
+            let told = (progress(&damaged), prompt_time(&damaged), written(&damaged));
+            assert_eq!(told, (None, None, None), "{damaged}");
         }
         let odd = json!({"prompt_n": 5, "prompt_ms": -1.0});
         assert_eq!(prompt_time(&odd), None);

@@ -165,6 +165,7 @@ mod tests {
                 refused: false,
                 cut: Vec::new(),
                 spared: 0,
+                times: None,
             };
             let ended = with_end(reply.clone(), &json!({"required": ["a"]}), text);
             match expected {

@@ -100,6 +100,8 @@ impl Dialect for Ollama {
             let took = Duration::from_nanos(count("prompt_eval_duration"));
             let time = PromptTime { tokens: reply.usage.prompt_tokens, took, may_count_cached: true };
             reply.prompt_time = Some(time).filter(|_| !took.is_zero());
+            let took = Duration::from_nanos(count("eval_duration"));
+            reply.written = Some((reply.usage.completion_tokens, took)).filter(|_| !took.is_zero());
             reply.end(&event["done_reason"]);
             reply.complete = true;
         }
@@ -237,6 +239,7 @@ mod tests {
                 took: Duration::from_nanos(342_546_000),
                 may_count_cached: true,
             }),
+            written: Some((282, Duration::from_nanos(4_535_599_000))),
             complete: true,
             ..Partial::default()
         };

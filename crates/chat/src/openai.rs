@@ -97,6 +97,7 @@ impl Dialect for OpenAi {
         }
         reply.progress = llama_server::progress(&event["prompt_progress"]).or(reply.progress);
         reply.prompt_time = llama_server::prompt_time(&event["timings"]).or(reply.prompt_time);
+        reply.written = llama_server::written(&event["timings"]).or(reply.written);
         reply.is_ollama |= event["system_fingerprint"] == "fp_ollama";
         let is_chunk = event["object"] == "chat.completion.chunk";
         let choices = match &event["choices"] {

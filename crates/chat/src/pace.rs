@@ -25,6 +25,17 @@ pub struct PromptTime {
     pub may_count_cached: bool,
 }
 
+/// How long a call took, as its server told, or the engine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CallTimes {
+    /// Tokens of the prompt that were read, and the time for them.
+    pub read: (u64, Duration),
+    /// Whether the tokens that were read may count some that a cache had, which took no time.
+    pub may_count_cached: bool,
+    /// Tokens that were written, and the time for them.
+    pub written: (u64, Duration),
+}
+
 /// How far a server is with a prompt, in its own words.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PromptProgress {
@@ -61,6 +72,8 @@ pub struct PromptPace(Arc<Shared>);
 #[derive(Debug, Default)]
 struct Shared {
     shown: Mutex<Option<Shown>>,
+    /// Tokens a second that earlier runs have shown, for people alone: a server may be slower today.
+    expected: Mutex<Option<f64>>,
     /// Tokens of the prompts under way that are not read yet.
     unread: AtomicU64,
     /// Calls under way.
@@ -112,7 +125,16 @@ impl PromptPace {
 
     /// Tokens a second at which prompts are likely to be read, once that is known.
     pub(crate) fn likely(&self) -> Option<f64> {
-        self.shown().map(|shown| shown.pace)
+        self.shown().map(|shown| shown.pace).or_else(|| *self.expected())
+    }
+
+    /// Tells what earlier runs have shown. No limit follows from it.
+    pub fn expect(&self, pace: f64) {
+        *self.expected() = Some(pace).filter(|pace| pace.is_finite() && *pace > 0.0);
+    }
+
+    fn expected(&self) -> MutexGuard<'_, Option<f64>> {
+        self.0.expected.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// A call begins whose prompt has `tokens`.

@@ -117,7 +117,8 @@ impl HttpClient {
             _ => Vec::new(),
         };
         let (usage, spared) = (reader.reply.usage, self.spared(reader));
-        let reply = ChatReply { text: text.to_owned(), finish, usage, refused: false, cut, spared };
+        let times = reader.reply.times();
+        let reply = ChatReply { text: text.to_owned(), finish, usage, refused: false, cut, spared, times };
         Ok(match format {
             Format::Schema { schema, .. } => loops::with_end(reply, schema, reader.kept()),
             Format::Text => reply,

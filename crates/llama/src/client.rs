@@ -261,7 +261,7 @@ impl ChatClient for LlamaCpp {
         if !sent {
             return Err(stopped(&self.core.name));
         }
-        let Reply { text: bytes, finish, closed, usage, spared } =
+        let Reply { text: bytes, finish, closed, usage, spared, times } =
             reply.await.map_err(|_| stopped(&self.core.name))??;
         let text = readable(&bytes, finish);
         if finish == Finish::Looped {
@@ -289,7 +289,7 @@ impl ChatClient for LlamaCpp {
         if let Some(observer) = observer.filter(|_| !text.is_empty()) {
             observer.delta(&text);
         }
-        Ok(ChatReply { text, finish, usage, refused: false, cut, spared })
+        Ok(ChatReply { text, finish, usage, refused: false, cut, spared, times: Some(times) })
     }
 }
 

@@ -5,6 +5,7 @@
 //! and samples. The thread knows tokens only, no messages.
 
 use std::sync::mpsc::{Receiver, TryRecvError};
+use std::time::Instant;
 
 use llama_cpp_2::context::LlamaContext;
 use llama_cpp_2::llama_batch::LlamaBatch;
@@ -19,7 +20,7 @@ use super::memory::BATCH;
 use super::sample::Sampler;
 use super::{Stats, failed};
 use minions_chat::repeats::Repeats;
-use minions_chat::{ChatError, Finish, Usage};
+use minions_chat::{CallTimes, ChatError, Finish, Usage};
 
 /// The number of waiting requests among which one with a cached prefix may go first.
 const LOOKAHEAD: usize = 64;
@@ -54,6 +55,8 @@ pub(super) struct Reply {
     pub(super) usage: Usage,
     /// The tokens that were left when the reply was ended, as it repeated itself.
     pub(super) spared: u64,
+    /// How long its prompt and its tokens took.
+    pub(super) times: CallTimes,
 }
 
 struct Waiting {
@@ -65,6 +68,9 @@ struct Waiting {
 struct ActiveRequest {
     request: Request,
     reused: usize,
+    /// When its prompt began to be evaluated, and when its first token was there.
+    began: Instant,
+    first: Option<Instant>,
     /// A prefix that another lane is still evaluating: the lane, the ticket of its request, the length.
     wait: Option<(usize, u64, usize)>,
     written: Vec<LlamaToken>,
@@ -227,6 +233,8 @@ impl<'a> Worker<'a> {
         lane.active = Some(ActiveRequest {
             request,
             reused,
+            began: Instant::now(),
+            first: None,
             wait,
             written: Vec::new(),
             text: Vec::new(),
@@ -276,6 +284,7 @@ impl<'a> Worker<'a> {
             if let Some(active) = &mut self.lanes[lane].active {
                 active.reused = reused;
                 active.wait = None;
+                active.began = Instant::now();
             }
         }
     }
@@ -338,6 +347,7 @@ impl<'a> Worker<'a> {
         let window = self.window();
         let lane = &mut self.lanes[at];
         let Some(active) = &mut lane.active else { return };
+        active.first.get_or_insert_with(Instant::now);
         let left = active.request.max_tokens - active.written.len();
         // The sampler does not go on with a block of tokens that comes again, unless the grammar allows nothing else. What
         // repeats itself all the same is ended here, a constrained reply in its form.
@@ -393,7 +403,18 @@ impl<'a> Worker<'a> {
             let closed = active.closed;
             let finish = if active.is_looped && finish == Finish::Length { Finish::Looped } else { finish };
             let spared = if finish == Finish::Looped { left as u64 - 1 } else { 0 };
-            self.answer(at, Ok(Reply { text, finish, closed, usage, spared }));
+            let (read, now) = (active.request.prompt.len().saturating_sub(active.reused), Instant::now());
+            let first = active.first.unwrap_or(now);
+            // The first token comes with the prompt.
+            let times = CallTimes {
+                read: (read as u64, first.saturating_duration_since(active.began)),
+                may_count_cached: false,
+                written: (
+                    active.written.len().saturating_sub(1) as u64,
+                    now.saturating_duration_since(first),
+                ),
+            };
+            self.answer(at, Ok(Reply { text, finish, closed, usage, spared, times }));
         }
     }
 

@@ -56,6 +56,7 @@ mod tests {
             footprint: Footprint {
                 weights: 100 << 20,
                 program: 66 << 20,
+                buffers: 0,
                 slot: 0,
                 token: 1024,
                 token_of_last: 0,

@@ -4,6 +4,8 @@
 //! `llama-memory-recurrent.cpp`); those of the program and of compute buffers were measured with its server on a
 //! processor, with flash attention, which is its default: `docs/operate.md` says how near they are.
 
+use serde::{Deserialize, Serialize};
+
 /// Tokens that llama.cpp evaluates in one step (`n_ubatch`), by default.
 const BATCH: u64 = 512;
 /// Windows are rounded up to a multiple of so many tokens.
@@ -40,12 +42,15 @@ impl CacheType {
 }
 
 /// The memory that a model takes, in bytes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Footprint {
     /// The weights. They are mapped from their file or copied, and read for each token either way.
     pub weights: u64,
     /// The program, the tokenizer and the compute buffers.
     pub program: u64,
+    /// The compute buffers of these.
+    #[serde(default)]
+    pub buffers: u64,
     /// What each slot takes whatever its window.
     pub slot: u64,
     /// The KV cache of one token of a window.
@@ -96,6 +101,7 @@ impl Footprint {
         Some(Self {
             weights,
             program: PROGRAM + vocabulary.saturating_mul(TOKEN) + buffers(width, &one),
+            buffers: buffers(width, &one),
             slot: vocabulary.saturating_mul(CANDIDATE)
                 + recurrent(&one).saturating_mul(layers.saturating_sub(attending)),
             token: token_of_whole,

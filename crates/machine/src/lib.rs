@@ -1,11 +1,18 @@
-//! The memory that this machine has left, and what a model takes of it; files that are this user's alone.
+//! What this machine has: memory and what a model takes of it, processors and cards and how fast they are, the energy that it
+//! takes; files that are this user's alone.
 //!
-//! In: the kernel's files, a model's figures. Out: bytes, and how many slots of which window fit. This crate knows no job
-//! and no model server.
+//! In: the kernel's files, a model's figures. Out: bytes, how many slots of which window fit, rates, joules. This crate knows
+//! no job and no model server.
 
+pub mod cards;
+pub mod energy;
 pub mod footprint;
 pub mod gpu;
+mod groups;
+pub mod known;
 pub mod memory;
 pub mod own_file;
 pub mod plan;
+pub mod processors;
 pub mod prompt_cache;
+pub mod sweep;

@@ -4,7 +4,9 @@
 //! Sources: the kernel's `filesystems/proc.rst` (`meminfo`, `mountinfo`), `cgroup-v2.rst` and `cgroup-v1/memory.rst`.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
+
+use super::groups::own_groups;
 
 /// Memory that can still be taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,18 +43,10 @@ pub fn free_of_machine() -> Option<Free> {
 /// As [`free`], by the files below `root`.
 fn free_below(root: &Path) -> Option<Free> {
     let machine = read(&root.join("proc/meminfo")).and_then(|text| of_machine(&text));
-    let groups = own_groups(root).into_iter().filter_map(|folder| of_group(&folder));
+    let groups = own_groups(root, "memory").into_iter().filter_map(|folder| of_group(&folder));
     let all: Vec<Free> = machine.into_iter().chain(groups).collect();
     let swap = all.iter().map(|free| free.swap).min()?;
     all.into_iter().min_by_key(|free| free.bytes).map(|free| Free { swap, ..free })
-}
-
-/// The folders of [`group_folders`] below `root`.
-fn own_groups(root: &Path) -> Vec<PathBuf> {
-    let mounts = read(&root.join("proc/self/mountinfo")).unwrap_or_default();
-    let groups = read(&root.join("proc/self/cgroup")).unwrap_or_default();
-    let below = |folder: PathBuf| root.join(folder.strip_prefix("/").unwrap_or(&folder));
-    group_folders(&mounts, &groups).into_iter().map(below).collect()
 }
 
 fn read(path: &Path) -> Option<String> {
@@ -73,39 +67,6 @@ fn of_machine(meminfo: &str) -> Option<Free> {
 pub fn kilobytes(text: &str, name: &str) -> Option<u64> {
     let line = text.lines().find_map(|line| line.strip_prefix(name))?;
     Some(line.trim().strip_suffix(" kB")?.parse::<u64>().ok()? << 10)
-}
-
-/// The folders of the groups that hold this process and of all groups around them (a limit may be on any), as far as
-/// they are mounted, by the texts of `/proc/self/mountinfo` and `/proc/self/cgroup`.
-fn group_folders(mounts: &str, groups: &str) -> Vec<PathBuf> {
-    mounts.lines().filter_map(|mount| group_folder(mount, groups)).flatten().collect()
-}
-
-/// The same by one line of `mountinfo`, if memory groups may be mounted there.
-fn group_folder(mount: &str, groups: &str) -> Option<Vec<PathBuf>> {
-    let (place, kind) = mount.split_once(" - ")?;
-    let mut place = place.split(' ').skip(3);
-    let (shown, at) = (place.next()?, Path::new(place.next()?));
-    let is_memory = |controllers: &str| controllers.split(',').any(|name| name == "memory");
-    let group = match kind.split(' ').next()? {
-        "cgroup2" => group_of(groups, str::is_empty)?,
-        "cgroup" if is_memory(kind.rsplit(' ').next()?) => group_of(groups, is_memory)?,
-        _ => return None,
-    };
-    // A group outside of what is mounted has its limits there as well; of those that are seen the outermost holds.
-    let inner = Path::new(group).strip_prefix(shown).unwrap_or(Path::new(""));
-    let inner = if group.contains("..") { Path::new("") } else { inner };
-    let folder = at.join(inner);
-    Some(folder.ancestors().take_while(|folder| folder.starts_with(at)).map(Path::to_path_buf).collect())
-}
-
-/// The path of the group whose hierarchy has such controllers (`4:memory:/path`; version 2 names none).
-fn group_of(groups: &str, is_right: impl Fn(&str) -> bool) -> Option<&str> {
-    groups.lines().find_map(|line| {
-        let mut parts = line.splitn(3, ':').skip(1);
-        parts.next().filter(|controllers| is_right(controllers))?;
-        parts.next()
-    })
 }
 
 /// What the limit of the group in `folder` leaves; `None` if it has none. Version 2 has two limits: above `memory.high`
@@ -160,7 +121,7 @@ pub fn kills() -> Kills {
 
 fn kills_below(root: &Path) -> Kills {
     let of = |path: &Path| counter(&read(path)?, "oom_kill");
-    let limited = own_groups(root).into_iter().filter(|folder| of_group(folder).is_some());
+    let limited = own_groups(root, "memory").into_iter().filter(|folder| of_group(folder).is_some());
     Kills {
         // A group counts those of all groups in it.
         own: limited.filter_map(|folder| of(&folder.join("memory.events"))).max().unwrap_or(0),

@@ -107,7 +107,7 @@ mod tests {
 
     /// 100 bytes of weights and program, and a byte a token.
     const MODEL: Footprint =
-        Footprint { weights: 60, program: 40, slot: 0, token: 1, token_of_last: 0, last: 0 };
+        Footprint { weights: 60, program: 40, buffers: 0, slot: 0, token: 1, token_of_last: 0, last: 0 };
 
     fn chosen(wish: Wish, free: u64, slow: u64) -> Option<(u32, usize)> {
         plan(&MODEL, wish, Room { free, slow }).ok().map(|plan| (plan.window, plan.slots))

@@ -8,6 +8,7 @@
 //! docker/model-runner of July 2026.
 
 mod api;
+pub mod described;
 pub mod docker_model_runner;
 mod error;
 mod fetch;

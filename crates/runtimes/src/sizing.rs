@@ -221,8 +221,15 @@ mod tests {
 
     #[test]
     fn a_card_keeps_the_window_and_the_machine_the_old_prompts() {
-        let footprint =
-            Footprint { weights: 100 << 20, program: 0, slot: 0, token: 1 << 20, token_of_last: 0, last: 0 };
+        let footprint = Footprint {
+            weights: 100 << 20,
+            program: 0,
+            buffers: 0,
+            slot: 0,
+            token: 1 << 20,
+            token_of_last: 0,
+            last: 0,
+        };
         let wish = Wish { window: 4096, least_window: 2048, slots: 4, least_slots: 1 };
         for (ram, card, expected) in [
             // All on the card: the machine's memory is left whole.
@@ -259,8 +266,15 @@ mod tests {
 
     #[test]
     fn a_card_counts_alone_first() {
-        let footprint =
-            Footprint { weights: 100 << 20, program: 0, slot: 0, token: 1 << 20, token_of_last: 0, last: 0 };
+        let footprint = Footprint {
+            weights: 100 << 20,
+            program: 0,
+            buffers: 0,
+            slot: 0,
+            token: 1 << 20,
+            token_of_last: 0,
+            last: 0,
+        };
         let wish = Wish { window: 256, least_window: 256, slots: 4, least_slots: 1 };
         let free = Free { bytes: 2000 << 20, of: 4000 << 20, is_limited: true, swap: 0 };
         let slots = |gpu| {

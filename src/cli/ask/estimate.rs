@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use minions::config::Environment;
-use minions::engine::{FileEstimate, JobEstimate, MissingKey};
+use minions::engine::{FileEstimate, JobEstimate, LocalTime, MissingKey};
 use minions::error::Failure;
 use minions::events::ProtocolEstimate;
 use minions::words::count;
@@ -28,7 +28,7 @@ pub(super) fn text(estimate: &JobEstimate, environment: &Environment) -> String 
     };
     let worker = match estimate.protocol {
         "remote_only" => "no worker is asked".to_owned(),
-        _ => format!("the worker reads up to {} tokens", grouped(estimate.local_tokens)),
+        _ => format!("the worker reads up to {} tokens{}", grouped(estimate.local_tokens), time(estimate)),
     };
     let mut text = format!("{}{follows}: {supervisor}; {worker}\n", estimate.protocol);
     if let Some(routing) = &estimate.routing {
@@ -69,6 +69,19 @@ pub(super) fn text(estimate: &JobEstimate, environment: &Environment) -> String 
         let _ = writeln!(text, "{}", missing(key, environment));
     }
     text
+}
+
+/// How long the worker takes, if that is known.
+fn time(estimate: &JobEstimate) -> String {
+    let Some(LocalTime { least_seconds, most_seconds, basis }) = &estimate.local_time else {
+        return String::new();
+    };
+    let words = |seconds: f64| match seconds {
+        seconds if seconds < 120.0 => format!("{seconds} s"),
+        seconds if seconds < 7200.0 => format!("{:.0} min", seconds / 60.0),
+        seconds => format!("{:.0} h", seconds / 3600.0),
+    };
+    format!(", which takes it about {} to {} ({basis})", words(*least_seconds), words(*most_seconds))
 }
 
 /// What a protocol would cost, and what speaks against it.

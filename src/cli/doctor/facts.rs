@@ -20,7 +20,7 @@ use minions_machine::memory;
 use super::finding::{Finding, LIMIT};
 use super::host::{Host, free_at};
 use super::sides::{Readiness, SideReport, Sight};
-use super::window;
+use super::{speed, window};
 use crate::cli::columns;
 use crate::cli::shell::shell_word;
 use minions::servers::{self, Server};
@@ -64,6 +64,7 @@ pub(super) struct Facts {
     pub docker: Finding,
     pub memory: Finding,
     pub window: Finding,
+    pub speed: Finding,
     pub disk: Vec<Finding>,
     pub certificates: Finding,
     pub proxy: Finding,
@@ -122,6 +123,11 @@ pub(super) async fn gather(environment: &Environment, dir: &Path) -> (Facts, Vec
     let is_away = pair.as_ref().is_ok_and(|pair| !pair.remote.model.provider.local);
     let reaches = !is_away || certificates.ok != Some(false) && proxy.ok != Some(false);
     let window = window::of(&with_settings, &host, &servers, pair.as_ref().ok()).await;
+    let speed = {
+        let (environment, pair) = (with_settings.clone(), pair.as_ref().ok().cloned());
+        tokio::task::spawn_blocking(move || speed::of(&environment, pair.as_ref())).await
+    };
+    let speed = speed.unwrap_or_else(|_| Finding::new(None, "not known"));
     let fits = window.ok != Some(false);
     let ready = is_told && is_sound && is_usable(&worker) && is_usable(&supervisor) && reaches && fits;
     let card = card.ok().and_then(Result::ok).unwrap_or(Gpu::Unknown);
@@ -143,6 +149,7 @@ pub(super) async fn gather(environment: &Environment, dir: &Path) -> (Facts, Vec
         },
         memory: of_memory(card),
         window,
+        speed,
         disk: disk(&host, &servers),
         certificates,
         proxy,

@@ -9,6 +9,7 @@ mod host;
 mod next;
 mod show;
 mod sides;
+mod speed;
 mod window;
 
 use std::path::Path;

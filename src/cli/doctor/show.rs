@@ -23,6 +23,7 @@ pub(super) fn text(facts: &Facts) -> String {
     page.finding("docker", &facts.docker);
     page.finding("memory", &facts.memory);
     page.finding("window", &facts.window);
+    page.finding("speed", &facts.speed);
     facts.disk.iter().for_each(|finding| page.finding("disk", finding));
     page.finding("CA certs", &facts.certificates);
     page.finding("proxy", &facts.proxy);

@@ -7,92 +7,17 @@ use tokio::time::timeout;
 use minions::chat::providers::{Provider, RuntimeKind};
 use minions::config::Environment;
 use minions::engine;
+use minions::forecast::known_model;
 use minions::llama;
 use minions::runtimes::ollama::{self, Host as OllamaHost, Locks};
-use minions::runtimes::survey::{self, Answers, Installed, Surveyed};
+use minions::runtimes::survey::{self, Answers, Installed};
 use minions::settings::Pair;
-use minions_machine::footprint::{CacheType, Footprint};
+use minions_machine::footprint::Footprint;
+use minions_machine::known::KNOWN;
 
 use super::finding::{Finding, LIMIT};
 use super::host::Host;
 use minions::servers::Server;
-
-/// A model of Ollama's library whose figures are known before it is there: those of its configuration.
-struct Figures {
-    name: &'static str,
-    weights: u64,
-    layers: u64,
-    embedding: u64,
-    feed_forward: u64,
-    heads: u64,
-    key_heads: u64,
-    vocabulary: u64,
-}
-
-/// The usual model, and smaller ones.
-const KNOWN: [Figures; 3] = [
-    Figures {
-        name: "llama3.2:3b",
-        weights: 2_019_377_376,
-        layers: 28,
-        embedding: 3072,
-        feed_forward: 8192,
-        heads: 24,
-        key_heads: 8,
-        vocabulary: 128_256,
-    },
-    Figures {
-        name: "llama3.2:1b",
-        weights: 1_321_082_688,
-        layers: 16,
-        embedding: 2048,
-        feed_forward: 8192,
-        heads: 32,
-        key_heads: 8,
-        vocabulary: 128_256,
-    },
-    Figures {
-        name: "smollm2:135m",
-        weights: 270_898_016,
-        layers: 30,
-        embedding: 576,
-        feed_forward: 1536,
-        heads: 9,
-        key_heads: 3,
-        vocabulary: 49_152,
-    },
-];
-
-impl Figures {
-    fn footprint(&self) -> Option<Footprint> {
-        let figure = |key: &str| match key {
-            "block_count" => vec![self.layers],
-            "embedding_length" => vec![self.embedding],
-            "feed_forward_length" => vec![self.feed_forward],
-            "attention.head_count" => vec![self.heads],
-            "attention.head_count_kv" => vec![self.key_heads],
-            "attention.key_length" | "attention.value_length" => vec![self.embedding / self.heads],
-            _ => Vec::new(),
-        };
-        Footprint::of("llama", figure, self.weights, self.vocabulary, CacheType::F16)
-    }
-
-    /// The model that Ollama calls `name`.
-    fn of(name: &str) -> Option<&'static Self> {
-        let is_it = |known: &&Self| {
-            let usual = known.name == KNOWN[0].name && has(&["llama3.2"], name);
-            usual || has(&[known.name], name)
-        };
-        KNOWN.iter().find(is_it)
-    }
-}
-
-/// Whether Ollama's rules for names find `name` among `names`.
-fn has(names: &[&str], name: &str) -> bool {
-    let models = names.iter().map(|name| Installed { name: (*name).to_owned(), bytes: None }).collect();
-    let ollama = minions::chat::providers::find("ollama");
-    ollama.is_some_and(|ollama| Surveyed { models, ..Surveyed::default() }.has(ollama, name))
-}
 
 /// A model that the worker would run.
 struct Wanted {
@@ -188,7 +113,7 @@ async fn of_worker(environment: &Environment, servers: &[Server], pair: &Pair) -
             let there = surveyed.and_then(|surveyed| surveyed.find(provider, name));
             let (name, footprint) = match (there, server) {
                 (Some(there), Some(server)) => at_ollama(environment, provider, server, there).await?,
-                _ => (name.to_owned(), Figures::of(name)?.footprint()?),
+                _ => (name.to_owned(), known_model(name)?.footprint()?),
             };
             Some(Wanted { name, footprint, is_ours })
         }
@@ -205,26 +130,4 @@ async fn at_ollama(
     let headers = engine::usual_headers(provider, environment, &server.address).ok()?;
     let footprint = survey::footprint_at_ollama(&server.address, headers, there, LIMIT).await?;
     Some((there.name.clone(), footprint))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn models_are_known_by_ollamas_names() {
-        for (name, known) in [
-            ("llama3.2", Some("llama3.2:3b")),
-            ("llama3.2:latest", Some("llama3.2:3b")),
-            ("llama3.2:3b", Some("llama3.2:3b")),
-            ("library/llama3.2:1b", Some("llama3.2:1b")),
-            ("smollm2:135m", Some("smollm2:135m")),
-            ("smollm2", None),
-            ("qwen3:8b", None),
-        ] {
-            assert_eq!(Figures::of(name).map(|known| known.name), known, "{name}");
-        }
-        let bytes: Vec<u64> = KNOWN.iter().map(|known| known.footprint().unwrap().bytes(8192, 1)).collect();
-        assert!(bytes.is_sorted_by(|a, b| a > b), "{bytes:?}");
-    }
 }

@@ -39,6 +39,7 @@ impl ChatClient for Sending {
             refused: false,
             cut: Vec::new(),
             spared: 0,
+            times: None,
         })
     }
 

@@ -335,8 +335,10 @@ impl SideConfig<'_> {
                 shrinking(ready, self.connect(shared, settings.clone())?)
             }
         };
+        let key = self.key(base_url);
+        let client = if self.role == JobRole::Worker { shared.timed(&key, client) } else { client };
         Ok(Server {
-            key: self.key(base_url),
+            key,
             settings,
             slots: self.lanes.or(ready.and_then(Ready::slots)),
             shares_prefixes: ready.is_some_and(Ready::shares_prefixes),

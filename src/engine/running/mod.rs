@@ -2,6 +2,7 @@
 
 mod attempt;
 mod cost;
+mod efforts;
 mod end;
 mod escalation;
 mod log;
@@ -12,6 +13,7 @@ use std::time::Instant;
 use super::clients;
 use super::counting::Counting;
 use super::egress::{EgressLimits, Ledger};
+use super::energy::EnergyReport;
 use super::file_report::{FileReport, FolderReport};
 use super::files::JobFiles;
 use super::images::Pictures;
@@ -83,6 +85,8 @@ pub(super) struct JobRun {
     posed: OnceLock<Posed>,
     /// What there is to say for the worker's own answer, if it was checked.
     checked: OnceLock<Checked>,
+    /// The energy that its protocol took, if that was measured.
+    energy: OnceLock<EnergyReport>,
 }
 
 /// Tells that a job begins.
@@ -135,6 +139,7 @@ impl JobRun {
             followed: OnceLock::new(),
             posed: OnceLock::new(),
             checked: OnceLock::new(),
+            energy: OnceLock::new(),
         }
     }
 
@@ -165,7 +170,10 @@ impl JobRun {
             true => Prompts::default(),
             false => self.prompts().await?,
         };
+        self.check_deadline(shared).await;
+        let watch = self.watch(shared).await?;
         let answer = self.escalated(self.attempt(job, shared, &prompts).await, shared, &prompts).await?;
+        self.end_watch(watch).await;
         if let Ok(texts) = counting.texts().await {
             let _ = self.texts.set(texts);
         }

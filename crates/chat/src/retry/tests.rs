@@ -118,6 +118,7 @@ fn usage_of_failed_tries_is_added_up() {
         refused: false,
         cut: Vec::new(),
         spared: 0,
+        times: None,
     };
     let mut script = vec![Ok(reply), Err(error(Kind::Server, Some(0))), Err(error(Kind::Malformed, Some(0)))];
     let policy = RetryPolicy::of(2);

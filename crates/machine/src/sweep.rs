@@ -1,0 +1,150 @@
+//! How fast this machine reads its memory and computes, by trying: some threads read and multiply for a fifth of a second.
+
+use std::hint::black_box;
+use std::sync::Barrier;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use super::memory;
+use super::processors::Processors;
+
+/// How long memory is read, and how long numbers are multiplied.
+const READING: Duration = Duration::from_millis(110);
+const COMPUTING: Duration = Duration::from_millis(30);
+/// What is read is so many times the last cache, so that it comes from memory.
+const CACHES: u64 = 4;
+/// Bytes that a thread reads, at least and at most. Virtual machines tell caches that are not theirs, or none.
+const LEAST: u64 = 16 << 20;
+const MOST: u64 = 64 << 20;
+/// The part of the free memory that may be taken for it.
+const OF_FREE: u64 = 8;
+/// Numbers that a thread multiplies at once, and how often in one pass.
+const LANES: usize = 48;
+const STEPS: u32 = 4000;
+
+/// What a machine manages, all threads together.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Pace {
+    /// Bytes a second that are read from memory.
+    pub bandwidth: f64,
+    /// Operations a second with numbers of 32 bits, as vectors as wide as the processor has.
+    pub compute: f64,
+}
+
+/// Measures it with the threads of `processors`, within about 200 ms. What a quota takes away is taken off.
+pub fn sweep(processors: &Processors) -> Pace {
+    let threads = processors.threads();
+    let words = words_for_each(processors.cache, threads, memory::free().map(|free| free.bytes));
+    let start = Barrier::new(threads);
+    let measured: Vec<(f64, f64)> = thread::scope(|scope| {
+        let work = || {
+            let values: Vec<u64> = (0..words as u64).collect();
+            start.wait();
+            let read = rate_of_passes(READING, words as f64 * 8.0, || black_box(sum(&values)));
+            start.wait();
+            let mut lanes = [1.0_f32; LANES];
+            let operations = LANES as f64 * 2.0 * f64::from(STEPS);
+            (read, rate_of_passes(COMPUTING, operations, || multiply(black_box(&mut lanes))))
+        };
+        let running: Vec<_> = (0..threads).map(|_| scope.spawn(work)).collect();
+        running.into_iter().map(|thread| thread.join().unwrap_or_default()).collect()
+    });
+    let share = processors.share();
+    Pace {
+        bandwidth: measured.iter().map(|(read, _)| read).sum::<f64>() * share,
+        compute: measured.iter().map(|(_, computed)| computed).sum::<f64>() * share * width(),
+    }
+}
+
+/// Numbers of 64 bits that each of `threads` reads.
+fn words_for_each(cache: Option<u64>, threads: usize, free: Option<u64>) -> usize {
+    let threads = threads.max(1) as u64;
+    let all = cache.unwrap_or(0).saturating_mul(CACHES) / threads;
+    let most = free.map_or(MOST, |free| free / OF_FREE / threads);
+    (all.clamp(LEAST, MOST).min(most) / 8).max(512) as usize
+}
+
+/// So much in each pass, a second: the upper tenth of the passes, as others may take the processor for a while.
+fn rate_of_passes<T>(time: Duration, of_pass: f64, mut pass: impl FnMut() -> T) -> f64 {
+    let begin = Instant::now();
+    let mut rates = Vec::new();
+    while begin.elapsed() < time || rates.is_empty() {
+        let start = Instant::now();
+        black_box(pass());
+        rates.push(of_pass / start.elapsed().as_secs_f64().max(1e-9));
+    }
+    rates.sort_by(f64::total_cmp);
+    rates[rates.len() * 9 / 10]
+}
+
+fn sum(values: &[u64]) -> u64 {
+    let mut sums = [0_u64; 16];
+    for chunk in values.as_chunks::<16>().0 {
+        for (sum, value) in sums.iter_mut().zip(chunk) {
+            *sum = sum.wrapping_add(*value);
+        }
+    }
+    sums.iter().fold(0, |all, sum| all.wrapping_add(*sum))
+}
+
+fn multiply(lanes: &mut [f32; LANES]) {
+    // A copy stays in registers.
+    let mut own = *lanes;
+    for _ in 0..STEPS {
+        for lane in &mut own {
+            *lane = *lane * 0.999 + 0.001;
+        }
+    }
+    *lanes = own;
+}
+
+/// By how much the processor's vectors do more than those that this program is built for: wider ones, and both operations in
+/// one step.
+fn width() -> f64 {
+    #[cfg(target_arch = "x86_64")]
+    {
+        let has_avx2 =
+            std::arch::is_x86_feature_detected!("avx2") && std::arch::is_x86_feature_detected!("fma");
+        if has_avx2 { 4.0 } else { 1.0 }
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    {
+        2.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_read_does_not_fit_into_the_cache_nor_take_the_memory() {
+        let mib = |cache, threads, free| words_for_each(cache, threads, free) as u64 * 8 >> 20;
+        let gib = 1_u64 << 30;
+        for (cache, threads, free, expected) in [
+            (Some(36 << 20), 2, Some(16 * gib), 64),
+            (Some(8 << 20), 1, Some(16 * gib), 32),
+            (Some(8 << 20), 4, Some(16 * gib), 16),
+            // A cache that is told and can't be, and none.
+            (Some(16 * gib), 2, Some(16 * gib), 64),
+            (None, 2, None, 16),
+            // A small container.
+            (Some(36 << 20), 2, Some(256 << 20), 16),
+            (Some(36 << 20), 1, Some(0), 0),
+        ] {
+            assert_eq!(mib(cache, threads, free), expected, "{cache:?} {threads} {free:?}");
+        }
+    }
+
+    #[test]
+    fn a_quota_takes_its_part() {
+        let whole =
+            Processors { name: String::new(), logical: 1, cores: 1, quota: None, nodes: 1, cache: None };
+        let (all, tenth) = (sweep(&whole), sweep(&Processors { quota: Some(0.1), ..whole.clone() }));
+        assert!(all.bandwidth > 1e8 && all.compute > 1e8, "{all:?}");
+        assert!(
+            tenth.bandwidth < all.bandwidth / 2.0 && tenth.compute < all.compute / 2.0,
+            "{tenth:?} {all:?}"
+        );
+    }
+}

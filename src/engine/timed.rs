@@ -1,0 +1,98 @@
+//! A client that notes how long its calls took, as their server told, for later forecasts.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
+
+use async_trait::async_trait;
+use minions_estimate::calls::Call;
+
+use crate::chat::{ChatClient, ChatError, ChatReply, ChatRequest, EgressGate, Seen};
+use crate::forecast::{self, Called};
+use crate::sync::lock;
+
+/// The calls of all jobs that were not kept yet.
+#[derive(Default)]
+pub(super) struct Calls {
+    /// By server and model.
+    in_flight: Mutex<HashMap<(Option<String>, String), usize>>,
+    ended: Mutex<Vec<(Called, Call)>>,
+}
+
+impl Calls {
+    /// Takes what has ended since.
+    pub(super) fn take(&self) -> Vec<(Called, Call)> {
+        std::mem::take(&mut *lock(&self.ended))
+    }
+}
+
+/// A client of one model at one server.
+#[derive(Clone)]
+pub(super) struct Timed {
+    pub client: Arc<dyn ChatClient>,
+    pub calls: Arc<Calls>,
+    /// None of a model in this process.
+    pub base_url: Option<String>,
+    pub model: String,
+}
+
+#[async_trait]
+impl ChatClient for Timed {
+    fn endpoint(&self) -> String {
+        self.client.endpoint()
+    }
+
+    async fn chat(&self, request: &ChatRequest) -> Result<ChatReply, ChatError> {
+        let begun = InFlight::enter(self);
+        let outcome = self.client.chat(request).await;
+        // Calls at the same time share the machine: they are told apart by their number.
+        let at_once = begun.number.max(begun.leave());
+        if let Some(call) = outcome.as_ref().ok().and_then(forecast::call) {
+            let called = Called { base_url: self.base_url.clone(), model: self.model.clone(), at_once };
+            lock(&self.calls.ended).push((called, call));
+        }
+        outcome
+    }
+
+    async fn look(&self) -> Result<Seen, ChatError> {
+        self.client.look().await
+    }
+
+    fn gated(&self, gate: Arc<dyn EgressGate>) -> Arc<dyn ChatClient> {
+        Arc::new(Self { client: self.client.gated(gate), ..self.clone() })
+    }
+}
+
+/// A call under way.
+struct InFlight<'a> {
+    timed: &'a Timed,
+    /// How many there were with it, as it began.
+    number: usize,
+}
+
+impl<'a> InFlight<'a> {
+    fn enter(timed: &'a Timed) -> Self {
+        let mut all = lock(&timed.calls.in_flight);
+        let count = all.entry((timed.base_url.clone(), timed.model.clone())).or_default();
+        *count += 1;
+        Self { timed, number: *count }
+    }
+
+    /// Ends it. Gives how many there were with it at its end.
+    fn leave(self) -> usize {
+        let all = lock(&self.timed.calls.in_flight);
+        all.get(&(self.timed.base_url.clone(), self.timed.model.clone())).copied().unwrap_or(1)
+    }
+}
+
+impl Drop for InFlight<'_> {
+    fn drop(&mut self) {
+        let mut all = lock(&self.timed.calls.in_flight);
+        let key = (self.timed.base_url.clone(), self.timed.model.clone());
+        if let Some(count) = all.get_mut(&key) {
+            *count -= 1;
+            if *count == 0 {
+                all.remove(&key);
+            }
+        }
+    }
+}
