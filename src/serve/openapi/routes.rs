@@ -73,6 +73,7 @@ const RECORD: Parameter =
 const KEY: Parameter = (
     "Idempotency-Key",
     "header",
+    Form::Text,
     "the same key with the same body gives the same run, however often it is sent",
 );
 
