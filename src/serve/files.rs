@@ -284,8 +284,8 @@ fn documents(readings: Vec<FileReading>) -> Result<(Vec<ReadDocument>, Vec<Value
             }
         };
         if is_misnamed(&name, text.is_plain_text) {
-            let message =
-                format!("{name} is not what its name says: it is plain text, or the rest of a file");
+            let ending = name.rsplit('.').next().unwrap_or_default().to_uppercase();
+            let message = format!("{name} is no {ending} file: it is plain text, or the rest of a file");
             return Err(unreadable(message).hint("send the whole file, or name it as a text: report.txt"));
         }
         let mut warnings = text.notes;

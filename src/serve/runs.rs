@@ -17,11 +17,14 @@ use crate::sync::lock;
 /// Seconds after which a full queue may be tried again.
 const RETRY_AFTER: u64 = 5;
 
+/// How many runs of an owner may be under way; `None` is any number.
+type AtOnce = Box<dyn Fn(&Owner) -> Option<usize> + Send + Sync>;
+
 /// All runs.
 pub(crate) struct Runs {
     limits: Limits,
     /// What an owner may have under way.
-    at_once: Box<dyn Fn(&Owner) -> Option<usize> + Send + Sync>,
+    at_once: AtOnce,
     table: Mutex<Table>,
     changed: tokio::sync::Notify,
 }

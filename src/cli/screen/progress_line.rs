@@ -76,10 +76,8 @@ impl ProgressLine {
                     None => format!("fetching {model}: {}", in_one_line(status)),
                 });
             }
-            EventKind::Call { side, purpose, .. } => {
-                if *purpose != Purpose::WorkerJob {
-                    self.waits_for = (purpose.words(*side), now);
-                }
+            EventKind::Call { side, purpose, .. } if *purpose != Purpose::WorkerJob => {
+                self.waits_for = (purpose.words(*side), now);
             }
             EventKind::WorkerJob(WorkerJob { state, .. }) => match state {
                 WorkerJobState::Waiting => {

@@ -39,7 +39,6 @@ async function showLog(id) {
 
 function route() {
   const [, kind, id] = /^#\/(run|log)\/(.+)$/.exec(location.hash) ?? [];
-  if (app.state.dialog) close();
   if (kind === 'run') showRun(id);
   else if (kind === 'log') showLog(decodeURIComponent(id));
   else app.set({ thread: [], log: null, isBegun: true });
@@ -118,6 +117,6 @@ function Page() {
     ${Dialog && html`<${Dialog} key=${`${dialog.kind}${dialog.document ?? ''}${dialog.at?.start ?? ''}`} ...${dialog} />`}`;
 }
 
-addEventListener('hashchange', route);
+addEventListener('hashchange', () => { close(); route(); });
 render(html`<${Page} />`, document.querySelector('#app'));
 begin();

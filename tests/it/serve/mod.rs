@@ -80,11 +80,11 @@ impl Service {
         let (tell, address) = std::sync::mpsc::channel();
         thread::spawn(move || {
             while let Some(Ok(line)) = lines.next() {
+                kept.lock().unwrap().push_str(&format!("{line}\n"));
                 let found = line.split_once("the page is at http://").map(|(_, rest)| rest);
                 if let Some(found) = found.and_then(|rest| rest.split('/').next()) {
                     let _ = tell.send(found.replace("localhost", "127.0.0.1").parse().unwrap());
                 }
-                kept.lock().unwrap().push_str(&(line + "\n"));
             }
         });
         let address = address.recv_timeout(Duration::from_secs(60));

@@ -88,8 +88,10 @@ fn a_pdf_becomes_its_text() {
     let too_large =
         serving.form("/upload-pdf", "pdf", "a.pdf", &vec![b' '; (10 << 20) + (1 << 17)]).with(400);
     assert!(too_large["message"].as_str().unwrap().contains("10 MB"), "{too_large}");
-    let no_pdf = serving.form("/upload-pdf", "pdf", "a.pdf", b"text").with(400);
-    assert!(no_pdf["message"].as_str().unwrap().contains("no PDF"), "{no_pdf}");
+    for (name, problem) in [("a.pdf", "is no PDF file"), ("a.txt", "no PDF")] {
+        let no_pdf = serving.form("/upload-pdf", "pdf", name, b"text").with(400);
+        assert!(no_pdf["message"].as_str().unwrap().contains(problem), "{no_pdf}");
+    }
     let body = form("pdf", "a.pdf", b"%PDF-");
     for kind in ["multipart/form-data", "application/json"] {
         let refused =

@@ -157,8 +157,7 @@ fn a_client_that_goes_away_ends_its_job() {
     wait::until("a call", || models.requests().iter().any(|call| call.path.ends_with("completions")));
     drop(stream);
     wait::until("the end of its call", || models.hung_up() == 1);
-    let list = service.get("/v1/runs").json();
-    assert_eq!(list["data"][0]["state"], "cancelled");
+    wait::until("the end of the run", || service.get("/v1/runs").json()["data"][0]["state"] == "cancelled");
 }
 
 #[test]
