@@ -24,8 +24,8 @@ use cli::options::RunOptions;
 use cli::program::{self, Program};
 use cli::run::{RunOutcome, Work};
 use cli::{
-    completions, demo, doctor, envelope, estimate, last_words, listing, logging, logs, machine, manual, models,
-    serve, service, sessions, stdout, usage,
+    completions, demo, doctor, envelope, estimate, last_words, listing, logging, logs, machine, manual,
+    models, serve, service, sessions, stdout, usage,
 };
 
 /// Counts, so that a sandbox child can be held to its memory limit; elsewhere it is the system's.
