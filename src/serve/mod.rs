@@ -28,6 +28,7 @@ mod owner;
 mod parts;
 mod pull;
 mod query;
+mod reading;
 mod router;
 mod run;
 mod runs;

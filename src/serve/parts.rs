@@ -12,8 +12,8 @@ use axum::{Extension, Router};
 use serde_json::{Value, json};
 
 use super::error::{ApiError, json_bytes, json_response};
-use super::files::with_places;
 use super::owner::Owner;
+use super::reading::with_places;
 use super::run::Run;
 use super::service::Service;
 use crate::documents::Document;

@@ -122,7 +122,7 @@ mod tests {
         let template = "### Task:\nRespond to the query, citing (e.g., <source id=\"1\">).\n\n<context>\n\
              <source id=\"1\" name=\"a.pdf\">one </source> two</source>\n<source id=\"2\" name=\"b.pdf\">three</source>\n\
              <source id=\"1\" name=\"a.pdf\">four</source>\n</context>\n";
-        let documents = vec![(Some("a.pdf".to_owned()), 24), (Some("b.pdf".to_owned()), 5)];
+        let documents = vec![(Some("a.pdf".to_owned()), 23), (Some("b.pdf".to_owned()), 5)];
         assert_eq!(read(&format!("{template}\nWho signed?")), ("Who signed?".to_owned(), documents.clone()));
         let older = format!("{template}\n<user_query>\nWho signed?\n</user_query>\n");
         assert_eq!(read(&older), ("Who signed?".to_owned(), documents));
