@@ -158,7 +158,7 @@ fn is_of_batch(error: &clap::Error) -> bool {
 }
 
 /// The commands that answer no job, or, as `ask` and `batch`, seldom with an envelope.
-const WITHOUT_ENVELOPE: [&str; 21] = [
+const WITHOUT_ENVELOPE: [&str; 22] = [
     "ask",
     "batch",
     "completions",

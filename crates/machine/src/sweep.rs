@@ -119,7 +119,7 @@ mod tests {
 
     #[test]
     fn what_is_read_does_not_fit_into_the_cache_nor_take_the_memory() {
-        let mib = |cache, threads, free| words_for_each(cache, threads, free) as u64 * 8 >> 20;
+        let mib = |cache, threads, free| (words_for_each(cache, threads, free) as u64 * 8) >> 20;
         let gib = 1_u64 << 30;
         for (cache, threads, free, expected) in [
             (Some(36 << 20), 2, Some(16 * gib), 64),
