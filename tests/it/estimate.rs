@@ -206,7 +206,7 @@ fn a_job_teaches_the_next_estimate() {
         "protocol": {"type": "local_only"},
         "call_params": {"task": "Tell what it is about.", "context": ["The ship left the harbour in the morning. ".repeat(40)]},
     });
-    let ran = Program::new().env("XDG_CACHE_HOME", &cache).run(&job.to_string());
+    let ran = Program::new().env("XDG_CACHE_HOME", &cache).run(job.to_string());
     let after = estimate();
     assert!(after["basis"].as_str().unwrap().starts_with("measured ("), "{after} {}", ran.stdout);
     assert_ne!(after["calibration_factor"], before["calibration_factor"]);
@@ -235,7 +235,7 @@ fn dry_runs_tell_how_long_the_worker_takes() {
             "call_params": job["call_params"],
         })
     };
-    let ran = Program::new().args(["--dry-run"]).run(&job.to_string());
+    let ran = Program::new().args(["--dry-run"]).run(job.to_string());
     let told: Value = serde_json::from_str(&ran.stdout).unwrap();
     let time = &told["result"]["local_time"];
     assert_eq!(time["basis"], "roofline", "{told}");
@@ -254,7 +254,7 @@ fn energy_that_can_not_be_measured_is_an_error_if_it_was_asked_for() {
         "protocol": {"type": "local_only"},
         "call_params": {"task": "Who?", "context": ["The captain was Ann."]},
     });
-    let ran = Program::new().args(["--energy"]).run(&job.to_string());
+    let ran = Program::new().args(["--energy"]).run(job.to_string());
     let told: Value = serde_json::from_str(&ran.stdout).unwrap();
     if !has_counters {
         assert!(ran.code == Some(1) && ran.stdout.contains("no counter of energy"), "{}", ran.stdout);
