@@ -70,7 +70,8 @@ class SeedBlocks(Case):
                 # A program without the engine says what to do.
                 self.assertIn("embedded", str(error))
                 return
-        self.assertEqual(given["done_reasons"], ["stop"])
+        # The small model of the tests may not come to an end by itself.
+        self.assertIn(given["done_reasons"], (["stop"], ["length"]))
         self.assertIsInstance(given["usage"], Usage)
         self.assertTrue(out.getvalue().strip())
 
