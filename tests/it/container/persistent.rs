@@ -91,9 +91,9 @@ fn jobs_survive_the_deaths_of_daemon_and_runner() {
         }
     });
     outputs.iter().for_each(|output| assert_eq!(answer(output), SAID));
-    // Process 1, the watchdog, the daemon and its runner: nothing of the jobs is left, not even as a zombie.
+    // Process 1, the page, the watchdog, the daemon and its runner: nothing of the jobs is left, not even as a zombie.
     until_within(Duration::from_secs(5), "the end of what jobs have started", || {
-        container.processes("").len() == 4
+        container.processes("").len() == 5
     });
 }
 
