@@ -178,9 +178,10 @@ impl Engine {
         outcome
     }
 
-    /// Keeps how long the worker's calls took, for later forecasts.
+    /// Keeps how long the worker's calls took, for later forecasts. Of many jobs not each does it: what their last calls
+    /// have shown is kept when the engine goes.
     async fn keep_times(&self) {
-        let calls = self.0.calls.take();
+        let calls = if self.0.is_for_many() { self.0.calls.take_in_time() } else { self.0.calls.take() };
         if !calls.is_empty() {
             let forecaster = self.0.forecaster();
             beside_runtime(move || lock(&forecaster).keep(&calls)).await;

@@ -108,6 +108,15 @@ impl Kept {
     }
 }
 
+impl Drop for SharedResources {
+    fn drop(&mut self) {
+        let calls = self.calls.take();
+        if !calls.is_empty() {
+            lock(&self.forecaster()).keep(&calls);
+        }
+    }
+}
+
 impl SharedResources {
     pub(super) fn new(config: EngineConfig) -> Self {
         Self {
@@ -128,7 +137,7 @@ impl SharedResources {
             prompt_paces: Mutex::default(),
             paces: Mutex::default(),
             transcripts: Mutex::default(),
-            calls: Arc::default(),
+            calls: Arc::new(Calls::new()),
             forecaster: OnceLock::new(),
             sandbox: OnceCell::new(),
         }
