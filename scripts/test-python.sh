@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Tests the Python module with the debug program of this tree, or with MINIONS_BINARY: types, then what it does, with the python of this machine, or with those
-# that MINIONS_TEST_PYTHONS names. The first one runs the notebook, too.
+# Tests the Python module with the debug program of this tree, or with MINIONS_BINARY: types, then what it does, with the
+# python of this machine and with those that MINIONS_TEST_PYTHONS names. The first one runs the notebook, too.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 source scripts/common.sh

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, Iterable, Optional, Sequence
@@ -27,20 +26,12 @@ def warn(texts: Iterable[str]) -> None:
         return
     import warnings
 
-    here = os.path.join(os.path.dirname(__file__), "")
-    for text in texts:
-        if sys.version_info >= (3, 12):
-            warnings.warn(text, MinionsWarning, skip_file_prefixes=(here,))
-        else:
-            warnings.warn(text, MinionsWarning, stacklevel=_level_outside(here))
-
-
-def _level_outside(here: str) -> int:
-    """The stacklevel, for who calls this, of the first frame that is not of a file in `here`."""
-    frame, level = sys._getframe(1), 1
-    while frame.f_back is not None and frame.f_code.co_filename.startswith(here):
+    # The first frame that is not of this package.
+    frame, level = sys._getframe(0), 1
+    while frame.f_back is not None and frame.f_globals.get("__name__", "").split(".")[0] == "minions":
         frame, level = frame.f_back, level + 1
-    return level
+    for text in texts:
+        warnings.warn(text, MinionsWarning, stacklevel=level)
 
 
 def unknown(where: str, name: str, known: Sequence[str]) -> str:
