@@ -39,16 +39,16 @@ class Held(Case):
         (program,) = children_of(os.getpid())
         return program
 
-    def cancelled(self, work: Callable[[], Any]) -> int:
-        """The program of a task that is cancelled while it waits."""
+    def outlives(self, work: Callable[[], Any]) -> bool:
+        """Whether the program of a task that is cancelled while it waits is there when the task has ended."""
 
-        async def main() -> int:
+        async def main() -> bool:
             task = asyncio.ensure_future(work())
             program = await asyncio.to_thread(self.program)
             task.cancel()
             with self.assertRaises(asyncio.CancelledError):
                 await task
-            return program
+            return is_running(program)
 
         return asyncio.run(main())
 
@@ -59,11 +59,11 @@ class Ends(Held):
             async for _ in self.minion().astream(TASK, [LOG]):
                 pass
 
-        self.assertFalse(is_running(self.cancelled(loop)))
+        self.assertFalse(self.outlives(loop))
 
     def test_a_cancelled_reply_ends_its_call(self) -> None:
         client = OllamaClient("llama3.2:3b")
-        self.assertFalse(is_running(self.cancelled(lambda: client.achat({"role": "user", "content": "Who?"}))))
+        self.assertFalse(self.outlives(lambda: client.achat({"role": "user", "content": "Who?"})))
 
     def test_a_run_can_be_closed_beside_the_thread_that_loops(self) -> None:
         run = self.minion().stream(TASK, [LOG])
@@ -224,5 +224,5 @@ class Processes(Case):
         run = JobRun({"call_params": {}}, ["run"])
         with mock.patch.object(selectors.DefaultSelector, "select", events_first), mock.patch("os.read", interrupted):
             with self.assertRaises(JobInterrupted) as caught:
-                run.to_end()
+                run.result
         self.assertEqual(caught.exception.result["supervisor_messages"], [{"role": "assistant", "content": "The Aurora."}])

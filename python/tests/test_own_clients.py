@@ -240,7 +240,7 @@ class Forks(Case):
     def test_a_run_can_be_closed_in_a_fork_and_goes_on_here(self) -> None:
         _, remote = self.sides()
         run = Minion(Own("mine", lambda _: "It says: The Aurora."), remote).stream(TASK, [LOG])
-        next(run)
+        next(iter(run))
         self.ends_in_a_fork(run)
         self.assertEqual(run.result.final_answer, "The Aurora.")
 
