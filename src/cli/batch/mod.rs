@@ -4,10 +4,13 @@
 //! `json_splitter` cuts the stream, `lines` makes jobs of it, `output` writes; the jobs run as single ones do, on one
 //! engine.
 
+mod array;
 mod contents;
 mod feed;
 pub(super) mod json_splitter;
 mod lines;
+mod merge;
+mod named;
 mod options;
 mod output;
 mod progress;
@@ -15,6 +18,7 @@ mod report;
 mod resume;
 mod shard;
 mod turns;
+mod written;
 
 use std::panic::AssertUnwindSafe;
 use std::pin::pin;
@@ -32,9 +36,11 @@ use tracing::Instrument;
 
 pub(super) use contents::Contents;
 pub(super) use feed::{Feed, Stopped, Total};
+pub(super) use merge::MergeOptions;
+pub(crate) use merge::merge;
 pub(super) use options::{BatchOptions, FailOn};
 pub(super) use output::Sink;
-pub(super) use shard::Shard;
+use shard::{Shard, WhichShard};
 
 use super::events_file::EventsFile;
 use super::interrupt::RunDeadline;
@@ -64,6 +70,10 @@ pub(super) async fn run(
     let Feed { pieces, folder, total, sink, stopped } = feed;
     let mut interrupt = program.interrupt.clone();
     program.verbosity.of_a_batch();
+    let shard = match options.shard {
+        WhichShard::This(shard) => shard,
+        WhichShard::Auto => array::shard(&program.environment)?,
+    };
     let path = options.resume.clone();
     let reading = tokio::task::spawn_blocking(move || path.as_deref().map(Earlier::read).transpose());
     // To its end before anything is written: it may be the file that stdout appends to.
@@ -93,8 +103,8 @@ pub(super) async fn run(
     );
     let done = std::mem::take(&mut earlier.done);
     let is_resumed = !done.is_empty();
-    let lines = Lines::read(engine.clone(), pieces, options.shard, done, folder);
-    let progress = BatchProgress::new(total, options.shard, program.options.quiet);
+    let lines = Lines::read(engine.clone(), pieces, shard, done, folder);
+    let progress = BatchProgress::new(total, shard, program.options.quiet);
     if let Some(events) = events.as_ref().filter(|_| !options.events_texts) {
         // The output has each job's envelope already.
         events.leave_texts_out();
