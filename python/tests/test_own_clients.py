@@ -140,6 +140,21 @@ class OwnClients(Case):
         self.assertEqual((one.asked, [str(error) for error in failed]), (1, ["the job has ended"]))
 
 
+    def test_a_server_can_be_closed_in_its_own_thread(self) -> None:
+        served = Loopback(Own("mine", lambda _: "x"))
+        closed = threading.Event()
+
+        def close() -> None:
+            if not closed.is_set():
+                served.close()
+                closed.set()
+
+        served._server.service_actions = close  # type: ignore[method-assign]
+        self.assertTrue(closed.wait(30))
+        served._thread.join(30)
+        self.assertFalse(served._thread.is_alive())
+
+
 class Coroutines(Case):
     def test_what_it_keeps_serves_the_second_call(self) -> None:
         port = int(self.server.url.rsplit(":", 1)[1])

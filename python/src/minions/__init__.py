@@ -65,9 +65,9 @@ def __getattr__(name: str) -> Any:
 
         return version("minions")
     if name == "__all__":
-        from minions.clients import __all__ as clients
+        from minions import clients
 
-        return sorted([*_HOMES, *clients])
+        return sorted([*_HOMES, *clients._HOMES])
     if name in _MODULES:
         return import_module(f"minions.{name}")
     if name in _HOMES:

@@ -52,6 +52,10 @@ class Loopback:
 
     def close(self) -> None:
         """Ends the server. A coroutine that is under way is cancelled; another call of `chat` is not waited for."""
+        if threading.current_thread() is self._thread:
+            # A run that is let go may be found in any thread; this one can't wait for itself.
+            threading.Thread(target=self.close, daemon=True).start()
+            return
         if os.getpid() == self._pid:
             self._is_closed = True
             for reply in list(self._awaited):

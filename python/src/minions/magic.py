@@ -87,14 +87,15 @@ def _client(name: Optional[str], variables: dict[str, Any]) -> Any:
         # `import ollama` takes no client's name away.
         if name not in _types():
             kind = type(value).__name__
-            raise MinionsError(f"%%minions: the variable {name} is no client but of the type {kind}", "input", "TYPE/MODEL names one")
+            problem = f"%%minions: the variable {name} is no client but of the type {kind}"
+            raise MinionsError(problem, "input", "TYPE/MODEL names one")
     return NamedClient(name)
 
 
 def _types() -> set[str]:
     from minions import clients
 
-    return {getattr(getattr(clients, name), "TYPE", "") for name in clients.__all__}
+    return {getattr(getattr(clients, name), "TYPE", "") for name in clients._HOMES}
 
 
 def _variable(name: str, variables: dict[str, Any]) -> Any:

@@ -26,7 +26,7 @@ class Turns:
 
 
 _lock = threading.Lock()
-_turns: WeakValueDictionary[int, Turns] = WeakValueDictionary()
+_turns: WeakValueDictionary[tuple[int, int], Turns] = WeakValueDictionary()
 _loop: Optional[asyncio.AbstractEventLoop] = None
 
 
@@ -34,7 +34,7 @@ def turns_of(client: Any, limit: int) -> Turns:
     """The turns of `client`, the same for all who hold them."""
     with _lock:
         # A client need not have a hash.
-        return _turns.setdefault(id(client), Turns(client, limit))
+        return _turns.setdefault((id(client), limit), Turns(client, limit))
 
 
 def begin(reply: Any) -> Future[Any]:

@@ -47,7 +47,7 @@ class MinionsClient:
     def chat(self, messages: Any, **kwargs: Any) -> Any:
         """Replies to `messages`: (texts, usage) or (texts, usage, reasons).
 
-        messages: a list of `{"role", "content"}`.
+        messages: a list of `{"role", "content"}`. A parameter response_format, if chat has one, is the schema of a reply.
         texts: a list of one text. usage: anything with prompt_tokens and completion_tokens, as keys or attributes.
         reasons: why the replies ended, `["stop"]` or `["length"]`.
         """
