@@ -4,6 +4,7 @@
 //! has become another program. It knows no job and no model server: it starts our own binary for both.
 
 mod init;
+mod page;
 mod privileges;
 
 use std::ffi::OsString;
@@ -14,6 +15,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::{fs, io};
 
+use init::Others;
+use page::{Page, TOKEN_FILE};
 pub(super) use privileges::Places;
 
 /// The name of the hidden subcommand.
@@ -60,12 +63,6 @@ impl Entry {
                     "no job on stdin: staying up as the host of Ollama and of the page. Run jobs with `docker exec -i \
                      CONTAINER /app/start_minion.sh`; to run one job alone use `docker run -i`"
                 );
-                let mut page = ours(&self.minions, &page(std::env::var_os(TOKEN_FILE)));
-                page.envs(environment.iter().map(|(name, value)| (name, value)));
-                // Jobs run without it.
-                if let Err(error) = page.spawn() {
-                    tracing::error!("the page can't be started: {error}");
-                }
                 match &self.watchdog {
                     Some(watchdog) => ours(&self.minions, &watchdog()),
                     // Somebody has to be there, and to end when told to.
@@ -74,16 +71,19 @@ impl Entry {
             }
             Task::Other(words) => ours(Path::new(&words[0]), &words[1..]),
         };
-        command.envs(environment);
+        command.envs(environment.iter().map(|(name, value)| (name, value)));
         match task {
-            Task::Minions(_) if is_init => supervise(command, init::Others::Leave),
-            Task::Host => supervise(command, init::Others::End),
+            Task::Minions(_) if is_init => supervise(command, Others::Leave),
+            Task::Host => {
+                let page = Page::new(&self.minions, std::env::var_os(TOKEN_FILE), &environment);
+                supervise(command, Others::End(page))
+            }
             _ => Err(command.exec()),
         }
     }
 }
 
-fn supervise(command: Command, others: init::Others) -> io::Result<i32> {
+fn supervise(command: Command, others: Others) -> io::Result<i32> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(init::supervise(command, others))
 }
@@ -92,20 +92,6 @@ fn ours(program: &Path, arguments: &[OsString]) -> Command {
     let mut command = Command::new(program);
     command.args(arguments);
     command
-}
-
-/// The variable that names the file of tokens for the page.
-const TOKEN_FILE: &str = "MINIONS_TOKEN_FILE";
-
-/// How the page is started. Everybody who reaches the container reaches it, so that it asks for a token: one of the user's
-/// own, or one that is made anew at each start and told in the container's log.
-fn page(tokens: Option<OsString>) -> Vec<OsString> {
-    let mut words: Vec<OsString> = ["serve", "--host", "0.0.0.0"].map(OsString::from).into();
-    match tokens.filter(|file| !file.is_empty()) {
-        Some(file) => words.extend(["--token-file".into(), file]),
-        None => words.push("--make-token".into()),
-    }
-    words
 }
 
 /// Commands of ours that are of use in the image by their name alone.
@@ -147,15 +133,6 @@ fn stdin_is_null() -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_page_always_asks_for_a_token() {
-        let words = |tokens: Option<&str>| page(tokens.map(OsString::from)).join(std::ffi::OsStr::new(" "));
-        for none in [None, Some("")] {
-            assert_eq!(words(none), "serve --host 0.0.0.0 --make-token");
-        }
-        assert_eq!(words(Some("/run/secrets/t")), "serve --host 0.0.0.0 --token-file /run/secrets/t");
-    }
 
     #[test]
     fn the_words_and_stdin_say_what_to_do() {

@@ -99,6 +99,20 @@ fn jobs_survive_the_deaths_of_daemon_and_runner() {
 
 #[test]
 #[ignore = "needs a Docker Engine and our image: scripts/test-container.sh"]
+fn the_page_is_back_after_its_death() {
+    let container = Container::start("minions-test-page", &[]);
+    until("the page", || !container.processes("serve --host").is_empty());
+    let first = container.processes("serve --host");
+    container.kill("serve --host");
+    until_within(Duration::from_secs(10), "another one", || {
+        let now = container.processes("serve --host");
+        !now.is_empty() && now != first
+    });
+    assert!(container.is_healthy());
+}
+
+#[test]
+#[ignore = "needs a Docker Engine and our image: scripts/test-container.sh"]
 fn what_others_leave_behind_is_reaped() {
     let container = Container::start("minions-test-orphans", &[]);
     told(&["exec", &container.0, "sh", "-c", "(sleep 3600 & sleep 3600 &) > /dev/null 2>&1"]);
