@@ -29,6 +29,8 @@ step "the Python module"
 scripts/test-python.sh
 step "many machines"
 scripts/test-scale.sh --workspace --features embedded
+step "the page in a browser"
+scripts/test-page.sh --workspace --features embedded
 step "the container"
 scripts/test-container.sh --workspace --features embedded
 step "done"

@@ -111,15 +111,26 @@ impl Engine {
     /// # Errors
     /// [`FailureKind::Input`], naming the place in the job and the remedy.
     pub fn job(&self, job: Value) -> Result<Job, Failure> {
-        let config = &self.0.config;
-        let log_dir = config.environment.get(ENV_LOG_DIR).unwrap_or(LOG_DIR);
-        let job = job::parse(job, Path::new(log_dir))?;
+        let job = job::parse(job, self.log_dir())?;
         for side in [&job.local, &job.remote] {
             for secret in side.secrets() {
-                config.redactor.learn(&secret);
+                self.0.config.redactor.learn(&secret);
             }
         }
         Ok(job)
+    }
+
+    /// The same for a job that somebody else sends: it tells nothing of this machine's files, and what it calls a
+    /// credential is not learnt, as that would be cut out of the answers of others.
+    ///
+    /// # Errors
+    /// As [`Engine::job`].
+    pub(crate) fn foreign_job(&self, job: Value) -> Result<Job, Failure> {
+        Ok(job::parse_foreign(job, self.log_dir())?)
+    }
+
+    fn log_dir(&self) -> &Path {
+        Path::new(self.0.config.environment.get(ENV_LOG_DIR).unwrap_or(LOG_DIR))
     }
 
     /// Runs a job to its answer, its deadline, or until `cancel` ends it; by then its calls are cut off and its sandbox
