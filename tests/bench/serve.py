@@ -21,7 +21,7 @@ import tempfile
 import threading
 import time
 
-from model_server import ModelServer, http
+from model_server import ModelServer, http as reply
 from table import row
 
 JOB = {
@@ -91,7 +91,8 @@ class SilentModel:
         while piece := connection.recv(1 << 16):
             if piece.startswith(b"GET"):
                 is_list = piece.startswith(b"GET /v1/models")
-                connection.sendall(http(200, {"data": [{"id": "worker"}, {"id": "supervisor"}]}) if is_list else http(404, {}))
+                models = {"data": [{"id": "worker"}, {"id": "supervisor"}]}
+                connection.sendall(reply(200, models) if is_list else reply(404, {}))
             elif piece.startswith(b"POST"):
                 is_call = True
                 self.calls.put(None)
