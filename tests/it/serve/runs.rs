@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 
 use super::{JSON, Service, ada, clients, events, instant, job, models, question, with_models};
-use crate::support::server::Reply;
+use crate::support::server::{Reply, Server};
 use crate::support::wait::{self, Door};
 use crate::support::wire::openai;
 
@@ -179,6 +179,28 @@ fn a_client_that_goes_away_spends_nothing_more() {
         assert_eq!(service.end(), Some(0));
         assert_eq!(calls(), 1, "{path}");
     }
+}
+
+#[test]
+fn a_call_that_only_looks_at_a_server_ends_with_the_last_run_that_waits() {
+    // One that lists no models is asked for a token.
+    let models = Server::start(|request| match request.method.as_str() {
+        "POST" => Reply::hang(),
+        _ => Reply::text(500, "no list"),
+    });
+    let service = Service::of(&models);
+    let runs = [service.send(&question()), service.send(&question())];
+    runs.iter().for_each(|id| service.until(id, "running"));
+    let calls = || models.requests().iter().filter(|call| call.method == "POST").count();
+    wait::until("a call", || calls() == 1);
+    for (id, ended) in runs.iter().zip([0, 1]) {
+        service.ask("DELETE", &format!("/v1/runs/{id}"), "", "");
+        service.until(id, "cancelled");
+        wait::until("the end of its call", || models.hung_up() == ended);
+    }
+    // The next run looks anew.
+    service.send(&question());
+    wait::until("another call", || calls() == 2);
 }
 
 #[test]
