@@ -268,6 +268,18 @@ class Interrupts(Case):
             os.kill(pid, signal.SIGKILL)
         child.stdout.close()
 
+    def test_a_fork_runs_jobs_of_its_own(self) -> None:
+        code = (
+            "minion('Who?', [LOG])\nwhere = 'parent' if os.fork() else 'fork'\nresult = minion('Who?', [LOG])\n"
+            f"open({self.folder!r} + '/' + where, 'w').write(result.final_answer)\n"
+            "if where == 'parent':\n    raise SystemExit(os.waitstatus_to_exitcode(os.wait()[1]))\n"
+        )
+        child = self.child(code)
+        child.communicate(timeout=60)
+        self.assertEqual(child.returncode, 0)
+        told = [(Path(self.folder) / where).read_text() for where in ("parent", "fork")]
+        self.assertEqual(told, ["The Aurora."] * 2)
+
     def test_a_task_that_is_cancelled_ends_its_job(self) -> None:
         self.hold()
 

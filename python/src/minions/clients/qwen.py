@@ -2,24 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any, Optional, Union
-
-from minions.clients.base import BuiltInClient
+from minions.clients.shared import HostedClient
 
 
-class QwenClient(BuiltInClient):
+class QwenClient(HostedClient):
     """The client type `qwen`: Qwen, at Alibaba's DashScope."""
 
     TYPE = "qwen"
-
-    def __init__(
-        self,
-        model_name: Optional[str] = None,
-        api_key: Optional[str] = None,
-        temperature: Optional[float] = None,
-        max_tokens: Optional[int] = None,
-        base_url: Optional[Union[str, list[str]]] = None,
-        local: Optional[bool] = None,
-        **options: Any,
-    ) -> None:
-        super().__init__(locals())
