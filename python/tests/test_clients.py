@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import subprocess
 import sys
@@ -83,12 +84,18 @@ class OwnClients(Case):
         self.assertIn("of the company", str(caught.exception))
 
     def test_an_async_chat_is_awaited(self) -> None:
+        loops = set()
+
         class Later:
             async def chat(self, messages: Any) -> Any:
+                loops.add(asyncio.get_running_loop())
                 return "It says: The Aurora.", {"prompt_tokens": 1, "completion_tokens": 2}
 
         _, remote = self.sides()
-        self.assertEqual(Minion(Later(), remote)(TASK, [LOG]).final_answer, "The Aurora.")
+        for _ in range(2):
+            self.assertEqual(Minion(Later(), remote)(TASK, [LOG]).final_answer, "The Aurora.")
+        # What a client keeps open stays of use.
+        self.assertEqual(len(loops), 1)
 
     def test_a_stream_that_never_began_leaves_no_server(self) -> None:
         _, remote = self.sides()

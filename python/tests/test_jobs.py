@@ -151,6 +151,10 @@ class Calls(Case):
         outcomes = self.minion().batch([{"task": TASK, "context": LOG}, {"task": " ", "context": LOG}, {"task": TASK, "context": [LOG]}], 2)
         self.assertEqual([type(outcome) for outcome in outcomes], [Result, MinionsError, Result])
         self.assertIn("call_params.task", str(outcomes[1]))
+        self.assertEqual(outcomes[1].kind, "input")  # type: ignore[union-attr]
+        nowhere = OpenAIClient("gpt-4o", base_url="http://127.0.0.1:9/v1", retries=0)
+        (failed,) = Minion(OllamaClient("llama3.2:3b"), nowhere).batch([{"task": TASK, "context": LOG}])
+        self.assertTrue(failed.kind.startswith("model."), failed.kind)  # type: ignore[union-attr]
         with self.assertRaises(TypeError):
             self.minion().batch([{"tusk": TASK}])
 

@@ -9,14 +9,16 @@ from minions.errors import MinionsError, warn
 from minions.json_pieces import pieces
 from minions.process import Lines, Process
 from minions.results import Result
-from minions.run import failure
+from minions.run import FINISHED, failure, kind_of
 
 
 def run_batch(jobs: Sequence[dict[str, Any]], arguments: list[str]) -> list[Union[Result, MinionsError]]:
     """The outcomes of `jobs`, in their order. Ctrl-C ends the batch; what is not done then is a MinionsError."""
     outcomes: list[Any] = [None] * len(jobs)
-    lines = Lines()
-    process = Process(["batch", *arguments, "--quiet"], _lines_of(jobs), has_events=False)
+    # Only events tell of which kind a failure is; a job without them never began.
+    kinds: dict[int, str] = {}
+    lines, events = Lines(), Lines()
+    process = Process(["batch", *arguments, "--quiet"], _lines_of(jobs), has_events=True)
     try:
         while process.is_open:
             try:
@@ -24,7 +26,10 @@ def run_batch(jobs: Sequence[dict[str, Any]], arguments: list[str]) -> list[Unio
             except KeyboardInterrupt:
                 process.stop()
                 continue
-            for _, data in came:
+            for is_event, data in came:
+                if is_event:
+                    kinds.update(_kinds(events.add(data)))
+                    continue
                 for line in lines.add(data):
                     number, outcome = _outcome(line)
                     outcomes[number] = outcome
@@ -36,7 +41,18 @@ def run_batch(jobs: Sequence[dict[str, Any]], arguments: list[str]) -> list[Unio
         if outcome is None:
             words = said[-1] if said else f"the program ended with {exit_code}"
             outcomes[number] = MinionsError(f"the job was not done: {words}", "cancelled", None, exit_code)
+        elif isinstance(outcome, MinionsError):
+            outcome.kind = kinds.get(number, "input")
     return outcomes
+
+
+def _kinds(events: Iterator[bytes]) -> Iterator[tuple[int, str]]:
+    """The kinds of the failures that `events` tell of, by the numbers of the jobs."""
+    for line in events:
+        if FINISHED in line[:200]:
+            event = json.loads(line)
+            if not event["success"]:
+                yield int(event["job"]), kind_of(event.get("kind"), None)
 
 
 def _lines_of(jobs: Sequence[dict[str, Any]]) -> Iterator[bytes]:

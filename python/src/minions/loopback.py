@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hmac
 import json
+import os
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Optional
@@ -153,10 +154,30 @@ def _takes(function: Any, name: str) -> bool:
     return name in inspect.signature(function).parameters
 
 
+_loop: Any = None
+_loop_is_made = threading.Lock()
+"""One loop for all coroutines of clients: connections that a client keeps open belong to the loop that they were made in."""
+
+
 def _awaited(reply: Any) -> Any:
     import asyncio
+
+    global _loop
+    with _loop_is_made:
+        if _loop is None:
+            _loop = asyncio.new_event_loop()
+            threading.Thread(target=_loop.run_forever, name="minions-coroutines", daemon=True).start()
 
     async def wait() -> Any:
         return await reply
 
-    return asyncio.run(wait())
+    return asyncio.run_coroutine_threadsafe(wait(), _loop).result()
+
+
+def _forget_loop() -> None:
+    # A fork has none of the threads.
+    global _loop, _loop_is_made
+    _loop, _loop_is_made = None, threading.Lock()
+
+
+os.register_at_fork(after_in_child=_forget_loop)

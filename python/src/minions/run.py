@@ -11,7 +11,7 @@ from minions.json_pieces import pieces
 from minions.process import Lines, Process
 from minions.results import Result
 
-_FINISHED = b'"type":"finished"'
+FINISHED = b'"type":"finished"'
 _KINDS = {2: "input", 124: "deadline", 129: "hung_up", 130: "cancelled", 143: "terminated"}
 """Kinds of failures by exit code, for jobs that had no events."""
 
@@ -93,7 +93,7 @@ class JobRun:
 
     def _run(self) -> Iterator[Event]:
         out: list[bytes] = []
-        lines = Lines(_FINISHED)
+        lines = Lines(FINISHED)
         raised: Optional[BaseException] = None
         was_interrupted = False
         try:
@@ -160,15 +160,18 @@ def envelope_of(out: bytes, exit_code: int, stderr: str) -> dict[str, Any]:
 def failure(text: str, kind: Any, exit_code: Optional[int]) -> MinionsError:
     """The error that an envelope tells of. `kind` is that of its last event, if it had one."""
     message, _, hint = text.partition(" Hint: ")
+    return MinionsError(message.rstrip(".") if hint else message, kind_of(kind, exit_code), hint or None, exit_code)
+
+
+def kind_of(kind: Any, exit_code: Optional[int]) -> str:
+    """The kind of a failure as an event has it, in a word; without one, by the exit code."""
     if isinstance(kind, dict):
-        kind = ".".join(f"{key}.{value}" for key, value in kind.items())
-    if kind is None:
-        kind = _KINDS.get(exit_code or 0, "system")
-    return MinionsError(message.rstrip(".") if hint else message, str(kind), hint or None, exit_code)
+        return ".".join(f"{key}.{value}" for key, value in kind.items())
+    return _KINDS.get(exit_code or 0, "system") if kind is None else str(kind)
 
 
 def _event(line: bytes) -> Event:
-    if _FINISHED in line[:200]:
+    if FINISHED in line[:200]:
         # The envelope comes on stdout, too.
         head, found, _ = line.partition(b',"envelope":')
         line = head + b"}" if found else line

@@ -61,7 +61,8 @@ class InferenceEstimator:
         return self.factor, measured
 
     def _arguments(self, tokens: int) -> list[str]:
-        quantised = ["--quantized", "--quant-bits", str(self.quant_bits)] if self.is_quant else []
+        is_told = self.model_name.lower().endswith(".gguf")
+        quantised = ["--quantized", "--quant-bits", str(self.quant_bits)] if self.is_quant and not is_told else []
         return ["--model", self.model_name, "--tokens", str(tokens), *quantised]
 
 
