@@ -64,12 +64,15 @@ class Server:
             return json.load(answer)["timings"]
 
     def buffers(self):
-        """MiB of the buffers of the model that was loaded last: weights, keys and values, to compute in, output."""
+        """MiB of the weights and the buffers of the model that was loaded last: keys and values, to compute in, output.
+
+        Weights that are put into rows are reported twice, as mapped and as copied; the mapped ones are not read again.
+        """
         self.log.seek(0)
         found = {}
         for line in self.log:
-            if match := re.search(r"(model|output|KV|RS|compute) buffer size = *([0-9.]+) MiB", line):
-                found[match[1]] = float(match[2])
+            if match := re.search(r"(file size|(?:output|KV|RS|compute) buffer size) += *([0-9.]+) ([MG])iB", line):
+                found[match[1]] = float(match[2]) * {"M": 1, "G": 1024}[match[3]]
         return sum(found.values())
 
 
