@@ -55,8 +55,8 @@ class Server:
         self.process.stdin.close()
         self.process.wait()
 
-    def times(self, prompt, tokens):
-        body = {"prompt": prompt, "n_predict": tokens, "cache_prompt": False, "ignore_eos": True, "temperature": 0}
+    def times(self, prompt, tokens, has_read=False):
+        body = {"prompt": prompt, "n_predict": tokens, "cache_prompt": has_read, "ignore_eos": True, "temperature": 0}
         request = urllib.request.Request(
             self.url + "/completion", json.dumps(body).encode(), {"Content-Type": "application/json"}
         )
@@ -120,8 +120,11 @@ def measure(binary, python, model, runs):
         server.times("Hello", 8)
         prompt = [server.times(f"{n} {words(PROMPT)}", 1) for n in range(runs)]
         reply = [server.times(f"{n} Tell a story.", REPLY) for n in range(runs)]
+        long = words(PROMPT)
+        behind = [server.times(long, REPLY, has_read=True) for _ in range(runs)]
         reads = statistics.median(times["prompt_per_second"] for times in prompt)
         writes = statistics.median(times["predicted_per_second"] for times in reply)
+        writes_behind = statistics.median(times["predicted_per_second"] for times in behind)
         tokens = round(statistics.median(times["prompt_n"] for times in prompt))
         row(f"{name}: writing, before any call: off by", off(before["tokens_per_second"]["likely"], writes), 30, "%", "<= 1")
         for _ in range(5):
@@ -132,6 +135,7 @@ def measure(binary, python, model, runs):
                 break
         short = minions.estimate(server.url, 8, REPLY)
         row(f"{name}: writing, after one job: off by", off(short["tokens_per_second"]["likely"], writes), 10, "%", "<= 1")
+        row(f"{name}: the same behind a prompt: off by", off(after["tokens_per_second"]["likely"], writes_behind), 10, "%", "<= 1")
         row(f"{name}: reading, after one job: off by", off(after["prompt_tokens_per_second"]["likely"], reads), 20, "%", "<= 1")
         memory = before["memory"]["buffers"] / 2**20
         row(f"{name}: memory of {memory:.0f} MiB: off by", off(memory, server.buffers()), 3, "%", "<= 1", 2)
