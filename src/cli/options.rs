@@ -31,7 +31,7 @@ pub(crate) struct RunOptions {
     /// Keep the worker's answers in DIR, and don't ask again what they answer (protocol minions).
     #[arg(long, value_name = "DIR", conflicts_with_all = ["record", "replay"])]
     pub memo: Option<PathBuf>,
-    /// Measure the energy that this machine takes for the job, or fail: result.energy.
+    /// Measure the energy that this machine takes, or fail: of a job in result.energy, of a batch on stderr.
     #[arg(long, conflicts_with = "replay")]
     pub energy: bool,
     /// Leave out of results what repeats: the conversation and our prompts.

@@ -43,7 +43,8 @@ pub struct JobOptions {
     pub replay: Option<PathBuf>,
     /// A folder that keeps the worker's answers, for jobs that name none.
     pub memo: Option<PathBuf>,
-    /// Whether a job fails that can't tell the energy that this machine took for it. Of one job at a time.
+    /// Whether a job fails that can't tell the energy that this machine took for it. Without effect on jobs at the same time,
+    /// which the counters can't tell apart.
     pub energy: bool,
 }
 

@@ -66,7 +66,7 @@ pub use clients::MissingKey;
 pub use config::{EngineConfig, JobOptions, RunLimits};
 pub use credentials::usual_headers;
 pub use egress_report::{EgressCall, EgressPassage, EgressReport};
-pub use energy::{EnergyReport, EnergySource, RemoteEnergy};
+pub use energy::{EnergyReport, EnergySource, EnergyWatch, RemoteEnergy};
 pub use estimate::{FileEstimate, FolderEstimate, JobEstimate, Leaves};
 pub use file_report::{FileReport, FolderReport};
 pub use listing::fingerprint;
