@@ -164,7 +164,7 @@ fn job(supervisor: &crate::support::server::Server) -> Value {
         "local_client": {
             "type": "llama_cpp",
             "model_path": crate::support::llama_server::model(),
-            "kwargs": {"max_tokens": 8, "temperature": 0, "n_threads": 1, "n_ctx": 1024, "max_concurrency": 1},
+            "kwargs": {"max_tokens": 48, "temperature": 0, "n_threads": 1, "n_ctx": 1024, "max_concurrency": 1},
         },
         "remote_client": client(supervisor, "supervisor"),
         "protocol": {"type": "minions", "max_rounds": 1},
@@ -190,7 +190,7 @@ fn a_later_run_of_the_program_reads_what_is_new() {
     let first = new_tokens(&run(Program::new().env("HOME", home)));
     let read = dir.path().join(".cache/minions/read");
     assert_eq!(states(&read).len(), CHUNKS);
-    assert!(new_tokens(&run(Program::new().env("HOME", home))) * 4 <= first);
+    assert!(new_tokens(&run(Program::new().env("HOME", home))) * 2 <= first);
     // Nowhere, and elsewhere.
     assert_eq!(new_tokens(&run(Program::new().env("HOME", home).args(["--kv-cache", "off"]))), first);
     let other = dir.path().join("other");
