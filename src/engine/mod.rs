@@ -63,7 +63,7 @@ use serde_json::value::RawValue;
 pub use address::usual_address;
 pub use cancel::CancelToken;
 pub use clients::MissingKey;
-pub use config::{EngineConfig, JobOptions, RunLimits};
+pub use config::{EngineConfig, JobOptions, KvCache, RunLimits};
 pub use credentials::usual_headers;
 pub use egress_report::{EgressCall, EgressPassage, EgressReport};
 pub use energy::{EnergyReport, EnergySource, EnergyWatch, RemoteEnergy};

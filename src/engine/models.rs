@@ -12,7 +12,7 @@ use crate::chat::providers::{Provider, RuntimeKind};
 use crate::chat::{ChatClient, ChatError, ChatSettings, Seen, VendorOptions, base_url};
 use crate::config;
 use crate::error::Failure;
-use crate::llama::{self, Engine, EngineSettings};
+use crate::llama::{self, Engine, EngineSettings, Keeping};
 use crate::runtimes::docker_model_runner::Seek;
 use crate::runtimes::ollama::{Host, OpenAiRoute, Start, find_program, linger};
 use crate::runtimes::probe::{self, Told};
@@ -133,7 +133,7 @@ impl ModelKey {
     ) -> Result<Ready, Failure> {
         let timeouts = Timeouts::default();
         match self.provider.runtime {
-            RuntimeKind::Embedded => Ok(Ready::Embedded(self.load(demand).await?)),
+            RuntimeKind::Embedded => Ok(Ready::Embedded(self.load(demand, engine.keeping()).await?)),
             RuntimeKind::Ollama => {
                 let runtime = self.ollama(&engine, timeouts)?.reporting(pulls);
                 self.manage(Arc::new(runtime), demand).await
@@ -221,7 +221,7 @@ impl ModelKey {
         Ok(Ready::Managed(endpoint, runtime))
     }
 
-    async fn load(&self, demand: Demand) -> Result<Engine, Failure> {
+    async fn load(&self, demand: Demand, keeping: Keeping) -> Result<Engine, Failure> {
         // A checked job names a file for this provider; without one the engine reports an unusable path.
         let path = self.model_path.clone().unwrap_or_default();
         let (n_gpu_layers, chat_format, threads) = match &self.vendor {
@@ -249,6 +249,7 @@ impl ModelKey {
             n_gpu_layers,
             chat_format,
             threads,
+            keeping,
         })
         .await
         .map_err(|error| of_file(&file, error))?;

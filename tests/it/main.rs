@@ -64,6 +64,8 @@ mod one_side;
 mod providers;
 mod proxies;
 mod read_ahead;
+#[cfg(feature = "embedded")]
+mod read_once;
 mod readers;
 mod real_model_tape;
 mod real_runtimes;

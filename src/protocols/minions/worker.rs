@@ -181,17 +181,17 @@ impl<'a> Worker<'a> {
             "" => String::new(),
             advice => format!("Advice: {advice}\n"),
         };
-        let prompt = self.prompts.fill(
-            &prompts::MINIONS_JOB,
-            // The program wrote the task and the advice, too.
-            &[
-                ("chunk", Slot::Other(&manifest.chunk)),
-                ("task", Slot::Other(&manifest.task)),
-                ("advice", Slot::Other(&advice)),
-            ],
-        );
+        // The program wrote the task and the advice, too.
+        let slots = [
+            ("chunk", Slot::Other(&manifest.chunk)),
+            ("task", Slot::Other(&manifest.task)),
+            ("advice", Slot::Other(&advice)),
+        ];
+        let prompt = self.prompts.fill(&prompts::MINIONS_JOB, &slots);
+        let shared = self.prompts.shared(&prompts::MINIONS_JOB, &["task", "advice"], &slots);
+        let message = Message::user(prompt.text).owning(prompt.own).sharing(shared);
         ChatRequest {
-            messages: vec![self.instructions.clone(), Message::user(prompt.text).owning(prompt.own)],
+            messages: vec![self.instructions.clone(), message],
             format: self.format.clone(),
             sample,
             ..ChatRequest::default()
