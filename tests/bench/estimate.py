@@ -42,7 +42,7 @@ class Server:
     """llama.cpp's server with one slot, and its log."""
 
     def __init__(self, python, model):
-        self.log = tempfile.TemporaryFile("w+")
+        self.log = tempfile.TemporaryFile("w+", errors="replace")
         pipe = subprocess.PIPE
         command = [python, "-c", SERVER, model, str(WINDOW)]
         self.process = subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=self.log, text=True)

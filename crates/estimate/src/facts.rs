@@ -216,6 +216,13 @@ impl Facts {
         })
     }
 
+    /// Bytes of the keys of a token in one layer.
+    pub fn key_bytes(&self) -> u64 {
+        let all =
+            self.footprint.map_or(0, |footprint| footprint.token.saturating_add(footprint.token_of_last));
+        all.checked_div(2 * self.layers).unwrap_or(0)
+    }
+
     /// Bytes of keys and values that the next token reads, with so many before it.
     pub fn cache_bytes(&self, context: u64) -> u64 {
         let Some(footprint) = &self.footprint else { return 0 };

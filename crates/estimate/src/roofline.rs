@@ -12,15 +12,16 @@ use super::quantisation::Class;
 /// Tokens of a prompt that are evaluated in one step, for which the weights are read once.
 const BATCH: u64 = 512;
 /// Seconds of each layer beside its work: its threads wait for each other after each of about twenty steps.
-const STEP: f64 = 30e-6;
+const STEP: f64 = 60e-6;
 /// The same of a card, which begins the next step by itself.
 const STEP_OF_CARD: f64 = 8e-6;
 /// The share of the measured operations that comparing a prompt's tokens with each other gets, and the one of a single token,
 /// which meets each earlier one by itself: numbers of 16 bits become wider and narrow again, and there is an exponential for each.
 const ATTENTION: f64 = 0.2;
-const ATTENTION_OF_ONE: f64 = 0.045;
-/// The share of the bandwidth that reading keys and values gets: those of a head lie apart.
-const APART: f64 = 0.25;
+const ATTENTION_OF_ONE: f64 = 0.042;
+/// Bytes from a head's key to its next one for which reading them takes twice the time: the farther apart they lie, the less the
+/// processor reads ahead.
+const APART: f64 = 512.0;
 /// The share of a card's operations that prompts get, and the one of its bandwidth that tokens get.
 const ON_CARD: f64 = 0.35;
 const BANDWIDTH_OF_CARD: f64 = 0.7;
@@ -83,7 +84,7 @@ impl<'a> Roofline<'a> {
         let work = |work: &Work| 2.0 * work.parameters as f64 / (compute * shares(work.class).token);
         let here = weights / bandwidth
             + facts.work.iter().map(work).sum::<f64>()
-            + cache / (bandwidth * APART)
+            + cache / bandwidth * (1.0 + facts.key_bytes() as f64 / APART)
             + looks / (compute * ATTENTION_OF_ONE)
             + facts.layers as f64 * STEP;
         let there = self.machine.card.as_ref().map_or(0.0, |card| {

@@ -86,6 +86,7 @@ fn the_table_of_embeddings_is_read_only_where_it_is_the_output() {
     assert_eq!(own.work, [up, Work { class: Class::Nested, parameters: 6400, of_output: 6400 }]);
     assert_eq!((own.query_width, own.trained_context), (2 * 64, Some(4096)));
     assert_eq!(own.cache_bytes(100), 100 * 2 * 2 * (8 + 8) * 2);
+    assert_eq!(own.key_bytes(), 2 * 8 * 2);
 }
 
 #[test]
