@@ -22,7 +22,7 @@ pub(super) enum Others {
     Leave,
     /// They are jobs that came by `docker exec`: they are told, and get the time to print their envelopes. Until then the
     /// page is kept up.
-    End(Page),
+    End(Box<Page>),
 }
 
 impl Others {

@@ -76,7 +76,7 @@ impl Entry {
             Task::Minions(_) if is_init => supervise(command, Others::Leave),
             Task::Host => {
                 let page = Page::new(&self.minions, std::env::var_os(TOKEN_FILE), &environment);
-                supervise(command, Others::End(page))
+                supervise(command, Others::End(Box::new(page)))
             }
             _ => Err(command.exec()),
         }
