@@ -249,14 +249,14 @@ def main(binary):
     service.close()
     silent = SilentModel()
     service = Service(binary, silent)
-    row("serve: the call of a client that has gone ends, at the latest", 1000 * gone(service, silent), 100, "ms", "<= 1")
+    row("serve: the call of a client that has gone ends within", 1000 * gone(service, silent), 100, "ms", "<= 1")
     service.close()
     with tempfile.NamedTemporaryFile("w") as tokens:
         tokens.write(f"ada {TOKEN}\n")
         tokens.flush()
         service = Service(binary, instant, "--token-file", tokens.name)
         wrong, nearly = guesses(service)
-        row("serve: refusal of a token that is nearly right, to one that is all wrong", nearly, wrong, "ms", "<= 1.2")
+        row("serve: refusal of a nearly right token, to a wrong one", nearly, wrong, "ms", "<= 1.2")
         service.close()
 
 
