@@ -66,7 +66,7 @@ pub use clients::MissingKey;
 pub use config::{EngineConfig, JobOptions, KvCache, RunLimits};
 pub use credentials::usual_headers;
 pub use egress_report::{EgressCall, EgressPassage, EgressReport};
-pub use energy::{EnergyReport, EnergySource, EnergyWatch, RemoteEnergy};
+pub use energy::{EnergyRefusal, EnergyReport, EnergySource, EnergyWatch, RemoteEnergy};
 pub use estimate::{FileEstimate, FolderEstimate, JobEstimate, Leaves};
 pub use file_report::{FileReport, FolderReport};
 pub use listing::fingerprint;
@@ -195,7 +195,7 @@ impl Engine {
         let calls = if self.0.is_for_many() { self.0.calls.take_in_time() } else { self.0.calls.take() };
         if !calls.is_empty() {
             let forecaster = self.0.forecaster();
-            beside_runtime(move || lock(&forecaster).keep(&calls)).await;
+            beside_runtime(move || lock(&forecaster).keep(calls)).await;
         }
     }
 

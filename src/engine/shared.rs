@@ -26,7 +26,7 @@ use crate::chat::{
 };
 use crate::config;
 use crate::error::Failure;
-use crate::forecast::{self, Forecaster};
+use crate::forecast::{self, Called, Forecaster};
 use crate::protocols::{ProtocolError, ServerPool};
 use crate::sandbox::Sandbox;
 use crate::sync::lock;
@@ -134,7 +134,7 @@ impl Drop for SharedResources {
     fn drop(&mut self) {
         let calls = self.calls.take();
         if !calls.is_empty() {
-            lock(&self.forecaster()).keep(&calls);
+            lock(&self.forecaster()).keep(calls);
         }
     }
 }
@@ -286,7 +286,7 @@ impl SharedResources {
             Some(path) => (None, forecast::name_of_file(path)),
             None => (Some(key.base_url.clone()), key.model.clone()),
         };
-        Arc::new(Timed { client, calls: Arc::clone(&self.calls), base_url, model })
+        Arc::new(Timed { client, calls: Arc::clone(&self.calls), called: Called { base_url, model } })
     }
 
     /// The pool of a worker with these servers: one for all jobs that have the same servers, or the job's own.

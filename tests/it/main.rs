@@ -33,6 +33,7 @@ mod egress;
 mod egress_bytes;
 mod egress_words;
 mod endings;
+mod energy;
 mod estimate;
 mod eval;
 mod events;

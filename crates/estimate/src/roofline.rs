@@ -39,6 +39,9 @@ pub struct Machine {
     pub compute: f64,
     /// NUMA nodes of these.
     pub nodes: usize,
+    /// Whether others computed while it was measured.
+    #[serde(default)]
+    pub is_rough: bool,
     /// A graphics card whose memory tells.
     pub card: Option<Card>,
 }

@@ -313,9 +313,11 @@ impl Batch {
         let broken = self.output.close().await;
         self.progress.end();
         self.report.summary(skipped, self.options.each.dry_run, self.engine.remote_tokens_spent());
-        if let Some(energy) = self.energy.and_then(EnergyWatch::end) {
-            tracing::info!("{}", report::energy(&energy));
-        }
+        let measured = self.energy.map(EnergyWatch::end).transpose();
+        let unmeasured = measured.map(|measured| {
+            measured.flatten().iter().for_each(|energy| tracing::info!("{}", report::energy(energy)));
+        });
+        let unmeasured = unmeasured.inspect_err(|failure| tracing::error!("{failure}")).err();
         match (end, broken) {
             (End::Left(exit), _) => {
                 let stopped = match self.report.stopped() {
@@ -346,7 +348,8 @@ impl Batch {
                         "--resume: no job of the earlier output is one of this input, so all were run"
                     );
                 }
-                self.report.exit(self.options.fail_on, skipped)
+                let exit = self.report.exit(self.options.fail_on, skipped);
+                unmeasured.map_or(exit, |failure| failure.kind.exit())
             }
         }
     }

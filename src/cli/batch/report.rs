@@ -72,7 +72,7 @@ pub(super) fn energy(told: &EnergyReport) -> String {
     let sources: Vec<_> =
         told.sources.iter().map(|source| format!("{} {:.0} J", source.name, source.joules)).collect();
     format!(
-        "energy of the whole machine: {:.0} J ({:.3} Wh, {:.1} W), {:.0} J of it if it had been idle; {}",
+        "energy by the counters of this machine: {:.0} J ({:.3} Wh, {:.1} W), {:.0} J of it if it had been idle; {}",
         number(told.joules),
         number(told.watt_hours),
         number(told.average_watts),

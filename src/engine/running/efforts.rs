@@ -7,7 +7,7 @@ use super::JobRun;
 use crate::chat::base_url;
 use crate::documents::Document;
 use crate::documents::tokens::count;
-use crate::engine::energy::{EnergyReport, EnergyWatch};
+use crate::engine::energy::EnergyWatch;
 use crate::engine::shared::SharedResources;
 use crate::engine::side_config::SideConfig;
 use crate::engine::speed;
@@ -36,7 +36,8 @@ impl JobRun {
         }
     }
 
-    /// Begins to measure the energy of this machine, if the worker runs on it. Jobs at the same time can't be told apart.
+    /// Begins to measure the energy of this machine, if a model of the job runs on it. Jobs at the same time can't be
+    /// told apart.
     ///
     /// # Errors
     /// It is required and can't be measured.
@@ -45,10 +46,10 @@ impl JobRun {
         if shared.is_for_many() || !is_required && matches!(shared.tape, Tape::Replay(_)) {
             return Ok(None);
         }
-        if !self.runs_worker_here(shared) {
+        if !self.runs_here(shared, JobRole::Worker) && !self.runs_here(shared, JobRole::Supervisor) {
             return match is_required {
                 true => Err(Failure::input("--energy: no model of this job runs on this machine")
-                    .hint("leave --energy out, or take a worker on this machine")),
+                    .hint("leave --energy out, or take a worker or a supervisor on this machine")),
                 false => Ok(None),
             };
         }
@@ -56,23 +57,32 @@ impl JobRun {
     }
 
     /// Keeps what was measured.
-    pub(super) async fn end_watch(&self, watch: Option<EnergyWatch>) {
-        let Some(watch) = watch else { return };
-        if let Some(report) = beside_runtime(move || watch.end()).await {
-            let _ = self.energy.set(report);
+    ///
+    /// # Errors
+    /// It is required, and nothing was.
+    pub(super) async fn end_watch(
+        &self,
+        watch: Option<EnergyWatch>,
+        shared: &SharedResources,
+    ) -> Result<(), Failure> {
+        let Some(watch) = watch else { return Ok(()) };
+        if let Some(report) = beside_runtime(move || watch.end()).await? {
+            // The energy of a supervisor that runs here is among it.
+            let is_elsewhere = !self.runs_here(shared, JobRole::Supervisor);
+            let usage = is_elsewhere.then(|| self.spent().remote);
+            let _ = self.energy.set(report.with_remote(usage));
         }
+        Ok(())
     }
 
-    /// The energy, with the estimate of a supervisor's that runs elsewhere.
-    pub(super) fn energy(&self) -> Option<EnergyReport> {
-        let is_elsewhere = !self.job.remote.provider.local;
-        let usage = is_elsewhere.then(|| self.spent().remote);
-        EnergyReport::with_remote(self.energy.get().cloned(), usage)
-    }
-
-    fn runs_worker_here(&self, shared: &SharedResources) -> bool {
-        let side = SideConfig::worker(&self.job, &shared.config.environment, shared.is_for_many());
-        self.job.protocol.asks(JobRole::Worker)
+    /// Whether the job asks a model of that side, and it runs on this machine.
+    fn runs_here(&self, shared: &SharedResources, role: JobRole) -> bool {
+        let environment = &shared.config.environment;
+        let side = match role {
+            JobRole::Supervisor => SideConfig::supervisor(&self.job, environment),
+            _ => SideConfig::worker(&self.job, environment, shared.is_for_many()),
+        };
+        self.job.protocol.asks(role)
             && side.is_ok_and(|side| {
                 side.spec.is_embedded() || side.base_urls.iter().any(|url| base_url::is_this_machine(url))
             })

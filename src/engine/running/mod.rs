@@ -173,7 +173,7 @@ impl JobRun {
         self.check_deadline(shared).await;
         let watch = self.watch(shared).await?;
         let answer = self.escalated(self.attempt(job, shared, &prompts).await, shared, &prompts).await?;
-        self.end_watch(watch).await;
+        self.end_watch(watch, shared).await?;
         if let Ok(texts) = counting.texts().await {
             let _ = self.texts.set(texts);
         }
