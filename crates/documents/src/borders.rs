@@ -5,7 +5,7 @@
 
 /// The bytes of a document from which on its sections begin at borders. A shorter one is soon read again, and its sections
 /// are as long as was asked for.
-const LONG: usize = 75_000;
+const LONG: usize = 80_000;
 /// The bytes of text that make a border known.
 const LOOKED_AT: usize = 48;
 
