@@ -27,6 +27,10 @@ step "tests"
 scripts/run-tests.py --alone chat_real_server:: --alone llama_cpp:: --alone real_model --alone "it estimate::" --alone "it egress_bytes::" --workspace --features embedded
 step "the Python module"
 scripts/test-python.sh
+step "many machines"
+scripts/test-scale.sh --workspace --features embedded
+step "the page in a browser"
+scripts/test-page.sh --workspace --features embedded
 step "the container"
 scripts/test-container.sh --workspace --features embedded
 step "done"

@@ -46,6 +46,12 @@ impl Subject {
         self.base_url.as_deref().is_none_or(base_url::is_this_machine)
     }
 
+    /// What it uses of `machine`: the engine in this process computes on processors alone.
+    fn uses(&self, machine: Machine) -> Machine {
+        let card = machine.card.filter(|_| self.base_url.is_some());
+        Machine { card, ..machine }
+    }
+
     /// What its calls are kept by.
     fn key(&self, machine: &str) -> String {
         key(machine, self.base_url.as_deref(), &self.name, self.at_once)
@@ -93,7 +99,7 @@ impl Forecaster {
         let folder = environment.cache().map(|cache| cache.join("minions"));
         Self {
             store: Store::open(folder.as_deref()),
-            name: processors::processors().key(),
+            name: name_of_machine(),
             original: environment.get("HOME").map(|home| Path::new(home).join(ORIGINAL)),
         }
     }
@@ -104,9 +110,9 @@ impl Forecaster {
         known.unwrap_or_else(|| self.measured())
     }
 
-    /// What is kept of this machine.
-    pub fn known_machine(&self) -> Option<&Machine> {
-        self.store.machine(&self.name)
+    /// What is kept of this machine, as far as `subject` makes use of it.
+    pub fn known_machine(&self, subject: &Subject) -> Option<Machine> {
+        Some(subject.uses(self.store.machine(&self.name)?.clone()))
     }
 
     /// The same, measured now.
@@ -166,13 +172,22 @@ impl Forecaster {
         let original = self.original.as_deref().filter(|_| calls.is_none());
         let original =
             original.and_then(|file| store::original(file, &subject.name, facts.parameters, facts.bits()));
-        let machine = self.machine();
+        let machine = subject.uses(self.machine());
         let estimate = estimate(facts, &machine, question, Known { calls: calls.as_ref(), original });
         Some(Forecast {
             estimate,
             memory: facts.memory(question.window, question.slots),
             free: memory::free(),
         })
+    }
+
+    /// How many calls at a time have shown a pace, the most of up to `most`; 1 if none have.
+    pub(crate) fn shown_at_once(&self, subject: &Subject, most: u64) -> usize {
+        let has_shown = |at_once: &usize| {
+            let calls = self.store.calls(&Subject { at_once: *at_once, ..subject.clone() }.key(&self.name));
+            calls.is_some_and(|calls| !calls.is_empty())
+        };
+        (2..=usize::try_from(most).unwrap_or(usize::MAX)).rev().find(has_shown).unwrap_or(1)
     }
 
     /// Tokens a second at which earlier calls have shown a model to read prompts.
@@ -219,6 +234,12 @@ pub(crate) struct Called {
     pub base_url: Option<String>,
     pub model: String,
     pub at_once: usize,
+}
+
+/// This machine, as far as its pace depends on it. A container may have its home folder and not its cards.
+fn name_of_machine() -> String {
+    let cards = if cards::are_there() { " with cards" } else { "" };
+    processors::processors().key() + cards
 }
 
 /// How a model's file is named among calls.

@@ -24,8 +24,8 @@ use cli::options::RunOptions;
 use cli::program::{self, Program};
 use cli::run::{RunOutcome, Work};
 use cli::{
-    completions, demo, doctor, envelope, estimate, last_words, listing, logging, logs, machine, manual,
-    models, serve, service, sessions, stdout, usage,
+    batch, completions, demo, doctor, envelope, estimate, last_words, listing, logging, logs, machine,
+    manual, models, serve, service, sessions, stdout, usage,
 };
 
 /// Counts, so that a sandbox child can be held to its memory limit; elsewhere it is the system's.
@@ -58,6 +58,7 @@ fn program() -> ExitCode {
         Ok(Cli { command: Some(Command::Models(options)), .. }) => return models::run(&options),
         Ok(Cli { command: Some(Command::Serve(options)), .. }) => return serve::run(&options),
         Ok(Cli { command: Some(Command::Estimate(options)), .. }) => return estimate::run(&options),
+        Ok(Cli { command: Some(Command::Merge(options)), .. }) => return batch::merge(&options),
         Ok(Cli { command: Some(Command::Logs(options)), .. }) => return logs::run(&options),
         Ok(Cli { command: Some(Command::Completions(options)), .. }) => {
             return completions::completions(&options, &Cli::command());

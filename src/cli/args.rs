@@ -8,7 +8,7 @@ use clap::{Args, Parser, Subcommand};
 use minions::error::Failure;
 
 use super::ask::{self, AskArgs, AskOptions};
-use super::batch::BatchOptions;
+use super::batch::{BatchOptions, MergeOptions};
 use super::chat::{self, ChatOptions};
 use super::completions::CompletionsOptions;
 use super::container;
@@ -58,6 +58,10 @@ Examples:
   minions batch --resume out.jsonl jobs.jsonl >> out.jsonl
   minions batch --dry-run jobs.jsonl
   jq -c '.[]' jobs.json | minions batch > out.jsonl";
+
+const MERGE_EXAMPLES: &str = "\
+Examples:
+  minions merge out-*.jsonl --input jobs.jsonl > all.jsonl";
 
 const DOCTOR_EXAMPLES: &str = "\
 Examples:
@@ -121,6 +125,9 @@ pub(crate) enum Command {
     /// Run many jobs: JSON Lines in, one JSON line out for each.
     #[command(after_help = BATCH_EXAMPLES)]
     Batch(Box<BatchOptions>),
+    /// Make one output of those of several runs over one input: exit code 3 if a job is missing or failed.
+    #[command(after_help = MERGE_EXAMPLES)]
+    Merge(MergeOptions),
     /// One reply of one model: messages in, an envelope out, through the client of a job.
     #[command(after_help = chat::EXAMPLES)]
     Chat(ChatOptions),

@@ -4,7 +4,7 @@
 
 pub(crate) mod args;
 pub(crate) mod ask;
-mod batch;
+pub(crate) mod batch;
 pub(crate) mod begin_anew;
 pub(crate) mod chat;
 pub(crate) mod columns;

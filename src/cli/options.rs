@@ -34,7 +34,7 @@ pub(crate) struct RunOptions {
     /// Where what was read is kept.
     #[command(flatten)]
     pub cache: CacheOptions,
-    /// Measure the energy that this machine takes for the job, or fail: result.energy.
+    /// Measure the energy that this machine takes, or fail: of a job in result.energy, of a batch on stderr.
     #[arg(long, conflicts_with = "replay")]
     pub energy: bool,
     /// Leave out of results what repeats: the conversation and our prompts.

@@ -104,13 +104,14 @@ impl Program {
     }
 
     /// # Errors
-    /// `--energy`, where jobs run at the same time.
-    fn measures_one_job(&self) -> Result<(), Failure> {
+    /// `--energy`, where nothing is told of jobs together.
+    fn measures_no_evaluation(&self) -> Result<(), Failure> {
         if !self.options.energy || self.options.dry_run {
             return Ok(());
         }
-        let problem = "--energy measures one job, and these run at the same time";
-        Err(Failure::input(problem).hint("run the job alone: minions --energy < job.json"))
+        let problem =
+            "--energy measures a job or a batch, and the jobs of an evaluation run at the same time";
+        Err(Failure::input(problem).hint("leave it out, or run the job alone: minions --energy < job.json"))
     }
 
     async fn run_with(
@@ -126,7 +127,7 @@ impl Program {
             Work::Index(options) => return self.index(options).await,
             Work::Chat(source) => return self.chat(source).await.map(RunOutcome::Reply),
             Work::Eval(args) => {
-                self.measures_one_job()?;
+                self.measures_no_evaluation()?;
                 return self.evaluate(*args, events).await;
             }
             Work::Look(source) => (source.clone(), Box::new(move || source.look())),
@@ -142,7 +143,6 @@ impl Program {
             }
             Found::Many(pieces, options) => {
                 last_words::take_over();
-                self.measures_one_job()?;
                 let feed = Feed {
                     pieces,
                     folder: source.folder(),

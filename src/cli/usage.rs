@@ -158,7 +158,7 @@ fn is_of_batch(error: &clap::Error) -> bool {
 }
 
 /// The commands that answer no job, or, as `ask` and `batch`, seldom with an envelope.
-const WITHOUT_ENVELOPE: [&str; 22] = [
+const WITHOUT_ENVELOPE: [&str; 23] = [
     "ask",
     "batch",
     "completions",
@@ -170,6 +170,7 @@ const WITHOUT_ENVELOPE: [&str; 22] = [
     "health",
     "logs",
     "man",
+    "merge",
     "models",
     ollama::WATCHDOG_COMMAND,
     "providers",

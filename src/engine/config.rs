@@ -49,7 +49,8 @@ pub struct JobOptions {
     pub kv_cache: Option<KvCache>,
     /// The most bytes of that; `None` is 10 GiB, but no more than half of what the disk has left.
     pub kv_cache_size: Option<u64>,
-    /// Whether a job fails that can't tell the energy that this machine took for it. Of one job at a time.
+    /// Whether a job fails that can't tell the energy that this machine took for it. Without effect on jobs at the same time,
+    /// which the counters can't tell apart.
     pub energy: bool,
 }
 

@@ -86,27 +86,32 @@ impl RemoteEnergy {
     }
 }
 
-/// Reads the counters while a job runs.
-pub(super) struct Watch {
+/// Reads the counters of energy while something runs.
+pub struct EnergyWatch {
     stop: Sender<()>,
     thread: JoinHandle<Meter>,
     idle_watts: Option<f64>,
 }
 
-impl Watch {
+impl EnergyWatch {
     /// Begins with the counters below `root`; none where there is nothing to read, and it is not required. Takes a second where
     /// it is.
     ///
     /// # Errors
-    /// A counter can't be read, or there is none, and it is required.
-    pub(super) fn begin(root: &Path, is_required: bool) -> Result<Option<Self>, Failure> {
+    /// It is required, and a counter can't be read, or none moves.
+    pub fn begin(root: &Path, is_required: bool) -> Result<Option<Self>, Failure> {
         let open = || Meter::open(root, cards::counters());
         let mut idle_watts = None;
         if is_required {
             let mut idle = open();
             check(&idle, root)?;
             thread::sleep(IDLE);
-            let joules: f64 = idle.taken().iter().map(|taken| taken.joules).sum();
+            let taken = idle.taken();
+            if taken.is_empty() {
+                let problem = "--energy: the counters of energy of this machine stand still";
+                return Err(Failure::system(problem).hint(remedy(&[], root)));
+            }
+            let joules: f64 = taken.iter().map(|taken| taken.joules).sum();
             idle_watts = Some(joules / idle.passed().as_secs_f64());
         }
         let meter = open();
@@ -132,7 +137,7 @@ impl Watch {
     }
 
     /// What was taken since; none if all counters stood still.
-    pub(super) fn end(self) -> Option<EnergyReport> {
+    pub fn end(self) -> Option<EnergyReport> {
         let _ = self.stop.send(());
         let mut meter = self.thread.join().ok()?;
         let (taken, seconds) = (meter.taken(), meter.passed().as_secs_f64());
@@ -197,14 +202,22 @@ mod tests {
     fn what_is_required_and_not_there_is_an_error_with_its_remedy() {
         let nothing = tempfile::tempdir().unwrap();
         assert!(
-            Watch::begin(nothing.path(), false).unwrap().is_none() || Path::new("/dev/nvidiactl").exists()
+            EnergyWatch::begin(nothing.path(), false).unwrap().is_none()
+                || Path::new("/dev/nvidiactl").exists()
         );
         let zone = nothing.path().join("sys/class/powercap/intel-rapl:0");
         fs::create_dir_all(zone.join("energy_uj")).unwrap();
         fs::write(zone.join("name"), "package-0\n").unwrap();
-        let failure = Watch::begin(nothing.path(), true).err().unwrap();
+        let failure = EnergyWatch::begin(nothing.path(), true).err().unwrap();
         assert!(failure.message.contains("rapl:package-0 can't be read"), "{failure}");
         assert!(failure.hint.unwrap().contains("chmod a+r /sys/class/powercap"));
+        // A virtual machine may show a counter that never moves.
+        fs::remove_dir(zone.join("energy_uj")).unwrap();
+        fs::write(zone.join("energy_uj"), "5\n").unwrap();
+        if !Path::new("/dev/nvidiactl").exists() {
+            let failure = EnergyWatch::begin(nothing.path(), true).err().unwrap();
+            assert!(failure.message.contains("stand still"), "{failure}");
+        }
     }
 
     #[test]
@@ -214,7 +227,7 @@ mod tests {
         fs::create_dir_all(&zone).unwrap();
         fs::write(zone.join("name"), "package-0\n").unwrap();
         fs::write(zone.join("energy_uj"), "1000000\n").unwrap();
-        let watch = Watch::begin(machine.path(), false).unwrap().unwrap();
+        let watch = EnergyWatch::begin(machine.path(), false).unwrap().unwrap();
         fs::write(zone.join("energy_uj"), "3600001000000\n").unwrap();
         let report = watch.end().unwrap();
         let package = report.sources.iter().find(|source| source.name == "rapl:package-0").unwrap();

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use minions_estimate::calls::Call;
@@ -10,15 +11,33 @@ use crate::chat::{ChatClient, ChatError, ChatReply, ChatRequest, EgressGate, See
 use crate::forecast::{self, Called};
 use crate::sync::lock;
 
+/// How long what calls have shown may stay in memory alone: a batch has hundreds of jobs a second.
+const EVERY: Duration = Duration::from_secs(5);
+
 /// The calls of all jobs that were not kept yet.
-#[derive(Default)]
 pub(super) struct Calls {
     /// By server and model.
     in_flight: Mutex<HashMap<(Option<String>, String), usize>>,
     ended: Mutex<Vec<(Called, Call)>>,
+    /// When they were last taken.
+    taken: Mutex<Instant>,
 }
 
 impl Calls {
+    pub(super) fn new() -> Self {
+        Self { in_flight: Mutex::default(), ended: Mutex::default(), taken: Mutex::new(Instant::now()) }
+    }
+
+    /// Takes what has ended since, if that was not done a moment ago.
+    pub(super) fn take_in_time(&self) -> Vec<(Called, Call)> {
+        let mut taken = lock(&self.taken);
+        if taken.elapsed() < EVERY {
+            return Vec::new();
+        }
+        *taken = Instant::now();
+        self.take()
+    }
+
     /// Takes what has ended since.
     pub(super) fn take(&self) -> Vec<(Called, Call)> {
         std::mem::take(&mut *lock(&self.ended))

@@ -206,7 +206,6 @@ impl Run {
             "task": self.admitted.job.task,
             "protocol": self.admitted.job.protocol.name(),
             "is_recorded": self.admitted.is_recorded,
-            "is_recorded": self.admitted.is_recorded,
         });
         if let Some(position) = position {
             summary["position"] = position.into();

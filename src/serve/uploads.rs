@@ -14,7 +14,7 @@ use futures_util::stream;
 use multer::{Field, Multipart, parse_boundary};
 use serde_json::{Value, json};
 
-use super::body::{TimedBody, media_type};
+use super::body::{TimedBody, check_length, media_type};
 use super::error::{ApiError, json_bytes, json_response};
 use super::files::StoredFile;
 use super::owner::Owner;
@@ -75,6 +75,8 @@ pub(crate) async fn received(
     let boundary = parse_boundary(given).map_err(|_| {
         ApiError::bad("the content type multipart/form-data has no boundary").param("Content-Type")
     })?;
+    // An owner can't have more, in however many files.
+    check_length(&body, service.limits().owner_bytes)?;
     // The body's own error is told, not what the parser makes of it.
     let mut slow = None;
     let timed = TimedBody::new(body, service.limits());

@@ -218,6 +218,57 @@ fn a_job_teaches_the_next_estimate() {
     assert!(asked["prompt_basis"].as_str().unwrap().starts_with("measured ("), "{asked}");
 }
 
+/// A llama.cpp server that says that it took long.
+fn slow_server() -> Server {
+    let answer =
+        json!({"explanation": "e", "answer": "Ann", "citations": ["The captain was Ann."]}).to_string();
+    Server::start(move |request: &Request| {
+        if !request.path.ends_with("/chat/completions") {
+            return Reply::text(404, "no");
+        }
+        let chunks = [
+            json!({"choices": [{"index": 0, "delta": {"role": "assistant", "content": answer}, "finish_reason": null}]}),
+            json!({"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]}),
+            json!({
+                "choices": [],
+                "usage": {"prompt_tokens": 100, "completion_tokens": 50, "total_tokens": 150},
+                "timings": {"prompt_n": 100, "prompt_ms": 20_000.0, "predicted_n": 50, "predicted_ms": 10_000.0},
+            }),
+        ];
+        let events = chunks.iter().map(|chunk| format!("data: {chunk}\n\n"));
+        Reply::stream("text/event-stream", events.chain(["data: [DONE]\n\n".to_owned()]))
+    })
+}
+
+#[test]
+fn a_deadline_that_can_not_be_met_is_told_once_the_pace_is_known() {
+    let server = slow_server();
+    let cache = tempfile::tempdir().unwrap();
+    let cache = cache.path().display().to_string();
+    let run = |deadline: f64| {
+        let job = json!({
+            "local_client": {"type": "llama_server", "kwargs": {"base_url": format!("{}/v1", server.url())}},
+            "protocol": {"type": "local_only"},
+            "budget": {"deadline_s": deadline},
+            "call_params": {"task": "Who?", "context": ["The captain was Ann."]},
+        });
+        let ran = Program::new().env("XDG_CACHE_HOME", &cache).run(job.to_string());
+        assert_eq!(ran.code, Some(0), "{} {}", ran.stdout, ran.stderr);
+        ran.stderr
+    };
+    let warning = "the worker alone is likely to need ";
+    let unknown = run(15.0);
+    assert!(!unknown.contains(warning), "{unknown}");
+    // 120 tokens at 5 a second.
+    let late = run(15.0);
+    assert!(
+        late.contains(warning) && late.contains(" (measured (1 call)), and the deadline leaves "),
+        "{late}"
+    );
+    let in_time = run(1000.0);
+    assert!(!in_time.contains(warning), "{in_time}");
+}
+
 #[test]
 fn dry_runs_tell_how_long_the_worker_takes() {
     let job = json!({
@@ -266,7 +317,20 @@ fn energy_that_can_not_be_measured_is_an_error_if_it_was_asked_for() {
     } else if ran.code == Some(0) {
         assert!(number(&told["result"]["energy"]["joules"]) > 0.0, "{told}");
     }
+    // A batch is measured as a whole.
     let many = format!("{job}\n{job}\n");
     let ran = Program::new().args(["batch", "--energy"]).run(&many);
-    assert!(ran.code == Some(2) && ran.stderr.contains("--energy measures one job"), "{}", ran.stderr);
+    if !has_counters {
+        assert!(ran.code == Some(1) && ran.stdout.is_empty(), "{:?} {}", ran.code, ran.stdout);
+        assert!(ran.stderr.contains("no counter of energy"), "{}", ran.stderr);
+    } else if ran.code == Some(0) {
+        assert!(ran.stderr.contains("energy of the whole machine: "), "{}", ran.stderr);
+    }
+    for (args, complaint) in [
+        (&["batch", "--energy", "--quiet"][..], "--quiet"),
+        (&["eval", "--energy", "questions.jsonl"], "an evaluation run at the same time"),
+    ] {
+        let ran = Program::new().args(args.iter().copied()).run(&many);
+        assert!(ran.code == Some(2) && ran.stderr.contains(complaint), "{args:?}: {}", ran.stderr);
+    }
 }

@@ -88,6 +88,7 @@ mod server_itself;
 mod service_commands;
 mod sessions;
 mod slow_servers;
+mod slurm;
 mod small_machines;
 mod support;
 mod tape;

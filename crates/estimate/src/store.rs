@@ -28,6 +28,8 @@ const LONGEST: u64 = 8 << 20;
 const MACHINES: usize = 16;
 const FILES: usize = 64;
 const MODELS: usize = 256;
+/// The way in which facts are reckoned from a file. A program that reckons in another way reads the file anew.
+const RECKONING: u32 = 1;
 /// How long another writer is waited for.
 const PATIENCE: Duration = Duration::from_millis(500);
 /// How long what a machine manages is believed.
@@ -64,6 +66,8 @@ struct FileRead {
     path: PathBuf,
     bytes: u64,
     changed: i64,
+    #[serde(default)]
+    reckoning: u32,
     facts: Facts,
 }
 
@@ -98,8 +102,11 @@ impl Store {
     /// The facts of the file at `path`, if it is the one that was read.
     pub fn facts(&self, path: &Path) -> Option<&Facts> {
         let (bytes, changed) = state(path)?;
-        let is_it =
-            |known: &&FileRead| known.path == path && (known.bytes, known.changed) == (bytes, changed);
+        let is_it = |known: &&FileRead| {
+            known.path == path
+                && (known.bytes, known.changed) == (bytes, changed)
+                && known.reckoning == RECKONING
+        };
         self.kept.files.iter().rfind(is_it).map(|known| &known.facts)
     }
 
@@ -126,7 +133,8 @@ impl Store {
     /// As for [`Store::keep_machine`].
     pub fn keep_facts(&mut self, path: &Path, facts: &Facts) -> io::Result<()> {
         let Some((bytes, changed)) = state(path) else { return Ok(()) };
-        let known = FileRead { path: path.to_path_buf(), bytes, changed, facts: facts.clone() };
+        let known =
+            FileRead { path: path.to_path_buf(), bytes, changed, reckoning: RECKONING, facts: facts.clone() };
         self.change(|kept| {
             kept.files.retain(|known| known.path != path);
             push(&mut kept.files, known, FILES);
@@ -264,6 +272,9 @@ mod tests {
         assert_eq!(again.machine("other"), None);
         assert_eq!(again.calls("k").unwrap().of_prompts(|_| 1.0), [1.0]);
         assert_eq!(again.facts(&model), Some(&Facts::of_parameters(5, 8)));
+        let mut of_old = again.clone();
+        of_old.kept.files[0].reckoning = RECKONING - 1;
+        assert_eq!(of_old.facts(&model), None, "an older program has reckoned in another way");
         fs::write(&model, "other weights").unwrap();
         assert_eq!(again.facts(&model), None, "it is another file now");
     }

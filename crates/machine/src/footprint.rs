@@ -134,10 +134,9 @@ impl Footprint {
 /// The activations of one step: five times the width and three times the inner one, of which as many as experts are used.
 fn buffers(width: u64, one: &impl Fn(&str) -> Option<u64>) -> u64 {
     let experts = one("expert_used_count").filter(|used| *used > 0);
-    let inner = match (one("expert_feed_forward_length"), experts) {
-        (Some(inner), Some(used)) => inner.saturating_mul(used),
-        _ => one("feed_forward_length").unwrap_or(width.saturating_mul(4)),
-    };
+    let inner = one("expert_feed_forward_length").filter(|_| experts.is_some());
+    let inner = inner.or_else(|| one("feed_forward_length")).unwrap_or(width.saturating_mul(4));
+    let inner = inner.saturating_mul(experts.unwrap_or(1));
     let values = width.saturating_mul(5).saturating_add(inner.saturating_mul(3));
     values.saturating_mul(BATCH * 4)
 }
@@ -242,6 +241,22 @@ mod tests {
         let mut listed = figures.to_vec();
         listed.push(("attention.sliding_window_pattern", &[1, 1, 1, 0, 1, 1, 1, 0, 1, 1, 1, 0]));
         assert_eq!(of("new", &listed).token, 3 * layer);
+    }
+
+    #[test]
+    fn of_experts_those_that_are_used_are_computed() {
+        let buffers = |more: &[(&str, &'static [u64])]| {
+            let mut figures: Vec<(&str, &[u64])> =
+                vec![("block_count", &[12]), ("embedding_length", &[1024]), ("feed_forward_length", &[1000])];
+            figures.extend_from_slice(more);
+            of("x", &figures).buffers / (4 * BATCH)
+        };
+        assert_eq!(buffers(&[]), 5 * 1024 + 3 * 1000);
+        // Some models tell the width of an expert apart, others, as Mixtral, have no other one.
+        assert_eq!(buffers(&[("expert_used_count", &[2])]), 5 * 1024 + 3 * 2000);
+        let apart: &[(&str, &'static [u64])] =
+            &[("expert_used_count", &[2]), ("expert_feed_forward_length", &[300])];
+        assert_eq!(buffers(apart), 5 * 1024 + 3 * 600);
     }
 
     #[test]

@@ -6,17 +6,16 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
-use serde_json::Value;
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 use tokio::task::JoinHandle;
 
 use super::Shard;
-use super::contents::Contents;
 use super::json_splitter::{JsonPiece, JsonSplitter};
-use super::resume::{Fingerprint, fingerprint};
+use super::named::{Named, Names};
+use super::written::{Fingerprint, fingerprint};
 use minions::engine::Engine;
 use minions::error::Failure;
-use minions::job::{self, Job};
+use minions::job::Job;
 use minions::memory;
 
 /// Lines that wait to be taken, besides the one in the reader's hand.
@@ -54,9 +53,8 @@ impl Lines {
             engine,
             shard,
             done,
-            contents: Contents::new(folder.clone()),
+            names: Names::new(folder.clone()),
             folder,
-            seen: HashSet::new(),
             skipped: Arc::clone(&skipped),
         };
         let reader = tokio::task::spawn_blocking(move || reader.run(&mut pieces, &sender));
@@ -92,9 +90,7 @@ struct Reader {
     done: HashSet<Fingerprint>,
     /// Where paths in jobs begin.
     folder: Option<PathBuf>,
-    contents: Contents,
-    /// The custom_ids so far.
-    seen: HashSet<Fingerprint>,
+    names: Names,
     skipped: Arc<AtomicU64>,
 }
 
@@ -115,7 +111,7 @@ impl Reader {
             let line = match piece {
                 Ok(piece) => self.line(&piece),
                 Err((piece, error)) => Some(Line {
-                    custom_id: self.line_id(&piece),
+                    custom_id: self.names.of_line(&piece),
                     hash: String::new(),
                     job: Err(Failure::system(format!("line {}: {error}", piece.line))),
                 }),
@@ -131,42 +127,16 @@ impl Reader {
         Ok(())
     }
 
-    /// What a job without a custom_id goes by: `line-3`, then `line-3.2`, unless an earlier job is called that.
-    fn line_id(&mut self, piece: &JsonPiece) -> String {
-        let line = piece.line;
-        let mut nth = piece.nth;
-        loop {
-            let id = if nth == 1 { format!("line-{line}") } else { format!("line-{line}.{nth}") };
-            if self.seen.insert(fingerprint(&id, "")) {
-                return id;
-            }
-            nth += 1;
-        }
-    }
-
     /// The job of `piece`, or what is wrong with it; `None` if it is done already.
     fn line(&mut self, piece: &JsonPiece) -> Option<Line> {
-        let room = |for_a_byte| memory::check(piece.bytes.len(), for_a_byte);
-        let value =
-            room(memory::OF_JSON).and_then(|()| job::value(&piece.bytes, piece.line).map_err(Failure::from));
-        let named = value.as_ref().ok().and_then(job::custom_id);
-        let (custom_id, is_new) = match named {
-            Some(name) => (name.to_owned(), self.seen.insert(fingerprint(name, ""))),
-            None => (self.line_id(piece), true),
-        };
         let _span = tracing::warn_span!("line", number = piece.line).entered();
-        let bare = value.and_then(|value| job::bare(value).map_err(Failure::from));
-        let hash = bare.as_ref().map(|job| self.contents.hash(job)).unwrap_or_default();
+        let Named { custom_id, hash, bare, is_new } = self.names.named(piece);
         if is_new && self.done.contains(&fingerprint(&custom_id, &hash)) {
             return None;
         }
-        let job = match bare {
-            Ok(_) if !is_new => Err(Failure::input(format!(
-                "the custom_id {custom_id:?} is that of an earlier line; each job needs one of its own (without one it \
-                 gets line-N)"
-            ))),
-            bare => bare.and_then(|job: Value| room(memory::OF_A_JOB).and_then(|()| self.engine.job(job))),
-        };
+        let job = bare.and_then(|job| {
+            memory::check(piece.bytes.len(), memory::OF_A_JOB).and_then(|()| self.engine.job(job))
+        });
         let number = piece.line;
         let from_here = |mut job: Job| {
             self.folder.iter().for_each(|folder| job.files_from(folder));

@@ -4,10 +4,13 @@
 //! `json_splitter` cuts the stream, `lines` makes jobs of it, `output` writes; the jobs run as single ones do, on one
 //! engine.
 
+mod array;
 mod contents;
 mod feed;
 pub(super) mod json_splitter;
 mod lines;
+mod merge;
+mod named;
 mod options;
 mod output;
 mod progress;
@@ -15,14 +18,16 @@ mod report;
 mod resume;
 mod shard;
 mod turns;
+mod written;
 
 use std::panic::AssertUnwindSafe;
+use std::path::Path;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::FutureExt;
-use minions::engine::{CancelToken, Engine, RunLimits};
+use minions::engine::{CancelToken, EnergyWatch, Engine, RunLimits};
 use minions::error::{Exit, Failure};
 use minions::events::EventListener;
 use minions::job::Job;
@@ -32,9 +37,11 @@ use tracing::Instrument;
 
 pub(super) use contents::Contents;
 pub(super) use feed::{Feed, Stopped, Total};
+pub(super) use merge::MergeOptions;
+pub(crate) use merge::merge;
 pub(super) use options::{BatchOptions, FailOn};
 pub(super) use output::Sink;
-pub(super) use shard::Shard;
+use shard::{Shard, WhichShard};
 
 use super::events_file::EventsFile;
 use super::interrupt::RunDeadline;
@@ -64,6 +71,10 @@ pub(super) async fn run(
     let Feed { pieces, folder, total, sink, stopped } = feed;
     let mut interrupt = program.interrupt.clone();
     program.verbosity.of_a_batch();
+    let shard = match options.shard {
+        WhichShard::This(shard) => shard,
+        WhichShard::Auto => array::shard(&program.environment)?,
+    };
     let path = options.resume.clone();
     let reading = tokio::task::spawn_blocking(move || path.as_deref().map(Earlier::read).transpose());
     // To its end before anything is written: it may be the file that stdout appends to.
@@ -83,6 +94,14 @@ pub(super) async fn run(
         tracing::debug!("what the output holds already is not known: {error}");
         b""
     });
+    let energy = match program.options.energy && !program.options.dry_run {
+        true if program.options.quiet => {
+            let problem = "--energy tells a batch's energy on stderr, where --quiet tells of errors alone";
+            return Err(Failure::input(problem).hint("leave out one of them"));
+        }
+        true => program.beside(deadline, || EnergyWatch::begin(Path::new("/"), true)).await?,
+        false => None,
+    };
     let engine = program.engine(
         true,
         RunLimits {
@@ -93,8 +112,8 @@ pub(super) async fn run(
     );
     let done = std::mem::take(&mut earlier.done);
     let is_resumed = !done.is_empty();
-    let lines = Lines::read(engine.clone(), pieces, options.shard, done, folder);
-    let progress = BatchProgress::new(total, options.shard, program.options.quiet);
+    let lines = Lines::read(engine.clone(), pieces, shard, done, folder);
+    let progress = BatchProgress::new(total, shard, program.options.quiet);
     if let Some(events) = events.as_ref().filter(|_| !options.events_texts) {
         // The output has each job's envelope already.
         events.leave_texts_out();
@@ -115,6 +134,7 @@ pub(super) async fn run(
         turns: Turns::default(),
         is_resumed,
         deadline,
+        energy,
         program,
         options,
         lines,
@@ -130,6 +150,8 @@ struct Batch {
     listeners: Vec<Arc<dyn EventListener>>,
     options: BatchOptions,
     deadline: RunDeadline,
+    /// Measures the energy of all jobs together.
+    energy: Option<EnergyWatch>,
     lines: Lines,
     output: Output,
     /// One permit for each line that is taken and not yet printed.
@@ -291,6 +313,9 @@ impl Batch {
         let broken = self.output.close().await;
         self.progress.end();
         self.report.summary(skipped, self.options.each.dry_run, self.engine.remote_tokens_spent());
+        if let Some(energy) = self.energy.and_then(EnergyWatch::end) {
+            tracing::info!("{}", report::energy(&energy));
+        }
         match (end, broken) {
             (End::Left(exit), _) => {
                 let stopped = match self.report.stopped() {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 
-use super::Shard;
+use super::shard::{Shard, WhichShard};
 use crate::cli::options::RunOptions;
 use minions::config;
 
@@ -17,9 +17,10 @@ pub(crate) struct BatchOptions {
     /// The same: the jobs are read from FILE instead of stdin.
     #[arg(long, value_name = "FILE", conflicts_with = "file")]
     pub input: Option<PathBuf>,
-    /// Take every COUNT-th job, from the INDEX-th on (from 0): one of COUNT runs that share an input.
-    #[arg(long, value_name = "INDEX/COUNT", default_value = "0/1", hide_default_value = true)]
-    pub shard: Shard,
+    /// Take every COUNT-th job, from the INDEX-th on (from 0): one of COUNT runs that share an input. `auto` takes the place
+    /// in the array that Slurm, Kubernetes, AWS Batch and other engines tell.
+    #[arg(long, value_name = "INDEX/COUNT|auto", default_value = "0/1", hide_default_value = true)]
+    pub shard: WhichShard,
     /// Leave out the jobs that succeeded in FILE, an earlier output; `>> FILE` is safe.
     #[arg(long, value_name = "FILE")]
     pub resume: Option<PathBuf>,
@@ -69,7 +70,7 @@ impl Default for BatchOptions {
         Self {
             file: None,
             input: None,
-            shard: Shard::WHOLE,
+            shard: WhichShard::This(Shard::WHOLE),
             resume: None,
             ordered: false,
             max_jobs: config::BATCH_JOBS,

@@ -2,28 +2,14 @@
 
 use std::collections::HashSet;
 use std::fs::File;
-use std::io::{self, BufRead, BufReader, Seek, SeekFrom};
+use std::io::{self, Seek, SeekFrom};
 use std::os::fd::{AsFd, AsRawFd};
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::Path;
 
-use ring::digest::{SHA256, digest};
-use serde::Deserialize;
-
-use super::json_splitter::BYTE_ORDER_MARK;
+use super::written::{Fingerprint, Kind, each_line, fingerprint};
 use minions::error::Failure;
 use minions::words::{self, count};
-
-/// 128 bits that stand for a custom_id and the content of its job.
-pub(super) type Fingerprint = [u8; 16];
-
-/// The fingerprint of the job `custom_id` whose content has this hash.
-pub(super) fn fingerprint(custom_id: &str, hash: &str) -> Fingerprint {
-    let text = format!("{}:{custom_id}{hash}", custom_id.len());
-    let mut print = Fingerprint::default();
-    print.copy_from_slice(&digest(&SHA256, text.as_bytes()).as_ref()[..16]);
-    print
-}
 
 /// An earlier output.
 #[derive(Default)]
@@ -45,19 +31,6 @@ struct End {
     lacks_newline: bool,
 }
 
-/// As much of an output line as is needed here.
-#[derive(Deserialize)]
-struct Line {
-    custom_id: String,
-    success: bool,
-    result: Option<Outcome>,
-}
-
-#[derive(Deserialize)]
-struct Outcome {
-    job_hash: Option<String>,
-}
-
 impl Earlier {
     /// Reads all of the output at `path`.
     pub(super) fn read(path: &Path) -> Result<Self, Failure> {
@@ -74,64 +47,24 @@ impl Earlier {
     fn of(path: &Path) -> io::Result<Self> {
         let file = File::open(path)?;
         let place = file.metadata().map(|meta| (meta.dev(), meta.ino()))?;
-        let mut input = BufReader::new(file);
-        let mut earlier = Self::default();
+        let mut done = HashSet::new();
         let mut end = End { file: place, length: 0, whole: 0, lacks_newline: false };
-        let (mut bytes, mut number) = (Vec::new(), 0);
-        let (mut foreign, mut is_output) = (Vec::new(), false);
-        while input.read_until(b'\n', &mut bytes)? > 0 {
-            number += 1;
-            let start = end.length;
-            end.length += bytes.len() as u64;
-            (end.whole, end.lacks_newline) = (end.length, !bytes.ends_with(b"\n"));
-            let (begins, line) = line(&bytes, number == 1);
-            match serde_json::from_slice::<Line>(line) {
-                Ok(line) => {
-                    is_output = true;
-                    earlier.note(&line);
-                }
-                Err(_) if bytes.trim_ascii().is_empty() => {}
-                Err(error) => {
-                    if error.is_eof() && end.lacks_newline {
-                        tracing::warn!(
-                            "{}: line {number} was cut off and counts for nothing",
-                            path.display()
-                        );
-                        (end.whole, end.lacks_newline) = (start, false);
-                    } else {
-                        foreign.push(number);
-                    }
-                }
+        each_line(path, file, |line| {
+            end.length = line.start + line.length;
+            (end.whole, end.lacks_newline) = (end.length, !line.has_newline);
+            match line.kind {
+                Kind::Job(job) => done.extend(job.hash().map(|hash| fingerprint(&job.custom_id, hash))),
+                Kind::CutOff => (end.whole, end.lacks_newline) = (line.start, false),
+                Kind::Blank | Kind::Foreign => {}
             }
-            if end.lacks_newline && begins + line.len() < bytes.len() {
+            let (begins, length) = line.text;
+            if end.lacks_newline && begins + length < line.length {
                 // Only zeros follow.
-                end.whole = start + (begins + line.len()) as u64;
+                end.whole = line.start + begins + length;
             }
-            bytes.clear();
-        }
-        if let [first, others @ ..] = &foreign[..] {
-            if !is_output {
-                return Err(io::Error::other("no line of it is one that a batch has written"));
-            }
-            let others = match others.len() {
-                0 => String::new(),
-                more => format!(" (and {more} more)"),
-            };
-            let path = path.display();
-            tracing::warn!(
-                "{path}: line {first}{others} is none that a batch has written, and counts for nothing"
-            );
-        }
-        earlier.end = Some(end);
-        tracing::info!("{}: {} done already", path.display(), count(earlier.done.len(), "job"));
-        Ok(earlier)
-    }
-
-    fn note(&mut self, line: &Line) {
-        let hash = line.result.as_ref().and_then(|result| result.job_hash.as_deref());
-        if let Some(hash) = hash.filter(|_| line.success) {
-            self.done.insert(fingerprint(&line.custom_id, hash));
-        }
+        })?;
+        tracing::info!("{}: {} done already", path.display(), count(done.len(), "job"));
+        Ok(Self { done, end: Some(end) })
     }
 
     /// Makes `out` ready for lines behind what it holds: a line that was cut off goes if `out` is the earlier
@@ -164,19 +97,9 @@ fn newline(is_needed: bool) -> &'static [u8] {
     if is_needed { b"\n" } else { b"" }
 }
 
-/// The line in `bytes`, and where it begins: without a byte order mark, and without the zeros that a power failure
-/// leaves in place of what was to be written.
-fn line(bytes: &[u8], is_first: bool) -> (usize, &[u8]) {
-    let mark = if is_first && bytes.starts_with(BYTE_ORDER_MARK) { BYTE_ORDER_MARK.len() } else { 0 };
-    let rest = &bytes[mark..];
-    let zeros = rest.iter().take_while(|byte| **byte == 0).count();
-    let rest = &rest[zeros..];
-    let end = rest.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1);
-    (mark + zeros, &rest[..end])
-}
-
 #[cfg(test)]
 mod tests {
+    use super::super::json_splitter::BYTE_ORDER_MARK;
     use super::*;
 
     #[test]
@@ -265,10 +188,5 @@ mod tests {
             let out = File::options().append(true).open(&path).unwrap();
             assert_eq!(earlier.prepare(&out).unwrap(), first.as_bytes(), "{text}");
         }
-    }
-
-    #[test]
-    fn a_fingerprint_is_of_both_parts() {
-        assert_ne!(fingerprint("a", "bc"), fingerprint("ab", "c"));
     }
 }

@@ -80,9 +80,9 @@ fn text(options: &EstimateOptions, environment: &Environment) -> Result<String, 
             .hint("name a GGUF file, or a model that a server on this machine has"));
         }
         // Another quantisation is another model: what calls have shown is not its.
-        (Subject { facts: Some(facts), name, .. }, Some(bits)) if bits != facts.bits() => Subject {
+        (Subject { facts: Some(facts), name, base_url, .. }, Some(bits)) if bits != facts.bits() => Subject {
             name: format!("{name} as if of {bits} bits"),
-            base_url: None,
+            base_url,
             facts: Some(facts.with_bits(bits)),
             at_once: 1,
         },
@@ -97,7 +97,8 @@ fn text(options: &EstimateOptions, environment: &Environment) -> Result<String, 
         slots: 1,
     };
     let forecast = forecaster.forecast(&subject, question).ok_or_else(|| subject::unknown(&subject))?;
-    let page = Page { subject: &subject, question, forecast: &forecast, machine: forecaster.known_machine() };
+    let machine = forecaster.known_machine(&subject);
+    let page = Page { subject: &subject, question, forecast: &forecast, machine: machine.as_ref() };
     Ok(match (options.json, options.describe) {
         (true, _) => format!("{:#}\n", page.json()),
         (false, true) => page.described(),

@@ -1,10 +1,12 @@
 //! Thirty jobs of different shape: what is chosen is what the table of costs says, never what can't work, and the reason
 //! is true, which is found out here from the table anew.
 
+use std::time::Duration;
+
 use super::abilities::Abilities;
 use super::choice::{CHOICES, Candidate, Choice, Pool, Reason, choose};
 use super::measured::{MINION, MINIONS, ONE_CALL_REPLY, ONE_CALL_WORDS};
-use super::situation::{Found, Side, Situation, Texts};
+use super::situation::{Found, LeastSeconds, Side, Situation, Texts};
 use crate::engine::egress::EgressLimits;
 use crate::job::CostSensitivity::{self, High, Low, Medium, Uber};
 use crate::job::ProtocolKind::{self, LocalOnly, Minion, Minions, RemoteOnly};
@@ -75,6 +77,23 @@ fn jobs() -> Vec<(&'static str, Situation, ProtocolKind)> {
             "a tiny worker finds nothing",
             with(6000, |job| job.worker.abilities.billions = Some(0.135)),
             RemoteOnly,
+        ),
+        (
+            "a slow worker is late for a chat, and the supervisor is not",
+            with(6000, |job| {
+                job.budget.deadline = Some(Duration::from_secs(60));
+                job.worker.found.least =
+                    LeastSeconds { minion: Some(90.0), minions: Some(90.0), local_only: Some(90.0) };
+            }),
+            RemoteOnly,
+        ),
+        (
+            "one that is in time is not",
+            with(6000, |job| {
+                job.budget.deadline = Some(Duration::from_secs(60));
+                job.worker.found.least = LeastSeconds { minion: Some(59.0), ..LeastSeconds::default() };
+            }),
+            Minion,
         ),
         ("a strong worker answers alone", with(20_000, strong), LocalOnly),
         ("but not about too much", with(40_000, strong), Minion),

@@ -1,12 +1,13 @@
 //! What a job takes of this machine: whether its deadline leaves the worker time enough, and the energy that it takes.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use super::JobRun;
 use crate::chat::base_url;
 use crate::documents::Document;
 use crate::documents::tokens::count;
-use crate::engine::energy::{EnergyReport, Watch};
+use crate::engine::energy::{EnergyReport, EnergyWatch};
 use crate::engine::shared::SharedResources;
 use crate::engine::side_config::SideConfig;
 use crate::engine::speed;
@@ -22,7 +23,8 @@ impl JobRun {
         if matches!(shared.tape, Tape::Replay(_)) {
             return;
         }
-        let tokens = count(self.job.context.iter().map(Document::as_ref)).tokens;
+        let texts = Arc::clone(&self.job.context);
+        let tokens = beside_runtime(move || count(texts.iter().map(Document::as_ref)).tokens).await;
         let Some(time) = speed::local_time(&self.job, tokens, shared).await else { return };
         let left = deadline.saturating_sub(self.started.elapsed()).as_secs_f64();
         if time.least_seconds > left {
@@ -38,9 +40,9 @@ impl JobRun {
     ///
     /// # Errors
     /// It is required and can't be measured.
-    pub(super) async fn watch(&self, shared: &SharedResources) -> Result<Option<Watch>, Failure> {
+    pub(super) async fn watch(&self, shared: &SharedResources) -> Result<Option<EnergyWatch>, Failure> {
         let is_required = shared.config.jobs.energy;
-        if !is_required && (shared.is_for_many() || matches!(shared.tape, Tape::Replay(_))) {
+        if shared.is_for_many() || !is_required && matches!(shared.tape, Tape::Replay(_)) {
             return Ok(None);
         }
         if !self.runs_worker_here(shared) {
@@ -50,11 +52,11 @@ impl JobRun {
                 false => Ok(None),
             };
         }
-        beside_runtime(move || Watch::begin(Path::new("/"), is_required)).await
+        beside_runtime(move || EnergyWatch::begin(Path::new("/"), is_required)).await
     }
 
     /// Keeps what was measured.
-    pub(super) async fn end_watch(&self, watch: Option<Watch>) {
+    pub(super) async fn end_watch(&self, watch: Option<EnergyWatch>) {
         let Some(watch) = watch else { return };
         if let Some(report) = beside_runtime(move || watch.end()).await {
             let _ = self.energy.set(report);

@@ -2,6 +2,7 @@
 
 mod ending;
 mod limits;
+mod shards;
 mod sharing;
 
 use std::collections::BTreeMap;

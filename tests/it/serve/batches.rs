@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::Service;
-use super::clients::{answer, ask, serving};
+use super::clients::{answer, ask, form, serving};
+use super::{JSON, Service, file};
 use crate::support::program::{chats, scripted};
 use crate::support::server::{Reply, Server};
 use crate::support::wait::until;
@@ -114,6 +114,34 @@ fn a_batch_that_is_cancelled_asks_nothing_more() {
     assert_eq!(chats(&server, "supervisor").len(), 8);
     assert_eq!(lines(&serving, &batch["error_file_id"])[0]["error"]["code"], "batch_cancelled");
     serving.post(&cancel, &json!({})).with(409);
+}
+
+#[test]
+fn a_batch_of_somebody_else_is_not_there() {
+    let server = models();
+    let tokens = "ada ada-0123456789abcdef\nbob bob-0123456789abcdef\n";
+    let (_dir, tokens) = file("tokens", tokens);
+    let serving = serving(&server, &["--token-file", &tokens]);
+    let bearer = |name: &str| format!("Authorization: Bearer {name}-0123456789abcdef\r\n");
+    let form_of =
+        |name: &str| format!("{}Content-Type: multipart/form-data; boundary=limit\r\n", bearer(name));
+    let ask = |method: &str, path: &str, name: &str| serving.ask(method, path, &bearer(name), "");
+    let lines = format!("{}\n", line("a", "minion"));
+    let sent =
+        serving.ask("POST", "/v1/files", &form_of("ada"), form("file", "requests.jsonl", lines.as_bytes()));
+    let body = json!({"input_file_id": sent.with(200)["id"], "endpoint": "/v1/chat/completions"});
+    let create =
+        |name: &str| serving.ask("POST", "/v1/batches", &format!("{JSON}{}", bearer(name)), body.to_string());
+    create("bob").error(404);
+    let path = format!("/v1/batches/{}", create("ada").with(200)["id"].as_str().unwrap());
+    ask("GET", &path, "bob").error(404);
+    ask("POST", &format!("{path}/cancel"), "bob").error(404);
+    assert_eq!(ask("GET", "/v1/batches", "bob").with(200)["data"], json!([]));
+    until("the end of the batch", || ask("GET", &path, "ada").with(200)["status"] == "completed");
+    let output = ask("GET", &path, "ada").with(200)["output_file_id"].take();
+    let content = format!("/v1/files/{}/content", output.as_str().unwrap());
+    assert_eq!(ask("GET", &content, "ada").status, 200);
+    ask("GET", &content, "bob").error(404);
 }
 
 #[test]

@@ -131,7 +131,7 @@ fn its_variables_choose_models_and_what_they_can_not_do_is_told() {
     assert_eq!(serving.get("/models").with(200)["data"][0]["id"], "supervisor");
     let run = serving.post("/run", &json!({"query": "Who signed?"})).with(200);
     assert!(run["log_file"].as_str().unwrap().starts_with("its_logs/"), "{run}");
-    assert!(serving._dir.path().join("its_logs").is_dir());
+    assert!(serving.folder().join("its_logs").is_dir());
 }
 
 #[test]

@@ -96,6 +96,10 @@ impl Door {
         self.0.1.notify_all();
     }
 
+    pub(crate) fn is_open(&self) -> bool {
+        *self.0.0.lock().unwrap()
+    }
+
     /// Waits until it is opened for `what`.
     #[track_caller]
     pub(crate) fn wait(&self, what: &str) {

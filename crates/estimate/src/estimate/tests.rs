@@ -25,7 +25,8 @@ fn memory_and_computing_both_take_their_time() {
     let estimate = told(&machine(), question(0, 100), None);
     // 500 MB at 20 GB/s, and 2 GFLOP at 100 GFLOP/s.
     let seconds = 0.5 / 20.0 + 2.0 / 100.0;
-    assert!((1.0 / estimate.decode.likely / seconds - 1.0).abs() < 0.02, "{estimate:?}");
+    // And a little for the steps of its layers, and the look back.
+    assert!((1.0 / estimate.decode.likely / seconds - 1.01).abs() < 0.02, "{estimate:?}");
     assert_eq!((estimate.basis, estimate.factor), ([Basis::Roofline; 2], 1.0));
     assert!((estimate.writing.likely - 100.0 / estimate.decode.likely).abs() < 1e-9);
     assert!(estimate.prompt.likely > estimate.decode.likely, "a prompt reads the weights once");

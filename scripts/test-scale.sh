@@ -1,0 +1,38 @@
+#!/usr/bin/env bash
+# Tests of what runs on many machines, on the real engines: a Slurm of three nodes on this machine, the manifests of
+# Kubernetes by its schemas.
+# usage: test-scale.sh [CARGO_OPTION...]   (such as --features embedded, to use what is built already)
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+source scripts/common.sh
+# As test.sh does, so that what it has built is not built again.
+build_for_this_machine
+
+if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then
+    say "The tests of engines are skipped: Slurm's daemons need root, on Debian or Ubuntu"
+    [ "${CI:-}" = true ] && exit 1
+    exit 0
+fi
+command -v parallel >/dev/null || need_packages parallel
+
+venv=target/scale-python
+if ! "$venv/bin/python" -c 'import kubernetes_validate' 2>/dev/null; then
+    rm -rf "$venv"
+    python3 -m venv "$venv" >/dev/null 2>&1 || { need_packages python3-venv && python3 -m venv "$venv" >&2; }
+    "$venv/bin/python" -m pip install --quiet kubernetes-validate==1.37.0 >&2
+fi
+say "manifests"
+for version in 1.33 1.37; do
+    "$venv/bin/kubernetes-validate" --quiet --strict --kubernetes-version "$version" docker/kubernetes-*.yaml
+done
+
+say "build"
+cargo test --quiet --test it --no-run "$@"
+say "GNU parallel"
+cargo test --quiet --test it "$@" -- --ignored batch::shards
+cluster=$(mktemp -d)
+trap 'scripts/slurm-cluster.sh stop "$cluster" && rm -rf "$cluster"' EXIT
+say "Slurm"
+scripts/slurm-cluster.sh start "$cluster"
+# One after the other: each takes all nodes.
+MINIONS_TEST_SLURM=$cluster cargo test --quiet --test it "$@" -- --ignored --test-threads 1 slurm::
