@@ -171,7 +171,7 @@ fn a_client_that_goes_away_leaves_no_file() {
     let mut stream = service.connect();
     let head =
         format!("POST /v1/files HTTP/1.1\r\nHost: localhost\r\nContent-Length: {}\r\n{FORM}\r\n", body.len());
-    stream.write_all(&[head.as_bytes(), &body].concat()).unwrap();
+    stream.write_all(&[head.as_bytes(), body.as_slice()].concat()).unwrap();
     until("the first file", || list() == 1);
     drop(stream);
     until("the end of all", || list() == 0);
