@@ -214,7 +214,7 @@ mod tests {
     /// A scheduler of `chunks` chunks with two jobs each, and a lane for each chunk.
     fn lanes(chunks: usize) -> Scheduler {
         let scheduler = scheduler_of(
-            &(0..2 * chunks).map(|n| manifest(&(n / 2).to_string(), "1")).collect::<Vec<_>>(),
+            &(0..2 * chunks).map(|n| manifest(&(n / 2).to_string(), "Who?")).collect::<Vec<_>>(),
             1,
         );
         (0..chunks).for_each(|lane| assert_eq!(open(&scheduler), Some((lane, call(2 * lane)))));
