@@ -29,6 +29,7 @@ python3 tests/bench/long_context.py "$binaries/lean"
 python3 tests/bench/fan_out.py "$binaries/lean"
 python3 tests/bench/python_module.py "$binaries/lean"
 python3 tests/bench/second_question.py "$binaries/lean" "$model" "$python"
+python3 tests/bench/read_once.py "$binaries/embedded" "$model" "$python"
 python3 tests/bench/real_server.py "$binaries/embedded" "$model" "$python"
 python3 tests/bench/estimate.py "$binaries/lean" "$python" "$model"
 if docker image inspect minions >/dev/null 2>&1; then

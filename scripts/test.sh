@@ -24,7 +24,7 @@ step "lints of the build without the engine"
 cargo clippy --quiet --workspace --all-targets -- -D warnings
 step "tests"
 # Alone, as they take all cores: the model's threads, and hundreds of programs.
-scripts/run-tests.py --alone chat_real_server:: --alone llama_cpp:: --alone real_model --alone "it estimate::" --alone "it egress_bytes::" --workspace --features embedded
+scripts/run-tests.py --alone chat_real_server:: --alone llama_cpp:: --alone real_model --alone "it estimate::" --alone "it egress_bytes::" --alone "it read_once::" --workspace --features embedded
 step "the Python module"
 scripts/test-python.sh
 step "many machines"

@@ -231,7 +231,7 @@ impl Forecaster {
 
 /// How long the call of `reply` took, if that was told.
 pub(crate) fn call(reply: &ChatReply) -> Option<Call> {
-    let CallTimes { read, may_count_cached, written } = reply.times?;
+    let CallTimes { read, may_count_cached, written, .. } = reply.times?;
     Some(Call {
         read: read.0,
         reading: read.1.as_secs_f64(),

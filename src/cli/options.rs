@@ -121,7 +121,7 @@ impl RunOptions {
 }
 
 /// A folder, or `off`.
-fn kv_cache(text: &str) -> Result<KvCache, String> {
+pub(crate) fn kv_cache(text: &str) -> Result<KvCache, String> {
     match text {
         "" => Err("name a folder, or off".to_owned()),
         "off" => Ok(KvCache::Off),
@@ -130,7 +130,7 @@ fn kv_cache(text: &str) -> Result<KvCache, String> {
 }
 
 /// A number of bytes with a unit.
-fn size(text: &str) -> Result<u64, String> {
+pub(crate) fn size(text: &str) -> Result<u64, String> {
     let digits = text.trim_end_matches(|letter: char| letter.is_ascii_alphabetic());
     let unit = match &*text[digits.len()..].to_ascii_lowercase() {
         "mb" => 1_000_000,

@@ -14,6 +14,7 @@ use super::ask::AskArgs;
 use super::batch::{self, BatchOptions, Feed, Sink, Stopped, Total};
 use super::eval::EvalArgs;
 use super::events_file::{EventsEnd, EventsFile};
+use super::index::IndexOptions;
 use super::input::{Found, Source};
 use super::interrupt::{self, RunDeadline};
 use super::last_words;
@@ -36,6 +37,8 @@ pub(crate) enum Work {
     Ask(Box<AskArgs>),
     /// Questions with known answers.
     Eval(Box<EvalArgs>),
+    /// Documents to read beforehand.
+    Index(IndexOptions),
 }
 
 impl Work {
@@ -44,7 +47,7 @@ impl Work {
     pub(crate) fn owes_envelope(&self) -> bool {
         match self {
             Self::Look(_) | Self::One(_) | Self::Chat(_) => true,
-            Self::Batch(..) | Self::Eval(_) => false,
+            Self::Batch(..) | Self::Eval(_) | Self::Index(_) => false,
             Self::Ask(args) => args.options.json,
         }
     }
@@ -66,7 +69,9 @@ impl Program {
     pub(crate) async fn run(self, work: Work) -> Result<RunOutcome, Failure> {
         let deadline = RunDeadline::of(match &work {
             Work::Batch(_, options) => options.deadline,
-            Work::Look(_) | Work::One(_) | Work::Chat(_) | Work::Ask(_) | Work::Eval(_) => None,
+            Work::Look(_) | Work::One(_) | Work::Chat(_) | Work::Ask(_) | Work::Eval(_) | Work::Index(_) => {
+                None
+            }
         });
         if let Work::Batch(_, options) = &work {
             options.deadline.into_iter().for_each(interrupt::end_after_deadline);
@@ -119,6 +124,7 @@ impl Program {
         let (source, find): (Source, Find) = match work {
             Work::Ask(args) if args.is_conversation() => return self.converse(*args, events).await,
             Work::Ask(args) => return self.ask(*args, events).await,
+            Work::Index(options) => return self.index(options).await,
             Work::Chat(source) => return self.chat(source).await.map(RunOutcome::Reply),
             Work::Eval(args) => {
                 self.measures_no_evaluation()?;

@@ -158,7 +158,7 @@ fn is_of_batch(error: &clap::Error) -> bool {
 }
 
 /// The commands that answer no job, or, as `ask` and `batch`, seldom with an envelope.
-const WITHOUT_ENVELOPE: [&str; 23] = [
+const WITHOUT_ENVELOPE: [&str; 24] = [
     "ask",
     "batch",
     "completions",
@@ -168,6 +168,7 @@ const WITHOUT_ENVELOPE: [&str; 23] = [
     "estimate",
     "eval",
     "health",
+    "index",
     "logs",
     "man",
     "merge",

@@ -23,6 +23,7 @@ mod fit;
 mod gathered;
 mod given;
 mod images;
+mod index;
 mod listing;
 mod location;
 mod metered;
@@ -69,6 +70,7 @@ pub use egress_report::{EgressCall, EgressPassage, EgressReport};
 pub use energy::{EnergyRefusal, EnergyReport, EnergySource, EnergyWatch, RemoteEnergy};
 pub use estimate::{FileEstimate, FolderEstimate, JobEstimate, Leaves};
 pub use file_report::{FileReport, FolderReport};
+pub use index::IndexReport;
 pub use listing::fingerprint;
 pub use reply::BareReply;
 pub use result::{ConversationLog, EvidenceSummary, FailedLog, JobResult, LoggedUsage, Timing};
@@ -264,6 +266,20 @@ impl Engine {
     /// A side that can't be used, a call that failed, a reply that the replay does not have.
     pub async fn reply(&self, job: &Job, role: JobRole, request: &ChatRequest) -> Result<BareReply, Failure> {
         reply::reply(job, &self.0, role, request).await
+    }
+
+    /// Has the worker of `job`, a model in this process, read the documents of `job`, and keeps what it has read. `told`
+    /// hears how many chunks are done, and of how many.
+    ///
+    /// # Errors
+    /// Another kind of worker, no folder to keep anything in, a file or a model that can't be read.
+    pub async fn index(
+        &self,
+        job: Job,
+        told: &(dyn Fn(usize, usize) + Sync),
+    ) -> Result<IndexReport, Failure> {
+        let documents = self.documents(job.clone()).await?;
+        index::index(job, &documents, &self.0, told).await
     }
 
     /// Remote tokens that all jobs have spent so far. A call under way counts with the estimate of its prompt.

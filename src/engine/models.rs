@@ -36,6 +36,8 @@ pub(super) struct ModelKey {
     /// Whether both sides of a job use it.
     pub serves_both_sides: bool,
     pub num_ctx: Option<u32>,
+    /// Whether it is fetched if it is not there.
+    pub fetches: bool,
     pub vendor: VendorOptions,
     /// What goes with each question to the server.
     pub credentials: Credentials,
@@ -194,7 +196,7 @@ impl ModelKey {
         let need = Need {
             slots: self.lanes,
             has_set_slots: self.has_set_lanes,
-            pull: true,
+            pull: self.fetches,
             keep_alive: self.vendor.keep_alive().cloned(),
             ..demand.of(self.model)
         };

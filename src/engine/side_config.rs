@@ -156,6 +156,7 @@ impl<'a> SideConfig<'a> {
             has_set_lanes: self.has_set_lanes,
             serves_both_sides: self.has_same_model,
             num_ctx: kwargs.generation.num_ctx,
+            fetches: self.spec.fetches,
             vendor: self.vendor.clone(),
             credentials: self.credentials.at(base_url, self.spec.provider),
             look: is_looked_at.then(|| self.settings(base_url, None)),

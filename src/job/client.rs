@@ -44,6 +44,7 @@ pub(super) fn client(root: &mut Fields, side: &'static str, default: &str) -> Re
         model_path,
         port: fields.count("port", 1, u64::from(u16::MAX))?.and_then(|port| u16::try_from(port).ok()),
         timeout: timeout.map(Duration::from_secs_f64),
+        fetches: true,
         kwargs,
     })
 }

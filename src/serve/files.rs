@@ -241,6 +241,11 @@ impl Files {
 }
 
 impl Incoming<'_> {
+    /// Whether nothing has come.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.bytes == 0
+    }
+
     /// Takes the next bytes.
     ///
     /// # Errors

@@ -26,6 +26,7 @@ mod original;
 mod outcome;
 mod owner;
 mod parts;
+mod passing;
 mod pull;
 mod query;
 mod reading;
@@ -127,7 +128,7 @@ impl Server {
         };
         let tokens = match (&options.tokens, &made_token) {
             (TokenSource::File(path), _) => Tokens::read(path, &engine.redactor)?,
-            (_, Some(token)) => Tokens::of_one(token),
+            (_, Some(token)) => Tokens::of_one(token, &engine.redactor),
             (_, None) => Tokens::none(),
         };
         if !host.is_loopback() && !tokens.are_asked_for() {
@@ -138,17 +139,13 @@ impl Server {
         }
         check_names(&file, &tokens, config.as_deref())?;
         file.limits = fitted(file.limits, most_jobs);
-        let pairs = match file.pairs.is_empty() {
-            true => None,
-            false => {
-                let pairs = setup::pairs(&file, &settings)?;
-                Some(pairs.iter().map(|pair| (jobs::side(&pair.local), jobs::side(&pair.remote))).collect())
-            }
-        };
+        let pairs = setup::pairs(&file, &settings)?;
+        let usual = pairs.first().filter(|_| !file.pairs.is_empty());
         let rules = Rules {
             trust: trust_jobs,
             is_replay: engine.jobs.replay.is_some(),
-            pairs,
+            usual: usual.map(|pair| [pair.local.client(), pair.remote.client()]),
+            pairs: pairs.iter().map(|pair| (jobs::side(&pair.local), jobs::side(&pair.remote))).collect(),
             model_files: servers::model_files(),
             longest: Duration::from_secs(file.limits.run_s.max(1)),
         };

@@ -8,12 +8,13 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
 use axum::response::Response;
 use axum::routing::{get, post};
 use axum::{Extension, Router};
-use ring::digest::{SHA256, digest};
+use ring::digest::{Context, SHA256};
 use serde_json::{Value, json};
 
 use super::body;
 use super::error::{ApiError, json_bytes, json_response};
 use super::files::StoredFile;
+use super::guard::IDEMPOTENCY_KEY;
 use super::outcome::Held;
 use super::owner::Owner;
 use super::query::query;
@@ -63,7 +64,10 @@ async fn send(
     let is_recorded = is_recorded(&uri, &service)?;
     let (value, bytes) = body::json(&headers, body, service.limits()).await?;
     let mut hash = [0; 32];
-    hash.copy_from_slice(digest(&SHA256, &bytes).as_ref());
+    let mut digest = Context::new(&SHA256);
+    digest.update(&bytes);
+    digest.update(&[is_recorded.into()]);
+    hash.copy_from_slice(digest.finish().as_ref());
     drop(bytes);
     if let Some(key) = &key
         && let Again::Known(run) = service.runs.again(&owner, key, &hash)?
@@ -77,7 +81,7 @@ async fn send(
 
 fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, ApiError> {
     let bad = |message: &str| Err(ApiError::bad(message).param("Idempotency-Key"));
-    let mut given = headers.get_all("idempotency-key").iter();
+    let mut given = headers.get_all(IDEMPOTENCY_KEY).iter();
     let Some(key) = given.next() else { return Ok(None) };
     if given.next().is_some() {
         return bad("the header Idempotency-Key is given twice");

@@ -12,7 +12,7 @@ use crate::documents::Document;
 use crate::engine::CancelToken;
 use crate::error::{Failure, FailureKind};
 use crate::events::{EventKind, EventLog, Events};
-use crate::job::Job;
+use crate::job::{Conversation, Job};
 use crate::sync::lock;
 
 /// How far a run is.
@@ -90,7 +90,14 @@ pub(crate) struct Run {
     pub recording: OnceLock<tempfile::TempDir>,
     /// Its documents, once somebody has asked for them.
     pub documents: tokio::sync::OnceCell<Arc<[Document]>>,
+    for_running: Mutex<Option<ForRunning>>,
     progress: Mutex<Progress>,
+}
+
+/// What a job needs only until it has run.
+struct ForRunning {
+    images: Vec<String>,
+    conversation: Option<Conversation>,
 }
 
 struct Progress {
@@ -104,11 +111,15 @@ impl Run {
     pub(crate) fn new(
         id: String,
         owner: Owner,
-        admitted: Admitted,
+        mut admitted: Admitted,
         log: Arc<EventLog>,
         events: Events,
     ) -> Self {
         let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        let Job { images, conversation, .. } = &mut admitted.job;
+        // A session says what a run's documents are, also once it has ended.
+        let conversation = conversation.take_if(|conversation| conversation.session.is_none());
+        let for_running = ForRunning { images: std::mem::take(images), conversation };
         Self {
             id,
             owner,
@@ -119,8 +130,18 @@ impl Run {
             cancel: CancelToken::new(),
             recording: OnceLock::new(),
             documents: tokio::sync::OnceCell::new(),
+            for_running: Mutex::new(Some(for_running)),
             progress: Mutex::new(Progress { state: RunState::Queued, ended: None, bytes: 0 }),
         }
+    }
+
+    /// The whole job, to be run once.
+    pub(crate) fn job(&self) -> Job {
+        let mut job = self.admitted.job.clone();
+        if let Some(ForRunning { images, conversation }) = lock(&self.for_running).take() {
+            (job.images, job.conversation) = (images, conversation.or(job.conversation));
+        }
+        job
     }
 
     /// How far it is. It has ended with its last event, though its end is not noted yet.
@@ -151,6 +172,7 @@ impl Run {
     /// It has ended, with an answer or for this reason. The first end counts.
     pub(crate) fn end(&self, outcome: Result<(), &Failure>) {
         let bytes = self.weight();
+        drop(lock(&self.for_running).take());
         let mut progress = lock(&self.progress);
         if progress.state.is_ended() {
             return;
@@ -160,7 +182,12 @@ impl Run {
             Err(failure) => RunState::of(Some(failure.kind)),
         };
         progress.ended = Some(Instant::now());
-        progress.bytes = bytes;
+        progress.bytes += bytes;
+    }
+
+    /// So many more bytes are kept of it.
+    pub(crate) fn grow(&self, bytes: usize) {
+        lock(&self.progress).bytes += bytes;
     }
 
     /// When it ended, and about how many bytes it takes.
@@ -192,7 +219,11 @@ impl Run {
         };
         let events: usize = self.log.all().iter().map(|event| 200 + of_event(&event.kind)).sum();
         let texts: usize = self.admitted.job.context.iter().map(|document| document.text.len()).sum();
-        events + texts
+        let recorded = self.recording.get().and_then(|folder| std::fs::read_dir(folder.path()).ok());
+        let files = recorded.into_iter().flatten().flatten().flat_map(|file| file.metadata());
+        let recording: usize = files.map(|file| usize::try_from(file.len()).unwrap_or(usize::MAX)).sum();
+        // Its question and options are there as they came, and once more in the job.
+        events + texts + recording + 2 * self.admitted.shown.to_string().len()
     }
 
     /// As lists show it.

@@ -88,7 +88,7 @@ impl Runs {
         if keyed.body != *body {
             return Err(ApiError::new(
                 axum::http::StatusCode::UNPROCESSABLE_ENTITY,
-                "this Idempotency-Key came with another body before",
+                "this Idempotency-Key came with another body or query before",
             )
             .param("Idempotency-Key")
             .hint("a new job needs a new key"));

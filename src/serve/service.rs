@@ -24,7 +24,6 @@ use crate::engine::{Engine, EngineConfig, JobOptions};
 use crate::envelope::Envelope;
 use crate::error::{Failure, FailureKind, Spent};
 use crate::events::{EventKind, EventLog};
-use crate::job::ModelId;
 use crate::settings::Settings;
 use crate::sync::beside_runtime;
 
@@ -106,6 +105,7 @@ impl Service {
     fn check(&self, owner: &Owner, value: Value, is_recorded: bool) -> Result<Admitted, ApiError> {
         let mut value = jobs::bare(value)?;
         let ids = value.pointer("/call_params/file_ids").cloned();
+        self.rules.fill(&mut value);
         let files = jobs::take_files(&mut value, owner, &self.files)?;
         let mut shown = jobs::shown(&mut value);
         let mut job = if self.rules.trust { self.engine.job(value) } else { self.engine.foreign_job(value) }?;
@@ -113,9 +113,11 @@ impl Service {
         if let Some(ids) = ids {
             shown["call_params"]["file_ids"] = ids;
         }
-        let supervisor = &job.remote;
-        let model = ModelId { provider: supervisor.provider, model: supervisor.model.clone() };
-        let prices = self.settings.prices(&model).map(|priced| priced.prices);
+        self.rules.hold_fetches(&mut job, owner);
+        let prices = [&job.local, &job.remote].map(|spec| {
+            let priced = self.settings.prices(&jobs::model_of(spec));
+            priced.map(|priced| priced.prices)
+        });
         self.rules.hold(&mut job, &self.limits_of(owner), prices)?;
         job.files.extend(jobs::named(&files, job.context.len()));
         if !self.rules.trust || shown["protocol"]["log_dir"].is_null() {
@@ -167,9 +169,14 @@ impl Service {
         let log = Arc::new(EventLog::default());
         let events = self.engine.events(vec![Arc::clone(&log) as _], Some(&id));
         let mut admitted = admitted;
-        // The log is found by the run's id, unless the job names it.
-        let job = &mut admitted.job;
-        job.log_name.get_or_insert_with(|| PathBuf::from(format!("{id}.json")));
+        // The log is found by the run's id: two runs with one `logging_id` have a log each.
+        let is_path = !admitted.shown["call_params"]["log_path"].is_null();
+        let log_name = &mut admitted.job.log_name;
+        *log_name = Some(match log_name.take() {
+            Some(path) if is_path => path,
+            Some(name) => format!("{}-{id}.json", name.with_extension("").display()).into(),
+            None => format!("{id}.json").into(),
+        });
         Ok(Arc::new(Run::new(id, owner.clone(), admitted, log, events)))
     }
 
@@ -199,7 +206,7 @@ impl Service {
             Ok(engine) => engine,
             Err(failure) => return self.close(run, &failure),
         };
-        let job = run.admitted.job.clone();
+        let job = run.job();
         let work = AssertUnwindSafe(engine.run(job, run.events.clone(), &run.cancel)).catch_unwind();
         let outcome = work.await.unwrap_or_else(|panic| Err(Failure::of_panic(&*panic)));
         let spent = match &outcome {

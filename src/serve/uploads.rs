@@ -18,6 +18,7 @@ use super::body::{TimedBody, check_length, media_type};
 use super::error::{ApiError, json_bytes, json_response};
 use super::files::StoredFile;
 use super::owner::Owner;
+use super::passing::Passing;
 use super::query::query;
 use super::service::Service;
 use crate::sync::beside_runtime;
@@ -46,7 +47,7 @@ async fn upload(
     headers: HeaderMap,
     body: Body,
 ) -> Answer {
-    let files = received(&service, &owner, &headers, body, "file").await?;
+    let files = received(&service, &owner, &headers, body, "file").await?.keep();
     // OpenAI's clients send one file, and take one object.
     match &files[..] {
         [] => Err(ApiError::bad("the form has no field `file`").param("file")),
@@ -59,13 +60,13 @@ async fn upload(
 }
 
 /// The files that a form brings in its fields of this `name`. If one of them can't be read, none is kept.
-pub(crate) async fn received(
-    service: &Service,
+pub(crate) async fn received<'s>(
+    service: &'s Service,
     owner: &Owner,
     headers: &HeaderMap,
     body: Body,
     name: &str,
-) -> Result<Vec<Arc<StoredFile>>, ApiError> {
+) -> Result<Passing<'s>, ApiError> {
     if media_type(headers) != "multipart/form-data" {
         return Err(ApiError::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "files are taken as a form")
             .param("Content-Type")
@@ -91,43 +92,35 @@ pub(crate) async fn received(
         }
     });
     let taken = take(service, owner, Multipart::new(Box::pin(pieces), boundary), name).await;
-    match (taken, slow) {
-        (Ok(files), _) => Ok(files),
-        (Err((files, error)), slow) => {
-            for file in files {
-                service.files.remove(owner, &file.id)?;
-            }
-            Err(slow.unwrap_or(error))
-        }
-    }
+    taken.map_err(|error| slow.unwrap_or(error))
 }
 
-type Taken = Result<Vec<Arc<StoredFile>>, (Vec<Arc<StoredFile>>, ApiError)>;
-
-async fn take(service: &Service, owner: &Owner, mut form: Multipart<'_>, name: &str) -> Taken {
-    let mut files = Vec::new();
+async fn take<'s>(
+    service: &'s Service,
+    owner: &Owner,
+    mut form: Multipart<'_>,
+    name: &str,
+) -> Result<Passing<'s>, ApiError> {
+    let mut files = Passing::new(&service.files, owner);
     let mut purpose: Option<String> = None;
     loop {
         let field = match form.next_field().await {
             Ok(None) => {
                 if let Some(purpose) = purpose {
-                    files.iter().for_each(|file: &Arc<StoredFile>| file.is_for(&purpose));
+                    files.all().iter().for_each(|file| file.is_for(&purpose));
                 }
                 return Ok(files);
             }
             Ok(Some(field)) => field,
-            Err(error) => return Err((files, damaged(&error))),
+            Err(error) => return Err(damaged(&error)),
         };
         let taken = match field.name() {
-            Some("purpose") => match word(field).await {
-                Ok(word) => {
-                    purpose = Some(word);
-                    continue;
-                }
-                Err(error) => Err(error),
-            },
+            Some("purpose") => {
+                purpose = Some(word(field).await?);
+                continue;
+            }
             Some(given) if given == name || given.strip_suffix("[]") == Some(name) => {
-                match files.len() < MOST_FILES {
+                match files.all().len() < MOST_FILES {
                     true => one(service, owner, field).await,
                     false => Err(ApiError::bad("these are too many files at once").param("file")),
                 }
@@ -137,10 +130,7 @@ async fn take(service: &Service, owner: &Owner, mut form: Multipart<'_>, name: &
                 Err(ApiError::bad(message).param("file"))
             }
         };
-        match taken {
-            Ok(file) => files.push(file),
-            Err(error) => return Err((files, error)),
-        }
+        files.push(taken?);
     }
 }
 

@@ -184,7 +184,8 @@ test('by the keyboard alone: a text, a question, a run, the map, a quote', async
   await page.keyboard.press('Enter');
   await page.locator('mark[data-current]').first().waitFor();
   await page.keyboard.press('Escape');
-  assert.ok(await page.evaluate(() => document.activeElement.matches('.piece')), 'the focus is back');
+  // The focus is back, once the viewer has closed.
+  await page.waitForFunction(() => document.activeElement.matches('.piece'));
   page.check();
   await page.context().close();
 });

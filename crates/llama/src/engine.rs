@@ -5,7 +5,7 @@
 //! and samples. The thread knows tokens only, no messages.
 
 use std::sync::mpsc::{Receiver, TryRecvError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use llama_cpp_2::context::LlamaContext;
 use llama_cpp_2::llama_batch::LlamaBatch;
@@ -17,9 +17,9 @@ use super::kept::{Kept, Restored};
 use super::lanes::{self, Placement, View, WORTH_WAITING};
 use super::logs::Tap;
 use super::memory::BATCH;
-use super::requests::{ActiveRequest, Lane, Reply, Request, Waiting};
+use super::requests::{ActiveRequest, Lane, Pace, Reply, Request, Waiting};
 use super::{Stats, failed};
-use minions_chat::{CallTimes, ChatError, Finish, Usage};
+use minions_chat::{ChatError, Finish};
 
 /// The number of waiting requests among which one with a cached prefix may go first.
 const LOOKAHEAD: usize = 64;
@@ -36,6 +36,8 @@ pub(super) struct Worker<'a> {
     lanes: Vec<Lane>,
     waiting: Vec<Waiting>,
     sharing: bool,
+    /// How long prompts take, or took when what is kept of them was read.
+    pace: Pace,
     clock: u64,
     stats: watch::Sender<Stats>,
 }
@@ -58,6 +60,7 @@ impl<'a> Worker<'a> {
             lanes: (0..lanes).map(|_| Lane::default()).collect(),
             waiting: Vec::new(),
             sharing: !model.is_recurrent() && !model.is_hybrid(),
+            pace: Pace::default(),
             clock: 0,
             stats,
         }
@@ -164,7 +167,8 @@ impl<'a> Worker<'a> {
         }
         let (shared, lane) = (&request.prompt[..request.shared], start.lane);
         match self.kept.restore(&mut self.context, lane, shared, &self.tap) {
-            Restored::Whole => {
+            Restored::Whole(took) => {
+                self.pace.note(shared.len(), took);
                 self.lanes[lane].cached = shared.to_vec();
                 start.wait = None;
                 true
@@ -248,6 +252,7 @@ impl<'a> Worker<'a> {
             let border = active.request.shared.checked_sub(position).filter(|left| *left > 0);
             let piece = all[..all.len().min(room).min(border.unwrap_or(usize::MAX))].to_vec();
             active.ends_shared = border == Some(piece.len());
+            active.piece = if active.written.is_empty() { piece.len() } else { 0 };
             for (offset, token) in piece.iter().enumerate() {
                 let last = offset + 1 == all.len();
                 if last {
@@ -261,12 +266,14 @@ impl<'a> Worker<'a> {
     }
 
     fn step(&mut self) {
+        let begun = Instant::now();
         let (result, complaints) = self.tap.listen(|| self.context.decode(&mut self.batch));
+        let each = begun.elapsed() / self.batch.n_tokens().max(1).unsigned_abs();
         if let Err(error) = result {
             self.fail_all(&format!("llama.cpp cannot go on: {error}; {complaints}"));
             return;
         }
-        self.keep_shared();
+        self.keep_shared(each);
         let mut evaluated = self.batch.n_tokens() as u64;
         for at in 0..self.lanes.len() {
             let Some(logits_at) = self.lanes[at].active.as_mut().and_then(|active| active.logits_at.take())
@@ -283,12 +290,17 @@ impl<'a> Worker<'a> {
         });
     }
 
-    /// Keeps the shared parts that this step has read to their ends.
-    fn keep_shared(&mut self) {
+    /// Keeps the shared parts that this step has read to their ends. A token of the step took `each`.
+    fn keep_shared(&mut self, each: Duration) {
         for (at, lane) in self.lanes.iter_mut().enumerate() {
-            let Some(active) = lane.active.as_mut().filter(|active| active.ends_shared) else { continue };
-            active.ends_shared = false;
-            self.kept.keep(&self.context, at, &lane.cached, active.began.elapsed());
+            let Some(active) = &mut lane.active else { continue };
+            let piece = std::mem::take(&mut active.piece);
+            let took = each * piece as u32;
+            active.spent += took;
+            self.pace.note(piece, took);
+            if std::mem::take(&mut active.ends_shared) {
+                self.kept.keep(&self.context, at, &lane.cached, active.spent);
+            }
         }
     }
 
@@ -343,28 +355,9 @@ impl<'a> Worker<'a> {
             }
         };
         if let Some(finish) = finish {
-            let usage = Usage::of_call(
-                active.request.prompt.len() as u64,
-                active.written.len() as u64,
-                active.reused as u64,
-            );
-            let mut text = std::mem::take(&mut active.text);
-            text.truncate(kept.unwrap_or(text.len()));
-            let closed = active.closed;
-            let finish = if active.is_looped && finish == Finish::Length { Finish::Looped } else { finish };
-            let spared = if finish == Finish::Looped { left as u64 - 1 } else { 0 };
-            let (read, now) = (active.request.prompt.len().saturating_sub(active.reused), Instant::now());
-            let first = active.first.unwrap_or(now);
-            // The first token comes with the prompt.
-            let times = CallTimes {
-                read: (read as u64, first.saturating_duration_since(active.began)),
-                may_count_cached: false,
-                written: (
-                    active.written.len().saturating_sub(1) as u64,
-                    now.saturating_duration_since(first),
-                ),
-            };
-            self.answer(at, Ok(Reply { text, finish, closed, usage, spared, times }));
+            let saved = self.pace.of(active.reused);
+            let reply = active.reply(finish, kept, left.saturating_sub(1) as u64, saved);
+            self.answer(at, Ok(reply));
         }
     }
 

@@ -1,6 +1,6 @@
 //! What the engine's thread knows of a request: while it waits, and in its lane.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use llama_cpp_2::token::LlamaToken;
 use tokio::sync::oneshot;
@@ -55,6 +55,9 @@ pub(super) struct Waiting {
 pub(super) struct ActiveRequest {
     pub(super) request: Request,
     pub(super) reused: usize,
+    /// How many tokens of its prompt the step that is being made reads, and how long those before it took.
+    pub(super) piece: usize,
+    pub(super) spent: Duration,
     /// When its prompt began to be evaluated, and when its first token was there.
     pub(super) began: Instant,
     pub(super) first: Option<Instant>,
@@ -73,6 +76,26 @@ pub(super) struct ActiveRequest {
     pub(super) logits_at: Option<i32>,
 }
 
+/// How long tokens of prompts take.
+#[derive(Default)]
+pub(super) struct Pace {
+    tokens: u64,
+    took: Duration,
+}
+
+impl Pace {
+    /// So many tokens took so long.
+    pub(super) fn note(&mut self, tokens: usize, took: Duration) {
+        self.tokens += tokens as u64;
+        self.took += took;
+    }
+
+    /// How long so many tokens take.
+    pub(super) fn of(&self, tokens: usize) -> Duration {
+        self.took.mul_f64(tokens as f64 / self.tokens.max(1) as f64)
+    }
+}
+
 /// A place for one request at a time, which keeps what it holds for the next one.
 #[derive(Default)]
 pub(super) struct Lane {
@@ -88,6 +111,8 @@ impl ActiveRequest {
         Self {
             request,
             reused,
+            piece: 0,
+            spent: Duration::ZERO,
             began: Instant::now(),
             first: None,
             wait,
@@ -99,6 +124,27 @@ impl ActiveRequest {
             ends_shared: false,
             logits_at: None,
         }
+    }
+
+    /// The reply, which ends as `finish` tells, with `kept` bytes of its text if it repeats itself. It could have gone on for
+    /// `left` tokens. `saved`: how long reading what was reused would have taken.
+    pub(super) fn reply(&mut self, finish: Finish, kept: Option<usize>, left: u64, saved: Duration) -> Reply {
+        let (prompt, written) = (self.request.prompt.len() as u64, self.written.len() as u64);
+        let usage = Usage::of_call(prompt, written, self.reused as u64);
+        let mut text = std::mem::take(&mut self.text);
+        text.truncate(kept.unwrap_or(text.len()));
+        let finish = if self.is_looped && finish == Finish::Length { Finish::Looped } else { finish };
+        let spared = if finish == Finish::Looped { left } else { 0 };
+        let now = Instant::now();
+        let first = self.first.unwrap_or(now);
+        let times = CallTimes {
+            read: (usage.new_prompt_tokens, first.saturating_duration_since(self.began)),
+            may_count_cached: false,
+            // The first token comes with the prompt.
+            written: (written.saturating_sub(1), now.saturating_duration_since(first)),
+            saved,
+        };
+        Reply { text, finish, closed: self.closed, usage, spared, times }
     }
 }
 

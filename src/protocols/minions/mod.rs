@@ -35,6 +35,7 @@ use crate::words::count;
 use agreement::Vote;
 pub(super) use decompose::listed;
 pub(crate) use decompose::names;
+pub(crate) use worker::up_to_the_task;
 
 /// One run of the protocol.
 pub(crate) struct Minions<'a> {

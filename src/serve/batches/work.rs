@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use super::batch::Batch;
 use super::lines::{self, Line};
 use crate::serve::error::ApiError;
-use crate::serve::files::{Files, StoredFile};
+use crate::serve::files::{Files, Incoming, StoredFile};
 use crate::serve::openai;
 use crate::serve::outcome::{Held, outcome};
 use crate::serve::owner::Owner;
@@ -42,37 +42,67 @@ pub(super) async fn work(service: Arc<Service>, batch: Arc<Batch>, file: Arc<Sto
         Ok(lines) => lines,
         Err(problems) => return batch.refuse(problems),
     };
+    let mut results = match Results::begin(&service.files, &batch.owner).await {
+        Ok(results) => results,
+        Err(error) => return batch.refuse(vec![problem(error)]),
+    };
     batch.begin(lines.len());
-    let (mut answers, mut failures) = (Vec::new(), Vec::new());
+    let mut refusal = None;
     let mut under_way = stream::iter(lines).map(|line| one(&service, &batch, line)).buffer_unordered(AT_ONCE);
     while let Some(ended) = under_way.next().await {
         batch.count(matches!(ended, Ended::Answered(_)));
-        match ended {
-            Ended::Answered(line) => answers.extend(line.into_bytes()),
-            Ended::Failed(line) => failures.extend(line.into_bytes()),
+        let written = match ended {
+            Ended::Answered(line) => results.answers.write(line.into()).await,
+            Ended::Failed(line) => results.failures.write(line.into()).await,
+        };
+        if let Err(error) = written {
+            // Nothing more is paid that can't be kept.
+            refusal = Some(error);
+            break;
         }
     }
     drop(under_way);
-    let keep = |bytes: Vec<u8>, name: &'static str| kept(&service.files, &batch.owner, bytes, name);
-    let (output, errors) = (keep(answers, "output").await, keep(failures, "errors").await);
-    match (output, errors) {
-        (Ok(output), Ok(errors)) => batch.end(output, errors),
-        (Err(error), _) | (_, Err(error)) => batch.refuse(vec![json!({
-            "code": error.code, "message": error.message, "param": null, "line": null,
-        })]),
+    let Results { answers, failures } = results;
+    let (output, errors) = (kept(answers, "output").await, kept(failures, "errors").await);
+    let (mut ids, mut problems) = ([None, None], Vec::from_iter(refusal.map(problem)));
+    for (id, kept) in ids.iter_mut().zip([output, errors]) {
+        match kept {
+            Ok(kept) => *id = kept,
+            Err(error) => problems.push(problem(error)),
+        }
+    }
+    let [output, errors] = ids;
+    batch.keep(output, errors);
+    if problems.is_empty() { batch.end() } else { batch.refuse(problems) }
+}
+
+/// The files of a batch, which have their place before the first request is made.
+struct Results<'f> {
+    answers: Incoming<'f>,
+    failures: Incoming<'f>,
+}
+
+impl<'f> Results<'f> {
+    async fn begin(files: &'f Files, owner: &Owner) -> Result<Self, ApiError> {
+        Ok(Self { answers: files.begin(owner).await?, failures: files.begin(owner).await? })
     }
 }
 
-/// The id of a file with these lines; `None` if there are none.
-async fn kept(files: &Files, owner: &Owner, bytes: Vec<u8>, name: &str) -> Result<Option<String>, ApiError> {
-    if bytes.is_empty() {
+/// The id of a file of lines; `None` if there are none.
+async fn kept(lines: Incoming<'_>, name: &str) -> Result<Option<String>, ApiError> {
+    if lines.is_empty() {
         return Ok(None);
     }
-    let mut incoming = files.begin(owner).await?;
-    incoming.write(bytes.into()).await?;
-    let stored = incoming.keep(&format!("batch_{name}.jsonl")).await?;
+    let stored = lines.keep(&format!("batch_{name}.jsonl")).await?;
     stored.is_for("batch_output");
     Ok(Some(stored.id.clone()))
+}
+
+/// An error as a batch lists it.
+fn problem(error: ApiError) -> Value {
+    let ApiError { code, message, hint, .. } = error;
+    let message = hint.map_or_else(|| message.clone(), |hint| format!("{message}: {hint}"));
+    json!({"code": code, "message": message, "param": null, "line": null})
 }
 
 /// Makes one request.

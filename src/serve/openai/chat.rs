@@ -22,6 +22,7 @@ use crate::job::ProtocolKind;
 use crate::serve::error::{ApiError, json_response};
 use crate::serve::outcome::{self, Held, failed, outcome, with_run};
 use crate::serve::owner::Owner;
+use crate::serve::passing::Passing;
 use crate::serve::run::Run;
 use crate::serve::service::Service;
 use crate::serve::{body, setup, sse};
@@ -109,36 +110,29 @@ async fn with_files(
     files: Vec<FilePart>,
     mut job: Value,
 ) -> Result<crate::serve::run::Admitted, ApiError> {
-    let mut sent = Vec::new();
-    let admitted = async {
-        for file in files {
-            let id = match file {
-                FilePart::Stored { place, id } => {
-                    service.files.find(owner, &id).map_err(|error| error.param(place))?;
-                    id
-                }
-                FilePart::Sent { place, name, bytes } => {
-                    let mut incoming = service.files.begin(owner).await?;
-                    incoming.write(bytes.into()).await?;
-                    let stored = incoming.end(&name).await.map_err(|error| error.param(place))?;
-                    stored.is_for("user_data");
-                    sent.push(stored.id.clone());
-                    stored.id.clone()
-                }
-            };
-            let ids = &mut job["call_params"]["file_ids"];
-            match ids.as_array_mut() {
-                Some(ids) => ids.push(id.into()),
-                None => *ids = json!([id]),
+    let mut sent = Passing::new(&service.files, owner);
+    for file in files {
+        let id = match file {
+            FilePart::Stored { place, id } => {
+                service.files.find(owner, &id).map_err(|error| error.param(place))?;
+                id
             }
+            FilePart::Sent { place, name, bytes } => {
+                let mut incoming = service.files.begin(owner).await?;
+                incoming.write(bytes.into()).await?;
+                let stored = incoming.end(&name).await.map_err(|error| error.param(place))?;
+                stored.is_for("user_data");
+                sent.push(Arc::clone(&stored));
+                stored.id.clone()
+            }
+        };
+        let ids = &mut job["call_params"]["file_ids"];
+        match ids.as_array_mut() {
+            Some(ids) => ids.push(id.into()),
+            None => *ids = json!([id]),
         }
-        service.checked(owner, job, false).await.map_err(in_words_of_chat)
-    };
-    let admitted = admitted.await;
-    for id in sent {
-        service.files.remove(owner, &id)?;
     }
-    admitted
+    service.checked(owner, job, false).await.map_err(in_words_of_chat)
 }
 
 /// The whole completion, once the run has ended.

@@ -110,7 +110,7 @@ impl Completion {
     }
 
     /// Characters of an answer that may be told.
-    pub(super) fn most_chars(&self) -> usize {
+    fn most_chars(&self) -> usize {
         let chars = self.most_tokens.map(|tokens| tokens.saturating_mul(CHARS_OF_TOKEN));
         chars.and_then(|chars| usize::try_from(chars).ok()).unwrap_or(usize::MAX)
     }

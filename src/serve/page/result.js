@@ -51,6 +51,12 @@ function Left({ run, result }) {
       <tbody>${calls.slice(0, 200).map((call, place) => html`<tr key=${place}><td>${call.side}</td><td>${call.endpoint}</td><td>${count(call.bytes)}</td><td>${count(call.context_chars)}</td><td>${count(call.prompt_tokens ?? 0)} + ${count(call.completion_tokens ?? 0)}</td><td><code>${call.sha256.slice(0, 12)}</code></td></tr>`)}</tbody></table></div></details>`}</section>`;
 }
 
+/** Whether a job can be sent again: the service shows one without the texts and pictures that came within it. */
+function isWhole(job) {
+  const { context, images } = job?.call_params ?? {};
+  return [context ?? []].flat().every((each) => typeof each === 'string' || each.text !== undefined) && ![images ?? []].flat().includes('...');
+}
+
 function Saved({ run, result }) {
   const { savings } = result;
   if (!savings) return null;
@@ -58,7 +64,7 @@ function Saved({ run, result }) {
   const tokens = (side) => side?.total_tokens ?? (typeof side === 'number' ? side : (side?.prompt_tokens ?? 0) + (side?.completion_tokens ?? 0));
   const [now, then] = [tokens(remote), tokens(whole)];
   const most = Math.max(now, then, 1);
-  const canCompare = run.chosen !== 'remote_only' && run.documents.length > 0 && !app.state.setup?.replay;
+  const canCompare = isWhole(run.job) && run.chosen !== 'remote_only' && run.documents.length > 0 && !app.state.setup?.replay;
   return html`<section class="tile saved"><h3>Saved</h3>
     <p class="figure">${saved > 0 ? html`${brief(saved)} <small>tokens</small>` : 'Nothing'}${usd?.saved > 0 && html` <span class="usd">${dollars(usd.saved)}</span>`}</p>
     <p class="tile-says">${saved > 0 ? html`against sending the documents${ratio ? html`: <b>${Number(ratio.toPrecision(2))} times less</b>` : ''}.` : 'The documents are so short that sending them would cost less.'}</p>
@@ -76,7 +82,7 @@ function Actions({ run }) {
   const { metadata: _, ...job } = run.job ?? {};
   const fetchFile = (path, name) => attempt(async () => download(name, await blob(`/v1/runs/${run.id}/${path}`)), setError);
   return html`<div class="actions"><${Copy} class="button quiet" text=${resultOf(run).final_answer}>Copy answer<//>
-    <${Menu} label="Copy as" icon="copy"><${Copy} text=${() => asJson(job)}>Job (JSON)<//><${Copy} text=${() => asCurl(job, setup?.auth)}>curl<//><${Copy} text=${() => asPython(job, setup?.auth)}>Python<//><//>
+    ${isWhole(job) && html`<${Menu} label="Copy as" icon="copy"><${Copy} text=${() => asJson(job)}>Job (JSON)<//><${Copy} text=${() => asCurl(job, setup?.auth)}>curl<//><${Copy} text=${() => asPython(job, setup?.auth)}>Python<//><//>`}
     <${Menu} label="Download" icon="down"><button class="quiet" onClick=${() => download(`${stem(run)}.json`, JSON.stringify(run.end.envelope, null, 2))}>Envelope</button>
       <button class="quiet" onClick=${() => fetchFile('log', `${stem(run)}-log.json`)}>Log</button>
       ${setup?.can_record && run.isRecorded !== false && html`<button class="quiet" onClick=${() => fetchFile('recording', `${stem(run)}-recording.tar`)}>Recording</button>`}<//>

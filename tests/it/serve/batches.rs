@@ -6,7 +6,7 @@ use super::clients::{answer, ask, form, serving};
 use super::{JSON, Service, file};
 use crate::support::program::{chats, scripted};
 use crate::support::server::{Reply, Server};
-use crate::support::wait::until;
+use crate::support::wait::{Door, until};
 use crate::support::wire::openai;
 
 fn line(id: &str, model: &str) -> Value {
@@ -177,4 +177,62 @@ fn a_bad_file_or_request_makes_no_batch() {
     }
     serving.get("/v1/batches/batch_0").with(404);
     serving.get("/v1/batches?limit=0").with(400);
+}
+
+#[test]
+fn a_batch_without_room_for_its_files_asks_nothing() {
+    let server = models();
+    let (_dir, config) = file("serve.toml", "[limits]\nowner_files = 2\n");
+    let serving = serving(&server, &["--config", &config]);
+    let batch = ended(&serving, &create(&serving, &[line("a", "minion")], "/v1/chat/completions"));
+    let error = &batch["errors"]["data"][0];
+    assert_eq!((&batch["status"], &error["code"]), (&json!("failed"), &json!("quota")));
+    assert!(error["message"].as_str().unwrap().contains("DELETE /v1/files/ID"), "{error}");
+    assert_eq!(chats(&server, "supervisor").len(), 0);
+    // What was set aside for its files is there again.
+    upload(&serving, &[line("b", "minion")]);
+}
+
+#[test]
+fn answers_that_found_room_are_kept() {
+    let long = "A".repeat(50_000);
+    let server = Server::start(move |request| match request.json()["model"].as_str() {
+        Some(_) => openai(request, &long),
+        None => Reply::text(404, "not found"),
+    });
+    let (_dir, config) = file("serve.toml", "[limits]\nowner_bytes = 130000\n");
+    let serving = serving(&server, &["--config", &config]);
+    let all = ["a", "b", "c"].map(|id| line(id, "remote_only"));
+    let batch = ended(&serving, &create(&serving, &all, "/v1/chat/completions"));
+    assert_eq!((&batch["status"], &batch["errors"]["data"][0]["code"]), (&json!("failed"), &json!("quota")));
+    let answers = lines(&serving, &batch["output_file_id"]);
+    assert_eq!(answers.len(), 2, "{batch}");
+    let first = &answers[0]["response"]["body"]["choices"][0]["message"]["content"];
+    assert_eq!(first.as_str().unwrap().len(), 50_000);
+}
+
+#[test]
+fn a_batch_that_takes_long_is_kept_from_its_end_on() {
+    let door = Door::default();
+    let held = door.clone();
+    let server = Server::start(move |request| match request.json()["model"].as_str() {
+        Some(_) => {
+            held.wait("the door");
+            openai(request, "Ada")
+        }
+        None => Reply::text(404, "not found"),
+    });
+    let (_dir, config) = file("serve.toml", "[limits]\nkeep_s = 5\n");
+    let serving = serving(&server, &["--config", &config]);
+    let batch = create(&serving, &[line("a", "remote_only")], "/v1/chat/completions");
+    until("the call", || chats(&server, "supervisor").len() == 1);
+    // What comes after the batch is forgotten after the batch would be.
+    let later = upload(&serving, &[line("b", "remote_only")]);
+    until("the time for which things are kept", || serving.get(&format!("/v1/files/{later}")).status == 404);
+    let path = format!("/v1/batches/{}", batch["id"].as_str().unwrap());
+    assert_eq!(serving.get(&path).with(200)["expires_at"], Value::Null);
+    door.open();
+    let batch = ended(&serving, &batch);
+    assert_eq!(batch["expires_at"].as_u64(), batch["completed_at"].as_u64().map(|at| at + 5));
+    assert_eq!(lines(&serving, &batch["output_file_id"]).len(), 1);
 }

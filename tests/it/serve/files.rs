@@ -1,9 +1,12 @@
 //! Uploads: forms, names, sizes, what cannot be read.
 
+use std::io::Write;
+
 use serde_json::{Value, json};
 
 use super::{Answer, Service, ada, file, instant, job, models, with_models};
 use crate::support::program::Program;
+use crate::support::wait::until;
 use crate::support::wire::openai;
 
 const FORM: &str = "Content-Type: multipart/form-data; boundary=xyz\r\n";
@@ -157,4 +160,19 @@ fn folders_of_uploads_are_the_users_alone() {
     let left: Vec<Value> =
         std::fs::read_dir(dir.path()).unwrap().flatten().map(|entry| json!(entry.path())).collect();
     assert!(left.is_empty(), "{left:?}");
+}
+
+#[test]
+fn a_client_that_goes_away_leaves_no_file() {
+    let service = Service::start(Program::new());
+    let list = || service.get("/v1/files").json()["data"].as_array().unwrap().len();
+    let long = "Words. ".repeat(2 << 20);
+    let body = form(&[("secret.txt", b"Words."), ("long.txt", long.as_bytes())]);
+    let mut stream = service.connect();
+    let head =
+        format!("POST /v1/files HTTP/1.1\r\nHost: localhost\r\nContent-Length: {}\r\n{FORM}\r\n", body.len());
+    stream.write_all(&[head.as_bytes(), body.as_slice()].concat()).unwrap();
+    until("the first file", || list() == 1);
+    drop(stream);
+    until("the end of all", || list() == 0);
 }

@@ -193,6 +193,7 @@ fn a_file_that_says_what_is_not_known_is_refused() {
         ("[limits]\nqueue = \"many\"\n", "serve.toml:2: invalid type"),
         ("[pairs.a]\nlocal = \"ollama/llama3.2\"\n", "missing field `remote`"),
         ("[pairs.a]\nlocal = \"x y\"\nremote = \"openai\"\n", "pairs.a.local"),
+        ("[pairs.remote-only]\nlocal = \"ollama\"\nremote = \"openai\"\n", "has the name of a protocol"),
         ("[tokens.eve]\nruns_per_day = 1\n", "[tokens.eve] is the table of no token"),
         ("[tokens.default]\nusd_per_day = -1\n", "must be a number from 0 on"),
         ("origins = [\"*\"]\n", "must hold origins"),
@@ -205,4 +206,23 @@ fn a_file_that_says_what_is_not_known_is_refused() {
         assert_eq!(ran.code, Some(2), "{text}: {}", ran.stderr);
         assert!(ran.stderr.contains(complaint), "{text}: {}", ran.stderr);
     }
+}
+
+#[test]
+fn a_worker_that_costs_dollars_is_refused_where_they_are_limited() {
+    let models = instant();
+    let (_dir, tokens) = file("tokens", TOKENS);
+    let (_dir, config) = file("serve.toml", "[tokens.ada]\nusd_per_day = 2\n");
+    let service = priced(&models, &config, &tokens);
+    let mut job = question();
+    job["remote_client"] = job["local_client"].take();
+    for hosted in ["supervisor", "nobody-knows"] {
+        job["local_client"] = json!({"type": "openai", "model_name": hosted});
+        let error = send(&service, "ada", &job).error(403);
+        assert_eq!((&error["param"], &error["code"]), (&json!("local_client"), &json!("not_allowed")));
+    }
+    assert!(models.requests().iter().all(|request| !request.path.ends_with("completions")));
+    // Who has no limit may pay for a worker, and a worker of one's own costs nothing.
+    assert_eq!(send(&service, "bob", &job).status, 202);
+    assert_eq!(send(&service, "ada", &question()).status, 202);
 }

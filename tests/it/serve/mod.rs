@@ -5,6 +5,7 @@ mod clients;
 mod files;
 mod guard;
 mod hostile;
+mod kept;
 mod limits;
 mod metrics;
 mod openai;

@@ -236,6 +236,13 @@ fn a_key_makes_a_request_count_once() {
     other["call_params"]["task"] = json!("Who else signed?");
     assert_eq!(send(&other).error(422)["param"], "Idempotency-Key");
     assert_eq!(service.get("/v1/runs").json()["data"].as_array().unwrap().len(), 1);
+    let recorded = service.ask("POST", "/v1/runs?record=true", &headers, question().to_string());
+    assert_eq!(recorded.error(422)["param"], "Idempotency-Key");
+    // Where it would have no effect it is refused.
+    for route in ["/v1/minions", "/v1/chat/completions", "/v1/batches", "/minions"] {
+        let error = service.ask("POST", route, &headers, question().to_string()).error(400);
+        assert_eq!(error["param"], "Idempotency-Key", "{route}");
+    }
     let twice = format!("{headers}Idempotency-Key: a-2\r\n");
     service.ask("POST", "/v1/runs", &twice, question().to_string()).error(400);
 }

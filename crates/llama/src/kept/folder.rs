@@ -40,12 +40,16 @@ struct Part {
 }
 
 /// A file that is whole.
-pub(super) struct Whole(File);
+pub(super) struct Whole {
+    file: File,
+    /// How long reading what it holds took.
+    pub(super) took: Duration,
+}
 
 impl Whole {
     /// A path to the very file that was looked at, whatever its name leads to by now.
     pub(super) fn path(&self) -> PathBuf {
-        format!("/proc/self/fd/{}", self.0.as_raw_fd()).into()
+        format!("/proc/self/fd/{}", self.file.as_raw_fd()).into()
     }
 }
 
@@ -60,6 +64,7 @@ impl Folder {
         // Whoever can't write there is told at once, not after the first chunk.
         tempfile::Builder::new().suffix(prune::PART).tempfile_in(&place.path)?;
         let limit = prune::limit(&place.path, place.limit)?;
+        tracing::info!("what is read is kept in {}, up to {} MiB", place.path.display(), limit >> 20);
         let (parts, inbox) = mpsc::channel();
         let path = place.path.clone();
         let thread = thread::Builder::new()
@@ -76,7 +81,7 @@ impl Folder {
             Ok(tail) if tail.key == key && tail.settings == self.settings => {
                 // What was used last stays. A file that can't be touched is used all the same.
                 let _ = file.set_modified(SystemTime::now());
-                Some(Whole(file))
+                Some(Whole { file, took: Duration::from_micros(tail.micros) })
             }
             _ => {
                 tracing::debug!("{} is damaged and removed", self.path.join(name(key)).display());

@@ -30,7 +30,7 @@ const SHORTEST: usize = 64;
 /// The states that are kept of one model as one engine runs it.
 pub(super) struct Kept {
     identity: Identity,
-    memory: Shelf<SeqState>,
+    memory: Shelf<(SeqState, Duration)>,
     folder: Option<Folder>,
     /// The most tokens of a state that can be cut at any place.
     longest: usize,
@@ -74,8 +74,8 @@ impl Kept {
             return Restored::Unknown;
         }
         let key = self.identity.key(tokens);
-        if let Some(state) = self.memory.get(key) {
-            return Restored::of(context.state_seq_set(state, lane as i32).is_ok());
+        if let Some((state, took)) = self.memory.get(key) {
+            return Restored::of(context.state_seq_set(state, lane as i32).is_ok(), *took);
         }
         let Some(folder) = &mut self.folder else { return Restored::Unknown };
         let Some(file) = folder.find(key) else { return Restored::Unknown };
@@ -86,7 +86,7 @@ impl Kept {
             tracing::debug!("a kept state is not usable: {complaints}");
             folder.remove(key);
         }
-        Restored::of(is_whole)
+        Restored::of(is_whole, file.took)
     }
 
     /// Keeps the state of `lane`, which holds exactly `tokens`. They took so long to be read.
@@ -105,7 +105,7 @@ impl Kept {
         if self.memory.makes_room(key, bytes, tokens.len())
             && let Ok(state) = context.state_seq_get(lane, flags)
         {
-            self.memory.put(key, state, bytes, tokens.len());
+            self.memory.put(key, (state, took), bytes, tokens.len());
         }
         if let Some(folder) = &mut self.folder {
             folder.keep(key, bytes, took, |path| context.state_seq_save_file(path, lane, tokens).ok());
@@ -116,8 +116,8 @@ impl Kept {
 /// What became of a lane that a state was to be brought back to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Restored {
-    /// The lane holds the tokens.
-    Whole,
+    /// The lane holds the tokens, which took so long to be read.
+    Whole(Duration),
     /// Nothing is kept of the tokens; the lane is as it was.
     Unknown,
     /// The lane has to be cleared.
@@ -125,7 +125,7 @@ pub(super) enum Restored {
 }
 
 impl Restored {
-    fn of(is_whole: bool) -> Self {
-        if is_whole { Self::Whole } else { Self::Damaged }
+    fn of(is_whole: bool, took: Duration) -> Self {
+        if is_whole { Self::Whole(took) } else { Self::Damaged }
     }
 }
