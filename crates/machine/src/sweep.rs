@@ -162,9 +162,9 @@ mod tests {
         let own =
             Processors { name: String::new(), logical: 1, cores: 1, quota: None, nodes: 1, cache: None };
         let of = |pass: fn()| passes(Duration::from_millis(40), 1.0, pass);
-        let work = || drop(black_box(sum(&vec![1; 1 << 12])));
+        let work = || _ = black_box(sum(&vec![1; 1 << 12]));
         let waits = || {
-            drop(black_box(sum(&vec![1; 1 << 12])));
+            _ = black_box(sum(&vec![1; 1 << 12]));
             thread::sleep(Duration::from_millis(4));
         };
         let (alone, disturbed) = (of(work), of(waits));
