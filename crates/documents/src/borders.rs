@@ -3,6 +3,8 @@
 //! A border is found by the text beside it. Two versions of a document, of which one has a page more in its middle, are
 //! cut at other places behind that page only until both come by the same border.
 
+use std::cmp::Reverse;
+
 /// The bytes of a document from which on its sections begin at borders. A shorter one is soon read again, and its sections
 /// are as long as was asked for.
 const LONG: usize = 80_000;
@@ -15,6 +17,7 @@ pub(crate) fn are_for(document: &str) -> bool {
 }
 
 /// The best border of `text` from byte `from` to `to`: of the beginnings of paragraphs one, else of lines, else of sentences.
+/// Of places that are alike it is the last, so that text which repeats itself is cut into no more sections than need be.
 pub(crate) fn within(text: &str, from: usize, to: usize) -> Option<usize> {
     let bytes = text.as_bytes();
     let places = (from.max(2)..=to.min(bytes.len().saturating_sub(1))).filter_map(|at| {
@@ -26,9 +29,9 @@ pub(crate) fn within(text: &str, from: usize, to: usize) -> Option<usize> {
             _ => return None,
         };
         let beside = &bytes[at..bytes.len().min(at + LOOKED_AT)];
-        Some((rank, hash(beside), at))
+        Some((rank, hash(beside), Reverse(at)))
     });
-    places.min().map(|(_, _, at)| at)
+    places.min().map(|(_, _, Reverse(at))| at)
 }
 
 /// FNV-1a.
@@ -96,6 +99,14 @@ mod tests {
             whole.push_str(&section[20..]);
         }
         assert_eq!(whole, long);
+    }
+
+    #[test]
+    fn text_that_repeats_itself_is_cut_as_seldom_as_can_be() {
+        let text = "A line of a document, of no great length.\n".repeat(3000);
+        let sections = chunk_by_section(&text, 900, 90).unwrap();
+        let lengths: Vec<_> = sections.iter().map(|section| section.chars().count()).collect();
+        assert!(lengths[..lengths.len() - 1].iter().all(|length| *length > 850), "{lengths:?}");
     }
 
     #[test]
