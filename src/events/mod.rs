@@ -196,7 +196,7 @@ mod tests {
         let log = Arc::new(EventLog::default());
         let events = Events::new(vec![Arc::clone(&log) as _], Some("a"), &Redactor::default());
         events.emit(|| EventKind::Round { round: 1, of: 2 });
-        events.emit(|| EventKind::Finished { success: true, kind: None, envelope: None });
+        events.emit(|| EventKind::Finished { success: true, kind: None, envelope: None, failure: None });
         events.emit(|| EventKind::Warning { text: "too late".to_owned() });
         let shown: Vec<_> = log.all().iter().map(|event| (event.seq, event.job.clone())).collect();
         assert_eq!(shown, [(0, Some("a".into())), (1, Some("a".into()))]);
