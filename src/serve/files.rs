@@ -33,6 +33,7 @@ const READERS: usize = 2;
 pub(crate) const MOST_FILES: usize = 1000;
 /// The most characters of a file's name.
 const LONGEST_NAME: usize = 255;
+
 /// All uploads.
 pub(crate) struct Files {
     folder: TempDir,
