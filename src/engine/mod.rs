@@ -320,6 +320,7 @@ impl Finishing {
             success: outcome.is_ok(),
             kind: outcome.as_ref().err().map(|failure| failure.kind),
             envelope: self.events.have_details().then(|| self.envelope(outcome)).flatten(),
+            failure: outcome.as_ref().err().cloned().map(Box::new),
         });
     }
 

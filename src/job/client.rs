@@ -3,8 +3,6 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use serde_json::Value;
-
 use super::error::JobError;
 use super::fields::{Fields, Given, LONGEST, Limit, either, narrow, nearest, wide};
 use super::options::{self, Addresses};
@@ -34,7 +32,9 @@ pub(super) fn client(root: &mut Fields, side: &'static str, default: &str) -> Re
     })?;
     options::check_outer(&fields, provider)?;
     let model_path = model_path(&mut fields, side, provider)?;
-    let (kwargs, inner_timeout) = client_kwargs(side, provider, fields.value("kwargs").unwrap_or_default())?;
+    let mut inner = options::open(side, provider, fields.value("kwargs").unwrap_or_default())?;
+    let (kwargs, inner_timeout) = client_kwargs(&mut inner, provider)?;
+    root.warnings.append(&mut inner.warnings);
     // The original takes the timeout beside `kwargs` or in it.
     let timeout = either([timeout(&mut fields)?, inner_timeout])?;
     Ok(ClientSpec {
@@ -82,11 +82,9 @@ fn model_path(
 
 /// The options in `kwargs`, and the timeout if it is one of them.
 fn client_kwargs(
-    side: &str,
+    fields: &mut Fields,
     provider: &'static Provider,
-    value: Value,
 ) -> Result<(ClientKwargs, Given<f64>), JobError> {
-    let mut fields = options::open(side, provider, value)?;
     for accepted_without_effect in ["verbose", "local", "use_async"] {
         fields.flag(accepted_without_effect)?;
     }
@@ -96,22 +94,22 @@ fn client_kwargs(
             instead: "leave it out: worker and supervisor talk without tools",
         });
     }
-    let Addresses { base_urls, parts, deployment, api_version } = options::addresses(&mut fields, provider)?;
-    let (generation, is_unlimited) = generation(&mut fields)?;
-    let api_key = options::api_key(&mut fields)?;
+    let Addresses { base_urls, parts, deployment, api_version } = options::addresses(fields, provider)?;
+    let (generation, is_unlimited) = generation(fields)?;
+    let api_key = options::api_key(fields)?;
     let kwargs = ClientKwargs {
         generation,
         is_unlimited,
-        headers: options::headers(&mut fields, provider, api_key.is_some())?,
+        headers: options::headers(fields, provider, api_key.is_some())?,
         api_key,
         base_urls,
         max_concurrency: fields.count("max_concurrency", 1, 4096)?.map(wide),
         retries: fields.count("retries", 0, 100)?.map(narrow),
-        vendor: vendor(&mut fields, provider, deployment, api_version)?,
+        vendor: vendor(fields, provider, deployment, api_version)?,
         structured_output_schema: fields.object("structured_output_schema")?,
         address: parts,
     };
-    Ok((kwargs, timeout(&mut fields)?))
+    Ok((kwargs, timeout(fields)?))
 }
 
 /// How replies are generated, and whether the job wants no limit of their length. What the provider does not know was

@@ -63,6 +63,8 @@ pub struct Job {
     pub metadata: Option<Value>,
     /// What was said before; `None` if the job stands for itself.
     pub conversation: Option<Conversation>,
+    /// What of it has no effect, in words.
+    pub warnings: Vec<String>,
 }
 
 /// The conversation that a job is a turn of.

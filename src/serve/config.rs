@@ -65,13 +65,13 @@ pub(crate) struct TokenLimits {
 pub(crate) struct Limits {
     /// Runs under way at the same time.
     pub runs_at_once: usize,
-    /// Runs that wait.
+    /// Runs that wait, those of batches apart.
     pub queue: usize,
     /// Bytes of a JSON body.
     pub body_bytes: usize,
     /// Bytes of one upload.
     pub upload_bytes: u64,
-    /// Bytes of all uploads of one owner.
+    /// Bytes of all uploads of one owner, with the texts that are read of them.
     pub owner_bytes: u64,
     /// Files of one owner.
     pub owner_files: usize,

@@ -12,15 +12,13 @@ use serde_json::{Value, json};
 
 use super::config::TokenLimits;
 use super::error::ApiError;
-use super::files::{Files, StoredFile};
+use super::files::{Files, MOST_FILES};
 use super::owner::Owner;
+use super::stored::StoredFile;
 use crate::error::Failure;
 use crate::job::{
     self, Budget, ClientKwargs, ClientSpec, Conversation, Job, ModelId, NamedFile, Protocol, ProtocolKind,
 };
-
-/// Files that one job may name.
-const MOST_FILES: usize = 1000;
 
 /// The ids of uploads that a job names, taken out of it, with their files.
 ///
@@ -152,6 +150,7 @@ impl Rules {
             prices: _,
             metadata: _,
             conversation,
+            warnings: _,
         } = job;
         if let Some(file) = files.first() {
             return Err(refused(&file.place, "names a file of this machine")

@@ -37,6 +37,7 @@ mod service;
 mod setup;
 mod site;
 mod sse;
+mod stored;
 mod uploads;
 
 use std::future::Future;
@@ -54,7 +55,6 @@ use crate::error::Failure;
 use crate::servers;
 use crate::settings::Settings;
 use allowance::Allowance;
-use batches::Batches;
 use config::{Limits, ServeFile};
 use files::Files;
 use jobs::Rules;
@@ -112,6 +112,8 @@ pub struct Server {
     service: Arc<Service>,
     listener: TcpListener,
     made_token: Option<String>,
+    /// What the original's routes run jobs with.
+    original: Original,
 }
 
 impl Server {
@@ -169,8 +171,6 @@ impl Server {
             tokens,
             allowance: Allowance::default(),
             metrics: Metrics::default(),
-            original: Original::new(options.original.config),
-            batches: Batches::default(),
             rules,
             log_dir: file.log_dir.clone().unwrap_or(options.log_dir),
             example: options.example,
@@ -178,7 +178,12 @@ impl Server {
             engine_config: engine,
             file,
         };
-        Ok(Self { service: Arc::new(service), listener, made_token })
+        Ok(Self {
+            service: Arc::new(service),
+            listener,
+            made_token,
+            original: Original::new(options.original.config),
+        })
     }
 
     /// Where it listens.
@@ -199,12 +204,12 @@ impl Server {
     /// Answers until `end` comes. Then no run is taken any more, those under way get their grace, and streams end with their
     /// last event.
     pub async fn run(self, end: impl Future<Output = ()>) {
-        let Self { service, listener, .. } = self;
+        let Self { service, listener, original, .. } = self;
         let _removal = service.files.removal();
         let limits = *service.limits();
         let (tell, told) = watch::channel(false);
         let connections = Arc::new(Semaphore::new(limits.connections));
-        let router = router::router(Arc::clone(&service));
+        let router = router::router(Arc::clone(&service), original);
         let accepting =
             tokio::spawn(connections::accept(listener, router, limits, told, Arc::clone(&connections)));
         end.await;

@@ -13,15 +13,15 @@ use serde_json::{Value, json};
 
 use super::body;
 use super::error::{ApiError, json_bytes, json_response};
-use super::files::StoredFile;
 use super::guard::IDEMPOTENCY_KEY;
-use super::outcome::Held;
+use super::outcome::{Held, with_run};
 use super::owner::Owner;
 use super::query::query;
 use super::run::Run;
 use super::runs::Again;
 use super::service::Service;
 use super::sse;
+use super::stored::StoredFile;
 use crate::envelope::Envelope;
 
 /// The longest `Idempotency-Key`.
@@ -103,9 +103,12 @@ fn accepted(service: &Service, run: &Run) -> Response {
 
 async fn list(State(service): State<Arc<Service>>, Extension(owner): Extension<Owner>) -> Answer {
     let runs = service.runs.of(&owner);
-    let runs: Vec<Value> =
+    let listed: Vec<Value> =
         runs.iter().take(LISTED).map(|run| run.summary(service.runs.position(run))).collect();
-    Ok(json_response(StatusCode::OK, &json!({"object": "list", "data": runs})))
+    Ok(json_response(
+        StatusCode::OK,
+        &json!({"object": "list", "data": listed, "has_more": runs.len() > LISTED}),
+    ))
 }
 
 async fn show(
@@ -116,7 +119,8 @@ async fn show(
     let run = service.runs.find(&owner, &id)?;
     let mut shown = run.summary(service.runs.position(&run));
     shown["job"] = run.admitted.shown.clone();
-    let file = |file: &Arc<StoredFile>| json!({"id": file.id, "filename": file.name});
+    let file =
+        |file: &Arc<StoredFile>| json!({"id": file.id, "filename": file.name, "documents": file.documents()});
     shown["files"] = run.admitted.files.iter().map(file).collect();
     // The envelope is put in as it is.
     let mut text = shown.to_string();
@@ -179,11 +183,7 @@ async fn minions(
     let held = Held::new(&service, &run);
     let envelope = finished(&run).await;
     drop(held);
-    let mut response = json_bytes(StatusCode::OK, envelope.into_bytes());
-    if let Ok(id) = HeaderValue::from_str(&run.id) {
-        response.headers_mut().insert("x-minions-run", id);
-    }
-    Ok(response)
+    Ok(with_run(json_bytes(StatusCode::OK, envelope.into_bytes()), &run, false))
 }
 
 /// The envelope of a run, once it has ended.

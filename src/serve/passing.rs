@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
-use super::files::{Files, StoredFile};
+use super::files::Files;
 use super::owner::Owner;
+use super::stored::StoredFile;
 
 /// Uploads that go with the request that brought them, even if its client goes away, unless they are kept.
 pub(crate) struct Passing<'f> {

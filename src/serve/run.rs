@@ -6,8 +6,8 @@ use std::time::{Instant, SystemTime};
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
-use super::files::StoredFile;
 use super::owner::Owner;
+use super::stored::StoredFile;
 use crate::documents::Document;
 use crate::engine::CancelToken;
 use crate::error::{Failure, FailureKind};
@@ -68,6 +68,8 @@ pub(crate) struct Admitted {
     pub reserved: f64,
     /// Whether its exchanges with models are recorded.
     pub is_recorded: bool,
+    /// Whether it is a line of a batch, which waits behind its owner's other runs.
+    pub is_of_batch: bool,
 }
 
 /// A run.
@@ -193,7 +195,8 @@ impl Run {
     /// When it ended, and about how many bytes it takes.
     pub(crate) fn ended(&self) -> Option<(Instant, usize)> {
         let progress = lock(&self.progress);
-        Some((progress.ended?, progress.bytes))
+        let files: u64 = self.admitted.files.iter().map(|file| file.left_behind()).sum();
+        Some((progress.ended?, progress.bytes.saturating_add(usize::try_from(files).unwrap_or(usize::MAX))))
     }
 
     /// Ends it from outside, before its turn or in the middle.

@@ -10,13 +10,11 @@ use futures_util::FutureExt;
 use serde_json::Value;
 
 use super::allowance::Allowance;
-use super::batches::Batches;
 use super::config::{Limits, ServeFile, TokenLimits};
 use super::error::ApiError;
 use super::files::Files;
 use super::jobs::{self, Rules};
 use super::metrics::Metrics;
-use super::original::Original;
 use super::owner::{Owner, Tokens, random_hex};
 use super::run::{Admitted, Run};
 use super::runs::Runs;
@@ -51,10 +49,6 @@ pub(crate) struct Service {
     pub allowance: Allowance,
     /// What has happened so far.
     pub metrics: Metrics,
-    /// What the original's routes run jobs with.
-    pub original: Original,
-    /// All batches.
-    pub batches: Batches,
     /// What jobs may name.
     pub rules: Rules,
     /// Where conversation logs go.
@@ -123,7 +117,7 @@ impl Service {
         if !self.rules.trust || shown["protocol"]["log_dir"].is_null() {
             job.log_dir = self.log_dir(owner);
         }
-        Ok(Admitted { job, shown, files, reserved: 0.0, is_recorded })
+        Ok(Admitted { job, shown, files, reserved: 0.0, is_recorded, is_of_batch: false })
     }
 
     /// Takes a checked job into the queue.
@@ -244,6 +238,7 @@ impl Service {
                 .ok()
                 .and_then(|json| String::from_utf8(json).ok())
                 .and_then(|json| serde_json::value::RawValue::from_string(json).ok()),
+            failure: Some(Box::new(reason.clone())),
         });
         self.allowance.settle(&run.owner, run.admitted.reserved, 0.0);
         run.end(Err(reason));

@@ -16,17 +16,18 @@ use serde_json::{Value, json};
 
 use super::body::{TimedBody, check_length, media_type};
 use super::error::{ApiError, json_bytes, json_response};
-use super::files::StoredFile;
+use super::files::{MOST_FILES, Whole};
 use super::owner::Owner;
 use super::passing::Passing;
 use super::query::query;
 use super::service::Service;
+use super::stored::StoredFile;
 use crate::sync::beside_runtime;
 
 /// Bytes of a field of a form that is no file.
 const LONGEST_FIELD: usize = 4096;
-/// Files of one request at most.
-const MOST_FILES: usize = 1000;
+/// The purpose of files of lines, which are no document.
+const BATCH: &str = "batch";
 /// Bytes of a piece of a file that goes out.
 const PIECE: usize = 64 << 10;
 
@@ -101,37 +102,33 @@ async fn take<'s>(
     mut form: Multipart<'_>,
     name: &str,
 ) -> Result<Passing<'s>, ApiError> {
-    let mut files = Passing::new(&service.files, owner);
-    let mut purpose: Option<String> = None;
-    loop {
-        let field = match form.next_field().await {
-            Ok(None) => {
-                if let Some(purpose) = purpose {
-                    files.all().iter().for_each(|file| file.is_for(&purpose));
-                }
-                return Ok(files);
-            }
-            Ok(Some(field)) => field,
-            Err(error) => return Err(damaged(&error)),
-        };
-        let taken = match field.name() {
-            Some("purpose") => {
-                purpose = Some(word(field).await?);
-                continue;
-            }
+    let (mut came, mut purpose) = (Vec::<Whole<'_>>::new(), None);
+    while let Some(field) = form.next_field().await.map_err(|error| damaged(&error))? {
+        match field.name() {
+            Some("purpose") => purpose = Some(word(field).await?),
             Some(given) if given == name || given.strip_suffix("[]") == Some(name) => {
-                match files.all().len() < MOST_FILES {
-                    true => one(service, owner, field).await,
-                    false => Err(ApiError::bad("these are too many files at once").param("file")),
+                if came.len() == MOST_FILES {
+                    return Err(ApiError::bad("these are too many files at once").param("file"));
                 }
+                came.push(one(service, owner, field).await?);
             }
             other => {
                 let message = format!("the form has a field {other:?}, which is not known here");
-                Err(ApiError::bad(message).param("file"))
+                return Err(ApiError::bad(message).param("file"));
             }
-        };
-        files.push(taken?);
+        }
     }
+    let mut files = Passing::new(&service.files, owner);
+    // What a file is for may stand behind it.
+    for whole in came {
+        let stored =
+            if purpose.as_deref() == Some(BATCH) { whole.keep().await? } else { whole.read().await? };
+        if let Some(purpose) = &purpose {
+            stored.is_for(purpose);
+        }
+        files.push(stored);
+    }
+    Ok(files)
 }
 
 async fn word(mut field: Field<'_>) -> Result<String, ApiError> {
@@ -145,7 +142,7 @@ async fn word(mut field: Field<'_>) -> Result<String, ApiError> {
     String::from_utf8(bytes).map_err(|_| ApiError::bad("a field of the form is not UTF-8").param("purpose"))
 }
 
-async fn one(service: &Service, owner: &Owner, mut field: Field<'_>) -> Result<Arc<StoredFile>, ApiError> {
+async fn one<'s>(service: &'s Service, owner: &Owner, mut field: Field<'_>) -> Result<Whole<'s>, ApiError> {
     let Some(name) = field.file_name().map(str::to_owned) else {
         return Err(ApiError::bad("the field `file` of the form has no file name").param("file"));
     };
@@ -153,7 +150,7 @@ async fn one(service: &Service, owner: &Owner, mut field: Field<'_>) -> Result<A
     while let Some(bytes) = field.chunk().await.map_err(|error| damaged(&error))? {
         incoming.write(bytes).await?;
     }
-    incoming.end(&name).await
+    incoming.end(&name)
 }
 
 fn damaged(error: &multer::Error) -> ApiError {

@@ -147,6 +147,22 @@ test('a job as JSON, curl and Python; envelope and log as files; history', async
   await context.close();
 });
 
+test('two documents of one name are two documents', async () => {
+  const page = await openPage(browser, service);
+  const file = (text) => ({ name: 'same.txt', mimeType: 'text/plain', buffer: Buffer.from(text) });
+  await page.setInputFiles('#pick-files', [file('Nothing of margins stands here.'), file(report())]);
+  await page.locator('.file:not(.sending)').nth(1).waitFor();
+  await ask(page, 'Which of the two says it?');
+  await ended(page);
+  const rows = page.locator('.file');
+  assert.match(await rows.nth(0).locator('.strip').getAttribute('aria-label'), /^0 quotes/);
+  assert.match(await rows.nth(1).locator('.strip').getAttribute('aria-label'), /^2 quotes/);
+  await rows.nth(1).locator('button.link').click();
+  assert.match(await page.locator('mark[data-current]').first().textContent(), /operating margin/);
+  page.check();
+  await page.context().close();
+});
+
 test('by the keyboard alone: a text, a question, a run, the map, a quote', async () => {
   const page = await openPage(browser, service);
   await page.locator('.zone select').first().waitFor();

@@ -16,25 +16,14 @@ def run_batch(jobs: Sequence[dict[str, Any]], arguments: list[str]) -> list[Unio
     """The outcomes of `jobs`, in their order. Raises JobInterrupted after Ctrl-C, with a MinionsError for what is not done."""
     outcomes: list[Any] = [None] * len(jobs)
     lines = Lines()
-    was_interrupted = False
     process = Process(["batch", *arguments, "--quiet"], _lines_of(jobs), has_events=False)
     try:
-        while process.is_open or process.came:
-            if not process.came:
-                try:
-                    process.step()
-                except KeyboardInterrupt:
-                    if was_interrupted:
-                        raise
-                    was_interrupted = True
-                    process.stop()
-            while process.came:
-                name, data = process.came.popleft()
-                for line in lines.add(data) if name == "out" else ():
-                    number, outcome = _outcome(line)
-                    outcomes[number] = outcome
+        for name, data in process.written():
+            for line in lines.add(data) if name == "out" else ():
+                number, outcome = _outcome(line)
+                outcomes[number] = outcome
     except KeyboardInterrupt:
-        was_interrupted = True
+        process.was_interrupted = True
     finally:
         exit_code = process.close()
     warn(process.warnings())
@@ -43,7 +32,7 @@ def run_batch(jobs: Sequence[dict[str, Any]], arguments: list[str]) -> list[Unio
         if outcome is None:
             words = said[-1] if said else f"the program ended with {exit_code}"
             outcomes[number] = MinionsError(f"the job was not done: {words}", "cancelled", None, exit_code)
-    if was_interrupted:
+    if process.was_interrupted:
         raise JobInterrupted(Result({"status": "interrupted"}), outcomes)
     return outcomes
 

@@ -62,13 +62,15 @@ class Stop:
 class Process:
     """A run of the program with `arguments`, told `pieces` on stdin. Errors are of the kind `system`.
 
-    came: pieces that it wrote, each with `events` or `out`; whoever takes one removes it.
+    came: pieces that it wrote, each with `events` or `out`; whoever takes one removes it. was_interrupted: whether Ctrl-C has
+    asked it to end.
     """
 
     def __init__(self, arguments: list[str], pieces: Iterable[bytes], has_events: bool) -> None:
         from contextlib import ExitStack
 
         self.came: deque[tuple[str, bytes]] = deque()
+        self.was_interrupted = False
         self._pieces = iter(pieces)
         self._waiting: Optional[memoryview] = memoryview(b"")
         self._stderr = bytearray()
@@ -151,6 +153,20 @@ class Process:
     def is_open(self) -> bool:
         """Whether more may come."""
         return bool(self._selector.get_map())
+
+    def written(self) -> Iterator[tuple[str, bytes]]:
+        """The pieces that it writes, to its end. The first Ctrl-C asks it to end with what it has, a second one is raised."""
+        while self.is_open or self.came:
+            if not self.came:
+                try:
+                    self.step()
+                except KeyboardInterrupt:
+                    if self.was_interrupted:
+                        raise
+                    self.was_interrupted = True
+                    self.stop()
+            while self.came:
+                yield self.came.popleft()
 
     def step(self) -> None:
         """Waits for what the program writes next, and adds it to `came`."""

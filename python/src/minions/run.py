@@ -156,7 +156,6 @@ class _State:
 def _events(state: _State, job: dict[str, Any], arguments: list[str]) -> Iterator[Event]:
     out: list[bytes] = []
     lines = Lines(_FINISHED)
-    was_interrupted = False
     try:
         process = Process([*arguments, "--quiet"], pieces(job), has_events=True)
     except BaseException:
@@ -164,31 +163,21 @@ def _events(state: _State, job: dict[str, Any], arguments: list[str]) -> Iterato
         raise
     try:
         state.stop.watch(process)
-        while process.is_open or process.came:
-            if not process.came:
-                try:
-                    process.step()
-                except KeyboardInterrupt:
-                    if was_interrupted:
-                        raise
-                    was_interrupted = True
-                    process.stop()
-            while process.came:
-                name, data = process.came.popleft()
-                if name == "out":
-                    out.append(data)
-                elif name == "events":
-                    for line in lines.add(data):
-                        event = _event(line)
-                        state.seen.note(event)
-                        yield event
+        for name, data in process.written():
+            if name == "out":
+                out.append(data)
+            elif name == "events":
+                for line in lines.add(data):
+                    event = _event(line)
+                    state.seen.note(event)
+                    yield event
     except KeyboardInterrupt:
-        was_interrupted = True
+        process.was_interrupted = True
     finally:
         exit_code = process.close()
         raised = state.close()
         state.warnings = process.warnings()
-    if was_interrupted:
+    if process.was_interrupted:
         raise JobInterrupted(state.seen.result("interrupted"))
     envelope = envelope_of(b"".join(out), exit_code, process.stderr())
     if not envelope["success"]:

@@ -43,10 +43,6 @@ pub(super) async fn supervise(
     let child = start(&mut command)?;
     let mut service = service.map(Service::start);
     let tells_all = others == Others::End && process::id() == 1;
-    let tell = |signal| {
-        // To -1: everybody but process 1. It fails where nobody is left to tell.
-        let _ = kill(if tells_all { Pid::from_raw(-1) } else { child }, signal);
-    };
     let (mut told, mut misused) = (None, false);
     loop {
         let signal = tokio::select! {
@@ -83,7 +79,8 @@ pub(super) async fn supervise(
             _ = quit.recv() => Signal::SIGQUIT,
         };
         told.get_or_insert_with(Instant::now);
-        tell(signal);
+        // To -1: everybody but process 1. It fails where nobody is left to tell.
+        let _ = kill(if tells_all { Pid::from_raw(-1) } else { child }, signal);
     }
 }
 

@@ -6,8 +6,10 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::*;
+use crate::chat::secrets::Redactor;
 use crate::chat::{Revival, VendorOptions};
 use crate::config;
+use crate::events::{EventKind, EventLog, Events};
 use crate::runtimes::{DockerModelRunner, Timeouts};
 
 fn job(local: Value, remote: Value) -> Job {
@@ -51,6 +53,20 @@ fn what_only_the_user_knows_of_an_address_is_filled_in() {
     let job = job(json!({"type": "ollama"}), gateway);
     let supervisor = SideConfig::supervisor(&job, &Environment::from_iter([])).unwrap();
     assert_eq!(supervisor.base_urls, ["https://gateway.ai.cloudflare.com/v1/a1/g2/compat"]);
+}
+
+#[test]
+fn an_option_without_effect_is_told_to_whoever_gave_it() {
+    let remote = json!({"type": "anthropic", "model_name": "claude", "kwargs": {"seed": 7}});
+    let job = job(json!({"type": "ollama"}), remote);
+    let log = Arc::new(EventLog::default());
+    let events = Events::new(vec![Arc::clone(&log) as _], None, &Redactor::default());
+    SideConfig::supervisor(&job, &Environment::from_iter([])).unwrap().warn(&events);
+    let last = log.last().unwrap();
+    assert!(
+        matches!(&last.kind, EventKind::Warning { text } if text.contains("kwargs.seed has no effect")),
+        "{last:?}"
+    );
 }
 
 #[test]

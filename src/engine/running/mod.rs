@@ -99,6 +99,9 @@ pub(super) fn tell_start(job: &Job, shared: &SharedResources, events: &Events) {
         remote,
         minions_version: VERSION,
     });
+    for text in &job.warnings {
+        events.emit(|| EventKind::Warning { text: text.clone() });
+    }
 }
 
 impl JobRun {

@@ -123,6 +123,10 @@ fn checked(job: Value, log_dir: &Path, lookup: Lookup) -> Result<Job, JobError> 
         protocol,
         budget,
         metadata,
+        warnings: [root, protocol_fields, kwargs, params]
+            .into_iter()
+            .flat_map(|read| read.warnings)
+            .collect(),
     })
 }
 
@@ -237,9 +241,9 @@ fn images(
 /// `is_follow_up`, which the original takes.
 fn warn_of_follow_up(params: &mut Fields) -> Result<(), JobError> {
     if params.flag("is_follow_up")? == Some(true) {
-        tracing::warn!(
-            "call_params.is_follow_up has no effect, here as in the original: call_params.history makes a job a follow-up"
-        );
+        let text = "call_params.is_follow_up has no effect, here as in the original: call_params.history makes a job a \
+                    follow-up";
+        params.warn(text.to_owned());
     }
     Ok(())
 }

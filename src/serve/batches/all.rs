@@ -10,7 +10,7 @@ use crate::sync::lock;
 
 /// All batches, the oldest first.
 #[derive(Default)]
-pub(crate) struct Batches(Mutex<Vec<Arc<Batch>>>);
+pub(super) struct Batches(Mutex<Vec<Arc<Batch>>>);
 
 impl Batches {
     /// Takes one more.

@@ -1,26 +1,24 @@
 //! The work of one batch.
 
 use std::sync::Arc;
-use std::time::Duration;
 
-use axum::http::StatusCode;
 use futures_util::{StreamExt, stream};
 use serde_json::{Value, json};
 
 use super::batch::Batch;
 use super::lines::{self, Line};
 use crate::serve::error::ApiError;
-use crate::serve::files::{Files, Incoming, StoredFile};
+use crate::serve::files::{Files, Incoming};
 use crate::serve::openai;
 use crate::serve::outcome::{Held, outcome};
 use crate::serve::owner::Owner;
+use crate::serve::run::{Admitted, Run};
 use crate::serve::service::Service;
+use crate::serve::stored::StoredFile;
 use crate::sync::beside_runtime;
 
 /// Runs of one batch at the same time.
 const AT_ONCE: usize = 8;
-/// How long a batch waits where the queue is full.
-const WAIT: Duration = Duration::from_millis(500);
 
 /// What came of a line.
 enum Ended {
@@ -93,7 +91,7 @@ async fn kept(lines: Incoming<'_>, name: &str) -> Result<Option<String>, ApiErro
     if lines.is_empty() {
         return Ok(None);
     }
-    let stored = lines.keep(&format!("batch_{name}.jsonl")).await?;
+    let stored = lines.end(&format!("batch_{name}.jsonl"))?.keep().await?;
     stored.is_for("batch_output");
     Ok(Some(stored.id.clone()))
 }
@@ -120,20 +118,9 @@ async fn asked(service: &Arc<Service>, batch: &Batch, custom_id: &str, body: Val
         let error = ApiError::bad("a request of a batch is not streamed").param("stream");
         return Ended::Failed(lines::failure(custom_id, None, &error));
     }
-    let begun = loop {
-        let begun = match batch.endpoint.as_str() {
-            "/v1/minions" => job(service, &batch.owner, body.clone()).await,
-            _ => openai::begin(service, &batch.owner, body.clone()).await.map(Begun::Chat),
-        };
-        match begun {
-            // A full queue empties; a limit of the day holds for the other lines as well.
-            Err(error)
-                if error.status == StatusCode::TOO_MANY_REQUESTS && error.code == Some("queue_full") =>
-            {
-                tokio::time::sleep(WAIT).await;
-            }
-            begun => break begun,
-        }
+    let begun = match batch.endpoint.as_str() {
+        "/v1/minions" => job(service, &batch.owner, body).await,
+        _ => openai::begin(service, &batch.owner, body, true).await.map(Begun::Chat),
     };
     let begun = match begun {
         Ok(begun) => begun,
@@ -159,10 +146,10 @@ async fn asked(service: &Arc<Service>, batch: &Batch, custom_id: &str, body: Val
 
 enum Begun {
     Chat(openai::Begun),
-    Job(Arc<crate::serve::run::Run>),
+    Job(Arc<Run>),
 }
 
 async fn job(service: &Arc<Service>, owner: &Owner, body: Value) -> Result<Begun, ApiError> {
-    let admitted = service.checked(owner, body, false).await?;
+    let admitted = Admitted { is_of_batch: true, ..service.checked(owner, body, false).await? };
     service.submit(owner, admitted, None).map(Begun::Job)
 }

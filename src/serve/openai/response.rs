@@ -37,8 +37,8 @@ pub(super) struct Completion {
     pub protocol: &'static str,
     /// Tokens of the answer at most.
     pub most_tokens: Option<u64>,
-    /// Parameters that have no effect.
-    pub without_effect: Vec<&'static str>,
+    /// What of the request has no effect.
+    pub without_effect: Vec<String>,
     /// What was taken for the question, where documents stood in the same text.
     pub question: Option<String>,
 }
@@ -150,7 +150,7 @@ mod tests {
             created: 7,
             protocol: "minions",
             most_tokens,
-            without_effect: vec!["user"],
+            without_effect: vec!["user".to_owned()],
             question: None,
         }
     }

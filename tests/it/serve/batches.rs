@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::clients::{answer, ask, form, serving};
-use super::{JSON, Service, file};
+use super::{JSON, Service, ada, file, question};
 use crate::support::program::{chats, scripted};
 use crate::support::server::{Reply, Server};
 use crate::support::wait::{Door, until};
@@ -114,6 +114,43 @@ fn a_batch_that_is_cancelled_asks_nothing_more() {
     assert_eq!(chats(&server, "supervisor").len(), 8);
     assert_eq!(lines(&serving, &batch["error_file_id"])[0]["error"]["code"], "batch_cancelled");
     serving.post(&cancel, &json!({})).with(409);
+}
+
+#[test]
+fn a_batch_waits_behind_its_owners_runs_and_reads_its_files_once() {
+    let door = Door::default();
+    let held = door.clone();
+    let server = Server::start(move |request| match request.json()["model"].as_str() {
+        Some(_) => {
+            held.wait("the door");
+            openai(request, &ada())
+        }
+        None => Reply::text(404, "not found"),
+    });
+    let (_dir, config) = file("serve.toml", "[limits]\nruns_at_once = 1\nqueue = 1\n");
+    let serving = serving(&server, &["--config", &config]);
+    let lines = ["a", "b", "c"].map(|id| line(id, "local_only"));
+    let batch = create(&serving, &lines, "/v1/chat/completions");
+    // Each line is a run, though the queue has room for one.
+    let states = || {
+        let runs = serving.get("/v1/runs").with(200)["data"].take();
+        runs.as_array()
+            .unwrap()
+            .iter()
+            .map(|run| run["state"].as_str().unwrap().to_owned())
+            .collect::<Vec<_>>()
+    };
+    until("the runs of the batch", || states() == ["queued", "queued", "running"]);
+    let own = serving.post("/v1/runs", &question()).with(202);
+    assert_eq!(own["position"], 0, "{own}");
+    serving.post("/v1/runs", &question()).error(429);
+    door.open();
+    assert_eq!(ended(&serving, &batch)["request_counts"]["completed"], 3);
+    let asked: Vec<bool> = chats(&server, "worker")
+        .iter()
+        .map(|body| body.to_string().contains("Signed by Ada on 3 May"))
+        .collect();
+    assert_eq!(asked, [false, true, false, false]);
 }
 
 #[test]

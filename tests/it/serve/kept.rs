@@ -50,6 +50,28 @@ fn kept_runs_weigh_what_is_kept_of_them() {
 }
 
 #[test]
+fn kept_runs_weigh_files_that_nobody_else_has() {
+    let models = models(|_| Reply::hang());
+    let (_dir, config) = file("serve.toml", "[limits]\nruns_at_once = 1\nkept_bytes = 1000000\n");
+    let service = Service::start_with(with_models(&models), &["--config", &config]);
+    let first = service.send(&question());
+    service.until(&first, "running");
+    let long = "Words. ".repeat(50_000);
+    let runs = [(); 2].map(|()| {
+        let uploaded = service.form("/v1/files", "file", "long.txt", long.as_bytes()).with(200)["id"].take();
+        let id = service.send(&job("local_only", json!({"task": "Who?", "file_ids": [uploaded]})));
+        service.ask("DELETE", &format!("/v1/runs/{id}"), "", "").with(200);
+        (id, format!("/v1/files/{}", uploaded.as_str().unwrap()))
+    });
+    for (id, file) in &runs {
+        service.get(&format!("/v1/runs/{id}")).with(200);
+        service.ask("DELETE", file, "", "").with(200);
+    }
+    service.get(&format!("/v1/runs/{}", runs[0].0)).error(404);
+    service.get(&format!("/v1/runs/{}", runs[1].0)).with(200);
+}
+
+#[test]
 fn a_token_that_was_made_stays_out_of_logs() {
     let models = instant();
     let service = Service::start_with(with_models(&models), &["--make-token"]);

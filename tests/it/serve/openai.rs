@@ -61,7 +61,8 @@ fn a_completion_has_answer_sources_usage_and_ledger() {
     let server = models(&[PROGRAM.to_owned(), answer("Ada signed.")]);
     let serving = serving(&server, &[]);
     let content = json!([file("The deed. Signed by Ada in Brest."), {"type": "text", "text": "Who signed?"}]);
-    let body = json!({"model": "minions", "messages": user(content), "temperature": 0.5, "user": "u1",
+    let messages = json!([{"role": "user", "name": "bob", "content": content}]);
+    let body = json!({"model": "minions", "messages": messages, "temperature": 0.5, "user": "u1",
                       "metadata": {"chat": "7"}});
     let reply = serving.post("/v1/chat/completions", &body);
     let completion = reply.with(200);
@@ -75,7 +76,8 @@ fn a_completion_has_answer_sources_usage_and_ledger() {
     let all = remote.as_u64().unwrap() + local.as_u64().unwrap();
     assert_eq!(completion["usage"]["total_tokens"], all);
     assert_eq!((&own["status"], &own["protocol"]), (&json!("answered"), &json!("minions")));
-    assert_eq!((&own["metadata"], &own["without_effect"]), (&json!({"chat": "7"}), &json!(["user"])));
+    let without_effect = json!(["user", "messages[].name"]);
+    assert_eq!((&own["metadata"], &own["without_effect"]), (&json!({"chat": "7"}), &without_effect));
     assert_eq!(own["evidence"][0]["verified"], true);
     assert!(own["egress"]["bytes"].as_u64().unwrap() > 0);
     // The supervisor never saw the document, and got the parameter.

@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use super::JSON;
 use super::clients::{KEY, PROGRAM, answer, ask, form, serving, serving_with};
 use crate::support::pdf::{self, Writer};
 use crate::support::program::{chats, scripted};
@@ -100,6 +101,25 @@ fn a_pdf_becomes_its_text() {
         assert!(refused["error"].is_string() && refused["message"].is_string(), "{kind}: {refused}");
     }
     assert_eq!(serving.get("/v1/files").with(200)["data"], json!([]), "nothing is kept");
+}
+
+#[test]
+fn nothing_has_to_be_started() {
+    let serving = serving(&models(&[]), &[]);
+    for body in ["", "{}"] {
+        let started = serving.ask("POST", "/start_protocol", JSON, body).with(200);
+        assert_eq!(
+            (&started["success"], &started["config"]["remote_model_name"]),
+            (&json!(true), &json!("supervisor"))
+        );
+    }
+    for (body, complaint) in
+        [(r#"{"remote_model_name": "zzz"}"#, "'remote_model_name'"), ("[1]", "object"), ("?", "object")]
+    {
+        let refused = serving.ask("POST", "/start_protocol", JSON, body).with(400);
+        assert!(refused["message"].as_str().unwrap().contains(complaint), "{refused}");
+        assert!(refused["suggestion"].as_str().unwrap().contains("POST /config"), "{refused}");
+    }
 }
 
 #[test]

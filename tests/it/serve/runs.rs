@@ -87,6 +87,38 @@ fn what_belongs_to_a_run_is_there() {
 }
 
 #[test]
+fn options_without_effect_are_told_to_whoever_sent_them() {
+    let models = instant();
+    let service = Service::of(&models);
+    let mut job = question();
+    job["local_client"]["kwargs"] = json!({"service_tier": "priority"});
+    job["call_params"]["is_follow_up"] = json!(true);
+    let id = service.send(&job);
+    let events = service.events(&id, "");
+    let told: Vec<&str> = events
+        .iter()
+        .filter(|event| event["type"] == "warning")
+        .filter_map(|event| event["text"].as_str())
+        .collect();
+    assert!(told.iter().any(|text| text.contains("local_client.kwargs.service_tier")), "{told:?}");
+    assert!(told.iter().any(|text| text.contains("call_params.is_follow_up")), "{told:?}");
+}
+
+#[test]
+fn logs_beyond_a_list_are_told() {
+    let models = instant();
+    let service = Service::of(&models);
+    for _ in 0..2 {
+        let id = service.send(&question());
+        service.until(&id, "done");
+    }
+    for (limit, has_more) in [(1, true), (2, false)] {
+        let list = service.get(&format!("/v1/history?limit={limit}")).json();
+        assert_eq!((list["data"].as_array().unwrap().len(), &list["has_more"]), (limit, &json!(has_more)));
+    }
+}
+
+#[test]
 fn a_recorded_run_can_be_replayed() {
     let models = instant();
     let service = Service::of(&models);
