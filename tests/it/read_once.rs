@@ -130,8 +130,8 @@ async fn a_model_that_was_changed_reads_for_itself() {
 async fn half_of_the_memory_saves_half_of_the_reading() {
     let dir = tempfile::tempdir().unwrap();
     ask(settings(1, in_folder(dir.path())), &QUESTIONS[..1]).await;
-    let bytes: u64 = states(dir.path()).iter().map(|path| fs::metadata(path).unwrap().len()).sum();
-    let half = Keeping { memory: Some(bytes / 2), folder: None };
+    let longest = states(dir.path()).iter().map(|path| fs::metadata(path).unwrap().len()).max().unwrap();
+    let half = Keeping { memory: Some(longest * CHUNKS as u64 / 2), folder: None };
     let (_, read) = ask(settings(1, half), &[QUESTIONS[0], QUESTIONS[1], QUESTIONS[0]]).await;
     assert!(read[1..].iter().all(|again| again * 10 <= read[0] * 6), "{read:?}");
 }
