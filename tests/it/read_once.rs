@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
 use minions::chat::{ChatClient, ChatReply, ChatRequest, Message};
-use minions::llama::{Engine, EngineSettings, Keeping, KeptFolder, Sampling};
+use minions::llama::{CacheType, Engine, EngineSettings, Keeping, KeptFolder, Sampling};
 use serde_json::{Value, json};
 
 use crate::support::program::{Program, Ran, client, scripted};
@@ -24,6 +24,7 @@ fn settings(lanes: usize, keeping: Keeping) -> EngineSettings {
         n_gpu_layers: None,
         chat_format: None,
         threads: Some(1),
+        kv_type: CacheType::F16,
         keeping,
     }
 }
@@ -91,6 +92,22 @@ async fn answers_are_the_same_from_memory_from_files_and_from_nothing() {
     assert_eq!(texts(&[first, second].concat()), texts(&plain));
     assert!(read[0] * 10 <= all[0], "{read:?} of {all:?}");
     assert_eq!(states(dir.path()).len(), CHUNKS);
+}
+
+#[tokio::test]
+async fn keys_and_values_of_8_bits_are_kept_in_half_of_the_room() {
+    let (wide, narrow) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let bytes =
+        |folder: &Path| -> u64 { states(folder).iter().map(|path| fs::metadata(path).unwrap().len()).sum() };
+    let with = |kv_type| EngineSettings { kv_type, ..settings(1, in_folder(narrow.path())) };
+    ask(settings(1, in_folder(wide.path())), &QUESTIONS[..1]).await;
+    let (plain, all) = ask(with(CacheType::Q8_0), &QUESTIONS[..1]).await;
+    assert!(bytes(narrow.path()) * 10 <= bytes(wide.path()) * 6);
+    let (again, read) = ask(with(CacheType::Q8_0), &QUESTIONS[..1]).await;
+    assert_eq!(texts(&again), texts(&plain));
+    assert!(read[0] * 10 <= all[0], "{read:?} of {all:?}");
+    // A state is for one way of keeping.
+    assert_eq!(ask(with(CacheType::F16), &QUESTIONS[..1]).await.1, all);
 }
 
 #[tokio::test]

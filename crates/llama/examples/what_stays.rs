@@ -3,6 +3,8 @@
 //!
 //! A line for each size: chunks that have room, chunks that are asked for, read by our rules, read by recency.
 
+#![allow(clippy::print_stdout, reason = "the benchmark reads its lines")]
+
 mod identity {
     pub(crate) type Key = u128;
 }
