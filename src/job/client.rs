@@ -3,6 +3,8 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use minions_machine::footprint::CacheType;
+
 use super::error::JobError;
 use super::fields::{Fields, Given, LONGEST, Limit, either, narrow, nearest, wide};
 use super::options::{self, Addresses};
@@ -186,6 +188,7 @@ fn vendor(
                 .and_then(Limit::at)
                 .filter(|threads| *threads > 0)
                 .map(narrow),
+            kv_type: kv_type(fields)?,
         },
         RuntimeKind::DockerModelRunner => VendorOptions::None,
         RuntimeKind::Foreign => {
@@ -198,6 +201,18 @@ fn vendor(
             }
         }
     })
+}
+
+/// `kv_type`: how the embedded engine keeps keys and values.
+fn kv_type(fields: &mut Fields) -> Result<CacheType, JobError> {
+    match fields.string("kv_type")?.as_deref() {
+        None | Some("f16") => Ok(CacheType::F16),
+        Some("q8_0") => Ok(CacheType::Q8_0),
+        Some(_) => {
+            let problem = "must be \"f16\" or \"q8_0\"".to_owned();
+            Err(JobError::BadValue { place: fields.place("kv_type"), problem })
+        }
+    }
 }
 
 /// `timeout`, in seconds.

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use futures_util::future::join_all;
 use minions::chat::{ChatClient, ChatError, ChatErrorKind, ChatReply, ChatRequest, Finish, Format, Message};
-use minions::llama::{Engine, EngineSettings, Keeping, LlamaCpp, Sampling, Stats, inspect};
+use minions::llama::{CacheType, Engine, EngineSettings, Keeping, LlamaCpp, Sampling, Stats, inspect};
 use serde_json::{Value, json};
 
 use crate::support::program::{Program, chats, client, scripted};
@@ -26,6 +26,7 @@ fn settings(model_path: &Path) -> EngineSettings {
         chat_format: None,
         // Tests run side by side; engines with several threads would wait for each other's.
         threads: Some(1),
+        kv_type: CacheType::F16,
         keeping: Keeping::default(),
     }
 }

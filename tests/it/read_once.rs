@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
 use minions::chat::{ChatClient, ChatReply, ChatRequest, Message};
-use minions::llama::{Engine, EngineSettings, Keeping, KeptFolder, Sampling};
+use minions::llama::{CacheType, Engine, EngineSettings, Keeping, KeptFolder, Sampling};
 use serde_json::{Value, json};
 
 use crate::support::program::{Program, Ran, client, scripted};
@@ -24,6 +24,7 @@ fn settings(lanes: usize, keeping: Keeping) -> EngineSettings {
         n_gpu_layers: None,
         chat_format: None,
         threads: Some(1),
+        kv_type: CacheType::F16,
         keeping,
     }
 }
@@ -94,6 +95,22 @@ async fn answers_are_the_same_from_memory_from_files_and_from_nothing() {
 }
 
 #[tokio::test]
+async fn keys_and_values_of_8_bits_are_kept_in_half_of_the_room() {
+    let (wide, narrow) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let bytes =
+        |folder: &Path| -> u64 { states(folder).iter().map(|path| fs::metadata(path).unwrap().len()).sum() };
+    let with = |kv_type| EngineSettings { kv_type, ..settings(1, in_folder(narrow.path())) };
+    ask(settings(1, in_folder(wide.path())), &QUESTIONS[..1]).await;
+    let (plain, all) = ask(with(CacheType::Q8_0), &QUESTIONS[..1]).await;
+    assert!(bytes(narrow.path()) * 10 <= bytes(wide.path()) * 6);
+    let (again, read) = ask(with(CacheType::Q8_0), &QUESTIONS[..1]).await;
+    assert_eq!(texts(&again), texts(&plain));
+    assert!(read[0] * 10 <= all[0], "{read:?} of {all:?}");
+    // A state is for one way of keeping.
+    assert_eq!(ask(with(CacheType::F16), &QUESTIONS[..1]).await.1, all);
+}
+
+#[tokio::test]
 async fn damaged_files_are_read_for_again() {
     let dir = tempfile::tempdir().unwrap();
     let (plain, all) = ask(settings(1, in_folder(dir.path())), &QUESTIONS[..1]).await;
@@ -130,8 +147,8 @@ async fn a_model_that_was_changed_reads_for_itself() {
 async fn half_of_the_memory_saves_half_of_the_reading() {
     let dir = tempfile::tempdir().unwrap();
     ask(settings(1, in_folder(dir.path())), &QUESTIONS[..1]).await;
-    let bytes: u64 = states(dir.path()).iter().map(|path| fs::metadata(path).unwrap().len()).sum();
-    let half = Keeping { memory: Some(bytes / 2), folder: None };
+    let longest = states(dir.path()).iter().map(|path| fs::metadata(path).unwrap().len()).max().unwrap();
+    let half = Keeping { memory: Some(longest * CHUNKS as u64 / 2), folder: None };
     let (_, read) = ask(settings(1, half), &[QUESTIONS[0], QUESTIONS[1], QUESTIONS[0]]).await;
     assert!(read[1..].iter().all(|again| again * 10 <= read[0] * 6), "{read:?}");
 }

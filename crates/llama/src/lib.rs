@@ -16,6 +16,7 @@
 use std::path::PathBuf;
 
 use minions_chat::{ChatError, ChatErrorKind, Generation};
+pub use minions_machine::footprint::CacheType;
 use minions_machine::footprint::Footprint;
 
 #[cfg(feature = "embedded")]
@@ -67,6 +68,13 @@ pub struct ModelInfo {
     pub has_chat_template: bool,
 }
 
+impl ModelInfo {
+    /// The same with keys and values that are kept so.
+    pub fn with_cache(self, cache: CacheType) -> Self {
+        Self { footprint: self.footprint.with_cache(cache), ..self }
+    }
+}
+
 /// How an engine is loaded.
 #[derive(Clone, Debug)]
 pub struct EngineSettings {
@@ -82,6 +90,8 @@ pub struct EngineSettings {
     pub chat_format: Option<String>,
     /// Threads that compute; `None` takes one for each physical core that this process may use.
     pub threads: Option<u32>,
+    /// How keys and values are kept: [`CacheType::F16`] or [`CacheType::Q8_0`].
+    pub kv_type: CacheType,
     /// Where the states of parts of prompts are kept that other prompts begin with as well.
     pub keeping: Keeping,
 }

@@ -26,12 +26,14 @@ pub struct CacheType(u64);
 impl CacheType {
     /// 16 bits a value, llama.cpp's default.
     pub const F16: Self = Self(64);
+    /// About 8 bits a value.
+    pub const Q8_0: Self = Self(34);
 
     /// By llama.cpp's name of the type, as in `OLLAMA_KV_CACHE_TYPE`; the default for another name.
     pub fn named(name: &str) -> Self {
         Self(match name.trim() {
             "f32" => 128,
-            "q8_0" => 34,
+            "q8_0" => return Self::Q8_0,
             "q5_1" => 24,
             "q5_0" => 22,
             "q4_1" => 20,
@@ -113,6 +115,12 @@ impl Footprint {
     /// The same with every layer keeping its whole past.
     pub fn with_whole_past(self) -> Self {
         Self { token: self.token + self.token_of_last, token_of_last: 0, ..self }
+    }
+
+    /// The same, reckoned with 16 bits a value, with another KV cache.
+    pub fn with_cache(self, cache: CacheType) -> Self {
+        let of = |bytes: u64| bytes.saturating_mul(cache.0) / CacheType::F16.0;
+        Self { token: of(self.token), token_of_last: of(self.token_of_last), ..self }
     }
 
     /// The KV cache of `slots` windows of `window` tokens, and what else the slots take.
@@ -236,6 +244,7 @@ mod tests {
         assert_eq!(cache(8192), 8192 * 2 * layer + 1536 * 10 * layer);
         assert_eq!(cache(1024), 1024 * 12 * layer);
         assert_eq!(footprint.with_whole_past().token, 12 * layer);
+        assert_eq!(footprint.with_whole_past().with_cache(CacheType::Q8_0).token, 12 * layer * 17 / 32);
         // Unknown patterns count as if nothing were short.
         assert_eq!(of("new", figures).token, 12 * layer);
         let mut listed = figures.to_vec();

@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
+use minions_machine::footprint::CacheType;
 use serde_json::{Value, json};
 
 use super::*;
@@ -34,6 +35,7 @@ fn endpoint(base_url: &str) -> Endpoint {
 fn the_embedded_engines_options_get_into_its_key() {
     let kwargs = json!({
         "n_ctx": 2048, "n_gpu_layers": 3, "chat_format": "chatml", "n_threads": 5, "max_concurrency": 6,
+        "kv_type": "q8_0",
     });
     let local = json!({"type": "llama_cpp", "model_path": "m.gguf", "kwargs": kwargs});
     let job = job(local, json!({"type": "ollama"}));
@@ -41,8 +43,8 @@ fn the_embedded_engines_options_get_into_its_key() {
     assert_eq!(key.model_path.as_deref(), Some(Path::new("m.gguf")));
     assert_eq!((key.num_ctx, key.lanes), (Some(2048), Some(6)));
     let (n_gpu_layers, n_threads) = (Some(3), Some(5));
-    let chat_format = Some("chatml".to_owned());
-    assert_eq!(key.vendor, VendorOptions::LlamaCpp { n_gpu_layers, chat_format, n_threads });
+    let (chat_format, kv_type) = (Some("chatml".to_owned()), CacheType::Q8_0);
+    assert_eq!(key.vendor, VendorOptions::LlamaCpp { n_gpu_layers, chat_format, n_threads, kv_type });
 }
 
 #[test]

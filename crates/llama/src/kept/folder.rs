@@ -105,7 +105,7 @@ impl Folder {
         write: impl FnOnce(&Path) -> Option<usize>,
     ) {
         let path = self.path.join(name(key));
-        if self.is_broken || bytes > self.limit || path.exists() {
+        if self.is_broken || bytes > self.limit || path.exists() || !prune::comes(&path, bytes, self.limit) {
             return;
         }
         let part = tempfile::Builder::new().suffix(prune::PART).tempfile_in(&self.path).and_then(|file| {

@@ -57,7 +57,8 @@ fn hash(settings: &EngineSettings) -> io::Result<Key> {
     let file = File::open(&settings.model_path)?;
     let found = file.metadata()?;
     let (bytes, mtime) = (found.len(), (found.mtime(), found.mtime_nsec()));
-    let told = format!("{ENGINE} {} {:?} {bytes} {mtime:?}\n", settings.lanes, settings.n_gpu_layers);
+    let EngineSettings { lanes, n_gpu_layers, kv_type, .. } = settings;
+    let told = format!("{ENGINE} {lanes} {n_gpu_layers:?} {kv_type:?} {bytes} {mtime:?}\n");
     let mut all = told.into_bytes();
     let mut feed = |at: u64, bytes: u64| -> io::Result<()> {
         let mut buffer = vec![0; bytes.min(found.len().saturating_sub(at)) as usize];
@@ -79,7 +80,7 @@ mod tests {
     use std::time::SystemTime;
 
     use super::*;
-    use crate::Keeping;
+    use crate::{CacheType, Keeping};
 
     fn settings(model: &Path) -> EngineSettings {
         EngineSettings {
@@ -89,6 +90,7 @@ mod tests {
             n_gpu_layers: None,
             chat_format: None,
             threads: None,
+            kv_type: CacheType::F16,
             keeping: Keeping::default(),
         }
     }
@@ -122,6 +124,8 @@ mod tests {
         assert_ne!(made(&bytes).key(&tokens[..1]), first);
         let lanes = Identity::of(&EngineSettings { lanes: 3, ..settings(&path) });
         assert_ne!(lanes.key(&tokens), first);
+        let narrow = Identity::of(&EngineSettings { kv_type: CacheType::Q8_0, ..settings(&path) });
+        assert_ne!(narrow.key(&tokens), first);
         assert!(Identity::of(&settings(&dir.path().join("none"))).is_known().is_err());
     }
 }

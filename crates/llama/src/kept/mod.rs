@@ -1,14 +1,18 @@
 //! What was read is kept: the state of the model after a part of a prompt that other prompts begin with as well.
 //!
 //! In: a lane that holds such a part and no more. Out: a lane that holds it again, in this process or a later one. First
-//! in memory (`shelf`: what stays there), then in a folder (`folder`: files that are whole or not used, as their `tail`
-//! tells; `prune`: which of them go). `identity`: what a state is known by. Nothing here decides what is shared.
+//! in memory (`shelf`), then in a folder (`folder`: files that are whole or not used, as their `tail` tells; `prune` removes
+//! some). `turnover`: what goes where not all has room. `identity`: what a state is known by. Nothing here decides what is
+//! shared.
 
 mod folder;
 mod identity;
 mod prune;
 mod shelf;
 mod tail;
+#[cfg(test)]
+mod trace;
+mod turnover;
 
 use std::time::Duration;
 
@@ -102,7 +106,7 @@ impl Kept {
         }
         let (key, lane, flags) = (self.identity.key(tokens), lane as i32, LlamaStateSeqFlags::empty());
         let bytes = context.state_seq_get_size_ext(lane, flags) as u64;
-        if self.memory.makes_room(key, bytes, tokens.len())
+        if self.memory.makes_room(key, bytes)
             && let Ok(state) = context.state_seq_get(lane, flags)
         {
             self.memory.put(key, (state, took), bytes, tokens.len());

@@ -1,20 +1,24 @@
-//! Which files of a folder of states go, where they take too much of the disk.
+//! Which files of a folder of states go, where they take too much of the disk. `turnover` has the rules.
 //!
-//! What was used longest ago goes first; of what is as old, what is read again soonest for each of its bytes.
+//! A file that goes leaves an empty one, whose time says when it was used last.
 
-use std::fs::{self, DirEntry, File};
+use std::fs::{self, DirEntry, File, Metadata};
 use std::io;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
 use nix::sys::statvfs::statvfs;
 
 use super::tail;
+use super::turnover::{self, Item};
 
 /// How the names of states end.
 pub(super) const STATE: &str = ".state";
 /// How the names of files end that are being written.
 pub(super) const PART: &str = ".part";
+/// How the names of the empty files end.
+const GONE: &str = ".gone";
 /// The file that is locked while one process removes files.
 pub(super) const LOCK: &str = "lock";
 /// The most bytes unless the user says otherwise.
@@ -33,16 +37,48 @@ pub(super) fn limit(folder: &Path, told: Option<u64>) -> io::Result<u64> {
 
 /// The bytes of the folder's states.
 fn taken(folder: &Path) -> u64 {
-    states(folder).filter_map(|file| file.metadata().ok()).map(|found| found.len()).sum()
+    files(folder, STATE).map(|(_, found)| found.len()).sum()
 }
 
-fn files(folder: &Path, ending: &'static str) -> impl Iterator<Item = DirEntry> {
+/// The files whose names end so.
+fn files(folder: &Path, ending: &'static str) -> impl Iterator<Item = (DirEntry, Metadata)> {
     let files = fs::read_dir(folder).into_iter().flatten().flatten();
-    files.filter(move |file| file.file_name().to_string_lossy().ends_with(ending))
+    let named = files.filter(move |file| file.file_name().to_string_lossy().ends_with(ending));
+    named.filter_map(|file| file.metadata().ok().map(|found| (file, found)))
 }
 
-fn states(folder: &Path) -> impl Iterator<Item = DirEntry> {
-    files(folder, STATE)
+/// How long ago a file was used.
+fn age(found: &Metadata) -> Duration {
+    let modified = found.modified().ok();
+    modified.and_then(|modified| SystemTime::now().duration_since(modified).ok()).unwrap_or_default()
+}
+
+fn states(folder: &Path) -> Vec<Item<DirEntry>> {
+    let item = |(file, found): (DirEntry, Metadata)| {
+        // What can't be opened is worth nothing.
+        let tail = File::open(file.path()).and_then(|mut file| tail::read(&mut file));
+        let micros = tail.map_or(0, |(tail, _)| tail.micros);
+        let (bytes, unused) = (found.len(), age(&found).as_secs_f64());
+        Item { key: file, bytes, unused, worth: micros as f64 / bytes.max(1) as f64 }
+    };
+    files(folder, STATE).map(item).collect()
+}
+
+/// Whether a state of so many bytes may be kept at `path`.
+pub(super) fn comes(path: &Path, bytes: u64, limit: u64) -> bool {
+    let gone = path.with_extension(&GONE[1..]);
+    let (Ok(found), Some(folder)) = (fs::metadata(&gone), path.parent()) else { return true };
+    let out = turnover::out(states(folder), bytes, limit);
+    let comes = turnover::comes(Some(age(&found).as_secs_f64()), &out);
+    // A file that can't be removed or touched tells of another time, and no more.
+    let _ = if comes { fs::remove_file(gone) } else { leave(&gone, SystemTime::now()) };
+    comes
+}
+
+/// Makes the empty file of a state that was used `then`.
+fn leave(gone: &Path, then: SystemTime) -> io::Result<()> {
+    let file = File::options().create(true).truncate(true).write(true).mode(0o600).open(gone)?;
+    file.set_modified(then)
 }
 
 /// Removes what is over nine tenths of `limit`, if there is more than `limit`, and what dead processes have left. Gives
@@ -54,35 +90,23 @@ pub(super) fn prune(folder: &Path, limit: u64) -> u64 {
     if !is_ours {
         return left;
     }
-    let now = SystemTime::now();
-    let age = |file: &DirEntry| {
-        let modified = file.metadata().and_then(|found| found.modified());
-        modified.ok().and_then(|modified| now.duration_since(modified).ok()).unwrap_or_default()
-    };
-    for part in files(folder, PART).filter(|file| age(file) > STALE) {
+    for (part, _) in files(folder, PART).filter(|(_, found)| age(found) > STALE) {
         let _ = fs::remove_file(part.path());
     }
     if left <= limit {
         return left;
     }
-    let mut all: Vec<(f64, u64, DirEntry)> = states(folder)
-        .map(|file| {
-            let bytes = file.metadata().map_or(0, |found| found.len());
-            // What can't be opened is worth nothing.
-            let micros = File::open(file.path()).and_then(|mut file| tail::read(&mut file));
-            let worth = micros.map_or(0, |(tail, _)| tail.micros) as f64 / bytes.max(1) as f64;
-            ((age(&file).as_secs_f64() + 1.0) / worth.max(f64::MIN_POSITIVE), bytes, file)
-        })
-        .collect();
-    all.sort_by(|one, other| other.0.total_cmp(&one.0));
-    for (_, bytes, file) in all {
-        if left <= limit - limit / 10 {
-            break;
-        }
+    for Item { key: file, bytes, unused, .. } in turnover::out(states(folder), 0, limit - limit / 10) {
         if fs::remove_file(file.path()).is_ok() {
             left = left.saturating_sub(bytes);
+            let then = SystemTime::now().checked_sub(Duration::from_secs_f64(unused));
+            let _ = leave(&file.path().with_extension(&GONE[1..]), then.unwrap_or(SystemTime::UNIX_EPOCH));
         }
     }
+    let mut gone: Vec<_> = files(folder, GONE).map(|(file, found)| (age(&found), file)).collect();
+    gone.sort_by_key(|(age, _)| std::cmp::Reverse(*age));
+    let count = turnover::forgotten(gone.len(), files(folder, STATE).count());
+    gone.iter().take(count).for_each(|(_, file)| drop(fs::remove_file(file.path())));
     left
 }
 
@@ -105,9 +129,10 @@ mod tests {
     }
 
     fn left(path: &Path) -> Vec<u128> {
-        let key =
-            |file: DirEntry| u128::from_str_radix(file.file_name().to_str()?.strip_suffix(STATE)?, 16).ok();
-        let mut left: Vec<_> = states(path).filter_map(key).collect();
+        let key = |(file, _): (DirEntry, _)| {
+            u128::from_str_radix(file.file_name().to_str()?.strip_suffix(STATE)?, 16).ok()
+        };
+        let mut left: Vec<_> = files(path, STATE).filter_map(key).collect();
         left.sort_unstable();
         left
     }
@@ -127,6 +152,31 @@ mod tests {
         assert_eq!(left(dir.path()), [1, 2, 4, 5]);
         keep(dir.path(), 4000, 6, 10);
         assert_eq!(left(dir.path()), [4, 5, 6]);
+    }
+
+    #[test]
+    fn half_of_a_document_stays_where_half_has_room() {
+        let dir = tempfile::tempdir().unwrap();
+        let room = 10 * (1000 + tail::TAIL as u64);
+        let mut read = 0;
+        for question in 0..4 {
+            for key in 0..20 {
+                let path = dir.path().join(format!("{key:032x}{STATE}"));
+                // A minute between two chunks: the time goes back for all the others.
+                for (file, found) in files(dir.path(), STATE).chain(files(dir.path(), GONE)) {
+                    let then = found.modified().unwrap() - Duration::from_secs(60);
+                    File::open(file.path()).unwrap().set_modified(then).unwrap();
+                }
+                if path.exists() {
+                    used_ago(dir.path(), key, 0);
+                } else {
+                    read += usize::from(question > 0);
+                    keep(dir.path(), room, key, 1);
+                }
+            }
+        }
+        assert!(read <= 3 * 12, "{read} of 60");
+        assert!(files(dir.path(), GONE).count() <= 20);
     }
 
     #[test]
