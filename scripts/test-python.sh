@@ -1,12 +1,15 @@
 #!/usr/bin/env bash
 # Tests the Python module with the debug program of this tree, or with MINIONS_BINARY: types, then what it does, with the
 # python of this machine and with those that MINIONS_TEST_PYTHONS names. The first one runs the notebook, too.
+# usage: test-python.sh [CARGO_OPTION...]   (such as --features embedded, to use what is built already)
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 source scripts/common.sh
 
 if [ -z "${MINIONS_BINARY:-}" ]; then
-    cargo build --quiet --bin minions
+    # As test.sh does, so that what it has built is not built again.
+    build_for_this_machine
+    cargo test --quiet --test it --no-run "$@"
     export MINIONS_BINARY=${CARGO_TARGET_DIR:-$PWD/target}/debug/minions
 fi
 

@@ -26,7 +26,7 @@ step "tests"
 # Alone, as they take all cores: the model's threads, and hundreds of programs.
 scripts/run-tests.py --alone chat_real_server:: --alone llama_cpp:: --alone real_model --alone "it estimate::" --alone "it egress_bytes::" --alone "it read_once::" --workspace --features embedded
 step "the Python module"
-scripts/test-python.sh
+scripts/test-python.sh --workspace --features embedded
 step "many machines"
 scripts/test-scale.sh --workspace --features embedded
 step "the page in a browser"
