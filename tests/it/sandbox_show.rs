@@ -145,6 +145,12 @@ async fn headings_are_known_by_their_dates_and_by_standing_alone() {
         ("Changes to Squid-3.3.13 (Feb 19, 2014):\n", ", Changes to Squid-3.3.13 (Feb 19, 2014):"),
         ("----\r\nMeeting no. 312, 18 January 2020\r\n\r", ", Meeting no. 312, 18 January 2020"),
         ("Note 7. Tax\n", ", Note 7. Tax"),
+        // What has no year is told with the heading above that has one.
+        (
+            "----\nMeeting no. 312, 18 January 2020\n\nIt rained.\n\n3. Pumps\n",
+            ", Meeting no. 312, 18 January 2020, 3. Pumps",
+        ),
+        ("## Notes of 2018\n\nIt rained.\n\n20200126\n", ", 20200126"),
         // Sentences that begin with a date, rows of tables, and what leads to a list head nothing.
         ("14 February 2020, the committee met", ""),
         ("May 5 people came that day", ""),

@@ -52,7 +52,7 @@ class Shown:
         r'\.(?:py|rs|go|js|mjs|ts|tsx|jsx|java|kt|c|h|cc|cpp|hpp|cs|rb|php|swift|scala|sh|lua|pl|zig)$', re.IGNORECASE
     )
     # Years are looked for farther above than headings.
-    YEAR = re.compile(r'\b(?:1[5-9]|20)\d\d\b')
+    YEAR = re.compile(r'\b(?:1[5-9]|20)\d\d(?:[01]\d[0-3]\d)?\b')
     DATED = 40_000
     YEARS = 400
     LINE = 90
@@ -248,13 +248,13 @@ def excerpt(window):
 
 # The last line before a place that looks like a heading, if it is short, after the last with a year, if it has none.
 def heading_above(text, name, start):
-    start = text.rfind('\n', 0, start) + 1
+    start = line_start(text, start)
     if Shown.CODE.search(name):
         lines = [place[0] for place in places_in(text, 'DEFINITION', start - Shown.ABOVE, start)]
         inside = bool(lines) and lines[-1][0] in ' \t' and not Shown.HOLDER.match(lines[-1])
         holders = list(filter(Shown.HOLDER.match, lines)) if inside else []
         return ''.join(told(line.split('(')[0].rstrip(' :{')) for line in holders[-1:] + lines[-1:])
-    above = text.rfind('\n', 0, max(0, start - 1)) + 1
+    above = line_start(text, start - 1)
     # A number below the line above is not its row's.
     heading = Shown.HEADING.match(text[above:start]) or last(places_in(text, 'HEADING', start - Shown.ABOVE, above))
     line = told(heading[1]) if heading else ''
@@ -280,6 +280,10 @@ def places_in(text, pattern, start, end):
     return found
 
 
+def line_start(text, place):
+    return text.rfind('\n', 0, max(0, place)) + 1
+
+
 def line_end(text, place):
     end = text.find('\n', place)
     return end if end >= 0 else len(text)
@@ -289,14 +293,10 @@ def line_end(text, place):
 def dated_above(text, start):
     years = places_in(text, 'YEAR', start - Shown.DATED, start)
     for year in reversed(years[-Shown.YEARS:]):
-        line = Shown.HEADING.match(line_at(text, year.start()))
-        if line:
-            return line[0]
+        heading = Shown.HEADING.match(text, line_start(text, year.start()))
+        if heading:
+            return heading[0]
     return ''
-
-
-def line_at(text, place):
-    return text[text.rfind('\n', 0, place) + 1:line_end(text, place)]
 
 
 # A heading in a label.
