@@ -23,6 +23,7 @@ use super::outcome::{Held, outcome, with_run};
 use super::owner::Owner;
 use super::service::Service;
 use super::{body, setup};
+use crate::servers;
 pub(crate) use config::Original;
 use config::OriginalConfig;
 pub use environment::{OriginalEnvironment, read as read_environment};
@@ -216,11 +217,21 @@ async fn change(
 ) -> Response {
     let changed = async {
         let (changes, _) = body::json(&headers, body, service.limits()).await?;
+        let names = ["local_provider", "remote_provider"].map(|name| (name, !changes[name].is_null()));
         let changed = original.of(&owner).changed(changes)?;
         let probe = json!({"task": "Is this configuration usable?", "context": ["Note: a text."]});
         let mut job = shapes::job(probe, MINIONS.protocol, MINIONS.question, true, &changed)?;
         fill(&service, &mut job)?;
-        service.checked(&owner, job, false).await?;
+        let job = service.checked(&owner, job, false).await?.job;
+        for ((name, is_named), spec) in names.into_iter().zip([&job.local, &job.remote]) {
+            if is_named && !service.is_replay() {
+                let environment = service.settings.environment();
+                if let Some(why) = servers::missing(spec.provider, &environment).await {
+                    let hint = "start it, or name one of those that GET /v1/setup shows";
+                    return Err(ApiError::bad(why).param(name).hint(hint));
+                }
+            }
+        }
         let config = shown(&service, &changed)?;
         original.change(&owner, changed);
         Ok(config)

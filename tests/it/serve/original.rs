@@ -158,7 +158,13 @@ fn its_variables_choose_models_and_what_they_can_not_do_is_told() {
 #[test]
 fn a_changed_configuration_holds_and_shows_no_key() {
     let server = models(&[ask("Who?"), answer("Ada")]);
-    let serving = serving(&server, &[]);
+    let nowhere = [
+        ("OLLAMA_HOST", "http://127.0.0.1:9"),
+        ("MODEL_RUNNER_HOST", "http://127.0.0.1:9"),
+        ("DOCKER_HOST", "unix:///nowhere"),
+        ("LM_STUDIO_BASE_URL", "http://127.0.0.1:9"),
+    ];
+    let serving = serving_with(&server, &[], &nowhere);
     let changed =
         serving.post("/config", &json!({"remote_model_name": "other", "max_rounds": "2"})).with(200);
     assert_eq!(
@@ -174,6 +180,10 @@ fn a_changed_configuration_holds_and_shows_no_key() {
         (json!({"chunking_function": "chunk_by_magic"}), 400),
         (json!({"max_rounds": 0}), 400),
         (json!({"remote_provider": "acme"}), 400),
+        // Nothing is there that the next run could be run with.
+        (json!({"local_provider": "lm_studio"}), 400),
+        (json!({"local_provider": "ollama"}), 400),
+        (json!({"local_provider": "docker"}), 400),
     ] {
         let refused = serving.post("/config", &changes).with(status);
         assert!(refused["error"].is_string(), "{refused}");
