@@ -285,6 +285,8 @@ fn a_verdict_brings_the_next_program() {
     for (program, mended) in [
         (shows("lay off \\w+"), None),
         (block.clone(), None),
+        // One backslash too few for JSON, which reads another character.
+        (shows("\u{8}lay off"), None),
         ("def prepare_jobs(context, m, o):\n    return [1 / 0]".to_owned(), Some(block)),
     ] {
         let replies = [format!("```python\n{}\n```", shows("Brest")), more(&program)];

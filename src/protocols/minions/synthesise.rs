@@ -81,7 +81,8 @@ fn verdict(mut reply: Map<String, Value>, last: bool) -> Judged<Verdict> {
         explanation: reply::text(reply.remove("explanation")),
         feedback: reply::text_or_nothing(reply.remove("feedback")),
         scratchpad: reply::text_or_nothing(reply.remove("scratchpad")),
-        program: reply::text_or_nothing(reply.remove("program")),
+        // The backslash of a pattern's `\b`, written once, is JSON's own.
+        program: reply::text_or_nothing(reply.remove("program")).map(|code| code.replace('\u{8}', "\\b")),
     };
     match (decision.as_str(), answer) {
         ("provide_final_answer", Some(answer)) => Judged::Usable(Verdict { answer: Some(answer), ..verdict }),
