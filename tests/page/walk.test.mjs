@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { pdf, report } from './documents.mjs';
 import { startModels } from './models.mjs';
-import { ask, ended, give, isAccessible, openPage, startBrowser, startService } from './support.mjs';
+import { ask, closeDialog, ended, give, isAccessible, openPage, startBrowser, startService } from './support.mjs';
 
 let browser;
 let models;
@@ -56,7 +56,7 @@ test('a PDF, both protocols, the map, a quote at its page, what left, what was s
   assert.match(await mark.textContent(), /operating margin of 12\.3%/);
   assert.ok(await page.locator('.page-name', { hasText: 'p. 2' }).count(), 'pages are named');
   await isAccessible(page, 'a document');
-  await page.keyboard.press('Escape');
+  await closeDialog(page);
   models.script.workerMs = 5;
 
   // A further question, as a turn of the conversation, by the other protocol.
@@ -199,8 +199,7 @@ test('by the keyboard alone: a text, a question, a run, the map, a quote', async
   await page.locator('.piece').first().focus();
   await page.keyboard.press('Enter');
   await page.locator('mark[data-current]').first().waitFor();
-  await page.keyboard.press('Escape');
-  // The focus is back, once the viewer has closed.
+  await closeDialog(page);
   await page.waitForFunction(() => document.activeElement.matches('.piece'));
   page.check();
   await page.context().close();
