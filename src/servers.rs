@@ -64,20 +64,23 @@ pub async fn missing(provider: &'static Provider, environment: &Environment) -> 
         return None;
     }
     let Answers::Nothing(why) = ask(provider, &address, environment).await else { return None };
-    let is_startable = match provider.runtime {
-        RuntimeKind::Ollama => {
-            let path = environment.get("PATH").unwrap_or_default();
-            OllamaHost::read(&address).is_ok_and(|host| host.is_local())
-                && find_program("ollama", path).is_some()
-        }
-        RuntimeKind::DockerModelRunner => {
-            let engines = environment.docker_engines();
-            base_url::is_this_machine(&address)
-                && timeout(LIMIT, docker_engine(&engines)).await.is_ok_and(|engine| engine.is_ok())
-        }
+    let has_ollama = find_program("ollama", environment.get("PATH").unwrap_or_default()).is_some();
+    let engines = environment.docker_engines();
+    let has_docker = provider.runtime == RuntimeKind::DockerModelRunner
+        && timeout(LIMIT, docker_engine(&engines)).await.is_ok_and(|engine| engine.is_ok());
+    (!is_started_by_job(provider, &address, has_ollama, has_docker))
+        .then(|| format!("no {} answers at {}: {why}", provider.name, base_url::shown(&address)))
+}
+
+/// Whether a job starts the server of `provider` where nothing answers at `address`, on a machine that has or lacks Ollama's
+/// program and a Docker Engine.
+#[must_use]
+pub fn is_started_by_job(provider: &Provider, address: &str, has_ollama: bool, has_docker: bool) -> bool {
+    match provider.runtime {
+        RuntimeKind::Ollama => has_ollama && OllamaHost::read(address).is_ok_and(|host| host.is_local()),
+        RuntimeKind::DockerModelRunner => has_docker && base_url::is_this_machine(address),
         RuntimeKind::Embedded | RuntimeKind::Foreign => false,
-    };
-    (!is_startable).then(|| format!("no {} answers at {}: {why}", provider.name, base_url::shown(&address)))
+    }
 }
 
 async fn ask(provider: &'static Provider, address: &str, environment: &Environment) -> Answers {
