@@ -36,8 +36,8 @@ const PATIENCE: Duration = Duration::from_millis(500);
 const FRESH: Duration = Duration::from_hours(30 * 24);
 /// How often it is measured: others may have slowed one measurement down.
 const SWEEPS: u32 = 3;
-/// How long it is not measured again after others have computed during a measurement.
-const BUSY: Duration = Duration::from_secs(60);
+/// How long it is not measured again: what has slowed a measurement down may slow the next one down.
+const PAUSE: Duration = Duration::from_secs(60);
 /// The bandwidth that the original reckons with, by its names of devices.
 const BANDWIDTHS: [(&str, f64); 2] = [("cpu", 50e9), ("mps", 300e9)];
 
@@ -64,9 +64,9 @@ struct Measured {
     /// How many there were while nobody else computed.
     #[serde(default)]
     sweeps: u32,
-    /// Seconds since 1970, of the last one, if others computed during it.
+    /// Seconds since 1970, of the last measurement.
     #[serde(default)]
-    disturbed: u64,
+    last: u64,
     machine: Machine,
 }
 
@@ -106,11 +106,10 @@ impl Store {
         Some(&self.kept.measured(name)?.machine)
     }
 
-    /// Whether it was measured so often that one more time would tell nothing new, or a minute ago while others computed, who
-    /// may do so still.
+    /// Whether it was measured so often that one more time would tell nothing new, or within a minute.
     pub fn is_sure(&self, name: &str) -> bool {
-        let since = now().saturating_sub(BUSY.as_secs());
-        self.kept.measured(name).is_some_and(|known| known.sweeps >= SWEEPS || known.disturbed > since)
+        let since = now().saturating_sub(PAUSE.as_secs());
+        self.kept.measured(name).is_some_and(|known| known.sweeps >= SWEEPS || known.last > since)
     }
 
     /// The facts of the file at `path`, if it is the one that was read.
@@ -217,8 +216,7 @@ impl Kept {
 impl Measured {
     fn new(machine: &Machine) -> Self {
         let at = now();
-        let disturbed = if machine.is_rough { at } else { 0 };
-        Self { at, disturbed, sweeps: u32::from(!machine.is_rough), machine: machine.clone() }
+        Self { at, last: at, sweeps: u32::from(!machine.is_rough), machine: machine.clone() }
     }
 
     /// With a later measurement. A machine is never faster than it can be: the faster figure is nearer to the truth.

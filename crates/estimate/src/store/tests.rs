@@ -101,14 +101,18 @@ fn a_later_measurement_only_raises_what_a_machine_manages() {
     let busy = Machine { bandwidth: 0.25e9, is_rough: true, ..machine("m") };
     store.keep_machine(&busy).unwrap();
     assert!(store.machine("m").unwrap().is_rough && store.is_sure("m"), "others may still compute");
-    store.kept.machines[0].disturbed -= 60;
+    let minute_later = |store: &mut Store| store.kept.machines[0].last -= 60;
+    minute_later(&mut store);
     assert!(!store.is_sure("m"), "a minute later they may have ended");
     store.keep_machine(&machine("m")).unwrap();
     assert_eq!(store.machine("m"), Some(&machine("m")), "one that nobody disturbed takes its place");
     for _ in 1..SWEEPS {
+        assert!(store.is_sure("m"), "whoever asks twice waits once");
+        minute_later(&mut store);
         assert!(!store.is_sure("m"));
         store.keep_machine(&Machine { compute: 0.5e9, ..machine("m") }).unwrap();
     }
+    minute_later(&mut store);
     assert_eq!((store.machine("m"), store.is_sure("m")), (Some(&machine("m")), true));
     store.keep_anew(&busy).unwrap();
     assert_eq!((store.machine("m"), store.is_sure("m")), (Some(&busy), true));
