@@ -5,6 +5,8 @@ use std::sync::Barrier;
 use std::thread;
 use std::time::{Duration, Instant};
 
+#[cfg(target_arch = "x86_64")]
+use fearless_simd::{Level, Simd};
 use nix::time::{ClockId, clock_gettime};
 
 use super::memory;
@@ -46,11 +48,11 @@ pub fn sweep(processors: &Processors) -> Pace {
         let work = || {
             let values: Vec<u64> = (0..words as u64).collect();
             start.wait();
-            let read = passes(READING, words as f64 * 8.0, || black_box(sum(&values)));
+            let read = passes(READING, words as f64 * 8.0, || black_box(with_avx2(|| sum(&values))));
             start.wait();
             let mut lanes = [1.0_f32; LANES];
             let operations = LANES as f64 * 2.0 * f64::from(STEPS);
-            (read, passes(COMPUTING, operations, || multiply(black_box(&mut lanes))))
+            (read, passes(COMPUTING, operations, || with_avx2(|| multiply(black_box(&mut lanes)))))
         };
         let running: Vec<_> = (0..threads).map(|_| scope.spawn(work)).collect();
         running.into_iter().map(|thread| thread.join().unwrap_or_default()).collect()
@@ -98,11 +100,27 @@ fn had() -> Duration {
     clock_gettime(ClockId::CLOCK_THREAD_CPUTIME_ID).map(Duration::from).unwrap_or_default()
 }
 
+/// Does `work` with the processor's vectors of 256 bits, if it has them, whatever this program is built for.
+#[cfg(target_arch = "x86_64")]
+fn with_avx2<T>(work: impl FnOnce() -> T) -> T {
+    match Level::new().as_avx2() {
+        Some(avx2) => avx2.vectorize(work),
+        None => work(),
+    }
+}
+
+#[cfg(not(target_arch = "x86_64"))]
+fn with_avx2<T>(work: impl FnOnce() -> T) -> T {
+    work()
+}
+
 /// One sum: of several beside each other the compiler makes reads that hop, which take three times as long.
+#[inline(always)]
 fn sum(values: &[u64]) -> u64 {
     values.iter().fold(0, |sum, value| sum.wrapping_add(*value))
 }
 
+#[inline(always)]
 fn multiply(lanes: &mut [f32; LANES]) {
     // A copy stays in registers.
     let mut own = *lanes;
@@ -114,14 +132,12 @@ fn multiply(lanes: &mut [f32; LANES]) {
     *lanes = own;
 }
 
-/// By how much the processor's vectors do more than those that this program is built for: wider ones, and both operations in
-/// one step.
+/// Operations that one of [`multiply`]'s stands for: llama.cpp has both of a step done at once, and of whole numbers a vector has
+/// more.
 fn width() -> f64 {
     #[cfg(target_arch = "x86_64")]
     {
-        let has_avx2 =
-            std::arch::is_x86_feature_detected!("avx2") && std::arch::is_x86_feature_detected!("fma");
-        if has_avx2 { 4.0 } else { 1.0 }
+        if Level::new().as_avx2().is_some() { 4.0 } else { 1.0 }
     }
     #[cfg(not(target_arch = "x86_64"))]
     {
