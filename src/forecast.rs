@@ -153,7 +153,7 @@ impl Forecaster {
         }
     }
 
-    /// The facts of the model in the file at `path`.
+    /// The facts of the model in the file at `path`, with 16 bits for each key and value.
     ///
     /// # Errors
     /// It is no chat model that can be read whole.
@@ -167,12 +167,12 @@ impl Forecaster {
         Ok(facts)
     }
 
-    /// The model in the file at `path`, in this process.
+    /// The model in the file at `path`, in this process, which keeps keys and values as `cache` says.
     ///
     /// # Errors
     /// Those of [`Forecaster::facts_of_file`].
-    pub fn file(&mut self, path: &Path) -> Result<Subject, Unusable> {
-        let facts = Some(self.facts_of_file(path)?);
+    pub fn file(&mut self, path: &Path, cache: CacheType) -> Result<Subject, Unusable> {
+        let facts = Some(self.facts_of_file(path)?.with_cache(cache));
         Ok(Subject { name: name_of_file(path), base_url: None, facts, at_once: 1 })
     }
 

@@ -107,7 +107,11 @@ impl State {
                 self.fan_out.get_or_insert_with(new).total += 1;
             }
             EventKind::WorkerJob(WorkerJob {
-                state: WorkerJobState::Answered | WorkerJobState::None | WorkerJobState::Lost,
+                state:
+                    WorkerJobState::Answered
+                    | WorkerJobState::None
+                    | WorkerJobState::Lost
+                    | WorkerJobState::Cancelled,
                 worker_tokens,
                 ..
             }) => {

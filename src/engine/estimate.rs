@@ -186,12 +186,12 @@ impl JobEstimate {
     }
 }
 
-/// Calls of the supervisor and readings of the documents: a program and a synthesis each round; each task reads every
-/// document.
+/// Calls of the supervisor and readings of the documents: a program and a synthesis each round, with `anytime` an early one
+/// besides; each task reads every document.
 fn of_minions(params: &MinionsParams, rounds: u64) -> (u64, u64) {
     let tasks = params.num_tasks_per_round.unwrap_or(config::USUAL_TASKS_PER_ROUND);
     let readings = u64::from(tasks) * u64::from(params.num_samples_per_task);
-    (2 * rounds, rounds * readings)
+    ((2 + u64::from(params.anytime)) * rounds, rounds * readings)
 }
 
 /// The files, the largest first. All documents together have so many `tokens`, of which each has its share.

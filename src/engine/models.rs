@@ -20,7 +20,6 @@ use crate::runtimes::window::{self, Known};
 use crate::runtimes::{
     DockerModelRunner, Endpoint, Need, Ollama, PullProgress, Runtime, RuntimeError, Timeouts,
 };
-use minions_machine::footprint::CacheType;
 use minions_machine::plan::Wish;
 
 /// The options that decide where a model runs and how. Equal keys mean one model in memory.
@@ -227,11 +226,12 @@ impl ModelKey {
     async fn load(&self, demand: Demand, keeping: Keeping) -> Result<Engine, Failure> {
         // A checked job names a file for this provider; without one the engine reports an unusable path.
         let path = self.model_path.clone().unwrap_or_default();
-        let (n_gpu_layers, chat_format, threads, kv_type) = match &self.vendor {
-            VendorOptions::LlamaCpp { n_gpu_layers, chat_format, n_threads, kv_type } => {
-                (*n_gpu_layers, chat_format.clone(), *n_threads, *kv_type)
+        let kv_type = self.vendor.kv_type();
+        let (n_gpu_layers, chat_format, threads) = match &self.vendor {
+            VendorOptions::LlamaCpp { n_gpu_layers, chat_format, n_threads, .. } => {
+                (*n_gpu_layers, chat_format.clone(), *n_threads)
             }
-            _ => (None, None, None, CacheType::F16),
+            _ => (None, None, None),
         };
         llama::check_built()?;
         let info = llama::inspect(&path)?.with_cache(kv_type);

@@ -75,6 +75,9 @@ pub struct JobResult {
     pub routing: Option<RoutingReport>,
     /// Rounds that were begun.
     pub rounds: u32,
+    /// `minions`: worker jobs of the last round for which the answer did not wait, if the job said `anytime` and it did not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub unread_jobs: Option<usize>,
     /// All but `minion`: how many citations there are, and how many of them stand in the documents.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub evidence_summary: Option<EvidenceSummary>,

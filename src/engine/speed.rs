@@ -71,13 +71,14 @@ pub(super) async fn local_time(job: &Job, tokens: u64, shared: &SharedResources)
     let side = SideConfig::worker(job, &shared.config.environment, shared.is_for_many()).ok()?;
     let base_url = side.base_urls.first().cloned();
     let (provider, path, name) = (job.local.provider, job.local.model_path.clone(), side.model.clone());
+    let cache = side.vendor.kv_type();
     let servers = side.base_urls.len().max(1) as u64;
     let lanes = if work.is_cached { 1 } else { side.lanes.unwrap_or(config::WORKER_CONCURRENCY) as u64 };
     let forecaster = shared.forecaster();
     let forecast = beside_runtime(move || {
         let mut forecaster = lock(&forecaster);
         let mut subject = match &path {
-            Some(path) => forecaster.file(path).ok()?,
+            Some(path) => forecaster.file(path, cache).ok()?,
             None => Subject { facts: known_facts(provider, &name), name, base_url, at_once: 1 },
         };
         // Of calls at the same time each takes longer; how much, only such calls can show.

@@ -96,6 +96,8 @@ pub enum WorkerJobState {
     None,
     /// The call failed, or the reply could not be read.
     Lost,
+    /// The answer did not wait for it.
+    Cancelled,
     /// Its citation stands in the document.
     Cited,
     /// Its citation does not stand in the document.

@@ -113,6 +113,8 @@ pub struct MinionParams {
 pub struct MinionsParams {
     /// The most worker jobs per round. A job with several samples counts once.
     pub max_jobs_per_round: usize,
+    /// Whether the supervisor may answer before the last job of a round has ended.
+    pub anytime: bool,
     /// Distinct tasks per round that the supervisor is advised not to exceed, if the job says.
     pub num_tasks_per_round: Option<u32>,
     /// Replies that the worker gives to each job.

@@ -65,6 +65,8 @@ prompts! {
     MINIONS_SYNTHESISE = "minions_synthesise";
     /// `minions`: the same in the last round.
     MINIONS_SYNTHESISE_LAST = "minions_synthesise_last";
+    /// `minions`: the supervisor is asked before all jobs of a round have ended.
+    MINIONS_EARLY = "minions_early";
     /// `remote_only`: the supervisor's one call, documents first.
     REMOTE_ONLY = "remote_only";
     /// `local_only`: the worker's one call, documents first.

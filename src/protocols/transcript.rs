@@ -12,6 +12,7 @@ use crate::events::{EventKind, Events};
 use crate::job::JobRole;
 use crate::sandbox::{JobManifest, JobOutput};
 use crate::sync::lock;
+use crate::words::count;
 
 /// One exchange, in the field names of the log.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
@@ -138,6 +139,8 @@ pub(crate) struct Notes {
     pub rounds: Vec<Round>,
     /// `minions`: what the worker cited.
     pub evidence: Vec<Cited>,
+    /// `minions`: jobs of the last round for which the answer did not wait.
+    pub unread_jobs: Option<usize>,
     /// What did not go as it should.
     pub warnings: Vec<String>,
     /// Messages of the fan-out under way, in the order in which its calls ended.
@@ -225,6 +228,12 @@ impl Transcript {
     /// Notes what a round of `minions` did.
     pub(crate) fn round(&self, round: Round) {
         self.notes().rounds.push(round);
+    }
+
+    /// Notes that the answer did not wait for so many worker jobs.
+    pub(crate) fn leave_unread(&self, jobs: usize) {
+        tracing::info!("the answer does not wait for {}", count(jobs, "worker job"));
+        self.notes().unread_jobs = Some(jobs);
     }
 
     /// Notes what the worker cited.

@@ -129,6 +129,21 @@ fn a_card_that_was_there_once_is_no_room_now() {
 }
 
 #[test]
+fn keys_and_values_of_eight_bits_take_half_of_the_room() {
+    let told = |args: &[&str]| json_of(&program(&[&["--json"], args].concat()).run(""));
+    for model in [model(), "llama3.2".to_owned()] {
+        let [wide, narrow] = ["f16", "q8_0"].map(|kv_type| told(&["--model", &model, "--kv-type", kv_type]));
+        let cache = |told: &Value| number(&told["memory"]["cache"]);
+        assert_eq!(cache(&narrow), cache(&wide) * 34.0 / 64.0, "{model}");
+        assert_eq!(told(&["--model", &model])["memory"]["cache"], wide["memory"]["cache"]);
+        assert!(number(&narrow["memory"]["total"]) < number(&wide["memory"]["total"]));
+    }
+    // Of this one nobody knows how many there are.
+    let ran = program(&["--model", "kyutai/helium-1-2b", "--kv-type", "q8_0"]).run("");
+    assert!(ran.code == Some(2) && ran.stderr.contains("--kv-type needs a model"), "{}", ran.stderr);
+}
+
+#[test]
 fn the_window_has_room_for_what_is_read_and_written() {
     let path = model();
     let told = json_of(&program(&["--json", "--model", &path, "--prompt-tokens", "100000"]).run(""));
@@ -346,14 +361,43 @@ fn dry_runs_tell_how_long_the_worker_takes() {
             "call_params": job["call_params"],
         })
     };
-    let ran = Program::new().args(["--dry-run"]).run(job.to_string());
-    let told: Value = serde_json::from_str(&ran.stdout).unwrap();
-    let time = &told["result"]["local_time"];
-    assert_eq!(time["basis"], "roofline", "{told}");
+    let dry = |job: &Value| {
+        let ran = Program::new().args(["--dry-run"]).run(job.to_string());
+        let told: Value = serde_json::from_str(&ran.stdout).unwrap();
+        assert_eq!(told["result"]["local_time"]["basis"], "roofline", "{told}");
+        told["result"]["local_time"].clone()
+    };
+    let time = dry(&job);
     assert!(
         number(&time["least_seconds"]) > 0.0
             && number(&time["most_seconds"]) > number(&time["least_seconds"])
     );
+}
+
+#[cfg(feature = "embedded")]
+#[test]
+fn a_dry_run_reckons_with_the_kv_type_of_the_job() {
+    let cache = tempfile::tempdir().unwrap();
+    let cache = cache.path().display().to_string();
+    let program = || Program::new().env("XDG_CACHE_HOME", &cache);
+    json_of(&program().args(["estimate", "--json", "--model", &model()]).run(""));
+    // Its memory is so slow that what is read of it is all that takes time.
+    let kept = Path::new(&cache).join("minions/estimate.json");
+    let mut known: Value = serde_json::from_slice(&fs::read(&kept).unwrap()).unwrap();
+    known["machines"][0]["sweeps"] = json!(3);
+    known["machines"][0]["machine"]["bandwidth"] = json!(1e6);
+    fs::write(&kept, known.to_string()).unwrap();
+    let most = |kv_type: &str| {
+        let job = json!({
+            "local_client": {"type": "llama_cpp", "model_path": model(), "kwargs": {"kv_type": kv_type}},
+            "protocol": {"type": "local_only"},
+            "call_params": {"task": "Who?", "context": ["A sentence about ships. ".repeat(400)]},
+        });
+        let ran = program().args(["--dry-run"]).run(job.to_string());
+        number(&json_of(&ran)["result"]["local_time"]["most_seconds"])
+    };
+    let (wide, narrow) = (most("f16"), most("q8_0"));
+    assert!(narrow < wide * 0.9, "{wide} {narrow}");
 }
 
 #[test]

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "the helpers of a test may fail as a test does")]
 
 mod addresses;
+mod anytime;
 mod architecture;
 mod ask;
 mod ask_terminal;

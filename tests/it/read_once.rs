@@ -224,29 +224,33 @@ fn documents_that_are_indexed_are_read_before_the_first_question() {
     let model = format!("llama_cpp/{}", crate::support::llama_server::model());
     let files: Vec<String> = (0..CHUNKS).map(|number| format!("{home}/{number}.txt")).collect();
     (0..CHUNKS).for_each(|number| fs::write(&files[number], chunk(number)).unwrap());
-    let index = |model: &str| {
-        let args = ["index", "--local", model].into_iter().chain(files.iter().map(String::as_str));
+    let index = |model: &str, kv_type: &str| {
+        let args = ["index", "--kv-type", kv_type, "--local", model];
+        let args = args.into_iter().chain(files.iter().map(String::as_str));
         Program::new().env("HOME", home).args(args).run("")
     };
-    let ran = index(&model);
-    assert_eq!(ran.code, Some(0), "{}", ran.stderr);
-    assert!(ran.stdout.starts_with("4 chunks: ") && ran.stdout.lines().count() == 1, "{}", ran.stdout);
-    assert_eq!(states(&dir.path().join(".cache/minions/read")).len(), CHUNKS);
-    // A program that cuts these files as they were cut; with as many lanes as there are for jobs.
-    let verdict = json!({"decision": "provide_final_answer", "answer": "done", "explanation": "e"});
-    let code = CODE.replace("for doc in context", "for doc in context for doc in chunk_by_section(doc)");
-    let supervisor = scripted(vec![code, verdict.to_string()], |_| Reply::text(500, "no worker here"));
-    let mut job = job(&supervisor);
-    job["local_client"]["kwargs"].as_object_mut().unwrap().remove("max_concurrency");
-    job["call_params"] = json!({"task": "t", "context_files": files});
-    let ran = Program::new().env("HOME", home).run_job(&job);
-    let usage = &ran.result()["local_usage"];
-    let (new, cached) =
-        (usage["new_prompt_tokens"].as_u64().unwrap(), usage["cached_prompt_tokens"].as_u64().unwrap());
-    assert!(new * 2 <= cached, "{usage}");
+    for (known, kv_type) in ["f16", "q8_0"].into_iter().enumerate() {
+        let ran = index(&model, kv_type);
+        assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+        assert!(ran.stdout.starts_with("4 chunks: ") && ran.stdout.lines().count() == 1, "{}", ran.stdout);
+        assert_eq!(states(&dir.path().join(".cache/minions/read")).len(), (known + 1) * CHUNKS);
+        // A program that cuts these files as they were cut; with as many lanes as there are for jobs.
+        let verdict = json!({"decision": "provide_final_answer", "answer": "done", "explanation": "e"});
+        let code = CODE.replace("for doc in context", "for doc in context for doc in chunk_by_section(doc)");
+        let supervisor = scripted(vec![code, verdict.to_string()], |_| Reply::text(500, "no worker here"));
+        let mut job = job(&supervisor);
+        job["local_client"]["kwargs"].as_object_mut().unwrap().remove("max_concurrency");
+        job["local_client"]["kwargs"]["kv_type"] = json!(kv_type);
+        job["call_params"] = json!({"task": "t", "context_files": files});
+        let ran = Program::new().env("HOME", home).run_job(&job);
+        let usage = &ran.result()["local_usage"];
+        let (new, cached) =
+            (usage["new_prompt_tokens"].as_u64().unwrap(), usage["cached_prompt_tokens"].as_u64().unwrap());
+        assert!(new * 2 <= cached, "{kv_type}: {usage}");
+    }
     // Another one is known already, and a server keeps for itself.
-    assert!(index(&model).stdout.contains(" known"));
-    let ran = index("ollama/llama3.2");
+    assert!(index(&model, "f16").stdout.contains(" known"));
+    let ran = index("ollama/llama3.2", "q8_0");
     assert_eq!(ran.code, Some(2));
     assert!(ran.stderr.contains("--local llama_cpp/PATH.gguf"), "{}", ran.stderr);
 }

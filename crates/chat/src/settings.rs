@@ -165,6 +165,14 @@ impl Generation {
 }
 
 impl VendorOptions {
+    /// How the embedded engine keeps keys and values.
+    pub fn kv_type(&self) -> CacheType {
+        match self {
+            Self::LlamaCpp { kv_type, .. } => *kv_type,
+            Self::None | Self::Ollama { .. } | Self::Azure { .. } => CacheType::F16,
+        }
+    }
+
     /// Ollama: how long the model stays loaded.
     pub fn keep_alive(&self) -> Option<&Value> {
         if let Self::Ollama { keep_alive } = self { keep_alive.as_ref() } else { None }

@@ -195,6 +195,11 @@ impl Facts {
         }
     }
 
+    /// The same model, reckoned with 16 bits for each key and value, with another KV cache.
+    pub fn with_cache(self, cache: CacheType) -> Self {
+        Self { footprint: self.footprint.map(|footprint| footprint.with_cache(cache)), ..self }
+    }
+
     /// Bits a weight, in the original's steps.
     pub fn bits(&self) -> u64 {
         let bits = self.weight_bytes.saturating_mul(8).checked_div(self.parameters).unwrap_or(16);

@@ -43,6 +43,7 @@ class Minions(Protocol):
         *,
         files: Union[Path, Sequence[Path], None] = None,
         history: Any = None,
+        anytime: Optional[bool] = None,
         read_scans: Optional[bool] = None,
         use_gitingest: Optional[bool] = None,
         budget: Optional[Mapping[str, float]] = None,
@@ -55,7 +56,8 @@ class Minions(Protocol):
         max_jobs_per_round: 1 to 1,000,000. num_tasks_per_round: what the supervisor is advised not to exceed.
         num_samples_per_task: replies to each worker job, which vote. use_retrieval: "bm25" or "embedding".
         log_path: the log within the log folder. chunk_fn: `chunk_by_section`, `_page`, `_paragraph`, `_code`,
-        `_function_and_class`. history: what was said before. budget, metadata: for this call alone.
+        `_function_and_class`. history: what was said before. anytime: whether the answer may come before the last
+        worker job has ended; `unread_jobs` tells. budget, metadata: for this call alone.
 
         Raises MinionsError where there is no answer, and JobInterrupted after Ctrl-C; both have what there was by then.
         """

@@ -7,6 +7,7 @@ use minions::config::Environment;
 use minions::engine;
 use minions::estimate::estimate::{Question, Range};
 use minions::forecast::{Forecaster, Subject, known_facts};
+use minions::llama::CacheType;
 use minions::runtimes::window;
 use minions::settings::Pair;
 
@@ -28,7 +29,8 @@ fn words(environment: &Environment, pair: &Pair) -> Option<String> {
     let name = model.model.as_deref().unwrap_or(provider.model).to_owned();
     let mut forecaster = Forecaster::new(environment);
     let subject = match provider.runtime {
-        RuntimeKind::Embedded => forecaster.file(Path::new(&name)).ok()?,
+        // `minions ask` runs it so.
+        RuntimeKind::Embedded => forecaster.file(Path::new(&name), CacheType::F16).ok()?,
         _ => {
             let base_url = engine::usual_address(provider, environment).ok();
             Subject { facts: known_facts(provider, &name), name: name.clone(), base_url, at_once: 1 }

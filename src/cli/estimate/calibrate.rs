@@ -27,11 +27,12 @@ const WINDOW: u32 = 4 * REPLY_TOKENS;
 /// It can't be asked; its server tells no times.
 pub(super) fn ask(
     named: &Named,
+    kv_type: Option<CacheType>,
     environment: &Environment,
     forecaster: &mut Forecaster,
 ) -> Result<(), Failure> {
     let reply = wait_for(async {
-        let client = client(named, environment).await?;
+        let client = client(named, kv_type, environment).await?;
         let words: String =
             (0..WORDS).map(|word| format!("w{} ", word.wrapping_mul(seed()) % 9973)).collect();
         let request = ChatRequest {
@@ -55,9 +56,13 @@ fn seed() -> u32 {
     std::process::id().wrapping_mul(2).wrapping_add(1)
 }
 
-async fn client(named: &Named, environment: &Environment) -> Result<Arc<dyn ChatClient>, Failure> {
+async fn client(
+    named: &Named,
+    kv_type: Option<CacheType>,
+    environment: &Environment,
+) -> Result<Arc<dyn ChatClient>, Failure> {
     if let Some(file) = &named.file {
-        return embedded(file).await;
+        return embedded(file, kv_type.unwrap_or(CacheType::F16)).await;
     }
     let (Some(provider), Some(address)) = (named.provider, &named.subject.base_url) else {
         return Err(Failure::input("--calibrate needs a model that can be asked"));
@@ -80,7 +85,7 @@ async fn client(named: &Named, environment: &Environment) -> Result<Arc<dyn Chat
     Ok(chat::connect(provider, settings)?)
 }
 
-async fn embedded(file: &Path) -> Result<Arc<dyn ChatClient>, Failure> {
+async fn embedded(file: &Path, kv_type: CacheType) -> Result<Arc<dyn ChatClient>, Failure> {
     let settings = EngineSettings {
         model_path: file.to_path_buf(),
         n_ctx: WINDOW,
@@ -88,7 +93,7 @@ async fn embedded(file: &Path) -> Result<Arc<dyn ChatClient>, Failure> {
         n_gpu_layers: None,
         chat_format: None,
         threads: None,
-        kv_type: CacheType::F16,
+        kv_type,
         keeping: Keeping::default(),
     };
     let engine = Engine::load(settings).await?;

@@ -16,6 +16,7 @@ use minions::config::Environment;
 use minions::error::Failure;
 use minions::estimate::estimate::Question;
 use minions::forecast::{Forecaster, Subject};
+use minions::llama::CacheType;
 use minions::runtimes::window;
 
 use super::{screen, stdout};
@@ -53,6 +54,9 @@ pub(crate) struct EstimateOptions {
     /// The context window, for the memory: keys and values of so many tokens. At least those to read and to write.
     #[arg(long, value_name = "N", value_parser = range(1..=u64::from(u32::MAX)))]
     context: Option<u64>,
+    /// How keys and values are held, as kwargs.kv_type of llama_cpp has it [default: f16].
+    #[arg(long, value_name = "TYPE", value_parser = ["f16", "q8_0"])]
+    kv_type: Option<String>,
     /// Measure the machine anew, and ask the model for 32 tokens.
     #[arg(long, conflicts_with_all = ["quantized", "quant_bits"])]
     calibrate: bool,
@@ -71,10 +75,11 @@ pub(crate) fn run(options: &EstimateOptions) -> ExitCode {
 
 fn text(options: &EstimateOptions, environment: &Environment) -> Result<String, Failure> {
     let mut forecaster = Forecaster::new(environment);
+    let kv_type = options.kv_type.as_deref().map(CacheType::named);
     let named = subject::named(options.model.as_deref(), environment, &mut forecaster)?;
     if options.calibrate {
         forecaster.measured();
-        calibrate::ask(&named, environment, &mut forecaster)?;
+        calibrate::ask(&named, kv_type, environment, &mut forecaster)?;
     }
     let bits = match options.quant_bits.as_deref().map(str::parse::<u64>) {
         Some(Ok(bits)) => Some(bits),
@@ -97,6 +102,7 @@ fn text(options: &EstimateOptions, environment: &Environment) -> Result<String, 
         },
         (subject, _) => subject,
     };
+    let subject = held_as(subject, kv_type)?;
     let question = Question {
         prompt_tokens: options.prompt_tokens,
         tokens: options.tokens,
@@ -112,6 +118,23 @@ fn text(options: &EstimateOptions, environment: &Environment) -> Result<String, 
         (false, true) => page.described(),
         (false, false) => page.brief(),
     })
+}
+
+/// `subject` with keys and values that are held as `--kv-type` says.
+///
+/// # Errors
+/// It is not known how many it has.
+fn held_as(subject: Subject, kv_type: Option<CacheType>) -> Result<Subject, Failure> {
+    let Some(kv_type) = kv_type else { return Ok(subject) };
+    match subject.facts {
+        Some(facts) if facts.footprint.is_some() => {
+            Ok(Subject { facts: Some(facts.with_cache(kv_type)), ..subject })
+        }
+        _ => Err(Failure::input(
+            "--kv-type needs a model of which it is known what a token of its window takes",
+        )
+        .hint("name a GGUF file, or a model that a server on this machine has")),
+    }
 }
 
 /// The window that is asked for: room for all that is read and written.

@@ -13,6 +13,7 @@ use minions::estimate::gguf::Unusable;
 use minions::estimate::seed;
 use minions::forecast::{Forecaster, Subject, known_facts};
 use minions::job::ModelId;
+use minions::llama::CacheType;
 use minions::runtimes::RuntimeError;
 use minions::runtimes::described::{self, Described};
 use minions::runtimes::survey::{Answers, survey};
@@ -91,7 +92,7 @@ fn id(given: Option<&str>, environment: &Environment) -> Result<(ModelId, Enviro
 }
 
 fn of_file(path: &Path, forecaster: &mut Forecaster) -> Result<Named, Failure> {
-    let subject = forecaster.file(path).map_err(|Unusable { what, hint }| {
+    let subject = forecaster.file(path, CacheType::F16).map_err(|Unusable { what, hint }| {
         Failure::input(format!("--model: cannot use the model {}: {what}", path.display())).hint(hint)
     })?;
     Ok(Named { subject, provider: providers::find("llama_cpp"), file: Some(path.to_path_buf()) })

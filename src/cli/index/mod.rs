@@ -7,6 +7,8 @@ use std::io::{self, IsTerminal, Write};
 use minions::engine::{Engine, IndexReport, RunLimits};
 use minions::error::{Exit, Failure};
 
+use serde_json::json;
+
 use super::ask::{self, AskOptions, Models, Piped, Task};
 use super::interrupt::RunDeadline;
 use super::program::Program;
@@ -20,12 +22,17 @@ impl Program {
         let environment = self.environment.clone();
         let read = move || {
             let settings = ask::settings(&environment)?;
-            let IndexOptions { files, local, pair, .. } = &options;
+            let IndexOptions { files, local, pair, kv_type, .. } = &options;
             let options = &AskOptions { local: local.clone(), pair: pair.clone(), ..AskOptions::default() };
             // The supervisor is not called, so that its key may be missing.
             let models = &Models::of(options, &settings, true)?;
             let (question, piped) = ("read the documents", &Piped::default());
-            let job = Task { question, files, piped, options, models, session: None }.job()?;
+            let mut job = Task { question, files, piped, options, models, session: None }.job()?;
+            if let Some(kv_type) = kv_type
+                && job["local_client"]["type"] == "llama_cpp"
+            {
+                job["local_client"]["kwargs"] = json!({"kv_type": kv_type});
+            }
             Ok((job, settings.environment()))
         };
         let (job, environment) = self.beside(RunDeadline::of(None), read).await?;

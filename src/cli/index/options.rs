@@ -32,6 +32,9 @@ pub(crate) struct IndexOptions {
     /// The most that is kept there, such as 5GB; otherwise 10 GiB, but no more than half of what the disk has left.
     #[arg(long, value_name = "SIZE", value_parser = size)]
     kv_cache_size: Option<u64>,
+    /// How keys and values are held: as kwargs.kv_type of the jobs that will ask [default: f16].
+    #[arg(long, value_name = "TYPE", value_parser = ["f16", "q8_0"])]
+    pub kv_type: Option<String>,
     /// Tell of each step on stderr, a line each.
     #[arg(short, long, conflicts_with = "quiet")]
     verbose: bool,

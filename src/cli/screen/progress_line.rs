@@ -87,7 +87,10 @@ impl ProgressLine {
                     self.fan_out.total += 1;
                 }
                 WorkerJobState::Running => self.fan_out.running += 1,
-                WorkerJobState::Answered | WorkerJobState::None | WorkerJobState::Lost => {
+                WorkerJobState::Answered
+                | WorkerJobState::None
+                | WorkerJobState::Lost
+                | WorkerJobState::Cancelled => {
                     self.fan_out.ended += 1;
                     self.fan_out.running = self.fan_out.running.saturating_sub(1);
                 }

@@ -70,6 +70,7 @@ pub(super) async fn open(
 ) -> Result<Clients, Failure> {
     let (worker, supervisor) = sides(job, &shared.config.environment, shared.is_for_many())?;
     let tape = shared.tape.of_job(job.line.as_deref());
+    tape.check(job)?;
     let recording = tape.recording().await?;
     if let Tape::Replay(recording) = &tape {
         let window = tape.max_chunk_bytes(&worker.model, None).await;

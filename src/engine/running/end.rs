@@ -133,6 +133,7 @@ impl JobRun {
             metadata: self.job.metadata.clone(),
             job_hash: self.job.hash.clone(),
             rounds: notes.begun,
+            unread_jobs: notes.unread_jobs,
             local_client: self.local_client.clone(),
             remote_client: self.remote_client.clone(),
             minions_version: VERSION,

@@ -22,6 +22,7 @@ use recording::{read, write};
 use super::JobOptions;
 use crate::chat::secrets::Redactor;
 use crate::error::{Failure, FailureKind};
+use crate::job::{Job, Protocol};
 use crate::sync::beside_runtime;
 
 /// Whether a run records its exchanges, or replays them.
@@ -54,6 +55,22 @@ impl Tape {
             Self::Off => Self::Off,
             Self::Record(recording) => Self::Record(recording.of_job(job)),
             Self::Replay(recording) => Self::Replay(recording.of_job(job)),
+        }
+    }
+
+    /// Refuses a job that may answer before all of its calls have ended: which those are differs from run to run.
+    ///
+    /// # Errors
+    /// [`FailureKind::Input`] if such a job is recorded or replayed.
+    pub(super) fn check(&self, job: &Job) -> Result<(), Failure> {
+        match (self, &job.protocol) {
+            (Self::Record(_) | Self::Replay(_), Protocol::Minions(params)) if params.anytime => {
+                Err(Failure::input(
+                    "call_params.anytime can't be recorded or replayed: which worker jobs the answer does not wait for differs from run to run",
+                )
+                .hint("leave anytime out, or --record and --replay"))
+            }
+            _ => Ok(()),
         }
     }
 

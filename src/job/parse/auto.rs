@@ -19,6 +19,7 @@ pub(super) const PARSER: Parser = Parser {
         "max_reply_chars",
         "images",
         "max_jobs_per_round",
+        "anytime",
         "num_tasks_per_round",
         "num_samples_per_task",
         "use_retrieval",

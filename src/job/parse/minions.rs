@@ -31,6 +31,7 @@ pub(super) const PARSER: Parser = Parser {
         "read_scans",
         "max_rounds",
         "max_jobs_per_round",
+        "anytime",
         "num_tasks_per_round",
         "num_samples_per_task",
         "use_retrieval",
@@ -91,6 +92,7 @@ pub(super) fn limits(
         max_jobs_per_round: params
             .count("max_jobs_per_round", 1, 1_000_000)?
             .map_or(config::MAX_JOBS_PER_ROUND, wide),
+        anytime: params.flag("anytime")?.unwrap_or(false),
         num_tasks_per_round: params.count("num_tasks_per_round", 1, 1000)?.map(narrow),
         num_samples_per_task: samples.map_or(config::NUM_SAMPLES_PER_TASK, narrow),
         max_code_attempts: kwargs

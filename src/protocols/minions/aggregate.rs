@@ -31,6 +31,14 @@ pub(super) struct Aggregate {
     pub is_cut: bool,
 }
 
+/// The answers as a plain list, behind what the program showed.
+pub(super) fn listed(shown: &str, jobs: &[JobRecord]) -> Aggregate {
+    let (list, error) = plain(jobs, LONGEST);
+    let shows_more = !shown.is_empty();
+    let text = if shows_more { format!("{shown}\n{list}") } else { list };
+    Aggregate { text: text.trim_end().to_owned(), is_cut: error.is_some(), error, shows_more }
+}
+
 impl Minions<'_> {
     /// Runs `transform_outputs`. If the program has none, or it fails again when it was mended, or drops every answer, the
     /// answers are listed plainly.

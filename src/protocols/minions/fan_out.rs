@@ -10,8 +10,10 @@ use futures_util::stream::FuturesUnordered;
 
 use super::Minions;
 use super::call::{Call, WorkerReply};
+use super::early::{Conclusion, Due, EarlyQuestion};
 use super::job_events::JobEvents;
-use super::scheduler::{Scheduler, groups};
+use super::order::{Order, order};
+use super::scheduler::Scheduler;
 use super::worker::Worker;
 use crate::job::JobRole;
 use crate::protocols::{Permit, ProtocolError, Side, Transcript};
@@ -19,18 +21,18 @@ use crate::sandbox::JobManifest;
 use crate::sync::beside_runtime;
 
 impl Minions<'_> {
-    /// Asks the worker each job, as often as the job wants samples. Replies are in the order of the manifests.
+    /// Asks the worker each job, as often as the job wants samples.
     pub(super) async fn fan_out(
         &self,
-        round: u32,
         manifests: &[JobManifest],
-        transcript: &Transcript,
-    ) -> Result<Vec<WorkerReply>, ProtocolError> {
-        let side = self.assignment.worker;
-        let mut groups = {
-            let (manifests, samples) = (manifests.to_vec(), self.params.num_samples_per_task);
+        question: &EarlyQuestion<'_>,
+    ) -> Result<Gathered, ProtocolError> {
+        let &EarlyQuestion { round, transcript, .. } = question;
+        let (side, samples) = (self.assignment.worker, self.params.num_samples_per_task);
+        let Order { mut groups, leading } = {
+            let manifests = manifests.to_vec();
             // Comparing long documents with the tasks takes a moment.
-            beside_runtime(move || groups(&manifests, samples)).await
+            beside_runtime(move || order(&manifests, samples)).await
         };
         let jobs = JobEvents { events: &transcript.events, round, manifests };
         groups.iter().flatten().for_each(|call| jobs.waiting(*call));
@@ -48,17 +50,34 @@ impl Minions<'_> {
         }
         let scheduler = Scheduler::new(groups, recalled);
         let fan_out = FanOut { side, worker, manifests, transcript, jobs, scheduler };
+        let mut early = None;
         if fan_out.scheduler.has_work() {
-            fan_out.run().await;
+            let due = Due::new(self.params.anytime, &leading, manifests.len(), samples);
+            let ask = |replies| self.conclude_early(question, manifests, replies);
+            early = fan_out.run(due, ask).await?;
         }
         fan_out.worker.complaints().into_iter().for_each(|complaint| transcript.warn(complaint));
         transcript.end_of_fan_out();
         if let Some(note) = fan_out.worker.repetitions() {
             transcript.warn(note);
         }
+        if early.is_some() {
+            let all =
+                (0..manifests.len()).flat_map(|job| (0..samples).map(move |sample| Call { job, sample }));
+            fan_out.scheduler.not_ended(all).into_iter().for_each(|call| fan_out.jobs.cancelled(call));
+            return Ok(Gathered { replies: fan_out.scheduler.replies_to(&leading), early });
+        }
         fan_out.scheduler.not_made().into_iter().for_each(|call| fan_out.jobs.lost(call));
-        fan_out.scheduler.into_replies()
+        Ok(Gathered { replies: fan_out.scheduler.into_replies()?, early })
     }
+}
+
+/// What the jobs of a round gave.
+pub(super) struct Gathered {
+    /// The replies that the supervisor reads, in the order of the manifests.
+    pub replies: Vec<WorkerReply>,
+    /// What it has concluded from them, if it did not wait for the others.
+    pub early: Option<Conclusion>,
 }
 
 /// The calls of one round.
@@ -72,9 +91,18 @@ struct FanOut<'a> {
 }
 
 impl FanOut<'_> {
-    /// Opens a lane for each permit that it gets, as long as there is work for a further one.
-    async fn run(&self) {
+    /// Opens a lane for each permit that it gets, as long as there is work for a further one. Once it is `due`, the
+    /// supervisor is asked beside them; its answer ends the calls that are under way.
+    async fn run<F>(
+        &self,
+        mut due: Due<'_>,
+        ask: impl Fn(Vec<WorkerReply>) -> F,
+    ) -> Result<Option<Conclusion>, ProtocolError>
+    where
+        F: Future<Output = Result<Option<Conclusion>, ProtocolError>>,
+    {
         let scheduler = &self.scheduler;
+        let mut question = FuturesUnordered::new();
         let mut lanes = FuturesUnordered::new();
         let mut requested_permit = FuturesUnordered::new();
         let mut wants_permit = true;
@@ -85,6 +113,7 @@ impl FanOut<'_> {
             } else if requested_permit.is_empty() {
                 requested_permit.push(self.side.permit(None));
             }
+            question.extend(due.replies(scheduler).map(&ask));
             tokio::select! {
                 // A free slot is filled before anything else is looked at.
                 biased;
@@ -95,9 +124,14 @@ impl FanOut<'_> {
                         lanes.push(self.run_lane(first, permit));
                     }
                 }
+                Some(concluded) = question.next() => {
+                    if let Some(conclusion) = concluded? {
+                        return Ok(Some(conclusion));
+                    }
+                }
                 Some(()) = lanes.next() => wants_permit = scheduler.has_work(),
                 () = scheduler.changed.notified(), if !lanes.is_empty() => wants_permit = scheduler.has_work(),
-                else => break,
+                else => return Ok(None),
             }
         }
     }

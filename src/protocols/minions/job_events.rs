@@ -58,6 +58,11 @@ impl JobEvents<'_> {
         self.tell(call, WorkerJobState::Lost, |_, _| ());
     }
 
+    /// The answer does not wait for the call, which ends without a reply.
+    pub(super) fn cancelled(&self, call: Call) {
+        self.tell(call, WorkerJobState::Cancelled, |_, _| ());
+    }
+
     fn tell(&self, call: Call, state: WorkerJobState, fill: impl FnOnce(&JobManifest, &mut WorkerJob)) {
         self.events.emit(|| {
             let manifest = &self.manifests[call.job];

@@ -7,10 +7,12 @@ mod answers;
 mod call;
 mod citations;
 mod decompose;
+mod early;
 mod fan_out;
 mod give_up;
 mod job_events;
 mod lane;
+mod order;
 mod overview;
 mod reply_code;
 mod scheduler;
@@ -35,6 +37,8 @@ use crate::words::count;
 use agreement::Vote;
 pub(super) use decompose::listed;
 pub(crate) use decompose::names;
+use early::{Conclusion, EarlyQuestion};
+use fan_out::Gathered;
 pub(crate) use worker::up_to_the_task;
 
 /// One run of the protocol.
@@ -80,7 +84,9 @@ impl Minions<'_> {
             }
             let mut program = self.decompose(round, &memory, transcript).await?;
             tracing::info!("round {round}/{max_rounds}: {}", count(program.manifests.len(), "worker job"));
-            let replies = self.fan_out(round, &program.manifests, transcript).await?;
+            let shown = &program.session.shown().text;
+            let question = EarlyQuestion { round, sources: &sources, shown, memory: &memory, transcript };
+            let Gathered { replies, early } = self.fan_out(&program.manifests, &question).await?;
             let votes = agreement::of_samples(replies);
             let lost = votes.iter().filter(|vote| vote.samples == 0).count();
             lost_any |= lost > 0;
@@ -95,17 +101,26 @@ impl Minions<'_> {
                 transcript.warn(format!("{lost} of {of} without a usable reply{why}"));
             }
             let mut cited = citations::checked(round, &mut jobs, &sources, context, &transcript.events);
-            let seen = held.add(context, distinct_chunks(&jobs));
-            let overview = overview::of(&jobs, seen);
-            let aggregate = self.aggregate(round, &mut program, &mut jobs, &memory, transcript).await?;
+            let (answers, aggregate, early) = match early {
+                Some(Conclusion { answers, aggregate, verdict }) => {
+                    transcript.leave_unread(program.manifests.len() - jobs.len());
+                    (answers, aggregate, Some(verdict))
+                }
+                None => {
+                    let overview = overview::of(&jobs, held.add(context, distinct_chunks(&jobs)));
+                    let made = self.aggregate(round, &mut program, &mut jobs, &memory, transcript).await?;
+                    (material(&overview, &made.text), made, None)
+                }
+            };
             lost_any |= aggregate.is_cut;
             if aggregate.shows_more {
                 cited.extend(shown::cited(round, &aggregate.text, &sources, context, &cited));
             }
             transcript.cited(cited);
-            // A text of the documents does not end what is told as material.
-            let answers = format!("{overview}\n{}", aggregate.text).replace("</answers>", "</ answers>");
-            let verdict = self.synthesise(round, &answers, !jobs.is_empty(), &memory, transcript).await?;
+            let verdict = match early {
+                Some(verdict) => verdict,
+                None => self.synthesise(round, &answers, !jobs.is_empty(), &memory, transcript).await?,
+            };
             transcript.round(Round {
                 round,
                 program: program.code,
@@ -150,6 +165,11 @@ impl Minions<'_> {
         let given = self.assignment.doc_metadata;
         self.assignment.about(given.map_or(Slot::Own("nothing is known"), Slot::Other))
     }
+}
+
+/// What the supervisor is told as material. A text of the documents does not end it.
+fn material(overview: &str, text: &str) -> String {
+    format!("{overview}\n{text}").replace("</answers>", "</ answers>")
 }
 
 /// Pairs each vote with the manifest of its job.

@@ -4,7 +4,7 @@
 //! other jobs from its cache. When no group is left, a new lane takes half of the calls of the lane with the most left,
 //! so that no slot is idle; it does not where reading the chunk again would cost more time than it saves.
 
-use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::collections::{HashSet, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -13,44 +13,8 @@ use tokio::sync::Notify;
 use super::call::{Call, WorkerReply};
 use super::give_up::{GiveUpPolicy, MAX_FAILURES_IN_A_ROW};
 use super::lane::{CallTimes, Lane};
-use crate::documents::bm25;
 use crate::protocols::ProtocolError;
-use crate::sandbox::JobManifest;
 use crate::sync::lock;
-
-/// Writing a reply costs about as much time as reading this many characters.
-const REPLY_COST: usize = 1000;
-
-/// Groups the calls that share a chunk. A group that takes far longer than others comes first, so that it does not end
-/// last; then those that probably hold what is asked for, so that their answers are there early.
-pub(super) fn groups(manifests: &[JobManifest], samples: u32) -> VecDeque<VecDeque<Call>> {
-    let mut groups: Vec<(usize, VecDeque<Call>)> = Vec::new();
-    let mut group_of_chunk = HashMap::new();
-    for (job, manifest) in manifests.iter().enumerate() {
-        let group = *group_of_chunk.entry(&*manifest.chunk).or_insert_with(|| {
-            groups.push((manifest.chunk.len(), VecDeque::new()));
-            groups.len() - 1
-        });
-        let (cost, calls) = &mut groups[group];
-        *cost += samples as usize * REPLY_COST + manifest.task.len() + manifest.advice.len();
-        calls.extend((0..samples).map(|sample| Call { job, sample }));
-    }
-    let much = 2 * groups.iter().map(|(cost, _)| cost).sum::<usize>() / groups.len().max(1);
-    let mut groups: Vec<_> = relevance(manifests, &groups).into_iter().zip(groups).collect();
-    groups.sort_by(|(one_score, (one, _)), (other_score, (other, _))| {
-        let is_long = (*other > much).cmp(&(*one > much));
-        is_long.then(other_score.total_cmp(one_score)).then(other.cmp(one))
-    });
-    groups.into_iter().map(|(_, (_, calls))| calls).collect()
-}
-
-/// How much the chunk of each group has in common with what is asked, by its words.
-fn relevance(manifests: &[JobManifest], groups: &[(usize, VecDeque<Call>)]) -> Vec<f32> {
-    let tasks: BTreeSet<&str> = manifests.iter().map(|manifest| &*manifest.task).collect();
-    let queries: Vec<_> = tasks.into_iter().map(|task| (task.to_owned(), 1.0)).collect();
-    let chunks: Vec<&str> = groups.iter().map(|(_, calls)| &*manifests[calls[0].job].chunk).collect();
-    bm25(&queries, &chunks)
-}
 
 /// Which calls wait, which lane makes which, and what the ended ones gave.
 pub(super) struct Scheduler {
@@ -138,6 +102,26 @@ impl Scheduler {
         lanes.chain(&state.waiting).flatten().copied().collect()
     }
 
+    /// How many calls have ended, and how many of those on `jobs`.
+    pub(super) fn ended(&self, jobs: &HashSet<usize>) -> (usize, usize) {
+        let done = &self.state().done;
+        (done.len(), done.iter().filter(|(call, _)| jobs.contains(&call.job)).count())
+    }
+
+    /// The replies to the calls on `jobs` that have ended, in the order of the calls.
+    pub(super) fn replies_to(&self, jobs: &HashSet<usize>) -> Vec<WorkerReply> {
+        let mut done = self.state().done.clone();
+        done.retain(|(call, _)| jobs.contains(&call.job));
+        done.sort_by_key(|(call, _)| *call);
+        done.into_iter().map(|(_, reply)| reply).collect()
+    }
+
+    /// Which of `calls` have not ended.
+    pub(super) fn not_ended(&self, calls: impl Iterator<Item = Call>) -> Vec<Call> {
+        let done: HashSet<_> = self.state().done.iter().map(|(call, _)| *call).collect();
+        calls.filter(|call| !done.contains(call)).collect()
+    }
+
     /// All replies in the order of their calls, with a lost one for each call that was not made. An error if no call
     /// was answered, or if the job may send nothing more.
     pub(super) fn into_replies(self) -> Result<Vec<WorkerReply>, ProtocolError> {
@@ -170,16 +154,17 @@ impl Scheduler {
 #[cfg(test)]
 mod tests {
     use super::super::give_up::{MAX_FAILURES_WITHOUT_ANSWER, MAX_SETUP_FAILURES};
+    use super::super::order::order;
     use super::*;
     use crate::chat::{ChatError, ChatErrorKind};
-    use crate::sandbox::JobOutput;
+    use crate::sandbox::{JobManifest, JobOutput};
 
     fn manifest(chunk: &str, task: &str) -> JobManifest {
         JobManifest { chunk: chunk.into(), task: task.into(), ..JobManifest::default() }
     }
 
     fn scheduler_of(manifests: &[JobManifest], samples: u32) -> Scheduler {
-        Scheduler::new(groups(manifests, samples), Vec::new())
+        Scheduler::new(order(manifests, samples).groups, Vec::new())
     }
 
     /// The first sample of `job`.

@@ -31,10 +31,7 @@ impl Minions<'_> {
     ) -> Result<Verdict, ProtocolError> {
         let Assignment { prompts, max_rounds, .. } = self.assignment;
         let last = round == max_rounds;
-        let scratchpad = match &memory.scratchpad {
-            Some(notes) => format!("\nYour notes from earlier rounds: {notes}\n"),
-            None => String::new(),
-        };
+        let scratchpad = scratchpad(memory);
         let copies =
             if has_jobs { prompts.fill(&prompts::MINIONS_COPIES, &[]).text + " " } else { String::new() };
         let prompt = if last { prompts::MINIONS_SYNTHESISE_LAST } else { prompts::MINIONS_SYNTHESISE };
@@ -54,12 +51,52 @@ impl Minions<'_> {
             .ask(prompt, &format(last), |reply| verdict(reply, last))
             .await
     }
+
+    /// The verdict while the round goes on, after `read` of its `jobs`. Without an answer it waits for the others.
+    pub(super) async fn synthesise_early(
+        &self,
+        answers: &str,
+        [read, jobs]: [usize; 2],
+        memory: &Memory,
+        transcript: &Transcript,
+    ) -> Result<Verdict, ProtocolError> {
+        let prompts = self.assignment.prompts;
+        let prompt = prompts.fill(
+            &prompts::MINIONS_EARLY,
+            &[
+                ("task", self.assignment.task()),
+                ("metadata", Slot::Filled(&self.metadata())),
+                ("answers", Slot::Other(answers)),
+                ("copies", Slot::Own(&(prompts.fill(&prompts::MINIONS_COPIES, &[]).text + " "))),
+                ("scratchpad", Slot::Own(&scratchpad(memory))),
+                ("read", Slot::Own(&read.to_string())),
+                ("jobs", Slot::Own(&jobs.to_string())),
+            ],
+        );
+        let keys = json!({
+            "explanation": {"type": "string"},
+            "decision": {"type": "string", "enum": DECISIONS},
+            "answer": {"type": ["string", "null"]},
+        });
+        Supervisor::new(&self.assignment, Purpose::Synthesis, transcript)
+            .ask(prompt, &schema("early_verdict", keys), |reply| verdict(reply, false))
+            .await
+    }
 }
+
+/// What the supervisor noted in earlier rounds.
+fn scratchpad(memory: &Memory) -> String {
+    match &memory.scratchpad {
+        Some(notes) => format!("\nYour notes from earlier rounds: {notes}\n"),
+        None => String::new(),
+    }
+}
+
+const DECISIONS: &[&str] = &["provide_final_answer", "request_additional_info"];
 
 fn format(last: bool) -> Format {
     let text_or_null = json!({"type": ["string", "null"]});
-    let decisions: &[&str] =
-        if last { &["provide_final_answer"] } else { &["provide_final_answer", "request_additional_info"] };
+    let decisions = if last { &DECISIONS[..1] } else { DECISIONS };
     let mut keys = json!({
         "explanation": {"type": "string"},
         "decision": {"type": "string", "enum": decisions},

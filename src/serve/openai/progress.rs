@@ -80,7 +80,10 @@ impl Progress {
                     self.jobs += 1;
                     return None;
                 }
-                WorkerJobState::Answered | WorkerJobState::None | WorkerJobState::Lost => {
+                WorkerJobState::Answered
+                | WorkerJobState::None
+                | WorkerJobState::Lost
+                | WorkerJobState::Cancelled => {
                     self.ended += 1;
                     let part = self.ended * STEP / self.jobs.max(1);
                     if part <= self.told {

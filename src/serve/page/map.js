@@ -4,9 +4,9 @@ import { cut, plural } from './parts.js';
 import { STATES } from './run.js';
 
 const NAMES = {
-  cited: 'quote found', answered: 'answered', unverified: 'quote not found', none: 'no answer here', lost: 'lost', running: 'reading', waiting: 'waiting',
+  cited: 'quote found', answered: 'answered', unverified: 'quote not found', none: 'no answer here', lost: 'lost', cancelled: 'not waited for', running: 'reading', waiting: 'waiting',
 };
-const TONES = { cited: '--here', answered: '--here', unverified: '--doubt', none: '--faint', lost: '--bad', running: '--ink', waiting: '--line-strong' };
+const TONES = { cited: '--here', answered: '--here', unverified: '--doubt', none: '--faint', lost: '--bad', cancelled: '--faint', running: '--ink', waiting: '--line-strong' };
 // A program with more tasks than this gets one field for all of them.
 const MOST_GROUPS = 12;
 

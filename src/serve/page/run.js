@@ -1,7 +1,7 @@
 // What is known of a run: its events folded, one after the other, into one object. Pure.
 
 /** The states of a worker job, in the order of the legend. */
-export const STATES = ['cited', 'answered', 'unverified', 'none', 'lost', 'running', 'waiting'];
+export const STATES = ['cited', 'answered', 'unverified', 'none', 'lost', 'cancelled', 'running', 'waiting'];
 
 const STOPPED = ['cancelled', 'terminated', 'hung_up'];
 

@@ -239,6 +239,14 @@ const OF_JOBS: &[Row] = &[
     ),
     row(
         "call_params",
+        "anytime",
+        Flag,
+        "false",
+        "true",
+        "`minions`: whether the supervisor may answer before the last worker job of a round has ended, where those on the most promising chunks settle the task.",
+    ),
+    row(
+        "call_params",
         "chunk_fn",
         OneOf(CHUNKERS),
         r#""chunk_by_section""#,
