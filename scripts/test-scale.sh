@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Tests of what runs on many machines, on the real engines: a Slurm of three nodes on this machine, the manifests of
-# Kubernetes by its schemas.
+# Tests of what runs on many machines, on the real engines: a Slurm of three nodes and a NATS server on this machine, the
+# manifests of Kubernetes by its schemas.
 # usage: test-scale.sh [CARGO_OPTION...]   (such as --features embedded, to use what is built already)
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -15,21 +15,18 @@ if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then
 fi
 command -v parallel >/dev/null || need_packages parallel
 
-venv=target/scale-python
-if ! "$venv/bin/python" -c 'import kubernetes_validate' 2>/dev/null; then
-    rm -rf "$venv"
-    python3 -m venv "$venv" >/dev/null 2>&1 || { need_packages python3-venv && python3 -m venv "$venv" >&2; }
-    "$venv/bin/python" -m pip install --quiet kubernetes-validate==1.37.0 >&2
-fi
+nats=$(nats_server)
 say "manifests"
 for version in 1.33 1.37; do
-    "$venv/bin/kubernetes-validate" --quiet --strict --kubernetes-version "$version" docker/kubernetes-*.yaml
+    "${nats%/*}/kubernetes-validate" --quiet --strict --kubernetes-version "$version" docker/kubernetes-*.yaml
 done
 
 say "build"
 cargo test --quiet --test it --no-run "$@"
 say "GNU parallel"
 cargo test --quiet --test it "$@" -- --ignored batch::shards
+say "NATS"
+MINIONS_TEST_NATS=$nats cargo test --quiet --test it "$@" -- --ignored --test-threads 2 queue::
 cluster=$(mktemp -d)
 trap 'scripts/slurm-cluster.sh stop "$cluster" && rm -rf "$cluster"' EXIT
 say "Slurm"

@@ -22,6 +22,7 @@ use cli::ask::AskOptions;
 use cli::interrupt::Interrupt;
 use cli::options::RunOptions;
 use cli::program::{self, Program};
+use cli::queue::QueueWork;
 use cli::run::{RunOutcome, Work};
 use cli::{
     batch, completions, demo, doctor, envelope, estimate, last_words, listing, logging, logs, machine,
@@ -76,6 +77,19 @@ fn program() -> ExitCode {
         Ok(Cli { command: Some(Command::Eval(args)), .. }) => {
             let each = args.each.clone();
             Ok((Work::Eval(args), each))
+        }
+        Ok(Cli { command: Some(Command::Work(options)), .. }) => {
+            let each = options.each.clone();
+            Ok((Work::Queue(QueueWork::Work(options)), each))
+        }
+        Ok(Cli { command: Some(Command::Submit(options)), .. }) => {
+            Ok((Work::Queue(QueueWork::Submit(options)), RunOptions::default()))
+        }
+        Ok(Cli { command: Some(Command::Collect(options)), .. }) => {
+            Ok((Work::Queue(QueueWork::Collect(options)), RunOptions::default()))
+        }
+        Ok(Cli { command: Some(Command::Status(options)), .. }) => {
+            Ok((Work::Queue(QueueWork::Status(options)), RunOptions::default()))
         }
         Ok(Cli { command: Some(Command::Chat(options)), .. }) => {
             let each = options.each();

@@ -11,7 +11,7 @@ use minions::job::{self, Job};
 use minions::memory;
 
 use super::ask::AskArgs;
-use super::batch::{self, BatchOptions, Feed, Sink, Stopped, Total};
+use super::batch::{self, BatchOptions, Feed, Origin, Sink, Stopped, Total};
 use super::eval::EvalArgs;
 use super::events_file::{EventsEnd, EventsFile};
 use super::input::{Found, Source};
@@ -20,6 +20,7 @@ use super::last_words;
 use super::outcome::JobOutcome;
 use super::program::Program;
 use super::progress::JobProgress;
+use super::queue::QueueWork;
 
 /// What there is to do.
 #[derive(Clone, Debug)]
@@ -36,6 +37,8 @@ pub(crate) enum Work {
     Ask(Box<AskArgs>),
     /// Questions with known answers.
     Eval(Box<EvalArgs>),
+    /// Jobs into a queue, through it, out of it.
+    Queue(QueueWork),
 }
 
 impl Work {
@@ -44,7 +47,7 @@ impl Work {
     pub(crate) fn owes_envelope(&self) -> bool {
         match self {
             Self::Look(_) | Self::One(_) | Self::Chat(_) => true,
-            Self::Batch(..) | Self::Eval(_) => false,
+            Self::Batch(..) | Self::Eval(_) | Self::Queue(_) => false,
             Self::Ask(args) => args.options.json,
         }
     }
@@ -66,7 +69,9 @@ impl Program {
     pub(crate) async fn run(self, work: Work) -> Result<RunOutcome, Failure> {
         let deadline = RunDeadline::of(match &work {
             Work::Batch(_, options) => options.deadline,
-            Work::Look(_) | Work::One(_) | Work::Chat(_) | Work::Ask(_) | Work::Eval(_) => None,
+            Work::Look(_) | Work::One(_) | Work::Chat(_) | Work::Ask(_) | Work::Eval(_) | Work::Queue(_) => {
+                None
+            }
         });
         if let Work::Batch(_, options) = &work {
             options.deadline.into_iter().for_each(interrupt::end_after_deadline);
@@ -123,6 +128,7 @@ impl Program {
                 self.measures_one_job()?;
                 return self.evaluate(*args, events).await;
             }
+            Work::Queue(work) => return self.queue(work, events).await.map(RunOutcome::Told),
             Work::Look(source) => (source.clone(), Box::new(move || source.look())),
             Work::One(source) => (source.clone(), Box::new(move || source.one())),
             Work::Batch(source, options) => {
@@ -138,8 +144,7 @@ impl Program {
                 last_words::take_over();
                 self.measures_one_job()?;
                 let feed = Feed {
-                    pieces,
-                    folder: source.folder(),
+                    origin: Origin::Input { pieces, folder: source.folder() },
                     total: source.regular_file().map_or(Total::Unknown, Total::In),
                     sink: Sink::Stdout(io::stdout()),
                     stopped: Stopped::default(),

@@ -158,9 +158,10 @@ fn is_of_batch(error: &clap::Error) -> bool {
 }
 
 /// The commands that answer no job, or, as `ask` and `batch`, seldom with an envelope.
-const WITHOUT_ENVELOPE: [&str; 23] = [
+const WITHOUT_ENVELOPE: [&str; 27] = [
     "ask",
     "batch",
+    "collect",
     "completions",
     container::COMMAND,
     "demo",
@@ -179,7 +180,10 @@ const WITHOUT_ENVELOPE: [&str; 23] = [
     "schema",
     "serve",
     "sessions",
+    "status",
+    "submit",
     "version",
+    "work",
     "help",
     "--help",
 ];

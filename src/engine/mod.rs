@@ -69,7 +69,7 @@ pub use egress_report::{EgressCall, EgressPassage, EgressReport};
 pub use energy::{EnergyReport, EnergySource, RemoteEnergy};
 pub use estimate::{FileEstimate, FolderEstimate, JobEstimate, Leaves};
 pub use file_report::{FileReport, FolderReport};
-pub use listing::fingerprint;
+pub use listing::{files_at, fingerprint};
 pub use reply::BareReply;
 pub use result::{ConversationLog, EvidenceSummary, FailedLog, JobResult, LoggedUsage, Timing};
 pub use savings::{Dollars, SavingsReport, Tokens};

@@ -63,6 +63,7 @@ mod one_round;
 mod one_side;
 mod providers;
 mod proxies;
+mod queue;
 mod read_ahead;
 mod readers;
 mod real_model_tape;

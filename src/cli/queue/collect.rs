@@ -1,0 +1,62 @@
+//! `minions collect`: results out of the queue, each once.
+
+use std::collections::HashSet;
+use std::io::{self, Write};
+use std::time::Duration;
+
+use minions::error::{Exit, Failure};
+use minions::words;
+use minions_queue::{Address, Counts, Queue};
+use ring::digest::{SHA256, digest};
+
+use super::failure;
+use super::options::CollectOptions;
+use crate::cli::batch::Earlier;
+
+/// Between two looks for results.
+const PAUSE: Duration = Duration::from_millis(200);
+
+/// `minions collect`.
+pub(super) async fn collect(options: CollectOptions, address: Address) -> Result<Exit, Failure> {
+    let hash = |line: &[u8]| digest(&SHA256, line.trim_ascii()).as_ref().to_vec();
+    let (mut seen, mut before) = (HashSet::new(), &b""[..]);
+    if let Some(path) = &options.resume {
+        let earlier = Earlier::read_with(path, |line| {
+            seen.insert(hash(line));
+        })?;
+        before = earlier.prepare(&io::stdout()).unwrap_or_else(|error| {
+            tracing::debug!("what the output holds already is not known: {error}");
+            b""
+        });
+    }
+    let queue = Queue::open(address.clone()).await.map_err(failure)?;
+    let (mut place, mut written, mut ended) = (0, 0, None);
+    let counts = loop {
+        if let Some((next, line)) = queue.result_after(place).await.map_err(failure)? {
+            place = next;
+            if seen.insert(hash(&line)) {
+                let bytes = [std::mem::take(&mut before), &line[..]].concat();
+                let mut stdout = io::stdout().lock();
+                stdout.write_all(&bytes).and_then(|()| stdout.flush()).map_err(|error| {
+                    Failure::system(format!("stdout can't be written to: {}", words::of_io(&error)))
+                })?;
+                written += 1;
+            }
+            continue;
+        }
+        if let Some(counts) = ended {
+            break counts;
+        }
+        let counts = queue.counts().await.map_err(failure)?;
+        if !options.follow || counts.jobs > 0 && counts.done >= counts.jobs {
+            // What came between the look and the count is still to be written.
+            ended = Some(counts);
+            continue;
+        }
+        tokio::time::sleep(PAUSE).await;
+    };
+    let failed = queue.tally().await.map_err(failure)?.failed;
+    let Counts { jobs, done, .. } = counts;
+    tracing::info!("{address}: {written} written; {done} of {jobs} jobs done, {failed} of them failed");
+    Ok(if done < jobs || failed > 0 { Exit::SomeFailed } else { Exit::Success })
+}

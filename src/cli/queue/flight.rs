@@ -1,0 +1,75 @@
+//! The jobs that a worker has: how many more it may take, and whose they are until their results are kept.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::time::Instant;
+
+use minions_queue::{Delivery, Worker};
+use tokio::sync::Semaphore;
+
+use crate::cli::sync::lock;
+
+/// The jobs of a worker.
+pub(super) struct Flight {
+    deliveries: Mutex<HashMap<String, Arc<Delivery>>>,
+    /// One permit for each job that it may still take.
+    pub free: Arc<Semaphore>,
+    slots: u16,
+    done: AtomicU64,
+    failed: AtomicU64,
+    begun: Instant,
+}
+
+impl Flight {
+    pub(super) fn new(slots: u16) -> Self {
+        Self {
+            deliveries: Mutex::default(),
+            free: Arc::new(Semaphore::new(slots.into())),
+            slots,
+            done: AtomicU64::new(0),
+            failed: AtomicU64::new(0),
+            begun: Instant::now(),
+        }
+    }
+
+    /// Takes a job; whether it is not there already. One that came again is the newer delivery's.
+    pub(super) fn take(&self, delivery: Delivery) -> bool {
+        lock(&self.deliveries).insert(delivery.custom_id.clone(), Arc::new(delivery)).is_none()
+    }
+
+    /// The delivery of a job.
+    pub(super) fn delivery(&self, custom_id: &str) -> Option<Arc<Delivery>> {
+        lock(&self.deliveries).get(custom_id).cloned()
+    }
+
+    /// All deliveries.
+    pub(super) fn deliveries(&self) -> Vec<Arc<Delivery>> {
+        lock(&self.deliveries).values().cloned().collect()
+    }
+
+    /// A job is no longer this worker's: another one may come.
+    pub(super) fn leave(&self, custom_id: &str) {
+        lock(&self.deliveries).remove(custom_id);
+        self.free.add_permits(1);
+    }
+
+    /// Counts a job that has ended.
+    pub(super) fn count(&self, is_success: bool) {
+        self.done.fetch_add(1, Relaxed);
+        self.failed.fetch_add(u64::from(!is_success), Relaxed);
+    }
+
+    /// What the worker tells of itself.
+    pub(super) fn note(&self, name: &str) -> Worker {
+        Worker {
+            name: name.to_owned(),
+            slots: self.slots,
+            running: lock(&self.deliveries).len() as u64,
+            done: self.done.load(Relaxed),
+            failed: self.failed.load(Relaxed),
+            seconds: self.begun.elapsed().as_secs_f64(),
+        }
+    }
+}
