@@ -30,6 +30,9 @@ python3 tests/bench/long_context.py "$binaries/lean"
 python3 tests/bench/fan_out.py "$binaries/lean"
 python3 tests/bench/python_module.py "$binaries/lean"
 python3 tests/bench/second_question.py "$binaries/lean" "$model" "$python"
+python3 tests/bench/read_once.py "$binaries/embedded" "$model" "$python"
+cargo build --release --quiet --target-dir target --package minions-llama --example what_stays >&2
+python3 tests/bench/what_stays.py target/release/examples/what_stays
 python3 tests/bench/real_server.py "$binaries/embedded" "$model" "$python"
 python3 tests/bench/estimate.py "$binaries/lean" "$python" "$model"
 if docker image inspect minions >/dev/null 2>&1; then

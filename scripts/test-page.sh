@@ -1,17 +1,23 @@
 #!/usr/bin/env bash
 # The page of `minions serve` in a real browser, against the real program. Installs what it needs.
+# usage: test-page.sh [CARGO_OPTION...]   (such as --features embedded, to use what is built already)
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 source scripts/common.sh
+# As test.sh does, so that what it has built is not built again.
+build_for_this_machine
 
 command -v chromium >/dev/null || need_packages chromium
-command -v npm >/dev/null || need_packages nodejs npm
-node -e 'process.exit(process.versions.node.split(".")[0] < 20 ? 1 : 0)' ||
-    die "Node.js $(node --version) is too old: the browser's driver needs 20.11 or newer."
-cargo build --quiet --workspace "$@"
-cd tests/page
-[ node_modules/.package-lock.json -nt package-lock.json ] || npm ci --silent --no-audit --no-fund >&2
-MINIONS_BIN=${CARGO_TARGET_DIR:-$PWD/../../target}/debug/minions
+node=$(node_folder)
+cargo test --quiet --test it --no-run "$@"
+MINIONS_BIN=${CARGO_TARGET_DIR:-$PWD/target}/debug/minions
 CHROMIUM=$(command -v chromium)
-export MINIONS_BIN CHROMIUM
-exec npm test --silent
+MINIONS_TEST_MODEL=${MINIONS_TEST_MODEL:-$(scripts/fetch-model.sh)}
+MINIONS_TEST_PYTHON=${MINIONS_TEST_PYTHON:-$(model_server_python)}
+export MINIONS_BIN CHROMIUM MINIONS_TEST_MODEL MINIONS_TEST_PYTHON
+export PATH=$node:$PATH
+cd tests/page
+if ! [ node_modules/.package-lock.json -nt package-lock.json ]; then
+    node "$node/../lib/node_modules/npm/bin/npm-cli.js" ci --silent --no-audit --no-fund >&2
+fi
+exec node --test --test-concurrency=1 --test-reporter=spec

@@ -1,9 +1,17 @@
 #!/usr/bin/env bash
-# Tests the Python module with the debug program: types, then what it does, with the python of this machine, or with those
-# that MINIONS_TEST_PYTHONS names. The first one runs the notebook, too.
+# Tests the Python module with the debug program of this tree, or with MINIONS_BINARY: types, then what it does, with the
+# python of this machine and with those that MINIONS_TEST_PYTHONS names. The first one runs the notebook, too.
+# usage: test-python.sh [CARGO_OPTION...]   (such as --features embedded, to use what is built already)
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 source scripts/common.sh
+
+if [ -z "${MINIONS_BINARY:-}" ]; then
+    # As test.sh does, so that what it has built is not built again.
+    build_for_this_machine
+    cargo test --quiet --test it --no-run "$@"
+    export MINIONS_BINARY=${CARGO_TARGET_DIR:-$PWD/target}/debug/minions
+fi
 
 venv=target/module-python
 if ! "$venv/bin/python" -c 'import mypy, nbclient, nbformat, ipykernel, pydantic' 2>/dev/null; then
@@ -11,8 +19,6 @@ if ! "$venv/bin/python" -c 'import mypy, nbclient, nbformat, ipykernel, pydantic
     "$venv/bin/python" -m pip install --quiet mypy==2.4.1 nbclient==0.11.0 nbformat==5.11.1 ipykernel==7.4.0 pydantic==2.14.4 >&2
 fi
 
-export MINIONS_BINARY=${MINIONS_BINARY:-${CARGO_TARGET_DIR:-$PWD/target}/debug/minions}
-[ -f "$MINIONS_BINARY" ] || cargo build --quiet --bin minions
 venv=$PWD/$venv
 cd python
 "$venv/bin/mypy" --no-error-summary

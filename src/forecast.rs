@@ -3,9 +3,12 @@
 //! In: a model, where it runs, and how much it is asked. Out: a [`Forecast`]. The machine is measured once, and what is known of
 //! it and of calls is kept in a file of the user's cache.
 
+mod room;
+
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
-use minions_estimate::calls::Call;
+use minions_estimate::calls::{Call, ShownCalls};
 use minions_estimate::estimate::{Estimate, Known, Question, estimate, estimate_elsewhere};
 use minions_estimate::facts::{Facts, Memory};
 use minions_estimate::gguf::{Header, Unusable};
@@ -14,13 +17,15 @@ use minions_estimate::seed;
 use minions_estimate::store::{self, Store};
 use minions_machine::footprint::CacheType;
 use minions_machine::known::{self, KNOWN};
-use minions_machine::memory::{self, Free};
-use minions_machine::{cards, processors, sweep};
+use minions_machine::memory;
+use minions_machine::{cards, gpu, processors, sweep};
 
 use crate::chat::providers::{self, Provider};
 use crate::chat::{CallTimes, ChatReply, base_url};
 use crate::config::Environment;
 use crate::runtimes::survey::{Installed, Surveyed};
+
+pub use room::Room;
 
 /// The original's file of factors, below the home folder.
 const ORIGINAL: &str = ".cache/ie_calib.json";
@@ -46,18 +51,24 @@ impl Subject {
         self.base_url.as_deref().is_none_or(base_url::is_this_machine)
     }
 
+    /// What it uses of `machine`: the engine in this process computes on processors alone.
+    fn uses(&self, machine: Machine) -> Machine {
+        let card = machine.card.filter(|_| self.base_url.is_some());
+        Machine { card, ..machine }
+    }
+
     /// What its calls are kept by.
     fn key(&self, machine: &str) -> String {
-        key(machine, self.base_url.as_deref(), &self.name, self.at_once)
+        key(machine, self.base_url.as_deref(), &self.name)
     }
 }
 
-fn key(machine: &str, base_url: Option<&str>, model: &str, at_once: usize) -> String {
+fn key(machine: &str, base_url: Option<&str>, model: &str) -> String {
     let is_here = base_url.is_none_or(base_url::is_this_machine);
     // An address has several spellings.
     let place = base_url.unwrap_or(IN_PROCESS).trim_end_matches('/').trim_end_matches("/v1");
     let place = place.replace("://localhost", "://127.0.0.1");
-    store::key(is_here.then_some(machine), &place, model, at_once)
+    store::key(is_here.then_some(machine), &place, model)
 }
 
 /// How fast it will be, and what it takes.
@@ -67,17 +78,6 @@ pub struct Forecast {
     pub estimate: Estimate,
     /// The memory that it takes on this machine.
     pub memory: Option<Memory>,
-    /// What there is; none of a model elsewhere.
-    pub free: Option<Free>,
-}
-
-impl Forecast {
-    /// Whether it fits into what there is, if both are known.
-    pub fn fits(&self, machine: Option<&Machine>) -> Option<bool> {
-        let needed = self.memory?.total;
-        let on_card = machine.and_then(|machine| machine.card.as_ref()).map_or(0, |card| card.memory);
-        Some(needed <= self.free?.bytes.saturating_add(on_card))
-    }
 }
 
 /// Makes forecasts.
@@ -85,6 +85,8 @@ pub struct Forecaster {
     store: Store,
     name: String,
     original: Option<PathBuf>,
+    /// Whether this process has measured the machine.
+    has_measured: bool,
 }
 
 impl Forecaster {
@@ -93,40 +95,62 @@ impl Forecaster {
         let folder = environment.cache().map(|cache| cache.join("minions"));
         Self {
             store: Store::open(folder.as_deref()),
-            name: processors::processors().key(),
+            name: name_of_machine(),
             original: environment.get("HOME").map(|home| Path::new(home).join(ORIGINAL)),
+            has_measured: false,
         }
     }
 
-    /// What this machine manages: as it is kept, else measured, which takes a fifth of a second.
+    /// What this machine manages: as it is kept, or measured, which takes a fifth of a second. Some processes measure it one after
+    /// the other, as one alone may have been disturbed.
     pub fn machine(&mut self) -> Machine {
-        let known = self.store.machine(&self.name).cloned();
-        known.unwrap_or_else(|| self.measured())
+        let is_sure = self.has_measured || self.store.is_sure(&self.name);
+        if let Some(known) = self.store.machine(&self.name).filter(|_| is_sure) {
+            return known.clone();
+        }
+        let measured = self.measure();
+        note(self.store.keep_machine(&measured));
+        self.store.machine(&self.name).cloned().unwrap_or(measured)
     }
 
-    /// What is kept of this machine.
-    pub fn known_machine(&self) -> Option<&Machine> {
-        self.store.machine(&self.name)
-    }
-
-    /// The same, measured now.
+    /// The same, measured now. What was measured before is forgotten.
     pub fn measured(&mut self) -> Machine {
+        let machine = self.measure();
+        note(self.store.keep_anew(&machine));
+        machine
+    }
+
+    /// What is free now for `subject`, if it is here.
+    pub fn room(&self, subject: &Subject) -> Option<Room> {
+        let free = memory::free().filter(|_| subject.is_here())?;
+        let machine = self.known_machine(subject);
+        // The engine in this process computes on processors alone.
+        let cards = if subject.base_url.is_some() { gpu::gpu() } else { gpu::Gpu::None };
+        Some(Room { free, cards, name: machine.and_then(|machine| machine.card).map(|card| card.name) })
+    }
+
+    /// What is kept of this machine, as far as `subject` makes use of it.
+    pub fn known_machine(&self, subject: &Subject) -> Option<Machine> {
+        Some(subject.uses(self.store.machine(&self.name)?.clone()))
+    }
+
+    fn measure(&mut self) -> Machine {
+        self.has_measured = true;
         let own = processors::processors();
         let (pace, cards) = std::thread::scope(|scope| {
             // The library of the cards takes its time to begin.
-            let cards = scope.spawn(cards::cards);
+            let cards = scope.spawn(|| if gpu::are_hidden() { Vec::new() } else { cards::cards() });
             (sweep::sweep(&own), cards.join().unwrap_or_default())
         });
-        let machine = Machine {
+        Machine {
             name: self.name.clone(),
             threads: own.threads(),
             bandwidth: pace.bandwidth,
             compute: pace.compute,
             nodes: own.nodes,
+            is_rough: pace.is_rough,
             card: card(&cards),
-        };
-        note(self.store.keep_machine(&machine));
-        machine
+        }
     }
 
     /// The facts of the model in the file at `path`.
@@ -156,53 +180,58 @@ impl Forecaster {
     pub fn forecast(&mut self, subject: &Subject, question: Question) -> Option<Forecast> {
         let calls = self.store.calls(&subject.key(&self.name)).filter(|calls| !calls.is_empty()).cloned();
         if !subject.is_here() {
-            let estimate = estimate_elsewhere(question, &calls?)?;
-            return Some(Forecast { estimate, memory: None, free: None });
+            let estimate = estimate_elsewhere(question, (&calls?, subject.at_once))?;
+            return Some(Forecast { estimate, memory: None });
         }
         let Some(facts) = &subject.facts else {
-            let estimate = estimate_elsewhere(question, &calls?)?;
-            return Some(Forecast { estimate, memory: None, free: memory::free() });
+            let estimate = estimate_elsewhere(question, (&calls?, subject.at_once))?;
+            return Some(Forecast { estimate, memory: None });
         };
         let original = self.original.as_deref().filter(|_| calls.is_none());
         let original =
             original.and_then(|file| store::original(file, &subject.name, facts.parameters, facts.bits()));
-        let machine = self.machine();
-        let estimate = estimate(facts, &machine, question, Known { calls: calls.as_ref(), original });
-        Some(Forecast {
-            estimate,
-            memory: facts.memory(question.window, question.slots),
-            free: memory::free(),
-        })
+        let machine = subject.uses(self.machine());
+        let calls = calls.as_ref().map(|calls| (calls, subject.at_once));
+        let estimate = estimate(facts, &machine, question, Known { calls, original });
+        Some(Forecast { estimate, memory: facts.memory(question.window, question.slots) })
+    }
+
+    /// With how many calls at a time `subject` is best reckoned, of up to `most`; 1 if none were seen.
+    pub(crate) fn shown_at_once(&self, subject: &Subject, most: u64) -> usize {
+        let most = usize::try_from(most).unwrap_or(usize::MAX).max(1);
+        self.store.calls(&subject.key(&self.name)).and_then(|calls| calls.at_once(most)).unwrap_or(1)
     }
 
     /// Tokens a second at which earlier calls have shown a model to read prompts.
     pub(crate) fn prompt_pace(&self, base_url: &str, model: &str) -> Option<f64> {
-        let shown = self.store.calls(&key(&self.name, Some(base_url), model, 1))?;
-        let seconds = shown.of_prompts(|tokens| tokens as f64);
+        let shown = self.store.calls(&key(&self.name, Some(base_url), model))?;
+        let seconds = shown.of_prompts(1, |tokens| tokens as f64).all;
         Some(1.0 / seconds.get(seconds.len() / 2)?)
     }
 
     /// Keeps how long the call of `reply` took. `false` if its server told nothing.
     pub fn keep_reply(&mut self, subject: &Subject, reply: &ChatReply) -> bool {
         let Some(call) = call(reply) else { return false };
-        let called = Called { base_url: subject.base_url.clone(), model: subject.name.clone(), at_once: 1 };
-        self.keep(&[(called, call)]);
+        let called = Called { base_url: subject.base_url.clone(), model: subject.name.clone() };
+        let mut shown = ShownCalls::default();
+        shown.push(&call, 1);
+        self.keep([(called, shown)].into());
         true
     }
 
     /// Keeps what calls have shown.
-    pub(crate) fn keep(&mut self, calls: &[(Called, Call)]) {
-        let named = |(called, call): &(Called, Call)| {
-            let Called { base_url, model, at_once } = called;
-            (key(&self.name, base_url.as_deref(), model, *at_once), *call)
+    pub(crate) fn keep(&mut self, calls: HashMap<Called, ShownCalls>) {
+        let named = |(Called { base_url, model }, shown): (Called, ShownCalls)| {
+            (key(&self.name, base_url.as_deref(), &model), shown)
         };
-        note(self.store.keep_calls(&calls.iter().map(named).collect::<Vec<_>>()));
+        let calls: Vec<_> = calls.into_iter().map(named).collect();
+        note(self.store.keep_calls(&calls));
     }
 }
 
 /// How long the call of `reply` took, if that was told.
 pub(crate) fn call(reply: &ChatReply) -> Option<Call> {
-    let CallTimes { read, may_count_cached, written } = reply.times?;
+    let CallTimes { read, may_count_cached, written, .. } = reply.times?;
     Some(Call {
         read: read.0,
         reading: read.1.as_secs_f64(),
@@ -214,11 +243,16 @@ pub(crate) fn call(reply: &ChatReply) -> Option<Call> {
 }
 
 /// Whose call it was.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Called {
     pub base_url: Option<String>,
     pub model: String,
-    pub at_once: usize,
+}
+
+/// This machine, as far as its pace depends on it. A container may have its home folder and not its cards.
+fn name_of_machine() -> String {
+    let cards = if cards::are_there() && !gpu::are_hidden() { " with cards" } else { "" };
+    processors::processors().key() + cards
 }
 
 /// How a model's file is named among calls.
@@ -304,7 +338,7 @@ mod tests {
             at_once: 1,
         };
         assert!(Forecaster::new(&environment).forecast(&subject, QUESTION).is_none());
-        let called = Called { base_url: subject.base_url.clone(), model: "m".to_owned(), at_once: 1 };
+        let called = Called { base_url: subject.base_url.clone(), model: "m".to_owned() };
         let call = Call {
             read: 1000,
             reading: 1.0,
@@ -313,7 +347,17 @@ mod tests {
             writing: 1.0,
             prompt: 1000,
         };
-        Forecaster::new(&environment).keep(&[(called, call)]);
+        let keep = |at_once| {
+            let mut shown = ShownCalls::default();
+            shown.push(&call, at_once);
+            Forecaster::new(&environment).keep([(called.clone(), shown)].into());
+        };
+        keep(8);
+        let forecast = Forecaster::new(&environment).forecast(&subject, QUESTION).unwrap();
+        assert_eq!(forecast.estimate.basis[1].words(), "measured (1 call, 8 at the same time)");
+        let reckoned_at = |most| Forecaster::new(&environment).shown_at_once(&subject, most);
+        assert_eq!([1, 4, 8, 100].map(reckoned_at), [1, 4, 8, 8]);
+        keep(1);
         let forecast = Forecaster::new(&environment).forecast(&subject, QUESTION).unwrap();
         assert_eq!(
             (forecast.estimate.decode.likely.round(), forecast.estimate.prompt.likely.round()),

@@ -95,6 +95,10 @@ fn program() -> ExitCode {
             let each = options.each();
             Ok((Work::Chat(Source::of(options.file)), each))
         }
+        Ok(Cli { command: Some(Command::Index(options)), .. }) => {
+            let each = options.each();
+            Ok((Work::Index(options), each))
+        }
         Ok(Cli { command: Some(Command::Demo), .. }) => return demo::run(),
         Ok(Cli { command: Some(Command::Ask(args)), .. }) => {
             let each = args.each.clone();

@@ -8,9 +8,11 @@ use futures_util::future::join_all;
 use tokio::time::timeout;
 
 use crate::chat::base_url;
-use crate::chat::providers::{PROVIDERS, Provider};
+use crate::chat::providers::{PROVIDERS, Provider, RuntimeKind};
 use crate::config::Environment;
 use crate::engine;
+use crate::runtimes::docker_model_runner::docker_engine;
+use crate::runtimes::ollama::{Host as OllamaHost, find_program};
 use crate::runtimes::survey::{Answers, survey};
 
 /// The folder of GGUF files.
@@ -35,14 +37,7 @@ pub async fn look(environment: &Environment) -> Vec<Server> {
         (provider.local || base_url::is_private(&address)).then_some((provider, address))
     });
     let answers = join_all(asked.map(|(provider, address)| async move {
-        let answers = match engine::usual_headers(provider, environment, &address) {
-            Ok(headers) => {
-                let asked = survey(provider, &address, headers, LIMIT);
-                let late = |_| Answers::Nothing(format!("does not answer within {} s", LIMIT.as_secs()));
-                timeout(LIMIT, asked).await.unwrap_or_else(late)
-            }
-            Err(failure) => Answers::Other(failure.message),
-        };
+        let answers = ask(provider, &address, environment).await;
         (provider, address, answers)
     }));
     let mut servers: BTreeMap<usize, Server> = BTreeMap::new();
@@ -59,6 +54,42 @@ pub async fn look(environment: &Environment) -> Vec<Server> {
         }
     }
     servers.into_values().map(Server::named).collect()
+}
+
+/// Why no job could use `provider` now: nothing answers at its usual address, and no job starts what would. `None` where one
+/// could, and for hosted vendors, of whom only a call tells.
+pub async fn missing(provider: &'static Provider, environment: &Environment) -> Option<String> {
+    let address = engine::usual_address(provider, environment).ok()?;
+    if provider.dialect.is_none() || !provider.local && !base_url::is_private(&address) {
+        return None;
+    }
+    let Answers::Nothing(why) = ask(provider, &address, environment).await else { return None };
+    let has_ollama = find_program("ollama", environment.get("PATH").unwrap_or_default()).is_some();
+    let engines = environment.docker_engines();
+    let has_docker = provider.runtime == RuntimeKind::DockerModelRunner
+        && timeout(LIMIT, docker_engine(&engines)).await.is_ok_and(|engine| engine.is_ok());
+    (!is_started_by_job(provider, &address, has_ollama, has_docker))
+        .then(|| format!("no {} answers at {}: {why}", provider.name, base_url::shown(&address)))
+}
+
+/// Whether a job starts the server of `provider` where nothing answers at `address`, on a machine that has or lacks Ollama's
+/// program and a Docker Engine.
+#[must_use]
+pub fn is_started_by_job(provider: &Provider, address: &str, has_ollama: bool, has_docker: bool) -> bool {
+    match provider.runtime {
+        RuntimeKind::Ollama => has_ollama && OllamaHost::read(address).is_ok_and(|host| host.is_local()),
+        RuntimeKind::DockerModelRunner => has_docker && base_url::is_this_machine(address),
+        RuntimeKind::Embedded | RuntimeKind::Foreign => false,
+    }
+}
+
+async fn ask(provider: &'static Provider, address: &str, environment: &Environment) -> Answers {
+    let headers = match engine::usual_headers(provider, environment, address) {
+        Ok(headers) => headers,
+        Err(failure) => return Answers::Other(failure.message),
+    };
+    let late = |_| Answers::Nothing(format!("does not answer within {} s", LIMIT.as_secs()));
+    timeout(LIMIT, survey(provider, address, headers, LIMIT)).await.unwrap_or_else(late)
 }
 
 /// The GGUF files in `models/`, in order.

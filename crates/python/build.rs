@@ -1,8 +1,15 @@
-//! Chooses the modules of the standard library, and changes those that look at the clock, at chance or at what is slow
-//! to load.
+//! Chooses the modules of the standard library, changes those that look at the clock, at chance or at what is slow to
+//! load, and compiles them.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::{env, fs, io};
+
+use rustpython_compiler::{CompileOpts, Mode, compile};
+use rustpython_compiler_core::frozen::{FrozenCodeObject, FrozenLib, FrozenModule};
+
+/// The compiled modules by their names.
+type Modules = BTreeMap<String, FrozenModule<Vec<u8>>>;
 
 /// Modules and packages, without those that are native.
 #[rustfmt::skip]
@@ -70,11 +77,38 @@ fn main() -> io::Result<()> {
     for (module, text, instead) in CHANGES {
         change(&chosen.join(module), text, instead)?;
     }
-    let code = format!(
-        "/// The modules.\npub const LIBRARY: &rustpython_compiler_core::frozen::FrozenLib =\n    rustpython_derive::py_freeze!(dir = {:?}, crate_name = \"rustpython_compiler_core\");\n",
-        chosen.display().to_string()
-    );
-    fs::write(out.join("frozen.rs"), code)
+    let mut modules = Modules::new();
+    freeze(&chosen, "", &mut modules)?;
+    let lib = FrozenLib::encode(modules.iter().map(|(name, module)| {
+        let code = FrozenCodeObject { bytes: &module.code.bytes };
+        (name.as_str(), FrozenModule { code, package: module.package })
+    }));
+    fs::write(out.join("library.frozen"), lib.bytes)
+}
+
+/// Compiles the modules in `folder`, which is the package `package`.
+fn freeze(folder: &Path, package: &str, modules: &mut Modules) -> io::Result<()> {
+    // Nobody reads their docstrings or columns, which would be half of the library.
+    let options = || CompileOpts { optimize: 2, debug_ranges: false, ..CompileOpts::default() };
+    for entry in fs::read_dir(folder)? {
+        let path = entry?.path();
+        let stem = path.file_stem().unwrap_or_default().to_string_lossy();
+        let is_package = stem == "__init__";
+        let name = match package {
+            _ if is_package => package.to_owned(),
+            "" => stem.into_owned(),
+            _ => format!("{package}.{stem}"),
+        };
+        if path.is_dir() {
+            freeze(&path, &name, modules)?;
+            continue;
+        }
+        let source = fs::read_to_string(&path)?;
+        let code = compile(source.trim_start_matches('\u{feff}'), Mode::Exec, &name, options())
+            .map_err(|error| io::Error::other(format!("{}: {error}", path.display())))?;
+        modules.insert(name, FrozenModule { code: FrozenCodeObject::encode(&code), package: is_package });
+    }
+    Ok(())
 }
 
 fn copy(from: &Path, to: &Path) -> io::Result<()> {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import tempfile
 import unittest
 from typing import Any, Callable, Optional
@@ -12,6 +13,9 @@ from minions.clients import OllamaClient, OpenAIClient
 from minions.minion import Minion
 from minions.minions import Minions
 from scripted import Server
+
+# What a shell starts in the background ignores Ctrl-C, and so would all that is started here.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 LOG = "Log of the harbour of Brest.\nThe Aurora came in at noon with forty barrels.\nRain all day.\n"
 TASK = "Which vessel came in?"

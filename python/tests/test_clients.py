@@ -1,33 +1,18 @@
-"""Clients: one reply, objects of one's own, those that there are not."""
+"""Clients: one reply, their reprs, those that there are not."""
 
 from __future__ import annotations
 
 import json
 import subprocess
 import sys
-import threading
-import urllib.error
-import urllib.request
 from pathlib import Path
 from typing import Any
 
 import minions.clients
-from minions import Minion, Minions, MinionsError, OllamaClient, OpenAIClient, Usage
-from minions.clients.base import Absent, BuiltInClient, MinionsClient
-from minions.loopback import Loopback
-from support import LOG, TASK, Case
-
-
-class Own(MinionsClient):
-    """A client of a company's own; it is asked by one thread at a time."""
-
-    def __init__(self, name: str, reply: Any) -> None:
-        super().__init__(model_name=name)
-        self.reply, self.asked = reply, 0
-
-    def chat(self, messages: list[dict[str, Any]], **_: Any) -> Any:
-        self.asked += 1
-        return [self.reply(messages)], Usage(5, 10), ["stop"]
+from minions import Minion, MinionsError, OllamaClient, OpenAIClient
+from minions.clients import base
+from minions.clients.base import Absent, BuiltInClient
+from support import Case
 
 
 class Chat(Case):
@@ -46,6 +31,14 @@ class Chat(Case):
         OllamaClient("llama3.2:3b").chat([{"role": "user", "content": "Who?"}], response_format={"type": "json_object"})
         self.assertEqual(self.server.requests[-1]["format"], {"type": "object"})
 
+    def test_a_call_s_timeout_replaces_the_client_s(self) -> None:
+        texts, _, _ = OllamaClient("llama3.2:3b", timeout=5).chat({"role": "user", "content": "The Aurora?"}, timeout=60)
+        self.assertEqual(texts, ["It says: The Aurora."])
+
+    def test_two_schemas_of_a_call_are_one_too_many(self) -> None:
+        with self.assertRaisesRegex(TypeError, "not both"):
+            OllamaClient("m").chat([], structured_output_schema={"type": "object"}, response_format={"type": "json_object"})
+
     def test_what_can_not_be_asked_is_told(self) -> None:
         for messages, words in (
             ([], "must end with one"),
@@ -60,53 +53,35 @@ class Chat(Case):
             OllamaClient("llama3.2:3b").chat("Who?")  # type: ignore[arg-type]
 
 
-class OwnClients(Case):
-    def test_an_object_with_chat_is_either_side(self) -> None:
-        local, remote = self.sides()
-        worker = Own("mine", lambda messages: "It says: The Aurora.")
-        self.assertEqual(Minion(worker, remote)(TASK, [LOG]).final_answer, "The Aurora.")
-        self.assertGreaterEqual(worker.asked, 1)
-        supervisor = Own("company", lambda messages: self.server.supervise("\n".join(m["content"] for m in messages)))
-        result = Minions(local, supervisor)(TASK, "A log.", [LOG])
-        self.assertEqual(result.final_answer, "The Aurora.")
-        # It may call anybody, so its calls are in the ledger.
-        self.assertEqual(len(result.egress["calls"]), supervisor.asked)
+class Reprs(Case):
+    def test_a_repr_has_no_key(self) -> None:
+        address = "https://user:LEAK@host.example/v1?key=LEAK"
+        values: dict[str, Any] = {"base_url": address, "port": 80, "thinking": True}
+        for name in base._SERVERS:
+            value = values.get(name, {"Authorization": "LEAK", "x-api-key": "LEAK"} if name.endswith("headers") else "LEAK")
+            with self.subTest(name=name):
+                client = OpenAIClient("gpt-4o", **{name: value})
+                self.assertNotIn("LEAK", repr(client))
+                self.assertNotIn("LEAK", repr(Minion(None, client)))
+        shown = repr(OpenAIClient("gpt-4o", base_url=[address], extra_headers={"x-api-key": "LEAK"}))
+        self.assertEqual(shown, "OpenAIClient(model_name='gpt-4o', base_url=['https://...@host.example/v1?...'], extra_headers={'x-api-key': '...'})")
 
-    def test_what_it_raises_is_the_cause(self) -> None:
-        def fail(_: Any) -> str:
-            raise ZeroDivisionError("of the company")
+    def test_nor_has_what_stands_within_an_option(self) -> None:
+        tools = [{"type": "mcp", "server_url": "https://a:LEAK@host/", "authorization": "LEAK", "headers": {"X": "LEAK"}}]
+        for client in (
+            OpenAIClient("gpt-4o", tools=tools),
+            minions.clients.AzureOpenAIClient("m", azure_endpoint="u:LEAK@host"),
+            minions.clients.HuggingFaceClient("m", api_token="LEAK"),
+            minions.clients.OllamaTurboClient("m", "LEAK", host="u:LEAK@host"),
+        ):
+            self.assertNotIn("LEAK", repr(client))
+        # Nothing else is hidden.
+        self.assertIn("max_tokens=9", repr(OpenAIClient("gpt-4o", max_tokens=9)))
 
-        _, remote = self.sides()
-        with self.assertRaises(MinionsError) as caught:
-            Minion(Own("mine", fail), remote)(TASK, [LOG])
-        self.assertIsInstance(caught.exception.__cause__, ZeroDivisionError)
-        self.assertIn("of the company", str(caught.exception))
-
-    def test_an_async_chat_is_awaited(self) -> None:
-        class Later:
-            async def chat(self, messages: Any) -> Any:
-                return "It says: The Aurora.", {"prompt_tokens": 1, "completion_tokens": 2}
-
-        _, remote = self.sides()
-        self.assertEqual(Minion(Later(), remote)(TASK, [LOG]).final_answer, "The Aurora.")
-
-    def test_a_stream_that_never_began_leaves_no_server(self) -> None:
-        _, remote = self.sides()
-        run = Minion(Own("mine", lambda _: ""), remote).stream(TASK, [LOG])
-        self.assertTrue(any(thread.name == "minions-loopback" for thread in threading.enumerate()))
-        del run
-        self.assertFalse(any(thread.name == "minions-loopback" for thread in threading.enumerate()))
-
-    def test_nobody_else_is_answered(self) -> None:
-        served = Loopback(Own("mine", lambda _: "secret"))
-        self.addCleanup(served.close)
-        url = served.spec()["kwargs"]["base_url"]
-        for token in ("", "Bearer wrong"):
-            request = urllib.request.Request(f"{url}/models", headers={"Authorization": token} if token else {})
-            with self.assertRaises(urllib.error.HTTPError) as caught:
-                urllib.request.urlopen(request)
-            self.assertEqual(caught.exception.code, 401)
-            caught.exception.close()
+    def test_nor_has_the_error_about_what_is_no_client(self) -> None:
+        with self.assertRaises(TypeError) as caught:
+            Minion({"type": "openai", "kwargs": {"api_key": "LEAK"}})
+        self.assertNotIn("LEAK", str(caught.exception))
 
 
 class Names(Case):
@@ -135,6 +110,22 @@ class Names(Case):
         self.assertNotIn("'k'", repr(client))
         with self.assertRaisesRegex(MinionsError, "Hugging Face"):
             minions.clients.LlamaCppClient("dummy", model_repo_id="a/b")
+
+    def test_clients_of_one_constructor_keep_their_places_too(self) -> None:
+        client = minions.clients.VLLMClient("m", 0.5, 9, "http://127.0.0.1:1/v1", 8000, "k")
+        kwargs = {"temperature": 0.5, "max_tokens": 9, "base_url": "http://127.0.0.1:1/v1", "api_key": "k"}
+        self.assertEqual(client.spec(), {"type": "vllm", "model_name": "m", "port": 8000, "kwargs": kwargs})
+        from minions.clients.groq import GroqClient
+
+        self.assertIs(GroqClient, minions.clients.GroqClient)
+        self.assertEqual(GroqClient("m", "k", 0.5, documents=[]).spec()["kwargs"]["documents"], [])
+
+    def test_all_names_come_with_a_star(self) -> None:
+        names: dict[str, Any] = {}
+        exec("from minions import *", names)
+        del names["__builtins__"]
+        self.assertEqual(set(names), {*minions._HOMES, *minions.clients.__all__})
+        self.assertIn("OllamaClient", dir(minions))
 
     def test_importing_loads_next_to_nothing(self) -> None:
         source = str(Path(minions.clients.__file__).parents[2])

@@ -118,7 +118,7 @@ class Calls(Case):
         self.addCleanup(self.server.gate.set)
         with self.minion().stream(TASK, [LOG]) as run:
             next(iter(run))
-            pid = run._process.pid  # type: ignore[union-attr]
+            pid = run._state.stop.process.pid  # type: ignore[union-attr]
         self.assertFalse(is_running(pid))
         with self.assertRaises(MinionsError):
             run.result
@@ -204,16 +204,6 @@ class Failures(Case):
             self.assertIn(words, str(caught.exception))
             self.assertEqual(caught.exception.kind, "system")
 
-    def test_a_package_without_its_program_says_where_it_looked(self) -> None:
-        from minions import binary
-
-        os.environ.pop("MINIONS_BINARY")
-        if any(binary._is_program(f"{folder}/minions") for folder in binary._folders("/") if os.path.isfile(f"{folder}/minions")):
-            self.skipTest("the program is installed here")
-        with self.assertRaises(MinionsError) as caught:
-            self.minion()(TASK, [LOG])
-        self.assertIn("looked at", str(caught.exception))
-
 
 class Interrupts(Case):
     def child(self, code: str, **options: Any) -> subprocess.Popen[str]:
@@ -247,6 +237,16 @@ class Interrupts(Case):
         out, _ = child.communicate(timeout=30)
         self.assertTrue(out.startswith("interrupted "), out)
         self.assertFalse(is_running(program))
+
+    def test_ctrl_c_in_a_batch_is_raised_with_the_outcomes(self) -> None:
+        code = "try:\n    minion.batch([{'task': 'Who?', 'context': LOG}] * 2)\nexcept JobInterrupted as stopped:\n"
+        code += "    print(stopped.result.status, [type(outcome).__name__ for outcome in stopped.outcomes])\n"
+        self.hold()
+        child = self.child(code)
+        self.assertTrue(self.server.arrived.wait(30))
+        child.send_signal(signal.SIGINT)
+        out, _ = child.communicate(timeout=30)
+        self.assertEqual(out, "interrupted ['MinionsError', 'MinionsError']\n")
 
     def test_no_program_outlives_a_kernel_that_is_killed(self) -> None:
         # A fork that lives on has a copy of what it was given.

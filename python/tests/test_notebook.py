@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
+import io
 import os
+import signal
 import subprocess
-import sys
+import threading
+import types
 import unittest
 from pathlib import Path
 from typing import Any
 
+from minions import JobInterrupted, MinionsError, OllamaClient
 from notebook import NOTEBOOK, cells
 from record_notebook import TAPE, supervisor
 from support import Case
@@ -73,21 +78,56 @@ class Notebook(Case):
 
 @unittest.skipUnless(importlib.util.find_spec("IPython"), "IPython is missing; scripts/test-python.sh installs it")
 class Magic(Case):
-    def test_the_magic_asks_what_the_cell_says(self) -> None:
+    def setUp(self) -> None:
+        super().setUp()
         from IPython.core.interactiveshell import InteractiveShell
 
         from traitlets.config import Config
 
         # It would write where the user's own history is.
-        shell = InteractiveShell.instance(config=Config(HistoryManager={"enabled": False}))
-        shell.run_line_magic("load_ext", "minions")
-        shell.user_ns["log"] = "The Aurora came in at noon."
-        line = "--local ollama/llama3.2:3b --remote openai/gpt-4o --protocol minion --context log --to answer"
-        result = shell.run_cell_magic("minions", line, "Which vessel came in?\n")
-        self.assertEqual((result.final_answer, shell.user_ns["answer"]), ("The Aurora.", result))
-        from minions import MinionsError
+        self.shell = InteractiveShell.instance(config=Config(HistoryManager={"enabled": False}))
+        if "minions" not in self.shell.extension_manager.loaded:
+            self.shell.run_line_magic("load_ext", "minions")
+        self.shell.user_ns["log"] = "The Aurora came in at noon."
 
+    LINE = "--local ollama/llama3.2:3b --remote openai/gpt-4o --protocol minion --context log --to answer"
+
+    def test_the_magic_asks_what_the_cell_says(self) -> None:
+        result = self.shell.run_cell_magic("minions", self.LINE, "Which vessel came in?\n")
+        self.assertEqual((result.final_answer, self.shell.user_ns["answer"]), ("The Aurora.", result))
         with self.assertRaisesRegex(MinionsError, "no variable nothing"):
-            shell.run_cell_magic("minions", "--context nothing", "Who?")
+            self.shell.run_cell_magic("minions", "--context nothing", "Who?")
         with self.assertRaisesRegex(MinionsError, "unrecognized arguments"):
-            shell.run_cell_magic("minions", "--locl x", "Who?")
+            self.shell.run_cell_magic("minions", "--locl x", "Who?")
+
+    def test_a_cell_that_is_stopped_has_no_earlier_answer(self) -> None:
+        self.shell.user_ns["answer"] = "of another question"
+        self.server.gate = threading.Event()
+        self.addCleanup(self.server.gate.set)
+
+        def stop() -> None:
+            self.server.arrived.wait(30)
+            os.kill(os.getpid(), signal.SIGINT)
+
+        threading.Thread(target=stop).start()
+        with contextlib.redirect_stdout(io.StringIO()) as shown, self.assertRaises(JobInterrupted) as caught:
+            self.shell.run_cell_magic("minions", self.LINE, "Which vessel came in?\n")
+        self.assertIs(self.shell.user_ns["answer"], caught.exception.result)
+        self.assertIn("no answer: the job was interrupted", shown.getvalue())
+
+    def test_nor_has_one_that_fails(self) -> None:
+        self.shell.user_ns["answer"] = "of another question"
+        with self.assertRaisesRegex(MinionsError, "call_params.task"):
+            self.shell.run_cell_magic("minions", self.LINE, " ")
+        self.assertNotEqual(self.shell.user_ns.get("answer"), "of another question")
+
+    def test_only_a_client_s_variable_is_a_client(self) -> None:
+        module = types.ModuleType("ollama")
+        module.chat = lambda model: self.fail("the module was asked")  # type: ignore[attr-defined]
+        mine = OllamaClient("llama3.2:3b")
+        self.shell.user_ns.update(ollama=module, openai=types.ModuleType("openai"), mine=mine, text="ollama/llama3.2:3b")
+        for local in ("ollama", "mine"):
+            result = self.shell.run_cell_magic("minions", f"--local {local} --remote openai --protocol minion --context log", "Which?")
+            self.assertEqual(result.final_answer, "The Aurora.")
+        with self.assertRaisesRegex(MinionsError, "the variable text is no client"):
+            self.shell.run_cell_magic("minions", "--local text --protocol local_only --context log", "Which?")

@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Optional, Union
 
-from minions import Evidence, LocalOnly, Minion, Minions, MinionsError, OllamaClient, OpenAIClient, Result, Usage
+from minions import Evidence, JobInterrupted, LocalOnly, Minion, Minions, MinionsError, OllamaClient, OpenAIClient, Result, Usage, VLLMClient
+from minions.clients.groq import GroqClient
 from minions.events import Event
 
 
@@ -27,6 +28,18 @@ async def others(text: str) -> list[Union[Result, MinionsError]]:
         event: Event
         for event in run:
             print(event.type, event.t_ms)
+    try:
+        GroqClient("llama-3.3-70b", "key", 0.5).chat({"role": "user", "content": "Who?"}, timeout=60)
+    except JobInterrupted as stopped:
+        print(stopped.outcomes)
+    print(await VLLMClient("m", port=8000).achat([{"role": "user", "content": "Who?"}]))
     answer = await LocalOnly(OllamaClient()).acall("Who?", text)
     print(answer.status)
     return minion.batch([{"task": "Who?", "context": text}])
+
+
+def told_apart() -> None:
+    """What is wrong is told: an ignore that nothing needs is an error, too."""
+    OllamaClient(temperature="hot")  # type: ignore[arg-type]
+    VLLMClient(port="8000")  # type: ignore[arg-type]
+    GroqClient(3)  # type: ignore[arg-type]

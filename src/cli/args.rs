@@ -15,6 +15,7 @@ use super::container;
 use super::doctor::DoctorOptions;
 use super::estimate::EstimateOptions;
 use super::eval::{self, EvalArgs};
+use super::index::{self, IndexOptions};
 use super::logs::LogsOptions;
 use super::manual::ManOptions;
 use super::models::ModelsOptions;
@@ -174,6 +175,9 @@ pub(crate) enum Command {
     /// What this machine has for a job, what is missing, and the command that mends it: exit code 0 if a job could run.
     #[command(after_help = DOCTOR_EXAMPLES)]
     Doctor(DoctorOptions),
+    /// Read documents beforehand, so that the first question about them is answered as soon as a later one.
+    #[command(after_help = index::EXAMPLES)]
+    Index(IndexOptions),
     /// How fast a model will be on this machine, and whether it fits.
     #[command(after_help = ESTIMATE_EXAMPLES)]
     Estimate(EstimateOptions),

@@ -21,11 +21,8 @@ const HEAPS: &str = "MALLOC_ARENA_MAX";
 pub(crate) fn begin_anew() {
     let is_limited = getrlimit(Resource::RLIMIT_AS).is_ok_and(|(space, _)| space != RLIM_INFINITY);
     let heaps = (is_limited && env::var_os(HEAPS).is_none()).then_some((HEAPS, "1"));
-    #[cfg(feature = "embedded")]
-    let wanted = heaps.into_iter().chain(waits::wanted());
-    #[cfg(not(feature = "embedded"))]
-    let wanted = heaps.into_iter();
-    let mut wanted = wanted.peekable();
+    let waits = if cfg!(feature = "embedded") { waits::wanted() } else { None };
+    let mut wanted = heaps.into_iter().chain(waits).peekable();
     if wanted.peek().is_none() {
         return;
     }
@@ -35,7 +32,6 @@ pub(crate) fn begin_anew() {
 }
 
 /// How llama.cpp's threads wait for each other.
-#[cfg(feature = "embedded")]
 mod waits {
     use std::{env, fs};
 

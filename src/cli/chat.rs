@@ -62,21 +62,21 @@ impl ChatOptions {
 
 /// What is asked.
 #[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "an object with a client and messages")]
 struct Asked {
     local_client: Option<Value>,
     remote_client: Option<Value>,
-    messages: Vec<Told>,
+    messages: Value,
     /// The JSON schema of the reply.
     schema: Option<Value>,
 }
 
 /// A message, as most programs write it.
 #[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "an object with role and content")]
 struct Told {
     role: Role,
-    content: String,
+    content: Value,
 }
 
 impl Program {
@@ -99,10 +99,10 @@ impl Program {
 
 /// The side as a job that asks it alone, and what it is asked.
 fn asked(engine: &Engine, value: Value) -> Result<(Job, JobRole, ChatRequest), Failure> {
-    let Asked { local_client, remote_client, messages, schema } =
-        serde_json::from_value(value).map_err(|error| {
-            Failure::input(format!("the request can't be used: {error}")).hint(Subject::Chat.example())
-        })?;
+    let unusable = |problem: String| Failure::input(problem).hint(Subject::Chat.example());
+    let Asked { local_client, remote_client, messages, schema } = serde_json::from_value(value)
+        .map_err(|error| unusable(format!("the request can't be used: {error}")))?;
+    let messages = read(messages).map_err(unusable)?;
     let (role, key, protocol, client) = match (local_client, remote_client) {
         (Some(client), None) => (JobRole::Worker, "local_client", "local_only", client),
         (None, Some(client)) => (JobRole::Supervisor, "remote_client", "remote_only", client),
@@ -113,7 +113,7 @@ fn asked(engine: &Engine, value: Value) -> Result<(Job, JobRole, ChatRequest), F
             .hint(Subject::Chat.example()));
         }
     };
-    if messages.last().is_none_or(|last| last.role == Role::Assistant) {
+    if messages.last().is_none_or(|(role, _)| *role == Role::Assistant) {
         return Err(Failure::input(
             "messages must end with one that is to be answered, of the role user or system",
         )
@@ -124,14 +124,29 @@ fn asked(engine: &Engine, value: Value) -> Result<(Job, JobRole, ChatRequest), F
             .hint("name the keys of the reply: {\"type\": \"object\", \"properties\": {\"answer\": {\"type\": \"string\"}}}"));
     }
     // The texts count for the context window that the model gets.
-    let task = messages.iter().map(|message| message.content.as_str()).collect::<Vec<_>>().join("\n");
+    let task = messages.iter().map(|(_, text)| text.as_str()).collect::<Vec<_>>().join("\n");
     let bare =
         json!({key: client, "protocol": {"type": protocol}, "call_params": {"task": "answer the messages"}});
     let job = Job { task, ..engine.job(bare)? };
     let format =
         schema.map_or(Format::Text, |schema| Format::Schema { name: "reply", schema, shares: false });
-    let messages = messages.into_iter().map(|told| Message::new(told.role, told.content)).collect();
+    let messages = messages.into_iter().map(|(role, text)| Message::new(role, text)).collect();
     Ok((job, role, ChatRequest { messages, format, ..ChatRequest::default() }))
+}
+
+/// The messages; else the place of what can't be used, and why.
+fn read(messages: Value) -> Result<Vec<(Role, String)>, String> {
+    let Value::Array(messages) = messages else {
+        return Err("messages must be a list of objects with role and content".to_owned());
+    };
+    let message = |(at, message): (usize, Value)| {
+        let told = Told::deserialize(message);
+        match told.map_err(|error| format!("messages[{at}] can't be used: {error}"))? {
+            Told { role, content: Value::String(text) } => Ok((role, text)),
+            Told { .. } => Err(format!("messages[{at}].content must be a text")),
+        }
+    };
+    messages.into_iter().enumerate().map(message).collect()
 }
 
 /// Why `schema` is none of a JSON object.

@@ -18,6 +18,7 @@ pub(crate) mod envelope;
 pub(crate) mod estimate;
 mod eval;
 mod events_file;
+pub(crate) mod index;
 mod input;
 pub(crate) mod interrupt;
 pub(crate) mod last_words;

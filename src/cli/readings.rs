@@ -150,7 +150,7 @@ pub(crate) mod tests {
         for job in ["a", "b"] {
             readings.take(&reading(Some(job), 1, Some(100), Some(9), false));
         }
-        let kind = EventKind::Finished { success: false, kind: None, envelope: None };
+        let kind = EventKind::Finished { success: false, kind: None, envelope: None, failure: None };
         readings.take(&Event { seq: 1, t_ms: 9, job: Some("a".into()), kind });
         assert_eq!(readings.tokens(), Some((100, 30_100)));
     }

@@ -14,6 +14,7 @@ use super::ask::AskArgs;
 use super::batch::{self, BatchOptions, Feed, Origin, Sink, Stopped, Total};
 use super::eval::EvalArgs;
 use super::events_file::{EventsEnd, EventsFile};
+use super::index::IndexOptions;
 use super::input::{Found, Source};
 use super::interrupt::{self, RunDeadline};
 use super::last_words;
@@ -39,6 +40,8 @@ pub(crate) enum Work {
     Eval(Box<EvalArgs>),
     /// Jobs into a queue, through it, out of it.
     Queue(QueueWork),
+    /// Documents to read beforehand.
+    Index(IndexOptions),
 }
 
 impl Work {
@@ -47,7 +50,7 @@ impl Work {
     pub(crate) fn owes_envelope(&self) -> bool {
         match self {
             Self::Look(_) | Self::One(_) | Self::Chat(_) => true,
-            Self::Batch(..) | Self::Eval(_) | Self::Queue(_) => false,
+            Self::Batch(..) | Self::Eval(_) | Self::Index(_) | Self::Queue(_) => false,
             Self::Ask(args) => args.options.json,
         }
     }
@@ -69,9 +72,13 @@ impl Program {
     pub(crate) async fn run(self, work: Work) -> Result<RunOutcome, Failure> {
         let deadline = RunDeadline::of(match &work {
             Work::Batch(_, options) => options.deadline,
-            Work::Look(_) | Work::One(_) | Work::Chat(_) | Work::Ask(_) | Work::Eval(_) | Work::Queue(_) => {
-                None
-            }
+            Work::Look(_)
+            | Work::One(_)
+            | Work::Chat(_)
+            | Work::Ask(_)
+            | Work::Eval(_)
+            | Work::Index(_)
+            | Work::Queue(_) => None,
         });
         if let Work::Batch(_, options) = &work {
             options.deadline.into_iter().for_each(interrupt::end_after_deadline);
@@ -104,13 +111,14 @@ impl Program {
     }
 
     /// # Errors
-    /// `--energy`, where jobs run at the same time.
-    fn measures_one_job(&self) -> Result<(), Failure> {
+    /// `--energy`, where nothing is told of jobs together.
+    fn measures_no_evaluation(&self) -> Result<(), Failure> {
         if !self.options.energy || self.options.dry_run {
             return Ok(());
         }
-        let problem = "--energy measures one job, and these run at the same time";
-        Err(Failure::input(problem).hint("run the job alone: minions --energy < job.json"))
+        let problem =
+            "--energy measures a job or a batch, and the jobs of an evaluation run at the same time";
+        Err(Failure::input(problem).hint("leave it out, or run the job alone: minions --energy < job.json"))
     }
 
     async fn run_with(
@@ -123,9 +131,10 @@ impl Program {
         let (source, find): (Source, Find) = match work {
             Work::Ask(args) if args.is_conversation() => return self.converse(*args, events).await,
             Work::Ask(args) => return self.ask(*args, events).await,
+            Work::Index(options) => return self.index(options).await,
             Work::Chat(source) => return self.chat(source).await.map(RunOutcome::Reply),
             Work::Eval(args) => {
-                self.measures_one_job()?;
+                self.measures_no_evaluation()?;
                 return self.evaluate(*args, events).await;
             }
             Work::Queue(work) => return self.queue(work, events).await.map(RunOutcome::Told),
@@ -142,7 +151,6 @@ impl Program {
             }
             Found::Many(pieces, options) => {
                 last_words::take_over();
-                self.measures_one_job()?;
                 let feed = Feed {
                     origin: Origin::Input { pieces, folder: source.folder() },
                     total: source.regular_file().map_or(Total::Unknown, Total::In),

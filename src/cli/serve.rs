@@ -17,6 +17,7 @@ use minions::settings::Settings;
 
 use super::interrupt::Interrupt;
 use super::logging::{self, Volume};
+use super::options::CacheOptions;
 use super::{demo, last_words, machine, program};
 
 /// Where it listens if nobody says.
@@ -56,6 +57,9 @@ pub(crate) struct ServeArgs {
     /// Answer from what --record wrote into DIR, or from the recording of `minions demo`: no network, no keys, no models.
     #[arg(long, value_name = "DIR|demo")]
     replay: Option<PathBuf>,
+    /// Where what was read is kept.
+    #[command(flatten)]
+    cache: CacheOptions,
     /// Let jobs name paths, addresses and keys as a job on stdin may.
     #[arg(long)]
     trust_jobs: bool,
@@ -114,8 +118,12 @@ fn serve(args: &ServeArgs, mut environment: Environment, redactor: Redactor) -> 
     let settings = Settings::load(&environment, &dir)?;
     let replayed = args.replay.as_deref().map(Replayed::open).transpose()?;
     let environment = settings.environment();
-    let jobs =
-        JobOptions { replay: replayed.as_ref().map(|tape| tape.folder.clone()), ..JobOptions::default() };
+    let jobs = JobOptions {
+        replay: replayed.as_ref().map(|tape| tape.folder.clone()),
+        kv_cache: args.cache.kv_cache.clone(),
+        kv_cache_size: args.cache.kv_cache_size,
+        ..JobOptions::default()
+    };
     let log_dir = match &replayed {
         // The run is not the user's own, and leaves nothing behind.
         Some(Replayed { own: Some(own), .. }) => own.path().join("logs"),

@@ -8,8 +8,10 @@ use std::future::Future;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use clap::CommandFactory;
 use reqwest::header::HeaderMap;
 
+use crate::cli::args::Cli;
 use crate::cli::container::{Entry, Places, Watchdog};
 use crate::cli::logging::{self, Volume};
 use minions::chat::providers::{Key, Provider, find};
@@ -47,8 +49,12 @@ pub(crate) fn entry(words_of_entry: Vec<OsString>) -> ExitCode {
         // The lock files of the user that we have become: those of the jobs.
         Box::new(move || WatchdogArgs::words(&host, &program, &environment.locks(), true))
     };
+    let mut commands: Vec<_> =
+        Cli::command().get_subcommands().map(|one| one.get_name().to_owned()).collect();
+    commands.push("help".to_owned());
     let entry = Entry {
         arguments: words_of_entry,
+        commands,
         minions: "/proc/self/exe".into(),
         watchdog: program.filter(|_| is_local).map(words),
         places: Places::default(),

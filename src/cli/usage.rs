@@ -158,7 +158,7 @@ fn is_of_batch(error: &clap::Error) -> bool {
 }
 
 /// The commands that answer no job, or, as `ask` and `batch`, seldom with an envelope.
-const WITHOUT_ENVELOPE: [&str; 27] = [
+const WITHOUT_ENVELOPE: [&str; 28] = [
     "ask",
     "batch",
     "collect",
@@ -169,6 +169,7 @@ const WITHOUT_ENVELOPE: [&str; 27] = [
     "estimate",
     "eval",
     "health",
+    "index",
     "logs",
     "man",
     "merge",

@@ -2,8 +2,10 @@
 
 use std::path::PathBuf;
 
+use crate::chat::providers::{Provider, RuntimeKind};
 use crate::chat::secrets::Redactor;
 use crate::config::Environment;
+use crate::llama::{Keeping, KeptFolder};
 use crate::reader;
 use crate::sandbox::{CHILD_COMMAND, SandboxExecutable};
 
@@ -43,8 +45,22 @@ pub struct JobOptions {
     pub replay: Option<PathBuf>,
     /// A folder that keeps the worker's answers, for jobs that name none.
     pub memo: Option<PathBuf>,
-    /// Whether a job fails that can't tell the energy that this machine took for it. Of one job at a time.
+    /// Where a model in this process keeps what it has read; `None` is the user's folder of caches.
+    pub kv_cache: Option<KvCache>,
+    /// The most bytes of that; `None` is 10 GiB, but no more than half of what the disk has left.
+    pub kv_cache_size: Option<u64>,
+    /// Whether a job fails that can't tell the energy that this machine took for it. Without effect on jobs at the same time,
+    /// which the counters can't tell apart.
     pub energy: bool,
+}
+
+/// Where a model in this process keeps what it has read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum KvCache {
+    /// In memory alone.
+    Off,
+    /// In a folder, too.
+    Folder(PathBuf),
 }
 
 /// Limits for all jobs of an engine together; `None` is none.
@@ -59,6 +75,26 @@ pub struct RunLimits {
 }
 
 impl EngineConfig {
+    /// What to say where the options of what is kept have no effect on a job with clients of these types.
+    pub(super) fn idle_kv_cache(&self, providers: &[&Provider]) -> Option<&'static str> {
+        let is_asked_for = self.jobs.kv_cache.is_some() || self.jobs.kv_cache_size.is_some();
+        let keeps = providers.iter().any(|provider| provider.runtime == RuntimeKind::Embedded);
+        (is_asked_for && !keeps).then_some(
+            "--kv-cache and --kv-cache-size have no effect: they are for the client llama_cpp, which runs in this process",
+        )
+    }
+
+    /// Where a model in this process keeps what it has read.
+    pub(super) fn keeping(&self) -> Keeping {
+        let path = match &self.jobs.kv_cache {
+            Some(KvCache::Off) => None,
+            Some(KvCache::Folder(path)) => Some(path.clone()),
+            None => self.environment.cache().map(|cache| cache.join("minions/read")),
+        };
+        let folder = path.map(|path| KeptFolder { path, limit: self.jobs.kv_cache_size });
+        Keeping { memory: None, folder }
+    }
+
     /// A configuration for many jobs at a time, with the process's environment. `program` is a `minions` program, which
     /// runs the supervisor's code, each time in a child of its own.
     pub fn new(program: impl Into<PathBuf>) -> Self {

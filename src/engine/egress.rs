@@ -119,6 +119,11 @@ impl Ledger {
         })
     }
 
+    /// Where the job's events go.
+    pub(super) fn events(&self) -> &Events {
+        &self.events
+    }
+
     /// The gate for the calls of one side.
     pub(super) fn watch(self: &Arc<Self>, side: JobRole) -> Arc<dyn EgressGate> {
         Arc::new(Watch { ledger: Arc::clone(self), side })

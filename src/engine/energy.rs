@@ -2,6 +2,7 @@
 //!
 //! Counters are read where they can be; `--energy` makes what can't be read an error. Nothing is guessed under `joules`.
 
+use std::io;
 use std::path::Path;
 use std::sync::mpsc::{self, RecvTimeoutError, Sender};
 use std::thread::{self, JoinHandle};
@@ -45,6 +46,9 @@ pub struct EnergyReport {
     /// The counters.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub sources: Vec<EnergySource>,
+    /// Counters that can't be read: their energy is not in `joules`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub refused: Vec<EnergyRefusal>,
     /// What `joules` are of.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub covers: Option<&'static str>,
@@ -63,6 +67,15 @@ pub struct EnergySource {
     pub name: String,
     /// Joules.
     pub joules: f64,
+}
+
+/// A counter that can't be read.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct EnergyRefusal {
+    /// Its name.
+    pub name: String,
+    /// Why.
+    pub why: String,
 }
 
 /// An estimate by tokens.
@@ -86,33 +99,49 @@ impl RemoteEnergy {
     }
 }
 
-/// Reads the counters while a job runs.
-pub(super) struct Watch {
+/// Reads the counters of energy while something runs.
+pub struct EnergyWatch {
     stop: Sender<()>,
     thread: JoinHandle<Meter>,
     idle_watts: Option<f64>,
 }
 
-impl Watch {
+impl EnergyWatch {
     /// Begins with the counters below `root`; none where there is nothing to read, and it is not required. Takes a second where
     /// it is.
     ///
     /// # Errors
-    /// A counter can't be read, or there is none, and it is required.
-    pub(super) fn begin(root: &Path, is_required: bool) -> Result<Option<Self>, Failure> {
+    /// It is required, and a counter can't be read, or none moves.
+    pub fn begin(root: &Path, is_required: bool) -> Result<Option<Self>, Failure> {
         let open = || Meter::open(root, cards::counters());
         let mut idle_watts = None;
         if is_required {
             let mut idle = open();
             check(&idle, root)?;
             thread::sleep(IDLE);
-            let joules: f64 = idle.taken().iter().map(|taken| taken.joules).sum();
+            let taken = idle.taken();
+            if taken.is_empty() {
+                let problem = "--energy: the counters of energy of this machine stand still";
+                return Err(Failure::system(problem).hint(remedy(&[], root)));
+            }
+            let joules: f64 = taken.iter().map(|taken| taken.joules).sum();
             idle_watts = Some(joules / idle.passed().as_secs_f64());
         }
         let meter = open();
         if meter.is_empty() {
             return Ok(None);
         }
+        match Self::watch(meter, idle_watts) {
+            Ok(watch) => Ok(Some(watch)),
+            Err(error) if is_required => {
+                Err(Failure::system(format!("--energy: no thread can be started: {error}")))
+            }
+            Err(_) => Ok(None),
+        }
+    }
+
+    /// Reads `meter` in a thread. `idle_watts`: known where it is required.
+    fn watch(meter: Meter, idle_watts: Option<f64>) -> io::Result<Self> {
         let (stop, stopped) = mpsc::channel();
         let watch = move || {
             let mut meter = meter;
@@ -121,24 +150,34 @@ impl Watch {
             }
             meter
         };
-        let thread = thread::Builder::new().name("energy".to_owned()).spawn(watch);
-        match thread {
-            Ok(thread) => Ok(Some(Self { stop, thread, idle_watts })),
-            Err(error) if is_required => {
-                Err(Failure::system(format!("--energy: no thread can be started: {error}")))
-            }
-            Err(_) => Ok(None),
-        }
+        let thread = thread::Builder::new().name("energy".to_owned()).spawn(watch)?;
+        Ok(Self { stop, thread, idle_watts })
     }
 
     /// What was taken since; none if all counters stood still.
-    pub(super) fn end(self) -> Option<EnergyReport> {
+    ///
+    /// # Errors
+    /// It was required, and there is none.
+    pub fn end(self) -> Result<Option<EnergyReport>, Failure> {
+        let is_required = self.idle_watts.is_some();
+        match self.taken() {
+            None if is_required => {
+                let problem = "--energy: the counters of energy stood still while it ran";
+                Err(Failure::system(problem).hint("leave --energy out"))
+            }
+            report => Ok(report),
+        }
+    }
+
+    fn taken(self) -> Option<EnergyReport> {
         let _ = self.stop.send(());
         let mut meter = self.thread.join().ok()?;
         let (taken, seconds) = (meter.taken(), meter.passed().as_secs_f64());
         if taken.is_empty() {
             return None;
         }
+        let refused = meter.refusals().iter().cloned();
+        let refused = refused.map(|Refusal { name, why }| EnergyRefusal { name, why }).collect();
         let joules: f64 = taken.iter().map(|taken| taken.joules).sum();
         let sources =
             taken.into_iter().map(|taken| EnergySource { name: taken.name, joules: taken.joules }).collect();
@@ -149,7 +188,8 @@ impl Watch {
             idle_joules: self.idle_watts.map(|watts| watts * seconds),
             seconds,
             sources,
-            covers: Some("the whole machine while the job ran"),
+            refused,
+            covers: Some("what these sources count of the whole machine, while the job ran"),
             method: Some("counters"),
             remote_estimate: None,
         })
@@ -157,10 +197,9 @@ impl Watch {
 }
 
 impl EnergyReport {
-    /// `own` with the estimate of the supervisor's `usage`, if that runs elsewhere.
-    pub(super) fn with_remote(own: Option<Self>, usage: Option<Usage>) -> Option<Self> {
-        let own = own?;
-        Some(Self { remote_estimate: usage.and_then(RemoteEnergy::of), ..own })
+    /// With the estimate of the supervisor's `usage`, if that runs elsewhere.
+    pub(super) fn with_remote(self, usage: Option<Usage>) -> Self {
+        Self { remote_estimate: usage.and_then(RemoteEnergy::of), ..self }
     }
 }
 
@@ -197,14 +236,22 @@ mod tests {
     fn what_is_required_and_not_there_is_an_error_with_its_remedy() {
         let nothing = tempfile::tempdir().unwrap();
         assert!(
-            Watch::begin(nothing.path(), false).unwrap().is_none() || Path::new("/dev/nvidiactl").exists()
+            EnergyWatch::begin(nothing.path(), false).unwrap().is_none()
+                || Path::new("/dev/nvidiactl").exists()
         );
         let zone = nothing.path().join("sys/class/powercap/intel-rapl:0");
         fs::create_dir_all(zone.join("energy_uj")).unwrap();
         fs::write(zone.join("name"), "package-0\n").unwrap();
-        let failure = Watch::begin(nothing.path(), true).err().unwrap();
+        let failure = EnergyWatch::begin(nothing.path(), true).err().unwrap();
         assert!(failure.message.contains("rapl:package-0 can't be read"), "{failure}");
         assert!(failure.hint.unwrap().contains("chmod a+r /sys/class/powercap"));
+        // A virtual machine may show a counter that never moves.
+        fs::remove_dir(zone.join("energy_uj")).unwrap();
+        fs::write(zone.join("energy_uj"), "5\n").unwrap();
+        if !Path::new("/dev/nvidiactl").exists() {
+            let failure = EnergyWatch::begin(nothing.path(), true).err().unwrap();
+            assert!(failure.message.contains("stand still"), "{failure}");
+        }
     }
 
     #[test]
@@ -214,12 +261,66 @@ mod tests {
         fs::create_dir_all(&zone).unwrap();
         fs::write(zone.join("name"), "package-0\n").unwrap();
         fs::write(zone.join("energy_uj"), "1000000\n").unwrap();
-        let watch = Watch::begin(machine.path(), false).unwrap().unwrap();
+        let watch = EnergyWatch::begin(machine.path(), false).unwrap().unwrap();
         fs::write(zone.join("energy_uj"), "3600001000000\n").unwrap();
-        let report = watch.end().unwrap();
+        let report = watch.end().unwrap().unwrap();
         let package = report.sources.iter().find(|source| source.name == "rapl:package-0").unwrap();
         assert_eq!(package.joules.round(), 3_600_000.0);
         assert!(report.watt_hours.unwrap() >= 1000.0 && report.idle_joules.is_none());
         assert!(report.average_watts.unwrap() > 0.0 && report.method == Some("counters"));
+        assert!(report.refused.is_empty(), "{report:?}");
+    }
+
+    #[test]
+    fn what_may_not_be_read_is_told_beside_the_joules() {
+        let machine = tempfile::tempdir().unwrap();
+        let zone = |at: usize| {
+            let zone = machine.path().join(format!("sys/class/powercap/intel-rapl:{at}"));
+            fs::create_dir_all(&zone).unwrap();
+            fs::write(zone.join("name"), format!("package-{at}\n")).unwrap();
+            zone.join("energy_uj")
+        };
+        fs::write(zone(0), "1000000\n").unwrap();
+        fs::create_dir(zone(1)).unwrap();
+        let report = EnergyWatch::begin(machine.path(), false).unwrap().unwrap().end().unwrap().unwrap();
+        assert_eq!(report.refused.len(), 1, "{report:?}");
+        assert_eq!(report.refused[0].name, "rapl:package-1");
+        assert!(report.covers.unwrap().starts_with("what these sources count"));
+    }
+
+    #[test]
+    fn counters_that_stand_still_while_it_runs_are_an_error_where_energy_is_required() {
+        if Path::new("/dev/nvidiactl").exists() {
+            return;
+        }
+        let machine = tempfile::tempdir().unwrap();
+        let zone = machine.path().join("sys/class/powercap/intel-rapl:0");
+        fs::create_dir_all(&zone).unwrap();
+        fs::write(zone.join("name"), "package-0\n").unwrap();
+        let counter = zone.join("energy_uj");
+        fs::write(&counter, "1\n").unwrap();
+        // It moves in the idle second, and not after it.
+        let (moved, stop) = mpsc::channel::<()>();
+        let mover = thread::spawn({
+            let counter = counter.clone();
+            move || {
+                (2..)
+                    .take_while(|_| stop.recv_timeout(IDLE / 50) == Err(RecvTimeoutError::Timeout))
+                    .for_each(|at| {
+                        let next = counter.with_extension("next");
+                        fs::write(&next, format!("{at}\n")).unwrap();
+                        fs::rename(next, &counter).unwrap();
+                    });
+            }
+        });
+        let watch = EnergyWatch::begin(machine.path(), true).unwrap().unwrap();
+        drop(moved);
+        mover.join().unwrap();
+        let reached = fs::read_to_string(&counter).unwrap();
+        assert_eq!(watch.end().unwrap().unwrap().sources.len(), 1, "it has moved until {reached}");
+        let watch = EnergyWatch::watch(Meter::open(machine.path(), Vec::new()), Some(1.0)).unwrap();
+        thread::sleep(IDLE);
+        let failure = watch.end().unwrap_err();
+        assert!(failure.message.contains("stood still while it ran"), "{failure}");
     }
 }

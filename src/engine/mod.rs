@@ -23,6 +23,7 @@ mod fit;
 mod gathered;
 mod given;
 mod images;
+mod index;
 mod listing;
 mod location;
 mod metered;
@@ -63,12 +64,13 @@ use serde_json::value::RawValue;
 pub use address::usual_address;
 pub use cancel::CancelToken;
 pub use clients::MissingKey;
-pub use config::{EngineConfig, JobOptions, RunLimits};
+pub use config::{EngineConfig, JobOptions, KvCache, RunLimits};
 pub use credentials::usual_headers;
 pub use egress_report::{EgressCall, EgressPassage, EgressReport};
-pub use energy::{EnergyReport, EnergySource, RemoteEnergy};
+pub use energy::{EnergyRefusal, EnergyReport, EnergySource, EnergyWatch, RemoteEnergy};
 pub use estimate::{FileEstimate, FolderEstimate, JobEstimate, Leaves};
 pub use file_report::{FileReport, FolderReport};
+pub use index::IndexReport;
 pub use listing::{files_at, fingerprint};
 pub use reply::BareReply;
 pub use result::{ConversationLog, EvidenceSummary, FailedLog, JobResult, LoggedUsage, Timing};
@@ -111,15 +113,26 @@ impl Engine {
     /// # Errors
     /// [`FailureKind::Input`], naming the place in the job and the remedy.
     pub fn job(&self, job: Value) -> Result<Job, Failure> {
-        let config = &self.0.config;
-        let log_dir = config.environment.get(ENV_LOG_DIR).unwrap_or(LOG_DIR);
-        let job = job::parse(job, Path::new(log_dir))?;
+        let job = job::parse(job, self.log_dir())?;
         for side in [&job.local, &job.remote] {
             for secret in side.secrets() {
-                config.redactor.learn(&secret);
+                self.0.config.redactor.learn(&secret);
             }
         }
         Ok(job)
+    }
+
+    /// The same for a job that somebody else sends: it tells nothing of this machine's files, and what it calls a
+    /// credential is not learnt, as that would be cut out of the answers of others.
+    ///
+    /// # Errors
+    /// As [`Engine::job`].
+    pub(crate) fn foreign_job(&self, job: Value) -> Result<Job, Failure> {
+        Ok(job::parse_foreign(job, self.log_dir())?)
+    }
+
+    fn log_dir(&self) -> &Path {
+        Path::new(self.0.config.environment.get(ENV_LOG_DIR).unwrap_or(LOG_DIR))
     }
 
     /// Runs a job to its answer, its deadline, or until `cancel` ends it; by then its calls are cut off and its sandbox
@@ -178,12 +191,13 @@ impl Engine {
         outcome
     }
 
-    /// Keeps how long the worker's calls took, for later forecasts.
+    /// Keeps how long the worker's calls took, for later forecasts. Of many jobs not each does it: what their last calls
+    /// have shown is kept when the engine goes.
     async fn keep_times(&self) {
-        let calls = self.0.calls.take();
+        let calls = if self.0.is_for_many() { self.0.calls.take_in_time() } else { self.0.calls.take() };
         if !calls.is_empty() {
             let forecaster = self.0.forecaster();
-            beside_runtime(move || lock(&forecaster).keep(&calls)).await;
+            beside_runtime(move || lock(&forecaster).keep(calls)).await;
         }
     }
 
@@ -254,6 +268,20 @@ impl Engine {
         reply::reply(job, &self.0, role, request).await
     }
 
+    /// Has the worker of `job`, a model in this process, read the documents of `job`, and keeps what it has read. `told`
+    /// hears how many chunks are done, and of how many.
+    ///
+    /// # Errors
+    /// Another kind of worker, no folder to keep anything in, a file or a model that can't be read.
+    pub async fn index(
+        &self,
+        job: Job,
+        told: &(dyn Fn(usize, usize) + Sync),
+    ) -> Result<IndexReport, Failure> {
+        let documents = self.documents(job.clone()).await?;
+        index::index(job, &documents, &self.0, told).await
+    }
+
     /// Remote tokens that all jobs have spent so far. A call under way counts with the estimate of its prompt.
     pub fn remote_tokens_spent(&self) -> u64 {
         self.0.token_budget.spent()
@@ -292,6 +320,7 @@ impl Finishing {
             success: outcome.is_ok(),
             kind: outcome.as_ref().err().map(|failure| failure.kind),
             envelope: self.events.have_details().then(|| self.envelope(outcome)).flatten(),
+            failure: outcome.as_ref().err().cloned().map(Box::new),
         });
     }
 

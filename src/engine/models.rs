@@ -12,7 +12,7 @@ use crate::chat::providers::{Provider, RuntimeKind};
 use crate::chat::{ChatClient, ChatError, ChatSettings, Seen, VendorOptions, base_url};
 use crate::config;
 use crate::error::Failure;
-use crate::llama::{self, Engine, EngineSettings};
+use crate::llama::{self, Engine, EngineSettings, Keeping};
 use crate::runtimes::docker_model_runner::Seek;
 use crate::runtimes::ollama::{Host, OpenAiRoute, Start, find_program, linger};
 use crate::runtimes::probe::{self, Told};
@@ -20,6 +20,7 @@ use crate::runtimes::window::{self, Known};
 use crate::runtimes::{
     DockerModelRunner, Endpoint, Need, Ollama, PullProgress, Runtime, RuntimeError, Timeouts,
 };
+use minions_machine::footprint::CacheType;
 use minions_machine::plan::Wish;
 
 /// The options that decide where a model runs and how. Equal keys mean one model in memory.
@@ -36,6 +37,8 @@ pub(super) struct ModelKey {
     /// Whether both sides of a job use it.
     pub serves_both_sides: bool,
     pub num_ctx: Option<u32>,
+    /// Whether it is fetched if it is not there.
+    pub fetches: bool,
     pub vendor: VendorOptions,
     /// What goes with each question to the server.
     pub credentials: Credentials,
@@ -133,7 +136,7 @@ impl ModelKey {
     ) -> Result<Ready, Failure> {
         let timeouts = Timeouts::default();
         match self.provider.runtime {
-            RuntimeKind::Embedded => Ok(Ready::Embedded(self.load(demand).await?)),
+            RuntimeKind::Embedded => Ok(Ready::Embedded(self.load(demand, engine.keeping()).await?)),
             RuntimeKind::Ollama => {
                 let runtime = self.ollama(&engine, timeouts)?.reporting(pulls);
                 self.manage(Arc::new(runtime), demand).await
@@ -194,7 +197,7 @@ impl ModelKey {
         let need = Need {
             slots: self.lanes,
             has_set_slots: self.has_set_lanes,
-            pull: true,
+            pull: self.fetches,
             keep_alive: self.vendor.keep_alive().cloned(),
             ..demand.of(self.model)
         };
@@ -221,17 +224,17 @@ impl ModelKey {
         Ok(Ready::Managed(endpoint, runtime))
     }
 
-    async fn load(&self, demand: Demand) -> Result<Engine, Failure> {
+    async fn load(&self, demand: Demand, keeping: Keeping) -> Result<Engine, Failure> {
         // A checked job names a file for this provider; without one the engine reports an unusable path.
         let path = self.model_path.clone().unwrap_or_default();
-        let (n_gpu_layers, chat_format, threads) = match &self.vendor {
-            VendorOptions::LlamaCpp { n_gpu_layers, chat_format, n_threads } => {
-                (*n_gpu_layers, chat_format.clone(), *n_threads)
+        let (n_gpu_layers, chat_format, threads, kv_type) = match &self.vendor {
+            VendorOptions::LlamaCpp { n_gpu_layers, chat_format, n_threads, kv_type } => {
+                (*n_gpu_layers, chat_format.clone(), *n_threads, *kv_type)
             }
-            _ => (None, None, None),
+            _ => (None, None, None, CacheType::F16),
         };
         llama::check_built()?;
-        let info = llama::inspect(&path)?;
+        let info = llama::inspect(&path)?.with_cache(kv_type);
         let file = path.display().to_string();
         let window = chosen(demand, file.clone(), Some(info.trained_context))?;
         let wish = Wish {
@@ -249,6 +252,8 @@ impl ModelKey {
             n_gpu_layers,
             chat_format,
             threads,
+            kv_type,
+            keeping,
         })
         .await
         .map_err(|error| of_file(&file, error))?;

@@ -121,6 +121,8 @@ pub struct Timing {
     pub total_time: f64,
     /// The time that neither side's calls account for.
     pub overhead_time: f64,
+    /// The time that the worker would have read longer if nothing had been read before, as far as that is known.
+    pub saved_reading_time: f64,
 }
 
 /// Tokens of both sides, as the conversation log has them.

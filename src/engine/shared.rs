@@ -26,7 +26,7 @@ use crate::chat::{
 };
 use crate::config;
 use crate::error::Failure;
-use crate::forecast::{self, Forecaster};
+use crate::forecast::{self, Called, Forecaster};
 use crate::protocols::{ProtocolError, ServerPool};
 use crate::sandbox::Sandbox;
 use crate::sync::lock;
@@ -67,11 +67,33 @@ pub(super) struct SharedResources {
     sandbox: OnceCell<()>,
 }
 
+/// Makes a model ready, for all jobs that wait for it.
+type Attempt = Shared<BoxFuture<'static, Result<Arc<Ready>, Failure>>>;
+
 /// A model that is ready or is being made ready.
 struct Kept {
     key: ModelKey,
     demand: Demand,
-    attempt: Shared<BoxFuture<'static, Result<Arc<Ready>, Failure>>>,
+    attempt: Attempt,
+    /// Jobs that wait for it.
+    waiting: usize,
+}
+
+/// A job that waits for a model. The last that was cancelled takes the attempt with it: its calls are cut off.
+struct Waiting<'a> {
+    models: &'a Mutex<Vec<Kept>>,
+    attempt: Attempt,
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        let mut models = lock(self.models);
+        let Some(at) = models.iter().position(|kept| kept.attempt.ptr_eq(&self.attempt)) else { return };
+        models[at].waiting -= 1;
+        if models[at].waiting == 0 && self.attempt.peek().is_none() {
+            models.remove(at);
+        }
+    }
 }
 
 /// A client, with the provider and the settings that it was made of.
@@ -108,6 +130,15 @@ impl Kept {
     }
 }
 
+impl Drop for SharedResources {
+    fn drop(&mut self) {
+        let calls = self.calls.take();
+        if !calls.is_empty() {
+            lock(&self.forecaster()).keep(calls);
+        }
+    }
+}
+
 impl SharedResources {
     pub(super) fn new(config: EngineConfig) -> Self {
         Self {
@@ -128,7 +159,7 @@ impl SharedResources {
             prompt_paces: Mutex::default(),
             paces: Mutex::default(),
             transcripts: Mutex::default(),
-            calls: Arc::default(),
+            calls: Arc::new(Calls::new()),
             forecaster: OnceLock::new(),
             sandbox: OnceCell::new(),
         }
@@ -155,13 +186,14 @@ impl SharedResources {
         let look = key.look.clone();
         let client = look.map(|look| self.client(provider.name, look, |look| chat::connect(provider, look)));
         let client = client.transpose()?;
-        let attempt = {
+        let waiting = {
             let mut kept = lock(&self.models);
             kept.retain(|kept| !matches!(kept.attempt.peek(), Some(Err(_))));
             // The newest that is ready; only then one that is being made and may still fail.
             let ready = kept.iter().rposition(|kept| kept.ready().is_some() && kept.serves(&key, demand));
             match ready.or_else(|| kept.iter().position(|kept| kept.serves(&key, demand))) {
                 Some(at) => {
+                    kept[at].waiting += 1;
                     let attempt = kept[at].attempt.clone();
                     if ready.is_some() {
                         // One window for each model: the windows before it are too short for some job.
@@ -171,7 +203,7 @@ impl SharedResources {
                             position > at || kept.key != key
                         });
                     }
-                    attempt
+                    Waiting { models: &self.models, attempt }
                 }
                 None => {
                     // The window must do for the jobs that use the model now, or their next call would load it anew.
@@ -180,12 +212,12 @@ impl SharedResources {
                     let (config, pulls) = (Arc::clone(&self.config), Arc::clone(&self.pulls));
                     let opening = key.clone().open(demand, client, config, pulls as _);
                     let attempt = opening.map(|outcome| outcome.map(Arc::new)).boxed().shared();
-                    keep(&mut kept, Kept { key, demand, attempt: attempt.clone() });
-                    attempt
+                    keep(&mut kept, Kept { key, demand, attempt: attempt.clone(), waiting: 1 });
+                    Waiting { models: &self.models, attempt }
                 }
             }
         };
-        attempt.await
+        waiting.attempt.clone().await
     }
 
     /// The client of `provider` with these settings, which `connect` makes if there is none.
@@ -254,7 +286,7 @@ impl SharedResources {
             Some(path) => (None, forecast::name_of_file(path)),
             None => (Some(key.base_url.clone()), key.model.clone()),
         };
-        Arc::new(Timed { client, calls: Arc::clone(&self.calls), base_url, model })
+        Arc::new(Timed { client, calls: Arc::clone(&self.calls), called: Called { base_url, model } })
     }
 
     /// The pool of a worker with these servers: one for all jobs that have the same servers, or the job's own.

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::address::{Addresses, addresses};
 use super::credentials::Credentials;
+use super::file_report::warn;
 use super::location::Location;
 use super::models::{ModelKey, chosen};
 use super::window::Demand;
@@ -13,6 +14,7 @@ use crate::chat::{
 };
 use crate::config::{self, Environment};
 use crate::error::Failure;
+use crate::events::Events;
 use crate::job::{ClientSpec, Job, JobRole, Protocol};
 use crate::runtimes::{Endpoint, ollama};
 
@@ -156,14 +158,16 @@ impl<'a> SideConfig<'a> {
             has_set_lanes: self.has_set_lanes,
             serves_both_sides: self.has_same_model,
             num_ctx: kwargs.generation.num_ctx,
+            fetches: self.spec.fetches,
             vendor: self.vendor.clone(),
             credentials: self.credentials.at(base_url, self.spec.provider),
             look: is_looked_at.then(|| self.settings(base_url, None)),
         }
     }
 
-    /// Warns of each option that has no effect: of the job, as the model takes none, or of the environment.
-    pub(super) fn warn(&self) {
+    /// Warns of each option that has no effect: of the environment; and, also as an event, of the job, as the model takes
+    /// none.
+    pub(super) fn warn(&self, events: &Events) {
         let Self { spec: ClientSpec { side, provider, kwargs, .. }, base_urls, .. } = self;
         self.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
         if let Some(base_url) = base_urls.iter().find(|url| self.credentials.replace_user(url, provider)) {
@@ -178,15 +182,18 @@ impl<'a> SideConfig<'a> {
             if kwargs.generation.temperature.is_some() && name == "temperature"
                 || kwargs.generation.seed.is_some() && name == "seed"
             {
-                tracing::warn!("{side}.kwargs.{name} has no effect: {model} of {} takes none", provider.name);
+                let text =
+                    format!("{side}.kwargs.{name} has no effect: {model} of {} takes none", provider.name);
+                warn(text, events);
             }
         }
         let is_anthropic = provider.dialect.is_some_and(|dialect| dialect.name() == "anthropic");
         if is_anthropic && kwargs.generation.thinks() && kwargs.generation.temperature.is_some() {
-            tracing::warn!(
+            let text = format!(
                 "{side}.kwargs.temperature has no effect: {} takes none with thinking",
                 provider.name
             );
+            warn(text, events);
         }
     }
 

@@ -71,21 +71,26 @@ pub(super) async fn local_time(job: &Job, tokens: u64, shared: &SharedResources)
     let side = SideConfig::worker(job, &shared.config.environment, shared.is_for_many()).ok()?;
     let base_url = side.base_urls.first().cloned();
     let (provider, path, name) = (job.local.provider, job.local.model_path.clone(), side.model.clone());
+    let servers = side.base_urls.len().max(1) as u64;
+    let lanes = if work.is_cached { 1 } else { side.lanes.unwrap_or(config::WORKER_CONCURRENCY) as u64 };
     let forecaster = shared.forecaster();
     let forecast = beside_runtime(move || {
         let mut forecaster = lock(&forecaster);
-        let subject = match &path {
+        let mut subject = match &path {
             Some(path) => forecaster.file(path).ok()?,
             None => Subject { facts: known_facts(provider, &name), name, base_url, at_once: 1 },
         };
+        // Of calls at the same time each takes longer; how much, only such calls can show.
+        subject.at_once = forecaster.shown_at_once(&subject, lanes.min(work.of_a_round));
+        let side_by_side = if work.is_cached { 1 } else { subject.at_once as u64 * servers };
         let window = u32::try_from(work.prompt + REPLY).unwrap_or(u32::MAX);
         let question = Question { prompt_tokens: work.prompt, tokens: REPLY, window, slots: 1 };
-        Some((forecaster.forecast(&subject, question)?.estimate, work))
+        Some((forecaster.forecast(&subject, question)?.estimate, work, side_by_side))
     });
-    let (estimate, work) = forecast.await?;
+    let (estimate, work, side_by_side) = forecast.await?;
     let seconds = |prompts: u64, read: f64, written: f64| {
         let readings = if work.is_cached { prompts.min(1) } else { prompts };
-        readings as f64 * read + prompts as f64 * written
+        (readings as f64 * read + prompts as f64 * written) / side_by_side.min(prompts).max(1) as f64
     };
     Some(LocalTime {
         least_seconds: rounded(seconds(work.of_a_round, estimate.reading.low, estimate.writing.low)),

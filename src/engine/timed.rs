@@ -2,25 +2,44 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
-use minions_estimate::calls::Call;
+use minions_estimate::calls::ShownCalls;
 
 use crate::chat::{ChatClient, ChatError, ChatReply, ChatRequest, EgressGate, Seen};
 use crate::forecast::{self, Called};
 use crate::sync::lock;
 
+/// How long what calls have shown may stay in memory alone: a batch has hundreds of jobs a second.
+const EVERY: Duration = Duration::from_secs(5);
+
 /// The calls of all jobs that were not kept yet.
-#[derive(Default)]
 pub(super) struct Calls {
-    /// By server and model.
-    in_flight: Mutex<HashMap<(Option<String>, String), usize>>,
-    ended: Mutex<Vec<(Called, Call)>>,
+    in_flight: Mutex<HashMap<Called, usize>>,
+    /// What those that have ended have shown: the last ones of each model, however many there were.
+    ended: Mutex<HashMap<Called, ShownCalls>>,
+    /// When they were last taken.
+    taken: Mutex<Instant>,
 }
 
 impl Calls {
+    pub(super) fn new() -> Self {
+        Self { in_flight: Mutex::default(), ended: Mutex::default(), taken: Mutex::new(Instant::now()) }
+    }
+
+    /// Takes what has ended since, if that was not done a moment ago.
+    pub(super) fn take_in_time(&self) -> HashMap<Called, ShownCalls> {
+        let mut taken = lock(&self.taken);
+        if taken.elapsed() < EVERY {
+            return HashMap::new();
+        }
+        *taken = Instant::now();
+        self.take()
+    }
+
     /// Takes what has ended since.
-    pub(super) fn take(&self) -> Vec<(Called, Call)> {
+    pub(super) fn take(&self) -> HashMap<Called, ShownCalls> {
         std::mem::take(&mut *lock(&self.ended))
     }
 }
@@ -30,9 +49,8 @@ impl Calls {
 pub(super) struct Timed {
     pub client: Arc<dyn ChatClient>,
     pub calls: Arc<Calls>,
-    /// None of a model in this process.
-    pub base_url: Option<String>,
-    pub model: String,
+    /// Which they are.
+    pub called: Called,
 }
 
 #[async_trait]
@@ -47,8 +65,7 @@ impl ChatClient for Timed {
         // Calls at the same time share the machine: they are told apart by their number.
         let at_once = begun.number.max(begun.leave());
         if let Some(call) = outcome.as_ref().ok().and_then(forecast::call) {
-            let called = Called { base_url: self.base_url.clone(), model: self.model.clone(), at_once };
-            lock(&self.calls.ended).push((called, call));
+            lock(&self.calls.ended).entry(self.called.clone()).or_default().push(&call, at_once);
         }
         outcome
     }
@@ -72,7 +89,7 @@ struct InFlight<'a> {
 impl<'a> InFlight<'a> {
     fn enter(timed: &'a Timed) -> Self {
         let mut all = lock(&timed.calls.in_flight);
-        let count = all.entry((timed.base_url.clone(), timed.model.clone())).or_default();
+        let count = all.entry(timed.called.clone()).or_default();
         *count += 1;
         Self { timed, number: *count }
     }
@@ -80,18 +97,18 @@ impl<'a> InFlight<'a> {
     /// Ends it. Gives how many there were with it at its end.
     fn leave(self) -> usize {
         let all = lock(&self.timed.calls.in_flight);
-        all.get(&(self.timed.base_url.clone(), self.timed.model.clone())).copied().unwrap_or(1)
+        all.get(&self.timed.called).copied().unwrap_or(1)
     }
 }
 
 impl Drop for InFlight<'_> {
     fn drop(&mut self) {
         let mut all = lock(&self.timed.calls.in_flight);
-        let key = (self.timed.base_url.clone(), self.timed.model.clone());
-        if let Some(count) = all.get_mut(&key) {
+        let key = &self.timed.called;
+        if let Some(count) = all.get_mut(key) {
             *count -= 1;
             if *count == 0 {
-                all.remove(&key);
+                all.remove(key);
             }
         }
     }

@@ -6,7 +6,7 @@ use serde_json::value::RawValue;
 use super::routing::RoutingReport;
 use crate::chat::{Role, Usage};
 use crate::documents::Document;
-use crate::error::FailureKind;
+use crate::error::{Failure, FailureKind};
 use crate::job::JobRole;
 
 /// A document, as the `started` event lists it.
@@ -299,7 +299,7 @@ pub enum EventKind {
         /// What a run that had sent the documents would have cost, once that is known.
         remote_only_usd: Option<f64>,
     },
-    /// Something did not go as it should; the job goes on.
+    /// Something did not go as it should, or an option of the job has no effect; the job goes on.
     Warning {
         /// In words.
         text: String,
@@ -313,5 +313,32 @@ pub enum EventKind {
         kind: Option<FailureKind>,
         /// `{success, result, error}` as JSON; none where nobody wants details.
         envelope: Option<Box<RawValue>>,
+        /// The failure itself, for listeners in this program.
+        #[serde(skip)]
+        failure: Option<Box<Failure>>,
     },
+}
+
+impl EventKind {
+    /// Its `type`.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Started { .. } => "started",
+            Self::Files { .. } => "files",
+            Self::Pull { .. } => "pull",
+            Self::Understood { .. } => "understood",
+            Self::Routing(_) => "routing",
+            Self::Round { .. } => "round",
+            Self::Call { .. } => "call",
+            Self::Reading { .. } => "reading",
+            Self::Delta { .. } => "delta",
+            Self::Message { .. } => "message",
+            Self::Program { .. } => "program",
+            Self::WorkerJob(_) => "worker_job",
+            Self::Egress { .. } => "egress",
+            Self::Usage { .. } => "usage",
+            Self::Warning { .. } => "warning",
+            Self::Finished { .. } => "finished",
+        }
+    }
 }

@@ -185,6 +185,7 @@ impl Stream {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::error::Failure;
     use crate::job::JobRole;
 
     fn delta(call: u64, text: &str) -> EventKind {
@@ -196,10 +197,26 @@ mod tests {
         let log = Arc::new(EventLog::default());
         let events = Events::new(vec![Arc::clone(&log) as _], Some("a"), &Redactor::default());
         events.emit(|| EventKind::Round { round: 1, of: 2 });
-        events.emit(|| EventKind::Finished { success: true, kind: None, envelope: None });
+        events.emit(|| EventKind::Finished { success: true, kind: None, envelope: None, failure: None });
         events.emit(|| EventKind::Warning { text: "too late".to_owned() });
         let shown: Vec<_> = log.all().iter().map(|event| (event.seq, event.job.clone())).collect();
         assert_eq!(shown, [(0, Some("a".into())), (1, Some("a".into()))]);
+    }
+
+    #[test]
+    fn a_failure_is_told_without_credentials() {
+        let redactor = Redactor::default();
+        redactor.learn("sk-12345678");
+        let log = Arc::new(EventLog::default());
+        let failure = Failure::system("sk-12345678 is refused").hint("renew sk-12345678");
+        Events::new(vec![Arc::clone(&log) as _], None, &redactor).emit(|| EventKind::Finished {
+            success: false,
+            kind: Some(failure.kind),
+            envelope: None,
+            failure: Some(Box::new(failure)),
+        });
+        let told = format!("{:?}", log.last().unwrap().kind);
+        assert!(told.contains("is refused") && !told.contains("sk-12345678"), "{told}");
     }
 
     #[test]

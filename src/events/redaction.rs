@@ -52,7 +52,9 @@ pub(super) fn redact(kind: &mut EventKind, redactor: &Redactor) {
             clean(status);
         }
         EventKind::Call { endpoint, .. } => clean(endpoint),
-        EventKind::Message { text, .. } | EventKind::Warning { text } | EventKind::Understood { task: text } => {
+        EventKind::Message { text, .. }
+        | EventKind::Warning { text }
+        | EventKind::Understood { task: text } => {
             clean(text);
         }
         EventKind::Routing(RoutingReport { reason, estimates, escalation, .. }) => {
@@ -69,12 +71,16 @@ pub(super) fn redact(kind: &mut EventKind, redactor: &Redactor) {
         EventKind::WorkerJob(WorkerJob { task, answer, citation, source, place, .. }) => {
             [task, answer, citation, source, place].into_iter().for_each(clean_if_any);
         }
+        // Its envelope is made clean.
+        EventKind::Finished { failure: Some(failure), .. } => {
+            clean(&mut failure.message);
+            clean_if_any(&mut failure.hint);
+        }
         EventKind::Round { .. }
         | EventKind::Reading { .. }
         | EventKind::Delta { .. }
         | EventKind::Egress { .. }
         | EventKind::Usage { .. }
-        // Its envelope is made clean.
-        | EventKind::Finished { .. } => {}
+        | EventKind::Finished { failure: None, .. } => {}
     }
 }

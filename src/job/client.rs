@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use serde_json::Value;
+use minions_machine::footprint::CacheType;
 
 use super::error::JobError;
 use super::fields::{Fields, Given, LONGEST, Limit, either, narrow, nearest, wide};
@@ -34,7 +34,9 @@ pub(super) fn client(root: &mut Fields, side: &'static str, default: &str) -> Re
     })?;
     options::check_outer(&fields, provider)?;
     let model_path = model_path(&mut fields, side, provider)?;
-    let (kwargs, inner_timeout) = client_kwargs(side, provider, fields.value("kwargs").unwrap_or_default())?;
+    let mut inner = options::open(side, provider, fields.value("kwargs").unwrap_or_default())?;
+    let (kwargs, inner_timeout) = client_kwargs(&mut inner, provider)?;
+    root.warnings.append(&mut inner.warnings);
     // The original takes the timeout beside `kwargs` or in it.
     let timeout = either([timeout(&mut fields)?, inner_timeout])?;
     Ok(ClientSpec {
@@ -44,6 +46,7 @@ pub(super) fn client(root: &mut Fields, side: &'static str, default: &str) -> Re
         model_path,
         port: fields.count("port", 1, u64::from(u16::MAX))?.and_then(|port| u16::try_from(port).ok()),
         timeout: timeout.map(Duration::from_secs_f64),
+        fetches: true,
         kwargs,
     })
 }
@@ -81,11 +84,9 @@ fn model_path(
 
 /// The options in `kwargs`, and the timeout if it is one of them.
 fn client_kwargs(
-    side: &str,
+    fields: &mut Fields,
     provider: &'static Provider,
-    value: Value,
 ) -> Result<(ClientKwargs, Given<f64>), JobError> {
-    let mut fields = options::open(side, provider, value)?;
     for accepted_without_effect in ["verbose", "local", "use_async"] {
         fields.flag(accepted_without_effect)?;
     }
@@ -95,22 +96,22 @@ fn client_kwargs(
             instead: "leave it out: worker and supervisor talk without tools",
         });
     }
-    let Addresses { base_urls, parts, deployment, api_version } = options::addresses(&mut fields, provider)?;
-    let (generation, is_unlimited) = generation(&mut fields)?;
-    let api_key = options::api_key(&mut fields)?;
+    let Addresses { base_urls, parts, deployment, api_version } = options::addresses(fields, provider)?;
+    let (generation, is_unlimited) = generation(fields)?;
+    let api_key = options::api_key(fields)?;
     let kwargs = ClientKwargs {
         generation,
         is_unlimited,
-        headers: options::headers(&mut fields, provider, api_key.is_some())?,
+        headers: options::headers(fields, provider, api_key.is_some())?,
         api_key,
         base_urls,
         max_concurrency: fields.count("max_concurrency", 1, 4096)?.map(wide),
         retries: fields.count("retries", 0, 100)?.map(narrow),
-        vendor: vendor(&mut fields, provider, deployment, api_version)?,
+        vendor: vendor(fields, provider, deployment, api_version)?,
         structured_output_schema: fields.object("structured_output_schema")?,
         address: parts,
     };
-    Ok((kwargs, timeout(&mut fields)?))
+    Ok((kwargs, timeout(fields)?))
 }
 
 /// How replies are generated, and whether the job wants no limit of their length. What the provider does not know was
@@ -187,6 +188,7 @@ fn vendor(
                 .and_then(Limit::at)
                 .filter(|threads| *threads > 0)
                 .map(narrow),
+            kv_type: kv_type(fields)?,
         },
         RuntimeKind::DockerModelRunner => VendorOptions::None,
         RuntimeKind::Foreign => {
@@ -199,6 +201,18 @@ fn vendor(
             }
         }
     })
+}
+
+/// `kv_type`: how the embedded engine keeps keys and values.
+fn kv_type(fields: &mut Fields) -> Result<CacheType, JobError> {
+    match fields.string("kv_type")?.as_deref() {
+        None | Some("f16") => Ok(CacheType::F16),
+        Some("q8_0") => Ok(CacheType::Q8_0),
+        Some(_) => {
+            let problem = "must be \"f16\" or \"q8_0\"".to_owned();
+            Err(JobError::BadValue { place: fields.place("kv_type"), problem })
+        }
+    }
 }
 
 /// `timeout`, in seconds.

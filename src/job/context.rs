@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::JobError;
 use super::fields::{Fields, text};
 use super::file_names;
-use super::names;
+use super::names::{self, Lookup};
 use super::schema::NamedFile;
 use crate::documents::Document;
 
@@ -34,12 +34,12 @@ enum Item {
 }
 
 /// Reads `context`, a list of documents or one string, and `context_files`, a list of paths or one.
-pub(super) fn given(params: &mut Fields) -> Result<Given, JobError> {
+pub(super) fn given(params: &mut Fields, lookup: Lookup) -> Result<Given, JobError> {
     let items = params.list("context", |place, item| match item {
-        Value::Object(_) => object(place, item),
+        Value::Object(_) => object(place, item, lookup),
         other => {
             let text = text(place, other)?;
-            names::refuse_as_document(place, &text)?;
+            names::refuse_as_document(place, &text, lookup)?;
             Ok(Item::Text(Document::from(text)))
         }
     });
@@ -55,7 +55,7 @@ pub(super) fn given(params: &mut Fields) -> Result<Given, JobError> {
     let after = given.documents.len();
     let named = params.list("context_files", |place, item| {
         let path = text(place, item)?;
-        Ok(NamedFile { after, ..file(place, path, None)? })
+        Ok(NamedFile { after, ..file(place, path, None, lookup)? })
     });
     given.files.extend(named.map_err(|error| of_list(error, "context_files", FILES))?);
     file_names::shorten(&mut given.files);
@@ -73,7 +73,7 @@ fn of_list(error: JobError, key: &str, wanted: &'static str) -> JobError {
 }
 
 /// A document with a name, or a file.
-fn object(place: &str, object: Value) -> Result<Item, JobError> {
+fn object(place: &str, object: Value, lookup: Lookup) -> Result<Item, JobError> {
     if let Some(key) = URLS.into_iter().find(|key| object.get(key).is_some()) {
         return Err(JobError::OnlyName {
             place: format!("{place}.{key}"),
@@ -95,10 +95,10 @@ fn object(place: &str, object: Value) -> Result<Item, JobError> {
             Err(JobError::BadValue { place: place.to_owned(), problem })
         }
         (Some(text), None) => {
-            names::refuse_as_document(&fields.place("text"), &text)?;
+            names::refuse_as_document(&fields.place("text"), &text, lookup)?;
             Ok(Item::Text(Document { name, text, ..Document::default() }))
         }
-        (None, Some(path)) => Ok(Item::File(file(&fields.place("file"), path, name)?)),
+        (None, Some(path)) => Ok(Item::File(file(&fields.place("file"), path, name, lookup)?)),
         (None, None) => {
             let problem =
                 "must have a \"text\", the whole text of the document, or a \"file\", its path".to_owned();
@@ -107,8 +107,8 @@ fn object(place: &str, object: Value) -> Result<Item, JobError> {
     }
 }
 
-fn file(place: &str, given: String, name: Option<String>) -> Result<NamedFile, JobError> {
-    names::refuse_as_path(place, &given)?;
+fn file(place: &str, given: String, name: Option<String>, lookup: Lookup) -> Result<NamedFile, JobError> {
+    names::refuse_as_path(place, &given, lookup)?;
     Ok(NamedFile { place: place.to_owned(), given, name, after: 0, folder: None })
 }
 
@@ -120,7 +120,7 @@ mod tests {
 
     fn given_by(params: Value) -> Result<Given, String> {
         let params = Fields::strict("call_params", params, &["task", "context", "context_files"]);
-        let given = params.and_then(|mut params| given(&mut params));
+        let given = params.and_then(|mut params| given(&mut params, Lookup::Here));
         given.map_err(|error| Failure::from(error).to_string())
     }
 

@@ -14,6 +14,8 @@ pub(super) const LONGEST: f64 = 365.0 * 24.0 * 3600.0;
 pub(super) struct Fields {
     path: String,
     map: Map<String, Value>,
+    /// What was warned of.
+    pub warnings: Vec<String>,
 }
 
 impl Fields {
@@ -44,8 +46,8 @@ impl Fields {
     /// The object at `path`, whatever its keys are.
     pub(super) fn open(path: &str, value: Value) -> Result<Self, JobError> {
         match value {
-            Value::Null => Ok(Self { path: path.to_owned(), map: Map::new() }),
-            Value::Object(map) => Ok(Self { path: path.to_owned(), map }),
+            Value::Null => Self::open(path, Value::Object(Map::new())),
+            Value::Object(map) => Ok(Self { path: path.to_owned(), map, warnings: Vec::new() }),
             other if path.is_empty() => {
                 let is_encoded = other.as_str().is_some_and(|text| text.trim_start().starts_with(['{', '[']));
                 Err(JobError::NoObject { got: kind(&other), is_encoded })
@@ -54,6 +56,12 @@ impl Fields {
                 Err(JobError::WrongType { place: path.to_owned(), wanted: "an object", got: kind(&other) })
             }
         }
+    }
+
+    /// Warns of what has no effect; the job goes on.
+    pub(super) fn warn(&mut self, text: String) {
+        tracing::warn!("{text}");
+        self.warnings.push(text);
     }
 
     /// The keys that are still to be read.

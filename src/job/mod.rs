@@ -36,7 +36,7 @@ pub use line::{bare, custom_id, is_job};
 pub use model_id::ModelId;
 pub use not_json::foreign_file;
 pub use parse::parse;
-pub(crate) use parse::{BUDGET, check_budget, prices_of};
+pub(crate) use parse::{BUDGET, check_budget, parse_foreign, prices_of};
 pub use protocol::{AutoParams, CostSensitivity, MinionParams, MinionsParams, Protocol, ProtocolKind};
 pub use role::JobRole;
 pub use schema::{

@@ -30,6 +30,22 @@ const FILES: [(&str, &str, &str); 5] = [
 const NAME_IT: &str = "name the file instead: \"context_files\": [\"report.pdf\"]";
 const TEXT: &str = "take its text: `pandoc -t plain report.rtf -o report.txt`";
 
+/// Whether a text that may be a name is looked for among the files of this machine. A sender from elsewhere would learn
+/// from the answer which files there are.
+#[derive(Clone, Copy)]
+pub(super) enum Lookup {
+    /// It is.
+    Here,
+    /// Its letters alone count.
+    Nowhere,
+}
+
+impl Lookup {
+    fn finds(self, is_there: impl FnOnce() -> bool) -> bool {
+        matches!(self, Self::Here) && is_there()
+    }
+}
+
 /// What a text is that stands in for another.
 enum Name {
     File(PathBuf),
@@ -41,7 +57,7 @@ enum Name {
 }
 
 /// A document.
-pub(super) fn refuse_as_document(place: &str, text: &str) -> Result<(), JobError> {
+pub(super) fn refuse_as_document(place: &str, text: &str, lookup: Lookup) -> Result<(), JobError> {
     let refuse = |what: String, hint: String| Err(JobError::OnlyName { place: place.to_owned(), what, hint });
     let beginning = text.trim_start_matches(['\u{feff}', ' ', '\n']);
     if let Some((_, what, hint)) = FILES.iter().find(|(begin, ..)| beginning.starts_with(begin)) {
@@ -51,7 +67,7 @@ pub(super) fn refuse_as_document(place: &str, text: &str) -> Result<(), JobError
         let hint = "a file that is no UTF-8 text was put there: make text of it, for example with `iconv -f latin1 -t UTF-8`";
         return refuse("is no readable text".to_owned(), hint.to_owned());
     }
-    let (what, remedy) = match name(text) {
+    let (what, remedy) = match name(text, lookup) {
         None => return Ok(()),
         Some(Name::File(path)) => {
             ("is the path of a file, not its text", in_context_files(&path.to_string_lossy()))
@@ -80,17 +96,17 @@ fn in_context_files(path: &str) -> String {
 }
 
 /// The path of a file.
-pub(super) fn refuse_as_path(place: &str, path: &str) -> Result<(), JobError> {
+pub(super) fn refuse_as_path(place: &str, path: &str, lookup: Lookup) -> Result<(), JobError> {
     if path.trim().is_empty() || path.contains('\0') {
         let problem = "must be the path of a file or a folder".to_owned();
         return Err(JobError::BadValue { place: place.to_owned(), problem });
     }
-    let (what, hint) = match name(path) {
+    let (what, hint) = match name(path, lookup) {
         Some(Name::Url) => ("is a URL, and minions fetches nothing", "save the page and name its file"),
         Some(Name::Shell) => {
             ("is a word of the shell that was not replaced", "no shell reads a job: write the path itself")
         }
-        _ if path.starts_with("~/") && !Path::new(path).exists() => {
+        _ if path.starts_with("~/") && !lookup.finds(|| Path::new(path).exists()) => {
             ("begins with ~, which no shell replaces in a job", "write the whole path")
         }
         _ => return Ok(()),
@@ -100,8 +116,8 @@ pub(super) fn refuse_as_path(place: &str, path: &str) -> Result<(), JobError> {
 }
 
 /// The task.
-pub(super) fn refuse_as_task(place: &str, text: &str) -> Result<(), JobError> {
-    let what = match name(text) {
+pub(super) fn refuse_as_task(place: &str, text: &str, lookup: Lookup) -> Result<(), JobError> {
+    let what = match name(text, lookup) {
         None => return Ok(()),
         Some(Name::File(_) | Name::Folder | Name::NoFile) => "is the path of a file, not a question",
         Some(Name::Url) => "is a URL, not a question",
@@ -115,7 +131,7 @@ pub(super) fn refuse_as_task(place: &str, text: &str) -> Result<(), JobError> {
 }
 
 /// What `text` names; `None` for what may be a text of its own.
-fn name(text: &str) -> Option<Name> {
+fn name(text: &str, lookup: Lookup) -> Option<Name> {
     let text = text.trim();
     if text.len() > LONGEST || text.contains('\n') || !text.contains(char::is_alphanumeric) {
         return None;
@@ -139,11 +155,11 @@ fn name(text: &str) -> Option<Name> {
         (Some(rest), Some(home)) => home.join(rest),
         _ => PathBuf::from(text),
     };
-    if path.is_file() {
+    if lookup.finds(|| path.is_file()) {
         return Some(Name::File(path));
     }
     // The word "data" is a text as well.
-    if path.is_dir() && text.contains('/') {
+    if text.contains('/') && lookup.finds(|| path.is_dir()) {
         return Some(Name::Folder);
     }
     let is_rooted =
@@ -201,7 +217,7 @@ mod tests {
     use crate::error::Failure;
 
     fn complaint(text: &str) -> Option<String> {
-        let refused = refuse_as_document("call_params.context[0]", text);
+        let refused = refuse_as_document("call_params.context[0]", text, Lookup::Here);
         refused.err().map(|error| Failure::from(error).to_string())
     }
 
@@ -296,13 +312,36 @@ mod tests {
 
     #[test]
     fn a_task_is_a_question() {
-        let refused =
-            |text: &str| refuse_as_task("call_params.task", text).err().map(|error| error.to_string());
+        let refused = |text: &str| {
+            refuse_as_task("call_params.task", text, Lookup::Here).err().map(|error| error.to_string())
+        };
         for text in ["question.txt", "Cargo.toml", "https://example.com/q", "$TASK"] {
             assert!(refused(text).unwrap().contains("not a question"), "{text}");
         }
         for text in ["Who?", "Summarise", "Summarise report.pdf", "What is https://example.com about?"] {
             assert_eq!(refused(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_sender_from_elsewhere_learns_of_no_file() {
+        let complaint = |text: &str, lookup| {
+            [
+                refuse_as_document("context", text, lookup),
+                refuse_as_task("task", text, lookup),
+                refuse_as_path("file", text, lookup),
+            ]
+            .map(|refused| refused.err().map(|error| error.to_string().replace(text, "")))
+        };
+        for (there, missing) in
+            [("Cargo.toml", "Carga.toml"), ("src/job", "src/jab"), ("Cargo.lock", "a.lock")]
+        {
+            let [of_there, of_missing] = [there, missing].map(|text| complaint(text, Lookup::Nowhere));
+            assert_eq!(of_there, of_missing, "{there}");
+            assert_ne!(complaint(there, Lookup::Here), of_there, "{there}");
+        }
+        for name in ["/etc/passwd", "~/report.txt", "report.pdf", "https://example.com"] {
+            assert!(complaint(name, Lookup::Nowhere)[0].is_some(), "{name}");
         }
     }
 }

@@ -152,7 +152,7 @@ pub(super) fn check_outer(fields: &Fields, provider: &'static Provider) -> Resul
 /// # Errors
 /// An option that belongs elsewhere, has no effect for this client type, or is unknown.
 pub(super) fn open(side: &str, provider: &'static Provider, value: Value) -> Result<Fields, JobError> {
-    let fields = Fields::open(&format!("{side}.kwargs"), value)?;
+    let mut fields = Fields::open(&format!("{side}.kwargs"), value)?;
     let keys: Vec<String> = fields.keys().map(str::to_owned).collect();
     for key in &keys {
         let key = key.as_str();
@@ -162,7 +162,7 @@ pub(super) fn open(side: &str, provider: &'static Provider, value: Value) -> Res
         }
         let place = fields.place(key);
         if OF_THE_ORIGINAL.contains(&key) {
-            tracing::warn!("{place} is not known here and has no effect");
+            fields.warn(format!("{place} is not known here and has no effect"));
             continue;
         }
         if OUTER.contains(&key) {

@@ -63,6 +63,8 @@ pub struct Job {
     pub metadata: Option<Value>,
     /// What was said before; `None` if the job stands for itself.
     pub conversation: Option<Conversation>,
+    /// What of it has no effect, in words.
+    pub warnings: Vec<String>,
 }
 
 /// The conversation that a job is a turn of.
@@ -230,6 +232,8 @@ pub struct ClientSpec {
     pub port: Option<u16>,
     /// The longest time without a byte from the server, if the job sets one.
     pub timeout: Option<Duration>,
+    /// Whether a model that is not there is fetched, where its server can.
+    pub fetches: bool,
     /// The other options.
     pub kwargs: ClientKwargs,
 }
@@ -238,7 +242,16 @@ impl ClientSpec {
     /// A side that names its provider and nothing else.
     pub fn bare(side: &'static str, provider: &'static Provider) -> Self {
         let kwargs = ClientKwargs::default();
-        Self { side, provider, model: None, model_path: None, port: None, timeout: None, kwargs }
+        Self {
+            side,
+            provider,
+            model: None,
+            model_path: None,
+            port: None,
+            timeout: None,
+            fetches: true,
+            kwargs,
+        }
     }
 
     /// Whether the model runs in this process.

@@ -161,7 +161,18 @@ impl Prompts {
 
     /// The prompt's text with its slots filled.
     pub fn fill(&self, prompt: &Prompt, values: &[(&str, Slot<'_>)]) -> Filled {
-        fill(self.0.get(prompt.name).map_or(prompt.text, String::as_str), values)
+        fill(self.text(prompt), values)
+    }
+
+    /// The bytes of the filled prompt that are the same whatever fills the slots `open`.
+    pub fn shared(&self, prompt: &Prompt, open: &[&str], values: &[(&str, Slot<'_>)]) -> usize {
+        let text = self.text(prompt).trim();
+        let ends = open.iter().filter_map(|slot| text.find(&format!("{{{{{slot}}}}}")));
+        fill(&text[..ends.min().unwrap_or(text.len())], values).text.len()
+    }
+
+    fn text(&self, prompt: &Prompt) -> &str {
+        self.0.get(prompt.name).map_or(prompt.text, String::as_str)
     }
 }
 
@@ -192,6 +203,17 @@ fn fill(text: &str, values: &[(&str, Slot<'_>)]) -> Filled {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_stands_before_the_open_slots_is_shared() {
+        let shared = |text: &str, open: &[&str]| {
+            let prompts = Prompts(BTreeMap::from([(MINIONS_JOB.name, text.to_owned())]));
+            prompts.shared(&MINIONS_JOB, open, &[("chunk", Slot::Other("éa")), ("task", Slot::Own("x"))])
+        };
+        assert_eq!(shared("{{chunk}}. Task: {{task}} {{advice}}", &["task", "advice"]), "éa. Task:".len());
+        assert_eq!(shared("{{advice}} {{chunk}} {{task}}", &["task", "advice"]), 0);
+        assert_eq!(shared("{{chunk}} {{task}}", &[]), "éa x".len());
+    }
 
     #[test]
     fn every_prompt_is_filled() {

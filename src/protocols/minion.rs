@@ -51,21 +51,24 @@ enum Step {
 impl Minion<'_> {
     /// What the worker reads before the first question.
     pub(crate) fn worker_prompt(&self) -> Message {
-        let instructions = self.worker_instructions(self.assignment.context);
-        Message::system(instructions.text).owning(instructions.own)
+        let (instructions, shared) = self.worker_instructions(self.assignment.context);
+        Message::system(instructions.text).owning(instructions.own).sharing(shared)
     }
 
-    /// The worker's instructions: the documents first, so that they stay cached from round to round.
-    fn worker_instructions(&self, context: &[Document]) -> Filled {
+    /// The worker's instructions: the documents first, so that they stay cached from round to round. And how many bytes
+    /// of them are the same for another task.
+    fn worker_instructions(&self, context: &[Document]) -> (Filled, usize) {
         let mut documents: Vec<Document> =
             context.iter().filter(|document| !document.text.trim().is_empty()).cloned().collect();
         documents.extend(self.note_of_images().map(Document::from));
         let prompts = self.assignment.prompts;
         if documents.is_empty() {
-            prompts.fill(&prompts::MINION_WORKER_BARE, &[("task", self.assignment.task())])
+            (prompts.fill(&prompts::MINION_WORKER_BARE, &[("task", self.assignment.task())]), 0)
         } else {
-            let slots = [("context", Slot::Other(&joined(&documents))), ("task", self.assignment.task())];
-            prompts.fill(&prompts::MINION_WORKER, &slots)
+            let text = joined(&documents);
+            let slots = [("context", Slot::Other(&text)), ("task", self.assignment.task())];
+            let shared = prompts.shared(&prompts::MINION_WORKER, &["task"], &slots);
+            (prompts.fill(&prompts::MINION_WORKER, &slots), shared)
         }
     }
 
@@ -92,7 +95,7 @@ impl Minion<'_> {
             format: self.worker_format.clone(),
             ..ChatRequest::default()
         };
-        transcript.worker_instructions(self.worker_instructions(&[note_of(context).into()]).text);
+        transcript.worker_instructions(self.worker_instructions(&[note_of(context).into()]).0.text);
         self.warn_of_cost(transcript);
         let mut question = supervisor.ask(self.first_prompt(), &first_format(), first_step).await?;
         // The server that has the documents cached.

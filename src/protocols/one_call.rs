@@ -41,22 +41,25 @@ pub(super) struct Reading {
 impl OneCall<'_> {
     /// What the side is sent.
     pub(super) fn message(&self) -> Message {
-        let filled = self.filled(self.assignment.context);
+        let (filled, shared) = self.filled(self.assignment.context);
         let images = self.images.to_vec();
-        Message { images, ..Message::user(filled.text).owning(filled.own) }
+        Message { images, ..Message::user(filled.text).owning(filled.own).sharing(shared) }
     }
 
-    fn filled(&self, context: &[Document]) -> Filled {
+    /// The prompt, and how many bytes of it are the same for another question.
+    fn filled(&self, context: &[Document]) -> (Filled, usize) {
         let metadata = match self.assignment.doc_metadata {
             Some(metadata) => self.assignment.about(Slot::Other(metadata)),
             None => self.assignment.about(Slot::Own("nothing more is known")),
         };
+        let documents = self.documents(context);
         let slots = [
-            ("documents", Slot::Filled(&self.documents(context))),
+            ("documents", Slot::Filled(&documents)),
             ("task", self.assignment.task()),
             ("metadata", Slot::Filled(&metadata)),
         ];
-        self.assignment.prompts.fill(self.prompt, &slots)
+        let prompts = self.assignment.prompts;
+        (prompts.fill(self.prompt, &slots), prompts.shared(self.prompt, &["task", "metadata"], &slots))
     }
 
     /// The documents, first in the prompt, so that they stay cached from question to question.
@@ -92,7 +95,7 @@ impl OneCall<'_> {
     ) -> Result<Reading, ProtocolError> {
         let (role, assignment) = (self.role, self.assignment);
         let side = if role == JobRole::Supervisor { assignment.supervisor } else { assignment.worker };
-        let noted = self.filled(&note_of(assignment.context)).text;
+        let noted = self.filled(&note_of(assignment.context)).0.text;
         transcript.told(role, &noted);
         let calls = CallEvents::new(&transcript.events, role, purpose);
         let request = ChatRequest {

@@ -17,6 +17,7 @@ pub(crate) struct Side {
 #[derive(Default)]
 struct Meter {
     usage: Usage,
+    saved: Duration,
     in_flight: usize,
     since: Option<Instant>,
     busy: Duration,
@@ -37,6 +38,11 @@ impl Side {
     pub(crate) fn busy(&self) -> Duration {
         let meter = self.meter();
         meter.busy + meter.since.map_or(Duration::ZERO, |since| since.elapsed())
+    }
+
+    /// How much longer the calls would have taken without what caches had, as far as that is known.
+    pub(crate) fn saved(&self) -> Duration {
+        self.meter().saved
     }
 
     /// Waits for a permit to make one call, at `preferred_server` if it has a free slot.
@@ -60,10 +66,14 @@ impl Side {
     ) -> Result<ChatReply, ChatError> {
         let _in_flight = InFlight::enter(self);
         let outcome = permit.chat(request).await;
-        self.meter().usage += match &outcome {
-            Ok(reply) => reply.usage,
-            Err(error) => error.usage,
+        let (usage, times) = match &outcome {
+            Ok(reply) => (reply.usage, reply.times),
+            Err(error) => (error.usage, None),
         };
+        let mut meter = self.meter();
+        meter.usage += usage;
+        meter.saved += times.map_or(Duration::ZERO, |times| times.saved);
+        drop(meter);
         outcome
     }
 

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use axum::body::{Body, BodyDataStream};
+use axum::body::{Body, BodyDataStream, HttpBody};
 use axum::http::{HeaderMap, StatusCode, header};
 use bytes::Bytes;
 use futures_util::StreamExt;
@@ -50,11 +50,20 @@ impl TimedBody {
     }
 }
 
+/// Refuses a body that says by itself that it is longer than `limit`, before any of it is read.
+///
+/// # Errors
+/// 413.
+pub(crate) fn check_length(body: &Body, limit: u64) -> Result<(), ApiError> {
+    if body.size_hint().lower() > limit { Err(too_large(limit)) } else { Ok(()) }
+}
+
 /// The whole of a body.
 ///
 /// # Errors
 /// 413 for one that is too long, whether it tells its length or not.
 pub(crate) async fn whole(body: Body, limits: &Limits) -> Result<Vec<u8>, ApiError> {
+    check_length(&body, limits.body_bytes as u64)?;
     let mut body = TimedBody::new(body, limits);
     let mut all = Vec::new();
     while let Some(bytes) = body.next().await {

@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use serde::Deserialize;
+use serde::de::{MapAccess, Visitor};
+use serde::{Deserialize, Deserializer};
 
 use crate::error::Failure;
 use crate::files;
-use crate::job::ModelId;
+use crate::job::{ModelId, ProtocolKind};
 
 /// The most bytes of the file.
 const LONGEST: usize = 1 << 20;
@@ -23,8 +24,9 @@ pub(crate) struct ServeFile {
     pub origins: Vec<String>,
     /// Where conversation logs go, each owner's in a folder of its own.
     pub log_dir: Option<PathBuf>,
-    /// Models that jobs may name, by the pair's name.
-    pub pairs: BTreeMap<String, PairTable>,
+    /// Models that jobs may name, by the pair's name; the first pair is the usual one.
+    #[serde(deserialize_with = "in_order")]
+    pub pairs: Vec<(String, PairTable)>,
     /// Limits of tokens, by the token's name; `default` holds for all that are not named.
     pub tokens: BTreeMap<String, TokenLimits>,
     /// How much at once, how large, how long.
@@ -63,13 +65,13 @@ pub(crate) struct TokenLimits {
 pub(crate) struct Limits {
     /// Runs under way at the same time.
     pub runs_at_once: usize,
-    /// Runs that wait.
+    /// Runs that wait, those of batches apart.
     pub queue: usize,
     /// Bytes of a JSON body.
     pub body_bytes: usize,
     /// Bytes of one upload.
     pub upload_bytes: u64,
-    /// Bytes of all uploads of one owner.
+    /// Bytes of all uploads of one owner, with the texts that are read of them.
     pub owner_bytes: u64,
     /// Files of one owner.
     pub owner_files: usize,
@@ -89,6 +91,23 @@ pub(crate) struct Limits {
     pub head_s: u64,
     /// Seconds without a byte from or to a client.
     pub stall_s: u64,
+}
+
+/// Tables by their names, in the order of the file.
+fn in_order<'de, D: Deserializer<'de>>(file: D) -> Result<Vec<(String, PairTable)>, D::Error> {
+    struct InOrder;
+    impl<'de> Visitor<'de> for InOrder {
+        type Value = Vec<(String, PairTable)>;
+
+        fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            f.write_str("tables of pairs")
+        }
+
+        fn visit_map<M: MapAccess<'de>>(self, mut tables: M) -> Result<Self::Value, M::Error> {
+            std::iter::from_fn(|| tables.next_entry().transpose()).collect()
+        }
+    }
+    file.deserialize_map(InOrder)
 }
 
 impl Default for Limits {
@@ -151,6 +170,9 @@ impl ServeFile {
                 .hint("docs/serve.md lists every key")
         };
         for (name, pair) in &self.pairs {
+            if ProtocolKind::ALL.iter().any(|kind| kind.name() == name.replace('-', "_")) {
+                return Err(bad(&format!("pairs.{name}"), "has the name of a protocol: take another"));
+            }
             for (side, model) in [("local", &pair.local), ("remote", &pair.remote)] {
                 ModelId::parse(&format!("pairs.{name}.{side}"), model).map_err(|error| {
                     let failure = Failure::from(error);

@@ -7,13 +7,14 @@ use std::collections::HashMap;
 use std::fs::Permissions;
 use std::io::{BufWriter, Write};
 use std::os::unix::fs::PermissionsExt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::{Duration, Instant, SystemTime};
 
 use axum::http::StatusCode;
 use bytes::Bytes;
-use serde_json::{Value, json};
+use serde_json::json;
 use tempfile::{NamedTempFile, TempDir, TempPath};
 use tokio::sync::Semaphore;
 
@@ -21,68 +22,17 @@ use super::config::Limits;
 use super::error::ApiError;
 use super::owner::{Owner, random_hex};
 use super::reading::{ReadDocument, documents};
+use super::stored::StoredFile;
 use crate::error::Failure;
 use crate::reader::{ChildExecutable, InputFile, ReaderLimits, ReaderSession, TextLimits};
 use crate::sync::{beside_runtime, lock};
 
 /// Files that are read at the same time.
 const READERS: usize = 2;
+/// Files that one request or one job may have.
+pub(crate) const MOST_FILES: usize = 1000;
 /// The most characters of a file's name.
 const LONGEST_NAME: usize = 255;
-/// What a file is for where nobody says, by OpenAI's word for it.
-const PURPOSE: &str = "assistants";
-
-/// An upload. Its file goes with the last that holds it.
-pub(crate) struct StoredFile {
-    /// Its id, which nobody guesses.
-    pub id: String,
-    /// What the sender calls it.
-    pub name: String,
-    /// Its length.
-    pub bytes: u64,
-    /// When it came, in seconds since 1970.
-    pub created_at: u64,
-    /// What the sender says that it is for; a form may say so behind the file.
-    purpose: OnceLock<String>,
-    owner: Owner,
-    came: Instant,
-    path: TempPath,
-    /// The texts of its documents, as JSON.
-    texts: TempPath,
-    /// What it holds.
-    documents: Vec<ReadDocument>,
-}
-
-impl StoredFile {
-    /// Where it lies.
-    pub(crate) fn path(&self) -> &Path {
-        &self.path
-    }
-
-    /// Where the texts of its documents lie: `{"documents": [{name, text, places}]}`.
-    pub(crate) fn texts(&self) -> &Path {
-        &self.texts
-    }
-
-    /// Notes what it is for; the first word counts.
-    pub(crate) fn is_for(&self, purpose: &str) {
-        let _ = self.purpose.set(purpose.chars().take(64).collect());
-    }
-
-    /// OpenAI's file object, with what we know besides.
-    pub(crate) fn object(&self) -> Value {
-        json!({
-            "id": self.id,
-            "object": "file",
-            "bytes": self.bytes,
-            "created_at": self.created_at,
-            "filename": self.name,
-            "purpose": self.purpose.get().map_or(PURPOSE, String::as_str),
-            "status": "processed",
-            "minions": {"documents": self.documents},
-        })
-    }
-}
 
 /// All uploads.
 pub(crate) struct Files {
@@ -111,6 +61,15 @@ pub(crate) struct Incoming<'a> {
     owner: Owner,
     file: Option<NamedTempFile>,
     bytes: u64,
+    /// Bytes that are counted as its owner's.
+    taken: u64,
+}
+
+/// An upload that has come, and is closed.
+pub(crate) struct Whole<'a> {
+    incoming: Incoming<'a>,
+    name: String,
+    path: TempPath,
 }
 
 impl Files {
@@ -142,7 +101,7 @@ impl Files {
             }
             *count += 1;
         }
-        let mut incoming = Incoming { files: self, owner: owner.clone(), file: None, bytes: 0 };
+        let mut incoming = Incoming { files: self, owner: owner.clone(), file: None, bytes: 0, taken: 0 };
         let folder = self.folder.path().to_owned();
         incoming.file = Some(beside_runtime(move || NamedTempFile::new_in(folder)).await.map_err(no_room)?);
         Ok(incoming)
@@ -187,10 +146,16 @@ impl Files {
     /// # Errors
     /// As [`Files::find`].
     pub(crate) fn remove(&self, owner: &Owner, id: &str) -> Result<(), ApiError> {
-        let file = self.find(owner, id)?;
-        lock(&self.all).remove(id);
-        self.release(&file.owner, file.bytes);
+        self.find(owner, id)?;
+        if let Some(file) = lock(&self.all).remove(id) {
+            self.removed(&file);
+        }
         Ok(())
+    }
+
+    fn removed(&self, file: &StoredFile) {
+        file.is_removed.store(true, SeqCst);
+        self.release(&file.owner, file.taken);
     }
 
     fn release(&self, owner: &Owner, bytes: u64) {
@@ -213,7 +178,7 @@ impl Files {
                 all.values().filter(|file| file.came.elapsed() > keep).map(|file| file.id.clone()).collect();
             ids.iter().filter_map(|id| all.remove(id)).collect()
         };
-        old.iter().for_each(|file| self.release(&file.owner, file.bytes));
+        old.iter().for_each(|file| self.removed(file));
     }
 
     /// Reads a file in a confined child.
@@ -240,7 +205,12 @@ impl Files {
     }
 }
 
-impl Incoming<'_> {
+impl<'a> Incoming<'a> {
+    /// Whether nothing has come.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.bytes == 0
+    }
+
     /// Takes the next bytes.
     ///
     /// # Errors
@@ -251,14 +221,7 @@ impl Incoming<'_> {
         if self.bytes + length > limits.upload_bytes {
             return Err(super::body::too_large(limits.upload_bytes).hint("give smaller files"));
         }
-        {
-            let mut used = lock(&self.files.used);
-            let (all, _) = used.entry(self.owner.clone()).or_default();
-            if *all + length > limits.owner_bytes {
-                return Err(full("your files have as many bytes as they may have"));
-            }
-            *all += length;
-        }
+        self.take(length)?;
         self.bytes += length;
         let Some(mut file) = self.file.take() else { return Err(ApiError::bad("the upload has ended")) };
         let (file, written) = beside_runtime(move || {
@@ -270,70 +233,84 @@ impl Incoming<'_> {
         written.map_err(no_room)
     }
 
-    /// Reads what has come, and keeps it.
-    ///
-    /// # Errors
-    /// 422 for a file that can't be read, with its name.
-    pub(crate) async fn end(mut self, name: &str) -> Result<Arc<StoredFile>, ApiError> {
-        let path = self.path()?;
-        let name = label(name);
-        let (documents, texts) = self.files.read(&name, path.to_path_buf()).await?;
-        self.stored(name, path, documents, texts)
+    /// Counts so many bytes more as its owner's.
+    fn take(&mut self, bytes: u64) -> Result<(), ApiError> {
+        let mut used = lock(&self.files.used);
+        let (all, _) = used.entry(self.owner.clone()).or_default();
+        if *all + bytes > self.files.limits.owner_bytes {
+            return Err(full(
+                "your files, with the texts that were read of them, have as many bytes as they may have",
+            ));
+        }
+        *all += bytes;
+        self.taken += bytes;
+        Ok(())
     }
 
-    /// Keeps what has come as it is: lines of a batch, which are no document.
+    /// All of it has come; the sender calls it `name`.
+    ///
+    /// # Errors
+    /// It has ended before.
+    pub(crate) fn end(mut self, name: &str) -> Result<Whole<'a>, ApiError> {
+        let file = self.file.take().ok_or_else(|| ApiError::bad("the upload has ended"))?;
+        Ok(Whole { incoming: self, name: label(name), path: file.into_temp_path() })
+    }
+}
+
+impl Whole<'_> {
+    /// Reads it, and keeps it.
+    ///
+    /// # Errors
+    /// 422 for a file that can't be read, with its name; 413 where the owner has no room for its texts.
+    pub(crate) async fn read(mut self) -> Result<Arc<StoredFile>, ApiError> {
+        let (documents, texts) = self.incoming.files.read(&self.name, self.path.to_path_buf()).await?;
+        self.incoming.take(texts.metadata().map_err(no_room)?.len())?;
+        self.stored(documents, texts)
+    }
+
+    /// Keeps it as it is: lines of a batch, which are no document.
     ///
     /// # Errors
     /// 507 where it can't be written.
-    pub(crate) async fn keep(mut self, name: &str) -> Result<Arc<StoredFile>, ApiError> {
-        let path = self.path()?;
-        let folder = self.files.folder.path().to_owned();
+    pub(crate) async fn keep(self) -> Result<Arc<StoredFile>, ApiError> {
+        let folder = self.incoming.files.folder.path().to_owned();
         let texts = beside_runtime(move || {
             let mut file = NamedTempFile::new_in(folder)?;
             file.write_all(b"{\"documents\": []}")?;
             std::io::Result::Ok(file.into_temp_path())
         });
         let texts = texts.await.map_err(no_room)?;
-        self.stored(label(name), path, Vec::new(), texts)
+        self.stored(Vec::new(), texts)
     }
 
-    fn path(&mut self) -> Result<TempPath, ApiError> {
-        let file = self.file.take().ok_or_else(|| ApiError::bad("the upload has ended"))?;
-        Ok(file.into_temp_path())
-    }
-
-    fn stored(
-        mut self,
-        name: String,
-        path: TempPath,
-        documents: Vec<ReadDocument>,
-        texts: TempPath,
-    ) -> Result<Arc<StoredFile>, ApiError> {
+    fn stored(self, documents: Vec<ReadDocument>, texts: TempPath) -> Result<Arc<StoredFile>, ApiError> {
+        let Self { mut incoming, name, path } = self;
         let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
         let stored = Arc::new(StoredFile {
             id: format!("file-{}", random_hex(16)?),
             name,
             purpose: OnceLock::new(),
-            bytes: self.bytes,
+            bytes: incoming.bytes,
             created_at: now.as_secs(),
-            owner: self.owner.clone(),
+            owner: incoming.owner.clone(),
             came: Instant::now(),
             path,
             texts,
+            // What it holds is the owner's from now on.
+            taken: std::mem::take(&mut incoming.taken),
+            is_removed: AtomicBool::new(false),
             documents,
         });
-        lock(&self.files.all).insert(stored.id.clone(), Arc::clone(&stored));
-        self.bytes = 0;
-        // What it holds is the owner's from now on.
-        let files = self.files;
-        lock(&files.used).entry(self.owner.clone()).or_default().1 += 1;
+        let files = incoming.files;
+        lock(&files.all).insert(stored.id.clone(), Arc::clone(&stored));
+        lock(&files.used).entry(incoming.owner.clone()).or_default().1 += 1;
         Ok(stored)
     }
 }
 
 impl Drop for Incoming<'_> {
     fn drop(&mut self) {
-        self.files.release(&self.owner, self.bytes);
+        self.files.release(&self.owner, self.taken);
     }
 }
 

@@ -37,6 +37,15 @@ const HEADERS: [(&str, &str); 7] = [
     ("permissions-policy", "camera=(), microphone=(), geolocation=()"),
 ];
 
+/// Makes a request that comes again the same.
+pub(crate) const IDEMPOTENCY_KEY: &str = "idempotency-key";
+
+/// The methods that are told apart.
+const METHODS: [&str; 9] = ["GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH"];
+
+/// Characters of a method that a log line has.
+const LONGEST_METHOD: usize = 20;
+
 /// How the content type of a stream of events begins.
 const EVENTS: &[u8] = b"text/event-stream";
 
@@ -81,7 +90,8 @@ pub(crate) async fn guard(State(service): State<Arc<Service>>, mut request: Requ
     let path: String = path.chars().filter(|c| !c.is_control()).take(200).collect();
     let took = began.elapsed();
     let (status, ms) = (status.as_u16(), took.as_millis());
-    service.metrics.request(&route, method.as_str(), status, took);
+    service.metrics.request(&route, known(&method), status, took);
+    let method: String = method.as_str().chars().take(LONGEST_METHOD).collect();
     if response.headers().get(header::CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(EVENTS)) {
         let open = service.metrics.open_stream();
         response = response.map(|body| {
@@ -97,6 +107,11 @@ pub(crate) async fn guard(State(service): State<Arc<Service>>, mut request: Requ
         tracing::info!("{address} {who} {method} {path} {status} {ms} ms");
     }
     response
+}
+
+/// The method as it is counted: what is not of HTTP's own is one, as it may be any text.
+fn known(method: &Method) -> &'static str {
+    METHODS.into_iter().find(|known| *known == method.as_str()).unwrap_or("other")
 }
 
 /// Checks a request, and notes whose it is; gives the owner's name.
@@ -119,8 +134,20 @@ fn admitted(
     let address = address.unwrap_or(IpAddr::from([0, 0, 0, 0]));
     let owner = service.tokens.owner(token, address)?;
     let name = owner.name().to_owned();
+    check_key(request)?;
     request.extensions_mut().insert(owner);
     Ok(Some(name))
+}
+
+/// Checks that a request wants its key kept only where keys are kept.
+fn check_key(request: &Request) -> Result<(), ApiError> {
+    let is_kept = request.method() != Method::POST || request.uri().path() == "/v1/runs";
+    if is_kept || !request.headers().contains_key(IDEMPOTENCY_KEY) {
+        return Ok(());
+    }
+    Err(ApiError::bad("the header Idempotency-Key is not kept on this route")
+        .param("Idempotency-Key")
+        .hint("POST /v1/runs keeps it; leave it out here"))
 }
 
 /// Whether axum itself has refused the request, in words without our shape.

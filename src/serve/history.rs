@@ -59,12 +59,12 @@ async fn list(
             .ok_or_else(|| ApiError::bad(format!("`limit` must be from 1 to {LISTED}")).param("limit"))?,
     };
     let dir = service.log_dir(&owner);
-    let logs = beside_runtime(move || heads(&dir, most)).await;
-    Ok(json_response(StatusCode::OK, &json!({"object": "list", "data": logs})))
+    let (logs, has_more) = beside_runtime(move || heads(&dir, most)).await;
+    Ok(json_response(StatusCode::OK, &json!({"object": "list", "data": logs, "has_more": has_more})))
 }
 
-/// The newest logs in `dir`. Blocks.
-fn heads(dir: &FilePath, most: usize) -> Vec<Value> {
+/// The newest logs in `dir`, and whether there are more. Blocks.
+fn heads(dir: &FilePath, most: usize) -> (Vec<Value>, bool) {
     let mut files: Vec<(SystemTime, PathBuf)> = std::fs::read_dir(dir)
         .into_iter()
         .flatten()
@@ -78,7 +78,8 @@ fn heads(dir: &FilePath, most: usize) -> Vec<Value> {
         })
         .collect();
     files.sort_by(|a, b| b.cmp(a));
-    files.into_iter().filter_map(|(written, path)| head(written, &path)).take(most).collect()
+    let mut heads = files.into_iter().filter_map(|(written, path)| head(written, &path));
+    (heads.by_ref().take(most).collect(), heads.next().is_some())
 }
 
 fn head(written: SystemTime, path: &FilePath) -> Option<Value> {

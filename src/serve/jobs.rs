@@ -12,15 +12,13 @@ use serde_json::{Value, json};
 
 use super::config::TokenLimits;
 use super::error::ApiError;
-use super::files::{Files, StoredFile};
+use super::files::{Files, MOST_FILES};
 use super::owner::Owner;
+use super::stored::StoredFile;
 use crate::error::Failure;
 use crate::job::{
     self, Budget, ClientKwargs, ClientSpec, Conversation, Job, ModelId, NamedFile, Protocol, ProtocolKind,
 };
-
-/// Files that one job may name.
-const MOST_FILES: usize = 1000;
 
 /// The ids of uploads that a job names, taken out of it, with their files.
 ///
@@ -75,8 +73,10 @@ pub(crate) struct Rules {
     pub trust: bool,
     /// Whether runs are replayed, so that no address that they name is called.
     pub is_replay: bool,
-    /// The sides that they may name, if the operator has configured pairs: client type and model.
-    pub pairs: Option<Vec<(Value, Value)>>,
+    /// The sides of the operator's own pairs: client type and model.
+    pub pairs: Vec<(Value, Value)>,
+    /// The sides of jobs that name none, if jobs may name those of the pairs alone.
+    pub usual: Option<[Value; 2]>,
     /// GGUF files that they may name.
     pub model_files: Vec<std::path::PathBuf>,
     /// The longest time of a run.
@@ -84,6 +84,40 @@ pub(crate) struct Rules {
 }
 
 impl Rules {
+    /// Gives a job the service's own models where it names none.
+    pub(crate) fn fill(&self, job: &mut Value) {
+        let Some(usual) = &self.usual else { return };
+        for (side, usual) in ["local_client", "remote_client"].into_iter().zip(usual) {
+            if job[side].is_null() {
+                job[side] = usual.clone();
+            } else if job[side].is_object() && job[side]["type"].is_null() {
+                for (key, value) in usual.as_object().into_iter().flatten() {
+                    if job[side][key].is_null() {
+                        job[side][key] = value.clone();
+                    }
+                }
+            }
+        }
+    }
+
+    /// Whether `owner` may have models of its choice fetched, which fill this machine's disk: its own user may.
+    pub(crate) fn may_fetch(&self, owner: &Owner) -> bool {
+        (owner.is_local() || self.trust) && self.usual.is_none() && !self.is_replay
+    }
+
+    /// Has each side fetch the operator's own models alone, unless `owner` may have others.
+    pub(crate) fn hold_fetches(&self, job: &mut Job, owner: &Owner) {
+        if self.trust || self.may_fetch(owner) {
+            return;
+        }
+        // A model that the job names for its search is nobody's but its own.
+        let names_another = job.protocol.retrieval_model().is_some();
+        let is_own = |own: &Value| self.pairs.iter().any(|(local, remote)| [local, remote].contains(&own));
+        for spec in [&mut job.local, &mut job.remote] {
+            spec.fetches = !names_another && is_own(&side_of(spec));
+        }
+    }
+
     /// Checks that `job` names nothing beyond these rules. `value` is the job as it came.
     ///
     /// # Errors
@@ -116,6 +150,7 @@ impl Rules {
             prices: _,
             metadata: _,
             conversation,
+            warnings: _,
         } = job;
         if let Some(file) = files.first() {
             return Err(refused(&file.place, "names a file of this machine")
@@ -159,7 +194,16 @@ impl Rules {
 
     /// Checks that a side goes nowhere that the operator has not configured.
     fn check_side(&self, side: &ClientSpec) -> Result<(), ApiError> {
-        let ClientSpec { side: place, provider: _, model: _, model_path, port, timeout: _, kwargs } = side;
+        let ClientSpec {
+            side: place,
+            provider: _,
+            model: _,
+            model_path,
+            port,
+            timeout: _,
+            fetches: _,
+            kwargs,
+        } = side;
         let ClientKwargs {
             generation: _,
             vendor: _,
@@ -196,15 +240,15 @@ impl Rules {
 
     /// Checks that the sides are those of configured pairs.
     fn check_pairs(&self, job: &Job) -> Result<(), ApiError> {
-        let Some(pairs) = &self.pairs else { return Ok(()) };
+        if self.usual.is_none() {
+            return Ok(());
+        }
         let asks = |role| job.protocol.asks(role) || job.protocol.kind() == ProtocolKind::Auto;
         for (role, spec, nth) in
             [(job::JobRole::Worker, &job.local, 0), (job::JobRole::Supervisor, &job.remote, 1)]
         {
-            let model =
-                spec.model.clone().or(spec.model_path.as_ref().map(|path| path.display().to_string()));
-            let own = self::side(&ModelId { provider: spec.provider, model });
-            let is_known = pairs.iter().any(|pair| if nth == 0 { pair.0 == own } else { pair.1 == own });
+            let own = side_of(spec);
+            let is_known = self.pairs.iter().any(|pair| if nth == 0 { pair.0 == own } else { pair.1 == own });
             if asks(role) && !is_known {
                 let model = own["model_name"].as_str().unwrap_or_default();
                 let what = format!("is {}/{model}, which this service does not offer", spec.provider.name);
@@ -217,12 +261,12 @@ impl Rules {
     /// Holds `job` to what its owner may spend.
     ///
     /// # Errors
-    /// 403 where nobody says what the supervisor costs, though dollars are limited.
+    /// 403 where dollars are limited, and nobody says what the supervisor costs, or the worker costs some.
     pub(crate) fn hold(
         &self,
         job: &mut Job,
         limits: &TokenLimits,
-        prices: Option<job::Prices>,
+        [worker, prices]: [Option<job::Prices>; 2],
     ) -> Result<(), ApiError> {
         let Budget { egress_chars, deadline, .. } = &mut job.budget;
         *deadline = Some(deadline.map_or(self.longest, |given| given.min(self.longest)));
@@ -244,9 +288,34 @@ impl Rules {
             .param("remote_client.model_name")
             .hint("the operator adds its prices to minions.toml, or offers another model"));
         }
+        // A run counts the dollars of its supervisor alone.
+        let asks_worker = job.protocol.asks(job::JobRole::Worker);
+        if asks_worker && worker.is_none_or(|prices| prices != FREE) {
+            return Err(ApiError::new(
+                StatusCode::FORBIDDEN,
+                "dollars are limited here, and those of a worker are counted by nobody",
+            )
+            .code("not_allowed")
+            .param("local_client")
+            .hint("take a worker that costs nothing: a model of a server of your own"));
+        }
         job.prices = prices;
         Ok(())
     }
+}
+
+/// What a server of one's own costs.
+const FREE: job::Prices = job::Prices { input: 0.0, cached_input: 0.0, output: 0.0 };
+
+/// The model of a side.
+pub(crate) fn model_of(spec: &ClientSpec) -> ModelId {
+    let path = || spec.model_path.as_ref().map(|path| path.display().to_string());
+    ModelId { provider: spec.provider, model: spec.model.clone().or_else(path) }
+}
+
+/// The same as rules compare it.
+fn side_of(spec: &ClientSpec) -> Value {
+    side(&model_of(spec))
 }
 
 /// A model as rules compare it.

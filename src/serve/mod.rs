@@ -26,6 +26,7 @@ mod original;
 mod outcome;
 mod owner;
 mod parts;
+mod passing;
 mod pull;
 mod query;
 mod reading;
@@ -36,6 +37,7 @@ mod service;
 mod setup;
 mod site;
 mod sse;
+mod stored;
 mod uploads;
 
 use std::future::Future;
@@ -53,7 +55,6 @@ use crate::error::Failure;
 use crate::servers;
 use crate::settings::Settings;
 use allowance::Allowance;
-use batches::Batches;
 use config::{Limits, ServeFile};
 use files::Files;
 use jobs::Rules;
@@ -111,6 +112,8 @@ pub struct Server {
     service: Arc<Service>,
     listener: TcpListener,
     made_token: Option<String>,
+    /// What the original's routes run jobs with.
+    original: Original,
 }
 
 impl Server {
@@ -127,7 +130,7 @@ impl Server {
         };
         let tokens = match (&options.tokens, &made_token) {
             (TokenSource::File(path), _) => Tokens::read(path, &engine.redactor)?,
-            (_, Some(token)) => Tokens::of_one(token),
+            (_, Some(token)) => Tokens::of_one(token, &engine.redactor),
             (_, None) => Tokens::none(),
         };
         if !host.is_loopback() && !tokens.are_asked_for() {
@@ -138,17 +141,13 @@ impl Server {
         }
         check_names(&file, &tokens, config.as_deref())?;
         file.limits = fitted(file.limits, most_jobs);
-        let pairs = match file.pairs.is_empty() {
-            true => None,
-            false => {
-                let pairs = setup::pairs(&file, &settings)?;
-                Some(pairs.iter().map(|pair| (jobs::side(&pair.local), jobs::side(&pair.remote))).collect())
-            }
-        };
+        let pairs = setup::pairs(&file, &settings)?;
+        let usual = pairs.first().filter(|_| !file.pairs.is_empty());
         let rules = Rules {
             trust: trust_jobs,
             is_replay: engine.jobs.replay.is_some(),
-            pairs,
+            usual: usual.map(|pair| [pair.local.client(), pair.remote.client()]),
+            pairs: pairs.iter().map(|pair| (jobs::side(&pair.local), jobs::side(&pair.remote))).collect(),
             model_files: servers::model_files(),
             longest: Duration::from_secs(file.limits.run_s.max(1)),
         };
@@ -172,8 +171,6 @@ impl Server {
             tokens,
             allowance: Allowance::default(),
             metrics: Metrics::default(),
-            original: Original::new(options.original.config),
-            batches: Batches::default(),
             rules,
             log_dir: file.log_dir.clone().unwrap_or(options.log_dir),
             example: options.example,
@@ -181,7 +178,12 @@ impl Server {
             engine_config: engine,
             file,
         };
-        Ok(Self { service: Arc::new(service), listener, made_token })
+        Ok(Self {
+            service: Arc::new(service),
+            listener,
+            made_token,
+            original: Original::new(options.original.config),
+        })
     }
 
     /// Where it listens.
@@ -202,12 +204,12 @@ impl Server {
     /// Answers until `end` comes. Then no run is taken any more, those under way get their grace, and streams end with their
     /// last event.
     pub async fn run(self, end: impl Future<Output = ()>) {
-        let Self { service, listener, .. } = self;
+        let Self { service, listener, original, .. } = self;
         let _removal = service.files.removal();
         let limits = *service.limits();
         let (tell, told) = watch::channel(false);
         let connections = Arc::new(Semaphore::new(limits.connections));
-        let router = router::router(Arc::clone(&service));
+        let router = router::router(Arc::clone(&service), original);
         let accepting =
             tokio::spawn(connections::accept(listener, router, limits, told, Arc::clone(&connections)));
         end.await;

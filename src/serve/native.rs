@@ -8,19 +8,20 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
 use axum::response::Response;
 use axum::routing::{get, post};
 use axum::{Extension, Router};
-use ring::digest::{SHA256, digest};
+use ring::digest::{Context, SHA256};
 use serde_json::{Value, json};
 
 use super::body;
 use super::error::{ApiError, json_bytes, json_response};
-use super::files::StoredFile;
-use super::outcome::Held;
+use super::guard::IDEMPOTENCY_KEY;
+use super::outcome::{Held, with_run};
 use super::owner::Owner;
 use super::query::query;
 use super::run::Run;
 use super::runs::Again;
 use super::service::Service;
 use super::sse;
+use super::stored::StoredFile;
 use crate::envelope::Envelope;
 
 /// The longest `Idempotency-Key`.
@@ -63,7 +64,10 @@ async fn send(
     let is_recorded = is_recorded(&uri, &service)?;
     let (value, bytes) = body::json(&headers, body, service.limits()).await?;
     let mut hash = [0; 32];
-    hash.copy_from_slice(digest(&SHA256, &bytes).as_ref());
+    let mut digest = Context::new(&SHA256);
+    digest.update(&bytes);
+    digest.update(&[is_recorded.into()]);
+    hash.copy_from_slice(digest.finish().as_ref());
     drop(bytes);
     if let Some(key) = &key
         && let Again::Known(run) = service.runs.again(&owner, key, &hash)?
@@ -77,7 +81,7 @@ async fn send(
 
 fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, ApiError> {
     let bad = |message: &str| Err(ApiError::bad(message).param("Idempotency-Key"));
-    let mut given = headers.get_all("idempotency-key").iter();
+    let mut given = headers.get_all(IDEMPOTENCY_KEY).iter();
     let Some(key) = given.next() else { return Ok(None) };
     if given.next().is_some() {
         return bad("the header Idempotency-Key is given twice");
@@ -99,9 +103,12 @@ fn accepted(service: &Service, run: &Run) -> Response {
 
 async fn list(State(service): State<Arc<Service>>, Extension(owner): Extension<Owner>) -> Answer {
     let runs = service.runs.of(&owner);
-    let runs: Vec<Value> =
+    let listed: Vec<Value> =
         runs.iter().take(LISTED).map(|run| run.summary(service.runs.position(run))).collect();
-    Ok(json_response(StatusCode::OK, &json!({"object": "list", "data": runs})))
+    Ok(json_response(
+        StatusCode::OK,
+        &json!({"object": "list", "data": listed, "has_more": runs.len() > LISTED}),
+    ))
 }
 
 async fn show(
@@ -112,7 +119,8 @@ async fn show(
     let run = service.runs.find(&owner, &id)?;
     let mut shown = run.summary(service.runs.position(&run));
     shown["job"] = run.admitted.shown.clone();
-    let file = |file: &Arc<StoredFile>| json!({"id": file.id, "filename": file.name});
+    let file =
+        |file: &Arc<StoredFile>| json!({"id": file.id, "filename": file.name, "documents": file.documents()});
     shown["files"] = run.admitted.files.iter().map(file).collect();
     // The envelope is put in as it is.
     let mut text = shown.to_string();
@@ -175,11 +183,7 @@ async fn minions(
     let held = Held::new(&service, &run);
     let envelope = finished(&run).await;
     drop(held);
-    let mut response = json_bytes(StatusCode::OK, envelope.into_bytes());
-    if let Ok(id) = HeaderValue::from_str(&run.id) {
-        response.headers_mut().insert("x-minions-run", id);
-    }
-    Ok(response)
+    Ok(with_run(json_bytes(StatusCode::OK, envelope.into_bytes()), &run, false))
 }
 
 /// The envelope of a run, once it has ended.

@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::error::ApiError;
 use super::run::Run;
 use super::service::Service;
-use crate::error::{Failure, FailureKind};
+use crate::error::Failure;
 use crate::events::EventKind;
 
 /// Ends the run of a client that goes away.
@@ -35,19 +35,13 @@ impl Drop for Held {
 
 /// The result of a run that has ended with this event, or why it has none; `None` of any other event.
 pub(crate) fn of(event: &EventKind) -> Option<Result<Value, ApiError>> {
-    let EventKind::Finished { success, kind, envelope } = event else { return None };
-    let envelope: Value =
-        envelope.as_ref().map_or(Value::Null, |json| serde_json::from_str(json.get()).unwrap_or_default());
-    if *success {
-        return Some(Ok(envelope["result"].clone()));
+    let EventKind::Finished { envelope, failure, .. } = event else { return None };
+    if let Some(failure) = failure {
+        return Some(Err(Failure::clone(failure).into()));
     }
-    let text = envelope["error"].as_str().unwrap_or("the job ended without a result");
-    let kind = kind.unwrap_or(FailureKind::Defect);
-    let failure = match text.split_once(". Hint: ") {
-        Some((message, hint)) => Failure::new(kind, message).hint(hint),
-        None => Failure::new(kind, text),
-    };
-    Some(Err(failure.into()))
+    let mut envelope: Value =
+        envelope.as_ref().map_or(Value::Null, |json| serde_json::from_str(json.get()).unwrap_or_default());
+    Some(Ok(envelope["result"].take()))
 }
 
 /// Waits for the end of a run.
@@ -82,24 +76,31 @@ pub(crate) fn with_run(mut response: Response, run: &Run, has_failed: bool) -> R
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::error::FailureKind;
     use axum::http::StatusCode;
     use serde_json::json;
     use serde_json::value::RawValue;
 
-    fn finished(success: bool, kind: Option<FailureKind>, envelope: Value) -> EventKind {
-        let envelope = RawValue::from_string(envelope.to_string()).unwrap();
-        EventKind::Finished { success, kind, envelope: Some(envelope) }
+    fn finished(envelope: Value, failure: Option<Failure>) -> EventKind {
+        let envelope = RawValue::from_string(envelope.to_string()).ok();
+        let (success, kind) = (failure.is_none(), failure.as_ref().map(|failure| failure.kind));
+        EventKind::Finished { success, kind, envelope, failure: failure.map(Box::new) }
     }
 
     #[test]
     fn an_end_is_a_result_or_an_error_with_its_hint() {
         assert!(of(&EventKind::Round { round: 1, of: 1 }).is_none());
-        let done =
-            finished(true, None, json!({"success": true, "result": {"final_answer": "Ada"}, "error": null}));
+        let done = finished(json!({"success": true, "result": {"final_answer": "Ada"}, "error": null}), None);
         assert_eq!(of(&done).unwrap().unwrap()["final_answer"], "Ada");
-        let error = json!({"success": false, "result": null, "error": "it took too long. Hint: wait"});
-        let late = of(&finished(false, Some(FailureKind::Deadline), error)).unwrap().unwrap_err();
-        assert_eq!((late.status, &*late.message), (StatusCode::GATEWAY_TIMEOUT, "it took too long"));
+        // A server's own words may have a hint in them.
+        let failure =
+            Failure::new(FailureKind::Deadline, "it said: no. Hint: ask; it took too long").hint("wait");
+        let envelope = json!({"success": false, "result": null, "error": failure.to_string()});
+        let late = of(&finished(envelope, Some(failure))).unwrap().unwrap_err();
+        assert_eq!(
+            (late.status, &*late.message),
+            (StatusCode::GATEWAY_TIMEOUT, "it said: no. Hint: ask; it took too long")
+        );
         assert_eq!(late.hint.as_deref(), Some("wait"));
     }
 }

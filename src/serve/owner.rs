@@ -126,7 +126,8 @@ impl Tokens {
     }
 
     /// One token that was made here.
-    pub(crate) fn of_one(token: &str) -> Self {
+    pub(crate) fn of_one(token: &str, redactor: &Redactor) -> Self {
+        redactor.learn(token);
         let token = Token { hash: hash(token), owner: Owner::named(UNNAMED) };
         Self { tokens: vec![token], guesses: Mutex::default() }
     }

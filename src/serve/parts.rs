@@ -17,6 +17,7 @@ use super::reading::with_places;
 use super::run::Run;
 use super::service::Service;
 use crate::documents::Document;
+use crate::error::Failure;
 use crate::sync::beside_runtime;
 
 type Answer = Result<Response, ApiError>;
@@ -34,10 +35,12 @@ pub(crate) fn routes() -> Router<Arc<Service>> {
 async fn documents<'r>(service: &Service, run: &'r Run) -> Result<&'r Arc<[Document]>, ApiError> {
     let job = &run.admitted.job;
     let read = || async {
-        match job.files.is_empty() {
-            true => Ok(Arc::clone(&job.context)),
-            false => service.engine.documents(job.clone()).await,
+        if job.files.is_empty() {
+            return Ok::<_, Failure>(Arc::clone(&job.context));
         }
+        let documents = service.engine.documents(job.clone()).await?;
+        run.grow(documents.iter().map(|document| document.text.len()).sum());
+        Ok(documents)
     };
     run.documents.get_or_try_init(read).await.map_err(ApiError::from)
 }

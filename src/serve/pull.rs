@@ -32,11 +32,6 @@ pub(crate) fn routes() -> Router<Arc<Service>> {
     Router::new().route("/v1/pull", post(pull))
 }
 
-/// Whether `owner` may fill this machine's disk: its own user may.
-pub(crate) fn may(service: &Service, owner: &Owner) -> bool {
-    (owner.is_local() || service.rules.trust) && service.rules.pairs.is_none() && !service.is_replay()
-}
-
 async fn pull(
     State(service): State<Arc<Service>>,
     Extension(owner): Extension<Owner>,
@@ -49,7 +44,7 @@ async fn pull(
         text.ok_or_else(|| ApiError::bad(format!("`{key}` must be a string")).param(key))
     };
     let (kind, model) = (text("type")?, text("model")?.to_owned());
-    if !may(&service, &owner) {
+    if !service.rules.may_fetch(&owner) {
         return Err(ApiError::new(StatusCode::FORBIDDEN, "models are not fetched over HTTP here")
             .code("not_allowed")
             .hint("the operator fetches it: `ollama pull MODEL`"));

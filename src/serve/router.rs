@@ -8,11 +8,12 @@ use axum::{Router, middleware};
 
 use super::error::ApiError;
 use super::guard::guard;
+use super::original::Original;
 use super::service::Service;
 use super::{batches, health, history, native, openai, openapi, original, parts, pull, setup, site, uploads};
 
-/// All routes of `service`.
-pub(crate) fn router(service: Arc<Service>) -> Router {
+/// All routes of `service`; those of the original's run jobs with `original`.
+pub(crate) fn router(service: Arc<Service>, original: Original) -> Router {
     Router::new()
         .merge(native::routes())
         .merge(parts::routes())
@@ -22,7 +23,7 @@ pub(crate) fn router(service: Arc<Service>) -> Router {
         .merge(history::routes())
         .merge(openai::routes())
         .merge(batches::routes())
-        .merge(original::routes())
+        .merge(original::routes(Arc::new(original)))
         .merge(openapi::routes())
         .merge(health::routes())
         .merge(site::routes())

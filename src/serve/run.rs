@@ -6,13 +6,13 @@ use std::time::{Instant, SystemTime};
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
-use super::files::StoredFile;
 use super::owner::Owner;
+use super::stored::StoredFile;
 use crate::documents::Document;
 use crate::engine::CancelToken;
 use crate::error::{Failure, FailureKind};
 use crate::events::{EventKind, EventLog, Events};
-use crate::job::Job;
+use crate::job::{Conversation, Job};
 use crate::sync::lock;
 
 /// How far a run is.
@@ -68,6 +68,8 @@ pub(crate) struct Admitted {
     pub reserved: f64,
     /// Whether its exchanges with models are recorded.
     pub is_recorded: bool,
+    /// Whether it is a line of a batch, which waits behind its owner's other runs.
+    pub is_of_batch: bool,
 }
 
 /// A run.
@@ -90,7 +92,14 @@ pub(crate) struct Run {
     pub recording: OnceLock<tempfile::TempDir>,
     /// Its documents, once somebody has asked for them.
     pub documents: tokio::sync::OnceCell<Arc<[Document]>>,
+    for_running: Mutex<Option<ForRunning>>,
     progress: Mutex<Progress>,
+}
+
+/// What a job needs only until it has run.
+struct ForRunning {
+    images: Vec<String>,
+    conversation: Option<Conversation>,
 }
 
 struct Progress {
@@ -104,11 +113,15 @@ impl Run {
     pub(crate) fn new(
         id: String,
         owner: Owner,
-        admitted: Admitted,
+        mut admitted: Admitted,
         log: Arc<EventLog>,
         events: Events,
     ) -> Self {
         let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        let Job { images, conversation, .. } = &mut admitted.job;
+        // A session says what a run's documents are, also once it has ended.
+        let conversation = conversation.take_if(|conversation| conversation.session.is_none());
+        let for_running = ForRunning { images: std::mem::take(images), conversation };
         Self {
             id,
             owner,
@@ -119,8 +132,18 @@ impl Run {
             cancel: CancelToken::new(),
             recording: OnceLock::new(),
             documents: tokio::sync::OnceCell::new(),
+            for_running: Mutex::new(Some(for_running)),
             progress: Mutex::new(Progress { state: RunState::Queued, ended: None, bytes: 0 }),
         }
+    }
+
+    /// The whole job, to be run once.
+    pub(crate) fn job(&self) -> Job {
+        let mut job = self.admitted.job.clone();
+        if let Some(ForRunning { images, conversation }) = lock(&self.for_running).take() {
+            (job.images, job.conversation) = (images, conversation.or(job.conversation));
+        }
+        job
     }
 
     /// How far it is. It has ended with its last event, though its end is not noted yet.
@@ -151,6 +174,7 @@ impl Run {
     /// It has ended, with an answer or for this reason. The first end counts.
     pub(crate) fn end(&self, outcome: Result<(), &Failure>) {
         let bytes = self.weight();
+        drop(lock(&self.for_running).take());
         let mut progress = lock(&self.progress);
         if progress.state.is_ended() {
             return;
@@ -160,13 +184,19 @@ impl Run {
             Err(failure) => RunState::of(Some(failure.kind)),
         };
         progress.ended = Some(Instant::now());
-        progress.bytes = bytes;
+        progress.bytes += bytes;
+    }
+
+    /// So many more bytes are kept of it.
+    pub(crate) fn grow(&self, bytes: usize) {
+        lock(&self.progress).bytes += bytes;
     }
 
     /// When it ended, and about how many bytes it takes.
     pub(crate) fn ended(&self) -> Option<(Instant, usize)> {
         let progress = lock(&self.progress);
-        Some((progress.ended?, progress.bytes))
+        let files: u64 = self.admitted.files.iter().map(|file| file.left_behind()).sum();
+        Some((progress.ended?, progress.bytes.saturating_add(usize::try_from(files).unwrap_or(usize::MAX))))
     }
 
     /// Ends it from outside, before its turn or in the middle.
@@ -192,7 +222,11 @@ impl Run {
         };
         let events: usize = self.log.all().iter().map(|event| 200 + of_event(&event.kind)).sum();
         let texts: usize = self.admitted.job.context.iter().map(|document| document.text.len()).sum();
-        events + texts
+        let recorded = self.recording.get().and_then(|folder| std::fs::read_dir(folder.path()).ok());
+        let files = recorded.into_iter().flatten().flatten().flat_map(|file| file.metadata());
+        let recording: usize = files.map(|file| usize::try_from(file.len()).unwrap_or(usize::MAX)).sum();
+        // Its question and options are there as they came, and once more in the job.
+        events + texts + recording + 2 * self.admitted.shown.to_string().len()
     }
 
     /// As lists show it.
@@ -205,7 +239,6 @@ impl Run {
             "url": format!("/v1/runs/{}", self.id),
             "task": self.admitted.job.task,
             "protocol": self.admitted.job.protocol.name(),
-            "is_recorded": self.admitted.is_recorded,
             "is_recorded": self.admitted.is_recorded,
         });
         if let Some(position) = position {

@@ -1,7 +1,7 @@
 //! All runs: who waits, who runs, what is kept.
 //!
 //! In: admitted jobs. Out: runs under way, each in a task of its own. The owners that wait take turns, so that a hundred runs
-//! of one hold nobody else back.
+//! of one hold nobody else back; those of an owner's batches wait behind its others.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex};
@@ -54,6 +54,12 @@ impl Table {
     fn waiting(&self) -> usize {
         self.waiting.iter().map(|(_, runs)| runs.len()).sum()
     }
+
+    /// Those that count for the limit of the queue: a batch has few of its own there.
+    fn queued(&self) -> usize {
+        let own = |run: &&Arc<Run>| !run.admitted.is_of_batch;
+        self.waiting.iter().map(|(_, runs)| runs.iter().filter(own).count()).sum()
+    }
 }
 
 /// What came of a request with an `Idempotency-Key`.
@@ -88,7 +94,7 @@ impl Runs {
         if keyed.body != *body {
             return Err(ApiError::new(
                 axum::http::StatusCode::UNPROCESSABLE_ENTITY,
-                "this Idempotency-Key came with another body before",
+                "this Idempotency-Key came with another body or query before",
             )
             .param("Idempotency-Key")
             .hint("a new job needs a new key"));
@@ -112,9 +118,10 @@ impl Runs {
         {
             return Ok(Arc::clone(known));
         }
-        if table.waiting() >= self.limits.queue && table.running() >= self.limits.runs_at_once
-            || table.waiting() > self.limits.queue
-        {
+        let queued = table.queued();
+        let is_full = queued > self.limits.queue
+            || queued == self.limits.queue && table.running() >= self.limits.runs_at_once;
+        if is_full && !run.admitted.is_of_batch {
             return Err(ApiError::too_many("the queue of runs is full", RETRY_AFTER).code("queue_full"));
         }
         if let Some((key, body)) = key {
@@ -124,7 +131,11 @@ impl Runs {
         table.known.push(Arc::clone(&run));
         let owner = run.owner.clone();
         match table.waiting.iter_mut().find(|(known, _)| *known == owner) {
-            Some((_, runs)) => runs.push_back(Arc::clone(&run)),
+            Some((_, runs)) => {
+                let behind =
+                    runs.iter().position(|other| !run.admitted.is_of_batch && other.admitted.is_of_batch);
+                runs.insert(behind.unwrap_or(runs.len()), Arc::clone(&run));
+            }
             None => table.waiting.push_back((owner, VecDeque::from([Arc::clone(&run)]))),
         }
         Ok(run)

@@ -10,13 +10,11 @@ use futures_util::FutureExt;
 use serde_json::Value;
 
 use super::allowance::Allowance;
-use super::batches::Batches;
 use super::config::{Limits, ServeFile, TokenLimits};
 use super::error::ApiError;
 use super::files::Files;
 use super::jobs::{self, Rules};
 use super::metrics::Metrics;
-use super::original::Original;
 use super::owner::{Owner, Tokens, random_hex};
 use super::run::{Admitted, Run};
 use super::runs::Runs;
@@ -24,7 +22,6 @@ use crate::engine::{Engine, EngineConfig, JobOptions};
 use crate::envelope::Envelope;
 use crate::error::{Failure, FailureKind, Spent};
 use crate::events::{EventKind, EventLog};
-use crate::job::ModelId;
 use crate::settings::Settings;
 use crate::sync::beside_runtime;
 
@@ -52,10 +49,6 @@ pub(crate) struct Service {
     pub allowance: Allowance,
     /// What has happened so far.
     pub metrics: Metrics,
-    /// What the original's routes run jobs with.
-    pub original: Original,
-    /// All batches.
-    pub batches: Batches,
     /// What jobs may name.
     pub rules: Rules,
     /// Where conversation logs go.
@@ -106,22 +99,25 @@ impl Service {
     fn check(&self, owner: &Owner, value: Value, is_recorded: bool) -> Result<Admitted, ApiError> {
         let mut value = jobs::bare(value)?;
         let ids = value.pointer("/call_params/file_ids").cloned();
+        self.rules.fill(&mut value);
         let files = jobs::take_files(&mut value, owner, &self.files)?;
         let mut shown = jobs::shown(&mut value);
-        let mut job = self.engine.job(value)?;
+        let mut job = if self.rules.trust { self.engine.job(value) } else { self.engine.foreign_job(value) }?;
         self.rules.check(&job, &shown)?;
         if let Some(ids) = ids {
             shown["call_params"]["file_ids"] = ids;
         }
-        let supervisor = &job.remote;
-        let model = ModelId { provider: supervisor.provider, model: supervisor.model.clone() };
-        let prices = self.settings.prices(&model).map(|priced| priced.prices);
+        self.rules.hold_fetches(&mut job, owner);
+        let prices = [&job.local, &job.remote].map(|spec| {
+            let priced = self.settings.prices(&jobs::model_of(spec));
+            priced.map(|priced| priced.prices)
+        });
         self.rules.hold(&mut job, &self.limits_of(owner), prices)?;
         job.files.extend(jobs::named(&files, job.context.len()));
         if !self.rules.trust || shown["protocol"]["log_dir"].is_null() {
             job.log_dir = self.log_dir(owner);
         }
-        Ok(Admitted { job, shown, files, reserved: 0.0, is_recorded })
+        Ok(Admitted { job, shown, files, reserved: 0.0, is_recorded, is_of_batch: false })
     }
 
     /// Takes a checked job into the queue.
@@ -167,9 +163,14 @@ impl Service {
         let log = Arc::new(EventLog::default());
         let events = self.engine.events(vec![Arc::clone(&log) as _], Some(&id));
         let mut admitted = admitted;
-        // The log is found by the run's id, unless the job names it.
-        let job = &mut admitted.job;
-        job.log_name.get_or_insert_with(|| PathBuf::from(format!("{id}.json")));
+        // The log is found by the run's id: two runs with one `logging_id` have a log each.
+        let is_path = !admitted.shown["call_params"]["log_path"].is_null();
+        let log_name = &mut admitted.job.log_name;
+        *log_name = Some(match log_name.take() {
+            Some(path) if is_path => path,
+            Some(name) => format!("{}-{id}.json", name.with_extension("").display()).into(),
+            None => format!("{id}.json").into(),
+        });
         Ok(Arc::new(Run::new(id, owner.clone(), admitted, log, events)))
     }
 
@@ -199,7 +200,7 @@ impl Service {
             Ok(engine) => engine,
             Err(failure) => return self.close(run, &failure),
         };
-        let job = run.admitted.job.clone();
+        let job = run.job();
         let work = AssertUnwindSafe(engine.run(job, run.events.clone(), &run.cancel)).catch_unwind();
         let outcome = work.await.unwrap_or_else(|panic| Err(Failure::of_panic(&*panic)));
         let spent = match &outcome {
@@ -237,6 +238,7 @@ impl Service {
                 .ok()
                 .and_then(|json| String::from_utf8(json).ok())
                 .and_then(|json| serde_json::value::RawValue::from_string(json).ok()),
+            failure: Some(Box::new(reason.clone())),
         });
         self.allowance.settle(&run.owner, run.admitted.reserved, 0.0);
         run.end(Err(reason));

@@ -47,7 +47,7 @@ pub(crate) struct NamedPair {
 /// A variable that names a model and can't be read.
 pub(crate) fn pairs(file: &ServeFile, settings: &Settings) -> Result<Vec<NamedPair>, Failure> {
     if !file.pairs.is_empty() {
-        let pair = |(id, pair): (&String, &super::config::PairTable)| {
+        let pair = |(id, pair): &(String, super::config::PairTable)| {
             Ok(NamedPair {
                 id: id.clone(),
                 local: ModelId::parse("local", &pair.local)?,
@@ -148,7 +148,7 @@ async fn setup(
                 "queue": limits.queue,
                 "runs_at_once": limits.runs_at_once,
             },
-            "can_pull": super::pull::may(&service, &owner),
+            "can_pull": service.rules.may_fetch(&owner),
             "can_record": !service.is_replay(),
             "example": service.example,
             "problems": problems,

@@ -14,18 +14,20 @@ use futures_util::stream;
 use multer::{Field, Multipart, parse_boundary};
 use serde_json::{Value, json};
 
-use super::body::{TimedBody, media_type};
+use super::body::{TimedBody, check_length, media_type};
 use super::error::{ApiError, json_bytes, json_response};
-use super::files::StoredFile;
+use super::files::{MOST_FILES, Whole};
 use super::owner::Owner;
+use super::passing::Passing;
 use super::query::query;
 use super::service::Service;
+use super::stored::StoredFile;
 use crate::sync::beside_runtime;
 
 /// Bytes of a field of a form that is no file.
 const LONGEST_FIELD: usize = 4096;
-/// Files of one request at most.
-const MOST_FILES: usize = 1000;
+/// The purpose of files of lines, which are no document.
+const BATCH: &str = "batch";
 /// Bytes of a piece of a file that goes out.
 const PIECE: usize = 64 << 10;
 
@@ -46,7 +48,7 @@ async fn upload(
     headers: HeaderMap,
     body: Body,
 ) -> Answer {
-    let files = received(&service, &owner, &headers, body, "file").await?;
+    let files = received(&service, &owner, &headers, body, "file").await?.keep();
     // OpenAI's clients send one file, and take one object.
     match &files[..] {
         [] => Err(ApiError::bad("the form has no field `file`").param("file")),
@@ -59,13 +61,13 @@ async fn upload(
 }
 
 /// The files that a form brings in its fields of this `name`. If one of them can't be read, none is kept.
-pub(crate) async fn received(
-    service: &Service,
+pub(crate) async fn received<'s>(
+    service: &'s Service,
     owner: &Owner,
     headers: &HeaderMap,
     body: Body,
     name: &str,
-) -> Result<Vec<Arc<StoredFile>>, ApiError> {
+) -> Result<Passing<'s>, ApiError> {
     if media_type(headers) != "multipart/form-data" {
         return Err(ApiError::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "files are taken as a form")
             .param("Content-Type")
@@ -75,6 +77,8 @@ pub(crate) async fn received(
     let boundary = parse_boundary(given).map_err(|_| {
         ApiError::bad("the content type multipart/form-data has no boundary").param("Content-Type")
     })?;
+    // An owner can't have more, in however many files.
+    check_length(&body, service.limits().owner_bytes)?;
     // The body's own error is told, not what the parser makes of it.
     let mut slow = None;
     let timed = TimedBody::new(body, service.limits());
@@ -89,57 +93,42 @@ pub(crate) async fn received(
         }
     });
     let taken = take(service, owner, Multipart::new(Box::pin(pieces), boundary), name).await;
-    match (taken, slow) {
-        (Ok(files), _) => Ok(files),
-        (Err((files, error)), slow) => {
-            for file in files {
-                service.files.remove(owner, &file.id)?;
-            }
-            Err(slow.unwrap_or(error))
-        }
-    }
+    taken.map_err(|error| slow.unwrap_or(error))
 }
 
-type Taken = Result<Vec<Arc<StoredFile>>, (Vec<Arc<StoredFile>>, ApiError)>;
-
-async fn take(service: &Service, owner: &Owner, mut form: Multipart<'_>, name: &str) -> Taken {
-    let mut files = Vec::new();
-    let mut purpose: Option<String> = None;
-    loop {
-        let field = match form.next_field().await {
-            Ok(None) => {
-                if let Some(purpose) = purpose {
-                    files.iter().for_each(|file: &Arc<StoredFile>| file.is_for(&purpose));
-                }
-                return Ok(files);
-            }
-            Ok(Some(field)) => field,
-            Err(error) => return Err((files, damaged(&error))),
-        };
-        let taken = match field.name() {
-            Some("purpose") => match word(field).await {
-                Ok(word) => {
-                    purpose = Some(word);
-                    continue;
-                }
-                Err(error) => Err(error),
-            },
+async fn take<'s>(
+    service: &'s Service,
+    owner: &Owner,
+    mut form: Multipart<'_>,
+    name: &str,
+) -> Result<Passing<'s>, ApiError> {
+    let (mut came, mut purpose) = (Vec::<Whole<'_>>::new(), None);
+    while let Some(field) = form.next_field().await.map_err(|error| damaged(&error))? {
+        match field.name() {
+            Some("purpose") => purpose = Some(word(field).await?),
             Some(given) if given == name || given.strip_suffix("[]") == Some(name) => {
-                match files.len() < MOST_FILES {
-                    true => one(service, owner, field).await,
-                    false => Err(ApiError::bad("these are too many files at once").param("file")),
+                if came.len() == MOST_FILES {
+                    return Err(ApiError::bad("these are too many files at once").param("file"));
                 }
+                came.push(one(service, owner, field).await?);
             }
             other => {
                 let message = format!("the form has a field {other:?}, which is not known here");
-                Err(ApiError::bad(message).param("file"))
+                return Err(ApiError::bad(message).param("file"));
             }
-        };
-        match taken {
-            Ok(file) => files.push(file),
-            Err(error) => return Err((files, error)),
         }
     }
+    let mut files = Passing::new(&service.files, owner);
+    // What a file is for may stand behind it.
+    for whole in came {
+        let stored =
+            if purpose.as_deref() == Some(BATCH) { whole.keep().await? } else { whole.read().await? };
+        if let Some(purpose) = &purpose {
+            stored.is_for(purpose);
+        }
+        files.push(stored);
+    }
+    Ok(files)
 }
 
 async fn word(mut field: Field<'_>) -> Result<String, ApiError> {
@@ -153,7 +142,7 @@ async fn word(mut field: Field<'_>) -> Result<String, ApiError> {
     String::from_utf8(bytes).map_err(|_| ApiError::bad("a field of the form is not UTF-8").param("purpose"))
 }
 
-async fn one(service: &Service, owner: &Owner, mut field: Field<'_>) -> Result<Arc<StoredFile>, ApiError> {
+async fn one<'s>(service: &'s Service, owner: &Owner, mut field: Field<'_>) -> Result<Whole<'s>, ApiError> {
     let Some(name) = field.file_name().map(str::to_owned) else {
         return Err(ApiError::bad("the field `file` of the form has no file name").param("file"));
     };
@@ -161,7 +150,7 @@ async fn one(service: &Service, owner: &Owner, mut field: Field<'_>) -> Result<A
     while let Some(bytes) = field.chunk().await.map_err(|error| damaged(&error))? {
         incoming.write(bytes).await?;
     }
-    incoming.end(&name).await
+    incoming.end(&name)
 }
 
 fn damaged(error: &multer::Error) -> ApiError {

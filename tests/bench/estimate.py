@@ -42,7 +42,7 @@ class Server:
     """llama.cpp's server with one slot, and its log."""
 
     def __init__(self, python, model):
-        self.log = tempfile.TemporaryFile("w+")
+        self.log = tempfile.TemporaryFile("w+", errors="replace")
         pipe = subprocess.PIPE
         command = [python, "-c", SERVER, model, str(WINDOW)]
         self.process = subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=self.log, text=True)
@@ -55,8 +55,8 @@ class Server:
         self.process.stdin.close()
         self.process.wait()
 
-    def times(self, prompt, tokens):
-        body = {"prompt": prompt, "n_predict": tokens, "cache_prompt": False, "ignore_eos": True, "temperature": 0}
+    def times(self, prompt, tokens, has_read=False):
+        body = {"prompt": prompt, "n_predict": tokens, "cache_prompt": has_read, "ignore_eos": True, "temperature": 0}
         request = urllib.request.Request(
             self.url + "/completion", json.dumps(body).encode(), {"Content-Type": "application/json"}
         )
@@ -64,12 +64,15 @@ class Server:
             return json.load(answer)["timings"]
 
     def buffers(self):
-        """MiB of the buffers of the model that was loaded last: weights, keys and values, to compute in, output."""
+        """MiB of the weights and the buffers of the model that was loaded last: keys and values, to compute in, output.
+
+        Weights that are put into rows are reported twice, as mapped and as copied; the mapped ones are not read again.
+        """
         self.log.seek(0)
         found = {}
         for line in self.log:
-            if match := re.search(r"(model|output|KV|RS|compute) buffer size = *([0-9.]+) MiB", line):
-                found[match[1]] = float(match[2])
+            if match := re.search(r"(file size|(?:output|KV|RS|compute) buffer size) += *([0-9.]+) ([MG])iB", line):
+                found[match[1]] = float(match[2]) * {"M": 1, "G": 1024}[match[3]]
         return sum(found.values())
 
 
@@ -117,8 +120,11 @@ def measure(binary, python, model, runs):
         server.times("Hello", 8)
         prompt = [server.times(f"{n} {words(PROMPT)}", 1) for n in range(runs)]
         reply = [server.times(f"{n} Tell a story.", REPLY) for n in range(runs)]
+        long = words(PROMPT)
+        behind = [server.times(long, REPLY, has_read=True) for _ in range(runs)]
         reads = statistics.median(times["prompt_per_second"] for times in prompt)
         writes = statistics.median(times["predicted_per_second"] for times in reply)
+        writes_behind = statistics.median(times["predicted_per_second"] for times in behind)
         tokens = round(statistics.median(times["prompt_n"] for times in prompt))
         row(f"{name}: writing, before any call: off by", off(before["tokens_per_second"]["likely"], writes), 30, "%", "<= 1")
         for _ in range(5):
@@ -129,6 +135,7 @@ def measure(binary, python, model, runs):
                 break
         short = minions.estimate(server.url, 8, REPLY)
         row(f"{name}: writing, after one job: off by", off(short["tokens_per_second"]["likely"], writes), 10, "%", "<= 1")
+        row(f"{name}: the same behind a prompt: off by", off(after["tokens_per_second"]["likely"], writes_behind), 10, "%", "<= 1")
         row(f"{name}: reading, after one job: off by", off(after["prompt_tokens_per_second"]["likely"], reads), 20, "%", "<= 1")
         memory = before["memory"]["buffers"] / 2**20
         row(f"{name}: memory of {memory:.0f} MiB: off by", off(memory, server.buffers()), 3, "%", "<= 1", 2)

@@ -1,4 +1,5 @@
-"""Further models for `estimate.py`: Q8_0 and F16 of the small model, and a random one of the shape of Llama 3.2 1B in Q4_0.
+"""Further models for `estimate.py`: Q8_0 and F16 of the small model, and two of random weights: one of the shape of Llama 3.2 1B in
+Q4_0, and a smaller one in a mix of Q4_K and Q6_K.
 usage: make_gguf.py SMALL.gguf FOLDER
 
 Needs the packages gguf and numpy.
@@ -48,39 +49,45 @@ def requantised(path, kind):
     finish(writer)
 
 
-def larger(path, layers=16, width=2048, inner=8192, heads=32, kv=8, kind=T.Q4_0):
+# Bytes of a block of values, and where its scales of 16 bits are: random ones would be no numbers.
+BLOCKS = {T.Q4_0: (32, 18, (0,)), T.Q8_0: (32, 34, (0,)), T.Q4_K: (256, 144, (0, 2)), T.Q6_K: (256, 210, (208,))}
+
+
+def made_up(path, name, ftype, kind, layers, width, inner, heads, kv, more=None):
+    """A model of random weights. `more`: the type of the tensors that mixes keep in more bits."""
     reader = GGUFReader(src)
     writer = GGUFWriter(path, "llama")
-    change = {"general.name": "Random 1B", "general.file_type": 2, "llama.block_count": layers, "llama.embedding_length": width,
-              "llama.feed_forward_length": inner, "llama.attention.head_count": heads, "llama.attention.head_count_kv": kv,
-              "llama.rope.dimension_count": width // heads, "general.size_label": "1B"}
-    copy_fields(reader, writer, change)
-    vocab = len(reader.fields["tokenizer.ggml.tokens"].data)
-    rng = np.random.default_rng(1)
-    block = {T.Q4_0: (32, 18)}[kind]
-    def weights(rows, columns):
-        blocks = columns // block[0]
-        raw = rng.integers(0, 256, size=(rows, blocks, block[1]), dtype=np.uint8)
-        scale = np.float16(0.004)
-        raw[:, :, 0:2] = np.frombuffer(scale.tobytes(), dtype=np.uint8)
-        return raw.reshape(rows, blocks * block[1])
-    def add(name, rows, columns):
-        writer.add_tensor(name, weights(rows, columns), raw_dtype=kind)
-    add("token_embd.weight", vocab, width)
-    writer.add_tensor("output_norm.weight", np.ones(width, dtype=np.float32))
     head = width // heads
+    change = {"general.name": name, "general.file_type": ftype, "llama.block_count": layers, "llama.embedding_length": width,
+              "llama.feed_forward_length": inner, "llama.attention.head_count": heads, "llama.attention.head_count_kv": kv,
+              "llama.rope.dimension_count": head}
+    copy_fields(reader, writer, change)
+    rng = np.random.default_rng(1)
+
+    def add(name, rows, columns, kind):
+        values, size, scales = BLOCKS[kind]
+        raw = rng.integers(0, 256, size=(rows, columns // values, size), dtype=np.uint8)
+        for at in scales:
+            raw[:, :, at : at + 2] = np.frombuffer(np.float16(0.004).tobytes(), dtype=np.uint8)
+        writer.add_tensor(name, raw.reshape(rows, -1), raw_dtype=kind)
+
+    add("token_embd.weight", len(reader.fields["tokenizer.ggml.tokens"].data), width, more or kind)
+    ones = np.ones(width, dtype=np.float32)
+    writer.add_tensor("output_norm.weight", ones)
     for i in range(layers):
         p = f"blk.{i}."
-        writer.add_tensor(p + "attn_norm.weight", np.ones(width, dtype=np.float32))
-        writer.add_tensor(p + "ffn_norm.weight", np.ones(width, dtype=np.float32))
+        writer.add_tensor(p + "attn_norm.weight", ones)
+        writer.add_tensor(p + "ffn_norm.weight", ones)
         for name, rows, columns in [
             ("attn_q", width, width), ("attn_k", kv * head, width), ("attn_v", kv * head, width), ("attn_output", width, width),
             ("ffn_gate", inner, width), ("ffn_up", inner, width), ("ffn_down", width, inner),
         ]:
-            add(f"{p}{name}.weight", rows, columns)
+            has_more = more and name in ("attn_v", "ffn_down") and i % 2 == 0
+            add(f"{p}{name}.weight", rows, columns, more if has_more else kind)
     finish(writer)
 
 
 requantised(out + "/small.Q8_0.gguf", T.Q8_0)
 requantised(out + "/small.F16.gguf", T.F16)
-larger(out + "/larger.Q4_0.gguf")
+made_up(out + "/larger.Q4_0.gguf", "Random 1B", 2, T.Q4_0, layers=16, width=2048, inner=8192, heads=32, kv=8)
+made_up(out + "/middle.Q4_K_M.gguf", "Random 0.4B", 15, T.Q4_K, layers=24, width=1024, inner=4096, heads=16, kv=4, more=T.Q6_K)

@@ -97,7 +97,8 @@ class ModelServer:
 
     async def supervise(self, body):
         """The supervisor's reply."""
-        return self.code if "JobManifest" in body["messages"][0]["content"] else VERDICT
+        prompt = body["messages"][0]["content"]
+        return self.code if "JobManifest" in prompt and "<answers>" not in prompt else VERDICT
 
     def client(self, model, **kwargs):
         """A client of a job."""

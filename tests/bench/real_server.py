@@ -80,7 +80,9 @@ def job(supervisor, worker, chunks):
 
 def run(binary, text):
     with tempfile.TemporaryDirectory() as folder:
-        done = subprocess.run([binary], input=text, capture_output=True, text=True, cwd=folder)
+        # What an earlier run has read is not known.
+        environment = {**os.environ, "XDG_CACHE_HOME": folder}
+        done = subprocess.run([binary], input=text, capture_output=True, text=True, cwd=folder, env=environment)
     envelope = json.loads(done.stdout)
     assert envelope["success"], envelope["error"]
     return envelope["result"]

@@ -97,4 +97,5 @@ def main():
     row("  memory for that, against the budget", taken, megabytes, "MiB", "<= 1", digits=0)
 
 
-main()
+if __name__ == "__main__":
+    main()

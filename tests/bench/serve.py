@@ -1,15 +1,18 @@
 """What `minions serve` costs besides its models. usage: serve.py BINARY
 
 Models in this process answer at once, so that what is left is the service's own time. Printed are its start, its memory,
-runs in a second, one run, the first byte of a stream, idle streams, how soon a cancelled call ends, and whether twenty runs
-at once are served alike.
+runs in a second, one run, the first byte of a stream, idle streams, how soon a cancelled run and the call of a client that
+has gone end, whether twenty runs at once are served alike, what ten thousand connections take, and whether the time of a
+refusal tells how much of a token was right.
 """
 
 import concurrent.futures
 import http.client
 import json
 import os
+import queue
 import re
+import resource
 import socket
 import statistics
 import subprocess
@@ -18,7 +21,7 @@ import tempfile
 import threading
 import time
 
-from model_server import ModelServer
+from model_server import ModelServer, http as reply
 from table import row
 
 JOB = {
@@ -30,7 +33,8 @@ JOB = {
     "output": "slim",
 }
 JSON = {"Content-Type": "application/json"}
-RUNS, STREAMS, TOGETHER = 1000, 1000, 20
+RUNS, STREAMS, TOGETHER, CONNECTIONS = 1000, 1000, 20, 10_000
+TOKEN = "0123456789abcdef" * 2
 
 
 class Service:
@@ -67,6 +71,33 @@ class Service:
     def close(self):
         self.process.terminate()
         self.process.wait()
+
+
+class SilentModel:
+    """Takes calls, never answers, and notes when their callers have gone."""
+
+    def __init__(self):
+        self.calls, self.ends = queue.Queue(), queue.Queue()
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.url = f"http://127.0.0.1:{self.listener.getsockname()[1]}"
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def _accept(self):
+        while True:
+            threading.Thread(target=self._hold, args=self.listener.accept()[:1], daemon=True).start()
+
+    def _hold(self, connection):
+        is_call = False
+        while piece := connection.recv(1 << 16):
+            if piece.startswith(b"GET"):
+                is_list = piece.startswith(b"GET /v1/models")
+                models = {"data": [{"id": "worker"}, {"id": "supervisor"}]}
+                connection.sendall(reply(200, models) if is_list else reply(404, {}))
+            elif piece.startswith(b"POST"):
+                is_call = True
+                self.calls.put(None)
+        if is_call:
+            self.ends.put(time.perf_counter())
 
 
 def many(service, count):
@@ -132,6 +163,49 @@ def cancelled(service, models):
     return statistics.median(times)
 
 
+def gone(service, silent):
+    """How soon a call ends whose client has gone."""
+    times, body = [], json.dumps(JOB)
+    for _ in range(10):
+        connection = service.connect()
+        connection.request("POST", "/v1/minions", body, JSON)
+        silent.calls.get(timeout=30)
+        begin = time.perf_counter()
+        connection.close()
+        times.append(silent.ends.get(timeout=30) - begin)
+    return max(times)
+
+
+def flood(service):
+    """Megabytes that the service has while thousands connect and say nothing; it answers afterwards."""
+    held = [socket.create_connection(("127.0.0.1", service.port)) for _ in range(CONNECTIONS)]
+    most = service.memory()
+    [each.close() for each in held]
+    while True:
+        try:
+            assert service.ask("GET", "/healthz")["status"] == "ok"
+            return most
+        except (ConnectionError, http.client.HTTPException, ValueError):
+            time.sleep(0.1)
+
+
+def guesses(service):
+    """Milliseconds until a token is refused that is all wrong, and one whose end alone is. Ten of an address are heard."""
+    wrong, nearly = [], []
+    for address in range(2, 42):
+        connection = http.client.HTTPConnection("127.0.0.1", service.port, source_address=(f"127.0.0.{address}", 0))
+        for _ in range(5):
+            for times, token in ((wrong, "x" * len(TOKEN)), (nearly, TOKEN[:-1] + "x")):
+                begin = time.perf_counter()
+                connection.request("GET", "/v1/runs", headers={"Authorization": f"Bearer {token}"})
+                response = connection.getresponse()
+                response.read()
+                times.append(time.perf_counter() - begin)
+                assert response.status == 401, response.status
+        connection.close()
+    return 1000 * statistics.median(wrong), 1000 * statistics.median(nearly)
+
+
 def alike(service):
     """The slowest of the runs that began together against their median."""
     def timed(_):
@@ -144,6 +218,9 @@ def alike(service):
 
 
 def main(binary):
+    # Of this process, and so of those that it starts.
+    most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     instant = ModelServer()
     starts = []
     for _ in range(10):
@@ -168,7 +245,19 @@ def main(binary):
     row("serve: first byte of a stream of events", 1000 * first_byte(service, run), 10, "ms", "<= 1")
     row("serve: a thousand idle streams", streams(service, run), 100, "MB", "<= 1")
     row("serve: a cancelled run ends", 1000 * cancelled(service, hanging), 100, "ms", "<= 1")
+    row("serve: memory while 10,000 connect", flood(service), 100, "MB", "<= 1")
     service.close()
+    silent = SilentModel()
+    service = Service(binary, silent)
+    row("serve: the call of a client that has gone ends within", 1000 * gone(service, silent), 100, "ms", "<= 1")
+    service.close()
+    with tempfile.NamedTemporaryFile("w") as tokens:
+        tokens.write(f"ada {TOKEN}\n")
+        tokens.flush()
+        service = Service(binary, instant, "--token-file", tokens.name)
+        wrong, nearly = guesses(service)
+        row("serve: refusal of a nearly right token, to a wrong one", nearly, wrong, "ms", "<= 1.2")
+        service.close()
 
 
 main(sys.argv[1])

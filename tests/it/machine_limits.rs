@@ -154,13 +154,23 @@ fn cpu_time_that_runs_out_is_told() {
     assert!(ended.iter().filter(told).count() > 0, "{} lines", ended.len());
 }
 
+/// Megabytes of address space with which the program starts at all: they depend on its size.
+fn least_memory() -> u64 {
+    let starts = |megabytes: &u64| {
+        let ran = Program::in_shell(&format!("ulimit -v {}", megabytes << 10), "--version").run("");
+        ran.code == Some(0)
+    };
+    (8..1024).step_by(4).find(starts).expect("the program starts within a gigabyte")
+}
+
 #[test]
 fn memory_that_runs_out_has_its_envelope() {
     let server = server();
     let mut job = one(&server);
     job["call_params"]["context"] = json!(["a b c d e f g h ".repeat(200_000)]);
-    // The program alone is mapped to 66 MB where it is not optimized.
-    for megabytes in [84, 100, 120, 140, 200] {
+    let least = least_memory();
+    for more in [0, 4, 16, 32, 52, 72, 132] {
+        let megabytes = least + more;
         let limit = format!("ulimit -v {}", megabytes << 10);
         let ran = Program::in_shell(&limit, "").run(job.to_string());
         let envelope = ran.envelope();
@@ -203,7 +213,9 @@ fn a_batch_that_memory_ends_tells_each_job_and_is_resumed() {
     let server = server();
     let dir = tempfile::tempdir().unwrap();
     let mut ended = 0;
-    for megabytes in [60, 75, 90, 110] {
+    let least = least_memory();
+    for more in [0, 12, 24, 36, 52] {
+        let megabytes = least + more;
         let jobs = (0..8).map(|number| {
             let mut job = one(&server);
             job["custom_id"] = json!(format!("job-{number}"));
@@ -222,7 +234,7 @@ fn a_batch_that_memory_ends_tells_each_job_and_is_resumed() {
             let lines: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
             (ran, lines)
         };
-        let (ran, lines) = run(&format!("ulimit -v {megabytes}000"));
+        let (ran, lines) = run(&format!("ulimit -v {}", megabytes << 10));
         if ran.code == Some(65) {
             ended += 1;
             assert!(ran.stderr.contains("goes on with --resume"), "{}", ran.stderr);

@@ -33,6 +33,7 @@ mod egress;
 mod egress_bytes;
 mod egress_words;
 mod endings;
+mod energy;
 mod estimate;
 mod eval;
 mod events;
@@ -65,6 +66,8 @@ mod providers;
 mod proxies;
 mod queue;
 mod read_ahead;
+#[cfg(feature = "embedded")]
+mod read_once;
 mod readers;
 mod real_model_tape;
 mod real_runtimes;

@@ -74,6 +74,17 @@ fn what_can_not_be_asked_is_told() {
         ),
         (json!({"local_client": side, "messages": user, "mesages": 1}), "unknown field `mesages`"),
         (
+            json!({"local_client": side, "messages": [user[0], {"role": "user", "content": [{"type": "text"}]}]}),
+            "messages[1].content must be a text",
+        ),
+        (
+            json!({"local_client": side, "messages": [user[0], {"role": "robot", "content": "x"}]}),
+            "messages[1] can't be used: unknown variant `robot`",
+        ),
+        (json!({"local_client": side, "messages": [5]}), "messages[0] can't be used"),
+        (json!({"local_client": side, "messages": 5}), "messages must be a list"),
+        (json!([]), "expected an object with a client and messages"),
+        (
             json!({"local_client": side, "messages": user, "schema": {"type": "string"}}),
             "whose type is object",
         ),

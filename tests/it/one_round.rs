@@ -270,6 +270,55 @@ def prepare_jobs(context, m, o):
     );
 }
 
+/// A verdict may hold the next program, which no call asks for then.
+#[test]
+fn a_verdict_brings_the_next_program() {
+    let shows =
+        |what: &str| format!("def prepare_jobs(context, m, o):\n    show(context, r'{what}')\n    return []");
+    let more = |program: &str| {
+        json!({"explanation": "e", "decision": "request_additional_info", "answer": null, "feedback": null,
+               "scratchpad": "Brest is settled", "program": program})
+        .to_string()
+    };
+    // A program may come in a block, and one that fails goes back as any other.
+    let block = format!("```python\n{}\n```", shows("lay off \\w+"));
+    for (program, mended) in [
+        (shows("lay off \\w+"), None),
+        (block.clone(), None),
+        // One backslash too few for JSON, which reads another character.
+        (shows("\u{8}lay off"), None),
+        ("def prepare_jobs(context, m, o):\n    return [1 / 0]".to_owned(), Some(block)),
+    ] {
+        let replies = [format!("```python\n{}\n```", shows("Brest")), more(&program)];
+        let script: Vec<String> = replies.into_iter().chain(mended.clone()).chain([verdict()]).collect();
+        let calls = script.len();
+        let server = scripted(script, worker);
+        let mut job = the_job(&server);
+        job["call_params"]["max_rounds"] = json!(2);
+        let result = Program::new().run_job(&job).result();
+        assert!(read(&server).contains("lay off Lorient"), "{}", read(&server));
+        let asked = chats(&server, "supervisor");
+        assert_eq!(asked.len(), calls);
+        assert!(last(&asked[calls - 1]).contains("Brest is settled"));
+        if mended.is_some() {
+            let messages: Vec<&str> = asked[2]["messages"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .map(|message| message["content"].as_str().unwrap())
+                .collect();
+            let [asks, written, problem] = messages[..] else { panic!("{messages:?}") };
+            assert!(asks.contains("What you noted after the last round: Brest is settled"), "{asks}");
+            assert_eq!(written, program);
+            assert!(problem.contains("ZeroDivisionError"), "{problem}");
+        }
+        assert_eq!(
+            result["meta"][1]["failed_programs"].as_array().map_or(0, Vec::len),
+            usize::from(mended.is_some())
+        );
+    }
+}
+
 #[test]
 fn the_place_of_a_cited_chunk_is_shown() {
     let server = scripted(

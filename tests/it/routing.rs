@@ -204,6 +204,27 @@ fn a_dry_run_shows_the_choice_and_asks_nobody() {
 }
 
 #[test]
+fn a_worker_that_would_be_late_is_doubted() {
+    let server = scripted(vec![], |_| Reply::text(500, "no"));
+    let mut job = auto(&server, &long(), json!({}));
+    job["local_client"] = json!({"type": "ollama", "model_name": "llama3.2"});
+    let doubts = |job: &Value| {
+        let told = Program::new().args(["run", "--dry-run"]).run_job(job).result();
+        let doubts: Vec<String> = (0..4)
+            .map(|at| told["routing"]["estimates"][at]["doubt"].as_str().unwrap_or_default().to_owned())
+            .collect();
+        (told["routing"]["chosen"].clone(), doubts)
+    };
+    let (chosen, no_deadline) = doubts(&job);
+    assert!(chosen == "minions" && no_deadline[1].is_empty(), "{no_deadline:?}");
+    job["budget"] = json!({"deadline_s": 0.5});
+    let (chosen, late) = doubts(&job);
+    assert!(late[1].starts_with("the worker alone is likely to need "), "{late:?}");
+    assert!(late[1].ends_with("and the deadline is 0.5 s") && late[2].is_empty(), "{late:?}");
+    assert_eq!(chosen, "remote_only");
+}
+
+#[test]
 fn a_dry_run_counts_what_follows_the_workers_own_answer() {
     let server = scripted(vec![], |_| Reply::text(500, "no"));
     let dry = |kwargs: Value| {

@@ -132,6 +132,47 @@ def prepare_jobs(context):
 }
 
 #[tokio::test]
+async fn headings_are_known_by_their_dates_and_by_standing_alone() {
+    let body = "It rained on the crew for a while. Nothing else was seen of note,\nand January 2019 was no better, said all.\n\n";
+    let lines = [
+        ("20200126\n", ", 20200126"),
+        ("2020-01-26  Ada Byron  <ada@example.org>\n", ", 2020-01-26 Ada Byron <ada@example.org>"),
+        ("2006/9/10\n", ", 2006/9/10"),
+        ("* Tue Jan 02 2020 Ada Byron - 1.2", ", * Tue Jan 02 2020 Ada Byron - 1.2"),
+        ("26 January 2020\n", ", 26 January 2020"),
+        ("Friday, 1 January. Watch: Lunde", ", Friday, 1 January. Watch: Lunde"),
+        ("==== JANUARY 2021 ====\n", ", JANUARY 2021"),
+        ("Changes to Squid-3.3.13 (Feb 19, 2014):\n", ", Changes to Squid-3.3.13 (Feb 19, 2014):"),
+        ("----\r\nMeeting no. 312, 18 January 2020\r\n\r", ", Meeting no. 312, 18 January 2020"),
+        ("Note 7. Tax\n", ", Note 7. Tax"),
+        // What has no year is told with the heading above that has one.
+        (
+            "----\nMeeting no. 312, 18 January 2020\n\nIt rained.\n\n3. Pumps\n",
+            ", Meeting no. 312, 18 January 2020, 3. Pumps",
+        ),
+        ("## Notes of 2018\n\nIt rained.\n\n20200126\n", ", 20200126"),
+        // Sentences that begin with a date, rows of tables, and what leads to a list head nothing.
+        ("14 February 2020, the committee met", ""),
+        ("May 5 people came that day", ""),
+        ("December 31, 2019   23   45", ""),
+        ("2019-01-02 23 45", ""),
+        ("It is as follows:\n", ""),
+    ];
+    let texts = lines.map(|(line, _)| format!("{body}{line}\n{body}A needle lay there.\n\n{body}"));
+    let code = "def prepare_jobs(context):\n    show(context, 'A needle lay', before=0, after=0, most=5)\n    return []";
+    let texts: Vec<_> = texts.iter().map(String::as_str).collect();
+    for (texts, lines) in texts.chunks(5).zip(lines.chunks(5)) {
+        let mut session = start(code, texts).await;
+        session.prepare_jobs(&[], &[]).await.unwrap();
+        let shown = &session.shown().text;
+        let found: Vec<_> =
+            shown.lines().filter_map(|line| line.split_once('%')?.1.split_once("] A needle")).collect();
+        let labels: Vec<_> = lines.iter().map(|(_, label)| *label).collect();
+        assert_eq!(found.iter().map(|(label, _)| *label).collect::<Vec<_>>(), labels, "{shown}");
+    }
+}
+
+#[tokio::test]
 async fn many_patterns_and_long_passages_have_their_limit_and_say_so() {
     let text = format!("BEGIN {}the verdict is guilty END", "x y z ".repeat(3000));
     let code = r#"

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { report } from './documents.mjs';
 import { startModels } from './models.mjs';
-import { ask, ended, give, isAccessible, longestTask, openPage, startBrowser, startService } from './support.mjs';
+import { ask, closeDialog, ended, give, isAccessible, longestTask, openPage, startBrowser, startService } from './support.mjs';
 
 const EVIL = '<script>window.pwned = 1</script><img src=x onerror="window.pwned = 1"><a href="javascript:window.pwned=1">x</a> [y](javascript:window.pwned=1) **שלום** مرحبا بالعالم';
 let browser;
@@ -43,7 +43,7 @@ test('scripts, right-to-left words and a line of a megabyte are shown as text', 
   await page.locator('.document-name button').click();
   await page.locator('.plain-text').waitFor();
   assert.equal(await page.evaluate(() => window.pwned), undefined);
-  await page.keyboard.press('Escape');
+  await closeDialog(page);
   page.check();
   await page.context().close();
 });

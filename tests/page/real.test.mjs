@@ -11,7 +11,9 @@ import { ask, ended, give, openPage, startBrowser, startService } from './suppor
 const { MINIONS_TEST_MODEL: model, MINIONS_TEST_PYTHON: python } = process.env;
 
 test('a real model reads, and what it says is shown', { skip: !(model && python) && 'MINIONS_TEST_MODEL and MINIONS_TEST_PYTHON are not set' }, async (context) => {
-  const server = spawn(python, [path.join(import.meta.dirname, '../support/llama_server.py'), model], { stdio: ['pipe', 'pipe', 'ignore'] });
+  // One thread: where two have one processor between them, as beside a browser, each waits for the other.
+  const env = { ...process.env, LLAMA_ARG_THREADS: '1' };
+  const server = spawn(python, [path.join(import.meta.dirname, '../support/llama_server.py'), model], { env, stdio: ['pipe', 'pipe', 'ignore'] });
   context.after(() => server.kill());
   const [line] = await once(server.stdout, 'data');
   const models = await startModels();

@@ -52,6 +52,27 @@ test('twenty reloads at random moments: every event counts once', async () => {
   Object.assign(models.script, { workerMs: 5, supervisorMs: 20 });
 });
 
+test('events that break off behind the end of their run are read to their end', async () => {
+  const first = await openPage(browser, service);
+  await give(first, 'report.txt', report());
+  await ask(first, 'What if the last words are lost?');
+  await ended(first);
+  const at = `/${new URL(first.url()).hash}`;
+  await first.context().close();
+  const context = await browser.newContext();
+  await context.route(/\/events/, async (route) => {
+    const response = await route.fetch();
+    const frames = (await response.text()).split('\n\n');
+    await route.fulfill({ response, body: `${frames.slice(0, 4).join('\n\n')}\n\n` });
+  }, { times: 1 });
+  const page = await openPage(browser, service, { context, at });
+  await page.locator('.turn .answer').waitFor();
+  const { run, seq, gaps } = await seen(page);
+  assert.deepEqual([Number(seq), gaps], [await lastSeq(run), '0']);
+  page.check();
+  await context.close();
+});
+
 test('two tabs show the same run; one that is closed and opened again, too', async () => {
   models.script.workerMs = 500;
   const context = await browser.newContext();

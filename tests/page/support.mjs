@@ -98,6 +98,12 @@ export async function ask(page, task, protocol = 'minions') {
   await page.locator('.turn', { hasText: task }).waitFor();
 }
 
+/** Closes the dialog. Until it is gone, its end takes the focus from whatever is written into next. */
+export async function closeDialog(page) {
+  await page.keyboard.press('Escape');
+  await page.locator('dialog').waitFor({ state: 'detached' });
+}
+
 export const ended = (page, timeout = 30_000) => page.locator('.turn:last-of-type:is([data-state=done], [data-state=failed], [data-state=cancelled])').waitFor({ timeout });
 
 /** axe finds nothing, in the light and in the dark. */

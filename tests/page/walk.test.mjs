@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { pdf, report } from './documents.mjs';
 import { startModels } from './models.mjs';
-import { ask, ended, give, isAccessible, openPage, startBrowser, startService } from './support.mjs';
+import { ask, closeDialog, ended, give, isAccessible, openPage, startBrowser, startService } from './support.mjs';
 
 let browser;
 let models;
@@ -56,7 +56,7 @@ test('a PDF, both protocols, the map, a quote at its page, what left, what was s
   assert.match(await mark.textContent(), /operating margin of 12\.3%/);
   assert.ok(await page.locator('.page-name', { hasText: 'p. 2' }).count(), 'pages are named');
   await isAccessible(page, 'a document');
-  await page.keyboard.press('Escape');
+  await closeDialog(page);
   models.script.workerMs = 5;
 
   // A further question, as a turn of the conversation, by the other protocol.
@@ -147,6 +147,22 @@ test('a job as JSON, curl and Python; envelope and log as files; history', async
   await context.close();
 });
 
+test('two documents of one name are two documents', async () => {
+  const page = await openPage(browser, service);
+  const file = (text) => ({ name: 'same.txt', mimeType: 'text/plain', buffer: Buffer.from(text) });
+  await page.setInputFiles('#pick-files', [file('Nothing of margins stands here.'), file(report())]);
+  await page.locator('.file:not(.sending)').nth(1).waitFor();
+  await ask(page, 'Which of the two says it?');
+  await ended(page);
+  const rows = page.locator('.file');
+  assert.match(await rows.nth(0).locator('.strip').getAttribute('aria-label'), /^0 quotes/);
+  assert.match(await rows.nth(1).locator('.strip').getAttribute('aria-label'), /^2 quotes/);
+  await rows.nth(1).locator('button.link').click();
+  assert.match(await page.locator('mark[data-current]').first().textContent(), /operating margin/);
+  page.check();
+  await page.context().close();
+});
+
 test('by the keyboard alone: a text, a question, a run, the map, a quote', async () => {
   const page = await openPage(browser, service);
   await page.locator('.zone select').first().waitFor();
@@ -183,8 +199,8 @@ test('by the keyboard alone: a text, a question, a run, the map, a quote', async
   await page.locator('.piece').first().focus();
   await page.keyboard.press('Enter');
   await page.locator('mark[data-current]').first().waitFor();
-  await page.keyboard.press('Escape');
-  assert.ok(await page.evaluate(() => document.activeElement.matches('.piece')), 'the focus is back');
+  await closeDialog(page);
+  await page.waitForFunction(() => document.activeElement.matches('.piece'));
   page.check();
   await page.context().close();
 });

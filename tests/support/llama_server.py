@@ -15,9 +15,11 @@ params.n_parallel = 4
 params.hostnames = ["127.0.0.1"]
 params.port = 0
 params.endpoint_metrics = True
-# As the server itself reads it: MiB for prompts that its slots held before.
+# As the server itself reads them: MiB for prompts that its slots held before, threads.
 if "LLAMA_ARG_CACHE_RAM" in os.environ:
     params.cache_ram_mib = int(os.environ["LLAMA_ARG_CACHE_RAM"])
+if "LLAMA_ARG_THREADS" in os.environ:
+    params.cpuparams.n_threads = int(os.environ["LLAMA_ARG_THREADS"])
 
 # The server logs to stdout from C++: keep that for the URL alone.
 url_out = os.dup(1)

@@ -120,6 +120,10 @@ pub struct Message {
     /// wrote. All others, and the images, may hold something of the documents. In ascending order.
     #[serde(skip)]
     pub own: Vec<Range<usize>>,
+    /// The bytes at the head of `content` that other requests begin with as well, after the same messages, such as a
+    /// chunk that is asked about more than once. It is no part of the question, so recordings leave it out.
+    #[serde(skip)]
+    pub shared: usize,
 }
 
 /// A picture for the model.
@@ -140,7 +144,7 @@ pub enum Image {
 impl Message {
     /// A message of `role`.
     pub fn new(role: Role, content: impl Into<String>) -> Self {
-        Self { role, content: content.into(), images: Vec::new(), own: Vec::new() }
+        Self { role, content: content.into(), images: Vec::new(), own: Vec::new(), shared: 0 }
     }
 
     /// A system message: instructions.
@@ -162,6 +166,11 @@ impl Message {
     pub fn own(self) -> Self {
         let whole = 0..self.content.len();
         self.owning(vec![whole])
+    }
+
+    /// The message with so many bytes that other requests begin with as well.
+    pub fn sharing(self, shared: usize) -> Self {
+        Self { shared, ..self }
     }
 
     /// The message with these bytes of the text as the job's own words.

@@ -28,6 +28,11 @@ pub(crate) fn prompt_time(value: &Value) -> Option<PromptTime> {
     Some(PromptTime { tokens, took, may_count_cached: false })
 }
 
+/// How many tokens of the prompt the cache had, by `timings`.
+pub(crate) fn cached(value: &Value) -> Option<u64> {
+    value["cache_n"].as_u64()
+}
+
 /// The reply's part of `timings`.
 pub(crate) fn written(value: &Value) -> Option<(u64, Duration)> {
     Some((value["predicted_n"].as_u64()?, millis(&value["predicted_ms"])?))
@@ -58,12 +63,12 @@ mod tests {
         let times = json!({"cache_n": 230, "prompt_n": 512, "prompt_ms": 4949.0, "predicted_n": 5, "predicted_ms": 100.0});
         let time = PromptTime { tokens: 512, took, may_count_cached: false };
         assert_eq!((prompt_time(&times), progress(&told).unwrap().time()), (Some(time), time));
-        assert_eq!(written(&times), Some((5, Duration::from_millis(100))));
+        assert_eq!((cached(&times), written(&times)), (Some(230), Some((5, Duration::from_millis(100)))));
         for damaged in
             [json!(null), json!({}), json!({"total": -1, "processed": "7"}), json!([1]), json!("no")]
         {
-            let told = (progress(&damaged), prompt_time(&damaged), written(&damaged));
-            assert_eq!(told, (None, None, None), "{damaged}");
+            let told = (progress(&damaged), prompt_time(&damaged), written(&damaged), cached(&damaged));
+            assert_eq!(told, (None, None, None, None), "{damaged}");
         }
         let odd = json!({"prompt_n": 5, "prompt_ms": -1.0});
         assert_eq!(prompt_time(&odd), None);

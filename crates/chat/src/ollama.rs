@@ -95,10 +95,14 @@ impl Dialect for Ollama {
         reply.calls_tool |= message["tool_calls"].as_array().is_some_and(|calls| !calls.is_empty());
         if *done == true {
             let count = |name: &str| event[name].as_u64().unwrap_or_default();
-            reply.usage = Usage::of_call(count("prompt_eval_count"), count("eval_count"), 0);
-            // Since 0.30 the count has the cached tokens, too.
+            // Versions from August 2026 on tell the cached tokens. Those since 0.30 count them among the prompt's, but do not
+            // tell how many they are. See https://github.com/ollama/ollama/pull/17943.
+            let cached = event["prompt_eval_cached_count"].as_u64();
+            reply.usage =
+                Usage::of_call(count("prompt_eval_count"), count("eval_count"), cached.unwrap_or_default());
             let took = Duration::from_nanos(count("prompt_eval_duration"));
-            let time = PromptTime { tokens: reply.usage.prompt_tokens, took, may_count_cached: true };
+            let tokens = reply.usage.new_prompt_tokens;
+            let time = PromptTime { tokens, took, may_count_cached: cached.is_none() };
             reply.prompt_time = Some(time).filter(|_| !took.is_zero());
             let took = Duration::from_nanos(count("eval_duration"));
             reply.written = Some((reply.usage.completion_tokens, took)).filter(|_| !took.is_zero());
@@ -244,6 +248,13 @@ mod tests {
             ..Partial::default()
         };
         assert_eq!(read(&Ollama, &format!("{line}\n{done}\n")), expected);
+        // A newer server, which had read some of the prompt before.
+        let told = done
+            .replace(r#""prompt_eval_count":26"#, r#""prompt_eval_count":26,"prompt_eval_cached_count":20"#);
+        let reply = read(&Ollama, &format!("{line}\n{told}\n"));
+        let took = Duration::from_nanos(342_546_000);
+        let time = PromptTime { tokens: 6, took, may_count_cached: false };
+        assert_eq!((reply.usage, reply.prompt_time), (Usage::of_call(26, 282, 20), Some(time)));
         let thought = r#"{"message":{"role":"assistant","content":"","thinking":"hm"},"done":false}"#;
         let cut = r#"{"message":{"role":"assistant","content":"Th"},"done":true,"done_reason":"length","eval_count":2}"#;
         let reply = read(&Ollama, &format!("{thought}\n{cut}"));

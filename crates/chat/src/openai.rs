@@ -9,7 +9,9 @@ use super::anthropic::mark_cached;
 use super::dialect::{Abilities, Caching, Dialect, JsonMode, Partial, Taken, ThinkingForm, vector};
 use super::llama_server;
 use super::openai_choice::{is_about_filters, take_choice, usage_of};
-use super::{ChatRequest, ChatSettings, Format, Generation, Image, Message, Role, Thinking, truncation};
+use super::{
+    ChatRequest, ChatSettings, Format, Generation, Image, Message, Role, Thinking, Usage, truncation,
+};
 
 /// The number of characters of a message that decide whether prompts begin alike.
 const BEGINNING: usize = 1000;
@@ -94,6 +96,11 @@ impl Dialect for OpenAi {
         if let Some(usage) = usage.is_object().then(|| usage_of(usage)).filter(|usage| usage.total_tokens > 0)
         {
             reply.usage = usage;
+        }
+        // Older versions of llama.cpp's server tell the cached tokens beside the usage alone.
+        if let Some(cached) = llama_server::cached(&event["timings"]) {
+            let Usage { prompt_tokens, completion_tokens, cached_prompt_tokens: told, .. } = reply.usage;
+            reply.usage = Usage::of_call(prompt_tokens, completion_tokens, cached.max(told));
         }
         reply.progress = llama_server::progress(&event["prompt_progress"]).or(reply.progress);
         reply.prompt_time = llama_server::prompt_time(&event["timings"]).or(reply.prompt_time);

@@ -34,6 +34,8 @@ pub struct CallTimes {
     pub may_count_cached: bool,
     /// Tokens that were written, and the time for them.
     pub written: (u64, Duration),
+    /// How long the tokens that a cache had would have taken, where that is known.
+    pub saved: Duration,
 }
 
 /// How far a server is with a prompt, in its own words.

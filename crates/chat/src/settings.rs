@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use minions_machine::footprint::CacheType;
 use serde_json::Value;
 
 use super::pace::PromptPace;
@@ -120,6 +121,8 @@ pub enum VendorOptions {
         chat_format: Option<String>,
         /// The number of threads that compute.
         n_threads: Option<u32>,
+        /// How keys and values are kept.
+        kv_type: CacheType,
     },
 }
 

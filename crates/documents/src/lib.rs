@@ -4,6 +4,7 @@
 //! A chunker takes the text of a document and gives its chunks, in order. Sizes count characters (Unicode scalar
 //! values, as Python does), and no cut falls inside one. An empty document has no chunks.
 
+mod borders;
 mod chunking;
 #[cfg(test)]
 mod chunking_tests;
@@ -27,4 +28,4 @@ pub use code_chunking::{chunk_by_code, chunk_by_function_and_class};
 pub use coverage::{Coverage, Held};
 pub use document::{Document, Place, Places};
 pub use label::label;
-pub use retrieval::{Query, bm25_top_k, vector_top_k};
+pub use retrieval::{Query, bm25, bm25_top_k, vector_top_k};

@@ -10,6 +10,12 @@ pub type Query = (String, f32);
 /// The indices of the `k` chunks with the highest BM25 scores, in the order of the chunks. A chunk that shares no word
 /// with the queries is left out.
 pub fn bm25_top_k(queries: &[Query], chunks: &[impl AsRef<str>], k: usize) -> Vec<usize> {
+    let scores = bm25(queries, chunks);
+    top_k(&scores, k).into_iter().filter(|&position| scores[position] > 0.0).collect()
+}
+
+/// The BM25 score of each chunk, 0 where it shares no word with the queries.
+pub fn bm25(queries: &[Query], chunks: &[impl AsRef<str>]) -> Vec<f32> {
     let corpus: Vec<&str> = chunks.iter().map(AsRef::as_ref).collect();
     let embedder: Embedder<u32, Words> =
         EmbedderBuilder::with_tokenizer_and_fit_to_corpus(Words::default(), &corpus).build();
@@ -23,7 +29,7 @@ pub fn bm25_top_k(queries: &[Query], chunks: &[impl AsRef<str>], k: usize) -> Ve
             scores[found.id] += found.score * weight;
         }
     }
-    top_k(&scores, k).into_iter().filter(|&position| scores[position] > 0.0).collect()
+    scores
 }
 
 /// The indices of the `k` chunks whose vectors have the smallest angle to those of the queries, in order.

@@ -3,7 +3,7 @@
 
 use serde::Serialize;
 
-use super::calls::Shown;
+use super::calls::{Factors, ShownCalls};
 use super::facts::Facts;
 use super::roofline::{Machine, Roofline};
 
@@ -13,6 +13,8 @@ const WIDE: f64 = 1.4;
 const WIDE_OF_PROMPTS: f64 = 2.0;
 /// The same for memory in several nodes: most of it may be far from the processors.
 const WIDE_OF_NODES: f64 = 2.0;
+/// The same where others computed while the machine was measured.
+const WIDE_OF_ROUGH: f64 = 2.0;
 /// The least range of a measured pace, and that of few calls.
 const NARROW: f64 = 1.07;
 const OF_FEW_CALLS: f64 = 1.15;
@@ -51,6 +53,8 @@ pub enum Basis {
     Roofline,
     /// So many calls.
     Measured(usize),
+    /// So many calls, of which so many ran at the same time, where another number was asked for.
+    Among(usize, usize),
     /// The factor that the original has measured.
     Original,
 }
@@ -62,6 +66,10 @@ impl Basis {
             Self::Roofline => "roofline".to_owned(),
             Self::Measured(1) => "measured (1 call)".to_owned(),
             Self::Measured(calls) => format!("measured ({calls} calls)"),
+            Self::Among(calls, at_once) => {
+                let calls = Self::Measured(calls).words();
+                format!("{}, {at_once} at the same time)", calls.trim_end_matches(')'))
+            }
             Self::Original => "measured by the original".to_owned(),
         }
     }
@@ -99,8 +107,8 @@ impl Estimate {
 /// What is known of a pace besides the machine.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Known<'a> {
-    /// What calls have shown.
-    pub calls: Option<&'a Shown>,
+    /// What calls have shown, and how many there will be at the same time.
+    pub calls: Option<(&'a ShownCalls, usize)>,
     /// Tokens a second that the original has measured.
     pub original: Option<f64>,
 }
@@ -112,14 +120,15 @@ pub fn estimate(facts: &Facts, machine: &Machine, question: Question, known: Kno
     let roofline = Roofline::new(facts, machine, needed);
     let is_far = machine.nodes > 1;
     let wide = if is_far { [WIDE * WIDE_OF_NODES, WIDE_OF_PROMPTS] } else { [WIDE, WIDE_OF_PROMPTS] };
+    let wide = wide.map(|wide| if machine.is_rough { wide * WIDE_OF_ROUGH } else { wide });
     of_times(|context| roofline.token(context), |tokens| roofline.prompt(tokens), wide, question, known)
 }
 
 /// How long it takes at a server elsewhere, by its calls alone; `None` if there is none of a reply.
-pub fn estimate_elsewhere(question: Question, calls: &Shown) -> Option<Estimate> {
+pub fn estimate_elsewhere(question: Question, calls: (&ShownCalls, usize)) -> Option<Estimate> {
     let known = Known { calls: Some(calls), original: None };
     let estimate = of_times(|_| 1.0, |tokens| tokens as f64, [1.0; 2], question, known);
-    let has_both = estimate.basis.iter().all(|basis| matches!(basis, Basis::Measured(_)));
+    let has_both = estimate.basis.iter().all(|basis| matches!(basis, Basis::Measured(_) | Basis::Among(..)));
     has_both.then_some(estimate)
 }
 
@@ -135,18 +144,18 @@ fn of_times(
     let middle = prompt_tokens.saturating_add(tokens / 2).min(window.into());
     let for_token = token(middle);
     let (of_replies, of_prompts) = match known.calls {
-        Some(calls) => (calls.of_replies(&token), calls.of_prompts(&prompt)),
-        None => (Vec::new(), Vec::new()),
+        Some((calls, at_once)) => (calls.of_replies(at_once, &token), calls.of_prompts(at_once, &prompt)),
+        None => Default::default(),
     };
     let original = known.original.filter(|rate| *rate > 0.0).map(|rate| 1.0 / rate / for_token);
-    let (factor, basis) = match (&of_replies[..], original) {
+    let (factor, basis) = match (&of_replies.all[..], original) {
         ([], Some(factor)) => (around(factor, WIDE.min(wide[0])), Basis::Original),
         ([], None) => (around(1.0, wide[0]), Basis::Roofline),
-        (factors, _) => (spread(factors), Basis::Measured(factors.len())),
+        _ => measured(&of_replies),
     };
-    let (prompt_factor, prompt_basis) = match &of_prompts[..] {
+    let (prompt_factor, prompt_basis) = match &of_prompts.all[..] {
         [] => (around(1.0, wide[1]), Basis::Roofline),
-        factors => (spread(factors), Basis::Measured(factors.len())),
+        _ => measured(&of_prompts),
     };
     let asked = if prompt_tokens > 0 { prompt_tokens } else { USUAL_PROMPT.min(window.into()).max(1) };
     let for_prompt = prompt(asked);
@@ -171,6 +180,16 @@ fn rate(factor: Range, seconds: f64) -> Range {
 
 fn around(factor: f64, wide: f64) -> Range {
     Range { low: factor / wide, likely: factor, high: factor * wide }
+}
+
+/// What calls have shown. Where another number of them ran at the same time, the one asked for takes at least its share of the time,
+/// and at most the whole of it; with more at the same time it is the other way round.
+fn measured(Factors { all, at_once, share }: &Factors) -> (Range, Basis) {
+    let Range { low, likely, high } = spread(all);
+    let range =
+        Range { low: low * share.min(1.0), likely: likely * share.sqrt(), high: high * share.max(1.0) };
+    let is_same = (share - 1.0).abs() < f64::EPSILON;
+    (range, if is_same { Basis::Measured(all.len()) } else { Basis::Among(all.len(), *at_once) })
 }
 
 /// The median of factors in order, and where most of them are.

@@ -4,7 +4,7 @@ use minions_machine::footprint::{CacheType, Footprint};
 use minions_machine::known::Known;
 use serde::{Deserialize, Serialize};
 
-use super::gguf::{Header, Unusable};
+use super::gguf::{Header, Tensor, Unusable};
 use super::quantisation::{self, Class};
 
 /// ggml's smallest and largest bits a weight, for models of which only a number of parameters is known.
@@ -17,14 +17,12 @@ pub struct Facts {
     pub architecture: String,
     /// How its weights are kept, such as `Q4_K_M`.
     pub quantisation: String,
-    /// What most of its work is done in.
-    pub class: Class,
     /// All parameters.
     pub parameters: u64,
     /// Parameters that a token passes through: of experts those that are used, and no table of embeddings.
     pub active_parameters: u64,
-    /// The parameters of these that only the last token of a prompt passes through.
-    pub output_parameters: u64,
+    /// These by how they are kept.
+    pub work: Vec<Work>,
     /// Bytes of the weights.
     pub weight_bytes: u64,
     /// Bytes of the weights that are read for each token.
@@ -43,6 +41,17 @@ pub struct Facts {
     pub vocabulary: u64,
     /// The memory that it takes; none if its figures don't tell.
     pub footprint: Option<Footprint>,
+}
+
+/// Parameters that a token passes through.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Work {
+    /// How they are kept.
+    pub class: Class,
+    /// How many there are.
+    pub parameters: u64,
+    /// Those of them that only the last token of a prompt passes through.
+    pub of_output: u64,
 }
 
 /// The memory that a model takes, in bytes.
@@ -87,18 +96,17 @@ impl Facts {
         let is_tied = !header.tensors.iter().any(|tensor| tensor.name == OUTPUT);
         let mut sums = Sums::default();
         for tensor in &header.tensors {
-            sums.add(&tensor.name, [tensor.values, tensor.bytes], experts, is_tied);
+            sums.add(tensor, experts, is_tied);
         }
         let layers = one("block_count").unwrap_or(0);
         Ok(Self {
             architecture: architecture.to_owned(),
             quantisation: quantisation::label(header.number("general.file_type"), &header.tensors),
-            class: quantisation::class(&header.tensors),
             parameters: header.tensors.iter().map(|tensor| tensor.values).sum(),
-            active_parameters: sums.active[0],
-            output_parameters: sums.output,
+            active_parameters: sums.work.iter().map(|work| work.parameters).sum(),
+            work: sums.work,
             weight_bytes,
-            bytes_per_token: sums.active[1],
+            bytes_per_token: sums.bytes,
             layers,
             query_width: query_width(&figures, layers),
             experts,
@@ -116,10 +124,9 @@ impl Facts {
         Self {
             architecture: "unknown".to_owned(),
             quantisation: format!("{bits} bits"),
-            class: class_of(bits),
             parameters,
             active_parameters: parameters,
-            output_parameters: 0,
+            work: all(class_of(bits), parameters),
             weight_bytes: bytes,
             bytes_per_token: bytes,
             layers: 0,
@@ -147,9 +154,11 @@ impl Facts {
             Some((used, of)) => all / 10 + (all - all / 10) / of.max(1) * used.min(of),
             None => all,
         };
+        let class = quantisation.and_then(quantisation::class_named).unwrap_or_else(|| class_of(bits));
         Self {
             quantisation: quantisation.map_or_else(|| format!("{bits} bits"), str::to_owned),
             active_parameters: share(parameters),
+            work: all(class, share(parameters)),
             weight_bytes: bytes,
             bytes_per_token: share(bytes),
             experts,
@@ -178,7 +187,7 @@ impl Facts {
         let footprint = self.footprint.map(|footprint| Footprint { weights: weight_bytes, ..footprint });
         Self {
             quantisation: format!("{bits} bits"),
-            class: class_of(bits),
+            work: self.work.iter().map(|work| Work { class: class_of(bits), ..*work }).collect(),
             bytes_per_token: of(self.active_parameters),
             weight_bytes,
             footprint,
@@ -207,6 +216,13 @@ impl Facts {
         })
     }
 
+    /// Bytes of the keys of a token in one layer.
+    pub fn key_bytes(&self) -> u64 {
+        let all =
+            self.footprint.map_or(0, |footprint| footprint.token.saturating_add(footprint.token_of_last));
+        all.checked_div(2 * self.layers).unwrap_or(0)
+    }
+
     /// Bytes of keys and values that the next token reads, with so many before it.
     pub fn cache_bytes(&self, context: u64) -> u64 {
         let Some(footprint) = &self.footprint else { return 0 };
@@ -219,6 +235,11 @@ fn class_of(bits: u64) -> Class {
     if bits < 8 { Class::Packed } else { Class::Plain }
 }
 
+/// The work of a model that is kept in one way. Which part of it is the output is not known.
+fn all(class: Class, parameters: u64) -> Vec<Work> {
+    vec![Work { class, parameters, of_output: 0 }]
+}
+
 /// The tensor of the output, where it is not the table of embeddings.
 const OUTPUT: &str = "output.weight";
 /// The table of embeddings.
@@ -229,15 +250,16 @@ const READ_BY_ROW: [&str; 3] = [TABLE, "per_layer_token_embd.weight", "position_
 /// Parameters and bytes that a token passes through.
 #[derive(Default)]
 struct Sums {
-    active: [u64; 2],
-    output: u64,
+    work: Vec<Work>,
+    bytes: u64,
 }
 
 impl Sums {
-    fn add(&mut self, name: &str, sizes: [u64; 2], experts: Option<(u64, u64)>, is_tied: bool) {
+    fn add(&mut self, tensor: &Tensor, experts: Option<(u64, u64)>, is_tied: bool) {
+        let Tensor { name, values, bytes, kind } = tensor;
         let is_output = name == OUTPUT || is_tied && name == TABLE;
         // Layers that predict tokens ahead (`nextn`) are not run.
-        if !is_output && (READ_BY_ROW.contains(&name) || name.contains(".nextn.")) {
+        if !is_output && (READ_BY_ROW.contains(&name.as_str()) || name.contains(".nextn.")) {
             return;
         }
         let used = |all: u64| match experts {
@@ -247,10 +269,15 @@ impl Sums {
             }
             _ => all,
         };
-        let [values, bytes] = sizes.map(used);
-        self.active[0] += values;
-        self.active[1] += bytes;
-        self.output += if is_output { values } else { 0 };
+        self.bytes += used(*bytes);
+        let class = quantisation::class(*kind);
+        let at = self.work.iter().position(|work| work.class == class).unwrap_or_else(|| {
+            self.work.push(Work { class, parameters: 0, of_output: 0 });
+            self.work.len() - 1
+        });
+        let (work, values) = (&mut self.work[at], used(*values));
+        work.parameters += values;
+        work.of_output += if is_output { values } else { 0 };
     }
 }
 

@@ -14,11 +14,13 @@ use super::gguf::Tensor;
 pub enum Class {
     /// Whole numbers that are put into rows for the processor when the model is loaded (`Q4_0`, `Q4_K`).
     Packed,
+    /// Whole numbers of which 256 share a scale, with whole numbers for parts of them (`Q6_K`, `IQ4_XS`).
+    Nested,
     /// Numbers that are used as they are (`Q8_0`, `F16`).
     Plain,
-    /// Numbers that take several steps each (`Q4_1`, `Q6_K`).
+    /// Whole numbers of which 32 share a scale and an offset, or are in two pieces (`Q4_1`, `Q5_0`).
     Stepped,
-    /// Numbers that are looked up in a table (`IQ4_XS`, `MXFP4`).
+    /// Numbers that are looked up in a table (`IQ3_S`), and those of types that are not known.
     Table,
 }
 
@@ -32,12 +34,12 @@ const TYPES: [(u32, &str, Class); 34] = [
     (7, "Q5_1", Class::Stepped),
     (8, "Q8_0", Class::Plain),
     (9, "Q8_1", Class::Plain),
-    (10, "Q2_K", Class::Packed),
-    (11, "Q3_K", Class::Stepped),
+    (10, "Q2_K", Class::Nested),
+    (11, "Q3_K", Class::Nested),
     (12, "Q4_K", Class::Packed),
-    (13, "Q5_K", Class::Stepped),
-    (14, "Q6_K", Class::Stepped),
-    (15, "Q8_K", Class::Stepped),
+    (13, "Q5_K", Class::Nested),
+    (14, "Q6_K", Class::Nested),
+    (15, "Q8_K", Class::Nested),
     (16, "IQ2_XXS", Class::Table),
     (17, "IQ2_XS", Class::Table),
     (18, "IQ3_XXS", Class::Table),
@@ -45,7 +47,7 @@ const TYPES: [(u32, &str, Class); 34] = [
     (20, "IQ4_NL", Class::Packed),
     (21, "IQ3_S", Class::Table),
     (22, "IQ2_S", Class::Table),
-    (23, "IQ4_XS", Class::Table),
+    (23, "IQ4_XS", Class::Nested),
     (24, "I8", Class::Plain),
     (25, "I16", Class::Plain),
     (26, "I32", Class::Plain),
@@ -55,7 +57,7 @@ const TYPES: [(u32, &str, Class); 34] = [
     (30, "BF16", Class::Plain),
     (34, "TQ1_0", Class::Table),
     (35, "TQ2_0", Class::Table),
-    (39, "MXFP4", Class::Table),
+    (39, "MXFP4", Class::Packed),
     (40, "NVFP4", Class::Table),
     (41, "Q1_0", Class::Table),
 ];
@@ -86,9 +88,16 @@ pub(super) fn label(file_type: Option<u64>, tensors: &[Tensor]) -> String {
     }
 }
 
-/// The class of most weights. A type that is not known counts as one that takes many steps.
-pub(super) fn class(tensors: &[Tensor]) -> Class {
-    most(tensors).and_then(of).map_or(Class::Table, |(_, class)| class)
+/// The class of a type. One that is not known counts as the slowest.
+pub(super) fn class(kind: u32) -> Class {
+    of(kind).map_or(Class::Table, |(_, class)| class)
+}
+
+/// The class of the type that the name of a mix begins with, such as `Q4_K_M`.
+pub(super) fn class_named(mix: &str) -> Option<Class> {
+    let mix = mix.to_uppercase();
+    let fitting = TYPES.iter().filter(|(_, name, _)| mix.starts_with(name));
+    fitting.max_by_key(|(_, name, _)| name.len()).map(|(.., class)| *class)
 }
 
 fn of(kind: u32) -> Option<(&'static str, Class)> {
@@ -112,18 +121,32 @@ mod tests {
     fn mixes_have_their_name_and_others_that_of_most_weights() {
         let tensor = |kind, values| Tensor { name: "x".to_owned(), values, kind, bytes: values };
         let mixed = [tensor(0, 10), tensor(14, 40), tensor(12, 900)];
-        assert_eq!((label(Some(15), &mixed), class(&mixed)), ("Q4_K_M".to_owned(), Class::Packed));
-        assert_eq!(label(None, &mixed), "Q4_K");
+        assert_eq!((label(Some(15), &mixed).as_str(), label(None, &mixed).as_str()), ("Q4_K_M", "Q4_K"));
         for (kind, name, expected) in [
             (3, "Q4_1", Class::Stepped),
-            (23, "IQ4_XS", Class::Table),
-            (39, "MXFP4", Class::Table),
+            (14, "Q6_K", Class::Nested),
+            (23, "IQ4_XS", Class::Nested),
+            (39, "MXFP4", Class::Packed),
+            (21, "IQ3_S", Class::Table),
             (30, "BF16", Class::Plain),
             (999, "type 999", Class::Table),
         ] {
             let all = [tensor(0, 3), tensor(kind, 50)];
-            assert_eq!((label(Some(1000), &all).as_str(), class(&all)), (name, expected));
+            assert_eq!((label(Some(1000), &all).as_str(), class(kind)), (name, expected));
         }
         assert_eq!(label(None, &[]), "none");
+    }
+
+    #[test]
+    fn names_of_mixes_tell_their_class() {
+        for (mix, expected) in [
+            ("Q4_K_M", Some(Class::Packed)),
+            ("q5_k_s", Some(Class::Nested)),
+            ("Q8_0", Some(Class::Plain)),
+            ("IQ4_XS", Some(Class::Nested)),
+            ("unknown", None),
+        ] {
+            assert_eq!(class_named(mix), expected, "{mix}");
+        }
     }
 }

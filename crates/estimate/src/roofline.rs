@@ -1,20 +1,27 @@
 //! What a machine needs for a model by what it was measured to manage: its memory is read, and it computes. Pure.
 //!
 //! On a processor llama.cpp does one after the other for the most part, so the times add up. How much of the measured
-//! operations it gets out of a processor differs by how weights are kept; the shares below were measured with its server 2026.10
-//! on an x86-64 with AVX2, a thread at a time. What calls show takes the place of all this.
+//! operations it gets out of a processor differs by how weights are kept, and by whether they meet one token or many; the shares
+//! below were measured with its server 2026.10 on an x86-64 with AVX2. What calls show takes the place of all this.
 
 use serde::{Deserialize, Serialize};
 
-use super::facts::Facts;
+use super::facts::{Facts, Work};
 use super::quantisation::Class;
 
 /// Tokens of a prompt that are evaluated in one step, for which the weights are read once.
 const BATCH: u64 = 512;
-/// Seconds of each layer beside its work: its threads wait for each other.
-const STEP: f64 = 8e-6;
-/// The share of the measured operations that comparing with earlier tokens gets.
+/// Seconds of each layer beside its work: its threads wait for each other after each of about twenty steps.
+const STEP: f64 = 60e-6;
+/// The same of a card, which begins the next step by itself.
+const STEP_OF_CARD: f64 = 8e-6;
+/// The share of the measured operations that comparing a prompt's tokens with each other gets, and the one of a single token,
+/// which meets each earlier one by itself: numbers of 16 bits become wider and narrow again, and there is an exponential for each.
 const ATTENTION: f64 = 0.2;
+const ATTENTION_OF_ONE: f64 = 0.042;
+/// Bytes from a head's key to its next one for which reading them takes twice the time: the farther apart they lie, the less the
+/// processor reads ahead.
+const APART: f64 = 512.0;
 /// The share of a card's operations that prompts get, and the one of its bandwidth that tokens get.
 const ON_CARD: f64 = 0.35;
 const BANDWIDTH_OF_CARD: f64 = 0.7;
@@ -32,6 +39,9 @@ pub struct Machine {
     pub compute: f64,
     /// NUMA nodes of these.
     pub nodes: usize,
+    /// Whether others computed while it was measured.
+    #[serde(default)]
+    pub is_rough: bool,
     /// A graphics card whose memory tells.
     pub card: Option<Card>,
 }
@@ -71,18 +81,18 @@ impl<'a> Roofline<'a> {
     /// Seconds for the next token, with so many before it.
     pub fn token(&self, context: u64) -> f64 {
         let facts = self.facts;
-        let bytes = facts.bytes_per_token as f64 + facts.cache_bytes(context) as f64;
-        let work = 2.0 * facts.active_parameters as f64;
+        let (weights, cache) = (facts.bytes_per_token as f64, facts.cache_bytes(context) as f64);
         let looks = 4.0 * context as f64 * facts.query_width as f64;
         let Machine { bandwidth, compute, .. } = *self.machine;
-        let here = bytes / bandwidth
-            + work / (compute * share(facts.class))
-            + looks / (compute * ATTENTION)
+        let work = |work: &Work| 2.0 * work.parameters as f64 / (compute * shares(work.class).token);
+        let here = weights / bandwidth
+            + facts.work.iter().map(work).sum::<f64>()
+            + cache / bandwidth * (1.0 + facts.key_bytes() as f64 / APART)
+            + looks / (compute * ATTENTION_OF_ONE)
             + facts.layers as f64 * STEP;
-        let there =
-            self.machine.card.as_ref().map_or(0.0, |card| {
-                bytes / (card.bandwidth * BANDWIDTH_OF_CARD) + facts.layers as f64 * STEP
-            });
+        let there = self.machine.card.as_ref().map_or(0.0, |card| {
+            (weights + cache) / (card.bandwidth * BANDWIDTH_OF_CARD) + facts.layers as f64 * STEP_OF_CARD
+        });
         self.mixed(here, there)
     }
 
@@ -90,19 +100,21 @@ impl<'a> Roofline<'a> {
     pub fn prompt(&self, tokens: u64) -> f64 {
         let facts = self.facts;
         let count = tokens as f64;
-        let work =
-            2.0 * (facts.active_parameters - facts.output_parameters.min(facts.active_parameters)) as f64;
         // Only the last token is asked what follows it.
-        let output = if tokens > 0 { 2.0 * facts.output_parameters as f64 } else { 0.0 };
+        let of_work = |work: &Work| {
+            let output = work.of_output.min(work.parameters);
+            2.0 * ((work.parameters - output) as f64 * count + if tokens > 0 { output as f64 } else { 0.0 })
+        };
         let looks = 2.0 * count * count * facts.query_width as f64;
         // Of a long prompt each expert has some tokens.
         let bytes = tokens.div_ceil(BATCH) as f64 * facts.weight_bytes as f64;
         let Machine { bandwidth, compute, .. } = *self.machine;
-        let here = bytes / bandwidth
-            + (work * count + output) / (compute * share(facts.class))
-            + looks / (compute * ATTENTION);
+        let work = |work: &Work| of_work(work) / (compute * shares(work.class).prompt);
+        let here =
+            bytes / bandwidth + facts.work.iter().map(work).sum::<f64>() + looks / (compute * ATTENTION);
         let there = self.machine.card.as_ref().map_or(0.0, |card| {
-            bytes / card.bandwidth + (work * count + output + looks) / (card.compute * ON_CARD)
+            let all = facts.work.iter().map(of_work).sum::<f64>() + looks;
+            bytes / card.bandwidth + all / (card.compute * ON_CARD)
         });
         self.mixed(here, there)
     }
@@ -113,12 +125,21 @@ impl<'a> Roofline<'a> {
     }
 }
 
-/// The share of the measured operations that llama.cpp gets for weights of a class.
-fn share(class: Class) -> f64 {
-    match class {
-        Class::Packed => 0.5,
-        Class::Plain => 0.32,
-        Class::Stepped => 0.19,
-        Class::Table => 0.15,
-    }
+/// The shares of the measured operations that llama.cpp gets for weights of a class.
+struct Shares {
+    /// Where they meet one token.
+    token: f64,
+    /// Where they meet those of a prompt.
+    prompt: f64,
+}
+
+fn shares(class: Class) -> Shares {
+    let [token, prompt] = match class {
+        Class::Packed => [0.5, 0.5],
+        Class::Nested => [0.28, 0.45],
+        Class::Plain => [0.32, 0.32],
+        Class::Stepped => [0.24, 0.19],
+        Class::Table => [0.15, 0.15],
+    };
+    Shares { token, prompt }
 }

@@ -15,7 +15,7 @@ use nix::fcntl::OFlag;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::calls::{Call, Shown};
+use super::calls::ShownCalls;
 use super::facts::Facts;
 use super::roofline::Machine;
 
@@ -28,10 +28,16 @@ const LONGEST: u64 = 8 << 20;
 const MACHINES: usize = 16;
 const FILES: usize = 64;
 const MODELS: usize = 256;
+/// The way in which facts are reckoned from a file. A program that reckons in another way reads the file anew.
+const RECKONING: u32 = 1;
 /// How long another writer is waited for.
 const PATIENCE: Duration = Duration::from_millis(500);
 /// How long what a machine manages is believed.
 const FRESH: Duration = Duration::from_hours(30 * 24);
+/// How often it is measured: others may have slowed one measurement down.
+const SWEEPS: u32 = 3;
+/// How long it is not measured again: what has slowed a measurement down may slow the next one down.
+const PAUSE: Duration = Duration::from_secs(60);
 /// The bandwidth that the original reckons with, by its names of devices.
 const BANDWIDTHS: [(&str, f64); 2] = [("cpu", 50e9), ("mps", 300e9)];
 
@@ -53,8 +59,14 @@ struct Kept {
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 struct Measured {
-    /// Seconds since 1970.
+    /// Seconds since 1970, of the first measurement.
     at: u64,
+    /// How many there were while nobody else computed.
+    #[serde(default)]
+    sweeps: u32,
+    /// Seconds since 1970, of the last measurement.
+    #[serde(default)]
+    last: u64,
     machine: Machine,
 }
 
@@ -64,6 +76,8 @@ struct FileRead {
     path: PathBuf,
     bytes: u64,
     changed: i64,
+    #[serde(default)]
+    reckoning: u32,
     facts: Facts,
 }
 
@@ -71,13 +85,13 @@ struct FileRead {
 struct Called {
     /// See [`key`].
     key: String,
-    #[serde(flatten)]
-    shown: Shown,
+    #[serde(default)]
+    shown: ShownCalls,
 }
 
-/// The name of a model in this file: which one it is, where it is called, how many calls it has at a time.
-pub fn key(machine: Option<&str>, place: &str, model: &str, at_once: usize) -> String {
-    format!("{} | {place} | {model} | x{at_once}", machine.unwrap_or("elsewhere"))
+/// The name of a model in this file: which one it is, and where it is called.
+pub fn key(machine: Option<&str>, place: &str, model: &str) -> String {
+    format!("{} | {place} | {model}", machine.unwrap_or("elsewhere"))
 }
 
 impl Store {
@@ -89,35 +103,48 @@ impl Store {
 
     /// What the machine of this name manages, if it was measured not long ago.
     pub fn machine(&self, name: &str) -> Option<&Machine> {
-        let since = now().saturating_sub(FRESH.as_secs());
-        let found =
-            self.kept.machines.iter().rfind(|known| known.machine.name == name && known.at >= since)?;
-        Some(&found.machine)
+        Some(&self.kept.measured(name)?.machine)
+    }
+
+    /// Whether it was measured so often that one more time would tell nothing new, or within a minute.
+    pub fn is_sure(&self, name: &str) -> bool {
+        let since = now().saturating_sub(PAUSE.as_secs());
+        self.kept.measured(name).is_some_and(|known| known.sweeps >= SWEEPS || known.last > since)
     }
 
     /// The facts of the file at `path`, if it is the one that was read.
     pub fn facts(&self, path: &Path) -> Option<&Facts> {
         let (bytes, changed) = state(path)?;
-        let is_it =
-            |known: &&FileRead| known.path == path && (known.bytes, known.changed) == (bytes, changed);
+        let is_it = |known: &&FileRead| {
+            known.path == path
+                && (known.bytes, known.changed) == (bytes, changed)
+                && known.reckoning == RECKONING
+        };
         self.kept.files.iter().rfind(is_it).map(|known| &known.facts)
     }
 
     /// What calls to a model have shown.
-    pub fn calls(&self, key: &str) -> Option<&Shown> {
+    pub fn calls(&self, key: &str) -> Option<&ShownCalls> {
         self.kept.models.iter().rfind(|known| known.key == key).map(|known| &known.shown)
     }
 
-    /// Keeps what a machine manages.
+    /// Keeps what a machine manages: with a measurement before it, the most of both.
     ///
     /// # Errors
     /// The file can't be written.
     pub fn keep_machine(&mut self, machine: &Machine) -> io::Result<()> {
-        let measured = Measured { at: now(), machine: machine.clone() };
         self.change(|kept| {
-            kept.machines.retain(|known| known.machine.name != machine.name);
-            push(&mut kept.machines, measured, MACHINES);
+            let before = kept.measured(&machine.name).cloned();
+            kept.keep(before.map_or_else(|| Measured::new(machine), |before| before.and(machine)));
         })
+    }
+
+    /// Keeps what a machine manages, and forgets what was measured before.
+    ///
+    /// # Errors
+    /// As for [`Store::keep_machine`].
+    pub fn keep_anew(&mut self, machine: &Machine) -> io::Result<()> {
+        self.change(|kept| kept.keep(Measured::new(machine)))
     }
 
     /// Keeps the facts of the file at `path`.
@@ -126,29 +153,30 @@ impl Store {
     /// As for [`Store::keep_machine`].
     pub fn keep_facts(&mut self, path: &Path, facts: &Facts) -> io::Result<()> {
         let Some((bytes, changed)) = state(path) else { return Ok(()) };
-        let known = FileRead { path: path.to_path_buf(), bytes, changed, facts: facts.clone() };
+        let known =
+            FileRead { path: path.to_path_buf(), bytes, changed, reckoning: RECKONING, facts: facts.clone() };
         self.change(|kept| {
             kept.files.retain(|known| known.path != path);
             push(&mut kept.files, known, FILES);
         })
     }
 
-    /// Adds calls, each with the [`key`] of its model.
+    /// Adds what calls have shown, with the [`key`] of their model.
     ///
     /// # Errors
     /// As for [`Store::keep_machine`].
-    pub fn keep_calls(&mut self, calls: &[(String, Call)]) -> io::Result<()> {
+    pub fn keep_calls(&mut self, calls: &[(String, ShownCalls)]) -> io::Result<()> {
         if calls.is_empty() {
             return Ok(());
         }
         self.change(|kept| {
-            for (key, call) in calls {
+            for (key, later) in calls {
                 let at = kept.models.iter().position(|known| known.key == *key);
                 let mut known = match at {
                     Some(at) => kept.models.remove(at),
-                    None => Called { key: key.clone(), shown: Shown::default() },
+                    None => Called { key: key.clone(), shown: ShownCalls::default() },
                 };
-                known.shown.push(call);
+                known.shown.add(later);
                 if !known.shown.is_empty() {
                     push(&mut kept.models, known, MODELS);
                 }
@@ -169,6 +197,38 @@ impl Store {
         change(&mut self.kept);
         let _turn = turn?;
         write(&folder, &self.kept)
+    }
+}
+
+impl Kept {
+    /// The machine of this name, if it was measured not long ago.
+    fn measured(&self, name: &str) -> Option<&Measured> {
+        let since = now().saturating_sub(FRESH.as_secs());
+        self.machines.iter().rfind(|known| known.machine.name == name && known.at >= since)
+    }
+
+    fn keep(&mut self, measured: Measured) {
+        self.machines.retain(|known| known.machine.name != measured.machine.name);
+        push(&mut self.machines, measured, MACHINES);
+    }
+}
+
+impl Measured {
+    fn new(machine: &Machine) -> Self {
+        let at = now();
+        Self { at, last: at, sweeps: u32::from(!machine.is_rough), machine: machine.clone() }
+    }
+
+    /// With a later measurement. A machine is never faster than it can be: the faster figure is nearer to the truth.
+    fn and(self, later: &Machine) -> Self {
+        let Self { at, sweeps, machine: before, .. } = self;
+        let machine = Machine {
+            bandwidth: later.bandwidth.max(before.bandwidth),
+            compute: later.compute.max(before.compute),
+            is_rough: later.is_rough && before.is_rough,
+            ..later.clone()
+        };
+        Self { at, sweeps: sweeps.saturating_add(u32::from(!later.is_rough)), machine, ..Self::new(later) }
     }
 }
 
@@ -237,89 +297,4 @@ pub fn original(file: &Path, model: &str, parameters: u64, bits: u64) -> Option<
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn call(seconds: f64) -> Call {
-        Call { read: 100, reading: seconds, may_count_cached: false, written: 50, writing: 1.0, prompt: 100 }
-    }
-
-    fn machine(name: &str) -> Machine {
-        Machine { name: name.to_owned(), threads: 1, bandwidth: 1e9, compute: 1e9, nodes: 1, card: None }
-    }
-
-    #[test]
-    fn what_is_kept_is_found_again() {
-        let folder = tempfile::tempdir().unwrap();
-        let place = folder.path().join("minions");
-        let mut store = Store::open(Some(&place));
-        assert_eq!((store.machine("m"), store.calls("k")), (None, None));
-        store.keep_machine(&machine("m")).unwrap();
-        store.keep_calls(&[("k".to_owned(), call(1.0)), ("other".to_owned(), call(2.0))]).unwrap();
-        let model = folder.path().join("m.gguf");
-        fs::write(&model, "weights").unwrap();
-        store.keep_facts(&model, &Facts::of_parameters(5, 8)).unwrap();
-        let again = Store::open(Some(&place));
-        assert_eq!(again.machine("m"), Some(&machine("m")));
-        assert_eq!(again.machine("other"), None);
-        assert_eq!(again.calls("k").unwrap().of_prompts(|_| 1.0), [1.0]);
-        assert_eq!(again.facts(&model), Some(&Facts::of_parameters(5, 8)));
-        fs::write(&model, "other weights").unwrap();
-        assert_eq!(again.facts(&model), None, "it is another file now");
-    }
-
-    #[test]
-    fn writers_keep_each_other_s_calls() {
-        let folder = tempfile::tempdir().unwrap();
-        let write = |at: usize| {
-            let mut store = Store::open(Some(folder.path()));
-            (0..5).for_each(|_| store.keep_calls(&[(format!("k{at}"), call(1.0))]).unwrap());
-        };
-        std::thread::scope(|scope| (0..4).for_each(|at| drop(scope.spawn(move || write(at)))));
-        let store = Store::open(Some(folder.path()));
-        for at in 0..4 {
-            assert_eq!(store.calls(&format!("k{at}")).unwrap().of_prompts(|_| 1.0).len(), 5, "{at}");
-        }
-        let names: Vec<_> =
-            fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
-        assert_eq!(names.len(), 2, "{names:?}");
-    }
-
-    #[test]
-    fn without_a_place_it_is_kept_here() {
-        let mut nowhere = Store::open(None);
-        nowhere.keep_machine(&machine("m")).unwrap();
-        assert!(nowhere.machine("m").is_some());
-        let folder = tempfile::tempdir().unwrap();
-        let file = folder.path().join("file");
-        fs::write(&file, "").unwrap();
-        let mut refused = Store::open(Some(&file.join("below")));
-        assert!(refused.keep_machine(&machine("m")).is_err());
-        assert!(refused.machine("m").is_some(), "this run has it all the same");
-    }
-
-    #[test]
-    fn old_entries_make_room() {
-        let folder = tempfile::tempdir().unwrap();
-        let mut store = Store::open(Some(folder.path()));
-        let calls: Vec<_> = (0..MODELS + 3).map(|at| (format!("k{at}"), call(1.0))).collect();
-        store.keep_calls(&calls).unwrap();
-        assert!(store.calls("k2").is_none() && store.calls("k3").is_some());
-    }
-
-    #[test]
-    fn the_originals_factors_become_rates() {
-        let folder = tempfile::tempdir().unwrap();
-        let file = folder.path().join("ie_calib.json");
-        let rate = |text: &str| {
-            fs::write(&file, text).unwrap();
-            original(&file, "llama3.2", 1_000_000_000, 4)
-        };
-        assert_eq!(rate(r#"{"cpu:llama3.2:4bit": 0.5, "cpu:llama3.2:8bit": 9}"#), Some(50.0));
-        assert_eq!(rate(r#"{"mps:llama3.2:4bit": 0.5}"#), Some(300.0));
-        for other in [r#"{"cuda:llama3.2:4bit": 0.5}"#, r#"{"cpu:llama3.2:4bit": "x"}"#, "[]", "{"] {
-            assert_eq!(rate(other), None, "{other}");
-        }
-        assert_eq!(original(Path::new("/no/such/file"), "llama3.2", 1, 4), None);
-    }
-}
+mod tests;

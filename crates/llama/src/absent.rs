@@ -88,6 +88,7 @@ impl ChatClient for LlamaCpp {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{CacheType, Keeping};
     use minions_chat::ChatErrorKind;
 
     #[tokio::test]
@@ -99,6 +100,8 @@ mod tests {
             n_gpu_layers: None,
             chat_format: None,
             threads: None,
+            kv_type: CacheType::F16,
+            keeping: Keeping::default(),
         };
         for error in [check_built().unwrap_err(), Engine::load(settings).await.unwrap_err()] {
             assert_eq!(error.kind, ChatErrorKind::Model);

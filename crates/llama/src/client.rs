@@ -11,10 +11,12 @@ use serde_json::Value;
 use tokio::sync::{oneshot, watch};
 use tokio::task::spawn_blocking;
 
-use super::engine::{Reply, Request, Worker};
+use super::engine::Worker;
 use super::json_tail::Closing;
+use super::kept::Kept;
 use super::logs::Tap;
-use super::prompt::Prompter;
+use super::prompt::{Prompt, Prompter};
+use super::requests::{Reply, Request};
 use super::sample::{Sampler, Tokens};
 use super::{EngineSettings, Sampling, Stats, failed, load};
 use minions_chat::{
@@ -103,7 +105,7 @@ impl Engine {
     pub async fn count(&self, messages: Vec<Message>) -> Result<usize, ChatError> {
         let core = Arc::clone(&self.core);
         let counted =
-            spawn_blocking(move || core.prompter.tokens(&messages).map(|tokens| tokens.len())).await;
+            spawn_blocking(move || core.prompter.prompt(&messages).map(|prompt| prompt.tokens.len())).await;
         counted.map_err(|_| stopped(&self.core.name))?
     }
 
@@ -150,7 +152,8 @@ fn serve(
     match load::context(&model, settings, &tap) {
         Ok(context) => {
             if ready.send(Ok(loaded)).is_ok() {
-                Worker::new(&model, context, settings.lanes, tap, stats).run(inbox);
+                let kept = Kept::new(settings, &model);
+                Worker::new(&model, context, settings.lanes, kept, tap, stats).run(inbox);
             }
         }
         Err(error) => {
@@ -179,7 +182,7 @@ impl Core {
         sampling: Sampling,
         answer: oneshot::Sender<Result<Reply, ChatError>>,
     ) -> Result<(Request, Option<Value>), ChatError> {
-        let prompt = self.prompter.tokens(&request.messages)?;
+        let Prompt { tokens: prompt, shared } = self.prompter.prompt(&request.messages)?;
         let left = (self.window as usize).saturating_sub(prompt.len());
         if left == 0 {
             return Err(self.too_long(prompt.len()));
@@ -203,7 +206,7 @@ impl Core {
             Format::Schema { schema, shares, .. } => Closing::of(schema, *shares, max_tokens),
             Format::Text => Closing::default(),
         };
-        Ok((Request { ticket, prompt, sampler, max_tokens, closing, answer }, shares))
+        Ok((Request { ticket, prompt, shared, sampler, max_tokens, closing, answer }, shares))
     }
 
     fn too_long(&self, tokens: usize) -> ChatError {

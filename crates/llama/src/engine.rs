@@ -5,109 +5,26 @@
 //! and samples. The thread knows tokens only, no messages.
 
 use std::sync::mpsc::{Receiver, TryRecvError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use llama_cpp_2::context::LlamaContext;
 use llama_cpp_2::llama_batch::LlamaBatch;
 use llama_cpp_2::model::LlamaModel;
 use llama_cpp_2::token::LlamaToken;
-use tokio::sync::{oneshot, watch};
+use tokio::sync::watch;
 
-use super::json_tail::Closing;
-use super::lanes::{self, Placement, View};
+use super::kept::{Kept, Restored};
+use super::lanes::{self, Placement, View, WORTH_WAITING};
 use super::logs::Tap;
 use super::memory::BATCH;
-use super::sample::Sampler;
+use super::requests::{ActiveRequest, Lane, Pace, Reply, Request, Waiting};
 use super::{Stats, failed};
-use minions_chat::repeats::Repeats;
-use minions_chat::{CallTimes, ChatError, Finish, Usage};
+use minions_chat::{ChatError, Finish};
 
 /// The number of waiting requests among which one with a cached prefix may go first.
 const LOOKAHEAD: usize = 64;
 /// How often a request may be overtaken by requests with a cached prefix.
 const PATIENCE: u32 = 64;
-
-/// A prompt to answer.
-pub(super) struct Request {
-    /// The order of the calls; preparing a prompt takes its time, so requests arrive out of order.
-    pub(super) ticket: u64,
-    /// The prompt, shorter than the window.
-    pub(super) prompt: Vec<LlamaToken>,
-    /// Picks the tokens.
-    pub(super) sampler: Sampler,
-    /// The longest reply in tokens, at least 1.
-    pub(super) max_tokens: usize,
-    /// How many tokens a constrained reply needs to come to its end.
-    pub(super) closing: Closing,
-    /// Receives the reply. Once its receiver is gone, the request is dropped.
-    pub(super) answer: oneshot::Sender<Result<Reply, ChatError>>,
-}
-
-/// The reply that the model wrote.
-pub(super) struct Reply {
-    /// Its bytes, without control tokens.
-    pub(super) text: Vec<u8>,
-    /// How the reply ended.
-    pub(super) finish: Finish,
-    /// The number of bytes after which the sampler began to close the reply; `None` if it ended by itself.
-    pub(super) closed: Option<usize>,
-    /// Tokens of this request.
-    pub(super) usage: Usage,
-    /// The tokens that were left when the reply was ended, as it repeated itself.
-    pub(super) spared: u64,
-    /// How long its prompt and its tokens took.
-    pub(super) times: CallTimes,
-}
-
-struct Waiting {
-    request: Request,
-    overtaken: u32,
-}
-
-/// A request that has a lane.
-struct ActiveRequest {
-    request: Request,
-    reused: usize,
-    /// When its prompt began to be evaluated, and when its first token was there.
-    began: Instant,
-    first: Option<Instant>,
-    /// A prefix that another lane is still evaluating: the lane, the ticket of its request, the length.
-    wait: Option<(usize, u64, usize)>,
-    written: Vec<LlamaToken>,
-    text: Vec<u8>,
-    /// The number of bytes after which the sampler began to close the constrained reply, as the limit was near.
-    closed: Option<usize>,
-    /// What is seen of repetition in the text, and whether that is a loop.
-    repeats: Repeats,
-    is_looped: bool,
-    /// The position in the batch of the logits for the next token.
-    logits_at: Option<i32>,
-}
-
-#[derive(Default)]
-struct Lane {
-    /// The tokens whose keys and values the context holds for this lane's sequence.
-    cached: Vec<LlamaToken>,
-    active: Option<ActiveRequest>,
-    last_used: u64,
-}
-
-impl Lane {
-    /// The prompt tokens that are still to be evaluated.
-    fn prefill(&self) -> &[LlamaToken] {
-        self.active
-            .as_ref()
-            .map_or(&[], |active| active.request.prompt.get(self.cached.len()..).unwrap_or(&[]))
-    }
-
-    fn view(&self) -> View<'_> {
-        let coming = match &self.active {
-            Some(active) if !self.prefill().is_empty() => &active.request.prompt[..],
-            _ => &[],
-        };
-        View { cached: &self.cached, coming, free: self.active.is_none(), last_used: self.last_used }
-    }
-}
 
 /// The state of the engine, which lives on the engine's thread.
 pub(super) struct Worker<'a> {
@@ -115,9 +32,12 @@ pub(super) struct Worker<'a> {
     context: LlamaContext<'a>,
     batch: LlamaBatch<'static>,
     tap: Tap,
+    kept: Kept,
     lanes: Vec<Lane>,
     waiting: Vec<Waiting>,
     sharing: bool,
+    /// How long prompts take, or took when what is kept of them was read.
+    pace: Pace,
     clock: u64,
     stats: watch::Sender<Stats>,
 }
@@ -127,6 +47,7 @@ impl<'a> Worker<'a> {
         model: &'a LlamaModel,
         context: LlamaContext<'a>,
         lanes: usize,
+        kept: Kept,
         tap: Tap,
         stats: watch::Sender<Stats>,
     ) -> Self {
@@ -135,9 +56,11 @@ impl<'a> Worker<'a> {
             context,
             batch: LlamaBatch::new(BATCH as usize, 1),
             tap,
+            kept,
             lanes: (0..lanes).map(|_| Lane::default()).collect(),
             waiting: Vec::new(),
             sharing: !model.is_recurrent() && !model.is_hybrid(),
+            pace: Pace::default(),
             clock: 0,
             stats,
         }
@@ -222,27 +145,44 @@ impl<'a> Worker<'a> {
         }
     }
 
-    fn start(&mut self, request: Request, start: Placement) {
-        let reused = self.reuse(start.lane, start.source, start.reused);
+    fn start(&mut self, request: Request, mut start: Placement) {
+        let reused = if self.restore(&request, &mut start) {
+            request.shared
+        } else {
+            self.reuse(start.lane, start.source, start.reused)
+        };
         let wait = start.wait.and_then(|(source, length)| {
             self.lanes[source].active.as_ref().map(|active| (source, active.request.ticket, length))
         });
         self.clock += 1;
         let lane = &mut self.lanes[start.lane];
         lane.last_used = self.clock;
-        lane.active = Some(ActiveRequest {
-            request,
-            reused,
-            began: Instant::now(),
-            first: None,
-            wait,
-            written: Vec::new(),
-            text: Vec::new(),
-            closed: None,
-            repeats: Repeats::default(),
-            is_looped: false,
-            logits_at: None,
-        });
+        lane.active = Some(ActiveRequest::new(request, reused, wait));
+    }
+
+    /// Brings back the shared part of the prompt, if it is kept and no lane has most of it.
+    fn restore(&mut self, request: &Request, start: &mut Placement) -> bool {
+        if request.shared < start.reused + WORTH_WAITING {
+            return false;
+        }
+        let (shared, lane) = (&request.prompt[..request.shared], start.lane);
+        match self.kept.restore(&mut self.context, lane, shared, &self.tap) {
+            Restored::Whole(took) => {
+                self.pace.note(shared.len(), took);
+                self.lanes[lane].cached = shared.to_vec();
+                start.wait = None;
+                true
+            }
+            Restored::Unknown => false,
+            Restored::Damaged => {
+                let _ = self.context.kv_cache_seq_rm(lane as i32, None, None);
+                self.lanes[lane].cached.clear();
+                if start.source == lane {
+                    start.reused = 0;
+                }
+                false
+            }
+        }
     }
 
     /// Makes `lane` hold exactly the first `length` tokens of `source`. Gives the number of tokens that it then holds.
@@ -307,7 +247,12 @@ impl<'a> Worker<'a> {
                 Some(rest) if !rest.is_empty() => rest,
                 _ => active.written.last().map_or(&[], std::slice::from_ref),
             };
-            let piece = all[..all.len().min(room)].to_vec();
+            // A step ends with the shared part, which is kept then. What follows is computed in the same way whether that
+            // part was read now or before.
+            let border = active.request.shared.checked_sub(position).filter(|left| *left > 0);
+            let piece = all[..all.len().min(room).min(border.unwrap_or(usize::MAX))].to_vec();
+            active.ends_shared = border == Some(piece.len());
+            active.piece = if active.written.is_empty() { piece.len() } else { 0 };
             for (offset, token) in piece.iter().enumerate() {
                 let last = offset + 1 == all.len();
                 if last {
@@ -321,11 +266,14 @@ impl<'a> Worker<'a> {
     }
 
     fn step(&mut self) {
+        let begun = Instant::now();
         let (result, complaints) = self.tap.listen(|| self.context.decode(&mut self.batch));
+        let each = begun.elapsed() / self.batch.n_tokens().max(1).unsigned_abs();
         if let Err(error) = result {
             self.fail_all(&format!("llama.cpp cannot go on: {error}; {complaints}"));
             return;
         }
+        self.keep_shared(each);
         let mut evaluated = self.batch.n_tokens() as u64;
         for at in 0..self.lanes.len() {
             let Some(logits_at) = self.lanes[at].active.as_mut().and_then(|active| active.logits_at.take())
@@ -340,6 +288,20 @@ impl<'a> Worker<'a> {
             stats.evaluated_prompt_tokens += evaluated;
             false
         });
+    }
+
+    /// Keeps the shared parts that this step has read to their ends. A token of the step took `each`.
+    fn keep_shared(&mut self, each: Duration) {
+        for (at, lane) in self.lanes.iter_mut().enumerate() {
+            let Some(active) = &mut lane.active else { continue };
+            let piece = std::mem::take(&mut active.piece);
+            let took = each * piece as u32;
+            active.spent += took;
+            self.pace.note(piece, took);
+            if std::mem::take(&mut active.ends_shared) {
+                self.kept.keep(&self.context, at, &lane.cached, active.spent);
+            }
+        }
     }
 
     /// Samples the next token of a lane and answers the request if that token was the last.
@@ -393,28 +355,9 @@ impl<'a> Worker<'a> {
             }
         };
         if let Some(finish) = finish {
-            let usage = Usage::of_call(
-                active.request.prompt.len() as u64,
-                active.written.len() as u64,
-                active.reused as u64,
-            );
-            let mut text = std::mem::take(&mut active.text);
-            text.truncate(kept.unwrap_or(text.len()));
-            let closed = active.closed;
-            let finish = if active.is_looped && finish == Finish::Length { Finish::Looped } else { finish };
-            let spared = if finish == Finish::Looped { left as u64 - 1 } else { 0 };
-            let (read, now) = (active.request.prompt.len().saturating_sub(active.reused), Instant::now());
-            let first = active.first.unwrap_or(now);
-            // The first token comes with the prompt.
-            let times = CallTimes {
-                read: (read as u64, first.saturating_duration_since(active.began)),
-                may_count_cached: false,
-                written: (
-                    active.written.len().saturating_sub(1) as u64,
-                    now.saturating_duration_since(first),
-                ),
-            };
-            self.answer(at, Ok(Reply { text, finish, closed, usage, spared, times }));
+            let saved = self.pace.of(active.reused);
+            let reply = active.reply(finish, kept, left.saturating_sub(1) as u64, saved);
+            self.answer(at, Ok(reply));
         }
     }
 

@@ -3,7 +3,7 @@
 use llama_cpp_2::token::LlamaToken;
 
 /// Fewer tokens than this are evaluated again rather than waited for.
-const WORTH_WAITING: usize = 32;
+pub(super) const WORTH_WAITING: usize = 32;
 
 /// A lane as the placement sees it.
 pub(super) struct View<'a> {

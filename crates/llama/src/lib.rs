@@ -7,7 +7,8 @@
 //!   pure Rust;
 //! * `load`: model and context, or the reason why not (`logs` catches llama.cpp's log lines);
 //! * `prompt`: messages become tokens; `sample`: logits become a token;
-//! * `lanes`: which cached prefix serves a prompt (pure); `engine`: the thread that decodes;
+//! * `lanes`: which cached prefix serves a prompt (pure); `kept`: states that outlive their lane, and this process;
+//! * `engine`: the thread that decodes; `requests`: what it knows of each request;
 //! * `client`: the [`ChatClient`](minions_chat::ChatClient).
 //!
 //! Without the cargo feature `embedded` the same names exist, and [`Engine::load`] fails with how to build the engine.
@@ -15,6 +16,7 @@
 use std::path::PathBuf;
 
 use minions_chat::{ChatError, ChatErrorKind, Generation};
+pub use minions_machine::footprint::CacheType;
 use minions_machine::footprint::Footprint;
 
 #[cfg(feature = "embedded")]
@@ -25,6 +27,8 @@ mod gguf;
 #[cfg(feature = "embedded")]
 mod json_tail;
 #[cfg(feature = "embedded")]
+mod kept;
+#[cfg(feature = "embedded")]
 mod lanes;
 #[cfg(feature = "embedded")]
 mod load;
@@ -33,6 +37,8 @@ mod logs;
 pub mod memory;
 #[cfg(feature = "embedded")]
 mod prompt;
+#[cfg(feature = "embedded")]
+mod requests;
 #[cfg(feature = "embedded")]
 mod sample;
 
@@ -62,6 +68,13 @@ pub struct ModelInfo {
     pub has_chat_template: bool,
 }
 
+impl ModelInfo {
+    /// The same with keys and values that are kept so.
+    pub fn with_cache(self, cache: CacheType) -> Self {
+        Self { footprint: self.footprint.with_cache(cache), ..self }
+    }
+}
+
 /// How an engine is loaded.
 #[derive(Clone, Debug)]
 pub struct EngineSettings {
@@ -77,6 +90,28 @@ pub struct EngineSettings {
     pub chat_format: Option<String>,
     /// Threads that compute; `None` takes one for each physical core that this process may use.
     pub threads: Option<u32>,
+    /// How keys and values are kept: [`CacheType::F16`] or [`CacheType::Q8_0`].
+    pub kv_type: CacheType,
+    /// Where the states of parts of prompts are kept that other prompts begin with as well.
+    pub keeping: Keeping,
+}
+
+/// Where an engine keeps what it has read.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Keeping {
+    /// Bytes of memory; `None` is a quarter of what the model leaves.
+    pub memory: Option<u64>,
+    /// A folder, for later processes; `None` is none.
+    pub folder: Option<KeptFolder>,
+}
+
+/// A folder for what was read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeptFolder {
+    /// Its path. It is made, for this user alone.
+    pub path: PathBuf,
+    /// The most bytes; `None` is 10 GiB, but no more than half of what the disk has left.
+    pub limit: Option<u64>,
 }
 
 /// How a client samples.

@@ -7,14 +7,14 @@ use std::path::Path;
 use std::sync::OnceLock;
 
 use llama_cpp_2::context::LlamaContext;
-use llama_cpp_2::context::params::LlamaContextParams;
+use llama_cpp_2::context::params::{KvCacheType, LlamaContextParams};
 use llama_cpp_2::llama_backend::LlamaBackend;
 use llama_cpp_2::model::LlamaModel;
 use llama_cpp_2::model::params::LlamaModelParams;
 
 use super::logs::Tap;
 use super::memory::{self, BATCH};
-use super::{EngineSettings, failed, inspect};
+use super::{CacheType, EngineSettings, failed, inspect};
 use minions_chat::ChatError;
 
 /// llama.cpp's limit of sequences in one context.
@@ -24,7 +24,7 @@ const MOST_LANES: usize = 256;
 pub(super) fn check(settings: &EngineSettings) -> Result<(), ChatError> {
     check_processor()?;
     let path = &settings.model_path;
-    let info = inspect(path)?;
+    let info = inspect(path)?.with_cache(settings.kv_type);
     if !(1..=MOST_LANES).contains(&settings.lanes) {
         return Err(failed(
             format!("{} replies at a time are not possible with an embedded model", settings.lanes),
@@ -85,6 +85,7 @@ pub(super) fn context<'a>(
 ) -> Result<LlamaContext<'a>, ChatError> {
     let cells = u64::from(settings.n_ctx) * settings.lanes as u64;
     let threads = settings.threads.unwrap_or_else(physical_cores).clamp(1, 512) as i32;
+    let kv_type = if settings.kv_type == CacheType::Q8_0 { KvCacheType::Q8_0 } else { KvCacheType::F16 };
     let params = LlamaContextParams::default()
         .with_n_ctx(u32::try_from(cells).ok().and_then(NonZeroU32::new))
         .with_n_seq_max(settings.lanes as u32)
@@ -92,6 +93,8 @@ pub(super) fn context<'a>(
         .with_n_ubatch(BATCH)
         .with_n_threads(threads)
         .with_n_threads_batch(threads)
+        .with_type_k(kv_type)
+        .with_type_v(kv_type)
         // Each lane has cells of its own. In one pool attention would look at the cells of all lanes, which with 4 lanes
         // of 800 tokens took 18% of the time instead of 13%. Copying a shared prefix is far less work than reading it.
         .with_kv_unified(false)
@@ -112,6 +115,8 @@ fn explain(path: &Path, what: &str, complaints: &str) -> ChatError {
     let words = if complaints.is_empty() { "llama.cpp gives no reason" } else { complaints };
     let hint = if complaints.contains("not within the file bounds") {
         "the file is cut off: download it again and compare its checksum"
+    } else if complaints.contains("block size") {
+        "this model's heads have no such cache: leave kwargs.kv_type out"
     } else if complaints.contains("alloc") {
         "there is not enough memory: lower n_ctx or max_concurrency, or use a smaller model"
     } else if complaints.contains("unknown model architecture") {

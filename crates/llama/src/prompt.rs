@@ -7,7 +7,15 @@ use llama_cpp_2::token::LlamaToken;
 use llama_cpp_2::token_type::LlamaTokenAttr;
 
 use super::failed;
+use super::lanes::common;
 use minions_chat::{ChatError, Message, Role};
+
+/// A prompt in tokens.
+pub(super) struct Prompt {
+    pub(super) tokens: Vec<LlamaToken>,
+    /// How many of the first ones other prompts begin with as well.
+    pub(super) shared: usize,
+}
 
 /// Renders and tokenises conversations for one model.
 pub(super) struct Prompter {
@@ -32,15 +40,26 @@ impl Prompter {
         Ok(prompter)
     }
 
-    /// The tokens of the prompt for the next reply.
-    pub(super) fn tokens(&self, messages: &[Message]) -> Result<Vec<LlamaToken>, ChatError> {
+    /// The prompt for the next reply.
+    pub(super) fn prompt(&self, messages: &[Message]) -> Result<Prompt, ChatError> {
+        let shared = messages.iter().rfind(|message| message.shared > 0);
+        let head = shared.and_then(|message| Some(self.plain(message.content.get(..message.shared)?)));
         let mut messages: Vec<Message> =
             messages.iter().map(|message| Message::new(message.role, self.plain(&message.content))).collect();
         if self.folds_system {
             messages = fold_system(messages);
         }
         let text = self.apply(&messages).ok_or_else(|| unknown_template(None))?;
-        Ok(self.model.vocab().tokenize(text.as_bytes(), true, true))
+        let tokenize = |text: &str| self.model.vocab().tokenize(text.as_bytes(), true, true);
+        let tokens = tokenize(&text);
+        // The last tokens of the head depend on what follows it: they are shared as far as they are the prompt's.
+        let end = head
+            .as_deref()
+            .map(str::trim)
+            .filter(|head| !head.is_empty())
+            .and_then(|head| Some(text.find(head)? + head.len()));
+        let shared = end.map_or(0, |end| common(&tokenize(&text[..end]), &tokens));
+        Ok(Prompt { shared: shared.min(tokens.len().saturating_sub(1)), tokens })
     }
 
     fn apply(&self, messages: &[Message]) -> Option<String> {

@@ -34,6 +34,11 @@ pub trait CardEnergy: Send {
     fn millijoules(&self) -> Result<u64, String>;
 }
 
+/// Whether this machine may have cards, without a question to their library, which takes its time to begin.
+pub fn are_there() -> bool {
+    Path::new("/dev/nvidiactl").exists()
+}
+
 /// The cards of this machine.
 pub fn cards() -> Vec<Card> {
     let Some(nvml) = library() else { return Vec::new() };
@@ -47,9 +52,8 @@ pub fn counters() -> Vec<Box<dyn CardEnergy>> {
     (0..nvml.device_count().unwrap_or(0)).map(counter).collect()
 }
 
-/// Only where there is a card: to look for the library takes its time.
 fn library() -> Option<Nvml> {
-    Path::new("/dev/nvidiactl").exists().then(Nvml::init)?.ok()
+    are_there().then(Nvml::init)?.ok()
 }
 
 fn card(nvml: &Nvml, index: u32) -> Option<Card> {

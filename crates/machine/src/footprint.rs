@@ -26,12 +26,14 @@ pub struct CacheType(u64);
 impl CacheType {
     /// 16 bits a value, llama.cpp's default.
     pub const F16: Self = Self(64);
+    /// About 8 bits a value.
+    pub const Q8_0: Self = Self(34);
 
     /// By llama.cpp's name of the type, as in `OLLAMA_KV_CACHE_TYPE`; the default for another name.
     pub fn named(name: &str) -> Self {
         Self(match name.trim() {
             "f32" => 128,
-            "q8_0" => 34,
+            "q8_0" => return Self::Q8_0,
             "q5_1" => 24,
             "q5_0" => 22,
             "q4_1" => 20,
@@ -115,6 +117,12 @@ impl Footprint {
         Self { token: self.token + self.token_of_last, token_of_last: 0, ..self }
     }
 
+    /// The same, reckoned with 16 bits a value, with another KV cache.
+    pub fn with_cache(self, cache: CacheType) -> Self {
+        let of = |bytes: u64| bytes.saturating_mul(cache.0) / CacheType::F16.0;
+        Self { token: of(self.token), token_of_last: of(self.token_of_last), ..self }
+    }
+
     /// The KV cache of `slots` windows of `window` tokens, and what else the slots take.
     pub fn of_slots(&self, window: u32, slots: usize) -> u64 {
         let rounded = |tokens: u64| tokens.div_ceil(PIECE).saturating_mul(PIECE);
@@ -134,10 +142,9 @@ impl Footprint {
 /// The activations of one step: five times the width and three times the inner one, of which as many as experts are used.
 fn buffers(width: u64, one: &impl Fn(&str) -> Option<u64>) -> u64 {
     let experts = one("expert_used_count").filter(|used| *used > 0);
-    let inner = match (one("expert_feed_forward_length"), experts) {
-        (Some(inner), Some(used)) => inner.saturating_mul(used),
-        _ => one("feed_forward_length").unwrap_or(width.saturating_mul(4)),
-    };
+    let inner = one("expert_feed_forward_length").filter(|_| experts.is_some());
+    let inner = inner.or_else(|| one("feed_forward_length")).unwrap_or(width.saturating_mul(4));
+    let inner = inner.saturating_mul(experts.unwrap_or(1));
     let values = width.saturating_mul(5).saturating_add(inner.saturating_mul(3));
     values.saturating_mul(BATCH * 4)
 }
@@ -237,11 +244,28 @@ mod tests {
         assert_eq!(cache(8192), 8192 * 2 * layer + 1536 * 10 * layer);
         assert_eq!(cache(1024), 1024 * 12 * layer);
         assert_eq!(footprint.with_whole_past().token, 12 * layer);
+        assert_eq!(footprint.with_whole_past().with_cache(CacheType::Q8_0).token, 12 * layer * 17 / 32);
         // Unknown patterns count as if nothing were short.
         assert_eq!(of("new", figures).token, 12 * layer);
         let mut listed = figures.to_vec();
         listed.push(("attention.sliding_window_pattern", &[1, 1, 1, 0, 1, 1, 1, 0, 1, 1, 1, 0]));
         assert_eq!(of("new", &listed).token, 3 * layer);
+    }
+
+    #[test]
+    fn of_experts_those_that_are_used_are_computed() {
+        let buffers = |more: &[(&str, &'static [u64])]| {
+            let mut figures: Vec<(&str, &[u64])> =
+                vec![("block_count", &[12]), ("embedding_length", &[1024]), ("feed_forward_length", &[1000])];
+            figures.extend_from_slice(more);
+            of("x", &figures).buffers / (4 * BATCH)
+        };
+        assert_eq!(buffers(&[]), 5 * 1024 + 3 * 1000);
+        // Some models tell the width of an expert apart, others, as Mixtral, have no other one.
+        assert_eq!(buffers(&[("expert_used_count", &[2])]), 5 * 1024 + 3 * 2000);
+        let apart: &[(&str, &'static [u64])] =
+            &[("expert_used_count", &[2]), ("expert_feed_forward_length", &[300])];
+        assert_eq!(buffers(apart), 5 * 1024 + 3 * 600);
     }
 
     #[test]

@@ -73,6 +73,12 @@ pub fn gpu() -> Gpu {
     below(Path::new("/"), nvidia_smi, |name| env::var_os(name).map(|value| value.to_string_lossy().into()))
 }
 
+/// Whether a variable of this process hides all of NVIDIA's cards.
+pub fn are_hidden() -> bool {
+    let variable = |name: &str| env::var_os(name).map(|value| value.to_string_lossy().into());
+    Gpu::Free(0).seen_with(&NVIDIA, variable) == Gpu::None
+}
+
 /// The same without regard to this process's environment, for a process that runs outside of it.
 pub fn gpu_of_machine() -> Gpu {
     below(Path::new("/"), nvidia_smi, |_| None)

@@ -1,4 +1,4 @@
-//! How much memory a model server may take to keep prompts that it has read.
+//! How much memory a model server, or the engine in this process, may take to keep prompts that it has read.
 //!
 //! llama.cpp's server keeps what its slots held in the machine's memory (`--cache-ram`, `LLAMA_ARG_CACHE_RAM`, in MiB, by
 //! default 8 GiB a model, see its `tools/server/README.md`), so that a second question over the same documents finds them
@@ -16,6 +16,12 @@ const MOST: u64 = 8192 * MIB;
 pub fn budget(free: Option<Free>) -> u64 {
     let least = |free: &Free| if free.is_limited { LEAST.min(free.bytes / 4) } else { LEAST };
     free.map_or(LEAST, |free| (free.bytes / 4).clamp(least(&free), MOST)) / MIB
+}
+
+/// A quarter of what a model of `weights` bytes leaves of the `free` memory, up to 8 GiB, in bytes; for a process that
+/// runs the model itself. 0 where nothing is known.
+pub fn within(free: Option<Free>, weights: u64) -> u64 {
+    free.map_or(0, |free| (free.bytes.saturating_sub(weights) / 4).min(MOST))
 }
 
 #[cfg(test)]
@@ -40,5 +46,9 @@ mod tests {
         ] {
             assert_eq!(budget(free), expected, "{free:?}");
         }
+        assert_eq!(within(free(8000, false), 4000 * MIB), 1000 * MIB);
+        assert_eq!(within(free(1000, true), 4000 * MIB), 0);
+        assert_eq!(within(free(100_000, false), 0), MOST);
+        assert_eq!(within(None, 0), 0);
     }
 }

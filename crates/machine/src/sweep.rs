@@ -5,6 +5,10 @@ use std::sync::Barrier;
 use std::thread;
 use std::time::{Duration, Instant};
 
+#[cfg(target_arch = "x86_64")]
+use fearless_simd::{Level, Simd};
+use nix::time::{ClockId, clock_gettime};
+
 use super::memory;
 use super::processors::Processors;
 
@@ -18,6 +22,8 @@ const LEAST: u64 = 16 << 20;
 const MOST: u64 = 64 << 20;
 /// The part of the free memory that may be taken for it.
 const OF_FREE: u64 = 8;
+/// The part of the time for which a thread has a processor where nobody else computes, at least.
+const ALONE: f64 = 0.8;
 /// Numbers that a thread multiplies at once, and how often in one pass.
 const LANES: usize = 48;
 const STEPS: u32 = 4000;
@@ -29,6 +35,8 @@ pub struct Pace {
     pub bandwidth: f64,
     /// Operations a second with numbers of 32 bits, as vectors as wide as the processor has.
     pub compute: f64,
+    /// Whether others took the processors for a good part of the time.
+    pub is_rough: bool,
 }
 
 /// Measures it with the threads of `processors`, within about 200 ms. What a quota takes away is taken off.
@@ -36,23 +44,24 @@ pub fn sweep(processors: &Processors) -> Pace {
     let threads = processors.threads();
     let words = words_for_each(processors.cache, threads, memory::free().map(|free| free.bytes));
     let start = Barrier::new(threads);
-    let measured: Vec<(f64, f64)> = thread::scope(|scope| {
+    let measured: Vec<(Passes, Passes)> = thread::scope(|scope| {
         let work = || {
             let values: Vec<u64> = (0..words as u64).collect();
             start.wait();
-            let read = rate_of_passes(READING, words as f64 * 8.0, || black_box(sum(&values)));
+            let read = passes(READING, words as f64 * 8.0, || black_box(with_avx2(|| sum(&values))));
             start.wait();
             let mut lanes = [1.0_f32; LANES];
             let operations = LANES as f64 * 2.0 * f64::from(STEPS);
-            (read, rate_of_passes(COMPUTING, operations, || multiply(black_box(&mut lanes))))
+            (read, passes(COMPUTING, operations, || with_avx2(|| multiply(black_box(&mut lanes)))))
         };
         let running: Vec<_> = (0..threads).map(|_| scope.spawn(work)).collect();
         running.into_iter().map(|thread| thread.join().unwrap_or_default()).collect()
     });
     let share = processors.share();
     Pace {
-        bandwidth: measured.iter().map(|(read, _)| read).sum::<f64>() * share,
-        compute: measured.iter().map(|(_, computed)| computed).sum::<f64>() * share * width(),
+        bandwidth: measured.iter().map(|(read, _)| read.rate).sum::<f64>() * share,
+        compute: measured.iter().map(|(_, computed)| computed.rate).sum::<f64>() * share * width(),
+        is_rough: measured.iter().any(|(read, computed)| read.had.min(computed.had) < ALONE * share),
     }
 }
 
@@ -64,29 +73,54 @@ fn words_for_each(cache: Option<u64>, threads: usize, free: Option<u64>) -> usiz
     (all.clamp(LEAST, MOST).min(most) / 8).max(512) as usize
 }
 
-/// So much in each pass, a second: the upper tenth of the passes, as others may take the processor for a while.
-fn rate_of_passes<T>(time: Duration, of_pass: f64, mut pass: impl FnMut() -> T) -> f64 {
-    let begin = Instant::now();
+/// What a thread has managed.
+#[derive(Clone, Copy, Default)]
+struct Passes {
+    /// So much in each pass, a second of the processor's: the upper tenth of the passes.
+    rate: f64,
+    /// The part of the time for which it had a processor.
+    had: f64,
+}
+
+fn passes<T>(time: Duration, of_pass: f64, mut pass: impl FnMut() -> T) -> Passes {
+    let (begin, had_before) = (Instant::now(), had());
     let mut rates = Vec::new();
     while begin.elapsed() < time || rates.is_empty() {
-        let start = Instant::now();
+        let start = had();
         black_box(pass());
-        rates.push(of_pass / start.elapsed().as_secs_f64().max(1e-9));
+        rates.push(of_pass / had().saturating_sub(start).as_secs_f64().max(1e-9));
     }
     rates.sort_by(f64::total_cmp);
-    rates[rates.len() * 9 / 10]
+    let had = had().saturating_sub(had_before).as_secs_f64() / begin.elapsed().as_secs_f64().max(1e-9);
+    Passes { rate: rates[rates.len() * 9 / 10], had }
 }
 
-fn sum(values: &[u64]) -> u64 {
-    let mut sums = [0_u64; 16];
-    for chunk in values.as_chunks::<16>().0 {
-        for (sum, value) in sums.iter_mut().zip(chunk) {
-            *sum = sum.wrapping_add(*value);
-        }
+/// How long this thread has had a processor: while others have it, nothing is measured.
+fn had() -> Duration {
+    clock_gettime(ClockId::CLOCK_THREAD_CPUTIME_ID).map(Duration::from).unwrap_or_default()
+}
+
+/// Does `work` with the processor's vectors of 256 bits, if it has them, whatever this program is built for.
+#[cfg(target_arch = "x86_64")]
+fn with_avx2<T>(work: impl FnOnce() -> T) -> T {
+    match Level::new().as_avx2() {
+        Some(avx2) => avx2.vectorize(work),
+        None => work(),
     }
-    sums.iter().fold(0, |all, sum| all.wrapping_add(*sum))
 }
 
+#[cfg(not(target_arch = "x86_64"))]
+fn with_avx2<T>(work: impl FnOnce() -> T) -> T {
+    work()
+}
+
+/// One sum: of several beside each other the compiler makes reads that hop, which take three times as long.
+#[inline(always)]
+fn sum(values: &[u64]) -> u64 {
+    values.iter().fold(0, |sum, value| sum.wrapping_add(*value))
+}
+
+#[inline(always)]
 fn multiply(lanes: &mut [f32; LANES]) {
     // A copy stays in registers.
     let mut own = *lanes;
@@ -98,14 +132,12 @@ fn multiply(lanes: &mut [f32; LANES]) {
     *lanes = own;
 }
 
-/// By how much the processor's vectors do more than those that this program is built for: wider ones, and both operations in
-/// one step.
+/// Operations that one of [`multiply`]'s stands for: llama.cpp has both of a step done at once, and of whole numbers a vector has
+/// more.
 fn width() -> f64 {
     #[cfg(target_arch = "x86_64")]
     {
-        let has_avx2 =
-            std::arch::is_x86_feature_detected!("avx2") && std::arch::is_x86_feature_detected!("fma");
-        if has_avx2 { 4.0 } else { 1.0 }
+        if Level::new().as_avx2().is_some() { 4.0 } else { 1.0 }
     }
     #[cfg(not(target_arch = "x86_64"))]
     {
@@ -134,6 +166,22 @@ mod tests {
         ] {
             assert_eq!(mib(cache, threads, free), expected, "{cache:?} {threads} {free:?}");
         }
+    }
+
+    #[test]
+    fn what_others_take_is_told_and_slows_nothing_down() {
+        let own =
+            Processors { name: String::new(), logical: 1, cores: 1, quota: None, nodes: 1, cache: None };
+        let of = |pass: fn()| passes(Duration::from_millis(40), 1.0, pass);
+        let work = || _ = black_box(sum(&vec![1; 1 << 12]));
+        let waits = || {
+            _ = black_box(sum(&vec![1; 1 << 12]));
+            thread::sleep(Duration::from_millis(4));
+        };
+        let (alone, disturbed) = (of(work), of(waits));
+        assert!(disturbed.had < ALONE && disturbed.had < alone.had, "{} {}", alone.had, disturbed.had);
+        assert!(disturbed.rate > 300.0, "a wait of 4 ms is no part of a pass: {}", disturbed.rate);
+        assert!(sweep(&own).bandwidth > 1e8);
     }
 
     #[test]

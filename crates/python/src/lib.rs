@@ -3,4 +3,8 @@
 //! `build.rs` takes the library's source from the crate `rustpython-pylib` and leaves out what nobody may import and
 //! nothing here needs. So the clock and chance are taken out of it as well.
 
-include!(concat!(env!("OUT_DIR"), "/frozen.rs"));
+use rustpython_compiler_core::frozen::FrozenLib;
+
+/// The modules.
+pub const LIBRARY: &FrozenLib =
+    FrozenLib::from_ref(include_bytes!(concat!(env!("OUT_DIR"), "/library.frozen")) as &[u8]);

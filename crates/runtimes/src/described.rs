@@ -10,6 +10,7 @@ use minions_machine::footprint::{CacheType, Footprint};
 use reqwest::header::HeaderMap;
 use serde_json::{Value, json};
 
+use super::RuntimeError;
 use super::api::Api;
 use super::docker_model_runner;
 use super::sizing;
@@ -57,18 +58,25 @@ pub async fn at_model_runner(
     of_model_runner(&told)
 }
 
-/// The one model of the llama.cpp server at `base_url`.
-pub async fn at_llama_server(base_url: &str, headers: HeaderMap, limit: Duration) -> Option<Described> {
+/// The one model of the llama.cpp server at `base_url`, as far as it tells.
+///
+/// # Errors
+/// It does not answer, or wants another credential.
+pub async fn at_llama_server(
+    base_url: &str,
+    headers: HeaderMap,
+    limit: Duration,
+) -> Result<Option<Described>, RuntimeError> {
     let root = base_url.trim_end_matches('/').trim_end_matches("/v1");
-    let api = Api::new("llama.cpp's server", root).ok()?.with_headers(None, headers);
-    let props = api.get("/props", limit).await.ok()?.json();
-    let models = api.get("/v1/models", limit).await.ok()?.json();
+    let api = Api::new("llama.cpp's server", root)?.with_headers(None, headers);
+    let props = api.get("/props", limit).await?.json();
+    let models = api.get("/v1/models", limit).await?.json();
     let meta = &models["data"][0]["meta"];
     let file = props["model_path"].as_str().map(PathBuf::from);
     let number = |name: &str| meta[name].as_u64().unwrap_or(0);
     let described =
         Described { parameters: number("n_params"), bytes: number("size"), file, ..Described::default() };
-    (described.file.is_some() || described.bytes > 0).then_some(described)
+    Ok((described.file.is_some() || described.bytes > 0).then_some(described))
 }
 
 fn of_ollama(shown: &Value, bytes: u64) -> Option<Described> {

@@ -64,6 +64,10 @@ def __getattr__(name: str) -> Any:
         from importlib.metadata import version
 
         return version("minions")
+    if name == "__all__":
+        from minions import clients
+
+        return sorted([*_HOMES, *clients._HOMES])
     if name in _MODULES:
         return import_module(f"minions.{name}")
     if name in _HOMES:
@@ -74,7 +78,7 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted([*_HOMES, *_MODULES, "__version__"])
+    return sorted([*__getattr__("__all__"), *_MODULES, "__version__"])
 
 
 def load_ipython_extension(ipython: Any) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any, Iterator, Sequence, Union
 
-from minions.errors import MinionsError, warn
+from minions.errors import JobInterrupted, MinionsError, warn
 from minions.json_pieces import pieces
 from minions.process import Lines, Process
 from minions.results import Result
@@ -13,21 +13,17 @@ from minions.run import failure
 
 
 def run_batch(jobs: Sequence[dict[str, Any]], arguments: list[str]) -> list[Union[Result, MinionsError]]:
-    """The outcomes of `jobs`, in their order. Ctrl-C ends the batch; what is not done then is a MinionsError."""
+    """The outcomes of `jobs`, in their order. Raises JobInterrupted after Ctrl-C, with a MinionsError for what is not done."""
     outcomes: list[Any] = [None] * len(jobs)
     lines = Lines()
     process = Process(["batch", *arguments, "--quiet"], _lines_of(jobs), has_events=False)
     try:
-        while process.is_open:
-            try:
-                came = process.step()
-            except KeyboardInterrupt:
-                process.stop()
-                continue
-            for _, data in came:
-                for line in lines.add(data):
-                    number, outcome = _outcome(line)
-                    outcomes[number] = outcome
+        for name, data in process.written():
+            for line in lines.add(data) if name == "out" else ():
+                number, outcome = _outcome(line)
+                outcomes[number] = outcome
+    except KeyboardInterrupt:
+        process.was_interrupted = True
     finally:
         exit_code = process.close()
     warn(process.warnings())
@@ -36,6 +32,8 @@ def run_batch(jobs: Sequence[dict[str, Any]], arguments: list[str]) -> list[Unio
         if outcome is None:
             words = said[-1] if said else f"the program ended with {exit_code}"
             outcomes[number] = MinionsError(f"the job was not done: {words}", "cancelled", None, exit_code)
+    if process.was_interrupted:
+        raise JobInterrupted(Result({"status": "interrupted"}), outcomes)
     return outcomes
 
 

@@ -30,10 +30,8 @@ def find() -> str:
 
 
 def _look() -> str:
-    package = os.path.dirname(os.path.abspath(__file__))
-    above = os.path.dirname(package)
     tried = []
-    for folder in _folders(above):
+    for folder in _folders(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))):
         path = os.path.join(folder, "minions")
         # A script of another package of this name begins with #!.
         if path not in tried and os.path.isfile(path) and _is_program(path):
@@ -42,20 +40,28 @@ def _look() -> str:
     raise MinionsError(
         "the program minions is not where its package was installed; looked at " + ", ".join(tried),
         "system",
-        f"install it anew, `{sys.executable} -m pip install --force-reinstall minions`, or name it in MINIONS_BINARY",
+        f"{how_to_install()}; or name the program in MINIONS_BINARY",
     )
 
 
+def how_to_install() -> str:
+    """A command. The package indexes have another project under this name."""
+    return f"make the wheel with scripts/wheel.sh and run `{sys.executable} -m pip install --force-reinstall dist/minions-*.whl`"
+
+
 def _folders(above: str) -> list[str]:
+    """Where the program of a package in `above` is."""
     import sysconfig
 
-    folders = [sysconfig.get_path("scripts"), os.path.dirname(sys.executable), os.path.join(above, "bin")]
-    user = f"{os.name}_user"
-    if user in sysconfig.get_scheme_names():
-        folders.append(sysconfig.get_path("scripts", user))
-    # lib/pythonX.Y/site-packages stands beside bin.
-    folders.append(os.path.normpath(os.path.join(above, "..", "..", "..", "bin")))
-    return folders
+    # pip's --target.
+    own = [os.path.join(above, "bin")]
+    paths = [sysconfig.get_paths(scheme) for scheme in sysconfig.get_scheme_names()]
+    own += [path["scripts"] for path in paths if above in (path["purelib"], path["platlib"])]
+    if os.path.basename(above) in ("site-packages", "dist-packages"):
+        # lib/pythonX.Y/site-packages stands beside bin.
+        return [*own, os.path.normpath(os.path.join(above, "..", "..", "..", "bin"))]
+    # It runs from its source; the program is where this interpreter has those of its packages.
+    return [*own, sysconfig.get_path("scripts"), os.path.dirname(sys.executable)]
 
 
 def _is_program(path: str) -> bool:

@@ -4,26 +4,32 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Mapping, Sequence
 
-from minions.errors import MinionsError
+from minions.errors import MinionsError, unknown
 from minions.once import run_once
 
 if TYPE_CHECKING:
     from minions.clients.base import BuiltInClient
+    from minions.process import Stop
 
 _PER_CALL = ("temperature", "max_tokens", "seed", "timeout", "structured_output_schema", "response_format")
 
 
 def reply(
-    client: BuiltInClient, messages: Sequence[Mapping[str, Any]], options: Mapping[str, Any]
+    client: BuiltInClient, messages: Sequence[Mapping[str, Any]], options: Mapping[str, Any], stop: Stop
 ) -> dict[str, Any]:
-    """What `client` replies: `text`, `finish`, `usage`, `client`, `egress`. Raises MinionsError and TypeError."""
-    from minions.clients.base import schema_of
+    """What `client` replies: `text`, `finish`, `usage`, `client`, `egress`. Raises MinionsError and TypeError; `stop` ends it."""
+    from minions.clients.base import OUTER, schema_of
 
     for name in options:
         if name not in _PER_CALL:
-            raise TypeError(f"chat() has no option {name!r}; it has {', '.join(_PER_CALL)}")
+            raise TypeError(unknown("chat()", name, _PER_CALL))
+    given = {name: value for name, value in options.items() if value is not None}
+    if "structured_output_schema" in given and "response_format" in given:
+        raise TypeError("chat() takes structured_output_schema or response_format, not both")
     spec = client.spec()
-    kwargs = {**spec.get("kwargs", {}), **{name: value for name, value in options.items() if value is not None}}
+    kwargs = dict(spec.get("kwargs", {}))
+    for name, value in given.items():
+        (spec if name in OUTER else kwargs)[name] = value
     schema = kwargs.pop("structured_output_schema", None)
     wanted = kwargs.pop("response_format", None)
     if wanted is not None:
@@ -34,7 +40,7 @@ def reply(
     }
     if schema is not None:
         request["schema"] = schema_of(schema)
-    return run_once(["chat"], request)
+    return run_once(["chat"], request, stop)
 
 
 def _message(message: Any) -> dict[str, str]:

@@ -7,11 +7,17 @@ from __future__ import annotations
 
 import hmac
 import json
+import os
 import threading
+from concurrent.futures import Future
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Optional
 
+from minions import own_calls
 from minions.usage import Usage
+
+_STRANGERS = 32
+"""Connections besides those that the program needs."""
 
 
 class Loopback:
@@ -25,10 +31,14 @@ class Loopback:
         self.name = str(getattr(client, "model_name", None) or type(client).__name__)
         self.token = secrets.token_urlsafe(32)
         self.concurrency = int(getattr(client, "max_concurrency", 0) or 1)
-        # The program keeps to it; a client must not suffer if something else does not.
-        self._slots = threading.BoundedSemaphore(self.concurrency)
+        # The program keeps to it in one job; a client may be in several, and on both sides.
+        self._turns = own_calls.turns_of(client, self.concurrency)
+        self._awaited: set[Future[Any]] = set()
+        self._is_closed = False
+        self._pid = os.getpid()
         self._server = _Server(("127.0.0.1", 0), _Handler)
         self._server.loopback = self
+        self._server.free = threading.BoundedSemaphore(self.concurrency + _STRANGERS)
         self._thread = threading.Thread(
             target=self._server.serve_forever, args=(0.05,), name="minions-loopback", daemon=True
         )
@@ -41,10 +51,24 @@ class Loopback:
         return {"type": "openai", "model_name": self.name, "kwargs": kwargs}
 
     def close(self) -> None:
-        """Ends the server. A call of `chat` that is under way is not waited for."""
-        self._server.shutdown()
+        """Ends the server. A coroutine that is under way is cancelled; another call of `chat` is not waited for."""
+        if threading.current_thread() is self._thread:
+            # A run that is let go may be found in any thread; this one can't wait for itself.
+            threading.Thread(target=self.close, daemon=True).start()
+            return
+        if os.getpid() == self._pid:
+            self._is_closed = True
+            for reply in list(self._awaited):
+                reply.cancel()
+            # A fork does not have the thread that this waits for.
+            self._server.shutdown()
+            self._thread.join()
         self._server.server_close()
-        self._thread.join()
+
+    def fail(self, error: BaseException) -> None:
+        """Keeps what the client raised, unless nobody waits any more."""
+        if not self._is_closed:
+            self.failed = self.failed or error
 
     def reply(self, request: dict[str, Any]) -> tuple[str, Usage, str]:
         """What the client says to `request`: text, usage, reason."""
@@ -52,18 +76,29 @@ class Loopback:
         options = {}
         if "response_format" in request and _takes(self.client.chat, "response_format"):
             options["response_format"] = request["response_format"]
-        with self._slots:
+        with self._turns:
+            if self._is_closed:
+                raise RuntimeError("the job has ended")
             replied = self.client.chat(messages, **options)
             if hasattr(replied, "__await__"):
-                replied = _awaited(replied)
+                replied = self._await(replied)
         if not isinstance(replied, tuple) or len(replied) < 2:
             raise TypeError(f"{self.name}: chat must return (texts, usage) or (texts, usage, reasons), not {replied!r:.200}")
         texts, usage, *rest = replied
-        text = texts if isinstance(texts, str) else texts[0]
-        usage = usage[0] if isinstance(usage, (list, tuple)) else usage
-        reason = rest[0] if rest else "stop"
-        reason = reason[0] if isinstance(reason, (list, tuple)) and reason else reason
-        return str(text), Usage.of(usage), "length" if reason in ("length", "max_tokens") else "stop"
+        text, usage, reason = _first(texts), _first(usage), _first(rest[0]) if rest else "stop"
+        if not isinstance(text, str):
+            raise TypeError(f"{self.name}: a reply of chat is a text, not {type(text).__name__}")
+        return text, Usage.of(usage), "length" if reason in ("length", "max_tokens") else "stop"
+
+    def _await(self, reply: Any) -> Any:
+        under_way = own_calls.begin(reply)
+        self._awaited.add(under_way)
+        try:
+            if self._is_closed:
+                under_way.cancel()
+            return under_way.result()
+        finally:
+            self._awaited.discard(under_way)
 
 
 class _Server(ThreadingHTTPServer):
@@ -71,6 +106,20 @@ class _Server(ThreadingHTTPServer):
     block_on_close = False
     request_queue_size = 128
     loopback: Loopback
+    free: threading.BoundedSemaphore
+    """A slot for each connection."""
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        if self.free.acquire(blocking=False):
+            super().process_request(request, client_address)
+        else:
+            self.shutdown_request(request)
+
+    def process_request_thread(self, request: Any, client_address: Any) -> None:
+        try:
+            super().process_request_thread(request, client_address)
+        finally:
+            self.free.release()
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         # A program that has ended no longer reads.
@@ -79,6 +128,8 @@ class _Server(ThreadingHTTPServer):
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    timeout = 60
+    """Seconds of silence after which a connection ends."""
     server: _Server
 
     def do_GET(self) -> None:
@@ -92,9 +143,9 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         """A reply, in one piece."""
-        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
         if not self._is_allowed():
             return
+        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
         if not self.path.endswith("/chat/completions"):
             self._answer(404, {"error": {"message": f"there is no {self.path}"}})
             return
@@ -103,7 +154,7 @@ class _Handler(BaseHTTPRequestHandler):
             request = json.loads(body)
             text, usage, reason = loopback.reply(request)
         except BaseException as error:
-            loopback.failed = loopback.failed or error
+            loopback.fail(error)
             # For good: a second try would call it again.
             self._answer(400, {"error": {"message": f"{type(error).__name__}: {error}", "type": "invalid_request_error"}})
             return
@@ -135,6 +186,8 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_response(status)
         self.send_header("Content-Type", kind)
         self.send_header("Content-Length", str(len(body)))
+        # Nobody holds a thread between two requests.
+        self.send_header("Connection", "close")
         self.end_headers()
         self.wfile.write(body)
 
@@ -153,10 +206,8 @@ def _takes(function: Any, name: str) -> bool:
     return name in inspect.signature(function).parameters
 
 
-def _awaited(reply: Any) -> Any:
-    import asyncio
-
-    async def wait() -> Any:
-        return await reply
-
-    return asyncio.run(wait())
+def _first(value: Any) -> Any:
+    """What a list of one has, or the value itself; None of an empty list."""
+    if isinstance(value, (list, tuple)):
+        return value[0] if value else None
+    return value

@@ -3,13 +3,15 @@
     %%minions --local ollama/llama3.2:3b --remote openai/gpt-4o --file annual.pdf
     By how much did the operating margin change from 2022 to 2023?
 
-The cell is the question. The result is shown, and is in `_` and, with `--to NAME`, in a variable.
+The cell is the question. The result is shown, and is in `_` and, with `--to NAME`, in a variable; so is what there is when the
+cell is stopped.
 """
 
 from __future__ import annotations
 
 import argparse
 import shlex
+from types import ModuleType
 from typing import Any, NoReturn, Optional
 
 from minions.clients.base import BuiltInClient
@@ -61,16 +63,39 @@ def run_cell(line: str, cell: str, variables: dict[str, Any]) -> Result:
     sides = [_client(name, variables) for name in (given.local, given.remote)]
     protocol = protocols[given.protocol](*sides, max_rounds=given.rounds, **options)
     context = None if given.context is None else _variable(given.context, variables)
-    result: Result = protocol(cell.strip(), context=context, files=given.file, doc_metadata=given.metadata)
+    if given.to:
+        # No answer of an earlier question stays there.
+        variables.pop(given.to, None)
+    try:
+        result: Result = protocol(cell.strip(), context=context, files=given.file, doc_metadata=given.metadata)
+    except (JobInterrupted, MinionsError) as stopped:
+        if given.to and stopped.result is not None:
+            variables[given.to] = stopped.result
+        raise
     if given.to:
         variables[given.to] = result
     return result
 
 
 def _client(name: Optional[str], variables: dict[str, Any]) -> Any:
-    if name is None or name in variables:
-        return variables.get(name or "")
+    if name is None:
+        return None
+    if name in variables:
+        value = variables[name]
+        if not isinstance(value, (type, ModuleType)) and callable(getattr(value, "chat", None)):
+            return value
+        # `import ollama` takes no client's name away.
+        if name not in _types():
+            kind = type(value).__name__
+            problem = f"%%minions: the variable {name} is no client but of the type {kind}"
+            raise MinionsError(problem, "input", "TYPE/MODEL names one")
     return NamedClient(name)
+
+
+def _types() -> set[str]:
+    from minions import clients
+
+    return {getattr(getattr(clients, name), "TYPE", "") for name in clients._HOMES}
 
 
 def _variable(name: str, variables: dict[str, Any]) -> Any:
@@ -82,11 +107,14 @@ def _variable(name: str, variables: dict[str, Any]) -> Any:
 def register(ipython: Any) -> None:
     """Adds `%%minions` to a running IPython."""
 
-    def minions(line: str, cell: str) -> Optional[Result]:
+    def minions(line: str, cell: str) -> Result:
         try:
             return run_cell(line, cell, ipython.user_ns)
         except JobInterrupted as stopped:
-            return stopped.result
+            from importlib import import_module
+
+            import_module("IPython.display").display(stopped.result)
+            raise
 
     minions.__doc__ = __doc__
     ipython.register_magic_function(minions, "cell", "minions")

@@ -6,21 +6,22 @@ from typing import Any
 
 from minions.errors import warn
 from minions.json_pieces import pieces
-from minions.process import Process
+from minions.process import Process, Stop
 from minions.run import envelope_of, failure
 
 
-def run_once(arguments: list[str], value: dict[str, Any]) -> dict[str, Any]:
-    """The `result` of the envelope that `minions ARGUMENTS` prints for `value`. Raises MinionsError."""
-    out: list[bytes] = []
+def run_once(arguments: list[str], value: dict[str, Any], stop: Stop) -> dict[str, Any]:
+    """The `result` of the envelope that `minions ARGUMENTS` prints for `value`. Raises MinionsError; `stop` ends it."""
     process = Process([*arguments, "--quiet"], pieces(value), has_events=False)
     try:
+        stop.watch(process)
         while process.is_open:
-            out.extend(data for _, data in process.step())
+            process.step()
     finally:
         exit_code = process.close()
     warn(process.warnings())
-    envelope = envelope_of(b"".join(out), exit_code, process.stderr())
+    out = b"".join(data for _, data in process.came)
+    envelope = envelope_of(out, exit_code, process.stderr())
     if not envelope["success"]:
         raise failure(envelope["error"], None, exit_code)
     result: dict[str, Any] = envelope["result"]

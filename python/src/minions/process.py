@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections import deque
 from typing import IO, Any, Iterable, Iterator, Optional
 
 from minions.binary import cannot_start, find
@@ -38,52 +39,85 @@ def _close_in_fork() -> None:
 os.register_at_fork(after_in_child=_close_in_fork)
 
 
+class Stop:
+    """Asks a program to end, also one that has not begun yet. May be asked in any thread."""
+
+    def __init__(self) -> None:
+        self.process: Optional[Process] = None
+        self._is_asked = False
+
+    def ask(self) -> None:
+        """Asks it; a second time does nothing."""
+        self._is_asked = True
+        if self.process is not None:
+            self.process.stop()
+
+    def watch(self, process: Process) -> None:
+        """Says that `process` is what to ask."""
+        self.process = process
+        if self._is_asked:
+            process.stop()
+
+
 class Process:
-    """A run of the program with `arguments`, told `pieces` on stdin. Errors are of the kind `system`."""
+    """A run of the program with `arguments`, told `pieces` on stdin. Errors are of the kind `system`.
+
+    came: pieces that it wrote, each with `events` or `out`; whoever takes one removes it. was_interrupted: whether Ctrl-C has
+    asked it to end.
+    """
 
     def __init__(self, arguments: list[str], pieces: Iterable[bytes], has_events: bool) -> None:
-        import selectors
         from contextlib import ExitStack
 
+        self.came: deque[tuple[str, bytes]] = deque()
+        self.was_interrupted = False
         self._pieces = iter(pieces)
         self._waiting: Optional[memoryview] = memoryview(b"")
         self._stderr = bytearray()
         self._asked_at: Optional[float] = None
-        program = find()
+        self._alive: Optional[int] = None
         self._pipes = ExitStack()
-        alive_read, alive_write = _pipe()
-        self._alive: Optional[int] = alive_write
-        _held.add(alive_write)
-        theirs = [alive_read]
-        command = [program, *arguments, "--while-open", f"fd:{alive_read}"]
-        reads: list[tuple[int, str]] = []
-        if has_events:
-            events_read, events_write = _pipe()
-            self._pipes.callback(os.close, events_read)
-            theirs.append(events_write)
-            reads.append((events_read, "events"))
-            command += ["--events", f"fd:{events_write}"]
-        environment = dict(os.environ)
-        # Warnings, without the lines of progress.
-        environment.setdefault("RUST_LOG", "minions=warn")
+        program = find()
         try:
+            self._start(program, arguments, has_events)
+        except BaseException as error:
+            self._let_go()
+            self._pipes.close()
+            if isinstance(error, OSError):
+                raise cannot_start(program, error) from None
+            raise
+
+    def _start(self, program: str, arguments: list[str], has_events: bool) -> None:
+        import selectors
+        from contextlib import ExitStack
+
+        with ExitStack() as theirs:
+            alive_read, self._alive = _pipe()
+            _held.add(self._alive)
+            theirs.callback(os.close, alive_read)
+            passed = [alive_read]
+            command = [program, *arguments, "--while-open", f"fd:{alive_read}"]
+            reads: list[tuple[int, str]] = []
+            if has_events:
+                events_read, events_write = _pipe()
+                self._pipes.callback(os.close, events_read)
+                theirs.callback(os.close, events_write)
+                passed.append(events_write)
+                reads.append((events_read, "events"))
+                command += ["--events", f"fd:{events_write}"]
+            environment = dict(os.environ)
+            # Warnings, without the lines of progress.
+            environment.setdefault("RUST_LOG", "minions=warn")
             self._child = subprocess.Popen(
                 command,
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
-                pass_fds=theirs,
+                pass_fds=passed,
                 env=environment,
                 bufsize=0,
                 **_APART,
             )
-        except OSError as error:
-            self._let_go()
-            self._pipes.close()
-            raise cannot_start(program, error) from None
-        finally:
-            for descriptor in theirs:
-                os.close(descriptor)
         self._stdin, self._stdout, stderr = map(self._pipe_of, ("stdin", "stdout", "stderr"))
         reads += [(self._stdout.fileno(), "out"), (stderr.fileno(), "err")]
         self._selector = selectors.DefaultSelector()
@@ -120,9 +154,22 @@ class Process:
         """Whether more may come."""
         return bool(self._selector.get_map())
 
-    def step(self) -> list[tuple[bool, bytes]]:
-        """Waits for what the program writes next: pieces, each with whether it is of the events."""
-        came = []
+    def written(self) -> Iterator[tuple[str, bytes]]:
+        """The pieces that it writes, to its end. The first Ctrl-C asks it to end with what it has, a second one is raised."""
+        while self.is_open or self.came:
+            if not self.came:
+                try:
+                    self.step()
+                except KeyboardInterrupt:
+                    if self.was_interrupted:
+                        raise
+                    self.was_interrupted = True
+                    self.stop()
+            while self.came:
+                yield self.came.popleft()
+
+    def step(self) -> None:
+        """Waits for what the program writes next, and adds it to `came`."""
         for key, _ in self._selector.select(None if self._asked_at is None else 0.2):
             if key.data == "in":
                 self._waiting = self._write(key.fd)
@@ -130,16 +177,16 @@ class Process:
                     self._selector.unregister(key.fd)
                     self._stdin.close()
                 continue
-            data = os.read(key.fd, _READ)
+            # Ctrl-C comes before this line or after it, so what was read is never lost.
+            self.came.extend(zip((key.data,), map(os.read, (key.fd,), (_READ,))))
+            name, data = self.came[-1]
             if not data:
                 self._selector.unregister(key.fd)
-            elif key.data == "err":
+            if name == "err":
                 self._stderr = (self._stderr + data)[-_TOLD:]
-            else:
-                came.append((key.data == "events", data))
+                self.came.pop()
         if self._asked_at is not None and time.monotonic() - self._asked_at > _LAST_WORDS_S:
             self._signal(signal.SIGKILL)
-        return came
 
     def close(self) -> int:
         """Sees to it that the program has ended and that nothing of it is left open. Gives its exit code."""

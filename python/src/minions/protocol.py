@@ -7,10 +7,10 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any, AsyncIterator, Callable, Iterable, Mapping, Optional, Sequence, Union
 
 from minions.clients.base import BuiltInClient
-from minions.errors import MinionsError
+from minions.errors import MinionsError, unknown
 
 if TYPE_CHECKING:
-    from minions.callbacks import Callback, Teller
+    from minions.callbacks import Callback
     from minions.results import Result
     from minions.run import JobRun
 
@@ -30,7 +30,7 @@ class Protocol:
 
     local_client, remote_client: clients of `minions.clients`, or objects of your own with a `chat` method.
     max_rounds: rounds at most, 1 to 1000. log_dir: the folder of the conversation logs.
-    callback: is told of messages, `callback(role, message, is_final)`; what it raises ends the job.
+    callback: is told of messages, `callback(role, message, is_final)`; what it raises ends the job. `batch` tells nobody.
     record, replay: a folder for the exchanges with the models. max_egress_bytes, max_egress_chars: a job fails before more
     leaves this machine. budget: a dict with `usd`, `remote_tokens`, `egress_bytes`, `egress_chars`, `deadline_s` (seconds).
     prices: dollars for a million remote tokens, `{"input": 2.5, "output": 10}`. metadata: a dict that the result repeats.
@@ -57,7 +57,7 @@ class Protocol:
         known = (*_RUN, *_JOB, *_KWARGS, *self.KWARGS)
         for name in options:
             if name not in known:
-                raise TypeError(_unknown(type(self).__name__, name, known))
+                raise TypeError(unknown(type(self).__name__, name, known))
         self.local_client = local_client
         self.remote_client = remote_client
         self.max_rounds = max_rounds
@@ -72,25 +72,12 @@ class Protocol:
     # How a job is run. Protocols give these names and docstrings of their own parameters.
 
     def _call(self, params: Mapping[str, Any]) -> Result:
-        teller = self._teller()
-        run = self._run(params)
-        result = run.to_end(teller.hear if teller else None)
-        self._remember(result)
-        if teller and result.status != "no_answer":
-            teller.end(result.final_answer)
-        return result
-
-    def _teller(self) -> Optional[Teller]:
-        if self.callback is None:
-            return None
-        from minions.callbacks import Teller
-
-        return Teller(self.callback)
+        return self._run(params).to_end()
 
     def stream(self, *args: Any, **params: Any) -> JobRun:
         """As calling the protocol, but gives the job's events as they come: a `JobRun` to loop over.
 
-        Its `result` is the result; leaving a `with` block, or `stop()`, ends the job.
+        Its `result` is the result; leaving a `with` block, or `stop()`, ends the job, and so does letting go of it.
         """
         return self._run(self.params(*args, **params))
 
@@ -99,44 +86,24 @@ class Protocol:
 
         `callback` is called in another thread.
         """
-        import asyncio
-
-        given = self.params(*args, **params)
-        teller = self._teller()
-        run = self._run(given)
-        running = asyncio.ensure_future(asyncio.to_thread(run.to_end, teller.hear if teller else None))
-        try:
-            result = await asyncio.shield(running)
-        except asyncio.CancelledError:
-            run.stop()
-            await asyncio.wait([running])
-            running.exception()
-            raise
-        self._remember(result)
-        if teller and result.status != "no_answer":
-            teller.end(result.final_answer)
-        return result
-
-    async def astream(self, *args: Any, **params: Any) -> AsyncIterator[Any]:
-        """As `stream`, beside a running loop: `async for event in ...`."""
-        import asyncio
+        from minions.beside import beside
 
         run = self.stream(*args, **params)
-        events = iter(run)
-        end = object()
+        return await beside(run.to_end, run.stop)
+
+    async def astream(self, *args: Any, **params: Any) -> AsyncIterator[Any]:
+        """As `stream`, beside a running loop: `async for event in ...`. A task that is cancelled ends its job first."""
+        from minions.beside import beside
+
+        run = self.stream(*args, **params)
         try:
             while True:
-                event = await asyncio.to_thread(next, events, end)
-                if event is end:
+                event = await beside(lambda: next(run, None), run.stop)
+                if event is None:
                     return
                 yield event
-        except asyncio.CancelledError:
-            run.stop()
-            raise
         finally:
-            # The thread that waits for the next event has it first.
-            run.stop()
-            await asyncio.to_thread(_drain, events)
+            await beside(run.close, run.stop)
 
     def batch(
         self, jobs: Iterable[Mapping[str, Any]], concurrency: Optional[int] = None
@@ -145,9 +112,14 @@ class Protocol:
 
         jobs: dicts of the parameters of a call, `[{"task": ..., "context": [...]}, ...]`.
         concurrency: jobs at the same time; None is the program's own choice.
-        Gives a `Result` or a MinionsError for each, in their order.
+        Gives a `Result` or a MinionsError for each, in their order. Raises JobInterrupted after Ctrl-C, with these outcomes.
         """
         from minions.batch import run_batch
+
+        if self.callback is not None or self.is_multi_turn:
+            what = "callback" if self.callback is not None else "is_multi_turn"
+            problem = f"batch runs its jobs side by side, so it takes no {what}"
+            raise MinionsError(problem, "input", f"take a {type(self).__name__} without {what}, or call it for each job")
 
         given = [self.params(**job) for job in jobs]
         with ExitStack() as opened:
@@ -162,10 +134,12 @@ class Protocol:
     def estimate(self, *args: Any, **params: Any) -> dict[str, Any]:
         """What a job would cost, without a call: a dict with tokens and, with prices, dollars (docs/command-line.md)."""
         from minions.once import run_once
+        from minions.process import Stop
 
         with ExitStack() as opened:
             sides, _ = self._sides(opened)
-            return run_once(["run", *self._arguments(), "--dry-run"], self._job(sides, self.params(*args, **params)))
+            job = self._job(sides, self.params(*args, **params))
+            return run_once(["run", *self._arguments(), "--dry-run"], job, Stop())
 
     def params(self, *args: Any, **params: Any) -> dict[str, Any]:
         """The parameters of a call, checked and by their names in a job. Raises TypeError for unknown ones."""
@@ -186,6 +160,7 @@ class Protocol:
         try:
             sides, failed = self._sides(opened)
             job = self._job(sides, params)
+            arguments = ["run", *self._arguments()]
         except BaseException:
             opened.close()
             raise
@@ -194,11 +169,19 @@ class Protocol:
             opened.close()
             return failed()
 
-        return JobRun(job, ["run", *self._arguments()], close)
+        teller = None
+        if self.callback is not None:
+            from minions.callbacks import Teller
 
-    def _remember(self, result: Result) -> None:
-        if self.is_multi_turn:
-            self.conversation_history = result.get("conversation_history")
+            teller = Teller(self.callback)
+
+        def done(result: Result) -> None:
+            if self.is_multi_turn:
+                self.conversation_history = result.get("conversation_history")
+            if teller and result.status != "no_answer":
+                teller.end(result.final_answer)
+
+        return JobRun(job, arguments, close, teller.hear if teller else None, done)
 
     def _sides(self, opened: ExitStack) -> tuple[dict[str, Any], Callable[[], Optional[BaseException]]]:
         """Both clients as a job has them, and what a client of the caller's own has raised."""
@@ -223,7 +206,8 @@ class Protocol:
 
     def _job(self, sides: Mapping[str, Any], params: Mapping[str, Any]) -> dict[str, Any]:
         params = dict(params)
-        of_job = {name: params.pop(name, None) or self.options.get(name) for name in _JOB}
+        # What a call is given replaces the constructor's, also with {}.
+        of_job = {name: params.pop(name, self.options.get(name)) for name in _JOB}
         kwargs = {name: self.options[name] for name in (*_KWARGS, *self.KWARGS) if name in self.options}
         if self.is_multi_turn:
             kwargs["is_multi_turn"] = True
@@ -244,7 +228,7 @@ class Protocol:
 
     def _arguments(self) -> list[str]:
         given = [(name, self.options[name]) for name in _RUN if name in self.options]
-        return [f"--{name.replace('_', '-')}={os.fspath(v) if name in _RUN[:2] else v}" for name, v in given]
+        return [f"--{name.replace('_', '-')}={path_of(v) if name in _RUN[:2] else v}" for name, v in given]
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.local_client!r}, {self.remote_client!r})"
@@ -290,16 +274,9 @@ def path_of(path: Any) -> str:
         raise MinionsError(
             f"the path {text!r} is not UTF-8, so no job can name it", "input", "rename it, or read it and pass the text"
         ) from None
+    if "\0" in text:
+        raise MinionsError(f"the path {text!r} has a NUL, as no file's has", "input", "name a file or folder that there is")
     return text
-
-
-def _drain(events: Any) -> None:
-    try:
-        for _ in events:
-            pass
-    except BaseException:
-        # Whoever has left the loop does not want to know.
-        return
 
 
 def _check(client: Any) -> None:
@@ -308,12 +285,5 @@ def _check(client: Any) -> None:
     if isinstance(client, type):
         raise TypeError(f"{client.__name__} is a class; make a client of it, {client.__name__}(...)")
     if not callable(getattr(client, "chat", None)):
-        raise TypeError(f"a client is one of minions.clients, or an object with a chat method, not {client!r:.100}")
+        raise TypeError(f"a client is one of minions.clients, or an object with a chat method, not {type(client).__name__}")
 
-
-def _unknown(where: str, name: str, known: Iterable[str]) -> str:
-    import difflib
-
-    near = difflib.get_close_matches(name, known, 1)
-    hint = f"did you mean {near[0]}?" if near else f"it has {', '.join(sorted(known))}"
-    return f"{where} has no option {name!r}; {hint}"

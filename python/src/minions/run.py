@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import copy
 import json
+import os
+import threading
 from typing import Any, Callable, Iterator, Optional
 
 from minions.errors import JobInterrupted, MinionsError, warn
 from minions.events import Event
 from minions.json_pieces import pieces
-from minions.process import Lines, Process
+from minions.process import Lines, Process, Stop
 from minions.results import Result
 
 _FINISHED = b'"type":"finished"'
@@ -19,44 +22,61 @@ _KINDS = {2: "input", 124: "deadline", 129: "hung_up", 130: "cancelled", 143: "t
 class JobRun:
     """A run of `job`. Iterating gives its events; `result` is there when they have ended.
 
-    close: what is to be closed at its end, whatever ends it.
+    close: what is to be closed at its end, whatever ends it. hear: is told each event before the loop has it; what it raises
+    ends the job, and is raised. done: is told the result.
     """
 
     def __init__(
-        self, job: dict[str, Any], arguments: list[str], close: Callable[[], Optional[BaseException]] = lambda: None
+        self,
+        job: dict[str, Any],
+        arguments: list[str],
+        close: Callable[[], Optional[BaseException]] = lambda: None,
+        hear: Optional[Callable[[Event], None]] = None,
+        done: Optional[Callable[[Result], None]] = None,
     ) -> None:
         self.job = job
         self.arguments = arguments
-        self._close = close
-        self._process: Optional[Process] = None
-        self._seen = _Seen(job)
-        self._is_stopped = False
+        self._hear = hear
+        self._done = done
+        self._state = _State(job, close)
         self._events: Optional[Iterator[Event]] = None
-        self._result: Optional[Result] = None
+        self._is_over = False
+        self._failed: Optional[BaseException] = None
+        self._lock = threading.RLock()
+        self._pid = os.getpid()
 
     @property
     def result(self) -> Result:
         """The result, once the events have ended; runs what is left of the job."""
         for _ in self:
             pass
-        if self._result is None:
-            raise MinionsError("the job was not run to its end, so it has no result", "cancelled")
-        return self._result
+        if self._state.result is not None:
+            return self._state.result
+        if self._failed is not None:
+            raise _again(self._failed) from self._failed.__cause__
+        raise MinionsError("the job was not run to its end, so it has no result", "cancelled")
 
     def stop(self) -> None:
         """Asks the job to end, in any thread."""
-        self._is_stopped = True
-        if self._process is not None:
-            self._process.stop()
+        self._state.stop.ask()
 
     def close(self) -> None:
-        """Ends the job now, if it has not ended."""
-        events, self._events = self._events, iter(())
-        if events is None:
-            # It never began.
-            self._close()
-        elif hasattr(events, "close"):
-            events.close()
+        """Ends the job now, if it has not ended. May be called in any thread."""
+        if os.getpid() != self._pid:
+            # The job is that of the process which this one was forked from.
+            self._state.close()
+            return
+        self._is_over = True
+        if not self._lock.acquire(blocking=False):
+            # Another thread waits for the next event.
+            self.stop()
+            self._lock.acquire()
+        try:
+            if self._events is not None:
+                self._events.close()  # type: ignore[attr-defined]
+            self._state.close()
+        finally:
+            self._lock.release()
 
     def __del__(self) -> None:
         self.close()
@@ -69,75 +89,102 @@ class JobRun:
 
     def __iter__(self) -> Iterator[Event]:
         # A second loop goes on where the first one left off.
-        if self._events is None:
-            self._events = self._run()
-        return self._events
+        return self
+
+    def __next__(self) -> Event:
+        with self._lock:
+            if self._is_over:
+                raise StopIteration
+            if self._events is None:
+                self._events = _events(self._state, self.job, self.arguments)
+            try:
+                event = next(self._events, None)
+                if event is not None and self._hear is not None:
+                    self._hear(event)
+            except BaseException as error:
+                self._failed = _again(error)
+                self.close()
+                self._warn()
+                raise
+            if event is None:
+                self._is_over = True
+                self._warn()
+                if self._done is not None and self._state.result is not None:
+                    self._done(self._state.result)
+                raise StopIteration
+            return event
 
     def partial(self, status: str = "interrupted") -> Result:
         """What there is so far."""
-        return self._seen.result(status)
+        return self._state.seen.result(status)
 
-    def to_end(self, hear: Optional[Callable[[Event], None]]) -> Result:
-        """Runs the job. What `hear` raises ends the job, and is raised then."""
-        for event in self:
-            if hear is None:
-                continue
-            try:
-                hear(event)
-            except BaseException as error:
-                self.close()
-                if isinstance(error, KeyboardInterrupt):
-                    raise JobInterrupted(self.partial()) from None
-                raise
-        return self.result
-
-    def _run(self) -> Iterator[Event]:
-        out: list[bytes] = []
-        lines = Lines(_FINISHED)
-        raised: Optional[BaseException] = None
-        was_interrupted = False
+    def to_end(self) -> Result:
+        """Runs the job. Raises JobInterrupted after Ctrl-C."""
         try:
-            process = self._process = Process([*self.arguments, "--quiet"], pieces(self.job), has_events=True)
-        except BaseException:
-            self._close()
+            return self.result
+        except JobInterrupted:
             raise
-        if self._is_stopped:
-            process.stop()
-        try:
-            while process.is_open:
-                try:
-                    came = process.step()
-                except KeyboardInterrupt:
-                    if was_interrupted:
-                        raise
-                    was_interrupted = True
-                    process.stop()
-                    continue
-                for is_event, data in came:
-                    if not is_event:
-                        out.append(data)
-                        continue
-                    for line in lines.add(data):
-                        event = _event(line)
-                        self._seen.note(event)
-                        yield event
         except KeyboardInterrupt:
-            was_interrupted = True
-        finally:
-            exit_code = process.close()
-            raised = self._close()
-        warn(process.warnings())
-        if was_interrupted:
-            raise JobInterrupted(self.partial())
-        self._result = self._concluded(b"".join(out), exit_code, process, raised)
+            self.close()
+            raise JobInterrupted(self.partial()) from None
 
-    def _concluded(self, out: bytes, exit_code: int, process: Process, raised: Optional[BaseException]) -> Result:
-        envelope = envelope_of(out, exit_code, process.stderr())
-        if not envelope["success"]:
-            error = failure(envelope["error"], self._seen.kind, exit_code)
-            error.result = self.partial("failed")
-            raise error from raised
-        return self._seen.completed(envelope["result"])
+    def _warn(self) -> None:
+        texts, self._state.warnings = self._state.warnings, []
+        warn(texts)
+
+
+def _again(error: BaseException) -> BaseException:
+    """What to raise a second time. Without the traceback, which would keep the documents."""
+    if not isinstance(error, (MinionsError, JobInterrupted)):
+        return MinionsError(f"the job was ended by {type(error).__name__}: {error}", "cancelled")
+    again = copy.copy(error)
+    again.__cause__ = error.__cause__
+    return again
+
+
+class _State:
+    """What a run and the generator of its events share. The generator does not hold the run, so one that is let go ends."""
+
+    def __init__(self, job: dict[str, Any], close: Callable[[], Optional[BaseException]]) -> None:
+        self.close = close
+        self.seen = _Seen(job)
+        self.stop = Stop()
+        self.warnings: list[str] = []
+        self.result: Optional[Result] = None
+
+
+def _events(state: _State, job: dict[str, Any], arguments: list[str]) -> Iterator[Event]:
+    out: list[bytes] = []
+    lines = Lines(_FINISHED)
+    try:
+        process = Process([*arguments, "--quiet"], pieces(job), has_events=True)
+    except BaseException:
+        state.close()
+        raise
+    try:
+        state.stop.watch(process)
+        for name, data in process.written():
+            if name == "out":
+                out.append(data)
+            elif name == "events":
+                for line in lines.add(data):
+                    event = _event(line)
+                    state.seen.note(event)
+                    yield event
+    except KeyboardInterrupt:
+        process.was_interrupted = True
+    finally:
+        exit_code = process.close()
+        raised = state.close()
+        state.warnings = process.warnings()
+    if process.was_interrupted:
+        raise JobInterrupted(state.seen.result("interrupted"))
+    envelope = envelope_of(b"".join(out), exit_code, process.stderr())
+    if not envelope["success"]:
+        error = failure(envelope["error"], state.seen.kind, exit_code)
+        error.result = state.seen.result("failed")
+        raise error from raised
+    state.result = state.seen.completed(envelope["result"])
 
 
 def envelope_of(out: bytes, exit_code: int, stderr: str) -> dict[str, Any]:

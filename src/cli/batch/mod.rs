@@ -22,12 +22,13 @@ mod turns;
 mod written;
 
 use std::panic::AssertUnwindSafe;
+use std::path::Path;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::FutureExt;
-use minions::engine::{CancelToken, Engine, RunLimits};
+use minions::engine::{CancelToken, EnergyWatch, Engine, RunLimits};
 use minions::error::{Exit, Failure};
 use minions::events::EventListener;
 use minions::job::Job;
@@ -96,6 +97,14 @@ pub(super) async fn run(
         tracing::debug!("what the output holds already is not known: {error}");
         b""
     });
+    let energy = match program.options.energy && !program.options.dry_run {
+        true if program.options.quiet => {
+            let problem = "--energy tells a batch's energy on stderr, where --quiet tells of errors alone";
+            return Err(Failure::input(problem).hint("leave out one of them"));
+        }
+        true => program.beside(deadline, || EnergyWatch::begin(Path::new("/"), true)).await?,
+        false => None,
+    };
     let engine = program.engine(
         true,
         RunLimits {
@@ -128,6 +137,7 @@ pub(super) async fn run(
         turns: Turns::default(),
         is_resumed,
         deadline,
+        energy,
         program,
         options,
         lines,
@@ -143,6 +153,8 @@ struct Batch {
     listeners: Vec<Arc<dyn EventListener>>,
     options: BatchOptions,
     deadline: RunDeadline,
+    /// Measures the energy of all jobs together.
+    energy: Option<EnergyWatch>,
     lines: Lines,
     output: Output,
     /// One permit for each line that is taken and not yet printed.
@@ -317,6 +329,11 @@ impl Batch {
         let broken = self.output.close().await;
         self.progress.end();
         self.report.summary(skipped, self.options.each.dry_run, self.engine.remote_tokens_spent());
+        let measured = self.energy.map(EnergyWatch::end).transpose();
+        let unmeasured = measured.map(|measured| {
+            measured.flatten().iter().for_each(|energy| tracing::info!("{}", report::energy(energy)));
+        });
+        let unmeasured = unmeasured.inspect_err(|failure| tracing::error!("{failure}")).err();
         match (end, broken) {
             (End::Left(exit), _) => {
                 let stopped = match self.report.stopped() {
@@ -347,7 +364,8 @@ impl Batch {
                         "--resume: no job of the earlier output is one of this input, so all were run"
                     );
                 }
-                self.report.exit(self.options.fail_on, skipped)
+                let exit = self.report.exit(self.options.fail_on, skipped);
+                unmeasured.map_or(exit, |failure| failure.kind.exit())
             }
         }
     }

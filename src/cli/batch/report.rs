@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use super::options::FailOn;
 use crate::cli::outcome::JobOutcome;
 use minions::chat::Usage;
-use minions::engine::SavingsReport;
+use minions::engine::{EnergyReport, SavingsReport};
 use minions::error::{Exit, Failure, FailureKind as Kind, Spent};
 
 /// How one job ended, and what it cost.
@@ -64,6 +64,21 @@ pub(super) struct Report {
     saved: i64,
     /// The dollars spent and saved by jobs that have prices.
     dollars: Option<(f64, f64)>,
+}
+
+/// What the machine took while the batch ran: of its jobs at the same time the counters tell nothing.
+pub(super) fn energy(told: &EnergyReport) -> String {
+    let number = |value: Option<f64>| value.unwrap_or_default();
+    let sources: Vec<_> =
+        told.sources.iter().map(|source| format!("{} {:.0} J", source.name, source.joules)).collect();
+    format!(
+        "energy by the counters of this machine: {:.0} J ({:.3} Wh, {:.1} W), {:.0} J of it if it had been idle; {}",
+        number(told.joules),
+        number(told.watt_hours),
+        number(told.average_watts),
+        number(told.idle_joules),
+        sources.join(", ")
+    )
 }
 
 impl Report {

@@ -1,5 +1,7 @@
-//! The duties of process 1: it passes signals on, reaps every orphan, and ends with its one command's exit code.
+//! The duties of process 1: it passes signals on, reaps every orphan, and ends with its command's exit code. A service
+//! beside the command is started again whenever it ends.
 
+use std::fmt::Display;
 use std::process::Command;
 use std::time::Duration;
 use std::{fs, io, process};
@@ -9,8 +11,12 @@ use nix::sys::signal::{Signal, kill};
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::Pid;
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, sleep_until};
 
+/// How long a service that has ended rests before it is started again: at first, and at most.
+const REST: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(60));
+/// The exit code of a service that can't be run as it was told to.
+const MISUSED: i32 = 2;
 /// From SIGTERM until the container ends all the same; `docker stop` waits 10 s.
 const GRACE: Duration = Duration::from_secs(8);
 
@@ -23,28 +29,50 @@ pub(super) enum Others {
     End,
 }
 
-/// Runs the command as the container's only purpose: its exit code, 128 and more for a signal.
+/// Runs the command as the container's purpose, and the service beside it: the exit code, 128 and more for a signal.
 ///
 /// Signals are handled, not blocked: a child inherits what is blocked, and would never hear of its end.
-pub(super) async fn supervise(mut command: Command, others: Others) -> io::Result<i32> {
+pub(super) async fn supervise(
+    mut command: Command,
+    service: Option<Command>,
+    others: Others,
+) -> io::Result<i32> {
     let mut ended = signal(SignalKind::child())?;
     let (mut term, mut int) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
     let (mut hup, mut quit) = (signal(SignalKind::hangup())?, signal(SignalKind::quit())?);
-    let id = command.spawn()?.id();
-    let child = Pid::from_raw(i32::try_from(id).map_err(io::Error::other)?);
+    let child = start(&mut command)?;
+    let mut service = service.map(Service::start);
     let tells_all = others == Others::End && process::id() == 1;
-    let mut told = None;
+    let (mut told, mut misused) = (None, false);
     loop {
         let signal = tokio::select! {
-            _ = ended.recv() => match reap(child) {
-                Some(code) if tells_all => {
-                    wait_for_others(told.unwrap_or_else(Instant::now) + GRACE).await;
+            _ = ended.recv() => {
+                let ended = reap();
+                if let Some((_, code)) = ended.iter().find(|(id, _)| *id == child) {
+                    if tells_all {
+                        wait_for_others(told.unwrap_or_else(Instant::now) + GRACE).await;
+                    }
                     // Told to end, it has done as told.
-                    return Ok(if told.is_some() { 0 } else { code });
+                    let code = if tells_all && told.is_some() { 0 } else { *code };
+                    return Ok(if misused { MISUSED } else { code });
                 }
-                Some(code) => return Ok(code),
-                None => continue,
-            },
+                let of_service = |service: &Service| ended.iter().find(|(id, _)| Some(*id) == service.id);
+                match service.as_mut().and_then(|service| Some((of_service(service)?.1, service))) {
+                    Some((MISUSED, _)) => {
+                        misused = true;
+                        Signal::SIGTERM
+                    }
+                    Some((code, service)) if told.is_none() => {
+                        service.rest(code);
+                        continue;
+                    }
+                    _ => continue,
+                }
+            }
+            () = rested(service.as_ref()), if told.is_none() => {
+                service = service.map(Service::again);
+                continue;
+            }
             _ = term.recv() => Signal::SIGTERM,
             _ = int.recv() => Signal::SIGINT,
             _ = hup.recv() => Signal::SIGHUP,
@@ -56,15 +84,63 @@ pub(super) async fn supervise(mut command: Command, others: Others) -> io::Resul
     }
 }
 
-/// Reaps all that have ended: the command's exit code if it is one of them.
-fn reap(child: Pid) -> Option<i32> {
-    let mut code = None;
+fn start(command: &mut Command) -> io::Result<Pid> {
+    Ok(Pid::from_raw(i32::try_from(command.spawn()?.id()).map_err(io::Error::other)?))
+}
+
+/// What runs beside the command.
+struct Service {
+    command: Command,
+    /// None while it rests.
+    id: Option<Pid>,
+    began: Instant,
+    /// When it is started again, and how long it rests the next time.
+    again: Option<Instant>,
+    pause: Duration,
+}
+
+impl Service {
+    fn start(mut command: Command) -> Self {
+        let began = start(&mut command);
+        let id = began.as_ref().ok().copied();
+        let mut service = Self { command, id, began: Instant::now(), again: None, pause: REST.0 };
+        if let Err(error) = began {
+            service.rest(error);
+        }
+        service
+    }
+
+    /// It has ended.
+    fn rest(&mut self, why: impl Display) {
+        // It was no use to anybody if it ran no longer than it rests.
+        self.pause = if self.began.elapsed() > REST.1 { REST.0 } else { self.pause };
+        tracing::error!("the page has ended ({why}); it is started again in {} s", self.pause.as_secs());
+        self.id = None;
+        self.again = Some(Instant::now() + self.pause);
+    }
+
+    fn again(self) -> Self {
+        Self { pause: (self.pause * 2).min(REST.1), ..Self::start(self.command) }
+    }
+}
+
+/// When the service has rested; never while it runs.
+async fn rested(service: Option<&Service>) {
+    match service.and_then(|service| service.again) {
+        Some(again) => sleep_until(again).await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Reaps all that have ended: who, and with which exit code.
+fn reap() -> Vec<(Pid, i32)> {
+    let mut ended = Vec::new();
     loop {
         match waitpid(None, Some(WaitPidFlag::WNOHANG)) {
-            Ok(WaitStatus::Exited(id, status)) if id == child => code = Some(status),
-            Ok(WaitStatus::Signaled(id, signal, _)) if id == child => code = Some(128 + signal as i32),
-            Ok(WaitStatus::StillAlive) | Err(Errno::ECHILD) => return code,
-            // Somebody else, or interrupted: the next one.
+            Ok(WaitStatus::Exited(id, status)) => ended.push((id, status)),
+            Ok(WaitStatus::Signaled(id, signal, _)) => ended.push((id, 128 + signal as i32)),
+            Ok(WaitStatus::StillAlive) | Err(Errno::ECHILD) => return ended,
+            // Interrupted, or stopped: the next one.
             Ok(_) | Err(_) => {}
         }
     }
@@ -78,7 +154,7 @@ async fn wait_for_others(deadline: Instant) {
         entries.filter(|entry| entry.file_name().to_str().is_some_and(is_other)).count()
     };
     while others() > 0 && Instant::now() < deadline {
-        reap(Pid::from_raw(0));
+        reap();
         sleep(Duration::from_millis(10)).await;
     }
 }

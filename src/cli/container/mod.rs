@@ -37,6 +37,8 @@ pub(super) type Watchdog = Box<dyn Fn() -> Vec<OsString>>;
 pub(super) struct Entry {
     /// What follows `entry` on the command line.
     pub arguments: Vec<OsString>,
+    /// The names of our commands.
+    pub commands: Vec<String>,
     /// Our own executable.
     pub minions: PathBuf,
     /// How our executable is started to keep a daemon up for ever, asked once we are the user that we become; `None`
@@ -52,7 +54,8 @@ impl Entry {
     pub(super) fn run(self) -> io::Result<i32> {
         let is_init = std::process::id() == 1;
         let environment = privileges::give_up(&self.places);
-        let task = task(self.arguments, stdin_is_null());
+        let task = task(self.arguments, &self.commands, stdin_is_null());
+        let mut service = None;
         let mut command = match &task {
             Task::Minions(arguments) => ours(&self.minions, arguments),
             Task::Host => {
@@ -60,12 +63,10 @@ impl Entry {
                     "no job on stdin: staying up as the host of Ollama and of the page. Run jobs with `docker exec -i \
                      CONTAINER /app/start_minion.sh`; to run one job alone use `docker run -i`"
                 );
-                let mut page = ours(&self.minions, &page(std::env::var_os(TOKEN_FILE)));
+                let of_page = |name: &str| std::env::var_os(name).filter(|file| !file.is_empty());
+                let mut page = ours(&self.minions, &page(of_page(TOKEN_FILE), of_page(CONFIG)));
                 page.envs(environment.iter().map(|(name, value)| (name, value)));
-                // Jobs run without it.
-                if let Err(error) = page.spawn() {
-                    tracing::error!("the page can't be started: {error}");
-                }
+                service = Some(page);
                 match &self.watchdog {
                     Some(watchdog) => ours(&self.minions, &watchdog()),
                     // Somebody has to be there, and to end when told to.
@@ -76,16 +77,22 @@ impl Entry {
         };
         command.envs(environment);
         match task {
-            Task::Minions(_) if is_init => supervise(command, init::Others::Leave),
-            Task::Host => supervise(command, init::Others::End),
-            _ => Err(command.exec()),
+            Task::Minions(_) if is_init => supervise(command, None, init::Others::Leave),
+            Task::Host => supervise(command, service, init::Others::End),
+            Task::Minions(_) => Err(command.exec()),
+            Task::Other(words) => {
+                let (error, word) = (command.exec(), words[0].display());
+                Err(io::Error::other(format!(
+                    "{word} can't be run: {error}. Hint: `minions --help` lists the commands of this image"
+                )))
+            }
         }
     }
 }
 
-fn supervise(command: Command, others: init::Others) -> io::Result<i32> {
+fn supervise(command: Command, service: Option<Command>, others: init::Others) -> io::Result<i32> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    runtime.block_on(init::supervise(command, others))
+    runtime.block_on(init::supervise(command, service, others))
 }
 
 fn ours(program: &Path, arguments: &[OsString]) -> Command {
@@ -94,43 +101,28 @@ fn ours(program: &Path, arguments: &[OsString]) -> Command {
     command
 }
 
-/// The variable that names the file of tokens for the page.
+/// The variables that name the page's files: its tokens, and what it allows.
 const TOKEN_FILE: &str = "MINIONS_TOKEN_FILE";
+const CONFIG: &str = "MINIONS_SERVE_CONFIG";
 
 /// How the page is started. Everybody who reaches the container reaches it, so that it asks for a token: one of the user's
 /// own, or one that is made anew at each start and told in the container's log.
-fn page(tokens: Option<OsString>) -> Vec<OsString> {
+fn page(tokens: Option<OsString>, config: Option<OsString>) -> Vec<OsString> {
     let mut words: Vec<OsString> = ["serve", "--host", "0.0.0.0"].map(OsString::from).into();
-    match tokens.filter(|file| !file.is_empty()) {
+    match tokens {
         Some(file) => words.extend(["--token-file".into(), file]),
         None => words.push("--make-token".into()),
     }
+    words.extend(config.into_iter().flat_map(|file| ["--config".into(), file]));
     words
 }
 
-/// Commands of ours that are of use in the image by their name alone.
-const OURS: [&str; 13] = [
-    "run",
-    "batch",
-    "ask",
-    "serve",
-    "chat",
-    "sessions",
-    "doctor",
-    "models",
-    "logs",
-    "providers",
-    "schema",
-    "demo",
-    "version",
-];
-
 /// Our commands, options and files with jobs are ours; no words mean a job on stdin, or none at all where stdin is `/dev/null`.
-fn task(words: Vec<OsString>, stdin_is_null: bool) -> Task {
+fn task(words: Vec<OsString>, commands: &[String], stdin_is_null: bool) -> Task {
     match words.first().map(|word| word.to_string_lossy().into_owned()) {
         None if stdin_is_null => Task::Host,
         None => Task::Minions(Vec::new()),
-        Some(first) if first.starts_with('-') || OURS.contains(&&*first) => Task::Minions(words),
+        Some(first) if first.starts_with('-') || commands.contains(&first) => Task::Minions(words),
         Some(first) if first.ends_with(".json") || first.ends_with(".jsonl") => Task::Minions(words),
         Some(_) => Task::Other(words),
     }
@@ -150,16 +142,20 @@ mod tests {
 
     #[test]
     fn the_page_always_asks_for_a_token() {
-        let words = |tokens: Option<&str>| page(tokens.map(OsString::from)).join(std::ffi::OsStr::new(" "));
-        for none in [None, Some("")] {
-            assert_eq!(words(none), "serve --host 0.0.0.0 --make-token");
-        }
-        assert_eq!(words(Some("/run/secrets/t")), "serve --host 0.0.0.0 --token-file /run/secrets/t");
+        let words = |tokens: Option<&str>, config: Option<&str>| {
+            page(tokens.map(OsString::from), config.map(OsString::from)).join(std::ffi::OsStr::new(" "))
+        };
+        assert_eq!(words(None, None), "serve --host 0.0.0.0 --make-token");
+        assert_eq!(
+            words(Some("/run/secrets/t"), Some("/etc/serve.toml")),
+            "serve --host 0.0.0.0 --token-file /run/secrets/t --config /etc/serve.toml"
+        );
     }
 
     #[test]
     fn the_words_and_stdin_say_what_to_do() {
         let words = |line: &str| line.split_whitespace().map(OsString::from).collect::<Vec<_>>();
+        let commands = ["run", "batch", "serve", "doctor", "estimate"].map(str::to_owned);
         for (line, null, expected) in [
             ("", true, Task::Host),
             ("", false, Task::Minions(words(""))),
@@ -170,10 +166,11 @@ mod tests {
             ("jobs.jsonl --slim", true, Task::Minions(words("jobs.jsonl --slim"))),
             ("serve --port 80", true, Task::Minions(words("serve --port 80"))),
             ("doctor --json", true, Task::Minions(words("doctor --json"))),
+            ("estimate --json", true, Task::Minions(words("estimate --json"))),
             ("bash", false, Task::Other(words("bash"))),
             ("sh -c true", true, Task::Other(words("sh -c true"))),
         ] {
-            assert_eq!(task(words(line), null), expected, "{line:?} {null}");
+            assert_eq!(task(words(line), &commands, null), expected, "{line:?} {null}");
         }
     }
 }

@@ -9,7 +9,7 @@ use std::ffi::OsString;
 use std::fs;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
 use nix::NixPath;
@@ -195,11 +195,18 @@ fn shut(models: &Path) -> Option<PathBuf> {
     places.into_iter().find(|place| place.is_dir() && !is_writable(place))
 }
 
+/// The groups of what is shared. Only a socket that was mounted is worth being in root's: much else of root's is readable
+/// for it, such as mounted secrets.
 fn groups(shared: &[PathBuf]) -> Vec<Gid> {
-    let inside =
-        |place: &PathBuf| fs::read_dir(place).into_iter().flatten().flatten().map(|entry| entry.path());
-    let all = shared.iter().flat_map(|place| inside(place).chain([place.clone()]));
-    let mut groups: Vec<_> = all.filter_map(|place| Some(fs::metadata(place).ok()?.gid())).collect();
+    let each = |place: &PathBuf| match fs::read_dir(place) {
+        Ok(inside) => inside.flatten().map(|entry| entry.path()).collect(),
+        Err(_) => vec![place.clone()],
+    };
+    let group = |place: PathBuf| {
+        let about = fs::metadata(place).ok()?;
+        (about.gid() != ROOT || about.file_type().is_socket()).then(|| about.gid())
+    };
+    let mut groups: Vec<_> = shared.iter().flat_map(each).filter_map(group).collect();
     groups.sort_unstable();
     groups.dedup();
     groups.into_iter().map(Gid::from_raw).collect()
@@ -284,6 +291,30 @@ mod tests {
         give(&place("logs"), &[ROOT], 1000, 1000);
         give_all(&place("logs"), &[ROOT], 1000, 1000);
         assert_eq!((has("etc"), has("etc/shadow"), has("logs")), (ROOT, ROOT, ROOT));
+    }
+
+    #[test]
+    fn the_groups_of_devices_are_joined_and_never_root_s() {
+        if is_nobody() {
+            return eprintln!("skipped: only root can give files away");
+        }
+        let folder = tempfile::tempdir().unwrap();
+        let [dri, device, kfd, mounted] =
+            ["dri", "dri/card0", "kfd", "docker.sock"].map(|name| folder.path().join(name));
+        fs::create_dir(&dri).unwrap();
+        fs::write(&device, "").unwrap();
+        fs::write(&kfd, "").unwrap();
+        let _listens = std::os::unix::net::UnixListener::bind(&mounted).unwrap();
+        own(&dri, 7);
+        let joined = |places: &[&PathBuf]| {
+            let places: Vec<_> = places.iter().map(|place| (*place).clone()).collect();
+            groups(&places).into_iter().map(Gid::as_raw).collect::<Vec<_>>()
+        };
+        assert_eq!(joined(&[&dri, &kfd]), Vec::<u32>::new(), "of a directory what is in it, and not root's");
+        own(&device, 44);
+        own(&kfd, 45);
+        assert_eq!(joined(&[&dri, &kfd, &folder.path().join("none")]), [44, 45]);
+        assert_eq!(joined(&[&mounted]), [ROOT], "without it the socket would be of no use");
     }
 
     /// A process that swaps a file for a link meanwhile never makes root's file the user's.

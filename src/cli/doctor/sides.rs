@@ -10,13 +10,13 @@ use minions::config::{self, Environment, KeyState};
 use minions::engine;
 use minions::job::JobRole;
 use minions::llama;
-use minions::runtimes::ollama::{self, Host as OllamaHost};
+use minions::runtimes::ollama;
 use minions::runtimes::survey::{Answers, Surveyed};
 use minions::settings::{Chosen, is_hosted};
 
 use super::host::Host;
 use crate::cli::shell::shell_word;
-use minions::servers::Server;
+use minions::servers::{Server, is_started_by_job};
 
 /// How far a side is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -275,10 +275,10 @@ impl Sight<'_> {
         let place = base_url::shown(address);
         let silent = format!("nothing answers at {place}");
         let is_here = base_url::is_this_machine(address);
+        let (has_ollama, has_docker) = (self.host.has("ollama"), self.no_docker.is_none());
+        let is_started = is_started_by_job(provider, address, has_ollama, has_docker);
         match provider.runtime {
-            RuntimeKind::Ollama
-                if OllamaHost::read(address).is_ok_and(|host| host.is_local()) && self.host.has("ollama") =>
-            {
+            RuntimeKind::Ollama if is_started => {
                 let is_there =
                     self.host.ollama_models().is_some_and(|folder| ollama::is_on_disk(&folder, model));
                 match is_there {
@@ -287,16 +287,14 @@ impl Sight<'_> {
                         .remedy(format!("ollama serve & sleep 3; ollama pull {}", shell_word(model))),
                 }
             }
-            RuntimeKind::DockerModelRunner if is_here => match self.no_docker {
-                None => {
-                    Seen::new(Readiness::Fetched, "a job starts Docker Model Runner and fetches it first")
-                }
-                Some(problem) => {
-                    let start = self.host.start_docker();
-                    Seen::new(Readiness::Missing, format!("{silent}, and {problem}"))
-                        .remedy(start.unwrap_or_else(|| self.get_other(role, provider)))
-                }
-            },
+            RuntimeKind::DockerModelRunner if is_started => {
+                Seen::new(Readiness::Fetched, "a job starts Docker Model Runner and fetches it first")
+            }
+            RuntimeKind::DockerModelRunner if is_here => {
+                let start = self.host.start_docker();
+                Seen::new(Readiness::Missing, format!("{silent}, and {}", self.no_docker.unwrap_or_default()))
+                    .remedy(start.unwrap_or_else(|| self.get_other(role, provider)))
+            }
             RuntimeKind::Ollama if is_here => {
                 Seen::new(Readiness::Missing, format!("{silent}, and Ollama is not installed"))
                     .remedy(self.get_server(role, provider))

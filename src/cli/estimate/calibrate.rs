@@ -9,7 +9,7 @@ use minions::config::{Environment, REPLY_TOKENS};
 use minions::engine;
 use minions::error::Failure;
 use minions::forecast::Forecaster;
-use minions::llama::{Engine, EngineSettings, Sampling};
+use minions::llama::{CacheType, Engine, EngineSettings, Keeping, Sampling};
 
 use super::subject::Named;
 use crate::cli::waiting::wait_for;
@@ -86,6 +86,8 @@ async fn embedded(file: &Path) -> Result<Arc<dyn ChatClient>, Failure> {
         n_gpu_layers: None,
         chat_format: None,
         threads: None,
+        kv_type: CacheType::F16,
+        keeping: Keeping::default(),
     };
     let engine = Engine::load(settings).await?;
     let sampling = Sampling { max_tokens: Some(TOKENS), temperature: Some(0.0), seed: None };

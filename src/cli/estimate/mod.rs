@@ -7,9 +7,11 @@ mod calibrate;
 mod show;
 mod subject;
 
+use std::ops::RangeInclusive;
 use std::process::ExitCode;
 
 use clap::Args;
+use clap::builder::RangedU64ValueParser;
 use minions::config::Environment;
 use minions::error::Failure;
 use minions::estimate::estimate::Question;
@@ -19,6 +21,13 @@ use minions::runtimes::window;
 use super::{screen, stdout};
 use show::Page;
 
+/// The most tokens to read, and to write: both together are a window.
+const MOST: u64 = 2_000_000_000;
+
+fn range(tokens: RangeInclusive<u64>) -> RangedU64ValueParser {
+    RangedU64ValueParser::new().range(tokens)
+}
+
 /// Options of `estimate`. The first five are the original's.
 #[derive(Args, Debug)]
 pub(crate) struct EstimateOptions {
@@ -27,7 +36,7 @@ pub(crate) struct EstimateOptions {
     #[arg(long, value_name = "MODEL")]
     model: Option<String>,
     /// Tokens to write.
-    #[arg(long, value_name = "N", default_value_t = 1000)]
+    #[arg(long, value_name = "N", default_value_t = 1000, value_parser = range(0..=MOST))]
     tokens: u64,
     /// Tell what the figures are made of.
     #[arg(long, conflicts_with = "json")]
@@ -39,13 +48,13 @@ pub(crate) struct EstimateOptions {
     #[arg(long, value_name = "N", value_parser = ["4", "8", "16"])]
     quant_bits: Option<String>,
     /// Tokens to read before the first is written.
-    #[arg(long, value_name = "N", default_value_t = 0)]
+    #[arg(long, value_name = "N", default_value_t = 0, value_parser = range(0..=MOST))]
     prompt_tokens: u64,
-    /// The context window, for the memory: keys and values of so many tokens.
-    #[arg(long, value_name = "N")]
-    context: Option<u32>,
+    /// The context window, for the memory: keys and values of so many tokens. At least those to read and to write.
+    #[arg(long, value_name = "N", value_parser = range(1..=u64::from(u32::MAX)))]
+    context: Option<u64>,
     /// Measure the machine anew, and ask the model for 32 tokens.
-    #[arg(long)]
+    #[arg(long, conflicts_with_all = ["quantized", "quant_bits"])]
     calibrate: bool,
     /// As JSON, for programs.
     #[arg(long)]
@@ -80,27 +89,47 @@ fn text(options: &EstimateOptions, environment: &Environment) -> Result<String, 
             .hint("name a GGUF file, or a model that a server on this machine has"));
         }
         // Another quantisation is another model: what calls have shown is not its.
-        (Subject { facts: Some(facts), name, .. }, Some(bits)) if bits != facts.bits() => Subject {
+        (Subject { facts: Some(facts), name, base_url, .. }, Some(bits)) if bits != facts.bits() => Subject {
             name: format!("{name} as if of {bits} bits"),
-            base_url: None,
+            base_url,
             facts: Some(facts.with_bits(bits)),
             at_once: 1,
         },
         (subject, _) => subject,
     };
-    let trained = subject.facts.as_ref().and_then(|facts| facts.trained_context);
-    let usual = window::DEFAULT.min(trained.unwrap_or(u32::MAX));
     let question = Question {
         prompt_tokens: options.prompt_tokens,
         tokens: options.tokens,
-        window: options.context.unwrap_or(usual),
+        window: window(options, &subject)?,
         slots: 1,
     };
     let forecast = forecaster.forecast(&subject, question).ok_or_else(|| subject::unknown(&subject))?;
-    let page = Page { subject: &subject, question, forecast: &forecast, machine: forecaster.known_machine() };
+    let machine = forecaster.known_machine(&subject);
+    let room = forecast.memory.and_then(|_| forecaster.room(&subject));
+    let page = Page { subject: &subject, question, forecast: &forecast, machine: machine.as_ref(), room };
     Ok(match (options.json, options.describe) {
         (true, _) => format!("{:#}\n", page.json()),
         (false, true) => page.described(),
         (false, false) => page.brief(),
     })
+}
+
+/// The window that is asked for: room for all that is read and written.
+///
+/// # Errors
+/// `--context` has no room for it.
+fn window(options: &EstimateOptions, subject: &Subject) -> Result<u32, Failure> {
+    let &EstimateOptions { prompt_tokens, tokens, context, .. } = options;
+    let trained = subject.facts.as_ref().and_then(|facts| facts.trained_context);
+    let usual = window::DEFAULT.min(trained.unwrap_or(u32::MAX));
+    let needed = prompt_tokens + tokens;
+    let chosen = context.unwrap_or_else(|| needed.max(usual.into()));
+    if chosen < needed {
+        let problem = format!(
+            "--context {chosen} has no room for {prompt_tokens} tokens to read and {tokens} to write"
+        );
+        return Err(Failure::input(problem)
+            .hint(format!("give at least --context {needed}, or fewer --prompt-tokens or --tokens")));
+    }
+    u32::try_from(chosen).map_err(|_| Failure::defect("a window is longer than its parts may be"))
 }

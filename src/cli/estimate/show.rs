@@ -2,10 +2,10 @@
 
 use std::fmt::Write;
 
-use minions::estimate::estimate::{Estimate, Question, Range};
+use minions::estimate::estimate::{Basis, Estimate, Question, Range};
 use minions::estimate::facts::{Facts, Memory};
 use minions::estimate::roofline::Machine;
-use minions::forecast::{Forecast, Subject};
+use minions::forecast::{Forecast, Room, Subject};
 use serde_json::{Value, json};
 
 use crate::cli::columns::bytes;
@@ -16,6 +16,7 @@ pub(super) struct Page<'a> {
     pub question: Question,
     pub forecast: &'a Forecast,
     pub machine: Option<&'a Machine>,
+    pub room: Option<Room>,
 }
 
 impl Page<'_> {
@@ -33,7 +34,7 @@ impl Page<'_> {
         let estimate = &self.forecast.estimate;
         let mut text = String::from("== Hardware\n");
         if let Some(machine) = self.machine.filter(|_| self.subject.is_here()) {
-            let Machine { name, threads, bandwidth, compute, nodes, card } = machine;
+            let Machine { name, threads, bandwidth, compute, nodes, card, .. } = machine;
             let _ = writeln!(text, "Processors       : {name}, {threads} threads, {nodes} NUMA node(s)");
             let _ = writeln!(text, "Peak compute     : {:.3} TFLOPs (measured)", compute / 1e12);
             let _ = writeln!(text, "Peak BW          : {:.1} GB/s (measured)", bandwidth / 1e9);
@@ -68,8 +69,11 @@ impl Page<'_> {
     fn basis(&self) -> String {
         let Estimate { decode, prompt, basis: [writing, reading], .. } = &self.forecast.estimate;
         let seconds = self.forecast.estimate.seconds();
+        let is_rough = self.machine.is_some_and(|machine| machine.is_rough)
+            && [writing, reading].contains(&&Basis::Roofline);
+        let rough = if is_rough { "; others computed while this machine was measured" } else { "" };
         format!(
-            "writes {} tok/s ({}), reads {} tok/s ({}), {} s in all\n",
+            "writes {} tok/s ({}), reads {} tok/s ({}), {} s in all{rough}\n",
             between(decode),
             writing.words(),
             between(prompt),
@@ -81,23 +85,33 @@ impl Page<'_> {
     fn memory(&self) -> String {
         let Some(Memory { weights, cache, total, .. }) = self.forecast.memory else { return String::new() };
         let [weights, cache, total] = [weights, cache, total].map(|bytes| bytes >> 20);
-        let fits = match (self.forecast.fits(self.machine), self.forecast.free) {
-            (Some(true), Some(free)) => format!("fits: {}", free.words()),
-            (Some(false), Some(free)) => format!("does not fit, so that it would page: {}", free.words()),
-            _ => "the machine does not tell what it has".to_owned(),
+        let fits = match (self.fits(), &self.room) {
+            (Some(true), Some(room)) => format!("fits: {}", room.words()),
+            (Some(false), Some(room)) => format!("does not fit, so that it would page: {}", room.words()),
+            (None, Some(room)) => format!("whether it fits is not known: {}", room.words()),
+            (_, None) => "the machine does not tell what it has".to_owned(),
+        };
+        let window = self.question.window;
+        let trained = self.subject.facts.as_ref().and_then(|facts| facts.trained_context);
+        let trained = match trained.filter(|trained| *trained < window) {
+            Some(trained) => format!("the model was trained for {trained} tokens, fewer than that window\n"),
+            None => String::new(),
         };
         format!(
-            "needs {total} MiB ({weights} weights, {cache} for a window of {} tokens); {fits}\n",
-            self.question.window
+            "needs {total} MiB ({weights} weights, {cache} for a window of {window} tokens); {fits}\n{trained}"
         )
     }
 
+    fn fits(&self) -> Option<bool> {
+        self.room.as_ref()?.fits(self.forecast.memory?.total)
+    }
+
     pub(super) fn json(&self) -> Value {
-        let Forecast { estimate, memory, free } = self.forecast;
+        let Forecast { estimate, memory } = self.forecast;
         let memory = memory.map(|memory| {
             let mut all = json!(memory);
-            all["free"] = json!(free.map(|free| free.bytes));
-            all["fits"] = json!(self.forecast.fits(self.machine));
+            all["free"] = json!(self.room.as_ref().map(|room| room.free.bytes));
+            all["fits"] = json!(self.fits());
             all
         });
         json!({

@@ -13,6 +13,7 @@ use minions::estimate::gguf::Unusable;
 use minions::estimate::seed;
 use minions::forecast::{Forecaster, Subject, known_facts};
 use minions::job::ModelId;
+use minions::runtimes::RuntimeError;
 use minions::runtimes::described::{self, Described};
 use minions::runtimes::survey::{Answers, survey};
 use minions::settings::Settings;
@@ -20,7 +21,7 @@ use minions::settings::Settings;
 use crate::cli::waiting::wait_for;
 
 /// How long a server may take to answer.
-const LIMIT: Duration = Duration::from_millis(1000);
+const LIMIT: Duration = Duration::from_secs(5);
 
 /// A model, and how it is called.
 pub(super) struct Named {
@@ -131,7 +132,8 @@ fn ask(
     let headers = engine::usual_headers(provider, environment, &address)?;
     let asked = wait_for(async {
         if provider.runtime == RuntimeKind::Foreign {
-            return Ok((name.to_owned(), described::at_llama_server(&address, headers, LIMIT).await));
+            let told = described::at_llama_server(&address, headers, LIMIT).await;
+            return told.map(|told| (name.to_owned(), told)).map_err(|error| Some(unanswered(error)));
         }
         match survey(provider, &address, headers.clone(), LIMIT).await {
             Answers::Server(surveyed) => {
@@ -142,14 +144,17 @@ fn ask(
                 };
                 Ok((name.to_owned(), told))
             }
-            Answers::Other(problem) | Answers::Nothing(problem) => Err(Some(problem)),
+            Answers::Other(problem) | Answers::Nothing(problem) => Err(Some(Failure::input(problem))),
         }
     });
     match asked {
         Some(Ok((name, told))) => Ok(subject(&name, told.and_then(|told| facts(&told, forecaster)))),
         Some(Err(problem)) => match known_facts(provider, name) {
             Some(facts) => Ok(subject(name, Some(facts))),
-            None => Err(absent(provider, name, problem)),
+            None if provider.runtime == RuntimeKind::Foreign => {
+                Err(problem.unwrap_or_else(|| absent(provider, name, None)))
+            }
+            None => Err(absent(provider, name, problem.map(|problem| problem.message))),
         },
         None => Err(Failure::system("the asynchronous runtime can't be started")),
     }
@@ -165,6 +170,12 @@ fn facts(told: &Described, forecaster: &mut Forecaster) -> Option<Facts> {
         is_known.then(|| Facts::of_server(*parameters, *bytes, quantisation.as_deref(), *footprint, *experts))
     };
     by_file.or_else(by_account)
+}
+
+/// A server that was named by its address tells nothing.
+fn unanswered(error: RuntimeError) -> Failure {
+    let hint = error.hint.unwrap_or_else(|| "start it, or name a GGUF file".to_owned());
+    Failure::input(format!("--model: {}", error.message)).hint(hint)
 }
 
 /// `problem`: why the server does not answer; none if it lacks the model.

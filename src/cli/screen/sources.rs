@@ -72,11 +72,7 @@ pub(crate) fn sources(
             // A quote of which a word or two are left says nothing.
             _ if taken + 16 > columns => {
                 let place = short_place(cited, columns.saturating_sub(number.len() + 3));
-                format!(
-                    "{number} {} {place}
-",
-                    terminal.paint(colour, mark)
-                )
+                format!("{number} {} {place}\n", terminal.paint(colour, mark))
             }
             _ => {
                 let quote = cut(&quote, columns - taken - 3);

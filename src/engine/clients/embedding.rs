@@ -62,7 +62,7 @@ impl SideConfig<'_> {
     }
 
     /// The model that embeds the job's texts, if the job asks for embeddings, at the first server that is up. Ollama
-    /// fetches it if need be; other servers are looked at.
+    /// fetches it if need be, where the side may; other servers are looked at.
     pub(super) async fn embedder(
         &self,
         job: &Job,
@@ -78,7 +78,8 @@ impl SideConfig<'_> {
         let mut location = Location::of(provider, base_url);
         if let (Ready::Managed(_, runtime), RuntimeKind::Ollama) = (ready, provider.runtime) {
             let (model, tokens) = (settings.model.clone(), DEFAULT);
-            let need = Need { model, model_use: ModelUse::Embed, pull: true, tokens, ..Need::default() };
+            let pull = self.spec.fetches;
+            let need = Need { model, model_use: ModelUse::Embed, pull, tokens, ..Need::default() };
             let ensured = runtime.ensure_model(&need).await;
             let endpoint = ensured.map_err(|error| self.of_embedding_model(error))?;
             settings.model = endpoint.model;

@@ -77,7 +77,7 @@ pub(super) async fn open(
     }
     for side in [&supervisor, &worker].into_iter().filter(|side| job.protocol.asks(side.role)) {
         side.check(shared)?;
-        side.warn();
+        side.warn(ledger.events());
     }
     worker.check_embedder(job)?;
     worker.look_at_embedding_model(job).await?;

@@ -3,11 +3,14 @@
 use std::path::Path;
 use std::time::Duration;
 
+use minions_machine::footprint::CacheType;
 use serde_json::{Value, json};
 
 use super::*;
+use crate::chat::secrets::Redactor;
 use crate::chat::{Revival, VendorOptions};
 use crate::config;
+use crate::events::{EventKind, EventLog, Events};
 use crate::runtimes::{DockerModelRunner, Timeouts};
 
 fn job(local: Value, remote: Value) -> Job {
@@ -32,6 +35,7 @@ fn endpoint(base_url: &str) -> Endpoint {
 fn the_embedded_engines_options_get_into_its_key() {
     let kwargs = json!({
         "n_ctx": 2048, "n_gpu_layers": 3, "chat_format": "chatml", "n_threads": 5, "max_concurrency": 6,
+        "kv_type": "q8_0",
     });
     let local = json!({"type": "llama_cpp", "model_path": "m.gguf", "kwargs": kwargs});
     let job = job(local, json!({"type": "ollama"}));
@@ -39,8 +43,8 @@ fn the_embedded_engines_options_get_into_its_key() {
     assert_eq!(key.model_path.as_deref(), Some(Path::new("m.gguf")));
     assert_eq!((key.num_ctx, key.lanes), (Some(2048), Some(6)));
     let (n_gpu_layers, n_threads) = (Some(3), Some(5));
-    let chat_format = Some("chatml".to_owned());
-    assert_eq!(key.vendor, VendorOptions::LlamaCpp { n_gpu_layers, chat_format, n_threads });
+    let (chat_format, kv_type) = (Some("chatml".to_owned()), CacheType::Q8_0);
+    assert_eq!(key.vendor, VendorOptions::LlamaCpp { n_gpu_layers, chat_format, n_threads, kv_type });
 }
 
 #[test]
@@ -51,6 +55,20 @@ fn what_only_the_user_knows_of_an_address_is_filled_in() {
     let job = job(json!({"type": "ollama"}), gateway);
     let supervisor = SideConfig::supervisor(&job, &Environment::from_iter([])).unwrap();
     assert_eq!(supervisor.base_urls, ["https://gateway.ai.cloudflare.com/v1/a1/g2/compat"]);
+}
+
+#[test]
+fn an_option_without_effect_is_told_to_whoever_gave_it() {
+    let remote = json!({"type": "anthropic", "model_name": "claude", "kwargs": {"seed": 7}});
+    let job = job(json!({"type": "ollama"}), remote);
+    let log = Arc::new(EventLog::default());
+    let events = Events::new(vec![Arc::clone(&log) as _], None, &Redactor::default());
+    SideConfig::supervisor(&job, &Environment::from_iter([])).unwrap().warn(&events);
+    let last = log.last().unwrap();
+    assert!(
+        matches!(&last.kind, EventKind::Warning { text } if text.contains("kwargs.seed has no effect")),
+        "{last:?}"
+    );
 }
 
 #[test]

@@ -338,6 +338,11 @@ fn too_dear(kind: ProtocolKind, situation: &Situation) -> Option<String> {
 
 /// Why a protocol is taken only where nothing else can work.
 fn doubt(kind: ProtocolKind, situation: &Situation) -> Option<String> {
+    unfit(kind, situation).or_else(|| situation.too_slow(kind))
+}
+
+/// Why the worker, or a limit, is likely to be no match for a protocol.
+fn unfit(kind: ProtocolKind, situation: &Situation) -> Option<String> {
     let Situation { texts, worker, .. } = situation;
     let abilities = worker.abilities;
     let too_much = || {

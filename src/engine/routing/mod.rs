@@ -18,6 +18,7 @@ use super::egress::EgressLimits;
 use super::servers::Servers;
 use super::shared::SharedResources;
 use super::side_config::{SideConfig, sides};
+use super::speed;
 use super::tape::Tape;
 use crate::chat::{ChatError, ChatErrorKind};
 use crate::documents::Document;
@@ -27,7 +28,7 @@ use crate::job::{AutoParams, Job, JobRole, Protocol, ProtocolKind, Rewrite};
 use crate::runtimes::{RuntimeError, RuntimeErrorKind};
 use crate::sync::beside_runtime;
 use choice::{Candidate, Choice, choose};
-use situation::{Found, Side, Situation, Texts};
+use situation::{Found, LeastSeconds, Side, Situation, Texts};
 
 /// How often the worker is asked whose answer is checked, if the job does not say.
 const SAMPLES: u32 = 3;
@@ -171,6 +172,11 @@ async fn known(job: &Job, params: &AutoParams, shared: &SharedResources) -> Resu
         let unusable = if is_replay { None } else { clients::why_unusable(config, shared) };
         Side::of(config, unusable)
     };
+    let mut worker = side(&worker);
+    if job.budget.deadline.is_some() && !is_replay {
+        worker.found.least = least(job, params, texts.tokens, shared).await;
+    }
+    let supervisor = side(&supervisor);
     Ok(Situation {
         sensitivity: params.cost_sensitivity,
         escalates: params.escalates,
@@ -180,9 +186,22 @@ async fn known(job: &Job, params: &AutoParams, shared: &SharedResources) -> Resu
         prices: job.prices,
         budget: job.budget,
         egress: EgressLimits::of(job, &shared.config.jobs),
-        worker: side(&worker),
-        supervisor: side(&supervisor),
+        worker,
+        supervisor,
     })
+}
+
+/// How long the worker is likely to need at least, for documents of so many tokens.
+async fn least(job: &Job, params: &AutoParams, tokens: u64, shared: &SharedResources) -> LeastSeconds {
+    let of = async |kind| {
+        let time = speed::local_time(&with(job, protocol(kind, params, 1)), tokens, shared).await;
+        time.map(|time| time.least_seconds)
+    };
+    LeastSeconds {
+        minion: of(ProtocolKind::Minion).await,
+        minions: of(ProtocolKind::Minions).await,
+        local_only: of(ProtocolKind::LocalOnly).await,
+    }
 }
 
 /// Chooses, and asks the sides for what the choice rests on, until it rests on nothing unknown.
@@ -203,7 +222,8 @@ async fn asked(
         let Some((kind, need)) = open else { return Ok(choice) };
         let whole = with(job, protocol(kind, params, samples_of(&choice, params)));
         let found = ask(&whole, &with(job, short_prompts(params)), need, shared).await?;
-        situation.side(need.0).found = found;
+        let side = situation.side(need.0);
+        side.found = Found { least: side.found.least, ..found };
     }
 }
 
@@ -269,6 +289,7 @@ async fn look(
         // A window that is chosen for short prompts says nothing of long ones.
         window: servers.window().filter(|_| holds_all || !has_window_of_ours),
         sees,
+        ..Found::default()
     }))
 }
 

@@ -7,7 +7,7 @@ use crate::documents::Document;
 use crate::documents::tokens::{Count, count};
 use crate::engine::egress::{EgressLimits, written_bytes};
 use crate::engine::side_config::SideConfig;
-use crate::job::{Budget, CostSensitivity, Job, JobRole, Prices};
+use crate::job::{Budget, CostSensitivity, Job, JobRole, Prices, ProtocolKind};
 
 /// The window of a hosted model of which nothing is known, in tokens.
 pub(super) const HOSTED_WINDOW: u64 = 100_000;
@@ -67,6 +67,17 @@ pub(super) struct Found {
     pub window: Option<u32>,
     /// Whether its model sees pictures.
     pub sees: Option<bool>,
+    /// How long it is likely to need, where the job has a deadline.
+    #[serde(default)]
+    pub least: LeastSeconds,
+}
+
+/// The seconds that the worker is likely to need at least in a protocol; `None` where its pace is not known.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub(super) struct LeastSeconds {
+    pub minion: Option<f64>,
+    pub minions: Option<f64>,
+    pub local_only: Option<f64>,
 }
 
 impl Texts {
@@ -104,6 +115,23 @@ impl Side {
 }
 
 impl Situation {
+    /// Why the deadline leaves the worker too little time for a protocol.
+    pub(super) fn too_slow(&self, kind: ProtocolKind) -> Option<String> {
+        let LeastSeconds { minion, minions, local_only } = self.worker.found.least;
+        let needed = match kind {
+            ProtocolKind::Minion => minion,
+            ProtocolKind::Minions | ProtocolKind::Auto => minions,
+            ProtocolKind::LocalOnly => local_only,
+            ProtocolKind::RemoteOnly => None,
+        }?;
+        let deadline = self.budget.deadline?.as_secs_f64();
+        (needed > deadline).then(|| {
+            format!(
+                "the worker alone is likely to need {needed} s and more, and the deadline is {deadline} s"
+            )
+        })
+    }
+
     pub(super) fn side(&mut self, role: JobRole) -> &mut Side {
         if role == JobRole::Supervisor { &mut self.supervisor } else { &mut self.worker }
     }

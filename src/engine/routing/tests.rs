@@ -1,10 +1,12 @@
 //! Thirty jobs of different shape: what is chosen is what the table of costs says, never what can't work, and the reason
 //! is true, which is found out here from the table anew.
 
+use std::time::Duration;
+
 use super::abilities::Abilities;
 use super::choice::{CHOICES, Candidate, Choice, Pool, Reason, choose};
 use super::measured::{MINION, MINIONS, ONE_CALL_REPLY, ONE_CALL_WORDS};
-use super::situation::{Found, Side, Situation, Texts};
+use super::situation::{Found, LeastSeconds, Side, Situation, Texts};
 use crate::engine::egress::EgressLimits;
 use crate::job::CostSensitivity::{self, High, Low, Medium, Uber};
 use crate::job::ProtocolKind::{self, LocalOnly, Minion, Minions, RemoteOnly};
@@ -53,22 +55,25 @@ fn level(tokens: u64, level: CostSensitivity) -> Situation {
 /// Jobs by what is special of them, and the protocol that they should run.
 fn jobs() -> Vec<(&'static str, Situation, ProtocolKind)> {
     let strong = |job: &mut Situation| job.worker.abilities.billions = Some(32.0);
+    // Two rounds at most: a chat is cheapest.
+    let chat = |tokens: u64| with(tokens, |job| job.max_rounds = 2);
     let down = |side: &mut Side| side.found.unusable = Some("connection refused".to_owned());
     let prices = Prices { input: 2.5, cached_input: 2.5, output: 10.0 };
     vec![
         ("no document", with(0, |job| job.texts.documents = 0), RemoteOnly),
         ("a letter", of(500), RemoteOnly),
-        ("ten pages: three rounds of a chat cost less than sending them", of(6000), Minion),
-        ("at the limit of what a small worker reads at once", of(8000), Minion),
-        ("above it", of(8001), Minions),
+        ("ten pages: jobs cost less than sending them, and than three rounds of a chat", of(6000), Minions),
+        ("two rounds of a chat cost less still", chat(6000), Minion),
+        ("at the limit of what a small worker reads at once", chat(8000), Minion),
+        ("above it", chat(8001), Minions),
         ("a report", of(20_000), Minions),
         ("more than any window", of(300_000), Minions),
-        ("many short files", with(6000, |job| job.texts.documents = 20), Minions),
-        ("four files", with(6000, |job| job.texts.documents = 4), Minion),
+        ("many short files", with(6000, |job| (job.texts.documents, job.max_rounds) = (20, 2)), Minions),
+        ("four files", with(6000, |job| (job.texts.documents, job.max_rounds) = (4, 2)), Minion),
         ("one round alone, where a chat takes fewer tokens", with(3000, |job| job.max_rounds = 1), Minion),
         (
             "a larger worker reads more at once",
-            with(14_000, |job| job.worker.abilities.billions = Some(8.0)),
+            with(14_000, |job| (job.worker.abilities.billions, job.max_rounds) = (Some(8.0), 2)),
             Minion,
         ),
         (
@@ -76,11 +81,29 @@ fn jobs() -> Vec<(&'static str, Situation, ProtocolKind)> {
             with(6000, |job| job.worker.abilities.billions = Some(0.135)),
             RemoteOnly,
         ),
+        (
+            "a slow worker is late for a chat, and the supervisor is not",
+            with(6000, |job| {
+                job.budget.deadline = Some(Duration::from_secs(60));
+                job.worker.found.least =
+                    LeastSeconds { minion: Some(90.0), minions: Some(90.0), local_only: Some(90.0) };
+            }),
+            RemoteOnly,
+        ),
+        (
+            "one that is in time is not",
+            with(6000, |job| {
+                job.budget.deadline = Some(Duration::from_secs(60));
+                job.worker.found.least = LeastSeconds { minion: Some(59.0), ..LeastSeconds::default() };
+                job.max_rounds = 2;
+            }),
+            Minion,
+        ),
         ("a strong worker answers alone", with(20_000, strong), LocalOnly),
-        ("but not about too much", with(40_000, strong), Minion),
+        ("but not about too much", with(40_000, strong), Minions),
         ("quality alone counts", level(20_000, Low), RemoteOnly),
         ("quality alone, but the documents are too long for it", level(300_000, Low), Minions),
-        ("quality at a price: less than twice the cheapest", level(6000, Medium), RemoteOnly),
+        ("quality at a price: less than twice the cheapest", level(5000, Medium), RemoteOnly),
         ("quality at a price: too dear", level(12_000, Medium), Minions),
         ("nothing is spent", level(20_000, Uber), LocalOnly),
         (
@@ -105,7 +128,7 @@ fn jobs() -> Vec<(&'static str, Situation, ProtocolKind)> {
             with(20_000, |job| job.budget.remote_tokens = Some(1500)),
             Minion,
         ),
-        ("prices, by which replies weigh more", with(3100, |job| job.prices = Some(prices)), RemoteOnly),
+        ("prices, by which replies weigh more", with(2900, |job| job.prices = Some(prices)), RemoteOnly),
         (
             "dollars below any of it",
             with(20_000, |job| {
@@ -271,11 +294,11 @@ fn what_speaks_against_a_protocol_is_said_in_words() {
             RemoteOnly,
             "all 80000 characters of the documents, and the egress limit is 500",
         ),
-        (with(20_000, |job| job.egress.chars = Some(500)), Minions, "such jobs send about 4923 characters"),
+        (with(20_000, |job| job.egress.chars = Some(500)), Minions, "such jobs send about 3569 characters"),
         (
             with(20_000, |job| job.budget.remote_tokens = Some(1500)),
             Minions,
-            "about 2672 remote tokens, and budget.remote_tokens is 1500",
+            "about 2446 remote tokens, and budget.remote_tokens is 1500",
         ),
         (of(20_000), LocalOnly, "a worker of 3 billion parameters is not trusted to answer alone"),
         (with(9, |job| job.pictures = 1), Minions, "it shows no pictures"),

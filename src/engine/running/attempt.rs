@@ -73,6 +73,9 @@ impl JobRun {
                 Assignment { task, is_task_own: *is_own, known, ..as_asked }
             }
         };
+        if let Some(note) = shared.config.idle_kv_cache(&[job.local.provider, job.remote.provider]) {
+            self.transcript.warn(note.to_owned());
+        }
         let answer = match &job.protocol {
             Protocol::Minion(params) => {
                 if shared.config.jobs.memo.is_some() {

@@ -40,6 +40,10 @@ impl JobRun {
             remote_call_time: remote,
             total_time: total,
             overhead_time: (total - local - remote).max(0.0),
+            saved_reading_time: lock(&self.sides)
+                .iter()
+                .map(|sides| sides.worker.saved().as_secs_f64())
+                .sum(),
         }
     }
 }

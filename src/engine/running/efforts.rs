@@ -1,12 +1,13 @@
 //! What a job takes of this machine: whether its deadline leaves the worker time enough, and the energy that it takes.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use super::JobRun;
 use crate::chat::base_url;
 use crate::documents::Document;
 use crate::documents::tokens::count;
-use crate::engine::energy::{EnergyReport, Watch};
+use crate::engine::energy::EnergyWatch;
 use crate::engine::shared::SharedResources;
 use crate::engine::side_config::SideConfig;
 use crate::engine::speed;
@@ -22,7 +23,8 @@ impl JobRun {
         if matches!(shared.tape, Tape::Replay(_)) {
             return;
         }
-        let tokens = count(self.job.context.iter().map(Document::as_ref)).tokens;
+        let texts = Arc::clone(&self.job.context);
+        let tokens = beside_runtime(move || count(texts.iter().map(Document::as_ref)).tokens).await;
         let Some(time) = speed::local_time(&self.job, tokens, shared).await else { return };
         let left = deadline.saturating_sub(self.started.elapsed()).as_secs_f64();
         if time.least_seconds > left {
@@ -34,43 +36,53 @@ impl JobRun {
         }
     }
 
-    /// Begins to measure the energy of this machine, if the worker runs on it. Jobs at the same time can't be told apart.
+    /// Begins to measure the energy of this machine, if a model of the job runs on it. Jobs at the same time can't be
+    /// told apart.
     ///
     /// # Errors
     /// It is required and can't be measured.
-    pub(super) async fn watch(&self, shared: &SharedResources) -> Result<Option<Watch>, Failure> {
+    pub(super) async fn watch(&self, shared: &SharedResources) -> Result<Option<EnergyWatch>, Failure> {
         let is_required = shared.config.jobs.energy;
-        if !is_required && (shared.is_for_many() || matches!(shared.tape, Tape::Replay(_))) {
+        if shared.is_for_many() || !is_required && matches!(shared.tape, Tape::Replay(_)) {
             return Ok(None);
         }
-        if !self.runs_worker_here(shared) {
+        if !self.runs_here(shared, JobRole::Worker) && !self.runs_here(shared, JobRole::Supervisor) {
             return match is_required {
                 true => Err(Failure::input("--energy: no model of this job runs on this machine")
-                    .hint("leave --energy out, or take a worker on this machine")),
+                    .hint("leave --energy out, or take a worker or a supervisor on this machine")),
                 false => Ok(None),
             };
         }
-        beside_runtime(move || Watch::begin(Path::new("/"), is_required)).await
+        beside_runtime(move || EnergyWatch::begin(Path::new("/"), is_required)).await
     }
 
     /// Keeps what was measured.
-    pub(super) async fn end_watch(&self, watch: Option<Watch>) {
-        let Some(watch) = watch else { return };
-        if let Some(report) = beside_runtime(move || watch.end()).await {
-            let _ = self.energy.set(report);
+    ///
+    /// # Errors
+    /// It is required, and nothing was.
+    pub(super) async fn end_watch(
+        &self,
+        watch: Option<EnergyWatch>,
+        shared: &SharedResources,
+    ) -> Result<(), Failure> {
+        let Some(watch) = watch else { return Ok(()) };
+        if let Some(report) = beside_runtime(move || watch.end()).await? {
+            // The energy of a supervisor that runs here is among it.
+            let is_elsewhere = !self.runs_here(shared, JobRole::Supervisor);
+            let usage = is_elsewhere.then(|| self.spent().remote);
+            let _ = self.energy.set(report.with_remote(usage));
         }
+        Ok(())
     }
 
-    /// The energy, with the estimate of a supervisor's that runs elsewhere.
-    pub(super) fn energy(&self) -> Option<EnergyReport> {
-        let is_elsewhere = !self.job.remote.provider.local;
-        let usage = is_elsewhere.then(|| self.spent().remote);
-        EnergyReport::with_remote(self.energy.get().cloned(), usage)
-    }
-
-    fn runs_worker_here(&self, shared: &SharedResources) -> bool {
-        let side = SideConfig::worker(&self.job, &shared.config.environment, shared.is_for_many());
-        self.job.protocol.asks(JobRole::Worker)
+    /// Whether the job asks a model of that side, and it runs on this machine.
+    fn runs_here(&self, shared: &SharedResources, role: JobRole) -> bool {
+        let environment = &shared.config.environment;
+        let side = match role {
+            JobRole::Supervisor => SideConfig::supervisor(&self.job, environment),
+            _ => SideConfig::worker(&self.job, environment, shared.is_for_many()),
+        };
+        self.job.protocol.asks(role)
             && side.is_ok_and(|side| {
                 side.spec.is_embedded() || side.base_urls.iter().any(|url| base_url::is_this_machine(url))
             })

@@ -119,7 +119,7 @@ impl JobRun {
             log_file,
             conversation_log: Some(log),
             timing,
-            energy: self.energy(),
+            energy: self.energy.get().cloned(),
             egress: self.ledger.report(),
             savings,
             evidence_summary: has_evidence.then(|| EvidenceSummary {

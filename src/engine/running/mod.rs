@@ -99,6 +99,9 @@ pub(super) fn tell_start(job: &Job, shared: &SharedResources, events: &Events) {
         remote,
         minions_version: VERSION,
     });
+    for text in &job.warnings {
+        events.emit(|| EventKind::Warning { text: text.clone() });
+    }
 }
 
 impl JobRun {
@@ -173,7 +176,7 @@ impl JobRun {
         self.check_deadline(shared).await;
         let watch = self.watch(shared).await?;
         let answer = self.escalated(self.attempt(job, shared, &prompts).await, shared, &prompts).await?;
-        self.end_watch(watch).await;
+        self.end_watch(watch, shared).await?;
         if let Ok(texts) = counting.texts().await {
             let _ = self.texts.set(texts);
         }

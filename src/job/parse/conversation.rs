@@ -39,24 +39,26 @@ pub(super) fn conversation(
         let unused = [("max_history_turns", max_turns.is_some()), ("rewrite", given_rewrite.is_some())];
         for (key, _) in unused.into_iter().filter(|(_, is_given)| *is_given) {
             let place = kwargs.place(key);
-            tracing::warn!("{place} has no effect without call_params.history, session or is_multi_turn");
+            kwargs
+                .warn(format!("{place} has no effect without call_params.history, session or is_multi_turn"));
         }
         return Ok(None);
     }
     let mut history = given.unwrap_or_default();
-    without_the_question_itself(&mut history, task, &params.place("history"));
+    without_the_question_itself(&mut history, task, params);
     history.max_turns = max_turns.unwrap_or(history.max_turns);
     Ok(Some(Conversation { history, rewrite: given_rewrite.unwrap_or(Rewrite::of(protocol)), session }))
 }
 
 /// A chat may end with the question that the job asks. Any other last message without an answer stays, but no model is
 /// shown it.
-fn without_the_question_itself(history: &mut History, task: &str, place: &str) {
+fn without_the_question_itself(history: &mut History, task: &str, params: &mut Fields) {
     let Some(last) = history.turns.last().filter(|turn| turn.remote_output.trim().is_empty()) else { return };
     if last.status.is_none() && last.query.trim() == task.trim() {
         history.turns.pop();
     } else if last.status.is_none() {
-        tracing::warn!("the last turn of {place} has no answer: it is kept, but no model is shown it");
+        let place = params.place("history");
+        params.warn(format!("the last turn of {place} has no answer: it is kept, but no model is shown it"));
     }
 }
 
@@ -81,7 +83,7 @@ pub(super) fn session(root: &mut Fields, protocol: &mut Fields) -> Result<Option
     let Some(name) = root.string("session")? else {
         if dir.is_some() {
             let place = protocol.place("session_dir");
-            tracing::warn!("{place} has no effect without `session`, the name of one");
+            protocol.warn(format!("{place} has no effect without `session`, the name of one"));
         }
         return Ok(None);
     };

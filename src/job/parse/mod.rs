@@ -18,7 +18,7 @@ use super::client::client;
 use super::context::{Given, given};
 use super::error::JobError;
 use super::fields::{Fields, narrow, nearest};
-use super::names;
+use super::names::{self, Lookup};
 use super::protocol::{Protocol, ProtocolKind};
 use super::role::JobRole;
 use super::schema::{Budget, ClientSpec, Job, Prices};
@@ -74,10 +74,15 @@ pub(super) fn protocol_kwargs(kind: ProtocolKind) -> Vec<&'static str> {
 
 /// Checks one bare job. `log_dir` is where logs go when the job does not say.
 pub fn parse(job: Value, log_dir: &Path) -> Result<Job, JobError> {
-    checked(job, log_dir).map_err(places::right_place)
+    checked(job, log_dir, Lookup::Here).map_err(places::right_place)
 }
 
-fn checked(job: Value, log_dir: &Path) -> Result<Job, JobError> {
+/// The same for a job that comes from elsewhere: no file of this machine is looked for.
+pub(crate) fn parse_foreign(job: Value, log_dir: &Path) -> Result<Job, JobError> {
+    checked(job, log_dir, Lookup::Nowhere).map_err(places::right_place)
+}
+
+fn checked(job: Value, log_dir: &Path, lookup: Lookup) -> Result<Job, JobError> {
     let mut root = Fields::strict_but("", job, &TOP_LEVEL, &UNLISTED)?;
     root.name("custom_id")?;
     let metadata = root.object("metadata")?;
@@ -91,9 +96,9 @@ fn checked(job: Value, log_dir: &Path) -> Result<Job, JobError> {
     let Some(task) = params.string("task")?.filter(|task| !task.trim().is_empty()) else {
         return Err(JobError::Missing { place: "call_params.task", remedy: "say what is to be found out" });
     };
-    names::refuse_as_task("call_params.task", &task)?;
+    names::refuse_as_task("call_params.task", &task, lookup)?;
     let session = conversation::session(&mut root, &mut protocol_fields)?;
-    let Given { documents, files, is_without_files } = given(&mut params)?;
+    let Given { documents, files, is_without_files } = given(&mut params, lookup)?;
     let log_dir = log::folder(&mut protocol_fields, "log_dir")?.unwrap_or_else(|| log_dir.to_owned());
     Ok(Job {
         line: None,
@@ -118,6 +123,10 @@ fn checked(job: Value, log_dir: &Path) -> Result<Job, JobError> {
         protocol,
         budget,
         metadata,
+        warnings: [root, protocol_fields, kwargs, params]
+            .into_iter()
+            .flat_map(|read| read.warnings)
+            .collect(),
     })
 }
 
@@ -232,9 +241,9 @@ fn images(
 /// `is_follow_up`, which the original takes.
 fn warn_of_follow_up(params: &mut Fields) -> Result<(), JobError> {
     if params.flag("is_follow_up")? == Some(true) {
-        tracing::warn!(
-            "call_params.is_follow_up has no effect, here as in the original: call_params.history makes a job a follow-up"
-        );
+        let text = "call_params.is_follow_up has no effect, here as in the original: call_params.history makes a job a \
+                    follow-up";
+        params.warn(text.to_owned());
     }
     Ok(())
 }

@@ -51,11 +51,23 @@ impl Minions<'_> {
     ) -> Result<Program, ProtocolError> {
         let mut supervisor = Supervisor::new(&self.assignment, Purpose::Program, transcript);
         let mut prompt = self.decompose_prompt(round, memory);
+        let mut written = memory.program.as_deref();
         let mut failed = Vec::new();
         loop {
             // It comes up while the supervisor writes.
             let warm = self.sandbox.warm().await.map_err(ProtocolError::Sandbox)?;
-            let ChatReply { text, finish, .. } = supervisor.say(prompt, &Format::Text).await?;
+            let (text, finish) = match written.take() {
+                // It came with the last verdict. What asks for one is read only if this one has to be mended.
+                Some(program) => {
+                    supervisor.messages.push(Message::user(prompt.text).owning(prompt.own));
+                    supervisor.messages.push(Message::assistant(program).own());
+                    (program.to_owned(), Finish::Stop)
+                }
+                None => {
+                    let ChatReply { text, finish, .. } = supervisor.say(prompt, &Format::Text).await?;
+                    (text, finish)
+                }
+            };
             let code = code_of(&text);
             let ran = match cut_short(finish, &text) {
                 Some(problem) => Err(problem.to_owned()),

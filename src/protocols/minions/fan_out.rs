@@ -16,6 +16,7 @@ use super::worker::Worker;
 use crate::job::JobRole;
 use crate::protocols::{Permit, ProtocolError, Side, Transcript};
 use crate::sandbox::JobManifest;
+use crate::sync::beside_runtime;
 
 impl Minions<'_> {
     /// Asks the worker each job, as often as the job wants samples. Replies are in the order of the manifests.
@@ -26,7 +27,11 @@ impl Minions<'_> {
         transcript: &Transcript,
     ) -> Result<Vec<WorkerReply>, ProtocolError> {
         let side = self.assignment.worker;
-        let mut groups = groups(manifests, self.params.num_samples_per_task);
+        let mut groups = {
+            let (manifests, samples) = (manifests.to_vec(), self.params.num_samples_per_task);
+            // Comparing long documents with the tasks takes a moment.
+            beside_runtime(move || groups(&manifests, samples)).await
+        };
         let jobs = JobEvents { events: &transcript.events, round, manifests };
         groups.iter().flatten().for_each(|call| jobs.waiting(*call));
         let worker = Worker::new(&self.assignment, self.memo.clone());

@@ -35,6 +35,7 @@ use crate::words::count;
 use agreement::Vote;
 pub(super) use decompose::listed;
 pub(crate) use decompose::names;
+pub(crate) use worker::up_to_the_task;
 
 /// One run of the protocol.
 pub(crate) struct Minions<'a> {
@@ -59,6 +60,8 @@ struct Memory {
     shown: String,
     scratchpad: Option<String>,
     feedback: Option<String>,
+    /// The program that the verdict asks to go on with.
+    program: Option<String>,
 }
 
 impl Minions<'_> {
@@ -72,7 +75,9 @@ impl Minions<'_> {
         let mut lost_any = false;
         for round in 1..=max_rounds {
             transcript.begin_round(round, max_rounds);
-            tracing::info!("round {round}/{max_rounds}: the supervisor writes a program");
+            if memory.program.is_none() {
+                tracing::info!("round {round}/{max_rounds}: the supervisor writes a program");
+            }
             let mut program = self.decompose(round, &memory, transcript).await?;
             tracing::info!("round {round}/{max_rounds}: {}", count(program.manifests.len(), "worker job"));
             let replies = self.fan_out(round, &program.manifests, transcript).await?;
@@ -130,6 +135,7 @@ impl Minions<'_> {
                 shown: program.session.shown().text.clone(),
                 scratchpad: verdict.scratchpad.or(memory.scratchpad),
                 feedback: verdict.feedback,
+                program: verdict.program,
             };
         }
         Ok(Answer::none())

@@ -4,8 +4,7 @@
 //! other jobs from its cache. When no group is left, a new lane takes half of the calls of the lane with the most left,
 //! so that no slot is idle; it does not where reading the chunk again would cost more time than it saves.
 
-use std::cmp::Reverse;
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -14,6 +13,7 @@ use tokio::sync::Notify;
 use super::call::{Call, WorkerReply};
 use super::give_up::{GiveUpPolicy, MAX_FAILURES_IN_A_ROW};
 use super::lane::{CallTimes, Lane};
+use crate::documents::bm25;
 use crate::protocols::ProtocolError;
 use crate::sandbox::JobManifest;
 use crate::sync::lock;
@@ -21,7 +21,8 @@ use crate::sync::lock;
 /// Writing a reply costs about as much time as reading this many characters.
 const REPLY_COST: usize = 1000;
 
-/// Groups the calls that share a chunk. The group that takes longest comes first, so that it does not end last.
+/// Groups the calls that share a chunk. A group that takes far longer than others comes first, so that it does not end
+/// last; then those that probably hold what is asked for, so that their answers are there early.
 pub(super) fn groups(manifests: &[JobManifest], samples: u32) -> VecDeque<VecDeque<Call>> {
     let mut groups: Vec<(usize, VecDeque<Call>)> = Vec::new();
     let mut group_of_chunk = HashMap::new();
@@ -34,8 +35,21 @@ pub(super) fn groups(manifests: &[JobManifest], samples: u32) -> VecDeque<VecDeq
         *cost += samples as usize * REPLY_COST + manifest.task.len() + manifest.advice.len();
         calls.extend((0..samples).map(|sample| Call { job, sample }));
     }
-    groups.sort_by_key(|(cost, _)| Reverse(*cost));
-    groups.into_iter().map(|(_, calls)| calls).collect()
+    let much = 2 * groups.iter().map(|(cost, _)| cost).sum::<usize>() / groups.len().max(1);
+    let mut groups: Vec<_> = relevance(manifests, &groups).into_iter().zip(groups).collect();
+    groups.sort_by(|(one_score, (one, _)), (other_score, (other, _))| {
+        let is_long = (*other > much).cmp(&(*one > much));
+        is_long.then(other_score.total_cmp(one_score)).then(other.cmp(one))
+    });
+    groups.into_iter().map(|(_, (_, calls))| calls).collect()
+}
+
+/// How much the chunk of each group has in common with what is asked, by its words.
+fn relevance(manifests: &[JobManifest], groups: &[(usize, VecDeque<Call>)]) -> Vec<f32> {
+    let tasks: BTreeSet<&str> = manifests.iter().map(|manifest| &*manifest.task).collect();
+    let queries: Vec<_> = tasks.into_iter().map(|task| (task.to_owned(), 1.0)).collect();
+    let chunks: Vec<&str> = groups.iter().map(|(_, calls)| &*manifests[calls[0].job].chunk).collect();
+    bm25(&queries, &chunks)
 }
 
 /// Which calls wait, which lane makes which, and what the ended ones gave.
@@ -200,7 +214,7 @@ mod tests {
     /// A scheduler of `chunks` chunks with two jobs each, and a lane for each chunk.
     fn lanes(chunks: usize) -> Scheduler {
         let scheduler = scheduler_of(
-            &(0..2 * chunks).map(|n| manifest(&(n / 2).to_string(), "1")).collect::<Vec<_>>(),
+            &(0..2 * chunks).map(|n| manifest(&(n / 2).to_string(), "Who?")).collect::<Vec<_>>(),
             1,
         );
         (0..chunks).for_each(|lane| assert_eq!(open(&scheduler), Some((lane, call(2 * lane)))));
@@ -227,6 +241,15 @@ mod tests {
         let long = "b".repeat(3000);
         let scheduler = scheduler_of(&[manifest("a", "1"), manifest("a", "2"), manifest(&long, "1")], 1);
         assert_eq!(drain(&scheduler), [call(2)]);
+    }
+
+    #[test]
+    fn what_probably_holds_the_answer_comes_first_after_what_takes_long() {
+        let long = "gulls and terns ".repeat(500);
+        let chunks = ["of ships and sails", "the captain of the ship", long.as_str(), "of sails", "of ropes"];
+        let scheduler = scheduler_of(&chunks.map(|chunk| manifest(chunk, "Name the ship's captain.")), 1);
+        let order: Vec<usize> = std::iter::from_fn(|| open(&scheduler)).map(|(_, call)| call.job).collect();
+        assert_eq!(order, [2, 1, 0, 3, 4]);
     }
 
     #[test]

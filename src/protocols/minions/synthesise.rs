@@ -16,6 +16,8 @@ pub(super) struct Verdict {
     pub explanation: Option<String>,
     pub feedback: Option<String>,
     pub scratchpad: Option<String>,
+    /// The program of the next round, if it asks for one and wrote it.
+    pub program: Option<String>,
 }
 
 impl Minions<'_> {
@@ -58,16 +60,17 @@ fn format(last: bool) -> Format {
     let text_or_null = json!({"type": ["string", "null"]});
     let decisions: &[&str] =
         if last { &["provide_final_answer"] } else { &["provide_final_answer", "request_additional_info"] };
-    schema(
-        "verdict",
-        json!({
-            "explanation": {"type": "string"},
-            "decision": {"type": "string", "enum": decisions},
-            "answer": if last { json!({"type": "string"}) } else { text_or_null.clone() },
-            "feedback": text_or_null,
-            "scratchpad": text_or_null,
-        }),
-    )
+    let mut keys = json!({
+        "explanation": {"type": "string"},
+        "decision": {"type": "string", "enum": decisions},
+        "answer": if last { json!({"type": "string"}) } else { text_or_null.clone() },
+        "feedback": text_or_null,
+        "scratchpad": text_or_null,
+    });
+    if !last {
+        keys["program"] = text_or_null;
+    }
+    schema("verdict", keys)
 }
 
 fn verdict(mut reply: Map<String, Value>, last: bool) -> Judged<Verdict> {
@@ -78,6 +81,8 @@ fn verdict(mut reply: Map<String, Value>, last: bool) -> Judged<Verdict> {
         explanation: reply::text(reply.remove("explanation")),
         feedback: reply::text_or_nothing(reply.remove("feedback")),
         scratchpad: reply::text_or_nothing(reply.remove("scratchpad")),
+        // The backslash of a pattern's `\b`, written once, is JSON's own.
+        program: reply::text_or_nothing(reply.remove("program")).map(|code| code.replace('\u{8}', "\\b")),
     };
     match (decision.as_str(), answer) {
         ("provide_final_answer", Some(answer)) => Judged::Usable(Verdict { answer: Some(answer), ..verdict }),

@@ -40,7 +40,7 @@ pub(super) struct Worker<'a> {
 impl<'a> Worker<'a> {
     pub(super) fn new(assignment: &Assignment<'a>, memo: Option<Arc<Memo>>) -> Self {
         let Assignment { worker: side, prompts, .. } = *assignment;
-        let instructions = Message::system(prompts.fill(&prompts::MINIONS_WORKER, &[]).text).own();
+        let instructions = instructions(prompts);
         let (told, looped, spared) = (Mutex::default(), AtomicUsize::new(0), AtomicU64::new(0));
         Self { side, prompts, instructions, format: format(), memo, told, looped, spared }
     }
@@ -181,17 +181,17 @@ impl<'a> Worker<'a> {
             "" => String::new(),
             advice => format!("Advice: {advice}\n"),
         };
-        let prompt = self.prompts.fill(
-            &prompts::MINIONS_JOB,
-            // The program wrote the task and the advice, too.
-            &[
-                ("chunk", Slot::Other(&manifest.chunk)),
-                ("task", Slot::Other(&manifest.task)),
-                ("advice", Slot::Other(&advice)),
-            ],
-        );
+        // The program wrote the task and the advice, too.
+        let slots = [
+            ("chunk", Slot::Other(&manifest.chunk)),
+            ("task", Slot::Other(&manifest.task)),
+            ("advice", Slot::Other(&advice)),
+        ];
+        let prompt = self.prompts.fill(&prompts::MINIONS_JOB, &slots);
+        let shared = self.prompts.shared(&prompts::MINIONS_JOB, &["task", "advice"], &slots);
+        let message = Message::user(prompt.text).owning(prompt.own).sharing(shared);
         ChatRequest {
-            messages: vec![self.instructions.clone(), Message::user(prompt.text).owning(prompt.own)],
+            messages: vec![self.instructions.clone(), message],
             format: self.format.clone(),
             sample,
             ..ChatRequest::default()
@@ -223,6 +223,19 @@ fn append(request: &mut ChatRequest, more: &Filled) {
         prompt.content.push_str(&more.text);
         prompt.own.extend(more.own.iter().map(|own| at + own.start..at + own.end));
     }
+}
+
+fn instructions(prompts: &Prompts) -> Message {
+    Message::system(prompts.fill(&prompts::MINIONS_WORKER, &[]).text).own()
+}
+
+/// The messages of every job on `chunk`, as far as they are the same for all tasks.
+pub(crate) fn up_to_the_task(prompts: &Prompts, chunk: &str) -> Vec<Message> {
+    let slots = [("chunk", Slot::Other(chunk)), ("task", Slot::Own("")), ("advice", Slot::Own(""))];
+    let mut text = prompts.fill(&prompts::MINIONS_JOB, &slots).text;
+    let shared = prompts.shared(&prompts::MINIONS_JOB, &["task", "advice"], &slots);
+    text.truncate(shared);
+    vec![instructions(prompts), Message::user(text).sharing(shared)]
 }
 
 /// What the worker reads in every job beside the chunk, the task and the advice.

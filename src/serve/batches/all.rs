@@ -10,7 +10,7 @@ use crate::sync::lock;
 
 /// All batches, the oldest first.
 #[derive(Default)]
-pub(crate) struct Batches(Mutex<Vec<Arc<Batch>>>);
+pub(super) struct Batches(Mutex<Vec<Arc<Batch>>>);
 
 impl Batches {
     /// Takes one more.
@@ -21,7 +21,7 @@ impl Batches {
     /// Those of `owner`, the oldest first; the ended ones for as long as `keep`.
     pub(super) fn of(&self, owner: &Owner, keep: Duration) -> Vec<Arc<Batch>> {
         let mut all = lock(&self.0);
-        all.retain(|batch| !batch.has_ended() || batch.began.elapsed() < keep);
+        all.retain(|batch| batch.ended().is_none_or(|at| at.elapsed() < keep));
         all.iter().filter(|batch| batch.owner == *owner).map(Arc::clone).collect()
     }
 

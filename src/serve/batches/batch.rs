@@ -17,7 +17,6 @@ pub(super) struct Batch {
     pub input: String,
     pub endpoint: String,
     pub metadata: Value,
-    pub began: Instant,
     is_cancelled: AtomicBool,
     cancel: Notify,
     progress: Mutex<Progress>,
@@ -26,6 +25,7 @@ pub(super) struct Batch {
 #[derive(Default)]
 struct Progress {
     status: &'static str,
+    ended: Option<Instant>,
     /// When which state was reached, by OpenAI's names.
     times: Map<String, Value>,
     total: usize,
@@ -45,7 +45,6 @@ impl Batch {
             input,
             endpoint,
             metadata,
-            began: Instant::now(),
             is_cancelled: AtomicBool::new(false),
             cancel: Notify::new(),
             progress: Mutex::new(progress),
@@ -58,10 +57,13 @@ impl Batch {
         let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
         let mut progress = lock(&self.progress);
         progress.status = status;
+        if is_end(status) {
+            progress.ended = Some(Instant::now());
+        }
         progress.times.insert(time.to_owned(), now.as_secs().into());
     }
 
-    /// Its lines are no requests.
+    /// Its lines are no requests, or not all that they gave can be kept.
     pub(super) fn refuse(&self, problems: Vec<Value>) {
         lock(&self.progress).problems = Some(problems);
         self.reach("failed", "failed_at");
@@ -85,12 +87,14 @@ impl Batch {
         }
     }
 
-    /// All requests have ended, and their lines are in these files.
-    pub(super) fn end(&self, output: Option<String>, errors_file: Option<String>) {
-        {
-            let mut progress = lock(&self.progress);
-            (progress.output, progress.errors_file) = (output, errors_file);
-        }
+    /// The lines that there are, are in these files.
+    pub(super) fn keep(&self, output: Option<String>, errors_file: Option<String>) {
+        let mut progress = lock(&self.progress);
+        (progress.output, progress.errors_file) = (output, errors_file);
+    }
+
+    /// All requests have ended.
+    pub(super) fn end(&self) {
         match self.is_cancelled() {
             true => self.reach("cancelled", "cancelled_at"),
             false => self.reach("completed", "completed_at"),
@@ -122,14 +126,21 @@ impl Batch {
     }
 
     pub(super) fn has_ended(&self) -> bool {
-        matches!(lock(&self.progress).status, "failed" | "completed" | "cancelled")
+        is_end(lock(&self.progress).status)
     }
 
-    /// As OpenAI describes it. `within` are the seconds that it is kept.
+    /// When it ended.
+    pub(super) fn ended(&self) -> Option<Instant> {
+        lock(&self.progress).ended
+    }
+
+    /// As OpenAI describes it. `within` are the seconds that it is kept behind its end.
     pub(super) fn object(&self, within: u64) -> Value {
         let progress = lock(&self.progress);
         let time = |name: &str| progress.times.get(name).cloned().unwrap_or_default();
-        let expires = time("created_at").as_u64().map(|at| at.saturating_add(within));
+        let ended =
+            ["completed_at", "failed_at", "cancelled_at"].into_iter().find_map(|name| time(name).as_u64());
+        let expires = ended.map(|at| at.saturating_add(within));
         let errors = progress.problems.as_ref().map(|problems| json!({"object": "list", "data": problems}));
         json!({
             "id": self.id,
@@ -154,4 +165,8 @@ impl Batch {
             "metadata": self.metadata,
         })
     }
+}
+
+fn is_end(status: &str) -> bool {
+    matches!(status, "failed" | "completed" | "cancelled")
 }

@@ -1,7 +1,7 @@
 //! Batches of requests, as OpenAI has them: a file of lines in, a file of answers and one of failures out.
 //!
-//! Each line becomes a run like any other, behind the owner's own runs and within the same limits; a batch only keeps a few
-//! of them under way at a time.
+//! Each line becomes a run like any other, behind the owner's own runs and within the same limits but that of the queue: a
+//! batch only keeps a few of them there at a time.
 
 mod all;
 mod batch;
@@ -24,7 +24,7 @@ use super::error::{ApiError, json_response};
 use super::owner::{Owner, random_hex};
 use super::query::query;
 use super::service::Service;
-pub(crate) use all::Batches;
+use all::Batches;
 use batch::Batch;
 
 /// Where the lines of a batch may go.
@@ -36,12 +36,13 @@ const LISTED: usize = 20;
 
 type Answer = Result<Response, ApiError>;
 
-/// The routes.
+/// The routes, which know all batches among them.
 pub(crate) fn routes() -> Router<Arc<Service>> {
     Router::new()
         .route("/v1/batches", get(list).post(create))
         .route("/v1/batches/{id}", get(show))
         .route("/v1/batches/{id}/cancel", post(cancel))
+        .layer(Extension(Arc::new(Batches::default())))
 }
 
 /// How long batches are kept that have ended.
@@ -52,6 +53,7 @@ fn kept(service: &Service) -> Duration {
 async fn create(
     State(service): State<Arc<Service>>,
     Extension(owner): Extension<Owner>,
+    Extension(batches): Extension<Arc<Batches>>,
     headers: HeaderMap,
     body: Body,
 ) -> Answer {
@@ -87,14 +89,13 @@ async fn create(
         return Err(ApiError::bad(format!("unknown key `{key}`")).param(key).code("unknown_parameter"));
     }
     let file = service.files.find(&owner, &input).map_err(|error| error.param("input_file_id"))?;
-    let under_way =
-        service.batches.of(&owner, kept(&service)).iter().filter(|batch| !batch.has_ended()).count();
+    let under_way = batches.of(&owner, kept(&service)).iter().filter(|batch| !batch.has_ended()).count();
     if under_way >= MOST {
         return Err(ApiError::too_many(format!("{MOST} batches are under way"), 60).code("too_many_batches"));
     }
     let id = format!("batch_{}", random_hex(16)?);
     let batch = Arc::new(Batch::new(id, owner, input, endpoint, metadata));
-    service.batches.add(Arc::clone(&batch));
+    batches.add(Arc::clone(&batch));
     let shown = shown(&service, &batch);
     tokio::spawn(work::work(service, batch, file));
     Ok(shown)
@@ -105,7 +106,12 @@ fn shown(service: &Service, batch: &Batch) -> Response {
 }
 
 /// The batches of the owner, the newest first, a page of `limit` from behind `after` on.
-async fn list(State(service): State<Arc<Service>>, Extension(owner): Extension<Owner>, uri: Uri) -> Answer {
+async fn list(
+    State(service): State<Arc<Service>>,
+    Extension(owner): Extension<Owner>,
+    Extension(batches): Extension<Arc<Batches>>,
+    uri: Uri,
+) -> Answer {
     let limit = match query(&uri, "limit") {
         None => LISTED,
         Some(text) => text
@@ -114,7 +120,7 @@ async fn list(State(service): State<Arc<Service>>, Extension(owner): Extension<O
             .filter(|limit| (1..=100).contains(limit))
             .ok_or_else(|| ApiError::bad("`limit` must be a number from 1 to 100").param("limit"))?,
     };
-    let mut all = service.batches.of(&owner, kept(&service));
+    let mut all = batches.of(&owner, kept(&service));
     all.reverse();
     let from = match query(&uri, "after") {
         None => 0,
@@ -136,18 +142,20 @@ async fn list(State(service): State<Arc<Service>>, Extension(owner): Extension<O
 async fn show(
     State(service): State<Arc<Service>>,
     Extension(owner): Extension<Owner>,
+    Extension(batches): Extension<Arc<Batches>>,
     Path(id): Path<String>,
 ) -> Answer {
-    let batch = service.batches.find(&owner, &id, kept(&service))?;
+    let batch = batches.find(&owner, &id, kept(&service))?;
     Ok(shown(&service, &batch))
 }
 
 async fn cancel(
     State(service): State<Arc<Service>>,
     Extension(owner): Extension<Owner>,
+    Extension(batches): Extension<Arc<Batches>>,
     Path(id): Path<String>,
 ) -> Answer {
-    let batch = service.batches.find(&owner, &id, kept(&service))?;
+    let batch = batches.find(&owner, &id, kept(&service))?;
     if !batch.cancel() {
         let error = ApiError::new(StatusCode::CONFLICT, "the batch has ended already");
         return Err(error.param("id").code("batch_ended"));

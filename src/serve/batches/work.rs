@@ -1,26 +1,24 @@
 //! The work of one batch.
 
 use std::sync::Arc;
-use std::time::Duration;
 
-use axum::http::StatusCode;
 use futures_util::{StreamExt, stream};
 use serde_json::{Value, json};
 
 use super::batch::Batch;
 use super::lines::{self, Line};
 use crate::serve::error::ApiError;
-use crate::serve::files::{Files, StoredFile};
+use crate::serve::files::{Files, Incoming};
 use crate::serve::openai;
 use crate::serve::outcome::{Held, outcome};
 use crate::serve::owner::Owner;
+use crate::serve::run::{Admitted, Run};
 use crate::serve::service::Service;
+use crate::serve::stored::StoredFile;
 use crate::sync::beside_runtime;
 
 /// Runs of one batch at the same time.
 const AT_ONCE: usize = 8;
-/// How long a batch waits where the queue is full.
-const WAIT: Duration = Duration::from_millis(500);
 
 /// What came of a line.
 enum Ended {
@@ -42,37 +40,67 @@ pub(super) async fn work(service: Arc<Service>, batch: Arc<Batch>, file: Arc<Sto
         Ok(lines) => lines,
         Err(problems) => return batch.refuse(problems),
     };
+    let mut results = match Results::begin(&service.files, &batch.owner).await {
+        Ok(results) => results,
+        Err(error) => return batch.refuse(vec![problem(error)]),
+    };
     batch.begin(lines.len());
-    let (mut answers, mut failures) = (Vec::new(), Vec::new());
+    let mut refusal = None;
     let mut under_way = stream::iter(lines).map(|line| one(&service, &batch, line)).buffer_unordered(AT_ONCE);
     while let Some(ended) = under_way.next().await {
         batch.count(matches!(ended, Ended::Answered(_)));
-        match ended {
-            Ended::Answered(line) => answers.extend(line.into_bytes()),
-            Ended::Failed(line) => failures.extend(line.into_bytes()),
+        let written = match ended {
+            Ended::Answered(line) => results.answers.write(line.into()).await,
+            Ended::Failed(line) => results.failures.write(line.into()).await,
+        };
+        if let Err(error) = written {
+            // Nothing more is paid that can't be kept.
+            refusal = Some(error);
+            break;
         }
     }
     drop(under_way);
-    let keep = |bytes: Vec<u8>, name: &'static str| kept(&service.files, &batch.owner, bytes, name);
-    let (output, errors) = (keep(answers, "output").await, keep(failures, "errors").await);
-    match (output, errors) {
-        (Ok(output), Ok(errors)) => batch.end(output, errors),
-        (Err(error), _) | (_, Err(error)) => batch.refuse(vec![json!({
-            "code": error.code, "message": error.message, "param": null, "line": null,
-        })]),
+    let Results { answers, failures } = results;
+    let (output, errors) = (kept(answers, "output").await, kept(failures, "errors").await);
+    let (mut ids, mut problems) = ([None, None], Vec::from_iter(refusal.map(problem)));
+    for (id, kept) in ids.iter_mut().zip([output, errors]) {
+        match kept {
+            Ok(kept) => *id = kept,
+            Err(error) => problems.push(problem(error)),
+        }
+    }
+    let [output, errors] = ids;
+    batch.keep(output, errors);
+    if problems.is_empty() { batch.end() } else { batch.refuse(problems) }
+}
+
+/// The files of a batch, which have their place before the first request is made.
+struct Results<'f> {
+    answers: Incoming<'f>,
+    failures: Incoming<'f>,
+}
+
+impl<'f> Results<'f> {
+    async fn begin(files: &'f Files, owner: &Owner) -> Result<Self, ApiError> {
+        Ok(Self { answers: files.begin(owner).await?, failures: files.begin(owner).await? })
     }
 }
 
-/// The id of a file with these lines; `None` if there are none.
-async fn kept(files: &Files, owner: &Owner, bytes: Vec<u8>, name: &str) -> Result<Option<String>, ApiError> {
-    if bytes.is_empty() {
+/// The id of a file of lines; `None` if there are none.
+async fn kept(lines: Incoming<'_>, name: &str) -> Result<Option<String>, ApiError> {
+    if lines.is_empty() {
         return Ok(None);
     }
-    let mut incoming = files.begin(owner).await?;
-    incoming.write(bytes.into()).await?;
-    let stored = incoming.keep(&format!("batch_{name}.jsonl")).await?;
+    let stored = lines.end(&format!("batch_{name}.jsonl"))?.keep().await?;
     stored.is_for("batch_output");
     Ok(Some(stored.id.clone()))
+}
+
+/// An error as a batch lists it.
+fn problem(error: ApiError) -> Value {
+    let ApiError { code, message, hint, .. } = error;
+    let message = hint.map_or_else(|| message.clone(), |hint| format!("{message}: {hint}"));
+    json!({"code": code, "message": message, "param": null, "line": null})
 }
 
 /// Makes one request.
@@ -90,20 +118,9 @@ async fn asked(service: &Arc<Service>, batch: &Batch, custom_id: &str, body: Val
         let error = ApiError::bad("a request of a batch is not streamed").param("stream");
         return Ended::Failed(lines::failure(custom_id, None, &error));
     }
-    let begun = loop {
-        let begun = match batch.endpoint.as_str() {
-            "/v1/minions" => job(service, &batch.owner, body.clone()).await,
-            _ => openai::begin(service, &batch.owner, body.clone()).await.map(Begun::Chat),
-        };
-        match begun {
-            // A full queue empties; a limit of the day holds for the other lines as well.
-            Err(error)
-                if error.status == StatusCode::TOO_MANY_REQUESTS && error.code == Some("queue_full") =>
-            {
-                tokio::time::sleep(WAIT).await;
-            }
-            begun => break begun,
-        }
+    let begun = match batch.endpoint.as_str() {
+        "/v1/minions" => job(service, &batch.owner, body).await,
+        _ => openai::begin(service, &batch.owner, body, true).await.map(Begun::Chat),
     };
     let begun = match begun {
         Ok(begun) => begun,
@@ -129,10 +146,10 @@ async fn asked(service: &Arc<Service>, batch: &Batch, custom_id: &str, body: Val
 
 enum Begun {
     Chat(openai::Begun),
-    Job(Arc<crate::serve::run::Run>),
+    Job(Arc<Run>),
 }
 
 async fn job(service: &Arc<Service>, owner: &Owner, body: Value) -> Result<Begun, ApiError> {
-    let admitted = service.checked(owner, body, false).await?;
+    let admitted = Admitted { is_of_batch: true, ..service.checked(owner, body, false).await? };
     service.submit(owner, admitted, None).map(Begun::Job)
 }

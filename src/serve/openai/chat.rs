@@ -1,15 +1,12 @@
 //! Chat completions: a question in, a run, its answer whole or as it comes.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use axum::Extension;
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
-use bytes::Bytes;
-use futures_util::{FutureExt, stream};
 use serde_json::{Value, json};
 
 use super::messages::FilePart;
@@ -17,19 +14,15 @@ use super::request::{ChatRequest, in_words_of_chat, request};
 use super::response::Completion;
 use super::sources;
 use super::stream::Chunks;
-use crate::events::EventReader;
+use crate::events::Event;
 use crate::job::ProtocolKind;
 use crate::serve::error::{ApiError, json_response};
 use crate::serve::outcome::{self, Held, failed, outcome, with_run};
 use crate::serve::owner::Owner;
-use crate::serve::run::Run;
+use crate::serve::passing::Passing;
+use crate::serve::run::{Admitted, Run};
 use crate::serve::service::Service;
 use crate::serve::{body, setup, sse};
-
-/// A comment goes out after so long without a chunk, so that nobody between takes the connection for dead.
-const COMMENT: Duration = Duration::from_secs(10);
-/// Bytes after which what is written is sent, though more events are there.
-const TOGETHER: usize = 16 << 10;
 
 /// A chat completion under way.
 pub(crate) struct Begun {
@@ -47,7 +40,7 @@ pub(super) async fn completions(
     body: Body,
 ) -> Result<Response, ApiError> {
     let (value, _) = body::json(&headers, body, service.limits()).await?;
-    let begun = begin(&service, &owner, value).await?;
+    let begun = begin(&service, &owner, value, false).await?;
     let held = Held::new(&service, &begun.run);
     if begun.is_streamed {
         let run = Arc::clone(&begun.run);
@@ -61,11 +54,16 @@ pub(super) async fn completions(
     })
 }
 
-/// Begins what a request asks for.
+/// Begins what a request, or a line of a batch, asks for.
 ///
 /// # Errors
 /// What is wrong with the request, named as it has it; a full queue.
-pub(crate) async fn begin(service: &Arc<Service>, owner: &Owner, value: Value) -> Result<Begun, ApiError> {
+pub(crate) async fn begin(
+    service: &Arc<Service>,
+    owner: &Owner,
+    value: Value,
+    is_of_batch: bool,
+) -> Result<Begun, ApiError> {
     let pairs = setup::pairs(&service.file, &service.settings)?;
     let names: Vec<String> = pairs.iter().map(|pair| pair.id.clone()).collect();
     let ChatRequest { model, chosen, mut job, files, parameters, question } = request(value, &names)?;
@@ -87,7 +85,7 @@ pub(crate) async fn begin(service: &Arc<Service>, owner: &Owner, value: Value) -
         protocol => protocol,
     };
     job["protocol"]["type"] = protocol.name().into();
-    let admitted = with_files(service, owner, files, job).await?;
+    let admitted = Admitted { is_of_batch, ..with_files(service, owner, files, job).await? };
     let run = service.submit(owner, admitted, None)?;
     let completion = Completion {
         run: run.id.clone(),
@@ -108,37 +106,30 @@ async fn with_files(
     owner: &Owner,
     files: Vec<FilePart>,
     mut job: Value,
-) -> Result<crate::serve::run::Admitted, ApiError> {
-    let mut sent = Vec::new();
-    let admitted = async {
-        for file in files {
-            let id = match file {
-                FilePart::Stored { place, id } => {
-                    service.files.find(owner, &id).map_err(|error| error.param(place))?;
-                    id
-                }
-                FilePart::Sent { place, name, bytes } => {
-                    let mut incoming = service.files.begin(owner).await?;
-                    incoming.write(bytes.into()).await?;
-                    let stored = incoming.end(&name).await.map_err(|error| error.param(place))?;
-                    stored.is_for("user_data");
-                    sent.push(stored.id.clone());
-                    stored.id.clone()
-                }
-            };
-            let ids = &mut job["call_params"]["file_ids"];
-            match ids.as_array_mut() {
-                Some(ids) => ids.push(id.into()),
-                None => *ids = json!([id]),
+) -> Result<Admitted, ApiError> {
+    let mut sent = Passing::new(&service.files, owner);
+    for file in files {
+        let id = match file {
+            FilePart::Stored { place, id } => {
+                service.files.find(owner, &id).map_err(|error| error.param(place))?;
+                id
             }
+            FilePart::Sent { place, name, bytes } => {
+                let mut incoming = service.files.begin(owner).await?;
+                incoming.write(bytes.into()).await?;
+                let stored = incoming.end(&name)?.read().await.map_err(|error| error.param(place))?;
+                stored.is_for("user_data");
+                sent.push(Arc::clone(&stored));
+                stored.id.clone()
+            }
+        };
+        let ids = &mut job["call_params"]["file_ids"];
+        match ids.as_array_mut() {
+            Some(ids) => ids.push(id.into()),
+            None => *ids = json!([id]),
         }
-        service.checked(owner, job, false).await.map_err(in_words_of_chat)
-    };
-    let admitted = admitted.await;
-    for id in sent {
-        service.files.remove(owner, &id)?;
     }
-    admitted
+    service.checked(owner, job, false).await.map_err(in_words_of_chat)
 }
 
 /// The whole completion, once the run has ended.
@@ -152,57 +143,21 @@ pub(crate) async fn whole(begun: &Begun) -> Result<Value, ApiError> {
     Ok(begun.completion.whole(&result, &content, finish))
 }
 
-/// What is still to come of a stream.
-struct Coming {
-    reader: EventReader,
-    chunks: Chunks,
-    /// Ends the run if the client goes away before it has ended.
-    _held: Held,
-}
-
 fn streamed(begun: Begun, held: Held) -> Response {
     let Begun { run, completion, protocol, includes_usage, .. } = begun;
-    let chunks = Chunks::new(completion, protocol, includes_usage);
+    let mut chunks = Chunks::new(completion, protocol, includes_usage);
     let first = frame(&chunks.first());
-    let coming = Coming { reader: run.log.read_from(0), chunks, _held: held };
-    let rest = stream::unfold(Some(coming), |coming| async move {
-        let mut coming = coming?;
-        let (text, has_ended) = coming.next().await;
-        Some((Bytes::from(text), (!has_ended).then_some(coming)))
-    });
-    sse::response(futures_util::StreamExt::chain(stream::iter([Bytes::from(first)]), rest))
-}
-
-impl Coming {
-    /// The next frames, and whether they are the last.
-    async fn next(&mut self) -> (String, bool) {
-        let mut text = String::new();
-        let comment = tokio::time::sleep(COMMENT);
-        tokio::pin!(comment);
-        loop {
-            let event = match self.reader.next().now_or_never() {
-                Some(event) => event,
-                None if !text.is_empty() => return (text, false),
-                None => tokio::select! {
-                    event = self.reader.next() => event,
-                    () = &mut comment => return (": working\n\n".to_owned(), false),
-                },
-            };
-            let Some(event) = event else { return (text + DONE, true) };
-            let chunks = match outcome::of(&event.kind) {
-                None => self.chunks.take(&event.kind),
-                Some(Ok(result)) => self.chunks.end(&result),
-                Some(Err(error)) => vec![in_words_of_chat(error).body()],
-            };
-            text.extend(chunks.iter().map(frame));
-            if matches!(event.kind, crate::events::EventKind::Finished { .. }) {
-                return (text + DONE, true);
-            }
-            if text.len() > TOGETHER {
-                return (text, false);
-            }
-        }
-    }
+    let write = move |text: &mut String, event: &Event| {
+        // It ends the run if the client goes away, and this with it, before the run has ended.
+        let _held = &held;
+        let chunks = match outcome::of(&event.kind) {
+            None => chunks.take(&event.kind),
+            Some(Ok(result)) => chunks.end(&result),
+            Some(Err(error)) => vec![in_words_of_chat(error).body()],
+        };
+        text.extend(chunks.iter().map(frame));
+    };
+    sse::written(run.log.read_from(0), first, write, DONE)
 }
 
 /// The last frame.

@@ -1,5 +1,7 @@
 //! The messages of a chat: what is asked, what was said before, which documents and pictures came along.
 
+use std::collections::BTreeSet;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Map, Value, json};
@@ -30,6 +32,8 @@ pub(super) struct Chat {
     pub files: Vec<FilePart>,
     /// Pictures as `data:` URLs.
     pub images: Vec<String>,
+    /// What of the messages has no effect, by its place without numbers: `messages[].name`.
+    pub without_effect: BTreeSet<String>,
 }
 
 /// Takes `messages` apart.
@@ -52,17 +56,18 @@ pub(super) fn chat(messages: Option<Value>) -> Result<Chat, ApiError> {
         };
         let content = message.remove("content").unwrap_or_default();
         let content_place = format!("{place}.content");
-        match message.get("role").and_then(Value::as_str) {
+        let role = message.remove("role").unwrap_or_default();
+        match role.as_str() {
             Some("system" | "developer") => {
                 let text = chat.read(&content_place, content)?;
                 chat.instructions = [&*chat.instructions, &text].join("\n\n").trim().to_owned();
             }
             Some("user") => said.push(("user", chat.read(&content_place, content)?)),
             Some("assistant") => {
-                if ["tool_calls", "function_call"].iter().any(|key| is_given(&message, key)) {
+                if ["tool_calls", "function_call"].iter().any(|key| message.get(*key).is_some_and(is_given)) {
                     return Err(bad(&format!("{place}.tool_calls"), "can't be: a protocol calls no tools"));
                 }
-                let text = texts(&content_place, content)?.join("\n");
+                let text = chat.said(&content_place, content)?.join("\n");
                 said.push(("assistant", without_lines(&text).to_owned()));
             }
             Some(role @ ("tool" | "function")) => {
@@ -74,6 +79,7 @@ pub(super) fn chat(messages: Option<Value>) -> Result<Chat, ApiError> {
                 return Err(bad(&format!("{place}.role"), problem));
             }
         }
+        chat.pass_over("messages[]", message);
     }
     // All that the user says after the last answer is asked.
     let last = said.iter().rposition(|(role, _)| *role == "assistant").map_or(0, |at| at + 1);
@@ -98,14 +104,17 @@ impl Chat {
         let mut questions = Vec::new();
         for (at, part) in parts.into_iter().enumerate() {
             let place = format!("{place}[{at}]");
-            match part["type"].as_str() {
+            let mut part = Part::new(&place, part)?;
+            match part.take("type").as_str() {
                 Some("text" | "input_text") => {
-                    let text = text_of(&place, &part)?;
-                    questions.push(self.text(&format!("{place}.text"), text)?);
+                    questions.push(self.text(&format!("{place}.text"), &part.text()?)?);
                 }
-                Some("image_url") => self.images.push(image(&place, &part)?),
+                Some("image_url") => {
+                    let image = part.image(self)?;
+                    self.images.push(image);
+                }
                 Some("file" | "input_file") => {
-                    let file = file(&place, &part)?;
+                    let file = part.file(self)?;
                     if !self.files.iter().any(|known| is_same(known, &file)) {
                         self.files.push(file);
                     }
@@ -119,8 +128,34 @@ impl Chat {
                     return Err(bad(&format!("{place}.type"), "must be \"text\", \"file\" or \"image_url\""));
                 }
             }
+            self.pass_over("messages[].content[]", part.fields);
         }
         Ok(questions.join("\n"))
+    }
+
+    /// The texts of what the assistant said.
+    fn said(&mut self, place: &str, content: Value) -> Result<Vec<String>, ApiError> {
+        match content {
+            Value::Null => Ok(Vec::new()),
+            Value::String(text) => Ok(vec![text]),
+            Value::Array(parts) => {
+                let mut texts = Vec::new();
+                for (at, part) in parts.into_iter().enumerate() {
+                    let mut part = Part::new(&format!("{place}[{at}]"), part)?;
+                    part.take("type");
+                    texts.push(part.text()?);
+                    self.pass_over("messages[].content[]", part.fields);
+                }
+                Ok(texts)
+            }
+            _ => Err(bad(place, "must be a string or a list of parts")),
+        }
+    }
+
+    /// Notes what is left of an object: nobody has read it.
+    fn pass_over(&mut self, place: &str, fields: Map<String, Value>) {
+        let left = fields.into_iter().filter(|(_, value)| is_given(value));
+        self.without_effect.extend(left.map(|(key, _)| format!("{place}.{key}")));
     }
 
     fn text(&mut self, place: &str, text: &str) -> Result<String, ApiError> {
@@ -135,62 +170,89 @@ impl Chat {
     }
 }
 
-/// The texts of what the assistant said.
-fn texts(place: &str, content: Value) -> Result<Vec<String>, ApiError> {
-    match content {
-        Value::Null => Ok(Vec::new()),
-        Value::String(text) => Ok(vec![text]),
-        Value::Array(parts) => {
-            let text =
-                |(at, part): (usize, &Value)| text_of(&format!("{place}[{at}]"), part).map(str::to_owned);
-            parts.iter().enumerate().map(text).collect()
+/// A part of a message's content; what is read of it is taken out.
+struct Part {
+    place: String,
+    fields: Map<String, Value>,
+}
+
+impl Part {
+    fn new(place: &str, part: Value) -> Result<Self, ApiError> {
+        match part {
+            Value::Object(fields) => Ok(Self { place: place.to_owned(), fields }),
+            _ => Err(bad(place, "must be a part, {\"type\": \"text\", \"text\": \"...\"}")),
         }
-        _ => Err(bad(place, "must be a string or a list of parts")),
     }
-}
 
-fn text_of<'a>(place: &str, part: &'a Value) -> Result<&'a str, ApiError> {
-    part["text"].as_str().ok_or_else(|| bad(&format!("{place}.text"), "must be a string"))
-}
-
-/// A picture. Its address must hold it: nothing is fetched for whoever asks.
-fn image(place: &str, part: &Value) -> Result<String, ApiError> {
-    let url = part["image_url"]["url"].as_str().or_else(|| part["image_url"].as_str());
-    match url {
-        Some(url) if url.starts_with("data:image/") => Ok(url.to_owned()),
-        _ => Err(bad(
-            &format!("{place}.image_url.url"),
-            "must be a data: URL of a picture: nothing is fetched here",
-        )),
+    fn take(&mut self, key: &str) -> Value {
+        self.fields.remove(key).unwrap_or_default()
     }
-}
 
-/// A file that is uploaded, or a `data:` URL or base64 with its name.
-fn file(place: &str, part: &Value) -> Result<FilePart, ApiError> {
-    let fields = if part["file"].is_object() { &part["file"] } else { part };
-    let text = |key: &str| fields[key].as_str().filter(|text| !text.is_empty());
-    match (text("file_id"), text("file_data")) {
-        (Some(id), None) => {
-            Ok(FilePart::Stored { place: format!("{place}.file.file_id"), id: id.to_owned() })
+    fn text(&mut self) -> Result<String, ApiError> {
+        match self.take("text") {
+            Value::String(text) => Ok(text),
+            _ => Err(bad(&format!("{}.text", self.place), "must be a string")),
         }
-        (None, Some(data)) => {
-            let place = format!("{place}.file.file_data");
-            let (media, data) =
-                data.strip_prefix("data:").and_then(|rest| rest.split_once(",")).unwrap_or(("", data));
-            let bytes = STANDARD
-                .decode(data.trim())
-                .map_err(|_| bad(&place, "must be base64, or a data: URL of it"))?;
-            let is_pdf = media.starts_with("application/pdf") || bytes.starts_with(b"%PDF-");
-            let usual = if is_pdf { "document.pdf" } else { "document.txt" };
-            Ok(FilePart::Sent { place, name: text("filename").unwrap_or(usual).to_owned(), bytes })
+    }
+
+    /// A picture. Its address must hold it: nothing is fetched for whoever asks.
+    fn image(&mut self, chat: &mut Chat) -> Result<String, ApiError> {
+        let url = match self.take("image_url") {
+            Value::Object(mut fields) => {
+                let url = fields.remove("url").unwrap_or_default();
+                chat.pass_over("messages[].content[].image_url", fields);
+                url
+            }
+            url => url,
+        };
+        match url {
+            Value::String(url) if url.starts_with("data:image/") => Ok(url),
+            _ => Err(bad(
+                &format!("{}.image_url.url", self.place),
+                "must be a data: URL of a picture: nothing is fetched here",
+            )),
         }
-        (Some(_), Some(_)) => {
-            Err(bad(&format!("{place}.file"), "has both a \"file_id\" and \"file_data\": leave one out"))
+    }
+
+    /// A file that is uploaded, or a `data:` URL or base64 with its name.
+    fn file(&mut self, chat: &mut Chat) -> Result<FilePart, ApiError> {
+        let place = format!("{}.file", self.place);
+        let mut within = match self.fields.remove("file") {
+            Some(Value::Object(fields)) => Some(fields),
+            other => {
+                self.fields.extend(other.map(|other| ("file".to_owned(), other)));
+                None
+            }
+        };
+        let fields = within.as_mut().unwrap_or(&mut self.fields);
+        let mut text = |key: &str| match fields.get(key) {
+            Some(Value::String(text)) if !text.is_empty() => fields.remove(key)?.as_str().map(str::to_owned),
+            _ => None,
+        };
+        let file = match (text("file_id"), text("file_data")) {
+            (Some(id), None) => FilePart::Stored { place: format!("{place}.file_id"), id },
+            (None, Some(data)) => {
+                let place = format!("{place}.file_data");
+                let (media, data) =
+                    data.strip_prefix("data:").and_then(|rest| rest.split_once(",")).unwrap_or(("", &data));
+                let bytes = STANDARD
+                    .decode(data.trim())
+                    .map_err(|_| bad(&place, "must be base64, or a data: URL of it"))?;
+                let is_pdf = media.starts_with("application/pdf") || bytes.starts_with(b"%PDF-");
+                let usual = if is_pdf { "document.pdf" } else { "document.txt" };
+                FilePart::Sent { place, name: text("filename").unwrap_or_else(|| usual.to_owned()), bytes }
+            }
+            (Some(_), Some(_)) => {
+                return Err(bad(&place, "has both a \"file_id\" and \"file_data\": leave one out"));
+            }
+            (None, None) => {
+                return Err(bad(&place, "must have a \"file_id\", or \"file_data\" with its \"filename\""));
+            }
+        };
+        if let Some(within) = within {
+            chat.pass_over("messages[].content[].file", within);
         }
-        (None, None) => Err(bad(
-            &format!("{place}.file"),
-            "must have a \"file_id\", or \"file_data\" with its \"filename\"",
-        )),
+        Ok(file)
     }
 }
 
@@ -204,10 +266,13 @@ fn is_same(one: &FilePart, other: &FilePart) -> bool {
     }
 }
 
-fn is_given(message: &Map<String, Value>, key: &str) -> bool {
-    message
-        .get(key)
-        .is_some_and(|value| !value.is_null() && value.as_array().is_none_or(|items| !items.is_empty()))
+/// Whether a value asks for something.
+fn is_given(value: &Value) -> bool {
+    match value {
+        Value::Null => false,
+        Value::Array(items) => !items.is_empty(),
+        _ => true,
+    }
 }
 
 pub(super) fn bad(place: &str, problem: &str) -> ApiError {
@@ -239,6 +304,34 @@ mod tests {
             json!({"role": "assistant", "content": "Ada."}),
         ];
         assert_eq!(chat.history, before);
+    }
+
+    #[test]
+    fn what_nobody_reads_of_a_message_is_listed() {
+        let picture = json!({"url": "data:image/png;base64,AA==", "detail": "low"});
+        let stored = json!({"file_id": "file-1", "filename": "a.txt"});
+        let chat = read(json!([
+            {"role": "user", "name": "ada", "content": [
+                {"type": "image_url", "image_url": picture},
+                {"type": "file", "file": stored},
+                {"type": "input_file", "file_id": "file-2", "detail": "high"},
+                {"type": "text", "text": "Who?", "cache_control": {"type": "ephemeral"}},
+            ]},
+            {"role": "assistant", "content": [{"type": "text", "text": "Ada", "logprobs": [1]}], "audio": null,
+             "annotations": [], "prefix": true},
+            {"role": "user", "name": "bob", "content": "When?"},
+        ]))
+        .unwrap();
+        let listed = [
+            "messages[].content[].cache_control",
+            "messages[].content[].detail",
+            "messages[].content[].file.filename",
+            "messages[].content[].image_url.detail",
+            "messages[].content[].logprobs",
+            "messages[].name",
+            "messages[].prefix",
+        ];
+        assert_eq!(Vec::from_iter(chat.without_effect), listed);
     }
 
     #[test]

@@ -57,7 +57,7 @@ pub(super) struct Parameters {
     pub is_streamed: bool,
     pub includes_usage: bool,
     /// The parameters that a request has, and that have no effect.
-    pub without_effect: Vec<&'static str>,
+    pub without_effect: Vec<String>,
 }
 
 /// Takes the parameters out of `body`; what is left in it is none of OpenAI's.
@@ -143,7 +143,8 @@ pub(super) fn parameters(
         Some(_) => return Err(wrong("stream_options", "must be an object")),
         None => {}
     }
-    taken.without_effect = WITHOUT_EFFECT.into_iter().filter(|key| take(key).is_some()).collect();
+    taken.without_effect =
+        WITHOUT_EFFECT.into_iter().filter(|key| take(key).is_some()).map(str::to_owned).collect();
     Ok(taken)
 }
 
@@ -209,7 +210,10 @@ mod tests {
         let read = read(all, ProtocolKind::Minions).unwrap();
         assert_eq!(json!(read.kwargs), json!({"temperature": 0.7, "seed": 4, "thinking": "low"}));
         assert_eq!((read.most_tokens, read.is_streamed, read.includes_usage), (Some(1000), true, true));
-        assert_eq!((read.metadata, read.without_effect), (Some(json!({"chat": "7"})), vec!["user", "store"]));
+        assert_eq!(
+            (read.metadata, read.without_effect),
+            (Some(json!({"chat": "7"})), vec!["user".to_owned(), "store".to_owned()])
+        );
     }
 
     #[test]

@@ -39,13 +39,14 @@ pub(super) fn request(body: Value, pairs: &[String]) -> Result<ChatRequest, ApiE
         _ => return Err(bad("model", "must be the name of a model; GET /v1/models lists them")),
     };
     let chosen = models::find(&model, pairs).ok_or_else(|| no_model(&model))?;
-    let parameters = parameters(&mut body, chosen.protocol)?;
+    let mut parameters = parameters(&mut body, chosen.protocol)?;
     let own = match body.remove("minions") {
         None | Some(Value::Null) => Map::new(),
         Some(Value::Object(own)) => own,
         Some(_) => return Err(bad("minions", "must be an object")),
     };
-    let chat = chat(body.remove("messages"))?;
+    let mut chat = chat(body.remove("messages"))?;
+    parameters.without_effect.extend(std::mem::take(&mut chat.without_effect));
     if let Some(key) = body.keys().next() {
         return Err(unknown(key));
     }

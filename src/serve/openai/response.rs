@@ -37,8 +37,8 @@ pub(super) struct Completion {
     pub protocol: &'static str,
     /// Tokens of the answer at most.
     pub most_tokens: Option<u64>,
-    /// Parameters that have no effect.
-    pub without_effect: Vec<&'static str>,
+    /// What of the request has no effect.
+    pub without_effect: Vec<String>,
     /// What was taken for the question, where documents stood in the same text.
     pub question: Option<String>,
 }
@@ -110,7 +110,7 @@ impl Completion {
     }
 
     /// Characters of an answer that may be told.
-    pub(super) fn most_chars(&self) -> usize {
+    fn most_chars(&self) -> usize {
         let chars = self.most_tokens.map(|tokens| tokens.saturating_mul(CHARS_OF_TOKEN));
         chars.and_then(|chars| usize::try_from(chars).ok()).unwrap_or(usize::MAX)
     }
@@ -150,7 +150,7 @@ mod tests {
             created: 7,
             protocol: "minions",
             most_tokens,
-            without_effect: vec!["user"],
+            without_effect: vec!["user".to_owned()],
             question: None,
         }
     }

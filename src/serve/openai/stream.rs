@@ -16,15 +16,12 @@ pub(super) struct Chunks {
     includes_usage: bool,
     answer: AnswerStream,
     progress: Progress,
-    /// Characters of the answer that may still be told.
-    left: usize,
 }
 
 impl Chunks {
     pub(super) fn new(completion: Completion, protocol: ProtocolKind, includes_usage: bool) -> Self {
-        let left = completion.most_chars();
         let (answer, progress) = (AnswerStream::default(), Progress::default());
-        Self { completion, protocol, includes_usage, answer, progress, left }
+        Self { completion, protocol, includes_usage, answer, progress }
     }
 
     /// The chunk that comes before anything has happened.
@@ -35,7 +32,11 @@ impl Chunks {
     /// What an event adds.
     pub(super) fn take(&mut self, event: &EventKind) -> Vec<Value> {
         let progress = self.progress.line(event);
-        let answer = self.answer.take(event);
+        // What is cut is known at the end alone: an answer that breaks off is begun anew.
+        let answer = match self.completion.most_tokens {
+            None => self.answer.take(event),
+            Some(_) => String::new(),
+        };
         let progress = (!progress.is_empty()).then(|| self.delta(json!({"reasoning_content": progress})));
         progress.into_iter().chain(self.content(&answer)).collect()
     }
@@ -43,13 +44,13 @@ impl Chunks {
     /// The end of a run with this result.
     pub(super) fn end(&mut self, result: &Value) -> Vec<Value> {
         let answer = result["final_answer"].as_str().unwrap_or_default();
+        let (answer, finish) = self.completion.cut(answer);
         let rest = self.answer.end(answer);
         let mut chunks: Vec<Value> = self.content(&rest).into_iter().collect();
         let lines = sources::lines(result, self.protocol);
         if !lines.is_empty() {
             chunks.push(self.delta(json!({"content": lines})));
         }
-        let (_, finish) = self.completion.cut(answer);
         chunks.push(self.completion.last(result, finish));
         if self.includes_usage {
             chunks.push(self.completion.usage(result));
@@ -57,11 +58,8 @@ impl Chunks {
         chunks
     }
 
-    /// As much of `text` as may still be told.
-    fn content(&mut self, text: &str) -> Option<Value> {
-        let told: String = text.chars().take(self.left).collect();
-        self.left -= told.chars().count();
-        (!told.is_empty()).then(|| self.delta(json!({"content": told})))
+    fn content(&self, text: &str) -> Option<Value> {
+        (!text.is_empty()).then(|| self.delta(json!({"content": text})))
     }
 
     fn delta(&self, delta: Value) -> Value {

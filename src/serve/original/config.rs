@@ -99,7 +99,10 @@ impl OriginalConfig {
             return Err(ApiError::bad("the body must be an object with the values to change"));
         };
         let mut changed = self.clone();
-        for (name, value) in changes {
+        // Another provider has none of the last one's values, so it comes before them.
+        let (providers, others): (Vec<_>, Vec<_>) =
+            changes.into_iter().partition(|(name, _)| name.ends_with("_provider"));
+        for (name, value) in providers.into_iter().chain(others) {
             if name.ends_with("api_key") {
                 return Err(refused(&name, "keys are those of the service's environment"));
             }
@@ -119,6 +122,13 @@ impl OriginalConfig {
                 _ => &mut changed.local,
             };
             match name.as_str() {
+                // Without a value it is as the service has it.
+                "remote_provider" | "local_provider" if value.is_null() => *side = None,
+                "remote_model_name" | "local_model_name" if value.is_null() => {
+                    if let Some(Value::Object(side)) = side {
+                        side.remove("model_name");
+                    }
+                }
                 "remote_model_name" | "local_model_name" => {
                     side.get_or_insert_default()["model_name"] = value
                 }
@@ -182,6 +192,13 @@ mod tests {
             "local_client": {"type": "docker_model_runner", "model_name": "a", "timeout": 60},
         });
         assert_eq!(job, sides);
+        let back = changed
+            .changed(json!({"local_model_name": "c", "local_provider": "vllm", "remote_model_name": null}));
+        let mut job = json!({"remote_client": {"type": "openai"}});
+        back.unwrap().fill(&mut job);
+        assert_eq!(job["local_client"], json!({"type": "vllm", "model_name": "c", "timeout": 60}));
+        assert_eq!(job["remote_client"], json!({}));
+        assert_eq!(changed.changed(json!({"local_provider": null})).unwrap().local, None);
         let object = changed.object();
         assert_eq!(
             (&object["max_rounds"], &object["chunking_function"]),

@@ -23,13 +23,14 @@ use super::outcome::{Held, outcome, with_run};
 use super::owner::Owner;
 use super::service::Service;
 use super::{body, setup};
+use crate::servers;
 pub(crate) use config::Original;
 use config::OriginalConfig;
 pub use environment::{OriginalEnvironment, read as read_environment};
 use shapes::refusal;
 
-/// The routes.
-pub(crate) fn routes() -> Router<Arc<Service>> {
+/// The routes, which run jobs with `original`.
+pub(crate) fn routes(original: Arc<Original>) -> Router<Arc<Service>> {
     Router::new()
         .route("/run", post(run))
         .route("/minions", post(minions))
@@ -39,6 +40,7 @@ pub(crate) fn routes() -> Router<Arc<Service>> {
         .route("/models", get(models))
         .route("/config", get(show).post(change))
         .route("/start_protocol", post(start))
+        .layer(Extension(original))
 }
 
 /// A route that runs a job.
@@ -57,33 +59,36 @@ const REMOTE_ONLY: Route = Route { protocol: "remote_only", ..MINIONS };
 async fn run(
     State(service): State<Arc<Service>>,
     Extension(owner): Extension<Owner>,
+    Extension(original): Extension<Arc<Original>>,
     headers: HeaderMap,
     body: Body,
 ) -> Response {
-    solve(&service, &owner, &headers, body, RUN).await
+    solve((&service, &original), &owner, &headers, body, RUN).await
 }
 
 async fn minions(
     State(service): State<Arc<Service>>,
     Extension(owner): Extension<Owner>,
+    Extension(original): Extension<Arc<Original>>,
     headers: HeaderMap,
     body: Body,
 ) -> Response {
-    solve(&service, &owner, &headers, body, MINIONS).await
+    solve((&service, &original), &owner, &headers, body, MINIONS).await
 }
 
 async fn remote_only(
     State(service): State<Arc<Service>>,
     Extension(owner): Extension<Owner>,
+    Extension(original): Extension<Arc<Original>>,
     headers: HeaderMap,
     body: Body,
 ) -> Response {
-    solve(&service, &owner, &headers, body, REMOTE_ONLY).await
+    solve((&service, &original), &owner, &headers, body, REMOTE_ONLY).await
 }
 
 /// Runs the job of a body. The client holds it: when it goes away, the job ends.
 async fn solve(
-    service: &Arc<Service>,
+    (service, original): (&Arc<Service>, &Original),
     owner: &Owner,
     headers: &HeaderMap,
     body: Body,
@@ -92,7 +97,7 @@ async fn solve(
     let Route { protocol, question, needs_context } = route;
     let begun = async {
         let (value, _) = body::json(headers, body, service.limits()).await?;
-        let mut job = shapes::job(value, protocol, question, needs_context, &service.original.of(owner))?;
+        let mut job = shapes::job(value, protocol, question, needs_context, &original.of(owner))?;
         fill(service, &mut job)?;
         let admitted = service.checked(owner, job.clone(), false).await?;
         Ok((service.submit(owner, admitted, None)?, job))
@@ -144,8 +149,12 @@ fn shown(service: &Service, config: &OriginalConfig) -> Result<Value, ApiError> 
         .object())
 }
 
-async fn health(State(service): State<Arc<Service>>, Extension(owner): Extension<Owner>) -> Response {
-    match shown(&service, &service.original.of(&owner)) {
+async fn health(
+    State(service): State<Arc<Service>>,
+    Extension(owner): Extension<Owner>,
+    Extension(original): Extension<Arc<Original>>,
+) -> Response {
+    match shown(&service, &original.of(&owner)) {
         Ok(config) => {
             let health = json!({
                 "status": "healthy",
@@ -160,10 +169,14 @@ async fn health(State(service): State<Arc<Service>>, Extension(owner): Extension
 }
 
 /// The models that may be the supervisor.
-async fn models(State(service): State<Arc<Service>>, Extension(owner): Extension<Owner>) -> Response {
+async fn models(
+    State(service): State<Arc<Service>>,
+    Extension(owner): Extension<Owner>,
+    Extension(original): Extension<Arc<Original>>,
+) -> Response {
     let listed =
         || {
-            let own = shown(&service, &service.original.of(&owner))?;
+            let own = shown(&service, &original.of(&owner))?;
             let mut models = vec![own["remote_model_name"].as_str().unwrap_or_default().to_owned()];
             let pairs = setup::pairs(&service.file, &service.settings)?;
             models.extend(pairs.iter().map(|pair| {
@@ -183,8 +196,12 @@ async fn models(State(service): State<Arc<Service>>, Extension(owner): Extension
     }
 }
 
-async fn show(State(service): State<Arc<Service>>, Extension(owner): Extension<Owner>) -> Response {
-    match shown(&service, &service.original.of(&owner)) {
+async fn show(
+    State(service): State<Arc<Service>>,
+    Extension(owner): Extension<Owner>,
+    Extension(original): Extension<Arc<Original>>,
+) -> Response {
+    match shown(&service, &original.of(&owner)) {
         Ok(config) => json_response(StatusCode::OK, &json!({"config": config, "minion_initialized": true})),
         Err(error) => refusal(&error, "Unusable configuration"),
     }
@@ -194,18 +211,29 @@ async fn show(State(service): State<Arc<Service>>, Extension(owner): Extension<O
 async fn change(
     State(service): State<Arc<Service>>,
     Extension(owner): Extension<Owner>,
+    Extension(original): Extension<Arc<Original>>,
     headers: HeaderMap,
     body: Body,
 ) -> Response {
     let changed = async {
         let (changes, _) = body::json(&headers, body, service.limits()).await?;
-        let changed = service.original.of(&owner).changed(changes)?;
+        let names = ["local_provider", "remote_provider"].map(|name| (name, !changes[name].is_null()));
+        let changed = original.of(&owner).changed(changes)?;
         let probe = json!({"task": "Is this configuration usable?", "context": ["Note: a text."]});
         let mut job = shapes::job(probe, MINIONS.protocol, MINIONS.question, true, &changed)?;
         fill(&service, &mut job)?;
-        service.checked(&owner, job, false).await?;
+        let job = service.checked(&owner, job, false).await?.job;
+        for ((name, is_named), spec) in names.into_iter().zip([&job.local, &job.remote]) {
+            if is_named && !service.is_replay() {
+                let environment = service.settings.environment();
+                if let Some(why) = servers::missing(spec.provider, &environment).await {
+                    let hint = "start it, or name one of those that GET /v1/setup shows";
+                    return Err(ApiError::bad(why).param(name).hint(hint));
+                }
+            }
+        }
         let config = shown(&service, &changed)?;
-        service.original.change(&owner, changed);
+        original.change(&owner, changed);
         Ok(config)
     };
     match changed.await {
@@ -218,8 +246,27 @@ async fn change(
 }
 
 /// What the original's documentation asks for before the first run; here everything is ready.
-async fn start(State(service): State<Arc<Service>>, Extension(owner): Extension<Owner>) -> Response {
-    match shown(&service, &service.original.of(&owner)) {
+async fn start(
+    State(service): State<Arc<Service>>,
+    Extension(owner): Extension<Owner>,
+    Extension(original): Extension<Arc<Original>>,
+    body: Body,
+) -> Response {
+    let started = async {
+        let bytes = body::whole(body, service.limits()).await?;
+        let given =
+            if bytes.is_empty() { json!({}) } else { serde_json::from_slice(&bytes).unwrap_or_default() };
+        match given.as_object().map(|given| given.keys().next()) {
+            Some(None) => shown(&service, &original.of(&owner)),
+            Some(Some(key)) => {
+                Err(ApiError::bad(format!("'{key}' can't be set here")).param(key.clone()).hint(CHANGE))
+            }
+            None => {
+                Err(ApiError::bad("the body must be a JSON object without keys, or be left out").hint(CHANGE))
+            }
+        }
+    };
+    match started.await {
         Ok(config) => {
             let message = "The protocol is ready";
             json_response(StatusCode::OK, &json!({"success": true, "message": message, "config": config}))
@@ -227,3 +274,5 @@ async fn start(State(service): State<Arc<Service>>, Extension(owner): Extension<
         Err(error) => refusal(&error, "Failed to initialize minion"),
     }
 }
+
+const CHANGE: &str = "POST /config changes what the next runs are run with";

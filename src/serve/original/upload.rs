@@ -47,54 +47,42 @@ async fn text(
         _ => error,
     })?;
     let files = received(service, owner, headers, Body::from(form), "pdf").await?;
-    let ids: Vec<String> = files.iter().map(|file| file.id.clone()).collect();
-    let read = async {
-        let [file] = &files[..] else {
-            return Err(ApiError::bad("one PDF is required in the field 'pdf'").param("pdf"));
-        };
-        if file.bytes > LARGEST as u64 {
-            return Err(too_large());
-        }
-        let (path, texts) = (file.path().to_owned(), file.texts().to_owned());
-        let (head, texts) = beside_runtime(move || {
-            use std::io::Read;
-            let mut head = [0; 1024];
-            let read = std::fs::File::open(path)?.read(&mut head)?;
-            std::io::Result::Ok((head[..read].to_vec(), std::fs::read(texts)?))
-        })
-        .await
-        .map_err(|error| {
-            ApiError::new(StatusCode::INTERNAL_SERVER_ERROR, format!("the upload is gone: {error}"))
-        })?;
-        if !head.windows(5).any(|bytes| bytes == b"%PDF-") {
-            return Err(ApiError::bad("the file is no PDF")
-                .param("pdf")
-                .hint("POST /v1/files takes other kinds"));
-        }
-        let texts: Value = serde_json::from_slice(&texts).unwrap_or_default();
-        let texts: Vec<&str> = texts["documents"]
-            .as_array()
-            .into_iter()
-            .flatten()
-            .filter_map(|one| one["text"].as_str())
-            .collect();
-        let text = texts.join("\n\n");
-        let object = file.object();
-        let documents = object["minions"]["documents"].as_array();
-        let pages: u64 = documents.into_iter().flatten().filter_map(|one| one["pages"].as_u64()).sum();
-        Ok(json!({
-            "success": true,
-            "filename": file.name,
-            "pages": pages,
-            "characters": text.chars().count(),
-            "text": text,
-        }))
+    let [file] = files.all() else {
+        return Err(ApiError::bad("one PDF is required in the field 'pdf'").param("pdf"));
     };
-    let answer = read.await;
-    for id in ids {
-        service.files.remove(owner, &id)?;
+    if file.bytes > LARGEST as u64 {
+        return Err(too_large());
     }
-    answer
+    let (path, texts) = (file.path().to_owned(), file.texts().to_owned());
+    let (head, texts) = beside_runtime(move || {
+        use std::io::Read;
+        let mut head = [0; 1024];
+        let read = std::fs::File::open(path)?.read(&mut head)?;
+        std::io::Result::Ok((head[..read].to_vec(), std::fs::read(texts)?))
+    })
+    .await
+    .map_err(|error| {
+        ApiError::new(StatusCode::INTERNAL_SERVER_ERROR, format!("the upload is gone: {error}"))
+    })?;
+    if !head.windows(5).any(|bytes| bytes == b"%PDF-") {
+        return Err(ApiError::bad("the file is no PDF")
+            .param("pdf")
+            .hint("POST /v1/files takes other kinds"));
+    }
+    let texts: Value = serde_json::from_slice(&texts).unwrap_or_default();
+    let texts: Vec<&str> =
+        texts["documents"].as_array().into_iter().flatten().filter_map(|one| one["text"].as_str()).collect();
+    let text = texts.join("\n\n");
+    let object = file.object();
+    let documents = object["minions"]["documents"].as_array();
+    let pages: u64 = documents.into_iter().flatten().filter_map(|one| one["pages"].as_u64()).sum();
+    Ok(json!({
+        "success": true,
+        "filename": file.name,
+        "pages": pages,
+        "characters": text.chars().count(),
+        "text": text,
+    }))
 }
 
 fn too_large() -> ApiError {

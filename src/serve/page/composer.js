@@ -3,7 +3,7 @@ import { html, useEffect, useRef, useState } from './preact-htm.js';
 import { api } from './api.js';
 import { among, app, attempt, go, redraft, say } from './app-state.js';
 import { jobOf } from './job.js';
-import { Icon, Refusal, brief, dollars, percent, plural } from './parts.js';
+import { Icon, Refusal, brief, dollars, percent, plural, seconds } from './parts.js';
 import { hasEnded, resultOf } from './run.js';
 import { useStore } from './store.js';
 
@@ -84,6 +84,12 @@ function Protocols() {
     })}</fieldset>`;
 }
 
+/** How long the worker is likely to take, and by what. */
+function workerTime({ least_seconds: least, most_seconds: most, basis }) {
+  const measured = basis.startsWith('measured') ? 'as its earlier calls were' : 'by what this machine manages';
+  return `The worker takes about ${least === most ? '' : `${seconds(least)} to `}${seconds(most)}, ${measured}.`;
+}
+
 function Estimate() {
   const { draft, files, estimate, estimates, estimateError, setup } = useStore(app);
   const [, , sentence] = PROTOCOLS[draft.protocol];
@@ -100,6 +106,7 @@ function Estimate() {
     ${draft.protocol === 'auto' && chosen && files.length > 0 && html`<p class="chosen">It would be <b>${PROTOCOLS[chosen]?.[0] ?? chosen}</b>. <span class="soft" dir="auto">${estimate.routing.reason}</span></p>`}
     ${files.length > 0 && own && html`<p class="estimate"><b>About ${plural(own.remote_tokens, 'remote token')}${own.usd === null || own.usd === undefined ? '' : `, ${dollars(own.usd)}`}</b>${
       saves ? html` <span>in place of ${brief(whole.remote_tokens)}${whole.usd ? ` and ${dollars(whole.usd)}` : ''} for the documents whole: ${percent(whole.remote_tokens - own.remote_tokens, whole.remote_tokens)} less.</span>` : '.'}</p>`}
+    ${estimate?.local_time && html`<p class="estimate">${workerTime(estimate.local_time)}</p>`}
     ${own?.excluded && html`<p class="caution" dir="auto"><${Icon} name="warn" />${own.excluded}</p>`}
     ${own?.doubt && !own.excluded && html`<p class="caution" dir="auto"><${Icon} name="warn" />${own.doubt}</p>`}
     ${chars > 0 && html`<p class="caution away-words"><${Icon} name="warn" />${brief(chars)} characters of the documents leave this machine.</p>`}

@@ -3,7 +3,7 @@ import { html, useEffect, useRef, useState } from './preact-htm.js';
 import { api } from './api.js';
 import { app, attempt, chooseFiles, close, open } from './app-state.js';
 import { Icon, Sheet, brief, bytes, plural } from './parts.js';
-import { resultOf } from './run.js';
+import { placeIn, resultOf } from './run.js';
 import { useStore } from './store.js';
 import { Strip } from './strip.js';
 import { dropped, forget, picked, upload } from './upload.js';
@@ -11,20 +11,19 @@ import { dropped, forget, picked, upload } from './upload.js';
 const documentsOf = (files) => files.flatMap((file) => file.minions?.documents ?? []);
 
 // What of the document is known to be cited, and to have left, in the newest run.
-function marksOf(run, name) {
-  const index = run?.documents.findIndex((document, place) => document.name === name || (document.name === null && run.documents.length === 1 && place === 0)) ?? -1;
-  if (index < 0) return null;
+function marksOf(run, index) {
+  if (!run?.documents[index]) return null;
   const result = resultOf(run);
   const here = ({ document }) => document === index;
-  return { index, cited: (result?.evidence?.filter(({ verified }) => verified) ?? run.hits).filter(here), left: (result?.egress?.passages ?? []).filter(here) };
+  return { cited: (result?.evidence?.filter(({ verified }) => verified) ?? run.hits).filter(here), left: (result?.egress?.passages ?? []).filter(here) };
 }
 
-function One({ document, run, runId, within = '' }) {
+function One({ document, index, run, runId, within = '' }) {
   const { name, chars, pages, tokens, warnings = [] } = document;
-  const marks = marksOf(run, name);
+  const marks = marksOf(run, index);
   const shown = name.startsWith(within) ? name.slice(within.length) : name;
   return html`<div class="document">
-    <p class="document-name" dir="auto" title=${name}>${marks ? html`<button class="link" onClick=${() => open({ kind: 'document', run: runId, document: marks.index })}>${shown}</button>` : shown}</p>
+    <p class="document-name" dir="auto" title=${name}>${marks ? html`<button class="link" onClick=${() => open({ kind: 'document', run: runId, document: index })}>${shown}</button>` : shown}</p>
     <p class="figures">${[pages && plural(pages, 'page'), `${brief(chars)} characters`, tokens !== undefined && `${brief(tokens)} tokens`].filter(Boolean).join(' · ')}</p>
     ${warnings.map((text) => html`<p class="caution" dir="auto"><${Icon} name="warn" />${text}</p>`)}
     ${marks && html`<${Strip} chars=${chars} cited=${marks.cited} left=${marks.left} />`}
@@ -49,7 +48,7 @@ function FileRow({ file, run, runId }) {
   return html`<li class="file">
     ${!file.texts && html`<button class="plain remove" aria-label=${`Remove ${file.filename}`} onClick=${() => remove(file)}><${Icon} name="cross" /></button>`}
     ${!isOne && html`<p class="document-name" dir="auto">${file.filename}</p><p class="figures">${plural(documents.length, 'document')} · ${bytes(file.bytes)}</p>`}
-    <div class=${isOne ? '' : 'nested'}>${shown.map((document) => html`<${One} key=${document.name} document=${document} within=${isOne ? '' : `${file.filename}/`} run=${run} runId=${runId} />`)}
+    <div class=${isOne ? '' : 'nested'}>${shown.map((document, nth) => html`<${One} key=${nth} document=${document} index=${run ? placeIn(run, file, nth) : -1} within=${isOne ? '' : `${file.filename}/`} run=${run} runId=${runId} />`)}
     ${documents.length > shown.length && html`<button class="quiet" onClick=${() => setWhole(true)}>Show all ${documents.length}</button>`}</div>
   </li>`;
 }

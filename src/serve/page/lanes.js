@@ -2,7 +2,7 @@
 import { html, useMemo, useState } from './preact-htm.js';
 import { open } from './app-state.js';
 import { JobMap, Sign, nameOf } from './map.js';
-import { Icon, Long, brief, bytes, plural, seconds } from './parts.js';
+import { Icon, Long, brief, bytes, cut, plural, seconds } from './parts.js';
 
 const PURPOSES = {
   step: 'thinks', reply: 'answers', program: 'writes a program', synthesis: 'draws the conclusion', answer: 'answers', sample: 'answers, to be compared',
@@ -15,7 +15,7 @@ const KEYWORDS = /(#[^\n]*)|("""[\s\S]*?"""|'''[\s\S]*?'''|r?"(?:\\.|[^"\\\n])*"
 function highlighted(text) {
   const nodes = [];
   let end = 0;
-  const shown = text.slice(0, 20_000);
+  const shown = cut(text, 20_000);
   for (const match of shown.matchAll(KEYWORDS)) {
     nodes.push(shown.slice(end, match.index), html`<span class=${match[1] ? 'remark' : match[2] ? 'string' : 'word'}>${match[0]}</span>`);
     end = match.index + match[0].length;
@@ -70,8 +70,8 @@ function Answers({ round, onOpen }) {
   const shown = isWhole ? answered.slice(-200).reverse() : answered.slice(-LATEST).reverse();
   return html`<ol class="answers">${shown.map((job) => html`<li key=${job.number}>
       <span class="sign-of"><${Sign} state=${job.state} /><span class="hidden">${nameOf(job.state)}</span></span>
-      <div><p dir="auto">${(job.answer ?? '').slice(0, 240)}</p>
-      ${job.citation && html`<p class="quote" dir="auto">“${job.citation.slice(0, 220)}”</p>`}
+      <div><p dir="auto">${cut(job.answer ?? '', 240)}</p>
+      ${job.citation && html`<p class="quote" dir="auto">“${cut(job.citation, 220)}”</p>`}
       ${job.document !== undefined && html`<button class="link small" onClick=${() => onOpen(job)} dir="auto">${[job.source ?? `Document ${job.document + 1}`, job.place].filter(Boolean).join(', ')}</button>`}</div></li>`)}</ol>
     ${answered.length > LATEST && html`<button class="quiet" onClick=${() => setWhole(!isWhole)}>${isWhole ? 'Show the latest only' : `Show ${answered.length > 200 ? 'the last 200' : `all ${answered.length}`} answers`}</button>`}`;
 }

@@ -1,6 +1,6 @@
 // The map of the chunks: a cell for each worker job, drawn on a canvas, told apart by shape as well as by colour.
 import { html, useEffect, useLayoutEffect, useRef, useState } from './preact-htm.js';
-import { plural } from './parts.js';
+import { cut, plural } from './parts.js';
 import { STATES } from './run.js';
 
 const NAMES = {
@@ -183,9 +183,9 @@ export function JobMap({ round, onOpen }) {
   const show = (job) => job?.document !== undefined && onOpen(job);
   return html`<div class="map">
     ${fields.map(([task, own], place) => html`<div class="group" key=${place}>
-      ${task && html`<p class="task" dir="auto">${task.slice(0, 400)}</p>`}
+      ${task && html`<p class="task" dir="auto">${cut(task, 400)}</p>`}
       <${Field} jobs=${own} size=${size} chosen=${chosen} onChoose=${choose} onOpen=${show}
-        label=${`Round ${round.number}: ${plural(own.length, 'worker job')}${task ? ` of the task ${task.slice(0, 120)}` : ''}. Arrow keys go from job to job, Enter opens the quote.`} />
+        label=${`Round ${round.number}: ${plural(own.length, 'worker job')}${task ? ` of the task ${cut(task, 120)}` : ''}. Arrow keys go from job to job, Enter opens the quote.`} />
     </div>`)}
     <ul class="legend" aria-label="Worker jobs by state">${STATES.filter((state) => counts[state] || state === 'cited').map((state) => html`
       <li key=${state} data-state=${state}><${Sign} state=${state} size=${15} /><b>${counts[state]}</b> ${NAMES[state]}</li>`)}</ul>
@@ -195,6 +195,6 @@ export function JobMap({ round, onOpen }) {
 
 function describe(job) {
   const where = [job.source ?? (job.document !== undefined ? `document ${job.document + 1}` : ''), job.place].filter(Boolean).join(', ');
-  const said = job.answer !== undefined && job.state !== 'none' ? `: ${job.answer.slice(0, 160)}` : '';
+  const said = job.answer !== undefined && job.state !== 'none' ? `: ${cut(job.answer, 160)}` : '';
   return `Job ${job.index + 1}${job.chunk_id === null ? '' : `, chunk ${job.chunk_id}`}: ${NAMES[job.state]}${said}${where ? ` (${where})` : ''}`;
 }

@@ -57,6 +57,16 @@ export function Long({ text, tag = 'div', class: name = '', tail = false }) {
     ${text.length > end && html`<button class="quiet" onClick=${() => setParts(parts + 1)}>Show more (${brief(text.length - end)} characters are left)</button>`}`;
 }
 
+/** The first of a long list, and a button for more of it: all at once would hold the page up. */
+export function useMore(all, first, step = first) {
+  const [most, setMost] = useState(first);
+  const left = all.length - most;
+  return [all.slice(0, most), left > 0 && html`<button class="quiet" onClick=${() => setMost(most + step)}>Show more (${brief(left)} are left)</button>`];
+}
+
+/** The beginning of a text, with a mark where it was cut. */
+export const cut = (text, most) => (text.length > most ? `${text.slice(0, most)} …` : text);
+
 /** A dialog over the page; Escape and a click beside it close it, and the focus returns. */
 export function Sheet({ title, onClose, children, kind = '' }) {
   const ref = useRef(null);

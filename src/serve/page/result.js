@@ -5,7 +5,7 @@ import { app, attempt, close, open } from './app-state.js';
 import { start } from './composer.js';
 import { asCurl, asJson, asPython } from './job.js';
 import { markdown } from './markdown.js';
-import { Copy, Icon, Menu, Refusal, Sheet, brief, bytes, count, dollars, download, percent, plural } from './parts.js';
+import { Copy, Icon, Menu, Refusal, Sheet, brief, bytes, count, cut, dollars, download, percent, plural, useMore } from './parts.js';
 import { resultOf } from './run.js';
 import { useStore } from './store.js';
 import { Strip } from './strip.js';
@@ -13,42 +13,49 @@ import { Strip } from './strip.js';
 const PART = 8_000;
 const FEW = 5;
 
-function Answer({ text }) {
+/** An answer of any length. */
+export function Answer({ text }) {
   const [parts, setParts] = useState(1);
   const end = parts * PART;
   return html`<div class="answer">${markdown(text.slice(0, end))}
     ${text.length > end && html`<button class="quiet" onClick=${() => setParts(parts + 1)}>Show more (${brief(text.length - end)} characters are left)</button>`}</div>`;
 }
 
-function Evidence({ run, evidence }) {
-  const [isWhole, setWhole] = useState(false);
-  if (!evidence?.length) return null;
+function Evidence({ run, evidence = [] }) {
   // The places that were found say most.
-  const sorted = [...evidence].sort((a, b) => Number(b.verified) - Number(a.verified));
+  const [shown, more] = useMore([...evidence].sort((a, b) => Number(b.verified) - Number(a.verified)), FEW, 300);
+  if (!evidence.length) return null;
   const found = evidence.filter(({ verified }) => verified).length;
   return html`<section class="evidence"><h3>Evidence <span class="soft">${found} of ${plural(evidence.length, 'quote')} found in the documents, word by word</span></h3>
-    <ol>${sorted.slice(0, isWhole ? 300 : FEW).map((each, place) => html`<li key=${place} class=${each.verified ? 'found' : 'unfound'}>
+    <ol>${shown.map((each, place) => html`<li key=${place} class=${each.verified ? 'found' : 'unfound'}>
       <button class="piece" disabled=${each.start === undefined || each.start === null} onClick=${() => open({ kind: 'document', run: run.id, document: each.document, at: each })}>
         <span class="verdict"><${Icon} name=${each.verified ? 'check' : 'doubt'} /><span class="hidden">${each.verified ? 'Found: ' : 'Not found: '}</span></span>
-        <span class="piece-words"><q dir="auto">${each.citation.slice(0, 600)}</q>
+        <span class="piece-words"><q dir="auto">${cut(each.citation, 600)}</q>
         <span class="where" dir="auto">${[each.source ?? (each.document !== undefined && each.document !== null ? `Document ${each.document + 1}` : 'in no document'), each.place].filter(Boolean).join(', ')}${each.verified ? '' : ' · these words do not stand there'}</span></span></button></li>`)}</ol>
-    ${evidence.length > FEW && html`<button class="quiet" onClick=${() => setWhole(!isWhole)}>${isWhole ? 'Show fewer' : `Show all ${evidence.length}`}</button>`}</section>`;
+    ${more}</section>`;
 }
 
 function Left({ run, result }) {
   const { egress, evidence = [] } = result;
-  if (!egress) return null;
-  const { calls = [], passages = [], context_chars: chars, of_context_chars: of } = egress;
+  const { calls = [], passages = [], context_chars: chars, of_context_chars: of } = egress ?? {};
   const touched = run.documents.map((document, index) => ({ ...document, index, left: passages.filter((each) => each.document === index), cited: evidence.filter((each) => each.verified && each.document === index) }));
-  const shown = touched.filter(({ left, cited }) => left.length || cited.length).slice(0, 8);
+  const [shown, more] = useMore(touched.filter(({ left, cited }) => left.length || cited.length), 8);
+  const [listed, moreCalls] = useMore(calls, 200);
+  if (!egress) return null;
   return html`<section class="tile left-machine"><h3>What left this machine</h3>
     <p class="figure">${egress.bytes ? bytes(egress.bytes) : 'Nothing'}</p>
     <p class="tile-says">${egress.bytes ? html`in ${plural(calls.length, 'call')}. Of the documents ${chars ? html`<b>${count(chars)} characters, ${percent(chars, of)}</b>` : html`<b>nothing that was recognised</b>`}; ${bytes(egress.other_bytes)} of it are not your own words.` : 'No call went out.'}</p>
     ${shown.map((document) => html`<div class="strip-row" key=${document.index}><button class="link small" dir="auto" onClick=${() => open({ kind: 'document', run: run.id, document: document.index, at: document.left[0] ?? document.cited[0] })}>${document.name ?? `Document ${document.index + 1}`}</button>
       <${Strip} chars=${document.chars} left=${document.left} cited=${document.cited} /></div>`)}
-    ${shown.length > 0 && html`<p class="strip-key"><span class="key-left">left</span><span class="key-cited">quoted</span></p>`}
+    ${more}${shown.length > 0 && html`<p class="strip-key"><span class="key-left">left</span><span class="key-cited">quoted</span></p>`}
     ${calls.length > 0 && html`<details class="ledger"><summary>The ledger</summary><div class="wide" tabindex="0" role="region" aria-label="The ledger"><table><thead><tr><th>Side</th><th>To</th><th>Bytes</th><th>Characters</th><th>Tokens</th><th>SHA-256</th></tr></thead>
-      <tbody>${calls.slice(0, 200).map((call, place) => html`<tr key=${place}><td>${call.side}</td><td>${call.endpoint}</td><td>${count(call.bytes)}</td><td>${count(call.context_chars)}</td><td>${count(call.prompt_tokens ?? 0)} + ${count(call.completion_tokens ?? 0)}</td><td><code>${call.sha256.slice(0, 12)}</code></td></tr>`)}</tbody></table></div></details>`}</section>`;
+      <tbody>${listed.map((call, place) => html`<tr key=${place}><td>${call.side}</td><td>${call.endpoint}</td><td>${count(call.bytes)}</td><td>${count(call.context_chars)}</td><td>${count(call.prompt_tokens ?? 0)} + ${count(call.completion_tokens ?? 0)}</td><td><code>${call.sha256.slice(0, 12)}</code></td></tr>`)}</tbody></table></div>${moreCalls}</details>`}</section>`;
+}
+
+/** Whether a job can be sent again: the service shows one without the texts and pictures that came within it. */
+function isWhole(job) {
+  const { context, images } = job?.call_params ?? {};
+  return [context ?? []].flat().every((each) => typeof each === 'string' || each.text !== undefined) && ![images ?? []].flat().includes('...');
 }
 
 function Saved({ run, result }) {
@@ -58,7 +65,7 @@ function Saved({ run, result }) {
   const tokens = (side) => side?.total_tokens ?? (typeof side === 'number' ? side : (side?.prompt_tokens ?? 0) + (side?.completion_tokens ?? 0));
   const [now, then] = [tokens(remote), tokens(whole)];
   const most = Math.max(now, then, 1);
-  const canCompare = run.chosen !== 'remote_only' && run.documents.length > 0 && !app.state.setup?.replay;
+  const canCompare = isWhole(run.job) && run.chosen !== 'remote_only' && run.documents.length > 0 && !app.state.setup?.replay;
   return html`<section class="tile saved"><h3>Saved</h3>
     <p class="figure">${saved > 0 ? html`${brief(saved)} <small>tokens</small>` : 'Nothing'}${usd?.saved > 0 && html` <span class="usd">${dollars(usd.saved)}</span>`}</p>
     <p class="tile-says">${saved > 0 ? html`against sending the documents${ratio ? html`: <b>${Number(ratio.toPrecision(2))} times less</b>` : ''}.` : 'The documents are so short that sending them would cost less.'}</p>
@@ -76,7 +83,7 @@ function Actions({ run }) {
   const { metadata: _, ...job } = run.job ?? {};
   const fetchFile = (path, name) => attempt(async () => download(name, await blob(`/v1/runs/${run.id}/${path}`)), setError);
   return html`<div class="actions"><${Copy} class="button quiet" text=${resultOf(run).final_answer}>Copy answer<//>
-    <${Menu} label="Copy as" icon="copy"><${Copy} text=${() => asJson(job)}>Job (JSON)<//><${Copy} text=${() => asCurl(job, setup?.auth)}>curl<//><${Copy} text=${() => asPython(job, setup?.auth)}>Python<//><//>
+    ${isWhole(job) && html`<${Menu} label="Copy as" icon="copy"><${Copy} text=${() => asJson(job)}>Job (JSON)<//><${Copy} text=${() => asCurl(job, setup?.auth)}>curl<//><${Copy} text=${() => asPython(job, setup?.auth)}>Python<//><//>`}
     <${Menu} label="Download" icon="down"><button class="quiet" onClick=${() => download(`${stem(run)}.json`, JSON.stringify(run.end.envelope, null, 2))}>Envelope</button>
       <button class="quiet" onClick=${() => fetchFile('log', `${stem(run)}-log.json`)}>Log</button>
       ${setup?.can_record && run.isRecorded !== false && html`<button class="quiet" onClick=${() => fetchFile('recording', `${stem(run)}-recording.tar`)}>Recording</button>`}<//>

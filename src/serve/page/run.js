@@ -7,7 +7,7 @@ const STOPPED = ['cancelled', 'terminated', 'hung_up'];
 
 export function newRun(id) {
   return {
-    id, seq: -1, ms: 0, gaps: 0, state: 'queued', position: null, isForgotten: false, failure: null, job: null,
+    id, seq: -1, ms: 0, gaps: 0, state: 'queued', position: null, uploads: [], isForgotten: false, failure: null, job: null,
     protocol: '', chosen: '', local: null, remote: null, documents: [], files: null, pull: null, understood: '',
     routing: null, rounds: [], calls: new Map(), readings: new Map(), egress: null, usage: null, warnings: [],
     hits: [], end: null,
@@ -150,6 +150,14 @@ export const hasEnded = (run) => run.end !== null || run.failure !== null || ['d
 
 /** The result of a run that has one. */
 export const resultOf = (run) => run.end?.envelope?.result ?? null;
+
+/** The place in a run of a document, the `nth` of a file; -1 if the run has it not. A job's own texts come first, then those of its uploads. */
+export function placeIn(run, { id, texts }, nth) {
+  const own = [run.job?.call_params?.context ?? []].flat().length;
+  if (texts) return nth < own ? nth : -1;
+  const at = run.uploads.findIndex((each) => each.id === id);
+  return at < 0 ? -1 : run.uploads.slice(0, at).reduce((sum, { documents }) => sum + documents, own) + nth;
+}
 
 /** Worker jobs over all rounds: how many, and how many have ended. */
 export function jobsOf(run) {

@@ -4,7 +4,7 @@ import { attempt, chooseFiles, go, loadFiles, redraft, say } from './app-state.j
 import { PROTOCOLS } from './composer.js';
 import { draftOf } from './job.js';
 import { Lanes } from './lanes.js';
-import { Icon, Refusal, bytes, dollars, plural, seconds } from './parts.js';
+import { Icon, Refusal, bytes, cut, dollars, plural, seconds, useMore } from './parts.js';
 import { Result } from './result.js';
 import { hasEnded, jobsOf, resultOf } from './run.js';
 import { useStore } from './store.js';
@@ -74,7 +74,12 @@ function Failure({ run }) {
   if (run.state === 'cancelled') return html`<p class="soft">The run was stopped. What it had found until then stands below.</p>`;
   const message = envelope?.error ?? 'The run failed.';
   const [first, ...rest] = message.split('\n');
-  return html`<${Refusal} error=${{ message: first.slice(0, 1200), hint: rest.join(' ').slice(0, 1200) }} />`;
+  return html`<${Refusal} error=${{ message: cut(first, 1200), hint: cut(rest.join(' '), 1200) }} />`;
+}
+
+function Warnings({ texts }) {
+  const [shown, more] = useMore(texts, 50);
+  return html`<details class="warnings"><summary><${Icon} name="warn" />${plural(texts.length, 'warning')}</summary><ul>${shown.map((text, place) => html`<li key=${place} dir="auto">${cut(text, 1000)}</li>`)}</ul>${more}</details>`;
 }
 
 function useEndSaid(run) {
@@ -95,13 +100,13 @@ export function Turn({ store, isLast }) {
   const isComparison = run.job?.metadata?.comparison;
   return html`<article class="turn" tabindex="-1" data-run=${run.id} data-seq=${run.seq} data-gaps=${run.gaps} data-state=${run.state} aria-label=${`Question: ${task.slice(0, 80)}`}>
     <header class="turn-head">${isComparison && html`<p class="zone-name">For comparison, the supervisor alone</p>`}
-      <h2 class=${`question ${task.length > 120 ? 'long' : ''}`} dir="auto">${task.slice(0, 2000)}</h2>
+      <h2 class=${`question ${task.length > 120 ? 'long' : ''}`} dir="auto">${cut(task, 2000)}</h2>
       ${run.understood && run.understood !== task && html`<p class="soft small" dir="auto">Understood as: ${run.understood}</p>`}</header>
     <${Status} run=${run} />
     ${run.routing && html`<p class="soft small" dir="auto">Auto chose ${PROTOCOLS[run.chosen]?.[0] ?? run.chosen}: ${run.routing.escalation?.reason ?? run.routing.reason}</p>`}
     <${Failure} run=${run} />
     ${isOver && resultOf(run) && html`<${Result} run=${run} isLast=${isLast} />`}
-    ${run.warnings.length > 0 && html`<details class="warnings"><summary><${Icon} name="warn" />${plural(run.warnings.length, 'warning')}</summary><ul>${run.warnings.slice(0, 50).map((text, place) => html`<li key=${place} dir="auto">${text.slice(0, 1000)}</li>`)}</ul></details>`}
+    ${run.warnings.length > 0 && html`<${Warnings} texts=${run.warnings} />`}
     ${(run.seq >= 0 || !isOver) && html`<details class="process" open=${isOpen} onToggle=${(event) => event.target.open !== isOpen && setShown(event.target.open)}>
       <summary><h3>${isOver ? 'How it came about' : 'As it happens'}</h3></summary>${isOpen && html`<${Lanes} run=${run} />`}</details>`}
     ${isOver && html`<p class="actions"><button class="button quiet" onClick=${() => again(run)}><${Icon} name="again" />Run again with changes</button></p>`}

@@ -1,7 +1,7 @@
 // Follows runs: reads their events, takes up the stream where it broke off, and never holds the page up.
 import { ApiError, api, stream } from './api.js';
 import { offline } from './app-state.js';
-import { hasEnded, newRun, take } from './run.js';
+import { newRun, take } from './run.js';
 import { Store } from './store.js';
 
 // Events are taken in for so many milliseconds at a time; then the page gets its turn.
@@ -27,13 +27,13 @@ export function runOf(id, known = {}) {
 
 async function follow(store) {
   const run = store.state;
-  for (let pause = 250; !hasEnded(run) || run.seq < 0; pause = Math.min(2 * pause, 4000)) {
+  // However a run ends, its last event says so.
+  for (let pause = 250; ; pause = Math.min(2 * pause, 4000)) {
     const before = run.seq;
     try {
       Object.assign(run, pick(await api(`/v1/runs/${run.id}`)));
       store.changed();
       await readEvents(store);
-      await settle(store);
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
       if (error.status === 0) offline(error);
@@ -49,18 +49,8 @@ async function follow(store) {
   store.changed();
 }
 
-// The service says how a run ended. One that was stopped while it was queued has no events.
-async function settle(store) {
-  const run = store.state;
-  const now = await api(`/v1/runs/${run.id}`);
-  if (!['done', 'failed', 'cancelled'].includes(now.state)) return;
-  Object.assign(run, pick(now));
-  if (run.seq >= 0) return;
-  if (now.envelope) run.end = { success: now.envelope.success, envelope: now.envelope };
-  else run.failure = new ApiError(200, { message: 'The run was stopped before it began.' });
-}
-
-const pick = ({ state, position, job, task, created_at, is_recorded: isRecorded }) => ({ state, position: position ?? null, job, task, created_at, isRecorded });
+const pick = ({ state, position, job, task, created_at, is_recorded: isRecorded, files: uploads }) =>
+  ({ state, position: position ?? null, job, task, created_at, isRecorded, uploads });
 
 async function readEvents(store) {
   const run = store.state;

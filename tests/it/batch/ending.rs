@@ -67,9 +67,14 @@ fn after_a_kill_a_resume_completes_the_same_file() {
     let input = json_lines(["a", "b", "stuck", "c"].map(|id| task(&server, id)));
     let (mut child, _logs) = appending(&["--max-jobs", "1"], &input, &out);
     next("the call of the job that is stuck", &waits);
+    // A line is written while the next job begins.
+    let lines = || std::fs::read_to_string(&out).unwrap();
+    while lines().matches('\n').count() < 2 {
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    }
     signal(&child, Signal::SIGKILL);
     child.wait().unwrap();
-    let before = std::fs::read_to_string(&out).unwrap();
+    let before = lines();
     assert_eq!(succeeded(&before), ["a", "b"]);
     stuck.store(false, SeqCst);
     let path = out.to_str().unwrap();

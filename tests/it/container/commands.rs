@@ -150,12 +150,11 @@ fn any_other_command_is_executed_and_not_as_root() {
 
 #[test]
 #[ignore = "needs a Docker Engine and our image: scripts/test-container.sh"]
-fn the_image_adds_at_most_43_megabytes() {
+fn the_image_adds_at_most_41_megabytes() {
     let size =
         |image: &str| -> u64 { told(&["image", "inspect", "-f", "{{.Size}}", image]).parse().unwrap() };
     let base = DOCKERFILE.lines().find_map(|line| line.strip_prefix("ARG OLLAMA_IMAGE=")).expect("a base");
-    // 40 MB for jobs, 2 MB for the service and its page, 1 MB for the estimator.
-    assert!(size(IMAGE) - size(base) <= 43_000_000, "{} on {}", size(IMAGE), size(base));
+    assert!(size(IMAGE) - size(base) <= 41_000_000, "{} on {}", size(IMAGE), size(base));
 }
 
 #[test]

@@ -99,6 +99,39 @@ fn jobs_survive_the_deaths_of_daemon_and_runner() {
 
 #[test]
 #[ignore = "needs a Docker Engine and our image: scripts/test-container.sh"]
+fn a_page_that_ends_is_started_again() {
+    let container = Container::start("minions-test-page", &[]);
+    let page = || container.processes("serve --host");
+    until("the page", || page().len() == 1);
+    let first = page();
+    container.kill("serve --host");
+    until_within(Duration::from_secs(5), "another page", || page().len() == 1 && page() != first);
+}
+
+#[test]
+#[ignore = "needs a Docker Engine and our image: scripts/test-container.sh"]
+fn a_page_that_can_t_be_had_as_told_ends_the_container() {
+    for (variable, option) in [("MINIONS_TOKEN_FILE", "tokens"), ("MINIONS_SERVE_CONFIG", "serve.toml")] {
+        let output = docker(&["run", "--rm", "-e", &format!("{variable}=/none/{option}"), IMAGE], None);
+        let said = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{said}");
+        assert!(said.contains(&format!("/none/{option}")), "{said}");
+    }
+}
+
+#[test]
+#[ignore = "needs a Docker Engine and our image: scripts/test-container.sh"]
+fn a_word_that_is_no_program_is_named_with_a_remedy() {
+    let output = docker(&["run", "--rm", IMAGE, "bsah"], None);
+    let said = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(127), "{said}");
+    assert!(said.contains("bsah") && said.contains("minions --help"), "{said}");
+    let output = docker(&["run", "--rm", IMAGE, "estimate", "--help"], None);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+}
+
+#[test]
+#[ignore = "needs a Docker Engine and our image: scripts/test-container.sh"]
 fn what_others_leave_behind_is_reaped() {
     let container = Container::start("minions-test-orphans", &[]);
     told(&["exec", &container.0, "sh", "-c", "(sleep 3600 & sleep 3600 &) > /dev/null 2>&1"]);

@@ -1,9 +1,12 @@
 //! Uploads: forms, names, sizes, what cannot be read.
 
+use std::io::Write;
+
 use serde_json::{Value, json};
 
 use super::{Answer, Service, ada, file, instant, job, models, with_models};
 use crate::support::program::Program;
+use crate::support::wait::until;
 use crate::support::wire::openai;
 
 const FORM: &str = "Content-Type: multipart/form-data; boundary=xyz\r\n";
@@ -107,12 +110,14 @@ fn what_cannot_be_read_is_refused_by_name() {
 fn what_is_too_large_is_refused_as_it_comes() {
     let (_dir, config) = file(
         "serve.toml",
-        "[limits]\nupload_bytes = 1000\nowner_bytes = 1500\nowner_files = 2\nbody_bytes = 500\n",
+        "[limits]\nupload_bytes = 1000\nowner_bytes = 3000\nowner_files = 2\nbody_bytes = 500\n",
     );
     let service = Service::start_with(Program::new(), &["--config", &config]);
     assert_eq!(upload(&service, &[("a.txt", &[b'a'; 1001])]).error(413)["code"], "too_large");
     assert_eq!(upload(&service, &[("a.txt", &[b'a'; 900])]).status, 200);
-    assert_eq!(upload(&service, &[("b.txt", &[b'b'; 900])]).error(413)["code"], "quota");
+    // The text that is read of a file lies there as well, and counts.
+    let error = upload(&service, &[("b.txt", &[b'b'; 900])]).error(413);
+    assert_eq!(error["code"], "quota", "{error}");
     assert_eq!(upload(&service, &[("b.txt", &[b'b'; 100])]).status, 200);
     assert_eq!(upload(&service, &[("c.txt", b"c")]).error(413)["code"], "quota");
     let long = json!({"call_params": {"task": "a".repeat(600)}}).to_string();
@@ -124,6 +129,25 @@ fn what_is_too_large_is_refused_as_it_comes() {
         long.len()
     );
     service.raw(chunked).error(413);
+}
+
+#[test]
+fn lines_of_a_batch_are_no_document() {
+    let service = Service::start(Program::new());
+    let purpose = "--xyz\r\nContent-Disposition: form-data; name=\"purpose\"\r\n\r\nbatch\r\n";
+    let whole = String::from_utf8(form(&[("lines.jsonl", b"{}\n")])).unwrap();
+    let file = whole.strip_suffix("--xyz--\r\n").unwrap();
+    // Clients of OpenAI send both orders.
+    for form in [format!("{purpose}{file}--xyz--\r\n"), format!("{file}{purpose}--xyz--\r\n")] {
+        let uploaded = service.ask("POST", "/v1/files", FORM, form).json();
+        assert_eq!(
+            (&uploaded["purpose"], &uploaded["minions"]["documents"]),
+            (&json!("batch"), &json!([])),
+            "{uploaded}"
+        );
+        let id = uploaded["id"].as_str().unwrap();
+        assert_eq!(service.get(&format!("/v1/files/{id}/content")).body, b"{}\n");
+    }
 }
 
 #[test]
@@ -157,4 +181,19 @@ fn folders_of_uploads_are_the_users_alone() {
     let left: Vec<Value> =
         std::fs::read_dir(dir.path()).unwrap().flatten().map(|entry| json!(entry.path())).collect();
     assert!(left.is_empty(), "{left:?}");
+}
+
+#[test]
+fn a_client_that_goes_away_leaves_no_file() {
+    let service = Service::start(Program::new());
+    let list = || service.get("/v1/files").json()["data"].as_array().unwrap().len();
+    let long = "Words. ".repeat(2 << 20);
+    let body = form(&[("secret.txt", b"Words."), ("long.txt", long.as_bytes())]);
+    let mut stream = service.connect();
+    let head =
+        format!("POST /v1/files HTTP/1.1\r\nHost: localhost\r\nContent-Length: {}\r\n{FORM}\r\n", body.len());
+    stream.write_all(&[head.as_bytes(), body.as_slice()].concat()).unwrap();
+    until("the first file", || list() == 1);
+    drop(stream);
+    until("the end of all", || list() == 0);
 }

@@ -4,6 +4,7 @@ use serde_json::json;
 
 use super::clients::{answer, ask, serving};
 use crate::support::program::scripted;
+use crate::support::wait::until;
 use crate::support::wire::openai;
 
 #[test]
@@ -31,4 +32,17 @@ fn runs_tokens_and_requests_are_counted() {
     assert_eq!(value(of_ids), 1.0);
     let metrics = serving.get("/metrics");
     assert_eq!(metrics.header("content-type"), Some("text/plain; version=0.0.4; charset=utf-8"));
+}
+
+#[test]
+fn methods_that_nobody_knows_are_one() {
+    let serving = serving(&scripted(vec![], |request| openai(request, "?")), &[]);
+    for letter in ["A", "B", "C"] {
+        assert_eq!(serving.ask(&letter.repeat(1000), "/", "", "").status, 405);
+    }
+    let text = serving.get("/metrics").text();
+    let others = "minions_http_requests_total{route=\"/\",method=\"other\",status=\"405\"} 3";
+    assert!(text.lines().any(|line| line == others) && !text.contains("AAA"), "{text}");
+    until("the line of the last", || serving.told().contains(&"C".repeat(20)));
+    assert!(!serving.told().contains(&"C".repeat(21)));
 }

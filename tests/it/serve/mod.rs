@@ -4,6 +4,8 @@ mod batches;
 mod clients;
 mod files;
 mod guard;
+mod hostile;
+mod kept;
 mod limits;
 mod metrics;
 mod openai;
@@ -31,7 +33,7 @@ struct Service {
     running: Running,
     address: SocketAddr,
     told: Arc<Mutex<String>>,
-    _dir: tempfile::TempDir,
+    dir: tempfile::TempDir,
 }
 
 /// What a service answered.
@@ -89,12 +91,17 @@ impl Service {
         });
         let address = address.recv_timeout(Duration::from_secs(60));
         let address = address.unwrap_or_else(|_| panic!("it did not start: {}", told.lock().unwrap()));
-        Self { running, address, told, _dir: dir }
+        Self { running, address, told, dir }
     }
 
     /// For `models` on both sides.
     fn of(models: &Server) -> Self {
         Self::start(with_models(models))
+    }
+
+    /// Where it works.
+    fn folder(&self) -> &std::path::Path {
+        self.dir.path()
     }
 
     fn told(&self) -> String {

@@ -1,6 +1,7 @@
 //! OpenAI's dialect, as its clients speak it.
 
 use std::io::{Read, Write};
+use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::sync::{Arc, Mutex};
 
 use serde_json::{Value, json};
@@ -60,7 +61,8 @@ fn a_completion_has_answer_sources_usage_and_ledger() {
     let server = models(&[PROGRAM.to_owned(), answer("Ada signed.")]);
     let serving = serving(&server, &[]);
     let content = json!([file("The deed. Signed by Ada in Brest."), {"type": "text", "text": "Who signed?"}]);
-    let body = json!({"model": "minions", "messages": user(content), "temperature": 0.5, "user": "u1",
+    let messages = json!([{"role": "user", "name": "bob", "content": content}]);
+    let body = json!({"model": "minions", "messages": messages, "temperature": 0.5, "user": "u1",
                       "metadata": {"chat": "7"}});
     let reply = serving.post("/v1/chat/completions", &body);
     let completion = reply.with(200);
@@ -74,7 +76,8 @@ fn a_completion_has_answer_sources_usage_and_ledger() {
     let all = remote.as_u64().unwrap() + local.as_u64().unwrap();
     assert_eq!(completion["usage"]["total_tokens"], all);
     assert_eq!((&own["status"], &own["protocol"]), (&json!("answered"), &json!("minions")));
-    assert_eq!((&own["metadata"], &own["without_effect"]), (&json!({"chat": "7"}), &json!(["user"])));
+    let without_effect = json!(["user", "messages[].name"]);
+    assert_eq!((&own["metadata"], &own["without_effect"]), (&json!({"chat": "7"}), &without_effect));
     assert_eq!(own["evidence"][0]["verified"], true);
     assert!(own["egress"]["bytes"].as_u64().unwrap() > 0);
     // The supervisor never saw the document, and got the parameter.
@@ -277,4 +280,38 @@ fn the_first_chunk_waits_for_no_model() {
     drop(lock);
     connection.read_to_end(&mut read).unwrap();
     assert!(String::from_utf8_lossy(&read).contains("data: [DONE]"));
+}
+
+#[test]
+fn a_limit_holds_for_the_answer_that_counts() {
+    let tries = AtomicUsize::new(0);
+    let server = Server::start(move |request| {
+        let body = request.json();
+        let said = |text: &str| {
+            openai(request, &format!("{{\"decision\": \"provide_final_answer\", \"answer\": \"{text}\"}}"))
+        };
+        match body["model"].as_str() {
+            Some("worker") => openai(request, "It rose."),
+            Some(_) if !body["messages"].to_string().contains("\"assistant\"") => {
+                openai(request, &ask("Did it?"))
+            }
+            Some(_) if tries.fetch_add(1, SeqCst) == 0 => {
+                let whole = said("It fell by two percent in the year before.");
+                let keep = whole.chunks() - 5;
+                whole.cut_after(keep)
+            }
+            Some(_) => said("It rose."),
+            None => Reply::text(404, "not found"),
+        }
+    });
+    let serving = serving(&server, &[]);
+    for (limit, text, end) in [(2, "It rose.", "stop"), (1, "It r", "length")] {
+        let body = json!({"model": "minion", "stream": true, "max_tokens": limit, "messages": user(json!("Did it fall?"))});
+        let frames = serving.frames("/v1/chat/completions", &body);
+        let chunks: Vec<Value> = frames.iter().filter_map(|frame| serde_json::from_str(frame).ok()).collect();
+        let content: String =
+            chunks.iter().filter_map(|one| one["choices"][0]["delta"]["content"].as_str()).collect();
+        let last = chunks.last().unwrap();
+        assert_eq!((&*content, &last["choices"][0]["finish_reason"]), (text, &json!(end)), "{frames:#?}");
+    }
 }

@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use super::JSON;
 use super::clients::{KEY, PROGRAM, answer, ask, form, serving, serving_with};
 use crate::support::pdf::{self, Writer};
 use crate::support::program::{chats, scripted};
@@ -27,7 +28,8 @@ fn its_bodies_get_its_answers() {
     let run = serving.post("/run", &run).with(200);
     assert_eq!(keys(&run), ["success", "final_answer", "log_file", "usage", "timing"]);
     assert_eq!((&run["success"], &run["final_answer"]), (&json!(true), &json!("Ada")));
-    assert!(run["log_file"].as_str().unwrap().ends_with("one_minion.json"), "{run}");
+    // The name is the caller's; the run's id keeps it from another one's log.
+    assert!(run["log_file"].as_str().unwrap().contains("/one_minion-run-"), "{run}");
     assert!(
         run["usage"]["remote"]["total_tokens"].is_u64() && run["usage"]["local"]["total_tokens"].is_u64()
     );
@@ -102,6 +104,25 @@ fn a_pdf_becomes_its_text() {
 }
 
 #[test]
+fn nothing_has_to_be_started() {
+    let serving = serving(&models(&[]), &[]);
+    for body in ["", "{}"] {
+        let started = serving.ask("POST", "/start_protocol", JSON, body).with(200);
+        assert_eq!(
+            (&started["success"], &started["config"]["remote_model_name"]),
+            (&json!(true), &json!("supervisor"))
+        );
+    }
+    for (body, complaint) in
+        [(r#"{"remote_model_name": "zzz"}"#, "'remote_model_name'"), ("[1]", "object"), ("?", "object")]
+    {
+        let refused = serving.ask("POST", "/start_protocol", JSON, body).with(400);
+        assert!(refused["message"].as_str().unwrap().contains(complaint), "{refused}");
+        assert!(refused["suggestion"].as_str().unwrap().contains("POST /config"), "{refused}");
+    }
+}
+
+#[test]
 fn its_variables_choose_models_and_what_they_can_not_do_is_told() {
     let server = models(&[ask("Who?"), answer("Ada")]);
     let models = format!("{}/v1", server.url());
@@ -131,13 +152,19 @@ fn its_variables_choose_models_and_what_they_can_not_do_is_told() {
     assert_eq!(serving.get("/models").with(200)["data"][0]["id"], "supervisor");
     let run = serving.post("/run", &json!({"query": "Who signed?"})).with(200);
     assert!(run["log_file"].as_str().unwrap().starts_with("its_logs/"), "{run}");
-    assert!(serving._dir.path().join("its_logs").is_dir());
+    assert!(serving.folder().join("its_logs").is_dir());
 }
 
 #[test]
 fn a_changed_configuration_holds_and_shows_no_key() {
     let server = models(&[ask("Who?"), answer("Ada")]);
-    let serving = serving(&server, &[]);
+    let nowhere = [
+        ("OLLAMA_HOST", "http://127.0.0.1:9"),
+        ("MODEL_RUNNER_HOST", "http://127.0.0.1:9"),
+        ("DOCKER_HOST", "unix:///nowhere"),
+        ("LM_STUDIO_BASE_URL", "http://127.0.0.1:9"),
+    ];
+    let serving = serving_with(&server, &[], &nowhere);
     let changed =
         serving.post("/config", &json!({"remote_model_name": "other", "max_rounds": "2"})).with(200);
     assert_eq!(
@@ -153,6 +180,10 @@ fn a_changed_configuration_holds_and_shows_no_key() {
         (json!({"chunking_function": "chunk_by_magic"}), 400),
         (json!({"max_rounds": 0}), 400),
         (json!({"remote_provider": "acme"}), 400),
+        // Nothing is there that the next run could be run with.
+        (json!({"local_provider": "lm_studio"}), 400),
+        (json!({"local_provider": "ollama"}), 400),
+        (json!({"local_provider": "docker"}), 400),
     ] {
         let refused = serving.post("/config", &changes).with(status);
         assert!(refused["error"].is_string(), "{refused}");

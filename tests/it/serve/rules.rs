@@ -2,7 +2,9 @@
 
 use serde_json::{Value, json};
 
-use super::{Service, file, instant, job, question, with_models};
+use super::{JSON, Service, file, instant, job, question, with_models};
+use crate::support::program::chats;
+use crate::support::server::{Reply, Server};
 
 fn with(path: &str, value: Value) -> Value {
     let mut job = question();
@@ -103,4 +105,68 @@ fn the_setup_shows_no_key() {
     let openai = setup["remote"].as_array().unwrap().iter().find(|side| side["type"] == "openai").unwrap();
     assert_eq!(openai["key"], json!({"env": "OPENAI_API_KEY", "is_set": true}));
     assert_eq!(setup["protocols"][0], "auto");
+}
+
+#[test]
+fn the_first_pair_is_the_usual_one() {
+    let models = instant();
+    let pair = |name: &str, remote: &str| {
+        format!("[pairs.{name}]\nlocal = \"vllm/worker\"\nremote = \"openai/{remote}\"\n")
+    };
+    let (_dir, config) = file("serve.toml", &(pair("usual", "first") + &pair("best", "second")));
+    let service = Service::start_with(with_models(&models), &["--config", &config]);
+    let mut bare = job("remote_only", json!({"task": "Who?", "context": ["Ada."]}));
+    for side in ["local_client", "remote_client"] {
+        bare.as_object_mut().unwrap().remove(side);
+    }
+    assert_eq!(service.post("/v1/minions", &bare).json()["success"], true);
+    let chat = json!({"model": "remote_only", "messages": [{"role": "user", "content": "Who?"}]});
+    assert_eq!(service.post("/v1/chat/completions", &chat).status, 200);
+    assert_eq!((chats(&models, "first").len(), chats(&models, "second").len()), (2, 0));
+}
+
+/// A daemon that has no model and fetches none.
+fn daemon() -> Server {
+    Server::start(|request| match &*request.path {
+        "/api/version" => Reply::json(&json!({"version": "0.32.15"})),
+        "/api/tags" | "/api/ps" => Reply::json(&json!({"models": []})),
+        "/api/show" => Reply::error(404, &json!({"error": "not found"})),
+        "/api/pull" => Reply::error(500, &json!({"error": "no such host"})),
+        _ => Reply::text(404, "not found"),
+    })
+}
+
+fn pulled(daemon: &Server, model: &str) -> bool {
+    let pulls = daemon.requests().into_iter().filter(|request| request.path == "/api/pull");
+    pulls.map(|request| request.json()).any(|body| body["model"] == model)
+}
+
+#[test]
+fn a_token_fetches_the_operators_own_models_alone() {
+    let (models, daemon) = (instant(), daemon());
+    let program = || {
+        with_models(&models)
+            .env("OLLAMA_HOST", &daemon.url())
+            .env("MINIONS_LOCAL", "ollama/usual")
+            .env("MINIONS_REMOTE", "openai/supervisor")
+    };
+    let ask = |service: &Service, token: &str, model: &str| {
+        let mut job = question();
+        job["local_client"] = json!({"type": "ollama", "model_name": model});
+        let answer = service.ask("POST", "/v1/minions", &format!("{JSON}{token}"), job.to_string()).json();
+        answer["error"].as_str().unwrap().to_owned()
+    };
+    let (_dir, tokens) = file("tokens", "ada ada-0123456789abcdef\n");
+    let service = Service::start_with(program(), &["--token-file", &tokens]);
+    let ada = "Authorization: Bearer ada-0123456789abcdef\r\n";
+    for model in ["other", "169.254.169.254:80/x/y:z"] {
+        let told = ask(&service, ada, model);
+        assert!(told.contains("ollama pull"), "{told}");
+        assert!(!pulled(&daemon, model), "{model}");
+    }
+    ask(&service, ada, "usual");
+    assert!(pulled(&daemon, "usual"));
+    // Nobody else is there where no token is asked for.
+    ask(&Service::start(program()), "", "other");
+    assert!(pulled(&daemon, "other"));
 }

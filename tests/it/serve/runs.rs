@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use super::{JSON, Service, ada, events, instant, job, models, question, with_models};
-use crate::support::server::Reply;
+use super::{JSON, Service, ada, clients, events, instant, job, models, question, with_models};
+use crate::support::server::{Reply, Server};
 use crate::support::wait::{self, Door};
 use crate::support::wire::openai;
 
@@ -87,6 +87,38 @@ fn what_belongs_to_a_run_is_there() {
 }
 
 #[test]
+fn options_without_effect_are_told_to_whoever_sent_them() {
+    let models = instant();
+    let service = Service::of(&models);
+    let mut job = question();
+    job["local_client"]["kwargs"] = json!({"service_tier": "priority"});
+    job["call_params"]["is_follow_up"] = json!(true);
+    let id = service.send(&job);
+    let events = service.events(&id, "");
+    let told: Vec<&str> = events
+        .iter()
+        .filter(|event| event["type"] == "warning")
+        .filter_map(|event| event["text"].as_str())
+        .collect();
+    assert!(told.iter().any(|text| text.contains("local_client.kwargs.service_tier")), "{told:?}");
+    assert!(told.iter().any(|text| text.contains("call_params.is_follow_up")), "{told:?}");
+}
+
+#[test]
+fn logs_beyond_a_list_are_told() {
+    let models = instant();
+    let service = Service::of(&models);
+    for _ in 0..2 {
+        let id = service.send(&question());
+        service.until(&id, "done");
+    }
+    for (limit, has_more) in [(1, true), (2, false)] {
+        let list = service.get(&format!("/v1/history?limit={limit}")).json();
+        assert_eq!((list["data"].as_array().unwrap().len(), &list["has_more"]), (limit, &json!(has_more)));
+    }
+}
+
+#[test]
 fn a_recorded_run_can_be_replayed() {
     let models = instant();
     let service = Service::of(&models);
@@ -144,20 +176,63 @@ fn a_cancelled_run_calls_no_model_any_more() {
 }
 
 #[test]
-fn a_client_that_goes_away_ends_its_job() {
-    let models = models(|_| Reply::hang());
+fn a_client_that_goes_away_spends_nothing_more() {
+    let chat = |stream: bool| {
+        json!({"model": "minion", "stream": stream, "minions": {"context": ["Ada signed."]},
+                                     "messages": [{"role": "user", "content": "Who signed?"}]})
+    };
+    let of_original = json!({"task": "Who signed?", "context": ["Ada signed."]});
+    for (path, body) in [
+        ("/v1/minions", job("minion", json!({"task": "Who signed?", "context": ["Ada signed."]}))),
+        ("/v1/chat/completions", chat(true)),
+        ("/v1/chat/completions", chat(false)),
+        ("/run", json!({"query": "Who signed?", "context": ["Ada signed."]})),
+        ("/minions", of_original.clone()),
+        ("/remote-only", of_original),
+    ] {
+        let models = models(|_| Reply::hang());
+        let service = clients::serving(&models, &[]);
+        let calls = || models.requests().iter().filter(|call| call.path.ends_with("completions")).count();
+        let mut stream = service.connect();
+        let body = body.to_string();
+        let head = format!(
+            "POST {path} HTTP/1.1\r\nHost: localhost\r\n{JSON}Content-Length: {}\r\n\r\n{body}",
+            body.len()
+        );
+        stream.write_all(head.as_bytes()).unwrap();
+        wait::until("a call", || calls() == 1);
+        drop(stream);
+        wait::until("the end of its call", || models.hung_up() == 1);
+        wait::until("the end of the run", || {
+            service.get("/v1/runs").json()["data"][0]["state"] == "cancelled"
+        });
+        // With the service every run has ended, so that no call is still to come.
+        service.signal("-TERM");
+        assert_eq!(service.end(), Some(0));
+        assert_eq!(calls(), 1, "{path}");
+    }
+}
+
+#[test]
+fn a_call_that_only_looks_at_a_server_ends_with_the_last_run_that_waits() {
+    // One that lists no models is asked for a token.
+    let models = Server::start(|request| match request.method.as_str() {
+        "POST" => Reply::hang(),
+        _ => Reply::text(500, "no list"),
+    });
     let service = Service::of(&models);
-    let mut stream = service.connect();
-    let body = question().to_string();
-    let head = format!(
-        "POST /v1/minions HTTP/1.1\r\nHost: localhost\r\n{JSON}Content-Length: {}\r\n\r\n{body}",
-        body.len()
-    );
-    stream.write_all(head.as_bytes()).unwrap();
-    wait::until("a call", || models.requests().iter().any(|call| call.path.ends_with("completions")));
-    drop(stream);
-    wait::until("the end of its call", || models.hung_up() == 1);
-    wait::until("the end of the run", || service.get("/v1/runs").json()["data"][0]["state"] == "cancelled");
+    let runs = [service.send(&question()), service.send(&question())];
+    runs.iter().for_each(|id| service.until(id, "running"));
+    let calls = || models.requests().iter().filter(|call| call.method == "POST").count();
+    wait::until("a call", || calls() == 1);
+    for (id, ended) in runs.iter().zip([0, 1]) {
+        service.ask("DELETE", &format!("/v1/runs/{id}"), "", "");
+        service.until(id, "cancelled");
+        wait::until("the end of its call", || models.hung_up() == ended);
+    }
+    // The next run looks anew.
+    service.send(&question());
+    wait::until("another call", || calls() == 2);
 }
 
 #[test]
@@ -193,6 +268,13 @@ fn a_key_makes_a_request_count_once() {
     other["call_params"]["task"] = json!("Who else signed?");
     assert_eq!(send(&other).error(422)["param"], "Idempotency-Key");
     assert_eq!(service.get("/v1/runs").json()["data"].as_array().unwrap().len(), 1);
+    let recorded = service.ask("POST", "/v1/runs?record=true", &headers, question().to_string());
+    assert_eq!(recorded.error(422)["param"], "Idempotency-Key");
+    // Where it would have no effect it is refused.
+    for route in ["/v1/minions", "/v1/chat/completions", "/v1/batches", "/minions"] {
+        let error = service.ask("POST", route, &headers, question().to_string()).error(400);
+        assert_eq!(error["param"], "Idempotency-Key", "{route}");
+    }
     let twice = format!("{headers}Idempotency-Key: a-2\r\n");
     service.ask("POST", "/v1/runs", &twice, question().to_string()).error(400);
 }

@@ -14,7 +14,7 @@ pub(crate) fn openai_text(text: &str, usage: (u64, u64)) -> Reply {
         "choices": [{
             "index": 0, "finish_reason": "stop", "message": {"role": "assistant", "content": text, "refusal": null},
         }],
-        "usage": openai_usage(usage),
+        "usage": usage_object(usage),
     }))
 }
 
@@ -36,7 +36,7 @@ pub(crate) fn openai_sse_usage(text: &str, usage: (u64, u64)) -> Reply {
     chunks.push(chunk(json!({}), json!("stop")));
     chunks.push(json!({
         "id": "chatcmpl-1", "object": "chat.completion.chunk", "created": 1_700_000_000, "model": "gpt-4o",
-        "choices": [], "usage": openai_usage(usage),
+        "choices": [], "usage": usage_object(usage),
     }));
     let events = chunks.iter().map(|chunk| format!("data: {chunk}\n\n"));
     Reply::stream("text/event-stream", events.chain(["data: [DONE]\n\n".to_owned()]))
@@ -44,10 +44,15 @@ pub(crate) fn openai_sse_usage(text: &str, usage: (u64, u64)) -> Reply {
 
 /// OpenAI, streamed if the request asks for it.
 pub(crate) fn openai(request: &Request, text: &str) -> Reply {
-    if request.json()["stream"] == true { openai_sse(text) } else { openai_text(text, TOKENS) }
+    openai_usage(request, text, TOKENS)
 }
 
-fn openai_usage((prompt, completion): (u64, u64)) -> Value {
+/// [`openai`] with other token counts.
+pub(crate) fn openai_usage(request: &Request, text: &str, usage: (u64, u64)) -> Reply {
+    if request.json()["stream"] == true { openai_sse_usage(text, usage) } else { openai_text(text, usage) }
+}
+
+fn usage_object((prompt, completion): (u64, u64)) -> Value {
     json!({
         "prompt_tokens": prompt, "completion_tokens": completion, "total_tokens": prompt + completion,
         "prompt_tokens_details": {"cached_tokens": 0},

@@ -84,7 +84,12 @@ fn llama_cpp_s_server_is_asked_how_far_it_is_and_tells() {
     assert!(!reply.has_begun(), "nothing of the model has come");
     let end = r#"data: {"choices":[],"object":"chat.completion.chunk","usage":{"completion_tokens":5,"prompt_tokens":1721,"total_tokens":1726},"timings":{"cache_n":209,"prompt_n":1512,"prompt_ms":4949.0}}"#;
     let time = PromptTime { tokens: 1512, took, may_count_cached: false };
-    assert_eq!(read(&OpenAi, &format!("{told}\n\n{end}\n\n")).prompt_time, Some(time));
+    let reply = read(&OpenAi, &format!("{told}\n\n{end}\n\n"));
+    assert_eq!((reply.prompt_time, reply.usage), (Some(time), Usage::of_call(1721, 5, 209)));
+    // Newer versions tell it in the usage, too.
+    let end =
+        end.replace(r#""total_tokens""#, r#""prompt_tokens_details":{"cached_tokens":209},"total_tokens""#);
+    assert_eq!(read(&OpenAi, &format!("{end}\n\n")).usage, Usage::of_call(1721, 5, 209));
 }
 
 #[test]

@@ -512,7 +512,7 @@ pub static PROVIDERS: &[Provider] = &[
         name: "llama_cpp",
         dialect: None,
         runtime: RuntimeKind::Embedded,
-        kwargs: &["n_ctx", "num_ctx", "n_gpu_layers", "chat_format", "n_threads"],
+        kwargs: &["n_ctx", "num_ctx", "n_gpu_layers", "chat_format", "n_threads", "kv_type"],
         source: Source::All("llama.cpp, include/llama.h"),
         ..LOCAL
     },

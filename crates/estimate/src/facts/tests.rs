@@ -75,17 +75,18 @@ const UP: (&str, u64, u32, u64) = ("blk.0.ffn_up.weight", 3200, 8, 3424);
 fn the_table_of_embeddings_is_read_only_where_it_is_the_output() {
     let tied = read(&dense("x"), &[TABLE, UP]).unwrap();
     assert!(tied.is_tied);
-    assert_eq!(
-        (tied.active_parameters, tied.output_parameters, tied.bytes_per_token),
-        (9600, 6400, 6816 + 3424)
-    );
+    assert_eq!((tied.active_parameters, tied.bytes_per_token), (9600, 6816 + 3424));
+    assert_eq!(tied.work, [Work { class: Class::Plain, parameters: 9600, of_output: 6400 }]);
     let output = ("output.weight", 6400, 14, 5280);
     let own = read(&dense("x"), &[TABLE, UP, output]).unwrap();
     assert!(!own.is_tied);
     assert_eq!((own.parameters, own.active_parameters, own.bytes_per_token), (16_000, 9600, 3424 + 5280));
     assert_eq!(own.weight_bytes, 6816 + 3424 + 5280);
+    let up = Work { class: Class::Plain, parameters: 3200, of_output: 0 };
+    assert_eq!(own.work, [up, Work { class: Class::Nested, parameters: 6400, of_output: 6400 }]);
     assert_eq!((own.query_width, own.trained_context), (2 * 64, Some(4096)));
     assert_eq!(own.cache_bytes(100), 100 * 2 * 2 * (8 + 8) * 2);
+    assert_eq!(own.key_bytes(), 2 * 8 * 2);
 }
 
 #[test]
@@ -97,14 +98,16 @@ fn of_experts_those_that_are_used_count() {
     let shared = ("blk.0.ffn_up_shexp.weight", 1000, 12, 576);
     let facts = read(&pairs, &[TABLE, ("output.weight", 10, 0, 64), experts, shared]).unwrap();
     assert_eq!(
-        (facts.experts, facts.quantisation.as_str(), facts.class),
-        (Some((2, 8)), "Q4_K", Class::Packed)
+        (facts.experts, facts.quantisation.as_str(), facts.work[1]),
+        (Some((2, 8)), "Q4_K", Work { class: Class::Packed, parameters: 21_000, of_output: 0 })
     );
     assert_eq!(facts.active_parameters, 10 + 20_000 + 1000);
     assert_eq!(facts.bytes_per_token, 64 + 44_992 / 4 + 576);
     assert_eq!(facts.parameters, 6400 + 10 + 81_000);
     let told = Facts::of_server(100, 1000, None, None, Some((1, 10)));
     assert_eq!((told.active_parameters, told.bytes_per_token), (19, 190));
+    let named = Facts::of_server(100, 80, Some("Q6_K"), None, None);
+    assert_eq!(named.work, [Work { class: Class::Nested, parameters: 100, of_output: 0 }]);
 }
 
 #[test]
@@ -167,7 +170,8 @@ fn other_bits_make_another_model() {
     let facts = read(&dense("x"), &[TABLE, UP]).unwrap();
     assert_eq!(facts.bits(), 8);
     let four = facts.clone().with_bits(4);
-    assert_eq!((four.bytes_per_token, four.weight_bytes, four.class), (4800, 4800, Class::Packed));
+    assert_eq!((four.bytes_per_token, four.weight_bytes), (4800, 4800));
+    assert_eq!(four.work, [Work { class: Class::Packed, parameters: 9600, of_output: 6400 }]);
     assert_eq!(four.memory(4096, 1).unwrap().weights, 4800);
     assert_eq!(Facts::of_parameters(1_000_000, 16).weight_bytes, 2_000_000);
 }

@@ -6,10 +6,13 @@ Each class of this package stands for a client type of the program; making one c
 
 from __future__ import annotations
 
-from typing import Any, Mapping, Optional, Sequence, Union
+from typing import TYPE_CHECKING, Any, Mapping, Optional, Sequence, Union
 
-from minions.errors import MinionsError
+from minions.errors import MinionsError, unknown
 from minions.usage import Usage
+
+if TYPE_CHECKING:
+    from minions.process import Stop
 
 Messages = Union[Mapping[str, Any], Sequence[Mapping[str, Any]]]
 """Messages such as `{"role": "user", "content": "Who signed?"}`, the last one to be answered; or one alone."""
@@ -18,7 +21,7 @@ Messages = Union[Mapping[str, Any], Sequence[Mapping[str, Any]]]
 class MinionsClient:
     """The base of clients of your own: whatever has this `chat` can be a side of a job.
 
-    max_concurrency: how many threads may call `chat` at the same time, 1 unless the class says otherwise.
+    max_concurrency: how many threads may call `chat` at the same time in all jobs, 1 unless the class says otherwise.
     """
 
     max_concurrency: int = 1
@@ -44,14 +47,15 @@ class MinionsClient:
     def chat(self, messages: Any, **kwargs: Any) -> Any:
         """Replies to `messages`: (texts, usage) or (texts, usage, reasons).
 
-        messages: a list of `{"role", "content"}`.
+        messages: a list of `{"role", "content"}`. A parameter response_format, if chat has one, is the schema of a reply.
         texts: a list of one text. usage: anything with prompt_tokens and completion_tokens, as keys or attributes.
         reasons: why the replies ended, `["stop"]` or `["length"]`.
         """
         raise NotImplementedError(f"{type(self).__name__} has no chat method of its own")
 
 
-_OUTER = ("model_name", "model_path", "port", "timeout")
+OUTER = ("model_name", "model_path", "port", "timeout")
+"""Options that stand beside a client's `kwargs`."""
 _SCHEMA = "structured_output_schema"
 _COMMON = ("temperature", "max_tokens", "timeout", "seed", "retries", "max_concurrency", _SCHEMA)
 _SERVERS = ("api_key", "base_url", "headers", "extra_headers", "default_headers", "thinking", "port")
@@ -81,7 +85,7 @@ class BuiltInClient(MinionsClient):
         known = [*_COMMON, *_NO_EFFECT, *self.EXTRA, *(_SERVERS if self.TYPE != "llama_cpp" else ())]
         for name in options:
             if name not in known:
-                raise TypeError(_unknown(type(self).__name__, name, [*named, *known]))
+                raise TypeError(unknown(type(self).__name__, name, [*named, *known]))
         self.options: dict[str, Any] = {
             _NAMES.get(name, name): value for name, value in {**named, **options}.items() if value is not None
         }
@@ -96,34 +100,43 @@ class BuiltInClient(MinionsClient):
         spec: dict[str, Any] = {"type": self.TYPE}
         kwargs: dict[str, Any] = {}
         for name, value in self.options.items():
-            (spec if name in _OUTER else kwargs)[name] = schema_of(value) if name == _SCHEMA else value
+            (spec if name in OUTER else kwargs)[name] = schema_of(value) if name == _SCHEMA else value
         return {**spec, "kwargs": kwargs} if kwargs else spec
 
     def chat(self, messages: Messages, **options: Any) -> Any:
         """Replies to `messages`: (texts, usage), and for servers of one's own, Together, and `local=True` (texts, usage, reasons).
 
         messages: a list of dicts with `role` (`system`, `user`, `assistant`) and `content`, a text.
-        options: temperature, max_tokens, structured_output_schema or response_format for this call alone.
+        options: temperature, max_tokens, seed, timeout, structured_output_schema or response_format for this call alone.
         texts: a list of one text. usage: a `Usage`. reasons: `["stop"]`, or `["length"]` for a reply that was cut off.
         Raises MinionsError with the kind of the failure, and TypeError for another option.
         """
+        from minions.process import Stop
+
+        return self._replied(messages, options, Stop())
+
+    async def achat(self, messages: Messages, **options: Any) -> Any:
+        """As `chat`, beside a running loop. A task that is cancelled ends the call first."""
+        from minions.beside import beside
+        from minions.process import Stop
+
+        stop = Stop()
+        return await beside(lambda: self._replied(messages, options, stop), stop.ask)
+
+    def _replied(self, messages: Messages, options: Mapping[str, Any], stop: Stop) -> Any:
         from minions.chat import reply
 
-        told = reply(self, [messages] if isinstance(messages, Mapping) else list(messages), options)
+        told = reply(self, [messages] if isinstance(messages, Mapping) else list(messages), options, stop)
         texts, usage = [told["text"]], Usage.of(told["usage"])
         if self.IS_LOCAL or self.TYPE == "together" or self.options.get("local"):
             return texts, usage, ["stop" if told["finish"] == "stop" else "length"]
         return texts, usage
 
-    async def achat(self, messages: Messages, **options: Any) -> Any:
-        """As `chat`, beside a running loop."""
-        import asyncio
-
-        return await asyncio.to_thread(lambda: self.chat(messages, **options))
-
     def __repr__(self) -> str:
-        shown = {name: "..." if name in ("api_key", "headers") else value for name, value in self.options.items()}
-        return f"{type(self).__name__}({', '.join(f'{name}={value!r}' for name, value in shown.items())})"
+        from minions.clients.shown import shown
+
+        options = ", ".join(f"{name}={shown(name, value)!r}" for name, value in self.options.items())
+        return f"{type(self).__name__}({options})"
 
 
 class Absent(MinionsClient):
@@ -144,10 +157,3 @@ def schema_of(value: Any) -> Any:
         raise TypeError(f"{_SCHEMA} is a pydantic class, or a dict with a JSON schema, not {value!r}")
     return make()
 
-
-def _unknown(where: str, name: str, known: Sequence[str]) -> str:
-    import difflib
-
-    near = difflib.get_close_matches(name, known, 1)
-    hint = f"; did you mean {near[0]}?" if near else f"; it has {', '.join(sorted(set(known)))}"
-    return f"{where} has no option {name!r}{hint}"

@@ -1,24 +1,3 @@
-"""A client type of the program."""
+"""One of `minions.clients.alike`."""
 
-from __future__ import annotations
-
-from typing import Any, Optional, Union
-
-from minions.clients.base import BuiltInClient
-
-
-class FireworksClient(BuiltInClient):
-    """The client type `fireworks`: Fireworks."""
-
-    TYPE = "fireworks"
-
-    def __init__(
-        self,
-        model_name: Optional[str] = None,
-        api_key: Optional[str] = None,
-        temperature: Optional[float] = None,
-        max_tokens: Optional[int] = None,
-        base_url: Optional[Union[str, list[str]]] = None,
-        **options: Any,
-    ) -> None:
-        super().__init__(locals())
+from minions.clients.alike import FireworksClient as FireworksClient

@@ -12,11 +12,12 @@ class LlamaCppClient(BuiltInClient):
     """The client type `llama_cpp`: llama.cpp in the program itself, where it is built in.
 
     model_path: a GGUF file. n_gpu_layers: layers on the GPU, 0 for none, -1 for all. n_ctx: the window in tokens.
+    kv_type: "q8_0" holds what was read in half of the room.
     """
 
     TYPE = "llama_cpp"
     IS_LOCAL = True
-    EXTRA = ("n_ctx", "num_ctx", "n_gpu_layers", "chat_format", "n_threads")
+    EXTRA = ("n_ctx", "num_ctx", "n_gpu_layers", "chat_format", "n_threads", "kv_type")
 
     def __init__(
         self,

@@ -8,9 +8,10 @@ from __future__ import annotations
 import re
 import sys
 import time
-from typing import Any
+from typing import Any, Optional
 
-from minions.errors import MinionsError
+from minions.binary import how_to_install
+from minions.errors import MinionsError, warn
 from minions.process import run_text
 from minions.usage import Usage
 
@@ -20,13 +21,16 @@ _LINE = re.compile(r"([\d.]+) tok/s\s+ETA ([\d.]+)\s?s")
 class InferenceEstimator:
     """An estimate for `model_name`: a GGUF file, a model of Ollama or Docker, or one of the original's names.
 
-    is_quant, quant_bits: whether its weights are quantised, to 4, 8 or 16 bits; counts where no file tells.
+    is_quant, quant_bits: reckon as if its weights were quantised, to 4, 8 or 16 bits; without them they are as its file has
+    them.
     """
 
-    def __init__(self, model_name: str, is_quant: bool = True, quant_bits: int = 4) -> None:
+    def __init__(self, model_name: str, is_quant: Optional[bool] = None, quant_bits: Optional[int] = None) -> None:
         self.model_name = model_name
         self.is_quant = is_quant
         self.quant_bits = quant_bits
+        if is_quant is False and quant_bits not in (None, 16):
+            warn([f"quant_bits={quant_bits} has no effect with is_quant=False"])
         self.factor = 1.0
         """What `calibrate` found: measured speed divided by estimated speed."""
 
@@ -34,7 +38,7 @@ class InferenceEstimator:
         """(tokens per second, seconds for `n_tokens`). Raises MinionsError for a model that is not known."""
         found = _LINE.search(_estimate(self._arguments(n_tokens)))
         if found is None:
-            raise MinionsError("minions estimate did not say how fast the model is", "defect", "update the package")
+            raise MinionsError("minions estimate did not say how fast the model is", "defect", how_to_install())
         speed, seconds = float(found[1]), float(found[2])
         return speed * self.factor, seconds / self.factor
 
@@ -61,7 +65,8 @@ class InferenceEstimator:
         return self.factor, measured
 
     def _arguments(self, tokens: int) -> list[str]:
-        quantised = ["--quantized", "--quant-bits", str(self.quant_bits)] if self.is_quant else []
+        bits = 16 if self.is_quant is False else self.quant_bits
+        quantised = ["--quant-bits", str(bits)] if bits is not None else ["--quantized"] if self.is_quant else []
         return ["--model", self.model_name, "--tokens", str(tokens), *quantised]
 
 
@@ -72,7 +77,7 @@ def _estimate(arguments: list[str]) -> str:
         # It takes the word for the name of a job's file.
         if "subcommand 'estimate'" in error.message or "argument '--model'" in error.message:
             raise MinionsError(
-                "this program has no `minions estimate`", "input", "update the package, or unset MINIONS_BINARY", 2
+                "this program has no `minions estimate`", "input", f"{how_to_install()}; or unset MINIONS_BINARY", 2
             ) from None
         raise
 

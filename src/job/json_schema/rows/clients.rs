@@ -1,6 +1,6 @@
 //! The fields of a client.
 
-use super::super::Form::{Anything, Count, Limit, List, Number, Object, Text};
+use super::super::Form::{Anything, Count, Limit, List, Number, Object, OneOf, Text};
 use super::{NARROW, Row, row};
 
 /// The fields of a side, and its options.
@@ -91,6 +91,14 @@ pub(super) const OF_CLIENTS: &[Row] = &[
         "A chat template by llama.cpp's name, in place of the file's own.",
     ),
     row("client.kwargs", "n_threads", Limit(0, 4096), "", "4", "Threads that compute."),
+    row(
+        "client.kwargs",
+        "kv_type",
+        OneOf(&["f16", "q8_0"]),
+        r#""f16""#,
+        r#""q8_0""#,
+        "How what was read is held: in 16 bits a value, or in 8.",
+    ),
     row(
         "client.kwargs",
         "endpoint",

@@ -7,7 +7,8 @@ import re
 # What `show` found, and what of it there is room for.
 class Shown:
     MOST = 6_000
-    OWN = 4_000
+    OWN = 8_000
+    BESIDE = 2_000
     FIRST = 2_400
     EACH = 500
     LEAST = 120
@@ -19,10 +20,24 @@ class Shown:
     PATTERN = 50
     WINDOWS = 2_000
     ABOVE = 6_000
+    MONTH = (
+        r'(?:Jan(?:uary)?|Feb(?:ruary)?|Mar(?:ch)?|Apr(?:il)?|May|June?|July?|Aug(?:ust)?|Sept?(?:ember)?|Oct(?:ober)?|'
+        r'Nov(?:ember)?|Dec(?:ember)?)\.?'
+    )
+    OF_YEAR = r'(?:,? +(?:19|20)\d\d|(?!,? +(?:19|20)\d\d))'
+    DATE = (
+        r'(?:(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)[a-z]*[.,]* +)?(?:(?:19|20)\d\d(?:[01]\d[0-3]\d|[-/.]\d\d?[-/.]\d\d?)|'
+        r'\d\d?[-/.]\d\d?[-/.](?:19|20)\d\d|\d\d?(?:st|nd|rd|th|\.)? +' + MONTH + OF_YEAR + r'|'
+        + MONTH + r' +\d\d?(?:st|nd|rd|th)?' + OF_YEAR + r')(?![\w/-])'
+    )
     # Two numbers in a line are a table's.
+    ROW = r'(?!.*\d[)%]?[ \t]+[$(]?\d)'
+    # A line that begins with a date is a heading if no sentence goes on, and so is one that stands alone without a point.
     HEADING = re.compile(
-        r'^[ \t]*(?!.*\d[)%]?\s+[$(]?\d)(#{1,6} .*|(?=[A-Z])(?i:chapter|section|part|article|version|release|appendix|book|letter)\b.*|'
-        r'\d{4}-\d\d-\d\d.*|\d{1,3}(?:\.\d+)*\.? +[A-Z].*|[A-Z][^a-z\n]+)$',
+        r'^[ \t]*(?=.{3,90}$)((?:\* )?' + DATE + r'(?! *,| +[a-z])' + ROW + r'.*|' + ROW + r'(?:#{1,6} .*|={2,} .*|[A-Z][^a-z\n]+|'
+        r'(?=[A-Z])(?i:chapter|section|part|article|version|release|appendix|book|letter)\b.*|'
+        r'(?!\d\d? +' + MONTH + r' +\d)\d{1,3}(?:\.\d+)*\.? +[A-Z].*|'
+        r'(?:(?<=\n\n)|(?<=\n\r\n)|(?<=[-=*_]{4}\n)|(?<=[-=*_]{4}\r\n))(?=[A-Z])(?:.*[^\s.,:;!?]|.*\b(?:19|20)\d\d\b.*:)\r?(?=\n(?:[ \t\r]*\n|[-=*_]{4}))))$',
         re.MULTILINE,
     )
     # What opens a part of source code, and the files that hold such.
@@ -37,7 +52,7 @@ class Shown:
         r'\.(?:py|rs|go|js|mjs|ts|tsx|jsx|java|kt|c|h|cc|cpp|hpp|cs|rb|php|swift|scala|sh|lua|pl|zig)$', re.IGNORECASE
     )
     # Years are looked for farther above than headings.
-    YEAR = re.compile(r'\b(?:1[5-9]|20)\d\d\b')
+    YEAR = re.compile(r'\b(?:1[5-9]|20)\d\d(?:[01]\d[0-3]\d)?\b')
     DATED = 40_000
     YEARS = 400
     LINE = 90
@@ -233,13 +248,13 @@ def excerpt(window):
 
 # The last line before a place that looks like a heading, if it is short, after the last with a year, if it has none.
 def heading_above(text, name, start):
-    start = text.rfind('\n', 0, start) + 1
+    start = line_start(text, start)
     if Shown.CODE.search(name):
         lines = [place[0] for place in places_in(text, 'DEFINITION', start - Shown.ABOVE, start)]
         inside = bool(lines) and lines[-1][0] in ' \t' and not Shown.HOLDER.match(lines[-1])
         holders = list(filter(Shown.HOLDER.match, lines)) if inside else []
         return ''.join(told(line.split('(')[0].rstrip(' :{')) for line in holders[-1:] + lines[-1:])
-    above = text.rfind('\n', 0, max(0, start - 1)) + 1
+    above = line_start(text, start - 1)
     # A number below the line above is not its row's.
     heading = Shown.HEADING.match(text[above:start]) or last(places_in(text, 'HEADING', start - Shown.ABOVE, above))
     line = told(heading[1]) if heading else ''
@@ -265,6 +280,10 @@ def places_in(text, pattern, start, end):
     return found
 
 
+def line_start(text, place):
+    return text.rfind('\n', 0, max(0, place)) + 1
+
+
 def line_end(text, place):
     end = text.find('\n', place)
     return end if end >= 0 else len(text)
@@ -274,20 +293,16 @@ def line_end(text, place):
 def dated_above(text, start):
     years = places_in(text, 'YEAR', start - Shown.DATED, start)
     for year in reversed(years[-Shown.YEARS:]):
-        line = Shown.HEADING.match(line_at(text, year.start()))
-        if line:
-            return line[0]
+        heading = Shown.HEADING.match(text, line_start(text, year.start()))
+        if heading:
+            return heading[0]
     return ''
-
-
-def line_at(text, place):
-    return text[text.rfind('\n', 0, place) + 1:line_end(text, place)]
 
 
 # A heading in a label.
 def told(line):
-    line = ' '.join(line.split())
-    return f', {line}' if 2 < len(line) <= Shown.LINE else ''
+    line = ' '.join(line.strip('=').split())
+    return f', {line}' if 0 < len(line) <= Shown.LINE else ''
 
 
 # What is shown: our own texts, and of each pattern the windows of the rarest words, as far as its share of the room goes.
@@ -296,7 +311,7 @@ def all_shown():
     own = '\n'.join(Shown.texts)
     if len(own) > Shown.OWN:
         own = own[:Shown.OWN] + f'... [{len(own) - Shown.OWN} characters more]'
-    room = min(Shown.MOST - len(own), Shown.FIRST + Shown.EACH * len(Shown.found))
+    room = min(max(Shown.MOST - len(own), Shown.BESIDE), Shown.FIRST + Shown.EACH * len(Shown.found))
     taken, chosen = [], {}
     rarest = sorted(Shown.found.items(), key=lambda item: item[1].places)
     for given, (name, found) in enumerate(rarest):
