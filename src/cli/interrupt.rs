@@ -31,6 +31,8 @@ pub(crate) struct Interrupt {
     tell: watch::Sender<Heard>,
     /// Whether SIGINT stops what is under way, and not the program.
     stays: Arc<AtomicBool>,
+    /// How many of these SIGINTs were waited for. One that comes between two waits is for the second.
+    taken: u64,
     /// Milliseconds that the end of the work may take besides [`LAST_WORDS`].
     patience: Arc<AtomicU64>,
 }
@@ -102,7 +104,7 @@ impl Interrupt {
         };
         thread::Builder::new().name("signals".to_owned()).spawn(listen)?;
         watch_cpu_time(of_cpu_time)?;
-        Ok(Self { heard, tell: of_others, stays, patience })
+        Ok(Self { heard, tell: of_others, stays, taken: 0, patience })
     }
 
     /// From now on the end of whoever holds the other end asks the program to end, too.
@@ -131,10 +133,11 @@ impl Interrupt {
 
     /// Waits for the next SIGINT that stops what is under way.
     pub(crate) async fn stopped(&mut self) {
-        let before = self.heard.borrow().stops;
-        if self.heard.wait_for(|heard| heard.stops > before).await.is_err() {
+        let taken = self.taken;
+        if self.heard.wait_for(|heard| heard.stops > taken).await.is_err() {
             std::future::pending().await
         }
+        self.taken += 1;
     }
 
     /// Waits for the first of it.

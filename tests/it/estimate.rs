@@ -91,11 +91,11 @@ fn a_file_is_read_and_the_second_time_from_what_is_kept() {
         (1, 1)
     );
     // What was measured three times is not measured anew; what was measured less often only becomes faster, and not within a
-    // minute after others computed.
-    let bandwidth = |sweeps: u32, disturbed: u64, bandwidth: f64| {
+    // minute.
+    let bandwidth = |sweeps: u32, last: u64, bandwidth: f64| {
         let mut known = before.clone();
         known["machines"][0]["sweeps"] = json!(sweeps);
-        known["machines"][0]["disturbed"] = json!(disturbed);
+        known["machines"][0]["last"] = json!(last);
         known["machines"][0]["machine"]["bandwidth"] = json!(bandwidth);
         fs::write(&kept, known.to_string()).unwrap();
         let again = Program::new().env("HOME", &ran.dir.path().display().to_string());

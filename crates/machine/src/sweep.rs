@@ -5,8 +5,7 @@ use std::sync::Barrier;
 use std::thread;
 use std::time::{Duration, Instant};
 
-#[cfg(target_arch = "x86_64")]
-use fearless_simd::{Level, Simd};
+use fearless_simd::{Level, Simd, SimdBase, dispatch, f32x8, u32x8};
 use nix::time::{ClockId, clock_gettime};
 
 use super::memory;
@@ -46,13 +45,13 @@ pub fn sweep(processors: &Processors) -> Pace {
     let start = Barrier::new(threads);
     let measured: Vec<(Passes, Passes)> = thread::scope(|scope| {
         let work = || {
-            let values: Vec<u64> = (0..words as u64).collect();
+            let values: Vec<u32> = (0..2 * words as u32).collect();
             start.wait();
-            let read = passes(READING, words as f64 * 8.0, || black_box(with_avx2(|| sum(&values))));
+            let read = passes(READING, words as f64 * 8.0, || black_box(sum(&values)));
             start.wait();
             let mut lanes = [1.0_f32; LANES];
             let operations = LANES as f64 * 2.0 * f64::from(STEPS);
-            (read, passes(COMPUTING, operations, || with_avx2(|| multiply(black_box(&mut lanes)))))
+            (read, passes(COMPUTING, operations, || multiply(black_box(&mut lanes))))
         };
         let running: Vec<_> = (0..threads).map(|_| scope.spawn(work)).collect();
         running.into_iter().map(|thread| thread.join().unwrap_or_default()).collect()
@@ -100,36 +99,43 @@ fn had() -> Duration {
     clock_gettime(ClockId::CLOCK_THREAD_CPUTIME_ID).map(Duration::from).unwrap_or_default()
 }
 
-/// Does `work` with the processor's vectors of 256 bits, if it has them, whatever this program is built for.
-#[cfg(target_arch = "x86_64")]
-fn with_avx2<T>(work: impl FnOnce() -> T) -> T {
-    match Level::new().as_avx2() {
-        Some(avx2) => avx2.vectorize(work),
-        None => work(),
-    }
-}
+// Vectors are written out, as an image's program is optimized for size and has none made of loops. They are the widest ones up
+// to 256 bits that the processor has, whatever this program is built for.
 
-#[cfg(not(target_arch = "x86_64"))]
-fn with_avx2<T>(work: impl FnOnce() -> T) -> T {
-    work()
-}
-
-/// One sum: of several beside each other the compiler makes reads that hop, which take three times as long.
-#[inline(always)]
-fn sum(values: &[u64]) -> u64 {
-    values.iter().fold(0, |sum, value| sum.wrapping_add(*value))
+fn sum(values: &[u32]) -> u32 {
+    dispatch!(Level::new(), simd => sum_of(simd, values))
 }
 
 #[inline(always)]
-fn multiply(lanes: &mut [f32; LANES]) {
-    // A copy stays in registers.
-    let mut own = *lanes;
-    for _ in 0..STEPS {
-        for lane in &mut own {
-            *lane = *lane * 0.999 + 0.001;
+fn sum_of<S: Simd>(simd: S, values: &[u32]) -> u32 {
+    let mut sums = [u32x8::splat(simd, 0); 4];
+    for chunk in values.as_chunks::<32>().0 {
+        for (place, sum) in sums.iter_mut().enumerate() {
+            *sum += u32x8::from_slice(simd, &chunk[8 * place..8 * place + 8]);
         }
     }
-    *lanes = own;
+    let [a, b, c, d] = sums;
+    ((a + b) + (c + d)).as_slice().iter().fold(0, |sum, value| sum.wrapping_add(*value))
+}
+
+fn multiply(lanes: &mut [f32; LANES]) {
+    dispatch!(Level::new(), simd => multiply_all(simd, lanes));
+}
+
+#[inline(always)]
+fn multiply_all<S: Simd>(simd: S, lanes: &mut [f32; LANES]) {
+    let (factor, more) = (f32x8::splat(simd, 0.999), f32x8::splat(simd, 0.001));
+    // A copy stays in registers.
+    let mut own: [f32x8<S>; LANES / 8] =
+        std::array::from_fn(|place| f32x8::from_slice(simd, &lanes[8 * place..8 * place + 8]));
+    for _ in 0..STEPS {
+        for lane in &mut own {
+            *lane = *lane * factor + more;
+        }
+    }
+    for (lane, place) in own.into_iter().zip(lanes.as_chunks_mut::<8>().0) {
+        lane.store_slice(place);
+    }
 }
 
 /// Operations that one of [`multiply`]'s stands for: llama.cpp has both of a step done at once, and of whole numbers a vector has

@@ -21,7 +21,7 @@ impl Lines {
     ///
     /// # Errors
     /// The terminal can't be read; a signal ends the program.
-    pub(super) async fn next(&mut self, interrupt: &Interrupt) -> Result<Read, Failure> {
+    pub(super) async fn next(&mut self, interrupt: &mut Interrupt) -> Result<Read, Failure> {
         if let Some(mut prompt) = self.prompt.take() {
             self.reading = Some(tokio::task::spawn_blocking(move || {
                 let read = prompt.read();
@@ -29,14 +29,14 @@ impl Lines {
             }));
         }
         let Some(reading) = &mut self.reading else { return Err(Failure::defect("a prompt that is lost")) };
-        let (mut stopping, mut ending) = (interrupt.clone(), interrupt.clone());
+        let mut ending = interrupt.clone();
         tokio::select! {
             read = reading => {
                 let (prompt, read) = read.unwrap_or_else(|error| Err(error.into()))?;
                 (self.prompt, self.reading) = (Some(prompt), None);
                 Ok(read)
             }
-            () = stopping.stopped() => Ok(Read::Interrupted),
+            () = interrupt.stopped() => Ok(Read::Interrupted),
             ended = ending.heard() => Err(ended),
         }
     }

@@ -79,7 +79,7 @@ impl Program {
             tell::line("a dry run: questions are estimated, and none is asked");
         }
         loop {
-            let line = match lines.next(&interrupt).await? {
+            let line = match lines.next(&mut interrupt).await? {
                 Read::End => return Ok(Exit::Success),
                 Read::Interrupted if wants_to_leave => return Ok(Exit::Success),
                 Read::Interrupted => {

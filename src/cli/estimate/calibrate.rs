@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use minions::chat::secrets::Secret;
 use minions::chat::{self, ChatClient, ChatRequest, ChatSettings, Generation, Message, base_url};
-use minions::config::{Environment, REPLY_TOKENS};
+use minions::config::{Environment, REPLY_TOKENS, RETRIES};
 use minions::engine;
 use minions::error::Failure;
 use minions::forecast::Forecaster;
@@ -73,6 +73,8 @@ async fn client(named: &Named, environment: &Environment) -> Result<Arc<dyn Chat
     let settings = ChatSettings {
         headers: headers.collect(),
         generation: Generation { max_tokens: Some(TOKENS), temperature: Some(0.0), ..Generation::default() },
+        // A server may close a connection just as the next call goes out by it.
+        retries: RETRIES,
         ..ChatSettings::new(&named.subject.name, address)
     };
     Ok(chat::connect(provider, settings)?)
