@@ -202,7 +202,8 @@ fn run(work: Work, options: RunOptions, redactor: &Redactor) -> Result<RunOutcom
     let runtime = machine::runtime()?;
     let program = program::own();
     let redactor = redactor.clone();
-    let program = Program { environment, program, options, redactor, verbosity, interrupt, most_jobs };
+    let program =
+        Program { environment, program, options, redactor, verbosity, interrupt, most_jobs, common: None };
     let outcome = runtime.block_on(program.run(work));
     // A thread that still waits for stdin must not hold the envelope back.
     runtime.shutdown_background();

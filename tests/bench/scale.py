@@ -1,13 +1,15 @@
-"""How well a queue spreads a batch over workers. usage: scale.py BINARY NATS_SERVER [JOBS]
+"""How well a queue spreads a batch over workers. usage: scale.py BINARY NATS_SERVER [JOBS [KILLS]]
 
 Model calls take their time, so that four workers on one machine do not fight for its processors. Printed are four workers
 against one, what the queue adds to a job, a batch in which one job in ten takes ten times as long (static shards
-beside it), and how soon a new worker asks its first question.
+beside it), how soon a new worker asks its first question, and what is lost, twice or asked in vain where workers, the
+broker, the submitter and the collector are killed at random.
 """
 
 import asyncio
 import json
 import os
+import random
 import socket
 import subprocess
 import sys
@@ -20,6 +22,7 @@ from table import row
 
 BINARY, NATS = os.path.abspath(sys.argv[1]), os.path.abspath(sys.argv[2])
 JOBS = int(sys.argv[3]) if len(sys.argv) > 3 else 10_000
+KILLS = int(sys.argv[4]) if len(sys.argv) > 4 else 100
 SLOTS, WORKERS = 16, 4
 ENVIRONMENT = {**os.environ, "OPENAI_API_KEY": "sk-bench-0123456789"}
 
@@ -88,17 +91,21 @@ class Bench:
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.port = probe.getsockname()[1]
-        self.server = subprocess.Popen([NATS, "-js", "-a", "127.0.0.1", "-p", str(self.port), "-sd", folder],
-                                       stderr=subprocess.DEVNULL)
+        self.broker()
         time.sleep(1)
+
+    def broker(self):
+        self.server = subprocess.Popen([NATS, "-js", "-a", "127.0.0.1", "-p", str(self.port), "-sd", self.folder],
+                                       stderr=subprocess.DEVNULL)
 
     def queue(self):
         self.queues += 1
         return f"nats://127.0.0.1:{self.port}/q{self.queues}"
 
     def run(self, *words, **options):
+        options = {"stdout": subprocess.DEVNULL, **options}
         return subprocess.Popen([BINARY, *words], env=ENVIRONMENT, cwd=self.folder, stdin=subprocess.DEVNULL,
-                                stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, **options)
+                                stderr=subprocess.DEVNULL, **options)
 
     def took(self, *words):
         begun = time.monotonic()
@@ -124,6 +131,51 @@ class Bench:
                    for index in range(count)]
         assert all(shard.wait() == 0 for shard in running)
         return time.monotonic() - begun
+
+    def storm(self, jobs):
+        """Kills at random; gives the custom_ids that were collected, and how many workers were killed."""
+        queue, slots, killed = self.queue(), 4, 0
+        path = os.path.join(self.folder, "storm.jsonl")
+        open(path, "w").close()
+
+        def submit():
+            return self.run("submit", jobs, "--queue", queue, "--lost-after", "5", "--remote-tokens", str(10**9))
+
+        def collect():
+            with open(path, "a") as out:
+                return self.run("collect", "--queue", queue, "--follow", "--resume", path, stdout=out)
+
+        def work():
+            return self.run("work", "--queue", queue, "--max-jobs", str(slots), "--slim")
+
+        def end(process):
+            process.kill()
+            process.wait()
+
+        assert submit().wait() == 0
+        submitter, collector, workers = submit(), collect(), [work() for _ in range(WORKERS)]
+        for _ in range(KILLS):
+            time.sleep(random.uniform(0.05, 0.4))
+            victim = random.randrange(WORKERS + 3)
+            if victim < WORKERS:
+                end(workers[victim])
+                workers[victim], killed = work(), killed + 1
+            elif victim == WORKERS:
+                end(self.server)
+                self.broker()
+            elif victim == WORKERS + 1:
+                end(collector)
+                collector = collect()
+            else:
+                end(submitter)
+                submitter = submit()
+        end(submitter)
+        end(collector)
+        assert submit().wait() == 0 and collect().wait() == 0
+        for worker in workers:
+            end(worker)
+        with open(path) as lines:
+            return [json.loads(line)["custom_id"] for line in lines], killed * slots
 
 
 def main():
@@ -163,6 +215,14 @@ def main():
             row("from the start of a worker to its first call", Slow.asked[0] - begun, 2, "s", "<= 1", 3)
             worker.kill()
             worker.wait()
+
+            Slow.latency, jobs = 0.2, 20 * KILLS
+            write_jobs(path, url, jobs)
+            Slow.asked.clear()
+            collected, most = bench.storm(path)
+            row(f"{KILLS} kills at random, {jobs} jobs: results lost", jobs - len(set(collected)), 0, "", "", 0)
+            row("the same: results that are there twice", len(collected) - len(set(collected)), 0, "", "", 0)
+            row("the same: calls in vain; slots of what was killed", len(Slow.asked) - jobs, most, "calls", "<= 1", 0)
         finally:
             bench.server.kill()
 

@@ -91,5 +91,7 @@ impl Queue {
 }
 
 fn damaged(name: &str) -> QueueError {
-    QueueError::Unusable(format!("the file {name} of the queue is damaged; submit its jobs again"))
+    QueueError::Unusable(format!(
+        "the file {name} of the queue is damaged; submit the jobs that need it to another queue"
+    ))
 }

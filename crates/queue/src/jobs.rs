@@ -1,12 +1,13 @@
 //! Jobs on their way into the queue.
 
 use async_nats::HeaderMap;
+use async_nats::jetstream::ErrorCode;
 use async_nats::jetstream::message::StreamMessage;
-use async_nats::jetstream::stream::{DirectGetErrorKind, Stream};
+use async_nats::jetstream::stream::{DeleteMessageError, DeleteMessageErrorKind, DirectGetErrorKind, Stream};
 use bytes::Bytes;
 
 use crate::queue::patient;
-use crate::wire::{HASH, Job, LONGEST, OBJECT, SUCCESS};
+use crate::wire::{CUSTOM_ID, HASH, JOB, Job, LONGEST, OBJECT, SUCCESS};
 use crate::{Queue, QueueError, subject};
 
 /// What came of a job that was submitted.
@@ -31,12 +32,16 @@ impl Queue {
         let key = subject::key(&job.custom_id);
         let bytes = serde_json::to_vec(job).map_err(|error| QueueError::Unusable(error.to_string()))?;
         patient(|| async {
-            if self.put(&key, &job.hash, &bytes).await? {
+            if self.put(job, &key, &bytes, 0).await? {
                 return Ok(Submitted::New);
             }
             let subject = subject::of(&self.address.name, "job", &key);
-            // It is gone again if somebody else has it run again just now.
-            let Some(there) = last(&self.jobs, subject).await? else { return Ok(Submitted::There) };
+            let Some(there) = last(&self.jobs, subject).await? else {
+                return Err(QueueError::Unusable(format!(
+                    "the job {:?} is not in the queue's stream",
+                    job.custom_id
+                )));
+            };
             if there.headers.get(HASH).map(async_nats::HeaderValue::as_str) != Some(&*job.hash) {
                 return Ok(Submitted::Differs);
             }
@@ -44,22 +49,27 @@ impl Queue {
             let failed = result
                 .filter(|result| result.headers.get(SUCCESS).is_some_and(|told| told.as_str() == "false"));
             let Some(failed) = failed else { return Ok(Submitted::There) };
-            // The result goes first, so that no worker takes the job for done.
-            for (stream, sequence) in [(&self.results, failed.sequence), (&self.jobs, there.sequence)] {
-                stream.delete_message(sequence).await.map_err(|error| QueueError::of(&error, true))?;
+            // At any moment there is a job, and a result that is older than it counts for nothing: so nothing is lost if we
+            // are killed here.
+            let is_older = number(&failed.headers, JOB) < there.sequence;
+            let is_again = is_older || self.put(job, &key, &bytes, there.sequence).await?;
+            match self.results.delete_message(failed.sequence).await {
+                // A worker, or somebody else who submits, was faster.
+                Err(error) if is_gone(&error) => {}
+                gone => drop(gone.map_err(|error| QueueError::of(&error, true))?),
             }
-            self.put(&key, &job.hash, &bytes).await?;
-            Ok(Submitted::Again)
+            Ok(if is_again { Submitted::Again } else { Submitted::There })
         })
         .await
     }
 
-    /// Publishes a job, unless its subject has one; whether it had none.
-    async fn put(&self, key: &str, hash: &str, bytes: &[u8]) -> Result<bool, QueueError> {
+    /// Publishes a job in place of that with the number `before`, 0 for none; whether that was there.
+    async fn put(&self, job: &Job, key: &str, bytes: &[u8], before: u64) -> Result<bool, QueueError> {
         let mut headers = HeaderMap::new();
-        headers.insert(HASH, hash);
+        headers.insert(HASH, &*job.hash);
+        headers.insert(CUSTOM_ID, serde_json::json!(job.custom_id).to_string());
         let payload = self.packed(bytes, &mut headers).await?;
-        self.publish_once(subject::of(&self.address.name, "job", key), headers, payload).await
+        self.publish_behind(before, subject::of(&self.address.name, "job", key), headers, payload).await
     }
 
     /// `bytes` as the payload of a message, which is empty where an object has them.
@@ -78,6 +88,16 @@ impl Queue {
             None => Ok(payload),
         }
     }
+}
+
+/// The number in a header; 0 if there is none.
+pub(crate) fn number(headers: &HeaderMap, name: &str) -> u64 {
+    headers.get(name).and_then(|told| told.as_str().parse().ok()).unwrap_or(0)
+}
+
+fn is_gone(error: &DeleteMessageError) -> bool {
+    const GONE: [ErrorCode; 2] = [ErrorCode::NO_MESSAGE_FOUND, ErrorCode::STREAM_MESSAGE_DELETE_FAILED];
+    matches!(error.kind(), DeleteMessageErrorKind::JetStream(told) if GONE.contains(&told.error_code()))
 }
 
 /// The newest message of a subject.

@@ -90,6 +90,8 @@ impl Queue {
             subjects: vec![subject::of(&address.name, purpose, "*")],
             storage: StorageType::File,
             allow_direct: true,
+            // A newer one takes the place of an older one.
+            max_messages_per_subject: 1,
             ..stream::Config::default()
         };
         let made = |error: &async_nats::jetstream::context::CreateStreamError| match error.kind() {
@@ -173,14 +175,15 @@ impl Queue {
         .await
     }
 
-    /// Publishes a message whose subject has none yet; whether it had none.
-    pub(crate) async fn publish_once(
+    /// Publishes a message in place of that with the number `before`, 0 for none; whether that was the last of its subject.
+    pub(crate) async fn publish_behind(
         &self,
+        before: u64,
         subject: String,
         mut headers: HeaderMap,
         payload: Bytes,
     ) -> Result<bool, QueueError> {
-        headers.insert("Nats-Expected-Last-Subject-Sequence", "0");
+        headers.insert("Nats-Expected-Last-Subject-Sequence", before.to_string());
         let lost = |kind| {
             use PublishErrorKind::{BrokenPipe, MaxAckPending, StreamNotFound, TimedOut};
             matches!(kind, BrokenPipe | MaxAckPending | StreamNotFound | TimedOut)

@@ -6,8 +6,9 @@ use async_nats::jetstream::stream::DirectGetErrorKind;
 use bytes::Bytes;
 use futures_util::StreamExt;
 
+use crate::jobs::{last, number};
 use crate::queue::{patient, stubborn};
-use crate::wire::{CUSTOM_ID, SUCCESS, TOKENS, USD};
+use crate::wire::{CUSTOM_ID, JOB, SUCCESS, TOKENS, USD};
 use crate::{Queue, QueueError, subject};
 
 /// Messages that are asked for at once.
@@ -42,30 +43,41 @@ pub struct Tally {
 }
 
 impl Queue {
-    /// Keeps `result`, unless the job has one; tries until the broker has it. Whether it had none.
-    ///
-    /// # Errors
-    /// The broker refuses it for good.
-    pub async fn publish(&self, result: &Result) -> std::result::Result<bool, QueueError> {
+    /// Keeps `result` of the job with the number `job`, unless it has one; tries until the broker has it. Whether it had none.
+    pub(crate) async fn publish(&self, result: &Result, job: u64) -> std::result::Result<bool, QueueError> {
         let subject = subject::of(&self.address.name, "result", &subject::key(&result.custom_id));
         stubborn(|| async {
             let mut headers = HeaderMap::new();
             headers.insert(CUSTOM_ID, serde_json::json!(result.custom_id).to_string());
+            headers.insert(JOB, job.to_string());
             headers.insert(SUCCESS, result.is_success.to_string());
             headers.insert(TOKENS, result.tokens.to_string());
             if let Some(usd) = result.usd {
                 headers.insert(USD, usd.to_string());
             }
             let payload = self.packed(&result.line, &mut headers).await?;
-            self.publish_once(subject.clone(), headers, payload).await
+            let mut before = 0;
+            while !self.publish_behind(before, subject.clone(), headers.clone(), payload.clone()).await? {
+                before = match last(&self.results, subject.clone()).await? {
+                    Some(there) if number(&there.headers, JOB) >= job => return Ok(false),
+                    Some(older) => older.sequence,
+                    None => 0,
+                };
+            }
+            Ok(true)
         })
         .await
     }
 
-    /// Whether the job `custom_id` has a result.
-    pub(crate) async fn has_result(&self, custom_id: &str) -> std::result::Result<bool, QueueError> {
+    /// Whether the job `custom_id` with the number `job` has a result.
+    pub(crate) async fn has_result(
+        &self,
+        custom_id: &str,
+        job: u64,
+    ) -> std::result::Result<bool, QueueError> {
         let subject = subject::of(&self.address.name, "result", &subject::key(custom_id));
-        patient(|| crate::jobs::last(&self.results, subject.clone())).await.map(|found| found.is_some())
+        let there = patient(|| last(&self.results, subject.clone())).await?;
+        Ok(there.is_some_and(|there| number(&there.headers, JOB) >= job))
     }
 
     /// The first result behind the place `after`, and its own place; `None` if there is none yet. Places begin with 1.

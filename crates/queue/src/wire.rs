@@ -42,6 +42,8 @@ pub(crate) const HASH: &str = "Minions-Hash";
 pub(crate) const OBJECT: &str = "Minions-Object";
 /// The header with a custom_id, as JSON.
 pub(crate) const CUSTOM_ID: &str = "Minions-Custom-Id";
+/// The header with the number of the job that a result is of.
+pub(crate) const JOB: &str = "Minions-Job";
 /// The header with how a job ended: `true` or `false`.
 pub(crate) const SUCCESS: &str = "Minions-Success";
 /// The header with the dollars of a job that has prices.

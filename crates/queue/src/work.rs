@@ -7,13 +7,15 @@ use async_nats::jetstream::{AckKind, Message};
 use futures_util::StreamExt;
 
 use crate::queue::patient;
-use crate::wire::Job;
-use crate::{Queue, QueueError, subject};
+use crate::wire::{CUSTOM_ID, Job};
+use crate::{Queue, QueueError, results, subject};
 
 /// How long a worker waits for a job before it asks anew.
 const WAIT: Duration = Duration::from_secs(1);
 /// How often a job is given to a worker.
 const ATTEMPTS: i64 = 4;
+/// The attempt from which on a job is under suspicion.
+const SUSPECT: i64 = 3;
 /// How many times within its patience a worker says that it is at work.
 const SIGNS: u32 = 3;
 
@@ -27,6 +29,10 @@ pub struct Work {
 pub struct Delivery {
     message: Message,
     queue: Queue,
+    /// The job's number among those of the queue.
+    number: u64,
+    /// Which attempt this is.
+    attempts: i64,
     /// Its custom_id, by which it is told apart.
     pub custom_id: String,
 }
@@ -36,7 +42,9 @@ pub enum Pulled {
     /// A job to do.
     Job(Job, Delivery),
     /// A job that ended its worker each time: how often.
-    Poison(Job, Delivery, i64),
+    Poison(Delivery, i64),
+    /// A job that can't be read any more: why.
+    Damaged(Delivery, String),
 }
 
 impl Work {
@@ -57,7 +65,7 @@ impl Work {
     /// As many jobs as there are, `most` at most; none if none comes for a moment. Jobs that have a result are left out.
     ///
     /// # Errors
-    /// The broker does not answer for some time, or a job is damaged.
+    /// The broker does not answer for some time.
     pub async fn pull(&self, most: usize) -> Result<Vec<Pulled>, QueueError> {
         let there = self.messages(self.consumer.fetch().max_messages(most).messages().await).await;
         let messages = match there {
@@ -103,30 +111,54 @@ impl Work {
     /// The job of a message, unless it has a result.
     async fn read(&self, message: Message) -> Result<Option<Pulled>, QueueError> {
         let headers = message.headers.clone().unwrap_or_default();
-        let bytes = patient(|| self.queue.unpacked(&headers, message.payload.clone())).await?;
-        let job: Job = serde_json::from_slice(&bytes)
-            .map_err(|error| QueueError::Unusable(format!("a job of the queue is damaged: {error}")))?;
-        let delivered = message.info().map_or(1, |info| info.delivered);
-        let delivery = Delivery { message, queue: self.queue.clone(), custom_id: job.custom_id.clone() };
-        if delivered > 1 && self.queue.has_result(&job.custom_id).await? {
+        let (delivered, number) =
+            message.info().map_or((1, 0), |info| (info.delivered, info.stream_sequence));
+        let told = headers.get(CUSTOM_ID).and_then(|told| serde_json::from_str(told.as_str()).ok());
+        let Some(custom_id) = told else {
+            tracing::error!("message {number} of the queue's jobs is none of ours, and is taken away");
+            self.queue.jobs.delete_message(number).await.map_err(|error| QueueError::of(&error, true))?;
+            return Ok(None);
+        };
+        let mut delivery = Delivery { queue: self.queue.clone(), number, attempts: 1, custom_id, message };
+        let payload = &delivery.message.payload;
+        let bytes = patient(|| self.queue.unpacked(&headers, payload.clone())).await;
+        let job = bytes.and_then(|bytes| {
+            serde_json::from_slice::<Job>(&bytes)
+                .map_err(|error| QueueError::Unusable(format!("the job is damaged in the queue: {error}")))
+        });
+        let job = match job {
+            Ok(job) => job,
+            Err(QueueError::Unusable(problem)) => return Ok(Some(Pulled::Damaged(delivery, problem))),
+            Err(error) => return Err(error),
+        };
+        if delivered > 1 && self.queue.has_result(&job.custom_id, number).await? {
             delivery.done().await;
             return Ok(None);
         }
-        let attempts = match delivered {
+        if delivered > 1 {
             // Those that were handed back count for nothing.
-            delivered if delivered > ATTEMPTS => delivered - delivery.handed_back().await?,
-            delivered => delivered,
-        };
-        Ok(Some(match attempts > ATTEMPTS {
-            true => Pulled::Poison(job, delivery, attempts - 1),
-            false => Pulled::Job(job, delivery),
+            delivery.attempts = delivered - delivery.handed_back().await?;
+        }
+        Ok(Some(match delivery.attempts {
+            attempts if attempts > ATTEMPTS => Pulled::Poison(delivery, attempts - 1),
+            _ => Pulled::Job(job, delivery),
         }))
     }
 }
 
 impl Delivery {
     fn key(&self) -> String {
-        format!("back.{}", subject::key(&self.custom_id))
+        format!("back.{}.{}", subject::key(&self.custom_id), self.number)
+    }
+
+    /// Keeps the result of its job, unless it has one, and is done; tries until the broker has it.
+    ///
+    /// # Errors
+    /// The broker refuses it for good.
+    pub async fn keep(&self, result: &results::Result) -> Result<(), QueueError> {
+        self.queue.publish(result, self.number).await?;
+        self.done().await;
+        Ok(())
     }
 
     /// How often it was handed back.
@@ -139,7 +171,7 @@ impl Delivery {
     }
 
     /// Its result is kept. Where this is lost, the job comes again, and is found to be done.
-    pub async fn done(&self) {
+    async fn done(&self) {
         if let Err(error) = self.message.ack().await {
             tracing::debug!("queue: {error}");
         }
@@ -152,15 +184,20 @@ impl Delivery {
         }
     }
 
-    /// Another worker is to do it.
-    pub async fn hand_back(&self) {
+    /// Whether its workers have ended so often that it may be what ends them: it must not be beside another such job.
+    pub fn is_suspect(&self) -> bool {
+        self.attempts >= SUSPECT
+    }
+
+    /// Another worker is to do it, or this one `later`.
+    pub async fn hand_back(&self, later: Option<Duration>) {
         let count = self.handed_back().await.unwrap_or(0) + 1;
         let noted = self.queue.keys.put(self.key(), count.to_string().into()).await.map(drop);
         if let Err(error) = noted {
             tracing::debug!("queue: {error}");
         }
         // Waited for, as the connection ends with the program.
-        if let Err(error) = self.message.double_ack_with(AckKind::Nak(None)).await {
+        if let Err(error) = self.message.double_ack_with(AckKind::Nak(later)).await {
             tracing::debug!("queue: {error}");
         }
     }

@@ -25,11 +25,9 @@ pub struct Worker {
 
 impl Queue {
     /// Renews the note of a worker. It goes by itself when it is not renewed.
-    pub async fn note(&self, id: &str, worker: &Worker) {
-        let bytes = serde_json::to_vec(worker).unwrap_or_default();
-        if let Err(error) = self.workers.put(id, bytes.into()).await {
-            tracing::debug!("queue: {error}");
-        }
+    pub(crate) async fn note(&self, id: &str, worker: &Worker) -> Result<(), QueueError> {
+        let bytes = serde_json::to_vec(worker).map_err(|error| QueueError::Unusable(error.to_string()))?;
+        self.workers.put(id, bytes.into()).await.map(drop).map_err(|error| QueueError::of(&error, true))
     }
 
     /// Takes the note of a worker away.
@@ -45,11 +43,8 @@ impl Queue {
     /// The broker does not tell.
     pub async fn workers(&self) -> Result<Vec<Worker>, QueueError> {
         patient(|| async {
-            let keys = self.workers.keys().await.map_err(|error| QueueError::of(&error, true))?;
-            let keys: Vec<String> =
-                keys.try_collect().await.map_err(|error| QueueError::Unreachable(error.to_string()))?;
             let mut workers = Vec::new();
-            for key in keys {
+            for key in self.names_of_workers().await? {
                 let note = self.workers.get(key).await.map_err(|error| QueueError::of(&error, true))?;
                 workers.extend(note.and_then(|bytes| serde_json::from_slice::<Worker>(&bytes).ok()));
             }
@@ -57,5 +52,11 @@ impl Queue {
             Ok(workers)
         })
         .await
+    }
+
+    /// The names of those workers.
+    pub(crate) async fn names_of_workers(&self) -> Result<Vec<String>, QueueError> {
+        let keys = self.workers.keys().await.map_err(|error| QueueError::of(&error, true))?;
+        keys.try_collect().await.map_err(|error| QueueError::Unreachable(error.to_string()))
     }
 }

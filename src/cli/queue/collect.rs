@@ -9,6 +9,7 @@ use minions::words;
 use minions_queue::{Address, Counts, Queue};
 use ring::digest::{SHA256, digest};
 
+use super::budget;
 use super::failure;
 use super::options::CollectOptions;
 use crate::cli::batch::Earlier;
@@ -53,10 +54,20 @@ pub(super) async fn collect(options: CollectOptions, address: Address) -> Result
             ended = Some(counts);
             continue;
         }
+        if counts.running == 0
+            && queue.budget().await.map_err(failure)?.is_some_and(|budget| budget.is_used_up)
+        {
+            ended = Some(counts);
+            continue;
+        }
         tokio::time::sleep(PAUSE).await;
     };
     let failed = queue.tally().await.map_err(failure)?.failed;
     let Counts { jobs, done, .. } = counts;
-    tracing::info!("{address}: {written} written; {done} of {jobs} jobs done, {failed} of them failed");
+    let budget = budget::told(queue.budget().await.map_err(failure)?.as_ref());
+    let budget = budget.map_or_else(String::new, |told| format!("; {told}"));
+    tracing::info!(
+        "{address}: {written} written; {done} of {jobs} jobs done, {failed} of them failed{budget}"
+    );
     Ok(if done < jobs || failed > 0 { Exit::SomeFailed } else { Exit::Success })
 }

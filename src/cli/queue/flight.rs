@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
-use std::time::Instant;
+use std::time::{Instant, SystemTime};
 
 use minions_queue::{Delivery, Worker};
 use tokio::sync::Semaphore;
@@ -16,6 +16,8 @@ pub(super) struct Flight {
     deliveries: Mutex<HashMap<String, Arc<Delivery>>>,
     /// One permit for each job that it may still take.
     pub free: Arc<Semaphore>,
+    /// The worker: its machine, its process, and what tells it from an earlier one there.
+    pub name: String,
     slots: u16,
     done: AtomicU64,
     failed: AtomicU64,
@@ -27,6 +29,7 @@ impl Flight {
         Self {
             deliveries: Mutex::default(),
             free: Arc::new(Semaphore::new(slots.into())),
+            name: name(),
             slots,
             done: AtomicU64::new(0),
             failed: AtomicU64::new(0),
@@ -49,6 +52,11 @@ impl Flight {
         lock(&self.deliveries).values().cloned().collect()
     }
 
+    /// Whether there is a job that may be what ends its workers.
+    pub(super) fn has_suspect(&self) -> bool {
+        lock(&self.deliveries).values().any(|delivery| delivery.is_suspect())
+    }
+
     /// A job is no longer this worker's: another one may come.
     pub(super) fn leave(&self, custom_id: &str) {
         lock(&self.deliveries).remove(custom_id);
@@ -62,9 +70,9 @@ impl Flight {
     }
 
     /// What the worker tells of itself.
-    pub(super) fn note(&self, name: &str) -> Worker {
+    pub(super) fn note(&self) -> Worker {
         Worker {
-            name: name.to_owned(),
+            name: self.name.clone(),
             slots: self.slots,
             running: lock(&self.deliveries).len() as u64,
             done: self.done.load(Relaxed),
@@ -72,4 +80,11 @@ impl Flight {
             seconds: self.begun.elapsed().as_secs_f64(),
         }
     }
+}
+
+fn name() -> String {
+    let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    let host: String = host.trim().chars().filter(|c| c.is_ascii_alphanumeric() || *c == '-').collect();
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    format!("{host}-{}-{:06x}", std::process::id(), since.as_micros() & 0xff_ffff)
 }

@@ -3,6 +3,7 @@
 //! In: jobs, as a batch takes them. Out: its lines. A worker is a batch whose jobs the queue hands over and whose lines
 //! it takes.
 
+mod budget;
 mod cache;
 mod collect;
 mod flight;

@@ -11,7 +11,8 @@ use crate::cli::options::RunOptions;
 
 pub(crate) const SUBMIT_EXAMPLES: &str = "\
 Examples:
-  minions submit jobs.jsonl --queue nats://HOST:4222/contracts";
+  minions submit jobs.jsonl --queue nats://HOST:4222/contracts
+  minions submit jobs.jsonl --queue nats://HOST:4222/contracts --usd 50 --requests-per-minute 600";
 
 pub(crate) const WORK_EXAMPLES: &str = "\
 Examples:
@@ -44,6 +45,15 @@ pub(crate) struct SubmitOptions {
     /// Give a job to another worker once its own was silent for so long, from now on (60 s in a new queue).
     #[arg(long, value_name = "SECONDS", value_parser = seconds)]
     pub lost_after: Option<Duration>,
+    /// Dollars that all workers together may spend, by the prices of the jobs; they heed it within seconds.
+    #[arg(long, value_name = "DOLLARS", value_parser = dollars)]
+    pub usd: Option<f64>,
+    /// Remote tokens that all workers together may spend.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub remote_tokens: Option<u64>,
+    /// Requests that go to each remote endpoint in a minute, from all workers together.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub requests_per_minute: Option<u32>,
 }
 
 /// Options of `work`.
@@ -114,6 +124,11 @@ impl QueueWork {
         };
         at.queue.clone()
     }
+}
+
+fn dollars(text: &str) -> Result<f64, String> {
+    let dollars = text.parse::<f64>().ok().filter(|dollars| dollars.is_finite() && *dollars > 0.0);
+    dollars.ok_or_else(|| "it must be a number of dollars above 0".to_owned())
 }
 
 fn seconds(text: &str) -> Result<Duration, String> {

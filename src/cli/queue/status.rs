@@ -5,9 +5,10 @@ use std::io::{self, Write as _};
 
 use minions::error::{Exit, Failure};
 use minions::words::{self, count};
-use minions_queue::{Address, Counts, Queue, Tally, Worker};
+use minions_queue::{Address, Budget, Counts, Queue, Tally, Worker};
 use serde_json::json;
 
+use super::budget;
 use super::failure;
 use super::options::StatusOptions;
 
@@ -17,7 +18,8 @@ pub(super) async fn status(options: StatusOptions, address: Address) -> Result<E
     let counts = queue.counts().await.map_err(failure)?;
     let tally = queue.tally().await.map_err(failure)?;
     let workers = queue.workers().await.map_err(failure)?;
-    let state = State { counts, tally, workers };
+    let budget = queue.budget().await.map_err(failure)?;
+    let state = State { counts, tally, workers, budget };
     let text = match () {
         () if options.json => state.json(&address),
         () if options.metrics => state.metrics(&address),
@@ -36,6 +38,7 @@ struct State {
     counts: Counts,
     tally: Tally,
     workers: Vec<Worker>,
+    budget: Option<Budget>,
 }
 
 impl State {
@@ -65,6 +68,9 @@ impl State {
             let _ = write!(text, "; {:.1} jobs/s, {:.0} s left", self.pace(), seconds);
         }
         text.push('\n');
+        if let Some(told) = budget::told(self.budget.as_ref()) {
+            let _ = writeln!(text, "budget: {told}");
+        }
         for worker in &self.workers {
             let Worker { name, slots, running, done, failed, .. } = worker;
             let _ = writeln!(
@@ -83,10 +89,18 @@ impl State {
         let Counts { jobs, waiting, running, .. } = self.counts;
         let Tally { succeeded, failed, usd, tokens } = self.tally;
         let workers = &self.workers;
+        let budget = self.budget.as_ref().map(|budget| {
+            let (tokens, usd) = budget.left();
+            json!({
+                "usd": budget.limits.usd, "usd_left": usd, "remote_tokens": budget.limits.tokens,
+                "remote_tokens_left": tokens, "requests_per_minute": budget.limits.requests_per_minute,
+                "is_used_up": budget.is_used_up,
+            })
+        });
         let state = json!({
             "queue": address.to_string(), "jobs": jobs, "waiting": waiting, "running": running, "done": succeeded,
             "failed": failed, "usd": usd, "remote_tokens": tokens, "jobs_per_second": self.pace(),
-            "seconds_left": self.time_left(), "workers": workers,
+            "seconds_left": self.time_left(), "budget": budget, "workers": workers,
         });
         format!("{state:#}\n")
     }
@@ -112,6 +126,13 @@ impl State {
         gauge("remote_tokens", "Remote tokens of all results.", tokens as f64);
         if let Some(usd) = usd {
             gauge("usd", "Dollars of all results.", usd);
+        }
+        let (tokens, usd) = self.budget.as_ref().map(Budget::left).unwrap_or_default();
+        if let Some(usd) = usd {
+            gauge("usd_left", "Dollars that all workers may still spend.", usd);
+        }
+        if let Some(tokens) = tokens {
+            gauge("remote_tokens_left", "Remote tokens that all workers may still spend.", tokens as f64);
         }
         text
     }

@@ -7,12 +7,13 @@ use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 use minions::engine::{Engine, RunLimits};
 use minions::error::{Exit, Failure};
-use minions::job::{self, Job};
+use minions::job::{self, Job, JobRole};
 use minions::words::count;
-use minions_queue::{self as queue, Address, Queue, Submitted};
+use minions_queue::{self as queue, Address, Limits, Queue, Submitted};
 use serde_json::Value;
 use tokio::sync::mpsc::{Sender, channel};
 
+use super::budget;
 use super::failure;
 use super::options::SubmitOptions;
 use super::trees::Trees;
@@ -51,9 +52,19 @@ pub(super) async fn submit(
     if let Some(silence) = options.lost_after {
         queue.set_lost_after(silence).await.map_err(failure)?;
     }
+    let limits = Limits {
+        tokens: options.remote_tokens,
+        usd: options.usd,
+        requests_per_minute: options.requests_per_minute,
+    };
+    if !limits.is_none() {
+        queue.set_limits(limits).await.map_err(failure)?;
+    }
+    let budget = queue.budget().await.map_err(failure)?;
+    let has_dollars = budget.as_ref().is_some_and(|budget| budget.limits.usd.is_some());
     let engine = program.engine(true, RunLimits::default());
     let (sender, mut ready) = channel(AT_ONCE);
-    let reading = tokio::task::spawn_blocking(move || read(&source, &engine, &sender));
+    let reading = tokio::task::spawn_blocking(move || read(&source, &engine, has_dollars, &sender));
     let (mut sum, mut kept, mut sending) = (Sum::default(), HashSet::new(), FuturesUnordered::new());
     loop {
         tokio::select! {
@@ -83,9 +94,10 @@ pub(super) async fn submit(
     let Sum { new, again, there, refused, files } = sum;
     tracing::info!(
         "{address}: {} submitted, {again} of them again as they had failed, {there} there already, {refused} refused; {} \
-         sent",
+         sent{}",
         count(new + again, "job"),
-        count(files, "file")
+        count(files, "file"),
+        budget::told(budget.as_ref()).map_or_else(String::new, |told| format!("; {told}"))
     );
     Ok(if refused > 0 { Exit::SomeFailed } else { Exit::Success })
 }
@@ -107,7 +119,13 @@ impl Sum {
 }
 
 /// Hands over each job of `source` that may go, or what is wrong with it. Blocks.
-fn read(source: &Source, engine: &Engine, ready: &Sender<Result<Ready, String>>) -> Result<(), Failure> {
+/// `has_dollars`: whether the queue has a budget of them.
+fn read(
+    source: &Source,
+    engine: &Engine,
+    has_dollars: bool,
+    ready: &Sender<Result<Ready, String>>,
+) -> Result<(), Failure> {
     let mut pieces = source.pieces()?;
     let (mut names, mut trees) = (Names::new(source.folder()), Trees::new(source.folder()));
     loop {
@@ -117,7 +135,7 @@ fn read(source: &Source, engine: &Engine, ready: &Sender<Result<Ready, String>>)
         let Some(piece) = piece else { return Ok(()) };
         let named = names.named(&piece);
         let line = piece.line;
-        let job = checked(named, engine, &mut trees, source.folder());
+        let job = checked(named, engine, &mut trees, source.folder(), has_dollars);
         let job = job.map(|(job, files)| Ready { line, job, files });
         // Nobody takes them any more.
         let Ok(()) = ready.blocking_send(job.map_err(|failure| format!("line {line}: {failure}"))) else {
@@ -132,9 +150,15 @@ fn checked(
     engine: &Engine,
     trees: &mut Trees,
     folder: Option<PathBuf>,
+    has_dollars: bool,
 ) -> Result<(queue::Job, Vec<(String, PathBuf)>), Failure> {
     let bare = bare?;
-    may_travel(&engine.job(bare.clone())?, &bare, folder)?;
+    let job = engine.job(bare.clone())?;
+    may_travel(&job, &bare, folder)?;
+    if has_dollars && job.prices.is_none() && job.protocol.asks(JobRole::Supervisor) {
+        return Err(Failure::input("the queue has a budget in dollars, and the job has no prices")
+            .hint("give it `protocol.kwargs.prices`, dollars per million tokens"));
+    }
     let (mut found, mut files) = (Vec::new(), Vec::new());
     for path in job::paths(&bare) {
         let (tree, paths) = trees.at(path).map_err(Failure::input)?;

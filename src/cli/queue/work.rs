@@ -1,15 +1,16 @@
 //! `minions work`: a batch whose jobs the queue hands over and whose lines it takes.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use minions::chat::secrets::Redactor;
 use minions::engine::{Engine, RunLimits};
 use minions::envelope::Envelope;
 use minions::error::{Exit, Failure, FailureKind};
-use minions_queue::{self as queue, Address, Delivery, Pulled, Queue, QueueError, Work};
+use minions_queue::{self as queue, Address, Delivery, Pulled, Purse, Queue, QueueError, Work};
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 
+use super::budget::{self, Asked};
 use super::cache::Cache;
 use super::failure;
 use super::flight::Flight;
@@ -25,6 +26,8 @@ use crate::cli::program::Program;
 const WAITING: usize = 16;
 /// Between two notes of what the worker does.
 const NOTE_EVERY: Duration = Duration::from_secs(5);
+/// Between two looks at what has to wait.
+const LOOK_AGAIN: Duration = Duration::from_secs(1);
 /// What it may take to hand jobs back.
 const GOODBYE: Duration = Duration::from_secs(5);
 
@@ -36,6 +39,9 @@ struct Shared {
     engine: Engine,
     redactor: Redactor,
     flight: Flight,
+    purse: Arc<Asked>,
+    /// Why this worker can't go on.
+    broken: OnceLock<Failure>,
     /// Jobs that the end of the batch has stopped.
     stopped: Stopped,
 }
@@ -55,18 +61,24 @@ pub(super) async fn work(
     }
     let queue = Queue::make(address.clone()).await.map_err(failure)?;
     let slots = max_jobs.min(program.most_jobs);
+    let flight = Flight::new(slots);
+    let purse = Purse::open(&queue, &flight.name, &flight.note()).await.map_err(failure)?;
+    let purse = Arc::new(Asked(purse));
+    let program = Program { common: Some(Arc::clone(&purse) as _), ..program };
     let shared = Arc::new(Shared {
         work: Work::of(&queue).await.map_err(failure)?,
         cache: Cache::open(cache, &program.environment)?,
         // For the jobs' form alone: the batch has an engine of its own.
         engine: program.engine(true, RunLimits::default()),
         redactor: program.redactor.clone(),
-        flight: Flight::new(slots),
+        flight,
+        purse,
+        broken: OnceLock::new(),
         stopped: Stopped::default(),
         queue,
     });
     program.interrupt.be_patient(grace + GOODBYE);
-    tracing::info!("{address}: working on {slots} jobs at a time");
+    tracing::info!("{address}: working on {slots} jobs at a time{}", shared.budget());
     let (lines, handed) = channel(1);
     let (taker, finished) = channel(WAITING);
     let fetching = tokio::spawn(fetch(Arc::clone(&shared), program.clone(), lines, idle_exit));
@@ -85,9 +97,11 @@ pub(super) async fn work(
     let fetched = fetching.await.unwrap_or_else(|error| Err(error.into()));
     beating.abort();
     for delivery in shared.flight.deliveries() {
-        delivery.hand_back().await;
+        delivery.hand_back(None).await;
     }
-    shared.queue.forget(&name()).await;
+    shared.purse.0.close().await;
+    shared.queue.forget(&shared.flight.name).await;
+    tracing::info!("{address}: the worker ends{}", shared.budget());
     published.and(fetched).and(exit)
 }
 
@@ -109,10 +123,33 @@ async fn fetch(
     };
     let mut ended = std::pin::pin!(ended);
     let mut is_ended = false;
+    let is_idle = |busy: Instant| idle_exit.is_some_and(|idle| busy.elapsed() >= idle);
+    let mut was_used_up = false;
     loop {
+        if shared.purse.0.seen().is_some_and(|budget| budget.is_used_up) {
+            if !std::mem::replace(&mut was_used_up, true) {
+                tracing::warn!("no more jobs are taken{}", shared.budget());
+            }
+            if !flight.deliveries().is_empty() {
+                busy = Instant::now();
+            }
+            if is_idle(busy) {
+                return Ok(());
+            }
+            tokio::select! {
+                () = &mut ended => return Ok(()),
+                () = tokio::time::sleep(LOOK_AGAIN) => shared.purse.0.look().await,
+            }
+            continue;
+        }
+        was_used_up = false;
         let first = tokio::select! {
             () = &mut ended => return Ok(()),
-            permit = flight.free.acquire() => permit.map_err(Failure::defect)?,
+            // They are taken away where the worker can't go on.
+            permit = flight.free.acquire() => match permit {
+                Ok(permit) => permit,
+                Err(_) => return shared.broken.get().cloned().map_or(Ok(()), Err),
+            },
         };
         let more = u32::try_from(flight.free.available_permits()).unwrap_or(u32::MAX);
         let mut slots = match flight.free.try_acquire_many(more) {
@@ -137,10 +174,27 @@ async fn fetch(
         }
         for pulled in pulled {
             match pulled {
-                Pulled::Job(_, delivery) | Pulled::Poison(_, delivery, _) if is_ended => {
-                    delivery.hand_back().await
+                Pulled::Job(_, delivery) | Pulled::Poison(delivery, _) | Pulled::Damaged(delivery, _)
+                    if is_ended =>
+                {
+                    delivery.hand_back(None).await;
                 }
-                Pulled::Poison(job, delivery, attempts) => shared.give_up(&job, &delivery, attempts).await?,
+                Pulled::Poison(delivery, attempts) => {
+                    let problem =
+                        format!("{attempts} workers ended, or were silent, while they ran this job");
+                    let remedy = "look at the workers' logs: it may take more memory than they have; submit it again to have \
+                                  it run again";
+                    shared
+                        .give_up(&delivery, Failure::new(FailureKind::Defect, problem).hint(remedy))
+                        .await?;
+                }
+                Pulled::Damaged(delivery, problem) => {
+                    shared.give_up(&delivery, Failure::system(problem)).await?;
+                }
+                // Side by side, the one that ends workers would take the others with it.
+                Pulled::Job(_, delivery) if delivery.is_suspect() && flight.has_suspect() => {
+                    delivery.hand_back(Some(LOOK_AGAIN)).await;
+                }
                 Pulled::Job(job, delivery) => {
                     if flight.take(delivery) {
                         // Its permit is given back when the job leaves.
@@ -150,7 +204,7 @@ async fn fetch(
                 }
             }
         }
-        if is_ended || idle_exit.is_some_and(|idle| busy.elapsed() >= idle) {
+        if is_ended || is_idle(busy) {
             return Ok(());
         }
     }
@@ -166,6 +220,12 @@ async fn hand_over(shared: Arc<Shared>, job: queue::Job, lines: Sender<Line>) {
             Err(error @ QueueError::Unreachable(_)) => {
                 tracing::warn!("{custom_id}: {error}");
                 return shared.hand_back(&custom_id).await;
+            }
+            // This machine's disk is no fault of the job.
+            Err(error @ QueueError::File(_)) => {
+                shared.hand_back(&custom_id).await;
+                let _ = shared.broken.set(failure(error));
+                return shared.flight.free.close();
             }
             Err(error) => {
                 let line = Line { custom_id, hash, job: Err(failure(error)) };
@@ -192,10 +252,10 @@ async fn publish(shared: Arc<Shared>, mut finished: Receiver<Finished>) -> Resul
         }
         let (usd, tokens) = (spent.usd, spent.remote.total_tokens);
         let result = queue::Result { custom_id, line: line.into(), is_success, usd, tokens };
-        shared.queue.publish(&result).await.map_err(failure)?;
-        if let Some(delivery) = shared.flight.delivery(&result.custom_id) {
-            delivery.done().await;
-        }
+        let delivery = shared.flight.delivery(&result.custom_id);
+        let delivery =
+            delivery.ok_or_else(|| Failure::defect("a result of a job that this worker does not have"))?;
+        delivery.keep(&result).await.map_err(failure)?;
         shared.flight.count(is_success);
         shared.flight.leave(&result.custom_id);
     }
@@ -204,51 +264,44 @@ async fn publish(shared: Arc<Shared>, mut finished: Receiver<Finished>) -> Resul
 
 /// Says of each job, and of the worker, that they go on.
 async fn beat(shared: Arc<Shared>) {
-    let mut beats = tokio::time::interval(shared.work.beat());
-    let mut notes = tokio::time::interval(NOTE_EVERY);
-    loop {
-        tokio::select! {
-            _ = beats.tick() => {
-                for delivery in shared.flight.deliveries() {
-                    delivery.goes_on().await;
-                }
+    let jobs = async {
+        let mut beats = tokio::time::interval(shared.work.beat());
+        loop {
+            beats.tick().await;
+            for delivery in shared.flight.deliveries() {
+                delivery.goes_on().await;
             }
-            _ = notes.tick() => shared.queue.note(&name(), &shared.flight.note(&name())).await,
         }
-    }
+    };
+    let worker = async {
+        let mut notes = tokio::time::interval(NOTE_EVERY);
+        loop {
+            notes.tick().await;
+            shared.purse.0.renew(&shared.flight.note()).await;
+        }
+    };
+    tokio::join!(jobs, worker);
 }
 
 impl Shared {
     async fn hand_back(&self, custom_id: &str) {
         if let Some(delivery) = self.flight.delivery(custom_id) {
-            delivery.hand_back().await;
+            delivery.hand_back(None).await;
         }
         self.flight.leave(custom_id);
     }
 
-    /// Keeps the failed line of a job that has ended its worker each time.
-    async fn give_up(&self, job: &queue::Job, delivery: &Delivery, attempts: i64) -> Result<(), Failure> {
-        let problem = format!("{attempts} workers ended, or were silent, while they ran this job");
-        let problem = Failure::new(FailureKind::Defect, problem)
-            .hint("look at the workers' logs: it may take more memory than they have; submit it again to have it run again");
+    /// Keeps the failed line of a job that no worker can do.
+    async fn give_up(&self, delivery: &Delivery, problem: Failure) -> Result<(), Failure> {
         let envelope: Envelope<JobOutcome> = Err(problem).into();
-        let line = envelope::line(&envelope, &job.custom_id, &self.redactor).map_err(Failure::defect)?;
-        let result = queue::Result {
-            custom_id: job.custom_id.clone(),
-            line: line.into(),
-            is_success: false,
-            usd: None,
-            tokens: 0,
-        };
-        self.queue.publish(&result).await.map_err(failure)?;
-        delivery.done().await;
-        Ok(())
+        let custom_id = delivery.custom_id.clone();
+        let line = envelope::line(&envelope, &custom_id, &self.redactor).map_err(Failure::defect)?;
+        let result = queue::Result { custom_id, line: line.into(), is_success: false, usd: None, tokens: 0 };
+        delivery.keep(&result).await.map_err(failure)
     }
-}
 
-/// What the worker is called: its machine and its process.
-fn name() -> String {
-    let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
-    let host: String = host.trim().chars().filter(|c| c.is_ascii_alphanumeric() || *c == '-').collect();
-    format!("{host}-{}", std::process::id())
+    /// What is left of the budget, to go on with in words.
+    fn budget(&self) -> String {
+        budget::told(self.purse.0.seen().as_ref()).map_or_else(String::new, |told| format!("; {told}"))
+    }
 }

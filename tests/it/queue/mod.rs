@@ -1,5 +1,6 @@
 //! A batch over a real NATS server: every job once, whoever is killed.
 
+mod budget;
 mod faults;
 
 use std::collections::BTreeMap;
