@@ -92,11 +92,15 @@ class Bench:
             probe.bind(("127.0.0.1", 0))
             self.port = probe.getsockname()[1]
         self.broker()
-        time.sleep(1)
 
     def broker(self):
         self.server = subprocess.Popen([NATS, "-js", "-a", "127.0.0.1", "-p", str(self.port), "-sd", self.folder],
                                        stderr=subprocess.DEVNULL)
+        while True:
+            try:
+                return socket.create_connection(("127.0.0.1", self.port)).close()
+            except ConnectionRefusedError:
+                time.sleep(0.01)
 
     def queue(self):
         self.queues += 1
