@@ -87,7 +87,7 @@ def write_jobs(path, url, count, slow=lambda number: False):
 
 class Bench:
     def __init__(self, folder):
-        self.folder, self.queues = folder, 0
+        self.folder, self.queues, self.nowhere = folder, 0, open(os.devnull, "w")
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.port = probe.getsockname()[1]
@@ -107,7 +107,8 @@ class Bench:
         return f"nats://127.0.0.1:{self.port}/q{self.queues}"
 
     def run(self, *words, **options):
-        options = {"stdout": subprocess.DEVNULL, **options}
+        # Not subprocess.DEVNULL: it is open for reading, too, as a closed stdout is.
+        options = {"stdout": self.nowhere, **options}
         return subprocess.Popen([BINARY, *words], env=ENVIRONMENT, cwd=self.folder, stdin=subprocess.DEVNULL,
                                 stderr=subprocess.DEVNULL, **options)
 
@@ -137,7 +138,7 @@ class Bench:
         return time.monotonic() - begun
 
     def storm(self, jobs):
-        """Kills at random; gives the custom_ids that were collected, and how many workers were killed."""
+        """Kills at random; gives the custom_ids that were collected, and how many slots that hit."""
         queue, slots, killed = self.queue(), 4, 0
         path = os.path.join(self.folder, "storm.jsonl")
         open(path, "w").close()
@@ -167,6 +168,8 @@ class Bench:
             elif victim == WORKERS:
                 end(self.server)
                 self.broker()
+                # It may have forgotten whom it gave the last jobs, of any worker.
+                killed += WORKERS
             elif victim == WORKERS + 1:
                 end(collector)
                 collector = collect()

@@ -26,6 +26,7 @@ fn no_result_is_lost_or_there_twice_whoever_is_killed() {
     const JOBS: usize = 200;
     const SLOTS: usize = 4;
     const KILLS: usize = 24;
+    const WORKERS: usize = 3;
     let models = models(|request| openai(request, "Ada signed.").delay(Duration::from_millis(150)));
     let mut broker = Broker::start();
     let here = tempfile::tempdir().unwrap();
@@ -46,7 +47,7 @@ fn no_result_is_lost_or_there_twice_whoever_is_killed() {
 
     let mut submitter = submit(&broker);
     until("the queue", || broker.program("status", &[]).run("").code == Some(0));
-    let mut workers: Vec<_> = (0..3).map(|_| work(&broker)).collect();
+    let mut workers: Vec<_> = (0..WORKERS).map(|_| work(&broker)).collect();
     let mut collector = collect(&broker);
     // A small generator: the order is the same in each run, the moments are not.
     let mut dice = 7_u64;
@@ -60,7 +61,11 @@ fn no_result_is_lost_or_there_twice_whoever_is_killed() {
                 workers[usize::try_from(victim).unwrap()] = work(&broker);
                 killed += 1;
             }
-            3 => broker.restart(),
+            3 => {
+                broker.restart();
+                // It may have forgotten whom it gave the last jobs, of any worker.
+                killed += WORKERS;
+            }
             4 => collector = collect(&broker),
             _ => submitter = submit(&broker),
         }
