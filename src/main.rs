@@ -188,7 +188,7 @@ fn run(work: Work, options: RunOptions, redactor: &Redactor) -> Result<RunOutcom
         _ => options.volume(),
     };
     let verbosity = logging::start(&environment, redactor, volume);
-    if let Err(failure) = stdout::check(io::stdout(), options.events.is_some()) {
+    if let Err(failure) = stdout::check(io::stdout(), options.events.is_some() || work.is_silent()) {
         last_words::take_over();
         tracing::error!("{failure}");
         return Ok(RunOutcome::Told(failure.kind.exit()));

@@ -54,6 +54,11 @@ impl Work {
             Self::Ask(args) => args.options.json,
         }
     }
+
+    /// Whether nothing goes to stdout.
+    pub(crate) fn is_silent(&self) -> bool {
+        matches!(self, Self::Queue(QueueWork::Submit(_) | QueueWork::Work(_)))
+    }
 }
 
 /// What came of it.

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
+use minions::chat::secrets::Redactor;
 use minions::engine::{Engine, RunLimits};
 use minions::error::{Exit, Failure};
 use minions::job::{self, Job, JobRole};
@@ -29,6 +30,15 @@ struct Ready {
     line: usize,
     job: queue::Job,
     files: Vec<(String, PathBuf)>,
+}
+
+/// What jobs are held to.
+struct Rules {
+    /// For the jobs' form alone.
+    engine: Engine,
+    redactor: Redactor,
+    /// Whether the queue has a budget of dollars.
+    has_dollars: bool,
 }
 
 /// What came of the jobs.
@@ -62,9 +72,13 @@ pub(super) async fn submit(
     }
     let budget = queue.budget().await.map_err(failure)?;
     let has_dollars = budget.as_ref().is_some_and(|budget| budget.limits.usd.is_some());
-    let engine = program.engine(true, RunLimits::default());
+    let rules = Rules {
+        engine: program.engine(true, RunLimits::default()),
+        redactor: program.redactor.clone(),
+        has_dollars,
+    };
     let (sender, mut ready) = channel(AT_ONCE);
-    let reading = tokio::task::spawn_blocking(move || read(&source, &engine, has_dollars, &sender));
+    let reading = tokio::task::spawn_blocking(move || read(&source, &rules, &sender));
     let (mut sum, mut kept, mut sending) = (Sum::default(), HashSet::new(), FuturesUnordered::new());
     loop {
         tokio::select! {
@@ -119,13 +133,7 @@ impl Sum {
 }
 
 /// Hands over each job of `source` that may go, or what is wrong with it. Blocks.
-/// `has_dollars`: whether the queue has a budget of them.
-fn read(
-    source: &Source,
-    engine: &Engine,
-    has_dollars: bool,
-    ready: &Sender<Result<Ready, String>>,
-) -> Result<(), Failure> {
+fn read(source: &Source, rules: &Rules, ready: &Sender<Result<Ready, String>>) -> Result<(), Failure> {
     let mut pieces = source.pieces()?;
     let (mut names, mut trees) = (Names::new(source.folder()), Trees::new(source.folder()));
     loop {
@@ -135,7 +143,7 @@ fn read(
         let Some(piece) = piece else { return Ok(()) };
         let named = names.named(&piece);
         let line = piece.line;
-        let job = checked(named, engine, &mut trees, source.folder(), has_dollars);
+        let job = checked(named, rules, &mut trees, source.folder());
         let job = job.map(|(job, files)| Ready { line, job, files });
         // Nobody takes them any more.
         let Ok(()) = ready.blocking_send(job.map_err(|failure| format!("line {line}: {failure}"))) else {
@@ -147,15 +155,14 @@ fn read(
 /// The job with its files, if other machines can do it.
 fn checked(
     Named { custom_id, hash, bare, .. }: Named,
-    engine: &Engine,
+    Rules { engine, redactor, has_dollars }: &Rules,
     trees: &mut Trees,
     folder: Option<PathBuf>,
-    has_dollars: bool,
 ) -> Result<(queue::Job, Vec<(String, PathBuf)>), Failure> {
     let bare = bare?;
     let job = engine.job(bare.clone())?;
-    may_travel(&job, &bare, folder)?;
-    if has_dollars && job.prices.is_none() && job.protocol.asks(JobRole::Supervisor) {
+    may_travel(&job, &bare, redactor, folder)?;
+    if *has_dollars && job.prices.is_none() && job.protocol.asks(JobRole::Supervisor) {
         return Err(Failure::input("the queue has a budget in dollars, and the job has no prices")
             .hint("give it `protocol.kwargs.prices`, dollars per million tokens"));
     }
@@ -169,8 +176,10 @@ fn checked(
 }
 
 /// Whether a job names nothing that must stay on this machine, or is only here.
-fn may_travel(job: &Job, bare: &Value, folder: Option<PathBuf>) -> Result<(), Failure> {
-    if [&job.local, &job.remote].iter().any(|side| !side.secrets().is_empty()) {
+fn may_travel(job: &Job, bare: &Value, redactor: &Redactor, folder: Option<PathBuf>) -> Result<(), Failure> {
+    let has_own = [&job.local, &job.remote].iter().any(|side| !side.secrets().is_empty());
+    // One of this machine's environment may stand anywhere.
+    if has_own || redactor.is_in(&bare.to_string()) {
         return Err(Failure::input("the job holds a key, and keys don't travel")
             .hint("leave it out; each worker takes its own from its environment, such as OPENAI_API_KEY"));
     }

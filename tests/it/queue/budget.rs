@@ -1,6 +1,8 @@
 //! One budget for all workers.
 
+use std::fs::File;
 use std::path::Path;
+use std::process::Stdio;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -115,12 +117,13 @@ fn requests_in_a_minute_hold_over_all_workers() {
     assert!(*last - *first >= least - Duration::from_millis(500), "{:?}", *last - *first);
 }
 
-/// A worker whose clock is wrong.
+/// A worker whose clock is wrong, and whose stdout is as services have it: a worker needs none.
 fn shifted(broker: &Broker, shift: &str, cache: &Path) -> (Running, tempfile::TempDir) {
     let library = std::env::var("MINIONS_TEST_FAKETIME").expect("scripts/test-scale.sh sets it");
     let program = broker.program("work", &["--cache", cache.to_str().unwrap()]);
     let program = program.env("LD_PRELOAD", &library).env("FAKETIME", shift);
-    program.env("FAKETIME_DONT_FAKE_MONOTONIC", "1").start(b"")
+    let nowhere = File::options().read(true).write(true).open("/dev/null").unwrap();
+    program.env("FAKETIME_DONT_FAKE_MONOTONIC", "1").start_into(b"", Stdio::from(nowhere))
 }
 
 #[test]

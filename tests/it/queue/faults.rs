@@ -10,8 +10,8 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde_json::json;
 
-use super::{Broker, by_id, lines, models, tasks};
-use crate::support::program::{Ran, Running};
+use super::{Broker, by_id, lines, models, task, tasks};
+use crate::support::program::{Program, Ran, Running};
 use crate::support::server::Reply;
 use crate::support::wait::{Door, next, until};
 use crate::support::wire::openai;
@@ -208,4 +208,30 @@ fn a_broker_without_room_says_so_and_loses_nothing() {
     let done = broker.collect(&["--follow"]);
     assert_eq!((done.code, by_id(&done.stdout).len()), (Some(0), 20), "{}", done.stderr);
     drop(worker);
+}
+
+#[test]
+#[ignore = "needs NATS: scripts/test-scale.sh"]
+fn a_worker_without_room_for_documents_hands_its_jobs_back_and_ends() {
+    let models = models(|request| openai(request, "Ada signed."));
+    let broker = Broker::start();
+    let here = tempfile::tempdir().unwrap();
+    let document = here.path().join("lease.txt");
+    fs::write(&document, "This lease is signed by Ada. ".repeat(20_000)).unwrap();
+    let params = json!({"task": "Who signed?", "context_files": [document.to_str().unwrap()]});
+    assert_eq!(broker.submit(&[task(&models, "job", params)], &[]).code, Some(0));
+    let script = format!(
+        "trap '' XFSZ; ulimit -f 100; exec '{}' work --queue {} --cache '{}'",
+        env!("CARGO_BIN_EXE_minions"),
+        broker.url(),
+        here.path().join("cache").display()
+    );
+    let ran = Program::new().through_shell(&script).run("");
+    assert_eq!(ran.code, Some(1), "{}", ran.stderr);
+    assert!(ran.stderr.contains("can't be written"), "{}", ran.stderr);
+    let status = broker.status();
+    assert_eq!((&status["waiting"], &status["failed"]), (&json!(0), &json!(0)), "{status}");
+    let _worker = broker.work(&here.path().join("roomy"), &[]);
+    let all = broker.collect(&["--follow"]);
+    assert_eq!((all.code, by_id(&all.stdout).len()), (Some(0), 1), "{}", all.stderr);
 }

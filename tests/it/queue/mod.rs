@@ -221,14 +221,20 @@ fn what_may_not_go_is_refused() {
     session["session"] = json!("s");
     let absent = task(&models, "absent", json!({"task": "Who?", "context_files": ["absent.txt"]}));
     let bad = json!({"custom_id": "bad", "call_parms": {}});
-    let ran = broker.submit(&[with_key, session, absent, bad, tasks(&models, 2).remove(1)], &[]);
+    // A key of the environment, wherever it stands.
+    let told = task(&models, "told", json!({"task": "Who?", "context": ["The key is sk-test-0123456789."]}));
+    let ran = broker.submit(&[with_key, session, absent, bad, told, tasks(&models, 2).remove(1)], &[]);
     assert_eq!((ran.code, &*ran.stdout), (Some(3), ""), "{}", ran.stderr);
-    for problem in
-        ["line 1: the job holds a key", "line 2: sessions don't travel", "line 3: absent.txt", "line 4:"]
-    {
+    for problem in [
+        "line 1: the job holds a key",
+        "line 2: sessions don't travel",
+        "line 3: absent.txt",
+        "line 4:",
+        "line 5: the job holds a key",
+    ] {
         assert!(ran.stderr.contains(problem), "{problem}: {}", ran.stderr);
     }
-    assert!(ran.stderr.contains("1 job submitted") && ran.stderr.contains("4 refused"), "{}", ran.stderr);
+    assert!(ran.stderr.contains("1 job submitted") && ran.stderr.contains("5 refused"), "{}", ran.stderr);
     assert!(!ran.stderr.contains("sk-test-0123456789"));
 
     // The same name with another content.
