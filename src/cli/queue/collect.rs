@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 use std::io::{self, Write};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use minions::error::{Exit, Failure};
 use minions::words;
@@ -16,6 +16,9 @@ use crate::cli::batch::Earlier;
 
 /// Between two looks for results.
 const PAUSE: Duration = Duration::from_millis(200);
+
+/// How long no worker may have had a job before none is taken to come; they tell every five seconds.
+const IDLE: Duration = Duration::from_secs(6);
 
 /// `minions collect`.
 pub(super) async fn collect(options: CollectOptions, address: Address) -> Result<Exit, Failure> {
@@ -32,6 +35,7 @@ pub(super) async fn collect(options: CollectOptions, address: Address) -> Result
     }
     let queue = Queue::open(address.clone()).await.map_err(failure)?;
     let (mut place, mut written, mut ended) = (0, 0, None);
+    let mut idle_since = None;
     let counts = loop {
         if let Some((next, line)) = queue.result_after(place).await.map_err(failure)? {
             place = next;
@@ -54,9 +58,9 @@ pub(super) async fn collect(options: CollectOptions, address: Address) -> Result
             ended = Some(counts);
             continue;
         }
-        if counts.running == 0
-            && queue.budget().await.map_err(failure)?.is_some_and(|budget| budget.is_used_up)
-        {
+        if !queue.budget().await.map_err(failure)?.is_some_and(|budget| budget.is_used_up) {
+            idle_since = None;
+        } else if counts.running == 0 || is_idle(&queue, &mut idle_since).await? {
             ended = Some(counts);
             continue;
         }
@@ -70,4 +74,14 @@ pub(super) async fn collect(options: CollectOptions, address: Address) -> Result
         "{address}: {written} written; {done} of {jobs} jobs done, {failed} of them failed{budget}"
     );
     Ok(if done < jobs || failed > 0 { Exit::SomeFailed } else { Exit::Success })
+}
+
+/// Whether no worker has had a job for some time: those that were handed back, and that nobody takes, count as running.
+async fn is_idle(queue: &Queue, since: &mut Option<Instant>) -> Result<bool, Failure> {
+    let workers = queue.workers().await.map_err(failure)?;
+    if workers.iter().any(|worker| worker.running > 0) {
+        *since = None;
+        return Ok(false);
+    }
+    Ok(since.get_or_insert_with(Instant::now).elapsed() >= IDLE)
 }
