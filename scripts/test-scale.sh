@@ -36,12 +36,16 @@ say "build"
 cargo test --quiet --test it --no-run "$@"
 say "GNU parallel"
 cargo test --quiet --test it "$@" -- --ignored batch::shards
-say "NATS"
-MINIONS_TEST_NATS=$nats MINIONS_TEST_FAKETIME=$(dpkg -L libfaketime | grep libfaketimeMT.so.1) \
-    cargo test --quiet --test it "$@" -- --ignored --test-threads 2 queue::
 cluster=$(mktemp -d)
-trap 'scripts/slurm-cluster.sh stop "$cluster" && rm -rf "$cluster"' EXIT
-say "Slurm"
+trap 'kill "$queue" 2>/dev/null || true; scripts/slurm-cluster.sh stop "$cluster" && rm -rf "$cluster"' EXIT
+say "NATS and Slurm"
+# Side by side, as both wait most of the time.
+MINIONS_TEST_NATS=$nats MINIONS_TEST_FAKETIME=$(dpkg -L libfaketime | grep libfaketimeMT.so.1) \
+    cargo test --quiet --test it "$@" -- --ignored --test-threads 2 queue:: >"$cluster/nats.log" 2>&1 &
+queue=$!
 scripts/slurm-cluster.sh start "$cluster"
 # One after the other: each takes all nodes.
-MINIONS_TEST_SLURM=$cluster cargo test --quiet --test it "$@" -- --ignored --test-threads 1 slurm::
+MINIONS_TEST_SLURM=$cluster cargo test --quiet --test it "$@" -- --ignored --test-threads 1 slurm:: || failed=1
+wait "$queue" || failed=1
+cat "$cluster/nats.log"
+exit "${failed:-0}"
