@@ -26,6 +26,7 @@ COPY crates/ingest/Cargo.toml crates/ingest/
 COPY crates/llama/Cargo.toml crates/llama/
 COPY crates/machine/Cargo.toml crates/machine/
 COPY crates/python/Cargo.toml crates/python/
+COPY crates/queue/Cargo.toml crates/queue/
 COPY crates/reader/Cargo.toml crates/reader/
 COPY crates/runtimes/Cargo.toml crates/runtimes/
 COPY crates/sandbox/Cargo.toml crates/sandbox/

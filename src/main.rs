@@ -22,6 +22,7 @@ use cli::ask::AskOptions;
 use cli::interrupt::Interrupt;
 use cli::options::RunOptions;
 use cli::program::{self, Program};
+use cli::queue::QueueWork;
 use cli::run::{RunOutcome, Work};
 use cli::{
     batch, completions, demo, doctor, envelope, estimate, last_words, listing, logging, logs, machine,
@@ -76,6 +77,19 @@ fn program() -> ExitCode {
         Ok(Cli { command: Some(Command::Eval(args)), .. }) => {
             let each = args.each.clone();
             Ok((Work::Eval(args), each))
+        }
+        Ok(Cli { command: Some(Command::Work(options)), .. }) => {
+            let each = options.each.clone();
+            Ok((Work::Queue(QueueWork::Work(options)), each))
+        }
+        Ok(Cli { command: Some(Command::Submit(options)), .. }) => {
+            Ok((Work::Queue(QueueWork::Submit(options)), RunOptions::default()))
+        }
+        Ok(Cli { command: Some(Command::Collect(options)), .. }) => {
+            Ok((Work::Queue(QueueWork::Collect(options)), RunOptions::default()))
+        }
+        Ok(Cli { command: Some(Command::Status(options)), .. }) => {
+            Ok((Work::Queue(QueueWork::Status(options)), RunOptions::default()))
         }
         Ok(Cli { command: Some(Command::Chat(options)), .. }) => {
             let each = options.each();
@@ -174,7 +188,7 @@ fn run(work: Work, options: RunOptions, redactor: &Redactor) -> Result<RunOutcom
         _ => options.volume(),
     };
     let verbosity = logging::start(&environment, redactor, volume);
-    if let Err(failure) = stdout::check(io::stdout(), options.events.is_some()) {
+    if let Err(failure) = stdout::check(io::stdout(), options.events.is_some() || work.is_silent()) {
         last_words::take_over();
         tracing::error!("{failure}");
         return Ok(RunOutcome::Told(failure.kind.exit()));
@@ -188,7 +202,8 @@ fn run(work: Work, options: RunOptions, redactor: &Redactor) -> Result<RunOutcom
     let runtime = machine::runtime()?;
     let program = program::own();
     let redactor = redactor.clone();
-    let program = Program { environment, program, options, redactor, verbosity, interrupt, most_jobs };
+    let program =
+        Program { environment, program, options, redactor, verbosity, interrupt, most_jobs, common: None };
     let outcome = runtime.block_on(program.run(work));
     // A thread that still waits for stdin must not hold the envelope back.
     runtime.shutdown_background();

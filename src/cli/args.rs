@@ -20,6 +20,7 @@ use super::logs::LogsOptions;
 use super::manual::ManOptions;
 use super::models::ModelsOptions;
 use super::options::RunOptions;
+use super::queue::{self, CollectOptions, StatusOptions, SubmitOptions, WorkOptions};
 use super::serve::{self, ServeArgs};
 use super::sessions::SessionsOptions;
 
@@ -125,6 +126,17 @@ pub(crate) enum Command {
     /// Run many jobs: JSON Lines in, one JSON line out for each.
     #[command(after_help = BATCH_EXAMPLES)]
     Batch(Box<BatchOptions>),
+    /// Put the jobs of a batch into a queue, for workers on many machines.
+    #[command(after_help = queue::SUBMIT_EXAMPLES)]
+    Submit(SubmitOptions),
+    /// Run the jobs of a queue.
+    #[command(after_help = queue::WORK_EXAMPLES)]
+    Work(Box<WorkOptions>),
+    /// Print the results of a queue's jobs, a line each: exit code 3 if a job is not done or failed.
+    #[command(after_help = queue::COLLECT_EXAMPLES)]
+    Collect(CollectOptions),
+    /// How far a queue is: jobs, workers, cost, time left.
+    Status(StatusOptions),
     /// Make one output of those of several runs over one input: exit code 3 if a job is missing or failed.
     #[command(after_help = MERGE_EXAMPLES)]
     Merge(MergeOptions),

@@ -35,6 +35,7 @@ mod pages;
 pub(crate) mod program;
 mod progress;
 mod pull_bar;
+pub(crate) mod queue;
 mod readings;
 pub(crate) mod run;
 mod screen;

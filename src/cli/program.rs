@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use minions::chat::secrets::Redactor;
 use minions::config::Environment;
-use minions::engine::{Engine, EngineConfig, RunLimits};
+use minions::engine::{CommonBudget, Engine, EngineConfig, RunLimits};
 use minions::runtimes::ollama;
 
 use minions::events::EventListener;
@@ -30,6 +30,8 @@ pub(crate) struct Program {
     pub interrupt: Interrupt,
     /// How many jobs this machine's open files allow at the same time.
     pub most_jobs: u16,
+    /// A budget that is held together with other machines.
+    pub common: Option<Arc<dyn CommonBudget>>,
 }
 
 impl Program {
@@ -55,6 +57,7 @@ impl Program {
             is_for_many,
             jobs: self.options.for_engine(),
             limits,
+            common: self.common.clone(),
             redactor: self.redactor.clone(),
             ..EngineConfig::with_environment(self.program.clone(), self.environment.clone())
         })

@@ -11,7 +11,7 @@ use minions::job::{self, Job};
 use minions::memory;
 
 use super::ask::AskArgs;
-use super::batch::{self, BatchOptions, Feed, Sink, Stopped, Total};
+use super::batch::{self, BatchOptions, Feed, Origin, Sink, Stopped, Total};
 use super::eval::EvalArgs;
 use super::events_file::{EventsEnd, EventsFile};
 use super::index::IndexOptions;
@@ -21,6 +21,7 @@ use super::last_words;
 use super::outcome::JobOutcome;
 use super::program::Program;
 use super::progress::JobProgress;
+use super::queue::QueueWork;
 
 /// What there is to do.
 #[derive(Clone, Debug)]
@@ -37,6 +38,8 @@ pub(crate) enum Work {
     Ask(Box<AskArgs>),
     /// Questions with known answers.
     Eval(Box<EvalArgs>),
+    /// Jobs into a queue, through it, out of it.
+    Queue(QueueWork),
     /// Documents to read beforehand.
     Index(IndexOptions),
 }
@@ -47,9 +50,14 @@ impl Work {
     pub(crate) fn owes_envelope(&self) -> bool {
         match self {
             Self::Look(_) | Self::One(_) | Self::Chat(_) => true,
-            Self::Batch(..) | Self::Eval(_) | Self::Index(_) => false,
+            Self::Batch(..) | Self::Eval(_) | Self::Index(_) | Self::Queue(_) => false,
             Self::Ask(args) => args.options.json,
         }
+    }
+
+    /// Whether nothing goes to stdout.
+    pub(crate) fn is_silent(&self) -> bool {
+        matches!(self, Self::Queue(QueueWork::Submit(_) | QueueWork::Work(_)))
     }
 }
 
@@ -69,9 +77,13 @@ impl Program {
     pub(crate) async fn run(self, work: Work) -> Result<RunOutcome, Failure> {
         let deadline = RunDeadline::of(match &work {
             Work::Batch(_, options) => options.deadline,
-            Work::Look(_) | Work::One(_) | Work::Chat(_) | Work::Ask(_) | Work::Eval(_) | Work::Index(_) => {
-                None
-            }
+            Work::Look(_)
+            | Work::One(_)
+            | Work::Chat(_)
+            | Work::Ask(_)
+            | Work::Eval(_)
+            | Work::Index(_)
+            | Work::Queue(_) => None,
         });
         if let Work::Batch(_, options) = &work {
             options.deadline.into_iter().for_each(interrupt::end_after_deadline);
@@ -130,6 +142,7 @@ impl Program {
                 self.measures_no_evaluation()?;
                 return self.evaluate(*args, events).await;
             }
+            Work::Queue(work) => return self.queue(work, events).await.map(RunOutcome::Told),
             Work::Look(source) => (source.clone(), Box::new(move || source.look())),
             Work::One(source) => (source.clone(), Box::new(move || source.one())),
             Work::Batch(source, options) => {
@@ -144,8 +157,7 @@ impl Program {
             Found::Many(pieces, options) => {
                 last_words::take_over();
                 let feed = Feed {
-                    pieces,
-                    folder: source.folder(),
+                    origin: Origin::Input { pieces, folder: source.folder() },
                     total: source.regular_file().map_or(Total::Unknown, Total::In),
                     sink: Sink::Stdout(io::stdout()),
                     stopped: Stopped::default(),

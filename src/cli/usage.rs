@@ -158,9 +158,10 @@ fn is_of_batch(error: &clap::Error) -> bool {
 }
 
 /// The commands that answer no job, or, as `ask` and `batch`, seldom with an envelope.
-const WITHOUT_ENVELOPE: [&str; 24] = [
+const WITHOUT_ENVELOPE: [&str; 28] = [
     "ask",
     "batch",
+    "collect",
     "completions",
     container::COMMAND,
     "demo",
@@ -180,7 +181,10 @@ const WITHOUT_ENVELOPE: [&str; 24] = [
     "schema",
     "serve",
     "sessions",
+    "status",
+    "submit",
     "version",
+    "work",
     "help",
     "--help",
 ];

@@ -1,7 +1,9 @@
 //! The configuration of an engine.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
+use super::common::CommonBudget;
 use crate::chat::providers::{Provider, RuntimeKind};
 use crate::chat::secrets::Redactor;
 use crate::config::Environment;
@@ -28,6 +30,8 @@ pub struct EngineConfig {
     pub jobs: JobOptions,
     /// Limits for all jobs together.
     pub limits: RunLimits,
+    /// A budget that other engines hold, too, on other machines.
+    pub common: Option<Arc<dyn CommonBudget>>,
     /// Learns the credentials of the environment and of the jobs.
     pub redactor: Redactor,
 }
@@ -112,6 +116,7 @@ impl EngineConfig {
             is_for_many: true,
             jobs: JobOptions::default(),
             limits: RunLimits::default(),
+            common: None,
             redactor: Redactor::default(),
         }
     }

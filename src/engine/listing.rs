@@ -71,6 +71,14 @@ pub(super) fn of(name: &str, path: &Path) -> Result<Listing, String> {
     })
 }
 
+/// The files that a job reads of the file or folder at `path`: their names below it, and their own paths. Blocks.
+///
+/// # Errors
+/// The problem, as words that follow its name.
+pub fn files_at(path: &Path) -> Result<Vec<(String, PathBuf)>, String> {
+    Ok(of("", path)?.files.into_iter().map(|file| (file.name, file.path)).collect())
+}
+
 /// 128 bits of SHA-256, in hexadecimal, over the content of the file at `path`, or over the names and contents of the files
 /// of that folder that a job reads. Blocks. `None` if nothing can be read there.
 pub fn fingerprint(path: &Path) -> Option<String> {

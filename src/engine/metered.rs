@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 
+use super::common::Common;
 use super::spending::{Expected, SpendingBudget};
 use crate::chat::{
     ChatClient, ChatError, ChatErrorKind, ChatReply, ChatRequest, EgressGate, RetryPolicy, Seen, Usage,
@@ -24,6 +25,8 @@ pub(super) struct Metered {
     pub longest_reply: u64,
     /// The budget of the job, and then that of the run.
     pub budgets: [Arc<SpendingBudget>; 2],
+    /// The budget that is held together with other engines.
+    pub common: Option<Common>,
     pub pace: Arc<Pace>,
 }
 
@@ -52,8 +55,13 @@ impl Metered {
         let [of_job, of_run] = &self.budgets;
         let expected = Expected { prompt: estimate, reply: self.longest_reply };
         let mut reserved = [of_job.admitted(expected).await?, of_run.admitted(expected).await?];
+        let mut lease = match &self.common {
+            Some(common) => common.lease(expected).await?,
+            None => None,
+        };
         let now = Instant::now();
-        let start = self.pace.reserve(now, estimate);
+        let leave = lease.as_ref().map_or(now, |lease| lease.begins.max(now));
+        let start = self.pace.reserve(now, estimate).max(leave);
         // A sleep until now takes a tick of the timer: one to two milliseconds.
         if start > now {
             tokio::time::sleep_until(start.into()).await;
@@ -61,6 +69,7 @@ impl Metered {
         // From here on the call counts as sent. If it is cut off, no server reports its cost, so the estimate stays.
         let prompt = Usage::of_call(estimate, 0, 0);
         reserved.iter_mut().for_each(|reserved| reserved.spent = prompt);
+        lease.iter_mut().for_each(|lease| lease.spent = prompt);
         let outcome = self.client.chat(request).await;
         let spent = match &outcome {
             Ok(reply) => reply.usage,
@@ -70,6 +79,7 @@ impl Metered {
             Err(error) => error.usage,
         };
         reserved.iter_mut().for_each(|reserved| reserved.spent = spent);
+        lease.iter_mut().for_each(|lease| lease.spent = spent);
         self.pace.correct(estimate, spent.total_tokens);
         outcome
     }
@@ -235,6 +245,7 @@ mod tests {
             policy: RetryPolicy::of(0),
             longest_reply: 0,
             budgets: [Arc::default(), Arc::clone(&token_budget)],
+            common: None,
             pace,
         };
         let request =

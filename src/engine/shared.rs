@@ -12,6 +12,7 @@ use futures_util::future::{BoxFuture, Shared};
 use tokio::sync::{OnceCell, Semaphore};
 
 use super::EngineConfig;
+use super::common::Common;
 use super::concurrency_limited::ConcurrencyLimited;
 use super::metered::{Metered, Pace, Pacing};
 use super::models::{ModelKey, Ready};
@@ -348,7 +349,12 @@ impl SharedResources {
         };
         let budgets = [Arc::clone(budget), Arc::clone(&self.token_budget)];
         let longest_reply = longest_reply.unwrap_or(config::SUPERVISOR_REPLY_TOKENS).into();
-        Arc::new(Metered { client, policy, longest_reply, budgets, pace })
+        let common = self.config.common.clone().map(|common| Common {
+            budget: common,
+            endpoint: base_url.to_owned(),
+            prices: budget.prices(),
+        });
+        Arc::new(Metered { client, policy, longest_reply, budgets, common, pace })
     }
 }
 

@@ -35,8 +35,10 @@ pub(super) struct Expected {
 pub(super) struct SpendingLimits {
     /// The most tokens of prompts and replies.
     pub tokens: Option<u64>,
-    /// The most dollars, with the prices of tokens.
-    pub dollars: Option<(f64, Prices)>,
+    /// The most dollars, which hold where there are prices.
+    pub dollars: Option<f64>,
+    /// The prices of tokens.
+    pub prices: Option<Prices>,
     /// Whether the limits are those of all jobs of a run.
     pub is_of_run: bool,
 }
@@ -51,6 +53,11 @@ struct Spent {
 impl SpendingBudget {
     pub(super) fn new(limits: SpendingLimits) -> Self {
         Self { limits, ..Self::default() }
+    }
+
+    /// The prices of tokens, if they are known.
+    pub(super) fn prices(&self) -> Option<Prices> {
+        self.limits.prices
     }
 
     /// Waits until a call was refused for lack of tokens.
@@ -120,7 +127,7 @@ impl SpendingLimits {
             );
             return Some(ChatError::new(ChatErrorKind::Withheld, message).hint(remedy));
         }
-        let (limit, prices) = self.dollars?;
+        let (limit, prices) = self.dollars.zip(self.prices)?;
         let cost = |Expected { prompt, reply }| prices.cost(Usage::of_call(prompt, reply, 0));
         let (spent, next) = (prices.cost(usage), cost(Expected { prompt: tokens, reply: 0 }));
         (spent + cost(reserved) + next > limit).then(|| {
@@ -190,7 +197,8 @@ mod tests {
     #[test]
     fn a_dollar_budget_counts_calls_in_flight() {
         let prices = Prices { input: 10.0, cached_input: 10.0, output: 100.0 };
-        let limits = SpendingLimits { dollars: Some((0.001, prices)), ..SpendingLimits::default() };
+        let limits =
+            SpendingLimits { dollars: Some(0.001), prices: Some(prices), ..SpendingLimits::default() };
         let budget = SpendingBudget::new(limits);
         let mut first = budget.reserve(prompt(60)).unwrap();
         assert!(budget.reserve(prompt(50)).is_err());

@@ -138,6 +138,20 @@ impl Job {
             file.folder = Some(folder.to_owned());
         }
     }
+
+    /// Reads the files that the job names elsewhere: `place` tells where, by their paths as the job gives them. What they
+    /// are called stays.
+    ///
+    /// # Errors
+    /// The first path that `place` does not know.
+    pub fn files_at(&mut self, place: impl Fn(&str) -> Option<PathBuf>) -> Result<(), String> {
+        for file in &mut self.files {
+            let path = place(&file.given).ok_or_else(|| file.given.clone())?;
+            file.name.get_or_insert(std::mem::take(&mut file.given));
+            (file.given, file.folder) = (path.display().to_string(), None);
+        }
+        Ok(())
+    }
 }
 
 /// A file or a folder that a job names.

@@ -65,6 +65,7 @@ mod one_round;
 mod one_side;
 mod providers;
 mod proxies;
+mod queue;
 mod read_ahead;
 #[cfg(feature = "embedded")]
 mod read_once;

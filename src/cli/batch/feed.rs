@@ -4,18 +4,30 @@ use std::collections::HashSet;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use tokio::sync::mpsc::Receiver;
+
+use super::line::Line;
 use super::output::Sink;
 use crate::cli::input::Incoming;
 
 /// The jobs of a batch, and where its lines go.
 pub(in crate::cli) struct Feed {
-    pub pieces: Incoming,
-    /// Where paths in the jobs begin.
-    pub folder: Option<PathBuf>,
+    pub origin: Origin,
     pub total: Total,
     pub sink: Sink,
     /// What the end of the run has stopped.
     pub stopped: Stopped,
+}
+
+/// Where jobs come from.
+pub(in crate::cli) enum Origin {
+    Input {
+        pieces: Incoming,
+        /// Where paths in the jobs begin.
+        folder: Option<PathBuf>,
+    },
+    /// Somebody hands them over one by one.
+    Handed(Receiver<Line>),
 }
 
 /// The names of the jobs that the end of the run stopped, where they have a line all the same. Clones are the same ones.

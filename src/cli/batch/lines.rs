@@ -10,7 +10,9 @@ use tokio::sync::mpsc::{Receiver, Sender, channel};
 use tokio::task::JoinHandle;
 
 use super::Shard;
+use super::feed::Origin;
 use super::json_splitter::{JsonPiece, JsonSplitter};
+use super::line::Line;
 use super::named::{Named, Names};
 use super::written::{Fingerprint, fingerprint};
 use minions::engine::Engine;
@@ -21,34 +23,25 @@ use minions::memory;
 /// Lines that wait to be taken, besides the one in the reader's hand.
 const AHEAD: usize = 1;
 
-/// A line of the input.
-pub(super) struct Line {
-    pub custom_id: String,
-    /// What tells its content apart; empty if there is no job.
-    pub hash: String,
-    pub job: Result<Box<Job>, Failure>,
-}
-
 /// The lines of the input, as they are taken.
 pub(super) struct Lines {
     lines: Receiver<Line>,
-    reader: JoinHandle<Result<(), Failure>>,
+    /// Reads them, unless they are handed over.
+    reader: Option<JoinHandle<Result<(), Failure>>>,
     /// The input could not be read to its end.
     is_broken: bool,
     skipped: Arc<AtomicU64>,
 }
 
 impl Lines {
-    /// Reads `pieces`, those of `shard`; jobs that are in `done` are left out. Paths in them begin at `folder`.
-    pub(super) fn read<R: BufRead + Send + 'static>(
-        engine: Engine,
-        mut pieces: JsonSplitter<R>,
-        shard: Shard,
-        done: HashSet<Fingerprint>,
-        folder: Option<PathBuf>,
-    ) -> Self {
-        let (sender, lines) = channel(AHEAD);
+    /// Those of `origin`. Of an input those of `shard`, without jobs that are in `done`.
+    pub(super) fn of(engine: Engine, origin: Origin, shard: Shard, done: HashSet<Fingerprint>) -> Self {
         let skipped = Arc::new(AtomicU64::new(0));
+        let (mut pieces, folder) = match origin {
+            Origin::Input { pieces, folder } => (pieces, folder),
+            Origin::Handed(lines) => return Self { lines, reader: None, is_broken: false, skipped },
+        };
+        let (sender, lines) = channel(AHEAD);
         let mut reader = Reader {
             engine,
             shard,
@@ -58,7 +51,7 @@ impl Lines {
             skipped: Arc::clone(&skipped),
         };
         let reader = tokio::task::spawn_blocking(move || reader.run(&mut pieces, &sender));
-        Self { lines, reader, is_broken: false, skipped }
+        Self { lines, reader: Some(reader), is_broken: false, skipped }
     }
 
     /// The next one; `None` at the end of the input.
@@ -68,14 +61,16 @@ impl Lines {
 
     /// After the last line: whether it was the last of the input.
     pub(super) async fn end(&mut self) -> Result<(), Failure> {
-        let outcome = (&mut self.reader).await.unwrap_or_else(|error| Err(error.into()));
+        let Some(reader) = &mut self.reader else { return Ok(()) };
+        let outcome = reader.await.unwrap_or_else(|error| Err(error.into()));
         self.is_broken = outcome.is_err();
         outcome
     }
 
     /// Whether there may be lines that nobody took.
     pub(super) fn has_more(&self) -> bool {
-        self.is_broken || !self.reader.is_finished() || !self.lines.is_empty()
+        let is_read = self.reader.as_ref().is_none_or(JoinHandle::is_finished);
+        self.is_broken || !is_read || !self.lines.is_empty()
     }
 
     /// Jobs that were left out so far.

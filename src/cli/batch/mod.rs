@@ -8,6 +8,7 @@ mod array;
 mod contents;
 mod feed;
 pub(super) mod json_splitter;
+mod line;
 mod lines;
 mod merge;
 mod named;
@@ -36,11 +37,14 @@ use tokio::task::JoinSet;
 use tracing::Instrument;
 
 pub(super) use contents::Contents;
-pub(super) use feed::{Feed, Stopped, Total};
+pub(super) use feed::{Feed, Origin, Stopped, Total};
+pub(super) use line::Line;
 pub(super) use merge::MergeOptions;
 pub(crate) use merge::merge;
+pub(super) use named::{Named, Names};
 pub(super) use options::{BatchOptions, FailOn};
-pub(super) use output::Sink;
+pub(super) use output::{Finished, Sink};
+pub(super) use resume::Earlier;
 use shard::{Shard, WhichShard};
 
 use super::events_file::EventsFile;
@@ -48,11 +52,10 @@ use super::interrupt::RunDeadline;
 use super::last_words;
 use super::outcome::JobOutcome;
 use super::program::Program;
-use lines::{Line, Lines};
+use lines::Lines;
 use output::{Output, Printed};
 use progress::BatchProgress;
 use report::{Ended, Report};
-use resume::Earlier;
 use turns::Turns;
 
 /// Time between two looks at the progress.
@@ -68,7 +71,7 @@ pub(super) async fn run(
     deadline: RunDeadline,
     events: Option<Arc<EventsFile>>,
 ) -> Result<Exit, Failure> {
-    let Feed { pieces, folder, total, sink, stopped } = feed;
+    let Feed { origin, total, sink, stopped } = feed;
     let mut interrupt = program.interrupt.clone();
     program.verbosity.of_a_batch();
     let shard = match options.shard {
@@ -90,7 +93,7 @@ pub(super) async fn run(
         );
         options.max_jobs = most;
     }
-    let before = earlier.prepare(&sink).unwrap_or_else(|error| {
+    let before = sink.file().map_or(Ok(&b""[..]), |file| earlier.prepare(&file)).unwrap_or_else(|error| {
         tracing::debug!("what the output holds already is not known: {error}");
         b""
     });
@@ -112,7 +115,7 @@ pub(super) async fn run(
     );
     let done = std::mem::take(&mut earlier.done);
     let is_resumed = !done.is_empty();
-    let lines = Lines::read(engine.clone(), pieces, shard, done, folder);
+    let lines = Lines::of(engine.clone(), origin, shard, done);
     let progress = BatchProgress::new(total, shard, program.options.quiet);
     if let Some(events) = events.as_ref().filter(|_| !options.events_texts) {
         // The output has each job's envelope already.
@@ -184,6 +187,8 @@ impl Batch {
         let mut signal = None;
         let mut is_late = false;
         let mut deadline = pin!(self.deadline.passed());
+        // Since when the running jobs have their grace, and why they end then.
+        let mut graced: Option<(tokio::time::Instant, Failure)> = None;
         let mut ticks = tokio::time::interval(PROGRESS_EVERY);
         let mut end = None;
         while end.is_none() || !self.jobs.is_empty() {
@@ -198,10 +203,21 @@ impl Batch {
                     return interrupt.heard().await.kind.exit();
                 }
                 failure = interrupt.heard(), if signal.is_none() => {
-                    tracing::warn!("stopped: running jobs get their line; a second signal ends the run at once");
-                    signal = Some(failure.kind.exit());
-                    end = Some(self.stop(failure));
+                    let exit = failure.kind.exit();
+                    signal = Some(exit);
+                    if self.options.grace.is_zero() {
+                        tracing::warn!("stopped: running jobs get their line; a second signal ends the run at once");
+                        end = Some(self.stop(failure));
+                    } else {
+                        let seconds = self.options.grace.as_secs();
+                        tracing::warn!(
+                            "stopped: running jobs have {seconds} s to end; a second signal ends the run at once"
+                        );
+                        end = Some(End::Left(exit));
+                        graced = Some((tokio::time::Instant::now() + self.options.grace, failure));
+                    }
                 }
+                failure = grace_over(&mut graced) => end = Some(self.stop(failure)),
                 failure = &mut deadline, if !is_late => {
                     is_late = true;
                     if !is_stopped {
@@ -353,6 +369,15 @@ impl Batch {
             }
         }
     }
+}
+
+/// Waits for the end of the grace of running jobs; for ever if they have none.
+async fn grace_over(graced: &mut Option<(tokio::time::Instant, Failure)>) -> Failure {
+    let Some((until, failure)) = graced else { return std::future::pending().await };
+    tokio::time::sleep_until(*until).await;
+    let failure = failure.clone();
+    *graced = None;
+    failure
 }
 
 /// The next line, and the permit to hold it until it is printed.

@@ -12,14 +12,14 @@ use super::json_splitter::JsonPiece;
 use super::written::{Fingerprint, fingerprint};
 
 /// Names the jobs of an input.
-pub(super) struct Names {
+pub(in crate::cli) struct Names {
     contents: Contents,
     /// The custom_ids so far.
     seen: HashSet<Fingerprint>,
 }
 
 /// A job, or what stands in its place.
-pub(super) struct Named {
+pub(in crate::cli) struct Named {
     pub custom_id: String,
     /// What tells its content apart; empty if there is no job.
     pub hash: String,
@@ -31,7 +31,7 @@ pub(super) struct Named {
 
 impl Names {
     /// Paths in jobs begin at `folder`.
-    pub(super) fn new(folder: Option<PathBuf>) -> Self {
+    pub(in crate::cli) fn new(folder: Option<PathBuf>) -> Self {
         Self { contents: Contents::new(folder), seen: HashSet::new() }
     }
 
@@ -49,7 +49,7 @@ impl Names {
     }
 
     /// The job of `piece`.
-    pub(super) fn named(&mut self, piece: &JsonPiece) -> Named {
+    pub(in crate::cli) fn named(&mut self, piece: &JsonPiece) -> Named {
         let value = memory::check(piece.bytes.len(), memory::OF_JSON)
             .and_then(|()| job::value(&piece.bytes, piece.line).map_err(Failure::from));
         let name = value.as_ref().ok().and_then(job::custom_id);

@@ -48,6 +48,9 @@ pub(crate) struct BatchOptions {
     /// With --events: also what models are told and say, and each job's envelope.
     #[arg(long, requires = "events")]
     pub events_texts: bool,
+    /// How long running jobs may take to end after a signal.
+    #[arg(skip)]
+    pub grace: Duration,
     /// What holds for each job.
     #[command(flatten)]
     pub each: RunOptions,
@@ -80,6 +83,7 @@ impl Default for BatchOptions {
             requests_per_minute: None,
             tokens_per_minute: None,
             events_texts: false,
+            grace: Duration::ZERO,
             each: RunOptions::default(),
         }
     }

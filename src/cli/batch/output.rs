@@ -12,7 +12,7 @@ use tokio::task::JoinHandle;
 
 use minions::chat::secrets::Redactor;
 use minions::envelope::Envelope;
-use minions::error::Failure;
+use minions::error::{Failure, Spent};
 
 use crate::cli::outcome::JobOutcome;
 use crate::cli::{envelope, last_words};
@@ -26,6 +26,19 @@ pub(super) const LAST_LINE: Duration = Duration::from_secs(1);
 pub(in crate::cli) enum Sink {
     Stdout(io::Stdout),
     File(File),
+    /// Somebody takes them.
+    Taken(Sender<Finished>),
+}
+
+/// The line of a job that has ended.
+#[derive(Debug)]
+pub(in crate::cli) struct Finished {
+    pub custom_id: String,
+    /// With its newline.
+    pub line: Vec<u8>,
+    pub is_success: bool,
+    /// What it cost, as far as the result tells.
+    pub spent: Spent,
 }
 
 impl Sink {
@@ -34,15 +47,16 @@ impl Sink {
         match self {
             Self::Stdout(_) => "stdout",
             Self::File(_) => "the file of the results",
+            Self::Taken(_) => "the queue",
         }
     }
-}
 
-impl AsFd for Sink {
-    fn as_fd(&self) -> BorrowedFd<'_> {
+    /// Its file, if it has one.
+    pub(super) fn file(&self) -> Option<BorrowedFd<'_>> {
         match self {
-            Self::Stdout(stdout) => stdout.as_fd(),
-            Self::File(file) => file.as_fd(),
+            Self::Stdout(stdout) => Some(stdout.as_fd()),
+            Self::File(file) => Some(file.as_fd()),
+            Self::Taken(_) => None,
         }
     }
 }
@@ -157,6 +171,15 @@ impl Writer {
         match &mut self.sink {
             Sink::Stdout(_) => last_words::write_line(position, &bytes)?,
             Sink::File(file) => file.write_all(&bytes)?,
+            Sink::Taken(taker) => {
+                let spent = match &envelope.result {
+                    Some(JobOutcome::Answer(result)) => result.spent,
+                    _ => Spent::default(),
+                };
+                let finished = Finished { custom_id, line: bytes, is_success: envelope.success, spent };
+                let gone = || io::Error::new(io::ErrorKind::BrokenPipe, "nobody takes its lines");
+                taker.blocking_send(finished).map_err(|_| gone())?;
+            }
         }
         self.before = b"";
         drop(permit);

@@ -13,7 +13,7 @@ use minions::words::{self, count};
 
 /// An earlier output.
 #[derive(Default)]
-pub(super) struct Earlier {
+pub(in crate::cli) struct Earlier {
     /// Jobs that succeeded.
     pub done: HashSet<Fingerprint>,
     end: Option<End>,
@@ -33,8 +33,13 @@ struct End {
 
 impl Earlier {
     /// Reads all of the output at `path`.
-    pub(super) fn read(path: &Path) -> Result<Self, Failure> {
-        Self::of(path).map_err(|error| {
+    pub(in crate::cli) fn read(path: &Path) -> Result<Self, Failure> {
+        Self::read_with(path, |_| ())
+    }
+
+    /// The same, with each line of a job handed to `see`.
+    pub(in crate::cli) fn read_with(path: &Path, see: impl FnMut(&[u8])) -> Result<Self, Failure> {
+        Self::of(path, see).map_err(|error| {
             Failure::input(format!(
                 "the earlier output {} can't be read: {}",
                 path.display(),
@@ -44,7 +49,7 @@ impl Earlier {
         })
     }
 
-    fn of(path: &Path) -> io::Result<Self> {
+    fn of(path: &Path, mut see: impl FnMut(&[u8])) -> io::Result<Self> {
         let file = File::open(path)?;
         let place = file.metadata().map(|meta| (meta.dev(), meta.ino()))?;
         let mut done = HashSet::new();
@@ -53,7 +58,10 @@ impl Earlier {
             end.length = line.start + line.length;
             (end.whole, end.lacks_newline) = (end.length, !line.has_newline);
             match line.kind {
-                Kind::Job(job) => done.extend(job.hash().map(|hash| fingerprint(&job.custom_id, hash))),
+                Kind::Job(job) => {
+                    see(line.bytes);
+                    done.extend(job.hash().map(|hash| fingerprint(&job.custom_id, hash)));
+                }
                 Kind::CutOff => (end.whole, end.lacks_newline) = (line.start, false),
                 Kind::Blank | Kind::Foreign => {}
             }
@@ -69,7 +77,7 @@ impl Earlier {
 
     /// Makes `out` ready for lines behind what it holds: a line that was cut off goes if `out` is the earlier
     /// output itself, and one without a newline gets it. Gives what the first line has to begin with.
-    pub(super) fn prepare(&self, out: &impl AsFd) -> io::Result<&'static [u8]> {
+    pub(in crate::cli) fn prepare(&self, out: &impl AsFd) -> io::Result<&'static [u8]> {
         let mut out = File::from(out.as_fd().try_clone_to_owned()?);
         let meta = out.metadata()?;
         if !meta.is_file() || meta.len() == 0 {

@@ -46,13 +46,14 @@ impl JobLine {
 }
 
 /// A line of the file.
-pub(super) struct Written {
+pub(super) struct Written<'a> {
     /// Where its bytes begin in the file, and how many there are.
     pub start: u64,
     pub length: u64,
     /// What it says, without a byte order mark and the zeros that a power failure leaves: where that begins behind
     /// `start`, and how many bytes it has.
     pub text: (u64, u64),
+    pub bytes: &'a [u8],
     pub has_newline: bool,
     pub kind: Kind,
 }
@@ -71,7 +72,7 @@ pub(super) enum Kind {
 ///
 /// # Errors
 /// It can't be read, or no line of it is one that a batch has written.
-pub(super) fn each_line(path: &Path, file: File, mut see: impl FnMut(Written)) -> io::Result<()> {
+pub(super) fn each_line(path: &Path, file: File, mut see: impl FnMut(Written<'_>)) -> io::Result<()> {
     let mut input = BufReader::new(file);
     let (mut bytes, mut number, mut start) = (Vec::new(), 0, 0);
     let (mut foreign, mut is_output) = (Vec::new(), false);
@@ -94,8 +95,9 @@ pub(super) fn each_line(path: &Path, file: File, mut see: impl FnMut(Written)) -
                 Kind::Foreign
             }
         };
-        let (length, text) = (bytes.len() as u64, (begins as u64, text.len() as u64));
-        see(Written { start, length, text, has_newline, kind });
+        let length = bytes.len() as u64;
+        let place = (begins as u64, text.len() as u64);
+        see(Written { start, length, text: place, bytes: text, has_newline, kind });
         start += length;
         bytes.clear();
     }

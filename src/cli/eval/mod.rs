@@ -29,7 +29,7 @@ use serde_json::Value;
 
 use super::ask;
 use super::batch::json_splitter::JsonSplitter;
-use super::batch::{self, BatchOptions, FailOn, Feed, Stopped, Total};
+use super::batch::{self, BatchOptions, FailOn, Feed, Origin, Stopped, Total};
 use super::events_file::EventsFile;
 use super::interrupt::RunDeadline;
 use super::program::Program;
@@ -135,8 +135,10 @@ impl Program {
     ) -> Result<Exit, Failure> {
         let lines: Box<dyn Read + Send> = Box::new(Cursor::new(plan::lines(&exam.runs)));
         let feed = Feed {
-            pieces: JsonSplitter::new(BufReader::new(lines)),
-            folder: exam.folder.clone(),
+            origin: Origin::Input {
+                pieces: JsonSplitter::new(BufReader::new(lines)),
+                folder: exam.folder.clone(),
+            },
             total: Total::Known(exam.runs.len()),
             sink: results.sink()?,
             stopped: stopped.clone(),

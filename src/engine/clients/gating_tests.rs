@@ -73,6 +73,7 @@ fn metered(client: Arc<dyn ChatClient>) -> Arc<dyn ChatClient> {
         longest_reply: 0,
         policy: RetryPolicy::of(0),
         budgets: Default::default(),
+        common: None,
         pace: Arc::new(Pace::new(Pacing::default())),
     })
 }

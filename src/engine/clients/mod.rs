@@ -169,7 +169,8 @@ fn replayed(
 fn budget(job: &Job) -> Arc<SpendingBudget> {
     Arc::new(SpendingBudget::new(SpendingLimits {
         tokens: job.budget.remote_tokens,
-        dollars: job.budget.usd.zip(job.prices),
+        dollars: job.budget.usd,
+        prices: job.prices,
         is_of_run: false,
     }))
 }
