@@ -150,11 +150,11 @@ fn any_other_command_is_executed_and_not_as_root() {
 
 #[test]
 #[ignore = "needs a Docker Engine and our image: scripts/test-container.sh"]
-fn the_image_adds_at_most_41_megabytes() {
+fn the_image_adds_at_most_42_megabytes() {
     let size =
         |image: &str| -> u64 { told(&["image", "inspect", "-f", "{{.Size}}", image]).parse().unwrap() };
     let base = DOCKERFILE.lines().find_map(|line| line.strip_prefix("ARG OLLAMA_IMAGE=")).expect("a base");
-    assert!(size(IMAGE) - size(base) <= 41_000_000, "{} on {}", size(IMAGE), size(base));
+    assert!(size(IMAGE) - size(base) <= 42_000_000, "{} on {}", size(IMAGE), size(base));
 }
 
 #[test]
