@@ -203,7 +203,7 @@ def main():
             cost = 1000 * (submitting + seconds - alone) / some
             row(f"what the queue adds to a job, {some} jobs, one worker", cost, 1, "ms", "<= 1", 2)
 
-            Slow.latency, jobs = 0.2, 60 * SLOTS * WORKERS
+            Slow.latency, jobs = 0.2, JOBS
             # Each tenth of what is left, so that a shard may have more of them than another.
             write_jobs(path, url, jobs, slow=lambda number: number * 2654435761 % 2**32 % 10 == 0)
             slow = sum(number * 2654435761 % 2**32 % 10 == 0 for number in range(jobs))

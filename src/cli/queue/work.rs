@@ -3,6 +3,7 @@
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
+use futures_util::{StreamExt, TryStreamExt, stream};
 use minions::chat::secrets::Redactor;
 use minions::engine::{Engine, RunLimits};
 use minions::envelope::Envelope;
@@ -243,23 +244,13 @@ async fn hand_over(shared: Arc<Shared>, job: queue::Job, lines: Sender<Line>) {
     let _ = lines.send(Line { custom_id, hash, job }).await;
 }
 
-/// Keeps the results of jobs in the queue, and hands back those that were stopped.
+/// Keeps the results of jobs in the queue, and hands back those that were stopped: all that there are at a time, since jobs that
+/// end together would else wait with empty slots for the broker's answers to each other.
 async fn publish(shared: Arc<Shared>, mut finished: Receiver<Finished>) -> Result<(), Failure> {
-    while let Some(Finished { custom_id, line, is_success, spent }) = finished.recv().await {
-        if shared.stopped.has(&custom_id) {
-            shared.hand_back(&custom_id).await;
-            continue;
-        }
-        let (usd, tokens) = (spent.usd, spent.remote.total_tokens);
-        let result = queue::Result { custom_id, line: line.into(), is_success, usd, tokens };
-        let delivery = shared.flight.delivery(&result.custom_id);
-        let delivery =
-            delivery.ok_or_else(|| Failure::defect("a result of a job that this worker does not have"))?;
-        delivery.keep(&result).await.map_err(failure)?;
-        shared.flight.count(is_success);
-        shared.flight.leave(&result.custom_id);
-    }
-    Ok(())
+    stream::poll_fn(|context| finished.poll_recv(context))
+        .map(Ok)
+        .try_for_each_concurrent(None, |finished| shared.publish(finished))
+        .await
 }
 
 /// Says of each job, and of the worker, that they go on.
@@ -284,6 +275,23 @@ async fn beat(shared: Arc<Shared>) {
 }
 
 impl Shared {
+    async fn publish(&self, finished: Finished) -> Result<(), Failure> {
+        let Finished { custom_id, line, is_success, spent } = finished;
+        if self.stopped.has(&custom_id) {
+            self.hand_back(&custom_id).await;
+            return Ok(());
+        }
+        let (usd, tokens) = (spent.usd, spent.remote.total_tokens);
+        let result = queue::Result { custom_id, line: line.into(), is_success, usd, tokens };
+        let delivery = self.flight.delivery(&result.custom_id);
+        let delivery =
+            delivery.ok_or_else(|| Failure::defect("a result of a job that this worker does not have"))?;
+        delivery.keep(&result).await.map_err(failure)?;
+        self.flight.count(is_success);
+        self.flight.leave(&result.custom_id);
+        Ok(())
+    }
+
     async fn hand_back(&self, custom_id: &str) {
         if let Some(delivery) = self.flight.delivery(custom_id) {
             delivery.hand_back(None).await;
