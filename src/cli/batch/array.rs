@@ -16,11 +16,13 @@ struct Engine {
     /// What lies between two indexes, where that need not be 1.
     step: Option<&'static str>,
     count: Option<&'static str>,
+    /// The index of the task of an array of one.
+    lone: u64,
 }
 
 /// An array whose tasks are counted from 0.
 const fn counted(name: &'static str, index: &'static str, count: &'static str) -> Engine {
-    Engine { name, index, first: None, last: None, step: None, count: Some(count) }
+    Engine { name, index, first: None, last: None, step: None, count: Some(count), lone: 0 }
 }
 
 /// What an engine without a variable for the number of tasks is told of it.
@@ -35,6 +37,7 @@ const ENGINES: [Engine; 11] = [
         last: Some("SLURM_ARRAY_TASK_MAX"),
         step: Some("SLURM_ARRAY_TASK_STEP"),
         count: Some("SLURM_ARRAY_TASK_COUNT"),
+        lone: 0,
     },
     // The script of a job has SLURM_PROCID, too, which is 0 there; only srun tells the tasks of a step.
     counted("Slurm's srun", "SLURM_PROCID", "SLURM_STEP_NUM_TASKS"),
@@ -49,6 +52,7 @@ const ENGINES: [Engine; 11] = [
         last: Some("SGE_TASK_LAST"),
         step: Some("SGE_TASK_STEPSIZE"),
         count: None,
+        lone: 1,
     },
     counted("PBS", "PBS_ARRAY_INDEX", SHARDS),
     counted("Torque", "PBS_ARRAYID", SHARDS),
@@ -119,6 +123,14 @@ impl Engine {
         let Some(index) = index else { return Ok(None) };
         let spanned = last.and_then(|last| Some(last.checked_sub(first)? / step + 1));
         let Some(count) = count.or(spanned) else { return Ok(None) };
+        // Whoever starts one task of an array again means its shard, not all of the input.
+        if count == 1 && index != self.lone {
+            let problem =
+                format!("--shard auto: {} has one task, whose index is {index} ({})", self.name, self.index);
+            return Err(Failure::input(problem).hint(
+                "start the whole array again, what is done is not done again; or name the shard: --shard INDEX/COUNT",
+            ));
+        }
         let from_first = index.checked_sub(first).filter(|from| from % step == 0);
         let place = from_first.filter(|_| spanned.is_none_or(|spanned| spanned == count));
         match place.and_then(|from| Shard::of(from / step, count)) {
@@ -163,6 +175,7 @@ mod tests {
             ("AWS_BATCH_JOB_ARRAY_INDEX=0 AWS_BATCH_JOB_ARRAY_SIZE=2".to_owned(), "0/2"),
             ("BATCH_TASK_INDEX=1 BATCH_TASK_COUNT=2".to_owned(), "1/2"),
             ("CLOUD_RUN_TASK_INDEX=0 CLOUD_RUN_TASK_COUNT=1".to_owned(), "0/1"),
+            ("SGE_TASK_ID=1 SGE_TASK_FIRST=1 SGE_TASK_LAST=1 SGE_TASK_STEPSIZE=1".to_owned(), "0/1"),
             ("SGE_TASK_ID=5 SGE_TASK_FIRST=1 SGE_TASK_LAST=10 SGE_TASK_STEPSIZE=2".to_owned(), "2/5"),
             (
                 "SGE_TASK_ID=undefined SGE_TASK_FIRST=undefined BATCH_TASK_INDEX=1 BATCH_TASK_COUNT=2"
@@ -190,6 +203,11 @@ mod tests {
             ("JOB_COMPLETION_INDEX=8 SHARDS=8", "gaps"),
             ("BATCH_TASK_INDEX=x BATCH_TASK_COUNT=2", "\"x\""),
             ("BATCH_TASK_INDEX=1 BATCH_TASK_COUNT=2 PMI_RANK=0 PMI_SIZE=2", "and MPI says 0/2"),
+            (
+                "SLURM_ARRAY_TASK_ID=3 SLURM_ARRAY_TASK_MIN=3 SLURM_ARRAY_TASK_MAX=3 SLURM_ARRAY_TASK_COUNT=1",
+                "one task, whose index is 3",
+            ),
+            ("SGE_TASK_ID=4 SGE_TASK_FIRST=4 SGE_TASK_LAST=4 SGE_TASK_STEPSIZE=1", "one task"),
             (
                 "SLURM_ARRAY_TASK_ID=3 SLURM_ARRAY_TASK_MIN=1 SLURM_ARRAY_TASK_MAX=7 SLURM_ARRAY_TASK_COUNT=3",
                 "gaps",

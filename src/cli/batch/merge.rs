@@ -183,7 +183,7 @@ impl Merged {
             );
         }
         tracing::info!(
-            "jobs: {done} done, {failed} failed, {} missing; {} of jobs that were done already",
+            "jobs: {done} done, {failed} failed, {} missing; {} left out, as their jobs have another",
             missing.len() + unclear.len(),
             count(shards.twice, "line")
         );
@@ -191,7 +191,7 @@ impl Merged {
             return Exit::Success;
         }
         tracing::info!(
-            "the rest is done by: minions batch --input {} --resume FILE >> FILE, with what was printed in FILE",
+            "with what was printed in all.jsonl the rest is done by: minions batch --input {} --resume all.jsonl >> all.jsonl",
             options.input.display()
         );
         Exit::SomeFailed

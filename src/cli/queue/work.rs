@@ -78,6 +78,9 @@ pub(super) async fn work(
         stopped: Stopped::default(),
         queue,
     });
+    if shared.queue.counts().await.map_err(failure)?.jobs == 0 {
+        tracing::warn!("{address} holds no job: waiting for `minions submit`");
+    }
     program.interrupt.be_patient(grace + GOODBYE);
     tracing::info!("{address}: working on {slots} jobs at a time{}", shared.budget());
     let (lines, handed) = channel(1);

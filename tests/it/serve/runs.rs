@@ -221,18 +221,25 @@ fn a_call_that_only_looks_at_a_server_ends_with_the_last_run_that_waits() {
         _ => Reply::text(500, "no list"),
     });
     let service = Service::of(&models);
-    let runs = [service.send(&question()), service.send(&question())];
-    runs.iter().for_each(|id| service.until(id, "running"));
     let calls = || models.requests().iter().filter(|call| call.method == "POST").count();
-    wait::until("a call", || calls() == 1);
-    for (id, ended) in runs.iter().zip([0, 1]) {
-        service.ask("DELETE", &format!("/v1/runs/{id}"), "", "");
-        service.until(id, "cancelled");
-        wait::until("the end of its call", || models.hung_up() == ended);
-    }
+    let is_shared = || {
+        let before = calls();
+        let runs = [service.send(&question()), service.send(&question())];
+        runs.iter().for_each(|id| service.until(id, "running"));
+        wait::until("a call", || calls() > before);
+        for (id, going) in runs.iter().zip([1, 0]) {
+            service.ask("DELETE", &format!("/v1/runs/{id}"), "", "");
+            service.until(id, "cancelled");
+            wait::until("the end of calls that nobody waits for", || calls() == models.hung_up() + going);
+        }
+        calls() == before + 1
+    };
+    // A run that is told to be running may come to the call only when the other has left it, and then makes its own.
+    assert!((0..5).any(|_| is_shared()), "{} calls", calls());
     // The next run looks anew.
+    let before = calls();
     service.send(&question());
-    wait::until("another call", || calls() == 2);
+    wait::until("another call", || calls() > before);
 }
 
 #[test]
