@@ -152,7 +152,7 @@ impl Site {
         );
         let ran = Program::new().through_shell(&script).run("");
         assert_eq!(ran.code, Some(0), "{}", ran.stderr);
-        assert!(ran.stderr.contains("; 0 lines left out"), "{}", ran.stderr);
+        assert!(ran.stderr.contains("; duplicates left out: 0"), "{}", ran.stderr);
         ran.stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
     }
 

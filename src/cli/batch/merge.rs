@@ -183,9 +183,9 @@ impl Merged {
             );
         }
         tracing::info!(
-            "jobs: {done} done, {failed} failed, {} missing; {} left out, as their jobs have another",
+            "jobs: {done} done, {failed} failed, {} missing; duplicates left out: {}",
             missing.len() + unclear.len(),
-            count(shards.twice, "line")
+            shards.twice
         );
         if missing.len() + unclear.len() + failed == 0 {
             return Exit::Success;

@@ -66,7 +66,7 @@ fn outputs_of_shards_become_one() {
     let merged: Vec<_> =
         lines(&ran.stdout).iter().map(|line| line["custom_id"].as_str().unwrap().to_owned()).collect();
     assert_eq!(merged, ["a", "b", "c", "d", "e", "bad"], "in the order of the input");
-    assert!(ran.stderr.contains("5 done, 1 failed, 0 missing; 0 lines"), "{}", ran.stderr);
+    assert!(ran.stderr.contains("5 done, 1 failed, 0 missing; duplicates left out: 0"), "{}", ran.stderr);
 
     // A line that is cut off, one that is there twice, and one of another input.
     let shard = |name: &str| fs::read_to_string(dir.path().join(name)).unwrap();
@@ -84,7 +84,7 @@ fn outputs_of_shards_become_one() {
         &*format!("input has: {lost}"),
         "was cut off",
         "no such job: 1 line",
-        "4 done, 1 failed, 1 missing; 1 line of",
+        "4 done, 1 failed, 1 missing; duplicates left out: 1",
     ] {
         assert!(ran.stderr.contains(told), "{told}: {}", ran.stderr);
     }
