@@ -4,7 +4,6 @@ A server in this process answers both sides at once. Printed are the program's o
 memory grew from the 100th job to the last, and what is missing or twice after an end in the middle and a resume.
 """
 
-import asyncio
 import json
 import os
 import resource
@@ -13,10 +12,9 @@ import statistics
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 
-from model_server import chat, http
+from model_server import OneAtATime, chat, http, serve
 from table import row
 
 ASK = json.dumps({"reasoning": "r", "message": "Who signed?"})
@@ -25,22 +23,10 @@ ANSWER = json.dumps({"reasoning": "r", "decision": "provide_final_answer", "mess
 WORKER, FIRST, NEXT, MISSING = chat("Ada signed."), chat(ASK), chat(ANSWER), http(404, {})
 
 
-class Server(asyncio.Protocol):
-    """HTTP/1.1 as far as our client speaks it: one request at a time on a connection."""
+class Server(OneAtATime):
+    """Both sides of the jobs."""
 
-    def connection_made(self, transport):
-        self.transport, self.received = transport, b""
-
-    def data_received(self, data):
-        self.received += data
-        head, end, body = self.received.partition(b"\r\n\r\n")
-        if not end:
-            return
-        length = next((int(line.split(b":")[1]) for line in head.lower().split(b"\r\n")
-                       if line.startswith(b"content-length:")), 0)
-        if len(body) < length:
-            return
-        self.received = b""
+    def answer(self, head, body):
         self.transport.write(self.reply(head, body))
 
     @staticmethod
@@ -50,19 +36,6 @@ class Server(asyncio.Protocol):
         if b'"model":"worker"' in body:
             return WORKER
         return NEXT if b'"assistant"' in body else FIRST
-
-
-def serve():
-    """The server's URL."""
-    loop, port = asyncio.new_event_loop(), []
-
-    async def start():
-        server = await loop.create_server(Server, "127.0.0.1", 0)
-        port.append(server.sockets[0].getsockname()[1])
-
-    loop.run_until_complete(start())
-    threading.Thread(target=loop.run_forever, daemon=True).start()
-    return f"http://127.0.0.1:{port[0]}/v1"
 
 
 def write_jobs(path, url, count):
@@ -139,7 +112,7 @@ def ended_run(binary, folder, jobs, half, how):
 def main():
     binary = os.path.abspath(sys.argv[1])
     count = int(sys.argv[2]) if len(sys.argv) > 2 else 10_000
-    url = serve()
+    url = serve(Server)
     # In memory: what a file system takes for 10,000 logs is its own, and differs by half a millisecond from disk to disk.
     memory = "/dev/shm" if os.path.isdir("/dev/shm") else None
     with tempfile.TemporaryDirectory(dir=memory) as folder:

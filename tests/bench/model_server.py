@@ -103,3 +103,34 @@ class ModelServer:
     def client(self, model, **kwargs):
         """A client of a job."""
         return {"type": "openai", "model_name": model, "kwargs": {"base_url": f"{self.url}/v1", **kwargs}}
+
+
+class OneAtATime(asyncio.Protocol):
+    """HTTP/1.1 as far as our client speaks it: one request at a time on a connection, for `answer`."""
+
+    def connection_made(self, transport):
+        self.transport, self.received = transport, b""
+
+    def data_received(self, data):
+        self.received += data
+        head, end, body = self.received.partition(b"\r\n\r\n")
+        if not end:
+            return
+        length = next((int(line.split(b":")[1]) for line in head.lower().split(b"\r\n")
+                       if line.startswith(b"content-length:")), 0)
+        if len(body) >= length:
+            self.received = b""
+            self.answer(head, body)
+
+
+def serve(protocol):
+    """The URL of a server in a thread of its own."""
+    loop, port = asyncio.new_event_loop(), []
+
+    async def start():
+        server = await loop.create_server(protocol, "127.0.0.1", 0, backlog=1024)
+        port.append(server.sockets[0].getsockname()[1])
+
+    loop.run_until_complete(start())
+    threading.Thread(target=loop.run_forever, daemon=True).start()
+    return f"http://127.0.0.1:{port[0]}/v1"

@@ -14,10 +14,9 @@ import socket
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 
-from model_server import chat, http
+from model_server import OneAtATime, chat, http, serve
 from table import row
 
 BINARY, NATS = os.path.abspath(sys.argv[1]), os.path.abspath(sys.argv[2])
@@ -31,24 +30,12 @@ ASK = json.dumps({"reasoning": "r", "message": "Who signed?"})
 ANSWER = json.dumps({"reasoning": "r", "decision": "provide_final_answer", "message": None, "answer": "Ada"})
 
 
-class Slow(asyncio.Protocol):
+class Slow(OneAtATime):
     """Both sides of the jobs. The worker's reply takes `latency` seconds, ten times as long where the document says so."""
 
     latency, asked = 0.0, []
 
-    def connection_made(self, transport):
-        self.transport, self.received = transport, b""
-
-    def data_received(self, data):
-        self.received += data
-        head, end, body = self.received.partition(b"\r\n\r\n")
-        if not end:
-            return
-        length = next((int(line.split(b":")[1]) for line in head.lower().split(b"\r\n")
-                       if line.startswith(b"content-length:")), 0)
-        if len(body) < length:
-            return
-        self.received = b""
+    def answer(self, head, body):
         if b'"model":"worker"' in body:
             Slow.asked.append(time.monotonic())
             wait = Slow.latency * (10 if b"slowly" in body else 1)
@@ -56,18 +43,6 @@ class Slow(asyncio.Protocol):
         else:
             self.transport.write(http(404, {}) if head.startswith(b"GET") else
                                  chat(ANSWER) if b'"assistant"' in body else chat(ASK))
-
-
-def serve():
-    loop, port = asyncio.new_event_loop(), []
-
-    async def start():
-        server = await loop.create_server(Slow, "127.0.0.1", 0, backlog=1024)
-        port.append(server.sockets[0].getsockname()[1])
-
-    loop.run_until_complete(start())
-    threading.Thread(target=loop.run_forever, daemon=True).start()
-    return f"http://127.0.0.1:{port[0]}/v1"
 
 
 def write_jobs(path, url, count, slow=lambda number: False):
@@ -187,7 +162,7 @@ class Bench:
 
 def main():
     with tempfile.TemporaryDirectory() as folder:
-        bench, url, path = Bench(folder), serve(), os.path.join(folder, "jobs.jsonl")
+        bench, url, path = Bench(folder), serve(Slow), os.path.join(folder, "jobs.jsonl")
         try:
             Slow.latency = 0.5
             write_jobs(path, url, JOBS // WORKERS)

@@ -10,33 +10,15 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde_json::{Value, json};
 
+use crate::support::minion::minion_server as server;
 use crate::support::program::{Program, job};
-use crate::support::server::{Reply, Request, Server};
+use crate::support::server::{Reply, Server};
 use crate::support::wait::{Door, until, until_within};
 use crate::support::wire::openai;
 
 const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/slurm/minions.sbatch");
 /// A lost node is noticed after some seconds, and its task waits for its credential to expire.
 const RECOVERED: Duration = Duration::from_secs(75);
-
-/// The supervisor of a job with one worker call.
-fn supervisor(request: &Request) -> Reply {
-    match request.json()["messages"].as_array().unwrap().len() {
-        1 => openai(request, r#"{"reasoning": "r", "message": "Who?"}"#),
-        _ => openai(
-            request,
-            r#"{"reasoning": "r", "decision": "provide_final_answer", "message": null, "answer": "Ada"}"#,
-        ),
-    }
-}
-
-fn server(worker: impl Fn(&Request) -> Reply + Send + Sync + 'static) -> Server {
-    Server::start(move |request| match request.json()["model"].as_str() {
-        Some("worker") => worker(request),
-        Some(_) => supervisor(request),
-        None => Reply::text(404, "not found"),
-    })
-}
 
 /// A folder that all nodes see, with the jobs of a batch in it.
 struct Site {

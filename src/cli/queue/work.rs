@@ -155,6 +155,10 @@ async fn fetch(
                 Err(_) => return shared.broken.get().cloned().map_or(Ok(()), Err),
             },
         };
+        // A refusal may be what has made the slot free.
+        if shared.purse.0.seen().is_some_and(|budget| budget.is_used_up) {
+            continue;
+        }
         let more = u32::try_from(flight.free.available_permits()).unwrap_or(u32::MAX);
         let mut slots = match flight.free.try_acquire_many(more) {
             Ok(mut more) => {

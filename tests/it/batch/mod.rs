@@ -15,24 +15,11 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde_json::{Value, json};
 
+use crate::support::minion::{ANSWER, ASK, minion_server as server};
 use crate::support::program::{Program, Ran, chats, job};
 use crate::support::server::{Reply, Request, Server};
 use crate::support::wait::{next, until};
 use crate::support::wire::openai;
-
-const ASK: &str = r#"{"reasoning": "r", "message": "Who?"}"#;
-const ANSWER: &str =
-    r#"{"reasoning": "r", "decision": "provide_final_answer", "message": null, "answer": "Ada"}"#;
-
-/// A server whose supervisor asks once and then answers, and whose worker is `worker`.
-fn server(worker: impl Fn(&Request) -> Reply + Send + Sync + 'static) -> Server {
-    Server::start(move |request| match request.json()["model"].as_str() {
-        Some("worker") => worker(request),
-        Some(_) if request.json()["messages"].as_array().unwrap().len() > 1 => openai(request, ANSWER),
-        Some(_) => openai(request, ASK),
-        None => Reply::text(404, "not found"),
-    })
-}
 
 /// A server whose worker answers at once.
 fn prompt_server() -> Server {

@@ -10,24 +10,11 @@ use std::process::{Command, Stdio};
 
 use serde_json::{Value, json};
 
+use crate::support::minion::{ANSWER, ASK, minion_server as models};
 use crate::support::program::{Program, Ran, Running, job};
-use crate::support::server::{Reply, Request, Server};
+use crate::support::server::{Reply, Server};
 use crate::support::wait::until;
 use crate::support::wire::openai;
-
-const ASK: &str = r#"{"reasoning": "r", "message": "Who?"}"#;
-const ANSWER: &str =
-    r#"{"reasoning": "r", "decision": "provide_final_answer", "message": null, "answer": "Ada"}"#;
-
-/// A server of models whose worker is `worker`.
-fn models(worker: impl Fn(&Request) -> Reply + Send + Sync + 'static) -> Server {
-    Server::start(move |request| match request.json()["model"].as_str() {
-        Some("worker") => worker(request),
-        Some(_) if request.json()["messages"].as_array().unwrap().len() > 1 => openai(request, ANSWER),
-        Some(_) => openai(request, ASK),
-        None => Reply::text(404, "not found"),
-    })
-}
 
 /// A job without a key: workers have it in their environment.
 fn task(models: &Server, id: &str, params: Value) -> Value {

@@ -2,6 +2,7 @@
 
 pub(crate) mod chat;
 pub(crate) mod llama_server;
+pub(crate) mod minion;
 pub(crate) mod pdf;
 pub(crate) mod program;
 pub(crate) mod recorded;
