@@ -2,8 +2,8 @@
 
 Model calls take their time, so that four workers on one machine do not fight for its processors. Printed are four workers
 against one, what the queue adds to a job, a batch in which one job in ten takes ten times as long (static shards
-beside it), how soon a new worker asks its first question, and what is lost, twice or asked in vain where workers, the
-broker, the submitter and the collector are killed at random.
+beside it), how soon a new worker asks its first question, and what is lost, twice or asked in vain where workers, a
+node, the broker, the submitter and the collector are killed at random.
 """
 
 import asyncio
@@ -136,7 +136,7 @@ class Bench:
         submitter, collector, workers = submit(), collect(), [work() for _ in range(WORKERS)]
         for _ in range(KILLS):
             time.sleep(random.uniform(0.05, 0.4))
-            victim = random.randrange(WORKERS + 3)
+            victim = random.randrange(WORKERS + 4)
             if victim < WORKERS:
                 end(workers[victim])
                 workers[victim], killed = work(), killed + 1
@@ -148,6 +148,15 @@ class Bench:
             elif victim == WORKERS + 1:
                 end(collector)
                 collector = collect()
+            elif victim == WORKERS + 2:
+                # A node: half of the workers and the collector are gone at once.
+                node = [*workers[:WORKERS // 2], collector]
+                for process in node:
+                    process.kill()
+                for process in node:
+                    process.wait()
+                workers[:WORKERS // 2], collector = [work() for _ in node[1:]], collect()
+                killed += WORKERS // 2
             else:
                 end(submitter)
                 submitter = submit()

@@ -50,8 +50,8 @@ pub struct Counts {
     pub waiting: u64,
     /// Those that workers have.
     pub running: u64,
-    /// Those with a result.
-    pub done: u64,
+    /// Those with a result, be it an answer or an error.
+    pub ended: u64,
 }
 
 impl Queue {
@@ -169,7 +169,7 @@ impl Queue {
                 jobs: jobs.messages,
                 waiting: consumer.num_pending,
                 running: consumer.num_ack_pending as u64,
-                done: results.messages,
+                ended: results.messages,
             })
         })
         .await

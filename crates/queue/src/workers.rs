@@ -15,9 +15,9 @@ pub struct Worker {
     pub slots: u16,
     /// Jobs that it runs now.
     pub running: u64,
-    /// Jobs that it has ended.
+    /// Jobs that it has answered.
     pub done: u64,
-    /// Those of them without an answer.
+    /// Jobs that ended without an answer.
     pub failed: u64,
     /// Seconds since it began.
     pub seconds: f64,

@@ -233,7 +233,7 @@ impl Batch {
                     end = Some(End::Left(Exit::SomeFailed));
                 }
                 Some(ended) = self.jobs.join_next() => match ended {
-                    Ok(ended) => self.report.count(&ended),
+                    Ok(ended) => self.report.count(ended),
                     Err(error) => tracing::error!("{}", Failure::from(error)),
                 },
                 line = take(&self.permits, &mut self.lines), if may_take => match line {
@@ -310,7 +310,7 @@ impl Batch {
             // A job that panics has its line, too.
             let caught = AssertUnwindSafe(work).catch_unwind().await;
             let outcome = caught.unwrap_or_else(|panic| Err(Failure::of_panic(&*panic)));
-            let ended = Ended::of(&outcome, stopping.is_cancelled());
+            let ended = Ended::of(&custom_id, &outcome, stopping.is_cancelled());
             if ended.is_stopped {
                 stopped.add(&custom_id);
             }

@@ -8,9 +8,13 @@ use minions::chat::Usage;
 use minions::engine::{EnergyReport, SavingsReport};
 use minions::error::{Exit, Failure, FailureKind as Kind, Spent};
 
+/// So many of the jobs that failed are named at the end.
+const NAMED: usize = 8;
+
 /// How one job ended, and what it cost.
 pub(super) struct Ended {
-    is_failed: bool,
+    /// The job's custom_id, if it failed.
+    failed: Option<String>,
     /// The end of the run ended it.
     pub is_stopped: bool,
     spent: Spent,
@@ -20,11 +24,11 @@ pub(super) struct Ended {
 
 impl Ended {
     /// `is_stopping`: whether the run ends all jobs.
-    pub(super) fn of(outcome: &Result<JobOutcome, Failure>, is_stopping: bool) -> Self {
+    pub(super) fn of(custom_id: &str, outcome: &Result<JobOutcome, Failure>, is_stopping: bool) -> Self {
         let saved = |savings: &SavingsReport| (savings.saved_tokens, savings.usd.map(|usd| usd.saved));
         match outcome {
             Ok(JobOutcome::Answer(result)) => Self {
-                is_failed: false,
+                failed: None,
                 is_stopped: false,
                 spent: result.spent,
                 saved: result.savings.as_ref().map(saved),
@@ -32,7 +36,7 @@ impl Ended {
             Ok(JobOutcome::Estimate(estimate)) => {
                 let local = Usage::of_call(estimate.local_tokens, 0, 0);
                 Self {
-                    is_failed: false,
+                    failed: None,
                     is_stopped: false,
                     spent: Spent { local, ..Spent::default() },
                     saved: None,
@@ -44,7 +48,8 @@ impl Ended {
                     Kind::Cancelled | Kind::Terminated | Kind::HungUp | Kind::Deadline | Kind::System
                 );
                 let is_stopped = is_stopping && is_end;
-                Self { is_failed: !is_stopped, is_stopped, spent: *failure.spent, saved: None }
+                let failed = (!is_stopped).then(|| custom_id.to_owned());
+                Self { failed, is_stopped, spent: *failure.spent, saved: None }
             }
         }
     }
@@ -55,6 +60,8 @@ pub(super) struct Report {
     started: Instant,
     done: u64,
     failed: u64,
+    /// The custom_ids of the first jobs that failed.
+    first_failed: Vec<String>,
     stopped: u64,
     /// The tokens that the workers have spent.
     local: u64,
@@ -87,6 +94,7 @@ impl Report {
             started: Instant::now(),
             done: 0,
             failed: 0,
+            first_failed: Vec::new(),
             stopped: 0,
             local: 0,
             remote: 0,
@@ -96,11 +104,16 @@ impl Report {
     }
 
     /// Counts one job.
-    pub(super) fn count(&mut self, ended: &Ended) {
-        match ended {
-            Ended { is_stopped: true, .. } => self.stopped += 1,
-            Ended { is_failed: true, .. } => self.failed += 1,
-            _ => self.done += 1,
+    pub(super) fn count(&mut self, ended: Ended) {
+        match ended.failed {
+            _ if ended.is_stopped => self.stopped += 1,
+            Some(custom_id) => {
+                self.failed += 1;
+                if self.first_failed.len() < NAMED {
+                    self.first_failed.push(custom_id);
+                }
+            }
+            None => self.done += 1,
         }
         self.local += ended.spent.local.total_tokens;
         self.remote += ended.spent.remote.total_tokens;
@@ -152,6 +165,11 @@ impl Report {
         tracing::info!(
             "jobs: {done} done, {failed} failed,{stopped} {skipped} skipped; {tokens}; {dollars}{seconds:.1} s"
         );
+        if !self.first_failed.is_empty() {
+            let more = *failed - self.first_failed.len() as u64;
+            let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+            tracing::warn!("failed: {}{more}; their lines say why", self.first_failed.join(", "));
+        }
     }
 
     /// The exit code of a run that came to the end of its input.

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use minions::error::{Exit, Failure};
 use minions::words;
-use minions_queue::{Address, Counts, Queue};
+use minions_queue::{Address, Counts, Queue, Tally};
 use ring::digest::{SHA256, digest};
 
 use super::budget;
@@ -53,7 +53,7 @@ pub(super) async fn collect(options: CollectOptions, address: Address) -> Result
             break counts;
         }
         let counts = queue.counts().await.map_err(failure)?;
-        if !options.follow || counts.jobs > 0 && counts.done >= counts.jobs {
+        if !options.follow || counts.jobs > 0 && counts.ended >= counts.jobs {
             // What came between the look and the count is still to be written.
             ended = Some(counts);
             continue;
@@ -66,14 +66,14 @@ pub(super) async fn collect(options: CollectOptions, address: Address) -> Result
         }
         tokio::time::sleep(PAUSE).await;
     };
-    let failed = queue.tally().await.map_err(failure)?.failed;
-    let Counts { jobs, done, .. } = counts;
+    let Tally { succeeded, failed, .. } = queue.tally().await.map_err(failure)?;
+    let Counts { jobs, ended, .. } = counts;
     let budget = budget::told(queue.budget().await.map_err(failure)?.as_ref());
     let budget = budget.map_or_else(String::new, |told| format!("; {told}"));
     tracing::info!(
-        "{address}: {written} written; {done} of {jobs} jobs done, {failed} of them failed{budget}"
+        "{address}: {written} written; {ended} of {jobs} jobs have ended, {succeeded} done and {failed} failed{budget}"
     );
-    Ok(if done < jobs || failed > 0 { Exit::SomeFailed } else { Exit::Success })
+    Ok(if ended < jobs || failed > 0 { Exit::SomeFailed } else { Exit::Success })
 }
 
 /// Whether no worker has had a job for some time: those that were handed back, and that nobody takes, count as running.

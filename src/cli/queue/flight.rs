@@ -65,8 +65,8 @@ impl Flight {
 
     /// Counts a job that has ended.
     pub(super) fn count(&self, is_success: bool) {
-        self.done.fetch_add(1, Relaxed);
-        self.failed.fetch_add(u64::from(!is_success), Relaxed);
+        let count = if is_success { &self.done } else { &self.failed };
+        count.fetch_add(1, Relaxed);
     }
 
     /// What the worker tells of itself.

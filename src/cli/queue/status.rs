@@ -49,7 +49,7 @@ impl State {
 
     /// Seconds until all is done, if jobs are being done.
     fn time_left(&self) -> Option<f64> {
-        let left = self.counts.jobs.saturating_sub(self.counts.done);
+        let left = self.counts.jobs.saturating_sub(self.counts.ended);
         let pace = self.pace();
         (pace > 0.0).then(|| left as f64 / pace)
     }
@@ -64,7 +64,7 @@ impl State {
         if let Some(usd) = usd {
             let _ = write!(text, ", ${usd:.4}");
         }
-        if let Some(seconds) = self.time_left().filter(|_| jobs > self.counts.done) {
+        if let Some(seconds) = self.time_left().filter(|_| jobs > self.counts.ended) {
             let _ = write!(text, "; {:.1} jobs/s, {:.0} s left", self.pace(), seconds);
         }
         text.push('\n');
@@ -75,7 +75,7 @@ impl State {
             let Worker { name, slots, running, done, failed, .. } = worker;
             let _ = writeln!(
                 text,
-                "worker {name}: {running} of {slots} slots, {done} done, {failed} of them failed, {:.1} jobs/s",
+                "worker {name}: {running} of {slots} slots, {done} done, {failed} failed, {:.1} jobs/s",
                 pace(worker)
             );
         }
@@ -139,5 +139,5 @@ impl State {
 }
 
 fn pace(worker: &Worker) -> f64 {
-    worker.done as f64 / worker.seconds.max(1.0)
+    (worker.done + worker.failed) as f64 / worker.seconds.max(1.0)
 }

@@ -137,6 +137,13 @@ fn every_line_has_its_line_and_a_bad_one_costs_itself() {
             assert!(all[id]["error"].as_str().unwrap().starts_with(complaint), "{}", all[id]);
         }
         assert!(ran.stderr.contains("jobs: 4 done, 4 failed, 0 skipped"), "{}", ran.stderr);
+        let named = ran
+            .stderr
+            .lines()
+            .find_map(|line| line.split_once("failed: ")?.1.strip_suffix("; their lines say why"));
+        let mut named: Vec<&str> = named.unwrap_or_default().split(", ").collect();
+        named.sort_unstable();
+        assert_eq!(named, ["a", "contradicts", "line-3", "misspelt"], "{}", ran.stderr);
     }
 }
 
