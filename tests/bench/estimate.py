@@ -1,10 +1,10 @@
 """How near estimates are to what llama.cpp's own server then shows, and how long an estimate takes.
 usage: estimate.py BINARY PYTHON MODEL.gguf ... [--runs N]
 
-PYTHON has the wheel xllamacpp. For each model, on a machine that does nothing else: the estimate of `minions estimate` before
-any call; the median of N replies and prompts by the server's own times; the estimate after one job on that server; the memory
-against the buffers that llama.cpp reports; and the time of the command, measuring everything and from what is kept. Further
-models are made of one by `make_gguf.py`.
+PYTHON has the wheel xllamacpp. For each model, on a machine that does nothing else, N rounds: the estimate of `minions
+estimate` before any call, a reply and a prompt by the server's own times, and the estimate after one job on that server; the
+memory against the buffers that llama.cpp reports; and the time of the command, measuring everything and from what is kept.
+Further models are made of one by `make_gguf.py`.
 """
 
 import json
@@ -55,8 +55,8 @@ class Server:
         self.process.stdin.close()
         self.process.wait()
 
-    def times(self, prompt, tokens, has_read=False):
-        body = {"prompt": prompt, "n_predict": tokens, "cache_prompt": has_read, "ignore_eos": True, "temperature": 0}
+    def times(self, prompt, tokens):
+        body = {"prompt": prompt, "n_predict": tokens, "cache_prompt": False, "ignore_eos": True, "temperature": 0}
         request = urllib.request.Request(
             self.url + "/completion", json.dumps(body).encode(), {"Content-Type": "application/json"}
         )
@@ -101,10 +101,10 @@ class Minions:
         # Whether the answer is of use does not matter.
         subprocess.run([self.binary], input=json.dumps(job).encode(), env=self.environment, cwd=folder, capture_output=True)
 
-    def seconds(self, model):
+    def milliseconds(self, model):
         begin = time.perf_counter()
         self.estimate(model, 0, 100)
-        return time.perf_counter() - begin
+        return (time.perf_counter() - begin) * 1000
 
 
 def off(estimate, measured):
@@ -113,43 +113,54 @@ def off(estimate, measured):
 
 
 def measure(binary, python, model, runs):
+    """Medians of `runs` rounds, each with a cache of its own: what the server does beside a job tells of the same minute."""
     name = os.path.basename(model)
-    with tempfile.TemporaryDirectory() as folder, Server(python, model) as server:
-        minions = Minions(binary, folder)
-        before = minions.estimate(model, 8, REPLY)
+    with Server(python, model) as server:
         server.times("Hello", 8)
-        prompt = [server.times(f"{n} {words(PROMPT)}", 1) for n in range(runs)]
-        reply = [server.times(f"{n} Tell a story.", REPLY) for n in range(runs)]
-        long = words(PROMPT)
-        behind = [server.times(long, REPLY, has_read=True) for _ in range(runs)]
-        reads = statistics.median(times["prompt_per_second"] for times in prompt)
-        writes = statistics.median(times["predicted_per_second"] for times in reply)
-        writes_behind = statistics.median(times["predicted_per_second"] for times in behind)
-        tokens = round(statistics.median(times["prompt_n"] for times in prompt))
-        row(f"{name}: writing, before any call: off by", off(before["tokens_per_second"]["likely"], writes), 30, "%", "<= 1")
+        rounds = [one_round(binary, server, model, number) for number in range(runs)]
+        memory = server.buffers()
+
+    def median(figure):
+        return statistics.median(one[figure] for one in rounds)
+
+    row(f"{name}: writing, before any call: off by", median("before"), 30, "%", "<= 1")
+    row(f"{name}: writing, after one job: off by", median("writing"), 10, "%", "<= 1")
+    row(f"{name}: the same behind a prompt: off by", median("behind"), 10, "%", "<= 1")
+    row(f"{name}: reading, after one job: off by", median("reading"), 20, "%", "<= 1")
+    told = median("memory")
+    row(f"{name}: memory of {told:.0f} MiB: off by", off(told, memory), 3, "%", "<= 1", 2)
+    print(f"  the server: {median('writes'):.1f} and {median('reads'):.1f} tokens/s", flush=True)
+    row(f"{name}: an estimate, everything measured", median("measured_ms"), 500, "ms", "<= 1")
+    row(f"{name}: an estimate from what is kept", median("kept_ms"), 5, "ms", "<= 1")
+
+
+def one_round(binary, server, model, number):
+    """By how many percent estimates are off before and after one job, and what they take."""
+    with tempfile.TemporaryDirectory() as folder:
+        minions = Minions(binary, folder)
+        measured_ms, kept_ms = minions.milliseconds(model), minions.milliseconds(model)
+        before = minions.estimate(model, 8, REPLY)
+        short = server.times(f"{number} Tell a story.", REPLY)
+        long = server.times(f"{number} {words(PROMPT)}", REPLY)
         for _ in range(5):
             minions.job(server.url, folder)
-            after = minions.estimate(server.url, tokens, REPLY)
+            behind = minions.estimate(server.url, long["prompt_n"], REPLY)
             # A reply that repeats itself is ended, and tells no times.
-            if all(after[basis].startswith("measured") for basis in ("basis", "prompt_basis")):
+            if all(behind[basis].startswith("measured") for basis in ("basis", "prompt_basis")):
                 break
-        short = minions.estimate(server.url, 8, REPLY)
-        row(f"{name}: writing, after one job: off by", off(short["tokens_per_second"]["likely"], writes), 10, "%", "<= 1")
-        row(f"{name}: the same behind a prompt: off by", off(after["tokens_per_second"]["likely"], writes_behind), 10, "%", "<= 1")
-        row(f"{name}: reading, after one job: off by", off(after["prompt_tokens_per_second"]["likely"], reads), 20, "%", "<= 1")
-        memory = before["memory"]["buffers"] / 2**20
-        row(f"{name}: memory of {memory:.0f} MiB: off by", off(memory, server.buffers()), 3, "%", "<= 1", 2)
-        print(f"  the server: {writes:.1f} and {reads:.1f} tokens/s; estimates: {before['tokens_per_second']['likely']:.1f}"
-              f" and {before['prompt_tokens_per_second']['likely']:.1f} before, {short['tokens_per_second']['likely']:.1f} and"
-              f" {after['prompt_tokens_per_second']['likely']:.1f} after", flush=True)
-    cold, kept = [], []
-    for _ in range(runs):
-        with tempfile.TemporaryDirectory() as folder:
-            minions = Minions(binary, folder)
-            cold.append(minions.seconds(model))
-            kept.append(minions.seconds(model))
-    row(f"{name}: an estimate, everything measured", statistics.median(cold) * 1000, 500, "ms", "<= 1")
-    row(f"{name}: an estimate from what is kept", statistics.median(kept) * 1000, 5, "ms", "<= 1")
+        after = minions.estimate(server.url, 8, REPLY)
+    writes, reads = short["predicted_per_second"], long["prompt_per_second"]
+    return {
+        "before": off(before["tokens_per_second"]["likely"], writes),
+        "writing": off(after["tokens_per_second"]["likely"], writes),
+        "behind": off(behind["tokens_per_second"]["likely"], long["predicted_per_second"]),
+        "reading": off(behind["prompt_tokens_per_second"]["likely"], reads),
+        "memory": before["memory"]["buffers"] / 2**20,
+        "writes": writes,
+        "reads": reads,
+        "measured_ms": measured_ms,
+        "kept_ms": kept_ms,
+    }
 
 
 def main():
