@@ -103,7 +103,7 @@ def eight_bits(binary, text, worker):
         answers.append([(one["output"]["answer"], one["output"]["citation"]) for one in done])
     row("8 bits a value: room for what is kept", room[1] / 2**20, room[0] / 2**20, "MiB", "<= 0.6", digits=0)
     # llama.cpp's attention in tiles takes 16 bits alone; the smaller a model, the more of its time is attention.
-    row("  the worker's time of the first question", seconds[1], seconds[0], "s", "<= 1.8")
+    row("  the worker's time of the first question", seconds[1], seconds[0], "s", "<= 1.2")
     differ = sum(wide != narrow for wide, narrow in zip(*answers))
     row("  answers that differ, of all", differ, len(answers[0]), "answers", "<= 0.5", digits=0)
     return room[0]
