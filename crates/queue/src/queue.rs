@@ -26,6 +26,8 @@ const PAUSE: Duration = Duration::from_millis(250);
 pub(crate) const NOTE_STAYS: Duration = Duration::from_secs(20);
 /// How long a worker may be silent before another one gets its job.
 const LOST_AFTER: Duration = Duration::from_secs(60);
+/// How long it is known who took a job first: longer than a broker is away that was killed.
+const CLAIM_STAYS: Duration = Duration::from_secs(600);
 /// Jobs that may be with workers at the same time.
 const RUNNING: i64 = 1 << 20;
 
@@ -38,6 +40,7 @@ pub struct Queue {
     pub(crate) results: Stream,
     pub(crate) keys: kv::Store,
     pub(crate) workers: kv::Store,
+    pub(crate) claims: kv::Store,
     pub(crate) objects: ObjectStore,
 }
 
@@ -110,11 +113,13 @@ impl Queue {
             store(bucket("keys", Duration::ZERO)).await.map_err(|error| QueueError::of(&error, true))?;
         let workers =
             store(bucket("workers", NOTE_STAYS)).await.map_err(|error| QueueError::of(&error, true))?;
+        let claims =
+            store(bucket("claims", CLAIM_STAYS)).await.map_err(|error| QueueError::of(&error, true))?;
         let files =
             object_store::Config { bucket: part(&address.name, "files"), ..object_store::Config::default() };
         let objects =
             context.create_object_store(files).await.map_err(|error| QueueError::of(&error, true))?;
-        Ok(Self { address, context, jobs, results, keys, workers, objects })
+        Ok(Self { address, context, jobs, results, keys, workers, claims, objects })
     }
 
     /// The consumer that all workers share. `lost_after`: how long a worker may be silent, where that is to change.

@@ -1,10 +1,12 @@
 //! Jobs on their way to a worker.
 
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
 use async_nats::jetstream::consumer::PullConsumer;
 use async_nats::jetstream::{AckKind, Message};
 use futures_util::StreamExt;
+use futures_util::future::join_all;
 
 use crate::queue::patient;
 use crate::wire::{CUSTOM_ID, Job};
@@ -23,6 +25,10 @@ const SIGNS: u32 = 3;
 pub struct Work {
     queue: Queue,
     consumer: PullConsumer,
+    /// The name of the worker.
+    worker: String,
+    /// How often it has noted that it has a job, as its notes must differ.
+    claims: AtomicU64,
 }
 
 /// A job that is this worker's until it says so no more.
@@ -48,18 +54,23 @@ pub enum Pulled {
 }
 
 impl Work {
-    /// The work of `queue`.
+    /// The work of `queue` for the worker with the name `worker`.
     ///
     /// # Errors
     /// The broker does not answer.
-    pub async fn of(queue: &Queue) -> Result<Self, QueueError> {
+    pub async fn of(queue: &Queue, worker: &str) -> Result<Self, QueueError> {
         let consumer = patient(|| queue.consumer(None)).await?;
-        Ok(Self { queue: queue.clone(), consumer })
+        Ok(Self { queue: queue.clone(), consumer, worker: worker.to_owned(), claims: AtomicU64::new(0) })
+    }
+
+    /// How long a worker may be silent before another one gets its job.
+    fn lost_after(&self) -> Duration {
+        self.consumer.cached_info().config.ack_wait
     }
 
     /// Between two signs that a job is being worked on.
     pub fn beat(&self) -> Duration {
-        self.consumer.cached_info().config.ack_wait / SIGNS
+        self.lost_after() / SIGNS
     }
 
     /// As many jobs as there are, `most` at most; none if none comes for a moment. Jobs that have a result are left out.
@@ -83,11 +94,8 @@ impl Work {
                 return Ok(Vec::new());
             }
         };
-        let mut pulled = Vec::new();
-        for message in messages {
-            pulled.extend(self.read(message).await?);
-        }
-        Ok(pulled)
+        let read = join_all(messages.into_iter().map(|message| self.read(message))).await;
+        read.into_iter().filter_map(Result::transpose).collect()
     }
 
     async fn messages<E: std::fmt::Display>(
@@ -108,7 +116,7 @@ impl Work {
         Ok(messages)
     }
 
-    /// The job of a message, unless it has a result.
+    /// The job of a message, unless it has a result, or is another worker's.
     async fn read(&self, message: Message) -> Result<Option<Pulled>, QueueError> {
         let headers = message.headers.clone().unwrap_or_default();
         let (delivered, number) =
@@ -131,8 +139,16 @@ impl Work {
             Err(QueueError::Unusable(problem)) => return Ok(Some(Pulled::Damaged(delivery, problem))),
             Err(error) => return Err(error),
         };
-        if delivered > 1 && self.queue.has_result(&job.custom_id, number).await? {
+        // A broker that was killed has forgotten its last deliveries, or when they were, and makes them again at once.
+        let claimed = self.claim(&delivery).await;
+        let is_again = delivered > 1 || claimed.is_some();
+        if is_again && self.queue.has_result(&job.custom_id, number).await? {
             delivery.done().await;
+            return Ok(None);
+        }
+        if claimed.is_some_and(|age| delivered == 1 || age < self.lost_after() / 2) {
+            // What becomes of it, its worker says, or that worker's silence.
+            delivery.not_now(Some(self.lost_after())).await;
             return Ok(None);
         }
         if delivered > 1 {
@@ -144,11 +160,29 @@ impl Work {
             _ => Pulled::Job(job, delivery),
         }))
     }
+
+    /// Notes that this worker has the job; how long ago another one noted it, if one did.
+    async fn claim(&self, delivery: &Delivery) -> Option<Duration> {
+        // The broker takes a job for as old as its message, and after a restart for silent, unless it hears of it once.
+        delivery.goes_on().await;
+        let claim = format!("{} {}", self.worker, self.claims.fetch_add(1, Relaxed));
+        // The note saves calls, and nothing else hangs on it.
+        self.queue.claim(&delivery.key(), claim.into()).await.unwrap_or_else(|error| {
+            tracing::debug!("queue: {error}");
+            None
+        })
+    }
 }
 
 impl Delivery {
+    /// Its key in a bucket.
     fn key(&self) -> String {
-        format!("back.{}.{}", subject::key(&self.custom_id), self.number)
+        format!("{}.{}", subject::key(&self.custom_id), self.number)
+    }
+
+    /// The key under which it is counted how often it was handed back.
+    fn key_of_returns(&self) -> String {
+        format!("back.{}", self.key())
     }
 
     /// Keeps the result of its job, unless it has one, and is done; tries until the broker has it.
@@ -163,7 +197,7 @@ impl Delivery {
 
     /// How often it was handed back.
     async fn handed_back(&self) -> Result<i64, QueueError> {
-        let key = self.key();
+        let key = self.key_of_returns();
         let kept = patient(|| async {
             self.queue.keys.get(&*key).await.map_err(|error| QueueError::of(&error, true))
         });
@@ -191,8 +225,16 @@ impl Delivery {
 
     /// Another worker is to do it, or this one `later`.
     pub async fn hand_back(&self, later: Option<Duration>) {
+        if let Err(error) = self.queue.claims.purge(self.key()).await {
+            tracing::debug!("queue: {error}");
+        }
+        self.not_now(later).await;
+    }
+
+    /// It is to come again, and this time counts for nothing.
+    async fn not_now(&self, later: Option<Duration>) {
         let count = self.handed_back().await.unwrap_or(0) + 1;
-        let noted = self.queue.keys.put(self.key(), count.to_string().into()).await.map(drop);
+        let noted = self.queue.keys.put(self.key_of_returns(), count.to_string().into()).await.map(drop);
         if let Err(error) = noted {
             tracing::debug!("queue: {error}");
         }

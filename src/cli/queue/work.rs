@@ -67,7 +67,7 @@ pub(super) async fn work(
     let purse = Arc::new(Asked(purse));
     let program = Program { common: Some(Arc::clone(&purse) as _), ..program };
     let shared = Arc::new(Shared {
-        work: Work::of(&queue).await.map_err(failure)?,
+        work: Work::of(&queue, &flight.name).await.map_err(failure)?,
         cache: Cache::open(cache, &program.environment)?,
         // For the jobs' form alone: the batch has an engine of its own.
         engine: program.engine(true, RunLimits::default()),

@@ -12,7 +12,7 @@ use serde_json::json;
 
 use super::{Broker, by_id, lines, models, task, tasks};
 use crate::support::program::{Program, Ran, Running};
-use crate::support::server::Reply;
+use crate::support::server::{Reply, Server};
 use crate::support::wait::{Door, next, until};
 use crate::support::wire::openai;
 
@@ -61,11 +61,8 @@ fn no_result_is_lost_or_there_twice_whoever_is_killed() {
                 workers[usize::try_from(victim).unwrap()] = work(&broker);
                 killed += 1;
             }
-            3 => {
-                broker.restart();
-                // It may have forgotten whom it gave the last jobs, of any worker.
-                killed += WORKERS;
-            }
+            // It has no slots: what workers run goes on.
+            3 => broker.restart(),
             4 => collector = collect(&broker),
             _ => submitter = submit(&broker),
         }
@@ -179,6 +176,72 @@ fn two_workers_that_have_a_job_give_one_result() {
     let again = broker.collect(&[]);
     assert_eq!((again.code, &again.stdout), (Some(0), &first.stdout), "{}", again.stderr);
     assert_eq!(calls.load(SeqCst), 2);
+}
+
+/// Models of which the worker's answers only once the door is open, and how often that was asked.
+fn behind(door: &Door) -> (Server, Arc<AtomicUsize>) {
+    let (opened, asked) = (door.clone(), Arc::new(AtomicUsize::new(0)));
+    let counted = Arc::clone(&asked);
+    let models = models(move |request| {
+        counted.fetch_add(1, SeqCst);
+        opened.wait("the end of what the broker goes through");
+        openai(request, "Ada signed.")
+    });
+    (models, asked)
+}
+
+#[test]
+#[ignore = "needs NATS: scripts/test-scale.sh"]
+fn a_broker_that_was_killed_gives_no_job_away_that_is_running() {
+    const SILENCE: Duration = Duration::from_secs(4);
+    let door = Door::default();
+    let (models, asked) = behind(&door);
+    let mut broker = Broker::start();
+    let cache = tempfile::tempdir().unwrap();
+    broker.submit(&tasks(&models, 6), &["--lost-after", "4"]);
+    // It keeps when a job was submitted, and not when it was given away: so all of them are silent for it when it starts again.
+    std::thread::sleep(SILENCE);
+    let four = ["--max-jobs", "4"];
+    let _workers = [broker.work(cache.path(), &four), broker.work(cache.path(), &four)];
+    until("all jobs", || asked.load(SeqCst) == 6);
+    until("its notes", || fs::metadata(broker.deliveries()).is_ok_and(|file| file.len() > 2 * 6));
+    for _ in 0..5 {
+        broker.restart();
+        until("the workers", || {
+            broker.status()["workers"].as_array().is_some_and(|workers| workers.len() == 2)
+        });
+    }
+    door.open();
+    let ran = broker.collect(&["--follow"]);
+    // Five deliveries are no five workers that ended.
+    assert_eq!((ran.code, by_id(&ran.stdout).len()), (Some(0), 6), "{}", ran.stderr);
+    assert_eq!(asked.load(SeqCst), 6);
+}
+
+#[test]
+#[ignore = "needs NATS: scripts/test-scale.sh"]
+fn a_broker_that_forgets_whom_it_gave_jobs_has_them_run_once() {
+    let door = Door::default();
+    let (models, asked) = behind(&door);
+    let mut broker = Broker::start();
+    let cache = tempfile::tempdir().unwrap();
+    broker.submit(&tasks(&models, 6), &[]);
+    let _worker = broker.work(cache.path(), &["--max-jobs", "4"]);
+    until("the first jobs", || asked.load(SeqCst) == 4);
+    // As where it was killed before it had written them down.
+    broker.stop();
+    fs::remove_file(broker.deliveries()).unwrap();
+    broker.restart();
+    assert_eq!(broker.status()["waiting"], 6);
+    let (other, dir) = broker.work(cache.path(), &["--max-jobs", "4"]);
+    until("the other jobs", || asked.load(SeqCst) == 6 && broker.status()["waiting"] == 0);
+    door.open();
+    let ran = broker.collect(&["--follow"]);
+    assert_eq!((ran.code, by_id(&ran.stdout).len()), (Some(0), 6), "{}", ran.stderr);
+    assert_eq!(asked.load(SeqCst), 6);
+    signal(&other, Signal::SIGTERM);
+    let ran = Ran::of(other, dir);
+    assert!(ran.stderr.contains("2 done, 0 failed"), "{}", ran.stderr);
 }
 
 #[test]

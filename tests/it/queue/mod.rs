@@ -5,7 +5,7 @@ mod faults;
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use serde_json::{Value, json};
@@ -56,9 +56,19 @@ impl Broker {
         broker
     }
 
+    /// Kills it.
+    fn stop(&mut self) {
+        self.process = None;
+    }
+
+    /// Where it keeps to whom it has given jobs.
+    fn deliveries(&self) -> PathBuf {
+        self.dir.path().join("store/jetstream/$G/streams/minions-q-jobs/obs/work/o.dat")
+    }
+
     /// Starts it, or kills it and starts it on what it has kept.
     fn restart(&mut self) {
-        self.process = None;
+        self.stop();
         let conf = self.dir.path().join("nats.conf");
         let store = self.dir.path().join("store");
         let text = format!(
