@@ -15,6 +15,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from statistics import median
 
 from model_server import OneAtATime, chat, http, serve
 from table import row
@@ -187,10 +188,11 @@ def main():
 
             Slow.latency, some = 0.0, JOBS // 5
             write_jobs(path, url, some)
-            alone = bench.took("batch", path, "--max-jobs", str(SLOTS), "--slim")
-            submitting, seconds = bench.through(path, 1)
-            cost = 1000 * (submitting + seconds - alone) / some
-            row(f"what the queue adds to a job, {some} jobs, one worker", cost, 1, "ms", "<= 1", 2)
+            costs = []
+            for _ in range(3):
+                alone = bench.took("batch", path, "--max-jobs", str(SLOTS), "--slim")
+                costs.append(1000 * (sum(bench.through(path, 1)) - alone) / some)
+            row(f"what the queue adds to a job, {some} jobs, one worker", median(costs), 1, "ms", "<= 1", 2)
 
             Slow.latency, jobs = 0.2, JOBS
             # Each tenth of what is left, so that a shard may have more of them than another.
@@ -212,7 +214,7 @@ def main():
             worker.kill()
             worker.wait()
 
-            Slow.latency, jobs = 0.2, 40 * KILLS
+            Slow.latency, jobs = 0.1, 80 * KILLS
             write_jobs(path, url, jobs)
             Slow.asked.clear()
             collected, most = bench.storm(path)
