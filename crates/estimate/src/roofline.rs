@@ -2,7 +2,8 @@
 //!
 //! On a processor llama.cpp does one after the other for the most part, so the times add up. How much of the measured
 //! operations it gets out of a processor differs by how weights are kept, and by whether they meet one token or many; the shares
-//! below were measured with its server 2026.10 on an x86-64 with AVX2. What calls show takes the place of all this.
+//! below were measured with its server 2026.10 on an x86-64 with AVX2, those of steps and of looks back on one with AVX-512,
+//! too. What calls show takes the place of all this.
 
 use serde::{Deserialize, Serialize};
 
@@ -12,13 +13,13 @@ use super::quantisation::Class;
 /// Tokens of a prompt that are evaluated in one step, for which the weights are read once.
 const BATCH: u64 = 512;
 /// Seconds of each layer beside its work: its threads wait for each other after each of about twenty steps.
-const STEP: f64 = 60e-6;
+const STEP: f64 = 80e-6;
 /// The same of a card, which begins the next step by itself.
 const STEP_OF_CARD: f64 = 8e-6;
 /// The share of the measured operations that comparing a prompt's tokens with each other gets, and the one of a single token,
 /// which meets each earlier one by itself: numbers of 16 bits become wider and narrow again, and there is an exponential for each.
 const ATTENTION: f64 = 0.2;
-const ATTENTION_OF_ONE: f64 = 0.042;
+const ATTENTION_OF_ONE: f64 = 0.027;
 /// Bytes from a head's key to its next one for which reading them takes twice the time: the farther apart they lie, the less the
 /// processor reads ahead.
 const APART: f64 = 512.0;

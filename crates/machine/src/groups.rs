@@ -2,14 +2,15 @@
 //!
 //! Sources: the kernel's `filesystems/proc.rst` (`mountinfo`), `cgroup-v2.rst` and `cgroup-v1/cgroups.rst`.
 
-use std::fs;
 use std::path::{Path, PathBuf};
+
+use super::text::text;
 
 /// The folders below `root` of the groups of `controller` that hold this process, and of all groups around them (a limit may be
 /// on any), as far as they are mounted.
 pub(super) fn own_groups(root: &Path, controller: &str) -> Vec<PathBuf> {
-    let text = |name: &str| fs::read_to_string(root.join(name)).unwrap_or_default();
-    let (mounts, groups) = (text("proc/self/mountinfo"), text("proc/self/cgroup"));
+    let told = |name: &str| text(&root.join(name)).unwrap_or_default();
+    let (mounts, groups) = (told("proc/self/mountinfo"), told("proc/self/cgroup"));
     let below = |folder: PathBuf| root.join(folder.strip_prefix("/").unwrap_or(&folder));
     let folders = mounts.lines().filter_map(|mount| group_folder(mount, &groups, controller)).flatten();
     folders.map(below).collect()

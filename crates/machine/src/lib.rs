@@ -16,3 +16,4 @@ pub mod plan;
 pub mod processors;
 pub mod prompt_cache;
 pub mod sweep;
+mod text;

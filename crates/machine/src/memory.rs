@@ -3,10 +3,10 @@
 //!
 //! Sources: the kernel's `filesystems/proc.rst` (`meminfo`, `mountinfo`), `cgroup-v2.rst` and `cgroup-v1/memory.rst`.
 
-use std::fs;
 use std::path::Path;
 
 use super::groups::own_groups;
+use super::text::text;
 
 /// Memory that can still be taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,20 +37,16 @@ pub fn free() -> Option<Free> {
 
 /// The same without the limits of this process's own control groups, for a process that runs outside of them.
 pub fn free_of_machine() -> Option<Free> {
-    of_machine(&read(Path::new("/proc/meminfo"))?)
+    of_machine(&text(Path::new("/proc/meminfo"))?)
 }
 
 /// As [`free`], by the files below `root`.
 fn free_below(root: &Path) -> Option<Free> {
-    let machine = read(&root.join("proc/meminfo")).and_then(|text| of_machine(&text));
+    let machine = text(&root.join("proc/meminfo")).and_then(|text| of_machine(&text));
     let groups = own_groups(root, "memory").into_iter().filter_map(|folder| of_group(&folder));
     let all: Vec<Free> = machine.into_iter().chain(groups).collect();
     let swap = all.iter().map(|free| free.swap).min()?;
     all.into_iter().min_by_key(|free| free.bytes).map(|free| Free { swap, ..free })
-}
-
-fn read(path: &Path) -> Option<String> {
-    fs::read_to_string(path).ok()
 }
 
 /// From the text of `/proc/meminfo`.
@@ -72,15 +68,17 @@ pub fn kilobytes(text: &str, name: &str) -> Option<u64> {
 /// What the limit of the group in `folder` leaves; `None` if it has none. Version 2 has two limits: above `memory.high`
 /// processes are slowed down until they hardly go on.
 fn of_group(folder: &Path) -> Option<Free> {
-    let number = |name: &str| read(&folder.join(name))?.trim().parse::<u64>().ok();
-    let version_2 = [number("memory.max"), number("memory.high")].into_iter().flatten().min();
-    let stat = read(&folder.join("memory.stat")).unwrap_or_default();
-    let (limit, used) = match number("memory.current") {
-        Some(used) => (version_2?, used),
+    let number = |name: &str| text(&folder.join(name))?.trim().parse::<u64>().ok();
+    let stat = || text(&folder.join("memory.stat")).unwrap_or_default();
+    let (limit, used, stat) = match number("memory.current") {
+        Some(used) => {
+            let limits = [number("memory.max"), number("memory.high")];
+            (limits.into_iter().flatten().min()?, used, stat())
+        }
         None => {
+            let (used, stat) = (number("memory.usage_in_bytes")?, stat());
             let outer = counter(&stat, "hierarchical_memory_limit");
-            let limit = number("memory.limit_in_bytes").into_iter().chain(outer).min()?;
-            (limit, number("memory.usage_in_bytes")?)
+            (number("memory.limit_in_bytes").into_iter().chain(outer).min()?, used, stat)
         }
     };
     // Version 1 has the largest number of pages as "no limit".
@@ -120,7 +118,7 @@ pub fn kills() -> Kills {
 }
 
 fn kills_below(root: &Path) -> Kills {
-    let of = |path: &Path| counter(&read(path)?, "oom_kill");
+    let of = |path: &Path| counter(&text(path)?, "oom_kill");
     let limited = own_groups(root, "memory").into_iter().filter(|folder| of_group(folder).is_some());
     Kills {
         // A group counts those of all groups in it.
@@ -136,6 +134,8 @@ fn counter(text: &str, name: &str) -> Option<u64> {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
     use tempfile::TempDir;
 

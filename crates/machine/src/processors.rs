@@ -4,11 +4,12 @@
 //! (`cpu.max`), `scheduler/sched-bwc.rst` (`cpu.cfs_quota_us`), `ABI/testing/sysfs-devices-system-cpu` (`cache`,
 //! `cpu_capacity`); processors of several kinds of Intel's show as `cpu_core` and `cpu_atom`.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::groups::own_groups;
+use super::text::text;
 
 /// The processors that this process may use.
 #[derive(Clone, Debug, PartialEq)]
@@ -54,8 +55,8 @@ pub fn processors() -> Processors {
 
 /// As [`processors`], by the files below `root`.
 fn below(root: &Path) -> Processors {
-    let text = |name: &str| fs::read_to_string(root.join(name)).ok();
-    let status = text("proc/self/status").unwrap_or_default();
+    let told = |name: &str| text(&root.join(name)).unwrap_or_default();
+    let status = told("proc/self/status");
     let allowed = status.lines().find_map(|line| line.strip_prefix("Cpus_allowed_list:")).map(numbers);
     let allowed = allowed.filter(|allowed| !allowed.is_empty()).unwrap_or_else(|| {
         let many = std::thread::available_parallelism().map_or(1, usize::from);
@@ -65,11 +66,11 @@ fn below(root: &Path) -> Processors {
     let own = |cpu: usize| root.join(format!("sys/devices/system/cpu/cpu{cpu}"));
     // Threads of one core have the same siblings.
     let siblings = |cpu: &usize| {
-        let list = fs::read_to_string(own(*cpu).join("topology/thread_siblings_list")).ok();
+        let list = text(&own(*cpu).join("topology/thread_siblings_list"));
         list.and_then(|list| numbers(&list).into_iter().min()).unwrap_or(*cpu)
     };
     let cores: BTreeSet<usize> = allowed.difference(&slow).map(siblings).collect();
-    let info = text("proc/cpuinfo").unwrap_or_default();
+    let info = told("proc/cpuinfo");
     let named = ["model name", "Model", "Hardware"].iter().find_map(|key| {
         let line = info.lines().find(|line| line.starts_with(key))?;
         Some(line.split_once(':')?.1.trim().to_owned())
@@ -86,15 +87,15 @@ fn below(root: &Path) -> Processors {
 
 /// Those of `allowed` that are made to save power, if there are others.
 fn slow(root: &Path, allowed: &BTreeSet<usize>) -> BTreeSet<usize> {
-    let atoms = fs::read_to_string(root.join("sys/devices/cpu_atom/cpus"))
-        .map(|list| numbers(&list))
-        .unwrap_or_default();
-    let capacity = |cpu: usize| {
+    let atoms = text(&root.join("sys/devices/cpu_atom/cpus")).map(|list| numbers(&list)).unwrap_or_default();
+    let capacity = |cpu: &usize| {
         let path = root.join(format!("sys/devices/system/cpu/cpu{cpu}/cpu_capacity"));
-        fs::read_to_string(path).ok()?.trim().parse::<u64>().ok()
+        Some((*cpu, text(&path)?.trim().parse::<u64>().ok()?))
     };
-    let most = allowed.iter().filter_map(|cpu| capacity(*cpu)).max().unwrap_or(0);
-    let is_slow = |cpu: &usize| atoms.contains(cpu) || capacity(*cpu).is_some_and(|own| own * 10 < most * 7);
+    let capacities: BTreeMap<usize, u64> = allowed.iter().filter_map(capacity).collect();
+    let most = capacities.values().copied().max().unwrap_or(0);
+    let is_slow =
+        |cpu: &usize| atoms.contains(cpu) || capacities.get(cpu).is_some_and(|own| own * 10 < most * 7);
     let slow: BTreeSet<usize> = allowed.iter().copied().filter(is_slow).collect();
     if slow.len() == allowed.len() { BTreeSet::new() } else { slow }
 }
@@ -103,7 +104,7 @@ fn slow(root: &Path, allowed: &BTreeSet<usize>) -> BTreeSet<usize> {
 fn quota(root: &Path) -> Option<f64> {
     let number = |text: &str| text.trim().parse::<f64>().ok().filter(|number| *number > 0.0);
     let of_group = |folder: &Path| {
-        let read = |name: &str| fs::read_to_string(folder.join(name)).ok();
+        let read = |name: &str| text(&folder.join(name));
         match read("cpu.max") {
             Some(both) => {
                 let (quota, period) = both.trim().split_once(' ')?;
@@ -117,23 +118,32 @@ fn quota(root: &Path) -> Option<f64> {
 
 /// NUMA nodes with processors of these.
 fn nodes(root: &Path, allowed: &BTreeSet<usize>) -> usize {
-    let entries = fs::read_dir(root.join("sys/devices/system/node")).into_iter().flatten().flatten();
-    let lists = entries.filter_map(|entry| fs::read_to_string(entry.path().join("cpulist")).ok());
+    let folder = root.join("sys/devices/system/node");
+    let lists = numbered(&folder, "node").filter_map(|node| text(&node.join("cpulist")));
     lists.filter(|list| !numbers(list).is_disjoint(allowed)).count()
 }
 
 /// The bytes of the largest cache in a folder of `cache`, such as `36608K`.
 fn last_cache(folder: &Path) -> Option<u64> {
-    let entries = fs::read_dir(folder).ok()?.flatten();
-    let size = |path: &Path| {
-        let text = fs::read_to_string(path.join("size")).ok()?;
-        let (text, unit) = match text.trim().strip_suffix('K') {
-            Some(number) => (number.to_owned(), 1 << 10),
-            None => (text.trim().trim_end_matches('M').to_owned(), 1 << 20),
+    let size = |path: PathBuf| {
+        let size = text(&path.join("size"))?;
+        let (number, unit) = match size.trim().strip_suffix('K') {
+            Some(number) => (number, 1 << 10),
+            None => (size.trim().trim_end_matches('M'), 1 << 20),
         };
-        Some(text.parse::<u64>().ok()? * unit)
+        Some(number.parse::<u64>().ok()? * unit)
     };
-    entries.filter_map(|entry| size(&entry.path())).max()
+    numbered(folder, "index").filter_map(size).max()
+}
+
+/// What is in `folder` under `name` and a number.
+fn numbered(folder: &Path, name: &str) -> impl Iterator<Item = PathBuf> {
+    let is_numbered = move |path: &PathBuf| {
+        let number = path.file_name().and_then(|found| found.to_str()?.strip_prefix(name));
+        number.is_some_and(|number| number.parse::<usize>().is_ok())
+    };
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    entries.map(|entry| entry.path()).filter(is_numbered)
 }
 
 /// A list such as `0-3,8`.
